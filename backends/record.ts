@@ -1,0 +1,122 @@
+/**
+ * What was observed of one request, and nothing that can be derived from it.
+ *
+ * @module
+ */
+
+/**
+ * Where a token count comes from, best first:
+ * `counter` a cumulative counter in every event, `ids` token ids in the events, `usage` the
+ * engine's own total, `tokenizer` our count of the text, `event` one token assumed per event that
+ * carries text, `requested` a length we asked for and could not verify, `estimate` from the
+ * number of characters.
+ */
+export type TokenSource =
+  | "counter"
+  | "ids"
+  | "usage"
+  | "tokenizer"
+  | "event"
+  | "requested"
+  | "estimate";
+
+/** A number of tokens and what it rests on. */
+export interface TokenCount {
+  readonly tokens: number;
+  readonly source: TokenSource;
+}
+
+/** How a request ended. Failures of the server are data; each kind keeps its cause. */
+export type Outcome =
+  | { readonly kind: "ok" }
+  /** A status outside 2xx (or a non-zero gRPC status) before any event. */
+  | { readonly kind: "http_error"; readonly status: number; readonly message: string }
+  /** No connection, or it broke before an answer began. */
+  | { readonly kind: "connect_error"; readonly message: string }
+  | { readonly kind: "timeout"; readonly message: string }
+  /** The stream ended without an end mark. */
+  | { readonly kind: "truncated"; readonly message: string }
+  /** Bytes that are not the protocol. */
+  | { readonly kind: "protocol_error"; readonly message: string }
+  /** The engine reported an error under a success status. */
+  | { readonly kind: "engine_error"; readonly message: string }
+  /** A forced length was not delivered, or nothing was generated at all. */
+  | { readonly kind: "wrong_length"; readonly message: string }
+  /** We stopped it: grace period over, or an interrupt. Excluded from results and counted. */
+  | { readonly kind: "cancelled"; readonly message: string }
+  /** Never sent: the limit of requests in flight was reached and overflow is `drop`. */
+  | { readonly kind: "dropped"; readonly message: string };
+
+/** Every kind of {@linkcode Outcome}, in the order in which reports list them. */
+export const OUTCOME_KINDS: readonly Outcome["kind"][] = [
+  "ok",
+  "http_error",
+  "connect_error",
+  "timeout",
+  "truncated",
+  "protocol_error",
+  "engine_error",
+  "wrong_length",
+  "cancelled",
+  "dropped",
+];
+
+/**
+ * Observations of one request. Times are milliseconds on the run's monotonic clock, counted from
+ * the start of its load (`0` = the measured part began); stamps that never happened are absent.
+ */
+export interface RequestRecord {
+  /** Which load of the command (0-based position in its list). */
+  readonly load: number;
+  /** `warmup` requests are kept in the file and never summarized. */
+  readonly phase: "warmup" | "measure";
+  /** Position in the order of sending of its load, unique within (load, phase). */
+  readonly index: number;
+  /** Closed-loop user, or the arrival's worker lane. */
+  readonly user: number;
+  /** Id of the prompt in its dataset. */
+  readonly promptId: string;
+
+  /** When the schedule wanted it to leave. In a closed loop: when its user was free. */
+  readonly intendedMs: number;
+  /** Just before the request was handed to the transport. */
+  readonly sentMs?: number;
+  /** Response head arrived. */
+  readonly firstByteMs?: number;
+  /** First event of any kind (also role-only and comment-free empty ones). */
+  readonly firstEventMs?: number;
+  /** First event with at least one token, thinking included. */
+  readonly firstTokenMs?: number;
+  /** First event with a token of the answer itself, where the engine tells thinking apart. */
+  readonly firstAnswerMs?: number;
+  readonly lastTokenMs?: number;
+  /** End mark seen, or the end of the body, or the failure. */
+  readonly endMs?: number;
+
+  /** Instants at which tokens arrived: one tick a read, however many events it held. */
+  readonly tickMs: Float64Array;
+  /** Tokens so far at each tick, cumulative, as the stream told (see `tickSource`). */
+  readonly tickTokens: Uint32Array;
+  /** What `tickTokens` rests on; the final count may come from a better source. */
+  readonly tickSource?: TokenSource;
+  /** Reads of the body, and events in it. */
+  readonly reads: number;
+  readonly events: number;
+  readonly bytes: number;
+
+  readonly promptTokens?: TokenCount;
+  readonly outputTokens?: TokenCount;
+  /** Prompt tokens that the engine took from its prefix cache. */
+  readonly cachedTokens?: number;
+  readonly reasoningTokens?: number;
+  readonly requestedTokens: number;
+  readonly lengthForced: boolean;
+  readonly finishReason?: string;
+
+  readonly connection: "new" | "reused" | "unknown";
+  /** Duration of connecting (TCP, TLS), where the transport knows it. */
+  readonly connectMs?: number;
+  readonly outcome: Outcome;
+  /** Only with `--save-text`. */
+  readonly text?: string;
+}

@@ -1,0 +1,118 @@
+/**
+ * The server's side of a protocol, as the simulated engine needs it: pure functions from a request
+ * to a job and from tokens to bytes. When to emit is the engine's business, not the protocol's.
+ *
+ * @module
+ */
+
+/** A parsed HTTP request, or a gRPC call (path = `/package.Service/Method`). */
+export interface SimRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** What the engine is asked to generate. */
+export interface SimJob {
+  readonly model: string;
+  /** Given ids counted, else ⌈UTF-8 bytes ÷ 4⌉ (of the contents of all messages). */
+  readonly promptTokens: number;
+  readonly promptIds?: readonly number[];
+  /** Upper limit asked for. */
+  readonly maxTokens: number;
+  /** Lower limit asked for. */
+  readonly minTokens: number;
+  /** Length is forced: the engine does not stop early by itself. */
+  readonly ignoreEos: boolean;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+  /** Usage on every event (vLLM's `continuous_usage_stats`). */
+  readonly continuousUsage: boolean;
+  /** The protocol's own fields, for its encoder. */
+  readonly extra: Readonly<Record<string, unknown>>;
+}
+
+/** One generated token. */
+export interface SimToken {
+  readonly id: number;
+  /** May be empty: held back until a character is whole. */
+  readonly text: string;
+  /** Part of the thinking, not of the answer. */
+  readonly reasoning: boolean;
+}
+
+/** A generation under way, as encoders see it. */
+export interface SimStream {
+  readonly job: SimJob;
+  /** 1-based number of the request in this engine. */
+  readonly serial: number;
+  /** Tokens emitted so far, those of the event being encoded included. */
+  readonly tokensSoFar: number;
+  /** Text emitted so far, that of the event being encoded included. */
+  readonly textSoFar: string;
+  /** Prompt tokens reported as cached. */
+  readonly cachedTokens: number;
+  /** Quirks chosen on the command line, e.g. `usage:last-chunk`, `role-chunk`, `done:missing`. */
+  readonly quirks: ReadonlySet<string>;
+}
+
+/** A complete answer. */
+export interface SimReply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string | Uint8Array;
+}
+
+/** The server's side of a protocol over HTTP. */
+export interface SimProtocol {
+  /** Name of the client protocol(s) it serves, e.g. `openai-chat`. */
+  readonly name: string;
+  readonly matches: (method: string, path: string) => boolean;
+  /** A job to run, or an answer at once (model list, health, a 4xx error). */
+  readonly accept: (request: SimRequest, model: string) => SimJob | SimReply;
+  readonly contentType: (job: SimJob) => string;
+  /** Bytes sent as soon as the request is accepted, before any token; `""` for none. */
+  readonly opening: (stream: SimStream) => string | Uint8Array;
+  /** One event for these tokens; `last` when the generation ends with them. */
+  readonly event: (
+    stream: SimStream,
+    tokens: readonly SimToken[],
+    last: boolean,
+  ) => string | Uint8Array;
+  /** After the last token: finish chunk, usage chunk, end mark, in this protocol's order. */
+  readonly closing: (stream: SimStream, finish: "length" | "stop") => string | Uint8Array;
+  /** An error inside a stream that has begun. */
+  readonly errorEvent: (stream: SimStream, message: string) => string | Uint8Array;
+  /** An error instead of a stream. */
+  readonly errorReply: (status: number, message: string) => SimReply;
+  /** The answer when `stream` is false. */
+  readonly whole: (
+    stream: SimStream,
+    tokens: readonly SimToken[],
+    finish: "length" | "stop",
+  ) => SimReply;
+}
+
+/** Tokens of a prompt when no ids are given: ⌈UTF-8 bytes ÷ 4⌉, at least 1. */
+export function simPromptTokens(text: string): number {
+  return Math.max(1, Math.ceil(new TextEncoder().encode(text).length / 4));
+}
+
+/** Receives the tokens of one job from the engine; stamps and writes. */
+export interface SimSink {
+  /** Called when tokens are due; the sink stamps just before its write. */
+  tokens(tokens: readonly SimToken[], last: boolean, finish: "length" | "stop"): void;
+  /** The engine gives the job up (fault to order). */
+  fail(message: string): void;
+}
+
+/** The engine behind every protocol: queue, batching, token times. */
+export interface SimEngine {
+  /** Starts a job; returns a function that cancels it (client gone). */
+  submit(job: SimJob, sink: SimSink): () => void;
+  readonly model: string;
+}

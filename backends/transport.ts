@@ -1,0 +1,90 @@
+/**
+ * How bytes travel: a transport stamps every read before anything else happens to it, and keeps
+ * the bytes for later. It knows no protocol and never parses an event.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import type { WireRequest } from "./protocol.ts";
+
+/** How an exchange ended, seen from the wire. */
+export type ExchangeEnd =
+  /** The body came to its end as HTTP (or gRPC, with status 0) defines it. */
+  | { readonly kind: "complete" }
+  /** No connection, or it broke before the response head. */
+  | { readonly kind: "connect_error"; readonly message: string }
+  /** The body broke off. */
+  | { readonly kind: "cut"; readonly message: string }
+  /** Not HTTP, or a broken chunk. */
+  | { readonly kind: "malformed"; readonly message: string }
+  /** gRPC: a status other than OK. */
+  | { readonly kind: "grpc_status"; readonly status: number; readonly message: string }
+  | { readonly kind: "timeout"; readonly message: string }
+  | { readonly kind: "cancelled"; readonly message: string };
+
+/**
+ * Everything the wire showed of one request; plain data that can cross a worker boundary.
+ * Times are milliseconds of the transport's clock.
+ */
+export interface Exchange {
+  sentMs: number;
+  /** Response head; absent when none came. */
+  firstByteMs?: number;
+  endMs: number;
+  status: number;
+  /** Lower-case names; only what the decoder needs. */
+  contentType: string;
+  /** The body as received, without transfer coding; length = last value of `readEnds`. */
+  body: Uint8Array<ArrayBuffer>;
+  /** For each read: when it came, and how many body bytes there were after it. */
+  readMs: Float64Array<ArrayBuffer>;
+  readEnds: Uint32Array<ArrayBuffer>;
+  connection: "new" | "reused" | "unknown";
+  connectMs?: number;
+  end: ExchangeEnd;
+}
+
+/** Slots of {@linkcode TransportOptions.counters}. */
+export const COUNTER_READS = 0;
+/** Bytes received, modulo 2³². */
+export const COUNTER_BYTES = 1;
+
+/** What a transport is opened with. */
+export interface TransportOptions {
+  readonly clock: Clock;
+  /** PEM text of extra certificate authorities. */
+  readonly caCert?: string;
+  /** Accept any certificate; `fetch` has no such switch and refuses. */
+  readonly insecure?: boolean;
+  /** Use the proxy of the environment also for local addresses. */
+  readonly proxyLocal?: boolean;
+  /** Live counters for the progress line, incremented at each read. */
+  readonly counters?: Uint32Array;
+}
+
+/** Options of one exchange. */
+export interface SendOptions {
+  /** Milliseconds from `sentMs` to giving up; 0 = never. */
+  readonly timeoutMs: number;
+  /** Cancels the exchange: it then ends as `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** Sees each read as it happens (`probe`); never set in a benchmark. */
+  readonly onRead?: (atMs: number, bytes: Uint8Array) => void;
+}
+
+/** An open transport: connections are pooled in it. */
+export interface Transport {
+  /** Sends and reads the answer to its end. Never rejects: failures are in `Exchange.end`. */
+  send(request: WireRequest, options: SendOptions): Promise<Exchange>;
+  /** Closes pooled connections. */
+  close(): Promise<void>;
+}
+
+/** A kind of transport, as listed in the registry. */
+export interface TransportKind {
+  /** Name on the command line, e.g. `fetch`. */
+  readonly name: string;
+  readonly description: string;
+  readonly carrier: "http" | "grpc" | "inprocess";
+  readonly open: (options: TransportOptions) => Transport;
+}

@@ -1,0 +1,102 @@
+/**
+ * A run as the record file keeps it: what was planned, on which machine, and when each load began
+ * and ended. Together with the records it is everything a report is made of.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+
+/** Machine and programs of the client. Unknown values are absent (permission not granted). */
+export interface Environment {
+  readonly os: string;
+  readonly osRelease?: string;
+  readonly arch: string;
+  readonly cpu?: string;
+  readonly cores: number;
+  readonly memoryMiB?: number;
+  readonly hostname?: string;
+  readonly deno: string;
+  readonly v8: string;
+}
+
+/** One load as planned. */
+export interface LoadPlan {
+  /** `64 users`, `8 req/s poisson`. */
+  readonly label: string;
+  readonly kind: "closed" | "open";
+  /** Closed: number of users. */
+  readonly users?: number;
+  readonly rampUpMs?: number;
+  readonly arrival?: "constant" | "poisson" | "gamma";
+  /** Open: offered rate. */
+  readonly ratePerSec?: number;
+  readonly maxInFlight?: number;
+  readonly overflow?: "wait" | "drop";
+  readonly stopRequests?: number;
+  readonly stopDurationMs?: number;
+}
+
+/** First line of a record file. */
+export interface RunHeader {
+  readonly schema: "tokometer.record/1";
+  /** Version of Tokometer. */
+  readonly version: string;
+  /** ISO 8601, the run's one wall-clock stamp. */
+  readonly startedAt: string;
+  readonly scenario: string;
+  /** Command line without secrets. */
+  readonly commandLine: readonly string[];
+  /** Option values that repeat the run (`--config FILE` reads them back). */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly url: string;
+  readonly protocol: string;
+  readonly transport: string;
+  readonly workers: number;
+  readonly model: string;
+  readonly length: "forced" | "cap";
+  readonly stream: boolean;
+  readonly seed: number;
+  readonly dataset: {
+    readonly kind: string;
+    readonly source: string;
+    readonly sha256?: string;
+    readonly prompts: number;
+    readonly skipped: Readonly<Record<string, number>>;
+    readonly duplicates: number;
+  };
+  readonly tokenizer: { readonly source: "tokenizer" | "estimate"; readonly name: string };
+  readonly loads: readonly LoadPlan[];
+  readonly environment: Environment;
+}
+
+/** What the client saw of itself during one load. */
+export interface ClientHealth {
+  /** CPU time of the whole client process ÷ wall time; 1 = one core busy. */
+  readonly cpuCores?: number;
+  /** Lateness of a 10 ms timer on the thread that reads, in ms. */
+  readonly loopLagP50Ms?: number;
+  readonly loopLagP99Ms?: number;
+  readonly loopLagMaxMs?: number;
+  readonly peakRssMiB?: number;
+}
+
+/** How one load went, as a line of the record file. Times in ms from the start of the load. */
+export interface LoadEnd {
+  readonly load: number;
+  /** From the start to the end of the last request counted. */
+  readonly durationMs: number;
+  /** When the last user had started (0 without a ramp). */
+  readonly rampEndMs: number;
+  /** First moment when nothing was left to send. */
+  readonly sendingEndMs: number;
+  /** Stopped by Ctrl-C. */
+  readonly interrupted: boolean;
+  readonly client?: ClientHealth;
+}
+
+/** Input of every summary. */
+export interface Run {
+  readonly header: RunHeader;
+  readonly records: readonly RequestRecord[];
+  readonly ends: readonly LoadEnd[];
+}

@@ -1,0 +1,49 @@
+/**
+ * How hard, when and for how long: the load of one measurement.
+ *
+ * @module
+ */
+
+/** N users, each sending its next request when the last one has ended. */
+export interface ClosedLoad {
+  readonly kind: "closed";
+  readonly users: number;
+  /** User i starts at i · rampUpMs ÷ users. */
+  readonly rampUpMs: number;
+  /**
+   * Which prompt a user sends next. `disjoint`: user i takes i, i + N, i + 2N … of the seeded
+   * order, so neighbours never overlap while the pool lasts; `shared`: the next free user takes
+   * the next prompt; `legacy`: rotation and reversal of the api_bench_tools script.
+   */
+  readonly sequence: "disjoint" | "shared" | "legacy";
+}
+
+/** Requests leave on an absolute schedule, whatever the server does. */
+export interface OpenLoad {
+  readonly kind: "open";
+  readonly arrival: "constant" | "poisson" | "gamma";
+  readonly ratePerSec: number;
+  /** Gamma shape: 1 = Poisson, below 1 burstier, above 1 smoother. */
+  readonly shape: number;
+  /** Limit of requests in flight; 0 = none. */
+  readonly maxInFlight: number;
+  /** At the limit: `wait` (lateness is shown) or `drop` (counted). */
+  readonly overflow: "wait" | "drop";
+}
+
+/** One load of a command. */
+export type Load = ClosedLoad | OpenLoad;
+
+/** When a load stops sending; with both, whichever comes first. */
+export interface Stop {
+  /** Total requests; absent = no limit. */
+  readonly requests?: number;
+  /** Milliseconds from the start; absent = no limit. */
+  readonly durationMs?: number;
+}
+
+/** `64 users`, `8 req/s poisson`. */
+export function loadLabel(load: Load): string {
+  if (load.kind === "closed") return `${load.users} ${load.users === 1 ? "user" : "users"}`;
+  return `${load.ratePerSec} req/s ${load.arrival}`;
+}

@@ -1,0 +1,75 @@
+/**
+ * What is sent: a prompt and the length of the answer wanted.
+ *
+ * @module
+ */
+import type { Message } from "../backends/protocol.ts";
+import type { TokenCount } from "../backends/record.ts";
+
+/** One prompt of a dataset. */
+export interface Prompt {
+  /** Stable id: from the file, else its position. */
+  readonly id: string;
+  readonly messages: readonly Message[];
+  /** Exact token ids, where the dataset makes them. */
+  readonly tokenIds?: readonly number[];
+  /** Our count before sending, labelled; the engine's own count wins in the record. */
+  readonly promptTokens: TokenCount;
+  /** Tokens to ask for. */
+  readonly outputTokens: number;
+}
+
+/** Counts tokens of a text. */
+export interface TokenCounter {
+  /** `tokenizer` or `estimate`. */
+  readonly source: "tokenizer" | "estimate";
+  /** For reports: the folder's name, or how the estimate is made. */
+  readonly name: string;
+  count(text: string): number;
+  /** Absent in the estimate. */
+  encode?(text: string): number[];
+  decode?(ids: readonly number[]): string;
+}
+
+/** What a dataset gets to work with. */
+export interface DatasetOptions {
+  /** File, where the dataset reads one. */
+  readonly path?: string;
+  /** How many prompts are wanted at most. */
+  readonly count: number;
+  readonly seed: number;
+  readonly counter: TokenCounter;
+  /** Overrides the dataset's own answer lengths. */
+  readonly outputTokens?: (index: number) => number;
+  /** Text put in front of each prompt as a system turn. */
+  readonly systemPrompt?: string;
+  /** Conversations: user turns taken (prompt = first 2T − 1 turns). */
+  readonly turns: number;
+  /** Options of the dataset's own, by name, already checked (see its `options`). */
+  readonly extra: Readonly<Record<string, unknown>>;
+  /** Says how far a long load is (0…1, or bytes done without a total). */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Prompts and what was left out on the way. */
+export interface Dataset {
+  readonly prompts: readonly Prompt[];
+  /** For the header: file or generator, its SHA-256, items read. */
+  readonly source: string;
+  readonly sha256?: string;
+  readonly read: number;
+  /** Reason → how many were left out for it. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Prompts whose text also stands earlier in the list (prefix-cache hits to expect). */
+  readonly duplicates: number;
+}
+
+/** A kind of dataset, as listed in the registry. */
+export interface DatasetKind {
+  /** Name on the command line, e.g. `sharegpt`. */
+  readonly name: string;
+  readonly description: string;
+  readonly needsFile: boolean;
+  /** @throws {UserError} when the file is missing, broken or holds nothing usable. */
+  readonly load: (options: DatasetOptions) => Promise<Dataset>;
+}

@@ -1,0 +1,38 @@
+/**
+ * A mistake of the user, told in one sentence.
+ *
+ * @module
+ */
+
+/** Exit codes of every command. */
+export const EXIT: {
+  readonly ok: 0;
+  readonly failures: 1;
+  readonly usage: 2;
+  readonly unreachable: 3;
+  readonly interrupted: 130;
+} = {
+  /** Everything done, failures within `--max-failures`. */
+  ok: 0,
+  /** More failed requests than `--max-failures` allows. */
+  failures: 1,
+  /** Wrong options, files or values: nothing was measured. */
+  usage: 2,
+  /** The server does not answer, or is not the server expected. */
+  unreachable: 3,
+  /** Stopped by Ctrl-C; what was measured is reported. */
+  interrupted: 130,
+};
+
+/** Says what could not be done, with the value, and what would work; printed without a stack. */
+export class UserError extends Error {
+  /** Exit code of the command. */
+  readonly exitCode: number;
+
+  /** @param message one sentence, no final period. */
+  constructor(message: string, exitCode: number = EXIT.usage) {
+    super(message);
+    this.name = "UserError";
+    this.exitCode = exitCode;
+  }
+}
