@@ -124,6 +124,8 @@ export interface Protocol {
   readonly forcesLength: boolean;
   /** Tokens above the forced length that still count as delivered (LMDeploy eras give n + 1). */
   readonly lengthTolerance: number;
+  /** The id goes over the wire and must not be in flight twice (sessions, gRPC request ids). */
+  readonly usesRequestId?: boolean;
   /** What ends a stream besides the end of its body: an explicit mark, or a finish reason. */
   readonly endMark: "done" | "finish_reason" | "flag" | "eof";
   readonly framing: (stream: boolean) => Framing;

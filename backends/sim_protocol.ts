@@ -52,11 +52,17 @@ export interface SimStream {
   readonly serial: number;
   /** Tokens emitted so far, those of the event being encoded included. */
   readonly tokensSoFar: number;
+  /** Tokens emitted so far that are thinking. */
+  readonly reasoningSoFar?: number;
   /** Text emitted so far, that of the event being encoded included. */
   readonly textSoFar: string;
   /** Prompt tokens reported as cached. */
   readonly cachedTokens: number;
-  /** Quirks chosen on the command line, e.g. `usage:last-chunk`, `role-chunk`, `done:missing`. */
+  /**
+   * Quirks chosen on the command line: `usage:asked|own-chunk|last-chunk|every-chunk|never`,
+   * `role-chunk:early|with-first|none`, `done:missing`, `token-ids`, `cached-tokens`, `join-utf8`
+   * (no event while a character is incomplete), `reasoning`.
+   */
   readonly quirks: ReadonlySet<string>;
 }
 
@@ -77,11 +83,15 @@ export interface SimProtocol {
   readonly contentType: (job: SimJob) => string;
   /** Bytes sent as soon as the request is accepted, before any token; `""` for none. */
   readonly opening: (stream: SimStream) => string | Uint8Array;
-  /** One event for these tokens; `last` when the generation ends with them. */
+  /**
+   * One event for these tokens; `last` when the generation ends with them, then for the reason
+   * `finish`. Nothing is sent for `""` (text held back): the tokens belong to the next event.
+   */
   readonly event: (
     stream: SimStream,
     tokens: readonly SimToken[],
     last: boolean,
+    finish: "length" | "stop",
   ) => string | Uint8Array;
   /** After the last token: finish chunk, usage chunk, end mark, in this protocol's order. */
   readonly closing: (stream: SimStream, finish: "length" | "stop") => string | Uint8Array;
@@ -104,8 +114,13 @@ export function simPromptTokens(text: string): number {
 
 /** Receives the tokens of one job from the engine; stamps and writes. */
 export interface SimSink {
-  /** Called when tokens are due; the sink stamps just before its write. */
-  tokens(tokens: readonly SimToken[], last: boolean, finish: "length" | "stop"): void;
+  /** Called when tokens are due (`plannedMs`); the sink stamps just before its write. */
+  tokens(
+    tokens: readonly SimToken[],
+    last: boolean,
+    finish: "length" | "stop",
+    plannedMs: number,
+  ): void;
   /** The engine gives the job up (fault to order). */
   fail(message: string): void;
 }

@@ -48,6 +48,8 @@ export interface Exchange {
 export const COUNTER_READS = 0;
 /** Bytes received, modulo 2³². */
 export const COUNTER_BYTES = 1;
+/** Pooled connections that the server had closed and that were replaced, unseen by the request. */
+export const COUNTER_REPLACED = 2;
 
 /** What a transport is opened with. */
 export interface TransportOptions {

@@ -1,0 +1,126 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  openRecordFile,
+  readRecordFile,
+  type RecordSink,
+  startRecordFile,
+} from "../workloads/record_file.ts";
+import { UserError } from "../workloads/user_error.ts";
+import { createRecord } from "./create_record.ts";
+import { createRun } from "./create_run.ts";
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const END = { load: 0, durationMs: 400, rampEndMs: 0, sendingEndMs: 300, interrupted: false };
+
+Deno.test("record file: what was written is read back", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/records.jsonl`;
+    const { header } = createRun([]);
+    const records = [
+      createRecord({ index: 0, ticks: [[100, 1], [110.5, 3]] }),
+      createRecord({ index: 1, outcome: { kind: "timeout", message: 'after "5 s"\nof nothing' } }),
+      createRecord({ index: 2, phase: "warmup", text: "日本語 🚀" }),
+    ];
+    const writer = startRecordFile(await openRecordFile(path), header);
+    for (const record of records) writer.add(record);
+    writer.end(END);
+    await writer.close();
+    const run = await readRecordFile(path);
+    assertEquals(run.header, header);
+    assertEquals(run.records, records);
+    assertEquals(run.ends, [END]);
+  });
+});
+
+Deno.test("record file: times keep a microsecond", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const writer = startRecordFile(await openRecordFile(path), createRun([]).header);
+    writer.add(createRecord({ sentMs: 1.23456789, ticks: [[100.0004, 1]] }));
+    await writer.close();
+    const [record] = (await readRecordFile(path)).records;
+    assertEquals(record!.sentMs, 1.235);
+    assertEquals(record!.tickMs, Float64Array.of(100));
+  });
+});
+
+Deno.test("record file: a client killed while writing loses the broken line only", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const writer = startRecordFile(await openRecordFile(path), createRun([]).header);
+    writer.add(createRecord({ index: 0, sentMs: 10, ticks: [[200, 5]] }));
+    writer.add(createRecord({ index: 1, ticks: [[300, 5]] }));
+    await writer.close();
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.slice(0, -30));
+    const run = await readRecordFile(path);
+    assertEquals(run.records.map(({ index }) => index), [0]);
+    // No end was written either: it is made from the stamps and marked.
+    assertEquals(run.ends.map(({ load, interrupted }) => ({ load, interrupted })), [
+      { load: 0, interrupted: true },
+    ]);
+    assert(run.ends[0]!.durationMs >= 200);
+  });
+});
+
+Deno.test("record file: never overwrites", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    await Deno.writeTextFile(path, "precious");
+    const error = await assertRejects(() => openRecordFile(path), UserError, "exists already");
+    assertEquals(error.exitCode, 2);
+    assertEquals(await Deno.readTextFile(path), "precious");
+  });
+});
+
+Deno.test("record file: what is not one is refused with its line", async () => {
+  await inFolder(async (folder) => {
+    for (
+      const [text, line] of [
+        ["not json\n", "line 1"],
+        ['{"a": 1}\n', "line 1"],
+        ["", "line 0"],
+      ] as const
+    ) {
+      const path = `${folder}/x.jsonl`;
+      await Deno.writeTextFile(path, text);
+      await assertRejects(() => readRecordFile(path), UserError, line);
+    }
+    await assertRejects(() => readRecordFile(`${folder}/none`), UserError, "no such file");
+  });
+});
+
+Deno.test("record file: broken in the middle is an error, not a silent loss", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const header = JSON.stringify({ header: createRun([]).header });
+    await Deno.writeTextFile(path, `${header}\n{"rec\n${header}\n`);
+    await assertRejects(() => readRecordFile(path), UserError, "line 2");
+  });
+});
+
+Deno.test("record file: a full disk is a failure to be told, and ends the writing", async () => {
+  let writes = 0;
+  const full: RecordSink = {
+    write() {
+      writes++;
+      return Promise.reject(new Error("No space left on device"));
+    },
+    close() {},
+  };
+  const writer = startRecordFile(full, createRun([]).header);
+  await Promise.resolve();
+  writer.add(createRecord({}));
+  await writer.close();
+  writer.add(createRecord({}));
+  assertStringIncludes(writer.failure!.message, "No space left");
+  assertEquals(writes <= 2, true);
+});

@@ -1,0 +1,352 @@
+/**
+ * Every choice of a run, checked and with its default, before anything is sent.
+ *
+ * @module
+ */
+import type { Sampling } from "../backends/protocol.ts";
+import { findProtocol } from "../backends/protocols.ts";
+import { parseSlo, type Slo } from "../metrics/slo.ts";
+import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
+import type { Load, Stop } from "./load.ts";
+import type { OptionValue, Values } from "./scenario.ts";
+import { UserError } from "./user_error.ts";
+
+/** A benchmark run, fully decided. Secrets are in it: it is never written anywhere. */
+export interface BenchPlan {
+  /** Name of the command, for the record's header. */
+  readonly scenario: string;
+  readonly url: string;
+  readonly protocol: string;
+  readonly transport: string;
+  readonly endpoint?: string;
+  readonly model?: string;
+  readonly apiKey?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** PEM text. */
+  readonly caCert?: string;
+  readonly insecure: boolean;
+  readonly proxyLocal: boolean;
+  readonly timeoutMs: number;
+
+  readonly loads: readonly Load[];
+  /** For each load, in the same order. */
+  readonly stops: readonly Stop[];
+  /** Requests before each load that are not counted, in the same order. */
+  readonly warmups: readonly number[];
+  readonly graceMs: number;
+  readonly workers: number;
+
+  readonly dataset: string;
+  readonly datasetPath?: string;
+  /** Size of the pool of prompts. */
+  readonly prompts: number;
+  /** The dataset's own options. */
+  readonly datasetExtra: Readonly<Record<string, unknown>>;
+  /** Answer lengths that override the dataset's own. */
+  readonly outputTokens?: LengthSpec;
+  readonly systemPrompt?: string;
+  readonly turns: number;
+  readonly tokenizer?: string;
+
+  readonly length: "forced" | "cap";
+  readonly stream: boolean;
+  readonly sampling: Sampling;
+  readonly extraBody?: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly saveText: boolean;
+  /** Option values that repeat the run, without secrets. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+}
+
+/** How results are summarized; needed again by `tokometer report`. */
+export interface ReportPlan {
+  readonly format: string;
+  readonly percentiles: readonly number[];
+  readonly slo?: Slo;
+  readonly maxFailuresPercent: number;
+}
+
+/** Most warm-up requests that are sent without being asked for. */
+const MOST_WARMUPS = 64;
+const DEFAULT_USERS = 8;
+const DEFAULT_REQUESTS = 100;
+const DEFAULT_REQUESTS_PER_USER = 4;
+const POOL_FOR_DURATION = 1000;
+
+/**
+ * Turns the values of `tokometer bench` into a plan. Reads the files that options name.
+ *
+ * @throws {UserError} for combinations that cannot work, and files that cannot be read.
+ */
+export async function planBench(values: Values, scenario: string): Promise<BenchPlan> {
+  const protocol = findProtocol(text(values, "protocol") ?? "openai-chat");
+  const url = checkUrl(text(values, "url") ?? "", protocol.carrier);
+  const loads = planLoads(values);
+  const requests = number(values, "requests");
+  const durationMs = seconds(values, "duration");
+  const stops = loads.map((load) => planStop(load, requests, durationMs));
+  const clamped = loads.map((load, i) => clampUsers(load, stops[i]!));
+  const warmups = clamped.map((load) => {
+    const fallback = load.kind === "closed" ? Math.min(load.users, MOST_WARMUPS) : 8;
+    return number(values, "warmup") ?? fallback;
+  });
+  const wanted = stops.reduce((sum, stop) => sum + (stop.requests ?? POOL_FOR_DURATION), 0) +
+    Math.max(0, ...warmups);
+  const length = text(values, "length") ?? (protocol.forcesLength ? "forced" : "cap");
+  if (length === "forced" && !protocol.forcesLength) {
+    throw new UserError(
+      `Cannot force a length over ${protocol.name}: the engine has no such switch, use --length cap`,
+    );
+  }
+  const datasetPath = text(values, "dataset-path");
+  const dataset = planDataset(values, datasetPath);
+  const outputTokens = text(values, "output-tokens");
+  const inputTokens = text(values, "input-tokens");
+  const answerLength = outputTokens === undefined
+    ? undefined
+    : parseLengthSpec(outputTokens, "--output-tokens");
+  if (inputTokens !== undefined && dataset !== "synthetic") {
+    throw new UserError(
+      `Cannot use --input-tokens with --dataset ${dataset}: only synthetic prompts have a length ` +
+        "to choose, add --dataset synthetic",
+    );
+  }
+  const extraBody = values["extra-body"] as Readonly<Record<string, unknown>> | undefined;
+  const systemPromptFile = text(values, "system-prompt-file");
+  const apiKey = await readApiKey(values);
+  const caCert = await readOptionFile(values, "ca-cert");
+  if (values.insecure === true && text(values, "transport") === "fetch") {
+    throw new UserError(
+      "Cannot use --insecure with --transport fetch: it has no such switch, add --transport socket",
+    );
+  }
+  const model = text(values, "model");
+  const endpoint = text(values, "endpoint");
+  const tokenizer = text(values, "tokenizer");
+  return {
+    scenario,
+    url,
+    protocol: protocol.name,
+    transport: protocol.carrier === "http"
+      ? text(values, "transport") ?? "fetch"
+      : protocol.carrier,
+    headers: readHeaders(values.header as readonly string[] | undefined),
+    insecure: values.insecure === true,
+    proxyLocal: values["proxy-local"] === true,
+    timeoutMs: seconds(values, "timeout") ?? 600_000,
+    loads: clamped,
+    stops,
+    warmups,
+    graceMs: seconds(values, "grace") ?? 30_000,
+    workers: number(values, "workers") ?? 1,
+    dataset,
+    prompts: number(values, "prompts") ?? wanted,
+    datasetExtra: {
+      sampler: text(values, "sampler"),
+      minPromptTokens: number(values, "min-prompt-tokens"),
+      minOutputTokens: number(values, "min-output-tokens"),
+      maxPromptTokens: number(values, "max-prompt-tokens"),
+      maxTotalTokens: number(values, "max-total-tokens"),
+      prefixTokens: number(values, "prefix-tokens"),
+      inputTokens: inputTokens ?? "128",
+      outputTokens: outputTokens ?? "128",
+      salt: text(values, "salt") ?? randomSalt(),
+    },
+    turns: number(values, "num-turns") ?? 1,
+    length: length as "forced" | "cap",
+    stream: values.stream !== false,
+    sampling: planSampling(values),
+    seed: number(values, "seed") ?? 0,
+    saveText: values["save-text"] === true,
+    options: repeatable(values),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(model === undefined ? {} : { model }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(caCert === undefined ? {} : { caCert }),
+    ...(datasetPath === undefined ? {} : { datasetPath }),
+    ...(answerLength === undefined ? {} : { outputTokens: answerLength }),
+    ...(systemPromptFile === undefined
+      ? {}
+      : { systemPrompt: (await readFile("--system-prompt-file", systemPromptFile)).trimEnd() }),
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(extraBody === undefined ? {} : { extraBody }),
+  };
+}
+
+/** Turns the report options into a plan. @throws {UserError} for a bad `--slo`. */
+export function planReport(values: Values): ReportPlan {
+  const spec = text(values, "slo");
+  let slo: Slo | undefined;
+  try {
+    slo = spec === undefined ? undefined : parseSlo(spec);
+  } catch (error) {
+    throw new UserError(`Cannot use --slo ${spec}: ${(error as Error).message}`);
+  }
+  return {
+    format: text(values, "format") ?? "table",
+    percentiles: (values.percentiles as readonly number[] | undefined) ?? [90, 95, 99],
+    maxFailuresPercent: number(values, "max-failures") ?? 0,
+    ...(slo === undefined ? {} : { slo }),
+  };
+}
+
+function planLoads(values: Values): Load[] {
+  const users = values.concurrency as readonly number[] | undefined;
+  const rates = values.rate as readonly number[] | undefined;
+  if (users !== undefined && rates !== undefined) {
+    throw new UserError(
+      "Cannot use --concurrency and --rate together: one is a closed loop, the other an open one; " +
+        "to cap an open loop use --max-in-flight",
+    );
+  }
+  if (rates !== undefined) {
+    return rates.map((ratePerSec) => ({
+      kind: "open",
+      arrival: (text(values, "arrival") ?? "poisson") as "poisson" | "constant" | "gamma",
+      ratePerSec,
+      shape: number(values, "burstiness") ?? 1,
+      maxInFlight: number(values, "max-in-flight") ?? 0,
+      overflow: (text(values, "overflow") ?? "wait") as "wait" | "drop",
+    }));
+  }
+  return (users ?? [DEFAULT_USERS]).map((count) => ({
+    kind: "closed",
+    users: count,
+    rampUpMs: seconds(values, "ramp-up") ?? 0,
+    sequence: "disjoint",
+  }));
+}
+
+function planStop(load: Load, requests: number | undefined, durationMs: number | undefined): Stop {
+  const users = load.kind === "closed" ? load.users : 0;
+  const count = requests ??
+    (durationMs === undefined
+      ? Math.max(DEFAULT_REQUESTS, DEFAULT_REQUESTS_PER_USER * users)
+      : undefined);
+  return {
+    ...(count === undefined ? {} : { requests: count }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+  };
+}
+
+/** More users than requests: the surplus would only stand by (T27). */
+function clampUsers(load: Load, stop: Stop): Load {
+  if (load.kind !== "closed" || stop.requests === undefined) return load;
+  return load.users > stop.requests ? { ...load, users: stop.requests } : load;
+}
+
+function planDataset(values: Values, path: string | undefined): string {
+  const name = text(values, "dataset") ?? "sample";
+  if (path === undefined) {
+    if (name === "sharegpt" || name === "jsonl") {
+      throw new UserError(`Cannot use --dataset ${name} without a file: add --dataset-path FILE`);
+    }
+    return name;
+  }
+  if (name === "synthetic") {
+    throw new UserError("Cannot use --dataset-path with --dataset synthetic: it reads no file");
+  }
+  if (name === "sample") return path.endsWith(".jsonl") ? "jsonl" : "sharegpt";
+  return name;
+}
+
+function planSampling(values: Values): Sampling {
+  const temperature = number(values, "temperature");
+  const topP = number(values, "top-p");
+  const topK = number(values, "top-k");
+  const seed = number(values, "sampling-seed");
+  const stop = values.stop as readonly string[] | undefined;
+  return {
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(topK === undefined ? {} : { topK }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(stop === undefined ? {} : { stop }),
+  };
+}
+
+function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string {
+  const scheme = carrier === "grpc" ? "grpc" : "http";
+  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? given : `${scheme}://${given}`;
+  let url: URL;
+  try {
+    // URL knows no default rules for grpc:, so the host is checked as http's.
+    url = new URL(full.replace(/^grpc(s?):/i, "http$1:"));
+  } catch {
+    throw new UserError(
+      `Cannot use "${given}" as the server's URL: give one like ${scheme}://127.0.0.1:8000`,
+    );
+  }
+  const schemes = carrier === "grpc" ? /^(grpcs?|https?):/i : /^https?:/i;
+  if (!schemes.test(full) || url.hostname === "") {
+    throw new UserError(
+      `Cannot use "${given}" as the server's URL: give one like ${scheme}://127.0.0.1:8000`,
+    );
+  }
+  const plain = carrier === "grpc" ? full.replace(/^http(s?):/i, "grpc$1:") : full;
+  return plain.replace(/\/+$/, "");
+}
+
+function readHeaders(lines: readonly string[] | undefined): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines ?? []) {
+    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*(.*)$/.exec(line);
+    if (match === null) {
+      // The value may be a secret: only its beginning is repeated.
+      throw new UserError(
+        `Cannot use --header "${line.slice(0, 12)}…": write it as "Name: value"`,
+      );
+    }
+    headers[match[1]!.toLowerCase()] = match[2]!.trim();
+  }
+  return headers;
+}
+
+/** Secrets of options are resolved already; the variable is a convenience on top. */
+async function readApiKey(values: Values): Promise<string | undefined> {
+  const given = text(values, "api-key");
+  if (given !== undefined) return given;
+  const variable = "TOKOMETER_API_KEY";
+  const { state } = await Deno.permissions.query({ name: "env", variable });
+  return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
+}
+
+async function readOptionFile(values: Values, option: string): Promise<string | undefined> {
+  const path = text(values, option);
+  return path === undefined ? undefined : await readFile(`--${option}`, path);
+}
+
+async function readFile(option: string, path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    const reason = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : (error as Error).message;
+    throw new UserError(`Cannot read ${option} ${path}: ${reason}`);
+  }
+}
+
+/** Values that repeat the run; secrets stay out, and the folder, which must be a new one. */
+function repeatable(values: Values): Record<string, OptionValue> {
+  const { header: _, "api-key": _key, out: _out, ...rest } = values;
+  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+}
+
+function randomSalt(): string {
+  return crypto.randomUUID().slice(0, 8);
+}
+
+function text(values: Values, name: string): string | undefined {
+  return values[name] as string | undefined;
+}
+
+function number(values: Values, name: string): number | undefined {
+  return values[name] as number | undefined;
+}
+
+function seconds(values: Values, name: string): number | undefined {
+  const value = number(values, name);
+  return value === undefined ? undefined : value * 1000;
+}

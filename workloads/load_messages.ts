@@ -1,0 +1,68 @@
+/**
+ * What the thread that leads a run and the threads that send say to each other.
+ *
+ * @module
+ */
+import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
+import type { Exchange, TransportOptions } from "../backends/transport.ts";
+import type { LoopLag } from "./loop_lag.ts";
+import type { Departure, LoadShare, ShareEnd } from "./runner.ts";
+
+/** Positions in a thread's block of live counters (after the transport's own three). */
+export const COUNTER_SENT = 3;
+/** Requests that have ended, however. */
+export const COUNTER_ENDED = 4;
+/** Length of the block. */
+export const COUNTER_SLOTS = 5;
+
+/** Opens the transport of a thread and gives it the prompts. */
+export interface OpenMessage {
+  readonly kind: "open";
+  readonly transport: string;
+  readonly transportOptions: Omit<TransportOptions, "clock" | "counters">;
+  readonly protocol: string;
+  readonly target: Target;
+  /** Encoded once, before any load starts. */
+  readonly wires: readonly WireRequest[];
+  /** Only for protocols whose ids must not repeat: to encode again when the pool is used twice. */
+  readonly requests?: readonly GenerationRequest[];
+  readonly counters: SharedArrayBuffer;
+}
+
+/** Runs one share of a load. */
+export interface RunMessage {
+  readonly kind: "run";
+  readonly share: LoadShare;
+  readonly seed: number;
+  /** Number of the load: each draws its own arrivals. */
+  readonly loadNumber: number;
+  /** First pool item of this load, so that several loads of a command send different prompts. */
+  readonly poolOffset: number;
+  /** Start, in ms since the epoch (threads have origins of their own). */
+  readonly startEpochMs: number;
+  /** One Int32 shared by all threads: the queue of `shared` sequences. */
+  readonly queue: SharedArrayBuffer;
+}
+
+/** To a sending thread. */
+export type ToThread =
+  | OpenMessage
+  | RunMessage
+  | { readonly kind: "stop" }
+  | { readonly kind: "abort" }
+  | { readonly kind: "close" };
+
+/** From a sending thread. */
+export type FromThread =
+  | { readonly kind: "opened" }
+  | {
+    readonly kind: "exchange";
+    readonly departure: Departure;
+    readonly exchange: Exchange;
+    /** The thread's own clock at the load's start. */
+    readonly originMs: number;
+  }
+  | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }
+  | { readonly kind: "ended"; readonly end: ShareEnd; readonly lag: LoopLag }
+  | { readonly kind: "closed" }
+  | { readonly kind: "failed"; readonly message: string };

@@ -1,0 +1,240 @@
+/**
+ * The threads that send, seen from the thread that leads: the same load whatever their number.
+ *
+ * @module
+ */
+import { epochOriginMs, systemClock } from "../backends/clock.ts";
+import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
+import {
+  COUNTER_BYTES,
+  COUNTER_READS,
+  type Exchange,
+  type TransportOptions,
+} from "../backends/transport.ts";
+import type { Load, Stop } from "./load.ts";
+import {
+  COUNTER_ENDED,
+  COUNTER_SENT,
+  COUNTER_SLOTS,
+  type FromThread,
+  type ToThread,
+} from "./load_messages.ts";
+import { createLoadThread } from "./load_worker.ts";
+import type { LoopLag } from "./loop_lag.ts";
+import type { Departure, ShareEnd } from "./runner.ts";
+
+/** What the threads are opened with. */
+export interface ThreadsOptions {
+  /** Number of worker threads; 0 = send from this one. */
+  readonly workers: number;
+  readonly transport: string;
+  readonly transportOptions: Omit<TransportOptions, "clock" | "counters">;
+  readonly protocol: string;
+  readonly target: Target;
+  readonly wires: readonly WireRequest[];
+  readonly requests?: readonly GenerationRequest[];
+}
+
+/** One load to run. */
+export interface LoadJob {
+  readonly load: Load;
+  readonly stop: Stop;
+  readonly seed: number;
+  readonly loadNumber: number;
+  readonly poolOffset: number;
+  /** Prompts of this load, from `poolOffset` on. */
+  readonly poolSize: number;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  /** First Ctrl-C. */
+  readonly stopSignal: AbortSignal;
+  /** Second Ctrl-C. */
+  readonly abortSignal: AbortSignal;
+  readonly onExchange: (departure: Departure, exchange: Exchange, originMs: number) => void;
+  readonly onDropped: (departure: Departure, reason: string) => void;
+}
+
+/** How the load went, over all threads. */
+export interface JobEnd extends ShareEnd {
+  /** Of the worst thread. */
+  readonly lag: LoopLag;
+}
+
+/** Sums of all threads' live counters. */
+export interface LiveCounters {
+  readonly reads: number;
+  readonly bytes: number;
+  readonly sent: number;
+  readonly ended: number;
+}
+
+/** Opened threads. */
+export interface LoadThreads {
+  run(job: LoadJob): Promise<JobEnd>;
+  live(): LiveCounters;
+  close(): Promise<void>;
+}
+
+/** Time for the start message to reach every thread before the first departure. */
+const START_LEAD_MS = 25;
+
+interface Thread {
+  send(message: ToThread): void;
+  listen(listener: (message: FromThread) => void): void;
+  end(): void;
+  readonly counters: Uint32Array;
+}
+
+/**
+ * Starts the threads and their transports.
+ *
+ * @throws {Error} when a transport cannot be opened as asked.
+ */
+export async function openThreads(options: ThreadsOptions): Promise<LoadThreads> {
+  const threads: Thread[] = [];
+  for (let i = 0; i < Math.max(1, options.workers); i++) {
+    threads.push(options.workers === 0 ? inlineThread() : workerThread());
+  }
+  const { workers: _, ...open } = options;
+  try {
+    await Promise.all(threads.map((thread) => {
+      const opened = reply(thread, "opened");
+      thread.send({ kind: "open", ...open, counters: thread.counters.buffer as SharedArrayBuffer });
+      return opened;
+    }));
+  } catch (error) {
+    for (const thread of threads) thread.end();
+    throw error;
+  }
+
+  return {
+    run: (job) => runJob(threads, job),
+    live() {
+      const sum = (slot: number) =>
+        threads.reduce((total, thread) => total + (thread.counters[slot] ?? 0), 0);
+      return {
+        reads: sum(COUNTER_READS),
+        bytes: sum(COUNTER_BYTES),
+        sent: sum(COUNTER_SENT),
+        ended: sum(COUNTER_ENDED),
+      };
+    },
+    async close() {
+      await Promise.all(threads.map(async (thread) => {
+        const closed = reply(thread, "closed");
+        thread.send({ kind: "close" });
+        await closed.catch(() => {});
+        thread.end();
+      }));
+    },
+  };
+}
+
+async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd> {
+  const queue = new SharedArrayBuffer(4);
+  const startEpochMs = epochOriginMs() + systemClock.now() + START_LEAD_MS;
+  const tell = (kind: "stop" | "abort") => () => {
+    for (const thread of threads) thread.send({ kind });
+  };
+  const stop = tell("stop");
+  const abort = tell("abort");
+
+  const ends = threads.map((thread, worker) =>
+    new Promise<{ end: ShareEnd; lag: LoopLag }>((resolve, reject) => {
+      thread.listen((message) => {
+        switch (message.kind) {
+          case "exchange":
+            return job.onExchange(message.departure, message.exchange, message.originMs);
+          case "dropped":
+            return job.onDropped(message.departure, message.reason);
+          case "ended":
+            return resolve(message);
+          case "failed":
+            return reject(new Error(message.message));
+        }
+      });
+      thread.send({
+        kind: "run",
+        share: {
+          load: job.load,
+          stop: job.stop,
+          worker,
+          workers: threads.length,
+          poolSize: job.poolSize,
+          timeoutMs: job.timeoutMs,
+          graceMs: job.graceMs,
+        },
+        seed: job.seed,
+        loadNumber: job.loadNumber,
+        poolOffset: job.poolOffset,
+        startEpochMs,
+        queue,
+      });
+    })
+  );
+  job.stopSignal.addEventListener("abort", stop, { once: true });
+  job.abortSignal.addEventListener("abort", abort, { once: true });
+  if (job.stopSignal.aborted) stop();
+  if (job.abortSignal.aborted) abort();
+  try {
+    const all = await Promise.all(ends);
+    const worst = all.reduce((a, b) => (b.lag.p99Ms > a.lag.p99Ms ? b : a));
+    return {
+      rampEndMs: Math.max(...all.map(({ end }) => end.rampEndMs)),
+      sendingEndMs: sendingEnd(job.load, all.map(({ end }) => end.sendingEndMs)),
+      lag: worst.lag,
+    };
+  } finally {
+    job.stopSignal.removeEventListener("abort", stop);
+    job.abortSignal.removeEventListener("abort", abort);
+  }
+}
+
+/** Closed: the first user without work ends the full load; open: the last departure does. */
+function sendingEnd(load: Load, endsMs: readonly number[]): number {
+  return load.kind === "closed" ? Math.min(...endsMs) : Math.max(...endsMs);
+}
+
+function reply(thread: Thread, kind: FromThread["kind"]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    thread.listen((message) => {
+      if (message.kind === kind) resolve();
+      if (message.kind === "failed") reject(new Error(message.message));
+    });
+  });
+}
+
+function counterBlock(): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(COUNTER_SLOTS * 4));
+}
+
+function workerThread(): Thread {
+  const worker = new Worker(new URL("./load_worker.ts", import.meta.url), { type: "module" });
+  let listener: (message: FromThread) => void = () => {};
+  worker.onmessage = (event: MessageEvent<FromThread>) => listener(event.data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    listener({ kind: "failed", message: event.message });
+  };
+  return {
+    send: (message) => worker.postMessage(message),
+    listen: (heard) => {
+      listener = heard;
+    },
+    end: () => worker.terminate(),
+    counters: counterBlock(),
+  };
+}
+
+function inlineThread(): Thread {
+  let listener: (message: FromThread) => void = () => {};
+  const handle = createLoadThread((message) => listener(message));
+  return {
+    send: (message) => void handle(message),
+    listen: (heard) => {
+      listener = heard;
+    },
+    end: () => {},
+    counters: counterBlock(),
+  };
+}

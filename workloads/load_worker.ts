@@ -1,0 +1,125 @@
+/**
+ * A thread that sends: it reads the wire and nothing else. Decoding, counting and writing happen
+ * on the thread that leads, so that none of them delays a stamp.
+ *
+ * @module
+ */
+import { epochOriginMs, systemClock } from "../backends/clock.ts";
+import { findProtocol } from "../backends/protocols.ts";
+import type { Protocol, WireRequest } from "../backends/protocol.ts";
+import type { Transport } from "../backends/transport.ts";
+import { findTransport } from "../backends/transports.ts";
+import { arrivalTimes } from "./arrival.ts";
+import {
+  COUNTER_ENDED,
+  COUNTER_SENT,
+  type FromThread,
+  type OpenMessage,
+  type RunMessage,
+  type ToThread,
+} from "./load_messages.ts";
+import { sampleLoopLag } from "./loop_lag.ts";
+import { runLoad } from "./runner.ts";
+
+/** Handles the messages of one thread; `reply` hands over buffers with what it sends. */
+export function createLoadThread(
+  reply: (message: FromThread, transfer: ArrayBuffer[]) => void,
+): (message: ToThread) => Promise<void> {
+  let opened: OpenMessage | undefined;
+  let transport: Transport | undefined;
+  let protocol: Protocol | undefined;
+  let counters: Uint32Array = new Uint32Array(0);
+  let stop = new AbortController();
+  let abort = new AbortController();
+
+  const open = (message: OpenMessage): void => {
+    opened = message;
+    protocol = findProtocol(message.protocol);
+    counters = new Uint32Array(message.counters);
+    const kind = findTransport(message.transport);
+    transport = kind.open({ ...message.transportOptions, clock: systemClock, counters });
+    reply({ kind: "opened" }, []);
+  };
+
+  const run = async (message: RunMessage): Promise<void> => {
+    if (opened === undefined || transport === undefined || protocol === undefined) {
+      throw new TypeError("Cannot run a load before the thread was opened");
+    }
+    const { wires, requests, target } = opened;
+    const { share } = message;
+    const speak = protocol;
+    const queue = new Int32Array(message.queue);
+    const originMs = message.startEpochMs - epochOriginMs();
+    stop = new AbortController();
+    abort = new AbortController();
+
+    const requestOf = (item: number, index: number, pass: number): WireRequest => {
+      const position = (message.poolOffset + item) % wires.length;
+      const request = requests?.[position];
+      if (pass > 0 && request !== undefined) {
+        const requestId = request.requestId + BigInt(index) * BigInt(wires.length);
+        return speak.buildRequest({ ...request, requestId }, target);
+      }
+      return wires[position]!;
+    };
+
+    const lag = sampleLoopLag(systemClock);
+    const end = await runLoad(share, {
+      clock: systemClock,
+      transport,
+      originMs,
+      requestOf,
+      ...(share.load.kind === "open"
+        ? { arrivals: arrivalTimes(share.load, message.seed, message.loadNumber) }
+        : {}),
+      takeNext: () => Atomics.add(queue, 0, 1),
+      onSent: () => {
+        counters[COUNTER_SENT]!++;
+      },
+      onExchange: (departure, exchange) => {
+        counters[COUNTER_ENDED]!++;
+        reply({ kind: "exchange", departure, exchange, originMs }, [
+          exchange.body.buffer,
+          exchange.readMs.buffer,
+          exchange.readEnds.buffer,
+        ]);
+      },
+      onDropped: (departure, reason) => reply({ kind: "dropped", departure, reason }, []),
+      stopSignal: stop.signal,
+      abortSignal: abort.signal,
+    });
+    reply({ kind: "ended", end, lag: lag() }, []);
+  };
+
+  return async (message: ToThread): Promise<void> => {
+    try {
+      switch (message.kind) {
+        case "open":
+          return open(message);
+        case "run":
+          return await run(message);
+        case "stop":
+          return stop.abort();
+        case "abort":
+          return abort.abort();
+        case "close":
+          await transport?.close();
+          return reply({ kind: "closed" }, []);
+      }
+    } catch (error) {
+      reply({ kind: "failed", message: error instanceof Error ? error.message : `${error}` }, []);
+    }
+  };
+}
+
+/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToThread>) => void) | null;
+  postMessage(message: FromThread, transfer: Transferable[]): void;
+}
+
+if ("DedicatedWorkerGlobalScope" in globalThis) {
+  const scope = globalThis as unknown as WorkerScope;
+  const handle = createLoadThread((message, transfer) => scope.postMessage(message, transfer));
+  scope.onmessage = (event) => void handle(event.data);
+}

@@ -1,0 +1,451 @@
+/**
+ * From a plan to a run: prompts prepared, loads sent, records kept.
+ *
+ * @module
+ */
+import process from "node:process";
+import { systemClock, wallClockMs } from "../backends/clock.ts";
+import { decodeExchange, type DecodeOptions, unsentRecord } from "../backends/decode.ts";
+import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
+import { findProtocol } from "../backends/protocols.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { Exchange } from "../backends/transport.ts";
+import { findTransport } from "../backends/transports.ts";
+import type { ClientHealth, LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { findDataset } from "./datasets.ts";
+import { readEnvironment } from "./environment.ts";
+import { lengthsOf } from "./length_spec.ts";
+import { type Load, loadLabel, type Stop } from "./load.ts";
+import { type LoadThreads, openThreads } from "./load_threads.ts";
+import type { Dataset, TokenCounter } from "./prompt.ts";
+import type { ProgressState } from "./progress.ts";
+import type { Departure } from "./runner.ts";
+import { askOver, chooseModel, refuse, withTransport } from "./target.ts";
+import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
+import { UserError } from "./user_error.ts";
+import { VERSION } from "./version.ts";
+
+/** What a run tells while it goes on. */
+export interface MeasureHooks {
+  /** First Ctrl-C: stop sending, drain. */
+  readonly stopSignal: AbortSignal;
+  /** Second Ctrl-C: cancel what is in flight. */
+  readonly abortSignal: AbortSignal;
+  /** Command line without secrets, for the header. */
+  readonly commandLine: readonly string[];
+  /** Called once everything is prepared, just before the first load. */
+  readonly onHeader?: (header: RunHeader) => Promise<void>;
+  readonly onRecord?: (record: RequestRecord) => void;
+  readonly onLoadEnd?: (end: LoadEnd) => void;
+  readonly onProgress?: (state: ProgressState) => void;
+  /** A line for people. */
+  readonly note?: (line: string) => void;
+}
+
+/** Everything that is ready before the first timer starts. */
+export interface Prepared {
+  readonly protocol: Protocol;
+  readonly target: Target;
+  readonly dataset: Dataset;
+  readonly counter: TokenCounter;
+  readonly model: string;
+  readonly requests: readonly GenerationRequest[];
+  readonly wires: readonly WireRequest[];
+}
+
+const PROGRESS_EVERY_MS = 250;
+/** Answers longer than this add nothing to the question whether a length can be forced. */
+const CHECK_TOKENS = 64;
+/** Preprocessing calls at once: quick, and no load test of its own. */
+const PREPARE_AT_ONCE = 8;
+
+/**
+ * Runs a plan to its end.
+ *
+ * @throws {UserError} when the server cannot be used or the data is unusable; failures of single
+ * requests are in the records.
+ */
+export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run> {
+  const prepared = await prepare(plan, hooks);
+  if (hooks.stopSignal.aborted) throw new UserError("Interrupted before the first request", 130);
+  await checkServer(plan, prepared);
+
+  const header = await describeRun(plan, prepared, hooks.commandLine);
+  await hooks.onHeader?.(header);
+  const threads = await openThreads({
+    workers: plan.workers,
+    transport: plan.transport,
+    transportOptions: transportOptions(plan),
+    protocol: plan.protocol,
+    target: prepared.target,
+    wires: prepared.wires,
+    ...(prepared.protocol.usesRequestId === true ? { requests: prepared.requests } : {}),
+  });
+  const records: RequestRecord[] = [];
+  const ends: LoadEnd[] = [];
+  const keep = (record: RequestRecord) => {
+    records.push(record);
+    hooks.onRecord?.(record);
+  };
+  try {
+    let poolOffset = Math.max(0, ...plan.warmups);
+    for (const [number, load] of plan.loads.entries()) {
+      if (hooks.stopSignal.aborted) break;
+      const warmup = plan.warmups[number] ?? 0;
+      if (warmup > 0) {
+        await runOne(plan, prepared, hooks, threads, {
+          number,
+          load,
+          stop: { requests: warmup },
+          phase: "warmup",
+          poolOffset: 0,
+          keep,
+        });
+      }
+      if (hooks.stopSignal.aborted) break;
+      const end = await runOne(plan, prepared, hooks, threads, {
+        number,
+        load,
+        stop: plan.stops[number] ?? {},
+        phase: "measure",
+        poolOffset,
+        keep,
+      });
+      ends.push(end);
+      hooks.onLoadEnd?.(end);
+      poolOffset += plan.stops[number]?.requests ?? 0;
+    }
+  } finally {
+    await threads.close();
+  }
+  return { header, records, ends };
+}
+
+/**
+ * Loads the prompts, finds the model, encodes every request.
+ *
+ * @throws {UserError} when something of it cannot be had.
+ */
+export async function prepare(
+  plan: BenchPlan,
+  hooks: Pick<MeasureHooks, "onProgress" | "note">,
+): Promise<Prepared> {
+  const protocol = findProtocol(plan.protocol);
+  const target: Target = {
+    baseUrl: plan.url,
+    headers: plan.headers,
+    ...(plan.endpoint === undefined ? {} : { endpoint: plan.endpoint }),
+    ...(plan.apiKey === undefined ? {} : { apiKey: plan.apiKey }),
+  };
+  const { counter, dataset } = await loadPrompts(plan, hooks);
+  const kind = findTransport(plan.transport);
+  const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
+  return await withTransport(open, systemClock, async (transport) => {
+    const ask = askOver(transport);
+    const model = await chooseModel(protocol, target, ask, plan.model);
+    // A random base keeps two benchmarks of one server from sharing ids (T32); never 0, which
+    // some clients leave out on the wire.
+    const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + 1n;
+    const requests = dataset.prompts.map((prompt, i): GenerationRequest => ({
+      model,
+      messages: prompt.messages,
+      outputTokens: prompt.outputTokens,
+      length: plan.length,
+      stream: plan.stream,
+      sampling: plan.sampling,
+      requestId: base + BigInt(i),
+      ...(prompt.tokenIds === undefined ? {} : { promptTokenIds: prompt.tokenIds }),
+      ...(plan.extraBody === undefined ? {} : { extraBody: plan.extraBody }),
+    }));
+    const ready = protocol.prepare === undefined
+      ? requests
+      : await inGroups(requests, (request) => protocol.prepare!(request, target, ask));
+    const wires = ready.map((request) => protocol.buildRequest(request, target));
+    return { protocol, target, dataset, counter, model, requests: ready, wires };
+  });
+}
+
+/** Loads tokenizer and dataset. @throws {UserError} */
+export async function loadPrompts(
+  plan: BenchPlan,
+  hooks: Pick<MeasureHooks, "onProgress" | "note">,
+): Promise<{ counter: TokenCounter; dataset: Dataset }> {
+  const counter = plan.tokenizer === undefined
+    ? estimateCounter
+    : await loadTokenizer(plan.tokenizer);
+  const lengths = plan.outputTokens === undefined
+    ? undefined
+    : lengthsOf(plan.outputTokens, { seed: plan.seed, label: "output-tokens" });
+  const startMs = systemClock.now();
+  const dataset = await findDataset(plan.dataset).load({
+    count: plan.prompts,
+    seed: plan.seed,
+    counter,
+    turns: plan.turns,
+    extra: plan.datasetExtra,
+    onProgress: (done, total) =>
+      hooks.onProgress?.({
+        phase: "loading prompts",
+        label: plan.datasetPath ?? plan.dataset,
+        done,
+        total,
+        failed: 0,
+        inFlight: 0,
+        elapsedMs: systemClock.now() - startMs,
+      }),
+    ...(plan.datasetPath === undefined ? {} : { path: plan.datasetPath }),
+    ...(lengths === undefined ? {} : { outputTokens: lengths }),
+    ...(plan.systemPrompt === undefined ? {} : { systemPrompt: plan.systemPrompt }),
+  });
+  if (dataset.note !== undefined) hooks.note?.(dataset.note);
+  return { counter, dataset };
+}
+
+/** One request that decides whether the server can be measured as planned. */
+async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<void> {
+  const { protocol, target } = prepared;
+  const first = prepared.requests[0]!;
+  const request = { ...first, outputTokens: Math.min(first.outputTokens, CHECK_TOKENS) };
+  const kind = findTransport(plan.transport);
+  const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
+  await withTransport(open, systemClock, async (transport) => {
+    const exchange = await transport.send(protocol.buildRequest(request, target), {
+      timeoutMs: plan.timeoutMs,
+    });
+    const record = decodeExchange(exchange, protocol, request, {
+      load: 0,
+      phase: "warmup",
+      index: 0,
+      user: 0,
+      promptId: "check",
+      intendedMs: 0,
+      originMs: 0,
+    });
+    if (record.outcome.kind !== "ok") refuse(protocol, target, record.outcome, plan.length);
+  });
+}
+
+interface OneLoad {
+  readonly number: number;
+  readonly load: Load;
+  readonly stop: Stop;
+  readonly phase: "warmup" | "measure";
+  readonly poolOffset: number;
+  readonly keep: (record: RequestRecord) => void;
+}
+
+async function runOne(
+  plan: BenchPlan,
+  prepared: Prepared,
+  hooks: MeasureHooks,
+  threads: LoadThreads,
+  one: OneLoad,
+): Promise<LoadEnd> {
+  const { dataset, requests, protocol, counter } = prepared;
+  const pool = requests.length;
+  const startMs = systemClock.now();
+  const before = threads.live();
+  let lastEndMs = 0;
+  let done = 0;
+  let failed = 0;
+  let tokens = 0;
+  let readsOfEnded = 0;
+
+  const decodeOptions = (departure: Departure, originMs: number): DecodeOptions => {
+    const prompt = dataset.prompts[(one.poolOffset + departure.item) % pool]!;
+    return {
+      load: one.number,
+      phase: one.phase,
+      index: departure.index,
+      user: departure.user,
+      promptId: prompt.id,
+      intendedMs: originMs + departure.intendedMs,
+      originMs,
+      keepText: plan.saveText,
+      promptTokens: prompt.promptTokens,
+      // An estimate of the text is worth less than one token an event.
+      ...(counter.source === "tokenizer" ? { countText: (text) => counter.count(text) } : {}),
+    };
+  };
+  const onExchange = (departure: Departure, exchange: Exchange, originMs: number) => {
+    const request = requests[(one.poolOffset + departure.item) % pool]!;
+    const options = decodeOptions(departure, originMs);
+    const record = decodeExchange(exchange, protocol, request, options);
+    done++;
+    if (record.outcome.kind !== "ok") failed++;
+    tokens += record.outputTokens?.tokens ?? 0;
+    readsOfEnded += record.reads;
+    lastEndMs = Math.max(lastEndMs, exchange.endMs - originMs);
+    one.keep(record);
+  };
+  const onDropped = (departure: Departure, reason: string) => {
+    const request = requests[(one.poolOffset + departure.item) % pool]!;
+    failed++;
+    const outcome = { kind: "dropped", message: reason } as const;
+    one.keep(unsentRecord(request, decodeOptions(departure, 0), outcome));
+  };
+
+  let lastReads = before.reads;
+  let lastAtMs = startMs;
+  let tokensPerSec: number | undefined;
+  const progress = () => {
+    const live = threads.live();
+    const nowMs = systemClock.now();
+    // Events in flight are not decoded yet: reads stand for tokens, by the ratio seen so far.
+    const tokensPerRead = readsOfEnded > 0 ? tokens / readsOfEnded : 1;
+    if (nowMs > lastAtMs) {
+      const reads = (live.reads - lastReads) >>> 0;
+      tokensPerSec = (reads * tokensPerRead * 1000) / (nowMs - lastAtMs);
+    }
+    lastReads = live.reads;
+    lastAtMs = nowMs;
+    const elapsedMs = nowMs - startMs;
+    const leftMs = timeLeftMs(one.stop, done, elapsedMs);
+    hooks.onProgress?.({
+      phase: one.phase === "warmup" ? "warm-up" : "measuring",
+      label: loadLabel(one.load),
+      done,
+      failed,
+      inFlight: live.sent - live.ended,
+      elapsedMs,
+      ...(one.stop.requests === undefined ? {} : { total: one.stop.requests }),
+      ...(tokensPerSec === undefined ? {} : { tokensPerSec }),
+      ...(leftMs === undefined ? {} : { leftMs }),
+    });
+  };
+  const timer = setInterval(progress, PROGRESS_EVERY_MS);
+  const cpuBefore = process.cpuUsage();
+  try {
+    const end = await threads.run({
+      load: one.load,
+      stop: one.stop,
+      seed: plan.seed,
+      loadNumber: one.number,
+      poolOffset: one.poolOffset,
+      poolSize: pool,
+      timeoutMs: plan.timeoutMs,
+      graceMs: plan.graceMs,
+      stopSignal: hooks.stopSignal,
+      abortSignal: hooks.abortSignal,
+      onExchange,
+      onDropped,
+    });
+    const wallMs = systemClock.now() - startMs;
+    const cpu = process.cpuUsage(cpuBefore);
+    const client: ClientHealth = {
+      cpuCores: (cpu.user + cpu.system) / 1000 / wallMs,
+      loopLagP50Ms: end.lag.p50Ms,
+      loopLagP99Ms: end.lag.p99Ms,
+      loopLagMaxMs: end.lag.maxMs,
+      peakRssMiB: process.memoryUsage().rss / 1024 / 1024,
+    };
+    return {
+      load: one.number,
+      durationMs: lastEndMs,
+      rampEndMs: end.rampEndMs,
+      sendingEndMs: end.sendingEndMs,
+      interrupted: hooks.stopSignal.aborted,
+      client,
+    };
+  } finally {
+    clearInterval(timer);
+    if (one.phase === "measure") progress();
+  }
+}
+
+function timeLeftMs(stop: Stop, done: number, elapsedMs: number): number | undefined {
+  const byTime = stop.durationMs === undefined ? Infinity : stop.durationMs - elapsedMs;
+  const byCount = stop.requests === undefined || done === 0
+    ? Infinity
+    : (elapsedMs / done) * (stop.requests - done);
+  const left = Math.min(byTime, byCount);
+  return isFinite(left) ? Math.max(0, left) : undefined;
+}
+
+function transportOptions(plan: BenchPlan): {
+  readonly caCert?: string;
+  readonly insecure: boolean;
+  readonly proxyLocal: boolean;
+} {
+  return {
+    insecure: plan.insecure,
+    proxyLocal: plan.proxyLocal,
+    ...(plan.caCert === undefined ? {} : { caCert: plan.caCert }),
+  };
+}
+
+async function inGroups<A, B>(
+  items: readonly A[],
+  work: (item: A) => Promise<B>,
+): Promise<B[]> {
+  const results = new Array<B>(items.length);
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length) {
+      const i = next++;
+      results[i] = await work(items[i]!);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PREPARE_AT_ONCE, items.length) }, lane));
+  return results;
+}
+
+/** The header of the record file. */
+export async function describeRun(
+  plan: BenchPlan,
+  prepared: Pick<Prepared, "dataset" | "counter" | "model">,
+  commandLine: readonly string[],
+): Promise<RunHeader> {
+  const { dataset, counter } = prepared;
+  return {
+    schema: "tokometer.record/1",
+    version: VERSION,
+    startedAt: new Date(wallClockMs()).toISOString(),
+    scenario: plan.scenario,
+    commandLine,
+    options: plan.options as Readonly<Record<string, unknown>>,
+    url: withoutUserInfo(plan.url),
+    protocol: plan.protocol,
+    transport: plan.transport,
+    workers: plan.workers,
+    model: prepared.model,
+    length: plan.length,
+    stream: plan.stream,
+    seed: plan.seed,
+    dataset: {
+      kind: plan.dataset,
+      source: dataset.source,
+      prompts: dataset.prompts.length,
+      skipped: dataset.skipped,
+      duplicates: dataset.duplicates,
+      ...(dataset.sha256 === undefined ? {} : { sha256: dataset.sha256 }),
+    },
+    tokenizer: { source: counter.source, name: counter.name },
+    loads: plan.loads.map((load, i) => describeLoad(load, plan.stops[i] ?? {})),
+    environment: await readEnvironment(),
+  };
+}
+
+function describeLoad(load: Load, stop: Stop): LoadPlan {
+  const common = {
+    label: loadLabel(load),
+    ...(stop.requests === undefined ? {} : { stopRequests: stop.requests }),
+    ...(stop.durationMs === undefined ? {} : { stopDurationMs: stop.durationMs }),
+  };
+  return load.kind === "closed"
+    ? { ...common, kind: "closed", users: load.users, rampUpMs: load.rampUpMs }
+    : {
+      ...common,
+      kind: "open",
+      arrival: load.arrival,
+      ratePerSec: load.ratePerSec,
+      maxInFlight: load.maxInFlight,
+      overflow: load.overflow,
+    };
+}
+
+/** A URL may carry a password; it must not reach a file. */
+function withoutUserInfo(url: string): string {
+  return url.replace(/^([a-z0-9+.-]+:\/\/)[^/@]*@/i, "$1");
+}

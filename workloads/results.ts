@@ -1,0 +1,94 @@
+/**
+ * Where results go: a folder of their own, the terminal, the exit code.
+ *
+ * @module
+ */
+import { wallClockMs } from "../backends/clock.ts";
+import { findReport, REPORTS } from "../metrics/report.ts";
+import type { Run } from "../metrics/run.ts";
+import { summarize, type Summary } from "../metrics/summary.ts";
+import type { ReportPlan } from "./bench_plan.ts";
+import type { Host } from "./scenario.ts";
+import { EXIT, UserError } from "./user_error.ts";
+
+/** Name of the record file in a result folder. */
+export const RECORD_FILE = "records.jsonl";
+
+/** Reports that are always kept beside the record file, under these names. */
+const KEPT: readonly string[] = ["html", "json", "csv"];
+
+/**
+ * Makes a new folder for results.
+ *
+ * @throws {UserError} when it exists or cannot be made.
+ */
+export async function makeResultFolder(given: string | undefined): Promise<string> {
+  if (given === undefined) {
+    const stamp = new Date(wallClockMs()).toISOString().slice(0, 19).replace(/:/g, "-");
+    // Two runs in one second get folders of their own.
+    for (let n = 1;; n++) {
+      const path = `tokometer-results/${stamp}${n === 1 ? "" : `-${n}`}`;
+      if (await makeFolder(path)) return path;
+    }
+  }
+  if (await makeFolder(given)) return given;
+  throw new UserError(`Cannot use --out ${given}: it exists already, and results never overwrite`);
+}
+
+async function makeFolder(path: string): Promise<boolean> {
+  const parent = path.replace(/\/+[^/]*\/*$/, "");
+  try {
+    if (parent !== path && parent !== "") await Deno.mkdir(parent, { recursive: true });
+    await Deno.mkdir(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new UserError(`Cannot make the folder ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** Summarizes as the options ask. */
+export function summarizeFor(run: Run, report: ReportPlan): Summary {
+  return summarize(run, { percentiles: report.percentiles, slo: report.slo });
+}
+
+/** Prints the report that `--format` names. */
+export function printReport(summary: Summary, report: ReportPlan, host: Host): void {
+  const text = findReport(report.format).render(summary, {
+    color: host.color && host.stdoutIsTerminal,
+    columns: host.columns,
+  });
+  host.print(text.endsWith("\n") ? text.slice(0, -1) : text);
+}
+
+/** Writes the reports into a folder; returns their paths. @throws {UserError} */
+export async function writeReports(
+  summary: Summary,
+  folder: string,
+): Promise<Readonly<Record<string, string>>> {
+  const paths: Record<string, string> = {};
+  for (const report of REPORTS) {
+    if (!KEPT.includes(report.name)) continue;
+    const path = `${folder}/report.${report.extension}`;
+    try {
+      await Deno.writeTextFile(path, report.render(summary));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      throw new UserError(`Cannot write ${path}: ${(error as Error).message}`);
+    }
+    paths[report.name] = path;
+  }
+  return paths;
+}
+
+/** Exit code of a measured run: interrupted wins over failures. */
+export function exitCode(summary: Summary, report: ReportPlan): number {
+  if (summary.loads.some((load) => load.interrupted)) return EXIT.interrupted;
+  const tooMany = summary.loads.some(({ counts }) => {
+    const failed = counts.failed + counts.dropped;
+    const judged = counts.completed + failed;
+    return judged > 0 && (100 * failed) / judged > report.maxFailuresPercent;
+  });
+  return tooMany ? EXIT.failures : EXIT.ok;
+}

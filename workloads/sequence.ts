@@ -1,0 +1,56 @@
+/**
+ * Which prompt a closed-loop user sends next.
+ *
+ * @module
+ */
+import type { ClosedLoad, Stop } from "./load.ts";
+
+/** One request to come: its number in the load and the prompt's position in the pool. */
+export interface Turn {
+  readonly index: number;
+  readonly item: number;
+}
+
+/** The next turn of a user, or nothing when its share is done. `k` counts the user's own turns. */
+export type Sequence = (user: number, k: number) => Turn | undefined;
+
+/** Takes the next number of a shared queue: 0, 1, 2 … (over all workers). */
+export type TakeNext = () => number;
+
+/**
+ * The sequence of a closed load over a pool of `pool` prompts (already in seeded order).
+ *
+ * `disjoint` and `shared` walk the pool once around and start over when more requests are wanted
+ * than there are prompts. `legacy` is the rotation of the api_bench_tools script, so that old runs
+ * can be compared: user i starts at position i, odd users go through the rotated pool backwards,
+ * which makes users 2k and 2k + 1 begin with the same prompt (T22).
+ */
+export function sequenceOf(
+  load: ClosedLoad,
+  pool: number,
+  stop: Stop,
+  takeNext: TakeNext,
+): Sequence {
+  const limit = stop.requests ?? Infinity;
+  switch (load.sequence) {
+    case "disjoint":
+      return (user, k) => {
+        const index = user + k * load.users;
+        return index < limit ? { index, item: index % pool } : undefined;
+      };
+    case "shared":
+      return () => {
+        const index = takeNext();
+        return index < limit ? { index, item: index % pool } : undefined;
+      };
+    case "legacy":
+      return (user, k) => {
+        const index = user * pool + k;
+        if (k >= pool || index >= limit) return undefined;
+        // A rotation by a whole pool or more is the identity: the script slices without modulo.
+        const shift = user < pool ? user : 0;
+        const step = user % 2 === 1 ? pool - 1 - k : k;
+        return { index, item: (shift + step) % pool };
+      };
+  }
+}
