@@ -5,8 +5,8 @@
  */
 import { PROTOCOLS } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
-import { REPORTS } from "../metrics/report.ts";
-import { DATASETS } from "./datasets.ts";
+import { REPORTS } from "../metrics/reports.ts";
+import { DATASET_EXTRA_OPTIONS, DATASETS } from "./datasets.ts";
 import type { Option } from "./scenario.ts";
 import { SECRET_SOURCES } from "./secret.ts";
 
@@ -204,14 +204,6 @@ export const DATASET_OPTIONS: readonly Option[] = [
     group: "Prompts",
   },
   {
-    name: "input-tokens",
-    kind: "text",
-    value: "LENGTH",
-    defaultText: "128 for synthetic",
-    help: "Prompt length of synthetic prompts: 512, uniform:100:900 or normal:512:64.",
-    group: "Prompts",
-  },
-  {
     name: "output-tokens",
     kind: "text",
     value: "LENGTH",
@@ -245,76 +237,7 @@ export const DATASET_OPTIONS: readonly Option[] = [
     group: "Prompts",
     advanced: true,
   },
-  {
-    name: "sampler",
-    kind: "text",
-    value: "NAME",
-    default: "seeded",
-    choices: ["seeded", "lmdeploy", "lmdeploy-presample", "api-bench-tools", "request-rate"],
-    help: "How prompts are drawn from a ShareGPT file; the others repeat older scripts exactly.",
-    group: "Prompts",
-    advanced: true,
-  },
-  {
-    name: "min-prompt-tokens",
-    kind: "integer",
-    value: "N",
-    default: 4,
-    min: 0,
-    help: "Leave out shorter ShareGPT prompts.",
-    group: "Prompts",
-    advanced: true,
-  },
-  {
-    name: "min-output-tokens",
-    kind: "integer",
-    value: "N",
-    default: 4,
-    min: 0,
-    help: "Leave out ShareGPT conversations with shorter answers.",
-    group: "Prompts",
-    advanced: true,
-  },
-  {
-    name: "max-prompt-tokens",
-    kind: "integer",
-    value: "N",
-    default: 1024,
-    min: 1,
-    help: "Leave out longer ShareGPT prompts.",
-    group: "Prompts",
-    advanced: true,
-  },
-  {
-    name: "max-total-tokens",
-    kind: "integer",
-    value: "N",
-    default: 2048,
-    min: 2,
-    help: "Leave out ShareGPT conversations whose prompt and answer together are longer.",
-    group: "Prompts",
-    advanced: true,
-  },
-  {
-    name: "prefix-tokens",
-    kind: "integer",
-    value: "N",
-    default: 0,
-    min: 0,
-    help: "Common prefix of all synthetic prompts, to measure a prefix cache on purpose.",
-    group: "Prompts",
-    advanced: true,
-  },
-  {
-    name: "salt",
-    kind: "text",
-    value: "TEXT",
-    defaultText: "random in each run",
-    help:
-      "Goes in front of synthetic prompts, so that an earlier run's prefix cache is not measured.",
-    group: "Prompts",
-    advanced: true,
-  },
+  ...DATASET_EXTRA_OPTIONS,
   {
     name: "seed",
     kind: "integer",
@@ -462,7 +385,7 @@ export const REPORT_OPTIONS: readonly Option[] = [
     name: "percentiles",
     kind: "numbers",
     value: "P[,P…]",
-    default: [90, 95, 99],
+    default: [50, 90, 95, 99],
     min: 0,
     max: 100,
     help: "Percentiles of every distribution; each needs enough samples or prints n/a.",

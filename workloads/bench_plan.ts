@@ -6,6 +6,7 @@
 import type { Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { parseSlo, type Slo } from "../metrics/slo.ts";
+import { datasetExtra, findDataset } from "./datasets.ts";
 import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
 import type { Load, Stop } from "./load.ts";
 import type { OptionValue, Values } from "./scenario.ts";
@@ -101,16 +102,9 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
   const datasetPath = text(values, "dataset-path");
   const dataset = planDataset(values, datasetPath);
   const outputTokens = text(values, "output-tokens");
-  const inputTokens = text(values, "input-tokens");
   const answerLength = outputTokens === undefined
     ? undefined
     : parseLengthSpec(outputTokens, "--output-tokens");
-  if (inputTokens !== undefined && dataset !== "synthetic") {
-    throw new UserError(
-      `Cannot use --input-tokens with --dataset ${dataset}: only synthetic prompts have a length ` +
-        "to choose, add --dataset synthetic",
-    );
-  }
   const extraBody = values["extra-body"] as Readonly<Record<string, unknown>> | undefined;
   const systemPromptFile = text(values, "system-prompt-file");
   const apiKey = await readApiKey(values);
@@ -141,17 +135,7 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
     workers: number(values, "workers") ?? 1,
     dataset,
     prompts: number(values, "prompts") ?? wanted,
-    datasetExtra: {
-      sampler: text(values, "sampler"),
-      minPromptTokens: number(values, "min-prompt-tokens"),
-      minOutputTokens: number(values, "min-output-tokens"),
-      maxPromptTokens: number(values, "max-prompt-tokens"),
-      maxTotalTokens: number(values, "max-total-tokens"),
-      prefixTokens: number(values, "prefix-tokens"),
-      inputTokens: inputTokens ?? "128",
-      outputTokens: outputTokens ?? "128",
-      salt: text(values, "salt") ?? randomSalt(),
-    },
+    datasetExtra: { salt: randomSalt(), ...datasetExtra(findDataset(dataset), values) },
     turns: number(values, "num-turns") ?? 1,
     length: length as "forced" | "cap",
     stream: values.stream !== false,
@@ -184,7 +168,7 @@ export function planReport(values: Values): ReportPlan {
   }
   return {
     format: text(values, "format") ?? "table",
-    percentiles: (values.percentiles as readonly number[] | undefined) ?? [90, 95, 99],
+    percentiles: (values.percentiles as readonly number[] | undefined) ?? [50, 90, 95, 99],
     maxFailuresPercent: number(values, "max-failures") ?? 0,
     ...(slo === undefined ? {} : { slo }),
   };

@@ -5,6 +5,7 @@
  */
 import type { Message } from "../backends/protocol.ts";
 import type { TokenCount } from "../backends/record.ts";
+import type { Option } from "./scenario.ts";
 
 /** One prompt of a dataset. */
 export interface Prompt {
@@ -26,6 +27,8 @@ export interface TokenCounter {
   /** For reports: the folder's name, or how the estimate is made. */
   readonly name: string;
   count(text: string): number;
+  /** Tokens that the model's tokenizer would add to a text (BOS, EOS); never part of a count. */
+  readonly specialTokens?: number;
   /** Absent in the estimate. */
   encode?(text: string): number[];
   decode?(ids: readonly number[]): string;
@@ -62,6 +65,8 @@ export interface Dataset {
   readonly skipped: Readonly<Record<string, number>>;
   /** Prompts whose text also stands earlier in the list (prefix-cache hits to expect). */
   readonly duplicates: number;
+  /** One sentence for the user, e.g. that there are fewer prompts than wanted. */
+  readonly note?: string;
 }
 
 /** A kind of dataset, as listed in the registry. */
@@ -70,6 +75,8 @@ export interface DatasetKind {
   readonly name: string;
   readonly description: string;
   readonly needsFile: boolean;
+  /** Options of its own; `extra` holds their values under the camel-case name (`tokenIds`). */
+  readonly options: readonly Option[];
   /** @throws {UserError} when the file is missing, broken or holds nothing usable. */
   readonly load: (options: DatasetOptions) => Promise<Dataset>;
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { wallClockMs } from "../backends/clock.ts";
-import { findReport, REPORTS } from "../metrics/report.ts";
+import { renderTable } from "../metrics/report_table.ts";
+import { REPORTS } from "../metrics/reports.ts";
 import type { Run } from "../metrics/run.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
 import type { ReportPlan } from "./bench_plan.ts";
@@ -55,10 +56,10 @@ export function summarizeFor(run: Run, report: ReportPlan): Summary {
 
 /** Prints the report that `--format` names. */
 export function printReport(summary: Summary, report: ReportPlan, host: Host): void {
-  const text = findReport(report.format).render(summary, {
-    color: host.color && host.stdoutIsTerminal,
-    columns: host.columns,
-  });
+  const found = REPORTS.find(({ name }) => name === report.format) ?? REPORTS[0]!;
+  const text = found.name === "table"
+    ? renderTable(summary, { color: host.color, width: host.columns })
+    : found.render(summary);
   host.print(text.endsWith("\n") ? text.slice(0, -1) : text);
 }
 

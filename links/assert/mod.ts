@@ -100,7 +100,11 @@ export function assertInstanceOf<T>(
   type: Constructor<T>,
   message?: string,
 ): asserts actual is T {
-  check(actual instanceof type, `Expected an instance of ${type.name}, got ${show(actual)}`, message);
+  check(
+    actual instanceof type,
+    `Expected an instance of ${type.name}, got ${show(actual)}`,
+    message,
+  );
 }
 
 /** Regular expression on a string. */
@@ -115,7 +119,11 @@ export function assertNotMatch(actual: string, expected: RegExp, message?: strin
 
 /** Substring. */
 export function assertStringIncludes(actual: string, expected: string, message?: string): void {
-  check(actual.includes(expected), `Expected ${show(actual)} to contain ${show(expected)}`, message);
+  check(
+    actual.includes(expected),
+    `Expected ${show(actual)} to contain ${show(expected)}`,
+    message,
+  );
 }
 
 /** actual > expected. */

@@ -1,0 +1,110 @@
+/**
+ * What the HTTP transports have in common: the headers that they add, the sentences in which they
+ * tell a failure, and the finished {@linkcode Exchange}. One wording for one cause, so that failures
+ * of different transports are counted together.
+ *
+ * @module
+ */
+import type { CollectedBody } from "./buffers.ts";
+import type { Exchange, ExchangeEnd, SendOptions } from "./transport.ts";
+import type { StopReason } from "./watchdog.ts";
+
+/** Sent with every HTTP request unless the request names its own. */
+export const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
+  "accept": "*/*",
+  // A compressed stream has no reads of its own: the decompressor decides when text comes out.
+  "accept-encoding": "identity",
+  "user-agent": "tokometer",
+};
+
+/** What a transport knows of an exchange besides its body. */
+export interface ExchangeFacts {
+  readonly sentMs: number;
+  readonly firstByteMs: number | undefined;
+  readonly endMs: number;
+  readonly status: number;
+  readonly contentType: string;
+  readonly connection: Exchange["connection"];
+  readonly connectMs: number | undefined;
+  readonly end: ExchangeEnd;
+}
+
+/** Puts an exchange together; stamps that never happened stay absent. */
+export function finishExchange(facts: ExchangeFacts, collected: CollectedBody): Exchange {
+  const exchange: Exchange = {
+    sentMs: facts.sentMs,
+    endMs: facts.endMs,
+    status: facts.status,
+    contentType: facts.contentType,
+    body: collected.body,
+    readMs: collected.readMs,
+    readEnds: collected.readEnds,
+    connection: facts.connection,
+    end: facts.end,
+  };
+  if (facts.firstByteMs !== undefined) exchange.firstByteMs = facts.firstByteMs;
+  if (facts.connectMs !== undefined) exchange.connectMs = facts.connectMs;
+  return exchange;
+}
+
+/** How an exchange stopped from outside ends. */
+export function stoppedEnd(
+  reason: StopReason,
+  options: SendOptions,
+  seen: { readonly head: boolean; readonly bytes: number },
+): ExchangeEnd {
+  if (reason === "cancelled") return { kind: "cancelled", message: "cancelled" };
+  const message = seen.head
+    ? `not finished within ${options.timeoutMs} ms, ${seen.bytes} bytes of the body had come`
+    : `no answer within ${options.timeoutMs} ms`;
+  return { kind: "timeout", message };
+}
+
+/** Causes in the words of both platforms (`ECONNREFUSED`, `Connection refused`) and in ours. */
+const CAUSES: readonly (readonly [RegExp, string])[] = [
+  [/ports? \d+ (is|are) blocked/i, "fetch does not connect to this port: use --transport socket"],
+  [/ECONNREFUSED|connection refused/i, "connection refused"],
+  [
+    /EMFILE|ENFILE|too many open files/i,
+    'too many open files: raise the limit ("ulimit -n") or send fewer requests at once',
+  ],
+  [
+    /EADDRNOTAVAIL|cannot assign requested address|address not available/i,
+    "no free local port: too many connections were opened in the last minute",
+  ],
+  [/ENOTFOUND|EAI_|dns error|failed to lookup/i, "host name not found"],
+  [/EHOSTUNREACH|ENETUNREACH|no route to host|network (is )?unreachable/i, "host unreachable"],
+  [/ETIMEDOUT|timed out/i, "connecting timed out"],
+  [/EPIPE|ECONNRESET|connection reset|broken pipe/i, "connection reset by the server"],
+  [
+    /connection closed before message completed|connection was not ready|operation was canceled/i,
+    "connection closed by the server without an answer",
+  ],
+];
+
+/** One wording for a cause that a platform gave; what is not recognized is passed on. */
+export function connectionFailure(cause: string): string {
+  return CAUSES.find(([pattern]) => pattern.test(cause))?.[1] ?? cause;
+}
+
+/** True for what a pooled connection shows that the server closed while it was idle. */
+export function lostConnection(cause: string): boolean {
+  return /EPIPE|ECONNRESET|connection reset|broken pipe|connection closed|connection was not ready|operation was canceled/i
+    .test(cause);
+}
+
+/**
+ * Checks the text of `--ca-cert`; what is inside the PEM blocks is checked by the platform.
+ *
+ * @throws {TypeError} when it holds no certificate.
+ */
+export function checkAuthority(caCert: string | undefined): void {
+  if (
+    caCert === undefined || /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(caCert)
+  ) {
+    return;
+  }
+  throw new TypeError(
+    "Cannot use the certificate authority: expected PEM text from BEGIN to END CERTIFICATE",
+  );
+}

@@ -1,0 +1,117 @@
+/**
+ * Cuts bodies into events: a whole body at once after the request, or piece by piece for a probe.
+ *
+ * @module
+ */
+import type { Framing } from "./protocol.ts";
+import { bodyText, type CutOptions, type EventSink } from "./event_sink.ts";
+import { cutGrpcFrames } from "./grpc_frames.ts";
+import { cutNdjson } from "./ndjson.ts";
+import { cutNul } from "./nul.ts";
+import { cutSse } from "./sse.ts";
+
+/**
+ * Calls `onEvent` for each event of a body, in order. The data is a text, or the message's bytes
+ * for `grpc`. With `json` the whole body is one event, complete at its last byte.
+ *
+ * @example
+ * ```ts
+ * import { cutEvents } from "@tokometer/tokometer/backends";
+ *
+ * const body = new TextEncoder().encode("data: 1\n\ndata: 2\n\n");
+ * const ends: number[] = [];
+ * cutEvents("sse", body, (_data, endOffset) => ends.push(endOffset));
+ * if (ends.join() !== "9,18") throw new Error("an event ends with its blank line");
+ * ```
+ *
+ * @returns bytes consumed: all, or up to the last complete event when more is to come.
+ * @throws {SyntaxError} at a gRPC message that is compressed.
+ */
+export function cutEvents(
+  framing: Framing,
+  body: Uint8Array,
+  onEvent: EventSink<string | Uint8Array>,
+  options: CutOptions = {},
+): number {
+  switch (framing) {
+    case "sse":
+      return cutSse(body, onEvent, options);
+    case "ndjson":
+      return cutNdjson(body, onEvent, options);
+    case "nul":
+      return cutNul(body, onEvent, options);
+    case "grpc":
+      return cutGrpcFrames(body, onEvent, options);
+    case "json": {
+      if (options.final === false) return 0;
+      const text = bodyText(body).replace(/^\ufeff/, "").trim();
+      // Nothing but the end of the body ends it, so it is never half of something known.
+      if (text !== "") onEvent(text, body.length, true);
+      return body.length;
+    }
+  }
+}
+
+/** One event of an {@linkcode EventCutter}. */
+export interface CutEvent {
+  readonly data: string | Uint8Array;
+  /** Bytes from the start of the body to the end of the event. */
+  readonly endOffset: number;
+  /** False when only the end of the body closed it. */
+  readonly terminated: boolean;
+}
+
+/**
+ * Cuts a body that arrives in pieces, with the same result as {@linkcode cutEvents} on the whole,
+ * however it is split. For a probe: it looks at unfinished events again with every piece.
+ *
+ * @example
+ * ```ts
+ * import { EventCutter } from "@tokometer/tokometer/backends";
+ *
+ * const cutter = new EventCutter("ndjson");
+ * const bytes = new TextEncoder().encode('{"tokens":1}\n');
+ * const early = cutter.feed(bytes.subarray(0, 5));
+ * const late = cutter.feed(bytes.subarray(5));
+ * if (early.length !== 0 || late[0]?.data !== '{"tokens":1}') throw new Error("unexpected");
+ * ```
+ */
+export class EventCutter {
+  readonly #framing: Framing;
+  #pending: Uint8Array = new Uint8Array(0);
+  #consumed = 0;
+
+  /** @param framing how the body is cut. */
+  constructor(framing: Framing) {
+    this.#framing = framing;
+  }
+
+  /** Takes the next bytes; returns the events that they complete. */
+  feed(bytes: Uint8Array): readonly CutEvent[] {
+    const joined = new Uint8Array(this.#pending.length + bytes.length);
+    joined.set(this.#pending);
+    joined.set(bytes, this.#pending.length);
+    this.#pending = joined;
+    return this.#cut(false);
+  }
+
+  /** The body has ended; returns what was left over. */
+  end(): readonly CutEvent[] {
+    return this.#cut(true);
+  }
+
+  #cut(final: boolean): readonly CutEvent[] {
+    const events: CutEvent[] = [];
+    const base = this.#consumed;
+    const used = cutEvents(
+      this.#framing,
+      this.#pending,
+      (data, endOffset, terminated) =>
+        events.push({ data, endOffset: base + endOffset, terminated }),
+      { start: base === 0, final },
+    );
+    this.#consumed += used;
+    this.#pending = this.#pending.subarray(used);
+    return events;
+  }
+}

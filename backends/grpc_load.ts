@@ -1,0 +1,32 @@
+/**
+ * Loads the gRPC library when it is first needed.
+ *
+ * @module
+ */
+
+/** The module `grpc_library.ts`. */
+export type GrpcModule = typeof import("./grpc_library.ts");
+
+/**
+ * Says early that the library cannot be loaded without permission for the environment: it reads
+ * about twenty variables (`GRPC_TRACE`, proxies, …) when it is imported, and throws at the first.
+ *
+ * @throws {Deno.errors.NotCapable} when the permission is missing and cannot be asked for.
+ */
+export function requireGrpcPermissions(): void {
+  if (Deno.permissions.requestSync({ name: "env" }).state === "granted") return;
+  throw new Deno.errors.NotCapable(
+    "Cannot load the gRPC library without access to the environment, " +
+      "where it looks for its settings: run with --allow-env",
+  );
+}
+
+/**
+ * The library, imported once.
+ *
+ * @throws {Deno.errors.NotCapable} without `--allow-env`.
+ */
+export async function loadGrpc(): Promise<GrpcModule> {
+  requireGrpcPermissions();
+  return await import("./grpc_library.ts");
+}

@@ -1,0 +1,108 @@
+/**
+ * A gRPC call as a {@linkcode WireRequest}: where it goes, with which metadata. Knows nothing of the
+ * library that carries it, so that protocols stay light.
+ *
+ * Every call is the same on the wire whatever its kind: one message, the request side is closed,
+ * messages come back until the status. So unary, server-streaming and bidirectional methods need no
+ * distinction here; a bidirectional server sees the end of the requests and ends its answers.
+ *
+ * @module
+ */
+import { cutGrpcFrames } from "./grpc_frames.ts";
+import type { Ask, Target, WireRequest } from "./protocol.ts";
+import type { Transport } from "./transport.ts";
+
+/** Names of gRPC's status codes, by number. */
+export const GRPC_STATUS_NAMES: readonly string[] = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+];
+
+/**
+ * Scheme and address of a gRPC server. Plaintext is written `grpc://host:port`, `http://host:port`
+ * or just `host:port`; TLS `grpcs://` or `https://`.
+ *
+ * @throws {TypeError} when it is no address, has no port, or holds a path.
+ */
+export function grpcOrigin(baseUrl: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(baseUrl)?.[1]?.toLowerCase();
+  const secure = scheme === "grpcs" || scheme === "https";
+  if (scheme !== undefined && !secure && scheme !== "grpc" && scheme !== "http") {
+    throw new TypeError(
+      `Cannot reach "${baseUrl}" over gRPC: use grpc://host:port, or grpcs://host:port for TLS`,
+    );
+  }
+  const address = (scheme === undefined ? baseUrl : baseUrl.slice(scheme.length + 3))
+    .replace(/\/+$/, "");
+  if (!/^(\[[0-9a-f:.]+\]|[^\s:/@?#]+):\d{1,5}$/i.test(address)) {
+    throw new TypeError(
+      `Cannot reach "${baseUrl}" over gRPC: expected a host and a port, as in grpc://127.0.0.1:23333`,
+    );
+  }
+  return `${secure ? "grpcs" : "grpc"}://${address}`;
+}
+
+/**
+ * A call of `path` (`/package.Service/Method`) with one message. The target's key and headers become
+ * metadata; a `host` header names the server to its certificate (see `grpc.ts`).
+ *
+ * @throws {TypeError} when the address or a header cannot be used.
+ */
+export function grpcRequest(
+  target: Target,
+  path: string,
+  message: Uint8Array<ArrayBuffer>,
+): WireRequest {
+  if (!/^\/[^/\s]+\/[^/\s]+$/.test(path)) {
+    throw new TypeError(`Cannot call "${path}" over gRPC: expected /package.Service/Method`);
+  }
+  const headers: Record<string, string> = {};
+  if (target.apiKey) headers["authorization"] = `Bearer ${target.apiKey}`;
+  for (const [given, value] of Object.entries(target.headers)) {
+    const name = given.toLowerCase();
+    headers[name] = value;
+    if (!/^[0-9a-z_.-]+$/.test(name)) {
+      throw new TypeError(
+        `Cannot send the header "${name}" over gRPC: names are made of a-z, 0-9, "_", "." and "-"`,
+      );
+    }
+  }
+  return { method: "POST", url: grpcOrigin(target.baseUrl) + path, headers, body: message };
+}
+
+/**
+ * Asks a gRPC server over an open transport: `status` is the gRPC status, `body` the answer's first
+ * message without its frame, or for another status than OK its message as text.
+ *
+ * The promise rejects when there was no answer at all (no connection, timeout, cut).
+ */
+export function grpcAsk(transport: Transport, timeoutMs: number = 10_000): Ask {
+  return async (request) => {
+    const { end, body } = await transport.send(request, { timeoutMs });
+    if (end.kind === "grpc_status") {
+      return { status: end.status, body: new TextEncoder().encode(end.message) };
+    }
+    if (end.kind !== "complete") throw new Error(`Cannot call ${request.url}: ${end.message}`);
+    let first: Uint8Array = new Uint8Array(0);
+    let messages = 0;
+    cutGrpcFrames(body, (message) => {
+      if (messages++ === 0) first = message;
+    });
+    return { status: 0, body: first };
+  };
+}

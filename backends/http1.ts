@@ -1,0 +1,428 @@
+/**
+ * HTTP/1.1 responses, cut out of a byte stream as it arrives: status line, headers, and the body
+ * without its transfer coding. It is fed from a buffer that the next read overwrites and hands the
+ * ranges that are body on; nothing is allocated for a read that holds only body.
+ *
+ * Strict where a mistake would lose or invent body bytes (chunk sizes, lengths, header syntax), and
+ * as lenient as the common clients elsewhere (bare LF in the head, a missing reason phrase).
+ *
+ * @module
+ */
+import type { BodySink } from "./buffers.ts";
+
+/** Largest response head, in bytes. */
+export const HEAD_LIMIT: number = 256 * 1024;
+/** Most header lines of a head, as in hyper. */
+export const HEADER_LIMIT = 100;
+/** Most bytes of chunk extensions, or of trailers, in one body. */
+export const CHUNK_EXTRAS_LIMIT: number = 16 * 1024;
+
+const CR = 13;
+const LF = 10;
+const SPACE = 32;
+const TAB = 9;
+const COLON = 58;
+const SEMICOLON = 59;
+
+/** What the next byte belongs to. */
+const HEAD = 0;
+const LENGTH_BODY = 1;
+const EOF_BODY = 2;
+const CHUNK_SIZE = 3;
+const CHUNK_SIZE_SPACE = 4;
+const CHUNK_EXTENSION = 5;
+const CHUNK_SIZE_LF = 6;
+const CHUNK_DATA = 7;
+const CHUNK_DATA_CR = 8;
+const CHUNK_DATA_LF = 9;
+const TRAILER_START = 10;
+const TRAILER = 11;
+const TRAILER_LF = 12;
+const LAST_LF = 13;
+const DONE = 14;
+const FAILED = 15;
+
+/** How a response ended when its connection did. */
+export type ResponseEof =
+  /** The end of the connection was the end of the body. */
+  | "complete"
+  /** Nothing of the response had come. */
+  | "nothing"
+  /** It broke off inside the head. */
+  | "head"
+  /** It broke off inside the body. */
+  | "body"
+  /** It had been malformed before. */
+  | "malformed";
+
+/**
+ * Reads one response after the other from one connection.
+ *
+ * @example
+ * ```ts
+ * import { LogPool, ResponseParser } from "@tokometer/tokometer/backends";
+ *
+ * const log = new LogPool().take();
+ * const parser = new ResponseParser();
+ * parser.start(log);
+ * const bytes = new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+ * parser.push(bytes, 0, bytes.length);
+ * console.assert(parser.done && parser.status === 200 && log.bytes === 2);
+ * ```
+ */
+export class ResponseParser {
+  /** Status of the final response; 0 before its head is complete. */
+  status = 0;
+  /** `content-type`, lower case; empty when there is none. */
+  contentType = "";
+  /** The head of the final response (not of an interim `1xx`) is complete. */
+  headDone = false;
+  /** The response is complete. */
+  done = false;
+  /** What is wrong with the bytes, once something is. */
+  error: string | undefined;
+  /** Some byte of this response has come. */
+  started = false;
+  /** The connection may carry another request, as far as the response says. */
+  reusable = false;
+
+  #sink: BodySink | undefined;
+  #state = DONE;
+  /** Head so far, all lines. */
+  #head = new Uint8Array(512);
+  #headBytes = 0;
+  /** First byte of the current line of the head. */
+  #lineStart = 0;
+  /** Bytes left of the body or of the chunk; the chunk's size while it is read. */
+  #left = 0;
+  #sizeDigits = 0;
+  #extraBytes = 0;
+
+  /** Gets ready for the next response; its body goes to `sink`. */
+  start(sink: BodySink): void {
+    this.#sink = sink;
+    this.status = 0;
+    this.contentType = "";
+    this.headDone = false;
+    this.done = false;
+    this.error = undefined;
+    this.started = false;
+    this.reusable = false;
+    this.#state = HEAD;
+    this.#headBytes = this.#lineStart = 0;
+  }
+
+  /**
+   * Takes `source[from, to)`. Returns the first index that no longer belongs to the response: `to`,
+   * unless the response ended (or failed) before.
+   */
+  push(source: Uint8Array, from: number, to: number): number {
+    if (from < to && !this.done) this.started = true;
+    let at = from;
+    while (at < to) {
+      switch (this.#state) {
+        case HEAD:
+          at = this.#pushHead(source, at, to);
+          break;
+        case LENGTH_BODY:
+        case CHUNK_DATA: {
+          const end = Math.min(to, at + this.#left);
+          this.#sink!.append(source, at, end);
+          this.#left -= end - at;
+          at = end;
+          if (this.#left === 0) {
+            if (this.#state === CHUNK_DATA) this.#state = CHUNK_DATA_CR;
+            else this.#finish();
+          }
+          break;
+        }
+        case EOF_BODY:
+          this.#sink!.append(source, at, to);
+          at = to;
+          break;
+        case DONE:
+        case FAILED:
+          return at;
+        default:
+          this.#pushChunkByte(source[at]!);
+          at++;
+      }
+    }
+    return at;
+  }
+
+  /** The connection ended: tells what that means for the response. */
+  eof(): ResponseEof {
+    if (this.error !== undefined) return "malformed";
+    if (this.#state === EOF_BODY) {
+      this.#finish();
+      this.reusable = false;
+    }
+    if (this.done) return "complete";
+    if (this.headDone) return "body";
+    return this.started ? "head" : "nothing";
+  }
+
+  #finish(): void {
+    this.#state = DONE;
+    this.done = true;
+  }
+
+  #fail(message: string): void {
+    this.#state = FAILED;
+    this.error = message;
+    this.reusable = false;
+  }
+
+  /** One byte of a chunked body that is not data. */
+  #pushChunkByte(byte: number): void {
+    switch (this.#state) {
+      case CHUNK_SIZE: {
+        const digit = hexDigit(byte);
+        if (digit >= 0) {
+          // Twelve digits are 281 TB: more is an attack or an error, and would not be exact.
+          if (++this.#sizeDigits > 12 && this.#left > 0) this.#fail("a chunk size is too large");
+          else this.#left = this.#left * 16 + digit;
+        } else if (this.#sizeDigits === 0) this.#fail("a chunk size is missing");
+        else this.#afterSize(byte);
+        break;
+      }
+      case CHUNK_SIZE_SPACE:
+        this.#afterSize(byte);
+        break;
+      case CHUNK_EXTENSION:
+        if (byte === CR) this.#state = CHUNK_SIZE_LF;
+        else if (byte === LF) this.#fail("a chunk size line does not end in CR LF");
+        else this.#countExtra("chunk extensions are too long");
+        break;
+      case CHUNK_SIZE_LF:
+        if (byte !== LF) this.#fail("a chunk size line does not end in CR LF");
+        else this.#state = this.#left === 0 ? TRAILER_START : CHUNK_DATA;
+        break;
+      case CHUNK_DATA_CR:
+        if (byte === CR) this.#state = CHUNK_DATA_LF;
+        else this.#fail("a chunk is longer than its size says");
+        break;
+      case CHUNK_DATA_LF:
+        if (byte === LF) this.#startChunk();
+        else this.#fail("a chunk does not end in CR LF");
+        break;
+      case TRAILER_START:
+        if (byte === CR) this.#state = LAST_LF;
+        else {
+          this.#state = TRAILER;
+          this.#pushChunkByte(byte);
+        }
+        break;
+      case TRAILER:
+        if (byte === CR) this.#state = TRAILER_LF;
+        else if (byte === LF) this.#fail("a trailer does not end in CR LF");
+        else this.#countExtra("trailers are too long");
+        break;
+      case TRAILER_LF:
+        if (byte === LF) this.#state = TRAILER_START;
+        else this.#fail("a trailer does not end in CR LF");
+        break;
+      case LAST_LF:
+        if (byte === LF) this.#finish();
+        else this.#fail("the last chunk does not end in CR LF");
+    }
+  }
+
+  #startChunk(): void {
+    this.#state = CHUNK_SIZE;
+    this.#left = this.#sizeDigits = 0;
+  }
+
+  #afterSize(byte: number): void {
+    if (byte === CR) this.#state = CHUNK_SIZE_LF;
+    else if (byte === SEMICOLON) this.#state = CHUNK_EXTENSION;
+    else if (byte === SPACE || byte === TAB) this.#state = CHUNK_SIZE_SPACE;
+    else this.#fail("a chunk size is not a hexadecimal number");
+  }
+
+  #countExtra(message: string): void {
+    if (++this.#extraBytes > CHUNK_EXTRAS_LIMIT) this.#fail(message);
+  }
+
+  /** Collects head bytes up to and including the empty line that ends them. */
+  #pushHead(source: Uint8Array, from: number, to: number): number {
+    for (let at = from; at < to; at++) {
+      const byte = source[at]!;
+      if (this.#headBytes === this.#head.length && !this.#growHead()) return at;
+      this.#head[this.#headBytes++] = byte;
+      if (byte !== LF) continue;
+      const start = this.#lineStart;
+      this.#lineStart = this.#headBytes;
+      if (lineEnd(this.#head, this.#headBytes) > start) continue;
+      // An empty line: before the status line it is a leftover of sloppy servers.
+      if (start === 0) this.#headBytes = this.#lineStart = 0;
+      else {
+        this.#readHead();
+        return at + 1;
+      }
+    }
+    return to;
+  }
+
+  #growHead(): boolean {
+    if (this.#head.length >= HEAD_LIMIT) {
+      this.#fail("the response head is too large");
+      return false;
+    }
+    const head = new Uint8Array(this.#head.length * 2);
+    head.set(this.#head);
+    this.#head = head;
+    return true;
+  }
+
+  #readHead(): void {
+    const head = this.#head;
+    let at = head.indexOf(LF) + 1;
+    const version = readVersion(head);
+    const status = readStatus(head, lineEnd(head, at));
+    if (version < 0) return this.#fail("the answer does not begin with HTTP/1.1");
+    if (status < 0) return this.#fail("the status line holds no status");
+
+    let length = -1;
+    let chunked = false;
+    let coded = false;
+    let keepAlive = version === 1;
+    let contentType = "";
+    for (let lines = 0;; lines++) {
+      const next = head.indexOf(LF, at) + 1;
+      const stop = lineEnd(head, next);
+      if (stop === at) break;
+      if (lines === HEADER_LIMIT) return this.#fail("the response head has too many lines");
+      const colon = nameEnd(head, at, stop);
+      if (colon < 0 || !isHeaderValue(head, colon + 1, stop)) {
+        return this.#fail(`a header line is malformed: ${text(head, at, Math.min(stop, at + 80))}`);
+      }
+      switch (colon - at) {
+        case 14:
+          if (hasName(head, at, "content-length")) {
+            const value = readLength(text(head, colon + 1, stop));
+            if (value < 0 || (length >= 0 && length !== value)) {
+              return this.#fail(`content-length is invalid: ${text(head, colon + 1, stop).trim()}`);
+            }
+            length = value;
+          }
+          break;
+        case 17:
+          if (hasName(head, at, "transfer-encoding")) {
+            coded = true;
+            chunked = /(^|,)\s*chunked\s*$/i.test(text(head, colon + 1, stop));
+          }
+          break;
+        case 10:
+          if (hasName(head, at, "connection")) {
+            const value = text(head, colon + 1, stop);
+            if (/(^|,)\s*close\s*(,|$)/i.test(value)) keepAlive = false;
+            else if (/(^|,)\s*keep-alive\s*(,|$)/i.test(value)) keepAlive = true;
+          }
+          break;
+        case 12:
+          if (hasName(head, at, "content-type")) {
+            contentType = text(head, colon + 1, stop).trim().toLowerCase();
+          }
+          break;
+      }
+      at = next;
+    }
+    if (coded && version === 0) {
+      return this.#fail("transfer-encoding is not part of HTTP/1.0");
+    }
+    if (status < 200 && status !== 101) {
+      this.#headBytes = this.#lineStart = 0;
+      return;
+    }
+    this.status = status;
+    this.contentType = contentType;
+    this.headDone = true;
+    this.#headBytes = this.#lineStart = 0;
+    // Both lengths at once is how requests are smuggled: read it, but trust the connection no more.
+    this.reusable = keepAlive && status !== 101 && !(coded && length >= 0);
+    this.#extraBytes = 0;
+    if (status === 204 || status === 304 || status === 101) this.#finish();
+    else if (chunked) this.#startChunk();
+    else if (!coded && length === 0) this.#finish();
+    else if (!coded && length > 0) {
+      this.#state = LENGTH_BODY;
+      this.#left = length;
+    } else {
+      this.#state = EOF_BODY;
+      this.reusable = false;
+    }
+  }
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const lower = byte | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
+
+/** End of the content of the line whose LF is at `next - 1`. */
+function lineEnd(head: Uint8Array, next: number): number {
+  return next >= 2 && head[next - 2] === CR ? next - 2 : next - 1;
+}
+
+/** The `x` of HTTP/1.x, or -1. */
+function readVersion(head: Uint8Array): number {
+  const version = text(head, 0, 9);
+  return version === "HTTP/1.1 " ? 1 : version === "HTTP/1.0 " ? 0 : -1;
+}
+
+/** The status of a status line that ends at `end`, or -1. */
+function readStatus(head: Uint8Array, end: number): number {
+  const match = /^([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(text(head, 9, end));
+  return match === null ? -1 : Number(match[1]);
+}
+
+/** Characters of a header's name: `token` of RFC 9110. */
+const TOKEN: readonly boolean[] = Array.from(
+  { length: 256 },
+  (_, byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)) && byte < 128,
+);
+
+/** Position of the colon after a non-empty name, or -1. */
+function nameEnd(head: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && TOKEN[head[at]!]) at++;
+  return at > from && at < to && head[at] === COLON ? at : -1;
+}
+
+function isHeaderValue(head: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = head[at]!;
+    if ((byte < 32 && byte !== TAB) || byte === 127) return false;
+  }
+  return true;
+}
+
+/** Compares without regard to case; `name` is lower case and holds letters and dashes. */
+function hasName(head: Uint8Array, from: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if ((head[from + i]! | 32) !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** `5`, or `5, 5` as some proxies join it; else -1. */
+function readLength(value: string): number {
+  let length = -1;
+  for (const part of value.split(",")) {
+    const digits = part.trim();
+    if (!/^\d{1,15}$/.test(digits)) return -1;
+    if (length >= 0 && Number(digits) !== length) return -1;
+    length = Number(digits);
+  }
+  return length;
+}
+
+/** Bytes as Latin-1. */
+function text(bytes: Uint8Array, from: number, to: number): string {
+  let result = "";
+  for (let at = from; at < to; at++) result += String.fromCharCode(bytes[at]!);
+  return result;
+}

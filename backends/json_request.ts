@@ -1,0 +1,94 @@
+/**
+ * Puts together a request over HTTP with a JSON body: where it goes, which headers, which bytes.
+ *
+ * @module
+ */
+import type { GenerationRequest, Target, WireRequest } from "./protocol.ts";
+
+const ENCODER = new TextEncoder();
+
+/**
+ * The base URL without the part that `path` repeats, so that the server's address, its `/v1` and
+ * the full address of the call all mean the same server. `http://` is added where no scheme is.
+ *
+ * @example
+ * ```ts
+ * import { serverRoot } from "@tokometer/tokometer/backends";
+ *
+ * for (const base of ["h:8000", "http://h:8000/v1", "http://h:8000/v1/completions"]) {
+ *   const root = serverRoot(base, "/v1/completions");
+ *   if (root !== "http://h:8000") throw new Error(root);
+ * }
+ * ```
+ */
+export function serverRoot(baseUrl: string, path: string): string {
+  const base = (/^[a-z][a-z0-9+.-]*:\/\//i.test(baseUrl) ? baseUrl : `http://${baseUrl}`)
+    .replace(/\/+$/, "");
+  const host = base.indexOf("/", base.indexOf("://") + 3);
+  const given = host < 0 ? "" : base.slice(host);
+  const segments = path.split("/").filter((segment) => segment !== "");
+  for (let count = segments.length; count > 0; count--) {
+    const head = `/${segments.slice(0, count).join("/")}`;
+    if (given.endsWith(head)) return base.slice(0, base.length - head.length);
+  }
+  return base;
+}
+
+/** Address of a call: the target's `endpoint` in place of `path` where one is given. */
+export function callUrl(target: Target, path: string): string {
+  const call = target.endpoint ?? path;
+  // The protocol's own path is cut off first: a base URL may hold it although `--endpoint` differs.
+  const root = serverRoot(target.baseUrl, path);
+  return serverRoot(root, call) + (call.startsWith("/") ? call : `/${call}`);
+}
+
+/** Headers of every request: the key as a bearer token only where there is one, then the user's. */
+export function requestHeaders(
+  target: Target,
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const headers: Record<string, string> = { ...own };
+  if (target.apiKey) headers["authorization"] = `Bearer ${target.apiKey}`;
+  for (const [name, value] of Object.entries(target.headers)) headers[name.toLowerCase()] = value;
+  return headers;
+}
+
+/**
+ * Merges fields over a body as RFC 7396 does: objects are merged key by key, `null` removes a
+ * field, all else replaces. Fields whose value is `undefined` are left out.
+ */
+export function mergeBody(
+  body: Readonly<Record<string, unknown>>,
+  patch: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(body)) {
+    if (value !== undefined) merged[name] = value;
+  }
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else if (isPlainObject(value)) {
+      const under = merged[name];
+      merged[name] = mergeBody(isPlainObject(under) ? under : {}, value);
+    } else if (value !== undefined) merged[name] = value;
+  }
+  return merged;
+}
+
+/** A POST of `body`, with the request's `extraBody` merged over it ({@linkcode mergeBody}). */
+export function postJson(
+  url: string,
+  body: Readonly<Record<string, unknown>>,
+  { target, request }: { readonly target: Target; readonly request: GenerationRequest },
+): WireRequest {
+  return {
+    method: "POST",
+    url,
+    headers: requestHeaders(target, { "content-type": "application/json" }),
+    body: ENCODER.encode(JSON.stringify(mergeBody(body, request.extraBody))),
+  };
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,41 @@
+/**
+ * LightLLM started with `--use_tgi_api`: LightLLM's parameters, TGI's events.
+ *
+ * @module
+ */
+import { readErrorBody } from "./error_message.ts";
+import { isObject, parseObject, reportedError } from "./json_event.ts";
+import { buildLightllmRequest } from "./lightllm.ts";
+import type { EngineEvent, GenerationRequest, Protocol } from "./protocol.ts";
+import { readTgiToken, readTgiWhole } from "./tgi.ts";
+
+/** Unlike TGI itself, LightLLM can ignore the end-of-sequence token in this mode too. */
+export const lightllmTgi: Protocol = {
+  name: "lightllm-tgi",
+  title: "LightLLM --use_tgi_api /generate_stream",
+  description: "LightLLM started with --use_tgi_api (default port 8000): one event a token in " +
+    "TGI's shape, with a length that can be forced.",
+  carrier: "http",
+  path: "/generate_stream",
+  forcesLength: true,
+  lengthTolerance: 0,
+  endMark: "flag",
+  framing: (stream) => stream ? "sse" : "json",
+  buildRequest: (request, target) => buildLightllmRequest(request, target, { details: true }),
+  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+    if (request.stream) {
+      const value = parseObject(data);
+      const error = reportedError(value);
+      return error === undefined ? readTgiToken(value) : { error };
+    }
+    // The whole answer is a list of one.
+    const parsed: unknown = JSON.parse(
+      typeof data === "string" ? data : new TextDecoder().decode(data),
+    );
+    const value = Array.isArray(parsed) ? parsed[0] : parsed;
+    if (!isObject(value)) throw new SyntaxError("Expected an answer object, got none");
+    const error = reportedError(value);
+    return error === undefined ? readTgiWhole(value) : { error };
+  },
+  readError: readErrorBody,
+};

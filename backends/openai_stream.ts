@@ -1,0 +1,188 @@
+/**
+ * What the OpenAI-style protocols share: reading of answers, fields of requests.
+ *
+ * @module
+ */
+import { oneLine, readErrorBody } from "./error_message.ts";
+import {
+  count,
+  type EventDraft,
+  isObject,
+  type JsonObject,
+  numbers,
+  parseObject,
+  reportedError,
+} from "./json_event.ts";
+import { requestHeaders, serverRoot } from "./json_request.ts";
+import type { Ask, EngineEvent, GenerationRequest, Target, Usage } from "./protocol.ts";
+
+/** A choice of a completions or chat answer, streamed or whole; every field may be missing. */
+interface Choice {
+  readonly text?: unknown;
+  readonly delta?: Delta | null;
+  readonly message?: Delta | null;
+  readonly finish_reason?: unknown;
+  /** vLLM with `return_token_ids`. */
+  readonly token_ids?: unknown;
+  /** LMDeploy with `return_token_ids`. */
+  readonly output_ids?: unknown;
+}
+
+interface Delta {
+  readonly content?: unknown;
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+}
+
+interface WireUsage {
+  readonly prompt_tokens?: unknown;
+  readonly completion_tokens?: unknown;
+  readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: unknown } | null;
+}
+
+const END: EngineEvent = { end: true };
+
+const decoder = new TextDecoder();
+
+/**
+ * Reads an event of `/v1/completions` or `/v1/chat/completions`, or a whole answer. Copes with
+ * usage on the last choice, in a chunk of its own, on every chunk, or nowhere; with role-only and
+ * empty chunks; with `choices: []`; with errors nested or flat.
+ *
+ * Usage on a chunk whose choice has not finished is a running total (`continuous_usage_stats`) and
+ * becomes `totalTokens`; any other usage is only a total, since llama.cpp and early vLLM put it on
+ * the last choice alone.
+ *
+ * @throws {SyntaxError} on data that is neither `[DONE]` nor a JSON object.
+ */
+export function readOpenaiEvent(data: string | Uint8Array): EngineEvent {
+  const text = typeof data === "string" ? data : decoder.decode(data);
+  if (text.charCodeAt(0) === 91 && text.trimEnd() === "[DONE]") return END;
+  return readChunk(parseObject(text), text);
+}
+
+function readChunk(chunk: JsonObject, text: string): EngineEvent {
+  const event: EventDraft = {};
+  const choices = Array.isArray(chunk.choices) ? chunk.choices : undefined;
+  const error = reportedError(chunk);
+  if (error !== undefined) event.error = error;
+  else if (choices === undefined && (chunk.message || chunk.detail)) {
+    // The shape of a refusal where an answer should be: `{"message", "code"}`, `{"detail"}`.
+    event.error = readErrorBody(text);
+  }
+  let unfinished = false;
+  if (choices !== undefined) {
+    for (const choice of choices) {
+      if (!isObject(choice)) continue;
+      readChoice(choice as Choice, event);
+      if (typeof choice.finish_reason === "string") event.finishReason = choice.finish_reason;
+      else unfinished = true;
+    }
+  }
+  if (isObject(chunk.usage)) {
+    const usage = readUsage(chunk.usage);
+    event.usage = usage;
+    if (unfinished && usage.outputTokens !== undefined) {
+      event.totalTokens = usage.outputTokens;
+      event.source = "counter";
+    }
+  }
+  if (chunk.timings) event.timings = numbers(chunk.timings);
+  return event;
+}
+
+function readChoice(choice: Choice, event: EventDraft): void {
+  const delta = choice.delta ?? choice.message;
+  const text = delta ? delta.content : choice.text;
+  if (typeof text === "string" && text !== "") event.text = (event.text ?? "") + text;
+  if (delta) {
+    const thinking = delta.reasoning_content ?? delta.reasoning;
+    if (typeof thinking === "string" && thinking !== "") {
+      event.reasoning = (event.reasoning ?? "") + thinking;
+    }
+  }
+  const ids = choice.token_ids ?? choice.output_ids;
+  // An empty list is no statement: servers send it where they were not asked for ids.
+  if (Array.isArray(ids) && ids.length > 0) {
+    event.newTokens = (event.newTokens ?? 0) + ids.length;
+    event.source = "ids";
+  }
+}
+
+function readUsage(usage: WireUsage): Usage {
+  const promptTokens = count(usage.prompt_tokens);
+  const outputTokens = count(usage.completion_tokens);
+  const cachedTokens = count(usage.prompt_tokens_details?.cached_tokens);
+  const reasoningTokens = count(usage.completion_tokens_details?.reasoning_tokens);
+  return {
+    ...(promptTokens !== undefined && { promptTokens }),
+    ...(outputTokens !== undefined && { outputTokens }),
+    ...(cachedTokens !== undefined && { cachedTokens }),
+    ...(reasoningTokens !== undefined && { reasoningTokens }),
+  };
+}
+
+/**
+ * The fields that completions and chat share. Forced: `max_tokens` = `min_tokens` and `ignore_eos`
+ * (vLLM, SGLang and LMDeploy understand them; llama.cpp needs only the last). Usage is asked for
+ * in every stream: without it events would have to be taken for tokens.
+ */
+export function openaiFields(request: GenerationRequest): Record<string, unknown> {
+  const { temperature, topP, topK, seed, stop } = request.sampling;
+  const forced = request.length === "forced";
+  return {
+    max_tokens: request.outputTokens,
+    min_tokens: forced ? request.outputTokens : undefined,
+    ignore_eos: forced ? true : undefined,
+    temperature,
+    top_p: topP,
+    top_k: topK,
+    seed,
+    stop,
+    stream: request.stream,
+    stream_options: request.stream ? { include_usage: true } : undefined,
+  };
+}
+
+/**
+ * Ids of `GET /v1/models`, in the server's order. The address may be given in any of the forms
+ * that the calls accept.
+ *
+ * @param path path of the protocol's own call, which the base URL may end with.
+ * @throws {TypeError} when the server refuses or lists no model.
+ * @throws {SyntaxError} when the answer is not a model list.
+ */
+export async function listOpenaiModels(
+  path: string,
+  target: Target,
+  ask: Ask,
+): Promise<readonly string[]> {
+  const url = `${serverRoot(target.baseUrl, path)}/v1/models`;
+  const { status, body } = await ask({ method: "GET", url, headers: requestHeaders(target) });
+  const text = decoder.decode(body);
+  if (status < 200 || status > 299) {
+    throw new TypeError(
+      `Cannot list the models of ${url}: status ${status}, "${readErrorBody(text)}"; ` +
+        "give --model NAME, or --api-key where the server wants one",
+    );
+  }
+  let list: unknown;
+  try {
+    list = parseObject(text).data;
+  } catch {
+    // The message below says it with the text.
+  }
+  if (!Array.isArray(list)) {
+    throw new SyntaxError(
+      `Cannot read the model list of ${url} in "${oneLine(text, 120)}": ` +
+        "check the base URL, or give --model NAME",
+    );
+  }
+  const ids = list.map((model: unknown) => isObject(model) ? model.id : undefined)
+    .filter((id): id is string => typeof id === "string" && id !== "");
+  if (ids.length === 0) {
+    throw new TypeError(`Cannot choose a model: ${url} lists none; give --model NAME`);
+  }
+  return ids;
+}

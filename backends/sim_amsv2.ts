@@ -1,0 +1,55 @@
+/**
+ * AMSv2 as the simulated engine plays it, from what its client expects.
+ *
+ * @module
+ */
+import { isObject } from "./json_event.ts";
+import { simBody, simEnds, simJob, simJsonReply, simSseTight, simText } from "./sim_json.ts";
+import type { SimJob, SimProtocol, SimReply, SimRequest } from "./sim_protocol.ts";
+
+const STREAM_PATH = "/text-generation/generate_stream";
+const WHOLE_PATH = "/text-generation/generate";
+
+/** `generated_text` is what the event adds; the last one has the total in `details`. */
+export const simAmsv2: SimProtocol = {
+  name: "amsv2",
+  matches: (method, path) => method === "POST" && (path === STREAM_PATH || path === WHOLE_PATH),
+  accept,
+  contentType: (job) => job.stream ? "text/event-stream" : "application/json",
+  opening: () => "",
+  event: (stream, tokens, last, finish) =>
+    simSseTight({
+      generated_text: simText(tokens),
+      details: simEnds(stream, last) ? details(stream.tokensSoFar, finish) : null,
+    }),
+  closing: () => "",
+  errorEvent: (_stream, message) => simSseTight({ error: message }),
+  errorReply,
+  whole: (_stream, tokens, finish) =>
+    simJsonReply(200, {
+      generated_text: simText(tokens),
+      details: details(tokens.length, finish),
+    }),
+};
+
+function accept(request: SimRequest, model: string): SimJob | SimReply {
+  const body = simBody(request);
+  if (body === undefined) return errorReply(400, "The body is not a JSON object");
+  const parameters = isObject(body.parameters) ? body.parameters : {};
+  const job = simJob({
+    model,
+    prompt: body.inputs,
+    maxTokens: parameters.max_new_tokens,
+    defaultMaxTokens: 100,
+    stream: request.path === STREAM_PATH,
+  });
+  return "problem" in job ? errorReply(400, job.problem) : job;
+}
+
+function details(generated: number, finish: "length" | "stop"): unknown {
+  return { finish_reason: finish === "stop" ? "eos_token" : "length", generated_tokens: generated };
+}
+
+function errorReply(status: number, message: string): SimReply {
+  return simJsonReply(status, { error: message });
+}

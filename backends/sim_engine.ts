@@ -1,0 +1,324 @@
+/**
+ * The simulated engine: a queue, a batch, and the instants at which each request gets its tokens.
+ * Either steps are computed for the whole batch, as engines with continuous batching do (then all
+ * streams tick together and cost grows with load), or every stream follows distributions of its
+ * own. All due times are absolute: an engine that wakes up late does not shift what follows.
+ *
+ * @module
+ */
+import { createRandom } from "./random.ts";
+import { type Distribution, parseDistribution } from "./sim_distribution.ts";
+import { type FaultOrder, type FaultPlan, parseFault, pickFaults } from "./sim_faults.ts";
+import type { SimOptions } from "./sim_options.ts";
+import { openPrefixCache } from "./sim_prefix_cache.ts";
+import type { SimEngine, SimJob, SimSink } from "./sim_protocol.ts";
+import { openTimeline, type Timeline, type TimelineEntry } from "./sim_timeline.ts";
+import { tokenSource } from "./sim_tokens.ts";
+
+/** A numbered request: everything that chance decides about it is fixed from here on. */
+export interface Admission {
+  /** 1-based, in the order of arrival. */
+  readonly serial: number;
+  readonly faults: FaultPlan;
+  /** Prompt tokens found in the prefix cache. */
+  readonly cachedTokens: number;
+}
+
+/** A sink that can ask the engine to wait: its reader does not keep up. */
+export interface PacedSink extends SimSink {
+  readonly blocked?: () => boolean;
+}
+
+/** What the engine is doing. */
+export interface EngineLoad {
+  /** Requests numbered since the start. */
+  readonly requests: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+}
+
+/** The engine with what its servers (HTTP, gRPC) need of it. */
+export interface SimulatedEngine extends SimEngine {
+  readonly timeline: Timeline;
+  /** Numbers a request; to be called once for each, before `submit`. */
+  admit(job: SimJob): Admission;
+  /** Starts a job; returns a function that cancels it. Admits it when that was not done before. */
+  submit(job: SimJob, sink: PacedSink, admission?: Admission): () => void;
+  load(): EngineLoad;
+  /** Forgets all jobs, without telling their sinks. */
+  stop(): Promise<void>;
+}
+
+/** Gap after which a stream is looked at again whose reader does not keep up. */
+const BLOCKED_RETRY_MS = 1;
+
+interface Generation extends TimelineEntry {
+  readonly job: SimJob;
+  readonly sink: PacedSink;
+  readonly serial: number;
+  readonly target: number;
+  readonly finish: "length" | "stop";
+  /** Emission at which it goes silent, and for how long. */
+  readonly stallAt: number;
+  readonly stallMs: number;
+  readonly slowness: number;
+  readonly nextToken: ReturnType<typeof tokenSource>;
+  readonly eventSize: () => number;
+  readonly ttft: () => number;
+  readonly itl: () => number;
+  emitted: number;
+  stalled: boolean;
+  /** Batch only: prompt tokens still to compute, and those taken in the current step. */
+  prefillLeft: number;
+  prefillNow: number;
+  /** Batch only: steps left out before the next token (`slow`), and the end of a stall. */
+  skip: number;
+  silentUntilMs: number;
+}
+
+/** How jobs get their time. */
+interface Pacer {
+  start(generation: Generation, nowMs: number): void;
+  /** The generation ended or was cancelled. */
+  leave(generation: Generation): void;
+}
+
+/**
+ * Creates an engine.
+ *
+ * @throws {SyntaxError | RangeError} when a distribution or a fault cannot be read.
+ */
+export function createSimEngine(options: SimOptions): SimulatedEngine {
+  const { clock, seed } = options;
+  const ownSchedules = options.ttft !== undefined || options.itl !== undefined;
+  const limit = options.maxBatch ?? (ownSchedules ? 0 : 256);
+  const maxRunning = limit === 0 ? Infinity : limit;
+  const distributions = {
+    ttft: parseDistribution(options.ttft ?? "0"),
+    itl: parseDistribution(options.itl ?? "0"),
+    eventSize: parseDistribution(options.tokensPerEvent),
+  };
+  const faults: readonly FaultOrder[] = options.faults.map(parseFault);
+  const timeline = openTimeline(clock);
+  const cache = openPrefixCache();
+  const running = new Set<Generation>();
+  const queue = new Set<Generation>();
+  let requests = 0;
+  let promptTokens = 0;
+  let outputTokens = 0;
+
+  function emit(generation: Generation, plannedMs: number): void {
+    const { target, sink } = generation;
+    const count = Math.min(generation.eventSize(), target - generation.emitted);
+    const tokens = [];
+    for (let i = 0; i < count; i++) {
+      tokens.push(generation.nextToken(target - generation.emitted++));
+    }
+    outputTokens += count;
+    const last = generation.emitted >= target;
+    if (last) end(generation);
+    sink.tokens(tokens, last, generation.finish, plannedMs);
+  }
+
+  function end(generation: Generation): void {
+    if (queue.delete(generation) || !running.delete(generation)) return;
+    pacer.leave(generation);
+    fill(clock.now());
+  }
+
+  function fill(nowMs: number): void {
+    for (const next of queue) {
+      if (running.size >= maxRunning) break;
+      queue.delete(next);
+      running.add(next);
+      pacer.start(next, nowMs);
+    }
+  }
+
+  /** Is it silent at this instant? Enters the stall when its time has come. */
+  function silenceMs(generation: Generation, nowMs: number): number {
+    if (generation.stalled || generation.emitted < generation.stallAt) return 0;
+    generation.stalled = true;
+    generation.silentUntilMs = nowMs + generation.stallMs;
+    return generation.stallMs;
+  }
+
+  const pacer: Pacer = ownSchedules ? ownPacer() : batchPacer();
+
+  function ownPacer(): Pacer {
+    return {
+      start(generation, nowMs) {
+        generation.dueMs = nowMs + generation.ttft() * generation.slowness;
+        timeline.add(generation);
+      },
+      leave: (generation) => timeline.remove(generation),
+    };
+  }
+
+  function fireOwn(generation: Generation): number | undefined {
+    const dueMs = generation.dueMs;
+    const silent = silenceMs(generation, dueMs);
+    if (silent > 0) return dueMs + silent;
+    if (generation.sink.blocked?.()) return clock.now() + BLOCKED_RETRY_MS;
+    emit(generation, dueMs);
+    return running.has(generation) ? dueMs + generation.itl() * generation.slowness : undefined;
+  }
+
+  function batchPacer(): Pacer {
+    let stepping = false;
+    const step: TimelineEntry = {
+      dueMs: 0,
+      heapIndex: -1,
+      fire() {
+        const endMs = step.dueMs;
+        for (const generation of [...running]) {
+          // A sink may have cancelled others while it was served.
+          if (running.has(generation)) advance(generation, endMs);
+        }
+        const durationMs = beginStep();
+        stepping = durationMs > 0;
+        return stepping ? endMs + durationMs : undefined;
+      },
+    };
+
+    /** Chooses what the next step computes; returns its duration, 0 when there is nothing to do. */
+    function beginStep(): number {
+      let prefillBudget = options.prefillChunk;
+      let prefilled = 0;
+      let generating = 0;
+      let context = 0;
+      for (const generation of running) {
+        generation.prefillNow = Math.min(prefillBudget, generation.prefillLeft);
+        prefillBudget -= generation.prefillNow;
+        prefilled += generation.prefillNow;
+        if (generation.prefillLeft > 0) continue;
+        generating++;
+        context += generation.job.promptTokens + generation.emitted;
+      }
+      if (generating + prefilled === 0) return 0;
+      return options.stepMs + options.prefillMs * prefilled +
+        options.stepMsPerRequest * generating + options.stepMsPerKilotoken * context / 1000;
+    }
+
+    /** What the step that ends at `endMs` did for one request. */
+    function advance(generation: Generation, endMs: number): void {
+      if (generation.prefillLeft > 0) {
+        generation.prefillLeft -= generation.prefillNow;
+        // It joined after the step had begun, or its prompt is not complete yet.
+        if (generation.prefillNow === 0 || generation.prefillLeft > 0) return;
+      }
+      if (--generation.skip > 0) return;
+      generation.skip = generation.slowness;
+      silenceMs(generation, endMs);
+      if (generation.silentUntilMs > endMs || generation.sink.blocked?.()) return;
+      emit(generation, endMs);
+    }
+
+    return {
+      start(generation, nowMs) {
+        // At least one token is always computed: a fully cached prompt still needs a step.
+        generation.prefillLeft = Math.max(1, generation.prefillLeft);
+        if (stepping) return;
+        stepping = true;
+        step.dueMs = nowMs + beginStep();
+        timeline.add(step);
+      },
+      leave() {},
+    };
+  }
+
+  function admit(job: SimJob): Admission {
+    const serial = ++requests;
+    const cachedTokens = options.prefixCache ? cache.lookUp(job) : 0;
+    return { serial, faults: pickFaults(faults, { seed, serial }), cachedTokens };
+  }
+
+  function generationOf(job: SimJob, sink: PacedSink, admission: Admission): Generation {
+    const { serial, faults: plan, cachedTokens } = admission;
+    const { target, finish } = lengthOf(job, admission, options);
+    const sizeRandom = createRandom(seed, `sim-event-size:${serial}`);
+    const draw = (distribution: Distribution, purpose: "ttft" | "itl") => {
+      const random = createRandom(seed, `sim-${purpose}:${serial}`);
+      return () => distribution.sample(random);
+    };
+    return {
+      dueMs: 0,
+      heapIndex: -1,
+      fire(): number | undefined {
+        return fireOwn(this as Generation);
+      },
+      job,
+      sink,
+      serial,
+      target,
+      finish,
+      stallAt: plan.has("stall") ? Math.max(1, Math.ceil(job.maxTokens / 2)) : Infinity,
+      stallMs: plan.get("stall") || Infinity,
+      slowness: Math.max(1, plan.get("slow") ?? 1),
+      nextToken: tokenSource({
+        seed,
+        serial,
+        reasoning: options.reasoning,
+        bytes: options.utf8 !== "whole" || plan.has("hold-utf8"),
+      }),
+      eventSize: () => Math.max(1, Math.round(distributions.eventSize.sample(sizeRandom))),
+      ttft: draw(distributions.ttft, "ttft"),
+      itl: draw(distributions.itl, "itl"),
+      emitted: 0,
+      stalled: false,
+      prefillLeft: job.promptTokens - cachedTokens,
+      prefillNow: 0,
+      skip: 1,
+      silentUntilMs: 0,
+    };
+  }
+
+  return {
+    model: options.model,
+    timeline,
+    admit,
+    submit(job, sink, admission = admit(job)) {
+      const generation = generationOf(job, sink, admission);
+      promptTokens += job.promptTokens;
+      queue.add(generation);
+      fill(clock.now());
+      return () => end(generation);
+    },
+    load: () => ({
+      requests,
+      running: running.size,
+      waiting: queue.size,
+      promptTokens,
+      outputTokens,
+    }),
+    async stop() {
+      queue.clear();
+      running.clear();
+      await timeline.stop();
+    },
+  };
+}
+
+/** How many tokens a request gets, and why it ends there. */
+function lengthOf(
+  job: SimJob,
+  admission: Admission,
+  options: SimOptions,
+): { target: number; finish: "length" | "stop" } {
+  const { faults, serial } = admission;
+  if (faults.has("endless")) return { target: Infinity, finish: "length" };
+  if (faults.has("empty")) return { target: 0, finish: "length" };
+  if (faults.has("one-more")) return { target: job.maxTokens + 1, finish: "length" };
+  if (faults.has("early-stop")) {
+    return { target: Math.max(1, Math.floor(job.maxTokens / 2)), finish: "stop" };
+  }
+  const random = createRandom(options.seed, `sim-length:${serial}`);
+  const least = Math.max(1, job.minTokens);
+  // Any length from `least` to one below the limit is as likely as any other.
+  if (!job.ignoreEos && least < job.maxTokens && random.next() < options.earlyStop) {
+    return { target: least + Math.floor(random.next() * (job.maxTokens - least)), finish: "stop" };
+  }
+  return { target: job.maxTokens, finish: "length" };
+}

@@ -1,0 +1,373 @@
+/**
+ * A small HTTP/1.1 server that can also misbehave: late and split heads, broken chunks, resets,
+ * connections closed after a promise to keep them. Full HTTP servers rightly refuse all of that.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createServer, type Server, type Socket } from "node:net";
+import type { SimRequest } from "./sim_protocol.ts";
+import type { Timeline } from "./sim_timeline.ts";
+
+/** Connections of a server so far. */
+export interface ConnectionCounts {
+  readonly accepted: number;
+  readonly open: number;
+  readonly maxOpen: number;
+}
+
+/** How a head is sent. */
+export interface HeadOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Length of the body in bytes, or `chunked`. */
+  readonly body: number | "chunked";
+  /** Sends the head in three pieces over this time; what follows waits for the last one. */
+  readonly slowMs?: number;
+}
+
+/** One request and its answer. After `close` or `reset`, or when the client left, writes do nothing. */
+export interface HttpExchange {
+  readonly request: SimRequest;
+  /** First byte of the request read, and all of it; ms of the timeline's clock. */
+  readonly arrivalMs: number;
+  readonly completeMs: number;
+  readonly clientPort: number;
+  /** 1-based number of the connection. */
+  readonly connection: number;
+  /** The client is gone, or the connection was given up. */
+  readonly closed: boolean;
+  /** Bytes that the client has not taken yet. */
+  readonly buffered: number;
+  /** The head is still on its way, piece by piece. */
+  readonly holding: boolean;
+  /** Called once when the client leaves before the answer is complete. */
+  onGone: (() => void) | undefined;
+  head(status: number, options: HeadOptions): void;
+  /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
+  body(data: string | Uint8Array): number;
+  /** Writes bytes as they are, outside of any framing; returns the instant just before it. */
+  raw(data: string | Uint8Array): number;
+  /** Completes the answer. `close`: ends the connection then, whatever the head promised. */
+  finish(options?: { readonly close?: boolean }): void;
+  /** Ends the connection now (FIN), complete or not. */
+  close(): void;
+  /** Resets the connection (RST). */
+  reset(): void;
+}
+
+/** A running server. */
+export interface HttpServer {
+  readonly port: number;
+  connections(): ConnectionCounts;
+  /** Stops listening and drops every connection. */
+  stop(): Promise<void>;
+}
+
+/** What a server is started with. */
+export interface HttpServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly timeline: Timeline;
+  readonly onRequest: (exchange: HttpExchange) => void;
+}
+
+const MAX_HEAD_BYTES = 65_536;
+const MAX_BODY_BYTES = 256 * 2 ** 20;
+/** A client this far behind is not reading at all: it is dropped before it costs all memory. */
+const MAX_BUFFERED_BYTES = 64 * 2 ** 20;
+/** Every client of a large test may connect at the same instant. */
+const BACKLOG = 4096;
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  400: "Bad Request",
+  401: "Unauthorized",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  411: "Length Required",
+  413: "Content Too Large",
+  422: "Unprocessable Entity",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/**
+ * Starts listening.
+ *
+ * @throws {Error} when the address cannot be used, as the system says it.
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const sockets = new Set<Socket>();
+  let accepted = 0;
+  let maxOpen = 0;
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    maxOpen = Math.max(maxOpen, sockets.size);
+    socket.once("close", () => sockets.delete(socket));
+    serveConnection(socket, ++accepted, options);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    connections: () => ({ accepted, open: sockets.size, maxOpen }),
+    async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+interface Head {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly keepAlive: boolean;
+  readonly bodyStart: number;
+  readonly bodyLength: number;
+  /** Status to refuse the request with. */
+  readonly refuse?: number;
+}
+
+function serveConnection(socket: Socket, number: number, options: HttpServerOptions): void {
+  const clock = options.timeline.clock;
+  const clientPort = socket.remotePort ?? 0;
+  let chunks: Uint8Array[] = [];
+  let length = 0;
+  let firstByteMs = 0;
+  let head: Head | undefined;
+  let current: Exchange | undefined;
+
+  socket.setNoDelay(true);
+  // Errors (resets by the client) are followed by `close`, which says all that matters here.
+  socket.on("error", () => {});
+  socket.on("close", () => current?.gone());
+  socket.on("data", (chunk: Uint8Array) => {
+    const nowMs = clock.now();
+    if (length === 0) firstByteMs = nowMs;
+    chunks.push(chunk);
+    length += chunk.length;
+    take(nowMs);
+  });
+
+  /** Starts the next request when it is complete and the one before is answered. */
+  function take(nowMs: number): void {
+    if (current !== undefined || length === 0) return;
+    if (head !== undefined && length < head.bodyStart + head.bodyLength) return;
+    const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
+    chunks = [bytes];
+    head ??= readHead(bytes);
+    if (head === undefined) {
+      if (length > MAX_HEAD_BYTES) socket.destroy();
+      return;
+    }
+    if (head.refuse !== undefined) {
+      socket.end(`HTTP/1.1 ${statusLine(head.refuse)}\r\ncontent-length: 0\r\n\r\n`);
+      return;
+    }
+    const end = head.bodyStart + head.bodyLength;
+    if (length < end) {
+      if (head.headers["expect"]?.toLowerCase() === "100-continue") {
+        socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+      }
+      return;
+    }
+    const { method, path, query, headers, keepAlive } = head;
+    const body = bytes.slice(head.bodyStart, end);
+    chunks = length > end ? [bytes.subarray(end)] : [];
+    length -= end;
+    head = undefined;
+    current = new Exchange(socket, {
+      request: { method, path, query, headers, body },
+      arrivalMs: firstByteMs,
+      completeMs: nowMs,
+      clientPort,
+      connection: number,
+      keepAlive,
+      timeline: options.timeline,
+      onFinished: () => {
+        current = undefined;
+        // A pipelined request has waited in the buffer since it came.
+        queueMicrotask(() => take(clock.now()));
+      },
+    });
+    firstByteMs = nowMs;
+    options.onRequest(current);
+  }
+}
+
+function statusLine(status: number): string {
+  return `${status} ${REASONS[status] ?? "Unknown"}`;
+}
+
+/** Reads a request head; `undefined` while it is incomplete. */
+function readHead(bytes: Uint8Array): Head | undefined {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headEnd = view.indexOf("\r\n\r\n");
+  if (headEnd < 0) return undefined;
+  const [requestLine = "", ...lines] = view.toString("latin1", 0, headEnd).split("\r\n");
+  const [method = "", target = "", version = ""] = requestLine.split(" ");
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon > 0) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  const queryStart = target.indexOf("?");
+  const connection = headers["connection"]?.toLowerCase() ?? "";
+  const bodyLength = Number(headers["content-length"] ?? 0);
+  const refuse = !version.startsWith("HTTP/1.") || !(bodyLength >= 0)
+    ? 400
+    : headers["transfer-encoding"] !== undefined
+    ? 411
+    : bodyLength > MAX_BODY_BYTES
+    ? 413
+    : undefined;
+  return {
+    method,
+    path: queryStart < 0 ? target : target.slice(0, queryStart),
+    query: new URLSearchParams(queryStart < 0 ? "" : target.slice(queryStart + 1)),
+    headers,
+    keepAlive: version === "HTTP/1.0" ? connection === "keep-alive" : connection !== "close",
+    bodyStart: headEnd + 4,
+    bodyLength,
+    ...(refuse === undefined ? {} : { refuse }),
+  };
+}
+
+interface ExchangeFacts {
+  readonly request: SimRequest;
+  readonly arrivalMs: number;
+  readonly completeMs: number;
+  readonly clientPort: number;
+  readonly connection: number;
+  readonly keepAlive: boolean;
+  readonly timeline: Timeline;
+  readonly onFinished: () => void;
+}
+
+class Exchange implements HttpExchange {
+  readonly request: SimRequest;
+  readonly arrivalMs: number;
+  readonly completeMs: number;
+  readonly clientPort: number;
+  readonly connection: number;
+  onGone: (() => void) | undefined;
+  readonly #socket: Socket;
+  readonly #facts: ExchangeFacts;
+  #chunked = false;
+  #over = false;
+  /** Actions that wait for the last piece of a slow head. */
+  #held: (() => void)[] | undefined;
+
+  constructor(socket: Socket, facts: ExchangeFacts) {
+    this.#socket = socket;
+    this.#facts = facts;
+    this.request = facts.request;
+    this.arrivalMs = facts.arrivalMs;
+    this.completeMs = facts.completeMs;
+    this.clientPort = facts.clientPort;
+    this.connection = facts.connection;
+  }
+
+  get closed(): boolean {
+    return this.#over || this.#socket.destroyed;
+  }
+
+  get buffered(): number {
+    return this.#socket.writableLength;
+  }
+
+  get holding(): boolean {
+    return this.#held !== undefined;
+  }
+
+  head(status: number, { headers, body, slowMs = 0 }: HeadOptions): void {
+    this.#chunked = body === "chunked";
+    const lines = [
+      `HTTP/1.1 ${statusLine(status)}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      body === "chunked" ? "transfer-encoding: chunked" : `content-length: ${body}`,
+      `connection: ${this.#facts.keepAlive ? "keep-alive" : "close"}`,
+    ];
+    const text = lines.join("\r\n") + "\r\n\r\n";
+    if (slowMs === 0) return this.#write(text);
+    const { timeline } = this.#facts;
+    const startMs = timeline.clock.now();
+    // The first cut is inside the status line, the second inside a header.
+    const cuts = [0, 7, text.length - 9, text.length];
+    this.#write(text.slice(0, 7));
+    this.#held = [];
+    timeline.at(startMs + slowMs / 2, () => this.#write(text.slice(cuts[1], cuts[2])));
+    timeline.at(startMs + slowMs, () => {
+      this.#write(text.slice(cuts[2], cuts[3]));
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const action of held) action();
+    });
+  }
+
+  body(data: string | Uint8Array): number {
+    if (!this.#chunked || data.length === 0) return this.raw(data);
+    if (typeof data !== "string") {
+      const head = Buffer.from(`${data.length.toString(16)}\r\n`);
+      return this.raw(Buffer.concat([head, data, Buffer.from("\r\n")]));
+    }
+    return this.raw(`${Buffer.byteLength(data).toString(16)}\r\n${data}\r\n`);
+  }
+
+  raw(data: string | Uint8Array): number {
+    const nowMs = this.#facts.timeline.clock.now();
+    if (this.#held !== undefined) this.#held.push(() => this.#write(data));
+    else this.#write(data);
+    return nowMs;
+  }
+
+  finish({ close = false }: { readonly close?: boolean } = {}): void {
+    if (this.#held !== undefined) return void this.#held.push(() => this.finish({ close }));
+    if (this.closed) return;
+    if (this.#chunked) this.#write("0\r\n\r\n");
+    if (close || !this.#facts.keepAlive) this.close();
+    else {
+      this.#over = true;
+      this.onGone = undefined;
+      this.#facts.onFinished();
+    }
+  }
+
+  close(): void {
+    if (this.#held !== undefined) return void this.#held.push(() => this.close());
+    if (this.closed) return;
+    this.#over = true;
+    this.onGone = undefined;
+    this.#socket.end();
+  }
+
+  reset(): void {
+    if (this.closed) return;
+    this.#over = true;
+    this.onGone = undefined;
+    this.#socket.resetAndDestroy();
+  }
+
+  /** The socket closed. */
+  gone(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.onGone?.();
+  }
+
+  #write(data: string | Uint8Array): void {
+    if (this.closed || data.length === 0) return;
+    this.#socket.write(data);
+    if (this.#socket.writableLength > MAX_BUFFERED_BYTES) this.#socket.destroy();
+  }
+}

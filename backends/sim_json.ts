@@ -1,0 +1,114 @@
+/**
+ * What the simulated engines' protocols share: JSON bodies in, JSON events out.
+ *
+ * @module
+ */
+import { count, isObject, type JsonObject } from "./json_event.ts";
+import {
+  type SimJob,
+  simPromptTokens,
+  type SimReply,
+  type SimRequest,
+  type SimStream,
+  type SimToken,
+} from "./sim_protocol.ts";
+
+const decoder = new TextDecoder();
+
+/** The body as a JSON object; nothing when it is not one. */
+export function simBody(request: SimRequest): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(decoder.decode(request.body));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An answer that is a JSON document. */
+export function simJsonReply(status: number, value: unknown): SimReply {
+  return { status, contentType: "application/json", body: JSON.stringify(value) };
+}
+
+/** One server-sent event with a JSON text. */
+export function simSse(value: unknown): string {
+  return `data: ${JSON.stringify(value)}\n\n`;
+}
+
+/** The same without the space, as TGI and LightLLM write it. */
+export function simSseTight(value: unknown): string {
+  return `data:${JSON.stringify(value)}\n\n`;
+}
+
+/** A list of token ids, when it is one. */
+export function simIds(value: unknown): readonly number[] | undefined {
+  return Array.isArray(value) && value.length > 0 && value.every((id) => count(id) !== undefined)
+    ? value as number[]
+    : undefined;
+}
+
+/** The text of the tokens. */
+export function simText(tokens: readonly SimToken[]): string {
+  return tokens.length === 1 ? tokens[0]!.text : tokens.map((token) => token.text).join("");
+}
+
+/** Must the event wait, as engines do that send nothing while a character is incomplete? */
+export function simHeldBack(
+  stream: SimStream,
+  tokens: readonly SimToken[],
+  last: boolean,
+): boolean {
+  return !last && stream.quirks.has("join-utf8") && tokens.every((token) => token.text === "");
+}
+
+/** Is this the event that ends the stream, and may it say so (fault `missing-done`)? */
+export function simEnds(stream: SimStream, last = true): boolean {
+  return last && !stream.quirks.has("done:missing");
+}
+
+/** The parts of a job that protocols differ in. */
+export interface SimJobParts {
+  readonly model: string;
+  /** Text, token ids, or messages. */
+  readonly prompt: unknown;
+  /** As the body has it; the engine's default when it is missing. */
+  readonly maxTokens: unknown;
+  readonly defaultMaxTokens: number;
+  readonly minTokens?: unknown;
+  readonly ignoreEos?: unknown;
+  readonly stream: boolean;
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** A job from the fields of a body, or what is wrong with them. */
+export function simJob(parts: SimJobParts): SimJob | { readonly problem: string } {
+  const promptIds = simIds(parts.prompt);
+  const promptText = promptIds === undefined ? contents(parts.prompt) : "";
+  if (promptText === undefined) return { problem: "the prompt is missing" };
+  const maxTokens = parts.maxTokens === undefined || parts.maxTokens === null
+    ? parts.defaultMaxTokens
+    : count(parts.maxTokens);
+  if (maxTokens === undefined || maxTokens === 0) {
+    return { problem: `the number of tokens must be at least 1, got ${String(parts.maxTokens)}` };
+  }
+  return {
+    model: parts.model,
+    promptTokens: promptIds?.length ?? simPromptTokens(promptText),
+    ...(promptIds !== undefined && { promptIds }),
+    maxTokens,
+    minTokens: count(parts.minTokens) ?? 0,
+    ignoreEos: parts.ignoreEos === true,
+    stream: parts.stream,
+    includeUsage: false,
+    continuousUsage: false,
+    extra: parts.extra ?? {},
+  };
+}
+
+/** Text as it is, or the contents of messages. */
+function contents(prompt: unknown): string | undefined {
+  if (typeof prompt === "string") return prompt;
+  if (!Array.isArray(prompt) || prompt.length === 0) return undefined;
+  const parts = prompt.map((turn) => isObject(turn) ? turn.content : undefined);
+  return parts.every((part) => typeof part === "string") ? parts.join("") : undefined;
+}

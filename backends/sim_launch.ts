@@ -1,0 +1,150 @@
+/**
+ * Starts the simulated server as a process of its own, so that it neither slows down nor is slowed
+ * down by the client under test.
+ *
+ * @module
+ */
+import { type SelfCommand, selfCommand } from "./relaunch.ts";
+import type { SimStats } from "./sim_server.ts";
+import type { TruthRequest } from "./sim_truth.ts";
+
+/** A simulated server in another process. */
+export interface LaunchedSimulator {
+  readonly url: string;
+  readonly pid: number;
+  /** What was really sent; times are of the server's clock. */
+  truth(): Promise<TruthRequest[]>;
+  resetTruth(): Promise<void>;
+  stats(): Promise<SimStats>;
+  /** The server's clock, in ms, read somewhere between asking and being answered. */
+  clock(): Promise<number>;
+  /** Ends the process and waits for its end; may be called again. */
+  stop(): Promise<void>;
+}
+
+/** Options of {@linkcode launchSimulator}. */
+export interface LaunchOptions {
+  /** How to start it; default: this program with the command `simulate`. */
+  readonly command?: SelfCommand;
+  /** How long it may take to listen. Default 30 s: a first start may compile the program. */
+  readonly startTimeoutMs?: number;
+}
+
+/** How long it may take to end by itself before it is killed. */
+const STOP_TIMEOUT_MS = 3000;
+
+/** The line on stdout that says where it listens. */
+const LISTENING = /^listening on (\S+)$/m;
+
+/**
+ * Starts `tokometer simulate ARGS` on a free port and waits until it listens. The process ends
+ * with `stop()`, and also when this process dies in any way: its standard input closes then.
+ *
+ * @throws {Error} with what it said on stderr, when it does not come up.
+ */
+export async function launchSimulator(
+  args: readonly string[] = [],
+  options: LaunchOptions = {},
+): Promise<LaunchedSimulator> {
+  const { command, args: commandArgs } = options.command ??
+    selfCommand(["simulate", ...args, "--until-stdin-closes"]);
+  const child = new Deno.Command(command, {
+    args: [...commandArgs],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = collect(child.stderr);
+  const output = collect(child.stdout);
+  let stopping: Promise<void> | undefined;
+
+  function stop(): Promise<void> {
+    return stopping ??= end();
+  }
+
+  async function end(): Promise<void> {
+    const timer = setTimeout(() => kill(child, "SIGKILL"), STOP_TIMEOUT_MS);
+    await child.stdin.close().catch(() => {});
+    kill(child, "SIGTERM");
+    await child.status;
+    clearTimeout(timer);
+    await Promise.all([output.done, errors.done]);
+  }
+
+  const started = await output.find(LISTENING, options.startTimeoutMs ?? 30_000);
+  const url = started?.[1];
+  if (url === undefined) {
+    await stop();
+    const said = errors.text().trim() || output.text().trim() || "it said nothing";
+    throw new Error(`Cannot start the simulated server: ${said}`);
+  }
+  return {
+    url,
+    pid: child.pid,
+    stop,
+    truth: async () => (await lines(`${url}/truth`)).map((line) => JSON.parse(line)),
+    resetTruth: async () => void await get(`${url}/truth/reset`),
+    stats: async () => JSON.parse(await get(`${url}/stats`)),
+    clock: async () => JSON.parse(await get(`${url}/clock`)).nowMs,
+  };
+}
+
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
+async function get(url: string): Promise<string> {
+  const response = await fetch(url);
+  return await response.text();
+}
+
+async function lines(url: string): Promise<string[]> {
+  return (await get(url)).split("\n").filter((line) => line !== "");
+}
+
+/** What a process says, read to its end: a full pipe would stop it. */
+interface Collected {
+  text(): string;
+  /** Waits for a match; `undefined` when the output ends without one, or it takes too long. */
+  find(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray | undefined>;
+  readonly done: Promise<void>;
+}
+
+function collect(stream: ReadableStream<Uint8Array>): Collected {
+  let text = "";
+  let ended = false;
+  let changed = () => {};
+  const done = (async () => {
+    const decoder = new TextDecoder();
+    for await (const bytes of stream) {
+      text += decoder.decode(bytes, { stream: true });
+      changed();
+    }
+    ended = true;
+    changed();
+  })();
+  return {
+    text: () => text,
+    done,
+    find(pattern, timeoutMs) {
+      return new Promise((resolve) => {
+        const timer = setTimeout(() => settle(undefined), timeoutMs);
+        const settle = (match: RegExpExecArray | undefined) => {
+          clearTimeout(timer);
+          changed = () => {};
+          resolve(match);
+        };
+        changed = () => {
+          const match = pattern.exec(text);
+          if (match !== null) settle(match);
+          else if (ended) settle(undefined);
+        };
+        changed();
+      });
+    },
+  };
+}

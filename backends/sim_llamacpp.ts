@@ -1,0 +1,102 @@
+/**
+ * llama.cpp's own call as the simulated engine plays it.
+ *
+ * @module
+ */
+import {
+  simBody,
+  simEnds,
+  simHeldBack,
+  simJob,
+  simJsonReply,
+  simSse,
+  simText,
+} from "./sim_json.ts";
+import type { SimJob, SimProtocol, SimReply, SimRequest, SimStream } from "./sim_protocol.ts";
+
+/** `/completion`: the count so far in every event, totals and timings in a last one without text. */
+export const simLlamacpp: SimProtocol = {
+  name: "llamacpp",
+  matches: (method, path) => method === "POST" && path === "/completion",
+  accept,
+  contentType: (job) => job.stream ? "text/event-stream" : "application/json; charset=utf-8",
+  opening: () => "",
+  event: (stream, tokens, last) =>
+    simHeldBack(stream, tokens, last) ? "" : simSse({
+      index: 0,
+      content: simText(tokens),
+      tokens: stream.job.extra.returnTokens === true ? tokens.map((token) => token.id) : [],
+      stop: false,
+      id_slot: -1,
+      tokens_predicted: stream.tokensSoFar,
+      tokens_evaluated: stream.job.promptTokens,
+    }),
+  closing: (stream, finish) => simEnds(stream) ? simSse(final(stream, "", [], finish)) : "",
+  errorEvent: (_stream, message) => simSse({ error: { code: 500, message, type: "server_error" } }),
+  errorReply,
+  whole: (stream, tokens, finish) =>
+    simJsonReply(
+      200,
+      final(
+        stream,
+        simText(tokens),
+        stream.job.extra.returnTokens === true ? tokens.map((token) => token.id) : [],
+        finish,
+      ),
+    ),
+};
+
+function accept(request: SimRequest, model: string): SimJob | SimReply {
+  const body = simBody(request);
+  // Bad JSON is a 500 there, unlike anywhere else.
+  if (body === undefined) return errorReply(500, "[json.exception.parse_error.101] parse error");
+  const wanted = body.n_predict;
+  const job = simJob({
+    model,
+    prompt: body.prompt,
+    // −1 is "until the end", and 0 still gives one token.
+    maxTokens: wanted === 0 ? 1 : wanted === -1 ? undefined : wanted,
+    defaultMaxTokens: 512,
+    ignoreEos: body.ignore_eos,
+    stream: body.stream === true,
+    extra: { returnTokens: body.return_tokens === true },
+  });
+  return "problem" in job ? errorReply(400, job.problem) : job;
+}
+
+function final(
+  { job, tokensSoFar, cachedTokens }: SimStream,
+  content: string,
+  ids: readonly number[],
+  finish: "length" | "stop",
+): unknown {
+  return {
+    index: 0,
+    content,
+    tokens: ids,
+    id_slot: 0,
+    stop: true,
+    model: job.model,
+    tokens_predicted: tokensSoFar,
+    tokens_evaluated: job.promptTokens,
+    truncated: false,
+    stop_type: finish === "length" ? "limit" : "eos",
+    stopping_word: "",
+    timings: {
+      cache_n: cachedTokens,
+      prompt_n: job.promptTokens - cachedTokens,
+      predicted_n: tokensSoFar,
+    },
+  };
+}
+
+function errorReply(status: number, message: string): SimReply {
+  const type = status === 401
+    ? "authentication_error"
+    : status === 503
+    ? "unavailable_error"
+    : status < 500
+    ? "invalid_request_error"
+    : "server_error";
+  return simJsonReply(status, { error: { code: status, message, type } });
+}

@@ -1,0 +1,120 @@
+/**
+ * Everything that can be chosen about a simulated server, with its defaults.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
+
+/** Where usage goes: as the client asks, or as an engine with a habit of its own does it. */
+export type UsagePlacement = "asked" | "own-chunk" | "last-chunk" | "every-chunk" | "never";
+
+/** When a chat stream names the role: before generating, with the first token, or not at all. */
+export type RoleChunk = "early" | "with-first" | "none";
+
+/**
+ * Text of characters that span tokens: `whole` words only, `events` empty-text events while a
+ * character is incomplete, `joined` no event until it is complete.
+ */
+export type Utf8Mode = "whole" | "events" | "joined";
+
+/** A simulated server. */
+export interface SimOptions {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Which engine it plays: selects the protocols that answer (see `SIM_ENGINES`). */
+  readonly engine: string;
+  /** Served model name; requests for another one get a 404, unless `anyModel`. */
+  readonly model: string;
+  readonly anyModel: boolean;
+  /** Required as `Authorization: Bearer …` when set. */
+  readonly apiKey?: string;
+  /** Prompt and answer tokens together at most; 0 = no limit. */
+  readonly maxModelLen: number;
+  readonly seed: number;
+
+  /** First-token time as a distribution in ms; with it or `itl` each stream has its own schedule. */
+  readonly ttft?: string;
+  /** Gap between the events of a stream, as a distribution in ms. */
+  readonly itl?: string;
+  /** Requests generating at once, the others queue; 0 = no limit. Without a value: 256, or no limit with `ttft`/`itl`. */
+  readonly maxBatch?: number;
+  /** Cost of one prompt token, in ms. */
+  readonly prefillMs: number;
+  /** Prompt tokens computed in one step at most (chunked prefill). */
+  readonly prefillChunk: number;
+  /** Fixed cost of a step, in ms. */
+  readonly stepMs: number;
+  /** Cost of each generating request in a step, in ms. */
+  readonly stepMsPerRequest: number;
+  /** Cost of each 1000 tokens of context in a step, in ms. */
+  readonly stepMsPerKilotoken: number;
+
+  /** Tokens that an event carries, as a distribution (rounded, at least 1). */
+  readonly tokensPerEvent: string;
+  /** Events that go into one write. */
+  readonly eventsPerWrite: number;
+  /** Probability that a request whose length is not forced ends before its limit. */
+  readonly earlyStop: number;
+  /** Thinking tokens at the start of each answer. */
+  readonly reasoning: number;
+  readonly utf8: Utf8Mode;
+  /** Report prompt tokens shared with recent prompts as cached, and do not charge them. */
+  readonly prefixCache: boolean;
+
+  readonly usage: UsagePlacement;
+  readonly roleChunk: RoleChunk;
+  /** Token ids in every event, asked for or not. */
+  readonly tokenIds: boolean;
+  /** Lines of the stream end in CR LF. */
+  readonly crlf: boolean;
+  /** Faults as ordered: `NAME[:probability][:parameter]`. */
+  readonly faults: readonly string[];
+
+  /** Writes that the truth log keeps at most, over all requests. */
+  readonly truthWrites: number;
+  readonly clock: Clock;
+}
+
+/**
+ * A 7B model on one large GPU, roughly: 16 requests with 500-token prompts take 11 ms a token.
+ * The exact values do not matter; that cost grows with batch, prompt and context does.
+ */
+export const SIM_DEFAULTS: SimOptions = {
+  host: "127.0.0.1",
+  port: 0,
+  engine: "openai",
+  model: "simulated",
+  anyModel: false,
+  maxModelLen: 0,
+  seed: 0,
+  prefillMs: 0.05,
+  prefillChunk: 2048,
+  stepMs: 10,
+  stepMsPerRequest: 0.05,
+  stepMsPerKilotoken: 0.02,
+  tokensPerEvent: "1",
+  eventsPerWrite: 1,
+  earlyStop: 0,
+  reasoning: 0,
+  utf8: "whole",
+  prefixCache: false,
+  usage: "asked",
+  roleChunk: "with-first",
+  tokenIds: false,
+  crlf: false,
+  faults: [],
+  truthWrites: 16_000_000,
+  clock: systemClock,
+};
+
+/** The quirks that encoders look up in `SimStream.quirks`. */
+export function simQuirks(options: SimOptions): Set<string> {
+  const quirks = new Set<string>([`usage:${options.usage}`, `role-chunk:${options.roleChunk}`]);
+  if (options.tokenIds) quirks.add("token-ids");
+  if (options.prefixCache) quirks.add("cached-tokens");
+  if (options.utf8 === "joined") quirks.add("join-utf8");
+  if (options.reasoning > 0) quirks.add("reasoning");
+  return quirks;
+}

@@ -1,0 +1,89 @@
+/**
+ * Which engines the simulated server can play. Paths such as `/generate` mean different things to
+ * different engines, so a server plays one of them; every one of them also speaks OpenAI.
+ *
+ * @module
+ */
+import { simAmsv2 } from "./sim_amsv2.ts";
+import { simLightllm, simLightllmTgi } from "./sim_lightllm.ts";
+import { simLlamacpp } from "./sim_llamacpp.ts";
+import {
+  simLmdeployChat,
+  simLmdeployCompletions,
+  simLmdeployGenerate,
+  simLmdeployInteractive,
+} from "./sim_lmdeploy.ts";
+import { simOpenaiChat, simOpenaiCompletions, simOpenaiModels } from "./sim_openai.ts";
+import type { SimProtocol } from "./sim_protocol.ts";
+import { simSglang } from "./sim_sglang.ts";
+import { simTgi } from "./sim_tgi.ts";
+import { simTritonHttp } from "./sim_triton_http.ts";
+
+/** An engine to play. */
+export interface SimEngineKind {
+  /** As on the command line. */
+  readonly name: string;
+  readonly description: string;
+  /** Its own calls; asked before those that all engines share. */
+  readonly protocols: readonly SimProtocol[];
+}
+
+/** Calls that every engine answers. */
+const SHARED: readonly SimProtocol[] = [simOpenaiChat, simOpenaiCompletions, simOpenaiModels];
+
+/** Every engine that can be played. */
+export const SIM_ENGINES: readonly SimEngineKind[] = [
+  { name: "openai", description: "vLLM: OpenAI completions and chat", protocols: [] },
+  {
+    name: "lmdeploy",
+    description: "LMDeploy: /v1/chat/interactive, /generate of both ages, its OpenAI calls",
+    protocols: [
+      simLmdeployInteractive,
+      simLmdeployGenerate,
+      simLmdeployChat,
+      simLmdeployCompletions,
+    ],
+  },
+  { name: "lightllm", description: "LightLLM: /generate_stream", protocols: [simLightllm] },
+  {
+    name: "lightllm-tgi",
+    description: "LightLLM with --use_tgi_api",
+    protocols: [simLightllmTgi],
+  },
+  { name: "sglang", description: "SGLang: /generate", protocols: [simSglang] },
+  {
+    name: "tgi",
+    description: "Text Generation Inference: /generate_stream",
+    protocols: [simTgi],
+  },
+  { name: "llama.cpp", description: "llama.cpp: /completion", protocols: [simLlamacpp] },
+  {
+    name: "amsv2",
+    description: "AMSv2: /text-generation/generate_stream",
+    protocols: [simAmsv2],
+  },
+  {
+    name: "triton",
+    description: "Triton: /v2/models/NAME/generate_stream of TensorRT-LLM and vLLM",
+    protocols: [simTritonHttp],
+  },
+];
+
+/**
+ * The protocols of an engine, in the order in which they are asked.
+ *
+ * @throws {RangeError} when no engine has this name.
+ */
+export function simProtocolsOf(engine: string): readonly SimProtocol[] {
+  const kind = SIM_ENGINES.find(({ name }) => name === engine);
+  if (kind === undefined) {
+    const known = SIM_ENGINES.map(({ name }) => name).join(", ");
+    throw new RangeError(`Cannot play the engine ${JSON.stringify(engine)}: known are ${known}`);
+  }
+  return [...kind.protocols, ...SHARED];
+}
+
+/** Every protocol of every engine, once. */
+export const SIM_PROTOCOLS: readonly SimProtocol[] = [
+  ...new Set([...SIM_ENGINES.flatMap(({ protocols }) => protocols), ...SHARED]),
+];

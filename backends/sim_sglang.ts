@@ -1,0 +1,83 @@
+/**
+ * SGLang's native call as the simulated engine plays it.
+ *
+ * @module
+ */
+import { isObject } from "./json_event.ts";
+import {
+  simBody,
+  simEnds,
+  simHeldBack,
+  simIds,
+  simJob,
+  simJsonReply,
+  simSse,
+  simText,
+} from "./sim_json.ts";
+import type { SimJob, SimProtocol, SimReply, SimRequest, SimStream } from "./sim_protocol.ts";
+
+/** `/generate` with the whole text in every event, and `/get_model_info`. */
+export const simSglang: SimProtocol = {
+  name: "sglang",
+  matches: (method, path) =>
+    (method === "POST" && path === "/generate") || (method === "GET" && path === "/get_model_info"),
+  accept,
+  contentType: (job) => job.stream ? "text/event-stream; charset=utf-8" : "application/json",
+  opening: () => "",
+  event: (stream, tokens, last, finish) =>
+    simHeldBack(stream, tokens, last)
+      ? ""
+      : simSse(answer(stream, stream.textSoFar, simEnds(stream, last) ? finish : null)),
+  closing: (stream) => simEnds(stream) ? "data: [DONE]\n\n" : "",
+  errorEvent: (_stream, message) => simSse({ error: { message } }) + "data: [DONE]\n\n",
+  errorReply,
+  whole: (stream, tokens, finish) =>
+    simJsonReply(200, {
+      ...answer(stream, simText(tokens), finish),
+      output_ids: tokens.map((token) => token.id),
+    }),
+};
+
+function accept(request: SimRequest, model: string): SimJob | SimReply {
+  if (request.method === "GET") {
+    return simJsonReply(200, { model_path: model, tokenizer_path: model, is_generation: true });
+  }
+  const body = simBody(request);
+  if (body === undefined) return errorReply(400, "The body is not a JSON object");
+  const sampling = isObject(body.sampling_params) ? body.sampling_params : {};
+  const job = simJob({
+    model,
+    prompt: simIds(body.input_ids) ?? body.text,
+    maxTokens: sampling.max_new_tokens,
+    defaultMaxTokens: 128,
+    minTokens: sampling.min_new_tokens,
+    ignoreEos: sampling.ignore_eos,
+    stream: body.stream === true,
+  });
+  return "problem" in job ? errorReply(400, job.problem) : job;
+}
+
+function answer(
+  { job, serial, tokensSoFar, cachedTokens }: SimStream,
+  text: string,
+  finish: "length" | "stop" | null,
+): Record<string, unknown> {
+  return {
+    text,
+    meta_info: {
+      id: String(serial),
+      finish_reason: finish === null
+        ? null
+        : finish === "length"
+        ? { type: "length", length: tokensSoFar }
+        : { type: "stop", matched: 2 },
+      prompt_tokens: job.promptTokens,
+      completion_tokens: tokensSoFar,
+      cached_tokens: cachedTokens,
+    },
+  };
+}
+
+function errorReply(status: number, message: string): SimReply {
+  return simJsonReply(status, { error: { message } });
+}

@@ -1,0 +1,173 @@
+/**
+ * Many due times, one timer: a heap of entries and a single wait for the earliest of them.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+
+/** Something to do at an instant. */
+export interface TimelineEntry {
+  /** Milliseconds of the timeline's clock. */
+  dueMs: number;
+  /** Called at or after `dueMs`; returns the next due time to stay in the timeline. */
+  fire(): number | undefined;
+  /** Managed by the timeline. */
+  heapIndex: number;
+}
+
+/** Fires entries in the order of their due times, late ones at once. */
+export interface Timeline {
+  readonly clock: Clock;
+  add(entry: TimelineEntry): void;
+  /** Nothing happens when the entry is not waiting. */
+  remove(entry: TimelineEntry): void;
+  /** Calls `action` once at `dueMs`; returns a function that takes it back. */
+  at(dueMs: number, action: () => void): () => void;
+  /** Entries waiting. */
+  readonly size: number;
+  /** Forgets all entries; resolves when nothing of the timeline is under way. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Entries fired before the loop gets a turn for its I/O: with every stream due at once (or later
+ * than the machine can keep up) requests and closed connections must still be noticed.
+ */
+const FIRES_PER_TURN = 128;
+
+/** Opens a timeline that runs until it is stopped. */
+export function openTimeline(clock: Clock): Timeline {
+  const heap: TimelineEntry[] = [];
+  let wake = new AbortController();
+  let waitingForMs = Infinity;
+  let stopped = false;
+
+  function add(entry: TimelineEntry): void {
+    if (stopped) return;
+    entry.heapIndex = heap.length;
+    heap.push(entry);
+    siftUp(heap, entry.heapIndex);
+    if (entry.dueMs < waitingForMs) wake.abort();
+  }
+
+  function remove(entry: TimelineEntry): void {
+    const index = entry.heapIndex;
+    if (heap[index] !== entry) return;
+    entry.heapIndex = -1;
+    const last = heap.pop()!;
+    if (last === entry) return;
+    last.heapIndex = index;
+    heap[index] = last;
+    siftUp(heap, index);
+    siftDown(heap, last.heapIndex);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      const first = heap[0];
+      // Only a wait that was cut short leaves the controller aborted; a new one per wait would
+      // cost more than the write that it waits for.
+      if (wake.signal.aborted) wake = new AbortController();
+      waitingForMs = first?.dueMs ?? Infinity;
+      // Nothing due, or only streams that fell silent for ever (a fault to order).
+      if (first === undefined || first.dueMs === Infinity) await aborted(wake.signal);
+      else await clock.sleepUntil(first.dueMs, wake.signal);
+      // While firing, entries that are added need no wake-up: the loop looks at the heap anyway.
+      waitingForMs = -Infinity;
+      if (!stopped && fireDue() > 0 && (heap[0]?.dueMs ?? Infinity) <= clock.now()) await turn();
+    }
+  }
+
+  function fireDue(): number {
+    let fired = 0;
+    let nowMs = clock.now();
+    while (fired < FIRES_PER_TURN) {
+      const entry = heap[0];
+      if (entry === undefined) break;
+      if (entry.dueMs > nowMs && entry.dueMs > (nowMs = clock.now())) break;
+      fired++;
+      const nextMs = entry.fire();
+      if (heap[entry.heapIndex] !== entry) continue;
+      if (nextMs === undefined) remove(entry);
+      else {
+        entry.dueMs = nextMs;
+        siftUp(heap, entry.heapIndex);
+        siftDown(heap, entry.heapIndex);
+      }
+    }
+    return fired;
+  }
+
+  const running = run();
+  return {
+    clock,
+    add,
+    remove,
+    at(dueMs, action) {
+      const entry: TimelineEntry = {
+        dueMs,
+        heapIndex: -1,
+        fire: () => {
+          remove(entry);
+          action();
+          return undefined;
+        },
+      };
+      add(entry);
+      return () => remove(entry);
+    },
+    get size() {
+      return heap.length;
+    },
+    async stop() {
+      stopped = true;
+      heap.length = 0;
+      wake.abort();
+      await running;
+    },
+  };
+}
+
+function siftUp(heap: TimelineEntry[], start: number): void {
+  let index = start;
+  const entry = heap[index]!;
+  while (index > 0) {
+    const above = (index - 1) >> 1;
+    const parent = heap[above]!;
+    if (parent.dueMs <= entry.dueMs) break;
+    heap[index] = parent;
+    parent.heapIndex = index;
+    index = above;
+  }
+  heap[index] = entry;
+  entry.heapIndex = index;
+}
+
+function siftDown(heap: TimelineEntry[], start: number): void {
+  let index = start;
+  const entry = heap[index]!;
+  for (;;) {
+    let below = 2 * index + 1;
+    if (below >= heap.length) break;
+    if (below + 1 < heap.length && heap[below + 1]!.dueMs < heap[below]!.dueMs) below++;
+    const child = heap[below]!;
+    // Past equals: streams that are all due at once take turns instead of one running to its end.
+    if (child.dueMs > entry.dueMs) break;
+    heap[index] = child;
+    child.heapIndex = index;
+    index = below;
+  }
+  heap[index] = entry;
+  entry.heapIndex = index;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,76 @@
+/**
+ * The simulated vocabulary: short English words, and bytes for characters that a tokenizer
+ * without them would spell byte by byte.
+ *
+ * @module
+ */
+import { createRandom } from "./random.ts";
+import type { SimToken } from "./sim_protocol.ts";
+
+const WORDS: readonly string[] =
+  (" the of and a to in is it that for was on are as with they at be" +
+    " this from have or by one had not but what all were when we there can an your which their" +
+    " said if do will each about how up out them then she many some so these would other into has" +
+    " more her two like him see time could no make than first been its who now people my made over" +
+    " did down only way find use may water long little very after words called just where most know")
+    .split(" ").filter((word) => word !== "").map((word) => ` ${word}`);
+
+/** Characters of 2, 3 and 4 bytes in UTF-8, spelled by as many tokens. */
+const CHARACTERS: readonly string[] = ["é", "ß", "ñ", "漢", "字", "語", "한", "€", "😀", "🚀"];
+
+/** First id of a word; below it are the 256 byte tokens after three special ones. */
+const FIRST_WORD_ID = 3 + 256;
+
+const WORD_TOKENS: readonly SimToken[] = WORDS.map((text, index) => ({
+  id: FIRST_WORD_ID + index,
+  text,
+  reasoning: false,
+}));
+const THOUGHT_TOKENS: readonly SimToken[] = WORD_TOKENS.map((token) => ({
+  ...token,
+  reasoning: true,
+}));
+
+/** How many ids the vocabulary has: three special, 256 bytes, the words. */
+export const VOCABULARY_SIZE: number = FIRST_WORD_ID + WORDS.length;
+
+/** What a request's text is made of. */
+export interface TokenTextOptions {
+  readonly seed: number;
+  /** Number of the request. */
+  readonly serial: number;
+  /** How many tokens at the start are thinking. */
+  readonly reasoning: number;
+  /** Every third word or so becomes a character spelled in bytes, whose text is held back. */
+  readonly bytes: boolean;
+}
+
+/**
+ * The endless answer of one request, a token a call. `leftTokens` = tokens that may still come,
+ * this one included: a character is only begun when there is room to finish it.
+ */
+export function tokenSource(options: TokenTextOptions): (leftTokens: number) => SimToken {
+  const { bytes, reasoning } = options;
+  const random = createRandom(options.seed, `sim-tokens:${options.serial}`);
+  const spelled: SimToken[] = [];
+  let made = 0;
+  return (leftTokens) => {
+    const thinking = made++ < reasoning;
+    const half = spelled.shift();
+    if (half !== undefined) return half;
+    const draw = random.uint32();
+    if (bytes && !thinking && draw % 3 === 0) {
+      const character = CHARACTERS[(draw >>> 8) % CHARACTERS.length] ?? "é";
+      const codes = new TextEncoder().encode(character);
+      if (codes.length <= leftTokens) {
+        codes.forEach((code, index) => {
+          const text = index === codes.length - 1 ? character : "";
+          spelled.push({ id: 3 + code, text, reasoning: false });
+        });
+        return spelled.shift()!;
+      }
+    }
+    const words = thinking ? THOUGHT_TOKENS : WORD_TOKENS;
+    return words[(draw >>> 4) % words.length]!;
+  };
+}

@@ -1,0 +1,235 @@
+/**
+ * What really happened: when each request arrived and when each of its writes left. Every stamp is
+ * taken just before the write; one taken after it would come later than the reader's receipt,
+ * because the kernel hands small writes on before the call returns.
+ *
+ * @module
+ */
+
+/** What is known of a request when it arrives. */
+export interface TruthFacts {
+  readonly serial: number;
+  /** Name of the protocol that serves it. */
+  readonly protocol: string;
+  readonly path: string;
+  /** Value of the header `x-request-id`. */
+  readonly requestId?: string;
+  readonly clientPort: number;
+  /** 1-based number of its connection. */
+  readonly connection: number;
+  /** First byte of the request read, and all of it; ms of the engine's clock. */
+  readonly arrivalMs: number;
+  readonly completeMs: number;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly requestedTokens: number;
+  /** Names of the faults that strike it. */
+  readonly faults: readonly string[];
+}
+
+/**
+ * How a request ended on the server's side: `done` all sent, `failed` a fault to order ended it,
+ * `gone` the client closed the connection, `running` not yet.
+ */
+export type TruthEnd = "done" | "failed" | "gone" | "running";
+
+/** A request as the server saw it; plain data, one line of `GET /truth`. */
+export interface TruthRequest extends TruthFacts {
+  /** Just before each write that carries tokens; ms of the engine's clock. */
+  readonly writeMs: readonly number[];
+  /** When the engine had planned each of them. */
+  readonly plannedMs: readonly number[];
+  /** Tokens written so far, that write included. */
+  readonly writeTokens: readonly number[];
+  readonly finish?: "length" | "stop";
+  readonly endMs?: number;
+  readonly end: TruthEnd;
+}
+
+/** The log of one request while it runs. */
+export interface TruthEntry {
+  /** `tokens` = tokens written so far, this write included. */
+  write(atMs: number, tokens: number, plannedMs: number): void;
+  finish(reason: "length" | "stop"): void;
+  /** Only the first end counts. */
+  end(atMs: number, how: TruthEnd): void;
+}
+
+/** How late the engine's writes left, over the latest 65,536 of them. */
+export interface Lateness {
+  /** Writes since the start or the last reset. */
+  readonly writes: number;
+  /** Milliseconds; `undefined` before the first write. */
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  readonly maxMs?: number;
+  /** Tokens a second from the first to the last write. */
+  readonly tokensPerSec?: number;
+}
+
+/** Everything that was written, in the order of arrival. */
+export interface TruthLog {
+  begin(facts: TruthFacts): TruthEntry;
+  requests(): TruthRequest[];
+  /** One JSON text a request, made when asked for: a dump never doubles the log in memory. */
+  lines(): Iterable<string>;
+  lateness(): Lateness;
+  /** Writes that were not kept because the log was full. */
+  readonly dropped: number;
+  /** Forgets ended requests; those that run keep counting. */
+  reset(): void;
+}
+
+const LATENESS_KEPT = 65_536;
+
+class Entry implements TruthEntry {
+  readonly #log: Log;
+  readonly facts: TruthFacts;
+  /** Pairs of (written, planned). */
+  #ms = new Float64Array(32);
+  #tokens = new Uint32Array(16);
+  #count = 0;
+  #written = 0;
+  #finish: "length" | "stop" | undefined;
+  #endMs: number | undefined;
+  #end: TruthEnd = "running";
+
+  constructor(log: Log, facts: TruthFacts) {
+    this.#log = log;
+    this.facts = facts;
+  }
+
+  get running(): boolean {
+    return this.#end === "running";
+  }
+
+  get writes(): number {
+    return this.#count;
+  }
+
+  write(atMs: number, tokens: number, plannedMs: number): void {
+    const added = tokens - this.#written;
+    this.#written = tokens;
+    if (!this.#log.note(atMs, added, plannedMs)) return;
+    if (this.#count === this.#tokens.length) {
+      const ms = new Float64Array(this.#ms.length * 2);
+      ms.set(this.#ms);
+      this.#ms = ms;
+      const counts = new Uint32Array(this.#tokens.length * 2);
+      counts.set(this.#tokens);
+      this.#tokens = counts;
+    }
+    this.#ms[2 * this.#count] = atMs;
+    this.#ms[2 * this.#count + 1] = plannedMs;
+    this.#tokens[this.#count++] = tokens;
+  }
+
+  finish(reason: "length" | "stop"): void {
+    this.#finish = reason;
+  }
+
+  end(atMs: number, how: TruthEnd): void {
+    if (!this.running) return;
+    this.#endMs = atMs;
+    this.#end = how;
+    // A growing array is up to twice as long as what is in it; ended requests stay for long.
+    this.#ms = this.#ms.slice(0, 2 * this.#count);
+    this.#tokens = this.#tokens.slice(0, this.#count);
+  }
+
+  toRequest(): TruthRequest {
+    const writeMs: number[] = [];
+    const plannedMs: number[] = [];
+    for (let i = 0; i < this.#count; i++) {
+      writeMs.push(this.#ms[2 * i] ?? 0);
+      plannedMs.push(this.#ms[2 * i + 1] ?? 0);
+    }
+    return {
+      ...this.facts,
+      writeMs,
+      plannedMs,
+      writeTokens: [...this.#tokens.subarray(0, this.#count)],
+      ...(this.#finish === undefined ? {} : { finish: this.#finish }),
+      ...(this.#endMs === undefined ? {} : { endMs: this.#endMs }),
+      end: this.#end,
+    };
+  }
+}
+
+class Log implements TruthLog {
+  readonly #maxWrites: number;
+  #entries: Entry[] = [];
+  #kept = 0;
+  #dropped = 0;
+  #writes = 0;
+  #tokens = 0;
+  #maxMs = 0;
+  #firstMs = 0;
+  #lastMs = 0;
+  readonly #latenessMs = new Float64Array(LATENESS_KEPT);
+
+  constructor(maxWrites: number) {
+    this.#maxWrites = maxWrites;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  begin(facts: TruthFacts): Entry {
+    const entry = new Entry(this, facts);
+    this.#entries.push(entry);
+    return entry;
+  }
+
+  /** Takes a write into the totals; returns whether there is room to keep it. */
+  note(atMs: number, tokens: number, plannedMs: number): boolean {
+    if (this.#writes === 0) this.#firstMs = atMs;
+    this.#lastMs = atMs;
+    const lateMs = atMs - plannedMs;
+    this.#latenessMs[this.#writes++ % LATENESS_KEPT] = lateMs;
+    this.#maxMs = Math.max(this.#maxMs, lateMs);
+    this.#tokens += tokens;
+    if (this.#kept < this.#maxWrites) this.#kept++;
+    else this.#dropped++;
+    return this.#dropped === 0;
+  }
+
+  requests(): TruthRequest[] {
+    return this.#entries.map((entry) => entry.toRequest());
+  }
+
+  *lines(): Iterable<string> {
+    for (const entry of this.#entries) yield JSON.stringify(entry.toRequest()) + "\n";
+  }
+
+  lateness(): Lateness {
+    const writes = this.#writes;
+    if (writes === 0) return { writes };
+    const sorted = this.#latenessMs.slice(0, Math.min(writes, LATENESS_KEPT)).sort();
+    const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
+    const seconds = (this.#lastMs - this.#firstMs) / 1000;
+    return {
+      writes,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      maxMs: this.#maxMs,
+      ...(seconds > 0 ? { tokensPerSec: this.#tokens / seconds } : {}),
+    };
+  }
+
+  reset(): void {
+    this.#entries = this.#entries.filter((entry) => entry.running);
+    this.#kept = this.#entries.reduce((sum, entry) => sum + entry.writes, 0);
+    this.#dropped =
+      this.#writes =
+      this.#tokens =
+      this.#maxMs =
+        0;
+  }
+}
+
+/** Opens an empty log that keeps at most `maxWrites` writes (20 bytes each) over all requests. */
+export function openTruthLog(maxWrites: number): TruthLog {
+  return new Log(maxWrites);
+}

@@ -1,0 +1,208 @@
+/**
+ * One HTTP/1.1 connection over node:net or node:tls. All connections read into one buffer and
+ * parse it before they return, so a read allocates nothing and an open stream costs no buffer.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import net from "node:net";
+import tls from "node:tls";
+import type { BodyLog } from "./buffers.ts";
+import type { Clock } from "./clock.ts";
+import { connectionFailure } from "./exchange.ts";
+import { ResponseParser } from "./http1.ts";
+import { COUNTER_BYTES, COUNTER_READS, type ExchangeEnd } from "./transport.ts";
+
+/**
+ * Where every connection of this thread reads to. Safe to share: the platform fills it and calls
+ * back in one step, and the callback leaves nothing behind in it.
+ */
+const readBuffer = Buffer.alloc(64 * 1024);
+
+/** Where a connection goes, and how it is secured. */
+export interface Origin {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  readonly caCert: string | undefined;
+  readonly insecure: boolean;
+}
+
+/** The exchange that a connection carries. */
+export interface ConnectionFlight {
+  /** Head and body of the request, written in one piece. */
+  readonly wire: Uint8Array;
+  readonly log: BodyLog;
+  readonly onRead: ((atMs: number, bytes: Uint8Array) => void) | undefined;
+  firstByteMs: number | undefined;
+  connectMs: number | undefined;
+}
+
+/** Who uses the connections. */
+export interface ConnectionHost<F extends ConnectionFlight> {
+  readonly clock: Clock;
+  readonly counters: Uint32Array;
+  /** The exchange is over; the connection is free again, or closing. */
+  ended(connection: Connection<F>, flight: F, atMs: number, end: ExchangeEnd): void;
+  /** The connection broke before any byte of the answer, as an idle one does that was closed. */
+  lost(connection: Connection<F>, flight: F, atMs: number, message: string): void;
+  /** The connection is closed for good; its descriptor is free. */
+  closed(connection: Connection<F>): void;
+}
+
+/** A connection and, while it is in use, its exchange. */
+export class Connection<F extends ConnectionFlight> {
+  /** Exchanges begun. */
+  uses = 0;
+  /** The connection can carry another exchange. */
+  usable = true;
+  readonly origin: Origin;
+  readonly #host: ConnectionHost<F>;
+  readonly #parser = new ResponseParser();
+  readonly #socket: net.Socket;
+  readonly #openedMs: number;
+  #flight: F | undefined;
+  #connected = false;
+
+  /** Begins to connect. The first exchange is given with `use()` at once. */
+  constructor(origin: Origin, host: ConnectionHost<F>) {
+    this.origin = origin;
+    this.#host = host;
+    this.#openedMs = host.clock.now();
+    const options = {
+      host: origin.host,
+      port: origin.port,
+      noDelay: true,
+      onread: { buffer: readBuffer, callback: (count: number) => this.#onBytes(count) },
+    };
+    if (origin.secure) {
+      this.#socket = tls.connect({
+        ...options,
+        ALPNProtocols: ["http/1.1"],
+        rejectUnauthorized: !origin.insecure,
+        ...(net.isIP(origin.host) === 0 ? { servername: origin.host } : {}),
+        ...(origin.caCert === undefined ? {} : { ca: [origin.caCert] }),
+      });
+      this.#socket.setNoDelay(true);
+    } else this.#socket = net.connect(options);
+    this.#socket
+      .on(origin.secure ? "secureConnect" : "connect", () => this.#onConnected())
+      .on("end", () => this.#onEnd())
+      .on("error", (error: Error) => this.#onError(error))
+      .on("close", () => this.#onClose());
+  }
+
+  /** Starts an exchange: its request is written now, or as soon as the connection stands. */
+  use(flight: F): void {
+    this.uses++;
+    this.#flight = flight;
+    this.#parser.start(flight.log);
+    if (this.#connected) this.#socket.write(flight.wire);
+  }
+
+  /** What has been read of the answer. */
+  get response(): ResponseParser {
+    return this.#parser;
+  }
+
+  /** Closes at once; an exchange in progress is dropped without a word. */
+  destroy(): void {
+    this.usable = false;
+    this.#flight = undefined;
+    this.#socket.destroy();
+  }
+
+  #onConnected(): void {
+    this.#connected = true;
+    const flight = this.#flight;
+    if (flight === undefined) return;
+    flight.connectMs = this.#host.clock.now() - this.#openedMs;
+    this.#socket.write(flight.wire);
+  }
+
+  #onBytes(count: number): boolean {
+    const atMs = this.#host.clock.now();
+    const flight = this.#flight;
+    if (flight === undefined) {
+      // Nothing was asked: what comes now (a 408, or the rest of a mistake) answers no request.
+      this.destroy();
+      return false;
+    }
+    const { counters } = this.#host;
+    counters[COUNTER_READS]!++;
+    counters[COUNTER_BYTES]! += count;
+    const parser = this.#parser;
+    const { log } = flight;
+    const bodyStart = log.bytes;
+    const used = parser.push(readBuffer, 0, count);
+    log.stamp(atMs);
+    if (flight.firstByteMs === undefined && parser.headDone) flight.firstByteMs = atMs;
+    if (flight.onRead !== undefined && log.bytes > bodyStart) {
+      flight.onRead(atMs, log.copyFrom(bodyStart));
+    }
+    if (parser.done) {
+      this.#finish(
+        atMs,
+        { kind: "complete" },
+        parser.reusable && used === count && this.#socket.writableLength === 0,
+      );
+    } else if (parser.error !== undefined) {
+      this.#finish(atMs, { kind: "malformed", message: `not HTTP: ${parser.error}` }, false);
+    }
+    return true;
+  }
+
+  #onEnd(): void {
+    const atMs = this.#host.clock.now();
+    const flight = this.#flight;
+    if (flight === undefined) return this.destroy();
+    switch (this.#parser.eof()) {
+      case "complete":
+        return this.#finish(atMs, { kind: "complete" }, false);
+      case "body":
+        return this.#finish(atMs, this.#cut("connection closed by the server"), false);
+      case "head":
+        return this.#finish(
+          atMs,
+          { kind: "connect_error", message: "connection closed inside the response head" },
+          false,
+        );
+      default:
+        this.#lose(atMs, "connection closed by the server without an answer");
+    }
+  }
+
+  #onError(error: Error): void {
+    const atMs = this.#host.clock.now();
+    if (this.#flight === undefined) return this.destroy();
+    const { code = "" } = error as Error & { code?: string };
+    const message = connectionFailure(`${code} ${error.message}`.trim());
+    if (this.#parser.headDone) this.#finish(atMs, this.#cut(message), false);
+    else if (this.#connected && !this.#parser.started) this.#lose(atMs, message);
+    else this.#finish(atMs, { kind: "connect_error", message }, false);
+  }
+
+  #onClose(): void {
+    // After "end" or "error" there is no exchange any more; without either, this is its end.
+    if (this.#flight !== undefined) this.#onEnd();
+    this.usable = false;
+    this.#host.closed(this);
+  }
+
+  #cut(cause: string): ExchangeEnd {
+    return { kind: "cut", message: `the body broke off: ${cause}` };
+  }
+
+  #finish(atMs: number, end: ExchangeEnd, usable: boolean): void {
+    const flight = this.#flight!;
+    if (usable) this.#flight = undefined;
+    else this.destroy();
+    this.#host.ended(this, flight, atMs, end);
+  }
+
+  #lose(atMs: number, message: string): void {
+    const flight = this.#flight!;
+    this.destroy();
+    this.#host.lost(this, flight, atMs, message);
+  }
+}

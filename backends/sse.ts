@@ -1,0 +1,77 @@
+/**
+ * Server-sent events: cuts a `text/event-stream` body into the data of its events.
+ *
+ * @module
+ */
+import { bodyText, type CutOptions, type EventSink } from "./event_sink.ts";
+
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const COLON = 58;
+const LOWER_D = 100;
+
+/**
+ * Cuts an SSE body. Line ends are LF, CRLF or CR; comments and fields other than `data` are
+ * skipped; several `data` lines of one event are joined by a line feed; events without data say
+ * nothing and are left out. An event is complete at its blank line (with CRLF: at the CR, which
+ * already ends the line), or at the end of the body.
+ *
+ * @returns bytes consumed: the end of the last complete event, or of the body when `final`.
+ */
+export function cutSse(
+  body: Uint8Array,
+  onEvent: EventSink,
+  { start = true, final = true }: CutOptions = {},
+): number {
+  const text = bodyText(body);
+  const length = text.length;
+  // As many characters as bytes: every index is a byte offset. Otherwise line ends are searched in
+  // both views, side by side.
+  const plain = length === body.length;
+  const hasCr = body.indexOf(CR) >= 0;
+  let at = start && text.charCodeAt(0) === 0xfeff ? 1 : 0;
+  let byteAt = 0;
+  let nextCr = hasCr ? -1 : length;
+  let data: string | undefined;
+  let consumed = 0;
+  while (at < length) {
+    let end = text.indexOf("\n", at);
+    if (hasCr) {
+      if (nextCr < at) {
+        nextCr = text.indexOf("\r", at);
+        if (nextCr < 0) nextCr = length;
+      }
+      if (nextCr < length && (end < 0 || nextCr < end)) end = nextCr;
+    }
+    const ended = end >= 0;
+    if (!ended) {
+      if (!final) break;
+      end = length;
+    }
+    if (text.charCodeAt(at) === LOWER_D && text.startsWith("data", at)) {
+      const colon = at + 4;
+      if (colon >= end) {
+        data = data === undefined ? "" : data + "\n";
+      } else if (text.charCodeAt(colon) === COLON) {
+        const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
+        data = data === undefined ? value : data + "\n" + value;
+      }
+    }
+    if (!ended) break;
+    const blank = end === at;
+    const isCr = text.charCodeAt(end) === CR;
+    const afterMark = plain ? end + 1 : body.indexOf(isCr ? CR : LF, byteAt) + 1;
+    if (blank) {
+      if (data) onEvent(data, afterMark, true);
+      data = undefined;
+      consumed = afterMark;
+    }
+    const pair = isCr && text.charCodeAt(end + 1) === LF ? 1 : 0;
+    at = end + 1 + pair;
+    byteAt = afterMark + pair;
+  }
+  if (!final) return consumed;
+  if (data) onEvent(data, body.length, false);
+  return body.length;
+}

@@ -1,0 +1,28 @@
+/**
+ * The transports by name.
+ *
+ * @module
+ */
+import { fetchTransport } from "./fetch.ts";
+import { grpcTransport } from "./grpc.ts";
+import { socketTransport } from "./socket.ts";
+import type { TransportKind } from "./transport.ts";
+
+/** Every transport, the default first. */
+export const TRANSPORTS: readonly TransportKind[] = [
+  fetchTransport,
+  socketTransport,
+  grpcTransport,
+];
+
+/**
+ * Finds a transport by its name.
+ *
+ * @throws {RangeError} naming those that exist.
+ */
+export function findTransport(name: string): TransportKind {
+  const found = TRANSPORTS.find((kind) => kind.name === name);
+  if (found !== undefined) return found;
+  const known = TRANSPORTS.map((kind) => kind.name).join(", ");
+  throw new RangeError(`Cannot find the transport "${name}": known are ${known}`);
+}

@@ -1,0 +1,115 @@
+/**
+ * Ends exchanges from outside: at their deadline, or when their signal is aborted. One timer and
+ * one listener a signal serve all of them, because thousands of timers and listeners are work for
+ * the thread that reads.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+
+/** Why an exchange was ended from outside. */
+export type StopReason = "timeout" | "cancelled";
+
+/** Something that can be told to end. */
+export interface Ward {
+  /** Called at most once; the ward is released before. */
+  stop(reason: StopReason): void;
+}
+
+/** Timers of the platform overflow at 2³¹ ms and then fire at once. */
+const LONGEST_SLEEP_MS = 2 ** 30;
+
+/** Watches over the exchanges of one transport. */
+export class Watchdog {
+  readonly #clock: Clock;
+  /** Deadline of each ward, `Infinity` for none. */
+  readonly #deadlines = new Map<Ward, number>();
+  readonly #signals = new Map<AbortSignal, Set<Ward>>();
+  readonly #signalOf = new Map<Ward, AbortSignal>();
+  #sleep: AbortController | undefined;
+  #wakeMs = Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Wards being watched. */
+  get size(): number {
+    return this.#deadlines.size;
+  }
+
+  /** Watches until `release()`. An already aborted signal is the caller's business. */
+  watch(ward: Ward, deadlineMs: number, signal?: AbortSignal): void {
+    this.#deadlines.set(ward, deadlineMs);
+    if (signal !== undefined) {
+      let wards = this.#signals.get(signal);
+      if (wards === undefined) {
+        this.#signals.set(signal, wards = new Set());
+        signal.addEventListener("abort", this.#onAbort);
+      }
+      wards.add(ward);
+      this.#signalOf.set(ward, signal);
+    }
+    if (deadlineMs < this.#wakeMs) this.#sleepUntil(deadlineMs);
+  }
+
+  /** Forgets a ward; harmless when it is not known. */
+  release(ward: Ward): void {
+    if (!this.#deadlines.delete(ward)) return;
+    const signal = this.#signalOf.get(ward);
+    if (signal !== undefined) {
+      this.#signalOf.delete(ward);
+      const wards = this.#signals.get(signal)!;
+      wards.delete(ward);
+      if (wards.size === 0) {
+        this.#signals.delete(signal);
+        signal.removeEventListener("abort", this.#onAbort);
+      }
+    }
+    // An armed timer would keep the process alive until the deadline of a request long answered.
+    if (this.#deadlines.size === 0) this.#wake();
+  }
+
+  /** Stops every ward as cancelled. */
+  close(): void {
+    for (const ward of [...this.#deadlines.keys()]) this.#stop(ward, "cancelled");
+  }
+
+  #stop(ward: Ward, reason: StopReason): void {
+    this.release(ward);
+    ward.stop(reason);
+  }
+
+  readonly #onAbort = (event: Event): void => {
+    const wards = this.#signals.get(event.target as AbortSignal);
+    if (wards !== undefined) { for (const ward of [...wards]) this.#stop(ward, "cancelled"); }
+  };
+
+  #wake(): void {
+    this.#sleep?.abort();
+    this.#sleep = undefined;
+    this.#wakeMs = Infinity;
+  }
+
+  #sleepUntil(atMs: number): void {
+    this.#wake();
+    const sleep = this.#sleep = new AbortController();
+    this.#wakeMs = atMs;
+    const nextMs = Math.min(atMs, this.#clock.now() + LONGEST_SLEEP_MS);
+    this.#clock.sleepUntil(nextMs, sleep.signal).then(() => {
+      if (!sleep.signal.aborted) this.#sweep();
+    });
+  }
+
+  #sweep(): void {
+    this.#wake();
+    const nowMs = this.#clock.now();
+    const due: Ward[] = [];
+    for (const [ward, deadlineMs] of this.#deadlines) if (deadlineMs <= nowMs) due.push(ward);
+    for (const ward of due) if (this.#deadlines.has(ward)) this.#stop(ward, "timeout");
+    let nextMs = Infinity;
+    for (const deadlineMs of this.#deadlines.values()) nextMs = Math.min(nextMs, deadlineMs);
+    // Whoever was stopped may have started something with an earlier deadline meanwhile.
+    if (nextMs < this.#wakeMs) this.#sleepUntil(nextMs);
+  }
+}

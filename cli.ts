@@ -1,0 +1,304 @@
+/**
+ * The program: finds the command, shows its help, deals with the terminal and with Ctrl-C.
+ * Nothing here that a library user could not do.
+ *
+ * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 more failures than
+ * `--max-failures`, 2 wrong usage, 3 server unreachable, 70 a fault of ours, 130 interrupted.
+ *
+ * @example
+ * ```sh
+ * deno run -A jsr:@tokometer/tokometer/cli --help
+ * ```
+ *
+ * @module
+ */
+import {
+  type Clock,
+  completeValues,
+  createInterrupt,
+  createProgressLine,
+  EXIT,
+  type Host,
+  nearestName,
+  readCommandLine,
+  readConfigFile,
+  redactCommandLine,
+  renderHelp,
+  renderOverview,
+  resolveSecrets,
+  type Scenario,
+  SCENARIOS,
+  systemClock,
+  UserError,
+  VERSION,
+} from "./mod.ts";
+
+/** The outside world, as far as the program touches it; tests bring their own. */
+export interface Outside {
+  readonly scenarios: readonly Scenario[];
+  readonly clock: Clock;
+  /** Write text as it is. */
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
+  /** `NO_COLOR` is set. */
+  readonly noColor: boolean;
+  readonly columns: () => number;
+  /** Calls `listener` for each SIGINT and SIGTERM; returns how to stop that. */
+  readonly onSignal: (listener: () => void) => () => void;
+  /** Ends the program at once. */
+  readonly exit: (code: number) => void;
+}
+
+/** This process. */
+const PROCESS: Outside = {
+  scenarios: SCENARIOS,
+  clock: systemClock,
+  stdout: writerTo(Deno.stdout),
+  stderr: writerTo(Deno.stderr),
+  stdoutIsTerminal: Deno.stdout.isTerminal(),
+  stderrIsTerminal: Deno.stderr.isTerminal(),
+  noColor: Deno.noColor,
+  columns: terminalColumns,
+  onSignal: listenToSignals,
+  exit: Deno.exit,
+};
+
+/**
+ * Runs one command line and returns its exit code; never throws.
+ *
+ * @example
+ * ```ts
+ * import { main } from "@tokometer/tokometer/cli";
+ *
+ * await main(["--version"], { stdout: () => {} }); // 0
+ * ```
+ */
+export async function main(
+  argv: readonly string[],
+  overrides: Partial<Outside> = {},
+): Promise<number> {
+  const outside = { ...PROCESS, ...overrides };
+  try {
+    return await dispatch(argv, outside);
+  } catch (error) {
+    return explain(error, outside);
+  }
+}
+
+async function dispatch(argv: readonly string[], outside: Outside): Promise<number> {
+  const { scenarios, stdout, stderr, stdoutIsTerminal, noColor } = outside;
+  const [first, ...rest] = argv;
+  const page = { columns: outside.columns(), color: stdoutIsTerminal && !noColor };
+  switch (first) {
+    case undefined:
+      // A script whose variable came out empty must not look successful.
+      stderr(renderOverview(scenarios, { ...page, color: false }));
+      return EXIT.usage;
+    case "help":
+      if (rest[0] !== undefined) stdout(renderHelp(findScenario(rest[0], scenarios), page));
+      else stdout(renderOverview(scenarios, page));
+      return EXIT.ok;
+    case "--help":
+    case "-h":
+      stdout(renderOverview(scenarios, page));
+      return EXIT.ok;
+    case "--version":
+    case "-V":
+      stdout(`tokometer ${VERSION} (Deno ${Deno.version.deno}, V8 ${Deno.version.v8})\n`);
+      return EXIT.ok;
+  }
+  const scenario = findScenario(first, scenarios);
+  if (asksForHelp(scenario, rest)) {
+    stdout(renderHelp(scenario, { ...page, advanced: false }));
+    return EXIT.ok;
+  }
+  try {
+    return await run(scenario, rest, outside, redactCommandLine(argv, scenarios));
+  } catch (error) {
+    const code = explain(error, outside);
+    if (error instanceof UserError && code === EXIT.usage) {
+      stderr(`Run "tokometer ${scenario.name} --help" for what it takes\n`);
+    }
+    return code;
+  }
+}
+
+async function run(
+  scenario: Scenario,
+  argv: readonly string[],
+  outside: Outside,
+  commandLine: readonly string[],
+): Promise<number> {
+  const { given, common } = readCommandLine(scenario, argv);
+  const config = typeof common.config === "string"
+    ? await readConfigFile(common.config, scenario)
+    : {};
+  const values = await resolveSecrets(scenario, completeValues(scenario, { ...config, ...given }));
+
+  const { clock, stdout, stderr, stdoutIsTerminal, stderrIsTerminal } = outside;
+  const line = createProgressLine({ write: stderr, terminal: stderrIsTerminal, clock });
+  const interrupt = createInterrupt(clock);
+  const note = (text: string) => line.around(() => stderr(`${text}\n`));
+  const host: Host = {
+    print: (text) => line.around(() => stdout(text.endsWith("\n") ? text : `${text}\n`)),
+    note,
+    progress: common.quiet === true ? () => {} : line.show,
+    stdoutIsTerminal,
+    color: typeof common.color === "boolean" ? common.color : stdoutIsTerminal && !outside.noColor,
+    get columns(): number {
+      return outside.columns();
+    },
+    interrupted: interrupt.interrupted,
+    aborted: interrupt.aborted,
+    commandLine,
+  };
+  const stopListening = outside.onSignal(() => {
+    switch (interrupt.signal()) {
+      case "interrupt":
+        return note("Stopping; Ctrl-C again stops at once");
+      case "abort":
+        return note("Stopping at once");
+      case "exit":
+        return outside.exit(EXIT.interrupted);
+    }
+  });
+  try {
+    return await scenario.run(values, host);
+  } catch (error) {
+    if (interrupt.aborted.aborted && isAbort(error)) return EXIT.interrupted;
+    throw error;
+  } finally {
+    stopListening();
+    line.show("");
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+function findScenario(name: string, scenarios: readonly Scenario[]): Scenario {
+  const plain = name.replaceAll("_", "-");
+  const names = ({ name, aliases = [] }: Scenario) =>
+    [name, ...aliases].map((known) => known.replaceAll("_", "-"));
+  const found = scenarios.find((scenario) => names(scenario).includes(plain));
+  if (found !== undefined) return found;
+  if (name.startsWith("-")) {
+    throw new UserError(`Cannot use ${name} before a command: write tokometer <command> ${name}`);
+  }
+  const near = nearestName(name, [...scenarios.flatMap(names), "help"]);
+  throw new UserError(
+    `Cannot find the command ${JSON.stringify(name)}: ` +
+      (near === undefined ? `"tokometer help" lists them` : `did you mean ${near}?`),
+  );
+}
+
+/** `--help` anywhere helps, even beside arguments that would be refused. */
+function asksForHelp({ options }: Scenario, argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  const before = end < 0 ? argv : argv.slice(0, end);
+  const letterTaken = options.some(({ aliases }) => aliases?.includes("h"));
+  return before.includes("--help") || (!letterTaken && before.includes("-h"));
+}
+
+/** Says what went wrong, and returns the exit code for it. */
+function explain(error: unknown, { stderr }: Pick<Outside, "stderr">): number {
+  if (error instanceof UserError) {
+    stderr(`error: ${error.message}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    stderr(`error: ${permissionMessage(error.message)}\n`);
+    return EXIT.usage;
+  }
+  const text = error instanceof Error ? Deno.inspect(error, { colors: false }) : String(error);
+  stderr(`error: A fault of Tokometer ${VERSION}, please report it: ${text}\n`);
+  return EXIT.internal;
+}
+
+/** Why each permission is needed, by Deno's name for it. */
+const PERMISSION_USES: Readonly<Record<string, string>> = {
+  net: "to talk to the server",
+  read: "to read datasets, tokenizers, records and its own workers",
+  write: "to write records and reports",
+  env: "to read the environment, as gRPC and secrets in env:NAME do",
+  run: "to start servers and the simulated engine",
+  sys: "to describe this machine in the record",
+  ffi: "to use the epoll transport",
+  import: "to load code that is not installed yet",
+};
+
+function permissionMessage(message: string): string {
+  const [, name = "", what = ""] = /^Requires (\w+) access(?: to (.+?))?,/.exec(message) ?? [];
+  const use = PERMISSION_USES[name];
+  if (use === undefined) return `Cannot go on without a permission: ${message}`;
+  const flag = what === "" || what.startsWith("<")
+    ? `--allow-${name}`
+    : `--allow-${name}=${what.replaceAll('"', "")}`;
+  return `Cannot go on without ${name} access${what === "" ? "" : ` to ${what}`}, needed ${use}: ` +
+    `add ${flag} to deno run, or -A for everything`;
+}
+
+/**
+ * Writes all of a text. A reader that has left (`| head`) wants no more: the rest is dropped, and
+ * the command goes on to write its files.
+ */
+function writerTo(
+  stream: { writeSync(bytes: Uint8Array): number },
+): (text: string) => void {
+  const encoder = new TextEncoder();
+  let open = true;
+  return (text) => {
+    let bytes = encoder.encode(text);
+    while (open && bytes.length > 0) {
+      try {
+        bytes = bytes.subarray(stream.writeSync(bytes));
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) {
+          open = false;
+        } else if (error instanceof Deno.errors.WouldBlock) {
+          // Another program has made the shared pipe non-blocking, and it is full.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+        } else {
+          throw new UserError(`Cannot write the output: ${(error as Error).message}`);
+        }
+      }
+    }
+  };
+}
+
+function terminalColumns(): number {
+  try {
+    // A pseudo-terminal that nobody has sized says 0.
+    return Deno.consoleSize().columns || 80;
+  } catch {
+    return 80;
+  }
+}
+
+function listenToSignals(listener: () => void): () => void {
+  // Windows has no SIGTERM to listen to.
+  const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT"]
+    : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, listener);
+  return () => {
+    for (const signal of signals) Deno.removeSignalListener(signal, listener);
+  };
+}
+
+// `import.meta.main` is true in a worker that loads this file as well.
+if (import.meta.main && !("DedicatedWorkerGlobalScope" in globalThis)) {
+  // Deno's own code for an unhandled rejection is 1, which means failed requests here.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    Deno.exit(explain(event.reason, PROCESS));
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    Deno.exit(explain(event.error, PROCESS));
+  });
+  Deno.exit(await main(Deno.args));
+}

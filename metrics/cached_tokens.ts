@@ -1,0 +1,17 @@
+/**
+ * Prompt tokens that cost the engine nothing.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/** Prompt tokens taken from the prefix cache, where the engine says so. */
+export const cachedTokens: Metric = {
+  name: "cached_tokens",
+  title: "Cached prompt tokens",
+  unit: "tokens",
+  better: "neither",
+  per: "request",
+  formula: "cachedTokens",
+  values: ({ cachedTokens }) => cachedTokens === undefined ? [] : [cachedTokens],
+};

@@ -1,0 +1,509 @@
+/**
+ * Does the run contradict itself, and what should its reader know before believing it?
+ *
+ * @module
+ */
+import type { RequestRecord, TokenSource } from "../backends/record.ts";
+import type { Check } from "./check.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  plural,
+} from "./format.ts";
+import { itl } from "./itl.ts";
+import { minimumSamples, quantile, type SortedValues, sortLists } from "./quantile.ts";
+import type { RunHeader } from "./run.ts";
+import { scheduleDelay } from "./schedule_delay.ts";
+import type { LoadSummary } from "./load_summary.ts";
+
+/** What the checks of a load look at. */
+export interface LoadFacts {
+  /** Everything computed about the load. */
+  readonly load: Omit<LoadSummary, "checks">;
+  /** Measured requests. */
+  readonly records: readonly RequestRecord[];
+  /** The run it belongs to. */
+  readonly header: RunHeader;
+}
+
+type LoadCheck = (facts: LoadFacts, completed: readonly RequestRecord[]) => Check | undefined;
+
+/** Stamps are differences of one clock; only the rounding of a sum may tell two of them apart. */
+const ROUNDING_MS = 1e-6;
+
+/** Little's law holds for whole streams; ours ends at the last token, hence a tolerance. */
+const LITTLE_TOLERANCE = 0.1;
+
+/** Departures later than this blur a schedule: 5 ms is half the gap of 100 req/s. */
+const LATE_DEPARTURE_MS = 5;
+
+/** A loop that answers later than this stamps reads that much too late. */
+const LOOP_LAG_MS = 10;
+
+/** Above this share of one core, the thread that reads is the bottleneck more often than not. */
+const BUSY_CORE = 0.85;
+
+/** A chat template or a system line is cached in any run; more than this is a warm cache. */
+const CACHED_SHARE = 0.02;
+
+/** Below this many reads a token, tokens arrived in groups. */
+const READS_PER_TOKEN = 0.9;
+
+/** Streams slower than this have time for a read a token. */
+const SLOW_GAP_MS = 2;
+
+/** A window shorter than this share of the run leaves most of the run to ramp-up and drain. */
+const STEADY_SHARE = 0.5;
+
+/** Many users who pause for an instant between requests are seldom all busy at one instant. */
+const FULL_CONCURRENCY = 0.95;
+
+/** An end token without text is no fault: tokens seen may differ from tokens counted by this. */
+const UNSEEN_SHARE = 0.02;
+
+/** Sources that assume instead of counting. */
+const ASSUMED: readonly TokenSource[] = ["event", "requested", "estimate"];
+
+/** Checks of one load that apply to it, in the order in which reports list them. */
+export function checkLoad(facts: LoadFacts): readonly Check[] {
+  const completed = facts.records.filter(({ outcome }) => outcome.kind === "ok");
+  return LOAD_CHECKS.flatMap((check) => check(facts, completed) ?? []);
+}
+
+/** Checks of the run as a whole that apply to it. */
+export function checkRun(header: RunHeader): readonly Check[] {
+  return [checkDuplicates(header)];
+}
+
+function passed(name: string, message: string): Check {
+  return { name, ok: true, message, advice: undefined };
+}
+
+function warning(name: string, message: string, advice: string): Check {
+  return { name, ok: false, message, advice };
+}
+
+/** Options may be kept as `max-failures` or `max_failures`. */
+function uses(header: RunHeader, option: string): boolean {
+  const value = header.options[option] ?? header.options[option.replaceAll("-", "_")];
+  return value !== undefined && value !== false && value !== "";
+}
+
+/** What a slow client can still try; never what it does already. */
+function fasterClient({ header, load }: LoadFacts): string {
+  if (header.workers === 0 && header.environment.cores > 1) {
+    return "read with a thread of its own (--workers 1), or run the client on another machine than the server";
+  }
+  if (header.transport === "fetch") return "pass --transport socket, which costs less a read";
+  if (header.workers > 0 && header.workers < header.environment.cores - 1) {
+    return `pass --workers ${header.workers + 1}`;
+  }
+  return `lower the load of ${load.label}, or split it over several client machines`;
+}
+
+const checkComplete: LoadCheck = ({ load }) => {
+  if (!load.complete) {
+    return warning(
+      "complete",
+      "The record of this load has no end: the client was killed, and what was in flight is lost",
+      "run it again; rates here count only up to the last request that was saved",
+    );
+  }
+  if (!load.interrupted) return passed("complete", "The load ran as planned");
+  return warning(
+    "complete",
+    `The load was stopped by hand after ${formatMs(load.durationMs)}`,
+    "read its numbers as those of a shorter run, or run it again",
+  );
+};
+
+const checkFailures: LoadCheck = ({ load: { counts, failures } }) => {
+  if (counts.failed === 0) return passed("failures", "No request failed");
+  const top = failures[0]!;
+  return warning(
+    "failures",
+    `${formatCount(counts.failed)} of ${
+      plural(counts.completed + counts.failed, "request")
+    } failed, most often ${top.kind} (${formatCount(top.count)}): ${top.messages[0]!.message}`,
+    "latencies are of the completed requests only, and a server that fails early looks fast: remove the cause before comparing",
+  );
+};
+
+const checkCancelled: LoadCheck = ({ load: { counts }, header }) => {
+  if (counts.cancelled === 0) return passed("cancelled", "No request was cancelled");
+  return warning(
+    "cancelled",
+    `${plural(counts.cancelled, "request")} had not ended when the load did and ${
+      counts.cancelled === 1 ? "was" : "were"
+    } cancelled; the slowest answers are missing from the latencies`,
+    uses(header, "grace")
+      ? "give a longer --grace, or ask for shorter answers"
+      : "give them longer to end with --grace SECONDS, or ask for shorter answers",
+  );
+};
+
+const checkDropped: LoadCheck = ({ load: { counts, plan } }) => {
+  if (plan.kind === "closed") return undefined;
+  if (counts.dropped === 0) return passed("dropped", "Every arrival was sent");
+  return warning(
+    "dropped",
+    `${plural(counts.dropped, "arrival")} of ${
+      formatCount(counts.offered)
+    } never left: the limit of ${
+      plan.maxInFlight === undefined ? "requests" : plural(plan.maxInFlight, "request")
+    } in flight was reached, so the server did not get the load on the label`,
+    "lower the rate, or raise the limit of requests in flight",
+  );
+};
+
+const checkOfferedRate: LoadCheck = ({ load }) => {
+  const { scheduledPerSec, sentPerSec } = load.arrivals ?? {};
+  if (scheduledPerSec === undefined || sentPerSec === undefined) return undefined;
+  const rates = `${formatNumber(sentPerSec)} of ${formatNumber(scheduledPerSec)} req/s`;
+  if (sentPerSec >= 0.95 * scheduledPerSec) return passed("offered_rate", `Sent ${rates}`);
+  return warning(
+    "offered_rate",
+    `Only ${rates} left in time: requests waited for the limit in flight or for this client`,
+    "read latencies from the intended time (ttft_intended, e2e_intended); those from sent leave the waiting out",
+  );
+};
+
+const checkScheduleDelay: LoadCheck = (facts) => {
+  const delays = sortLists(facts.records.map(scheduleDelay.values));
+  const late = highest(delays, 99);
+  if (late === undefined) return undefined;
+  const found = `${late.name} of the schedule delay is ${formatMs(late.value)}`;
+  if (late.value <= LATE_DEPARTURE_MS) return passed("schedule_delay", found);
+  const limited = facts.load.plan.maxInFlight !== undefined && facts.load.plan.maxInFlight > 0 &&
+    facts.load.inFlight.max === facts.load.plan.maxInFlight;
+  return limited
+    ? warning(
+      "schedule_delay",
+      `${found}: arrivals waited because ${
+        plural(facts.load.plan.maxInFlight!, "request was", "requests were")
+      } in flight, the limit`,
+      "read latencies from the intended time, raise the limit in flight or lower the rate",
+    )
+    : warning(
+      "schedule_delay",
+      `${found}: this client sent late, its event loop or its machine was busy`,
+      fasterClient(facts),
+    );
+};
+
+const checkClient: LoadCheck = (facts) => {
+  const { cpuCores, loopLagP99Ms } = facts.load.client ?? {};
+  if (cpuCores === undefined && loopLagP99Ms === undefined) return undefined;
+  const found = [
+    cpuCores === undefined ? [] : `${formatNumber(cpuCores)} cores busy`,
+    loopLagP99Ms === undefined ? [] : `timers late by ${formatMs(loopLagP99Ms)} at p99`,
+  ].flat().join(", ");
+  const threads = 1 + facts.header.workers;
+  const bound = (cpuCores ?? 0) > BUSY_CORE * threads || (loopLagP99Ms ?? 0) > LOOP_LAG_MS;
+  return bound
+    ? warning(
+      "client",
+      `The client itself was busy (${found}): tokens were stamped late, the server may be faster than shown`,
+      fasterClient(facts),
+    )
+    : passed("client", `The client had time: ${found}`);
+};
+
+const checkConcurrency: LoadCheck = ({ load }) => {
+  const { plan: { kind, users }, inFlight: { max }, counts } = load;
+  if (kind === "open" || users === undefined || max === undefined) return undefined;
+  const found = `${formatCount(max)} of ${plural(users, "user")} had a request in flight at once`;
+  if (max >= FULL_CONCURRENCY * users) return passed("concurrency", found);
+  return warning(
+    "concurrency",
+    `At most ${found}${
+      counts.sent < users
+        ? `: there were only ${plural(counts.sent, "request")} to send`
+        : ": the load ended before the last user started, or requests are shorter than the ramp-up"
+    }`,
+    counts.sent < users
+      ? "ask for at least as many requests as users, better ten times as many"
+      : "run longer, or shorten the ramp-up",
+  );
+};
+
+const checkSteadyWindow: LoadCheck = ({ load }) => {
+  if (load.counts.completed === 0) return undefined;
+  const { steady } = load.throughput;
+  const share = steady && (steady.toMs - steady.fromMs) / load.durationMs;
+  if (share !== undefined && share >= STEADY_SHARE) {
+    return passed("steady_window", `The steady window is ${formatShare(share)} of the run`);
+  }
+  return warning(
+    "steady_window",
+    share === undefined
+      ? "There is no steady window: no request completed between the ramp-up and the last departure"
+      : `The steady window is only ${
+        formatShare(share)
+      } of the run: ramp-up and drain dilute the throughput of the whole run`,
+    share === undefined
+      ? "send several requests a user, or run longer"
+      : "compare the steady numbers, and run longer",
+  );
+};
+
+const checkSamples: LoadCheck = ({ load: { metrics, counts } }) => {
+  const { distribution } = metrics.find(({ name }) => name === "ttft")!;
+  const wanted = Math.max(...distribution.percentiles.map(({ p }) => p), 0);
+  const missing = distribution.percentiles.filter(({ value }) => value === undefined);
+  if (missing.length === 0) {
+    return passed("samples", `${plural(counts.completed, "completed request")} are enough`);
+  }
+  return warning(
+    "samples",
+    `${plural(counts.completed, "completed request")} ${
+      counts.completed === 1 ? "is" : "are"
+    } too few for ${missing.map(({ p }) => formatPercentile(p)).join(", ")}`,
+    `send at least ${
+      formatCount(minimumSamples(wanted))
+    }, better ten times as many: a percentile of few values is the luck of one request`,
+  );
+};
+
+const checkStamps: LoadCheck = (_facts, completed) => {
+  const wrong = completed.filter((record) => impossibility(record) !== undefined);
+  if (wrong.length === 0) return passed("stamps", "All stamps are in order, all counts grow");
+  const first = wrong[0]!;
+  return warning(
+    "stamps",
+    `${plural(wrong.length, "request")} of ${
+      formatCount(completed.length)
+    } cannot be true: request ${first.index}: ${impossibility(first)}`,
+    "do not use these numbers; please report it with the record file: this is a fault of Tokometer or of a changed file",
+  );
+};
+
+const checkLatencySum: LoadCheck = (_facts, completed) => {
+  const wrong = completed.filter((record) => {
+    const { sentMs, firstTokenMs, lastTokenMs } = record;
+    if (sentMs === undefined || firstTokenMs === undefined || lastTokenMs === undefined) {
+      return false;
+    }
+    const gaps = itl.values(record).reduce((sum, gap) => sum + gap, 0);
+    const apart = Math.abs(firstTokenMs - sentMs + gaps - (lastTokenMs - sentMs));
+    return apart > ROUNDING_MS * (1 + record.tickMs.length);
+  });
+  if (wrong.length === 0) return passed("latency_sum", "TTFT + Σ ITL = E2E for every request");
+  return warning(
+    "latency_sum",
+    `TTFT + Σ ITL is not E2E for ${plural(wrong.length, "request")}, first request ${
+      wrong[0]!.index
+    }: ticks and stamps of it disagree`,
+    "do not use these numbers; please report it with the record file",
+  );
+};
+
+const checkLittle: LoadCheck = ({ load }) => {
+  const mean = load.metrics.find(({ name }) => name === "e2e")!.distribution.mean;
+  const { inFlight: { mean: inFlight }, throughput: { run: { qps } } } = load;
+  if (mean === undefined || inFlight === undefined || qps === undefined) return undefined;
+  const product = qps * mean / 1000;
+  const found = `In flight on average ${formatNumber(inFlight)}, ${formatNumber(qps)} req/s × ${
+    formatMs(mean)
+  } = ${formatNumber(product)}`;
+  if (Math.abs(inFlight - product) <= LITTLE_TOLERANCE * inFlight) {
+    return passed("littles_law", found);
+  }
+  const others = load.counts.failed + load.counts.cancelled;
+  return warning(
+    "littles_law",
+    others > 0
+      ? `${found}: the difference was held by ${plural(others, "request")} that did not complete`
+      : `${found}: streams stayed open long after their last token`,
+    others > 0
+      ? "read throughput and latency together with the failures"
+      : "look at what the server sends after the last token (usage, end mark); users wait for it, E2E does not",
+  );
+};
+
+const checkTickCounts: LoadCheck = (_facts, completed) => {
+  const known = completed.filter(({ outputTokens, tickTokens }) =>
+    outputTokens !== undefined && tickTokens.length > 0
+  );
+  if (known.length === 0) return undefined;
+  const differing = known.filter(({ outputTokens, tickTokens }) =>
+    outputTokens!.tokens !== tickTokens[tickTokens.length - 1]
+  );
+  const seen = known.reduce((sum, one) => sum + one.tickTokens[one.tickTokens.length - 1]!, 0);
+  const counted = known.reduce((sum, one) => sum + one.outputTokens!.tokens, 0);
+  if (Math.abs(counted - seen) <= UNSEEN_SHARE * counted) {
+    return passed(
+      "tick_counts",
+      `${formatCount(seen)} tokens were seen in the streams, ${formatCount(counted)} counted`,
+    );
+  }
+  return warning(
+    "tick_counts",
+    `The streams showed ${formatCount(seen)} tokens where ${
+      formatCount(counted)
+    } were counted (requests that differ: ${formatCount(differing.length)} of ${
+      formatCount(known.length)
+    }): ${
+      counted > seen
+        ? "events carry several tokens, or tokens without text came unseen"
+        : "events are more than tokens"
+    }`,
+    "totals and throughput are right; ITL is the gap between events here, TPOT the time of a token",
+  );
+};
+
+const checkRequestedLength: LoadCheck = (
+  { load: { lengths: { exact, shorter, longer } }, header },
+) => {
+  if (header.length !== "forced" || exact + shorter + longer === 0) return undefined;
+  if (shorter + longer === 0) {
+    return passed("requested_length", "Every answer has the length that was asked for");
+  }
+  return warning(
+    "requested_length",
+    `Answers that differ from the forced length: ${formatCount(shorter + longer)} of ${
+      formatCount(exact + shorter + longer)
+    } (${formatCount(shorter)} shorter, ${formatCount(longer)} longer)`,
+    "compare engines by tokens delivered, not by requests; --length cap asks for natural lengths on purpose",
+  );
+};
+
+function checkTokenSource(side: "prompt" | "output"): LoadCheck {
+  const name = `${side}_token_source`;
+  const title = side === "prompt" ? "Prompt" : "Output";
+  return ({ load: { tokens }, header }) => {
+    const { sources, uncounted } = tokens[side];
+    const listed = Object.entries(sources)
+      .map(([source, requests]) => `${source} (${formatCount(requests)})`).join(", ");
+    if (listed === "" && uncounted === 0) return undefined;
+    if (uncounted === 0 && ASSUMED.every((source) => sources[source] === undefined)) {
+      return passed(name, `${title} tokens counted by ${listed}`);
+    }
+    return warning(
+      name,
+      `${title} tokens of some requests are assumed, not counted: ${
+        [listed, uncounted === 0 ? "" : `none (${formatCount(uncounted)})`].filter(Boolean)
+          .join(", ")
+      }; rates of these tokens are as wrong as the assumption`,
+      header.tokenizer.source === "tokenizer"
+        ? "let the engine report usage in its stream"
+        : "let the engine report usage in its stream, or count with the model's tokenizer (--tokenizer FOLDER)",
+    );
+  };
+}
+
+const checkPrefixCache: LoadCheck = ({ load: { cache }, header }) => {
+  if (cache.share === undefined) return undefined;
+  const found = `${formatShare(cache.share)} of the prompt tokens came from the prefix cache`;
+  if (cache.share <= CACHED_SHARE) return passed("prefix_cache", found);
+  return warning(
+    "prefix_cache",
+    `${found}: the engine has seen these prompts, in this run or before, and TTFT is that of a warm cache`,
+    header.dataset.kind === "synthetic"
+      ? "restart the engine or switch its prefix cache off, if a cold cache is meant"
+      : "take the synthetic dataset, whose prompts are new in every run, or restart the engine, if a cold cache is meant",
+  );
+};
+
+const checkCoalescing: LoadCheck = ({ load, header }) => {
+  if (!header.stream) return undefined;
+  const { readsPerToken, eventsPerRead, tokensPerTick } = load.stream;
+  const gap = load.metrics.find(({ name }) => name === itl.name)!.distribution.median;
+  if (readsPerToken === undefined || gap === undefined) return undefined;
+  if (gap < SLOW_GAP_MS || readsPerToken >= READS_PER_TOKEN) {
+    return passed("coalescing", `${formatNumber(readsPerToken)} reads for each token`);
+  }
+  const together = (eventsPerRead ?? 0) > 1 / READS_PER_TOKEN;
+  return warning(
+    "coalescing",
+    `${formatNumber(tokensPerTick)} tokens arrived at once, every ${formatMs(gap)}: ${
+      together
+        ? `${
+          formatNumber(eventsPerRead)
+        } events came in one read, joined by the server, a proxy or a busy client`
+        : "the engine puts several tokens into one event"
+    }; ITL is the gap between groups`,
+    together
+      ? "compare TPOT instead of ITL; look for buffering (proxy, Nagle) between engine and client"
+      : "compare TPOT instead of ITL; this is usual with speculative decoding or a stream interval above 1",
+  );
+};
+
+/** In the order of reports: what makes the run worthless first. */
+const LOAD_CHECKS: readonly LoadCheck[] = [
+  checkStamps,
+  checkLatencySum,
+  checkComplete,
+  checkFailures,
+  checkCancelled,
+  checkDropped,
+  checkOfferedRate,
+  checkScheduleDelay,
+  checkClient,
+  checkConcurrency,
+  checkSteadyWindow,
+  checkSamples,
+  checkLittle,
+  checkTickCounts,
+  checkRequestedLength,
+  checkTokenSource("prompt"),
+  checkTokenSource("output"),
+  checkPrefixCache,
+  checkCoalescing,
+];
+
+function checkDuplicates({ dataset }: RunHeader): Check {
+  if (dataset.duplicates === 0) {
+    return passed("duplicate_prompts", `All ${plural(dataset.prompts, "prompt")} differ`);
+  }
+  return warning(
+    "duplicate_prompts",
+    `${formatCount(dataset.duplicates)} of ${
+      plural(dataset.prompts, "prompt")
+    } repeat an earlier one; an engine with a prefix cache answers these faster`,
+    "compare only runs over the same dataset and seed, or remove the repetitions from the file",
+  );
+}
+
+/** The highest percentile up to `p` that the values allow, else the largest value. */
+function highest(values: SortedValues, p: number): { name: string; value: number } | undefined {
+  if (values.length === 0) return undefined;
+  return values.length >= minimumSamples(p)
+    ? { name: formatPercentile(p), value: quantile(values, p)! }
+    : { name: "the largest value", value: values[values.length - 1]! };
+}
+
+/** What is impossible about a record, if anything. */
+function impossibility(record: RequestRecord): string | undefined {
+  const { tickMs, tickTokens } = record;
+  const stamps = [
+    ["intendedMs", record.intendedMs],
+    ["sentMs", record.sentMs],
+    ["firstByteMs", record.firstByteMs],
+    ["firstEventMs", record.firstEventMs],
+    ["firstTokenMs", record.firstTokenMs],
+    ["lastTokenMs", record.lastTokenMs],
+    ["endMs", record.endMs],
+  ] as const;
+  let before: readonly [name: string, ms: number] | undefined;
+  for (const [name, ms] of stamps) {
+    if (ms === undefined) continue;
+    if (!Number.isFinite(ms)) return `${name} is ${ms}`;
+    if (before !== undefined && ms < before[1]) {
+      return `${name} ${ms} is before ${before.join(" ")}`;
+    }
+    before = [name, ms];
+  }
+  for (let i = 1; i < tickMs.length; i++) {
+    if (tickMs[i]! < tickMs[i - 1]!) return `tick ${i} is before tick ${i - 1}`;
+    if (tickTokens[i]! < tickTokens[i - 1]!) return `tick ${i} has fewer tokens than tick ${i - 1}`;
+  }
+  const answered = record.firstAnswerMs ?? record.firstTokenMs;
+  if (answered !== undefined && answered < (record.firstTokenMs ?? answered)) {
+    return `firstAnswerMs ${answered} is before firstTokenMs ${record.firstTokenMs}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,135 @@
+/**
+ * The result row of `api_bench_tools`' num-clients script, so that new and old results fit into one
+ * sheet. Its definitions differ from ours on purpose: latency runs to the end mark, an empty list
+ * gives 0, percentiles ask for no minimum of samples.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { itl } from "./itl.ts";
+import { isFailure } from "./outcomes.ts";
+import { formatFixed } from "./python_format.ts";
+import { describe, quantile, type SortedValues, sortLists } from "./quantile.ts";
+import { ttft } from "./ttft.ts";
+
+/** Numbers of one load under the script's definitions; seconds where the name says so. */
+interface ClientsFacts {
+  readonly completed: number;
+  readonly recorded: number;
+  readonly durationSec: number;
+  readonly promptTokens: readonly number[];
+  readonly outputTokens: readonly number[];
+  /** In ms. */
+  readonly latencies: Readonly<Record<LatencyName, SortedValues>>;
+}
+
+type LatencyName = "ttft" | "tpot" | "e2e" | "itl";
+
+interface Column {
+  readonly name: string;
+  /** Printed as an integer; all others as `%.3f`. */
+  readonly integer?: boolean;
+  readonly value: (facts: ClientsFacts) => number;
+}
+
+/** The one list that header and row come from: the script's own two lists had drifted (T35). */
+const COLUMNS: readonly Column[] = [
+  { name: "completed", integer: true, value: ({ completed }) => completed },
+  { name: "success_rate", value: ({ completed, recorded }) => ratio(completed, recorded) },
+  { name: "qps", value: ({ completed, durationSec }) => ratio(completed, durationSec) },
+  { name: "total_inlen", integer: true, value: ({ promptTokens }) => sum(promptTokens) },
+  { name: "total_outlen", integer: true, value: ({ outputTokens }) => sum(outputTokens) },
+  {
+    name: "avg_inlen",
+    value: ({ promptTokens, completed }) => ratio(sum(promptTokens), completed),
+  },
+  {
+    name: "avg_outlen",
+    value: ({ outputTokens, completed }) => ratio(sum(outputTokens), completed),
+  },
+  { name: "max_inlen", integer: true, value: ({ promptTokens }) => largest(promptTokens) },
+  { name: "max_outlen", integer: true, value: ({ outputTokens }) => largest(outputTokens) },
+  {
+    name: "o_tps",
+    value: ({ outputTokens, durationSec }) => ratio(sum(outputTokens), durationSec),
+  },
+  {
+    name: "io_tps",
+    value: ({ promptTokens, outputTokens, durationSec }) =>
+      ratio(sum(promptTokens) + sum(outputTokens), durationSec),
+  },
+  ...(["ttft", "tpot", "e2e", "itl"] as const).flatMap(latencyColumns),
+];
+
+/** Names of the 39 columns. */
+export const CLIENTS_COLUMNS: readonly string[] = COLUMNS.map(({ name }) => name);
+
+/**
+ * The 39 cells of one load, formatted as the script prints them. Cancelled and dropped requests are
+ * not among its recorded outputs, which the script has no word for.
+ *
+ * @param records measured requests of one load
+ */
+export function clientsRow(
+  records: readonly RequestRecord[],
+  durationMs: number,
+): readonly string[] {
+  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
+  const facts: ClientsFacts = {
+    completed: completed.length,
+    recorded: completed.length + records.filter(isFailure).length,
+    durationSec: durationMs / 1000,
+    promptTokens: completed.map(({ promptTokens }) => promptTokens?.tokens ?? 0),
+    outputTokens: completed.map(outputLength),
+    latencies: {
+      ttft: sortLists(completed.map(ttft.values)),
+      tpot: sortLists(completed.map((record) => {
+        const length = outputLength(record);
+        return length > 1
+          ? [(latencyMs(record) - (ttft.values(record)[0] ?? 0)) / (length - 1)]
+          : [];
+      })),
+      e2e: sortLists([completed.map(latencyMs)]),
+      itl: sortLists(completed.map(itl.values)),
+    },
+  };
+  return COLUMNS.map(({ integer, value }) => formatFixed(value(facts), integer ? 0 : 3));
+}
+
+function latencyColumns(metric: LatencyName): readonly Column[] {
+  const column = (name: string, of: (values: SortedValues) => number | undefined): Column => ({
+    name: `${name}_${metric}`,
+    value: ({ latencies }) => of(latencies[metric]) ?? 0,
+  });
+  return [
+    column("min", (values) => describe(values, []).min),
+    column("max", (values) => describe(values, []).max),
+    column("mean", (values) => describe(values, []).mean),
+    column("median", (values) => describe(values, []).median),
+    column("std", (values) => describe(values, []).std),
+    column("p90", (values) => quantile(values, 90)),
+    column("p99", (values) => quantile(values, 99)),
+  ];
+}
+
+/** The script's latency: it stops its watch after the stream's end. */
+function latencyMs({ sentMs = 0, endMs = 0 }: RequestRecord): number {
+  return endMs - sentMs;
+}
+
+function outputLength({ outputTokens }: RequestRecord): number {
+  return outputTokens?.tokens ?? 0;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
+}
+
+/** The script divides by zero here; its other empty values are 0. */
+function ratio(over: number, under: number): number {
+  return under === 0 ? 0 : over / under;
+}

@@ -1,0 +1,18 @@
+/**
+ * End-to-end latency.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/** Sent → last token. What a stream sends after it (usage, end mark) is not waiting for tokens. */
+export const e2e: Metric = {
+  name: "e2e",
+  title: "E2E",
+  unit: "ms",
+  better: "lower",
+  per: "request",
+  formula: "lastTokenMs − sentMs",
+  values: ({ lastTokenMs, sentMs }) =>
+    lastTokenMs === undefined || sentMs === undefined ? [] : [lastTokenMs - sentMs],
+};

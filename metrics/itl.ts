@@ -1,0 +1,30 @@
+/**
+ * Inter-token latency.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/**
+ * Gaps between ticks, as they were: a tick of several tokens is one gap, neither divided nor padded
+ * with zeros (T8, T12), and the wait for the first token is not among them (T16). Ticks that bring
+ * no token leave the gap open instead of cutting it in two.
+ */
+export const itl: Metric = {
+  name: "itl",
+  title: "ITL",
+  unit: "ms",
+  better: "lower",
+  per: "gap",
+  formula: "tickMs[i] − tickMs[i − 1] for i ≥ 1, pooled over requests",
+  values: ({ tickMs, tickTokens }) => {
+    const gaps: number[] = [];
+    let last = 0;
+    for (let i = 1; i < tickMs.length; i++) {
+      if (tickTokens[i] === tickTokens[last]) continue;
+      gaps.push(tickMs[i]! - tickMs[last]!);
+      last = i;
+    }
+    return gaps;
+  },
+};

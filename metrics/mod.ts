@@ -1,0 +1,87 @@
+/**
+ * What the observations mean: metrics, summaries, checks and reports. Pure functions, no clock and
+ * no I/O.
+ *
+ * @module
+ */
+export type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
+export { type Arrivals, arrivals } from "./arrivals.ts";
+export { cachedTokens } from "./cached_tokens.ts";
+export { type Check, warnings } from "./check.ts";
+export { checkLoad, checkRun, type LoadFacts } from "./checks.ts";
+export { CLIENTS_COLUMNS, clientsRow } from "./clients_row.ts";
+export { connectTime } from "./connect_time.ts";
+export { e2e } from "./e2e.ts";
+export { e2eIntended } from "./e2e_intended.ts";
+export {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  formatValue,
+  NOT_AVAILABLE,
+  plural,
+} from "./format.ts";
+export { type Histogram, histogram } from "./histogram.ts";
+export { type InFlight, inFlight, meanInFlight } from "./in_flight.ts";
+export { itl } from "./itl.ts";
+export { lengthShortfall } from "./length_shortfall.ts";
+export {
+  findMetric,
+  type LoadSummary,
+  type MetricHistogram,
+  type MetricSummary,
+  type SloSummary,
+  type TimelineEntry,
+} from "./load_summary.ts";
+export type { Metric, Unit } from "./metric.ts";
+export { countOutcomes, type Counts, type Failure, groupFailures, isFailure } from "./outcomes.ts";
+export { outputTokens } from "./output_tokens.ts";
+export { promptTokens } from "./prompt_tokens.ts";
+export { formatFixed, formatRepr, roundNumpy, roundPython } from "./python_format.ts";
+export {
+  describe,
+  type Distribution,
+  minimumSamples,
+  type Percentile,
+  quantile,
+  type SortedValues,
+  sortLists,
+  sortValues,
+} from "./quantile.ts";
+export { readsPerToken } from "./reads_per_token.ts";
+export { METRICS } from "./registry.ts";
+export type { Report } from "./report.ts";
+export { reportCsv } from "./report_csv.ts";
+export { reportJson } from "./report_json.ts";
+export { type JsonSchema, reportSchema } from "./report_schema.ts";
+export { renderTable, reportTable, type TableOptions } from "./report_table.ts";
+export { REPORTS } from "./reports.ts";
+export type { ClientHealth, Environment, LoadEnd, LoadPlan, Run, RunHeader } from "./run.ts";
+export { scheduleDelay } from "./schedule_delay.ts";
+export { type Series, series } from "./series.ts";
+export { meetsLimit, meetsSlo, parseSlo, type Slo, SLO_METRICS, type SloLimit } from "./slo.ts";
+export { type StreamShape, streamShape } from "./stream_shape.ts";
+export { DEFAULT_PERCENTILES, summarize, type Summary, type SummaryOptions } from "./summary.ts";
+export { printable, type TextColumn, textTable, wrapText } from "./text_table.ts";
+export {
+  runThroughput,
+  type Throughput,
+  tokensPerTickToken,
+  type Window,
+  windowThroughput,
+} from "./throughput.ts";
+export {
+  type Cache,
+  cache,
+  type Lengths,
+  lengths,
+  type TokenTotals,
+  tokenTotals,
+} from "./token_totals.ts";
+export { tokensPerTick } from "./tokens_per_tick.ts";
+export { tpot } from "./tpot.ts";
+export { ttft } from "./ttft.ts";
+export { ttftAnswer } from "./ttft_answer.ts";
+export { ttftIntended } from "./ttft_intended.ts";

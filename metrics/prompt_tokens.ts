@@ -1,0 +1,17 @@
+/**
+ * Length of the prompts.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/** Prompt tokens: the engine's count where it gives one, else ours. */
+export const promptTokens: Metric = {
+  name: "prompt_tokens",
+  title: "Prompt tokens",
+  unit: "tokens",
+  better: "neither",
+  per: "request",
+  formula: "promptTokens.tokens",
+  values: ({ promptTokens }) => promptTokens === undefined ? [] : [promptTokens.tokens],
+};

@@ -1,0 +1,158 @@
+/**
+ * Order statistics on raw values: no buckets, no rounding, no padding.
+ *
+ * @module
+ */
+
+/**
+ * Finite numbers in ascending order; made by {@linkcode sortValues} only. The mark exists for the
+ * compiler alone.
+ */
+export type SortedValues = Float64Array & { readonly __ascending: true };
+
+/** One percentile of a distribution. */
+export interface Percentile {
+  /** 50 = median, 99.9 = the value that one in a thousand exceeds. */
+  readonly p: number;
+  /** Absent when there are fewer than {@linkcode minimumSamples} values. */
+  readonly value: number | undefined;
+}
+
+/** A set of numbers in short. All but `count` are absent when there are no values, never 0. */
+export interface Distribution {
+  /** Values. */
+  readonly count: number;
+  /** Smallest value. */
+  readonly min: number | undefined;
+  /** Largest value. */
+  readonly max: number | undefined;
+  /** Sum ÷ count. */
+  readonly mean: number | undefined;
+  /** Middle value; unlike `p50` it needs no minimum number of samples. */
+  readonly median: number | undefined;
+  /** Population standard deviation (÷ n, not n − 1): the values are all there were. */
+  readonly std: number | undefined;
+  /** In the order asked for. */
+  readonly percentiles: readonly Percentile[];
+}
+
+/**
+ * A sorted copy.
+ *
+ * @throws {RangeError} when a value is not finite: a latency of NaN is a bug, and would otherwise
+ * hide behind the largest value.
+ */
+export function sortValues(values: readonly number[]): SortedValues {
+  return sortLists([values]);
+}
+
+/** All values of several lists, sorted as one: the pooled gaps of many requests. */
+export function sortLists(lists: readonly (readonly number[])[]): SortedValues {
+  let count = 0;
+  for (const list of lists) count += list.length;
+  const values = new Float64Array(count);
+  let offset = 0;
+  for (const list of lists) {
+    for (let i = 0; i < list.length; i++) values[offset + i] = list[i]!;
+    offset += list.length;
+  }
+  values.sort();
+  // NaN sorts last and −∞ first, so the two ends tell about all.
+  for (const end of [values[0], values[count - 1]]) {
+    if (end !== undefined && !Number.isFinite(end)) {
+      throw new RangeError(`Cannot sort ${end}: values must be finite`);
+    }
+  }
+  return values as SortedValues;
+}
+
+/**
+ * Percentile by linear interpolation between closest ranks (type 7, as numpy's default): position
+ * (n − 1) · p ÷ 100. Absent for no values.
+ *
+ * @throws {RangeError} when `p` is not between 0 and 100.
+ *
+ * @example
+ * ```ts
+ * import { quantile, sortValues } from "@tokometer/tokometer/metrics";
+ *
+ * const values = sortValues([4, 1, 10, 3, 2]);
+ * if (quantile(values, 50) !== 3) throw new Error("p50 of 1 2 3 4 10 is 3");
+ * ```
+ */
+export function quantile(values: SortedValues, p: number): number | undefined {
+  if (!(p >= 0 && p <= 100)) {
+    throw new RangeError(`Cannot compute percentile ${p}: give a number from 0 to 100`);
+  }
+  if (values.length === 0) return undefined;
+  const position = (values.length - 1) * p / 100;
+  const below = Math.floor(position);
+  const low = values[below]!;
+  const high = values[Math.min(below + 1, values.length - 1)]!;
+  return low + (high - low) * (position - below);
+}
+
+/**
+ * How many values pN needs: with fewer than 100 ÷ (100 − N), not even one is expected above it,
+ * and the number printed would be the largest value under another name.
+ *
+ * @throws {RangeError} when `p` is not from 0 to below 100.
+ */
+export function minimumSamples(p: number): number {
+  if (!(p >= 0 && p < 100)) {
+    throw new RangeError(
+      `Cannot report percentile ${p}: give a number from 0 to below 100; the largest value is "max"`,
+    );
+  }
+  // 100 ÷ (100 − 99.9) is 1000.00000000006 in binary: without the slack, p99.9 would want 1,001.
+  return Math.ceil(100 / (100 - p) * (1 - 1e-9));
+}
+
+/**
+ * Summary of sorted values; a percentile with too few samples is absent.
+ *
+ * @throws {RangeError} when a percentile is not from 0 to below 100.
+ */
+export function describe(values: SortedValues, percentiles: readonly number[]): Distribution {
+  const count = values.length;
+  const asked = percentiles.map((p) => ({
+    p,
+    value: count >= minimumSamples(p) ? quantile(values, p) : undefined,
+  }));
+  if (count === 0) {
+    return {
+      count,
+      min: undefined,
+      max: undefined,
+      mean: undefined,
+      median: undefined,
+      std: undefined,
+      percentiles: asked,
+    };
+  }
+  const min = values[0]!;
+  const max = values[count - 1]!;
+  const mean = meanOf(values);
+  return {
+    count,
+    min,
+    max,
+    mean,
+    median: quantile(values, 50),
+    std: populationStd(values, mean),
+    percentiles: asked,
+  };
+}
+
+/** Mean, within [min, max] also where the sum rounds (0.1 + 0.1 + 0.1 is not 3 · 0.1). */
+function meanOf(values: SortedValues): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return Math.min(Math.max(sum / values.length, values[0]!), values[values.length - 1]!);
+}
+
+function populationStd(values: SortedValues, mean: number): number {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2;
+  return Math.sqrt(squares / values.length);
+}

@@ -1,0 +1,18 @@
+/**
+ * How finely the client could see the stream.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/** Reads of the body for each token; well below 1, tokens arrived in groups (T8). */
+export const readsPerToken: Metric = {
+  name: "reads_per_token",
+  title: "Reads per token",
+  unit: "1",
+  better: "neither",
+  per: "request",
+  formula: "reads ÷ outputTokens.tokens",
+  values: ({ reads, outputTokens }) =>
+    outputTokens === undefined || outputTokens.tokens === 0 ? [] : [reads / outputTokens.tokens],
+};

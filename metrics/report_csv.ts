@@ -1,0 +1,113 @@
+/**
+ * One row a load, for spreadsheets and scripts.
+ *
+ * @module
+ */
+import { stringify } from "@std/csv";
+import type { LoadSummary } from "./load_summary.ts";
+import { formatPercentile } from "./format.ts";
+import { METRICS } from "./registry.ts";
+import type { Report } from "./report.ts";
+import type { Summary } from "./summary.ts";
+
+/** Header cell and where its value comes from. */
+interface Column {
+  readonly name: string;
+  readonly value: (load: LoadSummary) => string | number | boolean | undefined;
+}
+
+/**
+ * Comma-separated values with a header line, lines ended by CRLF. Times are in ms, rates a second;
+ * a number that does not exist is an empty cell.
+ */
+export const reportCsv: Report = {
+  name: "csv",
+  description: "One row a load with every number, for spreadsheets",
+  extension: "csv",
+  render: (summary) => {
+    const columns = columnsOf(summary);
+    const rows = summary.loads.map((load) => columns.map(({ value }) => String(value(load) ?? "")));
+    return stringify([columns.map(({ name }) => name), ...rows]);
+  },
+};
+
+/** The one list that header and rows come from (T35). */
+function columnsOf({ header, percentiles }: Summary): readonly Column[] {
+  const { version, startedAt, protocol, transport, model, url } = header;
+  return [
+    { name: "load", value: ({ label }) => label },
+    ...Object.entries({ version, startedAt, protocol, transport, model, url })
+      .map(([name, value]): Column => ({ name: snakeCase(name), value: () => value })),
+    { name: "users", value: ({ plan }) => plan.users },
+    { name: "rate_per_sec", value: ({ plan }) => plan.ratePerSec },
+    { name: "sent_per_sec", value: ({ arrivals }) => arrivals?.sentPerSec },
+    { name: "duration_ms", value: ({ durationMs }) => durationMs },
+    { name: "interrupted", value: ({ interrupted }) => interrupted },
+    { name: "offered", value: ({ counts }) => counts.offered },
+    { name: "completed", value: ({ counts }) => counts.completed },
+    { name: "failed", value: ({ counts }) => counts.failed },
+    { name: "cancelled", value: ({ counts }) => counts.cancelled },
+    { name: "dropped", value: ({ counts }) => counts.dropped },
+    { name: "success_rate", value: ({ counts }) => counts.successRate },
+    ...throughputColumns("", ({ throughput }) => throughput.run),
+    ...throughputColumns("steady_", ({ throughput }) => throughput.steady),
+    { name: "steady_from_ms", value: ({ throughput }) => throughput.steady?.fromMs },
+    { name: "steady_to_ms", value: ({ throughput }) => throughput.steady?.toMs },
+    { name: "in_flight_max", value: ({ inFlight }) => inFlight.max },
+    { name: "in_flight_mean", value: ({ inFlight }) => inFlight.mean },
+    { name: "prompt_tokens_total", value: ({ tokens }) => tokens.prompt.total },
+    { name: "output_tokens_total", value: ({ tokens }) => tokens.output.total },
+    { name: "output_token_source", value: ({ tokens }) => list(tokens.output.sources) },
+    { name: "cached_share", value: ({ cache }) => cache.share },
+    { name: "good", value: ({ slo }) => slo?.good },
+    { name: "goodput_per_sec", value: ({ slo }) => slo?.goodput },
+    { name: "attainment", value: ({ slo }) => slo?.attainment },
+    { name: "cpu_cores", value: ({ client }) => client?.cpuCores },
+    { name: "loop_lag_p99_ms", value: ({ client }) => client?.loopLagP99Ms },
+    {
+      name: "warnings",
+      value: ({ checks }) => checks.filter(({ ok }) => !ok).map(({ name }) => name).join(" "),
+    },
+    ...METRICS.flatMap(({ name, unit }) =>
+      metricColumns(name, { unit: unit === "ms" ? "_ms" : "", percentiles })
+    ),
+  ];
+}
+
+function throughputColumns(
+  prefix: string,
+  of: (load: LoadSummary) => LoadSummary["throughput"]["steady"],
+): readonly Column[] {
+  return [
+    { name: `${prefix}qps`, value: (load) => of(load)?.qps },
+    { name: `${prefix}rpm`, value: (load) => of(load)?.rpm },
+    { name: `${prefix}output_tokens_per_sec`, value: (load) => of(load)?.outputTokensPerSec },
+    { name: `${prefix}total_tokens_per_sec`, value: (load) => of(load)?.totalTokensPerSec },
+  ];
+}
+
+function metricColumns(
+  metric: string,
+  { unit, percentiles }: { readonly unit: string; readonly percentiles: readonly number[] },
+): readonly Column[] {
+  const of = (load: LoadSummary) => load.metrics.find(({ name }) => name === metric)?.distribution;
+  return [
+    { name: `${metric}_count`, value: (load) => of(load)?.count },
+    ...(["min", "mean", "median", "max", "std"] as const).map((statistic): Column => ({
+      name: `${metric}_${statistic}${unit}`,
+      value: (load) => of(load)?.[statistic],
+    })),
+    ...percentiles.map((p, i): Column => ({
+      name: `${metric}_${formatPercentile(p)}${unit}`,
+      value: (load) => of(load)?.percentiles[i]?.value,
+    })),
+  ];
+}
+
+function list(sources: Readonly<Record<string, number>>): string {
+  return Object.keys(sources).join(" ");
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

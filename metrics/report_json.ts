@@ -1,0 +1,33 @@
+/**
+ * The whole summary, for programs.
+ *
+ * @module
+ */
+import type { Report } from "./report.ts";
+
+/**
+ * JSON as `reportSchema` describes it. A number that does not exist is `null`, never 0 and never
+ * left out.
+ */
+export const reportJson: Report = {
+  name: "json",
+  description: "Everything that was computed, for programs (a JSON Schema describes it)",
+  extension: "json",
+  render: (summary) => `${layOut(summary, "")}\n`,
+};
+
+/** Lists of numbers and small objects stay on one line: a chart's series is one line, not 120. */
+function layOut(value: unknown, indent: string): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
+  const isArray = Array.isArray(value);
+  const entries = Object.entries(value).filter(([, member]) => typeof member !== "function");
+  const flat = entries.every(([, member]) => typeof member !== "object" || member === null);
+  const inner = flat ? "" : `${indent}  `;
+  const members = entries.map(([name, member]) =>
+    (isArray ? "" : `${JSON.stringify(name)}: `) + layOut(member, inner)
+  );
+  const [open, close] = isArray ? ["[", "]"] : ["{", "}"];
+  if (members.length === 0) return open + close;
+  if (flat) return isArray ? `[${members.join(", ")}]` : `{ ${members.join(", ")} }`;
+  return `${open}\n${inner}${members.join(`,\n${inner}`)}\n${indent}${close}`;
+}

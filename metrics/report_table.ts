@@ -1,0 +1,316 @@
+/**
+ * What a person reads in the terminal: one line a load, then each load in detail, doubts last.
+ *
+ * @module
+ */
+import { type Check, warnings } from "./check.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  formatValue,
+  plural,
+} from "./format.ts";
+import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
+import type { Report } from "./report.ts";
+import type { Summary } from "./summary.ts";
+import { printable, type TextColumn, textTable, wrapText } from "./text_table.ts";
+
+/** How to print. */
+export interface TableOptions {
+  /** ANSI colors. Default false. */
+  readonly color?: boolean;
+  /** Columns of the terminal; lines are never wider than 100. Default 100. */
+  readonly width?: number;
+}
+
+/** The table as a report, without color. */
+export const reportTable: Report = {
+  name: "table",
+  description: "Tables for people: a line a load, details, warnings with advice",
+  extension: "txt",
+  render: (summary) => renderTable(summary),
+};
+
+const MAX_WIDTH = 100;
+const LABEL_WIDTH = 13;
+
+/** Metrics that are always shown; the others only where they have values. */
+const ALWAYS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
+
+/** Has its own line in words, or says the same for every request. */
+const NOT_IN_TABLE: readonly string[] = [
+  "prompt_tokens",
+  "output_tokens",
+  "length_shortfall",
+  "cached_tokens",
+  "tokens_per_tick",
+  "reads_per_token",
+];
+
+/** {@linkcode reportTable} with color and width. */
+export function renderTable(summary: Summary, options: TableOptions = {}): string {
+  const { color = false, width = MAX_WIDTH } = options;
+  const page: Page = {
+    paint: color ? paint : (_, text) => text,
+    width: Math.min(width, MAX_WIDTH),
+  };
+  const several = summary.loads.length > 1;
+  const blocks = [
+    headerLines(summary, page),
+    ...(several ? [overviewLines(summary, page)] : []),
+    ...summary.loads.map((load) => loadLines(load, page)),
+    warningLines(summary.checks, page),
+  ];
+  return blocks.filter((lines) => lines.length > 0).map((lines) => `${lines.join("\n")}\n`)
+    .join("\n");
+}
+
+type Style = "bold" | "dim" | "red" | "yellow";
+
+interface Page {
+  readonly paint: (style: Style, text: string) => string;
+  readonly width: number;
+}
+
+const SGR: Readonly<Record<Style, string>> = { bold: "1", dim: "2", red: "31", yellow: "33" };
+
+function paint(style: Style, text: string): string {
+  return `\x1b[${SGR[style]}m${text}\x1b[0m`;
+}
+
+function headerLines({ header }: Summary, { paint, width }: Page): readonly string[] {
+  const { version, scenario, protocol, transport, workers, model, url, dataset, seed } = header;
+  const what = [`Tokometer ${version}`, scenario, protocol, url, model].filter((part) =>
+    part !== ""
+  );
+  const how = [
+    workers === 0 ? transport : `${transport} in ${plural(workers, "worker")}`,
+    `${dataset.kind}, ${plural(dataset.prompts, "prompt")}`,
+    `${header.length} lengths`,
+    `seed ${seed}`,
+    header.startedAt,
+  ];
+  return [
+    ...wrapText(printable(what.join(" · ")), width).map((line) => paint("bold", line)),
+    ...wrapText(printable(how.join(" · ")), width).map((line) => paint("dim", line)),
+  ];
+}
+
+/** One line a load: enough to see where throughput ends and latency begins to grow. */
+function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page): readonly string[] {
+  const column = (
+    heading: string,
+    cell: (load: LoadSummary) => string,
+    dropOrder?: number,
+  ): TextColumn => ({
+    heading,
+    cells: loads.map(cell),
+    align: "right",
+    ...(dropOrder === undefined ? {} : { dropOrder }),
+  });
+  const tail = tailPercentile(percentiles);
+  const pair = (name: string, title: string, dropOrder: number): readonly TextColumn[] => [
+    column(
+      `${title} p50`,
+      (load) => formatMs(findMetric(load, name).distribution.median),
+      dropOrder,
+    ),
+    ...(tail === undefined ? [] : [
+      column(
+        formatPercentile(percentiles[tail]!),
+        (load) => formatMs(findMetric(load, name).distribution.percentiles[tail]?.value),
+        name === "ttft" ? undefined : dropOrder + 1,
+      ),
+    ]),
+  ];
+  const [heading, ...rows] = textTable([
+    { heading: "Load", cells: loads.map(({ label }) => label), align: "left" },
+    column("ok", ({ counts }) => formatCount(counts.completed)),
+    column("failed", ({ counts }) => formatCount(counts.failed)),
+    column("req/s", ({ throughput }) => formatNumber(throughput.run.qps)),
+    column("out tok/s", ({ throughput }) => formatNumber(throughput.run.outputTokensPerSec)),
+    ...pair("ttft", "TTFT", 0),
+    ...pair("itl", "ITL", 1),
+    ...pair("e2e", "E2E", 3),
+  ], width);
+  return [
+    paint("bold", heading!),
+    ...rows.map((row, i) => loads[i]!.counts.failed > 0 ? paint("red", row) : row),
+  ];
+}
+
+function loadLines(load: LoadSummary, page: Page): readonly string[] {
+  return [
+    page.paint("bold", load.label),
+    ...labelled("Requests", requestsText(load), page),
+    ...load.failures.flatMap(({ kind, count, messages }) =>
+      labelled(
+        "Failed",
+        `${kind} ${formatCount(count)}: ${
+          messages.map(({ message, count }) =>
+            printable(count === 1 ? message : `${message} (${formatCount(count)})`)
+          ).join("; ")
+        }`,
+        page,
+      ).map((line) => page.paint("red", line))
+    ),
+    "",
+    ...throughputLines(load, page),
+    "",
+    ...metricLines(load.metrics, page),
+    "",
+    ...labelled("Tokens", tokensText(load), page),
+    ...labelled("Stream", streamText(load), page),
+    ...labelled("Connections", connectionsText(load), page),
+    ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
+    ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
+    ...warningLines(load.checks, page),
+  ];
+}
+
+function requestsText({ counts, durationMs, interrupted }: LoadSummary): string {
+  const parts = [
+    `${formatCount(counts.completed)} of ${formatCount(counts.offered)} completed`,
+    `${formatCount(counts.failed)} failed`,
+    ...(counts.cancelled > 0 ? [`${formatCount(counts.cancelled)} cancelled`] : []),
+    ...(counts.dropped > 0 ? [`${formatCount(counts.dropped)} dropped`] : []),
+  ];
+  return `${parts.join(", ")}, success ${formatShare(counts.successRate)}, in ${
+    formatMs(durationMs)
+  }${interrupted ? " (interrupted)" : ""}`;
+}
+
+function throughputLines(load: LoadSummary, { paint, width }: Page): readonly string[] {
+  const { throughput: { run, steady }, inFlight, arrivals, slo } = load;
+  const both = (name: string, all: number | undefined, part: number | undefined) =>
+    [name, formatNumber(all), formatNumber(part)] as const;
+  const rows = [
+    ...(arrivals === undefined ? [] : [
+      ["Arrivals scheduled, req/s", formatNumber(arrivals.scheduledPerSec), ""] as const,
+      ["Departures, req/s", formatNumber(arrivals.sentPerSec), ""] as const,
+    ]),
+    both("Requests/s", run.qps, steady?.qps),
+    both("Requests/min", run.rpm, steady?.rpm),
+    both("Output tokens/s", run.outputTokensPerSec, steady?.outputTokensPerSec),
+    both("Prompt + output tokens/s", run.totalTokensPerSec, steady?.totalTokensPerSec),
+    ...(slo === undefined ? [] : [both("Goodput, req/s", slo.goodput, slo.steadyGoodput)]),
+    both("In flight, mean", inFlight.mean, inFlight.steadyMean),
+    ["In flight, max", formatNumber(inFlight.max), ""] as const,
+  ];
+  const window = steady === undefined
+    ? "steady n/a"
+    : `steady ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`;
+  const [heading, ...lines] = textTable([
+    { heading: "Throughput", cells: rows.map(([name]) => name), align: "left" },
+    { heading: "whole run", cells: rows.map(([, all]) => all), align: "right" },
+    { heading: window, cells: rows.map(([, , part]) => part), align: "right" },
+  ], width);
+  return [paint("bold", heading!), ...lines];
+}
+
+function metricLines(metrics: readonly MetricSummary[], { paint, width }: Page): readonly string[] {
+  const shown = metrics.filter(({ name, distribution }) =>
+    !NOT_IN_TABLE.includes(name) && (ALWAYS.includes(name) || distribution.count > 0)
+  );
+  const column = (
+    heading: string,
+    cell: (metric: MetricSummary) => string,
+    dropOrder?: number,
+  ): TextColumn => ({
+    heading,
+    cells: shown.map(cell),
+    align: "right",
+    ...(dropOrder === undefined ? {} : { dropOrder }),
+  });
+  const percentiles = shown[0]?.distribution.percentiles ?? [];
+  const tail = tailPercentile(percentiles.map(({ p }) => p));
+  const [heading, ...lines] = textTable([
+    { heading: "Latency", cells: shown.map(({ title }) => title), align: "left" },
+    column("mean", ({ distribution, unit }) => formatValue(distribution.mean, unit)),
+    column("min", ({ distribution, unit }) => formatValue(distribution.min, unit), 2),
+    ...percentiles.map(({ p }, i) =>
+      column(
+        formatPercentile(p),
+        ({ distribution, unit }) => formatValue(distribution.percentiles[i]?.value, unit),
+        i === tail || p === 50 ? undefined : 1,
+      )
+    ),
+    column("max", ({ distribution, unit }) => formatValue(distribution.max, unit)),
+    column("samples", ({ distribution }) => formatCount(distribution.count), 0),
+  ], width);
+  return [paint("bold", heading!), ...lines];
+}
+
+function tokensText({ tokens, lengths, cache }: LoadSummary): string {
+  const side = (name: "prompt" | "output") => {
+    const { total, mean, max, sources } = tokens[name];
+    return `${name} ${formatCount(total)} (mean ${formatNumber(mean)}, max ${formatCount(max)}; ${
+      Object.keys(sources).join(" + ") || "not counted"
+    })`;
+  };
+  const answers = lengths.exact + lengths.shorter + lengths.longer;
+  return [
+    side("prompt"),
+    side("output"),
+    `${formatCount(lengths.exact)} of ${plural(answers, "answer")} as long as asked`,
+    ...(cache.reported === 0 ? [] : [`${formatShare(cache.share)} of prompts cached`]),
+  ].join(", ");
+}
+
+function streamText({ stream }: LoadSummary): string {
+  return `${formatNumber(stream.tokensPerTick)} tokens a tick, ${
+    formatNumber(stream.readsPerToken)
+  } reads a token, ${formatNumber(stream.eventsPerRead)} events a read`;
+}
+
+function connectionsText({ connections }: LoadSummary): string {
+  return (["new", "reused", "unknown"] as const).filter((kind) => connections[kind] > 0)
+    .map((kind) => `${formatCount(connections[kind])} ${kind}`).join(", ") || "none";
+}
+
+function sloText(slo: NonNullable<LoadSummary["slo"]>, metrics: readonly MetricSummary[]): string {
+  const limits = slo.limits.map(({ metric, limit, attainment }) => {
+    const unit = metrics.find(({ name }) => name === metric)?.unit ?? "ms";
+    return `${metric} ≤ ${formatValue(limit, unit)} kept by ${formatShare(attainment)}`;
+  });
+  return `${formatShare(slo.attainment)} of offered requests are good: ${limits.join(", ")}`;
+}
+
+function clientText(client: NonNullable<LoadSummary["client"]>): string {
+  return [
+    client.cpuCores === undefined ? [] : `${formatNumber(client.cpuCores)} cores busy`,
+    client.loopLagP99Ms === undefined
+      ? []
+      : `timers late by ${formatMs(client.loopLagP99Ms)} at p99`,
+    client.peakRssMiB === undefined ? [] : `${formatCount(client.peakRssMiB)} MiB memory`,
+  ].flat().join(", ") || "not observed";
+}
+
+function warningLines(checks: readonly Check[], { paint, width }: Page): readonly string[] {
+  return warnings(checks).flatMap(({ message, advice = "" }) => [
+    ...hanging("Warning:", printable(message), width).map((line) => paint("yellow", line)),
+    ...hanging("  Advice:", printable(advice), width),
+  ]);
+}
+
+function labelled(label: string, text: string, { width }: Page): readonly string[] {
+  return hanging(label.padEnd(LABEL_WIDTH - 1), text, width);
+}
+
+/** A label, its text, and the following lines below the text. */
+function hanging(label: string, text: string, width: number): readonly string[] {
+  const indent = " ".repeat(label.length + 1);
+  return wrapText(text, Math.max(20, width - indent.length))
+    .map((line, i) => (i === 0 ? `${label} ` : indent) + line);
+}
+
+/** Position of the percentile that stands for the tail: 99, else the highest below, else the last. */
+function tailPercentile(percentiles: readonly number[]): number | undefined {
+  const ordinary = percentiles.filter((p) => p <= 99);
+  const tail = Math.max(...(ordinary.length > 0 ? ordinary : percentiles));
+  const position = percentiles.indexOf(tail);
+  return position < 0 ? undefined : position;
+}

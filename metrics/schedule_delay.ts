@@ -1,0 +1,17 @@
+/**
+ * Lateness of our own departures.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/** Intended → sent: how late this client (or its limit of requests in flight) made the request. */
+export const scheduleDelay: Metric = {
+  name: "schedule_delay",
+  title: "Schedule delay",
+  unit: "ms",
+  better: "lower",
+  per: "request",
+  formula: "sentMs − intendedMs",
+  values: ({ sentMs, intendedMs }) => sentMs === undefined ? [] : [sentMs - intendedMs],
+};

@@ -1,0 +1,18 @@
+/**
+ * Time to first token.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/** Sent → first event with at least one token; role-only and empty events do not count. */
+export const ttft: Metric = {
+  name: "ttft",
+  title: "TTFT",
+  unit: "ms",
+  better: "lower",
+  per: "request",
+  formula: "firstTokenMs − sentMs",
+  values: ({ firstTokenMs, sentMs }) =>
+    firstTokenMs === undefined || sentMs === undefined ? [] : [firstTokenMs - sentMs],
+};

@@ -1,0 +1,18 @@
+/**
+ * Time to the first token of the answer.
+ *
+ * @module
+ */
+import type { Metric } from "./metric.ts";
+
+/** Sent → first token after the thinking; no value where the engine does not tell them apart. */
+export const ttftAnswer: Metric = {
+  name: "ttft_answer",
+  title: "TTFT of the answer",
+  unit: "ms",
+  better: "lower",
+  per: "request",
+  formula: "firstAnswerMs − sentMs",
+  values: ({ firstAnswerMs, sentMs }) =>
+    firstAnswerMs === undefined || sentMs === undefined ? [] : [firstAnswerMs - sentMs],
+};

@@ -1,0 +1,98 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { LogPool, SLAB_BYTES } from "../backends/buffers.ts";
+
+/** Bytes whose value tells their position. */
+function pattern(length: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
+}
+
+Deno.test("BodyLog keeps ranges of a buffer that is overwritten afterwards", () => {
+  const log = new LogPool().take();
+  const buffer = new Uint8Array([1, 2, 3, 4]);
+  log.append(buffer, 1, 3);
+  buffer.fill(9);
+  log.append(buffer, 0, 1);
+  log.append(buffer, 2, 2);
+  assertEquals([...log.finish().body], [2, 3, 9]);
+});
+
+Deno.test("BodyLog keeps bodies of any size around its slabs", () => {
+  const pool = new LogPool();
+  const sizes = [0, 1, SLAB_BYTES - 1, SLAB_BYTES, SLAB_BYTES + 1, 3 * SLAB_BYTES + 5];
+  for (const size of sizes) {
+    const bytes = pattern(size);
+    for (const step of [1023, 1025, SLAB_BYTES, size]) {
+      const log = pool.take();
+      for (let at = 0; at < size; at += step) log.append(bytes, at, Math.min(size, at + step));
+      assertEquals(log.bytes, size);
+      assertEquals(log.copyFrom(size >> 1), bytes.slice(size >> 1), `${size} by ${step}`);
+      const { body } = log.finish();
+      assertEquals(body, bytes, `${size} by ${step}`);
+      assertEquals(body.buffer.byteLength, size);
+    }
+  }
+});
+
+Deno.test("BodyLog stamps reads that brought bytes, and only those", () => {
+  const log = new LogPool().take();
+  const buffer = new Uint8Array(10);
+  log.stamp(1);
+  log.append(buffer, 0, 4);
+  log.append(buffer, 0, 2);
+  log.stamp(2.5);
+  log.stamp(3);
+  log.append(buffer, 0, 1);
+  log.stamp(4);
+  const { readMs, readEnds } = log.finish();
+  assertEquals([...readMs], [2.5, 4]);
+  assertEquals([...readEnds], [6, 7]);
+});
+
+Deno.test("BodyLog keeps thousands of reads", () => {
+  const log = new LogPool().take();
+  const buffer = new Uint8Array(3);
+  for (let i = 0; i < 5000; i++) {
+    log.append(buffer, 0, 3);
+    log.stamp(i / 2);
+  }
+  const { readMs, readEnds } = log.finish();
+  assertEquals([readMs.length, readEnds.length], [5000, 5000]);
+  for (let i = 0; i < 5000; i++) assertEquals([readMs[i], readEnds[i]], [i / 2, 3 * i + 3]);
+});
+
+Deno.test("LogPool hands a finished log out again, empty, and leaves what it gave alone", () => {
+  const pool = new LogPool();
+  const first = pool.take();
+  const other = pool.take();
+  assert(first !== other);
+  first.append(pattern(2 * SLAB_BYTES), 0, 2 * SLAB_BYTES);
+  first.stamp(1);
+  const kept = first.finish();
+  const again = pool.take();
+  assertStrictEquals(again, first);
+  assertEquals([again.bytes, again.reads], [0, 0]);
+  again.append(new Uint8Array(2 * SLAB_BYTES).fill(1), 0, 2 * SLAB_BYTES);
+  again.stamp(2);
+  assertEquals(kept.body, pattern(2 * SLAB_BYTES));
+  assertEquals([...kept.readMs, ...kept.readEnds], [1, 2 * SLAB_BYTES]);
+});
+
+Deno.test("LogPool takes no more slabs than are in use at once", () => {
+  const pool = new LogPool();
+  const seen = new Set<Uint8Array>();
+  const takeSlab = pool.takeSlab.bind(pool);
+  pool.takeSlab = () => {
+    const slab = takeSlab();
+    seen.add(slab);
+    return slab;
+  };
+  for (let round = 0; round < 5; round++) {
+    const logs = [pool.take(), pool.take()];
+    for (const log of logs) {
+      log.append(new Uint8Array(3 * SLAB_BYTES), 0, 3 * SLAB_BYTES);
+      log.finish();
+    }
+  }
+  // Two logs keep their first slab; the other two slabs go from one to the next.
+  assertEquals(seen.size, 4);
+});

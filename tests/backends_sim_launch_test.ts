@@ -1,0 +1,66 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { launchSimulator } from "../backends/sim_launch.ts";
+
+/** Is there a process with this number? Signal 0 only asks. */
+function isRunning(pid: number): boolean {
+  return new Deno.Command("kill", { args: ["-0", `${pid}`], stderr: "null" }).outputSync().success;
+}
+
+Deno.test("launchSimulator serves from a process of its own until it is stopped", async () => {
+  const simulator = await launchSimulator(["--port", "0", "--ttft", "1", "--itl", "0"]);
+  try {
+    const body = JSON.stringify({ prompt: "hello", max_tokens: 3, stream: true });
+    const before = await simulator.clock();
+    const response = await fetch(`${simulator.url}/v1/completions`, { method: "POST", body });
+    assertStringIncludes(await response.text(), "[DONE]");
+    const [request] = await simulator.truth();
+    assertEquals(request?.writeTokens, [1, 2, 3]);
+    assertGreater(request?.arrivalMs ?? 0, before);
+    assertEquals((await simulator.stats()).load.requests, 1);
+    await simulator.resetTruth();
+    assertEquals(await simulator.truth(), []);
+    assert(isRunning(simulator.pid));
+  } finally {
+    await simulator.stop();
+  }
+  assertEquals(isRunning(simulator.pid), false);
+  await simulator.stop();
+});
+
+Deno.test("launchSimulator says why the server did not come up", async () => {
+  const error = await assertRejects(() => launchSimulator(["--fault", "earthquake"]), Error);
+  assertStringIncludes(error.message, "Cannot start the simulated server: error: Cannot order");
+  const silent = { command: Deno.execPath(), args: ["eval", "--quiet", ""] };
+  const quiet = await assertRejects(() => launchSimulator([], { command: silent }), Error);
+  assertStringIncludes(quiet.message, "it said nothing");
+});
+
+Deno.test("launchSimulator gives up and kills what never listens", async () => {
+  const stuck = { command: Deno.execPath(), args: ["eval", "setInterval(() => {}, 1000)"] };
+  const options = { command: stuck, startTimeoutMs: 50 };
+  await assertRejects(() => launchSimulator([], options), Error, "Cannot start");
+});
+
+Deno.test("launchSimulator's server ends when whoever launched it dies", async () => {
+  const launch = new URL("../backends/sim_launch.ts", import.meta.url);
+  // The launcher ends without a word to its child, as after kill -9.
+  const program = `import { launchSimulator } from "${launch}";
+    console.log((await launchSimulator(["--port", "0"])).pid);
+    Deno.exit(1);`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", program],
+    stderr: "null",
+  }).output();
+  const pid = Number(new TextDecoder().decode(stdout));
+  assertGreater(pid, 0);
+  for (let turn = 0; turn < 500 && isRunning(pid); turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertEquals(isRunning(pid), false);
+});

@@ -1,0 +1,56 @@
+import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { openTruthLog, type TruthFacts } from "../backends/sim_truth.ts";
+
+const FACTS: TruthFacts = {
+  serial: 1,
+  protocol: "openai-chat",
+  path: "/v1/chat/completions",
+  clientPort: 4000,
+  connection: 1,
+  arrivalMs: 1,
+  completeMs: 2,
+  promptTokens: 3,
+  cachedTokens: 0,
+  requestedTokens: 100,
+  faults: [],
+};
+
+Deno.test("openTruthLog keeps every write of a request, however many", () => {
+  const log = openTruthLog(1000);
+  const entry = log.begin(FACTS);
+  for (let i = 1; i <= 100; i++) entry.write(i, 2 * i, i - 0.5);
+  assertEquals(log.requests()[0]?.end, "running");
+  entry.finish("length");
+  entry.end(200, "done");
+  entry.end(300, "gone");
+  const [request] = log.requests();
+  assertEquals(request?.writeMs, Array.from({ length: 100 }, (_, i) => i + 1));
+  assertEquals(request?.plannedMs.at(-1), 99.5);
+  assertEquals(request?.writeTokens.at(-1), 200);
+  assertEquals([request?.endMs, request?.end, request?.finish], [200, "done", "length"]);
+  assertEquals([...log.lines()].map((line) => JSON.parse(line)), [request]);
+});
+
+Deno.test("openTruthLog says how late writes were and how fast tokens left", () => {
+  const log = openTruthLog(1000);
+  assertEquals(log.lateness(), { writes: 0 });
+  const entry = log.begin(FACTS);
+  // 101 writes, 10 ms apart, 5 tokens each; late by 1 ms, two of them by 7.
+  for (let i = 0; i <= 100; i++) entry.write(10 * i, 5 * (i + 1), 10 * i - (i < 99 ? 1 : 7));
+  const lateness = log.lateness();
+  assertEquals([lateness.writes, lateness.p50Ms, lateness.p99Ms, lateness.maxMs], [101, 1, 7, 7]);
+  assertAlmostEquals(lateness.tokensPerSec ?? 0, 505, 1e-9);
+});
+
+Deno.test("openTruthLog stops keeping writes when it is full, and says how many", () => {
+  const log = openTruthLog(3);
+  const entry = log.begin(FACTS);
+  for (let i = 1; i <= 5; i++) entry.write(i, i, i);
+  assertEquals(log.requests()[0]?.writeTokens, [1, 2, 3]);
+  assertEquals([log.dropped, log.lateness().writes], [2, 5]);
+  log.reset();
+  entry.end(6, "done");
+  assertEquals([log.dropped, log.requests().length], [0, 1]);
+  log.reset();
+  assertEquals(log.requests(), []);
+});

@@ -1,0 +1,93 @@
+import { assertEquals, assertLessOrEqual } from "@std/assert";
+import type { Clock } from "../backends/clock.ts";
+import { type StopReason, type Ward, Watchdog } from "../backends/watchdog.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+/** A ward that writes down when and why it was stopped. */
+function createWard(name: string, clock: Clock, told: string[]): Ward {
+  return { stop: (reason: StopReason) => told.push(`${name} ${reason} at ${clock.now()}`) };
+}
+
+Deno.test("Watchdog stops each ward at its own deadline, and no released one", async () => {
+  const clock = new FakeClock();
+  const watchdog = new Watchdog(clock);
+  const told: string[] = [];
+  const wards = ["a", "b", "c", "d"].map((name) => createWard(name, clock, told));
+  [300, 100, 200, Infinity].forEach((deadlineMs, i) => watchdog.watch(wards[i]!, deadlineMs));
+  watchdog.release(wards[2]!);
+  await clock.run(clock.sleepUntil(1000));
+  assertEquals(told, ["b timeout at 100", "a timeout at 300"]);
+  assertEquals(watchdog.size, 1);
+  watchdog.close();
+  assertEquals(told.slice(2), ["d cancelled at 1000"]);
+});
+
+Deno.test("Watchdog stops what a stopped ward started, at its earlier deadline", async () => {
+  const clock = new FakeClock();
+  const watchdog = new Watchdog(clock);
+  const told: string[] = [];
+  watchdog.watch(createWard("late", clock, told), 500);
+  watchdog.watch({ stop: () => watchdog.watch(createWard("next", clock, told), 150) }, 100);
+  await clock.run(clock.sleepUntil(1000));
+  assertEquals(told, ["next timeout at 150", "late timeout at 500"]);
+});
+
+Deno.test("Watchdog stops all wards of a signal, with one listener", () => {
+  const watchdog = new Watchdog(new FakeClock());
+  const told: string[] = [];
+  const [one, two] = [new AbortController(), new AbortController()];
+  let listeners = 0;
+  const { signal } = one;
+  const add = signal.addEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    listeners++;
+    add(...args);
+  };
+  const clock = new FakeClock();
+  const wards = ["a", "b", "c", "d"].map((name) => createWard(name, clock, told));
+  for (const ward of wards.slice(0, 3)) watchdog.watch(ward, Infinity, signal);
+  watchdog.watch(wards[3]!, Infinity, two.signal);
+  watchdog.release(wards[1]!);
+  one.abort();
+  assertEquals(told, ["a cancelled at 0", "c cancelled at 0"]);
+  assertEquals([listeners, watchdog.size], [1, 1]);
+  watchdog.close();
+});
+
+Deno.test("Watchdog sleeps no longer than timers can, and wakes nobody early", async () => {
+  const clock = new FakeClock();
+  const asked: number[] = [];
+  const watchdog = new Watchdog({
+    now: () => clock.now(),
+    sleepUntil(atMs, signal) {
+      asked.push(atMs - clock.now());
+      return clock.sleepUntil(atMs, signal);
+    },
+  });
+  const told: string[] = [];
+  watchdog.watch(createWard("patient", clock, told), 2 ** 32);
+  await clock.run(clock.sleepUntil(2 ** 32 + 1));
+  assertEquals(told, [`patient timeout at ${2 ** 32}`]);
+  for (const ms of asked) assertLessOrEqual(ms, 2 ** 31 - 1);
+});
+
+Deno.test("Watchdog leaves no timer behind when nobody is watched", async () => {
+  let asleep = 0;
+  const watchdog = new Watchdog({
+    now: () => 0,
+    sleepUntil: (_, signal) =>
+      new Promise<void>((resolve) => {
+        asleep++;
+        signal!.addEventListener("abort", () => {
+          asleep--;
+          resolve();
+        });
+      }),
+  });
+  const wards = [{ stop() {} }, { stop() {} }];
+  for (const ward of wards) watchdog.watch(ward, 1000);
+  assertEquals(asleep, 1);
+  for (const ward of wards) watchdog.release(ward);
+  assertEquals(asleep, 0);
+  await Promise.resolve();
+});

@@ -1,0 +1,252 @@
+/**
+ * What we rely on of the four `@std` packages. It holds for the stand-ins in `links/` and for the
+ * real packages alike: `deno task test:jsr`.
+ */
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertExists,
+  assertFalse,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertInstanceOf,
+  AssertionError,
+  assertLess,
+  assertLessOrEqual,
+  assertMatch,
+  assertNotEquals,
+  assertNotMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+  fail,
+} from "@std/assert";
+import { abortable, deadline, delay } from "@std/async";
+import { parseArgs } from "@std/cli/parse-args";
+import { promptSecret } from "@std/cli/prompt-secret";
+import { unicodeWidth } from "@std/cli/unicode-width";
+import { parse, stringify } from "@std/csv";
+
+// The assertions are tested with bare throws: they cannot vouch for themselves.
+function holds(what: string, assertion: () => unknown): void {
+  try {
+    assertion();
+  } catch (error) {
+    throw new Error(`${what}: should hold`, { cause: error });
+  }
+}
+
+function breaks(what: string, assertion: () => unknown): void {
+  try {
+    assertion();
+  } catch (error) {
+    if (error instanceof AssertionError) return;
+    throw new Error(`${what}: should throw an AssertionError`, { cause: error });
+  }
+  throw new Error(`${what}: should not hold`);
+}
+
+Deno.test("@std/assert holds and breaks where it should", () => {
+  const same: [unknown, unknown][] = [
+    [1, 1],
+    [NaN, NaN],
+    ["a", "a"],
+    [[1, [2]], [1, [2]]],
+    [{ a: 1, b: [2] }, { b: [2], a: 1 }],
+    [new Map([[1, { a: 1 }]]), new Map([[1, { a: 1 }]])],
+    [new Set([1, 2]), new Set([1, 2])],
+    [new Uint8Array([1, 2]), new Uint8Array([1, 2])],
+    [new Float64Array([1.5]), new Float64Array([1.5])],
+    [new Date(5), new Date(5)],
+    [undefined, undefined],
+  ];
+  const different: [unknown, unknown][] = [
+    [1, 2],
+    [1, "1"],
+    [null, undefined],
+    [[1, 2], [2, 1]],
+    [[1], [1, 2]],
+    [{ a: 1 }, { a: 2 }],
+    [{ a: 1 }, { a: 1, b: 2 }],
+    [{ a: undefined }, {}],
+    [new Map([[1, 2]]), new Map([[1, 3]])],
+    [new Uint8Array([1]), new Uint8Array([2])],
+    [new Uint8Array([1]), new Uint16Array([1])],
+    [new Date(5), new Date(6)],
+  ];
+  for (const [a, b] of same) {
+    const what = Deno.inspect([a, b]);
+    holds(`assertEquals ${what}`, () => assertEquals(a, b));
+    breaks(`assertNotEquals ${what}`, () => assertNotEquals(a, b));
+  }
+  for (const [a, b] of different) {
+    const what = Deno.inspect([a, b]);
+    breaks(`assertEquals ${what}`, () => assertEquals(a, b));
+    holds(`assertNotEquals ${what}`, () => assertNotEquals(a, b));
+  }
+  holds("assert", () => assert(1));
+  breaks("assert", () => assert(""));
+  holds("assertFalse", () => assertFalse(0));
+  breaks("assertFalse", () => assertFalse(1));
+  holds("assertStrictEquals", () => assertStrictEquals(NaN, NaN));
+  breaks("assertStrictEquals", () => assertStrictEquals<unknown>([], []));
+  holds("assertExists", () => assertExists(0));
+  breaks("assertExists null", () => assertExists(null));
+  breaks("assertExists undefined", () => assertExists(undefined));
+  holds("assertInstanceOf", () => assertInstanceOf(new TypeError(), Error));
+  breaks("assertInstanceOf", () => assertInstanceOf(new Error(), TypeError));
+  holds("assertMatch", () => assertMatch("abc", /b/));
+  breaks("assertMatch", () => assertMatch("abc", /x/));
+  holds("assertNotMatch", () => assertNotMatch("abc", /x/));
+  breaks("assertNotMatch", () => assertNotMatch("abc", /b/));
+  holds("assertStringIncludes", () => assertStringIncludes("abc", "bc"));
+  breaks("assertStringIncludes", () => assertStringIncludes("abc", "cb"));
+  breaks("fail", () => fail("on purpose"));
+});
+
+Deno.test("@std/assert compares numbers", () => {
+  holds("2 > 1", () => assertGreater(2, 1));
+  breaks("1 > 1", () => assertGreater(1, 1));
+  holds("1 >= 1", () => assertGreaterOrEqual(1, 1));
+  breaks("0 >= 1", () => assertGreaterOrEqual(0, 1));
+  holds("1 < 2", () => assertLess(1, 2));
+  breaks("1 < 1", () => assertLess(1, 1));
+  holds("1 <= 1", () => assertLessOrEqual(1, 1));
+  breaks("2 <= 1", () => assertLessOrEqual(2, 1));
+  breaks("NaN <= 1", () => assertLessOrEqual(NaN, 1));
+  holds("1.5 is 1 within 0.5", () => assertAlmostEquals(1.5, 1, 0.5));
+  breaks("1.6 is 1 within 0.5", () => assertAlmostEquals(1.6, 1, 0.5));
+  holds("default tolerance", () => assertAlmostEquals(0.1 + 0.2, 0.3));
+  breaks("default tolerance", () => assertAlmostEquals(1.001, 1));
+  breaks("NaN is 1", () => assertAlmostEquals(NaN, 1));
+});
+
+Deno.test("@std/assert catches errors by class and text, and returns them", async () => {
+  const error = new RangeError("too far");
+  const thrower = () => {
+    throw error;
+  };
+  const rejecter = () => Promise.reject(error);
+  assertStrictEquals(assertThrows(thrower, RangeError, "far"), error);
+  assertStrictEquals(assertThrows(thrower, Error), error);
+  assertStrictEquals(assertThrows(thrower), error);
+  breaks("nothing thrown", () => assertThrows(() => {}));
+  breaks("another class", () => assertThrows(thrower, TypeError));
+  breaks("another text", () => assertThrows(thrower, RangeError, "near"));
+  assertStrictEquals(await assertRejects(rejecter, RangeError, "far"), error);
+  const cases = [
+    () => assertRejects(() => Promise.resolve()),
+    () => assertRejects(rejecter, TypeError),
+    () => assertRejects(rejecter, RangeError, "near"),
+  ];
+  for (const assertion of cases) {
+    const thrown = await assertion().then(() => undefined, (error: unknown) => error);
+    breaks(String(assertion), () => {
+      if (thrown !== undefined) throw thrown;
+    });
+  }
+});
+
+Deno.test("@std/cli parseArgs splits --name=value, collects, and keeps the tail apart", () => {
+  const names: string[] = ["rate", "tag", "stream"];
+  const parsed: Record<string, unknown> = parseArgs(
+    ["--rate=-5", "--tag=a=b", "--tag=", "--tag=1e3", "--stream=true", "--", "--rate=1", "-", "7"],
+    { string: names, collect: names, "--": true },
+  );
+  assertEquals(parsed, {
+    _: [],
+    "--": ["--rate=1", "-", "7"],
+    rate: ["-5"],
+    // Texts stay texts: neither empty nor numeric ones are reinterpreted.
+    tag: ["a=b", "", "1e3"],
+    stream: ["true"],
+  });
+  assertEquals(
+    { ...parseArgs(["--"], { string: names, collect: names, "--": true }) },
+    { _: [], "--": [], rate: [], tag: [], stream: [] },
+  );
+});
+
+Deno.test("@std/cli unicodeWidth counts columns", () => {
+  const cases: [string, number][] = [
+    ["", 0],
+    ["abc", 3],
+    ["é", 1],
+    ["e\u0301", 1],
+    ["日本", 4],
+    ["━─…", 3],
+    ["µs ≥ τ", 6],
+  ];
+  for (const [text, columns] of cases) assertEquals(unicodeWidth(text), columns, text);
+});
+
+Deno.test({
+  name: "@std/cli promptSecret gives null where nobody can answer",
+  ignore: Deno.stdin.isTerminal(),
+  fn: () => assertEquals(promptSecret("Key:", { mask: "", clear: true }), null),
+});
+
+Deno.test("@std/csv stringify writes CRLF lines and quotes what needs it", () => {
+  const rows = [
+    { name: "plain", n: 1.5, ok: true },
+    { name: 'a "b", c', n: undefined, ok: null },
+    { name: "two\nlines", n: -0, ok: [1] },
+    { name: " spaced ", n: NaN, ok: "=1+1" },
+  ];
+  assertEquals(
+    stringify(rows, { columns: ["name", "n", "ok"] }),
+    "name,n,ok\r\nplain,1.5,true\r\n" +
+      '"a ""b"", c",,\r\n"two\nlines",0,[1]\r\n spaced ,NaN,=1+1\r\n',
+  );
+  assertEquals(stringify(rows.slice(0, 1), { columns: ["n"], headers: false }), "1.5\r\n");
+  assertEquals(stringify([["a", 1], ["b;", ";"]], { separator: ";" }), 'a;1\r\n"b;";";"\r\n');
+  assertEquals(
+    stringify([{ a: { b: 1 } }], { columns: [{ prop: ["a", "b"], header: "A b" }] }),
+    "A b\r\n1\r\n",
+  );
+  assertEquals(stringify([], { columns: ["a"] }), "a\r\n");
+  assertThrows(() => stringify([{ a: 1 }]), TypeError);
+});
+
+Deno.test("@std/csv parse reads what stringify writes", () => {
+  const rows = [["a", 'q "x", y', "l\nm"], ["1", "", " s "]];
+  assertEquals(parse(stringify(rows)), rows);
+  const records = [{ name: "a,b", n: "1" }, { name: "", n: "2" }];
+  assertEquals(
+    parse(stringify(records, { columns: ["name", "n"] }), { skipFirstRow: true }),
+    records,
+  );
+  assertEquals(parse("a,b\n\n1,2\n"), [["a", "b"], ["1", "2"]], "empty lines are not rows");
+  assertEquals(parse("\ufeffa;b", { separator: ";" }), [["a", "b"]], "nor is the mark a letter");
+  assertThrows(() => parse('a"b,c\n'), SyntaxError);
+  assertThrows(() => parse('"a'), SyntaxError);
+  assertThrows(() => parse("a,b\n1\n", { skipFirstRow: true }), Error);
+});
+
+Deno.test("@std/async delay resolves, and rejects with the reason of an abort", async () => {
+  assertEquals(await delay(1), undefined);
+  const controller = new AbortController();
+  const waiting = delay(60_000, { signal: controller.signal });
+  controller.abort(new RangeError("enough"));
+  await assertRejects(() => waiting, RangeError, "enough");
+  await assertRejects(() => delay(60_000, { signal: controller.signal }), RangeError, "enough");
+});
+
+Deno.test("@std/async abortable and deadline give the result, or stop waiting for it", async () => {
+  const never = new Promise<number>(() => {});
+  const { signal } = new AbortController();
+  assertEquals(await abortable(Promise.resolve(1), signal), 1);
+  assertEquals(await deadline(Promise.resolve(1), 60_000), 1);
+  const reason = new RangeError("enough");
+  await assertRejects(() => abortable(never, AbortSignal.abort(reason)), RangeError, "enough");
+  await assertRejects(
+    () => deadline(never, 60_000, { signal: AbortSignal.abort(reason) }),
+    RangeError,
+    "enough",
+  );
+  const late = await assertRejects(() => deadline(never, 1), DOMException);
+  assertEquals(late.name, "TimeoutError");
+  await assertRejects(() => abortable(Promise.reject(reason), signal), RangeError, "enough");
+});

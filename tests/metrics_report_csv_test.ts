@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "@std/assert";
+import { parse } from "@std/csv";
+import { reportCsv } from "../metrics/report_csv.ts";
+import { METRICS } from "../metrics/registry.ts";
+import { parseSlo } from "../metrics/slo.ts";
+import { summarize } from "../metrics/summary.ts";
+import { createRecord } from "./create_record.ts";
+import { createRun } from "./create_run.ts";
+
+const SUMMARY = summarize(
+  createRun([
+    createRecord({ load: 0 }),
+    createRecord({ load: 1, intendedMs: -20, sentMs: 0 }),
+  ], {
+    loads: [
+      { label: `1 user, "quoted"` },
+      { label: "8 req/s poisson", kind: "open", ratePerSec: 8 },
+    ],
+  }),
+  { percentiles: [50, 99.9], slo: parseSlo("ttft:500") },
+);
+
+function table(): { readonly header: readonly string[]; readonly rows: Record<string, string>[] } {
+  const [header, ...rows] = parse(reportCsv.render(SUMMARY)) as string[][];
+  return {
+    header: header!,
+    rows: rows.map((row) => Object.fromEntries(header!.map((name, i) => [name, row[i]!]))),
+  };
+}
+
+Deno.test("reportCsv has as many cells as names in every row, and no name twice (T35)", () => {
+  const cells = parse(reportCsv.render(SUMMARY)) as string[][];
+  assertEquals(cells.length, 3);
+  for (const row of cells) assertEquals(row.length, cells[0]!.length);
+  assertEquals(new Set(cells[0]).size, cells[0]!.length);
+});
+
+Deno.test("reportCsv puts every value under its name (T35)", () => {
+  const { rows: [closed, open] } = table();
+  const expected: Record<string, string> = {
+    load: `1 user, "quoted"`,
+    protocol: "openai-completions",
+    users: "1",
+    rate_per_sec: "",
+    completed: "1",
+    duration_ms: "140",
+    output_tokens_total: "5",
+    output_token_source: "counter",
+    good: "1",
+    ttft_count: "1",
+    ttft_mean_ms: "100",
+    itl_max_ms: "10",
+    tokens_per_tick_mean: "1",
+  };
+  for (const [name, value] of Object.entries(expected)) assertEquals(closed![name], value, name);
+  assertEquals([open!.users, open!.rate_per_sec], ["", "8"]);
+  assertEquals([open!.ttft_mean_ms, open!.ttft_intended_mean_ms], ["100", "120"]);
+});
+
+Deno.test("reportCsv leaves a cell empty when its number does not exist (T13)", () => {
+  const { rows: [closed] } = table();
+  for (const name of ["ttft_p50_ms", "ttft_p99.9_ms", "ttft_intended_mean_ms", "steady_qps"]) {
+    assertEquals(closed![name], "", name);
+  }
+});
+
+Deno.test("reportCsv has columns for every metric", () => {
+  const { header } = table();
+  for (const { name } of METRICS) assert(header.includes(`${name}_count`), name);
+});

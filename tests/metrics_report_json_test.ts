@@ -1,0 +1,103 @@
+import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
+import { Ajv } from "ajv";
+import { parseSlo } from "../metrics/slo.ts";
+import { reportJson } from "../metrics/report_json.ts";
+import { reportSchema } from "../metrics/report_schema.ts";
+import { METRICS } from "../metrics/registry.ts";
+import { summarize, type Summary } from "../metrics/summary.ts";
+import { createFailure, createRecord } from "./create_record.ts";
+import { createRun } from "./create_run.ts";
+
+const OPEN = { label: "10 req/s constant", kind: "open", ratePerSec: 10 } as const;
+
+/** Every branch of the format: open and closed, with and without results, limits and client. */
+const SUMMARIES: Readonly<Record<string, Summary>> = {
+  empty: summarize(createRun([])),
+  closed: summarize(createRun([
+    ...Array.from({ length: 30 }, (_, index) => createRecord({ index, sentMs: index * 140 })),
+    createFailure("http_error", { index: 30 }),
+    createFailure("dropped", { index: 31 }),
+  ], { ends: [{ client: { cpuCores: 0.5, loopLagP99Ms: 2 } }] })),
+  open: summarize(
+    createRun([createRecord({ firstAnswerMs: 110 })], { loads: [OPEN] }),
+    { slo: parseSlo("ttft:500") },
+  ),
+};
+
+// deno-lint-ignore no-explicit-any
+type Json = any;
+
+const valid = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true }).compile(
+  reportSchema,
+);
+
+Deno.test("reportJson fits reportSchema", async (t) => {
+  for (const [name, summary] of Object.entries(SUMMARIES)) {
+    await t.step(name, () => {
+      const json = JSON.parse(reportJson.render(summary));
+      assert(valid(json), JSON.stringify(valid.errors?.slice(0, 3), null, 2));
+    });
+  }
+});
+
+/** Each one spoils a valid report in one place. */
+const MUTATIONS: Readonly<Record<string, (json: Json) => void>> = {
+  "another version": (json) => json.schema = "tokometer.report/2",
+  "a field too many": (json) => json.loads[0].extra = 1,
+  "a field too few": (json) => delete json.loads[0].durationMs,
+  "a number as text": (json) => json.loads[0].counts.completed = "30",
+  "a negative count": (json) => json.loads[0].counts.failed = -1,
+  "an unknown outcome": (json) => json.loads[0].timeline[0].outcome = "fine",
+  "a success among the failures": (json) => json.loads[0].failures[0].kind = "ok",
+  "null for a count": (json) => json.loads[0].metrics[0].distribution.count = null,
+  "a metric without its formula": (json) => delete json.loads[0].metrics[0].formula,
+  "a header without its seed": (json) => delete json.header.seed,
+};
+
+Deno.test("reportSchema refuses spoiled reports", async (t) => {
+  for (const [name, spoil] of Object.entries(MUTATIONS)) {
+    await t.step(name, () => {
+      const json = JSON.parse(reportJson.render(SUMMARIES.closed!));
+      assert(valid(json));
+      spoil(json);
+      assertFalse(valid(json));
+    });
+  }
+});
+
+Deno.test("reportJson writes null for a number that does not exist, never 0 (T13, T14)", () => {
+  const { loads: [load] }: Json = JSON.parse(reportJson.render(SUMMARIES.empty!));
+  assertEquals(load.throughput.run.qps, null);
+  assertEquals(load.throughput.steady, null);
+  const { count, mean, percentiles } = load.metrics[0].distribution;
+  assertEquals([count, mean, percentiles[0]], [0, null, { p: 50, value: null }]);
+});
+
+Deno.test("reportJson says the same as JSON.stringify, with formulas of the metrics", () => {
+  const summary = SUMMARIES.open!;
+  const nulls = (_key: string, value: unknown) => value === undefined ? null : value;
+  assertEquals(
+    JSON.parse(reportJson.render(summary)),
+    JSON.parse(JSON.stringify(summary, nulls)),
+  );
+  const text = reportJson.render(summary);
+  for (const { formula } of METRICS) assertStringIncludes(text, JSON.stringify(formula));
+});
+
+Deno.test("reportJson keeps a chart's series on one line", () => {
+  const lines = reportJson.render(SUMMARIES.closed!).split("\n");
+  assert(lines.some((line) => /^ +"completedPerSec": \[\d.*\],$/.test(line)));
+});
+
+Deno.test("reportSchema describes every field", () => {
+  const missing: string[] = [];
+  const visit = (schema: Json, path: string) => {
+    for (const [name, member] of Object.entries<Json>(schema.properties ?? {})) {
+      if (!member.description) missing.push(`${path}.${name}`);
+      visit(member, `${path}.${name}`);
+    }
+    if (schema.items !== undefined) visit(schema.items, `${path}[]`);
+  };
+  visit(reportSchema, "");
+  assertEquals(missing, []);
+});

@@ -1,0 +1,33 @@
+/**
+ * Fifty short conversations of our own writing, in the package: something to send without a file.
+ * Several languages, code and emoji, two to six turns.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { sampleConversations, SAMPLER_OPTIONS } from "./dataset_sampler.ts";
+import { conversationOf } from "./dataset_sharegpt.ts";
+import type { Dataset, DatasetKind, DatasetOptions } from "./prompt.ts";
+import conversations from "./sample_conversations.json" with { type: "json" };
+
+/** The conversations that come with the package. */
+export const sample: DatasetKind = {
+  name: "sample",
+  description: `${conversations.length} short conversations that come with the program`,
+  needsFile: false,
+  options: SAMPLER_OPTIONS,
+  load,
+};
+
+async function load(options: DatasetOptions): Promise<Dataset> {
+  const picked = await sampleConversations({
+    name: "the built-in sample",
+    turnCounts: conversations.map(({ conversations: turns }) => turns.length),
+    at: (position) =>
+      Promise.resolve(
+        conversationOf(conversations[position] as typeof conversations[number], position),
+      ),
+  }, options);
+  const sha256 = createHash("sha256").update(JSON.stringify(conversations)).digest("hex");
+  return { ...picked, source: "built-in sample", sha256 };
+}

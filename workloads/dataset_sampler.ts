@@ -1,0 +1,388 @@
+/**
+ * Picks prompts from a pool of conversations: by our own seeded order, or exactly as the scripts do
+ * whose results ours are compared with (same generator, same seed, same filters, same order).
+ *
+ * @module
+ */
+import type { Message } from "../backends/protocol.ts";
+import { createRandom, shuffled } from "../backends/random.ts";
+import { pythonRandom } from "../backends/mt19937.ts";
+import { countDuplicates } from "./dataset_duplicates.ts";
+import { choiceExtra, flagExtra, integerExtra } from "./dataset_extra.ts";
+import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
+import type { Option } from "./scenario.ts";
+import { UserError } from "./user_error.ts";
+
+/** One turn of ShareGPT's format. */
+export interface Turn {
+  readonly from: string;
+  readonly value: string;
+}
+
+/** One conversation. */
+export interface Conversation {
+  readonly id: string;
+  readonly turns: readonly Turn[];
+}
+
+/** Conversations that may still be on the disk. */
+export interface ConversationPool {
+  /** For messages: the file. */
+  readonly name: string;
+  /** Number of turns by position; 0 for what is no conversation. */
+  readonly turnCounts: ArrayLike<number>;
+  readonly at: (position: number) => Promise<Conversation>;
+}
+
+/**
+ * Ways to pick.
+ *
+ * `seeded`: ours. Shuffled by `--seed`, filtered until enough; roles are kept as messages.
+ * `lmdeploy`: LMDeploy's scripts up to v0.2.5. Filters everything (slow on a large file), then
+ * Python's `random.sample` by `--seed`.
+ * `lmdeploy-presample`: since v0.2.6. Samples 1.2 times as many, at least 1000, before it filters.
+ * `api-bench-tools`: Python's `random.shuffle` with seed 0; turns joined, each with a line break;
+ * no upper limits; lengths include the tokenizer's BOS.
+ * `request-rate`: the same order; first turn alone, with upper limits.
+ */
+export type SamplerName =
+  | "seeded"
+  | "lmdeploy"
+  | "lmdeploy-presample"
+  | "api-bench-tools"
+  | "request-rate";
+
+/** Every {@linkcode SamplerName}, the default first. */
+export const SAMPLERS: readonly SamplerName[] = [
+  "seeded",
+  "lmdeploy",
+  "lmdeploy-presample",
+  "api-bench-tools",
+  "request-rate",
+];
+
+const MIN_TOKENS = 4;
+const MAX_PROMPT_TOKENS = 1024;
+const MAX_TOTAL_TOKENS = 2048;
+
+/** Options of the datasets that hold conversations. */
+export const SAMPLER_OPTIONS: readonly Option[] = [
+  {
+    name: "sampler",
+    kind: "text",
+    value: "NAME",
+    choices: SAMPLERS,
+    defaultText: "seeded",
+    help: "How prompts are picked from the conversations: by --seed, or exactly as one of the " +
+      "Python scripts picks them.",
+    group: "Prompts",
+  },
+  {
+    name: "min-prompt-tokens",
+    kind: "integer",
+    value: "N",
+    min: 0,
+    defaultText: String(MIN_TOKENS),
+    help: "Leave out shorter prompts.",
+    group: "Prompts",
+    advanced: true,
+  },
+  {
+    name: "min-output-tokens",
+    kind: "integer",
+    value: "N",
+    min: 0,
+    defaultText: String(MIN_TOKENS),
+    help: "Leave out conversations with a shorter answer (not with --output-tokens).",
+    group: "Prompts",
+    advanced: true,
+  },
+  {
+    name: "max-prompt-tokens",
+    kind: "integer",
+    value: "N",
+    min: 1,
+    defaultText: `${MAX_PROMPT_TOKENS}, none with --sampler api-bench-tools`,
+    help: "Leave out longer prompts.",
+    group: "Prompts",
+    advanced: true,
+  },
+  {
+    name: "max-total-tokens",
+    kind: "integer",
+    value: "N",
+    min: 1,
+    defaultText: `${MAX_TOTAL_TOKENS}, none with --sampler api-bench-tools`,
+    help: "Leave out conversations whose prompt and answer are longer together.",
+    group: "Prompts",
+    advanced: true,
+  },
+  {
+    name: "require-human",
+    kind: "flag",
+    defaultText: "on with --sampler seeded, off with the others",
+    help: "Take only conversations in which a human begins and the roles alternate. Without it " +
+      "turns count by position, and an answer can be sent as a question.",
+    group: "Prompts",
+    advanced: true,
+  },
+];
+
+/** What a sampler settles on. */
+interface Rules {
+  readonly sampler: SamplerName;
+  readonly turns: number;
+  readonly requireHuman: boolean;
+  readonly minPrompt: number;
+  readonly minOutput: number;
+  readonly maxPrompt: number;
+  readonly maxTotal: number;
+  readonly counter: TokenCounter;
+  readonly systemPrompt: string | undefined;
+  /** The script counts BOS. */
+  readonly countsSpecial: boolean;
+}
+
+/** A prompt that passed the filters, and the length of the answer it had. */
+interface Candidate {
+  readonly prompt: Omit<Prompt, "outputTokens">;
+  readonly outputTokens: number;
+}
+
+/**
+ * Picks `options.count` prompts. Filters look at the conversation without the system prompt (so
+ * that adding one changes no choice), except where a script counts it in.
+ *
+ * @throws {UserError} when nothing passes the filters, or for values that cannot be combined.
+ */
+export async function sampleConversations(
+  pool: ConversationPool,
+  options: DatasetOptions,
+): Promise<Omit<Dataset, "source" | "sha256">> {
+  const rules = rulesOf(options);
+  const { sampler, turns } = rules;
+  const { count, seed, outputTokens, onProgress } = options;
+  const skipped = new Map<string, number>();
+  const skip = (reason: string, times = 1) =>
+    skipped.set(reason, (skipped.get(reason) ?? 0) + times);
+
+  const eligible: number[] = [];
+  for (let position = 0; position < pool.turnCounts.length; position++) {
+    if ((pool.turnCounts[position] as number) >= 2 * turns) eligible.push(position);
+  }
+  const short = pool.turnCounts.length - eligible.length;
+  if (short > 0) skip(`fewer than ${2 * turns} turns`, short);
+
+  async function filter(position: number, fixedOutput?: number): Promise<Candidate | undefined> {
+    const found = examine(await pool.at(position), rules, fixedOutput);
+    if (typeof found !== "string") return found;
+    skip(found);
+    return undefined;
+  }
+
+  /** Takes the first that pass. */
+  async function walk(order: readonly number[]): Promise<Candidate[]> {
+    const taken: Candidate[] = [];
+    for (const position of order) {
+      if (taken.length >= count) break;
+      const candidate = await filter(position, outputTokens?.(taken.length));
+      if (candidate === undefined) continue;
+      taken.push(candidate);
+      onProgress?.(taken.length, count);
+    }
+    return taken;
+  }
+
+  /** All that pass: candidates are only known by position until they are chosen. */
+  async function passing(positions: readonly number[]): Promise<number[]> {
+    const passed: number[] = [];
+    for (const [done, position] of positions.entries()) {
+      if (await filter(position) !== undefined) passed.push(position);
+      onProgress?.(done + 1, positions.length);
+    }
+    return passed;
+  }
+
+  let taken: Candidate[];
+  let presampled: string | undefined;
+  switch (sampler) {
+    case "seeded":
+      taken = await walk(shuffled(createRandom(seed, "conversations"), eligible));
+      break;
+    case "api-bench-tools":
+    case "request-rate":
+      pythonRandom(0).shuffle(eligible);
+      taken = await walk(eligible);
+      break;
+    case "lmdeploy":
+    case "lmdeploy-presample": {
+      const random = pythonRandom(seed);
+      let positions = eligible;
+      if (sampler === "lmdeploy-presample") {
+        const wanted = Math.max(Math.trunc(count * 1.2), 1000);
+        if (wanted > eligible.length) {
+          presampled = `the script would stop here: it needs ${wanted} conversations`;
+        }
+        positions = random.sample(eligible, Math.min(wanted, eligible.length));
+      }
+      const passed = await passing(positions);
+      const chosen = random.sample(passed, Math.min(count, passed.length));
+      taken = [];
+      for (const position of chosen) {
+        const candidate = examine(
+          await pool.at(position),
+          rules,
+          outputTokens?.(taken.length),
+          true,
+        );
+        if (typeof candidate !== "string") taken.push(candidate);
+      }
+    }
+  }
+
+  const reasons = Object.fromEntries(skipped);
+  if (taken.length === 0) throw nothingLeft(pool, reasons);
+  const prompts = taken.map(({ prompt, outputTokens }): Prompt => ({ ...prompt, outputTokens }));
+  const note = [
+    prompts.length < count ? `${count} prompts wanted, ${prompts.length} found` : undefined,
+    presampled,
+  ].filter((part) => part !== undefined).join("; ");
+  return {
+    prompts,
+    read: pool.turnCounts.length,
+    skipped: reasons,
+    duplicates: countDuplicates(prompts),
+    ...(note === "" ? {} : { note }),
+  };
+}
+
+function rulesOf(options: DatasetOptions): Rules {
+  const { extra, turns, counter, systemPrompt, outputTokens } = options;
+  const sampler = choiceExtra(extra, "sampler", SAMPLERS) ?? "seeded";
+  if (!Number.isSafeInteger(turns) || turns < 1) {
+    throw new UserError(`Cannot use ${turns} turns: give a whole number of at least 1`);
+  }
+  if (turns > 1 && sampler !== "seeded" && sampler !== "api-bench-tools") {
+    throw new UserError(
+      `Cannot take ${turns} turns with --sampler ${sampler}: the script takes the first question and answer; seeded and api-bench-tools take more`,
+    );
+  }
+  const likeScript = sampler === "api-bench-tools" || sampler === "request-rate";
+  const fixed = outputTokens?.(0);
+  if (likeScript && fixed !== undefined && fixed < MIN_TOKENS) {
+    throw new UserError(
+      `Cannot use answers of ${fixed} tokens with --sampler ${sampler}: the script refuses fewer than ${MIN_TOKENS}`,
+    );
+  }
+  const limited = sampler !== "api-bench-tools";
+  return {
+    sampler,
+    turns,
+    requireHuman: flagExtra(extra, "require-human") ?? sampler === "seeded",
+    minPrompt: integerExtra(extra, "min-prompt-tokens", 0) ?? MIN_TOKENS,
+    minOutput: integerExtra(extra, "min-output-tokens", 0) ?? MIN_TOKENS,
+    maxPrompt: integerExtra(extra, "max-prompt-tokens", 1) ??
+      (limited ? MAX_PROMPT_TOKENS : Infinity),
+    maxTotal: integerExtra(extra, "max-total-tokens", 1) ?? (limited ? MAX_TOTAL_TOKENS : Infinity),
+    counter,
+    systemPrompt,
+    countsSpecial: likeScript,
+  };
+}
+
+/** The candidate, or why it is left out. `trusted`: it has passed before, do not filter again. */
+function examine(
+  conversation: Conversation,
+  rules: Rules,
+  fixedOutput: number | undefined,
+  trusted = false,
+): Candidate | string {
+  const used = usedTurns(conversation, rules);
+  if (typeof used === "string") return used;
+  const { counter } = rules;
+  const special = rules.countsSpecial ? counter.specialTokens ?? 0 : 0;
+  const messages = messagesOf(used, rules);
+  const all = joined(messages);
+  const inScript = rules.sampler === "api-bench-tools";
+  const filtered = inScript ? all : joined(messages.filter((_, i) => i >= systemMessages(rules)));
+  const promptTokens = counter.count(filtered) + special;
+  const answer = (used.at(-1) as Turn).value;
+  const outputTokens = fixedOutput ?? counter.count(answer) + special;
+  if (!trusted) {
+    const { minPrompt, minOutput, maxPrompt, maxTotal } = rules;
+    if (promptTokens < minPrompt) return `prompt under ${minPrompt} tokens`;
+    if (fixedOutput === undefined && outputTokens < minOutput) {
+      return `answer under ${minOutput} tokens`;
+    }
+    if (promptTokens > maxPrompt) return `prompt over ${maxPrompt} tokens`;
+    if (promptTokens + outputTokens > maxTotal) return `prompt and answer over ${maxTotal} tokens`;
+  }
+  return {
+    prompt: {
+      id: conversation.id,
+      messages,
+      promptTokens: {
+        tokens: all === filtered ? promptTokens : counter.count(all) + special,
+        source: counter.source,
+      },
+    },
+    outputTokens,
+  };
+}
+
+/** The turns that make the prompt, the answer last; a leading system turn stays in front. */
+function usedTurns({ turns }: Conversation, rules: Rules): readonly Turn[] | string {
+  const wanted = 2 * rules.turns;
+  const leading = rules.requireHuman && turns[0]?.from === "system" ? 1 : 0;
+  const used = turns.slice(0, leading + wanted);
+  if (used.length < leading + wanted) return `fewer than ${wanted} turns`;
+  if (used.some(({ value }) => typeof value !== "string" || value === "")) return "empty turn";
+  if (!rules.requireHuman) return used;
+  const alternate = used.slice(leading).every(({ from }, i) =>
+    (i % 2 === 0 ? HUMAN : MODEL).includes(from)
+  );
+  return alternate ? used : "roles not human, gpt, …";
+}
+
+const HUMAN: readonly string[] = ["human", "user"];
+const MODEL: readonly string[] = ["gpt", "chatgpt", "assistant", "bing", "bard"];
+
+function messagesOf(used: readonly Turn[], rules: Rules): readonly Message[] {
+  const prompt = used.slice(0, -1);
+  const { sampler, systemPrompt } = rules;
+  if (sampler === "api-bench-tools" || sampler === "request-rate") {
+    // One text: the first script ends every turn with a line break, also the last one.
+    const text = sampler === "api-bench-tools"
+      ? prompt.map(({ value }) => `${value}\n`).join("")
+      : (prompt[0] as Turn).value;
+    return [{
+      role: "user",
+      content: systemPrompt === undefined ? text : `${systemPrompt}\n${text}`,
+    }];
+  }
+  const leading = used.length % 2;
+  const messages = prompt.map(({ value }, i): Message => ({
+    role: i < leading ? "system" : (i - leading) % 2 === 0 ? "user" : "assistant",
+    content: value,
+  }));
+  if (systemPrompt === undefined) return messages;
+  return [{ role: "system", content: systemPrompt }, ...messages];
+}
+
+function systemMessages({ sampler, systemPrompt }: Rules): number {
+  return systemPrompt === undefined || sampler === "request-rate" ? 0 : 1;
+}
+
+/** As a completion prompt is made of messages. */
+function joined(messages: readonly Message[]): string {
+  return messages.map(({ content }) => content).join("\n");
+}
+
+function nothingLeft(pool: ConversationPool, reasons: Readonly<Record<string, number>>): UserError {
+  const read = pool.turnCounts.length;
+  const list = Object.entries(reasons).map(([reason, times]) => `${times} ${reason}`).join(", ");
+  return new UserError(
+    `Cannot take a prompt from ${pool.name}: it holds ${read} conversations` +
+      (list === "" ? "" : `, left out: ${list}`),
+  );
+}

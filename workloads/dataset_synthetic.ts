@@ -1,0 +1,313 @@
+/**
+ * Prompts of a chosen length, made of words or of token ids.
+ *
+ * Every prompt begins with a code that no other prompt of this or another run has, since an engine
+ * that has seen the beginning of a prompt before answers from its prefix cache. A common prefix for
+ * all can be asked for, to measure that cache on purpose.
+ *
+ * @module
+ */
+import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
+import { countDuplicates } from "./dataset_duplicates.ts";
+import { flagExtra, integerExtra, textExtra } from "./dataset_extra.ts";
+import { formatLengthSpec, LENGTH_SPEC_FORMS, lengthsOf, parseLengthSpec } from "./length_spec.ts";
+import type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
+import { UserError } from "./user_error.ts";
+
+/** Length of prompts and of answers when none is given. */
+const DEFAULT_TOKENS = 128;
+
+/** Prompts of chosen lengths. */
+export const synthetic: DatasetKind = {
+  name: "synthetic",
+  description: "prompts of exactly the length wanted, each different from all others",
+  needsFile: false,
+  options: [
+    {
+      name: "input-tokens",
+      kind: "text",
+      value: "LENGTH",
+      defaultText: String(DEFAULT_TOKENS),
+      help: `Length of synthetic prompts: ${LENGTH_SPEC_FORMS}.`,
+      group: "Prompts",
+    },
+    {
+      name: "prefix-tokens",
+      kind: "integer",
+      value: "N",
+      min: 0,
+      defaultText: "0",
+      help: "Put the same N tokens in front of all synthetic prompts, to measure a prefix cache.",
+      group: "Prompts",
+      advanced: true,
+    },
+    {
+      name: "salt",
+      kind: "text",
+      value: "TEXT",
+      defaultText: "random in each run",
+      help: "Synthetic prompts follow from --seed and this text. Give the salt of an earlier run " +
+        "to send its prompts again.",
+      group: "Prompts",
+      advanced: true,
+    },
+    {
+      name: "token-ids",
+      kind: "flag",
+      help: "Send synthetic prompts as token ids: from the tokenizer, or random ones with --vocab.",
+      group: "Prompts",
+      advanced: true,
+    },
+    {
+      name: "vocab",
+      kind: "integer",
+      value: "N",
+      min: 16,
+      help: "Size of the model's vocabulary, for --token-ids without a tokenizer.",
+      group: "Prompts",
+      advanced: true,
+    },
+  ],
+  load,
+};
+
+async function load(options: DatasetOptions): Promise<Dataset> {
+  const { count, seed, extra, counter, systemPrompt } = options;
+  const spec = parseLengthSpec(
+    textExtra(extra, "input-tokens") ?? String(DEFAULT_TOKENS),
+    "--input-tokens",
+  );
+  const salt = textExtra(extra, "salt") ?? "";
+  const prefixTokens = integerExtra(extra, "prefix-tokens", 0) ?? 0;
+  const asIds = flagExtra(extra, "token-ids") ?? false;
+  const vocabulary = integerExtra(extra, "vocab", 16);
+  if (options.turns > 1) {
+    throw new UserError(`Cannot make synthetic prompts of ${options.turns} turns: they have one`);
+  }
+  if (asIds && systemPrompt !== undefined) {
+    throw new UserError("Cannot put a system prompt in front of token ids: leave one of them out");
+  }
+  if (vocabulary !== undefined && !asIds) {
+    throw new UserError(`Cannot use --vocab ${vocabulary} without --token-ids`);
+  }
+  if (asIds && vocabulary === undefined && counter.encode === undefined) {
+    throw new UserError("Cannot make token ids: give --tokenizer PATH, or --vocab N");
+  }
+
+  const inputTokens = lengthsOf(spec, { seed, label: "input-tokens" });
+  const stream = (label: string | number) => createRandom(seed, `synthetic/${salt}/${label}`);
+  const make = vocabulary === undefined
+    ? textMaker(counter, { prefix: stream("prefix"), prefixTokens, asIds })
+    : idMaker(vocabulary, { prefix: stream("prefix"), prefixTokens });
+
+  const prompts: Prompt[] = [];
+  const seen = new Set<string>();
+  let sinceYield = 0;
+  for (let index = 0; index < count; index++) {
+    const tokens = inputTokens(index);
+    const random = stream(index);
+    let body = make(random, tokens);
+    // A few tokens leave little room: try again, and count as a duplicate what stays equal.
+    for (let attempt = 0; attempt < 20 && seen.has(keyOf(body)); attempt++) {
+      body = make(random, tokens);
+    }
+    seen.add(keyOf(body));
+    prompts.push(promptOf(body, index));
+    sinceYield += tokens;
+    if (sinceYield > 20_000) {
+      sinceYield = 0;
+      options.onProgress?.(index + 1, count);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  options.onProgress?.(count, count);
+  return {
+    prompts,
+    source: `synthetic, ${formatLengthSpec(spec)} tokens` +
+      (prefixTokens > 0 ? ` after ${prefixTokens} in common` : "") +
+      (salt === "" ? "" : `, salt ${salt}`),
+    read: count,
+    skipped: {},
+    duplicates: countDuplicates(prompts),
+  };
+
+  function promptOf(body: Body, index: number): Prompt {
+    const outputTokens = options.outputTokens?.(index) ?? DEFAULT_TOKENS;
+    const id = String(index);
+    if (body.ids !== undefined) {
+      const messages = body.text === undefined
+        ? []
+        : [{ role: "user", content: body.text } as const];
+      const promptTokens = { tokens: body.ids.length, source: "ids" } as const;
+      return { id, messages, tokenIds: body.ids, promptTokens, outputTokens };
+    }
+    const user = { role: "user", content: body.text } as const;
+    const { source } = counter;
+    if (systemPrompt === undefined) {
+      const promptTokens = { tokens: prefixTokens + inputTokens(index), source };
+      return { id, messages: [user], promptTokens, outputTokens };
+    }
+    const promptTokens = { tokens: counter.count(`${systemPrompt}\n${body.text}`), source };
+    const messages = [{ role: "system", content: systemPrompt } as const, user];
+    return { id, messages, promptTokens, outputTokens };
+  }
+}
+
+/** A prompt's content: text, ids, or ids that also have a text. */
+type Body =
+  | { readonly text: string; readonly ids?: undefined }
+  | { readonly text?: string; readonly ids: readonly number[] };
+
+type Maker = (random: Random, tokens: number) => Body;
+
+function keyOf(body: Body): string {
+  return body.text ?? body.ids?.join() ?? "";
+}
+
+/** Random ids. The ends of a vocabulary are left out: special tokens live there. */
+function idMaker(
+  vocabulary: number,
+  options: { readonly prefix: Random; readonly prefixTokens: number },
+): Maker {
+  const margin = Math.floor(vocabulary / 8);
+  const bounds = { low: margin, high: vocabulary - 1 - margin };
+  const draw = (random: Random, tokens: number) =>
+    Array.from({ length: tokens }, () => uniformInteger(random, bounds));
+  const prefix = draw(options.prefix, options.prefixTokens);
+  return (random, tokens) => ({ ids: [...prefix, ...draw(random, tokens)] });
+}
+
+function textMaker(
+  counter: TokenCounter,
+  options: { readonly prefix: Random; readonly prefixTokens: number; readonly asIds: boolean },
+): Maker {
+  const { prefixTokens, asIds } = options;
+  const vocabulary = measureWords(counter);
+  const compose = (random: Random, openings: readonly string[], tokens: number) =>
+    composeExact({ random, openings, tokens, counter, vocabulary });
+  const prefix = prefixTokens === 0
+    ? ""
+    : compose(options.prefix, [codeOf(options.prefix), ""], prefixTokens);
+  return (random, tokens) => {
+    const code = codeOf(random);
+    const openings = prefix === "" ? [code, ""] : [`${prefix} ${code}`, prefix];
+    const text = compose(random, openings, prefixTokens + tokens);
+    return asIds ? { text, ids: counter.encode?.(text) ?? [] } : { text };
+  };
+}
+
+interface Vocabulary {
+  /** Words and what each adds behind another one, in tokens, cheapest first. */
+  readonly words: readonly { readonly word: string; readonly cost: number }[];
+  readonly maxCost: number;
+}
+
+/** Costs can be fractions: an estimate counts bytes. */
+function measureWords(counter: TokenCounter): Vocabulary {
+  const times = 8;
+  const start = counter.count("so");
+  const words = WORDS.map((word) => ({
+    word,
+    cost: (counter.count("so" + ` ${word}`.repeat(times)) - start) / times,
+  })).filter(({ cost }) => cost > 0).sort((a, b) => a.cost - b.cost);
+  return { words, maxCost: words.at(-1)?.cost ?? 1 };
+}
+
+/**
+ * A text of exactly so many tokens, counted as a whole in the end: decoding random ids would not do,
+ * since the text encodes to another number of tokens (T33). Words are added by their known cost;
+ * what the count then differs by is mended with shorter words and letters.
+ */
+function composeExact(request: {
+  readonly random: Random;
+  /** Beginnings, best first; the first one that fits is taken. */
+  readonly openings: readonly string[];
+  readonly tokens: number;
+  readonly counter: TokenCounter;
+  readonly vocabulary: Vocabulary;
+}): string {
+  const { random, openings, tokens, counter, vocabulary } = request;
+  const { words, maxCost } = vocabulary;
+  let text = openings.find((opening) => counter.count(opening) <= tokens) ?? "";
+  let left = tokens - counter.count(text);
+  for (let attempt = 0; attempt < 200; attempt++) {
+    while (true) {
+      const affordable = left >= maxCost ? words.length : countAffordable(words, left);
+      if (affordable === 0) break;
+      const pick = uniformInteger(random, { low: 0, high: affordable - 1 });
+      const { word, cost } = words[pick] as Vocabulary["words"][number];
+      text += text === "" ? word : ` ${word}`;
+      left -= cost;
+    }
+    left = tokens - counter.count(text);
+    if (left === 0) return text;
+    if (left < 0) text = text.slice(0, Math.max(0, text.lastIndexOf(" ")));
+    else if (countAffordable(words, left) === 0) text += letterOf(random);
+    if (left < 0) left = tokens - counter.count(text);
+  }
+  throw new UserError(
+    `Cannot make a prompt of exactly ${tokens} tokens with the tokenizer ${counter.name}: use another length, or --token-ids`,
+  );
+}
+
+function countAffordable(words: Vocabulary["words"], left: number): number {
+  let low = 0;
+  let high = words.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((words[middle] as Vocabulary["words"][number]).cost <= left) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Eight letters: among 100,000 prompts two are equal once in forty runs. */
+function codeOf(random: Random): string {
+  let code = "";
+  for (let i = 0; i < 8; i++) {
+    code += String.fromCharCode(97 + uniformInteger(random, { low: 0, high: 25 }));
+  }
+  return code;
+}
+
+/** A letter that seldom melts into the word before it. */
+function letterOf(random: Random): string {
+  return "qxzjvk"[uniformInteger(random, { low: 0, high: 5 })] as string;
+}
+
+const WORDS: readonly string[] = (
+  "a able about above across act add after again age ago air all almost alone along also always " +
+  "among and animal answer any apple area arm around art as ask at away back bag ball bank base " +
+  "be bear beat because bed been before began begin behind bell below best better between big " +
+  "bird black blue boat body bone book both box boy bread break bring brother brown build burn " +
+  "but buy by call came can car care carry cat cause cell center chair chance change check child " +
+  "choose circle city class clean clear climb clock close cloud coat cold color come common cook " +
+  "cool corn corner cost could count country course cover cross cry cut dance dark day deep did " +
+  "dish dog door down draw dream dress drink drive drop dry during each ear early earth east easy " +
+  "eat edge egg eight else end engine enough even evening ever every eye face fact fall family far " +
+  "farm fast father feel feet few field fight fill find fine finger fire first fish five flat floor " +
+  "flower fly follow food foot for forest forget form found four free fresh friend from front fruit " +
+  "full game garden gave girl give glad glass go gold gone good grass gray great green ground group " +
+  "grow guess had hair half hand happy hard has hat have he head hear heart heat heavy help her here " +
+  "high hill him his hit hold hole home hope horse hot hour house how hundred ice idea if in inch " +
+  "iron island it job join jump just keep key kind king kitchen knew know lake land large last late " +
+  "laugh lead learn leave left leg less let letter life lift light like line list listen little live " +
+  "long look lost lot loud love low machine made main make man many map mark market may me meat meet " +
+  "metal might mile milk mind minute money month moon more morning most mother mountain mouth move " +
+  "much music must my name near neck need never new next night nine no noise noon north nose not note " +
+  "now number ocean of off often oil old on once one only open or orange order other our out over own " +
+  "page paint pair paper part pass past path pay people piece place plain plan plane plant play point " +
+  "poor port press price pull push put question quick quiet quite race rain ran reach read ready real " +
+  "red rest rich ride right ring river road rock room rope round row rule run safe said sail salt same " +
+  "sand saw say school sea season seat second see seed seem sell send sentence set seven shall shape " +
+  "sharp she ship shirt shoe shop short should show side sign silver simple since sing sister sit six " +
+  "size skin sky sleep slow small smell smile snow so soft soil some son song soon sound south space " +
+  "speak spring square stand star start station stay step stone stood stop store story street strong " +
+  "such sugar summer sun sure swim table tail take talk tall teach team tell ten test than that the " +
+  "their them then there these they thick thin thing think third this those thought three through time " +
+  "tiny to today together told tone too took tool top touch toward town track trade train travel tree " +
+  "trip true try turn twelve twenty two type under unit until up us use usual valley very view village " +
+  "visit voice wait walk wall want war warm was wash watch water wave way we wear weather week well " +
+  "went were west what wheel when where which while white who whole why wide wife wild will wind window " +
+  "wing winter wish with woman wonder wood word work world would write year yellow yes yet you young your"
+).split(" ");

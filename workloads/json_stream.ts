@@ -1,0 +1,240 @@
+/**
+ * Reads a JSON array of objects of any size, one object at a time.
+ *
+ * ShareGPT's file is longer than the longest string V8 can hold (about 512 MiB), so `JSON.parse` of
+ * the whole is out. Here a small state machine over bytes finds where each object ends (the only
+ * things it must understand are strings, escapes and brackets) and `JSON.parse` reads that piece.
+ *
+ * @module
+ */
+
+/** One object of the array and where it stands. */
+export interface JsonElement {
+  readonly value: Readonly<Record<string, unknown>>;
+  /** 0-based position in the array. */
+  readonly index: number;
+  /** Byte of its opening brace. */
+  readonly offset: number;
+  /** Bytes from brace to brace. */
+  readonly length: number;
+}
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+/**
+ * Yields the objects of a JSON array. Memory: one chunk and one object. Chunks may be cut anywhere
+ * and their buffer may be reused once the next one is asked for.
+ *
+ * @param options.maxElementBytes longest object accepted (64 MiB), so that a missing brace does not
+ *   gather the rest of the file.
+ * @throws {SyntaxError} naming the element and the byte, for anything that is no array of objects.
+ *
+ * @example
+ * ```ts
+ * import { readJsonArray } from "@tokometer/tokometer/workloads";
+ *
+ * const bytes = new TextEncoder().encode('[{"id": "a"}, {"id": "b"}]');
+ * const ids: unknown[] = [];
+ * for await (const { value } of readJsonArray([bytes])) ids.push(value.id);
+ * console.assert(ids.join() === "a,b");
+ * ```
+ */
+export async function* readJsonArray(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: { readonly maxElementBytes?: number } = {},
+): AsyncGenerator<JsonElement> {
+  const { maxElementBytes = 64 * 2 ** 20 } = options;
+  const scanner = new ObjectScanner();
+  /** What may come next, outside of an object. */
+  let expected: "array" | "first" | "object" | "comma" | "nothing" = "array";
+  let inside = false;
+  let index = 0;
+  /** Byte of the file at which the chunk begins, and at which the current object began. */
+  let base = 0;
+  let offset = 0;
+  const gathered = new ByteBuffer();
+
+  for await (const chunk of chunks) {
+    let at = 0;
+    while (at < chunk.length) {
+      if (inside) {
+        const end = scanner.scan(chunk, at);
+        const whole = scanner.done;
+        if (gathered.length + (end - at) > maxElementBytes) {
+          throw new SyntaxError(
+            `Element ${index} at byte ${offset} is longer than ${maxElementBytes} bytes: is its closing brace missing?`,
+          );
+        }
+        if (!whole || gathered.length > 0) gathered.append(chunk.subarray(at, end));
+        if (whole) {
+          const bytes = gathered.length > 0 ? gathered.bytes() : chunk.subarray(at, end);
+          const length = bytes.length;
+          yield { value: parseElement(bytes, { index, offset }), index, offset, length };
+          gathered.clear();
+          index++;
+          inside = false;
+          expected = "comma";
+        }
+        at = end;
+        continue;
+      }
+      const byte = chunk[at] as number;
+      const position = base + at;
+      if (
+        isSpace(byte) ||
+        (position < 3 && expected === "array" && byte === BYTE_ORDER_MARK[position])
+      ) {
+        at++;
+      } else if (expected === "array" && byte === OPEN_BRACKET) {
+        expected = "first";
+        at++;
+      } else if ((expected === "first" || expected === "object") && byte === OPEN_BRACE) {
+        inside = true;
+        offset = position;
+        scanner.start();
+      } else if (expected === "comma" && byte === COMMA) {
+        expected = "object";
+        at++;
+      } else if ((expected === "first" || expected === "comma") && byte === CLOSE_BRACKET) {
+        expected = "nothing";
+        at++;
+      } else {
+        throw unexpected(byte, { position, expected, index });
+      }
+    }
+    base += chunk.length;
+  }
+  if (expected !== "nothing") {
+    throw new SyntaxError(
+      base === 0
+        ? "The file is empty: expected a JSON array"
+        : inside
+        ? `The file ends at byte ${base} inside element ${index}, which begins at byte ${offset}: it looks cut off`
+        : `The file ends at byte ${base} before the array does: it looks cut off`,
+    );
+  }
+}
+
+/** Parses the bytes of one object. @throws {SyntaxError} naming element and byte. */
+export function parseElement(
+  bytes: Uint8Array,
+  place: { readonly index: number; readonly offset: number },
+): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? error.message : "it is not UTF-8";
+    throw new SyntaxError(
+      `Cannot read element ${place.index} (bytes ${place.offset} to ${
+        place.offset + bytes.length
+      }): ${why}`,
+    );
+  }
+}
+
+/** Finds the end of one object that may be spread over several chunks. */
+class ObjectScanner {
+  /** The last scan reached the closing brace. */
+  done = false;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+
+  start(): void {
+    this.done = false;
+    this.#depth = 0;
+    this.#inString = false;
+    this.#escaped = false;
+  }
+
+  /** Returns the position after the closing brace, or the chunk's length when it is not here. */
+  scan(chunk: Uint8Array, from: number): number {
+    // Locals: this loop sees every byte of the file.
+    let depth = this.#depth;
+    let inString = this.#inString;
+    let escaped = this.#escaped;
+    let at = from;
+    while (at < chunk.length) {
+      const byte = chunk[at++] as number;
+      if (inString) {
+        if (escaped) escaped = false;
+        else if (byte === BACKSLASH) escaped = true;
+        else if (byte === QUOTE) inString = false;
+      } else if (byte === QUOTE) {
+        inString = true;
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        depth++;
+      } else if ((byte === CLOSE_BRACE || byte === CLOSE_BRACKET) && --depth === 0) {
+        this.done = true;
+        break;
+      }
+    }
+    this.#depth = depth;
+    this.#inString = inString;
+    this.#escaped = escaped;
+    return at;
+  }
+}
+
+/** Grows by doubling and is reused for the next object. */
+class ByteBuffer {
+  length = 0;
+  #store: Uint8Array = new Uint8Array(64 * 1024);
+
+  append(bytes: Uint8Array): void {
+    const needed = this.length + bytes.length;
+    if (needed > this.#store.length) {
+      const larger = new Uint8Array(Math.max(needed, 2 * this.#store.length));
+      larger.set(this.#store.subarray(0, this.length));
+      this.#store = larger;
+    }
+    this.#store.set(bytes, this.length);
+    this.length = needed;
+  }
+
+  bytes(): Uint8Array {
+    return this.#store.subarray(0, this.length);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function unexpected(
+  byte: number,
+  state: { readonly position: number; readonly expected: string; readonly index: number },
+): SyntaxError {
+  const { position, expected, index } = state;
+  const seen = byte > 0x20 && byte < 0x7f
+    ? `"${String.fromCharCode(byte)}"`
+    : `byte 0x${byte.toString(16).padStart(2, "0")}`;
+  const found = `found ${seen} at byte ${position}`;
+  if (expected === "array") {
+    if (byte === 0x1f) {
+      return new SyntaxError(`Expected a JSON array, ${found}: unpack the file first`);
+    }
+    if (byte === OPEN_BRACE) {
+      return new SyntaxError(
+        `Expected a JSON array, ${found}: a file with one object a line is the jsonl dataset`,
+      );
+    }
+    return new SyntaxError(`Expected a JSON array, ${found}`);
+  }
+  if (expected === "comma") {
+    return new SyntaxError(`Expected "," or "]" after element ${index - 1}, ${found}`);
+  }
+  if (expected === "nothing") return new SyntaxError(`Expected the end after the array, ${found}`);
+  return new SyntaxError(`Expected an object as element ${index}, ${found}`);
+}

@@ -1,0 +1,85 @@
+/**
+ * Cuts a stream of bytes into lines.
+ *
+ * @module
+ */
+
+/** One line, without its line break. */
+export interface Line {
+  /** Its text, or `undefined` when it is not UTF-8. */
+  readonly text: string | undefined;
+  /** 1-based. */
+  readonly number: number;
+  /** Byte where it begins. */
+  readonly offset: number;
+  /** Bytes, without the line break. */
+  readonly length: number;
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/**
+ * Yields the lines of a stream; the last one may lack its line break. A byte order mark is dropped.
+ * Memory: one chunk and one line. Chunks may be cut anywhere and reused once the next is asked for.
+ *
+ * @param options.maxLineBytes longest line accepted (64 MiB).
+ * @throws {SyntaxError} for a longer line.
+ */
+export async function* readLines(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: { readonly maxLineBytes?: number } = {},
+): AsyncGenerator<Line> {
+  const { maxLineBytes = 64 * 2 ** 20 } = options;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let number = 1;
+  let offset = 0;
+  let parts: Uint8Array[] = [];
+  let gathered = 0;
+
+  function line(rest: Uint8Array): Line {
+    const bytes = parts.length === 0 ? rest : concat([...parts, rest]);
+    const length = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
+    const found = { text: decode(bytes.subarray(0, length)), number, offset, length };
+    number++;
+    offset += bytes.length + 1;
+    parts = [];
+    gathered = 0;
+    return found;
+  }
+  function decode(bytes: Uint8Array): string | undefined {
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      return undefined;
+    }
+  }
+
+  for await (const chunk of chunks) {
+    let start = 0;
+    while (true) {
+      const end = chunk.indexOf(LINE_FEED, start);
+      if (gathered + (end < 0 ? chunk.length : end) - start > maxLineBytes) {
+        throw new SyntaxError(`Line ${number} is longer than ${maxLineBytes} bytes`);
+      }
+      if (end < 0) break;
+      yield line(chunk.subarray(start, end));
+      start = end + 1;
+    }
+    if (start < chunk.length) {
+      parts.push(chunk.slice(start));
+      gathered += chunk.length - start;
+    }
+  }
+  if (gathered > 0) yield line(new Uint8Array());
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,59 @@
+/**
+ * What is sent, when, and under which name: prompts, loads, and the commands with their options.
+ *
+ * @module
+ */
+export { configValues, readConfigFile } from "./config_file.ts";
+export {
+  defaultText,
+  EXIT_CODES,
+  type HelpOptions,
+  optionHead,
+  optionText,
+  renderHelp,
+  renderOverview,
+  wrap,
+} from "./help.ts";
+export {
+  createInterrupt,
+  type Interrupt,
+  type InterruptStage,
+  SAME_SIGNAL_MS,
+} from "./interrupt.ts";
+export { type ClosedLoad, type Load, loadLabel, type OpenLoad, type Stop } from "./load.ts";
+export {
+  type CommandLine,
+  COMMON_OPTIONS,
+  completeValues,
+  convertJson,
+  convertText,
+  dashed,
+  parseOptions,
+  positionalOption,
+  readCommandLine,
+  redactCommandLine,
+  wanted,
+  withoutSecrets,
+} from "./options.ts";
+export {
+  createProgressLine,
+  type ProgressLine,
+  type ProgressLineOptions,
+  type ProgressState,
+  renderProgress,
+} from "./progress.ts";
+export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
+export type {
+  Host,
+  Option,
+  OptionKind,
+  OptionValue,
+  Positional,
+  Scenario,
+  Values,
+} from "./scenario.ts";
+export { SCENARIOS } from "./scenarios.ts";
+export { resolveSecrets, SECRET_SOURCES } from "./secret.ts";
+export { editDistance, nearestName } from "./suggest.ts";
+export { EXIT, UserError } from "./user_error.ts";
+export { VERSION } from "./version.ts";

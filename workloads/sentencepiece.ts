@@ -1,0 +1,703 @@
+/**
+ * SentencePiece models (`tokenizer.model`), BPE and Unigram, as LLaMA, Mistral and T5 ship them:
+ * the protobuf, the normalizer with its compiled character map, and both segmentations. Token ids
+ * equal those of the C++ library.
+ *
+ * @module
+ */
+
+/** What a loaded model can do. */
+export interface SentencePiece {
+  readonly kind: "bpe" | "unigram";
+  /** Number of ids. */
+  readonly size: number;
+  /** Ids without BOS and EOS. */
+  encode(text: string): number[];
+  /** Control pieces give no text, unknown ones ` ⁇ `, as in the library. */
+  decode(ids: readonly number[]): string;
+  /** The text as the segmentation sees it (`▁` for a space). */
+  normalize(text: string): string;
+}
+
+/** Stands for a space inside pieces. */
+const SPACE = "\u2581";
+/** What the library prints for an unknown piece. */
+const UNKNOWN_SURFACE = " \u2047 ";
+const UNKNOWN_PENALTY = 10;
+
+const PIECE_NORMAL = 1;
+const PIECE_UNKNOWN = 2;
+const PIECE_CONTROL = 3;
+const PIECE_USER_DEFINED = 4;
+const PIECE_UNUSED = 5;
+const PIECE_BYTE = 6;
+
+/**
+ * Reads a model.
+ *
+ * @param bytes the content of `tokenizer.model`.
+ * @throws {SyntaxError} when it is no SentencePiece model, or of a kind other than BPE and Unigram.
+ */
+export function readSentencePiece(bytes: Uint8Array): SentencePiece {
+  const model = parseModel(bytes);
+  const normalizer = createNormalizer(model);
+  const byId = model.pieces;
+  const segment = model.kind === "bpe" ? bpeSegmenter(model) : unigramSegmenter(model);
+  const unknown = model.unknownId;
+  const byteIds = model.byteFallback ? byteFallbackIds(model) : undefined;
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  function encode(text: string): number[] {
+    const normalized = normalizer(text);
+    const ids: number[] = [];
+    let afterUnknown = false;
+    segment(normalized, (id, start, end) => {
+      if (id !== unknown) {
+        ids.push(id);
+        afterUnknown = false;
+      } else if (byteIds !== undefined) {
+        for (const byte of encoder.encode(normalized.slice(start, end))) {
+          ids.push(byteIds[byte] as number);
+        }
+      } else {
+        // A run of unknown characters is one token.
+        if (!afterUnknown) ids.push(id);
+        afterUnknown = true;
+      }
+    });
+    return ids;
+  }
+
+  function decode(ids: readonly number[]): string {
+    let text = "";
+    let pending: number[] = [];
+    /** Still at the beginning, where the space that encoding put there is taken off again. */
+    let first = true;
+    const flush = () => {
+      if (pending.length > 0) text += decoder.decode(Uint8Array.from(pending));
+      pending = [];
+    };
+    for (const id of ids) {
+      const piece = byId[id];
+      if (piece === undefined) {
+        throw new RangeError(`Cannot decode token ${id}: ids go from 0 to ${byId.length - 1}`);
+      }
+      if (piece.type === PIECE_BYTE) {
+        pending.push(Number.parseInt(piece.text.slice(3, 5), 16));
+        first = false;
+        continue;
+      }
+      flush();
+      if (piece.type === PIECE_CONTROL) continue;
+      if (piece.type === PIECE_UNKNOWN) {
+        text += UNKNOWN_SURFACE;
+      } else {
+        const dummy = first && (model.addDummyPrefix || model.removeExtraSpaces);
+        const surface = dummy && piece.text.startsWith(SPACE) ? piece.text.slice(1) : piece.text;
+        text += surface.replaceAll(SPACE, " ");
+        if (model.removeExtraSpaces && text === "") continue;
+      }
+      first = false;
+    }
+    flush();
+    return text;
+  }
+  return { kind: model.kind, size: byId.length, encode, decode, normalize: normalizer };
+}
+
+// ---------------------------------------------------------------------------------- the file
+
+interface Piece {
+  readonly text: string;
+  /** Single precision, as the library stores and adds it. */
+  readonly score: number;
+  readonly type: number;
+}
+
+interface Model {
+  readonly kind: "bpe" | "unigram";
+  readonly pieces: readonly Piece[];
+  readonly unknownId: number;
+  readonly byteFallback: boolean;
+  readonly spaceAsSuffix: boolean;
+  readonly charsMap: Uint8Array;
+  readonly addDummyPrefix: boolean;
+  readonly removeExtraSpaces: boolean;
+  readonly escapeSpaces: boolean;
+}
+
+function parseModel(bytes: Uint8Array): Model {
+  const pieces: Piece[] = [];
+  let modelType = 1;
+  let byteFallback = false;
+  let spaceAsSuffix = false;
+  let charsMap: Uint8Array = new Uint8Array();
+  let addDummyPrefix = true;
+  let removeExtraSpaces = true;
+  let escapeSpaces = true;
+  for (const { field, value } of fieldsOf(bytes)) {
+    if (!(value instanceof Uint8Array)) continue;
+    if (field === 1) {
+      pieces.push(parsePiece(value));
+    } else if (field === 2) {
+      for (const spec of fieldsOf(value)) {
+        if (spec.field === 3) modelType = spec.value as number;
+        else if (spec.field === 24) spaceAsSuffix = spec.value === 1;
+        else if (spec.field === 35) byteFallback = spec.value === 1;
+      }
+    } else if (field === 3) {
+      for (const spec of fieldsOf(value)) {
+        if (spec.field === 2) charsMap = spec.value as Uint8Array;
+        else if (spec.field === 3) addDummyPrefix = spec.value === 1;
+        else if (spec.field === 4) removeExtraSpaces = spec.value === 1;
+        else if (spec.field === 5) escapeSpaces = spec.value === 1;
+      }
+    }
+  }
+  const unknownId = pieces.findIndex(({ type }) => type === PIECE_UNKNOWN);
+  if (unknownId < 0) {
+    throw new SyntaxError("Cannot read the SentencePiece model: it holds no pieces");
+  }
+  const kind = ({ 1: "unigram", 2: "bpe" } as const)[modelType];
+  if (kind === undefined) {
+    const name = modelType === 3 ? "word" : modelType === 4 ? "char" : `number ${modelType}`;
+    throw new SyntaxError(
+      `Cannot use a SentencePiece model of the kind ${name}: bpe and unigram work`,
+    );
+  }
+  return {
+    kind,
+    pieces,
+    unknownId,
+    byteFallback,
+    spaceAsSuffix,
+    charsMap,
+    addDummyPrefix,
+    removeExtraSpaces,
+    escapeSpaces,
+  };
+}
+
+function parsePiece(bytes: Uint8Array): Piece {
+  let text = "";
+  let score = 0;
+  let type = PIECE_NORMAL;
+  for (const { field, value } of fieldsOf(bytes)) {
+    if (field === 1) {
+      text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(value as Uint8Array);
+    } else if (field === 2) score = floatOf(value as Uint8Array);
+    else if (field === 3) type = value as number;
+  }
+  return { text, score, type };
+}
+
+function floatOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getFloat32(0, true);
+}
+
+/** The fields of a protobuf message: numbers for varints, bytes for everything else. */
+function* fieldsOf(bytes: Uint8Array): Generator<{ field: number; value: number | Uint8Array }> {
+  let at = 0;
+  const broken = () =>
+    new SyntaxError("Cannot read the SentencePiece model: it is broken or cut off");
+  function varint(): number {
+    let value = 0;
+    let factor = 1;
+    while (true) {
+      const byte = bytes[at++];
+      if (byte === undefined || factor > 2 ** 63) throw broken();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+      factor *= 128;
+    }
+  }
+  while (at < bytes.length) {
+    const tag = varint();
+    const wireType = tag & 7;
+    const field = Math.floor(tag / 8);
+    if (field === 0) throw broken();
+    if (wireType === 0) {
+      yield { field, value: varint() };
+      continue;
+    }
+    const length = wireType === 2 ? varint() : wireType === 5 ? 4 : wireType === 1 ? 8 : NaN;
+    const end = at + length;
+    if (!(end <= bytes.length)) throw broken();
+    yield { field, value: bytes.subarray(at, end) };
+    at = end;
+  }
+}
+
+function byteFallbackIds(model: Model): number[] {
+  const ids: number[] = [];
+  model.pieces.forEach(({ text, type }, id) => {
+    if (type === PIECE_BYTE) ids[Number.parseInt(text.slice(3, 5), 16)] = id;
+  });
+  for (let byte = 0; byte < 256; byte++) ids[byte] ??= model.unknownId;
+  return ids;
+}
+
+// ---------------------------------------------------------------------------------- normalizer
+
+/**
+ * The character map is applied by longest match; spaces are then trimmed and joined where the model
+ * says so, and written as `▁`. User-defined pieces pass through unchanged.
+ */
+function createNormalizer(model: Model): (text: string) => string {
+  const mapped = charsMapLookup(model.charsMap);
+  const userDefined = userDefinedTrie(model);
+  const space = model.escapeSpaces ? SPACE : " ";
+  const encoder = new TextEncoder();
+
+  return (text) => {
+    const input = text.toWellFormed();
+    const bytes = mapped === undefined ? undefined : encoder.encode(input);
+    let at = 0;
+    let byteAt = 0;
+    let length = 0;
+    let byteLength = 0;
+    /** Replacement of what begins at `at`; sets the lengths consumed. */
+    function next(): string {
+      const kept = userDefined?.longest(input, at) ?? 0;
+      if (kept > 0) {
+        length = kept;
+        const piece = input.slice(at, at + kept);
+        byteLength = bytes === undefined ? 0 : utf8Length(piece);
+        return piece;
+      }
+      if (bytes !== undefined) {
+        const match = mapped?.(bytes, byteAt);
+        if (match !== undefined) {
+          byteLength = match.bytes;
+          length = unitsOf(bytes, byteAt, match.bytes);
+          return match.text;
+        }
+      }
+      const code = input.codePointAt(at) as number;
+      length = code > 0xffff ? 2 : 1;
+      byteLength = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+      return input.slice(at, at + length);
+    }
+    function step(): void {
+      at += length;
+      byteAt += byteLength;
+    }
+
+    if (model.removeExtraSpaces) {
+      while (at < input.length && next() === " ") step();
+    }
+    if (at >= input.length) return "";
+    let out = model.addDummyPrefix && !model.spaceAsSuffix ? space : "";
+    let afterSpace = model.removeExtraSpaces;
+    while (at < input.length) {
+      let piece = next();
+      step();
+      if (afterSpace) piece = piece.replace(/^ +/, "");
+      if (piece !== "") {
+        out += piece.includes(" ") ? piece.replaceAll(" ", space) : piece;
+        afterSpace = model.removeExtraSpaces && piece.endsWith(" ");
+      }
+    }
+    if (model.removeExtraSpaces) {
+      while (out.endsWith(space)) out = out.slice(0, -space.length);
+    }
+    return model.addDummyPrefix && model.spaceAsSuffix ? out + space : out;
+  };
+}
+
+/** Longest entry of the compiled character map that begins at a byte. */
+type CharsMap = (
+  bytes: Uint8Array,
+  at: number,
+) => { readonly text: string; readonly bytes: number } | undefined;
+
+/**
+ * The compiled map is: size of a double-array trie, the trie, then the replacements, each ended by
+ * a NUL. A unit of the trie (Darts-clone's layout) holds in one word a label, a relative offset
+ * and whether a value hangs below.
+ */
+function charsMapLookup(charsMap: Uint8Array): CharsMap | undefined {
+  if (charsMap.length <= 4) return undefined;
+  const view = new DataView(charsMap.buffer, charsMap.byteOffset, charsMap.byteLength);
+  const trieBytes = view.getUint32(0, true);
+  if (trieBytes % 4 !== 0 || 4 + trieBytes > charsMap.length) {
+    throw new SyntaxError("Cannot read the SentencePiece model: its character map is broken");
+  }
+  const units = new Uint32Array(trieBytes / 4);
+  for (let i = 0; i < units.length; i++) units[i] = view.getUint32(4 + 4 * i, true);
+  const texts = charsMap.subarray(4 + trieBytes);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+  return (bytes, from) => {
+    let node = offsetOf(units[0] as number);
+    let value = -1;
+    let matched = 0;
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      node ^= byte;
+      const unit = units[node] ?? 0;
+      // Bit 31 marks a value: it never equals a label.
+      if (((unit & 0x800000ff) >>> 0) !== byte) break;
+      node ^= offsetOf(unit);
+      if ((unit >>> 8) & 1) {
+        value = (units[node] as number) & 0x7fffffff;
+        matched = at + 1 - from;
+      }
+    }
+    if (value < 0) return undefined;
+    return { text: decoder.decode(texts.subarray(value, texts.indexOf(0, value))), bytes: matched };
+  };
+}
+
+function offsetOf(unit: number): number {
+  return (unit >>> 10) << ((unit & 0x200) >>> 6);
+}
+
+/** UTF-16 units of a stretch of UTF-8. */
+function unitsOf(bytes: Uint8Array, from: number, length: number): number {
+  let units = 0;
+  for (let at = from; at < from + length; at++) {
+    const byte = bytes[at] as number;
+    if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1;
+  }
+  return units;
+}
+
+function utf8Length(text: string): number {
+  let length = 0;
+  for (const char of text) {
+    const code = char.codePointAt(0) as number;
+    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return length;
+}
+
+// ---------------------------------------------------------------------------------- pieces by text
+
+/**
+ * Prefix tree over UTF-16 units, edges in one open-addressing table: a vocabulary of 250,000 pieces
+ * as nested maps would take some hundred megabytes.
+ */
+class PieceTrie {
+  #keys = new Float64Array(1 << 12);
+  #children = new Int32Array(1 << 12);
+  /** Id at a node, −1 for none. */
+  #ids: number[] = [-1];
+  #edges = 0;
+
+  add(text: string, id: number): void {
+    let node = 0;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      let child = this.child(node, unit);
+      if (child < 0) {
+        child = this.#ids.push(-1) - 1;
+        this.#insert(node * 65536 + unit + 1, child);
+      }
+      node = child;
+    }
+    this.#ids[node] = id;
+  }
+
+  /** Node below, or −1. */
+  child(node: number, unit: number): number {
+    const key = node * 65536 + unit + 1;
+    const slot = this.#slot(key);
+    return this.#keys[slot] === key ? this.#children[slot] as number : -1;
+  }
+
+  idAt(node: number): number {
+    return this.#ids[node] as number;
+  }
+
+  /** Units of the longest entry that begins there; 0 for none. */
+  longest(text: string, from: number): number {
+    let node = 0;
+    let found = 0;
+    for (let at = from; at < text.length; at++) {
+      node = this.child(node, text.charCodeAt(at));
+      if (node < 0) break;
+      if (this.idAt(node) >= 0) found = at + 1 - from;
+    }
+    return found;
+  }
+
+  #slot(key: number): number {
+    const mask = this.#keys.length - 1;
+    const mixed = Math.imul(key % 0x7fffffff, 0x9e3779b1);
+    let slot = (mixed ^ (mixed >>> 15)) & mask;
+    while (this.#keys[slot] !== 0 && this.#keys[slot] !== key) slot = (slot + 1) & mask;
+    return slot;
+  }
+
+  #insert(key: number, child: number): void {
+    if (2 * ++this.#edges > this.#keys.length) {
+      const [keys, children] = [this.#keys, this.#children];
+      this.#keys = new Float64Array(2 * keys.length);
+      this.#children = new Int32Array(2 * keys.length);
+      for (let i = 0; i < keys.length; i++) {
+        if (keys[i] === 0) continue;
+        const slot = this.#slot(keys[i] as number);
+        this.#keys[slot] = keys[i] as number;
+        this.#children[slot] = children[i] as number;
+      }
+    }
+    const slot = this.#slot(key);
+    this.#keys[slot] = key;
+    this.#children[slot] = child;
+  }
+}
+
+function userDefinedTrie(model: Model): PieceTrie | undefined {
+  const trie = new PieceTrie();
+  let any = false;
+  model.pieces.forEach(({ text, type }, id) => {
+    if (type !== PIECE_USER_DEFINED) return;
+    trie.add(text, id);
+    any = true;
+  });
+  return any ? trie : undefined;
+}
+
+/** Normal, user-defined and unused pieces take part in the segmentation; the others are markers. */
+function isSegmentable({ type }: Piece): boolean {
+  return type === PIECE_NORMAL || type === PIECE_USER_DEFINED || type === PIECE_UNUSED;
+}
+
+/** Calls back for each piece of a normalized text, in order, with its id and where it stands. */
+type Segmenter = (
+  text: string,
+  onPiece: (id: number, start: number, end: number) => void,
+) => void;
+
+// ---------------------------------------------------------------------------------- Unigram
+
+/**
+ * The best-scored segmentation (Viterbi, forward). Candidates are summed in double and kept in single
+ * precision, as in the library: rounding everything one way picks other pieces on long texts.
+ */
+function unigramSegmenter(model: Model): Segmenter {
+  const { pieces, unknownId } = model;
+  const trie = new PieceTrie();
+  pieces.forEach((piece, id) => isSegmentable(piece) && trie.add(piece.text, id));
+  const normalScores = pieces.filter(({ type }) => type === PIECE_NORMAL).map(({ score }) => score);
+  const extreme = (pick: (a: number, b: number) => number) =>
+    normalScores.length === 0 ? 0 : normalScores.reduce((a, b) => pick(a, b));
+  const unknownScore = Math.fround(extreme(Math.min) - UNKNOWN_PENALTY);
+  const maxScore = extreme(Math.max);
+
+  return (text, onPiece) => {
+    const size = text.length;
+    const best = new Float32Array(size + 1);
+    const from = new Int32Array(size + 1).fill(-1);
+    const ids = new Int32Array(size + 1);
+    function offer(end: number, start: number, id: number, score: number): void {
+      const candidate = score + (best[start] as number);
+      if (from[end] === -1 || candidate > (best[end] as number)) {
+        best[end] = candidate;
+        from[end] = start;
+        ids[end] = id;
+      }
+    }
+    for (let start = 0; start < size;) {
+      const one = charLength(text, start);
+      let node = 0;
+      let hasSingle = false;
+      for (let end = start; end < size;) {
+        node = trie.child(node, text.charCodeAt(end));
+        if (node < 0) break;
+        end++;
+        const id = trie.idAt(node);
+        if (id < 0) continue;
+        const piece = pieces[id] as Piece;
+        if (piece.type === PIECE_UNUSED) continue;
+        // A user-defined piece must always win: the library rates it by its length in bytes.
+        const score = piece.type === PIECE_USER_DEFINED
+          ? utf8Length(piece.text) * maxScore - 0.1
+          : piece.score;
+        offer(end, start, id, score);
+        if (end - start === one) hasSingle = true;
+      }
+      if (!hasSingle) offer(start + one, start, unknownId, unknownScore);
+      start += one;
+    }
+    const ends: number[] = [];
+    for (let end = size; end > 0; end = from[end] as number) ends.push(end);
+    for (let i = ends.length - 1; i >= 0; i--) {
+      const end = ends[i] as number;
+      onPiece(ids[end] as number, from[end] as number, end);
+    }
+  };
+}
+
+function charLength(text: string, at: number): number {
+  return (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
+}
+
+// ---------------------------------------------------------------------------------- BPE
+
+/**
+ * Merges the best-scored neighboring pair until none is left; of equals the leftmost. Where no
+ * piece spans the border of two words, words are segmented one by one and remembered, which keeps
+ * long texts linear.
+ */
+function bpeSegmenter(model: Model): Segmenter {
+  const { pieces, unknownId } = model;
+  const idOf = new Map<string, number>();
+  pieces.forEach((piece, id) => isSegmentable(piece) && idOf.set(piece.text, id));
+  const userDefined = userDefinedTrie(model);
+  const wordByWord = userDefined === undefined && !model.spaceAsSuffix &&
+    pieces.every((piece) => !isSegmentable(piece) || !/[^\u2581]\u2581/.test(piece.text));
+  /** Flat lists of (id, length). Bounded: cleared when full. */
+  const remembered = new Map<string, readonly number[]>();
+
+  function segmentWord(text: string): readonly number[] {
+    const known = remembered.get(text);
+    if (known !== undefined) return known;
+    const found: number[] = [];
+    mergePairs(text, (id, start, end) => found.push(id, end - start));
+    if (text.length <= 64) {
+      if (remembered.size >= 20_000) remembered.clear();
+      remembered.set(text, found);
+    }
+    return found;
+  }
+
+  function mergePairs(text: string, onPiece: (id: number, start: number, end: number) => void) {
+    // Symbols as a doubly linked list over their first positions.
+    const starts: number[] = [];
+    const ends: number[] = [];
+    const frozen: boolean[] = [];
+    for (let at = 0; at < text.length;) {
+      const kept = userDefined?.longest(text, at) ?? 0;
+      const length = kept > 0 ? kept : charLength(text, at);
+      starts.push(at);
+      ends.push(at + length);
+      frozen.push(kept > 0);
+      at += length;
+    }
+    const count = starts.length;
+    const before = Int32Array.from({ length: count }, (_, i) => i - 1);
+    const after = Int32Array.from({ length: count }, (_, i) => i + 1 < count ? i + 1 : -1);
+    const heap = new PairHeap();
+    /** Parts of merged pieces that are marked unused and must be split again. */
+    let splits: Map<string, number> | undefined;
+
+    function offer(left: number, right: number): void {
+      if (left < 0 || right < 0 || frozen[left] || frozen[right]) return;
+      const joined = text.slice(starts[left], ends[right]);
+      const id = idOf.get(joined);
+      if (id === undefined) return;
+      const piece = pieces[id] as Piece;
+      heap.push({ score: piece.score, left, right, length: joined.length });
+      if (piece.type === PIECE_UNUSED) {
+        (splits ??= new Map()).set(joined, (ends[left] as number) - (starts[left] as number));
+      }
+    }
+    for (let i = 1; i < count; i++) offer(i - 1, i);
+    while (true) {
+      const pair = heap.pop();
+      if (pair === undefined) break;
+      const { left, right, length } = pair;
+      const leftLength = (ends[left] as number) - (starts[left] as number);
+      const rightLength = (ends[right] as number) - (starts[right] as number);
+      // Stale: one of the two has been merged with someone else since.
+      if (leftLength === 0 || rightLength === 0 || leftLength + rightLength !== length) continue;
+      ends[left] = ends[right] as number;
+      ends[right] = starts[right] as number;
+      const next = after[right] as number;
+      after[left] = next;
+      if (next >= 0) before[next] = left;
+      offer(before[left] as number, left);
+      offer(left, next);
+    }
+    function emit(start: number, end: number): void {
+      const joined = text.slice(start, end);
+      const id = idOf.get(joined);
+      if (id === undefined || (pieces[id] as Piece).type !== PIECE_UNUSED) {
+        onPiece(id ?? unknownId, start, end);
+        return;
+      }
+      const cut = splits?.get(joined);
+      if (cut === undefined) {
+        onPiece(id, start, end);
+        return;
+      }
+      emit(start, start + cut);
+      emit(start + cut, end);
+    }
+    for (let i = 0; i >= 0 && i < count; i = after[i] as number) {
+      emit(starts[i] as number, ends[i] as number);
+    }
+  }
+
+  return (text, onPiece) => {
+    if (!wordByWord) return mergePairs(text, onPiece);
+    for (let start = 0; start < text.length;) {
+      // A word begins at a ▁ that does not follow another one.
+      let end = start + 1;
+      while (
+        end < text.length && !(text[end] === SPACE && text[end - 1] !== SPACE)
+      ) end++;
+      const found = segmentWord(text.slice(start, end));
+      let at = start;
+      for (let i = 0; i < found.length; i += 2) {
+        const length = found[i + 1] as number;
+        onPiece(found[i] as number, at, at + length);
+        at += length;
+      }
+      start = end;
+    }
+  };
+}
+
+interface Pair {
+  readonly score: number;
+  /** Symbols by number; smaller is further left. */
+  readonly left: number;
+  readonly right: number;
+  /** Of both together, to recognize stale pairs. */
+  readonly length: number;
+}
+
+/** Binary heap: best score first, then leftmost. */
+class PairHeap {
+  #pairs: Pair[] = [];
+
+  push(pair: Pair): void {
+    const pairs = this.#pairs;
+    let at = pairs.push(pair) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!precedes(pair, pairs[parent] as Pair)) break;
+      pairs[at] = pairs[parent] as Pair;
+      at = parent;
+    }
+    pairs[at] = pair;
+  }
+
+  pop(): Pair | undefined {
+    const pairs = this.#pairs;
+    const top = pairs[0];
+    const last = pairs.pop();
+    if (last === undefined || pairs.length === 0) return top;
+    let at = 0;
+    while (true) {
+      let child = 2 * at + 1;
+      if (child >= pairs.length) break;
+      if (child + 1 < pairs.length && precedes(pairs[child + 1] as Pair, pairs[child] as Pair)) {
+        child++;
+      }
+      if (!precedes(pairs[child] as Pair, last)) break;
+      pairs[at] = pairs[child] as Pair;
+      at = child;
+    }
+    pairs[at] = last;
+    return top;
+  }
+}
+
+function precedes(a: Pair, b: Pair): boolean {
+  return a.score > b.score || (a.score === b.score && a.left < b.left);
+}
