@@ -7,7 +7,7 @@ import type { Framing } from "./protocol.ts";
 import { bodyText, type CutOptions, type EventSink } from "./event_sink.ts";
 import { cutGrpcFrames } from "./grpc_frames.ts";
 import { cutNdjson } from "./ndjson.ts";
-import { cutNul } from "./nul.ts";
+import { cutNul } from "./nul_separated.ts";
 import { cutSse } from "./sse.ts";
 
 /**

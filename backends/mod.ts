@@ -4,6 +4,12 @@
  * @module
  */
 export { type Clock, epochOriginMs, systemClock, wallClockMs } from "./clock.ts";
+export { decodeExchange, type DecodeOptions, unsentRecord } from "./decode.ts";
+export type { CutOptions, EventSink } from "./event_sink.ts";
+export { type CutEvent, cutEvents, EventCutter } from "./framing.ts";
+export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
+export { openaiChat } from "./openai_chat.ts";
+export { openaiCompletions, plainPrompt } from "./openai_completions.ts";
 export type {
   Ask,
   EngineEvent,
@@ -35,6 +41,17 @@ export {
   type TokenCount,
   type TokenSource,
 } from "./record.ts";
+export type { EngineLoad } from "./sim_engine.ts";
+export type { ConnectionCounts } from "./sim_http.ts";
+export {
+  type RoleChunk,
+  SIM_DEFAULTS,
+  type SimOptions,
+  type UsagePlacement,
+  type Utf8Mode,
+} from "./sim_options.ts";
+export { type SimServer, type SimStats, startSimServer } from "./sim_server.ts";
+export type { Lateness, TruthEnd, TruthFacts, TruthRequest } from "./sim_truth.ts";
 export {
   COUNTER_BYTES,
   COUNTER_READS,

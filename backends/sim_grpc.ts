@@ -63,7 +63,8 @@ const BLOCKED_AT_BYTES = 2 ** 20;
  *
  * Faults keep the meaning they have over HTTP: `http-429`, `http-500` and `http-503` become the
  * statuses RESOURCE_EXHAUSTED, INTERNAL and UNAVAILABLE, `json-error` and `error-event` the
- * protocol's own report of a failure under status OK, `truncate` a stream without a status.
+ * protocol's own report of a failure under status OK, `truncate` a stream without a status. Those
+ * that are about HTTP/1.1 (`close-after-stream`, `slow-headers`, …) do nothing here.
  *
  * @throws {Error} when the address cannot be used.
  */
@@ -235,7 +236,6 @@ function answer(context: AnswerContext): void {
       if (closing.length > 0) call.send(closing);
       truth.finish(finish);
       call.end(0);
-      if (faults.has("close-after-stream")) call.closeConnection();
       endTruth("done");
     },
     fail(message) {

@@ -44,12 +44,10 @@ export interface GrpcCall {
   end(status: number, message?: string): void;
   /** Ends the stream cleanly for HTTP/2, without a gRPC status. */
   endWithoutStatus(): void;
-  /** Resets the stream; the connection stays. */
-  reset(): void;
+  /** Resets the stream with an HTTP/2 error code (default INTERNAL_ERROR); the connection stays. */
+  reset(code?: number): void;
   /** Ends the connection, with all its streams. */
   cut(): void;
-  /** Tells the client (GOAWAY) to use another connection from now on. */
-  closeConnection(): void;
 }
 
 /** A certificate and its key, as PEM text. */
@@ -260,21 +258,14 @@ class Call implements GrpcCall {
     this.#stream.end();
   }
 
-  reset(): void {
+  reset(code: number = INTERNAL_ERROR): void {
     this.#ended = true;
-    this.#stream.close(INTERNAL_ERROR);
+    this.#stream.close(code);
   }
 
   cut(): void {
     this.#ended = true;
     this.#stream.session?.destroy();
-  }
-
-  closeConnection(): void {
-    const { session } = this.#stream;
-    // Deno's `session.close()` drops what has not been sent yet; told to go, the client closes.
-    if (this.#stream.closed) session?.goaway();
-    else this.#stream.once("close", () => session?.goaway());
   }
 
   #sendHead(): void {

@@ -11,6 +11,8 @@ import type { TruthRequest } from "./sim_truth.ts";
 /** A simulated server in another process. */
 export interface LaunchedSimulator {
   readonly url: string;
+  /** With `--grpc-port`. */
+  readonly grpcUrl?: string;
   readonly pid: number;
   /** What was really sent; times are of the server's clock. */
   truth(): Promise<TruthRequest[]>;
@@ -33,8 +35,9 @@ export interface LaunchOptions {
 /** How long it may take to end by itself before it is killed. */
 const STOP_TIMEOUT_MS = 3000;
 
-/** The line on stdout that says where it listens. */
-const LISTENING = /^listening on (\S+)$/m;
+/** The lines on stdout that say where it listens; the HTTP one comes last. */
+const LISTENING = /^listening on (http\S+)$/m;
+const LISTENING_GRPC = /^listening on (grpc\S+)$/m;
 
 /**
  * Starts `tokometer simulate ARGS` on a free port and waits until it listens. The process ends
@@ -78,8 +81,10 @@ export async function launchSimulator(
     const said = errors.text().trim() || output.text().trim() || "it said nothing";
     throw new Error(`Cannot start the simulated server: ${said}`);
   }
+  const grpcUrl = LISTENING_GRPC.exec(output.text())?.[1];
   return {
     url,
+    ...(grpcUrl === undefined ? {} : { grpcUrl }),
     pid: child.pid,
     stop,
     truth: async () => (await lines(`${url}/truth`)).map((line) => JSON.parse(line)),

@@ -23,6 +23,10 @@ export interface SimOptions {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Serves PPL and Triton over gRPC as well; 0 = any free port, absent = no gRPC. */
+  readonly grpcPort?: number;
+  /** Version of PPL's protocol; the two share a path and cannot be told apart. */
+  readonly pplVersion: 1 | 2;
   /** Which engine it plays: selects the protocols that answer (see `SIM_ENGINES`). */
   readonly engine: string;
   /** Served model name; requests for another one get a 404, unless `anyModel`. */
@@ -84,6 +88,7 @@ export interface SimOptions {
 export const SIM_DEFAULTS: SimOptions = {
   host: "127.0.0.1",
   port: 0,
+  pplVersion: 2,
   engine: "openai",
   model: "simulated",
   anyModel: false,

@@ -6,6 +6,7 @@
  * @module
  */
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
+import type { SimGrpcServer } from "./sim_grpc.ts";
 import { type ConnectionCounts, type HttpExchange, startHttpServer } from "./sim_http.ts";
 import { SIM_DEFAULTS, type SimOptions } from "./sim_options.ts";
 import type { SimJob, SimReply } from "./sim_protocol.ts";
@@ -19,7 +20,9 @@ export interface SimStats {
   readonly model: string;
   readonly load: EngineLoad;
   readonly connections: ConnectionCounts;
-  /** Port that each of the latest 1024 requests came from: equal ports = a reused connection. */
+  /** Connections over gRPC, where it is served; `connections` are those over HTTP. */
+  readonly grpcConnections?: ConnectionCounts;
+  /** Port that each of the latest 1024 HTTP requests came from: equal ports = a reused connection. */
   readonly clientPorts: readonly number[];
   /** How late tokens left, and how many a second: is the server itself the limit? */
   readonly lateness: Lateness;
@@ -32,6 +35,8 @@ export interface SimServer {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly port: number;
+  /** `grpc://127.0.0.1:PORT`, where gRPC is served. */
+  readonly grpcUrl?: string;
   /** Drops all connections and ends everything that the server runs. */
   stop(): Promise<void>;
   /** What was really sent so far. */
@@ -130,6 +135,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
       model: options.model,
       load: engine.load(),
       connections: http.connections(),
+      ...(grpc === undefined ? {} : { grpcConnections: grpc.connections() }),
       clientPorts: [...clientPorts],
       lateness: truth.lateness(),
       truthDropped: truth.dropped,
@@ -169,11 +175,27 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     await engine.stop();
     throw error;
   });
+  const grpc = await startGrpc().catch(async (error) => {
+    await http.stop();
+    await engine.stop();
+    throw error;
+  });
+
+  async function startGrpc(): Promise<SimGrpcServer | undefined> {
+    if (options.grpcPort === undefined) return undefined;
+    // Loaded only when it is used: the library takes 14 MB and permissions of its own.
+    const { startSimGrpc } = await import("./sim_grpc.ts");
+    const { grpcPort: port, pplVersion } = options;
+    return await startSimGrpc(engine, { sim: options, truth, port, pplVersion });
+  }
+
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   return {
     url: `http://${host}:${http.port}`,
     port: http.port,
+    ...(grpc === undefined ? {} : { grpcUrl: `grpc://${host}:${grpc.port}` }),
     async stop() {
+      await grpc?.stop();
       await http.stop();
       await engine.stop();
     },

@@ -1,7 +1,7 @@
 /**
  * HTTP/1.1 over plain sockets with our own parser: the transport for many streams. One read takes
- * all that has arrived, so it catches up after a stall; a stream costs a third of the CPU that
- * `fetch` needs. No proxies, no HTTP/2.
+ * all that has arrived, so it catches up after a stall; a token costs a quarter to a half of the CPU
+ * that it costs with `fetch`. No proxies, no HTTP/2.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
 export const socketTransport: TransportKind = {
   name: "socket",
   description:
-    "HTTP/1.1 over plain sockets: a third of fetch's CPU, for up to thousands of streams",
+    "HTTP/1.1 over plain sockets: half of fetch's CPU or less, good up to thousands of streams",
   carrier: "http",
   open: (options) => new SocketTransport(options),
 };

@@ -167,7 +167,7 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     ...labelled("Connections", connectionsText(load), page),
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
-    ...warningLines(load.checks, page),
+    ...(warnings(load.checks).length === 0 ? [] : ["", ...warningLines(load.checks, page)]),
   ];
 }
 

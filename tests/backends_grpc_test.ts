@@ -91,6 +91,12 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+/** Waits for what the other side notices. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000 && !holds(); i++) await turn();
+  assert(holds(), "it happened within 1000 turns");
+}
+
 Deno.test("grpc keeps messages with their frames, one read each, stamped in order", async () => {
   const counters = new Uint32Array(2);
   const seen: [number, string][] = [];
@@ -138,16 +144,20 @@ Deno.test("grpc sends the message as it is, and reads as one however it is split
 Deno.test("grpc reports every status but OK, with and without messages before", async () => {
   let code = 0;
   let before = 0;
+  let read = () => {};
   const onCall = async (call: GrpcCall) => {
-    for (let i = 0; i < before; i++) call.send(encoder.encode("x"));
-    // The library drops messages that come together with a failure.
-    if (before > 0) await turn();
+    for (let i = 0; i < before; i++) {
+      // The library drops messages that come together with a failure.
+      const seen = new Promise<void>((resolve) => read = resolve);
+      call.send(encoder.encode("x"));
+      await seen;
+    }
     call.end(code, "100 % ü\nkaputt");
   };
   await withServer(onCall, async ({ send }) => {
     for (before of [0, 2]) {
       for (code = 1; code < GRPC_STATUS_NAMES.length; code++) {
-        const exchange = await send();
+        const exchange = await send("", { onRead: () => read() });
         const message = `${GRPC_STATUS_NAMES[code]}: 100 % ü\nkaputt`;
         assertEquals(exchange.end, { kind: "grpc_status", status: code, message });
         assertEquals(exchange.status, code);
@@ -177,10 +187,10 @@ Deno.test("grpc gives up after timeoutMs, and the server sees it", async () => {
     const silent = await send("silent", { timeoutMs: 60 });
     assertEquals(silent.end, { kind: "timeout", message: "no answer within 60 ms" });
     assertGreaterOrEqual(silent.endMs - silent.sentMs, 60);
-    const one = await send("one message", { timeoutMs: 60 });
+    const one = await send("one message", { timeoutMs: 200 });
     assertEquals(one.end.kind, "timeout");
     assertEquals(messages(one), ["x"]);
-    while (gone.length < 2) await turn();
+    await until(() => gone.length === 2);
     assertEquals(gone, ["silent", "one message"]);
     // For the server's own use; the decision is ours.
     assertMatch(timeouts[0]!, /^\d+[mnSu]$/);
@@ -204,12 +214,13 @@ Deno.test("grpc cancels before, during and after a call, and goes on", async () 
     assertEquals(before.end.kind, "cancelled");
     const controller = new AbortController();
     const during = await send("long", {
+      timeoutMs: 0,
       signal: controller.signal,
       onRead: () => controller.abort(),
     });
     assertEquals(during.end.kind, "cancelled");
     assertEquals(messages(during), ["x"]);
-    while (gone.length < 1) await turn();
+    await until(() => gone.length === 1);
     assertEquals(gone, ["long"]);
     const late = new AbortController();
     assertEquals((await send("short", { signal: late.signal })).end.kind, "complete");
@@ -220,18 +231,20 @@ Deno.test("grpc cancels before, during and after a call, and goes on", async () 
 });
 
 Deno.test("grpc says cut when the server is killed in the middle, not CANCELLED", async () => {
+  let read = () => {};
   const onCall = async (call: GrpcCall) => {
+    const seen = new Promise<void>((resolve) => read = resolve);
     call.send(encoder.encode("x"));
-    await turn();
-    await turn();
+    await seen;
     const how = decoder.decode(call.message);
     if (how === "kill") call.cut();
     else if (how === "reset") call.reset();
+    else if (how === "reset as cancelled") call.reset(8);
     else call.endWithoutStatus();
   };
   await withServer(onCall, async ({ send }) => {
-    for (const how of ["reset", "no status", "kill", "kill"]) {
-      const exchange = await send(how);
+    for (const how of ["reset", "reset as cancelled", "no status", "kill", "kill"]) {
+      const exchange = await send(how, { onRead: () => read() });
       assertEquals(exchange.end.kind, "cut", how);
       assertEquals(messages(exchange), ["x"], how);
     }
@@ -306,21 +319,10 @@ Deno.test("grpc reuses one connection for all calls, and knows which was new (T1
   });
 });
 
-Deno.test("grpc opens a new connection when the server tells it to go", async () => {
-  const onCall = (call: GrpcCall) => {
-    answer(call, "x");
-    call.closeConnection();
-  };
-  await withServer(onCall, async ({ send, server }) => {
-    for (let i = 0; i < 10; i++) assertEquals((await send()).end.kind, "complete");
-    assertGreaterOrEqual(server.connections().accepted, 9);
-  });
-});
-
 Deno.test("grpc carries messages above the usual limit of 4 MiB, both ways", async () => {
-  const large = "x".repeat(6 * 2 ** 20);
+  const large = "x".repeat(5 * 2 ** 20);
   await withServer((call) => answer(call, decoder.decode(call.message)), async ({ send }) => {
-    const exchange = await send(large);
+    const exchange = await send(large, { timeoutMs: 60_000 });
     assertEquals(exchange.end.kind, "complete");
     assert(messages(exchange)[0] === large, "the same text");
   });

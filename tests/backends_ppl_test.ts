@@ -9,6 +9,8 @@ import { cannedRequest, protocolContract } from "./protocol_contract.ts";
 const PROCESSING = "0a101085081a0420776f722a050d000000bf";
 const EMPTY_TEXT = "0a0c10850822050a03afe9012a00";
 const FINISHED = "0a1008011085081a026c642a050d000080be";
+/** Version 1 has no detail. */
+const FINISHED_V1 = "0a0908011085081a026c64";
 const FAILED = "0a050802108508";
 /** Two ids in one response, as a server that batches would send them. */
 const TWO_IDS = "0a0d1085081a026f6b22040a02 0506".replaceAll(" ", "");
@@ -60,6 +62,11 @@ for (const protocol of [ppl, pplV1]) {
         body: body(EMPTY_TEXT, EMPTY_TEXT, FINISHED),
         request: { outputTokens: 3, length: "forced" },
         expected: { text: "ld", tokens: 3, source: "ids", ticks: [1, 2, 3] },
+      },
+      {
+        name: "FINISHED without a reason",
+        body: body(FINISHED_V1),
+        expected: { text: "ld", tokens: 1, ticks: [1] },
       },
       {
         name: "ids are counted where a response holds several",

@@ -346,7 +346,7 @@ Deno.test("message() reads what it wrote, for any values", () => {
       coarse: int(1000) / 8,
       small: int(2 ** 32) - 2 ** 31,
       large: BigInt.asIntN(64, BigInt(int(2 ** 32)) << BigInt(int(34))),
-      text: "a漢😀\u{feff}\0".slice(0, 2 * int(3)).repeat(int(20)),
+      text: "\u{feff}a漢😀\0".slice(0, [0, 1, 2, 3, 5, 6][int(6)]).repeat(int(20)),
       positive: int(2 ** 32),
       id: BigInt.asUintN(64, BigInt(int(2 ** 32)) * BigInt(int(2 ** 32))),
       list: Array.from({ length: int(5) }, () => int(2 ** int(33))),

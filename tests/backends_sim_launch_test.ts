@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
@@ -13,8 +14,10 @@ function isRunning(pid: number): boolean {
 }
 
 Deno.test("launchSimulator serves from a process of its own until it is stopped", async () => {
-  const simulator = await launchSimulator(["--port", "0", "--ttft", "1", "--itl", "0"]);
+  const args = ["--port", "0", "--ttft", "1", "--itl", "0", "--grpc-port", "0"];
+  const simulator = await launchSimulator(args);
   try {
+    assertMatch(simulator.grpcUrl ?? "", /^grpc:\/\/127\.0\.0\.1:\d+$/);
     const body = JSON.stringify({ prompt: "hello", max_tokens: 3, stream: true });
     const before = await simulator.clock();
     const response = await fetch(`${simulator.url}/v1/completions`, { method: "POST", body });
@@ -22,7 +25,8 @@ Deno.test("launchSimulator serves from a process of its own until it is stopped"
     const [request] = await simulator.truth();
     assertEquals(request?.writeTokens, [1, 2, 3]);
     assertGreater(request?.arrivalMs ?? 0, before);
-    assertEquals((await simulator.stats()).load.requests, 1);
+    const { load, grpcConnections } = await simulator.stats();
+    assertEquals([load.requests, grpcConnections?.accepted], [1, 0]);
     await simulator.resetTruth();
     assertEquals(await simulator.truth(), []);
     assert(isRunning(simulator.pid));

@@ -127,7 +127,7 @@ async function runClient(name: string, port: number, plan: Plan): Promise<Result
   await Promise.all(exchanges.map(async (mine, stream) => {
     if (plan.rampMs > 0) {
       const atMs = startMs + stream * plan.rampMs / plan.streams;
-      await new Promise((resolve) => setTimeout(resolve, atMs - systemClock.now()));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, atMs - systemClock.now())));
     }
     for (let i = 0; i < plan.requests; i++) {
       mine.push(await transport.send(wire, { timeoutMs: 120_000 }));

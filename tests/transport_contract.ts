@@ -518,6 +518,12 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
       },
     ));
 
+  test("uses one connection for 20 requests answered in one piece", () =>
+    serve(() => [chunks("hello")], async ({ server, send }) => {
+      for (let i = 0; i < 20; i++) assertEquals(body(await send()), "hello");
+      assertEquals(server.accepted, 1);
+    }));
+
   test(`opens at most ${20 * traits.connectionsPerUser} connections for 20 users`, () =>
     serve(() => [CHUNKED, 1, chunk("data: x\n\n"), "0\r\n\r\n"], async ({ server, send }) => {
       await Promise.all(Array.from({ length: 20 }, async () => {

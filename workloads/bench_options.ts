@@ -8,7 +8,6 @@ import { TRANSPORTS } from "../backends/transports.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import { DATASET_EXTRA_OPTIONS, DATASETS } from "./datasets.ts";
 import type { Option } from "./scenario.ts";
-import { SECRET_SOURCES } from "./secret.ts";
 
 /** Which server, in which protocol, over which transport. */
 export const TARGET_OPTIONS: readonly Option[] = [
@@ -57,7 +56,7 @@ export const TARGET_OPTIONS: readonly Option[] = [
     value: "SOURCE",
     secret: true,
     defaultText: "env:TOKOMETER_API_KEY, if set",
-    help: `API key: ${SECRET_SOURCES}. It goes to the server only, never into a file or report.`,
+    help: "API key. It goes to the server only, never into a file or a report.",
     group: "Server",
   },
   {

@@ -21,6 +21,7 @@ import { type LoadThreads, openThreads } from "./load_threads.ts";
 import type { Dataset, TokenCounter } from "./prompt.ts";
 import type { ProgressState } from "./progress.ts";
 import type { Departure } from "./runner.ts";
+import { toMicroseconds } from "./record_file.ts";
 import { askOver, chooseModel, refuse, withTransport } from "./target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 import { UserError } from "./user_error.ts";
@@ -57,6 +58,7 @@ export interface Prepared {
 const PROGRESS_EVERY_MS = 250;
 /** Answers longer than this add nothing to the question whether a length can be forced. */
 const CHECK_TOKENS = 64;
+const CHECK_ATTEMPTS = 3;
 /** Preprocessing calls at once: quick, and no load test of its own. */
 const PREPARE_AT_ONCE = 8;
 
@@ -84,7 +86,8 @@ export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run
   });
   const records: RequestRecord[] = [];
   const ends: LoadEnd[] = [];
-  const keep = (record: RequestRecord) => {
+  const keep = (observed: RequestRecord) => {
+    const record = toMicroseconds(observed);
     records.push(record);
     hooks.onRecord?.(record);
   };
@@ -202,7 +205,10 @@ export async function loadPrompts(
   return { counter, dataset };
 }
 
-/** One request that decides whether the server can be measured as planned. */
+/**
+ * One request that decides whether the server can be measured as planned. A server that fails now
+ * and then can be, so a failure is given two more chances; no connection is no server.
+ */
 async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<void> {
   const { protocol, target } = prepared;
   const first = prepared.requests[0]!;
@@ -210,19 +216,24 @@ async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<void> {
   const kind = findTransport(plan.transport);
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
   await withTransport(open, systemClock, async (transport) => {
-    const exchange = await transport.send(protocol.buildRequest(request, target), {
-      timeoutMs: plan.timeoutMs,
-    });
-    const record = decodeExchange(exchange, protocol, request, {
-      load: 0,
-      phase: "warmup",
-      index: 0,
-      user: 0,
-      promptId: "check",
-      intendedMs: 0,
-      originMs: 0,
-    });
-    if (record.outcome.kind !== "ok") refuse(protocol, target, record.outcome, plan.length);
+    for (let attempt = 1;; attempt++) {
+      const exchange = await transport.send(protocol.buildRequest(request, target), {
+        timeoutMs: plan.timeoutMs,
+      });
+      const { outcome } = decodeExchange(exchange, protocol, request, {
+        load: 0,
+        phase: "warmup",
+        index: 0,
+        user: 0,
+        promptId: "check",
+        intendedMs: 0,
+        originMs: 0,
+      });
+      if (outcome.kind === "ok") return;
+      if (attempt === CHECK_ATTEMPTS || outcome.kind === "connect_error") {
+        refuse(protocol, target, outcome, plan.length);
+      }
+    }
   });
 }
 

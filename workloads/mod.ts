@@ -20,6 +20,7 @@ export {
   type InterruptStage,
   SAME_SIGNAL_MS,
 } from "./interrupt.ts";
+export { type JsonElement, parseElement, readJsonArray } from "./json_stream.ts";
 export { type ClosedLoad, type Load, loadLabel, type OpenLoad, type Stop } from "./load.ts";
 export {
   type CommandLine,

@@ -2,7 +2,7 @@
  * The record file: JSON lines, appended as requests end, read back by every report.
  *
  * Line 1 `{"header": RunHeader}`, then `{"record": …}` for each request and `{"end": LoadEnd}` for
- * each load. Times are rounded to a microsecond. A file that was cut short (a killed client, a full
+ * each load. Times have whole microseconds. A file that was cut short (a killed client, a full
  * disk) is read up to its last whole line.
  *
  * @module
@@ -177,18 +177,30 @@ type PackedRecord = Omit<RequestRecord, "tickMs" | "tickTokens"> & {
   readonly tickSource?: TokenSource;
 };
 
+/**
+ * The record with its times in whole microseconds, as the file keeps them: a report made while the
+ * run is fresh and one made from the file are then the same to the last digit.
+ */
+export function toMicroseconds(record: RequestRecord): RequestRecord {
+  const rounded: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(record)) {
+    rounded[key] = key.endsWith("Ms") && typeof value === "number" ? microseconds(value) : value;
+  }
+  rounded.tickMs = record.tickMs.map(microseconds);
+  return rounded as unknown as RequestRecord;
+}
+
 function microseconds(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
 function pack(record: RequestRecord): PackedRecord {
-  const packed: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(record)) {
-    packed[key] = key.endsWith("Ms") && typeof value === "number" ? microseconds(value) : value;
-  }
-  packed.tickMs = Array.from(record.tickMs, microseconds);
-  packed.tickTokens = Array.from(record.tickTokens);
-  return packed as unknown as PackedRecord;
+  const rounded = toMicroseconds(record);
+  return {
+    ...rounded,
+    tickMs: Array.from(rounded.tickMs),
+    tickTokens: Array.from(record.tickTokens),
+  };
 }
 
 function unpack(packed: PackedRecord): RequestRecord {

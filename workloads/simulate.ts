@@ -47,6 +47,27 @@ const OPTIONS: readonly Option[] = [
     group: "Server",
   },
   {
+    name: "grpc-port",
+    kind: "integer",
+    value: "N",
+    min: 0,
+    max: 65_535,
+    defaultText: "no gRPC",
+    help: "Serve PPL and Triton (TurboMind) over gRPC as well, on this port; 0 takes a free one.",
+    group: "Server",
+  },
+  {
+    name: "ppl-version",
+    kind: "integer",
+    value: "N",
+    min: 1,
+    max: 2,
+    default: SIM_DEFAULTS.pplVersion,
+    help: "Version of PPL's protocol; the two share a path and cannot be told apart.",
+    group: "Server",
+    advanced: true,
+  },
+  {
     name: "engine",
     kind: "text",
     value: "NAME",
@@ -291,6 +312,8 @@ export function simOptionsOf(values: Values): Partial<SimOptions> {
   const options: { [Field in keyof SimOptions]?: SimOptions[Field] | undefined } = {
     host: given("host"),
     port: given("port"),
+    grpcPort: given("grpc-port"),
+    pplVersion: given("ppl-version"),
     engine: given("engine"),
     model: given("model-name"),
     anyModel: given("any-model"),
@@ -375,6 +398,8 @@ async function run(values: Values, host: Host): Promise<number> {
   } catch (error) {
     throw startError(error, values);
   }
+  // The HTTP line comes last: whoever waits for it has seen everything.
+  if (server.grpcUrl !== undefined) host.print(`listening on ${server.grpcUrl}`);
   host.print(`listening on ${server.url}`);
   host.note(`Model ${server.stats().model}; stop with Ctrl-C`);
   try {

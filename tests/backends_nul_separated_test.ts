@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { cutNul } from "../backends/nul.ts";
+import { cutNul } from "../backends/nul_separated.ts";
 
 type Cut = readonly [data: string, endOffset: number, terminated: boolean];
 

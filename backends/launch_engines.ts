@@ -1,0 +1,375 @@
+/**
+ * The engines that can be started, and their command lines as data. The lines are those of the
+ * scripts that people benchmark with, argument by argument, so that results can be compared.
+ *
+ * @module
+ */
+import { findProtocol } from "./protocols.ts";
+
+/** What to serve and how; what is left out is the engine's or the script's own choice. */
+export interface LaunchSettings {
+  /** Folder or file of the model, or its name on a hub, as the engine takes it. */
+  readonly modelPath: string;
+  /** Address to listen on. Default 127.0.0.1, where the engine's command line names one. */
+  readonly host?: string;
+  /** Default: the engine's own. */
+  readonly port?: number;
+  /** GPUs that share the model: a power of two. Default 1. */
+  readonly tensorParallel?: number;
+  /** Number format, one of the engine's `modes`. Default `fp16`: the script's line as it is. */
+  readonly mode?: string;
+  /** Format of the weights, e.g. `hf`, `llama`, `awq`. */
+  readonly modelFormat?: string;
+  /** Share of GPU memory for the key-value cache, by the engine's own definition. */
+  readonly cacheMaxEntryCount?: number;
+  /** Longest prompt and answer together, in tokens. */
+  readonly sessionLength?: number;
+  readonly logLevel?: string;
+  /** PPL: `params.json` of the model. Default: the one in the model's folder. */
+  readonly paramsPath?: string;
+  /** PPL: `tokenizer.model`, or its folder. Default: the model's folder. */
+  readonly tokenizerPath?: string;
+  /** Program to run instead of the one found on the path. */
+  readonly executable?: string;
+  /** Arguments of the engine's own; they replace ours of the same name. */
+  readonly extraArgs?: readonly string[];
+}
+
+/** A program with its arguments. */
+export interface EngineCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Settings that not every engine has a word for. */
+type Worded =
+  | "tensorParallel"
+  | "modelFormat"
+  | "cacheMaxEntryCount"
+  | "sessionLength"
+  | "logLevel";
+
+/** Settings that are filled in. */
+interface Complete extends LaunchSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly tensorParallel: number;
+}
+
+/** An engine that can be started. */
+export interface LaunchEngine {
+  /** On the command line, e.g. `vllm`. */
+  readonly name: string;
+  /** As in the line that says it has started: `VLLM SERVER STARTED`. */
+  readonly banner: string;
+  readonly description: string;
+  /** Name of the protocol to talk to it. */
+  readonly protocol: string;
+  readonly defaultPort: number;
+  /** Arguments for each number format. */
+  readonly modes: Readonly<Record<string, readonly string[]>>;
+  /** Its option for each setting; a setting without one is refused, never dropped. */
+  readonly words: Readonly<Partial<Record<Worded | "port", string>>>;
+  /** How it writes log levels. */
+  readonly levels?: "lower" | "upper";
+  /** The script's line. */
+  readonly line: (settings: Complete) => EngineCommand;
+}
+
+const FP16: readonly string[] = [];
+
+const vllm: LaunchEngine = {
+  name: "vllm",
+  banner: "VLLM",
+  description: "vLLM's OpenAI server, in eager mode with 16 GiB of swap space",
+  protocol: "openai-completions",
+  defaultPort: 8000,
+  modes: { fp16: FP16, bf16: ["--dtype", "bfloat16"], fp8: ["--quantization", "fp8"] },
+  words: {
+    port: "--port",
+    tensorParallel: "--tensor-parallel-size",
+    cacheMaxEntryCount: "--gpu-memory-utilization",
+    sessionLength: "--max-model-len",
+    logLevel: "--uvicorn-log-level",
+  },
+  levels: "lower",
+  line: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
+    command: executable,
+    args: [
+      ...["-m", "vllm.entrypoints.openai.api_server", "--model", modelPath],
+      ...["--tensor-parallel-size", `${tensorParallel}`, "--swap-space", "16"],
+      ...["--disable-log-requests", "--enforce-eager", "--host", host, "--port", `${port}`],
+      ...["--uvicorn-log-level", "warning"],
+    ],
+  }),
+};
+
+const lmdeploy: LaunchEngine = {
+  name: "lmdeploy",
+  banner: "LMDEPLOY",
+  description: "LMDeploy's API server; it listens on every address unless told otherwise",
+  protocol: "lmdeploy-chat",
+  defaultPort: 23333,
+  modes: { fp16: FP16, w4a16: ["--model-format", "awq"] },
+  words: {
+    port: "--server-port",
+    tensorParallel: "--tp",
+    modelFormat: "--model-format",
+    cacheMaxEntryCount: "--cache-max-entry-count",
+    sessionLength: "--session-len",
+    logLevel: "--log-level",
+  },
+  levels: "upper",
+  line: ({ modelPath, host, port, tensorParallel, executable = "lmdeploy" }) => ({
+    command: executable,
+    args: [
+      ...["serve", "api_server", modelPath, "--server-port", `${port}`, "--tp"],
+      `${tensorParallel}`,
+      ...(host === LOOPBACK ? [] : ["--server-name", host]),
+    ],
+  }),
+};
+
+const sglang: LaunchEngine = {
+  name: "sglang",
+  banner: "SGLANG",
+  description: "SGLang without its radix cache, which would answer repeated prompts from memory",
+  protocol: "sglang",
+  defaultPort: 30000,
+  modes: { fp16: FP16, bf16: ["--dtype", "bfloat16"], fp8: ["--quantization", "fp8"] },
+  words: {
+    port: "--port",
+    tensorParallel: "--tp",
+    cacheMaxEntryCount: "--mem-fraction-static",
+    sessionLength: "--context-length",
+    logLevel: "--log-level",
+  },
+  levels: "lower",
+  line: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
+    command: executable,
+    args: [
+      ...["-m", "sglang.launch_server", "--disable-radix-cache", "--model-path", modelPath],
+      ...["--port", `${port}`, "--tp", `${tensorParallel}`],
+      // It listens on the loopback address by itself.
+      ...(host === LOOPBACK ? [] : ["--host", host]),
+    ],
+  }),
+};
+
+const lightllm: LaunchEngine = {
+  name: "lightllm",
+  banner: "LIGHTLLM",
+  description: "LightLLM with room for 30,000 tokens (its README takes 150,000: give " +
+    "--max_total_token_num as an extra argument)",
+  protocol: "lightllm",
+  defaultPort: 8080,
+  modes: { fp16: FP16, bf16: ["--data_type", "bf16"] },
+  words: { port: "--port", tensorParallel: "--tp", sessionLength: "--max_req_total_len" },
+  line: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
+    command: executable,
+    args: [
+      ...["-m", "lightllm.server.api_server", "--model_dir", modelPath, "--host", host],
+      ...["--port", `${port}`, "--tp", `${tensorParallel}`],
+      ...["--max_total_token_num", "30000", "--tokenizer_mode", "fast"],
+    ],
+  }),
+};
+
+const ppl: LaunchEngine = {
+  name: "ppl",
+  banner: "PPL LLM",
+  description: "PPL's gRPC server; newer scripts set NCCL_PROTO=^Simple in its environment, " +
+    "which it inherits from yours",
+  protocol: "ppl",
+  defaultPort: 23333,
+  modes: {
+    fp16: FP16,
+    w8a8: ["--quant-method", "online_i8i8"],
+    w4a16: ["--quant-method", "online_i4f16"],
+  },
+  words: {
+    port: "--port",
+    tensorParallel: "--tensor-parallel-size",
+    cacheMaxEntryCount: "--max-tokens-scale",
+    sessionLength: "--max-total-tokens-per-request",
+  },
+  line: (settings) => {
+    const { modelPath, host, port, tensorParallel, executable = "ppl_llm_server" } = settings;
+    const { paramsPath = `${modelPath}/params.json`, tokenizerPath = modelPath } = settings;
+    return {
+      command: executable,
+      args: [
+        ...["--model-dir", modelPath, "--model-param-path", paramsPath, "--tokenizer-path"],
+        tokenizerPath.endsWith(".model") ? tokenizerPath : `${tokenizerPath}/tokenizer.model`,
+        ...["--tensor-parallel-size", `${tensorParallel}`, "--top-p", "0.0", "--top-k", "1"],
+        ...["--max-tokens-scale", "0.94", "--max-input-tokens-per-request", "4096"],
+        ...["--max-output-tokens-per-request", "4096", "--max-total-tokens-per-request", "8192"],
+        ...["--max-running-batch", "1024", "--max-tokens-per-step", "8192"],
+        ...["--host", host, "--port", `${port}`],
+      ],
+    };
+  },
+};
+
+const triton: LaunchEngine = {
+  name: "triton",
+  banner: "TRITON",
+  description: "the container that LMDeploy's converter puts into a workspace folder: everything " +
+    "but the folder is decided in its own files",
+  protocol: "triton-turbomind",
+  defaultPort: 33337,
+  modes: { fp16: FP16 },
+  words: {},
+  line: ({ modelPath, executable = "bash" }) => ({
+    command: executable,
+    args: [`${modelPath}/service_docker_up.sh`],
+  }),
+};
+
+const llamacpp: LaunchEngine = {
+  name: "llama.cpp",
+  banner: "LLAMA.CPP",
+  description: "llama.cpp's server; it shares its context out among its slots",
+  protocol: "llamacpp",
+  defaultPort: 8080,
+  modes: { fp16: FP16 },
+  words: { port: "--port", sessionLength: "-c" },
+  line: ({ modelPath, host, port, executable = "llama-server" }) => ({
+    command: executable,
+    args: ["-m", modelPath, "--host", host, "--port", `${port}`],
+  }),
+};
+
+/** Every engine that can be started; a new one is an entry here. */
+export const LAUNCH_ENGINES: readonly LaunchEngine[] = [
+  vllm,
+  lmdeploy,
+  sglang,
+  lightllm,
+  ppl,
+  triton,
+  llamacpp,
+];
+
+const LOOPBACK = "127.0.0.1";
+
+/**
+ * The engine of that name.
+ *
+ * @throws {TypeError} when there is none; the message lists the names.
+ */
+export function findLaunchEngine(name: string): LaunchEngine {
+  const found = LAUNCH_ENGINES.find((engine) => engine.name === name);
+  if (found !== undefined) return found;
+  const known = LAUNCH_ENGINES.map((engine) => engine.name).join(", ");
+  throw new TypeError(`Cannot start the engine "${name}": known are ${known}`);
+}
+
+/**
+ * The command line that starts an engine.
+ *
+ * @throws {TypeError} for a setting that the engine has no option for.
+ * @throws {RangeError} for a number of GPUs that is no power of two, or an unknown mode.
+ *
+ * @example
+ * ```ts
+ * import { engineCommand, findLaunchEngine } from "@tokometer/tokometer/backends";
+ *
+ * const { command, args } = engineCommand(findLaunchEngine("llama.cpp"), {
+ *   modelPath: "model.gguf",
+ *   sessionLength: 4096,
+ * });
+ * console.assert(
+ *   [command, ...args].join(" ") ===
+ *     "llama-server -m model.gguf --host 127.0.0.1 --port 8080 -c 4096",
+ * );
+ * ```
+ */
+export function engineCommand(engine: LaunchEngine, settings: LaunchSettings): EngineCommand {
+  const { tensorParallel = 1, mode = "fp16", extraArgs = [] } = settings;
+  const { words, name, levels } = engine;
+  if (!Number.isInteger(Math.log2(tensorParallel)) || tensorParallel < 1) {
+    throw new RangeError(
+      `Cannot share a model among ${tensorParallel} GPUs: give a power of two, 1, 2, 4, 8`,
+    );
+  }
+  const modeArgs = engine.modes[mode];
+  if (modeArgs === undefined) {
+    const known = Object.keys(engine.modes).join(", ");
+    throw new RangeError(`Cannot start ${name} in the mode "${mode}": known are ${known}`);
+  }
+  const worded: string[] = [];
+  const say = (setting: Worded, what: string, value: string | undefined) => {
+    if (value === undefined) return;
+    const word = words[setting];
+    if (word === undefined) {
+      throw new TypeError(`Cannot start ${name} with ${what} ${value}: it has no option for it`);
+    }
+    worded.push(word, value);
+  };
+  const asText = (value: number | undefined) => value === undefined ? undefined : `${value}`;
+  // One GPU needs no word.
+  if (words.tensorParallel === undefined && tensorParallel > 1) {
+    say("tensorParallel", "a tensor parallelism of", `${tensorParallel}`);
+  }
+  say("modelFormat", "the model format", settings.modelFormat);
+  say("cacheMaxEntryCount", "a cache share of", asText(settings.cacheMaxEntryCount));
+  say("sessionLength", "a session length of", asText(settings.sessionLength));
+  const { logLevel } = settings;
+  const level = levels === "upper" ? logLevel?.toUpperCase() : logLevel?.toLowerCase();
+  say("logLevel", "the log level", level);
+  const port = enginePort(engine, settings);
+  if (words.port !== undefined && extraArgs.some((arg) => isOption(arg, words.port!))) {
+    // The server would listen where nobody asks for it.
+    throw new TypeError(
+      `Cannot pass ${words.port} to ${name} as an extra argument: choose the port by its own option`,
+    );
+  }
+  const complete = { ...settings, host: settings.host ?? LOOPBACK, port, tensorParallel };
+  const { command, args } = engine.line(complete);
+  return { command, args: [modeArgs, worded, extraArgs].reduce(replaceOptions, args) };
+}
+
+/**
+ * Where a started engine answers: `http://127.0.0.1:8000`, `grpc://…`. A server that listens on
+ * every address is asked on the loopback one.
+ */
+export function engineUrl(engine: LaunchEngine, settings: LaunchSettings): string {
+  const { host = LOOPBACK } = settings;
+  const scheme = findProtocol(engine.protocol).carrier === "grpc" ? "grpc" : "http";
+  const reachable = host === "0.0.0.0" ? LOOPBACK : host === "::" ? "::1" : host;
+  const address = reachable.includes(":") ? `[${reachable}]` : reachable;
+  return `${scheme}://${address}:${enginePort(engine, settings)}`;
+}
+
+function enginePort({ name, words, defaultPort }: LaunchEngine, { port }: LaunchSettings): number {
+  if (port === undefined || port === defaultPort) return defaultPort;
+  if (words.port !== undefined) return port;
+  throw new TypeError(
+    `Cannot start ${name} on port ${port}: its own files decide, it listens on ${defaultPort}`,
+  );
+}
+
+/**
+ * Adds arguments; options of ours that they give again are left out with their values, since not
+ * every parser lets the last one win.
+ */
+function replaceOptions(args: readonly string[], added: readonly string[]): readonly string[] {
+  const names = added.filter(isName).map((arg) => arg.split("=", 1)[0]!);
+  const kept: string[] = [];
+  let dropping = false;
+  for (const arg of args) {
+    if (isName(arg)) dropping = names.some((name) => isOption(arg, name));
+    if (!dropping) kept.push(arg);
+  }
+  return [...kept, ...added];
+}
+
+function isOption(arg: string, name: string): boolean {
+  return arg === name || arg.startsWith(`${name}=`);
+}
+
+/** `-5` is a value. */
+function isName(arg: string): boolean {
+  return /^-{1,2}[A-Za-z]/.test(arg);
+}

@@ -1,0 +1,175 @@
+/**
+ * Throughput against latency: a point a load. Where the line turns upwards, more load buys only
+ * waiting.
+ *
+ * @module
+ */
+import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
+import { linearScale, logScale, timeUnit } from "./chart_scale.ts";
+import { formatNumber, formatPercentile, formatValue } from "./format.ts";
+import { html, type Markup } from "./html_markup.ts";
+
+/** One load. */
+export interface CurvePoint {
+  /** Beside the point: as short as `64`. */
+  readonly short: string;
+  /** In the text for the pointer: `64 users`. */
+  readonly label: string;
+  /** Output tokens a second. */
+  readonly throughput: number | undefined;
+  /** Latencies in ms, one a percentile of the chart. */
+  readonly latencies: readonly (number | undefined)[];
+  /** Requests failed: marked, because a server that refuses work looks fast. */
+  readonly failed: boolean;
+}
+
+/** What to draw. */
+export interface CurveChart {
+  /** Unique in the page. */
+  readonly id: string;
+  /** Of the metric, e.g. `TTFT`. */
+  readonly title: string;
+  /** Name and unit of the horizontal axis. */
+  readonly name: string;
+  /** One or two; the first is drawn solid, the second dashed. */
+  readonly percentiles: readonly number[];
+  /** In the order in which they are joined. */
+  readonly points: readonly CurvePoint[];
+}
+
+const HEIGHT = 210;
+
+/** Labels are placed as if the chart were this wide; on wider ones they have more room. */
+const ASSUMED_WIDTH = 300;
+const LETTER = { width: 6.2, height: 12 };
+
+/** From this ratio of largest to smallest on, the vertical axis has equal ratios. */
+const LOG_FROM_RATIO = 20;
+
+/** Lines through the loads, one a percentile, the loads' labels beside the upper one. */
+export function curveChart({ id, title, name, percentiles, points }: CurveChart): Markup {
+  const placed = points.filter(({ throughput, latencies }) =>
+    throughput !== undefined && latencies.some((latency) => latency !== undefined)
+  );
+  const values = placed.flatMap(({ latencies }) => latencies.filter((one) => one !== undefined));
+  const highest = Math.max(0, ...values);
+  const lowest = Math.min(highest, ...values);
+  const time = timeUnit(highest);
+  const x = linearScale(0, Math.max(0, ...placed.map(({ throughput }) => throughput!)), {
+    ticks: 5,
+    round: true,
+  });
+  const scaled = { ticks: 6, round: true } as const;
+  const y = lowest > 0 && highest / lowest > LOG_FROM_RATIO
+    ? logScale(lowest / time.ms, highest / time.ms, scaled)
+    : linearScale(0, highest / time.ms, scaled);
+  const yOf = (latency: number) => down(y.at(latency / time.ms), HEIGHT);
+  const lines = percentiles.map((_, rank) =>
+    path(
+      `curve rank${rank}`,
+      placed.filter(({ latencies }) => latencies[rank] !== undefined).map(
+        ({ throughput, latencies }, i) =>
+          `${i === 0 ? "M" : "L"}${across(x.at(throughput!))} ${yOf(latencies[rank]!)}`,
+      ).join(""),
+    )
+  );
+  const dots = placed.flatMap(({ throughput, latencies, failed }) =>
+    latencies.map((latency, rank) =>
+      latency === undefined ? html`` : html`
+        <circle class="dot rank${rank}${failed && " failed"}" cx="${percent(
+          x.at(throughput!),
+        )}" cy="${yOf(latency)}" r="3.5" />
+      `
+    )
+  );
+  const labels = placeLabels(placed.map(({ short, throughput, latencies, failed }) => ({
+    text: failed ? `${short} ×` : short,
+    at: x.at(throughput!),
+    y: Math.min(...latencies.filter((one) => one !== undefined).map(yOf)),
+  })));
+  const names = percentiles.map(formatPercentile);
+  const described = placed.map((point) => describePoint(point, percentiles).join(", "));
+  return chart({
+    id,
+    title: `${title} ${names.join(" and ")} against throughput`,
+    description: placed.length === 0 ? "No load has both" : described.join("; "),
+    panels: [{
+      height: HEIGHT,
+      above: LETTER.height,
+      name: `${title} (${time.name}${y.kind === "log" ? ", log scale" : ""})`,
+      ticks: placed.length === 0 ? [] : y.ticks,
+      shapes: lines,
+      labels: [...dots, ...labels],
+      empty: placed.length === 0 ? "no load has enough completed requests" : undefined,
+    }],
+    ticks: placed.length === 0 ? [] : x.ticks,
+    name,
+    tips: {
+      axis: "x",
+      list: placed.map((point): Tip => ({
+        at: x.at(point.throughput!),
+        lines: describePoint(point, percentiles),
+      })).sort((a, b) => a.at - b.at),
+    },
+  });
+}
+
+function describePoint(
+  { label, throughput, latencies, failed }: CurvePoint,
+  percentiles: readonly number[],
+): readonly string[] {
+  return [
+    label,
+    `${formatNumber(throughput)} output tokens/s`,
+    ...percentiles.map((p, rank) => `${formatPercentile(p)} ${formatValue(latencies[rank], "ms")}`),
+    ...(failed ? ["with failed requests"] : []),
+  ];
+}
+
+/** A label and the point that it belongs to; `at` from 0 to 1, `y` in pixels from the top. */
+interface PointLabel {
+  readonly text: string;
+  readonly at: number;
+  readonly y: number;
+}
+
+/** First and last load, then the others as far as they have room: nothing overlaps. */
+function placeLabels(labels: readonly PointLabel[]): readonly Markup[] {
+  const taken: { readonly left: number; readonly right: number; readonly y: number }[] = [];
+  const order = labels.map((_, i) => i).sort((a, b) => rank(a) - rank(b));
+  function rank(i: number): number {
+    return i === labels.length - 1 ? 0 : i;
+  }
+  return order.flatMap((i) => {
+    const { text, at, y } = labels[i]!;
+    const width = text.length * LETTER.width;
+    const center = at * ASSUMED_WIDTH;
+    for (
+      const { left, top, anchor, dx } of [
+        { left: center - width / 2, top: y - 8, anchor: "middle", dx: 0 },
+        { left: center + 7, top: y + 4, anchor: "start", dx: 7 },
+        { left: center - 7 - width, top: y + 4, anchor: "end", dx: -7 },
+      ] as const
+    ) {
+      const box = { left, right: left + width, y: top };
+      const outside = left < -8 || box.right > ASSUMED_WIDTH + 12;
+      if (outside || taken.some((other) => overlap(box, other))) continue;
+      taken.push(box);
+      return html`
+        <text class="label" x="${percent(at)}" dx="${dx}" y="${round(top, 1)}"
+          text-anchor="${anchor}">${text}</text>
+      `;
+    }
+    return [];
+  });
+}
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly y: number;
+}
+
+function overlap(a: Box, b: Box): boolean {
+  return a.left < b.right + 3 && b.left < a.right + 3 && Math.abs(a.y - b.y) < LETTER.height;
+}

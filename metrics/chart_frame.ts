@@ -1,0 +1,168 @@
+/**
+ * What every chart has: a place to draw, axes with names and units, a grid, a description for those
+ * who cannot see it, and texts for the pointer.
+ *
+ * Widths are percentages and heights are pixels, so that a chart fills a phone and a wall with
+ * letters of the same size. Shapes are drawn 1000 units wide and stretched; strokes are not.
+ *
+ * @module
+ */
+import type { Tick } from "./chart_scale.ts";
+import { html, type Markup, ownMarkup, visibleText } from "./html_markup.ts";
+
+/** Units across the stretched part of a chart. */
+export const PLOT_WIDTH = 1000;
+
+/** A text for the pointer, at the place it is about. */
+export interface Tip {
+  /** From 0 to 1 along the axis of the tips. */
+  readonly at: number;
+  /** Lines. */
+  readonly lines: readonly string[];
+}
+
+/** One drawing area of a chart; several stand below each other over the same horizontal axis. */
+export interface Panel {
+  /** Height in pixels. */
+  readonly height: number;
+  /** Name and unit of the vertical axis, printed above it. */
+  readonly name: string;
+  /** 0 = bottom, 1 = top; nothing is drawn for an empty list. */
+  readonly ticks: readonly Tick[];
+  /** Shapes in units of {@linkcode PLOT_WIDTH} by `height`, y downwards. */
+  readonly shapes: Markup | readonly Markup[];
+  /** What must not be stretched, such as text, at percentages from the left and pixels from the top. */
+  readonly labels?: Markup | readonly Markup[];
+  /** Pixels between the name and the area, for labels. Default 0. */
+  readonly above?: number;
+  /** Printed in the middle when there is nothing to draw. */
+  readonly empty?: string | undefined;
+}
+
+/** A chart. */
+export interface Frame {
+  /** Unique in the page. */
+  readonly id: string;
+  /** What is shown, in a few words. */
+  readonly title: string;
+  /** What a reader would see, with the numbers. */
+  readonly description: string;
+  /** From top to bottom. */
+  readonly panels: readonly Panel[];
+  /** Of the horizontal axis. */
+  readonly ticks: readonly Tick[];
+  /** Name and unit of the horizontal axis. */
+  readonly name: string;
+  /** Along the horizontal axis, or along the vertical one of a single panel (`at` 0 = top). */
+  readonly tips?: { readonly axis: "x" | "y"; readonly list: readonly Tip[] };
+}
+
+const NAME_HEIGHT = 20;
+const PANEL_GAP = 10;
+const AXIS_HEIGHT = 38;
+
+/** The chart as one SVG. */
+export function chart(frame: Frame): Markup {
+  const { id, title, description, panels, ticks, name, tips } = frame;
+  let top = 0;
+  const drawn: Markup[] = [];
+  const plot = { from: Infinity, to: 0 };
+  for (const panel of panels) {
+    const from = top + NAME_HEIGHT + (panel.above ?? 0);
+    drawn.push(drawPanel(panel, { top, from, ticks }));
+    plot.from = Math.min(plot.from, from);
+    plot.to = from + panel.height;
+    top = plot.to + PANEL_GAP;
+  }
+  const height = plot.to + AXIS_HEIGHT;
+  return html`
+    <div class="chart">
+      <svg height="${height}" role="img" aria-labelledby="${id}-t ${id}-d"
+        ${tips === undefined || tips.list.length === 0 ? undefined : tipAttributes(
+          tips,
+          plot,
+        )}><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${drawn}${ticks
+          .map(({ at, label }) =>
+            html`<text class="tick" x="${percent(at)}" y="${
+              plot.to + 16
+            }" text-anchor="middle">${label}</text>`
+          )}<text class="axis" x="50%" y="${plot.to + 33}" text-anchor="middle">${name}</text></svg>
+    </div>
+  `;
+}
+
+/** `12.34%`; at most two digits, because a screen has no more. */
+export function percent(at: number): string {
+  return `${round(at * 100, 2)}%`;
+}
+
+/** Horizontal place in {@linkcode PLOT_WIDTH} units, at most one digit. */
+export function across(at: number): number {
+  return round(at * PLOT_WIDTH, 1);
+}
+
+/** Vertical place in pixels from the top, at most one digit. */
+export function down(at: number, height: number): number {
+  return round((1 - at) * height, 1);
+}
+
+/** Rounded for a drawing: files stay small, and no number is printed as `1e-7`. */
+export function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits)) + 0;
+}
+
+/** A path of numbers and letters that we computed. */
+export function path(kind: string, d: string): Markup {
+  return d === "" ? ownMarkup("") : html`
+    <path class="${kind}" d="${d}" />
+  `;
+}
+
+function drawPanel(
+  panel: Panel,
+  { top, from, ticks }: {
+    readonly top: number;
+    readonly from: number;
+    readonly ticks: readonly Tick[];
+  },
+): Markup {
+  const { height, name, shapes, labels, empty } = panel;
+  const grid = panel.ticks.map(({ at, label }) => {
+    const y = round(from + (1 - at) * height, 1);
+    return html`
+      <line class="grid" x2="100%" y1="${y}" y2="${y}" />
+      <text class="tick" x="-8" y="${y + 4}" text-anchor="end">${label}</text>
+    `;
+  });
+  const bottom = from + height;
+  return html`
+    <text class="axis" x="-48" y="${top + 12}">${name}</text>${grid}${ticks.map(({ at }) =>
+      html`
+        <line class="notch" x1="${percent(at)}" x2="${percent(at)}" y1="${bottom}" y2="${bottom +
+          4}" />
+      `
+    )}<line
+      class="base" x2="100%" y1="${bottom}" y2="${bottom}" /><svg y="${from}" width="100%"
+      height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}"
+      preserveAspectRatio="none">${shapes}</svg>${labels !== undefined &&
+        html`<svg y="${from}" width="100%" height="${height}">${labels}</svg>`}${empty !==
+          undefined &&
+        html`<text class="empty" x="50%" y="${
+          from + height / 2 + 4
+        }" text-anchor="middle">${empty}</text>`}
+  `;
+}
+
+/** Read by the page's script: places in thousandths, texts a line each, lines of a text by tabs. */
+function tipAttributes(
+  { axis, list }: NonNullable<Frame["tips"]>,
+  { from, to }: { readonly from: number; readonly to: number },
+): Markup {
+  const places = list.map(({ at }) => round(at * 1000, 1)).join(" ");
+  const texts = list.map(({ lines }) =>
+    lines.map((line) => visibleText(line).replace(/\s/g, " ")).join("\t")
+  ).join("\n");
+  return html`
+    data-axis="${axis}" data-from="${from}" data-to="${to}" data-at="${places}" data-tips="${texts}"
+  `;
+}

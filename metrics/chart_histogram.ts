@@ -1,0 +1,120 @@
+/**
+ * A distribution as bars, with its percentiles marked.
+ *
+ * @module
+ */
+import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
+import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
+import { formatPercentile, formatValue, plural } from "./format.ts";
+import type { Histogram } from "./histogram.ts";
+import { html, type Markup } from "./html_markup.ts";
+import type { Unit } from "./metric.ts";
+import type { Percentile } from "./quantile.ts";
+
+/** What to draw. */
+export interface HistogramChart extends Histogram {
+  /** Unique in the page. */
+  readonly id: string;
+  /** Of the metric, e.g. `TTFT`. */
+  readonly title: string;
+  /** Of the edges. */
+  readonly unit: Unit;
+  /** What is counted, in the plural: `requests`, `gaps`. */
+  readonly counted: string;
+  /** To mark; those without a value are not drawn. */
+  readonly marks: readonly Percentile[];
+}
+
+const HEIGHT = 120;
+const MARK_ROW = 13;
+
+/** Fewer bars would look like a wall: the axis is widened to the room of this many. */
+const LEAST_BARS = 8;
+
+/** Labels of marks that are closer than this share of the width go to different rows. */
+const LABEL_WIDTH = 0.15;
+
+/** Bars between the edges, percentile lines across them. */
+export function histogramChart(data: HistogramChart): Markup {
+  const { id, title, unit, counted, edges, counts } = data;
+  const time = unit === "ms" ? timeUnit(edges.at(-1) ?? 0) : { name: unit, ms: 1 };
+  const x = horizontal(data, time.ms);
+  const y = linearScale(0, Math.max(0, ...counts), { ticks: 4, round: true, whole: true });
+  const at = (value: number) => x.at(value / time.ms);
+  const marks = data.marks.flatMap(({ p, value }) => value === undefined ? [] : [{ p, value }])
+    .sort((a, b) => a.p - b.p);
+  const rows = labelRows(marks.map(({ value }) => at(value)));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const bars = counts.map((count, i): string => {
+    if (count === 0) return "";
+    const [from, to] = [across(at(edges[i]!)), across(at(edges[i + 1]!))];
+    // A single value among thousands still shows.
+    const top = Math.min(down(y.at(count), HEIGHT), HEIGHT - 1);
+    return `M${from} ${HEIGHT}V${top}H${to}V${HEIGHT}`;
+  }).join("");
+  const tips = counts.map((count, i): Tip => ({
+    at: (at(edges[i]!) + at(edges[i + 1]!)) / 2,
+    lines: [
+      `${formatValue(edges[i], unit)} to ${formatValue(edges[i + 1], unit)}`,
+      `${plural(count, counted.replace(/s$/, ""), counted)} of ${
+        plural(total, counted.replace(/s$/, ""), counted)
+      }`,
+    ],
+  }));
+  const found = marks.map(({ p, value }) => `${formatPercentile(p)} ${formatValue(value, unit)}`);
+  return chart({
+    id,
+    title: `Distribution of ${title}`,
+    description: total === 0
+      ? "No values"
+      : `${plural(total, "value")} from ${formatValue(edges[0], unit)} to ${
+        formatValue(edges.at(-1), unit)
+      }${found.length > 0 ? `: ${found.join(", ")}` : ""}`,
+    panels: [{
+      height: HEIGHT,
+      above: Math.max(1, ...rows.map((row) => row + 1)) * MARK_ROW,
+      name: counted[0]!.toUpperCase() + counted.slice(1),
+      ticks: total === 0 ? [] : y.ticks,
+      shapes: path("bar", bars),
+      labels: marks.map(({ p, value }, i) => drawMark(formatPercentile(p), at(value), rows[i]!)),
+      empty: total === 0 ? "no values" : undefined,
+    }],
+    ticks: total === 0 ? [] : x.ticks,
+    name: `${title}${
+      time.name === "1" ? "" : ` (${time.name}${x.kind === "log" ? ", log scale" : ""})`
+    }`,
+    tips: { axis: "x", list: tips },
+  });
+}
+
+function horizontal({ scale, edges }: Histogram, per: number): Scale {
+  const bars = edges.length - 1;
+  if (bars < 1) return linearScale(0, 1);
+  const [first, last] = [edges[0]! / per, edges[bars]! / per];
+  if (scale === "log") return logScale(first, last);
+  const width = (last - first) / bars;
+  const spare = Math.max(0, LEAST_BARS - bars) / 2 * width;
+  return linearScale(first >= 0 ? Math.max(0, first - spare) : first - spare, last + spare);
+}
+
+function drawMark(label: string, at: number, row: number): Markup {
+  const x = percent(at);
+  const y = -4 - row * MARK_ROW;
+  // At the ends the label leans inwards.
+  const anchor = at < 0.06 ? "start" : at > 0.94 ? "end" : "middle";
+  return html`
+    <line class="mark" x1="${x}" x2="${x}" y1="${round(y + 2, 1)}" y2="${HEIGHT}" />
+    <text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>
+  `;
+}
+
+/** Lowest row in which each label (given from left to right) has room. */
+export function labelRows(places: readonly number[]): readonly number[] {
+  const ends: number[] = [];
+  return places.map((at) => {
+    let row = 0;
+    while (row < ends.length && at - ends[row]! < LABEL_WIDTH) row++;
+    ends[row] = at;
+    return row;
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * A load over time: what came out, how much was under way, what failed.
+ *
+ * @module
+ */
+import { across, chart, down, type Panel, path, percent, type Tip } from "./chart_frame.ts";
+import { linearScale, timeUnit } from "./chart_scale.ts";
+import { formatCount, formatMs, formatNumber } from "./format.ts";
+import { html, type Markup } from "./html_markup.ts";
+import type { Series } from "./series.ts";
+import type { Window } from "./throughput.ts";
+
+/** What to draw. */
+export interface SeriesChart {
+  /** Unique in the page. */
+  readonly id: string;
+  /** Equal stretches of the load. */
+  readonly series: Series;
+  /** Right end of the axis. */
+  readonly durationMs: number;
+  /** To shade. */
+  readonly steady: Window | undefined;
+}
+
+const HEIGHT = 76;
+const LABEL_HEIGHT = 14;
+
+/** Panels over one time axis, each stretch a step; failures only where there are any. */
+export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Markup {
+  const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed } = series;
+  const time = timeUnit(durationMs);
+  const x = linearScale(0, durationMs / time.ms, { ticks: 7 });
+  const at = (ms: number) => x.at(ms / time.ms);
+  const endMs = startMs.map((ms) => Math.min(ms + bucketMs, durationMs));
+  const shade = steady === undefined ? undefined : html`
+    <rect class="steady" x="${across(at(steady.fromMs))}" width="${across(
+      at(steady.toMs) - at(steady.fromMs),
+    )}" height="${HEIGHT}" />
+  `;
+  const panel = (name: string, values: readonly number[], kind: "line" | "failed"): Panel => {
+    const y = linearScale(0, Math.max(0, ...values), {
+      ticks: 4,
+      round: true,
+      whole: kind === "failed",
+    });
+    const steps = values.map((value, i) =>
+      `${i === 0 ? `M${across(at(startMs[0]!))} ` : "V"}${down(y.at(value), HEIGHT)}H${
+        across(at(endMs[i]!))
+      }`
+    ).join("");
+    return {
+      height: HEIGHT,
+      name,
+      ticks: values.length === 0 ? [] : y.ticks,
+      shapes: values.length === 0 ? [] : [
+        shade ?? html``,
+        path(`${kind} area`, `${steps}V${HEIGHT}H0Z`),
+        path(kind, steps),
+      ],
+      empty: values.length === 0 ? "nothing was sent" : undefined,
+    };
+  };
+  const failures = failed.reduce((sum, count) => sum + count, 0);
+  const peak = (values: readonly number[]) => formatNumber(Math.max(0, ...values));
+  const first = panel("Output tokens/s", outputTokensPerSec, "line");
+  return chart({
+    id,
+    title: "The load over time",
+    description: `${formatMs(durationMs)} in stretches of ${formatMs(bucketMs)}: at most ${
+      peak(outputTokensPerSec)
+    } output tokens/s, ${peak(completedPerSec)} completed requests/s and ${
+      peak(inFlight)
+    } requests in flight in a stretch; ${formatCount(failures)} failed${
+      steady === undefined
+        ? ""
+        : `; steady window from ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`
+    }`,
+    panels: [
+      steady === undefined || startMs.length === 0 ? first : {
+        ...first,
+        above: LABEL_HEIGHT,
+        labels: labelWindow(at(steady.fromMs), at(steady.toMs)),
+      },
+      panel("Completed requests/s", completedPerSec, "line"),
+      panel("Requests in flight", inFlight, "line"),
+      ...(failures === 0
+        ? []
+        : [panel(`Failed requests (in each ${formatMs(bucketMs)})`, failed, "failed")]),
+    ],
+    ticks: startMs.length === 0 ? [] : x.ticks,
+    name: `Time since the start of the load (${time.name})`,
+    tips: {
+      axis: "x",
+      list: startMs.map((fromMs, i): Tip => ({
+        at: (at(fromMs) + at(endMs[i]!)) / 2,
+        lines: [
+          `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
+          `${formatNumber(outputTokensPerSec[i])} output tokens/s`,
+          `${formatNumber(completedPerSec[i])} completed requests/s`,
+          `${formatNumber(inFlight[i])} in flight`,
+          ...(failed[i]! > 0 ? [`${formatCount(failed[i])} failed`] : []),
+        ],
+      })),
+    },
+  });
+}
+
+/** Inside the window where it is wide enough, else towards the side with more room. */
+function labelWindow(from: number, to: number): Markup {
+  const atStart = from < 0.7;
+  return html`<text class="label" x="${percent(atStart ? from : to)}" y="-4" text-anchor="${
+    atStart ? "start" : "end"
+  }">steady window</text>`;
+}

@@ -1,0 +1,184 @@
+/**
+ * Requests as bars from their intended time to their end, one below the other.
+ *
+ * @module
+ */
+import type { Outcome } from "../backends/record.ts";
+import { across, chart, path, percent, type Tip } from "./chart_frame.ts";
+import { linearScale, timeUnit } from "./chart_scale.ts";
+import { formatCount, formatMs, plural } from "./format.ts";
+import { html, type Markup } from "./html_markup.ts";
+import type { TimelineEntry } from "./load_summary.ts";
+
+/** What to draw. */
+export interface TimelineChart {
+  /** Unique in the page. */
+  readonly id: string;
+  /** In the order of sending. */
+  readonly entries: readonly TimelineEntry[];
+  /** All requests of the load; more than `entries` when these are a sample. */
+  readonly offered: number;
+  /** Right end of the axis. */
+  readonly durationMs: number;
+  /** More bars than these are thinned out. Default 160. */
+  readonly rows?: number;
+}
+
+const ROWS = 160;
+
+/** A bar that lasted less is drawn this wide, in thousandths of the chart. */
+const LEAST_WIDTH = 1;
+
+/** How a request that did not complete is marked at its end: a shape, so that color is not needed. */
+export const TIMELINE_MARKS: readonly {
+  readonly kind: "failed" | "cancelled" | "dropped";
+  readonly mark: string;
+}[] = [
+  { kind: "failed", mark: "×" },
+  { kind: "cancelled", mark: "○" },
+  { kind: "dropped", mark: "△" },
+];
+
+/** Thin line: waiting for its turn; half bar: waiting for the first token; full bar: tokens. */
+export function timelineChart(data: TimelineChart): Markup {
+  const { id, entries, offered, durationMs, rows = ROWS } = data;
+  const shown = thinOut(entries, rows);
+  const time = timeUnit(durationMs);
+  const lastMs = Math.max(durationMs, ...shown.map(({ intendedMs }) => intendedMs));
+  const x = linearScale(0, lastMs / time.ms, { ticks: 7 });
+  const at = (ms: number) => x.at(ms / time.ms);
+  const row = shown.length <= 24 ? 10 : shown.length <= 60 ? 6 : 3;
+  const paths: Record<Stretch, string> = {
+    waiting: "",
+    prefill: "",
+    decode: "",
+    failed: "",
+    cancelled: "",
+  };
+  const marks: Markup[] = [];
+  for (const [i, entry] of shown.entries()) {
+    const y = (i + 0.5) * row;
+    for (const { kind, fromMs, toMs } of stretches(entry)) {
+      if (!(toMs > fromMs)) continue;
+      const from = across(at(fromMs));
+      paths[kind] += `M${from} ${y}H${Math.max(across(at(toMs)), from + LEAST_WIDTH)}`;
+    }
+    const ended = groupOf(entry.outcome);
+    const mark = TIMELINE_MARKS.find(({ kind }) => kind === ended);
+    if (mark !== undefined) {
+      marks.push(
+        html`<text class="${mark.kind}" x="${percent(at(lastStamp(entry)))}" y="${
+          y + 4
+        }" text-anchor="middle">${mark.mark}</text>`,
+      );
+    }
+  }
+  const widths: Record<Stretch, number> = {
+    waiting: 1,
+    prefill: Math.max(1, Math.round(row * 0.4)),
+    decode: row - 1,
+    failed: Math.max(1, Math.round(row * 0.5)),
+    cancelled: Math.max(1, Math.round(row * 0.5)),
+  };
+  const drawn = (Object.keys(paths) as Stretch[]).map((kind) =>
+    html`<g stroke-width="${widths[kind]}">${path(kind, paths[kind])}</g>`
+  );
+  return chart({
+    id,
+    title: "Timeline of requests",
+    description: shown.length === 0
+      ? "No requests"
+      : `${
+        shown.length < offered
+          ? `${formatCount(shown.length)} of ${plural(offered, "request")}, evenly spread`
+          : plural(offered, "request")
+      }, from the intended time to the end`,
+    panels: [{
+      height: Math.max(60, shown.length * row),
+      name: "Request, in the order of sending",
+      ticks: rowTicks(shown, Math.max(60, shown.length * row) / row),
+      shapes: drawn,
+      labels: marks,
+      empty: shown.length === 0 ? "nothing was sent" : undefined,
+    }],
+    ticks: shown.length === 0 ? [] : x.ticks,
+    name: `Time since the start of the load (${time.name})`,
+    tips: {
+      axis: "y",
+      list: shown.map((entry, i): Tip => ({
+        at: (i + 0.5) * row / Math.max(60, shown.length * row),
+        lines: describeEntry(entry),
+      })),
+    },
+  });
+}
+
+type Stretch = "waiting" | "prefill" | "decode" | "failed" | "cancelled";
+
+type Group = "completed" | (typeof TIMELINE_MARKS)[number]["kind"];
+
+function groupOf(outcome: Outcome["kind"]): Group {
+  switch (outcome) {
+    case "ok":
+      return "completed";
+    case "cancelled":
+    case "dropped":
+      return outcome;
+    default:
+      return "failed";
+  }
+}
+
+function stretches(
+  entry: TimelineEntry,
+): readonly { readonly kind: Stretch; readonly fromMs: number; readonly toMs: number }[] {
+  const { intendedMs, sentMs, firstTokenMs, lastTokenMs, outcome } = entry;
+  if (sentMs === undefined) return [];
+  const waiting = { kind: "waiting", fromMs: intendedMs, toMs: sentMs } as const;
+  const group = groupOf(outcome);
+  if (group === "failed" || group === "cancelled") {
+    return [waiting, { kind: group, fromMs: sentMs, toMs: lastStamp(entry) }];
+  }
+  const firstMs = firstTokenMs ?? lastStamp(entry);
+  return [
+    waiting,
+    { kind: "prefill", fromMs: sentMs, toMs: firstMs },
+    { kind: "decode", fromMs: firstMs, toMs: lastTokenMs ?? firstMs },
+  ];
+}
+
+function lastStamp(entry: TimelineEntry): number {
+  const { intendedMs, sentMs, firstTokenMs, lastTokenMs, endMs } = entry;
+  return endMs ?? lastTokenMs ?? firstTokenMs ?? sentMs ?? intendedMs;
+}
+
+function describeEntry(entry: TimelineEntry): readonly string[] {
+  const { index, user, intendedMs, sentMs, firstTokenMs, endMs, outcome } = entry;
+  const since = (ms: number | undefined) =>
+    formatMs(ms === undefined || sentMs === undefined ? undefined : ms - sentMs);
+  return [
+    `Request ${formatCount(index)}, user ${formatCount(user)}: ${outcome}`,
+    `intended at ${formatMs(intendedMs)}`,
+    ...(sentMs === undefined ? ["never sent"] : [
+      `sent ${formatMs(sentMs - intendedMs)} later`,
+      `first token after ${since(firstTokenMs)}, end after ${since(endMs)}`,
+    ]),
+  ];
+}
+
+/** At most five numbers, at the middle of their rows. */
+function rowTicks(
+  shown: readonly TimelineEntry[],
+  rows: number,
+): readonly { readonly at: number; readonly label: string }[] {
+  const ticks = Math.min(5, shown.length);
+  return Array.from({ length: ticks }, (_, k) => {
+    const i = ticks === 1 ? 0 : Math.round(k * (shown.length - 1) / (ticks - 1));
+    return { at: 1 - (i + 0.5) / rows, label: formatCount(shown[i]!.index) };
+  });
+}
+
+function thinOut(entries: readonly TimelineEntry[], rows: number): readonly TimelineEntry[] {
+  const shown = Math.min(entries.length, rows);
+  return Array.from({ length: shown }, (_, i) => entries[Math.floor(i * entries.length / shown)]!);
+}

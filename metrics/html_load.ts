@@ -1,0 +1,326 @@
+/**
+ * One load in detail: distributions, timeline, course, tables.
+ *
+ * @module
+ */
+import { histogramChart } from "./chart_histogram.ts";
+import { seriesChart } from "./chart_series.ts";
+import { TIMELINE_MARKS, timelineChart } from "./chart_timeline.ts";
+import { warnings } from "./check.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  formatValue,
+  plural,
+} from "./format.ts";
+import { html, type HtmlValue, type Markup } from "./html_markup.ts";
+import { checkTitle, keyPercentiles, KEY_METRICS, loadId, percentileOf } from "./html_overview.ts";
+import { htmlTable } from "./html_table.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import type { Summary } from "./summary.ts";
+import type { TokenTotals } from "./token_totals.ts";
+
+/** More loads than these are folded, and their timelines are coarser: the page stays light. */
+const LOADS_OPEN = 4;
+const COARSE_FROM = 16;
+const COARSE_ROWS = 40;
+
+/** What one value of a metric belongs to, in the plural. */
+const COUNTED = { request: "requests", gap: "gaps", tick: "ticks" } as const;
+
+/** Sections of all loads. */
+export function loadSections(summary: Summary): Markup {
+  return html`${summary.loads.map((load, i) => loadSection(load, { summary, position: i }))}`;
+}
+
+interface Place {
+  readonly summary: Summary;
+  readonly position: number;
+}
+
+function loadSection(load: LoadSummary, place: Place): Markup {
+  const { loads } = place.summary;
+  const found = warnings(load.checks).length;
+  const heading = html`<h2>${load.label}</h2>${
+    load.interrupted && html` <span class="badge warn">interrupted</span>`
+  }${!load.complete && html` <span class="badge warn">incomplete record</span>`}${
+    found > 0 && html` <span class="badge warn">${plural(found, "warning")}</span>`
+  } <span class="sum">${outcomeText(load)}</span>`;
+  return html`<details class="load" id="${loadId(place.position)}"${
+    loads.length <= LOADS_OPEN && html` open`
+  }><summary>${heading}</summary>
+${distributions(load, place)}${timeline(load, place)}${course(load, place)}${metricTable(load)}${
+    failureTable(load)
+  }${facts(load)}${checkList(load)}</details>
+`;
+}
+
+function outcomeText({ counts, durationMs }: LoadSummary): string {
+  return [
+    `${formatCount(counts.completed)} of ${plural(counts.offered, "request")} completed`,
+    ...(counts.failed > 0 ? [`${formatCount(counts.failed)} failed`] : []),
+    ...(counts.cancelled > 0 ? [`${formatCount(counts.cancelled)} cancelled`] : []),
+    ...(counts.dropped > 0 ? [`${formatCount(counts.dropped)} dropped`] : []),
+    `in ${formatMs(durationMs)}`,
+  ].join(", ");
+}
+
+function distributions(load: LoadSummary, { summary, position }: Place): Markup {
+  const percentiles = keyPercentiles(summary);
+  const charts = KEY_METRICS.flatMap((name) => {
+    const bars = load.histograms.find((one) => one.name === name);
+    const metric = load.metrics.find((one) => one.name === name);
+    if (bars === undefined || metric === undefined) return [];
+    const marks = percentiles.map((p) => ({ p, value: percentileOf(metric, p) }));
+    return html`<figure><figcaption><strong>${metric.title}</strong>${
+      marks.map(({ p, value }) =>
+        html` <span>${formatPercentile(p)} <b>${formatValue(value, metric.unit)}</b></span>`
+      )
+    }</figcaption>${
+      histogramChart({
+        ...bars,
+        id: `${loadId(position)}-${name}`,
+        counted: COUNTED[metric.per],
+        marks,
+      })
+    }</figure>
+`;
+  });
+  return html`<h3>Distributions</h3><div class="charts">${charts}</div>
+`;
+}
+
+function timeline(load: LoadSummary, { summary, position }: Place): Markup {
+  const { timeline: entries, counts, durationMs } = load;
+  const swatch = (kind: string, width: number) =>
+    html`<svg width="22" height="10" aria-hidden="true"><path class="${kind}" stroke-width="${width}" d="M0 5H22"/></svg>`;
+  const names = { failed: "failed", cancelled: "cancelled by us", dropped: "never sent" } as const;
+  return html`<h3>Timeline of requests</h3>
+<p class="legend"><span>${swatch("waiting", 1)} waiting to be sent</span><span>${
+    swatch("prefill", 3)
+  } sent, no token yet</span><span>${swatch("decode", 7)} first to last token</span>${
+    TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map(({ kind, mark }) =>
+      html`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
+        names[kind]
+      }</span>`
+    )
+  }</p>
+<figure class="wide">${
+    timelineChart({
+      id: `${loadId(position)}-timeline`,
+      entries,
+      offered: counts.offered,
+      durationMs,
+      ...(summary.loads.length > COARSE_FROM ? { rows: COARSE_ROWS } : {}),
+    })
+  }</figure>
+`;
+}
+
+function course({ series, durationMs, throughput: { steady } }: LoadSummary, place: Place): Markup {
+  return html`<h3>Over time</h3>
+<figure class="wide">${
+    seriesChart({ id: `${loadId(place.position)}-series`, series, durationMs, steady })
+  }</figure>
+`;
+}
+
+function metricTable({ metrics }: LoadSummary): Markup {
+  const percentiles = metrics[0]?.distribution.percentiles ?? [];
+  const right = (heading: string) => ({ heading, align: "right" }) as const;
+  return html`<h3>All metrics</h3>
+${
+    htmlTable({
+      caption: "Every metric over the completed requests",
+      hideCaption: true,
+      columns: [
+        { heading: "Metric", align: "left" },
+        ...["mean", "std", "min"].map(right),
+        ...percentiles.map(({ p }) => right(formatPercentile(p))),
+        right("max"),
+        right("values"),
+      ],
+      rows: metrics.map(({ title, unit, distribution }) => [
+        title,
+        ...[distribution.mean, distribution.std, distribution.min].map((value) =>
+          formatValue(value, unit)
+        ),
+        ...distribution.percentiles.map(({ value }) => formatValue(value, unit)),
+        formatValue(distribution.max, unit),
+        formatCount(distribution.count),
+      ]),
+    })
+  }`;
+}
+
+function failureTable({ failures, counts }: LoadSummary): Markup {
+  if (failures.length === 0) return html`<h3>Failures</h3><p class="note">No request failed</p>`;
+  return html`<h3>Failures</h3>
+${
+    htmlTable({
+      caption: `${plural(counts.failed, "request")} failed`,
+      columns: [
+        { heading: "Cause", align: "left" },
+        { heading: "requests", align: "right" },
+        { heading: "most frequent messages", align: "left" },
+      ],
+      rows: failures.map(({ kind, count, messages }) => [
+        html`<b class="bad">${kind}</b>`,
+        formatCount(count),
+        messages.map(({ message, count }) =>
+          html`<p class="message"><bdi>${message}</bdi> <span class="times">(${
+            formatCount(count)
+          })</span></p>`
+        ),
+      ]),
+    })
+  }`;
+}
+
+function facts(load: LoadSummary): Markup {
+  return html`<div class="facts">${throughputTable(load)}${tokenTable(load)}${streamTable(load)}${
+    clientTable(load)
+  }${sloTable(load)}</div>
+`;
+}
+
+function throughputTable({ throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary): Markup {
+  const both = (name: string, all: number | undefined, part: number | undefined) =>
+    [name, formatNumber(all), formatNumber(part)] as const;
+  const whole = (name: string, all: number | undefined) => [name, formatNumber(all), ""] as const;
+  return htmlTable({
+    caption: "Throughput",
+    columns: [
+      { heading: "", align: "left" },
+      { heading: "whole run", align: "right" },
+      {
+        heading: steady === undefined
+          ? "steady"
+          : `steady, ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`,
+        align: "right",
+      },
+    ],
+    rows: [
+      ...(arrivals === undefined ? [] : [
+        whole("Planned arrivals, req/s", arrivals.plannedPerSec),
+        whole("Scheduled arrivals, req/s", arrivals.scheduledPerSec),
+        whole("Departures, req/s", arrivals.sentPerSec),
+      ]),
+      both("Requests/s", run.qps, steady?.qps),
+      both("Requests/min", run.rpm, steady?.rpm),
+      both("Output tokens/s", run.outputTokensPerSec, steady?.outputTokensPerSec),
+      both("Prompt + output tokens/s", run.totalTokensPerSec, steady?.totalTokensPerSec),
+      ...(slo === undefined ? [] : [both("Goodput, req/s", slo.goodput, slo.steadyGoodput)]),
+      both("In flight, mean", inFlight.mean, inFlight.steadyMean),
+      whole("In flight, max", inFlight.max),
+    ],
+  });
+}
+
+function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
+  const answers = lengths.exact + lengths.shorter + lengths.longer;
+  const side = (name: string, { total, mean, max, sources, uncounted }: TokenTotals) => [
+    [`${name} tokens`, formatCount(total)],
+    [`${name} tokens a request`, `mean ${formatNumber(mean)}, max ${formatCount(max)}`],
+    [
+      `${name} tokens counted by`,
+      [
+        ...Object.entries(sources).map(([source, count]) => `${source} (${formatCount(count)})`),
+        ...(uncounted > 0 ? [`not counted (${formatCount(uncounted)})`] : []),
+      ].join(", ") || "n/a",
+    ],
+  ];
+  return factTable("Tokens", [
+    ...side("Prompt", tokens.prompt),
+    ...side("Output", tokens.output),
+    ["Requested tokens", formatCount(lengths.requestedTokens)],
+    ["Delivered tokens", formatCount(lengths.deliveredTokens)],
+    [
+      "As long as asked",
+      answers === 0
+        ? "n/a"
+        : `${formatCount(lengths.exact)} of ${plural(answers, "answer")}; ${
+          formatCount(lengths.shorter)
+        } shorter, ${formatCount(lengths.longer)} longer`,
+    ],
+    ["Lengths forced", plural(lengths.forced, "request")],
+    ["Cached prompt tokens", formatCount(cache.cachedTokens)],
+    [
+      "Share of prompts cached",
+      cache.reported === 0 ? "not reported by the engine" : formatShare(cache.share),
+    ],
+  ]);
+}
+
+function streamTable({ stream, connections }: LoadSummary): Markup {
+  return factTable("Stream and connections", [
+    ["Ticks", formatCount(stream.ticks)],
+    ["Tokens a tick", formatNumber(stream.tokensPerTick)],
+    ["Reads a token", formatNumber(stream.readsPerToken)],
+    ["Events a read", formatNumber(stream.eventsPerRead)],
+    ["Bytes of bodies", formatCount(stream.bytes)],
+    ["New connections", formatCount(connections.new)],
+    ["Reused connections", formatCount(connections.reused)],
+    ...(connections.unknown > 0 ? [["Unknown", formatCount(connections.unknown)]] : []),
+  ]);
+}
+
+function clientTable({ client, counts }: LoadSummary): Markup {
+  return factTable("Client", [
+    ["Busy cores", formatNumber(client?.cpuCores)],
+    ["Timers late, p50", formatMs(client?.loopLagP50Ms)],
+    ["Timers late, p99", formatMs(client?.loopLagP99Ms)],
+    ["Timers late, max", formatMs(client?.loopLagMaxMs)],
+    ["Peak memory, MiB", formatCount(client?.peakRssMiB)],
+    ["Warm-up requests, left out", formatCount(counts.warmup)],
+  ]);
+}
+
+function sloTable({ slo, metrics }: LoadSummary): Markup {
+  if (slo === undefined) return html``;
+  return htmlTable({
+    caption: "Service level",
+    columns: [
+      { heading: "Limit", align: "left" },
+      { heading: "kept by", align: "right" },
+      { heading: "of offered", align: "right" },
+    ],
+    rows: [
+      ...slo.limits.map(({ metric, limit, met, attainment }) => {
+        const found = metrics.find(({ name }) => name === metric);
+        return [
+          `${found?.title ?? metric} ${found?.better === "higher" ? "≥" : "≤"} ${
+            formatValue(limit, found?.unit ?? "ms")
+          }`,
+          formatCount(met),
+          formatShare(attainment),
+        ];
+      }),
+      ["All limits", formatCount(slo.good), formatShare(slo.attainment)],
+    ],
+  });
+}
+
+function factTable(caption: string, rows: readonly (readonly HtmlValue[])[]): Markup {
+  return htmlTable({
+    caption,
+    columns: [{ heading: "", align: "left" }, { heading: "", align: "right" }],
+    rows,
+  });
+}
+
+function checkList({ checks }: LoadSummary): Markup {
+  return html`<details class="checks"><summary>${
+    plural(checks.length, "check")
+  } of this load</summary><ul>${
+    checks.map(({ name, ok, message }) =>
+      html`<li class="${ok ? "passed" : "found"}"><b>${ok ? "✓" : "!"} ${
+        checkTitle(name)
+      }</b> ${message}</li>`
+    )
+  }</ul></details>
+`;
+}

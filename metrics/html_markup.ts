@@ -1,0 +1,76 @@
+/**
+ * Text that is markup, and the only way to make it: everything else is escaped on the way in.
+ *
+ * @module
+ */
+import { NOT_AVAILABLE } from "./format.ts";
+
+/** Markup that was written by us. Made by {@linkcode html} and {@linkcode ownMarkup} only. */
+export class Markup {
+  // A private field, so that no object read from a file can pass for markup.
+  readonly #text: string;
+
+  /** @param text markup without anything that a server, a user or a file could have chosen. */
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The markup. */
+  toString(): string {
+    return this.#text;
+  }
+}
+
+/** What may stand in a template: `undefined` and `false` print nothing, lists print all members. */
+export type HtmlValue =
+  | Markup
+  | string
+  | number
+  | undefined
+  | false
+  | readonly HtmlValue[];
+
+/** Template whose values are escaped, for text and for attributes in double quotes. */
+export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Markup {
+  let text = parts[0]!;
+  for (let i = 0; i < values.length; i++) text += markupOf(values[i]) + parts[i + 1]!;
+  return new Markup(text);
+}
+
+/** Takes a constant of ours as it is: the style sheet, the script, a path of numbers. */
+export function ownMarkup(text: string): Markup {
+  return new Markup(text);
+}
+
+/** The text with what has a meaning in HTML written out, and what steers the display made visible. */
+export function escapeHtml(text: string): string {
+  return visibleText(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/**
+ * Control characters as their pictures (␛ for escape). Line feed and tab stay; marks that turn the
+ * direction of the text around, and halves of a character, become �.
+ */
+export function visibleText(text: string): string {
+  return text.toWellFormed()
+    .replace(
+      // deno-lint-ignore no-control-regex
+      /[\u0000-\u0008\u000b-\u001f]/g,
+      (character) => String.fromCharCode(0x2400 + character.charCodeAt(0)),
+    )
+    .replace(/\u007f/g, "␡")
+    .replace(/[\u0080-\u009f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g, "�");
+}
+
+function markupOf(value: HtmlValue): string {
+  if (value instanceof Markup) return value.toString();
+  if (Array.isArray(value)) return value.map(markupOf).join("");
+  switch (typeof value) {
+    case "string":
+      return escapeHtml(value);
+    case "number":
+      return Number.isFinite(value) ? String(value) : NOT_AVAILABLE;
+    default:
+      return "";
+  }
+}

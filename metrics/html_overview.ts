@@ -1,0 +1,288 @@
+/**
+ * Top of the page: what was measured, whether to believe it, the key numbers, the load curve.
+ *
+ * @module
+ */
+import { type CurvePoint, curveChart } from "./chart_curve.ts";
+import { type Check, warnings } from "./check.ts";
+import {
+  formatCount,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  formatValue,
+  plural,
+} from "./format.ts";
+import { html, type HtmlValue, type Markup } from "./html_markup.ts";
+import { type HtmlColumn, htmlTable } from "./html_table.ts";
+import type { LoadSummary, MetricSummary } from "./load_summary.ts";
+import type { Summary } from "./summary.ts";
+
+/** Latencies that everyone asks for first. */
+export const KEY_METRICS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
+
+/** Of an open loop: what a user would have felt. */
+const INTENDED_METRICS: readonly string[] = ["ttft_intended", "e2e_intended"];
+
+/** Warnings of one kind that are shown before the rest is folded. */
+const WARNINGS_SHOWN = 3;
+
+/** Percentiles for the key numbers: 50, 90 and 99 where they were asked for, else the first three. */
+export function keyPercentiles({ percentiles }: Pick<Summary, "percentiles">): readonly number[] {
+  const usual = percentiles.filter((p) => [50, 90, 99].includes(p));
+  return usual.length > 0 ? usual : percentiles.slice(0, 3);
+}
+
+/** Fragment of a load's section. */
+export function loadId(load: number): string {
+  return `load-${load + 1}`;
+}
+
+/** Value of one percentile; absent also when it was not asked for. */
+export function percentileOf(metric: MetricSummary | undefined, p: number): number | undefined {
+  return metric?.distribution.percentiles.find((one) => one.p === p)?.value;
+}
+
+/** Model, engine, date, dataset, lengths. */
+export function titleBlock({ header, loads }: Summary): Markup {
+  const { version, scenario, model, url, protocol, startedAt, dataset } = header;
+  const stopped = loads.filter(({ interrupted }) => interrupted).length;
+  const cut = loads.filter(({ complete }) => !complete).length;
+  return html`<header>
+<p class="brand">Tokometer ${version} · ${scenario}</p>
+<h1>${model === "" ? "Unnamed model" : html`<bdi>${model}</bdi>`}${
+    stopped > 0 && html` <span class="badge warn">interrupted</span>`
+  }${cut > 0 && html` <span class="badge warn">incomplete record</span>`}</h1>
+<p class="what"><span>${url}</span><span>${protocol}</span><time datetime="${startedAt}">${
+    readableTime(startedAt)
+  }</time><span>${dataset.kind}, ${plural(dataset.prompts, "prompt")}</span><span>${
+    header.length === "forced" ? "forced lengths" : "capped lengths"
+  }</span></p>
+</header>
+`;
+}
+
+/** What the checks found, grouped by question. */
+export function verdictBlock({ loads, checks }: Summary): Markup {
+  const groups = new Map<string, { readonly load: number | undefined; readonly check: Check }[]>();
+  const collect = (list: readonly Check[], load: number | undefined) => {
+    for (const check of warnings(list)) {
+      groups.set(check.name, [...(groups.get(check.name) ?? []), { load, check }]);
+    }
+  };
+  for (const [load, { checks }] of loads.entries()) collect(checks, load);
+  collect(checks, undefined);
+  const asked = loads.reduce((sum, load) => sum + load.checks.length, checks.length);
+  const found = [...groups.values()].reduce((sum, group) => sum + group.length, 0);
+  if (found === 0) {
+    return html`<section class="verdict good" aria-label="Verdict"><h2><span class="sign" aria-hidden="true">✓</span> All ${
+      plural(asked, "check")
+    } passed</h2></section>
+`;
+  }
+  const where = (load: number | undefined): HtmlValue =>
+    load === undefined || loads.length < 2
+      ? undefined
+      : html`<a href="#${loadId(load)}">${loads[load]!.label}</a>: `;
+  return html`<section class="verdict bad" aria-label="Verdict"><h2><span class="sign" aria-hidden="true">!</span> Read before using the numbers: ${
+    plural(found, "warning")
+  } from ${plural(asked, "check")}</h2>
+<dl>${
+    [...groups].map(([name, group]) => {
+      const lines = group.map(({ load, check }) =>
+        html`<p>${where(load)}${check.message}</p>`
+      );
+      const advice = [...new Set(group.map(({ check }) => check.advice ?? ""))].filter((text) =>
+        text !== ""
+      );
+      return html`<dt>${checkTitle(name)}</dt><dd>${lines.slice(0, WARNINGS_SHOWN)}${
+        lines.length > WARNINGS_SHOWN &&
+        html`<details><summary>and ${
+          plural(lines.length - WARNINGS_SHOWN, "more load")
+        }</summary>${lines.slice(WARNINGS_SHOWN)}</details>`
+      }${advice.map((text) => html`<p class="advice">${capitalize(text)}</p>`)}</dd>`;
+    })
+  }</dl></section>
+`;
+}
+
+/** `offered_rate` as `Offered rate`. */
+export function checkTitle(name: string): string {
+  return capitalize(name.replaceAll("_", " "));
+}
+
+/** Cards for one load, a row a load for several. */
+export function keyNumbers(summary: Summary): Markup {
+  const [only] = summary.loads;
+  if (only === undefined) return html`<section><h2>Key numbers</h2><p>No load was run</p></section>`;
+  return html`<section><h2>Key numbers</h2>
+${summary.loads.length === 1 ? loadCards(only, summary) : loadsTable(summary)}</section>
+`;
+}
+
+function loadCards(load: LoadSummary, summary: Summary): Markup {
+  const { counts, throughput: { run, steady }, slo } = load;
+  const card = (title: string, value: string, notes: readonly HtmlValue[]) =>
+    html`<div class="card"><dt>${title}</dt><dd><strong>${value}</strong>${
+      notes.map((note) => html`<span>${note}</span>`)
+    }</dd></div>
+`;
+  const [first, ...rest] = keyPercentiles(summary);
+  const metricCards = KEY_METRICS.map((name) => {
+    const metric = load.metrics.find((one) => one.name === name);
+    if (metric === undefined || first === undefined) return undefined;
+    const at = (metric: MetricSummary, p: number) =>
+      `${formatPercentile(p)} ${formatValue(percentileOf(metric, p), metric.unit)}`;
+    const intended = load.metrics.find((one) => one.name === `${name}_intended`);
+    return card(
+      `${metric.title} ${formatPercentile(first)}`,
+      formatValue(percentileOf(metric, first), metric.unit),
+      [
+        rest.map((p) => at(metric, p)).join(" · "),
+        ...(intended === undefined ? [] : [
+          `from the intended time: ${[first, ...rest].map((p) => at(intended, p)).join(" · ")}`,
+        ]),
+      ],
+    );
+  });
+  return html`<dl class="cards">${
+    card("Requests", `${formatCount(counts.completed)} of ${formatCount(counts.offered)}`, [
+      `completed; success ${formatShare(counts.successRate)}`,
+      counts.failed > 0 && html`<b class="bad">${formatCount(counts.failed)} failed</b>`,
+    ])
+  }${
+    card("Output tokens/s", formatNumber(run.outputTokensPerSec), [
+      `whole run; steady window ${formatNumber(steady?.outputTokensPerSec)}`,
+    ])
+  }${
+    card("Requests/s", formatNumber(run.qps), [
+      `whole run; steady window ${formatNumber(steady?.qps)}`,
+    ])
+  }${
+    slo !== undefined &&
+    card("Goodput", `${formatNumber(slo.goodput)} req/s`, [
+      `${formatShare(slo.attainment)} of offered requests kept every limit`,
+    ])
+  }${metricCards}</dl>
+`;
+}
+
+function loadsTable(summary: Summary): Markup {
+  const { loads } = summary;
+  const percentiles = keyPercentiles(summary);
+  const withSlo = loads.some(({ slo }) => slo !== undefined);
+  const metricOf = (load: LoadSummary, name: string) =>
+    load.metrics.find((one) => one.name === name);
+  const metrics = [...KEY_METRICS, ...INTENDED_METRICS].flatMap((name) =>
+    loads.map((load) => metricOf(load, name)).find((metric) => metric !== undefined) ?? []
+  );
+  const right = (heading: string, group?: string): HtmlColumn => ({
+    heading,
+    align: "right",
+    ...(group === undefined ? {} : { group }),
+  });
+  const columns: readonly HtmlColumn[] = [
+    { heading: "Load", align: "left" },
+    ...["ok", "failed", "success"].map((heading) => right(heading, "Requests")),
+    ...["req/s", "out tok/s"].map((heading) => right(heading, "Whole run")),
+    ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
+    ...(withSlo ? ["req/s", "kept"].map((heading) => right(heading, "Goodput")) : []),
+    ...metrics.flatMap(({ title, unit }) =>
+      percentiles.map((p) => right(formatPercentile(p), `${title} (${unit})`))
+    ),
+  ];
+  const rows = loads.map((load, i): readonly HtmlValue[] => {
+    const { label, counts, throughput: { run, steady }, slo, interrupted, complete } = load;
+    return [
+      html`<a href="#${loadId(i)}">${label}</a>${
+        (interrupted || !complete) && html` <span class="badge warn">${
+          interrupted ? "interrupted" : "incomplete"
+        }</span>`
+      }`,
+      formatCount(counts.completed),
+      counts.failed > 0 ? html`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
+      formatShare(counts.successRate),
+      formatNumber(run.qps),
+      formatNumber(run.outputTokensPerSec),
+      formatNumber(steady?.qps),
+      formatNumber(steady?.outputTokensPerSec),
+      ...(withSlo ? [formatNumber(slo?.goodput), formatShare(slo?.attainment)] : []),
+      ...metrics.flatMap(({ name }) =>
+        percentiles.map((p) => formatNumber(percentileOf(metricOf(load, name), p)))
+      ),
+    ];
+  });
+  return htmlTable({ caption: "Key numbers of every load", columns, rows, hideCaption: true });
+}
+
+/** Throughput against latency, for more than one load. */
+export function loadCurve(summary: Summary): Markup {
+  const { loads } = summary;
+  if (loads.length < 2) return html``;
+  const key = keyPercentiles(summary);
+  const percentiles = key.length < 2 ? key : [key[0]!, key.at(-1)!];
+  // The drain at the end of a short load says nothing about the server.
+  const steady = loads.every(({ throughput }) => throughput.steady !== undefined);
+  const sizeOf = ({ plan }: LoadSummary) => plan.users ?? plan.ratePerSec ?? 0;
+  const sorted = [...loads].sort((a, b) => sizeOf(a) - sizeOf(b));
+  const kinds = new Set(loads.map(({ plan }) => plan.kind));
+  const arrivals = new Set(loads.map(({ plan }) => plan.arrival));
+  const shortNames = kinds.size === 1 && arrivals.size === 1 &&
+    loads.every((load) => sizeOf(load) > 0);
+  const charts = ["ttft", "tpot", "itl"].flatMap((name) => {
+    const metric = loads[0]!.metrics.find((one) => one.name === name);
+    if (metric === undefined) return [];
+    const points = sorted.map((load): CurvePoint => {
+      const own = load.metrics.find((one) => one.name === name);
+      const rate = steady ? load.throughput.steady : load.throughput.run;
+      return {
+        short: shortNames ? String(sizeOf(load)) : load.label,
+        label: load.label,
+        throughput: rate?.outputTokensPerSec,
+        latencies: percentiles.map((p) => percentileOf(own, p)),
+        failed: load.counts.failed > 0,
+      };
+    });
+    const missing = points.filter(({ throughput, latencies }) =>
+      throughput === undefined || latencies.includes(undefined)
+    );
+    return html`<figure><figcaption><strong>${metric.title}</strong></figcaption>${
+      curveChart({
+        id: `curve-${name}`,
+        title: metric.title,
+        name: `Output tokens/s, ${steady ? "steady window" : "whole run"}`,
+        percentiles,
+        points,
+      })
+    }${
+      missing.length > 0 && html`<p class="note">Not all shown: too few completed requests at ${
+        missing.slice(0, 4).map(({ label }) => label).join(", ")
+      }${missing.length > 4 && ` and ${plural(missing.length - 4, "more load")}`}</p>`
+    }</figure>
+`;
+  });
+  const unit = kinds.has("closed") ? "users" : "requests/s";
+  return html`<section><h2>Throughput against latency</h2>
+<p class="legend">${
+    percentiles.map((p, rank) =>
+      html`<span><svg width="30" height="10" aria-hidden="true"><path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/></svg> ${
+        formatPercentile(p)
+      }</span>`
+    )
+  }<span>${shortNames ? `numbers beside points: ${unit}` : "a point a load"}</span>${
+    loads.some(({ counts }) => counts.failed > 0) &&
+    html`<span><b class="bad">×</b> with failed requests</span>`
+  }</p>
+<div class="charts">${charts}</div></section>
+`;
+}
+
+/** `2026-01-02T03:04:05.678Z` as `2026-01-02 03:04:05 UTC`. */
+function readableTime(iso: string): string {
+  const parts = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso);
+  return parts === null ? iso : `${parts[1]} ${parts[2]} UTC`;
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,78 @@
+/**
+ * Tables of a page: headers that belong to their cells, and a box of their own to scroll in.
+ *
+ * @module
+ */
+import { html, type HtmlValue, type Markup } from "./html_markup.ts";
+
+/** One column. */
+export interface HtmlColumn {
+  /** Its header. */
+  readonly heading: string;
+  /** Names stand left, numbers right. */
+  readonly align: "left" | "right";
+  /** Printed once over neighbors of the same group. */
+  readonly group?: string;
+}
+
+/** What to lay out. */
+export interface HtmlTable {
+  /** Names the table, also for those who cannot see it. */
+  readonly caption: string;
+  /** From left to right; the first one names the rows. */
+  readonly columns: readonly HtmlColumn[];
+  /** A cell for each column. */
+  readonly rows: readonly (readonly HtmlValue[])[];
+  /** Leaves the caption to screen readers, where a heading says the same. */
+  readonly hideCaption?: boolean;
+}
+
+/** The table in a box that scrolls sideways where the page is too narrow for it. */
+export function htmlTable({ caption, columns, rows, hideCaption = false }: HtmlTable): Markup {
+  const groups = groupsOf(columns);
+  const grouped = groups.some(({ name }) => name !== "");
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+<caption${hideCaption && html` class="hidden"`}>${caption}</caption>
+<thead>${
+    grouped && html`<tr>${
+      groups.map(({ name, span }) =>
+        name === ""
+          ? html`<td colspan="${span}"></td>`
+          : html`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
+      )
+    }</tr>`
+  }<tr>${
+    columns.map(({ heading, align }, i) =>
+      html`<th scope="col" class="${align}${startsGroup(columns, i) && " first"}">${heading}</th>`
+    )
+  }</tr></thead>
+<tbody>${
+    rows.map((row) =>
+      html`<tr>${
+        row.map((cell, i) =>
+          i === 0 ? html`<th scope="row">${cell}</th>` : html`<td class="${columns[i]!.align}${
+            startsGroup(columns, i) && " first"
+          }">${cell}</td>`
+        )
+      }</tr>
+`
+    )
+  }</tbody></table></div>
+`;
+}
+
+function groupsOf(
+  columns: readonly HtmlColumn[],
+): readonly { readonly name: string; readonly span: number }[] {
+  const groups: { name: string; span: number }[] = [];
+  for (const { group = "" } of columns) {
+    const last = groups.at(-1);
+    if (last?.name === group) last.span++;
+    else groups.push({ name: group, span: 1 });
+  }
+  return groups;
+}
+
+function startsGroup(columns: readonly HtmlColumn[], i: number): boolean {
+  return i > 0 && columns[i]!.group !== undefined && columns[i]!.group !== columns[i - 1]!.group;
+}

@@ -1,0 +1,254 @@
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+  assertStringIncludes,
+} from "@std/assert";
+import { systemClock } from "../backends/clock.ts";
+import { decodeExchange } from "../backends/decode.ts";
+import { grpcTransport } from "../backends/grpc.ts";
+import { cutGrpcFrames } from "../backends/grpc_frames.ts";
+import { grpcAsk, grpcRequest } from "../backends/grpc_request.ts";
+import { ppl } from "../backends/ppl.ts";
+import { pplBatch, pplBatchedResponse } from "../backends/ppl_messages.ts";
+import { pplV1 } from "../backends/ppl_v1.ts";
+import type { Ask, GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import { createSimEngine } from "../backends/sim_engine.ts";
+import { type SimGrpcOptions, startSimGrpc } from "../backends/sim_grpc.ts";
+import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
+import { openTruthLog, type TruthRequest } from "../backends/sim_truth.ts";
+import type { Exchange, SendOptions } from "../backends/transport.ts";
+import {
+  modelConfig,
+  modelMetadata,
+  modelReady,
+  serverReady,
+  tritonTurbomind,
+} from "../backends/triton_grpc.ts";
+import { cannedRequest } from "./protocol_contract.ts";
+
+interface Answer {
+  readonly exchange: Exchange;
+  readonly record: RequestRecord;
+}
+
+interface Bench {
+  readonly target: Target;
+  readonly ask: Ask;
+  readonly accepted: () => number;
+  truth(): TruthRequest[];
+  generate(
+    protocol: Protocol,
+    request?: Partial<GenerationRequest>,
+    options?: Partial<SendOptions>,
+  ): Promise<Answer>;
+}
+
+/** A simulated server with tokens every millisecond, and a client. */
+async function withSim(
+  use: (bench: Bench) => Promise<void>,
+  { pplVersion = 2, ...given }: Partial<SimOptions> & Pick<SimGrpcOptions, "pplVersion"> = {},
+): Promise<void> {
+  const sim: SimOptions = { ...SIM_DEFAULTS, ttft: "2", itl: "1", ...given };
+  const engine = createSimEngine(sim);
+  const truth = openTruthLog(10_000);
+  const server = await startSimGrpc(engine, { sim, truth, port: 0, pplVersion });
+  const transport = grpcTransport.open({ clock: systemClock });
+  const target: Target = { baseUrl: `grpc://127.0.0.1:${server.port}`, headers: {} };
+  const ask = grpcAsk(transport, 5000);
+  try {
+    await use({
+      target,
+      ask,
+      accepted: () => server.connections().accepted,
+      truth: () => truth.requests(),
+      async generate(protocol, overrides = {}, options = {}) {
+        let request = cannedRequest({ model: "", outputTokens: 8, length: "forced", ...overrides });
+        if (protocol.prepare) request = await protocol.prepare(request, target, ask);
+        const wire = protocol.buildRequest(request, target);
+        const exchange = await transport.send(wire, { timeoutMs: 5000, ...options });
+        const record = decodeExchange(exchange, protocol, request, {
+          load: 0,
+          phase: "measure",
+          index: 0,
+          user: 0,
+          promptId: "0",
+          intendedMs: exchange.sentMs,
+          originMs: 0,
+          keepText: true,
+        });
+        return { exchange, record };
+      },
+    });
+  } finally {
+    await transport.close();
+    await server.stop();
+    await engine.stop();
+  }
+}
+
+Deno.test("startSimGrpc() serves PPL and TurboMind over one connection", async () => {
+  await withSim(async ({ generate, accepted }) => {
+    for (const protocol of [ppl, tritonTurbomind, ppl]) {
+      const { record } = await generate(protocol);
+      assertEquals(record.outcome, { kind: "ok" }, protocol.name);
+      assertEquals(record.outputTokens?.tokens, 8);
+      assertEquals(record.tickTokens.at(-1), 8);
+    }
+    assertEquals(accepted(), 1);
+  });
+});
+
+Deno.test("startSimGrpc() stamps each write before the client can have it", async () => {
+  await withSim(async ({ generate, truth }) => {
+    const { exchange } = await generate(ppl);
+    const [entry] = truth();
+    assertEquals(entry?.writeTokens, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assertEquals([entry?.protocol, entry?.end, entry?.finish], ["ppl", "done", "length"]);
+    assertEquals(exchange.readMs.length, 8);
+    for (const [i, writeMs] of entry!.writeMs.entries()) {
+      assertLessOrEqual(writeMs, exchange.readMs[i]!);
+    }
+    assertLessOrEqual(exchange.sentMs, entry!.arrivalMs);
+  });
+});
+
+Deno.test("startSimGrpc() plays both versions of PPL", async () => {
+  await withSim(async ({ generate }) => {
+    const { record } = await generate(pplV1);
+    assertEquals(record.outcome, { kind: "ok" });
+    assertEquals(record.finishReason, undefined, "version 1 has no such field");
+    const misread = await generate(ppl);
+    assertEquals(misread.record.outcome.kind, "ok", "id and length stand at the same place");
+    assertEquals(misread.record.promptTokens, undefined);
+  }, { pplVersion: 1 });
+});
+
+Deno.test("startSimGrpc() holds back texts of PPL tokens, not the tokens (T9)", async () => {
+  await withSim(async ({ generate }) => {
+    const { record, exchange } = await generate(ppl, { outputTokens: 40 });
+    assertEquals([record.outputTokens?.tokens, exchange.readMs.length], [40, 40]);
+    assertEquals(record.outcome, { kind: "ok" });
+    let withoutText = 0;
+    cutGrpcFrames(exchange.body, (message) => {
+      const [response] = pplBatchedResponse.decode(message).rsp;
+      if (response?.generated !== "") return;
+      withoutText++;
+      assertEquals(response.tokens?.ids.length, 1, "its id comes instead");
+    });
+    assertGreaterOrEqual(withoutText, 1);
+  }, { utf8: "events" });
+});
+
+Deno.test("startSimGrpc() answers PPL prompts of token ids with token ids", async () => {
+  await withSim(async ({ generate, truth }) => {
+    const { record } = await generate(ppl, { promptTokenIds: [5, 6, 7, 8] });
+    assertEquals([record.text, record.outputTokens?.tokens], ["", 8]);
+    assertEquals(truth()[0]?.promptTokens, 4);
+  });
+});
+
+Deno.test("startSimGrpc() ends TurboMind streams with a response that adds nothing", async () => {
+  await withSim(async ({ generate, truth }) => {
+    const { record, exchange } = await generate(tritonTurbomind);
+    assertEquals([exchange.readMs.length, record.tickTokens.length], [9, 8]);
+    // "Hello there" has 11 bytes: 3 tokens and the beginning of the sequence.
+    assertEquals(record.promptTokens, { tokens: 4, source: "usage" });
+    assertEquals(truth()[0]?.promptTokens, 4);
+  });
+});
+
+Deno.test("startSimGrpc() answers what probes ask", async () => {
+  await withSim(async ({ target, ask }) => {
+    assertEquals(await serverReady(target, ask), true);
+    assertEquals(await modelReady(target, "turbomind", ask), true);
+    assertEquals(await modelReady(target, "other", ask), false);
+    const config = await modelConfig(target, "turbomind", ask);
+    assertEquals(config.parameters.get("model_name")?.string_value, "internlm");
+    assertEquals(config.instance_group[0]?.count, 48);
+    const metadata = await modelMetadata(target, "turbomind", ask);
+    assertEquals(metadata.outputs.map(({ name }) => name), ["output_ids", "sequence_length"]);
+    assertEquals(await tritonTurbomind.listModels!(target, ask), ["turbomind"]);
+    const unknown = await ask(grpcRequest(target, "/no.Service/Method", new Uint8Array(0)));
+    assertEquals(unknown.status, 12);
+    const empty = await ask(grpcRequest(target, ppl.path, pplBatch.encode({ req: [] })));
+    assertEquals(empty.status, 3);
+    const broken = await ask(grpcRequest(target, ppl.path, Uint8Array.of(0x0a, 9)));
+    assertEquals(broken.status, 3);
+  });
+});
+
+Deno.test("startSimGrpc() refuses as each engine refuses", async () => {
+  await withSim(async ({ generate }) => {
+    const tooLong = { outputTokens: 100 };
+    const failed = (await generate(ppl, tooLong)).record.outcome;
+    assertEquals(failed.kind, "engine_error");
+    const refused = (await generate(tritonTurbomind, tooLong)).record.outcome;
+    assertStringIncludes(JSON.stringify(refused), "the context is 50");
+    const otherModel = { model: "other", extraBody: { eos_token_id: 2 } };
+    const unknown = (await generate(tritonTurbomind, otherModel)).record.outcome;
+    assertStringIncludes(JSON.stringify(unknown), "unknown model: 'other'");
+  }, { maxModelLen: 50 });
+  await withSim(async ({ generate }) => {
+    const { outcome } = (await generate(ppl)).record;
+    assertEquals(outcome.kind === "http_error" && outcome.status, 16);
+  }, { apiKey: "k-1" });
+});
+
+const FAULTS: readonly (readonly [fault: string, ppl: string, turbomind: string])[] = [
+  ["http-429", "http_error", "http_error"],
+  ["http-500", "http_error", "http_error"],
+  ["http-503", "http_error", "http_error"],
+  ["json-error", "engine_error", "engine_error"],
+  ["error-event", "engine_error", "engine_error"],
+  ["malformed-event", "protocol_error", "protocol_error"],
+  ["refuse", "connect_error", "connect_error"],
+  ["hang", "timeout", "timeout"],
+  ["stall", "timeout", "timeout"],
+  ["truncate", "truncated", "truncated"],
+  ["reset", "truncated", "truncated"],
+  ["cut", "truncated", "truncated"],
+  ["missing-done", "truncated", "ok"],
+  ["early-stop", "wrong_length", "wrong_length"],
+  ["one-more", "wrong_length", "ok"],
+];
+
+Deno.test("startSimGrpc() fails to order, and every failure is told apart (T5, T25)", async () => {
+  for (const [fault, ...expected] of FAULTS) {
+    await withSim(async ({ generate, truth }) => {
+      for (const [i, protocol] of [ppl, tritonTurbomind].entries()) {
+        const timeoutMs = fault === "hang" || fault === "stall" ? 80 : 5000;
+        const { outcome } = (await generate(protocol, {}, { timeoutMs })).record;
+        assertEquals(outcome.kind, expected[i], `${fault}, ${protocol.name}`);
+      }
+      assertEquals(truth().map(({ faults }) => faults), [[fault], [fault]]);
+    }, { faults: [fault] });
+  }
+});
+
+Deno.test("startSimGrpc() stops generating when the client leaves", async () => {
+  await withSim(async ({ generate, truth }) => {
+    const controller = new AbortController();
+    let reads = 0;
+    await generate(ppl, { outputTokens: 100_000 }, {
+      signal: controller.signal,
+      onRead: () => ++reads === 3 && controller.abort(),
+    });
+    while (truth()[0]?.end === "running") await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(truth()[0]?.end, "gone");
+    assertGreaterOrEqual(truth()[0]!.writeMs.length, 3);
+  });
+});
+
+Deno.test("startSimGrpc() carries many streams at once", async () => {
+  await withSim(async ({ generate, accepted }) => {
+    const requests = Array.from(
+      { length: 50 },
+      (_, i) => generate(ppl, { requestId: BigInt(i + 1) }),
+    );
+    const kinds = (await Promise.all(requests)).map(({ record }) => record.outcome.kind);
+    assertEquals(new Set(kinds), new Set(["ok"]));
+    assertEquals(accepted(), 1);
+  });
+});
