@@ -86,8 +86,8 @@ export function grpcRequest(
 }
 
 /**
- * Asks a gRPC server over an open transport: `status` is the gRPC status, `body` the answer's first
- * message without its frame, or for another status than OK its message as text.
+ * Asks a gRPC server over an open transport: `status` is the gRPC status, `body` the answer as it
+ * came (see {@linkcode grpcAnswer}), or for another status than OK its message as text.
  *
  * The promise rejects when there was no answer at all (no connection, timeout, cut).
  */
@@ -98,11 +98,22 @@ export function grpcAsk(transport: Transport, timeoutMs: number = 10_000): Ask {
       return { status: end.status, body: new TextEncoder().encode(end.message) };
     }
     if (end.kind !== "complete") throw new Error(`Cannot call ${request.url}: ${end.message}`);
-    let first: Uint8Array = new Uint8Array(0);
-    let messages = 0;
-    cutGrpcFrames(body, (message) => {
-      if (messages++ === 0) first = message;
-    });
-    return { status: 0, body: first };
+    return { status: 0, body };
   };
+}
+
+/**
+ * The message of an answer with one message, without its frame.
+ *
+ * @throws {SyntaxError} when there is none, or only a part.
+ */
+export function grpcAnswer(body: Uint8Array): Uint8Array {
+  let first: Uint8Array | undefined;
+  cutGrpcFrames(body, (message, _endOffset, terminated) => {
+    if (terminated) first ??= message;
+  });
+  if (first === undefined) {
+    throw new SyntaxError(`Cannot read a gRPC answer of ${body.length} bytes: it has no message`);
+  }
+  return first;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { readErrorBody } from "./error_message.ts";
-import { grpcRequest } from "./grpc_request.ts";
+import { grpcAnswer, grpcRequest } from "./grpc_request.ts";
 import {
   kservePath,
   type ModelConfig,
@@ -281,7 +281,7 @@ async function askAbout<T>(
 
 async function askGrpc(request: WireRequest, ask: Ask): Promise<Uint8Array> {
   const { status, body } = await ask(request);
-  if (status === 0) return body;
+  if (status === 0) return grpcAnswer(body);
   throw new Error(
     `Cannot call ${request.url}: gRPC status ${status}, ${new TextDecoder().decode(body)}`,
   );

@@ -17,7 +17,7 @@ import {
   plural,
 } from "./format.ts";
 import { html, type HtmlValue, type Markup } from "./html_markup.ts";
-import { checkTitle, keyPercentiles, KEY_METRICS, loadId, percentileOf } from "./html_overview.ts";
+import { checkTitle, KEY_METRICS, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { htmlTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { Summary } from "./summary.ts";
@@ -45,17 +45,26 @@ function loadSection(load: LoadSummary, place: Place): Markup {
   const { loads } = place.summary;
   const found = warnings(load.checks).length;
   const heading = html`<h2>${load.label}</h2>${
-    load.interrupted && html` <span class="badge warn">interrupted</span>`
-  }${!load.complete && html` <span class="badge warn">incomplete record</span>`}${
-    found > 0 && html` <span class="badge warn">${plural(found, "warning")}</span>`
+    load.interrupted && html`
+      <span class="badge warn">interrupted</span>
+    `
+  }${
+    !load.complete && html`
+      <span class="badge warn">incomplete record</span>
+    `
+  }${
+    found > 0 && html`
+      <span class="badge warn">${plural(found, "warning")}</span>
+    `
   } <span class="sum">${outcomeText(load)}</span>`;
-  return html`<details class="load" id="${loadId(place.position)}"${
-    loads.length <= LOADS_OPEN && html` open`
-  }><summary>${heading}</summary>
-${distributions(load, place)}${timeline(load, place)}${course(load, place)}${metricTable(load)}${
-    failureTable(load)
-  }${facts(load)}${checkList(load)}</details>
-`;
+  return html`
+    <details class="load" id="${loadId(place.position)}" ${loads.length <= LOADS_OPEN && html`
+      open
+    `}><summary>${heading}</summary>
+    ${distributions(load, place)}${timeline(load, place)}${course(load, place)}${metricTable(
+      load,
+    )}${failureTable(load)}${facts(load)}${checkList(load)}</details>
+  `;
 }
 
 function outcomeText({ counts, durationMs }: LoadSummary): string {
@@ -75,57 +84,70 @@ function distributions(load: LoadSummary, { summary, position }: Place): Markup 
     const metric = load.metrics.find((one) => one.name === name);
     if (bars === undefined || metric === undefined) return [];
     const marks = percentiles.map((p) => ({ p, value: percentileOf(metric, p) }));
-    return html`<figure><figcaption><strong>${metric.title}</strong>${
-      marks.map(({ p, value }) =>
-        html` <span>${formatPercentile(p)} <b>${formatValue(value, metric.unit)}</b></span>`
-      )
-    }</figcaption>${
-      histogramChart({
+    return html`
+      <figure><figcaption><strong>${metric.title}</strong>${marks.map(({ p, value }) =>
+        html`
+          <span>${formatPercentile(p)} <b>${formatValue(value, metric.unit)}</b></span>
+        `
+      )}</figcaption>${histogramChart({
         ...bars,
         id: `${loadId(position)}-${name}`,
         counted: COUNTED[metric.per],
         marks,
-      })
-    }</figure>
-`;
+      })}</figure>
+    `;
   });
-  return html`<h3>Distributions</h3><div class="charts">${charts}</div>
-`;
+  return html`
+    <h3>Distributions</h3>
+    <div class="charts">${charts}</div>
+  `;
 }
 
 function timeline(load: LoadSummary, { summary, position }: Place): Markup {
   const { timeline: entries, counts, durationMs } = load;
   const swatch = (kind: string, width: number) =>
-    html`<svg width="22" height="10" aria-hidden="true"><path class="${kind}" stroke-width="${width}" d="M0 5H22"/></svg>`;
+    html`
+      <svg width="22" height="10" aria-hidden="true">
+        <path class="${kind}" stroke-width="${width}" d="M0 5H22" />
+      </svg>
+    `;
   const names = { failed: "failed", cancelled: "cancelled by us", dropped: "never sent" } as const;
-  return html`<h3>Timeline of requests</h3>
-<p class="legend"><span>${swatch("waiting", 1)} waiting to be sent</span><span>${
-    swatch("prefill", 3)
-  } sent, no token yet</span><span>${swatch("decode", 7)} first to last token</span>${
-    TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map(({ kind, mark }) =>
-      html`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
-        names[kind]
-      }</span>`
-    )
-  }</p>
-<figure class="wide">${
-    timelineChart({
+  return html`
+    <h3>Timeline of requests</h3>
+    <p
+      class="legend"><span>${swatch("waiting", 1)} waiting to be sent</span><span>${swatch(
+        "prefill",
+        3,
+      )} sent, no token yet</span><span>${swatch(
+        "decode",
+        7,
+      )} first to last token</span>${TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map((
+        { kind, mark },
+      ) =>
+        html`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
+          names[kind]
+        }</span>`
+      )}</p>
+    <figure class="wide">${timelineChart({
       id: `${loadId(position)}-timeline`,
       entries,
       offered: counts.offered,
       durationMs,
       ...(summary.loads.length > COARSE_FROM ? { rows: COARSE_ROWS } : {}),
-    })
-  }</figure>
-`;
+    })}</figure>
+  `;
 }
 
 function course({ series, durationMs, throughput: { steady } }: LoadSummary, place: Place): Markup {
-  return html`<h3>Over time</h3>
-<figure class="wide">${
-    seriesChart({ id: `${loadId(place.position)}-series`, series, durationMs, steady })
-  }</figure>
-`;
+  return html`
+    <h3>Over time</h3>
+    <figure class="wide">${seriesChart({
+      id: `${loadId(place.position)}-series`,
+      series,
+      durationMs,
+      steady,
+    })}</figure>
+  `;
 }
 
 function metricTable({ metrics }: LoadSummary): Markup {
@@ -157,7 +179,12 @@ ${
 }
 
 function failureTable({ failures, counts }: LoadSummary): Markup {
-  if (failures.length === 0) return html`<h3>Failures</h3><p class="note">No request failed</p>`;
+  if (failures.length === 0) {
+    return html`
+      <h3>Failures</h3>
+      <p class="note">No request failed</p>
+    `;
+  }
   return html`<h3>Failures</h3>
 ${
     htmlTable({
@@ -181,13 +208,16 @@ ${
 }
 
 function facts(load: LoadSummary): Markup {
-  return html`<div class="facts">${throughputTable(load)}${tokenTable(load)}${streamTable(load)}${
-    clientTable(load)
-  }${sloTable(load)}</div>
-`;
+  return html`
+    <div class="facts">${throughputTable(load)}${tokenTable(load)}${streamTable(load)}${clientTable(
+      load,
+    )}${sloTable(load)}</div>
+  `;
 }
 
-function throughputTable({ throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary): Markup {
+function throughputTable(
+  { throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary,
+): Markup {
   const both = (name: string, all: number | undefined, part: number | undefined) =>
     [name, formatNumber(all), formatNumber(part)] as const;
   const whole = (name: string, all: number | undefined) => [name, formatNumber(all), ""] as const;
@@ -313,14 +343,14 @@ function factTable(caption: string, rows: readonly (readonly HtmlValue[])[]): Ma
 }
 
 function checkList({ checks }: LoadSummary): Markup {
-  return html`<details class="checks"><summary>${
-    plural(checks.length, "check")
-  } of this load</summary><ul>${
-    checks.map(({ name, ok, message }) =>
-      html`<li class="${ok ? "passed" : "found"}"><b>${ok ? "✓" : "!"} ${
-        checkTitle(name)
-      }</b> ${message}</li>`
-    )
-  }</ul></details>
-`;
+  return html`
+    <details class="checks">
+      <summary>${plural(checks.length, "check")} of this load</summary>
+      <ul>${checks.map(({ name, ok, message }) =>
+        html`<li class="${ok ? "passed" : "found"}"><b>${ok ? "✓" : "!"} ${
+          checkTitle(name)
+        }</b> ${message}</li>`
+      )}</ul>
+    </details>
+  `;
 }

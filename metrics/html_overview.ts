@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CurvePoint, curveChart } from "./chart_curve.ts";
+import { curveChart, type CurvePoint } from "./chart_curve.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   formatCount,
@@ -48,18 +48,25 @@ export function titleBlock({ header, loads }: Summary): Markup {
   const { version, scenario, model, url, protocol, startedAt, dataset } = header;
   const stopped = loads.filter(({ interrupted }) => interrupted).length;
   const cut = loads.filter(({ complete }) => !complete).length;
-  return html`<header>
-<p class="brand">Tokometer ${version} · ${scenario}</p>
-<h1>${model === "" ? "Unnamed model" : html`<bdi>${model}</bdi>`}${
-    stopped > 0 && html` <span class="badge warn">interrupted</span>`
-  }${cut > 0 && html` <span class="badge warn">incomplete record</span>`}</h1>
-<p class="what"><span>${url}</span><span>${protocol}</span><time datetime="${startedAt}">${
-    readableTime(startedAt)
-  }</time><span>${dataset.kind}, ${plural(dataset.prompts, "prompt")}</span><span>${
-    header.length === "forced" ? "forced lengths" : "capped lengths"
-  }</span></p>
-</header>
-`;
+  return html`
+    <header>
+      <p class="brand">Tokometer ${version} · ${scenario}</p>
+      <h1>${model === "" ? "Unnamed model" : html`<bdi>${model}</bdi>`}${stopped > 0 && html`
+        <span class="badge warn">interrupted</span>
+      `}${cut > 0 && html`
+        <span class="badge warn">incomplete record</span>
+      `}</h1>
+      <p
+        class="what"><span>${url}</span><span>${protocol}</span><time datetime="${startedAt}">${readableTime(
+          startedAt,
+        )}</time><span>${dataset.kind}, ${plural(
+          dataset.prompts,
+          "prompt",
+        )}</span><span>${header.length === "forced"
+          ? "forced lengths"
+          : "capped lengths"}</span></p>
+    </header>
+  `;
 }
 
 /** What the checks found, grouped by question. */
@@ -75,35 +82,39 @@ export function verdictBlock({ loads, checks }: Summary): Markup {
   const asked = loads.reduce((sum, load) => sum + load.checks.length, checks.length);
   const found = [...groups.values()].reduce((sum, group) => sum + group.length, 0);
   if (found === 0) {
-    return html`<section class="verdict good" aria-label="Verdict"><h2><span class="sign" aria-hidden="true">✓</span> All ${
-      plural(asked, "check")
-    } passed</h2></section>
-`;
+    return html`
+      <section class="verdict good" aria-label="Verdict">
+        <h2><span class="sign" aria-hidden="true">✓</span> All ${plural(asked, "check")} passed</h2>
+      </section>
+    `;
   }
   const where = (load: number | undefined): HtmlValue =>
-    load === undefined || loads.length < 2
-      ? undefined
-      : html`<a href="#${loadId(load)}">${loads[load]!.label}</a>: `;
-  return html`<section class="verdict bad" aria-label="Verdict"><h2><span class="sign" aria-hidden="true">!</span> Read before using the numbers: ${
-    plural(found, "warning")
-  } from ${plural(asked, "check")}</h2>
-<dl>${
-    [...groups].map(([name, group]) => {
-      const lines = group.map(({ load, check }) =>
-        html`<p>${where(load)}${check.message}</p>`
-      );
-      const advice = [...new Set(group.map(({ check }) => check.advice ?? ""))].filter((text) =>
-        text !== ""
-      );
-      return html`<dt>${checkTitle(name)}</dt><dd>${lines.slice(0, WARNINGS_SHOWN)}${
-        lines.length > WARNINGS_SHOWN &&
-        html`<details><summary>and ${
-          plural(lines.length - WARNINGS_SHOWN, "more load")
-        }</summary>${lines.slice(WARNINGS_SHOWN)}</details>`
-      }${advice.map((text) => html`<p class="advice">${capitalize(text)}</p>`)}</dd>`;
-    })
-  }</dl></section>
-`;
+    load === undefined || loads.length < 2 ? undefined : html`
+      <a href="#${loadId(load)}">${loads[load]!.label}</a>:
+    `;
+  return html`
+    <section class="verdict bad" aria-label="Verdict">
+      <h2><span class="sign" aria-hidden="true">!</span> Read before using the numbers: ${plural(
+        found,
+        "warning",
+      )} from ${plural(asked, "check")}</h2>
+      <dl>${[...groups].map(([name, group]) => {
+        const lines = group.map(({ load, check }) => html`<p>${where(load)}${check.message}</p>`);
+        const advice = [...new Set(group.map(({ check }) => check.advice ?? ""))].filter((text) =>
+          text !== ""
+        );
+        return html`
+          <dt>${checkTitle(name)}</dt>
+          <dd>${lines.slice(0, WARNINGS_SHOWN)}${lines.length > WARNINGS_SHOWN &&
+            html`<details><summary>and ${
+              plural(lines.length - WARNINGS_SHOWN, "more load")
+            }</summary>${lines.slice(WARNINGS_SHOWN)}</details>`}${advice.map((text) =>
+              html`<p class="advice">${capitalize(text)}</p>`
+            )}</dd>
+        `;
+      })}</dl>
+    </section>
+  `;
 }
 
 /** `offered_rate` as `Offered rate`. */
@@ -114,19 +125,29 @@ export function checkTitle(name: string): string {
 /** Cards for one load, a row a load for several. */
 export function keyNumbers(summary: Summary): Markup {
   const [only] = summary.loads;
-  if (only === undefined) return html`<section><h2>Key numbers</h2><p>No load was run</p></section>`;
-  return html`<section><h2>Key numbers</h2>
-${summary.loads.length === 1 ? loadCards(only, summary) : loadsTable(summary)}</section>
-`;
+  if (only === undefined) {
+    return html`
+      <section>
+        <h2>Key numbers</h2>
+        <p>No load was run</p>
+      </section>
+    `;
+  }
+  return html`
+    <section><h2>Key numbers</h2>
+    ${summary.loads.length === 1 ? loadCards(only, summary) : loadsTable(summary)}</section>
+  `;
 }
 
 function loadCards(load: LoadSummary, summary: Summary): Markup {
   const { counts, throughput: { run, steady }, slo } = load;
   const card = (title: string, value: string, notes: readonly HtmlValue[]) =>
-    html`<div class="card"><dt>${title}</dt><dd><strong>${value}</strong>${
-      notes.map((note) => html`<span>${note}</span>`)
-    }</dd></div>
-`;
+    html`
+      <div class="card">
+        <dt>${title}</dt>
+        <dd><strong>${value}</strong>${notes.map((note) => html`<span>${note}</span>`)}</dd>
+      </div>
+    `;
   const [first, ...rest] = keyPercentiles(summary);
   const metricCards = KEY_METRICS.map((name) => {
     const metric = load.metrics.find((one) => one.name === name);
@@ -145,26 +166,23 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       ],
     );
   });
-  return html`<dl class="cards">${
-    card("Requests", `${formatCount(counts.completed)} of ${formatCount(counts.offered)}`, [
-      `completed; success ${formatShare(counts.successRate)}`,
-      counts.failed > 0 && html`<b class="bad">${formatCount(counts.failed)} failed</b>`,
-    ])
-  }${
-    card("Output tokens/s", formatNumber(run.outputTokensPerSec), [
+  return html`
+    <dl class="cards">${card(
+      "Requests",
+      `${formatCount(counts.completed)} of ${formatCount(counts.offered)}`,
+      [
+        `completed; success ${formatShare(counts.successRate)}`,
+        counts.failed > 0 && html`<b class="bad">${formatCount(counts.failed)} failed</b>`,
+      ],
+    )}${card("Output tokens/s", formatNumber(run.outputTokensPerSec), [
       `whole run; steady window ${formatNumber(steady?.outputTokensPerSec)}`,
-    ])
-  }${
-    card("Requests/s", formatNumber(run.qps), [
+    ])}${card("Requests/s", formatNumber(run.qps), [
       `whole run; steady window ${formatNumber(steady?.qps)}`,
-    ])
-  }${
-    slo !== undefined &&
-    card("Goodput", `${formatNumber(slo.goodput)} req/s`, [
-      `${formatShare(slo.attainment)} of offered requests kept every limit`,
-    ])
-  }${metricCards}</dl>
-`;
+    ])}${slo !== undefined &&
+      card("Goodput", `${formatNumber(slo.goodput)} req/s`, [
+        `${formatShare(slo.attainment)} of offered requests kept every limit`,
+      ])}${metricCards}</dl>
+  `;
 }
 
 function loadsTable(summary: Summary): Markup {
@@ -195,9 +213,9 @@ function loadsTable(summary: Summary): Markup {
     const { label, counts, throughput: { run, steady }, slo, interrupted, complete } = load;
     return [
       html`<a href="#${loadId(i)}">${label}</a>${
-        (interrupted || !complete) && html` <span class="badge warn">${
-          interrupted ? "interrupted" : "incomplete"
-        }</span>`
+        (interrupted || !complete) && html`
+          <span class="badge warn">${interrupted ? "interrupted" : "incomplete"}</span>
+        `
       }`,
       formatCount(counts.completed),
       counts.failed > 0 ? html`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
@@ -246,35 +264,34 @@ export function loadCurve(summary: Summary): Markup {
     const missing = points.filter(({ throughput, latencies }) =>
       throughput === undefined || latencies.includes(undefined)
     );
-    return html`<figure><figcaption><strong>${metric.title}</strong></figcaption>${
-      curveChart({
+    return html`
+      <figure><figcaption><strong>${metric.title}</strong></figcaption>${curveChart({
         id: `curve-${name}`,
         title: metric.title,
         name: `Output tokens/s, ${steady ? "steady window" : "whole run"}`,
         percentiles,
         points,
-      })
-    }${
-      missing.length > 0 && html`<p class="note">Not all shown: too few completed requests at ${
-        missing.slice(0, 4).map(({ label }) => label).join(", ")
-      }${missing.length > 4 && ` and ${plural(missing.length - 4, "more load")}`}</p>`
-    }</figure>
-`;
+      })}${missing.length > 0 &&
+        html`<p class="note">Not all shown: too few completed requests at ${
+          missing.slice(0, 4).map(({ label }) => label).join(", ")
+        }${missing.length > 4 && ` and ${plural(missing.length - 4, "more load")}`}</p>`}</figure>
+    `;
   });
   const unit = kinds.has("closed") ? "users" : "requests/s";
-  return html`<section><h2>Throughput against latency</h2>
-<p class="legend">${
-    percentiles.map((p, rank) =>
-      html`<span><svg width="30" height="10" aria-hidden="true"><path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/></svg> ${
-        formatPercentile(p)
-      }</span>`
-    )
-  }<span>${shortNames ? `numbers beside points: ${unit}` : "a point a load"}</span>${
-    loads.some(({ counts }) => counts.failed > 0) &&
-    html`<span><b class="bad">×</b> with failed requests</span>`
-  }</p>
-<div class="charts">${charts}</div></section>
-`;
+  return html`
+    <section>
+      <h2>Throughput against latency</h2>
+      <p class="legend">${percentiles.map((p, rank) =>
+        html`<span><svg width="30" height="10" aria-hidden="true"><path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/></svg> ${
+          formatPercentile(p)
+        }</span>`
+      )}<span>${shortNames
+        ? `numbers beside points: ${unit}`
+        : "a point a load"}</span>${loads.some(({ counts }) => counts.failed > 0) &&
+        html`<span><b class="bad">×</b> with failed requests</span>`}</p>
+      <div class="charts">${charts}</div>
+    </section>
+  `;
 }
 
 /** `2026-01-02T03:04:05.678Z` as `2026-01-02 03:04:05 UTC`. */

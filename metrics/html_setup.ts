@@ -13,36 +13,36 @@ import type { Summary } from "./summary.ts";
 /** Command line, dataset, versions, machine. */
 export function setupSection({ header }: Summary): Markup {
   const options = Object.entries(header.options);
-  return html`<section><h2>Configuration and environment</h2>
-<pre tabindex="0"><code>${commandText(header.commandLine)}</code></pre>
-<div class="facts">${facts("Target", targetFacts(header))}${facts("Dataset", datasetFacts(header))}${
-    facts("Client", clientFacts(header))
-  }</div>
-<h3>Loads as planned</h3>
-${
-    htmlTable({
+  return html`
+    <section><h2>Configuration and environment</h2>
+    <pre tabindex="0"><code>${commandText(header.commandLine)}</code></pre>
+    <div class="facts">${facts("Target", targetFacts(header))}${facts(
+      "Dataset",
+      datasetFacts(header),
+    )}${facts("Client", clientFacts(header))}</div>
+    <h3>Loads as planned</h3>
+    ${htmlTable({
       caption: "Loads as planned",
       hideCaption: true,
       columns: [{ heading: "Load", align: "left" }, { heading: "plan", align: "left" }],
       rows: header.loads.map((plan) => [plan.label, planText(plan)]),
-    })
-  }${
-    options.length > 0 && html`<details><summary>${
-      plural(options.length, "option value")
-    } of this run</summary>${
-      facts("Options", options.map(([name, value]) => [name, html`<code>${optionText(value)}</code>`]))
-    }</details>`
-  }</section>
-`;
+    })}${options.length > 0 &&
+      html`<details><summary>${plural(options.length, "option value")} of this run</summary>${
+        facts(
+          "Options",
+          options.map(([name, value]) => [name, html`<code>${optionText(value)}</code>`]),
+        )
+      }</details>`}</section>
+  `;
 }
 
 /** Every metric with its formula, and the rules behind the other numbers. */
 export function definitionSection({ loads }: Summary): Markup {
   const metrics = new Map<string, MetricSummary>();
   for (const load of loads) for (const metric of load.metrics) metrics.set(metric.name, metric);
-  return html`<section><h2>Definitions</h2>
-${
-    htmlTable({
+  return html`
+    <section><h2>Definitions</h2>
+    ${htmlTable({
       caption: "Metrics and their formulas",
       hideCaption: true,
       columns: [
@@ -61,19 +61,18 @@ ${
         better,
         html`<code>${formula}</code>`,
       ]),
-    })
-  }<dl class="rules">
-<dt>Sent</dt><dd>The instant just before a request is handed to the transport: connecting counts.</dd>
-<dt>Intended</dt><dd>The instant at which the schedule wanted it to leave; in a closed loop, when its user was free.</dd>
-<dt>Tick</dt><dd>An instant at which tokens arrived. All events of one read are one tick.</dd>
-<dt>Whole run</dt><dd>From the start of the load to the end of its last request, ramp-up and drain included.</dd>
-<dt>Steady window</dt><dd>From the end of the ramp-up to the first moment when nothing was left to send.</dd>
-<dt>Percentiles</dt><dd>Linear interpolation between the sorted values; pN needs 100 ÷ (100 − N) values, fewer print ${NOT_AVAILABLE}.</dd>
-<dt>Latencies</dt><dd>Of completed requests only; warm-up requests are left out of everything.</dd>
-<dt>Success</dt><dd>completed ÷ (completed + failed); cancelled and dropped requests are counted apart.</dd>
-<dt>Goodput</dt><dd>Requests that kept every limit ÷ time; the share kept is of all requests offered.</dd>
-</dl></section>
-`;
+    })}<dl class="rules">
+    <dt>Sent</dt><dd>The instant just before a request is handed to the transport: connecting counts.</dd>
+    <dt>Intended</dt><dd>The instant at which the schedule wanted it to leave; in a closed loop, when its user was free.</dd>
+    <dt>Tick</dt><dd>An instant at which tokens arrived. All events of one read are one tick.</dd>
+    <dt>Whole run</dt><dd>From the start of the load to the end of its last request, ramp-up and drain included.</dd>
+    <dt>Steady window</dt><dd>From the end of the ramp-up to the first moment when nothing was left to send.</dd>
+    <dt>Percentiles</dt><dd>Linear interpolation between the sorted values; pN needs 100 ÷ (100 − N) values, fewer print ${NOT_AVAILABLE}.</dd>
+    <dt>Latencies</dt><dd>Of completed requests only; warm-up requests are left out of everything.</dd>
+    <dt>Success</dt><dd>completed ÷ (completed + failed); cancelled and dropped requests are counted apart.</dd>
+    <dt>Goodput</dt><dd>Requests that kept every limit ÷ time; the share kept is of all requests offered.</dd>
+    </dl></section>
+  `;
 }
 
 function targetFacts(header: RunHeader): readonly (readonly HtmlValue[])[] {
@@ -94,13 +93,18 @@ function datasetFacts({ dataset, tokenizer }: RunHeader): readonly (readonly Htm
   return [
     ["Kind", dataset.kind],
     ["Source", dataset.source],
-    ["SHA-256", dataset.sha256 === undefined ? NOT_AVAILABLE : html`<code>${dataset.sha256}</code>`],
+    [
+      "SHA-256",
+      dataset.sha256 === undefined ? NOT_AVAILABLE : html`<code>${dataset.sha256}</code>`,
+    ],
     ["Prompts", formatCount(dataset.prompts)],
     [
       "Repeated prompts",
       dataset.prompts === 0
         ? NOT_AVAILABLE
-        : `${formatCount(dataset.duplicates)} (${formatShare(dataset.duplicates / dataset.prompts)})`,
+        : `${formatCount(dataset.duplicates)} (${
+          formatShare(dataset.duplicates / dataset.prompts)
+        })`,
     ],
     [
       "Skipped",

@@ -30,35 +30,39 @@ export interface HtmlTable {
 /** The table in a box that scrolls sideways where the page is too narrow for it. */
 export function htmlTable({ caption, columns, rows, hideCaption = false }: HtmlTable): Markup {
   const groups = groupsOf(columns);
+  const headed = columns.some(({ heading }) => heading !== "");
   const grouped = groups.some(({ name }) => name !== "");
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption${hideCaption && html` class="hidden"`}>${caption}</caption>
-<thead>${
-    grouped && html`<tr>${
-      groups.map(({ name, span }) =>
-        name === ""
-          ? html`<td colspan="${span}"></td>`
-          : html`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
-      )
-    }</tr>`
-  }<tr>${
-    columns.map(({ heading, align }, i) =>
-      html`<th scope="col" class="${align}${startsGroup(columns, i) && " first"}">${heading}</th>`
-    )
-  }</tr></thead>
-<tbody>${
-    rows.map((row) =>
-      html`<tr>${
-        row.map((cell, i) =>
-          i === 0 ? html`<th scope="row">${cell}</th>` : html`<td class="${columns[i]!.align}${
+  return html`
+    <div class="scroll" role="region" aria-label="${caption}" tabindex="0">
+      <table>
+        <caption${hideCaption && html`
+          class="hidden"
+        `}>${caption}</caption>
+    ${headed && html`
+      <thead>${grouped &&
+        html`<tr>${
+          groups.map(({ name, span }) =>
+            name === ""
+              ? html`<td colspan="${span}"></td>`
+              : html`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
+          )
+        }</tr>`}<tr>${columns.map(({ heading, align }, i) =>
+          html`<th scope="col" class="${align}${
             startsGroup(columns, i) && " first"
-          }">${cell}</td>`
-        )
-      }</tr>
-`
-    )
-  }</tbody></table></div>
-`;
+          }">${heading}</th>`
+        )}</tr></thead>
+    `}<tbody>${rows.map((row) =>
+      html`
+        <tr>${row.map((cell, i) =>
+          i === 0
+            ? html`<th scope="row">${cell}</th>`
+            : html`<td class="${columns[i]!.align}${
+              startsGroup(columns, i) && " first"
+            }">${cell}</td>`
+        )}</tr>
+      `
+    )}</tbody></table></div>
+  `;
 }
 
 function groupsOf(

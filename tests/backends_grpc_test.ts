@@ -6,11 +6,12 @@ import {
   assertMatch,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
 import { grpcTransport } from "../backends/grpc.ts";
 import { cutGrpcFrames, grpcFrame } from "../backends/grpc_frames.ts";
-import { GRPC_STATUS_NAMES, grpcAsk, grpcRequest } from "../backends/grpc_request.ts";
+import { GRPC_STATUS_NAMES, grpcAnswer, grpcAsk, grpcRequest } from "../backends/grpc_request.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import {
   type GrpcCall,
@@ -347,14 +348,14 @@ Deno.test({
   },
 });
 
-Deno.test("grpcAsk() gives the first message, or the status and its message", async () => {
+Deno.test("grpcAsk() gives the answer, or the status and its message", async () => {
   let status = 0;
   await withServer(
     (call) => status === 0 ? answer(call, "yes") : call.end(status, "no"),
     async (b) => {
       const ask = grpcAsk(b.transport, 5000);
       const yes = await ask(wire(b.origin, "?"));
-      assertEquals([yes.status, decoder.decode(yes.body)], [0, "yes"]);
+      assertEquals([yes.status, decoder.decode(grpcAnswer(yes.body))], [0, "yes"]);
       status = 5;
       const no = await ask(wire(b.origin, "?"));
       assertEquals([no.status, decoder.decode(no.body)], [5, "NOT_FOUND: no"]);
@@ -362,6 +363,15 @@ Deno.test("grpcAsk() gives the first message, or the status and its message", as
       await assertRejects(() => ask(wire(b.origin, "?")), Error, "connection refused");
     },
   );
+});
+
+Deno.test("grpcAnswer() takes the first message, and needs a whole one", () => {
+  const whole = Uint8Array.fromHex("000000000161" + "000000000162");
+  assertEquals(decoder.decode(grpcAnswer(whole)), "a");
+  assertEquals(grpcAnswer(new Uint8Array(5)).length, 0);
+  for (const length of [0, 4, 5]) {
+    assertThrows(() => grpcAnswer(whole.subarray(0, length)), SyntaxError, `${length} bytes`);
+  }
 });
 
 const certificates = await makeCertificates();

@@ -254,7 +254,7 @@ function fakeServer({ decoupled = true, failing = "" } = {}): { ask: Ask; asked:
         numberTensor("INPUT_ID", "UINT32", { values: ids }),
         numberTensor("REQUEST_INPUT_LEN", "UINT32", { values: [query === "<EOS>" ? 1 : 3] }),
       ]);
-      return Promise.resolve({ status: 0, body: modelInferResponse.encode(outputs) });
+      return Promise.resolve({ status: 0, body: grpcFrame(modelInferResponse.encode(outputs)) });
     }
     asked.push(`${method} ${modelQuery.decode(body).name}`);
     const answer = method === "ModelConfig"
@@ -262,7 +262,7 @@ function fakeServer({ decoupled = true, failing = "" } = {}): { ask: Ask; asked:
         config: { name: "turbomind", model_transaction_policy: { decoupled } },
       })
       : readyResponse.encode({ ready: true });
-    return Promise.resolve({ status: 0, body: answer });
+    return Promise.resolve({ status: 0, body: grpcFrame(answer) });
   };
   return { ask, asked };
 }
@@ -320,7 +320,7 @@ Deno.test("serverReady(), modelReady(), modelConfig() and listModels() ask about
 });
 
 Deno.test("preprocess() needs the ids in the answer", async () => {
-  const empty: Ask = () => Promise.resolve({ status: 0, body: new Uint8Array(0) });
+  const empty: Ask = () => Promise.resolve({ status: 0, body: grpcFrame(new Uint8Array(0)) });
   await assertRejects(() => preprocess(TARGET, "hi", empty), Error, "no INPUT_ID");
 });
 

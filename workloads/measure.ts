@@ -56,6 +56,8 @@ export interface Prepared {
 }
 
 const PROGRESS_EVERY_MS = 250;
+/** What loads faster needs no progress line. */
+const QUIET_LOADING_MS = 1000;
 /** Answers longer than this add nothing to the question whether a length can be forced. */
 const CHECK_TOKENS = 64;
 const CHECK_ATTEMPTS = 3;
@@ -187,7 +189,9 @@ export async function loadPrompts(
     counter,
     turns: plan.turns,
     extra: plan.datasetExtra,
-    onProgress: (done, total) =>
+    onProgress(done, total) {
+      const elapsedMs = systemClock.now() - startMs;
+      if (elapsedMs < QUIET_LOADING_MS) return;
       hooks.onProgress?.({
         phase: "loading prompts",
         label: plan.datasetPath ?? plan.dataset,
@@ -195,8 +199,9 @@ export async function loadPrompts(
         total,
         failed: 0,
         inFlight: 0,
-        elapsedMs: systemClock.now() - startMs,
-      }),
+        elapsedMs,
+      });
+    },
     ...(plan.datasetPath === undefined ? {} : { path: plan.datasetPath }),
     ...(lengths === undefined ? {} : { outputTokens: lengths }),
     ...(plan.systemPrompt === undefined ? {} : { systemPrompt: plan.systemPrompt }),

@@ -439,7 +439,10 @@ async function stopRequest(values: Values, host: Host): Promise<void> {
   const stop = () => done.abort();
   host.interrupted.addEventListener("abort", stop, { once: true });
   if (host.interrupted.aborted) stop();
-  if (values["until-stdin-closes"] === true) stdinEnd().then(stop, stop);
+  if (values["until-stdin-closes"] === true) {
+    stdinEnd().then(stop, stop);
+    adoption(done.signal).then(stop, stop);
+  }
   const seconds = values["max-seconds"];
   const stopMs = typeof seconds === "number" ? systemClock.now() + seconds * 1000 : Infinity;
   if (stopMs === Infinity) await aborted(done.signal);
@@ -450,6 +453,17 @@ async function stopRequest(values: Values, host: Host): Promise<void> {
 async function stdinEnd(): Promise<void> {
   const buffer = new Uint8Array(1024);
   while (await Deno.stdin.read(buffer) !== null);
+}
+
+/**
+ * Resolves when another process has become the parent. The pipe alone is not enough: a process
+ * that the starter started later may hold its other end open.
+ */
+async function adoption(signal: AbortSignal): Promise<void> {
+  const starter = Deno.ppid;
+  while (Deno.ppid === starter && !signal.aborted) {
+    await systemClock.sleepUntil(systemClock.now() + 1000, signal);
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -52,7 +52,7 @@ export async function chooseModel(
   try {
     models = await protocol.listModels(target, ask);
   } catch (error) {
-    if (error instanceof UserError) throw error;
+    if (error instanceof UserError || error instanceof Deno.errors.NotCapable) throw error;
     throw new UserError(
       `Cannot find out the model of ${target.baseUrl}: ${oneLine((error as Error).message)}; ` +
         `is it an LLM server that speaks ${protocol.name}? Otherwise give --protocol, or --model`,
@@ -130,8 +130,10 @@ export async function withTransport<T>(
   }
 }
 
-function unreachable(url: string, exchange: Exchange): UserError {
+function unreachable(url: string, exchange: Exchange): Error {
   const message = "message" in exchange.end ? exchange.end.message : "no answer";
+  // Not the server's doing: the program's front end says which permission to add.
+  if (/^Requires \w+ access/.test(message)) return new Deno.errors.NotCapable(message);
   return new UserError(
     `Cannot reach ${origin(url)}: ${oneLine(message)}; is the server running there?`,
     EXIT.unreachable,

@@ -1,0 +1,106 @@
+/**
+ * The script of the page. Everything essential is there without it: it adds texts at the pointer
+ * (or at the arrow keys), opens a load that is linked to, and opens all for the printer.
+ *
+ * @module
+ */
+
+/** Plain JavaScript of a browser; no request leaves it. */
+export const PAGE_SCRIPT: string = `
+"use strict";
+const tip = document.body.appendChild(document.createElement("div"));
+tip.className = "tip";
+tip.setAttribute("role", "status");
+let leave = () => {};
+for (const svg of document.querySelectorAll("svg[data-tips]")) {
+  const { axis, from, to, at, tips } = svg.dataset;
+  const places = at.split(" ").map((place) => place / 1000);
+  const texts = tips.split("\\n").map((text) => text.replaceAll("\\t", "\\n"));
+  const top = +from, height = to - from;
+  // The browser would show the title as a second text at the pointer.
+  const title = svg.querySelector("title");
+  svg.setAttribute("aria-label", title.textContent);
+  svg.setAttribute("aria-describedby", title.id.replace(/t$/, "d"));
+  svg.removeAttribute("aria-labelledby");
+  title.remove();
+  svg.tabIndex = 0;
+  const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  cursor.setAttribute("class", "cursor");
+  let shown = -1;
+  const show = (i) => {
+    leave = hide;
+    shown = i;
+    const box = svg.getBoundingClientRect();
+    const [x, y] = axis === "x" ? [places[i], 0] : [0, places[i]];
+    const end = axis === "x" ? [x, 1] : [1, y];
+    cursor.setAttribute("x1", 100 * x + "%");
+    cursor.setAttribute("x2", 100 * end[0] + "%");
+    cursor.setAttribute("y1", top + y * height);
+    cursor.setAttribute("y2", top + end[1] * height);
+    svg.append(cursor);
+    tip.textContent = texts[i];
+    const left = box.left + x * box.width + 12;
+    const free = document.documentElement.clientWidth - tip.offsetWidth - 8;
+    const above = axis === "x" ? box.top + top : box.top + top + y * height + 12;
+    tip.style.left = Math.max(8, left > free && axis === "x" ? left - tip.offsetWidth - 24 : left) + "px";
+    tip.style.top = Math.min(Math.max(8, above), innerHeight - tip.offsetHeight - 8) + "px";
+  };
+  const hide = () => {
+    shown = -1;
+    cursor.remove();
+    tip.textContent = "";
+  };
+  svg.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const place = axis === "x"
+      ? (event.clientX - box.left) / box.width
+      : (event.clientY - box.top - top) / height;
+    let near = 0;
+    for (let i = 1; i < places.length; i++) {
+      if (Math.abs(places[i] - place) < Math.abs(places[near] - place)) near = i;
+    }
+    leave();
+    show(near);
+  });
+  svg.addEventListener("pointerleave", hide);
+  svg.addEventListener("blur", hide);
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape") hide();
+    if (step === undefined) return;
+    event.preventDefault();
+    show(Math.min(places.length - 1, Math.max(0, shown + step)));
+  });
+}
+addEventListener("scroll", () => leave(), { passive: true });
+const loads = [...document.querySelectorAll("details.load")];
+const openTarget = () => {
+  const target = loads.find((load) => "#" + load.id === location.hash);
+  if (target) {
+    target.open = true;
+    target.scrollIntoView();
+  }
+};
+addEventListener("hashchange", openTarget);
+openTarget();
+addEventListener("beforeprint", () => {
+  for (const load of loads) load.open = true;
+});
+if (loads.length > 1) {
+  const tools = document.createElement("p");
+  tools.className = "tools";
+  for (const [text, open] of [["Open all loads", true], ["Close all loads", false]]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.addEventListener("click", () => {
+      for (const load of loads) load.open = open;
+    });
+    tools.append(button);
+  }
+  loads[0].before(tools);
+}
+`;
+
+/** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_SCRIPT}. */
+export const PAGE_SCRIPT_SHA256 = "Nib4/U9WbifiSd4UfS5xn2HZglvYj/GN29DXVE4jXNQ=";

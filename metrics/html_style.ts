@@ -1,0 +1,125 @@
+/**
+ * The style sheet of the page. It is allowed in by its hash, so nothing else can style the page.
+ *
+ * @module
+ */
+
+/** Light, dark and print; no file, font or image is fetched. */
+export const PAGE_STYLE: string = `
+:root{color-scheme:light dark;--bg:#fff;--raised:#f6f7f8;--text:#1b1e23;--muted:#5c636e;--line:#dfe2e6;--accent:#1f5fbf;--soft:#9dbfea;--tint:#e9f1fc;--good:#13713f;--goodbg:#eef8f2;--warn:#8a5200;--warnbg:#fdf6e8;--bad:#b3261e}
+@media (prefers-color-scheme:dark){:root{--bg:#15181c;--raised:#1d2126;--text:#e4e7eb;--muted:#9ba3ae;--line:#30353c;--accent:#78abf5;--soft:#3f6396;--tint:#1d2a3d;--good:#6cc995;--goodbg:#17251d;--warn:#e3b261;--warnbg:#2a2315;--bad:#ff8d84}}
+@media print{:root{color-scheme:light;--bg:#fff;--raised:#fff;--text:#000;--muted:#444;--line:#ccc;--accent:#1f5fbf;--soft:#9dbfea;--tint:#eef3fa;--good:#13713f;--goodbg:#fff;--warn:#8a5200;--warnbg:#fff;--bad:#b3261e}}
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%}
+body{margin:0 auto;padding:32px clamp(16px,4vw,48px) 64px;max-width:1280px;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums}
+h1,h2,h3,p,dl,dd,figure,ul{margin:0;padding:0}
+h1{font-size:28px;line-height:1.25;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere}
+h2{font-size:19px;line-height:1.3;font-weight:650}
+h3{font-size:14px;font-weight:650;margin:32px 0 10px}
+section{margin-top:44px}
+section>h2{margin-bottom:14px}
+a{color:var(--accent);text-underline-offset:2px}
+code,pre{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+pre{margin:0 0 20px;padding:12px 14px;background:var(--raised);border:1px solid var(--line);border-radius:6px;white-space:pre-wrap}
+:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.brand,.what,.note,.legend,.sum,footer{color:var(--muted);font-size:13px}
+.what{margin-top:6px;overflow-wrap:anywhere}
+.what>*{display:inline-block}
+.what>*+*::before{content:"·";margin:0 8px}
+.badge{display:inline-block;vertical-align:middle;font-size:12px;font-weight:600;line-height:18px;padding:0 7px;border:1px solid currentColor;border-radius:9px;letter-spacing:0}
+.warn{color:var(--warn)}
+.bad{color:var(--bad)}
+.verdict{margin-top:24px;padding:14px 18px;border:1px solid var(--line);border-left:3px solid;border-radius:6px}
+.verdict h2{font-size:15px;margin:0}
+.verdict.good{border-left-color:var(--good);background:var(--goodbg)}
+.verdict.good h2,.passed b{color:var(--good)}
+.verdict.bad{border-left-color:var(--warn);background:var(--warnbg)}
+.verdict.bad h2,.found b{color:var(--warn)}
+.sign{display:inline-block;width:1.1em;font-weight:700}
+.verdict dl{display:grid;grid-template-columns:minmax(110px,max-content) 1fr;gap:10px 20px;margin-top:12px;font-size:14px}
+.verdict dt{font-weight:600}
+.verdict dd{min-width:0;overflow-wrap:anywhere;max-width:84ch}
+.advice{color:var(--muted)}
+.advice::before{content:"→ "}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,236px),1fr));gap:1px;background:var(--line);border:1px solid var(--line);border-radius:6px;overflow:hidden}
+.card{padding:14px 16px;background:var(--bg)}
+.card dt{color:var(--muted);font-size:13px}
+.card strong{display:block;font-size:24px;line-height:1.35;font-weight:600;letter-spacing:-.01em}
+.card span{display:block;color:var(--muted);font-size:13px}
+.scroll{overflow-x:auto;max-width:100%}
+table{border-collapse:collapse;font-size:13px;line-height:1.4}
+caption{text-align:left;font-weight:650;font-size:14px;padding-bottom:6px}
+th,td{padding:5px 0 5px 16px;border-bottom:1px solid var(--line);vertical-align:baseline;text-align:right;white-space:nowrap;font-weight:400}
+th:first-child,td:first-child{padding-left:0;text-align:left}
+thead th{color:var(--muted);font-size:12px;vertical-align:bottom}
+thead td{border:0}
+thead .group{border:0;padding-bottom:0;text-align:left;color:var(--text);font-weight:600}
+.first,thead .group{padding-left:26px}
+tbody th{position:sticky;left:0;background:var(--bg);padding-right:8px}
+tbody tr:hover th,tbody tr:hover td{background:var(--raised)}
+th.left,td.left{text-align:left;white-space:normal;min-width:8ch}
+td.left{overflow-wrap:anywhere}
+.message{max-width:80ch}
+.times{color:var(--muted)}
+.legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin-bottom:8px}
+.legend svg{vertical-align:baseline}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:26px 40px}
+figcaption{display:flex;flex-wrap:wrap;gap:0 14px;font-size:13px;color:var(--muted);margin-bottom:4px}
+figcaption strong,figcaption b{color:var(--text);font-weight:600}
+figure,.facts>*{break-inside:avoid;min-width:0}
+.chart{position:relative;margin:0 14px 0 48px}
+.chart svg{display:block;overflow:visible}
+.chart>svg{width:100%;touch-action:pan-y}
+.chart text{font-size:11px;fill:var(--muted)}
+.chart text.label{fill:var(--text)}
+.chart text.empty{font-size:13px}
+.chart text.failed,.chart text.cancelled,.chart text.dropped{font-size:13px;font-weight:700}
+.chart text.failed{fill:var(--bad)}
+.grid,.notch,.base,.mark,.cursor{stroke:var(--line);stroke-width:1;shape-rendering:crispEdges}
+.base,.notch{stroke:var(--muted)}
+.mark{stroke:var(--text);stroke-dasharray:2 2}
+.cursor{stroke:var(--text)}
+.bar{fill:var(--accent)}
+path{vector-effect:non-scaling-stroke;fill:none}
+path.bar{fill:var(--accent)}
+.line{stroke:var(--accent);stroke-width:1.5}
+.line.area{fill:var(--tint);stroke:none}
+path.failed{stroke:var(--bad)}
+.failed.area{fill:var(--bad);fill-opacity:.25;stroke:none}
+.steady{fill:var(--raised)}
+.waiting{stroke:var(--muted)}
+.prefill{stroke:var(--soft)}
+.decode{stroke:var(--accent)}
+g>path.failed,.legend path.failed{stroke-dasharray:4 2}
+path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
+.curve{stroke:var(--accent);stroke-width:1.5}
+.curve.rank1{stroke:var(--text);stroke-dasharray:4 3}
+.dot{fill:var(--accent);stroke:var(--accent);stroke-width:1.5}
+.dot.rank1{fill:var(--bg);stroke:var(--text)}
+.dot.failed{stroke:var(--bad)}
+.load{margin-top:44px;border-top:1px solid var(--line);padding-top:18px}
+summary{cursor:pointer}
+.load>summary>h2{display:inline}
+.sum{margin-left:8px}
+.checks{margin-top:28px}
+.checks ul{list-style:none;margin-top:8px;font-size:13px;overflow-wrap:anywhere}
+.checks li{padding:2px 0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:32px 56px;margin-top:32px;align-items:start}
+.facts table{width:100%}
+.facts td{white-space:normal;overflow-wrap:anywhere}
+section>.facts{margin-top:0}
+.rules{display:grid;grid-template-columns:max-content 1fr;gap:6px 20px;margin-top:24px;font-size:13px}
+.rules dt{font-weight:600}
+.rules dd{max-width:84ch}
+footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line)}
+.tip{position:fixed;z-index:2;pointer-events:none;max-width:320px;padding:6px 9px;background:var(--text);color:var(--bg);font-size:12px;line-height:1.45;border-radius:4px;white-space:pre-line}
+.tip:empty{display:none}
+.tools{display:flex;gap:14px;margin-top:28px}
+button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;padding:0;cursor:pointer;text-decoration:underline;text-underline-offset:2px}
+@media (max-width:560px){body{padding-top:20px}h1{font-size:23px}.verdict dl,.rules{grid-template-columns:1fr;gap:2px}.verdict dd,.rules dd{margin-bottom:8px}.chart{margin-right:10px}}
+@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools{display:none}.load{break-before:page;border:0;margin:0}.scroll{overflow:visible}table{font-size:10px}th,td{padding-left:8px}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
+`;
+
+/** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
+export const PAGE_STYLE_SHA256 = "eiG8jnvUznGvA08Q/g8HNUHl3mIdJ0csbsx43ZwZ1Rk=";

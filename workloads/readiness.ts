@@ -1,0 +1,170 @@
+/**
+ * Is a server ready? Only a generated token says so: engines open their port, list their models and
+ * answer `/health` long before the model is loaded and warmed up.
+ *
+ * @module
+ */
+import { type Clock, systemClock, wallClockMs } from "../backends/clock.ts";
+import { decodeExchange } from "../backends/decode.ts";
+import type { Ask, GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { Transport } from "../backends/transport.ts";
+import { findTransport } from "../backends/transports.ts";
+
+/** What is said to a server to see whether it answers. */
+const PROMPT = "Check server status";
+/** A first request may compile kernels; a server that hangs longer is asked anew. */
+const LONGEST_ATTEMPT_MS = 60_000;
+/** The last attempt before the limit must have a chance, too. */
+const SHORTEST_ATTEMPT_MS = 5_000;
+
+/** Options of {@linkcode askForOneToken}. */
+export interface AskOptions {
+  readonly timeoutMs: number;
+  /** Served model name. Default: the first one that the server lists. */
+  readonly model?: string;
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+}
+
+/** One question to a server: `undefined` = ready, else why not. */
+export type Attempt = (
+  timeoutMs: number,
+  signal: AbortSignal,
+) => Promise<string | undefined>;
+
+/** Options of {@linkcode waitUntilReady}. */
+export interface WaitOptions {
+  /** From the start of an attempt to the start of the next. */
+  readonly intervalMs: number;
+  /** An attempt at this instant still counts. */
+  readonly timeoutMs: number;
+  /** Resolves when the server's process has ended: nothing to wait for any more. */
+  readonly ended?: Promise<unknown>;
+  /** Gives up. */
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+  /** Called after each attempt that failed. */
+  readonly onWait?: (waitedMs: number, reason: string) => void;
+}
+
+/** How waiting went. `reason`: what the last attempt said. */
+export type Waited =
+  | { readonly kind: "ready"; readonly waitedMs: number }
+  | { readonly kind: "ended"; readonly waitedMs: number }
+  | { readonly kind: "interrupted"; readonly waitedMs: number }
+  | { readonly kind: "timeout"; readonly waitedMs: number; readonly reason: string };
+
+/**
+ * Asks a server for one token, as a stream, in its protocol. Returns `undefined` when one came,
+ * else a sentence that says what came instead; whatever goes wrong is such a sentence.
+ */
+export async function askForOneToken(
+  protocol: Protocol,
+  target: Target,
+  options: AskOptions,
+): Promise<string | undefined> {
+  const { clock = systemClock } = options;
+  // A new one each time: a gRPC channel that was refused waits longer and longer by itself.
+  const name = protocol.carrier === "http" ? "fetch" : protocol.carrier;
+  const transport = findTransport(name).open({ clock });
+  try {
+    const first = protocol.forcesLength ? "forced" : "cap";
+    const record = await send(protocol, target, transport, { ...options, length: first });
+    if (isAlive(record)) return undefined;
+    const { outcome } = record;
+    // Versions without the switch for an exact length refuse it, and are as ready as others.
+    if (outcome.kind === "http_error" && outcome.status < 500 && first === "forced") {
+      const again = await send(protocol, target, transport, { ...options, length: "cap" });
+      if (isAlive(again)) return undefined;
+    }
+    const status = outcome.kind === "http_error" ? `status ${outcome.status}, ` : "";
+    return "message" in outcome ? `${status}${outcome.message}` : outcome.kind;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return (error as Error).message;
+  } finally {
+    await transport.close();
+  }
+}
+
+/** A token of a length that we did not order is a token as well. */
+function isAlive({ outcome, outputTokens }: RequestRecord): boolean {
+  return outcome.kind === "ok" ||
+    (outcome.kind === "wrong_length" && (outputTokens?.tokens ?? 0) > 0);
+}
+
+async function send(
+  protocol: Protocol,
+  target: Target,
+  transport: Transport,
+  options: AskOptions & { readonly length: "forced" | "cap" },
+): Promise<RequestRecord> {
+  const { timeoutMs, signal, length } = options;
+  const sending = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
+  const ask: Ask = async (wire) => {
+    const { end, status, body } = await transport.send(wire, sending);
+    if (end.kind !== "complete") throw new Error(end.message);
+    return { status, body };
+  };
+  const model = options.model ?? (await protocol.listModels?.(target, ask))?.[0] ?? "";
+  const base: GenerationRequest = {
+    model,
+    messages: [{ role: "user", content: PROMPT }],
+    outputTokens: 1,
+    length,
+    stream: true,
+    sampling: {},
+    // Another one each time: an engine may still be busy with the one before.
+    requestId: BigInt(wallClockMs()),
+  };
+  const request = await protocol.prepare?.(base, target, ask) ?? base;
+  const exchange = await transport.send(protocol.buildRequest(request, target), sending);
+  return decodeExchange(exchange, protocol, request, {
+    load: 0,
+    phase: "warmup",
+    index: 0,
+    user: 0,
+    promptId: "readiness",
+    intendedMs: exchange.sentMs,
+    originMs: exchange.sentMs,
+  });
+}
+
+/**
+ * Asks again and again. There is always an attempt at the very end of the time, and its success is
+ * a success.
+ */
+export async function waitUntilReady(attempt: Attempt, options: WaitOptions): Promise<Waited> {
+  const { intervalMs, timeoutMs, clock = systemClock, onWait } = options;
+  const startMs = clock.now();
+  const untilMs = startMs + timeoutMs;
+  const over = new AbortController();
+  let ended = false;
+  options.ended?.then(() => {
+    ended = true;
+    over.abort();
+  });
+  const interrupt = () => over.abort();
+  if (options.signal?.aborted) over.abort();
+  options.signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    for (;;) {
+      const attemptMs = clock.now();
+      const limitMs = Math.min(LONGEST_ATTEMPT_MS, untilMs - attemptMs);
+      const reason = over.signal.aborted
+        ? "interrupted"
+        : await attempt(Math.max(SHORTEST_ATTEMPT_MS, limitMs), over.signal);
+      const waitedMs = clock.now() - startMs;
+      // First of all: another program may have answered at the address of one that has ended.
+      if (ended) return { kind: "ended", waitedMs };
+      if (reason === undefined) return { kind: "ready", waitedMs };
+      if (over.signal.aborted) return { kind: "interrupted", waitedMs };
+      if (clock.now() >= untilMs) return { kind: "timeout", waitedMs, reason };
+      onWait?.(waitedMs, reason);
+      await clock.sleepUntil(Math.min(untilMs, attemptMs + intervalMs), over.signal);
+    }
+  } finally {
+    options.signal?.removeEventListener("abort", interrupt);
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Arguments in one option's value, split as a shell would split them.
+ *
+ * @module
+ */
+import { UserError } from "./user_error.ts";
+
+/**
+ * Words of a text: separated by blanks; quotes and backslashes as in a POSIX shell. Nothing is
+ * expanded.
+ *
+ * @throws {UserError} for a quote that is not closed.
+ *
+ * @example
+ * ```ts
+ * import { splitShellWords } from "@tokometer/tokometer/workloads";
+ *
+ * splitShellWords(`--name "my model" -c 4`); // ["--name", "my model", "-c", "4"]
+ * ```
+ */
+export function splitShellWords(text: string): string[] {
+  const words: string[] = [];
+  const part = /\s+|'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|([^\s'"\\]+)/gy;
+  let word: string | undefined;
+  while (part.lastIndex < text.length) {
+    const at = part.lastIndex;
+    const match = part.exec(text);
+    if (match === null) {
+      throw new UserError(
+        `Cannot split ${text} into arguments: the ${text[at]} at character ${at + 1} has no end`,
+      );
+    }
+    const [, single, double, escaped, plain] = match;
+    // A line that goes on in the next one, as in a README's command.
+    if (escaped === "\n") continue;
+    const piece = single ?? double?.replace(/\\(["\\$`])/g, "$1") ?? escaped ?? plain;
+    if (piece === undefined) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else {
+      word = (word ?? "") + piece;
+    }
+  }
+  return word === undefined ? words : [...words, word];
+}
