@@ -41,7 +41,8 @@ export function wallClockMs(): number {
   return Date.now();
 }
 
-function nextTurn(): Promise<void> {
+/** Resolves in a later turn of the event loop, after I/O that is ready has been served. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

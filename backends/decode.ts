@@ -131,6 +131,7 @@ export function decodeExchange(
   put(record, "lastTokenMs", since(reading?.lastTokenMs));
   put(record, "endMs", since(reading?.endMarkMs ?? exchange.endMs));
   put(record, "tickSource", reading?.tickSource);
+  put(record, "textEvents", reading?.textEvents || undefined);
   put(record, "promptTokens", promptTokens);
   put(record, "outputTokens", outputTokens);
   put(record, "cachedTokens", usage?.cachedTokens);
@@ -182,6 +183,7 @@ function put<T, Name extends keyof T>(target: T, name: Name, value: T[Name] | un
 /** One pass over the events of an exchange. */
 class Reading {
   events = 0;
+  textEvents = 0;
   text = "";
   sawReasoning = false;
   firstEventMs: number | undefined;
@@ -210,7 +212,6 @@ class Reading {
   /** The read that completed the current event. */
   #read = 0;
 
-  #textEvents = 0;
   #idTokens = 0;
   #idSource: TokenSource = "ids";
   #counter = -1;
@@ -314,7 +315,7 @@ class Reading {
       if (this.#needText) this.#thinking += event.reasoning;
     }
     if (answer) this.firstAnswerMs ??= atMs;
-    if (answer || thinking) this.#textEvents++;
+    if (answer || thinking) this.textEvents++;
 
     const newTokens = event.newTokens ?? 0;
     if (newTokens > 0) {
@@ -347,7 +348,7 @@ class Reading {
         this.tickSource = "event";
       } else return;
     }
-    if (this.#basis === "events") this.#tokens = this.#textEvents;
+    if (this.#basis === "events") this.#tokens = this.textEvents;
     else if (this.#basis === "ids") this.#tokens += newTokens;
     else if (total !== undefined && total > before) this.#tokens = total;
     if (this.#tokens > before) this.#tick(atMs);
@@ -387,10 +388,10 @@ class Reading {
       : { tokens: this.#idTokens, source: this.#idSource };
     if (running.tokens > 0 && running.tokens >= usage) return running;
     if (usage > 0) return { tokens: usage, source: "usage" };
-    if (this.#textEvents > 0) {
+    if (this.textEvents > 0) {
       // A total of 0 beside text was never filled in.
       return this.#countText === undefined
-        ? { tokens: this.#textEvents, source: "event" }
+        ? { tokens: this.textEvents, source: "event" }
         : { tokens: this.#countText(this.#thinking + this.text), source: "tokenizer" };
     }
     if (this.#counter === 0) return { tokens: 0, source: this.#counterSource };

@@ -57,18 +57,6 @@ export type ResponseEof =
 
 /**
  * Reads one response after the other from one connection.
- *
- * @example
- * ```ts
- * import { LogPool, ResponseParser } from "@tokometer/tokometer/backends";
- *
- * const log = new LogPool().take();
- * const parser = new ResponseParser();
- * parser.start(log);
- * const bytes = new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
- * parser.push(bytes, 0, bytes.length);
- * console.assert(parser.done && parser.status === 200 && log.bytes === 2);
- * ```
  */
 export class ResponseParser {
   /** Status of the final response; 0 before its head is complete. */

@@ -73,6 +73,7 @@ export async function startServer(
   const log = openSync(logPath, "a");
   let guard: LaunchGuard | undefined;
   let child: ChildProcess;
+  let ended: Promise<ServerEnd>;
   let logStart: number;
   try {
     logStart = fstatSync(log).size;
@@ -83,6 +84,7 @@ export async function startServer(
       stdio: ["ignore", log, log],
       env: { ...Deno.env.toObject(), [MARK_VARIABLE]: mark },
     });
+    ended = endOf(child);
     await spawned(child, command);
   } catch (error) {
     await guard?.dismiss();
@@ -98,7 +100,6 @@ export async function startServer(
     mark,
     ...(startTicks === undefined ? {} : { startTicks }),
   };
-  const ended = endOf(child);
   let stopping: Promise<void> | undefined;
 
   async function end(hurry: AbortSignal | undefined): Promise<void> {

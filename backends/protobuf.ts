@@ -71,18 +71,8 @@ export type Field<V> = [V] extends [boolean] ? SingularField<V>
 export type Fields<T> = { readonly [K in keyof T]-?: Field<NonNullable<T[K]>> };
 
 /**
- * Makes the codec of a message from its table.
- *
- * @example
- * ```ts
- * import { message } from "@tokometer/tokometer/backends";
- *
- * interface Tokens {
- *   readonly ids: readonly number[];
- * }
- * const Tokens = message<Tokens>({ ids: [1, "uint32", "repeated"] });
- * const { ids } = Tokens.decode(Tokens.encode({ ids: [29871] })); // [29871]
- * ```
+ * Makes the codec of a message from its table: `message<Tokens>({ ids: [1, "uint32", "repeated"] })`
+ * for `interface Tokens { readonly ids: readonly number[] }`.
  */
 export function message<T>(fields: Fields<T>): MessageType<T> {
   return new Table(

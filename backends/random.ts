@@ -115,7 +115,7 @@ export function gamma(random: Random, options: { shape: number; scale: number })
       `Cannot draw from gamma(shape ${shape}, scale ${scale}): both must be > 0`,
     );
   }
-  if (shape < 0) {
+  if (shape < 1) {
     const boost = (1 - random.next()) ** (1 / shape);
     return gamma(random, { shape: shape + 1, scale }) * boost;
   }

@@ -102,6 +102,8 @@ export interface RequestRecord {
   /** Reads of the body, and events in it. */
   readonly reads: number;
   readonly events: number;
+  /** Events with text, what scripts that count chunks take for tokens (T7); absent = none. */
+  readonly textEvents?: number;
   readonly bytes: number;
 
   readonly promptTokens?: TokenCount;

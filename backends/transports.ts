@@ -19,6 +19,13 @@ export const TRANSPORTS: readonly TransportKind[] = [
  * Finds a transport by its name.
  *
  * @throws {RangeError} naming those that exist.
+ *
+ * @example
+ * ```ts
+ * import { findTransport } from "@tokometer/tokometer/backends";
+ *
+ * console.assert(findTransport("fetch").carrier === "http");
+ * ```
  */
 export function findTransport(name: string): TransportKind {
   const found = TRANSPORTS.find((kind) => kind.name === name);

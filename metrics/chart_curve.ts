@@ -7,7 +7,7 @@
 import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, timeUnit } from "./chart_scale.ts";
 import { formatNumber, formatPercentile, formatValue } from "./format.ts";
-import { html, type Markup } from "./html_markup.ts";
+import { markup, type Markup } from "./html_markup.ts";
 
 /** One load. */
 export interface CurvePoint {
@@ -43,6 +43,12 @@ const HEIGHT = 210;
 const ASSUMED_WIDTH = 300;
 const LETTER = { width: 6.2, height: 12 };
 
+/** More labels than these say nothing that the text for the pointer does not. */
+const LABELS = 12;
+
+/** From this number of points on, dots are smaller. */
+const CROWD = 20;
+
 /** From this ratio of largest to smallest on, the vertical axis has equal ratios. */
 const LOG_FROM_RATIO = 20;
 
@@ -59,7 +65,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
     ticks: 5,
     round: true,
   });
-  const scaled = { ticks: 6, round: true } as const;
+  const scaled = { ticks: 7, round: true } as const;
   const y = lowest > 0 && highest / lowest > LOG_FROM_RATIO
     ? logScale(lowest / time.ms, highest / time.ms, scaled)
     : linearScale(0, highest / time.ms, scaled);
@@ -75,7 +81,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
   );
   const dots = placed.flatMap(({ throughput, latencies, failed }) =>
     latencies.map((latency, rank) =>
-      latency === undefined ? html`` : html`
+      latency === undefined ? markup`` : markup`
         <circle class="dot rank${rank}${failed && " failed"}" cx="${percent(
           x.at(throughput!),
         )}" cy="${yOf(latency)}" r="3.5" />
@@ -85,7 +91,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
   const labels = placeLabels(placed.map(({ short, throughput, latencies, failed }) => ({
     text: failed ? `${short} ×` : short,
     at: x.at(throughput!),
-    y: Math.min(...latencies.filter((one) => one !== undefined).map(yOf)),
+    dots: latencies.filter((one) => one !== undefined).map(yOf),
   })));
   const names = percentiles.map(formatPercentile);
   const described = placed.map((point) => describePoint(point, percentiles).join(", "));
@@ -126,50 +132,63 @@ function describePoint(
   ];
 }
 
-/** A label and the point that it belongs to; `at` from 0 to 1, `y` in pixels from the top. */
+/** A label and the dots that it belongs to; `at` from 0 to 1, `dots` in pixels from the top. */
 interface PointLabel {
   readonly text: string;
   readonly at: number;
-  readonly y: number;
+  readonly dots: readonly number[];
 }
 
-/** First and last load, then the others as far as they have room: nothing overlaps. */
+/** First and last load, then the others as far as they have room: nothing lies upon another. */
 function placeLabels(labels: readonly PointLabel[]): readonly Markup[] {
-  const taken: { readonly left: number; readonly right: number; readonly y: number }[] = [];
-  const order = labels.map((_, i) => i).sort((a, b) => rank(a) - rank(b));
-  function rank(i: number): number {
-    return i === labels.length - 1 ? 0 : i;
-  }
-  return order.flatMap((i) => {
-    const { text, at, y } = labels[i]!;
-    const width = text.length * LETTER.width;
+  const taken: Box[] = labels.flatMap(({ at, dots }) =>
+    dots.map((y): Box => {
+      const center = at * ASSUMED_WIDTH;
+      return { left: center - DOT, right: center + DOT, top: y - DOT, bottom: y + DOT };
+    })
+  );
+  const last = labels.length - 1;
+  const order = labels.map((_, i) => i === 0 ? 0 : i === 1 ? last : i - 1);
+  const placed: Markup[] = [];
+  for (const i of order.slice(0, labels.length)) {
+    const { text, at, dots } = labels[i]!;
+    if (placed.length === LABELS) break;
     const center = at * ASSUMED_WIDTH;
+    const width = text.length * LETTER.width;
+    const y = Math.min(...dots);
     for (
-      const { left, top, anchor, dx } of [
-        { left: center - width / 2, top: y - 8, anchor: "middle", dx: 0 },
-        { left: center + 7, top: y + 4, anchor: "start", dx: 7 },
-        { left: center - 7 - width, top: y + 4, anchor: "end", dx: -7 },
+      const { left, base, anchor, dx } of [
+        { left: center - width / 2, base: y - 8, anchor: "middle", dx: 0 },
+        { left: center + 7, base: y + 4, anchor: "start", dx: 7 },
+        { left: center - 7 - width, base: y + 4, anchor: "end", dx: -7 },
       ] as const
     ) {
-      const box = { left, right: left + width, y: top };
+      const box = { left, right: left + width, top: base - LETTER.height + 3, bottom: base };
       const outside = left < -8 || box.right > ASSUMED_WIDTH + 12;
       if (outside || taken.some((other) => overlap(box, other))) continue;
       taken.push(box);
-      return html`
-        <text class="label" x="${percent(at)}" dx="${dx}" y="${round(top, 1)}"
-          text-anchor="${anchor}">${text}</text>
-      `;
+      placed.push(
+        markup`<text class="label" x="${percent(at)}" dx="${dx}" y="${
+          round(base, 1)
+        }" text-anchor="${anchor}">${text}</text>`,
+      );
+      break;
     }
-    return [];
-  });
+  }
+  return placed;
 }
 
+/** In pixels of a chart of the assumed width. */
 interface Box {
   readonly left: number;
   readonly right: number;
-  readonly y: number;
+  readonly top: number;
+  readonly bottom: number;
 }
 
+/** Half the size of a dot. */
+const DOT = 3.5;
+
 function overlap(a: Box, b: Box): boolean {
-  return a.left < b.right + 3 && b.left < a.right + 3 && Math.abs(a.y - b.y) < LETTER.height;
+  return a.left < b.right + 2 && b.left < a.right + 2 && a.top < b.bottom && b.top < a.bottom;
 }

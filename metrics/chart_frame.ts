@@ -8,7 +8,7 @@
  * @module
  */
 import type { Tick } from "./chart_scale.ts";
-import { html, type Markup, ownMarkup, visibleText } from "./html_markup.ts";
+import { markup, type Markup, ownMarkup, visibleText } from "./html_markup.ts";
 
 /** Units across the stretched part of a chart. */
 export const PLOT_WIDTH = 1000;
@@ -75,7 +75,7 @@ export function chart(frame: Frame): Markup {
     top = plot.to + PANEL_GAP;
   }
   const height = plot.to + AXIS_HEIGHT;
-  return html`
+  return markup`
     <div class="chart">
       <svg height="${height}" role="img" aria-labelledby="${id}-t ${id}-d"
         ${tips === undefined || tips.list.length === 0 ? undefined : tipAttributes(
@@ -83,7 +83,7 @@ export function chart(frame: Frame): Markup {
           plot,
         )}><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${drawn}${ticks
           .map(({ at, label }) =>
-            html`<text class="tick" x="${percent(at)}" y="${
+            markup`<text class="tick" x="${percent(at)}" y="${
               plot.to + 16
             }" text-anchor="middle">${label}</text>`
           )}<text class="axis" x="50%" y="${plot.to + 33}" text-anchor="middle">${name}</text></svg>
@@ -113,7 +113,7 @@ export function round(value: number, digits: number): number {
 
 /** A path of numbers and letters that we computed. */
 export function path(kind: string, d: string): Markup {
-  return d === "" ? ownMarkup("") : html`
+  return d === "" ? ownMarkup("") : markup`
     <path class="${kind}" d="${d}" />
   `;
 }
@@ -129,15 +129,15 @@ function drawPanel(
   const { height, name, shapes, labels, empty } = panel;
   const grid = panel.ticks.map(({ at, label }) => {
     const y = round(from + (1 - at) * height, 1);
-    return html`
+    return markup`
       <line class="grid" x2="100%" y1="${y}" y2="${y}" />
       <text class="tick" x="-8" y="${y + 4}" text-anchor="end">${label}</text>
     `;
   });
   const bottom = from + height;
-  return html`
+  return markup`
     <text class="axis" x="-48" y="${top + 12}">${name}</text>${grid}${ticks.map(({ at }) =>
-      html`
+      markup`
         <line class="notch" x1="${percent(at)}" x2="${percent(at)}" y1="${bottom}" y2="${bottom +
           4}" />
       `
@@ -145,9 +145,9 @@ function drawPanel(
       class="base" x2="100%" y1="${bottom}" y2="${bottom}" /><svg y="${from}" width="100%"
       height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}"
       preserveAspectRatio="none">${shapes}</svg>${labels !== undefined &&
-        html`<svg y="${from}" width="100%" height="${height}">${labels}</svg>`}${empty !==
+        markup`<svg y="${from}" width="100%" height="${height}">${labels}</svg>`}${empty !==
           undefined &&
-        html`<text class="empty" x="50%" y="${
+        markup`<text class="empty" x="50%" y="${
           from + height / 2 + 4
         }" text-anchor="middle">${empty}</text>`}
   `;
@@ -162,7 +162,7 @@ function tipAttributes(
   const texts = list.map(({ lines }) =>
     lines.map((line) => visibleText(line).replace(/\s/g, " ")).join("\t")
   ).join("\n");
-  return html`
+  return markup`
     data-axis="${axis}" data-from="${from}" data-to="${to}" data-at="${places}" data-tips="${texts}"
   `;
 }

@@ -7,7 +7,7 @@ import { across, chart, down, path, percent, round, type Tip } from "./chart_fra
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
 import { formatPercentile, formatValue, plural } from "./format.ts";
 import type { Histogram } from "./histogram.ts";
-import { html, type Markup } from "./html_markup.ts";
+import { markup, type Markup } from "./html_markup.ts";
 import type { Unit } from "./metric.ts";
 import type { Percentile } from "./quantile.ts";
 
@@ -34,6 +34,9 @@ const LEAST_BARS = 8;
 /** Labels of marks that are closer than this share of the width go to different rows. */
 const LABEL_WIDTH = 0.15;
 
+/** Marks that are closer than this share of the width cannot be told apart. */
+const SAME_PLACE = 0.01;
+
 /** Bars between the edges, percentile lines across them. */
 export function histogramChart(data: HistogramChart): Markup {
   const { id, title, unit, counted, edges, counts } = data;
@@ -43,7 +46,8 @@ export function histogramChart(data: HistogramChart): Markup {
   const at = (value: number) => x.at(value / time.ms);
   const marks = data.marks.flatMap(({ p, value }) => value === undefined ? [] : [{ p, value }])
     .sort((a, b) => a.p - b.p);
-  const rows = labelRows(marks.map(({ value }) => at(value)));
+  const lines = mergeMarks(marks.map(({ p, value }) => ({ p, at: at(value) })));
+  const rows = labelRows(lines.map(({ at }) => at));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const bars = counts.map((count, i): string => {
     if (count === 0) return "";
@@ -72,11 +76,12 @@ export function histogramChart(data: HistogramChart): Markup {
       }${found.length > 0 ? `: ${found.join(", ")}` : ""}`,
     panels: [{
       height: HEIGHT,
-      above: Math.max(1, ...rows.map((row) => row + 1)) * MARK_ROW,
+      // Two rows even where one would do, so that charts side by side stand at one height.
+      above: Math.max(2, ...rows.map((row) => row + 1)) * MARK_ROW,
       name: counted[0]!.toUpperCase() + counted.slice(1),
       ticks: total === 0 ? [] : y.ticks,
       shapes: path("bar", bars),
-      labels: marks.map(({ p, value }, i) => drawMark(formatPercentile(p), at(value), rows[i]!)),
+      labels: lines.map(({ label, at }, i) => drawMark(label, at, rows[i]!)),
       empty: total === 0 ? "no values" : undefined,
     }],
     ticks: total === 0 ? [] : x.ticks,
@@ -91,10 +96,12 @@ function horizontal({ scale, edges }: Histogram, per: number): Scale {
   const bars = edges.length - 1;
   if (bars < 1) return linearScale(0, 1);
   const [first, last] = [edges[0]! / per, edges[bars]! / per];
-  if (scale === "log") return logScale(first, last);
+  if (scale === "log") return logScale(first, last, { ticks: 8 });
   const width = (last - first) / bars;
   const spare = Math.max(0, LEAST_BARS - bars) / 2 * width;
-  return linearScale(first >= 0 ? Math.max(0, first - spare) : first - spare, last + spare);
+  return linearScale(first >= 0 ? Math.max(0, first - spare) : first - spare, last + spare, {
+    ticks: 8,
+  });
 }
 
 function drawMark(label: string, at: number, row: number): Markup {
@@ -102,10 +109,23 @@ function drawMark(label: string, at: number, row: number): Markup {
   const y = -4 - row * MARK_ROW;
   // At the ends the label leans inwards.
   const anchor = at < 0.06 ? "start" : at > 0.94 ? "end" : "middle";
-  return html`
+  return markup`
     <line class="mark" x1="${x}" x2="${x}" y1="${round(y + 2, 1)}" y2="${HEIGHT}" />
     <text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>
   `;
+}
+
+/** Equal values share a line and its label: of many equal latencies, all percentiles are one. */
+function mergeMarks(
+  marks: readonly { readonly p: number; readonly at: number }[],
+): readonly { readonly label: string; readonly at: number }[] {
+  const merged: { label: string; at: number }[] = [];
+  for (const { p, at } of marks) {
+    const last = merged.at(-1);
+    if (last !== undefined && at - last.at < SAME_PLACE) last.label += ` ${formatPercentile(p)}`;
+    else merged.push({ label: formatPercentile(p), at });
+  }
+  return merged;
 }
 
 /** Lowest row in which each label (given from left to right) has room. */

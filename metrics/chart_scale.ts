@@ -108,6 +108,7 @@ export function logScale(min: number, max: number, options: ScaleOptions = {}): 
 /** `0`, `0.25`, `1,500`, `20k`, `1.5M`: as many digits as `step` needs. */
 export function tickLabel(value: number, step: number): string {
   const size = Math.abs(value);
+  if (size === 0) return "0";
   if (size >= 1e12) return value.toExponential(1).replace("+", "");
   for (const [scale, suffix] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]] as const) {
     // 1,500 is easier than 1.5k; 150k is easier than 150,000.
@@ -115,7 +116,7 @@ export function tickLabel(value: number, step: number): string {
       return decimals(value / scale, step / scale) + suffix;
     }
   }
-  if (size !== 0 && size < 1e-4) return value.toExponential(0);
+  if (size < 1e-4) return value.toExponential(0);
   return decimals(value, step).replace(/\B(?=(\d{3})+$)/, step >= 1 ? "," : "");
 }
 

@@ -6,7 +6,7 @@
 import { across, chart, down, type Panel, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatMs, formatNumber } from "./format.ts";
-import { html, type Markup } from "./html_markup.ts";
+import { markup, type Markup } from "./html_markup.ts";
 import type { Series } from "./series.ts";
 import type { Window } from "./throughput.ts";
 
@@ -29,10 +29,10 @@ const LABEL_HEIGHT = 14;
 export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Markup {
   const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed } = series;
   const time = timeUnit(durationMs);
-  const x = linearScale(0, durationMs / time.ms, { ticks: 7 });
+  const x = linearScale(0, durationMs / time.ms, { ticks: 8 });
   const at = (ms: number) => x.at(ms / time.ms);
   const endMs = startMs.map((ms) => Math.min(ms + bucketMs, durationMs));
-  const shade = steady === undefined ? undefined : html`
+  const shade = steady === undefined ? undefined : markup`
     <rect class="steady" x="${across(at(steady.fromMs))}" width="${across(
       at(steady.toMs) - at(steady.fromMs),
     )}" height="${HEIGHT}" />
@@ -53,22 +53,26 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
       name,
       ticks: values.length === 0 ? [] : y.ticks,
       shapes: values.length === 0 ? [] : [
-        shade ?? html``,
+        shade ?? markup``,
         path(`${kind} area`, `${steps}V${HEIGHT}H0Z`),
         path(kind, steps),
       ],
       empty: values.length === 0 ? "nothing was sent" : undefined,
     };
   };
+  // One request that ends in a last stretch of 10 ms is a rate of 100/s that never was.
+  const lastMs = durationMs - (startMs.at(-1) ?? 0);
+  const rates = (perSec: readonly number[]) =>
+    perSec.length > 1 && lastMs < bucketMs / 2 ? perSec.slice(0, -1) : perSec;
   const failures = failed.reduce((sum, count) => sum + count, 0);
   const peak = (values: readonly number[]) => formatNumber(Math.max(0, ...values));
-  const first = panel("Output tokens/s", outputTokensPerSec, "line");
+  const first = panel("Output tokens/s", rates(outputTokensPerSec), "line");
   return chart({
     id,
     title: "The load over time",
     description: `${formatMs(durationMs)} in stretches of ${formatMs(bucketMs)}: at most ${
-      peak(outputTokensPerSec)
-    } output tokens/s, ${peak(completedPerSec)} completed requests/s and ${
+      peak(rates(outputTokensPerSec))
+    } output tokens/s, ${peak(rates(completedPerSec))} completed requests/s and ${
       peak(inFlight)
     } requests in flight in a stretch; ${formatCount(failures)} failed${
       steady === undefined
@@ -81,7 +85,7 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
         above: LABEL_HEIGHT,
         labels: labelWindow(at(steady.fromMs), at(steady.toMs)),
       },
-      panel("Completed requests/s", completedPerSec, "line"),
+      panel("Completed requests/s", rates(completedPerSec), "line"),
       panel("Requests in flight", inFlight, "line"),
       ...(failures === 0
         ? []
@@ -108,7 +112,7 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
 /** Inside the window where it is wide enough, else towards the side with more room. */
 function labelWindow(from: number, to: number): Markup {
   const atStart = from < 0.7;
-  return html`<text class="label" x="${percent(atStart ? from : to)}" y="-4" text-anchor="${
+  return markup`<text class="label" x="${percent(atStart ? from : to)}" y="-4" text-anchor="${
     atStart ? "start" : "end"
   }">steady window</text>`;
 }

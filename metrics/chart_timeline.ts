@@ -7,7 +7,7 @@ import type { Outcome } from "../backends/record.ts";
 import { across, chart, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatMs, plural } from "./format.ts";
-import { html, type Markup } from "./html_markup.ts";
+import { markup, type Markup } from "./html_markup.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 
 /** What to draw. */
@@ -26,6 +26,14 @@ export interface TimelineChart {
 
 const ROWS = 160;
 
+/** Few bars are thick, many are thin. */
+const ROW_HEIGHTS: readonly { readonly rows: number; readonly height: number }[] = [
+  { rows: 0, height: 60 },
+  { rows: 8, height: 14 },
+  { rows: 24, height: 10 },
+  { rows: 60, height: 6 },
+];
+
 /** A bar that lasted less is drawn this wide, in thousandths of the chart. */
 const LEAST_WIDTH = 1;
 
@@ -39,15 +47,19 @@ export const TIMELINE_MARKS: readonly {
   { kind: "dropped", mark: "△" },
 ];
 
-/** Thin line: waiting for its turn; half bar: waiting for the first token; full bar: tokens. */
+/**
+ * Thin line: waiting for its turn; half bar: waiting for the first token; full bar: tokens.
+ * What did not complete is dashed and has a mark at its end.
+ */
 export function timelineChart(data: TimelineChart): Markup {
   const { id, entries, offered, durationMs, rows = ROWS } = data;
   const shown = thinOut(entries, rows);
   const time = timeUnit(durationMs);
   const lastMs = Math.max(durationMs, ...shown.map(({ intendedMs }) => intendedMs));
-  const x = linearScale(0, lastMs / time.ms, { ticks: 7 });
+  const x = linearScale(0, lastMs / time.ms, { ticks: 8 });
   const at = (ms: number) => x.at(ms / time.ms);
-  const row = shown.length <= 24 ? 10 : shown.length <= 60 ? 6 : 3;
+  const row = ROW_HEIGHTS.find(({ rows }) => shown.length <= rows)?.height ?? 3;
+  const height = Math.max(row, shown.length * row);
   const paths: Record<Stretch, string> = {
     waiting: "",
     prefill: "",
@@ -67,7 +79,7 @@ export function timelineChart(data: TimelineChart): Markup {
     const mark = TIMELINE_MARKS.find(({ kind }) => kind === ended);
     if (mark !== undefined) {
       marks.push(
-        html`<text class="${mark.kind}" x="${percent(at(lastStamp(entry)))}" y="${
+        markup`<text class="${mark.kind}" x="${percent(at(lastStamp(entry)))}" y="${
           y + 4
         }" text-anchor="middle">${mark.mark}</text>`,
       );
@@ -81,7 +93,7 @@ export function timelineChart(data: TimelineChart): Markup {
     cancelled: Math.max(1, Math.round(row * 0.5)),
   };
   const drawn = (Object.keys(paths) as Stretch[]).map((kind) =>
-    html`<g stroke-width="${widths[kind]}">${path(kind, paths[kind])}</g>`
+    markup`<g stroke-width="${widths[kind]}">${path(kind, paths[kind])}</g>`
   );
   return chart({
     id,
@@ -90,13 +102,17 @@ export function timelineChart(data: TimelineChart): Markup {
       ? "No requests"
       : `${
         shown.length < offered
-          ? `${formatCount(shown.length)} of ${plural(offered, "request")}, evenly spread`
+          ? `${formatCount(shown.length)} of ${
+            plural(offered, "request")
+          }, those that did not complete first, the others evenly spread`
           : plural(offered, "request")
       }, from the intended time to the end`,
     panels: [{
-      height: Math.max(60, shown.length * row),
-      name: "Request, in the order of sending",
-      ticks: rowTicks(shown, Math.max(60, shown.length * row) / row),
+      height,
+      name: shown.length < offered
+        ? `${formatCount(shown.length)} of ${plural(offered, "request")}, in the order of sending`
+        : "Request, in the order of sending",
+      ticks: rowTicks(shown, height),
       shapes: drawn,
       labels: marks,
       empty: shown.length === 0 ? "nothing was sent" : undefined,
@@ -106,7 +122,7 @@ export function timelineChart(data: TimelineChart): Markup {
     tips: {
       axis: "y",
       list: shown.map((entry, i): Tip => ({
-        at: (i + 0.5) * row / Math.max(60, shown.length * row),
+        at: (i + 0.5) / shown.length,
         lines: describeEntry(entry),
       })),
     },
@@ -166,19 +182,32 @@ function describeEntry(entry: TimelineEntry): readonly string[] {
   ];
 }
 
-/** At most five numbers, at the middle of their rows. */
+/** At most five numbers with room between them, at the middle of their rows. */
 function rowTicks(
   shown: readonly TimelineEntry[],
-  rows: number,
+  height: number,
 ): readonly { readonly at: number; readonly label: string }[] {
-  const ticks = Math.min(5, shown.length);
+  const ticks = Math.min(5, shown.length, Math.floor(height / 14));
   return Array.from({ length: ticks }, (_, k) => {
     const i = ticks === 1 ? 0 : Math.round(k * (shown.length - 1) / (ticks - 1));
-    return { at: 1 - (i + 0.5) / rows, label: formatCount(shown[i]!.index) };
+    return { at: 1 - (i + 0.5) / shown.length, label: formatCount(shown[i]!.index) };
   });
 }
 
+/**
+ * What did not complete is kept, up to half of the rows: an even spread over thousands would miss
+ * the few requests that a reader looks for.
+ */
 function thinOut(entries: readonly TimelineEntry[], rows: number): readonly TimelineEntry[] {
-  const shown = Math.min(entries.length, rows);
+  if (entries.length <= rows) return entries;
+  const rare = spread(entries.filter(({ outcome }) => outcome !== "ok"), Math.floor(rows / 2));
+  const common = entries.filter(({ outcome }) => outcome === "ok");
+  const kept = new Set([...rare, ...spread(common, rows - rare.length)]);
+  return entries.filter((entry) => kept.has(entry));
+}
+
+/** At most `count` of them, evenly spread. */
+function spread(entries: readonly TimelineEntry[], count: number): readonly TimelineEntry[] {
+  const shown = Math.min(entries.length, count);
   return Array.from({ length: shown }, (_, i) => entries[Math.floor(i * entries.length / shown)]!);
 }

@@ -23,6 +23,20 @@ interface ClientsFacts {
   readonly latencies: Readonly<Record<LatencyName, SortedValues>>;
 }
 
+/** How to count where the script's own numbers are wanted, which are not ours. */
+export interface ClientsCounting {
+  /**
+   * `tokens` (default): what the engine generated. `events`: one token for each event with text,
+   * as the script counts for most engines, and a gap for each event, so that events of one read are
+   * gaps of zero (T7, T8).
+   */
+  readonly count?: "tokens" | "events";
+  /** Prompt tokens of a request by the script's own tokenizer; default: as recorded. */
+  readonly promptTokens?: (record: RequestRecord) => number;
+  /** The wait for the first token is a gap like the others (T16), as in the request-rate script. */
+  readonly firstGap?: boolean;
+}
+
 type LatencyName = "ttft" | "tpot" | "e2e" | "itl";
 
 interface Column {
@@ -69,17 +83,62 @@ export const CLIENTS_COLUMNS: readonly string[] = COLUMNS.map(({ name }) => name
  * not among its recorded outputs, which the script has no word for.
  *
  * @param records measured requests of one load
+ * @param counting for the script's own numbers beside ours
  */
 export function clientsRow(
   records: readonly RequestRecord[],
   durationMs: number,
+  counting: ClientsCounting = {},
 ): readonly string[] {
+  return cells(COLUMNS, clientsFacts(records, durationMs, counting));
+}
+
+/** Columns that the request-rate script leaves out of its row. */
+const CLIENTS_ONLY: readonly string[] = ["completed", "total_inlen", "total_outlen"];
+const RATE: readonly Column[] = COLUMNS.filter(({ name }) => !CLIENTS_ONLY.includes(name));
+
+/** Names of the request-rate script's 36 columns. */
+export const RATE_COLUMNS: readonly string[] = RATE.map(({ name }) => name);
+
+/** The 36 cells of the request-rate script, which are {@linkcode clientsRow}'s without totals. */
+export function rateRow(
+  records: readonly RequestRecord[],
+  durationMs: number,
+  counting: ClientsCounting = {},
+): readonly string[] {
+  return cells(RATE, clientsFacts(records, durationMs, counting));
+}
+
+function cells(columns: readonly Column[], facts: ClientsFacts): readonly string[] {
+  return columns.map(({ integer, value }) => formatFixed(value(facts), integer ? 0 : 3));
+}
+
+function clientsFacts(
+  records: readonly RequestRecord[],
+  durationMs: number,
+  counting: ClientsCounting,
+): ClientsFacts {
+  const { count, firstGap, promptTokens = ({ promptTokens }) => promptTokens?.tokens ?? 0 } =
+    counting;
+  const byEvents = count === "events";
+  const outputLength = byEvents
+    ? ({ textEvents = 0 }: RequestRecord) => textEvents
+    : ({ outputTokens }: RequestRecord) => outputTokens?.tokens ?? 0;
   const completed = records.filter(({ outcome }) => outcome.kind === "ok");
-  const facts: ClientsFacts = {
+  const gaps = (record: RequestRecord): readonly number[] => {
+    const seen = itl.values(record);
+    const merged = byEvents ? outputLength(record) - 1 - seen.length : 0;
+    return [
+      ...(firstGap ? ttft.values(record) : []),
+      ...seen,
+      ...new Array<number>(Math.max(0, merged)).fill(0),
+    ];
+  };
+  return {
     completed: completed.length,
     recorded: completed.length + records.filter(isFailure).length,
     durationSec: durationMs / 1000,
-    promptTokens: completed.map(({ promptTokens }) => promptTokens?.tokens ?? 0),
+    promptTokens: completed.map(promptTokens),
     outputTokens: completed.map(outputLength),
     latencies: {
       ttft: sortLists(completed.map(ttft.values)),
@@ -90,10 +149,9 @@ export function clientsRow(
           : [];
       })),
       e2e: sortLists([completed.map(latencyMs)]),
-      itl: sortLists(completed.map(itl.values)),
+      itl: sortLists(completed.map(gaps)),
     },
   };
-  return COLUMNS.map(({ integer, value }) => formatFixed(value(facts), integer ? 0 : 3));
 }
 
 function latencyColumns(metric: LatencyName): readonly Column[] {
@@ -115,10 +173,6 @@ function latencyColumns(metric: LatencyName): readonly Column[] {
 /** The script's latency: it stops its watch after the stream's end. */
 function latencyMs({ sentMs = 0, endMs = 0 }: RequestRecord): number {
   return endMs - sentMs;
-}
-
-function outputLength({ outputTokens }: RequestRecord): number {
-  return outputTokens?.tokens ?? 0;
 }
 
 function sum(values: readonly number[]): number {

@@ -16,7 +16,7 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
-import { html, type HtmlValue, type Markup } from "./html_markup.ts";
+import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
 import { checkTitle, KEY_METRICS, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { htmlTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
@@ -33,7 +33,7 @@ const COUNTED = { request: "requests", gap: "gaps", tick: "ticks" } as const;
 
 /** Sections of all loads. */
 export function loadSections(summary: Summary): Markup {
-  return html`${summary.loads.map((load, i) => loadSection(load, { summary, position: i }))}`;
+  return markup`${summary.loads.map((load, i) => loadSection(load, { summary, position: i }))}`;
 }
 
 interface Place {
@@ -44,21 +44,21 @@ interface Place {
 function loadSection(load: LoadSummary, place: Place): Markup {
   const { loads } = place.summary;
   const found = warnings(load.checks).length;
-  const heading = html`<h2>${load.label}</h2>${
-    load.interrupted && html`
+  const heading = markup`<h2>${load.label}</h2>${
+    load.interrupted && markup`
       <span class="badge warn">interrupted</span>
     `
   }${
-    !load.complete && html`
+    !load.complete && markup`
       <span class="badge warn">incomplete record</span>
     `
   }${
-    found > 0 && html`
+    found > 0 && markup`
       <span class="badge warn">${plural(found, "warning")}</span>
     `
   } <span class="sum">${outcomeText(load)}</span>`;
-  return html`
-    <details class="load" id="${loadId(place.position)}" ${loads.length <= LOADS_OPEN && html`
+  return markup`
+    <details class="load" id="${loadId(place.position)}" ${loads.length <= LOADS_OPEN && markup`
       open
     `}><summary>${heading}</summary>
     ${distributions(load, place)}${timeline(load, place)}${course(load, place)}${metricTable(
@@ -78,15 +78,21 @@ function outcomeText({ counts, durationMs }: LoadSummary): string {
 }
 
 function distributions(load: LoadSummary, { summary, position }: Place): Markup {
+  if (load.counts.completed === 0) {
+    return markup`
+      <h3>Distributions</h3>
+      <p class="note">No request completed, so there is nothing to distribute</p>
+    `;
+  }
   const percentiles = keyPercentiles(summary);
   const charts = KEY_METRICS.flatMap((name) => {
     const bars = load.histograms.find((one) => one.name === name);
     const metric = load.metrics.find((one) => one.name === name);
     if (bars === undefined || metric === undefined) return [];
     const marks = percentiles.map((p) => ({ p, value: percentileOf(metric, p) }));
-    return html`
+    return markup`
       <figure><figcaption><strong>${metric.title}</strong>${marks.map(({ p, value }) =>
-        html`
+        markup`
           <span>${formatPercentile(p)} <b>${formatValue(value, metric.unit)}</b></span>
         `
       )}</figcaption>${histogramChart({
@@ -97,22 +103,26 @@ function distributions(load: LoadSummary, { summary, position }: Place): Markup 
       })}</figure>
     `;
   });
-  return html`
+  return markup`
     <h3>Distributions</h3>
-    <div class="charts">${charts}</div>
+    <div class="charts four">${charts}</div>
   `;
 }
 
 function timeline(load: LoadSummary, { summary, position }: Place): Markup {
   const { timeline: entries, counts, durationMs } = load;
+  if (counts.offered === 0) {
+    return markup`<h3>Timeline of requests</h3><p class="note">Nothing was sent</p>
+`;
+  }
   const swatch = (kind: string, width: number) =>
-    html`
+    markup`
       <svg width="22" height="10" aria-hidden="true">
         <path class="${kind}" stroke-width="${width}" d="M0 5H22" />
       </svg>
     `;
   const names = { failed: "failed", cancelled: "cancelled by us", dropped: "never sent" } as const;
-  return html`
+  return markup`
     <h3>Timeline of requests</h3>
     <p
       class="legend"><span>${swatch("waiting", 1)} waiting to be sent</span><span>${swatch(
@@ -124,7 +134,7 @@ function timeline(load: LoadSummary, { summary, position }: Place): Markup {
       )} first to last token</span>${TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map((
         { kind, mark },
       ) =>
-        html`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
+        markup`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
           names[kind]
         }</span>`
       )}</p>
@@ -139,7 +149,8 @@ function timeline(load: LoadSummary, { summary, position }: Place): Markup {
 }
 
 function course({ series, durationMs, throughput: { steady } }: LoadSummary, place: Place): Markup {
-  return html`
+  if (series.startMs.length === 0) return markup``;
+  return markup`
     <h3>Over time</h3>
     <figure class="wide">${seriesChart({
       id: `${loadId(place.position)}-series`,
@@ -153,7 +164,7 @@ function course({ series, durationMs, throughput: { steady } }: LoadSummary, pla
 function metricTable({ metrics }: LoadSummary): Markup {
   const percentiles = metrics[0]?.distribution.percentiles ?? [];
   const right = (heading: string) => ({ heading, align: "right" }) as const;
-  return html`<h3>All metrics</h3>
+  return markup`<h3>All metrics</h3>
 ${
     htmlTable({
       caption: "Every metric over the completed requests",
@@ -180,25 +191,26 @@ ${
 
 function failureTable({ failures, counts }: LoadSummary): Markup {
   if (failures.length === 0) {
-    return html`
+    return markup`
       <h3>Failures</h3>
       <p class="note">No request failed</p>
     `;
   }
-  return html`<h3>Failures</h3>
+  return markup`<h3>Failures</h3>
 ${
     htmlTable({
       caption: `${plural(counts.failed, "request")} failed`,
+      hideCaption: true,
       columns: [
         { heading: "Cause", align: "left" },
         { heading: "requests", align: "right" },
         { heading: "most frequent messages", align: "left" },
       ],
       rows: failures.map(({ kind, count, messages }) => [
-        html`<b class="bad">${kind}</b>`,
+        markup`<b class="bad">${kind}</b>`,
         formatCount(count),
         messages.map(({ message, count }) =>
-          html`<p class="message"><bdi>${message}</bdi> <span class="times">(${
+          markup`<p class="message"><bdi>${message}</bdi> <span class="times">(${
             formatCount(count)
           })</span></p>`
         ),
@@ -208,7 +220,7 @@ ${
 }
 
 function facts(load: LoadSummary): Markup {
-  return html`
+  return markup`
     <div class="facts">${throughputTable(load)}${tokenTable(load)}${streamTable(load)}${clientTable(
       load,
     )}${sloTable(load)}</div>
@@ -310,7 +322,7 @@ function clientTable({ client, counts }: LoadSummary): Markup {
 }
 
 function sloTable({ slo, metrics }: LoadSummary): Markup {
-  if (slo === undefined) return html``;
+  if (slo === undefined) return markup``;
   return htmlTable({
     caption: "Service level",
     columns: [
@@ -343,11 +355,11 @@ function factTable(caption: string, rows: readonly (readonly HtmlValue[])[]): Ma
 }
 
 function checkList({ checks }: LoadSummary): Markup {
-  return html`
+  return markup`
     <details class="checks">
       <summary>${plural(checks.length, "check")} of this load</summary>
       <ul>${checks.map(({ name, ok, message }) =>
-        html`<li class="${ok ? "passed" : "found"}"><b>${ok ? "✓" : "!"} ${
+        markup`<li class="${ok ? "passed" : "found"}"><b>${ok ? "✓" : "!"} ${
           checkTitle(name)
         }</b> ${message}</li>`
       )}</ul>

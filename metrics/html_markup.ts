@@ -5,7 +5,7 @@
  */
 import { NOT_AVAILABLE } from "./format.ts";
 
-/** Markup that was written by us. Made by {@linkcode html} and {@linkcode ownMarkup} only. */
+/** Markup that was written by us. Made by {@linkcode markup} and {@linkcode ownMarkup} only. */
 export class Markup {
   // A private field, so that no object read from a file can pass for markup.
   readonly #text: string;
@@ -31,7 +31,7 @@ export type HtmlValue =
   | readonly HtmlValue[];
 
 /** Template whose values are escaped, for text and for attributes in double quotes. */
-export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Markup {
+export function markup(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Markup {
   let text = parts[0]!;
   for (let i = 0; i < values.length; i++) text += markupOf(values[i]) + parts[i + 1]!;
   return new Markup(text);
@@ -48,19 +48,16 @@ export function escapeHtml(text: string): string {
 }
 
 /**
- * Control characters as their pictures (␛ for escape). Line feed and tab stay; marks that turn the
- * direction of the text around, and halves of a character, become �.
+ * Control characters, marks that turn the direction of the text around, and halves of a character
+ * become �, one by one, so that nothing that was sent is hidden. Line feed and tab stay.
  */
 export function visibleText(text: string): string {
-  return text.toWellFormed()
-    .replace(
-      // deno-lint-ignore no-control-regex
-      /[\u0000-\u0008\u000b-\u001f]/g,
-      (character) => String.fromCharCode(0x2400 + character.charCodeAt(0)),
-    )
-    .replace(/\u007f/g, "␡")
-    .replace(/[\u0080-\u009f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g, "�");
+  return text.toWellFormed().replace(STEERING, "�");
 }
+
+const STEERING =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
 function markupOf(value: HtmlValue): string {
   if (value instanceof Markup) return value.toString();

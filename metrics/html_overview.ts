@@ -13,7 +13,7 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
-import { html, type HtmlValue, type Markup } from "./html_markup.ts";
+import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
 import { type HtmlColumn, htmlTable } from "./html_table.ts";
 import type { LoadSummary, MetricSummary } from "./load_summary.ts";
 import type { Summary } from "./summary.ts";
@@ -48,12 +48,12 @@ export function titleBlock({ header, loads }: Summary): Markup {
   const { version, scenario, model, url, protocol, startedAt, dataset } = header;
   const stopped = loads.filter(({ interrupted }) => interrupted).length;
   const cut = loads.filter(({ complete }) => !complete).length;
-  return html`
+  return markup`
     <header>
       <p class="brand">Tokometer ${version} · ${scenario}</p>
-      <h1>${model === "" ? "Unnamed model" : html`<bdi>${model}</bdi>`}${stopped > 0 && html`
+      <h1>${model === "" ? "Unnamed model" : markup`<bdi>${model}</bdi>`}${stopped > 0 && markup`
         <span class="badge warn">interrupted</span>
-      `}${cut > 0 && html`
+      `}${cut > 0 && markup`
         <span class="badge warn">incomplete record</span>
       `}</h1>
       <p
@@ -82,34 +82,34 @@ export function verdictBlock({ loads, checks }: Summary): Markup {
   const asked = loads.reduce((sum, load) => sum + load.checks.length, checks.length);
   const found = [...groups.values()].reduce((sum, group) => sum + group.length, 0);
   if (found === 0) {
-    return html`
-      <section class="verdict good" aria-label="Verdict">
+    return markup`
+      <section class="verdict clear" aria-label="Verdict">
         <h2><span class="sign" aria-hidden="true">✓</span> All ${plural(asked, "check")} passed</h2>
       </section>
     `;
   }
   const where = (load: number | undefined): HtmlValue =>
-    load === undefined || loads.length < 2 ? undefined : html`
+    load === undefined || loads.length < 2 ? undefined : markup`
       <a href="#${loadId(load)}">${loads[load]!.label}</a>:
     `;
-  return html`
-    <section class="verdict bad" aria-label="Verdict">
+  return markup`
+    <section class="verdict doubt" aria-label="Verdict">
       <h2><span class="sign" aria-hidden="true">!</span> Read before using the numbers: ${plural(
         found,
         "warning",
       )} from ${plural(asked, "check")}</h2>
       <dl>${[...groups].map(([name, group]) => {
-        const lines = group.map(({ load, check }) => html`<p>${where(load)}${check.message}</p>`);
+        const lines = group.map(({ load, check }) => markup`<p>${where(load)}${check.message}</p>`);
         const advice = [...new Set(group.map(({ check }) => check.advice ?? ""))].filter((text) =>
           text !== ""
         );
-        return html`
+        return markup`
           <dt>${checkTitle(name)}</dt>
           <dd>${lines.slice(0, WARNINGS_SHOWN)}${lines.length > WARNINGS_SHOWN &&
-            html`<details><summary>and ${
+            markup`<details><summary>and ${
               plural(lines.length - WARNINGS_SHOWN, "more load")
             }</summary>${lines.slice(WARNINGS_SHOWN)}</details>`}${advice.map((text) =>
-              html`<p class="advice">${capitalize(text)}</p>`
+              markup`<p class="advice">${capitalize(text)}</p>`
             )}</dd>
         `;
       })}</dl>
@@ -126,14 +126,14 @@ export function checkTitle(name: string): string {
 export function keyNumbers(summary: Summary): Markup {
   const [only] = summary.loads;
   if (only === undefined) {
-    return html`
+    return markup`
       <section>
         <h2>Key numbers</h2>
         <p>No load was run</p>
       </section>
     `;
   }
-  return html`
+  return markup`
     <section><h2>Key numbers</h2>
     ${summary.loads.length === 1 ? loadCards(only, summary) : loadsTable(summary)}</section>
   `;
@@ -142,10 +142,10 @@ export function keyNumbers(summary: Summary): Markup {
 function loadCards(load: LoadSummary, summary: Summary): Markup {
   const { counts, throughput: { run, steady }, slo } = load;
   const card = (title: string, value: string, notes: readonly HtmlValue[]) =>
-    html`
+    markup`
       <div class="card">
         <dt>${title}</dt>
-        <dd><strong>${value}</strong>${notes.map((note) => html`<span>${note}</span>`)}</dd>
+        <dd><strong>${value}</strong>${notes.map((note) => markup`<span>${note}</span>`)}</dd>
       </div>
     `;
   const [first, ...rest] = keyPercentiles(summary);
@@ -166,13 +166,13 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       ],
     );
   });
-  return html`
+  return markup`
     <dl class="cards">${card(
       "Requests",
       `${formatCount(counts.completed)} of ${formatCount(counts.offered)}`,
       [
         `completed; success ${formatShare(counts.successRate)}`,
-        counts.failed > 0 && html`<b class="bad">${formatCount(counts.failed)} failed</b>`,
+        counts.failed > 0 && markup`<b class="bad">${formatCount(counts.failed)} failed</b>`,
       ],
     )}${card("Output tokens/s", formatNumber(run.outputTokensPerSec), [
       `whole run; steady window ${formatNumber(steady?.outputTokensPerSec)}`,
@@ -212,13 +212,13 @@ function loadsTable(summary: Summary): Markup {
   const rows = loads.map((load, i): readonly HtmlValue[] => {
     const { label, counts, throughput: { run, steady }, slo, interrupted, complete } = load;
     return [
-      html`<a href="#${loadId(i)}">${label}</a>${
-        (interrupted || !complete) && html`
+      markup`<a href="#${loadId(i)}">${label}</a>${
+        (interrupted || !complete) && markup`
           <span class="badge warn">${interrupted ? "interrupted" : "incomplete"}</span>
         `
       }`,
       formatCount(counts.completed),
-      counts.failed > 0 ? html`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
+      counts.failed > 0 ? markup`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
       formatShare(counts.successRate),
       formatNumber(run.qps),
       formatNumber(run.outputTokensPerSec),
@@ -230,13 +230,19 @@ function loadsTable(summary: Summary): Markup {
       ),
     ];
   });
-  return htmlTable({ caption: "Key numbers of every load", columns, rows, hideCaption: true });
+  return htmlTable({
+    caption: "Key numbers of every load",
+    columns,
+    rows,
+    hideCaption: true,
+    dense: true,
+  });
 }
 
 /** Throughput against latency, for more than one load. */
 export function loadCurve(summary: Summary): Markup {
   const { loads } = summary;
-  if (loads.length < 2) return html``;
+  if (loads.length < 2) return markup``;
   const key = keyPercentiles(summary);
   const percentiles = key.length < 2 ? key : [key[0]!, key.at(-1)!];
   // The drain at the end of a short load says nothing about the server.
@@ -264,7 +270,7 @@ export function loadCurve(summary: Summary): Markup {
     const missing = points.filter(({ throughput, latencies }) =>
       throughput === undefined || latencies.includes(undefined)
     );
-    return html`
+    return markup`
       <figure><figcaption><strong>${metric.title}</strong></figcaption>${curveChart({
         id: `curve-${name}`,
         title: metric.title,
@@ -272,23 +278,23 @@ export function loadCurve(summary: Summary): Markup {
         percentiles,
         points,
       })}${missing.length > 0 &&
-        html`<p class="note">Not all shown: too few completed requests at ${
+        markup`<p class="note">Not all shown: too few completed requests at ${
           missing.slice(0, 4).map(({ label }) => label).join(", ")
         }${missing.length > 4 && ` and ${plural(missing.length - 4, "more load")}`}</p>`}</figure>
     `;
   });
   const unit = kinds.has("closed") ? "users" : "requests/s";
-  return html`
+  return markup`
     <section>
       <h2>Throughput against latency</h2>
       <p class="legend">${percentiles.map((p, rank) =>
-        html`<span><svg width="30" height="10" aria-hidden="true"><path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/></svg> ${
+        markup`<span><svg width="30" height="10" aria-hidden="true"><path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/></svg> ${
           formatPercentile(p)
         }</span>`
       )}<span>${shortNames
         ? `numbers beside points: ${unit}`
         : "a point a load"}</span>${loads.some(({ counts }) => counts.failed > 0) &&
-        html`<span><b class="bad">×</b> with failed requests</span>`}</p>
+        markup`<span><b class="bad">×</b> with failed requests</span>`}</p>
       <div class="charts">${charts}</div>
     </section>
   `;

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatCount, formatMs, formatShare, NOT_AVAILABLE, plural } from "./format.ts";
-import { html, type HtmlValue, type Markup } from "./html_markup.ts";
+import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
 import { htmlTable } from "./html_table.ts";
 import type { MetricSummary } from "./load_summary.ts";
 import type { Environment, LoadPlan, RunHeader } from "./run.ts";
@@ -13,7 +13,7 @@ import type { Summary } from "./summary.ts";
 /** Command line, dataset, versions, machine. */
 export function setupSection({ header }: Summary): Markup {
   const options = Object.entries(header.options);
-  return html`
+  return markup`
     <section><h2>Configuration and environment</h2>
     <pre tabindex="0"><code>${commandText(header.commandLine)}</code></pre>
     <div class="facts">${facts("Target", targetFacts(header))}${facts(
@@ -27,10 +27,10 @@ export function setupSection({ header }: Summary): Markup {
       columns: [{ heading: "Load", align: "left" }, { heading: "plan", align: "left" }],
       rows: header.loads.map((plan) => [plan.label, planText(plan)]),
     })}${options.length > 0 &&
-      html`<details><summary>${plural(options.length, "option value")} of this run</summary>${
+      markup`<details><summary>${plural(options.length, "option value")} of this run</summary>${
         facts(
           "Options",
-          options.map(([name, value]) => [name, html`<code>${optionText(value)}</code>`]),
+          options.map(([name, value]) => [name, markup`<code>${optionText(value)}</code>`]),
         )
       }</details>`}</section>
   `;
@@ -40,7 +40,7 @@ export function setupSection({ header }: Summary): Markup {
 export function definitionSection({ loads }: Summary): Markup {
   const metrics = new Map<string, MetricSummary>();
   for (const load of loads) for (const metric of load.metrics) metrics.set(metric.name, metric);
-  return html`
+  return markup`
     <section><h2>Definitions</h2>
     ${htmlTable({
       caption: "Metrics and their formulas",
@@ -55,11 +55,11 @@ export function definitionSection({ loads }: Summary): Markup {
       ],
       rows: [...metrics.values()].map(({ name, title, unit, per, better, formula }) => [
         title,
-        html`<code>${name}</code>`,
+        markup`<code>${name}</code>`,
         unit === "1" ? "ratio" : unit,
         per,
         better,
-        html`<code>${formula}</code>`,
+        markup`<code>${formula}</code>`,
       ]),
     })}<dl class="rules">
     <dt>Sent</dt><dd>The instant just before a request is handed to the transport: connecting counts.</dd>
@@ -95,7 +95,7 @@ function datasetFacts({ dataset, tokenizer }: RunHeader): readonly (readonly Htm
     ["Source", dataset.source],
     [
       "SHA-256",
-      dataset.sha256 === undefined ? NOT_AVAILABLE : html`<code>${dataset.sha256}</code>`,
+      dataset.sha256 === undefined ? NOT_AVAILABLE : markup`<code>${dataset.sha256}</code>`,
     ],
     ["Prompts", formatCount(dataset.prompts)],
     [

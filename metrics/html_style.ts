@@ -6,9 +6,9 @@
 
 /** Light, dark and print; no file, font or image is fetched. */
 export const PAGE_STYLE: string = `
-:root{color-scheme:light dark;--bg:#fff;--raised:#f6f7f8;--text:#1b1e23;--muted:#5c636e;--line:#dfe2e6;--accent:#1f5fbf;--soft:#9dbfea;--tint:#e9f1fc;--good:#13713f;--goodbg:#eef8f2;--warn:#8a5200;--warnbg:#fdf6e8;--bad:#b3261e}
-@media (prefers-color-scheme:dark){:root{--bg:#15181c;--raised:#1d2126;--text:#e4e7eb;--muted:#9ba3ae;--line:#30353c;--accent:#78abf5;--soft:#3f6396;--tint:#1d2a3d;--good:#6cc995;--goodbg:#17251d;--warn:#e3b261;--warnbg:#2a2315;--bad:#ff8d84}}
-@media print{:root{color-scheme:light;--bg:#fff;--raised:#fff;--text:#000;--muted:#444;--line:#ccc;--accent:#1f5fbf;--soft:#9dbfea;--tint:#eef3fa;--good:#13713f;--goodbg:#fff;--warn:#8a5200;--warnbg:#fff;--bad:#b3261e}}
+:root{color-scheme:light dark;--bg:#fff;--raised:#f6f7f8;--text:#1b1e23;--muted:#5c636e;--line:#dfe2e6;--accent:#1f5fbf;--soft:#9dbfea;--shade:#eff1f3;--good:#13713f;--goodbg:#eef8f2;--warn:#8a5200;--warnbg:#fdf6e8;--bad:#b3261e}
+@media (prefers-color-scheme:dark){:root{--bg:#15181c;--raised:#1d2126;--text:#e4e7eb;--muted:#9ba3ae;--line:#30353c;--accent:#78abf5;--soft:#3f6396;--shade:#21262c;--good:#6cc995;--goodbg:#17251d;--warn:#e3b261;--warnbg:#2a2315;--bad:#ff8d84}}
+@media print{:root{color-scheme:light;--bg:#fff;--raised:#fff;--text:#000;--muted:#444;--line:#ccc;--accent:#1f5fbf;--soft:#9dbfea;--shade:#f0f0f0;--good:#13713f;--goodbg:#fff;--warn:#8a5200;--warnbg:#fff;--bad:#b3261e}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0 auto;padding:32px clamp(16px,4vw,48px) 64px;max-width:1280px;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums}
@@ -26,36 +26,41 @@ pre{margin:0 0 20px;padding:12px 14px;background:var(--raised);border:1px solid 
 .brand,.what,.note,.legend,.sum,footer{color:var(--muted);font-size:13px}
 .what{margin-top:6px;overflow-wrap:anywhere}
 .what>*{display:inline-block}
-.what>*+*::before{content:"·";margin:0 8px}
+.what>:not(:last-child)::after{content:"·";margin:0 8px}
 .badge{display:inline-block;vertical-align:middle;font-size:12px;font-weight:600;line-height:18px;padding:0 7px;border:1px solid currentColor;border-radius:9px;letter-spacing:0}
 .warn{color:var(--warn)}
-.bad{color:var(--bad)}
+b.bad{color:var(--bad)}
 .verdict{margin-top:24px;padding:14px 18px;border:1px solid var(--line);border-left:3px solid;border-radius:6px}
 .verdict h2{font-size:15px;margin:0}
-.verdict.good{border-left-color:var(--good);background:var(--goodbg)}
-.verdict.good h2,.passed b{color:var(--good)}
-.verdict.bad{border-left-color:var(--warn);background:var(--warnbg)}
-.verdict.bad h2,.found b{color:var(--warn)}
+.verdict.clear{border-left-color:var(--good);background:var(--goodbg)}
+.verdict.clear h2,.passed b{color:var(--good)}
+.verdict.doubt{border-left-color:var(--warn);background:var(--warnbg)}
+.verdict.doubt h2,.found b{color:var(--warn)}
 .sign{display:inline-block;width:1.1em;font-weight:700}
 .verdict dl{display:grid;grid-template-columns:minmax(110px,max-content) 1fr;gap:10px 20px;margin-top:12px;font-size:14px}
 .verdict dt{font-weight:600}
-.verdict dd{min-width:0;overflow-wrap:anywhere;max-width:84ch}
+.verdict dd{min-width:0;overflow-wrap:anywhere;max-width:96ch}
 .advice{color:var(--muted)}
 .advice::before{content:"→ "}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,236px),1fr));gap:1px;background:var(--line);border:1px solid var(--line);border-radius:6px;overflow:hidden}
-.card{padding:14px 16px;background:var(--bg)}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,236px),1fr));gap:1px;padding:1px}
+.card{padding:14px 16px;box-shadow:0 0 0 1px var(--line)}
 .card dt{color:var(--muted);font-size:13px}
 .card strong{display:block;font-size:24px;line-height:1.35;font-weight:600;letter-spacing:-.01em}
 .card span{display:block;color:var(--muted);font-size:13px}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-size:13px;line-height:1.4}
 caption{text-align:left;font-weight:650;font-size:14px;padding-bottom:6px}
-th,td{padding:5px 0 5px 16px;border-bottom:1px solid var(--line);vertical-align:baseline;text-align:right;white-space:nowrap;font-weight:400}
+th,td{padding:5px 0 5px 14px;border-bottom:1px solid var(--line);vertical-align:baseline;text-align:right;white-space:nowrap;font-weight:400}
 th:first-child,td:first-child{padding-left:0;text-align:left}
 thead th{color:var(--muted);font-size:12px;vertical-align:bottom}
 thead td{border:0}
 thead .group{border:0;padding-bottom:0;text-align:left;color:var(--text);font-weight:600}
-.first,thead .group{padding-left:26px}
+.first,thead .group{padding-left:20px}
+.na{color:var(--muted)}
+.dense{font-size:12.5px}
+.dense th,.dense td{padding-left:10px}
+.dense .first,.dense .group{padding-left:18px}
+.dense th:first-child{padding-left:0}
 tbody th{position:sticky;left:0;background:var(--bg);padding-right:8px}
 tbody tr:hover th,tbody tr:hover td{background:var(--raised)}
 th.left,td.left{text-align:left;white-space:normal;min-width:8ch}
@@ -64,7 +69,8 @@ td.left{overflow-wrap:anywhere}
 .times{color:var(--muted)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin-bottom:8px}
 .legend svg{vertical-align:baseline}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:26px 40px}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,310px),1fr));gap:26px 32px}
+.charts.four{grid-template-columns:repeat(auto-fit,minmax(min(100%,max(310px,40%)),1fr))}
 figcaption{display:flex;flex-wrap:wrap;gap:0 14px;font-size:13px;color:var(--muted);margin-bottom:4px}
 figcaption strong,figcaption b{color:var(--text);font-weight:600}
 figure,.facts>*{break-inside:avoid;min-width:0}
@@ -84,10 +90,10 @@ figure,.facts>*{break-inside:avoid;min-width:0}
 path{vector-effect:non-scaling-stroke;fill:none}
 path.bar{fill:var(--accent)}
 .line{stroke:var(--accent);stroke-width:1.5}
-.line.area{fill:var(--tint);stroke:none}
+.line.area{fill:var(--accent);fill-opacity:.1;stroke:none}
 path.failed{stroke:var(--bad)}
 .failed.area{fill:var(--bad);fill-opacity:.25;stroke:none}
-.steady{fill:var(--raised)}
+.steady{fill:var(--shade)}
 .waiting{stroke:var(--muted)}
 .prefill{stroke:var(--soft)}
 .decode{stroke:var(--accent)}
@@ -99,6 +105,8 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .dot.rank1{fill:var(--bg);stroke:var(--text)}
 .dot.failed{stroke:var(--bad)}
 .load{margin-top:44px;border-top:1px solid var(--line);padding-top:18px}
+.load:not([open]){padding:12px 0;margin-top:0}
+.load:not([open])+.load[open]{margin-top:0}
 summary{cursor:pointer}
 .load>summary>h2{display:inline}
 .sum{margin-left:8px}
@@ -107,7 +115,8 @@ summary{cursor:pointer}
 .checks li{padding:2px 0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:32px 56px;margin-top:32px;align-items:start}
 .facts table{width:100%}
-.facts td{white-space:normal;overflow-wrap:anywhere}
+.facts td,.facts thead th{white-space:normal}
+.facts td{overflow-wrap:anywhere}
 section>.facts{margin-top:0}
 .rules{display:grid;grid-template-columns:max-content 1fr;gap:6px 20px;margin-top:24px;font-size:13px}
 .rules dt{font-weight:600}
@@ -122,4 +131,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "eiG8jnvUznGvA08Q/g8HNUHl3mIdJ0csbsx43ZwZ1Rk=";
+export const PAGE_STYLE_SHA256 = "FOT4xBCogReZ7WPUbJdDNFUNn7sdnOC4E6BvZD50WFQ=";

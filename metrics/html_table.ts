@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { html, type HtmlValue, type Markup } from "./html_markup.ts";
+import { NOT_AVAILABLE } from "./format.ts";
+import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
 
 /** One column. */
 export interface HtmlColumn {
@@ -25,38 +26,41 @@ export interface HtmlTable {
   readonly rows: readonly (readonly HtmlValue[])[];
   /** Leaves the caption to screen readers, where a heading says the same. */
   readonly hideCaption?: boolean;
+  /** Smaller letters and gaps, for many columns. */
+  readonly dense?: boolean;
 }
 
 /** The table in a box that scrolls sideways where the page is too narrow for it. */
-export function htmlTable({ caption, columns, rows, hideCaption = false }: HtmlTable): Markup {
+export function htmlTable(table: HtmlTable): Markup {
+  const { caption, columns, rows, hideCaption = false, dense = false } = table;
   const groups = groupsOf(columns);
   const headed = columns.some(({ heading }) => heading !== "");
   const grouped = groups.some(({ name }) => name !== "");
-  return html`
+  return markup`
     <div class="scroll" role="region" aria-label="${caption}" tabindex="0">
       <table>
-        <caption${hideCaption && html`
+        <caption${hideCaption && markup`
           class="hidden"
         `}>${caption}</caption>
-    ${headed && html`
+    ${headed && markup`
       <thead>${grouped &&
-        html`<tr>${
+        markup`<tr>${
           groups.map(({ name, span }) =>
             name === ""
-              ? html`<td colspan="${span}"></td>`
-              : html`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
+              ? markup`<td colspan="${span}"></td>`
+              : markup`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
           )
         }</tr>`}<tr>${columns.map(({ heading, align }, i) =>
-          html`<th scope="col" class="${align}${
+          markup`<th scope="col" class="${align}${
             startsGroup(columns, i) && " first"
           }">${heading}</th>`
         )}</tr></thead>
     `}<tbody>${rows.map((row) =>
-      html`
+      markup`
         <tr>${row.map((cell, i) =>
           i === 0
-            ? html`<th scope="row">${cell}</th>`
-            : html`<td class="${columns[i]!.align}${
+            ? markup`<th scope="row">${cell}</th>`
+            : markup`<td class="${columns[i]!.align}${cell === NOT_AVAILABLE && " na"}${
               startsGroup(columns, i) && " first"
             }">${cell}</td>`
         )}</tr>

@@ -9,7 +9,13 @@ export { type Arrivals, arrivals } from "./arrivals.ts";
 export { cachedTokens } from "./cached_tokens.ts";
 export { type Check, warnings } from "./check.ts";
 export { checkLoad, checkRun, type LoadFacts } from "./checks.ts";
-export { CLIENTS_COLUMNS, clientsRow } from "./clients_row.ts";
+export {
+  CLIENTS_COLUMNS,
+  type ClientsCounting,
+  clientsRow,
+  RATE_COLUMNS,
+  rateRow,
+} from "./clients_row.ts";
 export { connectTime } from "./connect_time.ts";
 export { e2e } from "./e2e.ts";
 export { e2eIntended } from "./e2e_intended.ts";
@@ -59,6 +65,15 @@ export { type JsonSchema, reportSchema } from "./report_schema.ts";
 export { renderTable, reportTable, type TableOptions } from "./report_table.ts";
 export { REPORTS } from "./reports.ts";
 export type { ClientHealth, Environment, LoadEnd, LoadPlan, Run, RunHeader } from "./run.ts";
+export {
+  RESTFUL_LAYOUTS,
+  type RestfulLayout,
+  type RestfulNumbers,
+  restfulNumbers,
+  type RestfulScript,
+  restfulScriptNumbers,
+} from "./restful_numbers.ts";
+export { restfulBlock, restfulRow, type RestfulSetup } from "./restful_report.ts";
 export { scheduleDelay } from "./schedule_delay.ts";
 export { type Series, series } from "./series.ts";
 export { meetsLimit, meetsSlo, parseSlo, type Slo, SLO_METRICS, type SloLimit } from "./slo.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { html, type Markup, ownMarkup } from "./html_markup.ts";
+import { markup, type Markup, ownMarkup } from "./html_markup.ts";
 import { loadSections } from "./html_load.ts";
 import { keyNumbers, loadCurve, titleBlock, verdictBlock } from "./html_overview.ts";
 import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "./html_script.ts";
@@ -32,7 +32,7 @@ export const reportHtml: Report = {
 
 function page(summary: Summary): Markup {
   const { header, loads, schema } = summary;
-  return html`
+  return markup`
     <!doctype html>
     <html lang="en">
       <head>

@@ -194,7 +194,9 @@ Deno.test("ResponseParser reads one response after the other", () => {
       0,
     ]);
     const bytes = latin1(
-      `HTTP/1.1 ${status} X\r\nContent-Type: Text/Plain\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`,
+      `HTTP/1.1 ${status} X\r\nContent-Type: Text/Plain\r\ntransfer-encoding: chunked\r\n\r\n1;${
+        "y".repeat(9000)
+      }\r\nx\r\n0\r\n\r\n`,
     );
     assertEquals(parser.push(bytes, 0, bytes.length), bytes.length);
     assert(parser.done && parser.reusable);

@@ -378,6 +378,19 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     }
   }
 
+  test("has its connection back in the pool when the next request asks for one", () =>
+    serve(() => [chunks("hello")], async ({ server, transport }) => {
+      const { url } = server;
+      const request = { method: "POST", url, headers: {}, body: latin1("{}") } as const;
+      // Nothing runs between an answer and the next request, as in a closed loop.
+      await Promise.all(Array.from({ length: 20 }, async () => {
+        for (let i = 0; i < 20; i++) await transport.send(request, { timeoutMs: 0 });
+      }));
+      // First of the suite, because only a process still cold shows it: a client that asks too
+      // early has opened 40; a few more than 20 may be a busy machine.
+      assertLessOrEqual(server.accepted, 30);
+    }));
+
   for (const one of CASES) {
     test(`reads ${one.what}`, () =>
       serve(() => one.steps, async ({ server, send }) => {
@@ -518,10 +531,10 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
       },
     ));
 
-  test("uses one connection for 20 requests answered in one piece", () =>
-    serve(() => [chunks("hello")], async ({ server, send }) => {
-      for (let i = 0; i < 20; i++) assertEquals(body(await send()), "hello");
-      assertEquals(server.accepted, 1);
+  test("does not reuse a connection that said more than it was asked", () =>
+    serve(() => [`${OK}content-length: 2\r\n\r\nok!`], async ({ server, send }) => {
+      for (let i = 0; i < 3; i++) assertEquals(body(await send()), "ok");
+      assertEquals(server.accepted, 3);
     }));
 
   test(`opens at most ${20 * traits.connectionsPerUser} connections for 20 users`, () =>
@@ -582,6 +595,33 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
         if (traits.knowsConnections) assertEquals(counters[COUNTER_REPLACED], 19);
       },
     ));
+
+  test("loses none of 20 users' requests to a server that closes soon after each answer", () =>
+    serve(
+      ({ index }) => [`${OK}content-length: 2\r\n\r\nok`, index % 3, FIN],
+      async ({ send }) => {
+        await Promise.all(Array.from({ length: 20 }, async () => {
+          for (let i = 0; i < 20; i++) assertEquals((await send()).end, { kind: "complete" });
+        }));
+      },
+    ));
+
+  test("replaces a lost connection by a new one, not by another idle one", () => {
+    const served = new Set<number>();
+    return serve(
+      ({ clientPort }) => {
+        if (served.has(clientPort)) return [FIN];
+        served.add(clientPort);
+        return [`${OK}content-length: 2\r\n\r\nok`];
+      },
+      async ({ server, send }) => {
+        await Promise.all(Array.from({ length: 5 }, () => send()));
+        assertEquals(served.size, 5);
+        assertEquals((await send()).end, { kind: "complete" });
+        assertEquals([served.size, server.accepted], [6, 6]);
+      },
+    );
+  });
 
   test("replaces a lost connection once only", () =>
     serve(
@@ -659,23 +699,31 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     });
   });
 
-  test("cancels in the body, also after a collection of garbage", async () => {
+  test("cancels in the body, also when garbage was collected meanwhile", async () => {
     const stop = new AbortController();
-    const collect = (globalThis as { gc?: () => void }).gc ?? (() => {});
+    let begun = 0;
     await serve(() => [CHUNKED, chunk("hello"), 10_000], async ({ server, send }) => {
-      const exchange = await send({}, {
-        signal: stop.signal,
-        onRead: () =>
-          setTimeout(() => {
-            collect();
-            stop.abort();
-          }, 5),
-      });
-      assertEquals([exchange.end.kind, exchange.status, body(exchange)], [
-        "cancelled",
-        200,
-        "hello",
-      ]);
+      const onRead = () => {
+        if (++begun < 20) return;
+        setTimeout(() => {
+          // Deno forgets to abort a fetch whose Response was collected; make it collect.
+          for (let i = 0; i < 300; i++) new Uint8Array(1 << 20).fill(i);
+          setTimeout(() => stop.abort(), 5);
+        }, 5);
+      };
+      const exchanges = await Promise.all(
+        Array.from(
+          { length: 20 },
+          () => send({}, { signal: stop.signal, onRead, timeoutMs: 5000 }),
+        ),
+      );
+      for (const exchange of exchanges) {
+        assertEquals([exchange.end.kind, exchange.status, body(exchange)], [
+          "cancelled",
+          200,
+          "hello",
+        ]);
+      }
       await server.idle();
     });
   });

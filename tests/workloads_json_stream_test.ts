@@ -19,7 +19,8 @@ function* reused(bytes: Uint8Array, size: number): Generator<Uint8Array> {
 }
 
 const TRICKY = [
-  { id: "braces", value: '} ] { [ , " \\ \\" \\\\' },
+  { id: "braces", value: '} ] { [ , " } ]] \\ \\" { \\\\' },
+  { quote: 'one " and a } brace' },
   { nested: { list: [1, [2, { deep: "]}" }]], empty: {}, none: [] } },
   { text: "héllo 日本語 🚀 \u2028 \u0000 \n\t" },
   {},
@@ -30,7 +31,7 @@ Deno.test("readJsonArray gives what JSON.parse gives", async () => {
   for (const text of [JSON.stringify(TRICKY), JSON.stringify(TRICKY, null, 2) + "\n"]) {
     const elements = await read([encoder.encode(text)]);
     assertEquals(elements.map(({ value }) => value), TRICKY as unknown[]);
-    assertEquals(elements.map(({ index }) => index), [0, 1, 2, 3, 4]);
+    assertEquals(elements.map(({ index }) => index), [0, 1, 2, 3, 4, 5]);
   }
   assertEquals(await read([encoder.encode("[]")]), []);
   assertEquals(await read([encoder.encode("\ufeff [ \r\n\t] ")]), []);

@@ -57,6 +57,7 @@ async function play(setup: Setup): Promise<Outcome> {
   }, {
     clock,
     transport,
+    nextTurn: () => Promise.resolve(),
     originMs: 0,
     requestOf: (item) => ({ method: "POST", url: `item/${item}`, headers: {} }),
     ...(load.kind === "open" ? { arrivals: arrivalTimes(load, 0, 0) } : {}),

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { numpyRandom } from "../backends/mt19937.ts";
 import { createRandom, exponential, gamma } from "../backends/random.ts";
 import type { OpenLoad } from "./load.ts";
 
@@ -21,6 +22,7 @@ export function* arrivalTimes(
 ): Generator<number, never> {
   const meanMs = 1000 / load.ratePerSec;
   const random = createRandom(seed, `arrivals/${loadNumber}`);
+  const numpy = load.legacyRng ? numpyRandom(seed) : undefined;
   if (load.arrival === "constant") {
     // Multiplied, not summed: a sum of gaps drifts by its rounding.
     for (let i = 0;; i++) yield i * meanMs;
@@ -28,7 +30,9 @@ export function* arrivalTimes(
   let atMs = 0;
   for (;;) {
     yield atMs;
-    atMs += load.arrival === "poisson"
+    atMs += numpy !== undefined
+      ? numpy.exponential(meanMs)
+      : load.arrival === "poisson"
       ? exponential(random, meanMs)
       : gamma(random, { shape: load.shape, scale: meanMs / load.shape });
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RunHeader } from "../metrics/run.ts";
+import type { Run, RunHeader } from "../metrics/run.ts";
 import {
   DATASET_OPTIONS,
   LOAD_OPTIONS,
@@ -13,8 +13,10 @@ import {
   TARGET_OPTIONS,
 } from "./bench_options.ts";
 import { type BenchPlan, planBench, planReport, type ReportPlan } from "./bench_plan.ts";
+import { configValues } from "./config_file.ts";
 import { loadLabel } from "./load.ts";
-import { loadPrompts, measure } from "./measure.ts";
+import { loadPrompts, measure, type MeasureHooks } from "./measure.ts";
+import { completeValues } from "./options.ts";
 import { renderProgress } from "./progress.ts";
 import { openRecordFile, type RecordWriter, startRecordFile } from "./record_file.ts";
 import {
@@ -79,6 +81,39 @@ export const bench: Scenario = {
   ],
   run: runBench,
 };
+
+/**
+ * Measures a server as `tokometer bench` does, without printing or writing anything.
+ *
+ * @param options option values by their names on the command line (`concurrency`,
+ * `output-tokens`, …); secrets may be given as they are.
+ * @throws {UserError} for unknown options and wrong values, and when the server cannot be used;
+ * failed requests are in the records.
+ *
+ * @example
+ * ```ts
+ * import { measureBench, startSimServer, summarize } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "5", itl: "1" });
+ * const run = await measureBench(server.url, { concurrency: [2], requests: 4, "output-tokens": "8" });
+ * await server.stop();
+ * console.assert(summarize(run).loads[0]?.counts.completed === 4);
+ * ```
+ */
+export async function measureBench(
+  url: string,
+  options: Readonly<Record<string, unknown>> = {},
+  hooks: Partial<MeasureHooks> = {},
+): Promise<Run> {
+  const given = configValues(bench, { ...options, url }, "the options");
+  const never = new AbortController().signal;
+  return await measure(await planBench(completeValues(bench, given), "bench"), {
+    stopSignal: never,
+    abortSignal: never,
+    commandLine: [],
+    ...hooks,
+  });
+}
 
 async function runBench(values: Values, host: Host): Promise<number> {
   const plan = await planBench(values, "bench");

@@ -9,6 +9,7 @@ import { UserError } from "./user_error.ts";
 
 /** An open file; dispose it with `using`. */
 export interface DatasetFile extends Disposable {
+  /** As the user gave it. */
   readonly path: string;
   /** Bytes. */
   readonly size: number;
@@ -19,7 +20,7 @@ export interface DatasetFile extends Disposable {
   chunks(onProgress?: (done: number, total: number) => void): AsyncGenerator<Uint8Array>;
   /** SHA-256 of the bytes that {@linkcode DatasetFile.chunks} has given, as hex. */
   sha256(): string;
-  /** @throws {UserError} when the file has become shorter meanwhile. */
+  /** Reads one place. @throws {UserError} when the file has become shorter meanwhile. */
   readAt(place: { readonly offset: number; readonly length: number }): Promise<Uint8Array>;
 }
 

@@ -15,13 +15,17 @@ import { UserError } from "./user_error.ts";
 
 /** One turn of ShareGPT's format. */
 export interface Turn {
+  /** `human`, `gpt`, `system`, … */
   readonly from: string;
+  /** What was said. */
   readonly value: string;
 }
 
 /** One conversation. */
 export interface Conversation {
+  /** From the file, else the position. */
   readonly id: string;
+  /** In the order of the file, unchecked. */
   readonly turns: readonly Turn[];
 }
 
@@ -31,6 +35,7 @@ export interface ConversationPool {
   readonly name: string;
   /** Number of turns by position; 0 for what is no conversation. */
   readonly turnCounts: ArrayLike<number>;
+  /** Reads one. */
   readonly at: (position: number) => Promise<Conversation>;
 }
 

@@ -10,6 +10,7 @@
 
 /** One object of the array and where it stands. */
 export interface JsonElement {
+  /** The object. */
   readonly value: Readonly<Record<string, unknown>>;
   /** 0-based position in the array. */
   readonly index: number;

@@ -11,8 +11,8 @@ import {
   type StartServerOptions,
 } from "../backends/launch.ts";
 import {
-  engineCommand,
   type EngineCommand,
+  engineCommand,
   engineUrl,
   findLaunchEngine,
   LAUNCH_ENGINES,
@@ -307,8 +307,9 @@ export async function withLaunched<T>(
     }
     return result;
   } finally {
-    host.progress("");
+    host.progress(`stopping ${engine.name}`);
     await server.stop(host.aborted);
+    host.progress("");
   }
 }
 
@@ -375,7 +376,10 @@ export async function awaitReady(
       host.note(`${engine.name} answers at ${url} after ${took}`);
       return;
     case "interrupted":
-      throw new UserError(`Cannot wait for ${engine.name} any longer: interrupted`, EXIT.interrupted);
+      throw new UserError(
+        `Cannot wait for ${engine.name} any longer: interrupted`,
+        EXIT.interrupted,
+      );
     case "ended":
       host.note(await tail(server));
       throw new UserError(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { epochOriginMs, systemClock } from "../backends/clock.ts";
+import { epochOriginMs, nextTurn, systemClock } from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport } from "../backends/transport.ts";
@@ -67,6 +67,7 @@ export function createLoadThread(
     const end = await runLoad(share, {
       clock: systemClock,
       transport,
+      nextTurn,
       originMs,
       requestOf,
       ...(share.load.kind === "open"

@@ -37,6 +37,8 @@ export interface MeasureHooks {
   readonly commandLine: readonly string[];
   /** Called once everything is prepared, just before the first load. */
   readonly onHeader?: (header: RunHeader) => Promise<void>;
+  /** Called once the prompts are chosen, before {@linkcode onHeader}. */
+  readonly onDataset?: (dataset: Dataset) => void;
   readonly onRecord?: (record: RequestRecord) => void;
   readonly onLoadEnd?: (end: LoadEnd) => void;
   readonly onProgress?: (state: ProgressState) => void;
@@ -72,6 +74,7 @@ const PREPARE_AT_ONCE = 8;
  */
 export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run> {
   const prepared = await prepare(plan, hooks);
+  hooks.onDataset?.(prepared.dataset);
   if (hooks.stopSignal.aborted) throw new UserError("Interrupted before the first request", 130);
   await checkServer(plan, prepared);
 
@@ -114,7 +117,8 @@ export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run
         load,
         stop: plan.stops[number] ?? {},
         phase: "measure",
-        poolOffset,
+        // The script's rotation counts from the pool's first prompt, warm-up or not.
+        poolOffset: load.kind === "closed" && load.sequence === "legacy" ? 0 : poolOffset,
         keep,
       });
       ends.push(end);
@@ -455,7 +459,8 @@ function describeLoad(load: Load, stop: Stop): LoadPlan {
       ...common,
       kind: "open",
       arrival: load.arrival,
-      ratePerSec: load.ratePerSec,
+      // JSON has no infinity; the label says it.
+      ...(load.ratePerSec === Infinity ? {} : { ratePerSec: load.ratePerSec }),
       maxInFlight: load.maxInFlight,
       overflow: load.overflow,
     };

@@ -8,7 +8,7 @@ import type { Clock } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, Transport } from "../backends/transport.ts";
 import type { Load, OpenLoad, Stop } from "./load.ts";
-import { sequenceOf, type TakeNext } from "./sequence.ts";
+import { requestLimit, sequenceOf, type TakeNext } from "./sequence.ts";
 
 /** One request that left, or would have. */
 export interface Departure {
@@ -38,6 +38,8 @@ export interface LoadShare {
 export interface RunnerTools {
   readonly clock: Clock;
   readonly transport: Transport;
+  /** Resolves in a later turn of the event loop. */
+  readonly nextTurn: () => Promise<void>;
   /** Clock time of the load's start; may lie a little ahead. */
   readonly originMs: number;
   /** The encoded request of a pool item; `pass` counts how often the pool was used up before. */
@@ -95,7 +97,9 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
     if (!over.signal.aborted) flight.abort();
   })();
 
+  const depart = oneAtATime(tools.nextTurn);
   const send = async (departure: Departure): Promise<void> => {
+    await depart();
     const pass = Math.floor(departure.index / share.poolSize);
     const wire = tools.requestOf(departure.item, departure.index, pass);
     tools.onSent?.();
@@ -115,6 +119,20 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   tools.stopSignal.removeEventListener("abort", stopSending);
   tools.abortSignal.removeEventListener("abort", cancelFlight);
   return end;
+}
+
+/**
+ * Lets one request leave in each turn of the event loop. Without it sixty-four users who start
+ * together are all stamped before the first byte of any of them is on the wire, and the time it
+ * takes to send the others is counted as the server's. A lone departure does not wait.
+ */
+function oneAtATime(nextTurn: () => Promise<void>): () => Promise<void> {
+  let free: Promise<void> = Promise.resolve();
+  return () => {
+    const mine = free;
+    free = mine.then(nextTurn);
+    return mine;
+  };
 }
 
 async function runClosed(
@@ -164,7 +182,7 @@ async function runOpen(
 ): Promise<ShareEnd> {
   const { clock, originMs, arrivals } = tools;
   if (arrivals === undefined) throw new TypeError("Cannot run an open load without arrivals");
-  const requests = share.stop.requests ?? Infinity;
+  const requests = requestLimit(share.stop, share.poolSize);
   const durationMs = share.stop.durationMs ?? Infinity;
   // The limit is shared out like the arrivals; a share below one could never send.
   const limit = load.maxInFlight === 0

@@ -8,6 +8,7 @@
 
 /** What a loaded model can do. */
 export interface SentencePiece {
+  /** How it segments. */
   readonly kind: "bpe" | "unigram";
   /** Number of ids. */
   readonly size: number;

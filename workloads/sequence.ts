@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createRandom, shuffled } from "../backends/random.ts";
 import type { ClosedLoad, Stop } from "./load.ts";
 
 /** One request to come: its number in the load and the prompt's position in the pool. */
@@ -17,13 +18,19 @@ export type Sequence = (user: number, k: number) => Turn | undefined;
 /** Takes the next number of a shared queue: 0, 1, 2 … (over all workers). */
 export type TakeNext = () => number;
 
+/** Requests of a load at most. */
+export function requestLimit(stop: Stop, pool: number): number {
+  return Math.min(stop.requests ?? Infinity, stop.once ? pool : Infinity);
+}
+
 /**
  * The sequence of a closed load over a pool of `pool` prompts (already in seeded order).
  *
  * `disjoint` and `shared` walk the pool once around and start over when more requests are wanted
  * than there are prompts. `legacy` is the rotation of the api_bench_tools script, so that old runs
  * can be compared: user i starts at position i, odd users go through the rotated pool backwards,
- * which makes users 2k and 2k + 1 begin with the same prompt (T22).
+ * which makes users 2k and 2k + 1 begin with the same prompt (T22). `shuffled` gives each user all
+ * of the pool too, in an order that follows from the seed and the user alone.
  */
 export function sequenceOf(
   load: ClosedLoad,
@@ -31,7 +38,7 @@ export function sequenceOf(
   stop: Stop,
   takeNext: TakeNext,
 ): Sequence {
-  const limit = stop.requests ?? Infinity;
+  const limit = requestLimit(stop, pool);
   switch (load.sequence) {
     case "disjoint":
       return (user, k) => {
@@ -52,5 +59,19 @@ export function sequenceOf(
         const step = user % 2 === 1 ? pool - 1 - k : k;
         return { index, item: (shift + step) % pool };
       };
+    case "shuffled": {
+      const orders = new Map<number, readonly number[]>();
+      return (user, k) => {
+        const index = user * pool + k;
+        if (k >= pool || index >= limit) return undefined;
+        let order = orders.get(user);
+        if (order === undefined) {
+          const random = createRandom(load.seed ?? 0, `sequence/${user}`);
+          order = shuffled(random, Array.from({ length: pool }, (_, item) => item));
+          orders.set(user, order);
+        }
+        return { index, item: order[k]! };
+      };
+    }
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ProcessIdentity } from "../backends/process_tree.ts";
+import type { ProcessIdentity } from "../backends/process_tree.ts";
 import { UserError } from "./user_error.ts";
 
 /** A server that `tokometer serve start` has started. No command line: it may hold a key. */

@@ -42,7 +42,7 @@ function say(line: string): void {
 
 async function works(command: string, ...args: readonly string[]): Promise<boolean> {
   try {
-    const options = { args: [...args], stdout: "null", stderr: "null" } as const;
+    const options: Deno.CommandOptions = { args: [...args], stdout: "null", stderr: "null" };
     return (await new Deno.Command(command, options).output()).success;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;

@@ -1,0 +1,89 @@
+/**
+ * The one file that loads `@huggingface/transformers`. The specifier is computed, so that no other
+ * command downloads or embeds its 495 MB, and no lock file lists them.
+ *
+ * @module
+ */
+
+/** Declared under `scopes` in `deno.json`, too; a test ties the two. */
+const VERSION = "4.3.1";
+
+/** What is imported. */
+export const TRANSFORMERS_SPECIFIER: string = `npm:@huggingface/transformers@${VERSION}`;
+
+/** A tensor of whole numbers or floats. */
+export interface LibraryTensor {
+  readonly data: Float32Array | BigInt64Array;
+  readonly dims: readonly number[];
+}
+
+/** The parts of a tokenizer that we use. */
+export interface LibraryTokenizer {
+  readonly chat_template?: string | null;
+  encode(text: string): number[];
+  decode(ids: readonly number[], options: { skip_special_tokens: boolean }): string;
+  apply_chat_template(messages: readonly unknown[], options: Record<string, unknown>): string;
+}
+
+/** What `generate()` takes, as far as we use it. */
+export interface GenerateArguments {
+  readonly input_ids: LibraryTensor;
+  readonly attention_mask: LibraryTensor;
+  readonly max_new_tokens: number;
+  readonly min_new_tokens?: number;
+  readonly do_sample?: boolean;
+  /** Called with the prompt first, then with each token. */
+  readonly streamer: { put(ids: readonly (readonly bigint[])[]): void; end(): void };
+  readonly logits_processor: readonly ((
+    ids: readonly (readonly bigint[])[],
+    logits: LibraryTensor,
+  ) => LibraryTensor)[];
+  /** True ends the generation after the token just made. */
+  readonly stopping_criteria: readonly (() => boolean[])[];
+}
+
+/** The parts of a model that we use. */
+export interface LibraryModel {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly generation_config?: Readonly<Record<string, unknown>> | null;
+  generate(options: GenerateArguments): Promise<unknown>;
+  dispose(): Promise<unknown>;
+}
+
+/** The parts of the library that we use. */
+export interface TransformersLibrary {
+  readonly env: { allowRemoteModels: boolean; allowLocalModels: boolean };
+  readonly AutoTokenizer: {
+    from_pretrained(model: string, options: Record<string, unknown>): Promise<LibraryTokenizer>;
+  };
+  readonly AutoModelForCausalLM: {
+    from_pretrained(model: string, options: Record<string, unknown>): Promise<LibraryModel>;
+  };
+  readonly Tensor: new (
+    type: "int64",
+    data: BigInt64Array,
+    dims: readonly number[],
+  ) => LibraryTensor;
+}
+
+/**
+ * Imports the library, downloading it if need be.
+ *
+ * @throws {TypeError} when it cannot be had: no registry, no permission, a compiled executable.
+ */
+export async function loadTransformers(): Promise<TransformersLibrary> {
+  if ("DedicatedWorkerGlobalScope" in globalThis) {
+    // In a worker, Deno's `location.origin` is the text "null", and the library takes it for a base
+    // URL: its import then fails with "Invalid URL".
+    Object.defineProperty(globalThis, "location", { value: undefined, configurable: true });
+  }
+  try {
+    return await import(TRANSFORMERS_SPECIFIER);
+  } catch (error) {
+    const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+    throw new TypeError(
+      `Cannot load ${TRANSFORMERS_SPECIFIER}: ${reason}; it takes -A and the npm registry once, and ` +
+        "a compiled executable cannot load it",
+    );
+  }
+}

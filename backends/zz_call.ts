@@ -1,0 +1,289 @@
+/**
+ * The server's side of gRPC calls, on HTTP/2 as such rather than on a gRPC library: a library rightly
+ * refuses to break off a stream, to leave out the status, or to send half a message.
+ *
+ * @module
+ */
+import {
+  createSecureServer,
+  createServer,
+  type Http2Server,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import type { Clock } from "./clock.ts";
+import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
+import type { ConnectionCounts } from "./sim_http.ts";
+
+/** A call and its answer. After the call ended, or when the client left, sending does nothing. */
+export interface GrpcCall {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  /** Lower-case names. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** First message of the call; later ones are not looked at. */
+  readonly message: Uint8Array;
+  /** The call began, and its message was complete; ms of the clock. */
+  readonly arrivalMs: number;
+  readonly completeMs: number;
+  readonly clientPort: number;
+  /** 1-based number of the connection. */
+  readonly connection: number;
+  /** The call ended or the client is gone. */
+  readonly closed: boolean;
+  /** Bytes that the client has not taken yet. */
+  readonly buffered: number;
+  /** Called once when the client leaves before the answer is complete. */
+  onGone: (() => void) | undefined;
+  /** Sends a message; returns the instant just before. */
+  send(message: Uint8Array): number;
+  /** Sends bytes that are no message. */
+  sendRaw(bytes: Uint8Array): void;
+  /** Ends the call with a status; without any message before it, as trailers only. */
+  end(status: number, message?: string): void;
+  /** Ends the stream cleanly for HTTP/2, without a gRPC status. */
+  endWithoutStatus(): void;
+  /** Resets the stream with an HTTP/2 error code (default INTERNAL_ERROR); the connection stays. */
+  reset(code?: number): void;
+  /** Ends the connection, with all its streams. */
+  cut(): void;
+}
+
+/** A certificate and its key, as PEM text. */
+export interface GrpcCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a server is started with. */
+export interface GrpcServerOptions {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly clock: Clock;
+  /** Plaintext without it. */
+  readonly tls?: GrpcCertificate;
+  readonly onCall: (call: GrpcCall) => void;
+}
+
+/** A running server. */
+export interface GrpcServer {
+  readonly port: number;
+  connections(): ConnectionCounts;
+  /** Stops listening and drops every connection. */
+  stop(): Promise<void>;
+}
+
+/** HTTP/2's error code INTERNAL_ERROR. */
+const INTERNAL_ERROR = 2;
+
+/**
+ * Starts listening.
+ *
+ * @throws {Error} when the address cannot be used, as the system says it.
+ */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const { host, port, tls } = options;
+  // No `ca` here: Deno 2.9 would append all of its certificates to the chain that is sent.
+  const server =
+    (tls === undefined ? createServer() : createSecureServer({ ...tls })) as Http2Server;
+  const sessions = new Map<Http2Session, number>();
+  let accepted = 0;
+  let maxOpen = 0;
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("session", (session) => {
+    sessions.set(session, ++accepted);
+    maxOpen = Math.max(maxOpen, sessions.size);
+    session.once("close", () => sessions.delete(session));
+    session.on("error", () => session.destroy());
+  });
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    const connection = stream.session === undefined ? 0 : sessions.get(stream.session) ?? 0;
+    receive(stream, headers, { ...options, connection });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : port,
+    connections: () => ({ accepted, open: sessions.size, maxOpen }),
+    async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of [...sockets]) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** Waits for the first message of a call. */
+function receive(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  { clock, connection, onCall }: GrpcServerOptions & { readonly connection: number },
+): void {
+  const arrivalMs = clock.now();
+  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  let called = false;
+  stream.on("error", () => {});
+  stream.on("data", (chunk: Uint8Array) => {
+    if (called) return;
+    const longer = new Uint8Array(bytes.length + chunk.length);
+    longer.set(bytes);
+    longer.set(chunk, bytes.length);
+    bytes = longer;
+    const messages: Uint8Array[] = [];
+    try {
+      cutGrpcFrames(bytes, (message) => messages.push(message), { final: false });
+    } catch {
+      return stream.close(INTERNAL_ERROR);
+    }
+    const [message] = messages;
+    if (message === undefined) return;
+    called = true;
+    onCall(
+      new Call(stream, {
+        path: String(headers[":path"] ?? ""),
+        metadata: metadataOf(headers),
+        message,
+        arrivalMs,
+        completeMs: clock.now(),
+        clientPort: stream.session?.socket.remotePort ?? 0,
+        connection,
+      }, clock),
+    );
+  });
+}
+
+function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
+  const metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (!name.startsWith(":") && value !== undefined) metadata[name] = String(value);
+  }
+  return metadata;
+}
+
+/** As gRPC wants it: printable ASCII but `%` as it is, every other byte of the UTF-8 as `%XX`. */
+function percentEncode(message: string): string {
+  return message.replace(/[^\x20-\x7e]+|%/gu, encodeURIComponent);
+}
+
+type CallFacts = Pick<
+  GrpcCall,
+  "arrivalMs" | "clientPort" | "completeMs" | "connection" | "message" | "metadata" | "path"
+>;
+
+class Call implements GrpcCall {
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly message: Uint8Array;
+  readonly arrivalMs: number;
+  readonly completeMs: number;
+  readonly clientPort: number;
+  readonly connection: number;
+  onGone: (() => void) | undefined;
+  readonly #stream: ServerHttp2Stream;
+  readonly #clock: Clock;
+  #headSent = false;
+  /** Set by us; the stream's own `close` event also comes for calls that ended well. */
+  #ended = false;
+  #trailers: Record<string, string> | undefined;
+
+  constructor(stream: ServerHttp2Stream, facts: CallFacts, clock: Clock) {
+    this.#stream = stream;
+    this.#clock = clock;
+    this.path = facts.path;
+    this.metadata = facts.metadata;
+    this.message = facts.message;
+    this.arrivalMs = facts.arrivalMs;
+    this.completeMs = facts.completeMs;
+    this.clientPort = facts.clientPort;
+    this.connection = facts.connection;
+    const gone = () => {
+      if (this.#ended) return;
+      this.#ended = true;
+      this.onGone?.();
+    };
+    stream.once("close", gone);
+    stream.once("aborted", gone);
+  }
+
+  get closed(): boolean {
+    return this.#ended;
+  }
+
+  get buffered(): number {
+    return this.#stream.writableLength;
+  }
+
+  send(message: Uint8Array): number {
+    const frame = grpcFrame(message);
+    this.#sendHead();
+    const atMs = this.#clock.now();
+    if (!this.#ended) this.#stream.write(frame);
+    return atMs;
+  }
+
+  sendRaw(bytes: Uint8Array): void {
+    this.#sendHead();
+    if (!this.#ended) this.#stream.write(bytes);
+  }
+
+  end(status: number, message: string = ""): void {
+    if (this.#ended) return;
+    const trailers = {
+      "grpc-status": `${status}`,
+      ...(message !== "" && { "grpc-message": percentEncode(message) }),
+    };
+    if (!this.#headSent) {
+      this.#ended = true;
+      this.#stream.respond({
+        ":status": 200,
+        "content-type": "application/grpc",
+        ...trailers,
+      }, { endStream: true });
+      return;
+    }
+    this.#trailers = trailers;
+    this.endWithoutStatus();
+  }
+
+  endWithoutStatus(): void {
+    this.#sendHead();
+    this.#ended = true;
+    this.#stream.end();
+  }
+
+  reset(code: number = INTERNAL_ERROR): void {
+    this.#ended = true;
+    this.#stream.close(code);
+  }
+
+  cut(): void {
+    this.#ended = true;
+    this.#stream.session?.destroy();
+  }
+
+  #sendHead(): void {
+    if (this.#headSent || this.#ended) return;
+    this.#headSent = true;
+    this.#stream.once("wantTrailers", () => {
+      if (this.#trailers === undefined) this.#stream.close();
+      else this.#stream.sendTrailers(this.#trailers);
+    });
+    this.#stream.respond(
+      { ":status": 200, "content-type": "application/grpc" },
+      { waitForTrailers: true },
+    );
+  }
+}

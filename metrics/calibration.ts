@@ -1,0 +1,208 @@
+/**
+ * What a calibration found about a client on its machine, and what that says about a later run.
+ *
+ * @module
+ */
+import type { ClientError, ErrorSpread } from "./client_error.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import type { ClientHealth, RunHeader } from "./run.ts";
+
+/** One load of a calibration and the client's error under it. */
+export interface CalibrationCell {
+  /** Transport of the client. */
+  readonly transport: string;
+  /** Its sending threads; 0 = the main one. */
+  readonly workers: number;
+  /** Streams at the same time. */
+  readonly streams: number;
+  /** Gap between the tokens of a stream as ordered from the engine, ms. */
+  readonly itlMs: number;
+  /** `lockstep`: all streams at the same instants, as batching engines send; `spread`: each its own. */
+  readonly pattern: "lockstep" | "spread";
+  /** Tokens/s while all streams ran. */
+  readonly tokensPerSec: number;
+  /** Against the engine's log. */
+  readonly error: ClientError;
+  /** Departure − intended time, ms. */
+  readonly departure: ErrorSpread;
+  /** Requests that did not complete. */
+  readonly failed: number;
+  /** CPU time of the whole client ÷ tokens, µs. */
+  readonly cpuUsPerToken: number;
+  /** What the client saw of itself. */
+  readonly client: ClientHealth;
+  /** What the engine says of itself. */
+  readonly engine: EngineAccuracy;
+}
+
+/** How well the simulated engine did its own part. */
+export interface EngineAccuracy {
+  /** Writes behind their plan, ms. The error counts from the write itself, so this is not in it. */
+  readonly lateP50Ms: number | undefined;
+  /** The same at p99. */
+  readonly lateP99Ms: number | undefined;
+  /** Tokens/s written, from the first write to the last. */
+  readonly tokensPerSec: number | undefined;
+  /** So late that its stamps of arrivals are in doubt: the cell says little about the client. */
+  readonly limited: boolean;
+}
+
+/** The most streams whose error stayed within a bound. */
+export interface CalibrationLimit {
+  /** Transport of the client. */
+  readonly transport: string;
+  /** Its sending threads. */
+  readonly workers: number;
+  /** Gap between the tokens of a stream, ms. */
+  readonly itlMs: number;
+  /** How the streams' tokens lay in time. */
+  readonly pattern: "lockstep" | "spread";
+  /** Bound of the p99 errors of TTFT and gap, ms. */
+  readonly boundMs: number;
+  /** 0 = not even the fewest that were tried. */
+  readonly streams: number;
+  /** Tokens/s at that number. */
+  readonly tokensPerSec: number;
+  /** What ended the search. */
+  readonly endedBy: "error" | "engine" | "time" | "descriptors";
+}
+
+/** The cells that can speak for a run: same machine, transport and number of threads. */
+export interface RunCalibration {
+  /** When the newest of the cells was measured, ISO 8601. */
+  readonly savedAt: string;
+  /** In any order. */
+  readonly cells: readonly CalibrationCell[];
+}
+
+/** Middle, tail and largest error of one metric, ms. */
+export type ErrorBound = Pick<ErrorSpread, "p50Ms" | "p99Ms" | "maxMs">;
+
+/** The client's part in the numbers of a load. */
+export interface ClientErrorEstimate {
+  /**
+   * `calibration`: measured against the engine's log at a load like this one; `heavier`: the same,
+   * at a load more than twice as heavy, hence an upper bound; `timers`: not calibrated, the
+   * lateness of the client's own timers bounds it.
+   */
+  readonly basis: "calibration" | "heavier" | "timers";
+  /** The cell it comes from. */
+  readonly cell:
+    | Pick<CalibrationCell, "streams" | "itlMs" | "tokensPerSec" | "pattern">
+    | undefined;
+  /** When that was measured, ISO 8601. */
+  readonly savedAt: string | undefined;
+  /** Of the time to the first token. */
+  readonly ttft: ErrorBound;
+  /** Of a token's mean time. */
+  readonly tpot: ErrorBound;
+  /** Of one gap. */
+  readonly itl: ErrorBound;
+  /** Of the whole answer. */
+  readonly e2e: ErrorBound;
+  /** Options of `tokometer calibrate` for a load like this one. */
+  readonly like: string;
+}
+
+/** Metrics whose client error is known. */
+export const ERROR_METRICS: readonly ["ttft", "tpot", "itl", "e2e"] = [
+  "ttft",
+  "tpot",
+  "itl",
+  "e2e",
+];
+
+/** A cell this much lighter than the run still speaks for it. */
+const LIGHTER = 0.8;
+
+/** Beyond this the cell's error is an upper bound rather than an estimate. */
+const HEAVIER = 2;
+
+/** What of a load decides about the client's error. */
+type Facts = Pick<
+  LoadSummary,
+  "inFlight" | "throughput" | "metrics" | "stream" | "tokens" | "plan"
+>;
+
+/**
+ * The client's error under a load: from the lightest calibrated cell that is at least as heavy in
+ * streams and in reads a second, else from the client's own timers; absent when neither is known.
+ */
+export function estimateClientError(
+  load: Facts,
+  client: ClientHealth | undefined,
+  header: Pick<RunHeader, "calibration" | "transport" | "workers">,
+): ClientErrorEstimate | undefined {
+  const streams = load.inFlight.steadyMean ?? load.inFlight.mean;
+  const tokensPerSec = load.throughput.steady?.outputTokensPerSec ??
+    load.throughput.run.outputTokensPerSec;
+  const like = likeOptions(load, header);
+  if (streams !== undefined && tokensPerSec !== undefined) {
+    // A client pays for reads: engines that put five tokens into an event cost a fifth.
+    const readsPerSec = tokensPerSec * Math.min(1, load.stream.readsPerToken ?? 1);
+    const weights = (header.calibration?.cells ?? [])
+      .filter(({ engine, error }) => !engine.limited && error.ttft.count > 0)
+      .map((cell) => {
+        const ratios = [cell.streams / streams, cell.tokensPerSec / readsPerSec];
+        return { cell, lightest: Math.min(...ratios), heaviest: Math.max(...ratios) };
+      })
+      .filter(({ lightest }) => lightest >= LIGHTER)
+      .sort((a, b) => a.heaviest - b.heaviest);
+    const found = weights[0];
+    if (found !== undefined) {
+      const { cell, heaviest } = found;
+      const { ttft, tpot, itl, e2e } = cell.error;
+      return {
+        basis: heaviest > HEAVIER ? "heavier" : "calibration",
+        cell: {
+          streams: cell.streams,
+          itlMs: cell.itlMs,
+          tokensPerSec: cell.tokensPerSec,
+          pattern: cell.pattern,
+        },
+        savedAt: header.calibration!.savedAt,
+        ttft: bound(ttft),
+        tpot: bound(tpot),
+        itl: bound(itl),
+        e2e: bound(e2e),
+        like,
+      };
+    }
+  }
+  if (client?.loopLagP99Ms === undefined) return undefined;
+  const timers: ErrorBound = {
+    p50Ms: client.loopLagP50Ms,
+    p99Ms: client.loopLagP99Ms,
+    maxMs: client.loopLagMaxMs,
+  };
+  const tokens = load.tokens.output.mean ?? 1;
+  const each = Math.max(1, tokens - 1);
+  const share = (ms: number | undefined) => ms === undefined ? undefined : ms / each;
+  return {
+    basis: "timers",
+    cell: undefined,
+    savedAt: undefined,
+    ttft: timers,
+    tpot: { p50Ms: share(timers.p50Ms), p99Ms: share(timers.p99Ms), maxMs: share(timers.maxMs) },
+    itl: timers,
+    e2e: timers,
+    like,
+  };
+}
+
+function bound({ p50Ms, p99Ms, maxMs }: ErrorSpread): ErrorBound {
+  return { p50Ms, p99Ms, maxMs };
+}
+
+/** `--concurrency 64 --itl 20 --transport fetch --workers 1`. */
+function likeOptions(
+  load: Facts,
+  { transport, workers }: Pick<RunHeader, "transport" | "workers">,
+): string {
+  const streams = load.plan.users ?? Math.ceil(load.inFlight.max ?? 1);
+  const gap = load.metrics.find(({ name }) => name === "itl")?.distribution.median;
+  const itl = gap === undefined ? "" : ` --itl ${gap >= 1 ? Math.round(gap) : gap.toPrecision(1)}`;
+  return `--concurrency ${
+    Math.max(1, streams)
+  }${itl} --transport ${transport} --workers ${workers}`;
+}
