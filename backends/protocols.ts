@@ -18,6 +18,7 @@ import { pplV1 } from "./ppl_v1.ts";
 import type { Protocol } from "./protocol.ts";
 import { sglang } from "./sglang.ts";
 import { tgi } from "./tgi.ts";
+import { transformers } from "./transformers.ts";
 import { tritonTurbomind } from "./triton_grpc.ts";
 import { tritonTrtllm, tritonVllm } from "./triton_http.ts";
 
@@ -41,6 +42,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   tritonTurbomind,
   ppl,
   pplV1,
+  transformers,
 ];
 
 /**

@@ -25,7 +25,7 @@ export const TOKENIZE_PATH = "#tokenize";
  *
  * `extraBody.engine` holds settings of the engine, taken from the first request: `dtype`
  * (`fp32`, `fp16`, `q8`, `q4`, …), `device` (`cpu`), `threads`, `max_batch` (requests generated at
- * once; the others wait), `log_level`.
+ * once; the others wait), `log_severity` (0 verbose … 4 fatal).
  */
 export const transformers: Protocol = {
   name: "transformers",

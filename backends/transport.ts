@@ -78,6 +78,11 @@ export interface SendOptions {
 export interface Transport {
   /** Sends and reads the answer to its end. Never rejects: failures are in `Exchange.end`. */
   send(request: WireRequest, options: SendOptions): Promise<Exchange>;
+  /**
+   * Does what must be done once before requests like this one count as sent, e.g. loads a model.
+   * Rejects with one sentence. Absent where nothing is to be done.
+   */
+  ready?(request: WireRequest): Promise<void>;
   /** Closes pooled connections. */
   close(): Promise<void>;
 }

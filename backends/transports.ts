@@ -5,6 +5,7 @@
  */
 import { fetchTransport } from "./fetch.ts";
 import { grpcTransport } from "./grpc.ts";
+import { inprocessTransport } from "./inprocess.ts";
 import { socketTransport } from "./socket.ts";
 import type { TransportKind } from "./transport.ts";
 
@@ -13,6 +14,7 @@ export const TRANSPORTS: readonly TransportKind[] = [
   fetchTransport,
   socketTransport,
   grpcTransport,
+  inprocessTransport,
 ];
 
 /**

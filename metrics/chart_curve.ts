@@ -7,7 +7,7 @@
 import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, timeUnit } from "./chart_scale.ts";
 import { formatNumber, formatPercentile, formatValue } from "./format.ts";
-import { markup, type Markup } from "./html_markup.ts";
+import { type Markup, markup } from "./html_markup.ts";
 
 /** One load. */
 export interface CurvePoint {
@@ -79,15 +79,16 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
       ).join(""),
     )
   );
-  const dots = placed.flatMap(({ throughput, latencies, failed }) =>
-    latencies.map((latency, rank) =>
-      latency === undefined ? markup`` : markup`
-        <circle class="dot rank${rank}${failed && " failed"}" cx="${percent(
-          x.at(throughput!),
-        )}" cy="${yOf(latency)}" r="3.5" />
-      `
-    )
-  );
+  const radius = placed.length > CROWD ? 2.5 : 3.5;
+  const dots = placed.map(({ throughput, latencies, failed }) => {
+    const cx = percent(x.at(throughput!));
+    return latencies.map((latency, rank) =>
+      latency !== undefined &&
+      markup`<circle class="dot rank${rank}${failed && " failed"}" cx="${cx}" cy="${
+        yOf(latency)
+      }" r="${radius}"/>`
+    );
+  });
   const labels = placeLabels(placed.map(({ short, throughput, latencies, failed }) => ({
     text: failed ? `${short} ×` : short,
     at: x.at(throughput!),
@@ -105,7 +106,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
       name: `${title} (${time.name}${y.kind === "log" ? ", log scale" : ""})`,
       ticks: placed.length === 0 ? [] : y.ticks,
       shapes: lines,
-      labels: [...dots, ...labels],
+      labels: markup`${dots}${labels}`,
       empty: placed.length === 0 ? "no load has enough completed requests" : undefined,
     }],
     ticks: placed.length === 0 ? [] : x.ticks,
@@ -147,35 +148,41 @@ function placeLabels(labels: readonly PointLabel[]): readonly Markup[] {
       return { left: center - DOT, right: center + DOT, top: y - DOT, bottom: y + DOT };
     })
   );
-  const last = labels.length - 1;
-  const order = labels.map((_, i) => i === 0 ? 0 : i === 1 ? last : i - 1);
   const placed: Markup[] = [];
-  for (const i of order.slice(0, labels.length)) {
+  for (const i of outerFirst(labels.length)) {
     const { text, at, dots } = labels[i]!;
     if (placed.length === LABELS) break;
     const center = at * ASSUMED_WIDTH;
     const width = text.length * LETTER.width;
-    const y = Math.min(...dots);
+    const top = Math.min(...dots);
     for (
       const { left, base, anchor, dx } of [
-        { left: center - width / 2, base: y - 8, anchor: "middle", dx: 0 },
-        { left: center + 7, base: y + 4, anchor: "start", dx: 7 },
-        { left: center - 7 - width, base: y + 4, anchor: "end", dx: -7 },
+        { left: center - width / 2, base: top - 8, anchor: "middle", dx: 0 },
+        { left: center + 7, base: top + 4, anchor: "start", dx: 7 },
+        { left: center - 7 - width, base: top + 4, anchor: "end", dx: -7 },
       ] as const
     ) {
       const box = { left, right: left + width, top: base - LETTER.height + 3, bottom: base };
       const outside = left < -8 || box.right > ASSUMED_WIDTH + 12;
       if (outside || taken.some((other) => overlap(box, other))) continue;
       taken.push(box);
+      const [x, y] = [percent(at), round(base, 1)];
       placed.push(
-        markup`<text class="label" x="${percent(at)}" dx="${dx}" y="${
-          round(base, 1)
-        }" text-anchor="${anchor}">${text}</text>`,
+        markup`<text class="label" x="${x}" dx="${dx}" y="${y}" text-anchor="${anchor}">${text}</text>`,
       );
       break;
     }
   }
   return placed;
+}
+
+/** 0, n − 1, then the middle, the quarters …: any beginning of it is an even spread. */
+function outerFirst(count: number): ReadonlySet<number> {
+  const order = new Set(count === 0 ? [] : [0, count - 1]);
+  for (let step = 2 ** Math.floor(Math.log2(Math.max(1, count))); step >= 1; step /= 2) {
+    for (let i = step; i < count; i += step) order.add(i);
+  }
+  return order;
 }
 
 /** In pixels of a chart of the assumed width. */

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Tick } from "./chart_scale.ts";
-import { markup, type Markup, ownMarkup, visibleText } from "./html_markup.ts";
+import { type Markup, markup, visibleText } from "./html_markup.ts";
 
 /** Units across the stretched part of a chart. */
 export const PLOT_WIDTH = 1000;
@@ -75,20 +75,18 @@ export function chart(frame: Frame): Markup {
     top = plot.to + PANEL_GAP;
   }
   const height = plot.to + AXIS_HEIGHT;
-  return markup`
-    <div class="chart">
-      <svg height="${height}" role="img" aria-labelledby="${id}-t ${id}-d"
-        ${tips === undefined || tips.list.length === 0 ? undefined : tipAttributes(
-          tips,
-          plot,
-        )}><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${drawn}${ticks
-          .map(({ at, label }) =>
-            markup`<text class="tick" x="${percent(at)}" y="${
-              plot.to + 16
-            }" text-anchor="middle">${label}</text>`
-          )}<text class="axis" x="50%" y="${plot.to + 33}" text-anchor="middle">${name}</text></svg>
-    </div>
-  `;
+  const numbers = ticks.map(({ at, label }) =>
+    markup`<text class="tick" x="${percent(at)}" y="${
+      plot.to + 16
+    }" text-anchor="middle">${label}</text>`
+  );
+  const tipData = tips !== undefined && tips.list.length > 0 && tipAttributes(tips, plot);
+  return markup`<div class="chart">
+<svg height="${height}" role="img" aria-labelledby="${id}-t ${id}-d"${tipData}>
+<title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>
+${drawn}${numbers}<text class="axis" x="50%" y="${plot.to + 33}" text-anchor="middle">${name}</text>
+</svg></div>
+`;
 }
 
 /** `12.34%`; at most two digits, because a screen has no more. */
@@ -113,9 +111,7 @@ export function round(value: number, digits: number): number {
 
 /** A path of numbers and letters that we computed. */
 export function path(kind: string, d: string): Markup {
-  return d === "" ? ownMarkup("") : markup`
-    <path class="${kind}" d="${d}" />
-  `;
+  return d === "" ? markup`` : markup`<path class="${kind}" d="${d}"/>`;
 }
 
 function drawPanel(
@@ -127,30 +123,22 @@ function drawPanel(
   },
 ): Markup {
   const { height, name, shapes, labels, empty } = panel;
+  const bottom = from + height;
   const grid = panel.ticks.map(({ at, label }) => {
     const y = round(from + (1 - at) * height, 1);
-    return markup`
-      <line class="grid" x2="100%" y1="${y}" y2="${y}" />
-      <text class="tick" x="-8" y="${y + 4}" text-anchor="end">${label}</text>
-    `;
+    return markup`<line class="grid" x2="100%" y1="${y}" y2="${y}"/>
+<text class="tick" x="-8" y="${y + 4}" text-anchor="end">${label}</text>`;
   });
-  const bottom = from + height;
-  return markup`
-    <text class="axis" x="-48" y="${top + 12}">${name}</text>${grid}${ticks.map(({ at }) =>
-      markup`
-        <line class="notch" x1="${percent(at)}" x2="${percent(at)}" y1="${bottom}" y2="${bottom +
-          4}" />
-      `
-    )}<line
-      class="base" x2="100%" y1="${bottom}" y2="${bottom}" /><svg y="${from}" width="100%"
-      height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}"
-      preserveAspectRatio="none">${shapes}</svg>${labels !== undefined &&
-        markup`<svg y="${from}" width="100%" height="${height}">${labels}</svg>`}${empty !==
-          undefined &&
-        markup`<text class="empty" x="50%" y="${
-          from + height / 2 + 4
-        }" text-anchor="middle">${empty}</text>`}
-  `;
+  const notches = ticks.map(({ at }) => {
+    const x = percent(at);
+    return markup`<line class="notch" x1="${x}" x2="${x}" y1="${bottom}" y2="${bottom + 4}"/>`;
+  });
+  const middle = from + height / 2 + 4;
+  return markup`<text class="axis" x="-48" y="${top + 12}">${name}</text>
+${grid}${notches}<line class="base" x2="100%" y1="${bottom}" y2="${bottom}"/>
+<svg y="${from}" width="100%" height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}" preserveAspectRatio="none">${shapes}</svg>
+<svg y="${from}" width="100%" height="${height}">${labels}</svg>
+${empty && markup`<text class="empty" x="50%" y="${middle}" text-anchor="middle">${empty}</text>`}`;
 }
 
 /** Read by the page's script: places in thousandths, texts a line each, lines of a text by tabs. */
@@ -162,7 +150,5 @@ function tipAttributes(
   const texts = list.map(({ lines }) =>
     lines.map((line) => visibleText(line).replace(/\s/g, " ")).join("\t")
   ).join("\n");
-  return markup`
-    data-axis="${axis}" data-from="${from}" data-to="${to}" data-at="${places}" data-tips="${texts}"
-  `;
+  return markup` data-axis="${axis}" data-from="${from}" data-to="${to}" data-at="${places}" data-tips="${texts}"`;
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
+import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
 import { formatPercentile, formatValue, plural } from "./format.ts";
 import type { Histogram } from "./histogram.ts";
-import { markup, type Markup } from "./html_markup.ts";
+import { type Markup, markup } from "./html_markup.ts";
 import type { Unit } from "./metric.ts";
 import type { Percentile } from "./quantile.ts";
 
@@ -109,10 +109,8 @@ function drawMark(label: string, at: number, row: number): Markup {
   const y = -4 - row * MARK_ROW;
   // At the ends the label leans inwards.
   const anchor = at < 0.06 ? "start" : at > 0.94 ? "end" : "middle";
-  return markup`
-    <line class="mark" x1="${x}" x2="${x}" y1="${round(y + 2, 1)}" y2="${HEIGHT}" />
-    <text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>
-  `;
+  return markup`<line class="mark" x1="${x}" x2="${x}" y1="${y + 2}" y2="${HEIGHT}"/>
+<text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>`;
 }
 
 /** Equal values share a line and its label: of many equal latencies, all percentiles are one. */

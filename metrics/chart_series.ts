@@ -6,7 +6,7 @@
 import { across, chart, down, type Panel, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatMs, formatNumber } from "./format.ts";
-import { markup, type Markup } from "./html_markup.ts";
+import { type Markup, markup } from "./html_markup.ts";
 import type { Series } from "./series.ts";
 import type { Window } from "./throughput.ts";
 
@@ -32,11 +32,7 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
   const x = linearScale(0, durationMs / time.ms, { ticks: 8 });
   const at = (ms: number) => x.at(ms / time.ms);
   const endMs = startMs.map((ms) => Math.min(ms + bucketMs, durationMs));
-  const shade = steady === undefined ? undefined : markup`
-    <rect class="steady" x="${across(at(steady.fromMs))}" width="${across(
-      at(steady.toMs) - at(steady.fromMs),
-    )}" height="${HEIGHT}" />
-  `;
+  const shade = steady === undefined ? markup`` : shadeWindow(at(steady.fromMs), at(steady.toMs));
   const panel = (name: string, values: readonly number[], kind: "line" | "failed"): Panel => {
     const y = linearScale(0, Math.max(0, ...values), {
       ticks: 4,
@@ -53,7 +49,7 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
       name,
       ticks: values.length === 0 ? [] : y.ticks,
       shapes: values.length === 0 ? [] : [
-        shade ?? markup``,
+        shade,
         path(`${kind} area`, `${steps}V${HEIGHT}H0Z`),
         path(kind, steps),
       ],
@@ -107,6 +103,11 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
       })),
     },
   });
+}
+
+function shadeWindow(from: number, to: number): Markup {
+  const width = across(to - from);
+  return markup`<rect class="steady" x="${across(from)}" width="${width}" height="${HEIGHT}"/>`;
 }
 
 /** Inside the window where it is wide enough, else towards the side with more room. */

@@ -14,10 +14,11 @@ import {
   plural,
 } from "./format.ts";
 import { itl } from "./itl.ts";
-import { minimumSamples, quantile, type SortedValues, sortLists } from "./quantile.ts";
+import { minimumSamples, sortLists } from "./quantile.ts";
 import type { RunHeader } from "./run.ts";
 import { scheduleDelay } from "./schedule_delay.ts";
 import type { LoadSummary } from "./load_summary.ts";
+import { fasterClient, highest } from "./verdict.ts";
 
 /** What the checks of a load look at. */
 export interface LoadFacts {
@@ -39,12 +40,6 @@ const LITTLE_TOLERANCE = 0.1;
 
 /** Departures later than this blur a schedule: 5 ms is half the gap of 100 req/s. */
 const LATE_DEPARTURE_MS = 5;
-
-/** A loop that answers later than this stamps reads that much too late. */
-const LOOP_LAG_MS = 10;
-
-/** Above this share of one core, the thread that reads is the bottleneck more often than not. */
-const BUSY_CORE = 0.85;
 
 /** A chat template or a system line is cached in any run; more than this is a warm cache. */
 const CACHED_SHARE = 0.02;
@@ -90,18 +85,6 @@ function warning(name: string, message: string, advice: string): Check {
 function uses(header: RunHeader, option: string): boolean {
   const value = header.options[option] ?? header.options[option.replaceAll("-", "_")];
   return value !== undefined && value !== false && value !== "";
-}
-
-/** What a slow client can still try; never what it does already. */
-function fasterClient({ header, load }: LoadFacts): string {
-  if (header.workers === 0 && header.environment.cores > 1) {
-    return "read with a thread of its own (--workers 1), or run the client on another machine than the server";
-  }
-  if (header.transport === "fetch") return "pass --transport socket, which costs less a read";
-  if (header.workers > 0 && header.workers < header.environment.cores - 1) {
-    return `pass --workers ${header.workers + 1}`;
-  }
-  return `lower the load of ${load.label}, or split it over several client machines`;
 }
 
 const checkComplete: LoadCheck = ({ load }) => {
@@ -194,22 +177,19 @@ const checkScheduleDelay: LoadCheck = (facts) => {
     );
 };
 
-const checkClient: LoadCheck = (facts) => {
-  const { cpuCores, loopLagP99Ms } = facts.load.client ?? {};
-  if (cpuCores === undefined && loopLagP99Ms === undefined) return undefined;
-  const found = [
-    cpuCores === undefined ? [] : `${formatNumber(cpuCores)} cores busy`,
-    loopLagP99Ms === undefined ? [] : `timers late by ${formatMs(loopLagP99Ms)} at p99`,
-  ].flat().join(", ");
-  const threads = 1 + facts.header.workers;
-  const bound = (cpuCores ?? 0) > BUSY_CORE * threads || (loopLagP99Ms ?? 0) > LOOP_LAG_MS;
-  return bound
-    ? warning(
-      "client",
-      `The client itself was busy (${found}): tokens were stamped late, the server may be faster than shown`,
-      fasterClient(facts),
-    )
-    : passed("client", `The client had time: ${found}`);
+const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
+  if (verdict === undefined) return undefined;
+  const worst = verdict.reasons[0];
+  if (worst === undefined) {
+    const { cpuCores, loopLagP99Ms } = client ?? {};
+    const found = [
+      cpuCores === undefined ? [] : `${formatNumber(cpuCores)} cores busy`,
+      loopLagP99Ms === undefined ? [] : `timers late by ${formatMs(loopLagP99Ms)} at p99`,
+    ].flat();
+    return passed("client", ["The client had time", ...found].join(", "));
+  }
+  const reasons = verdict.reasons.map(({ message }) => message).join("; ");
+  return warning("client", `${verdict.message}: ${reasons}`, worst.advice);
 };
 
 const checkConcurrency: LoadCheck = ({ load }) => {
@@ -466,14 +446,6 @@ function checkDuplicates({ dataset }: RunHeader): Check {
     } repeat an earlier one; an engine with a prefix cache answers these faster`,
     "compare only runs over the same dataset and seed, or remove the repetitions from the file",
   );
-}
-
-/** The highest percentile up to `p` that the values allow, else the largest value. */
-function highest(values: SortedValues, p: number): { name: string; value: number } | undefined {
-  if (values.length === 0) return undefined;
-  return values.length >= minimumSamples(p)
-    ? { name: formatPercentile(p), value: quantile(values, p)! }
-    : { name: "the largest value", value: values[values.length - 1]! };
 }
 
 /** What is impossible about a record, if anything. */

@@ -16,8 +16,15 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
-import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
-import { checkTitle, KEY_METRICS, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
+import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
+import {
+  badge,
+  checkTitle,
+  KEY_METRICS,
+  keyPercentiles,
+  loadId,
+  percentileOf,
+} from "./html_overview.ts";
 import { htmlTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { Summary } from "./summary.ts";
@@ -44,27 +51,25 @@ interface Place {
 function loadSection(load: LoadSummary, place: Place): Markup {
   const { loads } = place.summary;
   const found = warnings(load.checks).length;
-  const heading = markup`<h2>${load.label}</h2>${
-    load.interrupted && markup`
-      <span class="badge warn">interrupted</span>
-    `
-  }${
-    !load.complete && markup`
-      <span class="badge warn">incomplete record</span>
-    `
-  }${
-    found > 0 && markup`
-      <span class="badge warn">${plural(found, "warning")}</span>
-    `
-  } <span class="sum">${outcomeText(load)}</span>`;
-  return markup`
-    <details class="load" id="${loadId(place.position)}" ${loads.length <= LOADS_OPEN && markup`
-      open
-    `}><summary>${heading}</summary>
-    ${distributions(load, place)}${timeline(load, place)}${course(load, place)}${metricTable(
-      load,
-    )}${failureTable(load)}${facts(load)}${checkList(load)}</details>
-  `;
+  const badges = [
+    load.interrupted && badge("interrupted"),
+    !load.complete && badge("incomplete record"),
+    found > 0 && badge(plural(found, "warning")),
+  ];
+  const open = loads.length <= LOADS_OPEN && markup` open`;
+  const parts = [
+    distributions(load, place),
+    timeline(load, place),
+    course(load, place),
+    metricTable(load),
+    failureTable(load),
+    facts(load),
+    checkList(load),
+  ];
+  return markup`<details class="load" id="${loadId(place.position)}"${open}>
+<summary><h2>${load.label}</h2>${badges} <span class="sum">${outcomeText(load)}</span></summary>
+${parts}</details>
+`;
 }
 
 function outcomeText({ counts, durationMs }: LoadSummary): string {
@@ -79,10 +84,7 @@ function outcomeText({ counts, durationMs }: LoadSummary): string {
 
 function distributions(load: LoadSummary, { summary, position }: Place): Markup {
   if (load.counts.completed === 0) {
-    return markup`
-      <h3>Distributions</h3>
-      <p class="note">No request completed, so there is nothing to distribute</p>
-    `;
+    return noteUnder("Distributions", "No request completed, so there is nothing to distribute");
   }
   const percentiles = keyPercentiles(summary);
   const charts = KEY_METRICS.flatMap((name) => {
@@ -90,141 +92,117 @@ function distributions(load: LoadSummary, { summary, position }: Place): Markup 
     const metric = load.metrics.find((one) => one.name === name);
     if (bars === undefined || metric === undefined) return [];
     const marks = percentiles.map((p) => ({ p, value: percentileOf(metric, p) }));
-    return markup`
-      <figure><figcaption><strong>${metric.title}</strong>${marks.map(({ p, value }) =>
-        markup`
-          <span>${formatPercentile(p)} <b>${formatValue(value, metric.unit)}</b></span>
-        `
-      )}</figcaption>${histogramChart({
-        ...bars,
-        id: `${loadId(position)}-${name}`,
-        counted: COUNTED[metric.per],
-        marks,
-      })}</figure>
-    `;
+    const values = marks.map(({ p, value }) =>
+      markup` <span>${formatPercentile(p)} <b>${formatValue(value, metric.unit)}</b></span>`
+    );
+    const drawn = histogramChart({
+      ...bars,
+      id: `${loadId(position)}-${name}`,
+      counted: COUNTED[metric.per],
+      marks,
+    });
+    return markup`<figure><figcaption><strong>${metric.title}</strong>${values}</figcaption>
+${drawn}</figure>
+`;
   });
-  return markup`
-    <h3>Distributions</h3>
-    <div class="charts four">${charts}</div>
-  `;
+  return markup`<h3>Distributions</h3>
+<div class="charts two">${charts}</div>
+`;
 }
 
 function timeline(load: LoadSummary, { summary, position }: Place): Markup {
   const { timeline: entries, counts, durationMs } = load;
-  if (counts.offered === 0) {
-    return markup`<h3>Timeline of requests</h3><p class="note">Nothing was sent</p>
-`;
-  }
+  if (counts.offered === 0) return noteUnder("Timeline of requests", "Nothing was sent");
   const swatch = (kind: string, width: number) =>
-    markup`
-      <svg width="22" height="10" aria-hidden="true">
-        <path class="${kind}" stroke-width="${width}" d="M0 5H22" />
-      </svg>
-    `;
+    markup`<svg width="22" height="10" aria-hidden="true"><path class="${kind}" stroke-width="${width}" d="M0 5H22"/></svg>`;
   const names = { failed: "failed", cancelled: "cancelled by us", dropped: "never sent" } as const;
-  return markup`
-    <h3>Timeline of requests</h3>
-    <p
-      class="legend"><span>${swatch("waiting", 1)} waiting to be sent</span><span>${swatch(
-        "prefill",
-        3,
-      )} sent, no token yet</span><span>${swatch(
-        "decode",
-        7,
-      )} first to last token</span>${TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map((
-        { kind, mark },
-      ) =>
-        markup`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
-          names[kind]
-        }</span>`
-      )}</p>
-    <figure class="wide">${timelineChart({
-      id: `${loadId(position)}-timeline`,
-      entries,
-      offered: counts.offered,
-      durationMs,
-      ...(summary.loads.length > COARSE_FROM ? { rows: COARSE_ROWS } : {}),
-    })}</figure>
-  `;
+  const marks = TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map(({ kind, mark }) =>
+    markup`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
+      names[kind]
+    }</span>`
+  );
+  const drawn = timelineChart({
+    id: `${loadId(position)}-timeline`,
+    entries,
+    offered: counts.offered,
+    durationMs,
+    ...(summary.loads.length > COARSE_FROM ? { rows: COARSE_ROWS } : {}),
+  });
+  return markup`<h3>Timeline of requests</h3>
+<p class="legend"><span>${swatch("waiting", 1)} waiting to be sent</span>
+<span>${swatch("prefill", 3)} sent, no token yet</span>
+<span>${swatch("decode", 7)} first to last token</span>${marks}</p>
+<figure>${drawn}</figure>
+`;
 }
 
 function course({ series, durationMs, throughput: { steady } }: LoadSummary, place: Place): Markup {
   if (series.startMs.length === 0) return markup``;
-  return markup`
-    <h3>Over time</h3>
-    <figure class="wide">${seriesChart({
-      id: `${loadId(place.position)}-series`,
-      series,
-      durationMs,
-      steady,
-    })}</figure>
-  `;
+  const id = `${loadId(place.position)}-series`;
+  return markup`<h3>Over time</h3>
+<figure>${seriesChart({ id, series, durationMs, steady })}</figure>
+`;
+}
+
+function noteUnder(title: string, note: string): Markup {
+  return markup`<h3>${title}</h3>
+<p class="note">${note}</p>
+`;
 }
 
 function metricTable({ metrics }: LoadSummary): Markup {
   const percentiles = metrics[0]?.distribution.percentiles ?? [];
   const right = (heading: string) => ({ heading, align: "right" }) as const;
+  const table = htmlTable({
+    caption: "Every metric over the completed requests",
+    hideCaption: true,
+    columns: [
+      { heading: "Metric", align: "left" },
+      ...["mean", "std", "min"].map(right),
+      ...percentiles.map(({ p }) => right(formatPercentile(p))),
+      right("max"),
+      right("values"),
+    ],
+    rows: metrics.map(({ title, unit, distribution }) => [
+      title,
+      ...[distribution.mean, distribution.std, distribution.min].map((value) =>
+        formatValue(value, unit)
+      ),
+      ...distribution.percentiles.map(({ value }) => formatValue(value, unit)),
+      formatValue(distribution.max, unit),
+      formatCount(distribution.count),
+    ]),
+  });
   return markup`<h3>All metrics</h3>
-${
-    htmlTable({
-      caption: "Every metric over the completed requests",
-      hideCaption: true,
-      columns: [
-        { heading: "Metric", align: "left" },
-        ...["mean", "std", "min"].map(right),
-        ...percentiles.map(({ p }) => right(formatPercentile(p))),
-        right("max"),
-        right("values"),
-      ],
-      rows: metrics.map(({ title, unit, distribution }) => [
-        title,
-        ...[distribution.mean, distribution.std, distribution.min].map((value) =>
-          formatValue(value, unit)
-        ),
-        ...distribution.percentiles.map(({ value }) => formatValue(value, unit)),
-        formatValue(distribution.max, unit),
-        formatCount(distribution.count),
-      ]),
-    })
-  }`;
+${table}`;
 }
 
 function failureTable({ failures, counts }: LoadSummary): Markup {
-  if (failures.length === 0) {
-    return markup`
-      <h3>Failures</h3>
-      <p class="note">No request failed</p>
-    `;
-  }
+  if (failures.length === 0) return noteUnder("Failures", "No request failed");
+  const table = htmlTable({
+    caption: `${plural(counts.failed, "request")} failed`,
+    hideCaption: true,
+    columns: [
+      { heading: "Cause", align: "left" },
+      { heading: "requests", align: "right" },
+      { heading: "most frequent messages", align: "left" },
+    ],
+    rows: failures.map(({ kind, count, messages }) => [
+      markup`<b class="bad">${kind}</b>`,
+      formatCount(count),
+      messages.map(({ message, count }) =>
+        markup`<p class="message"><bdi>${message}</bdi> <span>(${formatCount(count)})</span></p>`
+      ),
+    ]),
+  });
   return markup`<h3>Failures</h3>
-${
-    htmlTable({
-      caption: `${plural(counts.failed, "request")} failed`,
-      hideCaption: true,
-      columns: [
-        { heading: "Cause", align: "left" },
-        { heading: "requests", align: "right" },
-        { heading: "most frequent messages", align: "left" },
-      ],
-      rows: failures.map(({ kind, count, messages }) => [
-        markup`<b class="bad">${kind}</b>`,
-        formatCount(count),
-        messages.map(({ message, count }) =>
-          markup`<p class="message"><bdi>${message}</bdi> <span class="times">(${
-            formatCount(count)
-          })</span></p>`
-        ),
-      ]),
-    })
-  }`;
+${table}`;
 }
 
 function facts(load: LoadSummary): Markup {
-  return markup`
-    <div class="facts">${throughputTable(load)}${tokenTable(load)}${streamTable(load)}${clientTable(
-      load,
-    )}${sloTable(load)}</div>
-  `;
+  const tables = [throughputTable, tokenTable, streamTable, clientTable, sloTable];
+  return markup`<div class="facts">${tables.map((table) => table(load))}</div>
+`;
 }
 
 function throughputTable(
@@ -355,14 +333,15 @@ function factTable(caption: string, rows: readonly (readonly HtmlValue[])[]): Ma
 }
 
 function checkList({ checks }: LoadSummary): Markup {
-  return markup`
-    <details class="checks">
-      <summary>${plural(checks.length, "check")} of this load</summary>
-      <ul>${checks.map(({ name, ok, message }) =>
-        markup`<li class="${ok ? "passed" : "found"}"><b>${ok ? "✓" : "!"} ${
-          checkTitle(name)
-        }</b> ${message}</li>`
-      )}</ul>
-    </details>
-  `;
+  const items = checks.map(({ name, ok, message }) =>
+    markup`<li class="${ok ? "passed" : "found"}"><b>${ok ? "✓" : "!"} ${
+      checkTitle(name)
+    }</b> ${message}</li>
+`
+  );
+  return markup`<details class="checks">
+<summary>${plural(checks.length, "check")} of this load</summary>
+<ul>${items}</ul>
+</details>
+`;
 }

@@ -13,7 +13,7 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
-import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import { type HtmlColumn, htmlTable } from "./html_table.ts";
 import type { LoadSummary, MetricSummary } from "./load_summary.ts";
 import type { Summary } from "./summary.ts";
@@ -26,6 +26,9 @@ const INTENDED_METRICS: readonly string[] = ["ttft_intended", "e2e_intended"];
 
 /** Warnings of one kind that are shown before the rest is folded. */
 const WARNINGS_SHOWN = 3;
+
+/** Loads that a note names before it only counts them. */
+const LOADS_NAMED = 4;
 
 /** Percentiles for the key numbers: 50, 90 and 99 where they were asked for, else the first three. */
 export function keyPercentiles({ percentiles }: Pick<Summary, "percentiles">): readonly number[] {
@@ -45,28 +48,25 @@ export function percentileOf(metric: MetricSummary | undefined, p: number): numb
 
 /** Model, engine, date, dataset, lengths. */
 export function titleBlock({ header, loads }: Summary): Markup {
-  const { version, scenario, model, url, protocol, startedAt, dataset } = header;
-  const stopped = loads.filter(({ interrupted }) => interrupted).length;
-  const cut = loads.filter(({ complete }) => !complete).length;
-  return markup`
-    <header>
-      <p class="brand">Tokometer ${version} · ${scenario}</p>
-      <h1>${model === "" ? "Unnamed model" : markup`<bdi>${model}</bdi>`}${stopped > 0 && markup`
-        <span class="badge warn">interrupted</span>
-      `}${cut > 0 && markup`
-        <span class="badge warn">incomplete record</span>
-      `}</h1>
-      <p
-        class="what"><span>${url}</span><span>${protocol}</span><time datetime="${startedAt}">${readableTime(
-          startedAt,
-        )}</time><span>${dataset.kind}, ${plural(
-          dataset.prompts,
-          "prompt",
-        )}</span><span>${header.length === "forced"
-          ? "forced lengths"
-          : "capped lengths"}</span></p>
-    </header>
-  `;
+  const { version, scenario, model, url, protocol, startedAt, dataset, length } = header;
+  const badges = [
+    loads.some(({ interrupted }) => interrupted) && badge("interrupted"),
+    loads.some(({ complete }) => !complete) && badge("incomplete record"),
+  ];
+  return markup`<header>
+<p class="brand">Tokometer ${version} · ${scenario}</p>
+<h1><bdi>${model === "" ? "Unnamed model" : model}</bdi>${badges}</h1>
+<p class="what"><span>${url}</span><span>${protocol}</span>
+<time datetime="${startedAt}">${readableTime(startedAt)}</time>
+<span>${dataset.kind}, ${plural(dataset.prompts, "prompt")}</span>
+<span>${length === "forced" ? "forced" : "capped"} lengths</span></p>
+</header>
+`;
+}
+
+/** A remark beside a heading. */
+export function badge(text: string): Markup {
+  return markup` <span class="badge warn">${text}</span>`;
 }
 
 /** What the checks found, grouped by question. */
@@ -82,39 +82,34 @@ export function verdictBlock({ loads, checks }: Summary): Markup {
   const asked = loads.reduce((sum, load) => sum + load.checks.length, checks.length);
   const found = [...groups.values()].reduce((sum, group) => sum + group.length, 0);
   if (found === 0) {
-    return markup`
-      <section class="verdict clear" aria-label="Verdict">
-        <h2><span class="sign" aria-hidden="true">✓</span> All ${plural(asked, "check")} passed</h2>
-      </section>
-    `;
+    return markup`<section class="verdict clear" aria-label="Verdict">
+<h2><span class="sign" aria-hidden="true">✓</span> All ${plural(asked, "check")} passed</h2>
+</section>
+`;
   }
-  const where = (load: number | undefined): HtmlValue =>
-    load === undefined || loads.length < 2 ? undefined : markup`
-      <a href="#${loadId(load)}">${loads[load]!.label}</a>:
-    `;
-  return markup`
-    <section class="verdict doubt" aria-label="Verdict">
-      <h2><span class="sign" aria-hidden="true">!</span> Read before using the numbers: ${plural(
-        found,
-        "warning",
-      )} from ${plural(asked, "check")}</h2>
-      <dl>${[...groups].map(([name, group]) => {
-        const lines = group.map(({ load, check }) => markup`<p>${where(load)}${check.message}</p>`);
-        const advice = [...new Set(group.map(({ check }) => check.advice ?? ""))].filter((text) =>
-          text !== ""
-        );
-        return markup`
-          <dt>${checkTitle(name)}</dt>
-          <dd>${lines.slice(0, WARNINGS_SHOWN)}${lines.length > WARNINGS_SHOWN &&
-            markup`<details><summary>and ${
-              plural(lines.length - WARNINGS_SHOWN, "more load")
-            }</summary>${lines.slice(WARNINGS_SHOWN)}</details>`}${advice.map((text) =>
-              markup`<p class="advice">${capitalize(text)}</p>`
-            )}</dd>
-        `;
-      })}</dl>
-    </section>
-  `;
+  const line = ({ load, check: { message } }: { load: number | undefined; check: Check }) =>
+    load === undefined || loads.length < 2
+      ? markup`<p>${message}</p>`
+      : markup`<p><a href="#${loadId(load)}">${loads[load]!.label}</a>: ${message}</p>`;
+  const entries = [...groups].map(([name, group]) => {
+    const lines = group.map(line);
+    const [shown, folded] = [lines.slice(0, WARNINGS_SHOWN), lines.slice(WARNINGS_SHOWN)];
+    const more = folded.length > 0 &&
+      markup`<details><summary>and ${
+        plural(folded.length, "more load")
+      }</summary>${folded}</details>`;
+    const advice = new Set(group.flatMap(({ check }) => check.advice ?? []));
+    const hints = [...advice].map((text) => markup`<p class="advice">${capitalize(text)}</p>`);
+    return markup`<dt>${checkTitle(name)}</dt>
+<dd>${shown}${more}${hints}</dd>
+`;
+  });
+  const summary = `${plural(found, "warning")} from ${plural(asked, "check")}`;
+  return markup`<section class="verdict doubt" aria-label="Verdict">
+<h2><span class="sign" aria-hidden="true">!</span> Read before using the numbers: ${summary}</h2>
+<dl>${entries}</dl>
+</section>
+`;
 }
 
 /** `offered_rate` as `Offered rate`. */
@@ -124,30 +119,25 @@ export function checkTitle(name: string): string {
 
 /** Cards for one load, a row a load for several. */
 export function keyNumbers(summary: Summary): Markup {
-  const [only] = summary.loads;
-  if (only === undefined) {
-    return markup`
-      <section>
-        <h2>Key numbers</h2>
-        <p>No load was run</p>
-      </section>
-    `;
-  }
-  return markup`
-    <section><h2>Key numbers</h2>
-    ${summary.loads.length === 1 ? loadCards(only, summary) : loadsTable(summary)}</section>
-  `;
+  const { loads } = summary;
+  const numbers = loads.length === 0
+    ? markup`<p class="note">No load was run</p>`
+    : loads.length === 1
+    ? loadCards(loads[0]!, summary)
+    : loadsTable(summary);
+  return markup`<section>
+<h2>Key numbers</h2>
+${numbers}</section>
+`;
 }
 
 function loadCards(load: LoadSummary, summary: Summary): Markup {
   const { counts, throughput: { run, steady }, slo } = load;
-  const card = (title: string, value: string, notes: readonly HtmlValue[]) =>
-    markup`
-      <div class="card">
-        <dt>${title}</dt>
-        <dd><strong>${value}</strong>${notes.map((note) => markup`<span>${note}</span>`)}</dd>
-      </div>
-    `;
+  const card = (title: string, value: string, notes: readonly HtmlValue[]) => {
+    const lines = notes.map((note) => markup`<span>${note}</span>`);
+    return markup`<div class="card"><dt>${title}</dt><dd><strong>${value}</strong>${lines}</dd></div>
+`;
+  };
   const [first, ...rest] = keyPercentiles(summary);
   const metricCards = KEY_METRICS.map((name) => {
     const metric = load.metrics.find((one) => one.name === name);
@@ -166,23 +156,26 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       ],
     );
   });
-  return markup`
-    <dl class="cards">${card(
-      "Requests",
-      `${formatCount(counts.completed)} of ${formatCount(counts.offered)}`,
-      [
-        `completed; success ${formatShare(counts.successRate)}`,
-        counts.failed > 0 && markup`<b class="bad">${formatCount(counts.failed)} failed</b>`,
-      ],
-    )}${card("Output tokens/s", formatNumber(run.outputTokensPerSec), [
+  const cards = [
+    card("Requests", `${formatCount(counts.completed)} of ${formatCount(counts.offered)}`, [
+      `completed; success ${formatShare(counts.successRate)}`,
+      ...(counts.failed === 0
+        ? []
+        : [markup`<b class="bad">${formatCount(counts.failed)} failed</b>`]),
+    ]),
+    card("Output tokens/s", formatNumber(run.outputTokensPerSec), [
       `whole run; steady window ${formatNumber(steady?.outputTokensPerSec)}`,
-    ])}${card("Requests/s", formatNumber(run.qps), [
+    ]),
+    card("Requests/s", formatNumber(run.qps), [
       `whole run; steady window ${formatNumber(steady?.qps)}`,
-    ])}${slo !== undefined &&
-      card("Goodput", `${formatNumber(slo.goodput)} req/s`, [
-        `${formatShare(slo.attainment)} of offered requests kept every limit`,
-      ])}${metricCards}</dl>
-  `;
+    ]),
+    slo && card("Goodput", formatValue(slo.goodput, "req/s"), [
+      `${formatShare(slo.attainment)} of offered requests kept every limit`,
+    ]),
+  ];
+  return markup`<dl class="cards">
+${cards}${metricCards}</dl>
+`;
 }
 
 function loadsTable(summary: Summary): Markup {
@@ -211,12 +204,9 @@ function loadsTable(summary: Summary): Markup {
   ];
   const rows = loads.map((load, i): readonly HtmlValue[] => {
     const { label, counts, throughput: { run, steady }, slo, interrupted, complete } = load;
+    const stopped = interrupted ? "interrupted" : "incomplete";
     return [
-      markup`<a href="#${loadId(i)}">${label}</a>${
-        (interrupted || !complete) && markup`
-          <span class="badge warn">${interrupted ? "interrupted" : "incomplete"}</span>
-        `
-      }`,
+      markup`<a href="#${loadId(i)}">${label}</a>${(interrupted || !complete) && badge(stopped)}`,
       formatCount(counts.completed),
       counts.failed > 0 ? markup`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
       formatShare(counts.successRate),
@@ -267,37 +257,51 @@ export function loadCurve(summary: Summary): Markup {
         failed: load.counts.failed > 0,
       };
     });
-    const missing = points.filter(({ throughput, latencies }) =>
-      throughput === undefined || latencies.includes(undefined)
-    );
-    return markup`
-      <figure><figcaption><strong>${metric.title}</strong></figcaption>${curveChart({
-        id: `curve-${name}`,
-        title: metric.title,
-        name: `Output tokens/s, ${steady ? "steady window" : "whole run"}`,
-        percentiles,
-        points,
-      })}${missing.length > 0 &&
-        markup`<p class="note">Not all shown: too few completed requests at ${
-          missing.slice(0, 4).map(({ label }) => label).join(", ")
-        }${missing.length > 4 && ` and ${plural(missing.length - 4, "more load")}`}</p>`}</figure>
-    `;
+    const curve = curveChart({
+      id: `curve-${name}`,
+      title: metric.title,
+      name: `Output tokens/s, ${steady ? "steady window" : "whole run"}`,
+      percentiles,
+      points,
+    });
+    return markup`<figure><figcaption><strong>${metric.title}</strong></figcaption>
+${curve}${missingNotes(points, percentiles)}</figure>
+`;
   });
+  const swatches = percentiles.map((p, rank) =>
+    markup`<span><svg width="30" height="10" aria-hidden="true">
+<path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/>
+</svg> ${formatPercentile(p)}</span>`
+  );
   const unit = kinds.has("closed") ? "users" : "requests/s";
-  return markup`
-    <section>
-      <h2>Throughput against latency</h2>
-      <p class="legend">${percentiles.map((p, rank) =>
-        markup`<span><svg width="30" height="10" aria-hidden="true"><path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/></svg> ${
-          formatPercentile(p)
-        }</span>`
-      )}<span>${shortNames
-        ? `numbers beside points: ${unit}`
-        : "a point a load"}</span>${loads.some(({ counts }) => counts.failed > 0) &&
-        markup`<span><b class="bad">×</b> with failed requests</span>`}</p>
-      <div class="charts">${charts}</div>
-    </section>
-  `;
+  const failed = loads.some(({ counts }) => counts.failed > 0) &&
+    markup`<span><b class="bad">×</b> with failed requests</span>`;
+  return markup`<section>
+<h2>Throughput against latency</h2>
+<p class="legend">${swatches}<span>${
+    shortNames ? `numbers beside points: ${unit}` : "a point a load"
+  }</span>${failed}</p>
+<div class="charts">${charts}</div>
+</section>
+`;
+}
+
+/** Loads that a curve leaves out, so that a gap is not taken for a result. */
+function missingNotes(
+  points: readonly CurvePoint[],
+  percentiles: readonly number[],
+): readonly Markup[] {
+  return percentiles.flatMap((p, rank) => {
+    const missing = points.filter(({ throughput, latencies }) =>
+      throughput === undefined || latencies[rank] === undefined
+    );
+    if (missing.length === 0) return [];
+    const names = missing.slice(0, LOADS_NAMED).map(({ label }) => label).join(", ");
+    const more = missing.length - LOADS_NAMED;
+    return markup`<p class="note">No ${formatPercentile(p)} at ${names}${
+      more > 0 && ` and ${plural(more, "more load")}`
+    }: too few completed requests</p>`;
+  });
 }
 
 /** `2026-01-02T03:04:05.678Z` as `2026-01-02 03:04:05 UTC`. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatCount, formatMs, formatShare, NOT_AVAILABLE, plural } from "./format.ts";
-import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import { htmlTable } from "./html_table.ts";
 import type { MetricSummary } from "./load_summary.ts";
 import type { Environment, LoadPlan, RunHeader } from "./run.ts";
@@ -12,68 +12,87 @@ import type { Summary } from "./summary.ts";
 
 /** Command line, dataset, versions, machine. */
 export function setupSection({ header }: Summary): Markup {
-  const options = Object.entries(header.options);
-  return markup`
-    <section><h2>Configuration and environment</h2>
-    <pre tabindex="0"><code>${commandText(header.commandLine)}</code></pre>
-    <div class="facts">${facts("Target", targetFacts(header))}${facts(
-      "Dataset",
-      datasetFacts(header),
-    )}${facts("Client", clientFacts(header))}</div>
-    <h3>Loads as planned</h3>
-    ${htmlTable({
-      caption: "Loads as planned",
-      hideCaption: true,
-      columns: [{ heading: "Load", align: "left" }, { heading: "plan", align: "left" }],
-      rows: header.loads.map((plan) => [plan.label, planText(plan)]),
-    })}${options.length > 0 &&
-      markup`<details><summary>${plural(options.length, "option value")} of this run</summary>${
-        facts(
-          "Options",
-          options.map(([name, value]) => [name, markup`<code>${optionText(value)}</code>`]),
-        )
-      }</details>`}</section>
-  `;
+  const options = Object.entries(header.options).map(([name, value]) =>
+    [name, markup`<code>${optionText(value)}</code>`] as const
+  );
+  const plans = htmlTable({
+    caption: "Loads as planned",
+    hideCaption: true,
+    columns: [{ heading: "Load", align: "left" }, { heading: "plan", align: "left" }],
+    rows: header.loads.map((plan) => [plan.label, planText(plan)]),
+  });
+  const tables = [
+    facts("Target", targetFacts(header)),
+    facts("Dataset", datasetFacts(header)),
+    facts("Client", clientFacts(header)),
+  ];
+  const folded = options.length > 0 && markup`<details class="checks">
+<summary>${plural(options.length, "option value")} of this run</summary>
+${facts("Options", options)}</details>
+`;
+  return markup`<section>
+<h2>Configuration and environment</h2>
+<pre tabindex="0"><code>${commandText(header.commandLine)}</code></pre>
+<div class="facts">${tables}</div>
+<h3>Loads as planned</h3>
+${plans}${folded}</section>
+`;
 }
 
 /** Every metric with its formula, and the rules behind the other numbers. */
 export function definitionSection({ loads }: Summary): Markup {
   const metrics = new Map<string, MetricSummary>();
   for (const load of loads) for (const metric of load.metrics) metrics.set(metric.name, metric);
-  return markup`
-    <section><h2>Definitions</h2>
-    ${htmlTable({
-      caption: "Metrics and their formulas",
-      hideCaption: true,
-      columns: [
-        { heading: "Metric", align: "left" },
-        { heading: "name in files", align: "left" },
-        { heading: "unit", align: "left" },
-        { heading: "one value a", align: "left" },
-        { heading: "better", align: "left" },
-        { heading: "formula", align: "left" },
-      ],
-      rows: [...metrics.values()].map(({ name, title, unit, per, better, formula }) => [
-        title,
-        markup`<code>${name}</code>`,
-        unit === "1" ? "ratio" : unit,
-        per,
-        better,
-        markup`<code>${formula}</code>`,
-      ]),
-    })}<dl class="rules">
-    <dt>Sent</dt><dd>The instant just before a request is handed to the transport: connecting counts.</dd>
-    <dt>Intended</dt><dd>The instant at which the schedule wanted it to leave; in a closed loop, when its user was free.</dd>
-    <dt>Tick</dt><dd>An instant at which tokens arrived. All events of one read are one tick.</dd>
-    <dt>Whole run</dt><dd>From the start of the load to the end of its last request, ramp-up and drain included.</dd>
-    <dt>Steady window</dt><dd>From the end of the ramp-up to the first moment when nothing was left to send.</dd>
-    <dt>Percentiles</dt><dd>Linear interpolation between the sorted values; pN needs 100 ÷ (100 − N) values, fewer print ${NOT_AVAILABLE}.</dd>
-    <dt>Latencies</dt><dd>Of completed requests only; warm-up requests are left out of everything.</dd>
-    <dt>Success</dt><dd>completed ÷ (completed + failed); cancelled and dropped requests are counted apart.</dd>
-    <dt>Goodput</dt><dd>Requests that kept every limit ÷ time; the share kept is of all requests offered.</dd>
-    </dl></section>
-  `;
+  const table = htmlTable({
+    caption: "Metrics and their formulas",
+    hideCaption: true,
+    columns: ["Metric", "name in files", "unit", "one value a", "better", "formula"]
+      .map((heading) => ({ heading, align: "left" })),
+    rows: [...metrics.values()].map(({ name, title, unit, per, better, formula }) => [
+      title,
+      markup`<code>${name}</code>`,
+      unit === "1" ? "ratio" : unit,
+      per,
+      better,
+      markup`<code>${formula}</code>`,
+    ]),
+  });
+  return markup`<section>
+<h2>Definitions</h2>
+${table}<dl class="rules">
+${
+    RULES.map(([term, meaning]) =>
+      markup`<dt>${term}</dt><dd>${meaning}</dd>
+`
+    )
+  }</dl>
+</section>
+`;
 }
+
+const RULES: readonly (readonly [term: string, meaning: string])[] = [
+  ["Sent", "Just before the request is handed to the transport: a new connection counts."],
+  ["Intended", "When the schedule wanted it to leave; in a closed loop, when its user was free."],
+  ["Tick", "An instant at which tokens arrived. All events of one read are one tick."],
+  [
+    "Whole run",
+    "From the start of the load to the end of its last request, ramp-up and drain included.",
+  ],
+  [
+    "Steady window",
+    "From the end of the ramp-up to the first moment when nothing was left to send.",
+  ],
+  [
+    "Percentiles",
+    `Linear interpolation between sorted values; pN needs 100 ÷ (100 − N) values, fewer print ${NOT_AVAILABLE}.`,
+  ],
+  ["Latencies", "Of completed requests only; warm-up requests are left out of everything."],
+  [
+    "Success",
+    "completed ÷ (completed + failed); cancelled and dropped requests are counted apart.",
+  ],
+  ["Goodput", "Requests that kept every limit ÷ time; the share kept is of all requests offered."],
+];
 
 function targetFacts(header: RunHeader): readonly (readonly HtmlValue[])[] {
   const { url, protocol, model, transport, workers, stream, length, seed } = header;

@@ -66,11 +66,11 @@ tbody tr:hover th,tbody tr:hover td{background:var(--raised)}
 th.left,td.left{text-align:left;white-space:normal;min-width:8ch}
 td.left{overflow-wrap:anywhere}
 .message{max-width:80ch}
-.times{color:var(--muted)}
+.message span{color:var(--muted)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin-bottom:8px}
 .legend svg{vertical-align:baseline}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,310px),1fr));gap:26px 32px}
-.charts.four{grid-template-columns:repeat(auto-fit,minmax(min(100%,max(310px,40%)),1fr))}
+.charts.two{grid-template-columns:repeat(auto-fit,minmax(min(100%,max(310px,40%)),1fr))}
 figcaption{display:flex;flex-wrap:wrap;gap:0 14px;font-size:13px;color:var(--muted);margin-bottom:4px}
 figcaption strong,figcaption b{color:var(--text);font-weight:600}
 figure,.facts>*{break-inside:avoid;min-width:0}

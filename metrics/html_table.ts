@@ -4,7 +4,7 @@
  * @module
  */
 import { NOT_AVAILABLE } from "./format.ts";
-import { markup, type HtmlValue, type Markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 
 /** One column. */
 export interface HtmlColumn {
@@ -35,38 +35,40 @@ export function htmlTable(table: HtmlTable): Markup {
   const { caption, columns, rows, hideCaption = false, dense = false } = table;
   const groups = groupsOf(columns);
   const headed = columns.some(({ heading }) => heading !== "");
-  const grouped = groups.some(({ name }) => name !== "");
-  return markup`
-    <div class="scroll" role="region" aria-label="${caption}" tabindex="0">
-      <table>
-        <caption${hideCaption && markup`
-          class="hidden"
-        `}>${caption}</caption>
-    ${headed && markup`
-      <thead>${grouped &&
-        markup`<tr>${
-          groups.map(({ name, span }) =>
-            name === ""
-              ? markup`<td colspan="${span}"></td>`
-              : markup`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
-          )
-        }</tr>`}<tr>${columns.map(({ heading, align }, i) =>
-          markup`<th scope="col" class="${align}${
-            startsGroup(columns, i) && " first"
-          }">${heading}</th>`
-        )}</tr></thead>
-    `}<tbody>${rows.map((row) =>
-      markup`
-        <tr>${row.map((cell, i) =>
-          i === 0
-            ? markup`<th scope="row">${cell}</th>`
-            : markup`<td class="${columns[i]!.align}${cell === NOT_AVAILABLE && " na"}${
-              startsGroup(columns, i) && " first"
-            }">${cell}</td>`
-        )}</tr>
-      `
-    )}</tbody></table></div>
-  `;
+  const classOf = (i: number) => {
+    const { align, group } = columns[i]!;
+    return i > 0 && group !== undefined && group !== columns[i - 1]!.group
+      ? `${align} first`
+      : align;
+  };
+  const groupCells = groups.map(({ name, span }) =>
+    name === ""
+      ? markup`<td colspan="${span}"></td>`
+      : markup`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
+  );
+  const headings = columns.map(({ heading }, i) =>
+    markup`<th scope="col" class="${classOf(i)}">${heading}</th>`
+  );
+  const head = headed &&
+    markup`<thead>${
+      groups.some(({ name }) => name !== "") && markup`<tr>${groupCells}</tr>
+`
+    }<tr>${headings}</tr></thead>
+`;
+  const cellOf = (cell: HtmlValue, i: number) =>
+    i === 0
+      ? markup`<th scope="row">${cell}</th>`
+      : markup`<td class="${classOf(i)}${cell === NOT_AVAILABLE && " na"}">${cell}</td>`;
+  const body = rows.map((row) =>
+    markup`<tr>${row.map(cellOf)}</tr>
+`
+  );
+  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">
+<table class="${dense ? "dense" : "roomy"}">
+<caption class="${hideCaption ? "hidden" : "shown"}">${caption}</caption>
+${head}<tbody>
+${body}</tbody></table></div>
+`;
 }
 
 function groupsOf(
@@ -79,8 +81,4 @@ function groupsOf(
     else groups.push({ name: group, span: 1 });
   }
   return groups;
-}
-
-function startsGroup(columns: readonly HtmlColumn[], i: number): boolean {
-  return i > 0 && columns[i]!.group !== undefined && columns[i]!.group !== columns[i - 1]!.group;
 }

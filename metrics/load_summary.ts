@@ -5,6 +5,7 @@
  */
 import type { Outcome, RequestRecord } from "../backends/record.ts";
 import type { Arrivals } from "./arrivals.ts";
+import type { ClientErrorEstimate } from "./calibration.ts";
 import type { Check } from "./check.ts";
 import type { Histogram } from "./histogram.ts";
 import type { InFlight } from "./in_flight.ts";
@@ -17,6 +18,7 @@ import type { SloLimit } from "./slo.ts";
 import type { StreamShape } from "./stream_shape.ts";
 import type { Throughput } from "./throughput.ts";
 import type { Cache, Lengths, TokenTotals } from "./token_totals.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** Results of one load, from its measured requests only. Times in ms from its start. */
 export interface LoadSummary {
@@ -60,7 +62,9 @@ export interface LoadSummary {
   /** Sent requests by connection. */
   readonly connections: Readonly<Record<RequestRecord["connection"], number>>;
   /** Absent when it was not observed. */
-  readonly client: ClientHealth | undefined;
+  readonly client: ClientSummary | undefined;
+  /** Was it the server that was measured? Absent when nothing was observed of the client. */
+  readonly verdict: Verdict | undefined;
   /** The load over time. */
   readonly series: Series;
   /** Bars of the latencies. */
@@ -69,6 +73,12 @@ export interface LoadSummary {
   readonly timeline: readonly TimelineEntry[];
   /** Doubts and confirmations. */
   readonly checks: readonly Check[];
+}
+
+/** What the client saw of itself, and what its part in the numbers is. */
+export interface ClientSummary extends ClientHealth {
+  /** Absent when there is nothing to estimate it from. */
+  readonly error: ClientErrorEstimate | undefined;
 }
 
 /** A metric and its distribution over the completed requests. */

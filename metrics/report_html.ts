@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { markup, type Markup, ownMarkup } from "./html_markup.ts";
+import { type Markup, markup, ownMarkup } from "./html_markup.ts";
 import { loadSections } from "./html_load.ts";
 import { keyNumbers, loadCurve, titleBlock, verdictBlock } from "./html_overview.ts";
 import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "./html_script.ts";
@@ -32,28 +32,33 @@ export const reportHtml: Report = {
 
 function page(summary: Summary): Markup {
   const { header, loads, schema } = summary;
-  return markup`
-    <!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <meta http-equiv="Content-Security-Policy" content="${ownMarkup(POLICY)}">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="referrer" content="no-referrer">
-        <meta name="generator" content="Tokometer ${header.version}">
-        <title>${header.model === "" ? header.url : header.model}, ${loads.length === 1
-          ? loads[0]!.label
-          : plural(loads.length, "load")} · Tokometer</title>
-        <style>${ownMarkup(PAGE_STYLE)}</style>
-      </head>
-      <body>
-    ${titleBlock(summary)}<main>
-    ${verdictBlock(summary)}${keyNumbers(summary)}${loadCurve(summary)}${loadSections(
-      summary,
-    )}${setupSection(summary)}${definitionSection(summary)}</main>
-    <footer>Tokometer ${header.version}, ${schema}</footer>
-    <script>${ownMarkup(PAGE_SCRIPT)}</script>
-      </body>
-    </html>
-  `;
+  const subject = header.model === "" ? header.url : header.model;
+  const extent = loads.length === 1 ? loads[0]!.label : plural(loads.length, "load");
+  const sections = [
+    verdictBlock,
+    keyNumbers,
+    loadCurve,
+    loadSections,
+    setupSection,
+    definitionSection,
+  ];
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${ownMarkup(POLICY)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="generator" content="Tokometer ${header.version}">
+<title>${subject}, ${extent} · Tokometer</title>
+<style>${ownMarkup(PAGE_STYLE)}</style>
+</head>
+<body>
+${titleBlock(summary)}<main>
+${sections.map((section) => section(summary))}</main>
+<footer>Tokometer ${header.version}, ${schema}</footer>
+<script>${ownMarkup(PAGE_SCRIPT)}</script>
+</body>
+</html>
+`;
 }

@@ -25,7 +25,7 @@ export interface RestfulNumbers {
 
 /** What the script knows that a record does not say. */
 export interface RestfulScript {
-  /** Seconds from the first start to the last end, in ms. */
+  /** From the first start to the last end. */
   readonly durationMs: number;
   /** Requests asked for, finished or not. */
   readonly asked: number;

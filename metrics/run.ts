@@ -5,6 +5,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { RunCalibration } from "./calibration.ts";
 
 /** Machine and programs of the client. Unknown values are absent (permission not granted). */
 export interface Environment {
@@ -67,6 +68,8 @@ export interface RunHeader {
   readonly tokenizer: { readonly source: "tokenizer" | "estimate"; readonly name: string };
   readonly loads: readonly LoadPlan[];
   readonly environment: Environment;
+  /** How exact this client was found to be; absent = not calibrated, or for another machine. */
+  readonly calibration?: RunCalibration;
 }
 
 /** What the client saw of itself during one load. */
@@ -77,7 +80,18 @@ export interface ClientHealth {
   readonly loopLagP50Ms?: number;
   readonly loopLagP99Ms?: number;
   readonly loopLagMaxMs?: number;
+  /** Largest resident memory seen, sampled. */
   readonly peakRssMiB?: number;
+  /** CPU time of the busiest thread that reads ÷ wall time, helper threads left out. */
+  readonly threadCpu?: number;
+  /** Share of the time for which that thread could have run and no core was free for it. */
+  readonly threadWait?: number;
+  /** Open files and sockets of the process at the end of the load. */
+  readonly descriptors?: number;
+  /** Most that it may open (`ulimit -n`). */
+  readonly descriptorLimit?: number;
+  /** Pooled connections found closed by the server and replaced. */
+  readonly replacedConnections?: number;
 }
 
 /** How one load went, as a line of the record file. Times in ms from the start of the load. */

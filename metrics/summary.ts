@@ -6,6 +6,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { arrivals } from "./arrivals.ts";
+import { estimateClientError } from "./calibration.ts";
 import type { Check } from "./check.ts";
 import { checkLoad, checkRun } from "./checks.ts";
 import { histogram } from "./histogram.ts";
@@ -26,6 +27,7 @@ import { meetsLimit, meetsSlo, type Slo } from "./slo.ts";
 import { streamShape } from "./stream_shape.ts";
 import { runThroughput, type Window, windowThroughput } from "./throughput.ts";
 import { cache, lengths, tokenTotals } from "./token_totals.ts";
+import { judge } from "./verdict.ts";
 
 /** Results of a run. Absent numbers are `undefined` here, `null` in JSON and `n/a` in text. */
 export interface Summary {
@@ -103,7 +105,7 @@ function summarizeLoad(all: readonly RequestRecord[], options: LoadOptions): Loa
       const distribution = describe(values, percentiles);
       return { name, title, unit, better, per, formula, distribution };
     });
-  const load: Omit<LoadSummary, "checks"> = {
+  const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
     label: plan.label,
     plan,
     interrupted: end.interrupted,
@@ -124,12 +126,15 @@ function summarizeLoad(all: readonly RequestRecord[], options: LoadOptions): Loa
     slo: slo && summarizeSlo(records, { slo, durationMs: end.durationMs, steady }),
     inFlight: inFlight(records, run, steady),
     connections: countConnections(records),
-    client: end.client,
     series: series(records, end.durationMs),
     histograms,
     timeline: sampleTimeline(records),
   };
-  return { ...load, checks: checkLoad({ load, records, header }) };
+  const client = end.client &&
+    { ...end.client, error: estimateClientError(load, end.client, header) };
+  const verdict = judge({ load, client, records, header });
+  const judged = { ...load, client, verdict };
+  return { ...judged, checks: checkLoad({ load: judged, records, header }) };
 }
 
 /** A record file that was cut off has no end; its stamps show how far it came. */

@@ -32,12 +32,14 @@ export function createLoadThread(
   let stop = new AbortController();
   let abort = new AbortController();
 
-  const open = (message: OpenMessage): void => {
+  const open = async (message: OpenMessage): Promise<void> => {
     opened = message;
     protocol = findProtocol(message.protocol);
     counters = new Uint32Array(message.counters);
     const kind = findTransport(message.transport);
     transport = kind.open({ ...message.transportOptions, clock: systemClock, counters });
+    const first = message.wires[0];
+    if (first !== undefined) await transport.ready?.(first);
     reply({ kind: "opened" }, []);
   };
 
@@ -96,7 +98,7 @@ export function createLoadThread(
     try {
       switch (message.kind) {
         case "open":
-          return open(message);
+          return await open(message);
         case "run":
           return await run(message);
         case "stop":

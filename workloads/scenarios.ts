@@ -5,10 +5,11 @@
  */
 import { bench } from "./bench.ts";
 import { demo } from "./demo.ts";
+import { numClients } from "./num_clients.ts";
 import { probe } from "./probe.ts";
 import { report } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { simulate } from "./simulate.ts";
 
 /** A new command is one file and one line here; it then has its options, help and examples. */
-export const SCENARIOS: readonly Scenario[] = [bench, report, probe, simulate, demo];
+export const SCENARIOS: readonly Scenario[] = [bench, report, probe, simulate, demo, numClients];

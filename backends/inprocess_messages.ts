@@ -1,0 +1,76 @@
+/**
+ * What the transport `inprocess` and its engine's thread say to each other.
+ *
+ * @module
+ */
+import type { Message } from "./protocol.ts";
+
+/** How the engine is started; from `extraBody.engine` of the first request. */
+export interface EngineSettings {
+  /** Kind of numbers, e.g. `q8`; absent = the first that the folder has. */
+  readonly dtype?: string;
+  /** Default `cpu`. */
+  readonly device?: string;
+  /** Threads of one step of the model. Default: the runtime's own choice. */
+  readonly threads?: number;
+  /** Requests generated at once; the others wait in the order of their arrival. Default: all. */
+  readonly maxBatch?: number;
+  /** 0 verbose … 4 fatal; default 3, errors. */
+  readonly logSeverity?: number;
+}
+
+/** A prompt: ids, or messages for the chat template. */
+export interface EnginePrompt {
+  readonly promptIds?: readonly number[];
+  readonly messages?: readonly Message[];
+}
+
+/** One generation. */
+export interface EngineCall extends EnginePrompt {
+  readonly maxNewTokens: number;
+  readonly minNewTokens?: number;
+  /** Tell each token as it is produced, or only the end. */
+  readonly stream: boolean;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly seed?: number;
+  readonly stop?: readonly string[];
+}
+
+/** How a generation ended. */
+export interface EngineAnswer {
+  readonly text: string;
+  readonly finishReason: "length" | "stop";
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+}
+
+/** To the engine; `number` tells the requests of a transport apart. */
+export type ToEngine =
+  | { readonly kind: "open"; readonly model: string; readonly settings: EngineSettings }
+  /** Load the weights now. */
+  | { readonly kind: "warm" }
+  | { readonly kind: "tokenize"; readonly number: number; readonly prompt: EnginePrompt }
+  | { readonly kind: "generate"; readonly number: number; readonly call: EngineCall }
+  | { readonly kind: "cancel"; readonly number: number }
+  | { readonly kind: "close" };
+
+/** What becomes of one generation; stamps are of the engine's clock, taken before all else. */
+export type EngineNews =
+  /** Its turn has come. */
+  | { readonly kind: "started"; readonly atMs: number }
+  | { readonly kind: "token"; readonly atMs: number; readonly token: number }
+  | { readonly kind: "done"; readonly atMs: number; readonly answer: EngineAnswer }
+  | { readonly kind: "error"; readonly atMs: number; readonly message: string };
+
+/** From the engine. */
+export type FromEngine =
+  /** `originMs`: see `epochOriginMs()`. */
+  | { readonly kind: "opened"; readonly originMs: number }
+  | { readonly kind: "warmed" }
+  /** It cannot be used: one sentence. */
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "tokenized"; readonly number: number; readonly ids: readonly number[] }
+  | { readonly kind: "news"; readonly number: number; readonly news: EngineNews }
+  | { readonly kind: "closed" };

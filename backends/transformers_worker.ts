@@ -1,0 +1,74 @@
+/**
+ * The engine's own thread: generating computes for milliseconds at a time, which must delay no
+ * stamp and no request of ours.
+ *
+ * @module
+ */
+import { epochOriginMs, systemClock } from "./clock.ts";
+import type { FromEngine, ToEngine } from "./inprocess_messages.ts";
+import { TransformersEngine } from "./transformers_engine.ts";
+import { loadTransformers } from "./transformers_library.ts";
+
+/** Handles the messages of one engine. */
+export function createEngineThread(
+  reply: (message: FromEngine) => void,
+  load: typeof loadTransformers = loadTransformers,
+): (message: ToEngine) => Promise<void> {
+  let engine: TransformersEngine | undefined;
+
+  const handle = async (message: ToEngine): Promise<void> => {
+    if (message.kind === "open") {
+      const { model, settings } = message;
+      engine = await TransformersEngine.open({
+        library: await load(),
+        clock: systemClock,
+        model,
+        settings,
+      });
+      return reply({ kind: "opened", originMs: epochOriginMs() });
+    }
+    if (message.kind === "close") {
+      await engine?.close();
+      return reply({ kind: "closed" });
+    }
+    if (engine === undefined) throw new TypeError("Cannot use an engine before it was opened");
+    switch (message.kind) {
+      case "warm":
+        await engine.warm();
+        return reply({ kind: "warmed" });
+      case "tokenize": {
+        const ids = engine.tokenize(message.prompt);
+        return reply({ kind: "tokenized", number: message.number, ids });
+      }
+      case "generate": {
+        const { number } = message;
+        return engine.generate(
+          number,
+          message.call,
+          (news) => reply({ kind: "news", number, news }),
+        );
+      }
+      case "cancel":
+        return engine.cancel(message.number);
+    }
+  };
+  return async (message) => {
+    try {
+      await handle(message);
+    } catch (error) {
+      reply({ kind: "failed", message: error instanceof Error ? error.message : `${error}` });
+    }
+  };
+}
+
+/** The few members of a worker's global scope that are used here. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToEngine>) => void) | null;
+  postMessage(message: FromEngine): void;
+}
+
+if ("DedicatedWorkerGlobalScope" in globalThis) {
+  const scope = globalThis as unknown as WorkerScope;
+  const handle = createEngineThread((message) => scope.postMessage(message));
+  scope.onmessage = (event) => void handle(event.data);
+}

@@ -1,0 +1,451 @@
+/**
+ * gRPC over HTTP/2, by the library `@grpc/grpc-js`: one channel a server, kept for the whole run,
+ * that carries all streams. Messages stay bytes; each is a read of its own, stamped when the library
+ * hands it over.
+ *
+ * TLS (`grpcs://`): a certificate is checked against the host name. Deno's TLS cannot check one
+ * against an IP address, so a loopback address counts as `localhost`, and for any other address a
+ * `host` header says which name to expect.
+ *
+ * Messages that come in one packet with a status other than OK may be lost: the library does not
+ * hand over what it has when a call has failed.
+ *
+ * A server may limit the streams of a connection (HTTP/2's MAX_CONCURRENT_STREAMS); calls above the
+ * limit wait inside the library, and their wait is part of the latency.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { Client, ClientReadableStream, Metadata, StatusObject } from "@grpc/grpc-js";
+import { type BodyLog, LogPool } from "./buffers.ts";
+import { type Clock, wallClockMs } from "./clock.ts";
+import { connectionFailure, finishExchange, stoppedEnd } from "./exchange.ts";
+import { GRPC_PREFIX_BYTES } from "./grpc_frames.ts";
+import { type GrpcModule, loadGrpc, requireGrpcPermissions } from "./grpc_load.ts";
+import { GRPC_STATUS_NAMES } from "./grpc_request.ts";
+import type { WireRequest } from "./protocol.ts";
+import {
+  COUNTER_BYTES,
+  COUNTER_READS,
+  type Exchange,
+  type ExchangeEnd,
+  type SendOptions,
+  type Transport,
+  type TransportKind,
+  type TransportOptions,
+} from "./transport.ts";
+import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+
+/** The transport `grpc`. */
+export const grpcTransport: TransportKind = {
+  name: "grpc",
+  description: "gRPC over HTTP/2, plaintext or TLS; the only one for gRPC protocols",
+  carrier: "grpc",
+  open: openGrpc,
+};
+
+/** The library's number for a channel whose connection is up. */
+const READY = 2;
+/** The library's number for a channel that was closed. */
+const SHUTDOWN = 4;
+
+/** HTTP/2 window of a connection: many streams of tensors must not wait for each other's room. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+
+/** Headers that gRPC sets itself, or that mean nothing to it. */
+const NOT_METADATA: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-encoding",
+  "connection",
+  "content-length",
+  "content-type",
+  "host",
+  "te",
+  "transfer-encoding",
+  "user-agent",
+]);
+
+/**
+ * Shortest time between two attempts to connect; calls in between fail at once. As good as trying
+ * for every request, as other clients do: a server that is back is found.
+ */
+const BACKOFF_MS = 25;
+
+/**
+ * How long after our own deadline the call's one lies. Ours decides, exactly; the server's copy of
+ * the deadline is for its own use, and a DEADLINE_EXCEEDED that comes earlier is the server's.
+ */
+const DEADLINE_MARGIN_MS = 1000;
+
+/**
+ * Opens the transport.
+ *
+ * @throws {Deno.errors.NotCapable} without `--allow-env`.
+ */
+function openGrpc(options: TransportOptions): Transport {
+  requireGrpcPermissions();
+  const loading = loadGrpc();
+  // Whoever sends is told; a transport that is never used has nobody to tell.
+  loading.catch(() => {});
+  return new GrpcTransport(options, loading);
+}
+
+class GrpcTransport implements Transport {
+  readonly #options: TransportOptions;
+  readonly #loading: Promise<GrpcModule>;
+  readonly #channels = new Map<string, Channel>();
+  readonly #watchdog: Watchdog;
+  readonly #logs = new LogPool();
+
+  constructor(options: TransportOptions, loading: Promise<GrpcModule>) {
+    this.#options = options;
+    this.#loading = loading;
+    this.#watchdog = new Watchdog(options.clock);
+  }
+
+  async send(request: WireRequest, options: SendOptions): Promise<Exchange> {
+    const grpc = await this.#loading;
+    const { clock } = this.#options;
+    let channel: Channel;
+    let call: Call;
+    try {
+      channel = this.#channel(grpc, request);
+      call = {
+        path: request.url.slice(request.url.indexOf("/", request.url.indexOf("://") + 3)),
+        message: request.body ?? new Uint8Array(0),
+        metadata: metadataOf(grpc, request.headers),
+      };
+    } catch (error) {
+      return neverSent(clock.now(), error);
+    }
+    return await new Promise((resolve) => {
+      const flight = new Flight({
+        clock,
+        counters: this.#options.counters,
+        channel,
+        log: this.#logs.take(),
+        options,
+        settle: (exchange) => {
+          this.#watchdog.release(flight);
+          resolve(exchange);
+        },
+      });
+      if (options.signal?.aborted) return flight.stop("cancelled");
+      const deadlineMs = options.timeoutMs > 0 ? flight.sentMs + options.timeoutMs : Infinity;
+      this.#watchdog.watch(flight, deadlineMs, options.signal);
+      flight.start(call);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#watchdog.close();
+    const channels = [...this.#channels.values()];
+    this.#channels.clear();
+    for (const channel of channels) channel.close();
+    // The library closes its connections over a few turns of the loop and tells nobody.
+    if (channels.length > 0) await turns(4);
+  }
+
+  #channel(grpc: GrpcModule, request: WireRequest): Channel {
+    const end = request.url.indexOf("/", request.url.indexOf("://") + 3);
+    const origin = request.url.slice(0, end);
+    const authority = request.headers["host"];
+    const key = authority === undefined ? origin : `${origin} ${authority}`;
+    let channel = this.#channels.get(key);
+    if (channel === undefined) {
+      const client = openClient(grpc, { origin, authority, options: this.#options });
+      this.#channels.set(key, channel = new Channel(client, this.#options.clock));
+    }
+    return channel;
+  }
+}
+
+/** A client and what is known of its connection. */
+class Channel {
+  readonly client: Client;
+  /** When the connection last came up. */
+  readyMs: number | undefined;
+  readonly #clock: Clock;
+  #watching = false;
+
+  constructor(client: Client, clock: Clock) {
+    this.client = client;
+    this.#clock = clock;
+  }
+
+  /** Whether the connection is up. */
+  get ready(): boolean {
+    return this.client.getChannel().getConnectivityState(false) === READY;
+  }
+
+  close(): void {
+    const subchannels = subchannelsOf(this.client);
+    this.client.close();
+    for (const subchannel of subchannels) {
+      subchannel.continueConnecting = false;
+      subchannel.backoffTimeout?.stop?.();
+    }
+  }
+
+  /** Notes when the connection comes up. */
+  watch(): void {
+    if (this.#watching) return;
+    const channel = this.client.getChannel();
+    const state = channel.getConnectivityState(false);
+    this.#watching = true;
+    // Without a deadline there is no timer that would keep the process alive.
+    channel.watchConnectivityState(state, Infinity, () => {
+      const nowMs = this.#clock.now();
+      this.#watching = false;
+      const next = channel.getConnectivityState(false);
+      if (next === READY) this.readyMs = nowMs;
+      else if (next !== SHUTDOWN) this.watch();
+    });
+  }
+}
+
+/** What is sent. */
+interface Call {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  readonly message: Uint8Array;
+  readonly metadata: Metadata;
+}
+
+/** The part of the library's innards that `close()` of a client forgets to stop. */
+interface Subchannel {
+  continueConnecting?: boolean;
+  readonly backoffTimeout?: { stop?(): void };
+}
+
+/**
+ * What connects for a client. After an attempt that failed, its timer runs on when the client is
+ * closed, and even starts another attempt. Where a version of the library keeps it elsewhere, none
+ * is found and the timer runs out by itself: it does not keep the process alive.
+ */
+function subchannelsOf(client: Client): Subchannel[] {
+  const { internalChannel } = client.getChannel() as {
+    internalChannel?: {
+      subchannelPool?: { pool?: Record<string, { subchannel?: Subchannel }[]> };
+    };
+  };
+  const pool = internalChannel?.subchannelPool?.pool ?? {};
+  return Object.values(pool).flat().flatMap(({ subchannel }) => subchannel ?? []);
+}
+
+interface FlightFacts {
+  readonly clock: Clock;
+  readonly counters: Uint32Array | undefined;
+  readonly channel: Channel;
+  readonly log: BodyLog;
+  readonly options: SendOptions;
+  readonly settle: (exchange: Exchange) => void;
+}
+
+/** A call under way. */
+class Flight implements Ward {
+  readonly sentMs: number;
+  readonly #facts: FlightFacts;
+  readonly #prefix = new Uint8Array(GRPC_PREFIX_BYTES);
+  readonly #prefixView = new DataView(this.#prefix.buffer);
+  #connection: Exchange["connection"] = "unknown";
+  #firstByteMs: number | undefined;
+  #call: ClientReadableStream<Buffer> | undefined;
+  #settled = false;
+
+  constructor(facts: FlightFacts) {
+    this.#facts = facts;
+    this.sentMs = facts.clock.now();
+  }
+
+  start(call: Call): void {
+    const { channel, clock, options } = this.#facts;
+    this.#connection = channel.ready ? "reused" : "new";
+    const deadline = options.timeoutMs > 0
+      ? wallClockMs() + options.timeoutMs + DEADLINE_MARGIN_MS
+      : Infinity;
+    const stream = this.#call = channel.client.makeServerStreamRequest<Uint8Array, Buffer>(
+      call.path,
+      (message) => Buffer.from(message.buffer, message.byteOffset, message.byteLength),
+      (message) => message,
+      call.message,
+      call.metadata,
+      { deadline },
+    );
+    // After the call was made: only then has the channel begun to connect.
+    if (this.#connection === "new") channel.watch();
+    stream.on("data", (message: Buffer) => this.#receive(clock.now(), message));
+    stream.on("metadata", () => this.#firstByteMs ??= clock.now());
+    stream.on("status", (status: StatusObject) => {
+      const atMs = clock.now();
+      if (stream.readableLength === 0) this.#finish(atMs, status);
+      else stream.on("end", () => this.#finish(atMs, status));
+    });
+    // Tells what the status tells; without a listener it would end the process.
+    stream.on("error", () => {});
+  }
+
+  stop(reason: StopReason): void {
+    const { clock, log, options } = this.#facts;
+    const seen = { head: this.#firstByteMs !== undefined, bytes: log.bytes };
+    this.#settle(clock.now(), stoppedEnd(reason, options, seen));
+    this.#call?.cancel();
+  }
+
+  #receive(atMs: number, message: Buffer): void {
+    if (this.#settled) return;
+    const { log, counters, options } = this.#facts;
+    this.#firstByteMs ??= atMs;
+    this.#prefixView.setUint32(1, message.length);
+    log.append(this.#prefix, 0, GRPC_PREFIX_BYTES);
+    log.append(message, 0, message.length);
+    log.stamp(atMs);
+    if (counters !== undefined) {
+      counters[COUNTER_READS]!++;
+      counters[COUNTER_BYTES]! += GRPC_PREFIX_BYTES + message.length;
+    }
+    if (options.onRead !== undefined) {
+      const frame = new Uint8Array(GRPC_PREFIX_BYTES + message.length);
+      frame.set(this.#prefix);
+      frame.set(message, GRPC_PREFIX_BYTES);
+      options.onRead(atMs, frame);
+    }
+  }
+
+  #finish(atMs: number, status: StatusObject): void {
+    const seen = { head: this.#firstByteMs !== undefined, connected: this.#facts.channel.ready };
+    this.#settle(atMs, endOf(status, seen), status.code);
+  }
+
+  #settle(endMs: number, end: ExchangeEnd, status: number = 0): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    const { channel, log, settle } = this.#facts;
+    const waited = this.#connection === "new" && channel.readyMs !== undefined &&
+      channel.readyMs >= this.sentMs;
+    settle(finishExchange({
+      sentMs: this.sentMs,
+      firstByteMs: this.#firstByteMs,
+      endMs,
+      status,
+      contentType: "application/grpc",
+      connection: this.#connection,
+      connectMs: waited ? channel.readyMs! - this.sentMs : undefined,
+      end,
+    }, log.finish()));
+  }
+}
+
+/** An exchange that a certificate, an address or a header made impossible. */
+function neverSent(atMs: number, error: unknown): Exchange {
+  return {
+    sentMs: atMs,
+    endMs: atMs,
+    status: 0,
+    contentType: "application/grpc",
+    body: new Uint8Array(0),
+    readMs: new Float64Array(0),
+    readEnds: new Uint32Array(0),
+    connection: "unknown",
+    end: { kind: "connect_error", message: error instanceof Error ? error.message : String(error) },
+  };
+}
+
+/**
+ * Words in which the library reports a stream that ended without a status of the server's. A server
+ * that is killed in the middle of a stream shows as code 1, CANCELLED, although nobody cancelled.
+ */
+const NO_STATUS =
+  /^(Received RST_STREAM with code|Call cancelled$|Connection dropped$|Stream refused by server$)/;
+
+function endOf(
+  { code, details }: { readonly code: number; readonly details: string },
+  seen: { readonly head: boolean; readonly connected: boolean },
+): ExchangeEnd {
+  if (code === 0) return { kind: "complete" };
+  if (!seen.connected || NO_STATUS.test(details)) {
+    if (seen.head) return { kind: "cut", message: `the stream broke off: ${details}` };
+    const message = NO_STATUS.test(details) ? `no answer came: ${details}` : details;
+    return { kind: "connect_error", message: connectionFailure(message) };
+  }
+  const said = [GRPC_STATUS_NAMES[code] ?? "not a gRPC status", details];
+  return { kind: "grpc_status", status: code, message: said.filter(Boolean).join(": ") };
+}
+
+function metadataOf(
+  { library }: GrpcModule,
+  headers: Readonly<Record<string, string>>,
+): Metadata {
+  const metadata = new library.Metadata();
+  for (const [name, value] of Object.entries(headers)) {
+    if (NOT_METADATA.has(name)) continue;
+    metadata.set(name, name.endsWith("-bin") ? Buffer.from(value, "base64") : value);
+  }
+  return metadata;
+}
+
+interface ClientPlan {
+  /** `grpc://host:port` or `grpcs://host:port`. */
+  readonly origin: string;
+  /** Name to send and to expect in the certificate, instead of the address's. */
+  readonly authority: string | undefined;
+  readonly options: TransportOptions;
+}
+
+function openClient({ library, grpcRootsPath }: GrpcModule, plan: ClientPlan): Client {
+  const { origin, authority, options } = plan;
+  const secure = origin.startsWith("grpcs:");
+  const address = origin.slice(origin.indexOf("://") + 3);
+  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  const expectedName = authority?.replace(/:\d+$/, "") ?? nameForAddress(host, options);
+  let credentials = library.credentials.createInsecure();
+  if (secure) {
+    const roots = options.caCert !== undefined
+      ? Buffer.from(options.caCert)
+      : grpcRootsPath !== undefined
+      ? Buffer.from(Deno.readFileSync(grpcRootsPath))
+      : null;
+    credentials = library.credentials.createSsl(
+      roots,
+      null,
+      null,
+      options.insecure ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : {},
+    );
+  }
+  return new library.Client(address, credentials, {
+    "grpc.max_receive_message_length": -1,
+    "grpc.max_send_message_length": -1,
+    "grpc.primary_user_agent": "tokometer",
+    // A failure must be seen, not hidden by a second try.
+    "grpc.enable_retries": 0,
+    "grpc.initial_reconnect_backoff_ms": BACKOFF_MS,
+    "grpc.max_reconnect_backoff_ms": BACKOFF_MS,
+    // Otherwise transports would share connections, and the first to close would not close.
+    "grpc.use_local_subchannel_pool": 1,
+    // Settings from DNS records are not ours to follow, and looking for them costs time.
+    "grpc.service_config_disable_resolution": 1,
+
+    ...(isLocal(host) && !options.proxyLocal && { "grpc.enable_http_proxy": 0 }),
+    ...(secure && expectedName !== undefined &&
+      { "grpc.ssl_target_name_override": expectedName }),
+    ...(authority !== undefined && { "grpc.default_authority": authority }),
+  });
+}
+
+/** Name that stands for an IP address in TLS; `undefined` for a name. */
+function nameForAddress(host: string, { insecure }: TransportOptions): string | undefined {
+  const numeric = /^[\d.]+$/.test(host) || host.includes(":");
+  if (!numeric) return undefined;
+  if (insecure || isLocal(host)) return "localhost";
+  throw new TypeError(
+    `Cannot check the certificate of ${host}: use the server's name in the URL, or --header "host: NAME"`,
+  );
+}
+
+function isLocal(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
