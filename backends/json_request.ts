@@ -13,7 +13,6 @@ const ENCODER = new TextEncoder();
  *
  * @example
  * ```ts
- * import { serverRoot } from "@tokometer/tokometer/backends";
  *
  * for (const base of ["h:8000", "http://h:8000/v1", "http://h:8000/v1/completions"]) {
  *   const root = serverRoot(base, "/v1/completions");

@@ -41,6 +41,12 @@ export {
   type TokenCount,
   type TokenSource,
 } from "./record.ts";
+export {
+  type SelfCommand,
+  selfCommand,
+  type SelfCommandOptions,
+  type Surroundings,
+} from "./relaunch.ts";
 export type { EngineLoad } from "./sim_engine.ts";
 export type { ConnectionCounts } from "./sim_http.ts";
 export {
@@ -50,6 +56,7 @@ export {
   type UsagePlacement,
   type Utf8Mode,
 } from "./sim_options.ts";
+export { type LaunchedSimulator, type LaunchOptions, launchSimulator } from "./sim_launch.ts";
 export { type SimServer, type SimStats, startSimServer } from "./sim_server.ts";
 export type { Lateness, TruthEnd, TruthFacts, TruthRequest } from "./sim_truth.ts";
 export {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Outcome } from "../backends/record.ts";
-import { across, chart, path, percent, type Tip } from "./chart_frame.ts";
+import { across, chart, path, percent, PLOT_WIDTH, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatMs, plural } from "./format.ts";
 import { type Markup, markup } from "./html_markup.ts";
@@ -72,8 +72,8 @@ export function timelineChart(data: TimelineChart): Markup {
     const y = (i + 0.5) * row;
     for (const { kind, fromMs, toMs } of stretches(entry)) {
       if (!(toMs > fromMs)) continue;
-      const from = across(at(fromMs));
-      paths[kind] += `M${from} ${y}H${Math.max(across(at(toMs)), from + LEAST_WIDTH)}`;
+      const [from, to] = [at(fromMs), Math.max(at(toMs), at(fromMs) + LEAST_WIDTH / PLOT_WIDTH)];
+      paths[kind] += `M${across(from)} ${y}H${across(to)}`;
     }
     const ended = groupOf(entry.outcome);
     const mark = TIMELINE_MARKS.find(({ kind }) => kind === ended);

@@ -24,8 +24,7 @@ pre{margin:0 0 20px;padding:12px 14px;background:var(--raised);border:1px solid 
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .brand,.what,.note,.legend,.sum,footer{color:var(--muted);font-size:13px}
-.what{margin-top:6px;overflow-wrap:anywhere}
-.what>*{display:inline-block}
+.what{display:flex;flex-wrap:wrap;margin-top:6px;overflow-wrap:anywhere}
 .what>:not(:last-child)::after{content:"·";margin:0 8px}
 .badge{display:inline-block;vertical-align:middle;font-size:12px;font-weight:600;line-height:18px;padding:0 7px;border:1px solid currentColor;border-radius:9px;letter-spacing:0}
 .warn{color:var(--warn)}
@@ -48,7 +47,7 @@ b.bad{color:var(--bad)}
 .card strong{display:block;font-size:24px;line-height:1.35;font-weight:600;letter-spacing:-.01em}
 .card span{display:block;color:var(--muted);font-size:13px}
 .scroll{overflow-x:auto;max-width:100%}
-table{border-collapse:collapse;font-size:13px;line-height:1.4}
+table{border-collapse:separate;border-spacing:0;font-size:13px;line-height:1.4}
 caption{text-align:left;font-weight:650;font-size:14px;padding-bottom:6px}
 th,td{padding:5px 0 5px 14px;border-bottom:1px solid var(--line);vertical-align:baseline;text-align:right;white-space:nowrap;font-weight:400}
 th:first-child,td:first-child{padding-left:0;text-align:left}
@@ -105,7 +104,7 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .dot.rank1{fill:var(--bg);stroke:var(--text)}
 .dot.failed{stroke:var(--bad)}
 .load{margin-top:44px;border-top:1px solid var(--line);padding-top:18px}
-.load:not([open]){padding:12px 0;margin-top:0}
+.load:not([open]),.tools+.load:not([open]){padding:12px 0;margin-top:0}
 .load:not([open])+.load[open]{margin-top:0}
 summary{cursor:pointer}
 .load>summary>h2{display:inline}
@@ -124,11 +123,12 @@ section>.facts{margin-top:0}
 footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line)}
 .tip{position:fixed;z-index:2;pointer-events:none;max-width:320px;padding:6px 9px;background:var(--text);color:var(--bg);font-size:12px;line-height:1.45;border-radius:4px;white-space:pre-line}
 .tip:empty{display:none}
-.tools{display:flex;gap:14px;margin-top:28px}
+.tools{display:flex;gap:14px;margin:28px 0 12px}
+.tools+.load{margin-top:24px}
 button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;padding:0;cursor:pointer;text-decoration:underline;text-underline-offset:2px}
 @media (max-width:560px){body{padding-top:20px}h1{font-size:23px}.verdict dl,.rules{grid-template-columns:1fr;gap:2px}.verdict dd,.rules dd{margin-bottom:8px}.chart{margin-right:10px}}
 @media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools{display:none}.load{break-before:page;border:0;margin:0}.scroll{overflow:visible}table{font-size:10px}th,td{padding-left:8px}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "FOT4xBCogReZ7WPUbJdDNFUNn7sdnOC4E6BvZD50WFQ=";
+export const PAGE_STYLE_SHA256 = "Wy91e54uAp62/qDPdeT+CH/wh9J1yY+xPooK9aR46Fk=";

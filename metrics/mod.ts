@@ -7,6 +7,16 @@
 export type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 export { type Arrivals, arrivals } from "./arrivals.ts";
 export { cachedTokens } from "./cached_tokens.ts";
+export {
+  type CalibrationCell,
+  type CalibrationLimit,
+  type ClientErrorEstimate,
+  type EngineAccuracy,
+  ERROR_METRICS,
+  type ErrorBound,
+  estimateClientError,
+  type RunCalibration,
+} from "./calibration.ts";
 export { type Check, warnings } from "./check.ts";
 export { checkLoad, checkRun, type LoadFacts } from "./checks.ts";
 export {
@@ -34,6 +44,7 @@ export { type InFlight, inFlight, meanInFlight } from "./in_flight.ts";
 export { itl } from "./itl.ts";
 export { lengthShortfall } from "./length_shortfall.ts";
 export {
+  type ClientSummary,
   findMetric,
   type LoadSummary,
   type MetricHistogram,
@@ -100,3 +111,12 @@ export { tpot } from "./tpot.ts";
 export { ttft } from "./ttft.ts";
 export { ttftAnswer } from "./ttft_answer.ts";
 export { ttftIntended } from "./ttft_intended.ts";
+export {
+  judge,
+  type Verdict,
+  VERDICT_RULES,
+  type VerdictEvidence,
+  type VerdictKind,
+  type VerdictReason,
+  type VerdictRule,
+} from "./verdict.ts";

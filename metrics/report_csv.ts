@@ -4,6 +4,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
+import { ERROR_METRICS } from "./calibration.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
 import { METRICS } from "./registry.ts";
@@ -64,6 +65,22 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     { name: "attainment", value: ({ slo }) => slo?.attainment },
     { name: "cpu_cores", value: ({ client }) => client?.cpuCores },
     { name: "loop_lag_p99_ms", value: ({ client }) => client?.loopLagP99Ms },
+    { name: "loop_lag_max_ms", value: ({ client }) => client?.loopLagMaxMs },
+    { name: "thread_cpu", value: ({ client }) => client?.threadCpu },
+    { name: "thread_wait", value: ({ client }) => client?.threadWait },
+    { name: "descriptors", value: ({ client }) => client?.descriptors },
+    { name: "descriptor_limit", value: ({ client }) => client?.descriptorLimit },
+    { name: "replaced_connections", value: ({ client }) => client?.replacedConnections },
+    { name: "client_error_basis", value: ({ client }) => client?.error?.basis },
+    ...ERROR_METRICS.map((metric): Column => ({
+      name: `client_error_${metric}_p99_ms`,
+      value: ({ client }) => client?.error?.[metric].p99Ms,
+    })),
+    { name: "verdict", value: ({ verdict }) => verdict?.kind },
+    {
+      name: "verdict_rules",
+      value: ({ verdict }) => verdict?.reasons.map(({ rule }) => rule).join(" "),
+    },
     {
       name: "warnings",
       value: ({ checks }) => checks.filter(({ ok }) => !ok).map(({ name }) => name).join(" "),

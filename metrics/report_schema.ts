@@ -76,6 +76,75 @@ const PLAN = object("A load as planned", {
   stopDurationMs: optional(number("Stop sending after this time, ms")),
 });
 
+const SPREAD = (description: string) =>
+  object(description, {
+    count: integer("Values compared"),
+    p50Ms: maybe("Middle value, ms"),
+    p99Ms: maybe("p99, of fewer than 100 values the largest, ms"),
+    maxMs: maybe("Largest value, ms"),
+  });
+
+const ERROR_BOUND = (description: string) =>
+  object(description, {
+    p50Ms: optional(maybe("Middle value, ms")),
+    p99Ms: optional(maybe("p99, ms")),
+    maxMs: optional(maybe("Largest value, ms")),
+  });
+
+/** Figures of the client; absent ones were not permitted or not known. */
+const HEALTH: Readonly<Record<string, Member>> = {
+  cpuCores: optional(number("CPU time of the client ÷ wall time")),
+  loopLagP50Ms: optional(number("Lateness of a timer on the thread that reads, median, ms")),
+  loopLagP99Ms: optional(number("Its p99, ms")),
+  loopLagMaxMs: optional(number("Its maximum, ms")),
+  peakRssMiB: optional(number("Largest resident memory seen, MiB")),
+  threadCpu: optional(number("CPU time of the busiest thread that reads ÷ wall time")),
+  threadWait: optional(number("Share of the time for which it waited for a core")),
+  descriptors: optional(integer("Open files and sockets at the end of the load")),
+  descriptorLimit: optional(integer("Most that may be open")),
+  replacedConnections: optional(integer("Connections that the server had closed, replaced")),
+};
+
+const PATTERN = choice(
+  "lockstep: all streams at the same instants; spread: each at its own",
+  "lockstep",
+  "spread",
+);
+
+const CALIBRATION = object("How exact this client was found to be on this machine", {
+  savedAt: text("When the newest cell was measured, ISO 8601"),
+  cells: list(
+    "Loads against the simulated engine",
+    object("One load", {
+      transport: text("Transport"),
+      workers: integer("Sending threads"),
+      streams: integer("Streams at the same time"),
+      itlMs: number("Gap between the tokens of a stream, ms"),
+      pattern: PATTERN,
+      tokensPerSec: number("Tokens/s while all streams ran"),
+      error: object("Client − engine, absolute, ms", {
+        matched: integer("Completed requests found in the engine's log"),
+        unmatched: integer("Those not found"),
+        ttft: SPREAD("(first token − sent) − (first write − arrival)"),
+        itl: SPREAD("Gap of the client − gap of the engine, a write a value"),
+        tpot: SPREAD("E2E without TTFT, per token"),
+        e2e: SPREAD("(last token − sent) − (last write − arrival)"),
+        receipt: SPREAD("Receipt − write, against the fastest"),
+      }),
+      departure: SPREAD("Departure − intended time"),
+      failed: integer("Requests that did not complete"),
+      cpuUsPerToken: number("CPU time of the client ÷ tokens, µs"),
+      client: object("What the client saw of itself", HEALTH),
+      engine: object("What the engine says of itself", {
+        lateP50Ms: optional(maybe("Writes behind their plan, median, ms")),
+        lateP99Ms: optional(maybe("The same at p99, ms")),
+        tokensPerSec: optional(maybe("Tokens/s written")),
+        limited: yesNo("So late that its stamps of arrivals are in doubt"),
+      }),
+    }),
+  ),
+});
+
 const HEADER = object("What was run, where and how; as in the record file", {
   schema: { const: "tokometer.record/1", description: "Version of the record file" },
   version: text("Version of Tokometer"),
@@ -115,6 +184,7 @@ const HEADER = object("What was run, where and how; as in the record file", {
     deno: text("Version of Deno"),
     v8: text("Version of V8"),
   }),
+  calibration: optional(CALIBRATION),
 });
 
 const CHECKS = list(
@@ -271,11 +341,45 @@ const LOAD = object("Results of one load; times in ms from its start", {
     unknown: integer("Where the transport does not know"),
   }),
   client: orNull(object("What the client saw of itself; null when not observed", {
-    cpuCores: optional(number("CPU time of the client ÷ wall time")),
-    loopLagP50Ms: optional(number("Lateness of a 10 ms timer, median, ms")),
-    loopLagP99Ms: optional(number("Its p99, ms")),
-    loopLagMaxMs: optional(number("Its maximum, ms")),
-    peakRssMiB: optional(number("Peak resident memory, MiB")),
+    ...HEALTH,
+    error: orNull(object("The client's part in the numbers; null = nothing to estimate it from", {
+      basis: choice(
+        "calibration: measured at a load like this one; heavier: at a load more than twice as heavy, an upper bound; timers: not calibrated, bounded by the lateness of timers",
+        "calibration",
+        "heavier",
+        "timers",
+      ),
+      cell: orNull(object("The calibrated load it comes from", {
+        streams: integer("Streams at the same time"),
+        itlMs: number("Gap between the tokens of a stream, ms"),
+        tokensPerSec: number("Tokens/s while all streams ran"),
+        pattern: PATTERN,
+      })),
+      savedAt: { type: ["string", "null"], description: "When that was measured, ISO 8601" },
+      ttft: ERROR_BOUND("Of the time to the first token"),
+      tpot: ERROR_BOUND("Of a token's mean time"),
+      itl: ERROR_BOUND("Of one gap"),
+      e2e: ERROR_BOUND("Of the whole answer"),
+      like: text("Options of `tokometer calibrate` for a load like this one"),
+    })),
+  })),
+  verdict: orNull(object("Was it the server that was measured? null = nothing was observed", {
+    kind: choice(
+      "ok: the numbers are the server's; suspect: some may be the client's; client-bound: the client was the limit",
+      "ok",
+      "suspect",
+      "client-bound",
+    ),
+    message: text("The same in one sentence"),
+    reasons: list(
+      "The worst first; empty when ok",
+      object("One reason", {
+        rule: text("Stable name of the rule"),
+        kind: choice("How bad it is by itself", "suspect", "client-bound"),
+        message: text("What was found"),
+        advice: text("What to do"),
+      }),
+    ),
   })),
   series: object("The load over time, at most 120 stretches", {
     bucketMs: number("Length of a stretch, ms"),

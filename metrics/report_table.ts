@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type ClientErrorEstimate, ERROR_METRICS } from "./calibration.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   formatCount,
@@ -17,6 +18,7 @@ import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 import { printable, type TextColumn, textTable, wrapText } from "./text_table.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** How to print. */
 export interface TableOptions {
@@ -160,13 +162,17 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     "",
     ...throughputLines(load, page),
     "",
-    ...metricLines(load.metrics, page),
+    ...metricLines(load, page),
     "",
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Stream", streamText(load), page),
     ...labelled("Connections", connectionsText(load), page),
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
+    ...(load.client?.error === undefined
+      ? []
+      : labelled("± client", errorText(load.client.error), page)),
+    ...(load.verdict === undefined ? [] : verdictLines(load.verdict, page)),
     ...(warnings(load.checks).length === 0 ? [] : ["", ...warningLines(load.checks, page)]),
   ];
 }
@@ -211,7 +217,10 @@ function throughputLines(load: LoadSummary, { paint, width }: Page): readonly st
   return [paint("bold", heading!), ...lines];
 }
 
-function metricLines(metrics: readonly MetricSummary[], { paint, width }: Page): readonly string[] {
+function metricLines(
+  { metrics, client }: LoadSummary,
+  { paint, width }: Page,
+): readonly string[] {
   const shown = metrics.filter(({ name, distribution }) =>
     !NOT_IN_TABLE.includes(name) && (ALWAYS.includes(name) || distribution.count > 0)
   );
@@ -240,6 +249,9 @@ function metricLines(metrics: readonly MetricSummary[], { paint, width }: Page):
     ),
     column("max", ({ distribution, unit }) => formatValue(distribution.max, unit)),
     column("samples", ({ distribution }) => formatCount(distribution.count), 0),
+    ...(client?.error === undefined
+      ? []
+      : [column("± client", ({ name }) => errorCell(name, client.error!))]),
   ], width);
   return [paint("bold", heading!), ...lines];
 }
@@ -280,14 +292,58 @@ function sloText(slo: NonNullable<LoadSummary["slo"]>, metrics: readonly MetricS
 }
 
 function clientText(client: NonNullable<LoadSummary["client"]>): string {
+  const { threadCpu, threadWait, loopLagMaxMs, replacedConnections } = client;
   return [
     client.cpuCores === undefined ? [] : `${formatNumber(client.cpuCores)} cores busy`,
+    threadCpu === undefined ? [] : `reading thread ${formatShare(threadCpu)} busy`,
+    threadWait === undefined ? [] : `${formatShare(threadWait)} waiting for a core`,
     client.loopLagP99Ms === undefined
       ? []
-      : `timers late by ${formatMs(client.loopLagP99Ms)} at p99`,
+      : `timers late by ${formatMs(client.loopLagP99Ms)} at p99${
+        loopLagMaxMs === undefined ? "" : ` (max ${formatMs(loopLagMaxMs)})`
+      }`,
     client.peakRssMiB === undefined ? [] : `${formatCount(client.peakRssMiB)} MiB memory`,
+    client.descriptors === undefined
+      ? []
+      : `${formatCount(client.descriptors)} of ${formatCount(client.descriptorLimit)} files open`,
+    replacedConnections === undefined || replacedConnections === 0
+      ? []
+      : `${plural(replacedConnections, "connection")} replaced`,
   ].flat().join(", ") || "not observed";
 }
+
+/** The tail's error: `2.10 ms`, or `≤ 2.10 ms` where only a bound is known. */
+function errorCell(metric: string, error: ClientErrorEstimate): string {
+  const known = ERROR_METRICS.find((name) => name === metric);
+  const ms = known && error[known].p99Ms;
+  if (ms === undefined) return "";
+  return error.basis === "calibration" ? formatMs(ms) : `≤ ${formatMs(ms)}`;
+}
+
+function errorText({ basis, cell, savedAt, like }: ClientErrorEstimate): string {
+  if (cell === undefined) {
+    return "not calibrated, so bounded by the lateness of timers; to measure it: " +
+      `tokometer calibrate ${like}`;
+  }
+  const found = `calibrated ${savedAt?.slice(0, 10)} with ${plural(cell.streams, "stream")}, ${
+    formatNumber(cell.tokensPerSec)
+  } tokens/s`;
+  return basis === "calibration"
+    ? `the error at p99, ${found}`
+    : `at most that at p99, ${found}, a heavier load; for this one: tokometer calibrate ${like}`;
+}
+
+function verdictLines(verdict: Verdict, page: Page): readonly string[] {
+  const lines = labelled("Verdict", `${verdict.kind}: ${verdict.message}`, page);
+  const style = STYLES[verdict.kind];
+  return style === undefined ? lines : lines.map((line) => page.paint(style, line));
+}
+
+const STYLES: Readonly<Record<Verdict["kind"], Style | undefined>> = {
+  "ok": undefined,
+  "suspect": "yellow",
+  "client-bound": "red",
+};
 
 function warningLines(checks: readonly Check[], { paint, width }: Page): readonly string[] {
   return warnings(checks).flatMap(({ message, advice = "" }) => [

@@ -16,6 +16,7 @@ import {
   LAUNCH_ENGINES,
   type LaunchSettings,
 } from "../backends/launch_engines.ts";
+import { startGuard } from "../backends/launch_guard.ts";
 import {
   endProcessTree,
   isRunning,
@@ -244,6 +245,8 @@ Deno.test({
       assertEquals(await read(logPath), "up\n");
       const pids = processTree(server.identity);
       assert(pids.includes(server.pid));
+      // Ctrl-C in our terminal must not reach it.
+      assertEquals(readProcess(server.pid)?.session, server.pid);
       await server.stop();
       assertEquals(await server.ended, { signal: "SIGTERM" });
       for (const pid of pids) assertEquals(readProcess(pid)?.zombie ?? true, true, `${pid}`);
@@ -259,7 +262,7 @@ Deno.test({
     trial(async ({ logPath, run }) => {
       const deaf = "trap '' TERM; echo up; while :; do sleep 1000 & wait; done";
       const one = await run(deaf, { graceMs: 100 });
-      const two = await run(deaf, { graceMs: 60_000 });
+      const two = await run(deaf, { graceMs: 3_600_000 });
       await until(async () => await read(logPath) === "up\nup\n", "two deaf servers");
       await Promise.all([one.stop(), two.stop(AbortSignal.abort())]);
       assertEquals([await one.ended, await two.ended], [{ signal: "SIGKILL" }, {
@@ -281,6 +284,39 @@ Deno.test({
       assertEquals(processTree(server.identity).length, 2);
       await server.stop();
       assertEquals(processTree(server.identity), []);
+    }),
+});
+
+Deno.test({
+  ...LINUX,
+  name: "processTree counts no process that has ended and that nobody asks about",
+  fn: () =>
+    trial(async ({ run }) => {
+      // The shell becomes a program that never looks after the child it has inherited.
+      const { identity, pid } = await run("sleep 1000 & exec sleep 1000");
+      await until(() => processTree(identity).length === 2, "two sleepers");
+      const child = processTree(identity).find((each) => each !== pid)!;
+      Deno.kill(child, "SIGKILL");
+      await until(() => readProcess(child)?.zombie === true, "a zombie");
+      assertEquals(processTree(identity), [pid]);
+    }),
+});
+
+Deno.test({
+  ...LINUX,
+  name: "startGuard leaves a server alone once it is dismissed",
+  fn: () =>
+    trial(async ({ logPath }) => {
+      const command = { command: "sleep", args: ["1000"] };
+      const server = await startServer(command, { logPath, endWithUs: false });
+      try {
+        const guard = startGuard(server.identity.mark, 0);
+        await guard.watch(server.pid);
+        await guard.dismiss();
+        assertEquals(isRunning(server.identity), true);
+      } finally {
+        await server.stop();
+      }
     }),
 });
 

@@ -9,6 +9,7 @@ import { parseSlo, type Slo } from "../metrics/slo.ts";
 import { datasetExtra, findDataset } from "./datasets.ts";
 import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
 import type { Load, Stop } from "./load.ts";
+import { checkModelFolder } from "./model_folder.ts";
 import type { OptionValue, Values } from "./scenario.ts";
 import { UserError } from "./user_error.ts";
 
@@ -82,6 +83,7 @@ const POOL_FOR_DURATION = 1000;
 export async function planBench(values: Values, scenario: string): Promise<BenchPlan> {
   const protocol = findProtocol(text(values, "protocol") ?? "openai-chat");
   const url = checkUrl(text(values, "url") ?? "", protocol.carrier);
+  const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
   const loads = planLoads(values);
   const requests = number(values, "requests");
   const durationMs = seconds(values, "duration");
@@ -116,7 +118,7 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
   }
   const model = text(values, "model");
   const endpoint = text(values, "endpoint");
-  const tokenizer = text(values, "tokenizer");
+  const tokenizer = text(values, "tokenizer") ?? folder?.path;
   return {
     scenario,
     url,
@@ -250,6 +252,8 @@ function planSampling(values: Values): Sampling {
 }
 
 function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string {
+  // A folder, or a model's name on the hub.
+  if (carrier === "inprocess") return given.replace(/(?<=.)\/+$/, "");
   const scheme = carrier === "grpc" ? "grpc" : "http";
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? given : `${scheme}://${given}`;
   let url: URL;

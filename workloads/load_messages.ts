@@ -7,6 +7,7 @@ import type { GenerationRequest, Target, WireRequest } from "../backends/protoco
 import type { Exchange, TransportOptions } from "../backends/transport.ts";
 import type { LoopLag } from "./loop_lag.ts";
 import type { Departure, LoadShare, ShareEnd } from "./runner.ts";
+import type { ThreadUsage } from "./thread_usage.ts";
 
 /** Positions in a thread's block of live counters (after the transport's own three). */
 export const COUNTER_SENT = 3;
@@ -63,6 +64,11 @@ export type FromThread =
     readonly originMs: number;
   }
   | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }
-  | { readonly kind: "ended"; readonly end: ShareEnd; readonly lag: LoopLag }
+  | {
+    readonly kind: "ended";
+    readonly end: ShareEnd;
+    readonly lag: LoopLag;
+    readonly usage?: ThreadUsage;
+  }
   | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly message: string };

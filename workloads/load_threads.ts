@@ -8,6 +8,7 @@ import type { GenerationRequest, Target, WireRequest } from "../backends/protoco
 import {
   COUNTER_BYTES,
   COUNTER_READS,
+  COUNTER_REPLACED,
   type Exchange,
   type TransportOptions,
 } from "../backends/transport.ts";
@@ -22,6 +23,7 @@ import {
 import { createLoadThread } from "./load_worker.ts";
 import type { LoopLag } from "./loop_lag.ts";
 import type { Departure, ShareEnd } from "./runner.ts";
+import type { ThreadUsage } from "./thread_usage.ts";
 
 /** What the threads are opened with. */
 export interface ThreadsOptions {
@@ -58,6 +60,8 @@ export interface LoadJob {
 export interface JobEnd extends ShareEnd {
   /** Of the worst thread. */
   readonly lag: LoopLag;
+  /** Of the busiest thread; absent where the system does not tell. */
+  readonly usage: ThreadUsage | undefined;
 }
 
 /** Sums of all threads' live counters. */
@@ -66,6 +70,8 @@ export interface LiveCounters {
   readonly bytes: number;
   readonly sent: number;
   readonly ended: number;
+  /** Pooled connections that the server had closed. */
+  readonly replaced: number;
 }
 
 /** Opened threads. */
@@ -117,6 +123,7 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
         bytes: sum(COUNTER_BYTES),
         sent: sum(COUNTER_SENT),
         ended: sum(COUNTER_ENDED),
+        replaced: sum(COUNTER_REPLACED),
       };
     },
     async close() {
@@ -140,7 +147,7 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
   const abort = tell("abort");
 
   const ends = threads.map((thread, worker) =>
-    new Promise<{ end: ShareEnd; lag: LoopLag }>((resolve, reject) => {
+    new Promise<{ end: ShareEnd; lag: LoopLag; usage?: ThreadUsage }>((resolve, reject) => {
       thread.listen((message) => {
         switch (message.kind) {
           case "exchange":
@@ -183,11 +190,21 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
       rampEndMs: Math.max(...all.map(({ end }) => end.rampEndMs)),
       sendingEndMs: sendingEnd(job.load, all.map(({ end }) => end.sendingEndMs)),
       lag: worst.lag,
+      usage: busiest(all.flatMap(({ usage }) => usage ?? [])),
     };
   } finally {
     job.stopSignal.removeEventListener("abort", stop);
     job.abortSignal.removeEventListener("abort", abort);
   }
+}
+
+/** The share that counts is that of the thread with the least room. */
+function busiest(all: readonly ThreadUsage[]): ThreadUsage | undefined {
+  if (all.length === 0) return undefined;
+  return {
+    cpu: Math.max(...all.map(({ cpu }) => cpu)),
+    wait: Math.max(...all.map(({ wait }) => wait)),
+  };
 }
 
 /** Closed: the first user without work ends the full load; open: the last departure does. */

@@ -20,6 +20,7 @@ import {
 } from "./load_messages.ts";
 import { sampleLoopLag } from "./loop_lag.ts";
 import { runLoad } from "./runner.ts";
+import { countThreadUsage } from "./thread_usage.ts";
 
 /** Handles the messages of one thread; `reply` hands over buffers with what it sends. */
 export function createLoadThread(
@@ -66,6 +67,7 @@ export function createLoadThread(
     };
 
     const lag = sampleLoopLag(systemClock);
+    const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
       clock: systemClock,
       transport,
@@ -91,7 +93,8 @@ export function createLoadThread(
       stopSignal: stop.signal,
       abortSignal: abort.signal,
     });
-    reply({ kind: "ended", end, lag: lag() }, []);
+    const usage = countUsage();
+    reply({ kind: "ended", end, lag: lag(), ...(usage === undefined ? {} : { usage }) }, []);
   };
 
   return async (message: ToThread): Promise<void> => {

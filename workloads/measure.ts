@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { systemClock, wallClockMs } from "../backends/clock.ts";
 import { decodeExchange, type DecodeOptions, unsentRecord } from "../backends/decode.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
@@ -11,8 +10,9 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { ClientHealth, LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { watchClient } from "./client_health.ts";
 import { findDataset } from "./datasets.ts";
 import { readEnvironment } from "./environment.ts";
 import { lengthsOf } from "./length_spec.ts";
@@ -210,7 +210,10 @@ export async function loadPrompts(
     ...(lengths === undefined ? {} : { outputTokens: lengths }),
     ...(plan.systemPrompt === undefined ? {} : { systemPrompt: plan.systemPrompt }),
   });
-  if (dataset.note !== undefined) hooks.note?.(dataset.note);
+  // The shipped sample is known to be small.
+  if (dataset.note !== undefined && plan.datasetPath !== undefined) {
+    hooks.note?.(`${dataset.note}; a pool that is too small is sent again from its start`);
+  }
   return { counter, dataset };
 }
 
@@ -334,8 +337,11 @@ async function runOne(
       ...(leftMs === undefined ? {} : { leftMs }),
     });
   };
-  const timer = setInterval(progress, PROGRESS_EVERY_MS);
-  const cpuBefore = process.cpuUsage();
+  const health = watchClient(before);
+  const timer = setInterval(() => {
+    health.sample();
+    progress();
+  }, PROGRESS_EVERY_MS);
   try {
     const end = await threads.run({
       load: one.load,
@@ -351,22 +357,13 @@ async function runOne(
       onExchange,
       onDropped,
     });
-    const wallMs = systemClock.now() - startMs;
-    const cpu = process.cpuUsage(cpuBefore);
-    const client: ClientHealth = {
-      cpuCores: (cpu.user + cpu.system) / 1000 / wallMs,
-      loopLagP50Ms: end.lag.p50Ms,
-      loopLagP99Ms: end.lag.p99Ms,
-      loopLagMaxMs: end.lag.maxMs,
-      peakRssMiB: process.memoryUsage().rss / 1024 / 1024,
-    };
     return {
       load: one.number,
       durationMs: lastEndMs,
       rampEndMs: end.rampEndMs,
       sendingEndMs: end.sendingEndMs,
       interrupted: hooks.stopSignal.aborted,
-      client,
+      client: health.finish(end, threads.live()),
     };
   } finally {
     clearInterval(timer);

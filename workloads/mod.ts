@@ -3,6 +3,9 @@
  *
  * @module
  */
+export { arrivalTimes } from "./arrival.ts";
+export { bench, measureBench } from "./bench.ts";
+export { type BenchPlan, planBench, planReport, type ReportPlan } from "./bench_plan.ts";
 export { configValues, readConfigFile } from "./config_file.ts";
 export {
   defaultText,
@@ -36,6 +39,7 @@ export {
   wanted,
   withoutSecrets,
 } from "./options.ts";
+export { measure, type MeasureHooks, prepare, type Prepared } from "./measure.ts";
 export {
   createProgressLine,
   type ProgressLine,
@@ -44,6 +48,14 @@ export {
   renderProgress,
 } from "./progress.ts";
 export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
+export {
+  openRecordFile,
+  readRecordFile,
+  type RecordSink,
+  type RecordWriter,
+  startRecordFile,
+  toMicroseconds,
+} from "./record_file.ts";
 export type {
   Host,
   Option,

@@ -7,9 +7,22 @@ import { bench } from "./bench.ts";
 import { demo } from "./demo.ts";
 import { numClients } from "./num_clients.ts";
 import { probe } from "./probe.ts";
+import { profileRestfulApi } from "./profile_restful_api.ts";
+import { profileServing } from "./profile_serving.ts";
 import { report } from "./report.ts";
+import { requestRate } from "./request_rate.ts";
 import type { Scenario } from "./scenario.ts";
 import { simulate } from "./simulate.ts";
 
 /** A new command is one file and one line here; it then has its options, help and examples. */
-export const SCENARIOS: readonly Scenario[] = [bench, report, probe, simulate, demo, numClients];
+export const SCENARIOS: readonly Scenario[] = [
+  bench,
+  report,
+  probe,
+  simulate,
+  demo,
+  numClients,
+  requestRate,
+  profileRestfulApi,
+  profileServing,
+];

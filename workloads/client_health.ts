@@ -1,0 +1,66 @@
+/**
+ * The client watching itself during one load.
+ *
+ * @module
+ */
+import process from "node:process";
+import { systemClock } from "../backends/clock.ts";
+import type { ClientHealth } from "../metrics/run.ts";
+import type { JobEnd, LiveCounters } from "./load_threads.ts";
+
+/** A watch over one load. */
+export interface HealthWatch {
+  /** Looks at what has no counter (memory); call it now and then. */
+  sample(): void;
+  /** The figures of the load; `end` is what its threads said. */
+  finish(end: Pick<JobEnd, "lag" | "usage">, live: LiveCounters): ClientHealth;
+}
+
+/** Starts watching this process. */
+export function watchClient(live: LiveCounters): HealthWatch {
+  const startMs = systemClock.now();
+  const cpuBefore = process.cpuUsage();
+  let peakRss = 0;
+  const sample = () => {
+    peakRss = Math.max(peakRss, process.memoryUsage().rss);
+  };
+  sample();
+  return {
+    sample,
+    finish({ lag, usage }, after) {
+      sample();
+      const wallMs = systemClock.now() - startMs;
+      const cpu = process.cpuUsage(cpuBefore);
+      const files = readDescriptors();
+      return {
+        cpuCores: (cpu.user + cpu.system) / 1000 / wallMs,
+        loopLagP50Ms: lag.p50Ms,
+        loopLagP99Ms: lag.p99Ms,
+        loopLagMaxMs: lag.maxMs,
+        peakRssMiB: peakRss / 1024 / 1024,
+        // A counter of 32 bits comes around.
+        replacedConnections: (after.replaced - live.replaced) >>> 0,
+        ...(usage === undefined ? {} : { threadCpu: usage.cpu, threadWait: usage.wait }),
+        ...files,
+      };
+    },
+  };
+}
+
+/**
+ * Open files and sockets, and how many there may be. Empty where the system does not tell: Deno
+ * opens this part of `/proc` to `--allow-all` only, and never asks for it.
+ */
+export function readDescriptors(): Pick<ClientHealth, "descriptors" | "descriptorLimit"> {
+  if (Deno.build.os !== "linux") return {};
+  try {
+    const limits = Deno.readTextFileSync("/proc/self/limits");
+    const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1]);
+    let descriptors = 0;
+    for (const _ of Deno.readDirSync("/proc/self/fd")) descriptors++;
+    return Number.isInteger(limit) ? { descriptors, descriptorLimit: limit } : {};
+  } catch {
+    // Also when no descriptor is left to look with; the failed requests say so then.
+    return {};
+  }
+}
