@@ -159,8 +159,7 @@ const sglang: LaunchEngine = {
 const lightllm: LaunchEngine = {
   name: "lightllm",
   banner: "LIGHTLLM",
-  description: "LightLLM with room for 30,000 tokens (its README takes 150,000: give " +
-    "--max_total_token_num as an extra argument)",
+  description: "LightLLM with room for 30,000 tokens, where its README has 150,000",
   protocol: "lightllm",
   defaultPort: 8080,
   modes: { fp16: FP16, bf16: ["--data_type", "bf16"] },

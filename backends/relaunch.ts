@@ -15,7 +15,12 @@ export interface Surroundings {
   readonly execPath: string;
   /** Made by `deno compile`. */
   readonly standalone: boolean;
+  /** The one file that holds everything, where there is one, is Tokometer and no other program. */
+  readonly ownBundle: boolean;
 }
+
+/** What the program was started from, as `--version` says it. */
+export type ProgramForm = "checkout" | "JSR" | "web" | "single file" | "executable";
 
 /** A program and its arguments, ready for `Deno.Command`. */
 export interface SelfCommand {
@@ -37,33 +42,77 @@ export interface SelfCommandOptions {
  * - compiled: the executable itself;
  * - checkout: `deno run` on `cli.ts` beside this folder, with its `deno.json`;
  * - JSR: `deno run` on the same version's `/cli`;
- * - bundled into one file: `deno run` on that file, which must be Tokometer's own.
+ * - bundled into one file: `deno run` on that file.
+ *
+ * @throws {TypeError} inside another program that was compiled or bundled: it would start that one,
+ *   which would do the same again.
  */
 export function selfCommand(
   args: readonly string[],
   options: SelfCommandOptions = {},
 ): SelfCommand {
   const { permissions = ["-A"], surroundings = here() } = options;
-  const { moduleUrl, mainModule, execPath, standalone } = surroundings;
-  if (standalone) return { command: execPath, args };
+  const { moduleUrl, mainModule, execPath } = surroundings;
   const run = ["run", "--quiet", "--no-prompt", ...permissions];
-  if (!moduleUrl.endsWith("/backends/relaunch.ts")) {
-    return { command: execPath, args: [...run, mainModule, ...args] };
+  switch (programForm(surroundings)) {
+    case "executable": {
+      const ours = isBundled(moduleUrl)
+        ? surroundings.ownBundle
+        : mainModule === new URL("../cli.ts", moduleUrl).href;
+      if (!ours) throw foreignProgram(execPath);
+      return { command: execPath, args };
+    }
+    case "single file":
+      if (!surroundings.ownBundle) throw foreignProgram(moduleUrl);
+      // A deno.json in a folder above would change what the file means.
+      return { command: execPath, args: [...run, "--no-config", moduleUrl, ...args] };
+    case "checkout": {
+      const config = pathOf(new URL("../deno.json", moduleUrl));
+      const cli = pathOf(new URL("../cli.ts", moduleUrl));
+      return { command: execPath, args: [...run, `--config=${config}`, cli, ...args] };
+    }
+    case "JSR": {
+      // By its package name the version's own list of dependencies applies, by its URL it would not.
+      const [, name, version] = JSR_PATH.exec(new URL(moduleUrl).pathname)!;
+      return { command: execPath, args: [...run, `jsr:${name}@${version}/cli`, ...args] };
+    }
+    case "web":
+      return { command: execPath, args: [...run, new URL("../cli.ts", moduleUrl).href, ...args] };
   }
-  const cli = new URL("../cli.ts", moduleUrl);
-  if (cli.protocol === "file:") {
-    const config = new URL("../deno.json", moduleUrl);
-    return {
-      command: execPath,
-      args: [...run, `--config=${pathOf(config)}`, pathOf(cli), ...args],
-    };
-  }
-  // By its package name the version's own list of dependencies applies, by its URL it would not.
-  const [, name, version] = /^\/(@[^/]+\/[^/]+)\/([^/]+)\//.exec(cli.pathname) ?? [];
-  const entry = cli.hostname === "jsr.io" && name !== undefined
-    ? `jsr:${name}@${version}/cli`
-    : cli.href;
-  return { command: execPath, args: [...run, entry, ...args] };
+}
+
+/** What this program was started from. */
+export function programForm(
+  { moduleUrl, standalone }: Pick<Surroundings, "moduleUrl" | "standalone"> = here(),
+): ProgramForm {
+  if (standalone) return "executable";
+  if (isBundled(moduleUrl)) return "single file";
+  const { protocol, hostname, pathname } = new URL(moduleUrl);
+  if (protocol === "file:") return "checkout";
+  return hostname === "jsr.io" && JSR_PATH.test(pathname) ? "JSR" : "web";
+}
+
+/** Whether a module of `backends/` has been put into one file with all others. */
+export function isBundled(moduleUrl: string): boolean {
+  return !/\/backends\/\w+\.ts$/.test(moduleUrl);
+}
+
+/** Whether the mark is set that the build writes into the program's own bundle. */
+export function bundleIsOurs(): boolean {
+  return Object.hasOwn(globalThis, BUNDLE_MARK);
+}
+
+/** Set, to anything, at the start of Tokometer's own bundle. */
+export const BUNDLE_MARK: unique symbol = Symbol.for("tokometer.bundle");
+
+/** `/@scope/name/version/` */
+const JSR_PATH = /^\/(@[^/]+\/[^/]+)\/([^/]+)\//;
+
+function foreignProgram(file: string): TypeError {
+  return new TypeError(
+    `Cannot start Tokometer from ${file}, another program that holds it: ` +
+      'start "tokometer simulate" yourself and pass its address, or run the program with deno run',
+  );
 }
 
 function here(): Surroundings {
@@ -72,6 +121,7 @@ function here(): Surroundings {
     mainModule: Deno.mainModule,
     execPath: Deno.execPath(),
     standalone: Deno.build.standalone,
+    ownBundle: bundleIsOurs(),
   };
 }
 

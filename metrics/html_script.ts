@@ -27,7 +27,7 @@ for (const svg of document.querySelectorAll("svg[data-tips]")) {
   const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
   cursor.setAttribute("class", "cursor");
   let shown = -1;
-  const show = (i) => {
+  const show = (i, pointer) => {
     leave = hide;
     shown = i;
     const box = svg.getBoundingClientRect();
@@ -39,10 +39,10 @@ for (const svg of document.querySelectorAll("svg[data-tips]")) {
     cursor.setAttribute("y2", top + end[1] * height);
     svg.append(cursor);
     tip.textContent = texts[i];
-    const left = box.left + x * box.width + 12;
+    const left = (axis === "x" ? box.left + x * box.width : pointer ?? box.left) + 12;
     const free = document.documentElement.clientWidth - tip.offsetWidth - 8;
     const above = axis === "x" ? box.top + top : box.top + top + y * height + 12;
-    tip.style.left = Math.max(8, left > free && axis === "x" ? left - tip.offsetWidth - 24 : left) + "px";
+    tip.style.left = Math.max(8, left > free ? left - tip.offsetWidth - 24 : left) + "px";
     tip.style.top = Math.min(Math.max(8, above), innerHeight - tip.offsetHeight - 8) + "px";
   };
   const hide = () => {
@@ -60,7 +60,7 @@ for (const svg of document.querySelectorAll("svg[data-tips]")) {
       if (Math.abs(places[i] - place) < Math.abs(places[near] - place)) near = i;
     }
     leave();
-    show(near);
+    show(near, event.clientX);
   });
   svg.addEventListener("pointerleave", hide);
   svg.addEventListener("blur", hide);
@@ -103,4 +103,4 @@ if (loads.length > 1) {
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_SCRIPT}. */
-export const PAGE_SCRIPT_SHA256 = "Nib4/U9WbifiSd4UfS5xn2HZglvYj/GN29DXVE4jXNQ=";
+export const PAGE_SCRIPT_SHA256 = "mSzvXpKrI2xCNBeJnzYLeZVOBx5mfOfKEJGV0vAds0M=";

@@ -95,3 +95,26 @@ Deno.test({
     assertEquals(interrupted, [true]);
   },
 });
+
+Deno.test({
+  name: "demo: Ctrl-C reaches its simulated engine too, which still answers what is in flight",
+  ignore: !HAS_PTY,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "tokometer_interrupt_" });
+    try {
+      await using terminal = startOnPty([
+        ...PROGRAM,
+        ...["demo", "--concurrency=4", "--duration=60", `--out=${folder}/out`],
+      ]);
+      await terminal.waitFor("measuring");
+      await delay(500);
+      await terminal.type(CTRL_C);
+      assertEquals(await terminal.exitCode, 130, terminal.output);
+      const { records } = await readRecordFile(`${folder}/out/records.jsonl`);
+      assertGreater(records.length, 4);
+      assertEquals(new Set(records.map(({ outcome }) => outcome.kind)), new Set(["ok"]));
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

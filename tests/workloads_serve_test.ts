@@ -138,12 +138,11 @@ Deno.test("waitUntilReady asks from start to start, and always at the end of the
     await clock.sleepUntil(clock.now() + 400);
     return "no";
   };
-  const waiting = waitUntilReady(attempt, { intervalMs: 1000, timeoutMs: 70_500, clock });
+  const waiting = waitUntilReady(attempt, { intervalMs: 10_000, timeoutMs: 70_500, clock });
   assertEquals((await clock.run(waiting)).waitedMs, 70_900);
-  assertEquals(asked.slice(0, 3), [0, 1000, 2000]);
-  assertEquals(asked.slice(-2), [70_000, 70_500]);
+  assertEquals(asked, [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 70_500]);
   // A hanging server is asked anew after a minute; the last attempts have a few seconds.
-  assertEquals([limits[0], limits[20], limits.at(-1)], [60_000, 50_500, 5000]);
+  assertEquals([limits[0], limits[2], limits.at(-1)], [60_000, 50_500, 5000]);
 });
 
 Deno.test("waitUntilReady ends with the process, and does not believe its successor", async () => {
@@ -232,9 +231,10 @@ Deno.test({
       const [, pid] = /^SERVER PID: (\d+)\nVLLM SERVER STARTED \1$/.exec(started.out) ?? [];
       assert(pid !== undefined, started.out);
       assertMatch(started.err, /vllm answers at http:\/\/127\.0\.0\.1:\d+ after \d+\.\d s$/);
-      const state: ServerState = JSON.parse(
-        await Deno.readTextFile(statePath(folder, "vllm", port)),
-      );
+      const kept = await Deno.readTextFile(statePath(folder, "vllm", port));
+      // Arguments may hold a key (T38).
+      assert(!kept.includes("--fake-children"), kept);
+      const state: ServerState = JSON.parse(kept);
       assertEquals(state.process.pid, Number(pid));
       assertEquals(processTree(state.process).length, 3);
       assertEquals(

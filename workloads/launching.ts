@@ -190,7 +190,8 @@ export interface LaunchPlan {
 }
 
 /**
- * What `--launch` and its companions ask for; `undefined` without `--launch`.
+ * What `--launch` and its companions ask for; `undefined` without `--launch`. A command that has an
+ * option of its own under one of these names calls it only when `launch` was given.
  *
  * @throws {UserError} for options that the engine cannot follow, or that need `--launch`.
  */

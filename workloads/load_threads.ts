@@ -12,6 +12,7 @@ import {
   type Exchange,
   type TransportOptions,
 } from "../backends/transport.ts";
+import { startWorker } from "../backends/worker.ts";
 import type { Load, Stop } from "./load.ts";
 import {
   COUNTER_ENDED,
@@ -20,7 +21,7 @@ import {
   type FromThread,
   type ToThread,
 } from "./load_messages.ts";
-import { createLoadThread } from "./load_worker.ts";
+import { createLoadThread, LOAD_WORKER } from "./load_worker.ts";
 import type { LoopLag } from "./loop_lag.ts";
 import type { Departure, ShareEnd } from "./runner.ts";
 import type { ThreadUsage } from "./thread_usage.ts";
@@ -226,7 +227,7 @@ function counterBlock(): Uint32Array {
 }
 
 function workerThread(): Thread {
-  const worker = new Worker(new URL("./load_worker.ts", import.meta.url), { type: "module" });
+  const worker = startWorker(LOAD_WORKER);
   let listener: (message: FromThread) => void = () => {};
   worker.onmessage = (event: MessageEvent<FromThread>) => listener(event.data);
   worker.onerror = (event) => {

@@ -9,6 +9,7 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
+import { inWorker } from "../backends/worker.ts";
 import { arrivalTimes } from "./arrival.ts";
 import {
   COUNTER_ENDED,
@@ -21,6 +22,9 @@ import {
 import { sampleLoopLag } from "./loop_lag.ts";
 import { runLoad } from "./runner.ts";
 import { countThreadUsage } from "./thread_usage.ts";
+
+/** This file, for `startWorker`. */
+export const LOAD_WORKER = "workloads/load_worker.ts";
 
 /** Handles the messages of one thread; `reply` hands over buffers with what it sends. */
 export function createLoadThread(
@@ -124,7 +128,7 @@ interface WorkerScope {
   postMessage(message: FromThread, transfer: Transferable[]): void;
 }
 
-if ("DedicatedWorkerGlobalScope" in globalThis) {
+if (inWorker(LOAD_WORKER)) {
   const scope = globalThis as unknown as WorkerScope;
   const handle = createLoadThread((message, transfer) => scope.postMessage(message, transfer));
   scope.onmessage = (event) => void handle(event.data);

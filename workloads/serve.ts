@@ -19,7 +19,6 @@ import {
 } from "./launching.ts";
 import { askForOneToken } from "./readiness.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
-import { SECRET_SOURCES } from "./secret.ts";
 import {
   readStates,
   removeState,
@@ -122,7 +121,7 @@ const OPTIONS: readonly Option[] = [
     kind: "text",
     value: "SOURCE",
     secret: true,
-    help: `Key for readiness requests, if the server wants one: ${SECRET_SOURCES}.`,
+    help: "Key for readiness requests, if the server wants one.",
     group: "Waiting",
     advanced: true,
   },

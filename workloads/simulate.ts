@@ -433,15 +433,21 @@ function startError(error: unknown, values: Values): unknown {
   );
 }
 
-/** Resolves on Ctrl-C, after `--max-seconds`, or when the starter's pipe closes. */
+/**
+ * Resolves on Ctrl-C, after `--max-seconds`, or when the starter's pipe closes. A terminal sends
+ * Ctrl-C to the starter and to this process alike; the starter then still wants its requests in
+ * flight answered, so with a starter only the pipe counts.
+ */
 async function stopRequest(values: Values, host: Host): Promise<void> {
   const done = new AbortController();
   const stop = () => done.abort();
-  host.interrupted.addEventListener("abort", stop, { once: true });
-  if (host.interrupted.aborted) stop();
-  if (values["until-stdin-closes"] === true) {
+  const started = values["until-stdin-closes"] === true;
+  if (started) {
     stdinEnd().then(stop, stop);
     adoption(done.signal).then(stop, stop);
+  } else {
+    host.interrupted.addEventListener("abort", stop, { once: true });
+    if (host.interrupted.aborted) stop();
   }
   const seconds = values["max-seconds"];
   const stopMs = typeof seconds === "number" ? systemClock.now() + seconds * 1000 : Infinity;

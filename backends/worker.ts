@@ -1,0 +1,53 @@
+/**
+ * How this program starts a worker, and how a worker finds out which one it is: the same for a
+ * checkout, JSR, a compiled executable and a single file, which is its own worker.
+ *
+ * @module
+ */
+import { bundleIsOurs, isBundled } from "./relaunch.ts";
+
+/** What {@linkcode workerUrl} rests on. */
+export interface WorkerSurroundings {
+  /** URL of a module in `backends/`, or of the one file that everything was bundled into. */
+  readonly moduleUrl: string;
+  /** That one file is Tokometer and not another program that uses it. */
+  readonly ownBundle: boolean;
+}
+
+/**
+ * Starts the worker whose entry is at `path`, counted from the package's root, e.g.
+ * `workloads/load_worker.ts`. The entry asks {@linkcode inWorker} with the same path.
+ *
+ * @throws {TypeError} in a bundle of another program.
+ */
+export function startWorker(path: string): Worker {
+  return new Worker(workerUrl(path), { type: "module", name: path });
+}
+
+/**
+ * Whether this is the worker that was started with that path. Where everything is in one file, each
+ * worker evaluates all entries, and only this tells them apart.
+ */
+export function inWorker(path: string): boolean {
+  return "DedicatedWorkerGlobalScope" in globalThis &&
+    (globalThis as { readonly name?: unknown }).name === path;
+}
+
+/**
+ * Where the worker's entry is.
+ *
+ * @throws {TypeError} in a bundle of another program, which would start that program again.
+ */
+export function workerUrl(path: string, surroundings: WorkerSurroundings = here()): URL {
+  const { moduleUrl, ownBundle } = surroundings;
+  if (!isBundled(moduleUrl)) return new URL(`../${path}`, moduleUrl);
+  if (ownBundle) return new URL(moduleUrl);
+  throw new TypeError(
+    `Cannot start a worker from ${moduleUrl}, a bundle of another program: ` +
+      "send from the main thread (workers: 0), or leave @tokometer/tokometer out of the bundle",
+  );
+}
+
+function here(): WorkerSurroundings {
+  return { moduleUrl: import.meta.url, ownBundle: bundleIsOurs() };
+}
