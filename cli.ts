@@ -31,6 +31,7 @@ import {
   systemClock,
   UserError,
   VERSION,
+  versionLine,
 } from "./mod.ts";
 
 /** The outside world, as far as the program touches it; tests bring their own. */
@@ -106,7 +107,7 @@ async function dispatch(argv: readonly string[], outside: Outside): Promise<numb
       return EXIT.ok;
     case "--version":
     case "-V":
-      stdout(`tokometer ${VERSION} (Deno ${Deno.version.deno}, V8 ${Deno.version.v8})\n`);
+      stdout(`${versionLine()}\n`);
       return EXIT.ok;
   }
   const scenario = findScenario(first, scenarios);

@@ -5,6 +5,7 @@
  * @module
  */
 import { grpcRootsPath, restoreGrpcRoots } from "./grpc_noenv.ts";
+import "./grpc_session.ts";
 import * as library from "@grpc/grpc-js";
 
 restoreGrpcRoots();

@@ -31,6 +31,7 @@ import {
   type TransportOptions,
 } from "./transport.ts";
 import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+import { startWorker } from "./worker.ts";
 
 /** The transport `inprocess`. */
 export const inprocessTransport: TransportKind = {
@@ -92,7 +93,7 @@ class InprocessTransport implements Transport {
   async send(request: WireRequest, options: SendOptions): Promise<Exchange> {
     const { clock } = this.#options;
     try {
-      if (request.url.endsWith(TOKENIZE_PATH)) return await this.#tokenize(request);
+      if (request.url.endsWith(`#${TOKENIZE_PATH}`)) return await this.#tokenize(request);
       // No turn of the loop once everything is ready: the request leaves when it is handed over.
       if (!this.#warm) await this.ready(request);
       this.#checkModel(request);
@@ -317,7 +318,7 @@ function neverSent(atMs: number, message: string): Exchange {
 }
 
 function modelOf(request: WireRequest): string {
-  return request.url.slice(INPROCESS_SCHEME.length, request.url.lastIndexOf("#"));
+  return request.url.slice(INPROCESS_SCHEME.length, request.url.lastIndexOf("#/"));
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -375,9 +376,7 @@ function isCount(value: unknown): value is number {
 }
 
 function startEngineWorker(): EnginePort {
-  const worker = new Worker(new URL("./transformers_worker.ts", import.meta.url), {
-    type: "module",
-  });
+  const worker = startWorker("backends/transformers_worker.ts");
   let listener: (message: FromEngine) => void = () => {};
   worker.onmessage = (event: MessageEvent<FromEngine>) => listener(event.data);
   worker.onerror = (event) => {

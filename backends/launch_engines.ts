@@ -42,7 +42,7 @@ export interface EngineCommand {
 }
 
 /** Settings that not every engine has a word for. */
-type Worded =
+export type LaunchWord =
   | "tensorParallel"
   | "modelFormat"
   | "cacheMaxEntryCount"
@@ -50,7 +50,7 @@ type Worded =
   | "logLevel";
 
 /** Settings that are filled in. */
-interface Complete extends LaunchSettings {
+export interface CompleteSettings extends LaunchSettings {
   readonly host: string;
   readonly port: number;
   readonly tensorParallel: number;
@@ -69,11 +69,11 @@ export interface LaunchEngine {
   /** Arguments for each number format. */
   readonly modes: Readonly<Record<string, readonly string[]>>;
   /** Its option for each setting; a setting without one is refused, never dropped. */
-  readonly words: Readonly<Partial<Record<Worded | "port", string>>>;
+  readonly words: Readonly<Partial<Record<LaunchWord | "port", string>>>;
   /** How it writes log levels. */
   readonly levels?: "lower" | "upper";
   /** The script's line. */
-  readonly line: (settings: Complete) => EngineCommand;
+  readonly line: (settings: CompleteSettings) => EngineCommand;
 }
 
 const FP16: readonly string[] = [];
@@ -298,7 +298,7 @@ export function engineCommand(engine: LaunchEngine, settings: LaunchSettings): E
     throw new RangeError(`Cannot start ${name} in the mode "${mode}": known are ${known}`);
   }
   const worded: string[] = [];
-  const say = (setting: Worded, what: string, value: string | undefined) => {
+  const say = (setting: LaunchWord, what: string, value: string | undefined) => {
     if (value === undefined) return;
     const word = words[setting];
     if (word === undefined) {

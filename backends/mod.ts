@@ -7,6 +7,17 @@ export { type Clock, epochOriginMs, systemClock, wallClockMs } from "./clock.ts"
 export { decodeExchange, type DecodeOptions, unsentRecord } from "./decode.ts";
 export type { CutOptions, EventSink } from "./event_sink.ts";
 export { type CutEvent, cutEvents, EventCutter } from "./framing.ts";
+export {
+  type CompleteSettings,
+  type EngineCommand,
+  engineCommand,
+  engineUrl,
+  findLaunchEngine,
+  LAUNCH_ENGINES,
+  type LaunchEngine,
+  type LaunchSettings,
+  type LaunchWord,
+} from "./launch_engines.ts";
 export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
 export { openaiChat } from "./openai_chat.ts";
 export { openaiCompletions, plainPrompt } from "./openai_completions.ts";

@@ -95,7 +95,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     sessions.set(session, ++accepted);
     maxOpen = Math.max(maxOpen, sessions.size);
     session.once("close", () => sessions.delete(session));
-    session.on("error", () => session.destroy());
+    session.on("error", () => destroyLater(session));
   });
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     const connection = stream.session === undefined ? 0 : sessions.get(stream.session) ?? 0;
@@ -118,6 +118,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       await closed;
     },
   };
+}
+
+/** Not at once: Deno 2.9 would free the session while it still reads from it (`grpc_session.ts`). */
+function destroyLater(session: Http2Session | undefined): void {
+  setImmediate(() => session?.destroy());
 }
 
 /** Waits for the first message of a call. */
@@ -265,7 +270,7 @@ class Call implements GrpcCall {
 
   cut(): void {
     this.#ended = true;
-    this.#stream.session?.destroy();
+    destroyLater(this.#stream.session);
   }
 
   #sendHead(): void {

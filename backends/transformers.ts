@@ -14,9 +14,9 @@ import type { WireRequest } from "./protocol.ts";
 export const INPROCESS_SCHEME = "inprocess:";
 
 /** Path of the call that generates. */
-export const GENERATE_PATH = "#generate";
+export const GENERATE_PATH = "/generate";
 /** Path of the call that turns a prompt into token ids, before any timer starts (T17). */
-export const TOKENIZE_PATH = "#tokenize";
+export const TOKENIZE_PATH = "/tokenize";
 
 /**
  * Protocol `transformers`. The base URL is the model's folder (or its name on the hub). Prompts are
@@ -100,7 +100,7 @@ function callOf(
     : INPROCESS_SCHEME + target.baseUrl;
   return {
     method: "POST",
-    url: model + path,
+    url: `${model}#${path}`,
     headers: {},
     body: new TextEncoder().encode(JSON.stringify(merged)),
   };

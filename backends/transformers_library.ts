@@ -72,11 +72,13 @@ export interface TransformersLibrary {
  * @throws {TypeError} when it cannot be had: no registry, no permission, a compiled executable.
  */
 export async function loadTransformers(): Promise<TransformersLibrary> {
-  if ("DedicatedWorkerGlobalScope" in globalThis) {
-    // In a worker, Deno's `location.origin` is the text "null", and the library takes it for a base
-    // URL: its import then fails with "Invalid URL".
-    Object.defineProperty(globalThis, "location", { value: undefined, configurable: true });
-  }
+  // In a worker the library takes itself for a browser's. It then takes `location.origin`, in Deno
+  // the text "null", for a base URL, and its import fails with "Invalid URL"; and it runs one step
+  // after the other in a chain of promises, so that one request that fails makes all later ones
+  // fail, too. While it is imported, these two names are hidden from it.
+  const restore = "DedicatedWorkerGlobalScope" in globalThis
+    ? ["location", "self"].map(hideGlobal)
+    : [];
   try {
     return await import(TRANSFORMERS_SPECIFIER);
   } catch (error) {
@@ -85,5 +87,17 @@ export async function loadTransformers(): Promise<TransformersLibrary> {
       `Cannot load ${TRANSFORMERS_SPECIFIER}: ${reason}; it takes -A and the npm registry once, and ` +
         "a compiled executable cannot load it",
     );
+  } finally {
+    for (const show of restore) show();
   }
+}
+
+/** Hides a global name; returns how to bring it back. */
+function hideGlobal(name: string): () => void {
+  const before = Object.getOwnPropertyDescriptor(globalThis, name);
+  Object.defineProperty(globalThis, name, { value: undefined, configurable: true });
+  return () => {
+    if (before === undefined) Reflect.deleteProperty(globalThis, name);
+    else Object.defineProperty(globalThis, name, before);
+  };
 }

@@ -8,6 +8,7 @@ import { epochOriginMs, systemClock } from "./clock.ts";
 import type { FromEngine, ToEngine } from "./inprocess_messages.ts";
 import { TransformersEngine } from "./transformers_engine.ts";
 import { loadTransformers } from "./transformers_library.ts";
+import { inWorker } from "./worker.ts";
 
 /** Handles the messages of one engine. */
 export function createEngineThread(
@@ -67,7 +68,7 @@ interface WorkerScope {
   postMessage(message: FromEngine): void;
 }
 
-if ("DedicatedWorkerGlobalScope" in globalThis) {
+if (inWorker("backends/transformers_worker.ts")) {
   const scope = globalThis as unknown as WorkerScope;
   const handle = createEngineThread((message) => scope.postMessage(message));
   scope.onmessage = (event) => void handle(event.data);

@@ -6,6 +6,9 @@
  */
 import { bundleIsOurs, isBundled } from "./relaunch.ts";
 
+/** The entries that have been evaluated, in this thread. */
+const entries = new Set<string>();
+
 /** What {@linkcode workerUrl} rests on. */
 export interface WorkerSurroundings {
   /** URL of a module in `backends/`, or of the one file that everything was bundled into. */
@@ -18,9 +21,15 @@ export interface WorkerSurroundings {
  * Starts the worker whose entry is at `path`, counted from the package's root, e.g.
  * `workloads/load_worker.ts`. The entry asks {@linkcode inWorker} with the same path.
  *
- * @throws {TypeError} in a bundle of another program.
+ * @throws {TypeError} in a bundle of another program, or in one without that worker: nobody would
+ *   ever answer.
  */
 export function startWorker(path: string): Worker {
+  if (isBundled(import.meta.url) && !entries.has(path)) {
+    throw new TypeError(
+      `Cannot start ${path}: it is not part of this one file; run Tokometer with deno run instead`,
+    );
+  }
   return new Worker(workerUrl(path), { type: "module", name: path });
 }
 
@@ -29,6 +38,7 @@ export function startWorker(path: string): Worker {
  * worker evaluates all entries, and only this tells them apart.
  */
 export function inWorker(path: string): boolean {
+  entries.add(path);
   return "DedicatedWorkerGlobalScope" in globalThis &&
     (globalThis as { readonly name?: unknown }).name === path;
 }

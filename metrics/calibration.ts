@@ -100,8 +100,8 @@ export interface ClientErrorEstimate {
   readonly itl: ErrorBound;
   /** Of the whole answer. */
   readonly e2e: ErrorBound;
-  /** Options of `tokometer calibrate` for a load like this one. */
-  readonly like: string;
+  /** Options of `tokometer calibrate` for a load like this one; absent where it cannot play it. */
+  readonly like: string | undefined;
 }
 
 /** Metrics whose client error is known. */
@@ -131,7 +131,7 @@ type Facts = Pick<
 export function estimateClientError(
   load: Facts,
   client: ClientHealth | undefined,
-  header: Pick<RunHeader, "calibration" | "transport" | "workers">,
+  header: Pick<RunHeader, "calibration" | "transport" | "url" | "workers">,
 ): ClientErrorEstimate | undefined {
   const streams = load.inFlight.steadyMean ?? load.inFlight.mean;
   const tokensPerSec = load.throughput.steady?.outputTokensPerSec ??
@@ -197,8 +197,10 @@ function bound({ p50Ms, p99Ms, maxMs }: ErrorSpread): ErrorBound {
 /** `--concurrency 64 --itl 20 --transport fetch --workers 1`. */
 function likeOptions(
   load: Facts,
-  { transport, workers }: Pick<RunHeader, "transport" | "workers">,
-): string {
+  { transport, workers, url }: Pick<RunHeader, "transport" | "url" | "workers">,
+): string | undefined {
+  // The engine that it measures against is played over HTTP only.
+  if (!/^https?:/.test(url)) return undefined;
   const streams = load.plan.users ?? Math.ceil(load.inFlight.max ?? 1);
   const gap = load.metrics.find(({ name }) => name === "itl")?.distribution.median;
   const itl = gap === undefined ? "" : ` --itl ${gap >= 1 ? Math.round(gap) : gap.toPrecision(1)}`;

@@ -5,7 +5,7 @@
  */
 import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
-import { formatPercentile, formatValue, plural } from "./format.ts";
+import { formatCount, formatPercentile, formatValue, plural } from "./format.ts";
 import type { Histogram } from "./histogram.ts";
 import { type Markup, markup } from "./html_markup.ts";
 import type { Unit } from "./metric.ts";
@@ -60,9 +60,7 @@ export function histogramChart(data: HistogramChart): Markup {
     at: (at(edges[i]!) + at(edges[i + 1]!)) / 2,
     lines: [
       `${formatValue(edges[i], unit)} to ${formatValue(edges[i + 1], unit)}`,
-      `${plural(count, counted.replace(/s$/, ""), counted)} of ${
-        plural(total, counted.replace(/s$/, ""), counted)
-      }`,
+      `${formatCount(count)} of ${plural(total, counted.slice(0, -1), counted)}`,
     ],
   }));
   const found = marks.map(({ p, value }) => `${formatPercentile(p)} ${formatValue(value, unit)}`);

@@ -95,8 +95,8 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
         at: (at(fromMs) + at(endMs[i]!)) / 2,
         lines: [
           `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
-          `${formatNumber(outputTokensPerSec[i])} output tokens/s`,
-          `${formatNumber(completedPerSec[i])} completed requests/s`,
+          `${formatNumber(rates(outputTokensPerSec)[i])} output tokens/s`,
+          `${formatNumber(rates(completedPerSec)[i])} completed requests/s`,
           `${formatNumber(inFlight[i])} in flight`,
           ...(failed[i]! > 0 ? [`${formatCount(failed[i])} failed`] : []),
         ],

@@ -127,8 +127,8 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line)}
 .tools+.load{margin-top:24px}
 button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;padding:0;cursor:pointer;text-decoration:underline;text-underline-offset:2px}
 @media (max-width:560px){body{padding-top:20px}h1{font-size:23px}.verdict dl,.rules{grid-template-columns:1fr;gap:2px}.verdict dd,.rules dd{margin-bottom:8px}.chart{margin-right:10px}}
-@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools{display:none}.load{border:0;margin:24px 0 0}.load+.load{break-before:page}.scroll{overflow:visible}table{font-size:10px}th,td{padding-left:8px}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
+@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools{display:none}.load{border:0;margin:24px 0 0}.load+.load{break-before:page}.scroll{overflow:visible}table{font-size:10px}thead th{font-size:inherit}th,td{padding-left:8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}.charts:not(.two){grid-template-columns:repeat(3,1fr)}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "jWyKWM303g8MoesKIvCZPdFKVMreoCeNpZnn0QtNAl0=";
+export const PAGE_STYLE_SHA256 = "JDRYVkvqt6L0hiIIWKHYZzMpH4ztNPYaBblj/ASPnZs=";

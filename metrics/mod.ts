@@ -71,6 +71,7 @@ export { readsPerToken } from "./reads_per_token.ts";
 export { METRICS } from "./registry.ts";
 export type { Report } from "./report.ts";
 export { reportCsv } from "./report_csv.ts";
+export { reportHtml } from "./report_html.ts";
 export { reportJson } from "./report_json.ts";
 export { type JsonSchema, reportSchema } from "./report_schema.ts";
 export { renderTable, reportTable, type TableOptions } from "./report_table.ts";

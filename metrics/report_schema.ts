@@ -360,7 +360,10 @@ const LOAD = object("Results of one load; times in ms from its start", {
       tpot: ERROR_BOUND("Of a token's mean time"),
       itl: ERROR_BOUND("Of one gap"),
       e2e: ERROR_BOUND("Of the whole answer"),
-      like: text("Options of `tokometer calibrate` for a load like this one"),
+      like: {
+        type: ["string", "null"],
+        description: "Options of `tokometer calibrate` for a load like this one, over HTTP",
+      },
     })),
   })),
   verdict: orNull(object("Was it the server that was measured? null = nothing was observed", {

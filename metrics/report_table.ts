@@ -321,16 +321,16 @@ function errorCell(metric: string, error: ClientErrorEstimate): string {
 }
 
 function errorText({ basis, cell, savedAt, like }: ClientErrorEstimate): string {
+  const measure = like === undefined ? "" : `; to measure it: tokometer calibrate ${like}`;
   if (cell === undefined) {
-    return "not calibrated, so bounded by the lateness of timers; to measure it: " +
-      `tokometer calibrate ${like}`;
+    return `not calibrated, so bounded by the lateness of timers${measure}`;
   }
   const found = `calibrated ${savedAt?.slice(0, 10)} with ${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)
   } tokens/s`;
   return basis === "calibration"
     ? `the error at p99, ${found}`
-    : `at most that at p99, ${found}, a heavier load; for this one: tokometer calibrate ${like}`;
+    : `at most this at p99, ${found}, a heavier load${measure}`;
 }
 
 function verdictLines(verdict: Verdict, page: Page): readonly string[] {

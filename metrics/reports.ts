@@ -5,6 +5,7 @@
  */
 import type { Report } from "./report.ts";
 import { reportCsv } from "./report_csv.ts";
+import { reportHtml } from "./report_html.ts";
 import { reportJson } from "./report_json.ts";
 import { reportTable } from "./report_table.ts";
 
@@ -13,4 +14,5 @@ export const REPORTS: readonly Report[] = [
   reportTable,
   reportCsv,
   reportJson,
+  reportHtml,
 ];

@@ -8,9 +8,11 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import http2 from "node:http2";
 import { systemClock } from "../backends/clock.ts";
 import { grpcTransport } from "../backends/grpc.ts";
 import { cutGrpcFrames, grpcFrame } from "../backends/grpc_frames.ts";
+import { loadGrpc } from "../backends/grpc_load.ts";
 import { GRPC_STATUS_NAMES, grpcAnswer, grpcAsk, grpcRequest } from "../backends/grpc_request.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import {
@@ -438,6 +440,42 @@ Deno.test("grpc says which permission is missing", async () => {
   assertEquals(code, 1);
   assertStringIncludes(stderr, "NotCapable: Cannot load the gRPC library");
   assertStringIncludes(stderr, "--allow-env");
+});
+
+Deno.test("loadGrpc() makes sessions close a turn late", async () => {
+  await loadGrpc();
+  await withServer((call) => answer(call), async ({ server }) => {
+    const session = http2.connect(`http://127.0.0.1:${server.port}`);
+    await new Promise((resolve) => session.once("remoteSettings", resolve));
+    const closed = new Promise<void>((resolve) => session.close(resolve));
+    assertEquals(session.closed, false);
+    await closed;
+    assertEquals(session.closed, true);
+  });
+});
+
+Deno.test("grpc survives servers that go away while it is idle", async () => {
+  // In a process of its own: without grpc_session.ts, Deno 2.9 does not fail here, it crashes.
+  const { code, stdout } = await runScript(
+    `import { grpcTransport } from "ROOT/backends/grpc.ts";
+    import { systemClock } from "ROOT/backends/clock.ts";
+    import { startGrpcServer } from "ROOT/backends/sim_grpc_call.ts";
+    const options = { host: "127.0.0.1", port: 0, clock: systemClock };
+    for (let i = 0; i < 60; i++) {
+      const server = await startGrpcServer({ ...options, onCall: (call) => call.end(0) });
+      const transport = grpcTransport.open({ clock: systemClock });
+      const url = "grpc://127.0.0.1:" + server.port + "/a.B/C";
+      const request = { method: "POST", url, headers: {}, body: new Uint8Array(1) } as const;
+      await transport.send(request, { timeoutMs: 60_000 });
+      await server.stop();
+      const { end } = await transport.send(request, { timeoutMs: 60_000 });
+      if (end.kind !== "connect_error") console.log(end);
+      await transport.close();
+    }
+    console.log("alive");`,
+    { flags: ["-A"] },
+  );
+  assertEquals([code, stdout], [0, "alive\n"]);
 });
 
 Deno.test("grpc is not loaded by naming it, and lets the process end", async () => {

@@ -40,7 +40,7 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         name: "no url",
         argv: [],
         code: 2,
-        says: /Cannot run "bench" without <url>.*http:\/\/127\.0\.0\.1:8000/,
+        says: /Cannot run "bench" without <url>.*127\.0\.0\.1:8000.*--launch/,
       },
       { name: "wrong url", argv: ["http://"], code: 2, says: /Cannot use "http:\/\/" as the server/ },
       { name: "no http", argv: ["ftp://x:1"], code: 2, says: /Cannot use "ftp:\/\/x:1" as the/ },

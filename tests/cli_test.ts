@@ -49,7 +49,7 @@ Deno.test("main shows help and version on stdout", async () => {
   }
   const { code, out } = await run(["--version"]);
   assertEquals(code, 0);
-  assertMatch(out, /^tokometer \d+\.\d+\.\d+ \(Deno [\d.]+, V8 [\w.-]+\)\n$/);
+  assertMatch(out, /^tokometer \d+\.\d+\.\d+ \(Deno [\d.]+, V8 [\w.-]+, checkout, \w+-[\w-]+\)\n$/);
 });
 
 Deno.test("main refuses what it does not know with exit code 2 and a suggestion", async () => {

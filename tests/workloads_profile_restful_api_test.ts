@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { pythonRandom } from "../backends/mt19937.ts";
+import { findProtocol } from "../backends/protocols.ts";
+import type { RequestRecord } from "../backends/record.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { lengthMismatch } from "../workloads/compat_restful.ts";
+import { planScript } from "../workloads/compat_run.ts";
+import { profileRestfulApi } from "../workloads/profile_restful_api.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { createRecord } from "./create_record.ts";
 import { inTempFolder, type Ran, runCli } from "./run_cli.ts";
@@ -79,76 +83,77 @@ Deno.test("profile-restful-api without streaming has no first token; --csv-layou
   });
 });
 
-Deno.test("profile-restful-api measures the first token, not the role chunk (T4)", async () => {
-  // The role comes 100 ms before the first token; only the script takes it for one.
-  await profiled({ roleChunk: "early", ttft: "100" }, ["--stream_output"], ({ out, err }) => {
-    const first = [...out.matchAll(/ave\): (\d+\.\d+)s/g)].map(([, seconds]) => Number(seconds));
-    assertEquals(first.length, 2, err);
-    assert(first[0]! >= 0.1, `${first}`);
-    assert(first[0]! - first[1]! >= 0.05, `${first}`);
+/** The same with a folder of its own for records, and no CSV. */
+async function recorded(
+  argv: readonly string[],
+  use: (ran: Ran, records: readonly RequestRecord[], address: string) => Promise<void> | void,
+): Promise<void> {
+  const sim = { ttft: "20", itl: "0", engine: "lmdeploy", roleChunk: "early" } as const;
+  const server = await startSimServer(sim);
+  try {
+    await inTempFolder(async (folder) => {
+      const address = `127.0.0.1:${server.port}`;
+      const dataset = await writeSharegpt(folder, 10);
+      const ran = await runCli([
+        ...["profile-restful-api", address, TOKENIZER, dataset, "--no-csv"],
+        ...["--out", `${folder}/out`, ...argv],
+      ]);
+      const { records } = await readRecordFile(`${folder}/out/records.jsonl`);
+      await use(ran, records, address);
+    });
+  } finally {
+    await server.stop();
+  }
+}
+
+Deno.test("profile-restful-api prints the first token, and the role chunk as the script's (T4)", async () => {
+  const argv = ["--stream_output", "--concurrency=1", "--num-prompts=3"];
+  await recorded(argv, ({ out, err }, records) => {
+    const printed = [...out.matchAll(/ave\): (\S+)s, (\S+)s,/g)].map(([, min, max]) => [min, max]);
+    const spread = (ms: readonly number[]) =>
+      [Math.min(...ms), Math.max(...ms)].map((value) => (value / 1000).toFixed(3));
+    const since = (field: "firstTokenMs" | "firstEventMs") =>
+      spread(records.map((record) => record[field]! - record.sentMs!));
+    assertEquals(printed, [since("firstTokenMs"), since("firstEventMs")], err);
+    assert(records.every(({ firstEventMs, firstTokenMs }) => firstEventMs! <= firstTokenMs!));
   });
 });
 
 Deno.test("profile-restful-api sends the script's sample, in its order, each prompt once (T28)", async () => {
-  await profiled({}, ["--out=OUT"].slice(1), () => {});
-  const server = await startSimServer({ ttft: "1", itl: "0", engine: "lmdeploy" });
-  try {
-    await inTempFolder(async (folder) => {
-      const dataset = await writeSharegpt(folder, 10);
-      const run = async (prompts: number) => {
-        const out = `${folder}/out${prompts}`;
-        const ran = await runCli([
-          ...["profile-restful-api", server.url, TOKENIZER, dataset, "--no-csv", "--out", out],
-          ...["--concurrency", "1", "--num-prompts", `${prompts}`],
-        ]);
-        const { records } = await readRecordFile(`${out}/records.jsonl`);
-        return { ...ran, ids: records.map(({ promptId }) => promptId) };
-      };
-      const ids = Array.from({ length: 10 }, (_, i) => `c${i}`);
-      assertEquals((await run(4)).ids, pythonRandom(0).sample(ids, 4));
-      const more = await run(12);
-      assertEquals(more.ids.toSorted(), ids);
-      assertStringIncludes(more.err, "12 prompts wanted, 10 found");
-      assertEquals(more.code, 0);
-    });
-  } finally {
-    await server.stop();
-  }
+  const ids = Array.from({ length: 10 }, (_, i) => `c${i}`);
+  const sent = (records: readonly RequestRecord[]) =>
+    records.toSorted((a, b) => a.index - b.index).map(({ promptId }) => promptId);
+  await recorded(["--concurrency=1", "--num-prompts=4"], (_, records) => {
+    assertEquals(sent(records), pythonRandom(0).sample(ids, 4));
+  });
+  await recorded(["--concurrency=2", "--num-prompts=12", "--seed=3"], ({ code, err }, records) => {
+    assertEquals(sent(records), pythonRandom(3).sample(ids, 10));
+    assertStringIncludes(err, "12 prompts wanted, 10 found");
+    assertEquals(code, 0);
+  });
 });
 
 Deno.test("profile-restful-api with more users than prompts uses fewer users (T27)", async () => {
-  await profiled({}, ["--concurrency=20", "--num-prompts=2"].slice(1), () => {});
-  const server = await startSimServer({ ttft: "1", itl: "0", engine: "lmdeploy" });
-  try {
-    await inTempFolder(async (folder) => {
-      const dataset = await writeSharegpt(folder, 5);
-      const argv = ["--no-csv", "--concurrency=20", "--num-prompts=2"];
-      const ran = await runCli(["profile-restful-api", server.url, TOKENIZER, dataset, ...argv]);
-      assertEquals(ran.code, 0, ran.err);
-      assertStringIncludes(ran.err, "Using 2 users instead of 20");
-    });
-  } finally {
-    await server.stop();
-  }
+  await recorded(["--concurrency=20", "--num-prompts=2"], ({ code, err }, records) => {
+    assertEquals([code, records.length], [0, 2], err);
+    assertStringIncludes(err, "Using 2 users instead of 20");
+  });
 });
 
 Deno.test("profile-restful-api warns about an address without http://, as the script", async () => {
-  const server = await startSimServer({ ttft: "1", itl: "0", engine: "lmdeploy" });
-  try {
-    await inTempFolder(async (folder) => {
-      const dataset = await writeSharegpt(folder, 5);
-      const address = `127.0.0.1:${server.port}`;
-      const argv = ["--no-csv", "--concurrency=1", "--num-prompts=1"];
-      const ran = await runCli(["profile-restful-api", address, TOKENIZER, dataset, ...argv]);
-      assertEquals(ran.code, 0, ran.err);
-      assertStringIncludes(
-        ran.err,
-        `[WARNING] server_addr of the api_server should start with "http://", but got "${address}"`,
-      );
-    });
-  } finally {
-    await server.stop();
-  }
+  await recorded(["--concurrency=1", "--num-prompts=1"], ({ err }, _, address) => {
+    const script = 'server_addr of the api_server should start with "http://"';
+    assertStringIncludes(err, `[WARNING] ${script}, but got "${address}"`);
+  });
+});
+
+Deno.test("profile-restful-api gives every request a session of its own (T32)", async () => {
+  const plan = await planScript(profileRestfulApi, {}, {
+    values: { url: "http://127.0.0.1:9", protocol: "lmdeploy-chat" },
+    plan: { loads: [], stops: [] },
+  });
+  // The script's are the thread numbers 0, 1 …, which two benchmarks of one server share.
+  assert(findProtocol(plan.protocol).usesRequestId);
 });
 
 Deno.test("lengthMismatch warns when answers differ in length from what was asked for (T3)", () => {

@@ -14,6 +14,7 @@ import {
 } from "./bench_options.ts";
 import { type BenchPlan, planBench, planReport, type ReportPlan } from "./bench_plan.ts";
 import { configValues } from "./config_file.ts";
+import { LAUNCH_OPTIONS, planLaunch, withLaunched } from "./launching.ts";
 import { loadLabel } from "./load.ts";
 import { loadPrompts, measure, type MeasureHooks } from "./measure.ts";
 import { completeValues } from "./options.ts";
@@ -28,7 +29,7 @@ import {
   writeReports,
 } from "./results.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
-import { EXIT } from "./user_error.ts";
+import { EXIT, UserError } from "./user_error.ts";
 
 /** The scenario `bench`. */
 export const bench: Scenario = {
@@ -45,8 +46,8 @@ export const bench: Scenario = {
   positionals: [
     {
       name: "url",
-      help: "where the server listens, e.g. http://127.0.0.1:8000",
-      required: true,
+      help: "where the server listens, e.g. http://127.0.0.1:8000; left out with --launch",
+      required: false,
     },
   ],
   options: [
@@ -56,6 +57,7 @@ export const bench: Scenario = {
     ...REQUEST_OPTIONS,
     ...REPORT_OPTIONS,
     ...SAVE_OPTIONS,
+    ...LAUNCH_OPTIONS,
     {
       name: "dry-run",
       kind: "flag",
@@ -115,14 +117,43 @@ export async function measureBench(
   });
 }
 
+const DEFAULT_PROTOCOL = TARGET_OPTIONS.find(({ name }) => name === "protocol")?.default;
+
 async function runBench(values: Values, host: Host): Promise<number> {
-  const plan = await planBench(values, "bench");
   const report = planReport(values);
-  if (values["dry-run"] === true) return await showPlan(plan, host);
-  return await benchAndReport(plan, report, host, {
+  const save: SaveOptions = {
     save: values.save !== false,
     ...(values.out === undefined ? {} : { out: values.out as string }),
-  });
+  };
+  const ordered = planLaunch(values);
+  if (ordered === undefined) {
+    if (values.url === undefined) {
+      throw new UserError(
+        'Cannot run "bench" without <url>: say where the server listens, ' +
+          "e.g. http://127.0.0.1:8000, or start one with --launch",
+      );
+    }
+    const plan = await planBench(values, "bench");
+    if (values["dry-run"] === true) return await showPlan(plan, host);
+    return await benchAndReport(plan, report, host, save);
+  }
+  if (values.url !== undefined) {
+    throw new UserError("Cannot use <url> and --launch together: the launched server is measured");
+  }
+  // The engine's own protocol, unless another than bench's default was asked for.
+  const launch = values.protocol === DEFAULT_PROTOCOL
+    ? ordered
+    : { ...ordered, protocol: values.protocol as string };
+  // Everything else is checked before a server is started for minutes.
+  const planFor = (url: string, protocol: string) =>
+    planBench({ ...values, url, protocol }, "bench");
+  const planned = await planFor(launch.url, launch.protocol ?? launch.engine.protocol);
+  if (values["dry-run"] === true) return await showPlan(planned, host);
+  return await withLaunched(
+    launch,
+    host,
+    async (url, protocol) => await benchAndReport(await planFor(url, protocol), report, host, save),
+  );
 }
 
 /** Where a run's results go. */

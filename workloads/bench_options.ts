@@ -428,6 +428,22 @@ export const SAVE_OPTIONS: readonly Option[] = [
     group: "Report",
   },
   {
+    name: "calibration",
+    kind: "text",
+    value: "FILE",
+    defaultText: "~/.local/state/tokometer/calibration.json, if there",
+    help: "What tokometer calibrate found; the error of this client is then beside the results.",
+    group: "Report",
+    advanced: true,
+  },
+  {
+    name: "no-calibration",
+    kind: "flag",
+    help: "Leave calibrations out.",
+    group: "Report",
+    advanced: true,
+  },
+  {
     name: "save-text",
     kind: "flag",
     help: "Keep the generated texts in the record file.",

@@ -10,6 +10,7 @@ import { datasetExtra, findDataset } from "./datasets.ts";
 import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
 import type { Load, Stop } from "./load.ts";
 import { checkModelFolder } from "./model_folder.ts";
+import type { Dataset } from "./prompt.ts";
 import type { OptionValue, Values } from "./scenario.ts";
 import { UserError } from "./user_error.ts";
 
@@ -44,6 +45,8 @@ export interface BenchPlan {
   readonly prompts: number;
   /** The dataset's own options. */
   readonly datasetExtra: Readonly<Record<string, unknown>>;
+  /** Prompts that the command has made itself; the dataset's options then say nothing. */
+  readonly own?: OwnPrompts;
   /** Answer lengths that override the dataset's own. */
   readonly outputTokens?: LengthSpec;
   readonly systemPrompt?: string;
@@ -56,8 +59,21 @@ export interface BenchPlan {
   readonly extraBody?: Readonly<Record<string, unknown>>;
   readonly seed: number;
   readonly saveText: boolean;
+  /** File of calibrations; absent = the user's own, `false` = none. */
+  readonly calibration?: string | false;
   /** Option values that repeat the run, without secrets. */
   readonly options: Readonly<Record<string, OptionValue>>;
+}
+
+/** Prompts made by a command whose loads differ in them. */
+export interface OwnPrompts {
+  readonly dataset: Dataset;
+  /** For each load: its name in reports, and where in the pool its prompts begin. */
+  readonly loads: readonly {
+    readonly label: string;
+    readonly warmupFrom: number;
+    readonly from: number;
+  }[];
 }
 
 /** How results are summarized; needed again by `tokometer report`. */
@@ -145,6 +161,7 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
     seed: number(values, "seed") ?? 0,
     saveText: values["save-text"] === true,
     options: repeatable(values),
+    ...planCalibration(values),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(model === undefined ? {} : { model }),
     ...(apiKey === undefined ? {} : { apiKey }),
@@ -314,6 +331,12 @@ async function readFile(option: string, path: string): Promise<string> {
       : (error as Error).message;
     throw new UserError(`Cannot read ${option} ${path}: ${reason}`);
   }
+}
+
+function planCalibration(values: Values): Pick<BenchPlan, "calibration"> {
+  if (values["no-calibration"] === true) return { calibration: false };
+  const file = text(values, "calibration");
+  return file === undefined ? {} : { calibration: file };
 }
 
 /** Values that repeat the run; secrets stay out, and the folder, which must be a new one. */

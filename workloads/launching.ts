@@ -163,7 +163,7 @@ export const LAUNCH_OPTIONS: readonly Option[] = [
     name: "launch-log",
     kind: "text",
     value: "FILE",
-    defaultText: `${SERVERS_FOLDER}/<engine>-<port>.log`,
+    defaultText: `a file in ${SERVERS_FOLDER}/`,
     help: "File that the server's output is appended to.",
     group: GROUP,
     advanced: true,

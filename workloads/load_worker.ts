@@ -24,7 +24,7 @@ import { runLoad } from "./runner.ts";
 import { countThreadUsage } from "./thread_usage.ts";
 
 /** This file, for `startWorker`. */
-export const LOAD_WORKER = "workloads/load_worker.ts";
+export const LOAD_WORKER: string = "workloads/load_worker.ts";
 
 /** Handles the messages of one thread; `reply` hands over buffers with what it sends. */
 export function createLoadThread(

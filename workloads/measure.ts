@@ -12,6 +12,7 @@ import type { Exchange } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { lookUpCalibration } from "./calibration_file.ts";
 import { watchClient } from "./client_health.ts";
 import { findDataset } from "./datasets.ts";
 import { readEnvironment } from "./environment.ts";
@@ -107,7 +108,7 @@ export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run
           load,
           stop: { requests: warmup },
           phase: "warmup",
-          poolOffset: 0,
+          poolOffset: plan.own?.loads[number]?.warmupFrom ?? 0,
           keep,
         });
       }
@@ -118,7 +119,8 @@ export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run
         stop: plan.stops[number] ?? {},
         phase: "measure",
         // The script's rotation counts from the pool's first prompt, warm-up or not.
-        poolOffset: load.kind === "closed" && load.sequence === "legacy" ? 0 : poolOffset,
+        poolOffset: plan.own?.loads[number]?.from ??
+          (load.kind === "closed" && load.sequence === "legacy" ? 0 : poolOffset),
         keep,
       });
       ends.push(end);
@@ -183,6 +185,7 @@ export async function loadPrompts(
   const counter = plan.tokenizer === undefined
     ? estimateCounter
     : await loadTokenizer(plan.tokenizer);
+  if (plan.own !== undefined) return { counter, dataset: plan.own.dataset };
   const lengths = plan.outputTokens === undefined
     ? undefined
     : lengthsOf(plan.outputTokens, { seed: plan.seed, label: "output-tokens" });
@@ -327,7 +330,7 @@ async function runOne(
     const leftMs = timeLeftMs(one.stop, done, elapsedMs);
     hooks.onProgress?.({
       phase: one.phase === "warmup" ? "warm-up" : "measuring",
-      label: loadLabel(one.load),
+      label: plan.own?.loads[one.number]?.label ?? loadLabel(one.load),
       done,
       failed,
       inFlight: live.sent - live.ended,
@@ -415,6 +418,10 @@ export async function describeRun(
   commandLine: readonly string[],
 ): Promise<RunHeader> {
   const { dataset, counter } = prepared;
+  const environment = await readEnvironment();
+  const calibration = plan.calibration === false
+    ? undefined
+    : await lookUpCalibration(environment, plan, plan.calibration);
   return {
     schema: "tokometer.record/1",
     version: VERSION,
@@ -439,8 +446,12 @@ export async function describeRun(
       ...(dataset.sha256 === undefined ? {} : { sha256: dataset.sha256 }),
     },
     tokenizer: { source: counter.source, name: counter.name },
-    loads: plan.loads.map((load, i) => describeLoad(load, plan.stops[i] ?? {})),
-    environment: await readEnvironment(),
+    loads: plan.loads.map((load, i) => ({
+      ...describeLoad(load, plan.stops[i] ?? {}),
+      ...(plan.own === undefined ? {} : { label: plan.own.loads[i]?.label ?? loadLabel(load) }),
+    })),
+    environment,
+    ...(calibration === undefined ? {} : { calibration }),
   };
 }
 

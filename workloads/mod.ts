@@ -67,6 +67,7 @@ export type {
 } from "./scenario.ts";
 export { SCENARIOS } from "./scenarios.ts";
 export { resolveSecrets, SECRET_SOURCES } from "./secret.ts";
+export { splitShellWords } from "./shell_split.ts";
 export { editDistance, nearestName } from "./suggest.ts";
 export { EXIT, UserError } from "./user_error.ts";
-export { VERSION } from "./version.ts";
+export { VERSION, versionLine } from "./version.ts";

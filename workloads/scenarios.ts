@@ -4,6 +4,7 @@
  * @module
  */
 import { bench } from "./bench.ts";
+import { calibrate } from "./calibrate.ts";
 import { demo } from "./demo.ts";
 import { numClients } from "./num_clients.ts";
 import { probe } from "./probe.ts";
@@ -12,17 +13,22 @@ import { profileServing } from "./profile_serving.ts";
 import { report } from "./report.ts";
 import { requestRate } from "./request_rate.ts";
 import type { Scenario } from "./scenario.ts";
+import { serve } from "./serve.ts";
 import { simulate } from "./simulate.ts";
+import { sweep } from "./sweep.ts";
 
 /** A new command is one file and one line here; it then has its options, help and examples. */
 export const SCENARIOS: readonly Scenario[] = [
   bench,
   report,
   probe,
+  serve,
   simulate,
+  calibrate,
   demo,
   numClients,
   requestRate,
+  sweep,
   profileRestfulApi,
   profileServing,
 ];

@@ -72,16 +72,19 @@ export async function readStates(folder: string): Promise<ReadonlyMap<string, Se
   const states = new Map<string, ServerState>();
   for (const name of names.toSorted()) {
     const path = `${folder}/${name}`;
-    states.set(path, await readState(path));
+    const state = await readState(path);
+    if (state !== undefined) states.set(path, state);
   }
   return states;
 }
 
-async function readState(path: string): Promise<ServerState> {
+async function readState(path: string): Promise<ServerState | undefined> {
   let value: Partial<ServerState> | null;
   try {
     value = JSON.parse(await Deno.readTextFile(path));
   } catch (error) {
+    // Another command has stopped this server since the folder was listed.
+    if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw unreadable(path, (error as Error).message);
   }

@@ -1,0 +1,133 @@
+/**
+ * A clock that wakes its thread on time. Deno's timers are a millisecond late at the median; a
+ * second thread that sleeps on shared memory is late by a twentieth of that, and costs a tenth of
+ * a core at a thousand wake-ups a second, where turning the event loop until the time has come
+ * costs most of one.
+ *
+ * @module
+ */
+import { type Clock, epochOriginMs, nextTurn, systemClock } from "./clock.ts";
+import { type TickerOrders, WORD_CLOSE, WORD_ORDERS, WORD_TICKS, WORDS } from "./ticker_worker.ts";
+
+/** A clock with a thread of its own, to be closed. */
+export interface Ticker extends Clock {
+  /** Ends the thread. Waits that are going on end on time all the same. */
+  close(): void;
+}
+
+/** Longer waits begin with a timer: it is never later than this, and costs the ticker nothing. */
+const NEAR_MS = 20;
+/**
+ * The ticker wakes this much early and the event loop turns until the time has come: about the
+ * time that a wake-up takes to get from one thread to the other.
+ */
+const APPROACH_MS = 0.1;
+
+/** A wait that the ticker looks after. */
+interface Sleeper {
+  readonly atMs: number;
+  readonly wake: () => void;
+}
+
+/** Starts the thread; where that is not allowed, the clock is {@linkcode systemClock}'s equal. */
+export async function startTicker(): Promise<Ticker> {
+  const memory = new SharedArrayBuffer(WORDS * 4 + 8);
+  let worker: Worker;
+  try {
+    worker = new Worker(new URL("./ticker_worker.ts", import.meta.url), { type: "module" });
+  } catch {
+    return { ...systemClock, close: () => {} };
+  }
+  const started = await new Promise<boolean>((resolve) => {
+    worker.onmessage = () => resolve(true);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      resolve(false);
+    };
+    worker.postMessage({ memory, originMs: epochOriginMs() } satisfies TickerOrders);
+  });
+  if (started) return new WorkerTicker(worker, memory);
+  worker.terminate();
+  return { ...systemClock, close: () => {} };
+}
+
+class WorkerTicker implements Ticker {
+  readonly #worker: Worker;
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #due: Float64Array<SharedArrayBuffer>;
+  readonly now = systemClock.now;
+  #near: Sleeper[] = [];
+  #orderedMs = Infinity;
+  #pumping = false;
+  #closed = false;
+
+  constructor(worker: Worker, memory: SharedArrayBuffer) {
+    this.#worker = worker;
+    this.#words = new Int32Array(memory, 0, WORDS);
+    this.#due = new Float64Array(memory, WORDS * 4, 1);
+  }
+
+  async sleepUntil(atMs: number, signal?: AbortSignal): Promise<void> {
+    if (atMs - this.now() > NEAR_MS) await systemClock.sleepUntil(atMs - NEAR_MS / 2, signal);
+    while (!signal?.aborted) {
+      const leftMs = atMs - this.now();
+      if (leftMs <= 0) return;
+      if (leftMs <= APPROACH_MS || this.#closed) await nextTurn();
+      else await this.#tick(atMs - APPROACH_MS, signal);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#order(WORD_CLOSE);
+    this.#worker.terminate();
+    for (const { wake } of this.#near.splice(0)) wake();
+  }
+
+  #tick(atMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      signal?.addEventListener("abort", wake, { once: true });
+      this.#near.push({ atMs, wake });
+      if (atMs < this.#orderedMs) {
+        this.#orderedMs = atMs;
+        this.#due[0] = atMs;
+        this.#order();
+      }
+      if (!this.#pumping) this.#pump();
+    });
+  }
+
+  /** Wakes sleepers as ticks come, until there are none. */
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    while (this.#near.length > 0) {
+      const ticks = Atomics.load(this.#words, WORD_TICKS);
+      const nowMs = this.now();
+      const due = this.#near.filter(({ atMs }) => atMs <= nowMs);
+      if (due.length > 0) {
+        this.#near = this.#near.filter(({ atMs }) => atMs > nowMs);
+        for (const { wake } of due) wake();
+      }
+      const nextMs = this.#near.reduce((least, { atMs }) => Math.min(least, atMs), Infinity);
+      if (nextMs !== this.#orderedMs) {
+        this.#orderedMs = nextMs;
+        if (nextMs === Infinity) break;
+        this.#due[0] = nextMs;
+        this.#order();
+      }
+      const waiting = Atomics.waitAsync(this.#words, WORD_TICKS, ticks);
+      if (waiting.async) await waiting.value;
+    }
+    this.#pumping = false;
+  }
+
+  #order(close?: typeof WORD_CLOSE): void {
+    if (close !== undefined) Atomics.store(this.#words, close, 1);
+    Atomics.add(this.#words, WORD_ORDERS, 1);
+    Atomics.notify(this.#words, WORD_ORDERS);
+  }
+}

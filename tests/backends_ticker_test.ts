@@ -1,0 +1,62 @@
+import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { startTicker } from "../backends/ticker.ts";
+
+Deno.test("startTicker wakes in the order of the times, never before them", async () => {
+  const ticker = await startTicker();
+  try {
+    const startMs = ticker.now() + 5;
+    const order: number[] = [];
+    await Promise.all([8, 2, 30, 2, 5, 0.3].map(async (afterMs) => {
+      await ticker.sleepUntil(startMs + afterMs);
+      assertGreaterOrEqual(ticker.now(), startMs + afterMs);
+      order.push(afterMs);
+    }));
+    assertEquals(order, [0.3, 2, 2, 5, 8, 30]);
+  } finally {
+    ticker.close();
+  }
+});
+
+Deno.test("startTicker wakes a thousand sleepers, each added while others wait", async () => {
+  const ticker = await startTicker();
+  try {
+    let woken = 0;
+    const startMs = ticker.now();
+    await Promise.all(Array.from({ length: 1000 }, async (_, i) => {
+      await ticker.sleepUntil(startMs + (i * 7919) % 100);
+      await ticker.sleepUntil(startMs + 100 + (i % 10));
+      woken++;
+    }));
+    assertEquals(woken, 1000);
+  } finally {
+    ticker.close();
+  }
+});
+
+Deno.test("startTicker ends a wait whose signal is aborted, far, near or before", async () => {
+  const ticker = await startTicker();
+  try {
+    for (const aheadMs of [60_000, 15]) {
+      const stop = new AbortController();
+      const dueMs = ticker.now() + aheadMs;
+      const wait = ticker.sleepUntil(dueMs, stop.signal);
+      stop.abort();
+      await wait;
+      assert(ticker.now() < dueMs || aheadMs === 15);
+    }
+    await ticker.sleepUntil(ticker.now() + 60_000, AbortSignal.abort());
+  } finally {
+    ticker.close();
+  }
+});
+
+Deno.test("startTicker lets waits end on time after it was closed", async () => {
+  const ticker = await startTicker();
+  const dueMs = ticker.now() + 15;
+  const wait = ticker.sleepUntil(dueMs);
+  await ticker.sleepUntil(dueMs - 10);
+  ticker.close();
+  await wait;
+  assertGreaterOrEqual(ticker.now(), dueMs);
+  await ticker.sleepUntil(ticker.now() + 1);
+});

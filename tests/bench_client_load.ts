@@ -1,0 +1,222 @@
+/**
+ * One client of `bench_client.ts`, in a process of its own: the product's own threads, runner,
+ * transport and decoder under one load of the C server, with every body kept and every event
+ * parsed. Prints one JSON line.
+ *
+ *     deno run -A tests/bench_client_load.ts '{"transport":"socket","workers":0,…}'
+ *
+ * @module
+ */
+import process from "node:process";
+import { systemClock } from "../backends/clock.ts";
+import { decodeExchange } from "../backends/decode.ts";
+import { openaiCompletions } from "../backends/openai_completions.ts";
+import type { GenerationRequest } from "../backends/protocol.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { Exchange } from "../backends/transport.ts";
+import { openThreads } from "../workloads/load_threads.ts";
+
+/** What the client is told. */
+export interface ClientOrders {
+  readonly transport: string;
+  /** 0 = send from the main thread. */
+  readonly workers: number;
+  readonly port: number;
+  readonly streams: number;
+  /** Requests of each stream. */
+  readonly requests: number;
+  readonly tokens: number;
+  /** Of the C server: how it paces. */
+  readonly query: string;
+  readonly rampMs: number;
+  /** Requests of 50 tokens before the measured part. */
+  readonly warmup: number;
+  /** Keep the bodies, which the errors are read from; without, only what the product keeps. */
+  readonly keepBodies: boolean;
+}
+
+/** Receipt minus departure, in ms; null where nothing was kept. */
+export interface ErrorMs {
+  readonly p50: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
+}
+
+/** What a client reports. */
+export interface ClientResult {
+  readonly tokens: number;
+  readonly requests: number;
+  /** User and system time of the whole process, all threads, over the measured part. */
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  /** Reads of bodies. */
+  readonly reads: number;
+  /** Of every token. */
+  readonly all: ErrorMs;
+  /** Of the tokens of each stream's second and later requests. */
+  readonly warm: ErrorMs;
+  readonly failures: number;
+  readonly peakMiB: number;
+}
+
+/** An answer with what converts its stamps to this thread's clock. */
+interface Kept {
+  readonly exchange: Exchange;
+  readonly index: number;
+  readonly shiftMs: number;
+}
+
+/** Of the threads: time from the call to the first departure. */
+const START_LEAD_MS = 25;
+const CLOCK_MONOTONIC = 1;
+
+/** CLOCK_MONOTONIC in ms minus our clock, from the tightest of many brackets. */
+export function monotonicOffsetMs(): number {
+  const libc = Deno.dlopen("libc.so.6", {
+    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  });
+  const time = new BigInt64Array(2);
+  let best = Infinity;
+  let offset = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const before = systemClock.now();
+    libc.symbols.clock_gettime(CLOCK_MONOTONIC, time);
+    const after = systemClock.now();
+    if (after - before >= best) continue;
+    best = after - before;
+    offset = Number(time[0]!) * 1e3 + Number(time[1]!) / 1e6 - (before + after) / 2;
+  }
+  libc.close();
+  return offset;
+}
+
+/** Most memory that this process ever had. */
+function peakMiB(): number {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+}
+
+/** Receipt minus departure of each token of an answer, in ms. */
+function tokenErrors({ exchange, shiftMs }: Kept, offsetMs: number): number[] {
+  // One byte a character, so that positions are positions in the body.
+  const text = new TextDecoder("latin1").decode(exchange.body);
+  const result: number[] = [];
+  let read = 0;
+  for (const event of text.matchAll(/"t": *(\d+)\}\n\n/g)) {
+    const end = event.index + event[0].length;
+    while (exchange.readEnds[read]! < end) read++;
+    result.push(exchange.readMs[read]! + shiftMs + offsetMs - Number(event[1]) / 1e6);
+  }
+  return result;
+}
+
+function errorsOf(kept: readonly Kept[], offsetMs: number): ErrorMs {
+  const sorted = Float64Array.from(kept.flatMap((one) => tokenErrors(one, offsetMs))).sort();
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? null;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+/** Runs the load and reports. */
+async function runClient(orders: ClientOrders): Promise<ClientResult> {
+  const { streams, tokens } = orders;
+  const baseUrl = `http://127.0.0.1:${orders.port}`;
+  const requestOf = (outputTokens: number): GenerationRequest => ({
+    model: "meta-llama/Llama-3.1-8B-Instruct",
+    messages: [{ role: "user", content: "The quick brown fox jumps over the lazy dog" }],
+    outputTokens,
+    length: "forced",
+    stream: true,
+    sampling: { temperature: 0 },
+    requestId: 1n,
+  });
+  const open = async (query: string, request: GenerationRequest) => {
+    const target = { baseUrl, endpoint: `/v1/completions?${query}`, headers: {} };
+    return await openThreads({
+      workers: orders.workers,
+      transport: orders.transport,
+      transportOptions: {},
+      protocol: openaiCompletions.name,
+      target,
+      wires: [openaiCompletions.buildRequest(request, target)],
+    });
+  };
+  const idle = new AbortController().signal;
+  const job = (users: number, requests: number, rampUpMs: number) => ({
+    load: { kind: "closed", users, rampUpMs, sequence: "disjoint" } as const,
+    stop: { requests },
+    seed: 1,
+    loadNumber: 0,
+    poolOffset: 0,
+    poolSize: 1,
+    timeoutMs: 120_000,
+    graceMs: 0,
+    stopSignal: idle,
+    abortSignal: idle,
+    onDropped: () => {},
+  });
+  const decode = (
+    exchange: Exchange,
+    { request, index, originMs }: {
+      readonly request: GenerationRequest;
+      readonly index: number;
+      readonly originMs: number;
+    },
+  ) =>
+    decodeExchange(exchange, openaiCompletions, request, {
+      load: 0,
+      phase: "measure",
+      index,
+      user: 0,
+      promptId: "p",
+      intendedMs: originMs,
+      originMs,
+    });
+
+  // Compiles what the measured part runs, as `--warmup` does; the rival gets the same requests.
+  if (orders.warmup > 0) {
+    const request = requestOf(50);
+    const threads = await open("x=1", request);
+    const onExchange = (departure: { index: number }, exchange: Exchange, originMs: number) => {
+      decode(exchange, { request, index: departure.index, originMs });
+    };
+    await threads.run({ ...job(1, orders.warmup, 0), onExchange });
+    await threads.close();
+  }
+
+  const request = requestOf(tokens);
+  const threads = await open(orders.query, request);
+  const records: RequestRecord[] = [];
+  const kept: Kept[] = [];
+  const offsetMs = monotonicOffsetMs();
+  const startMs = systemClock.now() + START_LEAD_MS;
+  const cpu = process.cpuUsage();
+  await threads.run({
+    ...job(streams, streams * orders.requests, orders.rampMs),
+    onExchange({ index }, exchange, originMs) {
+      records.push(decode(exchange, { request, index, originMs }));
+      if (!orders.keepBodies) return;
+      // A worker's clock differs from ours by its origin; without workers there is one clock.
+      kept.push({ exchange, index, shiftMs: orders.workers === 0 ? 0 : startMs - originMs });
+    },
+  });
+  const used = process.cpuUsage(cpu);
+  const wallMs = systemClock.now() - startMs;
+  const peak = peakMiB();
+  await threads.close();
+  return {
+    tokens: records.reduce((sum, one) => sum + (one.outputTokens?.tokens ?? 0), 0),
+    requests: records.length,
+    cpuMs: (used.user + used.system) / 1e3,
+    wallMs,
+    reads: records.reduce((sum, one) => sum + one.reads, 0),
+    all: errorsOf(kept, offsetMs),
+    warm: errorsOf(kept.filter(({ index }) => index >= streams), offsetMs),
+    failures: records.filter(({ outcome }) => outcome.kind !== "ok").length,
+    peakMiB: peak,
+  };
+}
+
+if (import.meta.main) {
+  const result = await runClient(JSON.parse(Deno.args[0]!));
+  await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(result) + "\n"));
+}

@@ -1,0 +1,251 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { type Bundle, BUNDLE_NAME, bundleProgram } from "./bundle.ts";
+import { compileBundle, PERMISSION_FLAGS, PERMISSIONS } from "./compile.ts";
+import { PAYLOAD_LIMIT_BYTES, payloadBytes } from "./payload_check.ts";
+import { inTempFolder } from "./run_cli.ts";
+import { writeSelfExtracting } from "./self_extracting.ts";
+
+const ROOT = new URL("..", import.meta.url);
+const LINUX = Deno.build.os === "linux";
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command in a folder, with nothing in its environment but this. */
+async function runIn(
+  cwd: string,
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
+  const { code, stdout, stderr } = await new Deno.Command(command[0]!, {
+    args: command.slice(1),
+    cwd,
+    clearEnv: true,
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+let bundled: Promise<Bundle> | undefined;
+
+/** The bundle, made once for all tests of this file. */
+function bundle(): Promise<Bundle> {
+  return bundled ??= (async () => {
+    const folder = await Deno.makeTempDir({ prefix: "tokometer-test-" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+    return await bundleProgram(folder);
+  })();
+}
+
+Deno.test("bundleProgram names neither this machine's folders nor what runs models", async () => {
+  const { path, packages } = await bundle();
+  const source = await Deno.readTextFile(path);
+  assert(packages.some((name) => name.startsWith("@grpc/grpc-js/")), packages.join());
+  assertEquals(packages.filter((name) => /transformers|onnx|sharp/.test(name)), []);
+  for (const name of packages) assertMatch(source, new RegExp(`^== .*${name}`, "m"));
+  assertStringIncludes(source, "Apache License");
+  assert(!source.includes("== See the package"));
+  assert(!source.includes(ROOT.pathname), "our folder");
+  assert(!source.includes("/.cache/"), "Deno's cache");
+});
+
+Deno.test({
+  name: "payloadBytes is what the executable carries, below the limit",
+  ignore: !LINUX,
+  fn: async () => {
+    const made = await bundle();
+    const bytes = await payloadBytes(made);
+    assertGreater(bytes, (await Deno.stat(made.path)).size);
+    assertLess(bytes, PAYLOAD_LIMIT_BYTES);
+  },
+});
+
+Deno.test("compileBundle says why there is no base binary", async () => {
+  const made = await bundle();
+  await inTempFolder(async (folder) => {
+    const compiled = await compileBundle(made.path, {
+      target: Deno.build.target,
+      out: `${folder}/program`,
+      base: `${folder}/nowhere`,
+    });
+    assertEquals(compiled, {
+      kind: "no base",
+      reason: `Could not find denort at '${folder}/nowhere'`,
+    });
+  });
+});
+
+Deno.test("PERMISSIONS are what the code uses and the README says", async () => {
+  const code: string[] = [];
+  for (const folder of ["backends", "workloads"]) {
+    for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
+      code.push(await Deno.readTextFile(new URL(`${folder}/${name}`, ROOT)));
+    }
+  }
+  assertEquals(
+    PERMISSION_FLAGS.includes("--allow-ffi"),
+    code.some((source) => /\bDeno\.dlopen\(/.test(source)),
+    "--allow-ffi is for Deno.dlopen",
+  );
+  assert(!PERMISSION_FLAGS.some((flag) => /-all$|^-A$/.test(flag)));
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  for (const { flag, use } of PERMISSIONS) {
+    assertMatch(readme, new RegExp(`^\\| \`${flag}\` *\\| ${use} *\\|$`, "m"));
+  }
+});
+
+/** A stand-in for Deno that says what it was started with. */
+const FAKE_DENO = `#!/bin/sh
+[ "$1" = --version ] && exit 0
+printf '%s\\n' "$DENO_DIR" "$@"
+exit 7
+`;
+
+/** A self-extracting file with {@linkcode FAKE_DENO} in it, in a folder of its own. */
+async function withFake(use: (folder: string, file: string) => Promise<void>): Promise<void> {
+  await inTempFolder(async (folder) => {
+    const parts = `${folder}/parts`;
+    await Deno.mkdir(parts);
+    await Deno.writeTextFile(`${parts}/deno`, FAKE_DENO);
+    await Deno.writeTextFile(`${parts}/${BUNDLE_NAME}`, "");
+    const file = `${folder}/toko meter`;
+    await writeSelfExtracting(file, `${parts}/${BUNDLE_NAME}`, {
+      permissions: ["--allow-net"],
+      deno: `${parts}/deno`,
+    });
+    await use(folder, file);
+  });
+}
+
+function entries(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name);
+}
+
+Deno.test({
+  name: "self-extracting file unpacks once, passes its arguments and the exit code",
+  ignore: !LINUX,
+  fn: () =>
+    withFake(async (folder, file) => {
+      const start = () => runIn(folder, [file, "a b", "*", ""], { HOME: `${folder}/home` });
+      // Several nodes of a cluster start at once on one home folder.
+      const starts = await Promise.all([start(), start(), start(), start()]);
+      const cache = `${folder}/home/.cache/tokometer`;
+      const [key, ...others] = entries(cache);
+      assertEquals(others, []);
+      const deno = `${cache}/${key}/deno`;
+      const unpacked = (await Deno.stat(deno)).mtime;
+      for (const { code, out, err } of [...starts, await start()]) {
+        assertEquals([code, err], [7, ""]);
+        assertEquals(out.split("\n"), [
+          `${cache}/${key}/cache`,
+          ...["run", "--quiet", "--no-prompt", "--no-config", "--cached-only", "--allow-net"],
+          `${cache}/${key}/${BUNDLE_NAME}`,
+          ...["a b", "*", "", ""],
+        ]);
+      }
+      assertEquals((await Deno.stat(deno)).mtime, unpacked);
+      assertEquals(entries(cache), [key!]);
+    }),
+});
+
+Deno.test({
+  name: "self-extracting file takes the first folder that can be used",
+  ignore: !LINUX,
+  fn: () =>
+    withFake(async (folder, file) => {
+      const cases: [Record<string, string>, string][] = [
+        [{ TOKOMETER_CACHE: `${folder}/a b`, HOME: `${folder}/h` }, `${folder}/a b/`],
+        [{ XDG_CACHE_HOME: `${folder}/x`, HOME: `${folder}/h` }, `${folder}/x/tokometer/`],
+        [{ HOME: "/dev/null", TMPDIR: folder }, `${folder}/tokometer-${Deno.uid()}/`],
+        [{ TMPDIR: folder }, `${folder}/tokometer-${Deno.uid()}/`],
+      ];
+      for (const [env, expected] of cases) {
+        const { out, err } = await runIn(folder, [file], env);
+        assertStringIncludes(out, expected, JSON.stringify(env));
+        assertEquals(err, "");
+      }
+      const mode = (await Deno.stat(`${folder}/tokometer-${Deno.uid()}`)).mode! & 0o777;
+      assertEquals(mode, 0o700);
+    }),
+});
+
+Deno.test({
+  name: "self-extracting file that was cut says what it takes, and leaves nothing",
+  ignore: !LINUX,
+  fn: () =>
+    withFake(async (folder, file) => {
+      await Deno.truncate(file, (await Deno.stat(file)).size - 20);
+      const { code, out, err } = await runIn(folder, [file], {
+        TOKOMETER_CACHE: `${folder}/cache`,
+        TMPDIR: `${folder}/tmp`,
+      });
+      assertEquals([code, out], [2, ""]);
+      assertMatch(err, /^error: Cannot unpack .*toko meter: .* TOKOMETER_CACHE\n$/);
+      assertEquals(entries(`${folder}/cache`), []);
+    }),
+});
+
+/** A network of its own, with nothing in it but itself. */
+const ALONE = ["unshare", "--map-root-user", "--net", "sh", "-euc"];
+
+function canBeAlone(): boolean {
+  try {
+    const [command, ...args] = [...ALONE, "ip link set lo up"];
+    return new Deno.Command(command!, { args, stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+/** Ports can be any: the network is empty. The server ends with the namespace's shell. */
+const SESSION = `ip link set lo up
+exec 2>&1
+./tokometer --version
+./tokometer demo --duration 0.3 --concurrency 2 --no-save
+./tokometer simulate --port 8000 --grpc-port 8001 --max-seconds 60 &
+until ./tokometer probe http://127.0.0.1:8000 --output-tokens 2 >probe.txt 2>&1; do :; done
+load="--requests 6 --concurrency 2 --workers 2 --warmup 0 --output-tokens 4 --quiet"
+./tokometer bench grpc://127.0.0.1:8001 --protocol ppl $load --no-save
+./tokometer bench http://127.0.0.1:8000 --transport socket $load --out results
+kill $!
+wait
+ls results`;
+
+Deno.test({
+  name: canBeAlone()
+    ? "self-extracting file runs demo, gRPC and workers in an empty folder without network or cache"
+    : "self-extracting file runs without network (skipped: unshare or ip is not permitted here)",
+  ignore: !LINUX || !canBeAlone(),
+  fn: async () => {
+    const { path } = await bundle();
+    await inTempFolder(async (folder) => {
+      await Deno.mkdir(`${folder}/empty`);
+      // Settings of the folders above must not count.
+      await Deno.writeTextFile(`${folder}/deno.json`, "{ not JSON");
+      await Deno.writeTextFile(`${folder}/package.json`, '{"dependencies":{"nowhere":"9.9.9"}}');
+      const permissions = PERMISSION_FLAGS;
+      await writeSelfExtracting(`${folder}/empty/tokometer`, path, { permissions, level: 1 });
+      const { code, out } = await runIn(`${folder}/empty`, [...ALONE, SESSION], {
+        HOME: `${folder}/home`,
+      });
+      assertEquals(code, 0, out);
+      assertMatch(out, /^tokometer \S+ \(Deno \S+, V8 \S+, single file, \S+\)$/m);
+      assertEquals(out.match(/6 of 6 completed/g)?.length, 2, out);
+      assertMatch(out, /^listening on grpc:/m);
+      assertStringIncludes(out, "report.html");
+      assert(!/fault of Tokometer|Download/.test(out), out);
+      assertEquals(entries(`${folder}/empty`).toSorted(), ["probe.txt", "results", "tokometer"]);
+    });
+  },
+});

@@ -1,0 +1,331 @@
+import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } from "@std/assert";
+import { escapeHtml, markup, visibleText } from "../metrics/html_markup.ts";
+import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "../metrics/html_script.ts";
+import { PAGE_STYLE, PAGE_STYLE_SHA256 } from "../metrics/html_style.ts";
+import { METRICS } from "../metrics/registry.ts";
+import { reportHtml } from "../metrics/report_html.ts";
+import type { LoadPlan, Run } from "../metrics/run.ts";
+import { parseSlo } from "../metrics/slo.ts";
+import { summarize, type SummaryOptions } from "../metrics/summary.ts";
+import { createFailure, createRecord, type RecordFields } from "./create_record.ts";
+import { createRun, type RunFields } from "./create_run.ts";
+
+function render(run: Run, options: SummaryOptions = {}): string {
+  return reportHtml.render(summarize(run, options));
+}
+
+/** `count` requests in a row, 150 ms each, TTFT 100 ms, four gaps of 10 ms. */
+function requests(count: number, fields: RecordFields = {}) {
+  return Array.from(
+    { length: count },
+    (_, index) => createRecord({ index, sentMs: index * 150, endMs: index * 150 + 150, ...fields }),
+  );
+}
+
+const HEALTHY = createRun(requests(120));
+
+/** What a reader sees: no style, no script, no tags. */
+function textOf(page: string): string {
+  return page.replace(/<(style|script)>[^]*?<\/\1>/g, " ").replace(/<[^>]*>/g, " ")
+    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code)).replace(/\s+/g, " ");
+}
+
+/** A page that a strict reader accepts: every tag closed in order, every attribute quoted. */
+function assertWellFormed(page: string): void {
+  const empty = new Set(["meta", "line", "path", "circle", "rect"]);
+  const markup = page.replace(/^<!doctype html>/, "")
+    .replace(/<(style|script)>[^]*?<\/\1>/g, "");
+  const open: string[] = [];
+  const rest = markup.replace(
+    /<(\/?)([a-z][a-z0-9]*)((?: [a-zA-Z][a-zA-Z0-9-]*(?:="[^"<>]*")?)*)(\/?)>/g,
+    (_, slash, name, _attributes, self) => {
+      if (slash === "/") assertEquals(open.pop(), name);
+      else if (self === "" && !empty.has(name)) open.push(name);
+      return "";
+    },
+  );
+  assertEquals(open, []);
+  const stray = rest.search(/[<>]/);
+  assert(stray < 0, `a stray tag: ${rest.slice(Math.max(0, stray - 80), stray + 80)}`);
+  const ids = [...markup.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+  assertEquals(ids.length, new Set(ids).size, "ids are unique");
+  for (const [, list] of markup.matchAll(/(?:href="#|aria-labelledby=")([^"]*)"/g)) {
+    for (const id of list!.split(" ")) assert(ids.includes(id), `#${id} is nowhere`);
+  }
+}
+
+/** No number that does not exist, in text or drawing. */
+function assertNumbers(page: string): void {
+  const body = page.replace(/<(style|script)>[^]*?<\/\1>/g, "");
+  assertFalse(/NaN|Infinity|\bundefined\b|\[object|>null</.test(body));
+}
+
+const PAGES: Readonly<Record<string, () => string>> = {
+  "one load": () => render(HEALTHY),
+  "several loads": () => render(several(4, 40)),
+  "no load": () => render(createRun([], { loads: [] })),
+  "no request": () => render(createRun([])),
+  "one request": () => render(createRun([createRecord()])),
+  "one token": () => render(createRun([createRecord({ ticks: [[100, 1]] })])),
+  "only failures": () =>
+    render(createRun([
+      createFailure("connect_error", { message: "refused" }),
+      createFailure("dropped", { index: 1, intendedMs: 5 }),
+      createFailure("cancelled", { index: 2, sentMs: 5 }),
+    ])),
+  "failures that take no time": () => render(createRun([createFailure("timeout", { afterMs: 0 })])),
+  "stamps that are zero": () =>
+    render(createRun([createRecord({ ticks: [[0, 1], [0, 2]] })], { ends: [{ durationMs: 0 }] })),
+  "a day": () => render(createRun([createRecord({ ticks: [[60_000, 1], [86_400_000, 2]] })])),
+  "a microsecond": () => render(createRun([createRecord({ ticks: [[0.0004, 1], [0.001, 2]] })])),
+  "no percentile": () => render(HEALTHY, { percentiles: [] }),
+  "one percentile, several loads": () => render(several(3, 20), { percentiles: [99.9] }),
+  "a load without an end": () => render({ ...HEALTHY, ends: [] }),
+  "an open loop": () => render(open()),
+  "unequal loads": () =>
+    render(createRun([...requests(30), createFailure("timeout", { load: 1 })], {
+      loads: [{}, { label: "8 req/s poisson", kind: "open", ratePerSec: 8 }, {}],
+    })),
+};
+
+for (const [name, page] of Object.entries(PAGES)) {
+  Deno.test(`reportHtml writes a whole page with ${name} (T13, T14)`, () => {
+    assertWellFormed(page());
+    assertNumbers(page());
+  });
+}
+
+function several(loads: number, count: number): Run {
+  const plans: Partial<LoadPlan>[] = Array.from(
+    { length: loads },
+    (_, i) => ({ label: `${2 ** i} users`, users: 2 ** i }),
+  );
+  const records = plans.flatMap((_, load) =>
+    Array.from({ length: count }, (_, index) => {
+      const sentMs = index * 20;
+      const gap = 5 + load + index % 7;
+      const ticks = Array.from({ length: 20 }, (_, i) => [sentMs + 50 + i * gap, i + 1] as const);
+      return index % 10 === 9
+        ? createFailure("http_error", { load, index, sentMs, message: `overloaded ${index}` })
+        : createRecord({ load, index, sentMs, ticks });
+    })
+  );
+  return createRun(records, { loads: plans });
+}
+
+function open(fields: RunFields = {}): Run {
+  return createRun(requests(120).map((record) => ({ ...record, intendedMs: record.sentMs! - 0 })), {
+    loads: [{ label: "6.67 req/s constant", kind: "open", ratePerSec: 6.67, arrival: "constant" }],
+    ...fields,
+  });
+}
+
+Deno.test("reportHtml fetches nothing and allows nothing but its own style and script", async () => {
+  const page = render(several(2, 120));
+  const body = page.replace(/http:\/\/www\.w3\.org\/2000\/svg/g, "");
+  assertFalse(/<(img|link|iframe|object|embed|base|form|audio|video|use|image)\b/.test(body));
+  assertFalse(/\b(src|srcset|action|poster|xlink:href)=/.test(body));
+  assertFalse(/url\(|@import|@font-face|image-set/.test(body));
+  assertFalse(/\bfetch\(|XMLHttpRequest|WebSocket|sendBeacon|\bimport\b/.test(PAGE_SCRIPT));
+  for (const [, target] of body.matchAll(/href="([^"]*)"/g)) assertEquals(target![0], "#");
+  assertFalse(/ on[a-z]+="| style="/.test(body), "the policy would block it");
+  const policy = /Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!;
+  assertStringIncludes(policy, "default-src 'none';");
+  for (const kind of ["style", "script"]) {
+    const blocks = [...page.matchAll(new RegExp(`<${kind}>([^]*?)</${kind}>`, "g"))];
+    assertEquals(blocks.length, 1);
+    assertStringIncludes(policy, `${kind}-src 'sha256-${await sha256(blocks[0]![1]!)}'`);
+  }
+});
+
+Deno.test("PAGE_STYLE and PAGE_SCRIPT have the hashes that are written beside them", async () => {
+  assertEquals(await sha256(PAGE_STYLE), PAGE_STYLE_SHA256);
+  assertEquals(await sha256(PAGE_SCRIPT), PAGE_SCRIPT_SHA256);
+});
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toBase64();
+}
+
+const NASTY =
+  `</title></style></script><script>alert(1)</script>"'\`&<b onclick=x>\x00\x1b[2J\u202e`;
+
+Deno.test("reportHtml lets no text of others become markup", () => {
+  const { header } = HEALTHY;
+  const run = createRun([
+    ...requests(30, { user: 3 }),
+    createFailure("engine_error", { index: 30, message: NASTY }),
+    createFailure("http_error", { index: 31, message: NASTY }),
+    createRecord({ load: 1 }),
+  ], {
+    loads: [{ label: NASTY }, { label: `${NASTY} 2` }],
+    header: {
+      version: NASTY,
+      startedAt: NASTY,
+      scenario: NASTY,
+      commandLine: ["bench", NASTY],
+      options: { [NASTY]: NASTY, other: { markup: NASTY, list: [NASTY] } },
+      url: NASTY,
+      protocol: NASTY,
+      transport: NASTY,
+      model: NASTY,
+      dataset: {
+        ...header.dataset,
+        kind: NASTY,
+        source: NASTY,
+        sha256: NASTY,
+        skipped: { [NASTY]: 2 },
+      },
+      tokenizer: { source: "tokenizer", name: NASTY },
+      environment: { ...header.environment, cpu: NASTY, hostname: NASTY, osRelease: NASTY },
+    },
+  });
+  const page = render(run);
+  assertWellFormed(page);
+  assertEquals(page.match(/<script>/g)?.length, 1);
+  assertFalse(page.includes("<b onclick"));
+  // deno-lint-ignore no-control-regex
+  assertFalse(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/.test(page));
+  assertStringIncludes(textOf(page), "</script><script>alert(1)</script>\"'`&<b onclick=x>��[2J�");
+});
+
+Deno.test("markup escapes text, numbers and lists, and knows its own", () => {
+  const inner = markup`<i>${"a < b"}</i>`;
+  assertEquals(
+    markup`<p title="${'"x"'}">${[inner, "&", 5]}${undefined}${false}</p>`.toString(),
+    '<p title="&#34;x&#34;"><i>a &#60; b</i>&#38;5</p>',
+  );
+  assertEquals(markup`${NaN} ${Infinity}`.toString(), "n/a n/a");
+  // A record file can hold any object; none of them is markup.
+  const forged = { toString: () => "<script>", markup: "<script>" } as unknown as string;
+  assertFalse(markup`${forged}`.toString().includes("<"));
+});
+
+Deno.test("escapeHtml and visibleText show what would steer the display", () => {
+  assertEquals(escapeHtml(`<a href='x'>`), "&#60;a href=&#39;x&#39;&#62;");
+  assertEquals(visibleText("a\x1bb\x85c\u202ed\ud800e\n\tf"), "a�b�c�d�e\n\tf");
+  assertEquals(visibleText("naïve 日本語 😀"), "naïve 日本語 😀");
+});
+
+Deno.test("reportHtml says in its first lines what was measured", () => {
+  const text = textOf(render(HEALTHY));
+  for (
+    const part of [
+      "tiny",
+      "http://127.0.0.1:8000",
+      "openai-completions",
+      "2026-01-02 03:04:05 UTC",
+      "synthetic, 100 prompts",
+      "forced lengths",
+    ]
+  ) assertLess(text.indexOf(part), 300, part);
+});
+
+Deno.test("reportHtml gives key numbers in cards for one load, in a table for several", () => {
+  const one = textOf(render(HEALTHY, { slo: parseSlo("ttft:100") }));
+  assertStringIncludes(one, "TTFT p50 100 ms p90 100 ms · p99 100 ms");
+  assertStringIncludes(one, "Goodput 6.67 req/s 100 % of offered requests kept every limit");
+  const two = createRun([...requests(120), ...requests(120, { load: 1 })], {
+    loads: [{ label: "1 user" }, { label: "2 users", users: 2 }],
+  });
+  const page = render(two);
+  assertStringIncludes(page, '<th scope="colgroup" colspan="3" class="group">TTFT (ms)</th>');
+  assertStringIncludes(
+    textOf(page),
+    "1 user 120 0 100 % 6.67 33.3 6.61 33.3 100 100 100 10 10 10 10 10 10 140 140 140",
+  );
+  assertFalse(render(HEALTHY).includes("Throughput against latency"));
+  assertStringIncludes(page, "Throughput against latency");
+});
+
+Deno.test("reportHtml gives open loops from sent and from the intended time", () => {
+  const run = open();
+  const late = {
+    ...run,
+    records: run.records.map((one) => ({ ...one, intendedMs: one.sentMs! - 7 })),
+  };
+  assertStringIncludes(textOf(render(late)), "from the intended time: p50 107 ms");
+});
+
+Deno.test("reportHtml prints n/a for what does not exist, never 0 (T13, T14)", () => {
+  const text = textOf(render(createRun([])));
+  assertStringIncludes(text, "TTFT p50 n/a p90 n/a · p99 n/a");
+  assertStringIncludes(text, "success n/a");
+  // p99 needs 100 values; nine say nothing about it.
+  assertStringIncludes(textOf(render(createRun(requests(20)))), "p90 100 ms · p99 n/a");
+});
+
+Deno.test("reportHtml leads with what is wrong, and says so when nothing is", () => {
+  assertStringIncludes(textOf(render(HEALTHY)), "All 16 checks passed");
+  const bad = summarize(createRun([...requests(120), createFailure("timeout", { index: 120 })]));
+  const text = textOf(reportHtml.render(bad));
+  for (const { message, advice } of bad.loads[0]!.checks.filter(({ ok }) => !ok)) {
+    assertStringIncludes(text, message);
+    assertStringIncludes(text.toLowerCase(), advice!.toLowerCase());
+  }
+  assertLess(text.indexOf("Read before using the numbers"), text.indexOf("Key numbers"));
+});
+
+Deno.test("reportHtml folds the same warning of many loads", () => {
+  const page = render(several(8, 20));
+  assertStringIncludes(page, "<summary>and 5 more loads</summary>");
+});
+
+Deno.test("reportHtml marks interrupted and incomplete loads", () => {
+  assertFalse(render(HEALTHY).includes('<span class="badge warn">interrupted'));
+  const stopped = { ...HEALTHY, ends: HEALTHY.ends.map((end) => ({ ...end, interrupted: true })) };
+  assertEquals(render(stopped).match(/<span class="badge warn">interrupted/g)?.length, 2);
+  assertStringIncludes(render({ ...HEALTHY, ends: [] }), '<span class="badge warn">incomplete');
+});
+
+Deno.test("reportHtml lists failures with their messages", () => {
+  const text = textOf(render(several(1, 40)));
+  assertStringIncludes(
+    text,
+    "Cause requests most frequent messages http_error 4 503: overloaded 9 (1)",
+  );
+});
+
+Deno.test("reportHtml defines every metric that it prints", () => {
+  const text = textOf(render(open()));
+  const definitions = text.slice(text.indexOf("Definitions"));
+  for (const { title, formula } of METRICS) {
+    assertStringIncludes(definitions, title);
+    assertStringIncludes(definitions, formula);
+  }
+});
+
+Deno.test("reportHtml shows how to repeat the run", () => {
+  const run = createRun(requests(5), {
+    header: { commandLine: ["bench", "--model", "it's mine", "--seed", "7"], seed: 7 },
+  });
+  const text = textOf(render(run));
+  assertStringIncludes(text, "tokometer bench --model 'it'\\''s mine' --seed 7");
+  assertStringIncludes(text, "Seed 7");
+  assertStringIncludes(text, "Deno, V8 2.9.6, 14.0");
+});
+
+Deno.test("reportHtml gives every chart a title and a description, every table a caption", () => {
+  const page = render(several(2, 120));
+  const charts = page.match(/<svg [^>]*role="img"[^>]*>\n<title id="[^"]+">[^<]+<\/title><desc/g);
+  // Three curves; four distributions, a timeline and a course for each load.
+  assertEquals(charts?.length, 3 + 2 * 6);
+  assertEquals(page.match(/<svg [^>]*role="img"/g)?.length, charts!.length);
+  assertEquals(page.match(/<caption/g)?.length, page.match(/<table/g)?.length);
+});
+
+Deno.test("reportHtml stays below 400 kB for four loads", () => {
+  assertLess(new TextEncoder().encode(render(several(4, 600))).length, 400_000);
+});
+
+Deno.test("reportHtml opens few loads and folds many", () => {
+  assertEquals(render(several(4, 5)).match(/<details class="load" id="load-\d" open>/g)?.length, 4);
+  const many = render(several(20, 5));
+  assertEquals(many.match(/<details class="load" id="load-\d+">/g)?.length, 20);
+  assertWellFormed(many);
+});
+
+Deno.test("reportHtml is pure: the same summary gives the same page", () => {
+  assertEquals(render(HEALTHY), render(HEALTHY));
+});

@@ -1,0 +1,81 @@
+/**
+ * The search for the most streams that a client still measures well.
+ *
+ * @module
+ */
+import type { CalibrationCell, CalibrationLimit } from "../metrics/calibration.ts";
+import { readDescriptors } from "./client_health.ts";
+
+/** What to search with. */
+export interface LimitSearch {
+  /** Cells of one client that are known already; at least one. */
+  readonly known: readonly CalibrationCell[];
+  /** For the p99 errors of TTFT and gap, ms. */
+  readonly boundMs: number;
+  /** Whether another load still fits. */
+  readonly timeIsLeft: () => boolean;
+  readonly run: (streams: number) => Promise<CalibrationCell>;
+  /** Streams for which there are descriptors. Default: what the process may still open. */
+  readonly most?: number;
+}
+
+/** Found well enough: another load would change the number by less than its luck does. */
+const CLOSE_ENOUGH = 1.25;
+
+/** Descriptors that are not streams. */
+const RESERVED = 128;
+
+/**
+ * Doubles the streams until the error is too large, then halves the (geometric) distance. Absent
+ * when nothing is known to begin with.
+ */
+export async function findStreamLimit(search: LimitSearch): Promise<CalibrationLimit | undefined> {
+  const { known, boundMs, timeIsLeft, run, most = openableStreams() } = search;
+  const cells = [...known].sort((a, b) => a.streams - b.streams);
+  const first = cells[0];
+  if (first === undefined) return undefined;
+  const failing = cells.findIndex((cell) => !keeps(cell, boundMs));
+  let good = failing < 0 ? cells.at(-1) : cells[failing - 1];
+  let bad = failing < 0 ? undefined : cells[failing];
+  let endedBy: CalibrationLimit["endedBy"] | undefined;
+  while (endedBy === undefined) {
+    const low = good?.streams ?? 0;
+    if (bad !== undefined && bad.streams <= Math.max(1, low * CLOSE_ENOUGH)) break;
+    const next = bad === undefined
+      ? Math.min(2 * low, most)
+      : Math.max(low + 1, Math.round(low === 0 ? bad.streams / 4 : Math.sqrt(low * bad.streams)));
+    if (next <= low || next > most) endedBy = "descriptors";
+    else if (!timeIsLeft()) endedBy = "time";
+    else {
+      const cell = await run(next);
+      if (keeps(cell, boundMs)) good = cell;
+      else bad = cell;
+      // One number of streams below the last bad one was tried, and it was bad too.
+      if (good === undefined && next <= 1) break;
+    }
+  }
+  endedBy ??= bad?.engine.limited ? "engine" : "error";
+  const { transport, workers, itlMs, pattern } = first;
+  return {
+    transport,
+    workers,
+    itlMs,
+    pattern,
+    boundMs,
+    streams: good?.streams ?? 0,
+    tokensPerSec: good?.tokensPerSec ?? 0,
+    endedBy,
+  };
+}
+
+function keeps({ error, failed, engine }: CalibrationCell, boundMs: number): boolean {
+  return failed === 0 && !engine.limited && error.matched > 0 &&
+    (error.ttft.p99Ms ?? Infinity) <= boundMs && (error.itl.p99Ms ?? Infinity) <= boundMs;
+}
+
+function openableStreams(): number {
+  const { descriptors = 0, descriptorLimit } = readDescriptors();
+  return descriptorLimit === undefined
+    ? Infinity
+    : Math.max(1, descriptorLimit - descriptors - RESERVED);
+}

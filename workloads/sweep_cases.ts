@@ -1,0 +1,140 @@
+/**
+ * The cases of a sweep: every number of users with every number of turns, or a list from a file.
+ *
+ * @module
+ */
+import type { Values } from "./scenario.ts";
+import { nearestName } from "./suggest.ts";
+import { UserError } from "./user_error.ts";
+
+/** One case, as `num-clients` runs it. Times in seconds. */
+export interface SweepCase {
+  readonly clients: number;
+  readonly turns: number;
+  readonly prompts: number;
+  readonly rampUpTime: number;
+  /** 0 = until all prompts are sent. */
+  readonly stopTime: number;
+}
+
+/** Users' ramp-up in the script: 100 users in ten seconds. */
+const RAMP_UP_SEC_PER_CLIENT = 0.1;
+
+/** Fields of a case in a file, and the least value of each. */
+const FIELDS: Readonly<Record<string, { readonly least: number; readonly whole: boolean }>> = {
+  clients: { least: 1, whole: true },
+  turns: { least: 1, whole: true },
+  prompts: { least: 1, whole: true },
+  ramp_up_time: { least: 0, whole: false },
+  stop_time: { least: 0, whole: false },
+};
+
+/**
+ * Cases from the options: turns within clients, as in the script; or from the file `--cases` names.
+ *
+ * @throws {UserError} when the file cannot be read or a case makes no sense.
+ */
+export async function sweepCases(values: Values): Promise<readonly SweepCase[]> {
+  const common = {
+    prompts: values.prompts as number,
+    stopTime: values["stop-time"] as number,
+    rampUpTime: values["ramp-up-time"] as number | undefined,
+  };
+  const file = values.cases as string | undefined;
+  const turns = values.turns as readonly number[];
+  if (file !== undefined) {
+    return readCases(await readFile(file), file).map((given) =>
+      completed(given, { ...common, turns: turns[0] ?? 1 })
+    );
+  }
+  const clients = values.clients as readonly number[];
+  return clients.flatMap((clients) => turns.map((turns) => completed({ clients, turns }, common)));
+}
+
+type GivenCase = Partial<SweepCase> & Pick<SweepCase, "clients">;
+
+function completed(
+  given: GivenCase,
+  common: {
+    readonly prompts: number;
+    readonly stopTime: number;
+    readonly rampUpTime: number | undefined;
+    readonly turns?: number;
+  },
+): SweepCase {
+  const { clients } = given;
+  const rampUpTime = given.rampUpTime ?? common.rampUpTime ??
+    // Two decimals, as the script's calculator gives them.
+    Math.round(clients * RAMP_UP_SEC_PER_CLIENT * 100) / 100;
+  return {
+    clients,
+    turns: given.turns ?? common.turns ?? 1,
+    prompts: given.prompts ?? common.prompts,
+    rampUpTime,
+    stopTime: given.stopTime ?? common.stopTime,
+  };
+}
+
+async function readFile(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    const reason = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : (error as Error).message;
+    throw new UserError(`Cannot read --cases ${path}: ${reason}`);
+  }
+}
+
+/** `[{"clients": 10}, …]`, or an object with such a list under `cases`. */
+function readCases(value: unknown, path: string): readonly GivenCase[] {
+  const list = isObject(value) ? value.cases : value;
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new UserError(
+      `Cannot use --cases ${path}: give a list like [{"clients": 10, "turns": 1}]`,
+    );
+  }
+  return list.map((one: unknown, index) => readCase(one, `case ${index + 1} of ${path}`));
+}
+
+function readCase(value: unknown, where: string): GivenCase {
+  if (!isObject(value)) throw new UserError(`Cannot use ${where}: it is no object`);
+  const numbers: Record<string, number> = {};
+  for (const [key, number] of Object.entries(value)) {
+    const name = key.replaceAll("-", "_");
+    const field = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
+    if (field === undefined) {
+      const near = nearestName(name, Object.keys(FIELDS));
+      throw new UserError(
+        `Cannot use "${key}" in ${where}: known are ${Object.keys(FIELDS).join(", ")}` +
+          (near === undefined ? "" : `; did you mean ${near}?`),
+      );
+    }
+    const fits = typeof number === "number" && number >= field.least && Number.isFinite(number) &&
+      (!field.whole || Number.isInteger(number));
+    if (!fits) {
+      throw new UserError(
+        `Cannot use ${JSON.stringify(number)} for "${key}" in ${where}: give ${
+          field.whole ? "a whole number" : "a number"
+        } of at least ${field.least}`,
+      );
+    }
+    numbers[name] = number;
+  }
+  const { clients, turns, prompts, ramp_up_time: rampUpTime, stop_time: stopTime } = numbers;
+  if (clients === undefined) {
+    throw new UserError(`Cannot use ${where}: it has no "clients"`);
+  }
+  return {
+    clients,
+    ...(turns === undefined ? {} : { turns }),
+    ...(prompts === undefined ? {} : { prompts }),
+    ...(rampUpTime === undefined ? {} : { rampUpTime }),
+    ...(stopTime === undefined ? {} : { stopTime }),
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
