@@ -12,6 +12,7 @@ import type { Host, Scenario, Values } from "./scenario.ts";
 
 /** An engine that batches: it slows down as it fills up and queues beyond 32 requests. */
 const ENGINE: readonly string[] = [
+  "--port=0",
   "--max-batch=32",
   "--step-ms=8",
   "--step-ms-per-request=0.25",
