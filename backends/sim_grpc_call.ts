@@ -12,6 +12,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
+import type { Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
@@ -89,6 +90,13 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const server =
     (tls === undefined ? createServer() : createSecureServer({ ...tls })) as Http2Server;
   const sessions = new Map<Http2Session, number>();
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
+  server.on("connection", keep);
+  server.on("secureConnection", keep);
   let accepted = 0;
   let maxOpen = 0;
   server.on("session", (session) => {
@@ -114,7 +122,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     connections: () => ({ accepted, open: sessions.size, maxOpen }),
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const session of [...sessions.keys()]) session.destroy();
+      // The sockets, not the sessions: Deno 2.9 may never close the socket of a destroyed session.
+      for (const socket of [...sockets]) socket.destroy();
       await closed;
     },
   };

@@ -13,8 +13,10 @@ import {
   Connection,
   type ConnectionFlight,
   type ConnectionHost,
+  type Dial,
   type Origin,
 } from "./socket_connection.ts";
+import { dialSocket } from "./socket_line.ts";
 import {
   COUNTER_REPLACED,
   type Exchange,
@@ -32,7 +34,7 @@ export const socketTransport: TransportKind = {
   description:
     "HTTP/1.1 over plain sockets: half of fetch's CPU or less, good up to thousands of streams",
   carrier: "http",
-  open: (options) => new SocketTransport(options),
+  open: (options) => new SocketTransport(options, dialSocket),
 };
 
 /** Prepared heads that are kept; a benchmark has a handful, unless each request has its own. */
@@ -73,8 +75,13 @@ class Flight implements ConnectionFlight, Ward {
   }
 }
 
-class SocketTransport implements Transport, ConnectionHost<Flight> {
+/** HTTP/1.1 over lines of any kind. */
+export class SocketTransport implements Transport, ConnectionHost<Flight> {
+  /** See {@linkcode ConnectionHost}. */
   readonly clock: Clock;
+  /** See {@linkcode ConnectionHost}. */
+  readonly dial: Dial;
+  /** See {@linkcode ConnectionHost}. */
   readonly counters: Uint32Array;
   readonly #options: TransportOptions;
   readonly #watchdog: Watchdog;
@@ -86,10 +93,12 @@ class SocketTransport implements Transport, ConnectionHost<Flight> {
   readonly #open = new Set<Connection<Flight>>();
   #allClosed: (() => void) | undefined;
 
-  constructor(options: TransportOptions) {
+  /** @throws {TypeError} for an authority that is not PEM text. */
+  constructor(options: TransportOptions, dial: Dial) {
     checkAuthority(options.caCert);
     this.#options = options;
     this.clock = options.clock;
+    this.dial = dial;
     this.counters = options.counters ?? new Uint32Array(3);
     this.#watchdog = new Watchdog(options.clock);
   }

@@ -1,23 +1,14 @@
 /**
- * One HTTP/1.1 connection over node:net or node:tls. All connections read into one buffer and
- * parse it before they return, so a read allocates nothing and an open stream costs no buffer.
+ * One HTTP/1.1 connection over a byte stream. All connections read into one buffer and parse it
+ * before they return, so a read allocates nothing and an open stream costs no buffer.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import net from "node:net";
-import tls from "node:tls";
 import type { BodyLog } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
 import { connectionFailure } from "./exchange.ts";
 import { ResponseParser } from "./http1.ts";
 import { COUNTER_BYTES, COUNTER_READS, type ExchangeEnd } from "./transport.ts";
-
-/**
- * Where every connection of this thread reads to. Safe to share: the platform fills it and calls
- * back in one step, and the callback leaves nothing behind in it.
- */
-const readBuffer = Buffer.alloc(64 * 1024);
 
 /** Where a connection goes, and how it is secured. */
 export interface Origin {
@@ -27,6 +18,32 @@ export interface Origin {
   readonly caCert: string | undefined;
   readonly insecure: boolean;
 }
+
+/** What a connection needs of a byte stream. */
+export interface Line {
+  /** Bytes that wait for the kernel to take them. */
+  readonly writableLength: number;
+  write(bytes: Uint8Array): void;
+  /** Closes at once; no event but `onClose` follows. */
+  destroy(): void;
+}
+
+/** What a byte stream tells its connection, always after `dial` has returned. */
+export interface LineEvents {
+  /** Connected, and the handshake is over where there is one. */
+  onConnected(): void;
+  /** The first `count` bytes of `buffer`, which the next read overwrites. */
+  onBytes(buffer: Uint8Array, count: number): void;
+  /** The server will send no more. */
+  onEnd(): void;
+  /** `cause` in the platform's words, with its code where there is one. */
+  onError(cause: string): void;
+  /** The descriptor is free. */
+  onClose(): void;
+}
+
+/** Begins to connect. */
+export type Dial = (origin: Origin, events: LineEvents) => Line;
 
 /** The exchange that a connection carries. */
 export interface ConnectionFlight {
@@ -41,6 +58,7 @@ export interface ConnectionFlight {
 /** Who uses the connections. */
 export interface ConnectionHost<F extends ConnectionFlight> {
   readonly clock: Clock;
+  readonly dial: Dial;
   readonly counters: Uint32Array;
   /** The exchange is over; the connection is free again, or closing. */
   ended(connection: Connection<F>, flight: F, atMs: number, end: ExchangeEnd): void;
@@ -51,7 +69,7 @@ export interface ConnectionHost<F extends ConnectionFlight> {
 }
 
 /** A connection and, while it is in use, its exchange. */
-export class Connection<F extends ConnectionFlight> {
+export class Connection<F extends ConnectionFlight> implements LineEvents {
   /** Exchanges begun. */
   uses = 0;
   /** The connection can carry another exchange. */
@@ -59,7 +77,7 @@ export class Connection<F extends ConnectionFlight> {
   readonly origin: Origin;
   readonly #host: ConnectionHost<F>;
   readonly #parser = new ResponseParser();
-  readonly #socket: net.Socket;
+  readonly #line: Line;
   readonly #openedMs: number;
   #flight: F | undefined;
   #connected = false;
@@ -69,27 +87,7 @@ export class Connection<F extends ConnectionFlight> {
     this.origin = origin;
     this.#host = host;
     this.#openedMs = host.clock.now();
-    const options = {
-      host: origin.host,
-      port: origin.port,
-      noDelay: true,
-      onread: { buffer: readBuffer, callback: (count: number) => this.#onBytes(count) },
-    };
-    if (origin.secure) {
-      this.#socket = tls.connect({
-        ...options,
-        ALPNProtocols: ["http/1.1"],
-        rejectUnauthorized: !origin.insecure,
-        ...(net.isIP(origin.host) === 0 ? { servername: origin.host } : {}),
-        ...(origin.caCert === undefined ? {} : { ca: [origin.caCert] }),
-      });
-      this.#socket.setNoDelay(true);
-    } else this.#socket = net.connect(options);
-    this.#socket
-      .on(origin.secure ? "secureConnect" : "connect", () => this.#onConnected())
-      .on("end", () => this.#onEnd())
-      .on("error", (error: Error) => this.#onError(error))
-      .on("close", () => this.#onClose());
+    this.#line = host.dial(origin, this);
   }
 
   /** Starts an exchange: its request is written now, or as soon as the connection stands. */
@@ -97,7 +95,7 @@ export class Connection<F extends ConnectionFlight> {
     this.uses++;
     this.#flight = flight;
     this.#parser.start(flight.log);
-    if (this.#connected) this.#socket.write(flight.wire);
+    if (this.#connected) this.#line.write(flight.wire);
   }
 
   /** What has been read of the answer. */
@@ -109,24 +107,26 @@ export class Connection<F extends ConnectionFlight> {
   destroy(): void {
     this.usable = false;
     this.#flight = undefined;
-    this.#socket.destroy();
+    this.#line.destroy();
   }
 
-  #onConnected(): void {
+  /** See {@linkcode LineEvents}. */
+  onConnected(): void {
     this.#connected = true;
     const flight = this.#flight;
     if (flight === undefined) return;
     flight.connectMs = this.#host.clock.now() - this.#openedMs;
-    this.#socket.write(flight.wire);
+    this.#line.write(flight.wire);
   }
 
-  #onBytes(count: number): boolean {
+  /** See {@linkcode LineEvents}. */
+  onBytes(buffer: Uint8Array, count: number): void {
     const atMs = this.#host.clock.now();
     const flight = this.#flight;
     if (flight === undefined) {
       // Nothing was asked: what comes now (a 408, or the rest of a mistake) answers no request.
       this.destroy();
-      return false;
+      return;
     }
     const { counters } = this.#host;
     counters[COUNTER_READS]!++;
@@ -134,7 +134,7 @@ export class Connection<F extends ConnectionFlight> {
     const parser = this.#parser;
     const { log } = flight;
     const bodyStart = log.bytes;
-    const used = parser.push(readBuffer, 0, count);
+    const used = parser.push(buffer, 0, count);
     log.stamp(atMs);
     if (flight.firstByteMs === undefined && parser.headDone) flight.firstByteMs = atMs;
     if (flight.onRead !== undefined && log.bytes > bodyStart) {
@@ -144,15 +144,15 @@ export class Connection<F extends ConnectionFlight> {
       this.#finish(
         atMs,
         { kind: "complete" },
-        parser.reusable && used === count && this.#socket.writableLength === 0,
+        parser.reusable && used === count && this.#line.writableLength === 0,
       );
     } else if (parser.error !== undefined) {
       this.#finish(atMs, { kind: "malformed", message: `not HTTP: ${parser.error}` }, false);
     }
-    return true;
   }
 
-  #onEnd(): void {
+  /** See {@linkcode LineEvents}. */
+  onEnd(): void {
     const atMs = this.#host.clock.now();
     const flight = this.#flight;
     if (flight === undefined) return this.destroy();
@@ -172,19 +172,20 @@ export class Connection<F extends ConnectionFlight> {
     }
   }
 
-  #onError(error: Error): void {
+  /** See {@linkcode LineEvents}. */
+  onError(cause: string): void {
     const atMs = this.#host.clock.now();
     if (this.#flight === undefined) return this.destroy();
-    const { code = "" } = error as Error & { code?: string };
-    const message = connectionFailure(`${code} ${error.message}`.trim());
+    const message = connectionFailure(cause);
     if (this.#parser.headDone) this.#finish(atMs, this.#cut(message), false);
     else if (this.#connected && !this.#parser.started) this.#lose(atMs, message);
     else this.#finish(atMs, { kind: "connect_error", message }, false);
   }
 
-  #onClose(): void {
+  /** See {@linkcode LineEvents}. */
+  onClose(): void {
     // After "end" or "error" there is no exchange any more; without either, this is its end.
-    if (this.#flight !== undefined) this.#onEnd();
+    if (this.#flight !== undefined) this.onEnd();
     this.usable = false;
     this.#host.closed(this);
   }

@@ -8,6 +8,7 @@
  */
 import { type Clock, epochOriginMs, nextTurn, systemClock } from "./clock.ts";
 import { type TickerOrders, WORD_CLOSE, WORD_ORDERS, WORD_TICKS, WORDS } from "./ticker_worker.ts";
+import { startWorker } from "./worker.ts";
 
 /** A clock with a thread of its own, to be closed. */
 export interface Ticker extends Clock {
@@ -34,7 +35,7 @@ export async function startTicker(): Promise<Ticker> {
   const memory = new SharedArrayBuffer(WORDS * 4 + 8);
   let worker: Worker;
   try {
-    worker = new Worker(new URL("./ticker_worker.ts", import.meta.url), { type: "module" });
+    worker = startWorker("backends/ticker_worker.ts");
   } catch {
     return { ...systemClock, close: () => {} };
   }

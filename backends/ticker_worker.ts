@@ -4,6 +4,7 @@
  * @module
  */
 import { epochOriginMs, systemClock } from "./clock.ts";
+import { inWorker } from "./worker.ts";
 
 /** Counts the instants that were ordered. */
 export const WORD_ORDERS = 0;
@@ -45,7 +46,7 @@ interface WorkerScope {
   postMessage(message: "ready"): void;
 }
 
-if ("DedicatedWorkerGlobalScope" in globalThis) {
+if (inWorker("backends/ticker_worker.ts")) {
   const scope = globalThis as unknown as WorkerScope;
   scope.onmessage = (event) => {
     scope.postMessage("ready");

@@ -102,7 +102,10 @@ const LATENCIES_V0_1: readonly Column[] = [
   perToken("99%(s)", 3),
 ];
 
-const LAYOUTS = {
+/** A release's CSV. */
+export type GenerationLayout = "v0.1.0a1" | "v0.1.0" | "v0.6.0";
+
+const LAYOUTS: Readonly<Record<GenerationLayout, readonly Column[]>> = {
   "v0.1.0a1": [
     BATCH,
     PROMPT,
@@ -127,10 +130,7 @@ const LAYOUTS = {
     rate("throughput(out tok/s)", "outputRate"),
     ...LATENCIES_V0_1,
   ],
-} as const satisfies Record<string, readonly Column[]>;
-
-/** A release's CSV. */
-export type GenerationLayout = keyof typeof LAYOUTS;
+};
 
 /** Every {@linkcode GenerationLayout}, the seed's first. */
 export const GENERATION_LAYOUTS: readonly GenerationLayout[] = ["v0.1.0a1", "v0.1.0", "v0.6.0"];
@@ -141,7 +141,7 @@ export function generationRow(
   asked: GenerationCase,
   options: GenerationFormat & { readonly layout: GenerationLayout },
 ): { readonly header: readonly string[]; readonly row: readonly string[] } {
-  const columns: readonly Column[] = LAYOUTS[options.layout];
+  const columns = LAYOUTS[options.layout];
   return {
     header: columns.map(([name]) => name),
     row: columns.map(([, cell]) => cell({ numbers, asked, format: options })),

@@ -16,6 +16,7 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
+import { clientSection, errorText } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import {
   badge,
@@ -62,6 +63,7 @@ function loadSection(load: LoadSummary, place: Place): Markup {
     timeline(load, place),
     course(load, place),
     metricTable(load),
+    clientSection(load),
     failureTable(load),
     facts(load),
     checkList(load),
@@ -150,7 +152,7 @@ function noteUnder(title: string, note: string): Markup {
 `;
 }
 
-function metricTable({ metrics }: LoadSummary): Markup {
+function metricTable({ metrics, client }: LoadSummary): Markup {
   const percentiles = metrics[0]?.distribution.percentiles ?? [];
   const right = (heading: string) => ({ heading, align: "right" }) as const;
   const table = htmlTable({
@@ -162,8 +164,9 @@ function metricTable({ metrics }: LoadSummary): Markup {
       ...percentiles.map(({ p }) => right(formatPercentile(p))),
       right("max"),
       right("values"),
+      ...(client?.error === undefined ? [] : [right("client, p99")]),
     ],
-    rows: metrics.map(({ title, unit, distribution }) => [
+    rows: metrics.map(({ name, title, unit, distribution }) => [
       title,
       ...[distribution.mean, distribution.std, distribution.min].map((value) =>
         formatValue(value, unit)
@@ -171,6 +174,7 @@ function metricTable({ metrics }: LoadSummary): Markup {
       ...distribution.percentiles.map(({ value }) => formatValue(value, unit)),
       formatValue(distribution.max, unit),
       formatCount(distribution.count),
+      ...(client?.error === undefined ? [] : [errorText(name, client.error) ?? ""]),
     ]),
   });
   return markup`<h3>All metrics</h3>
@@ -200,7 +204,7 @@ ${table}`;
 }
 
 function facts(load: LoadSummary): Markup {
-  const tables = [throughputTable, tokenTable, streamTable, clientTable, sloTable];
+  const tables = [throughputTable, tokenTable, streamTable, sloTable];
   return markup`<div class="facts">${tables.map((table) => table(load))}</div>
 `;
 }
@@ -275,7 +279,7 @@ function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
   ]);
 }
 
-function streamTable({ stream, connections }: LoadSummary): Markup {
+function streamTable({ stream, connections, counts }: LoadSummary): Markup {
   return factTable("Stream and connections", [
     ["Ticks", formatCount(stream.ticks)],
     ["Tokens a tick", formatNumber(stream.tokensPerTick)],
@@ -284,17 +288,7 @@ function streamTable({ stream, connections }: LoadSummary): Markup {
     ["Bytes of bodies", formatCount(stream.bytes)],
     ["New connections", formatCount(connections.new)],
     ["Reused connections", formatCount(connections.reused)],
-    ...(connections.unknown > 0 ? [["Unknown", formatCount(connections.unknown)]] : []),
-  ]);
-}
-
-function clientTable({ client, counts }: LoadSummary): Markup {
-  return factTable("Client", [
-    ["Busy cores", formatNumber(client?.cpuCores)],
-    ["Timers late, p50", formatMs(client?.loopLagP50Ms)],
-    ["Timers late, p99", formatMs(client?.loopLagP99Ms)],
-    ["Timers late, max", formatMs(client?.loopLagMaxMs)],
-    ["Peak memory, MiB", formatCount(client?.peakRssMiB)],
+    ...(connections.unknown > 0 ? [["Unknown connections", formatCount(connections.unknown)]] : []),
     ["Warm-up requests, left out", formatCount(counts.warmup)],
   ]);
 }

@@ -11,8 +11,10 @@ import {
   formatPercentile,
   formatShare,
   formatValue,
+  NOT_AVAILABLE,
   plural,
 } from "./format.ts";
+import { errorText, verdictBadge } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import { type HtmlColumn, htmlTable } from "./html_table.ts";
 import type { LoadSummary, MetricSummary } from "./load_summary.ts";
@@ -145,11 +147,13 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
     const at = (metric: MetricSummary, p: number) =>
       `${formatPercentile(p)} ${formatValue(percentileOf(metric, p), metric.unit)}`;
     const intended = load.metrics.find((one) => one.name === `${name}_intended`);
+    const error = errorText(name, load.client?.error);
     return card(
       `${metric.title} ${formatPercentile(first)}`,
       formatValue(percentileOf(metric, first), metric.unit),
       [
         rest.map((p) => at(metric, p)).join(" · "),
+        ...(error === undefined ? [] : [`client error at p99 ${error}`]),
         ...(intended === undefined ? [] : [
           `from the intended time: ${[first, ...rest].map((p) => at(intended, p)).join(" · ")}`,
         ]),
@@ -181,6 +185,7 @@ ${cards}${metricCards}</dl>
 function loadsTable(summary: Summary): Markup {
   const { loads } = summary;
   const percentiles = keyPercentiles(summary);
+  const withVerdict = loads.some(({ verdict }) => verdict !== undefined);
   const withSlo = loads.some(({ slo }) => slo !== undefined);
   const metricOf = (load: LoadSummary, name: string) =>
     load.metrics.find((one) => one.name === name);
@@ -198,12 +203,14 @@ function loadsTable(summary: Summary): Markup {
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Whole run")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
     ...(withSlo ? ["req/s", "kept"].map((heading) => right(heading, "Goodput")) : []),
+    ...(withVerdict ? [right("verdict", "Client")] : []),
     ...metrics.flatMap(({ title, unit }) =>
       percentiles.map((p) => right(formatPercentile(p), `${title} (${unit})`))
     ),
   ];
   const rows = loads.map((load, i): readonly HtmlValue[] => {
-    const { label, counts, throughput: { run, steady }, slo, interrupted, complete } = load;
+    const { label, counts, throughput: { run, steady }, slo, verdict, interrupted, complete } =
+      load;
     const stopped = interrupted ? "interrupted" : "incomplete";
     return [
       markup`<a href="#${loadId(i)}">${label}</a>${(interrupted || !complete) && badge(stopped)}`,
@@ -215,6 +222,7 @@ function loadsTable(summary: Summary): Markup {
       formatNumber(steady?.qps),
       formatNumber(steady?.outputTokensPerSec),
       ...(withSlo ? [formatNumber(slo?.goodput), formatShare(slo?.attainment)] : []),
+      ...(withVerdict ? [verdict === undefined ? NOT_AVAILABLE : verdictBadge(verdict.kind)] : []),
       ...metrics.flatMap(({ name }) =>
         percentiles.map((p) => formatNumber(percentileOf(metricOf(load, name), p)))
       ),

@@ -91,6 +91,10 @@ const RULES: readonly (readonly [term: string, meaning: string])[] = [
     "Success",
     "completed ÷ (completed + failed); cancelled and dropped requests are counted apart.",
   ],
+  [
+    "Client error",
+    "How far this client's numbers were from the log of the simulated engine under a load like this one; where that was not measured, a bound.",
+  ],
   ["Goodput", "Requests that kept every limit ÷ time; the share kept is of all requests offered."],
 ];
 

@@ -29,6 +29,7 @@ pre{margin:0 0 20px;padding:12px 14px;background:var(--raised);border:1px solid 
 .badge{display:inline-block;vertical-align:middle;font-size:12px;font-weight:600;line-height:18px;padding:0 7px;border:1px solid currentColor;border-radius:9px;letter-spacing:0}
 .warn{color:var(--warn)}
 b.bad{color:var(--bad)}
+b.good{color:var(--good)}
 .verdict{margin-top:24px;padding:14px 18px;border:1px solid var(--line);border-left:3px solid;border-radius:6px}
 .verdict h2{font-size:15px;margin:0}
 .verdict.clear{border-left-color:var(--good);background:var(--goodbg)}
@@ -131,4 +132,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "JDRYVkvqt6L0hiIIWKHYZzMpH4ztNPYaBblj/ASPnZs=";
+export const PAGE_STYLE_SHA256 = "cHfXcx5LqwSBCqq0X/3iRKT9MTiBRBNb4jiBmZhV8So=";

@@ -39,9 +39,25 @@ export {
   NOT_AVAILABLE,
   plural,
 } from "./format.ts";
+export {
+  GENERATION_LAYOUTS,
+  generationBlock,
+  type GenerationCase,
+  type GenerationFormat,
+  type GenerationLayout,
+  generationRow,
+  type GpuMemory,
+} from "./generation_csv.ts";
+export {
+  type GenerationNumbers,
+  generationNumbers,
+  type GenerationScript,
+  generationScriptNumbers,
+} from "./generation_numbers.ts";
 export { type Histogram, histogram } from "./histogram.ts";
 export { type InFlight, inFlight, meanInFlight } from "./in_flight.ts";
 export { itl } from "./itl.ts";
+export { type Spread, spreadOf, TOKEN_PERCENTILES } from "./latency_spread.ts";
 export { lengthShortfall } from "./length_shortfall.ts";
 export {
   type ClientSummary,
@@ -55,6 +71,13 @@ export {
 export type { Metric, Unit } from "./metric.ts";
 export { countOutcomes, type Counts, type Failure, groupFailures, isFailure } from "./outcomes.ts";
 export { outputTokens } from "./output_tokens.ts";
+export {
+  indexPercentile,
+  perTokenArray,
+  recordTokenArray,
+  type TokenStep,
+  tokenSteps,
+} from "./per_token_array.ts";
 export { promptTokens } from "./prompt_tokens.ts";
 export { formatFixed, formatRepr, roundNumpy, roundPython } from "./python_format.ts";
 export {
@@ -99,6 +122,19 @@ export {
   type Window,
   windowThroughput,
 } from "./throughput.ts";
+export {
+  THROUGHPUT_LAYOUTS,
+  throughputBlock,
+  type ThroughputFormat,
+  type ThroughputLayout,
+  throughputRow,
+  type ThroughputSetup,
+} from "./throughput_csv.ts";
+export {
+  type ThroughputNumbers,
+  throughputNumbers,
+  throughputScriptNumbers,
+} from "./throughput_numbers.ts";
 export {
   type Cache,
   cache,

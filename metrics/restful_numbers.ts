@@ -15,7 +15,9 @@ export interface RestfulNumbers {
   readonly requests: number;
   /** Seconds from the first start to the last end. */
   readonly elapsedSec: number;
+  /** Sum. */
   readonly promptTokens: number;
+  /** Sum. */
   readonly completionTokens: number;
   /** Seconds. */
   readonly firstToken:

@@ -9,6 +9,7 @@ import type { RestfulLayout, RestfulNumbers } from "./restful_numbers.ts";
 
 /** How the load was set up, as the scripts print it. */
 export interface RestfulSetup {
+  /** Users asked for. */
   readonly concurrency: number;
   /** Prompts asked for, column `num_prompts`. */
   readonly prompts: number;

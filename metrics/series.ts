@@ -30,7 +30,7 @@ const MAX_BUCKETS = 120;
 /** Cuts `durationMs` into at most 120 stretches of a round length. */
 export function series(records: readonly RequestRecord[], durationMs: number): Series {
   const bucketMs = durationMs > 0 ? roundStep(durationMs / MAX_BUCKETS) : 1;
-  const buckets = durationMs > 0 ? Math.ceil(durationMs / bucketMs) : 0;
+  const buckets = durationMs > 0 ? Math.ceil(durationMs / bucketMs - 1e-9) : 0;
   const completed = new Array<number>(buckets).fill(0);
   const tokens = new Array<number>(buckets).fill(0);
   const failed = new Array<number>(buckets).fill(0);

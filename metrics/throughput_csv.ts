@@ -91,7 +91,10 @@ const latency = (
 const first = (name: string, of: keyof Spread): Column =>
   latency(name, ({ firstToken }) => firstToken?.[of]);
 
-const LAYOUTS = {
+/** A release's CSV. */
+export type ThroughputLayout = "v0.1.0" | "v0.1.0a1";
+
+const LAYOUTS: Readonly<Record<ThroughputLayout, readonly Column[]>> = {
   "v0.1.0a1": [
     BATCH,
     PROMPTS,
@@ -119,10 +122,7 @@ const LAYOUTS = {
     ["throughput(out tok/s)", OUTPUT_RATE],
     ["throughput(total tok/s)", TOTAL_RATE],
   ],
-} as const satisfies Record<string, readonly Column[]>;
-
-/** A release's CSV. */
-export type ThroughputLayout = keyof typeof LAYOUTS;
+};
 
 /** Every {@linkcode ThroughputLayout}, the seed's first. */
 export const THROUGHPUT_LAYOUTS: readonly ThroughputLayout[] = ["v0.1.0", "v0.1.0a1"];
@@ -133,7 +133,7 @@ export function throughputRow(
   setup: ThroughputSetup,
   options: ThroughputFormat & { readonly layout: ThroughputLayout },
 ): { readonly header: readonly string[]; readonly row: readonly string[] } {
-  const columns: readonly Column[] = LAYOUTS[options.layout];
+  const columns = LAYOUTS[options.layout];
   const { digits = DIGITS } = options;
   return {
     header: columns.map(([name]) => name),

@@ -179,7 +179,8 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
       client?.cpuCores === undefined || client.threadCpu !== undefined
         ? undefined
         : client.cpuCores / (1 + header.workers),
-    explain: (_, { client }) => `${formatNumber(client?.cpuCores)} cores busy`,
+    explain: (_, { client }) =>
+      `${formatNumber(client?.cpuCores)} cores busy with sending and reading`,
   },
   {
     name: "departures",
@@ -309,10 +310,13 @@ function explainTail(metric: "ttft" | "itl", share: number, evidence: VerdictEvi
   } the median`;
 }
 
-/** Lateness of departures that only this client can have caused. */
+/**
+ * Lateness of departures that only this client can have caused. A closed loop has no schedule to
+ * keep: users who start at one instant leave one after the other.
+ */
 function lateDepartures({ load, records }: VerdictEvidence): number | undefined {
-  const { plan: { maxInFlight = 0 }, inFlight } = load;
-  if (maxInFlight > 0 && inFlight.max === maxInFlight) return undefined;
+  const { plan: { kind, maxInFlight = 0 }, inFlight } = load;
+  if (kind === "closed" || (maxInFlight > 0 && inFlight.max === maxInFlight)) return undefined;
   return highest(sortLists(records.map(scheduleDelay.values)), 99)?.value;
 }
 

@@ -1,11 +1,17 @@
-import { assertEquals } from "@std/assert";
-import { selfCommand, type Surroundings } from "../backends/relaunch.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  type ProgramForm,
+  programForm,
+  selfCommand,
+  type Surroundings,
+} from "../backends/relaunch.ts";
 
 const CHECKOUT: Surroundings = {
   moduleUrl: "file:///home/me/my%20code/tokometer/backends/relaunch.ts",
   mainModule: "file:///elsewhere/test.ts",
   execPath: "/usr/bin/deno",
   standalone: false,
+  ownBundle: false,
 };
 const RUN = ["run", "--quiet", "--no-prompt"];
 
@@ -45,14 +51,51 @@ Deno.test("selfCommand runs cli.ts beside it from any other address", () => {
   assertEquals(argsIn({ moduleUrl }), [...RUN, "-A", "https://example.org/t/cli.ts"]);
 });
 
+const BUNDLE = "file:///opt/tokometer.mjs";
+/** A program of somebody's that imports Tokometer. */
+const FOREIGN = { moduleUrl: "file:///opt/app.mjs", mainModule: "file:///opt/app.mjs" };
+
 Deno.test("selfCommand runs a compiled executable as it is", () => {
-  const standalone = { standalone: true, execPath: "/opt/tokometer" };
-  assertEquals(argsIn(standalone), []);
+  const executable = { standalone: true, execPath: "/opt/tokometer" };
+  assertEquals(argsIn({ ...executable, moduleUrl: BUNDLE, ownBundle: true }), []);
+  const mainModule = "file:///tmp/deno-compile-t/cli.ts";
+  const moduleUrl = "file:///tmp/deno-compile-t/backends/relaunch.ts";
+  assertEquals(argsIn({ ...executable, moduleUrl, mainModule }), []);
 });
 
-Deno.test("selfCommand runs the main module of a bundle", () => {
-  const bundle = "file:///opt/tokometer.js";
-  assertEquals(argsIn({ moduleUrl: bundle, mainModule: bundle }), [...RUN, "-A", bundle]);
+Deno.test("selfCommand runs its own bundle, whatever deno.json lies above it", () => {
+  const own = { moduleUrl: BUNDLE, mainModule: BUNDLE, ownBundle: true };
+  assertEquals(argsIn(own), [...RUN, "-A", "--no-config", BUNDLE]);
+});
+
+Deno.test("selfCommand does not start another program that holds it", () => {
+  const cases: Partial<Surroundings>[] = [
+    FOREIGN,
+    { ...FOREIGN, standalone: true },
+    { standalone: true, mainModule: "file:///tmp/deno-compile-app/app.ts" },
+    {
+      standalone: true,
+      moduleUrl: "https://jsr.io/@tokometer/tokometer/1.2.3/backends/relaunch.ts",
+    },
+  ];
+  for (const surroundings of cases) {
+    assertThrows(() => argsIn(surroundings), TypeError, "another program that holds it");
+  }
+});
+
+Deno.test("programForm tells what the program was started from", () => {
+  const cases: [string, boolean, ProgramForm][] = [
+    ["file:///home/me/tokometer/backends/relaunch.ts", false, "checkout"],
+    ["https://jsr.io/@tokometer/tokometer/1.2.3/backends/relaunch.ts", false, "JSR"],
+    ["https://jsr.io/backends/relaunch.ts", false, "web"],
+    ["https://example.org/t/backends/relaunch.ts", false, "web"],
+    [BUNDLE, false, "single file"],
+    [BUNDLE, true, "executable"],
+    ["file:///tmp/deno-compile-t/backends/relaunch.ts", true, "executable"],
+  ];
+  for (const [moduleUrl, standalone, form] of cases) {
+    assertEquals(programForm({ moduleUrl, standalone }), form, moduleUrl);
+  }
 });
 
 Deno.test("selfCommand passes on the permissions that are asked for", () => {

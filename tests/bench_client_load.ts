@@ -31,6 +31,8 @@ export interface ClientOrders {
   readonly rampMs: number;
   /** Requests of 50 tokens before the measured part. */
   readonly warmup: number;
+  /** Arrivals a second (Poisson) instead of users that wait for their answers. */
+  readonly rate?: number;
   /** Keep the bodies, which the errors are read from; without, only what the product keeps. */
   readonly keepBodies: boolean;
 }
@@ -55,6 +57,8 @@ export interface ClientResult {
   readonly all: ErrorMs;
   /** Of the tokens of each stream's second and later requests. */
   readonly warm: ErrorMs;
+  /** Actual minus intended departure of every request of an open load. */
+  readonly departures: ErrorMs;
   readonly failures: number;
   readonly peakMiB: number;
 }
@@ -111,7 +115,11 @@ function tokenErrors({ exchange, shiftMs }: Kept, offsetMs: number): number[] {
 }
 
 function errorsOf(kept: readonly Kept[], offsetMs: number): ErrorMs {
-  const sorted = Float64Array.from(kept.flatMap((one) => tokenErrors(one, offsetMs))).sort();
+  return quantiles(kept.flatMap((one) => tokenErrors(one, offsetMs)));
+}
+
+function quantiles(values: readonly number[]): ErrorMs {
+  const sorted = Float64Array.from(values).sort();
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? null;
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
@@ -190,10 +198,23 @@ async function runClient(orders: ClientOrders): Promise<ClientResult> {
   const offsetMs = monotonicOffsetMs();
   const startMs = systemClock.now() + START_LEAD_MS;
   const cpu = process.cpuUsage();
+  const late: number[] = [];
+  const { rate } = orders;
+  const work = job(streams, streams * orders.requests, orders.rampMs);
   await threads.run({
-    ...job(streams, streams * orders.requests, orders.rampMs),
-    onExchange({ index }, exchange, originMs) {
-      records.push(decode(exchange, { request, index, originMs }));
+    ...work,
+    load: rate === undefined ? work.load : {
+      kind: "open",
+      arrival: "poisson",
+      ratePerSec: rate,
+      shape: 1,
+      maxInFlight: 0,
+      overflow: "wait",
+    },
+    onExchange({ index, intendedMs }, exchange, originMs) {
+      const record = decode(exchange, { request, index, originMs });
+      records.push(record);
+      if (rate !== undefined) late.push(record.sentMs! - intendedMs);
       if (!orders.keepBodies) return;
       // A worker's clock differs from ours by its origin; without workers there is one clock.
       kept.push({ exchange, index, shiftMs: orders.workers === 0 ? 0 : startMs - originMs });
@@ -211,6 +232,7 @@ async function runClient(orders: ClientOrders): Promise<ClientResult> {
     reads: records.reduce((sum, one) => sum + one.reads, 0),
     all: errorsOf(kept, offsetMs),
     warm: errorsOf(kept.filter(({ index }) => index >= streams), offsetMs),
+    departures: quantiles(late),
     failures: records.filter(({ outcome }) => outcome.kind !== "ok").length,
     peakMiB: peak,
   };

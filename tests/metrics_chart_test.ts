@@ -94,6 +94,11 @@ Deno.test("curveChart joins the loads in the order given", () => {
   assertEquals(tipsOf(chart)[0], ["1 user", "100 output tokens/s", "p50 10.0 ms", "p99 20.0 ms"]);
 });
 
+Deno.test("curveChart keeps the lines of a text apart from line feeds in a label", () => {
+  const chart = curve([{ ...POINT, label: "one\nload\tor <two>\x00" }, POINT]);
+  assertEquals(tipsOf(chart).map(([first]) => first), ["one load or &#60;two&#62;�", "1 user"]);
+});
+
 Deno.test("curveChart leaves out what does not exist and marks what failed", () => {
   const chart = curve([
     { ...POINT, latencies: [10, undefined] },

@@ -7,6 +7,7 @@ import { reportHtml } from "../metrics/report_html.ts";
 import type { LoadPlan, Run } from "../metrics/run.ts";
 import { parseSlo } from "../metrics/slo.ts";
 import { summarize, type SummaryOptions } from "../metrics/summary.ts";
+import { createCell } from "./create_calibration.ts";
 import { createFailure, createRecord, type RecordFields } from "./create_record.ts";
 import { createRun, type RunFields } from "./create_run.ts";
 
@@ -230,6 +231,7 @@ Deno.test("reportHtml gives key numbers in cards for one load, in a table for se
     loads: [{ label: "1 user" }, { label: "2 users", users: 2 }],
   });
   const page = render(two);
+  assertStringIncludes(page, '<th scope="col" class="right first">p50</th>');
   assertStringIncludes(page, '<th scope="colgroup" colspan="3" class="group">TTFT (ms)</th>');
   assertStringIncludes(
     textOf(page),
@@ -267,6 +269,30 @@ Deno.test("reportHtml leads with what is wrong, and says so when nothing is", ()
   assertLess(text.indexOf("Read before using the numbers"), text.indexOf("Key numbers"));
 });
 
+Deno.test("reportHtml puts the client's error and verdict beside the results", () => {
+  const client = { cpuCores: 0.1, loopLagP50Ms: 1, loopLagP99Ms: 2, loopLagMaxMs: 3 };
+  const calibration = {
+    savedAt: "2026-01-01T00:00:00.000Z",
+    cells: [createCell({ streams: 1, tokensPerSec: 33 })],
+  };
+  const records = requests(120);
+  const bounded = textOf(render(createRun(records, { ends: [{ client }] })));
+  assertStringIncludes(bounded, "client error at p99 ≤ 2.00 ms");
+  assertStringIncludes(bounded, "Not calibrated");
+  const measured = textOf(
+    render(createRun(records, { header: { calibration }, ends: [{ client }] })),
+  );
+  assertStringIncludes(measured, "client error at p99 ± 1.00 ms");
+  assertStringIncludes(measured, "1 stream, 33 tokens/s, on 2026-01-01");
+  assertStringIncludes(measured, "Client error p50 p99 max TTFT 0.100 ms 1.00 ms 2.00 ms");
+  const twice = createRun([...records, ...requests(120, { load: 1 })], {
+    loads: [{}, { label: "again" }],
+    ends: [{ client }, {}],
+  });
+  assertStringIncludes(render(twice), '<td class="right first"><b class="good">ok</b></td>');
+  assertFalse(render(createRun(records)).includes("The client's part"));
+});
+
 Deno.test("reportHtml folds the same warning of many loads", () => {
   const page = render(several(8, 20));
   assertStringIncludes(page, "<summary>and 5 more loads</summary>");
@@ -294,6 +320,7 @@ Deno.test("reportHtml defines every metric that it prints", () => {
     assertStringIncludes(definitions, title);
     assertStringIncludes(definitions, formula);
   }
+  assertStringIncludes(definitions, "Steady window From the end of the ramp-up");
 });
 
 Deno.test("reportHtml shows how to repeat the run", () => {

@@ -5,6 +5,7 @@ import { reportJson } from "../metrics/report_json.ts";
 import { reportSchema } from "../metrics/report_schema.ts";
 import { METRICS } from "../metrics/registry.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
+import { createCell } from "./create_calibration.ts";
 import { createFailure, createRecord } from "./create_record.ts";
 import { createRun } from "./create_run.ts";
 
@@ -17,7 +18,15 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
     ...Array.from({ length: 30 }, (_, index) => createRecord({ index, sentMs: index * 140 })),
     createFailure("http_error", { index: 30 }),
     createFailure("dropped", { index: 31 }),
-  ], { ends: [{ client: { cpuCores: 0.5, loopLagP99Ms: 2 } }] })),
+  ], {
+    ends: [{ client: { cpuCores: 0.5, loopLagP99Ms: 2, threadCpu: 0.9, descriptors: 40 } }],
+    header: {
+      calibration: {
+        savedAt: "2026-01-02T00:00:00.000Z",
+        cells: [createCell({ streams: 1, tokensPerSec: 40 })],
+      },
+    },
+  })),
   open: summarize(
     createRun([createRecord({ firstAnswerMs: 110 })], { loads: [OPEN] }),
     { slo: parseSlo("ttft:500") },
@@ -51,6 +60,8 @@ const MUTATIONS: Readonly<Record<string, (json: Json) => void>> = {
   "a success among the failures": (json) => json.loads[0].failures[0].kind = "ok",
   "null for a count": (json) => json.loads[0].metrics[0].distribution.count = null,
   "a metric without its formula": (json) => delete json.loads[0].metrics[0].formula,
+  "an unknown verdict": (json) => json.loads[0].verdict.kind = "fine",
+  "a calibrated load without its error": (json) => delete json.header.calibration.cells[0].error,
   "a header without its seed": (json) => delete json.header.seed,
 };
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { gzipSync } from "node:zlib";
 import config from "../deno.json" with { type: "json" };
 import { BUNDLE_NAME } from "./bundle.ts";
 
@@ -11,7 +12,7 @@ import { BUNDLE_NAME } from "./bundle.ts";
 export interface SelfExtractingOptions {
   /** Flags of `deno run`. */
   readonly permissions: readonly string[];
-  /** 1 (fast) to 9 (small). Default 9. */
+  /** Of compression: 0 (none) to 9 (small). Default 9. */
   readonly level?: number;
   /** The Deno that goes in. Default: this process's own. */
   readonly deno?: string;
@@ -20,7 +21,7 @@ export interface SelfExtractingOptions {
 /**
  * Writes the file.
  *
- * @throws {Error} on other systems than Linux, and when `tar` or `gzip` fails.
+ * @throws {Error} on other systems than Linux, and when `tar` fails.
  */
 export async function writeSelfExtracting(
   out: string,
@@ -35,17 +36,16 @@ export async function writeSelfExtracting(
     await Deno.copyFile(deno, `${folder}/deno`);
     await Deno.chmod(`${folder}/deno`, 0o755);
     await Deno.copyFile(bundle, `${folder}/${BUNDLE_NAME}`);
-    const archive = `${folder}/archive.tgz`;
+    const archive = `${folder}/archive.tar`;
     // Nothing of this machine or hour goes in: the same inputs give the same file.
     const { success, stderr } = await new Deno.Command("tar", {
       args: [
         ...["--create", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0"],
-        ...[`--use-compress-program=gzip -n -${level}`, "--file", archive],
-        ...["-C", folder, "deno", BUNDLE_NAME],
+        ...["--file", archive, "-C", folder, "deno", BUNDLE_NAME],
       ],
     }).output();
     if (!success) throw new Error(`Cannot pack: ${new TextDecoder().decode(stderr)}`);
-    const payload = await Deno.readFile(archive);
+    const payload = gzipSync(await Deno.readFile(archive), { level });
     const digest = await crypto.subtle.digest("SHA-256", payload);
     const key = new Uint8Array(digest).toHex().slice(0, 16);
     await Deno.writeFile(out, new TextEncoder().encode(stub(key, permissions)));

@@ -198,7 +198,7 @@ function accuracyOf(
     lateP50Ms: p50Ms,
     lateP99Ms: p99Ms,
     tokensPerSec,
-    limited: (p99Ms ?? 0) > Math.max(LIMITED_FLOOR_MS, LIMITED_GAPS * pace.itlMs) &&
+    limited: (p99Ms ?? 0) > Math.max(LIMITED_FLOOR_MS, LIMITED_GAPS * pace.itlMs) ||
       perStream < LIMITED_RATE * ordered,
   };
 }

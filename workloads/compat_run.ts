@@ -6,7 +6,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { warnings } from "../metrics/check.ts";
-import type { Run } from "../metrics/run.ts";
+import type { LoadEnd, Run } from "../metrics/run.ts";
 import type { Summary } from "../metrics/summary.ts";
 import { bench } from "./bench.ts";
 import { type BenchPlan, planBench } from "./bench_plan.ts";
@@ -113,6 +113,9 @@ export interface KeepOptions {
   readonly recordFile?: string;
   /** In percent. */
   readonly maxFailures?: number | undefined;
+  /** Sees each record, and each load's end, as they come. */
+  readonly onRecord?: (record: RequestRecord) => void;
+  readonly onLoadEnd?: (end: LoadEnd) => void;
 }
 
 /** A script's run, measured. */
@@ -157,8 +160,14 @@ export async function runScript(
         }
         if (file !== undefined) writer = startRecordFile(await openRecordFile(file), header);
       },
-      onRecord: (record) => writer?.add(record),
-      onLoadEnd: (end) => writer?.end(end),
+      onRecord: (record) => {
+        writer?.add(record);
+        keep.onRecord?.(record);
+      },
+      onLoadEnd: (end) => {
+        writer?.end(end);
+        keep.onLoadEnd?.(end);
+      },
       onProgress: (state) => host.progress(renderProgress(state, host.columns)),
       note: (line) => host.note(line),
     });

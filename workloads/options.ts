@@ -220,6 +220,9 @@ function splitArgument(
   const [, name = "", value] = /^--?([^=]*)(?:=([^]*))?$/.exec(argument)!;
   // One dash and a name of several letters would be `-n5`: a letter with its value.
   if (!argument.startsWith("--") && name.length > 1) {
+    // Some scripts have short names of two letters: `-pt 128`, where `-p t128` is no option.
+    const short = name.length === 2 ? table.find(name) : undefined;
+    if (short !== undefined) return { option: short, negated: false, value };
     const option = table.find(name[0]!);
     if (option !== undefined && option.kind !== "flag") {
       return { option, negated: false, value: argument.slice(2) };

@@ -12,7 +12,7 @@ const DIFFERENCES = "rates over all requests asked for, prompt tokens by the scr
 /** The scenario `profile-serving`. */
 export const profileServing: Scenario = {
   name: "profile-serving",
-  summary: "TurboMind behind Triton over gRPC with ShareGPT prompts (profile_serving)",
+  summary: "TurboMind behind Triton with ShareGPT prompts (profile_serving)",
   description: "What LMDeploy's profile_serving does: the prompts, users, block and CSV of " +
     "profile-restful-api, over gRPC to Triton Inference Server with LMDeploy's TurboMind models.\n\n" +
     "The server tokenizes each prompt before the timed call and no text is fetched during it; the " +

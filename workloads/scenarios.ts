@@ -8,8 +8,10 @@ import { calibrate } from "./calibrate.ts";
 import { demo } from "./demo.ts";
 import { numClients } from "./num_clients.ts";
 import { probe } from "./probe.ts";
+import { profileGeneration } from "./profile_generation.ts";
 import { profileRestfulApi } from "./profile_restful_api.ts";
 import { profileServing } from "./profile_serving.ts";
+import { profileThroughput } from "./profile_throughput.ts";
 import { report } from "./report.ts";
 import { requestRate } from "./request_rate.ts";
 import type { Scenario } from "./scenario.ts";
@@ -30,5 +32,7 @@ export const SCENARIOS: readonly Scenario[] = [
   requestRate,
   sweep,
   profileRestfulApi,
+  profileGeneration,
   profileServing,
+  profileThroughput,
 ];

@@ -1,0 +1,50 @@
+/**
+ * Byte streams of node:net and node:tls, read into one buffer.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import net from "node:net";
+import tls from "node:tls";
+import type { Line, LineEvents, Origin } from "./socket_connection.ts";
+
+/**
+ * Where every line of this thread reads to. Safe to share: the platform fills it and calls back in
+ * one step, and the callback leaves nothing behind in it.
+ */
+const readBuffer = Buffer.alloc(64 * 1024);
+
+/** Begins to connect to `origin`. */
+export function dialSocket(origin: Origin, events: LineEvents): Line {
+  const options = {
+    host: origin.host,
+    port: origin.port,
+    noDelay: true,
+    onread: {
+      buffer: readBuffer,
+      callback(count: number): boolean {
+        events.onBytes(readBuffer, count);
+        return true;
+      },
+    },
+  };
+  const socket = origin.secure
+    ? tls.connect({
+      ...options,
+      ALPNProtocols: ["http/1.1"],
+      rejectUnauthorized: !origin.insecure,
+      ...(net.isIP(origin.host) === 0 ? { servername: origin.host } : {}),
+      ...(origin.caCert === undefined ? {} : { ca: [origin.caCert] }),
+    })
+    : net.connect(options);
+  if (origin.secure) socket.setNoDelay(true);
+  return socket
+    .on(origin.secure ? "secureConnect" : "connect", () => events.onConnected())
+    .on("end", () => events.onEnd())
+    .on(
+      "error",
+      (error: Error & { readonly code?: string }) =>
+        events.onError(`${error.code ?? ""} ${error.message}`.trim()),
+    )
+    .on("close", () => events.onClose());
+}

@@ -1,0 +1,112 @@
+/**
+ * The client's part in the numbers: its verdict, its error, what it saw of itself.
+ *
+ * @module
+ */
+import { type ClientErrorEstimate, ERROR_METRICS } from "./calibration.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatShare,
+  NOT_AVAILABLE,
+  plural,
+} from "./format.ts";
+import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
+import { htmlTable } from "./html_table.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Verdict, error and health of one load; empty when nothing is known of the client. */
+export function clientSection({ client, verdict, metrics }: LoadSummary): Markup {
+  if (client === undefined && verdict === undefined) return markup``;
+  const sentence = verdict === undefined
+    ? undefined
+    : markup`<p>${verdictBadge(verdict.kind)} ${verdict.message}</p>
+`;
+  const error = client?.error;
+  const errors = error && htmlTable({
+    caption: "Client error",
+    columns: [
+      { heading: "", align: "left" },
+      ...["p50", "p99", "max"].map((heading) => ({ heading, align: "right" }) as const),
+    ],
+    rows: ERROR_METRICS.map((name) => {
+      const { p50Ms, p99Ms, maxMs } = error[name];
+      const title = metrics.find((metric) => metric.name === name)?.title ?? name;
+      return [title, ...[p50Ms, p99Ms, maxMs].map((ms) => boundText(ms, error))];
+    }),
+  });
+  return markup`<h3>The client's part</h3>
+${sentence}${
+    error && markup`<p class="note">${basisText(error)}</p>
+`
+  }<div class="facts">${errors}${client && healthTable(client)}</div>
+`;
+}
+
+/** `± 2.10 ms`, or `≤ 2.10 ms` where only a bound is known; absent for metrics without an error. */
+export function errorText(
+  metric: string,
+  error: ClientErrorEstimate | undefined,
+): string | undefined {
+  const known = ERROR_METRICS.find((name) => name === metric);
+  const ms = error && known && error[known].p99Ms;
+  if (error === undefined || ms === undefined) return undefined;
+  return error.basis === "calibration" ? `± ${formatMs(ms)}` : boundText(ms, error);
+}
+
+/** `ok`, `suspect` or `client-bound`, in its color. */
+export function verdictBadge(kind: Verdict["kind"]): Markup {
+  return markup`<b class="${CLASSES[kind]}">${kind}</b>`;
+}
+
+const CLASSES: Readonly<Record<Verdict["kind"], string>> = {
+  "ok": "good",
+  "suspect": "warn",
+  "client-bound": "bad",
+};
+
+function boundText(ms: number | undefined, { basis }: ClientErrorEstimate): string {
+  if (ms === undefined) return NOT_AVAILABLE;
+  return basis === "calibration" ? formatMs(ms) : `≤ ${formatMs(ms)}`;
+}
+
+function basisText({ basis, cell, savedAt, like }: ClientErrorEstimate): HtmlValue {
+  const command = like !== undefined &&
+    markup` To measure it: <code>tokometer calibrate ${like}</code>`;
+  if (cell === undefined) {
+    return markup`Not calibrated: the error is bounded by the lateness of the client's timers.${command}`;
+  }
+  const found = `${plural(cell.streams, "stream")}, ${
+    formatNumber(cell.tokensPerSec)
+  } tokens/s, on ${savedAt?.slice(0, 10) ?? "an unknown day"}`;
+  return basis === "calibration"
+    ? markup`Measured against the log of the simulated engine: ${found}.`
+    : markup`An upper bound, measured under a heavier load: ${found}.${command}`;
+}
+
+function healthTable(client: NonNullable<LoadSummary["client"]>): Markup {
+  const { descriptors, descriptorLimit, replacedConnections } = client;
+  return htmlTable({
+    caption: "Client health",
+    columns: [{ heading: "", align: "left" }, { heading: "", align: "right" }],
+    rows: [
+      ["Busy cores, whole client", formatNumber(client.cpuCores)],
+      ["Reading thread busy", formatShare(client.threadCpu)],
+      ["Reading thread waiting for a core", formatShare(client.threadWait)],
+      [
+        "Timers late, p50 · p99 · max",
+        [client.loopLagP50Ms, client.loopLagP99Ms, client.loopLagMaxMs].map(formatMs).join(" · "),
+      ],
+      ["Peak memory, MiB", formatCount(client.peakRssMiB)],
+      [
+        "Open files",
+        descriptors === undefined
+          ? NOT_AVAILABLE
+          : `${formatCount(descriptors)} of ${formatCount(descriptorLimit)}`,
+      ],
+      ["Connections replaced", formatCount(replacedConnections)],
+    ],
+  });
+}

@@ -1,0 +1,104 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { inWorker, startWorker, workerUrl } from "../backends/worker.ts";
+import { inTempFolder } from "./run_cli.ts";
+import { runDeno } from "./run_deno.ts";
+import { scanSource } from "./source_scan.ts";
+
+const ROOT = new URL("..", import.meta.url);
+const PATH = "workloads/load_worker.ts";
+
+Deno.test("workerUrl finds the entry from a checkout, from JSR and in one file", () => {
+  const cases: [string, boolean, string][] = [
+    ["file:///home/me/t/backends/worker.ts", false, "file:///home/me/t/workloads/load_worker.ts"],
+    [
+      "https://jsr.io/@tokometer/tokometer/1.2.3/backends/worker.ts",
+      false,
+      "https://jsr.io/@tokometer/tokometer/1.2.3/workloads/load_worker.ts",
+    ],
+    [
+      "file:///tmp/deno-compile-t/backends/worker.ts",
+      false,
+      "file:///tmp/deno-compile-t/workloads/load_worker.ts",
+    ],
+    ["file:///opt/tokometer.mjs", true, "file:///opt/tokometer.mjs"],
+  ];
+  for (const [moduleUrl, ownBundle, url] of cases) {
+    assertEquals(workerUrl(PATH, { moduleUrl, ownBundle }).href, url);
+  }
+});
+
+Deno.test("workerUrl refuses to start another program as a worker", () => {
+  assertThrows(
+    () => workerUrl(PATH, { moduleUrl: "file:///opt/app.mjs", ownBundle: false }),
+    TypeError,
+    "Cannot start a worker from file:///opt/app.mjs, a bundle of another program",
+  );
+});
+
+Deno.test("inWorker is false outside of workers", () => {
+  assert(!inWorker(PATH));
+});
+
+Deno.test("startWorker starts every entry there is", async () => {
+  const entries: string[] = [];
+  for (const folder of ["backends", "workloads"]) {
+    for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
+      if (name.endsWith("_worker.ts")) entries.push(`${folder}/${name}`);
+    }
+  }
+  assert(entries.includes(PATH), entries.join());
+  for (const entry of entries) {
+    const { code } = scanSource(await Deno.readTextFile(new URL(entry, ROOT)));
+    assertMatch(code, /^if \(inWorker\(/m, `${entry} does not ask which worker it is`);
+    const worker = startWorker(entry);
+    const failed = Promise.withResolvers<string>();
+    worker.onerror = (event) => {
+      event.preventDefault();
+      failed.resolve(event.message);
+    };
+    worker.onmessage = () => failed.resolve("");
+    // Every one of them answers its first message.
+    worker.postMessage({ kind: "close" });
+    assertEquals(await failed.promise, "", entry);
+    worker.terminate();
+  }
+});
+
+/** Two entries in one file, as a bundle has them: each worker must be one of them only. */
+const TWO_ENTRIES = `
+import { inWorker, startWorker } from "ROOT/backends/worker.ts";
+if (inWorker("a/one_worker.ts")) postMessage("one");
+if (inWorker("a/two_worker.ts")) postMessage("two");
+if (!("DedicatedWorkerGlobalScope" in globalThis)) {
+  for (const path of ["a/two_worker.ts", "a/one_worker.ts"]) {
+    const worker = startWorker(path);
+    worker.onmessage = ({ data }) => { console.log(path, data); worker.terminate(); };
+  }
+  try {
+    startWorker("a/three_worker.ts");
+  } catch (error) {
+    console.log(error.message);
+  }
+}`;
+
+Deno.test("startWorker starts one of several entries in one file, or says that it is not there", async () => {
+  await inTempFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/main.ts`, TWO_ENTRIES.replace("ROOT", ROOT.href));
+    const bundled = await runDeno(["bundle", "-o", "app.mjs", "main.ts"], folder);
+    assert(bundled.success, bundled.output);
+    const run = async () => {
+      const { output } = await runDeno(["run", "-A", "--no-config", "app.mjs"], folder);
+      return output.trim().split("\n").toSorted();
+    };
+    assertMatch((await run()).join(), /a bundle of another program/);
+    const source = await Deno.readTextFile(`${folder}/app.mjs`);
+    const mark = 'globalThis[Symbol.for("tokometer.bundle")] = true;';
+    await Deno.writeTextFile(`${folder}/app.mjs`, `${mark}\n${source}`);
+    assertEquals(await run(), [
+      "Cannot start a/three_worker.ts: it is not part of this one file; " +
+      "run Tokometer with deno run instead",
+      "a/one_worker.ts one",
+      "a/two_worker.ts two",
+    ]);
+  });
+});

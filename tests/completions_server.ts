@@ -1,0 +1,54 @@
+/**
+ * A completions server that keeps the bodies it was sent and delivers the tokens asked for.
+ *
+ * @module
+ */
+
+/** A running server. */
+export interface CompletionsServer {
+  readonly url: string;
+  /** Bodies of the generation calls, in the order of their arrival. */
+  readonly bodies: Record<string, unknown>[];
+  stop(): Promise<void>;
+}
+
+/** Starts it on a free port; every `failEvery`-th request is refused. */
+export function startCompletionsServer(
+  options: { readonly failEvery?: number } = {},
+): CompletionsServer {
+  const bodies: Record<string, unknown>[] = [];
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    async (request) => {
+      if (new URL(request.url).pathname === "/v1/models") {
+        return Response.json({ data: [{ id: "m" }] });
+      }
+      const body = await request.json();
+      bodies.push(body);
+      if (bodies.length % (options.failEvery ?? Infinity) === 0) {
+        return Response.json({ error: "full" }, { status: 503 });
+      }
+      const usage = {
+        prompt_tokens: Array.isArray(body.prompt) ? body.prompt.length : 7,
+        completion_tokens: body.max_tokens,
+      };
+      if (body.stream !== true) {
+        return Response.json({ choices: [{ text: "x", finish_reason: "length" }], usage });
+      }
+      const events = Array.from(
+        { length: body.max_tokens },
+        () => ({ choices: [{ text: "x" }] }) as Record<string, unknown>,
+      );
+      events.push({ choices: [{ text: "", finish_reason: "length" }] }, { choices: [], usage });
+      const lines = [...events.map((event) => JSON.stringify(event)), "[DONE]"];
+      return new Response(lines.map((line) => `data: ${line}\n\n`).join(""), {
+        headers: { "content-type": "text/event-stream" },
+      });
+    },
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    bodies,
+    stop: () => server.shutdown(),
+  };
+}

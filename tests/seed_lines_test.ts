@@ -1,0 +1,177 @@
+/**
+ * The command lines of the documents that this program rebuilds, word for word: the interpreter and
+ * `.py` dropped, the address replaced by that of a simulated server.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { startSimServer } from "../backends/sim_server.ts";
+import { completeValues, readCommandLine } from "../workloads/options.ts";
+import { SCENARIOS } from "../workloads/scenarios.ts";
+import type { Values } from "../workloads/scenario.ts";
+import { inTempFolder } from "./run_cli.ts";
+import { shellCommands } from "./shell_words.ts";
+import { sharegptText, TOKENIZER } from "./sharegpt_file.ts";
+
+const CLI = new URL("../cli.ts", import.meta.url).href;
+const CONFIG = new URL("../deno.json", import.meta.url).pathname;
+
+/** `python3 ./profile_serving.py a b` → `["profile_serving", "a", "b"]`. */
+function wordsOf(line: string): string[] {
+  const words = shellCommands(line)[0]!;
+  const [script = "", ...rest] = words.filter((word) => !/^(\$|python3?|bash)$/.test(word));
+  return [script.replace(/^.*\//, "").replace(/\.(py|sh)$/, ""), ...rest];
+}
+
+const RESTFUL = "python3 ./profile_restful_api.py http://0.0.0.0:23333 " +
+  "./internlm-7b/triton_models/tokenizer ./ShareGPT_V3_unfiltered_cleaned_split.json";
+const SERVING = "python3 ./profile_serving.py 0.0.0.0:33337 " +
+  "./internlm-7b/triton_models/tokenizer ./ShareGPT_V3_unfiltered_cleaned_split.json";
+const CLIENTS = "$ python python/benchmark_serving_num_clients.py --base-url YOUR_SERVER_URL " +
+  "--backend vllm --model PATH_TO_HF_MODEL --dataset-path datasets/samples_1024.json " +
+  "--num-requests 1024 --num-turns 1 --num-threads 100 --ramp-up-time 10 --thread-stop-time 300 ";
+const ALL = "$ bash benchmark_all_cuda.sh";
+
+/** Values of a line, with defaults. */
+function valuesOf(line: string): Values {
+  const [name, ...argv] = wordsOf(line);
+  const plain = name!.replaceAll("_", "-");
+  const scenario = SCENARIOS.find(({ name, aliases = [] }) => [name, ...aliases].includes(plain));
+  assert(scenario !== undefined, name);
+  return completeValues(scenario, readCommandLine(scenario, argv).given);
+}
+
+function picked(values: Values, names: readonly string[]): unknown[] {
+  return names.map((name) => values[name]);
+}
+
+Deno.test("seed lines mean what their documents say", () => {
+  const profile = ["server-addr", "tokenizer-path", "dataset", "concurrency", "num-prompts", "csv"];
+  assertEquals(picked(valuesOf(RESTFUL), [...profile, "stream-output", "seed"]), [
+    "http://0.0.0.0:23333",
+    "./internlm-7b/triton_models/tokenizer",
+    "./ShareGPT_V3_unfiltered_cleaned_split.json",
+    64,
+    2000,
+    "./profile_api_server.csv",
+    false,
+    0,
+  ]);
+  assertEquals(picked(valuesOf(SERVING), profile), [
+    "0.0.0.0:33337",
+    "./internlm-7b/triton_models/tokenizer",
+    "./ShareGPT_V3_unfiltered_cleaned_split.json",
+    32,
+    1000,
+    "./profile_tis.csv",
+  ]);
+  const clients = ["base-url", "backend", "model", "dataset-path", "num-requests", "num-turns"];
+  assertEquals(
+    picked(valuesOf(CLIENTS), [...clients, "num-clients", "ramp-up-time", "stop-time"]),
+    ["YOUR_SERVER_URL", "vllm", "PATH_TO_HF_MODEL", "datasets/samples_1024.json", 1024, 1].concat(
+      [100, 10, 300],
+    ),
+  );
+  assertEquals(valuesOf(ALL).prompts, 1024);
+});
+
+Deno.test("seed lines take lists and flags in the scripts' spellings (T46)", () => {
+  const [, ...base] = wordsOf(RESTFUL);
+  const scenario = SCENARIOS.find(({ name }) => name === "profile-restful-api")!;
+  const given = (...argv: string[]) => readCommandLine(scenario, [...base, ...argv]).given;
+  for (const flag of ["--stream_output", "--stream-output=True", "--stream_output True"]) {
+    assertEquals(given(...flag.split(" "))["stream-output"], true, flag);
+  }
+  assertEquals(given("--nostream_output")["stream-output"], false);
+  assertEquals(given("--num_prompts=7", "--top_p", "0.8")["num-prompts"], 7);
+  const sweep = SCENARIOS.find(({ name }) => name === "sweep")!;
+  // A list of three is a list, not a start, a stop and a step.
+  for (const list of ["1 16 32", "1,16,32", "[1, 16, 32]"]) {
+    const { clients } = readCommandLine(sweep, ["--clients", ...list.split(" ")]).given;
+    assertEquals(clients, [1, 16, 32], list);
+  }
+});
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a line as a program in a folder that has what the documents assume. */
+async function runLine(
+  words: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--config", CONFIG, CLI, ...words],
+    cwd: folder,
+    env: { ...env, NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+/** The tokenizer and the data sets under the documents' names. */
+async function furnish(folder: string): Promise<void> {
+  for (const place of ["internlm-7b/triton_models/tokenizer", "PATH_TO_HF_MODEL"]) {
+    await Deno.mkdir(`${folder}/${place}`, { recursive: true });
+    for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
+      await Deno.copyFile(`${TOKENIZER}/${name}`, `${folder}/${place}/${name}`);
+    }
+  }
+  await Deno.mkdir(`${folder}/datasets`);
+  const data = sharegptText(30);
+  await Deno.writeTextFile(`${folder}/ShareGPT_V3_unfiltered_cleaned_split.json`, data);
+  await Deno.writeTextFile(`${folder}/datasets/samples_1024.json`, sharegptText(3));
+}
+
+Deno.test("seed lines run", async () => {
+  const server = await startSimServer({ ttft: "1", itl: "0", engine: "lmdeploy", grpcPort: 0 });
+  const vllm = await startSimServer({ ttft: "1", itl: "0", anyModel: true });
+  const at = (line: string, address: string, url: string) =>
+    wordsOf(line).map((word) => word === address ? url : word);
+  try {
+    await inTempFolder(async (folder) => {
+      await furnish(folder);
+      const grpc = server.grpcUrl!.slice("grpc://".length);
+      // A tenth of the document's ramp-up: the test is not to take ten seconds.
+      const clients = at(CLIENTS, "YOUR_SERVER_URL", vllm.url)
+        .map((word, i, words) => words[i - 1] === "--ramp-up-time" ? "1" : word);
+      const lines: readonly (readonly string[])[] = [
+        at(RESTFUL, "http://0.0.0.0:23333", server.url),
+        at(SERVING, "0.0.0.0:33337", grpc),
+        clients,
+      ];
+      const [restful, serving, users] = await Promise.all(
+        lines.map((words) => runLine(words, folder)),
+      );
+      for (const ended of [restful!, serving!, users!]) assertEquals(ended.code, 0, ended.err);
+      assertEquals(restful!.out.match(/^concurrency: 64$/gm)?.length, 2);
+      assertEquals(serving!.out.match(/^concurrency: 32$/gm)?.length, 2);
+      assert(users!.out.includes("CSV format output:300,1.000,"), users!.out);
+      for (const name of ["profile_api_server.csv", "profile_tis.csv"]) {
+        assert((await Deno.readTextFile(`${folder}/${name}`)).startsWith("batch,num_prompts,"));
+      }
+      const swept = await runLine(
+        [...wordsOf(ALL), "--clients", "1", "2", "--ramp-up-time", "0", "--stop-time", "0"],
+        folder,
+        {
+          BACKEND: "vllm",
+          MODEL_SIZE: "7",
+          TP_SIZE: "1",
+          MODE: "fp16",
+          ENABLE_SYSTEM_PROMPT: "0",
+          DATASET_PATH: `${folder}/datasets/samples_1024.json`,
+          BENCHMARK_TOKENIZER_PATH: `${folder}/PATH_TO_HF_MODEL`,
+          VLLM_SERVER_URL: vllm.url,
+        },
+      );
+      assertEquals(swept.code, 0, swept.err);
+      const csv = await Deno.readTextFile(`${folder}/result/benchmark_vllm_all_cuda_result.csv`);
+      assertEquals(csv.match(/^7,1,(1|2),fp16,/gm)?.length, 2, csv);
+    });
+  } finally {
+    await server.stop();
+    await vllm.stop();
+  }
+});

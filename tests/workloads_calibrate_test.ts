@@ -1,0 +1,230 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { startSimServer } from "../backends/sim_server.ts";
+import type { CalibrationCell } from "../metrics/calibration.ts";
+import type { Environment } from "../metrics/run.ts";
+import {
+  lookUpCalibration,
+  machineOf,
+  sameMachine,
+  saveCalibration,
+} from "../workloads/calibration_file.ts";
+import { findStreamLimit } from "../workloads/calibration_limit.ts";
+import { readRecordFile } from "../workloads/record_file.ts";
+import { UserError } from "../workloads/user_error.ts";
+import { createCell } from "./create_calibration.ts";
+import { inTempFolder, runCli } from "./run_cli.ts";
+
+const HERE: Environment = {
+  os: "linux",
+  arch: "x86_64",
+  cpu: "A processor",
+  cores: 8,
+  memoryMiB: 16_000,
+  deno: "2.9.6",
+  v8: "15.0",
+};
+
+function calibrationOf(cells: readonly CalibrationCell[], environment: Environment = HERE) {
+  return {
+    machine: machineOf(environment),
+    savedAt: "2026-01-01T00:00:00.000Z",
+    cells,
+    limits: [],
+  };
+}
+
+Deno.test("sameMachine compares what both sides know", () => {
+  const here = machineOf(HERE);
+  const rows: [Partial<typeof here>, boolean][] = [
+    [{}, true],
+    [{ memoryMiB: 15_000 }, true],
+    [{ memoryMiB: 8000 }, false],
+    [{ cores: 4 }, false],
+    [{ cpu: "Another" }, false],
+    [{ deno: "2.9.7" }, false],
+    [{ version: "0.0.0" }, false],
+  ];
+  for (const [fields, same] of rows) {
+    assertEquals(sameMachine(here, { ...here, ...fields }), same, JSON.stringify(fields));
+  }
+  const { cpu: _, memoryMiB: __, ...unknown } = here;
+  assert(sameMachine(here, unknown) && sameMachine(unknown, here));
+});
+
+Deno.test("saveCalibration replaces equal loads and keeps all others", async () => {
+  await inTempFolder(async (folder) => {
+    const file = `${folder}/deep/in/calibration.json`;
+    const other = { ...HERE, cores: 2 };
+    await saveCalibration(calibrationOf([createCell({ streams: 1 })], other), file);
+    await saveCalibration(
+      calibrationOf([createCell({ streams: 16 }), createCell({ streams: 64, cpuUsPerToken: 1 })]),
+      file,
+    );
+    await saveCalibration(
+      calibrationOf([createCell({ streams: 64, cpuUsPerToken: 2 }), createCell({ workers: 1 })]),
+      file,
+    );
+    const found = async (environment: Environment, workers: number) =>
+      (await lookUpCalibration(environment, { transport: "fetch", workers }, file))?.cells
+        .map(({ streams, cpuUsPerToken }) => [streams, cpuUsPerToken]);
+    assertEquals(await found(HERE, 0), [[16, 50], [64, 2]]);
+    assertEquals(await found(HERE, 1), [[64, 50]]);
+    assertEquals(await found(other, 0), [[1, 50]]);
+    assertEquals(await found({ ...HERE, cores: 3 }, 0), undefined);
+    assertEquals(
+      await lookUpCalibration(HERE, { transport: "socket", workers: 0 }, file),
+      undefined,
+    );
+    assertEquals([...Deno.readDirSync(`${folder}/deep/in`)].length, 1);
+  });
+});
+
+Deno.test("lookUpCalibration refuses a named file that is none", async () => {
+  await inTempFolder(async (folder) => {
+    const look = (file: string) =>
+      lookUpCalibration(HERE, { transport: "fetch", workers: 0 }, `${folder}/${file}`);
+    await assertRejects(() => look("missing.json"), UserError, "there is no such file");
+    for (const [name, text] of [["half.json", `{"schema":`], ["other.json", `{"a":1}`]] as const) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+      await assertRejects(() => look(name), UserError, "written by");
+      await assertRejects(
+        () => saveCalibration(calibrationOf([createCell()]), `${folder}/${name}`),
+        UserError,
+      );
+      assertEquals(await Deno.readTextFile(`${folder}/${name}`), text);
+    }
+  });
+});
+
+/** A client whose p99 error is `streams ÷ 20` ms. */
+function linearCell(streams: number): CalibrationCell {
+  const { error } = createCell();
+  const itl = { count: 100, p50Ms: 0, p99Ms: streams / 20, maxMs: streams };
+  return createCell({ streams, tokensPerSec: 50 * streams, error: { ...error, itl } });
+}
+
+Deno.test("findStreamLimit doubles, then halves the distance", async () => {
+  const rows: [known: number[], boundMs: number, most: number, streams: number, by: string][] = [
+    // 100 streams are exactly 5 ms; found within a factor of 1.25.
+    [[16, 64], 5, Infinity, 91, "error"],
+    [[16, 256], 5, Infinity, 91, "error"],
+    [[16, 64], 5, 80, 80, "descriptors"],
+    [[256], 5, Infinity, 91, "error"],
+    [[8], 0.01, Infinity, 0, "error"],
+  ];
+  for (const [known, boundMs, most, least, endedBy] of rows) {
+    const tried: number[] = [];
+    const limit = await findStreamLimit({
+      known: known.map(linearCell),
+      boundMs,
+      most,
+      timeIsLeft: () => true,
+      run: (streams) => {
+        tried.push(streams);
+        return Promise.resolve(linearCell(streams));
+      },
+    });
+    const { streams } = limit!;
+    const name = `${known} → ${tried} → ${streams}`;
+    assertEquals(limit!.endedBy, endedBy, name);
+    assert(streams <= 20 * boundMs && streams * 1.25 >= Math.min(least, 100) - 0.01, name);
+    assertEquals(limit!.tokensPerSec, 50 * streams, name);
+    assert(tried.length < 10, name);
+  }
+});
+
+Deno.test("findStreamLimit ends when the time is over, or the engine is the limit", async () => {
+  const late = await findStreamLimit({
+    known: [linearCell(16)],
+    boundMs: 5,
+    timeIsLeft: () => false,
+    run: () => Promise.reject(new Error("no time was left")),
+  });
+  assertEquals([late!.streams, late!.endedBy], [16, "time"]);
+  const { engine } = createCell();
+  const limited = await findStreamLimit({
+    known: [linearCell(16)],
+    boundMs: 5,
+    timeIsLeft: () => true,
+    run: (streams) =>
+      Promise.resolve({ ...linearCell(streams), engine: { ...engine, limited: streams > 20 } }),
+  });
+  assertEquals(limited!.endedBy, "engine");
+  assert(limited!.streams >= 16 && limited!.streams <= 20);
+  const none = { boundMs: 5, timeIsLeft: () => true, run: () => Promise.reject() };
+  assertEquals(await findStreamLimit({ known: [], ...none }), undefined);
+});
+
+Deno.test("calibrate: what it found is beside the results of a later run", async () => {
+  await inTempFolder(async (folder) => {
+    const file = `${folder}/calibration.json`;
+    const calibrated = await runCli([
+      "calibrate",
+      "--quick",
+      "--transport=fetch",
+      "--concurrency=2",
+      "--itl=5",
+      "--output-tokens=10",
+      "--workers=0",
+      "--calibration",
+      file,
+    ]);
+    assertEquals(calibrated.code, 0, calibrated.err);
+    assertMatch(calibrated.out, /^fetch × 0 +2\*? +\d/m);
+    assertStringIncludes(calibrated.err, `Saved: ${file}`);
+    const { machines: [machine] } = JSON.parse(await Deno.readTextFile(file));
+    const [cell] = machine.cells;
+    assertEquals([cell.transport, cell.streams, cell.failed], ["fetch", 2, 0]);
+    // Two streams, two requests each, the first of which is not judged; nine gaps each.
+    assertEquals([cell.error.matched, cell.error.unmatched], [2, 0]);
+    assertEquals([cell.error.ttft.count, cell.error.itl.count], [2, 18]);
+    assert(cell.error.ttft.maxMs >= 0 && cell.error.e2e.maxMs < 60_000);
+
+    // A busy machine may make the engine late; what matters here is that the cell is taken along.
+    await Deno.writeTextFile(
+      file,
+      JSON.stringify({
+        schema: "tokometer.calibration/1",
+        machines: [{
+          ...machine,
+          cells: [{ ...cell, tokensPerSec: 1e6, engine: { ...cell.engine, limited: false } }],
+        }],
+      }),
+    );
+    const server = await startSimServer({ ttft: "1", itl: "2" });
+    try {
+      const argv = [
+        "bench",
+        server.url,
+        "--requests=4",
+        "--concurrency=2",
+        "--workers=0",
+        "--output-tokens=5",
+      ];
+      const out = `${folder}/out`;
+      const ran = await runCli([...argv, "--calibration", file, "--out", out]);
+      assertEquals(ran.code, 0, ran.err);
+      assertMatch(
+        ran.out,
+        /^± client +at most this at p99, calibrated \d{4}-\d\d-\d\d with 2 str/m,
+      );
+      assertMatch(ran.out, /^Verdict +(ok|suspect|client-bound): /m);
+      const { header, ends } = await readRecordFile(`${out}/records.jsonl`);
+      assertEquals(header.calibration?.cells.length, 1);
+      assert(ends[0]!.client!.loopLagP99Ms !== undefined);
+      const without = await runCli([...argv, "--no-calibration", "--no-save"]);
+      assertStringIncludes(without.out, "not calibrated");
+      const missing = await runCli([...argv, "--calibration", `${folder}/none`, "--no-save"]);
+      assertEquals(missing.code, 2);
+      assertStringIncludes(missing.err, "there is no such file");
+    } finally {
+      await server.stop();
+    }
+  });
+});
