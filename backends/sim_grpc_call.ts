@@ -90,10 +90,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const server =
     (tls === undefined ? createServer() : createSecureServer({ ...tls })) as Http2Server;
   const sessions = new Map<Http2Session, number>();
-  const sockets = new Set<Socket>();
+  /** By the port of the client; a session hands out no socket that could be destroyed. */
+  const sockets = new Map<number, Socket>();
   const keep = (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    const clientPort = socket.remotePort ?? 0;
+    sockets.set(clientPort, socket);
+    socket.once("close", () => sockets.delete(clientPort));
   };
   server.on("connection", keep);
   server.on("secureConnection", keep);
@@ -103,11 +105,19 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     sessions.set(session, ++accepted);
     maxOpen = Math.max(maxOpen, sessions.size);
     session.once("close", () => sessions.delete(session));
-    session.on("error", () => destroyLater(session));
+    session.on("error", () => {});
   });
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     const connection = stream.session === undefined ? 0 : sessions.get(stream.session) ?? 0;
-    receive(stream, headers, { ...options, connection });
+    const clientPort = stream.session?.socket.remotePort ?? 0;
+    receive(stream, headers, {
+      ...options,
+      connection,
+      clientPort,
+      // The socket, not the session, which Deno 2.9 would free while it still reads from it
+      // (see `grpc_session.ts`).
+      cut: () => sockets.get(clientPort)?.destroy(),
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -122,23 +132,26 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     connections: () => ({ accepted, open: sessions.size, maxOpen }),
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // The sockets, not the sessions: Deno 2.9 may never close the socket of a destroyed session.
-      for (const socket of [...sockets]) socket.destroy();
+      for (const socket of [...sockets.values()]) socket.destroy();
       await closed;
     },
   };
 }
 
-/** Not at once: Deno 2.9 would free the session while it still reads from it (`grpc_session.ts`). */
-function destroyLater(session: Http2Session | undefined): void {
-  setImmediate(() => session?.destroy());
+/** What a call needs to know of its connection. */
+interface ConnectionFacts {
+  /** 1-based. */
+  readonly connection: number;
+  readonly clientPort: number;
+  /** Ends the connection now. */
+  readonly cut: () => void;
 }
 
 /** Waits for the first message of a call. */
 function receive(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  { clock, connection, onCall }: GrpcServerOptions & { readonly connection: number },
+  { clock, connection, clientPort, cut, onCall }: GrpcServerOptions & ConnectionFacts,
 ): void {
   const arrivalMs = clock.now();
   let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -166,8 +179,9 @@ function receive(
         message,
         arrivalMs,
         completeMs: clock.now(),
-        clientPort: stream.session?.socket.remotePort ?? 0,
+        clientPort,
         connection,
+        cut,
       }, clock),
     );
   });
@@ -186,10 +200,9 @@ function percentEncode(message: string): string {
   return message.replace(/[^\x20-\x7e]+|%/gu, encodeURIComponent);
 }
 
-type CallFacts = Pick<
-  GrpcCall,
-  "arrivalMs" | "clientPort" | "completeMs" | "connection" | "message" | "metadata" | "path"
->;
+type CallFacts =
+  & ConnectionFacts
+  & Pick<GrpcCall, "arrivalMs" | "completeMs" | "message" | "metadata" | "path">;
 
 class Call implements GrpcCall {
   readonly path: string;
@@ -201,6 +214,7 @@ class Call implements GrpcCall {
   readonly connection: number;
   onGone: (() => void) | undefined;
   readonly #stream: ServerHttp2Stream;
+  readonly #cut: () => void;
   readonly #clock: Clock;
   #headSent = false;
   /** Set by us; the stream's own `close` event also comes for calls that ended well. */
@@ -209,6 +223,7 @@ class Call implements GrpcCall {
 
   constructor(stream: ServerHttp2Stream, facts: CallFacts, clock: Clock) {
     this.#stream = stream;
+    this.#cut = facts.cut;
     this.#clock = clock;
     this.path = facts.path;
     this.metadata = facts.metadata;
@@ -279,7 +294,7 @@ class Call implements GrpcCall {
 
   cut(): void {
     this.#ended = true;
-    destroyLater(this.#stream.session);
+    this.#cut();
   }
 
   #sendHead(): void {

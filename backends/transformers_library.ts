@@ -84,8 +84,8 @@ export async function loadTransformers(): Promise<TransformersLibrary> {
   } catch (error) {
     const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
     throw new TypeError(
-      `Cannot load ${TRANSFORMERS_SPECIFIER}: ${reason}; it takes -A and the npm registry once, and ` +
-        "a compiled executable cannot load it",
+      `Cannot load ${TRANSFORMERS_SPECIFIER}: ${reason}; it takes -A, the npm registry once, and in ` +
+        "a checkout --no-lock; a compiled executable cannot load it",
     );
   } finally {
     for (const show of restore) show();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { epollTransport } from "./epoll.ts";
 import { fetchTransport } from "./fetch.ts";
 import { grpcTransport } from "./grpc.ts";
 import { inprocessTransport } from "./inprocess.ts";
@@ -13,6 +14,7 @@ import type { TransportKind } from "./transport.ts";
 export const TRANSPORTS: readonly TransportKind[] = [
   fetchTransport,
   socketTransport,
+  epollTransport,
   grpcTransport,
   inprocessTransport,
 ];

@@ -119,7 +119,7 @@ const LIGHTER = 0.8;
 const HEAVIER = 2;
 
 /** What of a load decides about the client's error. */
-type Facts = Pick<
+export type ClientLoad = Pick<
   LoadSummary,
   "inFlight" | "throughput" | "metrics" | "stream" | "tokens" | "plan"
 >;
@@ -129,9 +129,11 @@ type Facts = Pick<
  * streams and in reads a second, else from the client's own timers; absent when neither is known.
  */
 export function estimateClientError(
-  load: Facts,
-  client: ClientHealth | undefined,
-  header: Pick<RunHeader, "calibration" | "transport" | "url" | "workers">,
+  load: ClientLoad,
+  { client, header }: {
+    readonly client: ClientHealth | undefined;
+    readonly header: Pick<RunHeader, "calibration" | "transport" | "url" | "workers">;
+  },
 ): ClientErrorEstimate | undefined {
   const streams = load.inFlight.steadyMean ?? load.inFlight.mean;
   const tokensPerSec = load.throughput.steady?.outputTokensPerSec ??
@@ -196,7 +198,7 @@ function bound({ p50Ms, p99Ms, maxMs }: ErrorSpread): ErrorBound {
 
 /** `--concurrency 64 --itl 20 --transport fetch --workers 1`. */
 function likeOptions(
-  load: Facts,
+  load: ClientLoad,
   { transport, workers, url }: Pick<RunHeader, "transport" | "url" | "workers">,
 ): string | undefined {
   // The engine that it measures against is played over HTTP only.

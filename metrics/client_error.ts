@@ -62,13 +62,14 @@ export interface MatchedRequest {
  * by order, the first sent being the first that arrived. Requests that were sent and failed take
  * their place in that order too.
  *
- * @param idOf what the client sent as `x-request-id`; absent = it sent none.
+ * @param options `idOf`: what the client sent as `x-request-id`; absent = it sent none.
  */
 export function matchRequests(
   records: readonly RequestRecord[],
   truth: readonly EngineTimes[],
-  idOf: (record: RequestRecord) => string | undefined = () => undefined,
+  options: { readonly idOf?: (record: RequestRecord) => string | undefined } = {},
 ): readonly MatchedRequest[] {
+  const { idOf = () => undefined } = options;
   const arrived = new Map<string, EngineTimes[]>();
   for (const engine of [...truth].sort((a, b) => a.arrivalMs - b.arrivalMs)) {
     const id = engine.requestId ?? "";

@@ -11,6 +11,7 @@ export {
   type CalibrationCell,
   type CalibrationLimit,
   type ClientErrorEstimate,
+  type ClientLoad,
   type EngineAccuracy,
   ERROR_METRICS,
   type ErrorBound,
@@ -18,6 +19,15 @@ export {
   type RunCalibration,
 } from "./calibration.ts";
 export { type Check, warnings } from "./check.ts";
+export {
+  type ClientError,
+  type EngineTimes,
+  type ErrorSpread,
+  errorSpread,
+  type MatchedRequest,
+  matchRequests,
+  measureClientError,
+} from "./client_error.ts";
 export { checkLoad, checkRun, type LoadFacts } from "./checks.ts";
 export {
   CLIENTS_COLUMNS,

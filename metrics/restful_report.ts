@@ -40,6 +40,8 @@ export function restfulBlock(numbers: RestfulNumbers, setup: RestfulSetup): stri
     `RPS (request per second): ${fixed(rps)} req/s`,
     `RPM (request per minute): ${fixed(rpm)} req/min`,
     RULE,
+    // A line end and a blank line.
+    "",
     "",
   ].join("\n");
 }

@@ -131,7 +131,7 @@ function summarizeLoad(all: readonly RequestRecord[], options: LoadOptions): Loa
     timeline: sampleTimeline(records),
   };
   const client = end.client &&
-    { ...end.client, error: estimateClientError(load, end.client, header) };
+    { ...end.client, error: estimateClientError(load, { client: end.client, header }) };
   const verdict = judge({ load, client, records, header });
   const judged = { ...load, client, verdict };
   return { ...judged, checks: checkLoad({ load: judged, records, header }) };

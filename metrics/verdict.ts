@@ -5,7 +5,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import { type ErrorBound } from "./calibration.ts";
+import type { ErrorBound } from "./calibration.ts";
 import {
   formatCount,
   formatMs,

@@ -70,6 +70,7 @@ import { inWorker, startWorker } from "ROOT/backends/worker.ts";
 if (inWorker("a/one_worker.ts")) postMessage("one");
 if (inWorker("a/two_worker.ts")) postMessage("two");
 if (!("DedicatedWorkerGlobalScope" in globalThis)) {
+  Deno.unrefTimer(setTimeout(() => Deno.exit(1), 20_000)); // a worker that says nothing
   for (const path of ["a/two_worker.ts", "a/one_worker.ts"]) {
     const worker = startWorker(path);
     worker.onmessage = ({ data }) => { console.log(path, data); worker.terminate(); };

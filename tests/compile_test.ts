@@ -48,7 +48,14 @@ function bundle(): Promise<Bundle> {
   })();
 }
 
-Deno.test("bundleProgram names neither this machine's folders nor what runs models", async () => {
+Deno.test({
+  name: "bundleProgram names neither this machine's folders nor what runs models",
+  // Releases are made on Linux; there, paths to the cache look different.
+  ignore: Deno.build.os === "windows",
+  fn: bundleIsClean,
+});
+
+async function bundleIsClean(): Promise<void> {
   const { path, packages } = await bundle();
   const source = await Deno.readTextFile(path);
   assert(packages.some((name) => name.startsWith("@grpc/grpc-js/")), packages.join());
@@ -58,7 +65,7 @@ Deno.test("bundleProgram names neither this machine's folders nor what runs mode
   assert(!source.includes("== See the package"));
   assert(!source.includes(ROOT.pathname), "our folder");
   assert(!source.includes("/.cache/"), "Deno's cache");
-});
+}
 
 Deno.test({
   name: "payloadBytes is what the executable carries, below the limit",
@@ -105,9 +112,12 @@ Deno.test("PERMISSIONS are what the code uses and the README says", async () => 
   }
 });
 
-/** A stand-in for Deno that says what it was started with. */
+/**
+ * A stand-in for Deno that says what it was started with. The nap is long enough for several first
+ * starts to have unpacked it before one of them is done.
+ */
 const FAKE_DENO = `#!/bin/sh
-[ "$1" = --version ] && exit 0
+[ "$1" = --version ] && exec sleep 0.3
 printf '%s\\n' "$DENO_DIR" "$@"
 exit 7
 `;
@@ -156,6 +166,7 @@ Deno.test({
       }
       assertEquals((await Deno.stat(deno)).mtime, unpacked);
       assertEquals(entries(cache), [key!]);
+      assertEquals(entries(`${cache}/${key}`).toSorted(), ["deno", BUNDLE_NAME]);
     }),
 });
 

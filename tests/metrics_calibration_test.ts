@@ -80,10 +80,10 @@ Deno.test("estimateClientError without a calibration says how to make one, over 
 Deno.test("renderTable prints the client's error beside each latency", () => {
   const calibrated = renderTable(summaryOf([createCell({ streams: 10, tokensPerSec: 1000 })]));
   assertStringIncludes(calibrated, "± client");
-  assertEquals(calibrated.match(/^TTFT .*  1\.00 ms$/m)?.length, 1);
+  assertEquals(calibrated.match(/^TTFT .* {2}1\.00 ms$/m)?.length, 1);
   assertStringIncludes(
     calibrated,
     "the error at p99, calibrated 2026-03-04 with 10 streams, 1,000 tokens/s",
   );
-  assertEquals(renderTable(summaryOf([createCell()])).match(/^TTFT .*  ≤ 1\.00 ms$/m)?.length, 1);
+  assertEquals(renderTable(summaryOf([createCell()])).match(/^TTFT .* {2}≤ 1\.00 ms$/m)?.length, 1);
 });

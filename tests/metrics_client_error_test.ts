@@ -80,7 +80,7 @@ Deno.test("matchRequests goes by id, whatever the order", () => {
     engineTimes({ requestId: "a", arrivalMs: 2 }),
     engineTimes({ requestId: "check", arrivalMs: 0 }),
   ];
-  const pairs = matchRequests(records, truth, ({ promptId }) => promptId)
+  const pairs = matchRequests(records, truth, { idOf: ({ promptId }) => promptId })
     .map(({ record, engine }) => record.promptId + engine.requestId);
   assertEquals(pairs.sort(), ["aa", "bb"]);
 });

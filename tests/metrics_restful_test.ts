@@ -74,6 +74,7 @@ token throughput (prompt + completion token): 19.000 token/s
 RPS (request per second): 1.000 req/s
 RPM (request per minute): 60.000 req/min
 --------------------------------------------------
+
 `,
   );
 });

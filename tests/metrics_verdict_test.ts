@@ -170,6 +170,13 @@ Deno.test("judge uses no error of a load more than twice as heavy", () => {
   assertEquals(verdict?.kind, "ok");
 });
 
+Deno.test("judge blames no client for an error that every machine makes", () => {
+  // TTFT 4 ms, wrong by 2 ms in one of a hundred: stalls of that length are the machine's.
+  const fast = records().map((one) => ({ ...one, firstTokenMs: one.sentMs! + 4 }));
+  assertEquals(loadOf({ ...wrongBy(2, 2), records: fast }).verdict?.kind, "ok");
+  assertEquals(loadOf({ ...wrongBy(3, 2), records: fast }).verdict?.kind, "client-bound");
+});
+
 Deno.test("judge puts the worst reason first", () => {
   const { verdict } = loadOf(healthy({ loopLagP99Ms: 20, loopLagMaxMs: 150, threadWait: 0.9 }));
   assertEquals(verdict?.kind, "client-bound");

@@ -85,7 +85,7 @@ unpack() {
 for folder in "\${TOKOMETER_CACHE:-}" "\${XDG_CACHE_HOME:+$XDG_CACHE_HOME/tokometer}" \\
   "\${HOME:+$HOME/.cache/tokometer}" "\${TMPDIR:-/tmp}/tokometer-$(id -u)"; do
   [ -n "$folder" ] && unpack "$folder" || continue
-  export DENO_DIR="$folder/$key/cache" DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+  export DENO_DIR="$folder/$key/cache" DENO_NO_UPDATE_CHECK=1
   trap - EXIT INT TERM
   exec "$folder/$key/deno" run ${run} "$folder/$key/${BUNDLE_NAME}" "$@"
 done

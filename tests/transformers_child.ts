@@ -42,6 +42,7 @@ async function ask(
       if (++reads === options.cancelAfter) abort.abort();
     },
   });
+  const nowMs = systemClock.now();
   const record = decodeExchange(
     exchange,
     transformers,
@@ -63,7 +64,9 @@ async function ask(
     firstReadAfterSent: (record.firstTokenMs ?? -1) > record.sentMs!,
     ordered:
       record.tickMs.every((ms, i) => ms > (i === 0 ? record.sentMs! : record.tickMs[i - 1]!)) &&
-      (record.endMs ?? 0) >= (record.lastTokenMs ?? 0),
+      (record.endMs ?? 0) >= (record.lastTokenMs ?? 0) &&
+      // The engine's stamps are of another thread's clock, converted.
+      exchange.readMs.every((ms) => ms >= exchange.sentMs && ms <= nowMs + 0.1),
   };
 }
 

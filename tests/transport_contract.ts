@@ -48,6 +48,8 @@ export interface TransportTraits {
   readonly attempts: 2 | 3;
   /** New or reused is known for every exchange, and so is the time of connecting. */
   readonly knowsConnections: boolean;
+  /** Speaks TLS. Default true. */
+  readonly secure?: boolean;
 }
 
 const OK = "HTTP/1.1 200 OK\r\n";
@@ -808,7 +810,8 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     assertLessOrEqual(await openDescriptors(), before);
   });
 
-  test("accepts the authority of --ca-cert, and nobody else's", async () => {
+  const testTls = traits.secure === false ? () => {} : test;
+  testTls("accepts the authority of --ca-cert, and nobody else's", async () => {
     const read = (name: string) =>
       Deno.readTextFile(new URL(`./fixtures/tls_${name}.pem`, import.meta.url));
     const server = await startRawServer(

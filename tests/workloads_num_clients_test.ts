@@ -164,6 +164,10 @@ Deno.test("num-clients refuses what it does not know or cannot do (T23, T24)", a
   };
   assertStringIncludes(await refused("--num-thread=3"), "did you mean --num-threads?");
   assertStringIncludes(await refused("--use-beam-search"), "Cannot use --use-beam-search");
+  assertStringIncludes(
+    await refused("--best-of=2", "--backend=ppl"),
+    "Cannot use --best-of 2 with --backend ppl",
+  );
   assertStringIncludes(await refused("--dataset=xiaomi"), "add --dataset-path FILE");
   assertStringIncludes(await refused("--sharegpt-output-len=3"), "at least 4");
 });

@@ -54,13 +54,18 @@ Deno.test("profile-generation runs each number of users with each pair of length
 });
 
 Deno.test("profile-generation sends other ids for each user, round and case, by the seed (T30)", async () => {
-  const argv = ["--concurrency=3", "--prompt-tokens=6", "--completion-tokens=2", "--test-round=2"];
+  const argv = [
+    "--concurrency=3,2",
+    "--prompt-tokens=6",
+    "--completion-tokens=2",
+    "--test-round=2",
+  ];
   const promptsOf = async (...more: string[]) =>
     (await profiled([...argv, "--warmup-round=1", ...more])).bodies
       .map(({ prompt }) => (prompt as number[]).join());
   const first = await promptsOf();
-  assertEquals(first.length, 9);
-  assertEquals(new Set(first).size, 9);
+  assertEquals(first.length, 15);
+  assertEquals(new Set(first).size, 15);
   assertEquals((await promptsOf()).sort(), first.toSorted());
   const other = await promptsOf("--seed=1");
   assertEquals(first.filter((prompt) => other.includes(prompt)), []);

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { pythonRandom } from "../backends/mt19937.ts";
-import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { lengthMismatch } from "../workloads/compat_restful.ts";
 import { planScript } from "../workloads/compat_run.ts";
+import { prepare } from "../workloads/measure.ts";
 import { profileRestfulApi } from "../workloads/profile_restful_api.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { createRecord } from "./create_record.ts";
@@ -128,7 +128,7 @@ Deno.test("profile-restful-api sends the script's sample, in its order, each pro
   });
   await recorded(["--concurrency=2", "--num-prompts=12", "--seed=3"], ({ code, err }, records) => {
     assertEquals(sent(records), pythonRandom(3).sample(ids, 10));
-    assertStringIncludes(err, "12 prompts wanted, 10 found");
+    assertStringIncludes(err, "12 prompts wanted, 10 found\n");
     assertEquals(code, 0);
   });
 });
@@ -147,13 +147,19 @@ Deno.test("profile-restful-api warns about an address without http://, as the sc
   });
 });
 
-Deno.test("profile-restful-api gives every request a session of its own (T32)", async () => {
+Deno.test("profile-restful-api gives every request a session of its own, in every run (T32)", async () => {
   const plan = await planScript(profileRestfulApi, {}, {
-    values: { url: "http://127.0.0.1:9", protocol: "lmdeploy-chat" },
+    values: { url: "http://127.0.0.1:9", protocol: "lmdeploy-chat", model: "m", prompts: 20 },
     plan: { loads: [], stops: [] },
   });
+  const sessions = async () => {
+    const { wires } = await prepare(plan, {});
+    return wires.map(({ body }): number => JSON.parse(new TextDecoder().decode(body)).session_id);
+  };
   // The script's are the thread numbers 0, 1 …, which two benchmarks of one server share.
-  assert(findProtocol(plan.protocol).usesRequestId);
+  const all = [...await sessions(), ...await sessions()];
+  assertEquals([all.length, new Set(all).size], [40, 40]);
+  assert(all.every((session) => Number.isSafeInteger(session) && session > 0));
 });
 
 Deno.test("lengthMismatch warns when answers differ in length from what was asked for (T3)", () => {

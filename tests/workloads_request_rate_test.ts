@@ -98,6 +98,12 @@ Deno.test("request-rate sends all at once by default, and each prompt once", asy
   assertEquals(run.header.loads[0]?.label, "all at once");
 });
 
+Deno.test("request-rate refuses a seed that numpy does not take", async () => {
+  const argv = ["request-rate", "http://127.0.0.1:9", "--legacy-rng", "--seed=4294967296"];
+  const { code, err } = await runCli(argv);
+  assertEquals([code, err.includes("numpy takes 0 to 4294967295")], [2, true]);
+});
+
 Deno.test("request-rate forces the length, which its script does not; --length cap is its way (T37)", async () => {
   const forced = await rated(["--num-requests=3"], { earlyStop: 1 });
   assert(forced.run.records.every(({ outputTokens }) => outputTokens?.tokens === 5), forced.err);

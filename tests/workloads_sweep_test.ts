@@ -85,6 +85,10 @@ Deno.test("sweep names a failed case with its reason and goes on (T42)", async (
       log.slice(1).map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/, "T")),
       lines.map((line) => `[${line.startsWith("[FAILED]") ? "ERROR" : "INFO"}] T ${line}`),
     );
+    // What failed gets another chance, and nothing else does.
+    const again = await run(["--cases", file, "--resume"]);
+    assertEquals(again.out.match(/TURNS\d+/g), ["TURNS50"], again.out);
+    assertEquals((await read(CSV)).trimEnd().split("\n"), csv);
   });
 });
 

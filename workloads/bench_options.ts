@@ -431,7 +431,7 @@ export const SAVE_OPTIONS: readonly Option[] = [
     name: "calibration",
     kind: "text",
     value: "FILE",
-    defaultText: "~/.local/state/tokometer/calibration.json, if there",
+    defaultText: "in ~/.local/state/tokometer",
     help: "What tokometer calibrate found; the error of this client is then beside the results.",
     group: "Report",
     advanced: true,

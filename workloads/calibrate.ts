@@ -114,7 +114,7 @@ const OPTIONS: readonly Option[] = [
     name: "calibration",
     kind: "text",
     value: "FILE",
-    defaultText: "~/.local/state/tokometer/calibration.json",
+    defaultText: "in ~/.local/state/tokometer",
     help: "File that keeps what was found, for later runs on this machine.",
     group: "Report",
   },

@@ -50,7 +50,9 @@ export interface CellLoad {
 
 /** An opened client. */
 export interface CalibrationBed {
+  /** Runs one load and compares it with the truth. */
   run(load: CellLoad): Promise<CalibrationCell>;
+  /** Closes connections and ends threads. */
   close(): Promise<void>;
 }
 
@@ -153,7 +155,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
 
     const measured = records.filter(({ phase }) => phase === "measure");
     const completed = measured.filter(({ outcome }) => outcome.kind === "ok");
-    const matches = matchRequests(records, truth, ({ promptId }) => promptId)
+    const matches = matchRequests(records, truth, { idOf: ({ promptId }) => promptId })
       .filter(({ record }) => record.phase === "measure");
     const tokens = records.reduce((sum, one) => sum + (one.outputTokens?.tokens ?? 0), 0);
     const window = { fromMs: end.rampEndMs, toMs: end.sendingEndMs };

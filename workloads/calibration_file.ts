@@ -77,14 +77,14 @@ export function defaultCalibrationPath(): string | undefined {
  * Cells that can speak for runs on this machine over this transport with this many threads. The
  * default file is skipped silently when it is missing, unreadable or not permitted.
  *
- * @param file named by the user; absent = the default one.
+ * @param client `file`: named by the user; absent = the default one.
  * @throws {UserError} when a named file cannot be read.
  */
 export async function lookUpCalibration(
   environment: Environment,
-  client: Pick<CalibrationCell, "transport" | "workers">,
-  file?: string,
+  client: Pick<CalibrationCell, "transport" | "workers"> & { readonly file?: string },
 ): Promise<RunCalibration | undefined> {
+  const { file } = client;
   const path = file ?? permittedDefault("read");
   if (path === undefined) return undefined;
   let machines: readonly MachineCalibration[];

@@ -14,6 +14,7 @@ export interface LimitSearch {
   readonly boundMs: number;
   /** Whether another load still fits. */
   readonly timeIsLeft: () => boolean;
+  /** Measures one more load. */
   readonly run: (streams: number) => Promise<CalibrationCell>;
   /** Streams for which there are descriptors. Default: what the process may still open. */
   readonly most?: number;

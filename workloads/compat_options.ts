@@ -46,6 +46,7 @@ export const SCRIPT_SERVER_OPTIONS: readonly Option[] = [
 export const SCRIPT_RUN_OPTIONS: readonly Option[] = [
   benchOption("warmup", {
     default: 0,
+    defaultText: "0",
     help: "Requests before the load that are not counted; the script sends none.",
   }),
   benchOption("grace", {

@@ -78,6 +78,7 @@ export function restfulOptions(defaults: RestfulDefaults): readonly Option[] {
       kind: "text",
       value: "FILE",
       default: defaults.csv,
+      defaultText: defaults.csv.replace(/^\.\//, ""),
       help: "Where the row goes; a file of that name is replaced, as by the script. --no-csv " +
         "writes none.",
       group: "Report",

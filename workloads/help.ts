@@ -57,7 +57,7 @@ export function renderHelp(scenario: Scenario, options: HelpOptions = {}): strin
   page.line(
     `${page.bold("Usage:")} ${["tokometer", scenario.name, ...arguments_].join(" ")} [options]`,
   );
-  if (scenario.aliases?.length) page.line(`Also known as ${scenario.aliases.join(", ")}`);
+  if (scenario.aliases?.length) page.prose(`Also known as ${scenario.aliases.join(", ")}`);
   page.blank();
   page.prose(scenario.description);
 

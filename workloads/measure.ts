@@ -215,9 +215,18 @@ export async function loadPrompts(
   });
   // The shipped sample is known to be small.
   if (dataset.note !== undefined && plan.datasetPath !== undefined) {
-    hooks.note?.(`${dataset.note}; a pool that is too small is sent again from its start`);
+    const again = plan.loads.some((load, i) => startsOver(load, plan.stops[i] ?? {}))
+      ? "; a pool that is too small is sent again from its start"
+      : "";
+    hooks.note?.(`${dataset.note}${again}`);
   }
   return { counter, dataset };
+}
+
+/** Does the load send a prompt again when it has sent all of them? */
+function startsOver(load: Load, stop: Stop): boolean {
+  const wholePool = load.kind === "closed" && ["legacy", "shuffled"].includes(load.sequence);
+  return stop.once !== true && !wholePool;
 }
 
 /**
@@ -421,7 +430,11 @@ export async function describeRun(
   const environment = await readEnvironment();
   const calibration = plan.calibration === false
     ? undefined
-    : await lookUpCalibration(environment, plan, plan.calibration);
+    : await lookUpCalibration(environment, {
+      transport: plan.transport,
+      workers: plan.workers,
+      ...(plan.calibration === undefined ? {} : { file: plan.calibration }),
+    });
   return {
     schema: "tokometer.record/1",
     version: VERSION,

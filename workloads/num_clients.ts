@@ -184,6 +184,12 @@ export async function apiBenchValues(
     );
   }
   const backend = findBackend(values.backend as string);
+  const bestOf = values["best-of"] as number | undefined;
+  if (bestOf !== undefined && bestOf !== 1 && backend.name !== "vllm") {
+    throw new UserError(
+      `Cannot use --best-of ${bestOf} with --backend ${backend.name}: only vllm is sent it`,
+    );
+  }
   const path = values["dataset-path"] as string | undefined;
   const xiaomi = values.dataset === "xiaomi";
   if (xiaomi && path === undefined) {

@@ -68,7 +68,7 @@ const SCRIPT_LABEL = "per-token array with zeros for all but the first token of 
 /** The scenario `profile-generation`. */
 export const profileGeneration: Scenario = {
   name: "profile-generation",
-  summary: "Fixed batches of fixed lengths, as static inference (profile_generation)",
+  summary: "Static inference: fixed users and lengths (profile_generation)",
   description:
     "What LMDeploy's profile_generation does: for each number of users and each pair of prompt " +
     "and answer length, some rounds that are not counted, then every user sends its rounds back " +
@@ -149,7 +149,7 @@ export const profileGeneration: Scenario = {
       group: "Load",
     },
     benchOption("seed", { help: "Of the prompts." }),
-    benchOption("top-k", { default: 1 }),
+    benchOption("top-k", { default: 1, defaultText: "1" }),
     benchOption("top-p", { defaultText: "1; 0.8 since v0.2.6" }),
     benchOption("temperature", { defaultText: "1; 0.8 since v0.2.6" }),
     {

@@ -36,7 +36,7 @@ const SCRIPT_LABEL =
 /** The scenario `profile-throughput`. */
 export const profileThroughput: Scenario = {
   name: "profile-throughput",
-  summary: "ShareGPT prompts as fast as an engine takes them (profile_throughput)",
+  summary: "ShareGPT prompts as fast as an engine can (profile_throughput)",
   description:
     "What LMDeploy's profile_throughput does: samples prompts from a ShareGPT file with the " +
     "script's own generator and filters and has them answered with the reference answer's length " +
@@ -90,9 +90,9 @@ export const profileThroughput: Scenario = {
       help: "Stream the answers; --no-stream-output leaves out every latency of a token.",
       group: "Request",
     },
-    benchOption("top-k", { default: 1 }),
-    benchOption("top-p", { default: 1 }),
-    benchOption("temperature", { default: 1, aliases: ["temp"] }),
+    benchOption("top-k", { default: 1, defaultText: "1" }),
+    benchOption("top-p", { default: 1, defaultText: "1" }),
+    benchOption("temperature", { default: 1, defaultText: "1", aliases: ["temp"] }),
     {
       name: "csv",
       kind: "text",

@@ -10,6 +10,7 @@ import { planScript, runScript, scriptPromptTokens } from "./compat_run.ts";
 import { findBackend } from "./compat_target.ts";
 import { apiBenchValues } from "./num_clients.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
+import { UserError } from "./user_error.ts";
 
 /** The scenario `request-rate`. */
 export const requestRate: Scenario = {
@@ -73,7 +74,16 @@ export const requestRate: Scenario = {
   run: runRequestRate,
 };
 
+/** numpy seeds its generator with 32 bits. */
+const NUMPY_SEEDS = 2 ** 32;
+
 async function runRequestRate(values: Values, host: Host): Promise<number> {
+  const seed = (values.seed as number | undefined) ?? 0;
+  if (values["legacy-rng"] === true && seed >= NUMPY_SEEDS) {
+    throw new UserError(
+      `Cannot use --seed ${seed} with --legacy-rng: numpy takes 0 to ${NUMPY_SEEDS - 1}`,
+    );
+  }
   const plan = await planScript(requestRate, values, {
     values: await apiBenchValues(values, "request-rate"),
     plan: {

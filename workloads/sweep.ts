@@ -53,6 +53,7 @@ const SWEEP_OPTIONS: readonly Option[] = [
     kind: "integers",
     value: "N[,N…]",
     default: [1, 5, 10, 20, 30, 40, 50, 100, 200, 300],
+    defaultText: "1, 5, 10, 20, 30, 40, 50, 100, 200, 300",
     min: 1,
     help: "Users of each case. The script's list begins with another 100 as a warm-up and keeps " +
       "its row: write 100,1,5,… for that.",

@@ -91,6 +91,9 @@ export function refuse(
       throw new UserError(`Cannot measure ${place}: ${outcome.message}`, EXIT.unreachable);
     case "connect_error":
     case "timeout":
+      if (protocol.carrier === "inprocess") {
+        throw new UserError(oneLine(outcome.message), EXIT.unreachable);
+      }
       throw new UserError(`Cannot reach ${place}: ${outcome.message}`, EXIT.unreachable);
     case "http_error": {
       const hint = outcome.status === 401 || outcome.status === 403
@@ -132,6 +135,8 @@ export async function withTransport<T>(
 
 function unreachable(url: string, exchange: Exchange): Error {
   const message = "message" in exchange.end ? exchange.end.message : "no answer";
+  // A model in this program tells in a sentence why it cannot be used.
+  if (url.startsWith("inprocess:")) return new UserError(oneLine(message), EXIT.unreachable);
   // Not the server's doing: the program's front end says which permission to add.
   if (/^Requires \w+ access/.test(message)) return new Deno.errors.NotCapable(message);
   return new UserError(

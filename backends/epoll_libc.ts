@@ -1,0 +1,135 @@
+/**
+ * The part of Linux' C library that the epoll transport calls.
+ *
+ * @module
+ */
+
+/** A length or count is given as 64 bits and read back as 32: none of ours is larger. */
+const SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" },
+  close: { parameters: ["i32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  freeaddrinfo: { parameters: ["pointer"], result: "void" },
+  getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+} as const;
+
+/** The opened library. */
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+/** Readiness to read and to write, failure, and both directions closed. */
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_MOD = 3;
+export const EPOLL_CLOEXEC = 0x80000;
+export const EFD_FLAGS = 0x80800;
+const SOCK_STREAM = 1;
+/** Stream, not blocking, closed by exec. */
+export const STREAM_FLAGS = 0x80801;
+export const MSG_NOSIGNAL = 0x4000;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+export const EAGAIN = 11;
+export const EINTR = 4;
+export const EINPROGRESS = 115;
+
+/** `struct epoll_event` is packed on x86 only. */
+const PACKED = Deno.build.arch === "x86_64";
+/** Words of 32 bits in an event, and which of them holds the descriptor. */
+export const EVENT_WORDS: number = PACKED ? 3 : 4;
+export const EVENT_FD: number = PACKED ? 1 : 2;
+
+const ERROR_NAMES: Readonly<Record<number, string>> = {
+  23: "ENFILE",
+  24: "EMFILE",
+  32: "EPIPE",
+  99: "EADDRNOTAVAIL",
+  101: "ENETUNREACH",
+  103: "ECONNABORTED",
+  104: "ECONNRESET",
+  110: "ETIMEDOUT",
+  111: "ECONNREFUSED",
+  113: "EHOSTUNREACH",
+};
+
+/** A socket address, ready for `connect`. */
+export interface Address {
+  readonly family: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Opens the library.
+ *
+ * @throws {TypeError} where there is no Linux.
+ * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
+ */
+export function openLibc(): Libc {
+  if (Deno.build.os !== "linux") {
+    throw new TypeError(
+      `Cannot use --transport epoll on ${Deno.build.os}: it needs Linux; use --transport socket`,
+    );
+  }
+  return Deno.dlopen("libc.so.6", SYMBOLS);
+}
+
+/** Number of the last failed call of this thread; read it before any other call. */
+export function errno({ symbols }: Libc): number {
+  return new Deno.UnsafePointerView(symbols.__errno_location()!).getInt32();
+}
+
+/** `ECONNREFUSED`, or `errno 71` where nobody needs the name. */
+export function errorName(number: number): string {
+  return ERROR_NAMES[number] ?? `errno ${number}`;
+}
+
+/** What became of a connection attempt, or of a connection: 0 = nothing bad. */
+export function socketError({ symbols }: Libc, fd: number): number {
+  const value = new Int32Array(1);
+  symbols.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, Int32Array.of(4));
+  return value[0]!;
+}
+
+/** Sends small writes at once. */
+export function setNoDelay({ symbols }: Libc, fd: number): void {
+  symbols.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Int32Array.of(1), 4);
+}
+
+/** Looks a host up, as the system does; blocks. Empty when there is no such host. */
+export function lookUp({ symbols }: Libc, host: string, port: number): Address[] {
+  const text = (value: string) => new TextEncoder().encode(`${value}\0`);
+  // struct addrinfo: flags, family, type, protocol, length of the address; then, each 8 bytes,
+  // address, name, next.
+  const hints = new Int32Array(12);
+  hints[2] = SOCK_STREAM;
+  const list = new BigUint64Array(1);
+  if (symbols.getaddrinfo(text(host), text(`${port}`), hints, list) !== 0) return [];
+  const found: Address[] = [];
+  for (let at = Deno.UnsafePointer.create(list[0]!); at !== null;) {
+    const info = new Deno.UnsafePointerView(at);
+    const bytes = new Uint8Array(info.getUint32(16));
+    const address = info.getPointer(24);
+    if (address !== null) {
+      new Deno.UnsafePointerView(address).copyInto(bytes);
+      found.push({ family: info.getInt32(4), bytes });
+    }
+    at = info.getPointer(40);
+  }
+  symbols.freeaddrinfo(Deno.UnsafePointer.create(list[0]!));
+  return found;
+}

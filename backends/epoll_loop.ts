@@ -1,0 +1,334 @@
+/**
+ * A loop of our own around `epoll_wait`: it stands in for the platform's event loop in a thread
+ * that does nothing but read sockets. Byte streams, a clock whose waits the loop ends, and a
+ * descriptor by which another thread interrupts it.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import {
+  type Address,
+  EAGAIN,
+  EINPROGRESS,
+  EINTR,
+  EPOLL_CLOEXEC,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_MOD,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  errno,
+  errorName,
+  EVENT_FD,
+  EVENT_WORDS,
+  type Libc,
+  lookUp,
+  MSG_NOSIGNAL,
+  setNoDelay,
+  socketError,
+  STREAM_FLAGS,
+} from "./epoll_libc.ts";
+import type { Dial, Line, LineEvents, Origin } from "./socket_connection.ts";
+
+const EVENTS_AT_ONCE = 1024;
+const READ_BYTES = 64 * 1024;
+/** For the C side. */
+const READ_LENGTH = BigInt(READ_BYTES);
+/** A thread inside `epoll_wait` cannot be terminated: it comes up for air so often. */
+const LONGEST_WAIT_MS = 500;
+/** Turns of the queue of promises after each batch; the longest chain of ours needs three. */
+const SETTLE_TURNS = 4;
+
+interface Sleeper {
+  readonly atMs: number;
+  readonly wake: () => void;
+}
+
+/** What a loop is made of. */
+export interface LoopOptions {
+  readonly libc: Libc;
+  /** Readable when another thread wants something. */
+  readonly wakeFd: number;
+  /** Time on the scale of whoever gets the stamps. */
+  readonly now: () => number;
+  /** Takes what the other thread wants; called once before the first wait. */
+  readonly onWake: () => void;
+}
+
+/** The loop; {@linkcode EpollLoop.run} keeps the thread. */
+export class EpollLoop implements Clock {
+  /** See {@linkcode Clock}. */
+  readonly now: () => number;
+  /** Where every line reads to. */
+  readonly buffer: Uint8Array<ArrayBuffer> = new Uint8Array(READ_BYTES);
+  /** The C library. */
+  readonly libc: Libc;
+  readonly #options: LoopOptions;
+  readonly #epoll: number;
+  readonly #lines: (EpollLine | undefined)[] = [];
+  readonly #addresses = new Map<string, readonly Address[]>();
+  #dead: EpollLine[] = [];
+  #later: (() => void)[] = [];
+  #sleepers: Sleeper[] = [];
+  #ended = false;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    this.now = options.now;
+    this.libc = options.libc;
+    this.#epoll = this.libc.symbols.epoll_create1(EPOLL_CLOEXEC);
+    this.#control(EPOLL_CTL_ADD, options.wakeFd, EPOLLIN);
+  }
+
+  /** See {@linkcode Clock}; ends within a millisecond after the time. */
+  sleepUntil(atMs: number, signal?: AbortSignal): Promise<void> {
+    if (atMs <= this.now() || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#sleepers = this.#sleepers.filter((one) => one !== sleeper);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const sleeper = { atMs, wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  /** Opens lines. */
+  readonly dial: Dial = (origin, events) => new EpollLine(this, origin, events);
+
+  /** Ends `run` after the current batch. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Serves lines and sleepers until `end`. The platform's own event loop stands still meanwhile. */
+  async run(): Promise<void> {
+    const { symbols } = this.libc;
+    const { wakeFd, onWake } = this.#options;
+    const events = new Int32Array(EVENTS_AT_ONCE * EVENT_WORDS);
+    const wakes = new Uint8Array(8);
+    onWake();
+    for (;;) {
+      await this.#settle();
+      if (this.#ended) break;
+      const count = symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, this.#patienceMs());
+      let woken = false;
+      for (let i = 0; i < count; i++) {
+        const fd = events[i * EVENT_WORDS + EVENT_FD]!;
+        if (fd === wakeFd) woken = true;
+        else this.#lines[fd]?.ready(events[i * EVENT_WORDS]!);
+      }
+      if (woken) {
+        symbols.read(wakeFd, wakes, 8n);
+        onWake();
+      }
+      if (this.#sleepers.length > 0) this.#wakeSleepers();
+    }
+    symbols.close(this.#epoll);
+  }
+
+  /** Runs `task` soon, outside of whatever is going on. */
+  later(task: () => void): void {
+    this.#later.push(task);
+  }
+
+  /** Addresses of a host; asked for once. */
+  addressesOf({ host, port }: Origin): readonly Address[] {
+    const key = `${host} ${port}`;
+    let addresses = this.#addresses.get(key);
+    if (addresses === undefined) {
+      this.#addresses.set(key, addresses = lookUp(this.libc, host, port));
+    }
+    return addresses;
+  }
+
+  /** Tells `line` when its descriptor is ready. */
+  watch(line: EpollLine, fd: number, interest: number): void {
+    this.#lines[fd] = line;
+    this.#control(EPOLL_CTL_ADD, fd, interest);
+  }
+
+  /** Changes what a watched descriptor is asked for. */
+  rewatch(fd: number, interest: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, interest);
+  }
+
+  /** Closes a descriptor. */
+  close(fd: number): void {
+    this.#lines[fd] = undefined;
+    this.libc.symbols.close(fd);
+  }
+
+  /**
+   * Buries a line after the batch: until then no new one can get its descriptor, and with it an
+   * event that was meant for the old one.
+   */
+  bury(line: EpollLine): void {
+    this.#dead.push(line);
+  }
+
+  async #settle(): Promise<void> {
+    for (let turn = 0; turn < SETTLE_TURNS; turn++) {
+      while (this.#later.length > 0) for (const task of this.#later.splice(0)) task();
+      while (this.#dead.length > 0) for (const line of this.#dead.splice(0)) line.buried();
+      await undefined;
+    }
+  }
+
+  #patienceMs(): number {
+    if (this.#later.length > 0 || this.#dead.length > 0) return 0;
+    let atMs = Infinity;
+    for (const sleeper of this.#sleepers) atMs = Math.min(atMs, sleeper.atMs);
+    return Math.max(0, Math.min(LONGEST_WAIT_MS, Math.ceil(atMs - this.now())));
+  }
+
+  #wakeSleepers(): void {
+    const nowMs = this.now();
+    for (const { wake } of this.#sleepers.filter(({ atMs }) => atMs <= nowMs)) wake();
+  }
+
+  #control(operation: number, fd: number, interest: number): void {
+    const event = new Int32Array(EVENT_WORDS);
+    event[0] = interest;
+    event[EVENT_FD] = fd;
+    this.libc.symbols.epoll_ctl(this.#epoll, operation, fd, event);
+  }
+}
+
+/** A TCP connection of the loop. */
+class EpollLine implements Line {
+  readonly #loop: EpollLoop;
+  readonly #events: LineEvents;
+  /** Addresses not yet tried. */
+  readonly #addresses: Address[];
+  #fd = -1;
+  #connected = false;
+  #dead = false;
+  #unsent: Uint8Array[] = [];
+
+  constructor(loop: EpollLoop, origin: Origin, events: LineEvents) {
+    this.#loop = loop;
+    this.#events = events;
+    this.#addresses = origin.secure ? [] : [...loop.addressesOf(origin)];
+    let cause = origin.secure
+      ? "--transport epoll has no TLS: use --transport socket"
+      : "ENOTFOUND";
+    if (this.#addresses.length > 0) {
+      const failed = this.#connect();
+      if (failed === 0) return;
+      cause = errorName(failed);
+    }
+    loop.later(() => {
+      if (!this.#dead) events.onError(cause);
+    });
+  }
+
+  get writableLength(): number {
+    return this.#unsent.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#dead) return;
+    if (this.#unsent.length > 0) {
+      this.#unsent.push(bytes);
+      return;
+    }
+    const sent = this.#send(bytes);
+    if (sent === bytes.length) return;
+    this.#unsent.push(bytes.subarray(sent));
+    this.#loop.rewatch(this.#fd, EPOLLIN | EPOLLOUT);
+  }
+
+  destroy(): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#loop.bury(this);
+  }
+
+  /** Called by the loop at the end of the batch in which the line was destroyed. */
+  buried(): void {
+    if (this.#fd >= 0) this.#loop.close(this.#fd);
+    this.#events.onClose();
+  }
+
+  /** Called by the loop with what the descriptor is ready for. */
+  ready(flags: number): void {
+    if (this.#dead) return;
+    if (!this.#connected) return this.#onAttempt();
+    if ((flags & EPOLLOUT) !== 0) this.#flush();
+    if ((flags & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
+    const { buffer, libc } = this.#loop;
+    const count = libc.symbols.recv(this.#fd, buffer, READ_LENGTH, 0);
+    if (count > 0) this.#events.onBytes(buffer, count);
+    else if (count === 0) this.#events.onEnd();
+    else {
+      const error = errno(libc);
+      if (error !== EAGAIN && error !== EINTR) this.#events.onError(errorName(error));
+    }
+  }
+
+  #onAttempt(): void {
+    let failed = socketError(this.#loop.libc, this.#fd);
+    if (failed === 0) {
+      this.#connected = true;
+      this.#loop.rewatch(this.#fd, EPOLLIN);
+      return this.#events.onConnected();
+    }
+    this.#loop.close(this.#fd);
+    this.#fd = -1;
+    // The next address gets a new descriptor, which this batch cannot know yet: all of it came in
+    // one call. A late event for the old number finds a line that is not connected, and asks again.
+    if (this.#addresses.length > 0 && (failed = this.#connect()) === 0) return;
+    this.#events.onError(errorName(failed));
+  }
+
+  /** Begins to connect to the next address that can be tried; 0, or why there is none. */
+  #connect(): number {
+    const { libc } = this.#loop;
+    let failed = 0;
+    for (let address = this.#addresses.shift(); address; address = this.#addresses.shift()) {
+      const fd = libc.symbols.socket(address.family, STREAM_FLAGS, 0);
+      if (fd < 0) return errno(libc);
+      setNoDelay(libc, fd);
+      const refused = libc.symbols.connect(fd, address.bytes, address.bytes.length) < 0;
+      failed = refused ? errno(libc) : 0;
+      if (failed === 0 || failed === EINPROGRESS) {
+        this.#fd = fd;
+        this.#loop.watch(this, fd, EPOLLOUT);
+        return 0;
+      }
+      this.#loop.close(fd);
+    }
+    return failed;
+  }
+
+  #flush(): void {
+    while (this.#unsent.length > 0) {
+      const first = this.#unsent[0]!;
+      const sent = this.#send(first);
+      if (sent < first.length) {
+        this.#unsent[0] = first.subarray(sent);
+        return;
+      }
+      this.#unsent.shift();
+    }
+    this.#loop.rewatch(this.#fd, EPOLLIN);
+  }
+
+  /** Bytes that the kernel took. A broken connection takes all: the next read tells how it broke. */
+  #send(bytes: Uint8Array): number {
+    const { libc } = this.#loop;
+    const sent = libc.symbols.send(
+      this.#fd,
+      bytes as Uint8Array<ArrayBuffer>,
+      BigInt(bytes.length),
+      MSG_NOSIGNAL,
+    );
+    if (sent >= 0) return sent;
+    const error = errno(libc);
+    return error === EAGAIN || error === EINTR ? 0 : bytes.length;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The thread of the epoll transport: the HTTP/1.1 of the socket transport over a loop of its own.
+ *
+ * @module
+ */
+import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
+import { epochOriginMs } from "./clock.ts";
+import { openLibc } from "./epoll_libc.ts";
+import { EpollLoop } from "./epoll_loop.ts";
+import type { WireRequest } from "./protocol.ts";
+import { SocketTransport } from "./socket.ts";
+import type { Exchange } from "./transport.ts";
+import { inWorker } from "./worker.ts";
+
+/** This file, for `startWorker`. */
+export const EPOLL_WORKER: string = "backends/epoll_worker.ts";
+
+/** Starts the thread. */
+export interface EpollStart {
+  /** Where orders come from; the thread's own messages cannot be read while it waits. */
+  readonly port: MessagePort;
+  /** An eventfd that is written after each order. */
+  readonly wakeFd: number;
+  /** Origin of the clock of those who send, in ms since the epoch. */
+  readonly originMs: number;
+  readonly counters: SharedArrayBuffer;
+}
+
+/** What the thread is told; signals are known by numbers. */
+export type EpollOrder =
+  | {
+    readonly kind: "send";
+    readonly id: number;
+    readonly request: WireRequest;
+    readonly timeoutMs: number;
+    readonly signal: number | undefined;
+    /** Tell each read. */
+    readonly reads: boolean;
+  }
+  | { readonly kind: "abort"; readonly signal: number }
+  | { readonly kind: "forget"; readonly signal: number }
+  | { readonly kind: "close" };
+
+/** What it tells. */
+export type EpollNews =
+  | { readonly kind: "exchange"; readonly id: number; readonly exchange: Exchange }
+  | {
+    readonly kind: "read";
+    readonly id: number;
+    readonly atMs: number;
+    readonly bytes: Uint8Array;
+  }
+  | { readonly kind: "closed" };
+
+/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<EpollStart>) => void) | null;
+  postMessage(message: EpollNews, transfer?: Transferable[]): void;
+  close(): void;
+}
+
+async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
+  const libc = openLibc();
+  // Stamps are told on the clock of those who asked.
+  const shiftMs = epochOriginMs() - start.originMs;
+  const port = start.port as unknown as NodePort;
+  const signals = new Map<number, AbortController>();
+  const loop = new EpollLoop({
+    libc,
+    wakeFd: start.wakeFd,
+    now: () => performance.now() + shiftMs,
+    onWake() {
+      for (;;) {
+        const received: { message: EpollOrder } | undefined = receiveMessageOnPort(port);
+        if (received === undefined) return;
+        obey(received.message);
+      }
+    },
+  });
+  const transport = new SocketTransport(
+    { clock: loop, counters: new Uint32Array(start.counters) },
+    loop.dial,
+  );
+  const signalOf = (number: number): AbortController => {
+    let controller = signals.get(number);
+    if (controller === undefined) signals.set(number, controller = new AbortController());
+    return controller;
+  };
+  const obey = (order: EpollOrder): void => {
+    switch (order.kind) {
+      case "send": {
+        const { id, request, timeoutMs, signal, reads } = order;
+        transport.send(request, {
+          timeoutMs,
+          ...(signal === undefined ? {} : { signal: signalOf(signal).signal }),
+          ...(reads
+            ? { onRead: (atMs, bytes) => scope.postMessage({ kind: "read", id, atMs, bytes }) }
+            : {}),
+        }).then((exchange) =>
+          scope.postMessage({ kind: "exchange", id, exchange }, [
+            exchange.body.buffer,
+            exchange.readMs.buffer,
+            exchange.readEnds.buffer,
+          ])
+        );
+        return;
+      }
+      case "abort":
+        return signalOf(order.signal).abort();
+      case "forget":
+        signals.delete(order.signal);
+        return;
+      case "close":
+        transport.close().then(() => loop.end());
+    }
+  };
+  await loop.run();
+  libc.close();
+  port.close();
+  scope.postMessage({ kind: "closed" });
+  scope.close();
+}
+
+if (inWorker(EPOLL_WORKER)) {
+  const scope = globalThis as unknown as WorkerScope;
+  scope.onmessage = (event) => void serve(event.data, scope);
+}

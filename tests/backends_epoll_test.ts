@@ -1,0 +1,101 @@
+/** Skipped by name where there is no Linux or no `--allow-ffi`. */
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { systemClock } from "../backends/clock.ts";
+import { epollTransport } from "../backends/epoll.ts";
+import { socketTransport } from "../backends/socket.ts";
+import type { Exchange } from "../backends/transport.ts";
+import { startRawServer } from "./raw_server.ts";
+import { runChild } from "./transport_child.ts";
+import { transportContract } from "./transport_contract.ts";
+
+const CAN = Deno.build.os === "linux" &&
+  Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+
+if (CAN) {
+  transportContract(epollTransport, {
+    seesBrokenChunks: true,
+    connectionsPerUser: 1,
+    reusesAfterTrailers: true,
+    attempts: 2,
+    knowsConnections: true,
+    secure: false,
+  });
+} else Deno.test.ignore("epoll: the transport contract (needs Linux and --allow-ffi)", () => {});
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, ignore: !CAN });
+}
+
+test("epoll says that it has no TLS", async () => {
+  const transport = epollTransport.open({ clock: systemClock });
+  const { end } = await transport.send(
+    { method: "GET", url: "https://127.0.0.1:9/", headers: {} },
+    { timeoutMs: 5000 },
+  );
+  await transport.close();
+  assertEquals(end.kind, "connect_error");
+  assertMatch(JSON.stringify(end), /no TLS: use --transport socket/);
+});
+
+test("epoll tries every address of a host", async () => {
+  // The name may mean ::1 first, where nobody listens.
+  const server = await startRawServer(() => ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]);
+  const transport = epollTransport.open({ clock: systemClock });
+  const url = server.url.replace("127.0.0.1", "localhost");
+  const { end } = await transport.send({ method: "GET", url, headers: {} }, { timeoutMs: 5000 });
+  assertEquals(end, { kind: "complete" });
+  const nowhere = await transport.send(
+    { method: "GET", url: "http://no-such-host.invalid/", headers: {} },
+    { timeoutMs: 20_000 },
+  );
+  assertEquals(nowhere.end, { kind: "connect_error", message: "host name not found" });
+  await transport.close();
+  await server.close();
+});
+
+test("epoll gives the body, status and end that socket gives, on the same clock", async () => {
+  const server = await startRawServer(({ index }) => [
+    `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n`,
+    ...Array.from({ length: 10 }, () => [2, `8\r\ndata: ${index % 1}\n\r\n`]).flat(),
+    "0\r\n\r\n",
+  ]);
+  const beforeMs = systemClock.now();
+  const [one, other] = await Promise.all([socketTransport, epollTransport].map(async (kind) => {
+    const transport = kind.open({ clock: systemClock });
+    const exchange = await transport.send(
+      { method: "POST", url: server.url, headers: {}, body: new Uint8Array(2) },
+      { timeoutMs: 5000 },
+    );
+    await transport.close();
+    return exchange;
+  })) as [Exchange, Exchange];
+  await server.close();
+  const told = ({ body, status, contentType, end, connection }: Exchange) => ({
+    ...{ body, status, contentType, end, connection },
+  });
+  assertEquals(told(one), told(other));
+  for (const { sentMs, readMs, endMs } of [one, other]) {
+    const stamps = [beforeMs, sentMs, ...readMs, endMs, systemClock.now()];
+    assertEquals(stamps, stamps.toSorted((a, b) => a - b));
+  }
+});
+
+test("epoll without the permission names the flag", async () => {
+  const server = await startRawServer(() => []);
+  let said = "";
+  try {
+    await runChild(
+      { transport: "epoll", urls: [server.url], timeoutMs: 1000 },
+      { permissions: ["--allow-net", "--allow-read", "--allow-env", "--allow-sys"] },
+    );
+  } catch (error) {
+    said = String(error);
+  }
+  await server.close();
+  assertMatch(said, /--allow-ffi/);
+});
+
+test("epoll refuses authorities that are not PEM", () => {
+  assertThrows(() => epollTransport.open({ clock: systemClock, caCert: "x" }), TypeError);
+  return Promise.resolve();
+});
