@@ -102,7 +102,11 @@ class EpollTransport implements Transport {
       const { timeoutMs, signal, onRead } = options;
       const reads = onRead !== undefined;
       const number = signal === undefined ? undefined : this.#use(signal);
-      this.#order({ kind: "send", id, request, timeoutMs, signal: number, reads });
+      const { body, ...head } = request;
+      this.#order({
+        ...{ kind: "send", id, request: head, timeoutMs, signal: number, reads },
+        body: body === undefined ? undefined : bufferOf(body),
+      });
     });
   }
 
@@ -128,13 +132,17 @@ class EpollTransport implements Transport {
 
   #hear(news: EpollNews): void {
     if (news.kind === "closed") return this.#onClosed();
-    const flight = this.#flights.get(news.id);
-    if (flight === undefined) return;
-    if (news.kind === "read") return flight.options.onRead?.(news.atMs, news.bytes);
+    if (news.kind === "read") {
+      return this.#flights.get(news.id)?.options.onRead?.(news.atMs, news.bytes);
+    }
     this.#counters?.set(this.#shared);
-    // Ours is when the caller let go of the request; the other thread got it later.
-    news.exchange.sentMs = flight.sentMs;
-    this.#conclude(news.id, flight, news.exchange);
+    for (const { id, exchange } of news.ended) {
+      const flight = this.#flights.get(id);
+      if (flight === undefined) continue;
+      // Ours is when the caller let go of the request; the other thread got it later.
+      exchange.sentMs = flight.sentMs;
+      this.#conclude(id, flight, exchange);
+    }
   }
 
   #conclude(id: number, flight: Flight, exchange: Exchange): void {
@@ -183,4 +191,10 @@ class EpollTransport implements Transport {
     signal.removeEventListener("abort", known.onAbort);
     if (this.#failure === undefined) this.#order({ kind: "forget", signal: known.number });
   }
+}
+
+/** The bytes alone, as a buffer that holds nothing else. */
+function bufferOf(bytes: Uint8Array<ArrayBuffer>): ArrayBuffer {
+  const { buffer } = bytes;
+  return buffer.byteLength === bytes.length ? buffer : bytes.slice().buffer;
 }

@@ -54,6 +54,8 @@ export interface LoopOptions {
   readonly now: () => number;
   /** Takes what the other thread wants; called once before the first wait. */
   readonly onWake: () => void;
+  /** All of a batch is done: what it led to can be told in one message. */
+  readonly onSettled: () => void;
 }
 
 /** The loop; {@linkcode EpollLoop.run} keeps the thread. */
@@ -107,15 +109,20 @@ export class EpollLoop implements Clock {
   /** Serves lines and sleepers until `end`. The platform's own event loop stands still meanwhile. */
   async run(): Promise<void> {
     const { symbols } = this.libc;
-    const { wakeFd, onWake } = this.#options;
+    const { wakeFd, onWake, onSettled } = this.#options;
     const events = new Int32Array(EVENTS_AT_ONCE * EVENT_WORDS);
     const wakes = new Uint8Array(8);
     onWake();
+    let woken = true;
     for (;;) {
-      await this.#settle();
+      // An answer that came to its end needs one turn of the promises to be heard of.
+      await undefined;
+      if (woken || this.#later.length > 0 || this.#dead.length > 0) await this.#settle();
+      onSettled();
       if (this.#ended) break;
-      const count = symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, this.#patienceMs());
-      let woken = false;
+      const patienceMs = this.#patienceMs();
+      const count = symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, patienceMs);
+      woken = false;
       for (let i = 0; i < count; i++) {
         const fd = events[i * EVENT_WORDS + EVENT_FD]!;
         if (fd === wakeFd) woken = true;
@@ -125,7 +132,8 @@ export class EpollLoop implements Clock {
         symbols.read(wakeFd, wakes, 8n);
         onWake();
       }
-      if (this.#sleepers.length > 0) this.#wakeSleepers();
+      // Also when there were events: a busy loop never comes to wait in vain.
+      if (count === 0 || patienceMs === 0) woken = this.#wakeSleepers() || woken;
     }
     symbols.close(this.#epoll);
   }
@@ -179,15 +187,17 @@ export class EpollLoop implements Clock {
   }
 
   #patienceMs(): number {
-    if (this.#later.length > 0 || this.#dead.length > 0) return 0;
+    if (this.#sleepers.length === 0) return LONGEST_WAIT_MS;
     let atMs = Infinity;
     for (const sleeper of this.#sleepers) atMs = Math.min(atMs, sleeper.atMs);
     return Math.max(0, Math.min(LONGEST_WAIT_MS, Math.ceil(atMs - this.now())));
   }
 
-  #wakeSleepers(): void {
+  #wakeSleepers(): boolean {
     const nowMs = this.now();
-    for (const { wake } of this.#sleepers.filter(({ atMs }) => atMs <= nowMs)) wake();
+    const due = this.#sleepers.filter(({ atMs }) => atMs <= nowMs);
+    for (const { wake } of due) wake();
+    return due.length > 0;
   }
 
   #control(operation: number, fd: number, interest: number): void {

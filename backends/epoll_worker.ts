@@ -31,7 +31,9 @@ export type EpollOrder =
   | {
     readonly kind: "send";
     readonly id: number;
-    readonly request: WireRequest;
+    readonly request: Omit<WireRequest, "body">;
+    /** Not a view: the thread's way of receiving looks at each byte of one. */
+    readonly body: ArrayBuffer | undefined;
     readonly timeoutMs: number;
     readonly signal: number | undefined;
     /** Tell each read. */
@@ -41,9 +43,15 @@ export type EpollOrder =
   | { readonly kind: "forget"; readonly signal: number }
   | { readonly kind: "close" };
 
+/** An exchange that is over. */
+export interface EndedExchange {
+  readonly id: number;
+  readonly exchange: Exchange;
+}
+
 /** What it tells. */
 export type EpollNews =
-  | { readonly kind: "exchange"; readonly id: number; readonly exchange: Exchange }
+  | { readonly kind: "exchanges"; readonly ended: readonly EndedExchange[] }
   | {
     readonly kind: "read";
     readonly id: number;
@@ -65,6 +73,7 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
   const shiftMs = epochOriginMs() - start.originMs;
   const port = start.port as unknown as NodePort;
   const signals = new Map<number, AbortController>();
+  let ended: EndedExchange[] = [];
   const loop = new EpollLoop({
     libc,
     wakeFd: start.wakeFd,
@@ -75,6 +84,16 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
         if (received === undefined) return;
         obey(received.message);
       }
+    },
+    onSettled() {
+      if (ended.length === 0) return;
+      const transfer = ended.flatMap(({ exchange: { body, readMs, readEnds } }) => [
+        body.buffer,
+        readMs.buffer,
+        readEnds.buffer,
+      ]);
+      scope.postMessage({ kind: "exchanges", ended }, transfer);
+      ended = [];
     },
   });
   const transport = new SocketTransport(
@@ -89,20 +108,17 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
   const obey = (order: EpollOrder): void => {
     switch (order.kind) {
       case "send": {
-        const { id, request, timeoutMs, signal, reads } = order;
+        const { id, body, timeoutMs, signal, reads } = order;
+        const request = body === undefined
+          ? order.request
+          : { ...order.request, body: new Uint8Array(body) };
         transport.send(request, {
           timeoutMs,
           ...(signal === undefined ? {} : { signal: signalOf(signal).signal }),
           ...(reads
             ? { onRead: (atMs, bytes) => scope.postMessage({ kind: "read", id, atMs, bytes }) }
             : {}),
-        }).then((exchange) =>
-          scope.postMessage({ kind: "exchange", id, exchange }, [
-            exchange.body.buffer,
-            exchange.readMs.buffer,
-            exchange.readEnds.buffer,
-          ])
-        );
+        }).then((exchange) => ended.push({ id, exchange }));
         return;
       }
       case "abort":

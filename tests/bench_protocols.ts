@@ -9,7 +9,7 @@
  * @module
  */
 import process from "node:process";
-import { launchSimulator, type LaunchedSimulator } from "../backends/sim_launch.ts";
+import { type LaunchedSimulator, launchSimulator } from "../backends/sim_launch.ts";
 import { PROTOCOLS } from "../backends/protocols.ts";
 import type { Protocol } from "../backends/protocol.ts";
 import type { Run } from "../metrics/run.ts";
@@ -105,10 +105,10 @@ async function bench(rounds: number): Promise<void> {
 }
 
 const FAULTS: readonly (readonly [title: string, sim: readonly string[]])[] = [
-  ["error before", ["--fault=http-500"]],
-  ["error in stream", ["--fault=error-event"]],
-  ["cut stream", ["--fault=cut"]],
-  ["wrong length", ["--fault=early-stop"]],
+  ["error before", ["--fault=http-500:0.4"]],
+  ["error in stream", ["--fault=error-event:0.4"]],
+  ["cut stream", ["--fault=cut:0.4"]],
+  ["wrong length", ["--fault=early-stop:0.4"]],
   ["key missing", ["--api-key=secret"]],
 ];
 

@@ -219,6 +219,17 @@ Deno.test("bench: the key reaches the server and no file, report or message (T38
         }
       }
       assert(!`${ran.out}${ran.err}${raw.out}${raw.err}`.includes(key));
+      const { port } = new URL(server.url);
+      const inUrl = await runCli([
+        "bench",
+        `http://user:${key}@127.0.0.1:${port}`,
+        ...["--requests=2", "--output-tokens=2", "--api-key", `file:${file}`, `--out=${out}3`],
+      ]);
+      assertEquals(inUrl.code, 0, inUrl.err);
+      for (const { name } of Deno.readDirSync(`${out}3`)) {
+        assert(!(await Deno.readTextFile(`${out}3/${name}`)).includes(key), name);
+      }
+      assert(!`${inUrl.out}${inUrl.err}`.includes(key));
       const without = await runCli([...argv, "--no-save"]);
       assertEquals(without.code, 3);
       assertMatch(without.err, /401.*--api-key/);

@@ -12,6 +12,7 @@ import type { Load, Stop } from "./load.ts";
 import { checkModelFolder } from "./model_folder.ts";
 import type { Dataset } from "./prompt.ts";
 import type { OptionValue, Values } from "./scenario.ts";
+import { withoutPassword } from "./secret.ts";
 import { UserError } from "./user_error.ts";
 
 /** A benchmark run, fully decided. Secrets are in it: it is never written anywhere. */
@@ -342,7 +343,11 @@ function planCalibration(values: Values): Pick<BenchPlan, "calibration"> {
 /** Values that repeat the run; secrets stay out, and the folder, which must be a new one. */
 function repeatable(values: Values): Record<string, OptionValue> {
   const { header: _, "api-key": _key, out: _out, ...rest } = values;
-  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(
+    Object.entries(rest)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, typeof value === "string" ? withoutPassword(value) : value]),
+  );
 }
 
 function randomSalt(): string {

@@ -23,6 +23,7 @@ import type { Dataset, TokenCounter } from "./prompt.ts";
 import type { ProgressState } from "./progress.ts";
 import type { Departure } from "./runner.ts";
 import { toMicroseconds } from "./record_file.ts";
+import { withoutPassword } from "./secret.ts";
 import { askOver, chooseModel, refuse, withTransport } from "./target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 import { UserError } from "./user_error.ts";
@@ -442,7 +443,7 @@ export async function describeRun(
     scenario: plan.scenario,
     commandLine,
     options: plan.options as Readonly<Record<string, unknown>>,
-    url: withoutUserInfo(plan.url),
+    url: withoutPassword(plan.url),
     protocol: plan.protocol,
     transport: plan.transport,
     workers: plan.workers,
@@ -485,9 +486,4 @@ function describeLoad(load: Load, stop: Stop): LoadPlan {
       maxInFlight: load.maxInFlight,
       overflow: load.overflow,
     };
-}
-
-/** A URL may carry a password; it must not reach a file. */
-function withoutUserInfo(url: string): string {
-  return url.replace(/^([a-z0-9+.-]+:\/\/)[^/@]*@/i, "$1");
 }

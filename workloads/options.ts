@@ -10,6 +10,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Option, OptionValue, Positional, Scenario, Values } from "./scenario.ts";
+import { withoutPassword } from "./secret.ts";
 import { nearestName } from "./suggest.ts";
 import { UserError } from "./user_error.ts";
 
@@ -451,7 +452,7 @@ export function withoutSecrets(scenario: Scenario, values: Values): Values {
 
 /**
  * The command line with `***` for the values of secret options, under any of their names and
- * spellings; also where it could not be parsed.
+ * spellings, and without passwords in URLs; also where it could not be parsed.
  */
 export function redactCommandLine(
   argv: readonly string[],
@@ -471,7 +472,7 @@ export function redactCommandLine(
       return "***";
     }
     const [, name, equals] = /^--?([^=]*)(=)?/.exec(argument) ?? [];
-    if (name === undefined) return argument;
+    if (name === undefined) return withoutPassword(argument);
     if (secret.has(plainName(name))) {
       valueFollows = equals === undefined;
       return equals === undefined ? argument : `${argument.slice(0, argument.indexOf("=") + 1)}***`;
@@ -479,7 +480,7 @@ export function redactCommandLine(
     if (!argument.startsWith("--") && secret.has(name[0] ?? "")) {
       return `${argument.slice(0, 2)}***`;
     }
-    return argument;
+    return withoutPassword(argument);
   });
 }
 

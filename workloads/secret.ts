@@ -25,6 +25,11 @@ export async function resolveSecrets(scenario: Scenario, values: Values): Promis
   return resolved;
 }
 
+/** URLs in a text without the user and password they may carry; for whatever is kept or shown. */
+export function withoutPassword(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#@\s]*@/gi, "$1");
+}
+
 async function readSecret(option: string, given: string): Promise<string> {
   if (given === "-") return ask(option);
   const [, source, from] = /^(env|file):(.+)$/.exec(given) ?? [];
