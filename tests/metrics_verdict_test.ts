@@ -78,8 +78,19 @@ Deno.test("judge says nothing where nothing is known", () => {
 
 /** Each row: the injected fault, the rule that must see it, the verdict. */
 const FAULTS: readonly [fault: string, Evidence, rule: string, VerdictKind][] = [
-  ["a busy loop on the client's core", healthy({ threadWait: 0.6 }), "thread_wait", "client-bound"],
-  ["a neighbor on the client's core", healthy({ threadWait: 0.2 }), "thread_wait", "suspect"],
+  [
+    "busy loops on the client's core",
+    healthy({ threadWait: 0.6, threadCpu: 0.6 }),
+    "thread_wait",
+    "client-bound",
+  ],
+  [
+    "a neighbor on the client's core",
+    healthy({ threadWait: 0.2, threadCpu: 0.3 }),
+    "thread_wait",
+    "suspect",
+  ],
+  ["a busy loop beside a light client", healthy({ threadWait: 0.06 }), "thread_starved", "suspect"],
   ["a stall of 200 ms", healthy({ loopLagMaxMs: 200 }), "stall", "suspect"],
   ["a stall of 2 s", healthy({ loopLagMaxMs: 2000 }), "stall", "client-bound"],
   ["late timers", healthy({ loopLagP99Ms: 20 }), "loop_lag", "suspect"],
@@ -178,7 +189,14 @@ Deno.test("judge blames no client for an error that every machine makes", () => 
 });
 
 Deno.test("judge puts the worst reason first", () => {
-  const { verdict } = loadOf(healthy({ loopLagP99Ms: 20, loopLagMaxMs: 150, threadWait: 0.9 }));
+  const { verdict } = loadOf(
+    healthy({ loopLagP99Ms: 20, loopLagMaxMs: 150, threadWait: 0.9, threadCpu: 0.95 }),
+  );
   assertEquals(verdict?.kind, "client-bound");
-  assertEquals(verdict?.reasons.map(({ rule }) => rule), ["thread_wait", "loop_lag", "stall"]);
+  assertEquals(verdict?.reasons.map(({ rule }) => rule), [
+    "thread_cpu",
+    "thread_wait",
+    "loop_lag",
+    "stall",
+  ]);
 });
