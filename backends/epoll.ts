@@ -59,6 +59,7 @@ class EpollTransport implements Transport {
   #failure: string | undefined;
   #closed: Promise<void> | undefined;
   #onClosed: () => void = () => {};
+  #onReady: () => void = () => {};
 
   constructor({ clock, caCert, counters }: TransportOptions) {
     checkAuthority(caCert);
@@ -110,6 +111,14 @@ class EpollTransport implements Transport {
     });
   }
 
+  ready({ method, url, headers }: WireRequest): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onReady = resolve;
+      if (this.#failure !== undefined) return resolve();
+      this.#order({ kind: "ready", request: { method, url, headers } });
+    });
+  }
+
   close(): Promise<void> {
     return this.#closed ??= (async () => {
       if (this.#failure === undefined) {
@@ -132,6 +141,7 @@ class EpollTransport implements Transport {
 
   #hear(news: EpollNews): void {
     if (news.kind === "closed") return this.#onClosed();
+    if (news.kind === "ready") return this.#onReady();
     if (news.kind === "read") {
       return this.#flights.get(news.id)?.options.onRead?.(news.atMs, news.bytes);
     }
@@ -155,6 +165,7 @@ class EpollTransport implements Transport {
   #fail(message: string): void {
     this.#failure = message;
     this.#onClosed();
+    this.#onReady();
     for (const [id, flight] of this.#flights) {
       const { sentMs } = flight;
       const exchange = finishExchange({

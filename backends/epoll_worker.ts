@@ -39,6 +39,7 @@ export type EpollOrder =
     /** Tell each read. */
     readonly reads: boolean;
   }
+  | { readonly kind: "ready"; readonly request: WireRequest }
   | { readonly kind: "abort"; readonly signal: number }
   | { readonly kind: "forget"; readonly signal: number }
   | { readonly kind: "close" };
@@ -58,6 +59,7 @@ export type EpollNews =
     readonly atMs: number;
     readonly bytes: Uint8Array;
   }
+  | { readonly kind: "ready" }
   | { readonly kind: "closed" };
 
 /** The few members of a worker's global scope that are used here; Deno's types give a window's. */
@@ -121,6 +123,9 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
         }).then((exchange) => ended.push({ id, exchange }));
         return;
       }
+      case "ready":
+        transport.ready(order.request).then(() => scope.postMessage({ kind: "ready" }));
+        return;
       case "abort":
         return signalOf(order.signal).abort();
       case "forget":

@@ -17,6 +17,7 @@ import {
   type Origin,
 } from "./socket_connection.ts";
 import { dialSocket } from "./socket_line.ts";
+import { dialWarmUp, warmUp } from "./socket_warmup.ts";
 import {
   COUNTER_REPLACED,
   type Exchange,
@@ -125,6 +126,11 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
       );
       this.#carry(flight, this.#takeIdle(head.origin) ?? this.#connect(head.origin));
     });
+  }
+
+  /** Has the compiler do its work before the first request, on streams that are made up. */
+  ready(request: WireRequest): Promise<void> {
+    return warmUp(new SocketTransport({ clock: this.clock }, dialWarmUp), request);
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,13 @@
  */
 export { arrivalTimes } from "./arrival.ts";
 export { bench, measureBench } from "./bench.ts";
-export { type BenchPlan, planBench, planReport, type ReportPlan } from "./bench_plan.ts";
+export {
+  type BenchPlan,
+  type OwnPrompts,
+  planBench,
+  planReport,
+  type ReportPlan,
+} from "./bench_plan.ts";
 export { configValues, readConfigFile } from "./config_file.ts";
 export {
   defaultText,
@@ -24,6 +30,7 @@ export {
   SAME_SIGNAL_MS,
 } from "./interrupt.ts";
 export { type JsonElement, parseElement, readJsonArray } from "./json_stream.ts";
+export { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
 export { type ClosedLoad, type Load, loadLabel, type OpenLoad, type Stop } from "./load.ts";
 export {
   type CommandLine,
