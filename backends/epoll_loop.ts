@@ -74,6 +74,8 @@ export class EpollLoop implements Clock {
   #later: (() => void)[] = [];
   #sleepers: Sleeper[] = [];
   #ended = false;
+  /** Works that are made of promises alone and would wait for an event that never comes. */
+  #held = 0;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -104,6 +106,13 @@ export class EpollLoop implements Clock {
   /** Ends `run` after the current batch. */
   end(): void {
     this.#ended = true;
+  }
+
+  /** Does not wait for events until `work` is done; it may await only what needs none. */
+  async hold(work: Promise<void>): Promise<void> {
+    this.#held++;
+    await work;
+    this.#held--;
   }
 
   /** Serves lines and sleepers until `end`. The platform's own event loop stands still meanwhile. */
@@ -187,6 +196,7 @@ export class EpollLoop implements Clock {
   }
 
   #patienceMs(): number {
+    if (this.#held > 0) return 0;
     if (this.#sleepers.length === 0) return LONGEST_WAIT_MS;
     let atMs = Infinity;
     for (const sleeper of this.#sleepers) atMs = Math.min(atMs, sleeper.atMs);

@@ -124,7 +124,9 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
         return;
       }
       case "ready":
-        transport.ready(order.request).then(() => scope.postMessage({ kind: "ready" }));
+        loop.hold(
+          transport.ready(order.request).then(() => scope.postMessage({ kind: "ready" })),
+        );
         return;
       case "abort":
         return signalOf(order.signal).abort();

@@ -94,6 +94,37 @@ export interface ClientHealth {
   readonly replacedConnections?: number;
 }
 
+/** The GPUs of this machine during one load, sampled; times in ms from the start of the load. */
+export interface GpuSamples {
+  /** What told: NVML lists processes and counts energy, `nvidia-smi` does neither. */
+  readonly source: "nvml" | "nvidia-smi";
+  /** When each sample was taken; at most 600 of them. */
+  readonly timeMs: readonly number[];
+  readonly devices: readonly GpuTrack[];
+}
+
+/** One GPU; lists have a value for each sample, `null` where it was not told. */
+export interface GpuTrack {
+  readonly index: number;
+  readonly name: string;
+  readonly memoryTotalMiB?: number;
+  /** In use before the run's first request, by whomever. */
+  readonly memoryStartMiB?: number;
+  /** In use by all processes. Where samples were merged, the largest. */
+  readonly memoryMiB: readonly (number | null)[];
+  /** Of it, by this program and what it has started. Absent where processes are not told apart. */
+  readonly ownMiB?: readonly (number | null)[];
+  /** Of it, by other processes. */
+  readonly otherMiB?: readonly (number | null)[];
+  /** Share of the time in which a kernel ran, 0 to 1. */
+  readonly utilization: readonly (number | null)[];
+  readonly powerW: readonly (number | null)[];
+  /** Spent from the first to the last sample. */
+  readonly energyJ?: number;
+  /** `power`: no counter, but the power over time. */
+  readonly energyFrom?: "counter" | "power";
+}
+
 /** How one load went, as a line of the record file. Times in ms from the start of the load. */
 export interface LoadEnd {
   readonly load: number;
@@ -106,6 +137,8 @@ export interface LoadEnd {
   /** Stopped by Ctrl-C. */
   readonly interrupted: boolean;
   readonly client?: ClientHealth;
+  /** Absent when they were not sampled. */
+  readonly gpu?: GpuSamples;
 }
 
 /** Input of every summary. */

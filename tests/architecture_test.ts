@@ -129,7 +129,7 @@ Deno.test("every file says what it is", () => {
   assertEquals(silent.map(([path]) => path), []);
 });
 
-Deno.test("time, chance, the terminal and the exit are each in one place", () => {
+Deno.test("time, chance, the terminal and the exit are each in one place (T18)", () => {
   const rules: [RegExp, string, RegExp][] = [
     [/\bperformance\s*\./g, "performance", /^backends\/clock\.ts$/],
     [/\bDate\.now\b|\bnew Date\(\s*\)|(?<!\bnew )\bDate\(/g, "Date", /^backends\/clock\.ts$/],
@@ -246,3 +246,16 @@ for (const [type, file, list] of REGISTRIES) {
     assertEquals(missing, []);
   });
 }
+
+Deno.test("no file of ours has CRLF line ends (T40)", async () => {
+  const { stdout } = await new Deno.Command("git", { args: ["ls-files", "-z"], cwd: ROOT }).output()
+    .catch(() => ({ stdout: new Uint8Array() }));
+  const paths = new TextDecoder().decode(stdout).split("\0").filter((path) =>
+    /\.(ts|js|mjs|json|md|sh|c|py|proto|yml)$|^\.ci\//.test(path)
+  );
+  for (const path of paths) {
+    // A file that was removed and not committed yet is listed all the same.
+    const text = await Deno.readTextFile(new URL(path, ROOT)).catch(() => "");
+    assert(!text.includes("\r\n"), path);
+  }
+});

@@ -39,7 +39,7 @@ Deno.test("inWorker is false outside of workers", () => {
   assert(!inWorker(PATH));
 });
 
-Deno.test("startWorker starts every entry there is", async () => {
+Deno.test("startWorker starts every entry there is", { timeout: 20_000 }, async () => {
   const entries: string[] = [];
   for (const folder of ["backends", "workloads"]) {
     for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {

@@ -161,7 +161,7 @@ Deno.test("checks that do not apply say nothing", () => {
   const names = (list: readonly RequestRecord[], fields: RunFields = {}) =>
     checksOf(list, fields).map(({ name }) => name);
   const closed = names(records());
-  for (const name of ["dropped", "offered_rate", "client", "prefix_cache"]) {
+  for (const name of ["dropped", "offered_rate", "schedule_delay", "client", "prefix_cache"]) {
     assertFalse(closed.includes(name), name);
   }
   assertFalse(names(records(), { loads: [OPEN] }).includes("concurrency"));

@@ -30,7 +30,7 @@ const REQUESTS_PER_STREAM = 3;
 const QUICK_REQUESTS_PER_STREAM = 2;
 const SEARCH_REQUESTS_PER_STREAM = 2;
 /** A search that takes longer ends with what it knows. */
-const SEARCH_MS = 10_000;
+const SEARCH_MS = 6000;
 /** Enough answers at once to keep the engine writing without a pause. */
 const FLOOD_STREAMS = 32;
 
@@ -60,7 +60,7 @@ const OPTIONS: readonly Option[] = [
     name: "output-tokens",
     kind: "integer",
     value: "N",
-    default: 48,
+    default: 32,
     min: 2,
     max: 100_000,
     help: "Tokens of an answer.",
@@ -404,7 +404,7 @@ function describeMemory(cells: readonly CalibrationCell[]): readonly string[] {
     const added = (last.client.peakRssMiB ?? 0) - (first.client.peakRssMiB ?? 0);
     if (last.streams === first.streams || added <= 0) return [];
     const each = added * 1024 / (last.streams - first.streams);
-    return [`${transport}: about ${formatNumber(each)} KiB of memory a stream`];
+    return [`${transport}: the process grew by ${formatNumber(each)} KiB a stream`];
   });
 }
 

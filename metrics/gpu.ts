@@ -1,0 +1,184 @@
+/**
+ * What a load took of the GPUs: memory, utilization, power, energy.
+ *
+ * @module
+ */
+import type { GpuSamples, GpuTrack } from "./run.ts";
+
+/** GPUs over one load; absent numbers were not told. */
+export interface GpuSummary {
+  /** What told. */
+  readonly source: GpuSamples["source"];
+  /** In the driver's order. */
+  readonly devices: readonly GpuDeviceSummary[];
+  /** Over several of them. */
+  readonly total: GpuTotal;
+  /** For charts. */
+  readonly series: GpuSeries;
+}
+
+/** One GPU. */
+export interface GpuDeviceSummary {
+  /** Its number. */
+  readonly index: number;
+  /** Its name. */
+  readonly name: string;
+  /** What it has. */
+  readonly memoryTotalMiB: number | undefined;
+  /** Most in use by all processes. */
+  readonly memoryMaxMiB: number | undefined;
+  /** memoryMaxMiB − in use before the run's first request. */
+  readonly memoryRiseMiB: number | undefined;
+  /** Most in use by this program and what it has started. */
+  readonly ownMaxMiB: number | undefined;
+  /** Most in use by other processes. */
+  readonly otherMaxMiB: number | undefined;
+  /** Mean over the samples, 0 to 1. */
+  readonly utilizationMean: number | undefined;
+  /** Energy ÷ time where there is a counter, else the mean over the samples. */
+  readonly powerMeanW: number | undefined;
+  /** Over the load. */
+  readonly energyJ: number | undefined;
+  /** What the energy rests on. */
+  readonly energyFrom: "counter" | "power" | undefined;
+}
+
+/** Sums over the GPUs that this program uses; over all where it uses none, or that is not told. */
+export interface GpuTotal {
+  /** Numbers of the GPUs summed up. */
+  readonly devices: readonly number[];
+  /** Largest sum of memory in use. */
+  readonly memoryMaxMiB: number | undefined;
+  /** memoryMaxMiB − the sum before the run's first request. */
+  readonly memoryRiseMiB: number | undefined;
+  /** Largest sum in use by this program and what it has started. */
+  readonly ownMaxMiB: number | undefined;
+  /** Sum of energies. */
+  readonly energyJ: number | undefined;
+  /** energyJ ÷ output tokens of completed requests. */
+  readonly joulesPerOutputToken: number | undefined;
+}
+
+/** At most 120 instants. */
+export interface GpuSeries {
+  /** Their times. */
+  readonly timeMs: readonly number[];
+  /** One a GPU; `null` where it was not told. */
+  readonly devices: readonly Pick<
+    GpuTrack,
+    "index" | "memoryMiB" | "ownMiB" | "utilization" | "powerW"
+  >[];
+}
+
+/** What {@linkcode summarizeGpu} rests on besides the samples. */
+export interface GpuLoadFacts {
+  /** Of completed requests; absent where they were not counted. */
+  readonly outputTokens: number | undefined;
+}
+
+type Values = readonly (number | null)[];
+
+/** Points that a chart can show. */
+const CHART_POINTS = 120;
+
+/** Summarizes the samples of a load; `undefined` without samples. */
+export function summarizeGpu(
+  samples: GpuSamples | undefined,
+  { outputTokens }: GpuLoadFacts,
+): GpuSummary | undefined {
+  if (samples === undefined || samples.timeMs.length === 0) return undefined;
+  const { source, timeMs } = samples;
+  const spanMs = timeMs.at(-1)! - timeMs[0]!;
+  return {
+    source,
+    devices: samples.devices.map((track) => summarizeDevice(track, spanMs)),
+    total: sumUp(samples, outputTokens),
+    series: thinOut(samples),
+  };
+}
+
+function summarizeDevice(track: GpuTrack, spanMs: number): GpuDeviceSummary {
+  const { index, name, memoryTotalMiB, memoryStartMiB, energyJ, energyFrom } = track;
+  const memoryMaxMiB = largest(track.memoryMiB);
+  return {
+    index,
+    name,
+    memoryTotalMiB,
+    memoryMaxMiB,
+    memoryRiseMiB: difference(memoryMaxMiB, memoryStartMiB),
+    ownMaxMiB: largest(track.ownMiB),
+    otherMaxMiB: largest(track.otherMiB),
+    utilizationMean: mean(track.utilization),
+    powerMeanW: energyFrom === "counter" && energyJ !== undefined && spanMs > 0
+      ? energyJ * 1000 / spanMs
+      : mean(track.powerW),
+    energyJ,
+    energyFrom,
+  };
+}
+
+function sumUp({ devices, timeMs }: GpuSamples, outputTokens: number | undefined): GpuTotal {
+  // An idle GPU beside the server's must not make its tokens dearer.
+  const own = devices.filter(({ ownMiB }) => (largest(ownMiB) ?? 0) > 0);
+  const counted = own.length > 0 ? own : devices;
+  const atEach = (valuesOf: (track: GpuTrack) => Values | undefined) =>
+    timeMs.map((_, i) => sum(counted.map((track) => valuesOf(track)?.[i] ?? undefined)) ?? null);
+  const memoryMaxMiB = largest(atEach(({ memoryMiB }) => memoryMiB));
+  const energyJ = sum(counted.map((track) => track.energyJ));
+  return {
+    devices: counted.map(({ index }) => index),
+    memoryMaxMiB,
+    memoryRiseMiB: difference(memoryMaxMiB, sum(counted.map((track) => track.memoryStartMiB))),
+    ownMaxMiB: largest(atEach(({ ownMiB }) => ownMiB)),
+    energyJ,
+    joulesPerOutputToken: energyJ === undefined || outputTokens === undefined || outputTokens === 0
+      ? undefined
+      : energyJ / outputTokens,
+  };
+}
+
+/** Every point stands for as many samples: the largest memory, the mean of the others. */
+function thinOut({ timeMs, devices }: GpuSamples): GpuSeries {
+  const each = Math.ceil(timeMs.length / CHART_POINTS);
+  const points = Math.ceil(timeMs.length / each);
+  const thin = (values: Values, of: (part: Values) => number | undefined) =>
+    Array.from({ length: points }, (_, i) => of(values.slice(i * each, (i + 1) * each)) ?? null);
+  return {
+    timeMs: Array.from({ length: points }, (_, i) => timeMs[i * each]!),
+    devices: devices.map(({ index, memoryMiB, ownMiB, utilization, powerW }) => ({
+      index,
+      memoryMiB: thin(memoryMiB, largest),
+      ...(ownMiB === undefined ? {} : { ownMiB: thin(ownMiB, largest) }),
+      utilization: thin(utilization, mean),
+      powerW: thin(powerW, mean),
+    })),
+  };
+}
+
+function told(values: Values): readonly number[] {
+  return values.filter((value) => value !== null);
+}
+
+function largest(values: Values | undefined): number | undefined {
+  const numbers = told(values ?? []);
+  return numbers.length === 0 ? undefined : Math.max(...numbers);
+}
+
+function mean(values: Values): number | undefined {
+  const numbers = told(values);
+  return numbers.length === 0 ? undefined : numbers.reduce((a, b) => a + b, 0) / numbers.length;
+}
+
+/** `undefined` where a part of it is not known: half a sum is a wrong number. */
+function sum(values: readonly (number | undefined)[]): number | undefined {
+  let total = 0;
+  for (const value of values) {
+    if (value === undefined) return undefined;
+    total += value;
+  }
+  return values.length === 0 ? undefined : total;
+}
+
+function difference(from: number | undefined, take: number | undefined): number | undefined {
+  return from === undefined || take === undefined ? undefined : from - take;
+}

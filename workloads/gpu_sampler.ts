@@ -1,0 +1,172 @@
+/**
+ * Watches this machine's GPUs during a run, from a thread of its own, at a low rate.
+ *
+ * @module
+ */
+import type { GpuDevice } from "../backends/gpu.ts";
+import { nvmlAbsence } from "../backends/gpu_nvml.ts";
+import { maySmi } from "../backends/gpu_smi.ts";
+import { startWorker } from "../backends/worker.ts";
+import type { GpuSamples } from "../metrics/run.ts";
+import { type GpuKeeper, keepGpu } from "./gpu_track.ts";
+import { type FromGpuThread, GPU_WORKER, type ToGpuThread } from "./gpu_worker.ts";
+
+/** What may look: `auto` = whatever there is, without a word when there is nothing. */
+export type GpuChoice = "auto" | "nvml" | "nvidia-smi" | "off";
+
+/** Every {@linkcode GpuChoice}. */
+export const GPU_CHOICES: readonly GpuChoice[] = ["auto", "nvml", "nvidia-smi", "off"];
+
+/** The opened thread. */
+export interface GpuSampler {
+  readonly source: GpuSamples["source"];
+  readonly devices: readonly GpuDevice[];
+  /** A load begins. */
+  begin(): Promise<void>;
+  /** It has ended. @param startEpochMs its start, in ms since the epoch. */
+  finish(startEpochMs: number): Promise<GpuSamples | undefined>;
+  /** Ends the thread, and `nvidia-smi`. */
+  close(): Promise<void>;
+}
+
+/** Options of {@linkcode openGpuSampler}. */
+export interface GpuSamplerOptions {
+  /** From one look to the next. Default 500 ms: the driver's own figures are hardly newer. */
+  readonly periodMs?: number;
+  /** NVML's file. Default: the system's. */
+  readonly library?: string;
+  /** Program. Default `nvidia-smi`. */
+  readonly command?: string;
+  /** Longest wait for an answer. Default 10 s: a driver that sleeps takes seconds to wake. */
+  readonly timeoutMs?: number;
+}
+
+const PERIOD_MS = 500;
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Opens what was chosen. Permissions are used where they are granted and never asked for.
+ *
+ * @returns the sampler, or why there is none.
+ */
+export async function openGpuSampler(
+  choice: GpuChoice,
+  options: GpuSamplerOptions = {},
+): Promise<GpuSampler | string> {
+  const { library, command } = options;
+  const reasons: string[] = [];
+  if (choice === "auto" || choice === "nvml") {
+    const absence = await nvmlAbsence(library);
+    const opened = absence ?? await openThread("nvml", options, library);
+    if (typeof opened !== "string") return opened;
+    reasons.push(opened);
+  }
+  if (choice === "auto" || choice === "nvidia-smi") {
+    const opened = await smiAbsence(command) ?? await openThread("nvidia-smi", options, command);
+    if (typeof opened !== "string") return opened;
+    reasons.push(opened);
+  }
+  return reasons.length === 0 ? "--gpu off" : reasons.join("; ");
+}
+
+/** A server at this address runs on this machine, so that our GPUs are its own. */
+export function isThisMachine(url: string): boolean {
+  try {
+    const { hostname } = new URL(url.replace(/^grpc/i, "http"));
+    return /^(localhost|127(\.\d+){3}|\[::1\]|0\.0\.0\.0)$/.test(hostname);
+  } catch {
+    // A folder: the engine is in this very program.
+    return true;
+  }
+}
+
+/** A thread is not started for a program that is not there. */
+async function smiAbsence(command = "nvidia-smi"): Promise<string | undefined> {
+  if (!await maySmi(command)) return `${command} needs --allow-run`;
+  try {
+    const { success } = await new Deno.Command(command, {
+      args: ["-L"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    return success ? undefined : `${command} finds no GPU`;
+  } catch {
+    return `there is no ${command}`;
+  }
+}
+
+async function openThread(
+  source: GpuSamples["source"],
+  { periodMs = PERIOD_MS, timeoutMs = TIMEOUT_MS }: GpuSamplerOptions,
+  path: string | undefined,
+): Promise<GpuSampler | string> {
+  let worker: Worker;
+  try {
+    worker = startWorker(GPU_WORKER);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const waiting = new Map<FromGpuThread["kind"], (message: FromGpuThread) => void>();
+  let keeper: GpuKeeper | undefined;
+  let absent: string | undefined;
+  const receive = (message: FromGpuThread): void => {
+    if (message.kind === "sample") return keeper?.add(message.epochMs, message.looks);
+    if (message.kind !== "absent") return waiting.get(message.kind)?.(message);
+    absent = message.reason;
+    for (const resolve of waiting.values()) resolve(message);
+  };
+  worker.onmessage = (event: MessageEvent<FromGpuThread>) => receive(event.data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    receive({ kind: "absent", reason: event.message });
+  };
+  /** A driver that hangs must not hang the run. */
+  const ask = async (message: ToGpuThread, kind: FromGpuThread["kind"]) => {
+    const answer = Promise.withResolvers<FromGpuThread>();
+    const timer = setTimeout(
+      () => answer.resolve({ kind: "absent", reason: `${source} does not answer` }),
+      timeoutMs,
+    );
+    waiting.set(kind, answer.resolve);
+    worker.postMessage(message);
+    try {
+      return await answer.promise;
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(kind);
+    }
+  };
+  const close = async () => {
+    await ask({ kind: "close" }, "closed");
+    worker.terminate();
+  };
+
+  const opened = await ask({
+    kind: "open",
+    source,
+    periodMs,
+    pid: Deno.pid,
+    ...(path === undefined ? {} : { path }),
+  }, "opened");
+  if (opened.kind !== "opened") {
+    await close();
+    return opened.kind === "absent" ? opened.reason : `${source} does not answer`;
+  }
+  const { devices, looks: before } = opened;
+  return {
+    source,
+    devices,
+    async begin() {
+      keeper = keepGpu(devices, { source, before });
+      if (absent === undefined) await ask({ kind: "look" }, "looked");
+    },
+    async finish(startEpochMs) {
+      if (absent === undefined) await ask({ kind: "look" }, "looked");
+      const samples = keeper?.samples(startEpochMs);
+      keeper = undefined;
+      return samples === undefined || samples.timeMs.length === 0 ? undefined : samples;
+    },
+    close,
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * The thread that looks at the GPUs: NVML's calls block for milliseconds, and listing processes is
+ * work, neither of which may happen on a thread that reads answers.
+ *
+ * @module
+ */
+import { epochOriginMs, systemClock } from "../backends/clock.ts";
+import type { GpuDevice, GpuProcess, GpuReading } from "../backends/gpu.ts";
+import { openNvml } from "../backends/gpu_nvml.ts";
+import { startSmi } from "../backends/gpu_smi.ts";
+import { processTree, readProcess } from "../backends/process_tree.ts";
+import { inWorker } from "../backends/worker.ts";
+import type { GpuSamples } from "../metrics/run.ts";
+import type { GpuLook } from "./gpu_track.ts";
+
+/** This file, for `startWorker`. */
+export const GPU_WORKER: string = "workloads/gpu_worker.ts";
+
+/** What the thread is told. */
+export type ToGpuThread =
+  | {
+    readonly kind: "open";
+    readonly source: GpuSamples["source"];
+    readonly periodMs: number;
+    /** Process that is ours, with all that it has started. */
+    readonly pid: number;
+    /** Library or program; default: the system's. */
+    readonly path?: string;
+  }
+  /** Look now, besides the period: at the start and at the end of a load. */
+  | { readonly kind: "look" }
+  | { readonly kind: "close" };
+
+/** What it answers. */
+export type FromGpuThread =
+  /** With the first look. */
+  | {
+    readonly kind: "opened";
+    readonly devices: readonly GpuDevice[];
+    readonly looks: readonly GpuLook[];
+  }
+  /** It cannot look, or cannot any more. */
+  | { readonly kind: "absent"; readonly reason: string }
+  /** `epochMs`: ms since the epoch, comparable between threads. */
+  | { readonly kind: "sample"; readonly epochMs: number; readonly looks: readonly GpuLook[] }
+  | { readonly kind: "looked" }
+  | { readonly kind: "closed" };
+
+/** Handles the messages of the thread. */
+export function createGpuThread(
+  reply: (message: FromGpuThread) => void,
+): (message: ToGpuThread) => Promise<void> {
+  let look: () => void = () => {};
+  let close: () => Promise<void> | void = () => {};
+
+  const sample = (looks: readonly GpuLook[], atMs = systemClock.now()) =>
+    reply({ kind: "sample", epochMs: epochOriginMs() + atMs, looks });
+
+  const open = ({ source, periodMs, pid, path }: ToGpuThread & { kind: "open" }): void => {
+    const tellApart = processSplitter(pid);
+    if (source === "nvml") {
+      const nvml = openNvml(path);
+      const read = () => nvml.read().map(tellApart);
+      reply({ kind: "opened", devices: nvml.devices, looks: read() });
+      look = () => sample(read());
+      const timer = setInterval(look, periodMs);
+      close = () => {
+        clearInterval(timer);
+        nvml.close();
+      };
+      return;
+    }
+    let devices: readonly GpuDevice[] | undefined;
+    let last: readonly GpuLook[] | undefined;
+    let closing = false;
+    const smi = startSmi({
+      periodMs,
+      ...(path === undefined ? {} : { command: path }),
+      onSample({ atMs, devices: seen, readings }) {
+        if (devices === undefined) {
+          devices = seen;
+          last = readings;
+          reply({ kind: "opened", devices, looks: readings });
+          return;
+        }
+        // One that was lost has no line any more: the others keep their places.
+        last = devices.map(({ index }) =>
+          readings[seen.findIndex((device) => device.index === index)] ?? {}
+        );
+        sample(last, atMs);
+      },
+    });
+    // It cannot be asked in between; what it said last is not older than the period.
+    look = () => {
+      if (last !== undefined) sample(last);
+    };
+    smi.ended.then((said) => {
+      if (!closing) {
+        reply({ kind: "absent", reason: `nvidia-smi ended: ${said || "it is silent"}` });
+      }
+    });
+    close = () => {
+      closing = true;
+      return smi.close();
+    };
+  };
+
+  return async (message) => {
+    try {
+      switch (message.kind) {
+        case "open":
+          return open(message);
+        case "look":
+          look();
+          return reply({ kind: "looked" });
+        case "close":
+          await close();
+          return reply({ kind: "closed" });
+      }
+    } catch (error) {
+      reply({ kind: "absent", reason: (error as Error).message });
+    }
+  };
+}
+
+/**
+ * Says whose memory it is (T45). A process that cannot be seen, e.g. one outside of our container,
+ * is neither ours nor known to be another's.
+ */
+function processSplitter(pid: number): (reading: GpuReading) => GpuLook {
+  let known = "";
+  const owners = new Map<number, "own" | "other" | undefined>();
+  return ({ processes, ...reading }) => {
+    if (processes === undefined) return reading;
+    const pids = processes.map((one) => one.pid);
+    // All of /proc is read: only when there is somebody new.
+    if (pids.some((one) => !owners.has(one)) || known !== String(pids)) {
+      known = String(pids);
+      const ours = new Set(processTree({ pid, mark: "" }));
+      for (const one of pids) {
+        const seen = ours.has(one) || readProcess(one) !== undefined;
+        owners.set(one, ours.has(one) ? "own" : seen ? "other" : undefined);
+      }
+    }
+    const own = processes.filter((one) => owners.get(one.pid) === "own");
+    const other = processes.filter((one) => owners.get(one.pid) === "other");
+    if (own.length + other.length < processes.length) return reading;
+    return { ...reading, ...sumUp("ownBytes", own), ...sumUp("otherBytes", other) };
+  };
+}
+
+/** Nothing, where one of them does not tell. */
+function sumUp(
+  name: "ownBytes" | "otherBytes",
+  processes: readonly GpuProcess[],
+): Partial<Record<typeof name, number>> {
+  if (processes.some(({ bytes }) => bytes === undefined)) return {};
+  return { [name]: processes.reduce((sum, { bytes = 0 }) => sum + bytes, 0) };
+}
+
+/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToGpuThread>) => void) | null;
+  postMessage(message: FromGpuThread): void;
+}
+
+if (inWorker(GPU_WORKER)) {
+  const scope = globalThis as unknown as WorkerScope;
+  const handle = createGpuThread((message) => scope.postMessage(message));
+  scope.onmessage = (event) => void handle(event.data);
+}
