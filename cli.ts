@@ -36,15 +36,21 @@ import {
 
 /** The outside world, as far as the program touches it; tests bring their own. */
 export interface Outside {
+  /** Commands to choose from. */
   readonly scenarios: readonly Scenario[];
+  /** Times the progress line and tells one Ctrl-C from two. */
   readonly clock: Clock;
-  /** Write text as it is. */
+  /** Writes text to stdout as it is: results. */
   readonly stdout: (text: string) => void;
+  /** Writes text to stderr as it is: progress, notes, errors. */
   readonly stderr: (text: string) => void;
+  /** Results may be colored. */
   readonly stdoutIsTerminal: boolean;
+  /** The progress line may be rewritten in place. */
   readonly stderrIsTerminal: boolean;
   /** `NO_COLOR` is set. */
   readonly noColor: boolean;
+  /** Width of the terminal in characters, asked anew for each page and progress line. */
   readonly columns: () => number;
   /** Calls `listener` for each SIGINT and SIGTERM; returns how to stop that. */
   readonly onSignal: (listener: () => void) => () => void;

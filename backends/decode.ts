@@ -11,10 +11,15 @@ import type { Exchange } from "./transport.ts";
 
 /** What a record says of a request besides what came back. */
 export interface DecodeOptions {
+  /** Which load of the command, counted from 0. */
   readonly load: number;
+  /** Warm-up requests are recorded, and left out of every summary. */
   readonly phase: "warmup" | "measure";
+  /** Position in the order of sending, unique within its load and phase. */
   readonly index: number;
+  /** Closed-loop user, or the arrival's worker lane. */
   readonly user: number;
+  /** Which prompt of the dataset was sent. */
   readonly promptId: string;
   /** When the schedule wanted it to leave, on the transport's clock. */
   readonly intendedMs: number;

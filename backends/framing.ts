@@ -54,6 +54,7 @@ export function cutEvents(
 
 /** One event of an {@linkcode EventCutter}. */
 export interface CutEvent {
+  /** Text of the event without its framing, or the message's bytes for gRPC. */
   readonly data: string | Uint8Array;
   /** Bytes from the start of the body to the end of the event. */
   readonly endOffset: number;
@@ -81,7 +82,11 @@ export class EventCutter {
   #pending: Uint8Array = new Uint8Array(0);
   #consumed = 0;
 
-  /** @param framing how the body is cut. */
+  /**
+   * Starts at the first byte of a body; each body needs a cutter of its own.
+   *
+   * @param framing how the body is cut.
+   */
   constructor(framing: Framing) {
     this.#framing = framing;
   }

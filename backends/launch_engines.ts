@@ -24,6 +24,7 @@ export interface LaunchSettings {
   readonly cacheMaxEntryCount?: number;
   /** Longest prompt and answer together, in tokens. */
   readonly sessionLength?: number;
+  /** Verbosity by the engine's own word, in either case, e.g. `error`. Default: the engine's. */
   readonly logLevel?: string;
   /** PPL: `params.json` of the model. Default: the one in the model's folder. */
   readonly paramsPath?: string;
@@ -37,7 +38,9 @@ export interface LaunchSettings {
 
 /** A program with its arguments. */
 export interface EngineCommand {
+  /** Name of the program on the path, or its file. */
   readonly command: string;
+  /** Each as one argument: no shell takes them apart. */
   readonly args: readonly string[];
 }
 
@@ -51,8 +54,11 @@ export type LaunchWord =
 
 /** Settings that are filled in. */
 export interface CompleteSettings extends LaunchSettings {
+  /** Address to listen on; 127.0.0.1 where none was given. */
   readonly host: string;
+  /** Port to listen on; `defaultPort` where none was given. */
   readonly port: number;
+  /** GPUs that share the model; 1 where no number was given. */
   readonly tensorParallel: number;
 }
 
@@ -62,9 +68,11 @@ export interface LaunchEngine {
   readonly name: string;
   /** As in the line that says it has started: `VLLM SERVER STARTED`. */
   readonly banner: string;
+  /** For the list of engines: what is started, and what is unusual about it. */
   readonly description: string;
   /** Name of the protocol to talk to it. */
   readonly protocol: string;
+  /** Where the engine listens unless told otherwise. */
   readonly defaultPort: number;
   /** Arguments for each number format. */
   readonly modes: Readonly<Record<string, readonly string[]>>;

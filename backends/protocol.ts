@@ -8,16 +8,23 @@ import type { TokenSource } from "./record.ts";
 
 /** One turn of a conversation. */
 export interface Message {
+  /** Who speaks: the operator's instruction, the user, or the model. */
   readonly role: "system" | "user" | "assistant";
+  /** What is said, as plain text. */
   readonly content: string;
 }
 
 /** Sampling parameters; absent ones are left to the engine. */
 export interface Sampling {
+  /** Divisor of the logits; 0 = always the likeliest token. */
   readonly temperature?: number;
+  /** Nucleus sampling: the share of probability that is kept, 0 to 1. */
   readonly topP?: number;
+  /** Number of likeliest tokens to choose from; many engines take −1 as all of them. */
   readonly topK?: number;
+  /** For the engine's own random generator; not every engine obeys. */
   readonly seed?: number;
+  /** Texts that end the answer early; they make sense with length `cap` only. */
   readonly stop?: readonly string[];
 }
 
@@ -25,6 +32,7 @@ export interface Sampling {
 export interface GenerationRequest {
   /** Served model name; empty where the protocol needs none. */
   readonly model: string;
+  /** Turns in the order spoken; protocols without roles send their texts as one prompt. */
   readonly messages: readonly Message[];
   /** Set instead of text when the prompt is given as token ids (exact lengths). */
   readonly promptTokenIds?: readonly number[];
@@ -32,7 +40,9 @@ export interface GenerationRequest {
   readonly outputTokens: number;
   /** `forced`: exactly that many; `cap`: at most that many. */
   readonly length: "forced" | "cap";
+  /** Deliver token by token; false = the whole answer in one piece. */
   readonly stream: boolean;
+  /** How tokens are chosen; empty = as the engine does it by itself. */
   readonly sampling: Sampling;
   /** Fields merged over the body we build, as the user gave them. */
   readonly extraBody?: Readonly<Record<string, unknown>>;
@@ -48,6 +58,7 @@ export interface Target {
   readonly endpoint?: string;
   /** Secret: goes into headers on the wire, never into a file, log or report. */
   readonly apiKey?: string;
+  /** Extra headers of the user (`--header`), which may be secrets as well. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -57,9 +68,13 @@ export interface Target {
  * without its 5-byte frame.
  */
 export interface WireRequest {
+  /** HTTP verb; gRPC is always `POST`. */
   readonly method: "GET" | "POST";
+  /** Absolute, with the path of the call. */
   readonly url: string;
+  /** What the protocol and the user want sent, secrets included. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Encoded body; absent = the request has none. */
   readonly body?: Uint8Array<ArrayBuffer>;
 }
 
@@ -72,9 +87,13 @@ export type Framing = "sse" | "ndjson" | "nul" | "json" | "grpc";
 
 /** The engine's own totals. */
 export interface Usage {
+  /** Tokens of the prompt, template and cached ones included. */
   readonly promptTokens?: number;
+  /** Tokens generated, thinking included where the engine counts it. */
   readonly outputTokens?: number;
+  /** Prompt tokens that the engine took from its prefix cache. */
   readonly cachedTokens?: number;
+  /** Output tokens spent on thinking. */
   readonly reasoningTokens?: number;
 }
 
@@ -97,7 +116,9 @@ export interface EngineEvent {
   readonly totalTokens?: number;
   /** What `newTokens`/`totalTokens` rest on; required with them. */
   readonly source?: TokenSource;
+  /** Why the engine stopped, in its own words, e.g. `length`; absent before it does. */
   readonly finishReason?: string;
+  /** Totals so far, in the events that carry them. */
   readonly usage?: Usage;
   /** An error reported inside the stream: the request failed, whatever came before. */
   readonly error?: string;
@@ -114,7 +135,9 @@ export type Ask = (request: WireRequest) => Promise<{ status: number; body: Uint
 export interface Protocol {
   /** Name on the command line, e.g. `openai-chat`. */
   readonly name: string;
+  /** For people, e.g. `OpenAI chat`. */
   readonly title: string;
+  /** For the list of protocols: the call, who serves it, and where. */
   readonly description: string;
   /** Which family of transports carries it. */
   readonly carrier: "http" | "grpc" | "inprocess";
@@ -128,6 +151,7 @@ export interface Protocol {
   readonly usesRequestId?: boolean;
   /** What ends a stream besides the end of its body: an explicit mark, or a finish reason. */
   readonly endMark: "done" | "finish_reason" | "flag" | "eof";
+  /** How the body of a streamed answer, or of a whole one, is cut into events. */
   readonly framing: (stream: boolean) => Framing;
   /** Pure. @throws {TypeError} when the request holds what the protocol cannot express. */
   readonly buildRequest: (request: GenerationRequest, target: Target) => WireRequest;

@@ -22,7 +22,9 @@ export type TokenSource =
 
 /** A number of tokens and what it rests on. */
 export interface TokenCount {
+  /** How many there are. */
   readonly tokens: number;
+  /** Who counted, and so how far to trust it. */
   readonly source: TokenSource;
 }
 
@@ -89,6 +91,7 @@ export interface RequestRecord {
   readonly firstTokenMs?: number;
   /** First event with a token of the answer itself, where the engine tells thinking apart. */
   readonly firstAnswerMs?: number;
+  /** Last event with at least one token; absent when none came. */
   readonly lastTokenMs?: number;
   /** End mark seen, or the end of the body, or the failure. */
   readonly endMs?: number;
@@ -99,25 +102,35 @@ export interface RequestRecord {
   readonly tickTokens: Uint32Array;
   /** What `tickTokens` rests on; the final count may come from a better source. */
   readonly tickSource?: TokenSource;
-  /** Reads of the body, and events in it. */
+  /** Reads that the body took. */
   readonly reads: number;
+  /** Events in the body, those without a token included. */
   readonly events: number;
   /** Events with text, what scripts that count chunks take for tokens (T7); absent = none. */
   readonly textEvents?: number;
+  /** Length of the body without transfer coding. */
   readonly bytes: number;
 
+  /** The engine's count where it reported one, else ours; absent = neither. */
   readonly promptTokens?: TokenCount;
+  /** The best count there is, see its `source`; absent when no event came. */
   readonly outputTokens?: TokenCount;
   /** Prompt tokens that the engine took from its prefix cache. */
   readonly cachedTokens?: number;
+  /** Output tokens spent on thinking, where the engine says so. */
   readonly reasoningTokens?: number;
+  /** Length of answer that was asked for. */
   readonly requestedTokens: number;
+  /** Exactly `requestedTokens` were demanded; otherwise they are only a limit. */
   readonly lengthForced: boolean;
+  /** Why the engine stopped, in its own words, e.g. `length`; absent = it did not say. */
   readonly finishReason?: string;
 
+  /** Whether latencies include connecting; `unknown` where the runtime hides it. */
   readonly connection: "new" | "reused" | "unknown";
   /** Duration of connecting (TCP, TLS), where the transport knows it. */
   readonly connectMs?: number;
+  /** Success, or what went wrong with its cause. */
   readonly outcome: Outcome;
   /** Only with `--save-text`. */
   readonly text?: string;

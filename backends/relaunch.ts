@@ -24,7 +24,9 @@ export type ProgramForm = "checkout" | "JSR" | "web" | "single file" | "executab
 
 /** A program and its arguments, ready for `Deno.Command`. */
 export interface SelfCommand {
+  /** Path of the executable to start. */
   readonly command: string;
+  /** In order; those that reach Tokometer come last. */
   readonly args: readonly string[];
 }
 

@@ -33,9 +33,13 @@ export interface PacedSink extends SimSink {
 export interface EngineLoad {
   /** Requests numbered since the start. */
   readonly requests: number;
+  /** Requests in the batch right now. */
   readonly running: number;
+  /** Requests queued until the batch has room. */
   readonly waiting: number;
+  /** Sum over all requests since the start, cached tokens included. */
   readonly promptTokens: number;
+  /** Tokens generated since the start, for all requests together. */
   readonly outputTokens: number;
 }
 

@@ -11,8 +11,11 @@ import type { Timeline } from "./sim_timeline.ts";
 
 /** Connections of a server so far. */
 export interface ConnectionCounts {
+  /** All since the start, closed ones included. */
   readonly accepted: number;
+  /** Not closed yet. */
   readonly open: number;
+  /** Most that were open at the same time. */
   readonly maxOpen: number;
 }
 

@@ -10,13 +10,17 @@ import type { TruthRequest } from "./sim_truth.ts";
 
 /** A simulated server in another process. */
 export interface LaunchedSimulator {
+  /** Where it serves HTTP: `http://127.0.0.1:PORT`. */
   readonly url: string;
   /** With `--grpc-port`. */
   readonly grpcUrl?: string;
+  /** Process id, e.g. to measure its CPU time. */
   readonly pid: number;
   /** What was really sent; times are of the server's clock. */
   truth(): Promise<TruthRequest[]>;
+  /** Forgets what was sent so far, e.g. the warm-up. */
   resetTruth(): Promise<void>;
+  /** Counters and load at this moment. */
   stats(): Promise<SimStats>;
   /** The server's clock, in ms, read somewhere between asking and being answered. */
   clock(): Promise<number>;

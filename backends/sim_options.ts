@@ -18,8 +18,9 @@ export type RoleChunk = "early" | "with-first" | "none";
  */
 export type Utf8Mode = "whole" | "events" | "joined";
 
-/** A simulated server. */
+/** What a simulated server is told; `SIM_DEFAULTS` has a value for all but the optional ones. */
 export interface SimOptions {
+  /** Address to listen on. */
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -31,11 +32,13 @@ export interface SimOptions {
   readonly engine: string;
   /** Served model name; requests for another one get a 404, unless `anyModel`. */
   readonly model: string;
+  /** Answers for every model name instead of a 404. */
   readonly anyModel: boolean;
   /** Required as `Authorization: Bearer …` when set. */
   readonly apiKey?: string;
   /** Prompt and answer tokens together at most; 0 = no limit. */
   readonly maxModelLen: number;
+  /** Everything random follows from it: lengths, schedules, event sizes, faults. */
   readonly seed: number;
 
   /** First-token time as a distribution in ms; with it or `itl` each stream has its own schedule. */
@@ -63,11 +66,14 @@ export interface SimOptions {
   readonly earlyStop: number;
   /** Thinking tokens at the start of each answer. */
   readonly reasoning: number;
+  /** How characters that span tokens are delivered. */
   readonly utf8: Utf8Mode;
   /** Report prompt tokens shared with recent prompts as cached, and do not charge them. */
   readonly prefixCache: boolean;
 
+  /** Where the stream carries token totals. */
   readonly usage: UsagePlacement;
+  /** When a chat stream names the role. */
   readonly roleChunk: RoleChunk;
   /** Token ids in every event, asked for or not. */
   readonly tokenIds: boolean;
@@ -78,6 +84,7 @@ export interface SimOptions {
 
   /** Writes that the truth log keeps at most, over all requests. */
   readonly truthWrites: number;
+  /** Source of every stamp and timer; tests bring a fake one. */
   readonly clock: Clock;
 }
 

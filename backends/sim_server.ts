@@ -16,9 +16,13 @@ import { type Lateness, openTruthLog, type TruthRequest } from "./sim_truth.ts";
 
 /** What a server says of itself (`GET /stats`). */
 export interface SimStats {
+  /** Which engine it plays. */
   readonly engine: string;
+  /** Served model name. */
   readonly model: string;
+  /** Requests and tokens, so far and at this moment. */
   readonly load: EngineLoad;
+  /** How many clients connected, and how many at once. */
   readonly connections: ConnectionCounts;
   /** Connections over gRPC, where it is served; `connections` are those over HTTP. */
   readonly grpcConnections?: ConnectionCounts;
@@ -34,6 +38,7 @@ export interface SimStats {
 export interface SimServer {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
+  /** Where HTTP is served; the port that was found when any free one was asked for. */
   readonly port: number;
   /** `grpc://127.0.0.1:PORT`, where gRPC is served. */
   readonly grpcUrl?: string;
@@ -41,7 +46,9 @@ export interface SimServer {
   stop(): Promise<void>;
   /** What was really sent so far. */
   truth(): TruthRequest[];
+  /** The same as the lines of `GET /truth`, one JSON text a request. */
   truthLines(): Iterable<string>;
+  /** What `GET /stats` answers. */
   stats(): SimStats;
 }
 

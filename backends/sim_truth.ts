@@ -8,20 +8,27 @@
 
 /** What is known of a request when it arrives. */
 export interface TruthFacts {
+  /** Number of the request in the order of arrival since the start. */
   readonly serial: number;
   /** Name of the protocol that serves it. */
   readonly protocol: string;
+  /** Path that was asked for, without the query; the method's path for gRPC. */
   readonly path: string;
   /** Value of the header `x-request-id`. */
   readonly requestId?: string;
+  /** Port that the client sent it from; 0 = unknown. */
   readonly clientPort: number;
   /** 1-based number of its connection. */
   readonly connection: number;
-  /** First byte of the request read, and all of it; ms of the engine's clock. */
+  /** First byte of the request read; ms of the engine's clock. */
   readonly arrivalMs: number;
+  /** Last byte of the request read; ms of the engine's clock. */
   readonly completeMs: number;
+  /** As the engine counts them: ids as given, else ⌈UTF-8 bytes ÷ 4⌉. */
   readonly promptTokens: number;
+  /** Prompt tokens counted as cached; 0 without the prefix cache. */
   readonly cachedTokens: number;
+  /** Length of answer that the client asked for. */
   readonly requestedTokens: number;
   /** Names of the faults that strike it. */
   readonly faults: readonly string[];
@@ -41,8 +48,11 @@ export interface TruthRequest extends TruthFacts {
   readonly plannedMs: readonly number[];
   /** Tokens written so far, that write included. */
   readonly writeTokens: readonly number[];
+  /** Why generation ended: `length` at the limit, `stop` before it; absent = it did not. */
   readonly finish?: "length" | "stop";
+  /** End of the answer or of the connection; ms of the engine's clock, absent while it runs. */
   readonly endMs?: number;
+  /** How it went from the server's point of view. */
   readonly end: TruthEnd;
 }
 
@@ -59,9 +69,11 @@ export interface TruthEntry {
 export interface Lateness {
   /** Writes since the start or the last reset. */
   readonly writes: number;
-  /** Milliseconds; `undefined` before the first write. */
+  /** Median in ms; absent before the first write. */
   readonly p50Ms?: number;
+  /** 99th percentile in ms; absent before the first write. */
   readonly p99Ms?: number;
+  /** Largest in ms; absent before the first write. */
   readonly maxMs?: number;
   /** Tokens a second from the first to the last write. */
   readonly tokensPerSec?: number;

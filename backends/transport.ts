@@ -27,32 +27,40 @@ export type ExchangeEnd =
  * Times are milliseconds of the transport's clock.
  */
 export interface Exchange {
+  /** Just before the request was handed on; connecting comes after it. */
   sentMs: number;
   /** Response head; absent when none came. */
   firstByteMs?: number;
+  /** When the body was complete, or when the exchange failed. */
   endMs: number;
+  /** HTTP status, or gRPC status where there is one; 0 = no answer, or gRPC's OK. */
   status: number;
   /** Lower-case names; only what the decoder needs. */
   contentType: string;
   /** The body as received, without transfer coding; length = last value of `readEnds`. */
   body: Uint8Array<ArrayBuffer>;
-  /** For each read: when it came, and how many body bytes there were after it. */
+  /** When each read of the body came. */
   readMs: Float64Array<ArrayBuffer>;
+  /** Body bytes there were after each read, in the order of `readMs`. */
   readEnds: Uint32Array<ArrayBuffer>;
+  /** Whether it waited for a connection to be made; `unknown` where the runtime hides it. */
   connection: "new" | "reused" | "unknown";
+  /** Duration of connecting (TCP, TLS); absent for reused connections or where unknown. */
   connectMs?: number;
+  /** How it ended on the wire; whether the answer is any good is the decoder's question. */
   end: ExchangeEnd;
 }
 
-/** Slots of {@linkcode TransportOptions.counters}. */
+/** Slot of {@linkcode TransportOptions.counters}: reads of bodies, modulo 2³². */
 export const COUNTER_READS = 0;
-/** Bytes received, modulo 2³². */
+/** Slot with the bytes received, modulo 2³². */
 export const COUNTER_BYTES = 1;
 /** Pooled connections that the server had closed and that were replaced, unseen by the request. */
 export const COUNTER_REPLACED = 2;
 
 /** What a transport is opened with. */
 export interface TransportOptions {
+  /** Source of every stamp in an {@linkcode Exchange}. */
   readonly clock: Clock;
   /** PEM text of extra certificate authorities. */
   readonly caCert?: string;
@@ -91,7 +99,10 @@ export interface Transport {
 export interface TransportKind {
   /** Name on the command line, e.g. `fetch`. */
   readonly name: string;
+  /** For the list of transports: what it does, and up to which load it is good. */
   readonly description: string;
+  /** Which family of protocols it carries. */
   readonly carrier: "http" | "grpc" | "inprocess";
+  /** Makes one with a connection pool of its own, for the caller to close. */
   readonly open: (options: TransportOptions) => Transport;
 }

@@ -10,15 +10,21 @@ import { formatFixed, formatRepr, roundPython } from "./python_format.ts";
 
 /** One case as it was asked for. */
 export interface GenerationCase {
+  /** Users at the same time, the script's batch. */
   readonly concurrency: number;
+  /** Length of each prompt. */
   readonly promptTokens: number;
+  /** Length of each answer. */
   readonly outputTokens: number;
+  /** Requests that each user sends one after another. */
   readonly rounds: number;
 }
 
 /** GPU memory that the case took, in GiB. */
 export interface GpuMemory {
+  /** Of all GPUs together. */
   readonly total: number;
+  /** Mean over the GPUs. */
   readonly perGpu: number;
 }
 

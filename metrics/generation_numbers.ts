@@ -16,16 +16,21 @@ import { ttft } from "./ttft.ts";
 
 /** One case; latencies in seconds. `undefined` = there is no such number. */
 export interface GenerationNumbers {
+  /** Duration of the case, first request to last answer. */
   readonly elapsedSec: number;
+  /** Requests that all other numbers are about. */
   readonly completed: number;
+  /** Requests that went wrong; cancelled and dropped ones are not among them. */
   readonly failed: number;
+  /** Time to the first token. */
   readonly firstToken: Spread | undefined;
-  /** All tokens of a request. */
+  /** Time to all tokens of a request. */
   readonly total: Spread | undefined;
-  /** 50, 75, 95, 99 %. */
+  /** Gaps between tokens: their 50th, 75th, 95th and 99th percentile. */
   readonly perToken: readonly (number | undefined)[];
-  /** Tokens a second. */
+  /** Output tokens a second. */
   readonly outputRate: number | undefined;
+  /** Prompt and output tokens together, a second. */
   readonly totalRate: number | undefined;
 }
 
@@ -57,10 +62,13 @@ export function generationNumbers(
 
 /** What the script knows of a case. */
 export interface GenerationScript {
+  /** From the start of the case to its last answer. */
   readonly durationMs: number;
   /** users × rounds, finished or not. */
   readonly asked: number;
+  /** Length of each prompt as asked for; the script never counts. */
   readonly promptTokens: number;
+  /** Length of each answer as asked for. */
   readonly outputTokens: number;
   /** Since v0.6.0 a case of one token gives its mean four times; earlier it crashed (T13). */
   readonly oneTokenMean: boolean;

@@ -6,8 +6,11 @@
 
 /** Smallest, largest and mean value. */
 export interface Spread {
+  /** Smallest, in the unit of the values given. */
   readonly min: number;
+  /** Largest, in the same unit. */
   readonly max: number;
+  /** Sum ÷ count, in the same unit. */
   readonly mean: number;
 }
 

@@ -7,6 +7,7 @@ import type { Outcome, RequestRecord } from "../backends/record.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { ClientErrorEstimate } from "./calibration.ts";
 import type { Check } from "./check.ts";
+import type { GpuSummary } from "./gpu.ts";
 import type { Histogram } from "./histogram.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Metric } from "./metric.ts";
@@ -63,6 +64,8 @@ export interface LoadSummary {
   readonly connections: Readonly<Record<RequestRecord["connection"], number>>;
   /** Absent when it was not observed. */
   readonly client: ClientSummary | undefined;
+  /** Absent when they were not sampled. */
+  readonly gpu: GpuSummary | undefined;
   /** Was it the server that was measured? Absent when nothing was observed of the client. */
   readonly verdict: Verdict | undefined;
   /** The load over time. */

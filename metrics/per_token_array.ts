@@ -10,6 +10,7 @@ import { roundPython } from "./python_format.ts";
 
 /** One event of a stream. */
 export interface TokenStep {
+  /** When it arrived, in seconds on any clock. */
   readonly atSec: number;
   /** Tokens so far. */
   readonly tokens: number;

@@ -166,7 +166,7 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     "",
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Stream", streamText(load), page),
-    ...labelled("Connections", connectionsText(load), page),
+    ...(tellsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
     ...(load.client?.error === undefined
@@ -276,6 +276,11 @@ function streamText({ stream }: LoadSummary): string {
   return `${formatNumber(stream.tokensPerTick)} tokens a tick, ${
     formatNumber(stream.readsPerToken)
   } reads a token, ${formatNumber(stream.eventsPerRead)} events a read`;
+}
+
+/** `fetch` does not tell new connections from reused ones; a line that says so helps nobody. */
+function tellsConnections({ connections }: LoadSummary): boolean {
+  return connections.new + connections.reused > 0;
 }
 
 function connectionsText({ connections }: LoadSummary): string {

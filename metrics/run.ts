@@ -9,14 +9,23 @@ import type { RunCalibration } from "./calibration.ts";
 
 /** Machine and programs of the client. Unknown values are absent (permission not granted). */
 export interface Environment {
+  /** As Deno names it: `linux`, `darwin`, `windows`. */
   readonly os: string;
+  /** Version of the kernel. */
   readonly osRelease?: string;
+  /** Instruction set, e.g. `x86_64` or `aarch64`. */
   readonly arch: string;
+  /** Model name of the processor; Linux only. */
   readonly cpu?: string;
+  /** Logical processors that the client may use. */
   readonly cores: number;
+  /** Size of the main memory in MiB. */
   readonly memoryMiB?: number;
+  /** Network name of the client's machine. */
   readonly hostname?: string;
+  /** Version of the runtime, e.g. `2.9.6`. */
   readonly deno: string;
+  /** Version of the runtime's JavaScript engine. */
   readonly v8: string;
 }
 
@@ -24,39 +33,57 @@ export interface Environment {
 export interface LoadPlan {
   /** `64 users`, `8 req/s poisson`. */
   readonly label: string;
+  /** `closed`: users who wait for their answers; `open`: arrivals on a schedule. */
   readonly kind: "closed" | "open";
   /** Closed: number of users. */
   readonly users?: number;
+  /** Closed: time over which users start, in ms. */
   readonly rampUpMs?: number;
+  /** Open: distribution of the gaps between requests. */
   readonly arrival?: "constant" | "poisson" | "gamma";
   /** Open: offered rate. */
   readonly ratePerSec?: number;
+  /** Open: limit of requests in flight; 0 = none. */
   readonly maxInFlight?: number;
+  /** Open: what happens to a request that is due at that limit. */
   readonly overflow?: "wait" | "drop";
+  /** Sending stops after so many; absent = no limit. */
   readonly stopRequests?: number;
+  /** Sending stops after this time in ms; absent = no limit. */
   readonly stopDurationMs?: number;
 }
 
 /** First line of a record file. */
 export interface RunHeader {
+  /** Version of the file's shape; readers refuse any other. */
   readonly schema: "tokometer.record/1";
   /** Version of Tokometer. */
   readonly version: string;
   /** ISO 8601, the run's one wall-clock stamp. */
   readonly startedAt: string;
+  /** Name of the command, e.g. `bench`. */
   readonly scenario: string;
   /** Command line without secrets. */
   readonly commandLine: readonly string[];
   /** Option values that repeat the run (`--config FILE` reads them back). */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Server under test, without a password. */
   readonly url: string;
+  /** Name of the protocol spoken, e.g. `openai-chat`. */
   readonly protocol: string;
+  /** Name of what carried the bytes, e.g. `fetch`. */
   readonly transport: string;
+  /** Threads that send and read; 0 = the main one. */
   readonly workers: number;
+  /** Served model name that was sent. */
   readonly model: string;
+  /** `forced`: answers of an exact length; `cap`: at most that length. */
   readonly length: "forced" | "cap";
+  /** Answers came token by token; without it there is no first token. */
   readonly stream: boolean;
+  /** Prompts, their lengths, their order and arrivals follow from it. */
   readonly seed: number;
+  /** Where prompts come from, how many there are, and what was left out for which reason. */
   readonly dataset: {
     readonly kind: string;
     readonly source: string;
@@ -65,8 +92,11 @@ export interface RunHeader {
     readonly skipped: Readonly<Record<string, number>>;
     readonly duplicates: number;
   };
+  /** What counted texts on our side, or how their length was estimated. */
   readonly tokenizer: { readonly source: "tokenizer" | "estimate"; readonly name: string };
+  /** As planned, in the order of measuring. */
   readonly loads: readonly LoadPlan[];
+  /** Machine and programs of the client. */
   readonly environment: Environment;
   /** How exact this client was found to be; absent = not calibrated, or for another machine. */
   readonly calibration?: RunCalibration;
@@ -76,9 +106,11 @@ export interface RunHeader {
 export interface ClientHealth {
   /** CPU time of the whole client process ÷ wall time; 1 = one core busy. */
   readonly cpuCores?: number;
-  /** Lateness of a 10 ms timer on the thread that reads, in ms. */
+  /** Median lateness of a 10 ms timer on the thread that reads, in ms. */
   readonly loopLagP50Ms?: number;
+  /** The same lateness at the 99th percentile, in ms. */
   readonly loopLagP99Ms?: number;
+  /** Largest lateness of that timer, in ms. */
   readonly loopLagMaxMs?: number;
   /** Largest resident memory seen, sampled. */
   readonly peakRssMiB?: number;
@@ -127,6 +159,7 @@ export interface GpuTrack {
 
 /** How one load went, as a line of the record file. Times in ms from the start of the load. */
 export interface LoadEnd {
+  /** 0-based position in the header's `loads`. */
   readonly load: number;
   /** From the start to the end of the last request counted. */
   readonly durationMs: number;
@@ -136,6 +169,7 @@ export interface LoadEnd {
   readonly sendingEndMs: number;
   /** Stopped by Ctrl-C. */
   readonly interrupted: boolean;
+  /** How busy the client was; absent = not observed. */
   readonly client?: ClientHealth;
   /** Absent when they were not sampled. */
   readonly gpu?: GpuSamples;
@@ -143,7 +177,10 @@ export interface LoadEnd {
 
 /** Input of every summary. */
 export interface Run {
+  /** What was run, where and how. */
   readonly header: RunHeader;
+  /** In the order in which they came in, warm-up included. */
   readonly records: readonly RequestRecord[];
+  /** One for each load that was measured; an interrupted run may have fewer than planned. */
   readonly ends: readonly LoadEnd[];
 }

@@ -9,6 +9,7 @@ import { arrivals } from "./arrivals.ts";
 import { estimateClientError } from "./calibration.ts";
 import type { Check } from "./check.ts";
 import { checkLoad, checkRun } from "./checks.ts";
+import { summarizeGpu } from "./gpu.ts";
 import { histogram } from "./histogram.ts";
 import { inFlight } from "./in_flight.ts";
 import type {
@@ -105,6 +106,7 @@ function summarizeLoad(all: readonly RequestRecord[], options: LoadOptions): Loa
       const distribution = describe(values, percentiles);
       return { name, title, unit, better, per, formula, distribution };
     });
+  const output = tokenTotals(completed, ({ outputTokens }) => outputTokens);
   const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
     label: plan.label,
     plan,
@@ -117,7 +119,7 @@ function summarizeLoad(all: readonly RequestRecord[], options: LoadOptions): Loa
     arrivals: arrivals(records, plan),
     tokens: {
       prompt: tokenTotals(completed, ({ promptTokens }) => promptTokens),
-      output: tokenTotals(completed, ({ outputTokens }) => outputTokens),
+      output,
     },
     lengths: lengths(completed),
     cache: cache(completed),
@@ -126,6 +128,7 @@ function summarizeLoad(all: readonly RequestRecord[], options: LoadOptions): Loa
     slo: slo && summarizeSlo(records, { slo, durationMs: end.durationMs, steady }),
     inFlight: inFlight(records, run, steady),
     connections: countConnections(records),
+    gpu: summarizeGpu(end.gpu, { outputTokens: output.total }),
     series: series(records, end.durationMs),
     histograms,
     timeline: sampleTimeline(records),

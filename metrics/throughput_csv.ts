@@ -10,6 +10,7 @@ import type { ThroughputNumbers } from "./throughput_numbers.ts";
 
 /** How the load was set up. */
 export interface ThroughputSetup {
+  /** Users at the same time. */
   readonly concurrency: number;
   /** Prompts asked for. */
   readonly prompts: number;

@@ -7,6 +7,7 @@ import { PROTOCOLS } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import { DATASET_EXTRA_OPTIONS, DATASETS } from "./datasets.ts";
+import { GPU_CHOICES } from "./gpu_sampler.ts";
 import type { Option } from "./scenario.ts";
 
 /** Which server, in which protocol, over which transport. */
@@ -426,6 +427,17 @@ export const SAVE_OPTIONS: readonly Option[] = [
     default: true,
     help: "Write the record file and reports; --no-save only prints.",
     group: "Report",
+  },
+  {
+    name: "gpu",
+    kind: "text",
+    value: "HOW",
+    default: "auto",
+    choices: GPU_CHOICES,
+    help: "Memory, utilization and power of this machine's GPUs during each load: by NVML, else " +
+      "by nvidia-smi; auto = what there is, if the server runs here too.",
+    group: "Report",
+    advanced: true,
   },
   {
     name: "calibration",

@@ -7,6 +7,7 @@ import type { Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { parseSlo, type Slo } from "../metrics/slo.ts";
 import { datasetExtra, findDataset } from "./datasets.ts";
+import type { GpuChoice } from "./gpu_sampler.ts";
 import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
 import type { Load, Stop } from "./load.ts";
 import { checkModelFolder } from "./model_folder.ts";
@@ -19,28 +20,43 @@ import { UserError } from "./user_error.ts";
 export interface BenchPlan {
   /** Name of the command, for the record's header. */
   readonly scenario: string;
+  /** Server under test with its scheme; for a model in process its folder or name. */
   readonly url: string;
+  /** Name in the registry of protocols, e.g. `openai-chat`. */
   readonly protocol: string;
+  /** Name in the registry of transports, e.g. `fetch`. */
   readonly transport: string;
+  /** Path of the generation call; absent = the protocol's own. */
   readonly endpoint?: string;
+  /** Name to send; absent = the first one the server lists. */
   readonly model?: string;
+  /** Secret, already read from its source; absent = none is sent. */
   readonly apiKey?: string;
+  /** Extra request headers by name; may be secrets. */
   readonly headers: Readonly<Record<string, string>>;
   /** PEM text. */
   readonly caCert?: string;
+  /** Accept any TLS certificate. */
   readonly insecure: boolean;
+  /** Use the proxy of the environment for local addresses, too. */
   readonly proxyLocal: boolean;
+  /** Longest that a request may take, in ms; 0 = no limit. */
   readonly timeoutMs: number;
 
+  /** What is measured, one after another. */
   readonly loads: readonly Load[];
   /** For each load, in the same order. */
   readonly stops: readonly Stop[];
   /** Requests before each load that are not counted, in the same order. */
   readonly warmups: readonly number[];
+  /** How long requests in flight may go on when sending has ended, in ms. */
   readonly graceMs: number;
+  /** Threads that send and read; 0 = the main one. */
   readonly workers: number;
 
+  /** Name in the registry of datasets, e.g. `sharegpt`. */
   readonly dataset: string;
+  /** File of the dataset, where it reads one. */
   readonly datasetPath?: string;
   /** Size of the pool of prompts. */
   readonly prompts: number;
@@ -50,16 +66,27 @@ export interface BenchPlan {
   readonly own?: OwnPrompts;
   /** Answer lengths that override the dataset's own. */
   readonly outputTokens?: LengthSpec;
+  /** Text put before every prompt as a system turn. */
   readonly systemPrompt?: string;
+  /** User turns of a conversation that go into one prompt. */
   readonly turns: number;
+  /** Folder or file to load; absent = lengths are estimates. */
   readonly tokenizer?: string;
 
+  /** `forced`: answers of an exact length; `cap`: at most that length. */
   readonly length: "forced" | "cap";
+  /** Ask for answers token by token; without it only E2E is measured. */
   readonly stream: boolean;
+  /** Parameters sent with every request; absent ones are the engine's. */
   readonly sampling: Sampling;
+  /** Fields merged over every request body; null removes one. */
   readonly extraBody?: Readonly<Record<string, unknown>>;
+  /** Everything random on our side follows from it. */
   readonly seed: number;
+  /** Keep answers in the record file. */
   readonly saveText: boolean;
+  /** What looks at this machine's GPUs; absent = nothing. */
+  readonly gpu?: GpuChoice;
   /** File of calibrations; absent = the user's own, `false` = none. */
   readonly calibration?: string | false;
   /** Option values that repeat the run, without secrets. */
@@ -68,6 +95,7 @@ export interface BenchPlan {
 
 /** Prompts made by a command whose loads differ in them. */
 export interface OwnPrompts {
+  /** The pool that all loads draw from. */
   readonly dataset: Dataset;
   /** For each load: its name in reports, and where in the pool its prompts begin. */
   readonly loads: readonly {
@@ -79,9 +107,13 @@ export interface OwnPrompts {
 
 /** How results are summarized; needed again by `tokometer report`. */
 export interface ReportPlan {
+  /** Name in the registry of reports, e.g. `table`. */
   readonly format: string;
+  /** Which ones to show, each from 0 to 100. */
   readonly percentiles: readonly number[];
+  /** Limits that a good request meets; absent = no goodput. */
   readonly slo?: Slo;
+  /** Share of failed requests, 0 to 100, above which the exit code is 1. */
   readonly maxFailuresPercent: number;
 }
 
@@ -161,6 +193,7 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
     sampling: planSampling(values),
     seed: number(values, "seed") ?? 0,
     saveText: values["save-text"] === true,
+    gpu: (text(values, "gpu") ?? "auto") as GpuChoice,
     options: repeatable(values),
     ...planCalibration(values),
     ...(endpoint === undefined ? {} : { endpoint }),

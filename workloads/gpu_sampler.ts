@@ -124,10 +124,10 @@ async function openThread(
   /** A driver that hangs must not hang the run. */
   const ask = async (message: ToGpuThread, kind: FromGpuThread["kind"]) => {
     const answer = Promise.withResolvers<FromGpuThread>();
-    const timer = setTimeout(
-      () => answer.resolve({ kind: "absent", reason: `${source} does not answer` }),
-      timeoutMs,
-    );
+    const timer = setTimeout(() => {
+      absent = `${source} does not answer`;
+      answer.resolve({ kind: "absent", reason: absent });
+    }, timeoutMs);
     waiting.set(kind, answer.resolve);
     worker.postMessage(message);
     try {
@@ -140,6 +140,9 @@ async function openThread(
   const close = async () => {
     await ask({ kind: "close" }, "closed");
     worker.terminate();
+  };
+  const look = async () => {
+    if (absent === undefined) await ask({ kind: "look" }, "looked");
   };
 
   const opened = await ask({
@@ -159,10 +162,10 @@ async function openThread(
     devices,
     async begin() {
       keeper = keepGpu(devices, { source, before });
-      if (absent === undefined) await ask({ kind: "look" }, "looked");
+      await look();
     },
     async finish(startEpochMs) {
-      if (absent === undefined) await ask({ kind: "look" }, "looked");
+      await look();
       const samples = keeper?.samples(startEpochMs);
       keeper = undefined;
       return samples === undefined || samples.timeMs.length === 0 ? undefined : samples;

@@ -46,6 +46,9 @@ export type FromGpuThread =
   | { readonly kind: "looked" }
   | { readonly kind: "closed" };
 
+/** More than a driver takes for itself. */
+const HIDDEN_BYTES = 1024 ** 3;
+
 /** Handles the messages of the thread. */
 export function createGpuThread(
   reply: (message: FromGpuThread) => void,
@@ -132,6 +135,8 @@ function processSplitter(pid: number): (reading: GpuReading) => GpuLook {
   const owners = new Map<number, "own" | "other" | undefined>();
   return ({ processes, ...reading }) => {
     if (processes === undefined) return reading;
+    // Memory in use by nobody: in a container the driver shows no processes, not even ours.
+    if (processes.length === 0 && (reading.memoryUsedBytes ?? 0) > HIDDEN_BYTES) return reading;
     const pids = processes.map((one) => one.pid);
     // All of /proc is read: only when there is somebody new.
     if (pids.some((one) => !owners.has(one)) || known !== String(pids)) {

@@ -13,6 +13,7 @@ import { EXIT } from "./user_error.ts";
 export interface HelpOptions {
   /** Columns to fit, at least 40; lines that are to be copied are never broken. */
   readonly columns?: number;
+  /** Bold headings by ANSI sequences (default: no). */
   readonly color?: boolean;
   /** Options marked `advanced` as well (default: yes). */
   readonly advanced?: boolean;

@@ -6,7 +6,9 @@
 
 /** N users, each sending its next request when the last one has ended. */
 export interface ClosedLoad {
+  /** Tells it from an open load. */
   readonly kind: "closed";
+  /** How many there are, each with at most one request in flight. */
   readonly users: number;
   /** User i starts at i · rampUpMs ÷ users. */
   readonly rampUpMs: number;
@@ -23,7 +25,9 @@ export interface ClosedLoad {
 
 /** Requests leave on an absolute schedule, whatever the server does. */
 export interface OpenLoad {
+  /** Tells it from a closed load. */
   readonly kind: "open";
+  /** Gaps between requests: all equal, exponential, or gamma with `shape`. */
   readonly arrival: "constant" | "poisson" | "gamma";
   /** Infinity = all at once. */
   readonly ratePerSec: number;

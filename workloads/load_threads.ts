@@ -61,6 +61,8 @@ export interface LoadJob {
 export interface JobEnd extends ShareEnd {
   /** Of the worst thread. */
   readonly lag: LoopLag;
+  /** Start of the load, in ms since the epoch. */
+  readonly startEpochMs: number;
   /** Of the busiest thread; absent where the system does not tell. */
   readonly usage: ThreadUsage | undefined;
 }
@@ -188,6 +190,7 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
     const all = await Promise.all(ends);
     const worst = all.reduce((a, b) => (b.lag.p99Ms > a.lag.p99Ms ? b : a));
     return {
+      startEpochMs,
       rampEndMs: Math.max(...all.map(({ end }) => end.rampEndMs)),
       sendingEndMs: sendingEnd(job.load, all.map(({ end }) => end.sendingEndMs)),
       lag: worst.lag,

@@ -16,6 +16,7 @@ import { lookUpCalibration } from "./calibration_file.ts";
 import { watchClient } from "./client_health.ts";
 import { findDataset } from "./datasets.ts";
 import { readEnvironment } from "./environment.ts";
+import { type GpuSampler, isThisMachine, openGpuSampler } from "./gpu_sampler.ts";
 import { lengthsOf } from "./length_spec.ts";
 import { type Load, loadLabel, type Stop } from "./load.ts";
 import { type LoadThreads, openThreads } from "./load_threads.ts";
@@ -41,8 +42,11 @@ export interface MeasureHooks {
   readonly onHeader?: (header: RunHeader) => Promise<void>;
   /** Called once the prompts are chosen, before {@linkcode onHeader}. */
   readonly onDataset?: (dataset: Dataset) => void;
+  /** Called for each request that has ended, warm-up included. */
   readonly onRecord?: (record: RequestRecord) => void;
+  /** Called when nothing of a measured load is in flight any more. */
   readonly onLoadEnd?: (end: LoadEnd) => void;
+  /** Called a few times a second while requests run, and while prompts take long to load. */
   readonly onProgress?: (state: ProgressState) => void;
   /** A line for people. */
   readonly note?: (line: string) => void;
@@ -50,12 +54,19 @@ export interface MeasureHooks {
 
 /** Everything that is ready before the first timer starts. */
 export interface Prepared {
+  /** How the engine is spoken to. */
   readonly protocol: Protocol;
+  /** Where requests go, secrets included. */
   readonly target: Target;
+  /** Pool that the loads take their prompts from. */
   readonly dataset: Dataset;
+  /** The tokenizer, or the estimate where none was given. */
   readonly counter: TokenCounter;
+  /** Name that is sent: the one asked for, or the first one the server lists. */
   readonly model: string;
+  /** One for each prompt of the dataset, in its order. */
   readonly requests: readonly GenerationRequest[];
+  /** The same requests encoded, in the same order. */
   readonly wires: readonly WireRequest[];
 }
 
@@ -75,6 +86,34 @@ const PREPARE_AT_ONCE = 8;
  * requests are in the records.
  */
 export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run> {
+  // Before the first request, which may be what loads a model into the memory of a GPU.
+  const gpus = await openGpus(plan, hooks);
+  try {
+    return await measureWatched(plan, hooks, gpus);
+  } finally {
+    await gpus?.close();
+  }
+}
+
+/** Absent GPUs are worth a line only to somebody who asked for them. */
+async function openGpus(
+  { gpu = "off", protocol, url }: BenchPlan,
+  hooks: MeasureHooks,
+): Promise<GpuSampler | undefined> {
+  if (gpu === "off") return undefined;
+  const here = findProtocol(protocol).carrier === "inprocess" || isThisMachine(url);
+  if (gpu === "auto" && !here) return undefined;
+  const opened = await openGpuSampler(gpu);
+  if (typeof opened !== "string") return opened;
+  if (gpu !== "auto") hooks.note?.(`No GPU is watched: ${opened}`);
+  return undefined;
+}
+
+async function measureWatched(
+  plan: BenchPlan,
+  hooks: MeasureHooks,
+  gpus: GpuSampler | undefined,
+): Promise<Run> {
   const prepared = await prepare(plan, hooks);
   hooks.onDataset?.(prepared.dataset);
   if (hooks.stopSignal.aborted) throw new UserError("Interrupted before the first request", 130);
@@ -123,6 +162,7 @@ export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run
         poolOffset: plan.own?.loads[number]?.from ??
           (load.kind === "closed" && load.sequence === "legacy" ? 0 : poolOffset),
         keep,
+        ...(gpus === undefined ? {} : { gpus }),
       });
       ends.push(end);
       hooks.onLoadEnd?.(end);
@@ -269,6 +309,8 @@ interface OneLoad {
   readonly phase: "warmup" | "measure";
   readonly poolOffset: number;
   readonly keep: (record: RequestRecord) => void;
+  /** Watched during this load. */
+  readonly gpus?: GpuSampler;
 }
 
 async function runOne(
@@ -280,6 +322,7 @@ async function runOne(
 ): Promise<LoadEnd> {
   const { dataset, requests, protocol, counter } = prepared;
   const pool = requests.length;
+  await one.gpus?.begin();
   const startMs = systemClock.now();
   const before = threads.live();
   let lastEndMs = 0;
@@ -370,13 +413,17 @@ async function runOne(
       onExchange,
       onDropped,
     });
+    // What the client did is counted before the last look is waited for.
+    const client = health.finish(end, threads.live());
+    const gpu = await one.gpus?.finish(end.startEpochMs);
     return {
       load: one.number,
       durationMs: lastEndMs,
       rampEndMs: end.rampEndMs,
       sendingEndMs: end.sendingEndMs,
       interrupted: hooks.stopSignal.aborted,
-      client: health.finish(end, threads.live()),
+      client,
+      ...(gpu === undefined ? {} : { gpu }),
     };
   } finally {
     clearInterval(timer);

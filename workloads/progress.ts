@@ -17,9 +17,13 @@ export interface ProgressState {
   readonly done: number;
   /** Requests to come to, where that is known. */
   readonly total?: number;
+  /** Those of the ended requests that did not succeed. */
   readonly failed: number;
+  /** Sent and not ended. */
   readonly inFlight: number;
+  /** Output tokens a second since the last update, estimated from reads. */
   readonly tokensPerSec?: number;
+  /** Milliseconds since this phase began. */
   readonly elapsedMs: number;
   /** Estimated rest, where there is an estimate. */
   readonly leftMs?: number;
@@ -98,6 +102,7 @@ export interface ProgressLineOptions {
   readonly write: (text: string) => void;
   /** A terminal's line is rewritten; elsewhere (a log) lines are added, seldom. */
   readonly terminal: boolean;
+  /** Says when the next line is due. */
   readonly clock: Clock;
 }
 

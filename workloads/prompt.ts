@@ -11,6 +11,7 @@ import type { Option } from "./scenario.ts";
 export interface Prompt {
   /** Stable id: from the file, else its position. */
   readonly id: string;
+  /** Turns to send; empty where only the token ids are known. */
   readonly messages: readonly Message[];
   /** Exact token ids, where the dataset makes them. */
   readonly tokenIds?: readonly number[];
@@ -26,11 +27,13 @@ export interface TokenCounter {
   readonly source: "tokenizer" | "estimate";
   /** For reports: the folder's name, or how the estimate is made. */
   readonly name: string;
+  /** Tokens of the text alone, without special ones. */
   count(text: string): number;
   /** Tokens that the model's tokenizer would add to a text (BOS, EOS); never part of a count. */
   readonly specialTokens?: number;
-  /** Absent in the estimate. */
+  /** Token ids of a text; absent in the estimate. */
   encode?(text: string): number[];
+  /** Text of these ids; absent in the estimate. */
   decode?(ids: readonly number[]): string;
 }
 
@@ -40,7 +43,9 @@ export interface DatasetOptions {
   readonly path?: string;
   /** How many prompts are wanted at most. */
   readonly count: number;
+  /** Every random choice follows from it. */
   readonly seed: number;
+  /** Measures lengths while prompts are chosen or made. */
   readonly counter: TokenCounter;
   /** Overrides the dataset's own answer lengths. */
   readonly outputTokens?: (index: number) => number;
@@ -56,10 +61,13 @@ export interface DatasetOptions {
 
 /** Prompts and what was left out on the way. */
 export interface Dataset {
+  /** In the order in which loads take them. */
   readonly prompts: readonly Prompt[];
   /** For the header: file or generator, its SHA-256, items read. */
   readonly source: string;
+  /** Of the file's bytes, in hexadecimal; absent for generators. */
   readonly sha256?: string;
+  /** Items found in the file or made, those left out included. */
   readonly read: number;
   /** Reason → how many were left out for it. */
   readonly skipped: Readonly<Record<string, number>>;
@@ -73,10 +81,16 @@ export interface Dataset {
 export interface DatasetKind {
   /** Name on the command line, e.g. `sharegpt`. */
   readonly name: string;
+  /** For the help: what the prompts are and where they come from. */
   readonly description: string;
+  /** It cannot do without `path`. */
   readonly needsFile: boolean;
   /** Options of its own; `extra` holds their values under the camel-case name (`tokenIds`). */
   readonly options: readonly Option[];
-  /** @throws {UserError} when the file is missing, broken or holds nothing usable. */
+  /**
+   * Reads or makes the prompts.
+   *
+   * @throws {UserError} when the file is missing, broken or holds nothing usable.
+   */
   readonly load: (options: DatasetOptions) => Promise<Dataset>;
 }

@@ -13,13 +13,17 @@ import { UserError } from "./user_error.ts";
 
 /** Where record lines go; fails by rejecting, e.g. on a full disk. */
 export interface RecordSink {
+  /** Appends all of the bytes; the next call waits until this one has settled. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Called once, when the last write has settled. */
   close(): void;
 }
 
 /** Appends records in the background, at most a second behind (ruling 6). */
 export interface RecordWriter {
+  /** Queues a request that has ended; never waits. */
   add(record: RequestRecord): void;
+  /** Queues how a load went; never waits. */
   end(end: LoadEnd): void;
   /** Writes what is left and closes. */
   close(): Promise<void>;

@@ -29,17 +29,21 @@ export type OptionValue =
 export interface Option {
   /** Kebab case, without dashes; `_` is accepted for `-` on the command line. */
   readonly name: string;
+  /** How its value is read and checked. */
   readonly kind: OptionKind;
   /** Placeholder in the help, e.g. `N`, `FILE`, `NAME`. */
   readonly value?: string;
   /** One or two sentences: what it does and when to use it. */
   readonly help: string;
+  /** Value when it is not given, already parsed; absent = no value. */
   readonly default?: OptionValue;
   /** How the default reads in the help when it is computed, e.g. `what the server lists`. */
   readonly defaultText?: string;
+  /** The only values accepted; absent = any of its kind. */
   readonly choices?: readonly string[];
-  /** Inclusive bounds for numbers. */
+  /** Smallest number accepted. */
   readonly min?: number;
+  /** Largest number accepted. */
   readonly max?: number;
   /** Other names (also single letters) that mean the same. */
   readonly aliases?: readonly string[];
@@ -53,10 +57,13 @@ export interface Option {
   readonly advanced?: boolean;
 }
 
-/** A positional argument. */
+/** An argument that is told by its place on the command line. */
 export interface Positional {
+  /** Key of its value, and placeholder in the help. */
   readonly name: string;
+  /** One sentence: what to put there. */
   readonly help: string;
+  /** The command refuses to run without it. */
   readonly required: boolean;
   /** Takes all that remain. */
   readonly rest?: boolean;
@@ -73,9 +80,11 @@ export interface Host {
   note(text: string): void;
   /** Replaces the progress line on a terminal; plain lines, seldom, elsewhere. `""` clears it. */
   progress(line: string): void;
+  /** Results go to a screen and not into a file or pipe. */
   readonly stdoutIsTerminal: boolean;
+  /** ANSI colors are welcome on stdout. */
   readonly color: boolean;
-  /** Columns of the terminal. */
+  /** Width that lines should fit into, in characters. */
   readonly columns: number;
   /** First Ctrl-C: stop sending, drain, report. */
   readonly interrupted: AbortSignal;
@@ -85,15 +94,19 @@ export interface Host {
   readonly commandLine: readonly string[];
 }
 
-/** A command. */
+/** One command: what it takes, how it explains itself, and what it does. */
 export interface Scenario {
+  /** First word on the command line, e.g. `bench`. */
   readonly name: string;
+  /** Other words that start it; `_` and `-` mean the same. */
   readonly aliases?: readonly string[];
   /** One line for the list of commands. */
   readonly summary: string;
   /** Paragraphs of the command's own help. */
   readonly description: string;
+  /** Arguments without a name, in their order. */
   readonly positionals: readonly Positional[];
+  /** What it takes besides the options that every command has. */
   readonly options: readonly Option[];
   /** Lines that run as they stand. */
   readonly examples: readonly { readonly line: string; readonly does: string }[];

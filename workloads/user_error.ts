@@ -29,10 +29,14 @@ export const EXIT: {
 
 /** Says what could not be done, with the value, and what would work; printed without a stack. */
 export class UserError extends Error {
-  /** Exit code of the command. */
+  /** What the program exits with, one of {@linkcode EXIT}. */
   readonly exitCode: number;
 
-  /** @param message one sentence, no final period. */
+  /**
+   * Without an exit code it is one of usage: nothing was measured.
+   *
+   * @param message one sentence, no final period.
+   */
   constructor(message: string, exitCode: number = EXIT.usage) {
     super(message);
     this.name = "UserError";
