@@ -6,11 +6,11 @@
  * @module
  */
 
-/** Bodies grow by this much; one slab holds a typical answer of a few hundred events. */
-export const SLAB_BYTES: number = 64 * 1024;
+/** Bodies grow by this much: an open stream costs one slab, ten thousand of them 20 MB. */
+export const SLAB_BYTES: number = 2 * 1024;
 
 /** Reads that a new log has room for; it then doubles and stays that large. */
-const FIRST_READS = 256;
+const FIRST_READS = 32;
 
 /** Below this, a loop of byte moves is cheaper than the view that `set()` needs. */
 const LOOP_COPY_BYTES = 1024;

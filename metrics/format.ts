@@ -30,6 +30,14 @@ export function formatNumber(value: number | undefined): string {
   return Number.isInteger(value) ? formatCount(value) : formatSignificant(value);
 }
 
+/** Memory: `640 MiB`, `78.2 GiB`. */
+export function formatMib(mib: number | undefined): string {
+  if (mib === undefined) return NOT_AVAILABLE;
+  return Math.abs(mib) < 1000
+    ? `${formatSignificant(mib)} MiB`
+    : `${formatSignificant(mib / 1024)} GiB`;
+}
+
 /** A share from 0 to 1 as `97.5 %`; never `100 %` (`0 %`) unless it is all (none). */
 export function formatShare(share: number | undefined): string {
   if (share === undefined) return NOT_AVAILABLE;

@@ -41,6 +41,7 @@ export { e2e } from "./e2e.ts";
 export { e2eIntended } from "./e2e_intended.ts";
 export {
   formatCount,
+  formatMib,
   formatMs,
   formatNumber,
   formatPercentile,
@@ -64,6 +65,14 @@ export {
   type GenerationScript,
   generationScriptNumbers,
 } from "./generation_numbers.ts";
+export {
+  type GpuDeviceSummary,
+  type GpuLoadFacts,
+  type GpuSeries,
+  type GpuSummary,
+  type GpuTotal,
+  summarizeGpu,
+} from "./gpu.ts";
 export { type Histogram, histogram } from "./histogram.ts";
 export { type InFlight, inFlight, meanInFlight } from "./in_flight.ts";
 export { itl } from "./itl.ts";
@@ -109,7 +118,16 @@ export { reportJson } from "./report_json.ts";
 export { type JsonSchema, reportSchema } from "./report_schema.ts";
 export { renderTable, reportTable, type TableOptions } from "./report_table.ts";
 export { REPORTS } from "./reports.ts";
-export type { ClientHealth, Environment, LoadEnd, LoadPlan, Run, RunHeader } from "./run.ts";
+export type {
+  ClientHealth,
+  Environment,
+  GpuSamples,
+  GpuTrack,
+  LoadEnd,
+  LoadPlan,
+  Run,
+  RunHeader,
+} from "./run.ts";
 export {
   RESTFUL_LAYOUTS,
   type RestfulLayout,

@@ -187,6 +187,53 @@ const HEADER = object("What was run, where and how; as in the record file", {
   calibration: optional(CALIBRATION),
 });
 
+const readings = (description: string): JsonSchema =>
+  list(`${description}; null = not told`, { type: ["number", "null"] });
+
+const GPU = object("GPUs of this machine during the load; null when not sampled", {
+  source: choice("What told; only nvml lists processes", "nvml", "nvidia-smi"),
+  devices: list(
+    "In the driver's order",
+    object("One GPU", {
+      index: integer("Its number, which CUDA_VISIBLE_DEVICES does not change"),
+      name: text("Its name"),
+      memoryTotalMiB: maybe("Memory it has, MiB"),
+      memoryMaxMiB: maybe("Most in use by all processes, MiB"),
+      memoryRiseMiB: maybe("memoryMaxMiB − in use before the run's first request, MiB"),
+      ownMaxMiB: maybe("Most in use by this program and what it has started, MiB"),
+      otherMaxMiB: maybe("Most in use by other processes, MiB"),
+      utilizationMean: maybe("Share of the time in which a kernel ran, 0 to 1"),
+      powerMeanW: maybe("Energy by the counter ÷ time, else the mean of the samples, W"),
+      energyJ: maybe("Energy over the load, J"),
+      energyFrom: {
+        enum: ["counter", "power", null],
+        description: "counter: difference of the GPU's own; power: samples × time",
+      },
+    }),
+  ),
+  total: object("Over the GPUs that this program uses; all where it uses none or nobody tells", {
+    devices: list("Numbers of the GPUs summed up", { type: "integer" }),
+    memoryMaxMiB: maybe("Largest sum of memory in use, MiB"),
+    memoryRiseMiB: maybe("memoryMaxMiB − the sum before the run's first request, MiB"),
+    ownMaxMiB: maybe("Largest sum in use by this program and what it has started, MiB"),
+    energyJ: maybe("Sum of energies, J"),
+    joulesPerOutputToken: maybe("energyJ ÷ output tokens of completed requests, J"),
+  }),
+  series: object("At most 120 instants", {
+    timeMs: list("Their times, ms", { type: "number" }),
+    devices: list(
+      "One entry a GPU",
+      object("One GPU", {
+        index: integer("Its number"),
+        memoryMiB: readings("Memory in use, MiB"),
+        ownMiB: optional(readings("Of it, by this program and what it has started, MiB")),
+        utilization: readings("Share of the time in which a kernel ran, 0 to 1"),
+        powerW: readings("Power, W"),
+      }),
+    ),
+  }),
+});
+
 const CHECKS = list(
   "What was checked, and what was found",
   object("One check", {
@@ -366,6 +413,7 @@ const LOAD = object("Results of one load; times in ms from its start", {
       },
     })),
   })),
+  gpu: orNull(GPU),
   verdict: orNull(object("Was it the server that was measured? null = nothing was observed", {
     kind: choice(
       "ok: the numbers are the server's; suspect: some may be the client's; client-bound: the client was the limit",

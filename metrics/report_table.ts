@@ -7,6 +7,7 @@ import { type ClientErrorEstimate, ERROR_METRICS } from "./calibration.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   formatCount,
+  formatMib,
   formatMs,
   formatNumber,
   formatPercentile,
@@ -14,6 +15,7 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
+import type { GpuDeviceSummary } from "./gpu.ts";
 import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
@@ -168,6 +170,7 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     ...labelled("Stream", streamText(load), page),
     ...(tellsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
+    ...gpuLines(load, page),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
     ...(load.client?.error === undefined
       ? []
@@ -315,6 +318,36 @@ function clientText(client: NonNullable<LoadSummary["client"]>): string {
       ? []
       : `${plural(replacedConnections, "connection")} replaced`,
   ].flat().join(", ") || "not observed";
+}
+
+function gpuLines({ gpu }: LoadSummary, page: Page): readonly string[] {
+  if (gpu === undefined) return [];
+  const { total } = gpu;
+  const lines = gpu.devices.flatMap((device) =>
+    labelled(`GPU ${device.index}`, gpuText(device), page)
+  );
+  if (total.energyJ === undefined) return lines;
+  const energy = `${formatNumber(total.energyJ)} J, ${
+    formatNumber(total.joulesPerOutputToken)
+  } J an output token`;
+  const part = total.devices.length < gpu.devices.length
+    ? `, of GPU ${total.devices.join(", ")}`
+    : "";
+  return [...lines, ...labelled("GPU energy", energy + part, page)];
+}
+
+function gpuText(device: GpuDeviceSummary): string {
+  const { name, memoryRiseMiB, ownMaxMiB, otherMaxMiB, utilizationMean, powerMeanW } = device;
+  return [
+    `${printable(name)}: at most ${formatMib(device.memoryMaxMiB)} of ${
+      formatMib(device.memoryTotalMiB)
+    }`,
+    memoryRiseMiB === undefined ? [] : `${formatMib(memoryRiseMiB)} more than before`,
+    ownMaxMiB === undefined ? [] : `${formatMib(ownMaxMiB)} ours`,
+    otherMaxMiB === undefined ? [] : `${formatMib(otherMaxMiB)} of others`,
+    utilizationMean === undefined ? [] : `${formatShare(utilizationMean)} busy`,
+    powerMeanW === undefined ? [] : `${formatNumber(powerMeanW)} W`,
+  ].flat().join(", ");
 }
 
 /** The tail's error: `2.10 ms`, or `≤ 2.10 ms` where only a bound is known. */

@@ -132,13 +132,17 @@ export interface GpuSamples {
   readonly source: "nvml" | "nvidia-smi";
   /** When each sample was taken; at most 600 of them. */
   readonly timeMs: readonly number[];
+  /** One for each GPU that could be read, in the order of their numbers. */
   readonly devices: readonly GpuTrack[];
 }
 
 /** One GPU; lists have a value for each sample, `null` where it was not told. */
 export interface GpuTrack {
+  /** Number of the device as NVIDIA's tools count, from 0. */
   readonly index: number;
+  /** Product name, e.g. `NVIDIA H200`. */
   readonly name: string;
+  /** Size of its memory in MiB; absent where it was not told. */
   readonly memoryTotalMiB?: number;
   /** In use before the run's first request, by whomever. */
   readonly memoryStartMiB?: number;
@@ -150,6 +154,7 @@ export interface GpuTrack {
   readonly otherMiB?: readonly (number | null)[];
   /** Share of the time in which a kernel ran, 0 to 1. */
   readonly utilization: readonly (number | null)[];
+  /** Power drawn by the board, in watts. */
   readonly powerW: readonly (number | null)[];
   /** Spent from the first to the last sample. */
   readonly energyJ?: number;

@@ -209,7 +209,17 @@ Deno.test({
 
 /** A network of its own, with nothing in it but itself; its processes end with the shell. */
 const ALONE = [
-  ...["timeout", "60", "unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"],
+  ...[
+    "timeout",
+    "--signal=KILL",
+    "60",
+    "unshare",
+    "--map-root-user",
+    "--net",
+    "--pid",
+    "--fork",
+    "--kill-child",
+  ],
   ...["sh", "-euc"],
 ];
 

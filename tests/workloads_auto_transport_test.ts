@@ -15,6 +15,7 @@ const NEED: TransportNeed = {
   tokensPerSec: 20,
   latencyMs: 2000,
   https: false,
+  insecure: false,
   ffi: true,
 };
 
@@ -29,6 +30,7 @@ Deno.test("chooseTransport takes the simplest that is enough", () => {
     [{ loads: [users(2048)], threads: 2 }, "socket", "1,024 streams"],
     [{ loads: [users(2048)], https: true }, "socket", "epoll has no TLS"],
     [{ loads: [users(2048)], ffi: false }, "socket", "--allow-ffi"],
+    [{ insecure: true }, "socket", "certificate"],
     // 100 a second, 2 s each: 200 in flight.
     [{ loads: [arrivals(100)] }, "fetch", "200 streams with 4,000 tokens/s"],
     [{ loads: [arrivals(1000)] }, "epoll", "2,000 streams"],

@@ -14,6 +14,8 @@ export interface TransportNeed {
   readonly tokensPerSec: number;
   readonly latencyMs: number;
   readonly https: boolean;
+  /** `--insecure`, which fetch cannot. */
+  readonly insecure: boolean;
   /** `epoll` may be used: Linux and `--allow-ffi`. */
   readonly ffi: boolean;
 }
@@ -43,6 +45,7 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
   const load = `${count(streams)} streams with ${count(tokensPerSec)} tokens/s a thread`;
   const within = (name: "fetch" | "socket") =>
     streams <= REACH[name].streams && tokensPerSec <= REACH[name].tokensPerSec;
+  if (need.insecure) return { transport: "socket", why: "fetch accepts no certificate unchecked" };
   if (within("fetch")) return { transport: "fetch", why: `enough for ${load}` };
   if (within("socket")) return { transport: "socket", why: `${load} are too many for fetch` };
   if (need.https) return { transport: "socket", why: `${load}, and epoll has no TLS` };

@@ -65,8 +65,12 @@ export const TARGET_OPTIONS: readonly Option[] = [
     kind: "text",
     value: "NAME",
     default: "fetch",
-    choices: TRANSPORTS.filter(({ carrier }) => carrier === "http").map(({ name }) => name),
-    help: "How HTTP bytes travel. gRPC protocols bring their own.",
+    choices: [
+      ...TRANSPORTS.filter(({ carrier }) => carrier === "http").map(({ name }) => name),
+      "auto",
+    ],
+    help: "How HTTP bytes travel; auto takes what the load needs and says why. gRPC protocols " +
+      "bring their own.",
     group: "Server",
   },
   {

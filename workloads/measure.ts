@@ -8,10 +8,11 @@ import { decodeExchange, type DecodeOptions, unsentRecord } from "../backends/de
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { Exchange } from "../backends/transport.ts";
+import type { Exchange, TransportKind } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { chooseTransport } from "./auto_transport.ts";
 import { lookUpCalibration } from "./calibration_file.ts";
 import { watchClient } from "./client_health.ts";
 import { findDataset } from "./datasets.ts";
@@ -76,6 +77,8 @@ const QUIET_LOADING_MS = 1000;
 /** Answers longer than this add nothing to the question whether a length can be forced. */
 const CHECK_TOKENS = 64;
 const CHECK_ATTEMPTS = 3;
+/** The transport that is chosen when the server is known. */
+const AUTO = "auto";
 /** Preprocessing calls at once: quick, and no load test of its own. */
 const PREPARE_AT_ONCE = 8;
 
@@ -110,14 +113,15 @@ async function openGpus(
 }
 
 async function measureWatched(
-  plan: BenchPlan,
+  asked: BenchPlan,
   hooks: MeasureHooks,
   gpus: GpuSampler | undefined,
 ): Promise<Run> {
-  const prepared = await prepare(plan, hooks);
+  const prepared = await prepare(asked, hooks);
   hooks.onDataset?.(prepared.dataset);
   if (hooks.stopSignal.aborted) throw new UserError("Interrupted before the first request", 130);
-  await checkServer(plan, prepared);
+  const checked = await checkServer(asked, prepared);
+  const plan = settleTransport(asked, checked, hooks);
 
   const header = await describeRun(plan, prepared, hooks.commandLine);
   await hooks.onHeader?.(header);
@@ -191,7 +195,7 @@ export async function prepare(
     ...(plan.apiKey === undefined ? {} : { apiKey: plan.apiKey }),
   };
   const { counter, dataset } = await loadPrompts(plan, hooks);
-  const kind = findTransport(plan.transport);
+  const kind = checkingTransport(plan);
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
   return await withTransport(open, systemClock, async (transport) => {
     const ask = askOver(transport);
@@ -274,18 +278,18 @@ function startsOver(load: Load, stop: Stop): boolean {
  * One request that decides whether the server can be measured as planned. A server that fails now
  * and then can be, so a failure is given two more chances; no connection is no server.
  */
-async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<void> {
+async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<RequestRecord> {
   const { protocol, target } = prepared;
   const first = prepared.requests[0]!;
   const request = { ...first, outputTokens: Math.min(first.outputTokens, CHECK_TOKENS) };
-  const kind = findTransport(plan.transport);
+  const kind = checkingTransport(plan);
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
-  await withTransport(open, systemClock, async (transport) => {
+  return await withTransport(open, systemClock, async (transport) => {
     for (let attempt = 1;; attempt++) {
       const exchange = await transport.send(protocol.buildRequest(request, target), {
         timeoutMs: plan.timeoutMs,
       });
-      const { outcome } = decodeExchange(exchange, protocol, request, {
+      const record = decodeExchange(exchange, protocol, request, {
         load: 0,
         phase: "warmup",
         index: 0,
@@ -294,12 +298,43 @@ async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<void> {
         intendedMs: 0,
         originMs: 0,
       });
-      if (outcome.kind === "ok") return;
+      const { outcome } = record;
+      if (outcome.kind === "ok") return record;
       if (attempt === CHECK_ATTEMPTS || outcome.kind === "connect_error") {
         refuse(protocol, target, outcome, plan.length);
       }
     }
   });
+}
+
+/** Carries what is asked before the load. */
+function checkingTransport({ transport, insecure }: BenchPlan): TransportKind {
+  return findTransport(transport !== AUTO ? transport : insecure ? "socket" : "fetch");
+}
+
+/** Decides for `--transport auto`, from what the checked server says of the load to come. */
+function settleTransport(
+  plan: BenchPlan,
+  checked: RequestRecord,
+  { note }: Pick<MeasureHooks, "note">,
+): BenchPlan {
+  if (plan.transport !== AUTO) return plan;
+  const { sentMs = 0, firstTokenMs = 0, lastTokenMs = 0, endMs = 0 } = checked;
+  const tokens = checked.outputTokens?.tokens ?? 1;
+  const streamMs = lastTokenMs - firstTokenMs;
+  const { transport, why } = chooseTransport({
+    loads: plan.loads,
+    threads: Math.max(1, plan.workers),
+    // An answer that came at once says nothing of a rate; one of a single token has none.
+    tokensPerSec: tokens > 1 && streamMs > 0 ? (tokens - 1) / streamMs * 1000 : 0,
+    latencyMs: endMs - sentMs,
+    https: plan.url.startsWith("https:"),
+    insecure: plan.insecure,
+    ffi: Deno.build.os === "linux" &&
+      Deno.permissions.querySync({ name: "ffi" }).state === "granted",
+  });
+  note?.(`--transport auto takes ${transport}: ${why}`);
+  return { ...plan, transport };
 }
 
 interface OneLoad {

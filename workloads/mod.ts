@@ -23,6 +23,7 @@ export {
   renderOverview,
   wrap,
 } from "./help.ts";
+export type { GpuChoice } from "./gpu_sampler.ts";
 export {
   createInterrupt,
   type Interrupt,
