@@ -152,6 +152,7 @@ export {
   type GenerationCase,
   type GenerationFormat,
   type GenerationLayout,
+  generationMemory,
   type GenerationNumbers,
   generationNumbers,
   generationRow,

@@ -4,7 +4,7 @@
  * @module
  */
 import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
-import { epochOriginMs } from "./clock.ts";
+import { epochOriginMs, systemClock } from "./clock.ts";
 import { openLibc } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import type { WireRequest } from "./protocol.ts";
@@ -79,7 +79,7 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
   const loop = new EpollLoop({
     libc,
     wakeFd: start.wakeFd,
-    now: () => performance.now() + shiftMs,
+    now: () => systemClock.now() + shiftMs,
     onWake() {
       for (;;) {
         const received: { message: EpollOrder } | undefined = receiveMessageOnPort(port);

@@ -111,7 +111,7 @@ class WorkerTicker implements Ticker {
       const due = this.#near.filter(({ atMs }) => atMs <= nowMs);
       if (due.length > 0) {
         this.#near = this.#near.filter(({ atMs }) => atMs > nowMs);
-        for (const { wake } of due) wake();
+        for (const { wake } of due.sort((a, b) => a.atMs - b.atMs)) wake();
       }
       const nextMs = this.#near.reduce((least, { atMs }) => Math.min(least, atMs), Infinity);
       if (nextMs !== this.#orderedMs) {

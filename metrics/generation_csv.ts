@@ -4,6 +4,7 @@
  * @module
  */
 import { NOT_AVAILABLE } from "./format.ts";
+import type { GpuSummary } from "./gpu.ts";
 import type { GenerationNumbers } from "./generation_numbers.ts";
 import type { Spread } from "./latency_spread.ts";
 import { formatFixed, formatRepr, roundPython } from "./python_format.ts";
@@ -26,6 +27,20 @@ export interface GpuMemory {
   readonly total: number;
   /** Mean over the GPUs. */
   readonly perGpu: number;
+}
+
+/**
+ * The script's definition, the largest sum of memory in use less what was in use at the start, with
+ * the part that it left out (T45): what other processes take is not in it where that is known.
+ */
+export function generationMemory(
+  gpu: GpuSummary | undefined,
+  tensorParallel: number,
+): GpuMemory | undefined {
+  const { ownMaxMiB = 0, memoryRiseMiB } = gpu?.total ?? {};
+  const mib = ownMaxMiB > 0 ? ownMaxMiB : memoryRiseMiB;
+  if (mib === undefined) return undefined;
+  return { total: mib / 1024, perGpu: mib / 1024 / tensorParallel };
 }
 
 /** How numbers are written. */

@@ -35,7 +35,7 @@ export interface GpuDeviceSummary {
   readonly otherMaxMiB: number | undefined;
   /** Mean over the samples, 0 to 1. */
   readonly utilizationMean: number | undefined;
-  /** Energy ÷ time where there is a counter, else the mean over the samples. */
+  /** Energy ÷ time by a counter and over a second or more, else the mean over the samples. */
   readonly powerMeanW: number | undefined;
   /** Over the load. */
   readonly energyJ: number | undefined;
@@ -78,6 +78,9 @@ export interface GpuLoadFacts {
 
 type Values = readonly (number | null)[];
 
+/** Counters move in steps of up to 100 ms: over less than this their quotient is mostly chance. */
+const COUNTER_SPAN_MS = 1000;
+
 /** Points that a chart can show. */
 const CHART_POINTS = 120;
 
@@ -109,7 +112,7 @@ function summarizeDevice(track: GpuTrack, spanMs: number): GpuDeviceSummary {
     ownMaxMiB: largest(track.ownMiB),
     otherMaxMiB: largest(track.otherMiB),
     utilizationMean: mean(track.utilization),
-    powerMeanW: energyFrom === "counter" && energyJ !== undefined && spanMs > 0
+    powerMeanW: energyFrom === "counter" && energyJ !== undefined && spanMs >= COUNTER_SPAN_MS
       ? energyJ * 1000 / spanMs
       : mean(track.powerW),
     energyJ,

@@ -3,19 +3,23 @@
  *
  * @module
  */
+import { gpuChart } from "./chart_gpu.ts";
 import { histogramChart } from "./chart_histogram.ts";
 import { seriesChart } from "./chart_series.ts";
 import { TIMELINE_MARKS, timelineChart } from "./chart_timeline.ts";
 import { warnings } from "./check.ts";
 import {
   formatCount,
+  formatMib,
   formatMs,
   formatNumber,
   formatPercentile,
   formatShare,
   formatValue,
+  NOT_AVAILABLE,
   plural,
 } from "./format.ts";
+import type { GpuSummary } from "./gpu.ts";
 import { clientSection, errorText } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import {
@@ -138,12 +142,52 @@ function timeline(load: LoadSummary, { summary, position }: Place): Markup {
 `;
 }
 
-function course({ series, durationMs, throughput: { steady } }: LoadSummary, place: Place): Markup {
+function course(load: LoadSummary, place: Place): Markup {
+  const { series, durationMs, gpu, throughput: { steady } } = load;
   if (series.startMs.length === 0) return markup``;
   const id = `${loadId(place.position)}-series`;
   return markup`<h3>Over time</h3>
 <figure>${seriesChart({ id, series, durationMs, steady })}</figure>
+${gpu && gpuFigure(gpu, { id: `${loadId(place.position)}-gpu`, durationMs })}`;
+}
+
+function gpuFigure(
+  gpu: GpuSummary,
+  { id, durationMs }: { readonly id: string; readonly durationMs: number },
+): Markup {
+  const right = (heading: string) => ({ heading, align: "right" }) as const;
+  const { total } = gpu;
+  const table = htmlTable({
+    caption: `GPUs of the client's machine, told by ${gpu.source}`,
+    columns: [
+      { heading: "GPU", align: "left" },
+      right("memory, max"),
+      right("more than before"),
+      right("ours, max"),
+      right("others, max"),
+      right("busy"),
+      right("power"),
+      right("energy, J"),
+    ],
+    rows: gpu.devices.map((device) => [
+      `${device.index}: ${device.name}`,
+      `${formatMib(device.memoryMaxMiB)} of ${formatMib(device.memoryTotalMiB)}`,
+      formatMib(device.memoryRiseMiB),
+      formatMib(device.ownMaxMiB),
+      formatMib(device.otherMaxMiB),
+      formatShare(device.utilizationMean),
+      device.powerMeanW === undefined ? NOT_AVAILABLE : `${formatNumber(device.powerMeanW)} W`,
+      formatNumber(device.energyJ),
+    ]),
+  });
+  const energy = total.joulesPerOutputToken === undefined
+    ? undefined
+    : markup`<p class="note">${formatNumber(total.energyJ)} J, ${
+      formatNumber(total.joulesPerOutputToken)
+    } J an output token, of GPU ${total.devices.join(", ")}</p>
 `;
+  return markup`<figure>${gpuChart({ id, gpu, durationMs })}</figure>
+${table}${energy}`;
 }
 
 function noteUnder(title: string, note: string): Markup {

@@ -56,6 +56,7 @@ export {
   type GenerationCase,
   type GenerationFormat,
   type GenerationLayout,
+  generationMemory,
   generationRow,
   type GpuMemory,
 } from "./generation_csv.ts";

@@ -203,7 +203,7 @@ const GPU = object("GPUs of this machine during the load; null when not sampled"
       ownMaxMiB: maybe("Most in use by this program and what it has started, MiB"),
       otherMaxMiB: maybe("Most in use by other processes, MiB"),
       utilizationMean: maybe("Share of the time in which a kernel ran, 0 to 1"),
-      powerMeanW: maybe("Energy by the counter ÷ time, else the mean of the samples, W"),
+      powerMeanW: maybe("Energy by a counter ÷ time from 1 s on, else the mean of the samples, W"),
       energyJ: maybe("Energy over the load, J"),
       energyFrom: {
         enum: ["counter", "power", null],

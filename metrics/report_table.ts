@@ -338,10 +338,9 @@ function gpuLines({ gpu }: LoadSummary, page: Page): readonly string[] {
 
 function gpuText(device: GpuDeviceSummary): string {
   const { name, memoryRiseMiB, ownMaxMiB, otherMaxMiB, utilizationMean, powerMeanW } = device;
+  const all = device.memoryTotalMiB === undefined ? "" : ` of ${formatMib(device.memoryTotalMiB)}`;
   return [
-    `${printable(name)}: at most ${formatMib(device.memoryMaxMiB)} of ${
-      formatMib(device.memoryTotalMiB)
-    }`,
+    `${printable(name)}: at most ${formatMib(device.memoryMaxMiB)}${all}`,
     memoryRiseMiB === undefined ? [] : `${formatMib(memoryRiseMiB)} more than before`,
     ownMaxMiB === undefined ? [] : `${formatMib(ownMaxMiB)} ours`,
     otherMaxMiB === undefined ? [] : `${formatMib(otherMaxMiB)} of others`,

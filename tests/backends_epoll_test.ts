@@ -80,6 +80,38 @@ test("epoll gives the body, status and end that socket gives, on the same clock"
   }
 });
 
+test("epoll sends a request that the kernel cannot take at once", async () => {
+  const length = 24 << 20;
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    const connection = await listener.accept();
+    const buffer = new Uint8Array(1 << 20);
+    // Only the first read holds a head.
+    for (let head = -1, left = length; left > 0;) {
+      const count = await connection.read(buffer) ?? left;
+      if (head < 0) head = new TextDecoder("latin1").decode(buffer).indexOf("\r\n\r\n") + 4;
+      left -= count - head;
+      head = 0;
+    }
+    await connection.write(new TextEncoder().encode("HTTP/1.1 204 All of it\r\n\r\n"));
+    return connection;
+  })();
+  const transport = epollTransport.open({ clock: systemClock });
+  const { status, end } = await transport.send(
+    {
+      method: "POST",
+      url: `http://127.0.0.1:${listener.addr.port}/`,
+      headers: {},
+      body: new Uint8Array(length),
+    },
+    { timeoutMs: 5000 },
+  );
+  await transport.close();
+  (await serving).close();
+  listener.close();
+  assertEquals([status, end.kind], [204, "complete"]);
+});
+
 test("epoll without the permission names the flag", async () => {
   const server = await startRawServer(() => []);
   let said = "";

@@ -3,6 +3,7 @@ import { inWorker, startWorker, workerUrl } from "../backends/worker.ts";
 import { inTempFolder } from "./run_cli.ts";
 import { runDeno } from "./run_deno.ts";
 import { scanSource } from "./source_scan.ts";
+import { workerEntries } from "./worker_entries.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const PATH = "workloads/load_worker.ts";
@@ -39,29 +40,37 @@ Deno.test("inWorker is false outside of workers", () => {
   assert(!inWorker(PATH));
 });
 
-Deno.test("startWorker starts every entry there is", { timeout: 20_000 }, async () => {
-  const entries: string[] = [];
-  for (const folder of ["backends", "workloads"]) {
-    for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
-      if (name.endsWith("_worker.ts")) entries.push(`${folder}/${name}`);
-    }
-  }
+Deno.test("every worker's entry asks which one it is, by its own path", async () => {
+  const entries = await Array.fromAsync(workerEntries());
   assert(entries.includes(PATH), entries.join());
   for (const entry of entries) {
-    const { code } = scanSource(await Deno.readTextFile(new URL(entry, ROOT)));
-    assertMatch(code, /^if \(inWorker\(/m, `${entry} does not ask which worker it is`);
-    const worker = startWorker(entry);
-    const failed = Promise.withResolvers<string>();
-    worker.onerror = (event) => {
-      event.preventDefault();
-      failed.resolve(event.message);
-    };
-    worker.onmessage = () => failed.resolve("");
-    // Every one of them answers its first message.
-    worker.postMessage({ kind: "close" });
-    assertEquals(await failed.promise, "", entry);
-    worker.terminate();
+    const source = await Deno.readTextFile(new URL(entry, ROOT));
+    const { code } = scanSource(source);
+    assertMatch(code, /^if \(inWorker\(/m, entry);
+    assert(!code.includes("in globalThis"), `${entry} takes any worker for itself`);
+    assert(source.includes(`"${entry}"`), `${entry} has another name`);
   }
+});
+
+Deno.test("startWorker is the only way to a worker", async () => {
+  const wrong: string[] = [];
+  for (const folder of ["backends", "workloads"]) {
+    for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
+      if (!name.endsWith(".ts") || name === "worker.ts") continue;
+      const source = await Deno.readTextFile(new URL(`${folder}/${name}`, ROOT));
+      if (/\bnew Worker\(/.test(scanSource(source).code)) wrong.push(`${folder}/${name}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("startWorker starts the sending thread of a checkout", { timeout: 20_000 }, async () => {
+  const worker = startWorker(PATH);
+  const answer = Promise.withResolvers<unknown>();
+  worker.onmessage = ({ data }) => answer.resolve(data);
+  worker.postMessage({ kind: "close" });
+  assertEquals(await answer.promise, { kind: "closed" });
+  worker.terminate();
 });
 
 /** Two entries in one file, as a bundle has them: each worker must be one of them only. */

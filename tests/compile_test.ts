@@ -11,6 +11,7 @@ import { compileBundle, PERMISSION_FLAGS, PERMISSIONS } from "./compile.ts";
 import { PAYLOAD_LIMIT_BYTES, payloadBytes } from "./payload_check.ts";
 import { inTempFolder } from "./run_cli.ts";
 import { writeSelfExtracting } from "./self_extracting.ts";
+import { workerEntries } from "./worker_entries.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const LINUX = Deno.build.os === "linux";
@@ -66,6 +67,14 @@ async function bundleIsClean(): Promise<void> {
   assert(!source.includes(ROOT.pathname), "our folder");
   assert(!source.includes("/.cache/"), "Deno's cache");
 }
+
+Deno.test("bundleProgram holds every worker but the one that runs models", async () => {
+  const source = await Deno.readTextFile((await bundle()).path);
+  for await (const entry of workerEntries()) {
+    const held = source.includes(`\n// ${entry}\n`);
+    assertEquals(held, entry !== "backends/transformers_worker.ts", entry);
+  }
+});
 
 Deno.test({
   name: "payloadBytes is what the executable carries, below the limit",
@@ -209,17 +218,8 @@ Deno.test({
 
 /** A network of its own, with nothing in it but itself; its processes end with the shell. */
 const ALONE = [
-  ...[
-    "timeout",
-    "--signal=KILL",
-    "60",
-    "unshare",
-    "--map-root-user",
-    "--net",
-    "--pid",
-    "--fork",
-    "--kill-child",
-  ],
+  ...["timeout", "--signal=KILL", "60"],
+  ...["unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"],
   ...["sh", "-euc"],
 ];
 

@@ -21,6 +21,7 @@ static unsigned long long used_by(void *gpu) { return gpu == FIRST ? (10 + looks
 
 int nvmlInit_v2(void) {
   const char *code = getenv("FAKE_NVML_INIT");
+  looks = 0;
   return code ? atoi(code) : 0;
 }
 int nvmlShutdown(void) { return 0; }
@@ -56,15 +57,17 @@ int nvmlDeviceGetTotalEnergyConsumption(void *gpu, unsigned long long *millijoul
   *millijoules = 123456000000ull + 100000ull * looks;
   return 0;
 }
-/* A hundred processes: this one with 2 GiB, the one with the number 1 with 4 GiB, and others that
-   do not tell theirs when FAKE_NVML_UNTOLD is set. It is the last call of a look. */
+/* A hundred processes: this one with 2 GiB, the one with the number 1 with 4 GiB, that of
+   FAKE_NVML_CHILD with 8 GiB, and others that do not tell theirs when FAKE_NVML_UNTOLD is set. It
+   is the last call of a look. */
 int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, Process *list) {
+  const char *child = getenv("FAKE_NVML_CHILD");
   unsigned room = *count, all = gpu == FIRST ? 100 : 0;
   *count = all;
   if (room < all) return INSUFFICIENT_SIZE;
   for (unsigned i = 0; i < all; i++) {
-    list[i].pid = i == 0 ? (unsigned)getpid() : 1;
-    list[i].used = i == 0 ? 2 * GIB : i == 1 ? 4 * GIB : getenv("FAKE_NVML_UNTOLD") ? ~0ull : 0;
+    list[i].pid = i == 0 ? (unsigned)getpid() : i == 2 && child ? (unsigned)atoi(child) : 1;
+    list[i].used = i == 2 && child ? 8 * GIB : i == 0 ? 2 * GIB : i == 1 ? 4 * GIB : getenv("FAKE_NVML_UNTOLD") ? ~0ull : 0;
   }
   looks += gpu == FIRST;
   return 0;

@@ -27,6 +27,30 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
       },
     },
   })),
+  gpus: summarize(createRun([createRecord()], {
+    ends: [{
+      gpu: {
+        source: "nvml",
+        timeMs: [0, 140],
+        devices: [
+          {
+            index: 0,
+            name: "A",
+            memoryTotalMiB: 1000,
+            memoryStartMiB: 100,
+            memoryMiB: [200, null],
+            ownMiB: [50, null],
+            otherMiB: [150, null],
+            utilization: [0.5, null],
+            powerW: [100, null],
+            energyJ: 14,
+            energyFrom: "counter",
+          },
+          { index: 1, name: "B", memoryMiB: [null], utilization: [null], powerW: [null] },
+        ],
+      },
+    }],
+  })),
   open: summarize(
     createRun([createRecord({ firstAnswerMs: 110 })], { loads: [OPEN] }),
     { slo: parseSlo("ttft:500") },

@@ -62,6 +62,7 @@ export const SCRIPT_RUN_OPTIONS: readonly Option[] = [
     help: "New folder for the record file and our own reports of the same run.",
   }),
   benchOption("save-text"),
+  benchOption("gpu"),
 ];
 
 /** The options that both api_bench_tools scripts have. */

@@ -45,6 +45,7 @@ const SHARED: readonly string[] = [
   "extra-body",
   "max-failures",
   "save-text",
+  "gpu",
 ];
 
 /** What a command settles itself. */

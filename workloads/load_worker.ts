@@ -8,6 +8,7 @@ import { epochOriginMs, nextTurn, systemClock } from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport } from "../backends/transport.ts";
+import { startTicker, type Ticker } from "../backends/ticker.ts";
 import { findTransport } from "../backends/transports.ts";
 import { inWorker } from "../backends/worker.ts";
 import { arrivalTimes } from "./arrival.ts";
@@ -32,6 +33,7 @@ export function createLoadThread(
 ): (message: ToThread) => Promise<void> {
   let opened: OpenMessage | undefined;
   let transport: Transport | undefined;
+  let ticker: Ticker | undefined;
   let protocol: Protocol | undefined;
   let counters: Uint32Array = new Uint32Array(0);
   let stop = new AbortController();
@@ -45,11 +47,12 @@ export function createLoadThread(
     transport = kind.open({ ...message.transportOptions, clock: systemClock, counters });
     const first = message.wires[0];
     if (first !== undefined) await transport.ready?.(first);
+    ticker = await startTicker();
     reply({ kind: "opened" }, []);
   };
 
   const run = async (message: RunMessage): Promise<void> => {
-    if (opened === undefined || transport === undefined || protocol === undefined) {
+    if (opened === undefined || !transport || !protocol || !ticker) {
       throw new TypeError("Cannot run a load before the thread was opened");
     }
     const { wires, requests, target } = opened;
@@ -73,7 +76,7 @@ export function createLoadThread(
     const lag = sampleLoopLag(systemClock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
-      clock: systemClock,
+      clock: ticker,
       transport,
       nextTurn,
       originMs,
@@ -114,6 +117,7 @@ export function createLoadThread(
           return abort.abort();
         case "close":
           await transport?.close();
+          ticker?.close();
           return reply({ kind: "closed" }, []);
       }
     } catch (error) {

@@ -11,6 +11,7 @@ import {
   generationBlock,
   type GenerationCase,
   type GenerationLayout,
+  generationMemory,
   generationRow,
 } from "../metrics/generation_csv.ts";
 import {
@@ -18,6 +19,7 @@ import {
   generationNumbers,
   generationScriptNumbers,
 } from "../metrics/generation_numbers.ts";
+import { type GpuSummary, summarizeGpu } from "../metrics/gpu.ts";
 import type { LoadEnd } from "../metrics/run.ts";
 import type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
 import { scriptCsvPath, writeScriptCsv } from "./compat_csv.ts";
@@ -227,6 +229,7 @@ async function runProfile(values: Values, host: Host): Promise<number> {
   const rows = { ours: [] as (readonly string[])[], script: [] as (readonly string[])[] };
   let header: readonly string[] = [];
   const records: RequestRecord[] = [];
+  let gpu: GpuSummary | undefined;
   const report = (end: LoadEnd) => {
     const { asked, warmups } = cases[end.load]!;
     const measured = records.filter(({ load, phase }) => load === end.load && phase === "measure");
@@ -246,13 +249,16 @@ async function runProfile(values: Values, host: Host): Promise<number> {
     );
     host.print(generationBlock(ours, asked));
     if (ours.failed > 0) host.note(failureNote(ours, asked));
-    const row = generationRow(ours, asked, { layout });
+    gpu = summarizeGpu(end.gpu, { outputTokens: undefined });
+    const memory = generationMemory(gpu, Number(values.tp ?? 1) || 1);
+    const measuredMemory = memory === undefined ? {} : { gpuMemory: memory };
+    const row = generationRow(ours, asked, { layout, ...measuredMemory });
     header = row.header;
     rows.ours.push(row.row);
     if (!both) return;
     host.print(`As the script computes it (${SCRIPT_LABEL}):`);
     host.print(generationBlock(theirs, asked, { digits: 3 }));
-    rows.script.push(generationRow(theirs, asked, { layout, digits: 3 }).row);
+    rows.script.push(generationRow(theirs, asked, { layout, digits: 3, ...measuredMemory }).row);
   };
   const ran = await runScript(plan, host, {
     out: values.out as string | undefined,
@@ -264,9 +270,19 @@ async function runProfile(values: Values, host: Host): Promise<number> {
     const path = values.csv as string;
     await writeScriptCsv(path, { header, rows: rows.ours });
     if (both) await writeScriptCsv(scriptCsvPath(path), { header, rows: rows.script });
-    host.note(`CSV: ${path}; GPU memory is not measured and n/a in it`);
+    host.note(`CSV: ${path}; ${memoryNote(gpu)}`);
   }
   return ran.exitCode;
+}
+
+function memoryNote(gpu: GpuSummary | undefined): string {
+  if (gpu?.total.memoryRiseMiB === undefined && gpu?.total.ownMaxMiB === undefined) {
+    return "GPU memory is not measured and n/a in it";
+  }
+  return (gpu.total.ownMaxMiB ?? 0) > 0
+    ? "GPU memory in it is this program's own"
+    : "GPU memory in it is the rise since the start, by whomever: what a server has taken before " +
+      "is left out";
 }
 
 function failureNote({ completed, failed }: GenerationNumbers, asked: GenerationCase): string {

@@ -1,0 +1,97 @@
+/**
+ * The GPUs of a load over time: memory, utilization, power, a line for each GPU.
+ *
+ * @module
+ */
+import { across, chart, down, type Panel, path, type Tip } from "./chart_frame.ts";
+import { linearScale, timeUnit } from "./chart_scale.ts";
+import { formatMib, formatMs, formatNumber, formatShare, plural } from "./format.ts";
+import type { GpuSeries, GpuSummary } from "./gpu.ts";
+import type { Markup } from "./html_markup.ts";
+
+/** What to draw. */
+export interface GpuChart {
+  /** Unique in the page. */
+  readonly id: string;
+  /** GPUs of the load. */
+  readonly gpu: GpuSummary;
+  /** Right end of the axis. */
+  readonly durationMs: number;
+}
+
+type Values = readonly (number | null)[];
+type Device = GpuSeries["devices"][number];
+
+const HEIGHT = 76;
+const MIB_OF_GIB = 1024;
+
+/** Panels over one time axis; only those for which something was told. */
+export function gpuChart({ id, gpu, durationMs }: GpuChart): Markup {
+  const { series: { timeMs, devices }, total } = gpu;
+  const time = timeUnit(durationMs);
+  const x = linearScale(0, durationMs / time.ms, { ticks: 8 });
+  const at = (ms: number) => x.at(ms / time.ms);
+  const panel = (name: string, valuesOf: (device: Device) => Values, least = 0): Panel[] => {
+    const lists = devices.map(valuesOf);
+    const told = lists.flat().filter((value) => value !== null);
+    if (told.length === 0) return [];
+    const y = linearScale(0, Math.max(least, ...told), { ticks: 4, round: true });
+    const shapes = lists.map((values) =>
+      path("line", lineOf(values, (i, value) => [at(timeMs[i]!), y.at(value)]))
+    );
+    return [{ height: HEIGHT, name, ticks: y.ticks, shapes }];
+  };
+  const gib = (values: Values) => values.map((value) => value === null ? null : value / MIB_OF_GIB);
+  const several = devices.length > 1 ? ", a line for each GPU" : "";
+  return chart({
+    id,
+    title: "The GPUs over time",
+    description: `${plural(devices.length, "GPU")} over ${formatMs(durationMs)}: at most ${
+      formatMib(total.memoryMaxMiB)
+    } of memory in use, ${formatNumber(total.energyJ)} J`,
+    panels: [
+      ...panel(`GPU memory in use, GiB${several}`, ({ memoryMiB }) => gib(memoryMiB)),
+      ...panel(
+        "GPU utilization, %",
+        ({ utilization }) => utilization.map((value) => value === null ? null : value * 100),
+        100,
+      ),
+      ...panel("GPU power, W", ({ powerW }) => powerW),
+    ],
+    ticks: x.ticks,
+    name: `Time since the start of the load (${time.name})`,
+    tips: {
+      axis: "x",
+      list: timeMs.map((ms, i): Tip => ({
+        at: at(ms),
+        lines: [formatMs(ms), ...devices.map((device) => tipOf(device, i))],
+      })),
+    },
+  });
+}
+
+function tipOf({ index, memoryMiB, utilization, powerW }: Device, i: number): string {
+  const told = (value: number | null | undefined) => value ?? undefined;
+  return `GPU ${index}: ${formatMib(told(memoryMiB[i]))}, ${
+    formatShare(told(utilization[i]))
+  } busy, ${formatNumber(told(powerW[i]))} W`;
+}
+
+/** Straight between neighbors, with a gap where nothing was told. */
+function lineOf(
+  values: Values,
+  place: (i: number, value: number) => readonly [x: number, y: number],
+): string {
+  let pen = "M";
+  return values.map((value, i) => {
+    if (value === null) {
+      pen = "M";
+      return "";
+    }
+    const [x, y] = place(i, value);
+    const step = `${pen}${across(x)} ${down(y, HEIGHT)}`;
+    pen = "L";
+    // A single point would draw nothing.
+    return values.length === 1 ? `${step}h1` : step;
+  }).join("");
+}
