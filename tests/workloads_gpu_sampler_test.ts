@@ -43,6 +43,11 @@ Deno.test({
         assertEquals(next.memoryMiB, [13 * 1024, 14 * 1024]);
         assertEquals(next.ownMiB, [10 * 1024, 10 * 1024]);
         assertEquals(next.otherMiB, [4 * 1024, 4 * 1024]);
+        // No process has this number: one outside of our container might, ours or not.
+        Deno.env.set("FAKE_NVML_CHILD", "4194305");
+        await sampler.begin();
+        const hidden = (await sampler.finish(0))!.devices[0]!;
+        assertEquals("ownMiB" in hidden, false);
       } finally {
         Deno.env.delete("FAKE_NVML_CHILD");
         await sampler.close();
