@@ -102,13 +102,14 @@ const REASONS: Readonly<Record<number, string>> = {
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const sockets = new Set<Socket>();
+  const later = oneATurn();
   let accepted = 0;
   let maxOpen = 0;
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     maxOpen = Math.max(maxOpen, sockets.size);
     socket.once("close", () => sockets.delete(socket));
-    serveConnection(socket, ++accepted, options);
+    serveConnection(socket, ++accepted, { ...options, later });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

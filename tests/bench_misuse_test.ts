@@ -42,7 +42,12 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         code: 2,
         says: /Cannot run "bench" without <url>.*127\.0\.0\.1:8000.*--launch/,
       },
-      { name: "wrong url", argv: ["http://"], code: 2, says: /Cannot use "http:\/\/" as the server/ },
+      {
+        name: "wrong url",
+        argv: ["http://"],
+        code: 2,
+        says: /Cannot use "http:\/\/" as the server/,
+      },
       { name: "no http", argv: ["ftp://x:1"], code: 2, says: /Cannot use "ftp:\/\/x:1" as the/ },
       {
         name: "wrong port",
@@ -170,7 +175,11 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
       },
     ];
     for (const { name, argv, code, says } of mistakes) {
-      const ran = await runCli(["bench", ...argv, ...(argv.includes("--out") ? [] : ["--no-save"])]);
+      const ran = await runCli([
+        "bench",
+        ...argv,
+        ...(argv.includes("--out") ? [] : ["--no-save"]),
+      ]);
       assertEquals(ran.code, code, `${name}: ${ran.err}`);
       assertEquals(ran.out, "", name);
       assertMatch(ran.err, says, name);

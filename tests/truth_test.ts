@@ -59,9 +59,12 @@ async function withTruthServer(use: (server: TruthServer) => Promise<void>): Pro
           const bytes = await Deno.readFile(`${folder}/truth.bin`);
           const values = new BigUint64Array(bytes.buffer);
           const width = 1032;
-          return Array.from({ length: count }, (_, row) =>
-            Array.from(values.subarray(row * width, (row + 1) * width), (ns) => Number(ns) / 1e6)
-              .filter((ms) => ms > 0));
+          return Array.from(
+            { length: count },
+            (_, row) =>
+              Array.from(values.subarray(row * width, (row + 1) * width), (ns) => Number(ns) / 1e6)
+                .filter((ms) => ms > 0),
+          );
         },
       });
     } finally {
@@ -128,7 +131,8 @@ Deno.test({
       const { records } = await readRecordFile(`${out}/records.jsonl`);
       const truth = (await rows(4)).slice(1);
       const gaps = (times: readonly number[]) => times.slice(1).map((at, i) => at - times[i]!);
-      const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+      const median = (values: readonly number[]) =>
+        values.toSorted((a, b) => a - b)[values.length >> 1]!;
       for (const [i, record] of records.entries()) {
         const [arrival, ...sends] = truth[i]!;
         assertEquals(record.tickMs.length, sends.length);

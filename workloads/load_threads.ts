@@ -87,6 +87,9 @@ export interface LoadThreads {
 /** Time for the start message to reach every thread before the first departure. */
 const START_LEAD_MS = 25;
 
+/** Longer than the burst in which the users of a batching engine send again. */
+const DECODE_LATER_MS = 20;
+
 interface Thread {
   send(message: ToThread): void;
   listen(listener: (message: FromThread) => void): void;
@@ -149,15 +152,34 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
   const stop = tell("stop");
   const abort = tell("abort");
 
+  // An answer's end is the moment when its user sends again. On a machine with few cores, decoding
+  // the answer right then would take the core from that send, so it waits a little.
+  let ended: (() => void)[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const decodeEnded = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const now = ended;
+    ended = [];
+    for (const decode of now) decode();
+  };
+  const decodeLater = (decode: () => void) => {
+    ended.push(decode);
+    timer ??= setTimeout(decodeEnded, DECODE_LATER_MS);
+  };
+
   const ends = threads.map((thread, worker) =>
     new Promise<{ end: ShareEnd; lag: LoopLag; usage?: ThreadUsage }>((resolve, reject) => {
       thread.listen((message) => {
         switch (message.kind) {
           case "exchange":
-            return job.onExchange(message.departure, message.exchange, message.originMs);
+            return decodeLater(() =>
+              job.onExchange(message.departure, message.exchange, message.originMs)
+            );
           case "dropped":
             return job.onDropped(message.departure, message.reason);
           case "ended":
+            decodeEnded();
             return resolve(message);
           case "failed":
             return reject(new Error(message.message));

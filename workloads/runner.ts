@@ -9,6 +9,7 @@ import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, Transport } from "../backends/transport.ts";
 import type { Load, OpenLoad, Stop } from "./load.ts";
 import { requestLimit, sequenceOf, type TakeNext } from "./sequence.ts";
+import { createTurns } from "./turns.ts";
 
 /** One request that left, or would have. */
 export interface Departure {
@@ -97,9 +98,9 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
     if (!over.signal.aborted) flight.abort();
   })();
 
-  const depart = oneAtATime(tools.nextTurn);
+  const turns = createTurns(tools.nextTurn);
   const send = async (departure: Departure): Promise<void> => {
-    await depart();
+    await turns.depart();
     const pass = Math.floor(departure.index / share.poolSize);
     const wire = tools.requestOf(departure.item, departure.index, pass);
     tools.onSent?.();
@@ -107,6 +108,7 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
       timeoutMs: share.timeoutMs,
       signal: flight.signal,
     });
+    await turns.finish();
     tools.onExchange(departure, exchange);
   };
 
@@ -119,20 +121,6 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   tools.stopSignal.removeEventListener("abort", stopSending);
   tools.abortSignal.removeEventListener("abort", cancelFlight);
   return end;
-}
-
-/**
- * Lets one request leave in each turn of the event loop. Without it sixty-four users who start
- * together are all stamped before the first byte of any of them is on the wire, and the time it
- * takes to send the others is counted as the server's. A lone departure does not wait.
- */
-function oneAtATime(nextTurn: () => Promise<void>): () => Promise<void> {
-  let free: Promise<void> = Promise.resolve();
-  return () => {
-    const mine = free;
-    free = mine.then(nextTurn);
-    return mine;
-  };
 }
 
 async function runClosed(
