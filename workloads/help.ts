@@ -232,7 +232,7 @@ class Page {
 
   /** Where the right side of a table begins, given its left side. */
   columnBeside(heads: readonly string[]): number {
-    if (this.#columns < 60) return 6;
+    if (this.#columns < 72) return 6;
     return 4 + Math.max(0, ...heads.map(unicodeWidth).filter((width) => width <= WIDEST_HEAD));
   }
 

@@ -97,7 +97,7 @@ export const profileThroughput: Scenario = {
       name: "csv",
       kind: "text",
       value: "FILE",
-      default: "./profile_throughput.csv",
+      default: "profile_throughput.csv",
       help: "Where the row goes; a file of that name is replaced, as by the script.",
       group: "Report",
     },
