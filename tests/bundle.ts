@@ -38,7 +38,7 @@ export async function bundleProgram(folder: string): Promise<Bundle> {
   return { path, packages };
 }
 
-/** `../../home/me/.cache/deno/npm/registry.npmjs.org/` */
+/** A path into the cache of packages, e.g. `../../home/me/.cache/deno/npm/HOST/`. */
 const CACHE_PATH = /(?:\.\.\/)+[^"\n]*?\/npm\/[^/"\n]+\//g;
 /** The comment before each module: `// npm/@grpc/grpc-js/1.14.7/build/src/index.js` */
 const PACKAGE = /^\/\/ npm\/((?:@[^/\n]+\/)?[^/\n]+\/[^/\n]+)\//gm;
