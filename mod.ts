@@ -66,6 +66,7 @@ export {
   PROTOCOLS,
   type PythonRandom,
   pythonRandom,
+  type QuickEvents,
   type Random,
   type RequestRecord,
   type RoleChunk,
@@ -99,6 +100,7 @@ export {
   type UsagePlacement,
   type Utf8Mode,
   wallClockMs,
+  type Wanted,
   type WireRequest,
 } from "./backends/mod.ts";
 export {

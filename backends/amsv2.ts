@@ -7,9 +7,9 @@ import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
+  eventReader,
   isObject,
-  parseObject,
-  reportedError,
+  type JsonObject,
   text,
 } from "./json_event.ts";
 import { postJson } from "./json_request.ts";
@@ -21,6 +21,12 @@ const PATHS: TwinPaths = {
   stream: "/text-generation/generate_stream",
   whole: "/text-generation/generate",
 };
+
+/** What the reader of an event looks at. */
+const WANTED = {
+  generated_text: "value",
+  details: "value",
+} as const;
 
 /**
  * AMSv2: TGI-like events, but `generated_text` is what the event adds, and the total stands in
@@ -56,19 +62,19 @@ export const amsv2: Protocol = {
     };
     return postJson(twinUrl(target, PATHS, request.stream), body, { target, request });
   },
-  readEvent(data: string | Uint8Array): EngineEvent {
-    const value = parseObject(data);
-    const error = reportedError(value);
-    if (error !== undefined) return { error };
-    const event: EventDraft = { text: text(value.generated_text) };
-    if (isObject(value.details)) {
-      const outputTokens = count(value.details.generated_tokens);
-      if (outputTokens !== undefined) event.usage = { outputTokens };
-      if (typeof value.details.finish_reason === "string") {
-        event.finishReason = value.details.finish_reason;
-      }
-    }
-    return event;
-  },
+  readEvent: eventReader(readAnswer),
+  quick: { wanted: WANTED, read: readAnswer },
   readError: readErrorBody,
 };
+
+function readAnswer(value: JsonObject): EngineEvent {
+  const event: EventDraft = { text: text(value.generated_text) };
+  if (isObject(value.details)) {
+    const outputTokens = count(value.details.generated_tokens);
+    if (outputTokens !== undefined) event.usage = { outputTokens };
+    if (typeof value.details.finish_reason === "string") {
+      event.finishReason = value.details.finish_reason;
+    }
+  }
+  return event;
+}

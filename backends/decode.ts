@@ -5,8 +5,10 @@
  */
 import { oneLine } from "./error_message.ts";
 import { cutEvents } from "./framing.ts";
-import type { EngineEvent, GenerationRequest, Protocol, Usage } from "./protocol.ts";
+import { JsonScanner } from "./json_scan.ts";
+import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
 import type { Outcome, RequestRecord, TokenCount, TokenSource } from "./record.ts";
+import { scanSse } from "./sse_scan.ts";
 import type { Exchange } from "./transport.ts";
 
 /** What a record says of a request besides what came back. */
@@ -254,10 +256,19 @@ class Reading {
   run(): void {
     const { body } = this.#exchange;
     const framing = this.#protocol.framing(this.#request.stream);
+    const { quick } = this.#protocol;
+    const take = (data: string | Uint8Array, endOffset: number, terminated: boolean) =>
+      this.#take(data, endOffset, terminated);
     try {
-      cutEvents(framing, body, (data, endOffset, terminated) => {
-        this.#take(data, endOffset, terminated);
-      });
+      if (framing !== "sse" || quick === undefined) cutEvents(framing, body, take);
+      else {
+        scanSse(body, scannerOf(quick), (value, endOffset) => {
+          if (isUnusual(value)) return false;
+          const event = quick.read(value, this.#request);
+          this.#use(event, this.#arrival(endOffset));
+          return true;
+        }, take);
+      }
     } catch (error) {
       this.malformed ??= messageOf(error);
     }
@@ -280,9 +291,8 @@ class Reading {
   }
 
   #take(data: string | Uint8Array, endOffset: number, terminated: boolean): void {
-    const { readEnds, readMs, end } = this.#exchange;
-    while (this.#read < readEnds.length && readEnds[this.#read]! < endOffset) this.#read++;
-    const atMs = this.#read < readMs.length ? readMs[this.#read]! : this.#exchange.endMs;
+    const { end } = this.#exchange;
+    const atMs = this.#arrival(endOffset);
     let event: EngineEvent;
     try {
       event = this.#protocol.readEvent(data, this.#request);
@@ -295,6 +305,17 @@ class Reading {
       }
       return;
     }
+    this.#use(event, atMs);
+  }
+
+  /** When the bytes up to `endOffset` had come; called with growing offsets. */
+  #arrival(endOffset: number): number {
+    const { readEnds, readMs } = this.#exchange;
+    while (this.#read < readEnds.length && readEnds[this.#read]! < endOffset) this.#read++;
+    return this.#read < readMs.length ? readMs[this.#read]! : this.#exchange.endMs;
+  }
+
+  #use(event: EngineEvent, atMs: number): void {
     this.events++;
     this.firstEventMs ??= atMs;
     if (event.error !== undefined) this.error ??= oneLine(event.error);
@@ -402,6 +423,24 @@ class Reading {
     if (this.#counter === 0) return { tokens: 0, source: this.#counterSource };
     return { tokens: 0, source: usage === 0 ? "usage" : "event" };
   }
+}
+
+/** Fields of reports that are no ordinary event, in any protocol. */
+const UNUSUAL = { error: "value", message: "value", detail: "value", object: "value" } as const;
+
+const scanners = new WeakMap<QuickEvents, JsonScanner>();
+
+function scannerOf(quick: QuickEvents): JsonScanner {
+  let scanner = scanners.get(quick);
+  if (scanner === undefined) {
+    scanner = new JsonScanner({ ...UNUSUAL, ...quick.wanted });
+    scanners.set(quick, scanner);
+  }
+  return scanner;
+}
+
+function isUnusual(value: Readonly<Record<string, unknown>>): boolean {
+  return Boolean(value.error || value.message || value.detail) || value.object === "error";
 }
 
 /** The server refused: its status says so, whatever became of the body. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { errorMessage, oneLine } from "./error_message.ts";
-import type { EngineEvent } from "./protocol.ts";
+import type { EngineEvent, Protocol, QuickEvents } from "./protocol.ts";
 
 /** A JSON object as parsed. */
 export type JsonObject = { readonly [name: string]: unknown };
@@ -27,6 +27,18 @@ export function parseObject(data: string | Uint8Array): JsonObject {
     throw new SyntaxError(`Cannot read the event ${oneLine(source, 80)}: not a JSON object`);
   }
   return value;
+}
+
+/**
+ * A protocol's `readEvent` from what it makes of an object: data that is none is refused, an error
+ * that the object reports wins over all else.
+ */
+export function eventReader(read: QuickEvents["read"]): Protocol["readEvent"] {
+  return (data, request) => {
+    const value = parseObject(data);
+    const error = reportedError(value);
+    return error === undefined ? read(value, request) : { error };
+  };
 }
 
 /** Is it a JSON object (not `null`, not an array)? */

@@ -7,10 +7,9 @@ import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
+  eventReader,
   isObject,
   type JsonObject,
-  parseObject,
-  reportedError,
   text,
 } from "./json_event.ts";
 import { postJson } from "./json_request.ts";
@@ -19,6 +18,16 @@ import { type TwinPaths, twinUrl } from "./twin_paths.ts";
 import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 
 const PATHS: TwinPaths = { stream: "/generate_stream", whole: "/generate" };
+
+/** What the reader of an event looks at. */
+const WANTED = {
+  token: { text: "value", count_output_tokens: "value", prompt_tokens: "value" },
+  finish_reason: "value",
+  finished: "value",
+  generated_text: "value",
+  count_output_tokens: "value",
+  prompt_tokens: "value",
+} as const;
 
 /**
  * LightLLM native: exactly one event a token, each with the count so far, `finished` on the last.
@@ -37,14 +46,14 @@ export const lightllm: Protocol = {
   endMark: "flag",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => buildLightllmRequest(request, target, {}),
-  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
-    const value = parseObject(data);
-    const error = reportedError(value);
-    if (error !== undefined) return { error };
-    return request.stream ? readToken(value) : readWhole(value);
-  },
+  readEvent: eventReader(readLightllm),
+  quick: { wanted: WANTED, read: readLightllm },
   readError: readErrorBody,
 };
+
+function readLightllm(value: JsonObject, request: GenerationRequest): EngineEvent {
+  return request.stream ? readToken(value) : readWhole(value);
+}
 
 /**
  * The request of both shapes. Without `do_sample` LightLLM ignores temperature, top-p and top-k,

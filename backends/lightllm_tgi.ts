@@ -4,10 +4,12 @@
  * @module
  */
 import { readErrorBody } from "./error_message.ts";
-import { isObject, parseObject, reportedError } from "./json_event.ts";
+import { eventReader, isObject, reportedError } from "./json_event.ts";
 import { buildLightllmRequest } from "./lightllm.ts";
 import type { EngineEvent, GenerationRequest, Protocol } from "./protocol.ts";
-import { readTgiToken, readTgiWhole } from "./tgi.ts";
+import { readTgiToken, readTgiWhole, TGI_WANTED } from "./tgi.ts";
+
+const readToken = eventReader(readTgiToken);
 
 /** Unlike TGI itself, LightLLM can ignore the end-of-sequence token in this mode too. */
 export const lightllmTgi: Protocol = {
@@ -23,11 +25,7 @@ export const lightllmTgi: Protocol = {
   framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => buildLightllmRequest(request, target, { details: true }),
   readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
-    if (request.stream) {
-      const value = parseObject(data);
-      const error = reportedError(value);
-      return error === undefined ? readTgiToken(value) : { error };
-    }
+    if (request.stream) return readToken(data, request);
     // The whole answer is a list of one.
     const parsed: unknown = JSON.parse(
       typeof data === "string" ? data : new TextDecoder().decode(data),
@@ -37,5 +35,6 @@ export const lightllmTgi: Protocol = {
     const error = reportedError(value);
     return error === undefined ? readTgiWhole(value) : { error };
   },
+  quick: { wanted: TGI_WANTED, read: readTgiToken },
   readError: readErrorBody,
 };

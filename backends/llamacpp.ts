@@ -4,13 +4,31 @@
  * @module
  */
 import { readErrorBody } from "./error_message.ts";
-import { count, type EventDraft, numbers, parseObject, reportedError, text } from "./json_event.ts";
+import {
+  count,
+  type EventDraft,
+  eventReader,
+  type JsonObject,
+  numbers,
+  text,
+} from "./json_event.ts";
 import { callUrl, postJson } from "./json_request.ts";
 import { plainPrompt } from "./openai_completions.ts";
 import { listOpenaiModels } from "./openai_stream.ts";
 import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 
 const PATH = "/completion";
+
+/** What the reader of an event looks at. */
+const WANTED = {
+  content: "value",
+  tokens_predicted: "value",
+  tokens: "value",
+  stop: "value",
+  stop_type: "value",
+  timings: "value",
+  tokens_evaluated: "value",
+} as const;
 
 /**
  * llama.cpp native. The prompt cache is switched off: with it a repeated prompt is not computed
@@ -46,33 +64,33 @@ export const llamacpp: Protocol = {
     };
     return postJson(callUrl(target, PATH), body, { target, request });
   },
-  readEvent(data: string | Uint8Array): EngineEvent {
-    const value = parseObject(data);
-    const error = reportedError(value);
-    if (error !== undefined) return { error };
-    const event: EventDraft = { text: text(value.content) };
-    const total = count(value.tokens_predicted);
-    if (total !== undefined) {
-      event.totalTokens = total;
-      event.source = "counter";
-    } else if (Array.isArray(value.tokens)) {
-      event.newTokens = value.tokens.length;
-      event.source = "ids";
-    }
-    if (value.stop === true) {
-      event.end = true;
-      if (typeof value.stop_type === "string") event.finishReason = value.stop_type;
-      const timings = numbers(value.timings);
-      const promptTokens = count(value.tokens_evaluated);
-      const cachedTokens = count(timings.cache_n);
-      event.usage = {
-        ...(promptTokens !== undefined && { promptTokens }),
-        ...(cachedTokens !== undefined && { cachedTokens }),
-      };
-      event.timings = timings;
-    }
-    return event;
-  },
+  readEvent: eventReader(readCompletion),
+  quick: { wanted: WANTED, read: readCompletion },
   readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };
+
+function readCompletion(value: JsonObject): EngineEvent {
+  const event: EventDraft = { text: text(value.content) };
+  const total = count(value.tokens_predicted);
+  if (total !== undefined) {
+    event.totalTokens = total;
+    event.source = "counter";
+  } else if (Array.isArray(value.tokens)) {
+    event.newTokens = value.tokens.length;
+    event.source = "ids";
+  }
+  if (value.stop === true) {
+    event.end = true;
+    if (typeof value.stop_type === "string") event.finishReason = value.stop_type;
+    const timings = numbers(value.timings);
+    const promptTokens = count(value.tokens_evaluated);
+    const cachedTokens = count(timings.cache_n);
+    event.usage = {
+      ...(promptTokens !== undefined && { promptTokens }),
+      ...(cachedTokens !== undefined && { cachedTokens }),
+    };
+    event.timings = timings;
+  }
+  return event;
+}

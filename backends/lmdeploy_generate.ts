@@ -8,9 +8,9 @@ import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
+  eventReader,
   isObject,
-  parseObject,
-  reportedError,
+  type JsonObject,
   text,
 } from "./json_event.ts";
 import { callUrl, postJson } from "./json_request.ts";
@@ -20,6 +20,13 @@ import { lmdeploySessionId } from "./lmdeploy_interactive.ts";
 import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 
 const PATH = "/generate";
+
+/** What the reader of an event looks at. */
+const WANTED = {
+  text: "value",
+  output_ids: "value",
+  meta_info: { completion_tokens: "value", prompt_tokens: "value", finish_reason: "value" },
+} as const;
 
 /** LMDeploy of 2025 and later. `text` and `output_ids` are what the event adds. */
 export const lmdeployGenerate: Protocol = {
@@ -56,32 +63,35 @@ export const lmdeployGenerate: Protocol = {
     };
     return postJson(callUrl(target, PATH), body, { target, request });
   },
-  readEvent(data: string | Uint8Array): EngineEvent {
-    if (data === "[DONE]") return { end: true };
-    const value = parseObject(data);
-    const error = reportedError(value);
-    if (error !== undefined) return { error };
-    const event: EventDraft = { text: text(value.text) };
-    const meta = isObject(value.meta_info) ? value.meta_info : {};
-    const total = count(meta.completion_tokens);
-    if (total !== undefined) {
-      event.totalTokens = total;
-      event.source = "counter";
-    } else if (Array.isArray(value.output_ids)) {
-      event.newTokens = value.output_ids.length;
-      event.source = "ids";
-    }
-    const promptTokens = count(meta.prompt_tokens);
-    if (promptTokens !== undefined) event.usage = { promptTokens };
-    if (isObject(meta.finish_reason)) {
-      const { type, message } = meta.finish_reason;
-      event.finishReason = text(type);
-      if (type === "error" || type === "abort") {
-        event.error = text(message) || `the engine ended with finish reason ${type}`;
-      }
-    }
-    return event;
+  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+    return data === "[DONE]" ? { end: true } : readJson(data, request);
   },
+  quick: { wanted: WANTED, read: readAnswer },
   readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };
+
+function readAnswer(value: JsonObject): EngineEvent {
+  const event: EventDraft = { text: text(value.text) };
+  const meta = isObject(value.meta_info) ? value.meta_info : {};
+  const total = count(meta.completion_tokens);
+  if (total !== undefined) {
+    event.totalTokens = total;
+    event.source = "counter";
+  } else if (Array.isArray(value.output_ids)) {
+    event.newTokens = value.output_ids.length;
+    event.source = "ids";
+  }
+  const promptTokens = count(meta.prompt_tokens);
+  if (promptTokens !== undefined) event.usage = { promptTokens };
+  if (isObject(meta.finish_reason)) {
+    const { type, message } = meta.finish_reason;
+    event.finishReason = text(type);
+    if (type === "error" || type === "abort") {
+      event.error = text(message) || `the engine ended with finish reason ${type}`;
+    }
+  }
+  return event;
+}
+
+const readJson = eventReader(readAnswer);

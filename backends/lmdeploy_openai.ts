@@ -7,12 +7,24 @@
 import { readErrorBody } from "./error_message.ts";
 import { callUrl, postJson } from "./json_request.ts";
 import { lmdeploySessionId } from "./lmdeploy_interactive.ts";
-import { listOpenaiModels, readOpenaiEvent } from "./openai_stream.ts";
-import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
+import { listOpenaiModels, openaiQuick, readOpenaiEvent } from "./openai_stream.ts";
+import type {
+  EngineEvent,
+  GenerationRequest,
+  Protocol,
+  QuickEvents,
+  Target,
+  WireRequest,
+} from "./protocol.ts";
 import { textPrompt } from "./text_prompt.ts";
 
 const CHAT_PATH = "/v1/chat/completions";
 const COMPLETIONS_PATH = "/v1/completions";
+
+const quick: QuickEvents = {
+  wanted: openaiQuick.wanted,
+  read: (value, request) => withEnding(openaiQuick.read(value, request)),
+};
 
 /**
  * Chat with `messages` as one plain string, which makes LMDeploy skip the chat template: the
@@ -36,6 +48,7 @@ export const lmdeployChat: Protocol = {
   buildRequest: (request, target) =>
     build(CHAT_PATH, { messages: textPrompt(request, "lmdeploy-chat") }, { request, target }),
   readEvent,
+  quick,
   readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(CHAT_PATH, target, ask),
 };
@@ -59,6 +72,7 @@ export const lmdeployCompletions: Protocol = {
       target,
     }),
   readEvent,
+  quick,
   readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(COMPLETIONS_PATH, target, ask),
 };
@@ -87,7 +101,10 @@ function build(
 }
 
 function readEvent(data: string | Uint8Array): EngineEvent {
-  const event = readOpenaiEvent(data);
+  return withEnding(readOpenaiEvent(data));
+}
+
+function withEnding(event: EngineEvent): EngineEvent {
   return event.finishReason === "error" && event.error === undefined
     ? { ...event, error: "the engine ended with finish reason error" }
     : event;

@@ -18,6 +18,7 @@ export {
   type LaunchSettings,
   type LaunchWord,
 } from "./launch_engines.ts";
+export type { Wanted } from "./json_scan.ts";
 export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
 export { openaiChat } from "./openai_chat.ts";
 export { openaiCompletions, plainPrompt } from "./openai_completions.ts";
@@ -28,6 +29,7 @@ export type {
   GenerationRequest,
   Message,
   Protocol,
+  QuickEvents,
   Sampling,
   Target,
   Usage,

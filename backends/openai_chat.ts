@@ -5,7 +5,7 @@
  */
 import { readErrorBody } from "./error_message.ts";
 import { callUrl, postJson } from "./json_request.ts";
-import { listOpenaiModels, openaiFields, readOpenaiEvent } from "./openai_stream.ts";
+import { listOpenaiModels, openaiFields, openaiQuick, readOpenaiEvent } from "./openai_stream.ts";
 import type { Protocol } from "./protocol.ts";
 
 const PATH = "/v1/chat/completions";
@@ -44,6 +44,7 @@ export const openaiChat: Protocol = {
     }, { target, request });
   },
   readEvent: readOpenaiEvent,
+  quick: openaiQuick,
   readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };

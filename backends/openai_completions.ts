@@ -5,7 +5,7 @@
  */
 import { readErrorBody } from "./error_message.ts";
 import { callUrl, postJson } from "./json_request.ts";
-import { listOpenaiModels, openaiFields, readOpenaiEvent } from "./openai_stream.ts";
+import { listOpenaiModels, openaiFields, openaiQuick, readOpenaiEvent } from "./openai_stream.ts";
 import type { GenerationRequest, Protocol } from "./protocol.ts";
 
 const PATH = "/v1/completions";
@@ -50,6 +50,7 @@ export const openaiCompletions: Protocol = {
       ...openaiFields(request),
     }, { target, request }),
   readEvent: readOpenaiEvent,
+  quick: openaiQuick,
   readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };

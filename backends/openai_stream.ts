@@ -14,7 +14,14 @@ import {
   reportedError,
 } from "./json_event.ts";
 import { requestHeaders, serverRoot } from "./json_request.ts";
-import type { Ask, EngineEvent, GenerationRequest, Target, Usage } from "./protocol.ts";
+import type {
+  Ask,
+  EngineEvent,
+  GenerationRequest,
+  QuickEvents,
+  Target,
+  Usage,
+} from "./protocol.ts";
 
 /** A choice of a completions or chat answer, streamed or whole; every field may be missing. */
 interface Choice {
@@ -61,6 +68,21 @@ export function readOpenaiEvent(data: string | Uint8Array): EngineEvent {
   if (text.charCodeAt(0) === 91 && text.trimEnd() === "[DONE]") return END;
   return readChunk(parseObject(text), text);
 }
+
+const DELTA = { content: "value", reasoning_content: "value", reasoning: "value" } as const;
+
+/** What {@linkcode readOpenaiEvent} does, for the events that are not reports of errors. */
+export const openaiQuick: QuickEvents = {
+  wanted: {
+    choices: [{
+      ...{ text: "value", finish_reason: "value", token_ids: "value", output_ids: "value" },
+      ...{ delta: DELTA, message: DELTA },
+    }],
+    usage: "value",
+    timings: "value",
+  },
+  read: (chunk) => readChunk(chunk, ""),
+};
 
 function readChunk(chunk: JsonObject, text: string): EngineEvent {
   const event: EventDraft = {};

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Wanted } from "./json_scan.ts";
 import type { TokenSource } from "./record.ts";
 
 /** One turn of a conversation. */
@@ -128,6 +129,20 @@ export interface EngineEvent {
   readonly timings?: Readonly<Record<string, number>>;
 }
 
+/**
+ * How to read the ordinary event of a stream of JSON objects without building all of it. Must give
+ * what `readEvent` gives; reports of errors never come here.
+ */
+export interface QuickEvents {
+  /** The fields that `read` looks at. */
+  readonly wanted: { readonly [name: string]: Wanted };
+  /** Pure. `value` holds the wanted fields only. */
+  readonly read: (
+    value: Readonly<Record<string, unknown>>,
+    request: GenerationRequest,
+  ) => EngineEvent;
+}
+
 /** Asks the target something before the run (model names, preprocessing); returns the body. */
 export type Ask = (request: WireRequest) => Promise<{ status: number; body: Uint8Array }>;
 
@@ -157,6 +172,8 @@ export interface Protocol {
   readonly buildRequest: (request: GenerationRequest, target: Target) => WireRequest;
   /** Pure. `data`: text of the event, or the message bytes for gRPC. @throws on malformed data. */
   readonly readEvent: (data: string | Uint8Array, request: GenerationRequest) => EngineEvent;
+  /** The same for ordinary events of a `sse` stream, once a token: several times faster. */
+  readonly quick?: QuickEvents;
   /** Message of an error body (status outside 2xx), in one line. */
   readonly readError: (body: string) => string;
   /** Lists served models, first = default; absent where the engine has no such call. */

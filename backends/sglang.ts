@@ -8,9 +8,9 @@ import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
+  eventReader,
   isObject,
-  parseObject,
-  reportedError,
+  type JsonObject,
   text,
 } from "./json_event.ts";
 import { callUrl, postJson, requestHeaders, serverRoot } from "./json_request.ts";
@@ -25,6 +25,19 @@ import type {
 } from "./protocol.ts";
 
 const PATH = "/generate";
+
+/** What the reader of an event looks at. */
+const WANTED = {
+  text: "value",
+  output_ids: "value",
+  meta_info: {
+    completion_tokens: "value",
+    prompt_tokens: "value",
+    cached_tokens: "value",
+    finish_reason: "value",
+    e2e_latency: "value",
+  },
+} as const;
 
 /**
  * SGLang native. Every event repeats the whole text and carries a cumulative counter, which may
@@ -63,37 +76,10 @@ export const sglang: Protocol = {
     };
     return postJson(callUrl(target, PATH), body, { target, request });
   },
-  readEvent(data: string | Uint8Array): EngineEvent {
-    if (data === "[DONE]") return { end: true };
-    const value = parseObject(data);
-    const error = reportedError(value);
-    if (error !== undefined) return { error };
-    const meta = isObject(value.meta_info) ? value.meta_info : {};
-    const total = count(meta.completion_tokens);
-    const ids = Array.isArray(value.output_ids) ? value.output_ids.length : undefined;
-    const incremental = total !== undefined && ids !== undefined && ids > 0 && ids < total;
-    const event: EventDraft = {};
-    if (incremental) event.text = text(value.text);
-    else event.textSoFar = text(value.text);
-    if (total !== undefined) {
-      event.totalTokens = total;
-      event.source = "counter";
-    }
-    const promptTokens = count(meta.prompt_tokens);
-    if (promptTokens !== undefined) {
-      const cachedTokens = count(meta.cached_tokens);
-      event.usage = { promptTokens, ...(cachedTokens !== undefined && { cachedTokens }) };
-    }
-    if (isObject(meta.finish_reason)) {
-      const { type, message } = meta.finish_reason;
-      event.finishReason = text(type);
-      if (type === "abort") event.error = text(message) || "the engine aborted the request";
-    }
-    if (typeof meta.e2e_latency === "number") {
-      event.timings = { e2e_latency: meta.e2e_latency };
-    }
-    return event;
+  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+    return data === "[DONE]" ? { end: true } : readJson(data, request);
   },
+  quick: { wanted: WANTED, read: readAnswer },
   readError: readErrorBody,
   async listModels(target: Target, ask: Ask): Promise<readonly string[]> {
     const url = `${serverRoot(target.baseUrl, PATH)}/get_model_info`;
@@ -105,3 +91,33 @@ export const sglang: Protocol = {
     return [path];
   },
 };
+
+function readAnswer(value: JsonObject): EngineEvent {
+  const meta = isObject(value.meta_info) ? value.meta_info : {};
+  const total = count(meta.completion_tokens);
+  const ids = Array.isArray(value.output_ids) ? value.output_ids.length : undefined;
+  const incremental = total !== undefined && ids !== undefined && ids > 0 && ids < total;
+  const event: EventDraft = {};
+  if (incremental) event.text = text(value.text);
+  else event.textSoFar = text(value.text);
+  if (total !== undefined) {
+    event.totalTokens = total;
+    event.source = "counter";
+  }
+  const promptTokens = count(meta.prompt_tokens);
+  if (promptTokens !== undefined) {
+    const cachedTokens = count(meta.cached_tokens);
+    event.usage = { promptTokens, ...(cachedTokens !== undefined && { cachedTokens }) };
+  }
+  if (isObject(meta.finish_reason)) {
+    const { type, message } = meta.finish_reason;
+    event.finishReason = text(type);
+    if (type === "abort") event.error = text(message) || "the engine aborted the request";
+  }
+  if (typeof meta.e2e_latency === "number") {
+    event.timings = { e2e_latency: meta.e2e_latency };
+  }
+  return event;
+}
+
+const readJson = eventReader(readAnswer);

@@ -8,10 +8,9 @@ import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
+  eventReader,
   isObject,
   type JsonObject,
-  parseObject,
-  reportedError,
   text,
 } from "./json_event.ts";
 import { postJson, requestHeaders, serverRoot } from "./json_request.ts";
@@ -22,11 +21,21 @@ import type {
   EngineEvent,
   GenerationRequest,
   Protocol,
+  QuickEvents,
   Target,
   WireRequest,
 } from "./protocol.ts";
 
 const PATHS: TwinPaths = { stream: "/generate_stream", whole: "/generate" };
+
+/** What the readers of its events look at. */
+export const TGI_WANTED: QuickEvents["wanted"] = {
+  token: { special: "value", text: "value", count_output_tokens: "value" },
+  finish_reason: "value",
+  details: "value",
+  generated_text: "value",
+  finished: "value",
+};
 
 /**
  * TGI native: one event a token with its id, and totals on the last (asked for with `details`).
@@ -69,12 +78,8 @@ export const tgi: Protocol = {
     };
     return postJson(twinUrl(target, PATHS, request.stream), body, { target, request });
   },
-  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
-    const value = parseObject(data);
-    const error = reportedError(value);
-    if (error !== undefined) return { error };
-    return request.stream ? readTgiToken(value) : readTgiWhole(value);
-  },
+  readEvent: eventReader(readTgi),
+  quick: { wanted: TGI_WANTED, read: readTgi },
   readError: readErrorBody,
   async listModels(target: Target, ask: Ask): Promise<readonly string[]> {
     const root = serverRoot(serverRoot(target.baseUrl, PATHS.stream), PATHS.whole);
@@ -87,6 +92,10 @@ export const tgi: Protocol = {
     return [id];
   },
 };
+
+function readTgi(value: JsonObject, request: GenerationRequest): EngineEvent {
+  return request.stream ? readTgiToken(value) : readTgiWhole(value);
+}
 
 /**
  * One token's event. Special tokens (`</s>`) count as tokens and are not part of the answer's

@@ -8,9 +8,9 @@ import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
+  eventReader,
   isObject,
-  parseObject,
-  reportedError,
+  type JsonObject,
   text,
 } from "./json_event.ts";
 import { mergeBody, postJson, requestHeaders, serverRoot } from "./json_request.ts";
@@ -27,6 +27,13 @@ import type {
 
 const TRTLLM_MODEL = "ensemble";
 const VLLM_MODEL = "vllm_model";
+
+const VLLM_WANTED = {
+  text_output: "value",
+  num_output_tokens: "value",
+  num_input_tokens: "value",
+  finish_reason: "value",
+} as const;
 
 /**
  * TensorRT-LLM's ensemble. Events carry text and no count, so counts are of events. A forced
@@ -60,14 +67,15 @@ export const tritonTrtllm: Protocol = {
     const url = twinUrl(target, generatePaths(request.model || TRTLLM_MODEL), request.stream);
     return postJson(url, body, { target, request });
   },
-  readEvent(data: string | Uint8Array): EngineEvent {
-    const value = parseObject(data);
-    const error = reportedError(value);
-    return error === undefined ? { text: text(value.text_output) } : { error };
-  },
+  readEvent: eventReader(readTrtllm),
+  quick: { wanted: { text_output: "value" }, read: readTrtllm },
   readError: readErrorBody,
   listModels: (target, ask) => listTritonModels(target, ask, TRTLLM_MODEL),
 };
+
+function readTrtllm(value: JsonObject): EngineEvent {
+  return { text: text(value.text_output) };
+}
 
 /**
  * Triton's vLLM backend. Counts and finish reasons are asked for (Triton 24.12 and later give
@@ -112,26 +120,26 @@ export const tritonVllm: Protocol = {
     const url = twinUrl(target, generatePaths(request.model || VLLM_MODEL), request.stream);
     return postJson(url, body, { target, request: { ...request, extraBody: {} } });
   },
-  readEvent(data: string | Uint8Array): EngineEvent {
-    const value = parseObject(data);
-    const error = reportedError(value);
-    if (error !== undefined) return { error };
-    const event: EventDraft = { text: text(value.text_output) };
-    const newTokens = count(value.num_output_tokens);
-    if (newTokens !== undefined) {
-      event.newTokens = newTokens;
-      event.source = "ids";
-    }
-    const promptTokens = count(value.num_input_tokens);
-    if (promptTokens !== undefined) event.usage = { promptTokens };
-    // Python's str(None) comes with every event but the last.
-    const reason = text(value.finish_reason);
-    if (reason !== "" && reason !== "None") event.finishReason = reason;
-    return event;
-  },
+  readEvent: eventReader(readVllm),
+  quick: { wanted: VLLM_WANTED, read: readVllm },
   readError: readErrorBody,
   listModels: (target, ask) => listTritonModels(target, ask, VLLM_MODEL),
 };
+
+function readVllm(value: JsonObject): EngineEvent {
+  const event: EventDraft = { text: text(value.text_output) };
+  const newTokens = count(value.num_output_tokens);
+  if (newTokens !== undefined) {
+    event.newTokens = newTokens;
+    event.source = "ids";
+  }
+  const promptTokens = count(value.num_input_tokens);
+  if (promptTokens !== undefined) event.usage = { promptTokens };
+  // Python's str(None) comes with every event but the last.
+  const reason = text(value.finish_reason);
+  if (reason !== "" && reason !== "None") event.finishReason = reason;
+  return event;
+}
 
 function generatePaths(model: string): TwinPaths {
   const base = `/v2/models/${encodeURIComponent(model)}`;

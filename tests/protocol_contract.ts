@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes, fail } from "@std/assert";
 import { decodeExchange, type DecodeOptions } from "../backends/decode.ts";
 import { type CutEvent, cutEvents, EventCutter } from "../backends/framing.ts";
+import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
 import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { Outcome, RequestRecord, TokenSource } from "../backends/record.ts";
 import type { Exchange, ExchangeEnd } from "../backends/transport.ts";
@@ -52,6 +53,7 @@ export type ContractTest =
   | "reads canned bodies"
   | "reads the same however the bytes are split"
   | "never throws at a broken-off body"
+  | "reads the same the quick way"
   | "throws at data that is not its own"
   | "reads any error body in one line"
   | "asks for the length"
@@ -157,6 +159,11 @@ export function protocolContract(options: ContractOptions): void {
   check("never throws at a broken-off body", () => {
     for (const canned of options.bodies) checkBrokenOff(options, canned);
   });
+  if (protocol.quick !== undefined) {
+    check("reads the same the quick way", () => {
+      for (const canned of options.bodies) checkQuick(options, canned);
+    });
+  }
   check("throws at data that is not its own", () => {
     const wrong = protocol.carrier === "grpc"
       ? [Uint8Array.of(0x0a, 0xff), Uint8Array.of(0xff)]
@@ -172,6 +179,49 @@ function describesItself(protocol: Protocol): void {
   assert(protocol.title !== "" && protocol.description.length > 20, "a title and a description");
   assert(protocol.path.startsWith("/"), protocol.path);
   assert(protocol.lengthTolerance >= 0, "a tolerance of 0 or more");
+}
+
+/** Bytes that mean something to JSON or to the framing. */
+const TELLING_BYTES = new TextEncoder().encode('{}[]:," \\\n\t\r-0a1.eu\u00e9\u0000data: ntf');
+const DAMAGES = 150;
+
+/** The body as it is, and damaged in many ways, means the same with and without the quick way. */
+function checkQuick({ protocol, request }: ContractOptions, canned: CannedBody): void {
+  const { quick: _, ...slow } = protocol;
+  const bytes = typeof canned.body === "string"
+    ? new TextEncoder().encode(canned.body)
+    : canned.body;
+  const wanted = cannedRequest({ ...request, stream: canned.stream ?? true, ...canned.request });
+  const random = createRandom(bytes.length, "quick");
+  for (let round = 0; round <= DAMAGES; round++) {
+    const body = round === 0 ? bytes : damage(bytes, random);
+    const cuts: number[] = [];
+    for (let at = 0; at < body.length;) cuts.push(at = Math.min(body.length, at + 40));
+    const exchange = () => cannedExchange(body, { cuts, end: canned.end ?? { kind: "complete" } });
+    assertEquals(
+      decodeExchange(exchange(), protocol, wanted, cannedOptions()),
+      decodeExchange(exchange(), slow, wanted, cannedOptions()),
+      `${canned.name}: ${new TextDecoder().decode(body)}`,
+    );
+  }
+}
+
+/** A whole number from 0 to before `count`. */
+function below(random: Random, count: number): number {
+  return uniformInteger(random, { low: 0, high: count - 1 });
+}
+
+/** One to three bytes replaced, left out or put in. */
+function damage(bytes: Uint8Array, random: Random): Uint8Array {
+  const result = [...bytes];
+  for (let count = 1 + below(random, 3); count > 0; count--) {
+    const at = below(random, result.length + 1);
+    const byte = TELLING_BYTES[below(random, TELLING_BYTES.length)]!;
+    const way = below(random, 3);
+    if (way === 0) result.splice(at, 1);
+    else result.splice(at, way === 1 ? 1 : 0, byte);
+  }
+  return Uint8Array.from(result);
 }
 
 function throwsAt(protocol: Protocol, data: string | Uint8Array): void {

@@ -1,0 +1,428 @@
+/**
+ * Reads JSON objects straight from the bytes of a body, and of each only the fields that somebody
+ * looks at. An event of an engine is mostly the same in every token (id, model, time), so building
+ * all of it again is most of the work of reading a stream; here the rest is checked and stepped
+ * over, and nothing is allocated for it.
+ *
+ * What is accepted is JSON, and comes out as `JSON.parse` would give it, wanted fields only.
+ * Whatever is unusual (deep nesting, anything malformed) is declined, for `JSON.parse` to judge.
+ *
+ * @module
+ */
+
+/**
+ * Which parts of a value are wanted: `value` all of it; an object the fields named; a list of one
+ * the same of each of its elements. A value of another type than that is taken whole.
+ */
+export type Wanted =
+  | "value"
+  | { readonly [name: string]: Wanted }
+  | readonly [Wanted];
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const LOWER_E = 0x65;
+const LOWER_U = 0x75;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const SPACE = 0x20;
+const TAB = 0x09;
+
+/** Deeper nesting is declined. */
+const DEEPEST = 24;
+/** Up to here a text is put together from its characters; longer ones are decoded. */
+const SHORT_TEXT = 32;
+/** Of the characters that may follow a backslash. */
+const ESCAPED = new Set(Array.from('"\\/bfnrt', (character) => character.charCodeAt(0)));
+const HEX = /^[0-9a-fA-F]{4}$/;
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** A part of {@linkcode Wanted}, made ready for comparing bytes. */
+interface Plan {
+  readonly names: readonly string[];
+  readonly bytes: readonly Uint8Array[];
+  readonly plans: readonly Plan[];
+  /** Of a list's elements. */
+  readonly element: Plan | undefined;
+  /** Neither object nor list is expected: all of the value is wanted. */
+  readonly whole: boolean;
+  /** Fields of the object read last, in its order: the next one is most often the same. */
+  readonly seen: Field[];
+}
+
+/** A field as it was read last. */
+interface Field {
+  /** The bytes from its name's first quote to its value. */
+  readonly lead: Uint8Array;
+  /** Position among the plan's names, or -1. */
+  readonly found: number;
+  /** Which body its value lies in, from `from` to before `to`; 0 = none: only scalars are kept. */
+  body: number;
+  from: number;
+  to: number;
+  value: unknown;
+}
+
+function planOf(wanted: Wanted): Plan {
+  if (wanted === "value") {
+    return { names: [], bytes: [], plans: [], element: undefined, whole: true, seen: [] };
+  }
+  if (isList(wanted)) {
+    const element = planOf(wanted[0]);
+    return { names: [], bytes: [], plans: [], element, whole: false, seen: [] };
+  }
+  const names = Object.keys(wanted);
+  return {
+    seen: [],
+    names,
+    bytes: names.map((name) => new TextEncoder().encode(name)),
+    plans: names.map((name) => planOf(wanted[name]!)),
+    element: undefined,
+    whole: false,
+  };
+}
+
+function isList(wanted: Wanted): wanted is readonly [Wanted] {
+  return Array.isArray(wanted);
+}
+
+/** Scans objects of one shape; keeps its position between calls, so one thread needs one. */
+export class JsonScanner {
+  /** First byte after the object, once {@linkcode JsonScanner.scan} has given one. */
+  end = 0;
+  readonly #plan: Plan;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  /** Number of the body. */
+  #body = 0;
+  /** Something is not as it should be: all that is left is to get out. */
+  #declined = false;
+
+  /** @param wanted the fields to give; all others are only checked. */
+  constructor(wanted: { readonly [name: string]: Wanted }) {
+    this.#plan = planOf(wanted);
+  }
+
+  /** Begins a body, whose bytes must not change as long as it is scanned. */
+  open(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#body++;
+  }
+
+  /** The object that begins at `from`; `undefined` when it is declined. */
+  scan(from: number): Readonly<Record<string, unknown>> | undefined {
+    if (this.#bytes[from] !== OPEN_OBJECT) return undefined;
+    this.#at = from;
+    this.#declined = false;
+    const value = this.#object(this.#plan, 0);
+    this.end = this.#at;
+    return this.#declined ? undefined : value;
+  }
+
+  /** Reads the value here as far as it is wanted. */
+  #value(plan: Plan, depth: number): unknown {
+    const byte = this.#bytes[this.#at];
+    if (byte === OPEN_OBJECT && !plan.whole && plan.element === undefined) {
+      return this.#object(plan, depth);
+    }
+    if (byte === OPEN_LIST && plan.element !== undefined) return this.#list(plan.element, depth);
+    const from = this.#at;
+    if (byte === QUOTE) return this.#text();
+    this.#skip(depth);
+    if (this.#declined) return undefined;
+    if (this.#at - from === 4 && byte === 0x6e) return null;
+    // A scalar or something nested whose bytes were found to be JSON.
+    return JSON.parse(decoder.decode(this.#bytes.subarray(from, this.#at)));
+  }
+
+  #object(plan: Plan, depth: number): Record<string, unknown> {
+    const result: Record<string, unknown> = {};
+    const bytes = this.#bytes;
+    this.#at++;
+    this.#space();
+    if (bytes[this.#at] === CLOSE_OBJECT) {
+      this.#at++;
+      return result;
+    }
+    for (let i = 0; !this.#declined; i++) {
+      const field = this.#field(plan, i);
+      if (field === undefined) break;
+      this.#fieldValue(plan, field, depth);
+      if (field.found >= 0) result[plan.names[field.found]!] = field.value;
+      if (bytes[this.#at]! <= SPACE) this.#space();
+      const byte = bytes[this.#at++];
+      if (byte === CLOSE_OBJECT) break;
+      if (byte !== COMMA) this.#declined = true;
+      if (bytes[this.#at]! <= SPACE) this.#space();
+    }
+    return result;
+  }
+
+  /** Steps over the name of the object's field number `i`, up to its value. */
+  #field(plan: Plan, i: number): Field | undefined {
+    const bytes = this.#bytes;
+    const from = this.#at;
+    const last = plan.seen[i];
+    if (last !== undefined) {
+      const { lead } = last;
+      let same = 0;
+      while (same < lead.length && bytes[from + same] === lead[same]) same++;
+      // Then no white space either: a value never begins with it.
+      if (same === lead.length && bytes[from + same]! > SPACE) {
+        this.#at = from + same;
+        return last;
+      }
+    }
+    const found = this.#name(plan);
+    if (this.#declined) return undefined;
+    const lead = bytes.slice(from, this.#at);
+    return plan.seen[i] = { lead, found, body: 0, from: 0, to: 0, value: undefined };
+  }
+
+  /** Steps over a field's value, which is in `field.value` afterwards where it is wanted. */
+  #fieldValue(plan: Plan, field: Field, depth: number): void {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    if (field.body === this.#body) {
+      const length = field.to - field.from;
+      let same = 0;
+      while (same < length && bytes[field.from + same] === bytes[at + same]) same++;
+      if (same === length && endsValue(bytes[at + length])) {
+        this.#at = at + length;
+        return;
+      }
+    }
+    if (field.found < 0) this.#skip(depth + 1);
+    else field.value = this.#value(plan.plans[field.found]!, depth + 1);
+    const first = bytes[at];
+    if (first === OPEN_OBJECT || first === OPEN_LIST) field.body = 0;
+    else {
+      field.body = this.#body;
+      field.from = at;
+      field.to = this.#at;
+    }
+  }
+
+  #list(element: Plan, depth: number): unknown[] {
+    const result: unknown[] = [];
+    const bytes = this.#bytes;
+    this.#at++;
+    this.#space();
+    if (bytes[this.#at] === CLOSE_LIST) {
+      this.#at++;
+      return result;
+    }
+    while (!this.#declined) {
+      result.push(this.#value(element, depth + 1));
+      if (bytes[this.#at]! <= SPACE) this.#space();
+      const byte = bytes[this.#at++];
+      if (byte === CLOSE_LIST) break;
+      if (byte !== COMMA) this.#declined = true;
+      if (bytes[this.#at]! <= SPACE) this.#space();
+    }
+    return result;
+  }
+
+  /** Steps over a field's name and colon; which of the plan's names it is, or -1. */
+  #name(plan: Plan): number {
+    const bytes = this.#bytes;
+    if (bytes[this.#at] !== QUOTE) {
+      this.#declined = true;
+      return -1;
+    }
+    const from = this.#at + 1;
+    // A name with an escape may be one of ours in disguise.
+    const to = this.#endOfText(from);
+    if (to < 0 || this.#escaped) {
+      this.#declined = true;
+      return -1;
+    }
+    this.#at = to + 1;
+    this.#space();
+    if (bytes[this.#at++] !== COLON) this.#declined = true;
+    this.#space();
+    for (let i = 0; i < plan.bytes.length; i++) {
+      const name = plan.bytes[i]!;
+      if (name.length !== to - from) continue;
+      let same = 0;
+      while (same < name.length && bytes[from + same] === name[same]) same++;
+      if (same === name.length) return i;
+    }
+    return -1;
+  }
+
+  /** The last text looked at held a backslash. */
+  #escaped = false;
+  /** It held a byte above 0x7f. */
+  #wide = false;
+
+  /** Position of the quote that ends the text which begins at `at`, or -1. */
+  #endOfText(at: number): number {
+    const bytes = this.#bytes;
+    const length = bytes.length;
+    let wide = 0;
+    this.#escaped = false;
+    while (at < length) {
+      const byte = bytes[at]!;
+      if (byte === QUOTE) {
+        this.#wide = wide > 0x7f;
+        return at;
+      }
+      if (byte === BACKSLASH) {
+        this.#escaped = true;
+        const next = bytes[at + 1];
+        if (next === LOWER_U) {
+          if (!HEX.test(latin1(bytes, at + 2, at + 6))) return -1;
+          at += 6;
+        } else if (next !== undefined && ESCAPED.has(next)) at += 2;
+        else return -1;
+      } else if (byte < SPACE) return -1;
+      else {
+        wide |= byte;
+        at++;
+      }
+    }
+    return -1;
+  }
+
+  #text(): string {
+    const from = this.#at + 1;
+    const to = this.#endOfText(from);
+    if (to < 0) {
+      this.#declined = true;
+      return "";
+    }
+    this.#at = to + 1;
+    if (this.#escaped) {
+      return JSON.parse(decoder.decode(this.#bytes.subarray(from - 1, to + 1))) as string;
+    }
+    if (this.#wide || to - from > SHORT_TEXT) return decoder.decode(this.#bytes.subarray(from, to));
+    return latin1(this.#bytes, from, to);
+  }
+
+  /** Steps over the value here, whatever it is. */
+  #skip(depth: number): void {
+    if (depth > DEEPEST) {
+      this.#declined = true;
+      return;
+    }
+    const byte = this.#bytes[this.#at];
+    switch (byte) {
+      case QUOTE: {
+        const to = this.#endOfText(this.#at + 1);
+        if (to < 0) this.#declined = true;
+        else this.#at = to + 1;
+        return;
+      }
+      case OPEN_OBJECT:
+        return this.#skipMany(CLOSE_OBJECT, depth);
+      case OPEN_LIST:
+        return this.#skipMany(CLOSE_LIST, depth);
+      case 0x6e:
+        return this.#literal("null");
+      case 0x74:
+        return this.#literal("true");
+      case 0x66:
+        return this.#literal("false");
+      default:
+        return this.#number();
+    }
+  }
+
+  #skipMany(close: number, depth: number): void {
+    const bytes = this.#bytes;
+    this.#at++;
+    this.#space();
+    if (bytes[this.#at] === close) {
+      this.#at++;
+      return;
+    }
+    while (!this.#declined) {
+      if (close === CLOSE_OBJECT) {
+        this.#name(NOTHING);
+        if (this.#declined) return;
+      }
+      this.#skip(depth + 1);
+      this.#space();
+      const byte = bytes[this.#at++];
+      if (byte === close) return;
+      if (byte !== COMMA) this.#declined = true;
+      this.#space();
+    }
+  }
+
+  #literal(word: string): void {
+    for (let i = 0; i < word.length; i++) {
+      if (this.#bytes[this.#at + i] !== word.charCodeAt(i)) {
+        this.#declined = true;
+        return;
+      }
+    }
+    this.#at += word.length;
+  }
+
+  #number(): void {
+    const bytes = this.#bytes;
+    if (bytes[this.#at] === MINUS) this.#at++;
+    if (bytes[this.#at] === ZERO) this.#at++;
+    else this.#digits();
+    if (bytes[this.#at] === DOT) {
+      this.#at++;
+      this.#digits();
+    }
+    if ((bytes[this.#at]! | 0x20) === LOWER_E) {
+      const sign = bytes[this.#at + 1];
+      this.#at += sign === MINUS || sign === 0x2b ? 2 : 1;
+      this.#digits();
+    }
+  }
+
+  /** Steps over digits, of which there must be one. */
+  #digits(): void {
+    const bytes = this.#bytes;
+    const from = this.#at;
+    let at = from;
+    while (bytes[at]! >= ZERO && bytes[at]! <= NINE) at++;
+    if (at === from) this.#declined = true;
+    this.#at = at;
+  }
+
+  /** The white space that a line can hold. */
+  #space(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    while (bytes[at] === SPACE || bytes[at] === TAB) at++;
+    this.#at = at;
+  }
+}
+
+/** Of objects of which no field is wanted. */
+const NOTHING: Plan = {
+  names: [],
+  bytes: [],
+  plans: [],
+  element: undefined,
+  whole: false,
+  seen: [],
+};
+
+/** Can a number end before this byte? (Texts and words end by themselves.) */
+function endsValue(byte: number | undefined): boolean {
+  return byte === COMMA || byte === CLOSE_OBJECT;
+}
+
+/** Bytes as characters of the same number. */
+function latin1(bytes: Uint8Array, from: number, to: number): string {
+  let result = "";
+  for (let at = from; at < to; at++) result += String.fromCharCode(bytes[at]!);
+  return result;
+}
