@@ -6,14 +6,24 @@
  * @module
  */
 
-/** Bodies grow by this much: an open stream costs one slab, ten thousand of them 20 MB. */
-export const SLAB_BYTES: number = 2 * 1024;
+/**
+ * Bodies and tables of stamps grow by this much: an open stream of which nothing has come costs
+ * nothing, and ten thousand short ones a few megabytes. A multiple of 8.
+ */
+export const BLOCK_BYTES = 512;
 
-/** Reads that a new log has room for; it then doubles and stays that large. */
-const FIRST_READS = 32;
+/** Blocks are cut from memory that is taken a mebibyte at a time and kept. */
+const SEGMENT_BLOCKS: number = 2048;
+const SEGMENT_SHIFT: number = Math.log2(SEGMENT_BLOCKS);
 
-/** Below this, a loop of byte moves is cheaper than the view that `set()` needs. */
-const LOOP_COPY_BYTES = 1024;
+/** Stamps in a block: their times as doubles, and behind them their ends. */
+const BLOCK_STAMPS: number = Math.floor(BLOCK_BYTES / 12);
+
+/** Up to this, a loop of byte moves is cheaper than the view that `set()` needs. */
+const LOOP_COPY_BYTES = 40;
+
+/** No block. */
+const NONE = -1;
 
 /** What was collected of one body; the arrays are exactly as long as what they hold. */
 export interface CollectedBody {
@@ -27,6 +37,71 @@ export interface BodySink {
   append(source: Uint8Array, from: number, to: number): void;
 }
 
+/** The same memory in three views. */
+interface Segment {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly times: Float64Array<ArrayBuffer>;
+  readonly ends: Uint32Array<ArrayBuffer>;
+}
+
+/** Blocks known by numbers, so that chains of them need no objects. */
+class Blocks {
+  /** Blocks that were ever needed at once. */
+  made = 0;
+  readonly #segments: Segment[] = [];
+  /** The block behind each block, in its chain or among the free ones. */
+  #next = new Int32Array(0);
+  #free = NONE;
+
+  /** A block of any content, the end of its chain. */
+  take(): number {
+    let block = this.#free;
+    if (block !== NONE) this.#free = this.#next[block]!;
+    else {
+      block = this.made++;
+      if (block === this.#next.length) this.#addSegment();
+    }
+    this.#next[block] = NONE;
+    return block;
+  }
+
+  /** Puts `block` behind `last`. */
+  link(last: number, block: number): void {
+    this.#next[last] = block;
+  }
+
+  /** Returns a whole chain. */
+  give(first: number, last: number): void {
+    this.#next[last] = this.#free;
+    this.#free = first;
+  }
+
+  next(block: number): number {
+    return this.#next[block]!;
+  }
+
+  segment(block: number): Segment {
+    return this.#segments[block >> SEGMENT_SHIFT]!;
+  }
+
+  /** First byte of a block in its segment. */
+  offset(block: number): number {
+    return (block & (SEGMENT_BLOCKS - 1)) * BLOCK_BYTES;
+  }
+
+  #addSegment(): void {
+    const buffer = new ArrayBuffer(SEGMENT_BLOCKS * BLOCK_BYTES);
+    this.#segments.push({
+      bytes: new Uint8Array(buffer),
+      times: new Float64Array(buffer),
+      ends: new Uint32Array(buffer),
+    });
+    const next = new Int32Array(this.#segments.length * SEGMENT_BLOCKS);
+    next.set(this.#next);
+    this.#next = next;
+  }
+}
+
 /**
  * The body of one answer and the stamps of its reads. Taken from a {@linkcode LogPool} and
  * returned to it by `finish()`; must not be used afterwards.
@@ -37,32 +112,34 @@ export class BodyLog implements BodySink {
   /** Reads that brought at least one byte. */
   reads = 0;
   readonly #pool: LogPool;
-  #slabs: Uint8Array<ArrayBuffer>[] = [];
-  #slab: Uint8Array<ArrayBuffer>;
-  /** First free byte of the last slab. */
+  readonly #blocks: Blocks;
+  #firstBlock = NONE;
+  #lastBlock = NONE;
+  /** Where the last block lies, and its free part in there. */
+  #segment = new Uint8Array(0);
   #at = 0;
-  #readMs = new Float64Array(FIRST_READS);
-  #readEnds = new Uint32Array(FIRST_READS);
+  #end = 0;
+  #firstStamps = NONE;
+  #lastStamps = NONE;
   #stampedBytes = 0;
 
   /** Use {@linkcode LogPool.take}. */
-  constructor(pool: LogPool) {
+  constructor(pool: LogPool, blocks: Blocks) {
     this.#pool = pool;
-    this.#slab = pool.takeSlab();
-    this.#slabs.push(this.#slab);
+    this.#blocks = blocks;
   }
 
   /** Copies `source[from, to)` to the end of the body. */
   append(source: Uint8Array, from: number, to: number): void {
     this.bytes += to - from;
     while (from < to) {
-      if (this.#at === SLAB_BYTES) this.#grow();
-      const slab = this.#slab;
-      const count = Math.min(to - from, SLAB_BYTES - this.#at);
+      if (this.#at === this.#end) this.#grow();
+      const count = Math.min(to - from, this.#end - this.#at);
+      const segment = this.#segment;
       if (count <= LOOP_COPY_BYTES) {
-        for (let i = 0, at = this.#at; i < count; i++) slab[at + i] = source[from + i]!;
+        for (let i = 0, at = this.#at; i < count; i++) segment[at + i] = source[from + i]!;
       } else {
-        slab.set(source.subarray(from, from + count), this.#at);
+        segment.set(source.subarray(from, from + count), this.#at);
       }
       this.#at += count;
       from += count;
@@ -72,9 +149,12 @@ export class BodyLog implements BodySink {
   /** Ends a read: what was appended since the last stamp came at `atMs`. Without bytes, nothing. */
   stamp(atMs: number): void {
     if (this.bytes === this.#stampedBytes) return;
-    if (this.reads === this.#readMs.length) this.#growTable();
-    this.#readMs[this.reads] = atMs;
-    this.#readEnds[this.reads] = this.bytes;
+    const slot = this.reads % BLOCK_STAMPS;
+    if (slot === 0) this.#growStamps();
+    const { times, ends } = this.#blocks.segment(this.#lastStamps);
+    const offset = this.#blocks.offset(this.#lastStamps);
+    times[offset / 8 + slot] = atMs;
+    ends[offset / 4 + BLOCK_STAMPS * 2 + slot] = this.bytes;
     this.reads++;
     this.#stampedBytes = this.bytes;
   }
@@ -82,73 +162,88 @@ export class BodyLog implements BodySink {
   /** A copy of what came from `start` on. */
   copyFrom(start: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.bytes - start);
-    for (let from = start; from < this.bytes;) {
-      const offset = from % SLAB_BYTES;
-      const to = Math.min(this.bytes, from - offset + SLAB_BYTES);
-      const slab = this.#slabs[(from - offset) / SLAB_BYTES]!;
-      copy.set(slab.subarray(offset, offset + to - from), from - start);
-      from = to;
+    let blockStart = 0;
+    for (let block = this.#firstBlock; block !== NONE; block = this.#blocks.next(block)) {
+      const from = Math.max(start, blockStart);
+      const to = Math.min(this.bytes, blockStart + BLOCK_BYTES);
+      if (from < to) {
+        const { bytes } = this.#blocks.segment(block);
+        const shift = this.#blocks.offset(block) - blockStart;
+        if (to - from <= LOOP_COPY_BYTES) {
+          for (let at = from; at < to; at++) copy[at - start] = bytes[at + shift]!;
+        } else copy.set(bytes.subarray(from + shift, to + shift), from - start);
+      }
+      blockStart += BLOCK_BYTES;
     }
     return copy;
   }
 
   /** Copies everything out in exact size and gives this log back to its pool. */
   finish(): CollectedBody {
-    const collected = {
-      body: this.copyFrom(0),
-      readMs: this.#readMs.slice(0, this.reads),
-      readEnds: this.#readEnds.slice(0, this.reads),
-    };
-    // The first slab stays: most bodies fit into it, and the log is used again at once.
-    while (this.#slabs.length > 1) this.#pool.giveSlab(this.#slabs.pop()!);
-    this.#slab = this.#slabs[0]!;
+    const body = this.copyFrom(0);
+    const readMs = new Float64Array(this.reads);
+    const readEnds = new Uint32Array(this.reads);
+    let read = 0;
+    for (let block = this.#firstStamps; block !== NONE; block = this.#blocks.next(block)) {
+      const { times, ends } = this.#blocks.segment(block);
+      const offset = this.#blocks.offset(block);
+      for (let slot = 0; slot < BLOCK_STAMPS && read < this.reads; slot++, read++) {
+        readMs[read] = times[offset / 8 + slot]!;
+        readEnds[read] = ends[offset / 4 + BLOCK_STAMPS * 2 + slot]!;
+      }
+    }
+    if (this.#firstBlock !== NONE) this.#blocks.give(this.#firstBlock, this.#lastBlock);
+    if (this.#firstStamps !== NONE) this.#blocks.give(this.#firstStamps, this.#lastStamps);
+    this.#firstBlock =
+      this.#lastBlock =
+      this.#firstStamps =
+      this.#lastStamps =
+        NONE;
     this.bytes =
       this.reads =
       this.#at =
+      this.#end =
       this.#stampedBytes =
         0;
     this.#pool.give(this);
-    return collected;
+    return { body, readMs, readEnds };
   }
 
   #grow(): void {
-    this.#slab = this.#pool.takeSlab();
-    this.#slabs.push(this.#slab);
-    this.#at = 0;
+    const block = this.#blocks.take();
+    if (this.#firstBlock === NONE) this.#firstBlock = block;
+    else this.#blocks.link(this.#lastBlock, block);
+    this.#lastBlock = block;
+    this.#segment = this.#blocks.segment(block).bytes;
+    this.#at = this.#blocks.offset(block);
+    this.#end = this.#at + BLOCK_BYTES;
   }
 
-  #growTable(): void {
-    const readMs = new Float64Array(this.#readMs.length * 2);
-    readMs.set(this.#readMs);
-    this.#readMs = readMs;
-    const readEnds = new Uint32Array(this.#readEnds.length * 2);
-    readEnds.set(this.#readEnds);
-    this.#readEnds = readEnds;
+  #growStamps(): void {
+    const block = this.#blocks.take();
+    if (this.#firstStamps === NONE) this.#firstStamps = block;
+    else this.#blocks.link(this.#lastStamps, block);
+    this.#lastStamps = block;
   }
 }
 
-/** Free lists of logs and slabs; as large as the most that was ever in use at once. */
+/** Free lists of logs and of their memory; as large as the most that was ever in use at once. */
 export class LogPool {
   readonly #logs: BodyLog[] = [];
-  readonly #slabs: Uint8Array<ArrayBuffer>[] = [];
+  readonly #blocks = new Blocks();
+
+  /** Blocks of {@linkcode BLOCK_BYTES} that were in use at once. */
+  get blocks(): number {
+    return this.#blocks.made;
+  }
 
   /** An empty log: the one returned last, whose memory is still warm, or a new one. */
   take(): BodyLog {
-    return this.#logs.pop() ?? new BodyLog(this);
+    return this.#logs.pop() ?? new BodyLog(this, this.#blocks);
   }
 
   /** Called by {@linkcode BodyLog.finish}. */
   give(log: BodyLog): void {
     this.#logs.push(log);
-  }
-
-  /** {@linkcode SLAB_BYTES} bytes of any content. */
-  takeSlab(): Uint8Array<ArrayBuffer> {
-    return this.#slabs.pop() ?? new Uint8Array(SLAB_BYTES);
-  }
-
-  /** Returns a slab. */
-  giveSlab(slab: Uint8Array<ArrayBuffer>): void {
-    this.#slabs.push(slab);
   }
 }

@@ -119,7 +119,6 @@ export function decodeExchange(
   const promptTokens: TokenCount | undefined = usage?.promptTokens !== undefined
     ? { tokens: usage.promptTokens, source: "usage" }
     : options.promptTokens;
-  const since = (atMs: number | undefined) => atMs === undefined ? undefined : atMs - originMs;
   const record: { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] } = {
     ...identity(request, options),
     sentMs: exchange.sentMs - originMs,
@@ -130,22 +129,27 @@ export function decodeExchange(
     bytes: exchange.body.length,
     connection: exchange.connection,
     outcome,
+    endMs: (reading?.endMarkMs ?? exchange.endMs) - originMs,
   };
-  put(record, "firstByteMs", since(exchange.firstByteMs));
-  put(record, "firstEventMs", since(reading?.firstEventMs));
-  put(record, "firstTokenMs", since(reading?.firstTokenMs));
-  if (reading?.sawReasoning) put(record, "firstAnswerMs", since(reading.firstAnswerMs));
-  put(record, "lastTokenMs", since(reading?.lastTokenMs));
-  put(record, "endMs", since(reading?.endMarkMs ?? exchange.endMs));
-  put(record, "tickSource", reading?.tickSource);
-  put(record, "textEvents", reading?.textEvents || undefined);
-  put(record, "promptTokens", promptTokens);
-  put(record, "outputTokens", outputTokens);
-  put(record, "cachedTokens", usage?.cachedTokens);
-  put(record, "reasoningTokens", usage?.reasoningTokens);
-  put(record, "finishReason", reading?.finishReason);
-  put(record, "connectMs", exchange.connectMs);
-  if (options.keepText && reading !== undefined) record.text = reading.text;
+  // A field that was not observed stays absent. Named one by one: this runs for every request.
+  if (exchange.firstByteMs !== undefined) record.firstByteMs = exchange.firstByteMs - originMs;
+  if (exchange.connectMs !== undefined) record.connectMs = exchange.connectMs;
+  if (promptTokens !== undefined) record.promptTokens = promptTokens;
+  if (outputTokens !== undefined) record.outputTokens = outputTokens;
+  if (usage?.cachedTokens !== undefined) record.cachedTokens = usage.cachedTokens;
+  if (usage?.reasoningTokens !== undefined) record.reasoningTokens = usage.reasoningTokens;
+  if (reading === undefined) return record;
+  const { firstEventMs, firstTokenMs, firstAnswerMs, lastTokenMs } = reading;
+  if (firstEventMs !== undefined) record.firstEventMs = firstEventMs - originMs;
+  if (firstTokenMs !== undefined) record.firstTokenMs = firstTokenMs - originMs;
+  if (reading.sawReasoning && firstAnswerMs !== undefined) {
+    record.firstAnswerMs = firstAnswerMs - originMs;
+  }
+  if (lastTokenMs !== undefined) record.lastTokenMs = lastTokenMs - originMs;
+  if (reading.tickSource !== undefined) record.tickSource = reading.tickSource;
+  if (reading.textEvents > 0) record.textEvents = reading.textEvents;
+  if (reading.finishReason !== undefined) record.finishReason = reading.finishReason;
+  if (options.keepText) record.text = reading.text;
   return record;
 }
 
@@ -182,10 +186,9 @@ function identity(request: GenerationRequest, options: DecodeOptions) {
   };
 }
 
-/** Leaves a field absent instead of `undefined`. */
-function put<T, Name extends keyof T>(target: T, name: Name, value: T[Name] | undefined): void {
-  if (value !== undefined) target[name] = value;
-}
+/** Where ticks are collected before it is known how many there are; grows and stays. */
+let scratchMs = new Float64Array(1024);
+let scratchTokens = new Uint32Array(1024);
 
 /** One pass over the events of an exchange. */
 class Reading {
@@ -230,8 +233,6 @@ class Reading {
   #basis: "total" | "ids" | "events" | undefined;
   /** Tokens so far on that basis. */
   #tokens = 0;
-  readonly #tickMs: Float64Array<ArrayBuffer>;
-  readonly #tickTokens: Uint32Array<ArrayBuffer>;
   #ticks = 0;
   #tickRead = -1;
 
@@ -249,8 +250,10 @@ class Reading {
     this.#needText = options.keepText === true || options.countText !== undefined;
     this.whole = protocol.framing(request.stream) === "json";
     // One slot more than reads: for bytes that no read accounts for.
-    this.#tickMs = new Float64Array(exchange.readMs.length + 1);
-    this.#tickTokens = new Uint32Array(exchange.readMs.length + 1);
+    if (scratchMs.length <= exchange.readMs.length) {
+      scratchMs = new Float64Array(exchange.readMs.length * 2);
+      scratchTokens = new Uint32Array(exchange.readMs.length * 2);
+    }
   }
 
   run(): void {
@@ -392,17 +395,17 @@ class Reading {
     this.lastTokenMs = atMs;
     if (this.#tickRead !== this.#read) {
       this.#tickRead = this.#read;
-      this.#tickMs[this.#ticks++] = atMs - this.#originMs;
+      scratchMs[this.#ticks++] = atMs - this.#originMs;
     }
-    this.#tickTokens[this.#ticks - 1] = this.#tokens;
+    scratchTokens[this.#ticks - 1] = this.#tokens;
   }
 
   tickMs(): Float64Array {
-    return this.#tickMs.slice(0, this.#ticks);
+    return scratchMs.slice(0, this.#ticks);
   }
 
   tickTokens(): Uint32Array {
-    return this.#tickTokens.slice(0, this.#ticks);
+    return scratchTokens.slice(0, this.#ticks);
   }
 
   /** The best count that the stream gave; nothing when there was no event at all. */

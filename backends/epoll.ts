@@ -111,7 +111,10 @@ class EpollTransport implements Transport {
     });
   }
 
-  ready({ method, url, headers }: WireRequest): Promise<void> {
+  ready(requests: readonly WireRequest[]): Promise<void> {
+    const first = requests[0];
+    if (first === undefined) return Promise.resolve();
+    const { method, url, headers } = first;
     return new Promise((resolve) => {
       this.#onReady = resolve;
       if (this.#failure !== undefined) return resolve();

@@ -125,7 +125,7 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
       }
       case "ready":
         loop.hold(
-          transport.ready(order.request).then(() => scope.postMessage({ kind: "ready" })),
+          transport.ready([order.request]).then(() => scope.postMessage({ kind: "ready" })),
         );
         return;
       case "abort":

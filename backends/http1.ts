@@ -55,6 +55,27 @@ export type ResponseEof =
   /** It had been malformed before. */
   | "malformed";
 
+/** A whole head and what it leads to. */
+interface KnownHead {
+  readonly bytes: Uint8Array;
+  readonly status: number;
+  readonly contentType: string;
+  readonly reusable: boolean;
+  readonly state: number;
+  readonly left: number;
+}
+
+/** A server's heads are the same for a second at least: the last one is known again by its bytes. */
+let lastHead: KnownHead | undefined;
+
+/** Longer heads are read each time. */
+const KNOWN_HEAD_BYTES = 4096;
+
+/** Memory for heads that come in pieces or are new; taken only while one is read. */
+const freeHeads: Uint8Array<ArrayBuffer>[] = [];
+const FIRST_HEAD_BYTES = 512;
+const NO_HEAD = new Uint8Array(0);
+
 /**
  * Reads one response after the other from one connection.
  */
@@ -77,7 +98,7 @@ export class ResponseParser {
   #sink: BodySink | undefined;
   #state = DONE;
   /** Head so far, all lines. */
-  #head = new Uint8Array(512);
+  #head = NO_HEAD;
   #headBytes = 0;
   /** First byte of the current line of the head. */
   #lineStart = 0;
@@ -235,6 +256,9 @@ export class ResponseParser {
 
   /** Collects head bytes up to and including the empty line that ends them. */
   #pushHead(source: Uint8Array, from: number, to: number): number {
+    if (this.#headBytes === 0 && this.#recognizeHead(source, from, to)) {
+      return from + lastHead!.bytes.length;
+    }
     for (let at = from; at < to; at++) {
       const byte = source[at]!;
       if (this.#headBytes === this.#head.length && !this.#growHead()) return at;
@@ -247,13 +271,40 @@ export class ResponseParser {
       if (start === 0) this.#headBytes = this.#lineStart = 0;
       else {
         this.#readHead();
+        if (this.headDone) this.#dropHead();
         return at + 1;
       }
     }
     return to;
   }
 
+  /** Does the head that was read last begin here? Then it means the same again. */
+  #recognizeHead(source: Uint8Array, from: number, to: number): boolean {
+    const known = lastHead;
+    if (known === undefined || known.bytes.length > to - from) return false;
+    const { bytes } = known;
+    for (let i = 0; i < bytes.length; i++) if (bytes[i] !== source[from + i]) return false;
+    this.status = known.status;
+    this.contentType = known.contentType;
+    this.reusable = known.reusable;
+    this.headDone = true;
+    this.#left = known.left;
+    this.#sizeDigits = this.#extraBytes = 0;
+    if (known.state === DONE) this.#finish();
+    else this.#state = known.state;
+    return true;
+  }
+
+  #dropHead(): void {
+    if (this.#head.length === FIRST_HEAD_BYTES) freeHeads.push(this.#head);
+    this.#head = NO_HEAD;
+  }
+
   #growHead(): boolean {
+    if (this.#head.length === 0) {
+      this.#head = freeHeads.pop() ?? new Uint8Array(FIRST_HEAD_BYTES);
+      return true;
+    }
     if (this.#head.length >= HEAD_LIMIT) {
       this.#fail("the response head is too large");
       return false;
@@ -327,6 +378,7 @@ export class ResponseParser {
     this.status = status;
     this.contentType = contentType;
     this.headDone = true;
+    const bytes = this.#headBytes;
     this.#headBytes = this.#lineStart = 0;
     // Both lengths at once is how requests are smuggled: read it, but trust the connection no more.
     this.reusable = keepAlive && status !== 101 && !(coded && length >= 0);
@@ -341,6 +393,15 @@ export class ResponseParser {
       this.#state = EOF_BODY;
       this.reusable = false;
     }
+    if (bytes > KNOWN_HEAD_BYTES) return;
+    lastHead = {
+      bytes: head.slice(0, bytes),
+      status,
+      contentType,
+      reusable: this.reusable,
+      state: this.#state,
+      left: this.#left,
+    };
   }
 }
 

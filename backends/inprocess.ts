@@ -84,8 +84,10 @@ class InprocessTransport implements Transport {
     this.#watchdog = new Watchdog(options.clock);
   }
 
-  async ready(request: WireRequest): Promise<void> {
-    await this.#open(request);
+  async ready(requests: readonly WireRequest[]): Promise<void> {
+    const first = requests[0];
+    if (first === undefined) return;
+    await this.#open(first);
     await (this.#warming ??= this.#ask("warmed", { kind: "warm" }));
     this.#warm = true;
   }
@@ -95,7 +97,7 @@ class InprocessTransport implements Transport {
     try {
       if (request.url.endsWith(`#${TOKENIZE_PATH}`)) return await this.#tokenize(request);
       // No turn of the loop once everything is ready: the request leaves when it is handed over.
-      if (!this.#warm) await this.ready(request);
+      if (!this.#warm) await this.ready([request]);
       this.#checkModel(request);
     } catch (error) {
       return neverSent(clock.now(), (error as Error).message);

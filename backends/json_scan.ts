@@ -30,6 +30,7 @@ const OPEN_LIST = 0x5b;
 const BACKSLASH = 0x5c;
 const CLOSE_LIST = 0x5d;
 const LOWER_E = 0x65;
+const LOWER_N = 0x6e;
 const LOWER_U = 0x75;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
@@ -40,6 +41,8 @@ const TAB = 0x09;
 const DEEPEST = 24;
 /** Up to here a text is put together from its characters; longer ones are decoded. */
 const SHORT_TEXT = 32;
+/** So many digits are exact as a number. */
+const EXACT_DIGITS = 15;
 /** Of the characters that may follow a backslash. */
 const ESCAPED = new Set(Array.from('"\\/bfnrt', (character) => character.charCodeAt(0)));
 const HEX = /^[0-9a-fA-F]{4}$/;
@@ -139,7 +142,8 @@ export class JsonScanner {
     if (byte === QUOTE) return this.#text();
     this.#skip(depth);
     if (this.#declined) return undefined;
-    if (this.#at - from === 4 && byte === 0x6e) return null;
+    if (byte === LOWER_N) return null;
+    if (this.#plain) return this.#whole;
     // A scalar or something nested whose bytes were found to be JSON.
     return JSON.parse(decoder.decode(this.#bytes.subarray(from, this.#at)));
   }
@@ -260,6 +264,9 @@ export class JsonScanner {
     return -1;
   }
 
+  /** The last value stepped over was a number of digits alone, and this is it. */
+  #plain = false;
+  #whole = 0;
   /** The last text looked at held a backslash. */
   #escaped = false;
   /** It held a byte above 0x7f. */
@@ -311,6 +318,7 @@ export class JsonScanner {
 
   /** Steps over the value here, whatever it is. */
   #skip(depth: number): void {
+    this.#plain = false;
     if (depth > DEEPEST) {
       this.#declined = true;
       return;
@@ -327,7 +335,7 @@ export class JsonScanner {
         return this.#skipMany(CLOSE_OBJECT, depth);
       case OPEN_LIST:
         return this.#skipMany(CLOSE_LIST, depth);
-      case 0x6e:
+      case LOWER_N:
         return this.#literal("null");
       case 0x74:
         return this.#literal("true");
@@ -353,6 +361,7 @@ export class JsonScanner {
       }
       this.#skip(depth + 1);
       this.#space();
+      this.#plain = false;
       const byte = bytes[this.#at++];
       if (byte === close) return;
       if (byte !== COMMA) this.#declined = true;
@@ -372,9 +381,13 @@ export class JsonScanner {
 
   #number(): void {
     const bytes = this.#bytes;
+    const from = this.#at;
     if (bytes[this.#at] === MINUS) this.#at++;
-    if (bytes[this.#at] === ZERO) this.#at++;
-    else this.#digits();
+    if (bytes[this.#at] === ZERO) {
+      this.#at++;
+      this.#whole = 0;
+    } else this.#digits();
+    const end = this.#at;
     if (bytes[this.#at] === DOT) {
       this.#at++;
       this.#digits();
@@ -384,6 +397,7 @@ export class JsonScanner {
       this.#at += sign === MINUS || sign === 0x2b ? 2 : 1;
       this.#digits();
     }
+    this.#plain = this.#at === end && end - from <= EXACT_DIGITS && bytes[from] !== MINUS;
   }
 
   /** Steps over digits, of which there must be one. */
@@ -391,7 +405,9 @@ export class JsonScanner {
     const bytes = this.#bytes;
     const from = this.#at;
     let at = from;
-    while (bytes[at]! >= ZERO && bytes[at]! <= NINE) at++;
+    let whole = 0;
+    while (bytes[at]! >= ZERO && bytes[at]! <= NINE) whole = whole * 10 + bytes[at++]! - ZERO;
+    this.#whole = whole;
     if (at === from) this.#declined = true;
     this.#at = at;
   }

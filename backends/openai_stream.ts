@@ -78,7 +78,12 @@ export const openaiQuick: QuickEvents = {
       ...{ text: "value", finish_reason: "value", token_ids: "value", output_ids: "value" },
       ...{ delta: DELTA, message: DELTA },
     }],
-    usage: "value",
+    usage: {
+      prompt_tokens: "value",
+      completion_tokens: "value",
+      prompt_tokens_details: { cached_tokens: "value" },
+      completion_tokens_details: { reasoning_tokens: "value" },
+    },
     timings: "value",
   },
   read: (chunk) => readChunk(chunk, ""),

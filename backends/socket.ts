@@ -88,6 +88,8 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
   readonly #watchdog: Watchdog;
   readonly #logs = new LogPool();
   readonly #prepared = new Map<string, PreparedHead>();
+  /** Requests that were announced, by identity. */
+  readonly #encoded = new Map<WireRequest, EncodedRequest>();
   readonly #origins = new Map<string, Origin>();
   /** Free connections; the one that was used last is used next. */
   readonly #idle = new Map<Origin, Connection<Flight>[]>();
@@ -108,15 +110,15 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     const sentMs = this.clock.now();
     return new Promise((resolve) => {
       const log = this.#logs.take();
-      let head: PreparedHead;
+      let encoded: EncodedRequest;
       try {
-        head = this.#prepare(request);
+        encoded = this.#encoded.get(request) ?? this.#encode(request);
       } catch (error) {
         const flight = new Flight(this, new Uint8Array(), { sentMs, log, options, resolve });
         const message = error instanceof Error ? error.message : String(error);
         return this.#conclude(flight, sentMs, { kind: "connect_error", message });
       }
-      const wire = encodeRequest(head, request);
+      const { origin, wire } = encoded;
       const flight = new Flight(this, wire, { sentMs, log, options, resolve });
       if (options.signal?.aborted) return this.stop(flight, "cancelled");
       this.#watchdog.watch(
@@ -124,13 +126,20 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
         options.timeoutMs > 0 ? sentMs + options.timeoutMs : Infinity,
         options.signal,
       );
-      this.#carry(flight, this.#takeIdle(head.origin) ?? this.#connect(head.origin));
+      this.#carry(flight, this.#takeIdle(origin) ?? this.#connect(origin));
     });
   }
 
-  /** Has the compiler do its work before the first request, on streams that are made up. */
-  ready(request: WireRequest): Promise<void> {
-    return warmUp(new SocketTransport({ clock: this.clock }, dialWarmUp), request);
+  /** Encodes, and has the compiler do its work before the first request, on made-up streams. */
+  async ready(requests: readonly WireRequest[]): Promise<void> {
+    const first = requests[0];
+    if (first === undefined) return;
+    try {
+      for (const request of requests) this.#encoded.set(request, this.#encode(request));
+    } catch {
+      // Each request that cannot be encoded fails by itself, with its cause.
+    }
+    await warmUp(new SocketTransport({ clock: this.clock }, dialWarmUp), first);
   }
 
   async close(): Promise<void> {
@@ -210,6 +219,11 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     ));
   }
 
+  #encode(request: WireRequest): EncodedRequest {
+    const head = this.#prepare(request);
+    return { origin: head.origin, wire: encodeBytes(head, request) };
+  }
+
   /** Finds or makes everything of a request that is the same in the next one. */
   #prepare({ method, url, headers }: WireRequest): PreparedHead {
     let key = `${method} ${url}`;
@@ -244,6 +258,12 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     }
     return origin;
   }
+}
+
+/** What goes out for a request, and where to. */
+interface EncodedRequest {
+  readonly origin: Origin;
+  readonly wire: Uint8Array;
 }
 
 /** Where a request goes, and its head up to the length of the body. */
@@ -283,7 +303,7 @@ function headText(method: string, url: URL, given: WireRequest["headers"]): stri
 }
 
 /** Head and body of a request in one piece, so that they leave in one segment. */
-function encodeRequest(head: PreparedHead, { method, body }: WireRequest): Uint8Array {
+function encodeBytes(head: PreparedHead, { method, body }: WireRequest): Uint8Array {
   const length = body?.length ?? 0;
   const tail = latin1(
     body !== undefined || method === "POST" ? `content-length: ${length}\r\n\r\n` : "\r\n",

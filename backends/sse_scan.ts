@@ -13,9 +13,9 @@ import { cutSse } from "./sse.ts";
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
-const COLON = 58;
 const BOM_START = 0xef;
-const DATA = [0x64, 0x61, 0x74, 0x61, COLON];
+const DONE = new TextEncoder().encode("data: [DONE]\n\n");
+const DATA = new TextEncoder().encode("data:");
 
 /**
  * Takes the object of an event that is complete with the first `endOffset` bytes of the body.
@@ -44,6 +44,11 @@ export function scanSse(
       at = end;
       continue;
     }
+    if (begins(body, at, DONE)) {
+      at += DONE.length;
+      onEvent("[DONE]", at, true);
+      continue;
+    }
     const start = at;
     at = blockEnd(body, start);
     cutSse(
@@ -61,13 +66,18 @@ function objectEnd(
   scanner: JsonScanner,
   onObject: ObjectSink,
 ): number {
-  for (let i = 0; i < DATA.length; i++) if (body[at + i] !== DATA[i]) return 0;
+  if (!begins(body, at, DATA)) return 0;
   const from = at + DATA.length;
   const value = scanner.scan(body[from] === SPACE ? from + 1 : from);
   if (value === undefined) return 0;
   const { end } = scanner;
   if (body[end] !== LF || body[end + 1] !== LF) return 0;
   return onObject(value, end + 2) ? end + 2 : 0;
+}
+
+function begins(body: Uint8Array, at: number, bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (body[at + i] !== bytes[i]) return false;
+  return true;
 }
 
 /** The end of the first empty line after `from`, or of the body. */

@@ -87,10 +87,11 @@ export interface Transport {
   /** Sends and reads the answer to its end. Never rejects: failures are in `Exchange.end`. */
   send(request: WireRequest, options: SendOptions): Promise<Exchange>;
   /**
-   * Does what must be done once before requests like this one count as sent, e.g. loads a model.
-   * Rejects with one sentence. Absent where nothing is to be done.
+   * Does what must be done once before these requests are sent and timed, e.g. loads a model, or
+   * puts each into the bytes that go out. Rejects with one sentence. Absent where nothing is to be
+   * done.
    */
-  ready?(request: WireRequest): Promise<void>;
+  ready?(requests: readonly WireRequest[]): Promise<void>;
   /** Closes pooled connections. */
   close(): Promise<void>;
 }

@@ -16,16 +16,21 @@ export interface Ward {
   stop(reason: StopReason): void;
 }
 
+interface Watch {
+  /** `Infinity` for none. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Timers of the platform overflow at 2³¹ ms and then fire at once. */
 const LONGEST_SLEEP_MS = 2 ** 30;
 
 /** Watches over the exchanges of one transport. */
 export class Watchdog {
   readonly #clock: Clock;
-  /** Deadline of each ward, `Infinity` for none. */
-  readonly #deadlines = new Map<Ward, number>();
-  readonly #signals = new Map<AbortSignal, Set<Ward>>();
-  readonly #signalOf = new Map<Ward, AbortSignal>();
+  readonly #watches = new Map<Ward, Watch>();
+  /** How many wards each signal has. */
+  readonly #signals = new Map<AbortSignal, number>();
   #sleep: AbortController | undefined;
   #wakeMs = Infinity;
 
@@ -35,44 +40,39 @@ export class Watchdog {
 
   /** Wards being watched. */
   get size(): number {
-    return this.#deadlines.size;
+    return this.#watches.size;
   }
 
   /** Watches until `release()`. An already aborted signal is the caller's business. */
   watch(ward: Ward, deadlineMs: number, signal?: AbortSignal): void {
-    this.#deadlines.set(ward, deadlineMs);
+    this.#watches.set(ward, { deadlineMs, signal });
     if (signal !== undefined) {
-      let wards = this.#signals.get(signal);
-      if (wards === undefined) {
-        this.#signals.set(signal, wards = new Set());
-        signal.addEventListener("abort", this.#onAbort);
-      }
-      wards.add(ward);
-      this.#signalOf.set(ward, signal);
+      const wards = this.#signals.get(signal) ?? 0;
+      this.#signals.set(signal, wards + 1);
+      if (wards === 0) signal.addEventListener("abort", this.#onAbort);
     }
     if (deadlineMs < this.#wakeMs) this.#sleepUntil(deadlineMs);
   }
 
   /** Forgets a ward; harmless when it is not known. */
   release(ward: Ward): void {
-    if (!this.#deadlines.delete(ward)) return;
-    const signal = this.#signalOf.get(ward);
+    const signal = this.#watches.get(ward)?.signal;
+    if (!this.#watches.delete(ward)) return;
     if (signal !== undefined) {
-      this.#signalOf.delete(ward);
-      const wards = this.#signals.get(signal)!;
-      wards.delete(ward);
-      if (wards.size === 0) {
+      const wards = this.#signals.get(signal)! - 1;
+      if (wards > 0) this.#signals.set(signal, wards);
+      else {
         this.#signals.delete(signal);
         signal.removeEventListener("abort", this.#onAbort);
       }
     }
     // An armed timer would keep the process alive until the deadline of a request long answered.
-    if (this.#deadlines.size === 0) this.#wake();
+    if (this.#watches.size === 0) this.#wake();
   }
 
   /** Stops every ward as cancelled. */
   close(): void {
-    for (const ward of [...this.#deadlines.keys()]) this.#stop(ward, "cancelled");
+    for (const ward of [...this.#watches.keys()]) this.#stop(ward, "cancelled");
   }
 
   #stop(ward: Ward, reason: StopReason): void {
@@ -81,8 +81,9 @@ export class Watchdog {
   }
 
   readonly #onAbort = (event: Event): void => {
-    const wards = this.#signals.get(event.target as AbortSignal);
-    if (wards !== undefined) { for (const ward of [...wards]) this.#stop(ward, "cancelled"); }
+    for (const [ward, { signal }] of [...this.#watches]) {
+      if (signal === event.target) this.#stop(ward, "cancelled");
+    }
   };
 
   #wake(): void {
@@ -105,10 +106,10 @@ export class Watchdog {
     this.#wake();
     const nowMs = this.#clock.now();
     const due: Ward[] = [];
-    for (const [ward, deadlineMs] of this.#deadlines) if (deadlineMs <= nowMs) due.push(ward);
-    for (const ward of due) if (this.#deadlines.has(ward)) this.#stop(ward, "timeout");
+    for (const [ward, { deadlineMs }] of this.#watches) if (deadlineMs <= nowMs) due.push(ward);
+    for (const ward of due) if (this.#watches.has(ward)) this.#stop(ward, "timeout");
     let nextMs = Infinity;
-    for (const deadlineMs of this.#deadlines.values()) nextMs = Math.min(nextMs, deadlineMs);
+    for (const { deadlineMs } of this.#watches.values()) nextMs = Math.min(nextMs, deadlineMs);
     // Whoever was stopped may have started something with an earlier deadline meanwhile.
     if (nextMs < this.#wakeMs) this.#sleepUntil(nextMs);
   }

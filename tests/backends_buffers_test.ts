@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { LogPool, SLAB_BYTES } from "../backends/buffers.ts";
+import { BLOCK_BYTES, LogPool } from "../backends/buffers.ts";
 
 /** Bytes whose value tells their position. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
@@ -16,12 +16,12 @@ Deno.test("BodyLog keeps ranges of a buffer that is overwritten afterwards", () 
   assertEquals([...log.finish().body], [2, 3, 9]);
 });
 
-Deno.test("BodyLog keeps bodies of any size around its slabs", () => {
+Deno.test("BodyLog keeps bodies of any size around its blocks", () => {
   const pool = new LogPool();
-  const sizes = [0, 1, SLAB_BYTES - 1, SLAB_BYTES, SLAB_BYTES + 1, 3 * SLAB_BYTES + 5];
+  const sizes = [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES + 5];
   for (const size of sizes) {
     const bytes = pattern(size);
-    for (const step of [1023, 1025, SLAB_BYTES - 1, SLAB_BYTES, size]) {
+    for (const step of [1023, 1025, BLOCK_BYTES - 1, BLOCK_BYTES, size]) {
       const log = pool.take();
       for (let at = 0; at < size; at += step) log.append(bytes, at, Math.min(size, at + step));
       assertEquals(log.bytes, size);
@@ -65,34 +65,50 @@ Deno.test("LogPool hands a finished log out again, empty, and leaves what it gav
   const first = pool.take();
   const other = pool.take();
   assert(first !== other);
-  first.append(pattern(2 * SLAB_BYTES), 0, 2 * SLAB_BYTES);
+  first.append(pattern(2 * BLOCK_BYTES), 0, 2 * BLOCK_BYTES);
   first.stamp(1);
   const kept = first.finish();
   const again = pool.take();
   assertStrictEquals(again, first);
   assertEquals([again.bytes, again.reads], [0, 0]);
-  again.append(new Uint8Array(2 * SLAB_BYTES).fill(1), 0, 2 * SLAB_BYTES);
+  again.append(new Uint8Array(2 * BLOCK_BYTES).fill(1), 0, 2 * BLOCK_BYTES);
   again.stamp(2);
-  assertEquals(kept.body, pattern(2 * SLAB_BYTES));
-  assertEquals([...kept.readMs, ...kept.readEnds], [1, 2 * SLAB_BYTES]);
+  assertEquals(kept.body, pattern(2 * BLOCK_BYTES));
+  assertEquals([...kept.readMs, ...kept.readEnds], [1, 2 * BLOCK_BYTES]);
 });
 
-Deno.test("LogPool takes no more slabs than are in use at once", () => {
+Deno.test("LogPool takes no more blocks than are in use at once, and none for what is empty", () => {
   const pool = new LogPool();
-  const seen = new Set<Uint8Array>();
-  const takeSlab = pool.takeSlab.bind(pool);
-  pool.takeSlab = () => {
-    const slab = takeSlab();
-    seen.add(slab);
-    return slab;
-  };
   for (let round = 0; round < 5; round++) {
-    const logs = [pool.take(), pool.take()];
-    for (const log of logs) {
-      log.append(new Uint8Array(3 * SLAB_BYTES), 0, 3 * SLAB_BYTES);
-      log.finish();
+    const logs = [pool.take(), pool.take(), pool.take()];
+    for (const log of logs.slice(1)) {
+      log.append(new Uint8Array(3 * BLOCK_BYTES), 0, 3 * BLOCK_BYTES);
+    }
+    logs[1]!.stamp(1);
+    for (const log of logs) log.finish();
+  }
+  assertEquals(pool.blocks, 2 * 3 + 1);
+});
+
+Deno.test("LogPool keeps many logs apart, over more than one segment of memory", () => {
+  const pool = new LogPool();
+  for (let round = 0; round < 2; round++) {
+    const logs = Array.from({ length: 1500 }, () => pool.take());
+    for (let part = 0; part < 5; part++) {
+      for (const [i, log] of logs.entries()) {
+        log.append(new Uint8Array(300).fill((i + part) & 0xff), 0, 300);
+        log.stamp(i + part / 8);
+      }
+    }
+    for (const [i, log] of logs.entries()) {
+      const { body, readMs, readEnds } = log.finish();
+      for (let part = 0; part < 5; part++) {
+        assert(
+          body.subarray(300 * part, 300 * part + 300).every((byte) => byte === ((i + part) & 0xff)),
+        );
+      }
+      assertEquals([...readMs], [0, 1, 2, 3, 4].map((part) => i + part / 8));
+      assertEquals([...readEnds], [300, 600, 900, 1200, 1500]);
     }
   }
-  // Two logs keep their first slab; the other two slabs go from one to the next.
-  assertEquals(seen.size, 4);
 });

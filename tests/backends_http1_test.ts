@@ -227,3 +227,35 @@ Deno.test("ResponseParser tells what the end of the connection means", () => {
     if (eof === "complete") assert(parser.done);
   }
 });
+
+Deno.test("ResponseParser knows the last head again, and no other", () => {
+  const head = (date: number, more = "") =>
+    `HTTP/1.1 200 OK\r\ndate: ${date}\r\ncontent-type: a/b\r\ncontent-length: 2\r\n${more}\r\n`;
+  const answers: readonly (readonly [head: string, contentType: string, reusable: boolean])[] = [
+    [head(1), "a/b", true],
+    [head(1), "a/b", true],
+    [head(2), "a/b", true],
+    [head(2, "connection: close\r\n"), "a/b", false],
+    [head(2, "connection: close\r\n"), "a/b", false],
+    [head(2), "a/b", true],
+    [head(2).replace("a/b", "c/d"), "c/d", true],
+  ];
+  for (const step of [1, 7, 1000]) {
+    const parser = new ResponseParser();
+    const pool = new LogPool();
+    for (const [text, contentType, reusable] of answers) {
+      const log = pool.take();
+      parser.start(log);
+      const bytes = new TextEncoder().encode(`${text}hi`);
+      for (let at = 0; at < bytes.length; at += step) {
+        assertEquals(parser.done, false);
+        parser.push(bytes, at, Math.min(bytes.length, at + step));
+      }
+      assertEquals(
+        [parser.status, parser.contentType, parser.reusable, parser.done],
+        [200, contentType, reusable, true],
+      );
+      assertEquals(new TextDecoder().decode(log.finish().body), "hi");
+    }
+  }
+});

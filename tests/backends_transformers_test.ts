@@ -328,7 +328,7 @@ Deno.test("inprocess ends a request that is cancelled or too slow, with what had
     cannedRequest({ promptTokenIds: [1], outputTokens: 3 }),
     { baseUrl: "org/fake", headers: {} },
   );
-  await transport.ready!(wire);
+  await transport.ready!([wire]);
   const abort = new AbortController();
   const cancelled = transport.send(wire, { timeoutMs: 0, signal: abort.signal });
   const slow = transport.send(wire, { timeoutMs: 30 });

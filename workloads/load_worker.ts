@@ -45,8 +45,7 @@ export function createLoadThread(
     counters = new Uint32Array(message.counters);
     const kind = findTransport(message.transport);
     transport = kind.open({ ...message.transportOptions, clock: systemClock, counters });
-    const first = message.wires[0];
-    if (first !== undefined) await transport.ready?.(first);
+    await transport.ready?.(message.wires);
     ticker = await startTicker();
     reply({ kind: "opened" }, []);
   };
