@@ -36,6 +36,19 @@ export const systemClock: Clock = {
   },
 };
 
+/** The same clock for waits that nothing depends on: by a timer alone, up to 3 ms late. */
+export const patientClock: Clock = {
+  now: systemClock.now,
+  async sleepUntil(atMs: number, signal?: AbortSignal): Promise<void> {
+    while (!signal?.aborted) {
+      const leftMs = atMs - performance.now();
+      if (leftMs <= 0) return;
+      // Timers drop fractions, and would end early.
+      await sleepMs(Math.ceil(leftMs), signal);
+    }
+  },
+};
+
 /** Milliseconds since the Unix epoch: for people and file names, never for a latency. */
 export function wallClockMs(): number {
   return Date.now();

@@ -25,6 +25,9 @@ interface Watch {
 /** Timers of the platform overflow at 2³¹ ms and then fire at once. */
 const LONGEST_SLEEP_MS = 2 ** 30;
 
+/** Requests that follow each other closer than this keep the timer and listener of the first. */
+const IDLE_MS = 1000;
+
 /** Watches over the exchanges of one transport. */
 export class Watchdog {
   readonly #clock: Clock;
@@ -33,6 +36,8 @@ export class Watchdog {
   readonly #signals = new Map<AbortSignal, number>();
   #sleep: AbortController | undefined;
   #wakeMs = Infinity;
+  /** Looks whether somebody is watched again. */
+  #idle: AbortController | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -47,9 +52,9 @@ export class Watchdog {
   watch(ward: Ward, deadlineMs: number, signal?: AbortSignal): void {
     this.#watches.set(ward, { deadlineMs, signal });
     if (signal !== undefined) {
-      const wards = this.#signals.get(signal) ?? 0;
-      this.#signals.set(signal, wards + 1);
-      if (wards === 0) signal.addEventListener("abort", this.#onAbort);
+      const wards = this.#signals.get(signal);
+      this.#signals.set(signal, (wards ?? 0) + 1);
+      if (wards === undefined) signal.addEventListener("abort", this.#onAbort);
     }
     if (deadlineMs < this.#wakeMs) this.#sleepUntil(deadlineMs);
   }
@@ -58,21 +63,14 @@ export class Watchdog {
   release(ward: Ward): void {
     const signal = this.#watches.get(ward)?.signal;
     if (!this.#watches.delete(ward)) return;
-    if (signal !== undefined) {
-      const wards = this.#signals.get(signal)! - 1;
-      if (wards > 0) this.#signals.set(signal, wards);
-      else {
-        this.#signals.delete(signal);
-        signal.removeEventListener("abort", this.#onAbort);
-      }
-    }
-    // An armed timer would keep the process alive until the deadline of a request long answered.
-    if (this.#watches.size === 0) this.#wake();
+    if (signal !== undefined) this.#signals.set(signal, this.#signals.get(signal)! - 1);
+    if (this.#watches.size === 0) this.#restLater();
   }
 
   /** Stops every ward as cancelled. */
   close(): void {
     for (const ward of [...this.#watches.keys()]) this.#stop(ward, "cancelled");
+    this.#rest();
   }
 
   #stop(ward: Ward, reason: StopReason): void {
@@ -90,6 +88,31 @@ export class Watchdog {
     this.#sleep?.abort();
     this.#sleep = undefined;
     this.#wakeMs = Infinity;
+  }
+
+  /**
+   * An armed timer would keep the process alive until the deadline of a request long answered; but
+   * to set it again for each request would be work for the thread that reads.
+   */
+  #restLater(): void {
+    if (this.#idle !== undefined) return;
+    const idle = this.#idle = new AbortController();
+    this.#clock.sleepUntil(this.#clock.now() + IDLE_MS, idle.signal).then(() => {
+      if (idle.signal.aborted) return;
+      this.#idle = undefined;
+      if (this.#watches.size === 0) this.#rest();
+    });
+  }
+
+  #rest(): void {
+    this.#idle?.abort();
+    this.#idle = undefined;
+    this.#wake();
+    for (const [signal, wards] of this.#signals) {
+      if (wards > 0) continue;
+      this.#signals.delete(signal);
+      signal.removeEventListener("abort", this.#onAbort);
+    }
   }
 
   #sleepUntil(atMs: number): void {

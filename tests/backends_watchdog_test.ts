@@ -71,23 +71,39 @@ Deno.test("Watchdog sleeps no longer than timers can, and wakes nobody early", a
   for (const ms of asked) assertLessOrEqual(ms, 2 ** 31 - 1);
 });
 
-Deno.test("Watchdog leaves no timer behind when nobody is watched", async () => {
+Deno.test("Watchdog leaves neither timer nor listener behind when nobody is watched", async () => {
+  const clock = new FakeClock();
   let asleep = 0;
   const watchdog = new Watchdog({
-    now: () => 0,
-    sleepUntil: (_, signal) =>
-      new Promise<void>((resolve) => {
-        asleep++;
-        signal!.addEventListener("abort", () => {
-          asleep--;
-          resolve();
-        });
-      }),
+    now: () => clock.now(),
+    async sleepUntil(atMs, signal) {
+      asleep++;
+      await clock.sleepUntil(atMs, signal);
+      asleep--;
+    },
   });
-  const wards = [{ stop() {} }, { stop() {} }];
-  for (const ward of wards) watchdog.watch(ward, 1000);
-  assertEquals(asleep, 1);
-  for (const ward of wards) watchdog.release(ward);
-  assertEquals(asleep, 0);
-  await Promise.resolve();
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  const watchAndRelease = () => {
+    const wards = [{ stop() {} }, { stop() {} }];
+    for (const ward of wards) watchdog.watch(ward, clock.now() + 60_000, signal);
+    for (const ward of wards) watchdog.release(ward);
+  };
+  for (let i = 0; i < 10; i++) watchAndRelease();
+  assertEquals([asleep, listeners], [2, 1]);
+  await clock.run(clock.sleepUntil(5000));
+  assertEquals([asleep, listeners], [0, 0]);
+  watchAndRelease();
+  watchdog.close();
+  await clock.run(clock.sleepUntil(5001));
+  assertEquals([asleep, listeners], [0, 0]);
 });

@@ -90,6 +90,9 @@ const START_LEAD_MS = 25;
 /** Longer than the burst in which the users of a batching engine send again. */
 const DECODE_LATER_MS = 20;
 
+/** Shorter than what a stamp may be late. */
+const DECODE_SLICE_MS = 0.2;
+
 interface Thread {
   send(message: ToThread): void;
   listen(listener: (message: FromThread) => void): void;
@@ -163,9 +166,17 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
     ended = [];
     for (const decode of now) decode();
   };
+  // A little at a time: this thread may be the one that sends and reads.
+  const decodeSome = () => {
+    const untilMs = systemClock.now() + DECODE_SLICE_MS;
+    let done = 0;
+    while (done < ended.length && systemClock.now() < untilMs) ended[done++]!();
+    ended = ended.slice(done);
+    timer = ended.length === 0 ? undefined : setTimeout(decodeSome, 0);
+  };
   const decodeLater = (decode: () => void) => {
     ended.push(decode);
-    timer ??= setTimeout(decodeEnded, DECODE_LATER_MS);
+    timer ??= setTimeout(decodeSome, DECODE_LATER_MS);
   };
 
   const ends = threads.map((thread, worker) =>

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { epochOriginMs, nextTurn, systemClock } from "../backends/clock.ts";
+import { epochOriginMs, nextTurn, patientClock, systemClock } from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport } from "../backends/transport.ts";
@@ -75,7 +75,8 @@ export function createLoadThread(
     const lag = sampleLoopLag(systemClock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
-      clock: ticker,
+      // Only a schedule is worth a thread that watches the time.
+      clock: share.load.kind === "open" ? ticker : patientClock,
       transport,
       nextTurn,
       originMs,

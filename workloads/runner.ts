@@ -137,9 +137,11 @@ async function runClosed(
   let rampEndMs = 0;
   let sendingEndMs = Infinity;
 
-  const user = async (u: number): Promise<void> => {
-    const startMs = (u * load.rampUpMs) / load.users;
-    await clock.sleepUntil(originMs + startMs, sending);
+  const stopped = () => {
+    sendingEndMs = Math.min(sendingEndMs, clock.now() - originMs, deadlineMs);
+  };
+
+  const user = async (u: number, startMs: number): Promise<void> => {
     for (let k = 0; !sending.aborted; k++) {
       const nowMs = clock.now() - originMs;
       // "No time left" means "do not start" (T20), never "unlimited".
@@ -147,13 +149,22 @@ async function runClosed(
       const turn = next(u, k);
       if (turn === undefined) break;
       if (k === 0) rampEndMs = Math.max(rampEndMs, startMs);
-      await send({ ...turn, user: u, intendedMs: k === 0 ? startMs : nowMs });
+      await send({ ...turn, user: u, intendedMs: nowMs });
     }
-    sendingEndMs = Math.min(sendingEndMs, clock.now() - originMs, deadlineMs);
+    stopped();
   };
 
+  // One after the other: thousands of users that wait for their turn would each need a timer.
   const users: Promise<void>[] = [];
-  for (let u = share.worker; u < load.users; u += share.workers) users.push(user(u));
+  for (let u = share.worker; u < load.users; u += share.workers) {
+    const startMs = (u * load.rampUpMs) / load.users;
+    if (startMs > clock.now() - originMs) await clock.sleepUntil(originMs + startMs, sending);
+    if (sending.aborted) {
+      stopped();
+      break;
+    }
+    users.push(user(u, startMs));
+  }
   await Promise.all(users);
   return {
     rampEndMs,
