@@ -6,9 +6,9 @@
  * @module
  */
 import { type Clock, epochOriginMs } from "./clock.ts";
-import { EFD_FLAGS, errno, errorName, type Libc, openLibc } from "./epoll_libc.ts";
-import { EPOLL_WORKER, type EpollNews, type EpollOrder, type EpollStart } from "./epoll_worker.ts";
-import { checkAuthority, connectionFailure, finishExchange } from "./exchange.ts";
+import { EpollThread } from "./epoll_thread.ts";
+import { EPOLL_WORKER, type EpollNews, type EpollOrder, type EpollSetup } from "./epoll_worker.ts";
+import { checkAuthority, finishExchange } from "./exchange.ts";
 import type { WireRequest } from "./protocol.ts";
 import type {
   Exchange,
@@ -17,7 +17,6 @@ import type {
   TransportKind,
   TransportOptions,
 } from "./transport.ts";
-import { startWorker } from "./worker.ts";
 
 /** The transport `epoll`. */
 export const epollTransport: TransportKind = {
@@ -25,6 +24,7 @@ export const epollTransport: TransportKind = {
   description:
     "HTTP/1.1 over Linux' epoll in a thread of its own: a third of fetch's CPU; needs --allow-ffi, no TLS",
   carrier: "http",
+  ownLoop: true,
   open: (options) => new EpollTransport(options),
 };
 
@@ -46,10 +46,7 @@ interface Signal {
 
 class EpollTransport implements Transport {
   readonly #clock: Clock;
-  readonly #libc: Libc;
-  readonly #wakeFd: number;
-  readonly #worker: Worker;
-  readonly #port: MessagePort;
+  readonly #thread: EpollThread<EpollSetup, EpollOrder, EpollNews>;
   readonly #flights = new Map<number, Flight>();
   readonly #signals = new Map<AbortSignal, Signal>();
   /** The caller's, where they are not shared memory: brought up to date with every exchange. */
@@ -64,34 +61,17 @@ class EpollTransport implements Transport {
   constructor({ clock, caCert, counters }: TransportOptions) {
     checkAuthority(caCert);
     this.#clock = clock;
-    this.#libc = openLibc();
-    this.#wakeFd = this.#libc.symbols.eventfd(0, EFD_FLAGS);
-    if (this.#wakeFd < 0) {
-      const cause = connectionFailure(errorName(errno(this.#libc)));
-      this.#libc.close();
-      throw new TypeError(`Cannot open --transport epoll: ${cause}`);
-    }
     if (counters?.buffer instanceof SharedArrayBuffer && counters.byteOffset === 0) {
       this.#shared = counters as Uint32Array<SharedArrayBuffer>;
     } else {
       this.#counters = counters;
       this.#shared = new Uint32Array(new SharedArrayBuffer(COUNTERS * 4));
     }
-    const channel = new MessageChannel();
-    this.#port = channel.port1;
-    this.#worker = startWorker(EPOLL_WORKER);
-    this.#worker.onmessage = (event: MessageEvent<EpollNews>) => this.#hear(event.data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#fail(event.message);
-    };
-    const start: EpollStart = {
-      port: channel.port2,
-      wakeFd: this.#wakeFd,
-      originMs: epochOriginMs(),
-      counters: this.#shared.buffer,
-    };
-    this.#worker.postMessage(start, [channel.port2]);
+    const setup = { originMs: epochOriginMs(), counters: this.#shared.buffer };
+    this.#thread = new EpollThread(EPOLL_WORKER, setup, {
+      message: (news) => this.#hear(news),
+      failure: (message) => this.#fail(message),
+    });
   }
 
   send(request: WireRequest, options: SendOptions): Promise<Exchange> {
@@ -130,16 +110,12 @@ class EpollTransport implements Transport {
           this.#order({ kind: "close" });
         });
       }
-      this.#worker.terminate();
-      this.#port.close();
-      this.#libc.symbols.close(this.#wakeFd);
-      this.#libc.close();
+      this.#thread.close();
     })();
   }
 
   #order(order: EpollOrder): void {
-    this.#port.postMessage(order);
-    this.#libc.symbols.write(this.#wakeFd, BigUint64Array.of(1n), 8n);
+    this.#thread.post(order);
   }
 
   #hear(news: EpollNews): void {

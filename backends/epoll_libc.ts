@@ -11,11 +11,17 @@ const SYMBOLS = {
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_pwait2: {
+    parameters: ["i32", "buffer", "i32", "buffer", "pointer"],
+    result: "i32",
+    optional: true,
+  },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   freeaddrinfo: { parameters: ["pointer"], result: "void" },
   getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32", optional: true },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
@@ -45,6 +51,7 @@ const SO_ERROR = 4;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 export const EAGAIN = 11;
+export const ENOSYS = 38;
 export const EINTR = 4;
 export const EINPROGRESS = 115;
 
@@ -103,6 +110,13 @@ export function socketError({ symbols }: Libc, fd: number): number {
   const value = new Int32Array(1);
   symbols.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, Int32Array.of(4));
   return value[0]!;
+}
+
+const PR_SET_TIMERSLACK = 29;
+
+/** Lets this thread's waits end when they are due; the system's own habit is 0.05 ms later. */
+export function wakeOnTime({ symbols }: Libc): void {
+  symbols.prctl?.(PR_SET_TIMERSLACK, 1n, 0n, 0n, 0n);
 }
 
 /** Sends small writes at once. */

@@ -5,12 +5,13 @@
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import {
   type Address,
   EAGAIN,
   EINPROGRESS,
   EINTR,
+  ENOSYS,
   EPOLL_CLOEXEC,
   EPOLL_CTL_ADD,
   EPOLL_CTL_MOD,
@@ -28,6 +29,7 @@ import {
   setNoDelay,
   socketError,
   STREAM_FLAGS,
+  wakeOnTime,
 } from "./epoll_libc.ts";
 import type { Dial, Line, LineEvents, Origin } from "./socket_connection.ts";
 
@@ -37,8 +39,10 @@ const READ_BYTES = 64 * 1024;
 const READ_LENGTH = BigInt(READ_BYTES);
 /** A thread inside `epoll_wait` cannot be terminated: it comes up for air so often. */
 const LONGEST_WAIT_MS = 500;
-/** Turns of the queue of promises after each batch; the longest chain of ours needs three. */
-const SETTLE_TURNS = 4;
+/** Turns of the queue of promises after each batch; the longest chain of ours needs ten. */
+const SETTLE_TURNS = 12;
+/** The last stretch of a wait: shorter than a call to wait for it. */
+const SPIN_MS = 0.003;
 
 interface Sleeper {
   readonly atMs: number;
@@ -50,8 +54,6 @@ export interface LoopOptions {
   readonly libc: Libc;
   /** Readable when another thread wants something. */
   readonly wakeFd: number;
-  /** Time on the scale of whoever gets the stamps. */
-  readonly now: () => number;
   /** Takes what the other thread wants; called once before the first wait. */
   readonly onWake: () => void;
   /** All of a batch is done: what it led to can be told in one message. */
@@ -61,7 +63,7 @@ export interface LoopOptions {
 /** The loop; {@linkcode EpollLoop.run} keeps the thread. */
 export class EpollLoop implements Clock {
   /** See {@linkcode Clock}. */
-  readonly now: () => number;
+  readonly now: () => number = systemClock.now;
   /** Where every line reads to. */
   readonly buffer: Uint8Array<ArrayBuffer> = new Uint8Array(READ_BYTES);
   /** The C library. */
@@ -73,19 +75,26 @@ export class EpollLoop implements Clock {
   #dead: EpollLine[] = [];
   #later: (() => void)[] = [];
   #sleepers: Sleeper[] = [];
+  #turns: (() => void)[] = [];
+  /** When the first sleeper is due; earlier, where one has gone. */
+  #dueMs = Infinity;
+  /** Seconds and nanoseconds of a wait, 64 bits each; both fit into the lower half. */
+  readonly #patience = new Int32Array(4);
+  #precise: boolean;
   #ended = false;
   /** Works that are made of promises alone and would wait for an event that never comes. */
   #held = 0;
 
   constructor(options: LoopOptions) {
     this.#options = options;
-    this.now = options.now;
     this.libc = options.libc;
+    this.#precise = this.libc.symbols.epoll_pwait2 !== null;
+    wakeOnTime(this.libc);
     this.#epoll = this.libc.symbols.epoll_create1(EPOLL_CLOEXEC);
     this.#control(EPOLL_CTL_ADD, options.wakeFd, EPOLLIN);
   }
 
-  /** See {@linkcode Clock}; ends within a millisecond after the time. */
+  /** See {@linkcode Clock}; where the system is too old for it, up to a millisecond late. */
   sleepUntil(atMs: number, signal?: AbortSignal): Promise<void> {
     if (atMs <= this.now() || signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -96,9 +105,13 @@ export class EpollLoop implements Clock {
       };
       const sleeper = { atMs, wake };
       this.#sleepers.push(sleeper);
+      this.#dueMs = Math.min(this.#dueMs, atMs);
       signal?.addEventListener("abort", wake, { once: true });
     });
   }
+
+  /** Resolves when what is ready now has been read. */
+  readonly nextTurn = (): Promise<void> => new Promise((resolve) => void this.#turns.push(resolve));
 
   /** Opens lines. */
   readonly dial: Dial = (origin, events) => new EpollLine(this, origin, events);
@@ -122,16 +135,16 @@ export class EpollLoop implements Clock {
     const events = new Int32Array(EVENTS_AT_ONCE * EVENT_WORDS);
     const wakes = new Uint8Array(8);
     onWake();
-    let woken = true;
     for (;;) {
-      // An answer that came to its end needs one turn of the promises to be heard of.
-      await undefined;
-      if (woken || this.#later.length > 0 || this.#dead.length > 0) await this.#settle();
+      // Whoever waited for an answer goes on in turns of the queue of promises.
+      for (let turn = 0; turn < SETTLE_TURNS; turn++) {
+        await undefined;
+        this.#bringToRest();
+      }
       onSettled();
       if (this.#ended) break;
-      const patienceMs = this.#patienceMs();
-      const count = symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, patienceMs);
-      woken = false;
+      const count = this.#wait(events);
+      let woken = false;
       for (let i = 0; i < count; i++) {
         const fd = events[i * EVENT_WORDS + EVENT_FD]!;
         if (fd === wakeFd) woken = true;
@@ -141,8 +154,8 @@ export class EpollLoop implements Clock {
         symbols.read(wakeFd, wakes, 8n);
         onWake();
       }
-      // Also when there were events: a busy loop never comes to wait in vain.
-      if (count === 0 || patienceMs === 0) woken = this.#wakeSleepers() || woken;
+      if (this.#turns.length > 0) { for (const resolve of this.#turns.splice(0)) resolve(); }
+      if (this.#dueMs !== Infinity) this.#wakeSleepers();
     }
     symbols.close(this.#epoll);
   }
@@ -187,27 +200,39 @@ export class EpollLoop implements Clock {
     this.#dead.push(line);
   }
 
-  async #settle(): Promise<void> {
-    for (let turn = 0; turn < SETTLE_TURNS; turn++) {
-      while (this.#later.length > 0) for (const task of this.#later.splice(0)) task();
-      while (this.#dead.length > 0) for (const line of this.#dead.splice(0)) line.buried();
-      await undefined;
+  #bringToRest(): void {
+    while (this.#later.length > 0) for (const task of this.#later.splice(0)) task();
+    while (this.#dead.length > 0) for (const line of this.#dead.splice(0)) line.buried();
+  }
+
+  /** Waits for events until the next sleeper is due; how many came. */
+  #wait(events: Int32Array<ArrayBuffer>): number {
+    const { symbols } = this.libc;
+    const patienceMs = this.#patienceMs();
+    if (!this.#precise) {
+      return symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, Math.ceil(patienceMs));
     }
+    this.#patience[0] = Math.floor(patienceMs / 1000);
+    this.#patience[2] = Math.floor((patienceMs % 1000) * 1e6);
+    const count = symbols.epoll_pwait2!(
+      ...[this.#epoll, events, EVENTS_AT_ONCE, this.#patience, null] as const,
+    );
+    if (count < 0 && errno(this.libc) === ENOSYS) this.#precise = false;
+    return count;
   }
 
   #patienceMs(): number {
-    if (this.#held > 0) return 0;
-    if (this.#sleepers.length === 0) return LONGEST_WAIT_MS;
-    let atMs = Infinity;
-    for (const sleeper of this.#sleepers) atMs = Math.min(atMs, sleeper.atMs);
-    return Math.max(0, Math.min(LONGEST_WAIT_MS, Math.ceil(atMs - this.now())));
+    if (this.#held > 0 || this.#turns.length > 0) return 0;
+    if (this.#dueMs === Infinity) return LONGEST_WAIT_MS;
+    const leftMs = this.#dueMs - this.now();
+    return leftMs <= SPIN_MS ? 0 : Math.min(LONGEST_WAIT_MS, leftMs);
   }
 
-  #wakeSleepers(): boolean {
+  #wakeSleepers(): void {
     const nowMs = this.now();
-    const due = this.#sleepers.filter(({ atMs }) => atMs <= nowMs);
-    for (const { wake } of due) wake();
-    return due.length > 0;
+    if (nowMs < this.#dueMs) return;
+    for (const { wake } of this.#sleepers.filter(({ atMs }) => atMs <= nowMs)) wake();
+    this.#dueMs = this.#sleepers.reduce((least, { atMs }) => Math.min(least, atMs), Infinity);
   }
 
   #control(operation: number, fd: number, interest: number): void {

@@ -3,24 +3,17 @@
  *
  * @module
  */
-import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
-import { epochOriginMs, systemClock } from "./clock.ts";
-import { openLibc } from "./epoll_libc.ts";
-import { EpollLoop } from "./epoll_loop.ts";
+import { type Clock, epochOriginMs } from "./clock.ts";
+import { serveEpollThread } from "./epoll_thread.ts";
 import type { WireRequest } from "./protocol.ts";
 import { SocketTransport } from "./socket.ts";
 import type { Exchange } from "./transport.ts";
-import { inWorker } from "./worker.ts";
 
 /** This file, for `startWorker`. */
 export const EPOLL_WORKER: string = "backends/epoll_worker.ts";
 
-/** Starts the thread. */
-export interface EpollStart {
-  /** Where orders come from; the thread's own messages cannot be read while it waits. */
-  readonly port: MessagePort;
-  /** An eventfd that is written after each order. */
-  readonly wakeFd: number;
+/** What the thread begins with. */
+export interface EpollSetup {
   /** Origin of the clock of those who send, in ms since the epoch. */
   readonly originMs: number;
   readonly counters: SharedArrayBuffer;
@@ -62,44 +55,17 @@ export type EpollNews =
   | { readonly kind: "ready" }
   | { readonly kind: "closed" };
 
-/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<EpollStart>) => void) | null;
-  postMessage(message: EpollNews, transfer?: Transferable[]): void;
-  close(): void;
-}
-
-async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
-  const libc = openLibc();
+serveEpollThread<EpollSetup, EpollOrder, EpollNews>(EPOLL_WORKER, (setup, { loop, tell }) => {
   // Stamps are told on the clock of those who asked.
-  const shiftMs = epochOriginMs() - start.originMs;
-  const port = start.port as unknown as NodePort;
+  const shiftMs = epochOriginMs() - setup.originMs;
+  const clock: Clock = {
+    now: () => loop.now() + shiftMs,
+    sleepUntil: (atMs, signal) => loop.sleepUntil(atMs - shiftMs, signal),
+  };
   const signals = new Map<number, AbortController>();
   let ended: EndedExchange[] = [];
-  const loop = new EpollLoop({
-    libc,
-    wakeFd: start.wakeFd,
-    now: () => systemClock.now() + shiftMs,
-    onWake() {
-      for (;;) {
-        const received: { message: EpollOrder } | undefined = receiveMessageOnPort(port);
-        if (received === undefined) return;
-        obey(received.message);
-      }
-    },
-    onSettled() {
-      if (ended.length === 0) return;
-      const transfer = ended.flatMap(({ exchange: { body, readMs, readEnds } }) => [
-        body.buffer,
-        readMs.buffer,
-        readEnds.buffer,
-      ]);
-      scope.postMessage({ kind: "exchanges", ended }, transfer);
-      ended = [];
-    },
-  });
   const transport = new SocketTransport(
-    { clock: loop, counters: new Uint32Array(start.counters) },
+    { clock, counters: new Uint32Array(setup.counters) },
     loop.dial,
   );
   const signalOf = (number: number): AbortController => {
@@ -117,16 +83,12 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
         transport.send(request, {
           timeoutMs,
           ...(signal === undefined ? {} : { signal: signalOf(signal).signal }),
-          ...(reads
-            ? { onRead: (atMs, bytes) => scope.postMessage({ kind: "read", id, atMs, bytes }) }
-            : {}),
+          ...(reads ? { onRead: (atMs, bytes) => tell({ kind: "read", id, atMs, bytes }) } : {}),
         }).then((exchange) => ended.push({ id, exchange }));
         return;
       }
       case "ready":
-        loop.hold(
-          transport.ready([order.request]).then(() => scope.postMessage({ kind: "ready" })),
-        );
+        loop.hold(transport.ready([order.request]).then(() => tell({ kind: "ready" })));
         return;
       case "abort":
         return signalOf(order.signal).abort();
@@ -137,14 +99,18 @@ async function serve(start: EpollStart, scope: WorkerScope): Promise<void> {
         transport.close().then(() => loop.end());
     }
   };
-  await loop.run();
-  libc.close();
-  port.close();
-  scope.postMessage({ kind: "closed" });
-  scope.close();
-}
-
-if (inWorker(EPOLL_WORKER)) {
-  const scope = globalThis as unknown as WorkerScope;
-  scope.onmessage = (event) => void serve(event.data, scope);
-}
+  return {
+    obey,
+    onEnd: () => tell({ kind: "closed" }),
+    onSettled() {
+      if (ended.length === 0) return;
+      const transfer = ended.flatMap(({ exchange: { body, readMs, readEnds } }) => [
+        body.buffer,
+        readMs.buffer,
+        readEnds.buffer,
+      ]);
+      tell({ kind: "exchanges", ended }, transfer);
+      ended = [];
+    },
+  };
+});

@@ -104,6 +104,8 @@ export interface TransportKind {
   readonly description: string;
   /** Which family of protocols it carries. */
   readonly carrier: "http" | "grpc" | "inprocess";
+  /** It reads in a loop of its own, in which a load's threads can live: `epoll`. */
+  readonly ownLoop?: true;
   /** Makes one with a connection pool of its own, for the caller to close. */
   readonly open: (options: TransportOptions) => Transport;
 }

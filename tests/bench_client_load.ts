@@ -8,7 +8,7 @@
  * @module
  */
 import process from "node:process";
-import { systemClock } from "../backends/clock.ts";
+import { epochOriginMs, systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
 import { openaiCompletions } from "../backends/openai_completions.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
@@ -67,11 +67,10 @@ export interface ClientResult {
 interface Kept {
   readonly exchange: Exchange;
   readonly index: number;
-  readonly shiftMs: number;
+  /** The load's start on the clock of the thread that stamped. */
+  readonly originMs: number;
 }
 
-/** Of the threads: time from the call to the first departure. */
-const START_LEAD_MS = 25;
 const CLOCK_MONOTONIC = 1;
 
 /** CLOCK_MONOTONIC in ms minus our clock, from the tightest of many brackets. */
@@ -100,8 +99,8 @@ function peakMiB(): number {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
 }
 
-/** Receipt minus departure of each token of an answer, in ms. */
-function tokenErrors({ exchange, shiftMs }: Kept, offsetMs: number): number[] {
+/** Receipt minus departure of each token of an answer, in ms; `startMs` on CLOCK_MONOTONIC. */
+function tokenErrors({ exchange, originMs }: Kept, startMs: number): number[] {
   // One byte a character, so that positions are positions in the body.
   const text = new TextDecoder("latin1").decode(exchange.body);
   const result: number[] = [];
@@ -109,13 +108,13 @@ function tokenErrors({ exchange, shiftMs }: Kept, offsetMs: number): number[] {
   for (const event of text.matchAll(/"t": *(\d+)\}\n\n/g)) {
     const end = event.index + event[0].length;
     while (exchange.readEnds[read]! < end) read++;
-    result.push(exchange.readMs[read]! + shiftMs + offsetMs - Number(event[1]) / 1e6);
+    result.push(exchange.readMs[read]! - originMs + startMs - Number(event[1]) / 1e6);
   }
   return result;
 }
 
-function errorsOf(kept: readonly Kept[], offsetMs: number): ErrorMs {
-  return quantiles(kept.flatMap((one) => tokenErrors(one, offsetMs)));
+function errorsOf(kept: readonly Kept[], startMs: number): ErrorMs {
+  return quantiles(kept.flatMap((one) => tokenErrors(one, startMs)));
 }
 
 function quantiles(values: readonly number[]): ErrorMs {
@@ -196,12 +195,11 @@ async function runClient(orders: ClientOrders): Promise<ClientResult> {
   const records: RequestRecord[] = [];
   const kept: Kept[] = [];
   const offsetMs = monotonicOffsetMs();
-  const startMs = systemClock.now() + START_LEAD_MS;
   const cpu = process.cpuUsage();
   const late: number[] = [];
   const { rate } = orders;
   const work = job(streams, streams * orders.requests, orders.rampMs);
-  await threads.run({
+  const { startEpochMs } = await threads.run({
     ...work,
     load: rate === undefined ? work.load : {
       kind: "open",
@@ -216,11 +214,11 @@ async function runClient(orders: ClientOrders): Promise<ClientResult> {
       records.push(record);
       if (rate !== undefined) late.push(record.sentMs! - intendedMs);
       if (!orders.keepBodies) return;
-      // A worker's clock differs from ours by its origin; without workers there is one clock.
-      kept.push({ exchange, index, shiftMs: orders.workers === 0 ? 0 : startMs - originMs });
+      kept.push({ exchange, index, originMs });
     },
   });
   const used = process.cpuUsage(cpu);
+  const startMs = startEpochMs - epochOriginMs();
   const wallMs = systemClock.now() - startMs;
   const peak = peakMiB();
   await threads.close();
@@ -230,8 +228,8 @@ async function runClient(orders: ClientOrders): Promise<ClientResult> {
     cpuMs: (used.user + used.system) / 1e3,
     wallMs,
     reads: records.reduce((sum, one) => sum + one.reads, 0),
-    all: errorsOf(kept, offsetMs),
-    warm: errorsOf(kept.filter(({ index }) => index >= streams), offsetMs),
+    all: errorsOf(kept, startMs + offsetMs),
+    warm: errorsOf(kept.filter(({ index }) => index >= streams), startMs + offsetMs),
     departures: quantiles(late),
     failures: records.filter(({ outcome }) => outcome.kind !== "ok").length,
     peakMiB: peak,

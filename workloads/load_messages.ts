@@ -5,6 +5,7 @@
  */
 import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
 import type { Exchange, TransportOptions } from "../backends/transport.ts";
+import type { ExchangePack } from "./exchange_pack.ts";
 import type { LoopLag } from "./loop_lag.ts";
 import type { Departure, LoadShare, ShareEnd } from "./runner.ts";
 import type { ThreadUsage } from "./thread_usage.ts";
@@ -53,16 +54,20 @@ export type ToThread =
   | { readonly kind: "abort" }
   | { readonly kind: "close" };
 
+/** A request that is over. */
+export interface EndedRequest {
+  readonly departure: Departure;
+  readonly exchange: Exchange;
+  /** The thread's own clock at the load's start. */
+  readonly originMs: number;
+}
+
 /** From a sending thread. */
 export type FromThread =
   | { readonly kind: "opened" }
-  | {
-    readonly kind: "exchange";
-    readonly departure: Departure;
-    readonly exchange: Exchange;
-    /** The thread's own clock at the load's start. */
-    readonly originMs: number;
-  }
+  | { readonly kind: "exchanges"; readonly ended: readonly EndedRequest[] }
+  /** The same from another thread. */
+  | { readonly kind: "pack"; readonly pack: ExchangePack }
   | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }
   | {
     readonly kind: "ended";

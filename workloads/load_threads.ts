@@ -12,15 +12,20 @@ import {
   type Exchange,
   type TransportOptions,
 } from "../backends/transport.ts";
+import { EpollThread } from "../backends/epoll_thread.ts";
+import { findTransport } from "../backends/transports.ts";
 import { startWorker } from "../backends/worker.ts";
+import { unpackExchanges } from "./exchange_pack.ts";
 import type { Load, Stop } from "./load.ts";
 import {
   COUNTER_ENDED,
   COUNTER_SENT,
   COUNTER_SLOTS,
+  type EndedRequest,
   type FromThread,
   type ToThread,
 } from "./load_messages.ts";
+import { LOAD_LOOP_WORKER } from "./load_loop_worker.ts";
 import { createLoadThread, LOAD_WORKER } from "./load_worker.ts";
 import type { LoopLag } from "./loop_lag.ts";
 import type { Departure, ShareEnd } from "./runner.ts";
@@ -98,6 +103,8 @@ interface Thread {
   listen(listener: (message: FromThread) => void): void;
   end(): void;
   readonly counters: Uint32Array;
+  /** It is this very thread. */
+  readonly inline: boolean;
 }
 
 /**
@@ -107,8 +114,9 @@ interface Thread {
  */
 export async function openThreads(options: ThreadsOptions): Promise<LoadThreads> {
   const threads: Thread[] = [];
+  const { ownLoop } = findTransport(options.transport);
   for (let i = 0; i < Math.max(1, options.workers); i++) {
-    threads.push(options.workers === 0 ? inlineThread() : workerThread());
+    threads.push(ownLoop ? loopThread() : options.workers === 0 ? inlineThread() : workerThread());
   }
   const { workers: _, ...open } = options;
   try {
@@ -155,42 +163,41 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
   const stop = tell("stop");
   const abort = tell("abort");
 
-  // An answer's end is the moment when its user sends again. On a machine with few cores, decoding
-  // the answer right then would take the core from that send, so it waits a little.
-  let ended: (() => void)[] = [];
+  // A little at a time: this thread may be the one that sends and reads, or share its core. Then
+  // also not in the moment of an answer's end, when its user sends again.
+  let ended: EndedRequest[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const decodeEnded = () => {
+  const decode = ({ departure, exchange, originMs }: EndedRequest) =>
+    job.onExchange(departure, exchange, originMs);
+  const decodeAll = () => {
     clearTimeout(timer);
     timer = undefined;
-    const now = ended;
-    ended = [];
-    for (const decode of now) decode();
+    for (const one of ended.splice(0)) decode(one);
   };
-  // A little at a time: this thread may be the one that sends and reads.
   const decodeSome = () => {
     const untilMs = systemClock.now() + DECODE_SLICE_MS;
     let done = 0;
-    while (done < ended.length && systemClock.now() < untilMs) ended[done++]!();
+    while (done < ended.length && systemClock.now() < untilMs) decode(ended[done++]!);
     ended = ended.slice(done);
     timer = ended.length === 0 ? undefined : setTimeout(decodeSome, 0);
   };
-  const decodeLater = (decode: () => void) => {
-    ended.push(decode);
-    timer ??= setTimeout(decodeSome, DECODE_LATER_MS);
+  const decodeLater = (one: EndedRequest, thread: Thread) => {
+    ended.push(one);
+    timer ??= setTimeout(decodeSome, thread.inline ? DECODE_LATER_MS : 0);
   };
 
   const ends = threads.map((thread, worker) =>
     new Promise<{ end: ShareEnd; lag: LoopLag; usage?: ThreadUsage }>((resolve, reject) => {
       thread.listen((message) => {
         switch (message.kind) {
-          case "exchange":
-            return decodeLater(() =>
-              job.onExchange(message.departure, message.exchange, message.originMs)
-            );
+          case "exchanges":
+            return message.ended.forEach((one) => decodeLater(one, thread));
+          case "pack":
+            return unpackExchanges(message.pack).forEach((one) => decodeLater(one, thread));
           case "dropped":
             return job.onDropped(message.departure, message.reason);
           case "ended":
-            decodeEnded();
+            decodeAll();
             return resolve(message);
           case "failed":
             return reject(new Error(message.message));
@@ -277,6 +284,24 @@ function workerThread(): Thread {
     },
     end: () => worker.terminate(),
     counters: counterBlock(),
+    inline: false,
+  };
+}
+
+function loopThread(): Thread {
+  let listener: (message: FromThread) => void = () => {};
+  const thread = new EpollThread<null, ToThread, FromThread>(LOAD_LOOP_WORKER, null, {
+    message: (message) => listener(message),
+    failure: (message) => listener({ kind: "failed", message }),
+  });
+  return {
+    send: (message) => thread.post(message),
+    listen: (heard) => {
+      listener = heard;
+    },
+    end: () => thread.close(),
+    counters: counterBlock(),
+    inline: false,
   };
 }
 
@@ -290,5 +315,6 @@ function inlineThread(): Thread {
     },
     end: () => {},
     counters: counterBlock(),
+    inline: true,
   };
 }

@@ -4,10 +4,16 @@
  *
  * @module
  */
-import { epochOriginMs, nextTurn, patientClock, systemClock } from "../backends/clock.ts";
+import {
+  type Clock,
+  epochOriginMs,
+  nextTurn,
+  patientClock,
+  systemClock,
+} from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
-import type { Transport } from "../backends/transport.ts";
+import type { Transport, TransportOptions } from "../backends/transport.ts";
 import { startTicker, type Ticker } from "../backends/ticker.ts";
 import { findTransport } from "../backends/transports.ts";
 import { inWorker } from "../backends/worker.ts";
@@ -20,6 +26,7 @@ import {
   type RunMessage,
   type ToThread,
 } from "./load_messages.ts";
+import { createOutbox } from "./load_outbox.ts";
 import { sampleLoopLag } from "./loop_lag.ts";
 import { runLoad } from "./runner.ts";
 import { countThreadUsage } from "./thread_usage.ts";
@@ -27,9 +34,29 @@ import { countThreadUsage } from "./thread_usage.ts";
 /** This file, for `startWorker`. */
 export const LOAD_WORKER: string = "workloads/load_worker.ts";
 
-/** Handles the messages of one thread; `reply` hands over buffers with what it sends. */
+/** What a thread stands on: the platform's own loop, or another. */
+export interface Ground {
+  /** For waits that nothing depends on, and for watching how late the loop is. */
+  readonly clock: Clock;
+  /** Resolves in a later turn of the loop, after I/O that is ready has been served. */
+  readonly nextTurn: () => Promise<void>;
+  /** A clock that is worth its price when a schedule has to be kept. */
+  readonly startTicker: () => Promise<Ticker>;
+  /** The transport that was asked for. */
+  readonly open: (name: string, options: TransportOptions) => Transport;
+}
+
+const platform: Ground = {
+  clock: patientClock,
+  nextTurn,
+  startTicker,
+  open: (name, options) => findTransport(name).open(options),
+};
+
+/** Handles the messages of one thread. */
 export function createLoadThread(
-  reply: (message: FromThread, transfer: ArrayBuffer[]) => void,
+  reply: (message: FromThread) => void,
+  ground: Ground = platform,
 ): (message: ToThread) => Promise<void> {
   let opened: OpenMessage | undefined;
   let transport: Transport | undefined;
@@ -43,11 +70,15 @@ export function createLoadThread(
     opened = message;
     protocol = findProtocol(message.protocol);
     counters = new Uint32Array(message.counters);
-    const kind = findTransport(message.transport);
-    transport = kind.open({ ...message.transportOptions, clock: systemClock, counters });
+    const { transportOptions } = message;
+    transport = ground.open(message.transport, {
+      ...transportOptions,
+      clock: systemClock,
+      counters,
+    });
     await transport.ready?.(message.wires);
-    ticker = await startTicker();
-    reply({ kind: "opened" }, []);
+    ticker = await ground.startTicker();
+    reply({ kind: "opened" });
   };
 
   const run = async (message: RunMessage): Promise<void> => {
@@ -72,13 +103,13 @@ export function createLoadThread(
       return wires[position]!;
     };
 
-    const lag = sampleLoopLag(systemClock);
+    const lag = sampleLoopLag(ground.clock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
       // Only a schedule is worth a thread that watches the time.
-      clock: share.load.kind === "open" ? ticker : patientClock,
+      clock: share.load.kind === "open" ? ticker : ground.clock,
       transport,
-      nextTurn,
+      nextTurn: ground.nextTurn,
       originMs,
       requestOf,
       ...(share.load.kind === "open"
@@ -90,18 +121,14 @@ export function createLoadThread(
       },
       onExchange: (departure, exchange) => {
         counters[COUNTER_ENDED]!++;
-        reply({ kind: "exchange", departure, exchange, originMs }, [
-          exchange.body.buffer,
-          exchange.readMs.buffer,
-          exchange.readEnds.buffer,
-        ]);
+        reply({ kind: "exchanges", ended: [{ departure, exchange, originMs }] });
       },
-      onDropped: (departure, reason) => reply({ kind: "dropped", departure, reason }, []),
+      onDropped: (departure, reason) => reply({ kind: "dropped", departure, reason }),
       stopSignal: stop.signal,
       abortSignal: abort.signal,
     });
     const usage = countUsage();
-    reply({ kind: "ended", end, lag: lag(), ...(usage === undefined ? {} : { usage }) }, []);
+    reply({ kind: "ended", end, lag: lag(), ...(usage === undefined ? {} : { usage }) });
   };
 
   return async (message: ToThread): Promise<void> => {
@@ -118,10 +145,10 @@ export function createLoadThread(
         case "close":
           await transport?.close();
           ticker?.close();
-          return reply({ kind: "closed" }, []);
+          return reply({ kind: "closed" });
       }
     } catch (error) {
-      reply({ kind: "failed", message: error instanceof Error ? error.message : `${error}` }, []);
+      reply({ kind: "failed", message: error instanceof Error ? error.message : `${error}` });
     }
   };
 }
@@ -134,6 +161,8 @@ interface WorkerScope {
 
 if (inWorker(LOAD_WORKER)) {
   const scope = globalThis as unknown as WorkerScope;
-  const handle = createLoadThread((message, transfer) => scope.postMessage(message, transfer));
+  const handle = createLoadThread(
+    createOutbox(patientClock, (message, transfer) => scope.postMessage(message, transfer)),
+  );
   scope.onmessage = (event) => void handle(event.data);
 }

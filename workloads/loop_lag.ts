@@ -20,15 +20,19 @@ const MAX_SAMPLES = 65_536;
 export function sampleLoopLag(clock: Clock, periodMs = 20): () => LoopLag {
   const lateMs: number[] = [];
   let taken = 0;
-  let dueMs = clock.now() + periodMs;
-  const timer = setInterval(() => {
-    const nowMs = clock.now();
-    lateMs[taken++ % MAX_SAMPLES] = Math.max(0, nowMs - dueMs);
-    // Counted from now: one long stall is one late sample, not a row of them.
-    dueMs = nowMs + periodMs;
-  }, periodMs);
+  const over = new AbortController();
+  const sample = async () => {
+    for (;;) {
+      // Counted from now: one long stall is one late sample, not a row of them.
+      const dueMs = clock.now() + periodMs;
+      await clock.sleepUntil(dueMs, over.signal);
+      if (over.signal.aborted) return;
+      lateMs[taken++ % MAX_SAMPLES] = Math.max(0, clock.now() - dueMs);
+    }
+  };
+  void sample();
   return () => {
-    clearInterval(timer);
+    over.abort();
     const sorted = Float64Array.from(lateMs).sort();
     const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
     return {

@@ -1,0 +1,130 @@
+/**
+ * A thread whose only loop is one of ours around `epoll`. While it waits there it hears no message
+ * of the platform, so messages lie in a port, and a descriptor tells the loop to look.
+ *
+ * @module
+ */
+import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
+import { EFD_FLAGS, errno, errorName, type Libc, openLibc } from "./epoll_libc.ts";
+import { EpollLoop } from "./epoll_loop.ts";
+import { connectionFailure } from "./exchange.ts";
+import { inWorker, startWorker } from "./worker.ts";
+
+/** What a thread begins with. */
+interface ThreadStart<Setup> {
+  readonly port: MessagePort;
+  readonly wakeFd: number;
+  readonly setup: Setup;
+}
+
+/** The thread, seen from the one that started it. */
+export class EpollThread<Setup, To, From> {
+  readonly #libc: Libc;
+  readonly #wakeFd: number;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+
+  /**
+   * Starts the thread whose entry is at `path`.
+   *
+   * @param on what it says, and what it broke of.
+   * @throws {TypeError} where there is no Linux, or no descriptor left.
+   * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
+   */
+  constructor(path: string, setup: Setup, on: {
+    readonly message: (message: From) => void;
+    readonly failure: (message: string) => void;
+  }) {
+    this.#libc = openLibc();
+    this.#wakeFd = this.#libc.symbols.eventfd(0, EFD_FLAGS);
+    if (this.#wakeFd < 0) {
+      const cause = connectionFailure(errorName(errno(this.#libc)));
+      this.#libc.close();
+      throw new TypeError(`Cannot open --transport epoll: ${cause}`);
+    }
+    const channel = new MessageChannel();
+    this.#port = channel.port1;
+    this.#worker = startWorker(path);
+    this.#worker.onmessage = (event: MessageEvent<From>) => on.message(event.data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      on.failure(event.message);
+    };
+    const start: ThreadStart<Setup> = { port: channel.port2, wakeFd: this.#wakeFd, setup };
+    this.#worker.postMessage(start, [channel.port2]);
+  }
+
+  /** Sends a message and interrupts the loop's waiting. */
+  post(message: To): void {
+    this.#port.postMessage(message);
+    this.#libc.symbols.write(this.#wakeFd, BigUint64Array.of(1n), 8n);
+  }
+
+  /** Ends the thread, once it has said that its loop is over. */
+  close(): void {
+    this.#worker.terminate();
+    this.#port.close();
+    this.#libc.symbols.close(this.#wakeFd);
+    this.#libc.close();
+  }
+}
+
+/** What the thread does with its loop. */
+export interface EpollService<To> {
+  readonly obey: (message: To) => void;
+  /** All of a batch is done: what it led to can be told in one message. */
+  readonly onSettled?: () => void;
+  /** The loop is over, and all else has been told. */
+  readonly onEnd: () => void;
+}
+
+/** What a service is made of. */
+export interface ServiceTools<From> {
+  readonly loop: EpollLoop;
+  readonly tell: (message: From, transfer?: Transferable[]) => void;
+}
+
+/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent) => void) | null;
+  postMessage(message: unknown, transfer?: Transferable[]): void;
+  close(): void;
+}
+
+/**
+ * The thread's own side, for the end of its entry module: does nothing anywhere else. The service
+ * ends with `loop.end()`.
+ */
+export function serveEpollThread<Setup, To, From>(
+  path: string,
+  begin: (setup: Setup, tools: ServiceTools<From>) => EpollService<To>,
+): void {
+  if (!inWorker(path)) return;
+  const scope = globalThis as unknown as WorkerScope;
+  scope.onmessage = async (event: MessageEvent<ThreadStart<Setup>>) => {
+    const { wakeFd, setup } = event.data;
+    const port = event.data.port as unknown as NodePort;
+    const libc = openLibc();
+    const loop = new EpollLoop({
+      libc,
+      wakeFd,
+      onWake() {
+        for (;;) {
+          const received: { message: To } | undefined = receiveMessageOnPort(port);
+          if (received === undefined) return;
+          service.obey(received.message);
+        }
+      },
+      onSettled: () => service.onSettled?.(),
+    });
+    const service = begin(setup, {
+      loop,
+      tell: (message, transfer = []) => scope.postMessage(message, transfer),
+    });
+    await loop.run();
+    service.onEnd();
+    libc.close();
+    port.close();
+    scope.close();
+  };
+}

@@ -1,0 +1,50 @@
+import { assertEquals } from "@std/assert";
+import type { EndedRequest, FromThread } from "../workloads/load_messages.ts";
+import { unpackExchanges } from "../workloads/exchange_pack.ts";
+import { createOutbox } from "../workloads/load_outbox.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { cannedExchange } from "./protocol_contract.ts";
+
+function ended(index: number): EndedRequest {
+  return {
+    departure: { index, user: 0, item: 0, intendedMs: 0 },
+    exchange: cannedExchange("hi"),
+    originMs: 0,
+  };
+}
+
+/** What was posted: indexes of answers, or the kind of another message. */
+function told(messages: readonly FromThread[]): unknown[] {
+  return messages.map((message) =>
+    message.kind === "pack"
+      ? unpackExchanges(message.pack).map(({ departure }) => departure.index)
+      : message.kind
+  );
+}
+
+Deno.test("createOutbox puts answers together, and loses and reorders none", async () => {
+  const clock = new FakeClock();
+  const messages: FromThread[] = [];
+  let buffers = 0;
+  const say = createOutbox(clock, (message, transfer) => {
+    messages.push(message);
+    buffers += transfer.length;
+  });
+  for (let i = 0; i < 3; i++) say({ kind: "exchanges", ended: [ended(i)] });
+  assertEquals(told(messages), []);
+  await clock.run(clock.sleepUntil(80));
+  assertEquals(told(messages), [[0, 1, 2]]);
+  say({ kind: "exchanges", ended: [ended(3)] });
+  say({ kind: "closed" });
+  assertEquals(told(messages).slice(1), [[3], "closed"]);
+  await clock.run(clock.sleepUntil(200));
+  assertEquals(messages.length, 3);
+  assertEquals(buffers, 2 * 3);
+});
+
+Deno.test("createOutbox does not let answers pile up", () => {
+  const messages: FromThread[] = [];
+  const say = createOutbox(new FakeClock(), (message) => void messages.push(message));
+  for (let i = 0; i < 600; i++) say({ kind: "exchanges", ended: [ended(i)] });
+  assertEquals(told(messages).flat(), Array.from({ length: 576 }, (_, i) => i));
+});

@@ -1,0 +1,46 @@
+/**
+ * A thread that sends from inside a loop around `epoll`: what the other threads do on the
+ * platform's loop (departures, reads, users that go on), without a message between the thread that
+ * decides and the one that reads.
+ *
+ * @module
+ */
+import { serveEpollThread } from "../backends/epoll_thread.ts";
+import { SocketTransport } from "../backends/socket.ts";
+import type { FromThread, ToThread } from "./load_messages.ts";
+import { createOutbox } from "./load_outbox.ts";
+import { createLoadThread } from "./load_worker.ts";
+
+/** This file, for `startWorker`. */
+export const LOAD_LOOP_WORKER: string = "workloads/load_loop_worker.ts";
+
+serveEpollThread<null, ToThread, FromThread>(LOAD_LOOP_WORKER, (_setup, { loop, tell }) => {
+  const say = createOutbox(loop, tell);
+  const handle = createLoadThread(
+    (message) => {
+      // The last word, which others wait for: it goes out when the loop is over.
+      if (message.kind === "closed") loop.end();
+      else say(message);
+    },
+    {
+      clock: loop,
+      nextTurn: loop.nextTurn,
+      // The loop wakes on time by itself.
+      startTicker: () =>
+        Promise.resolve({
+          now: loop.now,
+          sleepUntil: (atMs, signal) => loop.sleepUntil(atMs, signal),
+          close() {},
+        }),
+      open: (_name, options) => new SocketTransport({ ...options, clock: loop }, loop.dial),
+    },
+  );
+  return {
+    obey(message) {
+      const work = handle(message);
+      // Opening is made of promises alone: no event would end the waiting for one.
+      if (message.kind === "open") loop.hold(work);
+    },
+    onEnd: () => tell({ kind: "closed" }),
+  };
+});
