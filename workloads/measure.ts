@@ -26,7 +26,14 @@ import type { ProgressState } from "./progress.ts";
 import type { Departure } from "./runner.ts";
 import { toMicroseconds } from "./record_file.ts";
 import { withoutPassword } from "./secret.ts";
-import { askOver, chooseModel, refuse, withTransport } from "./target.ts";
+import {
+  askOver,
+  chooseModel,
+  refuse,
+  targetOf,
+  transportOptions,
+  withTransport,
+} from "./target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 import { UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
@@ -188,12 +195,7 @@ export async function prepare(
   hooks: Pick<MeasureHooks, "onProgress" | "note">,
 ): Promise<Prepared> {
   const protocol = findProtocol(plan.protocol);
-  const target: Target = {
-    baseUrl: plan.url,
-    headers: plan.headers,
-    ...(plan.endpoint === undefined ? {} : { endpoint: plan.endpoint }),
-    ...(plan.apiKey === undefined ? {} : { apiKey: plan.apiKey }),
-  };
+  const target = targetOf(plan);
   const { counter, dataset } = await loadPrompts(plan, hooks);
   const kind = checkingTransport(plan);
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
@@ -473,18 +475,6 @@ function timeLeftMs(stop: Stop, done: number, elapsedMs: number): number | undef
     : (elapsedMs / done) * (stop.requests - done);
   const left = Math.min(byTime, byCount);
   return isFinite(left) ? Math.max(0, left) : undefined;
-}
-
-function transportOptions(plan: BenchPlan): {
-  readonly caCert?: string;
-  readonly insecure: boolean;
-  readonly proxyLocal: boolean;
-} {
-  return {
-    insecure: plan.insecure,
-    proxyLocal: plan.proxyLocal,
-    ...(plan.caCert === undefined ? {} : { caCert: plan.caCert }),
-  };
 }
 
 async function inGroups<A, B>(

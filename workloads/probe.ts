@@ -10,7 +10,6 @@ import type {
   EngineEvent,
   GenerationRequest,
   Protocol,
-  Target,
   WireRequest,
 } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
@@ -20,7 +19,7 @@ import { findTransport } from "../backends/transports.ts";
 import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
 import { type BenchPlan, planBench } from "./bench_plan.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
-import { askOver, chooseModel, withTransport } from "./target.ts";
+import { askOver, chooseModel, targetOf, transportOptions, withTransport } from "./target.ts";
 import { EXIT } from "./user_error.ts";
 
 const DEFAULT_PROMPT = "Explain in a few sentences what a benchmark can and cannot tell.";
@@ -91,20 +90,9 @@ async function runProbe(values: Values, host: Host): Promise<number> {
   const { prompt, "output-tokens": outputTokens, curl, raw, ...rest } = values;
   const plan = await planBench(rest, "probe");
   const protocol = findProtocol(plan.protocol);
-  const target: Target = {
-    baseUrl: plan.url,
-    headers: plan.headers,
-    ...(plan.endpoint === undefined ? {} : { endpoint: plan.endpoint }),
-    ...(plan.apiKey === undefined ? {} : { apiKey: plan.apiKey }),
-  };
+  const target = targetOf(plan);
   const kind = findTransport(plan.transport);
-  const open = () =>
-    kind.open({
-      clock: systemClock,
-      insecure: plan.insecure,
-      proxyLocal: plan.proxyLocal,
-      ...(plan.caCert === undefined ? {} : { caCert: plan.caCert }),
-    });
+  const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
   return await withTransport(open, systemClock, async (transport) => {
     const ask = askOver(transport);
     // Only printing: no need for a server to be there.

@@ -7,7 +7,8 @@
 import type { Clock } from "../backends/clock.ts";
 import type { Ask, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
-import type { Exchange, Transport } from "../backends/transport.ts";
+import type { Exchange, Transport, TransportOptions } from "../backends/transport.ts";
+import type { BenchPlan } from "./bench_plan.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** A question before the run must not hang as long as a generation may. */
@@ -117,6 +118,24 @@ export function refuse(
         EXIT.unreachable,
       );
   }
+}
+
+/** Where a plan's requests go, secrets included. */
+export function targetOf(plan: BenchPlan): Target {
+  const { url, headers, endpoint, apiKey } = plan;
+  return {
+    baseUrl: url,
+    headers,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  };
+}
+
+/** What a plan says to its transport. */
+export function transportOptions(
+  { insecure, proxyLocal, caCert }: BenchPlan,
+): Pick<TransportOptions, "insecure" | "proxyLocal" | "caCert"> {
+  return { insecure, proxyLocal, ...(caCert === undefined ? {} : { caCert }) };
 }
 
 /** Opens a transport for questions; closes it afterwards whatever happens. */
