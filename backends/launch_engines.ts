@@ -72,6 +72,8 @@ export interface LaunchEngine {
   readonly description: string;
   /** Name of the protocol to talk to it. */
   readonly protocol: string;
+  /** Another one for prompts of given token ids, where `protocol` takes text only. */
+  readonly idsProtocol?: string;
   /** Where the engine listens unless told otherwise. */
   readonly defaultPort: number;
   /** Arguments for each number format. */
@@ -117,6 +119,7 @@ const lmdeploy: LaunchEngine = {
   banner: "LMDEPLOY",
   description: "LMDeploy's API server; it listens on every address unless told otherwise",
   protocol: "lmdeploy-chat",
+  idsProtocol: "lmdeploy-generate",
   defaultPort: 23333,
   modes: { fp16: FP16, w4a16: ["--model-format", "awq"] },
   words: {
@@ -295,11 +298,7 @@ export function findLaunchEngine(name: string): LaunchEngine {
 export function engineCommand(engine: LaunchEngine, settings: LaunchSettings): EngineCommand {
   const { tensorParallel = 1, mode = "fp16", extraArgs = [] } = settings;
   const { words, name, levels } = engine;
-  if (!Number.isInteger(Math.log2(tensorParallel)) || tensorParallel < 1) {
-    throw new RangeError(
-      `Cannot share a model among ${tensorParallel} GPUs: give a power of two, 1, 2, 4, 8`,
-    );
-  }
+  checkTensorParallel(tensorParallel);
   const modeArgs = engine.modes[mode];
   if (modeArgs === undefined) {
     const known = Object.keys(engine.modes).join(", ");
@@ -335,6 +334,12 @@ export function engineCommand(engine: LaunchEngine, settings: LaunchSettings): E
   const complete = { ...settings, host: settings.host ?? LOOPBACK, port, tensorParallel };
   const { command, args } = engine.line(complete);
   return { command, args: [modeArgs, worded, extraArgs].reduce(replaceOptions, args) };
+}
+
+/** @throws {RangeError} for a number of GPUs that no engine shares a model among. */
+export function checkTensorParallel(gpus: number): void {
+  if (Number.isInteger(Math.log2(gpus)) && gpus >= 1) return;
+  throw new RangeError(`Cannot share a model among ${gpus} GPUs: give a power of two, 1, 2, 4, 8`);
 }
 
 /**

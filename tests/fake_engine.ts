@@ -36,7 +36,10 @@ const PARTS: readonly Part[] = [
   {
     matches: (args) => args[0] === "serve" && args[1] === "api_server",
     lead: 3,
-    valued: ["--server-name", "--server-port", "--tp", "--session-len", "--log-level"],
+    valued: [
+      ...["--server-name", "--server-port", "--tp", "--session-len", "--log-level"],
+      ...["--cache-max-entry-count", "--model-format"],
+    ],
     flags: [],
     port: "--server-port",
     sim: { engine: "lmdeploy" },
@@ -108,7 +111,7 @@ for (let at = part.lead; at < Deno.args.length; at++) {
   else fail(`error: unrecognized arguments: ${name}`);
 }
 
-say("fake engine: loading the model");
+say(`fake engine: loading the model, ${Deno.args.join(" ")}`);
 complain("fake engine: this goes to stderr");
 
 const children = Number(given.get("--fake-children") ?? 0);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Run, RunHeader } from "../metrics/run.ts";
+import type { EngineCommand } from "../backends/launch_engines.ts";
+import type { Run } from "../metrics/run.ts";
 import {
   DATASET_OPTIONS,
   LOAD_OPTIONS,
@@ -14,22 +15,16 @@ import {
 } from "./bench_options.ts";
 import { type BenchPlan, planBench, planReport, type ReportPlan } from "./bench_plan.ts";
 import { configValues } from "./config_file.ts";
-import { LAUNCH_OPTIONS, planLaunch, withLaunched } from "./launching.ts";
+import { measureChosen } from "./chosen_server.ts";
+import { LAUNCH_OPTIONS } from "./launching.ts";
 import { loadLabel } from "./load.ts";
 import { loadPrompts, measure, type MeasureHooks } from "./measure.ts";
-import { completeValues } from "./options.ts";
-import { renderProgress } from "./progress.ts";
-import { openRecordFile, type RecordWriter, startRecordFile } from "./record_file.ts";
-import {
-  exitCode,
-  makeResultFolder,
-  printReport,
-  RECORD_FILE,
-  summarizeFor,
-  writeReports,
-} from "./results.ts";
-import type { Host, Scenario, Values } from "./scenario.ts";
-import { EXIT, UserError } from "./user_error.ts";
+import { completeValues, repeatableValues } from "./options.ts";
+import { measureRecorded } from "./recorded_run.ts";
+import { exitCode, printReport, summarizeFor, writeReports } from "./results.ts";
+import type { Host, Option, Scenario, Values } from "./scenario.ts";
+import { shellLine } from "./shell_split.ts";
+import { EXIT } from "./user_error.ts";
 
 /** The scenario `bench`. */
 export const bench: Scenario = {
@@ -46,12 +41,13 @@ export const bench: Scenario = {
   positionals: [
     {
       name: "url",
-      help: "where the server listens, e.g. http://127.0.0.1:8000; left out with --launch",
-      required: false,
+      help: "where the server listens, e.g. http://127.0.0.1:8000",
+      required: true,
+      unless: "launch",
     },
   ],
   options: [
-    ...TARGET_OPTIONS,
+    ...TARGET_OPTIONS.map(orEngines),
     ...LOAD_OPTIONS,
     ...DATASET_OPTIONS,
     ...REQUEST_OPTIONS,
@@ -117,7 +113,12 @@ export async function measureBench(
   });
 }
 
-const DEFAULT_PROTOCOL = TARGET_OPTIONS.find(({ name }) => name === "protocol")?.default;
+/** A protocol that was asked for is told from the usual one, which an engine's own replaces. */
+function orEngines(option: Option): Option {
+  if (option.name !== "protocol") return option;
+  const { default: usual, ...rest } = option;
+  return { ...rest, defaultText: `${usual}; with --launch the engine's own` };
+}
 
 async function runBench(values: Values, host: Host): Promise<number> {
   const report = planReport(values);
@@ -125,35 +126,19 @@ async function runBench(values: Values, host: Host): Promise<number> {
     save: values.save !== false,
     ...(values.out === undefined ? {} : { out: values.out as string }),
   };
-  const ordered = planLaunch(values);
-  if (ordered === undefined) {
-    if (values.url === undefined) {
-      throw new UserError(
-        'Cannot run "bench" without <url>: say where the server listens, ' +
-          "e.g. http://127.0.0.1:8000, or start one with --launch",
-      );
-    }
-    const plan = await planBench(values, "bench");
-    if (values["dry-run"] === true) return await showPlan(plan, host);
-    return await benchAndReport(plan, report, host, save);
-  }
-  if (values.url !== undefined) {
-    throw new UserError("Cannot use <url> and --launch together: the launched server is measured");
-  }
-  // The engine's own protocol, unless another than bench's default was asked for.
-  const launch = values.protocol === DEFAULT_PROTOCOL
-    ? ordered
-    : { ...ordered, protocol: values.protocol as string };
-  // Everything else is checked before a server is started for minutes.
-  const planFor = (url: string, protocol: string) =>
-    planBench({ ...values, url, protocol }, "bench");
-  const planned = await planFor(launch.url, launch.protocol ?? launch.engine.protocol);
-  if (values["dry-run"] === true) return await showPlan(planned, host);
-  return await withLaunched(
-    launch,
-    host,
-    async (url, protocol) => await benchAndReport(await planFor(url, protocol), report, host, save),
-  );
+  const dry = values["dry-run"] === true;
+  return await measureChosen(values, host, { address: "url", dry }, async ({ url, launched }) => {
+    const protocol = values.protocol ?? launched?.engine.protocol;
+    const planned = await planBench({ ...values, url, protocol }, "bench");
+    const plan = { ...planned, options: repeatableValues(bench, planned.options) };
+    return {
+      plan,
+      run: (watched) =>
+        dry
+          ? showPlan(plan, watched, launched?.command)
+          : benchAndReport(plan, report, watched, save),
+    };
+  });
 }
 
 /** Where a run's results go. */
@@ -170,55 +155,38 @@ export async function benchAndReport(
   host: Host,
   options: SaveOptions,
 ): Promise<number> {
-  let folder: string | undefined;
-  let writer: RecordWriter | undefined;
-  const startRecords = async (header: RunHeader) => {
-    if (!options.save) return;
-    folder = await makeResultFolder(options.out);
-    writer = startRecordFile(await openRecordFile(`${folder}/${RECORD_FILE}`), header);
-  };
-  let failure: Error | undefined;
-  let run;
-  try {
-    run = await measure(plan, {
-      stopSignal: host.interrupted,
-      abortSignal: host.aborted,
-      commandLine: host.commandLine,
-      onHeader: startRecords,
-      onRecord: (record) => writer?.add(record),
-      onLoadEnd: (end) => writer?.end(end),
-      onProgress: (state) => host.progress(renderProgress(state, host.columns)),
-      note: (line) => host.note(line),
-    });
-  } finally {
-    host.progress("");
-    await writer?.close();
-    failure = writer?.failure;
-  }
+  const { run, folder, file, failure } = await measureRecorded(plan, host, {
+    folder: options.save ? options.out ?? true : undefined,
+  });
   const summary = summarizeFor(run, report);
   printReport(summary, report, host);
   if (failure !== undefined) {
     host.note(
-      `error: Cannot write the record file ${folder}/${RECORD_FILE}: ${failure.message}; ` +
+      `error: Cannot write the record file ${file}: ${failure.message}; ` +
         "the results above are complete, the file is not",
     );
     return EXIT.usage;
   }
   if (folder !== undefined) {
     const paths = await writeReports(summary, folder);
-    host.note(`Records: ${folder}/${RECORD_FILE}`);
+    host.note(`Records: ${file}`);
     if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
   }
   return exitCode(summary, report);
 }
 
-async function showPlan(plan: BenchPlan, host: Host): Promise<number> {
+async function showPlan(
+  plan: BenchPlan,
+  host: Host,
+  launched: EngineCommand | undefined,
+): Promise<number> {
   const { dataset, counter } = await loadPrompts(plan, { note: (line) => host.note(line) });
   const { prompts } = dataset;
   const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
   const mean = (values: readonly number[]) =>
     values.length === 0 ? "n/a" : (total(values) / values.length).toFixed(1);
   const lines = [
+    ...(launched === undefined ? [] : [`start       ${shellLine(launched)}`]),
     `server      ${plan.url}, ${plan.protocol} over ${plan.transport}`,
     `model       ${plan.model ?? "the first one the server lists"}`,
     `prompts     ${prompts.length} from ${dataset.source}`,

@@ -194,7 +194,7 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
     seed: number(values, "seed") ?? 0,
     saveText: values["save-text"] === true,
     gpu: (text(values, "gpu") ?? "auto") as GpuChoice,
-    options: repeatable(values),
+    options: repeatable({ ...values, protocol: protocol.name }),
     ...planCalibration(values),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(model === undefined ? {} : { model }),

@@ -1,10 +1,11 @@
 /**
  * Commands that stand for scripts with an engine inside: a folder with an ONNX model is run in this
- * program, a URL is a server that somebody has started.
+ * program, a URL is a server that somebody has started, and `--launch` starts one on a model.
  *
  * @module
  */
-import { PROTOCOLS } from "../backends/protocols.ts";
+import { checkTensorParallel } from "../backends/launch_engines.ts";
+import { findProtocol, PROTOCOLS } from "../backends/protocols.ts";
 import {
   DTYPES,
   isModelFolder,
@@ -12,7 +13,15 @@ import {
   pathExists,
 } from "../backends/transformers_folder.ts";
 import { transformers } from "../backends/transformers.ts";
+import {
+  type ChosenServer,
+  idsProtocol,
+  isUrl,
+  measureChosen,
+  type ServerRun,
+} from "./chosen_server.ts";
 import { benchOption } from "./compat_options.ts";
+import { checkedByEngine, launchOptions } from "./launching.ts";
 import { checkModelFolder } from "./model_folder.ts";
 import type { Host, Option, Positional, Values } from "./scenario.ts";
 import { UserError } from "./user_error.ts";
@@ -20,13 +29,25 @@ import { UserError } from "./user_error.ts";
 /** What is measured. */
 export const MODEL_POSITIONAL: Positional = {
   name: "model-path",
-  help: "folder with an ONNX model, to be run in this program, or the URL of a server",
+  help: "folder with an ONNX model, to be run in this program; or the URL of a server; with " +
+    "--launch the model that the engine is started on",
   required: true,
 };
 
 const DEFAULT_PROTOCOL = "openai-completions";
 const IN_PROCESS = "Model in this program";
 const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
+
+/** Options of the scripts' own engines: they say how an engine is started. */
+const START_NAMES: readonly string[] = [
+  "tp",
+  "cache-max-entry-count",
+  "session-len",
+  "model-format",
+];
+
+/** Options of `LAUNCH_OPTIONS` that may stand without `--launch`. */
+const OWN_NAMES: readonly string[] = [...START_NAMES, "model-path", "log-level"];
 
 /** Options about the engine. */
 export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
@@ -36,7 +57,9 @@ export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
     value: "NAME",
     aliases: ["backend"],
     choices: PROTOCOLS.map(({ name }) => name),
-    defaultText: `${transformers.name} for a folder, ${DEFAULT_PROTOCOL} for a URL`,
+    defaultText:
+      `${transformers.name} for a folder, ${DEFAULT_PROTOCOL} for a URL, with --launch ` +
+      "the engine's own",
     help: "How the server speaks.",
     group: "Server",
   },
@@ -47,7 +70,7 @@ export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
     value: "N",
     min: 1,
     defaultText: "no limit",
-    help: "Requests generated at once; the others wait. Not for a URL.",
+    help: "Requests generated at once; the others wait. Not for a server.",
     group: IN_PROCESS,
   },
   {
@@ -56,7 +79,7 @@ export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
     value: "NAME",
     choices: DTYPES,
     defaultText: "the first that the folder has",
-    help: "Kind of numbers: which of the folder's ONNX files is loaded. Not for a URL.",
+    help: "Kind of numbers: which of the folder's ONNX files is loaded. Not for a server.",
     group: IN_PROCESS,
   },
   {
@@ -65,7 +88,7 @@ export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
     value: "N",
     min: 1,
     defaultText: "the runtime's choice",
-    help: "Threads of one step of the model. Not for a URL.",
+    help: "Threads of one step of the model. Not for a server.",
     group: IN_PROCESS,
   },
   {
@@ -73,34 +96,20 @@ export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
     kind: "text",
     value: "LEVEL",
     choices: LOG_LEVELS,
-    defaultText: "ERROR",
-    help: "How much the runtime of the model writes to stderr. Not for a URL.",
+    defaultText: "ERROR; with --launch the engine's",
+    help:
+      "How much the runtime of the model writes to stderr, or with --launch the server to its " +
+      "log.",
     group: IN_PROCESS,
     advanced: true,
   },
+  ...launchOptions(["model-path", "log-level"]).map(sayUnused),
 ];
 
-/** Options of the scripts' own engines, which say how a server is started and nothing to us. */
-function startOption(name: string, value: string, aliases: readonly string[] = []): Option {
-  return {
-    name,
-    kind: "text",
-    value,
-    aliases,
-    help: "Belongs to the start of the script's engine: accepted and named on stderr, it changes " +
-      "nothing here. See tokometer serve.",
-    group: "Server",
-    advanced: true,
-  };
+function sayUnused(option: Option): Option {
+  if (!START_NAMES.includes(option.name)) return option;
+  return { ...option, help: `${option.help} Without --launch it changes nothing.` };
 }
-
-/** `--tp` and its like. */
-export const ENGINE_START_OPTIONS: readonly Option[] = [
-  startOption("tp", "N"),
-  startOption("cache-max-entry-count", "SHARE", ["cache-count"]),
-  startOption("session-len", "N"),
-  startOption("model-format", "NAME"),
-];
 
 /** What a model path or URL stands for. */
 export interface ScriptEngine {
@@ -113,29 +122,69 @@ export interface ScriptEngine {
   readonly extraBody: Readonly<Record<string, unknown>>;
 }
 
+/** What differs between the scripts that have an engine inside. */
+export interface ScriptEngineOptions {
+  /** Prompts are token ids, which not every protocol takes. */
+  readonly tokenIds: boolean;
+}
+
 /**
- * Decides where the model is, and says which options have no effect there.
+ * Measures the engine that the model path and the options choose.
  *
- * @throws {UserError} when it is neither an ONNX folder nor a URL.
+ * @throws {UserError} when it is neither an ONNX folder nor a URL nor to be launched, and as
+ * `measureChosen`.
  */
-export async function chooseEngine(values: Values, host: Host): Promise<ScriptEngine> {
-  const place = values["model-path"] as string;
+export async function measureEngine(
+  values: Values,
+  host: Host,
+  options: ScriptEngineOptions,
+  prepare: (engine: ScriptEngine) => Promise<ServerRun>,
+): Promise<number> {
+  const place = { address: MODEL_POSITIONAL.name, own: OWN_NAMES };
+  return await measureChosen(
+    values,
+    host,
+    place,
+    async (server) => await prepare(await chooseEngine(values, { server, host, ...options })),
+  );
+}
+
+/** Decides where the model is, and says which options have no effect there. */
+async function chooseEngine(
+  values: Values,
+  { server, host, tokenIds }: ScriptEngineOptions & {
+    readonly server: ChosenServer;
+    readonly host: Host;
+  },
+): Promise<ScriptEngine> {
+  const place = server.url;
   const given = values.protocol as string | undefined;
   const extra = values["extra-body"] as Readonly<Record<string, unknown>> | undefined;
-  for (const { name } of ENGINE_START_OPTIONS) {
+  const launched = server.launched?.engine;
+  if (launched !== undefined) {
+    noteUnused(IN_PROCESS_NAMES, values, host, launched.name);
+    const protocol = given ?? (tokenIds ? idsProtocol(launched) : launched.protocol);
+    if (findProtocol(protocol).carrier === "inprocess") {
+      throw new UserError(
+        `Cannot use --protocol ${protocol} and --launch together: it runs a model in this program`,
+      );
+    }
+    return { protocol, url: place, inProcess: false, extraBody: extra ?? {} };
+  }
+  for (const name of START_NAMES) {
     const value = values[name];
+    if (value === undefined) continue;
+    if (name === "tp") checkedByEngine(() => checkTensorParallel(value as number));
     // One GPU is what the script's own examples say.
-    if (value === undefined || name === "tp" && value === "1") continue;
-    host.note(`--${name} ${value} is for the start of an engine: it changes nothing here`);
+    if (name === "tp" && value === 1) continue;
+    host.note(
+      `--${name} ${value} is for the start of an engine, see --launch: it changes nothing here`,
+    );
   }
   const inProcess = given === undefined ? await isModelFolder(place) : given === transformers.name;
   if (!inProcess) {
     if (!isUrl(place)) throw notAnEngine(place, await pathExists(place));
-    for (const name of ["max-batch-size", "dtype", "threads", "log-level"]) {
-      if (values[name] !== undefined) {
-        host.note(`--${name} is for a model in this program: it changes nothing at ${place}`);
-      }
-    }
+    noteUnused([...IN_PROCESS_NAMES, "log-level"], values, host, place);
     const protocol = given ?? DEFAULT_PROTOCOL;
     return { protocol, url: place, inProcess: false, extraBody: extra ?? {} };
   }
@@ -162,15 +211,19 @@ export async function chooseEngine(values: Values, host: Host): Promise<ScriptEn
   };
 }
 
-function isUrl(place: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(place) || /^[\w.-]+:\d+(\/|$)/.test(place) ||
-    /^\[[\da-f:]+\]/i.test(place);
+const IN_PROCESS_NAMES: readonly string[] = ["max-batch-size", "dtype", "threads"];
+
+function noteUnused(names: readonly string[], values: Values, host: Host, place: string): void {
+  for (const name of names) {
+    if (values[name] === undefined) continue;
+    host.note(`--${name} is for a model in this program: it changes nothing at ${place}`);
+  }
 }
 
 function notAnEngine(place: string, exists: boolean): UserError {
   return new UserError(
     `Cannot run "${place}" in process: ` +
       (exists ? "it holds no ONNX model (onnx/*.onnx)" : "there is no such folder") +
-      '; start a server on it with "tokometer serve" or --launch, and give its URL',
+      "; start an engine's server on it with --launch ENGINE, or give a server's URL",
   );
 }

@@ -12,7 +12,8 @@ import {
   SAVE_OPTIONS,
   TARGET_OPTIONS,
 } from "./bench_options.ts";
-import { BACKEND_CHOICES } from "./compat_target.ts";
+import { BACKEND_CHOICES, DEFAULT_BACKEND } from "./compat_target.ts";
+import { launchOptions } from "./launching.ts";
 import type { Option } from "./scenario.ts";
 
 const KNOWN: readonly Option[] = [
@@ -72,7 +73,7 @@ export const API_BENCH_OPTIONS: readonly Option[] = [
     kind: "text",
     value: "NAME",
     aliases: ["protocol"],
-    default: "vllm",
+    defaultText: `${DEFAULT_BACKEND}; with --launch the engine's own`,
     choices: BACKEND_CHOICES,
     help: "Engine, with the script's own request parameters, or one of our protocols.",
     group: "Server",
@@ -82,6 +83,7 @@ export const API_BENCH_OPTIONS: readonly Option[] = [
   }),
   benchOption("endpoint", { advanced: false }),
   ...SCRIPT_SERVER_OPTIONS,
+  ...launchOptions(),
   benchOption("dataset-path", { defaultText: "the built-in sample" }),
   {
     name: "dataset",
@@ -111,7 +113,7 @@ export const API_BENCH_OPTIONS: readonly Option[] = [
     group: "Prompts",
   },
   benchOption("tokenizer", {
-    defaultText: "that of --model if it is a folder, else lengths are estimates",
+    defaultText: "that of --model or --model-path if it is a folder, else lengths are estimates",
   }),
   {
     name: "system-prompt-path",

@@ -13,15 +13,23 @@ import {
   restfulScriptNumbers,
 } from "../metrics/restful_numbers.ts";
 import { restfulBlock, restfulRow } from "../metrics/restful_report.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { type ChosenServer, measureChosen } from "./chosen_server.ts";
 import { scriptCsvPath, writeScriptCsv } from "./compat_csv.ts";
 import { benchOption } from "./compat_options.ts";
+import { launchOptions } from "./launching.ts";
 import { planScript, runScript, scriptPromptTokens } from "./compat_run.ts";
 import type { Host, Option, Positional, Scenario, Values } from "./scenario.ts";
 
 /** Both scripts' positionals. */
 export function restfulPositionals(address: string): readonly Positional[] {
   return [
-    { name: "server-addr", help: `the server's address, e.g. ${address}`, required: true },
+    {
+      name: "server-addr",
+      help: `the server's address, e.g. ${address}`,
+      required: true,
+      unless: "launch",
+    },
     {
       name: "tokenizer-path",
       help: "folder with tokenizer.json or tokenizer.model, or such a file",
@@ -100,17 +108,20 @@ export function restfulOptions(defaults: RestfulDefaults): readonly Option[] {
     },
     benchOption("length"),
     benchOption("model"),
+    ...launchOptions(),
   ];
 }
 
 /** What differs in running the two. */
 export interface RestfulScriptOptions {
+  /** What the script speaks; a launched engine that does not is asked in its own way. */
   readonly protocol: string;
   /** Whether first-token latencies are printed. */
   readonly streaming: boolean;
   /** Whether the answers are streamed. */
   readonly stream: boolean;
   readonly completion: "requested" | "counted";
+  /** Fields of the script's body in that protocol. */
   readonly extraBody: Readonly<Record<string, unknown>>;
   /** How the script's own numbers come about, for the label. */
   readonly label: string;
@@ -123,6 +134,21 @@ export async function runRestful(
   host: Host,
   script: RestfulScriptOptions,
 ): Promise<number> {
+  return await measureChosen(values, host, { address: "server-addr" }, async (server) => {
+    const plan = await planRestful(scenario, values, { server, host, script });
+    return { plan, run: (watched) => measureRestful(plan, values, watched, script) };
+  });
+}
+
+async function planRestful(
+  scenario: Scenario,
+  values: Values,
+  { server, host, script }: {
+    readonly server: ChosenServer;
+    readonly host: Host;
+    readonly script: RestfulScriptOptions;
+  },
+): Promise<BenchPlan> {
   const asked = values["num-prompts"] as number;
   const wanted = values.concurrency as number;
   // More users than prompts crashed the script (T27).
@@ -130,23 +156,44 @@ export async function runRestful(
   if (users < wanted) {
     host.note(`Using ${plural(users, "user")} instead of ${wanted}: there is a prompt for no more`);
   }
-  const plan = await planScript(scenario, values, {
+  const protocol = server.launched?.engine.protocol ?? script.protocol;
+  const scripted = protocol === script.protocol;
+  if (!scripted) {
+    host.note(
+      `${server.launched?.engine.name} is asked in its own protocol, ${protocol}, where the ` +
+        `script speaks ${script.protocol}`,
+    );
+  }
+  return await planScript(scenario, values, {
     values: {
-      url: values["server-addr"],
-      protocol: script.protocol,
+      url: server.url,
+      protocol,
       stream: script.stream,
       dataset: "sharegpt",
       "dataset-path": values.dataset,
       tokenizer: values["tokenizer-path"],
       sampler: values.sampler,
       prompts: asked,
-      "extra-body": { ...script.extraBody, ...values["extra-body"] as object | undefined },
+      "extra-body": {
+        ...scripted ? script.extraBody : {},
+        ...values["extra-body"] as object | undefined,
+      },
     },
     plan: {
       loads: [{ kind: "closed", users, rampUpMs: 0, sequence: "shared" }],
       stops: [{ requests: asked, once: true }],
     },
   });
+}
+
+async function measureRestful(
+  plan: BenchPlan,
+  values: Values,
+  host: Host,
+  script: RestfulScriptOptions,
+): Promise<number> {
+  const asked = values["num-prompts"] as number;
+  const wanted = values.concurrency as number;
   const ran = await runScript(plan, host, {
     out: values.out as string | undefined,
     maxFailures: values["max-failures"] as number | undefined,

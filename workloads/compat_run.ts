@@ -11,12 +11,10 @@ import type { Summary } from "../metrics/summary.ts";
 import { bench } from "./bench.ts";
 import { type BenchPlan, planBench } from "./bench_plan.ts";
 import type { ScriptBackend } from "./compat_target.ts";
-import { measure } from "./measure.ts";
-import { completeValues, withoutSecrets } from "./options.ts";
-import { renderProgress } from "./progress.ts";
+import { completeValues, repeatableValues } from "./options.ts";
 import type { Prompt } from "./prompt.ts";
-import { openRecordFile, type RecordWriter, startRecordFile } from "./record_file.ts";
-import { exitCode, makeResultFolder, RECORD_FILE, summarizeFor, writeReports } from "./results.ts";
+import { measureRecorded } from "./recorded_run.ts";
+import { exitCode, summarizeFor, writeReports } from "./results.ts";
 import type { Host, OptionValue, Scenario, Values } from "./scenario.ts";
 import { UserError } from "./user_error.ts";
 
@@ -68,12 +66,11 @@ export async function planScript(
     completeValues(bench, { ...handedOn, ...parts.values }),
     scenario.name,
   );
-  const { out: _, ...options } = withoutSecrets(scenario, values);
   return {
     ...plan,
     warmups: parts.plan.loads.map(() => (values.warmup as number | undefined) ?? 0),
     ...parts.plan,
-    options,
+    options: repeatableValues(scenario, values),
   };
 }
 
@@ -141,43 +138,18 @@ export async function runScript(
   host: Host,
   keep: KeepOptions,
 ): Promise<ScriptRun> {
-  let folder: string | undefined;
-  let writer: RecordWriter | undefined;
-  let file = keep.recordFile;
   const prompts = new Map<string, Prompt>();
-  let run: Run;
-  try {
-    run = await measure(plan, {
-      stopSignal: host.interrupted,
-      abortSignal: host.aborted,
-      commandLine: host.commandLine,
-      onDataset: (dataset) => {
-        for (const prompt of dataset.prompts) prompts.set(prompt.id, prompt);
-      },
-      onHeader: async (header) => {
-        if (keep.out !== undefined) {
-          folder = await makeResultFolder(keep.out);
-          file = `${folder}/${RECORD_FILE}`;
-        }
-        if (file !== undefined) writer = startRecordFile(await openRecordFile(file), header);
-      },
-      onRecord: (record) => {
-        writer?.add(record);
-        keep.onRecord?.(record);
-      },
-      onLoadEnd: (end) => {
-        writer?.end(end);
-        keep.onLoadEnd?.(end);
-      },
-      onProgress: (state) => host.progress(renderProgress(state, host.columns)),
-      note: (line) => host.note(line),
-    });
-  } finally {
-    host.progress("");
-    await writer?.close();
-  }
-  if (writer?.failure !== undefined) {
-    throw new UserError(`Cannot write the record file ${file}: ${writer.failure.message}`);
+  const { run, folder, file, failure } = await measureRecorded(plan, host, {
+    folder: keep.out,
+    file: keep.recordFile,
+    onDataset: (dataset) => {
+      for (const prompt of dataset.prompts) prompts.set(prompt.id, prompt);
+    },
+    onRecord: keep.onRecord,
+    onLoadEnd: keep.onLoadEnd,
+  });
+  if (failure !== undefined) {
+    throw new UserError(`Cannot write the record file ${file}: ${failure.message}`);
   }
   const report = {
     format: "table",

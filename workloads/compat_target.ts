@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { LaunchEngine } from "../backends/launch_engines.ts";
 import type { Sampling } from "../backends/protocol.ts";
 import { PROTOCOLS } from "../backends/protocols.ts";
 
@@ -82,6 +83,14 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     countsEvents: true,
   },
 ];
+
+/** The scripts' own default. */
+export const DEFAULT_BACKEND = "vllm";
+
+/** The backend for an engine that is launched: by the scripts' name where they have one. */
+export function backendOf({ protocol }: LaunchEngine): string {
+  return SCRIPT_BACKENDS.find((backend) => backend.protocol === protocol)?.name ?? protocol;
+}
 
 /** What `--backend` takes: the scripts' names, then every protocol that has no such name. */
 export const BACKEND_CHOICES: readonly string[] = [

@@ -51,9 +51,9 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
 export function renderHelp(scenario: Scenario, options: HelpOptions = {}): string {
   const { advanced = true } = options;
   const page = new Page(options);
-  const arguments_ = scenario.positionals.map(({ name, required, rest }) => {
+  const arguments_ = scenario.positionals.map(({ name, required, rest, unless }) => {
     const shown = `<${name}>${rest ? "..." : ""}`;
-    return required ? shown : `[${shown}]`;
+    return required && unless === undefined ? shown : `[${shown}]`;
   });
   page.line(
     `${page.bold("Usage:")} ${["tokometer", scenario.name, ...arguments_].join(" ")} [options]`,
@@ -64,7 +64,10 @@ export function renderHelp(scenario: Scenario, options: HelpOptions = {}): strin
 
   if (scenario.positionals.length > 0) {
     page.heading("Arguments");
-    page.table(scenario.positionals.map(({ name, help }) => [`<${name}>`, help]));
+    page.table(scenario.positionals.map(({ name, help, unless }) => [
+      `<${name}>`,
+      unless === undefined ? help : `${help}; left out with ${dashed(unless)}`,
+    ]));
   }
   const all = [...scenario.options, ...COMMON_OPTIONS];
   const shown = all.filter((option) => advanced || !option.advanced);

@@ -24,6 +24,7 @@ import { findProtocol } from "../backends/protocols.ts";
 import { readLogTail } from "./log_tail.ts";
 import { askForOneToken, type Waited, waitUntilReady } from "./readiness.ts";
 import type { Host, Option, OptionValue, Values } from "./scenario.ts";
+import { dashed } from "./options.ts";
 import { splitShellWords } from "./shell_split.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -170,6 +171,11 @@ export const LAUNCH_OPTIONS: readonly Option[] = [
   },
 ];
 
+/** {@linkcode LAUNCH_OPTIONS} for a command that has some of these names itself. */
+export function launchOptions(own: readonly string[] = []): readonly Option[] {
+  return LAUNCH_OPTIONS.filter(({ name }) => !own.includes(name));
+}
+
 /** A server to start, decided. */
 export interface LaunchPlan {
   readonly engine: LaunchEngine;
@@ -178,32 +184,37 @@ export interface LaunchPlan {
   readonly url: string;
   readonly logPath: string;
   readonly timeoutMs: number;
-  /** From one readiness request to the next. Default 1 s. */
+  /** From one readiness request to the next. Default 0.25 s: small models are ready in no time. */
   readonly intervalMs?: number;
   /** Name of the protocol that it is asked in. Default: the engine's. */
   readonly protocol?: string;
   /** Model name to ask for. Default: the first one that the server lists. */
   readonly model?: string;
-  readonly apiKey?: string;
+  /** How it is reached, keys and headers included. Default: its address alone. */
+  readonly target?: Target;
   /** How long it may take to end by itself. Default 10 s. */
   readonly graceMs?: number;
 }
 
 /**
- * What `--launch` and its companions ask for; `undefined` without `--launch`. A command that has an
- * option of its own under one of these names calls it only when `launch` was given.
+ * What `--launch` and its companions ask for; `undefined` without `--launch`.
  *
+ * @param own names that mean something to the command without `--launch`, too.
  * @throws {UserError} for options that the engine cannot follow, or that need `--launch`.
  */
-export function planLaunch(values: Values): LaunchPlan | undefined {
+export function planLaunch(
+  values: Values,
+  own: readonly string[] = [],
+): LaunchPlan | undefined {
   const name = text(values, "launch");
   if (name === undefined) {
     const stray = LAUNCH_OPTIONS.find((option) =>
-      values[option.name] !== undefined && values[option.name] !== option.default
+      !own.includes(option.name) && values[option.name] !== undefined &&
+      values[option.name] !== option.default
     );
     if (stray === undefined) return undefined;
     throw new UserError(
-      `Cannot use --${stray.name} without --launch: it says how to start a server, ` +
+      `Cannot use ${dashed(stray.name)} without --launch: it says how to start a server, ` +
         "add --launch ENGINE",
     );
   }
@@ -259,7 +270,7 @@ export function planEngine(
     logLevel: text(values, "log-level"),
     ...rest,
   }) as unknown as LaunchSettings;
-  try {
+  return checkedByEngine(() => {
     const engine = findLaunchEngine(name);
     const url = engineUrl(engine, settings);
     const port = new URL(url.replace(/^grpc/, "http")).port || "80";
@@ -271,6 +282,13 @@ export function planEngine(
       logPath: logPath ?? `${folder}/${name}-${port}.log`,
       timeoutMs,
     };
+  });
+}
+
+/** What an engine cannot follow is a mistake of the user. @throws {UserError} */
+export function checkedByEngine<T>(check: () => T): T {
+  try {
+    return check();
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) {
       throw new UserError(error.message);
@@ -283,35 +301,66 @@ export function planEngine(
  * Starts a server, waits until it answers, lends its address, and ends it with all its children:
  * after success, failure, an interrupt, and also when this process is killed.
  *
- * @param use is given the URL and the name of the protocol.
+ * When the server ends by itself, nobody will ever answer at that address again: the host that
+ * `use` is given is interrupted then, and what was measured until then is reported.
+ *
+ * @param use is given the URL, and the host to be used; returns the exit code.
  * @throws {UserError} (exit code 3) when it does not become ready; the end of its log has been
  * noted then.
  */
-export async function withLaunched<T>(
+export async function withLaunched(
   plan: LaunchPlan,
   host: Host,
-  use: (url: string, protocol: string) => Promise<T>,
-): Promise<T> {
-  const { engine, url, protocol = engine.protocol } = plan;
+  use: (url: string, host: Host) => Promise<number>,
+): Promise<number> {
+  const { engine, url } = plan;
   await refuseTakenAddress(plan);
   const server = await startPlanned(plan, {});
+  const gone = new AbortController();
+  let using = true;
   try {
     host.note(`Started ${engine.name} as process ${server.pid}, log: ${plan.logPath}`);
     await awaitReady(plan, server, host);
-    let end: string | undefined;
-    server.ended.then((how) => end = describeEnd(how));
-    const result = await use(url, protocol);
+    const news = server.ended.then(async (how) => {
+      // Ended by us, or before it was ready.
+      if (!using) return;
+      gone.abort();
+      host.note(
+        `warning: ${engine.name} ${describeEnd(how)} during the measurement, nothing more is ` +
+          `sent; ${await tail(server)}`,
+      );
+    });
+    const code = await endedEarly(() => use(url, withSignal(host, gone.signal)));
     // One turn of the loop for news that came while the last results were worked on.
     await new Promise((resolve) => setTimeout(resolve, 0));
-    if (end !== undefined) {
-      host.note(`warning: ${engine.name} ${end} during the measurement; ${await tail(server)}`);
-    }
-    return result;
+    if (!gone.signal.aborted) return code;
+    await news;
+    return host.interrupted.aborted ? code : EXIT.unreachable;
   } finally {
+    using = false;
     host.progress(`stopping ${engine.name}`);
     await server.stop(host.aborted);
     host.progress("");
   }
+
+  /** The exit code; that the server has ended is no second mistake to be explained. */
+  async function endedEarly(work: () => Promise<number>): Promise<number> {
+    try {
+      return await work();
+    } catch (error) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (!gone.signal.aborted || !(error instanceof UserError)) throw error;
+      if (error.exitCode !== EXIT.interrupted) host.note(`error: ${error.message}`);
+      return error.exitCode;
+    }
+  }
+}
+
+/** The same host, interrupted by one more signal; its getters stay getters. */
+function withSignal(host: Host, signal: AbortSignal): Host {
+  return Object.create(host, {
+    interrupted: { value: AbortSignal.any([host.interrupted, signal]) },
+  }) as Host;
 }
 
 /**
@@ -344,7 +393,7 @@ export async function startPlanned(
     ) {
       throw new UserError(
         `${error.message}; is ${engine.name} installed in this environment? Otherwise name its ` +
-          "program by --launch-executable (bench) or --executable (serve)",
+          "program by --launch-executable (in serve: --executable)",
       );
     }
     throw error;
@@ -361,7 +410,7 @@ export async function awaitReady(
   server: ServerProcess,
   host: Host,
 ): Promise<void> {
-  const { engine, url, timeoutMs, intervalMs = 1000 } = plan;
+  const { engine, url, timeoutMs, intervalMs = 250 } = plan;
   const waited = await waitForPlanned(plan, {
     intervalMs,
     timeoutMs,
@@ -398,7 +447,7 @@ export async function awaitReady(
 
 /** Waits for the server of a plan, started by us or not. */
 export async function waitForPlanned(
-  plan: Pick<LaunchPlan, "engine" | "url" | "protocol" | "model" | "apiKey">,
+  plan: Pick<LaunchPlan, "engine" | "url" | "protocol" | "model" | "target">,
   options: {
     readonly intervalMs: number;
     readonly timeoutMs: number;
@@ -408,13 +457,9 @@ export async function waitForPlanned(
     readonly onWait?: (waitedMs: number, reason: string) => void;
   },
 ): Promise<Waited> {
-  const { engine, url, model, apiKey } = plan;
+  const { engine, url, model } = plan;
   const protocol = findProtocol(plan.protocol ?? engine.protocol);
-  const target: Target = {
-    baseUrl: url,
-    headers: {},
-    ...(apiKey === undefined ? {} : { apiKey }),
-  };
+  const target = plan.target ?? { baseUrl: url, headers: {} };
   const { clock = systemClock } = options;
   return await waitUntilReady(
     (timeoutMs, signal) =>

@@ -21,7 +21,8 @@ import {
   type ScriptRun,
   tokenizerIn,
 } from "./compat_run.ts";
-import { findBackend, type ScriptBackend } from "./compat_target.ts";
+import { type ChosenServer, measureChosen } from "./chosen_server.ts";
+import { backendOf, DEFAULT_BACKEND, findBackend, type ScriptBackend } from "./compat_target.ts";
 import type { ClosedLoad } from "./load.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
 import { UserError } from "./user_error.ts";
@@ -61,6 +62,7 @@ export const numClients: Scenario = {
       name: "base-url",
       help: "where the server listens, e.g. http://127.0.0.1:8000",
       required: true,
+      unless: "launch",
     },
   ],
   options: [
@@ -118,8 +120,22 @@ export const numClients: Scenario = {
   run: runNumClients,
 };
 
-async function runNumClients(values: Values, host: Host): Promise<number> {
-  const plan = await planClients(numClients, values);
+async function runNumClients(given: Values, host: Host): Promise<number> {
+  return await measureChosen(given, host, { address: "base-url" }, async (server) => {
+    const values = atServer(given, server);
+    const plan = await planClients(numClients, values);
+    return { plan, run: (watched) => measureClients(plan, values, watched) };
+  });
+}
+
+/** The values with the server's address, and with the backend that is asked. */
+export function atServer(values: Values, { url, launched }: ChosenServer): Values {
+  const backend = values.backend ??
+    (launched === undefined ? DEFAULT_BACKEND : backendOf(launched.engine));
+  return { ...values, "base-url": url, backend };
+}
+
+async function measureClients(plan: BenchPlan, values: Values, host: Host): Promise<number> {
   const ran = await runScript(plan, host, {
     out: values.out as string | undefined,
     maxFailures: values["max-failures"] as number | undefined,
@@ -183,7 +199,7 @@ export async function apiBenchValues(
         "it as well; leave it out",
     );
   }
-  const backend = findBackend(values.backend as string);
+  const backend = findBackend(values.backend as string | undefined ?? DEFAULT_BACKEND);
   const bestOf = values["best-of"] as number | undefined;
   if (bestOf !== undefined && bestOf !== 1 && backend.name !== "vllm") {
     throw new UserError(
@@ -196,7 +212,8 @@ export async function apiBenchValues(
     throw new UserError("Cannot use --dataset xiaomi without a file: add --dataset-path FILE");
   }
   const key = values["api-key"] ?? await keyOf(backend);
-  const tokenizer = values.tokenizer ?? await tokenizerIn(values.model as string | undefined);
+  const tokenizer = values.tokenizer ?? await tokenizerIn(values.model as string | undefined) ??
+    await tokenizerIn(values["model-path"] as string | undefined);
   const outputTokens = values["sharegpt-output-len"] as number | undefined;
   return {
     url: values["base-url"],

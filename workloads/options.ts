@@ -115,14 +115,26 @@ export function completeValues(scenario: Scenario, given: Values): Values {
     if (value !== undefined) values[name] = value;
   }
   for (const [name, value] of Object.entries(given)) if (value !== undefined) values[name] = value;
-  for (const { name, required, help } of scenario.positionals) {
-    if (required && values[name] === undefined) {
-      throw new UserError(
-        `Cannot run "${scenario.name}" without <${name}>: ${sentenceStart(help)}`,
-      );
-    }
+  for (const { name, required, help, unless } of scenario.positionals) {
+    if (!required || values[name] !== undefined) continue;
+    if (unless !== undefined && values[unless] !== undefined) continue;
+    throw new UserError(
+      `Cannot run "${scenario.name}" without <${name}>: ${sentenceStart(help)}` +
+        (unless === undefined ? "" : `; or use ${dashed(unless)} in its place`),
+    );
   }
   return values;
+}
+
+/** What repeats a run: no secrets, and no value that an option has taken the place of. */
+export function repeatableValues(scenario: Scenario, values: Values): Values {
+  const replaced = scenario.positionals
+    .filter(({ unless }) => unless !== undefined && values[unless] !== undefined)
+    .map(({ name }) => name);
+  return Object.fromEntries(
+    Object.entries(withoutSecrets(scenario, values))
+      .filter(([name]) => name !== "out" && !replaced.includes(name)),
+  );
 }
 
 /** Options and positionals of a command by every name they go by. */
@@ -421,7 +433,12 @@ function assignPositionals(
   values: Record<string, OptionValue>,
 ): void {
   // Those given by name are taken; the others are filled in order.
-  const open = scenario.positionals.filter(({ name }) => values[name] === undefined);
+  const replaced = scenario.positionals.filter(({ unless }) =>
+    unless !== undefined && values[unless] !== undefined
+  );
+  const open = scenario.positionals.filter((positional) =>
+    values[positional.name] === undefined && !replaced.includes(positional)
+  );
   let index = 0;
   for (const positional of open) {
     if (index === texts.length) return;
@@ -434,12 +451,23 @@ function assignPositionals(
     index += taken.length;
   }
   if (index === texts.length) return;
+  const [instead] = replaced;
+  if (instead !== undefined) {
+    const { name, unless = "" } = instead;
+    throw new UserError(togetherMessage(`<${name}>`, texts[0]!, unless));
+  }
   const known = scenario.positionals.map(({ name }) => `<${name}>`).join(" ");
   throw new UserError(
     `Cannot use ${show(texts[index]!)}: "${scenario.name}" takes ${
       known === "" ? "options only" : `only ${known}`
     }`,
   );
+}
+
+/** Why a value and the option that takes its place do not go together. */
+export function togetherMessage(name: string, given: string, option: string): string {
+  return `Cannot use ${name} ${show(withoutPassword(given))} and ${dashed(option)} together: ` +
+    "give one of them";
 }
 
 /** Values without those of secret options: what may be stored or shown. */

@@ -23,10 +23,10 @@ import { type GpuSummary, summarizeGpu } from "../metrics/gpu.ts";
 import type { LoadEnd } from "../metrics/run.ts";
 import type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
 import { scriptCsvPath, writeScriptCsv } from "./compat_csv.ts";
+import type { ServerRun } from "./chosen_server.ts";
 import {
-  chooseEngine,
   ENGINE_SCRIPT_OPTIONS,
-  ENGINE_START_OPTIONS,
+  measureEngine,
   MODEL_POSITIONAL,
   type ScriptEngine,
 } from "./compat_engine.ts";
@@ -76,8 +76,9 @@ export const profileGeneration: Scenario = {
     "and answer length, some rounds that are not counted, then every user sends its rounds back " +
     "to back with the answer's length forced. Latency of the first token, percentiles of the " +
     "others and throughput are printed for each case and written to a CSV.\n\n" +
-    "A folder with an ONNX model runs in this program, in a worker of its own; for any other " +
-    "model start a server and give its URL. Prompts are token ids drawn by --seed, other ones " +
+    "A folder with an ONNX model runs in this program, in a worker of its own. On any other model " +
+    "--launch starts an engine's own server and ends it afterwards; of one that runs already give " +
+    "the URL. Prompts are token ids drawn by --seed, other ones " +
     "for each user and round; a second run with the same seed meets its own prompts in a " +
     "server's prefix cache.",
   positionals: [MODEL_POSITIONAL],
@@ -174,7 +175,6 @@ export const profileGeneration: Scenario = {
     },
     benchOption("length"),
     ...ENGINE_SCRIPT_OPTIONS,
-    ...ENGINE_START_OPTIONS,
     ...SCRIPT_SERVER_OPTIONS,
     ...SCRIPT_RUN_OPTIONS.filter(({ name }) => name !== "warmup"),
     scriptNumbersOption(true, SCRIPT_LABEL),
@@ -186,6 +186,11 @@ export const profileGeneration: Scenario = {
       does: "two cases with a model in this program",
     },
     {
+      line:
+        "tokometer profile-generation ./internlm-7b --launch lmdeploy --tp 2 --concurrency 1 16",
+      does: "starts LMDeploy's server on two GPUs, measures it and ends it",
+    },
+    {
       line: "tokometer profile-generation http://127.0.0.1:23333 --protocol lmdeploy-generate " +
         "--concurrency 1 16 32 64",
       does: "the script's twenty cases against an LMDeploy server",
@@ -195,9 +200,17 @@ export const profileGeneration: Scenario = {
 };
 
 async function runProfile(values: Values, host: Host): Promise<number> {
+  return await measureEngine(
+    values,
+    host,
+    { tokenIds: true },
+    async (engine) => await planProfile(values, engine),
+  );
+}
+
+async function planProfile(values: Values, engine: ScriptEngine): Promise<ServerRun> {
   const release = RELEASES[values["script-version"] as string]!;
   const cases = planCases(values, release);
-  const engine = await chooseEngine(values, host);
   checkContext(cases, engine);
   const own = await makePrompts(cases, values, engine);
   const plan = await planScript(profileGeneration, values, {
@@ -223,7 +236,18 @@ async function runProfile(values: Values, host: Host): Promise<number> {
     },
   });
   checkIds(plan);
+  return { plan, run: (host) => measureCases(plan, values, { cases, release, host }) };
+}
 
+async function measureCases(
+  plan: BenchPlan,
+  values: Values,
+  { cases, release, host }: {
+    readonly cases: readonly PlannedCase[];
+    readonly release: Release;
+    readonly host: Host;
+  },
+): Promise<number> {
   const layout = (values["csv-layout"] ?? release.layout) as GenerationLayout;
   const both = values["script-numbers"] === true;
   const rows = { ours: [] as (readonly string[])[], script: [] as (readonly string[])[] };
@@ -250,7 +274,7 @@ async function runProfile(values: Values, host: Host): Promise<number> {
     host.print(generationBlock(ours, asked));
     if (ours.failed > 0) host.note(failureNote(ours, asked));
     gpu = summarizeGpu(end.gpu, { outputTokens: undefined });
-    const memory = generationMemory(gpu, Number(values.tp ?? 1) || 1);
+    const memory = generationMemory(gpu, values.tp as number);
     const measuredMemory = memory === undefined ? {} : { gpuMemory: memory };
     const row = generationRow(ours, asked, { layout, ...measuredMemory });
     header = row.header;

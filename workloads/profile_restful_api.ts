@@ -60,8 +60,8 @@ export const profileRestfulApi: Scenario = {
 };
 
 async function runProfile(values: Values, host: Host): Promise<number> {
-  const address = values["server-addr"] as string;
-  if (!address.startsWith("http://") && !address.startsWith("https://")) {
+  const address = values["server-addr"] as string | undefined;
+  if (address !== undefined && !/^https?:\/\//.test(address)) {
     host.note(
       `[WARNING] server_addr of the api_server should start with "http://", but got "${address}"`,
     );

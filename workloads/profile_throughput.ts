@@ -13,11 +13,12 @@ import {
 } from "../metrics/throughput_csv.ts";
 import { throughputNumbers, throughputScriptNumbers } from "../metrics/throughput_numbers.ts";
 import { scriptCsvPath, writeScriptCsv } from "./compat_csv.ts";
+import type { BenchPlan } from "./bench_plan.ts";
 import {
-  chooseEngine,
   ENGINE_SCRIPT_OPTIONS,
-  ENGINE_START_OPTIONS,
+  measureEngine,
   MODEL_POSITIONAL,
+  type ScriptEngine,
 } from "./compat_engine.ts";
 import {
   benchOption,
@@ -26,7 +27,7 @@ import {
   scriptNumbersOption,
 } from "./compat_options.ts";
 import { lengthMismatch } from "./compat_restful.ts";
-import { planScript, runScript, scriptPromptTokens } from "./compat_run.ts";
+import { planScript, runScript, scriptPromptTokens, tokenizerIn } from "./compat_run.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
 
 const SCRIPT_LABEL =
@@ -42,8 +43,9 @@ export const profileThroughput: Scenario = {
     "script's own generator and filters and has them answered with the reference answer's length " +
     "forced, by N users that share one queue. First-token latency, percentiles of the other " +
     "tokens, throughput and requests a minute are printed and written to a CSV.\n\n" +
-    "A folder with an ONNX model runs in this program, in a worker of its own; for any other " +
-    "model start a server and give its URL. Prompts are tokenized before anything is timed.",
+    "A folder with an ONNX model runs in this program, in a worker of its own. On any other model " +
+    "--launch starts an engine's own server and ends it afterwards; of one that runs already give " +
+    "the URL. Prompts are tokenized before anything is timed.",
   positionals: [
     { name: "dataset", help: "a JSON file in ShareGPT's format", required: true },
     MODEL_POSITIONAL,
@@ -113,7 +115,6 @@ export const profileThroughput: Scenario = {
     },
     benchOption("length"),
     ...ENGINE_SCRIPT_OPTIONS,
-    ...ENGINE_START_OPTIONS,
     ...SCRIPT_SERVER_OPTIONS,
     ...SCRIPT_RUN_OPTIONS,
     scriptNumbersOption(true, SCRIPT_LABEL),
@@ -126,6 +127,11 @@ export const profileThroughput: Scenario = {
     },
     {
       line: "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json " +
+        "./internlm-7b --launch vllm --concurrency 256",
+      does: "starts vLLM's server, measures it and ends it",
+    },
+    {
+      line: "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json " +
         "./tiny-onnx --concurrency 8 --num_prompts 100",
       does: "a hundred with a model in this program",
     },
@@ -134,7 +140,17 @@ export const profileThroughput: Scenario = {
 };
 
 async function runProfile(values: Values, host: Host): Promise<number> {
-  const engine = await chooseEngine(values, host);
+  return await measureEngine(values, host, { tokenIds: false }, async (engine) => {
+    const plan = await planProfile(values, engine, host);
+    return { plan, run: (watched) => measureProfile(plan, values, watched) };
+  });
+}
+
+async function planProfile(
+  values: Values,
+  engine: ScriptEngine,
+  host: Host,
+): Promise<BenchPlan> {
   const asked = values["num-prompts"] as number;
   const wanted = values.concurrency as number;
   // More users than prompts crashed the script (T27).
@@ -142,12 +158,14 @@ async function runProfile(values: Values, host: Host): Promise<number> {
   if (users < wanted) {
     host.note(`Using ${plural(users, "user")} instead of ${wanted}: there is a prompt for no more`);
   }
-  const streaming = values["stream-output"] === true;
-  const plan = await planScript(profileThroughput, values, {
+  const tokenizer = values.tokenizer ??
+    (values.launch === undefined ? undefined : await tokenizerIn(values["model-path"] as string));
+  return await planScript(profileThroughput, values, {
     values: {
       url: engine.url,
       protocol: engine.protocol,
-      stream: streaming,
+      stream: values["stream-output"] === true,
+      tokenizer,
       dataset: "sharegpt",
       "dataset-path": values.dataset,
       sampler: values.sampler,
@@ -160,6 +178,12 @@ async function runProfile(values: Values, host: Host): Promise<number> {
       stops: [{ requests: asked, once: true }],
     },
   });
+}
+
+async function measureProfile(plan: BenchPlan, values: Values, host: Host): Promise<number> {
+  const asked = values["num-prompts"] as number;
+  const wanted = values.concurrency as number;
+  const streaming = values["stream-output"] === true;
   const ran = await runScript(plan, host, {
     out: values.out as string | undefined,
     maxFailures: values["max-failures"] as number | undefined,

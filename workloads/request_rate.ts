@@ -5,10 +5,12 @@
  * @module
  */
 import { RATE_COLUMNS, rateRow } from "../metrics/clients_row.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { measureChosen } from "./chosen_server.ts";
 import { API_BENCH_OPTIONS, SCRIPT_RUN_OPTIONS, scriptNumbersOption } from "./compat_options.ts";
 import { planScript, runScript, scriptPromptTokens } from "./compat_run.ts";
 import { findBackend } from "./compat_target.ts";
-import { apiBenchValues } from "./num_clients.ts";
+import { apiBenchValues, atServer } from "./num_clients.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
 import { UserError } from "./user_error.ts";
 
@@ -30,6 +32,7 @@ export const requestRate: Scenario = {
       name: "base-url",
       help: "where the server listens, e.g. http://127.0.0.1:8000",
       required: true,
+      unless: "launch",
     },
   ],
   options: [
@@ -77,14 +80,22 @@ export const requestRate: Scenario = {
 /** numpy seeds its generator with 32 bits. */
 const NUMPY_SEEDS = 2 ** 32;
 
-async function runRequestRate(values: Values, host: Host): Promise<number> {
+async function runRequestRate(given: Values, host: Host): Promise<number> {
+  return await measureChosen(given, host, { address: "base-url" }, async (server) => {
+    const values = atServer(given, server);
+    const plan = await planRate(values);
+    return { plan, run: (watched) => measureRate(plan, values, watched) };
+  });
+}
+
+async function planRate(values: Values): Promise<BenchPlan> {
   const seed = (values.seed as number | undefined) ?? 0;
   if (values["legacy-rng"] === true && seed >= NUMPY_SEEDS) {
     throw new UserError(
       `Cannot use --seed ${seed} with --legacy-rng: numpy takes 0 to ${NUMPY_SEEDS - 1}`,
     );
   }
-  const plan = await planScript(requestRate, values, {
+  return await planScript(requestRate, values, {
     values: await apiBenchValues(values, "request-rate"),
     plan: {
       loads: [{
@@ -99,6 +110,9 @@ async function runRequestRate(values: Values, host: Host): Promise<number> {
       stops: [{ requests: values["num-requests"] as number, once: true }],
     },
   });
+}
+
+async function measureRate(plan: BenchPlan, values: Values, host: Host): Promise<number> {
   const quiet: Partial<Host> = values["disable-tqdm"] === true ? { progress: () => {} } : {};
   const ran = await runScript(plan, withParts(host, quiet), {
     out: values.out as string | undefined,

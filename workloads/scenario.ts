@@ -67,6 +67,8 @@ export interface Positional {
   readonly required: boolean;
   /** Takes all that remain. */
   readonly rest?: boolean;
+  /** Option that stands in its place: with it, the next argument is the next positional's. */
+  readonly unless?: string;
 }
 
 /** Parsed and checked values by option or positional name; absent = not given and no default. */

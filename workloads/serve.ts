@@ -27,7 +27,7 @@ import {
   statePort,
   writeState,
 } from "./server_state.ts";
-import { splitShellWords } from "./shell_split.ts";
+import { shellLine, splitShellWords } from "./shell_split.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** How long `status` waits for a token. */
@@ -221,8 +221,7 @@ async function start(values: Values, host: Host): Promise<number> {
   const plan = planStart(values);
   const { engine, url } = plan;
   if (values["dry-run"] === true) {
-    const { command, args } = plan.command;
-    host.print([command, ...args].map(quote).join(" "));
+    host.print(shellLine(plan.command));
     return EXIT.ok;
   }
   const folder = values["state-dir"] as string;
@@ -300,7 +299,7 @@ function planStart(values: Values): LaunchPlan {
     intervalMs: (values.interval as number) * 1000,
     graceMs: (values.grace as number) * 1000,
     ...(model === undefined ? {} : { model }),
-    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(apiKey === undefined ? {} : { target: { baseUrl: plan.url, headers: {}, apiKey } }),
   };
 }
 
@@ -415,9 +414,4 @@ async function makeFolder(path: string): Promise<void> {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new UserError(`Cannot make the folder ${path}: ${(error as Error).message}`);
   }
-}
-
-/** For a shell. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

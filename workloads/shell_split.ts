@@ -1,8 +1,9 @@
 /**
- * Arguments in one option's value, split as a shell would split them.
+ * Arguments in one option's value, split as a shell would split them, and the way back.
  *
  * @module
  */
+import type { EngineCommand } from "../backends/launch_engines.ts";
 import { UserError } from "./user_error.ts";
 
 /**
@@ -42,4 +43,13 @@ export function splitShellWords(text: string): string[] {
     }
   }
   return word === undefined ? words : [...words, word];
+}
+
+/** A command line to be copied into a shell. */
+export function shellLine({ command, args }: EngineCommand): string {
+  return [command, ...args].map(quote).join(" ");
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

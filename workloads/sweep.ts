@@ -4,9 +4,11 @@
  * @module
  */
 import { wallClockMs } from "../backends/clock.ts";
+import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import { CLIENTS_COLUMNS, clientsRow } from "../metrics/clients_row.ts";
 import { groupFailures } from "../metrics/outcomes.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { measureChosen } from "./chosen_server.ts";
 import { API_BENCH_OPTIONS, SCRIPT_RUN_OPTIONS } from "./compat_options.ts";
 import {
   type KeepOptions,
@@ -15,7 +17,7 @@ import {
   type ScriptRun,
   tokenizerIn,
 } from "./compat_run.ts";
-import { findBackend, SCRIPT_BACKENDS } from "./compat_target.ts";
+import { backendOf, DEFAULT_BACKEND, findBackend, SCRIPT_BACKENDS } from "./compat_target.ts";
 import { numClients, planClients, SEQUENCE_OPTION } from "./num_clients.ts";
 import { completeValues, withoutSecrets } from "./options.ts";
 import type { Host, Option, OptionValue, Scenario, Values } from "./scenario.ts";
@@ -34,6 +36,9 @@ export const SWEEP_COLUMNS: readonly string[] = [
   ...CLIENTS_COLUMNS,
 ];
 
+/** Options of an engine's start that a sweep has as labels of its rows. */
+const LABELS: readonly string[] = ["tp", "mode"];
+
 /** Options of num-clients that a sweep sets by its cases, or has under another name. */
 const BY_CASE: readonly string[] = ["num-requests", "out", "sequence", "warmup"];
 
@@ -45,7 +50,7 @@ const SWEEP_OPTIONS: readonly Option[] = [
     kind: "text",
     value: "URL",
     defaultText: "$SERVER_URL, else $VLLM_SERVER_URL and the like by backend",
-    help: "Where the server listens.",
+    help: "Where the server listens; left out with --launch.",
     group: "Server",
   },
   {
@@ -127,17 +132,17 @@ const SWEEP_OPTIONS: readonly Option[] = [
     name: "tp",
     kind: "text",
     value: "N",
-    aliases: ["tp-size"],
-    defaultText: fromVariable("TP_SIZE"),
-    help: "Label of the rows: tensor parallelism of the server.",
+    aliases: ["tp-size", "tensor-parallel-size"],
+    defaultText: `${fromVariable("TP_SIZE")}; 1 with --launch`,
+    help: "Label of the rows: tensor parallelism of the server; with --launch it is started so.",
     group: "Labels",
   },
   {
     name: "mode",
     kind: "text",
     value: "NAME",
-    defaultText: fromVariable("MODE"),
-    help: "Label of the rows: precision, e.g. fp16.",
+    defaultText: `${fromVariable("MODE")}; fp16 with --launch`,
+    help: "Label of the rows: precision, e.g. fp16; with --launch it is started so.",
     group: "Labels",
   },
   {
@@ -173,7 +178,8 @@ export const sweep: Scenario = {
   positionals: [],
   options: [
     ...SWEEP_OPTIONS,
-    ...API_BENCH_OPTIONS.filter(({ name }) => !BY_CASE.includes(name)).map(withVariable),
+    ...API_BENCH_OPTIONS.filter(({ name }) => ![...BY_CASE, ...LABELS].includes(name))
+      .map(withVariable),
     ...SCRIPT_RUN_OPTIONS.filter(({ name }) => !BY_CASE.includes(name)),
   ],
   examples: [
@@ -196,11 +202,13 @@ export const sweep: Scenario = {
   run: runSweep,
 };
 
-/** Options whose default the environment may give: without a default of the table. */
+/** The environment may give a default. */
 function withVariable(option: Option): Option {
   if (option.name !== "backend") return option;
-  const { default: _, ...rest } = option;
-  return { ...rest, defaultText: "$BACKEND, else vllm" };
+  return {
+    ...option,
+    defaultText: `$BACKEND, else ${DEFAULT_BACKEND}; with --launch the engine's own`,
+  };
 }
 
 /** Variables of `env_setup.sh`, by the option that they stand for. */
@@ -240,7 +248,14 @@ export async function sweepValues(
   for (const [option, variable] of Object.entries(VARIABLES)) {
     result[option] ??= environment[variable];
   }
-  result.backend ??= environment.BACKEND ?? "vllm";
+  const engine = LAUNCH_ENGINES.find(({ name }) => name === values.launch);
+  if (engine !== undefined) {
+    // What is started decides, and no variable about another server.
+    result.backend ??= backendOf(engine);
+    result.tp ??= "1";
+    result.mode ??= "fp16";
+  }
+  result.backend ??= environment.BACKEND ?? DEFAULT_BACKEND;
   const backend = findBackend(result.backend as string);
   const known = API_BENCH_OPTIONS.find(({ name }) => name === "backend")?.choices ?? [];
   if (!known.includes(backend.name)) {
@@ -251,13 +266,16 @@ export async function sweepValues(
     );
   }
   const { urlVariable = "SERVER_URL" } = backend;
-  result["base-url"] ??= environment.SERVER_URL ?? environment[urlVariable];
+  if (engine === undefined) {
+    result["base-url"] ??= environment.SERVER_URL ?? environment[urlVariable];
+  }
   if (/^[1-9]/.test(environment.ENABLE_SYSTEM_PROMPT ?? "")) {
     result["system-prompt-path"] ??= environment.SYSTEM_PROMPT_PATH;
   }
-  if (result["base-url"] === undefined) {
+  if (result["base-url"] === undefined && engine === undefined) {
     throw new UserError(
-      `Cannot sweep without an address: give --base-url, or set ${urlVariable} or SERVER_URL`,
+      `Cannot sweep without an address: give --base-url, or set ${urlVariable} or SERVER_URL; or ` +
+        "start a server with --launch",
     );
   }
   for (const name of ["model-size", "tp", "mode"]) {
@@ -276,10 +294,36 @@ export async function sweepValues(
 
 async function runSweep(given: Values, host: Host): Promise<number> {
   const values = await sweepValues(given, await readVariables(SWEEP_VARIABLES));
+  const own = { ...values, ...values.launch === undefined ? {} : { tp: gpusOf(values.tp) } };
+  const place = { address: "base-url", shown: "--base-url", own: LABELS };
+  return await measureChosen(own, host, place, async ({ url }) => {
+    const planned = await planSweep(values, url);
+    return { plan: planned.plans[0]!, run: (watched) => measureCases(planned, values, watched) };
+  });
+}
+
+/** The label as a number, where a server is started by it. @throws {UserError} */
+function gpusOf(tp: OptionValue): number {
+  if (/^\d+$/.test(String(tp))) return Number(tp);
+  throw new UserError(`Cannot use --tp ${tp} with --launch: give a power of two, 1, 2, 4, 8`);
+}
+
+/** A sweep with everything checked. */
+interface PlannedSweep {
+  readonly cases: readonly SweepCase[];
+  /** One for each case. */
+  readonly plans: readonly BenchPlan[];
+  readonly files: SweepFiles;
+  readonly header: SweepHeader;
+  /** Of the sweep that is resumed; absent for a new one. */
+  readonly finished?: ReadonlyMap<number, SweepEnd>;
+}
+
+async function planSweep(values: Values, url: string): Promise<PlannedSweep> {
   const cases = await sweepCases(values);
   const plans: BenchPlan[] = [];
   // All of them before the first starts: a mistake in the options is no failed case.
-  for (const one of cases) plans.push(await planCase(values, one));
+  for (const one of cases) plans.push(await planCase({ ...values, "base-url": url }, one));
   const files = sweepFiles(values.folder as string, values.backend as string);
   const header: SweepHeader = {
     schema: "tokometer.sweep/1",
@@ -287,12 +331,23 @@ async function runSweep(given: Values, host: Host): Promise<number> {
     startedAt: new Date(wallClockMs()).toISOString(),
     options: {
       ...withoutSecrets(sweep, values),
-      // An address may carry a password.
-      "base-url": (values["base-url"] as string).replace(/^([a-z0-9+.-]+:\/\/)[^/@]*@/i, "$1"),
+      // An address may carry a password; that of a launched server may be another each time.
+      ...(values.launch !== undefined
+        ? {}
+        : { "base-url": url.replace(/^([a-z0-9+.-]+:\/\/)[^/@]*@/i, "$1") }),
     },
     cases,
   };
-  const finished = await startFiles(files, header, { values, host });
+  const state = values.resume === true ? await readSweepState(files.cases) : undefined;
+  const finished = state === undefined ? undefined : finishedCases(state, header);
+  // The state is the truth, and it began with other words: times and versions.
+  const begun = state === undefined ? header : state.header;
+  return { cases, plans, files, header: begun, ...(finished === undefined ? {} : { finished }) };
+}
+
+async function measureCases(planned: PlannedSweep, values: Values, host: Host): Promise<number> {
+  const { cases, plans, files } = planned;
+  const finished = await startFiles(planned, { values, host });
   const log = await openSweepLog(files, wallClockMs);
   if (values.resume === true) await log.write("INFO", `resumed, ${finished.size} cases are done`);
 
@@ -371,16 +426,13 @@ function labels(one: SweepCase, values: Values): string[] {
 
 /** Archives and starts anew, or takes up the files of the sweep that was interrupted. */
 async function startFiles(
-  files: SweepFiles,
-  header: SweepHeader,
+  { files, header, finished }: PlannedSweep,
   { values, host }: { readonly values: Values; readonly host: Host },
 ): Promise<ReadonlyMap<number, SweepEnd>> {
-  const state = values.resume === true ? await readSweepState(files.cases) : undefined;
-  if (state !== undefined) {
-    const finished = finishedCases(state, header);
+  if (finished !== undefined) {
     // The state is the truth: a kill between the two files would leave them apart.
     await startResults(files, [...finished.values()]);
-    await writeLines(files.cases, [state.header, ...finished.values()]);
+    await writeLines(files.cases, [header, ...finished.values()]);
     return finished;
   }
   if (values.resume === true) host.note("There is no sweep to resume; starting a new one");

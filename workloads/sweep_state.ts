@@ -87,7 +87,10 @@ export function finishedCases(state: SweepState, now: SweepHeader): ReadonlyMap<
 }
 
 /** Options that do not change what is measured. */
-const FREE: readonly string[] = ["resume", "quiet", "color", "max-failures"];
+const FREE: readonly string[] = [
+  ...["resume", "quiet", "color", "max-failures"],
+  ...["launch-port", "launch-log", "launch-timeout"],
+];
 
 function differences(before: SweepHeader, now: SweepHeader): string[] {
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,256 @@
+/** `--launch` on every command that measures a server, with an executable that plays the engines. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
+import { type ProcessIdentity, processTree } from "../backends/process_tree.ts";
+import { LAUNCH_OPTIONS } from "../workloads/launching.ts";
+import { readRecordFile } from "../workloads/record_file.ts";
+import { SCENARIOS } from "../workloads/scenarios.ts";
+import { inTempFolder, type Ran, runCli } from "./run_cli.ts";
+import { TOKENIZER, writeSharegpt } from "./sharegpt_file.ts";
+
+const FAKE = new URL("fake_engine.ts", import.meta.url).pathname;
+/** Processes are told apart by what Linux says of them. */
+const LINUX = { ignore: Deno.build.os !== "linux" };
+
+/** What each command needs besides, for a run of a moment. */
+const QUICK: Readonly<Record<string, readonly string[]>> = {
+  "bench": ["--requests=4", "--concurrency=2", "--output-tokens=4"],
+  "num-clients": ["--num-requests=2", "--num-clients=2", "--ramp-up-time=0"],
+  "request-rate": ["--num-requests=4"],
+  "sweep": ["--clients=2", "--prompts=2", "--stop-time=0", "--ramp-up-time=0", "--model-size=7"],
+  "profile-restful-api": [TOKENIZER, "DATASET", "--num-prompts=4", "--concurrency=2"],
+  "profile-serving": [TOKENIZER, "DATASET", "--num-prompts=4", "--concurrency=2"],
+  "profile-generation": ["-c", "2", "-pt", "4", "-ct", "4", "-tr", "1", "-w", "0"],
+  "profile-throughput": ["DATASET", "--num-prompts=4", "--concurrency=2"],
+};
+
+/** The command line of a command that launches the fake engine, and where its records will be. */
+async function launchLine(
+  folder: string,
+  command: string,
+  engine: string,
+  more: readonly string[],
+): Promise<string[]> {
+  const dataset = await writeSharegpt(folder, 8);
+  const csv = command.startsWith("profile-") ? [`--csv=${folder}/out.csv`] : [];
+  const records = command === "sweep" ? [`--folder=${folder}`] : [`--out=${folder}/out`];
+  return [
+    command,
+    ...more.map((word) => word === "DATASET" ? dataset : word),
+    ...[
+      "--launch",
+      engine,
+      "--model-path=M.gguf",
+      "--launch-port=0",
+      `--launch-executable=${FAKE}`,
+    ],
+    ...[`--launch-log=${folder}/engine.log`, ...csv, ...records],
+  ];
+}
+
+async function launched(
+  folder: string,
+  command: string,
+  engine: string,
+  ...more: readonly string[]
+): Promise<Ran> {
+  const line = await launchLine(folder, command, engine, [...QUICK[command]!, ...more]);
+  return await runCli([...line, "--quiet"]);
+}
+
+function serverOf(text: string): ProcessIdentity {
+  const [, pid] = /Started \S+ as process (\d+)/.exec(text) ?? [];
+  assert(pid !== undefined, text);
+  return { pid: Number(pid), mark: "" };
+}
+
+/** Protocols that the commands speak with an engine; others are asked in the engine's own. */
+const PROTOCOLS_OF: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // Prompts of token ids cannot be sent as a chat.
+  "profile-generation": { lmdeploy: "lmdeploy-generate" },
+};
+
+for (const command of Object.keys(QUICK)) {
+  Deno.test({
+    ...LINUX,
+    name: `${command} --launch starts a server, measures it in its own protocol and ends it`,
+    fn: () =>
+      inTempFolder(async (folder) => {
+        const engines = command === "profile-generation"
+          // Triton's container listens on a port of its own choice, which may be taken.
+          ? LAUNCH_ENGINES.map(({ name }) => name).filter((name) => name !== "triton")
+          : [command.includes("-r") ? "lmdeploy" : "ppl"];
+        for (const engine of engines) {
+          const { code, out, err } = await launched(folder, command, engine);
+          assertEquals(code, 0, `${engine}: ${err}`);
+          assertEquals(processTree(serverOf(err)), []);
+          assert(out.length > 0);
+          const records = command === "sweep"
+            ? `${folder}/result/benchmark_${engine}_all_cuda_records/1_2clients.jsonl`
+            : `${folder}/out/records.jsonl`;
+          const { header, records: rows } = await readRecordFile(records);
+          const own = LAUNCH_ENGINES.find(({ name }) => name === engine)!.protocol;
+          assertEquals(header.protocol, PROTOCOLS_OF[command]?.[engine] ?? own);
+          assertEquals(new Set(rows.map(({ outcome }) => outcome.kind)), new Set(["ok"]));
+          if (command !== "sweep") {
+            // What repeats the run must not also hold the address of the server that is gone.
+            assertEquals(header.options.launch, engine);
+            for (const name of ["url", "base-url", "server-addr"]) {
+              assert(!(name in header.options), name);
+            }
+          }
+          await Deno.remove(`${folder}/${command === "sweep" ? "result" : "out"}`, {
+            recursive: true,
+          });
+        }
+      }),
+  });
+}
+
+Deno.test("every command that measures a server can launch it, with the same options", () => {
+  for (const command of Object.keys(QUICK)) {
+    const scenario = SCENARIOS.find(({ name }) => name === command)!;
+    const names = [...scenario.options, ...scenario.positionals].map(({ name }) => name);
+    for (const { name } of LAUNCH_OPTIONS) assert(names.includes(name), `${command} --${name}`);
+    assertEquals(new Set(names).size, names.length, command);
+  }
+});
+
+Deno.test({
+  ...LINUX,
+  name: "--launch tells the engine what was asked for, in every command",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const asked = [
+        ...["--tp=2", "--model-format=hf", "--cache-count=0.5", "--session-len=4096"],
+        ...["--launch-args=--fake-children 1"],
+      ];
+      for (const command of ["num-clients", "sweep", "profile-restful-api", "profile-generation"]) {
+        const level = command === "profile-generation" ? "--log-level=ERROR" : "--log-level=error";
+        const sweepLabels = command === "sweep" ? ["--mode=fp16"] : [];
+        const { code, err } = await launched(
+          folder,
+          command,
+          "lmdeploy",
+          ...[...asked, level, ...sweepLabels],
+        );
+        assertEquals(code, 0, err);
+        const log = await Deno.readTextFile(`${folder}/engine.log`);
+        assertMatch(
+          log,
+          /loading the model, serve api_server M\.gguf --server-port \d+ --tp 2 --model-format hf --cache-max-entry-count 0\.5 --session-len 4096 --log-level ERROR --fake-children 1$/m,
+        );
+        for (const name of ["out", "engine.log", "result", "log"]) {
+          await Deno.remove(`${folder}/${name}`, { recursive: true }).catch(() => {});
+        }
+      }
+    }),
+});
+
+Deno.test("--launch is checked like everything else before a server is started", () =>
+  inTempFolder(async (folder) => {
+    const refused = async (command: string, ...more: string[]) => {
+      const { code, out, err } = await launched(folder, command, "vllm", ...more);
+      assertEquals([code, out], [2, ""], err);
+      // Nothing was started, hence no log.
+      await Deno.stat(`${folder}/engine.log`).then(() => assert(false, err), () => {});
+      return err.split("\n").find((line) => line.startsWith("error: ")) ?? "";
+    };
+    for (const command of Object.keys(QUICK)) {
+      assertMatch(
+        await refused(command, "--tp=3"),
+        /Cannot share a model among 3 GPUs: give a power of two/,
+        command,
+      );
+      assertMatch(await refused(command, "--session-len=0"), /--session-len 0/);
+      assertMatch(await refused(command, "--cache-max-entry-count=0"), /--cache-max-entry-count 0/);
+      assertMatch(await refused(command, "--model-format=xml"), /hf, llama, awq/);
+      assertMatch(await refused(command, "--model-format=hf"), /no option for it/);
+      assertMatch(await refused(command, "--log-level=loud"), /give one of/);
+      assertMatch(await refused(command, "--extra-body={"), /--extra-body/);
+      // There the address is the model's path: see the next test.
+      if (/generation|throughput/.test(command)) continue;
+      const address = `${command === "sweep" ? "--base-url=" : ""}http://127.0.0.1:9`;
+      const line = await launchLine(folder, command, "vllm", [address, ...QUICK[command]!]);
+      assertMatch(
+        (await runCli(line)).err,
+        /^error: .*http:\/\/127\.0\.0\.1:9 and --launch together: give one of them$/m,
+      );
+    }
+  }));
+
+Deno.test("profile-generation and profile-throughput take no URL beside --launch", () =>
+  inTempFolder(async (folder) => {
+    const dataset = await writeSharegpt(folder, 2);
+    for (const words of [["profile-generation"], ["profile-throughput", dataset]]) {
+      const { code, err } = await runCli([...words, "http://u:p@127.0.0.1:9", "--launch=vllm"]);
+      assertEquals(code, 2);
+      assertMatch(err, /^error: Cannot use <model-path> http:\/\/\S+ and --launch together/);
+      assert(!err.includes("u:p@"), err);
+    }
+    const { err } = await runCli([
+      ...["profile-generation", "M", "--launch=vllm", "--protocol=transformers"],
+    ]);
+    assertMatch(err, /^error: Cannot use --protocol transformers and --launch together/);
+  }));
+
+Deno.test("without --launch its options are errors, where the scripts have no such ones", async () => {
+  const url = "http://127.0.0.1:9";
+  for (const command of ["bench", "num-clients", "request-rate"]) {
+    const { code, err } = await runCli([command, url, "--tp=2"]);
+    assertEquals(code, 2);
+    assertMatch(err, /^error: Cannot use --tp without --launch/);
+  }
+  const { code, err } = await runCli(["profile-generation", url, "--launch-port=0", "-c", "1"]);
+  assertEquals(code, 2);
+  assertMatch(err, /^error: Cannot use --launch-port without --launch/);
+  const three = await runCli(["profile-generation", url, "--tp=3"]);
+  assertEquals(three.code, 2);
+  assertMatch(three.err, /^error: Cannot share a model among 3 GPUs/);
+});
+
+Deno.test({
+  ...LINUX,
+  name: "--launch leaves the choice of a protocol to who has made it",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const choices = {
+        // What would be asked for without an engine is a choice as well.
+        "bench": ["--protocol=openai-chat", "openai-chat"],
+        "num-clients": ["--backend=vllm", "openai-completions"],
+        "profile-throughput": ["--protocol=openai-chat", "openai-chat"],
+      };
+      for (const [command, [option, protocol]] of Object.entries(choices)) {
+        const { code, err } = await launched(folder, command, "llama.cpp", option!);
+        assertEquals(code, 0, err);
+        const { header } = await readRecordFile(`${folder}/out/records.jsonl`);
+        assertEquals(header.protocol, protocol);
+        await Deno.remove(`${folder}/out`, { recursive: true });
+      }
+    }),
+});
+
+Deno.test("bench --launch --dry-run shows the server's command line and starts nothing", () =>
+  inTempFolder(async (folder) => {
+    const { code, out } = await launched(folder, "bench", "vllm", "--dry-run");
+    assertEquals(code, 0);
+    assertMatch(
+      out,
+      /^start {7}\S+fake_engine\.ts -m vllm\.entrypoints\.openai\.api_server --model M/,
+    );
+    assertStringIncludes(out, "openai-completions over fetch");
+    await Deno.stat(`${folder}/engine.log`).then(() => assert(false), () => {});
+  }));
+
+Deno.test({
+  ...LINUX,
+  name: "sweep --launch goes on with --resume, at another port",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const first = await launched(folder, "sweep", "vllm");
+      assertEquals(first.code, 0, first.err);
+      const again = await launched(folder, "sweep", "vllm", "--resume");
+      assertEquals(again.code, 0, again.err);
+      assert(!again.out.includes("[BENCHMARK"), again.out);
+    }),
+});
