@@ -96,8 +96,8 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-/** Ends with this code after so many ms; never opens its port; children; deaf to SIGTERM. */
-const OWN_VALUED = ["--fake-die", "--fake-die-after", "--fake-children"];
+/** Ends with this code after so many ms; children; ms between tokens; no port; deaf to SIGTERM. */
+const OWN_VALUED = ["--fake-die", "--fake-die-after", "--fake-children", "--fake-itl"];
 const OWN_FLAGS = ["--fake-never-ready", "--fake-deaf"];
 
 const part = PARTS.find(({ matches }) => matches(Deno.args));
@@ -136,7 +136,13 @@ if (given.has("--fake-never-ready")) {
 } else {
   const at = part.grpc ? { grpcPort: port, port: 0 } : { port };
   const host = given.get("--host") ?? given.get("--server-name") ?? "127.0.0.1";
-  await startSimServer({ ...part.sim, ...at, host, ttft: "1", itl: "1" });
+  await startSimServer({
+    ...part.sim,
+    ...at,
+    host,
+    ttft: "1",
+    itl: given.get("--fake-itl") ?? "1",
+  });
   say("fake engine: ready");
 }
 
