@@ -179,6 +179,28 @@ Deno.test("--launch is checked like everything else before a server is started",
     }
   }));
 
+Deno.test("--launch: files that cannot be read or written are told before a server is started", () =>
+  inTempFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/bad.json`, "[{");
+    const launch = ["--launch=vllm", "--model-path=M", `--launch-log=${folder}/engine.log`];
+    const cases: (readonly [string[], RegExp])[] = [
+      [["profile-throughput", `${folder}/no.json`], /no\.json/],
+      [["profile-throughput", `${folder}/bad.json`], /bad\.json/],
+      [["num-clients", `--dataset-path=${folder}/bad.json`], /bad\.json/],
+      [["bench", `--dataset-path=${folder}/no.jsonl`], /no\.jsonl/],
+      [["profile-restful-api", `${folder}/nowhere`, `${folder}/bad.json`], /nowhere/],
+      [["profile-generation", `--csv=${folder}/nowhere/a.csv`], /no folder .*nowhere/],
+      [["profile-generation", `--csv=${folder}`], /it is a folder/],
+      [["bench", `--out=${folder}`], /--out .*exists already/],
+    ];
+    for (const [words, message] of cases) {
+      const { code, err } = await runCli([...words, ...launch, "--quiet"]);
+      assertEquals(code, 2, err);
+      assertMatch(err.split("\n").find((line) => line.startsWith("error: ")) ?? "", message);
+      await Deno.stat(`${folder}/engine.log`).then(() => assert(false, err), () => {});
+    }
+  }));
+
 Deno.test("profile-generation and profile-throughput take no URL beside --launch", () =>
   inTempFolder(async (folder) => {
     const dataset = await writeSharegpt(folder, 2);

@@ -6,6 +6,7 @@ import {
   parseOptions,
   readCommandLine,
   redactCommandLine,
+  repeatableValues,
   withoutSecrets,
 } from "../workloads/options.ts";
 import { UserError } from "../workloads/user_error.ts";
@@ -125,6 +126,11 @@ Deno.test("parseOptions refuses with the value and with what would work", () => 
       "Cannot use --model without a value: give a text (TEXT); " +
       "if -x is the value, write --model=-x",
     ],
+    [
+      ["--model", "-x 1"],
+      "Cannot use --model without a value: give a text (TEXT); " +
+      'if -x 1 is the value, write --model="-x 1"',
+    ],
     [["--rate", "1", "--rate", "2"], "Cannot use --rate 2 times (1, 2): give it once"],
     [["-k", "a", "--api_key", "b"], "Cannot use --api-key 2 times: give it once"],
     [
@@ -150,6 +156,34 @@ Deno.test("parseOptions refuses more positionals than the command takes", () => 
     assertThrows(() => parseOptions(scenario, argv), UserError).message;
   assertEquals(message(one, "a", "b"), `Cannot use b: "fake" takes only <url>`);
   assertEquals(message(none, "a b"), `Cannot use "a b": "fake" takes options only`);
+});
+
+Deno.test("an option that stands for a positional leaves its place to the next one", () => {
+  const scenario: Scenario = {
+    ...FAKE,
+    positionals: [
+      { name: "where", help: "An address.", required: true, unless: "model" },
+      { name: "what", help: "A file.", required: true },
+    ],
+  };
+  const refused = (...argv: string[]) =>
+    assertThrows(() => parseOptions(scenario, argv), UserError).message;
+  assertEquals(readCommandLine(scenario, ["a", "b"]).given, { where: "a", what: "b" });
+  assertEquals(readCommandLine(scenario, ["b", "--model=m"]).given, { model: "m", what: "b" });
+  assertEquals(
+    refused("a"),
+    `Cannot run "${FAKE.name}" without <what>: a file`,
+  );
+  assertStringIncludes(refused(), "without <where>: an address; or use --model in its place");
+  assertEquals(
+    refused("http://u:p@h", "b", "--model=m"),
+    "Cannot use <where> http://h and --model together: give one of them",
+  );
+  assertEquals(
+    repeatableValues(scenario, { where: "a", what: "b", model: "m", out: "o" }),
+    { what: "b", model: "m" },
+  );
+  assertEquals(repeatableValues(scenario, { where: "a", what: "b" }), { where: "a", what: "b" });
 });
 
 Deno.test("parseOptions never shows a secret", () => {

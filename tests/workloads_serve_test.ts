@@ -502,7 +502,7 @@ Deno.test({
       const code = await withLaunched(plan, host, async (_, watched) => {
         const pid = Number(/process (\d+)/.exec(host.err[0]!)![1]);
         Deno.kill(pid, "SIGKILL");
-        await new Promise((resolve) => watched.interrupted.addEventListener("abort", resolve));
+        await until(() => watched.interrupted.aborted, "the news of its end");
         assertEquals([host.interrupted.aborted, watched.columns], [false, host.columns]);
         return 0;
       });

@@ -7,7 +7,10 @@
 import type { LaunchEngine } from "../backends/launch_engines.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type LaunchPlan, planLaunch, withLaunched } from "./launching.ts";
+import { loadPrompts } from "./measure.ts";
 import { togetherMessage } from "./options.ts";
+import { checkOutputs } from "./outputs.ts";
+import { renderProgress } from "./progress.ts";
 import type { Host, Values } from "./scenario.ts";
 import { targetOf } from "./target.ts";
 import { UserError } from "./user_error.ts";
@@ -53,6 +56,7 @@ export async function measureChosen(
   prepare: (server: ChosenServer) => Promise<ServerRun>,
 ): Promise<number> {
   const { address, own = [], dry = false } = options;
+  if (!dry) await checkOutputs(values);
   const launched = planLaunch(values, own);
   const given = values[address] as string | undefined;
   if (launched === undefined) {
@@ -65,6 +69,7 @@ export async function measureChosen(
   }
   const { plan, run } = await prepare({ url: launched.url, launched });
   if (dry) return await run(host);
+  await tryPrompts(plan, host);
   const asked = {
     ...launched,
     protocol: plan.protocol,
@@ -72,6 +77,17 @@ export async function measureChosen(
     ...(plan.model === undefined ? {} : { model: plan.model }),
   };
   return await withLaunched(asked, host, (_, watched) => run(watched));
+}
+
+/** Loads the prompts once more than needed: a wrong file must not cost the start of an engine. */
+async function tryPrompts(plan: BenchPlan, host: Host): Promise<void> {
+  try {
+    await loadPrompts(plan, {
+      onProgress: (state) => host.progress(renderProgress(state, host.columns)),
+    });
+  } finally {
+    host.progress("");
+  }
 }
 
 /** Protocol for prompts of given token ids, where the engine's usual one takes text only. */

@@ -29,8 +29,8 @@ import { UserError } from "./user_error.ts";
 /** What is measured. */
 export const MODEL_POSITIONAL: Positional = {
   name: "model-path",
-  help: "folder with an ONNX model, to be run in this program; or the URL of a server; with " +
-    "--launch the model that the engine is started on",
+  help: "folder with an ONNX model to run in this program, URL of a server, or with --launch the " +
+    "model to start the engine on",
   required: true,
 };
 

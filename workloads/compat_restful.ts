@@ -223,6 +223,7 @@ async function measureRestful(
       const script = restfulRow(theirs, setup, { layout });
       await writeScriptCsv(scriptCsvPath(path), { header, rows: [script.row] });
     }
+    host.note(`CSV: ${path}`);
   }
   return ran.exitCode;
 }

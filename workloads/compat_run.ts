@@ -174,18 +174,31 @@ export async function runScript(
 
 /** Failures with their causes (T42), and checks that found something. */
 function noteDoubts(summary: Summary, host: Host): void {
-  for (const { failures, checks } of summary.loads) {
+  const { loads } = summary;
+  /** Many cases are often doubted for one reason: a line for each reason, with its cases. */
+  const doubts = new Map<string, string[]>();
+  for (const { label, failures, checks } of loads) {
+    const where = loads.length > 1 ? `, ${label}` : "";
     for (const { kind, count, messages } of failures) {
       const causes = messages.map(({ message, count }) => `${count} × ${message}`).join("; ");
-      host.note(`failed: ${count} ${kind.replaceAll("_", " ")}: ${causes}`);
+      host.note(`failed${where}: ${count} ${kind.replaceAll("_", " ")}: ${causes}`);
     }
-    for (const { message, advice } of warnings(checks)) host.note(doubt(message, advice));
+    for (const { message, advice } of warnings(checks)) {
+      const text = doubt(message, advice);
+      doubts.set(text, [...doubts.get(text) ?? [], label]);
+    }
   }
-  for (const { message, advice } of warnings(summary.checks)) host.note(doubt(message, advice));
+  for (const [text, labels] of doubts) {
+    const where = loads.length > 1 ? ` (${labels.join("; ")})` : "";
+    host.note(`warning${where}: ${text}`);
+  }
+  for (const { message, advice } of warnings(summary.checks)) {
+    host.note(`warning: ${doubt(message, advice)}`);
+  }
 }
 
 function doubt(message: string, advice: string | undefined): string {
-  return `warning: ${message}${advice === undefined ? "" : `; ${advice}`}`;
+  return `${message}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
 /** The dataset's own count of a record's prompt, as the script counts it. */

@@ -257,7 +257,7 @@ function unknownOption(written: string, names: Iterable<string>): string {
 function missingValue(written: string, option: Option, next: string | undefined): string {
   const hint = next === undefined || next === "--" || option.secret
     ? ""
-    : `; if ${next} is the value, write ${written}=${next}`;
+    : `; if ${next} is the value, write ${written}=${show(next)}`;
   return `Cannot use ${written} without a value: give ${wanted(option)}${hint}`;
 }
 

@@ -212,6 +212,7 @@ async function measureProfile(plan: BenchPlan, values: Values, host: Host): Prom
       const script = throughputRow(theirs, setup, { layout, digits: 3 });
       await writeScriptCsv(scriptCsvPath(path), { header, rows: [script.row] });
     }
+    host.note(`CSV: ${path}`);
   }
   return ran.exitCode;
 }

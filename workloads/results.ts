@@ -9,6 +9,7 @@ import { REPORTS } from "../metrics/reports.ts";
 import type { Run } from "../metrics/run.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
 import type { ReportPlan } from "./bench_plan.ts";
+import { outExists } from "./outputs.ts";
 import type { Host } from "./scenario.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -33,7 +34,7 @@ export async function makeResultFolder(given: string | undefined): Promise<strin
     }
   }
   if (await makeFolder(given)) return given;
-  throw new UserError(`Cannot use --out ${given}: it exists already, and results never overwrite`);
+  throw new UserError(outExists(given));
 }
 
 async function makeFolder(path: string): Promise<boolean> {
