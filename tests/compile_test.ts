@@ -241,13 +241,15 @@ exec 2>&1
 until grep -q http: server.txt; do sleep 0.05; done
 ./tokometer bench grpc://127.0.0.1:8001 --protocol ppl --workers 2 --requests 6 --concurrency 2 \
   --warmup 0 --output-tokens 4 --quiet --no-save
+./tokometer profile-generation http://127.0.0.1:8000 -c 2 -pt 8 -ct 4 -tr 3 --quiet
 kill $!
 wait
+./tokometer calibrate --quick --concurrency 4 --output-tokens 8 --transport socket --no-save --quiet
 ls results`;
 
 Deno.test({
   name: canBeAlone()
-    ? "self-extracting file runs demo, gRPC and workers in an empty folder without network or cache"
+    ? "self-extracting file runs demo, gRPC, workers and calibrate in an empty folder without network or cache"
     : "self-extracting file runs without network (skipped: unshare or ip is not permitted here)",
   ignore: !LINUX || !canBeAlone(),
   fn: async () => {
@@ -265,9 +267,14 @@ Deno.test({
       assertEquals(code, 0, out);
       assertMatch(out, /^tokometer \S+ \(Deno \S+, V8 \S+, single file, \S+\)$/m);
       assertStringIncludes(out, "6 of 6 completed");
+      assertStringIncludes(out, "CSV: profile_generation.csv");
+      assertMatch(out, /^socket +4 .* ms/m);
       assertStringIncludes(out, "records.jsonl\nreport.csv\nreport.html\nreport.json\n");
       assert(!/fault of Tokometer|Download/.test(out), out);
-      assertEquals(entries(`${folder}/empty`).toSorted(), ["results", "server.txt", "tokometer"]);
+      assertEquals(entries(`${folder}/empty`).toSorted(), [
+        ...["profile_generation.csv", "profile_generation_script.csv"],
+        ...["results", "server.txt", "tokometer"],
+      ]);
     });
   },
 });
