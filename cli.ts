@@ -138,10 +138,11 @@ async function run(
   outside: Outside,
   commandLine: readonly string[],
 ): Promise<number> {
-  const { given, common } = readCommandLine(scenario, argv);
+  const { common } = readCommandLine(scenario, argv);
   const config = typeof common.config === "string"
     ? await readConfigFile(common.config, scenario)
     : {};
+  const { given } = readCommandLine(scenario, argv, config);
   const values = await resolveSecrets(scenario, completeValues(scenario, { ...config, ...given }));
 
   const { clock, stdout, stderr, stdoutIsTerminal, stderrIsTerminal } = outside;

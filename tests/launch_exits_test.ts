@@ -145,3 +145,23 @@ Deno.test({
       assertEquals(processTree({ pid, mark: "" }), []);
     }),
 });
+
+Deno.test({
+  name: "num-clients --launch leaves nothing running after Ctrl-C while it waits for the engine",
+  ignore: IGNORE,
+  fn: () =>
+    inTempFolder(async (folder) => {
+      await using terminal = startOnPty([
+        ...[Deno.execPath(), "run", "-A", "--quiet", CLI, "num-clients"],
+        ...["--launch=llama.cpp", "--model-path=M.gguf", "--launch-port=0"],
+        ...[`--launch-executable=${FAKE}`, `--launch-log=${folder}/engine.log`],
+        ...["--launch-args=--fake-children 2 --fake-never-ready"],
+      ], { cwd: folder });
+      await terminal.waitFor("waiting for llama.cpp");
+      const pid = Number(/as process (\d+)/.exec(terminal.output)![1]);
+      await terminal.type(CTRL_C);
+      assertEquals(await terminal.exitCode, 130, terminal.output);
+      assertStringIncludes(terminal.output, "Cannot wait for llama.cpp any longer: interrupted");
+      assertEquals(processTree({ pid, mark: "" }), []);
+    }),
+});

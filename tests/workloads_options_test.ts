@@ -10,6 +10,7 @@ import {
   withoutSecrets,
 } from "../workloads/options.ts";
 import { UserError } from "../workloads/user_error.ts";
+import { bench } from "../workloads/bench.ts";
 import { FAKE } from "./fake_scenario.ts";
 
 /** What the arguments give beside `url`. */
@@ -183,6 +184,11 @@ Deno.test("an option that stands for a positional leaves its place to the next o
     repeatableValues(scenario, { where: "a", what: "b", model: "m", out: "o" }),
     { what: "b", model: "m" },
   );
+  assertEquals(
+    readCommandLine(scenario, ["b"], { model: "m" }).given,
+    { what: "b" },
+    "the option may also come from a file",
+  );
   assertEquals(repeatableValues(scenario, { where: "a", what: "b" }), { where: "a", what: "b" });
 });
 
@@ -272,4 +278,25 @@ Deno.test("redactCommandLine hides secrets in every spelling, and nothing else",
 
 Deno.test("withoutSecrets leaves out the values of secret options", () => {
   assertEquals(withoutSecrets(FAKE, { rate: 1, "api-key": "s", url: "u" }), { rate: 1, url: "u" });
+});
+
+Deno.test("nothing that is kept holds a key for a server that is launched (T38)", () => {
+  const texts = {
+    "-np 4 --api-key sk-1 -c 8": "-np 4 --api-key *** -c 8",
+    "--token=sk-1": "--token=***",
+    "--hf_token 'sk 1' --max-num-batched-tokens 8192 --key-file k":
+      "--hf_token *** --max-num-batched-tokens 8192 --key-file k",
+    "http://user:pw@host": "http://host",
+    "--password": "--password",
+  };
+  for (const [text, expected] of Object.entries(texts)) {
+    assertEquals(
+      repeatableValues(bench, { launch: "vllm", "launch-args": text }),
+      { launch: "vllm", "launch-args": expected },
+    );
+    assertEquals(redactCommandLine(["bench", `--launch-args=${text}`], [bench]), [
+      "bench",
+      `--launch-args=${expected}`,
+    ]);
+  }
 });

@@ -24,7 +24,7 @@ import { measureRecorded } from "./recorded_run.ts";
 import { exitCode, printReport, summarizeFor, writeReports } from "./results.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
 import { shellLine } from "./shell_split.ts";
-import { EXIT } from "./user_error.ts";
+import { EXIT, UserError } from "./user_error.ts";
 
 /** The scenario `bench`. */
 export const bench: Scenario = {
@@ -104,6 +104,9 @@ export async function measureBench(
   hooks: Partial<MeasureHooks> = {},
 ): Promise<Run> {
   const given = configValues(bench, { ...options, url }, "the options");
+  if (given.launch !== undefined) {
+    throw new UserError("Cannot launch a server in measureBench: start one and give its URL");
+  }
   const never = new AbortController().signal;
   return await measure(await planBench(completeValues(bench, given), "bench"), {
     stopSignal: never,

@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Option, OptionValue, Positional, Scenario, Values } from "./scenario.ts";
-import { withoutPassword } from "./secret.ts";
+import { withoutKeys, withoutPassword } from "./secret.ts";
 import { nearestName } from "./suggest.ts";
 import { UserError } from "./user_error.ts";
 
@@ -52,10 +52,15 @@ export interface CommandLine {
 /**
  * Reads and checks the arguments after the command's name, without defaults.
  *
+ * @param config other values, which decide with them whether an option stands for an argument.
  * @throws {UserError} for an unknown option (with the nearest known one), a missing, surplus or
  * wrong value.
  */
-export function readCommandLine(scenario: Scenario, argv: readonly string[]): CommandLine {
+export function readCommandLine(
+  scenario: Scenario,
+  argv: readonly string[],
+  config: Values = {},
+): CommandLine {
   const table = new OptionTable(scenario);
   const names = table.options.map(({ name }) => name);
   const parsed: Record<string, unknown> = parseArgs(uniform(table, argv), {
@@ -68,7 +73,7 @@ export function readCommandLine(scenario: Scenario, argv: readonly string[]): Co
     const given = parsed[option.name] as readonly string[];
     if (given.length > 0) values[option.name] = fromTexts(option, given);
   }
-  assignPositionals(scenario, parsed["--"] as readonly string[], values);
+  assignPositionals(scenario, parsed["--"] as readonly string[], values, config);
 
   const common: Record<string, OptionValue> = {};
   for (const { name } of COMMON_OPTIONS) {
@@ -105,7 +110,7 @@ export function parseOptions(
   argv: readonly string[],
   config: Values = {},
 ): Values {
-  return completeValues(scenario, { ...config, ...readCommandLine(scenario, argv).given });
+  return completeValues(scenario, { ...config, ...readCommandLine(scenario, argv, config).given });
 }
 
 /** Adds the defaults. @throws {UserError} when a required positional is missing. */
@@ -133,7 +138,8 @@ export function repeatableValues(scenario: Scenario, values: Values): Values {
     .map(({ name }) => name);
   return Object.fromEntries(
     Object.entries(withoutSecrets(scenario, values))
-      .filter(([name]) => name !== "out" && !replaced.includes(name)),
+      .filter(([name]) => name !== "out" && !replaced.includes(name))
+      .map(([name, value]) => [name, typeof value === "string" ? withoutKeys(value) : value]),
   );
 }
 
@@ -431,10 +437,11 @@ function assignPositionals(
   scenario: Scenario,
   texts: readonly string[],
   values: Record<string, OptionValue>,
+  config: Values,
 ): void {
   // Those given by name are taken; the others are filled in order.
   const replaced = scenario.positionals.filter(({ unless }) =>
-    unless !== undefined && values[unless] !== undefined
+    unless !== undefined && (values[unless] ?? config[unless]) !== undefined
   );
   const open = scenario.positionals.filter((positional) =>
     values[positional.name] === undefined && !replaced.includes(positional)
@@ -500,7 +507,7 @@ export function redactCommandLine(
       return "***";
     }
     const [, name, equals] = /^--?([^=]*)(=)?/.exec(argument) ?? [];
-    if (name === undefined) return withoutPassword(argument);
+    if (name === undefined) return withoutKeys(argument);
     if (secret.has(plainName(name))) {
       valueFollows = equals === undefined;
       return equals === undefined ? argument : `${argument.slice(0, argument.indexOf("=") + 1)}***`;
@@ -508,7 +515,9 @@ export function redactCommandLine(
     if (!argument.startsWith("--") && secret.has(name[0] ?? "")) {
       return `${argument.slice(0, 2)}***`;
     }
-    return withoutPassword(argument);
+    // In `--launch-args=--api-key X` as well.
+    const [, before = "", text = ""] = /^(--?[^=]*=)?([^]*)$/.exec(argument)!;
+    return before + withoutKeys(text);
   });
 }
 

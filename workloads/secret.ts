@@ -30,6 +30,15 @@ export function withoutPassword(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#@\s]*@/gi, "$1");
 }
 
+/** What may be kept or shown of a text: also without values of options for keys in it. */
+export function withoutKeys(text: string): string {
+  return withoutPassword(text).replace(KEY_OPTION, "$1***");
+}
+
+/** `--api-key X`, `--token=X` in arguments for another program; not `--max-num-tokens 8`. */
+const KEY_OPTION =
+  /((?:^|\s)--?(?:[\w-]*[-_])?(?:key|token|secret|password)(?:=|\s+))(?:"[^"]*"|'[^']*'|\S+)/gi;
+
 async function readSecret(option: string, given: string): Promise<string> {
   if (given === "-") return ask(option);
   const [, source, from] = /^(env|file):(.+)$/.exec(given) ?? [];

@@ -19,7 +19,7 @@ import {
 } from "./compat_run.ts";
 import { backendOf, DEFAULT_BACKEND, findBackend, SCRIPT_BACKENDS } from "./compat_target.ts";
 import { numClients, planClients, SEQUENCE_OPTION } from "./num_clients.ts";
-import { completeValues, withoutSecrets } from "./options.ts";
+import { completeValues, repeatableValues } from "./options.ts";
 import type { Host, Option, OptionValue, Scenario, Values } from "./scenario.ts";
 import { archiveSweep, openSweepLog, type SweepFiles, sweepFiles } from "./sweep_archive.ts";
 import { type SweepCase, sweepCases } from "./sweep_cases.ts";
@@ -329,13 +329,7 @@ async function planSweep(values: Values, url: string): Promise<PlannedSweep> {
     schema: "tokometer.sweep/1",
     version: VERSION,
     startedAt: new Date(wallClockMs()).toISOString(),
-    options: {
-      ...withoutSecrets(sweep, values),
-      // An address may carry a password; that of a launched server may be another each time.
-      ...(values.launch !== undefined
-        ? {}
-        : { "base-url": url.replace(/^([a-z0-9+.-]+:\/\/)[^/@]*@/i, "$1") }),
-    },
+    options: repeatableValues(sweep, values),
     cases,
   };
   const state = values.resume === true ? await readSweepState(files.cases) : undefined;
