@@ -5,6 +5,7 @@ import { type ProcessIdentity, processTree } from "../backends/process_tree.ts";
 import { LAUNCH_OPTIONS } from "../workloads/launching.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { SCENARIOS } from "../workloads/scenarios.ts";
+import { LLAMA_SERVER, writeRandomModel } from "./llama_server.ts";
 import { inTempFolder, type Ran, runCli } from "./run_cli.ts";
 import { TOKENIZER, writeSharegpt } from "./sharegpt_file.ts";
 
@@ -274,5 +275,38 @@ Deno.test({
       const again = await launched(folder, "sweep", "vllm", "--resume");
       assertEquals(again.code, 0, again.err);
       assert(!again.out.includes("[BENCHMARK"), again.out);
+    }),
+});
+
+Deno.test({
+  name: "--launch starts a real llama-server for each of the scripts' commands (LLAMA_SERVER)",
+  ignore: LLAMA_SERVER === undefined,
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const model = await writeRandomModel(folder);
+      for (const command of ["profile-generation", "profile-throughput", "num-clients"]) {
+        const line = await launchLine(folder, command, "llama.cpp", [
+          ...[...QUICK[command]!, "--quiet"],
+          // The model knows no more tokens.
+          ...command === "profile-generation" ? ["--vocab=512"] : [],
+        ]);
+        const { code, err } = await runCli([
+          ...line.map((word) =>
+            word === "--model-path=M.gguf"
+              ? `--model-path=${model}`
+              : word.replace(FAKE, LLAMA_SERVER!)
+          ),
+          "--launch-args=-np 2 -c 8192 -t 1",
+        ]);
+        assertEquals(code, 0, err);
+        assertEquals(processTree(serverOf(err)), []);
+        const { records } = await readRecordFile(`${folder}/out/records.jsonl`);
+        assert(records.length >= 2);
+        for (const { outcome, outputTokens, requestedTokens } of records) {
+          assertEquals(outcome, { kind: "ok" });
+          assertEquals(outputTokens, { tokens: requestedTokens, source: "counter" });
+        }
+        await Deno.remove(`${folder}/out`, { recursive: true });
+      }
     }),
 });

@@ -11,10 +11,9 @@ import type { GenerationRequest } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { findTransport } from "../backends/transports.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
+import { LLAMA_SERVER, writeRandomModel } from "./llama_server.ts";
 import { inTempFolder, runCli } from "./run_cli.ts";
 
-const LLAMA_SERVER = Deno.env.get("LLAMA_SERVER");
-const WRITE_MODEL = new URL("./truth/random_gguf.mjs", import.meta.url).pathname;
 const NO_CACHE = '--extra-body={"cache_prompt":false}';
 
 interface Llama {
@@ -25,13 +24,7 @@ interface Llama {
 
 async function withLlama(use: (llama: Llama, folder: string) => Promise<void>): Promise<void> {
   await inTempFolder(async (folder) => {
-    const model = `${folder}/model.gguf`;
-    const made = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-config", WRITE_MODEL, model, "tok=spm"],
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    assert(made.success);
+    const model = await writeRandomModel(folder);
     const child = new Deno.Command(LLAMA_SERVER!, {
       args: ["-m", model, "--host", "127.0.0.1", "--port", "0", "-np", "16"]
         .concat(["-c", "65536", "-t", "1", "--metrics"]),

@@ -26,6 +26,7 @@ import { readStates, type ServerState, statePath } from "../workloads/server_sta
 import { splitShellWords } from "../workloads/shell_split.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { FakeClock } from "./fake_clock.ts";
+import { LLAMA_SERVER, writeRandomModel } from "./llama_server.ts";
 
 const FAKE = new URL("fake_engine.ts", import.meta.url).pathname;
 /** Processes are told apart by what Linux says of them. */
@@ -544,18 +545,16 @@ Deno.test({
     }),
 });
 
-const llamaServer = Deno.env.get("LLAMA_SERVER");
-const llamaModel = Deno.env.get("LLAMA_MODEL");
-
 Deno.test({
-  name: "serve starts and stops a real llama-server (LLAMA_SERVER, LLAMA_MODEL)",
-  ignore: llamaServer === undefined || llamaModel === undefined,
+  name: "serve starts and stops a real llama-server (LLAMA_SERVER)",
+  ignore: LLAMA_SERVER === undefined,
   fn: () =>
     inFolder(async (folder) => {
+      const model = await writeRandomModel(folder);
       const up = await tokometer(
         folder,
-        ...["start", "llama.cpp", "--model-path", llamaModel!, "--port", `${freePort()}`],
-        ...["--executable", llamaServer!, "--", "-t", "1", "-np", "2"],
+        ...["start", "llama.cpp", "--model-path", model, "--port", `${freePort()}`],
+        ...["--executable", LLAMA_SERVER!, "--", "-t", "1", "-np", "2"],
       );
       assertEquals([up.error, up.code], ["", 0]);
       assertEquals((await tokometer(folder, "status", "llama.cpp")).code, 0);
