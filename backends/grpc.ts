@@ -19,10 +19,18 @@ import { Buffer } from "node:buffer";
 import type { Client, ClientReadableStream, Metadata, StatusObject } from "@grpc/grpc-js";
 import { type BodyLog, LogPool } from "./buffers.ts";
 import { type Clock, wallClockMs } from "./clock.ts";
-import { connectionFailure, finishExchange, stoppedEnd } from "./exchange.ts";
+import { finishExchange, stoppedEnd } from "./exchange.ts";
+import {
+  brokenEnd,
+  DEADLINE_MARGIN_MS,
+  isLocal,
+  nameForAddress,
+  neverSent,
+  NOT_METADATA,
+  statusEnd,
+} from "./grpc_call.ts";
 import { GRPC_PREFIX_BYTES } from "./grpc_frames.ts";
 import { type GrpcModule, loadGrpc, requireGrpcPermissions } from "./grpc_load.ts";
-import { GRPC_STATUS_NAMES } from "./grpc_request.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   COUNTER_BYTES,
@@ -39,7 +47,8 @@ import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
 /** The transport `grpc`. */
 export const grpcTransport: TransportKind = {
   name: "grpc",
-  description: "gRPC over HTTP/2, plaintext or TLS; the only one for gRPC protocols",
+  description:
+    "gRPC over HTTP/2, plaintext or TLS, by the library of the gRPC project: the default",
   carrier: "grpc",
   open: openGrpc,
 };
@@ -52,30 +61,11 @@ const SHUTDOWN = 4;
 /** HTTP/2 window of a connection: many streams of tensors must not wait for each other's room. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
-/** Headers that gRPC sets itself, or that mean nothing to it. */
-const NOT_METADATA: ReadonlySet<string> = new Set([
-  "accept",
-  "accept-encoding",
-  "connection",
-  "content-length",
-  "content-type",
-  "host",
-  "te",
-  "transfer-encoding",
-  "user-agent",
-]);
-
 /**
  * Shortest time between two attempts to connect; calls in between fail at once. As good as trying
  * for every request, as other clients do: a server that is back is found.
  */
 const BACKOFF_MS = 25;
-
-/**
- * How long after our own deadline the call's one lies. Ours decides, exactly; the server's copy of
- * the deadline is for its own use, and a DEADLINE_EXCEEDED that comes earlier is the server's.
- */
-const DEADLINE_MARGIN_MS = 1000;
 
 /**
  * Opens the transport.
@@ -336,21 +326,6 @@ class Flight implements Ward {
   }
 }
 
-/** An exchange that a certificate, an address or a header made impossible. */
-function neverSent(atMs: number, error: unknown): Exchange {
-  return {
-    sentMs: atMs,
-    endMs: atMs,
-    status: 0,
-    contentType: "application/grpc",
-    body: new Uint8Array(0),
-    readMs: new Float64Array(0),
-    readEnds: new Uint32Array(0),
-    connection: "unknown",
-    end: { kind: "connect_error", message: error instanceof Error ? error.message : String(error) },
-  };
-}
-
 /**
  * Words in which the library reports a stream that ended without a status of the server's. A server
  * that is killed in the middle of a stream shows as code 1, CANCELLED, although nobody cancelled.
@@ -362,14 +337,11 @@ function endOf(
   { code, details }: { readonly code: number; readonly details: string },
   seen: { readonly head: boolean; readonly connected: boolean },
 ): ExchangeEnd {
-  if (code === 0) return { kind: "complete" };
-  if (!seen.connected || NO_STATUS.test(details)) {
-    if (seen.head) return { kind: "cut", message: `the stream broke off: ${details}` };
-    const message = NO_STATUS.test(details) ? `no answer came: ${details}` : details;
-    return { kind: "connect_error", message: connectionFailure(message) };
+  if (code !== 0 && (!seen.connected || NO_STATUS.test(details))) {
+    const cause = !seen.head && NO_STATUS.test(details) ? `no answer came: ${details}` : details;
+    return brokenEnd(cause, seen);
   }
-  const said = [GRPC_STATUS_NAMES[code] ?? "not a gRPC status", details];
-  return { kind: "grpc_status", status: code, message: said.filter(Boolean).join(": ") };
+  return statusEnd(code, details);
 }
 
 function metadataOf(
@@ -430,20 +402,6 @@ function openClient({ library, grpcRootsPath }: GrpcModule, plan: ClientPlan): C
       { "grpc.ssl_target_name_override": expectedName }),
     ...(authority !== undefined && { "grpc.default_authority": authority }),
   });
-}
-
-/** Name that stands for an IP address in TLS; `undefined` for a name. */
-function nameForAddress(host: string, { insecure }: TransportOptions): string | undefined {
-  const numeric = /^[\d.]+$/.test(host) || host.includes(":");
-  if (!numeric) return undefined;
-  if (insecure || isLocal(host)) return "localhost";
-  throw new TypeError(
-    `Cannot check the certificate of ${host}: use the server's name in the URL, or --header "host: NAME"`,
-  );
-}
-
-function isLocal(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }
 
 async function turns(count: number): Promise<void> {

@@ -17,6 +17,10 @@ export interface Origin {
   readonly secure: boolean;
   readonly caCert: string | undefined;
   readonly insecure: boolean;
+  /** What TLS is to agree on; HTTP/1.1 unless said otherwise. */
+  readonly alpn?: string;
+  /** Name to expect in the certificate, where it is not the host's. */
+  readonly serverName?: string | undefined;
 }
 
 /** What a connection needs of a byte stream. */

@@ -28,12 +28,13 @@ export function dialSocket(origin: Origin, events: LineEvents): Line {
       },
     },
   };
+  const serverName = origin.serverName ?? (net.isIP(origin.host) === 0 ? origin.host : undefined);
   const socket = origin.secure
     ? tls.connect({
       ...options,
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: [origin.alpn ?? "http/1.1"],
       rejectUnauthorized: !origin.insecure,
-      ...(net.isIP(origin.host) === 0 ? { servername: origin.host } : {}),
+      ...(serverName === undefined ? {} : { servername: serverName }),
       ...(origin.caCert === undefined ? {} : { ca: [origin.caCert] }),
     })
     : net.connect(options);

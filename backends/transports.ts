@@ -6,6 +6,7 @@
 import { epollTransport } from "./epoll.ts";
 import { fetchTransport } from "./fetch.ts";
 import { grpcTransport } from "./grpc.ts";
+import { grpcSocketTransport } from "./grpc_socket.ts";
 import { inprocessTransport } from "./inprocess.ts";
 import { socketTransport } from "./socket.ts";
 import type { TransportKind } from "./transport.ts";
@@ -16,6 +17,7 @@ export const TRANSPORTS: readonly TransportKind[] = [
   socketTransport,
   epollTransport,
   grpcTransport,
+  grpcSocketTransport,
   inprocessTransport,
 ];
 

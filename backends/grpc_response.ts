@@ -1,0 +1,91 @@
+/**
+ * What the fields of an answer say of a gRPC call: its status, or why there is none.
+ *
+ * @module
+ */
+import { statusEnd } from "./grpc_call.ts";
+import { H2_CODE, showCode } from "./h2_frames.ts";
+import type { Field } from "./hpack.ts";
+import type { ExchangeEnd } from "./transport.ts";
+
+const INTERNAL = 13;
+const PERMISSION_DENIED = 7;
+const RESOURCE_EXHAUSTED = 8;
+const UNAUTHENTICATED = 16;
+const UNAVAILABLE = 14;
+const UNIMPLEMENTED = 12;
+const UNKNOWN = 2;
+
+/** gRPC's statuses for answers of proxies and servers that do not speak it. */
+const STATUS_OF_HTTP: Readonly<Record<string, number>> = {
+  "400": INTERNAL,
+  "401": UNAUTHENTICATED,
+  "403": PERMISSION_DENIED,
+  "404": UNIMPLEMENTED,
+  "429": UNAVAILABLE,
+  "502": UNAVAILABLE,
+  "503": UNAVAILABLE,
+  "504": UNAVAILABLE,
+};
+
+/** Head and trailers of an answer, as far as gRPC looks at them. */
+export class GrpcResponse {
+  #httpStatus = "";
+  #contentType = "";
+  #grpcStatus: string | undefined;
+  #grpcMessage = "";
+
+  /** Takes the fields of the head, then those of the trailers; or all at once. */
+  take(fields: readonly Field[]): void {
+    for (const [name, value] of fields) {
+      if (name === "grpc-status") this.#grpcStatus = value;
+      else if (name === "grpc-message") this.#grpcMessage = value;
+      else if (name === ":status") this.#httpStatus = value;
+      else if (name === "content-type") this.#contentType = value;
+    }
+  }
+
+  /** Whether the body holds gRPC's messages, by what the head said. */
+  get isGrpc(): boolean {
+    return this.#httpStatus === "200" && /^application\/grpc($|[+;])/i.test(this.#contentType);
+  }
+
+  /** How the call ended; `undefined` when the server gave no status. */
+  end(): ExchangeEnd | undefined {
+    if (this.#grpcStatus !== undefined) {
+      const known = /^\d{1,9}$/.test(this.#grpcStatus);
+      if (known) return statusEnd(Number(this.#grpcStatus), percentDecode(this.#grpcMessage));
+      return statusEnd(UNKNOWN, `grpc-status is not a number: ${this.#grpcStatus}`);
+    }
+    if (this.#httpStatus !== "200") {
+      const status = STATUS_OF_HTTP[this.#httpStatus] ?? UNKNOWN;
+      return statusEnd(status, `Received HTTP status code ${this.#httpStatus}`);
+    }
+    if (this.isGrpc) return undefined;
+    return statusEnd(UNKNOWN, `the answer is not gRPC but "${this.#contentType}"`);
+  }
+}
+
+/** The status that a reset stands for; `undefined` when it only says that the stream broke. */
+export function statusOfReset(code: number): ExchangeEnd | undefined {
+  if (code === H2_CODE.enhanceYourCalm) {
+    return statusEnd(RESOURCE_EXHAUSTED, `stream reset with ${showCode(code)}`);
+  }
+  if (code === H2_CODE.inadequateSecurity) {
+    return statusEnd(PERMISSION_DENIED, `stream reset with ${showCode(code)}`);
+  }
+  return undefined;
+}
+
+/** A `grpc-message`: `%XX` are bytes of UTF-8; what is no such escape stays as it is. */
+export function percentDecode(text: string): string {
+  if (!/[%\x80-\xff]/.test(text)) return text;
+  const bytes = new Uint8Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at++) {
+    const escape = text[at] === "%" ? /^[0-9a-f]{2}/i.exec(text.slice(at + 1, at + 3)) : null;
+    bytes[length++] = escape === null ? text.charCodeAt(at) : parseInt(escape[0], 16);
+    if (escape !== null) at += 2;
+  }
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, length));
+}

@@ -1,0 +1,596 @@
+/**
+ * One HTTP/2 connection of a client (RFC 9113) over a byte stream. It reads into the buffer that all
+ * connections share and hands data on before it returns: a read allocates nothing, and every stream
+ * that it brings something for has the same stamp.
+ *
+ * Left out, because nobody needs it here: pushed streams (refused), priorities (ignored), a dynamic
+ * table for what we send.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import { connectionFailure } from "./exchange.ts";
+import {
+  DEFAULT_WINDOW_BYTES,
+  FLAG,
+  FRAME,
+  FRAME_HEAD_BYTES,
+  type FrameHead,
+  FrameReader,
+  type FrameSink,
+  H2_CODE,
+  H2Error,
+  makeFrame,
+  MAX_FRAME_BYTES,
+  MAX_WINDOW_BYTES,
+  PREFACE,
+  putFrameHead,
+  putUint32,
+  readUint32,
+  rstStream,
+  SETTING,
+  settings,
+  showCode,
+  windowUpdate,
+} from "./h2_frames.ts";
+import { type Field, HpackDecoder } from "./hpack.ts";
+import type { Dial, Line, LineEvents, Origin } from "./socket_connection.ts";
+
+/** Window of each stream: what is read is taken at once, so this only saves messages about it. */
+const STREAM_WINDOW_BYTES = 8 * 1024 * 1024;
+/** Window of the connection: its streams must not wait for each other's room. */
+const CONNECTION_WINDOW_BYTES = 64 * 1024 * 1024;
+/** Streams to begin before the server has said how many it allows; none allows fewer by custom. */
+const UNTOLD_STREAMS = 100;
+/** Largest header block, in bytes. */
+const HEADER_LIMIT = 256 * 1024;
+/** Length of PING's payload. */
+const PING_BYTES = 8;
+
+/** How a stream ended. */
+export type StreamEnd =
+  /** As HTTP/2 defines it. */
+  | { readonly kind: "ended" }
+  /** The server reset it. */
+  | { readonly kind: "reset"; readonly code: number }
+  /** The server says that it has not touched it: it can be sent again. */
+  | { readonly kind: "refused"; readonly message: string }
+  /** The connection never stood, or what is there does not speak HTTP/2. */
+  | { readonly kind: "unreachable"; readonly message: string }
+  /** The connection broke. */
+  | { readonly kind: "lost"; readonly message: string }
+  /** The server broke the rules. */
+  | { readonly kind: "malformed"; readonly message: string };
+
+/** A request and its answer. Fields belong to the connection; the rest is for whoever asked. */
+export abstract class H2Stream {
+  /** 0 while it waits for a connection. */
+  id = 0;
+  /** What carries it. */
+  connection: H2Connection | undefined;
+  /** The final response's head has come. */
+  headSeen = false;
+  /** Body bytes that were sent. */
+  bodyAt = 0;
+  /** Body bytes that the server has room for. */
+  sendWindow = 0;
+  /** Bytes received since the server was last told of room. */
+  received = 0;
+  /** The current read brought data. */
+  touched = false;
+  /** Header block of the request. */
+  abstract readonly block: Uint8Array;
+  /** Body of the request; never empty. */
+  abstract readonly body: Uint8Array;
+
+  /** Head of the response, or its trailers. */
+  abstract onFields(atMs: number, fields: readonly Field[]): void;
+  /** `source[from, to)` is data; the next read overwrites it. */
+  abstract onData(source: Uint8Array, from: number, to: number): void;
+  /** The read is over that brought data. */
+  abstract onReadEnd(atMs: number): void;
+  /** The stream is over; nothing follows. */
+  abstract onEnd(atMs: number, end: StreamEnd): void;
+}
+
+/** Who uses the connections. */
+export interface H2Host {
+  readonly clock: Clock;
+  readonly dial: Dial;
+  /** A stream has ended, or the server has said how many it allows. */
+  roomMade(): void;
+  /** The connection is closed for good; its descriptor is free. */
+  closed(connection: H2Connection): void;
+}
+
+/** A connection and its streams. */
+export class H2Connection implements LineEvents, FrameSink {
+  /** When it stood. */
+  connectedMs: number | undefined;
+  /** When it was begun. */
+  readonly openedMs: number;
+  /** Why it ended, for what waited for it. */
+  failure: string | undefined;
+  readonly #host: H2Host;
+  readonly #line: Line;
+  readonly #reader = new FrameReader(this);
+  readonly #hpack = new HpackDecoder();
+  readonly #streams = new Map<number, H2Stream>();
+  /** Streams with body left to send. */
+  readonly #unsent = new Set<H2Stream>();
+  #nextId = 1;
+  #usable = true;
+  #settled = false;
+  #destroyed = false;
+  #maxStreams = Infinity;
+  #peerWindow = DEFAULT_WINDOW_BYTES;
+  #peerFrameBytes = MAX_FRAME_BYTES;
+  #sendWindow = DEFAULT_WINDOW_BYTES;
+  #received = 0;
+  /** What is to be written, in one piece, at the end of this step of the event loop. */
+  #out: Uint8Array[] = [];
+  #flushing = false;
+  /** Stamp of the current read. */
+  #atMs = 0;
+  readonly #touched: H2Stream[] = [];
+  /** Where the data of the current frame goes; nowhere if nobody wants it any more. */
+  #dataStream: H2Stream | undefined;
+  /** Stream of the header block whose CONTINUATION must come next; 0 = none. */
+  #blockStream = 0;
+  #blockEnds = false;
+  #block = new Uint8Array(1024);
+  #blockBytes = 0;
+
+  /** Begins to connect. */
+  constructor(origin: Origin, host: H2Host) {
+    this.#host = host;
+    this.openedMs = host.clock.now();
+    this.#write(new TextEncoder().encode(PREFACE));
+    this.#write(settings([
+      [SETTING.enablePush, 0],
+      [SETTING.initialWindowSize, STREAM_WINDOW_BYTES],
+    ]));
+    this.#write(windowUpdate(0, CONNECTION_WINDOW_BYTES - DEFAULT_WINDOW_BYTES));
+    this.#line = host.dial(origin, this);
+  }
+
+  /** How many more streams it can carry. */
+  get room(): number {
+    return this.#usable ? this.limit - this.#streams.size : 0;
+  }
+
+  /** How many streams it can carry in all, as far as is known. */
+  get limit(): number {
+    return this.#settled ? this.#maxStreams : UNTOLD_STREAMS;
+  }
+
+  /** Whether the server has said how many streams it allows. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Whether new streams may begin. */
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** Begins a stream; there must be room. */
+  open(stream: H2Stream): void {
+    stream.connection = this;
+    stream.id = this.#nextId;
+    stream.headSeen = stream.touched = false;
+    stream.bodyAt = stream.received = 0;
+    stream.sendWindow = this.#peerWindow;
+    this.#nextId += 2;
+    if (this.#nextId > MAX_WINDOW_BYTES) this.#usable = false;
+    this.#streams.set(stream.id, stream);
+    this.#sendBlock(stream.id, stream.block);
+    this.#unsent.add(stream);
+    this.#sendBody(stream);
+  }
+
+  /** Ends a stream from our side, without a word to it. */
+  cancel(stream: H2Stream): void {
+    if (this.#streams.get(stream.id) !== stream) return;
+    this.#write(rstStream(stream.id, H2_CODE.cancel));
+    this.#forget(stream);
+    this.#madeRoom();
+  }
+
+  /** Closes at once; streams in progress are dropped without a word. */
+  destroy(): void {
+    this.#usable = false;
+    this.#destroyed = true;
+    this.#streams.clear();
+    this.#unsent.clear();
+    this.#line.destroy();
+  }
+
+  /** See {@linkcode LineEvents}. */
+  onConnected(): void {
+    if (this.#destroyed) return;
+    this.connectedMs = this.#host.clock.now();
+    this.#flush();
+  }
+
+  /** See {@linkcode LineEvents}. */
+  onBytes(buffer: Uint8Array, count: number): void {
+    this.#atMs = this.#host.clock.now();
+    if (this.#destroyed) return;
+    try {
+      this.#reader.push(buffer, 0, count);
+    } catch (error) {
+      if (!(error instanceof H2Error)) throw error;
+      this.#endRead();
+      this.#fail(error);
+      return;
+    }
+    this.#endRead();
+  }
+
+  /** See {@linkcode LineEvents}. */
+  onEnd(): void {
+    this.#endAll(this.#host.clock.now(), "connection closed by the server");
+  }
+
+  /** See {@linkcode LineEvents}. */
+  onError(cause: string): void {
+    this.#endAll(this.#host.clock.now(), connectionFailure(cause));
+  }
+
+  /** See {@linkcode LineEvents}. */
+  onClose(): void {
+    // After "end" or "error" there is no stream any more; without either, this is their end.
+    if (!this.#destroyed) this.onEnd();
+    this.#host.closed(this);
+  }
+
+  /** See {@linkcode FrameSink}. */
+  dataBegins(streamId: number, bytes: number): void {
+    this.#mayCome(FRAME.data, streamId);
+    this.#received += bytes;
+    if (this.#received >= CONNECTION_WINDOW_BYTES / 2) {
+      this.#write(windowUpdate(0, this.#received));
+      this.#received = 0;
+    }
+    const stream = this.#dataStream = this.#streams.get(streamId);
+    if (stream === undefined) return this.#mustHaveBeen(streamId);
+    if (!stream.headSeen) return this.#reject(stream, "data before the head of the response");
+    stream.received += bytes;
+    if (stream.received >= STREAM_WINDOW_BYTES / 2) {
+      this.#write(windowUpdate(streamId, stream.received));
+      stream.received = 0;
+    }
+  }
+
+  /** See {@linkcode FrameSink}. */
+  data(source: Uint8Array, from: number, to: number): void {
+    const stream = this.#dataStream;
+    if (stream === undefined) return;
+    stream.onData(source, from, to);
+    if (stream.touched) return;
+    stream.touched = true;
+    this.#touched.push(stream);
+  }
+
+  /** See {@linkcode FrameSink}. */
+  dataEnds(endStream: boolean): void {
+    const stream = this.#dataStream;
+    this.#dataStream = undefined;
+    if (endStream && stream !== undefined) this.#finish(stream);
+  }
+
+  /** See {@linkcode FrameSink}. */
+  frame(head: FrameHead, source: Uint8Array, from: number, to: number): void {
+    const { type, flags, streamId } = head;
+    this.#mayCome(type, streamId);
+    switch (type) {
+      case FRAME.headers:
+        return this.#onHeaders(head, source, from, to);
+      case FRAME.continuation:
+        return this.#collect(flags, source, from, to);
+      case FRAME.rstStream: {
+        needLength(to - from === 4, "RST_STREAM");
+        this.#mustHaveBeen(streamId);
+        const stream = this.#streams.get(streamId);
+        if (stream !== undefined) this.#end(stream, resetEnd(readUint32(source, from)));
+        return;
+      }
+      case FRAME.settings:
+        return this.#onSettings(head, source, from, to);
+      case FRAME.ping:
+        needLength(to - from === PING_BYTES, "PING");
+        if ((flags & FLAG.ack) === 0) {
+          this.#write(makeFrame(FRAME.ping, source.slice(from, to), { flags: FLAG.ack }));
+        }
+        return;
+      case FRAME.goaway:
+        needLength(to - from >= 8, "GOAWAY");
+        return this.#onGoaway(readUint32(source, from) & MAX_WINDOW_BYTES, {
+          code: readUint32(source, from + 4),
+          debug: new TextDecoder().decode(source.subarray(from + 8, to)),
+        });
+      case FRAME.windowUpdate:
+        needLength(to - from === 4, "WINDOW_UPDATE");
+        return this.#onWindowUpdate(streamId, readUint32(source, from) & MAX_WINDOW_BYTES);
+      case FRAME.pushPromise:
+        throw new H2Error(H2_CODE.protocolError, "PUSH_PROMISE, which was refused");
+    }
+    // PRIORITY says nothing to a client, and unknown frames are to be ignored.
+  }
+
+  /** Checks what holds for all frames. */
+  #mayCome(type: number, streamId: number): void {
+    if (!this.#settled && type !== FRAME.settings) {
+      throw new H2Error(H2_CODE.protocolError, "the first frame is not SETTINGS");
+    }
+    const continues = type === FRAME.continuation && streamId === this.#blockStream;
+    if (this.#blockStream !== 0 ? !continues : type === FRAME.continuation) {
+      throw new H2Error(H2_CODE.protocolError, "a header block is interrupted");
+    }
+  }
+
+  /** A frame for a stream that is not there: fine if it was there once. */
+  #mustHaveBeen(streamId: number): void {
+    if (streamId % 2 === 1 && streamId < this.#nextId) return;
+    throw new H2Error(H2_CODE.protocolError, `a frame for stream ${streamId}, which never was`);
+  }
+
+  #onHeaders({ flags, streamId }: FrameHead, source: Uint8Array, from: number, to: number): void {
+    this.#mustHaveBeen(streamId);
+    let padding = 0;
+    if ((flags & FLAG.padded) !== 0) padding = source[from++] ?? 0;
+    if ((flags & FLAG.priority) !== 0) from += 5;
+    if (from + padding > to) {
+      throw new H2Error(H2_CODE.protocolError, "a frame's padding is longer than the frame");
+    }
+    this.#blockStream = streamId;
+    this.#blockEnds = (flags & FLAG.endStream) !== 0;
+    this.#blockBytes = 0;
+    this.#collect(flags, source, from, to - padding);
+  }
+
+  /** A part of a header block; most come in one. */
+  #collect(flags: number, source: Uint8Array, from: number, to: number): void {
+    const last = (flags & FLAG.endHeaders) !== 0;
+    if (last && this.#blockBytes === 0) return this.#onBlock(source, from, to);
+    const bytes = this.#blockBytes + to - from;
+    if (bytes > HEADER_LIMIT) {
+      throw new H2Error(H2_CODE.enhanceYourCalm, "a header block is too large");
+    }
+    if (bytes > this.#block.length) {
+      const larger = new Uint8Array(bytes * 2);
+      larger.set(this.#block.subarray(0, this.#blockBytes));
+      this.#block = larger;
+    }
+    this.#block.set(source.subarray(from, to), this.#blockBytes);
+    this.#blockBytes = bytes;
+    if (last) this.#onBlock(this.#block, 0, bytes);
+  }
+
+  #onBlock(source: Uint8Array, from: number, to: number): void {
+    const stream = this.#streams.get(this.#blockStream);
+    this.#blockStream = 0;
+    let fields: Field[];
+    try {
+      // Also for a stream that is gone: the tables of both sides must stay the same.
+      fields = this.#hpack.decode(source, from, to);
+    } catch (error) {
+      throw new H2Error(H2_CODE.compressionError, (error as Error).message);
+    }
+    if (stream === undefined) return;
+    if (stream.headSeen && !this.#blockEnds) {
+      return this.#reject(stream, "a second head of the response");
+    }
+    if (
+      !stream.headSeen && fields.some(([name, value]) => name === ":status" && /^1/.test(value))
+    ) {
+      if (this.#blockEnds) this.#reject(stream, "an interim response that ends the stream");
+      return;
+    }
+    stream.headSeen = true;
+    stream.onFields(this.#atMs, fields);
+    if (this.#blockEnds) this.#finish(stream);
+  }
+
+  #onSettings({ flags, streamId }: FrameHead, source: Uint8Array, from: number, to: number): void {
+    if (streamId !== 0) throw new H2Error(H2_CODE.protocolError, "SETTINGS for a stream");
+    if ((flags & FLAG.ack) !== 0) return needLength(from === to, "SETTINGS");
+    needLength((to - from) % 6 === 0, "SETTINGS");
+    for (let at = from; at < to; at += 6) {
+      const id = (source[at]! << 8) | source[at + 1]!;
+      const value = readUint32(source, at + 2);
+      if (id === SETTING.maxConcurrentStreams) this.#maxStreams = value;
+      else if (id === SETTING.initialWindowSize) {
+        if (value > MAX_WINDOW_BYTES) throw tooLargeWindow();
+        for (const stream of this.#streams.values()) stream.sendWindow += value - this.#peerWindow;
+        this.#peerWindow = value;
+      } else if (id === SETTING.maxFrameSize) {
+        if (value < MAX_FRAME_BYTES || value > 0xff_ffff) {
+          throw new H2Error(H2_CODE.protocolError, `frames of ${value} bytes cannot be agreed on`);
+        }
+        this.#peerFrameBytes = value;
+      }
+    }
+    this.#settled = true;
+    this.#write(makeFrame(FRAME.settings, new Uint8Array(0), { flags: FLAG.ack }));
+    this.#sendBodies();
+    this.#host.roomMade();
+  }
+
+  #onGoaway(
+    lastId: number,
+    { code, debug }: { readonly code: number; readonly debug: string },
+  ): void {
+    this.#usable = false;
+    const said = [showCode(code), debug].filter(Boolean).join(", ");
+    const message = `the server goes away: ${said}`;
+    this.failure = message;
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.id > lastId) this.#end(stream, { kind: "refused", message });
+    }
+    this.#madeRoom();
+  }
+
+  #onWindowUpdate(streamId: number, increment: number): void {
+    if (increment === 0) throw new H2Error(H2_CODE.protocolError, "a window grows by 0");
+    if (streamId === 0) {
+      this.#sendWindow += increment;
+      if (this.#sendWindow > MAX_WINDOW_BYTES) throw tooLargeWindow();
+      this.#sendBodies();
+      return;
+    }
+    this.#mustHaveBeen(streamId);
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    stream.sendWindow += increment;
+    if (stream.sendWindow > MAX_WINDOW_BYTES) throw tooLargeWindow();
+    this.#sendBody(stream);
+  }
+
+  /** The server has ended the stream. */
+  #finish(stream: H2Stream): void {
+    // It needs no more of the request than it has read: what is left is not sent.
+    if (this.#unsent.has(stream)) this.#write(rstStream(stream.id, H2_CODE.cancel));
+    this.#end(stream, { kind: "ended" });
+  }
+
+  /** One stream breaks the rules; the others go on. */
+  #reject(stream: H2Stream, message: string): void {
+    this.#dataStream = undefined;
+    this.#write(rstStream(stream.id, H2_CODE.protocolError));
+    this.#end(stream, { kind: "malformed", message });
+  }
+
+  #end(stream: H2Stream, end: StreamEnd): void {
+    this.#forget(stream);
+    if (stream.touched) {
+      stream.touched = false;
+      stream.onReadEnd(this.#atMs);
+    }
+    stream.onEnd(this.#atMs, end);
+    this.#madeRoom();
+  }
+
+  #forget(stream: H2Stream): void {
+    this.#streams.delete(stream.id);
+    this.#unsent.delete(stream);
+    if (this.#dataStream === stream) this.#dataStream = undefined;
+  }
+
+  #madeRoom(): void {
+    if (!this.#usable && this.#streams.size === 0) this.destroy();
+    this.#host.roomMade();
+  }
+
+  /** Every stream that the read brought data for has it now. */
+  #endRead(): void {
+    const touched = this.#touched;
+    for (let i = 0; i < touched.length; i++) {
+      const stream = touched[i]!;
+      if (!stream.touched) continue;
+      stream.touched = false;
+      stream.onReadEnd(this.#atMs);
+    }
+    touched.length = 0;
+  }
+
+  /** What came is not HTTP/2, or breaks its rules. */
+  #fail(error: H2Error): void {
+    const payload = new Uint8Array(8);
+    putUint32(payload, 4, error.code);
+    this.#write(makeFrame(FRAME.goaway, payload));
+    this.#flush();
+    this.#endAll(
+      this.#atMs,
+      this.#settled ? error.message : `the server does not speak HTTP/2: ${error.message}`,
+      this.#settled ? "malformed" : "unreachable",
+    );
+  }
+
+  #endAll(
+    atMs: number,
+    message: string,
+    kind: "lost" | "malformed" | "unreachable" = this.connectedMs === undefined
+      ? "unreachable"
+      : "lost",
+  ): void {
+    const streams = [...this.#streams.values()];
+    const cause = this.failure === undefined || kind !== "lost"
+      ? message
+      : `${this.failure}; ${message}`;
+    this.failure = message;
+    this.destroy();
+    for (const stream of streams) stream.onEnd(atMs, { kind, message: cause });
+  }
+
+  #sendBlock(streamId: number, block: Uint8Array): void {
+    for (let from = 0, type: number = FRAME.headers; from < block.length;) {
+      const to = Math.min(block.length, from + MAX_FRAME_BYTES);
+      const flags = to === block.length ? FLAG.endHeaders : 0;
+      this.#write(makeFrame(type, block.subarray(from, to), { flags, streamId }));
+      type = FRAME.continuation;
+      from = to;
+    }
+  }
+
+  #sendBodies(): void {
+    for (const stream of this.#unsent) this.#sendBody(stream);
+  }
+
+  /** Sends as much as the server has room for. */
+  #sendBody(stream: H2Stream): void {
+    const { body } = stream;
+    while (stream.bodyAt < body.length) {
+      const left = body.length - stream.bodyAt;
+      const length = Math.min(left, this.#peerFrameBytes, stream.sendWindow, this.#sendWindow);
+      if (length <= 0) return;
+      const frame = new Uint8Array(FRAME_HEAD_BYTES + length);
+      const flags = length === left ? FLAG.endStream : 0;
+      putFrameHead(frame, 0, { type: FRAME.data, flags, streamId: stream.id, length });
+      frame.set(body.subarray(stream.bodyAt, stream.bodyAt + length), FRAME_HEAD_BYTES);
+      this.#write(frame);
+      stream.bodyAt += length;
+      stream.sendWindow -= length;
+      this.#sendWindow -= length;
+    }
+    this.#unsent.delete(stream);
+  }
+
+  /** Collects what one step of the event loop wants to write: requests leave together. */
+  #write(bytes: Uint8Array): void {
+    this.#out.push(bytes);
+    if (this.#flushing || this.connectedMs === undefined) return;
+    this.#flushing = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const out = this.#out;
+    if (out.length === 0 || this.#destroyed || this.connectedMs === undefined) return;
+    this.#out = [];
+    if (out.length === 1) return this.#line.write(out[0]!);
+    const all = new Uint8Array(out.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const bytes of out) {
+      all.set(bytes, at);
+      at += bytes.length;
+    }
+    this.#line.write(all);
+  }
+}
+
+function resetEnd(code: number): StreamEnd {
+  return code === H2_CODE.refusedStream
+    ? { kind: "refused", message: "stream refused by the server" }
+    : { kind: "reset", code };
+}
+
+function needLength(fits: boolean, name: string): void {
+  if (!fits) throw new H2Error(H2_CODE.frameSizeError, `${name} has the wrong length`);
+}
+
+function tooLargeWindow(): H2Error {
+  return new H2Error(H2_CODE.flowControlError, "a window is too large");
+}

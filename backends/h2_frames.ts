@@ -1,0 +1,337 @@
+/**
+ * Frames of HTTP/2 (RFC 9113), cut out of a byte stream as it arrives, and made. The reader is fed
+ * from a buffer that the next read overwrites: data is handed on in the pieces in which it comes,
+ * without a copy; of other frames, which are small, an incomplete one is kept until it is whole.
+ *
+ * @module
+ */
+
+/** Types of frames. */
+export const FRAME = {
+  data: 0,
+  headers: 1,
+  priority: 2,
+  rstStream: 3,
+  settings: 4,
+  pushPromise: 5,
+  ping: 6,
+  goaway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+} as const;
+
+/** Flags of frames; what a bit means depends on the type. */
+export const FLAG = {
+  endStream: 0x1,
+  ack: 0x1,
+  endHeaders: 0x4,
+  padded: 0x8,
+  priority: 0x20,
+} as const;
+
+/** Identifiers of settings. */
+export const SETTING = {
+  headerTableSize: 1,
+  enablePush: 2,
+  maxConcurrentStreams: 3,
+  initialWindowSize: 4,
+  maxFrameSize: 5,
+} as const;
+
+/** Error codes, by their names. */
+export const H2_CODE = {
+  noError: 0,
+  protocolError: 1,
+  internalError: 2,
+  flowControlError: 3,
+  frameSizeError: 6,
+  refusedStream: 7,
+  cancel: 8,
+  compressionError: 9,
+  enhanceYourCalm: 11,
+  inadequateSecurity: 12,
+} as const;
+
+const CODE_NAMES: readonly string[] = [
+  "NO_ERROR",
+  "PROTOCOL_ERROR",
+  "INTERNAL_ERROR",
+  "FLOW_CONTROL_ERROR",
+  "SETTINGS_TIMEOUT",
+  "STREAM_CLOSED",
+  "FRAME_SIZE_ERROR",
+  "REFUSED_STREAM",
+  "CANCEL",
+  "COMPRESSION_ERROR",
+  "CONNECT_ERROR",
+  "ENHANCE_YOUR_CALM",
+  "INADEQUATE_SECURITY",
+  "HTTP_1_1_REQUIRED",
+];
+
+/** An error code for people: `code 8 (CANCEL)`. */
+export function showCode(code: number): string {
+  const name = CODE_NAMES[code];
+  return name === undefined ? `code ${code}` : `code ${code} (${name})`;
+}
+
+/** A fault of the peer that makes its connection useless. */
+export class H2Error extends Error {
+  override readonly name = "H2Error";
+  /** What the peer is told in GOAWAY. */
+  readonly code: number;
+
+  /** @param code one of {@linkcode H2_CODE} */
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What every client sends first. */
+export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/** Bytes in front of every frame. */
+export const FRAME_HEAD_BYTES = 9;
+/** Longest payload that a peer may send unless it was told otherwise. */
+export const MAX_FRAME_BYTES = 16_384;
+/** Window of a stream or connection that nobody has changed. */
+export const DEFAULT_WINDOW_BYTES = 65_535;
+/** Largest window, and largest number of a stream. */
+export const MAX_WINDOW_BYTES: number = 2 ** 31 - 1;
+
+/** Who is told of frames. A throw ends the reading. */
+export interface FrameSink {
+  /**
+   * A frame of data begins; `bytes` counts its padding, as flow control does.
+   *
+   * @throws {H2Error} when it may not come.
+   */
+  dataBegins(streamId: number, bytes: number): void;
+  /** `source[from, to)` is data of the frame that began last. */
+  data(source: Uint8Array, from: number, to: number): void;
+  /** The frame of data is complete. */
+  dataEnds(endStream: boolean): void;
+  /**
+   * Any other frame, with padding: its payload is `source[from, to)`, valid during the call.
+   *
+   * @throws {H2Error} when it may not come, or makes no sense.
+   */
+  frame(head: FrameHead, source: Uint8Array, from: number, to: number): void;
+}
+
+/** What a frame's head says. */
+export interface FrameHead {
+  readonly type: number;
+  readonly flags: number;
+  readonly streamId: number;
+}
+
+const HEAD = 0;
+const DATA_PADDING_LENGTH = 1;
+const DATA = 2;
+const DATA_PADDING = 3;
+const PAYLOAD = 4;
+
+/** Cuts a byte stream into frames. */
+export class FrameReader {
+  readonly #sink: FrameSink;
+  #state = HEAD;
+  readonly #head = new Uint8Array(FRAME_HEAD_BYTES);
+  #headBytes = 0;
+  #type = 0;
+  #flags = 0;
+  #streamId = 0;
+  /** Bytes left of the payload; of data, without padding. */
+  #left = 0;
+  #padding = 0;
+  #payload: Uint8Array = new Uint8Array(256);
+  #payloadBytes = 0;
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink;
+  }
+
+  /**
+   * Takes `source[from, to)`.
+   *
+   * @throws {H2Error} when the bytes are no frames, or the sink throws it.
+   */
+  push(source: Uint8Array, from: number, to: number): void {
+    let at = from;
+    while (at < to) {
+      switch (this.#state) {
+        case HEAD:
+          if (this.#headBytes === 0 && at + FRAME_HEAD_BYTES <= to) {
+            this.#readHead(source, at);
+            at += FRAME_HEAD_BYTES;
+          } else {
+            this.#head[this.#headBytes++] = source[at++]!;
+            if (this.#headBytes < FRAME_HEAD_BYTES) break;
+            this.#headBytes = 0;
+            this.#readHead(this.#head, 0);
+          }
+          break;
+        case DATA: {
+          const end = Math.min(to, at + this.#left);
+          this.#sink.data(source, at, end);
+          this.#left -= end - at;
+          at = end;
+          if (this.#left === 0) this.#dataDone();
+          break;
+        }
+        case DATA_PADDING_LENGTH:
+          this.#padding = source[at++]!;
+          this.#left -= this.#padding;
+          if (this.#left < 0) {
+            throw new H2Error(H2_CODE.protocolError, "a frame's padding is longer than the frame");
+          }
+          if (this.#left > 0) this.#state = DATA;
+          else this.#dataDone();
+          break;
+        case DATA_PADDING: {
+          const end = Math.min(to, at + this.#padding);
+          this.#padding -= end - at;
+          at = end;
+          if (this.#padding === 0) this.#dataDone();
+          break;
+        }
+        default:
+          at = this.#collect(source, at, to);
+      }
+    }
+  }
+
+  #readHead(bytes: Uint8Array, at: number): void {
+    const length = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+    const type = bytes[at + 3]!;
+    const flags = bytes[at + 4]!;
+    const streamId = ((bytes[at + 5]! & 127) << 24) | (bytes[at + 6]! << 16) |
+      (bytes[at + 7]! << 8) | bytes[at + 8]!;
+    if (length > MAX_FRAME_BYTES) {
+      throw new H2Error(
+        H2_CODE.frameSizeError,
+        `a frame of ${length} bytes, where ${MAX_FRAME_BYTES} are allowed`,
+      );
+    }
+    this.#type = type;
+    this.#flags = flags;
+    this.#streamId = streamId;
+    this.#left = length;
+    if (type === FRAME.data) {
+      this.#padding = 0;
+      this.#sink.dataBegins(streamId, length);
+      if ((flags & FLAG.padded) !== 0) {
+        if (length === 0) {
+          throw new H2Error(H2_CODE.frameSizeError, "a padded frame without the padding's length");
+        }
+        this.#left--;
+        this.#state = DATA_PADDING_LENGTH;
+      } else if (length > 0) this.#state = DATA;
+      else this.#dataDone();
+    } else if (length > 0) {
+      this.#payloadBytes = 0;
+      this.#state = PAYLOAD;
+    } else this.#frameDone(bytes, at, at);
+  }
+
+  #dataDone(): void {
+    if (this.#padding > 0) {
+      this.#state = DATA_PADDING;
+      return;
+    }
+    this.#state = HEAD;
+    this.#sink.dataEnds((this.#flags & FLAG.endStream) !== 0);
+  }
+
+  /** Hands on a payload that is whole, or keeps what there is of it. */
+  #collect(source: Uint8Array, from: number, to: number): number {
+    const end = Math.min(to, from + this.#left);
+    if (this.#payloadBytes === 0 && end === from + this.#left) {
+      this.#frameDone(source, from, end);
+      return end;
+    }
+    const needed = this.#payloadBytes + this.#left;
+    if (this.#payload.length < needed) {
+      const larger = new Uint8Array(needed);
+      larger.set(this.#payload.subarray(0, this.#payloadBytes));
+      this.#payload = larger;
+    }
+    this.#payload.set(source.subarray(from, end), this.#payloadBytes);
+    this.#payloadBytes += end - from;
+    this.#left -= end - from;
+    if (this.#left === 0) this.#frameDone(this.#payload, 0, this.#payloadBytes);
+    return end;
+  }
+
+  #frameDone(source: Uint8Array, from: number, to: number): void {
+    this.#state = HEAD;
+    const head = { type: this.#type, flags: this.#flags, streamId: this.#streamId };
+    this.#sink.frame(head, source, from, to);
+  }
+}
+
+/** Big-endian, 32 bits. */
+export function readUint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>>
+    0;
+}
+
+/** Big-endian, 32 bits. */
+export function putUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** Writes the head of a frame to `bytes[at, at + 9)`; returns where its payload begins. */
+export function putFrameHead(
+  bytes: Uint8Array,
+  at: number,
+  { type, flags, streamId, length }: FrameHead & { readonly length: number },
+): number {
+  bytes[at] = length >>> 16;
+  bytes[at + 1] = length >>> 8;
+  bytes[at + 2] = length;
+  bytes[at + 3] = type;
+  bytes[at + 4] = flags;
+  putUint32(bytes, at + 5, streamId);
+  return at + FRAME_HEAD_BYTES;
+}
+
+/** A whole frame. */
+export function makeFrame(
+  type: number,
+  payload: Uint8Array,
+  { flags = 0, streamId = 0 }: { readonly flags?: number; readonly streamId?: number } = {},
+): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(FRAME_HEAD_BYTES + payload.length);
+  frame.set(payload, putFrameHead(frame, 0, { type, flags, streamId, length: payload.length }));
+  return frame;
+}
+
+/** WINDOW_UPDATE, of a stream or (0) of the connection. */
+export function windowUpdate(streamId: number, increment: number): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(4);
+  putUint32(payload, 0, increment);
+  return makeFrame(FRAME.windowUpdate, payload, { streamId });
+}
+
+/** RST_STREAM. */
+export function rstStream(streamId: number, code: number): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(4);
+  putUint32(payload, 0, code);
+  return makeFrame(FRAME.rstStream, payload, { streamId });
+}
+
+/** SETTINGS. */
+export function settings(pairs: readonly (readonly [id: number, value: number])[]): Uint8Array<
+  ArrayBuffer
+> {
+  const payload = new Uint8Array(6 * pairs.length);
+  pairs.forEach(([id, value], i) => {
+    payload[6 * i + 1] = id;
+    putUint32(payload, 6 * i + 2, value);
+  });
+  return makeFrame(FRAME.settings, payload);
+}
