@@ -1,10 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import http2 from "node:http2";
 import { grpcTransport } from "../backends/grpc.ts";
 import { loadGrpc } from "../backends/grpc_load.ts";
