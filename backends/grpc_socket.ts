@@ -25,6 +25,7 @@ import {
 } from "./grpc_call.ts";
 import { grpcFrame } from "./grpc_frames.ts";
 import { GrpcResponse, statusOfReset } from "./grpc_response.ts";
+import { dialGrpcWarmUp } from "./grpc_socket_warmup.ts";
 import { H2Stream, type StreamEnd } from "./h2_connection.ts";
 import { showCode } from "./h2_frames.ts";
 import { H2Pool } from "./h2_pool.ts";
@@ -32,6 +33,7 @@ import { encodeHpack, type Field } from "./hpack.ts";
 import type { WireRequest } from "./protocol.ts";
 import type { Dial } from "./socket_connection.ts";
 import { dialSocket } from "./socket_line.ts";
+import { warmUp } from "./socket_warmup.ts";
 import {
   COUNTER_BYTES,
   COUNTER_READS,
@@ -226,6 +228,11 @@ export class GrpcSocketTransport implements Transport {
       this.#watchdog.watch(flight, deadlineMs, options.signal);
       flight.start();
     });
+  }
+
+  /** Has the compiler do its work before the first request, on streams that are made up. */
+  ready(request: WireRequest): Promise<void> {
+    return warmUp(new GrpcSocketTransport({ clock: this.clock }, dialGrpcWarmUp), request);
   }
 
   async close(): Promise<void> {

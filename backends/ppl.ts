@@ -6,11 +6,10 @@
 import { readErrorBody } from "./error_message.ts";
 import { grpcRequest } from "./grpc_request.ts";
 import { plainPrompt } from "./openai_completions.ts";
+import { readPplEvent } from "./ppl_event.ts";
 import {
   PPL_PATH,
-  PPL_STATUS,
   pplBatch,
-  pplBatchedResponse,
   type PplChoosing,
   pplChoosing,
   type PplRequest,
@@ -19,14 +18,7 @@ import {
   pplStopping,
 } from "./ppl_messages.ts";
 import type { Input } from "./protobuf.ts";
-import type {
-  EngineEvent,
-  GenerationRequest,
-  Protocol,
-  Sampling,
-  Target,
-  WireRequest,
-} from "./protocol.ts";
+import type { GenerationRequest, Protocol, Sampling, Target, WireRequest } from "./protocol.ts";
 
 /**
  * The protocol `ppl`: one request a call, one response a token.
@@ -144,39 +136,4 @@ export function withExtraFields<T extends object>(
     }
   }
   return merged as T;
-}
-
-const FINISH_REASONS: readonly string[] = ["length", "eos_token", "stop_sequence"];
-
-/**
- * Reads a message of the stream, of either version. FAILED is an error although the call then ends
- * with status OK; the response that is FINISHED is the last token's.
- */
-export function readPplEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
-  if (typeof data === "string") throw new SyntaxError("Cannot read text: PPL sends messages");
-  const { rsp } = pplBatchedResponse.decode(data);
-  let text = "";
-  let newTokens = 0;
-  let end = false;
-  let finishReason: string | undefined;
-  for (const { status, generated, tokens, detail } of rsp) {
-    if (status === PPL_STATUS.failed) {
-      return {
-        error: `PPL reported FAILED for request ${request.requestId}; it gives no reason, ` +
-          "most often the prompt is too long",
-      };
-    }
-    text += generated;
-    newTokens += Math.max(1, tokens?.ids.length ?? 0);
-    if (status !== PPL_STATUS.finished) continue;
-    end = true;
-    if (detail !== undefined) finishReason = FINISH_REASONS[detail.finish_reason];
-  }
-  return {
-    ...(text !== "" && { text }),
-    // A response stands for one token id, whether it repeats the id or not.
-    ...(newTokens > 0 && { newTokens, source: "ids" as const }),
-    ...(end && { end }),
-    ...(finishReason !== undefined && { finishReason }),
-  };
 }

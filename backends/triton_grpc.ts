@@ -14,20 +14,13 @@ import {
   type ModelMetadata,
   modelMetadataResponse,
   modelQuery,
-  modelStreamInferResponse,
   readyResponse,
 } from "./kserve_messages.ts";
 import { numberTensor, rawInputs, readNumbers, type Tensor, textTensor } from "./kserve_tensors.ts";
 import { plainPrompt } from "./openai_completions.ts";
 import type { Input, MessageType } from "./protobuf.ts";
-import type {
-  Ask,
-  EngineEvent,
-  GenerationRequest,
-  Protocol,
-  Target,
-  WireRequest,
-} from "./protocol.ts";
+import type { Ask, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
+import { readStreamEvent } from "./triton_event.ts";
 
 const MODEL = "turbomind";
 const PREPROCESSING = "preprocessing";
@@ -169,24 +162,6 @@ function replaceInputs(
     }
   }
   return replaced;
-}
-
-function readStreamEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
-  if (typeof data === "string") throw new SyntaxError("Cannot read text: Triton sends messages");
-  const { error_message, infer_response } = modelStreamInferResponse.decode(data);
-  if (error_message !== "") return { error: error_message };
-  if (infer_response === undefined) return {};
-  const { outputs, raw_output_contents } = infer_response;
-  const length = readNumbers(outputs, raw_output_contents, "sequence_length")?.[0];
-  // Newer servers close with a response without outputs.
-  if (length === undefined) return {};
-  const promptTokens = request.promptTokenIds?.length ?? 0;
-  const step = Number(request.extraBody?.["step"] ?? 0);
-  return {
-    totalTokens: Math.max(0, length - promptTokens - step),
-    source: "counter",
-    usage: { promptTokens },
-  };
 }
 
 /** What a server says once; asked for again only after a failure. */

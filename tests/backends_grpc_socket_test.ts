@@ -770,3 +770,12 @@ Deno.test("grpc-socket refuses headers that would break the block", () =>
     assertEquals(servers.length, 0);
     await transport.close();
   }));
+
+Deno.test("grpc-socket warms up without a server", () =>
+  withBench(async ({ servers, counters }) => {
+    const transport = grpcSocketTransport.open({ clock: systemClock, counters });
+    // Nobody listens there, and nobody has to.
+    await transport.ready!(wire("grpc://127.0.0.1:1", "x"));
+    await transport.close();
+    assertEquals([servers.length, ...counters], [0, 0, 0, 0]);
+  }));

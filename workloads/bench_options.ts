@@ -66,11 +66,11 @@ export const TARGET_OPTIONS: readonly Option[] = [
     value: "NAME",
     default: "fetch",
     choices: [
-      ...TRANSPORTS.filter(({ carrier }) => carrier === "http").map(({ name }) => name),
+      ...TRANSPORTS.filter(({ carrier }) => carrier !== "inprocess").map(({ name }) => name),
       "auto",
     ],
-    help: "How HTTP bytes travel; auto takes what the load needs and says why. gRPC protocols " +
-      "bring their own.",
+    help: "How bytes travel; auto takes what the load needs and says why. gRPC protocols use grpc " +
+      "unless grpc-socket is asked for.",
     group: "Server",
   },
   {

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Sampling } from "../backends/protocol.ts";
+import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
+import { TRANSPORTS } from "../backends/transports.ts";
 import { parseSlo, type Slo } from "../metrics/slo.ts";
 import { datasetExtra, findDataset } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
@@ -160,7 +161,8 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
   const systemPromptFile = text(values, "system-prompt-file");
   const apiKey = await readApiKey(values);
   const caCert = await readOptionFile(values, "ca-cert");
-  if (values.insecure === true && text(values, "transport") === "fetch") {
+  const transport = planTransport(protocol, text(values, "transport") ?? "fetch");
+  if (values.insecure === true && transport === "fetch") {
     throw new UserError(
       "Cannot use --insecure with --transport fetch: it has no such switch, add --transport socket",
     );
@@ -172,9 +174,7 @@ export async function planBench(values: Values, scenario: string): Promise<Bench
     scenario,
     url,
     protocol: protocol.name,
-    transport: protocol.carrier === "http"
-      ? text(values, "transport") ?? "fetch"
-      : protocol.carrier,
+    transport,
     headers: readHeaders(values.header as readonly string[] | undefined),
     insecure: values.insecure === true,
     proxyLocal: values["proxy-local"] === true,
@@ -300,6 +300,23 @@ function planSampling(values: Values): Sampling {
     ...(seed === undefined ? {} : { seed }),
     ...(stop === undefined ? {} : { stop }),
   };
+}
+
+/**
+ * The transport of a protocol. The option's default is for HTTP; other protocols that were asked
+ * for nothing of their own use the transport that is named like their carrier.
+ *
+ * @throws {UserError} for HTTP over a transport that carries something else.
+ */
+function planTransport({ name, carrier }: Protocol, asked: string): string {
+  const known = TRANSPORTS.find((kind) => kind.name === asked);
+  if (carrier !== "http") return known?.carrier === carrier ? asked : carrier;
+  if (known !== undefined && known.carrier !== "http") {
+    throw new UserError(
+      `Cannot use --transport ${asked} with ${name}: it carries gRPC, and ${name} is HTTP`,
+    );
+  }
+  return asked;
 }
 
 function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string {

@@ -1,0 +1,142 @@
+/**
+ * Steps through a Protocol Buffers message without building anything: for the few fields of a
+ * message that comes once a token. The tables of `protobuf.ts` stay the reference; a scan that meets
+ * something unusual is given up, and they read the message.
+ *
+ * @module
+ */
+
+const UTF8_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+/** Texts of tokens are short and mostly ASCII, where a TextDecoder costs more than its work. */
+const SHORT_TEXT = 24;
+
+/** A position in a message. Methods set `ok` to false instead of throwing. */
+export class WireScan {
+  /** Nothing was wrong or unusual so far. */
+  ok = true;
+  /** Position of the next byte. */
+  at = 0;
+  /** Where what was entered last ends. */
+  end = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** Begins with the first byte of a message. */
+  start(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.at = 0;
+    this.end = bytes.length;
+    this.ok = true;
+  }
+
+  /** Another field follows. */
+  get more(): boolean {
+    return this.ok && this.at < this.end;
+  }
+
+  /** A varint of at most 28 bits: tags, lengths, status codes. Larger ones are given up. */
+  small(): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    for (let shift = 0; shift < 28 && this.at < this.end; shift += 7) {
+      const byte = bytes[this.at++]!;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+    this.ok = false;
+    return 0;
+  }
+
+  /**
+   * Goes into what is delimited. Returns where the enclosing message ends, for
+   * {@linkcode WireScan.leave}.
+   */
+  enter(): number {
+    const outer = this.end;
+    const length = this.small();
+    if (this.at + length > outer) this.ok = false;
+    else this.end = this.at + length;
+    return outer;
+  }
+
+  /** Goes on behind what was entered. */
+  leave(outer: number): void {
+    this.at = this.end;
+    this.end = outer;
+  }
+
+  /** Steps over a field. */
+  skip(tag: number): void {
+    if (tag < 8) this.ok = false;
+    switch (tag & 7) {
+      case 0:
+        this.varints(1);
+        return;
+      case 1:
+        this.at += 8;
+        break;
+      case 2: {
+        const length = this.small();
+        this.at += length;
+        break;
+      }
+      case 5:
+        this.at += 4;
+        break;
+      default:
+        this.ok = false;
+    }
+    if (this.at > this.end) this.ok = false;
+  }
+
+  /** Steps over varints up to the end of what was entered, or `most` of them; returns how many. */
+  varints(most: number = Infinity): number {
+    let count = 0;
+    let length = 0;
+    while (count < most && this.at < this.end) {
+      length++;
+      if (this.#bytes[this.at++]! < 128) {
+        count++;
+        length = 0;
+      } else if (length === 10) this.ok = false;
+    }
+    if (length > 0 || (most === 1 && count === 0)) this.ok = false;
+    return count;
+  }
+
+  /** A text, with its length. */
+  text(): string {
+    const outer = this.enter();
+    if (!this.ok) return "";
+    const { at, end } = this;
+    this.leave(outer);
+    if (end - at > SHORT_TEXT) return UTF8_DECODER.decode(this.#bytes.subarray(at, end));
+    let text = "";
+    for (let i = at; i < end; i++) {
+      const byte = this.#bytes[i]!;
+      if (byte > 127) return UTF8_DECODER.decode(this.#bytes.subarray(at, end));
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+
+  /** Does what is delimited consist of just these bytes? */
+  isBytes(expected: Uint8Array): boolean {
+    const outer = this.enter();
+    if (!this.ok) return false;
+    const { at, end } = this;
+    this.leave(outer);
+    if (end - at !== expected.length) return false;
+    for (let i = 0; i < expected.length; i++) {
+      if (this.#bytes[at + i] !== expected[i]) return false;
+    }
+    return true;
+  }
+
+  /** Little-endian, 32 bits, at a position. */
+  uint32At(at: number): number {
+    const bytes = this.#bytes;
+    return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) |
+      (bytes[at + 3]! << 24)) >>>
+      0;
+  }
+}
