@@ -29,7 +29,8 @@ export interface Circumstances {
   readonly seconds: number;
 }
 
-type Figure = (result: ClientResult) => number | null;
+/** A number of a result; `null` where it has none. */
+export type Figure = (result: ClientResult) => number | null;
 
 /** A row of the goals; `limits` are what must be reached and what would be better still. */
 interface Goal {
@@ -44,7 +45,11 @@ interface Goal {
 const perToken: Figure = ({ cpuMs, tokens }) => cpuMs / tokens;
 
 /** Median over the rounds of a client's own figure. */
-function own(measured: Measured, client: string, figure: Figure): number | undefined {
+export function own(
+  measured: Pick<Measured, "rounds">,
+  client: string,
+  figure: Figure,
+): number | undefined {
   return median(
     measured.rounds.flatMap((round) => {
       const found = round.find((one) => one.client === client);
@@ -55,7 +60,12 @@ function own(measured: Measured, client: string, figure: Figure): number | undef
 }
 
 /** Ratios of two clients' figures, each taken inside its own round. */
-function ratios(measured: Measured, over: string, under: string, figure: Figure): number[] {
+export function ratios(
+  measured: Pick<Measured, "rounds">,
+  over: string,
+  under: string,
+  figure: Figure,
+): number[] {
   return measured.rounds.flatMap((round) => {
     const a = round.find(({ client }) => client === over);
     const b = round.find(({ client }) => client === under);
@@ -63,7 +73,8 @@ function ratios(measured: Measured, over: string, under: string, figure: Figure)
   });
 }
 
-function median(values: readonly number[]): number | undefined {
+/** Middle of the values, or of the two in the middle; nothing of none. */
+export function median(values: readonly number[]): number | undefined {
   if (values.length === 0) return undefined;
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -258,7 +269,7 @@ function triple(
 }
 
 /** Three significant digits, or so many decimals. */
-function figure(value: number | undefined, decimals?: number): string {
+export function figure(value: number | undefined, decimals?: number): string {
   if (value === undefined) return "n/a";
   if (decimals !== undefined) {
     return value.toFixed(decimals).replace(/\B(?=(\d{3})+$)/g, ",");
@@ -266,8 +277,8 @@ function figure(value: number | undefined, decimals?: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString();
 }
 
-/** Columns that are empty in every row are left out. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/** A Markdown table; columns that are empty in every row are left out. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const used = head.map((_, at) => rows.some((row) => row[at] !== ""));
   const line = (cells: readonly string[]) => `| ${cells.filter((_, at) => used[at]).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)];
