@@ -9,6 +9,7 @@ import importlib
 import json
 import struct
 import sys
+import threading
 
 import grpc
 from google.protobuf.json_format import MessageToDict
@@ -19,14 +20,19 @@ ppl_grpc = importlib.import_module(sys.argv[2] + "_pb2_grpc")
 kserve = importlib.import_module("kserve_pb2")
 kserve_grpc = importlib.import_module("kserve_pb2_grpc")
 
+# Calls run in threads, and a line must stay one.
+printing = threading.Lock()
+
 
 def report(call, message, context):
     metadata = {key: value for key, value in context.invocation_metadata() if key.startswith(("x-", "auth"))}
-    print(json.dumps({
+    line = json.dumps({
         "call": call,
         "metadata": metadata,
         "message": MessageToDict(message, preserving_proto_field_name=True),
-    }), flush=True)
+    })
+    with printing:
+        print(line, flush=True)
 
 
 class Ppl(ppl_grpc.LLMServiceServicer):

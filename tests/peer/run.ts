@@ -11,6 +11,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../backends/clock.ts";
 import { decodeExchange } from "../../backends/decode.ts";
 import { grpcTransport } from "../../backends/grpc.ts";
+import { grpcSocketTransport } from "../../backends/grpc_socket.ts";
 import { grpcAsk } from "../../backends/grpc_request.ts";
 import { ppl } from "../../backends/ppl.ts";
 import { pplV1 } from "../../backends/ppl_v1.ts";
@@ -20,7 +21,7 @@ import { createSimEngine } from "../../backends/sim_engine.ts";
 import { startSimGrpc } from "../../backends/sim_grpc.ts";
 import { SIM_DEFAULTS } from "../../backends/sim_options.ts";
 import { openTruthLog } from "../../backends/sim_truth.ts";
-import type { Transport } from "../../backends/transport.ts";
+import type { Transport, TransportKind } from "../../backends/transport.ts";
 import { modelReady, serverReady, tritonTurbomind } from "../../backends/triton_grpc.ts";
 
 const HERE = import.meta.dirname!;
@@ -146,9 +147,13 @@ async function generation(
 }
 
 /** Our client, Python's server. */
-async function checkClient(folder: string, version: "ppl" | "ppl_v1"): Promise<void> {
+async function checkClient(
+  kind: TransportKind,
+  folder: string,
+  version: "ppl" | "ppl_v1",
+): Promise<void> {
   const peer = await startPeer(folder, version);
-  const transport = grpcTransport.open({ clock: systemClock });
+  const transport = kind.open({ clock: systemClock });
   const target: Target = {
     baseUrl: `grpc://127.0.0.1:${peer.port}`,
     headers: { "x-team": "blue" },
@@ -183,11 +188,32 @@ async function checkClient(folder: string, version: "ppl" | "ppl_v1"): Promise<v
     assertStringIncludes(aborted.message, "no slots: 100 % ü");
     await peer.received();
     await peer.received();
+    await checkMany(run, peer.received);
     if (version === "ppl") await checkTriton(run, peer.received);
   } finally {
     await transport.close();
     await peer.stop();
   }
+}
+
+/** Many calls at once, and a message that needs more than the server's first window. */
+async function checkMany(run: Generation, received: () => Promise<Received>): Promise<void> {
+  const ended = await Promise.all(
+    Array.from({ length: 32 }, () => generation(run, { outputTokens: 40 })),
+  );
+  for (const { outcome, outputTokens } of ended) {
+    assertEquals([outcome.kind, outputTokens?.tokens], ["ok", 40]);
+  }
+  for (let i = 0; i < ended.length; i++) await received();
+  const content = "long ".repeat(400_000);
+  // Read at once: the server waits for its long line to be taken.
+  const [long, { message }] = await Promise.all([
+    generation(run, { messages: [{ role: "user", content }] }),
+    received(),
+  ]);
+  assertEquals(long.outcome.kind, "ok");
+  const [read] = message.req;
+  assert(read.prompt === content, "the whole prompt");
 }
 
 async function checkTriton(run: Generation, received: () => Promise<Received>): Promise<void> {
@@ -240,8 +266,11 @@ if (lacking !== undefined) {
   try {
     await generate(folder);
     for (const version of ["ppl", "ppl_v1"] as const) {
-      await checkClient(folder, version);
-      say(`ok: our client, a Python server (${version}${version === "ppl" ? ", triton" : ""})`);
+      const protocols = `${version}${version === "ppl" ? ", triton" : ""}`;
+      for (const kind of [grpcTransport, grpcSocketTransport]) {
+        await checkClient(kind, folder, version);
+        say(`ok: our client (${kind.name}), a Python server (${protocols})`);
+      }
       await checkServer(folder, version);
       say(`ok: a Python client, our simulated server (${version}, triton)`);
     }
