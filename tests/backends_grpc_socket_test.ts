@@ -405,7 +405,8 @@ Deno.test("grpc-socket puts header blocks together, padded and prioritized or no
     ["content-type", "application/grpc"],
     ["x-long", "x".repeat(3000)],
   ]);
-  const padded = (payload: Uint8Array) => Uint8Array.of(3, 0, 0, 0, 1, 9, ...payload, 0, 0, 0);
+  const padded = (payload: Uint8Array) =>
+    Uint8Array.of(3, 0, 0, 0, 1, 9, ...payload, 255, 255, 255);
   const part = (type: number, from: number, to: number, flags = 0) =>
     makeFrame(type, block.subarray(from, to), { flags, streamId: 1 });
   const { continuation, headers: head } = FRAME;

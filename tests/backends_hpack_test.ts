@@ -131,6 +131,13 @@ Deno.test("HpackDecoder forgets what it has no room for", () => {
   // Larger than the table: read, but not kept, and the table is empty after.
   assertEquals(decoded(decoder, `4001 63${large}`).length, 1);
   assertThrows(() => decoded(decoder, "be"), SyntaxError, "no entry 62");
+  // 34 bytes each: two fit into 68, not into 67.
+  for (const [size, kept] of [["25", true], ["24", false]] as const) {
+    const exact = new HpackDecoder();
+    decoded(exact, `3f${size} 4001 6101 31 4001 6201 32`);
+    if (kept) assertEquals(decoded(exact, "bf"), ["a: 1"]);
+    else assertThrows(() => decoded(exact, "bf"), SyntaxError, "no entry 63");
+  }
   // A size of 0 empties it as well.
   const other = new HpackDecoder();
   decoded(other, "4001 6101 31");

@@ -56,6 +56,34 @@ Deno.test("a scanned PPL message is what the tables read", () => {
   assert(scanned > 400, `${scanned} of 3000 are the usual kind`);
 });
 
+Deno.test("a PPL message in unusual order is read by the tables", () => {
+  const rows: readonly (readonly [hex: string, scanned: boolean])[] = [
+    // The reason is in the first of two parts, which are to be merged.
+    ["0a0a" + "0801" + "2a021802" + "2a021001", false],
+    // Last one wins; ids not packed; a field of the future.
+    ["0a07" + "0801" + "0800" + "1a0161", true],
+    ["0a06" + "2204" + "08010802", false],
+    // Cut short.
+    ["0a05" + "0801" + "7805", false],
+    ["0a04" + "0801" + "7805", true],
+    // A failure is told with the request's number.
+    ["0a02" + "0802", false],
+    ["", false],
+  ];
+  for (const [hex, scanned] of rows) {
+    const bytes = Uint8Array.fromHex(hex);
+    let expected;
+    try {
+      expected = decodePplEvent(bytes, request);
+    } catch {
+      assertEquals(scanPplEvent(bytes), undefined, hex);
+      continue;
+    }
+    assertEquals(readPplEvent(bytes, request), expected, hex);
+    assertEquals(scanPplEvent(bytes) !== undefined, scanned, hex);
+  }
+});
+
 Deno.test("a damaged PPL message is not scanned into something else", () => {
   let both = 0;
   for (let i = 0; i < 5000; i++) {

@@ -7,6 +7,7 @@ import {
 import { systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
 import { grpcTransport } from "../backends/grpc.ts";
+import { grpcSocketTransport } from "../backends/grpc_socket.ts";
 import { cutGrpcFrames } from "../backends/grpc_frames.ts";
 import { grpcAsk, grpcRequest } from "../backends/grpc_request.ts";
 import { ppl } from "../backends/ppl.ts";
@@ -18,7 +19,7 @@ import { createSimEngine } from "../backends/sim_engine.ts";
 import { type SimGrpcOptions, startSimGrpc } from "../backends/sim_grpc.ts";
 import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
 import { openTruthLog, type TruthRequest } from "../backends/sim_truth.ts";
-import type { Exchange, SendOptions } from "../backends/transport.ts";
+import type { Exchange, SendOptions, TransportKind } from "../backends/transport.ts";
 import {
   modelConfig,
   modelMetadata,
@@ -48,13 +49,16 @@ interface Bench {
 /** A simulated server with tokens every millisecond, and a client. */
 async function withSim(
   use: (bench: Bench) => Promise<void>,
-  { pplVersion = 2, ...given }: Partial<SimOptions> & Pick<SimGrpcOptions, "pplVersion"> = {},
+  { pplVersion = 2, kind = grpcTransport, ...given }:
+    & Partial<SimOptions>
+    & Pick<SimGrpcOptions, "pplVersion">
+    & { readonly kind?: TransportKind } = {},
 ): Promise<void> {
   const sim: SimOptions = { ...SIM_DEFAULTS, ttft: "2", itl: "1", ...given };
   const engine = createSimEngine(sim);
   const truth = openTruthLog(10_000);
   const server = await startSimGrpc(engine, { sim, truth, port: 0, pplVersion });
-  const transport = grpcTransport.open({ clock: systemClock });
+  const transport = kind.open({ clock: systemClock });
   const target: Target = { baseUrl: `grpc://127.0.0.1:${server.port}`, headers: {} };
   const ask = grpcAsk(transport, 5000);
   try {
@@ -251,4 +255,38 @@ Deno.test("startSimGrpc() carries many streams at once", async () => {
     assertEquals(new Set(kinds), new Set(["ok"]));
     assertEquals(accepted(), 1);
   });
+});
+
+Deno.test("grpc and grpc-socket read the same, whatever the server does", async () => {
+  const runs: readonly Partial<SimOptions>[] = [
+    {},
+    { maxModelLen: 4 },
+    { apiKey: "k" },
+    ...FAULTS.map(([fault]) => ({ faults: [fault] })),
+  ];
+  for (const options of runs) {
+    const read = await Promise.all([grpcTransport, grpcSocketTransport].map(async (kind) => {
+      const seen: unknown[] = [];
+      await withSim(async ({ generate }) => {
+        for (const protocol of [ppl, tritonTurbomind]) {
+          const timeoutMs = /hang|stall/.test(String(options.faults)) ? 300 : 5000;
+          const { record, exchange } = await generate(protocol, {}, { timeoutMs })
+            .catch((error: Error) => ({ record: undefined, exchange: error.message }));
+          if (record === undefined) {
+            seen.push(String(exchange).replace(/:\d+/, ""));
+            continue;
+          }
+          const { outcome, text, outputTokens, promptTokens, finishReason, events } = record;
+          // Which words tell that a stream broke, and which status a library makes up for it, is
+          // each transport's own.
+          const said = exchange.end.kind === "grpc_status";
+          const { message, ...what } = { message: "", ...outcome };
+          const words = said ? [exchange.status, message] : [];
+          seen.push({ what, words, text, outputTokens, promptTokens, finishReason, events });
+        }
+      }, { kind, ...options });
+      return seen;
+    }));
+    assertEquals(read[1], read[0], JSON.stringify(options));
+  }
 });

@@ -156,6 +156,12 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         says: /--insecure.*--transport socket/,
       },
       {
+        name: "HTTP over gRPC's transport",
+        argv: [url, "--transport", "grpc-socket"],
+        code: 2,
+        says: /Cannot use --transport grpc-socket with openai-chat: it carries gRPC/,
+      },
+      {
         name: "missing key variable",
         argv: [url, "--api-key", "env:NO_SUCH_VARIABLE_HERE"],
         code: 2,
