@@ -231,8 +231,10 @@ export class GrpcSocketTransport implements Transport {
   }
 
   /** Has the compiler do its work before the first request, on streams that are made up. */
-  ready(request: WireRequest): Promise<void> {
-    return warmUp(new GrpcSocketTransport({ clock: this.clock }, dialGrpcWarmUp), request);
+  async ready(requests: readonly WireRequest[]): Promise<void> {
+    const [first] = requests;
+    if (first === undefined) return;
+    await warmUp(new GrpcSocketTransport({ clock: this.clock }, dialGrpcWarmUp), first);
   }
 
   async close(): Promise<void> {

@@ -776,7 +776,7 @@ Deno.test("grpc-socket warms up without a server", () =>
   withBench(async ({ servers, counters }) => {
     const transport = grpcSocketTransport.open({ clock: systemClock, counters });
     // Nobody listens there, and nobody has to.
-    await transport.ready!(wire("grpc://127.0.0.1:1", "x"));
+    await transport.ready!([wire("grpc://127.0.0.1:1", "x")]);
     await transport.close();
     assertEquals([servers.length, ...counters], [0, 0, 0, 0]);
   }));
