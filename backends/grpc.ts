@@ -19,7 +19,7 @@ import { Buffer } from "node:buffer";
 import type { Client, ClientReadableStream, Metadata, StatusObject } from "@grpc/grpc-js";
 import { type BodyLog, LogPool } from "./buffers.ts";
 import { type Clock, wallClockMs } from "./clock.ts";
-import { finishExchange, stoppedEnd } from "./exchange.ts";
+import { connectionFailure, finishExchange, stoppedEnd } from "./exchange.ts";
 import {
   brokenEnd,
   DEADLINE_MARGIN_MS,
@@ -338,8 +338,9 @@ function endOf(
   seen: { readonly head: boolean; readonly connected: boolean },
 ): ExchangeEnd {
   if (code !== 0 && (!seen.connected || NO_STATUS.test(details))) {
-    const cause = !seen.head && NO_STATUS.test(details) ? `no answer came: ${details}` : details;
-    return brokenEnd(cause, seen);
+    if (seen.head) return brokenEnd(details, seen);
+    const cause = NO_STATUS.test(details) ? `no answer came: ${details}` : details;
+    return brokenEnd(connectionFailure(cause), seen);
   }
   return statusEnd(code, details);
 }

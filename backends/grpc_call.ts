@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { connectionFailure } from "./exchange.ts";
 import { GRPC_STATUS_NAMES } from "./grpc_request.ts";
 import type { Exchange, ExchangeEnd, TransportOptions } from "./transport.ts";
 
@@ -37,7 +36,7 @@ export function statusEnd(status: number, details: string): ExchangeEnd {
 /** How a call ends that came to no status of the server's. */
 export function brokenEnd(cause: string, seen: { readonly head: boolean }): ExchangeEnd {
   if (seen.head) return { kind: "cut", message: `the stream broke off: ${cause}` };
-  return { kind: "connect_error", message: connectionFailure(cause) };
+  return { kind: "connect_error", message: cause };
 }
 
 /** An exchange that a certificate, an address or a header made impossible. */

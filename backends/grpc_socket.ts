@@ -88,6 +88,7 @@ class Flight extends H2Stream implements Ward {
   #firstByteMs: number | undefined;
   #connection: Exchange["connection"] = "unknown";
   #sentAgain = false;
+  #settled = false;
 
   constructor(transport: GrpcSocketTransport, facts: FlightFacts) {
     super();
@@ -165,6 +166,9 @@ class Flight extends H2Stream implements Ward {
   }
 
   #settle(endMs: number, end: ExchangeEnd): void {
+    // Whoever is shown the last read may stop the call before its end is told.
+    if (this.#settled) return;
+    this.#settled = true;
     const { sentMs, resolve } = this.#facts;
     const connectedMs = this.connection?.connectedMs;
     const waited = this.#connection === "new" && connectedMs !== undefined && connectedMs >= sentMs;

@@ -193,6 +193,7 @@ export class H2Connection implements LineEvents, FrameSink {
   cancel(stream: H2Stream): void {
     if (this.#streams.get(stream.id) !== stream) return;
     this.#write(rstStream(stream.id, H2_CODE.cancel));
+    stream.touched = false;
     this.#forget(stream);
     this.#madeRoom();
   }

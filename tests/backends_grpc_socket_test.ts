@@ -695,12 +695,34 @@ Deno.test("grpc-socket cancels a stream, and reads on", () =>
 
 Deno.test("grpc-socket may be stopped by whoever sees a read", () =>
   withBench(async ({ send, settle, servers }) => {
-    const controller = new AbortController();
-    const sent = send("a", { signal: controller.signal, onRead: () => controller.abort() });
+    const [controller, other] = [new AbortController(), new AbortController()];
+    const sent = [
+      send("a", {
+        signal: controller.signal,
+        onRead: () => {
+          controller.abort();
+          other.abort();
+        },
+      }),
+      // The read that shows the first call's bytes has brought some for this one as well.
+      send("b", { signal: other.signal, onRead: () => assert(false, "it is stopped already") }),
+    ];
     await settle();
-    servers[0]!.say(headers(1), data(1, framed("x")), data(1, framed("y")), trailers(1));
-    const got = await sent;
-    assertEquals(messages(got), ["x", "y"]);
+    const [server] = servers;
+    server!.say(
+      ...[headers(1), headers(3)],
+      ...[data(1, framed("x")), data(3, framed("z")), data(1, framed("y")), trailers(1)],
+    );
+    const [one, two] = await Promise.all(sent);
+    assertEquals([one!.end.kind, two!.end.kind], ["cancelled", "cancelled"]);
+    assertEquals(messages(one!), ["x", "y"]);
+    // What they were kept in was given back once: the next calls do not share it.
+    const next = ["c", "d", "e"].map((text) => send(text));
+    await settle();
+    server!.say(headers(5), headers(7), headers(9));
+    server!.say(data(5, framed("5")), data(7, framed("7")), data(9, framed("9")));
+    server!.say(trailers(5), trailers(7), trailers(9));
+    assertEquals((await Promise.all(next)).map(messages), [["5"], ["7"], ["9"]]);
   }));
 
 Deno.test("percentDecode() undoes what gRPC does to a message", () => {
