@@ -69,7 +69,8 @@ export const TARGET_OPTIONS: readonly Option[] = [
       ...TRANSPORTS.filter(({ carrier }) => carrier !== "inprocess").map(({ name }) => name),
       "auto",
     ],
-    help: "How bytes travel; auto takes what the load needs and says why. gRPC protocols use grpc " +
+    help:
+      "How bytes travel; auto takes what the load needs and says why. gRPC protocols use grpc " +
       "unless grpc-socket is asked for.",
     group: "Server",
   },
