@@ -63,7 +63,13 @@ export class H2Pool implements H2Host {
   /** See {@linkcode H2Host}. */
   roomMade(): void {
     while (this.#waiting.length > 0) {
-      const connection = this.#free();
+      let connection: H2Connection | undefined;
+      try {
+        connection = this.#free();
+      } catch (error) {
+        // An address or a certificate that the platform does not even try.
+        return this.#failWaiting(error instanceof Error ? error.message : String(error));
+      }
       if (connection === undefined) return;
       connection.open(this.#waiting.shift()!);
     }
@@ -73,15 +79,16 @@ export class H2Pool implements H2Host {
   closed(connection: H2Connection): void {
     this.#connections.splice(this.#connections.indexOf(connection), 1);
     // What waited for its first word would fail just so on the next one.
-    if (!connection.settled) {
-      const message = connection.failure ?? "connection closed";
-      const atMs = this.clock.now();
-      for (const stream of this.#waiting.splice(0)) {
-        stream.onEnd(atMs, { kind: "unreachable", message });
-      }
-    }
+    if (!connection.settled) this.#failWaiting(connection.failure ?? "connection closed");
     this.#onClosed();
     this.roomMade();
+  }
+
+  #failWaiting(message: string): void {
+    const atMs = this.clock.now();
+    for (const stream of this.#waiting.splice(0)) {
+      stream.onEnd(atMs, { kind: "unreachable", message });
+    }
   }
 
   /** A connection with room; none if it is better to wait. */

@@ -612,6 +612,15 @@ Deno.test("grpc-socket fails what waits for a connection that never stood", asyn
   await transport.close();
 });
 
+Deno.test("grpc-socket says connect_error where the platform does not even try", async () => {
+  const transport = grpcSocketTransport.open({ clock: systemClock });
+  for (let i = 0; i < 2; i++) {
+    const { end } = await transport.send(wire("grpc://127.0.0.1:99999", ""), { timeoutMs: 0 });
+    assertEquals(end.kind, "connect_error", JSON.stringify(end));
+  }
+  await transport.close();
+});
+
 const goaway = (lastId: number, code: number, text = "") =>
   makeFrame(
     FRAME.goaway,
