@@ -80,6 +80,7 @@ class Flight extends H2Stream implements Ward {
   readonly #transport: GrpcSocketTransport;
   readonly #facts: FlightFacts;
   readonly #log: BodyLog;
+  readonly #onRead: SendOptions["onRead"];
   readonly #response = new GrpcResponse();
   /** Body bytes of a server that does not speak gRPC mean nothing. */
   #keepData = false;
@@ -95,6 +96,7 @@ class Flight extends H2Stream implements Ward {
     this.#transport = transport;
     this.#facts = facts;
     this.#log = facts.log;
+    this.#onRead = facts.options.onRead;
     this.block = facts.call.block;
     this.body = facts.body;
   }
@@ -132,8 +134,7 @@ class Flight extends H2Stream implements Ward {
     const { counters } = this.#transport;
     counters[COUNTER_READS]!++;
     counters[COUNTER_BYTES]! += log.bytes - from;
-    const { onRead } = this.#facts.options;
-    if (onRead !== undefined) onRead(atMs, log.copyFrom(from));
+    if (this.#onRead !== undefined) this.#onRead(atMs, log.copyFrom(from));
   }
 
   onEnd(atMs: number, end: StreamEnd): void {
