@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SortedValues } from "./quantile.ts";
+import { asSet, type SortedValues, type ValueSet } from "./quantile.ts";
 
 /** Counts between edges; bar i covers [edges[i], edges[i + 1]), the last one its end too. */
 export interface Histogram {
@@ -21,19 +21,22 @@ const MAX_BINS = 60;
 /** From this ratio of largest to smallest on, equal steps would put nearly all into one bar. */
 const LOG_FROM_RATIO = 20;
 
-/** Bars of equal width, or of equal ratio when the values span more than a factor of 20. */
-export function histogram(values: SortedValues): Histogram {
-  const min = values[0];
-  const max = values[values.length - 1];
+/**
+ * Bars of equal width, or of equal ratio when the values span more than a factor of 20. Values near
+ * an edge are in the bar beside it when the set tells them only nearly.
+ */
+export function histogram(values: SortedValues | ValueSet): Histogram {
+  const set = asSet(values);
+  const { min, max } = set;
   if (min === undefined || max === undefined) return { scale: "linear", edges: [], counts: [] };
   const scale = min > 0 && max / min > LOG_FROM_RATIO ? "log" : "linear";
   const edges = scale === "log" ? logEdges(min, max) : linearEdges(min, max);
   const counts = new Array<number>(edges.length - 1).fill(0);
   let bin = 0;
-  for (let i = 0; i < values.length; i++) {
-    while (bin < counts.length - 1 && values[i]! >= edges[bin + 1]!) bin++;
-    counts[bin]!++;
-  }
+  set.each((value, count) => {
+    while (bin < counts.length - 1 && value >= edges[bin + 1]!) bin++;
+    counts[bin]! += count;
+  });
   return { scale, edges, counts };
 }
 

@@ -103,12 +103,14 @@ export { formatFixed, formatRepr, roundNumpy, roundPython } from "./python_forma
 export {
   describe,
   type Distribution,
+  exactValues,
   minimumSamples,
   type Percentile,
   quantile,
   type SortedValues,
   sortLists,
   sortValues,
+  type ValueSet,
 } from "./quantile.ts";
 export { readsPerToken } from "./reads_per_token.ts";
 export { METRICS } from "./registry.ts";
@@ -177,6 +179,12 @@ export { tpot } from "./tpot.ts";
 export { ttft } from "./ttft.ts";
 export { ttftAnswer } from "./ttft_answer.ts";
 export { ttftIntended } from "./ttft_intended.ts";
+export {
+  createValueHistogram,
+  RELATIVE_ERROR,
+  type ValueHistogram,
+  type ValueHistogramData,
+} from "./value_histogram.ts";
 export {
   judge,
   type Verdict,

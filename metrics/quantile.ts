@@ -1,5 +1,6 @@
 /**
- * Order statistics on raw values: no buckets, no rounding, no padding.
+ * Order statistics, on raw values without buckets, rounding or padding, or on whatever else can
+ * tell its quantiles.
  *
  * @module
  */
@@ -9,6 +10,24 @@
  * compiler alone.
  */
 export type SortedValues = Float64Array & { readonly __ascending: true };
+
+/** Values of which a distribution is made: all of them sorted, or a histogram of them. */
+export interface ValueSet {
+  /** Values. */
+  readonly count: number;
+  /** Smallest value; absent without values, as the following. */
+  readonly min: number | undefined;
+  /** Largest value. */
+  readonly max: number | undefined;
+  /** Sum ÷ count. */
+  readonly mean: number | undefined;
+  /** Population standard deviation. */
+  readonly std: number | undefined;
+  /** As {@linkcode quantile}. */
+  quantile(p: number): number | undefined;
+  /** Values in ascending order, equal ones together or one by one. */
+  each(visit: (value: number, count: number) => void): void;
+}
 
 /** One percentile of a distribution. */
 export interface Percentile {
@@ -108,40 +127,54 @@ export function minimumSamples(p: number): number {
   return Math.ceil(100 / (100 - p) * (1 - 1e-9));
 }
 
+/** Sorted values as a set: everything about it is exact. */
+export function exactValues(values: SortedValues): ValueSet {
+  const count = values.length;
+  return {
+    count,
+    min: values[0],
+    max: values[count - 1],
+    get mean() {
+      return count === 0 ? undefined : meanOf(values);
+    },
+    get std() {
+      return count === 0 ? undefined : populationStd(values, meanOf(values));
+    },
+    quantile: (p) => quantile(values, p),
+    each(visit) {
+      for (let i = 0; i < count; i++) visit(values[i]!, 1);
+    },
+  };
+}
+
 /**
- * Summary of sorted values; a percentile with too few samples is absent.
+ * Summary of values; a percentile with too few samples is absent.
  *
  * @throws {RangeError} when a percentile is not from 0 to below 100.
  */
-export function describe(values: SortedValues, percentiles: readonly number[]): Distribution {
-  const count = values.length;
-  const asked = percentiles.map((p) => ({
-    p,
-    value: count >= minimumSamples(p) ? quantile(values, p) : undefined,
-  }));
-  if (count === 0) {
-    return {
-      count,
-      min: undefined,
-      max: undefined,
-      mean: undefined,
-      median: undefined,
-      std: undefined,
-      percentiles: asked,
-    };
-  }
-  const min = values[0]!;
-  const max = values[count - 1]!;
-  const mean = meanOf(values);
+export function describe(
+  values: SortedValues | ValueSet,
+  percentiles: readonly number[],
+): Distribution {
+  const set = asSet(values);
+  const { count, min, max, mean, std } = set;
   return {
     count,
     min,
     max,
     mean,
-    median: quantile(values, 50),
-    std: populationStd(values, mean),
-    percentiles: asked,
+    median: set.quantile(50),
+    std,
+    percentiles: percentiles.map((p) => ({
+      p,
+      value: count >= minimumSamples(p) ? set.quantile(p) : undefined,
+    })),
   };
+}
+
+/** Raw values as a set, a set as it is. */
+export function asSet(values: SortedValues | ValueSet): ValueSet {
+  return values instanceof Float64Array ? exactValues(values) : values;
 }
 
 /** Mean, within [min, max] also where the sum rounds (0.1 + 0.1 + 0.1 is not 3 · 0.1). */
