@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { type Fold, foldAll } from "./fold.ts";
 import type { LoadPlan } from "./run.ts";
 
 /** Arrival rates of an open loop, in requests a second. */
@@ -21,21 +22,38 @@ export function arrivals(
   records: readonly RequestRecord[],
   plan: LoadPlan,
 ): Arrivals | undefined {
-  if (plan.kind === "closed") return undefined;
+  return foldAll(arrivalFold(plan), records);
+}
+
+/** {@linkcode arrivals}, one record at a time. */
+export function arrivalFold(plan: LoadPlan): Fold<Arrivals | undefined> {
+  const scheduled = createRate();
+  const sent = createRate();
   return {
-    plannedPerSec: plan.ratePerSec,
-    scheduledPerSec: rateOf(records.map(({ intendedMs }) => intendedMs)),
-    sentPerSec: rateOf(records.flatMap(({ sentMs }) => sentMs === undefined ? [] : [sentMs])),
+    add({ intendedMs, sentMs }) {
+      scheduled.add(intendedMs);
+      if (sentMs !== undefined) sent.add(sentMs);
+    },
+    result: () =>
+      plan.kind === "closed" ? undefined : {
+        plannedPerSec: plan.ratePerSec,
+        scheduledPerSec: scheduled.perSec(),
+        sentPerSec: sent.perSec(),
+      },
   };
 }
 
 /** n stamps span n − 1 gaps. */
-function rateOf(stampsMs: readonly number[]): number | undefined {
+function createRate(): { add(ms: number): void; perSec(): number | undefined } {
+  let count = 0;
   let first = Infinity;
   let last = -Infinity;
-  for (const ms of stampsMs) {
-    first = Math.min(first, ms);
-    last = Math.max(last, ms);
-  }
-  return last > first ? (stampsMs.length - 1) * 1000 / (last - first) : undefined;
+  return {
+    add(ms) {
+      count++;
+      first = Math.min(first, ms);
+      last = Math.max(last, ms);
+    },
+    perSec: () => last > first ? (count - 1) * 1000 / (last - first) : undefined,
+  };
 }

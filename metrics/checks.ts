@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { RequestRecord, TokenSource } from "../backends/record.ts";
+import type { TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
+import type { Consistency } from "./consistency.ts";
 import {
   formatCount,
   formatMs,
@@ -14,9 +15,8 @@ import {
   plural,
 } from "./format.ts";
 import { itl } from "./itl.ts";
-import { minimumSamples, sortLists } from "./quantile.ts";
+import { minimumSamples, type ValueSet } from "./quantile.ts";
 import type { RunHeader } from "./run.ts";
-import { scheduleDelay } from "./schedule_delay.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { fasterClient, highest } from "./verdict.ts";
 
@@ -24,16 +24,15 @@ import { fasterClient, highest } from "./verdict.ts";
 export interface LoadFacts {
   /** Everything computed about the load. */
   readonly load: Omit<LoadSummary, "checks">;
-  /** Measured requests. */
-  readonly records: readonly RequestRecord[];
+  /** What the completed records say about their own soundness. */
+  readonly consistency: Consistency;
+  /** How late each request left, in ms. */
+  readonly delays: ValueSet;
   /** The run it belongs to. */
   readonly header: RunHeader;
 }
 
-type LoadCheck = (facts: LoadFacts, completed: readonly RequestRecord[]) => Check | undefined;
-
-/** Stamps are differences of one clock; only the rounding of a sum may tell two of them apart. */
-const ROUNDING_MS = 1e-6;
+type LoadCheck = (facts: LoadFacts) => Check | undefined;
 
 /** Little's law holds for whole streams; ours ends at the last token, hence a tolerance. */
 const LITTLE_TOLERANCE = 0.1;
@@ -64,8 +63,7 @@ const ASSUMED: readonly TokenSource[] = ["event", "requested", "estimate"];
 
 /** Checks of one load that apply to it, in the order in which reports list them. */
 export function checkLoad(facts: LoadFacts): readonly Check[] {
-  const completed = facts.records.filter(({ outcome }) => outcome.kind === "ok");
-  return LOAD_CHECKS.flatMap((check) => check(facts, completed) ?? []);
+  return LOAD_CHECKS.flatMap((check) => check(facts) ?? []);
 }
 
 /** Checks of the run as a whole that apply to it. */
@@ -157,8 +155,7 @@ const checkOfferedRate: LoadCheck = ({ load }) => {
 const checkScheduleDelay: LoadCheck = (facts) => {
   // A closed loop has no schedule: users who start at one instant leave one after the other.
   if (facts.load.plan.kind === "closed") return undefined;
-  const delays = sortLists(facts.records.map(scheduleDelay.values));
-  const late = highest(delays, 99);
+  const late = highest(facts.delays, 99);
   if (late === undefined) return undefined;
   const found = `${late.name} of the schedule delay is ${formatMs(late.value)}`;
   if (late.value <= LATE_DEPARTURE_MS) return passed("schedule_delay", found);
@@ -250,35 +247,24 @@ const checkSamples: LoadCheck = ({ load: { metrics, counts } }) => {
   );
 };
 
-const checkStamps: LoadCheck = (_facts, completed) => {
-  const wrong = completed.filter((record) => impossibility(record) !== undefined);
-  if (wrong.length === 0) return passed("stamps", "All stamps are in order, all counts grow");
-  const first = wrong[0]!;
+const checkStamps: LoadCheck = ({ consistency: { impossible }, load: { counts } }) => {
+  if (impossible.count === 0) return passed("stamps", "All stamps are in order, all counts grow");
   return warning(
     "stamps",
-    `${plural(wrong.length, "request")} of ${
-      formatCount(completed.length)
-    } cannot be true: request ${first.index}: ${impossibility(first)}`,
+    `${plural(impossible.count, "request")} of ${
+      formatCount(counts.completed)
+    } cannot be true: request ${impossible.index}: ${impossible.reason}`,
     "do not use these numbers; please report it with the record file: this is a fault of Tokometer or of a changed file",
   );
 };
 
-const checkLatencySum: LoadCheck = (_facts, completed) => {
-  const wrong = completed.filter((record) => {
-    const { sentMs, firstTokenMs, lastTokenMs } = record;
-    if (sentMs === undefined || firstTokenMs === undefined || lastTokenMs === undefined) {
-      return false;
-    }
-    const gaps = itl.values(record).reduce((sum, gap) => sum + gap, 0);
-    const apart = Math.abs(firstTokenMs - sentMs + gaps - (lastTokenMs - sentMs));
-    return apart > ROUNDING_MS * (1 + record.tickMs.length);
-  });
-  if (wrong.length === 0) return passed("latency_sum", "TTFT + Σ ITL = E2E for every request");
+const checkLatencySum: LoadCheck = ({ consistency: { broken } }) => {
+  if (broken.count === 0) return passed("latency_sum", "TTFT + Σ ITL = E2E for every request");
   return warning(
     "latency_sum",
-    `TTFT + Σ ITL is not E2E for ${plural(wrong.length, "request")}, first request ${
-      wrong[0]!.index
-    }: ticks and stamps of it disagree`,
+    `TTFT + Σ ITL is not E2E for ${
+      plural(broken.count, "request")
+    }, first request ${broken.index}: ${broken.reason}`,
     "do not use these numbers; please report it with the record file",
   );
 };
@@ -306,16 +292,9 @@ const checkLittle: LoadCheck = ({ load }) => {
   );
 };
 
-const checkTickCounts: LoadCheck = (_facts, completed) => {
-  const known = completed.filter(({ outputTokens, tickTokens }) =>
-    outputTokens !== undefined && tickTokens.length > 0
-  );
-  if (known.length === 0) return undefined;
-  const differing = known.filter(({ outputTokens, tickTokens }) =>
-    outputTokens!.tokens !== tickTokens[tickTokens.length - 1]
-  );
-  const seen = known.reduce((sum, one) => sum + one.tickTokens[one.tickTokens.length - 1]!, 0);
-  const counted = known.reduce((sum, one) => sum + one.outputTokens!.tokens, 0);
+const checkTickCounts: LoadCheck = ({ consistency }) => {
+  const { counted: known, differing, seenTokens: seen, countedTokens: counted } = consistency;
+  if (known === 0) return undefined;
   if (Math.abs(counted - seen) <= UNSEEN_SHARE * counted) {
     return passed(
       "tick_counts",
@@ -326,9 +305,7 @@ const checkTickCounts: LoadCheck = (_facts, completed) => {
     "tick_counts",
     `The streams showed ${formatCount(seen)} tokens where ${
       formatCount(counted)
-    } were counted (requests that differ: ${formatCount(differing.length)} of ${
-      formatCount(known.length)
-    }): ${
+    } were counted (requests that differ: ${formatCount(differing)} of ${formatCount(known)}): ${
       counted > seen
         ? "events carry several tokens, or tokens without text came unseen"
         : "events are more than tokens"
@@ -448,36 +425,4 @@ function checkDuplicates({ dataset }: RunHeader): Check {
     } repeat an earlier one; an engine with a prefix cache answers these faster`,
     "compare only runs over the same dataset and seed, or remove the repetitions from the file",
   );
-}
-
-/** What is impossible about a record, if anything. */
-function impossibility(record: RequestRecord): string | undefined {
-  const { tickMs, tickTokens } = record;
-  const stamps = [
-    ["intendedMs", record.intendedMs],
-    ["sentMs", record.sentMs],
-    ["firstByteMs", record.firstByteMs],
-    ["firstEventMs", record.firstEventMs],
-    ["firstTokenMs", record.firstTokenMs],
-    ["lastTokenMs", record.lastTokenMs],
-    ["endMs", record.endMs],
-  ] as const;
-  let before: readonly [name: string, ms: number] | undefined;
-  for (const [name, ms] of stamps) {
-    if (ms === undefined) continue;
-    if (!Number.isFinite(ms)) return `${name} is ${ms}`;
-    if (before !== undefined && ms < before[1]) {
-      return `${name} ${ms} is before ${before.join(" ")}`;
-    }
-    before = [name, ms];
-  }
-  for (let i = 1; i < tickMs.length; i++) {
-    if (tickMs[i]! < tickMs[i - 1]!) return `tick ${i} is before tick ${i - 1}`;
-    if (tickTokens[i]! < tickTokens[i - 1]!) return `tick ${i} has fewer tokens than tick ${i - 1}`;
-  }
-  const answered = record.firstAnswerMs ?? record.firstTokenMs;
-  if (answered !== undefined && answered < (record.firstTokenMs ?? answered)) {
-    return `firstAnswerMs ${answered} is before firstTokenMs ${record.firstTokenMs}`;
-  }
-  return undefined;
 }

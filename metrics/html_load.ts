@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { approximationText } from "./approximation.ts";
 import { gpuChart } from "./chart_gpu.ts";
 import { histogramChart } from "./chart_histogram.ts";
 import { seriesChart } from "./chart_series.ts";
@@ -196,7 +197,8 @@ function noteUnder(title: string, note: string): Markup {
 `;
 }
 
-function metricTable({ metrics, client }: LoadSummary): Markup {
+function metricTable(load: LoadSummary): Markup {
+  const { metrics, client } = load;
   const percentiles = metrics[0]?.distribution.percentiles ?? [];
   const right = (heading: string) => ({ heading, align: "right" }) as const;
   const table = htmlTable({
@@ -221,8 +223,12 @@ function metricTable({ metrics, client }: LoadSummary): Markup {
       ...(client?.error === undefined ? [] : [errorText(name, client.error) ?? ""]),
     ]),
   });
+  const near = approximationText(load);
   return markup`<h3>All metrics</h3>
-${table}`;
+${table}${
+    near && markup`<p class="note">Accuracy: ${near}</p>
+`
+  }`;
 }
 
 function failureTable({ failures, counts }: LoadSummary): Markup {

@@ -18,6 +18,7 @@ import { errorText, verdictBadge } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import { type HtmlColumn, htmlTable } from "./html_table.ts";
 import type { LoadSummary, MetricSummary } from "./load_summary.ts";
+import { mergedText } from "./merged_clients.ts";
 import type { Summary } from "./summary.ts";
 
 /** Latencies that everyone asks for first. */
@@ -62,7 +63,10 @@ export function titleBlock({ header, loads }: Summary): Markup {
 <time datetime="${startedAt}">${readableTime(startedAt)}</time>
 <span>${dataset.kind}, ${plural(dataset.prompts, "prompt")}</span>
 <span>${length === "forced" ? "forced" : "capped"} lengths</span></p>
-</header>
+${
+    header.merged && markup`<p class="what"><span>${mergedText(header.merged)}</span></p>
+`
+  }</header>
 `;
 }
 

@@ -86,6 +86,10 @@ const RULES: readonly (readonly [term: string, meaning: string])[] = [
     "Percentiles",
     `Linear interpolation between sorted values; pN needs 100 ÷ (100 − N) values, fewer print ${NOT_AVAILABLE}.`,
   ],
+  [
+    "Accuracy",
+    "Where a load's values were too many to keep, they were counted in histograms: percentiles, and times in the load, are then told within the error named there. Counts, totals, means, extremes and shares are exact all the same.",
+  ],
   ["Latencies", "Of completed requests only; warm-up requests are left out of everything."],
   [
     "Success",

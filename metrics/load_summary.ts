@@ -4,6 +4,7 @@
  * @module
  */
 import type { Outcome, RequestRecord } from "../backends/record.ts";
+import type { Approximation } from "./approximation.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { ClientErrorEstimate } from "./calibration.ts";
 import type { Check } from "./check.ts";
@@ -56,6 +57,8 @@ export interface LoadSummary {
   readonly stream: StreamShape;
   /** In display order; metrics of open loops are left out of closed ones. */
   readonly metrics: readonly MetricSummary[];
+  /** How near percentiles and the course over time are; absent = all of it is exact. */
+  readonly approximation: Approximation | undefined;
   /** Absent when no limits were given. */
   readonly slo: SloSummary | undefined;
   /** Requests at the same time. */

@@ -5,6 +5,7 @@
  * @module
  */
 export type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
+export type { Approximation } from "./approximation.ts";
 export { type Arrivals, arrivals } from "./arrivals.ts";
 export { cachedTokens } from "./cached_tokens.ts";
 export {
@@ -36,6 +37,7 @@ export {
   RATE_COLUMNS,
   rateRow,
 } from "./clients_row.ts";
+export type { Consistency, Suspects } from "./consistency.ts";
 export { connectTime } from "./connect_time.ts";
 export { e2e } from "./e2e.ts";
 export { e2eIntended } from "./e2e_intended.ts";
@@ -88,6 +90,7 @@ export {
   type SloSummary,
   type TimelineEntry,
 } from "./load_summary.ts";
+export type { MergedClient, MergedClients } from "./merged_clients.ts";
 export type { Metric, Unit } from "./metric.ts";
 export { countOutcomes, type Counts, type Failure, groupFailures, isFailure } from "./outcomes.ts";
 export { outputTokens } from "./output_tokens.ts";
@@ -144,7 +147,16 @@ export { scheduleDelay } from "./schedule_delay.ts";
 export { type Series, series } from "./series.ts";
 export { meetsLimit, meetsSlo, parseSlo, type Slo, SLO_METRICS, type SloLimit } from "./slo.ts";
 export { type StreamShape, streamShape } from "./stream_shape.ts";
-export { DEFAULT_PERCENTILES, summarize, type Summary, type SummaryOptions } from "./summary.ts";
+export {
+  type Accumulator,
+  createAccumulator,
+  DEFAULT_PERCENTILES,
+  RAW_TICKS,
+  summarize,
+  type Summary,
+  type SummaryOptions,
+  type ValueKeeping,
+} from "./summary.ts";
 export { printable, type TextColumn, textTable, wrapText } from "./text_table.ts";
 export {
   runThroughput,

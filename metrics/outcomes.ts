@@ -4,6 +4,7 @@
  * @module
  */
 import type { Outcome, RequestRecord } from "../backends/record.ts";
+import { createTally, type Fold, foldAll, type Tally } from "./fold.ts";
 
 /** Requests of a load. offered = completed + failed + cancelled + dropped. */
 export interface Counts {
@@ -37,6 +38,9 @@ export interface Failure {
 
 const MESSAGES_SHOWN = 3;
 
+/** Stands for messages that came when there were too many different ones to keep apart. */
+const OTHER_MESSAGES = "(other messages)";
+
 /** Did the server fail this request? Our own decisions (`cancelled`, `dropped`) are no failures. */
 export function isFailure(record: RequestRecord): boolean {
   return failureOf(record.outcome) !== undefined;
@@ -44,40 +48,54 @@ export function isFailure(record: RequestRecord): boolean {
 
 /** Counts the measured requests; `warmup` tells how many came before them. */
 export function countOutcomes(records: readonly RequestRecord[], warmup: number): Counts {
-  const ended = (kind: Outcome["kind"]) =>
-    records.filter(({ outcome }) => outcome.kind === kind).length;
-  const completed = ended("ok");
-  const cancelled = ended("cancelled");
-  const dropped = ended("dropped");
-  const failed = records.length - completed - cancelled - dropped;
+  return { ...foldAll(outcomeFold(), records), warmup };
+}
+
+/** {@linkcode countOutcomes} of measured requests, one at a time. */
+export function outcomeFold(): Fold<Omit<Counts, "warmup">> {
+  let [offered, sent, completed, cancelled, dropped] = [0, 0, 0, 0, 0];
   return {
-    offered: records.length,
-    sent: records.filter(({ sentMs }) => sentMs !== undefined).length,
-    completed,
-    failed,
-    cancelled,
-    dropped,
-    warmup,
-    successRate: completed + failed === 0 ? undefined : completed / (completed + failed),
+    add({ outcome: { kind }, sentMs }) {
+      offered++;
+      if (sentMs !== undefined) sent++;
+      if (kind === "ok") completed++;
+      if (kind === "cancelled") cancelled++;
+      if (kind === "dropped") dropped++;
+    },
+    result() {
+      const failed = offered - completed - cancelled - dropped;
+      const successRate = completed + failed === 0 ? undefined : completed / (completed + failed);
+      return { offered, sent, completed, failed, cancelled, dropped, successRate };
+    },
   };
 }
 
 /** Failures by cause, most frequent first. */
 export function groupFailures(records: readonly RequestRecord[]): readonly Failure[] {
-  const kinds = new Map<Failure["kind"], Map<string, number>>();
-  for (const { outcome } of records) {
-    const failure = failureOf(outcome);
-    if (failure === undefined) continue;
-    const messages = kinds.get(failure.kind) ?? new Map<string, number>();
-    messages.set(failure.message, (messages.get(failure.message) ?? 0) + 1);
-    kinds.set(failure.kind, messages);
-  }
-  return [...kinds].map(([kind, messages]): Failure => ({
-    kind,
-    count: [...messages.values()].reduce((sum, one) => sum + one, 0),
-    messages: [...messages].map(([message, count]) => ({ message, count }))
-      .sort((a, b) => b.count - a.count).slice(0, MESSAGES_SHOWN),
-  })).sort((a, b) => b.count - a.count);
+  return foldAll(failureFold(), records);
+}
+
+/** {@linkcode groupFailures}, one record at a time; of ten thousand messages and more not all. */
+export function failureFold(): Fold<readonly Failure[]> {
+  const kinds = createTally<Failure["kind"]>();
+  const messagesOf = new Map<Failure["kind"], Tally<string>>();
+  return {
+    add({ outcome, index }) {
+      const failure = failureOf(outcome);
+      if (failure === undefined) return;
+      kinds.add(failure.kind, index);
+      const messages = messagesOf.get(failure.kind) ?? createTally(OTHER_MESSAGES);
+      messages.add(failure.message, index);
+      messagesOf.set(failure.kind, messages);
+    },
+    result: () =>
+      kinds.entries().map(([kind, count]): Failure => ({
+        kind,
+        count,
+        messages: messagesOf.get(kind)!.entries().map(([message, count]) => ({ message, count }))
+          .sort((a, b) => b.count - a.count).slice(0, MESSAGES_SHOWN),
+      })).sort((a, b) => b.count - a.count),
+  };
 }
 
 function failureOf(

@@ -85,6 +85,7 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
       name: "warnings",
       value: ({ checks }) => checks.filter(({ ok }) => !ok).map(({ name }) => name).join(" "),
     },
+    { name: "percentile_error", value: ({ approximation }) => approximation?.relativeError ?? 0 },
     ...METRICS.flatMap(({ name, unit }) =>
       metricColumns(name, { unit: unit === "ms" ? "_ms" : "", percentiles })
     ),

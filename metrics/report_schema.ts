@@ -184,6 +184,21 @@ const HEADER = object("What was run, where and how; as in the record file", {
     deno: text("Version of Deno"),
     v8: text("Version of V8"),
   }),
+  merged: optional(object("Clients whose records were put together; absent for one client", {
+    clock: choice(
+      "wall: loads aligned by the clocks of the machines; start: taken to begin together",
+      "wall",
+      "start",
+    ),
+    clients: list(
+      "In the order of the files",
+      object("One client", {
+        hostname: optional(text("Host name")),
+        startedAt: text("Start of its run, ISO 8601, UTC"),
+        laterMs: number("How much later than the first it began a load, at most, ms"),
+      }),
+    ),
+  })),
   calibration: optional(CALIBRATION),
 });
 
@@ -360,6 +375,12 @@ const LOAD = object("Results of one load; times in ms from its start", {
       per: choice("What one value belongs to", "request", "gap", "tick"),
       formula: text("How a value is computed, in the words of the record's fields"),
       distribution: DISTRIBUTION,
+    }),
+  ),
+  approximation: orNull(
+    object("How near percentiles and times are; null = all values were kept, all is exact", {
+      relativeError: number("Largest error of a percentile, as a share of it"),
+      binMs: number("Steady window and stretches of the series are whole bins of this width, ms"),
     }),
   ),
   slo: orNull(object("Limits; null when none were given", {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { approximationText } from "./approximation.ts";
 import { type ClientErrorEstimate, ERROR_METRICS } from "./calibration.ts";
 import { type Check, warnings } from "./check.ts";
 import {
@@ -17,6 +18,7 @@ import {
 } from "./format.ts";
 import type { GpuDeviceSummary } from "./gpu.ts";
 import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
+import { mergedText } from "./merged_clients.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 import { printable, type TextColumn, textTable, wrapText } from "./text_table.ts";
@@ -100,6 +102,7 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
   return [
     ...wrapText(printable(what.join(" · ")), width).map((line) => paint("bold", line)),
     ...wrapText(printable(how.join(" · ")), width).map((line) => paint("dim", line)),
+    ...(header.merged === undefined ? [] : wrapText(printable(mergedText(header.merged)), width)),
   ];
 }
 
@@ -166,6 +169,7 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     "",
     ...metricLines(load, page),
     "",
+    ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Stream", streamText(load), page),
     ...(tellsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),
@@ -389,8 +393,8 @@ function warningLines(checks: readonly Check[], { paint, width }: Page): readonl
   ]);
 }
 
-function labelled(label: string, text: string, { width }: Page): readonly string[] {
-  return hanging(label.padEnd(LABEL_WIDTH - 1), text, width);
+function labelled(label: string, text: string | undefined, { width }: Page): readonly string[] {
+  return text === undefined ? [] : hanging(label.padEnd(LABEL_WIDTH - 1), text, width);
 }
 
 /** A label, its text, and the following lines below the text. */

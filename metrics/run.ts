@@ -6,6 +6,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { RunCalibration } from "./calibration.ts";
+import type { MergedClients } from "./merged_clients.ts";
 
 /** Machine and programs of the client. Unknown values are absent (permission not granted). */
 export interface Environment {
@@ -98,6 +99,8 @@ export interface RunHeader {
   readonly loads: readonly LoadPlan[];
   /** Machine and programs of the client. */
   readonly environment: Environment;
+  /** The clients whose records were put together; absent in a record file, which has one. */
+  readonly merged?: MergedClients;
   /** How exact this client was found to be; absent = not calibrated, or for another machine. */
   readonly calibration?: RunCalibration;
 }
@@ -166,6 +169,8 @@ export interface GpuTrack {
 export interface LoadEnd {
   /** 0-based position in the header's `loads`. */
   readonly load: number;
+  /** When the load began, in ms since the epoch by this client's clock; absent in older files. */
+  readonly startedAtMs?: number;
   /** From the start to the end of the last request counted. */
   readonly durationMs: number;
   /** When the last user had started (0 without a ramp). */

@@ -10,7 +10,7 @@ import { tokensPerTickToken } from "./throughput.ts";
 
 /** Equal stretches of a load (the last may be shorter) and what happened in each. */
 export interface Series {
-  /** Length of a stretch: 1, 2 or 5 × 10ⁿ ms. */
+  /** Length of a stretch: 1, 2 or 5 × 10ⁿ ms; of histograms, whole time bins. */
   readonly bucketMs: number;
   /** Start of each stretch. */
   readonly startMs: readonly number[];
@@ -25,7 +25,7 @@ export interface Series {
 }
 
 /** A chart of this many points still shows every one. */
-const MAX_BUCKETS = 120;
+export const MAX_BUCKETS = 120;
 
 /** Cuts `durationMs` into at most 120 stretches of a round length. */
 export function series(records: readonly RequestRecord[], durationMs: number): Series {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { type Fold, foldAll } from "./fold.ts";
 
 /** Sums over completed requests, and their ratios. */
 export interface StreamShape {
@@ -25,22 +26,29 @@ export interface StreamShape {
 
 /** Adds up ticks, reads and events. */
 export function streamShape(records: readonly RequestRecord[]): StreamShape {
+  return foldAll(streamFold(), records);
+}
+
+/** {@linkcode streamShape}, one record at a time. */
+export function streamFold(): Fold<StreamShape> {
   let [ticks, reads, events, bytes, tokens] = [0, 0, 0, 0, 0];
-  for (const record of records) {
-    ticks += record.tickMs.length;
-    reads += record.reads;
-    events += record.events;
-    bytes += record.bytes;
-    tokens += record.outputTokens?.tokens ?? 0;
-  }
   const ratio = (over: number, under: number) => under === 0 ? undefined : over / under;
   return {
-    ticks,
-    reads,
-    events,
-    bytes,
-    tokensPerTick: ratio(tokens, ticks),
-    readsPerToken: ratio(reads, tokens),
-    eventsPerRead: ratio(events, reads),
+    add(record) {
+      ticks += record.tickMs.length;
+      reads += record.reads;
+      events += record.events;
+      bytes += record.bytes;
+      tokens += record.outputTokens?.tokens ?? 0;
+    },
+    result: () => ({
+      ticks,
+      reads,
+      events,
+      bytes,
+      tokensPerTick: ratio(tokens, ticks),
+      readsPerToken: ratio(reads, tokens),
+      eventsPerRead: ratio(events, reads),
+    }),
   };
 }

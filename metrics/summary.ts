@@ -5,30 +5,13 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import { arrivals } from "./arrivals.ts";
-import { estimateClientError } from "./calibration.ts";
 import type { Check } from "./check.ts";
-import { checkLoad, checkRun } from "./checks.ts";
-import { summarizeGpu } from "./gpu.ts";
-import { histogram } from "./histogram.ts";
-import { inFlight } from "./in_flight.ts";
-import type {
-  LoadSummary,
-  MetricHistogram,
-  MetricSummary,
-  SloSummary,
-  TimelineEntry,
-} from "./load_summary.ts";
-import { countOutcomes, groupFailures } from "./outcomes.ts";
-import { describe, minimumSamples, sortLists } from "./quantile.ts";
-import { METRICS } from "./registry.ts";
-import type { LoadEnd, LoadPlan, Run, RunHeader } from "./run.ts";
-import { series } from "./series.ts";
-import { meetsLimit, meetsSlo, type Slo } from "./slo.ts";
-import { streamShape } from "./stream_shape.ts";
-import { runThroughput, type Window, windowThroughput } from "./throughput.ts";
-import { cache, lengths, tokenTotals } from "./token_totals.ts";
-import { judge } from "./verdict.ts";
+import { checkRun } from "./checks.ts";
+import { createLoadAccumulator, type LoadAccumulator } from "./load_accumulator.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import { minimumSamples } from "./quantile.ts";
+import type { LoadEnd, Run, RunHeader } from "./run.ts";
+import type { Slo } from "./slo.ts";
 
 /** Results of a run. Absent numbers are `undefined` here, `null` in JSON and `n/a` in text. */
 export interface Summary {
@@ -50,15 +33,39 @@ export interface SummaryOptions {
   readonly percentiles?: readonly number[];
   /** Limits that a good request keeps; without them there is no goodput. */
   readonly slo?: Slo | undefined;
+  /**
+   * `raw` keeps all values and is exact; `histogram` takes bounded memory, its percentiles are
+   * within 0.1 % and its times within a 4096th of the load; `auto` is raw until the run has
+   * {@linkcode SummaryOptions.rawTicks}. Default `raw`.
+   */
+  readonly values?: ValueKeeping;
+  /** For `auto`: most ticks that are kept, a request counting as 50 more. Default 20 million. */
+  readonly rawTicks?: number;
+  /** For `auto`: called once, when the limit was reached. */
+  readonly onHistogram?: () => void;
 }
+
+/** How the values of a run are kept. */
+export type ValueKeeping = "auto" | "raw" | "histogram";
 
 /** Percentiles of a report that asks for none. */
 export const DEFAULT_PERCENTILES: readonly number[] = [50, 90, 95, 99];
 
-const HISTOGRAMS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
+/** A quarter of a gigabyte: a tick takes twelve bytes. */
+export const RAW_TICKS = 20_000_000;
 
-/** Bars of a timeline that a page can still show. */
-const TIMELINE_ENTRIES = 400;
+/** What a record takes besides its ticks, in ticks. */
+const RECORD_TICKS = 50;
+
+/** Makes a summary of records that are seen once, in any order. */
+export interface Accumulator {
+  /** Takes a record in, of whichever load. */
+  add(record: RequestRecord): void;
+  /** Takes in how a load went. */
+  end(end: LoadEnd): void;
+  /** Of all so far; more may follow. */
+  summary(): Summary;
+}
 
 /**
  * Summarizes every load of a run. Warm-up requests are left out; cancelled and dropped ones are
@@ -67,133 +74,82 @@ const TIMELINE_ENTRIES = 400;
  * @throws {RangeError} when a percentile is not from 0 to below 100.
  */
 export function summarize(run: Run, options: SummaryOptions = {}): Summary {
-  const { percentiles = DEFAULT_PERCENTILES } = options;
+  const accumulator = createAccumulator(run.header, options);
+  for (const record of run.records) accumulator.add(record);
+  for (const end of run.ends) accumulator.end(end);
+  return accumulator.summary();
+}
+
+/**
+ * Summarizes a run while its records come in: with `values: "histogram"` in memory that does not
+ * grow with their number. Several accumulators need no merging: the records of all clients of a
+ * load go into one.
+ *
+ * @throws {RangeError} when a percentile is not from 0 to below 100.
+ *
+ * @example
+ * ```ts
+ * import { createAccumulator, measureBench, startSimServer } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "5", itl: "1" });
+ * let accumulator: ReturnType<typeof createAccumulator>;
+ * await measureBench(server.url, { requests: 4, "output-tokens": "8" }, {
+ *   keepRecords: false,
+ *   onHeader: (header) => {
+ *     accumulator = createAccumulator(header, { values: "histogram" });
+ *     return Promise.resolve();
+ *   },
+ *   onRecord: (record) => accumulator.add(record),
+ *   onLoadEnd: (end) => accumulator.end(end),
+ * });
+ * await server.stop();
+ * const { loads: [load] } = accumulator!.summary();
+ * console.assert(load?.approximation?.relativeError === 0.001);
+ * ```
+ */
+export function createAccumulator(header: RunHeader, options: SummaryOptions = {}): Accumulator {
+  const { percentiles = DEFAULT_PERCENTILES, slo, values = "raw" } = options;
+  const { rawTicks = RAW_TICKS, onHistogram } = options;
   for (const p of percentiles) minimumSamples(p);
-  return {
-    schema: "tokometer.report/1",
-    header: run.header,
-    percentiles,
-    loads: run.header.loads.map((plan, load) => {
-      const own = run.records.filter((record) => record.load === load);
-      const end = run.ends.find((one) => one.load === load);
-      return summarizeLoad(own, { ...options, percentiles, plan, end, header: run.header });
-    }),
-    checks: checkRun(run.header),
+  const startLoads = (values: "raw" | "histogram") =>
+    header.loads.map((plan) => createLoadAccumulator({ plan, header, slo, values }));
+  const ends: LoadEnd[] = [];
+  // As long as all are kept, nothing is computed beside a load that is being measured.
+  let kept: RequestRecord[] = [];
+  let keptTicks = 0;
+  let loads = values === "histogram" ? startLoads("histogram") : undefined;
+
+  const pour = (records: readonly RequestRecord[], into: readonly LoadAccumulator[]) => {
+    for (const record of records) into[record.load]?.add(record);
+    return into;
   };
-}
-
-interface LoadOptions extends SummaryOptions {
-  readonly percentiles: readonly number[];
-  readonly plan: LoadPlan;
-  readonly end: LoadEnd | undefined;
-  readonly header: RunHeader;
-}
-
-function summarizeLoad(all: readonly RequestRecord[], options: LoadOptions): LoadSummary {
-  const { percentiles, plan, header, slo } = options;
-  const records = all.filter(({ phase }) => phase === "measure").sort((a, b) => a.index - b.index);
-  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
-  const end = options.end ?? endFromStamps(records, plan);
-  const run: Window = { fromMs: 0, toMs: end.durationMs };
-  const window: Window = { fromMs: end.rampEndMs, toMs: end.sendingEndMs };
-  const steady = windowThroughput(completed, window);
-  const histograms: MetricHistogram[] = [];
-  const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly)
-    .map((metric): MetricSummary => {
-      const { name, title, unit, better, per, formula } = metric;
-      const values = sortLists(completed.map(metric.values));
-      if (HISTOGRAMS.includes(name)) histograms.push({ name, title, unit, ...histogram(values) });
-      const distribution = describe(values, percentiles);
-      return { name, title, unit, better, per, formula, distribution };
-    });
-  const output = tokenTotals(completed, ({ outputTokens }) => outputTokens);
-  const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
-    label: plan.label,
-    plan,
-    interrupted: end.interrupted,
-    complete: options.end !== undefined,
-    durationMs: end.durationMs,
-    counts: countOutcomes(records, all.length - records.length),
-    failures: groupFailures(records),
-    throughput: { run: runThroughput(completed, end.durationMs), steady },
-    arrivals: arrivals(records, plan),
-    tokens: {
-      prompt: tokenTotals(completed, ({ promptTokens }) => promptTokens),
-      output,
+  return {
+    add(record) {
+      if (loads !== undefined) {
+        loads[record.load]?.add(record);
+        return;
+      }
+      kept.push(record);
+      keptTicks += record.tickMs.length + RECORD_TICKS;
+      if (values === "raw" || keptTicks <= rawTicks) return;
+      loads = startLoads("histogram");
+      pour(kept, loads);
+      kept = [];
+      onHistogram?.();
     },
-    lengths: lengths(completed),
-    cache: cache(completed),
-    stream: streamShape(completed),
-    metrics,
-    slo: slo && summarizeSlo(records, { slo, durationMs: end.durationMs, steady }),
-    inFlight: inFlight(records, run, steady),
-    connections: countConnections(records),
-    gpu: summarizeGpu(end.gpu, { outputTokens: output.total }),
-    series: series(records, end.durationMs),
-    histograms,
-    timeline: sampleTimeline(records),
+    end: (end) => void ends.push(end),
+    summary() {
+      const full = loads ??
+        pour(kept.toSorted((a, b) => a.index - b.index), startLoads("raw"));
+      return {
+        schema: "tokometer.report/1",
+        header,
+        percentiles,
+        loads: full.map((load, number) =>
+          load.summary({ end: ends.find((end) => end.load === number), percentiles })
+        ),
+        checks: checkRun(header),
+      };
+    },
   };
-  const client = end.client &&
-    { ...end.client, error: estimateClientError(load, { client: end.client, header }) };
-  const verdict = judge({ load, client, records, header });
-  const judged = { ...load, client, verdict };
-  return { ...judged, checks: checkLoad({ load: judged, records, header }) };
-}
-
-/** A record file that was cut off has no end; its stamps show how far it came. */
-function endFromStamps(records: readonly RequestRecord[], plan: LoadPlan): LoadEnd {
-  let durationMs = 0;
-  let sendingEndMs = 0;
-  for (const { sentMs = 0, endMs = 0 } of records) {
-    durationMs = Math.max(durationMs, endMs);
-    sendingEndMs = Math.max(sendingEndMs, sentMs);
-  }
-  const rampEndMs = plan.rampUpMs ?? 0;
-  return { load: 0, durationMs, rampEndMs, sendingEndMs, interrupted: false };
-}
-
-function summarizeSlo(
-  records: readonly RequestRecord[],
-  { slo, durationMs, steady }: {
-    readonly slo: Slo;
-    readonly durationMs: number;
-    readonly steady: Window | undefined;
-  },
-): SloSummary {
-  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
-  const good = completed.filter((record) => meetsSlo(record, slo));
-  const share = (part: number) => records.length === 0 ? undefined : part / records.length;
-  return {
-    limits: slo.limits.map((limit) => {
-      const met = completed.filter((record) => meetsLimit(record, limit)).length;
-      return { ...limit, met, attainment: share(met) };
-    }),
-    good: good.length,
-    goodput: runThroughput(good, durationMs).qps,
-    steadyGoodput: steady && (windowThroughput(good, steady)?.qps ?? 0),
-    attainment: share(good.length),
-  };
-}
-
-function countConnections(records: readonly RequestRecord[]): LoadSummary["connections"] {
-  const connections = { new: 0, reused: 0, unknown: 0 };
-  for (const { sentMs, connection } of records) if (sentMs !== undefined) connections[connection]++;
-  return connections;
-}
-
-function sampleTimeline(records: readonly RequestRecord[]): readonly TimelineEntry[] {
-  const entries = Math.min(records.length, TIMELINE_ENTRIES);
-  return Array.from({ length: entries }, (_, i): TimelineEntry => {
-    const record = records[Math.floor(i * records.length / entries)]!;
-    return {
-      index: record.index,
-      user: record.user,
-      intendedMs: record.intendedMs,
-      sentMs: record.sentMs,
-      firstTokenMs: record.firstTokenMs,
-      lastTokenMs: record.lastTokenMs,
-      endMs: record.endMs,
-      outcome: record.outcome.kind,
-    };
-  });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { tokenTotals } from "./token_totals.ts";
 
 /** A stretch of a load in ms from its start; `toMs` is outside. */
 export interface Window {
@@ -32,13 +33,11 @@ export function runThroughput(
   records: readonly RequestRecord[],
   durationMs: number,
 ): Throughput {
-  let output: number | undefined;
-  let prompt: number | undefined;
-  for (const record of records) {
-    output = add(output, record.outputTokens?.tokens);
-    prompt = add(prompt, record.promptTokens?.tokens);
-  }
-  return rates({ fromMs: 0, toMs: durationMs }, records.length, { prompt, output });
+  return rates({ fromMs: 0, toMs: durationMs }, {
+    completed: records.length,
+    prompt: tokenTotals(records, ({ promptTokens }) => promptTokens).total,
+    output: tokenTotals(records, ({ outputTokens }) => outputTokens).total,
+  });
 }
 
 /**
@@ -64,7 +63,7 @@ export function windowThroughput(
       read === undefined ? read : isInside(window, record.firstTokenMs) ? read : 0,
     );
   }
-  return completed === 0 ? undefined : rates(window, completed, { prompt, output });
+  return completed === 0 ? undefined : rates(window, { completed, prompt, output });
 }
 
 /**
@@ -91,11 +90,18 @@ function isInside({ fromMs, toMs }: Window, ms: number | undefined): boolean {
   return ms !== undefined && ms >= fromMs && ms < toMs;
 }
 
-function rates(
-  window: Window,
-  completed: number,
-  { prompt, output }: { prompt: number | undefined; output: number | undefined },
-): Throughput {
+/** What was done in a window. */
+export interface Work {
+  /** Requests. */
+  readonly completed: number;
+  /** Prompt tokens; absent when they were not counted. */
+  readonly prompt: number | undefined;
+  /** Output tokens; absent when they were not counted. */
+  readonly output: number | undefined;
+}
+
+/** Work ÷ time. */
+export function rates(window: Window, { completed, prompt, output }: Work): Throughput {
   const seconds = (window.toMs - window.fromMs) / 1000;
   const perSec = (amount: number | undefined) =>
     amount === undefined || seconds <= 0 ? undefined : amount / seconds;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
+import { createTally, type Fold, foldAll } from "./fold.ts";
 
 /** Totals over completed requests whose count is known. */
 export interface TokenTotals {
@@ -45,67 +46,88 @@ export interface Cache {
   readonly share: number | undefined;
 }
 
+type CountOf = (record: RequestRecord) => TokenCount | undefined;
+
 /** Adds up one count of completed records. */
-export function tokenTotals(
-  records: readonly RequestRecord[],
-  countOf: (record: RequestRecord) => TokenCount | undefined,
-): TokenTotals {
-  const sources: Partial<Record<TokenSource, number>> = {};
-  let total = 0;
-  let max = 0;
-  let counted = 0;
-  for (const record of records) {
-    const count = countOf(record);
-    if (count === undefined) continue;
-    counted++;
-    total += count.tokens;
-    max = Math.max(max, count.tokens);
-    sources[count.source] = (sources[count.source] ?? 0) + 1;
-  }
+export function tokenTotals(records: readonly RequestRecord[], countOf: CountOf): TokenTotals {
+  return foldAll(tokenFold(countOf), records);
+}
+
+/** {@linkcode tokenTotals}, one record at a time. */
+export function tokenFold(countOf: CountOf): Fold<TokenTotals> {
+  const sources = createTally<TokenSource>();
+  let [total, max, counted, uncounted] = [0, 0, 0, 0];
   return {
-    total: counted === 0 ? undefined : total,
-    mean: counted === 0 ? undefined : total / counted,
-    max: counted === 0 ? undefined : max,
-    sources,
-    uncounted: records.length - counted,
+    add(record) {
+      const count = countOf(record);
+      if (count === undefined) {
+        uncounted++;
+        return;
+      }
+      counted++;
+      total += count.tokens;
+      max = Math.max(max, count.tokens);
+      sources.add(count.source, record.index);
+    },
+    result: () => ({
+      total: counted === 0 ? undefined : total,
+      mean: counted === 0 ? undefined : total / counted,
+      max: counted === 0 ? undefined : max,
+      sources: Object.fromEntries(sources.entries()),
+      uncounted,
+    }),
   };
 }
 
 /** Compares requested and delivered lengths of completed records (T2, T3). */
 export function lengths(records: readonly RequestRecord[]): Lengths {
-  let requested = 0;
-  let delivered = 0;
+  return foldAll(lengthFold(), records);
+}
+
+/** {@linkcode lengths}, one record at a time. */
+export function lengthFold(): Fold<Lengths> {
+  let [forced, requested, delivered] = [0, 0, 0];
   const ways = { exact: 0, shorter: 0, longer: 0 };
-  for (const { requestedTokens, outputTokens } of records) {
-    if (outputTokens === undefined) continue;
-    requested += requestedTokens;
-    delivered += outputTokens.tokens;
-    const difference = outputTokens.tokens - requestedTokens;
-    ways[difference === 0 ? "exact" : difference < 0 ? "shorter" : "longer"]++;
-  }
-  const known = ways.exact + ways.shorter + ways.longer > 0;
   return {
-    forced: records.filter(({ lengthForced }) => lengthForced).length,
-    requestedTokens: known ? requested : undefined,
-    deliveredTokens: known ? delivered : undefined,
-    ...ways,
+    add({ requestedTokens, outputTokens, lengthForced }) {
+      if (lengthForced) forced++;
+      if (outputTokens === undefined) return;
+      requested += requestedTokens;
+      delivered += outputTokens.tokens;
+      const difference = outputTokens.tokens - requestedTokens;
+      ways[difference === 0 ? "exact" : difference < 0 ? "shorter" : "longer"]++;
+    },
+    result() {
+      const known = ways.exact + ways.shorter + ways.longer > 0;
+      return {
+        forced,
+        requestedTokens: known ? requested : undefined,
+        deliveredTokens: known ? delivered : undefined,
+        ...ways,
+      };
+    },
   };
 }
 
 /** Adds up what the engine's prefix cache spared. */
 export function cache(records: readonly RequestRecord[]): Cache {
-  let reported = 0;
-  let cached = 0;
-  let prompt = 0;
-  for (const { cachedTokens, promptTokens } of records) {
-    if (cachedTokens === undefined) continue;
-    reported++;
-    cached += cachedTokens;
-    prompt += promptTokens?.tokens ?? 0;
-  }
+  return foldAll(cacheFold(), records);
+}
+
+/** {@linkcode cache}, one record at a time. */
+export function cacheFold(): Fold<Cache> {
+  let [reported, cached, prompt] = [0, 0, 0];
   return {
-    reported,
-    cachedTokens: reported === 0 ? undefined : cached,
-    share: prompt === 0 ? undefined : cached / prompt,
+    add({ cachedTokens, promptTokens }) {
+      if (cachedTokens === undefined) return;
+      reported++;
+      cached += cachedTokens;
+      prompt += promptTokens?.tokens ?? 0;
+    },
+    result: () => ({
+      reported,
+      cachedTokens: reported === 0 ? undefined : cached,
+      share: prompt === 0 ? undefined : cached / prompt,
+    }),
   };
 }

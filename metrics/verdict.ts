@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { RequestRecord } from "../backends/record.ts";
 import type { ErrorBound } from "./calibration.ts";
 import {
   formatCount,
@@ -15,9 +14,8 @@ import {
   plural,
 } from "./format.ts";
 import type { ClientSummary, LoadSummary } from "./load_summary.ts";
-import { minimumSamples, quantile, type SortedValues, sortLists } from "./quantile.ts";
+import { minimumSamples, type ValueSet } from "./quantile.ts";
 import type { RunHeader } from "./run.ts";
-import { scheduleDelay } from "./schedule_delay.ts";
 
 /**
  * `ok`: the client had time, the numbers are the server's; `suspect`: read the reasons, some
@@ -54,8 +52,8 @@ export interface VerdictEvidence {
   readonly load: Omit<LoadSummary, "checks" | "client" | "verdict">;
   /** What the client saw of itself. */
   readonly client: ClientSummary | undefined;
-  /** Measured requests. */
-  readonly records: readonly RequestRecord[];
+  /** How late each request left, in ms. */
+  readonly delays: ValueSet;
   /** The run it belongs to. */
   readonly header: RunHeader;
 }
@@ -332,19 +330,19 @@ function explainTail(metric: "ttft" | "itl", share: number, evidence: VerdictEvi
  * Lateness of departures that only this client can have caused. A closed loop has no schedule to
  * keep: users who start at one instant leave one after the other.
  */
-function lateDepartures({ load, records }: VerdictEvidence): number | undefined {
+function lateDepartures({ load, delays }: VerdictEvidence): number | undefined {
   const { plan: { kind, maxInFlight = 0 }, inFlight } = load;
   if (kind === "closed" || (maxInFlight > 0 && inFlight.max === maxInFlight)) return undefined;
-  return highest(sortLists(records.map(scheduleDelay.values)), 99)?.value;
+  return highest(delays, 99)?.value;
 }
 
 /** The highest percentile up to `p` that the values allow, else the largest value. */
 export function highest(
-  values: SortedValues,
+  values: ValueSet,
   p: number,
 ): { readonly name: string; readonly value: number } | undefined {
-  if (values.length === 0) return undefined;
-  return values.length >= minimumSamples(p)
-    ? { name: formatPercentile(p), value: quantile(values, p)! }
-    : { name: "the largest value", value: values[values.length - 1]! };
+  if (values.max === undefined) return undefined;
+  return values.count >= minimumSamples(p)
+    ? { name: formatPercentile(p), value: values.quantile(p)! }
+    : { name: "the largest value", value: values.max };
 }

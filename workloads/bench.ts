@@ -5,6 +5,7 @@
  */
 import type { EngineCommand } from "../backends/launch_engines.ts";
 import type { Run } from "../metrics/run.ts";
+import type { Accumulator } from "../metrics/summary.ts";
 import {
   DATASET_OPTIONS,
   LOAD_OPTIONS,
@@ -21,7 +22,7 @@ import { loadLabel } from "./load.ts";
 import { loadPrompts, measure, type MeasureHooks } from "./measure.ts";
 import { completeValues, repeatableValues } from "./options.ts";
 import { measureRecorded } from "./recorded_run.ts";
-import { exitCode, printReport, summarizeFor, writeReports } from "./results.ts";
+import { accumulateFor, exitCode, printReport, writeReports } from "./results.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
 import { shellLine } from "./shell_split.ts";
 import { EXIT, UserError } from "./user_error.ts";
@@ -158,10 +159,17 @@ export async function benchAndReport(
   host: Host,
   options: SaveOptions,
 ): Promise<number> {
-  const { run, folder, file, failure } = await measureRecorded(plan, host, {
+  let accumulator: Accumulator | undefined;
+  const { folder, file, failure } = await measureRecorded(plan, host, {
     folder: options.save ? options.out ?? true : undefined,
+    keepRecords: false,
+    onHeader: (header) => {
+      accumulator = accumulateFor(header, report, host);
+    },
+    onRecord: (record) => accumulator?.add(record),
+    onLoadEnd: (end) => accumulator?.end(end),
   });
-  const summary = summarizeFor(run, report);
+  const summary = accumulator!.summary();
   printReport(summary, report, host);
   if (failure !== undefined) {
     host.note(

@@ -413,6 +413,17 @@ export const REPORT_OPTIONS: readonly Option[] = [
     help: "More failed requests than this make the exit code 1.",
     group: "Report",
   },
+  {
+    name: "values",
+    kind: "text",
+    value: "HOW",
+    defaultText: "auto; of a record file, as its run did",
+    choices: ["auto", "raw", "histogram"],
+    help:
+      "raw: all values in memory, exact percentiles; histogram: bounded memory for soak runs, " +
+      "percentiles within 0.1 %, everything else as exact; auto: raw until 20 million ticks.",
+    group: "Report",
+  },
 ];
 
 /** Where results are kept; only for commands that measure. */

@@ -7,6 +7,7 @@ import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import { parseSlo, type Slo } from "../metrics/slo.ts";
+import type { ValueKeeping } from "../metrics/summary.ts";
 import { datasetExtra, findDataset } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
@@ -114,6 +115,8 @@ export interface ReportPlan {
   readonly percentiles: readonly number[];
   /** Limits that a good request meets; absent = no goodput. */
   readonly slo?: Slo;
+  /** How values are kept; absent = as the run that is reported kept them, else `auto`. */
+  readonly values?: ValueKeeping;
   /** Share of failed requests, 0 to 100, above which the exit code is 1. */
   readonly maxFailuresPercent: number;
 }
@@ -224,6 +227,7 @@ export function planReport(values: Values): ReportPlan {
     percentiles: (values.percentiles as readonly number[] | undefined) ?? [50, 90, 95, 99],
     maxFailuresPercent: number(values, "max-failures") ?? 0,
     ...(slo === undefined ? {} : { slo }),
+    ...(values.values === undefined ? {} : { values: values.values as ValueKeeping }),
   };
 }
 

@@ -24,7 +24,7 @@ import { type LoadThreads, openThreads } from "./load_threads.ts";
 import type { Dataset, TokenCounter } from "./prompt.ts";
 import type { ProgressState } from "./progress.ts";
 import type { Departure } from "./runner.ts";
-import { toMicroseconds } from "./record_file.ts";
+import { microseconds, toMicroseconds } from "./record_file.ts";
 import { withoutPassword } from "./secret.ts";
 import {
   askOver,
@@ -50,6 +50,8 @@ export interface MeasureHooks {
   readonly onHeader?: (header: RunHeader) => Promise<void>;
   /** Called once the prompts are chosen, before {@linkcode onHeader}. */
   readonly onDataset?: (dataset: Dataset) => void;
+  /** `false`: records go to {@linkcode onRecord} alone, the run has none. Default `true`. */
+  readonly keepRecords?: boolean;
   /** Called for each request that has ended, warm-up included. */
   readonly onRecord?: (record: RequestRecord) => void;
   /** Called when nothing of a measured load is in flight any more. */
@@ -145,7 +147,7 @@ async function measureWatched(
   const ends: LoadEnd[] = [];
   const keep = (observed: RequestRecord) => {
     const record = toMicroseconds(observed);
-    records.push(record);
+    if (hooks.keepRecords !== false) records.push(record);
     hooks.onRecord?.(record);
   };
   try {
@@ -455,6 +457,7 @@ async function runOne(
     const gpu = await one.gpus?.finish(end.startEpochMs);
     return {
       load: one.number,
+      startedAtMs: microseconds(end.startEpochMs),
       durationMs: lastEndMs,
       rampEndMs: end.rampEndMs,
       sendingEndMs: end.sendingEndMs,

@@ -87,12 +87,94 @@ export async function openRecordFile(path: string): Promise<RecordSink> {
   };
 }
 
+/** What a line of a record file holds; the header comes first. */
+export interface RecordEntry {
+  /** What was run. */
+  readonly header?: RunHeader;
+  /** One request. */
+  readonly record?: RequestRecord;
+  /** How a load went. */
+  readonly end?: LoadEnd;
+}
+
 /**
- * Reads a record file back.
+ * Reads a record file back, whole.
  *
  * @throws {UserError} when it is missing or is not a record file.
  */
 export async function readRecordFile(path: string): Promise<Run> {
+  let run: { header: RunHeader; records: RequestRecord[]; ends: LoadEnd[] } | undefined;
+  for await (const { header, record, end } of streamRecordFile(path)) {
+    if (header !== undefined) run = { header, records: [], ends: [] };
+    if (record !== undefined) run?.records.push(record);
+    if (end !== undefined) run?.ends.push(end);
+  }
+  return run!;
+}
+
+/**
+ * Reads a record file line by line, in memory that does not grow with it. A load without an end is
+ * given one as far as its records tell.
+ *
+ * @throws {UserError} when it is missing or is not a record file.
+ */
+export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntry> {
+  const loads = new Map<number, { lastMs: number; lastSentMs: number }>();
+  let header: RunHeader | undefined;
+  for await (const line of readEntries(path)) {
+    if (line.header !== undefined) yield { header: header = line.header };
+    if (line.record !== undefined) {
+      const record = unpack(line.record);
+      if (record.phase === "measure") {
+        const { lastMs, lastSentMs } = loads.get(record.load) ?? { lastMs: 0, lastSentMs: 0 };
+        loads.set(record.load, {
+          lastMs: Math.max(lastMs, record.endMs ?? 0),
+          lastSentMs: Math.max(lastSentMs, record.sentMs ?? 0),
+        });
+      }
+      yield { record };
+    }
+    if (line.end !== undefined) {
+      loads.delete(line.end.load);
+      yield { end: line.end };
+    }
+  }
+  // Loads that were under way when the client was killed.
+  for (const [load, plan] of header!.loads.entries()) {
+    const seen = loads.get(load);
+    if (seen === undefined) continue;
+    yield {
+      end: {
+        load,
+        durationMs: seen.lastMs,
+        rampEndMs: plan.rampUpMs ?? 0,
+        sendingEndMs: seen.lastSentMs,
+        interrupted: true,
+      },
+    };
+  }
+}
+
+/**
+ * Reads what a record file says of the run and its loads, without its records.
+ *
+ * @throws {UserError} when it is missing or is not a record file.
+ */
+export async function readRunOutline(path: string): Promise<Omit<Run, "records">> {
+  let header: RunHeader | undefined;
+  const ends: LoadEnd[] = [];
+  for await (const line of readEntries(path, { skip: '{"record":' })) {
+    header ??= line.header;
+    if (line.end !== undefined) ends.push(line.end);
+  }
+  return { header: header!, ends };
+}
+
+/** Lines of a record file; those that begin with `skip` are left unread. */
+async function* readEntries(
+  path: string,
+  { skip }: { readonly skip?: string } = {},
+): AsyncGenerator<Line> {
   let file: Deno.FsFile;
   try {
     file = await Deno.open(path);
@@ -103,26 +185,30 @@ export async function readRecordFile(path: string): Promise<Run> {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new UserError(`Cannot read ${path}: ${(error as Error).message}`);
   }
-  let header: RunHeader | undefined;
-  const records: RequestRecord[] = [];
-  const ends: LoadEnd[] = [];
   let number = 0;
-  for await (const line of readLines(file.readable)) {
+  let begun = false;
+  for await (const { text, whole } of readLines(file.readable)) {
     number++;
-    const value = parseLine(line.text);
+    if (begun && skip !== undefined && text.startsWith(skip)) continue;
+    const value = parseLine(text);
     if (value === undefined) {
       // Only the last line may be broken: the client was killed while writing it.
-      if (!line.whole && header !== undefined) break;
+      if (!whole && begun) break;
       throw notRecords(path, number);
     }
-    if (header === undefined) {
-      if (value.header?.schema !== "tokometer.record/1") throw notRecords(path, number);
-      header = value.header;
-    } else if (value.record !== undefined) records.push(unpack(value.record));
-    else if (value.end !== undefined) ends.push(value.end);
+    if (begun) {
+      const { record, end } = value;
+      yield {
+        ...(record === undefined ? {} : { record }),
+        ...(end === undefined ? {} : { end }),
+      };
+      continue;
+    }
+    if (value.header?.schema !== "tokometer.record/1") throw notRecords(path, number);
+    begun = true;
+    yield { header: value.header };
   }
-  if (header === undefined) throw notRecords(path, number);
-  return { header, records, ends: [...ends, ...missingEnds(header, records, ends)] };
+  if (!begun) throw notRecords(path, number);
 }
 
 interface Line {
@@ -147,34 +233,6 @@ function notRecords(path: string, line: number): UserError {
   );
 }
 
-/** Loads that were under way when the client was killed: what the records tell of them. */
-function missingEnds(
-  header: RunHeader,
-  records: readonly RequestRecord[],
-  ends: readonly LoadEnd[],
-): LoadEnd[] {
-  return header.loads.flatMap((plan, load) => {
-    if (ends.some((end) => end.load === load)) return [];
-    let lastMs = 0;
-    let lastSentMs = 0;
-    let any = false;
-    for (const record of records) {
-      if (record.load !== load || record.phase !== "measure") continue;
-      any = true;
-      lastMs = Math.max(lastMs, record.endMs ?? 0);
-      lastSentMs = Math.max(lastSentMs, record.sentMs ?? 0);
-    }
-    if (!any) return [];
-    return [{
-      load,
-      durationMs: lastMs,
-      rampEndMs: plan.rampUpMs ?? 0,
-      sendingEndMs: lastSentMs,
-      interrupted: true,
-    }];
-  });
-}
-
 type PackedRecord = Omit<RequestRecord, "tickMs" | "tickTokens"> & {
   readonly tickMs: readonly number[];
   readonly tickTokens: readonly number[];
@@ -194,7 +252,8 @@ export function toMicroseconds(record: RequestRecord): RequestRecord {
   return rounded as unknown as RequestRecord;
 }
 
-function microseconds(ms: number): number {
+/** Milliseconds with whole microseconds. */
+export function microseconds(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 

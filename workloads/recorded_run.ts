@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { LoadEnd, Run } from "../metrics/run.ts";
+import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { measure } from "./measure.ts";
@@ -20,7 +20,11 @@ export interface RecordOptions {
   readonly folder?: string | true | undefined;
   /** New record file where there is no such folder. */
   readonly file?: string | undefined;
+  /** False: the run comes back without records, which then take no memory. Default true. */
+  readonly keepRecords?: boolean;
   readonly onDataset?: (dataset: Dataset) => void;
+  /** Called before the first record. */
+  readonly onHeader?: (header: RunHeader) => void;
   readonly onRecord?: ((record: RequestRecord) => void) | undefined;
   readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
 }
@@ -46,7 +50,7 @@ export async function measureRecorded(
   host: Host,
   options: RecordOptions,
 ): Promise<RecordedRun> {
-  const { onDataset, onRecord, onLoadEnd } = options;
+  const { keepRecords = true, onDataset, onHeader, onRecord, onLoadEnd } = options;
   let { file } = options;
   let folder: string | undefined;
   let writer: RecordWriter | undefined;
@@ -56,8 +60,10 @@ export async function measureRecorded(
       stopSignal: host.interrupted,
       abortSignal: host.aborted,
       commandLine: host.commandLine,
+      keepRecords,
       ...(onDataset === undefined ? {} : { onDataset }),
       onHeader: async (header) => {
+        onHeader?.(header);
         if (options.folder !== undefined) {
           folder = await makeResultFolder(options.folder === true ? undefined : options.folder);
           file = `${folder}/${RECORD_FILE}`;

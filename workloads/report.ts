@@ -3,10 +3,12 @@
  *
  * @module
  */
+import type { Accumulator } from "../metrics/summary.ts";
 import { REPORT_OPTIONS } from "./bench_options.ts";
 import { planReport } from "./bench_plan.ts";
-import { readRecordFile } from "./record_file.ts";
-import { exitCode, makeResultFolder, printReport, summarizeFor, writeReports } from "./results.ts";
+import { type Alignment, mergeRecordFiles } from "./merge_records.ts";
+import { streamRecordFile } from "./record_file.ts";
+import { accumulateFor, exitCode, makeResultFolder, printReport, writeReports } from "./results.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
 import { UserError } from "./user_error.ts";
 
@@ -16,12 +18,29 @@ export const report: Scenario = {
   summary: "Make the reports of a record file again",
   description:
     "Reads a record file and prints a report, with other percentiles or another service level if " +
-    "wanted. With --out it also writes the HTML page, the JSON and the CSV into a new folder.",
+    "wanted. With --out it also writes the HTML page, the JSON and the CSV into a new folder.\n\n" +
+    "Several files are those of several clients that loaded one server at the same time: load by " +
+    "load they become one, whose users and rates are the sums.",
   positionals: [
-    { name: "file", help: "a record file (records.jsonl in a result folder)", required: true },
+    {
+      name: "file",
+      help: "a record file (records.jsonl in a result folder), or those of several clients",
+      required: true,
+      rest: true,
+    },
   ],
   options: [
     ...REPORT_OPTIONS,
+    {
+      name: "align",
+      kind: "text",
+      value: "HOW",
+      defaultText: "wall where all files tell when their loads began, else start",
+      choices: ["wall", "start"],
+      help: "What puts the loads of several clients on one time axis: the clocks of their " +
+        "machines, or that each load began everywhere at once. Latencies do not depend on it.",
+      group: "Report",
+    },
     {
       name: "out",
       kind: "text",
@@ -40,15 +59,28 @@ export const report: Scenario = {
       line: "tokometer report results/records.jsonl --format json",
       does: "everything, for a program",
     },
+    {
+      line: "tokometer report node-a/records.jsonl node-b/records.jsonl",
+      does: "two clients of one server, as one load",
+    },
   ],
   run: runReport,
 };
 
 async function runReport(values: Values, host: Host): Promise<number> {
   const plan = planReport(values);
-  const file = values.file as string;
-  const run = await readRecordFile(await recordFileIn(file));
-  const summary = summarizeFor(run, plan);
+  const files = await Promise.all((values.file as readonly string[]).map(recordFileIn));
+  const align = values.align as Alignment | undefined;
+  const entries = files.length === 1
+    ? streamRecordFile(files[0]!)
+    : mergeRecordFiles(files, { align });
+  let accumulator: Accumulator | undefined;
+  for await (const { header, record, end } of entries) {
+    if (header !== undefined) accumulator = accumulateFor(header, plan, host);
+    if (record !== undefined) accumulator?.add(record);
+    if (end !== undefined) accumulator?.end(end);
+  }
+  const summary = accumulator!.summary();
   printReport(summary, plan, host);
   if (values.out !== undefined) {
     const folder = await makeResultFolder(values.out as string);

@@ -6,8 +6,15 @@
 import { wallClockMs } from "../backends/clock.ts";
 import { renderTable } from "../metrics/report_table.ts";
 import { REPORTS } from "../metrics/reports.ts";
-import type { Run } from "../metrics/run.ts";
-import { summarize, type Summary } from "../metrics/summary.ts";
+import { RELATIVE_ERROR } from "../metrics/value_histogram.ts";
+import type { Run, RunHeader } from "../metrics/run.ts";
+import {
+  type Accumulator,
+  createAccumulator,
+  summarize,
+  type Summary,
+  type ValueKeeping,
+} from "../metrics/summary.ts";
 import type { ReportPlan } from "./bench_plan.ts";
 import { outExists } from "./outputs.ts";
 import type { Host } from "./scenario.ts";
@@ -53,6 +60,31 @@ async function makeFolder(path: string): Promise<boolean> {
 /** Summarizes as the options ask. */
 export function summarizeFor(run: Run, report: ReportPlan): Summary {
   return summarize(run, { percentiles: report.percentiles, slo: report.slo });
+}
+
+/** How values can be kept, as `--values` names it. */
+export const VALUE_KEEPINGS: readonly ValueKeeping[] = ["auto", "raw", "histogram"];
+
+/**
+ * Starts a summary as the options ask; where they leave open how values are kept, as the run
+ * itself kept them.
+ */
+export function accumulateFor(
+  header: RunHeader,
+  report: ReportPlan,
+  { note }: Pick<Host, "note">,
+): Accumulator {
+  const asked = report.values ?? header.options.values;
+  return createAccumulator(header, {
+    percentiles: report.percentiles,
+    slo: report.slo,
+    values: VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
+    onHistogram: () =>
+      note(
+        "Too many values to keep them all: from here on they are counted in histograms, and " +
+          `percentiles are within ±${RELATIVE_ERROR * 100} % (--values raw keeps them)`,
+      ),
+  });
 }
 
 /** Prints the report that `--format` names. */

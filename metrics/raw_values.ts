@@ -1,0 +1,41 @@
+/**
+ * All records of a load kept: exact, and as large as they are.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { inFlight } from "./in_flight.ts";
+import { type LoadValues, TIMELINE_ENTRIES, timelineEntry } from "./load_values.ts";
+import { exactValues, sortLists } from "./quantile.ts";
+import { scheduleDelay } from "./schedule_delay.ts";
+import { series } from "./series.ts";
+import { windowThroughput } from "./throughput.ts";
+
+/** Keeps what it is given; records come in the order of sending. */
+export function createRawValues(): LoadValues {
+  const records: RequestRecord[] = [];
+  const completed: RequestRecord[] = [];
+  const good: RequestRecord[] = [];
+  return {
+    approximation: undefined,
+    add({ record, good: isGood }) {
+      records.push(record);
+      if (record.outcome.kind === "ok") completed.push(record);
+      if (isGood) good.push(record);
+    },
+    valuesOf: (metric) => exactValues(sortLists(completed.map(metric.values))),
+    delays: () => exactValues(sortLists(records.map(scheduleDelay.values))),
+    inside: (window) => window,
+    throughput: (window) => windowThroughput(completed, window),
+    goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
+    inFlight: (run, steady) => inFlight(records, run, steady),
+    series: (durationMs) => series(records, durationMs),
+    timeline() {
+      const entries = Math.min(records.length, TIMELINE_ENTRIES);
+      return Array.from(
+        { length: entries },
+        (_, i) => timelineEntry(records[Math.floor(i * records.length / entries)]!),
+      );
+    },
+  };
+}

@@ -1,0 +1,280 @@
+/**
+ * Record files of several clients of one server, read as one run.
+ *
+ * Load 1 of one file and load 1 of the others are one load: users and rates add up, and so do all
+ * counts. Its clients share a time axis by the instant at which each began the load, as its
+ * machine's clock told; where a file does not say it, or on demand, they are taken to have begun
+ * together. An error of that axis moves the requests of one client against those of another: it
+ * blurs what is counted over time (steady window, in flight, series), and no latency.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { formatMs } from "../metrics/format.ts";
+import type { MergedClients } from "../metrics/merged_clients.ts";
+import type { ClientHealth, LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
+import { microseconds, readRunOutline, type RecordEntry, streamRecordFile } from "./record_file.ts";
+import { UserError } from "./user_error.ts";
+
+/** What puts several clients on one time axis. */
+export type Alignment = MergedClients["clock"];
+
+interface Client {
+  readonly path: string;
+  readonly header: RunHeader;
+  readonly ends: readonly LoadEnd[];
+}
+
+/** Must be equal for the records of two files to mean the same. */
+const EQUAL = ["protocol", "model", "length", "stream"] as const;
+
+/**
+ * Reads several record files as one: its header, every record, and an end for each load.
+ *
+ * @param options `align`: default `wall` where all files tell when their loads began, else `start`.
+ * @throws {UserError} when a file cannot be read, or the files do not fit together.
+ */
+export async function* mergeRecordFiles(
+  paths: readonly string[],
+  options: { readonly align?: Alignment | undefined } = {},
+): AsyncGenerator<RecordEntry> {
+  const clients: Client[] = [];
+  for (const path of paths) clients.push({ path, ...await readRunOutline(path) });
+  refuseStrangers(clients);
+  const axis = alignLoads(clients, options.align);
+  yield { header: mergeHeaders(clients, axis) };
+
+  const ends: { readonly client: number; readonly end: LoadEnd }[] = [];
+  for (const [client, { path, header }] of clients.entries()) {
+    const lanes = (load: number) =>
+      clients.slice(0, client).reduce((sum, { header }) => sum + lanesOf(header, load), 0);
+    const before = header.loads.map((_, load) => lanes(load));
+    for await (const { record, end } of streamRecordFile(path)) {
+      if (end !== undefined) ends.push({ client, end });
+      if (record === undefined) continue;
+      yield {
+        record: {
+          ...shiftRecord(record, axis.laterMs[client]![record.load] ?? 0),
+          index: record.index * clients.length + client,
+          user: record.user + (before[record.load] ?? 0),
+        },
+      };
+    }
+  }
+  for (const load of clients[0]!.header.loads.keys()) {
+    const own = ends.filter(({ end }) => end.load === load)
+      .map(({ client, end }) => ({ end, laterMs: axis.laterMs[client]![load]! }));
+    if (own.length > 0) yield { end: mergeEnds(load, own) };
+  }
+}
+
+function refuseStrangers([first, ...others]: readonly Client[]): void {
+  const refuse = ({ path }: Client, reason: string): never => {
+    throw new UserError(`Cannot merge ${path} with ${first!.path}: ${reason}`);
+  };
+  const seen = new Set([JSON.stringify(first!.header)]);
+  for (const other of others) {
+    const text = JSON.stringify(other.header);
+    if (seen.has(text)) refuse(other, "it is the same run, and would count twice");
+    seen.add(text);
+    for (const field of EQUAL) {
+      const [theirs, ours] = [other.header[field], first!.header[field]];
+      if (theirs !== ours) refuse(other, `${field} is ${theirs} in one and ${ours} in the other`);
+    }
+    const kinds = ({ header: { loads } }: Client) =>
+      loads.map(({ kind }) => kind === "open" ? "open loop" : "closed loop").join(", ");
+    if (kinds(other) !== kinds(first!)) {
+      refuse(other, `their loads differ (${kinds(other)}; ${kinds(first!)})`);
+    }
+  }
+}
+
+interface Axis {
+  readonly clock: Alignment;
+  /** By client and load: how much later than the first of the clients it began the load. */
+  readonly laterMs: readonly (readonly number[])[];
+}
+
+function alignLoads(clients: readonly Client[], asked: Alignment | undefined): Axis {
+  const startOf = ({ ends }: Client, load: number) =>
+    ends.find((end) => end.load === load)?.startedAtMs;
+  const loads = [...clients[0]!.header.loads.keys()];
+  // A load that no client has reached needs no time.
+  const reached = loads.filter((load) =>
+    clients.some(({ ends }) => ends.some((end) => end.load === load))
+  );
+  const silent = clients.find((client) =>
+    reached.some((load) => startOf(client, load) === undefined)
+  );
+  if (asked === "wall" && silent !== undefined) {
+    throw new UserError(
+      `Cannot align ${silent.path} by the wall clock: it does not tell when each load began ` +
+        "(its client was killed, or is older); --align start takes all clients to begin together",
+    );
+  }
+  if (asked === "start" || silent !== undefined) {
+    return { clock: "start", laterMs: clients.map(() => loads.map(() => 0)) };
+  }
+  const firstMs = loads.map((load) =>
+    Math.min(...clients.map((client) => startOf(client, load) ?? Infinity))
+  );
+  const laterMs = clients.map((client) =>
+    loads.map((load) => {
+      const startMs = startOf(client, load);
+      return startMs === undefined ? 0 : microseconds(startMs - firstMs[load]!);
+    })
+  );
+  refuseStrangersInTime(clients, laterMs);
+  return { clock: "wall", laterMs };
+}
+
+/** Runs one after the other are no load that the server ever had. */
+function refuseStrangersInTime(
+  clients: readonly Client[],
+  laterMs: readonly (readonly number[])[],
+): void {
+  for (const load of clients[0]!.header.loads.keys()) {
+    const spans = clients.flatMap(({ path, ends }, client) => {
+      const end = ends.find((one) => one.load === load);
+      const fromMs = laterMs[client]![load]!;
+      return end === undefined ? [] : [{ path, fromMs, toMs: fromMs + end.durationMs }];
+    });
+    const latest = spans.toSorted((a, b) => b.fromMs - a.fromMs)[0];
+    const soonest = spans.toSorted((a, b) => a.toMs - b.toMs)[0];
+    if (latest === undefined || soonest === undefined || latest.fromMs < soonest.toMs) continue;
+    throw new UserError(
+      `Cannot merge ${latest.path} with ${soonest.path}: by the clocks of their machines load ${
+        load + 1
+      } began ${formatMs(latest.fromMs - soonest.toMs)} after it had ended there; if the clocks ` +
+        "are wrong and they did run together, say --align start",
+    );
+  }
+}
+
+function mergeHeaders(clients: readonly Client[], { clock, laterMs }: Axis): RunHeader {
+  const headers = clients.map(({ header }) => header);
+  const first = headers[0]!;
+  const { dataset } = first;
+  // The error of one client under its part of the load says nothing of all of them.
+  const { calibration: _, ...rest } = first;
+  // Clients of one seed send the same prompts, unless these are made anew for each run.
+  const repeated = headers.filter(({ seed, dataset: { kind, source } }) =>
+    kind !== "synthetic" && seed === first.seed && source === dataset.source
+  ).slice(1);
+  const sum = (values: readonly number[]) => values.reduce((total, one) => total + one, 0);
+  return {
+    ...rest,
+    loads: first.loads.map((_, load) => mergePlans(headers.map(({ loads }) => loads[load]!))),
+    dataset: {
+      ...dataset,
+      prompts: sum(headers.map(({ dataset: { prompts } }) => prompts)),
+      duplicates: sum(headers.map(({ dataset: { duplicates } }) => duplicates)) +
+        sum(repeated.map(({ dataset: { prompts, duplicates } }) => prompts - duplicates)),
+    },
+    merged: {
+      clock,
+      clients: headers.map(({ environment: { hostname }, startedAt }, client) => ({
+        ...(hostname === undefined ? {} : { hostname }),
+        startedAt,
+        laterMs: Math.max(0, ...laterMs[client]!),
+      })),
+    },
+  };
+}
+
+/** `2 × 64 users`, `64 users + 32 users`. */
+function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
+  const first = plans[0]!;
+  const labels = plans.map(({ label }) => label);
+  const same = labels.every((label) => label === first.label);
+  /** Combined where every plan has it. */
+  const together = (
+    field: "users" | "ratePerSec" | "stopRequests" | "rampUpMs" | "stopDurationMs" | "maxInFlight",
+    combine: (values: readonly number[]) => number,
+  ) => {
+    const values = plans.flatMap((plan) => plan[field] ?? []);
+    return values.length < plans.length ? {} : { [field]: combine(values) };
+  };
+  const sum = (values: readonly number[]) => values.reduce((total, one) => total + one, 0);
+  const largest = (values: readonly number[]) => Math.max(...values);
+  return {
+    label: same ? `${plans.length} × ${first.label}` : labels.join(" + "),
+    kind: first.kind,
+    ...(first.arrival === undefined ? {} : { arrival: first.arrival }),
+    ...(first.overflow === undefined ? {} : { overflow: first.overflow }),
+    ...together("users", sum),
+    ...together("ratePerSec", sum),
+    ...together("stopRequests", sum),
+    ...together("rampUpMs", largest),
+    ...together("stopDurationMs", largest),
+    ...together("maxInFlight", (limits) => limits.includes(0) ? 0 : sum(limits)),
+  };
+}
+
+/** Users, or the threads that stand for them in an open loop. */
+function lanesOf(header: RunHeader, load: number): number {
+  return header.loads[load]?.users ?? Math.max(1, header.workers);
+}
+
+function shiftRecord(record: RequestRecord, laterMs: number): RequestRecord {
+  if (laterMs === 0) return record;
+  const shift = (ms: number) => microseconds(ms + laterMs);
+  const shifted: Record<string, unknown> = { ...record, tickMs: record.tickMs.map(shift) };
+  for (const [name, value] of Object.entries(record)) {
+    // All of them are stamps but one, which is a duration.
+    if (name.endsWith("Ms") && name !== "connectMs" && typeof value === "number") {
+      shifted[name] = shift(value);
+    }
+  }
+  return shifted as unknown as RequestRecord;
+}
+
+function mergeEnds(
+  load: number,
+  ends: readonly { readonly end: LoadEnd; readonly laterMs: number }[],
+): LoadEnd {
+  const last = (of: (end: LoadEnd) => number) =>
+    Math.max(...ends.map(({ end, laterMs }) => laterMs + of(end)));
+  const client = mergeHealth(ends.flatMap(({ end }) => end.client ?? []));
+  const sampled = ends.find(({ end }) => end.gpu !== undefined);
+  const gpu = sampled?.end.gpu;
+  return {
+    load,
+    durationMs: last(({ durationMs }) => durationMs),
+    // Steady is what lies between the last client's start and the first one's end.
+    rampEndMs: last(({ rampEndMs }) => rampEndMs),
+    sendingEndMs: Math.min(...ends.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
+    interrupted: ends.some(({ end }) => end.interrupted),
+    ...(client === undefined ? {} : { client }),
+    // Only a client on the server's machine sees its GPUs.
+    ...(gpu === undefined
+      ? {}
+      : { gpu: { ...gpu, timeMs: gpu.timeMs.map((ms) => ms + sampled!.laterMs) } }),
+  };
+}
+
+/** The worst of each: one client that was late is enough to spoil a tail. */
+function mergeHealth(clients: readonly ClientHealth[]): ClientHealth | undefined {
+  if (clients.length === 0) return undefined;
+  const merged: Record<string, number> = {};
+  for (const { descriptors: _, descriptorLimit: _limit, ...health } of clients) {
+    for (const [name, value] of Object.entries(health)) {
+      merged[name] = name === "replacedConnections"
+        ? (merged[name] ?? 0) + value
+        : Math.max(merged[name] ?? -Infinity, value);
+    }
+  }
+  const fullest = clients.toSorted((a, b) => filling(b) - filling(a))[0]!;
+  const { descriptors, descriptorLimit } = fullest;
+  return {
+    ...merged,
+    ...(descriptors === undefined ? {} : { descriptors }),
+    ...(descriptorLimit === undefined ? {} : { descriptorLimit }),
+  };
+}
+
+function filling({ descriptors, descriptorLimit }: ClientHealth): number {
+  return descriptors === undefined || descriptorLimit === undefined
+    ? -1
+    : descriptors / descriptorLimit;
+}
