@@ -23,5 +23,5 @@ export function approximationText(
   const gaps = metrics.find(({ name }) => name === "itl")?.distribution.count;
   return `percentiles within ±${relativeError * 100} % (histograms, ${
     formatCount(gaps)
-  } gaps); steady window and course in steps of ${formatMs(binMs)}; the rest is exact`;
+  } gaps); steady window, in flight and course in steps of ${formatMs(binMs)}; the rest is exact`;
 }

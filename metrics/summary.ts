@@ -57,6 +57,9 @@ export const RAW_TICKS = 20_000_000;
 /** What a record takes besides its ticks, in ticks. */
 const RECORD_TICKS = 50;
 
+/** So that the load goes on: all at once would hold its thread for seconds. */
+const POURED_AT_ONCE = 16;
+
 /** Makes a summary of records that are seen once, in any order. */
 export interface Accumulator {
   /** Takes a record in, of whichever load. */
@@ -82,8 +85,7 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
 
 /**
  * Summarizes a run while its records come in: with `values: "histogram"` in memory that does not
- * grow with their number. Several accumulators need no merging: the records of all clients of a
- * load go into one.
+ * grow with their number. Records of several clients of one server go into one accumulator.
  *
  * @throws {RangeError} when a percentile is not from 0 to below 100.
  *
@@ -115,32 +117,37 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
     header.loads.map((plan) => createLoadAccumulator({ plan, header, slo, values }));
   const ends: LoadEnd[] = [];
   // As long as all are kept, nothing is computed beside a load that is being measured.
-  let kept: RequestRecord[] = [];
+  const kept: RequestRecord[] = [];
   let keptTicks = 0;
   let loads = values === "histogram" ? startLoads("histogram") : undefined;
 
-  const pour = (records: readonly RequestRecord[], into: readonly LoadAccumulator[]) => {
-    for (const record of records) into[record.load]?.add(record);
-    return into;
+  const feed = (into: readonly LoadAccumulator[], record: RequestRecord) =>
+    into[record.load]?.add(record);
+  const pour = (into: readonly LoadAccumulator[], most: number) => {
+    for (let i = 0; i < most && kept.length > 0; i++) feed(into, kept.pop()!);
   };
   return {
     add(record) {
       if (loads !== undefined) {
-        loads[record.load]?.add(record);
+        feed(loads, record);
+        pour(loads, POURED_AT_ONCE);
         return;
       }
       kept.push(record);
       keptTicks += record.tickMs.length + RECORD_TICKS;
       if (values === "raw" || keptTicks <= rawTicks) return;
       loads = startLoads("histogram");
-      pour(kept, loads);
-      kept = [];
       onHistogram?.();
     },
     end: (end) => void ends.push(end),
     summary() {
-      const full = loads ??
-        pour(kept.toSorted((a, b) => a.index - b.index), startLoads("raw"));
+      let full = loads;
+      if (full === undefined) {
+        full = startLoads("raw");
+        for (const record of kept.toSorted((a, b) => a.index - b.index)) feed(full, record);
+      } else {
+        pour(full, Infinity);
+      }
       return {
         schema: "tokometer.report/1",
         header,
