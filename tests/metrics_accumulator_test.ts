@@ -2,10 +2,16 @@ import { assert, assertAlmostEquals, assertEquals, assertStrictEquals } from "@s
 import { createRandom } from "../backends/random.ts";
 import { OUTCOME_KINDS, type RequestRecord } from "../backends/record.ts";
 import type { LoadSummary } from "../metrics/load_summary.ts";
+import { reportHtml } from "../metrics/report_html.ts";
 import { reportTable } from "../metrics/report_table.ts";
 import type { Run } from "../metrics/run.ts";
 import { parseSlo } from "../metrics/slo.ts";
-import { createAccumulator, summarize, type SummaryOptions } from "../metrics/summary.ts";
+import {
+  createAccumulator,
+  summarize,
+  type Summary,
+  type SummaryOptions,
+} from "../metrics/summary.ts";
 import { RELATIVE_ERROR } from "../metrics/value_histogram.ts";
 import { createFailure, createRecord } from "./create_record.ts";
 import { createRun } from "./create_run.ts";
@@ -46,7 +52,8 @@ function eventful(count: number, kind: "closed" | "open"): Run {
       reads: ticks.length + 1,
       events: ticks.length + 2,
       endMs: us(ms),
-      outputTokens: random.next() < 0.05 ? undefined : { tokens, source },
+      // Now and then the stream shows fewer tokens than the engine counts.
+      outputTokens: random.next() < 0.05 ? undefined : { tokens: tokens + index % 3, source },
       requestedTokens: tokens + (random.next() < 0.1 ? 2 : 0),
       cachedTokens: random.next() < 0.2 ? 3 : undefined,
     });
@@ -140,6 +147,15 @@ function assertSeries({ series, durationMs }: LoadSummary, { series: exact }: Lo
   assertStrictEquals(sum(series.failed), sum(exact.failed));
 }
 
+Deno.test("summarize from histograms: what ends with the load is in its last stretch", () => {
+  const records = [0, 6000, 11_900].map((sentMs, index) =>
+    createRecord({ index, sentMs, endMs: sentMs + 100, ticks: [[sentMs + 100, 1]] })
+  );
+  const { series } = summarize(createRun(records), { values: "histogram" }).loads[0]!;
+  assertStrictEquals(series.bucketMs, 100);
+  assertEquals([series.completedPerSec.at(-1), series.outputTokensPerSec.at(-1)], [10, 10]);
+});
+
 Deno.test("createAccumulator: the order of records changes nothing", () => {
   const run = eventful(3000, "open");
   for (const values of ["raw", "histogram"] as const) {
@@ -209,9 +225,30 @@ Deno.test("createAccumulator: causes without number do not fill the memory", () 
   assertStrictEquals(messages[1]!.message, "(other messages)");
 });
 
-Deno.test("the table says how near its percentiles are, and nothing where they are exact", () => {
+Deno.test("table and page say how near percentiles are, and nothing where they are exact", () => {
   const run = eventful(500, "closed");
-  const line = "Accuracy     percentiles within ±0.1 % (histograms, ";
-  assert(reportTable.render(summarize(run, { values: "histogram" })).includes(line));
-  assert(!reportTable.render(summarize(run)).includes("Accuracy"));
+  const near = summarize(run, { values: "histogram" });
+  const exact = summarize(run);
+  const line = "percentiles within ±0.1 % (histograms, ";
+  assert(reportTable.render(near).includes(`Accuracy     ${line}`));
+  assert(reportHtml.render(near).includes(`Accuracy: ${line}`));
+  for (const { render } of [reportTable, reportHtml]) assert(!render(exact).includes(line));
+});
+
+Deno.test("table and page name the clients that were put together, and how", () => {
+  const run = eventful(50, "closed");
+  const text = (clock: "wall" | "start", render: (summary: Summary) => string) => {
+    const clients = [
+      { hostname: "node-a", startedAt: "2026-01-02T00:00:00.000Z", laterMs: 0 },
+      { hostname: "node-b", startedAt: "2026-01-02T00:00:00.000Z", laterMs: 12.5 },
+    ];
+    const header = { ...run.header, merged: { clock, clients } };
+    return render(summarize({ ...run, header })).replace(/\s+/g, " ");
+  };
+  for (const { render } of [reportTable, reportHtml]) {
+    const wall = text("wall", render);
+    assert(wall.includes("2 clients put together (node-a, node-b): by their clocks"), wall);
+    assert(wall.includes("the last began a load at most 12.5 ms after the first"));
+    assert(text("start", render).includes("taken to have begun each load at the same instant"));
+  }
 });

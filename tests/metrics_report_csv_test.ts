@@ -64,6 +64,15 @@ Deno.test("reportCsv leaves a cell empty when its number does not exist (T13)", 
   }
 });
 
+Deno.test("reportCsv says how near its percentiles are", () => {
+  const run = createRun([createRecord()]);
+  const cell = (values: "raw" | "histogram") => {
+    const [header, row] = parse(reportCsv.render(summarize(run, { values }))) as string[][];
+    return row![header!.indexOf("percentile_error")];
+  };
+  assertEquals([cell("raw"), cell("histogram")], ["0", "0.001"]);
+});
+
 Deno.test("reportCsv has columns for every metric", () => {
   const { header } = table();
   for (const { name } of METRICS) assert(header.includes(`${name}_count`), name);

@@ -51,6 +51,20 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
       },
     }],
   })),
+  histograms: summarize(createRun([createRecord(), createFailure("timeout", { index: 1 })]), {
+    values: "histogram",
+  }),
+  merged: summarize(createRun([createRecord()], {
+    header: {
+      merged: {
+        clock: "wall",
+        clients: [
+          { hostname: "node-a", startedAt: "2026-01-02T00:00:00.000Z", laterMs: 0 },
+          { startedAt: "2026-01-02T00:00:01.000Z", laterMs: 12.5 },
+        ],
+      },
+    },
+  })),
   open: summarize(
     createRun([createRecord({ firstAnswerMs: 110 })], { loads: [OPEN] }),
     { slo: parseSlo("ttft:500") },
@@ -86,6 +100,9 @@ const MUTATIONS: Readonly<Record<string, (json: Json) => void>> = {
   "a metric without its formula": (json) => delete json.loads[0].metrics[0].formula,
   "an unknown verdict": (json) => json.loads[0].verdict.kind = "fine",
   "a calibrated load without its error": (json) => delete json.header.calibration.cells[0].error,
+  "an approximation without its error": (json) => json.loads[0].approximation = { binMs: 1 },
+  "a load that does not say how near it is": (json) => delete json.loads[0].approximation,
+  "clients put together by chance": (json) => json.header.merged = { clock: "dice", clients: [] },
   "a header without its seed": (json) => delete json.header.seed,
 };
 

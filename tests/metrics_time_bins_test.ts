@@ -65,6 +65,14 @@ Deno.test("time bins: users who send again at once are all in flight", () => {
     for (let ms = user; ms < 3600e3; ms += 137) bins.busy(ms, ms + 136.5);
   }
   assertEquals(bins.maxBusy(), 64);
+  // All of them pause at the very edges of the bins.
+  const edges = createTimeBins();
+  edges.count("completed", 2048e3);
+  for (let ms = 0; ms < 2048e3; ms += edges.widthMs) {
+    for (let user = 0; user < 64; user++) edges.busy(ms + 1, ms + edges.widthMs - 1);
+  }
+  assertEquals(edges.widthMs, 256);
+  assertEquals(edges.maxBusy(), 64);
 });
 
 Deno.test("time bins: who never ends is busy to the end", () => {

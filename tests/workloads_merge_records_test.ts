@@ -133,6 +133,7 @@ Deno.test("mergeRecordFiles: two clients give what one would have seen, bit for 
       }
       // Steady while both send: from the later start to the first who has nothing left to send.
       assertEquals(run.ends[0]!.rampEndMs, 250.125);
+      assertAlmostEquals(run.ends[0]!.sendingEndMs, whole[598]!.sentMs!, 1e-6);
       assertEquals(summary.header.merged?.clock, "wall");
       assertEquals(summary.header.merged?.clients.map(({ laterMs }) => laterMs).toSorted(), [
         0,
