@@ -65,16 +65,23 @@ export function sortValues(values: readonly number[]): SortedValues {
   return sortLists([values]);
 }
 
-/** All values of several lists, sorted as one: the pooled gaps of many requests. */
-export function sortLists(lists: readonly (readonly number[])[]): SortedValues {
+/**
+ * All values of several lists, sorted as one: the pooled gaps of many requests. Lists are taken one
+ * at a time, so that a million of them need not be there at once.
+ */
+export function sortLists(lists: Iterable<readonly number[]>): SortedValues {
+  let room = new Float64Array(1024);
   let count = 0;
-  for (const list of lists) count += list.length;
-  const values = new Float64Array(count);
-  let offset = 0;
   for (const list of lists) {
-    for (let i = 0; i < list.length; i++) values[offset + i] = list[i]!;
-    offset += list.length;
+    if (count + list.length > room.length) {
+      const more = new Float64Array(Math.max(2 * room.length, count + list.length));
+      more.set(room);
+      room = more;
+    }
+    for (let i = 0; i < list.length; i++) room[count + i] = list[i]!;
+    count += list.length;
   }
+  const values = room.subarray(0, count);
   values.sort();
   // NaN sorts last and −∞ first, so the two ends tell about all.
   for (const end of [values[0], values[count - 1]]) {

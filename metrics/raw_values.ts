@@ -6,6 +6,7 @@
 import type { RequestRecord } from "../backends/record.ts";
 import { inFlight } from "./in_flight.ts";
 import { type LoadValues, TIMELINE_ENTRIES, timelineEntry } from "./load_values.ts";
+import type { Metric } from "./metric.ts";
 import { exactValues, sortLists } from "./quantile.ts";
 import { scheduleDelay } from "./schedule_delay.ts";
 import { series } from "./series.ts";
@@ -23,8 +24,8 @@ export function createRawValues(): LoadValues {
       if (record.outcome.kind === "ok") completed.push(record);
       if (isGood) good.push(record);
     },
-    valuesOf: (metric) => exactValues(sortLists(completed.map(metric.values))),
-    delays: () => exactValues(sortLists(records.map(scheduleDelay.values))),
+    valuesOf: (metric) => exactValues(sortLists(listsOf(completed, metric))),
+    delays: () => exactValues(sortLists(listsOf(records, scheduleDelay))),
     inside: (window) => window,
     throughput: (window) => windowThroughput(completed, window),
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
@@ -38,4 +39,8 @@ export function createRawValues(): LoadValues {
       );
     },
   };
+}
+
+function* listsOf(records: readonly RequestRecord[], metric: Metric): Generator<readonly number[]> {
+  for (const record of records) yield metric.values(record);
 }

@@ -51,7 +51,7 @@ export type ValueKeeping = "auto" | "raw" | "histogram";
 /** Percentiles of a report that asks for none. */
 export const DEFAULT_PERCENTILES: readonly number[] = [50, 90, 95, 99];
 
-/** A quarter of a gigabyte: a tick takes twelve bytes. */
+/** With their requests half a gigabyte, and as much again while the summary is made of them. */
 export const RAW_TICKS = 20_000_000;
 
 /** What a record takes besides its ticks, in ticks. */

@@ -76,7 +76,7 @@ function spend(values: Kind, ticks: number): Cost {
   const addedMs = cpuMs();
   const durationMs = count * 1000 / PER_SECOND + 2000;
   accumulator?.end({ ...end!, durationMs, sendingEndMs: durationMs - 2000 });
-  const itl = accumulator?.summary().loads[0]!.metrics.find(({ name }) => name === "itl");
+  const itl = accumulator?.summary().loads[0]?.metrics.find(({ name }) => name === "itl");
   return {
     peakMiB: peakMiB(),
     addUs: (addedMs - beginMs) * 1000 / count,
