@@ -303,6 +303,7 @@ export {
   wrapText,
 } from "./metrics/mod.ts";
 export {
+  type Alignment,
   arrivalTimes,
   bench,
   type BenchPlan,
@@ -335,6 +336,7 @@ export {
   measure,
   measureBench,
   type MeasureHooks,
+  mergeRecordFiles,
   nearestName,
   type OpenLoad,
   openRecordFile,
@@ -361,6 +363,7 @@ export {
   readConfigFile,
   readJsonArray,
   readRecordFile,
+  type RecordEntry,
   type RecordSink,
   type RecordWriter,
   redactCommandLine,
@@ -376,6 +379,7 @@ export {
   splitShellWords,
   startRecordFile,
   type Stop,
+  streamRecordFile,
   type TokenCounter,
   toMicroseconds,
   UserError,

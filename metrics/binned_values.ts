@@ -4,8 +4,9 @@
  *
  * Percentiles are within {@linkcode RELATIVE_ERROR}. The steady window and the stretches of the
  * series are whole bins, between an 8192nd and a 4096th of the load. The most in flight is a lower
- * bound, exact where users pause for less than a bin. Output tokens that a stream shows under
- * another number than was counted fall into bins as whole tokens.
+ * bound, the highest average of a bin rounded up, which users who send again at once do reach.
+ * Output tokens that a stream shows under another number than was counted fall into bins as whole
+ * tokens.
  *
  * @module
  */

@@ -46,15 +46,18 @@ export interface Cache {
   readonly share: number | undefined;
 }
 
-type CountOf = (record: RequestRecord) => TokenCount | undefined;
-
 /** Adds up one count of completed records. */
-export function tokenTotals(records: readonly RequestRecord[], countOf: CountOf): TokenTotals {
+export function tokenTotals(
+  records: readonly RequestRecord[],
+  countOf: (record: RequestRecord) => TokenCount | undefined,
+): TokenTotals {
   return foldAll(tokenFold(countOf), records);
 }
 
 /** {@linkcode tokenTotals}, one record at a time. */
-export function tokenFold(countOf: CountOf): Fold<TokenTotals> {
+export function tokenFold(
+  countOf: (record: RequestRecord) => TokenCount | undefined,
+): Fold<TokenTotals> {
   const sources = createTally<TokenSource>();
   let [total, max, counted, uncounted] = [0, 0, 0, 0];
   return {

@@ -42,7 +42,7 @@ export interface ValueHistogramData {
 
 /** Values added one at a time. Count, mean, deviation and both ends are exact. */
 export interface ValueHistogram extends ValueSet {
-  /** @throws {RangeError} when the value is not finite. */
+  /** Counts one more. @throws {RangeError} when the value is not finite. */
   add(value: number): void;
   /** Adds all values of another one. @throws {RangeError} when its buckets are others. */
   merge(other: ValueHistogram | ValueHistogramData): void;

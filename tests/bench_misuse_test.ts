@@ -147,6 +147,7 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         code: 2,
         says: /Cannot use --output-tokens "long": give 128, uniform:100:200/,
       },
+      { name: "p100", argv: [url, "--percentiles=100"], code: 2, says: /largest value .* "max"/ },
       { name: "bad slo", argv: [url, "--slo", "speed:5"], code: 2, says: /Cannot use .*speed/ },
       { name: "bad header", argv: [url, "--header", "nocolon"], code: 2, says: /"Name: value"/ },
       {

@@ -421,7 +421,7 @@ export const REPORT_OPTIONS: readonly Option[] = [
     choices: ["auto", "raw", "histogram"],
     help:
       "raw: all values in memory, exact percentiles; histogram: bounded memory for soak runs, " +
-      "percentiles within 0.1 %, everything else as exact; auto: raw until 20 million ticks.",
+      "percentiles within 0.1 %, counts and totals exact; auto: raw until 20 million ticks.",
     group: "Report",
   },
 ];

@@ -7,7 +7,7 @@ import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import { parseSlo, type Slo } from "../metrics/slo.ts";
-import type { ValueKeeping } from "../metrics/summary.ts";
+import { DEFAULT_PERCENTILES, type ValueKeeping } from "../metrics/summary.ts";
 import { datasetExtra, findDataset } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
@@ -222,9 +222,15 @@ export function planReport(values: Values): ReportPlan {
   } catch (error) {
     throw new UserError(`Cannot use --slo ${spec}: ${(error as Error).message}`);
   }
+  const percentiles = (values.percentiles as readonly number[] | undefined) ?? DEFAULT_PERCENTILES;
+  if (percentiles.includes(100)) {
+    throw new UserError(
+      'Cannot use --percentiles 100: the largest value is always there, as "max"',
+    );
+  }
   return {
     format: text(values, "format") ?? "table",
-    percentiles: (values.percentiles as readonly number[] | undefined) ?? [50, 90, 95, 99],
+    percentiles,
     maxFailuresPercent: number(values, "max-failures") ?? 0,
     ...(slo === undefined ? {} : { slo }),
     ...(values.values === undefined ? {} : { values: values.values as ValueKeeping }),

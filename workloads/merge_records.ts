@@ -33,6 +33,22 @@ const EQUAL = ["protocol", "model", "length", "stream"] as const;
  *
  * @param options `align`: default `wall` where all files tell when their loads began, else `start`.
  * @throws {UserError} when a file cannot be read, or the files do not fit together.
+ *
+ * @example
+ * ```ts
+ * import { type Accumulator, createAccumulator, mergeRecordFiles } from "@tokometer/tokometer";
+ *
+ * async function summarizeClients(paths: readonly string[]) {
+ *   let accumulator: Accumulator | undefined;
+ *   for await (const { header, record, end } of mergeRecordFiles(paths)) {
+ *     if (header !== undefined) accumulator = createAccumulator(header, { values: "histogram" });
+ *     if (record !== undefined) accumulator?.add(record);
+ *     if (end !== undefined) accumulator?.end(end);
+ *   }
+ *   return accumulator?.summary();
+ * }
+ * await summarizeClients(["node-a/records.jsonl", "no such file"]).catch(String);
+ * ```
  */
 export async function* mergeRecordFiles(
   paths: readonly string[],

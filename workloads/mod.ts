@@ -47,6 +47,7 @@ export {
   wanted,
   withoutSecrets,
 } from "./options.ts";
+export { type Alignment, mergeRecordFiles } from "./merge_records.ts";
 export { measure, type MeasureHooks, prepare, type Prepared } from "./measure.ts";
 export {
   createProgressLine,
@@ -59,9 +60,11 @@ export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from 
 export {
   openRecordFile,
   readRecordFile,
+  type RecordEntry,
   type RecordSink,
   type RecordWriter,
   startRecordFile,
+  streamRecordFile,
   toMicroseconds,
 } from "./record_file.ts";
 export type {
