@@ -16,34 +16,65 @@ export interface ExactSum {
   total(): bigint;
 }
 
-/** Largest number whose square is still exact. */
-const LARGEST_ROOT = Math.floor(Math.sqrt(Number.MAX_SAFE_INTEGER));
+/** Two floats of so many bits each hold a sum: additions of smaller terms are exact in either. */
+const BITS = 52;
+const BASE = 2 ** BITS;
+
+/** A number below it has a square below {@linkcode BASE}. */
+const ROOT = 2 ** (BITS / 2);
+
+/** Above it a square has more bits than two floats take; a duration of two years is below. */
+const LARGEST_ROOT = 2 ** 46;
 
 /**
- * Starts at 0. Terms gather in a float for as long as that is exact and are then carried into a big
- * integer, so most additions cost as much as an ordinary one.
+ * Starts at 0. Terms gather in floats for as long as that is exact, so they cost as much as ordinary
+ * additions; only what outgrows them is carried into a big integer.
  */
 export function createExactSum(): ExactSum {
   let carried = 0n;
-  let gathered = 0;
+  // In an array, whose floats are changed in place; variables of a closure are allocated anew.
+  const parts = new Float64Array(2);
+  const addHigh = (whole: number) => {
+    parts[1]! += whole;
+    if (parts[1]! >= BASE || parts[1]! <= -BASE) {
+      carried += BigInt(parts[1]!) << BigInt(BITS);
+      parts[1] = 0;
+    }
+  };
   const add = (whole: number) => {
-    const sum = gathered + whole;
-    if (sum <= Number.MAX_SAFE_INTEGER && sum >= -Number.MAX_SAFE_INTEGER) {
-      gathered = sum;
+    if (whole >= BASE || whole <= -BASE) {
+      carried += BigInt(whole);
+      return;
+    }
+    const sum = parts[0]! + whole;
+    if (sum < BASE && sum > -BASE) {
+      parts[0] = sum;
     } else {
-      carried += BigInt(gathered);
-      gathered = whole;
+      parts[0] = sum - Math.sign(sum) * BASE;
+      addHigh(Math.sign(sum));
     }
   };
   return {
     add,
     addSquare(whole) {
-      if (whole <= LARGEST_ROOT && whole >= -LARGEST_ROOT) add(whole * whole);
-      else carried += BigInt(whole) ** 2n;
+      const root = Math.abs(whole);
+      if (root < ROOT) return add(root * root);
+      if (root >= LARGEST_ROOT) {
+        carried += BigInt(whole) ** 2n;
+        return;
+      }
+      // (a + b)² = a² + 2ab + b², a being a multiple of ROOT and so a² one of BASE.
+      const a = Math.floor(root / ROOT);
+      const b = root - a * ROOT;
+      const twice = 2 * a * b;
+      const above = Math.floor(twice / ROOT);
+      addHigh(a * a + above);
+      add((twice - above * ROOT) * ROOT);
+      add(b * b);
     },
     addTotal(total) {
       carried += total;
     },
-    total: () => carried + BigInt(gathered),
+    total: () => carried + (BigInt(parts[1]!) << BigInt(BITS)) + BigInt(parts[0]!),
   };
 }
