@@ -8,7 +8,7 @@ import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_
 import { EFD_FLAGS, errno, errorName, type Libc, openLibc } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import { connectionFailure } from "./exchange.ts";
-import { inWorker, startWorker } from "./worker.ts";
+import { startWorker } from "./worker.ts";
 
 /** What a thread begins with. */
 interface ThreadStart<Setup> {
@@ -91,15 +91,10 @@ interface WorkerScope {
   close(): void;
 }
 
-/**
- * The thread's own side, for the end of its entry module: does nothing anywhere else. The service
- * ends with `loop.end()`.
- */
+/** The thread's own side, for its entry module, in that worker only. `loop.end()` ends it. */
 export function serveEpollThread<Setup, To, From>(
-  path: string,
   begin: (setup: Setup, tools: ServiceTools<From>) => EpollService<To>,
 ): void {
-  if (!inWorker(path)) return;
   const scope = globalThis as unknown as WorkerScope;
   scope.onmessage = async (event: MessageEvent<ThreadStart<Setup>>) => {
     const { wakeFd, setup } = event.data;

@@ -4,10 +4,11 @@
  * @module
  */
 import { type Clock, epochOriginMs } from "./clock.ts";
-import { serveEpollThread } from "./epoll_thread.ts";
+import { type EpollService, serveEpollThread, type ServiceTools } from "./epoll_thread.ts";
 import type { WireRequest } from "./protocol.ts";
 import { SocketTransport } from "./socket.ts";
 import type { Exchange } from "./transport.ts";
+import { inWorker } from "./worker.ts";
 
 /** This file, for `startWorker`. */
 export const EPOLL_WORKER: string = "backends/epoll_worker.ts";
@@ -55,7 +56,10 @@ export type EpollNews =
   | { readonly kind: "ready" }
   | { readonly kind: "closed" };
 
-serveEpollThread<EpollSetup, EpollOrder, EpollNews>(EPOLL_WORKER, (setup, { loop, tell }) => {
+function serve(
+  setup: EpollSetup,
+  { loop, tell }: ServiceTools<EpollNews>,
+): EpollService<EpollOrder> {
   // Stamps are told on the clock of those who asked.
   const shiftMs = epochOriginMs() - setup.originMs;
   const clock: Clock = {
@@ -113,4 +117,6 @@ serveEpollThread<EpollSetup, EpollOrder, EpollNews>(EPOLL_WORKER, (setup, { loop
       ended = [];
     },
   };
-});
+}
+
+if (inWorker(EPOLL_WORKER)) serveEpollThread(serve);

@@ -5,8 +5,13 @@
  *
  * @module
  */
-import { serveEpollThread } from "../backends/epoll_thread.ts";
+import {
+  type EpollService,
+  serveEpollThread,
+  type ServiceTools,
+} from "../backends/epoll_thread.ts";
 import { SocketTransport } from "../backends/socket.ts";
+import { inWorker } from "../backends/worker.ts";
 import type { FromThread, ToThread } from "./load_messages.ts";
 import { createOutbox } from "./load_outbox.ts";
 import { createLoadThread } from "./load_worker.ts";
@@ -14,7 +19,7 @@ import { createLoadThread } from "./load_worker.ts";
 /** This file, for `startWorker`. */
 export const LOAD_LOOP_WORKER: string = "workloads/load_loop_worker.ts";
 
-serveEpollThread<null, ToThread, FromThread>(LOAD_LOOP_WORKER, (_setup, { loop, tell }) => {
+function serve(_setup: null, { loop, tell }: ServiceTools<FromThread>): EpollService<ToThread> {
   const say = createOutbox(loop, tell);
   const handle = createLoadThread(
     (message) => {
@@ -43,4 +48,6 @@ serveEpollThread<null, ToThread, FromThread>(LOAD_LOOP_WORKER, (_setup, { loop, 
     },
     onEnd: () => tell({ kind: "closed" }),
   };
-});
+}
+
+if (inWorker(LOAD_LOOP_WORKER)) serveEpollThread(serve);
