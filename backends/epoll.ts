@@ -56,7 +56,6 @@ class EpollTransport implements Transport {
   #failure: string | undefined;
   #closed: Promise<void> | undefined;
   #onClosed: () => void = () => {};
-  #onReady: () => void = () => {};
 
   constructor({ clock, caCert, counters }: TransportOptions) {
     checkAuthority(caCert);
@@ -91,17 +90,6 @@ class EpollTransport implements Transport {
     });
   }
 
-  ready(requests: readonly WireRequest[]): Promise<void> {
-    const first = requests[0];
-    if (first === undefined) return Promise.resolve();
-    const { method, url, headers } = first;
-    return new Promise((resolve) => {
-      this.#onReady = resolve;
-      if (this.#failure !== undefined) return resolve();
-      this.#order({ kind: "ready", request: { method, url, headers } });
-    });
-  }
-
   close(): Promise<void> {
     return this.#closed ??= (async () => {
       if (this.#failure === undefined) {
@@ -120,7 +108,6 @@ class EpollTransport implements Transport {
 
   #hear(news: EpollNews): void {
     if (news.kind === "closed") return this.#onClosed();
-    if (news.kind === "ready") return this.#onReady();
     if (news.kind === "read") {
       return this.#flights.get(news.id)?.options.onRead?.(news.atMs, news.bytes);
     }
@@ -144,7 +131,6 @@ class EpollTransport implements Transport {
   #fail(message: string): void {
     this.#failure = message;
     this.#onClosed();
-    this.#onReady();
     for (const [id, flight] of this.#flights) {
       const { sentMs } = flight;
       const exchange = finishExchange({

@@ -33,7 +33,6 @@ export type EpollOrder =
     /** Tell each read. */
     readonly reads: boolean;
   }
-  | { readonly kind: "ready"; readonly request: WireRequest }
   | { readonly kind: "abort"; readonly signal: number }
   | { readonly kind: "forget"; readonly signal: number }
   | { readonly kind: "close" };
@@ -53,7 +52,6 @@ export type EpollNews =
     readonly atMs: number;
     readonly bytes: Uint8Array;
   }
-  | { readonly kind: "ready" }
   | { readonly kind: "closed" };
 
 function serve(
@@ -91,9 +89,6 @@ function serve(
         }).then((exchange) => ended.push({ id, exchange }));
         return;
       }
-      case "ready":
-        loop.hold(transport.ready([order.request]).then(() => tell({ kind: "ready" })));
-        return;
       case "abort":
         return signalOf(order.signal).abort();
       case "forget":

@@ -25,7 +25,7 @@ import {
 } from "./grpc_call.ts";
 import { grpcFrame } from "./grpc_frames.ts";
 import { GrpcResponse, statusOfReset } from "./grpc_response.ts";
-import { dialGrpcWarmUp } from "./grpc_socket_warmup.ts";
+import { dialGrpcMadeUp } from "./grpc_made_up.ts";
 import { H2Stream, type StreamEnd } from "./h2_connection.ts";
 import { showCode } from "./h2_frames.ts";
 import { H2Pool } from "./h2_pool.ts";
@@ -33,7 +33,6 @@ import { encodeHpack, type Field } from "./hpack.ts";
 import type { WireRequest } from "./protocol.ts";
 import type { Dial } from "./socket_connection.ts";
 import { dialSocket } from "./socket_line.ts";
-import { warmUp } from "./socket_warmup.ts";
 import {
   COUNTER_BYTES,
   COUNTER_READS,
@@ -235,11 +234,9 @@ export class GrpcSocketTransport implements Transport {
     });
   }
 
-  /** Has the compiler do its work before the first request, on streams that are made up. */
-  async ready(requests: readonly WireRequest[]): Promise<void> {
-    const [first] = requests;
-    if (first === undefined) return;
-    await warmUp(new GrpcSocketTransport({ clock: this.clock }, dialGrpcWarmUp), first);
+  /** See {@linkcode Transport}. */
+  rehearsal(): Transport {
+    return new GrpcSocketTransport({ clock: this.clock }, dialGrpcMadeUp);
   }
 
   async close(): Promise<void> {

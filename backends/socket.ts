@@ -17,7 +17,7 @@ import {
   type Origin,
 } from "./socket_connection.ts";
 import { dialSocket } from "./socket_line.ts";
-import { dialWarmUp, warmUp } from "./socket_warmup.ts";
+import { dialMadeUp } from "./socket_made_up.ts";
 import {
   COUNTER_REPLACED,
   type Exchange,
@@ -130,16 +130,19 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     });
   }
 
-  /** Encodes, and has the compiler do its work before the first request, on made-up streams. */
-  async ready(requests: readonly WireRequest[]): Promise<void> {
-    const first = requests[0];
-    if (first === undefined) return;
+  /** See {@linkcode Transport}. */
+  ready(requests: readonly WireRequest[]): Promise<void> {
     try {
       for (const request of requests) this.#encoded.set(request, this.#encode(request));
     } catch {
       // Each request that cannot be encoded fails by itself, with its cause.
     }
-    await warmUp(new SocketTransport({ clock: this.clock }, dialWarmUp), first);
+    return Promise.resolve();
+  }
+
+  /** See {@linkcode Transport}. */
+  rehearsal(): Transport {
+    return new SocketTransport({ clock: this.clock }, dialMadeUp);
   }
 
   async close(): Promise<void> {

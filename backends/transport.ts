@@ -92,6 +92,12 @@ export interface Transport {
    * done.
    */
   ready?(requests: readonly WireRequest[]): Promise<void>;
+  /**
+   * One of the same kind whose answers are made up and come at once, for a thread to rehearse with:
+   * what the compiler does in the first second of a program would else be counted as the server's
+   * time. Absent where nothing would be gained.
+   */
+  rehearsal?(): Transport;
   /** Closes pooled connections. */
   close(): Promise<void>;
 }

@@ -803,11 +803,18 @@ Deno.test("grpc-socket refuses headers that would break the block", () =>
     await transport.close();
   }));
 
-Deno.test("grpc-socket warms up without a server", () =>
+Deno.test("grpc-socket rehearses without a server", () =>
   withBench(async ({ servers, counters }) => {
     const transport = grpcSocketTransport.open({ clock: systemClock, counters });
+    const rehearsal = transport.rehearsal!();
     // Nobody listens there, and nobody has to.
-    await transport.ready!([wire("grpc://127.0.0.1:1", "x")]);
+    const { end, readMs, body } = await rehearsal.send(wire("grpc://127.0.0.1:1", "x"), {
+      timeoutMs: 0,
+    });
+    assertEquals(end, { kind: "complete" });
+    assertGreater(readMs.length, 10);
+    assertGreater(body.length, 400);
+    await rehearsal.close();
     await transport.close();
     assertEquals([servers.length, ...counters], [0, 0, 0, 0]);
   }));

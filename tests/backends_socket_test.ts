@@ -49,3 +49,15 @@ Deno.test("socket knows no proxy (T47)", async () => {
   await server.close();
   assertEquals(bodies, ["direct"]);
 });
+
+Deno.test("socket rehearses without a server", async () => {
+  const transport = socketTransport.open({ clock: systemClock });
+  const rehearsal = transport.rehearsal!();
+  const request = { method: "GET", url: "http://127.0.0.1:1/", headers: {} } as const;
+  for (let i = 0; i < 3; i++) {
+    const { end, readMs, status } = await rehearsal.send(request, { timeoutMs: 0 });
+    assertEquals([end.kind, status, readMs.length > 10], ["complete", 200, true]);
+  }
+  await rehearsal.close();
+  await transport.close();
+});

@@ -28,6 +28,7 @@ import {
 } from "./load_messages.ts";
 import { createOutbox } from "./load_outbox.ts";
 import { sampleLoopLag } from "./loop_lag.ts";
+import { rehearse } from "./rehearsal.ts";
 import { runLoad } from "./runner.ts";
 import { countThreadUsage } from "./thread_usage.ts";
 
@@ -77,6 +78,9 @@ export function createLoadThread(
       counters,
     });
     await transport.ready?.(message.wires);
+    const [first] = message.wires;
+    const rehearsal = transport.rehearsal?.();
+    if (first !== undefined && rehearsal !== undefined) await rehearse(rehearsal, first, ground);
     ticker = await ground.startTicker();
     reply({ kind: "opened" });
   };
