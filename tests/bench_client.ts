@@ -27,6 +27,8 @@ export interface Plan {
   /** Arrivals a second, Poisson; then `streams` × `requests` is how many. */
   readonly rate?: number;
   readonly clients: readonly string[];
+  /** Cores of the client, where one is not what the load is about. */
+  readonly cores?: number;
   /** At most so many rounds. */
   readonly rounds?: number;
   /** Keep bodies and errors (default), or only what a benchmark keeps. */
@@ -39,7 +41,7 @@ const PLANS: readonly Plan[] = [
     name: "paced-1024",
     title: "1,024 streams, a token each 50 ms",
     streams: 1024,
-    requests: 2,
+    requests: 4,
     tokens: 48,
     query: "paced=1&ttft=50000&itl=50000",
     rampMs: 2000,
@@ -59,7 +61,7 @@ const PLANS: readonly Plan[] = [
     name: "paced-4096",
     title: "4,096 streams, a token each 50 ms",
     streams: 4096,
-    requests: 2,
+    requests: 3,
     tokens: 48,
     query: "paced=1&ttft=50000&itl=50000",
     rampMs: 4000,
@@ -70,7 +72,7 @@ const PLANS: readonly Plan[] = [
     name: "flood",
     title: "64 streams, as fast as it goes, one write a token",
     streams: 64,
-    requests: 20,
+    requests: 60,
     tokens: 128,
     query: "x=1",
     rampMs: 0,
@@ -80,7 +82,7 @@ const PLANS: readonly Plan[] = [
     name: "flood-16",
     title: "64 streams, as fast as it goes, 16 tokens a write",
     streams: 64,
-    requests: 40,
+    requests: 100,
     tokens: 128,
     query: "coal=16",
     rampMs: 0,
@@ -90,7 +92,7 @@ const PLANS: readonly Plan[] = [
     name: "one-token",
     title: "64 streams, answers of one token",
     streams: 64,
-    requests: 100,
+    requests: 300,
     tokens: 1,
     query: "x=1",
     rampMs: 0,
@@ -98,25 +100,27 @@ const PLANS: readonly Plan[] = [
   },
   {
     name: "departures-1000",
-    title: "1,000 arrivals a second (Poisson), answers of one token",
+    title: "1,000 arrivals a second (Poisson), answers of one token, both cores",
     streams: 1,
-    requests: 3000,
+    requests: 6000,
     tokens: 1,
     query: "x=1",
     rampMs: 0,
     rate: 1000,
     clients: ["fetch", "socket", "epoll"],
+    cores: 2,
   },
   {
     name: "departures-5000",
-    title: "5,000 arrivals a second (Poisson), answers of one token",
+    title: "5,000 arrivals a second (Poisson), answers of one token, both cores",
     streams: 1,
-    requests: 15_000,
+    requests: 30_000,
     tokens: 1,
     query: "x=1",
     rampMs: 0,
     rate: 5000,
     clients: ["socket", "epoll"],
+    cores: 2,
   },
   {
     name: "memory-10000",
@@ -133,7 +137,7 @@ const PLANS: readonly Plan[] = [
 ];
 
 /** Requests before the measured part of each client. */
-const WARMUP = 60;
+const WARMUP = 300;
 /** Of the server's log: words in a row. */
 const LOG_WIDTH = 1032;
 const NOTHING: ErrorMs = { p50: null, p99: null, max: null };
@@ -173,10 +177,10 @@ function threadsOf(client: string): { transport: string; workers: number } {
   return { transport: transport!, workers: Number(workers ?? 0) };
 }
 
-/** Cores of a client: one, or for workers one more; the server has core 1 for itself if it can. */
-function coresOf(workers: number): string {
-  if (workers < 2) return "0";
-  return navigator.hardwareConcurrency > 2 ? `0,2-${workers}` : "0,1";
+/** Core 0, or more of them; the server has core 1 for itself if it can. */
+function coresOf(cores: number): string {
+  if (cores < 2) return "0";
+  return navigator.hardwareConcurrency > cores ? `0,2-${cores}` : "0,1";
 }
 
 async function runC(bench: Bench, plan: Plan): Promise<ClientResult> {
@@ -256,7 +260,15 @@ async function runOurs(bench: Bench, plan: Plan, client: string): Promise<Client
   const program = new URL("./bench_client_load.ts", import.meta.url).pathname;
   return JSON.parse(
     await output("taskset", [
-      ...["-c", coresOf(workers), Deno.execPath(), "run", "-A", program, JSON.stringify(orders)],
+      ...[
+        "-c",
+        coresOf(plan.cores ?? Math.max(1, workers)),
+        Deno.execPath(),
+        "run",
+        "-A",
+        program,
+        JSON.stringify(orders),
+      ],
     ]),
   );
 }

@@ -136,24 +136,29 @@ async function runClient(orders: ClientOrders): Promise<ClientResult> {
     sampling: { temperature: 0 },
     requestId: 1n,
   });
-  const open = async (query: string, request: GenerationRequest) => {
-    const target = { baseUrl, endpoint: `/v1/completions?${query}`, headers: {} };
-    return await openThreads({
-      workers: orders.workers,
-      transport: orders.transport,
-      transportOptions: {},
-      protocol: openaiCompletions.name,
-      target,
-      wires: [openaiCompletions.buildRequest(request, target)],
+  const warmRequest = requestOf(50);
+  const request = requestOf(tokens);
+  const wireOf = (query: string, wanted: GenerationRequest) =>
+    openaiCompletions.buildRequest(wanted, {
+      baseUrl,
+      endpoint: `/v1/completions?${query}`,
+      headers: {},
     });
-  };
+  const threads = await openThreads({
+    workers: orders.workers,
+    transport: orders.transport,
+    transportOptions: {},
+    protocol: openaiCompletions.name,
+    target: { baseUrl, headers: {} },
+    wires: [wireOf("x=1", warmRequest), wireOf(orders.query, request)],
+  });
   const idle = new AbortController().signal;
-  const job = (users: number, requests: number, rampUpMs: number) => ({
+  const job = (poolOffset: number, users: number, requests: number, rampUpMs: number) => ({
     load: { kind: "closed", users, rampUpMs, sequence: "disjoint" } as const,
     stop: { requests },
     seed: 1,
     loadNumber: 0,
-    poolOffset: 0,
+    poolOffset,
     poolSize: 1,
     timeoutMs: 120_000,
     graceMs: 0,
@@ -179,26 +184,22 @@ async function runClient(orders: ClientOrders): Promise<ClientResult> {
       originMs,
     });
 
-  // Compiles what the measured part runs, as `--warmup` does; the rival gets the same requests.
+  // Compiles what the measured part runs, in the same threads, as `--warmup` does; the rival gets
+  // the same requests.
   if (orders.warmup > 0) {
-    const request = requestOf(50);
-    const threads = await open("x=1", request);
     const onExchange = (departure: { index: number }, exchange: Exchange, originMs: number) => {
-      decode(exchange, { request, index: departure.index, originMs });
+      decode(exchange, { request: warmRequest, index: departure.index, originMs });
     };
-    await threads.run({ ...job(1, orders.warmup, 0), onExchange });
-    await threads.close();
+    await threads.run({ ...job(0, 1, orders.warmup, 0), onExchange });
   }
 
-  const request = requestOf(tokens);
-  const threads = await open(orders.query, request);
   const records: RequestRecord[] = [];
   const kept: Kept[] = [];
   const offsetMs = monotonicOffsetMs();
   const cpu = process.cpuUsage();
   const late: number[] = [];
   const { rate } = orders;
-  const work = job(streams, streams * orders.requests, orders.rampMs);
+  const work = job(1, streams, streams * orders.requests, orders.rampMs);
   const { startEpochMs } = await threads.run({
     ...work,
     load: rate === undefined ? work.load : {

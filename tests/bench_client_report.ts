@@ -155,18 +155,20 @@ const GOALS: readonly Goal[] = [
     limits: [115, 60],
     figure: warmP99,
   }),
-  ...["departures-1000", "departures-5000"].flatMap((plan): Goal[] => [
-    lateGoal("departure lateness p50, socket", plan, {
-      client: "socket",
-      limits: [0.15, 0.1],
-      figure: ({ departures }) => departures.p50,
-    }),
-    lateGoal("departure lateness p99, socket", plan, {
-      client: "socket",
-      limits: [1.6, 0.7],
-      figure: ({ departures }) => departures.p99,
-    }),
-  ]),
+  ...["departures-1000", "departures-5000"].flatMap((plan) =>
+    ["socket", "epoll"].flatMap((client): Goal[] => [
+      lateGoal(`departure lateness p50, ${client}`, plan, {
+        client,
+        limits: [0.15, 0.1],
+        figure: ({ departures }) => departures.p50,
+      }),
+      lateGoal(`departure lateness p99, ${client}`, plan, {
+        client,
+        limits: [1.6, 0.7],
+        figure: ({ departures }) => departures.p99,
+      }),
+    ])
+  ),
   {
     what: "peak memory, socket",
     plan: "memory-10000",
