@@ -104,7 +104,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         label: plan.label,
         plan,
         interrupted: end.interrupted,
-        complete: told !== undefined,
+        complete: told !== undefined && told.untold !== true,
         durationMs,
         counts,
         failures: ofAll.failures.result(),

@@ -177,8 +177,10 @@ export interface LoadEnd {
   readonly rampEndMs: number;
   /** First moment when nothing was left to send. */
   readonly sendingEndMs: number;
-  /** Stopped by Ctrl-C. */
+  /** Stopped by Ctrl-C, or by the end of the client. */
   readonly interrupted: boolean;
+  /** The client ended before it could tell: all of this is as far as its records show. */
+  readonly untold?: true;
   /** How busy the client was; absent = not observed. */
   readonly client?: ClientHealth;
   /** Absent when they were not sampled. */

@@ -163,6 +163,7 @@ Deno.test("mergeRecordFiles: without the time of a load's start they began toget
   ) {
     const { run, summary } = await merge(clients, align === undefined ? {} : { align });
     assertEquals(run.records.map(({ sentMs }) => sentMs), [10, 10]);
+    assertEquals(summary.loads[0]!.complete, !clients.some((client) => "killed" in client));
     assertEquals(summary.header.merged?.clock, "start");
   }
   const { run } = await merge([{ records }, asked]);

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { summarize } from "../metrics/summary.ts";
 import {
   openRecordFile,
   readRecordFile,
@@ -68,6 +69,10 @@ Deno.test("record file: a client killed while writing loses the broken line only
       { load: 0, interrupted: true },
     ]);
     assert(run.ends[0]!.durationMs >= 200);
+    const [load] = summarize(run).loads;
+    assertEquals(load!.complete, false);
+    const { message } = load!.checks.find(({ name }) => name === "complete")!;
+    assertStringIncludes(message, "the client was killed");
   });
 });
 
@@ -83,11 +88,17 @@ Deno.test("record file: never overwrites", async () => {
 
 Deno.test("record file: what is not one is refused with its line", async () => {
   await inFolder(async (folder) => {
+    const header = JSON.stringify({ header: createRun([]).header });
     for (
       const [text, line] of [
         ["not json\n", "line 1"],
         ['{"a": 1}\n', "line 1"],
-        ["", "line 0"],
+        [`${header}\n{"record":{}}\n`, "line 2"],
+        [`${header}\n{"record":null}\n`, "line 2"],
+        [`${header}\n{"end":{"load":0}}\n`, "line 2"],
+        ['{"header":{"schema":"tokometer.record/1"}}\n', "line 1"],
+        [header.slice(0, 100), "its first line is cut short"],
+        ["", "it is empty"],
       ] as const
     ) {
       const path = `${folder}/x.jsonl`;

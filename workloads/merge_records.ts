@@ -261,6 +261,7 @@ function mergeEnds(
     rampEndMs: last(({ rampEndMs }) => rampEndMs),
     sendingEndMs: Math.min(...ends.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
     interrupted: ends.some(({ end }) => end.interrupted),
+    ...(ends.some(({ end }) => end.untold) ? { untold: true } : {}),
     ...(client === undefined ? {} : { client }),
     // Only a client on the server's machine sees its GPUs.
     ...(gpu === undefined

@@ -150,6 +150,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
         rampEndMs: plan.rampUpMs ?? 0,
         sendingEndMs: seen.lastSentMs,
         interrupted: true,
+        untold: true,
       },
     };
   }
@@ -194,21 +195,28 @@ async function* readEntries(
     if (value === undefined) {
       // Only the last line may be broken: the client was killed while writing it.
       if (!whole && begun) break;
-      throw notRecords(path, number);
+      const cut = !whole && text.startsWith('{"header":');
+      throw notRecords(path, cut ? "its first line is cut short" : foreign(number));
     }
     if (begun) {
       const { record, end } = value;
+      if ((record !== undefined && !isRecord(record)) || (end !== undefined && !isEnd(end))) {
+        throw notRecords(path, foreign(number));
+      }
       yield {
         ...(record === undefined ? {} : { record }),
         ...(end === undefined ? {} : { end }),
       };
       continue;
     }
-    if (value.header?.schema !== "tokometer.record/1") throw notRecords(path, number);
+    const { header } = value;
+    if (header?.schema !== "tokometer.record/1" || !Array.isArray(header.loads)) {
+      throw notRecords(path, foreign(number));
+    }
     begun = true;
-    yield { header: value.header };
+    yield { header };
   }
-  if (!begun) throw notRecords(path, number);
+  if (!begun) throw notRecords(path, "it is empty");
 }
 
 interface Line {
@@ -226,9 +234,25 @@ function parseLine(text: string): Line | undefined {
   }
 }
 
-function notRecords(path: string, line: number): UserError {
+/** Has it what reading and adding up rest on? Files are also edited by hand, and by other tools. */
+function isRecord(record: Partial<PackedRecord> | null): boolean {
+  const { load, index, outcome, tickMs, tickTokens } = record ?? {};
+  return typeof load === "number" && typeof index === "number" &&
+    typeof outcome?.kind === "string" && Array.isArray(tickMs) && Array.isArray(tickTokens);
+}
+
+function isEnd(end: Partial<LoadEnd> | null): boolean {
+  const { load, durationMs, sendingEndMs } = end ?? {};
+  return [load, durationMs, sendingEndMs].every((value) => typeof value === "number");
+}
+
+function foreign(line: number): string {
+  return `line ${line} is not one of ours`;
+}
+
+function notRecords(path: string, reason: string): UserError {
   return new UserError(
-    `Cannot read ${path} as a record file: line ${line} is not one of ours; ` +
+    `Cannot read ${path} as a record file: ${reason}; ` +
       `record files are written by "tokometer bench" and end in .jsonl`,
   );
 }
