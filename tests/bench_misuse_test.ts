@@ -148,7 +148,12 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         says: /Cannot use --output-tokens "long": give 128, uniform:100:200/,
       },
       { name: "p100", argv: [url, "--percentiles=100"], code: 2, says: /largest value .* "max"/ },
-      { name: "bad slo", argv: [url, "--slo", "speed:5"], code: 2, says: /Cannot use .*speed/ },
+      {
+        name: "bad slo",
+        argv: [url, "--slo", "speed:5"],
+        code: 2,
+        says: /Cannot use --slo "speed:5": "speed" is/,
+      },
       { name: "bad header", argv: [url, "--header", "nocolon"], code: 2, says: /"Name: value"/ },
       {
         name: "insecure fetch",
@@ -160,7 +165,14 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         name: "HTTP over gRPC's transport",
         argv: [url, "--transport", "grpc-socket"],
         code: 2,
-        says: /Cannot use --transport grpc-socket with openai-chat: it carries gRPC/,
+        says:
+          /Cannot use --transport grpc-socket with openai-chat: it carries gRPC.*use fetch or socket/,
+      },
+      {
+        name: "gRPC over HTTP's transport",
+        argv: [url, "--protocol", "ppl", "--transport", "socket"],
+        code: 2,
+        says: /Cannot use --transport socket with ppl: it carries HTTP.*use grpc or grpc-socket/,
       },
       {
         name: "missing key variable",

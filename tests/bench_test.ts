@@ -216,6 +216,8 @@ Deno.test("bench: report rebuilds every report from the record file", async () =
       }
       const json = await runCli(["report", out, "--format=json", "--percentiles=50"]);
       assertEquals(JSON.parse(json.out).schema, "tokometer.report/1");
+      const refused = await runCli(["report", out, "--out", out]);
+      assertEquals([refused.code, refused.out], [2, ""], "before the file is read");
     });
   } finally {
     await server.stop();

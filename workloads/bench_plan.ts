@@ -220,7 +220,7 @@ export function planReport(values: Values): ReportPlan {
   try {
     slo = spec === undefined ? undefined : parseSlo(spec);
   } catch (error) {
-    throw new UserError(`Cannot use --slo ${spec}: ${(error as Error).message}`);
+    throw new UserError((error as Error).message.replace("SLO", "--slo"));
   }
   const percentiles = (values.percentiles as readonly number[] | undefined) ?? DEFAULT_PERCENTILES;
   if (percentiles.includes(100)) {
@@ -313,21 +313,27 @@ function planSampling(values: Values): Sampling {
 }
 
 /**
- * The transport of a protocol. The option's default is for HTTP; other protocols that were asked
- * for nothing of their own use the transport that is named like their carrier.
+ * The transport of a protocol. The option's default is for HTTP; protocols of another kind take the
+ * transport that is named like their carrier in its place.
  *
- * @throws {UserError} for HTTP over a transport that carries something else.
+ * @throws {UserError} when the one that was asked for carries something else.
  */
 function planTransport({ name, carrier }: Protocol, asked: string): string {
   const known = TRANSPORTS.find((kind) => kind.name === asked);
-  if (carrier !== "http") return known?.carrier === carrier ? asked : carrier;
-  if (known !== undefined && known.carrier !== "http") {
-    throw new UserError(
-      `Cannot use --transport ${asked} with ${name}: it carries gRPC, and ${name} is HTTP`,
-    );
-  }
-  return asked;
+  // Not in the list: auto.
+  if (known === undefined) return carrier === "http" ? asked : carrier;
+  if (known.carrier === carrier) return asked;
+  if (known === TRANSPORTS[0]) return carrier;
+  const fitting = TRANSPORTS.filter((kind) => kind.carrier === carrier).map((kind) => kind.name);
+  const instead = carrier === "inprocess" ? "leave it out" : `use ${fitting.join(" or ")}`;
+  throw new UserError(
+    `Cannot use --transport ${asked} with ${name}: it carries ${CARRIERS[known.carrier]}, and ` +
+      `${name} is ${CARRIERS[carrier]}; ${instead}`,
+  );
 }
+
+/** What a transport carries and how a protocol travels, for people. */
+const CARRIERS = { http: "HTTP", grpc: "gRPC", inprocess: "in process" } as const;
 
 function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string {
   // A folder, or a model's name on the hub.

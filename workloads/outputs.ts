@@ -1,5 +1,5 @@
 /**
- * Files that a command will write, looked at before it measures: hours later it would be too late.
+ * Files that a command will write, looked at before its work: hours later it would be too late.
  *
  * @module
  */

@@ -7,6 +7,7 @@ import type { Accumulator } from "../metrics/summary.ts";
 import { REPORT_OPTIONS } from "./bench_options.ts";
 import { planReport } from "./bench_plan.ts";
 import { type Alignment, mergeRecordFiles } from "./merge_records.ts";
+import { checkOutputs } from "./outputs.ts";
 import { streamRecordFile } from "./record_file.ts";
 import { accumulateFor, exitCode, makeResultFolder, printReport, writeReports } from "./results.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
@@ -69,6 +70,7 @@ export const report: Scenario = {
 
 async function runReport(values: Values, host: Host): Promise<number> {
   const plan = planReport(values);
+  await checkOutputs(values);
   const files = await Promise.all((values.file as readonly string[]).map(recordFileIn));
   const align = values.align as Alignment | undefined;
   const entries = files.length === 1
