@@ -72,7 +72,7 @@ export interface RequestRecord {
   readonly load: number;
   /** `warmup` requests are kept in the file and never summarized. */
   readonly phase: "warmup" | "measure";
-  /** Position in the order of sending of its load, unique within (load, phase). */
+  /** Number in its load, unique within (load, phase); users may have numbers of their own. */
   readonly index: number;
   /** Closed-loop user, or the arrival's worker lane. */
   readonly user: number;

@@ -14,7 +14,7 @@ import type { TimelineEntry } from "./load_summary.ts";
 export interface TimelineChart {
   /** Unique in the page. */
   readonly id: string;
-  /** In the order of sending. */
+  /** In any order; drawn in that of sending. */
   readonly entries: readonly TimelineEntry[];
   /** All requests of the load; more than `entries` when these are a sample. */
   readonly offered: number;
@@ -53,7 +53,7 @@ export const TIMELINE_MARKS: readonly {
  */
 export function timelineChart(data: TimelineChart): Markup {
   const { id, entries, offered, durationMs, rows = ROWS } = data;
-  const shown = thinOut(entries, rows);
+  const shown = thinOut(entries, rows).toSorted((a, b) => departureMs(a) - departureMs(b));
   const time = timeUnit(durationMs);
   const lastMs = Math.max(durationMs, ...shown.map(({ intendedMs }) => intendedMs));
   const x = linearScale(0, lastMs / time.ms, { ticks: 8 });
@@ -161,6 +161,11 @@ function stretches(
     { kind: "prefill", fromMs: sentMs, toMs: firstMs },
     { kind: "decode", fromMs: firstMs, toMs: lastTokenMs ?? firstMs },
   ];
+}
+
+/** Users of a closed loop have numbers of their own, so a request's number tells no order. */
+function departureMs({ sentMs, intendedMs }: TimelineEntry): number {
+  return sentMs ?? intendedMs;
 }
 
 function lastStamp(entry: TimelineEntry): number {

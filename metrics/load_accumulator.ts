@@ -40,7 +40,7 @@ export interface LoadAccumulatorOptions {
 
 /** Takes the records of one load. */
 export interface LoadAccumulator {
-  /** With `raw` values in the order of sending, else in any. */
+  /** With `raw` values in the order of their numbers, else in any. */
   add(record: RequestRecord): void;
   /** Results of all so far; without an end, as far as the stamps tell. */
   summary(

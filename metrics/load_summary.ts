@@ -118,7 +118,7 @@ export interface SloSummary {
 
 /** One request of the timeline. */
 export interface TimelineEntry {
-  /** Position in the order of sending. */
+  /** Number of the request in its load; users of a closed loop have numbers of their own. */
   readonly index: number;
   /** User of a closed loop, lane of an open one. */
   readonly user: number;

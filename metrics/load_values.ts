@@ -41,7 +41,7 @@ export interface LoadValues {
   inFlight(run: Window, steady: Window | undefined): InFlight;
   /** The load over time. */
   series(durationMs: number): Series;
-  /** A sample of the records in the order of sending. */
+  /** A sample of the records by their numbers. */
   timeline(): readonly TimelineEntry[];
 }
 

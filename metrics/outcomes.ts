@@ -109,6 +109,9 @@ function failureOf(
     case "http_error":
       return { kind: outcome.kind, message: `${outcome.status}: ${outcome.message}` };
     default:
-      return { kind: outcome.kind, message: outcome.message };
+      return { kind: outcome.kind, message: outcome.message.replace(PLACE, "") };
   }
 }
+
+/** How far a broken stream had come: it differs in each, and would keep one cause apart. */
+const PLACE = /, after \d+ events?$/;

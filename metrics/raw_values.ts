@@ -12,7 +12,7 @@ import { scheduleDelay } from "./schedule_delay.ts";
 import { series } from "./series.ts";
 import { windowThroughput } from "./throughput.ts";
 
-/** Keeps what it is given; records come in the order of sending. */
+/** Keeps what it is given; records come in the order of their numbers. */
 export function createRawValues(): LoadValues {
   const records: RequestRecord[] = [];
   const completed: RequestRecord[] = [];

@@ -473,7 +473,7 @@ const LOAD = object("Results of one load; times in ms from its start", {
   timeline: list(
     "At most 400 requests, evenly spread",
     object("One request", {
-      index: integer("Position in the order of sending"),
+      index: integer("Number of the request in its load"),
       user: integer("User or lane"),
       intendedMs: number("When the schedule wanted it to leave, ms"),
       sentMs: maybe("When it left, ms"),

@@ -280,9 +280,12 @@ function tokensText({ tokens, lengths, cache }: LoadSummary): string {
 }
 
 function streamText({ stream }: LoadSummary): string {
-  return `${formatNumber(stream.tokensPerTick)} tokens a tick, ${
-    formatNumber(stream.readsPerToken)
-  } reads a token, ${formatNumber(stream.eventsPerRead)} events a read`;
+  const { tokensPerTick, readsPerToken, eventsPerRead } = stream;
+  const each = (value: number | undefined, one: string) =>
+    `${formatNumber(value)} ${value === 1 ? one : `${one}s`} a`;
+  return `${each(tokensPerTick, "token")} tick, ${each(readsPerToken, "read")} token, ${
+    each(eventsPerRead, "event")
+  } read`;
 }
 
 /** `fetch` does not tell new connections from reused ones; a line that says so helps nobody. */

@@ -169,6 +169,16 @@ Deno.test("timelineChart draws waiting, prefill and tokens of each request", () 
   ]);
 });
 
+Deno.test("timelineChart goes by the time of sending, whatever the numbers are", () => {
+  // Two users with numbers of their own; the second is faster.
+  const sent = [[0, 0], [1, 10], [2, 400], [3, 150], [5, 300]] as const;
+  const chart = timeline(
+    sent.map(([index, sentMs]) => ({ ...ENTRY, index, user: index % 2, intendedMs: 0, sentMs })),
+  );
+  const shown = tipsOf(chart).map(([first]) => Number(/\d+/.exec(first!)![0]));
+  assertEquals(shown, [0, 1, 3, 5, 2]);
+});
+
 Deno.test("timelineChart marks what did not complete by a shape, not by color alone", () => {
   const chart = timeline([
     { ...ENTRY, outcome: "timeout" },

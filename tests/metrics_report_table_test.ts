@@ -57,7 +57,7 @@ Schedule delay     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms   
 
 Tokens       prompt 1,000 (mean 10, max 10; usage), output 500 (mean 5, max 5; counter), 100 of 100
              answers as long as asked
-Stream       1 tokens a tick, 1 reads a token, 1 events a read
+Stream       1 token a tick, 1 read a token, 1 event a read
 Connections  100 reused
 Client       0.250 cores busy, timers late by 1.50 ms at p99, 80 MiB memory
 ± client     not calibrated, so bounded by the lateness of timers; to measure it: tokometer
