@@ -75,7 +75,7 @@ export interface LoadSummary {
   readonly series: Series;
   /** Bars of the latencies. */
   readonly histograms: readonly MetricHistogram[];
-  /** A sample of requests, evenly spread over the load in the order of sending. */
+  /** A sample of requests, evenly spread over the load by their numbers. */
   readonly timeline: readonly TimelineEntry[];
   /** Doubts and confirmations. */
   readonly checks: readonly Check[];
