@@ -28,6 +28,12 @@ const LONGEST_SLEEP_MS = 2 ** 30;
 /** Requests that follow each other closer than this keep the timer and listener of the first. */
 const IDLE_MS = 1000;
 
+/**
+ * Signals that are listened to before those without wards are let go: a load has one or two, but a
+ * caller with one for each request would otherwise leave a listener behind with every one.
+ */
+const MOST_SIGNALS = 64;
+
 /** Watches over the exchanges of one transport. */
 export class Watchdog {
   readonly #clock: Clock;
@@ -53,8 +59,11 @@ export class Watchdog {
     this.#watches.set(ward, { deadlineMs, signal });
     if (signal !== undefined) {
       const wards = this.#signals.get(signal);
+      if (wards === undefined) {
+        if (this.#signals.size >= MOST_SIGNALS) this.#dropSignals();
+        signal.addEventListener("abort", this.#onAbort);
+      }
       this.#signals.set(signal, (wards ?? 0) + 1);
-      if (wards === undefined) signal.addEventListener("abort", this.#onAbort);
     }
     if (deadlineMs < this.#wakeMs) this.#sleepUntil(deadlineMs);
   }
@@ -108,6 +117,11 @@ export class Watchdog {
     this.#idle?.abort();
     this.#idle = undefined;
     this.#wake();
+    this.#dropSignals();
+  }
+
+  /** Stops listening to signals without wards. */
+  #dropSignals(): void {
     for (const [signal, wards] of this.#signals) {
       if (wards > 0) continue;
       this.#signals.delete(signal);

@@ -54,6 +54,33 @@ Deno.test("Watchdog stops all wards of a signal, with one listener", () => {
   watchdog.close();
 });
 
+Deno.test("Watchdog does not keep listening to signals of requests long over, while others go on", () => {
+  const clock = new FakeClock();
+  const watchdog = new Watchdog(clock);
+  // Never idle: then nothing else would make it let go.
+  watchdog.watch(createWard("long", clock, []), Infinity);
+  let listeners = 0;
+  let most = 0;
+  for (let i = 0; i < 1000; i++) {
+    const { signal } = new AbortController();
+    const { addEventListener: add, removeEventListener: remove } = signal;
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      most = Math.max(most, ++listeners);
+      add.apply(signal, args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners--;
+      remove.apply(signal, args);
+    };
+    const ward = createWard(`${i}`, clock, []);
+    watchdog.watch(ward, Infinity, signal);
+    watchdog.release(ward);
+  }
+  assertLessOrEqual(most, 64);
+  watchdog.close();
+  assertEquals(listeners, 0);
+});
+
 Deno.test("Watchdog sleeps no longer than timers can, and wakes nobody early", async () => {
   const clock = new FakeClock();
   const asked: number[] = [];
