@@ -181,6 +181,12 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         says: /NO_SUCH_VARIABLE_HERE/,
       },
       {
+        name: "key in the URL",
+        argv: [`${url}/v1?key=abc`],
+        code: 2,
+        says: /Cannot use ".*\/v1\?…" as the server's URL: .*--api-key or --header/,
+      },
+      {
         name: "existing folder",
         argv: [url, "--out", folder, "--requests=1", "--output-tokens=1"],
         code: 2,

@@ -237,7 +237,14 @@ Deno.test("bench: the key reaches the server and no file, report or message (T38
       assertEquals(ran.code, 0, ran.err);
       const raw = await runCli([...argv, "--api-key", key, "--out", `${out}2`]);
       assertEquals(raw.code, 0, raw.err);
-      for (const where of [out, `${out}2`]) {
+      const body = JSON.stringify({ api_key: key, stop_token: "x" });
+      const inBody = await runCli([
+        ...argv,
+        ...["--api-key", key, "--extra-body", body, "--out", `${out}4`],
+      ]);
+      assertEquals(inBody.code, 0, inBody.err);
+      assert((await Deno.readTextFile(`${out}4/records.jsonl`)).includes("stop_token"));
+      for (const where of [out, `${out}2`, `${out}4`]) {
         for (const { name } of Deno.readDirSync(where)) {
           assert(!(await Deno.readTextFile(`${where}/${name}`)).includes(key), name);
         }

@@ -15,7 +15,7 @@ import type { Load, Stop } from "./load.ts";
 import { checkModelFolder } from "./model_folder.ts";
 import type { Dataset } from "./prompt.ts";
 import type { OptionValue, Values } from "./scenario.ts";
-import { withoutPassword } from "./secret.ts";
+import { valueWithoutKeys } from "./secret.ts";
 import { UserError } from "./user_error.ts";
 
 /** A benchmark run, fully decided. Secrets are in it: it is never written anywhere. */
@@ -355,6 +355,13 @@ function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string
       `Cannot use "${given}" as the server's URL: give one like ${scheme}://127.0.0.1:8000`,
     );
   }
+  if (/[?#]/.test(full)) {
+    // What is behind it may be a secret.
+    throw new UserError(
+      `Cannot use "${given.split(/[?#]/)[0]}?…" as the server's URL: paths are put behind it, so ` +
+        "it ends before any ?; a key goes into --api-key or --header",
+    );
+  }
   const plain = carrier === "grpc" ? full.replace(/^http(s?):/i, "grpc$1:") : full;
   return plain.replace(/\/+$/, "");
 }
@@ -412,7 +419,7 @@ function repeatable(values: Values): Record<string, OptionValue> {
   return Object.fromEntries(
     Object.entries(rest)
       .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, typeof value === "string" ? withoutPassword(value) : value]),
+      .map(([name, value]) => [name, valueWithoutKeys(value)]),
   );
 }
 

@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Option, OptionValue, Positional, Scenario, Values } from "./scenario.ts";
-import { withoutKeys, withoutPassword } from "./secret.ts";
+import { valueWithoutKeys, withoutKeys, withoutPassword } from "./secret.ts";
 import { nearestName } from "./suggest.ts";
 import { UserError } from "./user_error.ts";
 
@@ -139,7 +139,7 @@ export function repeatableValues(scenario: Scenario, values: Values): Values {
   return Object.fromEntries(
     Object.entries(withoutSecrets(scenario, values))
       .filter(([name]) => name !== "out" && !replaced.includes(name))
-      .map(([name, value]) => [name, typeof value === "string" ? withoutKeys(value) : value]),
+      .map(([name, value]) => [name, valueWithoutKeys(value)]),
   );
 }
 

@@ -30,14 +30,25 @@ export function withoutPassword(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#@\s]*@/gi, "$1");
 }
 
-/** What may be kept or shown of a text: also without values of options for keys in it. */
+/** What may be kept or shown of a text: also without values of options and fields for keys. */
 export function withoutKeys(text: string): string {
-  return withoutPassword(text).replace(KEY_OPTION, "$1***");
+  return withoutPassword(text).replace(KEY_OPTION, "$1***").replace(KEY_FIELD, '$1"***"');
+}
+
+/** {@linkcode withoutKeys} of an option's value. */
+export function valueWithoutKeys(value: OptionValue): OptionValue {
+  if (typeof value === "string") return withoutKeys(value);
+  if (typeof value !== "object" || Array.isArray(value)) return value;
+  return JSON.parse(JSON.stringify(value).replace(KEY_FIELD, '$1"***"'));
 }
 
 /** `--api-key X`, `--token=X` in arguments for another program; not `--max-num-tokens 8`. */
 const KEY_OPTION =
   /((?:^|\s)--?(?:[\w-]*[-_])?(?:key|token|secret|password)(?:=|\s+))(?:"[^"]*"|'[^']*'|\S+)/gi;
+
+/** `"api_key": "X"` in a body; not `"stop_token": "X"`. */
+const KEY_FIELD =
+  /("(?:[\w-]*[-_])?(?:api[-_]?key|(?:access|auth|bearer)[-_]?token|secret|password|authorization)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
 
 async function readSecret(option: string, given: string): Promise<string> {
   if (given === "-") return ask(option);
