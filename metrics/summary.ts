@@ -48,6 +48,9 @@ export interface SummaryOptions {
 /** How the values of a run are kept. */
 export type ValueKeeping = "auto" | "raw" | "histogram";
 
+/** All ways, by their names. */
+export const VALUE_KEEPINGS: readonly ValueKeeping[] = ["auto", "raw", "histogram"];
+
 /** Percentiles of a report that asks for none. */
 export const DEFAULT_PERCENTILES: readonly number[] = [50, 90, 95, 99];
 

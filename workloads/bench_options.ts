@@ -6,6 +6,7 @@
 import { PROTOCOLS } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import { REPORTS } from "../metrics/reports.ts";
+import { VALUE_KEEPINGS } from "../metrics/summary.ts";
 import { DATASET_EXTRA_OPTIONS, DATASETS } from "./datasets.ts";
 import { GPU_CHOICES } from "./gpu_sampler.ts";
 import type { Option } from "./scenario.ts";
@@ -418,7 +419,7 @@ export const REPORT_OPTIONS: readonly Option[] = [
     kind: "text",
     value: "HOW",
     defaultText: "auto; of a record file, as its run did",
-    choices: ["auto", "raw", "histogram"],
+    choices: VALUE_KEEPINGS,
     help:
       "raw: all values in memory, exact percentiles; histogram: bounded memory for soak runs, " +
       "percentiles within 0.1 %, counts and totals exact; auto: raw until 20 million ticks.",

@@ -13,8 +13,9 @@ import { UserError } from "./user_error.ts";
  */
 export async function checkOutputs(values: Values): Promise<void> {
   const { out, csv } = values as { readonly out?: string; readonly csv?: string };
-  if (out !== undefined && values.save !== false && await kindOf(out) !== "nothing") {
-    throw new UserError(outExists(out));
+  if (out !== undefined && values.save !== false) {
+    const found = await kindOf(out);
+    if (found === "folder" || found === "file") throw new UserError(outExists(out));
   }
   if (csv === undefined || values["no-csv"] === true) return;
   const folder = csv.replace(/[^/]*$/, "") || ".";

@@ -9,9 +9,15 @@ import { planReport } from "./bench_plan.ts";
 import { type Alignment, mergeRecordFiles } from "./merge_records.ts";
 import { checkOutputs } from "./outputs.ts";
 import { streamRecordFile } from "./record_file.ts";
-import { accumulateFor, exitCode, makeResultFolder, printReport, writeReports } from "./results.ts";
+import {
+  accumulateFor,
+  exitCode,
+  makeResultFolder,
+  printReport,
+  RECORD_FILE,
+  writeReports,
+} from "./results.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
-import { UserError } from "./user_error.ts";
 
 /** The scenario `report`. */
 export const report: Scenario = {
@@ -94,12 +100,12 @@ async function runReport(values: Values, host: Host): Promise<number> {
 
 /** A result folder stands for the record file in it. */
 async function recordFileIn(path: string): Promise<string> {
-  let info: Deno.FileInfo;
   try {
-    info = await Deno.stat(path);
+    const { isDirectory } = await Deno.stat(path);
+    return isDirectory ? `${path.replace(/\/+$/, "")}/${RECORD_FILE}` : path;
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot read ${path}: there is no such file`);
+    // Whoever opens it says why it cannot be read.
+    return path;
   }
-  return info.isDirectory ? `${path.replace(/\/+$/, "")}/records.jsonl` : path;
 }

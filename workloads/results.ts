@@ -13,7 +13,7 @@ import {
   createAccumulator,
   summarize,
   type Summary,
-  type ValueKeeping,
+  VALUE_KEEPINGS,
 } from "../metrics/summary.ts";
 import type { ReportPlan } from "./bench_plan.ts";
 import { outExists } from "./outputs.ts";
@@ -46,12 +46,15 @@ export async function makeResultFolder(given: string | undefined): Promise<strin
 
 async function makeFolder(path: string): Promise<boolean> {
   const parent = path.replace(/\/+[^/]*\/*$/, "");
+  let parentMade = false;
   try {
     if (parent !== path && parent !== "") await Deno.mkdir(parent, { recursive: true });
+    parentMade = true;
     await Deno.mkdir(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
+    // Of the parent it says that a file is in the way.
+    if (parentMade && error instanceof Deno.errors.AlreadyExists) return false;
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new UserError(`Cannot make the folder ${path}: ${(error as Error).message}`);
   }
@@ -61,9 +64,6 @@ async function makeFolder(path: string): Promise<boolean> {
 export function summarizeFor(run: Run, report: ReportPlan): Summary {
   return summarize(run, { percentiles: report.percentiles, slo: report.slo });
 }
-
-/** How values can be kept, as `--values` names it. */
-export const VALUE_KEEPINGS: readonly ValueKeeping[] = ["auto", "raw", "histogram"];
 
 /**
  * Starts a summary as the options ask; where they leave open how values are kept, as the run
