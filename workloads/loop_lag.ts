@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../backends/clock.ts";
+import { createValueHistogram } from "../metrics/value_histogram.ts";
 
 /** Lateness of a timer on this thread, in milliseconds. Idle machines show about 1 ms. */
 export interface LoopLag {
@@ -13,13 +14,9 @@ export interface LoopLag {
   readonly maxMs: number;
 }
 
-/** Bounds the memory of a soak run; afterwards every second sample is overwritten in turn. */
-const MAX_SAMPLES = 65_536;
-
-/** Starts sampling; the returned function stops it and gives the figures. */
+/** Starts sampling; the returned function stops it and gives the figures, of however long a run. */
 export function sampleLoopLag(clock: Clock, periodMs = 20): () => LoopLag {
-  const lateMs: number[] = [];
-  let taken = 0;
+  const lateMs = createValueHistogram();
   const over = new AbortController();
   const sample = async () => {
     for (;;) {
@@ -27,19 +24,17 @@ export function sampleLoopLag(clock: Clock, periodMs = 20): () => LoopLag {
       const dueMs = clock.now() + periodMs;
       await clock.sleepUntil(dueMs, over.signal);
       if (over.signal.aborted) return;
-      lateMs[taken++ % MAX_SAMPLES] = Math.max(0, clock.now() - dueMs);
+      lateMs.add(Math.max(0, clock.now() - dueMs));
     }
   };
   void sample();
   return () => {
     over.abort();
-    const sorted = Float64Array.from(lateMs).sort();
-    const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
     return {
-      samples: taken,
-      p50Ms: at(0.5) ?? 0,
-      p99Ms: at(0.99) ?? 0,
-      maxMs: sorted.at(-1) ?? 0,
+      samples: lateMs.count,
+      p50Ms: lateMs.quantile(50) ?? 0,
+      p99Ms: lateMs.quantile(99) ?? 0,
+      maxMs: lateMs.max ?? 0,
     };
   };
 }
