@@ -94,6 +94,13 @@ const checkComplete: LoadCheck = ({ load }) => {
     );
   }
   if (!load.interrupted) return passed("complete", "The load ran as planned");
+  if (load.counts.offered === 0) {
+    return warning(
+      "complete",
+      "The run was stopped by hand before this load had sent a request",
+      "run it again",
+    );
+  }
   return warning(
     "complete",
     `The load was stopped by hand after ${formatMs(load.durationMs)}`,

@@ -179,6 +179,8 @@ export interface LoadEnd {
   readonly sendingEndMs: number;
   /** Stopped by Ctrl-C, or by the end of the client. */
   readonly interrupted: boolean;
+  /** The run was stopped before this load began: its times are 0. */
+  readonly skipped?: true;
   /** The client ended before it could tell: all of this is as far as its records show. */
   readonly untold?: true;
   /** How busy the client was; absent = not observed. */
@@ -193,6 +195,6 @@ export interface Run {
   readonly header: RunHeader;
   /** In the order in which they came in, warm-up included. */
   readonly records: readonly RequestRecord[];
-  /** One for each load that was measured; an interrupted run may have fewer than planned. */
+  /** One for each load that was measured or skipped; that of a killed client has fewer. */
   readonly ends: readonly LoadEnd[];
 }

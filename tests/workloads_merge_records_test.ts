@@ -170,6 +170,21 @@ Deno.test("mergeRecordFiles: without the time of a load's start they began toget
   assertEquals(run.records.map(({ sentMs }) => sentMs), [10, 110]);
 });
 
+Deno.test("mergeRecordFiles: a load that was never begun leaves the others on their axis", async () => {
+  const skipped = { durationMs: 0, sendingEndMs: 0, interrupted: true, skipped: true } as const;
+  const records = [createRecord({ sentMs: 10 })];
+  const loads = [{ label: "1 user", users: 1 }, { label: "2 users", users: 2 }];
+  const stopped = (startedAtMs: number) => ({ records, loads, ends: [{ startedAtMs }, skipped] });
+  const both = await merge([stopped(EPOCH), stopped(EPOCH + 100)]);
+  assertEquals(both.summary.header.merged?.clock, "wall");
+  assertEquals(both.run.records.map(({ sentMs }) => sentMs), [10, 110]);
+  assertEquals(both.run.ends.map(({ skipped = false }) => skipped), [false, true]);
+  const went = { records, loads, ends: [{ startedAtMs: EPOCH }, { startedAtMs: EPOCH + 5000 }] };
+  const one = await merge([went, stopped(EPOCH + 100)]);
+  assertEquals(one.summary.header.merged?.clock, "wall");
+  assertEquals(one.run.ends.map(({ skipped = false }) => skipped), [false, false]);
+});
+
 Deno.test("mergeRecordFiles: plans add up, the worst client speaks for all", async () => {
   const open = { kind: "open", ratePerSec: 4, maxInFlight: 8, overflow: "drop" } as const;
   const ends = (loopLagP99Ms: number, interrupted: boolean) => [{

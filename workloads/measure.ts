@@ -35,7 +35,7 @@ import {
   withTransport,
 } from "./target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
-import { UserError } from "./user_error.ts";
+import { EXIT, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
 /** What a run tells while it goes on. */
@@ -130,8 +130,8 @@ async function measureWatched(
 ): Promise<Run> {
   const prepared = await prepare(asked, hooks);
   hooks.onDataset?.(prepared.dataset);
-  if (hooks.stopSignal.aborted) throw new UserError("Interrupted before the first request", 130);
-  const checked = await checkServer(asked, prepared);
+  if (hooks.stopSignal.aborted) throw interruptedEarly();
+  const checked = await checkServer(asked, prepared, hooks);
   const plan = settleTransport(asked, checked, hooks);
 
   const header = await describeRun(plan, prepared, hooks.commandLine);
@@ -155,9 +155,8 @@ async function measureWatched(
   try {
     let poolOffset = Math.max(0, ...plan.warmups);
     for (const [number, load] of plan.loads.entries()) {
-      if (hooks.stopSignal.aborted) break;
       const warmup = plan.warmups[number] ?? 0;
-      if (warmup > 0) {
+      if (warmup > 0 && !hooks.stopSignal.aborted) {
         await runOne(plan, prepared, hooks, threads, {
           number,
           load,
@@ -167,18 +166,19 @@ async function measureWatched(
           keep,
         });
       }
-      if (hooks.stopSignal.aborted) break;
-      const end = await runOne(plan, prepared, hooks, threads, {
-        number,
-        load,
-        stop: plan.stops[number] ?? {},
-        phase: "measure",
-        // The script's rotation counts from the pool's first prompt, warm-up or not.
-        poolOffset: plan.own?.loads[number]?.from ??
-          (load.kind === "closed" && load.sequence === "legacy" ? 0 : poolOffset),
-        keep,
-        ...(gpus === undefined ? {} : { gpus }),
-      });
+      const end = hooks.stopSignal.aborted
+        ? skippedLoad(number)
+        : await runOne(plan, prepared, hooks, threads, {
+          number,
+          load,
+          stop: plan.stops[number] ?? {},
+          phase: "measure",
+          // The script's rotation counts from the pool's first prompt, warm-up or not.
+          poolOffset: plan.own?.loads[number]?.from ??
+            (load.kind === "closed" && load.sequence === "legacy" ? 0 : poolOffset),
+          keep,
+          ...(gpus === undefined ? {} : { gpus }),
+        });
       ends.push(end);
       hooks.onLoadEnd?.(end);
       poolOffset += plan.stops[number]?.requests ?? 0;
@@ -186,7 +186,26 @@ async function measureWatched(
   } finally {
     await threads.close();
   }
+  if (ends.every(({ skipped }) => skipped)) {
+    throw new UserError("Interrupted before anything was measured", EXIT.interrupted);
+  }
   return { header, records, ends };
+}
+
+function interruptedEarly(): UserError {
+  return new UserError("Interrupted before the first request", EXIT.interrupted);
+}
+
+/** Ctrl-C came before it: without an end it would look like the load of a client that was killed. */
+function skippedLoad(load: number): LoadEnd {
+  return {
+    load,
+    durationMs: 0,
+    rampEndMs: 0,
+    sendingEndMs: 0,
+    interrupted: true,
+    skipped: true,
+  };
 }
 
 /**
@@ -284,7 +303,11 @@ function startsOver(load: Load, stop: Stop): boolean {
  * One request that decides whether the server can be measured as planned. A server that fails now
  * and then can be, so a failure is given two more chances; no connection is no server.
  */
-async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<RequestRecord> {
+async function checkServer(
+  plan: BenchPlan,
+  prepared: Prepared,
+  { stopSignal }: Pick<MeasureHooks, "stopSignal">,
+): Promise<RequestRecord> {
   const { protocol, target } = prepared;
   const first = prepared.requests[0]!;
   const request = { ...first, outputTokens: Math.min(first.outputTokens, CHECK_TOKENS) };
@@ -294,7 +317,10 @@ async function checkServer(plan: BenchPlan, prepared: Prepared): Promise<Request
     for (let attempt = 1;; attempt++) {
       const exchange = await transport.send(protocol.buildRequest(request, target), {
         timeoutMs: plan.timeoutMs,
+        // Nothing is measured yet that would be worth the wait.
+        signal: stopSignal,
       });
+      if (stopSignal.aborted) throw interruptedEarly();
       const decode = () =>
         decodeExchange(exchange, protocol, request, {
           load: 0,

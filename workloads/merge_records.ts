@@ -112,15 +112,16 @@ interface Axis {
 }
 
 function alignLoads(clients: readonly Client[], asked: Alignment | undefined): Axis {
-  const startOf = ({ ends }: Client, load: number) =>
-    ends.find((end) => end.load === load)?.startedAtMs;
+  const endOf = ({ ends }: Client, load: number) => ends.find((end) => end.load === load);
+  const startOf = (client: Client, load: number) => endOf(client, load)?.startedAtMs;
   const loads = [...clients[0]!.header.loads.keys()];
+  const skipped = (client: Client, load: number) => endOf(client, load)?.skipped === true;
   // A load that no client has reached needs no time.
   const reached = loads.filter((load) =>
-    clients.some(({ ends }) => ends.some((end) => end.load === load))
+    clients.some((client) => endOf(client, load) !== undefined && !skipped(client, load))
   );
   const silent = clients.find((client) =>
-    reached.some((load) => startOf(client, load) === undefined)
+    reached.some((load) => startOf(client, load) === undefined && !skipped(client, load))
   );
   if (asked === "wall" && silent !== undefined) {
     throw new UserError(
@@ -153,11 +154,13 @@ function refuseStrangersInTime(
     const spans = clients.flatMap(({ path, ends }, client) => {
       const end = ends.find((one) => one.load === load);
       const fromMs = laterMs[client]![load]!;
-      return end === undefined ? [] : [{ path, fromMs, toMs: fromMs + end.durationMs }];
+      return end === undefined || end.skipped
+        ? []
+        : [{ path, fromMs, toMs: fromMs + end.durationMs }];
     });
     const latest = spans.toSorted((a, b) => b.fromMs - a.fromMs)[0];
     const soonest = spans.toSorted((a, b) => a.toMs - b.toMs)[0];
-    if (latest === undefined || soonest === undefined || latest.fromMs < soonest.toMs) continue;
+    if (latest === undefined || soonest === undefined || latest.fromMs <= soonest.toMs) continue;
     throw new UserError(
       `Cannot merge ${latest.path} with ${soonest.path}: by the clocks of their machines load ${
         load + 1
@@ -261,6 +264,7 @@ function mergeEnds(
     rampEndMs: last(({ rampEndMs }) => rampEndMs),
     sendingEndMs: Math.min(...ends.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
     interrupted: ends.some(({ end }) => end.interrupted),
+    ...(ends.every(({ end }) => end.skipped) ? { skipped: true } : {}),
     ...(ends.some(({ end }) => end.untold) ? { untold: true } : {}),
     ...(client === undefined ? {} : { client }),
     // Only a client on the server's machine sees its GPUs.

@@ -255,6 +255,7 @@ async function measureCases(
   const records: RequestRecord[] = [];
   let gpu: GpuSummary | undefined;
   const report = (end: LoadEnd) => {
+    if (end.skipped) return;
     const { asked, warmups } = cases[end.load]!;
     const measured = records.filter(({ load, phase }) => load === end.load && phase === "measure");
     const ours = generationNumbers(measured, end.durationMs);
