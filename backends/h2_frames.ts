@@ -50,6 +50,7 @@ export const H2_CODE = {
   compressionError: 9,
   enhanceYourCalm: 11,
   inadequateSecurity: 12,
+  http11Required: 13,
 } as const;
 
 const CODE_NAMES: readonly string[] = [
@@ -125,6 +126,9 @@ export interface FrameHead {
   readonly flags: number;
   readonly streamId: number;
 }
+
+/** What a server begins with that speaks the older protocol; no frame within the limit does. */
+const HTTP_IN_ASCII = 0x48545450;
 
 const HEAD = 0;
 const DATA_PADDING_LENGTH = 1;
@@ -207,6 +211,9 @@ export class FrameReader {
     const flags = bytes[at + 4]!;
     const streamId = ((bytes[at + 5]! & 127) << 24) | (bytes[at + 6]! << 16) |
       (bytes[at + 7]! << 8) | bytes[at + 8]!;
+    if (readUint32(bytes, at) === HTTP_IN_ASCII) {
+      throw new H2Error(H2_CODE.http11Required, "it answers in HTTP/1");
+    }
     if (length > MAX_FRAME_BYTES) {
       throw new H2Error(
         H2_CODE.frameSizeError,

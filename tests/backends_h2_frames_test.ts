@@ -105,7 +105,7 @@ Deno.test("FrameReader reads frames wherever they are split", () => {
 
 Deno.test("FrameReader refuses what is no frame", () => {
   const rows: readonly [string, string][] = [
-    ["485454502f312e3120", "a frame of 4740180 bytes"],
+    ["485454502f312e3120", "it answers in HTTP/1"],
     ["004001" + "0000" + "00000001", "a frame of 16385 bytes"],
     ["000001" + "0008" + "00000001" + "01", "padding is longer"],
     ["000003" + "0008" + "00000001" + "030000", "padding is longer"],
