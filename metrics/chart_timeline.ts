@@ -112,7 +112,7 @@ export function timelineChart(data: TimelineChart): Markup {
       name: shown.length < offered
         ? `${formatCount(shown.length)} of ${plural(offered, "request")}, in the order of sending`
         : "Request, in the order of sending",
-      ticks: rowTicks(shown, height),
+      ticks: rowTicks(shown.length, height),
       shapes: drawn,
       labels: marks,
       empty: shown.length === 0 ? "nothing was sent" : undefined,
@@ -187,15 +187,15 @@ function describeEntry(entry: TimelineEntry): readonly string[] {
   ];
 }
 
-/** At most five numbers with room between them, at the middle of their rows. */
+/** At most five numbers of rows with room between them, at the middle of their rows. */
 function rowTicks(
-  shown: readonly TimelineEntry[],
+  rows: number,
   height: number,
 ): readonly { readonly at: number; readonly label: string }[] {
-  const ticks = Math.min(5, shown.length, Math.floor(height / 14));
+  const ticks = Math.min(5, rows, Math.floor(height / 14));
   return Array.from({ length: ticks }, (_, k) => {
-    const i = ticks === 1 ? 0 : Math.round(k * (shown.length - 1) / (ticks - 1));
-    return { at: 1 - (i + 0.5) / shown.length, label: formatCount(shown[i]!.index) };
+    const i = ticks === 1 ? 0 : Math.round(k * (rows - 1) / (ticks - 1));
+    return { at: 1 - (i + 0.5) / rows, label: formatCount(i + 1) };
   });
 }
 
