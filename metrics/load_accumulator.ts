@@ -104,7 +104,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         label: plan.label,
         plan,
         interrupted: end.interrupted,
-        complete: told !== undefined && told.untold !== true,
+        complete: told !== undefined && told.inferred !== true,
         durationMs,
         counts,
         failures: ofAll.failures.result(),

@@ -182,7 +182,7 @@ export interface LoadEnd {
   /** The run was stopped before this load began: its times are 0. */
   readonly skipped?: true;
   /** The client ended before it could tell: all of this is as far as its records show. */
-  readonly untold?: true;
+  readonly inferred?: true;
   /** How busy the client was; absent = not observed. */
   readonly client?: ClientHealth;
   /** Absent when they were not sampled. */

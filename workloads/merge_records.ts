@@ -265,7 +265,7 @@ function mergeEnds(
     sendingEndMs: Math.min(...ends.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
     interrupted: ends.some(({ end }) => end.interrupted),
     ...(ends.every(({ end }) => end.skipped) ? { skipped: true } : {}),
-    ...(ends.some(({ end }) => end.untold) ? { untold: true } : {}),
+    ...(ends.some(({ end }) => end.inferred) ? { inferred: true } : {}),
     ...(client === undefined ? {} : { client }),
     // Only a client on the server's machine sees its GPUs.
     ...(gpu === undefined

@@ -150,7 +150,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
         rampEndMs: plan.rampUpMs ?? 0,
         sendingEndMs: seen.lastSentMs,
         interrupted: true,
-        untold: true,
+        inferred: true,
       },
     };
   }
