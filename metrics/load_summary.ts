@@ -28,7 +28,7 @@ export interface LoadSummary {
   readonly label: string;
   /** What was asked for. */
   readonly plan: LoadPlan;
-  /** Stopped by hand: planned and measured load differ. */
+  /** Stopped by hand or with its client: planned and measured load differ. */
   readonly interrupted: boolean;
   /** Whether the load's end was recorded; else durations are taken from the last stamps. */
   readonly complete: boolean;

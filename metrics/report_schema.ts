@@ -305,7 +305,7 @@ const METRIC_NAME = {
 const LOAD = object("Results of one load; times in ms from its start", {
   label: text("Name of the load"),
   plan: PLAN,
-  interrupted: yesNo("Stopped by hand"),
+  interrupted: yesNo("Stopped by hand, or with its client"),
   complete: yesNo("Whether the load's end was recorded; else durations are from the last stamps"),
   durationMs: number("From the start to the end of the last request counted, ms"),
   counts: object("Requests; offered = completed + failed + cancelled + dropped", {
