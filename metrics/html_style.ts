@@ -48,6 +48,7 @@ b.good{color:var(--good)}
 .card strong{display:block;font-size:24px;line-height:1.35;font-weight:600;letter-spacing:-.01em}
 .card span{display:block;color:var(--muted);font-size:13px}
 .scroll{overflow-x:auto;max-width:100%}
+.scroll:has(.dense){width:max-content;max-width:calc(100% + max(0px,(100vw - 1280px)/2))}
 table{border-collapse:separate;border-spacing:0;font-size:13px;line-height:1.4}
 caption{text-align:left;font-weight:650;font-size:14px;padding-bottom:6px}
 th,td{padding:5px 0 5px 14px;border-bottom:1px solid var(--line);vertical-align:baseline;text-align:right;white-space:nowrap;font-weight:400}
@@ -132,4 +133,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "cHfXcx5LqwSBCqq0X/3iRKT9MTiBRBNb4jiBmZhV8So=";
+export const PAGE_STYLE_SHA256 = "Ux0aRgfGwteLa9T06oBYsOkmFgEexER0qRBp0O9e4GA=";
