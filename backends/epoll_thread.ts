@@ -44,7 +44,14 @@ export class EpollThread<Setup, To, From> {
     }
     const channel = new MessageChannel();
     this.#port = channel.port1;
-    this.#worker = startWorker(path);
+    try {
+      this.#worker = startWorker(path);
+    } catch (error) {
+      this.#port.close();
+      this.#libc.symbols.close(this.#wakeFd);
+      this.#libc.close();
+      throw error;
+    }
     this.#worker.onmessage = (event: MessageEvent<From>) => on.message(event.data);
     this.#worker.onerror = (event) => {
       event.preventDefault();

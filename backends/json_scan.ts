@@ -208,7 +208,7 @@ export class JsonScanner {
     if (field.found < 0) this.#skip(depth + 1);
     else field.value = this.#value(plan.plans[field.found]!, depth + 1);
     const first = bytes[at];
-    if (first === OPEN_OBJECT || first === OPEN_LIST) field.body = 0;
+    if (this.#declined || first === OPEN_OBJECT || first === OPEN_LIST) field.body = 0;
     else {
       field.body = this.#body;
       field.from = at;

@@ -97,6 +97,8 @@ const DECODE_LATER_MS = 20;
 
 /** Shorter than what a stamp may be late. */
 const DECODE_SLICE_MS = 0.2;
+/** Where another thread reads: so that it need not wait long for a core. */
+const DECODE_ASIDE_SLICE_MS = 1;
 
 interface Thread {
   send(message: ToThread): void;
@@ -167,6 +169,7 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
   // also not in the moment of an answer's end, when its user sends again.
   let ended: EndedRequest[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const sliceMs = threads[0]!.inline ? DECODE_SLICE_MS : DECODE_ASIDE_SLICE_MS;
   const decode = ({ departure, exchange, originMs }: EndedRequest) =>
     job.onExchange(departure, exchange, originMs);
   const decodeAll = () => {
@@ -175,7 +178,7 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
     for (const one of ended.splice(0)) decode(one);
   };
   const decodeSome = () => {
-    const untilMs = systemClock.now() + DECODE_SLICE_MS;
+    const untilMs = systemClock.now() + sliceMs;
     let done = 0;
     while (done < ended.length && systemClock.now() < untilMs) decode(ended[done++]!);
     ended = ended.slice(done);
@@ -237,6 +240,7 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
       usage: busiest(all.flatMap(({ usage }) => usage ?? [])),
     };
   } finally {
+    clearTimeout(timer);
     job.stopSignal.removeEventListener("abort", stop);
     job.abortSignal.removeEventListener("abort", abort);
   }
