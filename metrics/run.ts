@@ -109,7 +109,7 @@ export interface RunHeader {
 export interface ClientHealth {
   /** CPU time of the whole client process ÷ wall time; 1 = one core busy. */
   readonly cpuCores?: number;
-  /** Median lateness of a 10 ms timer on the thread that reads, in ms. */
+  /** Median lateness of a timer on the thread that reads, sampled all run, in ms. */
   readonly loopLagP50Ms?: number;
   /** The same lateness at the 99th percentile, in ms. */
   readonly loopLagP99Ms?: number;

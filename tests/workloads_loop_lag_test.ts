@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { sampleLoopLag } from "../workloads/loop_lag.ts";
+import { sampleLoopLag, worstLag } from "../workloads/loop_lag.ts";
 
 Deno.test("sampleLoopLag remembers a stall however long the run goes on after it", async () => {
   const samples = 100_000;
@@ -29,4 +29,11 @@ Deno.test("sampleLoopLag remembers a stall however long the run goes on after it
 Deno.test("sampleLoopLag has no lateness without a sample", () => {
   const stop = sampleLoopLag({ now: () => 0, sleepUntil: () => new Promise(() => {}) });
   assertEquals(stop(), { samples: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 });
+});
+
+Deno.test("worstLag: a stall of one thread is not hidden by another that is late more often", () => {
+  const stalled = { samples: 10, p50Ms: 0.1, p99Ms: 1, maxMs: 300 };
+  const late = { samples: 20, p50Ms: 0.5, p99Ms: 4, maxMs: 5 };
+  assertEquals(worstLag([stalled, late]), { samples: 30, p50Ms: 0.5, p99Ms: 4, maxMs: 300 });
+  assertEquals(worstLag([stalled]), stalled);
 });

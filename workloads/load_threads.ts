@@ -27,7 +27,7 @@ import {
 } from "./load_messages.ts";
 import { LOAD_LOOP_WORKER } from "./load_loop_worker.ts";
 import { createLoadThread, LOAD_WORKER } from "./load_worker.ts";
-import type { LoopLag } from "./loop_lag.ts";
+import { type LoopLag, worstLag } from "./loop_lag.ts";
 import type { Departure, ShareEnd } from "./runner.ts";
 import type { ThreadUsage } from "./thread_usage.ts";
 
@@ -231,12 +231,11 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
   if (job.abortSignal.aborted) abort();
   try {
     const all = await Promise.all(ends);
-    const worst = all.reduce((a, b) => (b.lag.p99Ms > a.lag.p99Ms ? b : a));
     return {
       startEpochMs,
       rampEndMs: Math.max(...all.map(({ end }) => end.rampEndMs)),
       sendingEndMs: sendingEnd(job.load, all.map(({ end }) => end.sendingEndMs)),
-      lag: worst.lag,
+      lag: worstLag(all.map(({ lag }) => lag)),
       usage: busiest(all.flatMap(({ usage }) => usage ?? [])),
     };
   } finally {

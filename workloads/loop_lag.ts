@@ -38,3 +38,14 @@ export function sampleLoopLag(clock: Clock, periodMs = 20): () => LoopLag {
     };
   };
 }
+
+/** The worst of several threads: a stall of one is not hidden by another that is late more often. */
+export function worstLag(all: readonly LoopLag[]): LoopLag {
+  const worst = (key: keyof LoopLag) => Math.max(0, ...all.map((lag) => lag[key]));
+  return {
+    samples: all.reduce((sum, { samples }) => sum + samples, 0),
+    p50Ms: worst("p50Ms"),
+    p99Ms: worst("p99Ms"),
+    maxMs: worst("maxMs"),
+  };
+}
