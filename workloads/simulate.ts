@@ -10,6 +10,7 @@ import { SIM_FAULTS } from "../backends/sim_faults.ts";
 import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
 import { SIM_ENGINES } from "../backends/sim_protocols.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
+import { startTicker } from "../backends/ticker.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -392,10 +393,14 @@ async function run(values: Values, host: Host): Promise<number> {
     host.print(faultList());
     return EXIT.ok;
   }
+  // Turning the event loop until a token is due takes a whole core, and a process that never sleeps
+  // is made to wait as soon as the client beside it wants that core.
+  const clock = await startTicker();
   let server: SimServer;
   try {
-    server = await startSimServer(simOptionsOf(values));
+    server = await startSimServer({ ...simOptionsOf(values), clock });
   } catch (error) {
+    clock.close();
     throw startError(error, values);
   }
   // The HTTP line comes last: whoever waits for it has seen everything.
@@ -408,6 +413,7 @@ async function run(values: Values, host: Host): Promise<number> {
   } finally {
     const { load, lateness } = server.stats();
     await server.stop();
+    clock.close();
     host.note(`Served ${load.requests} requests, ${load.outputTokens} tokens` + lateText(lateness));
   }
   return EXIT.ok;
