@@ -139,17 +139,21 @@ const PLANS: readonly Plan[] = [
 /** Requests before the measured part of each client. */
 const WARMUP = 300;
 /** Of the server's log: words in a row. */
-const LOG_WIDTH = 1032;
+export const LOG_WIDTH = 1032;
 const NOTHING: ErrorMs = { p50: null, p99: null, max: null };
 
 /** The program's surroundings: compiled C, the server's port, which cores to use. */
-interface Bench {
+export interface Bench {
   readonly folder: string;
   readonly port: number;
   readonly python: string | undefined;
 }
 
-async function output(command: string, args: readonly string[], cwd?: string): Promise<string> {
+export async function output(
+  command: string,
+  args: readonly string[],
+  cwd?: string,
+): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
     ...(cwd === undefined ? {} : { cwd }),
@@ -158,7 +162,7 @@ async function output(command: string, args: readonly string[], cwd?: string): P
   return new TextDecoder().decode(stdout);
 }
 
-function works(command: string, ...args: string[]): boolean {
+export function works(command: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(command, { args, stdout: "null", stderr: "null" }).outputSync()
       .success;
@@ -290,11 +294,15 @@ async function measure(bench: Bench, plan: Plan, client: string): Promise<Findin
 }
 
 /** To stderr: the tables are stdout's. */
-function say(line: string): void {
+export function say(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(line + "\n"));
 }
 
-async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
+/** Compiles both programs and runs the server, on one core or wherever the system puts it. */
+export async function withBench(
+  core: string | undefined,
+  use: (bench: Bench) => Promise<void>,
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "tokometer-bench-" });
   try {
     for (const program of ["truth_server", "limit_client"]) {
@@ -304,8 +312,13 @@ async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr;
     listener.close();
-    const server = new Deno.Command("taskset", {
-      args: ["-c", "1", `${folder}/truth_server`, `${port}`],
+    const [program, ...args] = [
+      ...(core === undefined ? [] : ["taskset", "-c", core]),
+      `${folder}/truth_server`,
+      `${port}`,
+    ];
+    const server = new Deno.Command(program!, {
+      args,
       cwd: folder,
       stderr: "piped",
     }).spawn();
@@ -349,7 +362,7 @@ async function main(): Promise<number> {
   const measured: Measured[] = [];
   const startMs = performance.now();
   const load = Deno.loadavg()[0]!;
-  await withBench(async (bench) => {
+  await withBench("1", async (bench) => {
     for (const plan of plans) {
       const all: Finding[][] = [];
       for (let round = 0; round < Math.min(rounds, plan.rounds ?? rounds); round++) {

@@ -1,18 +1,21 @@
 /**
- * Injects faults into real runs and looks at their verdicts: `deno task bench:verdict [RUNS]`.
+ * Injects faults into real runs and looks at their verdicts. Prints Markdown for `BENCHMARKS.md`.
  *
- * Each fault must flip the verdict in every run, and the same run without a fault must say `ok` in
- * at least nine of ten. Linux only, and only meaningful while nothing else uses the machine, which
- * is why it is no test.
+ *     deno task bench:verdict [--runs 3] [--clean 10] [--only PART]
+ *
+ * Each fault must flip the verdict in every run, and the same loads without a fault must say `ok`
+ * in at least nine of ten. Linux only, and only meaningful while nothing else uses the machine,
+ * which is why it is no test.
  *
  * @module
  */
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { selfCommand } from "../backends/relaunch.ts";
 import { type LaunchedSimulator, launchSimulator } from "../backends/sim_launch.ts";
 import type { Verdict } from "../metrics/verdict.ts";
+import { table } from "./bench_client_report.ts";
 
-const RUNS = Number(Deno.args[0] ?? 3);
 const CLEAN_SHARE = 0.9;
 
 const LOAD = [
@@ -22,10 +25,15 @@ const LOAD = [
   "--output-tokens=48",
   "--transport=socket",
 ];
+/** What the client carries easily, and twenty times as much. */
+const MODERATE = ["--concurrency=64", "--requests=256", "--output-tokens=48", "--transport=fetch"];
 const MANY = ["--concurrency=1280", "--requests=2560", "--output-tokens=48", "--transport=fetch"];
+const DESCRIPTORS = ["--concurrency=100", "--requests=400", "--output-tokens=48", "--warmup=8"];
 
 interface Fault {
   readonly name: string;
+  /** Nothing is wrong: the verdict must be `ok`. */
+  readonly clean?: boolean;
   readonly load: readonly string[];
   /** Words before the program. */
   readonly prefix?: readonly string[];
@@ -34,7 +42,9 @@ interface Fault {
 }
 
 const FAULTS: readonly Fault[] = [
-  { name: "none", load: LOAD },
+  { name: "none, 16 streams, socket", clean: true, load: LOAD },
+  { name: "none, 64 streams, fetch", clean: true, load: MODERATE },
+  { name: "none, 100 streams, fetch", clean: true, load: DESCRIPTORS },
   {
     name: "three busy loops on the client's core",
     load: LOAD,
@@ -60,10 +70,10 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "64 descriptors for 100 streams",
-    load: ["--concurrency=100", "--requests=400", "--output-tokens=48", "--warmup=8"],
+    load: DESCRIPTORS,
     prefix: ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"],
   },
-  { name: "20 times too many streams", load: MANY },
+  { name: "20 times too many streams (1,280, fetch)", load: MANY },
 ];
 
 async function verdictOf(fault: Fault, simulator: LaunchedSimulator): Promise<Verdict | undefined> {
@@ -91,28 +101,70 @@ async function verdictOf(fault: Fault, simulator: LaunchedSimulator): Promise<Ve
   }
 }
 
-const write = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
-let wrong = 0;
-const simulator = await launchSimulator(["--port=0", "--ttft=100", "--itl=20"]);
-try {
-  for (const fault of FAULTS) {
-    const clean = fault.name === "none";
-    const runs = clean ? Math.max(RUNS, 10) : RUNS;
-    const seen: Record<string, number> = {};
-    let ok = 0;
-    for (let i = 0; i < runs; i++) {
-      const verdict = await verdictOf(fault, simulator);
-      if (verdict?.kind === "ok") ok++;
-      const rules = verdict?.reasons.map(({ rule }) => rule).join(" ") ?? "";
-      const what = `${verdict?.kind ?? "no verdict"} ${rules}`.trim();
-      seen[what] = (seen[what] ?? 0) + 1;
-    }
-    const fine = clean ? ok >= CLEAN_SHARE * runs : ok === 0;
-    if (!fine) wrong++;
-    write(`${fine ? "as it should be" : "WRONG"}: ${fault.name}, ok in ${ok} of ${runs}`);
-    for (const [what, count] of Object.entries(seen)) write(`  ${count} × ${what}`);
+/** Runs a row of the table; the cells, and whether they are as they should be. */
+async function rowOf(
+  fault: Fault,
+  runs: number,
+  simulator: LaunchedSimulator,
+): Promise<{ readonly fine: boolean; readonly cells: readonly string[] }> {
+  const seen: Record<string, number> = {};
+  let ok = 0;
+  for (let i = 0; i < runs; i++) {
+    const verdict = await verdictOf(fault, simulator);
+    if (verdict?.kind === "ok") ok++;
+    const rules = verdict?.reasons.map(({ rule }) => rule).join(", ") ?? "";
+    const what = `${verdict?.kind ?? "no verdict"}${rules === "" ? "" : ` (${rules})`}`;
+    seen[what] = (seen[what] ?? 0) + 1;
+    say(`${fault.name}: ${what}`);
   }
-} finally {
-  await simulator.stop();
+  const fine = fault.clean === true ? ok >= CLEAN_SHARE * runs : ok === 0;
+  return {
+    fine,
+    cells: [
+      fault.name,
+      fault.clean === true ? `ok in ${Math.ceil(CLEAN_SHARE * runs)} of ${runs}` : "never ok",
+      `ok in ${ok} of ${runs}`,
+      fine ? "yes" : "**no**",
+      Object.entries(seen).sort(([, a], [, b]) => b - a)
+        .map(([what, count]) => `${count} × ${what}`).join("; "),
+    ],
+  };
 }
-if (wrong > 0) throw new Error(`${wrong} of ${FAULTS.length} rows are wrong`);
+
+function say(line: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: "string", default: "3" },
+      clean: { type: "string", default: "10" },
+      only: { type: "string", default: "" },
+    },
+  });
+  const load = Deno.loadavg()[0]!;
+  const rows: Awaited<ReturnType<typeof rowOf>>[] = [];
+  const simulator = await launchSimulator(["--port=0", "--ttft=100", "--itl=20"]);
+  try {
+    for (const fault of FAULTS) {
+      if (!values.only.split(",").some((part) => fault.name.includes(part))) continue;
+      const runs = Number(fault.clean === true ? values.clean : values.runs);
+      if (runs > 0) rows.push(await rowOf(fault, runs, simulator));
+    }
+  } finally {
+    await simulator.stop();
+  }
+  const lines = [
+    `Load average ${load.toFixed(2)} before the start.`,
+    "",
+    ...table(
+      ["injected", "must say", "said", "reached", "verdicts"],
+      rows.map(({ cells }) => cells),
+    ),
+  ];
+  Deno.stdout.writeSync(new TextEncoder().encode(`${lines.join("\n")}\n`));
+  return rows.every(({ fine }) => fine) ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main());

@@ -85,6 +85,21 @@ Deno.test("saveCalibration replaces equal loads and keeps all others", async () 
   });
 });
 
+Deno.test("saveCalibration keeps what the engine can write when a quick one did not try", async () => {
+  await inTempFolder(async (folder) => {
+    const file = `${folder}/calibration.json`;
+    const saved = async () => JSON.parse(await Deno.readTextFile(file)).machines[0].capacityPerSec;
+    const found = calibrationOf([createCell()]);
+    await saveCalibration(found, file);
+    assertEquals(await saved(), undefined);
+    await saveCalibration({ ...found, capacityPerSec: 70_000 }, file);
+    await saveCalibration(found, file);
+    assertEquals(await saved(), 70_000);
+    await saveCalibration({ ...found, capacityPerSec: 80_000 }, file);
+    assertEquals(await saved(), 80_000);
+  });
+});
+
 Deno.test("lookUpCalibration refuses a named file that is none", async () => {
   await inTempFolder(async (folder) => {
     const look = (file: string) =>
@@ -168,6 +183,7 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
     const calibrated = await runCli([
       "calibrate",
       "--quick",
+      "--requests=3",
       "--transport=fetch",
       "--concurrency=2",
       "--itl=5",
@@ -182,9 +198,10 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
     const { machines: [machine] } = JSON.parse(await Deno.readTextFile(file));
     const [cell] = machine.cells;
     assertEquals([cell.transport, cell.streams, cell.failed], ["fetch", 2, 0]);
-    // Two streams, two requests each, the first of which is not judged; nine gaps each.
-    assertEquals([cell.error.matched, cell.error.unmatched], [2, 0]);
-    assertEquals([cell.error.ttft.count, cell.error.itl.count], [2, 18]);
+    // Two streams, three requests each, the first of which is not judged; nine gaps each.
+    assertEquals([cell.error.matched, cell.error.unmatched], [4, 0]);
+    assertEquals([cell.error.ttft.count, cell.error.itl.count], [4, 36]);
+    assert(cell.engine.lateP50Ms >= 0 && cell.engine.lateP99Ms >= cell.engine.lateP50Ms);
     assert(cell.error.ttft.maxMs >= 0 && cell.error.e2e.maxMs < 60_000);
 
     // A busy machine may make the engine late; what matters here is that the cell is taken along.

@@ -67,6 +67,16 @@ const OPTIONS: readonly Option[] = [
     group: "Load",
   },
   {
+    name: "requests",
+    kind: "integer",
+    value: "N",
+    defaultText: "3, with --quick 2",
+    min: 2,
+    max: 1000,
+    help: "Requests of each stream, the first of which is not judged. More make a better tail.",
+    group: "Load",
+  },
+  {
     name: "pattern",
     kind: "text",
     value: "NAME",
@@ -147,6 +157,9 @@ export const calibrate: Scenario = {
     "for the most streams whose error stays below a bound. Takes about a minute.\n\n" +
     "What was found is kept for this machine, and later runs of `tokometer bench` print it beside " +
     "their results, where the load was like one of these.\n\n" +
+    "The engine says of itself how many tokens a second it can write and how far behind its plan " +
+    "they left; loads that it could not keep up with are marked and not used. gRPC is not played: " +
+    "its runs are bounded by the lateness of timers.\n\n" +
     "Client and engine share the machine: the errors are those of a client beside its server. " +
     "Run it while nothing else is busy.",
   positionals: [],
@@ -208,10 +221,10 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
     savedAt: new Date(wallClockMs()).toISOString(),
     cells: found.cells,
     limits: found.limits,
+    ...(found.capacityPerSec === undefined ? {} : { capacityPerSec: found.capacityPerSec }),
   };
   if (values.format === "json") {
-    const { capacityPerSec, skipped } = found;
-    host.print(JSON.stringify({ ...calibration, capacityPerSec, skipped }, null, 1));
+    host.print(JSON.stringify({ ...calibration, skipped: found.skipped }, null, 1));
   } else {
     for (const line of describe(found, host.columns)) host.print(line);
   }
@@ -239,6 +252,8 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
   const { transport, engine, simulator, values, host, found } = job;
   const workers = values.workers as number;
   const quick = values.quick === true;
+  const requestsPerStream = values.requests as number | undefined ??
+    (quick ? QUICK_REQUESTS_PER_STREAM : REQUESTS_PER_STREAM);
   let bed: CalibrationBed;
   try {
     bed = await openBed({ transport, workers, simulator, engine, abortSignal: host.interrupted });
@@ -265,7 +280,7 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
       if (host.interrupted.aborted) return;
       await run(
         streams,
-        quick ? QUICK_REQUESTS_PER_STREAM : REQUESTS_PER_STREAM,
+        requestsPerStream,
         "calibrating",
       );
     }
@@ -414,9 +429,17 @@ function describeEngine(found: Findings, cells: readonly CalibrationCell[]): rea
     undefined,
   );
   return [
-    ...(found.capacityPerSec === undefined
-      ? []
-      : [`The engine can write ${formatCount(found.capacityPerSec)} tokens/s to this client`]),
+    ...(found.capacityPerSec === undefined ? [] : [
+      `The engine can write ${
+        formatCount(found.capacityPerSec)
+      } tokens/s to this client, of which ` +
+      `the heaviest load took ${
+        formatShare(
+          Math.max(0, ...cells.map(({ engine }) => engine.tokensPerSec ?? 0)) /
+            found.capacityPerSec,
+        )
+      }`,
+    ]),
     ...(worst === undefined ? [] : [
       `Its tokens left at most ${formatMs(worst.engine.lateP50Ms)} behind plan at the median, ${
         formatMs(worst.engine.lateP99Ms)

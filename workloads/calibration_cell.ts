@@ -10,11 +10,31 @@ import { openaiCompletions } from "../backends/openai_completions.ts";
 import type { GenerationRequest, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { type LaunchedSimulator, launchSimulator } from "../backends/sim_launch.ts";
+import type { Lateness } from "../backends/sim_truth.ts";
 import type { CalibrationCell, EngineAccuracy } from "../metrics/calibration.ts";
-import { errorSpread, matchRequests, measureClientError } from "../metrics/client_error.ts";
+import {
+  type EngineTimes,
+  errorSpread,
+  matchRequests,
+  measureClientError,
+} from "../metrics/client_error.ts";
 import { windowThroughput } from "../metrics/throughput.ts";
 import { watchClient } from "./client_health.ts";
 import { openThreads } from "./load_threads.ts";
+
+/** A server that knows when each of its tokens left: the simulated engine, or one in C. */
+export interface TruthfulServer {
+  /** Where it serves HTTP. */
+  readonly url: string;
+  /** Path of the request with this id; default: the protocol's own. */
+  readonly endpointOf?: (requestId: bigint) => string;
+  /** What was really sent. */
+  truth(): Promise<readonly EngineTimes[]>;
+  /** Forgets what was sent so far. */
+  resetTruth(): Promise<void>;
+  /** How well it kept its own plan. */
+  stats(): Promise<{ readonly lateness: Lateness }>;
+}
 
 /** What stays the same over the cells of one client. */
 export interface BedOptions {
@@ -22,8 +42,8 @@ export interface BedOptions {
   readonly transport: string;
   /** Its sending threads. */
   readonly workers: number;
-  /** Address of the engine. */
-  readonly simulator: Pick<LaunchedSimulator, "url" | "truth" | "resetTruth" | "stats">;
+  /** What it is measured against, in a process of its own. */
+  readonly simulator: TruthfulServer;
   /** How the engine was told to send. */
   readonly engine: EnginePace;
   /** Second Ctrl-C. */
@@ -57,7 +77,7 @@ export interface CalibrationBed {
 }
 
 /** Time to the first token in the `spread` pattern, ms. */
-const SPREAD_TTFT_MS = 20;
+export const SPREAD_TTFT_MS = 20;
 
 /** Requests that have ids of their own; more streams than this share them, told apart by order. */
 const POOL = 4096;
@@ -104,7 +124,11 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
     requestId: BigInt(i + 1),
   }));
   const wires = requests.map((request) => {
-    const wire = openaiCompletions.buildRequest(request, target);
+    const endpoint = simulator.endpointOf?.(request.requestId);
+    const wire = openaiCompletions.buildRequest(
+      request,
+      endpoint === undefined ? target : { ...target, endpoint },
+    );
     return { ...wire, headers: { ...wire.headers, "x-request-id": `${request.requestId}` } };
   });
   const threads = await openThreads({

@@ -25,6 +25,8 @@ export interface MachineCalibration {
   readonly cells: readonly CalibrationCell[];
   /** One a transport and bound. */
   readonly limits: readonly CalibrationLimit[];
+  /** Most tokens/s that the simulated engine was seen to write; absent = not tried. */
+  readonly capacityPerSec?: number;
 }
 
 interface CalibrationFile {
@@ -121,8 +123,10 @@ export async function saveCalibration(
     throw error;
   });
   const old = machines.find(({ machine }) => sameMachine(machine, found.machine));
+  const capacityPerSec = found.capacityPerSec ?? old?.capacityPerSec;
   const merged: MachineCalibration = {
     ...found,
+    ...(capacityPerSec === undefined ? {} : { capacityPerSec }),
     cells: [...(old?.cells ?? []).filter(without(found.cells, cellKey)), ...found.cells],
     limits: [...(old?.limits ?? []).filter(without(found.limits, limitKey)), ...found.limits],
   };
