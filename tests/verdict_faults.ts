@@ -28,7 +28,13 @@ const LOAD = [
 /** What the client carries easily, and twenty times as much. */
 const MODERATE = ["--concurrency=64", "--requests=256", "--output-tokens=48", "--transport=fetch"];
 const MANY = ["--concurrency=1280", "--requests=2560", "--output-tokens=48", "--transport=fetch"];
-const DESCRIPTORS = ["--concurrency=100", "--requests=400", "--output-tokens=48", "--warmup=8"];
+const DESCRIPTORS = [
+  "--concurrency=100",
+  "--requests=400",
+  "--output-tokens=48",
+  "--warmup=8",
+  "--transport=socket",
+];
 
 interface Fault {
   readonly name: string;
@@ -44,7 +50,7 @@ interface Fault {
 const FAULTS: readonly Fault[] = [
   { name: "none, 16 streams, socket", clean: true, load: LOAD },
   { name: "none, 64 streams, fetch", clean: true, load: MODERATE },
-  { name: "none, 100 streams, fetch", clean: true, load: DESCRIPTORS },
+  { name: "none, 100 streams, socket", clean: true, load: DESCRIPTORS },
   {
     name: "three busy loops on the client's core",
     load: LOAD,
