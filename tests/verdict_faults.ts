@@ -33,6 +33,8 @@ const DESCRIPTORS = [
   "--requests=400",
   "--output-tokens=48",
   "--warmup=8",
+  // All at once, a hundred tokens would come in the same instant, which two cores are not idle with.
+  "--ramp-up=1",
   "--transport=socket",
 ];
 
