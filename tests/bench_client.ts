@@ -10,7 +10,12 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import type { ClientOrders, ClientResult, ErrorMs } from "./bench_client_load.ts";
+import {
+  type ClientOrders,
+  type ClientResult,
+  type ErrorMs,
+  quantiles,
+} from "./bench_client_load.ts";
 import { type Finding, type Measured, report } from "./bench_client_report.ts";
 
 /** A load of the server, and who is measured under it. */
@@ -232,12 +237,6 @@ async function runC(bench: Bench, plan: Plan): Promise<ClientResult> {
     failures: said.errors,
     peakMiB: said.rss_kb / 1024,
   };
-}
-
-function quantiles(values: readonly number[]): ErrorMs {
-  const sorted = Float64Array.from(values).sort();
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? null;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
 async function runAiohttp(bench: Bench, plan: Plan): Promise<ClientResult> {

@@ -94,7 +94,7 @@ export function monotonicOffsetMs(): number {
 }
 
 /** Most memory that this process ever had. */
-function peakMiB(): number {
+export function peakMiB(): number {
   const status = Deno.readTextFileSync("/proc/self/status");
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
 }
@@ -117,7 +117,8 @@ function errorsOf(kept: readonly Kept[], startMs: number): ErrorMs {
   return quantiles(kept.flatMap((one) => tokenErrors(one, startMs)));
 }
 
-function quantiles(values: readonly number[]): ErrorMs {
+/** Middle, tail and largest of any numbers; null of none. */
+export function quantiles(values: readonly number[]): ErrorMs {
   const sorted = Float64Array.from(values).sort();
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? null;
   return { p50: at(0.5), p99: at(0.99), max: at(1) };

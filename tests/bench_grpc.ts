@@ -11,6 +11,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { output, say, works } from "./bench_client.ts";
 import type { ClientResult } from "./bench_client_load.ts";
 import {
   type Figure,
@@ -88,21 +89,6 @@ const GOALS: readonly (readonly [plan: string, must: number, stretch: number])[]
   ["spread", 1.5, 4],
 ];
 
-async function output(command: string, args: readonly string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args: [...args] }).output();
-  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout);
-}
-
-function works(command: string, ...args: string[]): boolean {
-  try {
-    return new Deno.Command(command, { args, stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
-
 /** Generates what the rival imports; the Python that can run it, if there is one. */
 async function preparePython(folder: string): Promise<string | undefined> {
   const python = ["/usr/bin/python3", "python3"].find((name) =>
@@ -179,11 +165,6 @@ async function measure(
     say(`${plan.name}, ${client}: ${error instanceof Error ? error.message.trim() : error}`);
     return undefined;
   }
-}
-
-/** To stderr: the tables are stdout's. */
-function say(line: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(line + "\n"));
 }
 
 const perToken: Figure = ({ cpuMs, tokens }) => cpuMs / tokens;

@@ -17,7 +17,13 @@ import type { GenerationRequest } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import { openThreads } from "../workloads/load_threads.ts";
-import { type ClientResult, type ErrorMs, monotonicOffsetMs } from "./bench_client_load.ts";
+import {
+  type ClientResult,
+  type ErrorMs,
+  monotonicOffsetMs,
+  peakMiB,
+  quantiles,
+} from "./bench_client_load.ts";
 
 /** What the client is told. */
 export interface GrpcOrders {
@@ -54,9 +60,7 @@ function tokenErrors({ body, readEnds, readMs }: Exchange, offsetMs: number): nu
 }
 
 function errorsOf(kept: readonly Exchange[], offsetMs: number): ErrorMs {
-  const sorted = Float64Array.from(kept.flatMap((one) => tokenErrors(one, offsetMs))).sort();
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? null;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+  return quantiles(kept.flatMap((one) => tokenErrors(one, offsetMs)));
 }
 
 /** Runs the load and reports. */
@@ -139,9 +143,7 @@ async function runClient(orders: GrpcOrders): Promise<GrpcResult> {
   });
   const used = process.cpuUsage(cpu);
   const wallMs = systemClock.now() - startMs;
-  const peakMiB = Number(
-    /VmHWM:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? 0,
-  ) / 1024;
+  const peak = peakMiB();
   await threads.close();
   return {
     tokens: records.reduce((sum, one) => sum + (one.outputTokens?.tokens ?? 0), 0),
@@ -152,7 +154,7 @@ async function runClient(orders: GrpcOrders): Promise<GrpcResult> {
     all: errorsOf(kept, offsetMs),
     warm: errorsOf(warm, offsetMs),
     failures: records.filter(({ outcome }) => outcome.kind !== "ok").length,
-    peakMiB,
+    peakMiB: peak,
   };
 }
 
