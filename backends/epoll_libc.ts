@@ -7,6 +7,7 @@
 /** A length or count is given as 64 bits and read back as 32: none of ours is larger. */
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -21,9 +22,10 @@ const SYMBOLS = {
   freeaddrinfo: { parameters: ["pointer"], result: "void" },
   getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  nanosleep: { parameters: ["buffer", "pointer"], result: "i32" },
   prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32", optional: true },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -42,12 +44,16 @@ export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_MOD = 3;
 export const EPOLL_CLOEXEC = 0x80000;
 export const EFD_FLAGS = 0x80800;
+export const CLOCK_REALTIME = 0;
+export const AF_INET = 2;
 const SOCK_STREAM = 1;
 /** Stream, not blocking, closed by exec. */
 export const STREAM_FLAGS = 0x80801;
 export const MSG_NOSIGNAL = 0x4000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
+/** Also the type of the control message that carries a stamp; 64 bits of seconds on 64-bit machines. */
+export const SO_TIMESTAMPNS = 35;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 export const EAGAIN = 11;
@@ -122,6 +128,11 @@ export function wakeOnTime({ symbols }: Libc): void {
 /** Sends small writes at once. */
 export function setNoDelay({ symbols }: Libc, fd: number): void {
   symbols.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Int32Array.of(1), 4);
+}
+
+/** Asks the kernel to tell with each read when it received what is read. */
+export function askForStamps({ symbols }: Libc, fd: number): void {
+  symbols.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, Int32Array.of(1), 4);
 }
 
 /** Looks a host up, as the system does; blocks. Empty when there is no such host. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
+import { systemClock } from "./clock.ts";
 import { EFD_FLAGS, errno, errorName, type Libc, openLibc } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import { connectionFailure } from "./exchange.ts";
@@ -98,9 +99,14 @@ interface WorkerScope {
   close(): void;
 }
 
-/** The thread's own side, for its entry module, in that worker only. `loop.end()` ends it. */
+/**
+ * The thread's own side, for its entry module, in that worker only. `loop.end()` ends it.
+ *
+ * @param nowOf the clock that the loop tells times on; default: the thread's own.
+ */
 export function serveEpollThread<Setup, To, From>(
   begin: (setup: Setup, tools: ServiceTools<From>) => EpollService<To>,
+  nowOf: (setup: Setup) => () => number = () => systemClock.now,
 ): void {
   const scope = globalThis as unknown as WorkerScope;
   scope.onmessage = async (event: MessageEvent<ThreadStart<Setup>>) => {
@@ -109,6 +115,7 @@ export function serveEpollThread<Setup, To, From>(
     const libc = openLibc();
     const loop = new EpollLoop({
       libc,
+      now: nowOf(setup),
       wakeFd,
       onWake() {
         for (;;) {

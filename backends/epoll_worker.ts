@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, epochOriginMs } from "./clock.ts";
+import { epochOriginMs, systemClock } from "./clock.ts";
 import { type EpollService, serveEpollThread, type ServiceTools } from "./epoll_thread.ts";
 import type { WireRequest } from "./protocol.ts";
 import { SocketTransport } from "./socket.ts";
@@ -58,16 +58,10 @@ function serve(
   setup: EpollSetup,
   { loop, tell }: ServiceTools<EpollNews>,
 ): EpollService<EpollOrder> {
-  // Stamps are told on the clock of those who asked.
-  const shiftMs = epochOriginMs() - setup.originMs;
-  const clock: Clock = {
-    now: () => loop.now() + shiftMs,
-    sleepUntil: (atMs, signal) => loop.sleepUntil(atMs - shiftMs, signal),
-  };
   const signals = new Map<number, AbortController>();
   let ended: EndedExchange[] = [];
   const transport = new SocketTransport(
-    { clock, counters: new Uint32Array(setup.counters) },
+    { clock: loop, counters: new Uint32Array(setup.counters) },
     loop.dial,
   );
   const signalOf = (number: number): AbortController => {
@@ -114,4 +108,10 @@ function serve(
   };
 }
 
-if (inWorker(EPOLL_WORKER)) serveEpollThread(serve);
+/** Stamps are told on the clock of those who asked. */
+function nowOf({ originMs }: EpollSetup): () => number {
+  const shiftMs = epochOriginMs() - originMs;
+  return () => systemClock.now() + shiftMs;
+}
+
+if (inWorker(EPOLL_WORKER)) serveEpollThread(serve, nowOf);

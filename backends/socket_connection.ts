@@ -36,8 +36,11 @@ export interface Line {
 export interface LineEvents {
   /** Connected, and the handshake is over where there is one. */
   onConnected(): void;
-  /** The first `count` bytes of `buffer`, which the next read overwrites. */
-  onBytes(buffer: Uint8Array, count: number): void;
+  /**
+   * The first `count` bytes of `buffer`, which the next read overwrites. `arrivedMs`: when the
+   * kernel received the last of them, on the host's clock, where the line can tell.
+   */
+  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void;
   /** The server will send no more. */
   onEnd(): void;
   /** `cause` in the platform's words, with its code where there is one. */
@@ -124,8 +127,8 @@ export class Connection<F extends ConnectionFlight> implements LineEvents {
   }
 
   /** See {@linkcode LineEvents}. */
-  onBytes(buffer: Uint8Array, count: number): void {
-    const atMs = this.#host.clock.now();
+  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void {
+    const atMs = arrivedMs ?? this.#host.clock.now();
     const flight = this.#flight;
     if (flight === undefined) {
       // Nothing was asked: what comes now (a 408, or the rest of a mistake) answers no request.

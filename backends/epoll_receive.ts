@@ -1,0 +1,133 @@
+/**
+ * Reading a socket together with the time at which the kernel received what is read. However late
+ * a thread comes to a socket, that stamp is the arrival's own: a pause of the collector, a busy core
+ * or a deliberate nap delay the reading, not the measurement.
+ *
+ * @module
+ */
+import {
+  AF_INET,
+  askForStamps,
+  CLOCK_REALTIME,
+  type Libc,
+  SO_TIMESTAMPNS,
+  STREAM_FLAGS,
+} from "./epoll_libc.ts";
+
+// Offsets in the memory that the kernel reads and writes; 64 bits, little endian.
+/** `struct msghdr`: name, its length, iovec, their number, control, its length, flags. */
+const MSGHDR = 0;
+const MSGHDR_IOVEC = 16;
+const MSGHDR_IOVECS = 24;
+const MSGHDR_CONTROL = 32;
+const MSGHDR_CONTROL_LENGTH = 40;
+/** `struct iovec`: where to, how much. */
+const IOVEC = 64;
+/** `struct cmsghdr` (length, level, type) and behind it a `struct timespec`. */
+const CONTROL = 96;
+const CONTROL_BYTES = 64;
+const CONTROL_TYPE = CONTROL + 12;
+const CONTROL_SECONDS = CONTROL + 16;
+const CONTROL_NANOSECONDS = CONTROL + 24;
+const MEMORY_BYTES = CONTROL + CONTROL_BYTES;
+
+/** A stamp is in the system's time of day, which others may set: ours is held against it so often. */
+const COMPARE_MS = 50;
+/** Between two readings of our clock closer than this, the system's is worth something. */
+const CLOSE_MS = 0.01;
+const TRIES = 5;
+/** A stamp further off than this is no stamp of this read: the time of day was set. */
+const TOLERANCE_MS = 0.05;
+
+/** Reads sockets; see the module. */
+export class StampedReader {
+  /** When the last of what the last read brought was received, on the clock given. */
+  arrivedMs = 0;
+  /** Whether the kernel told it; otherwise it is when it was read. */
+  stamped = false;
+  readonly #libc: Libc;
+  readonly #now: () => number;
+  readonly #memory = new ArrayBuffer(MEMORY_BYTES);
+  readonly #message = new Uint8Array(this.#memory, MSGHDR);
+  readonly #words = new Int32Array(this.#memory);
+  readonly #time = new BigInt64Array(2);
+  /** Kept open: while one socket asks for stamps, the kernel stamps from the first packet on. */
+  readonly #asker: number;
+  /** Seconds of the system's clock at the first comparison: less for a double to hold. */
+  #originSec = 0;
+  /** Our clock minus the system's. */
+  #shiftMs = 0;
+  #comparedMs = -Infinity;
+
+  /** @param buffer where every read goes to; must live as long as this. */
+  constructor(libc: Libc, now: () => number, buffer: Uint8Array<ArrayBuffer>) {
+    this.#libc = libc;
+    this.#now = now;
+    const pointers = new BigUint64Array(this.#memory);
+    const addressOf = (bytes: Uint8Array<ArrayBuffer>) =>
+      BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+    const address = addressOf(this.#message);
+    pointers[MSGHDR_IOVEC / 8] = address + BigInt(IOVEC);
+    pointers[MSGHDR_IOVECS / 8] = 1n;
+    pointers[MSGHDR_CONTROL / 8] = address + BigInt(CONTROL);
+    pointers[IOVEC / 8] = addressOf(buffer);
+    pointers[IOVEC / 8 + 1] = BigInt(buffer.length);
+    this.#asker = libc.symbols.socket(AF_INET, STREAM_FLAGS, 0);
+    if (this.#asker >= 0) askForStamps(libc, this.#asker);
+    this.compareClocks();
+  }
+
+  /**
+   * Reads what there is; the number of bytes as `recv` returns it.
+   *
+   * @param notBeforeMs a moment at which the socket was empty.
+   */
+  receive(fd: number, notBeforeMs: number): number {
+    const words = this.#words;
+    words[MSGHDR_CONTROL_LENGTH / 4] = CONTROL_BYTES;
+    const count = this.#libc.symbols.recvmsg(fd, this.#message, 0);
+    if (count <= 0) return count;
+    const nowMs = this.#now();
+    this.arrivedMs = nowMs;
+    this.stamped = false;
+    if (words[MSGHDR_CONTROL_LENGTH / 4] === 0 || words[CONTROL_TYPE / 4] !== SO_TIMESTAMPNS) {
+      return count;
+    }
+    const seconds = (words[CONTROL_SECONDS / 4]! >>> 0) - this.#originSec;
+    const atMs = seconds * 1000 + words[CONTROL_NANOSECONDS / 4]! / 1e6 + this.#shiftMs;
+    if (atMs > nowMs + TOLERANCE_MS || atMs < notBeforeMs - TOLERANCE_MS) {
+      this.compareClocks();
+    } else {
+      this.arrivedMs = Math.max(notBeforeMs, Math.min(atMs, nowMs));
+      this.stamped = true;
+    }
+    return count;
+  }
+
+  /** Holds our clock against the system's, unless that was done a moment before `nowMs`. */
+  keepTime(nowMs: number): void {
+    if (nowMs - this.#comparedMs >= COMPARE_MS) this.compareClocks();
+  }
+
+  /** Holds our clock against the system's. */
+  compareClocks(): void {
+    let closest = Infinity;
+    for (let i = 0; i < TRIES && closest > CLOSE_MS; i++) {
+      const beforeMs = this.#now();
+      this.#libc.symbols.clock_gettime(CLOCK_REALTIME, this.#time);
+      const afterMs = this.#now();
+      if (afterMs - beforeMs >= closest) continue;
+      closest = afterMs - beforeMs;
+      if (this.#originSec === 0) this.#originSec = Number(this.#time[0]!);
+      const seconds = Number(this.#time[0]!) - this.#originSec;
+      const systemMs = seconds * 1000 + Number(this.#time[1]!) / 1e6;
+      this.#shiftMs = (beforeMs + afterMs) / 2 - systemMs;
+      this.#comparedMs = afterMs;
+    }
+  }
+
+  /** Gives the descriptor back. */
+  close(): void {
+    if (this.#asker >= 0) this.#libc.symbols.close(this.#asker);
+  }
+}

@@ -1,0 +1,185 @@
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { systemClock } from "../backends/clock.ts";
+import { askForStamps, type Libc, openLibc, STREAM_FLAGS } from "../backends/epoll_libc.ts";
+import { StampedReader } from "../backends/epoll_receive.ts";
+
+const CONTROL = 96;
+const SO_TIMESTAMPNS = 35;
+/** A time of day far from any clock that starts at zero. */
+const DAY_SEC = 1_800_000_000n;
+
+/** A kernel whose clocks move when told. */
+class FakeKernel {
+  nowMs = 1000;
+  /** Time of day minus `nowMs`, ms. */
+  aheadMs = 0;
+  /** What the next read brings. */
+  receivedMs: number | undefined;
+  bytes = 5;
+
+  readonly now = () => this.nowMs;
+
+  get libc(): Libc {
+    return {
+      symbols: {
+        socket: () => 7,
+        setsockopt: () => 0,
+        close: () => 0,
+        clock_gettime: (_clock: number, time: BigInt64Array) => {
+          const { sec, ns } = this.#timeOfDay(this.nowMs);
+          time[0] = sec;
+          time[1] = ns;
+          return 0;
+        },
+        recvmsg: (_fd: number, message: Uint8Array) => {
+          const memory = new DataView(message.buffer);
+          memory.setBigUint64(40, this.receivedMs === undefined ? 0n : 32n, true);
+          if (this.receivedMs !== undefined) {
+            const { sec, ns } = this.#timeOfDay(this.receivedMs);
+            memory.setInt32(CONTROL + 8, 1, true);
+            memory.setInt32(CONTROL + 12, SO_TIMESTAMPNS, true);
+            memory.setBigInt64(CONTROL + 16, sec, true);
+            memory.setBigInt64(CONTROL + 24, ns, true);
+          }
+          return this.bytes;
+        },
+      },
+    } as unknown as Libc;
+  }
+
+  #timeOfDay(atMs: number): { sec: bigint; ns: bigint } {
+    const ns = BigInt(Math.round((atMs + this.aheadMs) * 1e6));
+    return { sec: DAY_SEC + ns / 1_000_000_000n, ns: ns % 1_000_000_000n };
+  }
+}
+
+function readerOf(kernel: FakeKernel): StampedReader {
+  return new StampedReader(kernel.libc, kernel.now, new Uint8Array(new ArrayBuffer(1024)));
+}
+
+Deno.test("StampedReader tells when the kernel received what a late thread reads", () => {
+  const kernel = new FakeKernel();
+  const reader = readerOf(kernel);
+  kernel.nowMs = 1980;
+  kernel.receivedMs = 1940.25;
+  assertEquals(reader.receive(3, 1900), 5);
+  assertAlmostEquals(reader.arrivedMs, 1940.25, 0.001);
+  assert(reader.stamped);
+});
+
+Deno.test("StampedReader stamps by itself what the kernel did not", () => {
+  const kernel = new FakeKernel();
+  const reader = readerOf(kernel);
+  kernel.nowMs = 1980;
+  assertEquals(reader.receive(3, 1900), 5);
+  assertEquals(reader.arrivedMs, 1980);
+  assert(!reader.stamped);
+});
+
+Deno.test("StampedReader leaves the stamp alone when nothing was read", () => {
+  const kernel = new FakeKernel();
+  const reader = readerOf(kernel);
+  kernel.nowMs = 1980;
+  kernel.receivedMs = 1940;
+  reader.receive(3, 1900);
+  kernel.nowMs = 1990;
+  for (kernel.bytes of [0, -1]) {
+    assertEquals(reader.receive(3, 1940), kernel.bytes);
+    assertAlmostEquals(reader.arrivedMs, 1940, 0.001);
+  }
+});
+
+for (const aheadMs of [3_600_000, -3_600_000, 30, -90]) {
+  Deno.test(`StampedReader is not fooled when the time of day is moved by ${aheadMs} ms`, () => {
+    const kernel = new FakeKernel();
+    const reader = readerOf(kernel);
+    kernel.nowMs = 1980;
+    kernel.aheadMs = aheadMs;
+    kernel.receivedMs = 1970;
+    reader.receive(3, 1960);
+    assertEquals(reader.arrivedMs, 1980);
+    assert(!reader.stamped);
+    kernel.nowMs = 1990;
+    kernel.receivedMs = 1985;
+    reader.receive(3, 1980);
+    assertAlmostEquals(reader.arrivedMs, 1985, 0.001);
+    assert(reader.stamped);
+  });
+}
+
+Deno.test("StampedReader follows a time of day that drifts", () => {
+  const kernel = new FakeKernel();
+  const reader = readerOf(kernel);
+  for (let i = 0; i < 100; i++) {
+    kernel.nowMs += 40;
+    kernel.aheadMs += 0.02;
+    reader.keepTime(kernel.nowMs);
+  }
+  kernel.receivedMs = kernel.nowMs - 3;
+  reader.receive(3, 0);
+  assertAlmostEquals(reader.arrivedMs, kernel.nowMs - 3, 0.03);
+});
+
+Deno.test("StampedReader stamps never run backwards", () => {
+  const kernel = new FakeKernel();
+  const reader = readerOf(kernel);
+  kernel.nowMs = 1980;
+  kernel.receivedMs = 1980.02;
+  reader.receive(3, 1900);
+  assertEquals(reader.arrivedMs, 1980);
+  kernel.nowMs = 1985;
+  kernel.receivedMs = 1979.98;
+  reader.receive(3, 1980);
+  assertEquals(reader.arrivedMs, 1980);
+});
+
+Deno.test({
+  name: "StampedReader reads what a real kernel stamped while nobody was reading",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const libc = openLibc();
+    const buffer = new Uint8Array(new ArrayBuffer(64 * 1024));
+    const reader = new StampedReader(libc, systemClock.now, buffer);
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const fd = libc.symbols.socket(2, STREAM_FLAGS, 0);
+    askForStamps(libc, fd);
+    const { port } = listener.addr as Deno.NetAddr;
+    const address = Uint8Array.of(
+      2,
+      0,
+      port >> 8,
+      port & 255,
+      127,
+      0,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+    );
+    libc.symbols.connect(fd, address, 16);
+    using peer = await listener.accept();
+    // The first packets after the system begins to stamp can be without.
+    let stamped = false;
+    for (let i = 0; i < 100 && !stamped; i++) {
+      const beforeMs = systemClock.now();
+      await peer.write(new TextEncoder().encode("hello"));
+      const afterMs = systemClock.now();
+      await systemClock.sleepUntil(afterMs + 5);
+      assertEquals(reader.receive(fd, 0), 5);
+      assertEquals(new TextDecoder().decode(buffer.subarray(0, 5)), "hello");
+      stamped = reader.stamped;
+      // Over loopback a packet is received before the call that sends it returns.
+      if (stamped) assert(reader.arrivedMs > beforeMs - 1 && reader.arrivedMs < afterMs + 1);
+    }
+    assert(stamped);
+    libc.symbols.close(fd);
+    reader.close();
+    libc.close();
+  },
+});
