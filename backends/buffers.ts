@@ -32,6 +32,15 @@ export interface CollectedBody {
   readonly readEnds: Uint32Array<ArrayBuffer>;
 }
 
+/** Makes arrays for a body of that many bytes which came in that many reads. */
+export type Collect = (bytes: number, reads: number) => CollectedBody;
+
+const collectApart: Collect = (bytes, reads) => ({
+  body: new Uint8Array(bytes),
+  readMs: new Float64Array(reads),
+  readEnds: new Uint32Array(reads),
+});
+
 /** Takes byte ranges of a buffer that its owner will overwrite after the call. */
 export interface BodySink {
   append(source: Uint8Array, from: number, to: number): void;
@@ -162,6 +171,11 @@ export class BodyLog implements BodySink {
   /** A copy of what came from `start` on. */
   copyFrom(start: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.bytes - start);
+    this.#copyTo(copy, start);
+    return copy;
+  }
+
+  #copyTo(copy: Uint8Array, start: number): void {
     let blockStart = 0;
     for (let block = this.#firstBlock; block !== NONE; block = this.#blocks.next(block)) {
       const from = Math.max(start, blockStart);
@@ -175,14 +189,13 @@ export class BodyLog implements BodySink {
       }
       blockStart += BLOCK_BYTES;
     }
-    return copy;
   }
 
   /** Copies everything out in exact size and gives this log back to its pool. */
   finish(): CollectedBody {
-    const body = this.copyFrom(0);
-    const readMs = new Float64Array(this.reads);
-    const readEnds = new Uint32Array(this.reads);
+    const collected = this.#pool.collect(this.bytes, this.reads);
+    const { readMs, readEnds } = collected;
+    this.#copyTo(collected.body, 0);
     let read = 0;
     for (let block = this.#firstStamps; block !== NONE; block = this.#blocks.next(block)) {
       const { times, ends } = this.#blocks.segment(block);
@@ -206,7 +219,7 @@ export class BodyLog implements BodySink {
       this.#stampedBytes =
         0;
     this.#pool.give(this);
-    return { body, readMs, readEnds };
+    return collected;
   }
 
   #grow(): void {
@@ -229,8 +242,15 @@ export class BodyLog implements BodySink {
 
 /** Free lists of logs and of their memory; as large as the most that was ever in use at once. */
 export class LogPool {
+  /** See {@linkcode Collect}. */
+  readonly collect: Collect;
   readonly #logs: BodyLog[] = [];
   readonly #blocks = new Blocks();
+
+  /** @param collect where finished bodies are put; default: arrays of their own. */
+  constructor(collect: Collect = collectApart) {
+    this.collect = collect;
+  }
 
   /** Blocks of {@linkcode BLOCK_BYTES} that were in use at once. */
   get blocks(): number {

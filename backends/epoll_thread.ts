@@ -63,8 +63,8 @@ export class EpollThread<Setup, To, From> {
   }
 
   /** Sends a message and interrupts the loop's waiting. */
-  post(message: To): void {
-    this.#port.postMessage(message);
+  post(message: To, transfer: Transferable[] = []): void {
+    this.#port.postMessage(message, transfer);
     this.#libc.symbols.write(this.#wakeFd, BigUint64Array.of(1n), 8n);
   }
 

@@ -70,7 +70,7 @@ function openFetch(options: TransportOptions): Transport {
     clock: options.clock,
     counters: options.counters ?? new Uint32Array(3),
     watchdog: new Watchdog(options.clock),
-    logs: new LogPool(),
+    logs: new LogPool(options.collect),
     readBuffers: [],
     answered: false,
     client,

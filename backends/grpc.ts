@@ -85,11 +85,12 @@ class GrpcTransport implements Transport {
   readonly #loading: Promise<GrpcModule>;
   readonly #channels = new Map<string, Channel>();
   readonly #watchdog: Watchdog;
-  readonly #logs = new LogPool();
+  readonly #logs: LogPool;
 
   constructor(options: TransportOptions, loading: Promise<GrpcModule>) {
     this.#options = options;
     this.#loading = loading;
+    this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);
   }
 

@@ -195,7 +195,7 @@ export class GrpcSocketTransport implements Transport {
   readonly #options: TransportOptions;
   readonly #dial: Dial;
   readonly #watchdog: Watchdog;
-  readonly #logs = new LogPool();
+  readonly #logs: LogPool;
   readonly #prepared = new Map<string, PreparedCall>();
   readonly #pools = new Map<string, H2Pool>();
   #allClosed: (() => void) | undefined;
@@ -207,6 +207,7 @@ export class GrpcSocketTransport implements Transport {
     this.clock = options.clock;
     this.counters = options.counters ?? new Uint32Array(3);
     this.#dial = dial;
+    this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);
   }
 

@@ -86,7 +86,7 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
   readonly counters: Uint32Array;
   readonly #options: TransportOptions;
   readonly #watchdog: Watchdog;
-  readonly #logs = new LogPool();
+  readonly #logs: LogPool;
   readonly #prepared = new Map<string, PreparedHead>();
   /** Requests that were announced, by identity. */
   readonly #encoded = new Map<WireRequest, EncodedRequest>();
@@ -103,6 +103,7 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     this.clock = options.clock;
     this.dial = dial;
     this.counters = options.counters ?? new Uint32Array(3);
+    this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);
   }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Collect } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
 import type { WireRequest } from "./protocol.ts";
 
@@ -70,6 +71,8 @@ export interface TransportOptions {
   readonly proxyLocal?: boolean;
   /** Live counters for the progress line, incremented at each read. */
   readonly counters?: Uint32Array;
+  /** Where finished bodies and their stamps are put; default: arrays of their own. */
+  readonly collect?: Collect;
 }
 
 /** Options of one exchange. */

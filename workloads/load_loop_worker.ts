@@ -20,12 +20,15 @@ import { createLoadThread } from "./load_worker.ts";
 export const LOAD_LOOP_WORKER: string = "workloads/load_loop_worker.ts";
 
 function serve(_setup: null, { loop, tell }: ServiceTools<FromThread>): EpollService<ToThread> {
-  const say = createOutbox(loop, tell);
+  const outbox = createOutbox(loop, tell);
   const handle = createLoadThread(
-    (message) => {
-      // The last word, which others wait for: it goes out when the loop is over.
-      if (message.kind === "closed") loop.end();
-      else say(message);
+    {
+      ...outbox,
+      say(message) {
+        // The last word, which others wait for: it goes out when the loop is over.
+        if (message.kind === "closed") loop.end();
+        else outbox.say(message);
+      },
     },
     {
       clock: loop,

@@ -21,7 +21,7 @@ export const COUNTER_SLOTS = 5;
 export interface OpenMessage {
   readonly kind: "open";
   readonly transport: string;
-  readonly transportOptions: Omit<TransportOptions, "clock" | "counters">;
+  readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "collect">;
   readonly protocol: string;
   readonly target: Target;
   /** Encoded once, before any load starts. */
@@ -52,6 +52,8 @@ export type ToThread =
   | RunMessage
   | { readonly kind: "stop" }
   | { readonly kind: "abort" }
+  /** Memory of a pack that was decoded. */
+  | { readonly kind: "memory"; readonly memory: ArrayBuffer }
   | { readonly kind: "close" };
 
 /** A request that is over. */

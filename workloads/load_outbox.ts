@@ -4,12 +4,11 @@
  *
  * @module
  */
+import type { Collect } from "../backends/buffers.ts";
 import type { Clock } from "../backends/clock.ts";
-import { packExchanges } from "./exchange_pack.ts";
-import type { EndedRequest, FromThread } from "./load_messages.ts";
+import { Packer } from "./exchange_pack.ts";
+import type { FromThread } from "./load_messages.ts";
 
-/** Answers in one message at most. */
-const FULL = 32;
 /**
  * So long an answer waits for others: longer than the burst in which the users of a batching engine
  * send again. On a machine with few cores, decoding answers right then would take the core from
@@ -17,28 +16,45 @@ const FULL = 32;
  */
 const PATIENCE_MS = 25;
 
-/**
- * A way of posting that holds answers back for a moment; everything else goes out at once, behind
- * the answers that came before it.
- */
+/** The way out of a sending thread. */
+export interface Outbox {
+  /** Says it at once, behind all answers that came before; answers wait a moment for others. */
+  say(message: FromThread): void;
+  /** Where the thread's transport puts finished bodies. */
+  readonly collect: Collect;
+  /** Memory of answers that were decoded. */
+  giveBack(memory: ArrayBuffer): void;
+}
+
+/** @param post says it to the other thread. */
 export function createOutbox(
   clock: Clock,
   post: (message: FromThread, transfer: ArrayBuffer[]) => void,
-): (message: FromThread) => void {
-  let ended: EndedRequest[] = [];
-  const flush = (): void => {
-    if (ended.length === 0) return;
-    const pack = packExchanges(ended);
-    post({ kind: "pack", pack }, [pack.numbers.buffer, pack.readEnds.buffer, pack.bodies.buffer]);
-    ended = [];
+): Outbox {
+  const packer = new Packer();
+  let waiting = false;
+  const postReady = (): void => {
+    for (const pack of packer.takeReady()) post({ kind: "pack", pack }, [pack.memory]);
   };
-  return (message) => {
-    if (message.kind !== "exchanges") {
-      flush();
-      return post(message, []);
-    }
-    if (ended.length === 0) void clock.sleepUntil(clock.now() + PATIENCE_MS).then(flush);
-    ended.push(...message.ended);
-    if (ended.length >= FULL) flush();
+  const flush = (): void => {
+    waiting = false;
+    packer.close();
+    postReady();
+  };
+  return {
+    collect: packer.collect,
+    giveBack: (memory) => packer.giveBack(memory),
+    say(message) {
+      if (message.kind !== "exchanges") {
+        flush();
+        return post(message, []);
+      }
+      if (!waiting) {
+        waiting = true;
+        void clock.sleepUntil(clock.now() + PATIENCE_MS).then(() => waiting && flush());
+      }
+      for (const one of message.ended) packer.tell(one);
+      postReady();
+    },
   };
 }

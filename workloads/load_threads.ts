@@ -36,7 +36,7 @@ export interface ThreadsOptions {
   /** Number of worker threads; 0 = send from this one. */
   readonly workers: number;
   readonly transport: string;
-  readonly transportOptions: Omit<TransportOptions, "clock" | "counters">;
+  readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "collect">;
   readonly protocol: string;
   readonly target: Target;
   readonly wires: readonly WireRequest[];
@@ -58,6 +58,7 @@ export interface LoadJob {
   readonly stopSignal: AbortSignal;
   /** Second Ctrl-C. */
   readonly abortSignal: AbortSignal;
+  /** Must keep nothing of the exchange's arrays, which are used again. */
   readonly onExchange: (departure: Departure, exchange: Exchange, originMs: number) => void;
   readonly onDropped: (departure: Departure, reason: string) => void;
 }
@@ -101,7 +102,7 @@ const DECODE_SLICE_MS = 0.2;
 const DECODE_ASIDE_SLICE_MS = 1;
 
 interface Thread {
-  send(message: ToThread): void;
+  send(message: ToThread, transfer?: Transferable[]): void;
   listen(listener: (message: FromThread) => void): void;
   end(): void;
   readonly counters: Uint32Array;
@@ -156,6 +157,12 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
   };
 }
 
+/** An answer that is to be decoded, and what to do after it. */
+interface Waiting {
+  readonly one: EndedRequest;
+  readonly free: (() => void) | undefined;
+}
+
 async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd> {
   const queue = new SharedArrayBuffer(4);
   const startEpochMs = epochOriginMs() + systemClock.now() + START_LEAD_MS;
@@ -167,11 +174,13 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
 
   // A little at a time: this thread may be the one that sends and reads, or share its core. Then
   // also not in the moment of an answer's end, when its user sends again.
-  let ended: EndedRequest[] = [];
+  let ended: Waiting[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const sliceMs = threads[0]!.inline ? DECODE_SLICE_MS : DECODE_ASIDE_SLICE_MS;
-  const decode = ({ departure, exchange, originMs }: EndedRequest) =>
+  const decode = ({ one: { departure, exchange, originMs }, free }: Waiting) => {
     job.onExchange(departure, exchange, originMs);
+    free?.();
+  };
   const decodeAll = () => {
     clearTimeout(timer);
     timer = undefined;
@@ -184,8 +193,8 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
     ended = ended.slice(done);
     timer = ended.length === 0 ? undefined : setTimeout(decodeSome, 0);
   };
-  const decodeLater = (one: EndedRequest, thread: Thread) => {
-    ended.push(one);
+  const decodeLater = (thread: Thread, one: EndedRequest, free?: () => void) => {
+    ended.push({ one, free });
     timer ??= setTimeout(decodeSome, thread.inline ? DECODE_LATER_MS : 0);
   };
 
@@ -194,9 +203,16 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
       thread.listen((message) => {
         switch (message.kind) {
           case "exchanges":
-            return message.ended.forEach((one) => decodeLater(one, thread));
-          case "pack":
-            return unpackExchanges(message.pack).forEach((one) => decodeLater(one, thread));
+            return message.ended.forEach((one) => decodeLater(thread, one));
+          case "pack": {
+            const { memory } = message.pack;
+            const free = () => thread.send({ kind: "memory", memory }, [memory]);
+            const ones = unpackExchanges(message.pack);
+            const last = ones.length - 1;
+            return ones.forEach((one, i) =>
+              decodeLater(thread, one, i === last ? free : undefined)
+            );
+          }
           case "dropped":
             return job.onDropped(message.departure, message.reason);
           case "ended":
@@ -281,7 +297,7 @@ function workerThread(): Thread {
     listener({ kind: "failed", message: event.message });
   };
   return {
-    send: (message) => worker.postMessage(message),
+    send: (message, transfer = []) => worker.postMessage(message, transfer),
     listen: (heard) => {
       listener = heard;
     },
@@ -298,7 +314,7 @@ function loopThread(): Thread {
     failure: (message) => listener({ kind: "failed", message }),
   });
   return {
-    send: (message) => thread.post(message),
+    send: (message, transfer) => thread.post(message, transfer),
     listen: (heard) => {
       listener = heard;
     },
@@ -310,7 +326,7 @@ function loopThread(): Thread {
 
 function inlineThread(): Thread {
   let listener: (message: FromThread) => void = () => {};
-  const handle = createLoadThread((message) => listener(message));
+  const handle = createLoadThread({ say: (message) => listener(message) });
   return {
     send: (message) => void handle(message),
     listen: (heard) => {

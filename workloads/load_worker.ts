@@ -26,7 +26,7 @@ import {
   type RunMessage,
   type ToThread,
 } from "./load_messages.ts";
-import { createOutbox } from "./load_outbox.ts";
+import { createOutbox, type Outbox } from "./load_outbox.ts";
 import { sampleLoopLag } from "./loop_lag.ts";
 import { rehearse } from "./rehearsal.ts";
 import { runLoad } from "./runner.ts";
@@ -54,11 +54,12 @@ const platform: Ground = {
   open: (name, options) => findTransport(name).open(options),
 };
 
-/** Handles the messages of one thread. */
+/** Handles the messages of one thread, which says what it has to say through `outbox`. */
 export function createLoadThread(
-  reply: (message: FromThread) => void,
+  outbox: Pick<Outbox, "say"> & Partial<Outbox>,
   ground: Ground = platform,
 ): (message: ToThread) => Promise<void> {
+  const reply = outbox.say;
   let opened: OpenMessage | undefined;
   let transport: Transport | undefined;
   let ticker: Ticker | undefined;
@@ -76,6 +77,7 @@ export function createLoadThread(
       ...transportOptions,
       clock: systemClock,
       counters,
+      ...(outbox.collect === undefined ? {} : { collect: outbox.collect }),
     });
     await transport.ready?.(message.wires);
     const [first] = message.wires;
@@ -146,6 +148,8 @@ export function createLoadThread(
           return stop.abort();
         case "abort":
           return abort.abort();
+        case "memory":
+          return outbox.giveBack?.(message.memory);
         case "close":
           await transport?.close();
           ticker?.close();
