@@ -136,7 +136,10 @@ export interface EngineEvent {
 export interface QuickEvents {
   /** The fields that `read` looks at. */
   readonly wanted: { readonly [name: string]: Wanted };
-  /** Pure. `value` holds the wanted fields only. */
+  /**
+   * Pure. `value` holds the wanted fields only, and is used again for the next event: nothing of it
+   * may be kept but texts and numbers.
+   */
   readonly read: (
     value: Readonly<Record<string, unknown>>,
     request: GenerationRequest,

@@ -27,7 +27,9 @@ function scanAll(texts: readonly (string | Uint8Array)[], wanted: Fields): unkno
   return parts.map((part, i) => {
     const value = scanner.scan(starts[i]!);
     // What ends early is not the text that was given.
-    return value !== undefined && scanner.end === starts[i]! + part.length ? value : undefined;
+    if (value === undefined || scanner.end !== starts[i]! + part.length) return undefined;
+    // The next one is read into the same objects.
+    return structuredClone(value);
   });
 }
 
@@ -72,7 +74,8 @@ Deno.test("JsonScanner takes a value of another type than expected whole", () =>
 });
 
 Deno.test("JsonScanner takes the last of two fields of one name, as JSON.parse does", () => {
-  assertEquals(scan('{"a":1,"a":2}', WANTED), { a: 2 });
+  const texts = ['{"a":1,"a":2}', '{"a":3,"a":2}', '{"a":3,"a":4}'];
+  assertEquals(scanAll(texts, WANTED), [{ a: 2 }, { a: 2 }, { a: 4 }]);
 });
 
 Deno.test("JsonScanner does not take an old value for one that goes on", () => {
@@ -80,6 +83,52 @@ Deno.test("JsonScanner does not take an old value for one that goes on", () => {
   assertEquals(scanAll(texts, { a: "value" }), [{ a: 1 }, { a: 12 }, { a: 12 }, { a: "x" }, {
     a: "xy",
   }]);
+});
+
+Deno.test("JsonScanner reads the next object by the pattern of the last one", () => {
+  const texts = [
+    '{"id":"x","t":1,"list":[{"text":"a","deep":{"n":9}},{"text":""}],"z":{"y":1},"o":{"b":"é"}}',
+    '{"id":"x","t":2,"list":[{"text":"ab","deep":{"n":10}},{"text":"q"}],"z":{"y":1},"o":{"b":"é"}}',
+    '{"id":"xy","t":2.5,"list":[{"text":"","deep":{"n":1}},{"text":"q"}],"z":{"y":1},"o":{"b":"ü"}}',
+    '{"id":"","t":12345678901234567890,"list":[{"text":"\\n\\u00e9","deep":{"n":1}},{"text":"q"}],"z":{"y":1},"o":{"b":"\\\\"}}',
+    '{"id":"","t":1,"list":[{"text":"\\t","deep":{"n":1}},{"text":"q"}],"z":{"y":12},"o":{"b":"\\""}}',
+    '{"id":"","t":1,"list":[{"text":"\\t","deep":{"n":1.5}},{"text":"q"}],"z":{"y":12},"o":{"b":null}}',
+    '{"id":"","t":1,"list":[{"text":"\\t","deep":{"n":-1}},{"text":"q"}],"z":{"y":12},"o":{"b":"null"}}',
+    '{"id":"","t":1,"list":[{"text":"\\t","deep":{"n":-2}}],"z":{"y":12},"o":{"b":"null"}}',
+  ];
+  assertEquals(scanAll(texts, WANTED), texts.map((text) => pick(JSON.parse(text), WANTED)));
+  // The same pattern, broken in one place.
+  for (const broken of ['{"a":01}', '{"a":1,}', '{"a":12', '{"a":1x}', '{"a":1]', '{"a":1 2}']) {
+    assertEquals(scanAll(['{"a":1}', broken, '{"a":3}'], WANTED), [{ a: 1 }, undefined, { a: 3 }]);
+  }
+  for (const broken of ['{"a":"x', '{"a":"\\x"}', '{"a":"x"y}', '{"a":"x"']) {
+    assertEquals(scanAll(['{"a":"b"}', broken, '{"a":"c"}'], WANTED), [{ a: "b" }, undefined, {
+      a: "c",
+    }]);
+  }
+});
+
+Deno.test("JsonScanner reads objects that change in a few places as JSON.parse does", () => {
+  const random = createRandom(6, "json pattern");
+  let text =
+    '{"a":1,"id":"i","list":[{"text":"t","deep":{"n":2}},{"text":"u"}],"o":{"b":"v"},"n":3}';
+  let texts: string[] = [];
+  const check = () => {
+    const found = scanAll(texts, WANTED);
+    texts.forEach((one, i) => {
+      if (found[i] !== undefined) assertEquals(found[i], pick(JSON.parse(one), WANTED), one);
+    });
+    texts = [];
+  };
+  for (let round = 0; round < 20_000; round++) {
+    const places = [...text.matchAll(/:("(?:[^"\\]|\\.)*"|[-\d.e+]+|null|true|false)/g)];
+    const place = places[below(random, places.length)]!;
+    const at = place.index + 1;
+    const scalar = JSON.stringify(SCALARS[below(random, SCALARS.length)]);
+    text = text.slice(0, at) + scalar + text.slice(at + place[1]!.length);
+    texts.push(below(random, 4) === 0 ? damage(text, random) : text);
+    if (texts.length === 20) check();
+  }
 });
 
 Deno.test("JsonScanner forgets a body when the next one is opened", () => {
