@@ -55,6 +55,7 @@ const REASONS: Readonly<Record<number, string>> = {
   4: "no permission to use the GPUs",
   9: "the NVIDIA driver is not loaded",
   15: "a GPU has fallen off the bus",
+  17: "the operating system keeps the GPUs from it, as a container's limits may",
   18: "library and driver are of different versions",
 };
 
@@ -125,8 +126,9 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
   const handle = new BigUint64Array(1);
   const memoryV2 = new DataView(new ArrayBuffer(MEMORY_V2_BYTES));
   let processes = new DataView(new ArrayBuffer(FIRST_PROCESSES * PROCESS_BYTES));
-  const listProcesses = symbols.nvmlDeviceGetComputeRunningProcesses_v3 ??
-    symbols.nvmlDeviceGetComputeRunningProcesses_v2;
+  // Both fill the same struct, but in the drivers 535.43 to 535.86 `_v3` has a longer one.
+  const listProcesses = symbols.nvmlDeviceGetComputeRunningProcesses_v2 ??
+    symbols.nvmlDeviceGetComputeRunningProcesses_v3;
 
   const readMemory = (gpu: Deno.PointerValue) => {
     // The older call counts what the driver reserves for itself as used.

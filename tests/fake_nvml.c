@@ -14,6 +14,7 @@ typedef struct { unsigned gpu, memory; } Utilization;
 typedef struct { unsigned long long total, free, used; } Memory;
 typedef struct { unsigned version; unsigned long long total, reserved, free, used; } MemoryV2;
 typedef struct { unsigned pid; unsigned long long used; unsigned gi, ci; } Process;
+typedef struct { Process entry; unsigned long long protected; } LongProcess;
 
 static unsigned long long looks;
 
@@ -60,7 +61,7 @@ int nvmlDeviceGetTotalEnergyConsumption(void *gpu, unsigned long long *millijoul
 /* A hundred processes: this one with 2 GiB, the one with the number 1 with 4 GiB, that of
    FAKE_NVML_CHILD with 8 GiB, and others that do not tell theirs when FAKE_NVML_UNTOLD is set. It
    is the last call of a look. */
-int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, Process *list) {
+int nvmlDeviceGetComputeRunningProcesses_v2(void *gpu, unsigned *count, Process *list) {
   const char *child = getenv("FAKE_NVML_CHILD");
   unsigned room = *count, all = gpu == FIRST ? 100 : 0;
   *count = all;
@@ -71,6 +72,19 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, Process 
   }
   looks += gpu == FIRST;
   return 0;
+}
+/* As some drivers have it: the same entries, each 8 bytes longer. */
+int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, LongProcess *list) {
+  unsigned room = *count;
+  Process entries[100];
+  *count = 100;
+  int code = nvmlDeviceGetComputeRunningProcesses_v2(gpu, count, entries);
+  if (room < *count) return INSUFFICIENT_SIZE;
+  for (unsigned i = 0; i < *count; i++) {
+    list[i].entry = entries[i];
+    list[i].protected = 0;
+  }
+  return code;
 }
 #endif
 int nvmlDeviceGetUtilizationRates(void *gpu, Utilization *utilization) {
