@@ -58,6 +58,8 @@ export class StampedReader {
   /** Our clock minus the system's. */
   #shiftMs = 0;
   #comparedMs = -Infinity;
+  /** The latest time that our clock is known to have shown: asking it costs as much as a read. */
+  #knownMs = -Infinity;
 
   /** @param buffer where every read goes to; must live as long as this. */
   constructor(libc: Libc, now: () => number, buffer: Uint8Array<ArrayBuffer>) {
@@ -87,25 +89,26 @@ export class StampedReader {
     words[MSGHDR_CONTROL_LENGTH / 4] = CONTROL_BYTES;
     const count = this.#libc.symbols.recvmsg(fd, this.#message, 0);
     if (count <= 0) return count;
-    const nowMs = this.#now();
-    this.arrivedMs = nowMs;
-    this.stamped = false;
-    if (words[MSGHDR_CONTROL_LENGTH / 4] === 0 || words[CONTROL_TYPE / 4] !== SO_TIMESTAMPNS) {
-      return count;
-    }
-    const seconds = (words[CONTROL_SECONDS / 4]! >>> 0) - this.#originSec;
-    const atMs = seconds * 1000 + words[CONTROL_NANOSECONDS / 4]! / 1e6 + this.#shiftMs;
-    if (atMs > nowMs + TOLERANCE_MS || atMs < notBeforeMs - TOLERANCE_MS) {
+    this.stamped = words[MSGHDR_CONTROL_LENGTH / 4] !== 0 &&
+      words[CONTROL_TYPE / 4] === SO_TIMESTAMPNS;
+    if (this.stamped) {
+      const seconds = (words[CONTROL_SECONDS / 4]! >>> 0) - this.#originSec;
+      const atMs = seconds * 1000 + words[CONTROL_NANOSECONDS / 4]! / 1e6 + this.#shiftMs;
+      if (atMs > this.#knownMs) this.#knownMs = this.#now();
+      if (atMs <= this.#knownMs + TOLERANCE_MS && atMs >= notBeforeMs - TOLERANCE_MS) {
+        this.arrivedMs = Math.max(notBeforeMs, Math.min(atMs, this.#knownMs));
+        return count;
+      }
+      this.stamped = false;
       this.compareClocks();
-    } else {
-      this.arrivedMs = Math.max(notBeforeMs, Math.min(atMs, nowMs));
-      this.stamped = true;
     }
+    this.arrivedMs = this.#now();
     return count;
   }
 
   /** Holds our clock against the system's, unless that was done a moment before `nowMs`. */
   keepTime(nowMs: number): void {
+    this.#knownMs = nowMs;
     if (nowMs - this.#comparedMs >= COMPARE_MS) this.compareClocks();
   }
 
