@@ -67,12 +67,17 @@ export interface CalibrationLimit {
   readonly endedBy: "error" | "engine" | "time" | "descriptors";
 }
 
-/** The cells that can speak for a run: same machine, transport and number of threads. */
+/** What can speak for a run: cells of the same machine, transport and number of threads. */
 export interface RunCalibration {
   /** When the newest of the cells was measured, ISO 8601. */
   readonly savedAt: string;
   /** In any order. */
   readonly cells: readonly CalibrationCell[];
+  /**
+   * What was found for this machine, other transports and numbers of threads included: those that
+   * the run could use instead. Absent in older files.
+   */
+  readonly limits?: readonly CalibrationLimit[];
 }
 
 /** Middle, tail and largest error of one metric, ms. */
@@ -90,7 +95,7 @@ export interface ClientErrorEstimate {
   readonly cell:
     | Pick<CalibrationCell, "streams" | "itlMs" | "tokensPerSec" | "pattern">
     | undefined;
-  /** When that was measured, ISO 8601. */
+  /** When this client was calibrated, ISO 8601, be it with lighter loads only. */
   readonly savedAt: string | undefined;
   /** Of the time to the first token. */
   readonly ttft: ErrorBound;
@@ -135,13 +140,10 @@ export function estimateClientError(
     readonly header: Pick<RunHeader, "calibration" | "transport" | "url" | "workers">;
   },
 ): ClientErrorEstimate | undefined {
-  const streams = load.inFlight.steadyMean ?? load.inFlight.mean;
-  const tokensPerSec = load.throughput.steady?.outputTokensPerSec ??
-    load.throughput.run.outputTokensPerSec;
+  const weight = weightOf(load);
   const like = likeOptions(load, header);
-  if (streams !== undefined && tokensPerSec !== undefined) {
-    // A client pays for reads: engines that put five tokens into an event cost a fifth.
-    const readsPerSec = tokensPerSec * Math.min(1, load.stream.readsPerToken ?? 1);
+  if (weight !== undefined) {
+    const { streams, readsPerSec } = weight;
     const weights = (header.calibration?.cells ?? [])
       .filter(({ engine, error }) => !engine.limited && error.ttft.count > 0)
       .map((cell) => {
@@ -183,13 +185,24 @@ export function estimateClientError(
   return {
     basis: "timers",
     cell: undefined,
-    savedAt: undefined,
+    savedAt: header.calibration?.savedAt,
     ttft: timers,
     tpot: { p50Ms: share(timers.p50Ms), p99Ms: share(timers.p99Ms), maxMs: share(timers.maxMs) },
     itl: timers,
     e2e: timers,
     like,
   };
+}
+
+/** What a client has to carry; absent when nothing was received. */
+export function weightOf(
+  { inFlight, throughput, stream }: Pick<ClientLoad, "inFlight" | "throughput" | "stream">,
+): { readonly streams: number; readonly readsPerSec: number } | undefined {
+  const streams = inFlight.steadyMean ?? inFlight.mean;
+  const tokensPerSec = throughput.steady?.outputTokensPerSec ?? throughput.run.outputTokensPerSec;
+  if (streams === undefined || tokensPerSec === undefined) return undefined;
+  // A client pays for reads: engines that put five tokens into an event cost a fifth.
+  return { streams, readsPerSec: tokensPerSec * Math.min(1, stream.readsPerToken ?? 1) };
 }
 
 function bound({ p50Ms, p99Ms, maxMs }: ErrorSpread): ErrorBound {

@@ -76,7 +76,10 @@ function basisText({ basis, cell, savedAt, like }: ClientErrorEstimate): HtmlVal
   const command = like !== undefined &&
     markup` To measure it: <code>tokometer calibrate ${like}</code>`;
   if (cell === undefined) {
-    return markup`Not calibrated: the error is bounded by the lateness of the client's timers.${command}`;
+    const why = savedAt === undefined
+      ? "Not calibrated"
+      : `Calibrated on ${savedAt.slice(0, 10)}, but with lighter loads only`;
+    return markup`${why}: the error is bounded by the lateness of the client's timers.${command}`;
   }
   const found = `${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)

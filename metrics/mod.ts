@@ -18,7 +18,14 @@ export {
   type ErrorBound,
   estimateClientError,
   type RunCalibration,
+  weightOf,
 } from "./calibration.ts";
+export {
+  LIMIT_TOLERANCE,
+  type LimitFinding,
+  type WeighedLoad,
+  weighLimits,
+} from "./calibrated_limit.ts";
 export { type Check, warnings } from "./check.ts";
 export {
   type ClientError,

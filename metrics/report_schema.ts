@@ -111,6 +111,26 @@ const PATTERN = choice(
   "spread",
 );
 
+const LIMITS = list(
+  "The most streams whose p99 errors of TTFT and gap stayed within a bound, a client each",
+  object("One client", {
+    transport: text("Transport"),
+    workers: integer("Sending threads"),
+    itlMs: number("Gap between the tokens of a stream, ms"),
+    pattern: PATTERN,
+    boundMs: number("The bound, ms"),
+    streams: integer("Streams; 0 = not even the fewest that were tried"),
+    tokensPerSec: number("Tokens/s at that number"),
+    endedBy: choice(
+      "error: more were worse; else the search could not go on, more may do",
+      "error",
+      "engine",
+      "time",
+      "descriptors",
+    ),
+  }),
+);
+
 const CALIBRATION = object("How exact this client was found to be on this machine", {
   savedAt: text("When the newest cell was measured, ISO 8601"),
   cells: list(
@@ -143,6 +163,7 @@ const CALIBRATION = object("How exact this client was found to be on this machin
       }),
     }),
   ),
+  limits: optional(LIMITS),
 });
 
 const HEADER = object("What was run, where and how; as in the record file", {

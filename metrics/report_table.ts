@@ -367,7 +367,10 @@ function errorCell(metric: string, error: ClientErrorEstimate): string {
 function errorText({ basis, cell, savedAt, like }: ClientErrorEstimate): string {
   const measure = like === undefined ? "" : `; to measure it: tokometer calibrate ${like}`;
   if (cell === undefined) {
-    return `not calibrated, so bounded by the lateness of timers${measure}`;
+    const why = savedAt === undefined
+      ? "not calibrated"
+      : `calibrated ${savedAt.slice(0, 10)}, but with lighter loads only`;
+    return `${why}, so bounded by the lateness of timers${measure}`;
   }
   const found = `calibrated ${savedAt?.slice(0, 10)} with ${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { ErrorBound } from "./calibration.ts";
+import { type CalibrationLimit, type ErrorBound, weightOf } from "./calibration.ts";
+import { type LimitFinding, type WeighedLoad, weighLimits } from "./calibrated_limit.ts";
 import {
   formatCount,
   formatMs,
@@ -77,6 +78,9 @@ export interface VerdictRule {
 /** Below this an error at p99 is the machine's: a client in C has stalls of 1 to 2.5 ms too. */
 const TAIL_FLOOR_MS = 2.5;
 
+/** Share of the median that an error at p99 may have. */
+const TOLERABLE = { ttft: 0.1, itl: 0.25 } as const;
+
 /** Below this a middle error is that of reading at all: a wake-up and a system call. */
 const MIDDLE_FLOOR_MS = 0.5;
 
@@ -114,7 +118,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     // Half of the metric: the number printed is as much the client's as the server's.
     name: "ttft_error",
-    suspectAbove: 0.1,
+    suspectAbove: TOLERABLE.ttft,
     boundAbove: 0.5,
     measure: (evidence) => tailShare("ttft", evidence),
     explain: (share, evidence) => explainTail("ttft", share, evidence),
@@ -122,7 +126,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     // One gap in a hundred may be off by a quarter: a gap is the difference of two late stamps.
     name: "itl_error",
-    suspectAbove: 0.25,
+    suspectAbove: TOLERABLE.itl,
     boundAbove: 1,
     measure: (evidence) => tailShare("itl", evidence),
     explain: (share, evidence) => explainTail("itl", share, evidence),
@@ -136,6 +140,15 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
       `half of all TTFTs are wrong by more than ${formatMs(client?.error?.ttft.p50Ms)}, ${
         formatShare(share)
       } of their median`,
+  },
+  {
+    // Where a load like this one was calibrated, the rules above know more than a limit does.
+    name: "calibrated_limit",
+    suspectAbove: 1,
+    boundAbove: Infinity,
+    measure: (evidence) => beyondLimit(evidence)?.ratio,
+    explain: (_, evidence) => explainLimit(evidence),
+    advise: adviseLimit,
   },
   {
     name: "loop_lag",
@@ -313,6 +326,83 @@ function middleShare(evidence: VerdictEvidence): number | undefined {
   const median = medianOf("ttft", evidence);
   if (p50Ms === undefined || median === undefined || median <= 0) return undefined;
   return p50Ms <= MIDDLE_FLOOR_MS ? 0 : p50Ms / median;
+}
+
+/** The limit of this client that the load exceeds. */
+function beyondLimit(evidence: VerdictEvidence): LimitFinding | undefined {
+  const { header, client } = evidence;
+  const load = weighedLoad(evidence);
+  if (load === undefined) return undefined;
+  const { error } = client ?? {};
+  const measured = error !== undefined && error.basis !== "timers" &&
+    Math.max(error.ttft.p99Ms ?? 0, error.itl.p99Ms ?? 0) <= load.tolerableMs;
+  if (measured) return undefined;
+  const own = limitsOf(evidence).filter(({ transport, workers }) =>
+    transport === header.transport && workers === header.workers
+  );
+  const found = weighLimits(own, load);
+  return found?.kind === "beyond" ? found : undefined;
+}
+
+function weighedLoad(evidence: VerdictEvidence): Required<WeighedLoad> | undefined {
+  const weight = weightOf(evidence.load);
+  if (weight === undefined) return undefined;
+  const tolerable = (["ttft", "itl"] as const).map((metric) =>
+    TOLERABLE[metric] * (medianOf(metric, evidence) ?? Infinity)
+  );
+  return {
+    streams: weight.streams,
+    tokensPerSec: weight.readsPerSec,
+    tolerableMs: Math.max(TAIL_FLOOR_MS, Math.min(...tolerable)),
+  };
+}
+
+/** Of this machine; `epoll` knows no TLS. */
+function limitsOf({ header: { calibration, url } }: VerdictEvidence): readonly CalibrationLimit[] {
+  return (calibration?.limits ?? []).filter(({ transport }) =>
+    transport !== "epoll" || !url.startsWith("https:")
+  );
+}
+
+function explainLimit(evidence: VerdictEvidence): string {
+  const { limit } = beyondLimit(evidence)!;
+  const { streams, tokensPerSec } = weighedLoad(evidence)!;
+  const kept = `the p99 errors of TTFT and gap within ${formatMs(limit.boundMs)}`;
+  const { transport, workers } = limit;
+  const client = workers === 1 ? transport : `${transport} with --workers ${workers}`;
+  if (limit.streams === 0) {
+    return `on this machine ${client} did not keep ${kept} with any number of streams`;
+  }
+  return `${
+    load(streams, tokensPerSec)
+  } are beyond what was calibrated: on this machine ${client} ` +
+    `kept ${kept} only up to ${load(limit.streams, limit.tokensPerSec)}`;
+}
+
+function load(streams: number, tokensPerSec: number): string {
+  return `${plural(Math.round(streams), "stream")} with ${formatCount(tokensPerSec)} tokens/s`;
+}
+
+/** What was found to carry such a load here; else what might, or less load. */
+function adviseLimit(evidence: VerdictEvidence): string {
+  const { header } = evidence;
+  const wanted = weighedLoad(evidence)!;
+  const enough = limitsOf(evidence)
+    .filter((limit) => weighLimits([limit], wanted)?.kind === "within")
+    .sort((a, b) =>
+      Math.abs(a.workers - header.workers) - Math.abs(b.workers - header.workers) ||
+      a.boundMs - b.boundMs
+    )[0];
+  const { limit } = beyondLimit(evidence)!;
+  const fewer = limit.streams === 0 ? "" : `, or at most ${plural(limit.streams, "stream")}`;
+  if (enough === undefined) return `${fasterClient(evidence)}${fewer}`;
+  const options = [
+    ...(enough.transport === header.transport ? [] : [`--transport ${enough.transport}`]),
+    ...(enough.workers === header.workers ? [] : [`--workers ${enough.workers}`]),
+  ];
+  return `pass ${options.join(" ")}, which kept them within ${formatMs(enough.boundMs)} up to ${
+    load(enough.streams, enough.tokensPerSec)
+  }${fewer}`;
 }
 
 function medianOf(metric: string, { load }: VerdictEvidence): number | undefined {

@@ -1,9 +1,9 @@
 /**
- * Builds calibrated cells from round numbers.
+ * Builds calibrated cells and limits from round numbers.
  *
  * @module
  */
-import type { CalibrationCell } from "../metrics/calibration.ts";
+import type { CalibrationCell, CalibrationLimit } from "../metrics/calibration.ts";
 import type { ErrorSpread } from "../metrics/client_error.ts";
 
 const NEARLY_NONE: ErrorSpread = { count: 100, p50Ms: 0.1, p99Ms: 1, maxMs: 2 };
@@ -31,6 +31,21 @@ export function createCell(fields: Partial<CalibrationCell> = {}): CalibrationCe
     cpuUsPerToken: 50,
     client: { cpuCores: 0.2 },
     engine: { lateP50Ms: 0.1, lateP99Ms: 1, tokensPerSec: 3200, limited: false },
+    ...fields,
+  };
+}
+
+/** Up to 64 streams with a token each 20 ms over `fetch` on the main thread kept within 5 ms. */
+export function createLimit(fields: Partial<CalibrationLimit> = {}): CalibrationLimit {
+  return {
+    transport: "fetch",
+    workers: 0,
+    itlMs: 20,
+    pattern: "lockstep",
+    boundMs: 5,
+    streams: 64,
+    tokensPerSec: 3200,
+    endedBy: "error",
     ...fields,
   };
 }

@@ -77,6 +77,13 @@ Deno.test("estimateClientError without a calibration says how to make one, over 
   assertEquals(estimateOf([], { header: { url: "grpc://127.0.0.1:1" } }).like, undefined);
 });
 
+Deno.test("a calibration with lighter loads only is told apart from none", () => {
+  const summary = summaryOf([createCell({ streams: 5, tokensPerSec: 500 })]);
+  assertEquals(summary.loads[0]!.client!.error!.basis, "timers");
+  const says = "calibrated 2026-03-04, but with lighter loads only, so bounded by the lateness";
+  assertStringIncludes(renderTable(summary, { width: 160 }).replace(/\s+/g, " "), says);
+});
+
 Deno.test("renderTable prints the client's error beside each latency", () => {
   const calibrated = renderTable(summaryOf([createCell({ streams: 10, tokensPerSec: 1000 })]));
   assertStringIncludes(calibrated, "± client");

@@ -5,7 +5,7 @@ import { reportJson } from "../metrics/report_json.ts";
 import { reportSchema } from "../metrics/report_schema.ts";
 import { METRICS } from "../metrics/registry.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
-import { createCell } from "./create_calibration.ts";
+import { createCell, createLimit } from "./create_calibration.ts";
 import { createFailure, createRecord } from "./create_record.ts";
 import { createRun } from "./create_run.ts";
 
@@ -24,6 +24,7 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
       calibration: {
         savedAt: "2026-01-02T00:00:00.000Z",
         cells: [createCell({ streams: 1, tokensPerSec: 40 })],
+        limits: [createLimit()],
       },
     },
   })),
@@ -99,6 +100,8 @@ const MUTATIONS: Readonly<Record<string, (json: Json) => void>> = {
   "null for a count": (json) => json.loads[0].metrics[0].distribution.count = null,
   "a metric without its formula": (json) => delete json.loads[0].metrics[0].formula,
   "an unknown verdict": (json) => json.loads[0].verdict.kind = "fine",
+  "a calibrated limit without its bound": (json) =>
+    delete json.header.calibration.limits[0].boundMs,
   "a calibrated load without its error": (json) => delete json.header.calibration.cells[0].error,
   "an approximation without its error": (json) => json.loads[0].approximation = { binMs: 1 },
   "a load that does not say how near it is": (json) => delete json.loads[0].approximation,

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
-import type { CalibrationCell } from "../metrics/calibration.ts";
+import type { CalibrationCell, CalibrationLimit } from "../metrics/calibration.ts";
 import { errorSpread } from "../metrics/client_error.ts";
 import type { LoadSummary } from "../metrics/load_summary.ts";
 import type { ClientHealth } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
 import { VERDICT_RULES, type VerdictKind } from "../metrics/verdict.ts";
-import { createCell } from "./create_calibration.ts";
+import { createCell, createLimit } from "./create_calibration.ts";
 import { createFailure, createRecord, type RecordFields } from "./create_record.ts";
 import { createRun, type RunFields } from "./create_run.ts";
 
@@ -35,11 +35,16 @@ interface Evidence extends RunFields {
   readonly client?: ClientHealth;
   readonly records?: readonly RequestRecord[];
   readonly cells?: readonly CalibrationCell[];
+  readonly limits?: readonly CalibrationLimit[];
 }
 
 function loadOf(evidence: Evidence): LoadSummary {
-  const { client, records: list = records(), cells, header, ...fields } = evidence;
-  const calibration = cells && { savedAt: "2026-01-01T00:00:00.000Z", cells };
+  const { client, records: list = records(), cells, limits, header, ...fields } = evidence;
+  const calibration = (cells ?? limits) && {
+    savedAt: "2026-01-01T00:00:00.000Z",
+    cells: cells ?? [],
+    limits: limits ?? [],
+  };
   return summarize(createRun(list, {
     ...fields,
     header: { ...header, ...(calibration === undefined ? {} : { calibration }) },
@@ -76,6 +81,12 @@ Deno.test("judge says nothing where nothing is known", () => {
   assertEquals(loadOf({}).verdict, undefined);
 });
 
+/** The run has one stream with 33 tokens/s. */
+const limited = (...limits: Partial<CalibrationLimit>[]): Evidence => ({
+  client: QUIET,
+  limits: limits.map((fields) => createLimit({ streams: 1, tokensPerSec: 33, ...fields })),
+});
+
 /** Each row: the injected fault, the rule that must see it, the verdict. */
 const FAULTS: readonly [fault: string, Evidence, rule: string, VerdictKind][] = [
   [
@@ -103,6 +114,13 @@ const FAULTS: readonly [fault: string, Evidence, rule: string, VerdictKind][] = 
   ["an error of half a gap", wrongBy(1, 5), "itl_error", "suspect"],
   ["an error above a gap", wrongBy(1, 11), "itl_error", "client-bound"],
   ["a bias of the TTFT", wrongBy(6, 1, 6), "middle_error", "suspect"],
+  [
+    "a rate beyond the calibrated one",
+    limited({ tokensPerSec: 25 }),
+    "calibrated_limit",
+    "suspect",
+  ],
+  ["no stream was few enough", limited({ streams: 0 }), "calibrated_limit", "suspect"],
   ["few descriptors left", healthy({ descriptorLimit: 100 }), "descriptors", "suspect"],
   [
     "no descriptors left",
@@ -199,4 +217,57 @@ Deno.test("judge puts the worst reason first", () => {
     "loop_lag",
     "stall",
   ]);
+});
+
+Deno.test("judge says how far a load is beyond what was calibrated, and what carries it", () => {
+  // 10 in flight, 333 tokens/s.
+  const many = Array.from({ length: 200 }, (_, index) => {
+    const sentMs = Math.floor(index / 10) * 150;
+    return createRecord({ index, sentMs, endMs: sentMs + 150 });
+  });
+  const judged = (limits: readonly CalibrationLimit[], fields: Evidence = {}) =>
+    loadOf({ ...fields, client: QUIET, records: many, limits }).verdict!;
+  const small = createLimit({ streams: 4, tokensPerSec: 200 });
+  const found = judged([small]);
+  assertEquals(found.reasons.map(({ rule, kind }) => [rule, kind]), [
+    ["calibrated_limit", "suspect"],
+  ]);
+  const { message, advice } = found.reasons[0]!;
+  assertEquals(
+    message,
+    "10 streams with 333 tokens/s are beyond what was calibrated: on this machine fetch with " +
+      "--workers 0 kept the p99 errors of TTFT and gap within 5.00 ms only up to 4 streams with " +
+      "200 tokens/s",
+  );
+  assertStringIncludes(advice, ", or at most 4 streams");
+
+  const socket = createLimit({ transport: "socket", streams: 64 });
+  const workers = createLimit({ workers: 2, streams: 64 });
+  const adviceOf = (...others: CalibrationLimit[]) => judged([small, ...others]).reasons[0]!.advice;
+  assertStringIncludes(adviceOf(socket, workers), "pass --transport socket, which kept them");
+  assertStringIncludes(adviceOf(workers), "pass --workers 2, which kept them within 5.00 ms up to");
+  // Not enough itself, or of no use to this server.
+  assertFalse(adviceOf({ ...socket, streams: 5 }).includes("which kept"));
+  const epoll = { ...socket, transport: "epoll" };
+  const https = { header: { url: "https://example.com" } };
+  assertFalse(judged([small, epoll], https).reasons[0]!.advice.includes("epoll"));
+
+  const ok: [name: string, limits: CalibrationLimit[]][] = [
+    ["as much as was calibrated", [createLimit({ streams: 10, tokensPerSec: 333 })]],
+    ["hardly more", [createLimit({ streams: 9, tokensPerSec: 280 })]],
+    ["another rate carried it", [
+      small,
+      createLimit({ itlMs: 5, streams: 12, tokensPerSec: 2400 }),
+    ]],
+    ["the search had no more time", [{ ...small, endedBy: "time" }]],
+    ["another client's limit", [{ ...small, transport: "socket" }, { ...small, workers: 1 }]],
+    // A quarter of the gap of 10 ms is 2.5 ms: that bound is as good as 1 ms.
+    ["a bound that does no harm", [{ ...small, boundMs: 1 }, createLimit({ boundMs: 2.5 })]],
+  ];
+  for (const [name, limits] of ok) assertEquals(judged(limits).kind, "ok", name);
+  assertEquals(judged([{ ...small, boundMs: 1 }, createLimit({ boundMs: 3 })]).kind, "suspect");
+
+  // The error of such a load is known, and small beside what was measured.
+  const like = createCell({ streams: 10, tokensPerSec: 333 });
+  assertEquals(judged([small], { cells: [like] }).kind, "ok");
 });

@@ -17,7 +17,7 @@ import {
 import { findStreamLimit } from "../workloads/calibration_limit.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { UserError } from "../workloads/user_error.ts";
-import { createCell } from "./create_calibration.ts";
+import { createCell, createLimit } from "./create_calibration.ts";
 import { inTempFolder, runCli } from "./run_cli.ts";
 
 const HERE: Environment = {
@@ -97,6 +97,21 @@ Deno.test("saveCalibration keeps what the engine can write when a quick one did 
     assertEquals(await saved(), 70_000);
     await saveCalibration({ ...found, capacityPerSec: 80_000 }, file);
     assertEquals(await saved(), 80_000);
+  });
+});
+
+Deno.test("lookUpCalibration takes the limits of all clients of the same carrier along", async () => {
+  await inTempFolder(async (folder) => {
+    const file = `${folder}/calibration.json`;
+    const limits = [
+      createLimit(),
+      createLimit({ transport: "socket", workers: 2 }),
+      createLimit({ transport: "grpc" }),
+      createLimit({ transport: "of another version" }),
+    ];
+    await saveCalibration({ ...calibrationOf([createCell()]), limits }, file);
+    const found = await lookUpCalibration(HERE, { transport: "fetch", workers: 0, file });
+    assertEquals(found?.limits, limits.slice(0, 2));
   });
 });
 

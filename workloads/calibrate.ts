@@ -156,7 +156,8 @@ export const calibrate: Scenario = {
     "each gap and of the whole answer, for each transport and number of streams. Then it searches " +
     "for the most streams whose error stays below a bound. Takes about a minute.\n\n" +
     "What was found is kept for this machine, and later runs of `tokometer bench` print it beside " +
-    "their results, where the load was like one of these.\n\n" +
+    "their results, where the load was like one of these; runs beyond the limit that was found are " +
+    "suspect, and --transport auto goes by it.\n\n" +
     "The engine says of itself how many tokens a second it can write and how far behind its plan " +
     "they left; loads that it could not keep up with are marked and not used. gRPC is not played: " +
     "its runs are bounded by the lateness of timers.\n\n" +

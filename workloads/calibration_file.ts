@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { TRANSPORTS } from "../backends/transports.ts";
 import type { CalibrationCell, CalibrationLimit, RunCalibration } from "../metrics/calibration.ts";
 import type { Environment } from "../metrics/run.ts";
 import { UserError } from "./user_error.ts";
@@ -86,7 +87,30 @@ export async function lookUpCalibration(
   environment: Environment,
   client: Pick<CalibrationCell, "transport" | "workers"> & { readonly file?: string },
 ): Promise<RunCalibration | undefined> {
-  const { file } = client;
+  const found = await lookUpMachine(environment, client.file);
+  const cells =
+    found?.cells.filter(({ transport, workers }) =>
+      transport === client.transport && workers === client.workers
+    ) ?? [];
+  if (found === undefined || cells.length === 0) return undefined;
+  const carrierOf = (transport: string) =>
+    TRANSPORTS.find(({ name }) => name === transport)?.carrier;
+  const carrier = carrierOf(client.transport);
+  const limits = found.limits.filter(({ transport }) => carrierOf(transport) === carrier);
+  return { savedAt: found.savedAt, cells, limits };
+}
+
+/**
+ * Everything that was found on this machine. The default file is skipped silently when it is
+ * missing, unreadable or not permitted.
+ *
+ * @param file named by the user; absent = the default one.
+ * @throws {UserError} when a named file cannot be read.
+ */
+export async function lookUpMachine(
+  environment: Environment,
+  file?: string,
+): Promise<MachineCalibration | undefined> {
   const path = file ?? permittedDefault("read");
   if (path === undefined) return undefined;
   let machines: readonly MachineCalibration[];
@@ -97,12 +121,7 @@ export async function lookUpCalibration(
     throw error;
   }
   const here = machineOf(environment);
-  const found = machines.find(({ machine }) => sameMachine(machine, here));
-  const cells =
-    found?.cells.filter(({ transport, workers }) =>
-      transport === client.transport && workers === client.workers
-    ) ?? [];
-  return cells.length === 0 ? undefined : { savedAt: found!.savedAt, cells };
+  return machines.find(({ machine }) => sameMachine(machine, here));
 }
 
 /**

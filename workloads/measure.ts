@@ -13,7 +13,7 @@ import { findTransport } from "../backends/transports.ts";
 import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { chooseTransport } from "./auto_transport.ts";
-import { lookUpCalibration } from "./calibration_file.ts";
+import { lookUpCalibration, lookUpMachine } from "./calibration_file.ts";
 import { watchClient } from "./client_health.ts";
 import { findDataset } from "./datasets.ts";
 import { readEnvironment } from "./environment.ts";
@@ -132,7 +132,7 @@ async function measureWatched(
   hooks.onDataset?.(prepared.dataset);
   if (hooks.stopSignal.aborted) throw interruptedEarly();
   const checked = await checkServer(asked, prepared, hooks);
-  const plan = settleTransport(asked, checked, hooks);
+  const plan = await settleTransport(asked, checked, hooks);
 
   const header = await describeRun(plan, prepared, hooks.commandLine);
   await hooks.onHeader?.(header);
@@ -350,17 +350,24 @@ function checkingTransport({ transport, insecure }: BenchPlan): TransportKind {
   return findTransport(transport !== AUTO ? transport : insecure ? "socket" : "fetch");
 }
 
-/** Decides for `--transport auto`, from what the checked server says of the load to come. */
-function settleTransport(
+/**
+ * Decides for `--transport auto`, from what the checked server says of the load to come and from
+ * what was calibrated on this machine.
+ */
+async function settleTransport(
   plan: BenchPlan,
   checked: RequestRecord,
   { note }: Pick<MeasureHooks, "note">,
-): BenchPlan {
+): Promise<BenchPlan> {
   if (plan.transport !== AUTO) return plan;
   const { sentMs = 0, firstTokenMs = 0, lastTokenMs = 0, endMs = 0 } = checked;
   const tokens = checked.outputTokens?.tokens ?? 1;
   const streamMs = lastTokenMs - firstTokenMs;
+  const calibrated = plan.calibration === false
+    ? undefined
+    : await lookUpMachine(await readEnvironment(), plan.calibration);
   const { transport, why } = chooseTransport({
+    limits: (calibrated?.limits ?? []).filter(({ workers }) => workers === plan.workers),
     loads: plan.loads,
     threads: Math.max(1, plan.workers),
     // An answer that came at once says nothing of a rate; one of a single token has none.
