@@ -214,8 +214,8 @@ function likeOptions(
   load: ClientLoad,
   { transport, workers, url }: Pick<RunHeader, "transport" | "url" | "workers">,
 ): string | undefined {
-  // The engine that it measures against is played over HTTP only.
-  if (!/^https?:/.test(url)) return undefined;
+  // What runs in this process is read from no server.
+  if (!/^(https?|grpcs?):/.test(url)) return undefined;
   const streams = load.plan.users ?? Math.ceil(load.inFlight.max ?? 1);
   const gap = load.metrics.find(({ name }) => name === "itl")?.distribution.median;
   const itl = gap === undefined ? "" : ` --itl ${gap >= 1 ? Math.round(gap) : gap.toPrecision(1)}`;

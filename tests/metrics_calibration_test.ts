@@ -69,12 +69,16 @@ Deno.test("estimateClientError uses no cell whose engine was late or that matche
   assertEquals(estimateOf([late, empty]).basis, "timers");
 });
 
-Deno.test("estimateClientError without a calibration says how to make one, over HTTP", () => {
+Deno.test("estimateClientError without a calibration says how to make one", () => {
   assertEquals(
     estimateOf([]).like,
     "--concurrency 1 --itl 10 --transport fetch --workers 0",
   );
-  assertEquals(estimateOf([], { header: { url: "grpc://127.0.0.1:1" } }).like, undefined);
+  assertEquals(
+    estimateOf([], { header: { url: "grpc://127.0.0.1:1", transport: "grpc-socket" } }).like,
+    "--concurrency 1 --itl 10 --transport grpc-socket --workers 0",
+  );
+  assertEquals(estimateOf([], { header: { url: "models/tiny" } }).like, undefined);
 });
 
 Deno.test("a calibration with lighter loads only is told apart from none", () => {

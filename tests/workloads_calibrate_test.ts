@@ -261,3 +261,28 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
     }
   });
 });
+
+Deno.test("calibrate finds every request in the engine's log, whatever carries it", async (t) => {
+  for (const transport of ["socket", "grpc", "grpc-socket"]) {
+    await t.step(transport, async () => {
+      const { code, out, err } = await runCli([
+        "calibrate",
+        "--quick",
+        "--no-save",
+        "--format=json",
+        "--requests=3",
+        "--concurrency=3",
+        "--itl=2",
+        "--output-tokens=6",
+        "--workers=0",
+        "--transport",
+        transport,
+      ]);
+      assertEquals(code, 0, err);
+      const { cells: [{ error, failed, ...cell }], skipped } = JSON.parse(out);
+      assertEquals([cell.transport, cell.streams, failed, skipped], [transport, 3, 0, []]);
+      assertEquals([error.matched, error.unmatched, error.itl.count], [6, 0, 30]);
+      assert(error.e2e.maxMs < 60_000);
+    });
+  }
+});

@@ -5,7 +5,7 @@
  */
 import { systemClock, wallClockMs } from "../backends/clock.ts";
 import type { LaunchedSimulator } from "../backends/sim_launch.ts";
-import { TRANSPORTS } from "../backends/transports.ts";
+import { findTransport, TRANSPORTS } from "../backends/transports.ts";
 import type { CalibrationCell, CalibrationLimit } from "../metrics/calibration.ts";
 import { formatCount, formatMs, formatNumber, formatShare, plural } from "../metrics/format.ts";
 import { type TextColumn, textTable, wrapText } from "../metrics/text_table.ts";
@@ -22,9 +22,11 @@ import { readEnvironment } from "./environment.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
-/** Transports that the simulated engine can be reached over with an id in each request. */
-const PLAYED: readonly string[] = TRANSPORTS.filter(({ carrier }) => carrier === "http")
-  .map(({ name }) => name);
+const namesOf = (carrier: "http" | "grpc"): readonly string[] =>
+  TRANSPORTS.filter((kind) => kind.carrier === carrier).map(({ name }) => name);
+
+/** Transports that the simulated engine can be reached over. */
+const PLAYED = { http: namesOf("http"), grpc: namesOf("grpc") } as const;
 
 const REQUESTS_PER_STREAM = 3;
 const QUICK_REQUESTS_PER_STREAM = 2;
@@ -90,9 +92,9 @@ const OPTIONS: readonly Option[] = [
     name: "transport",
     kind: "texts",
     value: "NAME[,NAME…]",
-    default: ["all"],
-    choices: ["all", ...PLAYED],
-    help: "Transports to calibrate.",
+    default: ["http"],
+    choices: ["http", "all", ...PLAYED.http, ...PLAYED.grpc],
+    help: "Transports to calibrate; http: all that carry HTTP, all: those of gRPC too.",
     group: "Client",
   },
   {
@@ -159,17 +161,21 @@ export const calibrate: Scenario = {
     "their results, where the load was like one of these; runs beyond the limit that was found are " +
     "suspect, and --transport auto goes by it.\n\n" +
     "The engine says of itself how many tokens a second it can write and how far behind its plan " +
-    "they left; loads that it could not keep up with are marked and not used. gRPC is not played: " +
-    "its runs are bounded by the lateness of timers.\n\n" +
+    "they left; loads that it could not keep up with are marked and not used. Over gRPC its HTTP/2 " +
+    "library sends a little after the instant that it tells, so those errors are upper bounds.\n\n" +
     "Client and engine share the machine: the errors are those of a client beside its server. " +
     "Run it while nothing else is busy.",
   positionals: [],
   options: OPTIONS,
   examples: [
-    { line: "tokometer calibrate", does: "both transports with 16, 64 and 256 streams" },
+    { line: "tokometer calibrate", does: "the HTTP transports with 16, 64 and 256 streams" },
     {
       line: "tokometer calibrate --concurrency 512 --itl 50 --transport socket --workers 2",
       does: "the load of a planned run",
+    },
+    {
+      line: "tokometer calibrate --transport grpc,grpc-socket",
+      does: "the transports of Triton and PPL",
     },
     { line: "tokometer calibrate --quick --no-save", does: "a first impression in half the time" },
   ],
@@ -196,12 +202,16 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
   }));
   host.note("Starting the simulated engine …");
   try {
-    if (!quick) found.capacityPerSec = await measureCapacity(values, host);
+    if (!quick && !transportsOf(values).every(isGrpc)) {
+      found.capacityPerSec = await measureCapacity(values, host);
+    }
+    const transports = transportsOf(values);
+    const grpc = transports.some(isGrpc);
     for (const engine of paces) {
       if (host.interrupted.aborted) break;
-      const simulator = await launchEngine(engine);
+      const simulator = await launchEngine(engine, { grpc });
       try {
-        for (const transport of transportsOf(values)) {
+        for (const transport of transports) {
           if (host.interrupted.aborted) break;
           await calibrateTransport({ transport, engine, simulator, values, host, found });
         }
@@ -301,14 +311,14 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
   }
 }
 
-/** How fast the engine can write at all, over the cheapest transport. */
+/** How fast the engine can write at all, over HTTP and its cheapest transport. */
 async function measureCapacity(values: Values, host: Host): Promise<number | undefined> {
   const engine: EnginePace = { itlMs: 0, pattern: "spread", outputTokens: 256 };
   const simulator = await launchEngine(engine);
   try {
     host.progress("how fast the engine can write");
     const bed = await openBed({
-      transport: PLAYED.includes("socket") ? "socket" : PLAYED[0]!,
+      transport: "socket",
       workers: values.workers as number,
       simulator,
       engine,
@@ -327,7 +337,15 @@ async function measureCapacity(values: Values, host: Host): Promise<number | und
 
 function transportsOf(values: Values): readonly string[] {
   const asked = values.transport as readonly string[];
-  return asked.includes("all") ? PLAYED : asked;
+  const wanted = asked.flatMap((name) => {
+    if (name === "all") return [...PLAYED.http, ...PLAYED.grpc];
+    return name === "http" ? PLAYED.http : [name];
+  });
+  return [...new Set(wanted)];
+}
+
+function isGrpc(transport: string): boolean {
+  return findTransport(transport).carrier === "grpc";
 }
 
 function describe(found: Findings, columns: number): readonly string[] {
@@ -425,6 +443,11 @@ function describeMemory(cells: readonly CalibrationCell[]): readonly string[] {
 }
 
 function describeEngine(found: Findings, cells: readonly CalibrationCell[]): readonly string[] {
+  const heaviest = Math.max(
+    0,
+    ...cells.filter(({ transport }) => !isGrpc(transport))
+      .map(({ engine }) => engine.tokensPerSec ?? 0),
+  );
   const worst = cells.reduce<CalibrationCell | undefined>(
     (a, b) => (b.engine.lateP99Ms ?? 0) > (a?.engine.lateP99Ms ?? -1) ? b : a,
     undefined,
@@ -433,13 +456,8 @@ function describeEngine(found: Findings, cells: readonly CalibrationCell[]): rea
     ...(found.capacityPerSec === undefined ? [] : [
       `The engine can write ${
         formatCount(found.capacityPerSec)
-      } tokens/s to this client, of which ` +
-      `the heaviest load took ${
-        formatShare(
-          Math.max(0, ...cells.map(({ engine }) => engine.tokensPerSec ?? 0)) /
-            found.capacityPerSec,
-        )
-      }`,
+      } tokens/s to this client over HTTP, of which ` +
+      `the heaviest load took ${formatShare(heaviest / found.capacityPerSec)}`,
     ]),
     ...(worst === undefined ? [] : [
       `Its tokens left at most ${formatMs(worst.engine.lateP50Ms)} behind plan at the median, ${

@@ -7,10 +7,12 @@
 import { systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
 import { openaiCompletions } from "../backends/openai_completions.ts";
-import type { GenerationRequest, Target } from "../backends/protocol.ts";
+import { ppl } from "../backends/ppl.ts";
+import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { type LaunchedSimulator, launchSimulator } from "../backends/sim_launch.ts";
 import type { Lateness } from "../backends/sim_truth.ts";
+import { findTransport } from "../backends/transports.ts";
 import type { CalibrationCell, EngineAccuracy } from "../metrics/calibration.ts";
 import {
   type EngineTimes,
@@ -26,6 +28,8 @@ import { openThreads } from "./load_threads.ts";
 export interface TruthfulServer {
   /** Where it serves HTTP. */
   readonly url: string;
+  /** Where it serves gRPC; absent = it does not. */
+  readonly grpcUrl?: string;
   /** Path of the request with this id; default: the protocol's own. */
   readonly endpointOf?: (requestId: bigint) => string;
   /** What was really sent. */
@@ -38,7 +42,7 @@ export interface TruthfulServer {
 
 /** What stays the same over the cells of one client. */
 export interface BedOptions {
-  /** Name of the client's transport; HTTP only. */
+  /** Name of the client's transport, over HTTP or gRPC. */
   readonly transport: string;
   /** Its sending threads. */
   readonly workers: number;
@@ -91,10 +95,20 @@ const LIMITED_FLOOR_MS = 5;
 /** Share of the ordered rate below which the engine did not keep up. */
 const LIMITED_RATE = 0.8;
 
+/**
+ * What is spoken to the engine: over gRPC the leanest protocol there is. Each request carries an id
+ * as HTTP header or gRPC metadata of the same name.
+ */
+const SPOKEN: Readonly<Record<"http" | "grpc", Protocol>> = { http: openaiCompletions, grpc: ppl };
+
 /** Starts the engine that a calibration measures against. */
-export function launchEngine({ itlMs, pattern }: EnginePace): Promise<LaunchedSimulator> {
+export function launchEngine(
+  { itlMs, pattern }: EnginePace,
+  { grpc = false }: { readonly grpc?: boolean } = {},
+): Promise<LaunchedSimulator> {
   return launchSimulator([
     "--port=0",
+    ...(grpc ? ["--grpc-port=0"] : []),
     // Others that measure it (a client in C) name a model of their own.
     "--any-model",
     "--max-batch=0",
@@ -112,10 +126,17 @@ export function answerMs({ itlMs, outputTokens, pattern }: EnginePace): number {
   return (pattern === "spread" ? SPREAD_TTFT_MS : itlMs) + itlMs * outputTokens;
 }
 
-/** Opens a client of the given transport. @throws {Error} when it cannot be opened. */
+/** Opens a client of the given transport. @throws {Error} when it cannot be calibrated. */
 export async function openBed(options: BedOptions): Promise<CalibrationBed> {
   const { transport, workers, simulator, engine, abortSignal } = options;
-  const target: Target = { baseUrl: simulator.url, headers: {} };
+  const { carrier } = findTransport(transport);
+  if (carrier === "inprocess") {
+    throw new RangeError(`Cannot calibrate ${transport}: it reads from no server`);
+  }
+  const baseUrl = carrier === "grpc" ? simulator.grpcUrl : simulator.url;
+  if (baseUrl === undefined) throw new Error("the engine was started without gRPC");
+  const protocol = SPOKEN[carrier];
+  const target: Target = { baseUrl, headers: {} };
   const requests = Array.from({ length: POOL }, (_, i): GenerationRequest => ({
     model: "simulated",
     messages: [{ role: "user", content: "How late are you?" }],
@@ -127,7 +148,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
   }));
   const wires = requests.map((request) => {
     const endpoint = simulator.endpointOf?.(request.requestId);
-    const wire = openaiCompletions.buildRequest(
+    const wire = protocol.buildRequest(
       request,
       endpoint === undefined ? target : { ...target, endpoint },
     );
@@ -137,7 +158,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
     workers,
     transport,
     transportOptions: {},
-    protocol: openaiCompletions.name,
+    protocol: protocol.name,
     target,
     wires,
   });
@@ -163,7 +184,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
       abortSignal,
       onExchange(departure, exchange, originMs) {
         const request = requests[departure.item]!;
-        records.push(decodeExchange(exchange, openaiCompletions, request, {
+        records.push(decodeExchange(exchange, protocol, request, {
           load: 0,
           phase: departure.index < streams ? "warmup" : "measure",
           index: departure.index,
