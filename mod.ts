@@ -198,6 +198,7 @@ export {
   meetsLimit,
   meetsSlo,
   type MergedClient,
+  type MemoryPerStream,
   type MergedClients,
   type Metric,
   type MetricHistogram,

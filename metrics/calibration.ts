@@ -67,6 +67,22 @@ export interface CalibrationLimit {
   readonly endedBy: "error" | "engine" | "time" | "descriptors";
 }
 
+/** What a stream more costs a client in memory. */
+export interface MemoryPerStream {
+  /** Transport of the client. */
+  readonly transport: string;
+  /** Its sending threads. */
+  readonly workers: number;
+  /** (peak with many streams − peak with few) ÷ (many − few), whole processes, KiB. */
+  readonly kibPerStream: number;
+  /** The difference was too small to tell: it is less than that. */
+  readonly atMost: boolean;
+  /** Streams of the smaller run. */
+  readonly fewStreams: number;
+  /** Streams of the larger run. */
+  readonly manyStreams: number;
+}
+
 /** What can speak for a run: cells of the same machine, transport and number of threads. */
 export interface RunCalibration {
   /** When the newest of the cells was measured, ISO 8601. */

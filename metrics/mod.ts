@@ -17,6 +17,7 @@ export {
   ERROR_METRICS,
   type ErrorBound,
   estimateClientError,
+  type MemoryPerStream,
   type RunCalibration,
   weightOf,
 } from "./calibration.ts";

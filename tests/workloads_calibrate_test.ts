@@ -14,6 +14,7 @@ import {
   sameMachine,
   saveCalibration,
 } from "../workloads/calibration_file.ts";
+import { measureMemory } from "../workloads/calibration_memory.ts";
 import { findStreamLimit } from "../workloads/calibration_limit.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { UserError } from "../workloads/user_error.ts";
@@ -112,6 +113,22 @@ Deno.test("lookUpCalibration takes the limits of all clients of the same carrier
     await saveCalibration({ ...calibrationOf([createCell()]), limits }, file);
     const found = await lookUpCalibration(HERE, { transport: "fetch", workers: 0, file });
     assertEquals(found?.limits, limits.slice(0, 2));
+    const memory = {
+      workers: 1,
+      kibPerStream: 30,
+      atMost: false,
+      fewStreams: 32,
+      manyStreams: 512,
+    };
+    const [older, newer] = [[{ ...memory, transport: "fetch" }], [{
+      ...memory,
+      transport: "epoll",
+    }]];
+    for (const memory of [older, newer, older]) {
+      await saveCalibration({ ...calibrationOf([createCell()]), memory }, file);
+    }
+    const { machines } = JSON.parse(await Deno.readTextFile(file));
+    assertEquals(machines[0].memory, [...newer, ...older]);
   });
 });
 
@@ -138,6 +155,46 @@ function linearCell(streams: number): CalibrationCell {
   const itl = { count: 100, p50Ms: 0, p99Ms: streams / 20, maxMs: streams };
   return createCell({ streams, tokensPerSec: 50 * streams, error: { ...error, itl } });
 }
+
+Deno.test("measureMemory compares two runs that differ in their streams only", async () => {
+  const tell = async (peaks: readonly [few: number | string, many: number | string]) => {
+    const seen: (readonly string[])[] = [];
+    const found = await measureMemory({
+      transport: "grpc",
+      workers: 2,
+      simulator: { url: "http://127.0.0.1:1", grpcUrl: "grpc://127.0.0.1:2" },
+      outputTokens: 8,
+      abortSignal: new AbortController().signal,
+      commandOf(args) {
+        const peak = peaks[seen.push(args) - 1];
+        const line = JSON.stringify({ loads: [{ client: { peakRssMiB: peak } }] });
+        const code = typeof peak === "string" ? "Deno.exit(3)" : `console.log('${line}')`;
+        return { command: Deno.execPath(), args: ["eval", code] };
+      },
+    });
+    return { found, seen };
+  };
+  const { found, seen } = await tell([100, 115]);
+  // 15 MiB for 480 streams.
+  assertEquals(found, {
+    ...{ transport: "grpc", workers: 2, kibPerStream: 32, atMost: false },
+    ...{ fewStreams: 32, manyStreams: 512 },
+  });
+  const differing = (i: number) => seen[i]!.filter((arg) => !seen[1 - i]!.includes(arg));
+  assertEquals(differing(0), ["--concurrency=32", "--requests=32"]);
+  assertEquals(differing(1), ["--concurrency=512", "--requests=512"]);
+  assertEquals(seen[0]!.slice(1, 5), [
+    "grpc://127.0.0.1:2",
+    "--protocol=ppl",
+    "--transport=grpc",
+    "--workers=2",
+  ]);
+  // Two runs of one load differ by that much.
+  const equal = (await tell([100, 99])).found!;
+  assertEquals([equal.atMost, equal.kibPerStream], [true, 2 * 1024 / 480]);
+  assertEquals((await tell([100, "failed"])).found, undefined);
+  assertEquals((await tell(["failed", 100])).found, undefined);
+});
 
 Deno.test("findStreamLimit doubles, then halves the distance", async () => {
   const rows: [known: number[], boundMs: number, most: number, streams: number, by: string][] = [

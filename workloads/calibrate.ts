@@ -6,7 +6,7 @@
 import { systemClock, wallClockMs } from "../backends/clock.ts";
 import type { LaunchedSimulator } from "../backends/sim_launch.ts";
 import { findTransport, TRANSPORTS } from "../backends/transports.ts";
-import type { CalibrationCell, CalibrationLimit } from "../metrics/calibration.ts";
+import type { CalibrationCell, CalibrationLimit, MemoryPerStream } from "../metrics/calibration.ts";
 import { formatCount, formatMs, formatNumber, formatShare, plural } from "../metrics/format.ts";
 import { type TextColumn, textTable, wrapText } from "../metrics/text_table.ts";
 import {
@@ -17,6 +17,7 @@ import {
   openBed,
 } from "./calibration_cell.ts";
 import { machineOf, saveCalibration } from "./calibration_file.ts";
+import { measureMemory } from "./calibration_memory.ts";
 import { findStreamLimit } from "./calibration_limit.ts";
 import { readEnvironment } from "./environment.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
@@ -186,6 +187,7 @@ export const calibrate: Scenario = {
 interface Findings {
   readonly cells: CalibrationCell[];
   readonly limits: CalibrationLimit[];
+  readonly memory: MemoryPerStream[];
   /** Transports that could not be opened, and why. */
   readonly skipped: { readonly transport: string; readonly reason: string }[];
   /** Most tokens/s that the engine was seen to write. */
@@ -193,7 +195,13 @@ interface Findings {
 }
 
 async function runCalibrate(values: Values, host: Host): Promise<number> {
-  const found: Findings = { cells: [], limits: [], skipped: [], capacityPerSec: undefined };
+  const found: Findings = {
+    cells: [],
+    limits: [],
+    memory: [],
+    skipped: [],
+    capacityPerSec: undefined,
+  };
   const quick = values.quick === true;
   const paces = (values.itl as readonly number[]).map((itlMs): EnginePace => ({
     itlMs,
@@ -232,6 +240,7 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
     savedAt: new Date(wallClockMs()).toISOString(),
     cells: found.cells,
     limits: found.limits,
+    memory: found.memory,
     ...(found.capacityPerSec === undefined ? {} : { capacityPerSec: found.capacityPerSec }),
   };
   if (values.format === "json") {
@@ -309,6 +318,22 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
   } finally {
     await bed.close();
   }
+  await addMemory(job);
+}
+
+/** The gap between tokens does not matter: once a transport is enough. */
+async function addMemory({ transport, engine, simulator, values, host, found }: TransportJob) {
+  const known = found.memory.some((one) => one.transport === transport);
+  if (known || host.interrupted.aborted) return;
+  host.progress(`memory of a stream over ${transport}`);
+  const memory = await measureMemory({
+    transport,
+    workers: values.workers as number,
+    simulator,
+    outputTokens: engine.outputTokens,
+    abortSignal: host.interrupted,
+  });
+  if (memory !== undefined) found.memory.push(memory);
 }
 
 /** How fast the engine can write at all, over HTTP and its cheapest transport. */
@@ -401,7 +426,7 @@ function describe(found: Findings, columns: number): readonly string[] {
     ]),
     "",
     ...found.limits.flatMap((limit) => wrapText(describeLimit(limit), width)),
-    ...describeMemory(cells).flatMap((line) => wrapText(line, width)),
+    ...found.memory.flatMap((memory) => wrapText(describeMemory(memory), width)),
     ...describeEngine(found, cells).flatMap((line) => wrapText(line, width)),
     ...(failed === 0 ? [] : wrapText(`${plural(failed, "request")} did not complete`, width)),
     ...found.skipped.flatMap(({ transport, reason }) =>
@@ -429,17 +454,10 @@ function describeLimit(limit: CalibrationLimit): string {
   } tokens/s) kept ${kept}; ${LIMIT_REASONS[endedBy]}`;
 }
 
-/** From the smallest to the largest load of a transport; the rest is the program itself. */
-function describeMemory(cells: readonly CalibrationCell[]): readonly string[] {
-  return [...new Set(cells.map(({ transport }) => transport))].flatMap((transport) => {
-    const own = cells.filter((cell) => cell.transport === transport)
-      .sort((a, b) => a.streams - b.streams);
-    const [first, last] = [own[0]!, own.at(-1)!];
-    const added = (last.client.peakRssMiB ?? 0) - (first.client.peakRssMiB ?? 0);
-    if (last.streams === first.streams || added <= 0) return [];
-    const each = added * 1024 / (last.streams - first.streams);
-    return [`${transport}: the process grew by ${formatNumber(each)} KiB a stream`];
-  });
+function describeMemory(memory: MemoryPerStream): string {
+  const { transport, kibPerStream, atMost, fewStreams, manyStreams } = memory;
+  return `${transport}: ${atMost ? "less than " : ""}${formatNumber(kibPerStream)} KiB of memory ` +
+    `for each stream more, record included (whole runs with ${fewStreams} and ${manyStreams} streams)`;
 }
 
 function describeEngine(found: Findings, cells: readonly CalibrationCell[]): readonly string[] {

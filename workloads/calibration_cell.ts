@@ -99,7 +99,10 @@ const LIMITED_RATE = 0.8;
  * What is spoken to the engine: over gRPC the leanest protocol there is. Each request carries an id
  * as HTTP header or gRPC metadata of the same name.
  */
-const SPOKEN: Readonly<Record<"http" | "grpc", Protocol>> = { http: openaiCompletions, grpc: ppl };
+export const SPOKEN: Readonly<Record<"http" | "grpc", Protocol>> = {
+  http: openaiCompletions,
+  grpc: ppl,
+};
 
 /** Starts the engine that a calibration measures against. */
 export function launchEngine(

@@ -4,7 +4,12 @@
  * @module
  */
 import { TRANSPORTS } from "../backends/transports.ts";
-import type { CalibrationCell, CalibrationLimit, RunCalibration } from "../metrics/calibration.ts";
+import type {
+  CalibrationCell,
+  CalibrationLimit,
+  MemoryPerStream,
+  RunCalibration,
+} from "../metrics/calibration.ts";
 import type { Environment } from "../metrics/run.ts";
 import { UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
@@ -26,6 +31,8 @@ export interface MachineCalibration {
   readonly cells: readonly CalibrationCell[];
   /** One a transport and bound. */
   readonly limits: readonly CalibrationLimit[];
+  /** One a transport; absent = not tried. */
+  readonly memory?: readonly MemoryPerStream[];
   /** Most tokens/s that the simulated engine was seen to write; absent = not tried. */
   readonly capacityPerSec?: number;
 }
@@ -143,8 +150,10 @@ export async function saveCalibration(
   });
   const old = machines.find(({ machine }) => sameMachine(machine, found.machine));
   const capacityPerSec = found.capacityPerSec ?? old?.capacityPerSec;
+  const [memory, oldMemory] = [found.memory ?? [], old?.memory ?? []];
   const merged: MachineCalibration = {
     ...found,
+    memory: [...oldMemory.filter(without(memory, clientKey)), ...memory],
     ...(capacityPerSec === undefined ? {} : { capacityPerSec }),
     cells: [...(old?.cells ?? []).filter(without(found.cells, cellKey)), ...found.cells],
     limits: [...(old?.limits ?? []).filter(without(found.limits, limitKey)), ...found.limits],
@@ -209,6 +218,10 @@ function without<T>(newer: readonly T[], keyOf: (one: T) => string): (one: T) =>
 
 function cellKey({ transport, workers, streams, itlMs, pattern }: CalibrationCell): string {
   return [transport, workers, streams, itlMs, pattern].join();
+}
+
+function clientKey({ transport, workers }: MemoryPerStream): string {
+  return [transport, workers].join();
 }
 
 function limitKey({ transport, workers, itlMs, pattern, boundMs }: CalibrationLimit): string {

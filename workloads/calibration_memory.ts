@@ -1,0 +1,85 @@
+/**
+ * How much memory a stream takes: two runs in processes of their own, one with few streams and one
+ * with many, differ in nothing else.
+ *
+ * @module
+ */
+import { type SelfCommand, selfCommand } from "../backends/relaunch.ts";
+import { findTransport } from "../backends/transports.ts";
+import type { MemoryPerStream } from "../metrics/calibration.ts";
+import { SPOKEN, type TruthfulServer } from "./calibration_cell.ts";
+
+/** What is measured. */
+export interface MemoryJob {
+  /** Name of the transport. */
+  readonly transport: string;
+  /** Its sending threads. */
+  readonly workers: number;
+  /** What is sent to. */
+  readonly simulator: Pick<TruthfulServer, "url" | "grpcUrl">;
+  /** Tokens of an answer. */
+  readonly outputTokens: number;
+  /** Cancels. */
+  readonly abortSignal: AbortSignal;
+  /** How a run is started; default: this program. */
+  readonly commandOf?: (args: readonly string[]) => SelfCommand;
+}
+
+/** Far enough apart for the difference to be many times what a collection of garbage is worth. */
+const FEW = 32;
+const MANY = 512;
+
+/** Two runs of one load differ by about one MiB. */
+const NOISE_MIB = 2;
+
+/**
+ * Peak memory of a whole `tokometer bench` with many streams less one with few, for each stream
+ * more: connection, buffers, the answer and its record. Absent where a run did not complete.
+ */
+export async function measureMemory(job: MemoryJob): Promise<MemoryPerStream | undefined> {
+  const { transport, workers } = job;
+  const few = await peakMiB(job, FEW);
+  const many = few === undefined ? undefined : await peakMiB(job, MANY);
+  if (few === undefined || many === undefined) return undefined;
+  const grownMiB = many - few;
+  return {
+    transport,
+    workers,
+    kibPerStream: Math.max(grownMiB, NOISE_MIB) * 1024 / (MANY - FEW),
+    atMost: grownMiB < NOISE_MIB,
+    fewStreams: FEW,
+    manyStreams: MANY,
+  };
+}
+
+async function peakMiB(job: MemoryJob, streams: number): Promise<number | undefined> {
+  const { transport, workers, simulator, outputTokens, commandOf = selfCommand } = job;
+  const { carrier } = findTransport(transport);
+  const url = carrier === "grpc" ? simulator.grpcUrl : simulator.url;
+  if (carrier === "inprocess" || url === undefined) return undefined;
+  const { command, args } = commandOf([
+    "bench",
+    url,
+    `--protocol=${SPOKEN[carrier].name}`,
+    `--transport=${transport}`,
+    `--workers=${workers}`,
+    `--concurrency=${streams}`,
+    `--requests=${streams}`,
+    `--output-tokens=${outputTokens}`,
+    "--warmup=0",
+    "--gpu=off",
+    "--no-calibration",
+    "--no-save",
+    "--format=json",
+  ]);
+  const { success, stdout } = await new Deno.Command(command, {
+    args: [...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+    signal: job.abortSignal,
+  }).output();
+  if (!success) return undefined;
+  const { loads: [load] } = JSON.parse(new TextDecoder().decode(stdout));
+  return load?.client?.peakRssMiB ?? undefined;
+}
