@@ -64,7 +64,9 @@ export function weighLimits(
     );
   if (nearest === undefined) return undefined;
   if (nearest.ratio <= LIMIT_TOLERANCE) return { kind: "within", ...nearest };
-  return nearest.limit.endedBy === "error" ? { kind: "beyond", ...nearest } : undefined;
+  const { endedBy, tooManyStreams = Infinity } = nearest.limit;
+  const beyond = endedBy === "error" || streams >= tooManyStreams;
+  return beyond ? { kind: "beyond", ...nearest } : undefined;
 }
 
 function ratioOf(limit: CalibrationLimit, load: WeighedLoad): number {

@@ -63,6 +63,8 @@ export interface CalibrationLimit {
   readonly streams: number;
   /** Tokens/s at that number. */
   readonly tokensPerSec: number;
+  /** The fewest that were tried and were too many for the client; absent = none were, or not yet. */
+  readonly tooManyStreams?: number;
   /** What ended the search. */
   readonly endedBy: "error" | "engine" | "time" | "descriptors";
 }

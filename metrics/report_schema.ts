@@ -121,6 +121,7 @@ const LIMITS = list(
     boundMs: number("The bound, ms"),
     streams: integer("Streams; 0 = not even the fewest that were tried"),
     tokensPerSec: number("Tokens/s at that number"),
+    tooManyStreams: optional(integer("The fewest that were tried and were too many")),
     endedBy: choice(
       "error: more were worse; else the search could not go on, more may do",
       "error",

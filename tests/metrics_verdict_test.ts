@@ -260,11 +260,13 @@ Deno.test("judge says how far a load is beyond what was calibrated, and what car
       createLimit({ itlMs: 5, streams: 12, tokensPerSec: 2400 }),
     ]],
     ["the search had no more time", [{ ...small, endedBy: "time" }]],
+    ["nor tried so few", [{ ...small, endedBy: "time", tooManyStreams: 11 }]],
     ["another client's limit", [{ ...small, transport: "socket" }, { ...small, workers: 1 }]],
     // A quarter of the gap of 10 ms is 2.5 ms: that bound is as good as 1 ms.
     ["a bound that does no harm", [{ ...small, boundMs: 1 }, createLimit({ boundMs: 2.5 })]],
   ];
   for (const [name, limits] of ok) assertEquals(judged(limits).kind, "ok", name);
+  assertEquals(judged([{ ...small, endedBy: "time", tooManyStreams: 10 }]).kind, "suspect");
   assertEquals(judged([{ ...small, boundMs: 1 }, createLimit({ boundMs: 3 })]).kind, "suspect");
 
   // The error of such a load is known, and small beside what was measured.

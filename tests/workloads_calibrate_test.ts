@@ -234,7 +234,14 @@ Deno.test("findStreamLimit ends when the time is over, or the engine is the limi
     timeIsLeft: () => false,
     run: () => Promise.reject(new Error("no time was left")),
   });
-  assertEquals([late!.streams, late!.endedBy], [16, "time"]);
+  assertEquals([late!.streams, late!.endedBy, late!.tooManyStreams], [16, "time", undefined]);
+  const between = await findStreamLimit({
+    known: [linearCell(16), linearCell(256)],
+    boundMs: 5,
+    timeIsLeft: () => false,
+    run: () => Promise.reject(new Error("no time was left")),
+  });
+  assertEquals([between!.streams, between!.endedBy, between!.tooManyStreams], [16, "time", 256]);
   const { engine } = createCell();
   const limited = await findStreamLimit({
     known: [linearCell(16)],
@@ -243,7 +250,7 @@ Deno.test("findStreamLimit ends when the time is over, or the engine is the limi
     run: (streams) =>
       Promise.resolve({ ...linearCell(streams), engine: { ...engine, limited: streams > 20 } }),
   });
-  assertEquals(limited!.endedBy, "engine");
+  assertEquals([limited!.endedBy, limited!.tooManyStreams], ["engine", undefined]);
   assert(limited!.streams >= 16 && limited!.streams <= 20);
   const none = { boundMs: 5, timeIsLeft: () => true, run: () => Promise.reject() };
   assertEquals(await findStreamLimit({ known: [], ...none }), undefined);

@@ -444,14 +444,20 @@ const LIMIT_REASONS: Readonly<Record<CalibrationLimit["endedBy"], string>> = {
 };
 
 function describeLimit(limit: CalibrationLimit): string {
-  const { transport, streams, tokensPerSec, boundMs, itlMs, endedBy } = limit;
+  const { transport, streams, tokensPerSec, boundMs, itlMs, endedBy, tooManyStreams } = limit;
   const kept = `the p99 errors of TTFT and gap within ${formatMs(boundMs)}`;
   if (streams === 0) {
     return `${transport}: not even the fewest streams kept ${kept} (a token each ${itlMs} ms)`;
   }
   return `${transport}: up to ${plural(streams, "stream")} (${
     formatCount(tokensPerSec)
-  } tokens/s) kept ${kept}; ${LIMIT_REASONS[endedBy]}`;
+  } tokens/s) kept ${kept}; ${
+    tooManyStreams === undefined
+      ? LIMIT_REASONS[endedBy]
+      : `${formatCount(tooManyStreams)} did not${
+        endedBy === "time" ? ", and between them was no time to search" : ""
+      }`
+  }`;
 }
 
 function describeMemory(memory: MemoryPerStream): string {

@@ -65,6 +65,8 @@ export async function findStreamLimit(search: LimitSearch): Promise<CalibrationL
     boundMs,
     streams: good?.streams ?? 0,
     tokensPerSec: good?.tokensPerSec ?? 0,
+    // Where the engine was late the client may be innocent.
+    ...(bad === undefined || bad.engine.limited ? {} : { tooManyStreams: bad.streams }),
     endedBy,
   };
 }
