@@ -24,7 +24,7 @@ import { fasterClient, highest } from "./verdict.ts";
 export interface LoadFacts {
   /** Everything computed about the load. */
   readonly load: Omit<LoadSummary, "checks">;
-  /** What the completed records say about their own soundness. */
+  /** What the measured records say about their own soundness. */
   readonly consistency: Consistency;
   /** How late each request left, in ms. */
   readonly delays: ValueSet;
@@ -183,6 +183,54 @@ const checkScheduleDelay: LoadCheck = (facts) => {
     );
 };
 
+/** A thread's share of a core, or a timer, may be a little off; more cannot be. */
+const SHARE_TOLERANCE = 0.1;
+
+const checkClientValues: LoadCheck = ({ load: { client }, header }) => {
+  if (client === undefined) return undefined;
+  const { cpuCores = 0, threadCpu = 0, threadWait = 0 } = client;
+  const most: Readonly<Record<string, number>> = {
+    cpuCores: header.environment.cores * (1 + SHARE_TOLERANCE),
+    threadCpu: 1 + SHARE_TOLERANCE,
+    threadWait: 1 + SHARE_TOLERANCE,
+  };
+  const wrong = Object.entries({ ...client, cpuCores, threadCpu, threadWait })
+    .find(([name, value]) =>
+      typeof value === "number" && !(value >= 0 && value <= (most[name] ?? Number.MAX_VALUE))
+    );
+  if (wrong === undefined) return passed("client_values", "What the client saw of itself can be");
+  return warning(
+    "client_values",
+    `What the client saw of itself cannot be true: ${wrong[0]} is ${wrong[1]}`,
+    "do not trust the verdict; please report it with the record file",
+  );
+};
+
+/** Every request that the plan asks for is in the records, once. */
+const checkRequests: LoadCheck = ({ load, header }) => {
+  const { plan: { stopRequests, stopDurationMs }, counts, complete, interrupted } = load;
+  if (stopRequests === undefined) return undefined;
+  const found = `${formatCount(counts.offered)} of ${plural(stopRequests, "request")}`;
+  if (counts.offered > stopRequests) {
+    return warning(
+      "requests",
+      `More requests were recorded than planned: ${found}`,
+      "do not use these numbers; was the record file put together by hand?",
+    );
+  }
+  const mayBeFewer = stopDurationMs !== undefined || !complete || interrupted ||
+    header.dataset.prompts < stopRequests + counts.warmup;
+  if (counts.offered === stopRequests) {
+    return passed("requests", "Every planned request is recorded");
+  }
+  if (mayBeFewer) return undefined;
+  return warning(
+    "requests",
+    `Requests are missing: ${found} that were planned are recorded`,
+    "do not use these numbers; was the record file cut or changed?",
+  );
+};
+
 const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
   if (verdict === undefined) return undefined;
   const worst = verdict.reasons[0];
@@ -255,13 +303,15 @@ const checkSamples: LoadCheck = ({ load: { metrics, counts } }) => {
 };
 
 const checkStamps: LoadCheck = ({ consistency: { impossible }, load: { counts } }) => {
-  if (impossible.count === 0) return passed("stamps", "All stamps are in order, all counts grow");
+  if (impossible.count === 0) {
+    return passed("stamps", "All stamps are in order, all counts possible");
+  }
   return warning(
     "stamps",
     `${plural(impossible.count, "request")} of ${
-      formatCount(counts.completed)
+      formatCount(counts.offered)
     } cannot be true: request ${impossible.index}: ${impossible.reason}`,
-    "do not use these numbers; please report it with the record file: this is a fault of Tokometer or of a changed file",
+    "do not use these numbers; please report it with the record file: this is a fault of Tokometer, of a server that counts wrongly, or of a changed file",
   );
 };
 
@@ -300,9 +350,10 @@ const checkLittle: LoadCheck = ({ load }) => {
 };
 
 const checkTickCounts: LoadCheck = ({ consistency }) => {
-  const { counted: known, differing, seenTokens: seen, countedTokens: counted } = consistency;
+  const { counted: known, differing, apartTokens } = consistency;
+  const { seenTokens: seen, countedTokens: counted } = consistency;
   if (known === 0) return undefined;
-  if (Math.abs(counted - seen) <= UNSEEN_SHARE * counted) {
+  if (apartTokens <= UNSEEN_SHARE * counted) {
     return passed(
       "tick_counts",
       `${formatCount(seen)} tokens were seen in the streams, ${formatCount(counted)} counted`,
@@ -315,7 +366,9 @@ const checkTickCounts: LoadCheck = ({ consistency }) => {
     } were counted (requests that differ: ${formatCount(differing)} of ${formatCount(known)}): ${
       counted > seen
         ? "events carry several tokens, or tokens without text came unseen"
-        : "events are more than tokens"
+        : counted < seen
+        ? "events are more than tokens"
+        : "some show more and some fewer, which makes up for it in the sum only"
     }`,
     "totals and throughput are right; ITL is the gap between events here, TPOT the time of a token",
   );
@@ -324,7 +377,16 @@ const checkTickCounts: LoadCheck = ({ consistency }) => {
 const checkRequestedLength: LoadCheck = (
   { load: { lengths: { exact, shorter, longer } }, header },
 ) => {
-  if (header.length !== "forced" || exact + shorter + longer === 0) return undefined;
+  const known = exact + shorter + longer;
+  if (known === 0) return undefined;
+  if (header.length === "cap") {
+    if (longer === 0) return passed("requested_length", "No answer is longer than its limit");
+    return warning(
+      "requested_length",
+      `Answers longer than their limit: ${formatCount(longer)} of ${formatCount(known)}`,
+      "the engine does not keep the limit, or their tokens are counted in another way (see the source of output tokens); compare engines by tokens delivered",
+    );
+  }
   if (shorter + longer === 0) {
     return passed("requested_length", "Every answer has the length that was asked for");
   }
@@ -402,6 +464,8 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
 const LOAD_CHECKS: readonly LoadCheck[] = [
   checkStamps,
   checkLatencySum,
+  checkRequests,
+  checkClientValues,
   checkComplete,
   checkFailures,
   checkCancelled,

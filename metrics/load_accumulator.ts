@@ -63,6 +63,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     arrivals: arrivalFold(plan),
     connections: connectionFold(),
     end: endFold(plan),
+    consistency: consistencyFold(),
   };
   const ofCompleted = {
     prompt: tokenFold(({ promptTokens }) => promptTokens),
@@ -70,7 +71,6 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     lengths: lengthFold(),
     cache: cacheFold(),
     stream: streamFold(),
-    consistency: consistencyFold(),
   };
   const limits = slo?.limits.map((limit) => ({ limit, met: 0 })) ?? [];
   let good = 0;
@@ -142,7 +142,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const delays = values.delays();
       const verdict = judge({ load, client, delays, header });
       const judged = { ...load, client, verdict };
-      const consistency = ofCompleted.consistency.result();
+      const consistency = ofAll.consistency.result();
       return { ...judged, checks: checkLoad({ load: judged, consistency, delays, header }) };
     },
   };

@@ -46,6 +46,46 @@ const FAULTS: readonly [
   ]],
   ["stamps", "tick 1 has fewer tokens", [createRecord({ ticks: [[1, 2], [2, 1]] })]],
   ["stamps", "endMs is NaN", [createRecord({ endMs: NaN })]],
+  ["stamps", "intendedMs is -1", [createRecord({ intendedMs: -1 })]],
+  ["stamps", "firstByteMs is Infinity", [createRecord({ firstByteMs: Infinity })]],
+  ["stamps", "outputTokens is -3", [
+    createRecord({ outputTokens: { tokens: -3, source: "usage" } }),
+  ]],
+  ["stamps", "promptTokens is 1.5", [
+    createRecord({ promptTokens: { tokens: 1.5, source: "usage" } }),
+  ]],
+  ["stamps", "bytes is -1", [createRecord({ bytes: -1 })]],
+  ["stamps", "connectMs is -2", [createRecord({ connectMs: -2 })]],
+  ["stamps", "cachedTokens 11 are more than promptTokens 10", [createRecord({ cachedTokens: 11 })]],
+  ["stamps", "reasoningTokens 6 are more than outputTokens 5", [
+    createRecord({ reasoningTokens: 6, outputTokens: { tokens: 5, source: "usage" } }),
+  ]],
+  ["stamps", "textEvents 9 are more than events 5", [createRecord({ textEvents: 9 })]],
+  ["stamps", "5 ticks came in 1 reads", [createRecord({ reads: 1 })]],
+  ["stamps", "tick 0 at 100 is not firstTokenMs 101", [createRecord({ firstTokenMs: 101 })]],
+  ["stamps", "tick 0 has no token", [createRecord({ ticks: [[1, 0], [2, 1]] })]],
+  ["stamps", "1 request of 101 cannot be true: request 100: endMs is -5", [
+    ...records(),
+    createFailure("truncated", { index: 100, endMs: -5 }),
+  ]],
+  ["client_values", "threadWait is -0.1", records(), { ends: [{ client: { threadWait: -0.1 } }] }],
+  ["client_values", "loopLagP99Ms is NaN", records(), {
+    ends: [{ client: { loopLagP99Ms: NaN } }],
+  }],
+  ["client_values", "cpuCores is 500", records(), { ends: [{ client: { cpuCores: 500 } }] }],
+  ["requests", "More requests were recorded than planned: 100 of 99", records(), {
+    loads: [{ label: "1 user", users: 1, stopRequests: 99 }],
+  }],
+  ["requests", "Requests are missing: 99 of 100", records({}, 99), {
+    loads: [{ label: "1 user", users: 1, stopRequests: 100 }],
+  }],
+  ["tick_counts", "some show more and some fewer", [
+    createRecord({ outputTokens: { tokens: 3, source: "usage" } }),
+    createRecord({ index: 1, outputTokens: { tokens: 7, source: "usage" } }),
+  ]],
+  ["requested_length", "Answers longer than their limit: 1 of 1", [
+    createRecord({ requestedTokens: 4, lengthForced: false }),
+  ], { header: { length: "cap" } }],
   ["latency_sum", "is not E2E", [createRecord({ lastTokenMs: 200, endMs: 200 })]],
   ["complete", "stopped by hand", records(), { ends: [{ interrupted: true }] }],
   ["failures", "1 of 2 requests failed, most often truncated (1): it broke", [
@@ -165,6 +205,15 @@ Deno.test("checks that do not apply say nothing", () => {
     assertFalse(closed.includes(name), name);
   }
   assertFalse(names(records(), { loads: [OPEN] }).includes("concurrency"));
-  assertFalse(names(records(), { header: { length: "cap" } }).includes("requested_length"));
+  const plan = { label: "1 user", users: 1, stopRequests: 200 };
+  const few = { prompts: 100, kind: "jsonl", source: "x", skipped: {}, duplicates: 0 };
+  // Fewer than planned, for a reason: the time was over, a stop by hand, a small dataset sent once.
+  for (
+    const fields of [
+      { loads: [{ ...plan, stopDurationMs: 1000 }] },
+      { loads: [plan], ends: [{ interrupted: true }] },
+      { loads: [plan], header: { dataset: few } },
+    ]
+  ) assertFalse(names(records(), fields).includes("requests"));
   assertFalse(names(records(), { header: { stream: false } }).includes("coalescing"));
 });
