@@ -183,7 +183,7 @@ async function send(
     }
   } catch (error) {
     endMs = clock.now();
-    end = failure(error, firstByteMs !== undefined);
+    end = failure(error, { headSeen: firstByteMs !== undefined, answered: state.answered });
   }
   watchdog.release(flight);
   // Everything is stamped; whoever waits would now find the connection not yet in the pool, open a
@@ -257,8 +257,24 @@ function cause(error: unknown): string {
 const NOT_HTTP =
   /invalid HTTP|invalid content-length|unexpected transfer-encoding|head is too large/;
 
-function failure(error: unknown, headSeen: boolean): ExchangeEnd {
+/** Of those, what a server of another kind causes; hyper does not tell the bytes. */
+const NOT_HTTP1 = /invalid HTTP version/;
+
+/** The same where its bytes came before the request was sent. */
+const SPOKE_FIRST = /received unexpected message/;
+
+const OTHER_SERVER =
+  "the server speaks HTTP/2 only, as gRPC ports do, or no HTTP at all: take its " +
+  "HTTP/1.1 port, or a gRPC --protocol; --transport socket tells what it sent";
+
+function failure(
+  error: unknown,
+  { headSeen, answered }: { readonly headSeen: boolean; readonly answered: boolean },
+): ExchangeEnd {
   const text = cause(error);
+  if (NOT_HTTP1.test(text) || (SPOKE_FIRST.test(text) && !answered)) {
+    return { kind: "malformed", message: `not HTTP: ${text}; ${OTHER_SERVER}` };
+  }
   if (headSeen) return { kind: "cut", message: `the body broke off: ${text}` };
   if (NOT_HTTP.test(text)) return { kind: "malformed", message: `not HTTP: ${text}` };
   return { kind: "connect_error", message: connectionFailure(text) };

@@ -9,6 +9,7 @@
  * @module
  */
 import type { BodySink } from "./buffers.ts";
+import { oneLine } from "./error_message.ts";
 
 /** Largest response head, in bytes. */
 export const HEAD_LIMIT: number = 256 * 1024;
@@ -67,6 +68,15 @@ interface KnownHead {
 
 /** A server's heads are the same for a second at least: the last one is known again by its bytes. */
 let lastHead: KnownHead | undefined;
+
+/** What tells HTTP/1 from anything else; a status line is longer. */
+const FIRST_BYTES = 9;
+/** The frame with which a server of HTTP/2 begins: at most 63 settings, of stream 0. */
+const HTTP2_SETTINGS: readonly (number | undefined)[] = [0, undefined, undefined, 4, 0, 0, 0, 0, 0];
+
+/** What a port with HTTP/2 alone is told as, over each transport of HTTP/1.1. */
+export const HTTP2_SPOKEN = "the server speaks HTTP/2 on this port, HTTP/1.1 was expected: take " +
+  "its HTTP/1.1 port, or a gRPC --protocol if this is its gRPC port";
 
 /** Longer heads are read each time. */
 const KNOWN_HEAD_BYTES = 4096;
@@ -263,6 +273,8 @@ export class ResponseParser {
       const byte = source[at]!;
       if (this.#headBytes === this.#head.length && !this.#growHead()) return at;
       this.#head[this.#headBytes++] = byte;
+      // A server of another kind may wait for more of us: its first bytes are all there will be.
+      if (this.#headBytes === FIRST_BYTES && !this.#beginsAsHttp()) return at;
       if (byte !== LF) continue;
       const start = this.#lineStart;
       this.#lineStart = this.#headBytes;
@@ -313,6 +325,20 @@ export class ResponseParser {
     head.set(this.#head);
     this.#head = head;
     return true;
+  }
+
+  #beginsAsHttp(): boolean {
+    const head = this.#head;
+    if (readVersion(head) >= 0 || head[0] === CR || head[0] === LF) return true;
+    const first = head.subarray(0, FIRST_BYTES);
+    if (HTTP2_SETTINGS.every((byte, i) => byte === undefined || byte === first[i])) {
+      this.#fail(HTTP2_SPOKEN);
+      return false;
+    }
+    this.#fail(
+      `the answer begins with "${oneLine(text(first, 0, FIRST_BYTES))}", not with HTTP/1.1`,
+    );
+    return false;
   }
 
   #readHead(): void {

@@ -111,8 +111,12 @@ Deno.test("ResponseParser reads the same wherever the bytes are split", () => {
 });
 
 const BROKEN: readonly [what: string, answer: string, error: RegExp, body?: string][] = [
-  ["no HTTP", "SSH-2.0-x\r\n\r\n", /does not begin with HTTP/],
-  ["HTTP/2.0", "HTTP/2.0 200 OK\r\n\r\n", /does not begin with HTTP/],
+  ["no HTTP", "SSH-2.0-x\r\n\r\n", /begins with "SSH-2\.0-x", not with HTTP/],
+  ["no HTTP, and no end of line", "SSH-2.0-x", /begins with "SSH-2\.0-x", not with HTTP/],
+  ["shorter than a status line", "-ERR\r\n\r\n", /does not begin with HTTP/],
+  ["HTTP/2.0", "HTTP/2.0 200 OK\r\n\r\n", /begins with "HTTP\/2\.0", not with HTTP/],
+  ["an empty SETTINGS frame", "\0\0\0\x04\0\0\0\0\0", /speaks HTTP\/2 on this port/],
+  ["SETTINGS", `\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0d`, /speaks HTTP\/2 on this port/],
   ["two digits", "HTTP/1.1 20 OK\r\n\r\n", /status/],
   ["four digits", "HTTP/1.1 2000 OK\r\n\r\n", /status/],
   ["status 099", "HTTP/1.1 099 OK\r\n\r\n", /status/],

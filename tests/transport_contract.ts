@@ -98,6 +98,8 @@ interface Case {
   readonly end: Exchange["end"]["kind"];
   readonly status?: number;
   readonly body?: string;
+  /** Part of what is said of it. */
+  readonly message?: RegExp;
   /** The end where broken chunks are not seen as such. */
   readonly blindEnd?: Exchange["end"]["kind"];
 }
@@ -222,6 +224,14 @@ const CASES: readonly Case[] = [
   },
   { what: "a status that is no number", steps: ["HTTP/1.1 2x0 OK\r\n\r\n", FIN], end: "malformed" },
   { what: "another protocol", steps: ["SSH-2.0-OpenSSH_9.6\r\n\r\n", FIN], end: "malformed" },
+  // Both wait for more of us, and never end the connection.
+  { what: "a banner that waits", steps: ["SSH-2.0-OpenSSH_9.6\r\n"], end: "malformed" },
+  {
+    what: "an HTTP/2 server that waits",
+    steps: [Uint8Array.of(0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100)],
+    end: "malformed",
+    message: /HTTP\/2/,
+  },
   { what: "HTTP/3.7", steps: ["HTTP/3.7 200 OK\r\n\r\n", FIN], end: "malformed" },
   { what: "a header without a colon", steps: [`${OK}hello\r\n\r\n`, FIN], end: "malformed" },
   { what: "a space before the colon", steps: [`${OK}a : b\r\n\r\n`, FIN], end: "malformed" },
@@ -399,6 +409,7 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
         const exchange = await send();
         const end = traits.seesBrokenChunks ? one.end : one.blindEnd ?? one.end;
         assertEquals(exchange.end.kind, end, JSON.stringify(exchange.end));
+        if (one.message !== undefined) assertMatch(JSON.stringify(exchange.end), one.message);
         assertEquals(exchange.status, one.status ?? (end === "complete" ? 200 : 0));
         assertEquals(body(exchange), one.body ?? "");
         assertEquals(exchange.firstByteMs !== undefined, exchange.status > 0);

@@ -158,6 +158,10 @@ function unreachable(url: string, exchange: Exchange): Error {
   if (url.startsWith("inprocess:")) return new UserError(oneLine(message), EXIT.unreachable);
   // Not the server's doing: the program's front end says which permission to add.
   if (/^Requires \w+ access/.test(message)) return new Deno.errors.NotCapable(message);
+  // Something is there, and it is not what was asked for.
+  if (exchange.end.kind === "malformed") {
+    return new UserError(`Cannot use ${origin(url)}: ${oneLine(message)}`, EXIT.unreachable);
+  }
   return new UserError(
     `Cannot reach ${origin(url)}: ${oneLine(message)}; is the server running there?`,
     EXIT.unreachable,
