@@ -468,7 +468,6 @@ function judge(
   if (end.kind === "grpc_status") return grpcFailure(end.status, end.message, reading.events);
   // After the end mark the answer is whole: how the connection ends no longer matters.
   if (reading.endMarkMs === undefined) {
-    const so = `after ${reading.events} ${reading.events === 1 ? "event" : "events"}`;
     switch (end.kind) {
       case "connect_error":
       case "timeout":
@@ -477,16 +476,16 @@ function judge(
       case "malformed":
         return { kind: "protocol_error", message: oneLine(end.message) };
       case "cut":
-        return { kind: "truncated", message: oneLine(`${end.message}, ${so}`) };
+        return { kind: "truncated", message: oneLine(end.message) };
       case "complete":
         if (reading.torn) {
-          return { kind: "truncated", message: `the body ended inside an event, ${so}` };
+          return { kind: "truncated", message: "the body ended inside an event" };
         }
         if (
           reading.finishReason === undefined && protocol.endMark !== "eof" &&
           !(reading.whole && reading.events > 0)
         ) {
-          return { kind: "truncated", message: `the body ended without an end mark, ${so}` };
+          return { kind: "truncated", message: "the body ended without an end mark" };
         }
     }
   }

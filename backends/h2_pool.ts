@@ -77,7 +77,10 @@ export class H2Pool implements H2Host {
 
   /** See {@linkcode H2Host}. */
   closed(connection: H2Connection): void {
-    this.#connections.splice(this.#connections.indexOf(connection), 1);
+    const at = this.#connections.indexOf(connection);
+    // A line that says twice that it is closed must not take another connection along.
+    if (at < 0) return;
+    this.#connections.splice(at, 1);
     // What waited for its first word would fail just so on the next one.
     if (!connection.settled) this.#failWaiting(connection.failure ?? "connection closed");
     this.#onClosed();

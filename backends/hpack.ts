@@ -79,6 +79,8 @@ const STATIC: readonly Field[] = [
 const ENTRY_OVERHEAD = 32;
 /** Size of the dynamic table that HTTP/2 starts with; ours is never announced otherwise. */
 const TABLE_BYTES = 4096;
+/** Most bytes of a block's fields, each with the overhead of an entry; few bytes can stand for many. */
+export const FIELDS_LIMIT: number = 256 * 1024;
 /** No integer of a block can reasonably be larger; guards the arithmetic. */
 const INTEGER_LIMIT = 2 ** 28;
 
@@ -95,19 +97,27 @@ export class HpackDecoder {
   /**
    * Reads the block `bytes[from, to)`.
    *
-   * @throws {SyntaxError} when it is none; the connection cannot be read any further then.
+   * @throws {SyntaxError} when it is none, or holds more than {@linkcode FIELDS_LIMIT}; the connection cannot be read any further then.
    */
   decode(bytes: Uint8Array, from: number, to: number): Field[] {
     this.#bytes = bytes;
     this.#at = from;
     this.#to = to;
     const fields: Field[] = [];
+    let size = 0;
+    const keep = (field: Field) => {
+      size += sizeOf(field);
+      if (size > FIELDS_LIMIT) {
+        throw new SyntaxError(`the headers take more than ${FIELDS_LIMIT} bytes when unpacked`);
+      }
+      fields.push(field);
+    };
     while (this.#at < to) {
       const byte = bytes[this.#at]!;
-      if (byte >= 0x80) fields.push(this.#entry(this.#integer(7)));
+      if (byte >= 0x80) keep(this.#entry(this.#integer(7)));
       else if (byte >= 0x40) {
         const field = this.#literal(6);
-        fields.push(field);
+        keep(field);
         this.#add(field);
       } else if (byte >= 0x20) {
         if (fields.length > 0) throw new SyntaxError("the table's size changes inside a block");
@@ -115,7 +125,7 @@ export class HpackDecoder {
         if (limit > TABLE_BYTES) throw new SyntaxError(`a table of ${limit} bytes is too large`);
         this.#tableLimit = limit;
         this.#evict(0);
-      } else fields.push(this.#literal(4));
+      } else keep(this.#literal(4));
     }
     return fields;
   }

@@ -109,9 +109,6 @@ function failureOf(
     case "http_error":
       return { kind: outcome.kind, message: `${outcome.status}: ${outcome.message}` };
     default:
-      return { kind: outcome.kind, message: outcome.message.replace(PLACE, "") };
+      return { kind: outcome.kind, message: outcome.message };
   }
 }
-
-/** How far a broken stream had come: it differs in each, and would keep one cause apart. */
-const PLACE = /, after \d+ events?$/;

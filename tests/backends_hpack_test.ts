@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { encodeHpack, type Field, HpackDecoder } from "../backends/hpack.ts";
+import { encodeHpack, type Field, FIELDS_LIMIT, HpackDecoder } from "../backends/hpack.ts";
 import { decodeHuffman } from "../backends/hpack_huffman.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text.replace(/\s/g, ""));
@@ -165,6 +165,25 @@ Deno.test("HpackDecoder refuses what is no header block", () => {
     assertThrows(() => decoded(new HpackDecoder(), block), SyntaxError, cause, block);
   }
 });
+
+Deno.test("HpackDecoder stops where few bytes stand for very many", () => {
+  const entry = encodeEntry("x".repeat(4000));
+  const block = (times: number) => Uint8Array.of(...entry, ...new Uint8Array(times).fill(0xbe));
+  const fits = block(60);
+  assertEquals(new HpackDecoder().decode(fits, 0, fits.length).length, 61);
+  const bomb = block(10_000);
+  assertThrows(
+    () => new HpackDecoder().decode(bomb, 0, bomb.length),
+    SyntaxError,
+    `more than ${FIELDS_LIMIT} bytes when unpacked`,
+  );
+});
+
+/** A field that goes into the dynamic table, as its first entry (index 62, `be`). */
+function encodeEntry(value: string): Uint8Array {
+  const plain = encodeHpack([["a", value]]);
+  return Uint8Array.of(0x40, ...plain.subarray(1));
+}
 
 Deno.test("decodeHuffman knows the code of every byte", () => {
   // Codes that differ from their neighbors' in length, straight from appendix B, padded with ones.

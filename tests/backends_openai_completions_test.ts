@@ -140,7 +140,7 @@ protocolContract({
     {
       name: "no end mark",
       body: chunk("a") + chunk("b"),
-      expected: { outcome: "truncated", message: "without an end mark, after 2 events", tokens: 2 },
+      expected: { outcome: "truncated", message: "without an end mark", events: 2, tokens: 2 },
     },
     {
       name: "ends inside an event",
@@ -197,12 +197,12 @@ protocolContract({
     {
       name: "only comments",
       body: ": ping\n\n: ping\n\n",
-      expected: { outcome: "truncated", message: "after 0 events", events: 0 },
+      expected: { outcome: "truncated", message: "without an end mark", events: 0 },
     },
     {
       name: "empty body",
       body: "",
-      expected: { outcome: "truncated", message: "after 0 events" },
+      expected: { outcome: "truncated", message: "without an end mark", events: 0 },
     },
     {
       name: "refused",

@@ -43,16 +43,3 @@ Deno.test("groupFailures puts the most frequent cause and message first", () => 
     messages: [{ message: "no token within 60 s", count: 1 }],
   });
 });
-
-Deno.test("groupFailures: streams that broke off at different places have one cause", () => {
-  const records = [
-    "it broke, after 1 event",
-    "it broke, after 27 events",
-    "no end, after 27 events",
-  ]
-    .map((message) => createFailure("truncated", { message }));
-  assertEquals(groupFailures(records)[0]!.messages, [
-    { message: "it broke", count: 2 },
-    { message: "no end", count: 1 },
-  ]);
-});
