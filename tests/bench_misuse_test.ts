@@ -249,3 +249,23 @@ Deno.test("bench: a full disk loses the file, not the run", async () => {
     await Deno.remove(folder);
   }
 });
+
+Deno.test("bench tells that it waits for a slow server's first answer", async () => {
+  const server = await startSimServer({ ttft: "2100", itl: "0" });
+  try {
+    const { code, err } = await runCli([
+      "bench",
+      server.url,
+      "--requests=1",
+      "--concurrency=1",
+      "--warmup=0",
+      "--workers=0",
+      "--output-tokens=2",
+      "--no-save",
+    ]);
+    assertEquals(code, 0, err);
+    assertMatch(err, /^waiting for the server's first answer  1 in flight  \d+ s$/m);
+  } finally {
+    await server.stop();
+  }
+});

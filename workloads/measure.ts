@@ -37,6 +37,7 @@ import {
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 import { EXIT, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
+import { whileWaiting } from "./waiting.ts";
 
 /** What a run tells while it goes on. */
 export interface MeasureHooks {
@@ -224,7 +225,11 @@ export async function prepare(
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
   return await withTransport(open, systemClock, async (transport) => {
     const ask = askOver(transport);
-    const model = await chooseModel(protocol, target, ask, plan.model);
+    const model = await whileWaiting(chooseModel(protocol, target, ask, plan.model), {
+      clock: systemClock,
+      label: "the server's list of models",
+      onProgress: hooks.onProgress,
+    });
     // A random base keeps two benchmarks of one server from sharing ids (T32); never 0, which
     // some clients leave out on the wire.
     const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + 1n;
@@ -306,7 +311,7 @@ function startsOver(load: Load, stop: Stop): boolean {
 async function checkServer(
   plan: BenchPlan,
   prepared: Prepared,
-  { stopSignal }: Pick<MeasureHooks, "stopSignal">,
+  { stopSignal, onProgress }: Pick<MeasureHooks, "stopSignal" | "onProgress">,
 ): Promise<RequestRecord> {
   const { protocol, target } = prepared;
   const first = prepared.requests[0]!;
@@ -315,10 +320,15 @@ async function checkServer(
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
   return await withTransport(open, systemClock, async (transport) => {
     for (let attempt = 1;; attempt++) {
-      const exchange = await transport.send(protocol.buildRequest(request, target), {
+      const sent = transport.send(protocol.buildRequest(request, target), {
         timeoutMs: plan.timeoutMs,
         // Nothing is measured yet that would be worth the wait.
         signal: stopSignal,
+      });
+      const exchange = await whileWaiting(sent, {
+        clock: systemClock,
+        label: "the server's first answer",
+        onProgress,
       });
       if (stopSignal.aborted) throw interruptedEarly();
       const decode = () =>

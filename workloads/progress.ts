@@ -57,7 +57,7 @@ export function renderProgress(state: ProgressState, columns: number): string {
   const parts: { text: string; rank: number }[] = [
     { text: `${phase} ${label}`.trim(), rank: 0 },
     { text: share === undefined ? "" : bar(share), rank: 7 },
-    { text: total === undefined ? `${done} done` : `${done}/${total}`, rank: 1 },
+    { text: total !== undefined ? `${done}/${total}` : done > 0 ? `${done} done` : "", rank: 1 },
     { text: failed === 0 ? "" : `${failed} failed`, rank: 2 },
     { text: `${inFlight} in flight`, rank: 6 },
     { text: tokensPerSec === undefined ? "" : `${Math.round(tokensPerSec)} tokens/s`, rank: 5 },
