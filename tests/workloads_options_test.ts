@@ -99,8 +99,8 @@ Deno.test("parseOptions refuses with the value and with what would work", () => 
     [["--requests", "101"], "Cannot use --requests 101: give a whole number from 1 to 100"],
     [["--requests", "1.5"], "Cannot use --requests 1.5: give a whole number from 1 to 100"],
     [["--requests", "inf"], "Cannot use --requests inf: give a whole number from 1 to 100"],
-    [["-c", "1,x"], "Cannot use --concurrency x: give whole numbers of at least 1, as in 1,2"],
-    [["-c", "1,0"], "Cannot use --concurrency 0: give whole numbers of at least 1, as in 1,2"],
+    [["-c", "1,x"], "Cannot use --concurrency x: give whole numbers of at least 1, as in 1,16"],
+    [["-c", "1,0"], "Cannot use --concurrency 0: give whole numbers of at least 1, as in 1,16"],
     [
       ["--transport", "fecth"],
       "Cannot use --transport fecth: give one of fetch, socket, epoll; did you mean fetch?",

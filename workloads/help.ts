@@ -11,7 +11,7 @@ import { EXIT } from "./user_error.ts";
 
 /** How a page is laid out. */
 export interface HelpOptions {
-  /** Columns to fit, at least 40; lines that are to be copied are never broken. */
+  /** Columns to fit, at least 40; lines that are to be copied are broken as a shell takes them. */
   readonly columns?: number;
   /** Bold headings by ANSI sequences (default: no). */
   readonly color?: boolean;
@@ -55,9 +55,7 @@ export function renderHelp(scenario: Scenario, options: HelpOptions = {}): strin
     const shown = `<${name}>${rest ? "..." : ""}`;
     return required && unless === undefined ? shown : `[${shown}]`;
   });
-  page.line(
-    `${page.bold("Usage:")} ${["tokometer", scenario.name, ...arguments_].join(" ")} [options]`,
-  );
+  page.usage(["tokometer", scenario.name, ...arguments_, "[options]"].join(" "));
   if (scenario.aliases?.length) page.prose(`Also known as ${scenario.aliases.join(", ")}`);
   page.blank();
   page.prose(scenario.description);
@@ -81,7 +79,7 @@ export function renderHelp(scenario: Scenario, options: HelpOptions = {}): strin
     for (const [index, { line, does }] of scenario.examples.entries()) {
       if (index > 0) page.blank();
       page.prose(does, 2);
-      page.line(`    ${page.bold(line)}`);
+      page.command(line, 4);
     }
   }
   if (shown.length < all.length) {
@@ -96,7 +94,7 @@ export function renderHelp(scenario: Scenario, options: HelpOptions = {}): strin
 /** The page of all commands. */
 export function renderOverview(scenarios: readonly Scenario[], options: HelpOptions = {}): string {
   const page = new Page(options);
-  page.line(`${page.bold("Usage:")} tokometer <command> [options]`);
+  page.usage("tokometer <command> [options]");
   page.blank();
   page.prose(
     "Measures LLM inference servers, and tells how large its own error is on this machine.",
@@ -106,7 +104,7 @@ export function renderOverview(scenarios: readonly Scenario[], options: HelpOpti
   const examples = scenarios.flatMap(({ examples }) => examples.slice(0, 1)).slice(0, 3);
   if (examples.length > 0) {
     page.heading("Examples");
-    for (const { line } of examples) page.line(`  ${line}`);
+    for (const { line } of examples) page.command(line, 2, { bold: false });
   }
   page.heading("Help");
   page.table([
@@ -188,6 +186,25 @@ export function wrap(text: string, columns: number): string[] {
   return lines;
 }
 
+/**
+ * Breaks a command before options and arguments, with the backslash by which a shell goes on; what
+ * is too long by itself stays whole.
+ */
+export function breakCommand(command: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  const [start = "", ...options] = command.split(/ (?=--?[a-z])/);
+  for (const part of [...start.split(" "), ...options]) {
+    if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(part) + 2 > columns) {
+      lines.push(`${line} \\`);
+      line = `  ${part}`;
+    } else {
+      line = line === "" ? part : `${line} ${part}`;
+    }
+  }
+  return [...lines, line];
+}
+
 /** Words of a paragraph; a short `[note: with values]` is kept in one piece. */
 function words(paragraph: string): string[] {
   return paragraph.trim().match(/\[default: [^\]\s]+\]|\S+/g) ?? [];
@@ -230,6 +247,20 @@ class Page {
   prose(text: string, indent = 0): void {
     for (const line of wrap(text, this.#columns - indent)) {
       this.line(line === "" ? "" : " ".repeat(indent) + line);
+    }
+  }
+
+  usage(text: string): void {
+    const head = "Usage: ";
+    const [first = "", ...rest] = wrap(text, this.#columns - head.length);
+    this.line(`${this.bold(head.trimEnd())} ${first}`);
+    for (const line of rest) this.line(" ".repeat(head.length) + line);
+  }
+
+  /** A line for a shell. */
+  command(line: string, indent: number, { bold = true } = {}): void {
+    for (const part of breakCommand(line, this.#columns - indent)) {
+      this.line(" ".repeat(indent) + (bold ? this.bold(part) : part));
     }
   }
 

@@ -421,9 +421,9 @@ export function wanted(option: Option): string {
     case "number":
       return `a number${bounds}${orInfinite}`;
     case "integers":
-      return `whole numbers${bounds}, as in 1,2${orInfinite}`;
+      return `whole numbers${bounds}, as in ${listExample(option)}${orInfinite}`;
     case "numbers":
-      return `numbers${bounds}, as in 1,2${orInfinite}`;
+      return `numbers${bounds}, as in ${listExample(option)}${orInfinite}`;
     case "json":
       return `a JSON object, as in '{"key": 1}'`;
     case "text":
@@ -431,6 +431,11 @@ export function wanted(option: Option): string {
     case "texts":
       return choices === undefined ? `texts (${value ?? "TEXT"})` : `any of ${choices.join(", ")}`;
   }
+}
+
+/** A list that means something here: `50,90,95,99`. */
+function listExample({ default: initial }: Option): string {
+  return Array.isArray(initial) && initial.length > 1 ? initial.join(",") : "1,2";
 }
 
 function assignPositionals(
