@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Accumulator } from "../metrics/summary.ts";
+import { plural } from "../metrics/format.ts";
+import type { Accumulator, Summary } from "../metrics/summary.ts";
 import { REPORT_OPTIONS } from "./bench_options.ts";
 import { planReport } from "./bench_plan.ts";
 import { type Alignment, mergeRecordFiles } from "./merge_records.ts";
@@ -18,6 +19,7 @@ import {
   writeReports,
 } from "./results.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
+import { UserError } from "./user_error.ts";
 
 /** The scenario `report`. */
 export const report: Scenario = {
@@ -89,6 +91,7 @@ async function runReport(values: Values, host: Host): Promise<number> {
     if (end !== undefined) accumulator?.end(end);
   }
   const summary = accumulator!.summary();
+  refuseEmpty(summary, files);
   printReport(summary, plan, host);
   if (values.out !== undefined) {
     const folder = await makeResultFolder(values.out as string);
@@ -96,6 +99,25 @@ async function runReport(values: Values, host: Host): Promise<number> {
     for (const path of Object.values(paths)) host.note(`Wrote ${path}`);
   }
   return exitCode(summary, plan);
+}
+
+/**
+ * A run that ended before its first measured request has no numbers, not even bad ones.
+ *
+ * @throws {UserError} for such a run.
+ */
+function refuseEmpty({ loads }: Summary, files: readonly string[]): void {
+  if (!loads.every(({ counts }) => counts.offered === 0)) return;
+  const killed = loads.some(({ complete }) => !complete);
+  // A load that ran to its end and had nothing to send is what was asked for.
+  if (!killed && !loads.every(({ interrupted }) => interrupted)) return;
+  const warmups = loads.reduce((sum, { counts }) => sum + counts.warmup, 0);
+  const after = warmups === 0 ? "" : `, after ${plural(warmups, "warm-up request")}`;
+  throw new UserError(
+    `Cannot report ${files.join(", ")}: nothing was measured, the ${
+      killed ? "client ended" : "run was stopped"
+    } before the first measured request${after}; run it again`,
+  );
 }
 
 /** A result folder stands for the record file in it. */
