@@ -15,6 +15,7 @@ import {
   plural,
 } from "./format.ts";
 import { itl } from "./itl.ts";
+import { checkClients, checkMergedClock } from "./merged_checks.ts";
 import { minimumSamples, type ValueSet } from "./quantile.ts";
 import type { RunHeader } from "./run.ts";
 import type { LoadSummary } from "./load_summary.ts";
@@ -68,7 +69,7 @@ export function checkLoad(facts: LoadFacts): readonly Check[] {
 
 /** Checks of the run as a whole that apply to it. */
 export function checkRun(header: RunHeader): readonly Check[] {
-  return [checkDuplicates(header)];
+  return [checkMergedClock(header) ?? [], checkDuplicates(header)].flat();
 }
 
 function passed(name: string, message: string): Check {
@@ -467,6 +468,7 @@ const LOAD_CHECKS: readonly LoadCheck[] = [
   checkRequests,
   checkClientValues,
   checkComplete,
+  ({ load, header }) => checkClients(load.plan, header),
   checkFailures,
   checkCancelled,
   checkDropped,

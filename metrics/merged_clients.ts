@@ -24,6 +24,12 @@ export interface MergedClient {
   readonly startedAt: string;
   /** How much later than the first client it began a load, at most, in ms. */
   readonly laterMs: number;
+  /** 0-based position of the first load that it never began; absent = it began all. */
+  readonly absentFrom?: number;
+  /** Its record has no end: it was killed in the load before that one. */
+  readonly killed?: true;
+  /** Its file does not tell when some load began that others ran. */
+  readonly untimed?: true;
 }
 
 /** Who they were and what put them together, in one sentence. */

@@ -62,6 +62,13 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
         clients: [
           { hostname: "node-a", startedAt: "2026-01-02T00:00:00.000Z", laterMs: 0 },
           { startedAt: "2026-01-02T00:00:01.000Z", laterMs: 12.5 },
+          {
+            startedAt: "2026-01-02T00:00:02.000Z",
+            laterMs: 0,
+            absentFrom: 1,
+            killed: true,
+            untimed: true,
+          },
         ],
       },
     },

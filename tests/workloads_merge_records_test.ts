@@ -13,7 +13,7 @@ import { createAccumulator, summarize, type Summary } from "../metrics/summary.t
 import { type Alignment, mergeRecordFiles } from "../workloads/merge_records.ts";
 import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
 import { UserError } from "../workloads/user_error.ts";
-import { createRecord } from "./create_record.ts";
+import { createRecord, type RecordFields } from "./create_record.ts";
 import { createRun } from "./create_run.ts";
 import { inTempFolder, runCli } from "./run_cli.ts";
 
@@ -183,6 +183,42 @@ Deno.test("mergeRecordFiles: a load that was never begun leaves the others on th
   const one = await merge([went, stopped(EPOCH + 100)]);
   assertEquals(one.summary.header.merged?.clock, "wall");
   assertEquals(one.run.ends.map(({ skipped = false }) => skipped), [false, false]);
+  // The one that ran it has a steady window of its own.
+  const only = createRun(records, { loads, ends: went.ends }).ends[1]!;
+  assertEquals(one.run.ends[1]!.sendingEndMs, only.sendingEndMs);
+});
+
+Deno.test("a merged run says which client was missing, and what its time axis is worth", async () => {
+  const load = (number: number, fields: RecordFields = {}) =>
+    createRecord({ load: number, ...fields });
+  const loads = [{ label: "1 user", users: 1 }, { label: "2 users", users: 2 }];
+  const ends = [{ startedAtMs: EPOCH }, { startedAtMs: EPOCH + 5000 }];
+  const went = { records: [load(0), load(1)], loads, ends };
+  const stopped = { records: [load(0)], loads, ends: [ends[0]!, { skipped: true } as const] };
+  const killed = { records: [load(0)], loads, killed: true };
+  const found = async (...clients: Client[]) => {
+    const { summary } = await merge(clients);
+    const said = [summary, ...summary.loads].map(({ checks }) =>
+      checks.find(({ name }) => name === "merged_clock" || name === "clients")!
+    );
+    return said.map(({ ok, message }) => ok ? "ok" : message);
+  };
+  assertEquals(await found(went, went), ["ok", "ok", "ok"]);
+  const [clock, first, second] = await found(went, stopped);
+  assertEquals([clock, first], ["ok", "ok"]);
+  assertStringIncludes(second!, "1 of 2 clients (node-1) never began this load");
+  assertStringIncludes(second!, 'than "2 × 2 users" says');
+
+  const [untold, broken, absent] = await found(went, killed);
+  assertStringIncludes(untold!, "1 of 2 clients (node-1) does not tell when each load began");
+  assertStringIncludes(broken!, "1 of 2 clients (node-1) ended during this load");
+  assertStringIncludes(absent!, "never began this load");
+  // Nobody who says that they began together is warned of it.
+  const { summary } = await merge([went, went], { align: "start" });
+  assert(summary.checks.find(({ name }) => name === "merged_clock")!.ok);
+  const alone = summarize(createRun([createRecord()]));
+  const names = [alone, ...alone.loads].flatMap(({ checks }) => checks.map(({ name }) => name));
+  assertEquals(names.filter((name) => name === "clients" || name === "merged_clock"), []);
 });
 
 Deno.test("mergeRecordFiles: plans add up, the worst client speaks for all", async () => {

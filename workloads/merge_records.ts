@@ -11,7 +11,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { formatMs } from "../metrics/format.ts";
-import type { MergedClients } from "../metrics/merged_clients.ts";
+import type { MergedClient, MergedClients } from "../metrics/merged_clients.ts";
 import type { ClientHealth, LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import { microseconds, readRunOutline, type RecordEntry, streamRecordFile } from "./record_file.ts";
 import { UserError } from "./user_error.ts";
@@ -109,6 +109,8 @@ interface Axis {
   readonly clock: Alignment;
   /** By client and load: how much later than the first of the clients it began the load. */
   readonly laterMs: readonly (readonly number[])[];
+  /** By client: it does not tell when some load began that was run. */
+  readonly untimed: readonly boolean[];
 }
 
 function alignLoads(clients: readonly Client[], asked: Alignment | undefined): Axis {
@@ -120,17 +122,20 @@ function alignLoads(clients: readonly Client[], asked: Alignment | undefined): A
   const reached = loads.filter((load) =>
     clients.some((client) => endOf(client, load) !== undefined && !skipped(client, load))
   );
-  const silent = clients.find((client) =>
+  const untimed = clients.map((client) =>
     reached.some((load) => startOf(client, load) === undefined && !skipped(client, load))
   );
-  if (asked === "wall" && silent !== undefined) {
+  const silent = untimed.indexOf(true);
+  if (asked === "wall" && silent >= 0) {
     throw new UserError(
-      `Cannot align ${silent.path} by the wall clock: it does not tell when each load began ` +
+      `Cannot align ${
+        clients[silent]!.path
+      } by the wall clock: it does not tell when each load began ` +
         "(its client was killed, or is older); --align start takes all clients to begin together",
     );
   }
-  if (asked === "start" || silent !== undefined) {
-    return { clock: "start", laterMs: clients.map(() => loads.map(() => 0)) };
+  if (asked === "start" || silent >= 0) {
+    return { clock: "start", laterMs: clients.map(() => loads.map(() => 0)), untimed };
   }
   const firstMs = loads.map((load) =>
     Math.min(...clients.map((client) => startOf(client, load) ?? Infinity))
@@ -142,7 +147,7 @@ function alignLoads(clients: readonly Client[], asked: Alignment | undefined): A
     })
   );
   refuseStrangersInTime(clients, laterMs);
-  return { clock: "wall", laterMs };
+  return { clock: "wall", laterMs, untimed };
 }
 
 /** Runs one after the other are no load that the server ever had. */
@@ -170,7 +175,21 @@ function refuseStrangersInTime(
   }
 }
 
-function mergeHeaders(clients: readonly Client[], { clock, laterMs }: Axis): RunHeader {
+/** In which loads a client took part. */
+function attendanceOf(
+  ends: readonly LoadEnd[],
+  loads: number,
+): Pick<MergedClient, "absentFrom" | "killed"> {
+  for (let load = 0; load < loads; load++) {
+    const end = ends.find((one) => one.load === load);
+    // It was under way, in its warm-up at least; what came after was never begun.
+    if (end === undefined) return { absentFrom: load + 1, killed: true };
+    if (end.skipped) return { absentFrom: load };
+  }
+  return {};
+}
+
+function mergeHeaders(clients: readonly Client[], { clock, laterMs, untimed }: Axis): RunHeader {
   const headers = clients.map(({ header }) => header);
   const first = headers[0]!;
   const { dataset } = first;
@@ -192,10 +211,15 @@ function mergeHeaders(clients: readonly Client[], { clock, laterMs }: Axis): Run
     },
     merged: {
       clock,
-      clients: headers.map(({ environment: { hostname }, startedAt }, client) => ({
+      clients: clients.map((
+        { header: { environment: { hostname }, startedAt }, ends },
+        client,
+      ) => ({
         ...(hostname === undefined ? {} : { hostname }),
         startedAt,
         laterMs: Math.max(0, ...laterMs[client]!),
+        ...attendanceOf(ends, first.loads.length),
+        ...(untimed[client] ? { untimed: true } : {}),
       })),
     },
   };
@@ -252,8 +276,11 @@ function mergeEnds(
   load: number,
   ends: readonly { readonly end: LoadEnd; readonly laterMs: number }[],
 ): LoadEnd {
+  // Who never began it has no times.
+  const begun = ends.filter(({ end }) => !end.skipped);
+  const timed = begun.length > 0 ? begun : ends;
   const last = (of: (end: LoadEnd) => number) =>
-    Math.max(...ends.map(({ end, laterMs }) => laterMs + of(end)));
+    Math.max(...timed.map(({ end, laterMs }) => laterMs + of(end)));
   const client = mergeHealth(ends.flatMap(({ end }) => end.client ?? []));
   const sampled = ends.find(({ end }) => end.gpu !== undefined);
   const gpu = sampled?.end.gpu;
@@ -262,7 +289,7 @@ function mergeEnds(
     durationMs: last(({ durationMs }) => durationMs),
     // Steady is what lies between the last client's start and the first one's end.
     rampEndMs: last(({ rampEndMs }) => rampEndMs),
-    sendingEndMs: Math.min(...ends.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
+    sendingEndMs: Math.min(...timed.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
     interrupted: ends.some(({ end }) => end.interrupted),
     ...(ends.every(({ end }) => end.skipped) ? { skipped: true } : {}),
     ...(ends.some(({ end }) => end.inferred) ? { inferred: true } : {}),
