@@ -106,7 +106,8 @@ export interface ClientErrorEstimate {
   /**
    * `calibration`: measured against the engine's log at a load like this one; `heavier`: the same,
    * at a load more than twice as heavy, hence an upper bound; `timers`: not calibrated, the
-   * lateness of the client's own timers bounds it.
+   * lateness of the client's own timers tells its order of magnitude. It bounds nothing: tokens of
+   * many streams that arrive together are read one after the other, and timers seldom fall there.
    */
   readonly basis: "calibration" | "heavier" | "timers";
   /** The cell it comes from. */
@@ -134,6 +135,13 @@ export const ERROR_METRICS: readonly ["ttft", "tpot", "itl", "e2e"] = [
   "itl",
   "e2e",
 ];
+
+/** Before an error: measured at such a load, at most that, or about that. */
+export const ERROR_SIGNS: Readonly<Record<ClientErrorEstimate["basis"], string>> = {
+  calibration: "",
+  heavier: "≤ ",
+  timers: "~ ",
+};
 
 /** A cell this much lighter than the run still speaks for it. */
 const LIGHTER = 0.8;

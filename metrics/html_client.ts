@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ClientErrorEstimate, ERROR_METRICS } from "./calibration.ts";
+import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./calibration.ts";
 import {
   formatCount,
   formatMs,
@@ -45,7 +45,7 @@ ${sentence}${
 `;
 }
 
-/** `± 2.10 ms`, or `≤ 2.10 ms` where only a bound is known; absent for metrics without an error. */
+/** `± 2.10 ms`, or `≤ 2.10 ms` and `~ 2.10 ms` where less is known; absent for metrics without an error. */
 export function errorText(
   metric: string,
   error: ClientErrorEstimate | undefined,
@@ -69,7 +69,7 @@ const CLASSES: Readonly<Record<Verdict["kind"], string>> = {
 
 function boundText(ms: number | undefined, { basis }: ClientErrorEstimate): string {
   if (ms === undefined) return NOT_AVAILABLE;
-  return basis === "calibration" ? formatMs(ms) : `≤ ${formatMs(ms)}`;
+  return ERROR_SIGNS[basis] + formatMs(ms);
 }
 
 function basisText({ basis, cell, savedAt, like }: ClientErrorEstimate): HtmlValue {
@@ -79,7 +79,7 @@ function basisText({ basis, cell, savedAt, like }: ClientErrorEstimate): HtmlVal
     const why = savedAt === undefined
       ? "Not calibrated"
       : `Calibrated on ${savedAt.slice(0, 10)}, but with lighter loads only`;
-    return markup`${why}: the error is bounded by the lateness of the client's timers.${command}`;
+    return markup`${why}: the lateness of the client's timers tells about how large the error is; many streams at once are read later than that.${command}`;
   }
   const found = `${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)

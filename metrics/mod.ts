@@ -15,6 +15,7 @@ export {
   type ClientLoad,
   type EngineAccuracy,
   ERROR_METRICS,
+  ERROR_SIGNS,
   type ErrorBound,
   estimateClientError,
   type MemoryPerStream,

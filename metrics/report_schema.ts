@@ -437,7 +437,7 @@ const LOAD = object("Results of one load; times in ms from its start", {
     ...HEALTH,
     error: orNull(object("The client's part in the numbers; null = nothing to estimate it from", {
       basis: choice(
-        "calibration: measured at a load like this one; heavier: at a load more than twice as heavy, an upper bound; timers: not calibrated, bounded by the lateness of timers",
+        "calibration: measured at a load like this one; heavier: at a load more than twice as heavy, an upper bound; timers: not calibrated, about the lateness of timers, no bound",
         "calibration",
         "heavier",
         "timers",

@@ -4,7 +4,7 @@
  * @module
  */
 import { approximationText } from "./approximation.ts";
-import { type ClientErrorEstimate, ERROR_METRICS } from "./calibration.ts";
+import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./calibration.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   formatCount,
@@ -140,8 +140,18 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     column("req/s", ({ throughput }) => formatNumber(throughput.run.qps)),
     column("out tok/s", ({ throughput }) => formatNumber(throughput.run.outputTokensPerSec)),
     ...pair("ttft", "TTFT", 0),
+    // A number without its error is half a number.
+    ...(loads.every(({ client }) => client?.error === undefined) ? [] : [
+      column(
+        "± client",
+        ({ client }) => client?.error === undefined ? "" : errorCell("ttft", client.error),
+      ),
+    ]),
     ...pair("itl", "ITL", 1),
-    ...pair("e2e", "E2E", 3),
+    ...pair("e2e", "E2E", 4),
+    ...(loads.every(({ verdict }) => verdict === undefined) ? [] : [
+      column("verdict", ({ verdict }) => verdict?.kind ?? "", 3),
+    ]),
   ], width);
   return [
     paint("bold", heading!),
@@ -356,12 +366,12 @@ function gpuText(device: GpuDeviceSummary): string {
   ].flat().join(", ");
 }
 
-/** The tail's error: `2.10 ms`, or `≤ 2.10 ms` where only a bound is known. */
+/** The tail's error: `2.10 ms`, or `≤ 2.10 ms` and `~ 2.10 ms` where less is known. */
 function errorCell(metric: string, error: ClientErrorEstimate): string {
   const known = ERROR_METRICS.find((name) => name === metric);
   const ms = known && error[known].p99Ms;
   if (ms === undefined) return "";
-  return error.basis === "calibration" ? formatMs(ms) : `≤ ${formatMs(ms)}`;
+  return ERROR_SIGNS[error.basis] + formatMs(ms);
 }
 
 function errorText({ basis, cell, savedAt, like }: ClientErrorEstimate): string {
@@ -370,7 +380,8 @@ function errorText({ basis, cell, savedAt, like }: ClientErrorEstimate): string 
     const why = savedAt === undefined
       ? "not calibrated"
       : `calibrated ${savedAt.slice(0, 10)}, but with lighter loads only`;
-    return `${why}, so bounded by the lateness of timers${measure}`;
+    return `${why}: only about that at p99, as timers were late; many streams at once are read ` +
+      `later than that${measure}`;
   }
   const found = `calibrated ${savedAt?.slice(0, 10)} with ${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)

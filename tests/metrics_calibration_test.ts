@@ -84,7 +84,7 @@ Deno.test("estimateClientError without a calibration says how to make one", () =
 Deno.test("a calibration with lighter loads only is told apart from none", () => {
   const summary = summaryOf([createCell({ streams: 5, tokensPerSec: 500 })]);
   assertEquals(summary.loads[0]!.client!.error!.basis, "timers");
-  const says = "calibrated 2026-03-04, but with lighter loads only, so bounded by the lateness";
+  const says = "calibrated 2026-03-04, but with lighter loads only: only about that at p99";
   assertStringIncludes(renderTable(summary, { width: 160 }).replace(/\s+/g, " "), says);
 });
 

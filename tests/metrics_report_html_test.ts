@@ -277,7 +277,7 @@ Deno.test("reportHtml puts the client's error and verdict beside the results", (
   };
   const records = requests(120);
   const bounded = textOf(render(createRun(records, { ends: [{ client }] })));
-  assertStringIncludes(bounded, "client error at p99 ≤ 2.00 ms");
+  assertStringIncludes(bounded, "client error at p99 ~ 2.00 ms");
   assertStringIncludes(bounded, "Not calibrated");
   const measured = textOf(
     render(createRun(records, { header: { calibration }, ends: [{ client }] })),
