@@ -334,13 +334,27 @@ class Flight implements Ward {
 const NO_STATUS =
   /^(Received RST_STREAM with code|Call cancelled$|Connection dropped$|Stream refused by server$)/;
 
+/** Around what a socket said, when no connection could be made. */
+const NO_CONNECTION =
+  /^No connection established\. Last error: (.*?)(?: \(\d{4}-[^)]*\))?\.? Resolution note:.*$/s;
+
+/** What the library calls an answer in HTTP/1, or in no protocol that it knows. */
+const NOT_HTTP2 = /^Protocol error$/;
+
+function connectionWords(details: string): string {
+  const said = NO_CONNECTION.exec(details)?.[1] ?? details;
+  return NOT_HTTP2.test(said)
+    ? "the server does not speak HTTP/2 on this port: take its gRPC port, or an HTTP --protocol"
+    : said;
+}
+
 function endOf(
   { code, details }: { readonly code: number; readonly details: string },
   seen: { readonly head: boolean; readonly connected: boolean },
 ): ExchangeEnd {
   if (code !== 0 && (!seen.connected || NO_STATUS.test(details))) {
     if (seen.head) return brokenEnd(details, seen);
-    const cause = NO_STATUS.test(details) ? `no answer came: ${details}` : details;
+    const cause = NO_STATUS.test(details) ? `no answer came: ${details}` : connectionWords(details);
     return brokenEnd(connectionFailure(cause), seen);
   }
   return statusEnd(code, details);

@@ -90,7 +90,8 @@ const checkComplete: LoadCheck = ({ load }) => {
   if (!load.complete) {
     return warning(
       "complete",
-      "The record of this load has no end: the client was killed, and what was in flight is lost",
+      "The record of this load has no end: the client was killed or could not write on, and what " +
+        "was in flight is lost",
       "run it again; rates here count only up to the last request that was saved",
     );
   }

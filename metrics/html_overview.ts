@@ -191,6 +191,8 @@ function loadsTable(summary: Summary): Markup {
   const percentiles = keyPercentiles(summary);
   const withVerdict = loads.some(({ verdict }) => verdict !== undefined);
   const withSlo = loads.some(({ slo }) => slo !== undefined);
+  const withError = (metric: string) =>
+    loads.some(({ client }) => errorText(metric, client?.error) !== undefined);
   const metricOf = (load: LoadSummary, name: string) =>
     load.metrics.find((one) => one.name === name);
   const metrics = [...KEY_METRICS, ...INTENDED_METRICS].flatMap((name) =>
@@ -208,13 +210,14 @@ function loadsTable(summary: Summary): Markup {
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
     ...(withSlo ? ["req/s", "kept"].map((heading) => right(heading, "Goodput")) : []),
     ...(withVerdict ? [right("verdict", "Client")] : []),
-    ...metrics.flatMap(({ title, unit }) =>
-      percentiles.map((p) => right(formatPercentile(p), `${title} (${unit})`))
+    ...metrics.flatMap(({ name, title, unit }) =>
+      [...percentiles.map(formatPercentile), ...(withError(name) ? ["client"] : [])]
+        .map((heading) => right(heading, `${title} (${unit})`))
     ),
   ];
   const rows = loads.map((load, i): readonly HtmlValue[] => {
-    const { label, counts, throughput: { run, steady }, slo, verdict, interrupted, complete } =
-      load;
+    const { label, counts, throughput, slo, client, verdict, interrupted, complete } = load;
+    const { run, steady } = throughput;
     const stopped = interrupted ? "interrupted" : "incomplete";
     return [
       markup`<a href="#${loadId(i)}">${label}</a>${(interrupted || !complete) && badge(stopped)}`,
@@ -227,9 +230,11 @@ function loadsTable(summary: Summary): Markup {
       formatNumber(steady?.outputTokensPerSec),
       ...(withSlo ? [formatNumber(slo?.goodput), formatShare(slo?.attainment)] : []),
       ...(withVerdict ? [verdict === undefined ? NOT_AVAILABLE : verdictBadge(verdict.kind)] : []),
-      ...metrics.flatMap(({ name }) =>
-        percentiles.map((p) => formatNumber(percentileOf(metricOf(load, name), p)))
-      ),
+      ...metrics.flatMap(({ name }) => [
+        ...percentiles.map((p) => formatNumber(percentileOf(metricOf(load, name), p))),
+        // Its unit is that of the group.
+        ...(withError(name) ? [errorText(name, client?.error)?.replace(/ ms$/, "") ?? ""] : []),
+      ]),
     ];
   });
   return htmlTable({

@@ -7,6 +7,7 @@
 import {
   assert,
   assertEquals,
+  assertFalse,
   assertGreaterOrEqual,
   assertLessOrEqual,
   assertMatch,
@@ -319,22 +320,33 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     await transport.close();
   });
 
-  test("says connect_error when the server speaks something else", async () => {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const serving = (async () => {
-      for await (const connection of listener) {
-        await connection.write(encoder.encode("HTTP/1.1 400 Bad Request\r\n\r\n")).catch(() => {});
-        connection.close();
-      }
-    })();
-    const { port } = listener.addr as Deno.NetAddr;
-    const transport = kind.open({ clock: systemClock });
-    const { end } = await transport.send(wire(`grpc://127.0.0.1:${port}`, ""), { timeoutMs: 2000 });
-    assertEquals(end.kind, "connect_error");
-    await transport.close();
-    listener.close();
-    await serving;
-  });
+  for (const closes of [true, false]) {
+    test(`says connect_error when the server speaks HTTP/1${closes ? ", and closes" : ""}`, async () => {
+      const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const serving = (async () => {
+        for await (const connection of listener) {
+          const refusal = encoder.encode("HTTP/1.1 400 Bad Request\r\n\r\n");
+          await connection.write(refusal).catch(() => {});
+          // To the end of what the client has to say.
+          if (!closes) await connection.readable.pipeTo(new WritableStream()).catch(() => {});
+          else connection.close();
+        }
+      })();
+      const { port } = listener.addr as Deno.NetAddr;
+      const transport = kind.open({ clock: systemClock });
+      const { end } = await transport.send(wire(`grpc://127.0.0.1:${port}`, ""), {
+        timeoutMs: 2000,
+      });
+      assertEquals(end.kind, "connect_error");
+      const { message } = end as Extract<typeof end, { message: string }>;
+      // In words of ours, without the library's.
+      assertFalse(/Resolution|Last error|\d{4}-\d\d/.test(message), message);
+      if (!closes) assertStringIncludes(message, "the server does not speak HTTP/2");
+      await transport.close();
+      listener.close();
+      await serving;
+    });
+  }
 
   test("sends headers as metadata", async () => {
     let metadata: GrpcCall["metadata"] = {};

@@ -290,6 +290,9 @@ Deno.test("reportHtml puts the client's error and verdict beside the results", (
     ends: [{ client }, {}],
   });
   assertStringIncludes(render(twice), '<td class="right first"><b class="good">ok</b></td>');
+  // Beside the percentiles of each metric; the second load was not observed.
+  assertStringIncludes(textOf(render(twice)), "100 100 100 ~ 2.00 10 10 10 ~ 0.500");
+  assertStringIncludes(render(twice), 'colspan="4" class="group">TTFT (ms)</th>');
   assertFalse(render(createRun(records)).includes("The client's part"));
 });
 

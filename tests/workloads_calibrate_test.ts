@@ -350,3 +350,17 @@ Deno.test("calibrate finds every request in the engine's log, whatever carries i
     });
   }
 });
+
+Deno.test("calibrate that is stopped before its first load says that, and prints no empty table", async () => {
+  let stop = () => {};
+  const { code, out, err } = await runCli(["calibrate", "--no-save", "--transport=socket"], {
+    onSignal: (listener) => {
+      stop = listener;
+      return () => {};
+    },
+    stderr: (text) => {
+      if (text.includes("how fast the engine can write")) stop();
+    },
+  });
+  assertEquals([code, out], [130, ""], err);
+});

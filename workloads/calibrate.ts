@@ -234,6 +234,9 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
     const reasons = found.skipped.map(({ transport, reason }) => `${transport}: ${reason}`);
     throw new UserError(`Cannot calibrate any transport: ${reasons.join("; ")}`);
   }
+  if (found.cells.length === 0) {
+    throw new UserError("Interrupted before anything was calibrated", EXIT.interrupted);
+  }
   const environment = await readEnvironment();
   const calibration = {
     machine: machineOf(environment),

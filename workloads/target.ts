@@ -162,10 +162,9 @@ function unreachable(url: string, exchange: Exchange): Error {
   if (exchange.end.kind === "malformed") {
     return new UserError(`Cannot use ${origin(url)}: ${oneLine(message)}`, EXIT.unreachable);
   }
-  return new UserError(
-    `Cannot reach ${origin(url)}: ${oneLine(message)}; is the server running there?`,
-    EXIT.unreachable,
-  );
+  // Some causes say what to do themselves.
+  const hint = /: (use|raise|take) /.test(message) ? "" : "; is the server running there?";
+  return new UserError(`Cannot reach ${origin(url)}: ${oneLine(message)}${hint}`, EXIT.unreachable);
 }
 
 function origin(url: string): string {
