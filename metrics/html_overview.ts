@@ -211,7 +211,7 @@ function loadsTable(summary: Summary): Markup {
     ...(withSlo ? ["req/s", "kept"].map((heading) => right(heading, "Goodput")) : []),
     ...(withVerdict ? [right("verdict", "Client")] : []),
     ...metrics.flatMap(({ name, title, unit }) =>
-      [...percentiles.map(formatPercentile), ...(withError(name) ? ["client"] : [])]
+      [...percentiles.map(formatPercentile), ...(withError(name) ? ["±"] : [])]
         .map((heading) => right(heading, `${title} (${unit})`))
     ),
   ];
@@ -237,13 +237,18 @@ function loadsTable(summary: Summary): Markup {
       ]),
     ];
   });
-  return htmlTable({
+  const table = htmlTable({
     caption: "Key numbers of every load",
     columns,
     rows,
     hideCaption: true,
     dense: true,
   });
+  return markup`${table}${
+    metrics.some(({ name }) => withError(name)) &&
+    markup`<p class="note">±: by how much the client makes 99 of 100 values wrong at most; ≤ measured under a heavier load, ~ not calibrated, only about that</p>
+`
+  }`;
 }
 
 /** Throughput against latency, for more than one load. */
