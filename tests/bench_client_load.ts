@@ -9,8 +9,8 @@
  */
 import { openaiCompletions } from "../backends/openai_completions.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
-import type { Exchange } from "../backends/transport.ts";
 import {
+  type Answer,
   type BenchRequest,
   type ErrorMs,
   type LoadResult,
@@ -47,7 +47,7 @@ export interface ClientOrders {
 export type ClientResult = LoadResult;
 
 /** Receipt minus departure of each token of an answer, in ms. */
-function tokenErrors({ body, readEnds, readMs }: Exchange, toServerMs: number): number[] {
+function tokenErrors({ body, readEnds, readMs }: Answer, toServerMs: number): number[] {
   // One byte a character, so that positions are positions in the body.
   const text = new TextDecoder("latin1").decode(body);
   const result: number[] = [];

@@ -11,8 +11,13 @@ import { cutGrpcFrames } from "../backends/grpc_frames.ts";
 import { ppl } from "../backends/ppl.ts";
 import { pplBatchedResponse } from "../backends/ppl_messages.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
-import type { Exchange } from "../backends/transport.ts";
-import { type BenchRequest, type LoadResult, printResult, runBenchLoad } from "./bench_load.ts";
+import {
+  type Answer,
+  type BenchRequest,
+  type LoadResult,
+  printResult,
+  runBenchLoad,
+} from "./bench_load.ts";
 
 /** What the client is told. */
 export interface GrpcOrders {
@@ -34,7 +39,7 @@ export type GrpcResult = Omit<LoadResult, "departures">;
 const WARMUP_ID = 2n;
 
 /** Receipt minus departure of each token of an answer, in ms. */
-function tokenErrors({ body, readEnds, readMs }: Exchange, toServerMs: number): number[] {
+function tokenErrors({ body, readEnds, readMs }: Answer, toServerMs: number): number[] {
   const errors: number[] = [];
   let read = 0;
   cutGrpcFrames(body, (message, end) => {

@@ -64,17 +64,55 @@ export interface BenchLoad {
   /** Keep the bodies, which the errors are read from; without, only what the product keeps. */
   readonly keepBodies: boolean;
   /** Receipt minus departure of each token of an answer: `toServerMs` is added to every stamp. */
-  readonly tokenErrors: (exchange: Exchange, toServerMs: number) => number[];
+  readonly tokenErrors: (answer: Answer, toServerMs: number) => number[];
 }
+
+/** What the errors of an answer are read from. */
+export type Answer = Pick<Exchange, "body" | "readMs" | "readEnds">;
 
 /** An answer with what converts its stamps to this thread's clock. */
 interface Kept {
-  readonly exchange: Exchange;
+  readonly exchange: Answer;
   readonly index: number;
   /** The load's start on the clock of the thread that stamped. */
   readonly originMs: number;
 }
 
+/**
+ * Keeps bodies and stamps in memory that is there before the clock starts: that a bench keeps them
+ * is no work of the client's, whose threads may use the memory of an answer again.
+ */
+class Store {
+  #memory: ArrayBuffer;
+  #at = 0;
+
+  constructor(bytes: number) {
+    this.#memory = new ArrayBuffer(bytes);
+    new Uint8Array(this.#memory).fill(1);
+  }
+
+  keep({ body, readMs, readEnds }: Exchange): Answer {
+    const bytes = Math.ceil((readMs.length * 12 + body.length) / 8) * 8;
+    if (this.#at + bytes > this.#memory.byteLength) {
+      this.#memory = new ArrayBuffer(Math.max(bytes, MORE_BYTES));
+      this.#at = 0;
+    }
+    const kept = {
+      readMs: new Float64Array(this.#memory, this.#at, readMs.length),
+      readEnds: new Uint32Array(this.#memory, this.#at + readMs.length * 8, readMs.length),
+      body: new Uint8Array(this.#memory, this.#at + readMs.length * 12, body.length),
+    };
+    this.#at += bytes;
+    kept.readMs.set(readMs);
+    kept.readEnds.set(readEnds);
+    kept.body.set(body);
+    return kept;
+  }
+}
+
+const MORE_BYTES: number = 16 * 1024 * 1024;
+/** What a token takes with its stamp, about. */
+const TOKEN_BYTES = 300;
 const CLOCK_MONOTONIC = 1;
 
 /** CLOCK_MONOTONIC in ms minus our clock, from the tightest of many brackets. */
@@ -135,7 +173,11 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
     abortSignal: idle,
     onDropped: () => {},
   });
-  const decode = ({ request }: BenchRequest, { exchange, index, originMs }: Kept) =>
+  const decode = (
+    { request }: BenchRequest,
+    exchange: Exchange,
+    { index, originMs }: Pick<Kept, "index" | "originMs">,
+  ) =>
     decodeExchange(exchange, protocol, request, {
       load: 0,
       phase: "measure",
@@ -152,13 +194,15 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
     await threads.run({
       ...job(0, 1, bench.warmup, 0),
       onExchange({ index }, exchange, originMs) {
-        decode(warm, { exchange, index, originMs });
+        decode(warm, exchange, { index, originMs });
       },
     });
   }
 
   const records: RequestRecord[] = [];
   const kept: Kept[] = [];
+  const requestBytes = (measured.request.outputTokens + 3) * TOKEN_BYTES;
+  const store = new Store(bench.keepBodies ? streams * bench.requests * requestBytes : 0);
   const late: number[] = [];
   const offsetMs = monotonicOffsetMs();
   const cpu = process.cpuUsage();
@@ -174,11 +218,10 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
       overflow: "wait",
     },
     onExchange({ index, intendedMs }, exchange, originMs) {
-      const one = { exchange, index, originMs };
-      const record = decode(measured, one);
+      const record = decode(measured, exchange, { index, originMs });
       records.push(record);
       if (rate !== undefined) late.push(record.sentMs! - intendedMs);
-      if (bench.keepBodies) kept.push(one);
+      if (bench.keepBodies) kept.push({ exchange: store.keep(exchange), index, originMs });
     },
   });
   const used = process.cpuUsage(cpu);
