@@ -250,7 +250,7 @@ Deno.test("bench: a full disk loses the file, not the run", async () => {
   }
 });
 
-Deno.test("bench tells that it waits for a slow server's first answer", async () => {
+Deno.test("bench and probe tell that they wait for a slow server's first answer", async () => {
   const server = await startSimServer({ ttft: "2100", itl: "0" });
   try {
     const { code, err } = await runCli([
@@ -265,6 +265,9 @@ Deno.test("bench tells that it waits for a slow server's first answer", async ()
     ]);
     assertEquals(code, 0, err);
     assertMatch(err, /^waiting for the server's first answer {2}1 in flight {2}\d+ s$/m);
+    const probed = await runCli(["probe", server.url, "--output-tokens=2"]);
+    assertEquals(probed.code, 0, probed.err);
+    assertMatch(probed.err, /^waiting for the server's answer {2}1 in flight {2}\d+ s$/m);
   } finally {
     await server.stop();
   }

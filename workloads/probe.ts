@@ -18,9 +18,11 @@ import type { Transport } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
 import { type BenchPlan, planBench } from "./bench_plan.ts";
+import { renderProgress } from "./progress.ts";
 import type { Host, Scenario, Values } from "./scenario.ts";
 import { askOver, chooseModel, targetOf, transportOptions, withTransport } from "./target.ts";
 import { EXIT } from "./user_error.ts";
+import { whileWaiting } from "./waiting.ts";
 
 const DEFAULT_PROMPT = "Explain in a few sentences what a benchmark can and cannot tell.";
 
@@ -148,11 +150,14 @@ async function watch(watched: Watched, host: Host): Promise<number> {
     host.print(`             ${shorten(eventText(data), raw)}`);
     host.print(`             → ${explain(protocol, request, data)}`);
   };
-  const exchange = await transport.send(wire, {
+  const answered = Promise.withResolvers<void>();
+  const sent = transport.send(wire, {
     timeoutMs: plan.timeoutMs,
     signal: host.interrupted,
     onRead(atMs, bytes) {
       reads++;
+      host.progress("");
+      answered.resolve();
       host.print(
         `+${(atMs - startMs).toFixed(3).padStart(9)} ms  read ${reads}, ${bytes.length} B`,
       );
@@ -163,6 +168,13 @@ async function watch(watched: Watched, host: Host): Promise<number> {
       }
     },
   });
+  await whileWaiting(Promise.race([sent, answered.promise]), {
+    clock: systemClock,
+    label: "the server's answer",
+    onProgress: (state) => host.progress(renderProgress(state, host.columns)),
+  });
+  const exchange = await sent;
+  host.progress("");
   for (const event of cutter.end()) show(event.data);
   const record = decodeExchange(exchange, protocol, request, {
     load: 0,
