@@ -14,6 +14,7 @@ import {
   sameMachine,
   saveCalibration,
 } from "../workloads/calibration_file.ts";
+import { strangersShare } from "../workloads/calibrate.ts";
 import { measureMemory } from "../workloads/calibration_memory.ts";
 import { findStreamLimit } from "../workloads/calibration_limit.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
@@ -194,6 +195,16 @@ Deno.test("measureMemory compares two runs that differ in their streams only", a
   assertEquals([equal.atMost, equal.kibPerStream], [true, 2 * 1024 / 480]);
   assertEquals((await tell([100, "failed"])).found, undefined);
   assertEquals((await tell(["failed", 100])).found, undefined);
+});
+
+Deno.test("strangersShare takes the quietest load for what the machine can do", () => {
+  const cells = (...waits: (number | undefined)[]) =>
+    waits.map((threadWait) => ({ client: threadWait === undefined ? {} : { threadWait } }));
+  assertEquals(strangersShare([]), undefined);
+  assertEquals(strangersShare(cells(undefined)), undefined);
+  // Many streams make a client wait for a core without any stranger.
+  assertEquals(strangersShare(cells(0.02, 0.6)), undefined);
+  assertEquals(strangersShare(cells(0.2, 0.6, undefined)), 0.2);
 });
 
 Deno.test("findStreamLimit doubles, then halves the distance", async () => {

@@ -252,7 +252,10 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
     for (const line of describe(found, host.columns)) host.print(line);
   }
   if (values.save !== false && found.cells.length > 0) {
-    const path = await saveCalibration(calibration, values.calibration as string | undefined);
+    // A limit that others set would make every later run suspect.
+    const limits = strangersShare(found.cells) === undefined ? found.limits : [];
+    const file = values.calibration as string | undefined;
+    const path = await saveCalibration({ ...calibration, limits }, file);
     host.note(
       path === undefined
         ? "Not saved: that needs permission to read the environment and to read and write the file"
@@ -497,17 +500,27 @@ function describeEngine(found: Findings, cells: readonly CalibrationCell[]): rea
   ];
 }
 
-/** Waiting for a core while the machine should be idle: someone else uses it. */
+/**
+ * Waiting for a core while the machine should be idle: someone else uses it. Absent while that is
+ * little.
+ */
+export function strangersShare(
+  cells: readonly Pick<CalibrationCell, "client">[],
+): number | undefined {
+  const waits = cells.flatMap(({ client }) => client.threadWait ?? []);
+  const least = Math.min(...waits);
+  return waits.length > 0 && least >= BUSY_SHARE ? least : undefined;
+}
+
+/** An idle machine shows a tenth of it. */
+const BUSY_SHARE = 0.15;
+
 function describeNoise(cells: readonly CalibrationCell[]): readonly string[] {
-  const quiet = cells.reduce<CalibrationCell | undefined>(
-    (a, b) => (b.client.threadWait ?? 1) < (a?.client.threadWait ?? 1) ? b : a,
-    undefined,
-  );
-  const wait = quiet?.client.threadWait;
-  if (wait === undefined || wait < 0.15) return [];
+  const share = strangersShare(cells);
+  if (share === undefined) return [];
   return [
     `The machine was busy: even at its best the client waited for a core for ${
-      formatShare(wait)
-    } of the time; run it again when nothing else runs`,
+      formatShare(share)
+    } of the time, so the limits are not kept; run it again when nothing else runs`,
   ];
 }
