@@ -10,12 +10,13 @@ import { EpollThread } from "./epoll_thread.ts";
 import { EPOLL_WORKER, type EpollNews, type EpollOrder, type EpollSetup } from "./epoll_worker.ts";
 import { checkAuthority, finishExchange } from "./exchange.ts";
 import type { WireRequest } from "./protocol.ts";
-import type {
-  Exchange,
-  SendOptions,
-  Transport,
-  TransportKind,
-  TransportOptions,
+import {
+  type Exchange,
+  type SendOptions,
+  type Transport,
+  TRANSPORT_COUNTERS,
+  type TransportKind,
+  type TransportOptions,
 } from "./transport.ts";
 
 /** The transport `epoll`. */
@@ -27,9 +28,6 @@ export const epollTransport: TransportKind = {
   ownLoop: true,
   open: (options) => new EpollTransport(options),
 };
-
-/** Slots of the counters that transports share. */
-const COUNTERS = 3;
 
 interface Flight {
   readonly sentMs: number;
@@ -64,7 +62,7 @@ class EpollTransport implements Transport {
       this.#shared = counters as Uint32Array<SharedArrayBuffer>;
     } else {
       this.#counters = counters;
-      this.#shared = new Uint32Array(new SharedArrayBuffer(COUNTERS * 4));
+      this.#shared = new Uint32Array(new SharedArrayBuffer(TRANSPORT_COUNTERS * 4));
     }
     const setup = { originMs: epochOriginMs(), counters: this.#shared.buffer };
     this.#thread = new EpollThread(EPOLL_WORKER, setup, {
@@ -111,7 +109,7 @@ class EpollTransport implements Transport {
     if (news.kind === "read") {
       return this.#flights.get(news.id)?.options.onRead?.(news.atMs, news.bytes);
     }
-    this.#counters?.set(this.#shared);
+    this.#counters?.set(this.#shared.subarray(0, this.#counters.length));
     for (const { id, exchange } of news.ended) {
       const flight = this.#flights.get(id);
       if (flight === undefined) continue;

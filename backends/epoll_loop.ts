@@ -374,7 +374,7 @@ class EpollLine implements Line {
     const count = reader.receive(this.#fd, this.#emptyMs);
     if (count > 0) {
       if (count < READ_BYTES) this.#emptyMs = reader.arrivedMs;
-      this.#events.onBytes(buffer, count, reader.arrivedMs);
+      this.#events.onBytes(buffer, count, reader.stamped ? reader.arrivedMs : undefined);
     } else if (count === 0) this.#events.onEnd();
     else {
       const error = errno(libc);

@@ -27,6 +27,7 @@ import {
   type ExchangeEnd,
   type SendOptions,
   type Transport,
+  TRANSPORT_COUNTERS,
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
@@ -68,7 +69,7 @@ function openFetch(options: TransportOptions): Transport {
   let closed = false;
   const state: FetchState = {
     clock: options.clock,
-    counters: options.counters ?? new Uint32Array(3),
+    counters: options.counters ?? new Uint32Array(TRANSPORT_COUNTERS),
     watchdog: new Watchdog(options.clock),
     logs: new LogPool(options.collect),
     readBuffers: [],

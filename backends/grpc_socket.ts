@@ -41,6 +41,7 @@ import {
   type ExchangeEnd,
   type SendOptions,
   type Transport,
+  TRANSPORT_COUNTERS,
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
@@ -205,7 +206,7 @@ export class GrpcSocketTransport implements Transport {
     checkAuthority(options.caCert);
     this.#options = options;
     this.clock = options.clock;
-    this.counters = options.counters ?? new Uint32Array(3);
+    this.counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
     this.#dial = dial;
     this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);

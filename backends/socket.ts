@@ -24,6 +24,7 @@ import {
   type ExchangeEnd,
   type SendOptions,
   type Transport,
+  TRANSPORT_COUNTERS,
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
@@ -102,7 +103,7 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     this.#options = options;
     this.clock = options.clock;
     this.dial = dial;
-    this.counters = options.counters ?? new Uint32Array(3);
+    this.counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
     this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);
   }

@@ -58,6 +58,10 @@ export const COUNTER_READS = 0;
 export const COUNTER_BYTES = 1;
 /** Pooled connections that the server had closed and that were replaced, unseen by the request. */
 export const COUNTER_REPLACED = 2;
+/** Reads whose stamp is the kernel's: when the bytes came in, however late they were read. */
+export const COUNTER_STAMPED = 3;
+/** Slots that a transport uses. */
+export const TRANSPORT_COUNTERS = 4;
 
 /** What a transport is opened with. */
 export interface TransportOptions {

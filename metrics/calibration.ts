@@ -110,6 +110,8 @@ export interface ClientErrorEstimate {
    * many streams that arrive together are read one after the other, and timers seldom fall there.
    */
   readonly basis: "calibration" | "heavier" | "timers";
+  /** Practically all arrivals were stamped by the kernel: timers say little of them. */
+  readonly kernelStamped: boolean;
   /** The cell it comes from. */
   readonly cell:
     | Pick<CalibrationCell, "streams" | "itlMs" | "tokensPerSec" | "pattern">
@@ -149,6 +151,8 @@ const LIGHTER = 0.8;
 /** Beyond this the cell's error is an upper bound rather than an estimate. */
 const HEAVIER = 2;
 
+const PRACTICALLY_ALL = 0.99;
+
 /** What of a load decides about the client's error. */
 export type ClientLoad = Pick<
   LoadSummary,
@@ -167,6 +171,7 @@ export function estimateClientError(
   },
 ): ClientErrorEstimate | undefined {
   const weight = weightOf(load);
+  const kernelStamped = (client?.kernelStampedReads ?? 0) >= PRACTICALLY_ALL;
   const like = likeOptions(load, header);
   if (weight !== undefined) {
     const { streams, readsPerSec } = weight;
@@ -184,6 +189,7 @@ export function estimateClientError(
       const { ttft, tpot, itl, e2e } = cell.error;
       return {
         basis: heaviest > HEAVIER ? "heavier" : "calibration",
+        kernelStamped,
         cell: {
           streams: cell.streams,
           itlMs: cell.itlMs,
@@ -210,6 +216,7 @@ export function estimateClientError(
   const share = (ms: number | undefined) => ms === undefined ? undefined : ms / each;
   return {
     basis: "timers",
+    kernelStamped,
     cell: undefined,
     savedAt: header.calibration?.savedAt,
     ttft: timers,

@@ -72,14 +72,18 @@ function boundText(ms: number | undefined, { basis }: ClientErrorEstimate): stri
   return ERROR_SIGNS[basis] + formatMs(ms);
 }
 
-function basisText({ basis, cell, savedAt, like }: ClientErrorEstimate): HtmlValue {
+function basisText(error: ClientErrorEstimate): HtmlValue {
+  const { basis, cell, savedAt, like, kernelStamped } = error;
   const command = like !== undefined &&
     markup` To measure it: <code>tokometer calibrate ${like}</code>`;
   if (cell === undefined) {
     const why = savedAt === undefined
       ? "Not calibrated"
       : `Calibrated on ${savedAt.slice(0, 10)}, but with lighter loads only`;
-    return markup`${why}: the lateness of the client's timers tells about how large the error is; many streams at once are read later than that.${command}`;
+    const tokens = kernelStamped
+      ? "tokens, which the kernel stamped, are nearer"
+      : "many streams at once are read later than that";
+    return markup`${why}: the lateness of the client's timers tells about how large the error is; ${tokens}.${command}`;
   }
   const found = `${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)
@@ -102,6 +106,7 @@ function healthTable(client: NonNullable<LoadSummary["client"]>): Markup {
         "Timers late, p50 · p99 · max",
         [client.loopLagP50Ms, client.loopLagP99Ms, client.loopLagMaxMs].map(formatMs).join(" · "),
       ],
+      ["Reads stamped by the kernel", formatShare(client.kernelStampedReads)],
       ["Peak memory, MiB", formatCount(client.peakRssMiB)],
       [
         "Open files",

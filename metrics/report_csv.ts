@@ -70,6 +70,7 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     { name: "thread_wait", value: ({ client }) => client?.threadWait },
     { name: "descriptors", value: ({ client }) => client?.descriptors },
     { name: "descriptor_limit", value: ({ client }) => client?.descriptorLimit },
+    { name: "kernel_stamped_reads", value: ({ client }) => client?.kernelStampedReads },
     { name: "replaced_connections", value: ({ client }) => client?.replacedConnections },
     { name: "client_error_basis", value: ({ client }) => client?.error?.basis },
     ...ERROR_METRICS.map((metric): Column => ({

@@ -102,6 +102,7 @@ const HEALTH: Readonly<Record<string, Member>> = {
   threadWait: optional(number("Share of the time for which it waited for a core")),
   descriptors: optional(integer("Open files and sockets at the end of the load")),
   descriptorLimit: optional(integer("Most that may be open")),
+  kernelStampedReads: optional(number("Share of reads that the kernel stamped as they came in")),
   replacedConnections: optional(integer("Connections that the server had closed, replaced")),
 };
 
@@ -442,6 +443,7 @@ const LOAD = object("Results of one load; times in ms from its start", {
         "heavier",
         "timers",
       ),
+      kernelStamped: yesNo("Arrivals were stamped by the kernel, not when they were read"),
       cell: orNull(object("The calibrated load it comes from", {
         streams: integer("Streams at the same time"),
         itlMs: number("Gap between the tokens of a stream, ms"),

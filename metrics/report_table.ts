@@ -327,6 +327,9 @@ function clientText(client: NonNullable<LoadSummary["client"]>): string {
       : `timers late by ${formatMs(client.loopLagP99Ms)} at p99${
         loopLagMaxMs === undefined ? "" : ` (max ${formatMs(loopLagMaxMs)})`
       }`,
+    client.kernelStampedReads === undefined
+      ? []
+      : `${formatShare(client.kernelStampedReads)} of reads stamped by the kernel`,
     client.peakRssMiB === undefined ? [] : `${formatCount(client.peakRssMiB)} MiB memory`,
     client.descriptors === undefined
       ? []
@@ -374,14 +377,17 @@ function errorCell(metric: string, error: ClientErrorEstimate): string {
   return ERROR_SIGNS[error.basis] + formatMs(ms);
 }
 
-function errorText({ basis, cell, savedAt, like }: ClientErrorEstimate): string {
+function errorText(error: ClientErrorEstimate): string {
+  const { basis, cell, savedAt, like, kernelStamped } = error;
   const measure = like === undefined ? "" : `; to measure it: tokometer calibrate ${like}`;
   if (cell === undefined) {
     const why = savedAt === undefined
       ? "not calibrated"
       : `calibrated ${savedAt.slice(0, 10)}, but with lighter loads only`;
-    return `${why}: only about that at p99, as timers were late; many streams at once are read ` +
-      `later than that${measure}`;
+    const tokens = kernelStamped
+      ? "tokens, which the kernel stamped, are nearer"
+      : "many streams at once are read later than that";
+    return `${why}: only about that at p99, as timers were late; ${tokens}${measure}`;
   }
   const found = `calibrated ${savedAt?.slice(0, 10)} with ${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)

@@ -125,6 +125,11 @@ export interface ClientHealth {
   readonly descriptors?: number;
   /** Most that it may open (`ulimit -n`). */
   readonly descriptorLimit?: number;
+  /**
+   * Share of reads that the kernel stamped when their bytes came in, so that it does not matter
+   * when they were read; absent where none was (all transports but `epoll`).
+   */
+  readonly kernelStampedReads?: number;
   /** Pooled connections found closed by the server and replaced. */
   readonly replacedConnections?: number;
 }

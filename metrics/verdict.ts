@@ -162,8 +162,12 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     suspectAbove: 100,
     boundAbove: 1000,
     measure: ({ client }) => client?.loopLagMaxMs,
-    explain: (ms) =>
-      `the thread that reads stood still for ${formatMs(ms)}: whatever came then was stamped late`,
+    explain: (ms, { client }) =>
+      `the thread that reads stood still for ${formatMs(ms)}: whatever came then was ${
+        client?.error?.kernelStamped
+          ? "read late, though stamped on time, and its users went on late"
+          : "stamped late"
+      }`,
     advise: () =>
       "run it again and look at the tails; if it comes back, find out what else this machine does",
   },

@@ -1,9 +1,20 @@
 /** Skipped by name where there is no Linux or no `--allow-ffi`. */
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertLessOrEqual,
+  assertMatch,
+  assertThrows,
+} from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
 import { epollTransport } from "../backends/epoll.ts";
 import { socketTransport } from "../backends/socket.ts";
-import type { Exchange } from "../backends/transport.ts";
+import {
+  COUNTER_READS,
+  COUNTER_STAMPED,
+  type Exchange,
+  TRANSPORT_COUNTERS,
+} from "../backends/transport.ts";
 import { startRawServer } from "./raw_server.ts";
 import { runChild } from "./transport_child.ts";
 import { transportContract } from "./transport_contract.ts";
@@ -78,6 +89,25 @@ test("epoll gives the body, status and end that socket gives, on the same clock"
     const stamps = [beforeMs, sentMs, ...readMs, endMs, systemClock.now()];
     assertEquals(stamps, stamps.toSorted((a, b) => a - b));
   }
+});
+
+test("epoll counts the reads that the kernel stamped", async () => {
+  const server = await startRawServer(() => [
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    ...Array.from({ length: 10 }, () => [5, "3\r\nabc\r\n"]).flat(),
+    "0\r\n\r\n",
+  ]);
+  const counters = new Uint32Array(TRANSPORT_COUNTERS);
+  const transport = epollTransport.open({ clock: systemClock, counters });
+  for (let i = 0; i < 3; i++) {
+    const request = { method: "GET", url: server.url, headers: {} } as const;
+    await transport.send(request, { timeoutMs: 5000 });
+  }
+  await transport.close();
+  await server.close();
+  // The very first packets of a system that did not stamp before can be without.
+  assertGreater(counters[COUNTER_STAMPED]!, 15);
+  assertLessOrEqual(counters[COUNTER_STAMPED]!, counters[COUNTER_READS]!);
 });
 
 test("epoll sends a request that the kernel cannot take at once", async () => {

@@ -70,6 +70,20 @@ Deno.test("reportTable prints one load in detail", () => {
   assertEquals(reportTable.render(ONE), EXPECTED);
 });
 
+Deno.test("reportTable says when arrivals were stamped by the kernel", () => {
+  const text = (kernelStampedReads: number) => {
+    const client = { loopLagP50Ms: 1, loopLagP99Ms: 200, loopLagMaxMs: 300, kernelStampedReads };
+    const run = createRun([createRecord({})], { ends: [{ client }] });
+    return renderTable(summarize(run), { width: 100 }).replaceAll(/\s+/g, " ");
+  };
+  assertStringIncludes(text(1), "100 % of reads stamped by the kernel");
+  assertStringIncludes(text(1), "tokens, which the kernel stamped, are nearer");
+  assertStringIncludes(text(1), "was read late, though stamped on time");
+  assertMatch(text(0.5), / 50(\.0)? % of reads stamped by the kernel/);
+  assertStringIncludes(text(0.5), "many streams at once are read later than that");
+  assertStringIncludes(text(0.5), "whatever came then was stamped late");
+});
+
 Deno.test("reportTable puts a line a load before the details of several", () => {
   const text = reportTable.render(SEVERAL);
   const lines = text.split("\n");

@@ -32,6 +32,7 @@ export function watchClient(live: LiveCounters): HealthWatch {
       const wallMs = systemClock.now() - startMs;
       const cpu = process.cpuUsage(cpuBefore);
       const files = readDescriptors();
+      const stamped = (after.stamped - live.stamped) >>> 0;
       return {
         cpuCores: (cpu.user + cpu.system) / 1000 / wallMs,
         loopLagP50Ms: lag.p50Ms,
@@ -40,6 +41,9 @@ export function watchClient(live: LiveCounters): HealthWatch {
         peakRssMiB: peakRss / 1024 / 1024,
         // A counter of 32 bits comes around.
         replacedConnections: (after.replaced - live.replaced) >>> 0,
+        ...(stamped === 0
+          ? {}
+          : { kernelStampedReads: stamped / ((after.reads - live.reads) >>> 0) }),
         ...(usage === undefined ? {} : { threadCpu: usage.cpu, threadWait: usage.wait }),
         ...files,
       };

@@ -4,18 +4,18 @@
  * @module
  */
 import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
-import type { Exchange, TransportOptions } from "../backends/transport.ts";
+import { type Exchange, TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
 import type { ExchangePack } from "./exchange_pack.ts";
 import type { LoopLag } from "./loop_lag.ts";
 import type { Departure, LoadShare, ShareEnd } from "./runner.ts";
 import type { ThreadUsage } from "./thread_usage.ts";
 
-/** Positions in a thread's block of live counters (after the transport's own three). */
-export const COUNTER_SENT = 3;
+/** Positions in a thread's block of live counters, after the transport's own. */
+export const COUNTER_SENT: number = TRANSPORT_COUNTERS;
 /** Requests that have ended, however. */
-export const COUNTER_ENDED = 4;
+export const COUNTER_ENDED: number = TRANSPORT_COUNTERS + 1;
 /** Length of the block. */
-export const COUNTER_SLOTS = 5;
+export const COUNTER_SLOTS: number = TRANSPORT_COUNTERS + 2;
 
 /** Opens the transport of a thread and gives it the prompts. */
 export interface OpenMessage {

@@ -9,6 +9,7 @@ import {
   COUNTER_BYTES,
   COUNTER_READS,
   COUNTER_REPLACED,
+  COUNTER_STAMPED,
   type Exchange,
   type TransportOptions,
 } from "../backends/transport.ts";
@@ -81,6 +82,8 @@ export interface LiveCounters {
   readonly ended: number;
   /** Pooled connections that the server had closed. */
   readonly replaced: number;
+  /** Reads that the kernel stamped. */
+  readonly stamped: number;
 }
 
 /** Opened threads. */
@@ -144,6 +147,7 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
         sent: sum(COUNTER_SENT),
         ended: sum(COUNTER_ENDED),
         replaced: sum(COUNTER_REPLACED),
+        stamped: sum(COUNTER_STAMPED),
       };
     },
     async close() {

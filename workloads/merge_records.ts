@@ -305,7 +305,11 @@ function mergeEnds(
 function mergeHealth(clients: readonly ClientHealth[]): ClientHealth | undefined {
   if (clients.length === 0) return undefined;
   const merged: Record<string, number> = {};
-  for (const { descriptors: _, descriptorLimit: _limit, ...health } of clients) {
+  // Where one client's reads were not stamped, there is no share that holds for all.
+  const stamped = Math.min(...clients.map(({ kernelStampedReads }) => kernelStampedReads ?? 0));
+  for (const client of clients) {
+    const { descriptors: _, descriptorLimit: _limit, kernelStampedReads: _reads, ...health } =
+      client;
     for (const [name, value] of Object.entries(health)) {
       merged[name] = name === "replacedConnections"
         ? (merged[name] ?? 0) + value
@@ -316,6 +320,7 @@ function mergeHealth(clients: readonly ClientHealth[]): ClientHealth | undefined
   const { descriptors, descriptorLimit } = fullest;
   return {
     ...merged,
+    ...(stamped === 0 ? {} : { kernelStampedReads: stamped }),
     ...(descriptors === undefined ? {} : { descriptors }),
     ...(descriptorLimit === undefined ? {} : { descriptorLimit }),
   };
