@@ -7,23 +7,28 @@
  */
 
 /**
- * Bodies and tables of stamps grow by this much: an open stream of which nothing has come costs
- * nothing, and ten thousand short ones a few megabytes. A multiple of 8.
+ * Bodies grow by this much: an open stream of which nothing has come costs nothing, and ten
+ * thousand short ones a few megabytes.
  */
 export const BLOCK_BYTES = 512;
 
-/** Blocks are cut from memory that is taken a mebibyte at a time and kept. */
+/** Tables of stamps grow by so many; an even number. */
+const BLOCK_STAMPS = 16;
+/** Their times as doubles, and behind them their ends. */
+const STAMP_BLOCK_BYTES: number = BLOCK_STAMPS * 12;
+
+/** Blocks are cut from memory that is taken so many at a time (bodies: a mebibyte) and kept. */
 const SEGMENT_BLOCKS: number = 2048;
 const SEGMENT_SHIFT: number = Math.log2(SEGMENT_BLOCKS);
-
-/** Stamps in a block: their times as doubles, and behind them their ends. */
-const BLOCK_STAMPS: number = Math.floor(BLOCK_BYTES / 12);
 
 /** Up to this, a loop of byte moves is cheaper than the view that `set()` needs. */
 const LOOP_COPY_BYTES = 40;
 
 /** No block. */
 const NONE = -1;
+
+/** Where a log without a block writes nothing. */
+const NOWHERE = new Uint8Array(0);
 
 /** What was collected of one body; the arrays are exactly as long as what they hold. */
 export interface CollectedBody {
@@ -57,10 +62,16 @@ interface Segment {
 class Blocks {
   /** Blocks that were ever needed at once. */
   made = 0;
+  readonly #blockBytes: number;
   readonly #segments: Segment[] = [];
   /** The block behind each block, in its chain or among the free ones. */
   #next = new Int32Array(0);
   #free = NONE;
+
+  /** @param blockBytes size of each; a multiple of 8. */
+  constructor(blockBytes: number) {
+    this.#blockBytes = blockBytes;
+  }
 
   /** A block of any content, the end of its chain. */
   take(): number {
@@ -95,11 +106,11 @@ class Blocks {
 
   /** First byte of a block in its segment. */
   offset(block: number): number {
-    return (block & (SEGMENT_BLOCKS - 1)) * BLOCK_BYTES;
+    return (block & (SEGMENT_BLOCKS - 1)) * this.#blockBytes;
   }
 
   #addSegment(): void {
-    const buffer = new ArrayBuffer(SEGMENT_BLOCKS * BLOCK_BYTES);
+    const buffer = new ArrayBuffer(SEGMENT_BLOCKS * this.#blockBytes);
     this.#segments.push({
       bytes: new Uint8Array(buffer),
       times: new Float64Array(buffer),
@@ -122,10 +133,11 @@ export class BodyLog implements BodySink {
   reads = 0;
   readonly #pool: LogPool;
   readonly #blocks: Blocks;
+  readonly #stampBlocks: Blocks;
   #firstBlock = NONE;
   #lastBlock = NONE;
   /** Where the last block lies, and its free part in there. */
-  #segment = new Uint8Array(0);
+  #segment = NOWHERE;
   #at = 0;
   #end = 0;
   #firstStamps = NONE;
@@ -133,9 +145,10 @@ export class BodyLog implements BodySink {
   #stampedBytes = 0;
 
   /** Use {@linkcode LogPool.take}. */
-  constructor(pool: LogPool, blocks: Blocks) {
+  constructor(pool: LogPool, blocks: Blocks, stampBlocks: Blocks) {
     this.#pool = pool;
     this.#blocks = blocks;
+    this.#stampBlocks = stampBlocks;
   }
 
   /** Copies `source[from, to)` to the end of the body. */
@@ -160,8 +173,8 @@ export class BodyLog implements BodySink {
     if (this.bytes === this.#stampedBytes) return;
     const slot = this.reads % BLOCK_STAMPS;
     if (slot === 0) this.#growStamps();
-    const { times, ends } = this.#blocks.segment(this.#lastStamps);
-    const offset = this.#blocks.offset(this.#lastStamps);
+    const { times, ends } = this.#stampBlocks.segment(this.#lastStamps);
+    const offset = this.#stampBlocks.offset(this.#lastStamps);
     times[offset / 8 + slot] = atMs;
     ends[offset / 4 + BLOCK_STAMPS * 2 + slot] = this.bytes;
     this.reads++;
@@ -197,16 +210,16 @@ export class BodyLog implements BodySink {
     const { readMs, readEnds } = collected;
     this.#copyTo(collected.body, 0);
     let read = 0;
-    for (let block = this.#firstStamps; block !== NONE; block = this.#blocks.next(block)) {
-      const { times, ends } = this.#blocks.segment(block);
-      const offset = this.#blocks.offset(block);
+    for (let block = this.#firstStamps; block !== NONE; block = this.#stampBlocks.next(block)) {
+      const { times, ends } = this.#stampBlocks.segment(block);
+      const offset = this.#stampBlocks.offset(block);
       for (let slot = 0; slot < BLOCK_STAMPS && read < this.reads; slot++, read++) {
         readMs[read] = times[offset / 8 + slot]!;
         readEnds[read] = ends[offset / 4 + BLOCK_STAMPS * 2 + slot]!;
       }
     }
     if (this.#firstBlock !== NONE) this.#blocks.give(this.#firstBlock, this.#lastBlock);
-    if (this.#firstStamps !== NONE) this.#blocks.give(this.#firstStamps, this.#lastStamps);
+    if (this.#firstStamps !== NONE) this.#stampBlocks.give(this.#firstStamps, this.#lastStamps);
     this.#firstBlock =
       this.#lastBlock =
       this.#firstStamps =
@@ -233,9 +246,9 @@ export class BodyLog implements BodySink {
   }
 
   #growStamps(): void {
-    const block = this.#blocks.take();
+    const block = this.#stampBlocks.take();
     if (this.#firstStamps === NONE) this.#firstStamps = block;
-    else this.#blocks.link(this.#lastStamps, block);
+    else this.#stampBlocks.link(this.#lastStamps, block);
     this.#lastStamps = block;
   }
 }
@@ -245,21 +258,22 @@ export class LogPool {
   /** See {@linkcode Collect}. */
   readonly collect: Collect;
   readonly #logs: BodyLog[] = [];
-  readonly #blocks = new Blocks();
+  readonly #blocks = new Blocks(BLOCK_BYTES);
+  readonly #stampBlocks = new Blocks(STAMP_BLOCK_BYTES);
 
   /** @param collect where finished bodies are put; default: arrays of their own. */
   constructor(collect: Collect = collectApart) {
     this.collect = collect;
   }
 
-  /** Blocks of {@linkcode BLOCK_BYTES} that were in use at once. */
+  /** Blocks that were in use at once: for bodies, and for stamps. */
   get blocks(): number {
-    return this.#blocks.made;
+    return this.#blocks.made + this.#stampBlocks.made;
   }
 
   /** An empty log: the one returned last, whose memory is still warm, or a new one. */
   take(): BodyLog {
-    return this.#logs.pop() ?? new BodyLog(this, this.#blocks);
+    return this.#logs.pop() ?? new BodyLog(this, this.#blocks, this.#stampBlocks);
   }
 
   /** Called by {@linkcode BodyLog.finish}. */
