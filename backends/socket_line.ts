@@ -14,6 +14,29 @@ import type { Line, LineEvents, Origin } from "./socket_connection.ts";
  */
 const readBuffer = Buffer.alloc(64 * 1024);
 
+/** Whom a socket tells. Its listeners are the same for all: an open stream is to cost little. */
+const TOLD = Symbol("told");
+
+interface ToldSocket extends net.Socket {
+  [TOLD]: LineEvents;
+}
+
+function onConnected(this: ToldSocket): void {
+  this[TOLD].onConnected();
+}
+
+function onEnd(this: ToldSocket): void {
+  this[TOLD].onEnd();
+}
+
+function onError(this: ToldSocket, error: Error & { readonly code?: string }): void {
+  this[TOLD].onError(`${error.code ?? ""} ${error.message}`.trim());
+}
+
+function onClose(this: ToldSocket): void {
+  this[TOLD].onClose();
+}
+
 /** Begins to connect to `origin`. */
 export function dialSocket(origin: Origin, events: LineEvents): Line {
   const options = {
@@ -29,7 +52,7 @@ export function dialSocket(origin: Origin, events: LineEvents): Line {
     },
   };
   const serverName = origin.serverName ?? (net.isIP(origin.host) === 0 ? origin.host : undefined);
-  const socket = origin.secure
+  const plain = origin.secure
     ? tls.connect({
       ...options,
       ALPNProtocols: [origin.alpn ?? "http/1.1"],
@@ -38,14 +61,11 @@ export function dialSocket(origin: Origin, events: LineEvents): Line {
       ...(origin.caCert === undefined ? {} : { ca: [origin.caCert] }),
     })
     : net.connect(options);
-  if (origin.secure) socket.setNoDelay(true);
+  if (origin.secure) plain.setNoDelay(true);
+  const socket = Object.assign(plain, { [TOLD]: events });
   return socket
-    .on(origin.secure ? "secureConnect" : "connect", () => events.onConnected())
-    .on("end", () => events.onEnd())
-    .on(
-      "error",
-      (error: Error & { readonly code?: string }) =>
-        events.onError(`${error.code ?? ""} ${error.message}`.trim()),
-    )
-    .on("close", () => events.onClose());
+    .on(origin.secure ? "secureConnect" : "connect", onConnected)
+    .on("end", onEnd)
+    .on("error", onError)
+    .on("close", onClose);
 }
