@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
-import type { Exchange, Transport } from "../backends/transport.ts";
+import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
 import type { Load, OpenLoad, Stop } from "./load.ts";
 import { requestLimit, sequenceOf, type TakeNext } from "./sequence.ts";
 import { createTurns } from "./turns.ts";
@@ -99,15 +99,14 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   })();
 
   const turns = createTurns(tools.nextTurn);
+  // One for all: what each request in flight keeps counts ten thousand times.
+  const options: SendOptions = { timeoutMs: share.timeoutMs, signal: flight.signal };
   const send = async (departure: Departure): Promise<void> => {
     await turns.depart();
     const pass = Math.floor(departure.index / share.poolSize);
     const wire = tools.requestOf(departure.item, departure.index, pass);
     tools.onSent?.();
-    const exchange = await tools.transport.send(wire, {
-      timeoutMs: share.timeoutMs,
-      signal: flight.signal,
-    });
+    const exchange = await tools.transport.send(wire, options);
     await turns.finish();
     tools.onExchange(departure, exchange);
   };
