@@ -337,23 +337,26 @@ export class JsonScanner {
   }
 
   #list(element: Plan, depth: number): unknown[] {
-    const result: unknown[] = [];
     const bytes = this.#bytes;
     this.#at++;
     this.#space();
     if (bytes[this.#at] === CLOSE_LIST) {
       this.#at++;
-      return result;
+      return [];
     }
+    let result: unknown[] | undefined;
     while (!this.#declined) {
-      result.push(this.#value(element, depth + 1));
+      const value = this.#value(element, depth + 1);
+      // Most have one element, and a list that grows takes room for seventeen.
+      if (result === undefined) result = [value];
+      else result.push(value);
       if (bytes[this.#at]! <= SPACE) this.#space();
       const byte = bytes[this.#at++];
       if (byte === CLOSE_LIST) break;
       if (byte !== COMMA) this.#declined = true;
       if (bytes[this.#at]! <= SPACE) this.#space();
     }
-    return result;
+    return result ?? [];
   }
 
   /** Steps over a field's name and colon; which of the plan's names it is, or -1. */
