@@ -59,7 +59,10 @@ export interface LoadJob {
   readonly stopSignal: AbortSignal;
   /** Second Ctrl-C. */
   readonly abortSignal: AbortSignal;
-  /** Must keep nothing of the exchange's arrays, which are used again. */
+  /**
+   * Must keep nothing of the exchange but the contents of its arrays: it is emptied after the call,
+   * and their memory is used again.
+   */
   readonly onExchange: (departure: Departure, exchange: Exchange, originMs: number) => void;
   readonly onDropped: (departure: Departure, reason: string) => void;
 }
@@ -103,6 +106,16 @@ const DECODE_LATER_MS = 20;
 const DECODE_SLICE_MS = 0.2;
 /** Where another thread reads: so that it need not wait long for a core. */
 const DECODE_ASIDE_SLICE_MS = 1;
+
+/**
+ * So large a part of the answers that wait is decoded in any case, however short the slice: a queue
+ * that grows is memory, and work for the collector, which stops this thread for longer.
+ */
+const SHARE_OF_ENDED = 16;
+
+const NO_BYTES = new Uint8Array(0);
+const NO_TIMES = new Float64Array(0);
+const NO_ENDS = new Uint32Array(0);
 
 interface Thread {
   send(message: ToThread, transfer?: Transferable[]): void;
@@ -181,21 +194,32 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
   let ended: Waiting[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const sliceMs = threads[0]!.inline ? DECODE_SLICE_MS : DECODE_ASIDE_SLICE_MS;
-  const decode = ({ one: { departure, exchange, originMs }, free }: Waiting) => {
+  /** Some of `ended`, in work, and how many of them are done. */
+  let batch: Waiting[] = [];
+  let done = 0;
+  const decodeNext = () => {
+    const { one: { departure, exchange, originMs }, free } = batch[done++]!;
     job.onExchange(departure, exchange, originMs);
+    dropArrays(exchange);
     free?.();
   };
   const decodeAll = () => {
     clearTimeout(timer);
     timer = undefined;
-    for (const one of ended.splice(0)) decode(one);
+    batch = batch.slice(done).concat(ended);
+    ended = [];
+    for (done = 0; done < batch.length;) decodeNext();
   };
   const decodeSome = () => {
+    if (done === batch.length) {
+      batch = ended;
+      ended = [];
+      done = 0;
+    }
+    const least = done + Math.ceil((batch.length - done + ended.length) / SHARE_OF_ENDED);
     const untilMs = systemClock.now() + sliceMs;
-    let done = 0;
-    while (done < ended.length && systemClock.now() < untilMs) decode(ended[done++]!);
-    ended = ended.slice(done);
-    timer = ended.length === 0 ? undefined : setTimeout(decodeSome, 0);
+    while (done < batch.length && (done < least || systemClock.now() < untilMs)) decodeNext();
+    timer = done < batch.length || ended.length > 0 ? setTimeout(decodeSome, 0) : undefined;
   };
   const decodeLater = (thread: Thread, one: EndedRequest, free?: () => void) => {
     ended.push({ one, free });
@@ -263,6 +287,16 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
     job.stopSignal.removeEventListener("abort", stop);
     job.abortSignal.removeEventListener("abort", abort);
   }
+}
+
+/**
+ * A request that waited long has left promises among the collector's old objects, which it visits
+ * rarely. Until then they keep the answer, but no longer its bytes.
+ */
+function dropArrays(exchange: Exchange): void {
+  exchange.body = NO_BYTES;
+  exchange.readMs = NO_TIMES;
+  exchange.readEnds = NO_ENDS;
 }
 
 /** The share that counts is that of the thread with the least room. */
