@@ -158,6 +158,7 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
     protocol: protocol.name,
     target: bench.target,
     wires: [warm.wire, measured.wire],
+    scheduled: rate !== undefined,
   });
   const idle = new AbortController().signal;
   const job = (poolOffset: number, users: number, requests: number, rampUpMs: number) => ({

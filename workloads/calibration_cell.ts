@@ -164,6 +164,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
     protocol: protocol.name,
     target,
     wires,
+    scheduled: false,
   });
   let loadNumber = 0;
 

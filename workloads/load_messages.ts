@@ -28,6 +28,8 @@ export interface OpenMessage {
   readonly wires: readonly WireRequest[];
   /** Only for protocols whose ids must not repeat: to encode again when the pool is used twice. */
   readonly requests?: readonly GenerationRequest[];
+  /** An open load will come: get the clock ready that keeps a schedule. */
+  readonly scheduled: boolean;
   readonly counters: SharedArrayBuffer;
 }
 

@@ -42,6 +42,8 @@ export interface ThreadsOptions {
   readonly target: Target;
   readonly wires: readonly WireRequest[];
   readonly requests?: readonly GenerationRequest[];
+  /** An open load will come, whose schedule is worth a clock with a thread of its own. */
+  readonly scheduled: boolean;
 }
 
 /** One load to run. */

@@ -83,16 +83,20 @@ export function createLoadThread(
     const [first] = message.wires;
     const rehearsal = transport.rehearsal?.();
     if (first !== undefined && rehearsal !== undefined) await rehearse(rehearsal, first, ground);
-    ticker = await ground.startTicker();
+    // Only a schedule is worth a thread that watches the time.
+    if (message.scheduled) ticker = await ground.startTicker();
     reply({ kind: "opened" });
   };
 
   const run = async (message: RunMessage): Promise<void> => {
-    if (opened === undefined || !transport || !protocol || !ticker) {
+    if (opened === undefined || !transport || !protocol) {
       throw new TypeError("Cannot run a load before the thread was opened");
     }
     const { wires, requests, target } = opened;
     const { share } = message;
+    if (share.load.kind === "open" && ticker === undefined) {
+      throw new TypeError("Cannot run an open load in a thread that was not opened for one");
+    }
     const speak = protocol;
     const queue = new Int32Array(message.queue);
     const originMs = message.startEpochMs - epochOriginMs();
@@ -112,8 +116,7 @@ export function createLoadThread(
     const lag = sampleLoopLag(ground.clock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
-      // Only a schedule is worth a thread that watches the time.
-      clock: share.load.kind === "open" ? ticker : ground.clock,
+      clock: share.load.kind === "open" ? ticker! : ground.clock,
       transport,
       nextTurn: ground.nextTurn,
       originMs,

@@ -144,6 +144,7 @@ async function measureWatched(
     protocol: plan.protocol,
     target: prepared.target,
     wires: prepared.wires,
+    scheduled: plan.loads.some(({ kind }) => kind === "open"),
     ...(prepared.protocol.usesRequestId === true ? { requests: prepared.requests } : {}),
   });
   const records: RequestRecord[] = [];
