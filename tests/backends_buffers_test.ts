@@ -21,7 +21,7 @@ Deno.test("BodyLog keeps bodies of any size around its blocks", () => {
   const sizes = [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES + 5];
   for (const size of sizes) {
     const bytes = pattern(size);
-    for (const step of [1023, 1025, BLOCK_BYTES - 1, BLOCK_BYTES, size]) {
+    for (const step of [39, 41, 300, 1023, 1025, BLOCK_BYTES - 1, BLOCK_BYTES, size]) {
       const log = pool.take();
       for (let at = 0; at < size; at += step) log.append(bytes, at, Math.min(size, at + step));
       assertEquals(log.bytes, size);
@@ -111,4 +111,23 @@ Deno.test("LogPool keeps many logs apart, over more than one segment of memory",
       assertEquals([...readEnds], [300, 600, 900, 1200, 1500]);
     }
   }
+});
+
+Deno.test("BodyLog keeps what connections read in turn, each to a buffer at its own place", () => {
+  const pool = new LogPool();
+  const memory = new Uint8Array(4096);
+  const buffers = [memory.subarray(3, 1003), memory.subarray(1501, 2501)];
+  const logs = buffers.map(() => pool.take());
+  const sent = logs.map(() => [] as number[]);
+  for (let round = 0; round < 60; round++) {
+    // Each reads several times before the other does.
+    const which = (round >> 2) & 1;
+    const buffer = buffers[which]!;
+    buffer.set(pattern(1000).map((byte) => byte ^ round));
+    const from = round % 7;
+    const to = from + round * 11;
+    logs[which]!.append(buffer, from, to);
+    sent[which]!.push(...buffer.subarray(from, to));
+  }
+  for (const [i, log] of logs.entries()) assertEquals([...log.finish().body], sent[i]);
 });
