@@ -438,7 +438,7 @@ export class JsonScanner {
       return JSON.parse(decoder.decode(this.#bytes.subarray(from - 1, to + 1))) as string;
     }
     if (this.#wide || to - from > SHORT_TEXT) return decoder.decode(this.#bytes.subarray(from, to));
-    return latin1(this.#bytes, from, to);
+    return shortText(this.#bytes, from, to);
   }
 
   /** Steps over the value here, whatever it is. */
@@ -559,6 +559,22 @@ const NOTHING: Plan = {
 /** Can a number end before this byte? (Texts and words end by themselves.) */
 function endsValue(byte: number | undefined): boolean {
   return byte === COMMA || byte === CLOSE_OBJECT;
+}
+
+/** Texts that were read lately: an engine's tokens come again and again. A power of two of them. */
+const lately: string[] = new Array(1024).fill("");
+
+/** What {@linkcode latin1} gives, without making again what was made before. */
+function shortText(bytes: Uint8Array, from: number, to: number): string {
+  let place = 0;
+  for (let at = from; at < to; at++) place = (place * 31 + bytes[at]!) & (lately.length - 1);
+  const known = lately[place]!;
+  if (known.length === to - from) {
+    let same = 0;
+    while (same < known.length && known.charCodeAt(same) === bytes[from + same]) same++;
+    if (same === known.length) return known;
+  }
+  return lately[place] = latin1(bytes, from, to);
 }
 
 /** Bytes as characters of the same number. */

@@ -227,3 +227,12 @@ function damage(text: string, random: Random): string {
   const put = below(random, 3) === 0 ? "" : TELLING[below(random, TELLING.length)]!;
   return text.slice(0, at) + put + text.slice(at + below(random, 2));
 }
+
+Deno.test("JsonScanner gives each of many short texts as it is, however often it comes", () => {
+  const texts = Array.from({ length: 3000 }, (_, i) => i.toString(36).repeat(1 + i % 3));
+  for (let round = 0; round < 2; round++) {
+    const bodies = texts.map((text) => `{"choices":[{"text":"${text}"}]}`);
+    const found = scanAll(bodies, { choices: [{ text: "value" }] });
+    assertEquals(found, texts.map((text) => ({ choices: [{ text }] })));
+  }
+});
