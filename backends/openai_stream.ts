@@ -142,12 +142,12 @@ function readUsage(usage: WireUsage): Usage {
   const outputTokens = count(usage.completion_tokens);
   const cachedTokens = count(usage.prompt_tokens_details?.cached_tokens);
   const reasoningTokens = count(usage.completion_tokens_details?.reasoning_tokens);
-  return {
-    ...(promptTokens !== undefined && { promptTokens }),
-    ...(outputTokens !== undefined && { outputTokens }),
-    ...(cachedTokens !== undefined && { cachedTokens }),
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
-  };
+  const result: { -readonly [Name in keyof Usage]: Usage[Name] } = {};
+  if (promptTokens !== undefined) result.promptTokens = promptTokens;
+  if (outputTokens !== undefined) result.outputTokens = outputTokens;
+  if (cachedTokens !== undefined) result.cachedTokens = cachedTokens;
+  if (reasoningTokens !== undefined) result.reasoningTokens = reasoningTokens;
+  return result;
 }
 
 /**
