@@ -110,10 +110,11 @@ const DECODE_SLICE_MS = 0.2;
 const DECODE_ASIDE_SLICE_MS = 1;
 
 /**
- * So large a part of the answers that wait is decoded in any case, however short the slice: a queue
- * that grows is memory, and work for the collector, which stops this thread for longer.
+ * For each so many answers that wait a slice is one longer, up to four: a queue that grows without
+ * end is memory, and work for the collector, which stops this thread for longer.
  */
-const SHARE_OF_ENDED = 16;
+const WAITING_A_SLICE = 256;
+const MOST_SLICES = 4;
 
 const NO_BYTES = new Uint8Array(0);
 const NO_TIMES = new Float64Array(0);
@@ -218,9 +219,10 @@ async function runJob(threads: readonly Thread[], job: LoadJob): Promise<JobEnd>
       ended = [];
       done = 0;
     }
-    const least = done + Math.ceil((batch.length - done + ended.length) / SHARE_OF_ENDED);
-    const untilMs = systemClock.now() + sliceMs;
-    while (done < batch.length && (done < least || systemClock.now() < untilMs)) decodeNext();
+    const waiting = batch.length - done + ended.length;
+    const slices = Math.min(MOST_SLICES, 1 + waiting / WAITING_A_SLICE);
+    const untilMs = systemClock.now() + sliceMs * slices;
+    while (done < batch.length && systemClock.now() < untilMs) decodeNext();
     timer = done < batch.length || ended.length > 0 ? setTimeout(decodeSome, 0) : undefined;
   };
   const decodeLater = (thread: Thread, one: EndedRequest, free?: () => void) => {
