@@ -88,6 +88,8 @@ export class Connection<F extends ConnectionFlight> implements LineEvents {
   readonly #openedMs: number;
   #flight: F | undefined;
   #connected = false;
+  /** Stamp of the last read. */
+  #latestMs = -Infinity;
 
   /** Begins to connect. The first exchange is given with `use()` at once. */
   constructor(origin: Origin, host: ConnectionHost<F>) {
@@ -128,7 +130,8 @@ export class Connection<F extends ConnectionFlight> implements LineEvents {
 
   /** See {@linkcode LineEvents}. */
   onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void {
-    const atMs = arrivedMs ?? this.#host.clock.now();
+    // Where the kernel stamped one read and not the one before, the later may look like the earlier.
+    const atMs = this.#latestMs = Math.max(this.#latestMs, arrivedMs ?? this.#host.clock.now());
     const flight = this.#flight;
     if (flight === undefined) {
       // Nothing was asked: what comes now (a 408, or the rest of a mistake) answers no request.

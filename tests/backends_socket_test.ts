@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { systemClock } from "../backends/clock.ts";
-import { socketTransport } from "../backends/socket.ts";
+import { type Clock, systemClock } from "../backends/clock.ts";
+import { SocketTransport, socketTransport } from "../backends/socket.ts";
+import { COUNTER_READS, COUNTER_STAMPED, TRANSPORT_COUNTERS } from "../backends/transport.ts";
 import { startRawServer } from "./raw_server.ts";
 import { runChild } from "./transport_child.ts";
 import { transportContract } from "./transport_contract.ts";
@@ -60,4 +61,35 @@ Deno.test("socket rehearses without a server", async () => {
   }
   await rehearsal.close();
   await transport.close();
+});
+
+Deno.test("socket takes the stamps that a line can tell, and never lets them run backwards", async () => {
+  let nowMs = 1000;
+  const clock: Clock = { now: () => nowMs, sleepUntil: () => new Promise(() => {}) };
+  const counters = new Uint32Array(TRANSPORT_COUNTERS);
+  const transport = new SocketTransport({ clock, counters }, (_origin, events) => {
+    const read = (text: string, atMs: number, arrivedMs?: number) => {
+      nowMs = atMs;
+      const bytes = new TextEncoder().encode(text);
+      events.onBytes(bytes, bytes.length, arrivedMs);
+    };
+    queueMicrotask(() => events.onConnected());
+    return {
+      writableLength: 0,
+      write: () =>
+        queueMicrotask(() => {
+          read("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\na", 1010, 1004);
+          read("b", 1020);
+          read("c", 1030, 1015);
+          read("d", 1040, 1033);
+        }),
+      destroy: () => queueMicrotask(() => events.onClose()),
+    };
+  });
+  const request = { method: "GET", url: "http://nowhere/", headers: {} } as const;
+  const exchange = await transport.send(request, { timeoutMs: 0 });
+  await transport.close();
+  assertEquals([...exchange.readMs], [1004, 1020, 1020, 1033]);
+  assertEquals([exchange.sentMs, exchange.firstByteMs, exchange.endMs], [1000, 1004, 1033]);
+  assertEquals([counters[COUNTER_READS], counters[COUNTER_STAMPED]], [4, 3]);
 });
