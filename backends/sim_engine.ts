@@ -105,7 +105,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     eventSize: parseDistribution(options.tokensPerEvent),
   };
   const faults: readonly FaultOrder[] = options.faults.map(parseFault);
-  const timeline = openTimeline(clock);
+  const timeline = openTimeline(clock, options.loop?.nextTurn);
   const cache = openPrefixCache();
   const running = new Set<Generation>();
   const queue = new Set<Generation>();

@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createServer, type Server, type Socket } from "node:net";
+import type { SimLine, SimLineEvents, SimLoop } from "./sim_loop.ts";
 import type { SimRequest } from "./sim_protocol.ts";
 import type { Timeline } from "./sim_timeline.ts";
 
@@ -70,6 +70,8 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
+  /** Where it listens, and whose clock stamps. */
+  readonly loop: SimLoop;
   readonly timeline: Timeline;
   readonly onRequest: (exchange: HttpExchange) => void;
 }
@@ -78,8 +80,6 @@ const MAX_HEAD_BYTES = 65_536;
 const MAX_BODY_BYTES = 256 * 2 ** 20;
 /** A client this far behind is not reading at all: it is dropped before it costs all memory. */
 const MAX_BUFFERED_BYTES = 64 * 2 ** 20;
-/** Every client of a large test may connect at the same instant. */
-const BACKLOG = 4096;
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
@@ -101,31 +101,33 @@ const REASONS: Readonly<Record<number, string>> = {
  * @throws {Error} when the address cannot be used, as the system says it.
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const sockets = new Set<Socket>();
-  const later = oneATurn();
+  const { loop, host, port } = options;
+  const lines = new Set<SimLine>();
+  const later = oneATurn(loop);
   let accepted = 0;
   let maxOpen = 0;
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    maxOpen = Math.max(maxOpen, sockets.size);
-    socket.once("close", () => sockets.delete(socket));
-    serveConnection(socket, ++accepted, { ...options, later });
+  let onEmpty = () => {};
+  const listener = await loop.listen({ host, port }, (line) => {
+    lines.add(line);
+    maxOpen = Math.max(maxOpen, lines.size);
+    const events = serveConnection(line, ++accepted, { ...options, later });
+    return {
+      onBytes: events.onBytes,
+      onClose() {
+        lines.delete(line);
+        events.onClose();
+        if (lines.size === 0) onEmpty();
+      },
+    };
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: options.host, port: options.port, backlog: BACKLOG }, () => {
-      server.removeListener("error", reject);
-      resolve();
-    });
-  });
-  const address = server.address();
   return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
-    connections: () => ({ accepted, open: sockets.size, maxOpen }),
+    port: listener.port,
+    connections: () => ({ accepted, open: lines.size, maxOpen }),
     async stop() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of sockets) socket.destroy();
+      const closed = listener.close();
+      for (const line of lines) line.destroy();
       await closed;
+      if (lines.size > 0) await new Promise<void>((resolve) => void (onEmpty = resolve));
     },
   };
 }
@@ -147,41 +149,29 @@ interface Head {
  * take milliseconds to parse and admit; in between the loop must come round, or the later ones are
  * stamped when their turn comes instead of when they arrived.
  */
-function oneATurn(): (work: () => void) => void {
+function oneATurn({ nextTurn }: SimLoop): (work: () => void) => void {
   const waiting: (() => void)[] = [];
   const next = () => {
     waiting.shift()?.();
-    if (waiting.length > 0) setImmediate(next);
+    if (waiting.length > 0) nextTurn().then(next);
   };
   return (work) => {
-    if (waiting.push(work) === 1) setImmediate(next);
+    if (waiting.push(work) === 1) nextTurn().then(next);
   };
 }
 
 function serveConnection(
-  socket: Socket,
+  line: SimLine,
   number: number,
   options: HttpServerOptions & { readonly later: (work: () => void) => void },
-): void {
-  const clock = options.timeline.clock;
-  const clientPort = socket.remotePort ?? 0;
+): SimLineEvents {
+  const clock = options.loop.clock;
+  const clientPort = line.clientPort;
   let chunks: Uint8Array[] = [];
   let length = 0;
   let firstByteMs = 0;
   let head: Head | undefined;
   let current: Exchange | undefined;
-
-  socket.setNoDelay(true);
-  // Errors (resets by the client) are followed by `close`, which says all that matters here.
-  socket.on("error", () => {});
-  socket.on("close", () => current?.gone());
-  socket.on("data", (chunk: Uint8Array) => {
-    const nowMs = clock.now();
-    if (length === 0) firstByteMs = nowMs;
-    chunks.push(chunk);
-    length += chunk.length;
-    options.later(() => take(nowMs));
-  });
 
   /** Starts the next request when it is complete and the one before is answered. */
   function take(nowMs: number): void {
@@ -191,17 +181,18 @@ function serveConnection(
     chunks = [bytes];
     head ??= readHead(bytes);
     if (head === undefined) {
-      if (length > MAX_HEAD_BYTES) socket.destroy();
+      if (length > MAX_HEAD_BYTES) line.destroy();
       return;
     }
     if (head.refuse !== undefined) {
-      socket.end(`HTTP/1.1 ${statusLine(head.refuse)}\r\ncontent-length: 0\r\n\r\n`);
+      line.write(`HTTP/1.1 ${statusLine(head.refuse)}\r\ncontent-length: 0\r\n\r\n`);
+      line.end();
       return;
     }
     const end = head.bodyStart + head.bodyLength;
     if (length < end) {
       if (head.headers["expect"]?.toLowerCase() === "100-continue") {
-        socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+        line.write("HTTP/1.1 100 Continue\r\n\r\n");
       }
       return;
     }
@@ -210,7 +201,7 @@ function serveConnection(
     chunks = length > end ? [bytes.subarray(end)] : [];
     length -= end;
     head = undefined;
-    current = new Exchange(socket, {
+    current = new Exchange(line, {
       request: { method, path, query, headers, body },
       arrivalMs: firstByteMs,
       completeMs: nowMs,
@@ -227,6 +218,16 @@ function serveConnection(
     firstByteMs = nowMs;
     options.onRequest(current);
   }
+
+  return {
+    onBytes(bytes, atMs) {
+      if (length === 0) firstByteMs = atMs;
+      chunks.push(bytes);
+      length += bytes.length;
+      options.later(() => take(atMs));
+    },
+    onClose: () => current?.gone(),
+  };
 }
 
 function statusLine(status: number): string {
@@ -285,15 +286,15 @@ class Exchange implements HttpExchange {
   readonly clientPort: number;
   readonly connection: number;
   onGone: (() => void) | undefined;
-  readonly #socket: Socket;
+  readonly #line: SimLine;
   readonly #facts: ExchangeFacts;
   #chunked = false;
   #over = false;
   /** Actions that wait for the last piece of a slow head. */
   #held: (() => void)[] | undefined;
 
-  constructor(socket: Socket, facts: ExchangeFacts) {
-    this.#socket = socket;
+  constructor(line: SimLine, facts: ExchangeFacts) {
+    this.#line = line;
     this.#facts = facts;
     this.request = facts.request;
     this.arrivalMs = facts.arrivalMs;
@@ -303,11 +304,11 @@ class Exchange implements HttpExchange {
   }
 
   get closed(): boolean {
-    return this.#over || this.#socket.destroyed;
+    return this.#over || this.#line.destroyed;
   }
 
   get buffered(): number {
-    return this.#socket.writableLength;
+    return this.#line.writableLength;
   }
 
   get holding(): boolean {
@@ -323,7 +324,7 @@ class Exchange implements HttpExchange {
       `connection: ${this.#facts.keepAlive ? "keep-alive" : "close"}`,
     ];
     const text = lines.join("\r\n") + "\r\n\r\n";
-    if (slowMs === 0) return this.#write(text);
+    if (slowMs === 0) return void this.#write(text);
     const { timeline } = this.#facts;
     const startMs = timeline.clock.now();
     // The first cut is inside the status line, the second inside a header.
@@ -349,10 +350,9 @@ class Exchange implements HttpExchange {
   }
 
   raw(data: string | Uint8Array): number {
-    const nowMs = this.#facts.timeline.clock.now();
-    if (this.#held !== undefined) this.#held.push(() => this.#write(data));
-    else this.#write(data);
-    return nowMs;
+    if (this.#held === undefined) return this.#write(data);
+    this.#held.push(() => this.#write(data));
+    return this.#facts.timeline.clock.now();
   }
 
   finish({ close = false }: { readonly close?: boolean } = {}): void {
@@ -372,26 +372,27 @@ class Exchange implements HttpExchange {
     if (this.closed) return;
     this.#over = true;
     this.onGone = undefined;
-    this.#socket.end();
+    this.#line.end();
   }
 
   reset(): void {
     if (this.closed) return;
     this.#over = true;
     this.onGone = undefined;
-    this.#socket.resetAndDestroy();
+    this.#line.reset();
   }
 
-  /** The socket closed. */
+  /** The line closed. */
   gone(): void {
     if (this.#over) return;
     this.#over = true;
     this.onGone?.();
   }
 
-  #write(data: string | Uint8Array): void {
-    if (this.closed || data.length === 0) return;
-    this.#socket.write(data);
-    if (this.#socket.writableLength > MAX_BUFFERED_BYTES) this.#socket.destroy();
+  #write(data: string | Uint8Array): number {
+    if (this.closed || data.length === 0) return this.#facts.timeline.clock.now();
+    const atMs = this.#line.write(data);
+    if (this.#line.writableLength > MAX_BUFFERED_BYTES) this.#line.destroy();
+    return atMs;
   }
 }

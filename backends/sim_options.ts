@@ -5,6 +5,7 @@
  */
 import type { Clock } from "./clock.ts";
 import { systemClock } from "./clock.ts";
+import type { SimLoop } from "./sim_loop.ts";
 
 /** Where usage goes: as the client asks, or as an engine with a habit of its own does it. */
 export type UsagePlacement = "asked" | "own-chunk" | "last-chunk" | "every-chunk" | "never";
@@ -86,6 +87,8 @@ export interface SimOptions {
   readonly truthWrites: number;
   /** Source of every stamp and timer; tests bring a fake one. */
   readonly clock: Clock;
+  /** What it listens and waits with, its clock included; absent = the platform with `clock`. */
+  readonly loop?: SimLoop;
 }
 
 /**

@@ -8,6 +8,8 @@
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { SimGrpcServer } from "./sim_grpc.ts";
 import { type ConnectionCounts, type HttpExchange, startHttpServer } from "./sim_http.ts";
+import type { SimLoop, SimLoopName } from "./sim_loop.ts";
+import { platformLoop } from "./sim_loop_platform.ts";
 import { SIM_DEFAULTS, type SimOptions } from "./sim_options.ts";
 import type { SimJob, SimReply } from "./sim_protocol.ts";
 import { simProtocolsOf } from "./sim_protocols.ts";
@@ -20,6 +22,8 @@ export interface SimStats {
   readonly engine: string;
   /** Served model name. */
   readonly model: string;
+  /** What it listens and waits with. */
+  readonly loop: SimLoopName;
   /** Requests and tokens, so far and at this moment. */
   readonly load: EngineLoad;
   /** How many clients connected, and how many at once. */
@@ -72,8 +76,9 @@ const PORTS_KEPT = 1024;
  * @throws {Error} when the address cannot be used.
  */
 export async function startSimServer(given: Partial<SimOptions> = {}): Promise<SimServer> {
-  const options = checked({ ...SIM_DEFAULTS, ...given });
-  const { clock } = options;
+  const loop = given.loop ?? platformLoop(given.clock ?? SIM_DEFAULTS.clock);
+  const { clock } = loop;
+  const options = checked({ ...SIM_DEFAULTS, ...given, clock, loop });
   const protocols = simProtocolsOf(options.engine);
   const engine = createSimEngine(options);
   const truth = openTruthLog(options.truthWrites);
@@ -140,6 +145,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     return {
       engine: options.engine,
       model: options.model,
+      loop: loop.name,
       load: engine.load(),
       connections: http.connections(),
       ...(grpc === undefined ? {} : { grpcConnections: grpc.connections() }),
@@ -153,7 +159,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   function control(exchange: HttpExchange, path: string): boolean {
     if (path === "/clock") sendReply(exchange, json(200, { nowMs: clock.now() }));
     else if (path === "/stats") sendReply(exchange, json(200, stats()));
-    else if (path === "/truth") void sendLines(exchange, truth.lines());
+    else if (path === "/truth") void sendLines(exchange, truth.lines(), loop);
     else if (path === "/truth/reset") {
       truth.reset();
       clientPorts.length = 0;
@@ -176,6 +182,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   const http = await startHttpServer({
     host: options.host,
     port: options.port,
+    loop,
     timeline: engine.timeline,
     onRequest,
   }).catch(async (error) => {
@@ -243,12 +250,16 @@ function checked(options: SimOptions): SimOptions {
 }
 
 /** Sends lines no faster than they are taken: the log may be larger than what memory allows twice. */
-async function sendLines(exchange: HttpExchange, lines: Iterable<string>): Promise<void> {
+async function sendLines(
+  exchange: HttpExchange,
+  lines: Iterable<string>,
+  { nextTurn }: SimLoop,
+): Promise<void> {
   exchange.head(200, { headers: { "content-type": "application/x-ndjson" }, body: "chunked" });
   for (const line of lines) {
     exchange.body(line);
     while (exchange.buffered > 2 ** 20 && !exchange.closed) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     if (exchange.closed) return;
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import { type Clock, nextTurn } from "./clock.ts";
 
 /** Something to do at an instant. */
 export interface TimelineEntry {
@@ -35,8 +35,12 @@ export interface Timeline {
  */
 const FIRES_PER_TURN = 128;
 
-/** Opens a timeline that runs until it is stopped. */
-export function openTimeline(clock: Clock): Timeline {
+/**
+ * Opens a timeline that runs until it is stopped.
+ *
+ * @param turn lets the loop serve its I/O.
+ */
+export function openTimeline(clock: Clock, turn: () => Promise<void> = nextTurn): Timeline {
   const heap: TimelineEntry[] = [];
   let wake = new AbortController();
   let waitingForMs = Infinity;
@@ -159,10 +163,6 @@ function siftDown(heap: TimelineEntry[], start: number): void {
   }
   heap[index] = entry;
   entry.heapIndex = index;
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

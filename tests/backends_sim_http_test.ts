@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
 import { type HttpExchange, type HttpServer, startHttpServer } from "../backends/sim_http.ts";
+import { platformLoop } from "../backends/sim_loop_platform.ts";
 import { openTimeline } from "../backends/sim_timeline.ts";
 import { post, talk } from "./raw_client.ts";
 
@@ -10,7 +11,13 @@ async function withServer(
   test: (server: HttpServer) => Promise<void>,
 ): Promise<void> {
   const timeline = openTimeline(systemClock);
-  const server = await startHttpServer({ host: "127.0.0.1", port: 0, timeline, onRequest });
+  const server = await startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    loop: platformLoop(systemClock),
+    timeline,
+    onRequest,
+  });
   try {
     await test(server);
   } finally {

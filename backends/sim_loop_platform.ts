@@ -1,0 +1,73 @@
+/**
+ * The simulated server on the platform's event loop (`node:net`): everywhere, with no permission
+ * but that to listen.
+ *
+ * @module
+ */
+import { createServer, type Socket } from "node:net";
+import { type Clock, nextTurn } from "./clock.ts";
+import {
+  BACKLOG,
+  type SimAddress,
+  type SimLine,
+  type SimLineEvents,
+  type SimListener,
+  type SimLoop,
+} from "./sim_loop.ts";
+
+/** The platform's loop with this clock. */
+export function platformLoop(clock: Clock): SimLoop {
+  return {
+    name: "platform",
+    clock,
+    nextTurn,
+    listen: (address, onLine) => listen(clock, address, onLine),
+  };
+}
+
+async function listen(
+  clock: Clock,
+  { host, port }: SimAddress,
+  onLine: (line: SimLine) => SimLineEvents,
+): Promise<SimListener> {
+  const server = createServer((socket) => {
+    socket.setNoDelay(true);
+    const events = onLine(lineOf(socket, clock));
+    // Errors (resets by the client) are followed by `close`, which says all that matters here.
+    socket.on("error", () => {});
+    socket.on("close", () => events.onClose());
+    socket.on("data", (bytes: Uint8Array) => events.onBytes(bytes, clock.now()));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : port,
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+}
+
+function lineOf(socket: Socket, clock: Clock): SimLine {
+  return {
+    clientPort: socket.remotePort ?? 0,
+    get destroyed() {
+      return socket.destroyed;
+    },
+    get writableLength() {
+      return socket.writableLength;
+    },
+    write(data) {
+      const nowMs = clock.now();
+      socket.write(data);
+      return nowMs;
+    },
+    end: () => void socket.end(),
+    reset: () => void socket.resetAndDestroy(),
+    destroy: () => void socket.destroy(),
+  };
+}
