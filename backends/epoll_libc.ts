@@ -30,6 +30,13 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  // To be connected to:
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
 } as const;
 
 /** The opened library. */
@@ -68,9 +75,11 @@ export const EVENT_WORDS: number = PACKED ? 3 : 4;
 export const EVENT_FD: number = PACKED ? 1 : 2;
 
 const ERROR_NAMES: Readonly<Record<number, string>> = {
+  13: "EACCES",
   23: "ENFILE",
   24: "EMFILE",
   32: "EPIPE",
+  98: "EADDRINUSE",
   99: "EADDRNOTAVAIL",
   101: "ENETUNREACH",
   103: "ECONNABORTED",
@@ -133,6 +142,24 @@ export function setNoDelay({ symbols }: Libc, fd: number): void {
 /** Asks the kernel to tell with each read when it received what is read. */
 export function askForStamps({ symbols }: Libc, fd: number): void {
   symbols.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, Int32Array.of(1), 4);
+}
+
+/** As many descriptors as a large test needs; where fewer are allowed, fewer. */
+const DESCRIPTORS: readonly number[] = [16_384, 4096, 1024];
+
+/**
+ * Makes the kernel's table of descriptors large enough at once. It grows by doubling, and in a
+ * process of several threads whoever needs the next descriptor then waits some 15 ms.
+ *
+ * @param fd any that is open.
+ */
+export function growDescriptorTable({ symbols }: Libc, fd: number): void {
+  for (const count of DESCRIPTORS) {
+    const highest = symbols.dup2(fd, count - 1);
+    if (highest < 0) continue;
+    symbols.close(highest);
+    return;
+  }
 }
 
 /** Looks a host up, as the system does; blocks. Empty when there is no such host. */

@@ -67,6 +67,29 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
+/** Who is told when a descriptor is ready. */
+export interface Watcher {
+  /** Called with what the descriptor is ready for. */
+  ready(flags: number): void;
+  /** Called at the end of the batch in which it asked for it, see `bury`. */
+  buried(): void;
+}
+
+/** What is due at times of its own, without a promise for each of them. */
+export interface Agenda {
+  /** When there is something to do; Infinity = nothing. */
+  dueMs(): number;
+  /** Does what is due. */
+  fire(): void;
+}
+
+/** Turns of the platform's own loop, for a thread that needs them as well. */
+export interface Breath {
+  /** From one to the next, ms. */
+  readonly everyMs: number;
+  readonly take: () => Promise<void>;
+}
+
 /** What a loop is made of. */
 export interface LoopOptions {
   readonly libc: Libc;
@@ -78,6 +101,8 @@ export interface LoopOptions {
   readonly onWake: () => void;
   /** All of a batch is done: what it led to can be told in one message. */
   readonly onSettled: () => void;
+  /** Absent = the platform's own loop stands still while this one runs. */
+  readonly breath?: Breath;
 }
 
 /** The loop; {@linkcode EpollLoop.run} keeps the thread. */
@@ -92,9 +117,9 @@ export class EpollLoop implements Clock {
   readonly reader: StampedReader;
   readonly #options: LoopOptions;
   readonly #epoll: number;
-  readonly #lines: (EpollLine | undefined)[] = [];
+  readonly #lines: (Watcher | undefined)[] = [];
   readonly #addresses = new Map<string, readonly Address[]>();
-  #dead: EpollLine[] = [];
+  #dead: Watcher[] = [];
   #later: (() => void)[] = [];
   #sleepers: Sleeper[] = [];
   #turns: (() => void)[] = [];
@@ -104,6 +129,9 @@ export class EpollLoop implements Clock {
   readonly #patience = new Int32Array(4);
   #precise: boolean;
   #ended = false;
+  /** When the platform's loop is due for a turn. */
+  #breathMs = Infinity;
+  #agendas: readonly Agenda[] = [];
   /** Works that are made of promises alone and would wait for an event that never comes. */
   #held = 0;
   #open = 0;
@@ -117,6 +145,7 @@ export class EpollLoop implements Clock {
     this.libc = options.libc;
     this.now = options.now;
     this.reader = new StampedReader(this.libc, this.now, this.buffer);
+    if (options.breath !== undefined) this.#breathMs = 0;
     this.#precise = this.libc.symbols.epoll_pwait2 !== null;
     wakeOnTime(this.libc);
     this.#epoll = this.libc.symbols.epoll_create1(EPOLL_CLOEXEC);
@@ -142,6 +171,14 @@ export class EpollLoop implements Clock {
   /** Resolves when what is ready now has been read. */
   readonly nextTurn = (): Promise<void> => new Promise((resolve) => void this.#turns.push(resolve));
 
+  /** Keeps to an agenda, until the function that it returns is called. */
+  readonly follow = (agenda: Agenda): () => void => {
+    this.#agendas = [...this.#agendas, agenda];
+    return () => {
+      this.#agendas = this.#agendas.filter((one) => one !== agenda);
+    };
+  };
+
   /** Opens lines. */
   readonly dial: Dial = (origin, events) => new EpollLine(this, origin, events);
 
@@ -160,23 +197,29 @@ export class EpollLoop implements Clock {
     }
   }
 
-  /** Serves lines and sleepers until `end`. The platform's own event loop stands still meanwhile. */
+  /** Serves lines and sleepers until `end`. */
   async run(): Promise<void> {
     const { symbols } = this.libc;
-    const { wakeFd, onWake, onSettled } = this.#options;
+    const { wakeFd, onWake, onSettled, breath } = this.#options;
     const events = new Int32Array(EVENTS_AT_ONCE * EVENT_WORDS);
     const wakes = new Uint8Array(8);
     onWake();
     let woke = true;
+    let count = 0;
     for (;;) {
-      for (let turns = woke ? SETTLE_TURNS_AFTER_WAKING : SETTLE_TURNS; turns > 0; turns--) {
+      if (breath !== undefined && this.now() >= this.#breathMs) {
+        await breath.take();
+        this.#breathMs = this.now() + breath.everyMs;
+      }
+      this.#bringToRest();
+      for (let turns = settleTurns(woke, count, breath); turns > 0; turns--) {
         await undefined;
         this.#bringToRest();
       }
       onSettled();
       if (this.#ended) break;
       this.#nap();
-      const count = this.#wait(events);
+      count = this.#wait(events);
       this.#countReads(count);
       let woken = false;
       for (let i = 0; i < count; i++) {
@@ -191,6 +234,7 @@ export class EpollLoop implements Clock {
       woke = woken || this.#turns.length > 0;
       for (const resolve of this.#turns.length > 0 ? this.#turns.splice(0) : NOBODY) resolve();
       if (this.#wakeSleepers()) woke = true;
+      for (const agenda of this.#agendas) if (agenda.dueMs() <= this.now()) agenda.fire();
     }
     this.reader.close();
     symbols.close(this.#epoll);
@@ -212,7 +256,7 @@ export class EpollLoop implements Clock {
   }
 
   /** Tells `line` when its descriptor is ready. */
-  watch(line: EpollLine, fd: number, interest: number): void {
+  watch(line: Watcher, fd: number, interest: number): void {
     this.#lines[fd] = line;
     this.#open++;
     this.#control(EPOLL_CTL_ADD, fd, interest);
@@ -234,7 +278,7 @@ export class EpollLoop implements Clock {
    * Buries a line after the batch: until then no new one can get its descriptor, and with it an
    * event that was meant for the old one.
    */
-  bury(line: EpollLine): void {
+  bury(line: Watcher): void {
     this.#dead.push(line);
   }
 
@@ -261,14 +305,18 @@ export class EpollLoop implements Clock {
 
   #patienceMs(): number {
     if (this.#held > 0 || this.#turns.length > 0) return 0;
-    if (this.#dueMs === Infinity) return LONGEST_WAIT_MS;
-    const leftMs = this.#dueMs - this.now();
+    let dueMs = Math.min(this.#dueMs, this.#breathMs);
+    for (const agenda of this.#agendas) dueMs = Math.min(dueMs, agenda.dueMs());
+    if (dueMs === Infinity) return LONGEST_WAIT_MS;
+    const leftMs = dueMs - this.now();
     return leftMs <= SPIN_MS ? 0 : Math.min(LONGEST_WAIT_MS, leftMs);
   }
 
   /** Lets a few more reads come before it looks for them. */
   #nap(): void {
     if (this.#held > 0 || this.#turns.length > 0 || !this.reader.stamped) return;
+    // What is due at times of its own, a server's tokens, is not to wait; nor are its clients.
+    if (this.#agendas.length > 0) return;
     const longestMs = Math.min(NAP_MS, this.#gapMs * this.#open * NAP_SHARE);
     if (longestMs < this.#gapMs * NAP_READS) return;
     const nowMs = this.now();
@@ -304,6 +352,12 @@ export class EpollLoop implements Clock {
     event[EVENT_FD] = fd;
     this.libc.symbols.epoll_ctl(this.#epoll, operation, fd, event);
   }
+}
+
+/** None where only the agenda had its turn: a promise for each token would be garbage for each. */
+function settleTurns(woke: boolean, count: number, breath: Breath | undefined): number {
+  if (woke) return SETTLE_TURNS_AFTER_WAKING;
+  return count === 0 && breath !== undefined ? 0 : SETTLE_TURNS;
 }
 
 /** A TCP connection of the loop. */

@@ -69,6 +69,15 @@ export {
   type UsagePlacement,
   type Utf8Mode,
 } from "./sim_options.ts";
+export type {
+  SimAddress,
+  SimAgenda,
+  SimLine,
+  SimLineEvents,
+  SimListener,
+  SimLoop,
+  SimLoopName,
+} from "./sim_loop.ts";
 export { type LaunchedSimulator, type LaunchOptions, launchSimulator } from "./sim_launch.ts";
 export { type SimServer, type SimStats, startSimServer } from "./sim_server.ts";
 export type { Lateness, TruthEnd, TruthFacts, TruthRequest } from "./sim_truth.ts";

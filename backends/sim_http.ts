@@ -48,6 +48,11 @@ export interface HttpExchange {
   head(status: number, options: HeadOptions): void;
   /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
   body(data: string | Uint8Array): number;
+  /**
+   * Writes the first `length` of bytes that are a chunk already, and may be overwritten then;
+   * returns the instant just before it.
+   */
+  chunk(bytes: Uint8Array<ArrayBuffer>, length: number): number;
   /** Writes bytes as they are, outside of any framing; returns the instant just before it. */
   raw(data: string | Uint8Array): number;
   /** Completes the answer. `close`: ends the connection then, whatever the head promised. */
@@ -349,6 +354,13 @@ class Exchange implements HttpExchange {
     return this.raw(`${Buffer.byteLength(data).toString(16)}\r\n${data}\r\n`);
   }
 
+  chunk(bytes: Uint8Array<ArrayBuffer>, length: number): number {
+    if (this.#held !== undefined || this.closed) return this.raw(bytes.slice(0, length));
+    const atMs = this.#line.send(bytes, length);
+    this.#limitBuffer();
+    return atMs;
+  }
+
   raw(data: string | Uint8Array): number {
     if (this.#held === undefined) return this.#write(data);
     this.#held.push(() => this.#write(data));
@@ -392,7 +404,11 @@ class Exchange implements HttpExchange {
   #write(data: string | Uint8Array): number {
     if (this.closed || data.length === 0) return this.#facts.timeline.clock.now();
     const atMs = this.#line.write(data);
-    if (this.#line.writableLength > MAX_BUFFERED_BYTES) this.#line.destroy();
+    this.#limitBuffer();
     return atMs;
+  }
+
+  #limitBuffer(): void {
+    if (this.#line.writableLength > MAX_BUFFERED_BYTES) this.#line.destroy();
   }
 }

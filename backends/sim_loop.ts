@@ -16,6 +16,8 @@ export interface SimLine {
   readonly writableLength: number;
   /** Writes; returns the instant just before the system is given the bytes, ms of the clock. */
   write(data: string | Uint8Array): number;
+  /** Writes the first `length` of these bytes, which the caller may then overwrite. */
+  send(bytes: Uint8Array<ArrayBuffer>, length: number): number;
   /** Ends the server's direction (FIN) after what was written. */
   end(): void;
   /** Resets the connection (RST). */
@@ -38,6 +40,7 @@ export interface SimLineEvents {
 
 /** Where to listen. */
 export interface SimAddress {
+  /** Name or number. */
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -54,13 +57,27 @@ export interface SimListener {
 /** Names of the loops. */
 export type SimLoopName = "platform" | "epoll";
 
+/** What is due at times of its own. */
+export interface SimAgenda {
+  /** When there is something to do, ms of the clock; Infinity = nothing. */
+  dueMs(): number;
+  /** Does what is due. */
+  fire(): void;
+}
+
 /** The loop of a server. */
 export interface SimLoop {
   /** As results name it. */
   readonly name: SimLoopName;
+  /** Source of stamps and waits. */
   readonly clock: Clock;
   /** Resolves when what is ready now has been read. */
   nextTurn(): Promise<void>;
+  /**
+   * Fires an agenda whenever it is due, until the function that it returns is called; absent where
+   * the clock's waits are as good.
+   */
+  follow?(agenda: SimAgenda): () => void;
   /**
    * Starts listening.
    *

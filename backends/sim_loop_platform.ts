@@ -66,6 +66,13 @@ function lineOf(socket: Socket, clock: Clock): SimLine {
       socket.write(data);
       return nowMs;
     },
+    send(bytes, length) {
+      // The socket keeps what it is given until the system has taken it.
+      const own = bytes.slice(0, length);
+      const nowMs = clock.now();
+      socket.write(own);
+      return nowMs;
+    },
     end: () => void socket.end(),
     reset: () => void socket.resetAndDestroy(),
     destroy: () => void socket.destroy(),

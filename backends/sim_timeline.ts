@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, nextTurn } from "./clock.ts";
+import type { SimLoop } from "./sim_loop.ts";
 
 /** Something to do at an instant. */
 export interface TimelineEntry {
@@ -35,12 +36,14 @@ export interface Timeline {
  */
 const FIRES_PER_TURN = 128;
 
-/**
- * Opens a timeline that runs until it is stopped.
- *
- * @param turn lets the loop serve its I/O.
- */
-export function openTimeline(clock: Clock, turn: () => Promise<void> = nextTurn): Timeline {
+/** Opens a timeline that runs until it is stopped. */
+export function openTimeline(
+  { clock, follow, nextTurn: turn = nextTurn }: {
+    readonly clock: Clock;
+    readonly follow?: SimLoop["follow"];
+    readonly nextTurn?: SimLoop["nextTurn"];
+  },
+): Timeline {
   const heap: TimelineEntry[] = [];
   let wake = new AbortController();
   let waitingForMs = Infinity;
@@ -102,7 +105,12 @@ export function openTimeline(clock: Clock, turn: () => Promise<void> = nextTurn)
     return fired;
   }
 
-  const running = run();
+  // A loop that follows an agenda has turns of its own between two calls.
+  const agenda = { dueMs: () => heap[0]?.dueMs ?? Infinity, fire: () => void fireDue() };
+  const unfollow = follow?.(agenda);
+  // It asks for the first due time whenever it is about to wait: nobody needs to be woken.
+  if (unfollow !== undefined) waitingForMs = -Infinity;
+  const running = unfollow === undefined ? run() : Promise.resolve();
   return {
     clock,
     add,
@@ -126,6 +134,7 @@ export function openTimeline(clock: Clock, turn: () => Promise<void> = nextTurn)
     async stop() {
       stopped = true;
       heap.length = 0;
+      unfollow?.();
       wake.abort();
       await running;
     },

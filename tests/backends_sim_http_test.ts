@@ -1,29 +1,28 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { systemClock } from "../backends/clock.ts";
+import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import { type HttpExchange, type HttpServer, startHttpServer } from "../backends/sim_http.ts";
-import { platformLoop } from "../backends/sim_loop_platform.ts";
 import { openTimeline } from "../backends/sim_timeline.ts";
 import { post, talk } from "./raw_client.ts";
+import { testOnLoops } from "./sim_loops.ts";
 
 /** Runs a server with this handler for the time of a test. */
-async function withServer(
+type WithServer = (
   onRequest: (exchange: HttpExchange) => void,
   test: (server: HttpServer) => Promise<void>,
-): Promise<void> {
-  const timeline = openTimeline(systemClock);
-  const server = await startHttpServer({
-    host: "127.0.0.1",
-    port: 0,
-    loop: platformLoop(systemClock),
-    timeline,
-    onRequest,
-  });
-  try {
-    await test(server);
-  } finally {
-    await server.stop();
-    await timeline.stop();
-  }
+) => Promise<void>;
+
+function test(name: string, fn: (withServer: WithServer) => Promise<void>): void {
+  testOnLoops(name, (loop) =>
+    fn(async (onRequest, use) => {
+      const timeline = openTimeline(loop);
+      const address = { host: "127.0.0.1", port: 0 };
+      const server = await startHttpServer({ ...address, loop, timeline, onRequest });
+      try {
+        await use(server);
+      } finally {
+        await server.stop();
+        await timeline.stop();
+      }
+    }));
 }
 
 /** Answers with method, path and body of the request, in one chunk. */
@@ -37,7 +36,7 @@ function echo(exchange: HttpExchange): void {
 const LAST_CHUNK = "\r\n0\r\n\r\n";
 const answers = (text: string) => text.split(LAST_CHUNK).length - 1;
 
-Deno.test("startHttpServer reads a request however it is cut", async () => {
+test("startHttpServer reads a request however it is cut", async (withServer) => {
   const request = post("/a?q=1", "é!", ["X-Odd:  value "]);
   await withServer(echo, async ({ port }) => {
     for (const pieces of [[request], [...request]]) {
@@ -49,7 +48,7 @@ Deno.test("startHttpServer reads a request however it is cut", async () => {
   });
 });
 
-Deno.test("startHttpServer keeps a connection for many requests, pipelined ones too", async () => {
+test("startHttpServer keeps a connection for many requests, pipelined ones too", async (withServer) => {
   const seen: [number, number][] = [];
   const handler = (exchange: HttpExchange) => {
     seen.push([exchange.connection, exchange.clientPort]);
@@ -68,7 +67,7 @@ Deno.test("startHttpServer keeps a connection for many requests, pipelined ones 
   });
 });
 
-Deno.test("startHttpServer closes when the client asks for it or speaks HTTP/1.0", async () => {
+test("startHttpServer closes when the client asks for it or speaks HTTP/1.0", async (withServer) => {
   await withServer(echo, async ({ port }) => {
     for (const request of [post("/", "", ["Connection: close"]), "GET / HTTP/1.0\r\n\r\n"]) {
       const { text, end } = await talk(port, [request]);
@@ -78,7 +77,7 @@ Deno.test("startHttpServer closes when the client asks for it or speaks HTTP/1.0
   });
 });
 
-Deno.test("startHttpServer refuses what it cannot read", async () => {
+test("startHttpServer refuses what it cannot read", async (withServer) => {
   const cases: [string, string][] = [
     ["NONSENSE\r\n\r\n", "400"],
     ["POST / HTTP/1.1\r\ncontent-length: many\r\n\r\n", "400"],
@@ -93,7 +92,7 @@ Deno.test("startHttpServer refuses what it cannot read", async () => {
   });
 });
 
-Deno.test("startHttpServer answers 100-continue before the body comes", async () => {
+test("startHttpServer answers 100-continue before the body comes", async (withServer) => {
   const [head = "", body = ""] = post("/", "late", ["Expect: 100-continue"]).split("\r\n\r\n");
   await withServer(echo, async ({ port }) => {
     using connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -109,7 +108,7 @@ Deno.test("startHttpServer answers 100-continue before the body comes", async ()
   });
 });
 
-Deno.test("HttpExchange ends connections as told: closed, reset, or kept open", async () => {
+test("HttpExchange ends connections as told: closed, reset, or kept open", async (withServer) => {
   const endings: Record<string, (exchange: HttpExchange) => void> = {
     "/close": (exchange) => exchange.close(),
     "/reset": (exchange) => exchange.reset(),
@@ -135,7 +134,7 @@ Deno.test("HttpExchange ends connections as told: closed, reset, or kept open", 
   });
 });
 
-Deno.test("HttpExchange tells when the client leaves before the end, and only then", async () => {
+test("HttpExchange tells when the client leaves before the end, and only then", async (withServer) => {
   const gone: string[] = [];
   const left = Promise.withResolvers<void>();
   const handler = (exchange: HttpExchange) => {
@@ -154,7 +153,7 @@ Deno.test("HttpExchange tells when the client leaves before the end, and only th
   assertEquals(gone, ["/half"]);
 });
 
-Deno.test("HttpExchange sends a slow head in pieces and what follows after it", async () => {
+test("HttpExchange sends a slow head in pieces and what follows after it", async (withServer) => {
   const held: boolean[] = [];
   const handler = (exchange: HttpExchange) => {
     // Long enough for the test to see the first piece alone on a busy machine.
@@ -171,4 +170,37 @@ Deno.test("HttpExchange sends a slow head in pieces and what follows after it", 
     assertEquals(early.text, "HTTP/1.");
   });
   assertEquals(held, [true, true]);
+});
+
+test("HttpExchange keeps what the client does not take at once, in order", async (withServer) => {
+  const chunks = 3000;
+  const scratch = new Uint8Array(4096 + 8);
+  const behind = Promise.withResolvers<number>();
+  const handler = (exchange: HttpExchange) => {
+    exchange.head(200, { headers: {}, body: "chunked" });
+    const [head, tail] = ["1000\r\n", "\r\n"].map((text) => new TextEncoder().encode(text));
+    for (let i = 0; i < chunks; i++) {
+      scratch.set(head!);
+      scratch.fill(65 + i % 26, 6, 6 + 4096);
+      scratch.set(tail!, 6 + 4096);
+      exchange.chunk(scratch, scratch.length);
+      // Whoever lends bytes may overwrite them.
+      scratch.fill(33);
+    }
+    exchange.body("the end");
+    behind.resolve(exchange.buffered);
+    exchange.finish({ close: true });
+  };
+  await withServer(handler, async ({ port }) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode(post("/", "")));
+    assertGreater(await behind.promise, 2 ** 20);
+    const text = await new Response(connection.readable).text();
+    const bodies = text.split("\r\n\r\n").slice(1).join("\r\n\r\n").split("1000\r\n").slice(1);
+    assertEquals(bodies.length, chunks);
+    bodies.slice(0, -1).forEach((body, i) =>
+      assertEquals(body, String.fromCharCode(65 + i % 26).repeat(4096) + "\r\n")
+    );
+    assertMatch(text, /\r\n7\r\nthe end\r\n0\r\n\r\n$/);
+  });
 });

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { SimAgenda } from "../backends/sim_loop.ts";
 import { openTimeline } from "../backends/sim_timeline.ts";
 import { FakeClock } from "./fake_clock.ts";
 
@@ -12,7 +13,7 @@ async function fired(
   untilMs: number,
 ): Promise<string[]> {
   const clock = new FakeClock();
-  const timeline = openTimeline(clock);
+  const timeline = openTimeline({ clock });
   const log: string[] = [];
   plan(timeline, (name) => log.push(`${name}@${clock.now()}`), clock);
   await clock.run(new Promise<void>((resolve) => timeline.at(untilMs, resolve)));
@@ -84,4 +85,25 @@ Deno.test("openTimeline does not spin for an entry that is never due", async () 
     timeline.at(3, () => note("once"));
   }, 5);
   assertEquals(log, ["once@3"]);
+});
+
+Deno.test("openTimeline is an agenda for a loop that follows one", async () => {
+  const log: string[] = [];
+  let agenda: SimAgenda | undefined;
+  let nowMs = 0;
+  const timeline = openTimeline({
+    clock: { now: () => nowMs, sleepUntil: () => Promise.reject(new Error("nobody sleeps")) },
+    follow(given) {
+      agenda = given;
+      return () => log.push("unfollowed");
+    },
+  });
+  assertEquals(agenda!.dueMs(), Infinity);
+  for (const dueMs of [5, 3]) timeline.at(dueMs, () => log.push(`${dueMs}`));
+  assertEquals(agenda!.dueMs(), 3);
+  nowMs = 4;
+  agenda!.fire();
+  assertEquals([log, agenda!.dueMs()], [["3"], 5]);
+  await timeline.stop();
+  assertEquals([log, agenda!.dueMs()], [["3", "unfollowed"], Infinity]);
 });
