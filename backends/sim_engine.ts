@@ -11,7 +11,7 @@ import { type Distribution, parseDistribution } from "./sim_distribution.ts";
 import { type FaultOrder, type FaultPlan, parseFault, pickFaults } from "./sim_faults.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { openPrefixCache } from "./sim_prefix_cache.ts";
-import type { SimEngine, SimJob, SimSink } from "./sim_protocol.ts";
+import type { SimEngine, SimJob, SimSink, SimToken } from "./sim_protocol.ts";
 import { openTimeline, type Timeline, type TimelineEntry } from "./sim_timeline.ts";
 import { tokenSource } from "./sim_tokens.ts";
 
@@ -24,9 +24,20 @@ export interface Admission {
   readonly cachedTokens: number;
 }
 
-/** A sink that can ask the engine to wait: its reader does not keep up. */
+/** A sink that can ask the engine to wait, or have its next token made ready. */
 export interface PacedSink extends SimSink {
+  /** Its reader does not keep up. */
   readonly blocked?: () => boolean;
+  /**
+   * Makes ready all that can be of a token which is neither the first nor the last, so that nothing
+   * but its write is left to do when it is due; `false` = it cannot, and wants to be told by
+   * `tokens` when that is.
+   */
+  readonly prepare?: (nextToken: () => SimToken) => boolean;
+  /** Writes the token that is ready, and nothing more. */
+  readonly release?: (plannedMs: number) => void;
+  /** Does for a token that was released what did not have to be done at that instant. */
+  readonly settle?: () => void;
 }
 
 /** What the engine is doing. */
@@ -73,6 +84,8 @@ interface Generation extends TimelineEntry {
   readonly ttft: () => number;
   readonly itl: () => number;
   emitted: number;
+  /** Its next token is ready in the sink. */
+  ready: boolean;
   stalled: boolean;
   /** Batch only: prompt tokens still to compute, and those taken in the current step. */
   prefillLeft: number;
@@ -104,8 +117,9 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     itl: parseDistribution(options.itl ?? "0"),
     eventSize: parseDistribution(options.tokensPerEvent),
   };
+  const oneAnEvent = options.tokensPerEvent === "1";
   const faults: readonly FaultOrder[] = options.faults.map(parseFault);
-  const timeline = openTimeline(clock, options.loop?.nextTurn);
+  const timeline = openTimeline(options.loop ?? { clock });
   const cache = openPrefixCache();
   const running = new Set<Generation>();
   const queue = new Set<Generation>();
@@ -115,6 +129,12 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
 
   function emit(generation: Generation, plannedMs: number): void {
     const { target, sink } = generation;
+    if (generation.ready) {
+      generation.ready = false;
+      generation.emitted++;
+      outputTokens++;
+      return sink.release!(plannedMs);
+    }
     const count = Math.min(generation.eventSize(), target - generation.emitted);
     const tokens = [];
     for (let i = 0; i < count; i++) {
@@ -124,6 +144,16 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     const last = generation.emitted >= target;
     if (last) end(generation);
     sink.tokens(tokens, last, generation.finish, plannedMs);
+  }
+
+  /** Uses the time until the next token is due. */
+  function prepare(generation: Generation): void {
+    const { target, emitted, sink } = generation;
+    sink.settle?.();
+    if (generation.ready || sink.prepare === undefined) return;
+    // One token, neither the first nor the last: what becomes of others depends on more.
+    if (!oneAnEvent || emitted === 0 || emitted + 1 >= target) return;
+    generation.ready = sink.prepare(() => generation.nextToken(target - emitted));
   }
 
   function end(generation: Generation): void {
@@ -181,6 +211,8 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
           // A sink may have cancelled others while it was served.
           if (running.has(generation)) advance(generation, endMs);
         }
+        // The tokens of a step leave as one burst: whatever else is to do for them can wait.
+        for (const generation of running) prepare(generation);
         const durationMs = beginStep();
         stepping = durationMs > 0;
         return stepping ? endMs + durationMs : undefined;
@@ -271,6 +303,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
       ttft: draw(distributions.ttft, "ttft"),
       itl: draw(distributions.itl, "itl"),
       emitted: 0,
+      ready: false,
       stalled: false,
       prefillLeft: job.promptTokens - cachedTokens,
       prefillNow: 0,

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  type EventFrame,
   type SimJob,
   simPromptTokens,
   type SimProtocol,
@@ -107,6 +108,7 @@ function dialectProtocol(dialect: Dialect): SimProtocol {
     opening: (stream) =>
       dialect === CHAT && stream.quirks.has("role-chunk:early") ? roleEvent(stream) : "",
     event: (stream, tokens, last, finish) => tokenEvent(dialect, stream, { tokens, last, finish }),
+    frame: (stream) => eventFrame(dialect, stream),
     closing: (stream, finish) => closingEvents(dialect, stream, finish),
     errorEvent: (_stream, message) =>
       sse({ error: { message, type: "InternalServerError", param: null, code: 500 } }) + DONE,
@@ -248,7 +250,7 @@ function tokenEvent(dialect: Dialect, stream: SimStream, step: Step): string {
     : "";
   // Chat sends the reason in an event of its own.
   const finishesHere = last && dialect === COMPLETIONS && !stream.quirks.has("done:missing");
-  const withIds = stream.quirks.has("token-ids") || stream.job.extra["returnTokenIds"] === true;
+  const withIds = withTokenIds(stream);
   return role + sse({
     ...envelope(dialect, stream),
     choices: [{
@@ -262,6 +264,24 @@ function tokenEvent(dialect: Dialect, stream: SimStream, step: Step): string {
       ? { usage: usage(stream) }
       : {}),
   });
+}
+
+/** Text that no vocabulary has, and its JSON no event but in the text's place. */
+const MARK: SimToken = { id: 0, text: "\0", reasoning: false };
+
+function eventFrame(dialect: Dialect, stream: SimStream): EventFrame | undefined {
+  const { quirks } = stream;
+  const more = usageInEvents(stream) || withTokenIds(stream) || quirks.has("reasoning") ||
+    quirks.has("join-utf8");
+  if (more) return undefined;
+  const later = { ...stream, tokensSoFar: 2 };
+  const event = tokenEvent(dialect, later, { tokens: [MARK], last: false, finish: "length" });
+  const [before = "", after = ""] = event.split(JSON.stringify(MARK.text));
+  return { before, after };
+}
+
+function withTokenIds({ quirks, job }: SimStream): boolean {
+  return quirks.has("token-ids") || job.extra["returnTokenIds"] === true;
 }
 
 function closingEvents(dialect: Dialect, stream: SimStream, finish: "length" | "stop"): string {
@@ -309,7 +329,7 @@ function wholeReply(
   stream: SimStream,
   answer: { readonly tokens: readonly SimToken[]; readonly finish: "length" | "stop" },
 ): SimReply {
-  const withIds = stream.quirks.has("token-ids") || stream.job.extra["returnTokenIds"] === true;
+  const withIds = withTokenIds(stream);
   return json(200, {
     ...envelope(dialect, stream),
     object: dialect.object,

@@ -73,6 +73,12 @@ export interface SimReply {
   readonly body: string | Uint8Array;
 }
 
+/** The text before and after what changes in an event. */
+export interface EventFrame {
+  readonly before: string;
+  readonly after: string;
+}
+
 /** The server's side of a protocol over HTTP. */
 export interface SimProtocol {
   /** Name of the client protocol(s) it serves, e.g. `openai-chat`. */
@@ -93,6 +99,11 @@ export interface SimProtocol {
     last: boolean,
     finish: "length" | "stop",
   ) => string | Uint8Array;
+  /**
+   * What stands around the text, itself in JSON, in events of one token that is neither the first
+   * nor the last; absent, or absent for this stream = they differ in more than their text.
+   */
+  readonly frame?: (stream: SimStream) => EventFrame | undefined;
   /** After the last token: finish chunk, usage chunk, end mark, in this protocol's order. */
   readonly closing: (stream: SimStream, finish: "length" | "stop") => string | Uint8Array;
   /** An error inside a stream that has begun. */

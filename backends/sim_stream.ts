@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Admission, PacedSink, SimulatedEngine } from "./sim_engine.ts";
+import { FramedChunk } from "./sim_frame.ts";
 import type { HttpExchange } from "./sim_http.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { simQuirks } from "./sim_options.ts";
@@ -120,11 +121,13 @@ function openStream({ job, admission, options }: AnswerContext): MutableStream {
 }
 
 function count(stream: MutableStream, tokens: readonly SimToken[]): void {
-  stream.tokensSoFar += tokens.length;
-  for (const token of tokens) {
-    stream.textSoFar += token.text;
-    if (token.reasoning) stream.reasoningSoFar++;
-  }
+  for (const token of tokens) countOne(stream, token);
+}
+
+function countOne(stream: MutableStream, token: SimToken): void {
+  stream.tokensSoFar++;
+  stream.textSoFar += token.text;
+  if (token.reasoning) stream.reasoningSoFar++;
 }
 
 function streamAnswer(context: AnswerContext): () => void {
@@ -136,6 +139,17 @@ function streamAnswer(context: AnswerContext): () => void {
   const strikeAt = strike === undefined
     ? Infinity
     : faults.get(strike) || Math.max(1, Math.floor(job.maxTokens / 2));
+  /** For most of the tokens, where events differ in their text alone. */
+  const frame = crlf || options.eventsPerWrite > 1 || strike !== undefined
+    ? undefined
+    : protocol.frame?.(stream);
+  const framed = frame === undefined ? undefined : new FramedChunk(frame);
+  /** The token that is ready, its chunk's length, and what is not in the log yet of the one before. */
+  let readyToken: SimToken | undefined;
+  let readyLength = 0;
+  let releasedMs = 0;
+  let releasedPlannedMs = 0;
+  let released = false;
   let struck = false;
   /** Tokens whose text is held back, and events that wait for more to share a write. */
   let held: SimToken[] = [];
@@ -147,6 +161,14 @@ function streamAnswer(context: AnswerContext): () => void {
     const data = lineEnds(joined(events), crlf);
     events = [];
     truth.write(exchange.body(data), stream.tokensSoFar, plannedMs);
+  }
+
+  /** Does for the token that was released what did not have to be done at that instant. */
+  function settle(): void {
+    if (!released) return;
+    released = false;
+    countOne(stream, readyToken!);
+    truth.write(releasedMs, stream.tokensSoFar, releasedPlannedMs);
   }
 
   function send(data: Data): void {
@@ -196,7 +218,13 @@ function streamAnswer(context: AnswerContext): () => void {
     blocked: () => exchange.holding || exchange.buffered > BLOCKED_AT_BYTES,
     tokens(tokens, last, finish, plannedMs) {
       if (exchange.closed) return;
+      settle();
       count(stream, tokens);
+      if (framed !== undefined && !last && tokens.length === 1 && stream.tokensSoFar > 1) {
+        const length = framed.fill(tokens[0]!);
+        truth.write(exchange.chunk(framed.bytes, length), stream.tokensSoFar, plannedMs);
+        return;
+      }
       const pending = held.length === 0 ? tokens : [...held, ...tokens];
       const data = protocol.event(stream, pending, last, finish);
       held = data.length === 0 ? [...pending] : [];
@@ -206,6 +234,21 @@ function streamAnswer(context: AnswerContext): () => void {
       if (striking) strikeNow(data);
       if (last && (!striking || strike === "malformed-event")) complete(finish);
     },
+    ...(framed === undefined ? {} : {
+      settle,
+      prepare(nextToken) {
+        if (stream.tokensSoFar === 0) return false;
+        readyToken = nextToken();
+        readyLength = framed.fill(readyToken);
+        return true;
+      },
+      release(plannedMs) {
+        if (exchange.closed) return;
+        releasedMs = exchange.chunk(framed.bytes, readyLength);
+        releasedPlannedMs = plannedMs;
+        released = true;
+      },
+    }),
     fail(message) {
       give(() => {
         send(protocol.errorEvent(stream, message));
@@ -225,6 +268,7 @@ function streamAnswer(context: AnswerContext): () => void {
   if (pingMs !== undefined) stopPings = startPings(context, pingMs, () => send(": ping\n\n"));
   const cancel = engine.submit(job, sink, context.admission);
   return () => {
+    settle();
     stopPings();
     cancel();
   };
