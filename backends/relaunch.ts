@@ -34,6 +34,8 @@ export interface SelfCommand {
 export interface SelfCommandOptions {
   /** Permission flags for `deno run`; a compiled executable has its own. Default `-A`. */
   readonly permissions?: readonly string[];
+  /** Flags of V8; a compiled executable starts with its own. */
+  readonly v8Flags?: readonly string[];
   /** Default: those of this process. */
   readonly surroundings?: Surroundings;
 }
@@ -53,9 +55,10 @@ export function selfCommand(
   args: readonly string[],
   options: SelfCommandOptions = {},
 ): SelfCommand {
-  const { permissions = ["-A"], surroundings = here() } = options;
+  const { permissions = ["-A"], v8Flags = [], surroundings = here() } = options;
   const { moduleUrl, mainModule, execPath } = surroundings;
-  const run = ["run", "--quiet", "--no-prompt", ...permissions];
+  const flags = v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join()}`];
+  const run = ["run", "--quiet", "--no-prompt", ...permissions, ...flags];
   switch (programForm(surroundings)) {
     case "executable": {
       const ours = isBundled(moduleUrl)

@@ -32,6 +32,8 @@ export interface LaunchedSimulator {
 export interface LaunchOptions {
   /** How to start it; default: this program with the command `simulate`. */
   readonly command?: SelfCommand;
+  /** Flags of V8 for the default command. */
+  readonly v8Flags?: readonly string[];
   /** How long it may take to listen. Default 30 s: a first start may compile the program. */
   readonly startTimeoutMs?: number;
 }
@@ -54,7 +56,7 @@ export async function launchSimulator(
   options: LaunchOptions = {},
 ): Promise<LaunchedSimulator> {
   const { command, args: commandArgs } = options.command ??
-    selfCommand(["simulate", ...args, "--until-stdin-closes"]);
+    selfCommand(["simulate", ...args, "--until-stdin-closes"], { v8Flags: options.v8Flags ?? [] });
   const child = new Deno.Command(command, {
     args: [...commandArgs],
     stdin: "piped",

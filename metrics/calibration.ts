@@ -37,6 +37,12 @@ export interface CalibrationCell {
 
 /** How well the simulated engine did its own part. */
 export interface EngineAccuracy {
+  /**
+   * What it waited and wrote with. `epoll`: stamps directly before the system's call, arrivals as
+   * the kernel stamped them; `platform`: the error of the client contains some of the engine's own.
+   * Absent = a server that is none of ours, or a calibration from before there was a choice.
+   */
+  readonly loop?: "platform" | "epoll";
   /** Writes behind their plan, ms. The error counts from the write itself, so this is not in it. */
   readonly lateP50Ms: number | undefined;
   /** The same at p99. */

@@ -158,6 +158,7 @@ const CALIBRATION = object("How exact this client was found to be on this machin
       cpuUsPerToken: number("CPU time of the client ÷ tokens, µs"),
       client: object("What the client saw of itself", HEALTH),
       engine: object("What the engine says of itself", {
+        loop: optional(choice("What it waited and wrote with", "platform", "epoll")),
         lateP50Ms: optional(maybe("Writes behind their plan, median, ms")),
         lateP99Ms: optional(maybe("The same at p99, ms")),
         tokensPerSec: optional(maybe("Tokens/s written")),

@@ -7,15 +7,27 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import type { SimLoop } from "../backends/sim_loop.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
 import { post, type RawAnswer, talk } from "./raw_client.ts";
+import { testOnLoops } from "./sim_loops.ts";
+
+/** What the servers of the running test stand on. */
+let loop: SimLoop;
+
+function test(name: string, fn: () => Promise<void>): void {
+  testOnLoops(name, (given) => {
+    loop = given;
+    return fn();
+  });
+}
 
 async function withServer(
   options: Partial<SimOptions>,
   test: (server: SimServer) => Promise<void>,
 ): Promise<void> {
-  const server = await startSimServer({ ttft: "1", itl: "0", ...options });
+  const server = await startSimServer({ ttft: "1", itl: "0", loop, ...options });
   try {
     await test(server);
   } finally {
@@ -46,7 +58,7 @@ async function eventually(holds: () => boolean): Promise<void> {
   assert(holds());
 }
 
-Deno.test("startSimServer streams what its truth says", async () => {
+test("startSimServer streams what its truth says", async () => {
   await withServer({ itl: "1" }, async (server) => {
     const response = await fetch(`${server.url}/v1/completions`, {
       method: "POST",
@@ -73,7 +85,7 @@ Deno.test("startSimServer streams what its truth says", async () => {
   });
 });
 
-Deno.test("startSimServer answers the same to the same seed and order", async () => {
+test("startSimServer answers the same to the same seed and order", async () => {
   const answers: string[] = [];
   for (const seed of [5, 5, 6]) {
     await withServer({ seed }, async (server) => {
@@ -84,7 +96,7 @@ Deno.test("startSimServer answers the same to the same seed and order", async ()
   assert(answers[0] !== answers[2]);
 });
 
-Deno.test("startSimServer answers whole when no stream is asked for", async () => {
+test("startSimServer answers whole when no stream is asked for", async () => {
   await withServer({}, async (server) => {
     const response = await complete(server, { ...STREAM, stream: false });
     assertEquals(response.headers.get("content-type"), "application/json");
@@ -96,7 +108,7 @@ Deno.test("startSimServer answers whole when no stream is asked for", async () =
   });
 });
 
-Deno.test("startSimServer tells who measures: /truth, /stats, /clock, /health, /metrics", async () => {
+test("startSimServer tells who measures: /truth, /stats, /clock, /health, /metrics", async () => {
   await withServer({ model: "tiny" }, async (server) => {
     const get = async (path: string) => await (await fetch(server.url + path)).text();
     await (await complete(server)).text();
@@ -124,7 +136,7 @@ Deno.test("startSimServer tells who measures: /truth, /stats, /clock, /health, /
   });
 });
 
-Deno.test("startSimServer shows reuse: a kept connection keeps its client port", async () => {
+test("startSimServer shows reuse: a kept connection keeps its client port", async () => {
   await withServer({}, async (server) => {
     const twice = post("/v1/completions", STREAM) + post("/v1/completions", STREAM);
     await talk(server.port, [twice], (soFar) => soFar.split("[DONE]").length === 3);
@@ -135,7 +147,7 @@ Deno.test("startSimServer shows reuse: a kept connection keeps its client port",
   });
 });
 
-Deno.test("startSimServer checks key, model and context (T38, T43)", async () => {
+test("startSimServer checks key, model and context (T38, T43)", async () => {
   const guarded = { apiKey: "secret", model: "tiny", maxModelLen: 10 };
   await withServer(guarded, async (server) => {
     const ask = async (body: unknown, key?: string) => {
@@ -156,7 +168,47 @@ Deno.test("startSimServer checks key, model and context (T38, T43)", async () =>
   });
 });
 
-Deno.test("startSimServer notices that a client left, and frees its place", async () => {
+test("startSimServer sends the same with and without a token made ready ahead", async () => {
+  const seen: unknown[] = [];
+  const body = { ...STREAM, max_tokens: 20 };
+  for (const path of ["/v1/completions", "/v1/chat/completions"]) {
+    // Both mean one token an event; only the plain number is known to mean nothing else.
+    for (const tokensPerEvent of ["1", "constant:1"]) {
+      const batch = { ttft: undefined, itl: undefined, stepMs: 1, tokensPerEvent };
+      await withServer(batch as unknown as Partial<SimOptions>, async (server) => {
+        const answers = await Promise.all(Array.from({ length: 3 }, async () => {
+          const messages = [{ role: "user", content: "hello" }];
+          const response = await fetch(server.url + path, {
+            method: "POST",
+            body: JSON.stringify({ ...body, messages }),
+          });
+          return await response.text();
+        }));
+        await eventually(() => server.truth().every(({ end }) => end === "done"));
+        const written = server.truth().map(({ writeTokens, writeMs, plannedMs }) => {
+          writeMs.forEach((atMs, i) => assertGreaterOrEqual(atMs, plannedMs[i]!));
+          return writeTokens;
+        });
+        seen.push([answers.sort(), written, server.stats().load.outputTokens]);
+      });
+    }
+    assertEquals(seen[0], seen[1]);
+    assertEquals((seen[0] as unknown[])[2], 60);
+    seen.length = 0;
+  }
+});
+
+test("startSimServer has every token in the log, also while it streams", async () => {
+  const batch = { ttft: undefined, itl: undefined, stepMs: 1, faults: ["stall"] };
+  await withServer(batch as unknown as Partial<SimOptions>, async (server) => {
+    const text = JSON.stringify({ ...STREAM, max_tokens: 20 });
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await connection.write(new TextEncoder().encode(post("/v1/completions", text)));
+    await eventually(() => server.truth()[0]?.writeTokens.length === 10);
+  });
+});
+
+test("startSimServer notices that a client left, and frees its place", async () => {
   await withServer({ faults: ["endless"], itl: "1", maxBatch: 1 }, async (server) => {
     await talk(server.port, [post("/v1/completions", STREAM)], (soFar) => soFar.includes("data:"));
     await eventually(() => server.truth()[0]?.end === "gone");
@@ -164,7 +216,7 @@ Deno.test("startSimServer notices that a client left, and frees its place", asyn
   });
 });
 
-Deno.test("startSimServer joins events in one write, and stamps that write (T8)", async () => {
+test("startSimServer joins events in one write, and stamps that write (T8)", async () => {
   await withServer({ eventsPerWrite: 4, tokensPerEvent: "2" }, async (server) => {
     const texts = await events(await complete(server, { ...STREAM, max_tokens: 18 }));
     assertEquals(texts.length, 9 + 1);
@@ -173,7 +225,7 @@ Deno.test("startSimServer joins events in one write, and stamps that write (T8)"
   });
 });
 
-Deno.test("startSimServer can end lines in CR LF", async () => {
+test("startSimServer can end lines in CR LF", async () => {
   await withServer({ crlf: true }, async (server) => {
     const text = await (await complete(server)).text();
     assertEquals(text.replaceAll("\r\n", "").includes("\n"), false);
@@ -181,7 +233,7 @@ Deno.test("startSimServer can end lines in CR LF", async () => {
   });
 });
 
-Deno.test("startSimServer holds text back until characters are whole (T7, T9)", async () => {
+test("startSimServer holds text back until characters are whole (T7, T9)", async () => {
   const body = { ...STREAM, max_tokens: 60 };
   await withServer({ utf8: "events", seed: 1 }, async (server) => {
     const texts = await events(await complete(server, body));
@@ -205,7 +257,7 @@ Deno.test("startSimServer holds text back until characters are whole (T7, T9)", 
 async function withFault(fault: string, until?: (text: string) => boolean): Promise<
   RawAnswer & { readonly server: SimServer; readonly tokens: number }
 > {
-  const server = await startSimServer({ ttft: "1", itl: "3", faults: [fault] });
+  const server = await startSimServer({ loop, ttft: "1", itl: "3", faults: [fault] });
   try {
     const complete = (text: string) => text.endsWith("\r\n0\r\n\r\n");
     const raw = await talk(server.port, [post("/v1/completions", STREAM)], until ?? complete);
@@ -216,7 +268,7 @@ async function withFault(fault: string, until?: (text: string) => boolean): Prom
   }
 }
 
-Deno.test("startSimServer fails as ordered, before and in the stream (T5, T6)", async () => {
+test("startSimServer fails as ordered, before and in the stream (T5, T6)", async () => {
   // Fault, status seen, how the connection ended, tokens seen, [DONE] seen, body ended as HTTP does.
   const cases: [string, string, RawAnswer["end"], number, boolean, boolean][] = [
     ["cut", "200", "closed", 3, false, false],
@@ -252,7 +304,7 @@ Deno.test("startSimServer fails as ordered, before and in the stream (T5, T6)", 
   }
 });
 
-Deno.test("startSimServer sends one event that is not JSON among good ones", async () => {
+test("startSimServer sends one event that is not JSON among good ones", async () => {
   const { text } = await withFault("malformed-event");
   const broken = text.split("\n").filter((line) => line.startsWith("data: {")).filter((line) => {
     try {
@@ -264,13 +316,13 @@ Deno.test("startSimServer sends one event that is not JSON among good ones", asy
   assertEquals(broken.length, 1);
 });
 
-Deno.test("startSimServer resets in the middle of a stream", async () => {
+test("startSimServer resets in the middle of a stream", async () => {
   const { end, text, server } = await withFault("reset");
   assertEquals([end, text.includes("[DONE]")], ["reset", false]);
   assertEquals(server.truth()[0]?.end, "failed");
 });
 
-Deno.test("startSimServer stalls and hangs with the connection open", async () => {
+test("startSimServer stalls and hangs with the connection open", async () => {
   const stalled = await withFault("stall", (text) => text.split('"text":').length === 4);
   assertEquals([stalled.end, stalled.tokens], ["open", 3]);
   await withServer({ faults: ["hang"] }, async (server) => {
@@ -283,7 +335,7 @@ Deno.test("startSimServer stalls and hangs with the connection open", async () =
   });
 });
 
-Deno.test("startSimServer answers errors of several shapes in place of a stream (T5)", async () => {
+test("startSimServer answers errors of several shapes in place of a stream (T5)", async () => {
   const cases: [string, number][] = [["http-429", 429], ["http-500", 500], ["http-503", 503], [
     "json-error",
     200,
@@ -299,20 +351,20 @@ Deno.test("startSimServer answers errors of several shapes in place of a stream 
   }
 });
 
-Deno.test("startSimServer closes after a stream although it promised keep-alive", async () => {
+test("startSimServer closes after a stream although it promised keep-alive", async () => {
   const { text, end } = await withFault("close-after-stream", () => false);
   assertEquals(end, "closed");
   assertStringIncludes(text, "connection: keep-alive");
   assertStringIncludes(text, "[DONE]\n\n\r\n0\r\n\r\n");
 });
 
-Deno.test("startSimServer sends comments that are not events, before the first token too", async () => {
+test("startSimServer sends comments that are not events, before the first token too", async () => {
   const { text } = await withFault("comment-pings:1:1");
   assertGreater(text.indexOf("data:"), text.indexOf(": ping\n\n"));
   assertGreater(text.indexOf(": ping\n\n"), 0);
 });
 
-Deno.test("startSimServer breaks answers that are not streamed as well", async () => {
+test("startSimServer breaks answers that are not streamed as well", async () => {
   const body = { ...STREAM, stream: false };
   const ask = (port: number) =>
     talk(
@@ -333,7 +385,7 @@ Deno.test("startSimServer breaks answers that are not streamed as well", async (
   });
 });
 
-Deno.test("startSimServer refuses options with which it could not run", async () => {
+test("startSimServer refuses options with which it could not run", async () => {
   const cases: [Partial<SimOptions>, RegExp][] = [
     [{ engine: "nope" }, /Cannot play the engine "nope": known are openai/],
     [{ prefillChunk: 0 }, /Cannot use prefillChunk 0: give a number of at least 1/],
@@ -342,10 +394,13 @@ Deno.test("startSimServer refuses options with which it could not run", async ()
     [{ itl: "soon" }, /Cannot read the distribution "soon"/],
   ];
   for (const [options, message] of cases) {
-    assertMatch((await assertRejects(() => startSimServer(options), Error)).message, message);
+    assertMatch(
+      (await assertRejects(() => startSimServer({ loop, ...options }), Error)).message,
+      message,
+    );
   }
-  const server = await startSimServer();
-  const error = await assertRejects(() => startSimServer({ port: server.port }), Error);
+  const server = await startSimServer({ loop });
+  const error = await assertRejects(() => startSimServer({ loop, port: server.port }), Error);
   await server.stop();
   assertStringIncludes(error.message, "EADDRINUSE");
 });

@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { systemClock } from "../backends/clock.ts";
 import { selfCommand } from "../backends/relaunch.ts";
 import type { LaunchedSimulator } from "../backends/sim_launch.ts";
+import type { SimLoopName } from "../backends/sim_loop.ts";
 import type { CalibrationCell } from "../metrics/calibration.ts";
 import type { EngineTimes } from "../metrics/client_error.ts";
 import {
@@ -56,6 +57,9 @@ const PLANS: readonly CalibrationPlan[] = [
 ];
 
 const TRANSPORTS = ["fetch", "socket", "epoll"];
+
+/** What the engine can wait and write with; `calibrate` takes the first where it may. */
+const LOOPS: readonly SimLoopName[] = ["epoll", "platform"];
 
 /** Beside them: how true the engine's stamps are. */
 const C_CLIENT = "C";
@@ -132,9 +136,13 @@ function serverInC({ port, folder, pattern, itlMs, ...plan }: ChildOrders): Trut
 }
 
 /** How long after the engine's stamps a client in C has the tokens. */
-async function receiptsOfEngine(plan: CalibrationPlan, bench: Bench): Promise<ReceiptFinding> {
+async function receiptsOfEngine(
+  plan: CalibrationPlan,
+  bench: Bench,
+  loop: SimLoopName,
+): Promise<ReceiptFinding> {
   const engine: EnginePace = plan;
-  const simulator = await launchEngine(engine);
+  const simulator = await launchEngine(engine, loop);
   try {
     await simulator.resetTruth();
     const received = await runLimitClient(plan, bench, Number(new URL(simulator.url).port), "x=1");
@@ -146,7 +154,7 @@ async function receiptsOfEngine(plan: CalibrationPlan, bench: Bench): Promise<Re
       .flatMap(([, requests]) => requests.sort((a, b) => a.arrivalMs - b.arrivalMs));
     return {
       plan: plan.name,
-      server: "simulated engine",
+      server: `simulated engine, ${loop}`,
       ...receipts(
         received,
         sent.map(({ writeMs }) => writeMs.map((ms) => ms + offset.ms)),
@@ -181,8 +189,8 @@ async function receiptsOfC(plan: CalibrationPlan, bench: Bench): Promise<Receipt
 }
 
 /** Tokens/s of the engine as fast as it goes, to a client that costs next to nothing. */
-async function capacityOf({ folder }: Bench): Promise<number> {
-  const simulator = await launchEngine({ itlMs: 0, pattern: "spread", outputTokens: 256 });
+async function capacityOf({ folder }: Bench, loop: SimLoopName): Promise<number> {
+  const simulator = await launchEngine({ itlMs: 0, pattern: "spread", outputTokens: 256 }, loop);
   try {
     const { port } = new URL(simulator.url);
     const said = await output(`${folder}/limit_client`, [port, "32", "16", "256", "x=1", "0"]);
@@ -293,10 +301,12 @@ async function main(): Promise<number> {
         }
         if (!chosen.includes(C_CLIENT)) continue;
         tell("the C client");
-        note({
-          ...await receiptsOfEngine(plan, bench),
-          capacityPerSec: await capacityOf(bench),
-        });
+        for (const loop of LOOPS) {
+          note({
+            ...await receiptsOfEngine(plan, bench, loop),
+            capacityPerSec: await capacityOf(bench, loop),
+          });
+        }
         note(await receiptsOfC(plan, bench));
       }
     }

@@ -29,7 +29,7 @@ export const PERMISSIONS: readonly { readonly flag: string; readonly use: string
   { flag: "--allow-env", use: "for gRPC, proxies, and keys given as env:NAME" },
   { flag: "--allow-run", use: "to start servers and the simulated engine" },
   { flag: "--allow-sys", use: "to describe the machine in the record" },
-  { flag: "--allow-ffi", use: "for the epoll transport and the GPU's own library" },
+  { flag: "--allow-ffi", use: "for epoll and the GPU's own library" },
 ];
 
 /** {@linkcode PERMISSIONS} for the command line. */

@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import type { CalibrationCell } from "../metrics/calibration.ts";
 import type { Environment } from "../metrics/run.ts";
@@ -291,6 +292,9 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
     // Two streams, three requests each, the first of which is not judged; nine gaps each.
     assertEquals([cell.error.matched, cell.error.unmatched], [4, 0]);
     assertEquals([cell.error.ttft.count, cell.error.itl.count], [4, 36]);
+    const exact = epollIsPermitted();
+    assertEquals(cell.engine.loop, exact ? "epoll" : "platform");
+    assertMatch(calibrated.out, exact ? /The engine ran on epoll/ : /ran on the platform's loop/);
     assert(cell.engine.lateP50Ms >= 0 && cell.engine.lateP99Ms >= cell.engine.lateP50Ms);
     assert(cell.error.ttft.maxMs >= 0 && cell.error.e2e.maxMs < 60_000);
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { SIM_DEFAULTS } from "../backends/sim_options.ts";
 import { SIM_FAULTS } from "../backends/sim_faults.ts";
+import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import { parseOptions } from "../workloads/options.ts";
 import type { Host } from "../workloads/scenario.ts";
 import { simOptionsOf, simulate } from "../workloads/simulate.ts";
@@ -46,6 +47,26 @@ Deno.test("simulate says where it listens, serves, and stops when interrupted", 
   assertEquals(printed.length, 1);
   assertMatch(printed[0] ?? "", /^listening on http:\/\/127\.0\.0\.1:\d+$/);
   assertMatch(noted.at(-1) ?? "", /^Served 1 requests, 2 tokens; tokens left .* late/);
+});
+
+Deno.test({
+  name: "simulate serves from a loop around epoll",
+  ignore: !epollIsPermitted(),
+  async fn() {
+    const argv = ["--port", "0", "--ttft", "1", "--itl", "1", "--loop", "epoll"];
+    const { code, noted } = await runCommand(argv, async (url) => {
+      const body = JSON.stringify({ prompt: "hi", max_tokens: 5, stream: true });
+      const response = await fetch(`${url}/v1/completions`, { method: "POST", body });
+      assertStringIncludes(await response.text(), "[DONE]");
+      assertEquals((await (await fetch(`${url}/stats`)).json()).loop, "epoll");
+    });
+    assertEquals(code, 0);
+    assertMatch(noted.at(-1) ?? "", /^Served 1 requests, 5 tokens; tokens left .* late/);
+    const both = [...argv, "--grpc-port", "0"];
+    await assertRejects(() => runCommand(both), UserError, "Cannot serve gRPC with --loop epoll");
+    const wrong = ["--port", "0", "--loop", "epoll", "--itl", "soon"];
+    await assertRejects(() => runCommand(wrong), UserError, 'Cannot read the distribution "soon"');
+  },
 });
 
 Deno.test("simulate stops by itself after --max-seconds", async () => {
@@ -98,7 +119,7 @@ Deno.test("simOptionsOf passes on every option and changes no default but the po
     assertEquals(value, expected, name);
   }
   // Options that say how the command runs, not what the server does.
-  const own = ["max-seconds", "until-stdin-closes", "truth-file", "list-faults"];
+  const own = ["loop", "max-seconds", "until-stdin-closes", "truth-file", "list-faults"];
   const values = Object.fromEntries(
     simulate.options.filter(({ name }) => !own.includes(name)).map(({ name }) => [name, name]),
   );

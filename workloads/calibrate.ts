@@ -162,8 +162,10 @@ export const calibrate: Scenario = {
     "their results, where the load was like one of these; runs beyond the limit that was found are " +
     "suspect, and --transport auto goes by it.\n\n" +
     "The engine says of itself how many tokens a second it can write and how far behind its plan " +
-    "they left; loads that it could not keep up with are marked and not used. Over gRPC its HTTP/2 " +
-    "library sends a little after the instant that it tells, so those errors are upper bounds.\n\n" +
+    "they left; loads that it could not keep up with are marked and not used. On Linux with " +
+    "--allow-ffi it calls epoll itself over HTTP, which makes its stamps exact; elsewhere errors come " +
+    "out larger than they are. Over gRPC its HTTP/2 library sends a little after the instant that it " +
+    "tells, so those errors are upper bounds.\n\n" +
     "Client and engine share the machine: the errors are those of a client beside its server. " +
     "Run it while nothing else is busy.",
   positionals: [],
@@ -214,8 +216,16 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
       found.capacityPerSec = await measureCapacity(values, host);
     }
     const transports = transportsOf(values);
-    const grpc = transports.some(isGrpc);
-    for (const engine of paces) {
+    // The engine serves one or the other from the loop that is best for it.
+    const carried = [
+      { grpc: false, transports: transports.filter((name) => !isGrpc(name)) },
+      { grpc: true, transports: transports.filter(isGrpc) },
+    ].filter((one) => one.transports.length > 0);
+    for (
+      const { engine, grpc, transports } of paces.flatMap((engine) =>
+        carried.map((one) => ({ engine, ...one }))
+      )
+    ) {
       if (host.interrupted.aborted) break;
       const simulator = await launchEngine(engine, { grpc });
       try {
@@ -472,6 +482,13 @@ function describeMemory(memory: MemoryPerStream): string {
     `for each stream more, record included (whole runs with ${fewStreams} and ${manyStreams} streams)`;
 }
 
+const EXACT_ENGINE =
+  "Over HTTP the engine ran on epoll: it stamped directly before each write, and " +
+  "arrivals are the kernel's own stamps";
+const PLAIN_ENGINE =
+  "The engine ran on the platform's loop, and some of its own lateness is in the " +
+  "errors; on Linux with --allow-ffi it is exact";
+
 function describeEngine(found: Findings, cells: readonly CalibrationCell[]): readonly string[] {
   const heaviest = Math.max(
     0,
@@ -482,7 +499,9 @@ function describeEngine(found: Findings, cells: readonly CalibrationCell[]): rea
     (a, b) => (b.engine.lateP99Ms ?? 0) > (a?.engine.lateP99Ms ?? -1) ? b : a,
     undefined,
   );
+  const loops = new Set(cells.map(({ engine }) => engine.loop));
   return [
+    ...(loops.has("epoll") ? [EXACT_ENGINE] : loops.has("platform") ? [PLAIN_ENGINE] : []),
     ...(found.capacityPerSec === undefined ? [] : [
       `The engine can write ${
         formatCount(found.capacityPerSec)

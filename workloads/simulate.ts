@@ -8,8 +8,12 @@ import { systemClock } from "../backends/clock.ts";
 import { DISTRIBUTION_FORMS } from "../backends/sim_distribution.ts";
 import { SIM_FAULTS } from "../backends/sim_faults.ts";
 import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
+import type { SimLoop } from "../backends/sim_loop.ts";
+import { startEpollSimLoop } from "../backends/sim_loop_epoll.ts";
+import { platformLoop } from "../backends/sim_loop_platform.ts";
 import { SIM_ENGINES } from "../backends/sim_protocols.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
+import { warmUpSimServer } from "../backends/sim_warm_up.ts";
 import { startTicker } from "../backends/ticker.ts";
 import type { Host, Option, Scenario, Values } from "./scenario.ts";
 import { EXIT, UserError } from "./user_error.ts";
@@ -126,6 +130,18 @@ const OPTIONS: readonly Option[] = [
     name: "until-stdin-closes",
     kind: "flag",
     help: "Stop when standard input ends: whoever started the server has gone.",
+    group: "Server",
+    advanced: true,
+  },
+  {
+    name: "loop",
+    kind: "text",
+    value: "NAME",
+    choices: ["platform", "epoll"],
+    default: "platform",
+    help:
+      "What it waits and writes with. epoll: exact to some 10 µs, and cheaper; needs Linux and " +
+      "--allow-ffi, and cannot serve gRPC.",
     group: "Server",
     advanced: true,
   },
@@ -393,14 +409,14 @@ async function run(values: Values, host: Host): Promise<number> {
     host.print(faultList());
     return EXIT.ok;
   }
-  // Turning the event loop until a token is due takes a whole core, and a process that never sleeps
-  // is made to wait as soon as the client beside it wants that core.
-  const clock = await startTicker();
+  const { loop, warmUp, close } = await openLoop(values);
   let server: SimServer;
   try {
-    server = await startSimServer({ ...simOptionsOf(values), clock });
+    const options = { ...simOptionsOf(values), loop };
+    await warmUp(options);
+    server = await startSimServer(options);
   } catch (error) {
-    clock.close();
+    await close();
     throw startError(error, values);
   }
   // The HTTP line comes last: whoever waits for it has seen everything.
@@ -413,10 +429,44 @@ async function run(values: Values, host: Host): Promise<number> {
   } finally {
     const { load, lateness } = server.stats();
     await server.stop();
-    clock.close();
+    await close();
     host.note(`Served ${load.requests} requests, ${load.outputTokens} tokens` + lateText(lateness));
   }
   return EXIT.ok;
+}
+
+/** The loop of a server, with what it needs before and after. */
+interface OpenedLoop {
+  readonly loop: SimLoop;
+  readonly warmUp: (options: Partial<SimOptions>) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** @throws {UserError} when the loop that was asked for cannot be had. */
+async function openLoop(values: Values): Promise<OpenedLoop> {
+  if (values["loop"] === "epoll") {
+    if (values["grpc-port"] !== undefined) {
+      throw new UserError("Cannot serve gRPC with --loop epoll: leave out one of them");
+    }
+    if (Deno.build.os !== "linux") {
+      throw new UserError(`Cannot use --loop epoll on ${Deno.build.os}: it needs Linux`);
+    }
+    const loop = startEpollSimLoop();
+    return {
+      loop,
+      warmUp: (options) => warmUpSimServer(options, loop),
+      close: () => loop.close(),
+    };
+  }
+  // Turning the event loop until a token is due takes a whole core, and a process that never sleeps
+  // is made to wait as soon as the client beside it wants that core.
+  const ticker = await startTicker();
+  return {
+    loop: platformLoop(ticker),
+    warmUp: () => Promise.resolve(),
+    // deno-lint-ignore require-await
+    close: async () => ticker.close(),
+  };
 }
 
 function lateText(lateness: { readonly p50Ms?: number; readonly p99Ms?: number }): string {

@@ -1,0 +1,102 @@
+/**
+ * Runs a simulated server's code until it is compiled. A calibration sends it some ten thousand
+ * tokens, about as many as the machine code for them needs to be made: without this the engine
+ * would be slow in the first half of what is measured.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import type { SimOptions } from "./sim_options.ts";
+import { startSimServer } from "./sim_server.ts";
+import type { EpollSimLoop } from "./sim_loop_epoll.ts";
+
+/** Streams at the same time, and tokens of each of their answers. */
+const STREAMS = 64;
+const OUTPUT_TOKENS = 32;
+/**
+ * Servers that are started and stopped for it, and how long each of them runs: the compiler relies
+ * on there being one server only, and begins anew with the second.
+ */
+const SERVERS = 2;
+const WARM_UP_MS = 700;
+/** As fast as it goes, but in steps that let all streams take part. */
+const STEP_MS = 1;
+
+/** Sends loads through servers like this one, on the same loop, and stops them again. */
+export async function warmUpSimServer(
+  given: Partial<SimOptions>,
+  loop: EpollSimLoop,
+  { durationMs = WARM_UP_MS }: { readonly durationMs?: number } = {},
+): Promise<void> {
+  for (let server = 0; server < SERVERS; server++) await runServer(given, loop, durationMs);
+}
+
+async function runServer(
+  given: Partial<SimOptions>,
+  loop: EpollSimLoop,
+  durationMs: number,
+): Promise<void> {
+  const { ttft, itl, apiKey: _, maxModelLen: __, ...rest } = given;
+  const paced = ttft !== undefined || itl !== undefined;
+  const server = await startSimServer({
+    ...rest,
+    ...(paced ? { ttft: `${STEP_MS}`, itl: `${STEP_MS}` } : { stepMs: STEP_MS }),
+    host: HOME.host,
+    port: 0,
+    anyModel: true,
+    faults: [],
+    loop,
+  });
+  const untilMs = loop.clock.now() + durationMs;
+  const streams = Array.from({ length: STREAMS }, () => ask(loop, server.port, untilMs));
+  await Promise.all(streams);
+  await server.stop();
+}
+
+const REQUEST = requestBytes({
+  model: "simulated",
+  prompt: "How late are you?",
+  max_tokens: OUTPUT_TOKENS,
+  min_tokens: OUTPUT_TOKENS,
+  stream: true,
+  stream_options: { include_usage: true },
+  ignore_eos: true,
+});
+
+function requestBytes(body: unknown): Uint8Array {
+  const text = JSON.stringify(body);
+  return new TextEncoder().encode(
+    "POST /v1/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nx-request-id: 0\r\ncontent-type: application/json\r\n" +
+      `content-length: ${text.length}\r\n\r\n${text}`,
+  );
+}
+
+const HOME = { host: "127.0.0.1", secure: false, caCert: undefined, insecure: false };
+
+const LF = 10;
+const CR = 13;
+const ZERO = 48;
+
+/** Asks one thing after another on one connection. */
+function ask(
+  { dial, clock }: { readonly dial: EpollSimLoop["dial"]; readonly clock: Clock },
+  port: number,
+  untilMs: number,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const line = dial({ ...HOME, port }, {
+      onConnected: () => line.write(REQUEST),
+      onBytes(bytes, count) {
+        // The chunk that ends the body: 0, CR LF, CR LF.
+        const over = count >= 5 && bytes[count - 1] === LF && bytes[count - 2] === CR &&
+          bytes[count - 3] === LF && bytes[count - 4] === CR && bytes[count - 5] === ZERO;
+        if (!over) return;
+        if (clock.now() < untilMs) line.write(REQUEST);
+        else line.destroy();
+      },
+      onEnd: () => line.destroy(),
+      onError: () => line.destroy(),
+      onClose: resolve,
+    });
+  });
+}
