@@ -4,9 +4,10 @@
  * server in C, with the log of that server as the truth. And is the simulated engine's own log
  * true? A client in C says when what the engine stamped came. Prints Markdown for `BENCHMARKS.md`.
  *
- *     deno task bench:calibrate [--rounds 5] [--only PART] [--transports socket,epoll] [--keep FILE]
+ *     deno task bench:calibrate [--rounds 5] [--only PART] [--transports socket,epoll] [--keep FILE] [--pin]
  *
- * `--keep` adds what was measured to a file and reports all of it: a long run in pieces. Needs
+ * `--pin` gives client and server a core each; without it they are where the scheduler puts them, as
+ * in a user's run. `--keep` adds what was measured to a file and reports all of it: a long run in pieces. Needs
  * Linux, two idle cores and gcc.
  *
  * @module
@@ -67,21 +68,59 @@ const C_CLIENT = "C";
 /** Rows of the C server's log that a load may use. */
 const ROWS = 4096;
 
+/** Cores of client and server with `--pin`: where the scheduler has no say in what is compared. */
+const CLIENT_CORE = "0";
+const SERVER_CORE = "1";
+
+/** Runs `calibrate` on the client's core, and puts each engine that it starts onto the server's. */
+async function outputPinned(command: string, args: readonly string[]): Promise<string> {
+  // taskset becomes the program that it starts: the engines are children of this very process.
+  const client = new Deno.Command("taskset", {
+    args: ["-c", CLIENT_CORE, command, ...args],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let over = false;
+  const pinning = (async () => {
+    const pinned = new Set<string>();
+    while (!over) {
+      const children = await output("pgrep", ["-P", `${client.pid}`]).catch(() => "");
+      for (const pid of children.split("\n").filter((line) => line !== "" && !pinned.has(line))) {
+        pinned.add(pid);
+        // It may have ended in between.
+        await output("taskset", ["-acp", SERVER_CORE, pid]).catch(() => "");
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  const { stdout } = await client.output();
+  over = true;
+  await pinning;
+  return new TextDecoder().decode(stdout);
+}
+
 /** What `calibrate` says, in a process of its own and through its own command line. */
-async function estimate(plan: CalibrationPlan, transport: string): Promise<CalibrationCell> {
+async function estimate(
+  plan: CalibrationPlan,
+  transport: string,
+  pin: boolean,
+): Promise<CalibrationCell> {
   const { command, args } = selfCommand([
     ...["calibrate", "--quick", "--no-save", "--format=json", `--transport=${transport}`],
     ...[`--concurrency=${plan.streams}`, `--itl=${plan.itlMs}`, `--pattern=${plan.pattern}`],
     ...[`--output-tokens=${plan.outputTokens}`, `--requests=${plan.requests}`],
   ]);
-  return JSON.parse(await output(command, args)).cells[0];
+  return JSON.parse(await (pin ? outputPinned : output)(command, args)).cells[0];
 }
 
 /** The client and its load against the C server; this file again, in a process of its own. */
-async function judged(plan: CalibrationPlan, transport: string, bench: Bench) {
+async function judged(plan: CalibrationPlan, transport: string, bench: Bench, pin: boolean) {
   const orders = JSON.stringify({ ...plan, transport, port: bench.port, folder: bench.folder });
   const args = ["run", "-A", new URL(import.meta.url).pathname, "--child", orders];
-  return JSON.parse(await output(Deno.execPath(), args)) as CalibrationCell;
+  const said = pin
+    ? await output("taskset", ["-c", CLIENT_CORE, Deno.execPath(), ...args])
+    : await output(Deno.execPath(), args);
+  return JSON.parse(said) as CalibrationCell;
 }
 
 interface ChildOrders extends CalibrationPlan {
@@ -254,6 +293,7 @@ async function main(): Promise<number> {
       only: { type: "string", default: "" },
       transports: { type: "string", default: [...TRANSPORTS, C_CLIENT].join() },
       keep: { type: "string" },
+      pin: { type: "boolean", default: false },
       child: { type: "string" },
     },
   });
@@ -267,7 +307,7 @@ async function main(): Promise<number> {
     say("Cannot run: bench:calibrate needs Linux with gcc");
     return 1;
   }
-  const { keep } = values;
+  const { keep, pin } = values;
   const found: (CalibrationFinding | ReceiptFinding)[] = [];
   const note = (finding: CalibrationFinding | ReceiptFinding) => {
     found.push(finding);
@@ -281,7 +321,7 @@ async function main(): Promise<number> {
   const plans = PLANS.filter(({ name }) =>
     values.only.split(",").some((part) => name.includes(part))
   );
-  await withBench(undefined, async (bench) => {
+  await withBench(pin ? SERVER_CORE : undefined, async (bench) => {
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const plan of plans) {
         const tell = (what: string) =>
@@ -295,8 +335,8 @@ async function main(): Promise<number> {
           note({
             plan: plan.name,
             transport,
-            estimate: await estimate(plan, transport),
-            judged: await judged(plan, transport, bench),
+            estimate: await estimate(plan, transport, pin),
+            judged: await judged(plan, transport, bench, pin),
           });
         }
         if (!chosen.includes(C_CLIENT)) continue;
