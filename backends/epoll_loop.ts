@@ -103,11 +103,6 @@ export interface LoopOptions {
   readonly onSettled: () => void;
   /** Absent = the platform's own loop stands still while this one runs. */
   readonly breath?: Breath;
-  /**
-   * It stops waiting this much before its agenda is due, and only looks for events until then. Not
-   * to be put to sleep and woken for each token keeps the thread on a core of its own. Default 0.
-   */
-  readonly earlyMs?: number;
 }
 
 /** The loop; {@linkcode EpollLoop.run} keeps the thread. */
@@ -137,7 +132,6 @@ export class EpollLoop implements Clock {
   /** When the platform's loop is due for a turn. */
   #breathMs = Infinity;
   #agendas: readonly Agenda[] = [];
-  readonly #earlyMs: number;
   /** Works that are made of promises alone and would wait for an event that never comes. */
   #held = 0;
   #open = 0;
@@ -152,7 +146,6 @@ export class EpollLoop implements Clock {
     this.now = options.now;
     this.reader = new StampedReader(this.libc, this.now, this.buffer);
     if (options.breath !== undefined) this.#breathMs = 0;
-    this.#earlyMs = options.earlyMs ?? 0;
     this.#precise = this.libc.symbols.epoll_pwait2 !== null;
     wakeOnTime(this.libc);
     this.#epoll = this.libc.symbols.epoll_create1(EPOLL_CLOEXEC);
@@ -303,9 +296,9 @@ export class EpollLoop implements Clock {
     }
     this.#patience[0] = Math.floor(patienceMs / 1000);
     this.#patience[2] = Math.floor((patienceMs % 1000) * 1e6);
-    const count = symbols.epoll_pwait2!(
-      ...[this.#epoll, events, EVENTS_AT_ONCE, this.#patience, null] as const,
-    );
+    const epoll = this.#epoll;
+    // deno-fmt-ignore
+    const count = symbols.epoll_pwait2!(epoll, events, EVENTS_AT_ONCE, this.#patience, null);
     if (count < 0 && errno(this.libc) === ENOSYS) this.#precise = false;
     return count;
   }
@@ -313,7 +306,7 @@ export class EpollLoop implements Clock {
   #patienceMs(): number {
     if (this.#held > 0 || this.#turns.length > 0) return 0;
     let dueMs = Math.min(this.#dueMs, this.#breathMs);
-    for (const agenda of this.#agendas) dueMs = Math.min(dueMs, agenda.dueMs() - this.#earlyMs);
+    for (const agenda of this.#agendas) dueMs = Math.min(dueMs, agenda.dueMs());
     if (dueMs === Infinity) return LONGEST_WAIT_MS;
     const leftMs = dueMs - this.now();
     return leftMs <= SPIN_MS ? 0 : Math.min(LONGEST_WAIT_MS, leftMs);

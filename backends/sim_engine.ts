@@ -136,8 +136,9 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
       return sink.release!(plannedMs);
     }
     const count = Math.min(generation.eventSize(), target - generation.emitted);
-    const tokens = [];
-    for (let i = 0; i < count; i++) {
+    // A list that grows from nothing has room for many more.
+    const tokens = count === 0 ? [] : [generation.nextToken(target - generation.emitted++)];
+    for (let i = 1; i < count; i++) {
       tokens.push(generation.nextToken(target - generation.emitted++));
     }
     outputTokens += count;

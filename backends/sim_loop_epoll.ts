@@ -45,8 +45,6 @@ const ACCEPT_FLAGS = 0x80800;
 const ADDRESS_BYTES = 28;
 /** In one batch; the rest comes in the next one. */
 const ACCEPTED_AT_ONCE = 256;
-/** As the server in C does: with a token each 78 us, 256 streams at 20 ms, it hardly ever sleeps. */
-const EARLY_MS = 0.05;
 /** Interest in nothing. */
 const NOTHING = 0;
 
@@ -80,7 +78,6 @@ export function startEpollSimLoop({ breathMs = 20 } = {}): EpollSimLoop {
     onWake() {},
     onSettled() {},
     breath: { everyMs: breathMs, take: nextTurn },
-    earlyMs: EARLY_MS,
   });
   const running = loop.run();
   return {

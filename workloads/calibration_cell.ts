@@ -116,8 +116,8 @@ const ENGINE_V8_FLAGS: readonly string[] = [
   "--no-flush-bytecode",
   "--no-minor-gc-task",
   "--single-threaded-gc",
-  "--min-semi-space-size=128",
-  "--max-semi-space-size=128",
+  "--min-semi-space-size=256",
+  "--max-semi-space-size=256",
   "--initial-heap-size=1024",
 ];
 
