@@ -181,7 +181,7 @@ async function receiptsOfEngine(
   loop: SimLoopName,
 ): Promise<ReceiptFinding> {
   const engine: EnginePace = plan;
-  const simulator = await launchEngine(engine, loop);
+  const simulator = await launchEngine(engine, { loop });
   try {
     await simulator.resetTruth();
     const received = await runLimitClient(plan, bench, Number(new URL(simulator.url).port), "x=1");
@@ -229,7 +229,9 @@ async function receiptsOfC(plan: CalibrationPlan, bench: Bench): Promise<Receipt
 
 /** Tokens/s of the engine as fast as it goes, to a client that costs next to nothing. */
 async function capacityOf({ folder }: Bench, loop: SimLoopName): Promise<number> {
-  const simulator = await launchEngine({ itlMs: 0, pattern: "spread", outputTokens: 256 }, loop);
+  const simulator = await launchEngine({ itlMs: 0, pattern: "spread", outputTokens: 256 }, {
+    loop,
+  });
   try {
     const { port } = new URL(simulator.url);
     const said = await output(`${folder}/limit_client`, [port, "32", "16", "256", "x=1", "0"]);

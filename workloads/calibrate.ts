@@ -499,7 +499,9 @@ function describeEngine(found: Findings, cells: readonly CalibrationCell[]): rea
     (a, b) => (b.engine.lateP99Ms ?? 0) > (a?.engine.lateP99Ms ?? -1) ? b : a,
     undefined,
   );
-  const loops = new Set(cells.map(({ engine }) => engine.loop));
+  const loops = new Set(
+    cells.filter(({ transport }) => !isGrpc(transport)).map(({ engine }) => engine.loop),
+  );
   return [
     ...(loops.has("epoll") ? [EXACT_ENGINE] : loops.has("platform") ? [PLAIN_ENGINE] : []),
     ...(found.capacityPerSec === undefined ? [] : [
