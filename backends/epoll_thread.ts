@@ -6,7 +6,14 @@
  */
 import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
 import { systemClock } from "./clock.ts";
-import { EFD_FLAGS, errno, errorName, type Libc, openLibc } from "./epoll_libc.ts";
+import {
+  EFD_FLAGS,
+  errno,
+  errorName,
+  growDescriptorTable,
+  type Libc,
+  openLibc,
+} from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import { connectionFailure } from "./exchange.ts";
 import { startWorker } from "./worker.ts";
@@ -43,6 +50,7 @@ export class EpollThread<Setup, To, From> {
       this.#libc.close();
       throw new TypeError(`Cannot open --transport epoll: ${cause}`);
     }
+    growDescriptorTable(this.#libc, this.#wakeFd);
     const channel = new MessageChannel();
     this.#port = channel.port1;
     try {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { Collect, CollectedBody } from "./buffers.ts";
 export { type Clock, epochOriginMs, systemClock, wallClockMs } from "./clock.ts";
 export { decodeExchange, type DecodeOptions, unsentRecord } from "./decode.ts";
 export type { CutOptions, EventSink } from "./event_sink.ts";
@@ -85,10 +86,12 @@ export {
   COUNTER_BYTES,
   COUNTER_READS,
   COUNTER_REPLACED,
+  COUNTER_STAMPED,
   type Exchange,
   type ExchangeEnd,
   type SendOptions,
   type Transport,
+  TRANSPORT_COUNTERS,
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";

@@ -62,8 +62,8 @@ export interface LoadJob {
   /** Second Ctrl-C. */
   readonly abortSignal: AbortSignal;
   /**
-   * Must keep nothing of the exchange but the contents of its arrays: it is emptied after the call,
-   * and their memory is used again.
+   * Must keep neither the exchange, which is emptied after the call, nor its arrays, whose memory is
+   * used again.
    */
   readonly onExchange: (departure: Departure, exchange: Exchange, originMs: number) => void;
   readonly onDropped: (departure: Departure, reason: string) => void;
