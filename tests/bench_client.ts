@@ -112,7 +112,7 @@ const PLANS: readonly Plan[] = [
     query: "x=1",
     rampMs: 0,
     rate: 1000,
-    clients: ["fetch", "socket", "epoll"],
+    clients: ["fetch ×1", "socket ×1", "epoll"],
     cores: 2,
   },
   {
@@ -124,7 +124,7 @@ const PLANS: readonly Plan[] = [
     query: "x=1",
     rampMs: 0,
     rate: 5000,
-    clients: ["socket", "epoll"],
+    clients: ["socket ×1", "epoll"],
     cores: 2,
   },
   {

@@ -156,7 +156,7 @@ const GOALS: readonly Goal[] = [
     figure: warmP99,
   }),
   ...["departures-1000", "departures-5000"].flatMap((plan) =>
-    ["socket", "epoll"].flatMap((client): Goal[] => [
+    ["socket ×1", "epoll"].flatMap((client): Goal[] => [
       lateGoal(`departure lateness p50, ${client}`, plan, {
         client,
         limits: [0.15, 0.1],
