@@ -31,8 +31,11 @@ const NONE = -1;
 
 /** What was collected of one body; the arrays are exactly as long as what they hold. */
 export interface CollectedBody {
+  /** The bytes, without transfer coding. */
   readonly body: Uint8Array<ArrayBuffer>;
+  /** When each read came, ms. */
   readonly readMs: Float64Array<ArrayBuffer>;
+  /** Bytes there were after each read. */
   readonly readEnds: Uint32Array<ArrayBuffer>;
 }
 
