@@ -97,7 +97,7 @@ const PLANS: readonly Plan[] = [
     name: "one-token",
     title: "64 streams, answers of one token",
     streams: 64,
-    requests: 300,
+    requests: 1000,
     tokens: 1,
     query: "x=1",
     rampMs: 0,

@@ -8,7 +8,6 @@ import process from "node:process";
 import { epochOriginMs, systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
-import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import { openThreads } from "../workloads/load_threads.ts";
 
@@ -70,43 +69,63 @@ export interface BenchLoad {
 /** What the errors of an answer are read from. */
 export type Answer = Pick<Exchange, "body" | "readMs" | "readEnds">;
 
-/** An answer with what converts its stamps to this thread's clock. */
-interface Kept {
-  readonly exchange: Answer;
-  readonly index: number;
-  /** The load's start on the clock of the thread that stamped. */
-  readonly originMs: number;
-}
+/** Where a kept answer lies, and what converts its stamps to this thread's clock. */
+const PLACE_FIELDS = 6;
 
 /**
- * Keeps bodies and stamps in memory that is there before the clock starts: that a bench keeps them
- * is no work of the client's, whose threads may use the memory of an answer again.
+ * Keeps bodies and stamps in memory that is there before the clock starts, and no object of any
+ * answer: that a bench keeps them is no work of the client's, which sums an answer up and drops it.
  */
 class Store {
-  #memory: ArrayBuffer;
+  readonly #blocks: ArrayBuffer[] = [];
+  /** Bytes that the last block holds. */
   #at = 0;
+  /** Block, place in it, reads, body bytes, index, and origin of each answer. */
+  readonly #places: Float64Array;
+  #count = 0;
 
-  constructor(bytes: number) {
-    this.#memory = new ArrayBuffer(bytes);
-    new Uint8Array(this.#memory).fill(1);
+  constructor(answers: number, bytes: number) {
+    this.#places = new Float64Array(answers * PLACE_FIELDS).fill(1);
+    this.#addBlock(bytes);
   }
 
-  keep({ body, readMs, readEnds }: Exchange): Answer {
-    const bytes = Math.ceil((readMs.length * 12 + body.length) / 8) * 8;
-    if (this.#at + bytes > this.#memory.byteLength) {
-      this.#memory = new ArrayBuffer(Math.max(bytes, MORE_BYTES));
-      this.#at = 0;
+  /** `originMs`: the load's start on the clock of the thread that stamped. */
+  keep({ body, readMs, readEnds }: Exchange, index: number, originMs: number): void {
+    const reads = readMs.length;
+    const bytes = Math.ceil((reads * 12 + body.length) / 8) * 8;
+    if (this.#at + bytes > this.#blocks.at(-1)!.byteLength) {
+      this.#addBlock(Math.max(bytes, MORE_BYTES));
     }
-    const kept = {
-      readMs: new Float64Array(this.#memory, this.#at, readMs.length),
-      readEnds: new Uint32Array(this.#memory, this.#at + readMs.length * 8, readMs.length),
-      body: new Uint8Array(this.#memory, this.#at + readMs.length * 12, body.length),
-    };
+    const block = this.#blocks.length - 1;
+    const memory = this.#blocks[block]!;
+    new Float64Array(memory, this.#at, reads).set(readMs);
+    new Uint32Array(memory, this.#at + reads * 8, reads).set(readEnds);
+    new Uint8Array(memory, this.#at + reads * 12, body.length).set(body);
+    const place = [block, this.#at, reads, body.length, index, originMs];
+    this.#places.set(place, this.#count++ * PLACE_FIELDS);
     this.#at += bytes;
-    kept.readMs.set(readMs);
-    kept.readEnds.set(readEnds);
-    kept.body.set(body);
-    return kept;
+  }
+
+  /** Calls back with each answer. */
+  forEach(use: (answer: Answer, index: number, originMs: number) => void): void {
+    for (let i = 0; i < this.#count; i++) {
+      const field = (number: number) => this.#places[i * PLACE_FIELDS + number]!;
+      const [block, at, reads, bytes] = [field(0), field(1), field(2), field(3)];
+      const memory = this.#blocks[block]!;
+      const answer = {
+        readMs: new Float64Array(memory, at, reads),
+        readEnds: new Uint32Array(memory, at + reads * 8, reads),
+        body: new Uint8Array(memory, at + reads * 12, bytes),
+      };
+      use(answer, field(4), field(5));
+    }
+  }
+
+  #addBlock(bytes: number): void {
+    const block = new ArrayBuffer(Math.ceil(bytes / 8) * 8);
+    new Uint8Array(block).fill(1);
+    this.#blocks.push(block);
+    this.#at = 0;
   }
 }
 
@@ -177,7 +196,7 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
   const decode = (
     { request }: BenchRequest,
     exchange: Exchange,
-    { index, originMs }: Pick<Kept, "index" | "originMs">,
+    { index, originMs }: { readonly index: number; readonly originMs: number },
   ) =>
     decodeExchange(exchange, protocol, request, {
       load: 0,
@@ -200,14 +219,17 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
     });
   }
 
-  const records: RequestRecord[] = [];
-  const kept: Kept[] = [];
+  const answers = streams * bench.requests;
   const requestBytes = (measured.request.outputTokens + 3) * TOKEN_BYTES;
-  const store = new Store(bench.keepBodies ? streams * bench.requests * requestBytes : 0);
+  const store = bench.keepBodies ? new Store(answers, answers * requestBytes) : undefined;
   const late: number[] = [];
+  let tokens = 0;
+  let requests = 0;
+  let reads = 0;
+  let failures = 0;
   const offsetMs = monotonicOffsetMs();
   const cpu = process.cpuUsage();
-  const work = job(1, streams, streams * bench.requests, bench.rampMs);
+  const work = job(1, streams, answers, bench.rampMs);
   const { startEpochMs } = await threads.run({
     ...work,
     load: rate === undefined ? work.load : {
@@ -220,9 +242,12 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
     },
     onExchange({ index, intendedMs }, exchange, originMs) {
       const record = decode(measured, exchange, { index, originMs });
-      records.push(record);
+      tokens += record.outputTokens?.tokens ?? 0;
+      requests++;
+      reads += record.reads;
+      if (record.outcome.kind !== "ok") failures++;
       if (rate !== undefined) late.push(record.sentMs! - intendedMs);
-      if (bench.keepBodies) kept.push({ exchange: store.keep(exchange), index, originMs });
+      store?.keep(exchange, index, originMs);
     },
   });
   const used = process.cpuUsage(cpu);
@@ -230,22 +255,24 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
   const wallMs = systemClock.now() - startMs;
   const peak = peakMiB();
   await threads.close();
-  const errorsOf = (answers: readonly Kept[]) =>
-    quantiles(
-      answers.flatMap(({ exchange, originMs }) =>
-        bench.tokenErrors(exchange, startMs + offsetMs - originMs)
-      ),
-    );
+  const all: number[] = [];
+  const warmed: number[] = [];
+  store?.forEach((answer, index, originMs) => {
+    for (const error of bench.tokenErrors(answer, startMs + offsetMs - originMs)) {
+      all.push(error);
+      if (index >= streams) warmed.push(error);
+    }
+  });
   return {
-    tokens: records.reduce((sum, one) => sum + (one.outputTokens?.tokens ?? 0), 0),
-    requests: records.length,
+    tokens,
+    requests,
     cpuMs: (used.user + used.system) / 1e3,
     wallMs,
-    reads: records.reduce((sum, one) => sum + one.reads, 0),
-    all: errorsOf(kept),
-    warm: errorsOf(kept.filter(({ index }) => index >= streams)),
+    reads,
+    all: quantiles(all),
+    warm: quantiles(warmed),
     departures: quantiles(late),
-    failures: records.filter(({ outcome }) => outcome.kind !== "ok").length,
+    failures,
     peakMiB: peak,
   };
 }

@@ -30,11 +30,11 @@ Deno.test("createOutbox puts answers together, and loses and reorders none", asy
     messages.push(message);
     buffers += transfer.length;
   });
-  for (let i = 0; i < 3; i++) say({ kind: "exchanges", ended: [ended(i)] });
+  for (let i = 0; i < 3; i++) say({ kind: "exchange", ...ended(i) });
   assertEquals(told(messages), []);
   await clock.run(clock.sleepUntil(80));
   assertEquals(told(messages), [[0, 1, 2]]);
-  say({ kind: "exchanges", ended: [ended(3)] });
+  say({ kind: "exchange", ...ended(3) });
   say({ kind: "closed" });
   assertEquals(told(messages).slice(1), [[3], "closed"]);
   await clock.run(clock.sleepUntil(200));
@@ -45,6 +45,6 @@ Deno.test("createOutbox puts answers together, and loses and reorders none", asy
 Deno.test("createOutbox does not let answers pile up", () => {
   const messages: FromThread[] = [];
   const { say } = createOutbox(new FakeClock(), (message) => void messages.push(message));
-  for (let i = 0; i < 600; i++) say({ kind: "exchanges", ended: [ended(i)] });
+  for (let i = 0; i < 600; i++) say({ kind: "exchange", ...ended(i) });
   assertEquals(told(messages).flat(), Array.from({ length: 576 }, (_, i) => i));
 });

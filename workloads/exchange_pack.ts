@@ -7,6 +7,7 @@
  */
 import type { CollectedBody } from "../backends/buffers.ts";
 import type { Exchange, ExchangeEnd } from "../backends/transport.ts";
+import { collectedBytes, collectInto } from "./collected.ts";
 import type { EndedRequest } from "./load_messages.ts";
 
 /** Packed answers; `memory` is to be handed over. */
@@ -63,13 +64,9 @@ class Pack implements ExchangePack {
   take(bytes: number, reads: number): CollectedBody {
     const { memory } = this;
     const place = this.#at;
-    this.#at += sizeOf(bytes, reads);
+    this.#at += collectedBytes(bytes, reads);
     this.closed = ++this.taken === FULL_PACK;
-    return {
-      readMs: new Float64Array(memory, place, reads),
-      readEnds: new Uint32Array(memory, place + reads * 8, reads),
-      body: new Uint8Array(memory, place + reads * 12, bytes),
-    };
+    return collectInto(memory, place, bytes, reads);
   }
 
   tell({ departure, exchange, originMs }: EndedRequest): void {
@@ -105,7 +102,7 @@ export class Packer {
 
   /** For a transport: room for a finished answer, which is then to be told. */
   readonly collect = (bytes: number, reads: number): CollectedBody =>
-    this.#packFor(sizeOf(bytes, reads)).take(bytes, reads);
+    this.#packFor(collectedBytes(bytes, reads)).take(bytes, reads);
 
   /** An answer that is over: the transport's own, with its body where `collect` put it. */
   tell(ended: EndedRequest): void {
@@ -154,11 +151,6 @@ export class Packer {
 
 const NONE: readonly ExchangePack[] = [];
 
-/** Bytes of an answer in a pack: stamps, their ends, the body; a multiple of eight. */
-function sizeOf(bytes: number, reads: number): number {
-  return Math.ceil((reads * 12 + bytes) / 8) * 8;
-}
-
 /** The answers of a pack, as views of its memory. */
 export function unpackExchanges({ memory, count, types, ends }: ExchangePack): EndedRequest[] {
   const numbers = new Float64Array(memory, 0, count * FIELDS);
@@ -183,14 +175,15 @@ export function unpackExchanges({ memory, count, types, ends }: ExchangePack): E
     const place = numbers[at++]!;
     const reads = numbers[at++]!;
     const bytes = numbers[at++]!;
+    const { body, readMs, readEnds } = collectInto(memory, place, bytes, reads);
     const exchange: Exchange = {
       sentMs,
       endMs,
       status,
       contentType,
-      body: new Uint8Array(memory, place + reads * 12, bytes),
-      readMs: new Float64Array(memory, place, reads),
-      readEnds: new Uint32Array(memory, place + reads * 8, reads),
+      body,
+      readMs,
+      readEnds,
       connection,
       end,
     };

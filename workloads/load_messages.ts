@@ -69,8 +69,8 @@ export interface EndedRequest {
 /** From a sending thread. */
 export type FromThread =
   | { readonly kind: "opened" }
-  | { readonly kind: "exchanges"; readonly ended: readonly EndedRequest[] }
-  /** The same from another thread. */
+  | ({ readonly kind: "exchange" } & EndedRequest)
+  /** Several, from another thread. */
   | { readonly kind: "pack"; readonly pack: ExchangePack }
   | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }
   | {

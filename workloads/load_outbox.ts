@@ -45,7 +45,7 @@ export function createOutbox(
     collect: packer.collect,
     giveBack: (memory) => packer.giveBack(memory),
     say(message) {
-      if (message.kind !== "exchanges") {
+      if (message.kind !== "exchange") {
         flush();
         return post(message, []);
       }
@@ -53,7 +53,7 @@ export function createOutbox(
         waiting = true;
         void clock.sleepUntil(clock.now() + PATIENCE_MS).then(() => waiting && flush());
       }
-      for (const one of message.ended) packer.tell(one);
+      packer.tell(message);
       postReady();
     },
   };

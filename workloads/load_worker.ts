@@ -130,7 +130,7 @@ export function createLoadThread(
       },
       onExchange: (departure, exchange) => {
         counters[COUNTER_ENDED]!++;
-        reply({ kind: "exchanges", ended: [{ departure, exchange, originMs }] });
+        reply({ kind: "exchange", departure, exchange, originMs });
       },
       onDropped: (departure, reason) => reply({ kind: "dropped", departure, reason }),
       stopSignal: stop.signal,

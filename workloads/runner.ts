@@ -101,8 +101,9 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   const turns = createTurns(tools.nextTurn);
   // One for all: what each request in flight keeps counts ten thousand times.
   const options: SendOptions = { timeoutMs: share.timeoutMs, signal: flight.signal };
-  const send = async (departure: Departure): Promise<void> => {
-    await turns.depart();
+  /** `now`: what led to it was a turn of its own, as the end of the answer before is. */
+  const send = async (departure: Departure, now: boolean): Promise<void> => {
+    if (!now) await turns.depart();
     const pass = Math.floor(departure.index / share.poolSize);
     const wire = tools.requestOf(departure.item, departure.index, pass);
     tools.onSent?.();
@@ -125,7 +126,7 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 async function runClosed(
   share: LoadShare,
   tools: RunnerTools,
-  send: (departure: Departure) => Promise<void>,
+  send: (departure: Departure, now: boolean) => Promise<void>,
   sending: AbortSignal,
 ): Promise<ShareEnd> {
   const load = share.load;
@@ -148,7 +149,8 @@ async function runClosed(
       const turn = next(u, k);
       if (turn === undefined) break;
       if (k === 0) rampEndMs = Math.max(rampEndMs, startMs);
-      await send({ ...turn, user: u, intendedMs: nowMs });
+      const { index, item } = turn;
+      await send({ index, user: u, item, intendedMs: nowMs }, k > 0);
     }
     stopped();
   };
@@ -175,7 +177,7 @@ async function runOpen(
   share: LoadShare,
   load: OpenLoad,
   tools: RunnerTools,
-  send: (departure: Departure) => Promise<void>,
+  send: (departure: Departure, now: boolean) => Promise<void>,
   sending: AbortSignal,
 ): Promise<ShareEnd> {
   const { clock, originMs, arrivals } = tools;
@@ -192,7 +194,7 @@ async function runOpen(
   let sendingEndMs = 0;
 
   const launch = (departure: Departure): void => {
-    const task: Promise<void> = send(departure).then(() => {
+    const task: Promise<void> = send(departure, false).then(() => {
       running.delete(task);
       const first = sending.aborted ? undefined : waiting.shift();
       if (first !== undefined) launch(first);

@@ -26,16 +26,21 @@ const SHARE_OF_WAITING = 16;
 
 /** @param nextTurn resolves in a later turn of the event loop. */
 export function createTurns(nextTurn: () => Promise<void>): Turns {
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
+  /** Those before it were released. */
+  let first = 0;
   let turning = false;
   const turn = async (): Promise<void> => {
     turning = true;
     do {
       await nextTurn();
-      const count = Math.ceil(waiting.length / SHARE_OF_WAITING);
-      const released = waiting.slice(0, count);
-      waiting = waiting.slice(count);
-      for (const go of released) go();
+      const last = first + Math.ceil((waiting.length - first) / SHARE_OF_WAITING);
+      while (first < last) waiting[first++]!();
+      if (first > waiting.length / 2) {
+        waiting.copyWithin(0, first);
+        waiting.length -= first;
+        first = 0;
+      }
     } while (waiting.length > 0);
     turning = false;
   };
