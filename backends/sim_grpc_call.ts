@@ -15,6 +15,7 @@ import {
 import type { Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
+import { endLate } from "./h2_session.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
 
 /** A call and its answer. After the call ended, or when the client left, sending does nothing. */
@@ -106,6 +107,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     maxOpen = Math.max(maxOpen, sessions.size);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => {});
+    endLate(session);
   });
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     const connection = stream.session === undefined ? 0 : sessions.get(stream.session) ?? 0;
@@ -115,7 +117,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       connection,
       clientPort,
       // The socket, not the session, which Deno 2.9 would free while it still reads from it
-      // (see `grpc_session.ts`).
+      // (see `h2_session.ts`).
       cut: () => sockets.get(clientPort)?.destroy(),
     });
   });

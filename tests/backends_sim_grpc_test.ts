@@ -27,6 +27,7 @@ import {
   serverReady,
   tritonTurbomind,
 } from "../backends/triton_grpc.ts";
+import { runScript } from "./grpc_contract.ts";
 import { cannedRequest } from "./protocol_contract.ts";
 
 interface Answer {
@@ -293,4 +294,35 @@ Deno.test("grpc and grpc-socket read the same, whatever the server does", async 
     }));
     assertEquals(read[1], read[0], JSON.stringify(options));
   }
+});
+
+Deno.test("startSimGrpc() survives clients that say they go away (a fault of Deno)", async () => {
+  // In a process of its own: without h2_session.ts, Deno 2.9 does not fail here, it crashes.
+  const { code, stderr, stdout } = await runScript(
+    `import { connect } from "node:net";
+    import { startGrpcServer } from "ROOT/backends/sim_grpc_call.ts";
+    import { systemClock } from "ROOT/backends/clock.ts";
+    import { FRAME, H2_CODE, makeFrame, PREFACE } from "ROOT/backends/h2_frames.ts";
+    const options = { host: "127.0.0.1", port: 0, clock: systemClock };
+    const server = await startGrpcServer({ ...options, onCall: (call) => call.end(0) });
+    for (let i = 0; i < 60; i++) {
+      const code = [H2_CODE.noError, H2_CODE.internalError, H2_CODE.enhanceYourCalm][i % 3];
+      const socket = connect(server.port, "127.0.0.1");
+      socket.write(PREFACE);
+      socket.write(makeFrame(FRAME.settings, new Uint8Array(0)));
+      // The server's settings: it has read ours.
+      await new Promise((resolve) => socket.once("data", resolve));
+      // More frames behind it: that is what would be read in freed memory.
+      const bye = makeFrame(FRAME.goaway, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, code));
+      const ping = makeFrame(FRAME.ping, new Uint8Array(8));
+      socket.write(Uint8Array.of(...bye, ...ping, ...ping));
+      socket.on("error", () => {});
+      socket.on("data", () => {});
+      await new Promise((resolve) => socket.once("close", resolve));
+    }
+    await server.stop();
+    console.log("alive");`,
+    { flags: ["-A", "--no-check"] },
+  );
+  assertEquals([code, stderr, stdout], [0, "", "alive\n"]);
 });

@@ -453,7 +453,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
   });
 
   test("survives servers that go away while it is idle", async () => {
-    // In a process of its own: without grpc_session.ts, Deno 2.9 does not fail here, it crashes.
+    // In a process of its own: without h2_session.ts, Deno 2.9 does not fail here, it crashes.
     const { code, stdout } = await runScript(
       `import { findTransport } from "ROOT/backends/transports.ts";
       import { systemClock } from "ROOT/backends/clock.ts";
@@ -474,6 +474,44 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
       { flags: ["-A"] },
     );
     assertEquals([code, stdout], [0, "alive\n"]);
+  });
+
+  test("survives servers that say they go away while it is idle, whatever their reason", async () => {
+    const { code, stdout, stderr } = await runScript(
+      `import http2 from "node:http2";
+      import { findTransport } from "ROOT/backends/transports.ts";
+      import { systemClock } from "ROOT/backends/clock.ts";
+      import { H2_CODE } from "ROOT/backends/h2_frames.ts";
+      import { endLate } from "ROOT/backends/h2_session.ts";
+      const server = http2.createServer();
+      server.on("session", (session) => {
+        session.on("error", () => {});
+        endLate(session);
+      });
+      let code = 0;
+      const head = { ":status": 200, "content-type": "application/grpc", "grpc-status": "0" };
+      server.on("stream", (stream) => {
+        const { session } = stream;
+        stream.on("close", () => setTimeout(() => session.destroyed || session.goaway(code), 2));
+        stream.respond(head, { endStream: true });
+      });
+      await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const url = "grpc://127.0.0.1:" + server.address().port + "/a.B/C";
+      const request = { method: "POST", url, headers: {}, body: new Uint8Array(1) } as const;
+      for (let i = 0; i < 60; i++) {
+        code = [H2_CODE.noError, H2_CODE.internalError, H2_CODE.enhanceYourCalm][i % 3];
+        const transport = findTransport("${kind.name}").open({ clock: systemClock });
+        await transport.send(request, { timeoutMs: 60_000 });
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        const { end } = await transport.send(request, { timeoutMs: 60_000 });
+        if (end.kind !== "complete") console.log(end);
+        await transport.close();
+      }
+      console.log("alive");
+      Deno.exit();`,
+      { flags: ["-A", "--no-check"] },
+    );
+    assertEquals([code, stderr, stdout], [0, "", "alive\n"]);
   });
 
   test("is not loaded by naming it, and lets the process end", async () => {
