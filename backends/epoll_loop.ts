@@ -52,7 +52,7 @@ const SPIN_MS = 0.003;
  * one turn serves several: the stamps stay exact, and a token costs less. Nothing waits longer for
  * it than this.
  */
-const NAP_MS = 1;
+const NAP_MS = 2;
 /** A nap is at most this share of the gap between two reads of a line: tokens stay apart. */
 const NAP_SHARE = 0.1;
 /** Reads in a nap from which on it is worth its own call. */
