@@ -72,31 +72,28 @@ const ROWS = 4096;
 const CLIENT_CORE = "0";
 const SERVER_CORE = "1";
 
-/** Runs `calibrate` on the client's core, and puts each engine that it starts onto the server's. */
+/** Runs `calibrate` of one cell on the client's core, and puts its engine onto the server's. */
 async function outputPinned(command: string, args: readonly string[]): Promise<string> {
-  // taskset becomes the program that it starts: the engines are children of this very process.
+  // taskset becomes the program that it starts: the engine is a child of this very process.
   const client = new Deno.Command("taskset", {
     args: ["-c", CLIENT_CORE, command, ...args],
     stdout: "piped",
     stderr: "null",
   }).spawn();
+  const done = client.output();
   let over = false;
-  const pinning = (async () => {
-    const pinned = new Set<string>();
-    while (!over) {
-      const children = await output("pgrep", ["-P", `${client.pid}`]).catch(() => "");
-      for (const pid of children.split("\n").filter((line) => line !== "" && !pinned.has(line))) {
-        pinned.add(pid);
-        // It may have ended in between.
-        await output("taskset", ["-acp", SERVER_CORE, pid]).catch(() => "");
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  })();
-  const { stdout } = await client.output();
-  over = true;
-  await pinning;
-  return new TextDecoder().decode(stdout);
+  const ended = done.then(() => over = true);
+  for (let pinned = false; !pinned && !over;) {
+    const pid = (await output("pgrep", ["-P", `${client.pid}`]).catch(() => "")).trim();
+    // Threads that it starts later stay where their parent is. To look again would disturb the load.
+    if (pid !== "") pinned = await succeeds("taskset", ["-acp", SERVER_CORE, pid]);
+    else await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 50))]);
+  }
+  return new TextDecoder().decode((await done).stdout);
+}
+
+async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
+  return await output(command, args).then(() => true, () => false);
 }
 
 /** What `calibrate` says, in a process of its own and through its own command line. */
