@@ -224,7 +224,9 @@ async function checkTriton(run: Generation, received: () => Promise<Received>): 
   const triton = { ...run, protocol: tritonTurbomind };
   const record = await generation(triton, {});
   assertEquals(record.outcome, { kind: "ok" });
-  assertEquals([record.outputTokens?.tokens, record.events, record.tickTokens.length], [5, 6, 5]);
+  // How many messages came in one read is the network's affair.
+  const { events, outputTokens, tickTokens } = record;
+  assertEquals([outputTokens?.tokens, events, tickTokens.at(-1)], [5, 6, 5]);
   // 12 bytes and the beginning of the sequence.
   assertEquals(record.promptTokens?.tokens, 13);
   const { message } = await received();
