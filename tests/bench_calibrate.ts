@@ -86,14 +86,10 @@ async function outputPinned(command: string, args: readonly string[]): Promise<s
   for (let pinned = false; !pinned && !over;) {
     const pid = (await output("pgrep", ["-P", `${client.pid}`]).catch(() => "")).trim();
     // Threads that it starts later stay where their parent is. To look again would disturb the load.
-    if (pid !== "") pinned = await succeeds("taskset", ["-acp", SERVER_CORE, pid]);
+    if (pid !== "") pinned = works("taskset", "-acp", SERVER_CORE, pid);
     else await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 50))]);
   }
   return new TextDecoder().decode((await done).stdout);
-}
-
-async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
-  return await output(command, args).then(() => true, () => false);
 }
 
 /** What `calibrate` says, in a process of its own and through its own command line. */
