@@ -302,14 +302,14 @@ Deno.test("startSimGrpc() survives clients that say they go away (a fault of Den
     `import { connect } from "node:net";
     import { startGrpcServer } from "ROOT/backends/sim_grpc_call.ts";
     import { systemClock } from "ROOT/backends/clock.ts";
-    import { FRAME, H2_CODE, makeFrame, PREFACE } from "ROOT/backends/h2_frames.ts";
+    import { FRAME, H2_CODE, makeFrame, PREFACE, settings } from "ROOT/backends/h2_frames.ts";
     const options = { host: "127.0.0.1", port: 0, clock: systemClock };
     const server = await startGrpcServer({ ...options, onCall: (call) => call.end(0) });
     for (let i = 0; i < 60; i++) {
       const code = [H2_CODE.noError, H2_CODE.internalError, H2_CODE.enhanceYourCalm][i % 3];
       const socket = connect(server.port, "127.0.0.1");
       socket.write(PREFACE);
-      socket.write(makeFrame(FRAME.settings, new Uint8Array(0)));
+      socket.write(settings([]));
       // The server's settings: it has read ours.
       await new Promise((resolve) => socket.once("data", resolve));
       // More frames behind it: that is what would be read in freed memory.

@@ -189,7 +189,7 @@ async function checkClient(
     await peer.received();
     await peer.received();
     await checkMany(run, peer.received);
-    if (version === "ppl") await checkTriton(run, peer.received);
+    if (version === "ppl") await checkTriton(run, peer.received, kind === grpcTransport);
   } finally {
     await transport.close();
     await peer.stop();
@@ -216,7 +216,11 @@ async function checkMany(run: Generation, received: () => Promise<Received>): Pr
   assert(read.prompt === content, "the whole prompt");
 }
 
-async function checkTriton(run: Generation, received: () => Promise<Received>): Promise<void> {
+async function checkTriton(
+  run: Generation,
+  received: () => Promise<Received>,
+  readsMessages: boolean,
+): Promise<void> {
   const { transport, target } = run;
   const ask = grpcAsk(transport);
   assert(await serverReady(target, ask), "the server is ready");
@@ -224,9 +228,10 @@ async function checkTriton(run: Generation, received: () => Promise<Received>): 
   const triton = { ...run, protocol: tritonTurbomind };
   const record = await generation(triton, {});
   assertEquals(record.outcome, { kind: "ok" });
-  // How many messages came in one read is the network's affair.
   const { events, outputTokens, tickTokens } = record;
   assertEquals([outputTokens?.tokens, events, tickTokens.at(-1)], [5, 6, 5]);
+  // A library hands over each message by itself; how many a read of ours holds is the network's affair.
+  assert(readsMessages ? tickTokens.length === 5 : tickTokens.length <= 5, `${tickTokens}`);
   // 12 bytes and the beginning of the sequence.
   assertEquals(record.promptTokens?.tokens, 13);
   const { message } = await received();
