@@ -8,7 +8,7 @@ import { cutEvents } from "./framing.ts";
 import { JsonScanner } from "./json_scan.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
 import type { Outcome, RequestRecord, TokenCount, TokenSource } from "./record.ts";
-import { scanSse } from "./sse_scan.ts";
+import { scanSse } from "./framing_sse_scan.ts";
 import type { Exchange } from "./transport.ts";
 
 /** What a record says of a request besides what came back. */

@@ -6,9 +6,9 @@
 import type { Framing } from "./protocol.ts";
 import { bodyText, type CutOptions, type EventSink } from "./event_sink.ts";
 import { cutGrpcFrames } from "./grpc_frames.ts";
-import { cutNdjson } from "./ndjson.ts";
-import { cutNul } from "./nul_separated.ts";
-import { cutSse } from "./sse.ts";
+import { cutNdjson } from "./framing_ndjson.ts";
+import { cutNul } from "./framing_nul.ts";
+import { cutSse } from "./framing_sse.ts";
 
 /**
  * Calls `onEvent` for each event of a body, in order. The data is a text, or the message's bytes

@@ -1,12 +1,12 @@
 /**
- * Gives the gRPC library sessions that end late (see `h2_session.ts`): it would crash Deno
+ * Gives the gRPC library sessions that end late (see `node_http2.ts`): it would crash Deno
  * when a server goes away. This changes `connect` of `node:http2` for the process; only the gRPC
  * library uses it here.
  *
  * @module
  */
 import http2 from "node:http2";
-import { endLate } from "./h2_session.ts";
+import { endLate } from "./node_http2.ts";
 
 const connect = http2.connect;
 

@@ -21,8 +21,8 @@ export {
 } from "./launch_engines.ts";
 export type { Wanted } from "./json_scan.ts";
 export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
-export { openaiChat } from "./openai_chat.ts";
-export { openaiCompletions, plainPrompt } from "./openai_completions.ts";
+export { openaiChat } from "./protocol_openai_chat.ts";
+export { openaiCompletions, plainPrompt } from "./protocol_openai_completions.ts";
 export type {
   Ask,
   EngineEvent,

@@ -3,24 +3,24 @@
  *
  * @module
  */
-import { amsv2 } from "./amsv2.ts";
-import { lightllm } from "./lightllm.ts";
-import { lightllmTgi } from "./lightllm_tgi.ts";
-import { llamacpp } from "./llamacpp.ts";
-import { lmdeployGenerate } from "./lmdeploy_generate.ts";
-import { lmdeployInteractive } from "./lmdeploy_interactive.ts";
-import { lmdeployNul } from "./lmdeploy_nul.ts";
-import { lmdeployChat, lmdeployCompletions } from "./lmdeploy_openai.ts";
-import { openaiChat } from "./openai_chat.ts";
-import { openaiCompletions } from "./openai_completions.ts";
-import { ppl } from "./ppl.ts";
-import { pplV1 } from "./ppl_v1.ts";
+import { amsv2 } from "./protocol_amsv2.ts";
+import { lightllm } from "./protocol_lightllm.ts";
+import { lightllmTgi } from "./protocol_lightllm_tgi.ts";
+import { llamacpp } from "./protocol_llamacpp.ts";
+import { lmdeployGenerate } from "./protocol_lmdeploy_generate.ts";
+import { lmdeployInteractive } from "./protocol_lmdeploy_interactive.ts";
+import { lmdeployNul } from "./protocol_lmdeploy_nul.ts";
+import { lmdeployChat, lmdeployCompletions } from "./protocol_lmdeploy_openai.ts";
+import { openaiChat } from "./protocol_openai_chat.ts";
+import { openaiCompletions } from "./protocol_openai_completions.ts";
+import { ppl } from "./protocol_ppl.ts";
+import { pplV1 } from "./protocol_ppl_v1.ts";
 import type { Protocol } from "./protocol.ts";
-import { sglang } from "./sglang.ts";
-import { tgi } from "./tgi.ts";
-import { transformers } from "./transformers.ts";
-import { tritonTurbomind } from "./triton_grpc.ts";
-import { tritonTrtllm, tritonVllm } from "./triton_http.ts";
+import { sglang } from "./protocol_sglang.ts";
+import { tgi } from "./protocol_tgi.ts";
+import { transformers } from "./protocol_transformers.ts";
+import { tritonTurbomind } from "./protocol_triton_grpc.ts";
+import { tritonTrtllm, tritonVllm } from "./protocol_triton_http.ts";
 
 /** Every protocol, in the order of the help; a new one is a file and a line here. */
 export const PROTOCOLS: readonly Protocol[] = [

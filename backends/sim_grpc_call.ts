@@ -15,7 +15,7 @@ import {
 import type { Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
-import { endLate } from "./h2_session.ts";
+import { endLate } from "./node_http2.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
 
 /** A call and its answer. After the call ended, or when the client left, sending does nothing. */
@@ -117,7 +117,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       connection,
       clientPort,
       // The socket, not the session, which Deno 2.9 would free while it still reads from it
-      // (see `h2_session.ts`).
+      // (see `node_http2.ts`).
       cut: () => sockets.get(clientPort)?.destroy(),
     });
   });

@@ -12,7 +12,7 @@ import {
   type PplResponse,
   type PplStopping,
   type PplTokens,
-} from "./ppl_messages.ts";
+} from "./protocol_ppl_messages.ts";
 import type { Input } from "./protobuf.ts";
 import {
   type SimJob,

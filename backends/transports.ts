@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { epollTransport } from "./epoll.ts";
-import { fetchTransport } from "./fetch.ts";
-import { grpcTransport } from "./grpc.ts";
-import { grpcSocketTransport } from "./grpc_socket.ts";
-import { inprocessTransport } from "./inprocess.ts";
-import { socketTransport } from "./socket.ts";
+import { epollTransport } from "./transport_epoll.ts";
+import { fetchTransport } from "./transport_fetch.ts";
+import { grpcTransport } from "./transport_grpc.ts";
+import { grpcSocketTransport } from "./transport_grpc_socket.ts";
+import { inprocessTransport } from "./transport_inprocess.ts";
+import { socketTransport } from "./transport_socket.ts";
 import type { TransportKind } from "./transport.ts";
 
 /** Every transport, the default first. */

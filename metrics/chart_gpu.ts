@@ -6,7 +6,7 @@
 import { across, chart, down, type Panel, path, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatMib, formatMs, formatNumber, formatShare, plural } from "./format.ts";
-import type { GpuSeries, GpuSummary } from "./gpu.ts";
+import type { GpuSeries, GpuSummary } from "./summary_gpu.ts";
 import type { Markup } from "./html_markup.ts";
 
 /** What to draw. */

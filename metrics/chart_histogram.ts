@@ -6,10 +6,10 @@
 import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatPercentile, formatValue, plural } from "./format.ts";
-import type { Histogram } from "./histogram.ts";
+import type { Histogram } from "./stat_histogram.ts";
 import { type Markup, markup } from "./html_markup.ts";
 import type { Unit } from "./metric.ts";
-import type { Percentile } from "./quantile.ts";
+import type { Percentile } from "./stat_quantile.ts";
 
 /** What to draw. */
 export interface HistogramChart extends Histogram {

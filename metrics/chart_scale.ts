@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { roundStep } from "./histogram.ts";
+import { roundStep } from "./stat_histogram.ts";
 
 /** A labelled place on an axis. */
 export interface Tick {

@@ -7,8 +7,8 @@ import { across, chart, down, type Panel, path, percent, type Tip } from "./char
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatMs, formatNumber } from "./format.ts";
 import { type Markup, markup } from "./html_markup.ts";
-import type { Series } from "./series.ts";
-import type { Window } from "./throughput.ts";
+import type { Series } from "./summary_series.ts";
+import type { Window } from "./summary_throughput.ts";
 
 /** What to draw. */
 export interface SeriesChart {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./calibration.ts";
+import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
 import {
   formatCount,
   formatMs,
@@ -15,7 +15,7 @@ import {
 import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import { htmlTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Verdict } from "./check_verdict.ts";
 
 /** Verdict, error and health of one load; empty when nothing is known of the client. */
 export function clientSection({ client, verdict, metrics }: LoadSummary): Markup {

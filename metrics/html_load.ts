@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { approximationText } from "./approximation.ts";
+import { approximationText } from "./summary_approximation.ts";
 import { gpuChart } from "./chart_gpu.ts";
 import { histogramChart } from "./chart_histogram.ts";
 import { seriesChart } from "./chart_series.ts";
@@ -20,7 +20,7 @@ import {
   NOT_AVAILABLE,
   plural,
 } from "./format.ts";
-import type { GpuSummary } from "./gpu.ts";
+import type { GpuSummary } from "./summary_gpu.ts";
 import { clientSection, errorText } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
 import {
@@ -34,7 +34,7 @@ import {
 import { htmlTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { Summary } from "./summary.ts";
-import type { TokenTotals } from "./token_totals.ts";
+import type { TokenTotals } from "./summary_token_totals.ts";
 
 /** More loads than these are folded, and their timelines are coarser: the page stays light. */
 const LOADS_OPEN = 4;

@@ -4,23 +4,23 @@
  * @module
  */
 import type { Outcome, RequestRecord } from "../backends/record.ts";
-import type { Approximation } from "./approximation.ts";
-import type { Arrivals } from "./arrivals.ts";
-import type { ClientErrorEstimate } from "./calibration.ts";
+import type { Approximation } from "./summary_approximation.ts";
+import type { Arrivals } from "./summary_arrivals.ts";
+import type { ClientErrorEstimate } from "./check_calibration.ts";
 import type { Check } from "./check.ts";
-import type { GpuSummary } from "./gpu.ts";
-import type { Histogram } from "./histogram.ts";
-import type { InFlight } from "./in_flight.ts";
+import type { GpuSummary } from "./summary_gpu.ts";
+import type { Histogram } from "./stat_histogram.ts";
+import type { InFlight } from "./summary_in_flight.ts";
 import type { Metric } from "./metric.ts";
-import type { Counts, Failure } from "./outcomes.ts";
-import type { Distribution } from "./quantile.ts";
+import type { Counts, Failure } from "./summary_outcomes.ts";
+import type { Distribution } from "./stat_quantile.ts";
 import type { ClientHealth, LoadPlan } from "./run.ts";
-import type { Series } from "./series.ts";
-import type { SloLimit } from "./slo.ts";
-import type { StreamShape } from "./stream_shape.ts";
-import type { Throughput } from "./throughput.ts";
-import type { Cache, Lengths, TokenTotals } from "./token_totals.ts";
-import type { Verdict } from "./verdict.ts";
+import type { Series } from "./summary_series.ts";
+import type { SloLimit } from "./summary_slo.ts";
+import type { StreamShape } from "./summary_stream_shape.ts";
+import type { Throughput } from "./summary_throughput.ts";
+import type { Cache, Lengths, TokenTotals } from "./summary_token_totals.ts";
+import type { Verdict } from "./check_verdict.ts";
 
 /** Results of one load, from its measured requests only. Times in ms from its start. */
 export interface LoadSummary {

@@ -5,9 +5,9 @@
  * @module
  */
 export type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
-export type { Approximation } from "./approximation.ts";
-export { type Arrivals, arrivals } from "./arrivals.ts";
-export { cachedTokens } from "./cached_tokens.ts";
+export type { Approximation } from "./summary_approximation.ts";
+export { type Arrivals, arrivals } from "./summary_arrivals.ts";
+export { cachedTokens } from "./metric_cached_tokens.ts";
 export {
   type CalibrationCell,
   type CalibrationLimit,
@@ -21,13 +21,13 @@ export {
   type MemoryPerStream,
   type RunCalibration,
   weightOf,
-} from "./calibration.ts";
+} from "./check_calibration.ts";
 export {
   LIMIT_TOLERANCE,
   type LimitFinding,
   type WeighedLoad,
   weighLimits,
-} from "./calibrated_limit.ts";
+} from "./check_calibrated_limit.ts";
 export { type Check, warnings } from "./check.ts";
 export {
   type ClientError,
@@ -37,19 +37,19 @@ export {
   type MatchedRequest,
   matchRequests,
   measureClientError,
-} from "./client_error.ts";
-export { checkLoad, checkRun, type LoadFacts } from "./checks.ts";
+} from "./check_client_error.ts";
+export { checkLoad, checkRun, type LoadFacts } from "./check_run.ts";
 export {
   CLIENTS_COLUMNS,
   type ClientsCounting,
   clientsRow,
   RATE_COLUMNS,
   rateRow,
-} from "./clients_row.ts";
-export type { Consistency, Suspects } from "./consistency.ts";
-export { connectTime } from "./connect_time.ts";
-export { e2e } from "./e2e.ts";
-export { e2eIntended } from "./e2e_intended.ts";
+} from "./script_clients_row.ts";
+export type { Consistency, Suspects } from "./check_consistency.ts";
+export { connectTime } from "./metric_connect_time.ts";
+export { e2e } from "./metric_e2e.ts";
+export { e2eIntended } from "./metric_e2e_intended.ts";
 export {
   formatCount,
   formatMib,
@@ -70,13 +70,13 @@ export {
   generationMemory,
   generationRow,
   type GpuMemory,
-} from "./generation_csv.ts";
+} from "./script_generation_csv.ts";
 export {
   type GenerationNumbers,
   generationNumbers,
   type GenerationScript,
   generationScriptNumbers,
-} from "./generation_numbers.ts";
+} from "./script_generation_numbers.ts";
 export {
   type GpuDeviceSummary,
   type GpuLoadFacts,
@@ -84,12 +84,12 @@ export {
   type GpuSummary,
   type GpuTotal,
   summarizeGpu,
-} from "./gpu.ts";
-export { type Histogram, histogram } from "./histogram.ts";
-export { type InFlight, inFlight, meanInFlight } from "./in_flight.ts";
-export { itl } from "./itl.ts";
-export { type Spread, spreadOf, TOKEN_PERCENTILES } from "./latency_spread.ts";
-export { lengthShortfall } from "./length_shortfall.ts";
+} from "./summary_gpu.ts";
+export { type Histogram, histogram } from "./stat_histogram.ts";
+export { type InFlight, inFlight, meanInFlight } from "./summary_in_flight.ts";
+export { itl } from "./metric_itl.ts";
+export { type Spread, spreadOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
+export { lengthShortfall } from "./metric_length_shortfall.ts";
 export {
   type ClientSummary,
   findMetric,
@@ -101,17 +101,23 @@ export {
 } from "./load_summary.ts";
 export type { MergedClient, MergedClients } from "./merged_clients.ts";
 export type { Metric, Unit } from "./metric.ts";
-export { countOutcomes, type Counts, type Failure, groupFailures, isFailure } from "./outcomes.ts";
-export { outputTokens } from "./output_tokens.ts";
+export {
+  countOutcomes,
+  type Counts,
+  type Failure,
+  groupFailures,
+  isFailure,
+} from "./summary_outcomes.ts";
+export { outputTokens } from "./metric_output_tokens.ts";
 export {
   indexPercentile,
   perTokenArray,
   recordTokenArray,
   type TokenStep,
   tokenSteps,
-} from "./per_token_array.ts";
-export { promptTokens } from "./prompt_tokens.ts";
-export { formatFixed, formatRepr, roundNumpy, roundPython } from "./python_format.ts";
+} from "./script_per_token_array.ts";
+export { promptTokens } from "./metric_prompt_tokens.ts";
+export { formatFixed, formatRepr, roundNumpy, roundPython } from "./script_python_format.ts";
 export {
   describe,
   type Distribution,
@@ -123,9 +129,9 @@ export {
   sortLists,
   sortValues,
   type ValueSet,
-} from "./quantile.ts";
-export { readsPerToken } from "./reads_per_token.ts";
-export { METRICS } from "./registry.ts";
+} from "./stat_quantile.ts";
+export { readsPerToken } from "./metric_reads_per_token.ts";
+export { METRICS } from "./metrics.ts";
 export type { Report } from "./report.ts";
 export { reportCsv } from "./report_csv.ts";
 export { reportHtml } from "./report_html.ts";
@@ -150,12 +156,19 @@ export {
   restfulNumbers,
   type RestfulScript,
   restfulScriptNumbers,
-} from "./restful_numbers.ts";
-export { restfulBlock, restfulRow, type RestfulSetup } from "./restful_report.ts";
-export { scheduleDelay } from "./schedule_delay.ts";
-export { type Series, series } from "./series.ts";
-export { meetsLimit, meetsSlo, parseSlo, type Slo, SLO_METRICS, type SloLimit } from "./slo.ts";
-export { type StreamShape, streamShape } from "./stream_shape.ts";
+} from "./script_restful_numbers.ts";
+export { restfulBlock, restfulRow, type RestfulSetup } from "./script_restful_report.ts";
+export { scheduleDelay } from "./metric_schedule_delay.ts";
+export { type Series, series } from "./summary_series.ts";
+export {
+  meetsLimit,
+  meetsSlo,
+  parseSlo,
+  type Slo,
+  SLO_METRICS,
+  type SloLimit,
+} from "./summary_slo.ts";
+export { type StreamShape, streamShape } from "./summary_stream_shape.ts";
 export {
   type Accumulator,
   createAccumulator,
@@ -166,14 +179,14 @@ export {
   type SummaryOptions,
   type ValueKeeping,
 } from "./summary.ts";
-export { printable, type TextColumn, textTable, wrapText } from "./text_table.ts";
+export { printable, type TextColumn, textTable, wrapText } from "./report_text_table.ts";
 export {
   runThroughput,
   type Throughput,
   tokensPerTickToken,
   type Window,
   windowThroughput,
-} from "./throughput.ts";
+} from "./summary_throughput.ts";
 export {
   THROUGHPUT_LAYOUTS,
   throughputBlock,
@@ -181,12 +194,12 @@ export {
   type ThroughputLayout,
   throughputRow,
   type ThroughputSetup,
-} from "./throughput_csv.ts";
+} from "./script_throughput_csv.ts";
 export {
   type ThroughputNumbers,
   throughputNumbers,
   throughputScriptNumbers,
-} from "./throughput_numbers.ts";
+} from "./script_throughput_numbers.ts";
 export {
   type Cache,
   cache,
@@ -194,18 +207,18 @@ export {
   lengths,
   type TokenTotals,
   tokenTotals,
-} from "./token_totals.ts";
-export { tokensPerTick } from "./tokens_per_tick.ts";
-export { tpot } from "./tpot.ts";
-export { ttft } from "./ttft.ts";
-export { ttftAnswer } from "./ttft_answer.ts";
-export { ttftIntended } from "./ttft_intended.ts";
+} from "./summary_token_totals.ts";
+export { tokensPerTick } from "./metric_tokens_per_tick.ts";
+export { tpot } from "./metric_tpot.ts";
+export { ttft } from "./metric_ttft.ts";
+export { ttftAnswer } from "./metric_ttft_answer.ts";
+export { ttftIntended } from "./metric_ttft_intended.ts";
 export {
   createValueHistogram,
   RELATIVE_ERROR,
   type ValueHistogram,
   type ValueHistogramData,
-} from "./value_histogram.ts";
+} from "./stat_value_histogram.ts";
 export {
   judge,
   type Verdict,
@@ -214,4 +227,4 @@ export {
   type VerdictKind,
   type VerdictReason,
   type VerdictRule,
-} from "./verdict.ts";
+} from "./check_verdict.ts";

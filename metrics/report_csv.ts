@@ -4,10 +4,10 @@
  * @module
  */
 import { stringify } from "@std/csv";
-import { ERROR_METRICS } from "./calibration.ts";
+import { ERROR_METRICS } from "./check_calibration.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
-import { METRICS } from "./registry.ts";
+import { METRICS } from "./metrics.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { approximationText } from "./approximation.ts";
-import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./calibration.ts";
+import { approximationText } from "./summary_approximation.ts";
+import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   formatCount,
@@ -16,13 +16,13 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
-import type { GpuDeviceSummary } from "./gpu.ts";
+import type { GpuDeviceSummary } from "./summary_gpu.ts";
 import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
 import { mergedText } from "./merged_clients.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
-import { printable, type TextColumn, textTable, wrapText } from "./text_table.ts";
-import type { Verdict } from "./verdict.ts";
+import { printable, type TextColumn, textTable, wrapText } from "./report_text_table.ts";
+import type { Verdict } from "./check_verdict.ts";
 
 /** How to print. */
 export interface TableOptions {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { RunCalibration } from "./calibration.ts";
+import type { RunCalibration } from "./check_calibration.ts";
 import type { MergedClients } from "./merged_clients.ts";
 
 /** Machine and programs of the client. Unknown values are absent (permission not granted). */

@@ -6,12 +6,12 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Check } from "./check.ts";
-import { checkRun } from "./checks.ts";
-import { createLoadAccumulator, type LoadAccumulator } from "./load_accumulator.ts";
+import { checkRun } from "./check_run.ts";
+import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import { minimumSamples } from "./quantile.ts";
+import { minimumSamples } from "./stat_quantile.ts";
 import type { LoadEnd, Run, RunHeader } from "./run.ts";
-import type { Slo } from "./slo.ts";
+import type { Slo } from "./summary_slo.ts";
 
 /** Results of a run. Absent numbers are `undefined` here, `null` in JSON and `n/a` in text. */
 export interface Summary {

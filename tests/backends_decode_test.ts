@@ -4,7 +4,7 @@ import { grpcFrame } from "../backends/grpc_frames.ts";
 import type { EngineEvent, GenerationRequest, Protocol } from "../backends/protocol.ts";
 import type { Outcome, RequestRecord } from "../backends/record.ts";
 import type { Exchange, ExchangeEnd } from "../backends/transport.ts";
-import { cannedExchange, cannedOptions, cannedRequest } from "./protocol_contract.ts";
+import { cannedExchange, cannedOptions, cannedRequest } from "./support/protocol_contract.ts";
 
 /** Its events are {@linkcode EngineEvent}s as they stand, so a table shows what is decoded. */
 const plain: Protocol = {

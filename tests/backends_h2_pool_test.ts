@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { H2Stream, type StreamEnd } from "../backends/h2_connection.ts";
 import { H2Pool } from "../backends/h2_pool.ts";
 import type { LineEvents } from "../backends/socket_connection.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "./support/fake_clock.ts";
 
 const ORIGIN = {
   ...{ host: "127.0.0.1", port: 1, secure: false, caCert: undefined, insecure: false },

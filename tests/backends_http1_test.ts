@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LogPool } from "../backends/buffers.ts";
 import { HEAD_LIMIT, ResponseParser } from "../backends/http1.ts";
-import { latin1 } from "./raw_server.ts";
+import { latin1 } from "./support/raw_server.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
 const CHUNKED = `${OK}transfer-encoding: chunked\r\n\r\n`;

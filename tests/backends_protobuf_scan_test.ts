@@ -2,13 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { modelStreamInferResponse } from "../backends/kserve_messages.ts";
 import { readNumbers } from "../backends/kserve_tensors.ts";
-import { decodePplEvent, readPplEvent, scanPplEvent } from "../backends/ppl_event.ts";
-import { pplBatchedResponse, type PplResponse } from "../backends/ppl_messages.ts";
+import { decodePplEvent, readPplEvent, scanPplEvent } from "../backends/protocol_ppl_event.ts";
+import { pplBatchedResponse, type PplResponse } from "../backends/protocol_ppl_messages.ts";
 import type { Input } from "../backends/protobuf.ts";
 import { WireScan } from "../backends/protobuf_scan.ts";
 import { createRandom } from "../backends/random.ts";
-import { readStreamEvent, scanSequenceLength } from "../backends/triton_event.ts";
-import { cannedRequest } from "./protocol_contract.ts";
+import { readStreamEvent, scanSequenceLength } from "../backends/protocol_triton_event.ts";
+import { cannedRequest } from "./support/protocol_contract.ts";
 
 const request = cannedRequest();
 const random = createRandom(11, "messages");

@@ -18,7 +18,7 @@ import {
   readTexts,
   textTensor,
 } from "../backends/kserve_tensors.ts";
-import { pplBatch, pplBatchedResponse, pplBatchV1 } from "../backends/ppl_messages.ts";
+import { pplBatch, pplBatchedResponse, pplBatchV1 } from "../backends/protocol_ppl_messages.ts";
 import { message, type MessageType } from "../backends/protobuf.ts";
 import { createRandom } from "../backends/random.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { FakeClock } from "./fake_clock.ts";
-import { createEngine, createJob, type Outcome, runJob } from "./create_job.ts";
+import { FakeClock } from "./support/fake_clock.ts";
+import { createEngine, createJob, type Outcome, runJob } from "./support/create_job.ts";
 import type { SimJob } from "../backends/sim_protocol.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 

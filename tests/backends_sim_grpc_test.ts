@@ -6,13 +6,13 @@ import {
 } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
-import { grpcTransport } from "../backends/grpc.ts";
-import { grpcSocketTransport } from "../backends/grpc_socket.ts";
+import { grpcTransport } from "../backends/transport_grpc.ts";
+import { grpcSocketTransport } from "../backends/transport_grpc_socket.ts";
 import { cutGrpcFrames } from "../backends/grpc_frames.ts";
 import { grpcAsk, grpcRequest } from "../backends/grpc_request.ts";
-import { ppl } from "../backends/ppl.ts";
-import { pplBatch, pplBatchedResponse } from "../backends/ppl_messages.ts";
-import { pplV1 } from "../backends/ppl_v1.ts";
+import { ppl } from "../backends/protocol_ppl.ts";
+import { pplBatch, pplBatchedResponse } from "../backends/protocol_ppl_messages.ts";
+import { pplV1 } from "../backends/protocol_ppl_v1.ts";
 import type { Ask, GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { createSimEngine } from "../backends/sim_engine.ts";
@@ -26,9 +26,9 @@ import {
   modelReady,
   serverReady,
   tritonTurbomind,
-} from "../backends/triton_grpc.ts";
-import { runScript } from "./grpc_contract.ts";
-import { cannedRequest } from "./protocol_contract.ts";
+} from "../backends/protocol_triton_grpc.ts";
+import { runScript } from "./support/grpc_contract.ts";
+import { cannedRequest } from "./support/protocol_contract.ts";
 
 interface Answer {
   readonly exchange: Exchange;
@@ -297,7 +297,7 @@ Deno.test("grpc and grpc-socket read the same, whatever the server does", async 
 });
 
 Deno.test("startSimGrpc() survives clients that say they go away (a fault of Deno)", async () => {
-  // In a process of its own: without h2_session.ts, Deno 2.9 does not fail here, it crashes.
+  // In a process of its own: without node_http2.ts, Deno 2.9 does not fail here, it crashes.
   const { code, stderr, stdout } = await runScript(
     `import { connect } from "node:net";
     import { startGrpcServer } from "ROOT/backends/sim_grpc_call.ts";

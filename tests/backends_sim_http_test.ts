@@ -1,8 +1,8 @@
 import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import { type HttpExchange, type HttpServer, startHttpServer } from "../backends/sim_http.ts";
 import { openTimeline } from "../backends/sim_timeline.ts";
-import { post, talk } from "./raw_client.ts";
-import { testOnLoops } from "./sim_loops.ts";
+import { post, talk } from "./support/raw_client.ts";
+import { testOnLoops } from "./support/sim_loops.ts";
 
 /** Runs a server with this handler for the time of a test. */
 type WithServer = (

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { openPrefixCache } from "../backends/sim_prefix_cache.ts";
-import { createJob } from "./create_job.ts";
+import { createJob } from "./support/create_job.ts";
 
 const ids = (length: number, last = -1) =>
   createJob({

@@ -10,8 +10,8 @@ import {
 import type { SimLoop } from "../backends/sim_loop.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
-import { post, type RawAnswer, talk } from "./raw_client.ts";
-import { testOnLoops } from "./sim_loops.ts";
+import { post, type RawAnswer, talk } from "./support/raw_client.ts";
+import { testOnLoops } from "./support/sim_loops.ts";
 
 /** What the servers of the running test stand on. */
 let loop: SimLoop;

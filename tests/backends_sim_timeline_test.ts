@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { SimAgenda } from "../backends/sim_loop.ts";
 import { openTimeline } from "../backends/sim_timeline.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "./support/fake_clock.ts";
 
 /** Opens a timeline on a fake clock, lets `plan` fill it and runs it up to `untilMs`. */
 async function fired(

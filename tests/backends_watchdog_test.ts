@@ -1,7 +1,7 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Clock } from "../backends/clock.ts";
 import { type StopReason, type Ward, Watchdog } from "../backends/watchdog.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "./support/fake_clock.ts";
 
 /** A ward that writes down when and why it was stopped. */
 function createWard(name: string, clock: Clock, told: string[]): Ward {

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { inWorker, startWorker, workerUrl } from "../backends/worker.ts";
-import { inTempFolder } from "./run_cli.ts";
-import { runDeno } from "./run_deno.ts";
-import { scanSource } from "./source_scan.ts";
-import { workerEntries } from "./worker_entries.ts";
+import { inTempFolder } from "./support/run_cli.ts";
+import { runDeno } from "./support/run_deno.ts";
+import { scanSource } from "./support/source_scan.ts";
+import { workerEntries } from "./support/worker_entries.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const PATH = "workloads/load_worker.ts";

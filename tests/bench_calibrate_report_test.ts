@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { CalibrationCell } from "../metrics/calibration.ts";
+import type { CalibrationCell } from "../metrics/check_calibration.ts";
 import {
   type CalibrationFinding,
   type CalibrationPlan,
   calibrationReport,
   reached,
-} from "./bench_calibrate_report.ts";
-import { createCell } from "./create_calibration.ts";
+} from "./bench/calibrate_report.ts";
+import { createCell } from "./support/create_calibration.ts";
 
 Deno.test("bench:calibrate: how near an estimate must be", () => {
   const rows: [of: "p50" | "p99", estimate: number, truth: number, said: string][] = [

@@ -1,6 +1,6 @@
 import { assertStringIncludes } from "@std/assert";
-import type { ClientResult } from "./bench_client_load.ts";
-import { report } from "./bench_client_report.ts";
+import type { ClientResult } from "./bench/client_load.ts";
+import { report } from "./bench/client_report.ts";
 
 const NOTHING = { p50: null, p99: null, max: null };
 const result = (cpuMs: number): ClientResult => ({

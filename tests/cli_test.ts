@@ -3,8 +3,8 @@ import { delay } from "@std/async";
 import { main, type Outside } from "../cli.ts";
 import { SAME_SIGNAL_MS } from "../workloads/interrupt.ts";
 import { UserError } from "../workloads/user_error.ts";
-import { FAKE, seen } from "./fake_scenario.ts";
-import { CTRL_C, HAS_PTY, startOnPty } from "./pty.ts";
+import { FAKE, seen } from "./support/fake_command.ts";
+import { CTRL_C, HAS_PTY, startOnPty } from "./support/pty.ts";
 
 interface Ran {
   readonly code: number;
@@ -245,7 +245,15 @@ Deno.test("main shows progress on stderr, and none with --quiet", async () => {
 });
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const FAKE_CLI = [Deno.execPath(), "run", "-A", "--quiet", `${ROOT}tests/fake_cli.ts`, "fake", "u"];
+const FAKE_CLI = [
+  Deno.execPath(),
+  "run",
+  "-A",
+  "--quiet",
+  `${ROOT}tests/support/fake_cli.ts`,
+  "fake",
+  "u",
+];
 
 Deno.test("the program ends quietly when the reader of its results has left", async () => {
   const [program, ...args] = [...FAKE_CLI, "--do", "print"];

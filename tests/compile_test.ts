@@ -6,12 +6,12 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { type Bundle, BUNDLE_NAME, bundleProgram } from "./bundle.ts";
-import { compileBundle, PERMISSION_FLAGS, PERMISSIONS } from "./compile.ts";
-import { PAYLOAD_LIMIT_BYTES, payloadBytes } from "./payload_check.ts";
-import { inTempFolder } from "./run_cli.ts";
-import { writeSelfExtracting } from "./self_extracting.ts";
-import { workerEntries } from "./worker_entries.ts";
+import { type Bundle, BUNDLE_NAME, bundleProgram } from "./tools/bundle.ts";
+import { compileBundle, PERMISSION_FLAGS, PERMISSIONS } from "./tools/compile.ts";
+import { PAYLOAD_LIMIT_BYTES, payloadBytes } from "./tools/payload_check.ts";
+import { inTempFolder } from "./support/run_cli.ts";
+import { writeSelfExtracting } from "./tools/self_extracting.ts";
+import { workerEntries } from "./support/worker_entries.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const LINUX = Deno.build.os === "linux";

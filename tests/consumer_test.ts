@@ -1,8 +1,8 @@
 /** A project of somebody else's imports the package by its name and runs the README's example. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { inTempFolder } from "./run_cli.ts";
-import { runDeno } from "./run_deno.ts";
+import { inTempFolder } from "./support/run_cli.ts";
+import { runDeno } from "./support/run_deno.ts";
 
 const ROOT = new URL("..", import.meta.url);
 

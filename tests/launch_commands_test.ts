@@ -2,14 +2,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import { type ProcessIdentity, processTree } from "../backends/process_tree.ts";
-import { LAUNCH_OPTIONS } from "../workloads/launching.ts";
+import { LAUNCH_OPTIONS } from "../workloads/server_launch.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import { SCENARIOS } from "../workloads/scenarios.ts";
-import { LLAMA_SERVER, writeRandomModel } from "./llama_server.ts";
-import { inTempFolder, type Ran, runCli } from "./run_cli.ts";
-import { TOKENIZER, writeSharegpt } from "./sharegpt_file.ts";
+import { SCENARIOS } from "../workloads/commands.ts";
+import { LLAMA_SERVER, writeRandomModel } from "./support/llama_server.ts";
+import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
+import { TOKENIZER, writeSharegpt } from "./support/sharegpt_file.ts";
 
-const FAKE = new URL("fake_engine.ts", import.meta.url).pathname;
+const FAKE = new URL("support/fake_engine.ts", import.meta.url).pathname;
 /** Processes are told apart by what Linux says of them. */
 const LINUX = { ignore: Deno.build.os !== "linux" };
 

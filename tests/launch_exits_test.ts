@@ -11,11 +11,11 @@ import {
   readProcess,
 } from "../backends/process_tree.ts";
 import { SAME_SIGNAL_MS } from "../workloads/interrupt.ts";
-import { CTRL_C, HAS_PTY, type Pty, startOnPty } from "./pty.ts";
-import { inTempFolder } from "./run_cli.ts";
-import { writeSharegpt } from "./sharegpt_file.ts";
+import { CTRL_C, HAS_PTY, type Pty, startOnPty } from "./support/pty.ts";
+import { inTempFolder } from "./support/run_cli.ts";
+import { writeSharegpt } from "./support/sharegpt_file.ts";
 
-const FAKE = new URL("fake_engine.ts", import.meta.url).pathname;
+const FAKE = new URL("support/fake_engine.ts", import.meta.url).pathname;
 const CLI = new URL("../cli.ts", import.meta.url).pathname;
 /** Processes are told apart by what Linux says of them. */
 const IGNORE = Deno.build.os !== "linux" || !HAS_PTY;

@@ -11,8 +11,8 @@ import type { GenerationRequest } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { findTransport } from "../backends/transports.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import { LLAMA_SERVER, writeRandomModel } from "./llama_server.ts";
-import { inTempFolder, runCli } from "./run_cli.ts";
+import { LLAMA_SERVER, writeRandomModel } from "./support/llama_server.ts";
+import { inTempFolder, runCli } from "./support/run_cli.ts";
 
 const NO_CACHE = '--extra-body={"cache_prompt":false}';
 

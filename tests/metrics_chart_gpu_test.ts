@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gpuChart } from "../metrics/chart_gpu.ts";
-import { generationMemory } from "../metrics/generation_csv.ts";
-import { summarizeGpu } from "../metrics/gpu.ts";
+import { generationMemory } from "../metrics/script_generation_csv.ts";
+import { summarizeGpu } from "../metrics/summary_gpu.ts";
 import { reportHtml } from "../metrics/report_html.ts";
 import { renderTable } from "../metrics/report_table.ts";
 import type { GpuSamples, GpuTrack } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
-import { createRecord } from "./create_record.ts";
-import { createRun } from "./create_run.ts";
+import { createRecord } from "./support/create_record.ts";
+import { createRun } from "./support/create_run.ts";
 
 const A: GpuTrack = {
   index: 0,

@@ -3,12 +3,12 @@ import { curveChart, type CurvePoint } from "../metrics/chart_curve.ts";
 import { histogramChart, labelRows } from "../metrics/chart_histogram.ts";
 import { seriesChart } from "../metrics/chart_series.ts";
 import { timelineChart } from "../metrics/chart_timeline.ts";
-import { histogram } from "../metrics/histogram.ts";
+import { histogram } from "../metrics/stat_histogram.ts";
 import type { TimelineEntry } from "../metrics/load_summary.ts";
 import type { Markup } from "../metrics/html_markup.ts";
-import { sortValues } from "../metrics/quantile.ts";
-import { series } from "../metrics/series.ts";
-import { createFailure, createRecord } from "./create_record.ts";
+import { sortValues } from "../metrics/stat_quantile.ts";
+import { series } from "../metrics/summary_series.ts";
+import { createFailure, createRecord } from "./support/create_record.ts";
 
 /** Texts of the pointer, a list of lines for each place. */
 function tipsOf(chart: Markup): readonly (readonly string[])[] {

@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse } from "@std/csv";
 import { reportCsv } from "../metrics/report_csv.ts";
-import { METRICS } from "../metrics/registry.ts";
-import { parseSlo } from "../metrics/slo.ts";
+import { METRICS } from "../metrics/metrics.ts";
+import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize } from "../metrics/summary.ts";
-import { createRecord } from "./create_record.ts";
-import { createRun } from "./create_run.ts";
+import { createRecord } from "./support/create_record.ts";
+import { createRun } from "./support/create_run.ts";
 
 const SUMMARY = summarize(
   createRun([

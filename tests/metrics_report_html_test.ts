@@ -2,14 +2,14 @@ import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } f
 import { escapeHtml, markup, visibleText } from "../metrics/html_markup.ts";
 import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "../metrics/html_script.ts";
 import { PAGE_STYLE, PAGE_STYLE_SHA256 } from "../metrics/html_style.ts";
-import { METRICS } from "../metrics/registry.ts";
+import { METRICS } from "../metrics/metrics.ts";
 import { reportHtml } from "../metrics/report_html.ts";
 import type { LoadPlan, Run } from "../metrics/run.ts";
-import { parseSlo } from "../metrics/slo.ts";
+import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize, type SummaryOptions } from "../metrics/summary.ts";
-import { createCell } from "./create_calibration.ts";
-import { createFailure, createRecord, type RecordFields } from "./create_record.ts";
-import { createRun, type RunFields } from "./create_run.ts";
+import { createCell } from "./support/create_calibration.ts";
+import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
+import { createRun, type RunFields } from "./support/create_run.ts";
 
 function render(run: Run, options: SummaryOptions = {}): string {
   return reportHtml.render(summarize(run, options));

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { Ajv } from "ajv";
-import { parseSlo } from "../metrics/slo.ts";
+import { parseSlo } from "../metrics/summary_slo.ts";
 import { reportJson } from "../metrics/report_json.ts";
 import { reportSchema } from "../metrics/report_schema.ts";
-import { METRICS } from "../metrics/registry.ts";
+import { METRICS } from "../metrics/metrics.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
-import { createCell, createLimit } from "./create_calibration.ts";
-import { createFailure, createRecord } from "./create_record.ts";
-import { createRun } from "./create_run.ts";
+import { createCell, createLimit } from "./support/create_calibration.ts";
+import { createFailure, createRecord } from "./support/create_record.ts";
+import { createRun } from "./support/create_run.ts";
 
 const OPEN = { label: "10 req/s constant", kind: "open", ratePerSec: 10 } as const;
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
 import { renderTable, reportTable } from "../metrics/report_table.ts";
-import { parseSlo } from "../metrics/slo.ts";
+import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
-import { createFailure, createRecord } from "./create_record.ts";
-import { createRun, type RunFields } from "./create_run.ts";
+import { createFailure, createRecord } from "./support/create_record.ts";
+import { createRun, type RunFields } from "./support/create_run.ts";
 
 /** 100 requests in a row, 150 ms each. */
 const ONE = summarize(createRun(

@@ -6,10 +6,10 @@ import {
   assertThrows,
 } from "@std/assert";
 import { findMetric } from "../metrics/load_summary.ts";
-import { parseSlo } from "../metrics/slo.ts";
+import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize } from "../metrics/summary.ts";
-import { createFailure, createRecord } from "./create_record.ts";
-import { createRun } from "./create_run.ts";
+import { createFailure, createRecord } from "./support/create_record.ts";
+import { createRun } from "./support/create_run.ts";
 
 /** 100 requests in a row, 200 ms each: TTFT 100, gaps 10, E2E 140, then 60 ms of tail. */
 const ROW = Array.from({ length: 100 }, (_, index) => {

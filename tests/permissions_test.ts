@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
-import { inTempFolder } from "./run_cli.ts";
+import { inTempFolder } from "./support/run_cli.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { EXIT_CODES, METRICS, PROTOCOLS, readCommandLine, SCENARIOS } from "../mod.ts";
-import { shellCommands } from "./shell_words.ts";
+import { shellCommands } from "./support/shell_words.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
 

@@ -4,12 +4,12 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
-import { completeValues, readCommandLine } from "../workloads/options.ts";
-import { SCENARIOS } from "../workloads/scenarios.ts";
-import type { Values } from "../workloads/scenario.ts";
-import { inTempFolder } from "./run_cli.ts";
-import { shellCommands } from "./shell_words.ts";
-import { sharegptText, TOKENIZER } from "./sharegpt_file.ts";
+import { completeValues, readCommandLine } from "../workloads/option_parse.ts";
+import { SCENARIOS } from "../workloads/commands.ts";
+import type { Values } from "../workloads/command.ts";
+import { inTempFolder } from "./support/run_cli.ts";
+import { shellCommands } from "./support/shell_words.ts";
+import { sharegptText, TOKENIZER } from "./support/sharegpt_file.ts";
 
 const CLI = new URL("../cli.ts", import.meta.url).href;
 const CONFIG = new URL("../deno.json", import.meta.url).pathname;

@@ -3,10 +3,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { delay } from "@std/async";
 import { launchSimulator } from "../backends/sim_launch.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { measureBench } from "../workloads/bench.ts";
+import { measureBench } from "../workloads/command_bench.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import { CTRL_C, HAS_PTY, startOnPty } from "./pty.ts";
-import { inTempFolder, runCli } from "./run_cli.ts";
+import { CTRL_C, HAS_PTY, startOnPty } from "./support/pty.ts";
+import { inTempFolder, runCli } from "./support/run_cli.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const PROGRAM = [Deno.execPath(), "run", "-A", "--quiet", `${ROOT}cli.ts`];

@@ -3,9 +3,9 @@
  * Needs gcc; skipped by name without it.
  */
 import { assert, assertEquals } from "@std/assert";
-import { openaiCompletions } from "../backends/openai_completions.ts";
+import { openaiCompletions } from "../backends/protocol_openai_completions.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import { inTempFolder, runCli } from "./run_cli.ts";
+import { inTempFolder, runCli } from "./support/run_cli.ts";
 
 const SAMPLES = Deno.env.get("TOKOMETER_SAMPLES");
 const SOURCE = new URL("./truth/truth_server.c", import.meta.url).pathname;

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { epochOriginMs, systemClock } from "../backends/clock.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { isThisMachine, openGpuSampler } from "../workloads/gpu_sampler.ts";
-import { HAS_GCC, TWO_GPUS, withFakeNvml, withFakeSmi } from "./fake_gpu.ts";
-import { runCli } from "./run_cli.ts";
+import { HAS_GCC, TWO_GPUS, withFakeNvml, withFakeSmi } from "./support/fake_gpu.ts";
+import { runCli } from "./support/run_cli.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import type { EndedRequest, FromThread } from "../workloads/load_messages.ts";
-import { unpackExchanges } from "../workloads/exchange_pack.ts";
+import { unpackExchanges } from "../workloads/load_exchange_pack.ts";
 import { createOutbox } from "../workloads/load_outbox.ts";
-import { FakeClock } from "./fake_clock.ts";
-import { cannedExchange } from "./protocol_contract.ts";
+import { FakeClock } from "./support/fake_clock.ts";
+import { cannedExchange } from "./support/protocol_contract.ts";
 
 function ended(index: number): EndedRequest {
   return {

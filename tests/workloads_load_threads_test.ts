@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { openaiCompletions } from "../backends/openai_completions.ts";
+import { openaiCompletions } from "../backends/protocol_openai_completions.ts";
 import type { Exchange } from "../backends/transport.ts";
 import type { Load } from "../workloads/load.ts";
 import { type LoadJob, openThreads } from "../workloads/load_threads.ts";
-import { startCompletionsServer } from "./completions_server.ts";
+import { startCompletionsServer } from "./support/completions_server.ts";
 
 const CLOSED: Load = { kind: "closed", users: 16, rampUpMs: 0, sequence: "disjoint" };
 const OPEN: Load = {

@@ -7,8 +7,8 @@ import {
   startRecordFile,
 } from "../workloads/record_file.ts";
 import { UserError } from "../workloads/user_error.ts";
-import { createRecord } from "./create_record.ts";
-import { createRun } from "./create_run.ts";
+import { createRecord } from "./support/create_record.ts";
+import { createRun } from "./support/create_run.ts";
 
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();

@@ -9,7 +9,7 @@ import { REPORTS } from "../metrics/reports.ts";
 import { VALUE_KEEPINGS } from "../metrics/summary.ts";
 import { DATASET_EXTRA_OPTIONS, DATASETS } from "./datasets.ts";
 import { GPU_CHOICES } from "./gpu_sampler.ts";
-import type { Option } from "./scenario.ts";
+import type { Option } from "./command.ts";
 
 /** Which server, in which protocol, over which transport. */
 export const TARGET_OPTIONS: readonly Option[] = [

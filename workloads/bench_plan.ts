@@ -6,16 +6,16 @@
 import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
-import { parseSlo, type Slo } from "../metrics/slo.ts";
+import { parseSlo, type Slo } from "../metrics/summary_slo.ts";
 import { DEFAULT_PERCENTILES, type ValueKeeping } from "../metrics/summary.ts";
 import { datasetExtra, findDataset } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
-import { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
+import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import type { Load, Stop } from "./load.ts";
-import { checkModelFolder } from "./model_folder.ts";
+import { checkModelFolder } from "./bench_model_folder.ts";
 import type { Dataset } from "./prompt.ts";
-import type { OptionValue, Values } from "./scenario.ts";
-import { valueWithoutKeys } from "./secret.ts";
+import type { OptionValue, Values } from "./command.ts";
+import { valueWithoutKeys } from "./option_secret.ts";
 import { UserError } from "./user_error.ts";
 
 /** A benchmark run, fully decided. Secrets are in it: it is never written anywhere. */

@@ -6,8 +6,8 @@
  */
 import { systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
-import { openaiCompletions } from "../backends/openai_completions.ts";
-import { ppl } from "../backends/ppl.ts";
+import { openaiCompletions } from "../backends/protocol_openai_completions.ts";
+import { ppl } from "../backends/protocol_ppl.ts";
 import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { type LaunchedSimulator, launchSimulator } from "../backends/sim_launch.ts";
@@ -15,15 +15,15 @@ import type { SimLoopName } from "../backends/sim_loop.ts";
 import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import type { Lateness } from "../backends/sim_truth.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { CalibrationCell, EngineAccuracy } from "../metrics/calibration.ts";
+import type { CalibrationCell, EngineAccuracy } from "../metrics/check_calibration.ts";
 import {
   type EngineTimes,
   errorSpread,
   matchRequests,
   measureClientError,
-} from "../metrics/client_error.ts";
-import { windowThroughput } from "../metrics/throughput.ts";
-import { watchClient } from "./client_health.ts";
+} from "../metrics/check_client_error.ts";
+import { windowThroughput } from "../metrics/summary_throughput.ts";
+import { watchClient } from "./load_client_health.ts";
 import { openThreads } from "./load_threads.ts";
 
 /** A server that knows when each of its tokens left: the simulated engine, or one in C. */

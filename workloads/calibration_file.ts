@@ -9,7 +9,7 @@ import type {
   CalibrationLimit,
   MemoryPerStream,
   RunCalibration,
-} from "../metrics/calibration.ts";
+} from "../metrics/check_calibration.ts";
 import type { Environment } from "../metrics/run.ts";
 import { UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";

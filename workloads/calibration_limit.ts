@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CalibrationCell, CalibrationLimit } from "../metrics/calibration.ts";
-import { readDescriptors } from "./client_health.ts";
+import type { CalibrationCell, CalibrationLimit } from "../metrics/check_calibration.ts";
+import { readDescriptors } from "./load_client_health.ts";
 
 /** What to search with. */
 export interface LimitSearch {

@@ -10,7 +10,7 @@ import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { choiceExtra, flagExtra, integerExtra } from "./dataset_extra.ts";
 import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
-import type { Option } from "./scenario.ts";
+import type { Option } from "./command.ts";
 import { UserError } from "./user_error.ts";
 
 /** One turn of ShareGPT's format. */

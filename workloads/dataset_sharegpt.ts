@@ -12,7 +12,7 @@ import {
   SAMPLER_OPTIONS,
   type Turn,
 } from "./dataset_sampler.ts";
-import { parseElement, readJsonArray } from "./json_stream.ts";
+import { parseElement, readJsonArray } from "./dataset_json_stream.ts";
 import type { Dataset, DatasetKind, DatasetOptions } from "./prompt.ts";
 import { UserError } from "./user_error.ts";
 

@@ -10,7 +10,12 @@
 import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { flagExtra, integerExtra, textExtra } from "./dataset_extra.ts";
-import { formatLengthSpec, LENGTH_SPEC_FORMS, lengthsOf, parseLengthSpec } from "./length_spec.ts";
+import {
+  formatLengthSpec,
+  LENGTH_SPEC_FORMS,
+  lengthsOf,
+  parseLengthSpec,
+} from "./dataset_length.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { UserError } from "./user_error.ts";
 

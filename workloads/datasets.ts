@@ -9,8 +9,8 @@ import { sample } from "./dataset_sample.ts";
 import { sharegpt } from "./dataset_sharegpt.ts";
 import { synthetic } from "./dataset_synthetic.ts";
 import type { DatasetKind } from "./prompt.ts";
-import type { Option, Values } from "./scenario.ts";
-import { nearestName } from "./suggest.ts";
+import type { Option, Values } from "./command.ts";
+import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
 
 /** The registry. A new dataset is a file and a line here. */

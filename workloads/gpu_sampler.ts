@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { GpuDevice } from "../backends/gpu.ts";
-import { nvmlAbsence } from "../backends/gpu_nvml.ts";
-import { maySmi } from "../backends/gpu_smi.ts";
+import type { GpuDevice } from "../backends/telemetry_gpu.ts";
+import { nvmlAbsence } from "../backends/telemetry_gpu_nvml.ts";
+import { maySmi } from "../backends/telemetry_gpu_smi.ts";
 import { startWorker } from "../backends/worker.ts";
 import type { GpuSamples } from "../metrics/run.ts";
 import { type GpuKeeper, keepGpu } from "./gpu_track.ts";

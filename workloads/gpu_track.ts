@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { GpuDevice } from "../backends/gpu.ts";
+import type { GpuDevice } from "../backends/telemetry_gpu.ts";
 import type { GpuSamples, GpuTrack } from "../metrics/run.ts";
 
 /** One GPU at one instant, its processes told apart; absent = not told. */

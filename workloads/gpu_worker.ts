@@ -5,9 +5,9 @@
  * @module
  */
 import { epochOriginMs, systemClock } from "../backends/clock.ts";
-import type { GpuDevice, GpuProcess, GpuReading } from "../backends/gpu.ts";
-import { openNvml } from "../backends/gpu_nvml.ts";
-import { startSmi } from "../backends/gpu_smi.ts";
+import type { GpuDevice, GpuProcess, GpuReading } from "../backends/telemetry_gpu.ts";
+import { openNvml } from "../backends/telemetry_gpu_nvml.ts";
+import { startSmi } from "../backends/telemetry_gpu_smi.ts";
 import { processTree, readProcess } from "../backends/process_tree.ts";
 import { inWorker } from "../backends/worker.ts";
 import type { GpuSamples } from "../metrics/run.ts";

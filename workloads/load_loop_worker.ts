@@ -10,7 +10,7 @@ import {
   serveEpollThread,
   type ServiceTools,
 } from "../backends/epoll_thread.ts";
-import { SocketTransport } from "../backends/socket.ts";
+import { SocketTransport } from "../backends/transport_socket.ts";
 import { inWorker } from "../backends/worker.ts";
 import type { FromThread, ToThread } from "./load_messages.ts";
 import { createOutbox } from "./load_outbox.ts";

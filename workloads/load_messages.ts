@@ -5,10 +5,10 @@
  */
 import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
 import { type Exchange, TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
-import type { ExchangePack } from "./exchange_pack.ts";
-import type { LoopLag } from "./loop_lag.ts";
-import type { Departure, LoadShare, ShareEnd } from "./runner.ts";
-import type { ThreadUsage } from "./thread_usage.ts";
+import type { ExchangePack } from "./load_exchange_pack.ts";
+import type { LoopLag } from "./load_loop_lag.ts";
+import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
+import type { ThreadUsage } from "./load_thread_usage.ts";
 
 /** Positions in a thread's block of live counters, after the transport's own. */
 export const COUNTER_SENT: number = TRANSPORT_COUNTERS;

@@ -6,7 +6,7 @@
  */
 import type { Collect } from "../backends/buffers.ts";
 import type { Clock } from "../backends/clock.ts";
-import { Packer } from "./exchange_pack.ts";
+import { Packer } from "./load_exchange_pack.ts";
 import type { FromThread } from "./load_messages.ts";
 
 /**

@@ -16,8 +16,8 @@ import {
 import { EpollThread } from "../backends/epoll_thread.ts";
 import { findTransport } from "../backends/transports.ts";
 import { startWorker } from "../backends/worker.ts";
-import { AnswerMemory } from "./answer_memory.ts";
-import { unpackExchanges } from "./exchange_pack.ts";
+import { AnswerMemory } from "./load_answer_memory.ts";
+import { unpackExchanges } from "./load_exchange_pack.ts";
 import type { Load, Stop } from "./load.ts";
 import {
   COUNTER_ENDED,
@@ -29,9 +29,9 @@ import {
 } from "./load_messages.ts";
 import { LOAD_LOOP_WORKER } from "./load_loop_worker.ts";
 import { createLoadThread, LOAD_WORKER } from "./load_worker.ts";
-import { type LoopLag, worstLag } from "./loop_lag.ts";
-import type { Departure, ShareEnd } from "./runner.ts";
-import type { ThreadUsage } from "./thread_usage.ts";
+import { type LoopLag, worstLag } from "./load_loop_lag.ts";
+import type { Departure, ShareEnd } from "./load_runner.ts";
+import type { ThreadUsage } from "./load_thread_usage.ts";
 
 /** What the threads are opened with. */
 export interface ThreadsOptions {

@@ -17,7 +17,7 @@ import type { Transport, TransportOptions } from "../backends/transport.ts";
 import { startTicker, type Ticker } from "../backends/ticker.ts";
 import { findTransport } from "../backends/transports.ts";
 import { inWorker } from "../backends/worker.ts";
-import { arrivalTimes } from "./arrival.ts";
+import { arrivalTimes } from "./load_arrival.ts";
 import {
   COUNTER_ENDED,
   COUNTER_SENT,
@@ -27,10 +27,10 @@ import {
   type ToThread,
 } from "./load_messages.ts";
 import { createOutbox, type Outbox } from "./load_outbox.ts";
-import { sampleLoopLag } from "./loop_lag.ts";
-import { rehearse } from "./rehearsal.ts";
-import { runLoad } from "./runner.ts";
-import { countThreadUsage } from "./thread_usage.ts";
+import { sampleLoopLag } from "./load_loop_lag.ts";
+import { rehearse } from "./load_rehearsal.ts";
+import { runLoad } from "./load_runner.ts";
+import { countThreadUsage } from "./load_thread_usage.ts";
 
 /** This file, for `startWorker`. */
 export const LOAD_WORKER: string = "workloads/load_worker.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-export { arrivalTimes } from "./arrival.ts";
-export { bench, measureBench } from "./bench.ts";
+export { arrivalTimes } from "./load_arrival.ts";
+export { bench, measureBench } from "./command_bench.ts";
 export {
   type BenchPlan,
   type OwnPrompts,
@@ -12,7 +12,7 @@ export {
   planReport,
   type ReportPlan,
 } from "./bench_plan.ts";
-export { configValues, readConfigFile } from "./config_file.ts";
+export { configValues, readConfigFile } from "./option_config_file.ts";
 export {
   defaultText,
   EXIT_CODES,
@@ -22,7 +22,7 @@ export {
   renderHelp,
   renderOverview,
   wrap,
-} from "./help.ts";
+} from "./option_help.ts";
 export type { GpuChoice } from "./gpu_sampler.ts";
 export {
   createInterrupt,
@@ -30,8 +30,8 @@ export {
   type InterruptStage,
   SAME_SIGNAL_MS,
 } from "./interrupt.ts";
-export { type JsonElement, parseElement, readJsonArray } from "./json_stream.ts";
-export { type LengthSpec, parseLengthSpec } from "./length_spec.ts";
+export { type JsonElement, parseElement, readJsonArray } from "./dataset_json_stream.ts";
+export { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 export { type ClosedLoad, type Load, loadLabel, type OpenLoad, type Stop } from "./load.ts";
 export {
   type CommandLine,
@@ -46,16 +46,16 @@ export {
   redactCommandLine,
   wanted,
   withoutSecrets,
-} from "./options.ts";
-export { type Alignment, mergeRecordFiles } from "./merge_records.ts";
-export { measure, type MeasureHooks, prepare, type Prepared } from "./measure.ts";
+} from "./option_parse.ts";
+export { type Alignment, mergeRecordFiles } from "./record_merge.ts";
+export { measure, type MeasureHooks, prepare, type Prepared } from "./run_measure.ts";
 export {
   createProgressLine,
   type ProgressLine,
   type ProgressLineOptions,
   type ProgressState,
   renderProgress,
-} from "./progress.ts";
+} from "./live_progress.ts";
 export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 export {
   openRecordFile,
@@ -75,10 +75,10 @@ export type {
   Positional,
   Scenario,
   Values,
-} from "./scenario.ts";
-export { SCENARIOS } from "./scenarios.ts";
-export { resolveSecrets, SECRET_SOURCES } from "./secret.ts";
+} from "./command.ts";
+export { SCENARIOS } from "./commands.ts";
+export { resolveSecrets, SECRET_SOURCES } from "./option_secret.ts";
 export { splitShellWords } from "./shell_split.ts";
-export { editDistance, nearestName } from "./suggest.ts";
+export { editDistance, nearestName } from "./option_suggest.ts";
 export { EXIT, UserError } from "./user_error.ts";
 export { VERSION, versionLine } from "./version.ts";

@@ -5,7 +5,7 @@
  */
 import type { Message } from "../backends/protocol.ts";
 import type { TokenCount } from "../backends/record.ts";
-import type { Option } from "./scenario.ts";
+import type { Option } from "./command.ts";
 
 /** One prompt of a dataset. */
 export interface Prompt {

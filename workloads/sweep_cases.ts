@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Values } from "./scenario.ts";
-import { nearestName } from "./suggest.ts";
+import type { Values } from "./command.ts";
+import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
 
 /** One case, as `num-clients` runs it. Times in seconds. */

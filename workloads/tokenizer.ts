@@ -6,7 +6,7 @@
  * @module
  */
 import type { TokenCounter } from "./prompt.ts";
-import { readSentencePiece } from "./sentencepiece.ts";
+import { readSentencePiece } from "./tokenizer_sentencepiece.ts";
 import { UserError } from "./user_error.ts";
 
 /** Bytes of UTF-8 that the estimate takes for one token. */

@@ -1,5 +1,5 @@
 /**
- * `parseArgs` over `node:util`, for command lines in the one form that `workloads/options.ts`
+ * `parseArgs` over `node:util`, for command lines in the one form that `workloads/option_parse.ts`
  * hands over: `--name=value`, positionals, `--`.
  *
  * @module

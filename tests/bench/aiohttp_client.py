@@ -1,4 +1,4 @@
-"""The rival of tests/bench_client.ts: an aiohttp client that does what vLLM's serving benchmark does.
+"""The rival of tests/bench/client.ts: an aiohttp client that does what vLLM's serving benchmark does.
 
 One session whose connector limits nothing, `iter_any()` on the body, events cut at the blank line,
 `json.loads` on every event, one stamp for all events of a chunk, text and gaps kept per request.

@@ -1,4 +1,4 @@
-"""The rival of tests/bench_grpc.ts: a load client on grpc.aio, as one would write it.
+"""The rival of tests/bench/grpc.ts: a load client on grpc.aio, as one would write it.
 
 One channel, one coroutine a user, `async for` over the messages, each decoded by the generated
 classes; text, gaps and the status of the call are kept. Beyond that it keeps, for each token, the

@@ -10,11 +10,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../../backends/clock.ts";
 import { decodeExchange } from "../../backends/decode.ts";
-import { grpcTransport } from "../../backends/grpc.ts";
-import { grpcSocketTransport } from "../../backends/grpc_socket.ts";
+import { grpcTransport } from "../../backends/transport_grpc.ts";
+import { grpcSocketTransport } from "../../backends/transport_grpc_socket.ts";
 import { grpcAsk } from "../../backends/grpc_request.ts";
-import { ppl } from "../../backends/ppl.ts";
-import { pplV1 } from "../../backends/ppl_v1.ts";
+import { ppl } from "../../backends/protocol_ppl.ts";
+import { pplV1 } from "../../backends/protocol_ppl_v1.ts";
 import type { GenerationRequest, Protocol, Target } from "../../backends/protocol.ts";
 import type { RequestRecord } from "../../backends/record.ts";
 import { createSimEngine } from "../../backends/sim_engine.ts";
@@ -22,7 +22,7 @@ import { startSimGrpc } from "../../backends/sim_grpc.ts";
 import { SIM_DEFAULTS } from "../../backends/sim_options.ts";
 import { openTruthLog } from "../../backends/sim_truth.ts";
 import type { Transport, TransportKind } from "../../backends/transport.ts";
-import { modelReady, serverReady, tritonTurbomind } from "../../backends/triton_grpc.ts";
+import { modelReady, serverReady, tritonTurbomind } from "../../backends/protocol_triton_grpc.ts";
 
 const HERE = import.meta.dirname!;
 /** The system's own: packages of the distribution are not visible to other Pythons. */

@@ -1,0 +1,89 @@
+/**
+ * Server-sent events read without cutting them out first: the ordinary event, `data: {…}` on one
+ * line with an empty line after it, is scanned where it lies. Everything else (comments, several
+ * lines, other fields, other line ends, text that is no JSON object) goes through `cutSse`, block
+ * by block, so that both give the same events.
+ *
+ * @module
+ */
+import type { EventSink } from "./event_sink.ts";
+import type { JsonScanner } from "./json_scan.ts";
+import { cutSse } from "./framing_sse.ts";
+
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const BOM_START = 0xef;
+const DONE = new TextEncoder().encode("data: [DONE]\n\n");
+const DATA = new TextEncoder().encode("data:");
+
+/**
+ * Takes the object of an event that is complete with the first `endOffset` bytes of the body.
+ * False: it is no ordinary event after all and shall be cut out for the other sink.
+ */
+export type ObjectSink = (
+  value: Readonly<Record<string, unknown>>,
+  endOffset: number,
+) => boolean;
+
+/** Reads the events of a whole body, in order: each goes to one of the two sinks. */
+export function scanSse(
+  body: Uint8Array,
+  scanner: JsonScanner,
+  onObject: ObjectSink,
+  onEvent: EventSink,
+): void {
+  if (body[0] === BOM_START || body.indexOf(CR) >= 0) {
+    cutSse(body, onEvent);
+    return;
+  }
+  scanner.open(body);
+  for (let at = 0; at < body.length;) {
+    const end = objectEnd(body, at, scanner, onObject);
+    if (end > 0) {
+      at = end;
+      continue;
+    }
+    if (begins(body, at, DONE)) {
+      at += DONE.length;
+      onEvent("[DONE]", at, true);
+      continue;
+    }
+    const start = at;
+    at = blockEnd(body, start);
+    cutSse(
+      body.subarray(start, at),
+      (data, endOffset, terminated) => onEvent(data, start + endOffset, terminated),
+      { start: start === 0 },
+    );
+  }
+}
+
+/** Hands on the ordinary event that begins at `at`; its end, or 0 when it is none. */
+function objectEnd(
+  body: Uint8Array,
+  at: number,
+  scanner: JsonScanner,
+  onObject: ObjectSink,
+): number {
+  if (!begins(body, at, DATA)) return 0;
+  const from = at + DATA.length;
+  const value = scanner.scan(body[from] === SPACE ? from + 1 : from);
+  if (value === undefined) return 0;
+  const { end } = scanner;
+  if (body[end] !== LF || body[end + 1] !== LF) return 0;
+  return onObject(value, end + 2) ? end + 2 : 0;
+}
+
+function begins(body: Uint8Array, at: number, bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if (body[at + i] !== bytes[i]) return false;
+  return true;
+}
+
+/** The end of the first empty line after `from`, or of the body. */
+function blockEnd(body: Uint8Array, from: number): number {
+  for (let at = body.indexOf(LF, from); at >= 0; at = body.indexOf(LF, at + 1)) {
+    if (body[at + 1] === LF) return at + 2;
+  }
+  return body.length;
+}

@@ -1,0 +1,128 @@
+/**
+ * LightLLM's own `/generate_stream`.
+ *
+ * @module
+ */
+import { readErrorBody } from "./error_message.ts";
+import {
+  count,
+  type EventDraft,
+  eventReader,
+  isObject,
+  type JsonObject,
+  text,
+} from "./json_event.ts";
+import { postJson } from "./json_request.ts";
+import { plainPrompt } from "./protocol_openai_completions.ts";
+import { type TwinPaths, twinUrl } from "./protocol_two_paths.ts";
+import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
+
+const PATHS: TwinPaths = { stream: "/generate_stream", whole: "/generate" };
+
+/** What the reader of an event looks at. */
+const WANTED = {
+  token: { text: "value", count_output_tokens: "value", prompt_tokens: "value" },
+  finish_reason: "value",
+  finished: "value",
+  generated_text: "value",
+  count_output_tokens: "value",
+  prompt_tokens: "value",
+} as const;
+
+/**
+ * LightLLM native: exactly one event a token, each with the count so far, `finished` on the last.
+ * A text may be empty while a character is incomplete. When a prompt is too long the server breaks
+ * the connection after status 200, which comes out as `truncated`.
+ */
+export const lightllm: Protocol = {
+  name: "lightllm",
+  title: "LightLLM /generate_stream",
+  description: "LightLLM's native call (default port 8000): one event a token with a counter in " +
+    "each. A server started with --use_tgi_api answers in another shape: use lightllm-tgi there.",
+  carrier: "http",
+  path: PATHS.stream,
+  forcesLength: true,
+  lengthTolerance: 0,
+  endMark: "flag",
+  framing: (stream) => stream ? "sse" : "json",
+  buildRequest: (request, target) => buildLightllmRequest(request, target, {}),
+  readEvent: eventReader(readLightllm),
+  quick: { wanted: WANTED, read: readLightllm },
+  readError: readErrorBody,
+};
+
+function readLightllm(value: JsonObject, request: GenerationRequest): EngineEvent {
+  return request.stream ? readToken(value) : readWhole(value);
+}
+
+/**
+ * The request of both shapes. Without `do_sample` LightLLM ignores temperature, top-p and top-k,
+ * so it is set whenever one of them asks for sampling; temperature 0 means greedy, which is its
+ * default. `parameters` of the caller are added to the ones that force the length.
+ *
+ * @throws {TypeError} for a seed, which the engine does not take.
+ */
+export function buildLightllmRequest(
+  request: GenerationRequest,
+  target: Target,
+  parameters: JsonObject,
+): WireRequest {
+  const { temperature, topP, topK, seed, stop } = request.sampling;
+  if (seed !== undefined) {
+    throw new TypeError(
+      "Cannot send a seed to LightLLM: it takes none; leave it out, or give --extra-body if your build does",
+    );
+  }
+  const samples = temperature === undefined
+    ? topP !== undefined || topK !== undefined
+    : temperature > 0;
+  const body = {
+    inputs: request.promptTokenIds ?? plainPrompt(request),
+    parameters: {
+      max_new_tokens: request.outputTokens,
+      ...(request.length === "forced" && {
+        min_new_tokens: request.outputTokens,
+        ignore_eos: true,
+      }),
+      do_sample: samples,
+      ...(temperature !== undefined && temperature > 0 && { temperature }),
+      top_p: topP,
+      top_k: topK,
+      stop_sequences: stop,
+      ...parameters,
+    },
+  };
+  return postJson(twinUrl(target, PATHS, request.stream), body, { target, request });
+}
+
+function readToken(value: JsonObject): EngineEvent {
+  const token = isObject(value.token) ? value.token : {};
+  const event: EventDraft = { text: text(token.text) };
+  const total = count(token.count_output_tokens);
+  if (total !== undefined) {
+    event.totalTokens = total;
+    event.source = "counter";
+  }
+  const promptTokens = count(token.prompt_tokens);
+  if (promptTokens !== undefined) event.usage = { promptTokens };
+  if (typeof value.finish_reason === "string") event.finishReason = value.finish_reason;
+  if (value.finished === true) event.end = true;
+  return event;
+}
+
+/** `{"generated_text": ["…"], "count_output_tokens": n, "finish_reason": "…", "prompt_tokens": m}` */
+function readWhole(value: JsonObject): EngineEvent {
+  const texts = value.generated_text;
+  // Its errors are `{"message"}` alone; should one come under status 200, it is no empty answer.
+  if (texts === undefined && typeof value.message === "string") return { error: value.message };
+  const event: EventDraft = { text: text(Array.isArray(texts) ? texts[0] : texts), end: true };
+  const total = count(value.count_output_tokens);
+  if (total !== undefined) {
+    event.totalTokens = total;
+    event.source = "counter";
+  }
+  const promptTokens = count(value.prompt_tokens);
+  if (promptTokens !== undefined) event.usage = { promptTokens };
+  if (typeof value.finish_reason === "string") event.finishReason = value.finish_reason;
+  return event;
+}

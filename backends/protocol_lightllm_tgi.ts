@@ -1,0 +1,40 @@
+/**
+ * LightLLM started with `--use_tgi_api`: LightLLM's parameters, TGI's events.
+ *
+ * @module
+ */
+import { readErrorBody } from "./error_message.ts";
+import { eventReader, isObject, reportedError } from "./json_event.ts";
+import { buildLightllmRequest } from "./protocol_lightllm.ts";
+import type { EngineEvent, GenerationRequest, Protocol } from "./protocol.ts";
+import { readTgiToken, readTgiWhole, TGI_WANTED } from "./protocol_tgi.ts";
+
+const readToken = eventReader(readTgiToken);
+
+/** Unlike TGI itself, LightLLM can ignore the end-of-sequence token in this mode too. */
+export const lightllmTgi: Protocol = {
+  name: "lightllm-tgi",
+  title: "LightLLM --use_tgi_api /generate_stream",
+  description: "LightLLM started with --use_tgi_api (default port 8000): one event a token in " +
+    "TGI's shape, with a length that can be forced.",
+  carrier: "http",
+  path: "/generate_stream",
+  forcesLength: true,
+  lengthTolerance: 0,
+  endMark: "flag",
+  framing: (stream) => stream ? "sse" : "json",
+  buildRequest: (request, target) => buildLightllmRequest(request, target, { details: true }),
+  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+    if (request.stream) return readToken(data, request);
+    // The whole answer is a list of one.
+    const parsed: unknown = JSON.parse(
+      typeof data === "string" ? data : new TextDecoder().decode(data),
+    );
+    const value = Array.isArray(parsed) ? parsed[0] : parsed;
+    if (!isObject(value)) throw new SyntaxError("Expected an answer object, got none");
+    const error = reportedError(value);
+    return error === undefined ? readTgiWhole(value) : { error };
+  },
+  quick: { wanted: TGI_WANTED, read: readTgiToken },
+  readError: readErrorBody,
+};

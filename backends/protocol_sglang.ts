@@ -1,0 +1,123 @@
+/**
+ * SGLang's own `/generate`.
+ *
+ * @module
+ */
+import { askJson } from "./json_ask.ts";
+import { readErrorBody } from "./error_message.ts";
+import {
+  count,
+  type EventDraft,
+  eventReader,
+  isObject,
+  type JsonObject,
+  text,
+} from "./json_event.ts";
+import { callUrl, postJson, requestHeaders, serverRoot } from "./json_request.ts";
+import { plainPrompt } from "./protocol_openai_completions.ts";
+import type {
+  Ask,
+  EngineEvent,
+  GenerationRequest,
+  Protocol,
+  Target,
+  WireRequest,
+} from "./protocol.ts";
+
+const PATH = "/generate";
+
+/** What the reader of an event looks at. */
+const WANTED = {
+  text: "value",
+  output_ids: "value",
+  meta_info: {
+    completion_tokens: "value",
+    prompt_tokens: "value",
+    cached_tokens: "value",
+    finish_reason: "value",
+    e2e_latency: "value",
+  },
+} as const;
+
+/**
+ * SGLang native. Every event repeats the whole text and carries a cumulative counter, which may
+ * rise by more than one (the server's stream interval). Servers with incremental output send
+ * only the new text and ids; these are told apart by fewer ids than tokens counted.
+ */
+export const sglang: Protocol = {
+  name: "sglang",
+  title: "SGLang /generate",
+  description:
+    "SGLang's native call (default port 30000): a token counter in every event, cached " +
+    "prompt tokens, and token ids as the prompt. The OpenAI calls of the same server work too.",
+  carrier: "http",
+  path: PATH,
+  forcesLength: true,
+  lengthTolerance: 0,
+  endMark: "done",
+  framing: (stream) => stream ? "sse" : "json",
+  buildRequest(request: GenerationRequest, target: Target): WireRequest {
+    const { temperature, topP, topK, seed, stop } = request.sampling;
+    const forced = request.length === "forced";
+    const body = {
+      ...(request.promptTokenIds !== undefined
+        ? { input_ids: request.promptTokenIds }
+        : { text: plainPrompt(request) }),
+      sampling_params: {
+        max_new_tokens: request.outputTokens,
+        ...(forced && { min_new_tokens: request.outputTokens, ignore_eos: true }),
+        temperature,
+        top_p: topP,
+        top_k: topK,
+        sampling_seed: seed,
+        stop,
+      },
+      stream: request.stream,
+    };
+    return postJson(callUrl(target, PATH), body, { target, request });
+  },
+  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+    return data === "[DONE]" ? { end: true } : readJson(data, request);
+  },
+  quick: { wanted: WANTED, read: readAnswer },
+  readError: readErrorBody,
+  async listModels(target: Target, ask: Ask): Promise<readonly string[]> {
+    const url = `${serverRoot(target.baseUrl, PATH)}/get_model_info`;
+    const info = await askJson({ method: "GET", url, headers: requestHeaders(target) }, ask);
+    const path = isObject(info) ? text(info.model_path) : "";
+    if (path === "") {
+      throw new TypeError(`Cannot choose a model: ${url} names none; give --model NAME`);
+    }
+    return [path];
+  },
+};
+
+function readAnswer(value: JsonObject): EngineEvent {
+  const meta = isObject(value.meta_info) ? value.meta_info : {};
+  const total = count(meta.completion_tokens);
+  const ids = Array.isArray(value.output_ids) ? value.output_ids.length : undefined;
+  const incremental = total !== undefined && ids !== undefined && ids > 0 && ids < total;
+  const event: EventDraft = {};
+  if (incremental) event.text = text(value.text);
+  else event.textSoFar = text(value.text);
+  if (total !== undefined) {
+    event.totalTokens = total;
+    event.source = "counter";
+  }
+  const promptTokens = count(meta.prompt_tokens);
+  if (promptTokens !== undefined) {
+    const cachedTokens = count(meta.cached_tokens);
+    event.usage = { promptTokens, ...(cachedTokens !== undefined && { cachedTokens }) };
+  }
+  if (isObject(meta.finish_reason)) {
+    const { type, message } = meta.finish_reason;
+    event.finishReason = text(type);
+    if (type === "abort") event.error = text(message) || "the engine aborted the request";
+  }
+  if (typeof meta.e2e_latency === "number") {
+    event.timings = { e2e_latency: meta.e2e_latency };
+  }
+  return event;
+}
+
+const readJson = eventReader(readAnswer);

@@ -1,0 +1,150 @@
+/**
+ * `nvidia-smi` as one long-running child: for where a library may not be loaded. It lists no
+ * processes and has no energy counter.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "./clock.ts";
+import type { GpuDevice, GpuReading } from "./telemetry_gpu.ts";
+
+/** In the order of {@linkcode parseSmiLine}. */
+const FIELDS = "index,count,name,memory.total,memory.used,utilization.gpu,power.draw";
+const NUMBERS_AFTER_NAME = 4;
+const BYTES_OF_MIB = 1024 * 1024;
+
+/** One line: a GPU at one instant. */
+export interface SmiLine {
+  readonly device: GpuDevice;
+  readonly reading: GpuReading;
+  /** GPUs that there are, each with a line of its own. */
+  readonly count: number;
+}
+
+/** All GPUs at one instant. */
+export interface SmiSample {
+  /** When the last line was read, on the given clock. */
+  readonly atMs: number;
+  readonly devices: readonly GpuDevice[];
+  readonly readings: readonly GpuReading[];
+}
+
+/** Options of {@linkcode startSmi}. */
+export interface SmiOptions {
+  readonly periodMs: number;
+  readonly onSample: (sample: SmiSample) => void;
+  /** Program to run. Default `nvidia-smi`. */
+  readonly command?: string;
+  readonly clock?: Clock;
+}
+
+/** The running child. */
+export interface Smi {
+  /** Resolves when it has ended, with what it said last. */
+  readonly ended: Promise<string>;
+  /** Ends it. */
+  close(): Promise<void>;
+}
+
+/** Whether it may be run; never asks for the permission. */
+export async function maySmi(command = "nvidia-smi"): Promise<boolean> {
+  return (await Deno.permissions.query({ name: "run", command })).state === "granted";
+}
+
+/** Reads one line; `undefined` for anything else that the program prints. */
+export function parseSmiLine(line: string): SmiLine | undefined {
+  // A name may hold a comma: fields are counted from both ends.
+  const cells = line.split(",").map((cell) => cell.trim());
+  if (cells.length < 3 + NUMBERS_AFTER_NAME) return undefined;
+  const [index, count] = cells.map(toNumber);
+  const name = cells.slice(2, -NUMBERS_AFTER_NAME).join(", ");
+  const [total, used, percent, powerW] = cells.slice(-NUMBERS_AFTER_NAME).map(toNumber);
+  if (index === undefined || count === undefined) return undefined;
+  return {
+    device: {
+      index,
+      name,
+      ...(total === undefined ? {} : { memoryTotalBytes: total * BYTES_OF_MIB }),
+    },
+    reading: {
+      ...(used === undefined ? {} : { memoryUsedBytes: used * BYTES_OF_MIB }),
+      ...(percent === undefined ? {} : { utilization: percent / 100 }),
+      ...(powerW === undefined ? {} : { powerW }),
+    },
+    count,
+  };
+}
+
+/** `[N/A]`, `[Not Supported]` and their like are no numbers. */
+function toNumber(cell: string): number | undefined {
+  return /^\d+(\.\d+)?$/.test(cell) ? Number(cell) : undefined;
+}
+
+/** Puts the lines of one instant together. */
+export function collectSmi(onSample: (lines: readonly SmiLine[]) => void): (line: string) => void {
+  let lines: SmiLine[] = [];
+  return (text) => {
+    const line = parseSmiLine(text);
+    if (line === undefined) return;
+    // A GPU that was lost meanwhile has no line: the next round begins before the count is full.
+    const last = lines.at(-1);
+    if (last !== undefined && line.device.index <= last.device.index) flush();
+    lines.push(line);
+    if (lines.length >= line.count) flush();
+  };
+
+  function flush(): void {
+    const whole = lines;
+    lines = [];
+    onSample(whole);
+  }
+}
+
+/**
+ * Starts the child.
+ *
+ * @throws {Deno.errors.NotFound} where there is no such program.
+ * @throws {Deno.errors.NotCapable} without `--allow-run`.
+ */
+export function startSmi(options: SmiOptions): Smi {
+  const { periodMs, onSample, command = "nvidia-smi", clock = systemClock } = options;
+  const child = new Deno.Command(command, {
+    args: [`--query-gpu=${FIELDS}`, "--format=csv,noheader,nounits", `--loop-ms=${periodMs}`],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let last = "";
+  const take = collectSmi((lines) =>
+    onSample({
+      atMs: clock.now(),
+      devices: lines.map(({ device }) => device),
+      readings: lines.map(({ reading }) => reading),
+    })
+  );
+
+  const read = async (): Promise<string> => {
+    let rest = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + chunk).split(/\r?\n/);
+      rest = lines.pop()!;
+      for (const line of lines) {
+        if (line.trim() !== "") last = line.trim();
+        take(line);
+      }
+    }
+    await child.status;
+    return last;
+  };
+  const ended = read();
+  return {
+    ended,
+    async close() {
+      try {
+        child.kill("SIGTERM");
+      } catch {
+        // It has ended already.
+      }
+      await ended;
+    },
+  };
+}

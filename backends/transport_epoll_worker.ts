@@ -1,0 +1,117 @@
+/**
+ * The thread of the epoll transport: the HTTP/1.1 of the socket transport over a loop of its own.
+ *
+ * @module
+ */
+import { epochOriginMs, systemClock } from "./clock.ts";
+import { type EpollService, serveEpollThread, type ServiceTools } from "./epoll_thread.ts";
+import type { WireRequest } from "./protocol.ts";
+import { SocketTransport } from "./transport_socket.ts";
+import type { Exchange } from "./transport.ts";
+import { inWorker } from "./worker.ts";
+
+/** This file, for `startWorker`. */
+export const EPOLL_WORKER: string = "backends/transport_epoll_worker.ts";
+
+/** What the thread begins with. */
+export interface EpollSetup {
+  /** Origin of the clock of those who send, in ms since the epoch. */
+  readonly originMs: number;
+  readonly counters: SharedArrayBuffer;
+}
+
+/** What the thread is told; signals are known by numbers. */
+export type EpollOrder =
+  | {
+    readonly kind: "send";
+    readonly id: number;
+    readonly request: Omit<WireRequest, "body">;
+    /** Not a view: the thread's way of receiving looks at each byte of one. */
+    readonly body: ArrayBuffer | undefined;
+    readonly timeoutMs: number;
+    readonly signal: number | undefined;
+    /** Tell each read. */
+    readonly reads: boolean;
+  }
+  | { readonly kind: "abort"; readonly signal: number }
+  | { readonly kind: "forget"; readonly signal: number }
+  | { readonly kind: "close" };
+
+/** An exchange that is over. */
+export interface EndedExchange {
+  readonly id: number;
+  readonly exchange: Exchange;
+}
+
+/** What it tells. */
+export type EpollNews =
+  | { readonly kind: "exchanges"; readonly ended: readonly EndedExchange[] }
+  | {
+    readonly kind: "read";
+    readonly id: number;
+    readonly atMs: number;
+    readonly bytes: Uint8Array;
+  }
+  | { readonly kind: "closed" };
+
+function serve(
+  setup: EpollSetup,
+  { loop, tell }: ServiceTools<EpollNews>,
+): EpollService<EpollOrder> {
+  const signals = new Map<number, AbortController>();
+  let ended: EndedExchange[] = [];
+  const transport = new SocketTransport(
+    { clock: loop, counters: new Uint32Array(setup.counters) },
+    loop.dial,
+  );
+  const signalOf = (number: number): AbortController => {
+    let controller = signals.get(number);
+    if (controller === undefined) signals.set(number, controller = new AbortController());
+    return controller;
+  };
+  const obey = (order: EpollOrder): void => {
+    switch (order.kind) {
+      case "send": {
+        const { id, body, timeoutMs, signal, reads } = order;
+        const request = body === undefined
+          ? order.request
+          : { ...order.request, body: new Uint8Array(body) };
+        transport.send(request, {
+          timeoutMs,
+          ...(signal === undefined ? {} : { signal: signalOf(signal).signal }),
+          ...(reads ? { onRead: (atMs, bytes) => tell({ kind: "read", id, atMs, bytes }) } : {}),
+        }).then((exchange) => ended.push({ id, exchange }));
+        return;
+      }
+      case "abort":
+        return signalOf(order.signal).abort();
+      case "forget":
+        signals.delete(order.signal);
+        return;
+      case "close":
+        transport.close().then(() => loop.end());
+    }
+  };
+  return {
+    obey,
+    onEnd: () => tell({ kind: "closed" }),
+    onSettled() {
+      if (ended.length === 0) return;
+      const transfer = ended.flatMap(({ exchange: { body, readMs, readEnds } }) => [
+        body.buffer,
+        readMs.buffer,
+        readEnds.buffer,
+      ]);
+      tell({ kind: "exchanges", ended }, transfer);
+      ended = [];
+    },
+  };
+}
+
+/** Stamps are told on the clock of those who asked. */
+function nowOf({ originMs }: EpollSetup): () => number {
+  const shiftMs = epochOriginMs() - originMs;
+  return () => systemClock.now() + shiftMs;
+}
+
+if (inWorker(EPOLL_WORKER)) serveEpollThread(serve, nowOf);

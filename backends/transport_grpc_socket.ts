@@ -1,0 +1,346 @@
+/**
+ * gRPC over plain sockets with an HTTP/2 of our own: the gRPC transport for many streams. One read
+ * takes all that has arrived, for all streams of a connection, and every stream that it brought
+ * something for gets the same stamp. Opt-in; `grpc` is the default. No proxies, no compression.
+ *
+ * As many calls share a connection as the server allows; for more, another one is opened.
+ *
+ * A call that the server says it has not begun (GOAWAY, REFUSED_STREAM) is sent once more, on
+ * another connection if need be; it is counted as a replaced connection.
+ *
+ * TLS (`grpcs://`): a certificate is checked as {@linkcode grpcTransport} checks it.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { type BodyLog, LogPool } from "./buffers.ts";
+import type { Clock } from "./clock.ts";
+import { checkAuthority, finishExchange, stoppedEnd } from "./exchange.ts";
+import {
+  brokenEnd,
+  DEADLINE_MARGIN_MS,
+  nameForAddress,
+  neverSent,
+  NOT_METADATA,
+} from "./grpc_call.ts";
+import { grpcFrame } from "./grpc_frames.ts";
+import { GrpcResponse, statusOfReset } from "./grpc_response.ts";
+import { dialGrpcMadeUp } from "./grpc_rehearsal.ts";
+import { H2Stream, type StreamEnd } from "./h2_connection.ts";
+import { showCode } from "./h2_frames.ts";
+import { H2Pool } from "./h2_pool.ts";
+import { encodeHpack, type Field } from "./hpack.ts";
+import type { WireRequest } from "./protocol.ts";
+import type { Dial } from "./socket_connection.ts";
+import { dialSocket } from "./socket_line.ts";
+import {
+  COUNTER_BYTES,
+  COUNTER_READS,
+  COUNTER_REPLACED,
+  type Exchange,
+  type ExchangeEnd,
+  type SendOptions,
+  type Transport,
+  TRANSPORT_COUNTERS,
+  type TransportKind,
+  type TransportOptions,
+} from "./transport.ts";
+import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+
+/** The transport `grpc-socket`. */
+export const grpcSocketTransport: TransportKind = {
+  name: "grpc-socket",
+  description: "gRPC over plain sockets: a fraction of grpc's CPU, good up to thousands of streams",
+  carrier: "grpc",
+  open: (options) => new GrpcSocketTransport(options, dialSocket),
+};
+
+/** Prepared calls that are kept; a benchmark has a handful, unless each request has its own. */
+const PREPARED_CALLS = 1000;
+
+/** Everything of a call that is the same in the next one. */
+interface PreparedCall {
+  readonly pool: H2Pool;
+  readonly block: Uint8Array;
+}
+
+interface FlightFacts {
+  readonly call: PreparedCall;
+  readonly body: Uint8Array;
+  readonly sentMs: number;
+  readonly log: BodyLog;
+  readonly options: SendOptions;
+  readonly resolve: (exchange: Exchange) => void;
+}
+
+/** A call under way. */
+class Flight extends H2Stream implements Ward {
+  readonly block: Uint8Array;
+  readonly body: Uint8Array;
+  readonly #transport: GrpcSocketTransport;
+  readonly #facts: FlightFacts;
+  readonly #log: BodyLog;
+  readonly #onRead: SendOptions["onRead"];
+  readonly #response = new GrpcResponse();
+  /** Body bytes of a server that does not speak gRPC mean nothing. */
+  #keepData = false;
+  /** Body bytes there were after the last read. */
+  #readTo = 0;
+  #firstByteMs: number | undefined;
+  #connection: Exchange["connection"] = "unknown";
+  #sentAgain = false;
+  #settled = false;
+
+  constructor(transport: GrpcSocketTransport, facts: FlightFacts) {
+    super();
+    this.#transport = transport;
+    this.#facts = facts;
+    this.#log = facts.log;
+    this.#onRead = facts.options.onRead;
+    this.block = facts.call.block;
+    this.body = facts.body;
+  }
+
+  /** Hands the call to a connection. */
+  start(): void {
+    this.#facts.call.pool.carry(this);
+    this.#connection = this.connection?.connectedMs === undefined ? "new" : "reused";
+  }
+
+  /** See {@linkcode Ward}. */
+  stop(reason: StopReason): void {
+    const { call, options } = this.#facts;
+    call.pool.cancel(this);
+    const seen = { head: this.#firstByteMs !== undefined, bytes: this.#log.bytes };
+    this.#settle(this.#transport.clock.now(), stoppedEnd(reason, options, seen));
+  }
+
+  onFields(atMs: number, fields: readonly Field[]): void {
+    this.#firstByteMs ??= atMs;
+    this.#response.take(fields);
+    this.#keepData = this.#response.isGrpc;
+  }
+
+  onData(source: Uint8Array, from: number, to: number): void {
+    if (this.#keepData) this.#log.append(source, from, to);
+  }
+
+  onReadEnd(atMs: number): void {
+    const log = this.#log;
+    const from = this.#readTo;
+    if (log.bytes === from) return;
+    log.stamp(atMs);
+    this.#readTo = log.bytes;
+    const { counters } = this.#transport;
+    counters[COUNTER_READS]!++;
+    counters[COUNTER_BYTES]! += log.bytes - from;
+    if (this.#onRead !== undefined) this.#onRead(atMs, log.copyFrom(from));
+  }
+
+  onEnd(atMs: number, end: StreamEnd): void {
+    const head = this.#firstByteMs !== undefined;
+    switch (end.kind) {
+      case "ended":
+        return this.#settle(
+          atMs,
+          this.#response.end() ?? brokenEnd("it ended without a gRPC status", { head }),
+        );
+      case "reset":
+        return this.#settle(
+          atMs,
+          statusOfReset(end.code) ?? brokenEnd(
+            `${head ? "" : "no answer came: "}stream reset with ${showCode(end.code)}`,
+            { head },
+          ),
+        );
+      case "refused":
+        if (this.#sentAgain || head) return this.#settle(atMs, brokenEnd(end.message, { head }));
+        this.#sentAgain = true;
+        this.#transport.counters[COUNTER_REPLACED]!++;
+        return this.start();
+      case "malformed":
+        return this.#settle(atMs, { kind: "malformed", message: `not HTTP/2: ${end.message}` });
+      case "lost":
+      case "unreachable":
+        return this.#settle(atMs, brokenEnd(end.message, { head }));
+    }
+  }
+
+  #settle(endMs: number, end: ExchangeEnd): void {
+    // Whoever is shown the last read may stop the call before its end is told.
+    if (this.#settled) return;
+    this.#settled = true;
+    const { sentMs, resolve } = this.#facts;
+    const connectedMs = this.connection?.connectedMs;
+    const waited = this.#connection === "new" && connectedMs !== undefined && connectedMs >= sentMs;
+    this.#transport.release(this);
+    resolve(finishExchange({
+      sentMs,
+      firstByteMs: this.#firstByteMs,
+      endMs,
+      status: end.kind === "grpc_status" ? end.status : 0,
+      contentType: "application/grpc",
+      connection: this.#connection,
+      connectMs: waited ? connectedMs - Math.max(sentMs, this.connection!.openedMs) : undefined,
+      end,
+    }, this.#log.finish()));
+  }
+}
+
+/** gRPC over lines of any kind. */
+export class GrpcSocketTransport implements Transport {
+  /** Source of every stamp. */
+  readonly clock: Clock;
+  /** Counters of the progress line. */
+  readonly counters: Uint32Array;
+  readonly #options: TransportOptions;
+  readonly #dial: Dial;
+  readonly #watchdog: Watchdog;
+  readonly #logs: LogPool;
+  readonly #prepared = new Map<string, PreparedCall>();
+  readonly #pools = new Map<string, H2Pool>();
+  #allClosed: (() => void) | undefined;
+
+  /** @throws {TypeError} for an authority that is not PEM text. */
+  constructor(options: TransportOptions, dial: Dial) {
+    checkAuthority(options.caCert);
+    this.#options = options;
+    this.clock = options.clock;
+    this.counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
+    this.#dial = dial;
+    this.#logs = new LogPool(options.collect);
+    this.#watchdog = new Watchdog(options.clock);
+  }
+
+  send(request: WireRequest, options: SendOptions): Promise<Exchange> {
+    const sentMs = this.clock.now();
+    let call: PreparedCall;
+    try {
+      call = this.#prepare(request, options.timeoutMs);
+    } catch (error) {
+      return Promise.resolve(neverSent(sentMs, error));
+    }
+    return new Promise((resolve) => {
+      const flight = new Flight(this, {
+        call,
+        body: grpcFrame(request.body ?? new Uint8Array(0)),
+        sentMs,
+        log: this.#logs.take(),
+        options,
+        resolve,
+      });
+      if (options.signal?.aborted) return flight.stop("cancelled");
+      const deadlineMs = options.timeoutMs > 0 ? sentMs + options.timeoutMs : Infinity;
+      this.#watchdog.watch(flight, deadlineMs, options.signal);
+      flight.start();
+    });
+  }
+
+  /** See {@linkcode Transport}. */
+  rehearsal(): Transport {
+    return new GrpcSocketTransport({ clock: this.clock }, dialGrpcMadeUp);
+  }
+
+  async close(): Promise<void> {
+    this.#watchdog.close();
+    for (const pool of this.#pools.values()) pool.destroy();
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#allClosed = resolve);
+  }
+
+  /** A call has ended. */
+  release(flight: Ward): void {
+    this.#watchdog.release(flight);
+  }
+
+  /** Connections whose descriptors are in use. */
+  get #open(): number {
+    let open = 0;
+    for (const pool of this.#pools.values()) open += pool.size;
+    return open;
+  }
+
+  /** Finds or makes everything of a call that is the same in the next one. */
+  #prepare({ url, headers }: WireRequest, timeoutMs: number): PreparedCall {
+    let key = `${timeoutMs} ${url}`;
+    for (const name in headers) key += `\n${name}:${headers[name]}`;
+    let call = this.#prepared.get(key);
+    if (call === undefined) {
+      const pathAt = url.indexOf("/", url.indexOf("://") + 3);
+      const origin = url.slice(0, pathAt);
+      const address = origin.slice(origin.indexOf("://") + 3);
+      const fields: Field[] = [
+        [":method", "POST"],
+        [":scheme", origin.startsWith("grpcs:") ? "https" : "http"],
+        [":path", url.slice(pathAt)],
+        [":authority", headers["host"] ?? address],
+        ...(timeoutMs > 0 ? [["grpc-timeout", grpcTimeout(timeoutMs)] as const] : []),
+        ["te", "trailers"],
+        ["content-type", "application/grpc"],
+        ["user-agent", "tokometer"],
+        // A compressed message is no text that anybody here could count.
+        ["grpc-accept-encoding", "identity"],
+        ...metadataOf(headers),
+      ];
+      call = { pool: this.#pool(origin, headers["host"]), block: encodeHpack(fields) };
+      if (this.#prepared.size >= PREPARED_CALLS) this.#prepared.clear();
+      this.#prepared.set(key, call);
+    }
+    return call;
+  }
+
+  #pool(origin: string, authority: string | undefined): H2Pool {
+    const key = authority === undefined ? origin : `${origin} ${authority}`;
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      const address = origin.slice(origin.indexOf("://") + 3);
+      const colon = address.lastIndexOf(":");
+      const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+      const secure = origin.startsWith("grpcs:");
+      const { caCert, insecure = false } = this.#options;
+      pool = new H2Pool(
+        {
+          host,
+          port: Number(address.slice(colon + 1)),
+          secure,
+          caCert,
+          insecure,
+          alpn: "h2",
+          serverName: secure
+            ? authority?.replace(/:\d+$/, "") ?? nameForAddress(host, { insecure })
+            : undefined,
+        },
+        {
+          clock: this.clock,
+          dial: this.#dial,
+          onClosed: () => {
+            if (this.#open === 0) this.#allClosed?.();
+          },
+        },
+      );
+      this.#pools.set(key, pool);
+    }
+    return pool;
+  }
+}
+
+/** The server's copy of the deadline: at most eight digits and a unit. */
+function grpcTimeout(timeoutMs: number): string {
+  const ms = Math.ceil(timeoutMs + DEADLINE_MARGIN_MS);
+  return ms < 1e8 ? `${ms}m` : `${Math.min(99_999_999, Math.ceil(ms / 1000))}S`;
+}
+
+/** @throws {TypeError} for values that HTTP/2 cannot carry as gRPC writes them. */
+function metadataOf(headers: WireRequest["headers"]): Field[] {
+  return Object.entries(headers).filter(([name]) => !NOT_METADATA.has(name)).map(
+    ([name, value]) => {
+      // Whichever way the user has written the bytes, this is how gRPC writes them.
+      if (name.endsWith("-bin")) return [name, Buffer.from(value, "base64").toString("base64")];
+      if (!/^[ -~]*$/.test(value)) {
+        throw new TypeError(
+          `Cannot send the header "${name}" over gRPC: its value holds other than printable ASCII`,
+        );
+      }
+      return [name, value];
+    },
+  );
+}

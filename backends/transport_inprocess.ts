@@ -1,0 +1,395 @@
+/**
+ * The transport `inprocess`: requests go to an engine in a worker of its own instead of to a server.
+ * Its stamps are the engine's, taken when a token is produced, so neither the message to this
+ * thread nor this thread's work is in a latency.
+ *
+ * The weights are loaded before the first request counts as sent.
+ *
+ * @module
+ */
+import { type BodyLog, LogPool } from "./buffers.ts";
+import { type Clock, epochOriginMs } from "./clock.ts";
+import { finishExchange, stoppedEnd } from "./exchange.ts";
+import type {
+  EngineCall,
+  EngineNews,
+  EnginePrompt,
+  EngineSettings,
+  FromEngine,
+  ToEngine,
+} from "./inprocess_messages.ts";
+import type { Message, WireRequest } from "./protocol.ts";
+import { INPROCESS_SCHEME, TOKENIZE_PATH } from "./protocol_transformers.ts";
+import {
+  COUNTER_BYTES,
+  COUNTER_READS,
+  type Exchange,
+  type ExchangeEnd,
+  type SendOptions,
+  type Transport,
+  type TransportKind,
+  type TransportOptions,
+} from "./transport.ts";
+import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+import { startWorker } from "./worker.ts";
+
+/** The transport `inprocess`. */
+export const inprocessTransport: TransportKind = {
+  name: "inprocess",
+  description: "A model in a worker of this program; the only one for in-process protocols",
+  carrier: "inprocess",
+  open: (options) => new InprocessTransport(options, startEngineWorker),
+};
+
+/** An engine's thread, seen from outside. */
+export interface EnginePort {
+  send(message: ToEngine): void;
+  listen(listener: (message: FromEngine) => void): void;
+  end(): void;
+}
+
+/** Starts an engine's thread. */
+export type StartEngine = () => EnginePort;
+
+/** Opens the transport with another engine: for tests. */
+export function openInprocess(options: TransportOptions, start: StartEngine): Transport {
+  return new InprocessTransport(options, start);
+}
+
+const encoder = new TextEncoder();
+
+class InprocessTransport implements Transport {
+  readonly #options: TransportOptions;
+  readonly #start: StartEngine;
+  readonly #watchdog: Watchdog;
+  readonly #logs = new LogPool();
+  readonly #flights = new Map<number, Flight>();
+  readonly #tokenizing = new Map<number, (answer: string) => void>();
+  #port: EnginePort | undefined;
+  /** `model` and settings of the engine that runs. */
+  #model = "";
+  #opening: Promise<void> | undefined;
+  #warming: Promise<void> | undefined;
+  #warm = false;
+  #resolve: Partial<Record<FromEngine["kind"], () => void>> = {};
+  #reject: ((error: Error) => void) | undefined;
+  #failure: string | undefined;
+  /** Adds to the engine's stamps to make them ours. */
+  #offsetMs = 0;
+  #number = 0;
+
+  constructor(options: TransportOptions, start: StartEngine) {
+    this.#options = options;
+    this.#start = start;
+    this.#watchdog = new Watchdog(options.clock);
+  }
+
+  async ready(requests: readonly WireRequest[]): Promise<void> {
+    const first = requests[0];
+    if (first === undefined) return;
+    await this.#open(first);
+    await (this.#warming ??= this.#ask("warmed", { kind: "warm" }));
+    this.#warm = true;
+  }
+
+  async send(request: WireRequest, options: SendOptions): Promise<Exchange> {
+    const { clock } = this.#options;
+    try {
+      if (request.url.endsWith(`#${TOKENIZE_PATH}`)) return await this.#tokenize(request);
+      // No turn of the loop once everything is ready: the request leaves when it is handed over.
+      if (!this.#warm) await this.ready([request]);
+      this.#checkModel(request);
+    } catch (error) {
+      return neverSent(clock.now(), (error as Error).message);
+    }
+    const number = this.#number++;
+    const call = readCall(request);
+    return await new Promise((resolve) => {
+      const flight = new Flight({
+        clock,
+        offsetMs: this.#offsetMs,
+        counters: this.#options.counters,
+        log: this.#logs.take(),
+        options,
+        cancel: () => this.#port?.send({ kind: "cancel", number }),
+        settle: (exchange) => {
+          this.#flights.delete(number);
+          this.#watchdog.release(flight);
+          resolve(exchange);
+        },
+      });
+      if (options.signal?.aborted) return flight.stop("cancelled");
+      if (this.#failure !== undefined) return flight.fail(this.#failure);
+      this.#flights.set(number, flight);
+      const deadlineMs = options.timeoutMs > 0 ? flight.sentMs + options.timeoutMs : Infinity;
+      this.#watchdog.watch(flight, deadlineMs, options.signal);
+      this.#port!.send({ kind: "generate", number, call });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#watchdog.close();
+    const port = this.#port;
+    if (port === undefined) return;
+    this.#port = undefined;
+    if (this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#resolve.closed = resolve;
+        this.#reject = () => resolve();
+        port.send({ kind: "close" });
+      });
+    }
+    port.end();
+  }
+
+  async #open(request: WireRequest): Promise<void> {
+    if (this.#opening === undefined) {
+      const model = this.#model = modelOf(request);
+      const port = this.#port = this.#start();
+      port.listen((message) => this.#hear(message));
+      const settings = readSettings(request);
+      this.#opening = this.#ask("opened", { kind: "open", model, settings });
+    }
+    await this.#opening;
+    this.#checkModel(request);
+  }
+
+  #checkModel(request: WireRequest): void {
+    const model = modelOf(request);
+    if (model !== this.#model) {
+      throw new TypeError(`Cannot run "${model}": this transport has loaded "${this.#model}"`);
+    }
+  }
+
+  /** Sends one of the messages that are answered in order. */
+  #ask(answer: "opened" | "warmed", message: ToEngine): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(new TypeError(this.#failure));
+      this.#resolve[answer] = resolve;
+      this.#reject = reject;
+      this.#port!.send(message);
+    });
+  }
+
+  async #tokenize(request: WireRequest): Promise<Exchange> {
+    const { clock } = this.#options;
+    await this.#open(request);
+    const sentMs = clock.now();
+    const answer = await new Promise<string>((resolve) => {
+      const number = this.#number++;
+      this.#tokenizing.set(number, resolve);
+      if (this.#failure !== undefined) return this.#fail(this.#failure);
+      this.#port!.send({ kind: "tokenize", number, prompt: readPrompt(parseBody(request)) });
+    });
+    const log = this.#logs.take();
+    const body = encoder.encode(answer);
+    log.append(body, 0, body.length);
+    const endMs = clock.now();
+    log.stamp(endMs);
+    return finishExchange({
+      sentMs,
+      firstByteMs: endMs,
+      endMs,
+      status: 200,
+      contentType: "application/json",
+      connection: "reused",
+      connectMs: undefined,
+      end: { kind: "complete" },
+    }, log.finish());
+  }
+
+  #hear(message: FromEngine): void {
+    switch (message.kind) {
+      case "opened":
+        this.#offsetMs = message.originMs - epochOriginMs();
+        return this.#resolve.opened?.();
+      case "warmed":
+      case "closed":
+        return this.#resolve[message.kind]?.();
+      case "failed":
+        return this.#fail(message.message);
+      case "tokenized":
+        this.#tokenizing.get(message.number)?.(JSON.stringify({ ids: message.ids }));
+        this.#tokenizing.delete(message.number);
+        return;
+      case "news":
+        return this.#flights.get(message.number)?.hear(message.news);
+    }
+  }
+
+  /** The engine is gone: whatever waits for it is told. */
+  #fail(message: string): void {
+    this.#failure = message;
+    this.#reject?.(new TypeError(message));
+    for (const resolve of this.#tokenizing.values()) resolve(JSON.stringify({ error: message }));
+    this.#tokenizing.clear();
+    for (const flight of [...this.#flights.values()]) flight.fail(message);
+  }
+}
+
+interface FlightOptions {
+  readonly clock: Clock;
+  readonly offsetMs: number;
+  readonly counters: Uint32Array | undefined;
+  readonly log: BodyLog;
+  readonly options: SendOptions;
+  readonly cancel: () => void;
+  readonly settle: (exchange: Exchange) => void;
+}
+
+/** One request on its way. */
+class Flight implements Ward {
+  readonly sentMs: number;
+  readonly #options: FlightOptions;
+  #firstByteMs: number | undefined;
+
+  constructor(options: FlightOptions) {
+    this.#options = options;
+    this.sentMs = options.clock.now();
+  }
+
+  hear(news: EngineNews): void {
+    const atMs = news.atMs + this.#options.offsetMs;
+    switch (news.kind) {
+      case "started":
+        this.#firstByteMs = atMs;
+        return;
+      case "token":
+        return this.#read(atMs, `{"token":${news.token}}\n`);
+      case "done": {
+        const { text, finishReason, promptTokens, outputTokens } = news.answer;
+        const usage = { prompt_tokens: promptTokens, completion_tokens: outputTokens };
+        this.#read(atMs, `${JSON.stringify({ text, finish_reason: finishReason, usage })}\n`);
+        return this.#settle(atMs, { kind: "complete" });
+      }
+      case "error":
+        this.#read(atMs, `${JSON.stringify({ error: news.message })}\n`);
+        return this.#settle(atMs, { kind: "complete" });
+    }
+  }
+
+  stop(reason: StopReason): void {
+    const { options, log, cancel, clock } = this.#options;
+    cancel();
+    const seen = { head: this.#firstByteMs !== undefined, bytes: log.bytes };
+    this.#settle(clock.now(), stoppedEnd(reason, options, seen));
+  }
+
+  fail(message: string): void {
+    this.#settle(this.#options.clock.now(), { kind: "cut", message });
+  }
+
+  #read(atMs: number, line: string): void {
+    const { log, counters, options } = this.#options;
+    const bytes = encoder.encode(line);
+    log.append(bytes, 0, bytes.length);
+    log.stamp(atMs);
+    if (counters !== undefined) {
+      counters[COUNTER_READS]!++;
+      counters[COUNTER_BYTES]! += bytes.length;
+    }
+    options.onRead?.(atMs, bytes);
+  }
+
+  #settle(endMs: number, end: ExchangeEnd): void {
+    this.#options.settle(finishExchange({
+      sentMs: this.sentMs,
+      firstByteMs: this.#firstByteMs,
+      endMs,
+      status: this.#firstByteMs === undefined ? 0 : 200,
+      contentType: "application/x-ndjson",
+      connection: "reused",
+      connectMs: undefined,
+      end,
+    }, this.#options.log.finish()));
+  }
+}
+
+function neverSent(atMs: number, message: string): Exchange {
+  return {
+    sentMs: atMs,
+    endMs: atMs,
+    status: 0,
+    contentType: "",
+    body: new Uint8Array(0),
+    readMs: new Float64Array(0),
+    readEnds: new Uint32Array(0),
+    connection: "unknown",
+    end: { kind: "connect_error", message },
+  };
+}
+
+function modelOf(request: WireRequest): string {
+  return request.url.slice(INPROCESS_SCHEME.length, request.url.lastIndexOf("#/"));
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+function parseBody(request: WireRequest): Body {
+  return JSON.parse(new TextDecoder().decode(request.body));
+}
+
+function readPrompt(body: Body): EnginePrompt {
+  return Array.isArray(body.prompt_ids)
+    ? { promptIds: body.prompt_ids as number[] }
+    : { messages: (body.messages ?? []) as Message[] };
+}
+
+function readCall(request: WireRequest): EngineCall {
+  const body = parseBody(request);
+  const optional = <Key extends string, T>(key: Key, value: unknown): { [K in Key]?: T } =>
+    (value === undefined || value === null ? {} : { [key]: value }) as { [K in Key]?: T };
+  return {
+    ...readPrompt(body),
+    maxNewTokens: body.max_new_tokens as number,
+    stream: body.stream === true,
+    ...optional<"minNewTokens", number>("minNewTokens", body.min_new_tokens),
+    ...optional<"temperature", number>("temperature", body.temperature),
+    ...optional<"topP", number>("topP", body.top_p),
+    ...optional<"topK", number>("topK", body.top_k),
+    ...optional<"seed", number>("seed", body.seed),
+    ...optional<"stop", readonly string[]>("stop", body.stop),
+  };
+}
+
+/** @throws {TypeError} for a setting that does not exist: it would have no effect. */
+function readSettings(request: WireRequest): EngineSettings {
+  const given = parseBody(request).engine ?? {};
+  const settings: { -readonly [Name in keyof EngineSettings]: EngineSettings[Name] } = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (name === "dtype" && typeof value === "string") settings.dtype = value;
+    else if (name === "device" && typeof value === "string") settings.device = value;
+    else if (name === "threads" && isCount(value)) settings.threads = value;
+    else if (name === "max_batch" && isCount(value)) settings.maxBatch = value;
+    else if (name === "log_severity" && Number.isInteger(value)) {
+      settings.logSeverity = value as number;
+    } else {
+      throw new TypeError(
+        `Cannot use the engine setting ${name} = ${JSON.stringify(value)}: known are dtype and ` +
+          "device (texts), threads and max_batch (from 1) and log_severity (0 to 4)",
+      );
+    }
+  }
+  return settings;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1;
+}
+
+function startEngineWorker(): EnginePort {
+  const worker = startWorker("backends/transformers_worker.ts");
+  let listener: (message: FromEngine) => void = () => {};
+  worker.onmessage = (event: MessageEvent<FromEngine>) => listener(event.data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    listener({ kind: "failed", message: event.message });
+  };
+  return {
+    send: (message) => worker.postMessage(message),
+    listen: (heard) => {
+      listener = heard;
+    },
+    end: () => worker.terminate(),
+  };
+}

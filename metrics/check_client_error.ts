@@ -1,0 +1,167 @@
+/**
+ * How far a client's stamps are from the truth: the engine's own log of the same requests against
+ * what the client recorded. Durations are compared, so the two clocks need no common origin.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { minimumSamples, quantile, sortValues } from "./stat_quantile.ts";
+
+/** What the engine knows of a request; a line of the simulated engine's `GET /truth`. */
+export interface EngineTimes {
+  /** What the client sent as `x-request-id`; requests without one are matched by their order. */
+  readonly requestId?: string;
+  /** First byte of the request read, ms of the engine's clock. */
+  readonly arrivalMs: number;
+  /** Just before each write that carries tokens, ms of the engine's clock. */
+  readonly writeMs: readonly number[];
+  /** Tokens so far after each of them. */
+  readonly writeTokens: readonly number[];
+}
+
+/** Absolute differences in short, ms; absent numbers = there was nothing to compare. */
+export interface ErrorSpread {
+  /** Values compared. */
+  readonly count: number;
+  /** Middle value. */
+  readonly p50Ms: number | undefined;
+  /** p99; of fewer than 100 values the largest, which is never too small. */
+  readonly p99Ms: number | undefined;
+  /** Largest value. */
+  readonly maxMs: number | undefined;
+}
+
+/** Error of a client: the absolute difference between its number and the engine's. */
+export interface ClientError {
+  /** Completed requests found in the engine's log. */
+  readonly matched: number;
+  /** Completed requests that the engine's log does not have. */
+  readonly unmatched: number;
+  /** (first token − sent) − (first write − arrival). */
+  readonly ttft: ErrorSpread;
+  /** Gap between the ticks of two writes − gap between the writes; a write a value. */
+  readonly itl: ErrorSpread;
+  /** E2E without TTFT, per token. */
+  readonly tpot: ErrorSpread;
+  /** (last token − sent) − (last write − arrival). */
+  readonly e2e: ErrorSpread;
+  /** Receipt − write of every write, against the fastest of them. */
+  readonly receipt: ErrorSpread;
+}
+
+/** A request, seen from both ends. */
+export interface MatchedRequest {
+  /** The client's observations. */
+  readonly record: RequestRecord;
+  /** The engine's. */
+  readonly engine: EngineTimes;
+}
+
+/**
+ * Finds each completed request in the engine's log: by its id, and within one id (or without ids)
+ * by order, the first sent being the first that arrived. Requests that were sent and failed take
+ * their place in that order too.
+ *
+ * @param options `idOf`: what the client sent as `x-request-id`; absent = it sent none.
+ */
+export function matchRequests(
+  records: readonly RequestRecord[],
+  truth: readonly EngineTimes[],
+  options: { readonly idOf?: (record: RequestRecord) => string | undefined } = {},
+): readonly MatchedRequest[] {
+  const { idOf = () => undefined } = options;
+  const arrived = new Map<string, EngineTimes[]>();
+  for (const engine of [...truth].sort((a, b) => a.arrivalMs - b.arrivalMs)) {
+    const id = engine.requestId ?? "";
+    const list = arrived.get(id);
+    if (list === undefined) arrived.set(id, [engine]);
+    else list.push(engine);
+  }
+  const taken = new Map<string, number>();
+  const matched: MatchedRequest[] = [];
+  const sent = records.filter(({ sentMs }) => sentMs !== undefined);
+  for (const record of [...sent].sort((a, b) => a.sentMs! - b.sentMs!)) {
+    const id = idOf(record) ?? "";
+    const position = taken.get(id) ?? 0;
+    taken.set(id, position + 1);
+    const engine = arrived.get(id)?.[position];
+    if (engine !== undefined && record.outcome.kind === "ok") matched.push({ record, engine });
+  }
+  return matched;
+}
+
+/**
+ * Compares what the client measured with what happened.
+ *
+ * Every gap between two writes is judged, also where the client saw both in one read: its gap is
+ * then 0, and all of the engine's gap is error.
+ *
+ * @example
+ * ```ts
+ * import { matchRequests, measureClientError } from "@tokometer/tokometer/metrics";
+ *
+ * const error = measureClientError(matchRequests([], []), 0);
+ * if (error.ttft.p99Ms !== undefined) throw new Error("there was nothing to compare");
+ * ```
+ */
+export function measureClientError(
+  matches: readonly MatchedRequest[],
+  completed: number,
+): ClientError {
+  const ttft: number[] = [];
+  const itl: number[] = [];
+  const tpot: number[] = [];
+  const e2e: number[] = [];
+  const delays: number[] = [];
+  for (const { record, engine } of matches) {
+    const { sentMs, firstTokenMs, lastTokenMs, tickMs, tickTokens } = record;
+    const { arrivalMs, writeMs, writeTokens } = engine;
+    const last = writeMs.length - 1;
+    if (last < 0 || sentMs === undefined || firstTokenMs === undefined) continue;
+    const first = writeMs[0]!;
+    ttft.push(Math.abs(firstTokenMs - sentMs - (first - arrivalMs)));
+    if (lastTokenMs !== undefined) {
+      const span = lastTokenMs - firstTokenMs - (writeMs[last]! - first);
+      const later = writeTokens[last]! - writeTokens[0]!;
+      e2e.push(Math.abs(lastTokenMs - sentMs - (writeMs[last]! - arrivalMs)));
+      if (later > 0) tpot.push(Math.abs(span) / later);
+    }
+    let tick = 0;
+    let before: number | undefined;
+    for (let i = 0; i <= last; i++) {
+      while (tick < tickMs.length && tickTokens[tick]! < writeTokens[i]!) tick++;
+      // Tokens that the client never saw as such (an engine that reports fewer) end the comparison.
+      if (tick === tickMs.length) break;
+      const receivedMs = tickMs[tick]!;
+      delays.push(receivedMs - writeMs[i]!);
+      if (before !== undefined) {
+        itl.push(Math.abs(receivedMs - before - (writeMs[i]! - writeMs[i - 1]!)));
+      }
+      before = receivedMs;
+    }
+  }
+  let fastest = Infinity;
+  for (const delay of delays) fastest = Math.min(fastest, delay);
+  return {
+    matched: matches.length,
+    unmatched: completed - matches.length,
+    ttft: errorSpread(ttft),
+    itl: errorSpread(itl),
+    tpot: errorSpread(tpot),
+    e2e: errorSpread(e2e),
+    receipt: errorSpread(delays.map((delay) => delay - fastest)),
+  };
+}
+
+/** Sums up absolute differences. @throws {RangeError} when one of them is not finite. */
+export function errorSpread(valuesMs: readonly number[]): ErrorSpread {
+  const sorted = sortValues(valuesMs);
+  const count = sorted.length;
+  const maxMs = sorted[count - 1];
+  return {
+    count,
+    p50Ms: quantile(sorted, 50),
+    p99Ms: count >= minimumSamples(99) ? quantile(sorted, 99) : maxMs,
+    maxMs,
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Do the observations of a request contradict each other?
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { Fold } from "./fold.ts";
+import { itl } from "./metric_itl.ts";
+
+/** Requests with something in common, and the first of them. */
+export interface Suspects {
+  /** How many there are. */
+  readonly count: number;
+  /** The lowest position among them; absent when there are none. */
+  readonly index: number | undefined;
+  /** What is wrong with that one. */
+  readonly reason: string | undefined;
+}
+
+/** What the records say about their own soundness. */
+export interface Consistency {
+  /** Stamps out of order, values that cannot be, of all measured requests whatever their outcome. */
+  readonly impossible: Suspects;
+  /** TTFT + Σ ITL is not E2E. */
+  readonly broken: Suspects;
+  /** Requests with ticks and with a count. */
+  readonly counted: number;
+  /** Of them, those of which the stream showed another number of tokens. */
+  readonly differing: number;
+  /** Σ |seen − counted|: some too many do not make up for others too few. */
+  readonly apartTokens: number;
+  /** Their tokens as the stream showed them. */
+  readonly seenTokens: number;
+  /** Their tokens as counted. */
+  readonly countedTokens: number;
+}
+
+/** Stamps are differences of one clock; only the rounding of a sum may tell two of them apart. */
+const ROUNDING_MS = 1e-6;
+
+/** Looks at measured records, one at a time. */
+export function consistencyFold(): Fold<Consistency> {
+  const impossible = createSuspects();
+  const broken = createSuspects();
+  let [counted, differing, apartTokens, seenTokens, countedTokens] = [0, 0, 0, 0, 0];
+  return {
+    add(record) {
+      const { index, outcome, outputTokens, tickTokens } = record;
+      const reason = impossibility(record);
+      if (reason !== undefined) impossible.add(index, reason);
+      if (outcome.kind !== "ok") return;
+      if (isBroken(record)) broken.add(index, "ticks and stamps of it disagree");
+      const seen = tickTokens[tickTokens.length - 1];
+      if (outputTokens === undefined || seen === undefined) return;
+      counted++;
+      if (seen !== outputTokens.tokens) differing++;
+      apartTokens += Math.abs(seen - outputTokens.tokens);
+      seenTokens += seen;
+      countedTokens += outputTokens.tokens;
+    },
+    result: () => ({
+      impossible: impossible.result(),
+      broken: broken.result(),
+      counted,
+      differing,
+      apartTokens,
+      seenTokens,
+      countedTokens,
+    }),
+  };
+}
+
+function createSuspects(): { add(index: number, reason: string): void; result(): Suspects } {
+  let count = 0;
+  let first: { readonly index: number; readonly reason: string } | undefined;
+  return {
+    add(index, reason) {
+      count++;
+      if (first === undefined || index < first.index) first = { index, reason };
+    },
+    result: () => ({ count, index: first?.index, reason: first?.reason }),
+  };
+}
+
+function isBroken(record: RequestRecord): boolean {
+  const { sentMs, firstTokenMs, lastTokenMs } = record;
+  if (sentMs === undefined || firstTokenMs === undefined || lastTokenMs === undefined) return false;
+  const gaps = itl.values(record).reduce((sum, gap) => sum + gap, 0);
+  const apart = Math.abs(firstTokenMs - sentMs + gaps - (lastTokenMs - sentMs));
+  return apart > ROUNDING_MS * (1 + record.tickMs.length);
+}
+
+/** What is impossible about a record, if anything. */
+function impossibility(record: RequestRecord): string | undefined {
+  const { tickMs, tickTokens } = record;
+  const stamps = [
+    ["intendedMs", record.intendedMs],
+    ["sentMs", record.sentMs],
+    ["firstByteMs", record.firstByteMs],
+    ["firstEventMs", record.firstEventMs],
+    ["firstTokenMs", record.firstTokenMs],
+    ["lastTokenMs", record.lastTokenMs],
+    ["endMs", record.endMs],
+  ] as const;
+  let before: readonly [name: string, ms: number] | undefined;
+  for (const [name, ms] of stamps) {
+    if (ms === undefined) continue;
+    if (!(ms >= 0 && ms < Infinity)) return `${name} is ${ms}`;
+    if (before !== undefined && ms < before[1]) {
+      return `${name} ${ms} is before ${before.join(" ")}`;
+    }
+    before = [name, ms];
+  }
+  if (tickMs.length !== tickTokens.length) {
+    return `${tickMs.length} ticks have ${tickTokens.length} counts`;
+  }
+  // One more for bytes that no read accounts for.
+  if (tickMs.length > record.reads + 1) {
+    return `${tickMs.length} ticks came in ${record.reads} reads`;
+  }
+  if (tickMs.length > 0 && tickMs[0] !== record.firstTokenMs) {
+    return `tick 0 at ${tickMs[0]} is not firstTokenMs ${record.firstTokenMs}`;
+  }
+  if (tickTokens[0] === 0) return "tick 0 has no token";
+  for (let i = 1; i < tickMs.length; i++) {
+    if (tickMs[i]! < tickMs[i - 1]!) return `tick ${i} is before tick ${i - 1}`;
+    if (tickTokens[i]! < tickTokens[i - 1]!) return `tick ${i} has fewer tokens than tick ${i - 1}`;
+  }
+  const answered = record.firstAnswerMs ?? record.firstTokenMs;
+  if (answered !== undefined && answered < (record.firstTokenMs ?? answered)) {
+    return `firstAnswerMs ${answered} is before firstTokenMs ${record.firstTokenMs}`;
+  }
+  return impossibleCount(record);
+}
+
+function impossibleCount(record: RequestRecord): string | undefined {
+  const { promptTokens, outputTokens, cachedTokens, reasoningTokens, textEvents } = record;
+  const counts = [
+    ["promptTokens", promptTokens?.tokens],
+    ["outputTokens", outputTokens?.tokens],
+    ["requestedTokens", record.requestedTokens],
+    ["cachedTokens", cachedTokens],
+    ["reasoningTokens", reasoningTokens],
+    ["reads", record.reads],
+    ["events", record.events],
+    ["textEvents", textEvents],
+    ["bytes", record.bytes],
+  ] as const;
+  for (const [name, count] of counts) {
+    if (count === undefined) continue;
+    if (!Number.isInteger(count) || count < 0) return `${name} is ${count}`;
+  }
+  const { connectMs = 0 } = record;
+  if (!(connectMs >= 0 && connectMs < Infinity)) return `connectMs is ${connectMs}`;
+  if ((textEvents ?? 0) > record.events) {
+    return `textEvents ${textEvents} are more than events ${record.events}`;
+  }
+  // Only of counts that one side made: ours and the engine's may differ.
+  if (promptTokens?.source === "usage" && (cachedTokens ?? 0) > promptTokens.tokens) {
+    return `cachedTokens ${cachedTokens} are more than promptTokens ${promptTokens.tokens}`;
+  }
+  if (outputTokens?.source === "usage" && (reasoningTokens ?? 0) > outputTokens.tokens) {
+    return `reasoningTokens ${reasoningTokens} are more than outputTokens ${outputTokens.tokens}`;
+  }
+  return undefined;
+}

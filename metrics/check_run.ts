@@ -1,0 +1,502 @@
+/**
+ * Does the run contradict itself, and what should its reader know before believing it?
+ *
+ * @module
+ */
+import type { TokenSource } from "../backends/record.ts";
+import type { Check } from "./check.ts";
+import type { Consistency } from "./check_consistency.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  plural,
+} from "./format.ts";
+import { itl } from "./metric_itl.ts";
+import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
+import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
+import type { RunHeader } from "./run.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import { fasterClient, highest } from "./check_verdict.ts";
+
+/** What the checks of a load look at. */
+export interface LoadFacts {
+  /** Everything computed about the load. */
+  readonly load: Omit<LoadSummary, "checks">;
+  /** What the measured records say about their own soundness. */
+  readonly consistency: Consistency;
+  /** How late each request left, in ms. */
+  readonly delays: ValueSet;
+  /** The run it belongs to. */
+  readonly header: RunHeader;
+}
+
+type LoadCheck = (facts: LoadFacts) => Check | undefined;
+
+/** Little's law holds for whole streams; ours ends at the last token, hence a tolerance. */
+const LITTLE_TOLERANCE = 0.1;
+
+/** Departures later than this blur a schedule: 5 ms is half the gap of 100 req/s. */
+const LATE_DEPARTURE_MS = 5;
+
+/** A chat template or a system line is cached in any run; more than this is a warm cache. */
+const CACHED_SHARE = 0.02;
+
+/** Below this many reads a token, tokens arrived in groups. */
+const READS_PER_TOKEN = 0.9;
+
+/** Streams slower than this have time for a read a token. */
+const SLOW_GAP_MS = 2;
+
+/** A window shorter than this share of the run leaves most of the run to ramp-up and drain. */
+const STEADY_SHARE = 0.5;
+
+/** Many users who pause for an instant between requests are seldom all busy at one instant. */
+const FULL_CONCURRENCY = 0.95;
+
+/** An end token without text is no fault: tokens seen may differ from tokens counted by this. */
+const UNSEEN_SHARE = 0.02;
+
+/** Sources that assume instead of counting. */
+const ASSUMED: readonly TokenSource[] = ["event", "requested", "estimate"];
+
+/** Checks of one load that apply to it, in the order in which reports list them. */
+export function checkLoad(facts: LoadFacts): readonly Check[] {
+  return LOAD_CHECKS.flatMap((check) => check(facts) ?? []);
+}
+
+/** Checks of the run as a whole that apply to it. */
+export function checkRun(header: RunHeader): readonly Check[] {
+  return [checkMergedClock(header) ?? [], checkDuplicates(header)].flat();
+}
+
+function passed(name: string, message: string): Check {
+  return { name, ok: true, message, advice: undefined };
+}
+
+function warning(name: string, message: string, advice: string): Check {
+  return { name, ok: false, message, advice };
+}
+
+/** Options may be kept as `max-failures` or `max_failures`. */
+function uses(header: RunHeader, option: string): boolean {
+  const value = header.options[option] ?? header.options[option.replaceAll("-", "_")];
+  return value !== undefined && value !== false && value !== "";
+}
+
+const checkComplete: LoadCheck = ({ load }) => {
+  if (!load.complete) {
+    return warning(
+      "complete",
+      "The record of this load has no end: the client was killed or could not write on, and what " +
+        "was in flight is lost",
+      "run it again; rates here count only up to the last request that was saved",
+    );
+  }
+  if (!load.interrupted) return passed("complete", "The load ran as planned");
+  if (load.counts.offered === 0) {
+    return warning(
+      "complete",
+      "The run was stopped by hand before this load had sent a request",
+      "run it again",
+    );
+  }
+  return warning(
+    "complete",
+    `The load was stopped by hand after ${formatMs(load.durationMs)}`,
+    "read its numbers as those of a shorter run, or run it again",
+  );
+};
+
+const checkFailures: LoadCheck = ({ load: { counts, failures } }) => {
+  if (counts.failed === 0) return passed("failures", "No request failed");
+  const top = failures[0]!;
+  return warning(
+    "failures",
+    `${formatCount(counts.failed)} of ${
+      plural(counts.completed + counts.failed, "request")
+    } failed, most often ${top.kind} (${formatCount(top.count)}): ${top.messages[0]!.message}`,
+    "latencies are of the completed requests only, and a server that fails early looks fast: remove the cause before comparing",
+  );
+};
+
+const checkCancelled: LoadCheck = ({ load: { counts }, header }) => {
+  if (counts.cancelled === 0) return passed("cancelled", "No request was cancelled");
+  return warning(
+    "cancelled",
+    `${plural(counts.cancelled, "request")} had not ended when the load did and ${
+      counts.cancelled === 1 ? "was" : "were"
+    } cancelled; the slowest answers are missing from the latencies`,
+    uses(header, "grace")
+      ? "give a longer --grace, or ask for shorter answers"
+      : "give them longer to end with --grace SECONDS, or ask for shorter answers",
+  );
+};
+
+const checkDropped: LoadCheck = ({ load: { counts, plan } }) => {
+  if (plan.kind === "closed") return undefined;
+  if (counts.dropped === 0) return passed("dropped", "Every arrival was sent");
+  return warning(
+    "dropped",
+    `${plural(counts.dropped, "arrival")} of ${
+      formatCount(counts.offered)
+    } never left: the limit of ${
+      plan.maxInFlight === undefined ? "requests" : plural(plan.maxInFlight, "request")
+    } in flight was reached, so the server did not get the load on the label`,
+    "lower the rate, or raise the limit of requests in flight",
+  );
+};
+
+const checkOfferedRate: LoadCheck = ({ load }) => {
+  const { scheduledPerSec, sentPerSec } = load.arrivals ?? {};
+  if (scheduledPerSec === undefined || sentPerSec === undefined) return undefined;
+  const rates = `${formatNumber(sentPerSec)} of ${formatNumber(scheduledPerSec)} req/s`;
+  if (sentPerSec >= 0.95 * scheduledPerSec) return passed("offered_rate", `Sent ${rates}`);
+  return warning(
+    "offered_rate",
+    `Only ${rates} left in time: requests waited for the limit in flight or for this client`,
+    "read latencies from the intended time (ttft_intended, e2e_intended); those from sent leave the waiting out",
+  );
+};
+
+const checkScheduleDelay: LoadCheck = (facts) => {
+  // A closed loop has no schedule: users who start at one instant leave one after the other.
+  if (facts.load.plan.kind === "closed") return undefined;
+  const late = highest(facts.delays, 99);
+  if (late === undefined) return undefined;
+  const found = `${late.name} of the schedule delay is ${formatMs(late.value)}`;
+  if (late.value <= LATE_DEPARTURE_MS) return passed("schedule_delay", found);
+  const limited = facts.load.plan.maxInFlight !== undefined && facts.load.plan.maxInFlight > 0 &&
+    facts.load.inFlight.max === facts.load.plan.maxInFlight;
+  return limited
+    ? warning(
+      "schedule_delay",
+      `${found}: arrivals waited because ${
+        plural(facts.load.plan.maxInFlight!, "request was", "requests were")
+      } in flight, the limit`,
+      "read latencies from the intended time, raise the limit in flight or lower the rate",
+    )
+    : warning(
+      "schedule_delay",
+      `${found}: this client sent late, its event loop or its machine was busy`,
+      fasterClient(facts),
+    );
+};
+
+/** A thread's share of a core, or a timer, may be a little off; more cannot be. */
+const SHARE_TOLERANCE = 0.1;
+
+const checkClientValues: LoadCheck = ({ load: { client }, header }) => {
+  if (client === undefined) return undefined;
+  const { cpuCores = 0, threadCpu = 0, threadWait = 0 } = client;
+  const most: Readonly<Record<string, number>> = {
+    cpuCores: header.environment.cores * (1 + SHARE_TOLERANCE),
+    threadCpu: 1 + SHARE_TOLERANCE,
+    threadWait: 1 + SHARE_TOLERANCE,
+  };
+  const wrong = Object.entries({ ...client, cpuCores, threadCpu, threadWait })
+    .find(([name, value]) =>
+      typeof value === "number" && !(value >= 0 && value <= (most[name] ?? Number.MAX_VALUE))
+    );
+  if (wrong === undefined) return passed("client_values", "What the client saw of itself can be");
+  return warning(
+    "client_values",
+    `What the client saw of itself cannot be true: ${wrong[0]} is ${wrong[1]}`,
+    "do not trust the verdict; please report it with the record file",
+  );
+};
+
+/** Every request that the plan asks for is in the records, once. */
+const checkRequests: LoadCheck = ({ load, header }) => {
+  const { plan: { stopRequests, stopDurationMs }, counts, complete, interrupted } = load;
+  if (stopRequests === undefined) return undefined;
+  const found = `${formatCount(counts.offered)} of ${plural(stopRequests, "request")}`;
+  if (counts.offered > stopRequests) {
+    return warning(
+      "requests",
+      `More requests were recorded than planned: ${found}`,
+      "do not use these numbers; was the record file put together by hand?",
+    );
+  }
+  const mayBeFewer = stopDurationMs !== undefined || !complete || interrupted ||
+    header.dataset.prompts < stopRequests + counts.warmup;
+  if (counts.offered === stopRequests) {
+    return passed("requests", "Every planned request is recorded");
+  }
+  if (mayBeFewer) return undefined;
+  return warning(
+    "requests",
+    `Requests are missing: ${found} that were planned are recorded`,
+    "do not use these numbers; was the record file cut or changed?",
+  );
+};
+
+const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
+  if (verdict === undefined) return undefined;
+  const worst = verdict.reasons[0];
+  if (worst === undefined) {
+    const { cpuCores, loopLagP99Ms } = client ?? {};
+    const found = [
+      cpuCores === undefined ? [] : `${formatNumber(cpuCores)} cores busy`,
+      loopLagP99Ms === undefined ? [] : `timers late by ${formatMs(loopLagP99Ms)} at p99`,
+    ].flat();
+    return passed("client", ["The client had time", ...found].join(", "));
+  }
+  const reasons = verdict.reasons.map(({ message }) => message).join("; ");
+  return warning("client", `${verdict.message}: ${reasons}`, worst.advice);
+};
+
+const checkConcurrency: LoadCheck = ({ load }) => {
+  const { plan: { kind, users }, inFlight: { max }, counts } = load;
+  if (kind === "open" || users === undefined || max === undefined) return undefined;
+  const found = `${formatCount(max)} of ${plural(users, "user")} had a request in flight at once`;
+  if (max >= FULL_CONCURRENCY * users) return passed("concurrency", found);
+  return warning(
+    "concurrency",
+    `At most ${found}${
+      counts.sent < users
+        ? `: there were only ${plural(counts.sent, "request")} to send`
+        : ": the load ended before the last user started, or requests are shorter than the ramp-up"
+    }`,
+    counts.sent < users
+      ? "ask for at least as many requests as users, better ten times as many"
+      : "run longer, or shorten the ramp-up",
+  );
+};
+
+const checkSteadyWindow: LoadCheck = ({ load }) => {
+  if (load.counts.completed === 0) return undefined;
+  const { steady } = load.throughput;
+  const share = steady && (steady.toMs - steady.fromMs) / load.durationMs;
+  if (share !== undefined && share >= STEADY_SHARE) {
+    return passed("steady_window", `The steady window is ${formatShare(share)} of the run`);
+  }
+  return warning(
+    "steady_window",
+    share === undefined
+      ? "There is no steady window: no request completed between the ramp-up and the last departure"
+      : `The steady window is only ${
+        formatShare(share)
+      } of the run: ramp-up and drain dilute the throughput of the whole run`,
+    share === undefined
+      ? "send several requests a user, or run longer"
+      : "compare the steady numbers, and run longer",
+  );
+};
+
+const checkSamples: LoadCheck = ({ load: { metrics, counts } }) => {
+  const { distribution } = metrics.find(({ name }) => name === "ttft")!;
+  const wanted = Math.max(...distribution.percentiles.map(({ p }) => p), 0);
+  const missing = distribution.percentiles.filter(({ value }) => value === undefined);
+  if (missing.length === 0) {
+    return passed("samples", `${plural(counts.completed, "completed request")} are enough`);
+  }
+  return warning(
+    "samples",
+    `${plural(counts.completed, "completed request")} ${
+      counts.completed === 1 ? "is" : "are"
+    } too few for ${missing.map(({ p }) => formatPercentile(p)).join(", ")}`,
+    `send at least ${
+      formatCount(minimumSamples(wanted))
+    }, better ten times as many: a percentile of few values is the luck of one request`,
+  );
+};
+
+const checkStamps: LoadCheck = ({ consistency: { impossible }, load: { counts } }) => {
+  if (impossible.count === 0) {
+    return passed("stamps", "All stamps are in order, all counts possible");
+  }
+  return warning(
+    "stamps",
+    `${plural(impossible.count, "request")} of ${
+      formatCount(counts.offered)
+    } cannot be true: request ${impossible.index}: ${impossible.reason}`,
+    "do not use these numbers; please report it with the record file: this is a fault of Tokometer, of a server that counts wrongly, or of a changed file",
+  );
+};
+
+const checkLatencySum: LoadCheck = ({ consistency: { broken } }) => {
+  if (broken.count === 0) return passed("latency_sum", "TTFT + Σ ITL = E2E for every request");
+  return warning(
+    "latency_sum",
+    `TTFT + Σ ITL is not E2E for ${
+      plural(broken.count, "request")
+    }, first request ${broken.index}: ${broken.reason}`,
+    "do not use these numbers; please report it with the record file",
+  );
+};
+
+const checkLittle: LoadCheck = ({ load }) => {
+  const mean = load.metrics.find(({ name }) => name === "e2e")!.distribution.mean;
+  const { inFlight: { mean: inFlight }, throughput: { run: { qps } } } = load;
+  if (mean === undefined || inFlight === undefined || qps === undefined) return undefined;
+  const product = qps * mean / 1000;
+  const found = `In flight on average ${formatNumber(inFlight)}, ${formatNumber(qps)} req/s × ${
+    formatMs(mean)
+  } = ${formatNumber(product)}`;
+  if (Math.abs(inFlight - product) <= LITTLE_TOLERANCE * inFlight) {
+    return passed("littles_law", found);
+  }
+  const others = load.counts.failed + load.counts.cancelled;
+  return warning(
+    "littles_law",
+    others > 0
+      ? `${found}: the difference was held by ${plural(others, "request")} that did not complete`
+      : `${found}: streams stayed open long after their last token`,
+    others > 0
+      ? "read throughput and latency together with the failures"
+      : "look at what the server sends after the last token (usage, end mark); users wait for it, E2E does not",
+  );
+};
+
+const checkTickCounts: LoadCheck = ({ consistency }) => {
+  const { counted: known, differing, apartTokens } = consistency;
+  const { seenTokens: seen, countedTokens: counted } = consistency;
+  if (known === 0) return undefined;
+  if (apartTokens <= UNSEEN_SHARE * counted) {
+    return passed(
+      "tick_counts",
+      `${formatCount(seen)} tokens were seen in the streams, ${formatCount(counted)} counted`,
+    );
+  }
+  return warning(
+    "tick_counts",
+    `The streams showed ${formatCount(seen)} tokens where ${
+      formatCount(counted)
+    } were counted (requests that differ: ${formatCount(differing)} of ${formatCount(known)}): ${
+      counted > seen
+        ? "events carry several tokens, or tokens without text came unseen"
+        : counted < seen
+        ? "events are more than tokens"
+        : "some show more and some fewer, which makes up for it in the sum only"
+    }`,
+    "totals and throughput are right; ITL is the gap between events here, TPOT the time of a token",
+  );
+};
+
+const checkRequestedLength: LoadCheck = (
+  { load: { lengths: { exact, shorter, longer } }, header },
+) => {
+  const known = exact + shorter + longer;
+  if (known === 0) return undefined;
+  if (header.length === "cap") {
+    if (longer === 0) return passed("requested_length", "No answer is longer than its limit");
+    return warning(
+      "requested_length",
+      `Answers longer than their limit: ${formatCount(longer)} of ${formatCount(known)}`,
+      "the engine does not keep the limit, or their tokens are counted in another way (see the source of output tokens); compare engines by tokens delivered",
+    );
+  }
+  if (shorter + longer === 0) {
+    return passed("requested_length", "Every answer has the length that was asked for");
+  }
+  return warning(
+    "requested_length",
+    `Answers that differ from the forced length: ${formatCount(shorter + longer)} of ${
+      formatCount(exact + shorter + longer)
+    } (${formatCount(shorter)} shorter, ${formatCount(longer)} longer)`,
+    "compare engines by tokens delivered, not by requests; --length cap asks for natural lengths on purpose",
+  );
+};
+
+function checkTokenSource(side: "prompt" | "output"): LoadCheck {
+  const name = `${side}_token_source`;
+  const title = side === "prompt" ? "Prompt" : "Output";
+  return ({ load: { tokens }, header }) => {
+    const { sources, uncounted } = tokens[side];
+    const listed = Object.entries(sources)
+      .map(([source, requests]) => `${source} (${formatCount(requests)})`).join(", ");
+    if (listed === "" && uncounted === 0) return undefined;
+    if (uncounted === 0 && ASSUMED.every((source) => sources[source] === undefined)) {
+      return passed(name, `${title} tokens counted by ${listed}`);
+    }
+    return warning(
+      name,
+      `${title} tokens of some requests are assumed, not counted: ${
+        [listed, uncounted === 0 ? "" : `none (${formatCount(uncounted)})`].filter(Boolean)
+          .join(", ")
+      }; rates of these tokens are as wrong as the assumption`,
+      header.tokenizer.source === "tokenizer"
+        ? "let the engine report usage in its stream"
+        : "let the engine report usage in its stream, or count with the model's tokenizer (--tokenizer FOLDER)",
+    );
+  };
+}
+
+const checkPrefixCache: LoadCheck = ({ load: { cache }, header }) => {
+  if (cache.share === undefined) return undefined;
+  const found = `${formatShare(cache.share)} of the prompt tokens came from the prefix cache`;
+  if (cache.share <= CACHED_SHARE) return passed("prefix_cache", found);
+  return warning(
+    "prefix_cache",
+    `${found}: the engine has seen these prompts, in this run or before, and TTFT is that of a warm cache`,
+    header.dataset.kind === "synthetic"
+      ? "restart the engine or switch its prefix cache off, if a cold cache is meant"
+      : "take the synthetic dataset, whose prompts are new in every run, or restart the engine, if a cold cache is meant",
+  );
+};
+
+const checkCoalescing: LoadCheck = ({ load, header }) => {
+  if (!header.stream) return undefined;
+  const { readsPerToken, eventsPerRead, tokensPerTick } = load.stream;
+  const gap = load.metrics.find(({ name }) => name === itl.name)!.distribution.median;
+  if (readsPerToken === undefined || gap === undefined) return undefined;
+  if (gap < SLOW_GAP_MS || readsPerToken >= READS_PER_TOKEN) {
+    return passed("coalescing", `${formatNumber(readsPerToken)} reads for each token`);
+  }
+  const together = (eventsPerRead ?? 0) > 1 / READS_PER_TOKEN;
+  return warning(
+    "coalescing",
+    `${formatNumber(tokensPerTick)} tokens arrived at once, every ${formatMs(gap)}: ${
+      together
+        ? `${
+          formatNumber(eventsPerRead)
+        } events came in one read, joined by the server, a proxy or a busy client`
+        : "the engine puts several tokens into one event"
+    }; ITL is the gap between groups`,
+    together
+      ? "compare TPOT instead of ITL; look for buffering (proxy, Nagle) between engine and client"
+      : "compare TPOT instead of ITL; this is usual with speculative decoding or a stream interval above 1",
+  );
+};
+
+/** In the order of reports: what makes the run worthless first. */
+const LOAD_CHECKS: readonly LoadCheck[] = [
+  checkStamps,
+  checkLatencySum,
+  checkRequests,
+  checkClientValues,
+  checkComplete,
+  ({ load, header }) => checkClients(load.plan, header),
+  checkFailures,
+  checkCancelled,
+  checkDropped,
+  checkOfferedRate,
+  checkScheduleDelay,
+  checkClient,
+  checkConcurrency,
+  checkSteadyWindow,
+  checkSamples,
+  checkLittle,
+  checkTickCounts,
+  checkRequestedLength,
+  checkTokenSource("prompt"),
+  checkTokenSource("output"),
+  checkPrefixCache,
+  checkCoalescing,
+];
+
+function checkDuplicates({ dataset }: RunHeader): Check {
+  if (dataset.duplicates === 0) {
+    return passed("duplicate_prompts", `All ${plural(dataset.prompts, "prompt")} differ`);
+  }
+  return warning(
+    "duplicate_prompts",
+    `${formatCount(dataset.duplicates)} of ${
+      plural(dataset.prompts, "prompt")
+    } repeat an earlier one; an engine with a prefix cache answers these faster`,
+    "compare only runs over the same dataset and seed, or remove the repetitions from the file",
+  );
+}

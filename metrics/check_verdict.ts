@@ -1,0 +1,442 @@
+/**
+ * Was it the server that was measured, or the client? Rules over what the client saw of itself and
+ * over its calibrated error; each rule is a row with two thresholds, a reason and an advice.
+ *
+ * @module
+ */
+import { type CalibrationLimit, type ErrorBound, weightOf } from "./check_calibration.ts";
+import { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibrated_limit.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  plural,
+} from "./format.ts";
+import type { ClientSummary, LoadSummary } from "./load_summary.ts";
+import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
+import type { RunHeader } from "./run.ts";
+
+/**
+ * `ok`: the client had time, the numbers are the server's; `suspect`: read the reasons, some
+ * numbers (mostly the tails) are partly the client's; `client-bound`: the client was the limit, the
+ * server may be faster than shown.
+ */
+export type VerdictKind = "ok" | "suspect" | "client-bound";
+
+/** Why the verdict is not `ok`. */
+export interface VerdictReason {
+  /** Name of the rule, stable, snake case. */
+  readonly rule: string;
+  /** How bad it is by itself. */
+  readonly kind: Exclude<VerdictKind, "ok">;
+  /** What was found, with the numbers. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice: string;
+}
+
+/** What to think of a load's numbers. */
+export interface Verdict {
+  /** The worst of the reasons. */
+  readonly kind: VerdictKind;
+  /** In one sentence, without the reasons. */
+  readonly message: string;
+  /** The worst first; empty when `ok`. */
+  readonly reasons: readonly VerdictReason[];
+}
+
+/** What a verdict rests on. */
+export interface VerdictEvidence {
+  /** Everything computed about the load. */
+  readonly load: Omit<LoadSummary, "checks" | "client" | "verdict">;
+  /** What the client saw of itself. */
+  readonly client: ClientSummary | undefined;
+  /** How late each request left, in ms. */
+  readonly delays: ValueSet;
+  /** The run it belongs to. */
+  readonly header: RunHeader;
+}
+
+/** One question to the evidence. */
+export interface VerdictRule {
+  /** Stable name, snake case. */
+  readonly name: string;
+  /** Values above it are suspect. */
+  readonly suspectAbove: number;
+  /** Values above it are client-bound; `Infinity` = it never is by this alone. */
+  readonly boundAbove: number;
+  /** Absent = the rule does not apply, or nothing is known. */
+  readonly measure: (evidence: VerdictEvidence) => number | undefined;
+  /** What was found. */
+  readonly explain: (value: number, evidence: VerdictEvidence) => string;
+  /** What to do; default: a faster client, or less load. */
+  readonly advise?: (evidence: VerdictEvidence) => string;
+}
+
+/** Below this an error at p99 is the machine's: a client in C has stalls of 1 to 2.5 ms too. */
+const TAIL_FLOOR_MS = 2.5;
+
+/** Share of the median that an error at p99 may have. */
+const TOLERABLE = { ttft: 0.1, itl: 0.25 } as const;
+
+/** Below this a middle error is that of reading at all: a wake-up and a system call. */
+const MIDDLE_FLOOR_MS = 0.5;
+
+/** Share of the time below which waiting for a core is that of any machine. */
+const STARVED_FLOOR = 0.03;
+
+/** Files that a process opens besides its sockets; with fewer left, the next connection fails. */
+const DESCRIPTORS_RESERVED = 64;
+
+/** What a process says that may open no more files. */
+const NO_DESCRIPTORS = /too many open files|EMFILE|os error 24\b/i;
+
+/** Streams slower than this have time for a read a token. */
+const SLOW_GAP_MS = 2;
+
+/**
+ * The rules, in the order in which reasons of one kind are listed. Thresholds lie well above what
+ * a quiet machine shows: timers of an idle Deno are 1.1 ms late at the median and 2.6 ms at p99.
+ */
+export const VERDICT_RULES: readonly VerdictRule[] = [
+  {
+    name: "descriptors_exhausted",
+    suspectAbove: 0,
+    boundAbove: 0,
+    measure: ({ load: { failures } }) =>
+      failures.reduce(
+        (sum, { count, messages }) =>
+          messages.some(({ message }) => NO_DESCRIPTORS.test(message)) ? sum + count : sum,
+        0,
+      ),
+    explain: (count) =>
+      `${plural(count, "request")} failed because the client may not open more files and sockets`,
+    advise: adviseDescriptors,
+  },
+  {
+    // Half of the metric: the number printed is as much the client's as the server's.
+    name: "ttft_error",
+    suspectAbove: TOLERABLE.ttft,
+    boundAbove: 0.5,
+    measure: (evidence) => tailShare("ttft", evidence),
+    explain: (share, evidence) => explainTail("ttft", share, evidence),
+  },
+  {
+    // One gap in a hundred may be off by a quarter: a gap is the difference of two late stamps.
+    name: "itl_error",
+    suspectAbove: TOLERABLE.itl,
+    boundAbove: 1,
+    measure: (evidence) => tailShare("itl", evidence),
+    explain: (share, evidence) => explainTail("itl", share, evidence),
+  },
+  {
+    name: "middle_error",
+    suspectAbove: 0.05,
+    boundAbove: 0.2,
+    measure: (evidence) => middleShare(evidence),
+    explain: (share, { client }) =>
+      `half of all TTFTs are wrong by more than ${formatMs(client?.error?.ttft.p50Ms)}, ${
+        formatShare(share)
+      } of their median`,
+  },
+  {
+    // Where a load like this one was calibrated, the rules above know more than a limit does.
+    name: "calibrated_limit",
+    suspectAbove: 1,
+    boundAbove: Infinity,
+    measure: (evidence) => beyondLimit(evidence)?.ratio,
+    explain: (_, evidence) => explainLimit(evidence),
+    advise: adviseLimit,
+  },
+  {
+    name: "loop_lag",
+    suspectAbove: 10,
+    boundAbove: 50,
+    measure: ({ client }) => client?.loopLagP99Ms,
+    explain: (ms) => `timers late by ${formatMs(ms)} at p99 on the thread that reads`,
+  },
+  {
+    name: "stall",
+    suspectAbove: 100,
+    boundAbove: 1000,
+    measure: ({ client }) => client?.loopLagMaxMs,
+    explain: (ms, { client }) =>
+      `the thread that reads stood still for ${formatMs(ms)}: whatever came then was ${
+        client?.error?.kernelStamped
+          ? "read late, though stamped on time, and its users went on late"
+          : "stamped late"
+      }`,
+    advise: () =>
+      "run it again and look at the tails; if it comes back, find out what else this machine does",
+  },
+  {
+    name: "thread_cpu",
+    suspectAbove: 0.7,
+    boundAbove: 0.85,
+    measure: ({ client }) => client?.threadCpu,
+    explain: (share) => `the thread that reads was busy for ${formatShare(share)} of the time`,
+  },
+  {
+    name: "thread_wait",
+    suspectAbove: 0.1,
+    boundAbove: 0.5,
+    measure: ({ client }) => client?.threadWait,
+    explain: (share) =>
+      `the thread that reads waited for a core for ${formatShare(share)} of the time`,
+    advise: adviseIdleMachine,
+  },
+  {
+    // A scheduler favors threads that seldom run: beside a busy loop a light client waits for only
+    // 4 % of the time, and yet longer than it runs.
+    name: "thread_starved",
+    suspectAbove: 1,
+    boundAbove: Infinity,
+    measure: ({ client: { threadCpu = 0, threadWait = 0 } = { error: undefined } }) =>
+      threadWait > STARVED_FLOOR ? threadWait / Math.max(threadCpu, 0.001) : undefined,
+    explain: (ratio) =>
+      `the thread that reads waited for a core ${formatNumber(ratio)} times as long as it ran`,
+    advise: adviseIdleMachine,
+  },
+  {
+    // Only where the thread's own share is unknown: the process has helper threads.
+    name: "process_cpu",
+    suspectAbove: 0.85,
+    boundAbove: 1.2,
+    measure: ({ client, header }) =>
+      client?.cpuCores === undefined || client.threadCpu !== undefined
+        ? undefined
+        : client.cpuCores / (1 + header.workers),
+    explain: (_, { client }) =>
+      `${formatNumber(client?.cpuCores)} cores busy with sending and reading`,
+  },
+  {
+    name: "departures",
+    suspectAbove: 5,
+    boundAbove: 50,
+    measure: lateDepartures,
+    explain: (ms) => `requests left up to ${formatMs(ms)} late (p99)`,
+  },
+  {
+    // Joined events may be the server's doing; with a busy reader they are its own.
+    name: "coalesced_reads",
+    suspectAbove: 1.1,
+    boundAbove: Infinity,
+    measure: ({ client, load: { stream, metrics }, header }) => {
+      const gap = metrics.find(({ name }) => name === "itl")?.distribution.median;
+      const busy = (client?.loopLagP99Ms ?? 0) > 5 || (client?.threadCpu ?? 0) > 0.5;
+      return busy && header.stream && (gap ?? 0) >= SLOW_GAP_MS ? stream.eventsPerRead : undefined;
+    },
+    explain: (events) =>
+      `${formatNumber(events)} events came in one read while the client was busy`,
+  },
+  {
+    name: "descriptors",
+    suspectAbove: 1,
+    boundAbove: Infinity,
+    measure: ({ client: { descriptors, descriptorLimit } = { error: undefined } }) =>
+      descriptors === undefined || descriptorLimit === undefined
+        ? undefined
+        : (descriptors + DESCRIPTORS_RESERVED) / descriptorLimit,
+    explain: (_, { client }) =>
+      `${formatCount(client?.descriptors)} of ${
+        formatCount(client?.descriptorLimit)
+      } files and sockets that the client may open were open`,
+    advise: adviseDescriptors,
+  },
+  {
+    name: "replaced_connections",
+    suspectAbove: 0.05,
+    boundAbove: Infinity,
+    measure: ({ client, load: { counts } }) =>
+      client?.replacedConnections === undefined || counts.sent === 0
+        ? undefined
+        : client.replacedConnections / counts.sent,
+    explain: (share, { client }) =>
+      `${
+        plural(client?.replacedConnections ?? 0, "connection")
+      } had been closed by the server and were opened anew, ${
+        formatShare(share)
+      } of requests: their TTFT includes it`,
+    advise: () => "give the server a longer keep-alive than the pause between requests",
+  },
+];
+
+const MESSAGES: Readonly<Record<VerdictKind, string>> = {
+  "ok": "The client had time: these numbers are the server's",
+  "suspect": "Some of these numbers, mostly the tails, may be the client's",
+  "client-bound": "The client was the limit: the server may be faster than shown",
+};
+
+/** Applies all rules; absent when nothing is known of the client and nothing speaks against it. */
+export function judge(evidence: VerdictEvidence): Verdict | undefined {
+  const reasons = VERDICT_RULES.flatMap((rule): readonly VerdictReason[] => {
+    const value = rule.measure(evidence);
+    if (value === undefined || !(value > rule.suspectAbove)) return [];
+    return [{
+      rule: rule.name,
+      kind: value > rule.boundAbove ? "client-bound" : "suspect",
+      message: rule.explain(value, evidence),
+      advice: rule.advise?.(evidence) ?? fasterClient(evidence),
+    }];
+  });
+  const bound = reasons.filter(({ kind }) => kind === "client-bound");
+  const kind = bound.length > 0 ? "client-bound" : reasons.length > 0 ? "suspect" : "ok";
+  if (kind === "ok" && evidence.client === undefined) return undefined;
+  const suspect = reasons.filter(({ kind }) => kind === "suspect");
+  return { kind, message: MESSAGES[kind], reasons: [...bound, ...suspect] };
+}
+
+/** What a slow client can still try; never what it does already. */
+export function fasterClient(
+  { header, load }: {
+    readonly header: RunHeader;
+    readonly load: Pick<LoadSummary, "label">;
+  },
+): string {
+  if (header.workers === 0 && header.environment.cores > 1) {
+    return "read with a thread of its own (--workers 1), or run the client on another machine than the server";
+  }
+  if (header.transport === "fetch") return "pass --transport socket, which costs less a read";
+  if (header.workers > 0 && header.workers < header.environment.cores - 1) {
+    return `pass --workers ${header.workers + 1}`;
+  }
+  return `lower the load of ${load.label}, or split it over several client machines`;
+}
+
+function adviseIdleMachine(): string {
+  return "stop what else runs on this machine, or run the client on another one than the server";
+}
+
+function adviseDescriptors(): string {
+  return "raise the limit before the run, e.g. ulimit -n 65536, or lower the load";
+}
+
+/** Errors of a load more than twice as heavy, and bounds by timers, judge nothing by themselves. */
+function calibrated(metric: "ttft" | "itl", { client }: VerdictEvidence): ErrorBound | undefined {
+  return client?.error?.basis === "calibration" ? client.error[metric] : undefined;
+}
+
+function tailShare(metric: "ttft" | "itl", evidence: VerdictEvidence): number | undefined {
+  const p99Ms = calibrated(metric, evidence)?.p99Ms;
+  const median = medianOf(metric, evidence);
+  if (p99Ms === undefined || median === undefined || median <= 0) return undefined;
+  return p99Ms <= TAIL_FLOOR_MS ? 0 : p99Ms / median;
+}
+
+function middleShare(evidence: VerdictEvidence): number | undefined {
+  const p50Ms = calibrated("ttft", evidence)?.p50Ms;
+  const median = medianOf("ttft", evidence);
+  if (p50Ms === undefined || median === undefined || median <= 0) return undefined;
+  return p50Ms <= MIDDLE_FLOOR_MS ? 0 : p50Ms / median;
+}
+
+/** The limit of this client that the load exceeds. */
+function beyondLimit(evidence: VerdictEvidence): LimitFinding | undefined {
+  const { header, client } = evidence;
+  const load = weighedLoad(evidence);
+  if (load === undefined) return undefined;
+  const { error } = client ?? {};
+  const measured = error !== undefined && error.basis !== "timers" &&
+    Math.max(error.ttft.p99Ms ?? 0, error.itl.p99Ms ?? 0) <= load.tolerableMs;
+  if (measured) return undefined;
+  const own = limitsOf(evidence).filter(({ transport, workers }) =>
+    transport === header.transport && workers === header.workers
+  );
+  const found = weighLimits(own, load);
+  return found?.kind === "beyond" ? found : undefined;
+}
+
+function weighedLoad(evidence: VerdictEvidence): Required<WeighedLoad> | undefined {
+  const weight = weightOf(evidence.load);
+  if (weight === undefined) return undefined;
+  const tolerable = (["ttft", "itl"] as const).map((metric) =>
+    TOLERABLE[metric] * (medianOf(metric, evidence) ?? Infinity)
+  );
+  return {
+    streams: weight.streams,
+    tokensPerSec: weight.readsPerSec,
+    tolerableMs: Math.max(TAIL_FLOOR_MS, Math.min(...tolerable)),
+  };
+}
+
+/** Of this machine; `epoll` knows no TLS. */
+function limitsOf({ header: { calibration, url } }: VerdictEvidence): readonly CalibrationLimit[] {
+  return (calibration?.limits ?? []).filter(({ transport }) =>
+    transport !== "epoll" || !url.startsWith("https:")
+  );
+}
+
+function explainLimit(evidence: VerdictEvidence): string {
+  const { limit } = beyondLimit(evidence)!;
+  const { streams, tokensPerSec } = weighedLoad(evidence)!;
+  const kept = `the p99 errors of TTFT and gap within ${formatMs(limit.boundMs)}`;
+  const { transport, workers } = limit;
+  const client = workers === 1 ? transport : `${transport} with --workers ${workers}`;
+  if (limit.streams === 0) {
+    return `on this machine ${client} did not keep ${kept} with any number of streams`;
+  }
+  return `${
+    load(streams, tokensPerSec)
+  } are beyond what was calibrated: on this machine ${client} ` +
+    `kept ${kept} only up to ${load(limit.streams, limit.tokensPerSec)}`;
+}
+
+function load(streams: number, tokensPerSec: number): string {
+  return `${plural(Math.round(streams), "stream")} with ${formatCount(tokensPerSec)} tokens/s`;
+}
+
+/** What was found to carry such a load here; else what might, or less load. */
+function adviseLimit(evidence: VerdictEvidence): string {
+  const { header } = evidence;
+  const wanted = weighedLoad(evidence)!;
+  const enough = limitsOf(evidence)
+    .filter((limit) => weighLimits([limit], wanted)?.kind === "within")
+    .sort((a, b) =>
+      Math.abs(a.workers - header.workers) - Math.abs(b.workers - header.workers) ||
+      a.boundMs - b.boundMs
+    )[0];
+  const { limit } = beyondLimit(evidence)!;
+  const fewer = limit.streams === 0 ? "" : `, or at most ${plural(limit.streams, "stream")}`;
+  if (enough === undefined) return `${fasterClient(evidence)}${fewer}`;
+  const options = [
+    ...(enough.transport === header.transport ? [] : [`--transport ${enough.transport}`]),
+    ...(enough.workers === header.workers ? [] : [`--workers ${enough.workers}`]),
+  ];
+  return `pass ${options.join(" ")}, which kept them within ${formatMs(enough.boundMs)} up to ${
+    load(enough.streams, enough.tokensPerSec)
+  }${fewer}`;
+}
+
+function medianOf(metric: string, { load }: VerdictEvidence): number | undefined {
+  return load.metrics.find(({ name }) => name === metric)?.distribution.median;
+}
+
+function explainTail(metric: "ttft" | "itl", share: number, evidence: VerdictEvidence): string {
+  const { p99Ms } = calibrated(metric, evidence)!;
+  return `one ${metric.toUpperCase()} in a hundred is wrong by ${formatMs(p99Ms)} or more, ${
+    share > 1 ? `${formatNumber(share)} times` : `${formatShare(share)} of`
+  } the median`;
+}
+
+/**
+ * Lateness of departures that only this client can have caused. A closed loop has no schedule to
+ * keep: users who start at one instant leave one after the other.
+ */
+function lateDepartures({ load, delays }: VerdictEvidence): number | undefined {
+  const { plan: { kind, maxInFlight = 0 }, inFlight } = load;
+  if (kind === "closed" || (maxInFlight > 0 && inFlight.max === maxInFlight)) return undefined;
+  return highest(delays, 99)?.value;
+}
+
+/** The highest percentile up to `p` that the values allow, else the largest value. */
+export function highest(
+  values: ValueSet,
+  p: number,
+): { readonly name: string; readonly value: number } | undefined {
+  if (values.max === undefined) return undefined;
+  return values.count >= minimumSamples(p)
+    ? { name: formatPercentile(p), value: values.quantile(p)! }
+    : { name: "the largest value", value: values.max };
+}

@@ -1,0 +1,125 @@
+/**
+ * The numbers of LMDeploy's `profile_generation`: ours under its names, and its own, for comparison
+ * with old results.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { e2e } from "./metric_e2e.ts";
+import { itl } from "./metric_itl.ts";
+import { type Spread, spreadOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
+import { isFailure } from "./summary_outcomes.ts";
+import { indexPercentile, recordTokenArray } from "./script_per_token_array.ts";
+import { roundNumpy } from "./script_python_format.ts";
+import { describe, sortLists } from "./stat_quantile.ts";
+import { ttft } from "./metric_ttft.ts";
+
+/** One case; latencies in seconds. `undefined` = there is no such number. */
+export interface GenerationNumbers {
+  /** Duration of the case, first request to last answer. */
+  readonly elapsedSec: number;
+  /** Requests that all other numbers are about. */
+  readonly completed: number;
+  /** Requests that went wrong; cancelled and dropped ones are not among them. */
+  readonly failed: number;
+  /** Time to the first token. */
+  readonly firstToken: Spread | undefined;
+  /** Time to all tokens of a request. */
+  readonly total: Spread | undefined;
+  /** Gaps between tokens: their 50th, 75th, 95th and 99th percentile. */
+  readonly perToken: readonly (number | undefined)[];
+  /** Output tokens a second. */
+  readonly outputRate: number | undefined;
+  /** Prompt and output tokens together, a second. */
+  readonly totalRate: number | undefined;
+}
+
+/**
+ * Right numbers: completed requests only, TTFT, E2E (sent → last token), percentiles of ITL by
+ * linear interpolation where there are enough gaps, tokens that came.
+ *
+ * @param records measured requests of one load
+ */
+export function generationNumbers(
+  records: readonly RequestRecord[],
+  durationMs: number,
+): GenerationNumbers {
+  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
+  const gaps = describe(sortLists(completed.map(itl.values)), TOKEN_PERCENTILES);
+  const output = total(completed, ({ outputTokens }) => outputTokens?.tokens);
+  const prompt = total(completed, ({ promptTokens }) => promptTokens?.tokens);
+  return {
+    elapsedSec: durationMs / 1000,
+    completed: completed.length,
+    failed: records.filter(isFailure).length,
+    firstToken: spreadOf(completed.flatMap(ttft.values).map(seconds)),
+    total: spreadOf(completed.flatMap(e2e.values).map(seconds)),
+    perToken: gaps.percentiles.map(({ value }) => value === undefined ? undefined : value / 1000),
+    outputRate: rate(output, durationMs),
+    totalRate: rate(output + prompt, durationMs),
+  };
+}
+
+/** What the script knows of a case. */
+export interface GenerationScript {
+  /** From the start of the case to its last answer. */
+  readonly durationMs: number;
+  /** users × rounds, finished or not. */
+  readonly asked: number;
+  /** Length of each prompt as asked for; the script never counts. */
+  readonly promptTokens: number;
+  /** Length of each answer as asked for. */
+  readonly outputTokens: number;
+  /** Since v0.6.0 a case of one token gives its mean four times; earlier it crashed (T13). */
+  readonly oneTokenMean: boolean;
+}
+
+/** The script's numbers of the same requests: its per-token array, zeros and rounding included. */
+export function generationScriptNumbers(
+  records: readonly RequestRecord[],
+  script: GenerationScript,
+): GenerationNumbers {
+  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
+  const rows = completed.map((record) => recordTokenArray(record).slice(0, script.outputTokens));
+  const firstToken = spreadOf(rows.map((row) => row[0] ?? 0));
+  const sorted = rows.flatMap((row) => row.slice(1)).sort((a, b) => a - b);
+  const alone = script.oneTokenMean && script.outputTokens === 1 ? firstToken?.mean : undefined;
+  return {
+    elapsedSec: script.durationMs / 1000,
+    completed: completed.length,
+    failed: records.filter(isFailure).length,
+    firstToken: rounded(firstToken),
+    total: rounded(spreadOf(rows.map((row) => row.reduce((sum, value) => sum + value, 0)))),
+    perToken: TOKEN_PERCENTILES.map((p) => round(indexPercentile(sorted, p) ?? alone)),
+    outputRate: rate(script.asked * script.outputTokens, script.durationMs),
+    totalRate: rate(
+      script.asked * (script.promptTokens + script.outputTokens),
+      script.durationMs,
+    ),
+  };
+}
+
+function rounded(spread: Spread | undefined): Spread | undefined {
+  if (spread === undefined) return undefined;
+  const { min, max, mean } = spread;
+  return { min: roundNumpy(min, 3), max: roundNumpy(max, 3), mean: roundNumpy(mean, 3) };
+}
+
+function round(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : roundNumpy(value, 3);
+}
+
+function seconds(ms: number): number {
+  return ms / 1000;
+}
+
+function rate(amount: number, durationMs: number): number | undefined {
+  return durationMs > 0 ? amount / durationMs * 1000 : undefined;
+}
+
+function total(
+  records: readonly RequestRecord[],
+  of: (record: RequestRecord) => number | undefined,
+): number {
+  return records.reduce((sum, record) => sum + (of(record) ?? 0), 0);
+}

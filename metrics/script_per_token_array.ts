@@ -1,0 +1,73 @@
+/**
+ * Per-token latencies as LMDeploy's engine scripts book them, so that old results can be compared.
+ * They are not ours: a step of several tokens puts its whole gap on the first and 0 on the others,
+ * an event without a new token loses its gap, and everything is rounded to 1 ms first (T12).
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { roundPython } from "./script_python_format.ts";
+
+/** One event of a stream. */
+export interface TokenStep {
+  /** When it arrived, in seconds on any clock. */
+  readonly atSec: number;
+  /** Tokens so far. */
+  readonly tokens: number;
+}
+
+/**
+ * The script's array of `outputTokens + 1` slots.
+ *
+ * @example
+ * ```ts
+ * import { perTokenArray } from "@tokometer/tokometer/metrics";
+ *
+ * const steps = [[0.1, 1], [0.15, 1], [0.18, 3], [0.2, 4]].map(([atSec = 0, tokens = 0]) => ({
+ *   atSec,
+ *   tokens,
+ * }));
+ * const row = perTokenArray(steps, { startSec: 0, outputTokens: 4 });
+ * if (row.join() !== "0.1,0.03,0,0.02,0") throw new Error(row.join());
+ * ```
+ */
+export function perTokenArray(
+  steps: readonly TokenStep[],
+  options: { readonly startSec: number; readonly outputTokens: number },
+): number[] {
+  const slots = new Array<number>(options.outputTokens + 1).fill(0);
+  let known = 0;
+  let previousSec = options.startSec;
+  for (const { atSec, tokens } of steps) {
+    // The script asserts that no more tokens come; more than that have no slot.
+    if (tokens !== known && known < slots.length) {
+      slots[known] = roundPython(atSec - previousSec, 3);
+      known = tokens;
+    }
+    previousSec = atSec;
+  }
+  return slots;
+}
+
+/** A record's steps. Events without a new token are not in a record, so their gaps are not lost. */
+export function tokenSteps({ tickMs, tickTokens }: RequestRecord): TokenStep[] {
+  return Array.from(tickMs, (ms, i) => ({ atSec: ms / 1000, tokens: tickTokens[i]! }));
+}
+
+/** A record's array, of its own output length. */
+export function recordTokenArray(record: RequestRecord): number[] {
+  return perTokenArray(tokenSteps(record), {
+    startSec: (record.sentMs ?? 0) / 1000,
+    outputTokens: record.requestedTokens,
+  });
+}
+
+/**
+ * The scripts' percentile: element `int(p ÷ 100 × n)` of the sorted values, no interpolation. Absent
+ * for no values (T13), where the script crashes.
+ *
+ * @param sorted ascending
+ */
+export function indexPercentile(sorted: readonly number[], p: number): number | undefined {
+  return sorted[Math.trunc(p / 100 * sorted.length)];
+}

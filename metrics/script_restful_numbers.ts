@@ -1,0 +1,106 @@
+/**
+ * The numbers of LMDeploy's server scripts (`profile_restful_api`, `profile_serving`): ours under
+ * their names, and their own, for comparison with old results.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { isFailure } from "./summary_outcomes.ts";
+import { roundNumpy } from "./script_python_format.ts";
+import { ttft } from "./metric_ttft.ts";
+
+/** One load in the scripts' words; `undefined` = there is no such number. */
+export interface RestfulNumbers {
+  /** Requests that the rates are about. */
+  readonly requests: number;
+  /** Seconds from the first start to the last end. */
+  readonly elapsedSec: number;
+  /** Sum. */
+  readonly promptTokens: number;
+  /** Sum. */
+  readonly completionTokens: number;
+  /** Seconds. */
+  readonly firstToken:
+    | { readonly min: number; readonly max: number; readonly mean: number }
+    | undefined;
+}
+
+/** What the script knows that a record does not say. */
+export interface RestfulScript {
+  /** From the first start to the last end. */
+  readonly durationMs: number;
+  /** Requests asked for, finished or not. */
+  readonly asked: number;
+  /** `requested`: the length asked for is taken for the length generated (T2). */
+  readonly completion: "requested" | "counted";
+  /** Prompt tokens of a request by the script's tokenizer, without template and BOS. */
+  readonly promptTokens: (record: RequestRecord) => number;
+}
+
+/**
+ * Right numbers: completed requests only, tokens that came, first token = first event with one.
+ *
+ * @param records measured requests of one load
+ */
+export function restfulNumbers(
+  records: readonly RequestRecord[],
+  durationMs: number,
+): RestfulNumbers {
+  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
+  return {
+    requests: completed.length,
+    elapsedSec: durationMs / 1000,
+    promptTokens: sum(completed.map(({ promptTokens }) => promptTokens?.tokens ?? 0)),
+    completionTokens: sum(completed.map(({ outputTokens }) => outputTokens?.tokens ?? 0)),
+    firstToken: spread(completed.flatMap((record) => ttft.values(record)).map((ms) => ms / 1000)),
+  };
+}
+
+/**
+ * The script's numbers of the same requests: every request that got any object back counts (T5),
+ * the first object is the first token (T4; rounded to ms, as there), and the rates divide the
+ * requests asked for (T15).
+ */
+export function restfulScriptNumbers(
+  records: readonly RequestRecord[],
+  script: RestfulScript,
+): RestfulNumbers {
+  const rows = records.filter((record) =>
+    record.firstEventMs !== undefined &&
+    (record.outcome.kind === "ok" || isFailure(record))
+  );
+  return {
+    requests: script.asked,
+    elapsedSec: script.durationMs / 1000,
+    promptTokens: sum(rows.map(script.promptTokens)),
+    completionTokens: sum(
+      rows.map(({ requestedTokens, outputTokens }) =>
+        script.completion === "requested" ? requestedTokens : outputTokens?.tokens ?? 0
+      ),
+    ),
+    firstToken: spread(
+      rows.map(({ firstEventMs = 0, sentMs = 0 }) => roundNumpy((firstEventMs - sentMs) / 1000, 3)),
+    ),
+  };
+}
+
+/** The columns of a release's CSV. */
+export type RestfulLayout = "v0.1.0a1" | "v0.1.0";
+
+/** Every {@linkcode RestfulLayout}, the newest first. */
+export const RESTFUL_LAYOUTS: readonly RestfulLayout[] = ["v0.1.0", "v0.1.0a1"];
+
+function spread(values: readonly number[]): RestfulNumbers["firstToken"] {
+  if (values.length === 0) return undefined;
+  let min = Infinity;
+  let max = -Infinity;
+  for (const value of values) {
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  return { min, max, mean: sum(values) / values.length };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,66 @@
+/**
+ * Bars of a distribution, for charts.
+ *
+ * @module
+ */
+import { asSet, type SortedValues, type ValueSet } from "./stat_quantile.ts";
+
+/** Counts between edges; bar i covers [edges[i], edges[i + 1]), the last one its end too. */
+export interface Histogram {
+  /** Bars of equal width, or of equal ratio. */
+  readonly scale: "linear" | "log";
+  /** One more than there are bars, ascending. */
+  readonly edges: readonly number[];
+  /** Values in each bar. */
+  readonly counts: readonly number[];
+}
+
+/** More bars are narrower than a reader can tell apart. */
+const MAX_BINS = 60;
+
+/** From this ratio of largest to smallest on, equal steps would put nearly all into one bar. */
+const LOG_FROM_RATIO = 20;
+
+/**
+ * Bars of equal width, or of equal ratio when the values span more than a factor of 20. Values near
+ * an edge are in the bar beside it when the set tells them only nearly.
+ */
+export function histogram(values: SortedValues | ValueSet): Histogram {
+  const set = asSet(values);
+  const { min, max } = set;
+  if (min === undefined || max === undefined) return { scale: "linear", edges: [], counts: [] };
+  const scale = min > 0 && max / min > LOG_FROM_RATIO ? "log" : "linear";
+  const edges = scale === "log" ? logEdges(min, max) : linearEdges(min, max);
+  const counts = new Array<number>(edges.length - 1).fill(0);
+  let bin = 0;
+  set.each((value, count) => {
+    while (bin < counts.length - 1 && value >= edges[bin + 1]!) bin++;
+    counts[bin]! += count;
+  });
+  return { scale, edges, counts };
+}
+
+/** Smallest of 1, 2, 5 × 10ⁿ that is at least `least`: a step that people read on an axis. */
+export function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  for (const factor of [1, 2, 5]) if (factor * power >= least) return factor * power;
+  return 10 * power;
+}
+
+function linearEdges(min: number, max: number): number[] {
+  // One bar fewer than the limit: rounding the first edge down can cost one.
+  const step = max > min ? roundStep((max - min) / (MAX_BINS - 1)) : roundStep(Math.abs(max) || 1);
+  const first = Math.floor(min / step);
+  const bins = Math.max(1, Math.ceil(max / step) - first);
+  return Array.from({ length: bins + 1 }, (_, i) => (first + i) * step);
+}
+
+function logEdges(min: number, max: number): number[] {
+  const bins = Math.min(MAX_BINS, Math.ceil(20 * Math.log10(max / min)));
+  const ratio = max / min;
+  return Array.from(
+    { length: bins + 1 },
+    // The ends exactly, so that no value falls outside by a rounding.
+    (_, i) => i === 0 ? min : i === bins ? max : min * ratio ** (i / bins),
+  );
+}

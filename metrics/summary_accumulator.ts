@@ -1,0 +1,202 @@
+/**
+ * One load's results from its records, seen once each.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { arrivalFold } from "./summary_arrivals.ts";
+import { createBinnedValues } from "./summary_binned_values.ts";
+import { estimateClientError } from "./check_calibration.ts";
+import { checkLoad } from "./check_run.ts";
+import { consistencyFold } from "./check_consistency.ts";
+import type { Fold } from "./fold.ts";
+import { summarizeGpu } from "./summary_gpu.ts";
+import { histogram } from "./stat_histogram.ts";
+import type { LoadSummary, MetricHistogram, MetricSummary } from "./load_summary.ts";
+import type { LoadValues } from "./summary_values.ts";
+import type { Metric } from "./metric.ts";
+import { failureFold, outcomeFold } from "./summary_outcomes.ts";
+import { describe } from "./stat_quantile.ts";
+import { createRawValues } from "./summary_raw_values.ts";
+import { METRICS } from "./metrics.ts";
+import type { LoadEnd, LoadPlan, RunHeader } from "./run.ts";
+import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
+import { streamFold } from "./summary_stream_shape.ts";
+import { rates, type Window } from "./summary_throughput.ts";
+import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
+import { judge } from "./check_verdict.ts";
+
+/** What a load's results depend on besides its records. */
+export interface LoadAccumulatorOptions {
+  /** The load as planned. */
+  readonly plan: LoadPlan;
+  /** The run it belongs to. */
+  readonly header: RunHeader;
+  /** Limits that a good request keeps; absent = no goodput. */
+  readonly slo?: Slo | undefined;
+  /** `raw`: keep every record; `histogram`: bounded memory. */
+  readonly values: "raw" | "histogram";
+}
+
+/** Takes the records of one load. */
+export interface LoadAccumulator {
+  /** With `raw` values in the order of their numbers, else in any. */
+  add(record: RequestRecord): void;
+  /** Results of all so far; without an end, as far as the stamps tell. */
+  summary(
+    options: { readonly end: LoadEnd | undefined; readonly percentiles: readonly number[] },
+  ): LoadSummary;
+}
+
+/** Metrics that have a chart of their distribution. */
+const HISTOGRAMS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
+
+/** Starts a load. Warm-up requests are only counted; cancelled and dropped ones too. */
+export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
+  const { plan, header, slo } = options;
+  const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
+  const values = options.values === "raw" ? createRawValues() : createBinnedValues(metrics);
+  let warmup = 0;
+  const ofAll = {
+    counts: outcomeFold(),
+    failures: failureFold(),
+    arrivals: arrivalFold(plan),
+    connections: connectionFold(),
+    end: endFold(plan),
+    consistency: consistencyFold(),
+  };
+  const ofCompleted = {
+    prompt: tokenFold(({ promptTokens }) => promptTokens),
+    output: tokenFold(({ outputTokens }) => outputTokens),
+    lengths: lengthFold(),
+    cache: cacheFold(),
+    stream: streamFold(),
+  };
+  const limits = slo?.limits.map((limit) => ({ limit, met: 0 })) ?? [];
+  let good = 0;
+
+  return {
+    add(record) {
+      if (record.phase === "warmup") {
+        warmup++;
+        return;
+      }
+      for (const fold of Object.values<Fold<unknown>>(ofAll)) fold.add(record);
+      const isGood = slo !== undefined && meetsSlo(record, slo);
+      if (record.outcome.kind === "ok") {
+        for (const fold of Object.values<Fold<unknown>>(ofCompleted)) fold.add(record);
+        for (const one of limits) if (meetsLimit(record, one.limit)) one.met++;
+        if (isGood) good++;
+      }
+      values.add({ record, good: isGood });
+    },
+    summary({ end: told, percentiles }) {
+      const end = told ?? ofAll.end.result();
+      const { durationMs } = end;
+      const counts = { ...ofAll.counts.result(), warmup };
+      const [prompt, output] = [ofCompleted.prompt.result(), ofCompleted.output.result()];
+      const run: Window = { fromMs: 0, toMs: durationMs };
+      const window = values.inside({ fromMs: end.rampEndMs, toMs: end.sendingEndMs });
+      const steady = window && values.throughput(window);
+      const share = (part: number) => counts.offered === 0 ? undefined : part / counts.offered;
+      const { metrics: described, histograms } = describeMetrics(values, { metrics, percentiles });
+      const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
+        label: plan.label,
+        plan,
+        interrupted: end.interrupted,
+        complete: told !== undefined && told.inferred !== true,
+        durationMs,
+        counts,
+        failures: ofAll.failures.result(),
+        throughput: {
+          run: rates(run, {
+            completed: counts.completed,
+            prompt: prompt.total,
+            output: output.total,
+          }),
+          steady,
+        },
+        arrivals: ofAll.arrivals.result(),
+        tokens: { prompt, output },
+        lengths: ofCompleted.lengths.result(),
+        cache: ofCompleted.cache.result(),
+        stream: ofCompleted.stream.result(),
+        metrics: described,
+        approximation: values.approximation,
+        slo: slo && {
+          limits: limits.map(({ limit, met }) => ({ ...limit, met, attainment: share(met) })),
+          good,
+          goodput: requestRate(run, good),
+          steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
+          attainment: share(good),
+        },
+        inFlight: values.inFlight(run, steady),
+        connections: ofAll.connections.result(),
+        gpu: summarizeGpu(end.gpu, { outputTokens: output.total }),
+        series: values.series(durationMs),
+        histograms,
+        timeline: values.timeline(),
+      };
+      const client = end.client &&
+        { ...end.client, error: estimateClientError(load, { client: end.client, header }) };
+      const delays = values.delays();
+      const verdict = judge({ load, client, delays, header });
+      const judged = { ...load, client, verdict };
+      const consistency = ofAll.consistency.result();
+      return { ...judged, checks: checkLoad({ load: judged, consistency, delays, header }) };
+    },
+  };
+}
+
+function describeMetrics(
+  values: LoadValues,
+  { metrics, percentiles }: {
+    readonly metrics: readonly Metric[];
+    readonly percentiles: readonly number[];
+  },
+): Pick<LoadSummary, "metrics" | "histograms"> {
+  const histograms: MetricHistogram[] = [];
+  const described = metrics.map((metric): MetricSummary => {
+    const { name, title, unit, better, per, formula } = metric;
+    const own = values.valuesOf(metric);
+    if (HISTOGRAMS.includes(name)) histograms.push({ name, title, unit, ...histogram(own) });
+    const distribution = describe(own, percentiles);
+    return { name, title, unit, better, per, formula, distribution };
+  });
+  return { metrics: described, histograms };
+}
+
+/** Requests a second. */
+function requestRate(window: Window, completed: number): number | undefined {
+  return rates(window, { completed, prompt: undefined, output: undefined }).qps;
+}
+
+/** Sent requests by connection. */
+function connectionFold(): Fold<LoadSummary["connections"]> {
+  const connections = { new: 0, reused: 0, unknown: 0 };
+  return {
+    add({ sentMs, connection }) {
+      if (sentMs !== undefined) connections[connection]++;
+    },
+    result: () => ({ ...connections }),
+  };
+}
+
+/** A record file that was cut off has no end; its stamps show how far it came. */
+function endFold(plan: LoadPlan): Fold<LoadEnd> {
+  let durationMs = 0;
+  let sendingEndMs = 0;
+  return {
+    add({ sentMs = 0, endMs = 0 }) {
+      durationMs = Math.max(durationMs, endMs);
+      sendingEndMs = Math.max(sendingEndMs, sentMs);
+    },
+    result: () => ({
+      load: 0,
+      durationMs,
+      rampEndMs: plan.rampUpMs ?? 0,
+      sendingEndMs,
+      interrupted: false,
+    }),
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * A load in bounded memory: its values in histograms, its course in time bins, of its requests a
+ * sample. Nothing here depends on the order in which records come.
+ *
+ * Percentiles are within {@linkcode RELATIVE_ERROR}. The steady window and the stretches of the
+ * series are whole bins, between an 8192nd and a 4096th of the load. The most in flight is a lower
+ * bound, the highest average of a bin rounded up, which users who send again at once do reach.
+ * Output tokens that a stream shows under another number than was counted fall into bins as whole
+ * tokens.
+ *
+ * @module
+ */
+import { type LoadValues, TIMELINE_ENTRIES, timelineEntry } from "./summary_values.ts";
+import type { TimelineEntry } from "./load_summary.ts";
+import type { Metric } from "./metric.ts";
+import { scheduleDelay } from "./metric_schedule_delay.ts";
+import { MAX_BUCKETS } from "./summary_series.ts";
+import { rates, tokensPerTickToken } from "./summary_throughput.ts";
+import { createTimeBins } from "./summary_time_bins.ts";
+import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts";
+
+/** Counts the values of these metrics. */
+export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
+  const histograms = metrics.map((metric) => ({ metric, values: createValueHistogram() }));
+  const delays = createValueHistogram();
+  const bins = createTimeBins();
+  let prompts = false;
+  let outputs = false;
+  let sample: TimelineEntry[] = [];
+  let sampleEvery = 1;
+
+  return {
+    get approximation() {
+      return { relativeError: RELATIVE_ERROR, binMs: bins.widthMs };
+    },
+    add({ record, good }) {
+      const { sentMs, endMs, outcome: { kind }, index } = record;
+      for (const delay of scheduleDelay.values(record)) delays.add(delay);
+      if (sentMs !== undefined) bins.busy(sentMs, endMs);
+      if (index % sampleEvery === 0) {
+        sample.push(timelineEntry(record));
+        while (sample.length > TIMELINE_ENTRIES) {
+          sampleEvery *= 2;
+          sample = sample.filter((entry) => entry.index % sampleEvery === 0);
+        }
+      }
+      if (kind !== "ok") {
+        if (endMs !== undefined && kind !== "cancelled") bins.count("failed", endMs);
+        return;
+      }
+      for (const { metric, values } of histograms) {
+        for (const value of metric.values(record)) values.add(value);
+      }
+      if (endMs !== undefined) {
+        bins.count("completed", endMs);
+        if (good) bins.count("good", endMs);
+      }
+      const { promptTokens, outputTokens, firstTokenMs, tickMs, tickTokens } = record;
+      prompts ||= promptTokens !== undefined;
+      if (promptTokens !== undefined && firstTokenMs !== undefined) {
+        bins.count("promptTokens", firstTokenMs, promptTokens.tokens);
+      }
+      if (outputTokens === undefined) return;
+      outputs = true;
+      const weight = tokensPerTickToken(record);
+      let before = 0;
+      for (let i = 0; i < tickMs.length; i++) {
+        const tokens = Math.round(tickTokens[i]! * weight);
+        bins.count("outputTokens", tickMs[i]!, tokens - before);
+        before = tokens;
+      }
+    },
+    valuesOf(metric) {
+      const found = histograms.find((one) => one.metric === metric);
+      if (found === undefined) throw new TypeError(`Cannot tell "${metric.name}": it is not kept`);
+      return found.values;
+    },
+    delays: () => delays,
+    inside: (window) => bins.inside(window),
+    throughput(window) {
+      const completed = bins.total("completed", window);
+      if (completed === 0) return undefined;
+      return rates(window, {
+        completed,
+        prompt: prompts ? bins.total("promptTokens", window) : undefined,
+        output: outputs ? bins.total("outputTokens", window) : undefined,
+      });
+    },
+    goodIn: (window) => bins.total("good", window),
+    inFlight: (run, steady) => ({
+      max: bins.maxBusy(),
+      mean: bins.meanBusy(run),
+      steadyMean: steady && bins.meanBusy(steady),
+    }),
+    series(durationMs) {
+      let bucketMs = bins.widthMs;
+      while (durationMs > MAX_BUCKETS * bucketMs) bucketMs += bins.widthMs;
+      const buckets = Math.max(0, Math.ceil(durationMs / bucketMs - 1e-9));
+      const stretches = Array.from({ length: buckets }, (_, i) => ({
+        fromMs: i * bucketMs,
+        toMs: Math.min((i + 1) * bucketMs, durationMs),
+        // What happens at the very end belongs to the last stretch.
+        counted: { fromMs: i * bucketMs, toMs: (i + (i + 1 === buckets ? 2 : 1)) * bucketMs },
+      }));
+      const perSec = (counter: "completed" | "outputTokens") =>
+        stretches.map(({ fromMs, toMs, counted }) =>
+          bins.total(counter, counted) * 1000 / (toMs - fromMs)
+        );
+      return {
+        bucketMs,
+        startMs: stretches.map(({ fromMs }) => fromMs),
+        completedPerSec: perSec("completed"),
+        outputTokensPerSec: perSec("outputTokens"),
+        inFlight: stretches.map((window) => bins.meanBusy(window) ?? 0),
+        failed: stretches.map(({ counted }) => bins.total("failed", counted)),
+      };
+    },
+    timeline: () => [...sample].sort((a, b) => a.index - b.index),
+  };
+}

@@ -1,0 +1,46 @@
+/**
+ * All records of a load kept: exact, and as large as they are.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { inFlight } from "./summary_in_flight.ts";
+import { type LoadValues, TIMELINE_ENTRIES, timelineEntry } from "./summary_values.ts";
+import type { Metric } from "./metric.ts";
+import { exactValues, sortLists } from "./stat_quantile.ts";
+import { scheduleDelay } from "./metric_schedule_delay.ts";
+import { series } from "./summary_series.ts";
+import { windowThroughput } from "./summary_throughput.ts";
+
+/** Keeps what it is given; records come in the order of their numbers. */
+export function createRawValues(): LoadValues {
+  const records: RequestRecord[] = [];
+  const completed: RequestRecord[] = [];
+  const good: RequestRecord[] = [];
+  return {
+    approximation: undefined,
+    add({ record, good: isGood }) {
+      records.push(record);
+      if (record.outcome.kind === "ok") completed.push(record);
+      if (isGood) good.push(record);
+    },
+    valuesOf: (metric) => exactValues(sortLists(listsOf(completed, metric))),
+    delays: () => exactValues(sortLists(listsOf(records, scheduleDelay))),
+    inside: (window) => window,
+    throughput: (window) => windowThroughput(completed, window),
+    goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
+    inFlight: (run, steady) => inFlight(records, run, steady),
+    series: (durationMs) => series(records, durationMs),
+    timeline() {
+      const entries = Math.min(records.length, TIMELINE_ENTRIES);
+      return Array.from(
+        { length: entries },
+        (_, i) => timelineEntry(records[Math.floor(i * records.length / entries)]!),
+      );
+    },
+  };
+}
+
+function* listsOf(records: readonly RequestRecord[], metric: Metric): Generator<readonly number[]> {
+  for (const record of records) yield metric.values(record);
+}

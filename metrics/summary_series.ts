@@ -1,0 +1,67 @@
+/**
+ * A load over time, for charts.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { roundStep } from "./stat_histogram.ts";
+import { meanInFlight } from "./summary_in_flight.ts";
+import { tokensPerTickToken } from "./summary_throughput.ts";
+
+/** Equal stretches of a load (the last may be shorter) and what happened in each. */
+export interface Series {
+  /** Length of a stretch: 1, 2 or 5 × 10ⁿ ms; of histograms, whole time bins. */
+  readonly bucketMs: number;
+  /** Start of each stretch. */
+  readonly startMs: readonly number[];
+  /** Completed requests a second. */
+  readonly completedPerSec: readonly number[];
+  /** Output tokens a second, by arrival; only of requests that completed in the end. */
+  readonly outputTokensPerSec: readonly number[];
+  /** Time average of requests in flight. */
+  readonly inFlight: readonly number[];
+  /** Requests that failed in this stretch: a count, not a rate. */
+  readonly failed: readonly number[];
+}
+
+/** A chart of this many points still shows every one. */
+export const MAX_BUCKETS = 120;
+
+/** Cuts `durationMs` into at most 120 stretches of a round length. */
+export function series(records: readonly RequestRecord[], durationMs: number): Series {
+  const bucketMs = durationMs > 0 ? roundStep(durationMs / MAX_BUCKETS) : 1;
+  const buckets = durationMs > 0 ? Math.ceil(durationMs / bucketMs - 1e-9) : 0;
+  const completed = new Array<number>(buckets).fill(0);
+  const tokens = new Array<number>(buckets).fill(0);
+  const failed = new Array<number>(buckets).fill(0);
+  // What happens at the very end belongs to the last stretch.
+  const bucketOf = (ms: number) => Math.min(Math.floor(ms / bucketMs), buckets - 1);
+  for (const record of buckets === 0 ? [] : records) {
+    const { outcome: { kind }, endMs, tickMs, tickTokens } = record;
+    if (endMs === undefined || endMs > durationMs || kind === "cancelled") continue;
+    if (kind !== "ok") {
+      failed[bucketOf(endMs)]!++;
+      continue;
+    }
+    completed[bucketOf(endMs)]!++;
+    const weight = tokensPerTickToken(record);
+    let before = 0;
+    for (let i = 0; i < tickMs.length; i++) {
+      tokens[bucketOf(tickMs[i]!)]! += (tickTokens[i]! - before) * weight;
+      before = tickTokens[i]!;
+    }
+  }
+  const startMs = Array.from({ length: buckets }, (_, i) => i * bucketMs);
+  const perSec = (amount: number, i: number) =>
+    amount * 1000 / (Math.min(startMs[i]! + bucketMs, durationMs) - startMs[i]!);
+  return {
+    bucketMs,
+    startMs,
+    completedPerSec: completed.map(perSec),
+    outputTokensPerSec: tokens.map(perSec),
+    inFlight: startMs.map((fromMs) =>
+      meanInFlight(records, { fromMs, toMs: Math.min(fromMs + bucketMs, durationMs) }) ?? 0
+    ),
+    failed,
+  };
+}

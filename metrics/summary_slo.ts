@@ -1,0 +1,102 @@
+/**
+ * Limits that a request has to keep to count as good.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { Metric } from "./metric.ts";
+import { METRICS } from "./metrics.ts";
+import { tpot } from "./metric_tpot.ts";
+
+/** One limit, in the metric's own unit. */
+export interface SloLimit {
+  /** A metric with one value a request. */
+  readonly metric: string;
+  /** Largest value that is still good (smallest, for a metric of which more is better). */
+  readonly limit: number;
+}
+
+/** Limits that all have to be kept. */
+export interface Slo {
+  /** In the order given. */
+  readonly limits: readonly SloLimit[];
+}
+
+/** Metrics that can have a limit: one value a request, and a direction that is better. */
+export const SLO_METRICS: readonly Metric[] = METRICS.filter(({ per, better }) =>
+  per === "request" && better !== "neither"
+);
+
+/**
+ * Reads limits such as `ttft:500,tpot:50` (milliseconds).
+ *
+ * `itl` has one value a gap and is refused: its mean over a request is `tpot`.
+ *
+ * @throws {SyntaxError} when the text is not a list of `metric:limit`.
+ * @throws {RangeError} when a metric is unknown, has no single value, or its limit is negative.
+ *
+ * @example
+ * ```ts
+ * import { parseSlo } from "@tokometer/tokometer/metrics";
+ *
+ * const { limits } = parseSlo("ttft:500,tpot:50");
+ * if (limits[1]?.limit !== 50) throw new Error("the second limit is 50 ms a token");
+ * ```
+ */
+export function parseSlo(text: string): Slo {
+  const limits = text.split(",").map((part) => parseLimit(part.trim(), text));
+  const names = limits.map(({ metric }) => metric);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new RangeError(`Cannot use SLO "${text}": "${twice}" has two limits, give one`);
+  }
+  return { limits };
+}
+
+/**
+ * Whether a completed request keeps every limit. Failures never do. A value that is missing fails
+ * its limit, with one exception: an answer of a single token or tick has no TPOT to exceed.
+ */
+export function meetsSlo(record: RequestRecord, slo: Slo): boolean {
+  return record.outcome.kind === "ok" && slo.limits.every((limit) => meetsLimit(record, limit));
+}
+
+/** Whether a completed request keeps one limit; see {@linkcode meetsSlo}. */
+export function meetsLimit(record: RequestRecord, { metric: name, limit }: SloLimit): boolean {
+  const metric = findMetric(name, name);
+  const value = metric.values(record)[0];
+  if (value === undefined) return metric === tpot;
+  return metric.better === "higher" ? value >= limit : value <= limit;
+}
+
+function parseLimit(part: string, text: string): SloLimit {
+  const match = /^([a-z0-9_]+)\s*:\s*(.*)$/.exec(part);
+  if (match === null) {
+    throw new SyntaxError(
+      `Cannot read SLO "${text}": "${part}" is not metric:limit, as in ttft:500,tpot:50`,
+    );
+  }
+  const [, name, number] = match as unknown as [string, string, string];
+  const metric = findMetric(name, text);
+  const limit = number === "" ? NaN : Number(number);
+  if (!Number.isFinite(limit) || limit < 0) {
+    throw new RangeError(
+      `Cannot use SLO "${text}": the limit "${number}" of ${name} is not a number of ${metric.unit} (no unit behind it, at least 0)`,
+    );
+  }
+  return { metric: name, limit };
+}
+
+function findMetric(name: string, text: string): Metric {
+  const metric = SLO_METRICS.find((one) => one.name === name);
+  if (metric !== undefined) return metric;
+  const known = SLO_METRICS.map((one) => one.name).join(", ");
+  if (name === "itl") {
+    throw new RangeError(
+      `Cannot use SLO "${text}": "itl" has a value for each gap, not one for a request; limit its mean over a request with "tpot"`,
+    );
+  }
+  throw new RangeError(
+    `Cannot use SLO "${text}": "${name}" is not a metric with one value a request; known are ${known}`,
+  );
+}

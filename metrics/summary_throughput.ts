@@ -1,0 +1,123 @@
+/**
+ * Work done in a stretch of time.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import { tokenTotals } from "./summary_token_totals.ts";
+
+/** A stretch of a load in ms from its start; `toMs` is outside. */
+export interface Window {
+  /** Inside the stretch. */
+  readonly fromMs: number;
+  /** Outside the stretch. */
+  readonly toMs: number;
+}
+
+/** Rates over one window; only completed requests count. */
+export interface Throughput extends Window {
+  /** Requests that completed inside the window. */
+  readonly completed: number;
+  /** Completed requests a second. */
+  readonly qps: number | undefined;
+  /** Completed requests a minute. */
+  readonly rpm: number | undefined;
+  /** Absent when no request has a count. */
+  readonly outputTokensPerSec: number | undefined;
+  /** Prompt and output together; absent when either is not counted. */
+  readonly totalTokensPerSec: number | undefined;
+}
+
+/** Rates over the whole run, ramp-up and drain included. `records`: completed ones only. */
+export function runThroughput(
+  records: readonly RequestRecord[],
+  durationMs: number,
+): Throughput {
+  return rates({ fromMs: 0, toMs: durationMs }, {
+    completed: records.length,
+    prompt: tokenTotals(records, ({ promptTokens }) => promptTokens).total,
+    output: tokenTotals(records, ({ outputTokens }) => outputTokens).total,
+  });
+}
+
+/**
+ * Rates over a window in the middle: requests by their end, output tokens by the ticks that
+ * brought them, prompt tokens by the first token (when the prompt had been read). Requests that
+ * began before or end after the window give it the tokens that arrived in it.
+ *
+ * Absent when no request completed in the window: it then says nothing about the server.
+ */
+export function windowThroughput(
+  records: readonly RequestRecord[],
+  window: Window,
+): Throughput | undefined {
+  let completed = 0;
+  let output: number | undefined;
+  let prompt: number | undefined;
+  for (const record of records) {
+    if (isInside(window, record.endMs)) completed++;
+    output = add(output, tokensInside(record, window));
+    const read = record.promptTokens?.tokens;
+    prompt = add(
+      prompt,
+      read === undefined ? read : isInside(window, record.firstTokenMs) ? read : 0,
+    );
+  }
+  return completed === 0 ? undefined : rates(window, { completed, prompt, output });
+}
+
+/**
+ * Tokens for each token of `tickTokens`. Where the stream shows only events, its ticks count fewer
+ * tokens than the engine's total; each event then stands for its share of that total.
+ */
+export function tokensPerTickToken({ outputTokens, tickTokens }: RequestRecord): number {
+  const seen = tickTokens[tickTokens.length - 1];
+  return outputTokens === undefined || !seen ? 0 : outputTokens.tokens / seen;
+}
+
+function tokensInside(record: RequestRecord, window: Window): number | undefined {
+  if (record.outputTokens === undefined) return undefined;
+  let tokens = 0;
+  let before = 0;
+  for (let i = 0; i < record.tickMs.length; i++) {
+    if (isInside(window, record.tickMs[i])) tokens += record.tickTokens[i]! - before;
+    before = record.tickTokens[i]!;
+  }
+  return tokens * tokensPerTickToken(record);
+}
+
+function isInside({ fromMs, toMs }: Window, ms: number | undefined): boolean {
+  return ms !== undefined && ms >= fromMs && ms < toMs;
+}
+
+/** What was done in a window. */
+export interface Work {
+  /** Requests. */
+  readonly completed: number;
+  /** Prompt tokens; absent when they were not counted. */
+  readonly prompt: number | undefined;
+  /** Output tokens; absent when they were not counted. */
+  readonly output: number | undefined;
+}
+
+/** Work ÷ time. */
+export function rates(window: Window, { completed, prompt, output }: Work): Throughput {
+  const seconds = (window.toMs - window.fromMs) / 1000;
+  const perSec = (amount: number | undefined) =>
+    amount === undefined || seconds <= 0 ? undefined : amount / seconds;
+  const qps = perSec(completed);
+  return {
+    ...window,
+    completed,
+    qps,
+    rpm: qps === undefined ? undefined : qps * 60,
+    outputTokensPerSec: perSec(output),
+    totalTokensPerSec: prompt === undefined || output === undefined
+      ? undefined
+      : perSec(prompt + output),
+  };
+}
+
+function add(sum: number | undefined, amount: number | undefined): number | undefined {
+  return amount === undefined ? sum : (sum ?? 0) + amount;
+}

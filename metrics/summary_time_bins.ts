@@ -1,0 +1,145 @@
+/**
+ * Counters over time in bounded memory: bins that double in width when a load outlasts them.
+ *
+ * Times and amounts are whole (microseconds, tokens), so every sum is exact and the order of adding
+ * does not matter. What is asked of a stretch of whole bins is exact too; the only approximation is
+ * that a stretch has to begin and end where a bin does, and that the largest number in flight is a
+ * lower bound (the averages of the bins, rounded up, and the numbers at their edges).
+ *
+ * @module
+ */
+import type { Window } from "./summary_throughput.ts";
+
+/** What is counted where it happened. */
+export type BinCounter = "completed" | "good" | "failed" | "outputTokens" | "promptTokens";
+
+/** Counters by time. */
+export interface TimeBins {
+  /** Width of all bins, 1 ms × 2ⁿ. */
+  readonly widthMs: number;
+  /** Counts `amount` (default 1) at a time; before 0 counts at 0. */
+  count(counter: BinCounter, ms: number, amount?: number): void;
+  /** Somebody is busy from one time to the other; absent = to the end. */
+  busy(fromMs: number, toMs: number | undefined): void;
+  /** The whole bins inside a window; absent when there is none. */
+  inside(window: Window): Window | undefined;
+  /** What was counted in whole bins. */
+  total(counter: BinCounter, window: Window): number;
+  /** How many were busy on average; the window ends with a bin or after all that happened. */
+  meanBusy(window: Window): number | undefined;
+  /** The most that were busy at once, at least. */
+  maxBusy(): number | undefined;
+}
+
+/** An hour of load has bins of half a second. */
+const BINS = 8192;
+
+const COUNTERS: readonly BinCounter[] = [
+  "completed",
+  "good",
+  "failed",
+  "outputTokens",
+  "promptTokens",
+];
+
+/** Begins with bins of a millisecond, enough for eight seconds. */
+export function createTimeBins(): TimeBins {
+  const counts = Object.fromEntries(
+    COUNTERS.map((counter) => [counter, new Float64Array(BINS)]),
+  ) as Record<BinCounter, Float64Array>;
+  // Begins and ends of being busy: how many in each bin, and the sum of their distances to its start.
+  const begins = { count: new Float64Array(BINS), offsetUs: new Float64Array(BINS) };
+  const ends = { count: new Float64Array(BINS), offsetUs: new Float64Array(BINS) };
+  let widthUs = 1000;
+  let used = 0;
+
+  const double = () => {
+    for (const { count, offsetUs } of [begins, ends]) {
+      for (let i = 0; i < BINS / 2; i++) {
+        offsetUs[i] = offsetUs[2 * i]! + offsetUs[2 * i + 1]! + widthUs * count[2 * i + 1]!;
+      }
+      offsetUs.fill(0, BINS / 2);
+    }
+    for (const values of [...Object.values(counts), begins.count, ends.count]) {
+      for (let i = 0; i < BINS / 2; i++) values[i] = values[2 * i]! + values[2 * i + 1]!;
+      values.fill(0, BINS / 2);
+    }
+    widthUs *= 2;
+    used = Math.ceil(used / 2);
+  };
+  /** Microseconds of a time, for which there is a bin from here on. */
+  const fit = (ms: number): number => {
+    const us = Math.max(0, Math.round(ms * 1000));
+    while (us >= BINS * widthUs) double();
+    used = Math.max(used, Math.floor(us / widthUs) + 1);
+    return us;
+  };
+  const note = (event: typeof begins, ms: number) => {
+    const us = fit(ms);
+    const bin = Math.floor(us / widthUs);
+    event.count[bin]!++;
+    event.offsetUs[bin]! += us - bin * widthUs;
+  };
+  /** Bins that begin in a window, by number. */
+  const range = ({ fromMs, toMs }: Window) => ({
+    from: Math.min(used, Math.ceil(Math.round(fromMs * 1000) / widthUs)),
+    to: Math.min(used, Math.ceil(Math.round(toMs * 1000) / widthUs)),
+  });
+
+  return {
+    get widthMs() {
+      return widthUs / 1000;
+    },
+    count(counter, ms, amount = 1) {
+      const us = fit(ms);
+      counts[counter][Math.floor(us / widthUs)]! += amount;
+    },
+    busy(fromMs, toMs) {
+      note(begins, fromMs);
+      if (toMs !== undefined) note(ends, toMs);
+    },
+    inside({ fromMs, toMs }) {
+      const from = Math.ceil(Math.round(fromMs * 1000) / widthUs);
+      const to = Math.floor(Math.round(toMs * 1000) / widthUs);
+      return to > from ? { fromMs: from * widthUs / 1000, toMs: to * widthUs / 1000 } : undefined;
+    },
+    total(counter, window) {
+      const { from, to } = range(window);
+      let total = 0;
+      for (let i = from; i < to; i++) total += counts[counter][i]!;
+      return total;
+    },
+    meanBusy(window) {
+      if (!(window.toMs > window.fromMs)) return undefined;
+      const toUs = Math.round(window.toMs * 1000);
+      const { from, to } = range(window);
+      let now = 0;
+      for (let i = 0; i < from; i++) now += begins.count[i]! - ends.count[i]!;
+      let busyUs = 0;
+      for (let i = from; i < to; i++) {
+        const lengthUs = Math.min(widthUs, toUs - i * widthUs);
+        busyUs += (now + begins.count[i]! - ends.count[i]!) * lengthUs -
+          begins.offsetUs[i]! + ends.offsetUs[i]!;
+        now += begins.count[i]! - ends.count[i]!;
+      }
+      // Who never ended is busy beyond the last bin that anything happened in.
+      const fromUs = Math.round(window.fromMs * 1000);
+      busyUs += now * Math.max(0, toUs - Math.max(to * widthUs, fromUs));
+      return busyUs / (toUs - fromUs);
+    },
+    maxBusy() {
+      let now = 0;
+      let max = 0;
+      let any = false;
+      for (let i = 0; i < used; i++) {
+        const [began, ended] = [begins.count[i]!, ends.count[i]!];
+        any ||= began > 0;
+        const meanUs = (now + began - ended) * widthUs - begins.offsetUs[i]! + ends.offsetUs[i]!;
+        // Without an end in between, the last to begin finds all the others still there.
+        max = Math.max(max, now + (ended === 0 ? began : 0), Math.ceil(meanUs / widthUs));
+        now += began - ended;
+      }
+      return any ? Math.max(1, max) : undefined;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * What of a load needs all values and all stamps, and so memory: kept as they were, or in histograms
+ * and time bins.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { Approximation } from "./summary_approximation.ts";
+import type { InFlight } from "./summary_in_flight.ts";
+import type { TimelineEntry } from "./load_summary.ts";
+import type { Metric } from "./metric.ts";
+import type { ValueSet } from "./stat_quantile.ts";
+import type { Series } from "./summary_series.ts";
+import type { Throughput, Window } from "./summary_throughput.ts";
+
+/** A measured record, and what is already known about it. */
+export interface JudgedRecord {
+  /** The record. */
+  readonly record: RequestRecord;
+  /** Kept all limits. */
+  readonly good: boolean;
+}
+
+/** Where the values of one load are kept. */
+export interface LoadValues {
+  /** Absent: all is exact. */
+  readonly approximation: Approximation | undefined;
+  /** Takes a measured record in. */
+  add(judged: JudgedRecord): void;
+  /** Values of the completed records. */
+  valuesOf(metric: Metric): ValueSet;
+  /** How late each record left, completed or not. */
+  delays(): ValueSet;
+  /** The part of a window that can be told; absent when it holds no time. */
+  inside(window: Window): Window | undefined;
+  /** Work of completed records in such a window; absent when none completed there. */
+  throughput(window: Window): Throughput | undefined;
+  /** Good records that completed in such a window. */
+  goodIn(window: Window): number;
+  /** Requests at the same time. */
+  inFlight(run: Window, steady: Window | undefined): InFlight;
+  /** The load over time. */
+  series(durationMs: number): Series;
+  /** A sample of the records by their numbers. */
+  timeline(): readonly TimelineEntry[];
+}
+
+/** Requests of a timeline that a page can still show. */
+export const TIMELINE_ENTRIES = 400;
+
+/** What a timeline shows of a record. */
+export function timelineEntry(record: RequestRecord): TimelineEntry {
+  return {
+    index: record.index,
+    user: record.user,
+    intendedMs: record.intendedMs,
+    sentMs: record.sentMs,
+    firstTokenMs: record.firstTokenMs,
+    lastTokenMs: record.lastTokenMs,
+    endMs: record.endMs,
+    outcome: record.outcome.kind,
+  };
+}

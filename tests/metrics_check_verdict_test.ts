@@ -1,0 +1,275 @@
+import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
+import type { RequestRecord } from "../backends/record.ts";
+import type { CalibrationCell, CalibrationLimit } from "../metrics/check_calibration.ts";
+import { errorSpread } from "../metrics/check_client_error.ts";
+import type { LoadSummary } from "../metrics/load_summary.ts";
+import type { ClientHealth } from "../metrics/run.ts";
+import { summarize } from "../metrics/summary.ts";
+import { VERDICT_RULES, type VerdictKind } from "../metrics/check_verdict.ts";
+import { createCell, createLimit } from "./support/create_calibration.ts";
+import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
+import { createRun, type RunFields } from "./support/create_run.ts";
+
+/** 100 requests in a row: TTFT 100 ms, gaps 10 ms, one stream, 33 tokens/s. */
+function records(fields: RecordFields = {}): readonly RequestRecord[] {
+  return Array.from(
+    { length: 100 },
+    (_, index) => createRecord({ index, sentMs: index * 150, endMs: index * 150 + 150, ...fields }),
+  );
+}
+
+/** What a quiet machine shows. */
+const QUIET: ClientHealth = {
+  cpuCores: 0.1,
+  loopLagP50Ms: 1.1,
+  loopLagP99Ms: 2.6,
+  loopLagMaxMs: 12,
+  threadCpu: 0.05,
+  threadWait: 0.02,
+  descriptors: 40,
+  descriptorLimit: 1024,
+  replacedConnections: 0,
+};
+
+interface Evidence extends RunFields {
+  readonly client?: ClientHealth;
+  readonly records?: readonly RequestRecord[];
+  readonly cells?: readonly CalibrationCell[];
+  readonly limits?: readonly CalibrationLimit[];
+}
+
+function loadOf(evidence: Evidence): LoadSummary {
+  const { client, records: list = records(), cells, limits, header, ...fields } = evidence;
+  const calibration = (cells ?? limits) && {
+    savedAt: "2026-01-01T00:00:00.000Z",
+    cells: cells ?? [],
+    limits: limits ?? [],
+  };
+  return summarize(createRun(list, {
+    ...fields,
+    header: { ...header, ...(calibration === undefined ? {} : { calibration }) },
+    ends: [client === undefined ? {} : { client }],
+  })).loads[0]!;
+}
+
+const healthy = (fields: Partial<ClientHealth>): Evidence => ({ client: { ...QUIET, ...fields } });
+
+/** A cell just as heavy as the run, whose error in TTFT and gap is this. */
+const wrongBy = (ttftMs: number, itlMs: number, p50Ms = 0.1): Evidence => ({
+  client: QUIET,
+  cells: [createCell({
+    streams: 1,
+    tokensPerSec: 33,
+    error: {
+      ...createCell().error,
+      ttft: { count: 100, p50Ms, p99Ms: ttftMs, maxMs: ttftMs },
+      itl: errorSpread([itlMs]),
+    },
+  })],
+});
+
+Deno.test("judge says ok of a client that had time, calibrated or not", () => {
+  for (const evidence of [{ client: QUIET }, wrongBy(2, 2)]) {
+    const { verdict, checks } = loadOf(evidence);
+    assertEquals(verdict?.kind, "ok");
+    assertEquals(verdict?.reasons, []);
+    assert(checks.find(({ name }) => name === "client")!.ok);
+  }
+});
+
+Deno.test("judge says nothing where nothing is known", () => {
+  assertEquals(loadOf({}).verdict, undefined);
+});
+
+/** The run has one stream with 33 tokens/s. */
+const limited = (...limits: Partial<CalibrationLimit>[]): Evidence => ({
+  client: QUIET,
+  limits: limits.map((fields) => createLimit({ streams: 1, tokensPerSec: 33, ...fields })),
+});
+
+/** Each row: the injected fault, the rule that must see it, the verdict. */
+const FAULTS: readonly [fault: string, Evidence, rule: string, VerdictKind][] = [
+  [
+    "busy loops on the client's core",
+    healthy({ threadWait: 0.6, threadCpu: 0.6 }),
+    "thread_wait",
+    "client-bound",
+  ],
+  [
+    "a neighbor on the client's core",
+    healthy({ threadWait: 0.2, threadCpu: 0.3 }),
+    "thread_wait",
+    "suspect",
+  ],
+  ["a busy loop beside a light client", healthy({ threadWait: 0.06 }), "thread_starved", "suspect"],
+  ["a stall of 200 ms", healthy({ loopLagMaxMs: 200 }), "stall", "suspect"],
+  ["a stall of 2 s", healthy({ loopLagMaxMs: 2000 }), "stall", "client-bound"],
+  ["late timers", healthy({ loopLagP99Ms: 20 }), "loop_lag", "suspect"],
+  ["very late timers", healthy({ loopLagP99Ms: 60 }), "loop_lag", "client-bound"],
+  ["20 times too many streams", healthy({ threadCpu: 0.97 }), "thread_cpu", "client-bound"],
+  ["many streams", healthy({ threadCpu: 0.75 }), "thread_cpu", "suspect"],
+  ["a busy process", { client: { cpuCores: 0.95 } }, "process_cpu", "suspect"],
+  ["an error of half the TTFT", wrongBy(60, 1), "ttft_error", "client-bound"],
+  ["an error of a tenth of the TTFT", wrongBy(11, 1), "ttft_error", "suspect"],
+  ["an error of half a gap", wrongBy(1, 5), "itl_error", "suspect"],
+  ["an error above a gap", wrongBy(1, 11), "itl_error", "client-bound"],
+  ["a bias of the TTFT", wrongBy(6, 1, 6), "middle_error", "suspect"],
+  [
+    "a rate beyond the calibrated one",
+    limited({ tokensPerSec: 25 }),
+    "calibrated_limit",
+    "suspect",
+  ],
+  ["no stream was few enough", limited({ streams: 0 }), "calibrated_limit", "suspect"],
+  ["few descriptors left", healthy({ descriptorLimit: 100 }), "descriptors", "suspect"],
+  [
+    "no descriptors left",
+    {
+      records: [
+        ...records(),
+        createFailure("connect_error", { message: "connect EMFILE 127.0.0.1:8000" }),
+      ],
+    },
+    "descriptors_exhausted",
+    "client-bound",
+  ],
+  [
+    "late departures",
+    {
+      client: QUIET,
+      records: records().map((one) => ({ ...one, intendedMs: one.sentMs! - 30 })),
+      loads: [{ label: "7 req/s constant", kind: "open", ratePerSec: 7 }],
+    },
+    "departures",
+    "suspect",
+  ],
+  [
+    "joined reads of a busy client",
+    { ...healthy({ loopLagP99Ms: 8 }), records: records({ reads: 2, events: 5 }) },
+    "coalesced_reads",
+    "suspect",
+  ],
+  ["closed connections", healthy({ replacedConnections: 10 }), "replaced_connections", "suspect"],
+];
+
+Deno.test("judge sees each fault and says what to do", async (t) => {
+  for (const [fault, evidence, rule, kind] of FAULTS) {
+    await t.step(fault, () => {
+      const { verdict, checks } = loadOf(evidence);
+      assertEquals(verdict?.reasons.map((reason) => reason.rule), [rule]);
+      assertEquals(verdict?.kind, kind);
+      const { message, advice } = verdict!.reasons[0]!;
+      assert(message.length > 20 && advice.length > 10);
+      assertFalse(/\.$/.test(message) || /\.$/.test(advice), "no final period");
+      const check = checks.find(({ name }) => name === "client")!;
+      assertFalse(check.ok);
+      assertStringIncludes(check.message, message);
+    });
+  }
+  assertEquals(
+    VERDICT_RULES.map(({ name }) => name).filter((name) => !FAULTS.some((row) => row[2] === name)),
+    [],
+    "rules without a fault",
+  );
+});
+
+Deno.test("judge takes joined reads of an idle client for the server's doing", () => {
+  const joined = records({ reads: 2, events: 5 });
+  assertEquals(loadOf({ client: QUIET, records: joined }).verdict?.kind, "ok");
+});
+
+Deno.test("judge lets the users of a closed loop start one after the other", () => {
+  const late = records().map((one) => ({ ...one, intendedMs: one.sentMs! - 30 }));
+  assertEquals(loadOf({ client: QUIET, records: late }).verdict?.kind, "ok");
+});
+
+Deno.test("judge leaves waiting for the limit in flight to the limit", () => {
+  const { verdict } = loadOf({
+    client: QUIET,
+    records: records().map((one) => ({ ...one, intendedMs: one.sentMs! - 30 })),
+    loads: [{ label: "7 req/s", kind: "open", ratePerSec: 7, maxInFlight: 1 }],
+  });
+  assertEquals(verdict?.kind, "ok");
+});
+
+Deno.test("judge uses no error of a load more than twice as heavy", () => {
+  const heavy = { ...wrongBy(60, 60).cells![0]!, streams: 3 };
+  const { verdict, client } = loadOf({ client: QUIET, cells: [heavy] });
+  assertEquals(client?.error?.basis, "heavier");
+  assertEquals(verdict?.kind, "ok");
+});
+
+Deno.test("judge blames no client for an error that every machine makes", () => {
+  // TTFT 4 ms, wrong by 2 ms in one of a hundred: stalls of that length are the machine's.
+  const fast = records().map((one) => ({ ...one, firstTokenMs: one.sentMs! + 4 }));
+  assertEquals(loadOf({ ...wrongBy(2, 2), records: fast }).verdict?.kind, "ok");
+  assertEquals(loadOf({ ...wrongBy(3, 2), records: fast }).verdict?.kind, "client-bound");
+});
+
+Deno.test("judge puts the worst reason first", () => {
+  const { verdict } = loadOf(
+    healthy({ loopLagP99Ms: 20, loopLagMaxMs: 150, threadWait: 0.9, threadCpu: 0.95 }),
+  );
+  assertEquals(verdict?.kind, "client-bound");
+  assertEquals(verdict?.reasons.map(({ rule }) => rule), [
+    "thread_cpu",
+    "thread_wait",
+    "loop_lag",
+    "stall",
+  ]);
+});
+
+Deno.test("judge says how far a load is beyond what was calibrated, and what carries it", () => {
+  // 10 in flight, 333 tokens/s.
+  const many = Array.from({ length: 200 }, (_, index) => {
+    const sentMs = Math.floor(index / 10) * 150;
+    return createRecord({ index, sentMs, endMs: sentMs + 150 });
+  });
+  const judged = (limits: readonly CalibrationLimit[], fields: Evidence = {}) =>
+    loadOf({ ...fields, client: QUIET, records: many, limits }).verdict!;
+  const small = createLimit({ streams: 4, tokensPerSec: 200 });
+  const found = judged([small]);
+  assertEquals(found.reasons.map(({ rule, kind }) => [rule, kind]), [
+    ["calibrated_limit", "suspect"],
+  ]);
+  const { message, advice } = found.reasons[0]!;
+  assertEquals(
+    message,
+    "10 streams with 333 tokens/s are beyond what was calibrated: on this machine fetch with " +
+      "--workers 0 kept the p99 errors of TTFT and gap within 5.00 ms only up to 4 streams with " +
+      "200 tokens/s",
+  );
+  assertStringIncludes(advice, ", or at most 4 streams");
+
+  const socket = createLimit({ transport: "socket", streams: 64 });
+  const workers = createLimit({ workers: 2, streams: 64 });
+  const adviceOf = (...others: CalibrationLimit[]) => judged([small, ...others]).reasons[0]!.advice;
+  assertStringIncludes(adviceOf(socket, workers), "pass --transport socket, which kept them");
+  assertStringIncludes(adviceOf(workers), "pass --workers 2, which kept them within 5.00 ms up to");
+  // Not enough itself, or of no use to this server.
+  assertFalse(adviceOf({ ...socket, streams: 5 }).includes("which kept"));
+  const epoll = { ...socket, transport: "epoll" };
+  const https = { header: { url: "https://example.com" } };
+  assertFalse(judged([small, epoll], https).reasons[0]!.advice.includes("epoll"));
+
+  const ok: [name: string, limits: CalibrationLimit[]][] = [
+    ["as much as was calibrated", [createLimit({ streams: 10, tokensPerSec: 333 })]],
+    ["hardly more", [createLimit({ streams: 9, tokensPerSec: 280 })]],
+    ["another rate carried it", [
+      small,
+      createLimit({ itlMs: 5, streams: 12, tokensPerSec: 2400 }),
+    ]],
+    ["the search had no more time", [{ ...small, endedBy: "time" }]],
+    ["nor tried so few", [{ ...small, endedBy: "time", tooManyStreams: 11 }]],
+    ["another client's limit", [{ ...small, transport: "socket" }, { ...small, workers: 1 }]],
+    // A quarter of the gap of 10 ms is 2.5 ms: that bound is as good as 1 ms.
+    ["a bound that does no harm", [{ ...small, boundMs: 1 }, createLimit({ boundMs: 2.5 })]],
+  ];
+  for (const [name, limits] of ok) assertEquals(judged(limits).kind, "ok", name);
+  assertEquals(judged([{ ...small, endedBy: "time", tooManyStreams: 10 }]).kind, "suspect");
+  assertEquals(judged([{ ...small, boundMs: 1 }, createLimit({ boundMs: 3 })]).kind, "suspect");
+
+  // The error of such a load is known, and small beside what was measured.
+  const like = createCell({ streams: 10, tokensPerSec: 333 });
+  assertEquals(judged([small], { cells: [like] }).kind, "ok");
+});

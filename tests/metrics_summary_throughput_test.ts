@@ -1,0 +1,60 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { runThroughput, windowThroughput } from "../metrics/summary_throughput.ts";
+import { createRecord } from "./support/create_record.ts";
+
+Deno.test("runThroughput divides completed requests and their tokens by the duration (T15)", () => {
+  const records = [createRecord(), createRecord({ sentMs: 500 })];
+  assertEquals(runThroughput(records, 2000), {
+    fromMs: 0,
+    toMs: 2000,
+    completed: 2,
+    qps: 1,
+    rpm: 60,
+    outputTokensPerSec: 5,
+    totalTokensPerSec: 15,
+  });
+});
+
+Deno.test("runThroughput has no rates without a duration, and no token rates without counts (T14)", () => {
+  assertStrictEquals(runThroughput([], 0).qps, undefined);
+  const none = runThroughput([], 1000);
+  assertEquals([none.qps, none.outputTokensPerSec], [0, undefined]);
+  const half = runThroughput([createRecord({ promptTokens: undefined })], 1000);
+  assertEquals([half.outputTokensPerSec, half.totalTokensPerSec], [5, undefined]);
+});
+
+Deno.test("windowThroughput counts tokens where they arrived, not where requests ended (T20)", () => {
+  // Ramp until 1000, last departure 3000. Each request brings 4 tokens, 500 ms apart.
+  const at = (sentMs: number) =>
+    createRecord({
+      sentMs,
+      ticks: [[sentMs + 500, 1], [sentMs + 1000, 2], [sentMs + 1500, 3], [sentMs + 2000, 4]],
+    });
+  const records = [at(0), at(1000), at(2000)];
+  // Inside [1000, 3000): of the first 1000, 1500 (it ends at 2000: also inside) and 2000;
+  // of the second 1500, 2000, 2500; of the third 2500.
+  const steady = windowThroughput(records, { fromMs: 1000, toMs: 3000 })!;
+  assertEquals(steady.completed, 1);
+  assertEquals(steady.qps, 0.5);
+  assertEquals(steady.outputTokensPerSec, (3 + 3 + 1) / 2);
+  // First tokens at 1500 and 2500 bring 10 prompt tokens each.
+  assertEquals(steady.totalTokensPerSec, (7 + 20) / 2);
+  // The whole run dilutes: 3 requests and 12 tokens in 4 s.
+  assertEquals(runThroughput(records, 4000).outputTokensPerSec, 3);
+});
+
+Deno.test("windowThroughput lets events stand for their share of the engine's total", () => {
+  const record = createRecord({
+    ticks: [[100, 1], [200, 2]],
+    tickSource: "event",
+    outputTokens: { tokens: 8, source: "usage" },
+  });
+  const window = windowThroughput([record], { fromMs: 150, toMs: 1150 })!;
+  assertEquals(window.outputTokensPerSec, 4);
+});
+
+Deno.test("windowThroughput is absent when nothing completed in it", () => {
+  const window = { fromMs: 0, toMs: 100 };
+  assertStrictEquals(windowThroughput([createRecord({ sentMs: 50 })], window), undefined);
+  assertStrictEquals(windowThroughput([createRecord()], { fromMs: 500, toMs: 100 }), undefined);
+});

@@ -1,0 +1,297 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { findProtocol } from "../backends/protocols.ts";
+import type { GenerationRequest } from "../backends/protocol.ts";
+import type { SimOptions } from "../backends/sim_options.ts";
+import { startSimServer } from "../backends/sim_server.ts";
+import { CLIENTS_COLUMNS, clientsRow } from "../metrics/script_clients_row.ts";
+import { backendValues } from "../workloads/script_run.ts";
+import { findBackend, SCRIPT_BACKENDS } from "../workloads/script_target.ts";
+import { apiBenchValues, numClients, planClients } from "../workloads/command_num_clients.ts";
+import { completeValues, parseOptions } from "../workloads/option_parse.ts";
+import { readRecordFile } from "../workloads/record_file.ts";
+import type { Values } from "../workloads/command.ts";
+import { createRecord } from "./support/create_record.ts";
+import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
+
+async function ranAgainst(
+  options: Partial<SimOptions>,
+  argv: readonly string[],
+): Promise<Ran & { readonly path: string | undefined }> {
+  const server = await startSimServer({ ttft: "1", itl: "0", anyModel: true, ...options });
+  try {
+    const address = options.grpcPort === undefined ? server.url : server.grpcUrl!.slice(7);
+    const ran = await runCli([
+      ...["benchmark_serving_num_clients", "--base-url", address, "--sharegpt-output-len=6"],
+      ...["--ramp-up-time=0", "--workers=0", ...argv],
+    ]);
+    return { ...ran, path: server.truth()[0]?.path };
+  } finally {
+    await server.stop();
+  }
+}
+
+const cell = (row: string, name: string) => row.split(",")[CLIENTS_COLUMNS.indexOf(name)];
+const lineAfter = (out: string, label: string) =>
+  out.split("\n").find((line) => line.startsWith(label))?.slice(label.length) ?? "";
+
+Deno.test("num-clients prints the script's two lines of 39 columns and nothing else", async () => {
+  const ran = await ranAgainst({}, ["--num-threads=2", "--num-requests=3"]);
+  const [header, row, ...rest] = ran.out.split("\n");
+  assertEquals([ran.code, rest], [0, [""]], ran.err);
+  assertEquals(header, `CSV header output:${CLIENTS_COLUMNS.join(",")}`);
+  assertMatch(row ?? "", /^CSV format output:6,1\.000,\d+\.\d{3},\d+,36,\d+\.\d{3},6\.000,\d+,6,/);
+  assertEquals(row?.split(",").length, 39);
+});
+
+Deno.test("num-clients reaches every backend that it advertises (T36)", async () => {
+  const engines: Readonly<Record<string, readonly [Partial<SimOptions>, path: string]>> = {
+    vllm: [{ engine: "openai" }, "/v1/completions"],
+    ppl: [{ grpcPort: 0 }, "/ppl.llm.proto.LLMService/Generation"],
+    trtllm: [{ engine: "triton" }, "/v2/models/ensemble/generate_stream"],
+    lightllm: [{ engine: "lightllm" }, "/generate_stream"],
+    amsv2: [{ engine: "amsv2" }, "/text-generation/generate_stream"],
+    sglang: [{ engine: "sglang" }, "/generate"],
+  };
+  assertEquals(Object.keys(engines), SCRIPT_BACKENDS.map(({ name }) => name));
+  for (const [backend, [options, path]] of Object.entries(engines)) {
+    const argv = ["--backend", backend, "--model=some/folder", "--num-requests=2"];
+    const ran = await ranAgainst(options, argv);
+    assertEquals([ran.code, ran.path], [0, path], `${backend}: ${ran.err}`);
+    const row = lineAfter(ran.out, "CSV format output:");
+    assertEquals([cell(row, "completed"), cell(row, "total_outlen")], ["2", "12"], backend);
+  }
+});
+
+Deno.test("num-clients counts tokens, --script-numbers events beside them (T7)", async () => {
+  const argv = ["--num-requests=3", "--script-numbers"];
+  const { out } = await ranAgainst({ tokensPerEvent: "2" }, argv);
+  assertEquals(cell(lineAfter(out, "CSV format output:"), "total_outlen"), "18");
+  assertEquals(cell(lineAfter(out, "As the script counts:"), "total_outlen"), "9");
+});
+
+Deno.test("clientsRow of events counts merged events as gaps of zero, as the script (T8)", () => {
+  // Three events in two reads, 100 ms apart: the script has gaps of 100 and 0.
+  const record = createRecord({ ticks: [[100, 2], [200, 4]], textEvents: 3 });
+  const row = clientsRow([record], 1000, { count: "events", promptTokens: () => 7 }).join(",");
+  assertEquals(
+    ["total_inlen", "total_outlen", "min_itl", "max_itl", "mean_tpot"].map((n) => cell(row, n)),
+    ["7", "3", "0.000", "100.000", "50.000"],
+  );
+  assertEquals(cell(clientsRow([record], 1000).join(","), "min_itl"), "100.000");
+});
+
+Deno.test("num-clients: a failing server is a row with success_rate, the cause on stderr (T5, T42)", async () => {
+  const argv = ["--num-requests=12", "--max-failures=100"];
+  const { code, out, err } = await ranAgainst({ faults: ["http-500:0.4"], seed: 3 }, argv);
+  const row = lineAfter(out, "CSV format output:");
+  const completed = Number(cell(row, "completed"));
+  assert(completed > 0 && completed < 12, row);
+  assertEquals(cell(row, "success_rate"), (completed / 12).toFixed(3));
+  assertMatch(err, new RegExp(`failed: ${12 - completed} http error: \\d+ × 500: `));
+  assertEquals(code, 0);
+});
+
+async function sequencesOf(argv: readonly string[]): Promise<Record<number, string[]>> {
+  const server = await startSimServer({ ttft: "1", itl: "0" });
+  try {
+    return await inTempFolder(async (folder) => {
+      const out = `${folder}/out`;
+      const ran = await runCli([
+        ...["num-clients", server.url, "--num-clients=3", "--num-requests=5", "--out", out],
+        ...["--sharegpt-output-len=4", "--ramp-up-time=0", "--workers=0", ...argv],
+      ]);
+      assertEquals(ran.code, 0, ran.err);
+      const { records } = await readRecordFile(`${out}/records.jsonl`);
+      const users: Record<number, string[]> = {};
+      const inOrder = records.filter(({ phase }) => phase === "measure")
+        .toSorted((a, b) => a.index - b.index);
+      for (const { user, promptId } of inOrder) (users[user] ??= []).push(promptId);
+      return users;
+    });
+  } finally {
+    await server.stop();
+  }
+}
+
+Deno.test("num-clients: legacy users rotate the pool and odd ones reverse it, warm-up or not (T22)", async () => {
+  const users = await sequencesOf(["--sequence=legacy"]);
+  const { 0: pool = [], 1: one, 2: two } = users;
+  assertEquals(pool.length, 5);
+  assertEquals(one, [...pool.slice(1), ...pool.slice(0, 1)].reverse());
+  assertEquals(two, [...pool.slice(2), ...pool.slice(0, 2)]);
+  assertEquals(await sequencesOf(["--sequence=legacy", "--warmup=2"]), users);
+});
+
+Deno.test("num-clients: shuffled users send the whole pool, each in an order of its own (T22)", async () => {
+  const users = await sequencesOf([]);
+  const orders = Object.values(users).map((list) => list.join());
+  assertEquals(orders.length, 3);
+  assertEquals(new Set(orders).size, 3);
+  assertEquals(new Set(orders.map((order) => order.split(",").toSorted().join())).size, 1);
+  assertEquals(await sequencesOf([]), users);
+  assert((await sequencesOf(["--seed=9"]))[0]!.join() !== orders[0]);
+});
+
+Deno.test("num-clients: shared users send each prompt once", async () => {
+  const users = await sequencesOf(["--sequence=shared"]);
+  const all = Object.values(users).flat();
+  assertEquals([all.length, new Set(all).size], [5, 5]);
+});
+
+/** Values as on the command line. */
+function valuesOf(argv: readonly string[]): Values {
+  return completeValues(numClients, parseOptions(numClients, ["http://127.0.0.1:9", ...argv]));
+}
+
+Deno.test("num-clients takes 0.1 s of ramp-up a user, and one stop time for all (T20)", async () => {
+  const plan = await planClients(numClients, valuesOf(["--num-threads=300", "--stop-time=10"]));
+  assertEquals(plan.loads, [
+    { kind: "closed", users: 300, rampUpMs: 30_000, sequence: "shuffled", seed: 0 },
+  ]);
+  assertEquals(plan.stops, [{ durationMs: 10_000 }]);
+  const given = await planClients(numClients, valuesOf(["--num-threads=300", "--ramp-up-time=7"]));
+  assertEquals([given.loads[0]?.kind === "closed" && given.loads[0].rampUpMs, given.stops], [
+    7000,
+    [{}],
+  ]);
+});
+
+Deno.test("num-clients refuses what it does not know or cannot do (T23, T24)", async () => {
+  const refused = async (...argv: string[]) => {
+    const { code, err } = await runCli(["num-clients", "http://127.0.0.1:9", ...argv]);
+    assertEquals(code, 2);
+    return err;
+  };
+  assertStringIncludes(await refused("--num-thread=3"), "did you mean --num-threads?");
+  assertStringIncludes(await refused("--use-beam-search"), "Cannot use --use-beam-search");
+  assertStringIncludes(
+    await refused("--best-of=2", "--backend=ppl"),
+    "Cannot use --best-of 2 with --backend ppl",
+  );
+  assertStringIncludes(await refused("--dataset=xiaomi"), "add --dataset-path FILE");
+  assertStringIncludes(await refused("--sharegpt-output-len=3"), "at least 4");
+});
+
+Deno.test("num-clients: every option of the script changes the plan or the request (T24)", async () => {
+  const planOf = async (argv: string[]) => {
+    const { options: _, datasetExtra, ...plan } = await planClients(numClients, valuesOf(argv));
+    const { salt: _salt, ...extra } = datasetExtra;
+    return JSON.stringify({ ...plan, extra });
+  };
+  await inTempFolder(async (folder) => {
+    const file = `${folder}/text.json`;
+    await Deno.writeTextFile(file, "[]");
+    const plain = await planOf([]);
+    const changes = [
+      ...["--backend=ppl", "--api-key=k", "--endpoint=/x", `--dataset-path=${file}`, "--model=m"],
+      ...["--best-of=2", "--num-requests=7", "--sharegpt-output-len=8", `--tokenizer=${folder}`],
+      ...["--num-threads=2", "--num-turns=2", "--ramp-up-time=3", "--thread-stop-time=4"],
+      ...[`--system-prompt-path=${file}`, "--sequence=legacy", "--length=cap", "--seed=5"],
+      ...["--warmup=3", "--grace=1", "--workers=2", "--timeout=5", '--extra-body={"a":1}'],
+    ];
+    for (const change of changes) assert(await planOf([change]) !== plain, change);
+  });
+});
+
+/** The body, or PPL's bytes in hex, that a backend of the script is sent. */
+function bodyOf(name: string, extraBody?: Readonly<Record<string, unknown>>): unknown {
+  const backend = findBackend(name);
+  const values = backendValues(backend, extraBody === undefined ? {} : { "extra-body": extraBody });
+  const protocol = findProtocol(backend.protocol);
+  const request: GenerationRequest = {
+    model: "m",
+    messages: [{ role: "user", content: "Hello" }],
+    outputTokens: 16,
+    length: protocol.forcesLength ? "forced" : "cap",
+    stream: true,
+    sampling: backend.sampling,
+    requestId: 1029n,
+    extraBody: (values["extra-body"] ?? {}) as Readonly<Record<string, unknown>>,
+  };
+  const { body } = protocol.buildRequest(request, { baseUrl: "h:1", headers: {} });
+  return protocol.carrier === "grpc"
+    ? Array.from(body!, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    : JSON.parse(new TextDecoder().decode(body));
+}
+
+Deno.test("SCRIPT_BACKENDS send the script's own request parameters", () => {
+  // The golden bytes of the protocol's second version with the script's sampling.
+  assertEquals(
+    bodyOf("ppl"),
+    "0a25088508120548656c6c6f22130dcdcc4c3f10281d3333333f28013d6666863f2a0408101801",
+  );
+  assertEquals(bodyOf("lightllm"), {
+    inputs: "Hello",
+    parameters: {
+      max_new_tokens: 16,
+      min_new_tokens: 16,
+      ignore_eos: true,
+      temperature: 0,
+      frequency_penalty: 1,
+    },
+  });
+  assertEquals(bodyOf("amsv2"), {
+    inputs: "Hello",
+    parameters: {
+      do_sample: true,
+      max_new_tokens: 16,
+      repetition_penalty: 1.1,
+      temperature: 0.8,
+      top_k: 50,
+      top_p: 0.7,
+    },
+  });
+  assertEquals(bodyOf("trtllm"), {
+    text_input: "Hello",
+    max_tokens: 16,
+    stream: true,
+    bad_words: "",
+    stop_words: "",
+    pad_id: 2,
+    end_id: -1,
+    temperature: 0,
+  });
+  const { stream_options: _, ...vllm } = bodyOf("vllm") as Record<string, unknown>;
+  assertEquals(vllm, {
+    model: "m",
+    prompt: "Hello",
+    temperature: 0,
+    best_of: 1,
+    max_tokens: 16,
+    min_tokens: 16,
+    stream: true,
+    ignore_eos: true,
+  });
+});
+
+Deno.test("backendValues lets --extra-body add to and win over the script's parameters", () => {
+  const body = bodyOf("lightllm", { parameters: { frequency_penalty: 2, top_p: 0.5 }, more: 1 });
+  assertEquals(body, {
+    inputs: "Hello",
+    parameters: {
+      max_new_tokens: 16,
+      min_new_tokens: 16,
+      ignore_eos: true,
+      temperature: 0,
+      frequency_penalty: 2,
+      top_p: 0.5,
+    },
+    more: 1,
+  });
+});
+
+Deno.test("num-clients sends a key only where there is one (T38)", async () => {
+  const before = Deno.env.get("AMSV2_API_KEY");
+  try {
+    const keyFor = async (...argv: string[]) =>
+      (await apiBenchValues(valuesOf(["--backend=amsv2", ...argv]), "api-bench-tools"))["api-key"];
+    Deno.env.delete("AMSV2_API_KEY");
+    assertEquals(await keyFor(), undefined);
+    Deno.env.set("AMSV2_API_KEY", "from-the-environment");
+    assertEquals(await keyFor(), "from-the-environment");
+    assertEquals(await keyFor("--api-key=given"), "given");
+  } finally {
+    if (before === undefined) Deno.env.delete("AMSV2_API_KEY");
+    else Deno.env.set("AMSV2_API_KEY", before);
+  }
+});

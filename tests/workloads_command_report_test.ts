@@ -1,0 +1,50 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { RequestRecord } from "../backends/record.ts";
+import type { LoadEnd } from "../metrics/run.ts";
+import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
+import { createRecord } from "./support/create_record.ts";
+import { createHeader, createRun } from "./support/create_run.ts";
+import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
+
+/** What `tokometer report` makes of a file with these records and ends. */
+function reportOf(
+  records: readonly RequestRecord[],
+  ends: readonly Partial<LoadEnd>[],
+): Promise<Ran> {
+  return inTempFolder(async (folder) => {
+    const path = `${folder}/records.jsonl`;
+    const { header, ends: [end] } = createRun([], { header: createHeader() });
+    const loads = [{ label: "2 users", kind: "closed", users: 2, rampUpMs: 0 }] as const;
+    const writer = startRecordFile(await openRecordFile(path), { ...header, loads });
+    for (const record of records) writer.add(record);
+    for (const fields of ends) writer.end({ ...end!, ...fields });
+    await writer.close();
+    return await runCli(["report", path]);
+  });
+}
+
+const WARM_UP = [0, 1].map((index) => createRecord({ index, phase: "warmup" }));
+
+Deno.test("report says in one sentence that nothing was measured", async () => {
+  const rows: readonly [RequestRecord[], Partial<LoadEnd>[], RegExp][] = [
+    // Killed in its warm-up.
+    [WARM_UP, [], /the client ended before the first measured request, after 2 warm-up requests;/],
+    [[], [], /the client ended before the first measured request; run it again/],
+    // Ctrl-C in its warm-up.
+    [WARM_UP, [{ interrupted: true, skipped: true }], /the run was stopped before the first/],
+  ];
+  for (const [records, ends, says] of rows) {
+    const { code, out, err } = await reportOf(records, ends);
+    assertEquals([code, out], [2, ""], err);
+    assertStringIncludes(err, "nothing was measured");
+    assertMatch(err, says);
+  }
+});
+
+Deno.test("report makes do with what a killed client left, and with a load that was empty", async () => {
+  const left = await reportOf([...WARM_UP, createRecord()], []);
+  assertEquals(left.code, 130, left.err);
+  assertStringIncludes(left.out, "has no end: the client was killed");
+  const empty = await reportOf(WARM_UP, [{}]);
+  assertEquals(empty.code, 0, empty.err);
+});

@@ -1,0 +1,245 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Exchange } from "../backends/transport.ts";
+import { arrivalTimes } from "../workloads/load_arrival.ts";
+import type { ClosedLoad, Load, OpenLoad, Stop } from "../workloads/load.ts";
+import { type Departure, runLoad, type ShareEnd } from "../workloads/load_runner.ts";
+import { FakeClock } from "./support/fake_clock.ts";
+import { fakeTransport } from "./support/fake_transport.ts";
+
+interface Setup {
+  readonly load: Load;
+  readonly stop: Stop;
+  readonly serviceMs?: (n: number) => number;
+  readonly poolSize?: number;
+  readonly graceMs?: number;
+  readonly workers?: number;
+  readonly worker?: number;
+  /** Presses Ctrl-C at this time. */
+  readonly stopAtMs?: number;
+  readonly abortAtMs?: number;
+}
+
+interface Outcome {
+  readonly end: ShareEnd;
+  readonly departures: readonly Departure[];
+  readonly exchanges: readonly Exchange[];
+  readonly dropped: readonly { readonly departure: Departure; readonly reason: string }[];
+  readonly sentMs: readonly number[];
+  readonly mostInFlight: number;
+  readonly endedMs: number;
+}
+
+async function play(setup: Setup): Promise<Outcome> {
+  const clock = new FakeClock();
+  const transport = fakeTransport(clock, setup.serviceMs ?? (() => 100));
+  const stop = new AbortController();
+  const abort = new AbortController();
+  const departures: Departure[] = [];
+  const exchanges: Exchange[] = [];
+  const dropped: { departure: Departure; reason: string }[] = [];
+  let queue = 0;
+  const { load } = setup;
+  const over = new AbortController();
+  const press = async (atMs: number | undefined, controller: AbortController) => {
+    if (atMs === undefined) return;
+    await clock.sleepUntil(atMs, over.signal);
+    controller.abort();
+  };
+  const pressed = [press(setup.stopAtMs, stop), press(setup.abortAtMs, abort)];
+  const running = runLoad({
+    load,
+    stop: setup.stop,
+    worker: setup.worker ?? 0,
+    workers: setup.workers ?? 1,
+    poolSize: setup.poolSize ?? 1000,
+    timeoutMs: 0,
+    graceMs: setup.graceMs ?? 30_000,
+  }, {
+    clock,
+    transport,
+    nextTurn: () => Promise.resolve(),
+    originMs: 0,
+    requestOf: (item) => ({ method: "POST", url: `item/${item}`, headers: {} }),
+    ...(load.kind === "open" ? { arrivals: arrivalTimes(load, 0, 0) } : {}),
+    takeNext: () => queue++,
+    onExchange(departure, exchange) {
+      departures.push(departure);
+      exchanges.push(exchange);
+    },
+    onDropped: (departure, reason) => void dropped.push({ departure, reason }),
+    stopSignal: stop.signal,
+    abortSignal: abort.signal,
+  });
+  const end = await clock.run(running);
+  const endedMs = clock.now();
+  over.abort();
+  await Promise.all(pressed);
+  return {
+    end,
+    departures,
+    exchanges,
+    dropped,
+    sentMs: transport.sent.map(({ atMs }) => atMs),
+    mostInFlight: transport.mostInFlight(),
+    endedMs,
+  };
+}
+
+const closed = (users: number, rampUpMs = 0): ClosedLoad => ({
+  kind: "closed",
+  users,
+  rampUpMs,
+  sequence: "disjoint",
+});
+
+const open = (changes: Partial<OpenLoad> = {}): OpenLoad => ({
+  kind: "open",
+  arrival: "constant",
+  ratePerSec: 10,
+  shape: 1,
+  maxInFlight: 0,
+  overflow: "wait",
+  ...changes,
+});
+
+Deno.test("runLoad() closed: each user sends its next request when its last has ended", async () => {
+  const { sentMs, mostInFlight, departures } = await play({
+    load: closed(2),
+    stop: { requests: 6 },
+  });
+  assertEquals(sentMs, [0, 0, 100, 100, 200, 200]);
+  assertEquals(mostInFlight, 2);
+  assertEquals(departures.map(({ intendedMs }) => intendedMs), [0, 0, 100, 100, 200, 200]);
+  assertEquals(departures.map(({ index }) => index).sort(), [0, 1, 2, 3, 4, 5]);
+});
+
+Deno.test("runLoad() closed: user i starts at i/N of the ramp-up", async () => {
+  const { sentMs, end } = await play({ load: closed(4, 40), stop: { requests: 4 } });
+  assertEquals(sentMs, [0, 10, 20, 30]);
+  assertEquals(end.rampEndMs, 30);
+});
+
+Deno.test("runLoad() closed: the steady window ends when the first user has nothing left", async () => {
+  // User 0 is done at 100, user 1 has a second request until 200.
+  const { end } = await play({ load: closed(2), stop: { requests: 3 } });
+  assertEquals(end.sendingEndMs, 100);
+});
+
+Deno.test("runLoad() measured concurrency is the one asked for (T48)", async () => {
+  const { mostInFlight } = await play({ load: closed(300), stop: { requests: 900 } });
+  assertEquals(mostInFlight, 300);
+});
+
+Deno.test("runLoad() duration: nothing starts after it, what is in flight drains (T20)", async () => {
+  const { sentMs, exchanges, end, endedMs } = await play({
+    load: closed(1),
+    stop: { durationMs: 250 },
+  });
+  assertEquals(sentMs, [0, 100, 200]);
+  assertEquals(exchanges.map((exchange) => exchange.end.kind), [
+    "complete",
+    "complete",
+    "complete",
+  ]);
+  assertEquals(endedMs, 300);
+  assertEquals(end.sendingEndMs, 250);
+});
+
+Deno.test("runLoad() no time left means do not start, never no limit (T20)", async () => {
+  // Users 2 and 3 would start at 200 and 300 of a run of 150.
+  const { sentMs } = await play({ load: closed(4, 400), stop: { durationMs: 150 } });
+  assertEquals(sentMs, [0, 100, 100]);
+});
+
+Deno.test("runLoad() grace: what outlives it is cancelled", async () => {
+  const { exchanges, endedMs } = await play({
+    load: closed(1),
+    stop: { durationMs: 100 },
+    serviceMs: () => 10_000,
+    graceMs: 500,
+  });
+  assertEquals(exchanges.map((exchange) => exchange.end.kind), ["cancelled"]);
+  assertEquals(endedMs, 600);
+});
+
+Deno.test("runLoad() more users than requests: nobody fails (T27)", async () => {
+  const { departures } = await play({ load: closed(8), stop: { requests: 3 } });
+  assertEquals(departures.length, 3);
+});
+
+Deno.test("runLoad() open: leaves on the absolute schedule whatever the server does (T19)", async () => {
+  const { sentMs, departures } = await play({
+    load: open(),
+    stop: { requests: 4 },
+    serviceMs: () => 5000,
+  });
+  assertEquals(sentMs, [0, 100, 200, 300]);
+  assertEquals(departures.map(({ intendedMs }) => intendedMs), [0, 100, 200, 300]);
+});
+
+Deno.test("runLoad() open, limit, wait: the lateness shows", async () => {
+  const { sentMs, departures, mostInFlight } = await play({
+    load: open({ maxInFlight: 1 }),
+    stop: { requests: 3 },
+    serviceMs: () => 250,
+  });
+  assertEquals(sentMs, [0, 250, 500]);
+  assertEquals(departures.map(({ intendedMs }) => intendedMs), [0, 100, 200]);
+  assertEquals(mostInFlight, 1);
+});
+
+Deno.test("runLoad() open, limit, drop: what finds no slot is counted, not sent", async () => {
+  const { sentMs, dropped } = await play({
+    load: open({ maxInFlight: 1, overflow: "drop" }),
+    stop: { requests: 4 },
+    serviceMs: () => 150,
+  });
+  assertEquals(sentMs, [0, 200]);
+  assertEquals(dropped.map(({ departure }) => departure.index), [1, 3]);
+});
+
+Deno.test("runLoad() open, duration: arrivals still waiting at the end are dropped", async () => {
+  const { sentMs, dropped } = await play({
+    load: open({ maxInFlight: 1 }),
+    stop: { durationMs: 250 },
+    serviceMs: () => 400,
+  });
+  assertEquals(sentMs, [0]);
+  assertEquals(dropped.map(({ departure }) => departure.intendedMs), [100, 200]);
+});
+
+Deno.test("runLoad() the same arrivals whatever the number of workers", async () => {
+  const one = await play({ load: open({ arrival: "poisson" }), stop: { requests: 9 } });
+  const shares = await Promise.all(
+    [0, 1].map((worker) =>
+      play({ load: open({ arrival: "poisson" }), stop: { requests: 9 }, workers: 2, worker })
+    ),
+  );
+  assertEquals(shares.map(({ sentMs }) => sentMs.length), [5, 4]);
+  assertEquals(shares.flatMap(({ sentMs }) => sentMs).sort((a, b) => a - b), one.sentMs);
+});
+
+Deno.test("runLoad() interrupt: stops sending, lets requests in flight end", async () => {
+  for (const load of [closed(2), open({ ratePerSec: 20 })]) {
+    const { exchanges, sentMs, endedMs } = await play({
+      load,
+      stop: { requests: 1000 },
+      stopAtMs: 130,
+    });
+    assert(sentMs.every((atMs) => atMs <= 130), `${sentMs}`);
+    assert(exchanges.every((exchange) => exchange.end.kind === "complete"));
+    assert(endedMs < 300, `${endedMs}`);
+  }
+});
+
+Deno.test("runLoad() second interrupt: cancels what is in flight", async () => {
+  const { exchanges, endedMs } = await play({
+    load: closed(2),
+    stop: { requests: 1000 },
+    serviceMs: () => 60_000,
+    stopAtMs: 100,
+    abortAtMs: 200,
+  });
+  assertEquals(exchanges.map((exchange) => exchange.end.kind), ["cancelled", "cancelled"]);
+  assertEquals(endedMs, 200);
+});

@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import { createTurns } from "../workloads/load_turns.ts";
+
+/** Turns that pass when told; everything that can go on goes on in between. */
+function createLoop() {
+  let pending: (() => void)[] = [];
+  return {
+    nextTurn: () => new Promise<void>((resolve) => void pending.push(resolve)),
+    async pass() {
+      const now = pending;
+      pending = [];
+      for (const go of now) go();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    },
+  };
+}
+
+Deno.test("createTurns() lets a lone departure go at once, and the others one a turn", async () => {
+  const loop = createLoop();
+  const turns = createTurns(loop.nextTurn);
+  const gone: number[] = [];
+  for (const n of [0, 1, 2]) void turns.depart().then(() => gone.push(n));
+  await Promise.resolve();
+  assertEquals(gone, [0]);
+  await loop.pass();
+  assertEquals(gone, [0, 1]);
+  await loop.pass();
+  assertEquals(gone, [0, 1, 2]);
+  // Nobody waits any more: the next one is alone again.
+  await loop.pass();
+  void turns.depart().then(() => gone.push(3));
+  await Promise.resolve();
+  assertEquals(gone, [0, 1, 2, 3]);
+});
+
+Deno.test("createTurns() finishes only after a turn, so that reads go first", async () => {
+  const loop = createLoop();
+  const turns = createTurns(loop.nextTurn);
+  const done: string[] = [];
+  void turns.finish().then(() => done.push("finish"));
+  await Promise.resolve();
+  await Promise.resolve();
+  assertEquals(done, []);
+  await loop.pass();
+  assertEquals(done, ["finish"]);
+});
+
+Deno.test("createTurns() never makes a long queue wait a turn each", async () => {
+  const loop = createLoop();
+  const turns = createTurns(loop.nextTurn);
+  let gone = 0;
+  for (let n = 0; n < 161; n++) void turns.depart().then(() => gone++);
+  await Promise.resolve();
+  // 160 wait: 10 of them go in the first turn, 10 of 150 in the next (150 / 16 = 9.4).
+  const seen = [gone];
+  for (let turn = 0; turn < 2; turn++) {
+    await loop.pass();
+    seen.push(gone);
+  }
+  assertEquals(seen, [1, 11, 21]);
+});

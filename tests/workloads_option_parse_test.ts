@@ -1,0 +1,302 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Option, OptionValue, Scenario } from "../workloads/command.ts";
+import {
+  completeValues,
+  convertJson,
+  parseOptions,
+  readCommandLine,
+  redactCommandLine,
+  repeatableValues,
+  withoutSecrets,
+} from "../workloads/option_parse.ts";
+import { UserError } from "../workloads/user_error.ts";
+import { bench } from "../workloads/command_bench.ts";
+import { FAKE } from "./support/fake_command.ts";
+
+/** What the arguments give beside `url`. */
+function given(...argv: string[]): Record<string, OptionValue> {
+  return { ...readCommandLine(FAKE, argv).given };
+}
+
+function refusal(...argv: string[]): string {
+  return assertThrows(() => parseOptions(FAKE, argv), UserError).message;
+}
+
+Deno.test("readCommandLine reads every kind and spelling of an option", () => {
+  const cases: [string[], Record<string, OptionValue>][] = [
+    [[], {}],
+    [["--rate", "2.5"], { rate: 2.5 }],
+    [["--rate=2.5"], { rate: 2.5 }],
+    [["--rate=1e3"], { rate: 1000 }],
+    [["--rate", ".5"], { rate: 0.5 }],
+    [["--rate", "inf"], { rate: Infinity }],
+    [["--requests", "7"], { requests: 7 }],
+    [["--requests", "1e2"], { requests: 100 }],
+    [["-n", "7"], { requests: 7 }],
+    [["-n7"], { requests: 7 }],
+    [["-n=7"], { requests: 7 }],
+    [["--concurrency", "1", "16", "32"], { concurrency: [1, 16, 32] }],
+    [["--concurrency", "1,16", "32"], { concurrency: [1, 16, 32] }],
+    [["--concurrency=1,16,32"], { concurrency: [1, 16, 32] }],
+    [["--concurrency", "[1, 16, 32]"], { concurrency: [1, 16, 32] }],
+    [["--concurrency", "[1,", "16,", "32]"], { concurrency: [1, 16, 32] }],
+    [["--concurrency", "(1,16)"], { concurrency: [1, 16] }],
+    [["-c", "8"], { concurrency: [8] }],
+    [["--num_users", "8"], { concurrency: [8] }],
+    [["--gaps", "1", "--gaps", "2,3"], { gaps: [1, 2, 3] }],
+    [["--metrics", "ttft", "itl"], { metrics: ["ttft", "itl"] }],
+    [["--metrics", '["ttft", "itl"]'], { metrics: ["ttft", "itl"] }],
+    [["--tags", "a", "b,c", "--rate", "1"], { tags: ["a", "b", "c"], rate: 1 }],
+    [["--header", "A: b, c", "-H", "D: e=f"], { header: ["A: b, c", "D: e=f"] }],
+    [["--stream"], { stream: true }],
+    [["--no-stream"], { stream: false }],
+    [["--nostream"], { stream: false }],
+    [["--stream=False"], { stream: false }],
+    [["--stream", "False"], { stream: false }],
+    [["--stream", "true"], { stream: true }],
+    [["--save_text"], { "save-text": true }],
+    [["--no_save_text"], { "save-text": false }],
+    [["--nosave-text"], { "save-text": false }],
+    [["--extra-body", '{"a": [1]}'], { "extra-body": { a: [1] } }],
+    [["--model", "a=b"], { model: "a=b" }],
+    [["--model", "a.b c"], { model: "a.b c" }],
+    [["--model", "5"], { model: "5" }],
+    [["--model", "-"], { model: "-" }],
+    [["--model=-x"], { model: "-x" }],
+    [["http://x"], { url: "http://x" }],
+    [["--url", "http://x"], { url: "http://x" }],
+    [["http://x", "a", "b"], { url: "http://x", files: ["a", "b"] }],
+    [["--url", "http://x", "a", "b"], { url: "http://x", files: ["a", "b"] }],
+    [["--", "--rate", "-5"], { url: "--rate", files: ["-5"] }],
+    [["--stream", "http://x"], { stream: true, url: "http://x" }],
+    [["--concurrency", "1", "2", "http://x"], { concurrency: [1, 2], url: "http://x" }],
+    [["--metrics", "itl", "http://x"], { metrics: ["itl"], url: "http://x" }],
+    [["http://x", "-"], { url: "http://x", files: ["-"] }],
+  ];
+  for (const [argv, expected] of cases) assertEquals(given(...argv), expected, argv.join(" "));
+});
+
+Deno.test("readCommandLine takes a negative number for a value, not for an option", () => {
+  const signed: Scenario = {
+    ...FAKE,
+    options: [
+      { name: "offset", kind: "number", help: "Any." },
+      { name: "offsets", kind: "integers", help: "Any." },
+    ],
+  };
+  const { given } = readCommandLine(signed, ["--offset", "-5", "--offsets", "-1", "-2", "-1e1"]);
+  assertEquals(given, { offset: -5, offsets: [-1, -2, -10] });
+});
+
+Deno.test("parseOptions refuses with the value and with what would work", () => {
+  const cases: [string[], string][] = [
+    [["--rate", "-5"], "Cannot use --rate -5: give a number of at least 0, or inf"],
+    [["--rate=-5"], "Cannot use --rate -5: give a number of at least 0, or inf"],
+    [["--rate", "fast"], "Cannot use --rate fast: give a number of at least 0, or inf"],
+    [["--rate", "0x10"], "Cannot use --rate 0x10: give a number of at least 0, or inf"],
+    [["--rate", "1_000"], "Cannot use --rate 1_000: give a number of at least 0, or inf"],
+    [["--requests", "0"], "Cannot use --requests 0: give a whole number from 1 to 100"],
+    [["--requests", "101"], "Cannot use --requests 101: give a whole number from 1 to 100"],
+    [["--requests", "1.5"], "Cannot use --requests 1.5: give a whole number from 1 to 100"],
+    [["--requests", "inf"], "Cannot use --requests inf: give a whole number from 1 to 100"],
+    [["-c", "1,x"], "Cannot use --concurrency x: give whole numbers of at least 1, as in 1,16"],
+    [["-c", "1,0"], "Cannot use --concurrency 0: give whole numbers of at least 1, as in 1,16"],
+    [
+      ["--transport", "fecth"],
+      "Cannot use --transport fecth: give one of fetch, socket, epoll; did you mean fetch?",
+    ],
+    [["--metrics", "gpu"], "Cannot use --metrics gpu: give any of ttft, itl, tpot"],
+    [["--stream=maybe"], "Cannot use --stream maybe: give true or false"],
+    [["--no-stream=true"], "Cannot use --no-stream=true: a negated flag takes no value"],
+    [
+      ["--extra-body", "[1]"],
+      `Cannot use --extra-body [1]: give a JSON object, as in '{"key": 1}'`,
+    ],
+    [["--rate"], "Cannot use --rate without a value: give a number of at least 0, or inf"],
+    [["--rate="], "Cannot use --rate without a value: give a number of at least 0, or inf"],
+    [["--rate", ""], "Cannot use --rate without a value: give a number of at least 0, or inf"],
+    [["--model="], "Cannot use --model without a value: give a text (TEXT)"],
+    [["--header", ""], "Cannot use --header without a value: give texts (TEXT)"],
+    [
+      ["--rate", "--stream"],
+      "Cannot use --rate without a value: give a number of at least 0, or inf; " +
+      "if --stream is the value, write --rate=--stream",
+    ],
+    [
+      ["--model", "-x"],
+      "Cannot use --model without a value: give a text (TEXT); " +
+      "if -x is the value, write --model=-x",
+    ],
+    [
+      ["--model", "-x 1"],
+      "Cannot use --model without a value: give a text (TEXT); " +
+      'if -x 1 is the value, write --model="-x 1"',
+    ],
+    [["--rate", "1", "--rate", "2"], "Cannot use --rate 2 times (1, 2): give it once"],
+    [["-k", "a", "--api_key", "b"], "Cannot use --api-key 2 times: give it once"],
+    [
+      ["--conccurency", "1"],
+      "Cannot use --conccurency: there is no such option; did you mean --concurrency?",
+    ],
+    [["--no-strem"], "Cannot use --no-strem: there is no such option; did you mean --no-stream?"],
+    [["--gpu=1"], "Cannot use --gpu: there is no such option"],
+    [["--no-rate"], "Cannot use --no-rate: there is no such option"],
+    [["-z"], "Cannot use -z: there is no such option"],
+    [["--__proto__", "1"], "Cannot use --__proto__: there is no such option"],
+    [["--constructor"], "Cannot use --constructor: there is no such option"],
+    [[], `Cannot run "fake" without <url>: address of the server, e.g. http://x`],
+    [[""], "Cannot use an empty <url>: address of the server, e.g. http://x"],
+  ];
+  for (const [argv, message] of cases) assertStringIncludes(refusal(...argv), message);
+});
+
+Deno.test("parseOptions refuses more positionals than the command takes", () => {
+  const one: Scenario = { ...FAKE, positionals: FAKE.positionals.slice(0, 1) };
+  const none: Scenario = { ...FAKE, positionals: [] };
+  const message = (scenario: Scenario, ...argv: string[]) =>
+    assertThrows(() => parseOptions(scenario, argv), UserError).message;
+  assertEquals(message(one, "a", "b"), `Cannot use b: "fake" takes only <url>`);
+  assertEquals(message(none, "a b"), `Cannot use "a b": "fake" takes options only`);
+});
+
+Deno.test("an option that stands for a positional leaves its place to the next one", () => {
+  const scenario: Scenario = {
+    ...FAKE,
+    positionals: [
+      { name: "where", help: "An address.", required: true, unless: "model" },
+      { name: "what", help: "A file.", required: true },
+    ],
+  };
+  const refused = (...argv: string[]) =>
+    assertThrows(() => parseOptions(scenario, argv), UserError).message;
+  assertEquals(readCommandLine(scenario, ["a", "b"]).given, { where: "a", what: "b" });
+  assertEquals(readCommandLine(scenario, ["b", "--model=m"]).given, { model: "m", what: "b" });
+  assertEquals(
+    refused("a"),
+    `Cannot run "${FAKE.name}" without <what>: a file`,
+  );
+  assertStringIncludes(refused(), "without <where>: an address; or use --model in its place");
+  assertEquals(
+    refused("http://u:p@h", "b", "--model=m"),
+    "Cannot use <where> http://h and --model together: give one of them",
+  );
+  assertEquals(
+    repeatableValues(scenario, { where: "a", what: "b", model: "m", out: "o" }),
+    { what: "b", model: "m" },
+  );
+  assertEquals(
+    readCommandLine(scenario, ["b"], { model: "m" }).given,
+    { what: "b" },
+    "the option may also come from a file",
+  );
+  assertEquals(repeatableValues(scenario, { where: "a", what: "b" }), { where: "a", what: "b" });
+});
+
+Deno.test("parseOptions never shows a secret", () => {
+  const strict: Option = { name: "key", kind: "text", choices: ["a"], secret: true, help: "" };
+  const scenario: Scenario = { ...FAKE, options: [strict] };
+  for (const argv of [["--key", "hunter2"], ["--key", "-hunter2"], ["--key=b", "--key=hunter2"]]) {
+    const { message } = assertThrows(() => parseOptions(scenario, argv), UserError);
+    assert(!message.includes("hunter2"), message);
+  }
+});
+
+Deno.test("parseOptions lets the command line win over the config, and that over defaults", () => {
+  const config = { rate: 7, model: "b" };
+  const values = parseOptions(FAKE, ["u", "--rate", "9"], config);
+  assertEquals(values.rate, 9);
+  assertEquals(values.model, "b");
+  assertEquals(values.transport, "fetch");
+  assertEquals(values.concurrency, [1, 16]);
+  assert(!("requests" in values), "neither given nor a default");
+  assertEquals(completeValues(FAKE, { url: "u" }).rate, 1.5);
+});
+
+Deno.test("readCommandLine keeps the common options apart", () => {
+  const { given, common } = readCommandLine(FAKE, ["u", "-q", "--no-color", "--config", "a.json"]);
+  assertEquals(given, { url: "u" });
+  assertEquals(common, { quiet: true, color: false, config: "a.json" });
+});
+
+Deno.test("readCommandLine gives a scenario's own letter to the scenario", () => {
+  const own: Scenario = {
+    ...FAKE,
+    options: [{ name: "qps", kind: "number", aliases: ["q"], help: "" }],
+  };
+  assertEquals(readCommandLine(own, ["-q", "3"]).given, { qps: 3 });
+});
+
+Deno.test("convertJson reads values of a JSON file, and texts as on the command line", () => {
+  const option = (name: string) => FAKE.options.find((option) => option.name === name)!;
+  const cases: [string, unknown, OptionValue][] = [
+    ["rate", 2, 2],
+    ["rate", "2", 2],
+    ["concurrency", [1, 2], [1, 2]],
+    ["concurrency", "1,2", [1, 2]],
+    ["concurrency", 3, [3]],
+    ["header", ["a, b"], ["a, b"]],
+    ["header", "a, b", ["a, b"]],
+    ["stream", false, false],
+    ["stream", "no", false],
+    ["extra-body", { a: 1 }, { a: 1 }],
+    ["extra-body", '{"a": 1}', { a: 1 }],
+    ["model", 7, "7"],
+  ];
+  for (const [name, value, expected] of cases) {
+    assertEquals(convertJson(option(name), value), expected, name);
+  }
+  for (
+    const [name, value] of [
+      ["rate", [1]],
+      ["rate", {}],
+      ["rate", -1],
+      ["stream", 2],
+      [
+        "concurrency",
+        [[1]],
+      ],
+      ["concurrency", [0]],
+      ["transport", "x"],
+      ["extra-body", [1]],
+    ] as const
+  ) {
+    assertThrows(() => convertJson(option(name), value), UserError, `Cannot use --${name}`);
+  }
+});
+
+Deno.test("redactCommandLine hides secrets in every spelling, and nothing else", () => {
+  const cases: [string[], string[]][] = [
+    [["fake", "--api-key", "s", "u"], ["fake", "--api-key", "***", "u"]],
+    [["fake", "--api_key=s=t", "u"], ["fake", "--api_key=***", "u"]],
+    [["fake", "-k", "s"], ["fake", "-k", "***"]],
+    [["fake", "-ks"], ["fake", "-k***"]],
+    [["fake", "-k=s"], ["fake", "-k=***"]],
+    [["fake", "--model", "s", "-n5"], ["fake", "--model", "s", "-n5"]],
+  ];
+  for (const [argv, expected] of cases) assertEquals(redactCommandLine(argv, [FAKE]), expected);
+});
+
+Deno.test("withoutSecrets leaves out the values of secret options", () => {
+  assertEquals(withoutSecrets(FAKE, { rate: 1, "api-key": "s", url: "u" }), { rate: 1, url: "u" });
+});
+
+Deno.test("nothing that is kept holds a key for a server that is launched (T38)", () => {
+  const texts = {
+    "-np 4 --api-key sk-1 -c 8": "-np 4 --api-key *** -c 8",
+    "--token=sk-1": "--token=***",
+    "--hf_token 'sk 1' --max-num-batched-tokens 8192 --key-file k":
+      "--hf_token *** --max-num-batched-tokens 8192 --key-file k",
+    "http://user:pw@host": "http://host",
+    "--password": "--password",
+  };
+  for (const [text, expected] of Object.entries(texts)) {
+    assertEquals(
+      repeatableValues(bench, { launch: "vllm", "launch-args": text }),
+      { launch: "vllm", "launch-args": expected },
+    );
+    assertEquals(redactCommandLine(["bench", `--launch-args=${text}`], [bench]), [
+      "bench",
+      `--launch-args=${expected}`,
+    ]);
+  }
+});

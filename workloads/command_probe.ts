@@ -1,0 +1,289 @@
+/**
+ * `tokometer probe`: one request under the magnifying glass.
+ *
+ * @module
+ */
+import { systemClock } from "../backends/clock.ts";
+import { decodeExchange } from "../backends/decode.ts";
+import { EventCutter } from "../backends/framing.ts";
+import type {
+  EngineEvent,
+  GenerationRequest,
+  Protocol,
+  WireRequest,
+} from "../backends/protocol.ts";
+import { findProtocol } from "../backends/protocols.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { Transport } from "../backends/transport.ts";
+import { findTransport } from "../backends/transports.ts";
+import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
+import { type BenchPlan, planBench } from "./bench_plan.ts";
+import { renderProgress } from "./live_progress.ts";
+import type { Host, Scenario, Values } from "./command.ts";
+import {
+  askOver,
+  chooseModel,
+  targetOf,
+  transportOptions,
+  withTransport,
+} from "./server_target.ts";
+import { EXIT } from "./user_error.ts";
+import { whileWaiting } from "./live_waiting.ts";
+
+const DEFAULT_PROMPT = "Explain in a few sentences what a benchmark can and cannot tell.";
+
+/** The scenario `probe`. */
+export const probe: Scenario = {
+  name: "probe",
+  summary: "Send one request and show every event with its stamp",
+  description:
+    "Sends a single request and prints each read of the body with the time since the request " +
+    "left, each event in it and what we make of it: tokens so far, finish reason, usage. The way " +
+    "to find out how a server really answers before it is benchmarked. With --curl it prints the " +
+    "equivalent command instead and sends nothing.",
+  positionals: [
+    {
+      name: "url",
+      help: "where the server listens, e.g. http://127.0.0.1:8000",
+      required: true,
+    },
+  ],
+  options: [
+    ...TARGET_OPTIONS,
+    {
+      name: "prompt",
+      kind: "text",
+      value: "TEXT",
+      default: DEFAULT_PROMPT,
+      help: "What to say.",
+      group: "Request",
+    },
+    {
+      name: "output-tokens",
+      kind: "integer",
+      value: "N",
+      default: 16,
+      min: 1,
+      help: "Answer length to ask for.",
+      group: "Request",
+    },
+    ...REQUEST_OPTIONS,
+    {
+      name: "curl",
+      kind: "flag",
+      help: "Print a curl command that sends the same request; the key stays a variable in it.",
+      group: "Report",
+    },
+    {
+      name: "raw",
+      kind: "flag",
+      help: "Show each event's data in full instead of its first 100 characters.",
+      group: "Report",
+    },
+  ],
+  examples: [
+    {
+      line: "tokometer probe http://127.0.0.1:8000 --output-tokens 8",
+      does: "eight tokens, event by event",
+    },
+    {
+      line: "tokometer probe http://127.0.0.1:8000 --protocol openai-completions --curl",
+      does: "the request as a curl command",
+    },
+  ],
+  run: runProbe,
+};
+
+async function runProbe(values: Values, host: Host): Promise<number> {
+  const { prompt, "output-tokens": outputTokens, curl, raw, ...rest } = values;
+  const plan = await planBench(rest, "probe");
+  const protocol = findProtocol(plan.protocol);
+  const target = targetOf(plan);
+  const kind = findTransport(plan.transport);
+  const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
+  return await withTransport(open, systemClock, async (transport) => {
+    const ask = askOver(transport);
+    // Only printing: no need for a server to be there.
+    const model = curl === true
+      ? plan.model ?? "MODEL"
+      : await chooseModel(protocol, target, ask, plan.model);
+    const base: GenerationRequest = {
+      model,
+      messages: [{ role: "user", content: prompt as string }],
+      outputTokens: outputTokens as number,
+      length: plan.length,
+      stream: plan.stream,
+      sampling: plan.sampling,
+      requestId: 1n,
+      ...(plan.extraBody === undefined ? {} : { extraBody: plan.extraBody }),
+    };
+    const request = protocol.prepare === undefined || curl === true
+      ? base
+      : await protocol.prepare(base, target, ask);
+    if (curl === true) {
+      const wire = protocol.buildRequest(request, {
+        ...target,
+        headers: Object.fromEntries(Object.keys(target.headers).map((name) => [name, "***"])),
+        ...(target.apiKey === undefined ? {} : { apiKey: "$TOKOMETER_API_KEY" }),
+      });
+      host.print(curlCommand(wire));
+      return EXIT.ok;
+    }
+    const wire = protocol.buildRequest(request, target);
+    return await watch({ plan, protocol, request, wire, transport, raw: raw === true }, host);
+  });
+}
+
+interface Watched {
+  readonly plan: BenchPlan;
+  readonly protocol: Protocol;
+  readonly request: GenerationRequest;
+  readonly wire: WireRequest;
+  readonly transport: Transport;
+  readonly raw: boolean;
+}
+
+async function watch(watched: Watched, host: Host): Promise<number> {
+  const { plan, protocol, request, wire, transport, raw } = watched;
+  host.print(`${wire.method} ${wire.url}`);
+  if (wire.body !== undefined && protocol.carrier === "http") {
+    host.print(`  ${shorten(new TextDecoder().decode(wire.body), raw)}`);
+  }
+  const cutter = new EventCutter(protocol.framing(plan.stream));
+  const startMs = systemClock.now();
+  let reads = 0;
+  const show = (data: string | Uint8Array) => {
+    host.print(`             ${shorten(eventText(data), raw)}`);
+    host.print(`             → ${explain(protocol, request, data)}`);
+  };
+  const answered = Promise.withResolvers<void>();
+  const sent = transport.send(wire, {
+    timeoutMs: plan.timeoutMs,
+    signal: host.interrupted,
+    onRead(atMs, bytes) {
+      reads++;
+      host.progress("");
+      answered.resolve();
+      host.print(
+        `+${(atMs - startMs).toFixed(3).padStart(9)} ms  read ${reads}, ${bytes.length} B`,
+      );
+      try {
+        for (const event of cutter.feed(bytes.slice())) show(event.data);
+      } catch (error) {
+        host.print(`             cannot be cut into events: ${(error as Error).message}`);
+      }
+    },
+  });
+  await whileWaiting(Promise.race([sent, answered.promise]), {
+    clock: systemClock,
+    label: "the server's answer",
+    onProgress: (state) => host.progress(renderProgress(state, host.columns)),
+  });
+  const exchange = await sent;
+  host.progress("");
+  for (const event of cutter.end()) show(event.data);
+  const record = decodeExchange(exchange, protocol, request, {
+    load: 0,
+    phase: "measure",
+    index: 0,
+    user: 0,
+    promptId: "probe",
+    intendedMs: exchange.sentMs,
+    originMs: exchange.sentMs,
+    keepText: true,
+  });
+  host.print("");
+  for (const line of describe(record, exchange.status)) host.print(line);
+  switch (record.outcome.kind) {
+    case "ok":
+      return EXIT.ok;
+    case "cancelled":
+      return EXIT.interrupted;
+    case "connect_error":
+      return EXIT.unreachable;
+    default:
+      return EXIT.failures;
+  }
+}
+
+function explain(
+  protocol: Protocol,
+  request: GenerationRequest,
+  data: string | Uint8Array,
+): string {
+  let event: EngineEvent;
+  try {
+    event = protocol.readEvent(data, request);
+  } catch (error) {
+    return `not an event of ${protocol.name}: ${(error as Error).message}`;
+  }
+  const { usage } = event;
+  const parts = [
+    event.error === undefined ? "" : `error: ${event.error}`,
+    event.reasoning ? `thinking ${JSON.stringify(event.reasoning)}` : "",
+    event.text ? `text ${JSON.stringify(event.text)}` : "",
+    event.textSoFar === undefined ? "" : `text so far ${JSON.stringify(event.textSoFar)}`,
+    event.newTokens === undefined ? "" : `${event.newTokens} new tokens (${event.source})`,
+    event.totalTokens === undefined ? "" : `${event.totalTokens} tokens so far (${event.source})`,
+    event.finishReason === undefined ? "" : `finish: ${event.finishReason}`,
+    usage === undefined
+      ? ""
+      : `usage: prompt ${usage.promptTokens ?? "?"}, output ${usage.outputTokens ?? "?"}` +
+        (usage.cachedTokens === undefined ? "" : `, cached ${usage.cachedTokens}`),
+    event.end === true ? "end mark" : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "no token" : parts.join(", ");
+}
+
+function describe(record: RequestRecord, status: number): string[] {
+  const ms = (value: number | undefined) => value === undefined ? "n/a" : `${value.toFixed(3)} ms`;
+  const count = (value: RequestRecord["outputTokens"]) =>
+    value === undefined ? "n/a" : `${value.tokens} (${value.source})`;
+  const outcome = "message" in record.outcome
+    ? `${record.outcome.kind.replaceAll("_", " ")}: ${record.outcome.message}`
+    : record.outcome.kind;
+  return [
+    `outcome        ${outcome}`,
+    `status         ${status}`,
+    `response head  ${ms(record.firstByteMs)}`,
+    `first event    ${ms(record.firstEventMs)}`,
+    `TTFT           ${ms(record.firstTokenMs)}`,
+    ...(record.firstAnswerMs === undefined ? [] : [`first answer   ${ms(record.firstAnswerMs)}`]),
+    `last token     ${ms(record.lastTokenMs)}`,
+    `end            ${ms(record.endMs)}`,
+    `tokens         prompt ${count(record.promptTokens)}, output ${count(record.outputTokens)}, ` +
+    `asked for ${record.requestedTokens}`,
+    `reads, events  ${record.reads}, ${record.events}`,
+    `finish reason  ${record.finishReason ?? "n/a"}`,
+    `connection     ${record.connection}` +
+    (record.connectMs === undefined ? "" : `, connected in ${ms(record.connectMs)}`),
+    `text           ${JSON.stringify(record.text ?? "")}`,
+  ];
+}
+
+/** The same request for a shell; secrets stay variables. */
+export function curlCommand(wire: WireRequest): string {
+  const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+  const lines = [`curl -N -X ${wire.method} ${quote(wire.url)}`];
+  for (const [name, value] of Object.entries(wire.headers)) {
+    lines.push(
+      value.includes("$TOKOMETER_API_KEY")
+        ? `-H "${name}: ${value}"`
+        : `-H ${quote(`${name}: ${value}`)}`,
+    );
+  }
+  if (wire.body !== undefined) {
+    lines.push(`--data-binary ${quote(new TextDecoder().decode(wire.body))}`);
+  }
+  return lines.join(" \\\n  ");
+}
+
+function eventText(data: string | Uint8Array): string {
+  if (typeof data === "string") return data;
+  return Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function shorten(text: string, full: boolean): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return full || line.length <= 100 ? line : `${line.slice(0, 99)}…`;
+}

@@ -1,0 +1,80 @@
+/**
+ * `tokometer profile-restful-api`: LMDeploy's `profile_restful_api` of v0.1.
+ *
+ * @module
+ */
+import {
+  SCRIPT_RUN_OPTIONS,
+  SCRIPT_SERVER_OPTIONS,
+  scriptNumbersOption,
+} from "./script_options.ts";
+import { restfulOptions, restfulPositionals, runRestful } from "./script_restful.ts";
+import type { Host, Scenario, Values } from "./command.ts";
+
+/** Fields of the script's body that our protocol does not send by itself. */
+const BODY: Readonly<Record<string, unknown>> = {
+  n: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  repetition_penalty: 1,
+};
+
+/** The scenario `profile-restful-api`. */
+export const profileRestfulApi: Scenario = {
+  name: "profile-restful-api",
+  summary: "LMDeploy's api_server with ShareGPT prompts (profile_restful_api)",
+  description:
+    "What LMDeploy's profile_restful_api does: samples prompts from a ShareGPT file with the " +
+    "script's own generator and filters, sends each as a plain string, without chat template, to " +
+    "/v1/chat/completions with the reference answer's length forced, from N users that share one " +
+    "queue, and prints the script's block of numbers.\n\n" +
+    "Our numbers come first: completed requests, tokens that came, the first event with a token. " +
+    "The script's own follow, labeled; its CSV has them in a second file, FILE_script.csv.",
+  positionals: restfulPositionals("http://127.0.0.1:23333"),
+  options: [
+    ...restfulOptions({ concurrency: 64, prompts: 2000, csv: "./profile_api_server.csv" }),
+    {
+      name: "stream-output",
+      kind: "flag",
+      default: false,
+      help: "Stream the answers; without it there is no first-token latency.",
+      group: "Request",
+    },
+    ...SCRIPT_SERVER_OPTIONS,
+    ...SCRIPT_RUN_OPTIONS,
+    scriptNumbersOption(
+      true,
+      "first token = first object of any kind, completion = length asked for, rates over all " +
+        "requests asked for",
+    ),
+  ],
+  examples: [
+    {
+      line: "tokometer profile-restful-api http://127.0.0.1:23333 ./internlm-7b " +
+        "./ShareGPT_V3_unfiltered_cleaned_split.json --concurrency 32 --num_prompts 1000 " +
+        "--stream_output",
+      does: "a thousand streamed answers",
+    },
+  ],
+  run: runProfile,
+};
+
+async function runProfile(values: Values, host: Host): Promise<number> {
+  const address = values["server-addr"] as string | undefined;
+  if (address !== undefined && !/^https?:\/\//.test(address)) {
+    host.note(
+      `[WARNING] server_addr of the api_server should start with "http://", but got "${address}"`,
+    );
+  }
+  const streaming = values["stream-output"] === true;
+  return await runRestful(profileRestfulApi, values, host, {
+    protocol: "lmdeploy-chat",
+    streaming,
+    stream: streaming,
+    completion: "requested",
+    extraBody: BODY,
+    label:
+      "first token = first object of any kind, completion = length asked for, rates over all " +
+      "requests asked for",
+  });
+}

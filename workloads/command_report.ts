@@ -1,0 +1,133 @@
+/**
+ * `tokometer report`: every report again, from the record file alone.
+ *
+ * @module
+ */
+import { plural } from "../metrics/format.ts";
+import type { Accumulator, Summary } from "../metrics/summary.ts";
+import { REPORT_OPTIONS } from "./bench_options.ts";
+import { planReport } from "./bench_plan.ts";
+import { type Alignment, mergeRecordFiles } from "./record_merge.ts";
+import { checkOutputs } from "./record_outputs.ts";
+import { streamRecordFile } from "./record_file.ts";
+import {
+  accumulateFor,
+  exitCode,
+  makeResultFolder,
+  printReport,
+  RECORD_FILE,
+  writeReports,
+} from "./run_results.ts";
+import type { Host, Scenario, Values } from "./command.ts";
+import { UserError } from "./user_error.ts";
+
+/** The scenario `report`. */
+export const report: Scenario = {
+  name: "report",
+  summary: "Make the reports of a record file again",
+  description:
+    "Reads a record file and prints a report, with other percentiles or another service level if " +
+    "wanted. With --out it also writes the HTML page, the JSON and the CSV into a new folder.\n\n" +
+    "Several files are those of several clients that loaded one server at the same time: load by " +
+    "load they become one, whose users and rates are the sums.",
+  positionals: [
+    {
+      name: "file",
+      help: "a record file (records.jsonl in a result folder), or those of several clients",
+      required: true,
+      rest: true,
+    },
+  ],
+  options: [
+    ...REPORT_OPTIONS,
+    {
+      name: "align",
+      kind: "text",
+      value: "HOW",
+      defaultText: "wall where all files tell when their loads began, else start",
+      choices: ["wall", "start"],
+      help: "What puts the loads of several clients on one time axis: the clocks of their " +
+        "machines, or that each load began everywhere at once. Latencies do not depend on it.",
+      group: "Report",
+    },
+    {
+      name: "out",
+      kind: "text",
+      value: "DIR",
+      aliases: ["o"],
+      help: "New folder for report.html, report.json and report.csv.",
+      group: "Report",
+    },
+  ],
+  examples: [
+    {
+      line: "tokometer report results/records.jsonl --percentiles 50,90,99,99.9",
+      does: "the table with other percentiles",
+    },
+    {
+      line: "tokometer report results/records.jsonl --format json",
+      does: "everything, for a program",
+    },
+    {
+      line: "tokometer report node-a/records.jsonl node-b/records.jsonl",
+      does: "two clients of one server, as one load",
+    },
+  ],
+  run: runReport,
+};
+
+async function runReport(values: Values, host: Host): Promise<number> {
+  const plan = planReport(values);
+  await checkOutputs(values);
+  const files = await Promise.all((values.file as readonly string[]).map(recordFileIn));
+  const align = values.align as Alignment | undefined;
+  const entries = files.length === 1
+    ? streamRecordFile(files[0]!)
+    : mergeRecordFiles(files, { align });
+  let accumulator: Accumulator | undefined;
+  for await (const { header, record, end } of entries) {
+    if (header !== undefined) accumulator = accumulateFor(header, plan, host);
+    if (record !== undefined) accumulator?.add(record);
+    if (end !== undefined) accumulator?.end(end);
+  }
+  const summary = accumulator!.summary();
+  refuseEmpty(summary, files);
+  printReport(summary, plan, host);
+  if (values.out !== undefined) {
+    const folder = await makeResultFolder(values.out as string);
+    const paths = await writeReports(summary, folder);
+    for (const path of Object.values(paths)) host.note(`Wrote ${path}`);
+  }
+  return exitCode(summary, plan);
+}
+
+/**
+ * A run that ended before its first measured request has no numbers, not even bad ones.
+ *
+ * @throws {UserError} for such a run.
+ */
+function refuseEmpty({ loads }: Summary, files: readonly string[]): void {
+  if (!loads.every(({ counts }) => counts.offered === 0)) return;
+  const killed = loads.some(({ complete }) => !complete);
+  // A load that ran to its end and had nothing to send is what was asked for.
+  if (!killed && !loads.every(({ interrupted }) => interrupted)) return;
+  const warmups = loads.reduce((sum, { counts }) => sum + counts.warmup, 0);
+  const after = warmups === 0 ? "" : `, after ${plural(warmups, "warm-up request")}`;
+  throw new UserError(
+    `Cannot report ${files.join(", ")}: nothing was measured, the ${
+      killed ? "client ended" : "run was stopped"
+    } before the first measured request${after}; run it again`,
+  );
+}
+
+/** A result folder stands for the record file in it. */
+async function recordFileIn(path: string): Promise<string> {
+  try {
+    const { isDirectory } = await Deno.stat(path);
+    return isDirectory ? `${path.replace(/\/+$/, "")}/${RECORD_FILE}` : path;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    // Whoever opens it says why it cannot be read.
+    return path;
+  }
+}

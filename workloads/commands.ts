@@ -1,0 +1,38 @@
+/**
+ * All commands, in the order of the help.
+ *
+ * @module
+ */
+import { bench } from "./command_bench.ts";
+import { calibrate } from "./command_calibrate.ts";
+import { demo } from "./command_demo.ts";
+import { numClients } from "./command_num_clients.ts";
+import { probe } from "./command_probe.ts";
+import { profileGeneration } from "./command_profile_generation.ts";
+import { profileRestfulApi } from "./command_profile_restful_api.ts";
+import { profileServing } from "./command_profile_serving.ts";
+import { profileThroughput } from "./command_profile_throughput.ts";
+import { report } from "./command_report.ts";
+import { requestRate } from "./command_request_rate.ts";
+import type { Scenario } from "./command.ts";
+import { serve } from "./command_serve.ts";
+import { simulate } from "./command_simulate.ts";
+import { sweep } from "./command_sweep.ts";
+
+/** A new command is one file and one line here; it then has its options, help and examples. */
+export const SCENARIOS: readonly Scenario[] = [
+  bench,
+  report,
+  probe,
+  serve,
+  simulate,
+  calibrate,
+  demo,
+  numClients,
+  requestRate,
+  sweep,
+  profileRestfulApi,
+  profileGeneration,
+  profileServing,
+  profileThroughput,
+];

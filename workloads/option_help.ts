@@ -1,0 +1,286 @@
+/**
+ * Help pages, rendered from the same tables that parse: nothing can be in one and not the other.
+ *
+ * @module
+ */
+import { unicodeWidth } from "@std/cli/unicode-width";
+import { COMMON_OPTIONS, dashed } from "./option_parse.ts";
+import type { Option, OptionValue, Scenario } from "./command.ts";
+import { SECRET_SOURCES } from "./option_secret.ts";
+import { EXIT } from "./user_error.ts";
+
+/** How a page is laid out. */
+export interface HelpOptions {
+  /** Columns to fit, at least 40; lines that are to be copied are broken as a shell takes them. */
+  readonly columns?: number;
+  /** Bold headings by ANSI sequences (default: no). */
+  readonly color?: boolean;
+  /** Options marked `advanced` as well (default: yes). */
+  readonly advanced?: boolean;
+}
+
+/** What each exit code means, as the help tells it. */
+export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
+  { code: EXIT.ok, meaning: "done, and no more failed requests than --max-failures allows" },
+  { code: EXIT.failures, meaning: "more failed requests than --max-failures allows" },
+  { code: EXIT.usage, meaning: "wrong options, values or files: nothing was measured" },
+  { code: EXIT.unreachable, meaning: "the server does not answer, or is another one" },
+  { code: EXIT.internal, meaning: "a fault of Tokometer itself; please report it" },
+  { code: EXIT.interrupted, meaning: "stopped by Ctrl-C; what was measured is reported" },
+];
+
+/**
+ * The page of one command.
+ *
+ * @example
+ * ```ts
+ * import { renderHelp, type Scenario } from "@tokometer/tokometer/workloads";
+ *
+ * const nap: Scenario = {
+ *   name: "nap",
+ *   summary: "Sleeps",
+ *   description: "Sleeps a while.",
+ *   positionals: [],
+ *   options: [{ name: "minutes", kind: "number", value: "N", default: 20, help: "How long." }],
+ *   examples: [{ line: "tokometer nap --minutes 5", does: "A short one." }],
+ *   run: () => Promise.resolve(0),
+ * };
+ * renderHelp(nap).includes("--minutes N  How long. [default: 20]"); // true
+ * ```
+ */
+export function renderHelp(scenario: Scenario, options: HelpOptions = {}): string {
+  const { advanced = true } = options;
+  const page = new Page(options);
+  const arguments_ = scenario.positionals.map(({ name, required, rest, unless }) => {
+    const shown = `<${name}>${rest ? "..." : ""}`;
+    return required && unless === undefined ? shown : `[${shown}]`;
+  });
+  page.usage(["tokometer", scenario.name, ...arguments_, "[options]"].join(" "));
+  if (scenario.aliases?.length) page.prose(`Also known as ${scenario.aliases.join(", ")}`);
+  page.blank();
+  page.prose(scenario.description);
+
+  if (scenario.positionals.length > 0) {
+    page.heading("Arguments");
+    page.table(scenario.positionals.map(({ name, help, unless }) => [
+      `<${name}>`,
+      unless === undefined ? help : `${help}; left out with ${dashed(unless)}`,
+    ]));
+  }
+  const all = [...scenario.options, ...COMMON_OPTIONS];
+  const shown = all.filter((option) => advanced || !option.advanced);
+  const column = page.columnBeside(shown.map(optionHead));
+  for (const [group, members] of Map.groupBy(shown, ({ group }) => group ?? "Options")) {
+    page.heading(group);
+    page.table(members.map((option) => [optionHead(option), optionText(option)]), column);
+  }
+  if (scenario.examples.length > 0) {
+    page.heading("Examples");
+    for (const [index, { line, does }] of scenario.examples.entries()) {
+      if (index > 0) page.blank();
+      page.prose(does, 2);
+      page.command(line, 4);
+    }
+  }
+  if (shown.length < all.length) {
+    page.blank();
+    page.prose(
+      `${all.length - shown.length} more for special cases: tokometer help ${scenario.name}`,
+    );
+  }
+  return page.text;
+}
+
+/** The page of all commands. */
+export function renderOverview(scenarios: readonly Scenario[], options: HelpOptions = {}): string {
+  const page = new Page(options);
+  page.usage("tokometer <command> [options]");
+  page.blank();
+  page.prose(
+    "Measures LLM inference servers, and tells how large its own error is on this machine.",
+  );
+  page.heading("Commands");
+  page.table(scenarios.map(({ name, summary }) => [name, summary]));
+  const examples = scenarios.flatMap(({ examples }) => examples.slice(0, 1)).slice(0, 3);
+  if (examples.length > 0) {
+    page.heading("Examples");
+    for (const { line } of examples) page.command(line, 2, { bold: false });
+  }
+  page.heading("Help");
+  page.table([
+    ["tokometer <command> --help", "The options of a command that are used most."],
+    ["tokometer help <command>", "All of them."],
+    ["tokometer --version", "Versions of Tokometer, Deno and V8."],
+  ]);
+  page.heading("Exit codes");
+  page.table(EXIT_CODES.map(({ code, meaning }) => [String(code), meaning]));
+  return page.text;
+}
+
+/** `-n, --num-prompts N`; flags that are on by default show how to turn them off. */
+export function optionHead(option: Option): string {
+  const { name, kind, value, repeat, default: initial } = option;
+  const aliases = option.aliases ?? [];
+  const letters = aliases.filter((alias) => alias.length === 1).map(dashed);
+  const names = aliases.filter((alias) => alias.length > 1).map(dashed);
+  const negated = kind === "flag" && (initial === true || name === "color");
+  const head = [...letters, negated ? `--[no-]${name}` : dashed(name), ...names].join(", ");
+  if (kind === "flag") return head;
+  const placeholder = value ?? PLACEHOLDER[kind];
+  const several = repeat || kind === "texts" || kind === "integers" || kind === "numbers";
+  // Some placeholders tell the repetition themselves: `N[,N…]`.
+  return `${head} ${placeholder}${several && !/…|\.\.\./.test(placeholder) ? "..." : ""}`;
+}
+
+const PLACEHOLDER: Readonly<Record<Option["kind"], string>> = {
+  flag: "",
+  text: "TEXT",
+  texts: "TEXT",
+  integer: "N",
+  integers: "N",
+  number: "X",
+  numbers: "X",
+  json: "JSON",
+};
+
+/** What an option does, the values it takes and its default. */
+export function optionText(option: Option): string {
+  const { help, choices, repeat } = option;
+  const notes: string[] = [];
+  if (choices !== undefined) notes.push(`[values: ${choices.join(", ")}]`);
+  if (repeat) notes.push("[may be repeated]");
+  if (option.secret && option.kind === "text") notes.push(`[${SECRET_SOURCES}]`);
+  const initial = defaultText(option);
+  if (initial !== undefined) notes.push(`[default: ${initial}]`);
+  return [help, ...notes].join(" ");
+}
+
+/** How the default reads, or `undefined` when there is none. */
+export function defaultText(option: Option): string | undefined {
+  if (option.defaultText !== undefined) return option.defaultText;
+  const value: OptionValue = option.default;
+  if (value === undefined || option.secret) return undefined;
+  // "[default: false]" at each flag says nothing that its name does not.
+  if (option.kind === "flag") return value === true ? "on" : undefined;
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(",");
+  if (typeof value === "object") return JSON.stringify(value);
+  return String(value);
+}
+
+/** Breaks prose into lines of at most `columns`; blank lines part paragraphs. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.trim().split(/\n\s*\n/)) {
+    if (lines.length > 0) lines.push("");
+    let line = "";
+    for (const word of words(paragraph)) {
+      if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(word) > columns) {
+        lines.push(line);
+        line = word;
+      } else {
+        line = line === "" ? word : `${line} ${word}`;
+      }
+    }
+    lines.push(line);
+  }
+  return lines;
+}
+
+/**
+ * Breaks a command before options and arguments, with the backslash by which a shell goes on; what
+ * is too long by itself stays whole.
+ */
+export function breakCommand(command: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  const [start = "", ...options] = command.split(/ (?=--?[a-z])/);
+  for (const part of [...start.split(" "), ...options]) {
+    if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(part) + 2 > columns) {
+      lines.push(`${line} \\`);
+      line = `  ${part}`;
+    } else {
+      line = line === "" ? part : `${line} ${part}`;
+    }
+  }
+  return [...lines, line];
+}
+
+/** Words of a paragraph; a short `[note: with values]` is kept in one piece. */
+function words(paragraph: string): string[] {
+  return paragraph.trim().match(/\[default: [^\]\s]+\]|\S+/g) ?? [];
+}
+
+const WIDEST_HEAD = 28;
+
+class Page {
+  readonly #columns: number;
+  readonly #color: boolean;
+  #text = "";
+
+  constructor({ columns = 80, color = false }: HelpOptions) {
+    // Beyond 100 columns prose is hard to read.
+    this.#columns = Math.min(Math.max(columns, 40), 100);
+    this.#color = color;
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  bold(text: string): string {
+    return this.#color ? `\x1b[1m${text}\x1b[22m` : text;
+  }
+
+  line(text: string): void {
+    this.#text += `${text}\n`;
+  }
+
+  blank(): void {
+    this.line("");
+  }
+
+  heading(text: string): void {
+    this.blank();
+    this.line(this.bold(`${text}:`));
+  }
+
+  prose(text: string, indent = 0): void {
+    for (const line of wrap(text, this.#columns - indent)) {
+      this.line(line === "" ? "" : " ".repeat(indent) + line);
+    }
+  }
+
+  usage(text: string): void {
+    const head = "Usage: ";
+    const [first = "", ...rest] = wrap(text, this.#columns - head.length);
+    this.line(`${this.bold(head.trimEnd())} ${first}`);
+    for (const line of rest) this.line(" ".repeat(head.length) + line);
+  }
+
+  /** A line for a shell. */
+  command(line: string, indent: number, { bold = true } = {}): void {
+    for (const part of breakCommand(line, this.#columns - indent)) {
+      this.line(" ".repeat(indent) + (bold ? this.bold(part) : part));
+    }
+  }
+
+  /** Where the right side of a table begins, given its left side. */
+  columnBeside(heads: readonly string[]): number {
+    if (this.#columns < 72) return 6;
+    return 4 + Math.max(0, ...heads.map(unicodeWidth).filter((width) => width <= WIDEST_HEAD));
+  }
+
+  /** Two columns; a left side that is too wide gets a line of its own. */
+  table(
+    rows: readonly (readonly [string, string])[],
+    column: number = this.columnBeside(rows.map(([left]) => left)),
+  ): void {
+    for (const [left, right] of rows) {
+      const lines = wrap(right, this.#columns - column);
+      const gap = column - 2 - unicodeWidth(left);
+      const first = gap >= 2 ? " ".repeat(gap) + lines.shift()! : "";
+      this.line(`  ${this.bold(left)}${first}`);
+      for (const line of lines) this.line((" ".repeat(column) + line).trimEnd());
+    }
+  }
+}

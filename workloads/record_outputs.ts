@@ -1,0 +1,42 @@
+/**
+ * Files that a command will write, looked at before its work: hours later it would be too late.
+ *
+ * @module
+ */
+import type { Values } from "./command.ts";
+import { UserError } from "./user_error.ts";
+
+/**
+ * Looks at the places that `--out` and `--csv` name.
+ *
+ * @throws {UserError} for a folder that is there already, and a file that has no folder.
+ */
+export async function checkOutputs(values: Values): Promise<void> {
+  const { out, csv } = values as { readonly out?: string; readonly csv?: string };
+  if (out !== undefined && values.save !== false) {
+    const found = await kindOf(out);
+    if (found === "folder" || found === "file") throw new UserError(outExists(out));
+  }
+  if (csv === undefined || values["no-csv"] === true) return;
+  const folder = csv.replace(/[^/]*$/, "") || ".";
+  if (await kindOf(csv) === "folder") throw cannotWrite(csv, "it is a folder");
+  if (await kindOf(folder) === "nothing") throw cannotWrite(csv, `there is no folder ${folder}`);
+}
+
+/** Why results do not go into a folder that is there already. */
+export function outExists(path: string): string {
+  return `Cannot use --out ${path}: it exists already, and results never overwrite`;
+}
+
+function cannotWrite(path: string, why: string): UserError {
+  return new UserError(`Cannot write the CSV ${path}: ${why}`);
+}
+
+async function kindOf(path: string): Promise<"folder" | "file" | "nothing" | "unknown"> {
+  try {
+    return (await Deno.stat(path)).isDirectory ? "folder" : "file";
+  } catch (error) {
+    // Whoever may not look may still be allowed to write.
+    return error instanceof Deno.errors.NotFound ? "nothing" : "unknown";
+  }
+}

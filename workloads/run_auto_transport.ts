@@ -1,0 +1,135 @@
+/**
+ * `--transport auto`: which transport a load needs, and why.
+ *
+ * @module
+ */
+import { weighLimits } from "../metrics/check_calibrated_limit.ts";
+import type { CalibrationLimit } from "../metrics/check_calibration.ts";
+import { formatMs } from "../metrics/format.ts";
+import type { Load } from "./load.ts";
+
+/** What is known before the load starts. */
+export interface TransportNeed {
+  readonly loads: readonly Load[];
+  /** Threads that share the load. */
+  readonly threads: number;
+  /** Of the request that checked the server. */
+  readonly tokensPerSec: number;
+  readonly latencyMs: number;
+  readonly https: boolean;
+  /** `--insecure`, which fetch cannot. */
+  readonly insecure: boolean;
+  /** `epoll` may be used: Linux and `--allow-ffi`. */
+  readonly ffi: boolean;
+  /** What `tokometer calibrate` found on this machine for this number of threads. */
+  readonly limits?: readonly CalibrationLimit[];
+}
+
+/** A transport, and the reason in one sentence without a period. */
+export interface TransportChoice {
+  readonly transport: "fetch" | "socket" | "epoll";
+  readonly why: string;
+}
+
+/**
+ * Up to here a transport's thread is less than half busy and its p99 error stays below 10 ms, on a
+ * machine of 2024: `BENCHMARKS.md`. Half, because a load comes in bursts.
+ */
+const REACH: Readonly<
+  Record<"fetch" | "socket", { readonly streams: number; readonly tokensPerSec: number }>
+> = {
+  fetch: { streams: 256, tokensPerSec: 8000 },
+  socket: { streams: 1024, tokensPerSec: 25_000 },
+};
+
+/**
+ * The simplest transport that is enough for the largest of the loads: by what was calibrated on
+ * this machine, where it was, else by what is usual.
+ */
+export function chooseTransport(need: TransportNeed): TransportChoice {
+  const { loads, threads, limits = [] } = need;
+  if (need.insecure) return { transport: "socket", why: "fetch accepts no certificate unchecked" };
+  const streams = Math.max(...loads.map((load) => streamsOf(load, need.latencyMs)));
+  const weighed = { streams, tokensPerSec: streams * need.tokensPerSec };
+  const each = { streams: streams / threads, tokensPerSec: weighed.tokensPerSec / threads };
+  const candidates = (["fetch", "socket", "epoll"] as const)
+    .filter((transport) => transport !== "epoll" || (need.ffi && !need.https))
+    .map((transport): Candidate => {
+      const own = limits.filter((limit) => limit.transport === transport);
+      const found = weighLimits(own, weighed);
+      if (found !== undefined) {
+        const { kind, limit, ratio } = found;
+        return { transport, enough: kind === "within", limit, ratio };
+      }
+      return { transport, enough: transport === "epoll" || reaches(REACH[transport], each) };
+    });
+  const chosen = candidates.find(({ enough }) => enough) ?? nearest(candidates);
+  const left = candidates[candidates.indexOf(chosen) - 1];
+  const load = `${describe(each)} a thread`;
+  const why = left === undefined
+    ? `enough for ${load}`
+    : `${load} are too many for ${left.transport}`;
+  return {
+    transport: chosen.transport,
+    why: [
+      why,
+      ...(left?.limit === undefined ? [] : [describeLimit(left.transport, left.limit)]),
+      ...(chosen.limit === undefined ? [] : [describeLimit(chosen.transport, chosen.limit)]),
+      ...(chosen.enough ? [] : [`no other carries it either${betterChance(need)}`]),
+    ].join("; "),
+  };
+}
+
+/** A transport that could be taken. */
+interface Candidate {
+  readonly transport: TransportChoice["transport"];
+  readonly enough: boolean;
+  /** What was calibrated, and load ÷ limit. */
+  readonly limit?: CalibrationLimit;
+  readonly ratio?: number;
+}
+
+function reaches(
+  reach: { readonly streams: number; readonly tokensPerSec: number },
+  { streams, tokensPerSec }: { readonly streams: number; readonly tokensPerSec: number },
+): boolean {
+  return streams <= reach.streams && tokensPerSec <= reach.tokensPerSec;
+}
+
+/** None is enough: the strongest, unless another was found to be stronger on this machine. */
+function nearest(candidates: readonly Candidate[]): Candidate {
+  return candidates.reduceRight((best, one) =>
+    (one.ratio ?? Infinity) < (best.ratio ?? 0) ? one : best
+  );
+}
+
+function betterChance({ https, ffi }: TransportNeed): string {
+  if (https) return ", and epoll has no TLS";
+  return ffi ? "" : "; epoll, on Linux with --allow-ffi, would cost less";
+}
+
+function describe(
+  { streams, tokensPerSec }: { readonly streams: number; readonly tokensPerSec: number },
+): string {
+  return `${count(streams)} ${streams === 1 ? "stream" : "streams"} with ${
+    count(tokensPerSec)
+  } tokens/s`;
+}
+
+function describeLimit(transport: string, limit: CalibrationLimit): string {
+  const kept = `its p99 error within ${formatMs(limit.boundMs)}`;
+  return limit.streams === 0
+    ? `calibrated here, ${transport} did not keep ${kept} with any number of streams`
+    : `calibrated here, ${transport} kept ${kept} up to ${describe(limit)}`;
+}
+
+/** Requests in flight: the users, or by Little's law what arrives while one is answered. */
+function streamsOf(load: Load, latencyMs: number): number {
+  if (load.kind === "closed") return load.users;
+  const limit = load.maxInFlight === 0 ? Infinity : load.maxInFlight;
+  return Math.min(limit, Math.max(1, load.ratePerSec * latencyMs / 1000));
+}
+
+function count(value: number): string {
+  return value === Infinity ? "endlessly many" : Math.ceil(value).toLocaleString("en-US");
+}

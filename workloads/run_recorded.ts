@@ -1,0 +1,94 @@
+/**
+ * A measurement with its record file and its progress line: what every command that measures does
+ * in the same way.
+ *
+ * @module
+ */
+import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { measure } from "./run_measure.ts";
+import { renderProgress } from "./live_progress.ts";
+import type { Dataset } from "./prompt.ts";
+import { openRecordFile, type RecordWriter, startRecordFile } from "./record_file.ts";
+import { makeResultFolder, RECORD_FILE } from "./run_results.ts";
+import type { Host } from "./command.ts";
+
+/** Where records go, and who else sees what happens. */
+export interface RecordOptions {
+  /** New folder for the record file: its path, or `true` for one named by date and time. */
+  readonly folder?: string | true | undefined;
+  /** New record file where there is no such folder. */
+  readonly file?: string | undefined;
+  /** False: the run comes back without records, which then take no memory. Default true. */
+  readonly keepRecords?: boolean;
+  readonly onDataset?: (dataset: Dataset) => void;
+  /** Called before the first record. */
+  readonly onHeader?: (header: RunHeader) => void;
+  readonly onRecord?: ((record: RequestRecord) => void) | undefined;
+  readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
+}
+
+/** A run, and what became of its record file. */
+export interface RecordedRun {
+  readonly run: Run;
+  /** The folder that was made. */
+  readonly folder?: string;
+  /** The record file. */
+  readonly file?: string;
+  /** Why the file is not complete; the run is. */
+  readonly failure?: Error;
+}
+
+/**
+ * Measures a plan. The file is begun when everything is ready, and ended whatever happens.
+ *
+ * @throws {UserError} as `measure`, and when the file cannot be begun.
+ */
+export async function measureRecorded(
+  plan: BenchPlan,
+  host: Host,
+  options: RecordOptions,
+): Promise<RecordedRun> {
+  const { keepRecords = true, onDataset, onHeader, onRecord, onLoadEnd } = options;
+  let { file } = options;
+  let folder: string | undefined;
+  let writer: RecordWriter | undefined;
+  let run: Run;
+  try {
+    run = await measure(plan, {
+      stopSignal: host.interrupted,
+      abortSignal: host.aborted,
+      commandLine: host.commandLine,
+      keepRecords,
+      ...(onDataset === undefined ? {} : { onDataset }),
+      onHeader: async (header) => {
+        onHeader?.(header);
+        if (options.folder !== undefined) {
+          folder = await makeResultFolder(options.folder === true ? undefined : options.folder);
+          file = `${folder}/${RECORD_FILE}`;
+        }
+        if (file !== undefined) writer = startRecordFile(await openRecordFile(file), header);
+      },
+      onRecord: (record) => {
+        writer?.add(record);
+        onRecord?.(record);
+      },
+      onLoadEnd: (end) => {
+        writer?.end(end);
+        onLoadEnd?.(end);
+      },
+      onProgress: (state) => host.progress(renderProgress(state, host.columns)),
+      note: (line) => host.note(line),
+    });
+  } finally {
+    host.progress("");
+    await writer?.close();
+  }
+  return {
+    run,
+    ...(folder === undefined ? {} : { folder }),
+    ...(file === undefined ? {} : { file }),
+    ...(writer?.failure === undefined ? {} : { failure: writer.failure }),
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * Where results go: a folder of their own, the terminal, the exit code.
+ *
+ * @module
+ */
+import { wallClockMs } from "../backends/clock.ts";
+import { renderTable } from "../metrics/report_table.ts";
+import { REPORTS } from "../metrics/reports.ts";
+import { RELATIVE_ERROR } from "../metrics/stat_value_histogram.ts";
+import type { Run, RunHeader } from "../metrics/run.ts";
+import {
+  type Accumulator,
+  createAccumulator,
+  summarize,
+  type Summary,
+  VALUE_KEEPINGS,
+} from "../metrics/summary.ts";
+import type { ReportPlan } from "./bench_plan.ts";
+import { outExists } from "./record_outputs.ts";
+import type { Host } from "./command.ts";
+import { EXIT, UserError } from "./user_error.ts";
+
+/** Name of the record file in a result folder. */
+export const RECORD_FILE = "records.jsonl";
+
+/** Reports that are always kept beside the record file, under these names. */
+const KEPT: readonly string[] = ["html", "json", "csv"];
+
+/**
+ * Makes a new folder for results.
+ *
+ * @throws {UserError} when it exists or cannot be made.
+ */
+export async function makeResultFolder(given: string | undefined): Promise<string> {
+  if (given === undefined) {
+    const stamp = new Date(wallClockMs()).toISOString().slice(0, 19).replace(/:/g, "-");
+    // Two runs in one second get folders of their own.
+    for (let n = 1;; n++) {
+      const path = `tokometer-results/${stamp}${n === 1 ? "" : `-${n}`}`;
+      if (await makeFolder(path)) return path;
+    }
+  }
+  if (await makeFolder(given)) return given;
+  throw new UserError(outExists(given));
+}
+
+async function makeFolder(path: string): Promise<boolean> {
+  const parent = path.replace(/\/+[^/]*\/*$/, "");
+  let parentMade = false;
+  try {
+    if (parent !== path && parent !== "") await Deno.mkdir(parent, { recursive: true });
+    parentMade = true;
+    await Deno.mkdir(path);
+    return true;
+  } catch (error) {
+    // Of the parent it says that a file is in the way.
+    if (parentMade && error instanceof Deno.errors.AlreadyExists) return false;
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new UserError(`Cannot make the folder ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** Summarizes as the options ask. */
+export function summarizeFor(run: Run, report: ReportPlan): Summary {
+  return summarize(run, { percentiles: report.percentiles, slo: report.slo });
+}
+
+/**
+ * Starts a summary as the options ask; where they leave open how values are kept, as the run
+ * itself kept them.
+ */
+export function accumulateFor(
+  header: RunHeader,
+  report: ReportPlan,
+  { note }: Pick<Host, "note">,
+): Accumulator {
+  const asked = report.values ?? header.options.values;
+  return createAccumulator(header, {
+    percentiles: report.percentiles,
+    slo: report.slo,
+    values: VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
+    onHistogram: () =>
+      note(
+        "Too many values to keep them all: from here on they are counted in histograms, and " +
+          `percentiles are within ±${RELATIVE_ERROR * 100} % (--values raw keeps them)`,
+      ),
+  });
+}
+
+/** Prints the report that `--format` names. */
+export function printReport(summary: Summary, report: ReportPlan, host: Host): void {
+  const found = REPORTS.find(({ name }) => name === report.format) ?? REPORTS[0]!;
+  const text = found.name === "table"
+    ? renderTable(summary, { color: host.color, width: host.columns })
+    : found.render(summary);
+  host.print(text.endsWith("\n") ? text.slice(0, -1) : text);
+}
+
+/** Writes the reports into a folder; returns their paths. @throws {UserError} */
+export async function writeReports(
+  summary: Summary,
+  folder: string,
+): Promise<Readonly<Record<string, string>>> {
+  const paths: Record<string, string> = {};
+  for (const report of REPORTS) {
+    if (!KEPT.includes(report.name)) continue;
+    const path = `${folder}/report.${report.extension}`;
+    try {
+      await Deno.writeTextFile(path, report.render(summary));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      throw new UserError(`Cannot write ${path}: ${(error as Error).message}`);
+    }
+    paths[report.name] = path;
+  }
+  return paths;
+}
+
+/** Exit code of a measured run: interrupted wins over failures. */
+export function exitCode(summary: Summary, report: ReportPlan): number {
+  if (summary.loads.some((load) => load.interrupted)) return EXIT.interrupted;
+  const tooMany = summary.loads.some(({ counts }) => {
+    const failed = counts.failed + counts.dropped;
+    const judged = counts.completed + failed;
+    return judged > 0 && (100 * failed) / judged > report.maxFailuresPercent;
+  });
+  return tooMany ? EXIT.failures : EXIT.ok;
+}
