@@ -14,6 +14,8 @@
  */
 import {
   type Clock,
+  type Command,
+  COMMANDS,
   completeValues,
   createInterrupt,
   createProgressLine,
@@ -26,8 +28,6 @@ import {
   renderHelp,
   renderOverview,
   resolveSecrets,
-  type Scenario,
-  SCENARIOS,
   systemClock,
   UserError,
   VERSION,
@@ -37,7 +37,7 @@ import {
 /** The outside world, as far as the program touches it; tests bring their own. */
 export interface Outside {
   /** Commands to choose from. */
-  readonly scenarios: readonly Scenario[];
+  readonly scenarios: readonly Command[];
   /** Times the progress line and tells one Ctrl-C from two. */
   readonly clock: Clock;
   /** Writes text to stdout as it is: results. */
@@ -60,7 +60,7 @@ export interface Outside {
 
 /** This process. */
 const PROCESS: Outside = {
-  scenarios: SCENARIOS,
+  scenarios: COMMANDS,
   clock: systemClock,
   stdout: writerTo(Deno.stdout),
   stderr: writerTo(Deno.stderr),
@@ -133,7 +133,7 @@ async function dispatch(argv: readonly string[], outside: Outside): Promise<numb
 }
 
 async function run(
-  scenario: Scenario,
+  scenario: Command,
   argv: readonly string[],
   outside: Outside,
   commandLine: readonly string[],
@@ -187,9 +187,9 @@ function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
-function findScenario(name: string, scenarios: readonly Scenario[]): Scenario {
+function findScenario(name: string, scenarios: readonly Command[]): Command {
   const plain = name.replaceAll("_", "-");
-  const names = ({ name, aliases = [] }: Scenario) =>
+  const names = ({ name, aliases = [] }: Command) =>
     [name, ...aliases].map((known) => known.replaceAll("_", "-"));
   const found = scenarios.find((scenario) => names(scenario).includes(plain));
   if (found !== undefined) return found;
@@ -204,7 +204,7 @@ function findScenario(name: string, scenarios: readonly Scenario[]): Scenario {
 }
 
 /** `--help` anywhere helps, even beside arguments that would be refused. */
-function asksForHelp({ options }: Scenario, argv: readonly string[]): boolean {
+function asksForHelp({ options }: Command, argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   const before = end < 0 ? argv : argv.slice(0, end);
   const letterTaken = options.some(({ aliases }) => aliases?.includes("h"));

@@ -223,7 +223,7 @@ const REGISTRIES: readonly (readonly [type: string, file: string, list: string])
   ["Metric", "metrics/metrics.ts", "METRICS"],
   ["Report", "metrics/reports.ts", "REPORTS"],
   ["DatasetKind", "workloads/datasets.ts", "DATASETS"],
-  ["Scenario", "workloads/commands.ts", "SCENARIOS"],
+  ["Command", "workloads/commands.ts", "COMMANDS"],
 ];
 
 for (const [type, file, list] of REGISTRIES) {

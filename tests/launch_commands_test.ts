@@ -4,7 +4,7 @@ import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import { type ProcessIdentity, processTree } from "../backends/process_tree.ts";
 import { LAUNCH_OPTIONS } from "../workloads/server_launch.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import { SCENARIOS } from "../workloads/commands.ts";
+import { COMMANDS } from "../workloads/commands.ts";
 import { LLAMA_SERVER, writeRandomModel } from "./support/llama_server.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
 import { TOKENIZER, writeSharegpt } from "./support/sharegpt_file.ts";
@@ -110,7 +110,7 @@ for (const command of Object.keys(QUICK)) {
 
 Deno.test("every command that measures a server can launch it, with the same options", () => {
   for (const command of Object.keys(QUICK)) {
-    const scenario = SCENARIOS.find(({ name }) => name === command)!;
+    const scenario = COMMANDS.find(({ name }) => name === command)!;
     const names = [...scenario.options, ...scenario.positionals].map(({ name }) => name);
     for (const { name } of LAUNCH_OPTIONS) assert(names.includes(name), `${command} --${name}`);
     assertEquals(new Set(names).size, names.length, command);

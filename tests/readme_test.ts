@@ -1,7 +1,7 @@
 /** The README says what the program does: its tables and command lines are checked against it. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { EXIT_CODES, METRICS, PROTOCOLS, readCommandLine, SCENARIOS } from "../mod.ts";
+import { COMMANDS, EXIT_CODES, METRICS, PROTOCOLS, readCommandLine } from "../mod.ts";
 import { shellCommands } from "./support/shell_words.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
@@ -39,7 +39,7 @@ Deno.test("README lists every exit code and every command", () => {
   assertEquals(tableRows("code", "meaning").map(([code]) => Number(code)), [
     ...EXIT_CODES.map(({ code }) => code),
   ]);
-  for (const { name } of SCENARIOS) assertStringIncludes(README, name);
+  for (const { name } of COMMANDS) assertStringIncludes(README, name);
 });
 
 Deno.test("README's command lines are understood by the program", () => {
@@ -50,7 +50,7 @@ Deno.test("README's command lines are understood by the program", () => {
       if (!line.startsWith("tokometer ")) continue;
       const [[, name, ...argv]] = shellCommands(line.replace(/\s+#.*$/, "")) as [string[]];
       if (name === "help" || name === "--help") continue;
-      const scenario = SCENARIOS.find((one) => one.name === name || one.aliases?.includes(name!));
+      const scenario = COMMANDS.find((one) => one.name === name || one.aliases?.includes(name!));
       assert(scenario !== undefined, line);
       readCommandLine(scenario, argv);
       lines++;

@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
 import { completeValues, readCommandLine } from "../workloads/option_parse.ts";
-import { SCENARIOS } from "../workloads/commands.ts";
+import { COMMANDS } from "../workloads/commands.ts";
 import type { Values } from "../workloads/command.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 import { shellCommands } from "./support/shell_words.ts";
@@ -34,7 +34,7 @@ const ALL = "$ bash benchmark_all_cuda.sh";
 function valuesOf(line: string): Values {
   const [name, ...argv] = wordsOf(line);
   const plain = name!.replaceAll("_", "-");
-  const scenario = SCENARIOS.find(({ name, aliases = [] }) => [name, ...aliases].includes(plain));
+  const scenario = COMMANDS.find(({ name, aliases = [] }) => [name, ...aliases].includes(plain));
   assert(scenario !== undefined, name);
   return completeValues(scenario, readCommandLine(scenario, argv).given);
 }
@@ -75,14 +75,14 @@ Deno.test("seed lines mean what their documents say", () => {
 
 Deno.test("seed lines take lists and flags in the scripts' spellings (T46)", () => {
   const [, ...base] = wordsOf(RESTFUL);
-  const scenario = SCENARIOS.find(({ name }) => name === "profile-restful-api")!;
+  const scenario = COMMANDS.find(({ name }) => name === "profile-restful-api")!;
   const given = (...argv: string[]) => readCommandLine(scenario, [...base, ...argv]).given;
   for (const flag of ["--stream_output", "--stream-output=True", "--stream_output True"]) {
     assertEquals(given(...flag.split(" "))["stream-output"], true, flag);
   }
   assertEquals(given("--nostream_output")["stream-output"], false);
   assertEquals(given("--num_prompts=7", "--top_p", "0.8")["num-prompts"], 7);
-  const sweep = SCENARIOS.find(({ name }) => name === "sweep")!;
+  const sweep = COMMANDS.find(({ name }) => name === "sweep")!;
   // A list of three is a list, not a start, a stop and a step.
   for (const list of ["1 16 32", "1,16,32", "[1, 16, 32]"]) {
     const { clients } = readCommandLine(sweep, ["--clients", ...list.split(" ")]).given;

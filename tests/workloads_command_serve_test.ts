@@ -20,7 +20,7 @@ import {
 import { readLogTail } from "../workloads/server_log_tail.ts";
 import { parseOptions } from "../workloads/option_parse.ts";
 import { askForOneToken, waitUntilReady } from "../workloads/server_readiness.ts";
-import type { Host, Scenario } from "../workloads/command.ts";
+import type { Command, Host } from "../workloads/command.ts";
 import { serve } from "../workloads/command_serve.ts";
 import { readStates, type ServerState, statePath } from "../workloads/server_state.ts";
 import { splitShellWords } from "../workloads/shell_split.ts";
@@ -418,7 +418,7 @@ Deno.test("serve start --dry-run prints the command line for a shell", async () 
 });
 
 /** A command that can launch. */
-const LAUNCHER: Scenario = {
+const LAUNCHER: Command = {
   name: "launcher",
   summary: "",
   description: "",

@@ -10,13 +10,13 @@ import {
   wrap,
 } from "../workloads/option_help.ts";
 import { COMMON_OPTIONS, parseOptions, readCommandLine } from "../workloads/option_parse.ts";
-import type { Option, Scenario } from "../workloads/command.ts";
-import { SCENARIOS } from "../workloads/commands.ts";
+import type { Command, Option } from "../workloads/command.ts";
+import { COMMANDS } from "../workloads/commands.ts";
 import { EXIT } from "../workloads/user_error.ts";
 import { FAKE } from "./support/fake_command.ts";
 import { shellCommands } from "./support/shell_words.ts";
 
-const ALL: readonly Scenario[] = [FAKE, ...SCENARIOS];
+const ALL: readonly Command[] = [FAKE, ...COMMANDS];
 
 /** The page without its line breaks, as wrapping may put them anywhere. */
 function flat(page: string): string {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Option, OptionValue, Scenario } from "../workloads/command.ts";
+import type { Command, Option, OptionValue } from "../workloads/command.ts";
 import {
   completeValues,
   convertJson,
@@ -77,7 +77,7 @@ Deno.test("readCommandLine reads every kind and spelling of an option", () => {
 });
 
 Deno.test("readCommandLine takes a negative number for a value, not for an option", () => {
-  const signed: Scenario = {
+  const signed: Command = {
     ...FAKE,
     options: [
       { name: "offset", kind: "number", help: "Any." },
@@ -151,16 +151,16 @@ Deno.test("parseOptions refuses with the value and with what would work", () => 
 });
 
 Deno.test("parseOptions refuses more positionals than the command takes", () => {
-  const one: Scenario = { ...FAKE, positionals: FAKE.positionals.slice(0, 1) };
-  const none: Scenario = { ...FAKE, positionals: [] };
-  const message = (scenario: Scenario, ...argv: string[]) =>
+  const one: Command = { ...FAKE, positionals: FAKE.positionals.slice(0, 1) };
+  const none: Command = { ...FAKE, positionals: [] };
+  const message = (scenario: Command, ...argv: string[]) =>
     assertThrows(() => parseOptions(scenario, argv), UserError).message;
   assertEquals(message(one, "a", "b"), `Cannot use b: "fake" takes only <url>`);
   assertEquals(message(none, "a b"), `Cannot use "a b": "fake" takes options only`);
 });
 
 Deno.test("an option that stands for a positional leaves its place to the next one", () => {
-  const scenario: Scenario = {
+  const scenario: Command = {
     ...FAKE,
     positionals: [
       { name: "where", help: "An address.", required: true, unless: "model" },
@@ -194,7 +194,7 @@ Deno.test("an option that stands for a positional leaves its place to the next o
 
 Deno.test("parseOptions never shows a secret", () => {
   const strict: Option = { name: "key", kind: "text", choices: ["a"], secret: true, help: "" };
-  const scenario: Scenario = { ...FAKE, options: [strict] };
+  const scenario: Command = { ...FAKE, options: [strict] };
   for (const argv of [["--key", "hunter2"], ["--key", "-hunter2"], ["--key=b", "--key=hunter2"]]) {
     const { message } = assertThrows(() => parseOptions(scenario, argv), UserError);
     assert(!message.includes("hunter2"), message);
@@ -219,7 +219,7 @@ Deno.test("readCommandLine keeps the common options apart", () => {
 });
 
 Deno.test("readCommandLine gives a scenario's own letter to the scenario", () => {
-  const own: Scenario = {
+  const own: Command = {
     ...FAKE,
     options: [{ name: "qps", kind: "number", aliases: ["q"], help: "" }],
   };

@@ -97,7 +97,7 @@ export interface Host {
 }
 
 /** One command: what it takes, how it explains itself, and what it does. */
-export interface Scenario {
+export interface Command {
   /** First word on the command line, e.g. `bench`. */
   readonly name: string;
   /** Other words that start it; `_` and `-` mean the same. */

@@ -23,12 +23,12 @@ import { loadPrompts, measure, type MeasureHooks } from "./run_measure.ts";
 import { completeValues, repeatableValues } from "./option_parse.ts";
 import { measureRecorded } from "./run_recorded.ts";
 import { accumulateFor, exitCode, printReport, writeReports } from "./run_results.ts";
-import type { Host, Option, Scenario, Values } from "./command.ts";
+import type { Command, Host, Option, Values } from "./command.ts";
 import { shellLine } from "./shell_split.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** The scenario `bench`. */
-export const bench: Scenario = {
+export const bench: Command = {
   name: "bench",
   summary: "Benchmark a server that streams tokens",
   description:

@@ -24,7 +24,7 @@ import { machineOf, saveCalibration } from "./calibration_file.ts";
 import { measureMemory } from "./calibration_memory.ts";
 import { findStreamLimit } from "./calibration_limit.ts";
 import { readEnvironment } from "./environment.ts";
-import type { Host, Option, Scenario, Values } from "./command.ts";
+import type { Command, Host, Option, Values } from "./command.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 const namesOf = (carrier: "http" | "grpc"): readonly string[] =>
@@ -154,7 +154,7 @@ const OPTIONS: readonly Option[] = [
 ];
 
 /** The scenario `calibrate`. */
-export const calibrate: Scenario = {
+export const calibrate: Command = {
   name: "calibrate",
   summary: "Measure how exact this client is on this machine",
   description:

@@ -8,7 +8,7 @@ import { SAVE_OPTIONS } from "./bench_options.ts";
 import { bench, benchAndReport } from "./command_bench.ts";
 import { planBench, planReport } from "./bench_plan.ts";
 import { completeValues } from "./option_parse.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 
 /** An engine that batches: it slows down as it fills up and queues beyond 32 requests. */
 const ENGINE: readonly string[] = [
@@ -21,7 +21,7 @@ const ENGINE: readonly string[] = [
 ];
 
 /** The scenario `demo`. */
-export const demo: Scenario = {
+export const demo: Command = {
   name: "demo",
   summary: "Benchmark the built-in simulated engine, to see what comes out",
   description:

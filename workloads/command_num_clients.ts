@@ -24,7 +24,7 @@ import {
 import { type ChosenServer, measureChosen } from "./run_chosen_server.ts";
 import { backendOf, DEFAULT_BACKEND, findBackend, type ScriptBackend } from "./script_target.ts";
 import type { ClosedLoad } from "./load.ts";
-import type { Host, Option, Scenario, Values } from "./command.ts";
+import type { Command, Host, Option, Values } from "./command.ts";
 import { UserError } from "./user_error.ts";
 
 /** Ways to share the prompts out. */
@@ -45,7 +45,7 @@ export const SEQUENCE_OPTION: Option = {
 };
 
 /** The scenario `num-clients`. */
-export const numClients: Scenario = {
+export const numClients: Command = {
   name: "num-clients",
   aliases: ["benchmark-serving-num-clients"],
   summary: "A fixed number of users and one CSV line (api_bench_tools)",
@@ -162,7 +162,7 @@ export function clientsScriptRow(ran: ScriptRun, backend: ScriptBackend): readon
  *
  * @throws {UserError} as `planBench`.
  */
-export async function planClients(scenario: Scenario, values: Values): Promise<BenchPlan> {
+export async function planClients(scenario: Command, values: Values): Promise<BenchPlan> {
   const users = values["num-clients"] as number;
   const rampUpSec = (values["ramp-up-time"] as number | undefined) ??
     users * RAMP_UP_SEC_PER_CLIENT;

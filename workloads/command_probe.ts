@@ -19,7 +19,7 @@ import { findTransport } from "../backends/transports.ts";
 import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
 import { type BenchPlan, planBench } from "./bench_plan.ts";
 import { renderProgress } from "./live_progress.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 import {
   askOver,
   chooseModel,
@@ -33,7 +33,7 @@ import { whileWaiting } from "./live_waiting.ts";
 const DEFAULT_PROMPT = "Explain in a few sentences what a benchmark can and cannot tell.";
 
 /** The scenario `probe`. */
-export const probe: Scenario = {
+export const probe: Command = {
   name: "probe",
   summary: "Send one request and show every event with its stamp",
   description:

@@ -40,7 +40,7 @@ import { planScript, runScript } from "./script_run.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { synthetic } from "./dataset_synthetic.ts";
 import type { Prompt } from "./prompt.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 import { estimateCounter } from "./tokenizer.ts";
 import { UserError } from "./user_error.ts";
 
@@ -68,7 +68,7 @@ const SCRIPT_LABEL = "per-token array with zeros for all but the first token of 
   "rounded to 1 ms, percentile = element int(p·n), tokens asked for";
 
 /** The scenario `profile-generation`. */
-export const profileGeneration: Scenario = {
+export const profileGeneration: Command = {
   name: "profile-generation",
   summary: "Static inference: fixed users and lengths (profile_generation)",
   description:

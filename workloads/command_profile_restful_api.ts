@@ -9,7 +9,7 @@ import {
   scriptNumbersOption,
 } from "./script_options.ts";
 import { restfulOptions, restfulPositionals, runRestful } from "./script_restful.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 
 /** Fields of the script's body that our protocol does not send by itself. */
 const BODY: Readonly<Record<string, unknown>> = {
@@ -20,7 +20,7 @@ const BODY: Readonly<Record<string, unknown>> = {
 };
 
 /** The scenario `profile-restful-api`. */
-export const profileRestfulApi: Scenario = {
+export const profileRestfulApi: Command = {
   name: "profile-restful-api",
   summary: "LMDeploy's api_server with ShareGPT prompts (profile_restful_api)",
   description:

@@ -5,12 +5,12 @@
  */
 import { benchOption, SCRIPT_RUN_OPTIONS, scriptNumbersOption } from "./script_options.ts";
 import { restfulOptions, restfulPositionals, runRestful } from "./script_restful.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 
 const DIFFERENCES = "rates over all requests asked for, prompt tokens by the script's tokenizer";
 
 /** The scenario `profile-serving`. */
-export const profileServing: Scenario = {
+export const profileServing: Command = {
   name: "profile-serving",
   summary: "TurboMind behind Triton with ShareGPT prompts (profile_serving)",
   description: "What LMDeploy's profile_serving does: the prompts, users, block and CSV of " +

@@ -31,14 +31,14 @@ import {
 } from "./script_options.ts";
 import { lengthMismatch } from "./script_restful.ts";
 import { planScript, runScript, scriptPromptTokens, tokenizerIn } from "./script_run.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 
 const SCRIPT_LABEL =
   "per-token array with zeros and an extra slot for each request, times rounded " +
   "to 1 ms, percentile = element int(p·n), rates over all requests asked for";
 
 /** The scenario `profile-throughput`. */
-export const profileThroughput: Scenario = {
+export const profileThroughput: Command = {
   name: "profile-throughput",
   summary: "ShareGPT prompts as fast as an engine can (profile_throughput)",
   description:

@@ -18,11 +18,11 @@ import {
   RECORD_FILE,
   writeReports,
 } from "./run_results.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 import { UserError } from "./user_error.ts";
 
 /** The scenario `report`. */
-export const report: Scenario = {
+export const report: Command = {
   name: "report",
   summary: "Make the reports of a record file again",
   description:

@@ -11,11 +11,11 @@ import { API_BENCH_OPTIONS, SCRIPT_RUN_OPTIONS, scriptNumbersOption } from "./sc
 import { planScript, runScript, scriptPromptTokens } from "./script_run.ts";
 import { findBackend } from "./script_target.ts";
 import { apiBenchValues, atServer } from "./command_num_clients.ts";
-import type { Host, Scenario, Values } from "./command.ts";
+import type { Command, Host, Values } from "./command.ts";
 import { UserError } from "./user_error.ts";
 
 /** The scenario `request-rate`. */
-export const requestRate: Scenario = {
+export const requestRate: Command = {
   name: "request-rate",
   aliases: ["benchmark-serving-request-rate"],
   summary: "Poisson arrivals and one CSV line (api_bench_tools)",

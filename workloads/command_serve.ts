@@ -18,7 +18,7 @@ import {
   startPlanned,
 } from "./server_launch.ts";
 import { askForOneToken } from "./server_readiness.ts";
-import type { Host, Option, Scenario, Values } from "./command.ts";
+import type { Command, Host, Option, Values } from "./command.ts";
 import {
   readStates,
   removeState,
@@ -160,7 +160,7 @@ const OPTIONS: readonly Option[] = [
 ];
 
 /** The scenario `serve`. */
-export const serve: Scenario = {
+export const serve: Command = {
   name: "serve",
   summary: "Start an inference server, see whether it answers, stop it",
   description:

@@ -15,7 +15,7 @@ import { SIM_ENGINES } from "../backends/sim_protocols.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
 import { warmUpSimServer } from "../backends/sim_warm_up.ts";
 import { startTicker } from "../backends/ticker.ts";
-import type { Host, Option, Scenario, Values } from "./command.ts";
+import type { Command, Host, Option, Values } from "./command.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** A number among {@linkcode SimOptions}, as an option with the same name in kebab case. */
@@ -363,7 +363,7 @@ export function simOptionsOf(values: Values): Partial<SimOptions> {
 }
 
 /** The command. */
-export const simulate: Scenario = {
+export const simulate: Command = {
   name: "simulate",
   summary: "Serve an LLM without a model, with chosen times and faults",
   description: "Starts a server that speaks like an LLM engine and makes up its answers: for " +

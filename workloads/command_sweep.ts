@@ -20,7 +20,7 @@ import {
 import { backendOf, DEFAULT_BACKEND, findBackend, SCRIPT_BACKENDS } from "./script_target.ts";
 import { numClients, planClients, SEQUENCE_OPTION } from "./command_num_clients.ts";
 import { completeValues, repeatableValues } from "./option_parse.ts";
-import type { Host, Option, OptionValue, Scenario, Values } from "./command.ts";
+import type { Command, Host, Option, OptionValue, Values } from "./command.ts";
 import { archiveSweep, openSweepLog, type SweepFiles, sweepFiles } from "./sweep_archive.ts";
 import { type SweepCase, sweepCases } from "./sweep_cases.ts";
 import { finishedCases, readSweepState, type SweepEnd, type SweepHeader } from "./sweep_state.ts";
@@ -162,7 +162,7 @@ const SWEEP_OPTIONS: readonly Option[] = [
 ];
 
 /** The scenario `sweep`. */
-export const sweep: Scenario = {
+export const sweep: Command = {
   name: "sweep",
   aliases: ["benchmark-all-cuda"],
   summary: "num-clients over a list of cases into one CSV (api_bench_tools)",

@@ -14,13 +14,13 @@ import { profileServing } from "./command_profile_serving.ts";
 import { profileThroughput } from "./command_profile_throughput.ts";
 import { report } from "./command_report.ts";
 import { requestRate } from "./command_request_rate.ts";
-import type { Scenario } from "./command.ts";
+import type { Command } from "./command.ts";
 import { serve } from "./command_serve.ts";
 import { simulate } from "./command_simulate.ts";
 import { sweep } from "./command_sweep.ts";
 
 /** A new command is one file and one line here; it then has its options, help and examples. */
-export const SCENARIOS: readonly Scenario[] = [
+export const COMMANDS: readonly Command[] = [
   bench,
   report,
   probe,

@@ -68,15 +68,15 @@ export {
   toMicroseconds,
 } from "./record_file.ts";
 export type {
+  Command,
   Host,
   Option,
   OptionKind,
   OptionValue,
   Positional,
-  Scenario,
   Values,
 } from "./command.ts";
-export { SCENARIOS } from "./commands.ts";
+export { COMMANDS } from "./commands.ts";
 export { resolveSecrets, SECRET_SOURCES } from "./option_secret.ts";
 export { splitShellWords } from "./shell_split.ts";
 export { editDistance, nearestName } from "./option_suggest.ts";

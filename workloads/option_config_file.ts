@@ -4,7 +4,7 @@
  * @module
  */
 import { COMMON_OPTIONS, convertJson, positionalOption } from "./option_parse.ts";
-import type { Option, OptionValue, Scenario, Values } from "./command.ts";
+import type { Command, Option, OptionValue, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
 
@@ -19,7 +19,7 @@ const HEADER_LIMIT_BYTES = 1 << 24;
  * @throws {UserError} when the file cannot be read, is neither JSON nor a record, belongs to
  * another command, or names an unknown option.
  */
-export async function readConfigFile(path: string, scenario: Scenario): Promise<Values> {
+export async function readConfigFile(path: string, scenario: Command): Promise<Values> {
   let text: string;
   try {
     // A record file may be gigabytes long; its first line says all that is needed.
@@ -61,9 +61,9 @@ export async function readConfigFile(path: string, scenario: Scenario): Promise<
  *
  * @example
  * ```ts
- * import { configValues, type Scenario } from "@tokometer/tokometer/workloads";
+ * import { configValues, type Command } from "@tokometer/tokometer/workloads";
  *
- * const wait: Scenario = {
+ * const wait: Command = {
  *   name: "wait",
  *   summary: "Waits",
  *   description: "Waits.",
@@ -76,7 +76,7 @@ export async function readConfigFile(path: string, scenario: Scenario): Promise<
  * ```
  */
 export function configValues(
-  scenario: Scenario,
+  scenario: Command,
   object: Readonly<Record<string, unknown>>,
   source: string,
 ): Values {
@@ -113,7 +113,7 @@ export function configValues(
 function unknownKey(
   key: string,
   source: string,
-  scenario: Scenario,
+  scenario: Command,
   options: readonly Option[],
 ): string {
   if (COMMON_OPTIONS.some(({ name }) => name === key)) {
@@ -124,7 +124,7 @@ function unknownKey(
     (near === undefined ? "" : `; did you mean "${near}"?`);
 }
 
-function fromHeader(header: Record<string, unknown>, path: string, scenario: Scenario): Values {
+function fromHeader(header: Record<string, unknown>, path: string, scenario: Command): Values {
   const { scenario: name, options } = header;
   if (name !== scenario.name) {
     throw new UserError(

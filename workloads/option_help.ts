@@ -5,7 +5,7 @@
  */
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { COMMON_OPTIONS, dashed } from "./option_parse.ts";
-import type { Option, OptionValue, Scenario } from "./command.ts";
+import type { Command, Option, OptionValue } from "./command.ts";
 import { SECRET_SOURCES } from "./option_secret.ts";
 import { EXIT } from "./user_error.ts";
 
@@ -34,9 +34,9 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
  *
  * @example
  * ```ts
- * import { renderHelp, type Scenario } from "@tokometer/tokometer/workloads";
+ * import { renderHelp, type Command } from "@tokometer/tokometer/workloads";
  *
- * const nap: Scenario = {
+ * const nap: Command = {
  *   name: "nap",
  *   summary: "Sleeps",
  *   description: "Sleeps a while.",
@@ -48,7 +48,7 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
  * renderHelp(nap).includes("--minutes N  How long. [default: 20]"); // true
  * ```
  */
-export function renderHelp(scenario: Scenario, options: HelpOptions = {}): string {
+export function renderHelp(scenario: Command, options: HelpOptions = {}): string {
   const { advanced = true } = options;
   const page = new Page(options);
   const arguments_ = scenario.positionals.map(({ name, required, rest, unless }) => {
@@ -92,7 +92,7 @@ export function renderHelp(scenario: Scenario, options: HelpOptions = {}): strin
 }
 
 /** The page of all commands. */
-export function renderOverview(scenarios: readonly Scenario[], options: HelpOptions = {}): string {
+export function renderOverview(scenarios: readonly Command[], options: HelpOptions = {}): string {
   const page = new Page(options);
   page.usage("tokometer <command> [options]");
   page.blank();

@@ -9,7 +9,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import type { Option, OptionValue, Positional, Scenario, Values } from "./command.ts";
+import type { Command, Option, OptionValue, Positional, Values } from "./command.ts";
 import { valueWithoutKeys, withoutKeys, withoutPassword } from "./option_secret.ts";
 import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
@@ -57,7 +57,7 @@ export interface CommandLine {
  * wrong value.
  */
 export function readCommandLine(
-  scenario: Scenario,
+  scenario: Command,
   argv: readonly string[],
   config: Values = {},
 ): CommandLine {
@@ -91,9 +91,9 @@ export function readCommandLine(
  *
  * @example
  * ```ts
- * import { parseOptions, type Scenario } from "@tokometer/tokometer/workloads";
+ * import { parseOptions, type Command } from "@tokometer/tokometer/workloads";
  *
- * const greet: Scenario = {
+ * const greet: Command = {
  *   name: "greet",
  *   summary: "Greets",
  *   description: "Greets some people.",
@@ -106,7 +106,7 @@ export function readCommandLine(
  * ```
  */
 export function parseOptions(
-  scenario: Scenario,
+  scenario: Command,
   argv: readonly string[],
   config: Values = {},
 ): Values {
@@ -114,7 +114,7 @@ export function parseOptions(
 }
 
 /** Adds the defaults. @throws {UserError} when a required positional is missing. */
-export function completeValues(scenario: Scenario, given: Values): Values {
+export function completeValues(scenario: Command, given: Values): Values {
   const values: Record<string, OptionValue> = {};
   for (const { name, default: value } of scenario.options) {
     if (value !== undefined) values[name] = value;
@@ -132,7 +132,7 @@ export function completeValues(scenario: Scenario, given: Values): Values {
 }
 
 /** What repeats a run: no secrets, and no value that an option has taken the place of. */
-export function repeatableValues(scenario: Scenario, values: Values): Values {
+export function repeatableValues(scenario: Command, values: Values): Values {
   const replaced = scenario.positionals
     .filter(({ unless }) => unless !== undefined && values[unless] !== undefined)
     .map(({ name }) => name);
@@ -149,7 +149,7 @@ class OptionTable {
   readonly options: readonly Option[];
   readonly #byName = new Map<string, Option>();
 
-  constructor(scenario: Scenario) {
+  constructor(scenario: Command) {
     this.options = [
       ...scenario.options,
       ...scenario.positionals.map(positionalOption),
@@ -439,7 +439,7 @@ function listExample({ default: initial }: Option): string {
 }
 
 function assignPositionals(
-  scenario: Scenario,
+  scenario: Command,
   texts: readonly string[],
   values: Record<string, OptionValue>,
   config: Values,
@@ -483,7 +483,7 @@ export function togetherMessage(name: string, given: string, option: string): st
 }
 
 /** Values without those of secret options: what may be stored or shown. */
-export function withoutSecrets(scenario: Scenario, values: Values): Values {
+export function withoutSecrets(scenario: Command, values: Values): Values {
   const secret = new Set(
     scenario.options.filter((option) => option.secret).map(({ name }) => name),
   );
@@ -496,7 +496,7 @@ export function withoutSecrets(scenario: Scenario, values: Values): Values {
  */
 export function redactCommandLine(
   argv: readonly string[],
-  scenarios: readonly Scenario[],
+  scenarios: readonly Command[],
 ): string[] {
   const secret = new Set<string>();
   for (const { options } of scenarios) {

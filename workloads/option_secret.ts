@@ -4,7 +4,7 @@
  * @module
  */
 import { promptSecret } from "@std/cli/prompt-secret";
-import type { OptionValue, Scenario, Values } from "./command.ts";
+import type { Command, OptionValue, Values } from "./command.ts";
 import { UserError } from "./user_error.ts";
 
 /** How the help tells it. */
@@ -15,7 +15,7 @@ export const SECRET_SOURCES = "env:NAME or file:PATH reads it from there, - asks
  *
  * @throws {UserError} when the variable or file is missing or empty, or there is nobody to ask.
  */
-export async function resolveSecrets(scenario: Scenario, values: Values): Promise<Values> {
+export async function resolveSecrets(scenario: Command, values: Values): Promise<Values> {
   const resolved: Record<string, OptionValue> = { ...values };
   for (const { name, kind, secret } of scenario.options) {
     const value = values[name];

@@ -19,7 +19,7 @@ import { scriptCsvPath, writeScriptCsv } from "./script_csv.ts";
 import { benchOption } from "./script_options.ts";
 import { launchOptions } from "./server_launch.ts";
 import { planScript, runScript, scriptPromptTokens } from "./script_run.ts";
-import type { Host, Option, Positional, Scenario, Values } from "./command.ts";
+import type { Command, Host, Option, Positional, Values } from "./command.ts";
 
 /** Both scripts' positionals. */
 export function restfulPositionals(address: string): readonly Positional[] {
@@ -129,7 +129,7 @@ export interface RestfulScriptOptions {
 
 /** Measures, prints the block or both blocks, writes the CSV; returns the exit code. */
 export async function runRestful(
-  scenario: Scenario,
+  scenario: Command,
   values: Values,
   host: Host,
   script: RestfulScriptOptions,
@@ -141,7 +141,7 @@ export async function runRestful(
 }
 
 async function planRestful(
-  scenario: Scenario,
+  scenario: Command,
   values: Values,
   { server, host, script }: {
     readonly server: ChosenServer;

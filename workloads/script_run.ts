@@ -15,7 +15,7 @@ import { completeValues, repeatableValues } from "./option_parse.ts";
 import type { Prompt } from "./prompt.ts";
 import { measureRecorded } from "./run_recorded.ts";
 import { exitCode, summarizeFor, writeReports } from "./run_results.ts";
-import type { Host, OptionValue, Scenario, Values } from "./command.ts";
+import type { Command, Host, OptionValue, Values } from "./command.ts";
 import { UserError } from "./user_error.ts";
 
 /** Options that mean the same in `bench` and are handed on as they are. */
@@ -56,7 +56,7 @@ export interface ScriptPlanParts {
 
 /** The plan of a script's command. @throws {UserError} as `planBench`. */
 export async function planScript(
-  scenario: Scenario,
+  scenario: Command,
   values: Values,
   parts: ScriptPlanParts,
 ): Promise<BenchPlan> {

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { Host, Scenario, Values } from "../../mod.ts";
+import type { Command, Host, Values } from "../../mod.ts";
 
 /** What the last run was given. */
 export const seen: { values: Values; host: Host | undefined } = { values: {}, host: undefined };
 
 /** `tokometer fake <url> [<files>...]`. */
-export const FAKE: Scenario = {
+export const FAKE: Command = {
   name: "fake",
   aliases: ["fake_command"],
   summary: "Pretends to measure",
