@@ -1,0 +1,33 @@
+/**
+ * `tokometer protocols`: what the program can speak.
+ *
+ * @module
+ */
+import { PROTOCOLS } from "../../backends/protocols.ts";
+import type { Command, Host, Values } from "../../workloads/command.ts";
+import { EXIT } from "../../workloads/user_error.ts";
+
+/** The command `protocols`. */
+export const protocols: Command = {
+  name: "protocols",
+  summary: "List the protocols that requests can be sent in",
+  description: "Prints one line per protocol: its name, what carries it and the path of its call.",
+  positionals: [],
+  options: [{
+    name: "carrier",
+    kind: "text",
+    value: "NAME",
+    choices: ["http", "grpc", "inprocess"],
+    help: "Only the protocols that this carries.",
+  }],
+  examples: [{ line: "tokometer protocols --carrier grpc", does: "those of gRPC servers" }],
+  run,
+};
+
+function run({ carrier }: Values, host: Host): Promise<number> {
+  for (const { name, path, ...protocol } of PROTOCOLS) {
+    if (carrier !== undefined && carrier !== protocol.carrier) continue;
+    host.print(`${name.padEnd(22)} ${protocol.carrier.padEnd(9)} ${path}`);
+  }
+  return Promise.resolve(EXIT.ok);
+}
