@@ -12,15 +12,7 @@
  *
  * @module
  */
-
-/**
- * Which parts of a value are wanted: `value` all of it; an object the fields named; a list of one
- * the same of each of its elements. A value of another type than that is taken whole.
- */
-export type Wanted =
-  | "value"
-  | { readonly [name: string]: Wanted }
-  | readonly [Wanted];
+import type { Wanted } from "./protocol.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

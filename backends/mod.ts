@@ -19,7 +19,6 @@ export {
   type LaunchSettings,
   type LaunchWord,
 } from "./launch_engines.ts";
-export type { Wanted } from "./json_scan.ts";
 export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
 export { openaiChat } from "./protocol_openai_chat.ts";
 export { openaiCompletions, plainPrompt } from "./protocol_openai_completions.ts";
@@ -34,6 +33,7 @@ export type {
   Sampling,
   Target,
   Usage,
+  Wanted,
   WireRequest,
 } from "./protocol.ts";
 export { findProtocol, PROTOCOLS } from "./protocols.ts";

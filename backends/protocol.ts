@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Wanted } from "./json_scan.ts";
 import type { TokenSource } from "./record.ts";
 
 /** One turn of a conversation. */
@@ -128,6 +127,15 @@ export interface EngineEvent {
   /** Server-side timings, kept by `probe` and compared in tests. */
   readonly timings?: Readonly<Record<string, number>>;
 }
+
+/**
+ * Which parts of a JSON value are wanted: `value` = all of it; an object = only the fields named; a
+ * list of one = the same for each element. A value of an unexpected type is taken whole.
+ */
+export type Wanted =
+  | "value"
+  | { readonly [name: string]: Wanted }
+  | readonly [Wanted];
 
 /**
  * How to read the ordinary event of a stream of JSON objects without building all of it. Must give

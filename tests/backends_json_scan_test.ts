@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { JsonScanner, type Wanted } from "../backends/json_scan.ts";
+import { JsonScanner } from "../backends/json_scan.ts";
+import type { Wanted } from "../backends/protocol.ts";
 import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
 
 type Fields = { readonly [name: string]: Wanted };
