@@ -5,6 +5,7 @@
  */
 import { oneLine } from "./error_message.ts";
 import { cutEvents } from "./framing.ts";
+import { GRPC_STATUS } from "./grpc_status.ts";
 import { JsonScanner } from "./json_scan.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
 import type { Outcome, RequestRecord, TokenCount, TokenSource } from "./record.ts";
@@ -37,10 +38,6 @@ export interface DecodeOptions {
 
 const NO_MS = new Float64Array(0);
 const NO_TOKENS = new Uint32Array(0);
-/** gRPC status CANCELLED: also what a client reports when the server's process is killed. */
-const GRPC_CANCELLED = 1;
-const GRPC_DEADLINE_EXCEEDED = 4;
-const GRPC_UNAVAILABLE = 14;
 /** Characters of an offending event that its message quotes. */
 const QUOTED_CHARS = 120;
 
@@ -516,9 +513,10 @@ function judgeLength(
 
 function grpcFailure(status: number, said: string, events: number): Outcome {
   const message = oneLine(`gRPC status ${status}${said === "" ? "" : `: ${said}`}`);
-  if (status === GRPC_DEADLINE_EXCEEDED) return { kind: "timeout", message };
+  if (status === GRPC_STATUS.DEADLINE_EXCEEDED) return { kind: "timeout", message };
   if (events === 0) return { kind: "http_error", status, message };
-  return status === GRPC_CANCELLED || status === GRPC_UNAVAILABLE
+  // CANCELLED is also what a client reports when the server's process is killed.
+  return status === GRPC_STATUS.CANCELLED || status === GRPC_STATUS.UNAVAILABLE
     ? { kind: "truncated", message }
     : { kind: "engine_error", message };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { GRPC_STATUS_NAMES } from "./grpc_request.ts";
+import { GRPC_STATUS, GRPC_STATUS_NAMES } from "./grpc_status.ts";
 import type { Exchange, ExchangeEnd, TransportOptions } from "./transport.ts";
 
 /** Headers that gRPC sets itself, or that mean nothing to it. */
@@ -28,7 +28,7 @@ export const DEADLINE_MARGIN_MS = 1000;
 
 /** How a call ends that came to a status. */
 export function statusEnd(status: number, details: string): ExchangeEnd {
-  if (status === 0) return { kind: "complete" };
+  if (status === GRPC_STATUS.OK) return { kind: "complete" };
   const said = [GRPC_STATUS_NAMES[status] ?? "not a gRPC status", details];
   return { kind: "grpc_status", status, message: said.filter(Boolean).join(": ") };
 }

@@ -9,29 +9,9 @@
  * @module
  */
 import { cutGrpcFrames } from "./grpc_frames.ts";
+import { GRPC_STATUS } from "./grpc_status.ts";
 import type { Ask, Target, WireRequest } from "./protocol.ts";
 import type { Transport } from "./transport.ts";
-
-/** Names of gRPC's status codes, by number. */
-export const GRPC_STATUS_NAMES: readonly string[] = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 /**
  * Scheme and address of a gRPC server. Plaintext is written `grpc://host:port`, `http://host:port`
@@ -98,7 +78,7 @@ export function grpcAsk(transport: Transport, timeoutMs: number = 10_000): Ask {
       return { status: end.status, body: new TextEncoder().encode(end.message) };
     }
     if (end.kind !== "complete") throw new Error(`Cannot call ${request.url}: ${end.message}`);
-    return { status: 0, body };
+    return { status: GRPC_STATUS.OK, body };
   };
 }
 

@@ -4,28 +4,21 @@
  * @module
  */
 import { statusEnd } from "./grpc_call.ts";
+import { GRPC_STATUS } from "./grpc_status.ts";
 import { H2_CODE, showCode } from "./h2_frames.ts";
 import type { Field } from "./hpack.ts";
 import type { ExchangeEnd } from "./transport.ts";
 
-const INTERNAL = 13;
-const PERMISSION_DENIED = 7;
-const RESOURCE_EXHAUSTED = 8;
-const UNAUTHENTICATED = 16;
-const UNAVAILABLE = 14;
-const UNIMPLEMENTED = 12;
-const UNKNOWN = 2;
-
 /** gRPC's statuses for answers of proxies and servers that do not speak it. */
 const STATUS_OF_HTTP: Readonly<Record<string, number>> = {
-  "400": INTERNAL,
-  "401": UNAUTHENTICATED,
-  "403": PERMISSION_DENIED,
-  "404": UNIMPLEMENTED,
-  "429": UNAVAILABLE,
-  "502": UNAVAILABLE,
-  "503": UNAVAILABLE,
-  "504": UNAVAILABLE,
+  "400": GRPC_STATUS.INTERNAL,
+  "401": GRPC_STATUS.UNAUTHENTICATED,
+  "403": GRPC_STATUS.PERMISSION_DENIED,
+  "404": GRPC_STATUS.UNIMPLEMENTED,
+  "429": GRPC_STATUS.UNAVAILABLE,
+  "502": GRPC_STATUS.UNAVAILABLE,
+  "503": GRPC_STATUS.UNAVAILABLE,
+  "504": GRPC_STATUS.UNAVAILABLE,
 };
 
 /** Head and trailers of an answer, as far as gRPC looks at them. */
@@ -55,24 +48,24 @@ export class GrpcResponse {
     if (this.#grpcStatus !== undefined) {
       const known = /^\d{1,9}$/.test(this.#grpcStatus);
       if (known) return statusEnd(Number(this.#grpcStatus), percentDecode(this.#grpcMessage));
-      return statusEnd(UNKNOWN, `grpc-status is not a number: ${this.#grpcStatus}`);
+      return statusEnd(GRPC_STATUS.UNKNOWN, `grpc-status is not a number: ${this.#grpcStatus}`);
     }
     if (this.#httpStatus !== "200") {
-      const status = STATUS_OF_HTTP[this.#httpStatus] ?? UNKNOWN;
+      const status = STATUS_OF_HTTP[this.#httpStatus] ?? GRPC_STATUS.UNKNOWN;
       return statusEnd(status, `Received HTTP status code ${this.#httpStatus}`);
     }
     if (this.isGrpc) return undefined;
-    return statusEnd(UNKNOWN, `the answer is not gRPC but "${this.#contentType}"`);
+    return statusEnd(GRPC_STATUS.UNKNOWN, `the answer is not gRPC but "${this.#contentType}"`);
   }
 }
 
 /** The status that a reset stands for; `undefined` when it only says that the stream broke. */
 export function statusOfReset(code: number): ExchangeEnd | undefined {
   if (code === H2_CODE.enhanceYourCalm) {
-    return statusEnd(RESOURCE_EXHAUSTED, `stream reset with ${showCode(code)}`);
+    return statusEnd(GRPC_STATUS.RESOURCE_EXHAUSTED, `stream reset with ${showCode(code)}`);
   }
   if (code === H2_CODE.inadequateSecurity) {
-    return statusEnd(PERMISSION_DENIED, `stream reset with ${showCode(code)}`);
+    return statusEnd(GRPC_STATUS.PERMISSION_DENIED, `stream reset with ${showCode(code)}`);
   }
   return undefined;
 }

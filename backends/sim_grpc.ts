@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { GRPC_STATUS } from "./grpc_status.ts";
 import type { Admission, PacedSink, SimulatedEngine } from "./sim_engine.ts";
 import { type GrpcCall, type GrpcCertificate, startGrpcServer } from "./sim_grpc_call.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
@@ -35,14 +36,11 @@ export interface SimGrpcServer {
   stop(): Promise<void>;
 }
 
-const UNIMPLEMENTED = 12;
-const UNAUTHENTICATED = 16;
-
 /** Faults that replace the answer by a status. */
 const FAULT_STATUS: Readonly<Record<string, number>> = {
-  "http-429": 8,
-  "http-500": 13,
-  "http-503": 14,
+  "http-429": GRPC_STATUS.RESOURCE_EXHAUSTED,
+  "http-500": GRPC_STATUS.INTERNAL,
+  "http-503": GRPC_STATUS.UNAVAILABLE,
 };
 
 /** Faults that strike after some tokens. */
@@ -77,9 +75,11 @@ export async function startSimGrpc(
 
   function onCall(call: GrpcCall): void {
     const protocol = protocols.find((each) => each.matches("POST", call.path));
-    if (protocol === undefined) return call.end(UNIMPLEMENTED, `Unknown method ${call.path}`);
+    if (protocol === undefined) {
+      return call.end(GRPC_STATUS.UNIMPLEMENTED, `Unknown method ${call.path}`);
+    }
     if (sim.apiKey !== undefined && call.metadata["authorization"] !== `Bearer ${sim.apiKey}`) {
-      return call.end(UNAUTHENTICATED, "Invalid API key");
+      return call.end(GRPC_STATUS.UNAUTHENTICATED, "Invalid API key");
     }
     const accepted = protocol.accept({
       method: "POST",
@@ -140,14 +140,14 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
 }
 
 function sendReply(call: GrpcCall, reply: { status: number; body: string | Uint8Array }): void {
-  if (reply.status === 0) sendStream(call, reply.body);
+  if (reply.status === GRPC_STATUS.OK) sendStream(call, reply.body);
   else call.end(reply.status, typeof reply.body === "string" ? reply.body : "");
 }
 
 /** One message and status OK. */
 function sendStream(call: GrpcCall, message: string | Uint8Array): void {
   call.send(bytesOf(message));
-  call.end(0);
+  call.end(GRPC_STATUS.OK);
 }
 
 interface MutableStream extends SimStream {
@@ -206,7 +206,7 @@ function answer(context: AnswerContext): void {
         return fail(() => {
           // A frame with a flag that does not exist.
           call.sendRaw(Uint8Array.of(7, 0, 0, 0, 1, 0));
-          call.end(0);
+          call.end(GRPC_STATUS.OK);
         });
       case "error-event":
         return fail(() => sendStream(call, protocol.errorEvent(stream, "Fault to order")));
@@ -235,7 +235,7 @@ function answer(context: AnswerContext): void {
       const closing = bytesOf(protocol.closing(stream, finish));
       if (closing.length > 0) call.send(closing);
       truth.finish(finish);
-      call.end(0);
+      call.end(GRPC_STATUS.OK);
       endTruth("done");
     },
     fail(message) {

@@ -15,6 +15,7 @@ import {
 import type { Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
+import { H2_CODE } from "./h2_frames.ts";
 import { endLate } from "./node_http2.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
 
@@ -76,9 +77,6 @@ export interface GrpcServer {
   /** Stops listening and drops every connection. */
   stop(): Promise<void>;
 }
-
-/** HTTP/2's error code INTERNAL_ERROR. */
-const INTERNAL_ERROR = 2;
 
 /**
  * Starts listening.
@@ -169,7 +167,7 @@ function receive(
     try {
       cutGrpcFrames(bytes, (message) => messages.push(message), { final: false });
     } catch {
-      return stream.close(INTERNAL_ERROR);
+      return stream.close(H2_CODE.internalError);
     }
     const [message] = messages;
     if (message === undefined) return;
@@ -289,7 +287,7 @@ class Call implements GrpcCall {
     this.#stream.end();
   }
 
-  reset(code: number = INTERNAL_ERROR): void {
+  reset(code: number = H2_CODE.internalError): void {
     this.#ended = true;
     this.#stream.close(code);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GRPC_STATUS } from "./grpc_status.ts";
 import {
   PPL_PATH,
   PPL_STATUS,
@@ -24,8 +25,6 @@ import {
   type SimToken,
 } from "./sim_protocol.ts";
 
-/** gRPC status INVALID_ARGUMENT. */
-const INVALID_ARGUMENT = 3;
 /** Answer length where a request names none. */
 const DEFAULT_NEW_TOKENS = 64;
 
@@ -98,7 +97,7 @@ function accept(
 }
 
 function refuse(message: string): SimReply {
-  return { status: INVALID_ARGUMENT, contentType: "text/plain", body: message };
+  return { status: GRPC_STATUS.INVALID_ARGUMENT, contentType: "text/plain", body: message };
 }
 
 function idOf(job: SimJob): bigint {

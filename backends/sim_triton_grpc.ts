@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GRPC_STATUS } from "./grpc_status.ts";
 import {
   type InferTensor,
   kservePath,
@@ -35,8 +36,6 @@ const MODEL = "turbomind";
 const PREPROCESSING = "preprocessing";
 const BOS = 1;
 const EOS = 2;
-const INVALID_ARGUMENT = 3;
-const NOT_FOUND = 5;
 
 const INPUTS: readonly (readonly [name: string, type: TensorType])[] = [
   ["input_ids", "UINT32"],
@@ -56,7 +55,10 @@ export const simTritonGrpc: SimProtocol = {
     try {
       return (UNARY[request.path] ?? acceptStream)(request);
     } catch (error) {
-      return status(INVALID_ARGUMENT, error instanceof Error ? error.message : String(error));
+      return status(
+        GRPC_STATUS.INVALID_ARGUMENT,
+        error instanceof Error ? error.message : String(error),
+      );
     }
   },
   contentType: () => "application/grpc",
@@ -119,7 +121,7 @@ function preprocess({ body }: SimRequest): SimReply {
   const { model_name, inputs, raw_input_contents, id } = modelInferRequest.decode(body);
   if (model_name !== PREPROCESSING) return unknown(model_name);
   const query = readTexts(inputs, raw_input_contents, "QUERY")?.[0];
-  if (query === undefined) return status(INVALID_ARGUMENT, "Expected the input QUERY");
+  if (query === undefined) return status(GRPC_STATUS.INVALID_ARGUMENT, "Expected the input QUERY");
   const ids = tokenize(query);
   const outputs = rawOutputs([
     numberTensor("INPUT_ID", "UINT32", { values: ids }),
@@ -226,11 +228,11 @@ function failed(message: string): Uint8Array {
 }
 
 function ok(body: Uint8Array): SimReply {
-  return { status: 0, contentType: "application/grpc", body };
+  return { status: GRPC_STATUS.OK, contentType: "application/grpc", body };
 }
 
 function unknown(model: string): SimReply {
-  return status(NOT_FOUND, `Request for unknown model: '${model}' is not found`);
+  return status(GRPC_STATUS.NOT_FOUND, `Request for unknown model: '${model}' is not found`);
 }
 
 function status(code: number, message: string): SimReply {

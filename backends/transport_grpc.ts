@@ -31,6 +31,7 @@ import {
 } from "./grpc_call.ts";
 import { GRPC_PREFIX_BYTES } from "./grpc_frames.ts";
 import { type GrpcModule, loadGrpc, requireGrpcPermissions } from "./grpc_load.ts";
+import { GRPC_STATUS } from "./grpc_status.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   COUNTER_BYTES,
@@ -352,7 +353,7 @@ function endOf(
   { code, details }: { readonly code: number; readonly details: string },
   seen: { readonly head: boolean; readonly connected: boolean },
 ): ExchangeEnd {
-  if (code !== 0 && (!seen.connected || NO_STATUS.test(details))) {
+  if (code !== GRPC_STATUS.OK && (!seen.connected || NO_STATUS.test(details))) {
     if (seen.head) return brokenEnd(details, seen);
     const cause = NO_STATUS.test(details) ? `no answer came: ${details}` : connectionWords(details);
     return brokenEnd(connectionFailure(cause), seen);

@@ -15,7 +15,8 @@ import {
 } from "@std/assert";
 import { systemClock } from "../../backends/clock.ts";
 import { cutGrpcFrames, grpcFrame } from "../../backends/grpc_frames.ts";
-import { GRPC_STATUS_NAMES, grpcRequest } from "../../backends/grpc_request.ts";
+import { grpcRequest } from "../../backends/grpc_request.ts";
+import { GRPC_STATUS_NAMES } from "../../backends/grpc_status.ts";
 import type { WireRequest } from "../../backends/protocol.ts";
 import {
   type GrpcCall,
