@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
-import { Ajv } from "ajv";
+import { Ajv } from "npm:ajv@8.20.0";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { reportJson } from "../metrics/report_json.ts";
 import { reportSchema } from "../metrics/report_schema.ts";
