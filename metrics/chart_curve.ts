@@ -7,7 +7,7 @@
 import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, timeUnit } from "./chart_scale.ts";
 import { formatNumber, formatPercentile, formatValue } from "./format.ts";
-import { type Markup, markup } from "./html_markup.ts";
+import { type Markup, markup } from "./markup.ts";
 
 /** One load. */
 export interface CurvePoint {

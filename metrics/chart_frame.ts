@@ -8,7 +8,7 @@
  * @module
  */
 import type { Tick } from "./chart_scale.ts";
-import { type Markup, markup, visibleText } from "./html_markup.ts";
+import { type Markup, markup, visibleText } from "./markup.ts";
 
 /** Units across the stretched part of a chart. */
 export const PLOT_WIDTH = 1000;

@@ -6,8 +6,8 @@
 import { across, chart, down, type Panel, path, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatMib, formatMs, formatNumber, formatShare, plural } from "./format.ts";
-import type { GpuSeries, GpuSummary } from "./summary_gpu.ts";
-import type { Markup } from "./html_markup.ts";
+import type { GpuSeries, GpuSummary } from "./load_series.ts";
+import type { Markup } from "./markup.ts";
 
 /** What to draw. */
 export interface GpuChart {

@@ -6,10 +6,9 @@
 import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatPercentile, formatValue, plural } from "./format.ts";
-import type { Histogram } from "./stat_histogram.ts";
-import { type Markup, markup } from "./html_markup.ts";
+import type { Histogram, Percentile } from "./load_summary.ts";
+import { type Markup, markup } from "./markup.ts";
 import type { Unit } from "./metric.ts";
-import type { Percentile } from "./stat_quantile.ts";
 
 /** What to draw. */
 export interface HistogramChart extends Histogram {

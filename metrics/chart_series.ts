@@ -6,9 +6,8 @@
 import { across, chart, down, type Panel, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatMs, formatNumber } from "./format.ts";
-import { type Markup, markup } from "./html_markup.ts";
-import type { Series } from "./summary_series.ts";
-import type { Window } from "./summary_throughput.ts";
+import { type Markup, markup } from "./markup.ts";
+import type { Series, Window } from "./load_series.ts";
 
 /** What to draw. */
 export interface SeriesChart {

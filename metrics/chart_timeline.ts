@@ -7,7 +7,7 @@ import type { Outcome } from "../backends/record.ts";
 import { across, chart, path, percent, PLOT_WIDTH, type Tip } from "./chart_frame.ts";
 import { linearScale, timeUnit } from "./chart_scale.ts";
 import { formatCount, formatMs, plural } from "./format.ts";
-import { type Markup, markup } from "./html_markup.ts";
+import { type Markup, markup } from "./markup.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 
 /** What to draw. */

@@ -3,138 +3,9 @@
  *
  * @module
  */
-import type { ClientError, ErrorSpread } from "./check_client_error.ts";
+import type { ClientErrorEstimate, ErrorBound } from "./load_client.ts";
+import type { CalibrationLimit, ClientHealth, ErrorSpread, RunHeader } from "./run.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import type { ClientHealth, RunHeader } from "./run.ts";
-
-/** One load of a calibration and the client's error under it. */
-export interface CalibrationCell {
-  /** Transport of the client. */
-  readonly transport: string;
-  /** Its sending threads; 0 = the main one. */
-  readonly workers: number;
-  /** Streams at the same time. */
-  readonly streams: number;
-  /** Gap between the tokens of a stream as ordered from the engine, ms. */
-  readonly itlMs: number;
-  /** `lockstep`: all streams at the same instants, as batching engines send; `spread`: each its own. */
-  readonly pattern: "lockstep" | "spread";
-  /** Tokens/s while all streams ran. */
-  readonly tokensPerSec: number;
-  /** Against the engine's log. */
-  readonly error: ClientError;
-  /** Departure − intended time, ms. */
-  readonly departure: ErrorSpread;
-  /** Requests that did not complete. */
-  readonly failed: number;
-  /** CPU time of the whole client ÷ tokens, µs. */
-  readonly cpuUsPerToken: number;
-  /** What the client saw of itself. */
-  readonly client: ClientHealth;
-  /** What the engine says of itself. */
-  readonly engine: EngineAccuracy;
-}
-
-/** How well the simulated engine did its own part. */
-export interface EngineAccuracy {
-  /**
-   * What it waited and wrote with. `epoll`: stamps directly before the system's call, arrivals as
-   * the kernel stamped them; `platform`: the error of the client contains some of the engine's own.
-   * Absent = a server that is none of ours, or a calibration from before there was a choice.
-   */
-  readonly loop?: "platform" | "epoll";
-  /** Writes behind their plan, ms. The error counts from the write itself, so this is not in it. */
-  readonly lateP50Ms: number | undefined;
-  /** The same at p99. */
-  readonly lateP99Ms: number | undefined;
-  /** Tokens/s written, from the first write to the last. */
-  readonly tokensPerSec: number | undefined;
-  /** So late that its stamps of arrivals are in doubt: the cell says little about the client. */
-  readonly limited: boolean;
-}
-
-/** The most streams whose error stayed within a bound. */
-export interface CalibrationLimit {
-  /** Transport of the client. */
-  readonly transport: string;
-  /** Its sending threads. */
-  readonly workers: number;
-  /** Gap between the tokens of a stream, ms. */
-  readonly itlMs: number;
-  /** How the streams' tokens lay in time. */
-  readonly pattern: "lockstep" | "spread";
-  /** Bound of the p99 errors of TTFT and gap, ms. */
-  readonly boundMs: number;
-  /** 0 = not even the fewest that were tried. */
-  readonly streams: number;
-  /** Tokens/s at that number. */
-  readonly tokensPerSec: number;
-  /** The fewest that were tried and were too many for the client; absent = none were, or not yet. */
-  readonly tooManyStreams?: number;
-  /** What ended the search. */
-  readonly endedBy: "error" | "engine" | "time" | "descriptors";
-}
-
-/** What a stream more costs a client in memory. */
-export interface MemoryPerStream {
-  /** Transport of the client. */
-  readonly transport: string;
-  /** Its sending threads. */
-  readonly workers: number;
-  /** (peak with many streams − peak with few) ÷ (many − few), whole processes, KiB. */
-  readonly kibPerStream: number;
-  /** The difference was too small to tell: it is less than that. */
-  readonly atMost: boolean;
-  /** Streams of the smaller run. */
-  readonly fewStreams: number;
-  /** Streams of the larger run. */
-  readonly manyStreams: number;
-}
-
-/** What can speak for a run: cells of the same machine, transport and number of threads. */
-export interface RunCalibration {
-  /** When the newest of the cells was measured, ISO 8601. */
-  readonly savedAt: string;
-  /** In any order. */
-  readonly cells: readonly CalibrationCell[];
-  /**
-   * What was found for this machine, other transports and numbers of threads included: those that
-   * the run could use instead. Absent in older files.
-   */
-  readonly limits?: readonly CalibrationLimit[];
-}
-
-/** Middle, tail and largest error of one metric, ms. */
-export type ErrorBound = Pick<ErrorSpread, "p50Ms" | "p99Ms" | "maxMs">;
-
-/** The client's part in the numbers of a load. */
-export interface ClientErrorEstimate {
-  /**
-   * `calibration`: measured against the engine's log at a load like this one; `heavier`: the same,
-   * at a load more than twice as heavy, hence an upper bound; `timers`: not calibrated, the
-   * lateness of the client's own timers tells its order of magnitude. It bounds nothing: tokens of
-   * many streams that arrive together are read one after the other, and timers seldom fall there.
-   */
-  readonly basis: "calibration" | "heavier" | "timers";
-  /** Practically all arrivals were stamped by the kernel: timers say little of them. */
-  readonly kernelStamped: boolean;
-  /** The cell it comes from. */
-  readonly cell:
-    | Pick<CalibrationCell, "streams" | "itlMs" | "tokensPerSec" | "pattern">
-    | undefined;
-  /** When this client was calibrated, ISO 8601, be it with lighter loads only. */
-  readonly savedAt: string | undefined;
-  /** Of the time to the first token. */
-  readonly ttft: ErrorBound;
-  /** Of a token's mean time. */
-  readonly tpot: ErrorBound;
-  /** Of one gap. */
-  readonly itl: ErrorBound;
-  /** Of the whole answer. */
-  readonly e2e: ErrorBound;
-  /** Options of `tokometer calibrate` for a load like this one; absent where it cannot play it. */
-  readonly like: string | undefined;
-}
 
 /** Metrics whose client error is known. */
 export const ERROR_METRICS: readonly ["ttft", "tpot", "itl", "e2e"] = [
@@ -261,4 +132,73 @@ function likeOptions(
   return `--concurrency ${
     Math.max(1, streams)
   }${itl} --transport ${transport} --workers ${workers}`;
+}
+
+/** A load, as far as a limit cares. */
+export interface WeighedLoad {
+  /** At the same time. */
+  readonly streams: number;
+  /** Of all streams; a client pays for reads, so tokens that come in one read count once. */
+  readonly tokensPerSec: number;
+  /** Error at p99 that does no harm to what is measured, ms; absent = that of the strictest limit. */
+  readonly tolerableMs?: number;
+}
+
+/** The limit that speaks for a load, and how the load lies to it. */
+export interface LimitFinding {
+  /** `within`: the errors were small at a load like this; `beyond`: they were too large. */
+  readonly kind: "within" | "beyond";
+  /** The limit that comes nearest to the load. */
+  readonly limit: CalibrationLimit;
+  /** Load ÷ limit, in streams or in tokens/s, whichever is more; `Infinity` where it is none. */
+  readonly ratio: number;
+}
+
+/** The search for a limit stops within this factor: nearer, chance decides which load is found. */
+export const LIMIT_TOLERANCE = 1.25;
+
+/**
+ * Weighs a load against the limits of one client; absent where they do not reach it and it is not
+ * known that more would be too much (the search was out of time, descriptors, or engine).
+ *
+ * @example
+ * ```ts
+ * import { type CalibrationLimit, weighLimits } from "@tokometer/tokometer/metrics";
+ *
+ * const limit: CalibrationLimit = {
+ *   transport: "fetch",
+ *   workers: 1,
+ *   itlMs: 20,
+ *   pattern: "lockstep",
+ *   boundMs: 5,
+ *   streams: 100,
+ *   tokensPerSec: 5000,
+ *   endedBy: "error",
+ * };
+ * const found = weighLimits([limit], { streams: 300, tokensPerSec: 5000 });
+ * console.assert(found?.kind === "beyond" && found.ratio === 3);
+ * ```
+ */
+export function weighLimits(
+  limits: readonly CalibrationLimit[],
+  { streams, tokensPerSec, tolerableMs = 0 }: WeighedLoad,
+): LimitFinding | undefined {
+  const strictestMs = Math.min(...limits.map(({ boundMs }) => boundMs));
+  const nearest = limits
+    .filter(({ boundMs }) => boundMs <= Math.max(strictestMs, tolerableMs))
+    .map((limit) => ({ limit, ratio: ratioOf(limit, { streams, tokensPerSec }) }))
+    .reduce<Omit<LimitFinding, "kind"> | undefined>(
+      (best, one) => best === undefined || one.ratio < best.ratio ? one : best,
+      undefined,
+    );
+  if (nearest === undefined) return undefined;
+  if (nearest.ratio <= LIMIT_TOLERANCE) return { kind: "within", ...nearest };
+  const { endedBy, tooManyStreams = Infinity } = nearest.limit;
+  const beyond = endedBy === "error" || streams >= tooManyStreams;
+  return beyond ? { kind: "beyond", ...nearest } : undefined;
+}
+
+function ratioOf(limit: CalibrationLimit, load: WeighedLoad): number {
+  if (limit.streams === 0) return Infinity;
+  return Math.max(load.streams / limit.streams, load.tokensPerSec / limit.tokensPerSec);
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ClientError, ErrorSpread } from "./run.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { minimumSamples, quantile, sortValues } from "./stat_quantile.ts";
 
@@ -17,36 +18,6 @@ export interface EngineTimes {
   readonly writeMs: readonly number[];
   /** Tokens so far after each of them. */
   readonly writeTokens: readonly number[];
-}
-
-/** Absolute differences in short, ms; absent numbers = there was nothing to compare. */
-export interface ErrorSpread {
-  /** Values compared. */
-  readonly count: number;
-  /** Middle value. */
-  readonly p50Ms: number | undefined;
-  /** p99; of fewer than 100 values the largest, which is never too small. */
-  readonly p99Ms: number | undefined;
-  /** Largest value. */
-  readonly maxMs: number | undefined;
-}
-
-/** Error of a client: the absolute difference between its number and the engine's. */
-export interface ClientError {
-  /** Completed requests found in the engine's log. */
-  readonly matched: number;
-  /** Completed requests that the engine's log does not have. */
-  readonly unmatched: number;
-  /** (first token − sent) − (first write − arrival). */
-  readonly ttft: ErrorSpread;
-  /** Gap between the ticks of two writes − gap between the writes; a write a value. */
-  readonly itl: ErrorSpread;
-  /** E2E without TTFT, per token. */
-  readonly tpot: ErrorSpread;
-  /** (last token − sent) − (last write − arrival). */
-  readonly e2e: ErrorSpread;
-  /** Receipt − write of every write, against the fastest of them. */
-  readonly receipt: ErrorSpread;
 }
 
 /** A request, seen from both ends. */

@@ -4,8 +4,15 @@
  *
  * @module
  */
-import { type CalibrationLimit, type ErrorBound, weightOf } from "./check_calibration.ts";
-import { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibrated_limit.ts";
+import type {
+  ClientSummary,
+  ErrorBound,
+  Verdict,
+  VerdictKind,
+  VerdictReason,
+} from "./load_client.ts";
+import type { CalibrationLimit, RunHeader } from "./run.ts";
+import { type LimitFinding, type WeighedLoad, weighLimits, weightOf } from "./check_calibration.ts";
 import {
   formatCount,
   formatMs,
@@ -14,38 +21,8 @@ import {
   formatShare,
   plural,
 } from "./format.ts";
-import type { ClientSummary, LoadSummary } from "./load_summary.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
-import type { RunHeader } from "./run.ts";
-
-/**
- * `ok`: the client had time, the numbers are the server's; `suspect`: read the reasons, some
- * numbers (mostly the tails) are partly the client's; `client-bound`: the client was the limit, the
- * server may be faster than shown.
- */
-export type VerdictKind = "ok" | "suspect" | "client-bound";
-
-/** Why the verdict is not `ok`. */
-export interface VerdictReason {
-  /** Name of the rule, stable, snake case. */
-  readonly rule: string;
-  /** How bad it is by itself. */
-  readonly kind: Exclude<VerdictKind, "ok">;
-  /** What was found, with the numbers. */
-  readonly message: string;
-  /** What to do about it. */
-  readonly advice: string;
-}
-
-/** What to think of a load's numbers. */
-export interface Verdict {
-  /** The worst of the reasons. */
-  readonly kind: VerdictKind;
-  /** In one sentence, without the reasons. */
-  readonly message: string;
-  /** The worst first; empty when `ok`. */
-  readonly reasons: readonly VerdictReason[];
-}
 
 /** What a verdict rests on. */
 export interface VerdictEvidence {

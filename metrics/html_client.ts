@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
+import type { ClientErrorEstimate, Verdict } from "./load_client.ts";
+import { ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
 import {
   formatCount,
   formatMs,
@@ -12,10 +13,9 @@ import {
   NOT_AVAILABLE,
   plural,
 } from "./format.ts";
-import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { htmlTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import type { Verdict } from "./check_verdict.ts";
 
 /** Verdict, error and health of one load; empty when nothing is known of the client. */
 export function clientSection({ client, verdict, metrics }: LoadSummary): Markup {

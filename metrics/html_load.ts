@@ -20,9 +20,9 @@ import {
   NOT_AVAILABLE,
   plural,
 } from "./format.ts";
-import type { GpuSummary } from "./summary_gpu.ts";
+import type { GpuSummary } from "./load_series.ts";
 import { clientSection, errorText } from "./html_client.ts";
-import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import {
   badge,
   checkTitle,
@@ -32,9 +32,8 @@ import {
   percentileOf,
 } from "./html_overview.ts";
 import { htmlTable } from "./html_table.ts";
-import type { LoadSummary } from "./load_summary.ts";
+import type { LoadSummary, TokenTotals } from "./load_summary.ts";
 import type { Summary } from "./summary.ts";
-import type { TokenTotals } from "./summary_token_totals.ts";
 
 /** More loads than these are folded, and their timelines are coarser: the page stays light. */
 const LOADS_OPEN = 4;

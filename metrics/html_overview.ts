@@ -15,7 +15,7 @@ import {
   plural,
 } from "./format.ts";
 import { errorText, verdictBadge } from "./html_client.ts";
-import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { type HtmlColumn, htmlTable } from "./html_table.ts";
 import type { LoadSummary, MetricSummary } from "./load_summary.ts";
 import { mergedText } from "./merged_clients.ts";

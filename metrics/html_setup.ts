@@ -4,7 +4,7 @@
  * @module
  */
 import { formatCount, formatMs, formatShare, NOT_AVAILABLE, plural } from "./format.ts";
-import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { htmlTable } from "./html_table.ts";
 import type { MetricSummary } from "./load_summary.ts";
 import type { Environment, LoadPlan, RunHeader } from "./run.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { NOT_AVAILABLE } from "./format.ts";
-import { type HtmlValue, type Markup, markup } from "./html_markup.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
 
 /** One column. */
 export interface HtmlColumn {

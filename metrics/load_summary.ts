@@ -1,130 +1,261 @@
 /**
- * The shape of one load's results.
+ * Results of one load. Absent numbers are `undefined` here and `null` in JSON.
  *
  * @module
  */
-import type { Outcome, RequestRecord } from "../backends/record.ts";
-import type { Approximation } from "./summary_approximation.ts";
-import type { Arrivals } from "./summary_arrivals.ts";
-import type { ClientErrorEstimate } from "./check_calibration.ts";
+import type { Outcome, RequestRecord, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
-import type { GpuSummary } from "./summary_gpu.ts";
-import type { Histogram } from "./stat_histogram.ts";
-import type { InFlight } from "./summary_in_flight.ts";
+import type { ClientSummary, Verdict } from "./load_client.ts";
+import type {
+  Approximation,
+  Arrivals,
+  GpuSummary,
+  InFlight,
+  Series,
+  Throughput,
+} from "./load_series.ts";
 import type { Metric } from "./metric.ts";
-import type { Counts, Failure } from "./summary_outcomes.ts";
-import type { Distribution } from "./stat_quantile.ts";
-import type { ClientHealth, LoadPlan } from "./run.ts";
-import type { Series } from "./summary_series.ts";
-import type { SloLimit } from "./summary_slo.ts";
-import type { StreamShape } from "./summary_stream_shape.ts";
-import type { Throughput } from "./summary_throughput.ts";
-import type { Cache, Lengths, TokenTotals } from "./summary_token_totals.ts";
-import type { Verdict } from "./check_verdict.ts";
+import type { Count, LoadPlan } from "./run.ts";
 
-/** Results of one load, from its measured requests only. Times in ms from its start. */
+/** Results of one load, from its measured requests only. */
 export interface LoadSummary {
   /** Name of the load, e.g. `64 users`. */
   readonly label: string;
-  /** What was asked for. */
+  /** The load as planned. */
   readonly plan: LoadPlan;
-  /** Stopped by hand or with its client: planned and measured load differ. */
+  /** Stopped by hand or ended with its client: planned and measured load differ. */
   readonly interrupted: boolean;
-  /** Whether the load's end was recorded; else durations are taken from the last stamps. */
+  /** Whether the load's end was recorded; if not, durations come from the last stamps. */
   readonly complete: boolean;
-  /** From the start to the end of the last request counted. */
+  /** From the start of the load to the end of the last counted request, in ms. */
   readonly durationMs: number;
   /** How many requests ended in which way. */
   readonly counts: Counts;
-  /** Causes, most frequent first. */
+  /** Causes of failure, most frequent first. */
   readonly failures: readonly Failure[];
   /** Rates of completed requests and their tokens. */
   readonly throughput: {
-    /** All of it, ramp-up and drain included. */
+    /** Whole run, ramp-up and drain included. */
     readonly run: Throughput;
     /** From the end of the ramp-up to the first moment when nothing was left to send. */
     readonly steady: Throughput | undefined;
   };
-  /** Open loops only. */
+  /** Arrival rates; absent in closed loops. */
   readonly arrivals: Arrivals | undefined;
-  /** Totals of completed requests. */
-  readonly tokens: { readonly prompt: TokenTotals; readonly output: TokenTotals };
+  /** Tokens of completed requests. */
+  readonly tokens: {
+    /** Prompt tokens. */
+    readonly prompt: TokenTotals;
+    /** Output tokens. */
+    readonly output: TokenTotals;
+  };
   /** Requested and delivered answer lengths. */
   readonly lengths: Lengths;
-  /** What the engine's prefix cache spared. */
+  /** Prompt tokens served from the engine's prefix cache. */
   readonly cache: Cache;
-  /** In which portions the tokens came. */
+  /** How tokens were grouped on arrival. */
   readonly stream: StreamShape;
-  /** In display order; metrics of open loops are left out of closed ones. */
+  /** In display order; closed loops leave out the metrics of open loops. */
   readonly metrics: readonly MetricSummary[];
-  /** How near percentiles and the course over time are; absent = all of it is exact. */
+  /** How near percentiles and the course over time are; absent = exact. */
   readonly approximation: Approximation | undefined;
-  /** Absent when no limits were given. */
+  /** Service-level objectives; absent when no limits were given. */
   readonly slo: SloSummary | undefined;
-  /** Requests at the same time. */
+  /** Concurrent requests. */
   readonly inFlight: InFlight;
-  /** Sent requests by connection. */
-  readonly connections: Readonly<Record<RequestRecord["connection"], number>>;
-  /** Absent when it was not observed. */
+  /** Sent requests, by kind of connection. */
+  readonly connections: Readonly<Record<RequestRecord["connection"], Count>>;
+  /** What the client measured of itself; absent when it was not measured. */
   readonly client: ClientSummary | undefined;
-  /** Absent when they were not sampled. */
+  /** GPUs; absent when they were not sampled. */
   readonly gpu: GpuSummary | undefined;
-  /** Was it the server that was measured? Absent when nothing was observed of the client. */
+  /** Was the server measured, or the client? Absent when the client was not measured. */
   readonly verdict: Verdict | undefined;
   /** The load over time. */
   readonly series: Series;
-  /** Bars of the latencies. */
+  /** Histograms of the latencies. */
   readonly histograms: readonly MetricHistogram[];
-  /** A sample of requests, evenly spread over the load by their numbers. */
+  /** A sample of requests, spread evenly over the load. */
   readonly timeline: readonly TimelineEntry[];
-  /** Doubts and confirmations. */
+  /** What was checked about the load. */
   readonly checks: readonly Check[];
 }
 
-/** What the client saw of itself, and what its part in the numbers is. */
-export interface ClientSummary extends ClientHealth {
-  /** Absent when there is nothing to estimate it from. */
-  readonly error: ClientErrorEstimate | undefined;
+/** Requests of a load; offered = completed + failed + cancelled + dropped. */
+export interface Counts {
+  /** Requests of the load, sent or not. */
+  readonly offered: Count;
+  /** Requests handed to the transport. */
+  readonly sent: Count;
+  /** Requests that ended well; all results come from them. */
+  readonly completed: Count;
+  /** Requests that the server failed, or that failed on the way. */
+  readonly failed: Count;
+  /** Requests that the client stopped; in no result. */
+  readonly cancelled: Count;
+  /** Requests that the in-flight limit kept from being sent; in no result. */
+  readonly dropped: Count;
+  /** Requests sent before the measurement; in no result. */
+  readonly warmup: Count;
+  /** completed ÷ (completed + failed). */
+  readonly successRate: number | undefined;
+}
+
+/** Requests that failed in the same way. */
+export interface Failure {
+  /** Their outcome. */
+  readonly kind: Exclude<Outcome["kind"], "ok" | "cancelled" | "dropped">;
+  /** How many there are. */
+  readonly count: Count;
+  /** Messages, most frequent first, at most three. */
+  readonly messages: readonly {
+    /** Text of the message. */
+    readonly message: string;
+    /** Requests with it. */
+    readonly count: Count;
+  }[];
+}
+
+/** Tokens of completed requests whose count is known. */
+export interface TokenTotals {
+  /** Sum. */
+  readonly total: number | undefined;
+  /** Sum ÷ counted requests. */
+  readonly mean: number | undefined;
+  /** Largest count of one request. */
+  readonly max: number | undefined;
+  /** Requests by source of their count. */
+  readonly sources: Readonly<Partial<Record<TokenSource, Count>>>;
+  /** Requests without a count. */
+  readonly uncounted: Count;
+}
+
+/** Requested and delivered lengths of completed requests. */
+export interface Lengths {
+  /** Requests whose length the engine was told to deliver exactly. */
+  readonly forced: Count;
+  /** Tokens requested. */
+  readonly requestedTokens: number | undefined;
+  /** Tokens delivered. */
+  readonly deliveredTokens: number | undefined;
+  /** Answers as long as requested. */
+  readonly exact: Count;
+  /** Answers shorter than requested. */
+  readonly shorter: Count;
+  /** Answers longer than requested. */
+  readonly longer: Count;
+}
+
+/** Prompt tokens served from the engine's prefix cache. */
+export interface Cache {
+  /** Requests for which the engine reported it. */
+  readonly reported: Count;
+  /** Cached prompt tokens of these requests. */
+  readonly cachedTokens: number | undefined;
+  /** cachedTokens ÷ prompt tokens of these requests. */
+  readonly share: number | undefined;
+}
+
+/** How tokens of completed requests were grouped on arrival: sums and their ratios. */
+export interface StreamShape {
+  /** Instants at which tokens arrived. */
+  readonly ticks: Count;
+  /** Reads of bodies. */
+  readonly reads: Count;
+  /** Events of bodies. */
+  readonly events: Count;
+  /** Bytes of bodies. */
+  readonly bytes: Count;
+  /** Output tokens ÷ ticks. */
+  readonly tokensPerTick: number | undefined;
+  /** Reads ÷ output tokens. */
+  readonly readsPerToken: number | undefined;
+  /** Events ÷ reads; above 1, events arrived together. */
+  readonly eventsPerRead: number | undefined;
+}
+
+/** One percentile of a distribution. */
+export interface Percentile {
+  /** 50 = median, 99.9 = the value that one in a thousand exceeds. */
+  readonly p: number;
+  /** Absent when there are fewer than 100 ÷ (100 − p) values. */
+  readonly value: number | undefined;
+}
+
+/** A set of numbers in short. Without values all but `count` are absent, never 0. */
+export interface Distribution {
+  /** Number of values. */
+  readonly count: Count;
+  /** Smallest value. */
+  readonly min: number | undefined;
+  /** Largest value. */
+  readonly max: number | undefined;
+  /** Sum ÷ count. */
+  readonly mean: number | undefined;
+  /** Middle value; unlike `p50` it needs no minimum number of samples. */
+  readonly median: number | undefined;
+  /** Population standard deviation (÷ n, not n − 1): the values are all there were. */
+  readonly std: number | undefined;
+  /** Percentiles, in the order asked for. */
+  readonly percentiles: readonly Percentile[];
+}
+
+/** Counts between edges; bar i covers [edges[i], edges[i + 1]), the last one its end too. */
+export interface Histogram {
+  /** Bars of equal width, or of equal ratio. */
+  readonly scale: "linear" | "log";
+  /** Edges of the bars, ascending, one more than there are bars. */
+  readonly edges: readonly number[];
+  /** Values in each bar. */
+  readonly counts: readonly Count[];
 }
 
 /** A metric and its distribution over the completed requests. */
 export interface MetricSummary
   extends Pick<Metric, "name" | "title" | "unit" | "better" | "per" | "formula"> {
-  /** In the metric's unit. */
+  /** Distribution, in the metric's unit. */
   readonly distribution: Distribution;
 }
 
-/** Bars of one metric. */
+/** Histogram of one metric. */
 export interface MetricHistogram extends Pick<Metric, "name" | "title" | "unit">, Histogram {}
 
-/** How many requests kept the limits. */
+/** One limit of a service-level objective. */
+export interface SloLimit {
+  /** A metric with one value per request. */
+  readonly metric: string;
+  /** Largest good value in the metric's unit (smallest, for a metric of which more is better). */
+  readonly limit: number;
+}
+
+/** How many requests met the limits. */
 export interface SloSummary {
-  /** One by one, in the order given. */
+  /** The limits, in the order given. */
   readonly limits: readonly (SloLimit & {
-    /** Completed requests that kept this limit. */
-    readonly met: number;
+    /** Completed requests that met this limit. */
+    readonly met: Count;
     /** met ÷ offered. */
     readonly attainment: number | undefined;
   })[];
-  /** Requests that kept all limits. */
-  readonly good: number;
-  /** good ÷ duration, a second. */
+  /** Requests that met all limits. */
+  readonly good: Count;
+  /** Good requests per second of the whole run. */
   readonly goodput: number | undefined;
-  /** Good requests that ended in the steady window ÷ its length, a second. */
+  /** Good requests per second of the steady window. */
   readonly steadyGoodput: number | undefined;
-  /** good ÷ offered: failed, cancelled and dropped requests are not good. */
+  /** good ÷ offered; failed, cancelled and dropped requests are not good. */
   readonly attainment: number | undefined;
 }
 
-/** One request of the timeline. */
+/** One request of the timeline; times in ms from the start of the load. */
 export interface TimelineEntry {
-  /** Number of the request in its load; users of a closed loop have numbers of their own. */
-  readonly index: number;
-  /** User of a closed loop, lane of an open one. */
-  readonly user: number;
-  /** When the schedule wanted it to leave. */
+  /** Number of the request in its load; each user of a closed loop has its own sequence. */
+  readonly index: Count;
+  /** User of a closed loop, lane of an open loop. */
+  readonly user: Count;
+  /** When the request was due. */
   readonly intendedMs: number;
-  /** When it left. */
+  /** When it was sent. */
   readonly sentMs: number | undefined;
   /** First event with a token. */
   readonly firstTokenMs: number | undefined;
@@ -132,7 +263,7 @@ export interface TimelineEntry {
   readonly lastTokenMs: number | undefined;
   /** End mark, end of body, or failure. */
   readonly endMs: number | undefined;
-  /** How it ended. */
+  /** How the request ended. */
   readonly outcome: Outcome["kind"];
 }
 

@@ -5,34 +5,63 @@
  * @module
  */
 export type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
-export type { Approximation } from "./summary_approximation.ts";
-export { type Arrivals, arrivals } from "./summary_arrivals.ts";
+export type {
+  Approximation,
+  Arrivals,
+  GpuDeviceSummary,
+  GpuSeries,
+  GpuSummary,
+  GpuTotal,
+  InFlight,
+  Series,
+  Throughput,
+  Window,
+} from "./load_series.ts";
+export { arrivals } from "./summary_arrivals.ts";
 export { cachedTokens } from "./metric_cached_tokens.ts";
 export {
   type CalibrationCell,
   type CalibrationLimit,
-  type ClientErrorEstimate,
-  type ClientLoad,
+  type ClientError,
+  type ClientHealth,
+  type Count,
   type EngineAccuracy,
+  type Environment,
+  type ErrorSpread,
+  type GpuSamples,
+  type GpuTrack,
+  type LoadEnd,
+  type LoadPlan,
+  type MemoryPerStream,
+  RECORD_SCHEMA,
+  type Run,
+  type RunCalibration,
+  type RunDataset,
+  type RunHeader,
+  type RunTokenizer,
+} from "./run.ts";
+export type {
+  ClientErrorEstimate,
+  ClientSummary,
+  ErrorBound,
+  Verdict,
+  VerdictKind,
+  VerdictReason,
+} from "./load_client.ts";
+export {
+  type ClientLoad,
   ERROR_METRICS,
   ERROR_SIGNS,
-  type ErrorBound,
   estimateClientError,
-  type MemoryPerStream,
-  type RunCalibration,
-  weightOf,
-} from "./check_calibration.ts";
-export {
   LIMIT_TOLERANCE,
   type LimitFinding,
   type WeighedLoad,
   weighLimits,
-} from "./check_calibrated_limit.ts";
+  weightOf,
+} from "./check_calibration.ts";
 export { type Check, warnings } from "./check.ts";
 export {
-  type ClientError,
   type EngineTimes,
-  type ErrorSpread,
   errorSpread,
   type MatchedRequest,
   matchRequests,
@@ -77,37 +106,33 @@ export {
   type GenerationScript,
   generationScriptNumbers,
 } from "./script_generation_numbers.ts";
+export { type GpuLoadFacts, summarizeGpu } from "./summary_gpu.ts";
 export {
-  type GpuDeviceSummary,
-  type GpuLoadFacts,
-  type GpuSeries,
-  type GpuSummary,
-  type GpuTotal,
-  summarizeGpu,
-} from "./summary_gpu.ts";
-export { type Histogram, histogram } from "./stat_histogram.ts";
-export { type InFlight, inFlight, meanInFlight } from "./summary_in_flight.ts";
-export { itl } from "./metric_itl.ts";
-export { type Spread, spreadOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
-export { lengthShortfall } from "./metric_length_shortfall.ts";
-export {
-  type ClientSummary,
+  type Cache,
+  type Counts,
+  type Distribution,
+  type Failure,
   findMetric,
+  type Histogram,
+  type Lengths,
   type LoadSummary,
   type MetricHistogram,
   type MetricSummary,
+  type Percentile,
+  type SloLimit,
   type SloSummary,
+  type StreamShape,
   type TimelineEntry,
+  type TokenTotals,
 } from "./load_summary.ts";
+export { histogram } from "./stat_histogram.ts";
+export { inFlight, meanInFlight } from "./summary_in_flight.ts";
+export { itl } from "./metric_itl.ts";
+export { type Spread, spreadOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
+export { lengthShortfall } from "./metric_length_shortfall.ts";
 export type { MergedClient, MergedClients } from "./merged_clients.ts";
 export type { Metric, Unit } from "./metric.ts";
-export {
-  countOutcomes,
-  type Counts,
-  type Failure,
-  groupFailures,
-  isFailure,
-} from "./summary_outcomes.ts";
+export { countOutcomes, groupFailures, isFailure } from "./summary_outcomes.ts";
 export { outputTokens } from "./metric_output_tokens.ts";
 export {
   indexPercentile,
@@ -120,10 +145,8 @@ export { promptTokens } from "./metric_prompt_tokens.ts";
 export { formatFixed, formatRepr, roundNumpy, roundPython } from "./script_python_format.ts";
 export {
   describe,
-  type Distribution,
   exactValues,
   minimumSamples,
-  type Percentile,
   quantile,
   type SortedValues,
   sortLists,
@@ -139,16 +162,6 @@ export { reportJson } from "./report_json.ts";
 export { type JsonSchema, reportSchema } from "./report_schema.ts";
 export { renderTable, reportTable, type TableOptions } from "./report_table.ts";
 export { REPORTS } from "./reports.ts";
-export type {
-  ClientHealth,
-  Environment,
-  GpuSamples,
-  GpuTrack,
-  LoadEnd,
-  LoadPlan,
-  Run,
-  RunHeader,
-} from "./run.ts";
 export {
   RESTFUL_LAYOUTS,
   type RestfulLayout,
@@ -159,34 +172,22 @@ export {
 } from "./script_restful_numbers.ts";
 export { restfulBlock, restfulRow, type RestfulSetup } from "./script_restful_report.ts";
 export { scheduleDelay } from "./metric_schedule_delay.ts";
-export { type Series, series } from "./summary_series.ts";
-export {
-  meetsLimit,
-  meetsSlo,
-  parseSlo,
-  type Slo,
-  SLO_METRICS,
-  type SloLimit,
-} from "./summary_slo.ts";
-export { type StreamShape, streamShape } from "./summary_stream_shape.ts";
+export { series } from "./summary_series.ts";
+export { meetsLimit, meetsSlo, parseSlo, type Slo, SLO_METRICS } from "./summary_slo.ts";
+export { streamShape } from "./summary_stream_shape.ts";
 export {
   type Accumulator,
   createAccumulator,
   DEFAULT_PERCENTILES,
   RAW_TICKS,
+  REPORT_SCHEMA,
   summarize,
   type Summary,
   type SummaryOptions,
   type ValueKeeping,
 } from "./summary.ts";
 export { printable, type TextColumn, textTable, wrapText } from "./report_text_table.ts";
-export {
-  runThroughput,
-  type Throughput,
-  tokensPerTickToken,
-  type Window,
-  windowThroughput,
-} from "./summary_throughput.ts";
+export { runThroughput, tokensPerTickToken, windowThroughput } from "./summary_throughput.ts";
 export {
   THROUGHPUT_LAYOUTS,
   throughputBlock,
@@ -200,14 +201,7 @@ export {
   throughputNumbers,
   throughputScriptNumbers,
 } from "./script_throughput_numbers.ts";
-export {
-  type Cache,
-  cache,
-  type Lengths,
-  lengths,
-  type TokenTotals,
-  tokenTotals,
-} from "./summary_token_totals.ts";
+export { cache, lengths, tokenTotals } from "./summary_token_totals.ts";
 export { tokensPerTick } from "./metric_tokens_per_tick.ts";
 export { tpot } from "./metric_tpot.ts";
 export { ttft } from "./metric_ttft.ts";
@@ -219,12 +213,4 @@ export {
   type ValueHistogram,
   type ValueHistogramData,
 } from "./stat_value_histogram.ts";
-export {
-  judge,
-  type Verdict,
-  VERDICT_RULES,
-  type VerdictEvidence,
-  type VerdictKind,
-  type VerdictReason,
-  type VerdictRule,
-} from "./check_verdict.ts";
+export { judge, VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_verdict.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Markup, markup, ownMarkup } from "./html_markup.ts";
+import { type Markup, markup, ownMarkup } from "./markup.ts";
 import { loadSections } from "./html_load.ts";
 import { keyNumbers, loadCurve, titleBlock, verdictBlock } from "./html_overview.ts";
 import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "./html_script.ts";

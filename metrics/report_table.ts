@@ -4,7 +4,8 @@
  * @module
  */
 import { approximationText } from "./summary_approximation.ts";
-import { type ClientErrorEstimate, ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
+import type { ClientErrorEstimate, Verdict } from "./load_client.ts";
+import { ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   formatCount,
@@ -16,13 +17,12 @@ import {
   formatValue,
   plural,
 } from "./format.ts";
-import type { GpuDeviceSummary } from "./summary_gpu.ts";
+import type { GpuDeviceSummary } from "./load_series.ts";
 import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
 import { mergedText } from "./merged_clients.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 import { printable, type TextColumn, textTable, wrapText } from "./report_text_table.ts";
-import type { Verdict } from "./check_verdict.ts";
 
 /** How to print. */
 export interface TableOptions {

@@ -1,14 +1,24 @@
 /**
- * A run as the record file keeps it: what was planned, on which machine, and when each load began
- * and ended. Together with the records it is everything a report is made of.
+ * A run as the record file keeps it: what was planned, on which machine, how exact its client was
+ * found to be, and when each load began and ended. Every report is made from this and the records.
  *
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { RunCalibration } from "./check_calibration.ts";
 import type { MergedClients } from "./merged_clients.ts";
 
-/** Machine and programs of the client. Unknown values are absent (permission not granted). */
+/** Version of the record file, in its header. */
+export const RECORD_SCHEMA = "tokometer.record/1";
+
+/**
+ * A whole number, 0 or more.
+ *
+ * @asType integer
+ * @minimum 0
+ */
+export type Count = number;
+
+/** Machine and programs of the client. A value that the client may not read is absent. */
 export interface Environment {
   /** As Deno names it: `linux`, `darwin`, `windows`. */
   readonly os: string;
@@ -18,8 +28,8 @@ export interface Environment {
   readonly arch: string;
   /** Model name of the processor; Linux only. */
   readonly cpu?: string;
-  /** Logical processors that the client may use. */
-  readonly cores: number;
+  /** Logical processors available to the client. */
+  readonly cores: Count;
   /** Size of the main memory in MiB. */
   readonly memoryMiB?: number;
   /** Network name of the client's machine. */
@@ -32,165 +42,309 @@ export interface Environment {
 
 /** One load as planned. */
 export interface LoadPlan {
-  /** `64 users`, `8 req/s poisson`. */
+  /** Name of the load, e.g. `64 users` or `8 req/s poisson`. */
   readonly label: string;
-  /** `closed`: users who wait for their answers; `open`: arrivals on a schedule. */
+  /** `closed`: users who wait for each answer; `open`: arrivals on a schedule. */
   readonly kind: "closed" | "open";
-  /** Closed: number of users. */
-  readonly users?: number;
-  /** Closed: time over which users start, in ms. */
+  /** Closed loop: number of users. */
+  readonly users?: Count;
+  /** Closed loop: time over which users start, in ms. */
   readonly rampUpMs?: number;
-  /** Open: distribution of the gaps between requests. */
+  /** Open loop: distribution of the gaps between arrivals. */
   readonly arrival?: "constant" | "poisson" | "gamma";
-  /** Open: offered rate. */
+  /** Open loop: planned arrivals per second. */
   readonly ratePerSec?: number;
-  /** Open: limit of requests in flight; 0 = none. */
-  readonly maxInFlight?: number;
-  /** Open: what happens to a request that is due at that limit. */
+  /** Open loop: limit of requests in flight; 0 = none. */
+  readonly maxInFlight?: Count;
+  /** Open loop: what happens to a request that is due at that limit. */
   readonly overflow?: "wait" | "drop";
-  /** Sending stops after so many; absent = no limit. */
-  readonly stopRequests?: number;
+  /** Sending stops after this many requests; absent = no limit. */
+  readonly stopRequests?: Count;
   /** Sending stops after this time in ms; absent = no limit. */
   readonly stopDurationMs?: number;
 }
 
+/** The prompts of a run. */
+export interface RunDataset {
+  /** Kind of dataset, e.g. `synthetic`. */
+  readonly kind: string;
+  /** File or generator. */
+  readonly source: string;
+  /** SHA-256 of the file, in hex. */
+  readonly sha256?: string;
+  /** Prompts used. */
+  readonly prompts: Count;
+  /** Entries left out, by reason. */
+  readonly skipped: Readonly<Record<string, Count>>;
+  /** Prompts that repeat an earlier one. */
+  readonly duplicates: Count;
+}
+
+/** How the client counted tokens of texts. */
+export interface RunTokenizer {
+  /** A tokenizer, or an estimate from the length of the text. */
+  readonly source: "tokenizer" | "estimate";
+  /** Name of the tokenizer, or how the estimate is made. */
+  readonly name: string;
+}
+
 /** First line of a record file. */
 export interface RunHeader {
-  /** Version of the file's shape; readers refuse any other. */
-  readonly schema: "tokometer.record/1";
+  /** Version of the record file; readers refuse any other. */
+  readonly schema: typeof RECORD_SCHEMA;
   /** Version of Tokometer. */
   readonly version: string;
-  /** ISO 8601, the run's one wall-clock stamp. */
+  /** Start of the run, ISO 8601, UTC. */
   readonly startedAt: string;
   /** Name of the command, e.g. `bench`. */
   readonly scenario: string;
   /** Command line without secrets. */
   readonly commandLine: readonly string[];
-  /** Option values that repeat the run (`--config FILE` reads them back). */
+  /** Option values that repeat the run; `--config FILE` reads them back. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Server under test, without a password. */
   readonly url: string;
   /** Name of the protocol spoken, e.g. `openai-chat`. */
   readonly protocol: string;
-  /** Name of what carried the bytes, e.g. `fetch`. */
+  /** Name of the transport, e.g. `fetch`. */
   readonly transport: string;
-  /** Threads that send and read; 0 = the main one. */
-  readonly workers: number;
+  /** Worker threads that send and read; 0 = the main thread does it. */
+  readonly workers: Count;
   /** Served model name that was sent. */
   readonly model: string;
-  /** `forced`: answers of an exact length; `cap`: at most that length. */
+  /** `forced`: answers have exactly the requested length; `cap`: at most that length. */
   readonly length: "forced" | "cap";
-  /** Answers came token by token; without it there is no first token. */
+  /** Whether answers were streamed; without streaming there is no first token. */
   readonly stream: boolean;
-  /** Prompts, their lengths, their order and arrivals follow from it. */
+  /** Seed of prompts, lengths, order and arrivals. */
   readonly seed: number;
-  /** Where prompts come from, how many there are, and what was left out for which reason. */
-  readonly dataset: {
-    readonly kind: string;
-    readonly source: string;
-    readonly sha256?: string;
-    readonly prompts: number;
-    readonly skipped: Readonly<Record<string, number>>;
-    readonly duplicates: number;
-  };
-  /** What counted texts on our side, or how their length was estimated. */
-  readonly tokenizer: { readonly source: "tokenizer" | "estimate"; readonly name: string };
-  /** As planned, in the order of measuring. */
+  /** Where the prompts came from. */
+  readonly dataset: RunDataset;
+  /** How the client counted tokens of texts. */
+  readonly tokenizer: RunTokenizer;
+  /** Loads as planned, in the order of measurement. */
   readonly loads: readonly LoadPlan[];
   /** Machine and programs of the client. */
   readonly environment: Environment;
-  /** The clients whose records were put together; absent in a record file, which has one. */
+  /** Clients whose records were merged; absent in a record file, which has one client. */
   readonly merged?: MergedClients;
-  /** How exact this client was found to be; absent = not calibrated, or for another machine. */
+  /** How exact this client was found to be; absent = not calibrated on this machine. */
   readonly calibration?: RunCalibration;
 }
 
-/** What the client saw of itself during one load. */
+/** What the client measured of itself during one load. Values that are not known are absent. */
 export interface ClientHealth {
-  /** CPU time of the whole client process ÷ wall time; 1 = one core busy. */
+  /** CPU time of the client process ÷ wall time; 1 = one core busy. */
   readonly cpuCores?: number;
-  /** Median lateness of a timer on the thread that reads, sampled all run, in ms. */
+  /** Median lateness of timers on the reading thread, in ms. */
   readonly loopLagP50Ms?: number;
-  /** The same lateness at the 99th percentile, in ms. */
+  /** 99th percentile of that lateness, in ms. */
   readonly loopLagP99Ms?: number;
-  /** Largest lateness of that timer, in ms. */
+  /** Largest lateness of those timers, in ms. */
   readonly loopLagMaxMs?: number;
-  /** Largest resident memory seen, sampled. */
+  /** Largest resident memory sampled, in MiB. */
   readonly peakRssMiB?: number;
-  /** CPU time of the busiest thread that reads ÷ wall time, helper threads left out. */
+  /** CPU time of the busiest reading thread ÷ wall time, helper threads excluded. */
   readonly threadCpu?: number;
-  /** Share of the time for which that thread could have run and no core was free for it. */
+  /** Share of the time in which that thread was ready to run and waited for a core. */
   readonly threadWait?: number;
   /** Open files and sockets of the process at the end of the load. */
-  readonly descriptors?: number;
-  /** Most that it may open (`ulimit -n`). */
-  readonly descriptorLimit?: number;
+  readonly descriptors?: Count;
+  /** Limit of open files and sockets (`ulimit -n`). */
+  readonly descriptorLimit?: Count;
   /**
-   * Share of reads that the kernel stamped when their bytes came in, so that it does not matter
-   * when they were read; absent where none was (all transports but `epoll`).
+   * Share of reads that the kernel stamped on arrival, so that reading them late does no harm.
+   * Absent where there were none: only `epoll` has kernel stamps.
    */
   readonly kernelStampedReads?: number;
-  /** Pooled connections found closed by the server and replaced. */
-  readonly replacedConnections?: number;
+  /** Pooled connections that the server had closed and that were replaced. */
+  readonly replacedConnections?: Count;
+}
+
+/** A client's error, as absolute differences from the engine's log. */
+export interface ErrorSpread {
+  /** Values compared. */
+  readonly count: Count;
+  /** Median error, in ms. */
+  readonly p50Ms: number | undefined;
+  /** 99th percentile of the error, in ms; of fewer than 100 values the largest. */
+  readonly p99Ms: number | undefined;
+  /** Largest error, in ms. */
+  readonly maxMs: number | undefined;
+}
+
+/** A client's error under one load: client's number − engine's number, absolute. */
+export interface ClientError {
+  /** Completed requests found in the engine's log. */
+  readonly matched: Count;
+  /** Completed requests missing from the engine's log. */
+  readonly unmatched: Count;
+  /** Error of (first token − sent), against (first write − arrival). */
+  readonly ttft: ErrorSpread;
+  /** Error of the gaps between ticks, against the gaps between writes; one value per write. */
+  readonly itl: ErrorSpread;
+  /** Error of (last token − first token) per token. */
+  readonly tpot: ErrorSpread;
+  /** Error of (last token − sent), against (last write − arrival). */
+  readonly e2e: ErrorSpread;
+  /** Receipt − write of each write, less the smallest such difference. */
+  readonly receipt: ErrorSpread;
+}
+
+/** Accuracy of the simulated engine itself during a calibration. */
+export interface EngineAccuracy {
+  /**
+   * Event loop of the engine. `epoll`: stamped directly before the system call, arrivals as the
+   * kernel stamped them; `platform`: the client's error contains some of the engine's own. Absent =
+   * not our engine, or a calibration from before there was a choice.
+   */
+  readonly loop?: "platform" | "epoll";
+  /** Median lateness of the engine's writes, in ms; not part of the client's error. */
+  readonly lateP50Ms: number | undefined;
+  /** 99th percentile of that lateness, in ms. */
+  readonly lateP99Ms: number | undefined;
+  /** Tokens per second written, from the first write to the last. */
+  readonly tokensPerSec: number | undefined;
+  /** The engine was too late for its arrival stamps to be trusted: ignore this cell. */
+  readonly limited: boolean;
+}
+
+/** One load of a calibration and the client's error under it. */
+export interface CalibrationCell {
+  /** Transport of the client. */
+  readonly transport: string;
+  /** Worker threads of the client; 0 = the main thread. */
+  readonly workers: Count;
+  /** Concurrent streams. */
+  readonly streams: Count;
+  /** Planned gap between the tokens of a stream, in ms. */
+  readonly itlMs: number;
+  /** `lockstep`: all streams at the same instants, as batching engines send; `spread`: each its own. */
+  readonly pattern: "lockstep" | "spread";
+  /** Tokens per second while all streams ran. */
+  readonly tokensPerSec: number;
+  /** Error against the engine's log. */
+  readonly error: ClientError;
+  /** Departure − intended time, in ms. */
+  readonly departure: ErrorSpread;
+  /** Requests that did not complete. */
+  readonly failed: Count;
+  /** CPU time of the client process per token, in µs. */
+  readonly cpuUsPerToken: number;
+  /** What the client measured of itself. */
+  readonly client: ClientHealth;
+  /** What the engine measured of itself. */
+  readonly engine: EngineAccuracy;
+}
+
+/** The most streams whose error stayed within a bound. */
+export interface CalibrationLimit {
+  /** Transport of the client. */
+  readonly transport: string;
+  /** Worker threads of the client; 0 = the main thread. */
+  readonly workers: Count;
+  /** Gap between the tokens of a stream, in ms. */
+  readonly itlMs: number;
+  /** As in {@linkcode CalibrationCell.pattern}. */
+  readonly pattern: "lockstep" | "spread";
+  /** Bound of the p99 errors of TTFT and of the gaps, in ms. */
+  readonly boundMs: number;
+  /** Most streams within the bound; 0 = not even the fewest tried. */
+  readonly streams: Count;
+  /** Tokens per second with that many streams. */
+  readonly tokensPerSec: number;
+  /** Fewest streams that exceeded the bound; absent = none did, or not yet. */
+  readonly tooManyStreams?: Count;
+  /** Why the search ended; anything but `error` means that more streams may still be fine. */
+  readonly endedBy: "error" | "engine" | "time" | "descriptors";
+}
+
+/** Memory that one more stream costs a client. */
+export interface MemoryPerStream {
+  /** Transport of the client. */
+  readonly transport: string;
+  /** Worker threads of the client; 0 = the main thread. */
+  readonly workers: Count;
+  /** (peak with many streams − peak with few) ÷ (many − few), of the whole process, in KiB. */
+  readonly kibPerStream: number;
+  /** The difference was too small to measure: `kibPerStream` is an upper bound. */
+  readonly atMost: boolean;
+  /** Streams of the smaller run. */
+  readonly fewStreams: Count;
+  /** Streams of the larger run. */
+  readonly manyStreams: Count;
+}
+
+/** Calibration that applies to a run: same machine, transport and number of worker threads. */
+export interface RunCalibration {
+  /** When the newest cell was measured, ISO 8601. */
+  readonly savedAt: string;
+  /** Cells, in any order. */
+  readonly cells: readonly CalibrationCell[];
+  /**
+   * Limits found on this machine, including other transports and numbers of threads that the run
+   * could use instead. Absent in older files.
+   */
+  readonly limits?: readonly CalibrationLimit[];
 }
 
 /** The GPUs of this machine during one load, sampled; times in ms from the start of the load. */
 export interface GpuSamples {
-  /** What told: NVML lists processes and counts energy, `nvidia-smi` does neither. */
+  /** Where samples come from: NVML lists processes and counts energy, `nvidia-smi` does neither. */
   readonly source: "nvml" | "nvidia-smi";
-  /** When each sample was taken; at most 600 of them. */
+  /** Time of each sample, at most 600, in ms from the start of the load. */
   readonly timeMs: readonly number[];
-  /** One for each GPU that could be read, in the order of their numbers. */
+  /** GPUs that could be read, by their numbers. */
   readonly devices: readonly GpuTrack[];
 }
 
-/** One GPU; lists have a value for each sample, `null` where it was not told. */
+/** One GPU; lists have a value per sample, `null` where it is unknown. */
 export interface GpuTrack {
-  /** Number of the device as NVIDIA's tools count, from 0. */
-  readonly index: number;
+  /** Number of the GPU as in NVIDIA's tools, from 0. */
+  readonly index: Count;
   /** Product name, e.g. `NVIDIA H200`. */
   readonly name: string;
-  /** Size of its memory in MiB; absent where it was not told. */
+  /** Size of its memory, in MiB. */
   readonly memoryTotalMiB?: number;
-  /** In use before the run's first request, by whomever. */
+  /** Memory in use by all processes before the run's first request, in MiB. */
   readonly memoryStartMiB?: number;
-  /** In use by all processes. Where samples were merged, the largest. */
+  /** Memory in use by all processes, in MiB; the largest value where samples were merged. */
   readonly memoryMiB: readonly (number | null)[];
-  /** Of it, by this program and what it has started. Absent where processes are not told apart. */
+  /** Memory in use by this program and its children, in MiB; absent where it is unknown. */
   readonly ownMiB?: readonly (number | null)[];
-  /** Of it, by other processes. */
+  /** Memory in use by other processes, in MiB; absent where it is unknown. */
   readonly otherMiB?: readonly (number | null)[];
-  /** Share of the time in which a kernel ran, 0 to 1. */
+  /** Share of the time in which a GPU kernel ran, 0 to 1. */
   readonly utilization: readonly (number | null)[];
-  /** Power drawn by the board, in watts. */
+  /** Power of the board, in W. */
   readonly powerW: readonly (number | null)[];
-  /** Spent from the first to the last sample. */
+  /** Energy from the first to the last sample, in J. */
   readonly energyJ?: number;
-  /** `power`: no counter, but the power over time. */
+  /** `counter`: the GPU's energy counter; `power`: power integrated over time. */
   readonly energyFrom?: "counter" | "power";
 }
 
-/** How one load went, as a line of the record file. Times in ms from the start of the load. */
+/** End of one load, as a line of the record file. Times in ms from the start of the load. */
 export interface LoadEnd {
   /** 0-based position in the header's `loads`. */
-  readonly load: number;
+  readonly load: Count;
   /** When the load began, in ms since the epoch by this client's clock; absent in older files. */
   readonly startedAtMs?: number;
-  /** From the start to the end of the last request counted. */
+  /** From the start of the load to the end of the last counted request. */
   readonly durationMs: number;
-  /** When the last user had started (0 without a ramp). */
+  /** When the last user had started; 0 without a ramp-up. */
   readonly rampEndMs: number;
   /** First moment when nothing was left to send. */
   readonly sendingEndMs: number;
-  /** Stopped by Ctrl-C, or by the end of the client. */
+  /** Stopped by Ctrl-C, or ended with the client. */
   readonly interrupted: boolean;
   /** The run was stopped before this load began: its times are 0. */
   readonly skipped?: true;
-  /** The client ended before it could tell: all of this is as far as its records show. */
+  /** The client ended without writing this line: the values come from its records. */
   readonly inferred?: true;
-  /** How busy the client was; absent = not observed. */
+  /** How busy the client was; absent = not measured. */
   readonly client?: ClientHealth;
-  /** Absent when they were not sampled. */
+  /** GPU samples; absent when none were taken. */
   readonly gpu?: GpuSamples;
 }
 
@@ -198,8 +352,8 @@ export interface LoadEnd {
 export interface Run {
   /** What was run, where and how. */
   readonly header: RunHeader;
-  /** In the order in which they came in, warm-up included. */
+  /** In the order in which they were recorded, warm-up included. */
   readonly records: readonly RequestRecord[];
-  /** One for each load that was measured or skipped; that of a killed client has fewer. */
+  /** One per load that was measured or skipped; a killed client's run has fewer. */
   readonly ends: readonly LoadEnd[];
 }

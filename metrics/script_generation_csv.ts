@@ -4,7 +4,7 @@
  * @module
  */
 import { NOT_AVAILABLE } from "./format.ts";
-import type { GpuSummary } from "./summary_gpu.ts";
+import type { GpuSummary } from "./load_series.ts";
 import type { GenerationNumbers } from "./script_generation_numbers.ts";
 import type { Spread } from "./script_latency_spread.ts";
 import { formatFixed, formatRepr, roundPython } from "./script_python_format.ts";

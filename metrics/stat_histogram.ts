@@ -3,17 +3,8 @@
  *
  * @module
  */
+import type { Histogram } from "./load_summary.ts";
 import { asSet, type SortedValues, type ValueSet } from "./stat_quantile.ts";
-
-/** Counts between edges; bar i covers [edges[i], edges[i + 1]), the last one its end too. */
-export interface Histogram {
-  /** Bars of equal width, or of equal ratio. */
-  readonly scale: "linear" | "log";
-  /** One more than there are bars, ascending. */
-  readonly edges: readonly number[];
-  /** Values in each bar. */
-  readonly counts: readonly number[];
-}
 
 /** More bars are narrower than a reader can tell apart. */
 const MAX_BINS = 60;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Distribution } from "./load_summary.ts";
 
 /**
  * Finite numbers in ascending order; made by {@linkcode sortValues} only. The mark exists for the
@@ -27,32 +28,6 @@ export interface ValueSet {
   quantile(p: number): number | undefined;
   /** Values in ascending order, equal ones together or one by one. */
   each(visit: (value: number, count: number) => void): void;
-}
-
-/** One percentile of a distribution. */
-export interface Percentile {
-  /** 50 = median, 99.9 = the value that one in a thousand exceeds. */
-  readonly p: number;
-  /** Absent when there are fewer than {@linkcode minimumSamples} values. */
-  readonly value: number | undefined;
-}
-
-/** A set of numbers in short. All but `count` are absent when there are no values, never 0. */
-export interface Distribution {
-  /** Values. */
-  readonly count: number;
-  /** Smallest value. */
-  readonly min: number | undefined;
-  /** Largest value. */
-  readonly max: number | undefined;
-  /** Sum ÷ count. */
-  readonly mean: number | undefined;
-  /** Middle value; unlike `p50` it needs no minimum number of samples. */
-  readonly median: number | undefined;
-  /** Population standard deviation (÷ n, not n − 1): the values are all there were. */
-  readonly std: number | undefined;
-  /** In the order asked for. */
-  readonly percentiles: readonly Percentile[];
 }
 
 /**

@@ -13,10 +13,13 @@ import { minimumSamples } from "./stat_quantile.ts";
 import type { LoadEnd, Run, RunHeader } from "./run.ts";
 import type { Slo } from "./summary_slo.ts";
 
+/** Version of the JSON report. */
+export const REPORT_SCHEMA = "tokometer.report/1";
+
 /** Results of a run. Absent numbers are `undefined` here, `null` in JSON and `n/a` in text. */
 export interface Summary {
   /** Version of this shape. */
-  readonly schema: "tokometer.report/1";
+  readonly schema: typeof REPORT_SCHEMA;
   /** What was run, where and how. */
   readonly header: RunHeader;
   /** Percentiles that every distribution lists. */
@@ -152,7 +155,7 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
         pour(full, Infinity);
       }
       return {
-        schema: "tokometer.report/1",
+        schema: REPORT_SCHEMA,
         header,
         percentiles,
         loads: full.map((load, number) =>

@@ -22,7 +22,8 @@ import { METRICS } from "./metrics.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "./run.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
 import { streamFold } from "./summary_stream_shape.ts";
-import { rates, type Window } from "./summary_throughput.ts";
+import { rates } from "./summary_throughput.ts";
+import type { Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
 import { judge } from "./check_verdict.ts";
 

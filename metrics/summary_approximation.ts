@@ -6,14 +6,6 @@
 import { formatCount, formatMs } from "./format.ts";
 import type { LoadSummary } from "./load_summary.ts";
 
-/** How near the numbers of a load are that come from histograms and time bins. */
-export interface Approximation {
-  /** Largest error of a percentile, as a share of it. */
-  readonly relativeError: number;
-  /** Width of the time bins: the steady window and the stretches of the series are whole bins. */
-  readonly binMs: number;
-}
-
 /** In one sentence; absent when everything is exact. */
 export function approximationText(
   { approximation, metrics }: Pick<LoadSummary, "approximation" | "metrics">,

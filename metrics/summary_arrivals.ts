@@ -3,19 +3,10 @@
  *
  * @module
  */
+import type { Arrivals } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { type Fold, foldAll } from "./fold.ts";
 import type { LoadPlan } from "./run.ts";
-
-/** Arrival rates of an open loop, in requests a second. */
-export interface Arrivals {
-  /** Asked for. */
-  readonly plannedPerSec: number | undefined;
-  /** Of the intended times: what the seeded schedule drew. */
-  readonly scheduledPerSec: number | undefined;
-  /** Of the departures: what this client managed to send. */
-  readonly sentPerSec: number | undefined;
-}
 
 /** Rates from the gaps between stamps; absent in a closed loop, which has no rate of its own. */
 export function arrivals(

@@ -3,72 +3,8 @@
  *
  * @module
  */
+import type { GpuDeviceSummary, GpuSeries, GpuSummary, GpuTotal } from "./load_series.ts";
 import type { GpuSamples, GpuTrack } from "./run.ts";
-
-/** GPUs over one load; absent numbers were not told. */
-export interface GpuSummary {
-  /** What told. */
-  readonly source: GpuSamples["source"];
-  /** In the driver's order. */
-  readonly devices: readonly GpuDeviceSummary[];
-  /** Over several of them. */
-  readonly total: GpuTotal;
-  /** For charts. */
-  readonly series: GpuSeries;
-}
-
-/** One GPU. */
-export interface GpuDeviceSummary {
-  /** Its number. */
-  readonly index: number;
-  /** Its name. */
-  readonly name: string;
-  /** What it has. */
-  readonly memoryTotalMiB: number | undefined;
-  /** Most in use by all processes. */
-  readonly memoryMaxMiB: number | undefined;
-  /** memoryMaxMiB − in use before the run's first request. */
-  readonly memoryRiseMiB: number | undefined;
-  /** Most in use by this program and what it has started. */
-  readonly ownMaxMiB: number | undefined;
-  /** Most in use by other processes. */
-  readonly otherMaxMiB: number | undefined;
-  /** Mean over the samples, 0 to 1. */
-  readonly utilizationMean: number | undefined;
-  /** Energy ÷ time by a counter and over a second or more, else the mean over the samples. */
-  readonly powerMeanW: number | undefined;
-  /** Over the load. */
-  readonly energyJ: number | undefined;
-  /** What the energy rests on. */
-  readonly energyFrom: "counter" | "power" | undefined;
-}
-
-/** Sums over the GPUs that this program uses; over all where it uses none, or that is not told. */
-export interface GpuTotal {
-  /** Numbers of the GPUs summed up. */
-  readonly devices: readonly number[];
-  /** Largest sum of memory in use. */
-  readonly memoryMaxMiB: number | undefined;
-  /** memoryMaxMiB − the sum before the run's first request. */
-  readonly memoryRiseMiB: number | undefined;
-  /** Largest sum in use by this program and what it has started. */
-  readonly ownMaxMiB: number | undefined;
-  /** Sum of energies. */
-  readonly energyJ: number | undefined;
-  /** energyJ ÷ output tokens of completed requests. */
-  readonly joulesPerOutputToken: number | undefined;
-}
-
-/** At most 120 instants. */
-export interface GpuSeries {
-  /** Their times. */
-  readonly timeMs: readonly number[];
-  /** One a GPU; `null` where it was not told. */
-  readonly devices: readonly Pick<
-    GpuTrack,
-    "index" | "memoryMiB" | "ownMiB" | "utilization" | "powerW"
-  >[];
-}
 
 /** What {@linkcode summarizeGpu} rests on besides the samples. */
 export interface GpuLoadFacts {

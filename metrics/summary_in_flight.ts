@@ -3,18 +3,8 @@
  *
  * @module
  */
+import type { InFlight, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { Window } from "./summary_throughput.ts";
-
-/** Requests sent and not ended. */
-export interface InFlight {
-  /** Most at one instant; a request that ends when the next one is sent does not overlap it. */
-  readonly max: number | undefined;
-  /** Time average over the whole run. */
-  readonly mean: number | undefined;
-  /** Time average over the steady window. */
-  readonly steadyMean: number | undefined;
-}
 
 /** Counts requests from sent to end, however they ended: each one occupied the server. */
 export function inFlight(

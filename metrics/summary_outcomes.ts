@@ -3,38 +3,9 @@
  *
  * @module
  */
+import type { Counts, Failure } from "./load_summary.ts";
 import type { Outcome, RequestRecord } from "../backends/record.ts";
 import { createTally, type Fold, foldAll, type Tally } from "./fold.ts";
-
-/** Requests of a load. offered = completed + failed + cancelled + dropped. */
-export interface Counts {
-  /** Asked for by the load, whether or not they were sent. */
-  readonly offered: number;
-  /** Handed to the transport. */
-  readonly sent: number;
-  /** Ended well; all results are theirs. */
-  readonly completed: number;
-  /** Failed by the server or on the way to it. */
-  readonly failed: number;
-  /** Stopped by us; not in any result. */
-  readonly cancelled: number;
-  /** Never sent for the limit in flight; not in any result. */
-  readonly dropped: number;
-  /** Sent before the measurement; not in any result. */
-  readonly warmup: number;
-  /** completed ÷ (completed + failed). */
-  readonly successRate: number | undefined;
-}
-
-/** Requests that failed in the same way. */
-export interface Failure {
-  /** The outcome they share. */
-  readonly kind: Exclude<Outcome["kind"], "ok" | "cancelled" | "dropped">;
-  /** Requests. */
-  readonly count: number;
-  /** Most frequent first, at most three. */
-  readonly messages: readonly { readonly message: string; readonly count: number }[];
-}
 
 const MESSAGES_SHOWN = 3;
 

@@ -3,26 +3,11 @@
  *
  * @module
  */
+import type { Series } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { roundStep } from "./stat_histogram.ts";
 import { meanInFlight } from "./summary_in_flight.ts";
 import { tokensPerTickToken } from "./summary_throughput.ts";
-
-/** Equal stretches of a load (the last may be shorter) and what happened in each. */
-export interface Series {
-  /** Length of a stretch: 1, 2 or 5 × 10ⁿ ms; of histograms, whole time bins. */
-  readonly bucketMs: number;
-  /** Start of each stretch. */
-  readonly startMs: readonly number[];
-  /** Completed requests a second. */
-  readonly completedPerSec: readonly number[];
-  /** Output tokens a second, by arrival; only of requests that completed in the end. */
-  readonly outputTokensPerSec: readonly number[];
-  /** Time average of requests in flight. */
-  readonly inFlight: readonly number[];
-  /** Requests that failed in this stretch: a count, not a rate. */
-  readonly failed: readonly number[];
-}
 
 /** A chart of this many points still shows every one. */
 export const MAX_BUCKETS = 120;

@@ -3,18 +3,11 @@
  *
  * @module
  */
+import type { SloLimit } from "./load_summary.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
 import { tpot } from "./metric_tpot.ts";
-
-/** One limit, in the metric's own unit. */
-export interface SloLimit {
-  /** A metric with one value a request. */
-  readonly metric: string;
-  /** Largest value that is still good (smallest, for a metric of which more is better). */
-  readonly limit: number;
-}
 
 /** Limits that all have to be kept. */
 export interface Slo {

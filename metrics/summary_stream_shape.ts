@@ -3,26 +3,9 @@
  *
  * @module
  */
+import type { StreamShape } from "./load_summary.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { type Fold, foldAll } from "./fold.ts";
-
-/** Sums over completed requests, and their ratios. */
-export interface StreamShape {
-  /** Instants at which tokens arrived. */
-  readonly ticks: number;
-  /** Reads of bodies. */
-  readonly reads: number;
-  /** Events in them. */
-  readonly events: number;
-  /** Bytes of bodies. */
-  readonly bytes: number;
-  /** Output tokens ÷ ticks. */
-  readonly tokensPerTick: number | undefined;
-  /** Reads ÷ output tokens. */
-  readonly readsPerToken: number | undefined;
-  /** Events ÷ reads; above 1, events were joined on the way. */
-  readonly eventsPerRead: number | undefined;
-}
 
 /** Adds up ticks, reads and events. */
 export function streamShape(records: readonly RequestRecord[]): StreamShape {

@@ -3,30 +3,9 @@
  *
  * @module
  */
+import type { Throughput, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { tokenTotals } from "./summary_token_totals.ts";
-
-/** A stretch of a load in ms from its start; `toMs` is outside. */
-export interface Window {
-  /** Inside the stretch. */
-  readonly fromMs: number;
-  /** Outside the stretch. */
-  readonly toMs: number;
-}
-
-/** Rates over one window; only completed requests count. */
-export interface Throughput extends Window {
-  /** Requests that completed inside the window. */
-  readonly completed: number;
-  /** Completed requests a second. */
-  readonly qps: number | undefined;
-  /** Completed requests a minute. */
-  readonly rpm: number | undefined;
-  /** Absent when no request has a count. */
-  readonly outputTokensPerSec: number | undefined;
-  /** Prompt and output together; absent when either is not counted. */
-  readonly totalTokensPerSec: number | undefined;
-}
 
 /** Rates over the whole run, ramp-up and drain included. `records`: completed ones only. */
 export function runThroughput(

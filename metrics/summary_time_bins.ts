@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Window } from "./summary_throughput.ts";
+import type { Window } from "./load_series.ts";
 
 /** What is counted where it happened. */
 export type BinCounter = "completed" | "good" | "failed" | "outputTokens" | "promptTokens";

@@ -3,48 +3,9 @@
  *
  * @module
  */
+import type { Cache, Lengths, TokenTotals } from "./load_summary.ts";
 import type { RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 import { createTally, type Fold, foldAll } from "./fold.ts";
-
-/** Totals over completed requests whose count is known. */
-export interface TokenTotals {
-  /** Sum. */
-  readonly total: number | undefined;
-  /** Sum ÷ counted requests. */
-  readonly mean: number | undefined;
-  /** Largest count. */
-  readonly max: number | undefined;
-  /** Requests by source of the count; more than one source = a mixture. */
-  readonly sources: Readonly<Partial<Record<TokenSource, number>>>;
-  /** Requests without any count. */
-  readonly uncounted: number;
-}
-
-/** What was asked for and what came. */
-export interface Lengths {
-  /** Requests whose length the engine was told to deliver exactly. */
-  readonly forced: number;
-  /** Sum asked for. */
-  readonly requestedTokens: number | undefined;
-  /** Sum that came. */
-  readonly deliveredTokens: number | undefined;
-  /** Requests that delivered exactly what was asked, fewer, and more. */
-  readonly exact: number;
-  /** Answers shorter than asked. */
-  readonly shorter: number;
-  /** Answers longer than asked. */
-  readonly longer: number;
-}
-
-/** Prompt tokens that the engine had already. */
-export interface Cache {
-  /** Requests for which the engine reported it. */
-  readonly reported: number;
-  /** Sum over requests that reported. */
-  readonly cachedTokens: number | undefined;
-  /** cached ÷ prompt tokens of these requests. */
-  readonly share: number | undefined;
-}
 
 /** Adds up one count of completed records. */
 export function tokenTotals(

@@ -5,13 +5,10 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { Approximation } from "./summary_approximation.ts";
-import type { InFlight } from "./summary_in_flight.ts";
+import type { Approximation, InFlight, Series, Throughput, Window } from "./load_series.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import type { ValueSet } from "./stat_quantile.ts";
-import type { Series } from "./summary_series.ts";
-import type { Throughput, Window } from "./summary_throughput.ts";
 
 /** A measured record, and what is already known about it. */
 export interface JudgedRecord {

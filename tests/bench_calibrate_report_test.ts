@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { CalibrationCell } from "../metrics/check_calibration.ts";
+import type { CalibrationCell } from "../metrics/run.ts";
 import {
   type CalibrationFinding,
   type CalibrationPlan,

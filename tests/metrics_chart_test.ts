@@ -5,7 +5,7 @@ import { seriesChart } from "../metrics/chart_series.ts";
 import { timelineChart } from "../metrics/chart_timeline.ts";
 import { histogram } from "../metrics/stat_histogram.ts";
 import type { TimelineEntry } from "../metrics/load_summary.ts";
-import type { Markup } from "../metrics/html_markup.ts";
+import type { Markup } from "../metrics/markup.ts";
 import { sortValues } from "../metrics/stat_quantile.ts";
 import { series } from "../metrics/summary_series.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { CalibrationCell, ClientErrorEstimate } from "../metrics/check_calibration.ts";
+import type { CalibrationCell } from "../metrics/run.ts";
+import type { ClientErrorEstimate } from "../metrics/load_client.ts";
 import { renderTable } from "../metrics/report_table.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
 import { createCell } from "./support/create_calibration.ts";

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
-import type { CalibrationCell, CalibrationLimit } from "../metrics/check_calibration.ts";
+import type { CalibrationCell, CalibrationLimit, ClientHealth } from "../metrics/run.ts";
 import { errorSpread } from "../metrics/check_client_error.ts";
 import type { LoadSummary } from "../metrics/load_summary.ts";
-import type { ClientHealth } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
-import { VERDICT_RULES, type VerdictKind } from "../metrics/check_verdict.ts";
+import { VERDICT_RULES } from "../metrics/check_verdict.ts";
+import type { VerdictKind } from "../metrics/load_client.ts";
 import { createCell, createLimit } from "./support/create_calibration.ts";
 import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun, type RunFields } from "./support/create_run.ts";

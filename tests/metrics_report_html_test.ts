@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } from "@std/assert";
-import { escapeHtml, markup, visibleText } from "../metrics/html_markup.ts";
+import { escapeHtml, markup, visibleText } from "../metrics/markup.ts";
 import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "../metrics/html_script.ts";
 import { PAGE_STYLE, PAGE_STYLE_SHA256 } from "../metrics/html_style.ts";
 import { METRICS } from "../metrics/metrics.ts";

@@ -7,8 +7,7 @@ import {
 } from "@std/assert";
 import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import type { CalibrationCell } from "../metrics/check_calibration.ts";
-import type { Environment } from "../metrics/run.ts";
+import type { CalibrationCell, Environment } from "../metrics/run.ts";
 import {
   lookUpCalibration,
   machineOf,

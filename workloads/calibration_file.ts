@@ -7,10 +7,10 @@ import { TRANSPORTS } from "../backends/transports.ts";
 import type {
   CalibrationCell,
   CalibrationLimit,
+  Environment,
   MemoryPerStream,
   RunCalibration,
-} from "../metrics/check_calibration.ts";
-import type { Environment } from "../metrics/run.ts";
+} from "../metrics/run.ts";
 import { UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { CalibrationCell, CalibrationLimit } from "../metrics/check_calibration.ts";
+import { LIMIT_TOLERANCE } from "../metrics/check_calibration.ts";
+import type { CalibrationCell, CalibrationLimit } from "../metrics/run.ts";
 import { readDescriptors } from "./load_client_health.ts";
 
 /** What to search with. */
@@ -19,9 +20,6 @@ export interface LimitSearch {
   /** Streams for which there are descriptors. Default: what the process may still open. */
   readonly most?: number;
 }
-
-/** Found well enough: another load would change the number by less than its luck does. */
-const CLOSE_ENOUGH = 1.25;
 
 /** Descriptors that are not streams. */
 const RESERVED = 128;
@@ -41,7 +39,7 @@ export async function findStreamLimit(search: LimitSearch): Promise<CalibrationL
   let endedBy: CalibrationLimit["endedBy"] | undefined;
   while (endedBy === undefined) {
     const low = good?.streams ?? 0;
-    if (bad !== undefined && bad.streams <= Math.max(1, low * CLOSE_ENOUGH)) break;
+    if (bad !== undefined && bad.streams <= Math.max(1, low * LIMIT_TOLERANCE)) break;
     const next = bad === undefined
       ? Math.min(2 * low, most)
       : Math.max(low + 1, Math.round(low === 0 ? bad.streams / 4 : Math.sqrt(low * bad.streams)));

@@ -6,7 +6,7 @@
  */
 import { type SelfCommand, selfCommand } from "../backends/relaunch.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { MemoryPerStream } from "../metrics/check_calibration.ts";
+import type { MemoryPerStream } from "../metrics/run.ts";
 import { SPOKEN, type TruthfulServer } from "./calibration_cell.ts";
 
 /** What is measured. */

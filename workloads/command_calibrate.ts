@@ -6,11 +6,7 @@
 import { systemClock, wallClockMs } from "../backends/clock.ts";
 import type { LaunchedSimulator } from "../backends/sim_launch.ts";
 import { findTransport, TRANSPORTS } from "../backends/transports.ts";
-import type {
-  CalibrationCell,
-  CalibrationLimit,
-  MemoryPerStream,
-} from "../metrics/check_calibration.ts";
+import type { CalibrationCell, CalibrationLimit, MemoryPerStream } from "../metrics/run.ts";
 import { formatCount, formatMs, formatNumber, formatShare, plural } from "../metrics/format.ts";
 import { type TextColumn, textTable, wrapText } from "../metrics/report_text_table.ts";
 import {

@@ -19,7 +19,8 @@ import {
   generationNumbers,
   generationScriptNumbers,
 } from "../metrics/script_generation_numbers.ts";
-import { type GpuSummary, summarizeGpu } from "../metrics/summary_gpu.ts";
+import type { GpuSummary } from "../metrics/load_series.ts";
+import { summarizeGpu } from "../metrics/summary_gpu.ts";
 import type { LoadEnd } from "../metrics/run.ts";
 import type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
 import { scriptCsvPath, writeScriptCsv } from "./script_csv.ts";

@@ -6,9 +6,8 @@
 import { COMMON_OPTIONS, convertJson, positionalOption } from "./option_parse.ts";
 import type { Command, Option, OptionValue, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
+import { RECORD_SCHEMA } from "../metrics/run.ts";
 import { UserError } from "./user_error.ts";
-
-const RECORD_SCHEMA = "tokometer.record/1";
 
 /** A first line longer than this is not the header of a record file. */
 const HEADER_LIMIT_BYTES = 1 << 24;

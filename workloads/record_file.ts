@@ -8,7 +8,7 @@
  * @module
  */
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
-import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
 import { UserError } from "./user_error.ts";
 
 /** Where record lines go; fails by rejecting, e.g. on a full disk. */
@@ -210,7 +210,7 @@ async function* readEntries(
       continue;
     }
     const { header } = value;
-    if (header?.schema !== "tokometer.record/1" || !Array.isArray(header.loads)) {
+    if (header?.schema !== RECORD_SCHEMA || !Array.isArray(header.loads)) {
       throw notRecords(path, foreign(number));
     }
     begun = true;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { weighLimits } from "../metrics/check_calibrated_limit.ts";
-import type { CalibrationLimit } from "../metrics/check_calibration.ts";
+import { weighLimits } from "../metrics/check_calibration.ts";
+import type { CalibrationLimit } from "../metrics/run.ts";
 import { formatMs } from "../metrics/format.ts";
 import type { Load } from "./load.ts";
 

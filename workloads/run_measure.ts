@@ -10,7 +10,13 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange, TransportKind } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
+import {
+  type LoadEnd,
+  type LoadPlan,
+  RECORD_SCHEMA,
+  type Run,
+  type RunHeader,
+} from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { chooseTransport } from "./run_auto_transport.ts";
 import { lookUpCalibration, lookUpMachine } from "./calibration_file.ts";
@@ -564,7 +570,7 @@ export async function describeRun(
       ...(plan.calibration === undefined ? {} : { file: plan.calibration }),
     });
   return {
-    schema: "tokometer.record/1",
+    schema: RECORD_SCHEMA,
     version: VERSION,
     startedAt: new Date(wallClockMs()).toISOString(),
     scenario: plan.scenario,

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { CalibrationCell } from "../../metrics/check_calibration.ts";
-import type { ErrorSpread } from "../../metrics/check_client_error.ts";
+import type { CalibrationCell, ErrorSpread } from "../../metrics/run.ts";
 import { type Circumstances, figure, median, table } from "./client_report.ts";
 
 /** A load of both servers. */

@@ -13,7 +13,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { selfCommand } from "../../backends/relaunch.ts";
 import { type LaunchedSimulator, launchSimulator } from "../../backends/sim_launch.ts";
-import type { Verdict } from "../../metrics/check_verdict.ts";
+import type { Verdict } from "../../metrics/load_client.ts";
 import { table } from "./client_report.ts";
 
 const CLEAN_SHARE = 0.9;

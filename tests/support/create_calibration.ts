@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { CalibrationCell, CalibrationLimit } from "../../metrics/check_calibration.ts";
-import type { ErrorSpread } from "../../metrics/check_client_error.ts";
+import type { CalibrationCell, CalibrationLimit, ErrorSpread } from "../../metrics/run.ts";
 
 const NEARLY_NONE: ErrorSpread = { count: 100, p50Ms: 0.1, p99Ms: 1, maxMs: 2 };
 

@@ -4,7 +4,13 @@
  * @module
  */
 import type { RequestRecord } from "../../backends/record.ts";
-import type { LoadEnd, LoadPlan, Run, RunHeader } from "../../metrics/run.ts";
+import {
+  type LoadEnd,
+  type LoadPlan,
+  RECORD_SCHEMA,
+  type Run,
+  type RunHeader,
+} from "../../metrics/run.ts";
 
 /** What a test wants to be different. */
 export interface RunFields {
@@ -40,7 +46,7 @@ export function createRun(records: readonly RequestRecord[], fields: RunFields =
 /** A header with a value in every field that is always there. */
 export function createHeader(fields: Partial<RunHeader> = {}): RunHeader {
   return {
-    schema: "tokometer.record/1",
+    schema: RECORD_SCHEMA,
     version: "0.1.0",
     startedAt: "2026-01-02T03:04:05.678Z",
     scenario: "bench",
