@@ -173,6 +173,10 @@ export interface Protocol {
   readonly forcesLength: boolean;
   /** Tokens above the forced length that still count as delivered (LMDeploy eras give n + 1). */
   readonly lengthTolerance: number;
+  /** What the token counts of a stream rest on with a current server. */
+  readonly tokenSource: TokenSource;
+  /** A prompt may be given as token ids; absent = text only. */
+  readonly takesTokenIds?: boolean;
   /** The id goes over the wire and must not be in flight twice (sessions, gRPC request ids). */
   readonly usesRequestId?: boolean;
   /** What ends a stream besides the end of its body: an explicit mark, or a finish reason. */

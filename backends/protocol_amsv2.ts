@@ -41,6 +41,7 @@ export const amsv2: Protocol = {
   path: PATHS.stream,
   forcesLength: false,
   lengthTolerance: 0,
+  tokenSource: "usage",
   endMark: "eof",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {

@@ -43,6 +43,8 @@ export const lightllm: Protocol = {
   path: PATHS.stream,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "counter",
+  takesTokenIds: true,
   endMark: "flag",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => buildLightllmRequest(request, target, {}),

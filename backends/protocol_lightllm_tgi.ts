@@ -21,6 +21,8 @@ export const lightllmTgi: Protocol = {
   path: "/generate_stream",
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "counter",
+  takesTokenIds: true,
   endMark: "flag",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => buildLightllmRequest(request, target, { details: true }),

@@ -45,6 +45,8 @@ export const llamacpp: Protocol = {
   path: PATH,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "counter",
+  takesTokenIds: true,
   endMark: "flag",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {

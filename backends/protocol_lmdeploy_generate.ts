@@ -38,6 +38,8 @@ export const lmdeployGenerate: Protocol = {
   path: PATH,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "counter",
+  takesTokenIds: true,
   usesRequestId: true,
   endMark: "done",
   framing: (stream) => stream ? "sse" : "json",

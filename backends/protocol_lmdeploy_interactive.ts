@@ -45,6 +45,7 @@ export const lmdeployInteractive: Protocol = {
   path: PATH,
   forcesLength: true,
   lengthTolerance: 1,
+  tokenSource: "counter",
   usesRequestId: true,
   endMark: "finish_reason",
   framing: (stream) => stream ? "ndjson" : "json",

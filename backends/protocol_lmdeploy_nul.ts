@@ -21,6 +21,7 @@ export const lmdeployNul: Protocol = {
   path: PATH,
   forcesLength: true,
   lengthTolerance: 1,
+  tokenSource: "counter",
   usesRequestId: true,
   endMark: "finish_reason",
   framing: (stream) => stream ? "nul" : "json",

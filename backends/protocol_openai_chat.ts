@@ -30,13 +30,13 @@ export const openaiChat: Protocol = {
   path: PATH,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "usage",
   endMark: "done",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => {
     if (request.promptTokenIds !== undefined) {
       throw new TypeError(
-        `Cannot send ${request.promptTokenIds.length} token ids to openai-chat: ` +
-          "a chat takes messages; openai-completions takes ids",
+        `Cannot send ${request.promptTokenIds.length} token ids to openai-chat: it takes messages`,
       );
     }
     if (request.messages.length === 0) {

@@ -46,6 +46,8 @@ export const openaiCompletions: Protocol = {
   path: PATH,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "usage",
+  takesTokenIds: true,
   endMark: "done",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) =>

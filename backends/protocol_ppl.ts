@@ -37,6 +37,8 @@ export const ppl: Protocol = {
   path: PPL_PATH,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "ids",
+  takesTokenIds: true,
   usesRequestId: true,
   endMark: "flag",
   framing: () => "grpc",

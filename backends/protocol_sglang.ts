@@ -54,6 +54,8 @@ export const sglang: Protocol = {
   path: PATH,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "counter",
+  takesTokenIds: true,
   endMark: "done",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {

@@ -14,8 +14,7 @@ import type { GenerationRequest } from "./protocol.ts";
 export function textPrompt(request: GenerationRequest, protocol: string): string {
   if (request.promptTokenIds !== undefined) {
     throw new TypeError(
-      `Cannot send ${request.promptTokenIds.length} token ids to ${protocol}: it takes text; ` +
-        "openai-completions, lmdeploy-generate, lightllm, sglang and llamacpp take ids",
+      `Cannot send ${request.promptTokenIds.length} token ids to ${protocol}: it takes text`,
     );
   }
   return plainPrompt(request);

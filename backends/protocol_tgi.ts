@@ -52,6 +52,7 @@ export const tgi: Protocol = {
   path: PATHS.stream,
   forcesLength: false,
   lengthTolerance: 0,
+  tokenSource: "ids",
   endMark: "flag",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {

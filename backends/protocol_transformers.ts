@@ -37,6 +37,8 @@ export const transformers: Protocol = {
   path: GENERATE_PATH,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "ids",
+  takesTokenIds: true,
   endMark: "flag",
   framing: (stream) => stream ? "ndjson" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {

@@ -48,6 +48,8 @@ export const tritonTurbomind: Protocol = {
   path: kservePath("ModelStreamInfer"),
   forcesLength: true,
   lengthTolerance: 1,
+  tokenSource: "counter",
+  takesTokenIds: true,
   usesRequestId: true,
   endMark: "eof",
   framing: () => "grpc",

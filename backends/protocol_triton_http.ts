@@ -48,6 +48,7 @@ export const tritonTrtllm: Protocol = {
   path: `/v2/models/${TRTLLM_MODEL}/generate_stream`,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "event",
   endMark: "eof",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {
@@ -91,6 +92,7 @@ export const tritonVllm: Protocol = {
   path: `/v2/models/${VLLM_MODEL}/generate_stream`,
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "ids",
   endMark: "eof",
   framing: (stream) => stream ? "sse" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {

@@ -52,12 +52,21 @@ export const PROTOCOLS: readonly Protocol[] = [
  */
 export function findProtocol(name: string): Protocol {
   const found = PROTOCOLS.find((protocol) => protocol.name === name);
-  if (found === undefined) {
-    throw new TypeError(
-      `Cannot find the protocol "${name}": known are ${
-        PROTOCOLS.map((protocol) => protocol.name).join(", ")
-      }`,
-    );
-  }
-  return found;
+  if (found !== undefined) return found;
+  throw new TypeError(`Cannot find the protocol "${name}": known are ${namesOf(PROTOCOLS)}`);
+}
+
+/**
+ * Checks that a protocol can send prompts that are given as token ids.
+ *
+ * @throws {TypeError} when it takes text only; the message lists the protocols that take ids.
+ */
+export function checkTakesTokenIds({ name, takesTokenIds }: Protocol): void {
+  if (takesTokenIds) return;
+  const others = namesOf(PROTOCOLS.filter((protocol) => protocol.takesTokenIds));
+  throw new TypeError(`Cannot send token ids to ${name}: protocols that take them are ${others}`);
+}
+
+function namesOf(protocols: readonly Protocol[]): string {
+  return protocols.map(({ name }) => name).join(", ");
 }

@@ -9,9 +9,8 @@ import type { Admission, PacedSink, SimulatedEngine } from "./sim_engine.ts";
 import { type GrpcCall, type GrpcCertificate, startGrpcServer } from "./sim_grpc_call.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
 import { type SimOptions, simQuirks } from "./sim_options.ts";
-import { simPpl, simPplV1 } from "./sim_ppl.ts";
 import type { SimJob, SimProtocol, SimStream } from "./sim_protocol.ts";
-import { simTritonGrpc } from "./sim_triton_grpc.ts";
+import { simGrpcProtocols } from "./sim_protocols.ts";
 import type { TruthEnd, TruthEntry, TruthLog } from "./sim_truth.ts";
 
 /** What is served besides what the engine decides. */
@@ -71,7 +70,7 @@ export async function startSimGrpc(
   options: SimGrpcOptions,
 ): Promise<SimGrpcServer> {
   const { sim, truth, port, pplVersion = 2, tls } = options;
-  const protocols = [pplVersion === 1 ? simPplV1 : simPpl, simTritonGrpc];
+  const protocols = simGrpcProtocols(pplVersion);
 
   function onCall(call: GrpcCall): void {
     const protocol = protocols.find((each) => each.matches("POST", call.path));

@@ -57,6 +57,7 @@ export const simLmdeployInteractive: SimProtocol = {
  */
 export const simLmdeployGenerate: SimProtocol = {
   name: "lmdeploy-generate",
+  serves: ["lmdeploy-generate", "lmdeploy-nul"],
   matches: (method, path) => method === "POST" && path === "/generate",
   accept: acceptGenerate,
   contentType: (job) =>

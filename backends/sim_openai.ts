@@ -85,6 +85,7 @@ const CHAT: Dialect = {
 export const simOpenaiModels: SimProtocol = {
   ...dialectProtocol(COMPLETIONS),
   name: "openai-models",
+  serves: [],
   matches: (method, path) => method === "GET" && path === "/v1/models",
   accept: (_request, model) =>
     json(200, {

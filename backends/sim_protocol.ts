@@ -81,8 +81,10 @@ export interface EventFrame {
 
 /** The server's side of a protocol over HTTP. */
 export interface SimProtocol {
-  /** Name of the client protocol(s) it serves, e.g. `openai-chat`. */
+  /** Name in the truth log; the client protocol's, unless it serves several or none. */
   readonly name: string;
+  /** Names of the client protocols that it serves; absent = the one of its own name. */
+  readonly serves?: readonly string[];
   readonly matches: (method: string, path: string) => boolean;
   /** A job to run, or an answer at once (model list, health, a 4xx error). */
   readonly accept: (request: SimRequest, model: string) => SimJob | SimReply;

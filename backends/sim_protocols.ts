@@ -1,6 +1,6 @@
 /**
- * Which engines the simulated server can play. Paths such as `/generate` mean different things to
- * different engines, so a server plays one of them; every one of them also speaks OpenAI.
+ * The engines that the simulated server can play. Paths such as `/generate` mean different things
+ * to different engines, so a server plays one of them; every engine also speaks OpenAI.
  *
  * @module
  */
@@ -14,9 +14,11 @@ import {
   simLmdeployInteractive,
 } from "./sim_lmdeploy.ts";
 import { simOpenaiChat, simOpenaiCompletions, simOpenaiModels } from "./sim_openai.ts";
+import { simPpl, simPplV1 } from "./sim_ppl.ts";
 import type { SimProtocol } from "./sim_protocol.ts";
 import { simSglang } from "./sim_sglang.ts";
 import { simTgi } from "./sim_tgi.ts";
+import { simTritonGrpc } from "./sim_triton_grpc.ts";
 import { simTritonHttp } from "./sim_triton_http.ts";
 
 /** An engine to play. */
@@ -24,14 +26,17 @@ export interface SimEngineKind {
   /** As on the command line. */
   readonly name: string;
   readonly description: string;
-  /** Its own calls; asked before those that all engines share. */
+  /** Its own calls; they take precedence over those that all engines share. */
   readonly protocols: readonly SimProtocol[];
 }
 
 /** Calls that every engine answers. */
 const SHARED: readonly SimProtocol[] = [simOpenaiChat, simOpenaiCompletions, simOpenaiModels];
 
-/** Every engine that can be played. */
+/** Calls over gRPC, served on a port of their own whatever the engine. */
+const GRPC: readonly SimProtocol[] = [simPpl, simPplV1, simTritonGrpc];
+
+/** Every engine that can be played; a new one is a file and a line here. */
 export const SIM_ENGINES: readonly SimEngineKind[] = [
   { name: "openai", description: "vLLM: OpenAI completions and chat", protocols: [] },
   {
@@ -70,7 +75,7 @@ export const SIM_ENGINES: readonly SimEngineKind[] = [
 ];
 
 /**
- * The protocols of an engine, in the order in which they are asked.
+ * The protocols of an engine over HTTP, in the order in which they are tried.
  *
  * @throws {RangeError} when no engine has this name.
  */
@@ -83,7 +88,18 @@ export function simProtocolsOf(engine: string): readonly SimProtocol[] {
   return [...kind.protocols, ...SHARED];
 }
 
-/** Every protocol of every engine, once. */
+/** The protocols over gRPC. PPL's two versions share a path, so only one of them is served. */
+export function simGrpcProtocols(pplVersion: 1 | 2): readonly SimProtocol[] {
+  const other = pplVersion === 1 ? simPpl : simPplV1;
+  return GRPC.filter((protocol) => protocol !== other);
+}
+
+/** Every protocol, once. */
 export const SIM_PROTOCOLS: readonly SimProtocol[] = [
-  ...new Set([...SIM_ENGINES.flatMap(({ protocols }) => protocols), ...SHARED]),
+  ...new Set([...SIM_ENGINES.flatMap(({ protocols }) => protocols), ...SHARED, ...GRPC]),
 ];
+
+/** The simulated side of a client protocol; `undefined` when there is none. */
+export function findSimProtocol(protocol: string): SimProtocol | undefined {
+  return SIM_PROTOCOLS.find(({ name, serves = [name] }) => serves.includes(protocol));
+}

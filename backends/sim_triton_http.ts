@@ -30,6 +30,7 @@ const GENERATE = /^\/v2\/models\/([^/]+)\/generate(_stream)?$/;
 /** `/v2/models/NAME/generate_stream` and `/generate` for the usual names and the served one, and the model repository. */
 export const simTritonHttp: SimProtocol = {
   name: "triton-http",
+  serves: ["triton-trtllm", "triton-vllm"],
   matches: (method, path) =>
     (method === "POST" && (GENERATE.test(path) || path === "/v2/repository/index")) ||
     (method === "GET" && (path === "/v2/health/ready" || path === "/v2/health/live")),

@@ -225,15 +225,12 @@ const REGISTRIES: readonly (readonly [type: string, file: string, list: string])
 for (const [type, file, list] of REGISTRIES) {
   Deno.test(`${list} lists every ${type}`, async () => {
     const missing: string[] = [];
-    const grpcServer = new Set(ownImports("backends/sim_grpc.ts").map(({ path }) => path));
     const listed = (await import(new URL(file, ROOT).href))[list] as readonly { name: string }[];
     const names = listed.map(({ name }) => name);
     assert(listed.length > 0, `${file} is empty`);
     assertEquals(names.length, new Set(names).size, `names in ${list} differ`);
     const declaration = new RegExp(`\\bexport const (\\w+): ${type}\\b(?!\\[)`, "g");
     for (const [path, source] of SOURCES) {
-      // The gRPC server chooses its protocols by version, not from a list.
-      if (type === "SimProtocol" && grpcServer.has(path)) continue;
       for (const [, name] of scanSource(source).code.matchAll(declaration)) {
         const value = (await import(new URL(path, ROOT).href))[name!];
         if (!listed.includes(value)) missing.push(`${path} ${name}`);

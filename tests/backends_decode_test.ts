@@ -15,6 +15,7 @@ const plain: Protocol = {
   path: "/",
   forcesLength: true,
   lengthTolerance: 0,
+  tokenSource: "event",
   endMark: "flag",
   framing: (stream) => stream ? "ndjson" : "json",
   buildRequest: () => ({ method: "POST", url: "http://h/", headers: {} }),

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   lmdeployInteractive,
   lmdeploySessionId,
@@ -121,16 +121,4 @@ Deno.test("lmdeploySessionId gives positive exact numbers that differ between ne
   const sessions = [0n, 1n, 2n, 3n].map((step) => lmdeploySessionId(base + step));
   assertEquals(new Set(sessions).size, 4);
   assertEquals(sessions.every((id) => Number.isSafeInteger(id) && id >= 1), true);
-});
-
-Deno.test("lmdeployInteractive refuses token ids and names protocols that take them", () => {
-  assertThrows(
-    () =>
-      lmdeployInteractive.buildRequest(cannedRequest({ promptTokenIds: [1, 2] }), {
-        baseUrl: "http://127.0.0.1:1",
-        headers: {},
-      }),
-    TypeError,
-    "lmdeploy-generate",
-  );
 });

@@ -39,10 +39,6 @@ for (const protocol of [ppl, pplV1]) {
         seed: "refused, see below",
       }),
     },
-    skips: [
-      { reason: "the server always streams", tests: ["says whether it streams"] },
-      { reason: "a message has fixed fields, see below", tests: ["merges extraBody last"] },
-    ],
     bodies: [
       {
         name: "one response a token, the last one is FINISHED",

@@ -447,12 +447,4 @@ protocolContract({
     },
     { name: "no end", body: TOKENS, expected: { outcome: "truncated" } },
   ],
-  skips: [{
-    reason: "there is no server: a folder has no URL forms, keys or headers",
-    tests: [
-      "accepts every form of its address",
-      "sends the key only where there is one",
-      "sends the user's headers",
-    ],
-  }],
 });

@@ -62,10 +62,6 @@ protocolContract({
   withoutSampling: {
     stop: "stop texts are refused, see below",
   },
-  skips: [
-    { reason: "the server always streams", tests: ["says whether it streams"] },
-    { reason: "a message has fixed fields, see below", tests: ["merges extraBody last"] },
-  ],
   bodies: [
     {
       name: "counts come from sequence_length, the repeated last response adds nothing (T7)",

@@ -8,92 +8,43 @@ import { decodeExchange } from "../backends/decode.ts";
 import { fetchTransport } from "../backends/transport_fetch.ts";
 import type { Ask, GenerationRequest, Protocol } from "../backends/protocol.ts";
 import { findProtocol, PROTOCOLS } from "../backends/protocols.ts";
-import type { Outcome, RequestRecord, TokenSource } from "../backends/record.ts";
+import type { Outcome, RequestRecord } from "../backends/record.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
-import { SIM_ENGINES, simProtocolsOf } from "../backends/sim_protocols.ts";
+import type { SimJob, SimStream } from "../backends/sim_protocol.ts";
+import {
+  findSimProtocol,
+  SIM_ENGINES,
+  SIM_PROTOCOLS,
+  simProtocolsOf,
+} from "../backends/sim_protocols.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
 import { cannedOptions, cannedRequest } from "./support/protocol_contract.ts";
 
-interface Pair {
-  readonly engine: string;
-  readonly protocol: Protocol;
-  /** What the tokens of its stream rest on. */
-  readonly source: TokenSource;
-  /** Outcomes that differ from the usual ones, and why. */
-  readonly outcomes?: Partial<Record<string, readonly [Outcome["kind"], string]>>;
-}
+/** Protocols that a simulated engine answers, each with the engine. */
+const PAIRS = PROTOCOLS.filter(({ carrier }) => carrier === "http")
+  .map((protocol) => ({ protocol, engine: engineOf(protocol) }));
 
-const PAIRS: readonly Pair[] = [
-  { engine: "lmdeploy", protocol: findProtocol("lmdeploy-interactive"), source: "counter" },
-  { engine: "lmdeploy", protocol: findProtocol("lmdeploy-generate"), source: "counter" },
-  { engine: "lmdeploy", protocol: findProtocol("lmdeploy-nul"), source: "counter" },
-  { engine: "lmdeploy", protocol: findProtocol("lmdeploy-chat"), source: "usage" },
-  { engine: "lmdeploy", protocol: findProtocol("lmdeploy-completions"), source: "usage" },
-  {
-    engine: "lightllm",
-    protocol: findProtocol("lightllm"),
-    source: "counter",
-    outcomes: { "error-event": ["truncated", "the engine breaks off without a word"] },
-  },
-  {
-    engine: "lightllm-tgi",
-    protocol: findProtocol("lightllm-tgi"),
-    source: "counter",
-    outcomes: { "error-event": ["truncated", "the engine breaks off without a word"] },
-  },
-  { engine: "sglang", protocol: findProtocol("sglang"), source: "counter" },
-  {
-    engine: "tgi",
-    protocol: findProtocol("tgi"),
-    source: "ids",
-    outcomes: { "early-stop": ["ok", "the length cannot be forced"] },
-  },
-  { engine: "llama.cpp", protocol: findProtocol("llamacpp"), source: "counter" },
-  {
-    engine: "amsv2",
-    protocol: findProtocol("amsv2"),
-    source: "usage",
-    outcomes: {
-      "early-stop": ["ok", "the length cannot be forced"],
-      truncate: ["ok", "only the end of the body ends it"],
-    },
-  },
-  {
-    engine: "triton",
-    protocol: findProtocol("triton-trtllm"),
-    source: "event",
-    outcomes: {
-      "early-stop": ["ok", "events prove no length"],
-      truncate: ["ok", "only the end of the body ends it"],
-    },
-  },
-  {
-    engine: "triton",
-    protocol: findProtocol("triton-vllm"),
-    source: "ids",
-    outcomes: { truncate: ["wrong_length", "only the end of the body ends it"] },
-  },
-];
+/** The engine with a call of its own for the protocol, else the one without any calls of its own. */
+function engineOf({ name }: Protocol): string {
+  const sim = findSimProtocol(name);
+  assert(sim !== undefined, `no engine plays ${name}`);
+  return (SIM_ENGINES.find(({ protocols }) => protocols.includes(sim)) ?? SIM_ENGINES[0]!).name;
+}
 
 const TOKENS = 12;
 
-Deno.test("every HTTP protocol is tried against an engine that plays it (T36)", () => {
-  const tried = new Set(PAIRS.map(({ protocol }) => protocol.name));
-  const others = ["openai-completions", "openai-chat"];
-  const http = PROTOCOLS.filter(({ carrier }) => carrier === "http").map(({ name }) => name);
-  assertEquals(http.filter((name) => !tried.has(name) && !others.includes(name)), []);
-  const played = new Set(PAIRS.map(({ engine }) => engine));
-  assertEquals(
-    SIM_ENGINES.filter(({ name, protocols }) => protocols.length > 0 && !played.has(name))
-      .map(({ name }) => name),
-    [],
-  );
+Deno.test("every protocol of a server has a simulated side, and the other way round (T36)", () => {
+  const served = SIM_PROTOCOLS.flatMap(({ name, serves = [name] }) => serves);
+  const known = PROTOCOLS.filter(({ carrier }) => carrier !== "inprocess").map(({ name }) => name);
+  assertEquals(served.toSorted(), known.toSorted());
 });
 
-for (const pair of PAIRS) {
-  const { engine, protocol, source } = pair;
+for (const { engine, protocol } of PAIRS) {
+  const { name, tokenSource: source } = protocol;
+  /** A wrong length shows where one can be forced and the engine counts tokens. */
+  const wrongLength = protocol.forcesLength && source !== "event" ? "wrong_length" : "ok";
 
-  Deno.test(`${protocol.name} reads from the engine what it says it sent`, async () => {
+  Deno.test(`${name} reads from the engine what it says it sent`, async () => {
     const reference = await answerOf({ engine: "openai" }, findProtocol("openai-completions"));
     for (const stream of [true, false]) {
       const { record, server } = await answerOf({ engine }, protocol, { stream });
@@ -115,7 +66,7 @@ for (const pair of PAIRS) {
     }
   });
 
-  Deno.test(`${protocol.name} reads characters that span tokens (T9)`, async () => {
+  Deno.test(`${name} reads characters that span tokens (T9)`, async () => {
     for (const utf8 of ["events", "joined"] as const) {
       const options = { engine: "openai", utf8: "events", seed: 3 } as const;
       const reference = await answerOf(options, findProtocol("openai-completions"));
@@ -127,19 +78,18 @@ for (const pair of PAIRS) {
     }
   });
 
-  Deno.test(`${protocol.name} names what went wrong (T2, T5, T6)`, async () => {
+  Deno.test(`${name} names what went wrong (T2, T5, T6)`, async () => {
     const faults: Record<string, Outcome["kind"]> = {
       "http-500": "http_error",
       "json-error": "engine_error",
-      "error-event": "engine_error",
+      "error-event": breaksOffSilently(name) ? "truncated" : "engine_error",
       cut: "truncated",
-      truncate: "truncated",
+      truncate: protocol.endMark === "eof" ? wrongLength : "truncated",
       "malformed-event": "protocol_error",
-      "early-stop": "wrong_length",
+      "early-stop": wrongLength,
     };
-    for (const [fault, usual] of Object.entries(faults)) {
+    for (const [fault, expected] of Object.entries(faults)) {
       const { record } = await answerOf({ engine, faults: [fault] }, protocol);
-      const expected = pair.outcomes?.[fault]?.[0] ?? usual;
       assertEquals(record.outcome.kind, expected, `${fault}: ${JSON.stringify(record.outcome)}`);
       if (expected === "http_error" || fault === "json-error") {
         const said = "message" in record.outcome ? record.outcome.message : "";
@@ -148,7 +98,7 @@ for (const pair of PAIRS) {
     }
   });
 
-  Deno.test(`${protocol.name} is let in with the key only (T38)`, async () => {
+  Deno.test(`${name} is let in with the key only (T38)`, async () => {
     const options = { engine, apiKey: "k-1" };
     const { record: refused } = await answerOf(options, protocol);
     assertEquals(refused.outcome.kind, "http_error");
@@ -157,12 +107,11 @@ for (const pair of PAIRS) {
   });
 
   if (protocol.listModels !== undefined) {
-    Deno.test(`${protocol.name} finds the model's name (T43)`, async () => {
+    Deno.test(`${name} finds the model's name (T43)`, async () => {
       const server = await startSimServer({ engine, model: "llama-7b" });
       try {
         const names = await protocol.listModels!({ baseUrl: server.url, headers: {} }, ask);
-        const own = { "triton-trtllm": "ensemble", "triton-vllm": "vllm_model" };
-        assertEquals(names[0], own[protocol.name as keyof typeof own] ?? "llama-7b");
+        assertEquals(names[0], modelInPath(protocol) ?? "llama-7b");
       } finally {
         await server.stop();
       }
@@ -217,18 +166,18 @@ Deno.test("simTritonHttp knows the served model and the usual names only", async
 Deno.test("every engine refuses bodies that are no requests with its own words", () => {
   for (const { name } of SIM_ENGINES) {
     for (const protocol of simProtocolsOf(name)) {
-      if (!PAIRS.some((pair) => pair.protocol.name === protocol.name)) continue;
-      const path = findProtocol(protocol.name).path;
+      const client = PROTOCOLS.find((each) => findSimProtocol(each.name) === protocol);
+      if (client === undefined) continue;
       for (const body of ["", "[]", "{}", "{", '{"prompt":7,"inputs":7,"text":7}']) {
         const reply = protocol.accept({
           method: "POST",
-          path,
+          path: client.path,
           query: new URLSearchParams(),
           headers: {},
           body: new TextEncoder().encode(body),
         }, "m");
         assert("status" in reply && reply.status >= 400, `${protocol.name}: ${body}`);
-        const said = findProtocol(protocol.name).readError(String(reply.body));
+        const said = client.readError(String(reply.body));
         assert(said !== "" && !said.startsWith("{"), `${protocol.name}: ${said}`);
       }
     }
@@ -239,6 +188,18 @@ Deno.test("findProtocol and simProtocolsOf list what there is for an unknown nam
   assertThrows(() => findProtocol("nope"), TypeError, "lmdeploy-interactive");
   assertThrows(() => simProtocolsOf("nope"), RangeError, "lightllm-tgi");
 });
+
+/** The usual model, where the path of the call names one. */
+function modelInPath({ path }: Protocol): string | undefined {
+  return /\/models\/([^/]+)\//.exec(path)?.[1];
+}
+
+/** Does the engine have no event for an error inside a stream? */
+function breaksOffSilently(name: string): boolean {
+  const job = { maxTokens: TOKENS, extra: {} } as SimJob;
+  const stream = { job, tokensSoFar: 1, quirks: new Set() } as unknown as SimStream;
+  return findSimProtocol(name)!.errorEvent(stream, "failed").length === 0;
+}
 
 /** One request to a fresh server; the server has stopped, but still knows what it sent. */
 async function answerOf(
@@ -251,7 +212,7 @@ async function answerOf(
   const transport = fetchTransport.open({ clock: systemClock });
   try {
     const request = cannedRequest({
-      model: protocol.name.startsWith("triton") ? "" : "simulated",
+      model: modelInPath(protocol) === undefined ? "simulated" : "",
       outputTokens: TOKENS,
       length: protocol.forcesLength ? "forced" : "cap",
       ...overrides,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { findProtocol } from "../backends/protocols.ts";
+import { checkTakesTokenIds, findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { plural } from "../metrics/format.ts";
 import {
@@ -399,8 +399,10 @@ async function makePrompts(
 /** Not every protocol can send token ids; the first request would tell, with a stack. */
 function checkIds(plan: BenchPlan): void {
   const prompt = plan.own?.dataset.prompts[0];
+  const protocol = findProtocol(plan.protocol);
   try {
-    findProtocol(plan.protocol).buildRequest({
+    if (prompt?.tokenIds !== undefined) checkTakesTokenIds(protocol);
+    protocol.buildRequest({
       model: plan.model ?? "",
       messages: prompt?.messages ?? [],
       outputTokens: 1,

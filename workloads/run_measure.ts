@@ -6,7 +6,7 @@
 import { systemClock, wallClockMs } from "../backends/clock.ts";
 import { decodeExchange, type DecodeOptions, unsentRecord } from "../backends/decode.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
-import { findProtocol } from "../backends/protocols.ts";
+import { checkTakesTokenIds, findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange, TransportKind } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
@@ -228,6 +228,7 @@ export async function prepare(
   const protocol = findProtocol(plan.protocol);
   const target = targetOf(plan);
   const { counter, dataset } = await loadPrompts(plan, hooks);
+  if (dataset.prompts.some(({ tokenIds }) => tokenIds !== undefined)) checkTakesTokenIds(protocol);
   const kind = checkingTransport(plan);
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
   return await withTransport(open, systemClock, async (transport) => {

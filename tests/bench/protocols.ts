@@ -11,23 +11,10 @@
 import process from "node:process";
 import { type LaunchedSimulator, launchSimulator } from "../../backends/sim_launch.ts";
 import { PROTOCOLS } from "../../backends/protocols.ts";
+import { findSimProtocol, SIM_ENGINES } from "../../backends/sim_protocols.ts";
 import type { Protocol } from "../../backends/protocol.ts";
 import type { Run } from "../../metrics/run.ts";
 import { measureBench } from "../../workloads/command_bench.ts";
-
-/** Which engine of the simulator speaks a protocol. */
-const ENGINES: readonly (readonly [prefix: string, engine: string])[] = [
-  ["openai-", "openai"],
-  ["lmdeploy-", "lmdeploy"],
-  ["lightllm-tgi", "lightllm-tgi"],
-  ["lightllm", "lightllm"],
-  ["sglang", "sglang"],
-  ["tgi", "tgi"],
-  ["llamacpp", "llama.cpp"],
-  ["amsv2", "amsv2"],
-  ["triton-tr", "triton"],
-  ["triton-vllm", "triton"],
-];
 
 const BASE = "openai-completions";
 const USERS = 16;
@@ -43,7 +30,9 @@ function pairing(protocol: Protocol): { sim: string[]; url: (sim: LaunchedSimula
     const version = protocol.name === "ppl-v1" ? ["--ppl-version=1"] : [];
     return { sim: ["--grpc-port=0", ...version], url: (sim) => sim.grpcUrl! };
   }
-  const engine = ENGINES.find(([prefix]) => protocol.name.startsWith(prefix))![1];
+  const own = findSimProtocol(protocol.name)!;
+  const engine = (SIM_ENGINES.find(({ protocols }) => protocols.includes(own)) ?? SIM_ENGINES[0]!)
+    .name;
   return { sim: [`--engine=${engine}`], url: (sim) => sim.url };
 }
 

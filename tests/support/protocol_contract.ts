@@ -1,10 +1,19 @@
 /**
- * What every protocol must do, as one suite: call {@linkcode protocolContract} in the protocol's
- * own test file with canned bodies and what they mean.
+ * What every protocol must do, as one suite. `backends_protocols_test.ts` runs it for all that are
+ * registered, with bodies from the simulated engine; a protocol's own test file may run it with
+ * more bodies and what they mean.
  *
  * @module
  */
-import { assert, assertEquals, assertNotEquals, assertStringIncludes, fail } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+  assertThrows,
+  fail,
+} from "@std/assert";
 import { decodeExchange, type DecodeOptions } from "../../backends/decode.ts";
 import { type CutEvent, cutEvents, EventCutter } from "../../backends/framing.ts";
 import { createRandom, type Random, uniformInteger } from "../../backends/random.ts";
@@ -75,15 +84,37 @@ export interface Skip {
 /** Input of {@linkcode protocolContract}. */
 export interface ContractOptions {
   readonly protocol: Protocol;
+  /** What the bodies are, in the names of the tests. */
+  readonly label?: string;
   readonly bodies: readonly CannedBody[];
   readonly skips?: readonly Skip[];
-  /** Sampling parameters that the engine's wire format has no field for, each with the reason. */
-  readonly withoutSampling?: Partial<Record<keyof GenerationRequest["sampling"], string>>;
+  /**
+   * Sampling parameters that the engine's wire format has no field for, each with the reason: they
+   * must be refused. `any` = each may be sent or refused, but not ignored.
+   */
+  readonly withoutSampling?: Partial<Record<keyof GenerationRequest["sampling"], string>> | "any";
   /** Header that carries the key, and its value for the key `k-1`. */
   readonly keyHeader?: readonly [string, string];
   /** Fields of the default request, e.g. prepared token ids. */
   readonly request?: Partial<GenerationRequest>;
 }
+
+/** What no protocol can do, by what carries it. */
+const CARRIER_SKIPS: Readonly<Record<Protocol["carrier"], readonly Skip[]>> = {
+  http: [],
+  grpc: [
+    { reason: "the server always streams", tests: ["says whether it streams"] },
+    { reason: "a message has fixed fields", tests: ["merges extraBody last"] },
+  ],
+  inprocess: [{
+    reason: "there is no server: a folder has no URL forms, keys or headers",
+    tests: [
+      "accepts every form of its address",
+      "sends the key only where there is one",
+      "sends the user's headers",
+    ],
+  }],
+};
 
 /** A request of 4 tokens; override what the test is about. */
 export function cannedRequest(overrides: Partial<GenerationRequest> = {}): GenerationRequest {
@@ -142,10 +173,11 @@ export function cannedExchange(
 
 /** Registers the suite. */
 export function protocolContract(options: ContractOptions): void {
-  const { protocol, skips = [] } = options;
+  const { protocol, label } = options;
+  const skips = [...CARRIER_SKIPS[protocol.carrier], ...options.skips ?? []];
   const check = (title: ContractTest, fn: () => void) => {
     const reason = skips.find(({ tests }) => tests.includes(title))?.reason;
-    const name = `${protocol.name} ${title}`;
+    const name = `${protocol.name} ${title}${label === undefined ? "" : ` (${label})`}`;
     if (reason === undefined) Deno.test(name, fn);
     else Deno.test.ignore(`${name} (skipped: ${reason})`, fn);
   };
@@ -404,10 +436,20 @@ function registerRequestChecks(
   });
   check("sends every sampling parameter", () => {
     const values = { temperature: 0.25, topP: 0.75, topK: 17, seed: 4711, stop: ["<end>"] };
+    const { withoutSampling = {} } = options;
     for (const name of Object.keys(values) as (keyof typeof values)[]) {
-      if (options.withoutSampling?.[name] !== undefined) continue;
-      const body = bodyOf({ sampling: { [name]: values[name] } });
+      const sampling = { [name]: values[name] };
+      let body: string;
+      try {
+        body = bodyOf({ sampling });
+      } catch (error) {
+        assert(error instanceof TypeError, `${name}: ${error}`);
+        assertMatch(error.message, /^Cannot send /);
+        assert(withoutSampling === "any" || name in withoutSampling, `${name} is refused`);
+        continue;
+      }
       assertNotEquals(body, bodyOf(), `${name} changes nothing (T24)`);
+      assert(withoutSampling === "any" || !(name in withoutSampling), `${name} is not refused`);
     }
   });
   check("merges extraBody last", () => {
@@ -451,12 +493,11 @@ function registerRequestChecks(
     }
   });
   check("takes token ids or says that it cannot", () => {
-    try {
-      const body = bodyOf({ promptTokenIds: [101, 102, 103] });
-      assertNotEquals(body, bodyOf());
-    } catch (error) {
-      assert(error instanceof TypeError, String(error));
-      assert(!/[.\n]$/.test(error.message), "no final period");
+    const withIds = () => bodyOf({ promptTokenIds: [101, 102, 103] });
+    if (protocol.takesTokenIds) assertNotEquals(withIds(), bodyOf());
+    else {
+      const { message } = assertThrows(withIds, TypeError, "token ids");
+      assert(!/[.\n]$/.test(message), "no final period");
     }
   });
 }
