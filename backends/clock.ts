@@ -54,6 +54,18 @@ export function wallClockMs(): number {
   return Date.now();
 }
 
+/** Resolves when one of the signals is aborted, and then listens to none of them. */
+export function aborted(...signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    if (signals.some((signal) => signal.aborted)) return resolve();
+    const done = () => {
+      for (const signal of signals) signal.removeEventListener("abort", done);
+      resolve();
+    };
+    for (const signal of signals) signal.addEventListener("abort", done);
+  });
+}
+
 /** Resolves in a later turn of the event loop, after I/O that is ready has been served. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

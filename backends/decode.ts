@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { oneLine } from "./error_message.ts";
+import { messageOf, oneLine } from "./error_message.ts";
 import { cutEvents } from "./framing.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import { JsonScanner } from "./json_scan.ts";
@@ -268,7 +268,7 @@ class Reading {
         }, take);
       }
     } catch (error) {
-      this.malformed ??= messageOf(error);
+      this.malformed ??= oneLine(messageOf(error));
     }
     if (framing === "sse" && this.events === 0 && body.length > 0) this.#readBareBody();
   }
@@ -527,10 +527,6 @@ function serverMessage(protocol: Protocol, body: string): string {
   } catch {
     return oneLine(body) || "no message";
   }
-}
-
-function messageOf(error: unknown): string {
-  return oneLine(error instanceof Error ? error.message : String(error));
 }
 
 function quote(data: string | Uint8Array): string {

@@ -16,7 +16,7 @@ import {
 } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import { connectionFailure } from "./exchange.ts";
-import { startWorker } from "./worker.ts";
+import { startWorker, type WorkerListener, workerScope } from "./worker.ts";
 
 /** What a thread begins with. */
 interface ThreadStart<Setup> {
@@ -39,10 +39,7 @@ export class EpollThread<Setup, To, From> {
    * @throws {TypeError} where there is no Linux, or no descriptor left.
    * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
    */
-  constructor(path: string, setup: Setup, on: {
-    readonly message: (message: From) => void;
-    readonly failure: (message: string) => void;
-  }) {
+  constructor(path: string, setup: Setup, on: WorkerListener<From>) {
     this.#libc = openLibc();
     this.#wakeFd = this.#libc.symbols.eventfd(0, EFD_FLAGS);
     if (this.#wakeFd < 0) {
@@ -54,18 +51,13 @@ export class EpollThread<Setup, To, From> {
     const channel = new MessageChannel();
     this.#port = channel.port1;
     try {
-      this.#worker = startWorker(path);
+      this.#worker = startWorker(path, on);
     } catch (error) {
       this.#port.close();
       this.#libc.symbols.close(this.#wakeFd);
       this.#libc.close();
       throw error;
     }
-    this.#worker.onmessage = (event: MessageEvent<From>) => on.message(event.data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      on.failure(event.message);
-    };
     const start: ThreadStart<Setup> = { port: channel.port2, wakeFd: this.#wakeFd, setup };
     this.#worker.postMessage(start, [channel.port2]);
   }
@@ -100,13 +92,6 @@ export interface ServiceTools<From> {
   readonly tell: (message: From, transfer?: Transferable[]) => void;
 }
 
-/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent) => void) | null;
-  postMessage(message: unknown, transfer?: Transferable[]): void;
-  close(): void;
-}
-
 /**
  * The thread's own side, for its entry module, in that worker only. `loop.end()` ends it.
  *
@@ -116,8 +101,8 @@ export function serveEpollThread<Setup, To, From>(
   begin: (setup: Setup, tools: ServiceTools<From>) => EpollService<To>,
   nowOf: (setup: Setup) => () => number = () => systemClock.now,
 ): void {
-  const scope = globalThis as unknown as WorkerScope;
-  scope.onmessage = async (event: MessageEvent<ThreadStart<Setup>>) => {
+  const scope = workerScope<ThreadStart<Setup>, From>();
+  scope.onmessage = async (event) => {
     const { wakeFd, setup } = event.data;
     const port = event.data.port as unknown as NodePort;
     const libc = openLibc();

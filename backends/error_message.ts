@@ -16,6 +16,11 @@ export function oneLine(text: string, maxChars: number = MESSAGE_CHARS): string 
   return line.length <= maxChars ? line : `${line.slice(0, maxChars - 1)}…`;
 }
 
+/** What was thrown, in words. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /**
  * The message of an error body in any of the shapes that inference servers use: `error` as object
  * or text, `message`, or FastAPI's `detail` as text or list. Other JSON and texts are given as

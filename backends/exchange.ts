@@ -6,6 +6,7 @@
  * @module
  */
 import type { CollectedBody } from "./buffers.ts";
+import { messageOf } from "./error_message.ts";
 import type { Exchange, ExchangeEnd, SendOptions } from "./transport.ts";
 import type { StopReason } from "./watchdog.ts";
 
@@ -45,6 +46,26 @@ export function finishExchange(facts: ExchangeFacts, collected: CollectedBody): 
   if (facts.firstByteMs !== undefined) exchange.firstByteMs = facts.firstByteMs;
   if (facts.connectMs !== undefined) exchange.connectMs = facts.connectMs;
   return exchange;
+}
+
+/** The exchange of a request that could not be sent: an address, a header or a thread is unusable. */
+export function neverSent(atMs: number, cause: unknown): Exchange {
+  return {
+    sentMs: atMs,
+    endMs: atMs,
+    status: 0,
+    contentType: "",
+    body: new Uint8Array(0),
+    readMs: new Float64Array(0),
+    readEnds: new Uint32Array(0),
+    connection: "unknown",
+    end: { kind: "connect_error", message: messageOf(cause) },
+  };
+}
+
+/** When to give an exchange up; Infinity = never. */
+export function deadlineOf(sentMs: number, { timeoutMs }: SendOptions): number {
+  return timeoutMs > 0 ? sentMs + timeoutMs : Infinity;
 }
 
 /** How an exchange stopped from outside ends. */

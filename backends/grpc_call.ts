@@ -5,7 +5,7 @@
  * @module
  */
 import { GRPC_STATUS, GRPC_STATUS_NAMES } from "./grpc_status.ts";
-import type { Exchange, ExchangeEnd, TransportOptions } from "./transport.ts";
+import type { ExchangeEnd, TransportOptions } from "./transport.ts";
 
 /** Headers that gRPC sets itself, or that mean nothing to it. */
 export const NOT_METADATA: ReadonlySet<string> = new Set([
@@ -37,21 +37,6 @@ export function statusEnd(status: number, details: string): ExchangeEnd {
 export function brokenEnd(cause: string, seen: { readonly head: boolean }): ExchangeEnd {
   if (seen.head) return { kind: "cut", message: `the stream broke off: ${cause}` };
   return { kind: "connect_error", message: cause };
-}
-
-/** An exchange that a certificate, an address or a header made impossible. */
-export function neverSent(atMs: number, error: unknown): Exchange {
-  return {
-    sentMs: atMs,
-    endMs: atMs,
-    status: 0,
-    contentType: "application/grpc",
-    body: new Uint8Array(0),
-    readMs: new Float64Array(0),
-    readEnds: new Uint32Array(0),
-    connection: "unknown",
-    end: { kind: "connect_error", message: error instanceof Error ? error.message : String(error) },
-  };
 }
 
 /**

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { messageOf } from "./error_message.ts";
 import type { Clock } from "./clock.ts";
 import { H2Connection, type H2Host, type H2Stream } from "./h2_connection.ts";
 import type { Dial, Origin } from "./socket_connection.ts";
@@ -68,7 +69,7 @@ export class H2Pool implements H2Host {
         connection = this.#free();
       } catch (error) {
         // An address or a certificate that the platform does not even try.
-        return this.#failWaiting(error instanceof Error ? error.message : String(error));
+        return this.#failWaiting(messageOf(error));
       }
       if (connection === undefined) return;
       connection.open(this.#waiting.shift()!);

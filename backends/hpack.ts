@@ -6,6 +6,7 @@
  * @module
  */
 import { decodeHuffman } from "./hpack_huffman.ts";
+import { decodeLatin1 } from "./latin1.ts";
 
 /** A name and a value. */
 export type Field = readonly [name: string, value: string];
@@ -182,9 +183,7 @@ export class HpackDecoder {
     if (end > this.#to) throw new SyntaxError("a text goes beyond the end of its header block");
     this.#at = end;
     if (huffman) return decodeHuffman(this.#bytes, from, end);
-    let text = "";
-    for (let at = from; at < end; at++) text += String.fromCharCode(this.#bytes[at]!);
-    return text;
+    return decodeLatin1(this.#bytes, from, end);
   }
 
   #byte(): number {

@@ -10,6 +10,7 @@
  */
 import type { BodySink } from "./buffers.ts";
 import { oneLine } from "./error_message.ts";
+import { decodeLatin1 } from "./latin1.ts";
 
 /** Largest response head, in bytes. */
 export const HEAD_LIMIT: number = 256 * 1024;
@@ -336,7 +337,7 @@ export class ResponseParser {
       return false;
     }
     this.#fail(
-      `the answer begins with "${oneLine(text(first, 0, FIRST_BYTES))}", not with HTTP/1.1`,
+      `the answer begins with "${oneLine(decodeLatin1(first, 0, FIRST_BYTES))}", not with HTTP/1.1`,
     );
     return false;
   }
@@ -361,14 +362,18 @@ export class ResponseParser {
       if (lines === HEADER_LIMIT) return this.#fail("the response head has too many lines");
       const colon = nameEnd(head, at, stop);
       if (colon < 0 || !isHeaderValue(head, colon + 1, stop)) {
-        return this.#fail(`a header line is malformed: ${text(head, at, Math.min(stop, at + 80))}`);
+        return this.#fail(
+          `a header line is malformed: ${decodeLatin1(head, at, Math.min(stop, at + 80))}`,
+        );
       }
       switch (colon - at) {
         case 14:
           if (hasName(head, at, "content-length")) {
-            const value = readLength(text(head, colon + 1, stop));
+            const value = readLength(decodeLatin1(head, colon + 1, stop));
             if (value < 0 || (length >= 0 && length !== value)) {
-              return this.#fail(`content-length is invalid: ${text(head, colon + 1, stop).trim()}`);
+              return this.#fail(
+                `content-length is invalid: ${decodeLatin1(head, colon + 1, stop).trim()}`,
+              );
             }
             length = value;
           }
@@ -376,19 +381,19 @@ export class ResponseParser {
         case 17:
           if (hasName(head, at, "transfer-encoding")) {
             coded = true;
-            chunked = /(^|,)\s*chunked\s*$/i.test(text(head, colon + 1, stop));
+            chunked = /(^|,)\s*chunked\s*$/i.test(decodeLatin1(head, colon + 1, stop));
           }
           break;
         case 10:
           if (hasName(head, at, "connection")) {
-            const value = text(head, colon + 1, stop);
+            const value = decodeLatin1(head, colon + 1, stop);
             if (/(^|,)\s*close\s*(,|$)/i.test(value)) keepAlive = false;
             else if (/(^|,)\s*keep-alive\s*(,|$)/i.test(value)) keepAlive = true;
           }
           break;
         case 12:
           if (hasName(head, at, "content-type")) {
-            contentType = text(head, colon + 1, stop).trim().toLowerCase();
+            contentType = decodeLatin1(head, colon + 1, stop).trim().toLowerCase();
           }
           break;
       }
@@ -444,13 +449,13 @@ function lineEnd(head: Uint8Array, next: number): number {
 
 /** The `x` of HTTP/1.x, or -1. */
 function readVersion(head: Uint8Array): number {
-  const version = text(head, 0, 9);
+  const version = decodeLatin1(head, 0, 9);
   return version === "HTTP/1.1 " ? 1 : version === "HTTP/1.0 " ? 0 : -1;
 }
 
 /** The status of a status line that ends at `end`, or -1. */
 function readStatus(head: Uint8Array, end: number): number {
-  const match = /^([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(text(head, 9, end));
+  const match = /^([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(decodeLatin1(head, 9, end));
   return match === null ? -1 : Number(match[1]);
 }
 
@@ -493,11 +498,4 @@ function readLength(value: string): number {
     length = Number(digits);
   }
   return length;
-}
-
-/** Bytes as Latin-1. */
-function text(bytes: Uint8Array, from: number, to: number): string {
-  let result = "";
-  for (let at = from; at < to; at++) result += String.fromCharCode(bytes[at]!);
-  return result;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isObject } from "./json_event.ts";
 import type { GenerationRequest, Target, WireRequest } from "./protocol.ts";
 
 const ENCODER = new TextEncoder();
@@ -66,9 +67,9 @@ export function mergeBody(
   }
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete merged[name];
-    else if (isPlainObject(value)) {
+    else if (isObject(value)) {
       const under = merged[name];
-      merged[name] = mergeBody(isPlainObject(under) ? under : {}, value);
+      merged[name] = mergeBody(isObject(under) ? under : {}, value);
     } else if (value !== undefined) merged[name] = value;
   }
   return merged;
@@ -86,8 +87,4 @@ export function postJson(
     headers: requestHeaders(target, { "content-type": "application/json" }),
     body: ENCODER.encode(JSON.stringify(mergeBody(body, request.extraBody))),
   };
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { decodeLatin1 } from "./latin1.ts";
 import type { Wanted } from "./protocol.ts";
 
 const QUOTE = 0x22;
@@ -405,7 +406,7 @@ export class JsonScanner {
         this.#escaped = true;
         const next = bytes[at + 1];
         if (next === LOWER_U) {
-          if (!HEX.test(latin1(bytes, at + 2, at + 6))) return -1;
+          if (!HEX.test(decodeLatin1(bytes, at + 2, at + 6))) return -1;
           at += 6;
         } else if (next !== undefined && ESCAPED.has(next)) at += 2;
         else return -1;
@@ -556,7 +557,7 @@ function endsValue(byte: number | undefined): boolean {
 /** Texts that were read lately: an engine's tokens come again and again. A power of two of them. */
 const lately: string[] = new Array(1024).fill("");
 
-/** What {@linkcode latin1} gives, without making again what was made before. */
+/** What {@linkcode decodeLatin1} gives, without making again what was made before. */
 function shortText(bytes: Uint8Array, from: number, to: number): string {
   let place = 0;
   for (let at = from; at < to; at++) place = (place * 31 + bytes[at]!) & (lately.length - 1);
@@ -566,12 +567,5 @@ function shortText(bytes: Uint8Array, from: number, to: number): string {
     while (same < known.length && known.charCodeAt(same) === bytes[from + same]) same++;
     if (same === known.length) return known;
   }
-  return lately[place] = latin1(bytes, from, to);
-}
-
-/** Bytes as characters of the same number. */
-function latin1(bytes: Uint8Array, from: number, to: number): string {
-  let result = "";
-  for (let at = from; at < to; at++) result += String.fromCharCode(bytes[at]!);
-  return result;
+  return lately[place] = decodeLatin1(bytes, from, to);
 }

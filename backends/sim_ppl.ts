@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "./error_message.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import {
   PPL_PATH,
@@ -74,7 +75,7 @@ function accept(
   try {
     requests = readRequests(body);
   } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
+    return refuse(messageOf(error));
   }
   const [request] = requests;
   if (request === undefined || requests.length > 1) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, nextTurn } from "./clock.ts";
+import { aborted, type Clock, nextTurn } from "./clock.ts";
 import type { SimLoop } from "./sim_loop.ts";
 
 /** Something to do at an instant. */
@@ -172,11 +172,4 @@ function siftDown(heap: TimelineEntry[], start: number): void {
   }
   heap[index] = entry;
   entry.heapIndex = index;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf } from "./error_message.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import {
   type InferTensor,
@@ -57,7 +58,7 @@ export const simTritonGrpc: SimProtocol = {
     } catch (error) {
       return status(
         GRPC_STATUS.INVALID_ARGUMENT,
-        error instanceof Error ? error.message : String(error),
+        messageOf(error),
       );
     }
   },

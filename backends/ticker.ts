@@ -33,22 +33,19 @@ interface Sleeper {
 /** Starts the thread; where that is not allowed, the clock is {@linkcode systemClock}'s equal. */
 export async function startTicker(): Promise<Ticker> {
   const memory = new SharedArrayBuffer(WORDS * 4 + 8);
-  let worker: Worker;
+  const started = Promise.withResolvers<boolean>();
+  let worker: Worker | undefined;
   try {
-    worker = startWorker("backends/ticker_worker.ts");
-  } catch {
-    return { ...systemClock, close: () => {} };
-  }
-  const started = await new Promise<boolean>((resolve) => {
-    worker.onmessage = () => resolve(true);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      resolve(false);
-    };
+    worker = startWorker("backends/ticker_worker.ts", {
+      message: () => started.resolve(true),
+      failure: () => started.resolve(false),
+    });
     worker.postMessage({ memory, originMs: epochOriginMs() } satisfies TickerOrders);
-  });
-  if (started) return new WorkerTicker(worker, memory);
-  worker.terminate();
+    if (await started.promise) return new WorkerTicker(worker, memory);
+  } catch {
+    // Without a worker the platform's timers must do.
+  }
+  worker?.terminate();
   return { ...systemClock, close: () => {} };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { epochOriginMs, systemClock } from "./clock.ts";
-import { inWorker } from "./worker.ts";
+import { inWorker, workerScope } from "./worker.ts";
 
 /** Counts the instants that were ordered. */
 export const WORD_ORDERS = 0;
@@ -40,14 +40,8 @@ function tick({ memory, originMs }: TickerOrders): void {
   }
 }
 
-/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<TickerOrders>) => void) | null;
-  postMessage(message: "ready"): void;
-}
-
 if (inWorker("backends/ticker_worker.ts")) {
-  const scope = globalThis as unknown as WorkerScope;
+  const scope = workerScope<TickerOrders, "ready">();
   scope.onmessage = (event) => {
     scope.postMessage("ready");
     tick(event.data);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { messageOf } from "./error_message.ts";
 import type { Clock } from "./clock.ts";
 import type {
   EngineAnswer,
@@ -157,7 +158,7 @@ export class TransformersEngine {
       const answer = await this.#generate(job, tell);
       tell({ kind: "done", atMs: clock.now(), answer });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       tell({ kind: "error", atMs: clock.now(), message });
     }
   }
@@ -273,7 +274,7 @@ async function named<T>(model: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+    const reason = messageOf(error).split("\n")[0];
     throw new TypeError(`Cannot load the model "${model}": ${reason}`);
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { messageOf } from "./error_message.ts";
 
 /** Declared under `scopes` in `deno.json`, too; a test ties the two. */
 const VERSION = "4.3.1";
@@ -82,7 +83,7 @@ export async function loadTransformers(): Promise<TransformersLibrary> {
   try {
     return await import(TRANSFORMERS_SPECIFIER);
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+    const reason = messageOf(error).split("\n")[0];
     throw new TypeError(
       `Cannot load ${TRANSFORMERS_SPECIFIER}: ${reason}; it takes -A, the npm registry once, and in ` +
         "a checkout --no-lock; a compiled executable cannot load it",

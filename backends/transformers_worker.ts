@@ -4,11 +4,12 @@
  *
  * @module
  */
+import { messageOf } from "./error_message.ts";
 import { epochOriginMs, systemClock } from "./clock.ts";
 import type { FromEngine, ToEngine } from "./inprocess_messages.ts";
 import { TransformersEngine } from "./transformers_engine.ts";
 import { loadTransformers } from "./transformers_library.ts";
-import { inWorker } from "./worker.ts";
+import { inWorker, workerScope } from "./worker.ts";
 
 /** Handles the messages of one engine. */
 export function createEngineThread(
@@ -57,19 +58,13 @@ export function createEngineThread(
     try {
       await handle(message);
     } catch (error) {
-      reply({ kind: "failed", message: error instanceof Error ? error.message : `${error}` });
+      reply({ kind: "failed", message: messageOf(error) });
     }
   };
 }
 
-/** The few members of a worker's global scope that are used here. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<ToEngine>) => void) | null;
-  postMessage(message: FromEngine): void;
-}
-
 if (inWorker("backends/transformers_worker.ts")) {
-  const scope = globalThis as unknown as WorkerScope;
+  const scope = workerScope<ToEngine, FromEngine>();
   const handle = createEngineThread((message) => scope.postMessage(message));
   scope.onmessage = (event) => void handle(event.data);
 }

@@ -13,7 +13,7 @@ import {
   type EpollOrder,
   type EpollSetup,
 } from "./transport_epoll_worker.ts";
-import { checkAuthority, finishExchange } from "./exchange.ts";
+import { checkAuthority, neverSent } from "./exchange.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   type Exchange,
@@ -135,17 +135,8 @@ class EpollTransport implements Transport {
     this.#failure = message;
     this.#onClosed();
     for (const [id, flight] of this.#flights) {
-      const { sentMs } = flight;
-      const exchange = finishExchange({
-        sentMs,
-        firstByteMs: undefined,
-        endMs: this.#clock.now(),
-        status: 0,
-        contentType: "",
-        connection: "unknown",
-        connectMs: undefined,
-        end: { kind: "connect_error", message: `the epoll thread failed: ${message}` },
-      }, { body: new Uint8Array(), readMs: new Float64Array(), readEnds: new Uint32Array() });
+      const exchange = neverSent(flight.sentMs, `the epoll thread failed: ${message}`);
+      exchange.endMs = this.#clock.now();
       this.#conclude(id, flight, exchange);
     }
   }

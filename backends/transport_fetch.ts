@@ -9,10 +9,11 @@
  * @module
  */
 import { LogPool } from "./buffers.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, nextTurn } from "./clock.ts";
 import {
   checkAuthority,
   connectionFailure,
+  deadlineOf,
   DEFAULT_HEADERS,
   finishExchange,
   lostConnection,
@@ -125,10 +126,6 @@ class Flight implements Ward {
 
 function ignore(): void {}
 
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 async function send(
   state: FetchState,
   request: WireRequest,
@@ -147,11 +144,7 @@ async function send(
   const flight = new Flight();
   if (options.signal?.aborted) flight.stop("cancelled");
   else {
-    watchdog.watch(
-      flight,
-      options.timeoutMs > 0 ? sentMs + options.timeoutMs : Infinity,
-      options.signal,
-    );
+    watchdog.watch(flight, deadlineOf(sentMs, options), options.signal);
   }
   try {
     const response = flight.response = await fetchHead(state, request, flight);

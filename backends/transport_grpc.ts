@@ -18,14 +18,19 @@
 import { Buffer } from "node:buffer";
 import type { Client, ClientReadableStream, Metadata, StatusObject } from "@grpc/grpc-js";
 import { type BodyLog, LogPool } from "./buffers.ts";
-import { type Clock, wallClockMs } from "./clock.ts";
-import { connectionFailure, finishExchange, stoppedEnd } from "./exchange.ts";
+import { type Clock, nextTurn, wallClockMs } from "./clock.ts";
+import {
+  connectionFailure,
+  deadlineOf,
+  finishExchange,
+  neverSent,
+  stoppedEnd,
+} from "./exchange.ts";
 import {
   brokenEnd,
   DEADLINE_MARGIN_MS,
   isLocal,
   nameForAddress,
-  neverSent,
   NOT_METADATA,
   statusEnd,
 } from "./grpc_call.ts";
@@ -123,8 +128,7 @@ class GrpcTransport implements Transport {
         },
       });
       if (options.signal?.aborted) return flight.stop("cancelled");
-      const deadlineMs = options.timeoutMs > 0 ? flight.sentMs + options.timeoutMs : Infinity;
-      this.#watchdog.watch(flight, deadlineMs, options.signal);
+      this.#watchdog.watch(flight, deadlineOf(flight.sentMs, options), options.signal);
       flight.start(call);
     });
   }
@@ -135,7 +139,7 @@ class GrpcTransport implements Transport {
     this.#channels.clear();
     for (const channel of channels) channel.close();
     // The library closes its connections over a few turns of the loop and tells nobody.
-    if (channels.length > 0) await turns(4);
+    for (let turns = channels.length > 0 ? 4 : 0; turns > 0; turns--) await nextTurn();
   }
 
   #channel(grpc: GrpcModule, request: WireRequest): Channel {
@@ -419,8 +423,4 @@ function openClient({ library, grpcRootsPath }: GrpcModule, plan: ClientPlan): C
       { "grpc.ssl_target_name_override": expectedName }),
     ...(authority !== undefined && { "grpc.default_authority": authority }),
   });
-}
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }

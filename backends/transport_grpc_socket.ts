@@ -15,14 +15,8 @@
 import { Buffer } from "node:buffer";
 import { type BodyLog, LogPool } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
-import { checkAuthority, finishExchange, stoppedEnd } from "./exchange.ts";
-import {
-  brokenEnd,
-  DEADLINE_MARGIN_MS,
-  nameForAddress,
-  neverSent,
-  NOT_METADATA,
-} from "./grpc_call.ts";
+import { checkAuthority, deadlineOf, finishExchange, neverSent, stoppedEnd } from "./exchange.ts";
+import { brokenEnd, DEADLINE_MARGIN_MS, nameForAddress, NOT_METADATA } from "./grpc_call.ts";
 import { grpcFrame } from "./grpc_frames.ts";
 import { GrpcResponse, statusOfReset } from "./grpc_response.ts";
 import { dialGrpcMadeUp } from "./grpc_rehearsal.ts";
@@ -230,8 +224,7 @@ export class GrpcSocketTransport implements Transport {
         resolve,
       });
       if (options.signal?.aborted) return flight.stop("cancelled");
-      const deadlineMs = options.timeoutMs > 0 ? sentMs + options.timeoutMs : Infinity;
-      this.#watchdog.watch(flight, deadlineMs, options.signal);
+      this.#watchdog.watch(flight, deadlineOf(sentMs, options), options.signal);
       flight.start();
     });
   }

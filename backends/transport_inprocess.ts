@@ -9,7 +9,7 @@
  */
 import { type BodyLog, LogPool } from "./buffers.ts";
 import { type Clock, epochOriginMs } from "./clock.ts";
-import { finishExchange, stoppedEnd } from "./exchange.ts";
+import { deadlineOf, finishExchange, neverSent, stoppedEnd } from "./exchange.ts";
 import type {
   EngineCall,
   EngineNews,
@@ -100,7 +100,7 @@ class InprocessTransport implements Transport {
       if (!this.#warm) await this.ready([request]);
       this.#checkModel(request);
     } catch (error) {
-      return neverSent(clock.now(), (error as Error).message);
+      return neverSent(clock.now(), error);
     }
     const number = this.#number++;
     const call = readCall(request);
@@ -121,8 +121,7 @@ class InprocessTransport implements Transport {
       if (options.signal?.aborted) return flight.stop("cancelled");
       if (this.#failure !== undefined) return flight.fail(this.#failure);
       this.#flights.set(number, flight);
-      const deadlineMs = options.timeoutMs > 0 ? flight.sentMs + options.timeoutMs : Infinity;
-      this.#watchdog.watch(flight, deadlineMs, options.signal);
+      this.#watchdog.watch(flight, deadlineOf(flight.sentMs, options), options.signal);
       this.#port!.send({ kind: "generate", number, call });
     });
   }
@@ -305,20 +304,6 @@ class Flight implements Ward {
   }
 }
 
-function neverSent(atMs: number, message: string): Exchange {
-  return {
-    sentMs: atMs,
-    endMs: atMs,
-    status: 0,
-    contentType: "",
-    body: new Uint8Array(0),
-    readMs: new Float64Array(0),
-    readEnds: new Uint32Array(0),
-    connection: "unknown",
-    end: { kind: "connect_error", message },
-  };
-}
-
 function modelOf(request: WireRequest): string {
   return request.url.slice(INPROCESS_SCHEME.length, request.url.lastIndexOf("#/"));
 }
@@ -378,13 +363,11 @@ function isCount(value: unknown): value is number {
 }
 
 function startEngineWorker(): EnginePort {
-  const worker = startWorker("backends/transformers_worker.ts");
   let listener: (message: FromEngine) => void = () => {};
-  worker.onmessage = (event: MessageEvent<FromEngine>) => listener(event.data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    listener({ kind: "failed", message: event.message });
-  };
+  const worker = startWorker<FromEngine>("backends/transformers_worker.ts", {
+    message: (message) => listener(message),
+    failure: (message) => listener({ kind: "failed", message }),
+  });
   return {
     send: (message) => worker.postMessage(message),
     listen: (heard) => {

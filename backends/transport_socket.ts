@@ -7,7 +7,15 @@
  */
 import { type BodyLog, LogPool } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
-import { checkAuthority, DEFAULT_HEADERS, finishExchange, stoppedEnd } from "./exchange.ts";
+import {
+  checkAuthority,
+  deadlineOf,
+  DEFAULT_HEADERS,
+  finishExchange,
+  neverSent,
+  stoppedEnd,
+} from "./exchange.ts";
+import { encodeLatin1 } from "./latin1.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   Connection,
@@ -110,24 +118,18 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
 
   send(request: WireRequest, options: SendOptions): Promise<Exchange> {
     const sentMs = this.clock.now();
+    let encoded: EncodedRequest;
+    try {
+      encoded = this.#encoded.get(request) ?? this.#encode(request);
+    } catch (error) {
+      return Promise.resolve(neverSent(sentMs, error));
+    }
+    const { origin, wire } = encoded;
     return new Promise((resolve) => {
       const log = this.#logs.take();
-      let encoded: EncodedRequest;
-      try {
-        encoded = this.#encoded.get(request) ?? this.#encode(request);
-      } catch (error) {
-        const flight = new Flight(this, new Uint8Array(), { sentMs, log, options, resolve });
-        const message = error instanceof Error ? error.message : String(error);
-        return this.#conclude(flight, sentMs, { kind: "connect_error", message });
-      }
-      const { origin, wire } = encoded;
       const flight = new Flight(this, wire, { sentMs, log, options, resolve });
       if (options.signal?.aborted) return this.stop(flight, "cancelled");
-      this.#watchdog.watch(
-        flight,
-        options.timeoutMs > 0 ? sentMs + options.timeoutMs : Infinity,
-        options.signal,
-      );
+      this.#watchdog.watch(flight, deadlineOf(sentMs, options), options.signal);
       this.#carry(flight, this.#takeIdle(origin) ?? this.#connect(origin));
     });
   }
@@ -238,7 +240,7 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
       const parsed = parseUrl(url);
       head = {
         origin: this.#origin(parsed),
-        bytes: latin1(headText(method, parsed, headers)),
+        bytes: encodeLatin1(headText(method, parsed, headers)),
       };
       if (this.#prepared.size >= PREPARED_HEADS) this.#prepared.clear();
       this.#prepared.set(key, head);
@@ -310,7 +312,7 @@ function headText(method: string, url: URL, given: WireRequest["headers"]): stri
 /** Head and body of a request in one piece, so that they leave in one segment. */
 function encodeBytes(head: PreparedHead, { method, body }: WireRequest): Uint8Array {
   const length = body?.length ?? 0;
-  const tail = latin1(
+  const tail = encodeLatin1(
     body !== undefined || method === "POST" ? `content-length: ${length}\r\n\r\n` : "\r\n",
   );
   const { bytes } = head;
@@ -319,11 +321,4 @@ function encodeBytes(head: PreparedHead, { method, body }: WireRequest): Uint8Ar
   wire.set(tail, bytes.length);
   if (body !== undefined) wire.set(body, bytes.length + tail.length);
   return wire;
-}
-
-/** One byte a character. */
-function latin1(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

@@ -17,6 +17,13 @@ export interface WorkerSurroundings {
   readonly ownBundle: boolean;
 }
 
+/** What a worker's starter listens to. */
+export interface WorkerListener<From> {
+  readonly message: (message: From) => void;
+  /** The worker broke; an uncaught error of its. */
+  readonly failure: (message: string) => void;
+}
+
 /**
  * Starts the worker whose entry is at `path`, counted from the package's root, e.g.
  * `workloads/load_worker.ts`. The entry asks {@linkcode inWorker} with the same path.
@@ -24,13 +31,21 @@ export interface WorkerSurroundings {
  * @throws {TypeError} in a bundle of another program, or in one without that worker: nobody would
  *   ever answer.
  */
-export function startWorker(path: string): Worker {
+export function startWorker<From = never>(path: string, on?: WorkerListener<From>): Worker {
   if (isBundled(import.meta.url) && !entries.has(path)) {
     throw new TypeError(
       `Cannot start ${path}: it is not part of this one file; run Tokometer with deno run instead`,
     );
   }
-  return new Worker(workerUrl(path), { type: "module", name: path });
+  const worker = new Worker(workerUrl(path), { type: "module", name: path });
+  if (on !== undefined) {
+    worker.onmessage = (event: MessageEvent<From>) => on.message(event.data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      on.failure(event.message);
+    };
+  }
+  return worker;
 }
 
 /**
@@ -41,6 +56,18 @@ export function inWorker(path: string): boolean {
   entries.add(path);
   return "DedicatedWorkerGlobalScope" in globalThis &&
     (globalThis as { readonly name?: unknown }).name === path;
+}
+
+/** The members of a worker's global scope that are used here; Deno's types give a window's. */
+export interface WorkerScope<To, From> {
+  onmessage: ((event: MessageEvent<To>) => void) | null;
+  postMessage(message: From, transfer?: Transferable[]): void;
+  close(): void;
+}
+
+/** The global scope of this worker, which is sent `To` and sends `From`. */
+export function workerScope<To, From>(): WorkerScope<To, From> {
+  return globalThis as unknown as WorkerScope<To, From>;
 }
 
 /**

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemClock } from "../backends/clock.ts";
+import { aborted, systemClock } from "../backends/clock.ts";
 import { DISTRIBUTION_FORMS } from "../backends/sim_distribution.ts";
 import { SIM_FAULTS } from "../backends/sim_faults.ts";
 import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
@@ -526,13 +526,6 @@ async function adoption(signal: AbortSignal): Promise<void> {
   while (Deno.ppid === starter && !signal.aborted) {
     await systemClock.sleepUntil(systemClock.now() + 1000, signal);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 async function saveTruth(values: Values, server: SimServer): Promise<void> {

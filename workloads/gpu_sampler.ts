@@ -101,12 +101,6 @@ async function openThread(
   { periodMs = PERIOD_MS, timeoutMs = TIMEOUT_MS }: GpuSamplerOptions,
   path: string | undefined,
 ): Promise<GpuSampler | string> {
-  let worker: Worker;
-  try {
-    worker = startWorker(GPU_WORKER);
-  } catch (error) {
-    return (error as Error).message;
-  }
   const waiting = new Map<FromGpuThread["kind"], (message: FromGpuThread) => void>();
   let keeper: GpuKeeper | undefined;
   let absent: string | undefined;
@@ -116,11 +110,15 @@ async function openThread(
     absent = message.reason;
     for (const resolve of waiting.values()) resolve(message);
   };
-  worker.onmessage = (event: MessageEvent<FromGpuThread>) => receive(event.data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    receive({ kind: "absent", reason: event.message });
-  };
+  let worker: Worker;
+  try {
+    worker = startWorker<FromGpuThread>(GPU_WORKER, {
+      message: receive,
+      failure: (reason) => receive({ kind: "absent", reason }),
+    });
+  } catch (error) {
+    return (error as Error).message;
+  }
   /** A driver that hangs must not hang the run. */
   const ask = async (message: ToGpuThread, kind: FromGpuThread["kind"]) => {
     const answer = Promise.withResolvers<FromGpuThread>();

@@ -9,7 +9,7 @@ import type { GpuDevice, GpuProcess, GpuReading } from "../backends/telemetry_gp
 import { openNvml } from "../backends/telemetry_gpu_nvml.ts";
 import { startSmi } from "../backends/telemetry_gpu_smi.ts";
 import { processTree, readProcess } from "../backends/process_tree.ts";
-import { inWorker } from "../backends/worker.ts";
+import { inWorker, workerScope } from "../backends/worker.ts";
 import type { GpuSamples } from "../metrics/run.ts";
 import type { GpuLook } from "./gpu_track.ts";
 
@@ -163,14 +163,8 @@ function sumUp(
   return { [name]: processes.reduce((sum, { bytes = 0 }) => sum + bytes, 0) };
 }
 
-/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<ToGpuThread>) => void) | null;
-  postMessage(message: FromGpuThread): void;
-}
-
 if (inWorker(GPU_WORKER)) {
-  const scope = globalThis as unknown as WorkerScope;
+  const scope = workerScope<ToGpuThread, FromGpuThread>();
   const handle = createGpuThread((message) => scope.postMessage(message));
   scope.onmessage = (event) => void handle(event.data);
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from "../backends/clock.ts";
+import { aborted, type Clock } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
 import type { Load, OpenLoad, Stop } from "./load.ts";
@@ -220,18 +220,4 @@ async function runOpen(
     tools.onDropped(departure, "no slot was free before the sending ended");
   }
   return { rampEndMs: 0, sendingEndMs };
-}
-
-/** Resolves when either signal is aborted. */
-function aborted(first: AbortSignal, second: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (first.aborted || second.aborted) return resolve();
-    const done = () => {
-      first.removeEventListener("abort", done);
-      second.removeEventListener("abort", done);
-      resolve();
-    };
-    first.addEventListener("abort", done);
-    second.addEventListener("abort", done);
-  });
 }

@@ -342,13 +342,11 @@ function counterBlock(): Uint32Array {
 }
 
 function workerThread(): Thread {
-  const worker = startWorker(LOAD_WORKER);
   let listener: (message: FromThread) => void = () => {};
-  worker.onmessage = (event: MessageEvent<FromThread>) => listener(event.data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    listener({ kind: "failed", message: event.message });
-  };
+  const worker = startWorker<FromThread>(LOAD_WORKER, {
+    message: (message) => listener(message),
+    failure: (message) => listener({ kind: "failed", message }),
+  });
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
     listen: (heard) => {

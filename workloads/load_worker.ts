@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { messageOf } from "../backends/error_message.ts";
 import {
   type Clock,
   epochOriginMs,
@@ -16,7 +17,7 @@ import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport, TransportOptions } from "../backends/transport.ts";
 import { startTicker, type Ticker } from "../backends/ticker.ts";
 import { findTransport } from "../backends/transports.ts";
-import { inWorker } from "../backends/worker.ts";
+import { inWorker, workerScope } from "../backends/worker.ts";
 import { arrivalTimes } from "./load_arrival.ts";
 import {
   COUNTER_ENDED,
@@ -159,19 +160,13 @@ export function createLoadThread(
           return reply({ kind: "closed" });
       }
     } catch (error) {
-      reply({ kind: "failed", message: error instanceof Error ? error.message : `${error}` });
+      reply({ kind: "failed", message: messageOf(error) });
     }
   };
 }
 
-/** The few members of a worker's global scope that are used here; Deno's types give a window's. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<ToThread>) => void) | null;
-  postMessage(message: FromThread, transfer: Transferable[]): void;
-}
-
 if (inWorker(LOAD_WORKER)) {
-  const scope = globalThis as unknown as WorkerScope;
+  const scope = workerScope<ToThread, FromThread>();
   const handle = createLoadThread(
     createOutbox(patientClock, (message, transfer) => scope.postMessage(message, transfer)),
   );

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isObject } from "../backends/json_event.ts";
 import { COMMON_OPTIONS, convertJson, positionalOption } from "./option_parse.ts";
 import type { Command, Option, OptionValue, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
@@ -160,8 +161,4 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isObject } from "../backends/json_event.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { warnings } from "../metrics/check.ts";
 import type { LoadEnd, Run } from "../metrics/run.ts";
@@ -95,9 +96,7 @@ function merged(under: Readonly<Record<string, unknown>>, over: unknown): Record
   const patch = over as Readonly<Record<string, unknown>>;
   const result: Record<string, unknown> = { ...under };
   for (const [name, value] of Object.entries(patch)) {
-    const both = [result[name], value].every((one) =>
-      typeof one === "object" && one !== null && !Array.isArray(one)
-    );
+    const both = isObject(result[name]) && isObject(value);
     result[name] = both ? { ...result[name] as object, ...value as object } : value;
   }
   return result;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { oneLine } from "../backends/error_message.ts";
 import type { Clock } from "../backends/clock.ts";
 import type { Ask, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
@@ -169,8 +170,4 @@ function unreachable(url: string, exchange: Exchange): Error {
 
 function origin(url: string): string {
   return /^[a-z0-9+.-]+:\/\/[^/?#]+/i.exec(url)?.[0] ?? url;
-}
-
-function oneLine(message: string): string {
-  return message.replace(/\s+/g, " ").trim().slice(0, 300);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isObject } from "../backends/json_event.ts";
 import type { Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
@@ -133,8 +134,4 @@ function readCase(value: unknown, where: string): GivenCase {
     ...(rampUpTime === undefined ? {} : { rampUpTime }),
     ...(stopTime === undefined ? {} : { stopTime }),
   };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
