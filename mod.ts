@@ -370,6 +370,7 @@ export {
   positionalOption,
   prepare,
   type Prepared,
+  type PrepareHooks,
   type ProgressLine,
   type ProgressLineOptions,
   type ProgressState,

@@ -158,6 +158,26 @@ export function decodeExchange(
   return record;
 }
 
+/**
+ * Reads an exchange that belongs to no load, such as a check or a probe: its times count from the
+ * moment it was sent.
+ */
+export function decodeSingle(
+  exchange: Exchange,
+  protocol: Protocol,
+  request: GenerationRequest,
+  options: Pick<DecodeOptions, "promptId" | "keepText">,
+): RequestRecord {
+  const { sentMs } = exchange;
+  const alone = { load: 0, phase: "warmup", index: 0, user: 0 } as const;
+  return decodeExchange(exchange, protocol, request, {
+    ...alone,
+    intendedMs: sentMs,
+    originMs: sentMs,
+    ...options,
+  });
+}
+
 /** The record of a request that never left: dropped by the schedule, or cancelled while waiting. */
 export function unsentRecord(
   request: GenerationRequest,

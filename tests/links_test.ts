@@ -23,7 +23,7 @@ import {
   assertThrows,
   fail,
 } from "@std/assert";
-import { abortable, deadline, delay } from "@std/async";
+import { abortable, deadline, delay, pooledMap } from "@std/async";
 import { parseArgs } from "@std/cli/parse-args";
 import { promptSecret } from "@std/cli/prompt-secret";
 import { unicodeWidth } from "@std/cli/unicode-width";
@@ -249,4 +249,35 @@ Deno.test("@std/async abortable and deadline give the result, or stop waiting fo
   const late = await assertRejects(() => deadline(never, 1), DOMException);
   assertEquals(late.name, "TimeoutError");
   await assertRejects(() => abortable(Promise.reject(reason), signal), RangeError, "enough");
+});
+
+Deno.test("@std/async pooledMap runs a few at once and yields in the order of the items", async () => {
+  let running = 0;
+  let most = 0;
+  const results = pooledMap(3, [5, 1, 4, 1, 3, 1, 2], async (ms) => {
+    most = Math.max(most, ++running);
+    await delay(ms);
+    running--;
+    return `${ms}`;
+  });
+  assertEquals((await Array.fromAsync(results)).join(), "5,1,4,1,3,1,2");
+  assertEquals(most, 3);
+  assertEquals(await Array.fromAsync(pooledMap(2, [], () => Promise.resolve(1))), []);
+});
+
+Deno.test("@std/async pooledMap starts nothing after a failure and throws all failures as one", async () => {
+  const started: number[] = [];
+  const yielded: number[] = [];
+  const results = pooledMap(2, [1, 2, 3, 4, 5], async (item) => {
+    started.push(item);
+    await delay(item === 3 ? 20 : 1);
+    if (item === 2 || item === 3) throw new RangeError(`no ${item}`);
+    return item;
+  });
+  const error = await assertRejects(async () => {
+    for await (const one of results) yielded.push(one);
+  }, AggregateError);
+  assertEquals(error.errors.map(({ message }) => message)[0], "no 2");
+  assertEquals(yielded[0], 1);
+  assertFalse(started.includes(5));
 });

@@ -5,7 +5,7 @@ import type { SimOptions } from "../backends/sim_options.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { lengthMismatch } from "../workloads/script_restful.ts";
 import { planScript } from "../workloads/script_run.ts";
-import { prepare } from "../workloads/run_measure.ts";
+import { prepare } from "../workloads/run_prepare.ts";
 import { profileRestfulApi } from "../workloads/command_profile_restful_api.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { createRecord } from "./support/create_record.ts";

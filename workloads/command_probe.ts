@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../backends/clock.ts";
-import { decodeExchange } from "../backends/decode.ts";
+import { decodeSingle } from "../backends/decode.ts";
 import { EventCutter } from "../backends/framing.ts";
 import type {
   EngineEvent,
@@ -101,7 +101,7 @@ async function runProbe(values: Values, host: Host): Promise<number> {
   const target = targetOf(plan);
   const kind = findTransport(plan.transport);
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
-  return await withTransport(open, systemClock, async (transport) => {
+  return await withTransport(open, async (transport) => {
     const ask = askOver(transport);
     // Only printing: no need for a server to be there.
     const model = curl === true
@@ -182,16 +182,7 @@ async function watch(watched: Watched, host: Host): Promise<number> {
   const exchange = await sent;
   host.progress("");
   for (const event of cutter.end()) show(event.data);
-  const record = decodeExchange(exchange, protocol, request, {
-    load: 0,
-    phase: "measure",
-    index: 0,
-    user: 0,
-    promptId: "probe",
-    intendedMs: exchange.sentMs,
-    originMs: exchange.sentMs,
-    keepText: true,
-  });
+  const record = decodeSingle(exchange, protocol, request, { promptId: "probe", keepText: true });
   host.print("");
   for (const line of describe(record, exchange.status)) host.print(line);
   switch (record.outcome.kind) {

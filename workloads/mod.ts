@@ -48,7 +48,8 @@ export {
   withoutSecrets,
 } from "./option_parse.ts";
 export { type Alignment, mergeRecordFiles } from "./record_merge.ts";
-export { measure, type MeasureHooks, prepare, type Prepared } from "./run_measure.ts";
+export { measure, type MeasureHooks } from "./run_measure.ts";
+export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export {
   createProgressLine,
   type ProgressLine,

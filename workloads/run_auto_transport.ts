@@ -3,10 +3,66 @@
  *
  * @module
  */
+import { systemClock } from "../backends/clock.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { Transport } from "../backends/transport.ts";
+import { findTransport } from "../backends/transports.ts";
 import { weighLimits } from "../metrics/check_calibration.ts";
 import type { CalibrationLimit } from "../metrics/run.ts";
 import { formatMs } from "../metrics/format.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { lookUpMachine } from "./calibration_file.ts";
+import { readEnvironment } from "./environment.ts";
 import type { Load } from "./load.ts";
+import { transportOptions, withTransport } from "./server_target.ts";
+
+/** The transport that is chosen when the server is known. */
+const AUTO = "auto";
+
+/** Opens what carries the questions before the load; closes it afterwards. */
+export function overCheckingTransport<T>(
+  plan: BenchPlan,
+  use: (transport: Transport) => Promise<T>,
+): Promise<T> {
+  const { transport, insecure } = plan;
+  const name = transport !== AUTO ? transport : insecure ? "socket" : "fetch";
+  return withTransport(
+    () => findTransport(name).open({ ...transportOptions(plan), clock: systemClock }),
+    use,
+  );
+}
+
+/**
+ * Decides for `--transport auto`, from what the checked server says of the load to come and from
+ * what was calibrated on this machine.
+ */
+export async function settleTransport(
+  plan: BenchPlan,
+  checked: RequestRecord,
+  note: ((line: string) => void) | undefined,
+): Promise<BenchPlan> {
+  if (plan.transport !== AUTO) return plan;
+  const { sentMs = 0, firstTokenMs = 0, lastTokenMs = 0, endMs = 0 } = checked;
+  const tokens = checked.outputTokens?.tokens ?? 1;
+  const streamMs = lastTokenMs - firstTokenMs;
+  const calibrated = plan.calibration === false
+    ? undefined
+    : await lookUpMachine(await readEnvironment(), plan.calibration);
+  const { transport, why } = chooseTransport({
+    limits: (calibrated?.limits ?? []).filter(({ workers }) => workers === plan.workers),
+    loads: plan.loads,
+    threads: Math.max(1, plan.workers),
+    // An answer that came at once says nothing of a rate; one of a single token has none.
+    tokensPerSec: tokens > 1 && streamMs > 0 ? (tokens - 1) / streamMs * 1000 : 0,
+    latencyMs: endMs - sentMs,
+    https: plan.url.startsWith("https:"),
+    insecure: plan.insecure,
+    ffi: Deno.build.os === "linux" &&
+      Deno.permissions.querySync({ name: "ffi" }).state === "granted",
+  });
+  note?.(`--transport auto takes ${transport}: ${why}`);
+  return { ...plan, transport };
+}
 
 /** What is known before the load starts. */
 export interface TransportNeed {

@@ -7,7 +7,7 @@
 import type { LaunchEngine } from "../backends/launch_engines.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type LaunchPlan, planLaunch, withLaunched } from "./server_launch.ts";
-import { loadPrompts } from "./run_measure.ts";
+import { loadPrompts } from "./run_prepare.ts";
 import { togetherMessage } from "./option_parse.ts";
 import { checkOutputs } from "./record_outputs.ts";
 import { renderProgress } from "./live_progress.ts";

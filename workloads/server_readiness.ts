@@ -5,7 +5,7 @@
  * @module
  */
 import { type Clock, systemClock, wallClockMs } from "../backends/clock.ts";
-import { decodeExchange } from "../backends/decode.ts";
+import { decodeSingle } from "../backends/decode.ts";
 import type { Ask, GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
@@ -120,15 +120,7 @@ async function send(
   };
   const request = await protocol.prepare?.(base, target, ask) ?? base;
   const exchange = await transport.send(protocol.buildRequest(request, target), sending);
-  return decodeExchange(exchange, protocol, request, {
-    load: 0,
-    phase: "warmup",
-    index: 0,
-    user: 0,
-    promptId: "readiness",
-    intendedMs: exchange.sentMs,
-    originMs: exchange.sentMs,
-  });
+  return decodeSingle(exchange, protocol, request, { promptId: "readiness" });
 }
 
 /**

@@ -5,7 +5,6 @@
  * @module
  */
 import { oneLine } from "../backends/error_message.ts";
-import type { Clock } from "../backends/clock.ts";
 import type { Ask, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
 import type { Exchange, Transport, TransportOptions } from "../backends/transport.ts";
@@ -141,11 +140,10 @@ export function transportOptions(
 
 /** Opens a transport for questions; closes it afterwards whatever happens. */
 export async function withTransport<T>(
-  open: (clock: Clock) => Transport,
-  clock: Clock,
+  open: () => Transport,
   use: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const transport = open(clock);
+  const transport = open();
   try {
     return await use(transport);
   } finally {

@@ -1,0 +1,84 @@
+/**
+ * The header of a run: what was planned, for which server, on which machine.
+ *
+ * @module
+ */
+import { wallClockMs } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
+import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { lookUpCalibration } from "./calibration_file.ts";
+import { readEnvironment } from "./environment.ts";
+import { type Load, loadLabel, type Stop } from "./load.ts";
+import { withoutPassword } from "./option_secret.ts";
+import type { Prepared } from "./run_prepare.ts";
+import { VERSION } from "./version.ts";
+
+/** Makes the header of the record file. */
+export async function describeRun(
+  plan: BenchPlan,
+  { dataset, counter, model }: Prepared,
+  commandLine: readonly string[],
+): Promise<RunHeader> {
+  const environment = await readEnvironment();
+  const { transport, workers } = plan;
+  const calibration = plan.calibration === false
+    ? undefined
+    : await lookUpCalibration(environment, {
+      transport,
+      workers,
+      ...defined({ file: plan.calibration }),
+    });
+  return {
+    schema: RECORD_SCHEMA,
+    version: VERSION,
+    startedAt: new Date(wallClockMs()).toISOString(),
+    scenario: plan.scenario,
+    commandLine,
+    options: plan.options as Readonly<Record<string, unknown>>,
+    url: withoutPassword(plan.url),
+    protocol: plan.protocol,
+    transport,
+    workers,
+    model,
+    length: plan.length,
+    stream: plan.stream,
+    seed: plan.seed,
+    dataset: {
+      kind: plan.dataset,
+      source: dataset.source,
+      prompts: dataset.prompts.length,
+      skipped: dataset.skipped,
+      duplicates: dataset.duplicates,
+      ...defined({ sha256: dataset.sha256 }),
+    },
+    tokenizer: { source: counter.source, name: counter.name },
+    loads: plan.loads.map((load, i) => ({
+      label: labelOf(plan, i),
+      ...describeLoad(load, plan.stops[i] ?? {}),
+    })),
+    environment,
+    ...defined({ calibration }),
+  };
+}
+
+/** Name of a load in reports and progress lines. */
+export function labelOf({ own, loads }: BenchPlan, load: number): string {
+  return own?.loads[load]?.label ?? loadLabel(loads[load]!);
+}
+
+function describeLoad(load: Load, stop: Stop): Omit<LoadPlan, "label"> {
+  const stops = defined({ stopRequests: stop.requests, stopDurationMs: stop.durationMs });
+  if (load.kind === "closed") {
+    return { ...stops, kind: "closed", users: load.users, rampUpMs: load.rampUpMs };
+  }
+  return {
+    ...stops,
+    kind: "open",
+    arrival: load.arrival,
+    // JSON has no infinity; the label says it.
+    ...(load.ratePerSec === Infinity ? {} : { ratePerSec: load.ratePerSec }),
+    maxInFlight: load.maxInFlight,
+    overflow: load.overflow,
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * Everything a run needs before its first timer starts: prompts, the model's name, encoded requests.
+ *
+ * @module
+ */
+import { pooledMap } from "@std/async";
+import { systemClock } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
+import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
+import { checkTakesTokenIds, findProtocol } from "../backends/protocols.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { lengthsOf } from "./dataset_length.ts";
+import { findDataset } from "./datasets.ts";
+import type { ProgressState } from "./live_progress.ts";
+import { whileWaiting } from "./live_waiting.ts";
+import type { Load, Stop } from "./load.ts";
+import type { Dataset, TokenCounter } from "./prompt.ts";
+import { overCheckingTransport } from "./run_auto_transport.ts";
+import { askOver, chooseModel, targetOf } from "./server_target.ts";
+import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
+
+/** What preparing reports. */
+export interface PrepareHooks {
+  /** Called a few times a second while requests run, and while prompts take long to load. */
+  readonly onProgress?: (state: ProgressState) => void;
+  /** Receives remarks for the user, one line each. */
+  readonly note?: (line: string) => void;
+}
+
+/** Everything that is ready before the first timer starts. */
+export interface Prepared {
+  /** How the engine is spoken to. */
+  readonly protocol: Protocol;
+  /** Where requests go, secrets included. */
+  readonly target: Target;
+  /** Pool that the loads take their prompts from. */
+  readonly dataset: Dataset;
+  /** The tokenizer, or the estimate where none was given. */
+  readonly counter: TokenCounter;
+  /** Name that is sent: the one asked for, or the first one the server lists. */
+  readonly model: string;
+  /** One for each prompt of the dataset, in its order. */
+  readonly requests: readonly GenerationRequest[];
+  /** The same requests encoded, in the same order. */
+  readonly wires: readonly WireRequest[];
+}
+
+/** Loading that takes no longer shows no progress line. */
+const QUIET_LOADING_MS = 1000;
+/** Preprocessing calls at once: quick, and no load test of its own. */
+const PREPARE_AT_ONCE = 8;
+
+/**
+ * Loads the prompts, finds the model, encodes every request.
+ *
+ * @throws {UserError} when a file, the tokenizer or the server cannot be used.
+ */
+export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Prepared> {
+  const protocol = findProtocol(plan.protocol);
+  const target = targetOf(plan);
+  const { counter, dataset } = await loadPrompts(plan, hooks);
+  if (dataset.prompts.some(({ tokenIds }) => tokenIds !== undefined)) checkTakesTokenIds(protocol);
+  return await overCheckingTransport(plan, async (transport) => {
+    const ask = askOver(transport);
+    const model = await whileWaiting(chooseModel(protocol, target, ask, plan.model), {
+      clock: systemClock,
+      label: "the server's list of models",
+      onProgress: hooks.onProgress,
+    });
+    // A random base keeps two benchmarks of one server from sharing ids (T32 in
+    // docs/python-scripts.md); never 0, which some clients leave out on the wire.
+    const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + 1n;
+    const encoded = dataset.prompts.map((prompt, i): GenerationRequest => ({
+      model,
+      messages: prompt.messages,
+      outputTokens: prompt.outputTokens,
+      length: plan.length,
+      stream: plan.stream,
+      sampling: plan.sampling,
+      requestId: base + BigInt(i),
+      ...defined({ promptTokenIds: prompt.tokenIds, extraBody: plan.extraBody }),
+    }));
+    const requests = protocol.prepare === undefined
+      ? encoded
+      : await prepareAll(encoded, (request) => protocol.prepare!(request, target, ask));
+    const wires = requests.map((request) => protocol.buildRequest(request, target));
+    return { protocol, target, dataset, counter, model, requests, wires };
+  });
+}
+
+async function prepareAll(
+  requests: readonly GenerationRequest[],
+  prepareOne: (request: GenerationRequest) => Promise<GenerationRequest>,
+): Promise<GenerationRequest[]> {
+  try {
+    return await Array.fromAsync(pooledMap(PREPARE_AT_ONCE, requests, prepareOne));
+  } catch (error) {
+    // The calls that ran beside the first failed one most likely failed for the same reason.
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  }
+}
+
+/** Loads tokenizer and dataset. @throws {UserError} */
+export async function loadPrompts(
+  plan: BenchPlan,
+  hooks: PrepareHooks,
+): Promise<{ counter: TokenCounter; dataset: Dataset }> {
+  const counter = plan.tokenizer === undefined
+    ? estimateCounter
+    : await loadTokenizer(plan.tokenizer);
+  if (plan.own !== undefined) return { counter, dataset: plan.own.dataset };
+  const startMs = systemClock.now();
+  const dataset = await findDataset(plan.dataset).load({
+    count: plan.prompts,
+    seed: plan.seed,
+    counter,
+    turns: plan.turns,
+    extra: plan.datasetExtra,
+    onProgress(done, total) {
+      const elapsedMs = systemClock.now() - startMs;
+      if (elapsedMs < QUIET_LOADING_MS) return;
+      hooks.onProgress?.({
+        phase: "loading prompts",
+        label: plan.datasetPath ?? plan.dataset,
+        done,
+        total,
+        failed: 0,
+        inFlight: 0,
+        elapsedMs,
+      });
+    },
+    ...defined({
+      path: plan.datasetPath,
+      outputTokens: plan.outputTokens &&
+        lengthsOf(plan.outputTokens, { seed: plan.seed, label: "output-tokens" }),
+      systemPrompt: plan.systemPrompt,
+    }),
+  });
+  // The shipped sample is known to be small.
+  if (dataset.note !== undefined && plan.datasetPath !== undefined) {
+    const again = plan.loads.some((load, i) => startsOver(load, plan.stops[i] ?? {}))
+      ? "; a pool that is too small is sent again from its start"
+      : "";
+    hooks.note?.(`${dataset.note}${again}`);
+  }
+  return { counter, dataset };
+}
+
+/** Whether the load starts over with the first prompt when it has sent all of them. */
+function startsOver(load: Load, stop: Stop): boolean {
+  const wholePool = load.kind === "closed" && ["legacy", "shuffled"].includes(load.sequence);
+  return stop.once !== true && !wholePool;
+}

@@ -1,0 +1,95 @@
+/**
+ * How far a load is while it runs, for the progress line.
+ *
+ * @module
+ */
+import { systemClock } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { ProgressState } from "./live_progress.ts";
+import type { Stop } from "./load.ts";
+import type { LoadThreads } from "./load_threads.ts";
+
+/** The load that is watched, and who is told. */
+export interface LoadProgressOptions {
+  /** `warm-up` or `measuring`. */
+  readonly phase: string;
+  /** Name of the load. */
+  readonly label: string;
+  /** When it ends, from which the time left is estimated. */
+  readonly stop: Stop;
+  readonly onProgress: ((state: ProgressState) => void) | undefined;
+}
+
+/** Counts the requests of one load. */
+export class LoadProgress {
+  readonly #threads: LoadThreads;
+  readonly #options: LoadProgressOptions;
+  readonly #startMs: number = systemClock.now();
+  #done = 0;
+  #failed = 0;
+  #tokens = 0;
+  #reads = 0;
+  /** Reads of all threads at the last report. */
+  #lastReads: number;
+  #lastAtMs: number = this.#startMs;
+  #tokensPerSec: number | undefined;
+
+  constructor(threads: LoadThreads, options: LoadProgressOptions) {
+    this.#threads = threads;
+    this.#options = options;
+    this.#lastReads = threads.live().reads;
+  }
+
+  /** Counts a request that has ended. */
+  add({ outcome, outputTokens, reads }: RequestRecord): void {
+    this.#done++;
+    if (outcome.kind !== "ok") this.#failed++;
+    this.#tokens += outputTokens?.tokens ?? 0;
+    this.#reads += reads;
+  }
+
+  /** Counts a request that was never sent. */
+  addDropped(): void {
+    this.#failed++;
+  }
+
+  /** Reports the state now. */
+  report(): void {
+    const { phase, label, stop, onProgress } = this.#options;
+    const live = this.#threads.live();
+    const nowMs = systemClock.now();
+    // Events in flight are not decoded yet: reads stand for tokens, by the ratio seen so far.
+    const tokensPerRead = this.#reads > 0 ? this.#tokens / this.#reads : 1;
+    if (nowMs > this.#lastAtMs) {
+      // A counter of 32 bits comes around.
+      const reads = (live.reads - this.#lastReads) >>> 0;
+      this.#tokensPerSec = (reads * tokensPerRead * 1000) / (nowMs - this.#lastAtMs);
+    }
+    this.#lastReads = live.reads;
+    this.#lastAtMs = nowMs;
+    const elapsedMs = nowMs - this.#startMs;
+    onProgress?.({
+      phase,
+      label,
+      done: this.#done,
+      failed: this.#failed,
+      inFlight: live.sent - live.ended,
+      elapsedMs,
+      ...defined({
+        total: stop.requests,
+        tokensPerSec: this.#tokensPerSec,
+        leftMs: timeLeftMs(stop, this.#done, elapsedMs),
+      }),
+    });
+  }
+}
+
+function timeLeftMs(stop: Stop, done: number, elapsedMs: number): number | undefined {
+  const byTime = stop.durationMs === undefined ? Infinity : stop.durationMs - elapsedMs;
+  const byCount = stop.requests === undefined || done === 0
+    ? Infinity
+    : (elapsedMs / done) * (stop.requests - done);
+  const left = Math.min(byTime, byCount);
+  return isFinite(left) ? Math.max(0, left) : undefined;
+}
