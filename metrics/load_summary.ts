@@ -64,7 +64,7 @@ export interface LoadSummary {
   /** Concurrent requests. */
   readonly inFlight: InFlight;
   /** Sent requests, by kind of connection. */
-  readonly connections: Readonly<Record<RequestRecord["connection"], Count>>;
+  readonly connections: ConnectionCounts;
   /** What the client measured of itself; absent when it was not measured. */
   readonly client: ClientSummary | undefined;
   /** GPUs; absent when they were not sampled. */
@@ -114,6 +114,16 @@ export interface Failure {
     /** Requests with it. */
     readonly count: Count;
   }[];
+}
+
+/** Sent requests, by kind of connection. */
+export interface ConnectionCounts extends Readonly<Record<RequestRecord["connection"], Count>> {
+  /** Requests that opened their connection. */
+  readonly new: Count;
+  /** Requests on a connection that was open already. */
+  readonly reused: Count;
+  /** Requests whose transport does not know. */
+  readonly unknown: Count;
 }
 
 /** Tokens of completed requests whose count is known. */

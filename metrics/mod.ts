@@ -109,6 +109,7 @@ export {
 export { type GpuLoadFacts, summarizeGpu } from "./summary_gpu.ts";
 export {
   type Cache,
+  type ConnectionCounts,
   type Counts,
   type Distribution,
   type Failure,

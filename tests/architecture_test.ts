@@ -113,7 +113,7 @@ Deno.test("folders are flat, files are named in snake_case by one idea", () => {
   for (const folder of FOLDERS) {
     for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, ROOT))) {
       assert(!isDirectory, `${folder}/${name} is a folder`);
-      assert(/^[a-z][a-z0-9_]*\.(ts|json|jsonl)$/.test(name), `${folder}/${name}`);
+      assert(/^[a-z][a-z0-9_]*\.(ts|json|schema\.json|jsonl)$/.test(name), `${folder}/${name}`);
       assert(!/^(utils?|types|helpers?|common|misc)\.ts$/.test(name), `${folder}/${name}`);
       // Windows cannot create these with any ending, and JSR refuses them.
       assert(!/^(con|prn|aux|nul|com\d|lpt\d)\./.test(name), `${folder}/${name}`);

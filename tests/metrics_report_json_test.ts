@@ -8,6 +8,7 @@ import { summarize, type Summary } from "../metrics/summary.ts";
 import { createCell, createLimit } from "./support/create_calibration.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { generateSchema, SCHEMA_FILE } from "./tools/schema.ts";
 
 const OPEN = { label: "10 req/s constant", kind: "open", ratePerSec: 10 } as const;
 
@@ -154,12 +155,22 @@ Deno.test("reportJson keeps a chart's series on one line", () => {
 Deno.test("reportSchema describes every field", () => {
   const missing: string[] = [];
   const visit = (schema: Json, path: string) => {
+    // Its members are the token sources, which are described with their type.
+    if (path === "TokenTotals.sources") return;
     for (const [name, member] of Object.entries<Json>(schema.properties ?? {})) {
       if (!member.description) missing.push(`${path}.${name}`);
       visit(member, `${path}.${name}`);
     }
+    for (const part of schema.anyOf ?? []) visit(part, path);
     if (schema.items !== undefined) visit(schema.items, `${path}[]`);
   };
   visit(reportSchema, "");
+  for (const [name, definition] of Object.entries<Json>(reportSchema.definitions!)) {
+    visit(definition, name);
+  }
   assertEquals(missing, []);
+});
+
+Deno.test("report.schema.json is what deno task schema generates from the types", async () => {
+  assertEquals(await Deno.readTextFile(SCHEMA_FILE), await generateSchema());
 });
