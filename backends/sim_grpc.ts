@@ -1,17 +1,28 @@
 /**
  * The simulated engine over gRPC: PPL LLM servers and TurboMind behind Triton, with the stamp just
- * before each write and the faults that strike on the way.
+ * before each write and the injected faults.
  *
  * @module
  */
 import { GRPC_STATUS } from "./grpc_status.ts";
-import type { Admission, PacedSink, SimulatedEngine } from "./sim_engine.ts";
+import {
+  admitRequest,
+  type AnswerContext,
+  BLOCKED_AT_BYTES,
+  countToken,
+  endTruth,
+  faultMessage,
+  injectInPlace,
+  midStreamFault,
+  type MidStreamFaults,
+  openStream,
+} from "./sim_answer.ts";
+import type { PacedSink, SimulatedEngine } from "./sim_engine.ts";
 import { type GrpcCall, type GrpcCertificate, startGrpcServer } from "./sim_grpc_call.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
-import { type SimOptions, simQuirks } from "./sim_options.ts";
-import type { SimJob, SimProtocol, SimStream } from "./sim_protocol.ts";
+import type { SimOptions } from "./sim_options.ts";
 import { simGrpcProtocols } from "./sim_protocols.ts";
-import type { TruthEnd, TruthEntry, TruthLog } from "./sim_truth.ts";
+import type { TruthLog } from "./sim_truth.ts";
 
 /** What is served besides what the engine decides. */
 export interface SimGrpcOptions {
@@ -35,25 +46,12 @@ export interface SimGrpcServer {
   stop(): Promise<void>;
 }
 
-/** Faults that replace the answer by a status. */
-const FAULT_STATUS: Readonly<Record<string, number>> = {
-  "http-429": GRPC_STATUS.RESOURCE_EXHAUSTED,
-  "http-500": GRPC_STATUS.INTERNAL,
-  "http-503": GRPC_STATUS.UNAVAILABLE,
+/** Statuses for the faults that are named after HTTP's. */
+const STATUS_OF_HTTP: Readonly<Record<number, number>> = {
+  429: GRPC_STATUS.RESOURCE_EXHAUSTED,
+  500: GRPC_STATUS.INTERNAL,
+  503: GRPC_STATUS.UNAVAILABLE,
 };
-
-/** Faults that strike after some tokens. */
-const MID_STREAM = [
-  "cut",
-  "reset",
-  "truncate",
-  "malformed-chunk",
-  "malformed-event",
-  "error-event",
-] as const;
-
-/** The engine waits for a reader that is this many bytes behind. */
-const BLOCKED_AT_BYTES = 2 ** 20;
 
 /**
  * Serves an engine over gRPC.
@@ -73,44 +71,22 @@ export async function startSimGrpc(
   const protocols = simGrpcProtocols(pplVersion);
 
   function onCall(call: GrpcCall): void {
-    const protocol = protocols.find((each) => each.matches("POST", call.path));
+    const { path, headers } = call.request;
+    const protocol = protocols.find((each) => each.matches("POST", path));
     if (protocol === undefined) {
-      return call.end(GRPC_STATUS.UNIMPLEMENTED, `Unknown method ${call.path}`);
+      return call.end(GRPC_STATUS.UNIMPLEMENTED, `Unknown method ${path}`);
     }
-    if (sim.apiKey !== undefined && call.metadata["authorization"] !== `Bearer ${sim.apiKey}`) {
+    if (sim.apiKey !== undefined && headers["authorization"] !== `Bearer ${sim.apiKey}`) {
       return call.end(GRPC_STATUS.UNAUTHENTICATED, "Invalid API key");
     }
-    const accepted = protocol.accept({
-      method: "POST",
-      path: call.path,
-      query: new URLSearchParams(),
-      headers: call.metadata,
-      body: call.message,
-    }, sim.model);
-    if ("status" in accepted) return sendReply(call, accepted);
-    const total = accepted.promptTokens + accepted.maxTokens;
+    const job = protocol.accept(call.request, sim.model);
+    if ("status" in job) return sendReply(call, job);
+    const total = job.promptTokens + job.maxTokens;
     if (sim.maxModelLen > 0 && total > sim.maxModelLen) {
       const message = `${total} tokens in all, the context is ${sim.maxModelLen}`;
-      sendStream(call, protocol.errorEvent(openStream(accepted, sim), message));
-      return;
+      return sendMessage(call, protocol.errorEvent(openStream(job, sim), message));
     }
-    const admission = engine.admit(accepted);
-    const requestId = call.metadata["x-request-id"];
-    const entry = truth.begin({
-      serial: admission.serial,
-      protocol: protocol.name,
-      path: call.path,
-      ...(requestId === undefined ? {} : { requestId }),
-      clientPort: call.clientPort,
-      connection: call.connection,
-      arrivalMs: call.arrivalMs,
-      completeMs: call.completeMs,
-      promptTokens: accepted.promptTokens,
-      cachedTokens: admission.cachedTokens,
-      requestedTokens: accepted.maxTokens,
-      faults: [...admission.faults.keys()],
-    });
-    answer({ call, protocol, job: accepted, admission, engine, truth: entry, sim });
+    answer(admitRequest({ exchange: call, protocol, job, engine, options: sim }, truth));
   }
 
   return await startGrpcServer({
@@ -122,16 +98,6 @@ export async function startSimGrpc(
   });
 }
 
-interface AnswerContext {
-  readonly call: GrpcCall;
-  readonly protocol: SimProtocol;
-  readonly job: SimJob;
-  readonly admission: Admission;
-  readonly engine: SimulatedEngine;
-  readonly truth: TruthEntry;
-  readonly sim: SimOptions;
-}
-
 const ENCODER = new TextEncoder();
 
 function bytesOf(data: string | Uint8Array): Uint8Array {
@@ -139,124 +105,74 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
 }
 
 function sendReply(call: GrpcCall, reply: { status: number; body: string | Uint8Array }): void {
-  if (reply.status === GRPC_STATUS.OK) sendStream(call, reply.body);
+  if (reply.status === GRPC_STATUS.OK) sendMessage(call, reply.body);
   else call.end(reply.status, typeof reply.body === "string" ? reply.body : "");
 }
 
 /** One message and status OK. */
-function sendStream(call: GrpcCall, message: string | Uint8Array): void {
+function sendMessage(call: GrpcCall, message: string | Uint8Array): void {
   call.send(bytesOf(message));
   call.end(GRPC_STATUS.OK);
 }
 
-interface MutableStream extends SimStream {
-  tokensSoFar: number;
-  reasoningSoFar: number;
-  textSoFar: string;
-}
-
-function openStream(job: SimJob, sim: SimOptions, admission?: Admission): MutableStream {
-  const quirks = simQuirks(sim);
-  if (admission?.faults.has("missing-done")) quirks.add("done:missing");
-  return {
-    job,
-    serial: admission?.serial ?? 0,
-    tokensSoFar: 0,
-    reasoningSoFar: 0,
-    textSoFar: "",
-    cachedTokens: admission?.cachedTokens ?? 0,
-    quirks,
-  };
-}
-
 /** Answers a call that was admitted. */
-function answer(context: AnswerContext): void {
-  const { call, protocol, job, engine, truth, sim, admission } = context;
-  const { faults } = admission;
-  const endTruth = (how: TruthEnd) => truth.end(sim.clock.now(), how);
-  const stream = openStream(job, sim, admission);
-  if (strikesAtOnce(context, stream)) {
-    if (faults.has("hang")) call.onGone = () => endTruth("gone");
-    else endTruth("failed");
-    return;
-  }
-  const strike = MID_STREAM.find((name) => faults.has(name));
-  const strikeAt = strike === undefined
-    ? Infinity
-    : faults.get(strike) || Math.max(1, Math.floor(job.maxTokens / 2));
-  let struck = false;
+function answer(context: AnswerContext<GrpcCall>): void {
+  const { exchange: call, protocol, job, engine, truth, options, admission } = context;
+  const stream = openStream(job, options, admission);
+  const sendError = (message: string) => sendMessage(call, protocol.errorEvent(stream, message));
+  const replaced = injectInPlace(context, {
+    status: (status, message) => call.end(STATUS_OF_HTTP[status]!, message),
+    "json-error": sendError,
+    refuse: () => call.cut(),
+    "not-http": () => call.cut(),
+  });
+  if (replaced) return;
+  const faults: MidStreamFaults<Uint8Array> = {
+    cut: () => call.cut(),
+    reset: () => call.reset(),
+    truncate: () => call.endWithoutStatus(),
+    "malformed-chunk": () => {
+      // A frame with a flag that does not exist.
+      call.sendRaw(Uint8Array.of(7, 0, 0, 0, 1, 0));
+      call.end(GRPC_STATUS.OK);
+    },
+    "error-event": sendError,
+    // An odd number of its bytes: never the end of a field.
+    "malformed-event": (message) => call.send(message.subarray(0, message.length - 1)),
+  };
+  let fault = midStreamFault(context);
 
   function fail(end: () => void): void {
     cancel();
     end();
-    endTruth("failed");
-  }
-
-  function strikeNow(message: Uint8Array): void {
-    struck = true;
-    switch (strike) {
-      case "cut":
-        return fail(() => call.cut());
-      case "reset":
-        return fail(() => call.reset());
-      case "truncate":
-        return fail(() => call.endWithoutStatus());
-      case "malformed-chunk":
-        return fail(() => {
-          // A frame with a flag that does not exist.
-          call.sendRaw(Uint8Array.of(7, 0, 0, 0, 1, 0));
-          call.end(GRPC_STATUS.OK);
-        });
-      case "error-event":
-        return fail(() => sendStream(call, protocol.errorEvent(stream, "Fault to order")));
-      case "malformed-event":
-        // An odd number of its bytes: never the end of a field.
-        call.send(message.subarray(0, message.length - 1));
-    }
+    endTruth(context, "failed");
   }
 
   const sink: PacedSink = {
     blocked: () => call.buffered > BLOCKED_AT_BYTES,
     tokens(tokens, last, finish, plannedMs) {
       if (call.closed) return;
-      stream.tokensSoFar += tokens.length;
-      for (const { text, reasoning } of tokens) {
-        stream.textSoFar += text;
-        if (reasoning) stream.reasoningSoFar++;
-      }
+      for (const token of tokens) countToken(stream, token);
       const message = bytesOf(protocol.event(stream, tokens, last, finish));
       truth.write(call.send(message), stream.tokensSoFar, plannedMs);
-      if (!struck && stream.tokensSoFar >= strikeAt) {
-        strikeNow(message);
-        if (strike !== "malformed-event") return;
+      if (fault !== undefined && stream.tokensSoFar >= fault.atTokens) {
+        const { name } = fault;
+        fault = undefined;
+        if (name !== "malformed-event") return fail(() => faults[name](faultMessage(name)));
+        faults[name](message);
       }
       if (!last) return;
       const closing = bytesOf(protocol.closing(stream, finish));
       if (closing.length > 0) call.send(closing);
       truth.finish(finish);
       call.end(GRPC_STATUS.OK);
-      endTruth("done");
+      endTruth(context, "done");
     },
-    fail(message) {
-      fail(() => sendStream(call, protocol.errorEvent(stream, message)));
-    },
+    fail: (message) => fail(() => sendError(message)),
   };
   const cancel = engine.submit(job, sink, admission);
   call.onGone = () => {
     cancel();
-    endTruth("gone");
+    endTruth(context, "gone");
   };
-}
-
-/** Faults that leave no answer, or another one; `true` when one of them struck. */
-function strikesAtOnce({ call, protocol, admission }: AnswerContext, stream: SimStream): boolean {
-  const { faults } = admission;
-  if (faults.has("hang")) return true;
-  const name = Object.keys(FAULT_STATUS).find((fault) => faults.has(fault));
-  if (name !== undefined) call.end(FAULT_STATUS[name]!, `Fault to order: ${name}`);
-  else if (faults.has("json-error")) {
-    sendStream(call, protocol.errorEvent(stream, "Fault to order: json-error"));
-  } else if (faults.has("refuse") || faults.has("not-http")) call.cut();
-  else return false;
-  return true;
 }

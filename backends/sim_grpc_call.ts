@@ -18,27 +18,13 @@ import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
 import { H2_CODE } from "./h2_frames.ts";
 import { endLate } from "./node_http2.ts";
 import type { ConnectionCounts } from "./sim_http.ts";
+import type { SimExchange, SimRequest } from "./sim_protocol.ts";
 
-/** A call and its answer. After the call ended, or when the client left, sending does nothing. */
-export interface GrpcCall {
-  /** `/package.Service/Method`. */
-  readonly path: string;
-  /** Lower-case names. */
-  readonly metadata: Readonly<Record<string, string>>;
-  /** First message of the call; later ones are not looked at. */
-  readonly message: Uint8Array;
-  /** The call began, and its message was complete; ms of the clock. */
-  readonly arrivalMs: number;
-  readonly completeMs: number;
-  readonly clientPort: number;
-  /** 1-based number of the connection. */
-  readonly connection: number;
-  /** The call ended or the client is gone. */
-  readonly closed: boolean;
-  /** Bytes that the client has not taken yet. */
-  readonly buffered: number;
-  /** Called once when the client leaves before the answer is complete. */
-  onGone: (() => void) | undefined;
+/**
+ * A call and its answer. The request's body is the first message of the call; later ones are not
+ * looked at. After the call ended, or when the client left, sending does nothing.
+ */
+export interface GrpcCall extends SimExchange {
   /** Sends a message; returns the instant just before. */
   send(message: Uint8Array): number;
   /** Sends bytes that are no message. */
@@ -174,9 +160,13 @@ function receive(
     called = true;
     onCall(
       new Call(stream, {
-        path: String(headers[":path"] ?? ""),
-        metadata: metadataOf(headers),
-        message,
+        request: {
+          method: "POST",
+          path: String(headers[":path"] ?? ""),
+          query: new URLSearchParams(),
+          headers: metadataOf(headers),
+          body: message,
+        },
         arrivalMs,
         completeMs: clock.now(),
         clientPort,
@@ -202,12 +192,10 @@ function percentEncode(message: string): string {
 
 type CallFacts =
   & ConnectionFacts
-  & Pick<GrpcCall, "arrivalMs" | "completeMs" | "message" | "metadata" | "path">;
+  & Pick<SimExchange, "arrivalMs" | "completeMs" | "request">;
 
 class Call implements GrpcCall {
-  readonly path: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly message: Uint8Array;
+  readonly request: SimRequest;
   readonly arrivalMs: number;
   readonly completeMs: number;
   readonly clientPort: number;
@@ -225,9 +213,7 @@ class Call implements GrpcCall {
     this.#stream = stream;
     this.#cut = facts.cut;
     this.#clock = clock;
-    this.path = facts.path;
-    this.metadata = facts.metadata;
-    this.message = facts.message;
+    this.request = facts.request;
     this.arrivalMs = facts.arrivalMs;
     this.completeMs = facts.completeMs;
     this.clientPort = facts.clientPort;

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { SimLine, SimLineEvents, SimLoop } from "./sim_loop.ts";
-import type { SimRequest } from "./sim_protocol.ts";
+import type { SimExchange, SimRequest } from "./sim_protocol.ts";
 import type { Timeline } from "./sim_timeline.ts";
 
 /** Connections of a server so far. */
@@ -29,22 +29,9 @@ export interface HeadOptions {
 }
 
 /** One request and its answer. After `close` or `reset`, or when the client left, writes do nothing. */
-export interface HttpExchange {
-  readonly request: SimRequest;
-  /** First byte of the request read, and all of it; ms of the timeline's clock. */
-  readonly arrivalMs: number;
-  readonly completeMs: number;
-  readonly clientPort: number;
-  /** 1-based number of the connection. */
-  readonly connection: number;
-  /** The client is gone, or the connection was given up. */
-  readonly closed: boolean;
-  /** Bytes that the client has not taken yet. */
-  readonly buffered: number;
+export interface HttpExchange extends SimExchange {
   /** The head is still on its way, piece by piece. */
   readonly holding: boolean;
-  /** Called once when the client leaves before the answer is complete. */
-  onGone: (() => void) | undefined;
   head(status: number, options: HeadOptions): void;
   /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
   body(data: string | Uint8Array): number;
@@ -273,12 +260,7 @@ function readHead(bytes: Uint8Array): Head | undefined {
   };
 }
 
-interface ExchangeFacts {
-  readonly request: SimRequest;
-  readonly arrivalMs: number;
-  readonly completeMs: number;
-  readonly clientPort: number;
-  readonly connection: number;
+interface ExchangeFacts extends Omit<SimExchange, "buffered" | "closed" | "onGone"> {
   readonly keepAlive: boolean;
   readonly timeline: Timeline;
   readonly onFinished: () => void;

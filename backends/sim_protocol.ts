@@ -16,6 +16,24 @@ export interface SimRequest {
   readonly body: Uint8Array;
 }
 
+/** A request and the connection it came on, however its answer travels. */
+export interface SimExchange {
+  readonly request: SimRequest;
+  /** First byte of the request read, and all of it; ms of the engine's clock. */
+  readonly arrivalMs: number;
+  readonly completeMs: number;
+  /** Port that the client connected from; 0 = unknown. */
+  readonly clientPort: number;
+  /** 1-based number of the connection. */
+  readonly connection: number;
+  /** The answer is complete, the client is gone, or the connection was given up. */
+  readonly closed: boolean;
+  /** Bytes that the client has not taken yet. */
+  readonly buffered: number;
+  /** Called once when the client leaves before the answer is complete. */
+  onGone: (() => void) | undefined;
+}
+
 /** What the engine is asked to generate. */
 export interface SimJob {
   readonly model: string;

@@ -5,15 +5,16 @@
  *
  * @module
  */
+import { admitRequest } from "./sim_answer.ts";
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { SimGrpcServer } from "./sim_grpc.ts";
 import { type ConnectionCounts, type HttpExchange, startHttpServer } from "./sim_http.ts";
+import { answer, sendReply } from "./sim_http_answer.ts";
 import type { SimLoop, SimLoopName } from "./sim_loop.ts";
 import { platformLoop } from "./sim_loop_platform.ts";
 import { SIM_DEFAULTS, type SimOptions } from "./sim_options.ts";
 import type { SimJob, SimReply } from "./sim_protocol.ts";
 import { simProtocolsOf } from "./sim_protocols.ts";
-import { answer, sendReply } from "./sim_stream.ts";
 import { type Lateness, openTruthLog, type TruthRequest } from "./sim_truth.ts";
 
 /** What a server says of itself (`GET /stats`). */
@@ -102,25 +103,10 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     if (refusal !== undefined) {
       return sendReply(exchange, protocol.errorReply(refusal.status, refusal.message));
     }
-    const admission = engine.admit(job);
+    const context = admitRequest({ exchange, protocol, job, engine, options }, truth);
     clientPorts.push(exchange.clientPort);
     if (clientPorts.length > PORTS_KEPT) clientPorts.shift();
-    const requestId = exchange.request.headers["x-request-id"];
-    const entry = truth.begin({
-      serial: admission.serial,
-      protocol: protocol.name,
-      path,
-      ...(requestId === undefined ? {} : { requestId }),
-      clientPort: exchange.clientPort,
-      connection: exchange.connection,
-      arrivalMs: exchange.arrivalMs,
-      completeMs: exchange.completeMs,
-      promptTokens: job.promptTokens,
-      cachedTokens: admission.cachedTokens,
-      requestedTokens: job.maxTokens,
-      faults: [...admission.faults.keys()],
-    });
-    answer({ exchange, protocol, job, admission, engine, truth: entry, options });
+    answer(context);
   }
 
   function isAuthorized(exchange: HttpExchange): boolean {

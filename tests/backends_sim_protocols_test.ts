@@ -93,7 +93,7 @@ for (const { engine, protocol } of PAIRS) {
       assertEquals(record.outcome.kind, expected, `${fault}: ${JSON.stringify(record.outcome)}`);
       if (expected === "http_error" || fault === "json-error") {
         const said = "message" in record.outcome ? record.outcome.message : "";
-        assertStringIncludes(said, `Fault to order: ${fault}`);
+        assertStringIncludes(said, `Injected fault: ${fault}`);
       }
     }
   });

@@ -345,7 +345,7 @@ test("startSimServer answers errors of several shapes in place of a stream (T5)"
       const response = await complete(server);
       assertEquals(response.status, status);
       assertEquals(response.headers.get("retry-after"), status === 429 ? "1" : null);
-      assertMatch((await response.json()).error.message, new RegExp(`Fault to order: ${fault}`));
+      assertMatch((await response.json()).error.message, new RegExp(`Injected fault: ${fault}`));
       assertEquals(server.truth()[0]?.end, "failed");
     });
   }

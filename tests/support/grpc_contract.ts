@@ -176,7 +176,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     const asked: string[] = [];
     let split = 0;
     const onCall = async (call: GrpcCall) => {
-      asked.push(decoder.decode(call.message));
+      asked.push(decoder.decode(call.request.body));
       call.sendRaw(bytes.subarray(0, split));
       await turn();
       call.sendRaw(bytes.subarray(split));
@@ -230,8 +230,8 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     const gone: string[] = [];
     let timeouts: string[] = [];
     const onCall = (call: GrpcCall) => {
-      const text = decoder.decode(call.message);
-      timeouts.push(call.metadata["grpc-timeout"] ?? "none");
+      const text = decoder.decode(call.request.body);
+      timeouts.push(call.request.headers["grpc-timeout"] ?? "none");
       call.onGone = () => gone.push(text);
       if (text === "one message") call.send(encoder.encode("x"));
     };
@@ -256,7 +256,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
   test("cancels before, during and after a call, and goes on", async () => {
     const gone: string[] = [];
     const onCall = (call: GrpcCall) => {
-      const text = decoder.decode(call.message);
+      const text = decoder.decode(call.request.body);
       call.onGone = () => gone.push(text);
       if (text === "short") answer(call, "y");
       else call.send(encoder.encode("x"));
@@ -288,7 +288,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
       const seen = new Promise<void>((resolve) => read = resolve);
       call.send(encoder.encode("x"));
       await seen;
-      const how = decoder.decode(call.message);
+      const how = decoder.decode(call.request.body);
       if (how === "kill") call.cut();
       else if (how === "reset") call.reset();
       else if (how === "reset as cancelled") call.reset(8);
@@ -350,9 +350,9 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
   }
 
   test("sends headers as metadata", async () => {
-    let metadata: GrpcCall["metadata"] = {};
+    let metadata: Readonly<Record<string, string>> = {};
     const onCall = (call: GrpcCall) => {
-      metadata = call.metadata;
+      metadata = call.request.headers;
       answer(call);
     };
     await withServer(onCall, async ({ transport, origin }) => {
@@ -388,11 +388,14 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
 
   test("carries messages above the usual limit of 4 MiB, both ways", async () => {
     const large = "x".repeat(5 * 2 ** 20);
-    await withServer((call) => answer(call, decoder.decode(call.message)), async ({ send }) => {
-      const exchange = await send(large, { timeoutMs: 60_000 });
-      assertEquals(exchange.end.kind, "complete");
-      assert(messages(exchange)[0] === large, "the same text");
-    });
+    await withServer(
+      (call) => answer(call, decoder.decode(call.request.body)),
+      async ({ send }) => {
+        const exchange = await send(large, { timeoutMs: 60_000 });
+        assertEquals(exchange.end.kind, "complete");
+        assert(messages(exchange)[0] === large, "the same text");
+      },
+    );
   });
 
   Deno.test({
