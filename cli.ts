@@ -5,6 +5,9 @@
  * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 more failures than
  * `--max-failures`, 2 wrong usage, 3 server unreachable, 70 a fault of ours, 130 interrupted.
  *
+ * As a module it is not stable: {@linkcode main} is for tests and for programs that embed the whole
+ * command line.
+ *
  * @example
  * ```sh
  * deno run -A jsr:@tokometer/tokometer/cli --help
@@ -12,8 +15,8 @@
  *
  * @module
  */
+import { UserError, VERSION } from "./mod.ts";
 import {
-  type Clock,
   type Command,
   COMMANDS,
   completeValues,
@@ -22,24 +25,22 @@ import {
   EXIT,
   type Host,
   nearestName,
+  type ProgressLineOptions,
   readCommandLine,
   readConfigFile,
   redactCommandLine,
   renderHelp,
   renderOverview,
   resolveSecrets,
-  systemClock,
-  UserError,
-  VERSION,
   versionLine,
-} from "./mod.ts";
+} from "./workloads/mod.ts";
 
 /** The outside world, as far as the program touches it; tests bring their own. */
 export interface Outside {
   /** Commands to choose from. */
   readonly scenarios: readonly Command[];
-  /** Times the progress line and tells one Ctrl-C from two. */
-  readonly clock: Clock;
+  /** Times the progress line and tells one Ctrl-C from two. Default: this process's. */
+  readonly clock?: ProgressLineOptions["clock"];
   /** Writes text to stdout as it is: results. */
   readonly stdout: (text: string) => void;
   /** Writes text to stderr as it is: progress, notes, errors. */
@@ -61,7 +62,6 @@ export interface Outside {
 /** This process. */
 const PROCESS: Outside = {
   scenarios: COMMANDS,
-  clock: systemClock,
   stdout: writerTo(Deno.stdout),
   stderr: writerTo(Deno.stderr),
   stdoutIsTerminal: Deno.stdout.isTerminal(),

@@ -40,7 +40,8 @@ const NO_TOKENS = new Uint32Array(0);
  *
  * @example
  * ```ts
- * import { decodeExchange, openaiCompletions } from "@tokometer/tokometer/backends";
+ * import { findProtocol } from "@tokometer/tokometer";
+ * import { decodeExchange } from "@tokometer/tokometer/backends";
  *
  * const body = new TextEncoder().encode(
  *   'data: {"choices":[{"text":"Hi","finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
@@ -58,7 +59,7 @@ const NO_TOKENS = new Uint32Array(0);
  *     connection: "new",
  *     end: { kind: "complete" },
  *   },
- *   openaiCompletions,
+ *   findProtocol("openai-completions"),
  *   {
  *     model: "m",
  *     messages: [],

@@ -1,11 +1,25 @@
 /**
- * How engines speak, how bytes travel, and what came back.
+ * How engines speak, how bytes travel, and what came back: the contracts of protocols and
+ * transports, the decoder, launchers of real servers, and the parts of the simulated one.
+ *
+ * For those who extend Tokometer or build another tool on it. What is here is not stable: a minor
+ * version may change it. The protocols themselves are `PROTOCOLS` of the main entry.
+ *
+ * @example Cut a body that was received somewhere else into its events
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { cutEvents } from "@tokometer/tokometer/backends";
+ *
+ * const events: unknown[] = [];
+ * cutEvents("sse", new TextEncoder().encode("data: 1\n\ndata: 2\n\n"), (data) => events.push(data));
+ * assertEquals(events, ["1", "2"]);
+ * ```
  *
  * @module
  */
 export type { Collect, CollectedBody } from "./buffers.ts";
-export { type Clock, epochOriginMs, systemClock, wallClockMs } from "./clock.ts";
-export { decodeExchange, type DecodeOptions, unsentRecord } from "./decode.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export { decodeExchange, type DecodeOptions } from "./decode.ts";
 export type { CutOptions, EventSink } from "./event_sink.ts";
 export { type CutEvent, cutEvents, EventCutter } from "./framing.ts";
 export {
@@ -20,15 +34,12 @@ export {
   type LaunchWord,
 } from "./launch_engines.ts";
 export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
-export { openaiChat } from "./protocol_openai_chat.ts";
-export { openaiCompletions, plainPrompt } from "./protocol_openai_completions.ts";
 export type {
   Ask,
   EngineEvent,
   Framing,
   GenerationRequest,
   Message,
-  Protocol,
   QuickEvents,
   Sampling,
   Target,
@@ -36,40 +47,11 @@ export type {
   Wanted,
   WireRequest,
 } from "./protocol.ts";
-export { findProtocol, PROTOCOLS } from "./protocols.ts";
-export {
-  createRandom,
-  exponential,
-  gamma,
-  lognormal,
-  normal,
-  type Random,
-  shuffled,
-  uniform,
-  uniformInteger,
-} from "./random.ts";
-export {
-  type Outcome,
-  OUTCOME_KINDS,
-  type RequestRecord,
-  type TokenCount,
-  type TokenSource,
-} from "./record.ts";
-export {
-  type SelfCommand,
-  selfCommand,
-  type SelfCommandOptions,
-  type Surroundings,
-} from "./relaunch.ts";
+export { createRandom, type Random } from "./random.ts";
+export { OUTCOME_KINDS, type TokenSource } from "./record.ts";
+export type { SelfCommand } from "./relaunch.ts";
 export type { EngineLoad } from "./sim_engine.ts";
-export type { ConnectionCounts } from "./sim_http.ts";
-export {
-  type RoleChunk,
-  SIM_DEFAULTS,
-  type SimOptions,
-  type UsagePlacement,
-  type Utf8Mode,
-} from "./sim_options.ts";
+export type { SimConnections } from "./sim_http.ts";
 export type {
   SimAddress,
   SimAgenda,
@@ -79,20 +61,15 @@ export type {
   SimLoop,
   SimLoopName,
 } from "./sim_loop.ts";
-export { type LaunchedSimulator, type LaunchOptions, launchSimulator } from "./sim_launch.ts";
-export { type SimServer, type SimStats, startSimServer } from "./sim_server.ts";
+export { type RoleChunk, SIM_DEFAULTS, type UsagePlacement, type Utf8Mode } from "./sim_options.ts";
+export type { SimStats } from "./sim_server.ts";
 export type { Lateness, TruthEnd, TruthFacts, TruthRequest } from "./sim_truth.ts";
-export {
-  COUNTER_BYTES,
-  COUNTER_READS,
-  COUNTER_REPLACED,
-  COUNTER_STAMPED,
-  type Exchange,
-  type ExchangeEnd,
-  type SendOptions,
-  type Transport,
-  TRANSPORT_COUNTERS,
-  type TransportKind,
-  type TransportOptions,
+export type {
+  Exchange,
+  ExchangeEnd,
+  SendOptions,
+  Transport,
+  TransportKind,
+  TransportOptions,
 } from "./transport.ts";
 export { findTransport, TRANSPORTS } from "./transports.ts";

@@ -20,7 +20,7 @@ const PATH = "/v1/chat/interactive";
  *
  * @example
  * ```ts
- * import { findProtocol } from "@tokometer/tokometer/backends";
+ * import { findProtocol } from "@tokometer/tokometer";
  *
  * const protocol = findProtocol("lmdeploy-interactive");
  * const event = protocol.readEvent('{"text":"lo","tokens":2}', {

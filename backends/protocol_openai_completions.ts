@@ -23,9 +23,9 @@ const PATH = "/v1/completions";
  *
  * @example
  * ```ts
- * import { openaiCompletions } from "@tokometer/tokometer/backends";
+ * import { findProtocol } from "@tokometer/tokometer";
  *
- * const wire = openaiCompletions.buildRequest({
+ * const wire = findProtocol("openai-completions").buildRequest({
  *   model: "m",
  *   messages: [{ role: "user", content: "Hello" }],
  *   outputTokens: 16,

@@ -22,7 +22,18 @@ import { transformers } from "./protocol_transformers.ts";
 import { tritonTurbomind } from "./protocol_triton_grpc.ts";
 import { tritonTrtllm, tritonVllm } from "./protocol_triton_http.ts";
 
-/** Every protocol, in the order of the help; a new one is a file and a line here. */
+/**
+ * Every protocol, in the order of the help; a new one is a file and a line here.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { PROTOCOLS } from "@tokometer/tokometer";
+ *
+ * const exact = PROTOCOLS.filter(({ forcesLength }) => forcesLength).map(({ name }) => name);
+ * assert(exact.includes("openai-completions"));
+ * ```
+ */
 export const PROTOCOLS: readonly Protocol[] = [
   openaiCompletions,
   openaiChat,
@@ -49,6 +60,14 @@ export const PROTOCOLS: readonly Protocol[] = [
  * The protocol of that name.
  *
  * @throws {TypeError} when there is none; the message lists the names.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { findProtocol } from "@tokometer/tokometer";
+ *
+ * assertEquals(findProtocol("openai-chat").path, "/v1/chat/completions");
+ * ```
  */
 export function findProtocol(name: string): Protocol {
   const found = PROTOCOLS.find((protocol) => protocol.name === name);

@@ -19,7 +19,7 @@ import {
 } from "./sim_answer.ts";
 import type { PacedSink, SimulatedEngine } from "./sim_engine.ts";
 import { type GrpcCall, type GrpcCertificate, startGrpcServer } from "./sim_grpc_call.ts";
-import type { ConnectionCounts } from "./sim_http.ts";
+import type { SimConnections } from "./sim_http.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { simGrpcProtocols } from "./sim_protocols.ts";
 import type { TruthLog } from "./sim_truth.ts";
@@ -41,7 +41,7 @@ export interface SimGrpcOptions {
 /** A running server. */
 export interface SimGrpcServer {
   readonly port: number;
-  connections(): ConnectionCounts;
+  connections(): SimConnections;
   /** Drops all connections. The engine goes on. */
   stop(): Promise<void>;
 }

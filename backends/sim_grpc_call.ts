@@ -17,7 +17,7 @@ import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
 import { H2_CODE } from "./h2_frames.ts";
 import { endLate } from "./node_http2.ts";
-import type { ConnectionCounts } from "./sim_http.ts";
+import type { SimConnections } from "./sim_http.ts";
 import type { SimExchange, SimRequest } from "./sim_protocol.ts";
 
 /**
@@ -59,7 +59,7 @@ export interface GrpcServerOptions {
 /** A running server. */
 export interface GrpcServer {
   readonly port: number;
-  connections(): ConnectionCounts;
+  connections(): SimConnections;
   /** Stops listening and drops every connection. */
   stop(): Promise<void>;
 }

@@ -10,7 +10,7 @@ import type { SimExchange, SimRequest } from "./sim_protocol.ts";
 import type { Timeline } from "./sim_timeline.ts";
 
 /** Connections of a server so far. */
-export interface ConnectionCounts {
+export interface SimConnections {
   /** All since the start, closed ones included. */
   readonly accepted: number;
   /** Not closed yet. */
@@ -53,7 +53,7 @@ export interface HttpExchange extends SimExchange {
 /** A running server. */
 export interface HttpServer {
   readonly port: number;
-  connections(): ConnectionCounts;
+  connections(): SimConnections;
   /** Stops listening and drops every connection. */
   stop(): Promise<void>;
 }

@@ -50,6 +50,18 @@ const LISTENING_GRPC = /^listening on (grpc\S+)$/m;
  * with `stop()`, and also when this process dies in any way: its standard input closes then.
  *
  * @throws {Error} with what it said on stderr, when it does not come up.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { launchSimulator, measureBench } from "@tokometer/tokometer";
+ *
+ * const simulator = await launchSimulator(["--ttft", "1", "--itl", "0"]);
+ * await measureBench(simulator.url, { concurrency: [1], requests: 4, warmup: 0 });
+ * const sent = await simulator.truth();
+ * await simulator.stop();
+ * assertEquals(sent.length, 5); // 4 and the check before them
+ * ```
  */
 export async function launchSimulator(
   args: readonly string[] = [],

@@ -8,7 +8,7 @@
 import { admitRequest } from "./sim_answer.ts";
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { SimGrpcServer } from "./sim_grpc.ts";
-import { type ConnectionCounts, type HttpExchange, startHttpServer } from "./sim_http.ts";
+import { type HttpExchange, type SimConnections, startHttpServer } from "./sim_http.ts";
 import { answer, sendReply } from "./sim_http_answer.ts";
 import type { SimLoop, SimLoopName } from "./sim_loop.ts";
 import { platformLoop } from "./sim_loop_platform.ts";
@@ -28,9 +28,9 @@ export interface SimStats {
   /** Requests and tokens, so far and at this moment. */
   readonly load: EngineLoad;
   /** How many clients connected, and how many at once. */
-  readonly connections: ConnectionCounts;
+  readonly connections: SimConnections;
   /** Connections over gRPC, where it is served; `connections` are those over HTTP. */
-  readonly grpcConnections?: ConnectionCounts;
+  readonly grpcConnections?: SimConnections;
   /** Port that each of the latest 1024 HTTP requests came from: equal ports = a reused connection. */
   readonly clientPorts: readonly number[];
   /** How late tokens left, and how many a second: is the server itself the limit? */
@@ -65,11 +65,12 @@ const PORTS_KEPT = 1024;
  *
  * @example
  * ```ts
- * import { startSimServer } from "@tokometer/tokometer/backends";
+ * import { assertEquals } from "@std/assert";
+ * import { startSimServer } from "@tokometer/tokometer";
  *
  * const server = await startSimServer({ ttft: "20", itl: "normal:5:1", faults: ["cut:0.01"] });
  * const models = await fetch(`${server.url}/v1/models`);
- * console.assert((await models.json()).data[0].id === "simulated");
+ * assertEquals((await models.json()).data[0].id, "simulated");
  * await server.stop();
  * ```
  *

@@ -277,7 +277,23 @@ export interface TimelineEntry {
   readonly outcome: Outcome["kind"];
 }
 
-/** Results of one metric. @throws {RangeError} when the load has no metric of this name. */
+/**
+ * Results of one metric.
+ *
+ * @throws {RangeError} when the load has no metric of this name.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { findMetric, measureBench, startSimServer, summarize } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const run = await measureBench(server.url, { concurrency: [1], requests: 4 });
+ * await server.stop();
+ * const ttft = findMetric(summarize(run).loads[0]!, "ttft");
+ * assertEquals([ttft.unit, ttft.distribution.count], ["ms", 4]);
+ * ```
+ */
 export function findMetric(load: LoadSummary, name: string): MetricSummary {
   const metric = load.metrics.find((one) => one.name === name);
   if (metric === undefined) {

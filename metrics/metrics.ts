@@ -20,7 +20,18 @@ import { ttft } from "./metric_ttft.ts";
 import { ttftAnswer } from "./metric_ttft_answer.ts";
 import { ttftIntended } from "./metric_ttft_intended.ts";
 
-/** All metrics in display order. */
+/**
+ * All metrics in display order.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { METRICS } from "@tokometer/tokometer";
+ *
+ * const ttft = METRICS.find(({ name }) => name === "ttft");
+ * assertEquals([ttft?.unit, ttft?.better], ["ms", "lower"]);
+ * ```
+ */
 export const METRICS: readonly Metric[] = [
   ttft,
   ttftIntended,

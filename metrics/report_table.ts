@@ -56,7 +56,20 @@ const NOT_IN_TABLE: readonly string[] = [
   "reads_per_token",
 ];
 
-/** {@linkcode reportTable} with color and width. */
+/**
+ * {@linkcode reportTable} with color and width.
+ *
+ * @example
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { measureBench, renderTable, startSimServer, summarize } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const run = await measureBench(server.url, { concurrency: [1], requests: 4 });
+ * await server.stop();
+ * assertStringIncludes(renderTable(summarize(run), { width: 80 }), "4 of 4 completed");
+ * ```
+ */
 export function renderTable(summary: Summary, options: TableOptions = {}): string {
   const { color = false, width = MAX_WIDTH } = options;
   const page: Page = {

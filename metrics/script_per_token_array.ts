@@ -18,18 +18,6 @@ export interface TokenStep {
 
 /**
  * The script's array of `outputTokens + 1` slots.
- *
- * @example
- * ```ts
- * import { perTokenArray } from "@tokometer/tokometer/metrics";
- *
- * const steps = [[0.1, 1], [0.15, 1], [0.18, 3], [0.2, 4]].map(([atSec = 0, tokens = 0]) => ({
- *   atSec,
- *   tokens,
- * }));
- * const row = perTokenArray(steps, { startSec: 0, outputTokens: 4 });
- * if (row.join() !== "0.1,0.03,0,0.02,0") throw new Error(row.join());
- * ```
  */
 export function perTokenArray(
   steps: readonly TokenStep[],

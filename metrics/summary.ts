@@ -81,6 +81,18 @@ export interface Accumulator {
  * only counted.
  *
  * @throws {RangeError} when a percentile is not from 0 to below 100.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { measureBench, startSimServer, summarize } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const run = await measureBench(server.url, { concurrency: [1], requests: 4 });
+ * await server.stop();
+ * const { loads: [load] } = summarize(run, { percentiles: [50] });
+ * assertEquals([load?.label, load?.counts.completed], ["1 user", 4]);
+ * ```
  */
 export function summarize(run: Run, options: SummaryOptions = {}): Summary {
   const accumulator = createAccumulator(run.header, options);
@@ -97,6 +109,7 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { createAccumulator, measureBench, startSimServer } from "@tokometer/tokometer";
  *
  * const server = await startSimServer({ ttft: "5", itl: "1" });
@@ -112,7 +125,7 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
  * });
  * await server.stop();
  * const { loads: [load] } = accumulator!.summary();
- * console.assert(load?.approximation?.relativeError === 0.001);
+ * assertEquals(load?.approximation?.relativeError, 0.001);
  * ```
  */
 export function createAccumulator(header: RunHeader, options: SummaryOptions = {}): Accumulator {

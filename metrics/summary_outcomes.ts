@@ -12,7 +12,20 @@ const MESSAGES_SHOWN = 3;
 /** Stands for messages that came when there were too many different ones to keep apart. */
 const OTHER_MESSAGES = "(other messages)";
 
-/** Did the server fail this request? Our own decisions (`cancelled`, `dropped`) are no failures. */
+/**
+ * Did the server fail this request? Our own decisions (`cancelled`, `dropped`) are no failures.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isFailure, measureBench, startSimServer } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const run = await measureBench(server.url, { concurrency: [1], requests: 4 });
+ * await server.stop();
+ * assertEquals(run.records.filter(isFailure), []);
+ * ```
+ */
 export function isFailure(record: RequestRecord): boolean {
   return failureOf(record.outcome) !== undefined;
 }

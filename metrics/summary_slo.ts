@@ -30,10 +30,11 @@ export const SLO_METRICS: readonly Metric[] = METRICS.filter(({ per, better }) =
  *
  * @example
  * ```ts
- * import { parseSlo } from "@tokometer/tokometer/metrics";
+ * import { assertEquals } from "@std/assert";
+ * import { parseSlo } from "@tokometer/tokometer";
  *
  * const { limits } = parseSlo("ttft:500,tpot:50");
- * if (limits[1]?.limit !== 50) throw new Error("the second limit is 50 ms a token");
+ * assertEquals(limits[1], { metric: "tpot", limit: 50 });
  * ```
  */
 export function parseSlo(text: string): Slo {

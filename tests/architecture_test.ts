@@ -78,7 +78,7 @@ Deno.test("imports point one way: backends, metrics, workloads, mod.ts, cli.ts",
     "metrics": /^metrics\//,
     "workloads": /^((backends|metrics|workloads)\/|deno\.json$)/,
     "mod.ts": /^(backends|metrics|workloads)\//,
-    "cli.ts": /^mod\.ts$/,
+    "cli.ts": /^(workloads\/)?mod\.ts$/,
   };
   for (const path of SOURCES.keys()) {
     for (const imported of ownImports(path)) {

@@ -1,7 +1,8 @@
 /** The README says what the program does: its tables and command lines are checked against it. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { COMMANDS, EXIT_CODES, METRICS, PROTOCOLS, readCommandLine } from "../mod.ts";
+import { METRICS, PROTOCOLS } from "../mod.ts";
+import { COMMANDS, EXIT_CODES, readCommandLine } from "../workloads/mod.ts";
 import { shellCommands } from "./support/shell_words.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));

@@ -92,12 +92,13 @@ export const bench: Command = {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { measureBench, startSimServer, summarize } from "@tokometer/tokometer";
  *
  * const server = await startSimServer({ ttft: "5", itl: "1" });
  * const run = await measureBench(server.url, { concurrency: [2], requests: 4, "output-tokens": "8" });
  * await server.stop();
- * console.assert(summarize(run).loads[0]?.counts.completed === 4);
+ * assertEquals(summarize(run).loads[0]?.counts.completed, 4);
  * ```
  */
 export async function measureBench(

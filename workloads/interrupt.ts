@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../backends/clock.ts";
+import { type Clock, systemClock } from "../backends/clock.ts";
 
 /**
  * Signals closer than this are one: under `deno task` every Ctrl-C arrives twice, from the
@@ -25,7 +25,7 @@ export interface Interrupt {
 }
 
 /** Starts uninterrupted. */
-export function createInterrupt(clock: Clock): Interrupt {
+export function createInterrupt(clock: Clock = systemClock): Interrupt {
   const stages = ["interrupt", "abort", "exit"] as const;
   const controllers = [new AbortController(), new AbortController()] as const;
   let count = 0;

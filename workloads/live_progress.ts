@@ -5,7 +5,7 @@
  * @module
  */
 import { unicodeWidth } from "@std/cli/unicode-width";
-import type { Clock } from "../backends/clock.ts";
+import { type Clock, systemClock } from "../backends/clock.ts";
 
 /** How far a run is. */
 export interface ProgressState {
@@ -37,6 +37,7 @@ const BAR_COLUMNS = 20;
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { renderProgress } from "@tokometer/tokometer/workloads";
  *
  * const line = renderProgress({
@@ -47,7 +48,8 @@ const BAR_COLUMNS = 20;
  *   failed: 1,
  *   inFlight: 4,
  *   elapsedMs: 65_000,
- * }, 60); // "measuring 4 users  30/40  1 failed  4 in flight  1:05"
+ * }, 60);
+ * assertEquals(line, "measuring 4 users  30/40  1 failed  4 in flight  1:05");
  * ```
  */
 export function renderProgress(state: ProgressState, columns: number): string {
@@ -102,8 +104,8 @@ export interface ProgressLineOptions {
   readonly write: (text: string) => void;
   /** A terminal's line is rewritten; elsewhere (a log) lines are added, seldom. */
   readonly terminal: boolean;
-  /** Says when the next line is due. */
-  readonly clock: Clock;
+  /** Says when the next line is due. Default: this process's. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The progress line of a terminal or log. */
@@ -121,7 +123,7 @@ const LOG_MS = 10_000;
 
 /** Makes a progress line. */
 export function createProgressLine(options: ProgressLineOptions): ProgressLine {
-  const { write, terminal, clock } = options;
+  const { write, terminal, clock = systemClock } = options;
   const everyMs = terminal ? REDRAW_MS : LOG_MS;
   let shown = "";
   let head = "";

@@ -33,7 +33,39 @@ export interface RecordWriter {
 
 const FLUSH_EVERY_MS = 1000;
 
-/** Starts a record file with its header. */
+/**
+ * Starts a record file with its header.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   measureBench,
+ *   openRecordFile,
+ *   readRecordFile,
+ *   type RecordWriter,
+ *   startRecordFile,
+ *   startSimServer,
+ * } from "@tokometer/tokometer";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * let writer: RecordWriter | undefined;
+ * await measureBench(server.url, { concurrency: [1], requests: 4 }, {
+ *   keepRecords: false,
+ *   onHeader: async (header) => {
+ *     writer = startRecordFile(await openRecordFile(`${folder}/records.jsonl`), header);
+ *   },
+ *   onRecord: (record) => writer?.add(record),
+ *   onLoadEnd: (end) => writer?.end(end),
+ * });
+ * await writer?.close();
+ * await server.stop();
+ * const { records } = await readRecordFile(`${folder}/records.jsonl`);
+ * assertEquals(records.filter(({ phase }) => phase === "measure").length, 4);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
 export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWriter {
   const encoder = new TextEncoder();
   let lines: string[] = [JSON.stringify({ header })];
@@ -67,7 +99,23 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
   };
 }
 
-/** Opens a new file for records. @throws {UserError} when it exists or cannot be written. */
+/**
+ * Opens a new file for records, to be given to {@linkcode startRecordFile}.
+ *
+ * @throws {UserError} when it exists or cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { openRecordFile, UserError } from "@tokometer/tokometer";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const sink = await openRecordFile(`${folder}/records.jsonl`);
+ * sink.close();
+ * await assertRejects(() => openRecordFile(`${folder}/records.jsonl`), UserError, "exists already");
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
 export async function openRecordFile(path: string): Promise<RecordSink> {
   let file: Deno.FsFile;
   try {
@@ -101,6 +149,22 @@ export interface RecordEntry {
  * Reads a record file back, whole.
  *
  * @throws {UserError} when it is missing or is not a record file.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readRecordFile, startSimServer, summarize } from "@tokometer/tokometer";
+ * import { main } from "@tokometer/tokometer/cli";
+ *
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const folder = await Deno.makeTempDir();
+ * const argv = ["bench", server.url, "--requests=4", "--concurrency=1", `--out=${folder}/run`];
+ * await main(argv, { stdout: () => {}, stderr: () => {} });
+ * await server.stop();
+ * const run = await readRecordFile(`${folder}/run/records.jsonl`);
+ * assertEquals(summarize(run).loads[0]?.counts.completed, 4);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function readRecordFile(path: string): Promise<Run> {
   let run: { header: RunHeader; records: RequestRecord[]; ends: LoadEnd[] } | undefined;
@@ -117,6 +181,25 @@ export async function readRecordFile(path: string): Promise<Run> {
  * given one as far as its records tell.
  *
  * @throws {UserError} when it is missing or is not a record file.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { startSimServer, streamRecordFile } from "@tokometer/tokometer";
+ * import { main } from "@tokometer/tokometer/cli";
+ *
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const folder = await Deno.makeTempDir();
+ * const argv = ["bench", server.url, "--requests=4", "--concurrency=1", `--out=${folder}/run`];
+ * await main(argv, { stdout: () => {}, stderr: () => {} });
+ * await server.stop();
+ * let measured = 0;
+ * for await (const { record } of streamRecordFile(`${folder}/run/records.jsonl`)) {
+ *   if (record?.phase === "measure") measured++;
+ * }
+ * assertEquals(measured, 4);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntry> {
   const loads = new Map<number, { lastMs: number; lastSentMs: number }>();

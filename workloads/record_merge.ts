@@ -36,18 +36,33 @@ const EQUAL = ["protocol", "model", "length", "stream"] as const;
  *
  * @example
  * ```ts
- * import { type Accumulator, createAccumulator, mergeRecordFiles } from "@tokometer/tokometer";
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   type Accumulator,
+ *   createAccumulator,
+ *   mergeRecordFiles,
+ *   startSimServer,
+ * } from "@tokometer/tokometer";
+ * import { main } from "@tokometer/tokometer/cli";
  *
- * async function summarizeClients(paths: readonly string[]) {
- *   let accumulator: Accumulator | undefined;
- *   for await (const { header, record, end } of mergeRecordFiles(paths)) {
- *     if (header !== undefined) accumulator = createAccumulator(header, { values: "histogram" });
- *     if (record !== undefined) accumulator?.add(record);
- *     if (end !== undefined) accumulator?.end(end);
- *   }
- *   return accumulator?.summary();
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const folder = await Deno.makeTempDir();
+ * // Two clients, on one machine here and therefore one after the other.
+ * const runs = ["a", "b"].map((name) => `${folder}/${name}`);
+ * for (const run of runs) {
+ *   const argv = ["bench", server.url, "--concurrency=1", "--requests=4", `--out=${run}`];
+ *   await main(argv, { stdout: () => {}, stderr: () => {} });
  * }
- * await summarizeClients(["node-a/records.jsonl", "no such file"]).catch(String);
+ * await server.stop();
+ * let accumulator: Accumulator | undefined;
+ * const files = runs.map((run) => `${run}/records.jsonl`);
+ * for await (const { header, record, end } of mergeRecordFiles(files, { align: "start" })) {
+ *   if (header !== undefined) accumulator = createAccumulator(header, { values: "histogram" });
+ *   if (record !== undefined) accumulator?.add(record);
+ *   if (end !== undefined) accumulator?.end(end);
+ * }
+ * assertEquals(accumulator?.summary().loads[0]?.label, "2 × 1 user");
+ * await Deno.remove(folder, { recursive: true });
  * ```
  */
 export async function* mergeRecordFiles(

@@ -11,13 +11,6 @@ import { UserError } from "./user_error.ts";
  * expanded.
  *
  * @throws {UserError} for a quote that is not closed.
- *
- * @example
- * ```ts
- * import { splitShellWords } from "@tokometer/tokometer/workloads";
- *
- * splitShellWords(`--name "my model" -c 4`); // ["--name", "my model", "-c", "4"]
- * ```
  */
 export function splitShellWords(text: string): string[] {
   const words: string[] = [];

@@ -27,7 +27,17 @@ export const EXIT: {
   interrupted: 130,
 };
 
-/** Says what could not be done, with the value, and what would work; printed without a stack. */
+/**
+ * Says what could not be done, with the value, and what would work; printed without a stack.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { measureBench, UserError } from "@tokometer/tokometer";
+ *
+ * await assertRejects(() => measureBench("ftp://127.0.0.1"), UserError, "ftp");
+ * ```
+ */
 export class UserError extends Error {
   /** What the program exits with, one of {@linkcode EXIT}. */
   readonly exitCode: number;

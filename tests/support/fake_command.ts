@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Command, Host, Values } from "../../mod.ts";
+import type { Command, Host, Values } from "../../workloads/mod.ts";
 
 /** What the last run was given. */
 export const seen: { values: Values; host: Host | undefined } = { values: {}, host: undefined };
