@@ -34,6 +34,7 @@ export const ollama: Protocol = {
   path: PATH,
   forcesLength: false,
   lengthTolerance: 0,
+  tokenSource: "usage",
   endMark: "flag",
   framing: (stream) => stream ? "ndjson" : "json",
   buildRequest(request: GenerationRequest, target: Target): WireRequest {
