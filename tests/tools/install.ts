@@ -17,7 +17,9 @@ async function absoluteImports(): Promise<Record<string, string>> {
   for (const link of config.links) {
     const folder = new URL(`${link}/`, root);
     const { name, exports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", folder)));
-    for (const [entry, path] of Object.entries<string>(exports)) {
+    // A package with one entry names its file alone.
+    const entries = typeof exports === "string" ? { ".": exports } : exports;
+    for (const [entry, path] of Object.entries<string>(entries)) {
       imports[`${name}${entry.slice(1)}`] = new URL(path, folder).href;
     }
   }
