@@ -6,7 +6,6 @@ import {
   assert,
   assertAlmostEquals,
   assertEquals,
-  assertExists,
   assertFalse,
   assertGreater,
   assertGreaterOrEqual,
@@ -16,14 +15,13 @@ import {
   assertLessOrEqual,
   assertMatch,
   assertNotEquals,
-  assertNotMatch,
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
   assertThrows,
   fail,
 } from "@std/assert";
-import { abortable, deadline, delay, pooledMap } from "@std/async";
+import { delay, pooledMap } from "@std/async";
 import { parseArgs } from "@std/cli/parse-args";
 import { promptSecret } from "@std/cli/prompt-secret";
 import { unicodeWidth } from "@std/cli/unicode-width";
@@ -92,15 +90,10 @@ Deno.test("@std/assert holds and breaks where it should", () => {
   breaks("assertFalse", () => assertFalse(1));
   holds("assertStrictEquals", () => assertStrictEquals(NaN, NaN));
   breaks("assertStrictEquals", () => assertStrictEquals<unknown>([], []));
-  holds("assertExists", () => assertExists(0));
-  breaks("assertExists null", () => assertExists(null));
-  breaks("assertExists undefined", () => assertExists(undefined));
   holds("assertInstanceOf", () => assertInstanceOf(new TypeError(), Error));
   breaks("assertInstanceOf", () => assertInstanceOf(new Error(), TypeError));
   holds("assertMatch", () => assertMatch("abc", /b/));
   breaks("assertMatch", () => assertMatch("abc", /x/));
-  holds("assertNotMatch", () => assertNotMatch("abc", /x/));
-  breaks("assertNotMatch", () => assertNotMatch("abc", /b/));
   holds("assertStringIncludes", () => assertStringIncludes("abc", "bc"));
   breaks("assertStringIncludes", () => assertStringIncludes("abc", "cb"));
   breaks("fail", () => fail("on purpose"));
@@ -190,65 +183,32 @@ Deno.test({
 
 Deno.test("@std/csv stringify writes CRLF lines and quotes what needs it", () => {
   const rows = [
-    { name: "plain", n: 1.5, ok: true },
-    { name: 'a "b", c', n: undefined, ok: null },
-    { name: "two\nlines", n: -0, ok: [1] },
-    { name: " spaced ", n: NaN, ok: "=1+1" },
+    ["plain", 1.5, true],
+    ['a "b", c', undefined, null],
+    ["two\nlines", -0, [1]],
+    [" spaced ", NaN, "=1+1"],
   ];
   assertEquals(
-    stringify(rows, { columns: ["name", "n", "ok"] }),
+    stringify([["name", "n", "ok"], ...rows]),
     "name,n,ok\r\nplain,1.5,true\r\n" +
       '"a ""b"", c",,\r\n"two\nlines",0,[1]\r\n spaced ,NaN,=1+1\r\n',
   );
-  assertEquals(stringify(rows.slice(0, 1), { columns: ["n"], headers: false }), "1.5\r\n");
-  assertEquals(stringify([["a", 1], ["b;", ";"]], { separator: ";" }), 'a;1\r\n"b;";";"\r\n');
-  assertEquals(
-    stringify([{ a: { b: 1 } }], { columns: [{ prop: ["a", "b"], header: "A b" }] }),
-    "A b\r\n1\r\n",
-  );
-  assertEquals(stringify([], { columns: ["a"] }), "a\r\n");
-  assertThrows(() => stringify([{ a: 1 }]), TypeError);
 });
 
 Deno.test("@std/csv parse reads what stringify writes", () => {
   const rows = [["a", 'q "x", y', "l\nm"], ["1", "", " s "]];
   assertEquals(parse(stringify(rows)), rows);
-  const records = [{ name: "a,b", n: "1" }, { name: "", n: "2" }];
-  assertEquals(
-    parse(stringify(records, { columns: ["name", "n"] }), { skipFirstRow: true }),
-    records,
-  );
   assertEquals(parse("a,b\n\n1,2\n"), [["a", "b"], ["1", "2"]], "empty lines are not rows");
-  assertEquals(parse("\ufeffa;b", { separator: ";" }), [["a", "b"]], "nor is the mark a letter");
+  assertEquals(parse("\ufeffa,b"), [["a", "b"]], "nor is the mark a letter");
   assertThrows(() => parse('a"b,c\n'), SyntaxError);
   assertThrows(() => parse('"a'), SyntaxError);
-  assertThrows(() => parse("a,b\n1\n", { skipFirstRow: true }), Error);
 });
 
-Deno.test("@std/async delay resolves, and rejects with the reason of an abort", async () => {
-  assertEquals(await delay(1), undefined);
-  const controller = new AbortController();
-  const waiting = delay(60_000, { signal: controller.signal });
-  controller.abort(new RangeError("enough"));
-  await assertRejects(() => waiting, RangeError, "enough");
-  await assertRejects(() => delay(60_000, { signal: controller.signal }), RangeError, "enough");
-});
-
-Deno.test("@std/async abortable and deadline give the result, or stop waiting for it", async () => {
-  const never = new Promise<number>(() => {});
-  const { signal } = new AbortController();
-  assertEquals(await abortable(Promise.resolve(1), signal), 1);
-  assertEquals(await deadline(Promise.resolve(1), 60_000), 1);
-  const reason = new RangeError("enough");
-  await assertRejects(() => abortable(never, AbortSignal.abort(reason)), RangeError, "enough");
-  await assertRejects(
-    () => deadline(never, 60_000, { signal: AbortSignal.abort(reason) }),
-    RangeError,
-    "enough",
-  );
-  const late = await assertRejects(() => deadline(never, 1), DOMException);
-  assertEquals(late.name, "TimeoutError");
-  await assertRejects(() => abortable(Promise.reject(reason), signal), RangeError, "enough");
+Deno.test("@std/async delay resolves after its time", async () => {
+  const startMs = performance.now();
+  assertEquals(await delay(20), undefined);
+  // A timer may be a millisecond early.
+  assertGreaterOrEqual(performance.now() - startMs, 19);
 });
 
 Deno.test("@std/async pooledMap runs a few at once and yields in the order of the items", async () => {

@@ -89,11 +89,6 @@ export function assertAlmostEquals(
   );
 }
 
-/** Throws for `null` and `undefined`. */
-export function assertExists<T>(actual: T, message?: string): asserts actual is NonNullable<T> {
-  check(actual !== undefined && actual !== null, `Expected a value, got ${actual}`, message);
-}
-
 /** `instanceof`. */
 export function assertInstanceOf<T>(
   actual: unknown,
@@ -110,11 +105,6 @@ export function assertInstanceOf<T>(
 /** Regular expression on a string. */
 export function assertMatch(actual: string, expected: RegExp, message?: string): void {
   check(expected.test(actual), `Expected ${show(actual)} to match ${expected}`, message);
-}
-
-/** The opposite of {@linkcode assertMatch}. */
-export function assertNotMatch(actual: string, expected: RegExp, message?: string): void {
-  check(!expected.test(actual), `Expected ${show(actual)} not to match ${expected}`, message);
 }
 
 /** Substring. */
