@@ -66,6 +66,16 @@ export function aborted(...signals: readonly AbortSignal[]): Promise<void> {
   });
 }
 
+/**
+ * Calls `action` once when the signal is aborted, at once if it is already. The returned function
+ * stops listening.
+ */
+export function onAbort(signal: AbortSignal, action: () => void): () => void {
+  if (signal.aborted) action();
+  else signal.addEventListener("abort", action, { once: true });
+  return () => signal.removeEventListener("abort", action);
+}
+
 /** Resolves in a later turn of the event loop, after I/O that is ready has been served. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

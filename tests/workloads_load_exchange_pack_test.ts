@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { LogPool } from "../backends/buffers.ts";
 import type { Exchange } from "../backends/transport.ts";
-import { FULL_PACK, Packer, unpackExchanges } from "../workloads/load_exchange_pack.ts";
-import type { EndedRequest } from "../workloads/load_messages.ts";
+import {
+  type EndedRequest,
+  FULL_PACK,
+  Packer,
+  unpackExchanges,
+} from "../workloads/load_exchange_pack.ts";
 import { cannedExchange } from "./support/protocol_contract.ts";
 
 function ended(index: number, exchange: Exchange): EndedRequest {
@@ -29,7 +33,7 @@ function sent(packer: Packer): EndedRequest[][] {
   );
 }
 
-Deno.test("a pack holds what its packer was told", () => {
+Deno.test("a pack holds what was added to its packer", () => {
   const { firstByteMs: _, ...headless } = cannedExchange("", {
     status: 0,
     contentType: "",
@@ -44,7 +48,7 @@ Deno.test("a pack holds what its packer was told", () => {
     ended(4, cannedExchange("", { firstByteMs: 0 })),
   ];
   const packer = new Packer();
-  for (const one of all) packer.tell(one);
+  for (const one of all) packer.add(one);
   assertEquals(sent(packer), []);
   packer.close();
   assertEquals(sent(packer), [all]);
@@ -55,7 +59,7 @@ Deno.test("a pack holds what its packer was told", () => {
 Deno.test("a body that was collected in a pack is not copied into it again", () => {
   const packer = new Packer();
   const exchange = collected(packer, "hello");
-  packer.tell(ended(0, exchange));
+  packer.add(ended(0, exchange));
   packer.close();
   const [pack] = packer.takeReady();
   assertStrictEquals(pack!.memory, exchange.body.buffer);
@@ -69,12 +73,12 @@ Deno.test("a pack waits for the answers that lie in it", () => {
   const packer = new Packer();
   const early = collected(packer, "early");
   const late = collected(packer, "late");
-  packer.tell(ended(0, early));
+  packer.add(ended(0, early));
   packer.close();
   assertEquals(sent(packer), []);
   // What ends meanwhile goes into the next one.
-  packer.tell(ended(1, collected(packer, "next")));
-  packer.tell(ended(2, late));
+  packer.add(ended(1, collected(packer, "next")));
+  packer.add(ended(2, late));
   const packs = sent(packer);
   assertEquals(packs.map((pack) => pack.map(({ departure }) => departure.index)), [[0, 2]]);
   packer.close();
@@ -83,23 +87,23 @@ Deno.test("a pack waits for the answers that lie in it", () => {
 
 Deno.test("a pack is full when it holds as many answers, or as many bytes, as it can", () => {
   const packer = new Packer();
-  for (let i = 0; i < FULL_PACK; i++) packer.tell(ended(i, collected(packer, "x")));
+  for (let i = 0; i < FULL_PACK; i++) packer.add(ended(i, collected(packer, "x")));
   assertEquals(sent(packer).map((pack) => pack.length), [FULL_PACK]);
   const long = "y".repeat(100_000);
   const huge = "z".repeat(1_000_001);
   const texts = [long, long, long, huge, "end"];
-  texts.forEach((text, i) => packer.tell(ended(i, collected(packer, text))));
+  texts.forEach((text, i) => packer.add(ended(i, collected(packer, text))));
   packer.close();
   const packs = sent(packer);
   assertEquals(packs.map((pack) => pack.length), [2, 1, 1, 1]);
-  const told = packs.flat().map(({ exchange }) => new TextDecoder().decode(exchange.body));
-  assert(told.every((text, i) => text === texts[i]));
+  const arrived = packs.flat().map(({ exchange }) => new TextDecoder().decode(exchange.body));
+  assert(arrived.every((text, i) => text === texts[i]));
 });
 
 Deno.test("memory that came back is used again", () => {
   const packer = new Packer();
   const first = collected(packer, "first");
-  packer.tell(ended(0, first));
+  packer.add(ended(0, first));
   packer.close();
   const [pack] = packer.takeReady();
   const memory = structuredClone(pack!.memory, { transfer: [pack!.memory] });
@@ -110,7 +114,7 @@ Deno.test("memory that came back is used again", () => {
   // Of an answer that alone was larger than a pack, nothing is kept.
   const large = new ArrayBuffer(2_000_000);
   packer.giveBack(large);
-  packer.tell(ended(1, second));
+  packer.add(ended(1, second));
   packer.close();
   packer.takeReady();
   assert(collected(packer, "third").body.buffer !== large);

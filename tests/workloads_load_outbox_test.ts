@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { EndedRequest, FromThread } from "../workloads/load_messages.ts";
-import { unpackExchanges } from "../workloads/load_exchange_pack.ts";
+import { type EndedRequest, unpackExchanges } from "../workloads/load_exchange_pack.ts";
+import type { FromThread } from "../workloads/load_messages.ts";
 import { createOutbox } from "../workloads/load_outbox.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { cannedExchange } from "./support/protocol_contract.ts";
@@ -14,7 +14,7 @@ function ended(index: number): EndedRequest {
 }
 
 /** What was posted: indexes of answers, or the kind of another message. */
-function told(messages: readonly FromThread[]): unknown[] {
+function posted(messages: readonly FromThread[]): unknown[] {
   return messages.map((message) =>
     message.kind === "pack"
       ? unpackExchanges(message.pack).map(({ departure }) => departure.index)
@@ -26,17 +26,17 @@ Deno.test("createOutbox puts answers together, and loses and reorders none", asy
   const clock = new FakeClock();
   const messages: FromThread[] = [];
   let buffers = 0;
-  const { say } = createOutbox(clock, (message, transfer) => {
+  const { send } = createOutbox(clock, (message, transfer) => {
     messages.push(message);
     buffers += transfer.length;
   });
-  for (let i = 0; i < 3; i++) say({ kind: "exchange", ...ended(i) });
-  assertEquals(told(messages), []);
+  for (let i = 0; i < 3; i++) send({ kind: "exchange", ...ended(i) });
+  assertEquals(posted(messages), []);
   await clock.run(clock.sleepUntil(80));
-  assertEquals(told(messages), [[0, 1, 2]]);
-  say({ kind: "exchange", ...ended(3) });
-  say({ kind: "closed" });
-  assertEquals(told(messages).slice(1), [[3], "closed"]);
+  assertEquals(posted(messages), [[0, 1, 2]]);
+  send({ kind: "exchange", ...ended(3) });
+  send({ kind: "closed" });
+  assertEquals(posted(messages).slice(1), [[3], "closed"]);
   await clock.run(clock.sleepUntil(200));
   assertEquals(messages.length, 3);
   assertEquals(buffers, 2);
@@ -44,7 +44,7 @@ Deno.test("createOutbox puts answers together, and loses and reorders none", asy
 
 Deno.test("createOutbox does not let answers pile up", () => {
   const messages: FromThread[] = [];
-  const { say } = createOutbox(new FakeClock(), (message) => void messages.push(message));
-  for (let i = 0; i < 600; i++) say({ kind: "exchange", ...ended(i) });
-  assertEquals(told(messages).flat(), Array.from({ length: 576 }, (_, i) => i));
+  const { send } = createOutbox(new FakeClock(), (message) => void messages.push(message));
+  for (let i = 0; i < 600; i++) send({ kind: "exchange", ...ended(i) });
+  assertEquals(posted(messages).flat(), Array.from({ length: 576 }, (_, i) => i));
 });

@@ -1,32 +1,40 @@
 /**
  * Answers on their way from the thread that reads to the one that decodes. Their bodies and stamps
- * are collected where they travel, a handful in one buffer, and the buffer comes back to be used
- * again: as objects, or copied and allocated anew, they would cost more than reading them did.
+ * are collected in the memory they travel in, some dozen answers per buffer, and the buffer comes
+ * back to be used again: sent as objects, or copied and allocated anew, they would cost more than
+ * reading them did.
  *
  * @module
  */
 import type { CollectedBody } from "../backends/buffers.ts";
 import type { Exchange, ExchangeEnd } from "../backends/transport.ts";
-import { collectedBytes, collectInto } from "./load_collected.ts";
-import type { EndedRequest } from "./load_messages.ts";
+import type { Departure } from "./load_runner.ts";
 
-/** Packed answers; `memory` is to be handed over. */
+/** A request that is over. */
+export interface EndedRequest {
+  readonly departure: Departure;
+  readonly exchange: Exchange;
+  /** The sending thread's own clock at the load's start. */
+  readonly originMs: number;
+}
+
+/** Packed answers; `memory` is to be transferred. */
 export interface ExchangePack {
-  /** {@linkcode FIELDS} numbers for each answer, and from {@linkcode HEADER_BYTES} on their data. */
+  /** {@linkcode FIELDS} numbers per answer, and from {@linkcode HEADER_BYTES} on their data. */
   readonly memory: ArrayBuffer;
   readonly count: number;
   /** Content types that occur. */
   readonly types: readonly string[];
-  /** Ends that are not just complete. */
+  /** End reasons other than `complete`. */
   readonly ends: readonly ExchangeEnd[];
 }
 
 /** Answers in one pack at most. */
 export const FULL_PACK = 32;
-/** Numbers that tell of an answer besides its reads. */
+/** Numbers per answer besides its reads. */
 const FIELDS = 16;
 const HEADER_BYTES: number = FULL_PACK * FIELDS * 8;
-/** Room in a pack, unless one answer alone needs more; pages that nobody writes to cost nothing. */
+/** Room in a pack, unless one answer alone needs more; pages that are never written cost nothing. */
 const PACK_BYTES: number = 256 * 1024;
 /** Buffers that are kept for later. */
 const SPARE_PACKS = 8;
@@ -34,15 +42,34 @@ const CONNECTIONS: readonly Exchange["connection"][] = ["new", "reused", "unknow
 /** Stands for a number that is absent. */
 const ABSENT = NaN;
 
+/** Bytes of an answer of so many bytes and reads; a multiple of eight. */
+function collectedBytes(bytes: number, reads: number): number {
+  return Math.ceil((reads * 12 + bytes) / 8) * 8;
+}
+
+/** An answer's arrays, side by side in `memory` from `at` on, a multiple of eight. */
+function collectInto(
+  memory: ArrayBuffer,
+  at: number,
+  bytes: number,
+  reads: number,
+): CollectedBody {
+  return {
+    readMs: new Float64Array(memory, at, reads),
+    readEnds: new Uint32Array(memory, at + reads * 8, reads),
+    body: new Uint8Array(memory, at + reads * 12, bytes),
+  };
+}
+
 /** A buffer that is being filled. */
 class Pack implements ExchangePack {
   readonly memory: ArrayBuffer;
   readonly types: string[] = [];
   readonly ends: ExchangeEnd[] = [];
-  /** Answers that were told. */
+  /** Answers that are complete in here. */
   count = 0;
-  /** Answers that room was taken for. */
-  taken = 0;
+  /** Answers that room was reserved for. */
+  reserved = 0;
   /** Takes no more. */
   closed = false;
   readonly #numbers: Float64Array;
@@ -54,22 +81,22 @@ class Pack implements ExchangePack {
   }
 
   get complete(): boolean {
-    return this.closed && this.count === this.taken;
+    return this.closed && this.count === this.reserved;
   }
 
   hasRoom(bytes: number): boolean {
     return !this.closed && this.#at + bytes <= this.memory.byteLength;
   }
 
-  take(bytes: number, reads: number): CollectedBody {
+  reserve(bytes: number, reads: number): CollectedBody {
     const { memory } = this;
     const place = this.#at;
     this.#at += collectedBytes(bytes, reads);
-    this.closed = ++this.taken === FULL_PACK;
+    this.closed = ++this.reserved === FULL_PACK;
     return collectInto(memory, place, bytes, reads);
   }
 
-  tell({ departure, exchange, originMs }: EndedRequest): void {
+  add({ departure, exchange, originMs }: EndedRequest): void {
     const { types, ends } = this;
     const numbers = this.#numbers;
     let type = types.indexOf(exchange.contentType);
@@ -94,29 +121,31 @@ class Pack implements ExchangePack {
   }
 }
 
+const NONE: readonly ExchangePack[] = [];
+
 /** Collects answers in packs. */
 export class Packer {
   /** Packs that were not yet handed over, the newest last. */
   #open: Pack[] = [];
   readonly #spare: ArrayBuffer[] = [];
 
-  /** For a transport: room for a finished answer, which is then to be told. */
+  /** For a transport: room for a finished answer, which should then be added. */
   readonly collect = (bytes: number, reads: number): CollectedBody =>
-    this.#packFor(collectedBytes(bytes, reads)).take(bytes, reads);
+    this.#packFor(collectedBytes(bytes, reads)).reserve(bytes, reads);
 
-  /** An answer that is over: the transport's own, with its body where `collect` put it. */
-  tell(ended: EndedRequest): void {
+  /** Adds an answer that is over; its body may lie where `collect` put it. */
+  add(ended: EndedRequest): void {
     const { body, readMs, readEnds } = ended.exchange;
     const pack = this.#open.find(({ memory }) => memory === body.buffer);
-    if (pack !== undefined) return pack.tell(ended);
+    if (pack !== undefined) return pack.add(ended);
     const collected = this.collect(body.length, readMs.length);
     collected.body.set(body);
     collected.readMs.set(readMs);
     collected.readEnds.set(readEnds);
-    this.tell({ ...ended, exchange: { ...ended.exchange, ...collected } });
+    this.add({ ...ended, exchange: { ...ended.exchange, ...collected } });
   }
 
-  /** Puts no more into what was begun: it is ready as soon as all that is in it was told. */
+  /** Closes the newest pack: it is ready once every answer with room in it was added. */
   close(): void {
     const last = this.#open.at(-1);
     if (last !== undefined && last.count > 0) last.closed = true;
@@ -130,7 +159,7 @@ export class Packer {
     return ready.map(({ memory, count, types, ends }) => ({ memory, count, types, ends }));
   }
 
-  /** A pack's memory, which nobody looks at any more. */
+  /** Takes back a pack's memory, which is no longer read. */
   giveBack(memory: ArrayBuffer): void {
     if (this.#spare.length < SPARE_PACKS && memory.byteLength === HEADER_BYTES + PACK_BYTES) {
       this.#spare.push(memory);
@@ -148,8 +177,6 @@ export class Packer {
     return pack;
   }
 }
-
-const NONE: readonly ExchangePack[] = [];
 
 /** The answers of a pack, as views of its memory. */
 export function unpackExchanges({ memory, count, types, ends }: ExchangePack): EndedRequest[] {

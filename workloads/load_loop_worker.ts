@@ -1,7 +1,6 @@
 /**
- * A thread that sends from inside a loop around `epoll`: what the other threads do on the
- * platform's loop (departures, reads, users that go on), without a message between the thread that
- * decides and the one that reads.
+ * A sending thread whose event loop is ours, around `epoll`: departures, reads and the next requests
+ * of users happen in one thread, with no message between the one that decides and the one that reads.
  *
  * @module
  */
@@ -24,10 +23,10 @@ function serve(_setup: null, { loop, tell }: ServiceTools<FromThread>): EpollSer
   const handle = createLoadThread(
     {
       ...outbox,
-      say(message) {
-        // The last word, which others wait for: it goes out when the loop is over.
+      send(message) {
+        // The last message, which others wait for: it goes out when the loop has ended.
         if (message.kind === "closed") loop.end();
-        else outbox.say(message);
+        else outbox.send(message);
       },
     },
     {
@@ -46,7 +45,7 @@ function serve(_setup: null, { loop, tell }: ServiceTools<FromThread>): EpollSer
   return {
     obey(message) {
       const work = handle(message);
-      // Opening is made of promises alone: no event would end the waiting for one.
+      // Opening is made of promises alone: no event would wake the loop.
       if (message.kind === "open") loop.hold(work);
     },
     onEnd: () => tell({ kind: "closed" }),

@@ -1,11 +1,11 @@
 /**
- * What the thread that leads a run and the threads that send say to each other.
+ * The messages between the thread that leads a run and the threads that send.
  *
  * @module
  */
 import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
-import { type Exchange, TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
-import type { ExchangePack } from "./load_exchange_pack.ts";
+import { TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
+import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
 import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
 import type { ThreadUsage } from "./load_thread_usage.ts";
@@ -17,9 +17,8 @@ export const COUNTER_ENDED: number = TRANSPORT_COUNTERS + 1;
 /** Length of the block. */
 export const COUNTER_SLOTS: number = TRANSPORT_COUNTERS + 2;
 
-/** Opens the transport of a thread and gives it the prompts. */
-export interface OpenMessage {
-  readonly kind: "open";
+/** What every thread is opened with. */
+export interface ThreadSetup {
   readonly transport: string;
   readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "collect">;
   readonly protocol: string;
@@ -30,6 +29,11 @@ export interface OpenMessage {
   readonly requests?: readonly GenerationRequest[];
   /** An open load will come: get the clock ready that keeps a schedule. */
   readonly scheduled: boolean;
+}
+
+/** Opens the transport of a thread and gives it the prompts. */
+export interface OpenMessage extends ThreadSetup {
+  readonly kind: "open";
   readonly counters: SharedArrayBuffer;
 }
 
@@ -58,26 +62,22 @@ export type ToThread =
   | { readonly kind: "memory"; readonly memory: ArrayBuffer }
   | { readonly kind: "close" };
 
-/** A request that is over. */
-export interface EndedRequest {
-  readonly departure: Departure;
-  readonly exchange: Exchange;
-  /** The thread's own clock at the load's start. */
-  readonly originMs: number;
+/** A thread's share is done. */
+export interface EndedMessage {
+  readonly kind: "ended";
+  readonly end: ShareEnd;
+  readonly lag: LoopLag;
+  readonly usage?: ThreadUsage;
 }
 
 /** From a sending thread. */
 export type FromThread =
   | { readonly kind: "opened" }
+  /** From the thread that leads, where it sends itself. */
   | ({ readonly kind: "exchange" } & EndedRequest)
-  /** Several, from another thread. */
+  /** Several answers, from a thread of its own. */
   | { readonly kind: "pack"; readonly pack: ExchangePack }
   | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }
-  | {
-    readonly kind: "ended";
-    readonly end: ShareEnd;
-    readonly lag: LoopLag;
-    readonly usage?: ThreadUsage;
-  }
+  | EndedMessage
   | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly message: string };

@@ -1,6 +1,6 @@
 /**
- * What a sending thread says, a few answers in one message: a message of its own for each would
- * cost the thread that reads more than reading the answer did.
+ * The way out of a sending thread, some answers per message: one message for each would cost the
+ * thread that reads more than reading the answer did.
  *
  * @module
  */
@@ -10,23 +10,23 @@ import { Packer } from "./load_exchange_pack.ts";
 import type { FromThread } from "./load_messages.ts";
 
 /**
- * So long an answer waits for others: longer than the burst in which the users of a batching engine
+ * How long an answer waits for others: longer than the burst in which the users of a batching engine
  * send again. On a machine with few cores, decoding answers right then would take the core from
  * those sends.
  */
 const PATIENCE_MS = 25;
 
-/** The way out of a sending thread. */
+/** Sends what a thread reports. */
 export interface Outbox {
-  /** Says it at once, behind all answers that came before; answers wait a moment for others. */
-  say(message: FromThread): void;
+  /** Sends at once, behind all answers that came before; answers wait a moment for others. */
+  send(message: FromThread): void;
   /** Where the thread's transport puts finished bodies. */
   readonly collect: Collect;
-  /** Memory of answers that were decoded. */
+  /** Takes back memory of answers that were decoded. */
   giveBack(memory: ArrayBuffer): void;
 }
 
-/** @param post says it to the other thread. */
+/** @param post sends to the other thread. */
 export function createOutbox(
   clock: Clock,
   post: (message: FromThread, transfer: ArrayBuffer[]) => void,
@@ -44,7 +44,7 @@ export function createOutbox(
   return {
     collect: packer.collect,
     giveBack: (memory) => packer.giveBack(memory),
-    say(message) {
+    send(message) {
       if (message.kind !== "exchange") {
         flush();
         return post(message, []);
@@ -53,7 +53,7 @@ export function createOutbox(
         waiting = true;
         void clock.sleepUntil(clock.now() + PATIENCE_MS).then(() => waiting && flush());
       }
-      packer.tell(message);
+      packer.add(message);
       postReady();
     },
   };

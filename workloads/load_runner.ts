@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { aborted, type Clock } from "../backends/clock.ts";
+import { aborted, type Clock, onAbort } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
 import type { Load, OpenLoad, Stop } from "./load.ts";
@@ -79,10 +79,8 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
     sending.abort();
     flight.abort();
   };
-  tools.stopSignal.addEventListener("abort", stopSending, { once: true });
-  tools.abortSignal.addEventListener("abort", cancelFlight, { once: true });
-  if (tools.stopSignal.aborted) stopSending();
-  if (tools.abortSignal.aborted) cancelFlight();
+  const ignoreStop = onAbort(tools.stopSignal, stopSending);
+  const ignoreAbort = onAbort(tools.abortSignal, cancelFlight);
 
   // Timers must not outlive the run: a test's clock and a program's exit both wait for them.
   const over = new AbortController();
@@ -118,8 +116,8 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 
   over.abort();
   await Promise.all([deadline, grace]);
-  tools.stopSignal.removeEventListener("abort", stopSending);
-  tools.abortSignal.removeEventListener("abort", cancelFlight);
+  ignoreStop();
+  ignoreAbort();
   return end;
 }
 

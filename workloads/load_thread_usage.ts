@@ -41,3 +41,12 @@ function readSchedule(): { readonly cpuMs: number; readonly waitMs: number } | u
     return undefined;
   }
 }
+
+/** The largest shares of several threads: the thread with the least room is the one that counts. */
+export function busiestUsage(all: readonly ThreadUsage[]): ThreadUsage | undefined {
+  if (all.length === 0) return undefined;
+  return {
+    cpu: Math.max(...all.map(({ cpu }) => cpu)),
+    wait: Math.max(...all.map(({ wait }) => wait)),
+  };
+}

@@ -1,6 +1,6 @@
 /**
- * A thread that sends: it reads the wire and nothing else. Decoding, counting and writing happen
- * on the thread that leads, so that none of them delays a stamp.
+ * A thread that sends and reads, and does nothing else. Decoding, counting and writing happen on the
+ * thread that leads, so that none of them delays a stamp.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import {
   patientClock,
   systemClock,
 } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport, TransportOptions } from "../backends/transport.ts";
@@ -36,31 +37,31 @@ import { countThreadUsage } from "./load_thread_usage.ts";
 /** This file, for `startWorker`. */
 export const LOAD_WORKER: string = "workloads/load_worker.ts";
 
-/** What a thread stands on: the platform's own loop, or another. */
-export interface Ground {
-  /** For waits that nothing depends on, and for watching how late the loop is. */
+/** The event loop that a thread runs on, and what belongs to it. */
+export interface ThreadRuntime {
+  /** For waits that no stamp depends on, and for measuring how late the loop is. */
   readonly clock: Clock;
-  /** Resolves in a later turn of the loop, after I/O that is ready has been served. */
+  /** Resolves in a later turn of the event loop, after I/O that is ready has been served. */
   readonly nextTurn: () => Promise<void>;
-  /** A clock that is worth its price when a schedule has to be kept. */
+  /** An exact clock, which costs a thread: for keeping a schedule. */
   readonly startTicker: () => Promise<Ticker>;
   /** The transport that was asked for. */
   readonly open: (name: string, options: TransportOptions) => Transport;
 }
 
-const platform: Ground = {
+const platform: ThreadRuntime = {
   clock: patientClock,
   nextTurn,
   startTicker,
   open: (name, options) => findTransport(name).open(options),
 };
 
-/** Handles the messages of one thread, which says what it has to say through `outbox`. */
+/** Handles the messages to one thread; what it reports goes to `outbox`. */
 export function createLoadThread(
-  outbox: Pick<Outbox, "say"> & Partial<Outbox>,
-  ground: Ground = platform,
+  outbox: Pick<Outbox, "send"> & Partial<Outbox>,
+  runtime: ThreadRuntime = platform,
 ): (message: ToThread) => Promise<void> {
-  const reply = outbox.say;
+  const reply = outbox.send;
   let opened: OpenMessage | undefined;
   let transport: Transport | undefined;
   let ticker: Ticker | undefined;
@@ -74,18 +75,17 @@ export function createLoadThread(
     protocol = findProtocol(message.protocol);
     counters = new Uint32Array(message.counters);
     const { transportOptions } = message;
-    transport = ground.open(message.transport, {
+    transport = runtime.open(message.transport, {
       ...transportOptions,
       clock: systemClock,
       counters,
-      ...(outbox.collect === undefined ? {} : { collect: outbox.collect }),
+      ...defined({ collect: outbox.collect }),
     });
     await transport.ready?.(message.wires);
     const [first] = message.wires;
     const rehearsal = transport.rehearsal?.();
-    if (first !== undefined && rehearsal !== undefined) await rehearse(rehearsal, first, ground);
-    // Only a schedule is worth a thread that watches the time.
-    if (message.scheduled) ticker = await ground.startTicker();
+    if (first !== undefined && rehearsal !== undefined) await rehearse(rehearsal, first, runtime);
+    if (message.scheduled) ticker = await runtime.startTicker();
     reply({ kind: "opened" });
   };
 
@@ -114,12 +114,12 @@ export function createLoadThread(
       return wires[position]!;
     };
 
-    const lag = sampleLoopLag(ground.clock);
+    const lag = sampleLoopLag(runtime.clock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
-      clock: share.load.kind === "open" ? ticker! : ground.clock,
+      clock: share.load.kind === "open" ? ticker! : runtime.clock,
       transport,
-      nextTurn: ground.nextTurn,
+      nextTurn: runtime.nextTurn,
       originMs,
       requestOf,
       ...(share.load.kind === "open"
@@ -137,8 +137,7 @@ export function createLoadThread(
       stopSignal: stop.signal,
       abortSignal: abort.signal,
     });
-    const usage = countUsage();
-    reply({ kind: "ended", end, lag: lag(), ...(usage === undefined ? {} : { usage }) });
+    reply({ kind: "ended", end, ...defined({ usage: countUsage() }), lag: lag() });
   };
 
   return async (message: ToThread): Promise<void> => {

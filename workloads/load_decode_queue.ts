@@ -1,0 +1,121 @@
+/**
+ * Answers that wait to be decoded on the thread that leads a run.
+ *
+ * They are decoded a little at a time: this thread may be the one that sends and reads, or share a
+ * core with it. Then it also waits until the users whose answers ended have sent again.
+ *
+ * @module
+ */
+import { systemClock } from "../backends/clock.ts";
+import type { Exchange } from "../backends/transport.ts";
+import type { EndedRequest } from "./load_exchange_pack.ts";
+
+/** Where answers are read on this thread: longer than the burst in which users send again. */
+const INLINE_DELAY_MS = 20;
+/** The same place: shorter than what a stamp may be late. */
+const INLINE_SLICE_MS = 0.2;
+/** Where another thread reads: so that it need not wait long for a core. */
+const ASIDE_SLICE_MS = 1;
+
+/**
+ * A slice is one longer for so many answers that wait, up to four: a queue that grows without end is
+ * memory, and work for the collector, which stops this thread for longer.
+ */
+const WAITING_PER_SLICE = 256;
+const MOST_SLICES = 4;
+
+/** A look at the clock costs a tenth of a short answer: so many bytes are decoded in 0.02 ms. */
+const BYTES_PER_LOOK = 4096;
+
+const NO_BYTES = new Uint8Array(0);
+const NO_TIMES = new Float64Array(0);
+const NO_ENDS = new Uint32Array(0);
+
+/** An answer, and who gets its memory back when it is decoded. */
+interface Entry {
+  readonly ended: EndedRequest;
+  readonly giveBack: ((memory: ArrayBuffer) => void) | undefined;
+}
+
+/** Decodes answers in slices of time. */
+export class DecodeQueue {
+  readonly #decode: (ended: EndedRequest) => void;
+  readonly #delayMs: number;
+  readonly #sliceMs: number;
+  #added: Entry[] = [];
+  /** Some of those that were added, of which the first `#done` are decoded. */
+  #batch: Entry[] = [];
+  #done = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param decode must keep neither the exchange nor its arrays.
+   * @param options.inline answers are read on this very thread.
+   */
+  constructor(
+    decode: (ended: EndedRequest) => void,
+    { inline }: { readonly inline: boolean },
+  ) {
+    this.#decode = decode;
+    this.#delayMs = inline ? INLINE_DELAY_MS : 0;
+    this.#sliceMs = inline ? INLINE_SLICE_MS : ASIDE_SLICE_MS;
+  }
+
+  /** Queues an answer; `giveBack` gets the memory of its arrays when it is decoded. */
+  add(ended: EndedRequest, giveBack?: (memory: ArrayBuffer) => void): void {
+    this.#added.push({ ended, giveBack });
+    this.#timer ??= setTimeout(this.#decodeSlice, this.#delayMs);
+  }
+
+  /** Decodes all that waits, now. */
+  drain(): void {
+    this.close();
+    this.#batch = this.#batch.slice(this.#done).concat(this.#added);
+    this.#added = [];
+    for (this.#done = 0; this.#done < this.#batch.length;) this.#decodeNext();
+  }
+
+  /** Decodes nothing more until something is added. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  readonly #decodeSlice = (): void => {
+    if (this.#done === this.#batch.length) {
+      this.#batch = this.#added;
+      this.#added = [];
+      this.#done = 0;
+    }
+    const waiting = this.#batch.length - this.#done + this.#added.length;
+    const slices = Math.min(MOST_SLICES, 1 + waiting / WAITING_PER_SLICE);
+    const untilMs = systemClock.now() + this.#sliceMs * slices;
+    for (let bytes = 0; this.#done < this.#batch.length; this.#decodeNext()) {
+      bytes += this.#batch[this.#done]!.ended.exchange.body.length;
+      if (bytes < BYTES_PER_LOOK) continue;
+      if (systemClock.now() >= untilMs) break;
+      bytes = 0;
+    }
+    const more = this.#done < this.#batch.length || this.#added.length > 0;
+    this.#timer = more ? setTimeout(this.#decodeSlice, 0) : undefined;
+  };
+
+  #decodeNext(): void {
+    const { ended, giveBack } = this.#batch[this.#done++]!;
+    const { exchange } = ended;
+    const memory = exchange.body.buffer as ArrayBuffer;
+    this.#decode(ended);
+    dropArrays(exchange);
+    giveBack?.(memory);
+  }
+}
+
+/**
+ * A request that waited long has left promises among the collector's old objects, which it visits
+ * rarely. Until then they keep the answer, but no longer its bytes.
+ */
+function dropArrays(exchange: Exchange): void {
+  exchange.body = NO_BYTES;
+  exchange.readMs = NO_TIMES;
+  exchange.readEnds = NO_ENDS;
+}
