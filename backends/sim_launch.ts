@@ -47,7 +47,8 @@ const LISTENING_GRPC = /^listening on (grpc\S+)$/m;
 
 /**
  * Starts `tokometer simulate ARGS` on a free port and waits until it listens. The process ends
- * with `stop()`, and also when this process dies in any way: its standard input closes then.
+ * with `stop()`, and also when this process dies in any way: its standard input closes then. Needs
+ * `--allow-net` and `--allow-run`.
  *
  * @throws {Error} with what it said on stderr, when it does not come up.
  *

@@ -61,7 +61,7 @@ const PORTS_KEPT = 1024;
 
 /**
  * Starts a simulated server in this process; options that are left out are those of
- * {@linkcode SIM_DEFAULTS}.
+ * {@linkcode SIM_DEFAULTS}. Needs `--allow-net`.
  *
  * @example
  * ```ts

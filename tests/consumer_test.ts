@@ -1,6 +1,8 @@
 /** A project of somebody else's imports the package by its name and runs the README's example. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
+import * as root from "../mod.ts";
+import { readDocEntries } from "./support/doc_entries.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 import { runDeno } from "./support/run_deno.ts";
 
@@ -59,3 +61,99 @@ Deno.test("a consumer project can import every entry, and metrics alone load no 
     assert(!heavy.test(metrics.output), "metrics load what only others need");
   });
 });
+
+/** Functions that need permissions, and a program that calls them and needs no others. */
+const NEEDS: readonly {
+  readonly names: readonly string[];
+  readonly flags: readonly string[];
+  readonly program: string;
+}[] = [
+  {
+    names: ["startSimServer"],
+    flags: ["--allow-net"],
+    program: `
+      const server = await startSimServer({ ttft: "1", itl: "0" });
+      await fetch(server.url + "/v1/models").then((response) => response.text());
+      await server.stop();
+    `,
+  },
+  {
+    names: ["launchSimulator"],
+    flags: ["--allow-net", "--allow-run"],
+    program: `
+      const simulator = await launchSimulator(["--ttft", "1"]);
+      await simulator.truth();
+      await simulator.stop();
+    `,
+  },
+  {
+    names: ["measureBench"],
+    flags: ["--allow-net", "--allow-read"],
+    program: `
+      const server = await startSimServer({ ttft: "1", itl: "0" });
+      await measureBench(server.url, { concurrency: [1], requests: 2 });
+      await server.stop();
+    `,
+  },
+  {
+    names: ["openRecordFile"],
+    flags: ["--allow-write"],
+    program: `
+      const writer = startRecordFile(await openRecordFile("written.jsonl"), { loads: [] } as never);
+      await writer.close();
+    `,
+  },
+  {
+    names: ["readRecordFile", "streamRecordFile", "mergeRecordFiles"],
+    flags: ["--allow-read"],
+    // What they return is summarized and rendered without any permission.
+    program: `
+      const run = await readRecordFile("records.jsonl");
+      for await (const _ of streamRecordFile("records.jsonl"));
+      for await (const _ of mergeRecordFiles(["records.jsonl"]));
+      const summary = summarize(run, { slo: parseSlo("ttft:500") });
+      renderTable(summary);
+      for (const report of REPORTS) report.render(summary);
+      findMetric(summary.loads[0]!, METRICS[0]!.name);
+      if (run.records.some(isFailure)) throw new UserError(findProtocol("tgi").name + VERSION);
+    `,
+  },
+];
+
+Deno.test("each function of the root needs the permissions that its description names", async () => {
+  const { symbols } = (await readDocEntries()).get(".")!;
+  for (const { name, declarations: [declaration] } of symbols) {
+    const named = declaration?.jsDoc?.doc?.match(/--allow-\w+/g) ?? [];
+    assertEquals(named, NEEDS.find(({ names }) => names.includes(name))?.flags ?? [], name);
+  }
+  const imports = `import * as root from "@tokometer/tokometer";\nconst {${
+    symbols.map(({ name }) => name).filter((name) => name in root).join()
+  }} = root;\n`;
+  await inConsumer(async (folder) => {
+    await recordRun(`${folder}/records.jsonl`);
+    for (const { names, flags, program } of NEEDS) {
+      await Deno.writeTextFile(`${folder}/main.ts`, imports + program);
+      const { success, output } = await runDeno(
+        ["run", "--no-prompt", ...flags, "main.ts"],
+        folder,
+      );
+      assert(success, `${names}: ${output}`);
+      for (const flag of flags) {
+        const fewer = flags.filter((other) => other !== flag);
+        const refused = await runDeno(["run", "--no-prompt", ...fewer, "main.ts"], folder);
+        assert(!refused.success, `${names} need no ${flag}`);
+      }
+    }
+  });
+});
+
+/** Measures two requests of the simulated engine into a record file. */
+async function recordRun(path: string): Promise<void> {
+  const server = await root.startSimServer({ ttft: "1", itl: "0" });
+  const run = await root.measureBench(server.url, { concurrency: [1], requests: 2 });
+  await server.stop();
+  const writer = root.startRecordFile(await root.openRecordFile(path), run.header);
+  for (const record of run.records) writer.add(record);
+  for (const end of run.ends) writer.end(end);
+  await writer.close();
+}

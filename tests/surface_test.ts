@@ -1,51 +1,18 @@
 /** What the package offers: few names at the root, each name at one address, and all explained. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
+import { type DocEntry, type DocSymbol, readDocEntries } from "./support/doc_entries.ts";
 
 const ROOT = new URL("..", import.meta.url);
 
-/** One exported name, as far as these tests look at it. */
-interface Symbol {
-  readonly name: string;
-  readonly declarations: readonly {
-    readonly kind: string;
-    readonly location: { readonly filename: string };
-    readonly jsDoc?: JsDoc;
-  }[];
-}
-
-interface JsDoc {
-  readonly doc?: string;
-  readonly tags?: readonly { readonly kind: string; readonly doc?: string }[];
-}
-
-interface Entry {
-  readonly moduleDoc: string;
-  readonly symbols: readonly Symbol[];
-}
-
-const ENTRIES: ReadonlyMap<string, Entry> = await readEntries();
-
-async function readEntries(): Promise<Map<string, Entry>> {
-  const files = Object.values(config.exports);
-  const args = ["doc", "--json", "--quiet", ...files];
-  const { stdout, success } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
-  assert(success);
-  const { nodes } = JSON.parse(new TextDecoder().decode(stdout));
-  return new Map(
-    Object.entries(config.exports).map(([entry, file]) => {
-      const { module_doc, symbols } = nodes[new URL(file, ROOT).href];
-      return [entry, { moduleDoc: module_doc?.doc ?? "", symbols }];
-    }),
-  );
-}
+const ENTRIES: ReadonlyMap<string, DocEntry> = await readDocEntries();
 
 /** Names of what exists at run time: all but types. */
-function isValue({ declarations }: Symbol): boolean {
+function isValue({ declarations }: DocSymbol): boolean {
   return declarations.some(({ kind }) => kind !== "interface" && kind !== "typeAlias");
 }
 
-function examplesOf({ declarations }: Symbol): string[] {
+function examplesOf({ declarations }: DocSymbol): string[] {
   return declarations.flatMap(({ jsDoc }) => jsDoc?.tags ?? [])
     .filter(({ kind }) => kind === "example").map(({ doc = "" }) => doc);
 }

@@ -83,7 +83,8 @@ export const bench: Command = {
 };
 
 /**
- * Measures a server as `tokometer bench` does, without printing or writing anything.
+ * Measures a server as `tokometer bench` does, without printing or writing anything. Needs
+ * `--allow-net` and `--allow-read`.
  *
  * @param options option values by their names on the command line (`concurrency`,
  * `output-tokens`, …); secrets may be given as they are.

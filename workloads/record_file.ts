@@ -100,7 +100,7 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
 }
 
 /**
- * Opens a new file for records, to be given to {@linkcode startRecordFile}.
+ * Opens a new file for records, to be given to {@linkcode startRecordFile}. Needs `--allow-write`.
  *
  * @throws {UserError} when it exists or cannot be written.
  *
@@ -146,7 +146,7 @@ export interface RecordEntry {
 }
 
 /**
- * Reads a record file back, whole.
+ * Reads a record file back, whole. Needs `--allow-read`.
  *
  * @throws {UserError} when it is missing or is not a record file.
  *
@@ -178,7 +178,7 @@ export async function readRecordFile(path: string): Promise<Run> {
 
 /**
  * Reads a record file line by line, in memory that does not grow with it. A load without an end is
- * given one as far as its records tell.
+ * given one as far as its records tell. Needs `--allow-read`.
  *
  * @throws {UserError} when it is missing or is not a record file.
  *

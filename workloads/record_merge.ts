@@ -29,7 +29,8 @@ interface Client {
 const EQUAL = ["protocol", "model", "length", "stream"] as const;
 
 /**
- * Reads several record files as one: its header, every record, and an end for each load.
+ * Reads several record files as one: its header, every record, and an end for each load. Needs
+ * `--allow-read`.
  *
  * @param options `align`: default `wall` where all files tell when their loads began, else `start`.
  * @throws {UserError} when a file cannot be read, or the files do not fit together.

@@ -8,6 +8,7 @@
  * @module
  */
 import config from "../../deno.json" with { type: "json" };
+import { runDeno } from "../support/run_deno.ts";
 
 /** What is published of the top level; the rest is for those who work on it. */
 const PUBLISHED: readonly string[] = [
@@ -30,19 +31,6 @@ async function copy(from: string, to: string): Promise<void> {
   for await (const { name } of Deno.readDir(from)) await copy(`${from}/${name}`, `${to}/${name}`);
 }
 
-async function run(
-  args: readonly string[],
-  cwd: string,
-): Promise<{ success: boolean; output: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    cwd,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  return { success, output };
-}
-
 /** Runs both checks; returns the paths that would be published. @throws when one fails. */
 export async function checkPublishing(): Promise<string[]> {
   const folder = await Deno.makeTempDir({ prefix: "tokometer_publish_" });
@@ -55,7 +43,7 @@ export async function checkPublishing(): Promise<string[]> {
     }
     const links = config.links.map((link) => `${root}${link.replace("../", "")}`);
     await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ ...config, links }, null, 2));
-    const { success, output } = await run(
+    const { success, output } = await runDeno(
       ["publish", "--dry-run", "--allow-dirty", "--no-lock"],
       folder,
     );
@@ -67,7 +55,7 @@ export async function checkPublishing(): Promise<string[]> {
     if (paths.length === 0 || strays.length > 0) {
       throw new Error(`Cannot publish ${strays.join(", ")}:\n${output}`);
     }
-    const lint = await run(["doc", "--lint", ...Object.values(config.exports)], root);
+    const lint = await runDeno(["doc", "--lint", ...Object.values(config.exports)], root);
     if (!lint.success) throw new Error(`Cannot publish undocumented:\n${lint.output}`);
     return paths;
   } finally {
