@@ -3,23 +3,15 @@
  *
  * @module
  */
-import { readErrorBody } from "./error_message.ts";
-import {
-  count,
-  type EventDraft,
-  eventReader,
-  isObject,
-  type JsonObject,
-  text,
-} from "./json_event.ts";
+import { type EventDraft, eventReader, isObject, type JsonObject, text } from "./json_event.ts";
 import { postJson } from "./json_request.ts";
-import { plainPrompt } from "./protocol_openai_completions.ts";
-import { type TwinPaths, twinUrl } from "./protocol_two_paths.ts";
+import { takeCounter, takeFinishReason, takePromptTokens } from "./protocol_event.ts";
+import { plainPrompt } from "./protocol_fields.ts";
+import { HTTP_DEFAULTS, type TwoPaths, twoPathsUrl } from "./protocol_http.ts";
 import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 
-const PATHS: TwinPaths = { stream: "/generate_stream", whole: "/generate" };
+const PATHS: TwoPaths = { stream: "/generate_stream", whole: "/generate" };
 
-/** What the reader of an event looks at. */
 const WANTED = {
   token: { text: "value", count_output_tokens: "value", prompt_tokens: "value" },
   finish_reason: "value",
@@ -30,27 +22,24 @@ const WANTED = {
 } as const;
 
 /**
- * LightLLM native: exactly one event a token, each with the count so far, `finished` on the last.
+ * LightLLM native: exactly one event per token, each with the count so far, `finished` on the last.
  * A text may be empty while a character is incomplete. When a prompt is too long the server breaks
  * the connection after status 200, which comes out as `truncated`.
  */
 export const lightllm: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "lightllm",
   title: "LightLLM /generate_stream",
-  description: "LightLLM's native call (default port 8000): one event a token with a counter in " +
+  description:
+    "LightLLM's native call (default port 8000): one event per token with a counter in " +
     "each. A server started with --use_tgi_api answers in another shape: use lightllm-tgi there.",
-  carrier: "http",
   path: PATHS.stream,
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "counter",
   takesTokenIds: true,
   endMark: "flag",
-  framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => buildLightllmRequest(request, target, {}),
   readEvent: eventReader(readLightllm),
   quick: { wanted: WANTED, read: readLightllm },
-  readError: readErrorBody,
 };
 
 function readLightllm(value: JsonObject, request: GenerationRequest): EngineEvent {
@@ -94,20 +83,15 @@ export function buildLightllmRequest(
       ...parameters,
     },
   };
-  return postJson(twinUrl(target, PATHS, request.stream), body, { target, request });
+  return postJson(twoPathsUrl(target, PATHS, request.stream), body, { target, request });
 }
 
 function readToken(value: JsonObject): EngineEvent {
   const token = isObject(value.token) ? value.token : {};
   const event: EventDraft = { text: text(token.text) };
-  const total = count(token.count_output_tokens);
-  if (total !== undefined) {
-    event.totalTokens = total;
-    event.source = "counter";
-  }
-  const promptTokens = count(token.prompt_tokens);
-  if (promptTokens !== undefined) event.usage = { promptTokens };
-  if (typeof value.finish_reason === "string") event.finishReason = value.finish_reason;
+  takeCounter(event, token.count_output_tokens);
+  takePromptTokens(event, token.prompt_tokens);
+  takeFinishReason(event, value.finish_reason);
   if (value.finished === true) event.end = true;
   return event;
 }
@@ -115,16 +99,11 @@ function readToken(value: JsonObject): EngineEvent {
 /** `{"generated_text": ["…"], "count_output_tokens": n, "finish_reason": "…", "prompt_tokens": m}` */
 function readWhole(value: JsonObject): EngineEvent {
   const texts = value.generated_text;
-  // Its errors are `{"message"}` alone; should one come under status 200, it is no empty answer.
+  // Its errors are `{"message"}` alone; one that comes under status 200 is not an empty answer.
   if (texts === undefined && typeof value.message === "string") return { error: value.message };
   const event: EventDraft = { text: text(Array.isArray(texts) ? texts[0] : texts), end: true };
-  const total = count(value.count_output_tokens);
-  if (total !== undefined) {
-    event.totalTokens = total;
-    event.source = "counter";
-  }
-  const promptTokens = count(value.prompt_tokens);
-  if (promptTokens !== undefined) event.usage = { promptTokens };
-  if (typeof value.finish_reason === "string") event.finishReason = value.finish_reason;
+  takeCounter(event, value.count_output_tokens);
+  takePromptTokens(event, value.prompt_tokens);
+  takeFinishReason(event, value.finish_reason);
   return event;
 }

@@ -3,30 +3,27 @@
  *
  * @module
  */
-import { readErrorBody } from "./error_message.ts";
 import { eventReader, isObject, reportedError } from "./json_event.ts";
+import { HTTP_DEFAULTS } from "./protocol_http.ts";
 import { buildLightllmRequest } from "./protocol_lightllm.ts";
-import type { EngineEvent, GenerationRequest, Protocol } from "./protocol.ts";
+import type { Protocol } from "./protocol.ts";
 import { readTgiToken, readTgiWhole, TGI_WANTED } from "./protocol_tgi.ts";
 
 const readToken = eventReader(readTgiToken);
 
 /** Unlike TGI itself, LightLLM can ignore the end-of-sequence token in this mode too. */
 export const lightllmTgi: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "lightllm-tgi",
   title: "LightLLM --use_tgi_api /generate_stream",
-  description: "LightLLM started with --use_tgi_api (default port 8000): one event a token in " +
+  description: "LightLLM started with --use_tgi_api (default port 8000): one event per token in " +
     "TGI's shape, with a length that can be forced.",
-  carrier: "http",
   path: "/generate_stream",
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "counter",
   takesTokenIds: true,
   endMark: "flag",
-  framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => buildLightllmRequest(request, target, { details: true }),
-  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+  readEvent(data, request) {
     if (request.stream) return readToken(data, request);
     // The whole answer is a list of one.
     const parsed: unknown = JSON.parse(
@@ -38,5 +35,4 @@ export const lightllmTgi: Protocol = {
     return error === undefined ? readTgiWhole(value) : { error };
   },
   quick: { wanted: TGI_WANTED, read: readTgiToken },
-  readError: readErrorBody,
 };

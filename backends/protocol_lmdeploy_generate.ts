@@ -4,24 +4,17 @@
  *
  * @module
  */
-import { readErrorBody } from "./error_message.ts";
-import {
-  count,
-  type EventDraft,
-  eventReader,
-  isObject,
-  type JsonObject,
-  text,
-} from "./json_event.ts";
+import { type EventDraft, eventReader, isObject, type JsonObject, text } from "./json_event.ts";
 import { callUrl, postJson } from "./json_request.ts";
-import { plainPrompt } from "./protocol_openai_completions.ts";
-import { listOpenaiModels } from "./protocol_openai_stream.ts";
+import { takeCounter, takeIds, takePromptTokens } from "./protocol_event.ts";
+import { plainPrompt, samplingFields } from "./protocol_fields.ts";
+import { HTTP_DEFAULTS } from "./protocol_http.ts";
+import { listOpenaiModels } from "./protocol_models.ts";
 import { lmdeploySessionId } from "./protocol_lmdeploy_interactive.ts";
-import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
+import type { EngineEvent, Protocol } from "./protocol.ts";
 
 const PATH = "/generate";
 
-/** What the reader of an event looks at. */
 const WANTED = {
   text: "value",
   output_ids: "value",
@@ -30,22 +23,18 @@ const WANTED = {
 
 /** LMDeploy of 2025 and later. `text` and `output_ids` are what the event adds. */
 export const lmdeployGenerate: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "lmdeploy-generate",
   title: "LMDeploy /generate",
   description: "LMDeploy's token-accurate generation call (default port 23333), also with token " +
     "ids as the prompt. For servers of 2025 and later; older ones have lmdeploy-interactive.",
-  carrier: "http",
   path: PATH,
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "counter",
   takesTokenIds: true,
   usesRequestId: true,
   endMark: "done",
-  framing: (stream) => stream ? "sse" : "json",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
-    const { temperature, topP, topK, seed, stop } = request.sampling;
-    if (seed !== undefined) {
+  buildRequest(request, target) {
+    if (request.sampling.seed !== undefined) {
       throw new TypeError(
         'Cannot send a seed with "lmdeploy-generate": the call has none; leave it out, or use lmdeploy-chat',
       );
@@ -58,34 +47,22 @@ export const lmdeployGenerate: Protocol = {
       max_tokens: request.outputTokens,
       ignore_eos: request.length === "forced",
       stream: request.stream,
-      temperature,
-      top_p: topP,
-      top_k: topK,
-      stop,
+      ...samplingFields(request),
     };
     return postJson(callUrl(target, PATH), body, { target, request });
   },
-  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+  readEvent(data, request) {
     return data === "[DONE]" ? { end: true } : readJson(data, request);
   },
   quick: { wanted: WANTED, read: readAnswer },
-  readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };
 
 function readAnswer(value: JsonObject): EngineEvent {
   const event: EventDraft = { text: text(value.text) };
   const meta = isObject(value.meta_info) ? value.meta_info : {};
-  const total = count(meta.completion_tokens);
-  if (total !== undefined) {
-    event.totalTokens = total;
-    event.source = "counter";
-  } else if (Array.isArray(value.output_ids)) {
-    event.newTokens = value.output_ids.length;
-    event.source = "ids";
-  }
-  const promptTokens = count(meta.prompt_tokens);
-  if (promptTokens !== undefined) event.usage = { promptTokens };
+  if (!takeCounter(event, meta.completion_tokens)) takeIds(event, value.output_ids);
+  takePromptTokens(event, meta.prompt_tokens);
   if (isObject(meta.finish_reason)) {
     const { type, message } = meta.finish_reason;
     event.finishReason = text(type);

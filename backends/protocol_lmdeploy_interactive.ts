@@ -5,13 +5,43 @@
  * @module
  */
 import { readErrorBody } from "./error_message.ts";
-import { count, type EventDraft, parseObject, reportedError, text } from "./json_event.ts";
+import { type EventDraft, parseObject, reportedError, text } from "./json_event.ts";
 import { callUrl, postJson } from "./json_request.ts";
-import { listOpenaiModels } from "./protocol_openai_stream.ts";
-import { textPrompt } from "./protocol_text_prompt.ts";
-import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
+import { takeCounter, takeFinishReason, takePromptTokens } from "./protocol_event.ts";
+import { samplingFields, textPrompt } from "./protocol_fields.ts";
+import { listOpenaiModels } from "./protocol_models.ts";
+import type { EngineEvent, GenerationRequest, Protocol } from "./protocol.ts";
 
 const PATH = "/v1/chat/interactive";
+
+/** What the native protocols of both ages have in common. */
+export const LMDEPLOY_NATIVE: Omit<
+  Protocol,
+  "name" | "title" | "description" | "path" | "framing" | "buildRequest"
+> = {
+  carrier: "http",
+  forcesLength: true,
+  lengthTolerance: 1,
+  tokenSource: "counter",
+  usesRequestId: true,
+  endMark: "finish_reason",
+  readEvent: readNative,
+  readError: readErrorBody,
+};
+
+/** The fields of both ages' requests. */
+export function lmdeployNativeFields(
+  request: GenerationRequest,
+  protocol: string,
+): Record<string, unknown> {
+  return {
+    prompt: textPrompt(request, protocol),
+    stream: request.stream,
+    request_output_len: request.outputTokens,
+    ignore_eos: request.length === "forced",
+    ...samplingFields(request),
+  };
+}
 
 /**
  * LMDeploy ≥ 0.0.14 until mid-2026. Events `{"text": delta, "tokens": so far, "finish_reason"}`,
@@ -36,38 +66,22 @@ const PATH = "/v1/chat/interactive";
  * ```
  */
 export const lmdeployInteractive: Protocol = {
+  ...LMDEPLOY_NATIVE,
   name: "lmdeploy-interactive",
   title: "LMDeploy /v1/chat/interactive",
   description:
     "LMDeploy's native chat call (default port 23333): a token counter in every event, so counts " +
     "are exact where its OpenAI dialect tells none. Gone from servers after mid-2026: use lmdeploy-generate there.",
-  carrier: "http",
   path: PATH,
-  forcesLength: true,
-  lengthTolerance: 1,
-  tokenSource: "counter",
-  usesRequestId: true,
-  endMark: "finish_reason",
   framing: (stream) => stream ? "ndjson" : "json",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
-    const { temperature, topP, topK, seed, stop } = request.sampling;
+  buildRequest(request, target) {
     const body = {
-      prompt: textPrompt(request, "lmdeploy-interactive"),
+      ...lmdeployNativeFields(request, "lmdeploy-interactive"),
       session_id: lmdeploySessionId(request.requestId),
       interactive_mode: false,
-      stream: request.stream,
-      request_output_len: request.outputTokens,
-      ignore_eos: request.length === "forced",
-      temperature,
-      top_p: topP,
-      top_k: topK,
-      seed,
-      stop,
     };
     return postJson(callUrl(target, PATH), body, { target, request });
   },
-  readEvent: readLmdeployNative,
-  readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };
 
@@ -75,27 +89,20 @@ export const lmdeployInteractive: Protocol = {
  * Reads `{"text", "tokens", "finish_reason"[, "input_tokens"]}`, the shape of both native calls:
  * one event of a stream, or the whole answer.
  */
-export function readLmdeployNative(data: string | Uint8Array): EngineEvent {
+function readNative(data: string | Uint8Array): EngineEvent {
   const value = parseObject(data);
   const error = reportedError(value);
   if (error !== undefined) return { error };
   const event: EventDraft = { text: text(value.text) };
-  const total = count(value.tokens);
-  if (total !== undefined) {
-    event.totalTokens = total;
-    event.source = "counter";
-  }
-  const promptTokens = count(value.input_tokens);
-  if (promptTokens !== undefined) event.usage = { promptTokens };
-  if (typeof value.finish_reason === "string") {
-    event.finishReason = value.finish_reason;
-    // What went wrong stands in the place of the text.
-    if (value.finish_reason === "error") {
-      return { error: event.text || "the engine ended with finish reason error" };
-    }
-  }
-  return event;
+  takeCounter(event, value.tokens);
+  takePromptTokens(event, value.input_tokens);
+  takeFinishReason(event, value.finish_reason);
+  // What went wrong stands in the place of the text.
+  return event.finishReason === "error" ? { error: event.text || ENDED_WITH_ERROR } : event;
 }
+
+/** The message where the engine gives none. */
+export const ENDED_WITH_ERROR = "the engine ended with finish reason error";
 
 const SAFE_IDS = BigInt(Number.MAX_SAFE_INTEGER);
 

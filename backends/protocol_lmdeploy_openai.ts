@@ -4,10 +4,12 @@
  *
  * @module
  */
-import { readErrorBody } from "./error_message.ts";
 import { callUrl, postJson } from "./json_request.ts";
-import { lmdeploySessionId } from "./protocol_lmdeploy_interactive.ts";
-import { listOpenaiModels, openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
+import { samplingFields, textPrompt } from "./protocol_fields.ts";
+import { HTTP_DEFAULTS } from "./protocol_http.ts";
+import { ENDED_WITH_ERROR, lmdeploySessionId } from "./protocol_lmdeploy_interactive.ts";
+import { listOpenaiModels } from "./protocol_models.ts";
+import { openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
 import type {
   EngineEvent,
   GenerationRequest,
@@ -16,7 +18,6 @@ import type {
   Target,
   WireRequest,
 } from "./protocol.ts";
-import { textPrompt } from "./protocol_text_prompt.ts";
 
 const CHAT_PATH = "/v1/chat/completions";
 const COMPLETIONS_PATH = "/v1/completions";
@@ -33,41 +34,37 @@ const quick: QuickEvents = {
  * 0.6 report no usage in a stream, so counts are of events unless the text is counted.
  */
 export const lmdeployChat: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "lmdeploy-chat",
   title: "LMDeploy chat, plain prompt",
   description:
     "LMDeploy's /v1/chat/completions (default port 23333) with the prompt as one string, " +
     "which skips the chat template, as LMDeploy's own script does. For templated chat: openai-chat.",
-  carrier: "http",
   path: CHAT_PATH,
-  forcesLength: true,
   lengthTolerance: 1,
   tokenSource: "usage",
   usesRequestId: true,
   endMark: "done",
-  framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) =>
     build(CHAT_PATH, { messages: textPrompt(request, "lmdeploy-chat") }, { request, target }),
   readEvent,
   quick,
-  readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(CHAT_PATH, target, ask),
 };
 
 /** Completions with LMDeploy's session ids; its versions report usage as its chat does. */
 export const lmdeployCompletions: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "lmdeploy-completions",
   title: "LMDeploy completions",
-  description: "LMDeploy's /v1/completions (default port 23333) with a session id a request and " +
+  description:
+    "LMDeploy's /v1/completions (default port 23333) with a session id per request and " +
     "one token of tolerance, which some of its versions need.",
-  carrier: "http",
   path: COMPLETIONS_PATH,
-  forcesLength: true,
   lengthTolerance: 1,
   tokenSource: "usage",
   usesRequestId: true,
   endMark: "done",
-  framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) =>
     build(COMPLETIONS_PATH, { prompt: textPrompt(request, "lmdeploy-completions") }, {
       request,
@@ -75,7 +72,6 @@ export const lmdeployCompletions: Protocol = {
     }),
   readEvent,
   quick,
-  readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(COMPLETIONS_PATH, target, ask),
 };
 
@@ -84,20 +80,15 @@ function build(
   prompt: { readonly messages: string } | { readonly prompt: string },
   { request, target }: { readonly request: GenerationRequest; readonly target: Target },
 ): WireRequest {
-  const { temperature, topP, topK, seed, stop } = request.sampling;
   const body = {
-    model: request.model === "" ? undefined : request.model,
+    model: request.model || undefined,
     ...prompt,
     max_tokens: request.outputTokens,
     ignore_eos: request.length === "forced",
     session_id: lmdeploySessionId(request.requestId),
     stream: request.stream,
     stream_options: request.stream ? { include_usage: true } : undefined,
-    temperature,
-    top_p: topP,
-    top_k: topK,
-    seed,
-    stop,
+    ...samplingFields(request),
   };
   return postJson(callUrl(target, path), body, { target, request });
 }
@@ -108,6 +99,6 @@ function readEvent(data: string | Uint8Array): EngineEvent {
 
 function withEnding(event: EngineEvent): EngineEvent {
   return event.finishReason === "error" && event.error === undefined
-    ? { ...event, error: "the engine ended with finish reason error" }
+    ? { ...event, error: ENDED_WITH_ERROR }
     : event;
 }

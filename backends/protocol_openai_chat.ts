@@ -3,14 +3,10 @@
  *
  * @module
  */
-import { readErrorBody } from "./error_message.ts";
 import { callUrl, postJson } from "./json_request.ts";
-import {
-  listOpenaiModels,
-  openaiFields,
-  openaiQuick,
-  readOpenaiEvent,
-} from "./protocol_openai_stream.ts";
+import { HTTP_DEFAULTS } from "./protocol_http.ts";
+import { listOpenaiModels } from "./protocol_models.ts";
+import { openaiFields, openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
 import type { Protocol } from "./protocol.ts";
 
 const PATH = "/v1/chat/completions";
@@ -22,17 +18,14 @@ const PATH = "/v1/chat/completions";
  * The base URL may be the server's address, end in `/v1`, or be the full address of the call.
  */
 export const openaiChat: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "openai-chat",
   title: "OpenAI chat",
   description: "POST /v1/chat/completions with messages: vLLM (port 8000), SGLang (30000), " +
     "LMDeploy (23333), LightLLM, llama.cpp. Token counts come from the server's usage.",
-  carrier: "http",
   path: PATH,
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "usage",
   endMark: "done",
-  framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) => {
     if (request.promptTokenIds !== undefined) {
       throw new TypeError(
@@ -43,13 +36,12 @@ export const openaiChat: Protocol = {
       throw new TypeError("Cannot build a chat of 0 messages: at least one is needed");
     }
     return postJson(callUrl(target, PATH), {
-      model: request.model === "" ? undefined : request.model,
+      model: request.model || undefined,
       messages: request.messages.map(({ role, content }) => ({ role, content })),
       ...openaiFields(request),
     }, { target, request });
   },
   readEvent: readOpenaiEvent,
   quick: openaiQuick,
-  readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };

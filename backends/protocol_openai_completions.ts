@@ -3,15 +3,12 @@
  *
  * @module
  */
-import { readErrorBody } from "./error_message.ts";
 import { callUrl, postJson } from "./json_request.ts";
-import {
-  listOpenaiModels,
-  openaiFields,
-  openaiQuick,
-  readOpenaiEvent,
-} from "./protocol_openai_stream.ts";
-import type { GenerationRequest, Protocol } from "./protocol.ts";
+import { plainPrompt } from "./protocol_fields.ts";
+import { HTTP_DEFAULTS } from "./protocol_http.ts";
+import { listOpenaiModels } from "./protocol_models.ts";
+import { openaiFields, openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
+import type { Protocol } from "./protocol.ts";
 
 const PATH = "/v1/completions";
 
@@ -38,31 +35,22 @@ const PATH = "/v1/completions";
  * ```
  */
 export const openaiCompletions: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "openai-completions",
   title: "OpenAI completions",
   description: "POST /v1/completions with a plain prompt or token ids: vLLM (port 8000), SGLang " +
     "(30000), LMDeploy (23333), LightLLM, llama.cpp. Token counts come from the server's usage.",
-  carrier: "http",
   path: PATH,
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "usage",
   takesTokenIds: true,
   endMark: "done",
-  framing: (stream) => stream ? "sse" : "json",
   buildRequest: (request, target) =>
     postJson(callUrl(target, PATH), {
-      model: request.model === "" ? undefined : request.model,
+      model: request.model || undefined,
       prompt: request.promptTokenIds ?? plainPrompt(request),
       ...openaiFields(request),
     }, { target, request }),
   readEvent: readOpenaiEvent,
   quick: openaiQuick,
-  readError: readErrorBody,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };
-
-/** The messages of a request as one text, for calls without a chat template. */
-export function plainPrompt(request: GenerationRequest): string {
-  return request.messages.map((message) => message.content).join("\n");
-}

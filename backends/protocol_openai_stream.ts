@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { oneLine, readErrorBody } from "./error_message.ts";
+import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
@@ -13,15 +13,8 @@ import {
   parseObject,
   reportedError,
 } from "./json_event.ts";
-import { requestHeaders, serverRoot } from "./json_request.ts";
-import type {
-  Ask,
-  EngineEvent,
-  GenerationRequest,
-  QuickEvents,
-  Target,
-  Usage,
-} from "./protocol.ts";
+import { samplingFields } from "./protocol_fields.ts";
+import type { EngineEvent, GenerationRequest, QuickEvents, Usage } from "./protocol.ts";
 
 /** A choice of a completions or chat answer, streamed or whole; every field may be missing. */
 interface Choice {
@@ -156,60 +149,13 @@ function readUsage(usage: WireUsage): Usage {
  * in every stream: without it events would have to be taken for tokens.
  */
 export function openaiFields(request: GenerationRequest): Record<string, unknown> {
-  const { temperature, topP, topK, seed, stop } = request.sampling;
   const forced = request.length === "forced";
   return {
     max_tokens: request.outputTokens,
     min_tokens: forced ? request.outputTokens : undefined,
     ignore_eos: forced ? true : undefined,
-    temperature,
-    top_p: topP,
-    top_k: topK,
-    seed,
-    stop,
+    ...samplingFields(request),
     stream: request.stream,
     stream_options: request.stream ? { include_usage: true } : undefined,
   };
-}
-
-/**
- * Ids of `GET /v1/models`, in the server's order. The address may be given in any of the forms
- * that the calls accept.
- *
- * @param path path of the protocol's own call, which the base URL may end with.
- * @throws {TypeError} when the server refuses or lists no model.
- * @throws {SyntaxError} when the answer is not a model list.
- */
-export async function listOpenaiModels(
-  path: string,
-  target: Target,
-  ask: Ask,
-): Promise<readonly string[]> {
-  const url = `${serverRoot(target.baseUrl, path)}/v1/models`;
-  const { status, body } = await ask({ method: "GET", url, headers: requestHeaders(target) });
-  const text = decoder.decode(body);
-  if (status < 200 || status > 299) {
-    throw new TypeError(
-      `Cannot list the models of ${url}: status ${status}, "${readErrorBody(text)}"; ` +
-        "give --model NAME, or --api-key where the server wants one",
-    );
-  }
-  let list: unknown;
-  try {
-    list = parseObject(text).data;
-  } catch {
-    // The message below says it with the text.
-  }
-  if (!Array.isArray(list)) {
-    throw new SyntaxError(
-      `Cannot read the model list of ${url} in "${oneLine(text, 120)}": ` +
-        "check the base URL, or give --model NAME",
-    );
-  }
-  const ids = list.map((model: unknown) => isObject(model) ? model.id : undefined)
-    .filter((id): id is string => typeof id === "string" && id !== "");
-  if (ids.length === 0) {
-    throw new TypeError(`Cannot choose a model: ${url} lists none; give --model NAME`);
-  }
-  return ids;
 }

@@ -5,7 +5,7 @@
  */
 import { readErrorBody } from "./error_message.ts";
 import { grpcRequest } from "./grpc_request.ts";
-import { plainPrompt } from "./protocol_openai_completions.ts";
+import { plainPrompt } from "./protocol_fields.ts";
 import { readPplEvent } from "./protocol_ppl_event.ts";
 import {
   PPL_PATH,
@@ -18,7 +18,7 @@ import {
   pplStopping,
 } from "./protocol_ppl_messages.ts";
 import type { Input } from "./protobuf.ts";
-import type { GenerationRequest, Protocol, Sampling, Target, WireRequest } from "./protocol.ts";
+import type { GenerationRequest, Protocol, Sampling } from "./protocol.ts";
 
 /**
  * The protocol `ppl`: one request a call, one response a token.
@@ -42,7 +42,7 @@ export const ppl: Protocol = {
   usesRequestId: true,
   endMark: "flag",
   framing: () => "grpc",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
+  buildRequest(request, target) {
     const one: Input<PplRequest> = {
       ...pplPrompt(request, "ppl"),
       choosing_parameters: choosingOf(request.sampling),

@@ -13,7 +13,7 @@ import {
   pplStopping,
 } from "./protocol_ppl_messages.ts";
 import type { Input } from "./protobuf.ts";
-import type { GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
+import type { Protocol } from "./protocol.ts";
 
 /** The protocol `ppl-v1`: as `ppl`, but a request's only sampling parameter is its temperature. */
 export const pplV1: Protocol = {
@@ -22,7 +22,7 @@ export const pplV1: Protocol = {
   title: "PPL LLM server, first version (gRPC)",
   description: "Generation call of old PPL LLM servers, without sampling parameters other than " +
     "--temperature. Current servers misread it: use ppl for them.",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
+  buildRequest(request, target) {
     const { temperature, topP, topK, seed } = request.sampling;
     const unsaid = Object.entries({ topP, topK, seed }).find(([, value]) => value !== undefined);
     if (unsaid !== undefined) {

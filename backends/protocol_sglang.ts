@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { askJson } from "./json_ask.ts";
-import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
@@ -13,20 +11,14 @@ import {
   type JsonObject,
   text,
 } from "./json_event.ts";
-import { callUrl, postJson, requestHeaders, serverRoot } from "./json_request.ts";
-import { plainPrompt } from "./protocol_openai_completions.ts";
-import type {
-  Ask,
-  EngineEvent,
-  GenerationRequest,
-  Protocol,
-  Target,
-  WireRequest,
-} from "./protocol.ts";
+import { callUrl, postJson, serverRoot } from "./json_request.ts";
+import { plainPrompt } from "./protocol_fields.ts";
+import { HTTP_DEFAULTS } from "./protocol_http.ts";
+import { askModelName } from "./protocol_models.ts";
+import type { EngineEvent, Protocol } from "./protocol.ts";
 
 const PATH = "/generate";
 
-/** What the reader of an event looks at. */
 const WANTED = {
   text: "value",
   output_ids: "value",
@@ -45,20 +37,17 @@ const WANTED = {
  * only the new text and ids; these are told apart by fewer ids than tokens counted.
  */
 export const sglang: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "sglang",
   title: "SGLang /generate",
   description:
     "SGLang's native call (default port 30000): a token counter in every event, cached " +
     "prompt tokens, and token ids as the prompt. The OpenAI calls of the same server work too.",
-  carrier: "http",
   path: PATH,
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "counter",
   takesTokenIds: true,
   endMark: "done",
-  framing: (stream) => stream ? "sse" : "json",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
+  buildRequest(request, target) {
     const { temperature, topP, topK, seed, stop } = request.sampling;
     const forced = request.length === "forced";
     const body = {
@@ -78,19 +67,13 @@ export const sglang: Protocol = {
     };
     return postJson(callUrl(target, PATH), body, { target, request });
   },
-  readEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
+  readEvent(data, request) {
     return data === "[DONE]" ? { end: true } : readJson(data, request);
   },
   quick: { wanted: WANTED, read: readAnswer },
-  readError: readErrorBody,
-  async listModels(target: Target, ask: Ask): Promise<readonly string[]> {
+  listModels(target, ask) {
     const url = `${serverRoot(target.baseUrl, PATH)}/get_model_info`;
-    const info = await askJson({ method: "GET", url, headers: requestHeaders(target) }, ask);
-    const path = isObject(info) ? text(info.model_path) : "";
-    if (path === "") {
-      throw new TypeError(`Cannot choose a model: ${url} names none; give --model NAME`);
-    }
-    return [path];
+    return askModelName(url, "model_path", { target, ask });
   },
 };
 

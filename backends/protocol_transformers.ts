@@ -7,8 +7,9 @@
 import { oneLine, readErrorBody } from "./error_message.ts";
 import { count, type EventDraft, isObject, parseObject, text } from "./json_event.ts";
 import { mergeBody } from "./json_request.ts";
-import type { Ask, EngineEvent, GenerationRequest, Protocol, Target } from "./protocol.ts";
-import type { WireRequest } from "./protocol.ts";
+import { takeFinishReason } from "./protocol_event.ts";
+import { samplingFields } from "./protocol_fields.ts";
+import type { GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 
 /** Scheme of the URLs of in-process models; what follows is a folder, or a name on the hub. */
 export const INPROCESS_SCHEME = "inprocess:";
@@ -41,21 +42,16 @@ export const transformers: Protocol = {
   takesTokenIds: true,
   endMark: "flag",
   framing: (stream) => stream ? "ndjson" : "json",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
-    const { temperature, topP, topK, seed, stop } = request.sampling;
+  buildRequest(request, target) {
     return callOf(target, GENERATE_PATH, {
       ...promptOf(request),
       max_new_tokens: request.outputTokens,
       min_new_tokens: request.length === "forced" ? request.outputTokens : undefined,
       stream: request.stream,
-      temperature,
-      top_p: topP,
-      top_k: topK,
-      seed,
-      stop,
+      ...samplingFields(request),
     }, request);
   },
-  readEvent(data: string | Uint8Array): EngineEvent {
+  readEvent(data) {
     const value = parseObject(data);
     if (typeof value.error === "string") return { error: oneLine(value.error) };
     if (count(value.token) !== undefined) return { newTokens: 1, source: "ids" };
@@ -66,14 +62,14 @@ export const transformers: Protocol = {
     const promptTokens = count(value.usage.prompt_tokens);
     const outputTokens = count(value.usage.completion_tokens);
     event.usage = {
-      ...(promptTokens === undefined ? {} : { promptTokens }),
-      ...(outputTokens === undefined ? {} : { outputTokens }),
+      ...(promptTokens !== undefined && { promptTokens }),
+      ...(outputTokens !== undefined && { outputTokens }),
     };
-    if (typeof value.finish_reason === "string") event.finishReason = value.finish_reason;
+    takeFinishReason(event, value.finish_reason);
     return event;
   },
   readError: readErrorBody,
-  async prepare(request: GenerationRequest, target: Target, ask: Ask): Promise<GenerationRequest> {
+  async prepare(request, target, ask) {
     if (request.promptTokenIds !== undefined) return request;
     const { body } = await ask(callOf(target, TOKENIZE_PATH, promptOf(request), request));
     const answer = parseObject(body);

@@ -17,7 +17,7 @@ import {
   readyResponse,
 } from "./kserve_messages.ts";
 import { numberTensor, rawInputs, readNumbers, type Tensor, textTensor } from "./kserve_tensors.ts";
-import { plainPrompt } from "./protocol_openai_completions.ts";
+import { plainPrompt } from "./protocol_fields.ts";
 import type { Input, MessageType } from "./protobuf.ts";
 import type { Ask, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 import { readStreamEvent } from "./protocol_triton_event.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 import { askJson } from "./json_ask.ts";
-import { readErrorBody } from "./error_message.ts";
 import {
   count,
   type EventDraft,
@@ -14,16 +13,11 @@ import {
   text,
 } from "./json_event.ts";
 import { mergeBody, postJson, requestHeaders, serverRoot } from "./json_request.ts";
-import { textPrompt } from "./protocol_text_prompt.ts";
-import { type TwinPaths, twinUrl } from "./protocol_two_paths.ts";
-import type {
-  Ask,
-  EngineEvent,
-  GenerationRequest,
-  Protocol,
-  Target,
-  WireRequest,
-} from "./protocol.ts";
+import { takePromptTokens } from "./protocol_event.ts";
+import { samplingFields, textPrompt } from "./protocol_fields.ts";
+import { HTTP_DEFAULTS, type TwoPaths, twoPathsUrl } from "./protocol_http.ts";
+import { namedModels } from "./protocol_models.ts";
+import type { Ask, EngineEvent, Protocol, Target } from "./protocol.ts";
 
 const TRTLLM_MODEL = "ensemble";
 const VLLM_MODEL = "vllm_model";
@@ -40,18 +34,15 @@ const VLLM_WANTED = {
  * length sets `end_id` to −1, a token that never comes; `pad_id` must then be given too.
  */
 export const tritonTrtllm: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "triton-trtllm",
   title: "Triton generate_stream, TensorRT-LLM",
   description: "TensorRT-LLM behind Triton (default port 8000; --model is the Triton model, " +
     "default ensemble). It reports no token counts: give --tokenizer to have the text counted.",
-  carrier: "http",
   path: `/v2/models/${TRTLLM_MODEL}/generate_stream`,
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "event",
   endMark: "eof",
-  framing: (stream) => stream ? "sse" : "json",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
+  buildRequest(request, target) {
     const { temperature, topP, topK, seed, stop } = request.sampling;
     const body = {
       text_input: textPrompt(request, "triton-trtllm"),
@@ -65,12 +56,11 @@ export const tritonTrtllm: Protocol = {
       top_k: topK,
       random_seed: seed,
     };
-    const url = twinUrl(target, generatePaths(request.model || TRTLLM_MODEL), request.stream);
+    const url = twoPathsUrl(target, generatePaths(request.model || TRTLLM_MODEL), request.stream);
     return postJson(url, body, { target, request });
   },
   readEvent: eventReader(readTrtllm),
   quick: { wanted: { text_output: "value" }, read: readTrtllm },
-  readError: readErrorBody,
   listModels: (target, ask) => listTritonModels(target, ask, TRTLLM_MODEL),
 };
 
@@ -84,27 +74,19 @@ function readTrtllm(value: JsonObject): EngineEvent {
  * hold `sampling_parameters` as an object, which is merged before it is packed.
  */
 export const tritonVllm: Protocol = {
+  ...HTTP_DEFAULTS,
   name: "triton-vllm",
   title: "Triton generate_stream, vLLM backend",
   description: "vLLM behind Triton (default port 8000; --model is the Triton model, default " +
     "vllm_model). Token counts need Triton 24.12 or later.",
-  carrier: "http",
   path: `/v2/models/${VLLM_MODEL}/generate_stream`,
-  forcesLength: true,
-  lengthTolerance: 0,
   tokenSource: "ids",
   endMark: "eof",
-  framing: (stream) => stream ? "sse" : "json",
-  buildRequest(request: GenerationRequest, target: Target): WireRequest {
-    const { temperature, topP, topK, seed, stop } = request.sampling;
+  buildRequest(request, target) {
     const sampling = {
       max_tokens: request.outputTokens,
       ...(request.length === "forced" && { min_tokens: request.outputTokens, ignore_eos: true }),
-      temperature,
-      top_p: topP,
-      top_k: topK,
-      seed,
-      stop,
+      ...samplingFields(request),
     };
     const body = mergeBody({
       text_input: textPrompt(request, "triton-vllm"),
@@ -119,12 +101,11 @@ export const tritonVllm: Protocol = {
     if (isObject(body.sampling_parameters)) {
       body.sampling_parameters = JSON.stringify(body.sampling_parameters);
     }
-    const url = twinUrl(target, generatePaths(request.model || VLLM_MODEL), request.stream);
+    const url = twoPathsUrl(target, generatePaths(request.model || VLLM_MODEL), request.stream);
     return postJson(url, body, { target, request: { ...request, extraBody: {} } });
   },
   readEvent: eventReader(readVllm),
   quick: { wanted: VLLM_WANTED, read: readVllm },
-  readError: readErrorBody,
   listModels: (target, ask) => listTritonModels(target, ask, VLLM_MODEL),
 };
 
@@ -135,15 +116,14 @@ function readVllm(value: JsonObject): EngineEvent {
     event.newTokens = newTokens;
     event.source = "ids";
   }
-  const promptTokens = count(value.num_input_tokens);
-  if (promptTokens !== undefined) event.usage = { promptTokens };
+  takePromptTokens(event, value.num_input_tokens);
   // Python's str(None) comes with every event but the last.
   const reason = text(value.finish_reason);
   if (reason !== "" && reason !== "None") event.finishReason = reason;
   return event;
 }
 
-function generatePaths(model: string): TwinPaths {
+function generatePaths(model: string): TwoPaths {
   const base = `/v2/models/${encodeURIComponent(model)}`;
   return { stream: `${base}/generate_stream`, whole: `${base}/generate` };
 }
@@ -159,13 +139,7 @@ async function listTritonModels(
   const headers = requestHeaders(target, { "content-type": "application/json" });
   const body = new TextEncoder().encode('{"ready":true}');
   const answer = await askJson({ method: "POST", url, headers, body }, ask);
-  const names = (Array.isArray(answer) ? answer : [])
-    .map((entry: unknown) => isObject(entry) ? text(entry.name) : "")
-    .filter((name) => name !== "");
-  if (names.length === 0) {
-    throw new TypeError(
-      `Cannot choose a model: ${url} lists none that is loaded; give --model NAME`,
-    );
-  }
+  const list: readonly unknown[] = Array.isArray(answer) ? answer : [];
+  const names = namedModels(list.map((each) => isObject(each) ? text(each.name) : ""), url);
   return names.includes(usual) ? [usual, ...names.filter((name) => name !== usual)] : names;
 }

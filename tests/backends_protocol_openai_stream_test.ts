@@ -1,6 +1,6 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { listOpenaiModels, readOpenaiEvent } from "../backends/protocol_openai_stream.ts";
-import type { EngineEvent, WireRequest } from "../backends/protocol.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { readOpenaiEvent } from "../backends/protocol_openai_stream.ts";
+import type { EngineEvent } from "../backends/protocol.ts";
 
 const READS: readonly { name: string; data: string; event: EngineEvent }[] = [
   { name: "the end mark, which is no token (T34)", data: "[DONE]", event: { end: true } },
@@ -88,44 +88,5 @@ for (const { name, data, event } of READS) {
 Deno.test("readOpenaiEvent() throws at anything but an object", () => {
   for (const data of ["", "[", "[DONE", "[1]", "null", "3", '"a"', "{"]) {
     assertThrows(() => readOpenaiEvent(data), SyntaxError);
-  }
-});
-
-function answering(status: number, body: string, seen: WireRequest[] = []) {
-  return (request: WireRequest) => {
-    seen.push(request);
-    return Promise.resolve({ status, body: new TextEncoder().encode(body) });
-  };
-}
-
-Deno.test("listOpenaiModels() asks /v1/models from every form of the address, with the key", async () => {
-  const list = '{"object":"list","data":[{"id":"m-1"},{"id":"m-2"},{"name":"x"}]}';
-  for (const base of ["http://h:1", "http://h:1/v1", "http://h:1/v1/completions", "h:1/"]) {
-    const seen: WireRequest[] = [];
-    const target = { baseUrl: base, apiKey: "k", headers: { "X-A": "1" }, endpoint: "/other" };
-    const ids = await listOpenaiModels("/v1/completions", target, answering(200, list, seen));
-    assertEquals(ids, ["m-1", "m-2"]);
-    assertEquals(seen, [{
-      method: "GET",
-      url: "http://h:1/v1/models",
-      headers: { authorization: "Bearer k", "x-a": "1" },
-    }]);
-  }
-});
-
-Deno.test("listOpenaiModels() says what it got and what would help", async () => {
-  const cases = [
-    [401, '{"error":"bad key"}', 'status 401, "bad key"; give --model NAME'],
-    [200, "<html>", '"<html>": check the base URL'],
-    [200, "{}", '"{}": check the base URL'],
-    [200, '{"data":[]}', "http://h/v1/models lists none"],
-  ] as const;
-  for (const [status, body, part] of cases) {
-    const target = { baseUrl: "http://h", headers: {} };
-    await assertRejects(
-      () => listOpenaiModels("/v1/completions", target, answering(status, body)),
-      Error,
-      part,
-    );
   }
 });

@@ -14,7 +14,7 @@ import {
   text,
 } from "../../backends/json_event.ts";
 import { callUrl, postJson } from "../../backends/json_request.ts";
-import { listOpenaiModels } from "../../backends/protocol_openai_stream.ts";
+import { listOpenaiModels } from "../../backends/protocol_models.ts";
 import type {
   EngineEvent,
   GenerationRequest,
