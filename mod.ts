@@ -67,7 +67,7 @@ export { METRICS } from "./metrics/metrics.ts";
 export { parseSlo, type Slo } from "./metrics/summary_slo.ts";
 
 // Render the summary.
-export type { Report } from "./metrics/report.ts";
+export type { RenderOptions, Report } from "./metrics/report.ts";
 export { reportSchema } from "./metrics/report_schema.ts";
-export { renderTable, type TableOptions } from "./metrics/report_table.ts";
+export { renderTable } from "./metrics/report_table.ts";
 export { REPORTS } from "./metrics/reports.ts";

@@ -5,7 +5,7 @@
  */
 import type { ClientErrorEstimate, ErrorBound } from "./load_client.ts";
 import type { CalibrationLimit, ClientHealth, ErrorSpread, RunHeader } from "./run.ts";
-import type { LoadSummary } from "./load_summary.ts";
+import { type LoadSummary, metricOf } from "./load_summary.ts";
 
 /** Metrics whose client error is known. */
 export const ERROR_METRICS: readonly ["ttft", "tpot", "itl", "e2e"] = [
@@ -127,7 +127,7 @@ function likeOptions(
   // What runs in this process is read from no server.
   if (!/^(https?|grpcs?):/.test(url)) return undefined;
   const streams = load.plan.users ?? Math.ceil(load.inFlight.max ?? 1);
-  const gap = load.metrics.find(({ name }) => name === "itl")?.distribution.median;
+  const gap = metricOf(load, "itl")?.distribution.median;
   const itl = gap === undefined ? "" : ` --itl ${gap >= 1 ? Math.round(gap) : gap.toPrecision(1)}`;
   return `--concurrency ${
     Math.max(1, streams)

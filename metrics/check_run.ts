@@ -14,12 +14,11 @@ import {
   formatShare,
   plural,
 } from "./format.ts";
-import { itl } from "./metric_itl.ts";
 import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
 import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
-import type { LoadSummary } from "./load_summary.ts";
-import { fasterClient, highest } from "./check_verdict.ts";
+import { findMetric, type LoadSummary } from "./load_summary.ts";
+import { fasterClient, highest, SLOW_GAP_MS } from "./check_verdict.ts";
 
 /** What the checks of a load look at. */
 export interface LoadFacts {
@@ -46,9 +45,6 @@ const CACHED_SHARE = 0.02;
 
 /** Below this many reads a token, tokens arrived in groups. */
 const READS_PER_TOKEN = 0.9;
-
-/** Streams slower than this have time for a read a token. */
-const SLOW_GAP_MS = 2;
 
 /** A window shorter than this share of the run leaves most of the run to ramp-up and drain. */
 const STEADY_SHARE = 0.5;
@@ -286,8 +282,9 @@ const checkSteadyWindow: LoadCheck = ({ load }) => {
   );
 };
 
-const checkSamples: LoadCheck = ({ load: { metrics, counts } }) => {
-  const { distribution } = metrics.find(({ name }) => name === "ttft")!;
+const checkSamples: LoadCheck = ({ load }) => {
+  const { counts } = load;
+  const { distribution } = findMetric(load, "ttft");
   const wanted = Math.max(...distribution.percentiles.map(({ p }) => p), 0);
   const missing = distribution.percentiles.filter(({ value }) => value === undefined);
   if (missing.length === 0) {
@@ -329,7 +326,7 @@ const checkLatencySum: LoadCheck = ({ consistency: { broken } }) => {
 };
 
 const checkLittle: LoadCheck = ({ load }) => {
-  const mean = load.metrics.find(({ name }) => name === "e2e")!.distribution.mean;
+  const mean = findMetric(load, "e2e").distribution.mean;
   const { inFlight: { mean: inFlight }, throughput: { run: { qps } } } = load;
   if (mean === undefined || inFlight === undefined || qps === undefined) return undefined;
   const product = qps * mean / 1000;
@@ -441,7 +438,7 @@ const checkPrefixCache: LoadCheck = ({ load: { cache }, header }) => {
 const checkCoalescing: LoadCheck = ({ load, header }) => {
   if (!header.stream) return undefined;
   const { readsPerToken, eventsPerRead, tokensPerTick } = load.stream;
-  const gap = load.metrics.find(({ name }) => name === itl.name)!.distribution.median;
+  const gap = findMetric(load, "itl").distribution.median;
   if (readsPerToken === undefined || gap === undefined) return undefined;
   if (gap < SLOW_GAP_MS || readsPerToken >= READS_PER_TOKEN) {
     return passed("coalescing", `${formatNumber(readsPerToken)} reads for each token`);

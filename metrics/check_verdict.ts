@@ -21,7 +21,7 @@ import {
   formatShare,
   plural,
 } from "./format.ts";
-import type { LoadSummary } from "./load_summary.ts";
+import { type LoadSummary, metricOf } from "./load_summary.ts";
 import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
 
 /** What a verdict rests on. */
@@ -70,8 +70,8 @@ const DESCRIPTORS_RESERVED = 64;
 /** What a process says that may open no more files. */
 const NO_DESCRIPTORS = /too many open files|EMFILE|os error 24\b/i;
 
-/** Streams slower than this have time for a read a token. */
-const SLOW_GAP_MS = 2;
+/** Streams with a larger gap between tokens have time for one read per token. */
+export const SLOW_GAP_MS = 2;
 
 /**
  * The rules, in the order in which reasons of one kind are listed. Thresholds lie well above what
@@ -200,10 +200,12 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     name: "coalesced_reads",
     suspectAbove: 1.1,
     boundAbove: Infinity,
-    measure: ({ client, load: { stream, metrics }, header }) => {
-      const gap = metrics.find(({ name }) => name === "itl")?.distribution.median;
+    measure: ({ client, load, header }) => {
+      const gap = metricOf(load, "itl")?.distribution.median;
       const busy = (client?.loopLagP99Ms ?? 0) > 5 || (client?.threadCpu ?? 0) > 0.5;
-      return busy && header.stream && (gap ?? 0) >= SLOW_GAP_MS ? stream.eventsPerRead : undefined;
+      return busy && header.stream && (gap ?? 0) >= SLOW_GAP_MS
+        ? load.stream.eventsPerRead
+        : undefined;
     },
     explain: (events) =>
       `${formatNumber(events)} events came in one read while the client was busy`,
@@ -387,7 +389,7 @@ function adviseLimit(evidence: VerdictEvidence): string {
 }
 
 function medianOf(metric: string, { load }: VerdictEvidence): number | undefined {
-  return load.metrics.find(({ name }) => name === metric)?.distribution.median;
+  return metricOf(load, metric)?.distribution.median;
 }
 
 function explainTail(metric: "ttft" | "itl", share: number, evidence: VerdictEvidence): string {

@@ -1,5 +1,5 @@
 /**
- * The client's part in the numbers: its verdict, its error, what it saw of itself.
+ * The client's part in the numbers: verdict, error, and what it measured of itself.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { htmlTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
 
-/** Verdict, error and health of one load; empty when nothing is known of the client. */
+/** Verdict, error and health of one load; empty when nothing is known about the client. */
 export function clientSection({ client, verdict, metrics }: LoadSummary): Markup {
   if (client === undefined && verdict === undefined) return markup``;
   const sentence = verdict === undefined
@@ -45,7 +45,7 @@ ${sentence}${
 `;
 }
 
-/** `± 2.10 ms`, or `≤ 2.10 ms` and `~ 2.10 ms` where less is known; absent for metrics without an error. */
+/** Error at p99: `± 2.10 ms`, `≤ 2.10 ms` for a bound, `~ 2.10 ms` for an estimate; absent = no error. */
 export function errorText(
   metric: string,
   error: ClientErrorEstimate | undefined,
@@ -79,11 +79,11 @@ function basisText(error: ClientErrorEstimate): HtmlValue {
   if (cell === undefined) {
     const why = savedAt === undefined
       ? "Not calibrated"
-      : `Calibrated on ${savedAt.slice(0, 10)}, but with lighter loads only`;
+      : `Calibrated on ${savedAt.slice(0, 10)} with lighter loads only`;
     const tokens = kernelStamped
-      ? "tokens, which the kernel stamped, are nearer"
-      : "many streams at once are read later than that";
-    return markup`${why}: the lateness of the client's timers tells about how large the error is; ${tokens}.${command}`;
+      ? "tokens are more exact, as the kernel stamped them"
+      : "tokens of many streams that arrive together are read later";
+    return markup`${why}: a rough estimate from the lateness of the client's timers; ${tokens}.${command}`;
   }
   const found = `${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)

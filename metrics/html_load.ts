@@ -1,5 +1,5 @@
 /**
- * One load in detail: distributions, timeline, course, tables.
+ * One load in detail: distributions, timeline, charts over time, tables.
  *
  * @module
  */
@@ -23,19 +23,13 @@ import {
 import type { GpuSummary } from "./load_series.ts";
 import { clientSection, errorText } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
-import {
-  badge,
-  checkTitle,
-  KEY_METRICS,
-  keyPercentiles,
-  loadId,
-  percentileOf,
-} from "./html_overview.ts";
+import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { htmlTable } from "./html_table.ts";
-import type { LoadSummary, TokenTotals } from "./load_summary.ts";
+import { type LoadSummary, metricOf, type TokenTotals } from "./load_summary.ts";
+import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
 
-/** More loads than these are folded, and their timelines are coarser: the page stays light. */
+/** More loads than this are folded, and many have coarser timelines: the page stays small. */
 const LOADS_OPEN = 4;
 const COARSE_FROM = 16;
 const COARSE_ROWS = 40;
@@ -65,7 +59,7 @@ function loadSection(load: LoadSummary, place: Place): Markup {
   const parts = [
     distributions(load, place),
     timeline(load, place),
-    course(load, place),
+    overTime(load, place),
     metricTable(load),
     clientSection(load),
     failureTable(load),
@@ -90,12 +84,12 @@ function outcomeText({ counts, durationMs }: LoadSummary): string {
 
 function distributions(load: LoadSummary, { summary, position }: Place): Markup {
   if (load.counts.completed === 0) {
-    return noteUnder("Distributions", "No request completed, so there is nothing to distribute");
+    return noteUnder("Distributions", "No request completed, so there is no distribution");
   }
   const percentiles = keyPercentiles(summary);
   const charts = KEY_METRICS.flatMap((name) => {
     const bars = load.histograms.find((one) => one.name === name);
-    const metric = load.metrics.find((one) => one.name === name);
+    const metric = metricOf(load, name);
     if (bars === undefined || metric === undefined) return [];
     const marks = percentiles.map((p) => ({ p, value: percentileOf(metric, p) }));
     const values = marks.map(({ p, value }) =>
@@ -121,7 +115,7 @@ function timeline(load: LoadSummary, { summary, position }: Place): Markup {
   if (counts.offered === 0) return noteUnder("Timeline of requests", "Nothing was sent");
   const swatch = (kind: string, width: number) =>
     markup`<svg width="22" height="10" aria-hidden="true"><path class="${kind}" stroke-width="${width}" d="M0 5H22"/></svg>`;
-  const names = { failed: "failed", cancelled: "cancelled by us", dropped: "never sent" } as const;
+  const names = { failed: "failed", cancelled: "cancelled", dropped: "never sent" } as const;
   const marks = TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map(({ kind, mark }) =>
     markup`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
       names[kind]
@@ -142,7 +136,7 @@ function timeline(load: LoadSummary, { summary, position }: Place): Markup {
 `;
 }
 
-function course(load: LoadSummary, place: Place): Markup {
+function overTime(load: LoadSummary, place: Place): Markup {
   const { series, durationMs, gpu, throughput: { steady } } = load;
   if (series.startMs.length === 0) return markup``;
   const id = `${loadId(place.position)}-series`;
@@ -158,12 +152,12 @@ function gpuFigure(
   const right = (heading: string) => ({ heading, align: "right" }) as const;
   const { total } = gpu;
   const table = htmlTable({
-    caption: `GPUs of the client's machine, told by ${gpu.source}`,
+    caption: `GPUs of the client's machine, from ${gpu.source}`,
     columns: [
       { heading: "GPU", align: "left" },
       right("memory, max"),
-      right("more than before"),
-      right("ours, max"),
+      right("rise"),
+      right("this program, max"),
       right("others, max"),
       right("busy"),
       right("power"),
@@ -184,7 +178,7 @@ function gpuFigure(
     ? undefined
     : markup`<p class="note">${formatNumber(total.energyJ)} J, ${
       formatNumber(total.joulesPerOutputToken)
-    } J an output token, of GPU ${total.devices.join(", ")}</p>
+    } J per output token on GPU ${total.devices.join(", ")}</p>
 `;
   return markup`<figure>${gpuChart({ id, gpu, durationMs })}</figure>
 ${table}${energy}`;
@@ -209,7 +203,7 @@ function metricTable(load: LoadSummary): Markup {
       ...percentiles.map(({ p }) => right(formatPercentile(p))),
       right("max"),
       right("values"),
-      ...(client?.error === undefined ? [] : [right("client, p99")]),
+      ...(client?.error === undefined ? [] : [right("client error, p99")]),
     ],
     rows: metrics.map(({ name, title, unit, distribution }) => [
       title,
@@ -297,7 +291,7 @@ function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
   const answers = lengths.exact + lengths.shorter + lengths.longer;
   const side = (name: string, { total, mean, max, sources, uncounted }: TokenTotals) => [
     [`${name} tokens`, formatCount(total)],
-    [`${name} tokens a request`, `mean ${formatNumber(mean)}, max ${formatCount(max)}`],
+    [`${name} tokens per request`, `mean ${formatNumber(mean)}, max ${formatCount(max)}`],
     [
       `${name} tokens counted by`,
       [
@@ -312,7 +306,7 @@ function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
     ["Requested tokens", formatCount(lengths.requestedTokens)],
     ["Delivered tokens", formatCount(lengths.deliveredTokens)],
     [
-      "As long as asked",
+      "As long as requested",
       answers === 0
         ? "n/a"
         : `${formatCount(lengths.exact)} of ${plural(answers, "answer")}; ${
@@ -331,29 +325,30 @@ function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
 function streamTable({ stream, connections, counts }: LoadSummary): Markup {
   return factTable("Stream and connections", [
     ["Ticks", formatCount(stream.ticks)],
-    ["Tokens a tick", formatNumber(stream.tokensPerTick)],
-    ["Reads a token", formatNumber(stream.readsPerToken)],
-    ["Events a read", formatNumber(stream.eventsPerRead)],
+    ["Tokens per tick", formatNumber(stream.tokensPerTick)],
+    ["Reads per token", formatNumber(stream.readsPerToken)],
+    ["Events per read", formatNumber(stream.eventsPerRead)],
     ["Bytes of bodies", formatCount(stream.bytes)],
     ["New connections", formatCount(connections.new)],
     ["Reused connections", formatCount(connections.reused)],
     ...(connections.unknown > 0 ? [["Unknown connections", formatCount(connections.unknown)]] : []),
-    ["Warm-up requests, left out", formatCount(counts.warmup)],
+    ["Warm-up requests, excluded", formatCount(counts.warmup)],
   ]);
 }
 
-function sloTable({ slo, metrics }: LoadSummary): Markup {
+function sloTable(load: LoadSummary): Markup {
+  const { slo } = load;
   if (slo === undefined) return markup``;
   return htmlTable({
-    caption: "Service level",
+    caption: "Service-level objectives",
     columns: [
       { heading: "Limit", align: "left" },
-      { heading: "kept by", align: "right" },
+      { heading: "met by", align: "right" },
       { heading: "of offered", align: "right" },
     ],
     rows: [
       ...slo.limits.map(({ metric, limit, met, attainment }) => {
-        const found = metrics.find(({ name }) => name === metric);
+        const found = metricOf(load, metric);
         return [
           `${found?.title ?? metric} ${found?.better === "higher" ? "≥" : "≤"} ${
             formatValue(limit, found?.unit ?? "ms")

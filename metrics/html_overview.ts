@@ -1,5 +1,5 @@
 /**
- * Top of the page: what was measured, whether to believe it, the key numbers, the load curve.
+ * Top of the page: what was measured, what the checks found, the key numbers, the load curve.
  *
  * @module
  */
@@ -17,20 +17,15 @@ import {
 import { errorText, verdictBadge } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { type HtmlColumn, htmlTable } from "./html_table.ts";
-import type { LoadSummary, MetricSummary } from "./load_summary.ts";
+import { type LoadSummary, metricOf, type MetricSummary } from "./load_summary.ts";
+import { KEY_METRICS } from "./metrics.ts";
 import { mergedText } from "./merged_clients.ts";
 import type { Summary } from "./summary.ts";
 
-/** Latencies that everyone asks for first. */
-export const KEY_METRICS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
-
-/** Of an open loop: what a user would have felt. */
-const INTENDED_METRICS: readonly string[] = ["ttft_intended", "e2e_intended"];
-
-/** Warnings of one kind that are shown before the rest is folded. */
+/** Warnings of one kind that are shown; the rest is folded. */
 const WARNINGS_SHOWN = 3;
 
-/** Loads that a note names before it only counts them. */
+/** Loads that a note names; the rest is counted. */
 const LOADS_NAMED = 4;
 
 /** Percentiles for the key numbers: 50, 90 and 99 where they were asked for, else the first three. */
@@ -39,9 +34,14 @@ export function keyPercentiles({ percentiles }: Pick<Summary, "percentiles">): r
   return usual.length > 0 ? usual : percentiles.slice(0, 3);
 }
 
-/** Fragment of a load's section. */
+/** HTML id of a load's section. */
 export function loadId(load: number): string {
   return `load-${load + 1}`;
+}
+
+/** Name of the same metric from the intended time, where there is one. */
+function intendedName(name: string): string {
+  return `${name}_intended`;
 }
 
 /** Value of one percentile; absent also when it was not asked for. */
@@ -123,7 +123,7 @@ export function checkTitle(name: string): string {
   return capitalize(name.replaceAll("_", " "));
 }
 
-/** Cards for one load, a row a load for several. */
+/** Cards for one load, one row per load for several. */
 export function keyNumbers(summary: Summary): Markup {
   const { loads } = summary;
   const numbers = loads.length === 0
@@ -146,11 +146,11 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
   };
   const [first, ...rest] = keyPercentiles(summary);
   const metricCards = KEY_METRICS.map((name) => {
-    const metric = load.metrics.find((one) => one.name === name);
+    const metric = metricOf(load, name);
     if (metric === undefined || first === undefined) return undefined;
     const at = (metric: MetricSummary, p: number) =>
       `${formatPercentile(p)} ${formatValue(percentileOf(metric, p), metric.unit)}`;
-    const intended = load.metrics.find((one) => one.name === `${name}_intended`);
+    const intended = metricOf(load, intendedName(name));
     const error = errorText(name, load.client?.error);
     return card(
       `${metric.title} ${formatPercentile(first)}`,
@@ -178,7 +178,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       `whole run; steady window ${formatNumber(steady?.qps)}`,
     ]),
     slo && card("Goodput", formatValue(slo.goodput, "req/s"), [
-      `${formatShare(slo.attainment)} of offered requests kept every limit`,
+      `${formatShare(slo.attainment)} of offered requests met every limit`,
     ]),
   ];
   return markup`<dl class="cards">
@@ -193,9 +193,7 @@ function loadsTable(summary: Summary): Markup {
   const withSlo = loads.some(({ slo }) => slo !== undefined);
   const withError = (metric: string) =>
     loads.some(({ client }) => errorText(metric, client?.error) !== undefined);
-  const metricOf = (load: LoadSummary, name: string) =>
-    load.metrics.find((one) => one.name === name);
-  const metrics = [...KEY_METRICS, ...INTENDED_METRICS].flatMap((name) =>
+  const metrics = [...KEY_METRICS, ...KEY_METRICS.map(intendedName)].flatMap((name) =>
     loads.map((load) => metricOf(load, name)).find((metric) => metric !== undefined) ?? []
   );
   const right = (heading: string, group?: string): HtmlColumn => ({
@@ -208,7 +206,7 @@ function loadsTable(summary: Summary): Markup {
     ...["ok", "failed", "success"].map((heading) => right(heading, "Requests")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Whole run")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
-    ...(withSlo ? ["req/s", "kept"].map((heading) => right(heading, "Goodput")) : []),
+    ...(withSlo ? ["req/s", "met"].map((heading) => right(heading, "Goodput")) : []),
     ...(withVerdict ? [right("verdict", "Client")] : []),
     ...metrics.flatMap(({ name, title, unit }) =>
       [...percentiles.map(formatPercentile), ...(withError(name) ? ["±"] : [])]
@@ -246,7 +244,7 @@ function loadsTable(summary: Summary): Markup {
   });
   return markup`${table}${
     metrics.some(({ name }) => withError(name)) &&
-    markup`<p class="note">±: by how much the client makes 99 of 100 values wrong at most; ≤ measured under a heavier load, ~ not calibrated, only about that</p>
+    markup`<p class="note">±: error of this client at p99; ≤ upper bound, measured under a heavier load; ~ not calibrated, a rough estimate</p>
 `
   }`;
 }
@@ -265,11 +263,12 @@ export function loadCurve(summary: Summary): Markup {
   const arrivals = new Set(loads.map(({ plan }) => plan.arrival));
   const shortNames = kinds.size === 1 && arrivals.size === 1 &&
     loads.every((load) => sizeOf(load) > 0);
-  const charts = ["ttft", "tpot", "itl"].flatMap((name) => {
-    const metric = loads[0]!.metrics.find((one) => one.name === name);
-    if (metric === undefined) return [];
+  const charts = KEY_METRICS.flatMap((name) => {
+    const metric = metricOf(loads[0]!, name);
+    // The end-to-end latency grows with the length of the answer.
+    if (metric === undefined || metric.unit !== "ms" || name === "e2e") return [];
     const points = sorted.map((load): CurvePoint => {
-      const own = load.metrics.find((one) => one.name === name);
+      const own = metricOf(load, name);
       const rate = steady ? load.throughput.steady : load.throughput.run;
       return {
         short: shortNames ? String(sizeOf(load)) : load.label,
@@ -301,14 +300,14 @@ ${curve}${missingNotes(points, percentiles)}</figure>
   return markup`<section>
 <h2>Throughput against latency</h2>
 <p class="legend">${swatches}<span>${
-    shortNames ? `numbers beside points: ${unit}` : "a point a load"
+    shortNames ? `numbers beside points: ${unit}` : "one point per load"
   }</span>${failed}</p>
 <div class="charts">${charts}</div>
 </section>
 `;
 }
 
-/** Loads that a curve leaves out, so that a gap is not taken for a result. */
+/** Names the loads that a curve leaves out, so that a gap is not taken for a result. */
 function missingNotes(
   points: readonly CurvePoint[],
   percentiles: readonly number[],

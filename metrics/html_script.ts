@@ -1,11 +1,11 @@
 /**
- * The script of the page. Everything essential is there without it: it adds texts at the pointer
- * (or at the arrow keys), opens a load that is linked to, and opens all for the printer.
+ * The script of the page. The page is complete without it: it adds texts at the pointer (or for the
+ * arrow keys), opens a load that is linked to, and opens all loads for printing.
  *
  * @module
  */
 
-/** Plain JavaScript of a browser; no request leaves it. */
+/** Plain browser JavaScript; it sends no request. */
 export const PAGE_SCRIPT: string = `
 "use strict";
 const tip = document.body.appendChild(document.createElement("div"));

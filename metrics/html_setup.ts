@@ -46,7 +46,7 @@ export function definitionSection({ loads }: Summary): Markup {
   const table = htmlTable({
     caption: "Metrics and their formulas",
     hideCaption: true,
-    columns: ["Metric", "name in files", "unit", "one value a", "better", "formula"]
+    columns: ["Metric", "name in files", "unit", "one value per", "better", "formula"]
       .map((heading) => ({ heading, align: "left" })),
     rows: [...metrics.values()].map(({ name, title, unit, per, better, formula }) => [
       title,
@@ -71,8 +71,8 @@ ${
 }
 
 const RULES: readonly (readonly [term: string, meaning: string])[] = [
-  ["Sent", "Just before the request is handed to the transport: a new connection counts."],
-  ["Intended", "When the schedule wanted it to leave; in a closed loop, when its user was free."],
+  ["Sent", "Just before the request is handed to the transport: latencies include connecting."],
+  ["Intended", "When the request was due; in a closed loop, when its user was free."],
   ["Tick", "An instant at which tokens arrived. All events of one read are one tick."],
   [
     "Whole run",
@@ -88,18 +88,21 @@ const RULES: readonly (readonly [term: string, meaning: string])[] = [
   ],
   [
     "Accuracy",
-    "Where a load's values were too many to keep, they were counted in histograms: percentiles, and times in the load, are then told within the error named there. Counts, totals, means, extremes and shares are exact all the same.",
+    "A load with too many values to keep counts them in histograms: percentiles and times in the load then have the error given there. Counts, totals, means, extremes and shares stay exact.",
   ],
-  ["Latencies", "Of completed requests only; warm-up requests are left out of everything."],
+  ["Latencies", "Of completed requests only; warm-up requests are excluded from everything."],
   [
     "Success",
-    "completed ÷ (completed + failed); cancelled and dropped requests are counted apart.",
+    "completed ÷ (completed + failed); cancelled and dropped requests are counted separately.",
   ],
   [
     "Client error",
-    "How far this client's numbers were from the log of the simulated engine under a load like this one; where that was not measured, a bound.",
+    "How far this client's numbers were from the log of the simulated engine under a load like this one; where that was not measured, a bound or a rough estimate.",
   ],
-  ["Goodput", "Requests that kept every limit ÷ time; the share kept is of all requests offered."],
+  [
+    "Goodput",
+    "Requests that met every limit ÷ time; attainment is their share of all offered requests.",
+  ],
 ];
 
 function targetFacts(header: RunHeader): readonly (readonly HtmlValue[])[] {
@@ -184,7 +187,7 @@ function facts(caption: string, rows: readonly (readonly HtmlValue[])[]): Markup
   });
 }
 
-/** As one would type it: words with other than harmless letters are quoted. */
+/** As typed in a shell: words with special characters are quoted. */
 function commandText(words: readonly string[]): string {
   return ["tokometer", ...words].map((word) =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

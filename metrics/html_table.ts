@@ -1,5 +1,5 @@
 /**
- * Tables of a page: headers that belong to their cells, and a box of their own to scroll in.
+ * Tables of a page, with headers tied to their cells and a box that scrolls sideways.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type HtmlValue, type Markup, markup } from "./markup.ts";
 
 /** One column. */
 export interface HtmlColumn {
-  /** Its header. */
+  /** Header of the column. */
   readonly heading: string;
   /** Names stand left, numbers right. */
   readonly align: "left" | "right";
@@ -18,13 +18,13 @@ export interface HtmlColumn {
 
 /** What to lay out. */
 export interface HtmlTable {
-  /** Names the table, also for those who cannot see it. */
+  /** Name of the table, also for screen readers. */
   readonly caption: string;
   /** From left to right; the first one names the rows. */
   readonly columns: readonly HtmlColumn[];
   /** A cell for each column. */
   readonly rows: readonly (readonly HtmlValue[])[];
-  /** Leaves the caption to screen readers, where a heading says the same. */
+  /** Shows the caption to screen readers only, where a heading says the same. */
   readonly hideCaption?: boolean;
   /** Smaller letters and gaps, for many columns. */
   readonly dense?: boolean;

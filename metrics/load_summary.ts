@@ -277,6 +277,14 @@ export interface TimelineEntry {
   readonly outcome: Outcome["kind"];
 }
 
+/** Results of one metric; absent when the load has no metric of this name. */
+export function metricOf(
+  { metrics }: Pick<LoadSummary, "metrics">,
+  name: string,
+): MetricSummary | undefined {
+  return metrics.find((metric) => metric.name === name);
+}
+
 /**
  * Results of one metric.
  *
@@ -294,8 +302,11 @@ export interface TimelineEntry {
  * assertEquals([ttft.unit, ttft.distribution.count], ["ms", 4]);
  * ```
  */
-export function findMetric(load: LoadSummary, name: string): MetricSummary {
-  const metric = load.metrics.find((one) => one.name === name);
+export function findMetric(
+  load: Pick<LoadSummary, "label" | "metrics">,
+  name: string,
+): MetricSummary {
+  const metric = metricOf(load, name);
   if (metric === undefined) {
     const known = load.metrics.map((one) => one.name).join(", ");
     throw new RangeError(`Cannot find metric "${name}" of ${load.label}: known are ${known}`);

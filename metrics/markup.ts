@@ -1,11 +1,11 @@
 /**
- * Text that is markup, and the only way to make it: everything else is escaped on the way in.
+ * HTML and SVG text, and the only way to make it: everything else is escaped on the way in.
  *
  * @module
  */
 import { NOT_AVAILABLE } from "./format.ts";
 
-/** Markup that was written by us. Made by {@linkcode markup} and {@linkcode ownMarkup} only. */
+/** Trusted markup; only {@linkcode markup} and {@linkcode ownMarkup} make it. */
 export class Markup {
   // A private field, so that no object read from a file can pass for markup.
   readonly #text: string;
@@ -37,25 +37,25 @@ export function markup(parts: TemplateStringsArray, ...values: readonly HtmlValu
   return new Markup(text);
 }
 
-/** Takes a constant of ours as it is: the style sheet, the script, a path of numbers. */
+/** Takes a constant of ours unescaped: the style sheet, the script, a path of numbers. */
 export function ownMarkup(text: string): Markup {
   return new Markup(text);
 }
 
-/** The text with what has a meaning in HTML written out, and what steers the display made visible. */
+/** Escapes what has a meaning in HTML, and makes control characters visible. */
 export function escapeHtml(text: string): string {
   return visibleText(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /**
- * Control characters, marks that turn the direction of the text around, and halves of a character
- * become �, one by one, so that nothing that was sent is hidden. Line feed and tab stay.
+ * Control characters, marks that reverse the direction of text, and lone surrogates become �, one
+ * by one, so that nothing that was sent is hidden. Line feed and tab stay.
  */
 export function visibleText(text: string): string {
-  return text.toWellFormed().replace(STEERING, "�");
+  return text.toWellFormed().replace(CONTROL, "�");
 }
 
-const STEERING =
+const CONTROL =
   // deno-lint-ignore no-control-regex
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
 

@@ -8,22 +8,27 @@ import type { RequestRecord } from "../backends/record.ts";
 /** Unit of a metric's values. */
 export type Unit = "ms" | "tokens" | "tokens/s" | "req/s" | "req/min" | "1" | "%" | "bytes";
 
-/** A number per request (or per gap), summarized as a distribution. */
+/** A number per request, gap or tick, summarized as a distribution. */
 export interface Metric {
-  /** As in JSON and CSV: `ttft`, `itl`. */
+  /** Name in JSON and CSV, e.g. `ttft`. */
   readonly name: string;
-  /** For headings: `TTFT`. */
+  /** Name in headings, e.g. `TTFT`. */
   readonly title: string;
-  /** Of every value. */
+  /** Unit of every value. */
   readonly unit: Unit;
   /** Which direction is good. */
   readonly better: "lower" | "higher" | "neither";
-  /** In the words of the record's fields. */
+  /** How a value is computed from the fields of a record. */
   readonly formula: string;
-  /** What one value belongs to. A limit (SLO) needs one value a request. */
+  /** What one value belongs to. A limit (SLO) needs one value per request. */
   readonly per: "request" | "gap" | "tick";
-  /** Measured from the intended time: says nothing in a closed loop, which has no schedule. */
+  /**
+   * `key`: among the first numbers of every report, with a chart; `detail`: not a row of the
+   * terminal table, which gives it in words or not at all. Default: a row where there are values.
+   */
+  readonly rank?: "key" | "detail";
+  /** Measured from the intended time, which means nothing in a closed loop: it has no schedule. */
   readonly openLoopOnly?: boolean;
-  /** None when undefined for this record, one for TTFT, many for ITL. Only asked of `ok` records. */
+  /** Values of one completed record: none where undefined, one for TTFT, many for ITL. */
   readonly values: (record: RequestRecord) => readonly number[];
 }

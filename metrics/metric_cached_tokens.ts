@@ -12,6 +12,7 @@ export const cachedTokens: Metric = {
   unit: "tokens",
   better: "neither",
   per: "request",
+  rank: "detail",
   formula: "cachedTokens",
   values: ({ cachedTokens }) => cachedTokens === undefined ? [] : [cachedTokens],
 };

@@ -12,6 +12,7 @@ export const e2e: Metric = {
   unit: "ms",
   better: "lower",
   per: "request",
+  rank: "key",
   formula: "lastTokenMs − sentMs",
   values: ({ lastTokenMs, sentMs }) =>
     lastTokenMs === undefined || sentMs === undefined ? [] : [lastTokenMs - sentMs],

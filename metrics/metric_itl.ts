@@ -16,6 +16,7 @@ export const itl: Metric = {
   unit: "ms",
   better: "lower",
   per: "gap",
+  rank: "key",
   formula: "tickMs[i] − tickMs[i − 1] for i ≥ 1, pooled over requests",
   values: ({ tickMs, tickTokens }) => {
     const gaps: number[] = [];

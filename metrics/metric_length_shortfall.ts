@@ -12,6 +12,7 @@ export const lengthShortfall: Metric = {
   unit: "tokens",
   better: "neither",
   per: "request",
+  rank: "detail",
   formula: "requestedTokens − outputTokens.tokens",
   values: ({ requestedTokens, outputTokens }) =>
     outputTokens === undefined ? [] : [requestedTokens - outputTokens.tokens],

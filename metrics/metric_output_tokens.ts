@@ -12,6 +12,7 @@ export const outputTokens: Metric = {
   unit: "tokens",
   better: "neither",
   per: "request",
+  rank: "detail",
   formula: "outputTokens.tokens",
   values: ({ outputTokens }) => outputTokens === undefined ? [] : [outputTokens.tokens],
 };

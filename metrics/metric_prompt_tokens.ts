@@ -12,6 +12,7 @@ export const promptTokens: Metric = {
   unit: "tokens",
   better: "neither",
   per: "request",
+  rank: "detail",
   formula: "promptTokens.tokens",
   values: ({ promptTokens }) => promptTokens === undefined ? [] : [promptTokens.tokens],
 };

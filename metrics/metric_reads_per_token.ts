@@ -12,6 +12,7 @@ export const readsPerToken: Metric = {
   unit: "1",
   better: "neither",
   per: "request",
+  rank: "detail",
   formula: "reads ÷ outputTokens.tokens",
   values: ({ reads, outputTokens }) =>
     outputTokens === undefined || outputTokens.tokens === 0 ? [] : [reads / outputTokens.tokens],

@@ -15,6 +15,7 @@ export const tokensPerTick: Metric = {
   unit: "1",
   better: "neither",
   per: "tick",
+  rank: "detail",
   formula: "tickTokens[i] − tickTokens[i − 1], tickTokens[−1] = 0",
   values: ({ tickTokens }) => {
     const steps: number[] = [];

@@ -20,6 +20,7 @@ export const tpot: Metric = {
   unit: "ms",
   better: "lower",
   per: "request",
+  rank: "key",
   formula: "(lastTokenMs − firstTokenMs) ÷ (outputTokens − tickTokens[0]), 2 ticks or more",
   values: ({ firstTokenMs, lastTokenMs, tickTokens, outputTokens }) => {
     if (firstTokenMs === undefined || lastTokenMs === undefined || tickTokens.length < 2) return [];

@@ -12,6 +12,7 @@ export const ttft: Metric = {
   unit: "ms",
   better: "lower",
   per: "request",
+  rank: "key",
   formula: "firstTokenMs − sentMs",
   values: ({ firstTokenMs, sentMs }) =>
     firstTokenMs === undefined || sentMs === undefined ? [] : [firstTokenMs - sentMs],

@@ -1,5 +1,5 @@
 /**
- * Every metric, in the order in which reports show them. A new one is a file and a line.
+ * Every metric, in the order of reports. A new metric is one file and one line here.
  *
  * @module
  */
@@ -49,3 +49,13 @@ export const METRICS: readonly Metric[] = [
   tokensPerTick,
   readsPerToken,
 ];
+
+/** Names of the metrics that every report shows first. */
+export const KEY_METRICS: readonly string[] = namesOf("key");
+
+/** Names of the metrics that are not rows of the terminal table. */
+export const DETAIL_METRICS: readonly string[] = namesOf("detail");
+
+function namesOf(wanted: Metric["rank"]): readonly string[] {
+  return METRICS.filter(({ rank }) => rank === wanted).map(({ name }) => name);
+}

@@ -5,14 +5,24 @@
  */
 import type { Summary } from "./summary.ts";
 
+/** How to print a report in a terminal. */
+export interface RenderOptions {
+  /** ANSI colors. Default false. */
+  readonly color?: boolean;
+  /** Columns of the terminal; lines are never wider than 100. Default 100. */
+  readonly width?: number;
+}
+
 /** A way to print a summary. */
 export interface Report {
   /** Name on the command line, e.g. `table`. */
   readonly name: string;
   /** One line for the help. */
   readonly description: string;
-  /** Of a file that holds it, without the dot. */
+  /** Extension of a file that holds it, without the dot. */
   readonly extension: string;
+  /** Whether every run writes it into its folder of results. Default true. */
+  readonly saved?: boolean;
   /** Pure: the same summary gives the same text. */
-  readonly render: (summary: Summary) => string;
+  readonly render: (summary: Summary, options?: RenderOptions) => string;
 }

@@ -1,11 +1,11 @@
 /**
- * One row a load, for spreadsheets and scripts.
+ * One row per load, for spreadsheets and scripts.
  *
  * @module
  */
 import { stringify } from "@std/csv";
 import { ERROR_METRICS } from "./check_calibration.ts";
-import type { LoadSummary } from "./load_summary.ts";
+import { type LoadSummary, metricOf } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
 import { METRICS } from "./metrics.ts";
 import type { Report } from "./report.ts";
@@ -18,12 +18,12 @@ interface Column {
 }
 
 /**
- * Comma-separated values with a header line, lines ended by CRLF. Times are in ms, rates a second;
- * a number that does not exist is an empty cell.
+ * Comma-separated values with a header line and CRLF line ends. Times are in ms, rates are per
+ * second; a number that does not exist is an empty cell.
  */
 export const reportCsv: Report = {
   name: "csv",
-  description: "One row a load with every number, for spreadsheets",
+  description: "One row per load with every number, for spreadsheets",
   extension: "csv",
   render: (summary) => {
     const columns = columnsOf(summary);
@@ -32,7 +32,7 @@ export const reportCsv: Report = {
   },
 };
 
-/** The one list that header and rows come from (T35). */
+/** Header and rows come from one list, so that they cannot differ (T35 in docs/python-scripts.md). */
 function columnsOf({ header, percentiles }: Summary): readonly Column[] {
   const { version, startedAt, protocol, transport, model, url } = header;
   return [
@@ -109,7 +109,7 @@ function metricColumns(
   metric: string,
   { unit, percentiles }: { readonly unit: string; readonly percentiles: readonly number[] },
 ): readonly Column[] {
-  const of = (load: LoadSummary) => load.metrics.find(({ name }) => name === metric)?.distribution;
+  const of = (load: LoadSummary) => metricOf(load, metric)?.distribution;
   return [
     { name: `${metric}_count`, value: (load) => of(load)?.count },
     ...(["min", "mean", "median", "max", "std"] as const).map((statistic): Column => ({

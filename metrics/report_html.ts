@@ -1,5 +1,5 @@
 /**
- * One page for people: opens from a file, without a network, with or without JavaScript.
+ * A page for people that opens from a file, without a network and with or without JavaScript.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { plural } from "./format.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 
-/** Only our style sheet and our script, recognized by their hashes; nothing is fetched or sent. */
+/** Only our style sheet and script, by their hashes; nothing is fetched or sent. */
 const POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${PAGE_STYLE_SHA256}'`,
@@ -25,7 +25,7 @@ const POLICY = [
 /** The page as a report: charts, tables and definitions in a single file. */
 export const reportHtml: Report = {
   name: "html",
-  description: "A page with charts, tables and definitions, in one file without a network",
+  description: "A page with charts, tables and definitions in one file that needs no network",
   extension: "html",
   render: (summary) => page(summary).toString(),
 };

@@ -7,7 +7,7 @@ import type { Report } from "./report.ts";
 
 /**
  * JSON as `reportSchema` describes it. A number that does not exist is `null`, never 0 and never
- * left out.
+ * absent.
  */
 export const reportJson: Report = {
   name: "json",

@@ -1,5 +1,5 @@
 /**
- * What a person reads in the terminal: one line a load, then each load in detail, doubts last.
+ * What a person reads in the terminal: one line per load, then each load in detail with warnings.
  *
  * @module
  */
@@ -20,41 +20,22 @@ import {
 import type { GpuDeviceSummary } from "./load_series.ts";
 import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
 import { mergedText } from "./merged_clients.ts";
-import type { Report } from "./report.ts";
+import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
+import type { RenderOptions, Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 import { printable, type TextColumn, textTable, wrapText } from "./report_text_table.ts";
 
-/** How to print. */
-export interface TableOptions {
-  /** ANSI colors. Default false. */
-  readonly color?: boolean;
-  /** Columns of the terminal; lines are never wider than 100. Default 100. */
-  readonly width?: number;
-}
-
-/** The table as a report, without color. */
+/** The table as a report. */
 export const reportTable: Report = {
   name: "table",
-  description: "Tables for people: a line a load, details, warnings with advice",
+  description: "Tables for people: one line per load, details, warnings with advice",
   extension: "txt",
-  render: (summary) => renderTable(summary),
+  saved: false,
+  render: renderTable,
 };
 
 const MAX_WIDTH = 100;
 const LABEL_WIDTH = 13;
-
-/** Metrics that are always shown; the others only where they have values. */
-const ALWAYS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
-
-/** Has its own line in words, or says the same for every request. */
-const NOT_IN_TABLE: readonly string[] = [
-  "prompt_tokens",
-  "output_tokens",
-  "length_shortfall",
-  "cached_tokens",
-  "tokens_per_tick",
-  "reads_per_token",
-];
 
 /**
  * {@linkcode reportTable} with color and width.
@@ -70,7 +51,7 @@ const NOT_IN_TABLE: readonly string[] = [
  * assertStringIncludes(renderTable(summarize(run), { width: 80 }), "4 of 4 completed");
  * ```
  */
-export function renderTable(summary: Summary, options: TableOptions = {}): string {
+export function renderTable(summary: Summary, options: RenderOptions = {}): string {
   const { color = false, width = MAX_WIDTH } = options;
   const page: Page = {
     paint: color ? paint : (_, text) => text,
@@ -119,18 +100,10 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
   ];
 }
 
-/** One line a load: enough to see where throughput ends and latency begins to grow. */
+/** One line per load, to see where throughput levels off and latency begins to grow. */
 function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page): readonly string[] {
-  const column = (
-    heading: string,
-    cell: (load: LoadSummary) => string,
-    dropOrder?: number,
-  ): TextColumn => ({
-    heading,
-    cells: loads.map(cell),
-    align: "right",
-    ...(dropOrder === undefined ? {} : { dropOrder }),
-  });
+  const column = (heading: string, cell: (load: LoadSummary) => string, dropOrder?: number) =>
+    numbers(heading, loads.map(cell), dropOrder);
   const tail = tailPercentile(percentiles);
   const pair = (name: string, title: string, dropOrder: number): readonly TextColumn[] => [
     column(
@@ -153,10 +126,9 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     column("req/s", ({ throughput }) => formatNumber(throughput.run.qps)),
     column("out tok/s", ({ throughput }) => formatNumber(throughput.run.outputTokensPerSec)),
     ...pair("ttft", "TTFT", 0),
-    // A number without its error is half a number.
     ...(loads.every(({ client }) => client?.error === undefined) ? [] : [
       column(
-        "± client",
+        "error p99",
         ({ client }) => client?.error === undefined ? "" : errorCell("ttft", client.error),
       ),
     ]),
@@ -195,13 +167,13 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Stream", streamText(load), page),
-    ...(tellsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),
+    ...(knowsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
     ...gpuLines(load, page),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
     ...(load.client?.error === undefined
       ? []
-      : labelled("± client", errorText(load.client.error), page)),
+      : labelled("Client error", errorText(load.client.error), page)),
     ...(load.verdict === undefined ? [] : verdictLines(load.verdict, page)),
     ...(warnings(load.checks).length === 0 ? [] : ["", ...warningLines(load.checks, page)]),
   ];
@@ -247,43 +219,61 @@ function throughputLines(load: LoadSummary, { paint, width }: Page): readonly st
   return [paint("bold", heading!), ...lines];
 }
 
-function metricLines(
-  { metrics, client }: LoadSummary,
+function metricLines(load: LoadSummary, page: Page): readonly string[] {
+  const shown = load.metrics.filter(({ name, distribution }) =>
+    KEY_METRICS.includes(name) || (distribution.count > 0 && !DETAIL_METRICS.includes(name))
+  );
+  const others = shown.filter(({ unit }) => unit !== "ms");
+  return [
+    ...metricTable("Latency", shown.filter(({ unit }) => unit === "ms"), load, page),
+    ...(others.length === 0 ? [] : ["", ...metricTable("Other metrics", others, load, page)]),
+  ];
+}
+
+function metricTable(
+  heading: string,
+  metrics: readonly MetricSummary[],
+  { client }: LoadSummary,
   { paint, width }: Page,
 ): readonly string[] {
-  const shown = metrics.filter(({ name, distribution }) =>
-    !NOT_IN_TABLE.includes(name) && (ALWAYS.includes(name) || distribution.count > 0)
-  );
+  // A unit in the title keeps the cells narrow; times have one that fits their size.
+  const titleOf = ({ title, unit }: MetricSummary) =>
+    unit === "ms" || unit === "1" ? title : `${title}, ${unit}`;
   const column = (
-    heading: string,
-    cell: (metric: MetricSummary) => string,
+    name: string,
+    valueOf: (metric: MetricSummary) => number | undefined,
     dropOrder?: number,
-  ): TextColumn => ({
-    heading,
-    cells: shown.map(cell),
-    align: "right",
-    ...(dropOrder === undefined ? {} : { dropOrder }),
-  });
-  const percentiles = shown[0]?.distribution.percentiles ?? [];
+  ): TextColumn =>
+    numbers(
+      name,
+      metrics.map((one) => formatValue(valueOf(one), one.unit === "ms" ? "ms" : "1")),
+      dropOrder,
+    );
+  const percentiles = metrics[0]?.distribution.percentiles ?? [];
   const tail = tailPercentile(percentiles.map(({ p }) => p));
-  const [heading, ...lines] = textTable([
-    { heading: "Latency", cells: shown.map(({ title }) => title), align: "left" },
-    column("mean", ({ distribution, unit }) => formatValue(distribution.mean, unit)),
-    column("min", ({ distribution, unit }) => formatValue(distribution.min, unit), 2),
+  const error = heading === "Latency" ? client?.error : undefined;
+  const [first, ...lines] = textTable([
+    { heading, cells: metrics.map(titleOf), align: "left" },
+    column("mean", ({ distribution }) => distribution.mean),
+    column("min", ({ distribution }) => distribution.min, 2),
     ...percentiles.map(({ p }, i) =>
       column(
         formatPercentile(p),
-        ({ distribution, unit }) => formatValue(distribution.percentiles[i]?.value, unit),
+        ({ distribution }) => distribution.percentiles[i]?.value,
         i === tail || p === 50 ? undefined : 1,
       )
     ),
-    column("max", ({ distribution, unit }) => formatValue(distribution.max, unit)),
-    column("samples", ({ distribution }) => formatCount(distribution.count), 0),
-    ...(client?.error === undefined
+    column("max", ({ distribution }) => distribution.max),
+    numbers("samples", metrics.map(({ distribution }) => formatCount(distribution.count)), 0),
+    ...(error === undefined
       ? []
-      : [column("± client", ({ name }) => errorCell(name, client.error!))]),
+      : [numbers("error p99", metrics.map(({ name }) => errorCell(name, error)))]),
   ], width);
-  return [paint("bold", heading!), ...lines];
+  return [paint("bold", first!), ...lines];
+}
+
+function numbers(heading: string, cells: readonly string[], dropOrder?: number): TextColumn {
+  return { heading, cells, align: "right", dropOrder };
 }
 
 function tokensText({ tokens, lengths, cache }: LoadSummary): string {
@@ -297,22 +287,22 @@ function tokensText({ tokens, lengths, cache }: LoadSummary): string {
   return [
     side("prompt"),
     side("output"),
-    `${formatCount(lengths.exact)} of ${plural(answers, "answer")} as long as asked`,
+    `${formatCount(lengths.exact)} of ${plural(answers, "answer")} as long as requested`,
     ...(cache.reported === 0 ? [] : [`${formatShare(cache.share)} of prompts cached`]),
   ].join(", ");
 }
 
 function streamText({ stream }: LoadSummary): string {
   const { tokensPerTick, readsPerToken, eventsPerRead } = stream;
-  const each = (value: number | undefined, one: string) =>
-    `${formatNumber(value)} ${value === 1 ? one : `${one}s`} a`;
-  return `${each(tokensPerTick, "token")} tick, ${each(readsPerToken, "read")} token, ${
-    each(eventsPerRead, "event")
+  const rate = (value: number | undefined, one: string) =>
+    `${formatNumber(value)} ${value === 1 ? one : `${one}s`} per`;
+  return `${rate(tokensPerTick, "token")} tick, ${rate(readsPerToken, "read")} token, ${
+    rate(eventsPerRead, "event")
   } read`;
 }
 
-/** `fetch` does not tell new connections from reused ones; a line that says so helps nobody. */
-function tellsConnections({ connections }: LoadSummary): boolean {
+/** `fetch` cannot tell new connections from reused ones; a line that says so would help nobody. */
+function knowsConnections({ connections }: LoadSummary): boolean {
   return connections.new + connections.reused > 0;
 }
 
@@ -324,7 +314,7 @@ function connectionsText({ connections }: LoadSummary): string {
 function sloText(slo: NonNullable<LoadSummary["slo"]>, metrics: readonly MetricSummary[]): string {
   const limits = slo.limits.map(({ metric, limit, attainment }) => {
     const unit = metrics.find(({ name }) => name === metric)?.unit ?? "ms";
-    return `${metric} ≤ ${formatValue(limit, unit)} kept by ${formatShare(attainment)}`;
+    return `${metric} ≤ ${formatValue(limit, unit)} met by ${formatShare(attainment)}`;
   });
   return `${formatShare(slo.attainment)} of offered requests are good: ${limits.join(", ")}`;
 }
@@ -350,7 +340,7 @@ function clientText(client: NonNullable<LoadSummary["client"]>): string {
     replacedConnections === undefined || replacedConnections === 0
       ? []
       : `${plural(replacedConnections, "connection")} replaced`,
-  ].flat().join(", ") || "not observed";
+  ].flat().join(", ") || "not measured";
 }
 
 function gpuLines({ gpu }: LoadSummary, page: Page): readonly string[] {
@@ -362,9 +352,9 @@ function gpuLines({ gpu }: LoadSummary, page: Page): readonly string[] {
   if (total.energyJ === undefined) return lines;
   const energy = `${formatNumber(total.energyJ)} J, ${
     formatNumber(total.joulesPerOutputToken)
-  } J an output token`;
+  } J per output token`;
   const part = total.devices.length < gpu.devices.length
-    ? `, of GPU ${total.devices.join(", ")}`
+    ? ` on GPU ${total.devices.join(", ")}`
     : "";
   return [...lines, ...labelled("GPU energy", energy + part, page)];
 }
@@ -375,14 +365,14 @@ function gpuText(device: GpuDeviceSummary): string {
   return [
     `${printable(name)}: at most ${formatMib(device.memoryMaxMiB)}${all}`,
     memoryRiseMiB === undefined ? [] : `${formatMib(memoryRiseMiB)} more than before`,
-    ownMaxMiB === undefined ? [] : `${formatMib(ownMaxMiB)} ours`,
-    otherMaxMiB === undefined ? [] : `${formatMib(otherMaxMiB)} of others`,
+    ownMaxMiB === undefined ? [] : `${formatMib(ownMaxMiB)} by this program`,
+    otherMaxMiB === undefined ? [] : `${formatMib(otherMaxMiB)} by others`,
     utilizationMean === undefined ? [] : `${formatShare(utilizationMean)} busy`,
     powerMeanW === undefined ? [] : `${formatNumber(powerMeanW)} W`,
   ].flat().join(", ");
 }
 
-/** The tail's error: `2.10 ms`, or `≤ 2.10 ms` and `~ 2.10 ms` where less is known. */
+/** Error at p99: `2.10 ms` where calibrated, `≤ 2.10 ms` for a bound, `~ 2.10 ms` for an estimate. */
 function errorCell(metric: string, error: ClientErrorEstimate): string {
   const known = ERROR_METRICS.find((name) => name === metric);
   const ms = known && error[known].p99Ms;
@@ -396,18 +386,18 @@ function errorText(error: ClientErrorEstimate): string {
   if (cell === undefined) {
     const why = savedAt === undefined
       ? "not calibrated"
-      : `calibrated ${savedAt.slice(0, 10)}, but with lighter loads only`;
+      : `calibrated ${savedAt.slice(0, 10)} with lighter loads only`;
     const tokens = kernelStamped
-      ? "tokens, which the kernel stamped, are nearer"
-      : "many streams at once are read later than that";
-    return `${why}: only about that at p99, as timers were late; ${tokens}${measure}`;
+      ? "tokens are more exact, as the kernel stamped them"
+      : "tokens of many streams that arrive together are read later";
+    return `${why}: a rough estimate from the lateness of timers; ${tokens}${measure}`;
   }
   const found = `calibrated ${savedAt?.slice(0, 10)} with ${plural(cell.streams, "stream")}, ${
     formatNumber(cell.tokensPerSec)
   } tokens/s`;
   return basis === "calibration"
-    ? `the error at p99, ${found}`
-    : `at most this at p99, ${found}, a heavier load${measure}`;
+    ? `${found}`
+    : `an upper bound: ${found}, a heavier load${measure}`;
 }
 
 function verdictLines(verdict: Verdict, page: Page): readonly string[] {
@@ -433,14 +423,14 @@ function labelled(label: string, text: string | undefined, { width }: Page): rea
   return text === undefined ? [] : hanging(label.padEnd(LABEL_WIDTH - 1), text, width);
 }
 
-/** A label, its text, and the following lines below the text. */
+/** A label and its text; further lines are indented below the text. */
 function hanging(label: string, text: string, width: number): readonly string[] {
   const indent = " ".repeat(label.length + 1);
   return wrapText(text, Math.max(20, width - indent.length))
     .map((line, i) => (i === 0 ? `${label} ` : indent) + line);
 }
 
-/** Position of the percentile that stands for the tail: 99, else the highest below, else the last. */
+/** Position of the tail percentile: 99, else the highest below it, else the highest. */
 function tailPercentile(percentiles: readonly number[]): number | undefined {
   const ordinary = percentiles.filter((p) => p <= 99);
   const tail = Math.max(...(ordinary.length > 0 ? ordinary : percentiles));

@@ -8,28 +8,45 @@
 export interface TextColumn {
   /** First line. */
   readonly heading: string;
-  /** One a row. */
+  /** One cell per row. */
   readonly cells: readonly string[];
   /** Names stand left, numbers right. */
   readonly align: "left" | "right";
-  /** Left out, highest first, while the table is too wide; absent = never. */
-  readonly dropOrder?: number;
+  /** Columns are left out while the table is too wide, the highest first; absent = never. */
+  readonly dropOrder?: number | undefined;
 }
 
 const GAP = "  ";
 
-/** Lines of the table, heading first, at most `width` wide if dropping columns can do it. */
+/** Letters that a cut name keeps, so that it can still be recognized. */
+const LEAST_NAME = 12;
+
+/**
+ * Lines of the table, heading first, at most `width` wide: columns are dropped for it, then long
+ * names in the left column are cut.
+ */
 export function textTable(columns: readonly TextColumn[], width: number): readonly string[] {
-  const shown = columns.map((column) => ({
-    ...column,
-    width: Math.max(column.heading.length, ...column.cells.map((cell) => cell.length)),
+  const shown = columns.map(({ heading, cells, align, dropOrder }) => ({
+    heading,
+    cells,
+    align,
+    dropOrder,
+    width: Math.max(heading.length, ...cells.map((cell) => cell.length)),
   }));
-  const tooWide = () =>
-    shown.reduce((sum, one) => sum + one.width + GAP.length, -GAP.length) > width;
-  while (tooWide()) {
+  const excess = () =>
+    shown.reduce((sum, one) => sum + one.width + GAP.length, -GAP.length) - width;
+  while (excess() > 0) {
     const order = Math.max(...shown.map(({ dropOrder = -1 }) => dropOrder));
     if (order < 0) break;
     shown.splice(shown.findLastIndex(({ dropOrder }) => dropOrder === order), 1);
+  }
+  const names = shown[0];
+  if (names?.align === "left" && excess() > 0) {
+    names.width = Math.max(Math.min(LEAST_NAME, names.width), names.width - excess());
+    const cut = (name: string) =>
+      name.length > names.width ? `${name.slice(0, names.width - 1)}…` : name;
+    names.heading = cut(names.heading);
+    names.cells = names.cells.map(cut);
   }
   const line = (cellOf: (column: TextColumn) => string) =>
     shown.map((column) =>
@@ -59,7 +76,7 @@ export function wrapText(text: string, width: number): readonly string[] {
   return [...lines, line];
 }
 
-/** Control characters shown as `?`: a server's error text must not steer the terminal. */
+/** Control characters become `?`: a server's error text must not control the terminal. */
 export function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, "?");

@@ -1,5 +1,5 @@
 /**
- * Every report. A new one is a file and a line.
+ * Every report. A new report is one file and one line here.
  *
  * @module
  */

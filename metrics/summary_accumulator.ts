@@ -49,9 +49,6 @@ export interface LoadAccumulator {
   ): LoadSummary;
 }
 
-/** Metrics that have a chart of their distribution. */
-const HISTOGRAMS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
-
 /** Starts a load. Warm-up requests are only counted; cancelled and dropped ones too. */
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
   const { plan, header, slo } = options;
@@ -160,7 +157,7 @@ function describeMetrics(
   const described = metrics.map((metric): MetricSummary => {
     const { name, title, unit, better, per, formula } = metric;
     const own = values.valuesOf(metric);
-    if (HISTOGRAMS.includes(name)) histograms.push({ name, title, unit, ...histogram(own) });
+    if (metric.rank === "key") histograms.push({ name, title, unit, ...histogram(own) });
     const distribution = describe(own, percentiles);
     return { name, title, unit, better, per, formula, distribution };
   });

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatCount, formatMs } from "./format.ts";
-import type { LoadSummary } from "./load_summary.ts";
+import { type LoadSummary, metricOf } from "./load_summary.ts";
 
 /** In one sentence; absent when everything is exact. */
 export function approximationText(
@@ -12,7 +12,7 @@ export function approximationText(
 ): string | undefined {
   if (approximation === undefined) return undefined;
   const { relativeError, binMs } = approximation;
-  const gaps = metrics.find(({ name }) => name === "itl")?.distribution.count;
+  const gaps = metricOf({ metrics }, "itl")?.distribution.count;
   return `percentiles within ±${relativeError * 100} % (histograms, ${
     formatCount(gaps)
   } gaps); steady window, in flight and course in steps of ${formatMs(binMs)}; the rest is exact`;

@@ -63,9 +63,9 @@ Deno.test("reports show the GPUs where there are any", () => {
   const table = renderTable(summary);
   assertStringIncludes(
     table.replace(/\s+/g, " "),
-    "GPU 0 NVIDIA <A>: at most 4.00 GiB of 4.00 GiB, 3.00 GiB more than before, 1.00 GiB ours, " +
-      "2.00 GiB of others, 50.0 % busy, 200 W " +
-      "GPU 1 B: at most 1.00 GiB GPU energy 25 J, 5 J an output token, of GPU 0",
+    "GPU 0 NVIDIA <A>: at most 4.00 GiB of 4.00 GiB, 3.00 GiB more than before, 1.00 GiB by this program, " +
+      "2.00 GiB by others, 50.0 % busy, 200 W " +
+      "GPU 1 B: at most 1.00 GiB GPU energy 25 J, 5 J per output token on GPU 0",
   );
   const page = reportHtml.render(summary);
   assertStringIncludes(page, "GPU power, W");

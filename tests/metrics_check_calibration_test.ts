@@ -85,17 +85,18 @@ Deno.test("estimateClientError without a calibration says how to make one", () =
 Deno.test("a calibration with lighter loads only is told apart from none", () => {
   const summary = summaryOf([createCell({ streams: 5, tokensPerSec: 500 })]);
   assertEquals(summary.loads[0]!.client!.error!.basis, "timers");
-  const says = "calibrated 2026-03-04, but with lighter loads only: only about that at p99";
+  const says =
+    "calibrated 2026-03-04 with lighter loads only: a rough estimate from the lateness of timers";
   assertStringIncludes(renderTable(summary, { width: 160 }).replace(/\s+/g, " "), says);
 });
 
 Deno.test("renderTable prints the client's error beside each latency", () => {
   const calibrated = renderTable(summaryOf([createCell({ streams: 10, tokensPerSec: 1000 })]));
-  assertStringIncludes(calibrated, "± client");
+  assertStringIncludes(calibrated, "samples  error p99");
   assertEquals(calibrated.match(/^TTFT .* {2}1\.00 ms$/m)?.length, 1);
   assertStringIncludes(
     calibrated,
-    "the error at p99, calibrated 2026-03-04 with 10 streams, 1,000 tokens/s",
+    "Client error calibrated 2026-03-04 with 10 streams, 1,000 tokens/s",
   );
   assertEquals(renderTable(summaryOf([createCell()])).match(/^TTFT .* {2}≤ 1\.00 ms$/m)?.length, 1);
 });

@@ -226,7 +226,7 @@ Deno.test("reportHtml says in its first lines what was measured", () => {
 Deno.test("reportHtml gives key numbers in cards for one load, in a table for several", () => {
   const one = textOf(render(HEALTHY, { slo: parseSlo("ttft:100") }));
   assertStringIncludes(one, "TTFT p50 100 ms p90 100 ms · p99 100 ms");
-  assertStringIncludes(one, "Goodput 6.67 req/s 100 % of offered requests kept every limit");
+  assertStringIncludes(one, "Goodput 6.67 req/s 100 % of offered requests met every limit");
   const two = createRun([...requests(120), ...requests(120, { load: 1 })], {
     loads: [{ label: "1 user" }, { label: "2 users", users: 2 }],
   });

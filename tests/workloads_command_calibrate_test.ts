@@ -326,7 +326,7 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
       assertEquals(ran.code, 0, ran.err);
       assertMatch(
         ran.out,
-        /^± client +at most this at p99, calibrated \d{4}-\d\d-\d\d with 2 str/m,
+        /^Client error an upper bound: calibrated \d{4}-\d\d-\d\d with 2 str/m,
       );
       assertMatch(ran.out, /^Verdict +(ok|suspect|client-bound): /m);
       const { header, ends } = await readRecordFile(`${out}/records.jsonl`);

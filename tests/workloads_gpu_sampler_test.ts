@@ -195,10 +195,10 @@ Deno.test({
         );
         assertStringIncludes(
           table.replace(/\s+/g, " "),
-          "2.00 GiB ours, 4.00 GiB of others, 37.0 % busy, 412 W",
+          "2.00 GiB by this program, 4.00 GiB by others, 37.0 % busy, 412 W",
         );
         // Between two looks 100 J, 20 tokens.
-        assertMatch(table, /^GPU energy +\d00 J, \d*[05] J an output token, of GPU 0$/m);
+        assertMatch(table, /^GPU energy +\d00 J, \d*[05] J per output token on GPU 0$/m);
         const json = await benchIn(folder, server.url, ["--format=json"]);
         assertEquals(JSON.parse(json).loads[0].gpu.source, "nvml");
         const off = await benchIn(folder, server.url, ["--format=json", "--gpu=off"]);

@@ -4,7 +4,6 @@
  * @module
  */
 import { wallClockMs } from "../backends/clock.ts";
-import { renderTable } from "../metrics/report_table.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import { RELATIVE_ERROR } from "../metrics/stat_value_histogram.ts";
 import type { Run, RunHeader } from "../metrics/run.ts";
@@ -22,9 +21,6 @@ import { EXIT, UserError } from "./user_error.ts";
 
 /** Name of the record file in a result folder. */
 export const RECORD_FILE = "records.jsonl";
-
-/** Reports that are always kept beside the record file, under these names. */
-const KEPT: readonly string[] = ["html", "json", "csv"];
 
 /**
  * Makes a new folder for results.
@@ -90,9 +86,7 @@ export function accumulateFor(
 /** Prints the report that `--format` names. */
 export function printReport(summary: Summary, report: ReportPlan, host: Host): void {
   const found = REPORTS.find(({ name }) => name === report.format) ?? REPORTS[0]!;
-  const text = found.name === "table"
-    ? renderTable(summary, { color: host.color, width: host.columns })
-    : found.render(summary);
+  const text = found.render(summary, { color: host.color, width: host.columns });
   host.print(text.endsWith("\n") ? text.slice(0, -1) : text);
 }
 
@@ -103,7 +97,7 @@ export async function writeReports(
 ): Promise<Readonly<Record<string, string>>> {
   const paths: Record<string, string> = {};
   for (const report of REPORTS) {
-    if (!KEPT.includes(report.name)) continue;
+    if (report.saved === false) continue;
     const path = `${folder}/report.${report.extension}`;
     try {
       await Deno.writeTextFile(path, report.render(summary));
