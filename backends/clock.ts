@@ -16,6 +16,14 @@ export interface Clock {
   sleepUntil(atMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Timers that someone else keeps: no promise per timer. */
+export interface TimerQueue {
+  /** When the next one is due; Infinity = none. */
+  dueMs(): number;
+  /** Fires those that are due. */
+  fire(): void;
+}
+
 /**
  * The part of a wait that is spent yielding to the event loop instead of sleeping: Deno's timers
  * are 1.1 ms late at the median, so the last stretch is approached in turns of the loop, which

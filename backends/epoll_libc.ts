@@ -56,7 +56,7 @@ export const AF_INET = 2;
 const SOCK_STREAM = 1;
 /** Stream, not blocking, closed by exec. */
 export const STREAM_FLAGS = 0x80801;
-export const MSG_NOSIGNAL = 0x4000;
+const MSG_NOSIGNAL = 0x4000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 /** Also the type of the control message that carries a stamp; 64 bits of seconds on 64-bit machines. */
@@ -125,6 +125,21 @@ export function socketError({ symbols }: Libc, fd: number): number {
   const value = new Int32Array(1);
   symbols.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, Int32Array.of(4));
   return value[0]!;
+}
+
+/** Lengths as the C side takes them: a new bigint per write would be garbage per token. */
+const LENGTHS: readonly bigint[] = Array.from({ length: 2048 }, (_, length) => BigInt(length));
+
+/**
+ * Sends the first `length` bytes; returns how many the kernel took. A broken connection takes all:
+ * the next read tells how it broke.
+ */
+export function sendSome(libc: Libc, fd: number, bytes: Uint8Array, length: number): number {
+  const size = LENGTHS[length] ?? BigInt(length);
+  const sent = libc.symbols.send(fd, bytes as Uint8Array<ArrayBuffer>, size, MSG_NOSIGNAL);
+  if (sent >= 0) return sent;
+  const error = errno(libc);
+  return error === EAGAIN || error === EINTR ? 0 : length;
 }
 
 const PR_SET_TIMERSLACK = 29;

@@ -1,11 +1,11 @@
 /**
- * A loop of our own around `epoll_wait`: it stands in for the platform's event loop in a thread
- * that does nothing but read sockets. Byte streams, a clock whose waits the loop ends, and a
- * descriptor by which another thread interrupts it.
+ * An event loop of our own around `epoll_wait`, in place of the platform's, for a thread that does
+ * nothing but read sockets. It serves sockets, a clock whose waits it ends, and a descriptor through
+ * which another thread interrupts it.
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import type { Clock, TimerQueue } from "./clock.ts";
 import {
   type Address,
   askForStamps,
@@ -26,39 +26,39 @@ import {
   EVENT_WORDS,
   type Libc,
   lookUp,
-  MSG_NOSIGNAL,
+  sendSome,
   setNoDelay,
   socketError,
   STREAM_FLAGS,
   wakeOnTime,
 } from "./epoll_libc.ts";
 import { StampedReader } from "./epoll_receive.ts";
-import type { Dial, Line, LineEvents, Origin } from "./socket_connection.ts";
+import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_connection.ts";
 
 const EVENTS_AT_ONCE = 1024;
 const READ_BYTES = 64 * 1024;
-/** A thread inside `epoll_wait` cannot be terminated: it comes up for air so often. */
+/** A thread inside `epoll_wait` cannot be terminated, so it returns this often. */
 const LONGEST_WAIT_MS = 500;
 /**
- * Turns of the queue of promises after each batch: who got an answer asks for a turn of the loop,
- * or for nothing. After the loop has let somebody go on, the longest chain of ours needs ten.
+ * Microtask turns to yield after each batch, so that callers resumed by it can submit their next
+ * request before the loop waits again. After a timer fired, our longest promise chain takes ten.
  */
 const SETTLE_TURNS = 4;
 const SETTLE_TURNS_AFTER_WAKING = 12;
-/** The last stretch of a wait: shorter than a call to wait for it. */
+/** Waits shorter than this are spent spinning: the call that waits takes longer. */
 const SPIN_MS = 0.003;
 /**
- * Where reads come thick and the kernel stamps them, the loop naps before it looks again, so that
- * one turn serves several: the stamps stay exact, and a token costs less. Nothing waits longer for
- * it than this.
+ * Where reads are dense and the kernel stamps them, the loop sleeps before it looks again, so that
+ * one turn serves several reads: the stamps stay exact and a token costs less. This is the longest
+ * such nap.
  */
 const NAP_MS = 2;
-/** A nap is at most this share of the gap between two reads of a line: tokens stay apart. */
+/** A nap is at most this share of the gap between two reads of a connection: tokens stay apart. */
 const NAP_SHARE = 0.1;
-/** Reads in a nap from which on it is worth its own call. */
+/** A nap must be expected to gather this many reads to be worth its system call. */
 const NAP_READS = 2;
-/** How fast what was usual is forgotten, a turn. */
-const FORGET = 0.05;
+/** Weight of the latest turn in the running average of the gap between reads. */
+const LATEST_WEIGHT = 0.05;
 
 const NOBODY: readonly (() => void)[] = [];
 
@@ -67,24 +67,16 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Who is told when a descriptor is ready. */
+/** Handles the readiness of a descriptor. */
 export interface Watcher {
   /** Called with what the descriptor is ready for. */
   ready(flags: number): void;
-  /** Called at the end of the batch in which it asked for it, see `bury`. */
-  buried(): void;
+  /** Closes the descriptor; called at the end of the batch in which it asked to `closeLater`. */
+  closeNow(): void;
 }
 
-/** What is due at times of its own, without a promise for each of them. */
-export interface Agenda {
-  /** When there is something to do; Infinity = nothing. */
-  dueMs(): number;
-  /** Does what is due. */
-  fire(): void;
-}
-
-/** Turns of the platform's own loop, for a thread that needs them as well. */
-export interface Breath {
+/** Turns of the platform's own event loop, for a thread that needs them as well. */
+export interface PlatformTurns {
   /** From one to the next, ms. */
   readonly everyMs: number;
   readonly take: () => Promise<void>;
@@ -93,50 +85,52 @@ export interface Breath {
 /** What a loop is made of. */
 export interface LoopOptions {
   readonly libc: Libc;
-  /** Milliseconds, monotonic; what stamps are told on. */
+  /** Milliseconds, monotonic: the clock of all stamps. */
   readonly now: () => number;
-  /** Readable when another thread wants something. */
+  /** Readable when another thread has sent something. */
   readonly wakeFd: number;
-  /** Takes what the other thread wants; called once before the first wait. */
+  /** Receives what the other thread sent; called once before the first wait. */
   readonly onWake: () => void;
-  /** All of a batch is done: what it led to can be told in one message. */
+  /** Called once per batch, after all its events were handled, so that results can be sent in one message. */
   readonly onSettled: () => void;
   /** Absent = the platform's own loop stands still while this one runs. */
-  readonly breath?: Breath;
+  readonly platformTurns?: PlatformTurns;
 }
 
 /** The loop; {@linkcode EpollLoop.run} keeps the thread. */
 export class EpollLoop implements Clock {
   /** See {@linkcode Clock}. */
   readonly now: () => number;
-  /** Where every line reads to. */
+  /** Where every socket reads to. */
   readonly buffer: Uint8Array<ArrayBuffer> = new Uint8Array(READ_BYTES);
-  /** The C library. */
   readonly libc: Libc;
   /** Reads into `buffer`. */
   readonly reader: StampedReader;
   readonly #options: LoopOptions;
   readonly #epoll: number;
-  readonly #lines: (Watcher | undefined)[] = [];
+  /** By descriptor. */
+  readonly #watchers: (Watcher | undefined)[] = [];
   readonly #addresses = new Map<string, readonly Address[]>();
-  #dead: Watcher[] = [];
+  #closing: Watcher[] = [];
   #later: (() => void)[] = [];
   #sleepers: Sleeper[] = [];
   #turns: (() => void)[] = [];
-  /** When the first sleeper is due; earlier, where one has gone. */
+  /** No sleeper is due before this; earlier than the first one where a sleeper was aborted. */
   #dueMs = Infinity;
-  /** Seconds and nanoseconds of a wait, 64 bits each; both fit into the lower half. */
-  readonly #patience = new Int32Array(4);
+  /** `struct timespec`: seconds and nanoseconds, 64 bits each; both fit into the lower half. */
+  readonly #timeout = new Int32Array(4);
   #precise: boolean;
   #ended = false;
   /** When the platform's loop is due for a turn. */
-  #breathMs = Infinity;
-  #agendas: readonly Agenda[] = [];
-  /** Works that are made of promises alone and would wait for an event that never comes. */
+  #platformDueMs = Infinity;
+  #timers: readonly TimerQueue[] = [];
+  /** Works made of promises alone: no event would end a wait for them. */
   #held = 0;
+  /** Descriptors watched. */
   #open = 0;
+  /** When this turn of the loop began. */
   #turnMs = 0;
-  /** Milliseconds between reads, of late. */
+  /** Running average of the time between two reads, ms. */
   #gapMs = Infinity;
   readonly #napTime = new Int32Array(4);
 
@@ -145,14 +139,14 @@ export class EpollLoop implements Clock {
     this.libc = options.libc;
     this.now = options.now;
     this.reader = new StampedReader(this.libc, this.now, this.buffer);
-    if (options.breath !== undefined) this.#breathMs = 0;
+    if (options.platformTurns !== undefined) this.#platformDueMs = 0;
     this.#precise = this.libc.symbols.epoll_pwait2 !== null;
     wakeOnTime(this.libc);
     this.#epoll = this.libc.symbols.epoll_create1(EPOLL_CLOEXEC);
     this.#control(EPOLL_CTL_ADD, options.wakeFd, EPOLLIN);
   }
 
-  /** See {@linkcode Clock}; where the system is too old for it, up to a millisecond late. */
+  /** See {@linkcode Clock}; up to a millisecond late where the kernel has no `epoll_pwait2`. */
   sleepUntil(atMs: number, signal?: AbortSignal): Promise<void> {
     if (atMs <= this.now() || signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -171,16 +165,16 @@ export class EpollLoop implements Clock {
   /** Resolves when what is ready now has been read. */
   readonly nextTurn = (): Promise<void> => new Promise((resolve) => void this.#turns.push(resolve));
 
-  /** Keeps to an agenda, until the function that it returns is called. */
-  readonly follow = (agenda: Agenda): () => void => {
-    this.#agendas = [...this.#agendas, agenda];
+  /** Fires timers when they are due, until the function that it returns is called. */
+  readonly addTimers = (timers: TimerQueue): () => void => {
+    this.#timers = [...this.#timers, timers];
     return () => {
-      this.#agendas = this.#agendas.filter((one) => one !== agenda);
+      this.#timers = this.#timers.filter((one) => one !== timers);
     };
   };
 
-  /** Opens lines. */
-  readonly dial: Dial = (origin, events) => new EpollLine(this, origin, events);
+  /** Opens connections. */
+  readonly openSocket: OpenSocket = (origin, events) => new EpollSocket(this, origin, events);
 
   /** Ends `run` after the current batch. */
   end(): void {
@@ -197,24 +191,24 @@ export class EpollLoop implements Clock {
     }
   }
 
-  /** Serves lines and sleepers until `end`. */
+  /** Serves sockets, sleepers and timers until `end`. */
   async run(): Promise<void> {
     const { symbols } = this.libc;
-    const { wakeFd, onWake, onSettled, breath } = this.#options;
+    const { wakeFd, onWake, onSettled, platformTurns } = this.#options;
     const events = new Int32Array(EVENTS_AT_ONCE * EVENT_WORDS);
     const wakes = new Uint8Array(8);
     onWake();
     let woke = true;
     let count = 0;
     for (;;) {
-      if (breath !== undefined && this.now() >= this.#breathMs) {
-        await breath.take();
-        this.#breathMs = this.now() + breath.everyMs;
+      if (platformTurns !== undefined && this.now() >= this.#platformDueMs) {
+        await platformTurns.take();
+        this.#platformDueMs = this.now() + platformTurns.everyMs;
       }
-      this.#bringToRest();
-      for (let turns = settleTurns(woke, count, breath); turns > 0; turns--) {
+      this.#runPending();
+      for (let turns = settleTurns(woke, count, platformTurns); turns > 0; turns--) {
         await undefined;
-        this.#bringToRest();
+        this.#runPending();
       }
       onSettled();
       if (this.#ended) break;
@@ -225,7 +219,7 @@ export class EpollLoop implements Clock {
       for (let i = 0; i < count; i++) {
         const fd = events[i * EVENT_WORDS + EVENT_FD]!;
         if (fd === wakeFd) woken = true;
-        else this.#lines[fd]?.ready(events[i * EVENT_WORDS]!);
+        else this.#watchers[fd]?.ready(events[i * EVENT_WORDS]!);
       }
       if (woken) {
         symbols.read(wakeFd, wakes, 8n);
@@ -234,18 +228,18 @@ export class EpollLoop implements Clock {
       woke = woken || this.#turns.length > 0;
       for (const resolve of this.#turns.length > 0 ? this.#turns.splice(0) : NOBODY) resolve();
       if (this.#wakeSleepers()) woke = true;
-      for (const agenda of this.#agendas) if (agenda.dueMs() <= this.now()) agenda.fire();
+      for (const timers of this.#timers) if (timers.dueMs() <= this.now()) timers.fire();
     }
     this.reader.close();
     symbols.close(this.#epoll);
   }
 
-  /** Runs `task` soon, outside of whatever is going on. */
+  /** Runs `task` soon, outside of what is running now. */
   later(task: () => void): void {
     this.#later.push(task);
   }
 
-  /** Addresses of a host; asked for once. */
+  /** Addresses of a host; looked up once. */
   addressesOf({ host, port }: Origin): readonly Address[] {
     const key = `${host} ${port}`;
     let addresses = this.#addresses.get(key);
@@ -255,9 +249,9 @@ export class EpollLoop implements Clock {
     return addresses;
   }
 
-  /** Tells `line` when its descriptor is ready. */
-  watch(line: Watcher, fd: number, interest: number): void {
-    this.#lines[fd] = line;
+  /** Calls `watcher` when its descriptor is ready. */
+  watch(watcher: Watcher, fd: number, interest: number): void {
+    this.#watchers[fd] = watcher;
     this.#open++;
     this.#control(EPOLL_CTL_ADD, fd, interest);
   }
@@ -267,56 +261,58 @@ export class EpollLoop implements Clock {
     this.#control(EPOLL_CTL_MOD, fd, interest);
   }
 
-  /** Closes a descriptor. */
+  /** Closes a watched descriptor. */
   close(fd: number): void {
-    this.#lines[fd] = undefined;
+    this.#watchers[fd] = undefined;
     this.#open--;
     this.libc.symbols.close(fd);
   }
 
   /**
-   * Buries a line after the batch: until then no new one can get its descriptor, and with it an
-   * event that was meant for the old one.
+   * Closes a descriptor at the end of the batch. Closed at once, its number could go to a new
+   * connection, which would then receive the old one's events of the same batch.
    */
-  bury(line: Watcher): void {
-    this.#dead.push(line);
+  closeLater(watcher: Watcher): void {
+    this.#closing.push(watcher);
   }
 
-  #bringToRest(): void {
+  #runPending(): void {
     while (this.#later.length > 0) for (const task of this.#later.splice(0)) task();
-    while (this.#dead.length > 0) for (const line of this.#dead.splice(0)) line.buried();
+    while (this.#closing.length > 0) {
+      for (const watcher of this.#closing.splice(0)) watcher.closeNow();
+    }
   }
 
-  /** Waits for events until the next sleeper is due; how many came. */
+  /** Waits for events until the next timer is due; returns their number. */
   #wait(events: Int32Array<ArrayBuffer>): number {
     const { symbols } = this.libc;
-    const patienceMs = this.#patienceMs();
+    const timeoutMs = this.#timeoutMs();
     if (!this.#precise) {
-      return symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, Math.ceil(patienceMs));
+      return symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, Math.ceil(timeoutMs));
     }
-    this.#patience[0] = Math.floor(patienceMs / 1000);
-    this.#patience[2] = Math.floor((patienceMs % 1000) * 1e6);
+    this.#timeout[0] = Math.floor(timeoutMs / 1000);
+    this.#timeout[2] = Math.floor((timeoutMs % 1000) * 1e6);
     const epoll = this.#epoll;
     // deno-fmt-ignore
-    const count = symbols.epoll_pwait2!(epoll, events, EVENTS_AT_ONCE, this.#patience, null);
+    const count = symbols.epoll_pwait2!(epoll, events, EVENTS_AT_ONCE, this.#timeout, null);
     if (count < 0 && errno(this.libc) === ENOSYS) this.#precise = false;
     return count;
   }
 
-  #patienceMs(): number {
+  #timeoutMs(): number {
     if (this.#held > 0 || this.#turns.length > 0) return 0;
-    let dueMs = Math.min(this.#dueMs, this.#breathMs);
-    for (const agenda of this.#agendas) dueMs = Math.min(dueMs, agenda.dueMs());
+    let dueMs = Math.min(this.#dueMs, this.#platformDueMs);
+    for (const timers of this.#timers) dueMs = Math.min(dueMs, timers.dueMs());
     if (dueMs === Infinity) return LONGEST_WAIT_MS;
     const leftMs = dueMs - this.now();
     return leftMs <= SPIN_MS ? 0 : Math.min(LONGEST_WAIT_MS, leftMs);
   }
 
-  /** Lets a few more reads come before it looks for them. */
+  /** Lets more reads gather before the loop looks for them. */
   #nap(): void {
     if (this.#held > 0 || this.#turns.length > 0 || !this.reader.stamped) return;
-    // What is due at times of its own, a server's tokens, is not to wait; nor are its clients.
-    if (this.#agendas.length > 0) return;
+    // The tokens of a server on this loop must not wait, nor must its clients.
+    if (this.#timers.length > 0) return;
     const longestMs = Math.min(NAP_MS, this.#gapMs * this.#open * NAP_SHARE);
     if (longestMs < this.#gapMs * NAP_READS) return;
     const nowMs = this.now();
@@ -331,12 +327,14 @@ export class EpollLoop implements Clock {
     this.reader.keepTime(nowMs);
     if (count > 0) {
       const gapMs = (nowMs - this.#turnMs) / count;
-      this.#gapMs = this.#gapMs === Infinity ? gapMs : this.#gapMs + (gapMs - this.#gapMs) * FORGET;
+      this.#gapMs = this.#gapMs === Infinity
+        ? gapMs
+        : this.#gapMs + (gapMs - this.#gapMs) * LATEST_WEIGHT;
     }
     this.#turnMs = nowMs;
   }
 
-  /** Did anybody wake? */
+  /** Whether a sleeper may have woken. */
   #wakeSleepers(): boolean {
     if (this.#dueMs === Infinity) return false;
     const nowMs = this.now();
@@ -354,26 +352,30 @@ export class EpollLoop implements Clock {
   }
 }
 
-/** None where only the agenda had its turn: a promise for each token would be garbage for each. */
-function settleTurns(woke: boolean, count: number, breath: Breath | undefined): number {
+/** None where only a server's timers fired: a promise per token would be garbage per token. */
+function settleTurns(
+  woke: boolean,
+  count: number,
+  platformTurns: PlatformTurns | undefined,
+): number {
   if (woke) return SETTLE_TURNS_AFTER_WAKING;
-  return count === 0 && breath !== undefined ? 0 : SETTLE_TURNS;
+  return count === 0 && platformTurns !== undefined ? 0 : SETTLE_TURNS;
 }
 
 /** A TCP connection of the loop. */
-class EpollLine implements Line {
+class EpollSocket implements Socket {
   readonly #loop: EpollLoop;
-  readonly #events: LineEvents;
+  readonly #events: SocketEvents;
   /** Addresses not yet tried. */
   readonly #addresses: Address[];
   #fd = -1;
   #connected = false;
-  #dead = false;
+  #destroyed = false;
   #unsent: Uint8Array[] = [];
-  /** A moment when all that had come was read. */
+  /** A time at which everything that had arrived was read. */
   #emptyMs = 0;
 
-  constructor(loop: EpollLoop, origin: Origin, events: LineEvents) {
+  constructor(loop: EpollLoop, origin: Origin, events: SocketEvents) {
     this.#loop = loop;
     this.#events = events;
     this.#addresses = origin.secure ? [] : [...loop.addressesOf(origin)];
@@ -386,7 +388,7 @@ class EpollLine implements Line {
       cause = errorName(failed);
     }
     loop.later(() => {
-      if (!this.#dead) events.onError(cause);
+      if (!this.#destroyed) events.onError(cause);
     });
   }
 
@@ -395,32 +397,32 @@ class EpollLine implements Line {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#dead) return;
+    if (this.#destroyed) return;
     if (this.#unsent.length > 0) {
       this.#unsent.push(bytes);
       return;
     }
-    const sent = this.#send(bytes);
+    const sent = sendSome(this.#loop.libc, this.#fd, bytes, bytes.length);
     if (sent === bytes.length) return;
     this.#unsent.push(bytes.subarray(sent));
     this.#loop.rewatch(this.#fd, EPOLLIN | EPOLLOUT);
   }
 
   destroy(): void {
-    if (this.#dead) return;
-    this.#dead = true;
-    this.#loop.bury(this);
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#loop.closeLater(this);
   }
 
-  /** Called by the loop at the end of the batch in which the line was destroyed. */
-  buried(): void {
+  /** See {@linkcode Watcher}. */
+  closeNow(): void {
     if (this.#fd >= 0) this.#loop.close(this.#fd);
     this.#events.onClose();
   }
 
-  /** Called by the loop with what the descriptor is ready for. */
+  /** See {@linkcode Watcher}. */
   ready(flags: number): void {
-    if (this.#dead) return;
+    if (this.#destroyed) return;
     if (!this.#connected) return this.#onAttempt();
     if ((flags & EPOLLOUT) !== 0) this.#flush();
     if ((flags & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
@@ -445,13 +447,13 @@ class EpollLine implements Line {
     }
     this.#loop.close(this.#fd);
     this.#fd = -1;
-    // The next address gets a new descriptor, which this batch cannot know yet: all of it came in
-    // one call. A late event for the old number finds a line that is not connected, and asks again.
+    // The next address may get the same number. An event of this batch for the old descriptor then
+    // finds a socket that is not connected, which asks the kernel again.
     if (this.#addresses.length > 0 && (failed = this.#connect()) === 0) return;
     this.#events.onError(errorName(failed));
   }
 
-  /** Begins to connect to the next address that can be tried; 0, or why there is none. */
+  /** Begins to connect to the next usable address; returns 0, or the error where there is none. */
   #connect(): number {
     const { libc } = this.#loop;
     let failed = 0;
@@ -467,7 +469,8 @@ class EpollLine implements Line {
         this.#loop.watch(this, fd, EPOLLOUT);
         return 0;
       }
-      this.#loop.close(fd);
+      // Not `loop.close`, which is for descriptors that are watched.
+      libc.symbols.close(fd);
     }
     return failed;
   }
@@ -475,7 +478,7 @@ class EpollLine implements Line {
   #flush(): void {
     while (this.#unsent.length > 0) {
       const first = this.#unsent[0]!;
-      const sent = this.#send(first);
+      const sent = sendSome(this.#loop.libc, this.#fd, first, first.length);
       if (sent < first.length) {
         this.#unsent[0] = first.subarray(sent);
         return;
@@ -483,19 +486,5 @@ class EpollLine implements Line {
       this.#unsent.shift();
     }
     this.#loop.rewatch(this.#fd, EPOLLIN);
-  }
-
-  /** Bytes that the kernel took. A broken connection takes all: the next read tells how it broke. */
-  #send(bytes: Uint8Array): number {
-    const { libc } = this.#loop;
-    const sent = libc.symbols.send(
-      this.#fd,
-      bytes as Uint8Array<ArrayBuffer>,
-      BigInt(bytes.length),
-      MSG_NOSIGNAL,
-    );
-    if (sent >= 0) return sent;
-    const error = errno(libc);
-    return error === EAGAIN || error === EINTR ? 0 : bytes.length;
   }
 }

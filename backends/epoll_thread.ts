@@ -1,6 +1,6 @@
 /**
- * A thread whose only loop is one of ours around `epoll`. While it waits there it hears no message
- * of the platform, so messages lie in a port, and a descriptor tells the loop to look.
+ * A thread whose only event loop is ours around `epoll`. While it waits there, the platform delivers
+ * no messages: they lie in a port, and a descriptor wakes the loop to look.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { EpollLoop } from "./epoll_loop.ts";
 import { connectionFailure } from "./exchange.ts";
 import { startWorker, type WorkerListener, workerScope } from "./worker.ts";
 
-/** What a thread begins with. */
+/** What a thread is started with. */
 interface ThreadStart<Setup> {
   readonly port: MessagePort;
   readonly wakeFd: number;
@@ -35,7 +35,6 @@ export class EpollThread<Setup, To, From> {
   /**
    * Starts the thread whose entry is at `path`.
    *
-   * @param on what it says, and what it broke of.
    * @throws {TypeError} where there is no Linux, or no descriptor left.
    * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
    */
@@ -68,7 +67,7 @@ export class EpollThread<Setup, To, From> {
     this.#libc.symbols.write(this.#wakeFd, BigUint64Array.of(1n), 8n);
   }
 
-  /** Ends the thread, once it has said that its loop is over. */
+  /** Ends the thread, once its loop is over. */
   close(): void {
     this.#worker.terminate();
     this.#port.close();
@@ -79,23 +78,24 @@ export class EpollThread<Setup, To, From> {
 
 /** What the thread does with its loop. */
 export interface EpollService<To> {
-  readonly obey: (message: To) => void;
-  /** All of a batch is done: what it led to can be told in one message. */
+  readonly onMessage: (message: To) => void;
+  /** Called once per batch; see `LoopOptions`. */
   readonly onSettled?: () => void;
-  /** The loop is over, and all else has been told. */
+  /** The loop is over; called last. */
   readonly onEnd: () => void;
 }
 
-/** What a service is made of. */
+/** What a service works with. */
 export interface ServiceTools<From> {
   readonly loop: EpollLoop;
-  readonly tell: (message: From, transfer?: Transferable[]) => void;
+  /** Sends a message to the thread that started this one. */
+  readonly post: (message: From, transfer?: Transferable[]) => void;
 }
 
 /**
  * The thread's own side, for its entry module, in that worker only. `loop.end()` ends it.
  *
- * @param nowOf the clock that the loop tells times on; default: the thread's own.
+ * @param nowOf the clock of the loop's stamps; default: the thread's own.
  */
 export function serveEpollThread<Setup, To, From>(
   begin: (setup: Setup, tools: ServiceTools<From>) => EpollService<To>,
@@ -114,14 +114,14 @@ export function serveEpollThread<Setup, To, From>(
         for (;;) {
           const received: { message: To } | undefined = receiveMessageOnPort(port);
           if (received === undefined) return;
-          service.obey(received.message);
+          service.onMessage(received.message);
         }
       },
       onSettled: () => service.onSettled?.(),
     });
     const service = begin(setup, {
       loop,
-      tell: (message, transfer = []) => scope.postMessage(message, transfer),
+      post: (message, transfer = []) => scope.postMessage(message, transfer),
     });
     await loop.run();
     service.onEnd();

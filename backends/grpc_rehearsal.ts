@@ -14,7 +14,7 @@ import {
   settings,
 } from "./h2_frames.ts";
 import { encodeHpack } from "./hpack.ts";
-import type { Dial } from "./socket_connection.ts";
+import type { OpenSocket } from "./socket_connection.ts";
 
 const EVENTS = 12;
 const MESSAGE = grpcFrame(new Uint8Array(40));
@@ -22,7 +22,7 @@ const HEAD = encodeHpack([[":status", "200"], ["content-type", "application/grpc
 const TRAILERS = encodeHpack([["grpc-status", "0"]]);
 
 /** Lines that lead nowhere: each call is answered at once, a read for each message. */
-export const dialGrpcMadeUp: Dial = (_origin, events) => {
+export const openGrpcRehearsalSocket: OpenSocket = (_origin, events) => {
   let preface = PREFACE.length;
   const say = (bytes: Uint8Array) => events.onBytes(bytes, bytes.length);
   const answer = (streamId: number) => {

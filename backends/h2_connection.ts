@@ -34,7 +34,7 @@ import {
   windowUpdate,
 } from "./h2_frames.ts";
 import { type Field, HpackDecoder } from "./hpack.ts";
-import type { Dial, Line, LineEvents, Origin } from "./socket_connection.ts";
+import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_connection.ts";
 
 /** Window of each stream: what is read is taken at once, so this only saves messages about it. */
 const STREAM_WINDOW_BYTES = 8 * 1024 * 1024;
@@ -96,7 +96,7 @@ export abstract class H2Stream {
 /** Who uses the connections. */
 export interface H2Host {
   readonly clock: Clock;
-  readonly dial: Dial;
+  readonly openSocket: OpenSocket;
   /** A stream has ended, or the server has said how many it allows. */
   roomMade(): void;
   /** The connection is closed for good; its descriptor is free. */
@@ -104,7 +104,7 @@ export interface H2Host {
 }
 
 /** A connection and its streams. */
-export class H2Connection implements LineEvents, FrameSink {
+export class H2Connection implements SocketEvents, FrameSink {
   /** When it stood. */
   connectedMs: number | undefined;
   /** When it was begun. */
@@ -112,7 +112,7 @@ export class H2Connection implements LineEvents, FrameSink {
   /** Why it ended, for what waited for it. */
   failure: string | undefined;
   readonly #host: H2Host;
-  readonly #line: Line;
+  readonly #socket: Socket;
   readonly #reader = new FrameReader(this);
   readonly #hpack = new HpackDecoder();
   readonly #streams = new Map<number, H2Stream>();
@@ -151,7 +151,7 @@ export class H2Connection implements LineEvents, FrameSink {
       [SETTING.initialWindowSize, STREAM_WINDOW_BYTES],
     ]));
     this.#write(windowUpdate(0, CONNECTION_WINDOW_BYTES - DEFAULT_WINDOW_BYTES));
-    this.#line = host.dial(origin, this);
+    this.#socket = host.openSocket(origin, this);
   }
 
   /** How many more streams it can carry. */
@@ -204,17 +204,17 @@ export class H2Connection implements LineEvents, FrameSink {
     this.#destroyed = true;
     this.#streams.clear();
     this.#unsent.clear();
-    this.#line.destroy();
+    this.#socket.destroy();
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onConnected(): void {
     if (this.#destroyed) return;
     this.connectedMs = this.#host.clock.now();
     this.#flush();
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onBytes(buffer: Uint8Array, count: number): void {
     this.#atMs = this.#host.clock.now();
     if (this.#destroyed) return;
@@ -229,17 +229,17 @@ export class H2Connection implements LineEvents, FrameSink {
     this.#endRead();
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onEnd(): void {
     this.#endAll(this.#host.clock.now(), "connection closed by the server");
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onError(cause: string): void {
     this.#endAll(this.#host.clock.now(), connectionFailure(cause));
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onClose(): void {
     // After "end" or "error" there is no stream any more; without either, this is their end.
     if (!this.#destroyed) this.onEnd();
@@ -571,14 +571,14 @@ export class H2Connection implements LineEvents, FrameSink {
     const out = this.#out;
     if (out.length === 0 || this.#destroyed || this.connectedMs === undefined) return;
     this.#out = [];
-    if (out.length === 1) return this.#line.write(out[0]!);
+    if (out.length === 1) return this.#socket.write(out[0]!);
     const all = new Uint8Array(out.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
     for (const bytes of out) {
       all.set(bytes, at);
       at += bytes.length;
     }
-    this.#line.write(all);
+    this.#socket.write(all);
   }
 }
 

@@ -7,12 +7,12 @@
 import { messageOf } from "./error_message.ts";
 import type { Clock } from "./clock.ts";
 import { H2Connection, type H2Host, type H2Stream } from "./h2_connection.ts";
-import type { Dial, Origin } from "./socket_connection.ts";
+import type { OpenSocket, Origin } from "./socket_connection.ts";
 
 /** What the pools of a transport have in common. */
 export interface H2PoolOptions {
   readonly clock: Clock;
-  readonly dial: Dial;
+  readonly openSocket: OpenSocket;
   /** A connection is closed; its descriptor is free. */
   readonly onClosed: () => void;
 }
@@ -22,17 +22,17 @@ export class H2Pool implements H2Host {
   /** See {@linkcode H2Host}. */
   readonly clock: Clock;
   /** See {@linkcode H2Host}. */
-  readonly dial: Dial;
+  readonly openSocket: OpenSocket;
   readonly #origin: Origin;
   readonly #onClosed: () => void;
   readonly #connections: H2Connection[] = [];
   /** Streams above what the server allows as far as it is known yet. */
   readonly #waiting: H2Stream[] = [];
 
-  constructor(origin: Origin, { clock, dial, onClosed }: H2PoolOptions) {
+  constructor(origin: Origin, { clock, openSocket, onClosed }: H2PoolOptions) {
     this.#origin = origin;
     this.clock = clock;
-    this.dial = dial;
+    this.openSocket = openSocket;
     this.#onClosed = onClosed;
   }
 

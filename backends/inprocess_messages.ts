@@ -1,5 +1,5 @@
 /**
- * What the transport `inprocess` and its engine's thread say to each other.
+ * Messages between the transport `inprocess` and the thread of its engine.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import type { Message } from "./protocol.ts";
 
 /** How the engine is started; from `extraBody.engine` of the first request. */
 export interface EngineSettings {
-  /** Kind of numbers, e.g. `q8`; absent = the first that the folder has. */
+  /** Number format of the weights, e.g. `q8`; absent = the first that the folder has. */
   readonly dtype?: string;
   /** Default `cpu`. */
   readonly device?: string;
   /** Threads of one step of the model. Default: the runtime's own choice. */
   readonly threads?: number;
-  /** Requests generated at once; the others wait in the order of their arrival. Default: all. */
+  /** Requests generated at once; the others wait in order of arrival. Default: all. */
   readonly maxBatch?: number;
   /** 0 verbose … 4 fatal; default 3, errors. */
   readonly logSeverity?: number;
@@ -29,7 +29,7 @@ export interface EnginePrompt {
 export interface EngineCall extends EnginePrompt {
   readonly maxNewTokens: number;
   readonly minNewTokens?: number;
-  /** Tell each token as it is produced, or only the end. */
+  /** Report each token as it is produced, or only the end. */
   readonly stream: boolean;
   readonly temperature?: number;
   readonly topP?: number;
@@ -46,7 +46,7 @@ export interface EngineAnswer {
   readonly outputTokens: number;
 }
 
-/** To the engine; `number` tells the requests of a transport apart. */
+/** To the engine; `number` identifies a request of the transport. */
 export type ToEngine =
   | { readonly kind: "open"; readonly model: string; readonly settings: EngineSettings }
   /** Load the weights now. */
@@ -56,9 +56,9 @@ export type ToEngine =
   | { readonly kind: "cancel"; readonly number: number }
   | { readonly kind: "close" };
 
-/** What becomes of one generation; stamps are of the engine's clock, taken before all else. */
-export type EngineNews =
-  /** Its turn has come. */
+/** Progress of one generation; stamps are on the engine's clock and taken first. */
+export type GenerationEvent =
+  /** It left the queue. */
   | { readonly kind: "started"; readonly atMs: number }
   | { readonly kind: "token"; readonly atMs: number; readonly token: number }
   | { readonly kind: "done"; readonly atMs: number; readonly answer: EngineAnswer }
@@ -69,8 +69,8 @@ export type FromEngine =
   /** `originMs`: see `epochOriginMs()`. */
   | { readonly kind: "opened"; readonly originMs: number }
   | { readonly kind: "warmed" }
-  /** It cannot be used: one sentence. */
+  /** The engine cannot be used: one sentence. */
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "tokenized"; readonly number: number; readonly ids: readonly number[] }
-  | { readonly kind: "news"; readonly number: number; readonly news: EngineNews }
+  | { readonly kind: "event"; readonly number: number; readonly event: GenerationEvent }
   | { readonly kind: "closed" };

@@ -13,7 +13,7 @@ import {
   EPOLLIN,
   EPOLLOUT,
   errno,
-  MSG_NOSIGNAL,
+  sendSome,
 } from "./epoll_libc.ts";
 import type { EpollLoop, Watcher } from "./epoll_loop.ts";
 import type { SimLine, SimLineEvents } from "./sim_loop.ts";
@@ -29,9 +29,6 @@ const SCRATCH_UNITS = Math.floor(SCRATCH_BYTES / 3);
 /** One for all lines: what is in it is sent, or copied, before anything else is written. */
 const scratch = new Uint8Array(SCRATCH_BYTES);
 const encoder = new TextEncoder();
-
-/** Lengths as the C side takes them: making one for each write would be garbage for each token. */
-const LENGTHS: readonly bigint[] = Array.from({ length: 2048 }, (_, length) => BigInt(length));
 
 /** How a line is opened. */
 export interface EpollLineOptions {
@@ -106,7 +103,7 @@ export class EpollSimLine implements SimLine, Watcher {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#loop.bury(this);
+    this.#loop.closeLater(this);
   }
 
   /** See {@linkcode Watcher}. */
@@ -130,7 +127,7 @@ export class EpollSimLine implements SimLine, Watcher {
   }
 
   /** See {@linkcode Watcher}. */
-  buried(): void {
+  closeNow(): void {
     this.#loop.close(this.#fd);
     this.#onClosed();
     this.#events!.onClose();
@@ -141,7 +138,7 @@ export class EpollSimLine implements SimLine, Watcher {
     const atMs = this.#loop.now();
     if (this.#destroyed || this.#ending || length === 0) return atMs;
     const behind = this.#unsent.length > 0;
-    const sent = behind ? 0 : this.#send(bytes, length);
+    const sent = behind ? 0 : sendSome(this.#loop.libc, this.#fd, bytes, length);
     if (sent < length) {
       this.#unsent.push(borrowed ? bytes.slice(sent, length) : bytes.subarray(sent, length));
       this.#unsentBytes += length - sent;
@@ -153,7 +150,7 @@ export class EpollSimLine implements SimLine, Watcher {
   #flush(): void {
     while (this.#unsent.length > 0) {
       const first = this.#unsent[0]!;
-      const sent = this.#send(first, first.length);
+      const sent = sendSome(this.#loop.libc, this.#fd, first, first.length);
       this.#unsentBytes -= sent;
       if (sent < first.length) {
         this.#unsent[0] = first.subarray(sent);
@@ -163,19 +160,5 @@ export class EpollSimLine implements SimLine, Watcher {
     }
     this.#loop.rewatch(this.#fd, EPOLLIN);
     if (this.#ending) this.#loop.libc.symbols.shutdown(this.#fd, SHUT_WR);
-  }
-
-  /** Bytes that the kernel took. A broken connection takes all: the next read tells how it broke. */
-  #send(bytes: Uint8Array, length: number): number {
-    const { libc } = this.#loop;
-    const sent = libc.symbols.send(
-      this.#fd,
-      bytes as Uint8Array<ArrayBuffer>,
-      LENGTHS[length] ?? BigInt(length),
-      MSG_NOSIGNAL,
-    );
-    if (sent >= 0) return sent;
-    const error = errno(libc);
-    return error === EAGAIN || error === EINTR ? 0 : length;
   }
 }

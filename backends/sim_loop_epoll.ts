@@ -18,7 +18,7 @@ import {
   STREAM_FLAGS,
 } from "./epoll_libc.ts";
 import { EpollLoop, type Watcher } from "./epoll_loop.ts";
-import type { Dial } from "./socket_connection.ts";
+import type { OpenSocket } from "./socket_connection.ts";
 import { EpollSimLine } from "./sim_line_epoll.ts";
 import {
   BACKLOG,
@@ -32,7 +32,7 @@ import {
 /** A loop that runs until it is closed. */
 export interface EpollSimLoop extends SimLoop {
   /** Opens connections to others, or to a server on this very loop. */
-  readonly dial: Dial;
+  readonly openSocket: OpenSocket;
   /** Ends the loop, once its server has stopped. */
   close(): Promise<void>;
 }
@@ -56,12 +56,12 @@ export function epollIsPermitted(): boolean {
 
 /**
  * Starts a loop that keeps this thread. The platform's own loop (timers, signals, standard input)
- * gets a turn each `breathMs`.
+ * gets a turn every `platformTurnMs`.
  *
  * @throws {TypeError} where there is no Linux, or no descriptor left.
  * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
  */
-export function startEpollSimLoop({ breathMs = 20 } = {}): EpollSimLoop {
+export function startEpollSimLoop({ platformTurnMs = 20 } = {}): EpollSimLoop {
   const libc = openLibc();
   const wakeFd = libc.symbols.eventfd(0, EFD_FLAGS);
   if (wakeFd < 0) {
@@ -77,15 +77,15 @@ export function startEpollSimLoop({ breathMs = 20 } = {}): EpollSimLoop {
     wakeFd,
     onWake() {},
     onSettled() {},
-    breath: { everyMs: breathMs, take: nextTurn },
+    platformTurns: { everyMs: platformTurnMs, take: nextTurn },
   });
   const running = loop.run();
   return {
     name: "epoll",
     clock: loop,
     nextTurn: loop.nextTurn,
-    dial: loop.dial,
-    follow: loop.follow,
+    openSocket: loop.openSocket,
+    follow: loop.addTimers,
     // deno-lint-ignore require-await
     listen: async (address, onLine) => listen(loop, address, onLine),
     async close() {
@@ -144,7 +144,7 @@ class EpollListener implements SimListener, Watcher {
   close(): Promise<void> {
     if (!this.#closing) {
       this.#closing = true;
-      this.#loop.bury(this);
+      this.#loop.closeLater(this);
     }
     return this.#closed.promise;
   }
@@ -163,7 +163,7 @@ class EpollListener implements SimListener, Watcher {
     }
   }
 
-  buried(): void {
+  closeNow(): void {
     this.#loop.close(this.#fd);
     this.#closed.resolve();
   }

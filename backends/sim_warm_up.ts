@@ -79,12 +79,12 @@ const ZERO = 48;
 
 /** Asks one thing after another on one connection. */
 function ask(
-  { dial, clock }: { readonly dial: EpollSimLoop["dial"]; readonly clock: Clock },
+  { openSocket, clock }: { readonly openSocket: EpollSimLoop["openSocket"]; readonly clock: Clock },
   port: number,
   untilMs: number,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const line = dial({ ...HOME, port }, {
+    const line = openSocket({ ...HOME, port }, {
       onConnected: () => line.write(REQUEST),
       onBytes(bytes, count) {
         // The chunk that ends the body: 0, CR LF, CR LF.

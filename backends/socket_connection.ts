@@ -17,28 +17,28 @@ export interface Origin {
   readonly secure: boolean;
   readonly caCert: string | undefined;
   readonly insecure: boolean;
-  /** What TLS is to agree on; HTTP/1.1 unless said otherwise. */
+  /** Protocol that TLS should agree on; default HTTP/1.1. */
   readonly alpn?: string;
   /** Name to expect in the certificate, where it is not the host's. */
   readonly serverName?: string | undefined;
 }
 
-/** What a connection needs of a byte stream. */
-export interface Line {
-  /** Bytes that wait for the kernel to take them. */
+/** What a connection needs of a socket. */
+export interface Socket {
+  /** Bytes that the kernel has not taken yet. */
   readonly writableLength: number;
   write(bytes: Uint8Array): void;
   /** Closes at once; no event but `onClose` follows. */
   destroy(): void;
 }
 
-/** What a byte stream tells its connection, always after `dial` has returned. */
-export interface LineEvents {
-  /** Connected, and the handshake is over where there is one. */
+/** Called by a socket, always after the function that opened it has returned. */
+export interface SocketEvents {
+  /** Connected, and the TLS handshake is over where there is one. */
   onConnected(): void;
   /**
-   * The first `count` bytes of `buffer`, which the next read overwrites. `arrivedMs`: when the
-   * kernel received the last of them, on the host's clock, where the line can tell.
+   * The first `count` bytes of `buffer` were read; the next read overwrites them. `arrivedMs`: when
+   * the kernel received the last of them, on the host's clock, where the socket knows.
    */
   onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void;
   /** The server will send no more. */
@@ -50,10 +50,10 @@ export interface LineEvents {
 }
 
 /** Begins to connect. */
-export type Dial = (origin: Origin, events: LineEvents) => Line;
+export type OpenSocket = (origin: Origin, events: SocketEvents) => Socket;
 
 /** The exchange that a connection carries. */
-export interface ConnectionFlight {
+export interface RunningExchange {
   /** Head and body of the request, written in one piece. */
   readonly wire: Uint8Array;
   readonly log: BodyLog;
@@ -62,49 +62,49 @@ export interface ConnectionFlight {
   connectMs: number | undefined;
 }
 
-/** Who uses the connections. */
-export interface ConnectionHost<F extends ConnectionFlight> {
+/** The user of the connections. */
+export interface ConnectionHost<E extends RunningExchange> {
   readonly clock: Clock;
-  readonly dial: Dial;
+  readonly openSocket: OpenSocket;
   readonly counters: Uint32Array;
   /** The exchange is over; the connection is free again, or closing. */
-  ended(connection: Connection<F>, flight: F, atMs: number, end: ExchangeEnd): void;
+  ended(connection: Connection<E>, exchange: E, atMs: number, end: ExchangeEnd): void;
   /** The connection broke before any byte of the answer, as an idle one does that was closed. */
-  lost(connection: Connection<F>, flight: F, atMs: number, message: string): void;
+  lost(connection: Connection<E>, exchange: E, atMs: number, message: string): void;
   /** The connection is closed for good; its descriptor is free. */
-  closed(connection: Connection<F>): void;
+  closed(connection: Connection<E>): void;
 }
 
 /** A connection and, while it is in use, its exchange. */
-export class Connection<F extends ConnectionFlight> implements LineEvents {
+export class Connection<E extends RunningExchange> implements SocketEvents {
   /** Exchanges begun. */
   uses = 0;
   /** The connection can carry another exchange. */
   usable = true;
   readonly origin: Origin;
-  readonly #host: ConnectionHost<F>;
+  readonly #host: ConnectionHost<E>;
   readonly #parser = new ResponseParser();
-  readonly #line: Line;
+  readonly #socket: Socket;
   readonly #openedMs: number;
-  #flight: F | undefined;
+  #exchange: E | undefined;
   #connected = false;
   /** Stamp of the last read. */
   #latestMs = -Infinity;
 
   /** Begins to connect. The first exchange is given with `use()` at once. */
-  constructor(origin: Origin, host: ConnectionHost<F>) {
+  constructor(origin: Origin, host: ConnectionHost<E>) {
     this.origin = origin;
     this.#host = host;
     this.#openedMs = host.clock.now();
-    this.#line = host.dial(origin, this);
+    this.#socket = host.openSocket(origin, this);
   }
 
   /** Starts an exchange: its request is written now, or as soon as the connection stands. */
-  use(flight: F): void {
+  use(exchange: E): void {
     this.uses++;
-    this.#flight = flight;
-    this.#parser.start(flight.log);
-    if (this.#connected) this.#line.write(flight.wire);
+    this.#exchange = exchange;
+    this.#parser.start(exchange.log);
+    if (this.#connected) this.#socket.write(exchange.wire);
   }
 
   /** What has been read of the answer. */
@@ -112,29 +112,29 @@ export class Connection<F extends ConnectionFlight> implements LineEvents {
     return this.#parser;
   }
 
-  /** Closes at once; an exchange in progress is dropped without a word. */
+  /** Closes at once; the host is not told about an exchange in progress. */
   destroy(): void {
     this.usable = false;
-    this.#flight = undefined;
-    this.#line.destroy();
+    this.#exchange = undefined;
+    this.#socket.destroy();
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onConnected(): void {
     this.#connected = true;
-    const flight = this.#flight;
-    if (flight === undefined) return;
-    flight.connectMs = this.#host.clock.now() - this.#openedMs;
-    this.#line.write(flight.wire);
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    exchange.connectMs = this.#host.clock.now() - this.#openedMs;
+    this.#socket.write(exchange.wire);
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void {
-    // Where the kernel stamped one read and not the one before, the later may look like the earlier.
+    // Where the kernel stamped this read and not the one before, this one may seem to be earlier.
     const atMs = this.#latestMs = Math.max(this.#latestMs, arrivedMs ?? this.#host.clock.now());
-    const flight = this.#flight;
-    if (flight === undefined) {
-      // Nothing was asked: what comes now (a 408, or the rest of a mistake) answers no request.
+    const exchange = this.#exchange;
+    if (exchange === undefined) {
+      // Nothing was asked: these bytes (a 408, or the rest of a mistake) answer no request.
       this.destroy();
       return;
     }
@@ -143,30 +143,30 @@ export class Connection<F extends ConnectionFlight> implements LineEvents {
     counters[COUNTER_BYTES]! += count;
     if (arrivedMs !== undefined) counters[COUNTER_STAMPED]!++;
     const parser = this.#parser;
-    const { log } = flight;
+    const { log } = exchange;
     const bodyStart = log.bytes;
     const used = parser.push(buffer, 0, count);
     log.stamp(atMs);
-    if (flight.firstByteMs === undefined && parser.headDone) flight.firstByteMs = atMs;
-    if (flight.onRead !== undefined && log.bytes > bodyStart) {
-      flight.onRead(atMs, log.copyFrom(bodyStart));
+    if (exchange.firstByteMs === undefined && parser.headDone) exchange.firstByteMs = atMs;
+    if (exchange.onRead !== undefined && log.bytes > bodyStart) {
+      exchange.onRead(atMs, log.copyFrom(bodyStart));
     }
     if (parser.done) {
       this.#finish(
         atMs,
         { kind: "complete" },
-        parser.reusable && used === count && this.#line.writableLength === 0,
+        parser.reusable && used === count && this.#socket.writableLength === 0,
       );
     } else if (parser.error !== undefined) {
       this.#finish(atMs, { kind: "malformed", message: `not HTTP: ${parser.error}` }, false);
     }
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onEnd(): void {
     const atMs = this.#host.clock.now();
-    const flight = this.#flight;
-    if (flight === undefined) return this.destroy();
+    const exchange = this.#exchange;
+    if (exchange === undefined) return this.destroy();
     switch (this.#parser.eof()) {
       case "complete":
         return this.#finish(atMs, { kind: "complete" }, false);
@@ -183,20 +183,20 @@ export class Connection<F extends ConnectionFlight> implements LineEvents {
     }
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onError(cause: string): void {
     const atMs = this.#host.clock.now();
-    if (this.#flight === undefined) return this.destroy();
+    if (this.#exchange === undefined) return this.destroy();
     const message = connectionFailure(cause);
     if (this.#parser.headDone) this.#finish(atMs, this.#cut(message), false);
     else if (this.#connected && !this.#parser.started) this.#lose(atMs, message);
     else this.#finish(atMs, { kind: "connect_error", message }, false);
   }
 
-  /** See {@linkcode LineEvents}. */
+  /** See {@linkcode SocketEvents}. */
   onClose(): void {
-    // After "end" or "error" there is no exchange any more; without either, this is its end.
-    if (this.#flight !== undefined) this.onEnd();
+    // After "end" or "error" there is no exchange left; without either, this is its end.
+    if (this.#exchange !== undefined) this.onEnd();
     this.usable = false;
     this.#host.closed(this);
   }
@@ -206,15 +206,15 @@ export class Connection<F extends ConnectionFlight> implements LineEvents {
   }
 
   #finish(atMs: number, end: ExchangeEnd, usable: boolean): void {
-    const flight = this.#flight!;
-    if (usable) this.#flight = undefined;
+    const exchange = this.#exchange!;
+    if (usable) this.#exchange = undefined;
     else this.destroy();
-    this.#host.ended(this, flight, atMs, end);
+    this.#host.ended(this, exchange, atMs, end);
   }
 
   #lose(atMs: number, message: string): void {
-    const flight = this.#flight!;
+    const exchange = this.#exchange!;
     this.destroy();
-    this.#host.lost(this, flight, atMs, message);
+    this.#host.lost(this, exchange, atMs, message);
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Dial } from "./socket_connection.ts";
+import type { OpenSocket } from "./socket_connection.ts";
 
 /** In each stream: reads are rehearsed more often than requests. */
 const EVENTS = 12;
@@ -13,7 +13,7 @@ const HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nserver: none
 const EVENT = `data: {"choices":[{"index":0,"text":"${"a".repeat(180)}"}]}\n\n`;
 
 /** Lines that lead nowhere: each request is answered at once, a read for each event. */
-export const dialMadeUp: Dial = (_origin, events) => {
+export const openRehearsalSocket: OpenSocket = (_origin, events) => {
   const bytes = (text: string) => new TextEncoder().encode(text);
   const chunk = bytes(`${EVENT.length.toString(16)}\r\n${EVENT}\r\n`);
   const reads = [bytes(HEAD), ...Array<Uint8Array>(EVENTS).fill(chunk), bytes("0\r\n\r\n")];

@@ -9,9 +9,9 @@ import type { Clock } from "./clock.ts";
 import type {
   EngineAnswer,
   EngineCall,
-  EngineNews,
   EnginePrompt,
   EngineSettings,
+  GenerationEvent,
 } from "./inprocess_messages.ts";
 import { createRandom } from "./random.ts";
 import { type ModelFolder, pathExists, readModelFolder } from "./transformers_folder.ts";
@@ -36,7 +36,7 @@ export interface EngineOptions {
 interface Job {
   readonly number: number;
   readonly call: EngineCall;
-  readonly tell: (news: EngineNews) => void;
+  readonly tell: (event: GenerationEvent) => void;
   cancelled: boolean;
 }
 
@@ -111,7 +111,7 @@ export class TransformersEngine {
   }
 
   /** Generates when its turn comes; `tell` hears of it to the end, unless it is cancelled. */
-  generate(number: number, call: EngineCall, tell: (news: EngineNews) => void): void {
+  generate(number: number, call: EngineCall, tell: (event: GenerationEvent) => void): void {
     this.#waiting.push({ number, call, tell, cancelled: false });
     this.#next();
   }
@@ -149,8 +149,8 @@ export class TransformersEngine {
 
   async #run(job: Job): Promise<void> {
     const { clock } = this.#options;
-    const tell = (news: EngineNews) => {
-      if (!job.cancelled) job.tell(news);
+    const tell = (event: GenerationEvent) => {
+      if (!job.cancelled) job.tell(event);
     };
     try {
       await this.warm();
@@ -163,7 +163,7 @@ export class TransformersEngine {
     }
   }
 
-  async #generate(job: Job, tell: (news: EngineNews) => void): Promise<EngineAnswer> {
+  async #generate(job: Job, tell: (event: GenerationEvent) => void): Promise<EngineAnswer> {
     const { call } = job;
     const { clock, library } = this.#options;
     const model = await this.#loading!;

@@ -47,7 +47,7 @@ export function createEngineThread(
         return engine.generate(
           number,
           message.call,
-          (news) => reply({ kind: "news", number, news }),
+          (event) => reply({ kind: "event", number, event }),
         );
       }
       case "cancel":

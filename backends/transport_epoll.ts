@@ -1,7 +1,7 @@
 /**
  * HTTP/1.1 over Linux' epoll, called through FFI in a thread that does nothing else: the least CPU
- * and the smallest timing error that we know how to reach in Deno, and so the reference for the
- * other transports. Linux and `--allow-ffi` only; no TLS.
+ * and the smallest timing error that Deno allows, and so the reference for the other transports.
+ * Linux and `--allow-ffi` only; no TLS.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { type Clock, epochOriginMs } from "./clock.ts";
 import { EpollThread } from "./epoll_thread.ts";
 import {
   EPOLL_WORKER,
-  type EpollNews,
-  type EpollOrder,
   type EpollSetup,
+  type FromEpollThread,
+  type ToEpollThread,
 } from "./transport_epoll_worker.ts";
 import { checkAuthority, neverSent } from "./exchange.ts";
 import type { WireRequest } from "./protocol.ts";
@@ -34,13 +34,13 @@ export const epollTransport: TransportKind = {
   open: (options) => new EpollTransport(options),
 };
 
-interface Flight {
+interface PendingExchange {
   readonly sentMs: number;
   readonly options: SendOptions;
   readonly resolve: (exchange: Exchange) => void;
 }
 
-/** A caller's signal: its number in the other thread, and how many exchanges still need it. */
+/** A caller's signal: its number in the other thread, and how many exchanges use it. */
 interface Signal {
   readonly number: number;
   readonly onAbort: () => void;
@@ -49,10 +49,10 @@ interface Signal {
 
 class EpollTransport implements Transport {
   readonly #clock: Clock;
-  readonly #thread: EpollThread<EpollSetup, EpollOrder, EpollNews>;
-  readonly #flights = new Map<number, Flight>();
+  readonly #thread: EpollThread<EpollSetup, ToEpollThread, FromEpollThread>;
+  readonly #pending = new Map<number, PendingExchange>();
   readonly #signals = new Map<AbortSignal, Signal>();
-  /** The caller's, where they are not shared memory: brought up to date with every exchange. */
+  /** The caller's counters, where they are not shared memory: updated with every exchange. */
   readonly #counters: Uint32Array | undefined;
   readonly #shared: Uint32Array<SharedArrayBuffer>;
   #lastId = 0;
@@ -71,7 +71,7 @@ class EpollTransport implements Transport {
     }
     const setup = { originMs: epochOriginMs(), counters: this.#shared.buffer };
     this.#thread = new EpollThread(EPOLL_WORKER, setup, {
-      message: (news) => this.#hear(news),
+      message: (message) => this.#receive(message),
       failure: (message) => this.#fail(message),
     });
   }
@@ -80,13 +80,13 @@ class EpollTransport implements Transport {
     const sentMs = this.#clock.now();
     return new Promise((resolve) => {
       const id = ++this.#lastId;
-      this.#flights.set(id, { sentMs, options, resolve });
+      this.#pending.set(id, { sentMs, options, resolve });
       if (this.#failure !== undefined) return this.#fail(this.#failure);
       const { timeoutMs, signal, onRead } = options;
       const reads = onRead !== undefined;
       const number = signal === undefined ? undefined : this.#use(signal);
       const { body, ...head } = request;
-      this.#order({
+      this.#thread.post({
         ...{ kind: "send", id, request: head, timeoutMs, signal: number, reads },
         body: body === undefined ? undefined : bufferOf(body),
       });
@@ -98,46 +98,42 @@ class EpollTransport implements Transport {
       if (this.#failure === undefined) {
         await new Promise<void>((resolve) => {
           this.#onClosed = resolve;
-          this.#order({ kind: "close" });
+          this.#thread.post({ kind: "close" });
         });
       }
       this.#thread.close();
     })();
   }
 
-  #order(order: EpollOrder): void {
-    this.#thread.post(order);
-  }
-
-  #hear(news: EpollNews): void {
-    if (news.kind === "closed") return this.#onClosed();
-    if (news.kind === "read") {
-      return this.#flights.get(news.id)?.options.onRead?.(news.atMs, news.bytes);
+  #receive(message: FromEpollThread): void {
+    if (message.kind === "closed") return this.#onClosed();
+    if (message.kind === "read") {
+      return this.#pending.get(message.id)?.options.onRead?.(message.atMs, message.bytes);
     }
     this.#counters?.set(this.#shared.subarray(0, this.#counters.length));
-    for (const { id, exchange } of news.ended) {
-      const flight = this.#flights.get(id);
-      if (flight === undefined) continue;
-      // Ours is when the caller let go of the request; the other thread got it later.
-      exchange.sentMs = flight.sentMs;
-      this.#conclude(id, flight, exchange);
+    for (const { id, exchange } of message.ended) {
+      const pending = this.#pending.get(id);
+      if (pending === undefined) continue;
+      // The request left the caller at our stamp; the other thread received it later.
+      exchange.sentMs = pending.sentMs;
+      this.#conclude(id, pending, exchange);
     }
   }
 
-  #conclude(id: number, flight: Flight, exchange: Exchange): void {
-    this.#flights.delete(id);
-    if (flight.options.signal !== undefined) this.#release(flight.options.signal);
-    flight.resolve(exchange);
+  #conclude(id: number, pending: PendingExchange, exchange: Exchange): void {
+    this.#pending.delete(id);
+    if (pending.options.signal !== undefined) this.#release(pending.options.signal);
+    pending.resolve(exchange);
   }
 
   /** The thread broke: nothing will be answered any more. */
   #fail(message: string): void {
     this.#failure = message;
     this.#onClosed();
-    for (const [id, flight] of this.#flights) {
-      const exchange = neverSent(flight.sentMs, `the epoll thread failed: ${message}`);
+    for (const [id, pending] of this.#pending) {
+      const exchange = neverSent(pending.sentMs, `the epoll thread failed: ${message}`);
       exchange.endMs = this.#clock.now();
-      this.#conclude(id, flight, exchange);
+      this.#conclude(id, pending, exchange);
     }
   }
 
@@ -145,7 +141,7 @@ class EpollTransport implements Transport {
     let known = this.#signals.get(signal);
     if (known === undefined) {
       const number = ++this.#lastId;
-      const onAbort = () => this.#order({ kind: "abort", signal: number });
+      const onAbort = () => this.#thread.post({ kind: "abort", signal: number });
       this.#signals.set(signal, known = { number, onAbort, uses: 0 });
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort);
@@ -159,7 +155,7 @@ class EpollTransport implements Transport {
     if (known === undefined || --known.uses > 0) return;
     this.#signals.delete(signal);
     signal.removeEventListener("abort", known.onAbort);
-    if (this.#failure === undefined) this.#order({ kind: "forget", signal: known.number });
+    if (this.#failure === undefined) this.#thread.post({ kind: "forget", signal: known.number });
   }
 }
 

@@ -15,13 +15,13 @@ export const EPOLL_WORKER: string = "backends/transport_epoll_worker.ts";
 
 /** What the thread begins with. */
 export interface EpollSetup {
-  /** Origin of the clock of those who send, in ms since the epoch. */
+  /** Origin of the sender's clock, in ms since the epoch. */
   readonly originMs: number;
   readonly counters: SharedArrayBuffer;
 }
 
-/** What the thread is told; signals are known by numbers. */
-export type EpollOrder =
+/** To the thread; signals are known by numbers. */
+export type ToEpollThread =
   | {
     readonly kind: "send";
     readonly id: number;
@@ -30,7 +30,7 @@ export type EpollOrder =
     readonly body: ArrayBuffer | undefined;
     readonly timeoutMs: number;
     readonly signal: number | undefined;
-    /** Tell each read. */
+    /** Report each read. */
     readonly reads: boolean;
   }
   | { readonly kind: "abort"; readonly signal: number }
@@ -43,8 +43,8 @@ export interface EndedExchange {
   readonly exchange: Exchange;
 }
 
-/** What it tells. */
-export type EpollNews =
+/** From the thread. */
+export type FromEpollThread =
   | { readonly kind: "exchanges"; readonly ended: readonly EndedExchange[] }
   | {
     readonly kind: "read";
@@ -56,45 +56,45 @@ export type EpollNews =
 
 function serve(
   setup: EpollSetup,
-  { loop, tell }: ServiceTools<EpollNews>,
-): EpollService<EpollOrder> {
+  { loop, post }: ServiceTools<FromEpollThread>,
+): EpollService<ToEpollThread> {
   const signals = new Map<number, AbortController>();
   let ended: EndedExchange[] = [];
   const transport = new SocketTransport(
     { clock: loop, counters: new Uint32Array(setup.counters) },
-    loop.dial,
+    loop.openSocket,
   );
   const signalOf = (number: number): AbortController => {
     let controller = signals.get(number);
     if (controller === undefined) signals.set(number, controller = new AbortController());
     return controller;
   };
-  const obey = (order: EpollOrder): void => {
-    switch (order.kind) {
+  const onMessage = (message: ToEpollThread): void => {
+    switch (message.kind) {
       case "send": {
-        const { id, body, timeoutMs, signal, reads } = order;
+        const { id, body, timeoutMs, signal, reads } = message;
         const request = body === undefined
-          ? order.request
-          : { ...order.request, body: new Uint8Array(body) };
+          ? message.request
+          : { ...message.request, body: new Uint8Array(body) };
         transport.send(request, {
           timeoutMs,
-          ...(signal === undefined ? {} : { signal: signalOf(signal).signal }),
-          ...(reads ? { onRead: (atMs, bytes) => tell({ kind: "read", id, atMs, bytes }) } : {}),
+          ...(signal !== undefined && { signal: signalOf(signal).signal }),
+          ...(reads && { onRead: (atMs, bytes) => post({ kind: "read", id, atMs, bytes }) }),
         }).then((exchange) => ended.push({ id, exchange }));
         return;
       }
       case "abort":
-        return signalOf(order.signal).abort();
+        return signalOf(message.signal).abort();
       case "forget":
-        signals.delete(order.signal);
+        signals.delete(message.signal);
         return;
       case "close":
         transport.close().then(() => loop.end());
     }
   };
   return {
-    obey,
-    onEnd: () => tell({ kind: "closed" }),
+    onMessage,
+    onEnd: () => post({ kind: "closed" }),
     onSettled() {
       if (ended.length === 0) return;
       const transfer = ended.flatMap(({ exchange: { body, readMs, readEnds } }) => [
@@ -102,13 +102,13 @@ function serve(
         readMs.buffer,
         readEnds.buffer,
       ]);
-      tell({ kind: "exchanges", ended }, transfer);
+      post({ kind: "exchanges", ended }, transfer);
       ended = [];
     },
   };
 }
 
-/** Stamps are told on the clock of those who asked. */
+/** Stamps are on the sender's clock. */
 function nowOf({ originMs }: EpollSetup): () => number {
   const shiftMs = epochOriginMs() - originMs;
   return () => systemClock.now() + shiftMs;

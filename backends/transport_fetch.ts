@@ -1,10 +1,10 @@
 /**
- * HTTP over Deno's `fetch`: the default transport. It speaks HTTP/1.1 as every other client does,
- * over TLS and through proxies, and reads with a small buffer of our own (a BYOB reader): the
- * default reader makes a fresh, zeroed 64 KiB buffer for each event and costs 2.4 times the CPU.
+ * HTTP over Deno's `fetch`: the default transport. It speaks HTTP/1.1 like every other client, over
+ * TLS and through proxies, and reads with a small buffer of our own (a BYOB reader): the default
+ * reader makes a fresh, zeroed 64 KiB buffer per event and costs 2.4 times the CPU.
  *
- * `fetch` gives one read for each HTTP chunk, however many came in one segment. It does not tell a
- * broken chunk from a broken connection: both end as `cut` here, where `socket` says `malformed`.
+ * `fetch` gives one read per HTTP chunk, however many came in one segment. It does not tell a broken
+ * chunk from a broken connection: both end as `cut` here, where `socket` says `malformed`.
  *
  * @module
  */
@@ -32,12 +32,12 @@ import {
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
-import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
-/** Holds any event of the engines we know; larger ones take several reads. */
+/** Holds any event of the known engines; larger ones take several reads. */
 const READ_BYTES = 4096;
 
-/** Idle connections kept for a host: more than the descriptors of a process allow. */
+/** Idle connections kept per host: more than the descriptors of a process allow. */
 const POOL_PER_HOST = 65_536;
 
 /** Addresses that no proxy can reach for us, in the notation of `NO_PROXY`. */
@@ -99,18 +99,18 @@ interface FetchState {
   readonly watchdog: Watchdog;
   readonly logs: LogPool;
   readonly readBuffers: ArrayBuffer[];
-  /** An exchange has come to its end: connections may be reused from now on. */
+  /** An exchange has completed: connections may be reused from now on. */
   answered: boolean;
   readonly client: Deno.HttpClient;
   /** A client that never reuses a connection. */
   readonly freshClient: () => Deno.HttpClient;
 }
 
-/** The running exchange, as the watchdog sees it. */
-class Flight implements Ward {
+/** An exchange under way. */
+class FetchExchange implements WatchedExchange {
   stopped: StopReason | undefined;
   /**
-   * Kept to the end: once the Response is collected, Deno 2.9 forgets to act on an abort and the
+   * Kept to the end: once the Response is garbage-collected, Deno 2.9 ignores an abort and the
    * stream runs on (seen in up to 100 of 100 exchanges).
    */
   response: Response | undefined;
@@ -141,20 +141,20 @@ async function send(
   let connection: Exchange["connection"] = "unknown";
   let end: ExchangeEnd | undefined;
 
-  const flight = new Flight();
-  if (options.signal?.aborted) flight.stop("cancelled");
+  const exchange = new FetchExchange();
+  if (options.signal?.aborted) exchange.stop("cancelled");
   else {
-    watchdog.watch(flight, deadlineOf(sentMs, options), options.signal);
+    watchdog.watch(exchange, deadlineOf(sentMs, options), options.signal);
   }
   try {
-    const response = flight.response = await fetchHead(state, request, flight);
+    const response = exchange.response = await fetchHead(state, request, exchange);
     endMs = firstByteMs = clock.now();
-    // Nothing had ended yet, so there was no connection to take over.
+    // No exchange had completed yet, so there was no connection to reuse.
     if (!state.answered) connection = "new";
     status = response.status;
     contentType = (response.headers.get("content-type") ?? "").toLowerCase();
     if (response.body !== null) {
-      const reader = flight.reader = response.body.getReader({ mode: "byob" });
+      const reader = exchange.reader = response.body.getReader({ mode: "byob" });
       let view = new Uint8Array(state.readBuffers.pop() ?? new ArrayBuffer(READ_BYTES));
       while (true) {
         const { value, done } = await reader.read(view);
@@ -171,7 +171,7 @@ async function send(
         view = new Uint8Array(value.buffer);
       }
     }
-    if (flight.stopped === undefined) {
+    if (exchange.stopped === undefined) {
       state.answered = true;
       end = { kind: "complete" };
     }
@@ -179,13 +179,13 @@ async function send(
     endMs = clock.now();
     end = failure(error, { headSeen: firstByteMs !== undefined, answered: state.answered });
   }
-  watchdog.release(flight);
-  // Everything is stamped; whoever waits would now find the connection not yet in the pool, open a
-  // second one, and pay for it in its first token. Two turns of the loop are enough (seen: 1
-  // connection instead of 2 for 30 requests in a row).
+  watchdog.release(exchange);
+  // Everything is stamped. The connection returns to the pool only now: a caller that sends at once
+  // would open a second one and pay for it in its first token. Two turns of the event loop are enough
+  // (measured: 1 connection instead of 2 for 30 requests in a row).
   if (end?.kind === "complete") await nextTurn().then(nextTurn);
-  if (flight.stopped !== undefined) {
-    end = stoppedEnd(flight.stopped, options, {
+  if (exchange.stopped !== undefined) {
+    end = stoppedEnd(exchange.stopped, options, {
       head: firstByteMs !== undefined,
       bytes: log.bytes,
     });
@@ -207,26 +207,26 @@ async function send(
 
 /**
  * Sends and waits for the response head. A server that promises keep-alive and closes anyway makes
- * a pooled connection fail before any byte of an answer: that is the connection's fault, not the
- * request's, so it is sent once more, over a connection that is surely new.
+ * a pooled connection fail before any byte of an answer. That is the connection's fault, not the
+ * request's, so the request is sent once more, over a connection that is certainly new.
  */
 async function fetchHead(
   state: FetchState,
   request: WireRequest,
-  flight: Flight,
+  exchange: FetchExchange,
 ): Promise<Response> {
   const init: RequestInit & { client: Deno.HttpClient } = {
     method: request.method,
     headers: { ...DEFAULT_HEADERS, ...lowerCaseNames(request.headers) },
     redirect: "manual",
-    signal: flight.abort.signal,
+    signal: exchange.abort.signal,
     client: state.client,
   };
   if (request.body !== undefined) init.body = request.body;
   try {
     return await fetch(request.url, init);
   } catch (error) {
-    if (!state.answered || flight.stopped || !lostConnection(cause(error))) throw error;
+    if (!state.answered || exchange.stopped || !lostConnection(cause(error))) throw error;
     state.counters[COUNTER_REPLACED]!++;
     init.client = state.freshClient();
     return await fetch(request.url, init);
@@ -239,7 +239,7 @@ function lowerCaseNames(headers: Readonly<Record<string, string>>): Record<strin
   return result;
 }
 
-/** The innermost words of what `fetch` threw. */
+/** The innermost cause of what `fetch` threw. */
 function cause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const text = error.cause instanceof Error ? error.cause.message : error.message;
@@ -247,14 +247,14 @@ function cause(error: unknown): string {
   return /client error \(\w+\): (.*)$/s.exec(text)?.[1] ?? text;
 }
 
-/** Words of hyper for an answer that is not HTTP. */
+/** How hyper, the library inside `fetch`, words an answer that is not HTTP. */
 const NOT_HTTP =
   /invalid HTTP|invalid content-length|unexpected transfer-encoding|head is too large/;
 
-/** Of those, what a server of another kind causes; hyper does not tell the bytes. */
+/** Those of them that another kind of server causes; hyper does not give the bytes. */
 const NOT_HTTP1 = /invalid HTTP version/;
 
-/** The same where its bytes came before the request was sent. */
+/** The same where the server's bytes came before the request was sent. */
 const SPOKE_FIRST = /received unexpected message/;
 
 const OTHER_SERVER =
@@ -279,18 +279,18 @@ function createClient(options: TransportOptions, poolMaxIdlePerHost: number): De
   const create = () =>
     Deno.createHttpClient({
       poolMaxIdlePerHost,
-      // One stream a connection, as with every other transport here and every other client.
+      // One stream per connection, as with every other transport here and every other client.
       http2: false,
       // A `host` header of the user's must not be dropped silently.
       allowHost: true,
-      ...(caCert === undefined ? {} : { caCerts: [caCert] }),
+      ...(caCert !== undefined && { caCerts: [caCert] }),
     });
   return options.proxyLocal ? create() : withoutLocalProxy(create);
 }
 
 /**
- * A client reads the proxy variables when it is created, and of the two spellings `NO_PROXY` wins.
- * Without permission for it nothing is changed: Deno then still obeys the proxy variables.
+ * A client reads the proxy variables when it is created; of the two spellings `NO_PROXY` wins.
+ * Without permission for it nothing is changed: Deno then still follows the proxy variables.
  */
 function withoutLocalProxy<T>(create: () => T): T {
   const readable = (variable: string) =>

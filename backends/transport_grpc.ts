@@ -1,14 +1,19 @@
 /**
- * gRPC over HTTP/2, by the library `@grpc/grpc-js`: one channel a server, kept for the whole run,
+ * gRPC over HTTP/2, by the library `@grpc/grpc-js`: one channel per server, kept for the whole run,
  * that carries all streams. Messages stay bytes; each is a read of its own, stamped when the library
  * hands it over.
+ *
+ * There are two gRPC transports. This one is the reference implementation's, and the default. It
+ * costs many times the CPU of `grpc-socket` and hides when bytes arrived. `grpc-socket` may go when
+ * `node:http2` under Deno is stable (`node_http2.ts`) and as fast as sockets of our own; this one may
+ * go when nobody needs what only it has, the proxies of the environment.
  *
  * TLS (`grpcs://`): a certificate is checked against the host name. Deno's TLS cannot check one
  * against an IP address, so a loopback address counts as `localhost`, and for any other address a
  * `host` header says which name to expect.
  *
- * Messages that come in one packet with a status other than OK may be lost: the library does not
- * hand over what it has when a call has failed.
+ * Messages that arrive in one packet with a status other than OK may be lost: the library does not
+ * hand over what it has when a call fails.
  *
  * A server may limit the streams of a connection (HTTP/2's MAX_CONCURRENT_STREAMS); calls above the
  * limit wait inside the library, and their wait is part of the latency.
@@ -48,7 +53,7 @@ import {
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
-import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
 /** The transport `grpc`. */
 export const grpcTransport: TransportKind = {
@@ -64,12 +69,12 @@ const READY = 2;
 /** The library's number for a channel that was closed. */
 const SHUTDOWN = 4;
 
-/** HTTP/2 window of a connection: many streams of tensors must not wait for each other's room. */
+/** HTTP/2 window of a connection: many streams of tensors must not wait for each other. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
 /**
- * Shortest time between two attempts to connect; calls in between fail at once. As good as trying
- * for every request, as other clients do: a server that is back is found.
+ * Shortest time between two attempts to connect; calls in between fail at once. Nearly as good as
+ * trying for every request, as other clients do: a server that is back is found.
  */
 const BACKOFF_MS = 25;
 
@@ -81,7 +86,7 @@ const BACKOFF_MS = 25;
 function openGrpc(options: TransportOptions): Transport {
   requireGrpcPermissions();
   const loading = loadGrpc();
-  // Whoever sends is told; a transport that is never used has nobody to tell.
+  // A failure is reported by `send`; a transport that is never used has no one to report it to.
   loading.catch(() => {});
   return new GrpcTransport(options, loading);
 }
@@ -104,7 +109,7 @@ class GrpcTransport implements Transport {
     const grpc = await this.#loading;
     const { clock } = this.#options;
     let channel: Channel;
-    let call: Call;
+    let call: CallRequest;
     try {
       channel = this.#channel(grpc, request);
       call = {
@@ -116,20 +121,20 @@ class GrpcTransport implements Transport {
       return neverSent(clock.now(), error);
     }
     return await new Promise((resolve) => {
-      const flight = new Flight({
+      const running = new LibraryCall({
         clock,
         counters: this.#options.counters,
         channel,
         log: this.#logs.take(),
         options,
         settle: (exchange) => {
-          this.#watchdog.release(flight);
+          this.#watchdog.release(running);
           resolve(exchange);
         },
       });
-      if (options.signal?.aborted) return flight.stop("cancelled");
-      this.#watchdog.watch(flight, deadlineOf(flight.sentMs, options), options.signal);
-      flight.start(call);
+      if (options.signal?.aborted) return running.stop("cancelled");
+      this.#watchdog.watch(running, deadlineOf(running.sentMs, options), options.signal);
+      running.start(call);
     });
   }
 
@@ -138,7 +143,7 @@ class GrpcTransport implements Transport {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     for (const channel of channels) channel.close();
-    // The library closes its connections over a few turns of the loop and tells nobody.
+    // The library closes its connections over a few turns of the event loop, without notice.
     for (let turns = channels.length > 0 ? 4 : 0; turns > 0; turns--) await nextTurn();
   }
 
@@ -201,23 +206,23 @@ class Channel {
 }
 
 /** What is sent. */
-interface Call {
+interface CallRequest {
   /** `/package.Service/Method`. */
   readonly path: string;
   readonly message: Uint8Array;
   readonly metadata: Metadata;
 }
 
-/** The part of the library's innards that `close()` of a client forgets to stop. */
+/** The internals of the library that `close()` of a client forgets to stop. */
 interface Subchannel {
   continueConnecting?: boolean;
   readonly backoffTimeout?: { stop?(): void };
 }
 
 /**
- * What connects for a client. After an attempt that failed, its timer runs on when the client is
- * closed, and even starts another attempt. Where a version of the library keeps it elsewhere, none
- * is found and the timer runs out by itself: it does not keep the process alive.
+ * The subchannels of a client. After a failed attempt to connect, their timer runs on when the client
+ * is closed, and even starts another attempt. Where a version of the library keeps them elsewhere,
+ * none is found and the timer runs out by itself: it does not keep the process alive.
  */
 function subchannelsOf(client: Client): Subchannel[] {
   const { internalChannel } = client.getChannel() as {
@@ -229,7 +234,7 @@ function subchannelsOf(client: Client): Subchannel[] {
   return Object.values(pool).flat().flatMap(({ subchannel }) => subchannel ?? []);
 }
 
-interface FlightFacts {
+interface CallFacts {
   readonly clock: Clock;
   readonly counters: Uint32Array | undefined;
   readonly channel: Channel;
@@ -239,33 +244,33 @@ interface FlightFacts {
 }
 
 /** A call under way. */
-class Flight implements Ward {
+class LibraryCall implements WatchedExchange {
   readonly sentMs: number;
-  readonly #facts: FlightFacts;
+  readonly #facts: CallFacts;
   readonly #prefix = new Uint8Array(GRPC_PREFIX_BYTES);
   readonly #prefixView = new DataView(this.#prefix.buffer);
   #connection: Exchange["connection"] = "unknown";
   #firstByteMs: number | undefined;
-  #call: ClientReadableStream<Buffer> | undefined;
+  #stream: ClientReadableStream<Buffer> | undefined;
   #settled = false;
 
-  constructor(facts: FlightFacts) {
+  constructor(facts: CallFacts) {
     this.#facts = facts;
     this.sentMs = facts.clock.now();
   }
 
-  start(call: Call): void {
+  start(request: CallRequest): void {
     const { channel, clock, options } = this.#facts;
     this.#connection = channel.ready ? "reused" : "new";
     const deadline = options.timeoutMs > 0
       ? wallClockMs() + options.timeoutMs + DEADLINE_MARGIN_MS
       : Infinity;
-    const stream = this.#call = channel.client.makeServerStreamRequest<Uint8Array, Buffer>(
-      call.path,
+    const stream = this.#stream = channel.client.makeServerStreamRequest<Uint8Array, Buffer>(
+      request.path,
       (message) => Buffer.from(message.buffer, message.byteOffset, message.byteLength),
       (message) => message,
-      call.message,
-      call.metadata,
+      request.message,
+      request.metadata,
       { deadline },
     );
     // After the call was made: only then has the channel begun to connect.
@@ -277,7 +282,7 @@ class Flight implements Ward {
       if (stream.readableLength === 0) this.#finish(atMs, status);
       else stream.on("end", () => this.#finish(atMs, status));
     });
-    // Tells what the status tells; without a listener it would end the process.
+    // Repeats the status; without a listener it would end the process.
     stream.on("error", () => {});
   }
 
@@ -285,7 +290,7 @@ class Flight implements Ward {
     const { clock, log, options } = this.#facts;
     const seen = { head: this.#firstByteMs !== undefined, bytes: log.bytes };
     this.#settle(clock.now(), stoppedEnd(reason, options, seen));
-    this.#call?.cancel();
+    this.#stream?.cancel();
   }
 
   #receive(atMs: number, message: Buffer): void {
@@ -333,17 +338,17 @@ class Flight implements Ward {
 }
 
 /**
- * Words in which the library reports a stream that ended without a status of the server's. A server
- * that is killed in the middle of a stream shows as code 1, CANCELLED, although nobody cancelled.
+ * How the library words a stream that ended without a status from the server. A server that is killed
+ * in the middle of a stream shows as CANCELLED, although nobody cancelled.
  */
 const NO_STATUS =
   /^(Received RST_STREAM with code|Call cancelled$|Connection dropped$|Stream refused by server$)/;
 
-/** Around what a socket said, when no connection could be made. */
+/** What surrounds the socket's own message when no connection could be made. */
 const NO_CONNECTION =
   /^No connection established\. Last error: (.*?)(?: \(\d{4}-[^)]*\))?\.? Resolution note:.*$/s;
 
-/** What the library calls an answer in HTTP/1, or in no protocol that it knows. */
+/** How the library words an answer in HTTP/1, or in no protocol that it knows. */
 const NOT_HTTP2 = /^Protocol error$/;
 
 function connectionWords(details: string): string {
@@ -409,13 +414,13 @@ function openClient({ library, grpcRootsPath }: GrpcModule, plan: ClientPlan): C
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
     "grpc.primary_user_agent": "tokometer",
-    // A failure must be seen, not hidden by a second try.
+    // A failure must be visible, not hidden by a second attempt.
     "grpc.enable_retries": 0,
     "grpc.initial_reconnect_backoff_ms": BACKOFF_MS,
     "grpc.max_reconnect_backoff_ms": BACKOFF_MS,
-    // Otherwise transports would share connections, and the first to close would not close.
+    // Otherwise transports would share connections, and closing one would not close them.
     "grpc.use_local_subchannel_pool": 1,
-    // Settings from DNS records are not ours to follow, and looking for them costs time.
+    // Looking up settings in DNS records costs time.
     "grpc.service_config_disable_resolution": 1,
     "grpc-node.flow_control_window": WINDOW_BYTES,
     ...(isLocal(host) && !options.proxyLocal && { "grpc.enable_http_proxy": 0 }),

@@ -1,12 +1,13 @@
 /**
  * gRPC over plain sockets with an HTTP/2 of our own: the gRPC transport for many streams. One read
- * takes all that has arrived, for all streams of a connection, and every stream that it brought
- * something for gets the same stamp. Opt-in; `grpc` is the default. No proxies, no compression.
+ * takes everything that has arrived, for all streams of a connection, and every stream that it
+ * brought something for gets the same stamp. Opt-in; `grpc` is the default, and says why there are
+ * two and which one may go. No proxies, no compression.
  *
  * As many calls share a connection as the server allows; for more, another one is opened.
  *
- * A call that the server says it has not begun (GOAWAY, REFUSED_STREAM) is sent once more, on
- * another connection if need be; it is counted as a replaced connection.
+ * A call that the server has not begun, as it says itself (GOAWAY, REFUSED_STREAM), is sent once
+ * more, on another connection if need be, and counted as a replaced connection.
  *
  * TLS (`grpcs://`): a certificate is checked as {@linkcode grpcTransport} checks it.
  *
@@ -19,14 +20,14 @@ import { checkAuthority, deadlineOf, finishExchange, neverSent, stoppedEnd } fro
 import { brokenEnd, DEADLINE_MARGIN_MS, nameForAddress, NOT_METADATA } from "./grpc_call.ts";
 import { grpcFrame } from "./grpc_frames.ts";
 import { GrpcResponse, statusOfReset } from "./grpc_response.ts";
-import { dialGrpcMadeUp } from "./grpc_rehearsal.ts";
+import { openGrpcRehearsalSocket } from "./grpc_rehearsal.ts";
 import { H2Stream, type StreamEnd } from "./h2_connection.ts";
 import { showCode } from "./h2_frames.ts";
 import { H2Pool } from "./h2_pool.ts";
 import { encodeHpack, type Field } from "./hpack.ts";
 import type { WireRequest } from "./protocol.ts";
-import type { Dial } from "./socket_connection.ts";
-import { dialSocket } from "./socket_line.ts";
+import type { OpenSocket } from "./socket_connection.ts";
+import { openSocket } from "./socket_node.ts";
 import {
   COUNTER_BYTES,
   COUNTER_READS,
@@ -39,26 +40,26 @@ import {
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
-import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
 /** The transport `grpc-socket`. */
 export const grpcSocketTransport: TransportKind = {
   name: "grpc-socket",
   description: "gRPC over plain sockets: a fraction of grpc's CPU, good up to thousands of streams",
   carrier: "grpc",
-  open: (options) => new GrpcSocketTransport(options, dialSocket),
+  open: (options) => new GrpcSocketTransport(options, openSocket),
 };
 
-/** Prepared calls that are kept; a benchmark has a handful, unless each request has its own. */
+/** Prepared calls to keep; a benchmark has a handful, unless every request has its own. */
 const PREPARED_CALLS = 1000;
 
-/** Everything of a call that is the same in the next one. */
+/** The parts of a call that are the same in the next one. */
 interface PreparedCall {
   readonly pool: H2Pool;
   readonly block: Uint8Array;
 }
 
-interface FlightFacts {
+interface CallFacts {
   readonly call: PreparedCall;
   readonly body: Uint8Array;
   readonly sentMs: number;
@@ -68,15 +69,15 @@ interface FlightFacts {
 }
 
 /** A call under way. */
-class Flight extends H2Stream implements Ward {
+class SocketCall extends H2Stream implements WatchedExchange {
   readonly block: Uint8Array;
   readonly body: Uint8Array;
   readonly #transport: GrpcSocketTransport;
-  readonly #facts: FlightFacts;
+  readonly #facts: CallFacts;
   readonly #log: BodyLog;
   readonly #onRead: SendOptions["onRead"];
   readonly #response = new GrpcResponse();
-  /** Body bytes of a server that does not speak gRPC mean nothing. */
+  /** The body of a server that does not speak gRPC means nothing. */
   #keepData = false;
   /** Body bytes there were after the last read. */
   #readTo = 0;
@@ -85,7 +86,7 @@ class Flight extends H2Stream implements Ward {
   #sentAgain = false;
   #settled = false;
 
-  constructor(transport: GrpcSocketTransport, facts: FlightFacts) {
+  constructor(transport: GrpcSocketTransport, facts: CallFacts) {
     super();
     this.#transport = transport;
     this.#facts = facts;
@@ -101,7 +102,7 @@ class Flight extends H2Stream implements Ward {
     this.#connection = this.connection?.connectedMs === undefined ? "new" : "reused";
   }
 
-  /** See {@linkcode Ward}. */
+  /** See {@linkcode WatchedExchange}. */
   stop(reason: StopReason): void {
     const { call, options } = this.#facts;
     call.pool.cancel(this);
@@ -161,7 +162,7 @@ class Flight extends H2Stream implements Ward {
   }
 
   #settle(endMs: number, end: ExchangeEnd): void {
-    // Whoever is shown the last read may stop the call before its end is told.
+    // The receiver of the last read may stop the call before its end is reported.
     if (this.#settled) return;
     this.#settled = true;
     const { sentMs, resolve } = this.#facts;
@@ -181,14 +182,14 @@ class Flight extends H2Stream implements Ward {
   }
 }
 
-/** gRPC over lines of any kind. */
+/** gRPC over sockets of any kind. */
 export class GrpcSocketTransport implements Transport {
   /** Source of every stamp. */
   readonly clock: Clock;
   /** Counters of the progress line. */
   readonly counters: Uint32Array;
   readonly #options: TransportOptions;
-  readonly #dial: Dial;
+  readonly #openSocket: OpenSocket;
   readonly #watchdog: Watchdog;
   readonly #logs: LogPool;
   readonly #prepared = new Map<string, PreparedCall>();
@@ -196,12 +197,12 @@ export class GrpcSocketTransport implements Transport {
   #allClosed: (() => void) | undefined;
 
   /** @throws {TypeError} for an authority that is not PEM text. */
-  constructor(options: TransportOptions, dial: Dial) {
+  constructor(options: TransportOptions, openSocket: OpenSocket) {
     checkAuthority(options.caCert);
     this.#options = options;
     this.clock = options.clock;
     this.counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
-    this.#dial = dial;
+    this.#openSocket = openSocket;
     this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);
   }
@@ -215,7 +216,7 @@ export class GrpcSocketTransport implements Transport {
       return Promise.resolve(neverSent(sentMs, error));
     }
     return new Promise((resolve) => {
-      const flight = new Flight(this, {
+      const running = new SocketCall(this, {
         call,
         body: grpcFrame(request.body ?? new Uint8Array(0)),
         sentMs,
@@ -223,15 +224,15 @@ export class GrpcSocketTransport implements Transport {
         options,
         resolve,
       });
-      if (options.signal?.aborted) return flight.stop("cancelled");
-      this.#watchdog.watch(flight, deadlineOf(sentMs, options), options.signal);
-      flight.start();
+      if (options.signal?.aborted) return running.stop("cancelled");
+      this.#watchdog.watch(running, deadlineOf(sentMs, options), options.signal);
+      running.start();
     });
   }
 
   /** See {@linkcode Transport}. */
   rehearsal(): Transport {
-    return new GrpcSocketTransport({ clock: this.clock }, dialGrpcMadeUp);
+    return new GrpcSocketTransport({ clock: this.clock }, openGrpcRehearsalSocket);
   }
 
   async close(): Promise<void> {
@@ -241,8 +242,8 @@ export class GrpcSocketTransport implements Transport {
   }
 
   /** A call has ended. */
-  release(flight: Ward): void {
-    this.#watchdog.release(flight);
+  release(call: WatchedExchange): void {
+    this.#watchdog.release(call);
   }
 
   /** Connections whose descriptors are in use. */
@@ -252,7 +253,7 @@ export class GrpcSocketTransport implements Transport {
     return open;
   }
 
-  /** Finds or makes everything of a call that is the same in the next one. */
+  /** Finds or makes the parts of a call that are the same in the next one. */
   #prepare({ url, headers }: WireRequest, timeoutMs: number): PreparedCall {
     let key = `${timeoutMs} ${url}`;
     for (const name in headers) key += `\n${name}:${headers[name]}`;
@@ -270,7 +271,7 @@ export class GrpcSocketTransport implements Transport {
         ["te", "trailers"],
         ["content-type", "application/grpc"],
         ["user-agent", "tokometer"],
-        // A compressed message is no text that anybody here could count.
+        // The tokens of a compressed message could not be counted.
         ["grpc-accept-encoding", "identity"],
         ...metadataOf(headers),
       ];
@@ -304,7 +305,7 @@ export class GrpcSocketTransport implements Transport {
         },
         {
           clock: this.clock,
-          dial: this.#dial,
+          openSocket: this.#openSocket,
           onClosed: () => {
             if (this.#open === 0) this.#allClosed?.();
           },
@@ -326,7 +327,7 @@ function grpcTimeout(timeoutMs: number): string {
 function metadataOf(headers: WireRequest["headers"]): Field[] {
   return Object.entries(headers).filter(([name]) => !NOT_METADATA.has(name)).map(
     ([name, value]) => {
-      // Whichever way the user has written the bytes, this is how gRPC writes them.
+      // However the user has written the bytes, this is how gRPC writes them.
       if (name.endsWith("-bin")) return [name, Buffer.from(value, "base64").toString("base64")];
       if (!/^[ -~]*$/.test(value)) {
         throw new TypeError(

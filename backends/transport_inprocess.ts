@@ -1,7 +1,7 @@
 /**
  * The transport `inprocess`: requests go to an engine in a worker of its own instead of to a server.
- * Its stamps are the engine's, taken when a token is produced, so neither the message to this
- * thread nor this thread's work is in a latency.
+ * Its stamps are the engine's, taken when a token is produced, so latencies contain neither the
+ * message to this thread nor this thread's work.
  *
  * The weights are loaded before the first request counts as sent.
  *
@@ -9,13 +9,14 @@
  */
 import { type BodyLog, LogPool } from "./buffers.ts";
 import { type Clock, epochOriginMs } from "./clock.ts";
+import { defined } from "./defined.ts";
 import { deadlineOf, finishExchange, neverSent, stoppedEnd } from "./exchange.ts";
 import type {
   EngineCall,
-  EngineNews,
   EnginePrompt,
   EngineSettings,
   FromEngine,
+  GenerationEvent,
   ToEngine,
 } from "./inprocess_messages.ts";
 import type { Message, WireRequest } from "./protocol.ts";
@@ -30,7 +31,7 @@ import {
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
-import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 import { startWorker } from "./worker.ts";
 
 /** The transport `inprocess`. */
@@ -63,7 +64,7 @@ class InprocessTransport implements Transport {
   readonly #start: StartEngine;
   readonly #watchdog: Watchdog;
   readonly #logs = new LogPool();
-  readonly #flights = new Map<number, Flight>();
+  readonly #generations = new Map<number, Generation>();
   readonly #tokenizing = new Map<number, (answer: string) => void>();
   #port: EnginePort | undefined;
   /** `model` and settings of the engine that runs. */
@@ -96,7 +97,7 @@ class InprocessTransport implements Transport {
     const { clock } = this.#options;
     try {
       if (request.url.endsWith(`#${TOKENIZE_PATH}`)) return await this.#tokenize(request);
-      // No turn of the loop once everything is ready: the request leaves when it is handed over.
+      // Once everything is ready, no turn of the event loop: the request leaves at once.
       if (!this.#warm) await this.ready([request]);
       this.#checkModel(request);
     } catch (error) {
@@ -105,7 +106,7 @@ class InprocessTransport implements Transport {
     const number = this.#number++;
     const call = readCall(request);
     return await new Promise((resolve) => {
-      const flight = new Flight({
+      const generation = new Generation({
         clock,
         offsetMs: this.#offsetMs,
         counters: this.#options.counters,
@@ -113,15 +114,15 @@ class InprocessTransport implements Transport {
         options,
         cancel: () => this.#port?.send({ kind: "cancel", number }),
         settle: (exchange) => {
-          this.#flights.delete(number);
-          this.#watchdog.release(flight);
+          this.#generations.delete(number);
+          this.#watchdog.release(generation);
           resolve(exchange);
         },
       });
-      if (options.signal?.aborted) return flight.stop("cancelled");
-      if (this.#failure !== undefined) return flight.fail(this.#failure);
-      this.#flights.set(number, flight);
-      this.#watchdog.watch(flight, deadlineOf(flight.sentMs, options), options.signal);
+      if (options.signal?.aborted) return generation.stop("cancelled");
+      if (this.#failure !== undefined) return generation.fail(this.#failure);
+      this.#generations.set(number, generation);
+      this.#watchdog.watch(generation, deadlineOf(generation.sentMs, options), options.signal);
       this.#port!.send({ kind: "generate", number, call });
     });
   }
@@ -145,7 +146,7 @@ class InprocessTransport implements Transport {
     if (this.#opening === undefined) {
       const model = this.#model = modelOf(request);
       const port = this.#port = this.#start();
-      port.listen((message) => this.#hear(message));
+      port.listen((message) => this.#receive(message));
       const settings = readSettings(request);
       this.#opening = this.#ask("opened", { kind: "open", model, settings });
     }
@@ -197,7 +198,7 @@ class InprocessTransport implements Transport {
     }, log.finish());
   }
 
-  #hear(message: FromEngine): void {
+  #receive(message: FromEngine): void {
     switch (message.kind) {
       case "opened":
         this.#offsetMs = message.originMs - epochOriginMs();
@@ -211,22 +212,22 @@ class InprocessTransport implements Transport {
         this.#tokenizing.get(message.number)?.(JSON.stringify({ ids: message.ids }));
         this.#tokenizing.delete(message.number);
         return;
-      case "news":
-        return this.#flights.get(message.number)?.hear(message.news);
+      case "event":
+        return this.#generations.get(message.number)?.receive(message.event);
     }
   }
 
-  /** The engine is gone: whatever waits for it is told. */
+  /** The engine is gone: everything that waits for it fails. */
   #fail(message: string): void {
     this.#failure = message;
     this.#reject?.(new TypeError(message));
     for (const resolve of this.#tokenizing.values()) resolve(JSON.stringify({ error: message }));
     this.#tokenizing.clear();
-    for (const flight of [...this.#flights.values()]) flight.fail(message);
+    for (const generation of [...this.#generations.values()]) generation.fail(message);
   }
 }
 
-interface FlightOptions {
+interface GenerationOptions {
   readonly clock: Clock;
   readonly offsetMs: number;
   readonly counters: Uint32Array | undefined;
@@ -236,33 +237,33 @@ interface FlightOptions {
   readonly settle: (exchange: Exchange) => void;
 }
 
-/** One request on its way. */
-class Flight implements Ward {
+/** A request under way. */
+class Generation implements WatchedExchange {
   readonly sentMs: number;
-  readonly #options: FlightOptions;
+  readonly #options: GenerationOptions;
   #firstByteMs: number | undefined;
 
-  constructor(options: FlightOptions) {
+  constructor(options: GenerationOptions) {
     this.#options = options;
     this.sentMs = options.clock.now();
   }
 
-  hear(news: EngineNews): void {
-    const atMs = news.atMs + this.#options.offsetMs;
-    switch (news.kind) {
+  receive(event: GenerationEvent): void {
+    const atMs = event.atMs + this.#options.offsetMs;
+    switch (event.kind) {
       case "started":
         this.#firstByteMs = atMs;
         return;
       case "token":
-        return this.#read(atMs, `{"token":${news.token}}\n`);
+        return this.#read(atMs, `{"token":${event.token}}\n`);
       case "done": {
-        const { text, finishReason, promptTokens, outputTokens } = news.answer;
+        const { text, finishReason, promptTokens, outputTokens } = event.answer;
         const usage = { prompt_tokens: promptTokens, completion_tokens: outputTokens };
         this.#read(atMs, `${JSON.stringify({ text, finish_reason: finishReason, usage })}\n`);
         return this.#settle(atMs, { kind: "complete" });
       }
       case "error":
-        this.#read(atMs, `${JSON.stringify({ error: news.message })}\n`);
+        this.#read(atMs, `${JSON.stringify({ error: event.message })}\n`);
         return this.#settle(atMs, { kind: "complete" });
     }
   }
@@ -322,18 +323,13 @@ function readPrompt(body: Body): EnginePrompt {
 
 function readCall(request: WireRequest): EngineCall {
   const body = parseBody(request);
-  const optional = <Key extends string, T>(key: Key, value: unknown): { [K in Key]?: T } =>
-    (value === undefined || value === null ? {} : { [key]: value }) as { [K in Key]?: T };
+  const { min_new_tokens: minNewTokens, temperature, top_p: topP, top_k: topK, seed, stop } = body;
   return {
     ...readPrompt(body),
     maxNewTokens: body.max_new_tokens as number,
     stream: body.stream === true,
-    ...optional<"minNewTokens", number>("minNewTokens", body.min_new_tokens),
-    ...optional<"temperature", number>("temperature", body.temperature),
-    ...optional<"topP", number>("topP", body.top_p),
-    ...optional<"topK", number>("topK", body.top_k),
-    ...optional<"seed", number>("seed", body.seed),
-    ...optional<"stop", readonly string[]>("stop", body.stop),
+    // The protocol wrote them: their types are known.
+    ...defined({ minNewTokens, temperature, topP, topK, seed, stop }) as Partial<EngineCall>,
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * HTTP/1.1 over plain sockets with our own parser: the transport for many streams. One read takes
- * all that has arrived, so it catches up after a stall; a token costs a quarter to a half of the CPU
- * that it costs with `fetch`. No proxies, no HTTP/2.
+ * everything that has arrived, so it catches up after a stall, and a token costs a quarter to a half
+ * of the CPU that it costs with `fetch`. No proxies, no HTTP/2.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import { encodeLatin1 } from "./latin1.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   Connection,
-  type ConnectionFlight,
   type ConnectionHost,
-  type Dial,
+  type OpenSocket,
   type Origin,
+  type RunningExchange,
 } from "./socket_connection.ts";
-import { dialSocket } from "./socket_line.ts";
-import { dialMadeUp } from "./socket_rehearsal.ts";
+import { openSocket } from "./socket_node.ts";
+import { openRehearsalSocket } from "./socket_rehearsal.ts";
 import {
   COUNTER_REPLACED,
   type Exchange,
@@ -36,7 +36,7 @@ import {
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
-import { type StopReason, type Ward, Watchdog } from "./watchdog.ts";
+import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
 /** The transport `socket`. */
 export const socketTransport: TransportKind = {
@@ -44,14 +44,14 @@ export const socketTransport: TransportKind = {
   description:
     "HTTP/1.1 over plain sockets: half of fetch's CPU or less, good up to thousands of streams",
   carrier: "http",
-  open: (options) => new SocketTransport(options, dialSocket),
+  open: (options) => new SocketTransport(options, openSocket),
 };
 
-/** Prepared heads that are kept; a benchmark has a handful, unless each request has its own. */
+/** Prepared heads to keep; a benchmark has a handful, unless every request has its own. */
 const PREPARED_HEADS = 1000;
 
-/** One exchange. */
-class Flight implements ConnectionFlight, Ward {
+/** An exchange under way. */
+class SocketExchange implements RunningExchange, WatchedExchange {
   readonly wire: Uint8Array;
   readonly log: BodyLog;
   readonly options: SendOptions;
@@ -60,13 +60,16 @@ class Flight implements ConnectionFlight, Ward {
   readonly #transport: SocketTransport;
   firstByteMs: number | undefined = undefined;
   connectMs: number | undefined = undefined;
-  connection: Connection<Flight> | undefined = undefined;
+  connection: Connection<SocketExchange> | undefined = undefined;
   replaced = false;
 
   constructor(
     transport: SocketTransport,
     wire: Uint8Array,
-    { sentMs, log, options, resolve }: Pick<Flight, "sentMs" | "log" | "options" | "resolve">,
+    { sentMs, log, options, resolve }: Pick<
+      SocketExchange,
+      "sentMs" | "log" | "options" | "resolve"
+    >,
   ) {
     this.#transport = transport;
     this.wire = wire;
@@ -85,12 +88,12 @@ class Flight implements ConnectionFlight, Ward {
   }
 }
 
-/** HTTP/1.1 over lines of any kind. */
-export class SocketTransport implements Transport, ConnectionHost<Flight> {
+/** HTTP/1.1 over sockets of any kind. */
+export class SocketTransport implements Transport, ConnectionHost<SocketExchange> {
   /** See {@linkcode ConnectionHost}. */
   readonly clock: Clock;
   /** See {@linkcode ConnectionHost}. */
-  readonly dial: Dial;
+  readonly openSocket: OpenSocket;
   /** See {@linkcode ConnectionHost}. */
   readonly counters: Uint32Array;
   readonly #options: TransportOptions;
@@ -101,16 +104,16 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
   readonly #encoded = new Map<WireRequest, EncodedRequest>();
   readonly #origins = new Map<string, Origin>();
   /** Free connections; the one that was used last is used next. */
-  readonly #idle = new Map<Origin, Connection<Flight>[]>();
-  readonly #open = new Set<Connection<Flight>>();
+  readonly #idle = new Map<Origin, Connection<SocketExchange>[]>();
+  readonly #open = new Set<Connection<SocketExchange>>();
   #allClosed: (() => void) | undefined;
 
   /** @throws {TypeError} for an authority that is not PEM text. */
-  constructor(options: TransportOptions, dial: Dial) {
+  constructor(options: TransportOptions, openSocket: OpenSocket) {
     checkAuthority(options.caCert);
     this.#options = options;
     this.clock = options.clock;
-    this.dial = dial;
+    this.openSocket = openSocket;
     this.counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
     this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);
@@ -127,10 +130,10 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     const { origin, wire } = encoded;
     return new Promise((resolve) => {
       const log = this.#logs.take();
-      const flight = new Flight(this, wire, { sentMs, log, options, resolve });
-      if (options.signal?.aborted) return this.stop(flight, "cancelled");
-      this.#watchdog.watch(flight, deadlineOf(sentMs, options), options.signal);
-      this.#carry(flight, this.#takeIdle(origin) ?? this.#connect(origin));
+      const exchange = new SocketExchange(this, wire, { sentMs, log, options, resolve });
+      if (options.signal?.aborted) return this.stop(exchange, "cancelled");
+      this.#watchdog.watch(exchange, deadlineOf(sentMs, options), options.signal);
+      this.#carry(exchange, this.#takeIdle(origin) ?? this.#connect(origin));
     });
   }
 
@@ -146,7 +149,7 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
 
   /** See {@linkcode Transport}. */
   rehearsal(): Transport {
-    return new SocketTransport({ clock: this.clock }, dialMadeUp);
+    return new SocketTransport({ clock: this.clock }, openRehearsalSocket);
   }
 
   async close(): Promise<void> {
@@ -158,29 +161,39 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
   }
 
   /** Ends an exchange from outside; half an answer makes its connection useless. */
-  stop(flight: Flight, reason: StopReason): void {
-    flight.connection?.destroy();
-    const seen = { head: flight.firstByteMs !== undefined, bytes: flight.log.bytes };
-    this.#conclude(flight, this.clock.now(), stoppedEnd(reason, flight.options, seen));
+  stop(exchange: SocketExchange, reason: StopReason): void {
+    exchange.connection?.destroy();
+    const seen = { head: exchange.firstByteMs !== undefined, bytes: exchange.log.bytes };
+    this.#conclude(exchange, this.clock.now(), stoppedEnd(reason, exchange.options, seen));
   }
 
-  ended(connection: Connection<Flight>, flight: Flight, atMs: number, end: ExchangeEnd): void {
-    // Before the exchange is told: whoever waits for it sends its next request at once.
+  ended(
+    connection: Connection<SocketExchange>,
+    exchange: SocketExchange,
+    atMs: number,
+    end: ExchangeEnd,
+  ): void {
+    // First, because the caller that awaits the exchange sends its next request at once.
     if (connection.usable) this.#idle.get(connection.origin)!.push(connection);
-    this.#conclude(flight, atMs, end);
+    this.#conclude(exchange, atMs, end);
   }
 
-  lost(connection: Connection<Flight>, flight: Flight, atMs: number, message: string): void {
-    if (connection.uses > 1 && !flight.replaced) {
+  lost(
+    connection: Connection<SocketExchange>,
+    exchange: SocketExchange,
+    atMs: number,
+    message: string,
+  ): void {
+    if (connection.uses > 1 && !exchange.replaced) {
       // A server that promises keep-alive and closes anyway fails the connection, not the
-      // request. The next one is new: an idle one may have been closed just the same.
-      flight.replaced = true;
+      // request. The next connection is a new one: an idle one may have been closed as well.
+      exchange.replaced = true;
       this.counters[COUNTER_REPLACED]!++;
-      this.#carry(flight, this.#connect(connection.origin));
-    } else this.#conclude(flight, atMs, { kind: "connect_error", message });
+      this.#carry(exchange, this.#connect(connection.origin));
+    } else this.#conclude(exchange, atMs, { kind: "connect_error", message });
   }
 
-  closed(connection: Connection<Flight>): void {
+  closed(connection: Connection<SocketExchange>): void {
     this.#open.delete(connection);
     const idle = this.#idle.get(connection.origin)!;
     const at = idle.indexOf(connection);
@@ -188,41 +201,41 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     if (this.#open.size === 0) this.#allClosed?.();
   }
 
-  #takeIdle(origin: Origin): Connection<Flight> | undefined {
+  #takeIdle(origin: Origin): Connection<SocketExchange> | undefined {
     const idle = this.#idle.get(origin)!;
     let connection = idle.pop();
-    // One that the server has closed stays listed until its descriptor is free.
+    // A connection that the server has closed stays listed until its descriptor is free.
     while (connection !== undefined && !connection.usable) connection = idle.pop();
     return connection;
   }
 
-  #connect(origin: Origin): Connection<Flight> {
+  #connect(origin: Origin): Connection<SocketExchange> {
     const connection = new Connection(origin, this);
     this.#open.add(connection);
     return connection;
   }
 
-  #carry(flight: Flight, connection: Connection<Flight>): void {
-    flight.connection = connection;
-    connection.use(flight);
+  #carry(exchange: SocketExchange, connection: Connection<SocketExchange>): void {
+    exchange.connection = connection;
+    connection.use(exchange);
   }
 
-  #conclude(flight: Flight, endMs: number, end: ExchangeEnd): void {
-    this.#watchdog.release(flight);
-    const { connection, firstByteMs } = flight;
+  #conclude(exchange: SocketExchange, endMs: number, end: ExchangeEnd): void {
+    this.#watchdog.release(exchange);
+    const { connection, firstByteMs } = exchange;
     const response = connection?.response;
-    flight.resolve(finishExchange(
+    exchange.resolve(finishExchange(
       {
-        sentMs: flight.sentMs,
+        sentMs: exchange.sentMs,
         firstByteMs,
         endMs,
         status: firstByteMs === undefined ? 0 : response!.status,
         contentType: firstByteMs === undefined ? "" : response!.contentType,
         connection: connection === undefined ? "unknown" : connection.uses > 1 ? "reused" : "new",
-        connectMs: flight.connectMs,
+        connectMs: exchange.connectMs,
         end,
       },
-      flight.log.finish(),
+      exchange.log.finish(),
     ));
   }
 
@@ -231,7 +244,7 @@ export class SocketTransport implements Transport, ConnectionHost<Flight> {
     return { origin: head.origin, wire: encodeBytes(head, request) };
   }
 
-  /** Finds or makes everything of a request that is the same in the next one. */
+  /** Finds or makes the parts of a request that are the same in the next one. */
   #prepare({ method, url, headers }: WireRequest): PreparedHead {
     let key = `${method} ${url}`;
     for (const name in headers) key += `\n${name}:${headers[name]}`;
@@ -279,7 +292,7 @@ interface PreparedHead {
   readonly bytes: Uint8Array;
 }
 
-/** @throws {TypeError} for what is no URL, or not HTTP. */
+/** @throws {TypeError} for text that is not a URL, or not HTTP. */
 function parseUrl(text: string): URL {
   if (!URL.canParse(text)) throw new TypeError(`Cannot send to "${text}": it is not a URL`);
   const url = new URL(text);

@@ -1,7 +1,6 @@
 /**
- * Ends exchanges from outside: at their deadline, or when their signal is aborted. One timer and
- * one listener a signal serve all of them, because thousands of timers and listeners are work for
- * the thread that reads.
+ * Ends exchanges from outside: at their deadline, or when their signal is aborted. One timer, and one
+ * listener per signal, serve all of them: thousands would be work for the thread that reads.
  *
  * @module
  */
@@ -10,9 +9,9 @@ import type { Clock } from "./clock.ts";
 /** Why an exchange was ended from outside. */
 export type StopReason = "timeout" | "cancelled";
 
-/** Something that can be told to end. */
-export interface Ward {
-  /** Called at most once; the ward is released before. */
+/** An exchange that can be stopped. */
+export interface WatchedExchange {
+  /** Called at most once; the watchdog has released the exchange before. */
   stop(reason: StopReason): void;
 }
 
@@ -29,67 +28,67 @@ const LONGEST_SLEEP_MS = 2 ** 30;
 const IDLE_MS = 1000;
 
 /**
- * Signals that are listened to before those without wards are let go: a load has one or two, but a
- * caller with one for each request would otherwise leave a listener behind with every one.
+ * Signals to listen to before those without an exchange are dropped. A load has one or two, but a
+ * caller with a signal per request would otherwise leave a listener behind on each.
  */
 const MOST_SIGNALS = 64;
 
 /** Watches over the exchanges of one transport. */
 export class Watchdog {
   readonly #clock: Clock;
-  readonly #watches = new Map<Ward, Watch>();
-  /** How many wards each signal has. */
+  readonly #watches = new Map<WatchedExchange, Watch>();
+  /** How many exchanges each signal has. */
   readonly #signals = new Map<AbortSignal, number>();
   #sleep: AbortController | undefined;
   #wakeMs = Infinity;
-  /** Looks whether somebody is watched again. */
+  /** Aborts the wait after which an idle watchdog disarms. */
   #idle: AbortController | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Wards being watched. */
+  /** Exchanges being watched. */
   get size(): number {
     return this.#watches.size;
   }
 
-  /** Watches until `release()`. An already aborted signal is the caller's business. */
-  watch(ward: Ward, deadlineMs: number, signal?: AbortSignal): void {
-    this.#watches.set(ward, { deadlineMs, signal });
+  /** Watches until `release()`. The caller checks for a signal that is already aborted. */
+  watch(exchange: WatchedExchange, deadlineMs: number, signal?: AbortSignal): void {
+    this.#watches.set(exchange, { deadlineMs, signal });
     if (signal !== undefined) {
-      const wards = this.#signals.get(signal);
-      if (wards === undefined) {
+      const count = this.#signals.get(signal);
+      if (count === undefined) {
         if (this.#signals.size >= MOST_SIGNALS) this.#dropSignals();
         signal.addEventListener("abort", this.#onAbort);
       }
-      this.#signals.set(signal, (wards ?? 0) + 1);
+      this.#signals.set(signal, (count ?? 0) + 1);
     }
     if (deadlineMs < this.#wakeMs) this.#sleepUntil(deadlineMs);
   }
 
-  /** Forgets a ward; harmless when it is not known. */
-  release(ward: Ward): void {
-    const signal = this.#watches.get(ward)?.signal;
-    if (!this.#watches.delete(ward)) return;
+  /** Forgets an exchange; harmless when it is not known. */
+  release(exchange: WatchedExchange): void {
+    const signal = this.#watches.get(exchange)?.signal;
+    if (!this.#watches.delete(exchange)) return;
     if (signal !== undefined) this.#signals.set(signal, this.#signals.get(signal)! - 1);
-    if (this.#watches.size === 0) this.#restLater();
+    if (this.#watches.size === 0) this.#disarmLater();
   }
 
-  /** Stops every ward as cancelled. */
+  /** Stops every exchange as cancelled. */
   close(): void {
-    for (const ward of [...this.#watches.keys()]) this.#stop(ward, "cancelled");
-    this.#rest();
+    for (const exchange of [...this.#watches.keys()]) this.#stop(exchange, "cancelled");
+    this.#disarm();
   }
 
-  #stop(ward: Ward, reason: StopReason): void {
-    this.release(ward);
-    ward.stop(reason);
+  #stop(exchange: WatchedExchange, reason: StopReason): void {
+    this.release(exchange);
+    exchange.stop(reason);
   }
 
   readonly #onAbort = (event: Event): void => {
-    for (const [ward, { signal }] of [...this.#watches]) {
-      if (signal === event.target) this.#stop(ward, "cancelled");
+    for (const [exchange, { signal }] of [...this.#watches]) {
+      if (signal === event.target) this.#stop(exchange, "cancelled");
     }
   };
 
@@ -100,30 +99,30 @@ export class Watchdog {
   }
 
   /**
-   * An armed timer would keep the process alive until the deadline of a request long answered; but
-   * to set it again for each request would be work for the thread that reads.
+   * Disarms after a while: an armed timer would keep the process alive until the deadline of a
+   * request long answered, and setting it anew per request would be work for the thread that reads.
    */
-  #restLater(): void {
+  #disarmLater(): void {
     if (this.#idle !== undefined) return;
     const idle = this.#idle = new AbortController();
     this.#clock.sleepUntil(this.#clock.now() + IDLE_MS, idle.signal).then(() => {
       if (idle.signal.aborted) return;
       this.#idle = undefined;
-      if (this.#watches.size === 0) this.#rest();
+      if (this.#watches.size === 0) this.#disarm();
     });
   }
 
-  #rest(): void {
+  #disarm(): void {
     this.#idle?.abort();
     this.#idle = undefined;
     this.#wake();
     this.#dropSignals();
   }
 
-  /** Stops listening to signals without wards. */
+  /** Stops listening to signals without exchanges. */
   #dropSignals(): void {
-    for (const [signal, wards] of this.#signals) {
-      if (wards > 0) continue;
+    for (const [signal, count] of this.#signals) {
+      if (count > 0) continue;
       this.#signals.delete(signal);
       signal.removeEventListener("abort", this.#onAbort);
     }
@@ -142,12 +141,14 @@ export class Watchdog {
   #sweep(): void {
     this.#wake();
     const nowMs = this.#clock.now();
-    const due: Ward[] = [];
-    for (const [ward, { deadlineMs }] of this.#watches) if (deadlineMs <= nowMs) due.push(ward);
-    for (const ward of due) if (this.#watches.has(ward)) this.#stop(ward, "timeout");
+    const due: WatchedExchange[] = [];
+    for (const [exchange, { deadlineMs }] of this.#watches) {
+      if (deadlineMs <= nowMs) due.push(exchange);
+    }
+    for (const exchange of due) if (this.#watches.has(exchange)) this.#stop(exchange, "timeout");
     let nextMs = Infinity;
     for (const { deadlineMs } of this.#watches.values()) nextMs = Math.min(nextMs, deadlineMs);
-    // Whoever was stopped may have started something with an earlier deadline meanwhile.
+    // Stopping an exchange may have started another one with an earlier deadline.
     if (nextMs < this.#wakeMs) this.#sleepUntil(nextMs);
   }
 }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { H2Stream, type StreamEnd } from "../backends/h2_connection.ts";
 import { H2Pool } from "../backends/h2_pool.ts";
-import type { LineEvents } from "../backends/socket_connection.ts";
+import type { SocketEvents } from "../backends/socket_connection.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
 const ORIGIN = {
@@ -21,11 +21,11 @@ class Silent extends H2Stream {
 }
 
 Deno.test("H2Pool.closed() of a connection that is gone already leaves the others alone", () => {
-  const lines: LineEvents[] = [];
+  const lines: SocketEvents[] = [];
   let freed = 0;
   const pool = new H2Pool(ORIGIN, {
     clock: new FakeClock(),
-    dial: (_origin, events) => {
+    openSocket: (_origin, events) => {
       lines.push(events);
       return { writableLength: 0, write() {}, destroy() {} };
     },

@@ -10,7 +10,11 @@ import {
 } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { systemClock } from "../backends/clock.ts";
-import type { EngineNews, EngineSettings, FromEngine } from "../backends/inprocess_messages.ts";
+import type {
+  EngineSettings,
+  FromEngine,
+  GenerationEvent,
+} from "../backends/inprocess_messages.ts";
 import { type EnginePort, openInprocess } from "../backends/transport_inprocess.ts";
 import { createRandom } from "../backends/random.ts";
 import { transformers } from "../backends/protocol_transformers.ts";
@@ -197,26 +201,26 @@ async function openEngine(settings: EngineSettings = {}) {
   });
   await engine.warm();
   const told: string[] = [];
-  const hear = (number: number) => (news: EngineNews) => {
+  const record = (number: number) => (event: GenerationEvent) => {
     told.push(
-      `${number} ${news.kind}` +
-        (news.kind === "done"
-          ? ` ${news.answer.finishReason} ${news.answer.outputTokens}`
-          : news.kind === "error"
-          ? ` ${news.message}`
+      `${number} ${event.kind}` +
+        (event.kind === "done"
+          ? ` ${event.answer.finishReason} ${event.answer.outputTokens}`
+          : event.kind === "error"
+          ? ` ${event.message}`
           : ""),
     );
   };
-  return { library, engine, told, hear };
+  return { library, engine, told, record };
 }
 
 const CALL = { promptIds: [1, 2], maxNewTokens: 2, stream: true } as const;
 
 Deno.test("TransformersEngine forces a length, and leaves it open otherwise", async () => {
-  const { library, engine, told, hear } = await openEngine();
+  const { library, engine, told, record } = await openEngine();
   library.free = true;
-  engine.generate(0, { ...CALL, minNewTokens: 2 }, hear(0));
-  engine.generate(1, CALL, hear(1));
+  engine.generate(0, { ...CALL, minNewTokens: 2 }, record(0));
+  engine.generate(1, CALL, record(1));
   await settle();
   assertEquals(library.calls.map((call) => call.min_new_tokens), [2, undefined]);
   assertEquals(library.calls[0]!.do_sample, undefined);
@@ -231,8 +235,8 @@ Deno.test("TransformersEngine forces a length, and leaves it open otherwise", as
 });
 
 Deno.test("TransformersEngine generates at most max_batch requests at once, in order", async () => {
-  const { library, engine, told, hear } = await openEngine({ maxBatch: 2 });
-  for (let i = 0; i < 4; i++) engine.generate(i, CALL, hear(i));
+  const { library, engine, told, record } = await openEngine({ maxBatch: 2 });
+  for (let i = 0; i < 4; i++) engine.generate(i, CALL, record(i));
   await settle();
   assertEquals(told, ["0 started", "1 started"]);
   await library.step();
@@ -253,8 +257,8 @@ Deno.test("TransformersEngine generates at most max_batch requests at once, in o
 });
 
 Deno.test("TransformersEngine.cancel() stops at the next token, and drops what waits", async () => {
-  const { library, engine, told, hear } = await openEngine({ maxBatch: 1 });
-  for (let i = 0; i < 3; i++) engine.generate(i, { ...CALL, maxNewTokens: 99 }, hear(i));
+  const { library, engine, told, record } = await openEngine({ maxBatch: 1 });
+  for (let i = 0; i < 3; i++) engine.generate(i, { ...CALL, maxNewTokens: 99 }, record(i));
   await settle();
   await library.step();
   engine.cancel(0);
@@ -271,19 +275,19 @@ Deno.test("TransformersEngine.cancel() stops at the next token, and drops what w
 });
 
 Deno.test("TransformersEngine stops at a stop text and does not deliver it", async () => {
-  const { library, engine, hear, told } = await openEngine();
+  const { library, engine, record, told } = await openEngine();
   library.free = true;
-  engine.generate(0, { ...CALL, maxNewTokens: 50, stop: ["9 9 9"] }, hear(0));
+  engine.generate(0, { ...CALL, maxNewTokens: 50, stop: ["9 9 9"] }, record(0));
   await settle();
   assertEquals(told.at(-1), "0 done stop 3");
   await engine.close();
 });
 
 Deno.test("TransformersEngine samples by itself, since the library ignores top_p", async () => {
-  const { library, engine, hear } = await openEngine();
+  const { library, engine, record } = await openEngine();
   library.free = true;
   const sampled = async (call: Record<string, unknown>) => {
-    engine.generate(1, { ...CALL, ...call }, hear(1));
+    engine.generate(1, { ...CALL, ...call }, record(1));
     await settle();
     const { logits_processor: [choose], do_sample } = library.calls.at(-1)!;
     assertEquals(do_sample, false);

@@ -12,7 +12,7 @@ for (const options of [{ ttft: "20", itl: "20" }, { stepMs: 20 }]) {
     name: `warmUpSimServer leaves nothing behind: ${JSON.stringify(options)}`,
     ignore: !epollIsPermitted(),
     async fn() {
-      const loop = startEpollSimLoop({ breathMs: 0.2 });
+      const loop = startEpollSimLoop({ platformTurnMs: 0.2 });
       const before = descriptors();
       // What is ordered for the real server does not keep it from being warmed up.
       const given = {

@@ -13,7 +13,7 @@ import { FLAG, FRAME, makeFrame, rstStream, SETTING, windowUpdate } from "../bac
 import { encodeHpack, type Field } from "../backends/hpack.ts";
 import { COUNTER_REPLACED, type Exchange, type SendOptions } from "../backends/transport.ts";
 import { answer, grpcContract, messages, runScript, turn, wire } from "./support/grpc_contract.ts";
-import { data, dialH2, type H2Server, headers, hello, trailers } from "./support/h2_server.ts";
+import { data, type H2Server, headers, hello, openH2, trailers } from "./support/h2_server.ts";
 import { startGrpcServer } from "../backends/sim_grpc_call.ts";
 
 grpcContract(grpcSocketTransport, { readsMessages: false });
@@ -38,11 +38,11 @@ async function withBench(
 ): Promise<void> {
   const servers: H2Server[] = [];
   const counters = new Uint32Array(3);
-  const dial = dialH2((server) => {
+  const openSocket = openH2((server) => {
     servers.push(server);
     onServer(server);
   });
-  const transport = new GrpcSocketTransport({ clock: systemClock, counters }, dial);
+  const transport = new GrpcSocketTransport({ clock: systemClock, counters }, openSocket);
   try {
     await use({
       servers,
@@ -432,7 +432,7 @@ Deno.test("grpc-socket sends long header blocks in several frames", async () => 
   let seen = "";
   const transport = new GrpcSocketTransport(
     { clock: systemClock },
-    dialH2((server) => {
+    openH2((server) => {
       server.say(hello());
       seen = server.requests().get(1)!["x-long"]!;
       assertEquals(server.seen(FRAME.continuation).length, 2);
@@ -750,7 +750,7 @@ Deno.test("grpc-socket writes long deadlines in seconds, in eight digits", async
   const seen: string[] = [];
   const transport = new GrpcSocketTransport(
     { clock: systemClock },
-    dialH2((server) => {
+    openH2((server) => {
       server.say(hello());
       for (const [id, fields] of server.requests()) {
         seen.push(fields["grpc-timeout"] ?? "none");

@@ -1,20 +1,20 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Clock } from "../backends/clock.ts";
-import { type StopReason, type Ward, Watchdog } from "../backends/watchdog.ts";
+import { type StopReason, Watchdog, type WatchedExchange } from "../backends/watchdog.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
-/** A ward that writes down when and why it was stopped. */
-function createWard(name: string, clock: Clock, told: string[]): Ward {
+/** An exchange that records when and why it was stopped. */
+function createWatched(name: string, clock: Clock, told: string[]): WatchedExchange {
   return { stop: (reason: StopReason) => told.push(`${name} ${reason} at ${clock.now()}`) };
 }
 
-Deno.test("Watchdog stops each ward at its own deadline, and no released one", async () => {
+Deno.test("Watchdog stops each exchange at its own deadline, and no released one", async () => {
   const clock = new FakeClock();
   const watchdog = new Watchdog(clock);
   const told: string[] = [];
-  const wards = ["a", "b", "c", "d"].map((name) => createWard(name, clock, told));
-  [300, 100, 200, Infinity].forEach((deadlineMs, i) => watchdog.watch(wards[i]!, deadlineMs));
-  watchdog.release(wards[2]!);
+  const exchanges = ["a", "b", "c", "d"].map((name) => createWatched(name, clock, told));
+  [300, 100, 200, Infinity].forEach((deadlineMs, i) => watchdog.watch(exchanges[i]!, deadlineMs));
+  watchdog.release(exchanges[2]!);
   await clock.run(clock.sleepUntil(1000));
   assertEquals(told, ["b timeout at 100", "a timeout at 300"]);
   assertEquals(watchdog.size, 1);
@@ -22,17 +22,17 @@ Deno.test("Watchdog stops each ward at its own deadline, and no released one", a
   assertEquals(told.slice(2), ["d cancelled at 1000"]);
 });
 
-Deno.test("Watchdog stops what a stopped ward started, at its earlier deadline", async () => {
+Deno.test("Watchdog stops what a stopped exchange started, at its earlier deadline", async () => {
   const clock = new FakeClock();
   const watchdog = new Watchdog(clock);
   const told: string[] = [];
-  watchdog.watch(createWard("late", clock, told), 500);
-  watchdog.watch({ stop: () => watchdog.watch(createWard("next", clock, told), 150) }, 100);
+  watchdog.watch(createWatched("late", clock, told), 500);
+  watchdog.watch({ stop: () => watchdog.watch(createWatched("next", clock, told), 150) }, 100);
   await clock.run(clock.sleepUntil(1000));
   assertEquals(told, ["next timeout at 150", "late timeout at 500"]);
 });
 
-Deno.test("Watchdog stops all wards of a signal, with one listener", () => {
+Deno.test("Watchdog stops all exchanges of a signal, with one listener", () => {
   const watchdog = new Watchdog(new FakeClock());
   const told: string[] = [];
   const [one, two] = [new AbortController(), new AbortController()];
@@ -44,10 +44,10 @@ Deno.test("Watchdog stops all wards of a signal, with one listener", () => {
     add(...args);
   };
   const clock = new FakeClock();
-  const wards = ["a", "b", "c", "d"].map((name) => createWard(name, clock, told));
-  for (const ward of wards.slice(0, 3)) watchdog.watch(ward, Infinity, signal);
-  watchdog.watch(wards[3]!, Infinity, two.signal);
-  watchdog.release(wards[1]!);
+  const exchanges = ["a", "b", "c", "d"].map((name) => createWatched(name, clock, told));
+  for (const exchange of exchanges.slice(0, 3)) watchdog.watch(exchange, Infinity, signal);
+  watchdog.watch(exchanges[3]!, Infinity, two.signal);
+  watchdog.release(exchanges[1]!);
   one.abort();
   assertEquals(told, ["a cancelled at 0", "c cancelled at 0"]);
   assertEquals([listeners, watchdog.size], [1, 1]);
@@ -58,7 +58,7 @@ Deno.test("Watchdog does not keep listening to signals of requests long over, wh
   const clock = new FakeClock();
   const watchdog = new Watchdog(clock);
   // Never idle: then nothing else would make it let go.
-  watchdog.watch(createWard("long", clock, []), Infinity);
+  watchdog.watch(createWatched("long", clock, []), Infinity);
   let listeners = 0;
   let most = 0;
   for (let i = 0; i < 1000; i++) {
@@ -72,9 +72,9 @@ Deno.test("Watchdog does not keep listening to signals of requests long over, wh
       listeners--;
       remove.apply(signal, args);
     };
-    const ward = createWard(`${i}`, clock, []);
-    watchdog.watch(ward, Infinity, signal);
-    watchdog.release(ward);
+    const exchange = createWatched(`${i}`, clock, []);
+    watchdog.watch(exchange, Infinity, signal);
+    watchdog.release(exchange);
   }
   assertLessOrEqual(most, 64);
   watchdog.close();
@@ -92,7 +92,7 @@ Deno.test("Watchdog sleeps no longer than timers can, and wakes nobody early", a
     },
   });
   const told: string[] = [];
-  watchdog.watch(createWard("patient", clock, told), 2 ** 32);
+  watchdog.watch(createWatched("patient", clock, told), 2 ** 32);
   await clock.run(clock.sleepUntil(2 ** 32 + 1));
   assertEquals(told, [`patient timeout at ${2 ** 32}`]);
   for (const ms of asked) assertLessOrEqual(ms, 2 ** 31 - 1);
@@ -121,9 +121,9 @@ Deno.test("Watchdog leaves neither timer nor listener behind when nobody is watc
     removeEventListener.apply(signal, args);
   };
   const watchAndRelease = () => {
-    const wards = [{ stop() {} }, { stop() {} }];
-    for (const ward of wards) watchdog.watch(ward, clock.now() + 60_000, signal);
-    for (const ward of wards) watchdog.release(ward);
+    const exchanges = [{ stop() {} }, { stop() {} }];
+    for (const exchange of exchanges) watchdog.watch(exchange, clock.now() + 60_000, signal);
+    for (const exchange of exchanges) watchdog.release(exchange);
   };
   for (let i = 0; i < 10; i++) watchAndRelease();
   assertEquals([asleep, listeners], [2, 1]);

@@ -18,8 +18,8 @@ import { createLoadThread } from "./load_worker.ts";
 /** This file, for `startWorker`. */
 export const LOAD_LOOP_WORKER: string = "workloads/load_loop_worker.ts";
 
-function serve(_setup: null, { loop, tell }: ServiceTools<FromThread>): EpollService<ToThread> {
-  const outbox = createOutbox(loop, tell);
+function serve(_setup: null, { loop, post }: ServiceTools<FromThread>): EpollService<ToThread> {
+  const outbox = createOutbox(loop, post);
   const handle = createLoadThread(
     {
       ...outbox,
@@ -39,16 +39,16 @@ function serve(_setup: null, { loop, tell }: ServiceTools<FromThread>): EpollSer
           sleepUntil: (atMs, signal) => loop.sleepUntil(atMs, signal),
           close() {},
         }),
-      open: (_name, options) => new SocketTransport({ ...options, clock: loop }, loop.dial),
+      open: (_name, options) => new SocketTransport({ ...options, clock: loop }, loop.openSocket),
     },
   );
   return {
-    obey(message) {
+    onMessage(message) {
       const work = handle(message);
       // Opening is made of promises alone: no event would wake the loop.
       if (message.kind === "open") loop.hold(work);
     },
-    onEnd: () => tell({ kind: "closed" }),
+    onEnd: () => post({ kind: "closed" }),
   };
 }
 

@@ -14,7 +14,7 @@ import {
   settings,
 } from "../../backends/h2_frames.ts";
 import { encodeHpack, type Field, HpackDecoder } from "../../backends/hpack.ts";
-import type { Dial, LineEvents } from "../../backends/socket_connection.ts";
+import type { OpenSocket, SocketEvents } from "../../backends/socket_connection.ts";
 
 /** A frame of the client's. */
 export interface SeenFrame extends FrameHead {
@@ -28,7 +28,7 @@ export class H2Server {
   /** Frames of the client, oldest first; data is given as it came. */
   readonly frames: SeenFrame[] = [];
   destroyed = false;
-  readonly #events: LineEvents;
+  readonly #events: SocketEvents;
   readonly #hpack = new HpackDecoder();
   #data: number[] = [];
   #dataId = 0;
@@ -48,7 +48,7 @@ export class H2Server {
       this.frames.push({ ...head, payload: source.slice(from, to).toHex() }),
   });
 
-  constructor(events: LineEvents) {
+  constructor(events: SocketEvents) {
     this.#events = events;
   }
 
@@ -106,8 +106,8 @@ function asRead(pieces: readonly Uint8Array[]): [bytes: Uint8Array, count: numbe
   return [bytes, bytes.length];
 }
 
-/** A dial whose connections come to `onServer`, already connected. */
-export function dialH2(onServer: (server: H2Server) => void): Dial {
+/** A function whose connections come to `onServer`, already connected. */
+export function openH2(onServer: (server: H2Server) => void): OpenSocket {
   return (_origin, events) => {
     const server = new H2Server(events);
     queueMicrotask(() => {

@@ -16,7 +16,7 @@ export function testOnLoops(name: string, fn: (loop: SimLoop) => Promise<void>):
     ignore: !epollIsPermitted(),
     async fn() {
       // The test and its client live on the platform's loop, in this very thread.
-      const loop = startEpollSimLoop({ breathMs: 0.2 });
+      const loop = startEpollSimLoop({ platformTurnMs: 0.2 });
       try {
         await fn(loop);
       } finally {
