@@ -149,10 +149,10 @@ Deno.test("jsonl says when there is no file, nothing in it, or an option without
 Deno.test("readLines gives the same wherever the bytes are cut", async () => {
   const bytes = new TextEncoder().encode("a\r\n\né🚀\nlast");
   const expected = [
-    { text: "a", number: 1, offset: 0, length: 1 },
-    { text: "", number: 2, offset: 3, length: 0 },
-    { text: "é🚀", number: 3, offset: 4, length: 6 },
-    { text: "last", number: 4, offset: 11, length: 4 },
+    { text: "a", number: 1, offset: 0, length: 1, whole: true },
+    { text: "", number: 2, offset: 3, length: 0, whole: true },
+    { text: "é🚀", number: 3, offset: 4, length: 6, whole: true },
+    { text: "last", number: 4, offset: 11, length: 4, whole: false },
   ];
   for (let cut = 0; cut <= bytes.length; cut++) {
     const chunks = [bytes.slice(0, cut), bytes.slice(cut)];

@@ -11,7 +11,7 @@ import type {
   MemoryPerStream,
   RunCalibration,
 } from "../metrics/run.ts";
-import { UserError } from "./user_error.ts";
+import { fileError, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
 /** What a calibration is valid for. */
@@ -169,10 +169,7 @@ export async function saveCalibration(
     await Deno.writeTextFile(`${path}.new`, `${JSON.stringify(content, null, 1)}\n`);
     await Deno.rename(`${path}.new`, path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(
-      `Cannot write ${path}: ${(error as Error).message}; --calibration FILE names another`,
-    );
+    throw fileError(`Cannot write ${path}`, error, "; --calibration FILE names another");
   }
   return path;
 }
@@ -182,12 +179,7 @@ async function readMachines(path: string): Promise<readonly MachineCalibration[]
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    const missing = error instanceof Deno.errors.NotFound;
-    const reason = missing ? "there is no such file" : (error as Error).message;
-    const failure = new UserError(`Cannot read the calibration ${path}: ${reason}`);
-    failure.cause = error;
-    throw failure;
+    throw fileError(`Cannot read the calibration ${path}`, error);
   }
   let content: Partial<CalibrationFile> | null;
   try {

@@ -14,6 +14,8 @@ export interface Line {
   readonly offset: number;
   /** Bytes, without the line break. */
   readonly length: number;
+  /** `false` for a last line without a line break, which may have been cut short. */
+  readonly whole: boolean;
 }
 
 const LINE_FEED = 0x0a;
@@ -37,10 +39,10 @@ export async function* readLines(
   let parts: Uint8Array[] = [];
   let gathered = 0;
 
-  function line(rest: Uint8Array): Line {
+  function line(rest: Uint8Array, whole: boolean): Line {
     const bytes = parts.length === 0 ? rest : concat([...parts, rest]);
     const length = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
-    const found = { text: decode(bytes.subarray(0, length)), number, offset, length };
+    const found = { text: decode(bytes.subarray(0, length)), number, offset, length, whole };
     number++;
     offset += bytes.length + 1;
     parts = [];
@@ -63,7 +65,7 @@ export async function* readLines(
         throw new SyntaxError(`Line ${number} is longer than ${maxLineBytes} bytes`);
       }
       if (end < 0) break;
-      yield line(chunk.subarray(start, end));
+      yield line(chunk.subarray(start, end), true);
       start = end + 1;
     }
     if (start < chunk.length) {
@@ -71,7 +73,7 @@ export async function* readLines(
       gathered += chunk.length - start;
     }
   }
-  if (gathered > 0) yield line(new Uint8Array());
+  if (gathered > 0) yield line(new Uint8Array(), false);
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

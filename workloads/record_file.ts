@@ -7,9 +7,11 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
 import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
-import { UserError } from "./user_error.ts";
+import { readLines } from "./line_stream.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** Where record lines go; fails by rejecting, e.g. on a full disk. */
 export interface RecordSink {
@@ -19,7 +21,9 @@ export interface RecordSink {
   close(): void;
 }
 
-/** Appends records in the background, at most a second behind (ruling 6). */
+/**
+ * Appends records in the background, at most a second behind: a client that is killed loses no more.
+ */
 export interface RecordWriter {
   /** Queues a request that has ended; never waits. */
   add(record: RequestRecord): void;
@@ -124,8 +128,7 @@ export async function openRecordFile(path: string): Promise<RecordSink> {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw new UserError(`Cannot write ${path}: it exists already, choose another --out`);
     }
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot write ${path}: ${(error as Error).message}`);
+    throw fileError(`Cannot write ${path}`, error);
   }
   return {
     async write(bytes) {
@@ -135,7 +138,7 @@ export async function openRecordFile(path: string): Promise<RecordSink> {
   };
 }
 
-/** What a line of a record file holds; the header comes first. */
+/** The content of one line of a record file; the header comes first. */
 export interface RecordEntry {
   /** What was run. */
   readonly header?: RunHeader;
@@ -240,7 +243,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
 }
 
 /**
- * Reads what a record file says of the run and its loads, without its records.
+ * Reads header and ends of a record file, without its records.
  *
  * @throws {UserError} when it is missing or is not a record file.
  */
@@ -263,41 +266,37 @@ async function* readEntries(
   try {
     file = await Deno.open(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new UserError(`Cannot read ${path}: there is no such file`);
-    }
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot read ${path}: ${(error as Error).message}`);
+    throw fileError(`Cannot read ${path}`, error);
   }
-  let number = 0;
   let begun = false;
-  for await (const { text, whole } of readLines(file.readable)) {
-    number++;
-    if (begun && skip !== undefined && text.startsWith(skip)) continue;
-    const value = parseLine(text);
-    if (value === undefined) {
-      // Only the last line may be broken: the client was killed while writing it.
-      if (!whole && begun) break;
-      const cut = !whole && text.startsWith('{"header":');
-      throw notRecords(path, cut ? "its first line is cut short" : foreign(number));
-    }
-    if (begun) {
-      const { record, end } = value;
-      if ((record !== undefined && !isRecord(record)) || (end !== undefined && !isEnd(end))) {
+  try {
+    for await (const { text = "", number, length, whole } of readLines(file.readable)) {
+      if (length === 0 || begun && skip !== undefined && text.startsWith(skip)) continue;
+      const value = parseLine(text);
+      if (value === undefined) {
+        // Only the last line may be broken: the client was killed while writing it.
+        if (!whole && begun) break;
+        const cut = !whole && text.startsWith('{"header":');
+        throw notRecords(path, cut ? "its first line is cut short" : foreign(number));
+      }
+      if (begun) {
+        const { record, end } = value;
+        if ((record !== undefined && !isRecord(record)) || (end !== undefined && !isEnd(end))) {
+          throw notRecords(path, foreign(number));
+        }
+        yield defined({ record, end });
+        continue;
+      }
+      const { header } = value;
+      if (header?.schema !== RECORD_SCHEMA || !Array.isArray(header.loads)) {
         throw notRecords(path, foreign(number));
       }
-      yield {
-        ...(record === undefined ? {} : { record }),
-        ...(end === undefined ? {} : { end }),
-      };
-      continue;
+      begun = true;
+      yield { header };
     }
-    const { header } = value;
-    if (header?.schema !== RECORD_SCHEMA || !Array.isArray(header.loads)) {
-      throw notRecords(path, foreign(number));
-    }
-    begun = true;
-    yield { header };
+  } catch (error) {
+    // A line without an end.
+    throw error instanceof SyntaxError ? notRecords(path, error.message) : error;
   }
   if (!begun) throw notRecords(path, "it is empty");
 }
@@ -317,7 +316,7 @@ function parseLine(text: string): Line | undefined {
   }
 }
 
-/** Has it what reading and adding up rest on? Files are also edited by hand, and by other tools. */
+/** Whether the fields are there that readers rely on: files are also edited by hand. */
 function isRecord(record: Partial<PackedRecord> | null): boolean {
   const { load, index, outcome, tickMs, tickTokens } = record ?? {};
   return typeof load === "number" && typeof index === "number" &&
@@ -346,17 +345,42 @@ type PackedRecord = Omit<RequestRecord, "tickMs" | "tickTokens"> & {
   readonly tickSource?: TokenSource;
 };
 
+/** Names of a record's stamps besides its ticks; the compiler checks that none is missing. */
+type StampName = Exclude<Extract<keyof RequestRecord, `${string}Ms`>, "tickMs" | "connectMs">;
+const STAMPS = Object.keys(
+  {
+    intendedMs: 0,
+    sentMs: 0,
+    firstByteMs: 0,
+    firstEventMs: 0,
+    firstTokenMs: 0,
+    firstAnswerMs: 0,
+    lastTokenMs: 0,
+    endMs: 0,
+  } satisfies Record<StampName, 0>,
+) as readonly StampName[];
+
+/** The record with every stamp changed, ticks included; the duration `connectMs` stays. */
+export function mapStamps(record: RequestRecord, change: (ms: number) => number): RequestRecord {
+  const changed: { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] } = {
+    ...record,
+    tickMs: record.tickMs.map(change),
+  };
+  for (const name of STAMPS) {
+    const ms = record[name];
+    if (ms !== undefined) changed[name] = change(ms);
+  }
+  return changed;
+}
+
 /**
  * The record with its times in whole microseconds, as the file keeps them: a report made while the
  * run is fresh and one made from the file are then the same to the last digit.
  */
 export function toMicroseconds(record: RequestRecord): RequestRecord {
-  const rounded: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(record)) {
-    rounded[key] = key.endsWith("Ms") && typeof value === "number" ? microseconds(value) : value;
-  }
-  rounded.tickMs = record.tickMs.map(microseconds);
-  return rounded as unknown as RequestRecord;
+  const rounded = mapStamps(record, microseconds);
+  if (record.connectMs === undefined) return rounded;
+  return { ...rounded, connectMs: microseconds(record.connectMs) };
 }
 
 /** Milliseconds with whole microseconds. */
@@ -365,12 +389,8 @@ export function microseconds(ms: number): number {
 }
 
 function pack(record: RequestRecord): PackedRecord {
-  const rounded = toMicroseconds(record);
-  return {
-    ...rounded,
-    tickMs: Array.from(rounded.tickMs),
-    tickTokens: Array.from(record.tickTokens),
-  };
+  const { tickMs, tickTokens, ...rest } = toMicroseconds(record);
+  return { ...rest, tickMs: Array.from(tickMs), tickTokens: Array.from(tickTokens) };
 }
 
 function unpack(packed: PackedRecord): RequestRecord {
@@ -379,23 +399,4 @@ function unpack(packed: PackedRecord): RequestRecord {
     tickMs: Float64Array.from(packed.tickMs),
     tickTokens: Uint32Array.from(packed.tickTokens),
   };
-}
-
-/** Lines of a byte stream; `whole` is false for a last line without its line end. */
-async function* readLines(
-  stream: ReadableStream<Uint8Array>,
-): AsyncGenerator<{ readonly text: string; readonly whole: boolean }> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    rest += decoder.decode(chunk, { stream: true });
-    let from = 0;
-    for (let to = rest.indexOf("\n"); to >= 0; to = rest.indexOf("\n", from)) {
-      if (to > from) yield { text: rest.slice(from, to), whole: true };
-      from = to + 1;
-    }
-    rest = rest.slice(from);
-  }
-  rest += decoder.decode();
-  if (rest !== "") yield { text: rest, whole: false };
 }

@@ -13,7 +13,13 @@ import type { RequestRecord } from "../backends/record.ts";
 import { formatMs } from "../metrics/format.ts";
 import type { MergedClient, MergedClients } from "../metrics/merged_clients.ts";
 import type { ClientHealth, LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
-import { microseconds, readRunOutline, type RecordEntry, streamRecordFile } from "./record_file.ts";
+import {
+  mapStamps,
+  microseconds,
+  readRunOutline,
+  type RecordEntry,
+  streamRecordFile,
+} from "./record_file.ts";
 import { UserError } from "./user_error.ts";
 
 /** What puts several clients on one time axis. */
@@ -277,15 +283,7 @@ function lanesOf(header: RunHeader, load: number): number {
 
 function shiftRecord(record: RequestRecord, laterMs: number): RequestRecord {
   if (laterMs === 0) return record;
-  const shift = (ms: number) => microseconds(ms + laterMs);
-  const shifted: Record<string, unknown> = { ...record, tickMs: record.tickMs.map(shift) };
-  for (const [name, value] of Object.entries(record)) {
-    // All of them are stamps but one, which is a duration.
-    if (name.endsWith("Ms") && name !== "connectMs" && typeof value === "number") {
-      shifted[name] = shift(value);
-    }
-  }
-  return shifted as unknown as RequestRecord;
+  return mapStamps(record, (ms) => microseconds(ms + laterMs));
 }
 
 function mergeEnds(

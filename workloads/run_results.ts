@@ -17,7 +17,7 @@ import {
 import type { ReportPlan } from "./bench_plan.ts";
 import { outExists } from "./record_outputs.ts";
 import type { Host } from "./command.ts";
-import { EXIT, UserError } from "./user_error.ts";
+import { EXIT, fileError, UserError } from "./user_error.ts";
 
 /** Name of the record file in a result folder. */
 export const RECORD_FILE = "records.jsonl";
@@ -51,8 +51,7 @@ async function makeFolder(path: string): Promise<boolean> {
   } catch (error) {
     // Of the parent it says that a file is in the way.
     if (parentMade && error instanceof Deno.errors.AlreadyExists) return false;
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot make the folder ${path}: ${(error as Error).message}`);
+    throw fileError(`Cannot make the folder ${path}`, error);
   }
 }
 
@@ -102,8 +101,7 @@ export async function writeReports(
     try {
       await Deno.writeTextFile(path, report.render(summary));
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw error;
-      throw new UserError(`Cannot write ${path}: ${(error as Error).message}`);
+      throw fileError(`Cannot write ${path}`, error);
     }
     paths[report.name] = path;
   }

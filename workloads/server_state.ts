@@ -4,7 +4,7 @@
  * @module
  */
 import type { ProcessIdentity } from "../backends/process_tree.ts";
-import { UserError } from "./user_error.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** A server that `tokometer serve start` has started. No command line: it may hold a key. */
 export interface ServerState {
@@ -41,8 +41,7 @@ export async function writeState(path: string, state: ServerState): Promise<void
     await Deno.writeTextFile(draft, `${JSON.stringify(state, undefined, 2)}\n`);
     await Deno.rename(draft, path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot write ${path}: ${(error as Error).message}`);
+    throw fileError(`Cannot write ${path}`, error);
   }
 }
 

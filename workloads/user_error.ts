@@ -1,8 +1,9 @@
 /**
- * A mistake of the user, told in one sentence.
+ * A mistake of the user in one sentence, and the exit codes.
  *
  * @module
  */
+import { messageOf } from "../backends/error_message.ts";
 
 /** Exit codes of every command. */
 export const EXIT: {
@@ -42,14 +43,24 @@ export class UserError extends Error {
   /** What the program exits with, one of {@linkcode EXIT}. */
   readonly exitCode: number;
 
-  /**
-   * Without an exit code it is one of usage: nothing was measured.
-   *
-   * @param message one sentence, no final period.
-   */
-  constructor(message: string, exitCode: number = EXIT.usage) {
-    super(message);
+  /** @param message one sentence, no final period. */
+  constructor(message: string, exitCode: number = EXIT.usage, options: ErrorOptions = {}) {
+    super(message, options);
     this.name = "UserError";
     this.exitCode = exitCode;
   }
+}
+
+/**
+ * The error to throw where a file cannot be used: `Cannot read results.json: there is no such file`.
+ * A missing permission stays as it is: the program then says which flag to add.
+ *
+ * @param what e.g. `Cannot read results.json`.
+ * @param hint follows the reason, e.g. `; choose another --out`.
+ */
+export function fileError(what: string, error: unknown, hint: string = ""): Error {
+  if (error instanceof Deno.errors.NotCapable || error instanceof UserError) return error;
+  const missing = error instanceof Deno.errors.NotFound;
+  const reason = missing ? "there is no such file or folder" : messageOf(error);
+  return new UserError(`${what}: ${reason}${hint}`, EXIT.usage, { cause: error });
 }
