@@ -70,7 +70,11 @@ export function consistencyFold(): Fold<Consistency> {
   };
 }
 
-function createSuspects(): { add(index: number, reason: string): void; result(): Suspects } {
+/** Collects suspects, in any order. */
+export function createSuspects(): {
+  add(index: number, reason: string): void;
+  result(): Suspects;
+} {
   let count = 0;
   let first: { readonly index: number; readonly reason: string } | undefined;
   return {

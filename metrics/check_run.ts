@@ -5,7 +5,7 @@
  */
 import type { TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
-import type { Consistency } from "./check_consistency.ts";
+import type { Consistency, Suspects } from "./check_consistency.ts";
 import {
   formatCount,
   formatMs,
@@ -26,7 +26,9 @@ export interface LoadFacts {
   readonly load: Omit<LoadSummary, "checks">;
   /** What the measured records say about their own soundness. */
   readonly consistency: Consistency;
-  /** How late each request left, in ms. */
+  /** Values that are in no distribution, because they are not finite. */
+  readonly notFinite: Suspects;
+  /** How late each request was sent, in ms. */
   readonly delays: ValueSet;
   /** The run it belongs to. */
   readonly header: RunHeader;
@@ -314,6 +316,17 @@ const checkStamps: LoadCheck = ({ consistency: { impossible }, load: { counts } 
   );
 };
 
+const checkFinite: LoadCheck = ({ notFinite: { count, index, reason } }) => {
+  if (count === 0) return undefined;
+  return warning(
+    "finite_values",
+    `${plural(count, "value")} ${
+      count === 1 ? "is" : "are"
+    } not finite and left out, first of request ${index}: ${reason}`,
+    "the other numbers can be used; please report it with the record file",
+  );
+};
+
 const checkLatencySum: LoadCheck = ({ consistency: { broken } }) => {
   if (broken.count === 0) return passed("latency_sum", "TTFT + Σ ITL = E2E for every request");
   return warning(
@@ -462,6 +475,7 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
 /** In the order of reports: what makes the run worthless first. */
 const LOAD_CHECKS: readonly LoadCheck[] = [
   checkStamps,
+  checkFinite,
   checkLatencySum,
   checkRequests,
   checkClientValues,

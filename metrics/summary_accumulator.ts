@@ -141,7 +141,16 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const verdict = judge({ load, client, delays, header });
       const judged = { ...load, client, verdict };
       const consistency = ofAll.consistency.result();
-      return { ...judged, checks: checkLoad({ load: judged, consistency, delays, header }) };
+      return {
+        ...judged,
+        checks: checkLoad({
+          load: judged,
+          consistency,
+          notFinite: values.notFinite(),
+          delays,
+          header,
+        }),
+      };
     },
   };
 }
@@ -186,8 +195,8 @@ function endFold(plan: LoadPlan): Fold<LoadEnd> {
   let sendingEndMs = 0;
   return {
     add({ sentMs = 0, endMs = 0 }) {
-      durationMs = Math.max(durationMs, endMs);
-      sendingEndMs = Math.max(sendingEndMs, sentMs);
+      if (Number.isFinite(endMs)) durationMs = Math.max(durationMs, endMs);
+      if (Number.isFinite(sentMs)) sendingEndMs = Math.max(sendingEndMs, sentMs);
     },
     result: () => ({
       load: 0,

@@ -10,7 +10,12 @@
  *
  * @module
  */
-import { type LoadValues, TIMELINE_ENTRIES, timelineEntry } from "./summary_values.ts";
+import {
+  createFiniteValues,
+  type LoadValues,
+  TIMELINE_ENTRIES,
+  timelineEntry,
+} from "./summary_values.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
@@ -23,6 +28,8 @@ import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts"
 export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
   const histograms = metrics.map((metric) => ({ metric, values: createValueHistogram() }));
   const delays = createValueHistogram();
+  const finite = createFiniteValues();
+  const late = createFiniteValues();
   const bins = createTimeBins();
   let prompts = false;
   let outputs = false;
@@ -35,7 +42,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
     },
     add({ record, good }) {
       const { sentMs, endMs, outcome: { kind }, index } = record;
-      for (const delay of scheduleDelay.values(record)) delays.add(delay);
+      for (const delay of late.of(scheduleDelay, record)) delays.add(delay);
       if (sentMs !== undefined) bins.busy(sentMs, endMs);
       if (index % sampleEvery === 0) {
         sample.push(timelineEntry(record));
@@ -49,7 +56,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
         return;
       }
       for (const { metric, values } of histograms) {
-        for (const value of metric.values(record)) values.add(value);
+        for (const value of finite.of(metric, record)) values.add(value);
       }
       if (endMs !== undefined) {
         bins.count("completed", endMs);
@@ -75,6 +82,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       if (found === undefined) throw new TypeError(`Cannot tell "${metric.name}": it is not kept`);
       return found.values;
     },
+    notFinite: finite.notFinite,
     delays: () => delays,
     inside: (window) => bins.inside(window),
     throughput(window) {

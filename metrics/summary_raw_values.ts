@@ -5,7 +5,13 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { inFlight } from "./summary_in_flight.ts";
-import { type LoadValues, TIMELINE_ENTRIES, timelineEntry } from "./summary_values.ts";
+import {
+  createFiniteValues,
+  type FiniteValues,
+  type LoadValues,
+  TIMELINE_ENTRIES,
+  timelineEntry,
+} from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { exactValues, sortLists } from "./stat_quantile.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
@@ -17,6 +23,8 @@ export function createRawValues(): LoadValues {
   const records: RequestRecord[] = [];
   const completed: RequestRecord[] = [];
   const good: RequestRecord[] = [];
+  const finite = createFiniteValues();
+  const late = createFiniteValues();
   return {
     approximation: undefined,
     add({ record, good: isGood }) {
@@ -24,8 +32,9 @@ export function createRawValues(): LoadValues {
       if (record.outcome.kind === "ok") completed.push(record);
       if (isGood) good.push(record);
     },
-    valuesOf: (metric) => exactValues(sortLists(listsOf(completed, metric))),
-    delays: () => exactValues(sortLists(listsOf(records, scheduleDelay))),
+    valuesOf: (metric) => exactValues(sortLists(listsOf(completed, metric, finite))),
+    notFinite: finite.notFinite,
+    delays: () => exactValues(sortLists(listsOf(records, scheduleDelay, late))),
     inside: (window) => window,
     throughput: (window) => windowThroughput(completed, window),
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
@@ -41,6 +50,10 @@ export function createRawValues(): LoadValues {
   };
 }
 
-function* listsOf(records: readonly RequestRecord[], metric: Metric): Generator<readonly number[]> {
-  for (const record of records) yield metric.values(record);
+function* listsOf(
+  records: readonly RequestRecord[],
+  metric: Metric,
+  finite: FiniteValues,
+): Generator<readonly number[]> {
+  for (const record of records) yield finite.of(metric, record);
 }

@@ -17,7 +17,7 @@ export type BinCounter = "completed" | "good" | "failed" | "outputTokens" | "pro
 export interface TimeBins {
   /** Width of all bins, 1 ms × 2ⁿ. */
   readonly widthMs: number;
-  /** Counts `amount` (default 1) at a time; before 0 counts at 0. */
+  /** Counts `amount` (default 1) at a time; before 0 counts at 0, a time that is none nowhere. */
   count(counter: BinCounter, ms: number, amount?: number): void;
   /** Somebody is busy from one time to the other; absent = to the end. */
   busy(fromMs: number, toMs: number | undefined): void;
@@ -75,6 +75,7 @@ export function createTimeBins(): TimeBins {
     return us;
   };
   const note = (event: typeof begins, ms: number) => {
+    if (!Number.isFinite(ms)) return;
     const us = fit(ms);
     const bin = Math.floor(us / widthUs);
     event.count[bin]!++;
@@ -91,6 +92,7 @@ export function createTimeBins(): TimeBins {
       return widthUs / 1000;
     },
     count(counter, ms, amount = 1) {
+      if (!Number.isFinite(ms)) return;
       const us = fit(ms);
       counts[counter][Math.floor(us / widthUs)]! += amount;
     },

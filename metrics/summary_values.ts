@@ -6,6 +6,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Approximation, InFlight, Series, Throughput, Window } from "./load_series.ts";
+import { createSuspects, type Suspects } from "./check_consistency.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import type { ValueSet } from "./stat_quantile.ts";
@@ -40,6 +41,35 @@ export interface LoadValues {
   series(durationMs: number): Series;
   /** A sample of the records by their numbers. */
   timeline(): readonly TimelineEntry[];
+  /** Values that were left out because they are not finite, of the metrics asked for so far. */
+  notFinite(): Suspects;
+}
+
+/** Lets finite values pass: a single other one would spoil all numbers of its metric. */
+export interface FiniteValues {
+  /** Finite values of a record; the others are counted. */
+  of(metric: Metric, record: RequestRecord): readonly number[];
+  /** The others. */
+  notFinite(): Suspects;
+}
+
+/** Has left out nothing yet. */
+export function createFiniteValues(): FiniteValues {
+  const others = createSuspects();
+  return {
+    of(metric, record) {
+      const values = metric.values(record);
+      let sum = 0;
+      for (let i = 0; i < values.length; i++) sum += values[i]!;
+      if (Number.isFinite(sum)) return values;
+      return values.filter((value) => {
+        const finite = Number.isFinite(value);
+        if (!finite) others.add(record.index, `${metric.name} is ${value}`);
+        return finite;
+      });
+    },
+    notFinite: others.result,
+  };
 }
 
 /** Requests of a timeline that a page can still show. */

@@ -1,9 +1,16 @@
-import { assert, assertAlmostEquals, assertEquals, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertFalse,
+  assertStrictEquals,
+} from "@std/assert";
 import { createRandom } from "../backends/random.ts";
 import { OUTCOME_KINDS, type RequestRecord } from "../backends/record.ts";
-import type { LoadSummary } from "../metrics/load_summary.ts";
+import { findMetric, type LoadSummary } from "../metrics/load_summary.ts";
 import { reportHtml } from "../metrics/report_html.ts";
 import { reportTable } from "../metrics/report_table.ts";
+import { REPORTS } from "../metrics/reports.ts";
 import type { Run } from "../metrics/run.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import {
@@ -250,5 +257,44 @@ Deno.test("table and page name the clients that were put together, and how", () 
     assert(wall.includes("2 clients put together (node-a, node-b): by their clocks"), wall);
     assert(wall.includes("the last began a load at most 12.5 ms after the first"));
     assert(text("start", render).includes("taken to have begun each load at the same instant"));
+  }
+});
+
+Deno.test("a value that is not finite is left out and told, with its metric and request", () => {
+  const records = [
+    createRecord({ index: 4, connectMs: 3 }),
+    createRecord({ index: 5, connectMs: Infinity }),
+    createRecord({ index: 6, connectMs: NaN }),
+  ];
+  for (const values of ["raw", "histogram"] as const) {
+    const { loads: [load] } = summarize(createRun(records), { values });
+    const { count, max } = findMetric(load!, "connect_time").distribution;
+    assertEquals([count, max], [1, 3]);
+    assertEquals(findMetric(load!, "ttft").distribution.count, 3);
+    assertEquals(
+      load!.checks.find(({ name }) => name === "finite_values")?.message,
+      "2 values are not finite and left out, first of request 5: connect_time is Infinity",
+    );
+  }
+});
+
+Deno.test("stamps that are no numbers end no summary and no report", () => {
+  const stamps = [
+    ...["intendedMs", "sentMs", "firstByteMs", "firstEventMs"],
+    ...["firstTokenMs", "lastTokenMs", "endMs"],
+  ];
+  for (const stamp of stamps) {
+    for (const ms of [NaN, Infinity, -Infinity]) {
+      const records = [createRecord(), { ...createRecord({ index: 1 }), [stamp]: ms }];
+      const whole = createRun([createRecord()]);
+      for (const ends of [whole.ends, []]) {
+        for (const values of ["raw", "histogram"] as const) {
+          const summary = summarize({ ...whole, records, ends }, { values });
+          for (const report of REPORTS) assert(report.render(summary) !== "");
+          const { ok } = summary.loads[0]!.checks.find(({ name }) => name === "stamps")!;
+          assertFalse(ok, `${stamp} ${ms}`);
+        }
+      }
+    }
   }
 });
