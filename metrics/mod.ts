@@ -80,7 +80,7 @@ export type {
 export type { MergedClient, MergedClients } from "./merged_clients.ts";
 export type { Unit } from "./metric.ts";
 export type { JsonSchema } from "./report_schema.ts";
-export { printable, type TextColumn, textTable, wrapText } from "./report_text_table.ts";
+export { type TextColumn, textTable, wrapText } from "./report_text_table.ts";
 export {
   type CalibrationCell,
   type CalibrationLimit,
@@ -92,7 +92,6 @@ export {
   type ErrorSpread,
   type GpuSamples,
   type GpuTrack,
-  type MemoryPerStream,
   RECORD_SCHEMA,
   type RunCalibration,
   type RunDataset,
@@ -121,7 +120,7 @@ export {
   type GenerationScript,
   generationScriptNumbers,
 } from "./script_generation_numbers.ts";
-export { type Spread, spreadOf } from "./script_latency_spread.ts";
+export type { Spread } from "./script_latency_spread.ts";
 export {
   RESTFUL_LAYOUTS,
   type RestfulLayout,
@@ -147,11 +146,8 @@ export {
 export { histogram } from "./stat_histogram.ts";
 export {
   describe,
-  exactValues,
-  minimumSamples,
   quantile,
   type SortedValues,
-  sortLists,
   sortValues,
   type ValueSet,
 } from "./stat_quantile.ts";
@@ -161,12 +157,6 @@ export {
   type ValueHistogramData,
 } from "./stat_value_histogram.ts";
 export { DEFAULT_PERCENTILES, REPORT_SCHEMA, type ValueKeeping } from "./summary.ts";
-export { arrivals } from "./summary_arrivals.ts";
-export { type GpuLoadFacts, summarizeGpu } from "./summary_gpu.ts";
-export { inFlight } from "./summary_in_flight.ts";
-export { countOutcomes, groupFailures } from "./summary_outcomes.ts";
-export { series } from "./summary_series.ts";
-export { meetsLimit, meetsSlo } from "./summary_slo.ts";
-export { streamShape } from "./summary_stream_shape.ts";
-export { runThroughput, windowThroughput } from "./summary_throughput.ts";
-export { cache, lengths, tokenTotals } from "./summary_token_totals.ts";
+export { groupFailures } from "./summary_outcomes.ts";
+export { meetsSlo } from "./summary_slo.ts";
+export { windowThroughput } from "./summary_throughput.ts";

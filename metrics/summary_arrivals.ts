@@ -4,19 +4,10 @@
  * @module
  */
 import type { Arrivals } from "./load_series.ts";
-import type { RequestRecord } from "../backends/record.ts";
-import { type Fold, foldAll } from "./fold.ts";
+import type { Fold } from "./fold.ts";
 import type { LoadPlan } from "./run.ts";
 
 /** Rates from the gaps between stamps; absent in a closed loop, which has no rate of its own. */
-export function arrivals(
-  records: readonly RequestRecord[],
-  plan: LoadPlan,
-): Arrivals | undefined {
-  return foldAll(arrivalFold(plan), records);
-}
-
-/** {@linkcode arrivals}, one record at a time. */
 export function arrivalFold(plan: LoadPlan): Fold<Arrivals | undefined> {
   const scheduled = createRate();
   const sent = createRate();

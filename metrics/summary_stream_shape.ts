@@ -4,15 +4,9 @@
  * @module
  */
 import type { StreamShape } from "./load_summary.ts";
-import type { RequestRecord } from "../backends/record.ts";
-import { type Fold, foldAll } from "./fold.ts";
+import type { Fold } from "./fold.ts";
 
 /** Adds up ticks, reads and events. */
-export function streamShape(records: readonly RequestRecord[]): StreamShape {
-  return foldAll(streamFold(), records);
-}
-
-/** {@linkcode streamShape}, one record at a time. */
 export function streamFold(): Fold<StreamShape> {
   let [ticks, reads, events, bytes, tokens] = [0, 0, 0, 0, 0];
   const ratio = (over: number, under: number) => under === 0 ? undefined : over / under;

@@ -5,19 +5,6 @@
  */
 import type { Throughput, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import { tokenTotals } from "./summary_token_totals.ts";
-
-/** Rates over the whole run, ramp-up and drain included. `records`: completed ones only. */
-export function runThroughput(
-  records: readonly RequestRecord[],
-  durationMs: number,
-): Throughput {
-  return rates({ fromMs: 0, toMs: durationMs }, {
-    completed: records.length,
-    prompt: tokenTotals(records, ({ promptTokens }) => promptTokens).total,
-    output: tokenTotals(records, ({ outputTokens }) => outputTokens).total,
-  });
-}
 
 /**
  * Rates over a window in the middle: requests by their end, output tokens by the ticks that

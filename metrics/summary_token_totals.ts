@@ -5,17 +5,9 @@
  */
 import type { Cache, Lengths, TokenTotals } from "./load_summary.ts";
 import type { RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
-import { createTally, type Fold, foldAll } from "./fold.ts";
+import { createTally, type Fold } from "./fold.ts";
 
 /** Adds up one count of completed records. */
-export function tokenTotals(
-  records: readonly RequestRecord[],
-  countOf: (record: RequestRecord) => TokenCount | undefined,
-): TokenTotals {
-  return foldAll(tokenFold(countOf), records);
-}
-
-/** {@linkcode tokenTotals}, one record at a time. */
 export function tokenFold(
   countOf: (record: RequestRecord) => TokenCount | undefined,
 ): Fold<TokenTotals> {
@@ -44,11 +36,6 @@ export function tokenFold(
 }
 
 /** Compares requested and delivered lengths of completed records (T2, T3). */
-export function lengths(records: readonly RequestRecord[]): Lengths {
-  return foldAll(lengthFold(), records);
-}
-
-/** {@linkcode lengths}, one record at a time. */
 export function lengthFold(): Fold<Lengths> {
   let [forced, requested, delivered] = [0, 0, 0];
   const ways = { exact: 0, shorter: 0, longer: 0 };
@@ -74,11 +61,6 @@ export function lengthFold(): Fold<Lengths> {
 }
 
 /** Adds up what the engine's prefix cache spared. */
-export function cache(records: readonly RequestRecord[]): Cache {
-  return foldAll(cacheFold(), records);
-}
-
-/** {@linkcode cache}, one record at a time. */
 export function cacheFold(): Fold<Cache> {
   let [reported, cached, prompt] = [0, 0, 0];
   return {

@@ -1,10 +1,9 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { runThroughput, windowThroughput } from "../metrics/summary_throughput.ts";
+import { rates, windowThroughput } from "../metrics/summary_throughput.ts";
 import { createRecord } from "./support/create_record.ts";
 
-Deno.test("runThroughput divides completed requests and their tokens by the duration (T15)", () => {
-  const records = [createRecord(), createRecord({ sentMs: 500 })];
-  assertEquals(runThroughput(records, 2000), {
+Deno.test("rates divide completed requests and their tokens by the duration (T15)", () => {
+  assertEquals(rates({ fromMs: 0, toMs: 2000 }, { completed: 2, prompt: 20, output: 10 }), {
     fromMs: 0,
     toMs: 2000,
     completed: 2,
@@ -15,11 +14,14 @@ Deno.test("runThroughput divides completed requests and their tokens by the dura
   });
 });
 
-Deno.test("runThroughput has no rates without a duration, and no token rates without counts (T14)", () => {
-  assertStrictEquals(runThroughput([], 0).qps, undefined);
-  const none = runThroughput([], 1000);
+Deno.test("rates are absent without a duration, and token rates without counts (T14)", () => {
+  const [prompt, output] = [undefined, undefined];
+  const empty = { fromMs: 0, toMs: 0 };
+  assertStrictEquals(rates(empty, { completed: 0, prompt, output }).qps, undefined);
+  const window = { fromMs: 0, toMs: 1000 };
+  const none = rates(window, { completed: 0, prompt, output });
   assertEquals([none.qps, none.outputTokensPerSec], [0, undefined]);
-  const half = runThroughput([createRecord({ promptTokens: undefined })], 1000);
+  const half = rates(window, { completed: 1, prompt, output: 5 });
   assertEquals([half.outputTokensPerSec, half.totalTokensPerSec], [5, undefined]);
 });
 
@@ -40,7 +42,8 @@ Deno.test("windowThroughput counts tokens where they arrived, not where requests
   // First tokens at 1500 and 2500 bring 10 prompt tokens each.
   assertEquals(steady.totalTokensPerSec, (7 + 20) / 2);
   // The whole run dilutes: 3 requests and 12 tokens in 4 s.
-  assertEquals(runThroughput(records, 4000).outputTokensPerSec, 3);
+  const whole = rates({ fromMs: 0, toMs: 4000 }, { completed: 3, prompt: 30, output: 12 });
+  assertEquals(whole.outputTokensPerSec, 3);
 });
 
 Deno.test("windowThroughput lets events stand for their share of the engine's total", () => {
