@@ -20,7 +20,7 @@ export type TokenSource =
   | "requested"
   | "estimate";
 
-/** A number of tokens and what it rests on. */
+/** A number of tokens and where the count comes from. */
 export interface TokenCount {
   /** How many there are. */
   readonly tokens: number;

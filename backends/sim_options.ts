@@ -19,7 +19,7 @@ export type RoleChunk = "early" | "with-first" | "none";
  */
 export type Utf8Mode = "whole" | "events" | "joined";
 
-/** What a simulated server is told; `SIM_DEFAULTS` has a value for all but the optional ones. */
+/** Options of a simulated server; `SIM_DEFAULTS` has a value for all but the optional ones. */
 export interface SimOptions {
   /** Address to listen on. */
   readonly host: string;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** One question and its answer. */
+/** One thing that was checked, and what was found. */
 export interface Check {
   /** Stable name, snake case. */
   readonly name: string;

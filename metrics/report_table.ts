@@ -38,7 +38,7 @@ const MAX_WIDTH = 100;
 const LABEL_WIDTH = 13;
 
 /**
- * {@linkcode reportTable} with color and width.
+ * Renders a summary as tables for a terminal, in its width and with color.
  *
  * @example
  * ```ts

@@ -88,7 +88,7 @@ export interface RunTokenizer {
   readonly name: string;
 }
 
-/** First line of a record file. */
+/** What was run, where and how: the first line of a record file. */
 export interface RunHeader {
   /** Version of the record file; readers refuse any other. */
   readonly schema: typeof RECORD_SCHEMA;
@@ -348,7 +348,7 @@ export interface LoadEnd {
   readonly gpu?: GpuSamples;
 }
 
-/** Input of every summary. */
+/** A run as it was measured; every summary is made from it. */
 export interface Run {
   /** What was run, where and how. */
   readonly header: RunHeader;

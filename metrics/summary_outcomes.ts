@@ -13,7 +13,8 @@ const MESSAGES_SHOWN = 3;
 const OTHER_MESSAGES = "(other messages)";
 
 /**
- * Did the server fail this request? Our own decisions (`cancelled`, `dropped`) are no failures.
+ * Whether the server failed this request. What the client decided (`cancelled`, `dropped`) is not a
+ * failure.
  *
  * @example
  * ```ts

@@ -9,7 +9,7 @@ import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
 import { tpot } from "./metric_tpot.ts";
 
-/** Limits that all have to be kept. */
+/** Limits that a good request meets, all of them. */
 export interface Slo {
   /** In the order given. */
   readonly limits: readonly SloLimit[];

@@ -19,7 +19,7 @@ import { serve } from "./command_serve.ts";
 import { simulate } from "./command_simulate.ts";
 import { sweep } from "./command_sweep.ts";
 
-/** A new command is one file and one line here; it then has its options, help and examples. */
+/** Every command. A new one is one file and one line here; its help comes from its tables. */
 export const COMMANDS: readonly Command[] = [
   bench,
   report,

@@ -13,7 +13,7 @@ import type { Option, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
 
-/** The registry. A new dataset is a file and a line here. */
+/** Every dataset. A new one is a file and a line here. */
 export const DATASETS: readonly DatasetKind[] = [sample, sharegpt, jsonl, synthetic];
 
 /** The options of all datasets, each once; spread them into a command's table. */

@@ -24,7 +24,7 @@ export interface Interrupt {
   signal(): InterruptStage;
 }
 
-/** Starts uninterrupted. */
+/** Creates the two signals of stopping; neither is aborted yet. */
 export function createInterrupt(clock: Clock = systemClock): Interrupt {
   const stages = ["interrupt", "abort", "exit"] as const;
   const controllers = [new AbortController(), new AbortController()] as const;

@@ -7,7 +7,7 @@
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { type Clock, systemClock } from "../backends/clock.ts";
 
-/** How far a run is. */
+/** Progress of a run. */
 export interface ProgressState {
   /** What is going on: `warming up`, `measuring`, `draining`. */
   readonly phase: string;

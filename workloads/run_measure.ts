@@ -26,7 +26,7 @@ import { LoadProgress } from "./run_progress.ts";
 import { transportOptions } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
-/** What a run obeys and reports. */
+/** Signals that stop a run, and functions that it calls as it goes on. */
 export interface MeasureHooks extends PrepareHooks {
   /** First Ctrl-C: stop sending, drain. */
   readonly stopSignal: AbortSignal;

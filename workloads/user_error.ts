@@ -29,7 +29,8 @@ export const EXIT: {
 };
 
 /**
- * Says what could not be done, with the value, and what would work; printed without a stack.
+ * A mistake of the user. The message says what could not be done, with the value, and what would
+ * work; the program prints it without a stack.
  *
  * @example
  * ```ts
