@@ -1,57 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
-import { askForStamps, type Libc, openLibc, STREAM_FLAGS } from "../backends/epoll_libc.ts";
+import { askForStamps, openLibc, STREAM_FLAGS } from "../backends/epoll_libc.ts";
 import { StampedReader } from "../backends/epoll_receive.ts";
-
-const CONTROL = 96;
-const SO_TIMESTAMPNS = 35;
-/** A time of day far from any clock that starts at zero. */
-const DAY_SEC = 1_800_000_000n;
-
-/** A kernel whose clocks move when told. */
-class FakeKernel {
-  nowMs = 1000;
-  /** Time of day minus `nowMs`, ms. */
-  aheadMs = 0;
-  /** What the next read brings. */
-  receivedMs: number | undefined;
-  bytes = 5;
-
-  readonly now = () => this.nowMs;
-
-  get libc(): Libc {
-    return {
-      symbols: {
-        socket: () => 7,
-        setsockopt: () => 0,
-        close: () => 0,
-        clock_gettime: (_clock: number, time: BigInt64Array) => {
-          const { sec, ns } = this.#timeOfDay(this.nowMs);
-          time[0] = sec;
-          time[1] = ns;
-          return 0;
-        },
-        recvmsg: (_fd: number, message: Uint8Array) => {
-          const memory = new DataView(message.buffer);
-          memory.setBigUint64(40, this.receivedMs === undefined ? 0n : 32n, true);
-          if (this.receivedMs !== undefined) {
-            const { sec, ns } = this.#timeOfDay(this.receivedMs);
-            memory.setInt32(CONTROL + 8, 1, true);
-            memory.setInt32(CONTROL + 12, SO_TIMESTAMPNS, true);
-            memory.setBigInt64(CONTROL + 16, sec, true);
-            memory.setBigInt64(CONTROL + 24, ns, true);
-          }
-          return this.bytes;
-        },
-      },
-    } as unknown as Libc;
-  }
-
-  #timeOfDay(atMs: number): { sec: bigint; ns: bigint } {
-    const ns = BigInt(Math.round((atMs + this.aheadMs) * 1e6));
-    return { sec: DAY_SEC + ns / 1_000_000_000n, ns: ns % 1_000_000_000n };
-  }
-}
+import { FakeKernel } from "./support/fake_kernel.ts";
 
 function readerOf(kernel: FakeKernel): StampedReader {
   return new StampedReader(kernel.libc, kernel.now, new Uint8Array(new ArrayBuffer(1024)));
@@ -144,24 +95,8 @@ Deno.test({
     const fd = libc.symbols.socket(2, STREAM_FLAGS, 0);
     askForStamps(libc, fd);
     const { port } = listener.addr as Deno.NetAddr;
-    const address = Uint8Array.of(
-      2,
-      0,
-      port >> 8,
-      port & 255,
-      127,
-      0,
-      0,
-      1,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-    );
+    const address = new Uint8Array(16);
+    address.set([2, 0, port >> 8, port & 255, 127, 0, 0, 1]);
     libc.symbols.connect(fd, address, 16);
     using peer = await listener.accept();
     // The first packets after the system begins to stamp can be without.
