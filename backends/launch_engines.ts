@@ -283,15 +283,16 @@ export function findLaunchEngine(name: string): LaunchEngine {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { engineCommand, findLaunchEngine } from "@tokometer/tokometer/backends";
  *
  * const { command, args } = engineCommand(findLaunchEngine("llama.cpp"), {
  *   modelPath: "model.gguf",
  *   sessionLength: 4096,
  * });
- * console.assert(
- *   [command, ...args].join(" ") ===
- *     "llama-server -m model.gguf --host 127.0.0.1 --port 8080 -c 4096",
+ * assertEquals(
+ *   [command, ...args].join(" "),
+ *   "llama-server -m model.gguf --host 127.0.0.1 --port 8080 -c 4096",
  * );
  * ```
  */

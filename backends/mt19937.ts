@@ -48,11 +48,12 @@ export interface NumpyRandom {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { pythonRandom } from "@tokometer/tokometer/backends";
  *
  * const list = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
  * pythonRandom(0).shuffle(list);
- * console.assert(list.join() === "7,8,1,5,3,4,2,0,9,6");
+ * assertEquals(list, [7, 8, 1, 5, 3, 4, 2, 0, 9, 6]);
  * ```
  */
 export function pythonRandom(seed: number): PythonRandom {

@@ -26,11 +26,12 @@ export interface Random {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { createRandom } from "@tokometer/tokometer/backends";
  *
  * const gaps = createRandom(7, "arrival");
  * const sameGaps = createRandom(7, "arrival");
- * console.assert(gaps.next() === sameGaps.next());
+ * assertEquals(gaps.next(), sameGaps.next());
  * ```
  */
 export function createRandom(seed: number, label: string): Random {

@@ -28,9 +28,10 @@ export const TRANSPORTS: readonly TransportKind[] = [
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { findTransport } from "@tokometer/tokometer/backends";
  *
- * console.assert(findTransport("fetch").carrier === "http");
+ * assertEquals(findTransport("fetch").carrier, "http");
  * ```
  */
 export function findTransport(name: string): TransportKind {

@@ -163,6 +163,7 @@ export const LIMIT_TOLERANCE = 1.25;
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { type CalibrationLimit, weighLimits } from "@tokometer/tokometer/metrics";
  *
  * const limit: CalibrationLimit = {
@@ -176,7 +177,7 @@ export const LIMIT_TOLERANCE = 1.25;
  *   endedBy: "error",
  * };
  * const found = weighLimits([limit], { streams: 300, tokensPerSec: 5000 });
- * console.assert(found?.kind === "beyond" && found.ratio === 3);
+ * assertEquals([found?.kind, found?.ratio], ["beyond", 3]);
  * ```
  */
 export function weighLimits(

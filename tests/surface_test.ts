@@ -43,6 +43,14 @@ Deno.test("each value of the root has an example that asserts something, and is 
   assertEquals(missing.map(({ name }) => name), []);
 });
 
+Deno.test("no example only seems to assert", () => {
+  // console.assert prints, and the program goes on.
+  for (const [entry, { symbols }] of ENTRIES) {
+    const silent = symbols.filter((symbol) => examplesOf(symbol).join().includes("console.assert"));
+    assertEquals(silent.map(({ name }) => name), [], entry);
+  }
+});
+
 Deno.test("each exported name has a description", () => {
   for (const [entry, { symbols }] of ENTRIES) {
     const silent = symbols.filter(({ declarations }) =>

@@ -39,12 +39,13 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { readJsonArray } from "@tokometer/tokometer/workloads";
  *
  * const bytes = new TextEncoder().encode('[{"id": "a"}, {"id": "b"}]');
  * const ids: unknown[] = [];
  * for await (const { value } of readJsonArray([bytes])) ids.push(value.id);
- * console.assert(ids.join() === "a,b");
+ * assertEquals(ids, ["a", "b"]);
  * ```
  */
 export async function* readJsonArray(
