@@ -92,6 +92,19 @@ Deno.test("readSentencePiece takes the best-scored segmentation of a unigram mod
   assertEquals(encode([0, -2, -2, -3, -5], "cab"), ["<unk>", "ab"]);
 });
 
+Deno.test("readSentencePiece rates an unknown character 10 below the worst piece", () => {
+  // No piece covers "x" alone: it is unknown, or part of "xy" in front of the dearer pieces.
+  const pieces = ["<unk>", "xy", "z", "u", "v", "yz", "yzu", "yzuv"];
+  const scores = [0, -4, -4, -4, -4, -1, -1, -1];
+  const list = pieces.flatMap((text, id) => piece(text, scores[id] as number, id === 0 ? 2 : 1));
+  const model = readSentencePiece(bytes(list, specs(1)));
+  const encode = (text: string) => model.encode(text).map((id) => pieces[id]);
+  // Sums of scores: -8 or -1 - 14, -12 or -15, but -16 or -15.
+  assertEquals(encode("xyz"), ["xy", "z"]);
+  assertEquals(encode("xyzu"), ["xy", "z", "u"]);
+  assertEquals(encode("xyzuv"), ["<unk>", "yzuv"]);
+});
+
 Deno.test("readSentencePiece encodes long texts without a gap", () => {
   const long = golden.texts.slice(-8).join("\n").repeat(70);
   assert(long.length > 50_000);

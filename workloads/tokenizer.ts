@@ -7,6 +7,7 @@
  */
 import type { TokenCounter } from "./prompt.ts";
 import { readSentencePiece } from "./tokenizer_sentencepiece.ts";
+import { isLowSurrogate, utf8Length } from "./tokenizer_utf8.ts";
 import { UserError } from "./user_error.ts";
 
 /** Bytes of UTF-8 that the estimate takes for one token. */
@@ -235,25 +236,4 @@ function nameOf(path: string): string {
 function isWordBorder(text: string, at: number): boolean {
   return text[at] === " " && text[at - 1] !== " " && !/\s/.test(text[at - 1] ?? " ") &&
     !/\s/.test(text[at + 1] ?? " ");
-}
-
-function isLowSurrogate(unit: number): boolean {
-  return unit >= 0xdc00 && unit < 0xe000;
-}
-
-/** Bytes of the text in UTF-8, a lone surrogate counted as the replacement that would be sent. */
-function utf8Length(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) continue;
-    if (unit < 0x800) {
-      length++;
-    } else {
-      length += 2;
-      // A pair takes two units and four bytes.
-      if (unit >= 0xd800 && unit < 0xdc00 && isLowSurrogate(text.charCodeAt(i + 1))) i++;
-    }
-  }
-  return length;
 }

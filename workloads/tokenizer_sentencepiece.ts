@@ -1,17 +1,18 @@
 /**
  * SentencePiece models (`tokenizer.model`), BPE and Unigram, as LLaMA, Mistral and T5 ship them:
- * the protobuf, the normalizer with its compiled character map, and both segmentations. Token ids
- * equal those of the C++ library.
+ * the normalizer with its compiled character map, and both segmentations. Token ids equal those of
+ * the C++ library. The one library that fits, `@agnai/sentencepiece-js`, is one maintainer's fork
+ * with a single release: too thin to depend on.
  *
  * @module
  */
+import { message, type MessageType } from "../backends/protobuf.ts";
+import { utf8Length } from "./tokenizer_utf8.ts";
 
 /** What a loaded model can do. */
 export interface SentencePiece {
   /** How it segments. */
   readonly kind: "bpe" | "unigram";
-  /** Number of ids. */
-  readonly size: number;
   /** Ids without BOS and EOS. */
   encode(text: string): number[];
   /** Control pieces give no text, unknown ones ` ⁇ `, as in the library. */
@@ -104,7 +105,7 @@ export function readSentencePiece(bytes: Uint8Array): SentencePiece {
     flush();
     return text;
   }
-  return { kind: model.kind, size: byId.length, encode, decode, normalize: normalizer };
+  return { kind: model.kind, encode, decode, normalize: normalizer };
 }
 
 // ---------------------------------------------------------------------------------- the file
@@ -115,6 +116,55 @@ interface Piece {
   readonly score: number;
   readonly type: number;
 }
+
+/** `ModelProto` of `sentencepiece_model.proto`, as far as encoding needs it. */
+interface ModelFile {
+  readonly pieces: readonly (Omit<Piece, "type"> & { readonly type: number | undefined })[];
+  readonly trainer: TrainerSpec | undefined;
+  readonly normalizer: NormalizerSpec | undefined;
+}
+
+interface TrainerSpec {
+  readonly modelType: number | undefined;
+  readonly spaceAsSuffix: boolean;
+  readonly byteFallback: boolean;
+}
+
+interface NormalizerSpec {
+  readonly charsMap: Uint8Array;
+  readonly addDummyPrefix: boolean | undefined;
+  readonly removeExtraSpaces: boolean | undefined;
+  readonly escapeSpaces: boolean | undefined;
+}
+
+const MODEL_FILE: MessageType<ModelFile> = message<ModelFile>({
+  pieces: [
+    1,
+    message<ModelFile["pieces"][number]>({
+      text: [1, "string"],
+      score: [2, "float"],
+      type: [3, "enum", "optional"],
+    }),
+    "repeated",
+  ],
+  trainer: [
+    2,
+    message<TrainerSpec>({
+      modelType: [3, "enum", "optional"],
+      spaceAsSuffix: [24, "bool"],
+      byteFallback: [35, "bool"],
+    }),
+  ],
+  normalizer: [
+    3,
+    message<NormalizerSpec>({
+      charsMap: [2, "bytes"],
+      addDummyPrefix: [3, "bool", "optional"],
+      removeExtraSpaces: [4, "bool", "optional"],
+      escapeSpaces: [5, "bool", "optional"],
+    }),
+  ],
+});
 
 interface Model {
   readonly kind: "bpe" | "unigram";
@@ -129,37 +179,21 @@ interface Model {
 }
 
 function parseModel(bytes: Uint8Array): Model {
-  const pieces: Piece[] = [];
-  let modelType = 1;
-  let byteFallback = false;
-  let spaceAsSuffix = false;
-  let charsMap: Uint8Array = new Uint8Array();
-  let addDummyPrefix = true;
-  let removeExtraSpaces = true;
-  let escapeSpaces = true;
-  for (const { field, value } of fieldsOf(bytes)) {
-    if (!(value instanceof Uint8Array)) continue;
-    if (field === 1) {
-      pieces.push(parsePiece(value));
-    } else if (field === 2) {
-      for (const spec of fieldsOf(value)) {
-        if (spec.field === 3) modelType = spec.value as number;
-        else if (spec.field === 24) spaceAsSuffix = spec.value === 1;
-        else if (spec.field === 35) byteFallback = spec.value === 1;
-      }
-    } else if (field === 3) {
-      for (const spec of fieldsOf(value)) {
-        if (spec.field === 2) charsMap = spec.value as Uint8Array;
-        else if (spec.field === 3) addDummyPrefix = spec.value === 1;
-        else if (spec.field === 4) removeExtraSpaces = spec.value === 1;
-        else if (spec.field === 5) escapeSpaces = spec.value === 1;
-      }
-    }
+  let file: ModelFile;
+  try {
+    file = MODEL_FILE.decode(bytes);
+  } catch (error) {
+    throw new SyntaxError("Cannot read the SentencePiece model: it is broken or cut off", {
+      cause: error,
+    });
   }
+  const { trainer, normalizer } = file;
+  const pieces = file.pieces.map(({ type = PIECE_NORMAL, ...piece }) => ({ ...piece, type }));
   const unknownId = pieces.findIndex(({ type }) => type === PIECE_UNKNOWN);
   if (unknownId < 0) {
     throw new SyntaxError("Cannot read the SentencePiece model: it holds no pieces");
   }
+  const modelType = trainer?.modelType ?? 1;
   const kind = ({ 1: "unigram", 2: "bpe" } as const)[modelType];
   if (kind === undefined) {
     const name = modelType === 3 ? "word" : modelType === 4 ? "char" : `number ${modelType}`;
@@ -171,63 +205,13 @@ function parseModel(bytes: Uint8Array): Model {
     kind,
     pieces,
     unknownId,
-    byteFallback,
-    spaceAsSuffix,
-    charsMap,
-    addDummyPrefix,
-    removeExtraSpaces,
-    escapeSpaces,
+    byteFallback: trainer?.byteFallback ?? false,
+    spaceAsSuffix: trainer?.spaceAsSuffix ?? false,
+    charsMap: normalizer?.charsMap ?? new Uint8Array(),
+    addDummyPrefix: normalizer?.addDummyPrefix ?? true,
+    removeExtraSpaces: normalizer?.removeExtraSpaces ?? true,
+    escapeSpaces: normalizer?.escapeSpaces ?? true,
   };
-}
-
-function parsePiece(bytes: Uint8Array): Piece {
-  let text = "";
-  let score = 0;
-  let type = PIECE_NORMAL;
-  for (const { field, value } of fieldsOf(bytes)) {
-    if (field === 1) {
-      text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(value as Uint8Array);
-    } else if (field === 2) score = floatOf(value as Uint8Array);
-    else if (field === 3) type = value as number;
-  }
-  return { text, score, type };
-}
-
-function floatOf(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getFloat32(0, true);
-}
-
-/** The fields of a protobuf message: numbers for varints, bytes for everything else. */
-function* fieldsOf(bytes: Uint8Array): Generator<{ field: number; value: number | Uint8Array }> {
-  let at = 0;
-  const broken = () =>
-    new SyntaxError("Cannot read the SentencePiece model: it is broken or cut off");
-  function varint(): number {
-    let value = 0;
-    let factor = 1;
-    while (true) {
-      const byte = bytes[at++];
-      if (byte === undefined || factor > 2 ** 63) throw broken();
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-      factor *= 128;
-    }
-  }
-  while (at < bytes.length) {
-    const tag = varint();
-    const wireType = tag & 7;
-    const field = Math.floor(tag / 8);
-    if (field === 0) throw broken();
-    if (wireType === 0) {
-      yield { field, value: varint() };
-      continue;
-    }
-    const length = wireType === 2 ? varint() : wireType === 5 ? 4 : wireType === 1 ? 8 : NaN;
-    const end = at + length;
-    if (!(end <= bytes.length)) throw broken();
-    yield { field, value: bytes.subarray(at, end) };
-    at = end;
-  }
 }
 
 function byteFallbackIds(model: Model): number[] {
@@ -363,15 +347,6 @@ function unitsOf(bytes: Uint8Array, from: number, length: number): number {
     if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1;
   }
   return units;
-}
-
-function utf8Length(text: string): number {
-  let length = 0;
-  for (const char of text) {
-    const code = char.codePointAt(0) as number;
-    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return length;
 }
 
 // ---------------------------------------------------------------------------------- pieces by text
