@@ -14,6 +14,8 @@ interface Setup {
   readonly graceMs?: number;
   readonly workers?: number;
   readonly worker?: number;
+  /** Start of the load; the clock begins at 0. */
+  readonly originMs?: number;
   /** Presses Ctrl-C at this time. */
   readonly stopAtMs?: number;
   readonly abortAtMs?: number;
@@ -58,7 +60,7 @@ async function play(setup: Setup): Promise<Outcome> {
     clock,
     transport,
     nextTurn: () => Promise.resolve(),
-    originMs: 0,
+    originMs: setup.originMs ?? 0,
     requestOf: (item) => ({ method: "POST", url: `item/${item}`, headers: {} }),
     ...(load.kind === "open" ? { arrivals: arrivalTimes(load, 0, 0) } : {}),
     takeNext: () => queue++,
@@ -151,6 +153,17 @@ Deno.test("runLoad() no time left means do not start, never no limit (T20)", asy
   assertEquals(sentMs, [0, 100, 100]);
 });
 
+Deno.test("runLoad() closed: a thread that was held up starts nothing after the deadline (T20)", async () => {
+  // The load began 300 ms ago and takes 250: the timer of its end has not fired either.
+  const { sentMs, end } = await play({
+    load: closed(2),
+    stop: { durationMs: 250 },
+    originMs: -300,
+  });
+  assertEquals(sentMs, []);
+  assertEquals(end.sendingEndMs, 250);
+});
+
 Deno.test("runLoad() grace: what outlives it is cancelled", async () => {
   const { exchanges, endedMs } = await play({
     load: closed(1),
@@ -186,6 +199,23 @@ Deno.test("runLoad() open, limit, wait: the lateness shows", async () => {
   assertEquals(sentMs, [0, 250, 500]);
   assertEquals(departures.map(({ intendedMs }) => intendedMs), [0, 100, 200]);
   assertEquals(mostInFlight, 1);
+});
+
+Deno.test("runLoad() open, limit: each worker keeps to its share, and every one can send", async () => {
+  const most = async (maxInFlight: number, workers: number) => {
+    const shares = Array.from({ length: workers }, (_, worker) =>
+      play({
+        load: open({ maxInFlight, ratePerSec: 1000 }),
+        stop: { requests: 40 },
+        workers,
+        worker,
+      }));
+    return (await Promise.all(shares)).map(({ mostInFlight }) => mostInFlight);
+  };
+  assertEquals(await most(4, 1), [4]);
+  assertEquals(await most(4, 2), [2, 2]);
+  assertEquals(await most(5, 2), [2, 2]);
+  assertEquals(await most(1, 2), [1, 1]);
 });
 
 Deno.test("runLoad() open, limit, drop: what finds no slot is counted, not sent", async () => {

@@ -9,39 +9,55 @@ function closed(users: number, sequence: ClosedLoad["sequence"]): ClosedLoad {
 function items(next: Sequence, user: number, most = 20): number[] {
   const taken: number[] = [];
   for (let k = 0; k < most; k++) {
-    const turn = next(user, k);
-    if (turn === undefined) break;
-    taken.push(turn.item);
+    const request = next(user, k);
+    if (request === undefined) break;
+    taken.push(request.item);
   }
   return taken;
 }
 
 Deno.test("sequenceOf() disjoint gives neighbours prompts that do not overlap (T22)", () => {
-  const next = sequenceOf(closed(3, "disjoint"), 9, { requests: 9 }, () => 0);
+  const next = sequenceOf(closed(3, "disjoint"), {
+    poolSize: 9,
+    stop: { requests: 9 },
+    takeNext: () => 0,
+  });
   assertEquals([0, 1, 2].map((user) => items(next, user)), [[0, 3, 6], [1, 4, 7], [2, 5, 8]]);
 });
 
 Deno.test("sequenceOf() disjoint ends after exactly the requests asked for", () => {
-  const next = sequenceOf(closed(3, "disjoint"), 100, { requests: 8 }, () => 0);
+  const next = sequenceOf(closed(3, "disjoint"), {
+    poolSize: 100,
+    stop: { requests: 8 },
+    takeNext: () => 0,
+  });
   assertEquals([0, 1, 2].flatMap((user) => items(next, user)).sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 Deno.test("sequenceOf() disjoint starts over when the pool is used up (T28)", () => {
-  const next = sequenceOf(closed(2, "disjoint"), 3, { requests: 8 }, () => 0);
+  const next = sequenceOf(closed(2, "disjoint"), {
+    poolSize: 3,
+    stop: { requests: 8 },
+    takeNext: () => 0,
+  });
   assertEquals(items(next, 0), [0, 2, 1, 0]);
   assertEquals(next(0, 3), { index: 6, item: 0 });
 });
 
 Deno.test("sequenceOf() shared gives each prompt to whoever asks next", () => {
   let queue = 0;
-  const next = sequenceOf(closed(2, "shared"), 4, { requests: 4 }, () => queue++);
+  const next = sequenceOf(closed(2, "shared"), {
+    poolSize: 4,
+    stop: { requests: 4 },
+    takeNext: () => queue++,
+  });
   assertEquals(next(1, 0), { index: 0, item: 0 });
   assertEquals(next(0, 0), { index: 1, item: 1 });
   assertEquals(items(next, 1), [2, 3]);
 });
 
 Deno.test("sequenceOf() legacy rotates and reverses as api_bench_tools does (T22)", () => {
-  const next = sequenceOf(closed(6, "legacy"), 4, {}, () => 0);
+  const next = sequenceOf(closed(6, "legacy"), { poolSize: 4, stop: {}, takeNext: () => 0 });
   assertEquals(items(next, 0), [0, 1, 2, 3]);
   assertEquals(items(next, 1), [0, 3, 2, 1]);
   assertEquals(items(next, 2), [2, 3, 0, 1]);

@@ -1,13 +1,13 @@
 /**
- * Sends a load on time and hands on what came back. The only concurrency of a run; the same
- * function drives one thread of several, a test's fake clock, and a probe.
+ * Sends a load on time and hands on what came back: the only concurrency of a run, and the same
+ * function in one thread, in one of several, in a rehearsal and on a test's fake clock.
  *
  * @module
  */
 import { aborted, type Clock, onAbort } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
-import type { Load, OpenLoad, Stop } from "./load.ts";
+import type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
 import { requestLimit, sequenceOf, type TakeNext } from "./load_sequence.ts";
 import { createTurns } from "./load_turns.ts";
 
@@ -22,11 +22,11 @@ export interface Departure {
   readonly intendedMs: number;
 }
 
-/** What one thread has to do of a load. */
+/** One thread's share of a load. */
 export interface LoadShare {
   readonly load: Load;
   readonly stop: Stop;
-  /** This thread's number and how many there are: users and arrivals are dealt out in turn. */
+  /** This thread's number and how many there are: users and arrivals are dealt round-robin. */
   readonly worker: number;
   readonly workers: number;
   readonly poolSize: number;
@@ -39,7 +39,7 @@ export interface LoadShare {
 export interface RunnerTools {
   readonly clock: Clock;
   readonly transport: Transport;
-  /** Resolves in a later turn of the event loop. */
+  /** Resolves in a later event-loop turn. */
   readonly nextTurn: () => Promise<void>;
   /** Clock time of the load's start; may lie a little ahead. */
   readonly originMs: number;
@@ -73,34 +73,31 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   // Ends the waiting of the schedule: by the caller, or when the duration is over.
   const sending = new AbortController();
   // Ends what is in flight: by the caller, or when the grace period is over.
-  const flight = new AbortController();
-  const stopSending = () => sending.abort();
-  const cancelFlight = () => {
+  const inFlight = new AbortController();
+  const ignoreStop = onAbort(tools.stopSignal, () => sending.abort());
+  const ignoreAbort = onAbort(tools.abortSignal, () => {
     sending.abort();
-    flight.abort();
-  };
-  const ignoreStop = onAbort(tools.stopSignal, stopSending);
-  const ignoreAbort = onAbort(tools.abortSignal, cancelFlight);
+    inFlight.abort();
+  });
 
   // Timers must not outlive the run: a test's clock and a program's exit both wait for them.
   const over = new AbortController();
   const deadline = (async () => {
     if (share.stop.durationMs === undefined) return;
     await clock.sleepUntil(originMs + share.stop.durationMs, over.signal);
-    if (!over.signal.aborted) stopSending();
+    if (!over.signal.aborted) sending.abort();
   })();
   const grace = (async () => {
     await aborted(sending.signal, over.signal);
     if (over.signal.aborted) return;
     await clock.sleepUntil(clock.now() + share.graceMs, over.signal);
-    if (!over.signal.aborted) flight.abort();
+    if (!over.signal.aborted) inFlight.abort();
   })();
 
   const turns = createTurns(tools.nextTurn);
   // One for all: what each request in flight keeps counts ten thousand times.
-  const options: SendOptions = { timeoutMs: share.timeoutMs, signal: flight.signal };
-  /** `now`: what led to it was a turn of its own, as the end of the answer before is. */
-  const send = async (departure: Departure, now: boolean): Promise<void> => {
+  const options: SendOptions = { timeoutMs: share.timeoutMs, signal: inFlight.signal };
+  const send: Send = async (departure, now) => {
     if (!now) await turns.depart();
     const pass = Math.floor(departure.index / share.poolSize);
     const wire = tools.requestOf(departure.item, departure.index, pass);
@@ -110,9 +107,11 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
     tools.onExchange(departure, exchange);
   };
 
-  const end = share.load.kind === "closed"
-    ? await runClosed(share, tools, send, sending.signal)
-    : await runOpen(share, share.load, tools, send, sending.signal);
+  const running = { ...tools, send, sending: sending.signal };
+  const { load } = share;
+  const end = load.kind === "closed"
+    ? await runClosed({ ...share, load }, running)
+    : await runOpen({ ...share, load }, running);
 
   over.abort();
   await Promise.all([deadline, grace]);
@@ -121,17 +120,26 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   return end;
 }
 
+/**
+ * Sends a request and resolves when its answer was handed on.
+ *
+ * @param now it needs no event-loop turn of its own, as after the end of a user's last answer.
+ */
+type Send = (departure: Departure, now: boolean) => Promise<void>;
+
+/** A load that is being run. */
+interface Running extends RunnerTools {
+  readonly send: Send;
+  /** Aborted when nothing more may be sent. */
+  readonly sending: AbortSignal;
+}
+
 async function runClosed(
-  share: LoadShare,
-  tools: RunnerTools,
-  send: (departure: Departure, now: boolean) => Promise<void>,
-  sending: AbortSignal,
+  { load, stop, poolSize, worker, workers }: LoadShare & { readonly load: ClosedLoad },
+  { clock, originMs, takeNext, send, sending }: Running,
 ): Promise<ShareEnd> {
-  const load = share.load;
-  if (load.kind !== "closed") throw new TypeError("Cannot run an open load as a closed one");
-  const { clock, originMs } = tools;
-  const next = sequenceOf(load, share.poolSize, share.stop, tools.takeNext);
-  const deadlineMs = share.stop.durationMs ?? Infinity;
+  const next = sequenceOf(load, { poolSize, stop, takeNext });
+  const deadlineMs = stop.durationMs ?? Infinity;
   let rampEndMs = 0;
   let sendingEndMs = Infinity;
 
@@ -142,20 +150,20 @@ async function runClosed(
   const user = async (u: number, startMs: number): Promise<void> => {
     for (let k = 0; !sending.aborted; k++) {
       const nowMs = clock.now() - originMs;
-      // "No time left" means "do not start" (T20), never "unlimited".
+      // "No time left" means "do not start", never "unlimited" (T20 in docs/python-scripts.md).
       if (nowMs >= deadlineMs) break;
-      const turn = next(u, k);
-      if (turn === undefined) break;
+      const request = next(u, k);
+      if (request === undefined) break;
       if (k === 0) rampEndMs = Math.max(rampEndMs, startMs);
-      const { index, item } = turn;
+      const { index, item } = request;
       await send({ index, user: u, item, intendedMs: nowMs }, k > 0);
     }
     stopped();
   };
 
-  // One after the other: thousands of users that wait for their turn would each need a timer.
+  // One after the other: thousands of users that wait for their start would each need a timer.
   const users: Promise<void>[] = [];
-  for (let u = share.worker; u < load.users; u += share.workers) {
+  for (let u = worker; u < load.users; u += workers) {
     const startMs = (u * load.rampUpMs) / load.users;
     if (startMs > clock.now() - originMs) await clock.sleepUntil(originMs + startMs, sending);
     if (sending.aborted) {
@@ -172,20 +180,16 @@ async function runClosed(
 }
 
 async function runOpen(
-  share: LoadShare,
-  load: OpenLoad,
-  tools: RunnerTools,
-  send: (departure: Departure, now: boolean) => Promise<void>,
-  sending: AbortSignal,
+  { load, stop, poolSize, worker, workers }: LoadShare & { readonly load: OpenLoad },
+  { clock, originMs, arrivals, onDropped, send, sending }: Running,
 ): Promise<ShareEnd> {
-  const { clock, originMs, arrivals } = tools;
   if (arrivals === undefined) throw new TypeError("Cannot run an open load without arrivals");
-  const requests = requestLimit(share.stop, share.poolSize);
-  const durationMs = share.stop.durationMs ?? Infinity;
+  const requests = requestLimit(stop, poolSize);
+  const durationMs = stop.durationMs ?? Infinity;
   // The limit is shared out like the arrivals; a share below one could never send.
   const limit = load.maxInFlight === 0
     ? Infinity
-    : Math.max(1, Math.floor(load.maxInFlight / share.workers));
+    : Math.max(1, Math.floor(load.maxInFlight / workers));
 
   const running = new Set<Promise<void>>();
   const waiting: Departure[] = [];
@@ -203,19 +207,18 @@ async function runOpen(
   for (let index = 0; index < requests; index++) {
     const intendedMs = arrivals.next().value as number;
     if (intendedMs >= durationMs) break;
-    if (index % share.workers !== share.worker) continue;
+    if (index % workers !== worker) continue;
     await clock.sleepUntil(originMs + intendedMs, sending);
     if (sending.aborted) break;
-    const lane = share.worker;
-    const departure = { index, user: lane, item: index % share.poolSize, intendedMs };
+    const departure = { index, user: worker, item: index % poolSize, intendedMs };
     sendingEndMs = clock.now() - originMs;
     if (running.size < limit) launch(departure);
     else if (load.overflow === "wait") waiting.push(departure);
-    else tools.onDropped(departure, `${load.maxInFlight} requests were in flight`);
+    else onDropped(departure, `${load.maxInFlight} requests were in flight`);
   }
   while (running.size > 0) await Promise.all(running);
   for (const departure of waiting) {
-    tools.onDropped(departure, "no slot was free before the sending ended");
+    onDropped(departure, "no slot was free before the sending ended");
   }
   return { rampEndMs: 0, sendingEndMs };
 }

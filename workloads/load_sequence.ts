@@ -7,36 +7,38 @@ import { createRandom, shuffled } from "../backends/random.ts";
 import type { ClosedLoad, Stop } from "./load.ts";
 
 /** One request to come: its number in the load and the prompt's position in the pool. */
-export interface Turn {
+export interface SequenceItem {
   readonly index: number;
   readonly item: number;
 }
 
-/** The next turn of a user, or nothing when its share is done. `k` counts the user's own turns. */
-export type Sequence = (user: number, k: number) => Turn | undefined;
+/** The request number `k` of a user, or nothing when the user has sent its share. */
+export type Sequence = (user: number, k: number) => SequenceItem | undefined;
 
 /** Takes the next number of a shared queue: 0, 1, 2 … (over all workers). */
 export type TakeNext = () => number;
 
 /** Requests of a load at most. */
-export function requestLimit(stop: Stop, pool: number): number {
-  return Math.min(stop.requests ?? Infinity, stop.once ? pool : Infinity);
+export function requestLimit(stop: Stop, poolSize: number): number {
+  return Math.min(stop.requests ?? Infinity, stop.once ? poolSize : Infinity);
 }
 
 /**
- * The sequence of a closed load over a pool of `pool` prompts (already in seeded order).
+ * The sequence of a closed load over a pool of prompts that are already in seeded order.
  *
  * `disjoint` and `shared` walk the pool once around and start over when more requests are wanted
  * than there are prompts. `legacy` is the rotation of the api_bench_tools script, so that old runs
  * can be compared: user i starts at position i, odd users go through the rotated pool backwards,
- * which makes users 2k and 2k + 1 begin with the same prompt (T22). `shuffled` gives each user all
+ * which makes users 2k and 2k + 1 begin with the same prompt (T22 in docs/python-scripts.md). `shuffled` gives each user all
  * of the pool too, in an order that follows from the seed and the user alone.
  */
 export function sequenceOf(
   load: ClosedLoad,
-  pool: number,
-  stop: Stop,
-  takeNext: TakeNext,
+  { poolSize: pool, stop, takeNext }: {
+    readonly poolSize: number;
+    readonly stop: Stop;
+    readonly takeNext: TakeNext;
+  },
 ): Sequence {
   const limit = requestLimit(stop, pool);
   switch (load.sequence) {
