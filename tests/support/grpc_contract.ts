@@ -492,21 +492,23 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
         session.on("error", () => {});
         endLate(session);
       });
-      let code = 0;
+      let session;
       const head = { ":status": 200, "content-type": "application/grpc", "grpc-status": "0" };
       server.on("stream", (stream) => {
-        const { session } = stream;
-        stream.on("close", () => setTimeout(() => session.destroyed || session.goaway(code), 2));
+        session = stream.session;
         stream.respond(head, { endStream: true });
       });
       await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
       const url = "grpc://127.0.0.1:" + server.address().port + "/a.B/C";
       const request = { method: "POST", url, headers: {}, body: new Uint8Array(1) } as const;
       for (let i = 0; i < 60; i++) {
-        code = [H2_CODE.noError, H2_CODE.internalError, H2_CODE.enhanceYourCalm][i % 3];
+        const code = [H2_CODE.noError, H2_CODE.internalError, H2_CODE.enhanceYourCalm][i % 3];
         const transport = findTransport("${kind.name}").open({ clock: systemClock });
         await transport.send(request, { timeoutMs: 60_000 });
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        // The client has its answer, and nothing else goes on until it has hung up.
+        const hungUp = new Promise((resolve) => session.once("close", resolve));
+        session.goaway(code);
+        await hungUp;
         const { end } = await transport.send(request, { timeoutMs: 60_000 });
         if (end.kind !== "complete") console.log(end);
         await transport.close();
