@@ -23,8 +23,8 @@ import {
   createInterrupt,
   createProgressLine,
   EXIT,
+  findCommand,
   type Host,
-  nearestName,
   type ProgressLineOptions,
   readCommandLine,
   readConfigFile,
@@ -35,10 +35,10 @@ import {
   versionLine,
 } from "./workloads/mod.ts";
 
-/** The outside world, as far as the program touches it; tests bring their own. */
+/** What the program uses of the world outside; tests bring their own. */
 export interface Outside {
   /** Commands to choose from. */
-  readonly scenarios: readonly Command[];
+  readonly commands: readonly Command[];
   /** Times the progress line and tells one Ctrl-C from two. Default: this process's. */
   readonly clock?: ProgressLineOptions["clock"];
   /** Writes text to stdout as it is: results. */
@@ -51,7 +51,7 @@ export interface Outside {
   readonly stderrIsTerminal: boolean;
   /** `NO_COLOR` is set. */
   readonly noColor: boolean;
-  /** Width of the terminal in characters, asked anew for each page and progress line. */
+  /** Width of the terminal in characters; called for each page and each progress line. */
   readonly columns: () => number;
   /** Calls `listener` for each SIGINT and SIGTERM; returns how to stop that. */
   readonly onSignal: (listener: () => void) => () => void;
@@ -61,7 +61,7 @@ export interface Outside {
 
 /** This process. */
 const PROCESS: Outside = {
-  scenarios: COMMANDS,
+  commands: COMMANDS,
   stdout: writerTo(Deno.stdout),
   stderr: writerTo(Deno.stderr),
   stdoutIsTerminal: Deno.stdout.isTerminal(),
@@ -95,55 +95,55 @@ export async function main(
 }
 
 async function dispatch(argv: readonly string[], outside: Outside): Promise<number> {
-  const { scenarios, stdout, stderr, stdoutIsTerminal, noColor } = outside;
+  const { commands, stdout, stderr, stdoutIsTerminal, noColor } = outside;
   const [first, ...rest] = argv;
   const page = { columns: outside.columns(), color: stdoutIsTerminal && !noColor };
   switch (first) {
     case undefined:
       // A script whose variable came out empty must not look successful.
-      stderr(renderOverview(scenarios, { ...page, color: false }));
+      stderr(renderOverview(commands, { ...page, color: false }));
       return EXIT.usage;
     case "help":
-      if (rest[0] !== undefined) stdout(renderHelp(findScenario(rest[0], scenarios), page));
-      else stdout(renderOverview(scenarios, page));
+      if (rest[0] !== undefined) stdout(renderHelp(findCommand(rest[0], commands), page));
+      else stdout(renderOverview(commands, page));
       return EXIT.ok;
     case "--help":
     case "-h":
-      stdout(renderOverview(scenarios, page));
+      stdout(renderOverview(commands, page));
       return EXIT.ok;
     case "--version":
     case "-V":
       stdout(`${versionLine()}\n`);
       return EXIT.ok;
   }
-  const scenario = findScenario(first, scenarios);
-  if (asksForHelp(scenario, rest)) {
-    stdout(renderHelp(scenario, { ...page, advanced: false }));
+  const command = findCommand(first, commands);
+  if (asksForHelp(command, rest)) {
+    stdout(renderHelp(command, { ...page, advanced: false }));
     return EXIT.ok;
   }
   try {
-    return await run(scenario, rest, outside, redactCommandLine(argv, scenarios));
+    return await run(command, rest, outside, redactCommandLine(argv, commands));
   } catch (error) {
     const code = explain(error, outside);
     if (error instanceof UserError && code === EXIT.usage) {
-      stderr(`Run "tokometer ${scenario.name} --help" for what it takes\n`);
+      stderr(`Run "tokometer ${command.name} --help" for what it takes\n`);
     }
     return code;
   }
 }
 
 async function run(
-  scenario: Command,
+  command: Command,
   argv: readonly string[],
   outside: Outside,
   commandLine: readonly string[],
 ): Promise<number> {
-  const { common } = readCommandLine(scenario, argv);
+  const { common } = readCommandLine(command, argv);
   const config = typeof common.config === "string"
-    ? await readConfigFile(common.config, scenario)
+    ? await readConfigFile(common.config, command)
     : {};
-  const { given } = readCommandLine(scenario, argv, config);
-  const values = await resolveSecrets(scenario, completeValues(scenario, { ...config, ...given }));
+  const { given } = readCommandLine(command, argv, config);
+  const values = await resolveSecrets(command, completeValues(command, { ...config, ...given }));
 
   const { clock, stdout, stderr, stdoutIsTerminal, stderrIsTerminal } = outside;
   const line = createProgressLine({ write: stderr, terminal: stderrIsTerminal, clock });
@@ -173,7 +173,7 @@ async function run(
     }
   });
   try {
-    return await scenario.run(values, host);
+    return await command.run(values, host);
   } catch (error) {
     if (interrupt.aborted.aborted && isAbort(error)) return EXIT.interrupted;
     throw error;
@@ -185,22 +185,6 @@ async function run(
 
 function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
-}
-
-function findScenario(name: string, scenarios: readonly Command[]): Command {
-  const plain = name.replaceAll("_", "-");
-  const names = ({ name, aliases = [] }: Command) =>
-    [name, ...aliases].map((known) => known.replaceAll("_", "-"));
-  const found = scenarios.find((scenario) => names(scenario).includes(plain));
-  if (found !== undefined) return found;
-  if (name.startsWith("-")) {
-    throw new UserError(`Cannot use ${name} before a command: write tokometer <command> ${name}`);
-  }
-  const near = nearestName(name, [...scenarios.flatMap(names), "help"]);
-  throw new UserError(
-    `Cannot find the command ${JSON.stringify(name)}: ` +
-      (near === undefined ? `"tokometer help" lists them` : `did you mean ${near}?`),
-  );
 }
 
 /** `--help` anywhere helps, even beside arguments that would be refused. */

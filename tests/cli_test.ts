@@ -17,7 +17,7 @@ async function run(argv: readonly string[], overrides: Partial<Outside> = {}): P
   let out = "";
   let err = "";
   const code = await main(argv, {
-    scenarios: [FAKE],
+    commands: [FAKE],
     stdout: (text) => void (out += text),
     stderr: (text) => void (err += text),
     stdoutIsTerminal: false,
@@ -78,12 +78,12 @@ Deno.test("main refuses what it does not know with exit code 2 and a suggestion"
 
 Deno.test("main checks everything before it runs the command", async () => {
   let ran = false;
-  const scenario = { ...FAKE, run: () => Promise.resolve(ran = true).then(() => 0) };
+  const command = { ...FAKE, run: () => Promise.resolve(ran = true).then(() => 0) };
   for (const argv of [["u", "--rate", "x"], [], ["u", "--config", "no_such.json"]]) {
-    const { code } = await run(["fake", ...argv], { scenarios: [scenario] });
+    const { code } = await run(["fake", ...argv], { commands: [command] });
     assertEquals([code, ran], [2, false]);
   }
-  assertEquals((await run(["fake", "u"], { scenarios: [scenario] })).code, 0);
+  assertEquals((await run(["fake", "u"], { commands: [command] })).code, 0);
   assert(ran);
 });
 
@@ -124,7 +124,7 @@ Deno.test("main tells the exit code of each kind of failure", async () => {
     ],
   ];
   for (const [error, exitCode, text] of cases) {
-    const { code, err } = await run(["fake", "u"], { scenarios: [failing(error)] });
+    const { code, err } = await run(["fake", "u"], { commands: [failing(error)] });
     assertEquals(code, exitCode);
     assertMatch(err, text);
   }
@@ -170,7 +170,7 @@ Deno.test("main ends at once on a third signal", async () => {
   const entered = Promise.withResolvers<void>();
   const stuck = { ...FAKE, run: () => (entered.resolve(), new Promise<number>(() => {})) };
   void run(["fake", "u"], {
-    scenarios: [stuck],
+    commands: [stuck],
     clock,
     onSignal: (listener) => {
       signal = listener;
@@ -231,15 +231,15 @@ Deno.test("main shows progress on stderr, and none with --quiet", async () => {
       return Promise.resolve(0);
     },
   };
-  const scenarios = [reporting];
-  assertEquals(await run(["fake", "u"], { scenarios }), {
+  const commands = [reporting];
+  assertEquals(await run(["fake", "u"], { commands }), {
     code: 0,
     out: "result\n",
     err: "measuring  1\nnote\n",
   });
-  assertEquals((await run(["fake", "u", "-q"], { scenarios })).err, "note\n");
+  assertEquals((await run(["fake", "u", "-q"], { commands })).err, "note\n");
   assertEquals(
-    (await run(["fake", "u"], { scenarios, stderrIsTerminal: true })).err,
+    (await run(["fake", "u"], { commands, stderrIsTerminal: true })).err,
     "\r\x1b[Kmeasuring  1\r\x1b[Kmeasuring  1\r\x1b[Knote\nmeasuring  1\r\x1b[K",
   );
 });

@@ -18,6 +18,8 @@ import type { Command } from "./command.ts";
 import { serve } from "./command_serve.ts";
 import { simulate } from "./command_simulate.ts";
 import { sweep } from "./command_sweep.ts";
+import { nearestName } from "./option_suggest.ts";
+import { UserError } from "./user_error.ts";
 
 /** Every command. A new one is one file and one line here; its help comes from its tables. */
 export const COMMANDS: readonly Command[] = [
@@ -36,3 +38,24 @@ export const COMMANDS: readonly Command[] = [
   profileServing,
   profileThroughput,
 ];
+
+/**
+ * The command of that name or alias; `_` and `-` mean the same.
+ *
+ * @throws {UserError} when there is none; the message names one that is spelled nearly so.
+ */
+export function findCommand(name: string, commands: readonly Command[] = COMMANDS): Command {
+  const plain = name.replaceAll("_", "-");
+  const names = ({ name, aliases = [] }: Command) =>
+    [name, ...aliases].map((known) => known.replaceAll("_", "-"));
+  const found = commands.find((command) => names(command).includes(plain));
+  if (found !== undefined) return found;
+  if (name.startsWith("-")) {
+    throw new UserError(`Cannot use ${name} before a command: write tokometer <command> ${name}`);
+  }
+  const near = nearestName(name, [...commands.flatMap(names), "help"]);
+  throw new UserError(
+    `Cannot find the command ${JSON.stringify(name)}: ` +
+      (near === undefined ? `"tokometer help" lists them` : `did you mean ${near}?`),
+  );
+}

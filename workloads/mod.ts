@@ -38,7 +38,7 @@ export type {
   Positional,
   Values,
 } from "./command.ts";
-export { COMMANDS } from "./commands.ts";
+export { COMMANDS, findCommand } from "./commands.ts";
 export { type JsonElement, readJsonArray } from "./dataset_json_stream.ts";
 export type { LengthSpec } from "./dataset_length.ts";
 export { DATASETS, findDataset } from "./datasets.ts";

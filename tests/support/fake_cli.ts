@@ -6,4 +6,4 @@
 import { main } from "../../cli.ts";
 import { FAKE } from "./fake_command.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args, { scenarios: [FAKE] }));
+if (import.meta.main) Deno.exit(await main(Deno.args, { commands: [FAKE] }));
