@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { epochOriginMs, systemClock } from "../backends/clock.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { isThisMachine, openGpuSampler } from "../workloads/gpu_sampler.ts";
+import { createGpuThread } from "../workloads/gpu_worker.ts";
 import { HAS_GCC, TWO_GPUS, withFakeNvml, withFakeSmi } from "./support/fake_gpu.ts";
 import { runCli } from "./support/run_cli.ts";
 
@@ -56,20 +57,22 @@ Deno.test({
 });
 
 Deno.test({
-  name: "openGpuSampler looks again and again during a load (gcc)",
+  name: "createGpuThread looks again and again without being asked (gcc)",
   ignore: !HAS_GCC,
   fn: () =>
-    withFakeNvml(async (library) => {
-      const sampler = await openGpuSampler("nvml", { library, periodMs: 1 });
-      assert(typeof sampler !== "string", String(sampler));
-      try {
-        await sampler.begin();
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        const { timeMs } = (await sampler.finish(0))!;
-        assert(timeMs.length > 2, `${timeMs.length} looks`);
-      } finally {
-        await sampler.close();
-      }
+    withFakeNvml(async (path) => {
+      const memory: unknown[] = [];
+      const third = Promise.withResolvers<void>();
+      const handle = createGpuThread((message) => {
+        if (message.kind !== "sample") return;
+        memory.push(message.looks[0]?.memoryUsedBytes);
+        if (memory.length === 3) third.resolve();
+      });
+      await handle({ kind: "open", source: "nvml", periodMs: 1, pid: Deno.pid, path });
+      await third.promise;
+      await handle({ kind: "close" });
+      // The look of opening was the first.
+      assertEquals(memory.slice(0, 3), [11, 12, 13].map((gib) => gib * 1024 ** 3));
     }),
 });
 
