@@ -99,7 +99,7 @@ Deno.test("imports point one way: backends, metrics, workloads, mod.ts, cli.ts",
 Deno.test("the top level holds the fixed set of entries", () => {
   const allowed = new Set([
     ...["deno.json", "mod.ts", "cli.ts", "backends", "metrics", "workloads", "tests"],
-    ...["README.md", "LICENSE", "CHANGELOG.md", "BENCHMARKS.md", "deno.lock"],
+    ...["README.md", "LICENSE", "CHANGELOG.md", "BENCHMARKS.md", "deno.lock", "docs"],
     ...[".ci", ".github", ".gitignore", ".gitattributes", "links"],
     // Not in the repository.
     ...[".git", "coverage", "results", "dist", "node_modules"],

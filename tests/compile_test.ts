@@ -102,7 +102,7 @@ Deno.test("compileBundle says why there is no base binary", async () => {
   });
 });
 
-Deno.test("PERMISSIONS are what the code uses and the README says", async () => {
+Deno.test("PERMISSIONS are what the code uses and docs/operating.md says", async () => {
   const code: string[] = [];
   for (const folder of ["backends", "workloads"]) {
     for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
@@ -115,9 +115,9 @@ Deno.test("PERMISSIONS are what the code uses and the README says", async () => 
     "--allow-ffi is for Deno.dlopen",
   );
   assert(!PERMISSION_FLAGS.some((flag) => /-all$|^-A$/.test(flag)));
-  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  const page = await Deno.readTextFile(new URL("docs/operating.md", ROOT));
   for (const { flag, use } of PERMISSIONS) {
-    assertMatch(readme, new RegExp(`^\\| \`${flag}\` *\\| ${use} *\\|$`, "m"));
+    assertMatch(page, new RegExp(`^\\| \`${flag}\` *\\| ${use} *\\|$`, "m"));
   }
 });
 

@@ -20,7 +20,7 @@ async function runWith(permissions: readonly string[], argv: readonly string[]):
   return { code, out: text(stdout), err: text(stderr) };
 }
 
-// The README's table says the same; it is checked against these lines below.
+// The table in docs/operating.md says the same; it is checked against these lines below.
 const NEEDS: readonly { readonly command: string; readonly flags: readonly string[] }[] = [
   { command: "bench", flags: ["--allow-net", "--allow-read", "--allow-write"] },
   { command: "bench --no-save", flags: ["--allow-net", "--allow-read"] },
@@ -94,5 +94,13 @@ Deno.test("what is denied is one clear line that names the flag", async () => {
     }
   } finally {
     await server.stop();
+  }
+});
+
+Deno.test("docs/operating.md tells the same permissions", async () => {
+  const page = await Deno.readTextFile(`${ROOT}docs/operating.md`);
+  for (const { command, flags } of NEEDS) {
+    const row = new RegExp(`^\\| \`${command}\` *\\| \`${flags.join(" ")}\` *\\|`, "m");
+    assertMatch(page, row);
   }
 });

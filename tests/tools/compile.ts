@@ -21,7 +21,7 @@ export const TARGETS: readonly string[] = [
   "x86_64-pc-windows-msvc",
 ];
 
-/** What the executable may do, and why; the README says the same. */
+/** What the executable may do, and why; docs/operating.md says the same. */
 export const PERMISSIONS: readonly { readonly flag: string; readonly use: string }[] = [
   { flag: "--allow-net", use: "to talk to the server" },
   { flag: "--allow-read", use: "to read datasets, tokenizers and records" },

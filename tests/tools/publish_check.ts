@@ -18,6 +18,7 @@ const PUBLISHED: readonly string[] = [
   "backends",
   "metrics",
   "workloads",
+  "docs",
   "README.md",
   "CHANGELOG.md",
   "LICENSE",
