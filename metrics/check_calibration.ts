@@ -7,7 +7,7 @@ import type { ClientErrorEstimate, ErrorBound } from "./load_client.ts";
 import type { CalibrationLimit, ClientHealth, ErrorSpread, RunHeader } from "./run.ts";
 import { type LoadSummary, metricOf } from "./load_summary.ts";
 
-/** Metrics whose client error is known. */
+/** Metrics that have a client error, the fields of {@linkcode ClientErrorEstimate}. */
 export const ERROR_METRICS: readonly ["ttft", "tpot", "itl", "e2e"] = [
   "ttft",
   "tpot",
@@ -15,30 +15,30 @@ export const ERROR_METRICS: readonly ["ttft", "tpot", "itl", "e2e"] = [
   "e2e",
 ];
 
-/** Before an error: measured at such a load, at most that, or about that. */
+/** Sign before an error: none = measured under such a load, an upper bound, an estimate. */
 export const ERROR_SIGNS: Readonly<Record<ClientErrorEstimate["basis"], string>> = {
   calibration: "",
   heavier: "≤ ",
   timers: "~ ",
 };
 
-/** A cell this much lighter than the run still speaks for it. */
+/** A cell may be this much lighter than the run. */
 const LIGHTER = 0.8;
 
-/** Beyond this the cell's error is an upper bound rather than an estimate. */
+/** The error of a cell heavier than this is an upper bound. */
 const HEAVIER = 2;
 
 const PRACTICALLY_ALL = 0.99;
 
-/** What of a load decides about the client's error. */
+/** The part of a load that the client's error depends on. */
 export type ClientLoad = Pick<
   LoadSummary,
   "inFlight" | "throughput" | "metrics" | "stream" | "tokens" | "plan"
 >;
 
 /**
- * The client's error under a load: from the lightest calibrated cell that is at least as heavy in
- * streams and in reads a second, else from the client's own timers; absent when neither is known.
+ * The client's error under a load: that of the lightest calibrated cell at least as heavy in streams
+ * and in reads per second, else the lateness of the client's timers; absent when neither is known.
  */
 export function estimateClientError(
   load: ClientLoad,
@@ -104,14 +104,14 @@ export function estimateClientError(
   };
 }
 
-/** What a client has to carry; absent when nothing was received. */
+/** Streams and reads per second of a load; absent when nothing was received. */
 export function weightOf(
   { inFlight, throughput, stream }: Pick<ClientLoad, "inFlight" | "throughput" | "stream">,
 ): { readonly streams: number; readonly readsPerSec: number } | undefined {
   const streams = inFlight.steadyMean ?? inFlight.mean;
   const tokensPerSec = throughput.steady?.outputTokensPerSec ?? throughput.run.outputTokensPerSec;
   if (streams === undefined || tokensPerSec === undefined) return undefined;
-  // A client pays for reads: engines that put five tokens into an event cost a fifth.
+  // The cost is per read: an engine that puts five tokens into an event costs a fifth.
   return { streams, readsPerSec: tokensPerSec * Math.min(1, stream.readsPerToken ?? 1) };
 }
 
@@ -124,7 +124,7 @@ function likeOptions(
   load: ClientLoad,
   { transport, workers, url }: Pick<RunHeader, "transport" | "url" | "workers">,
 ): string | undefined {
-  // What runs in this process is read from no server.
+  // A model in this process has no server to calibrate against.
   if (!/^(https?|grpcs?):/.test(url)) return undefined;
   const streams = load.plan.users ?? Math.ceil(load.inFlight.max ?? 1);
   const gap = metricOf(load, "itl")?.distribution.median;
@@ -134,23 +134,23 @@ function likeOptions(
   }${itl} --transport ${transport} --workers ${workers}`;
 }
 
-/** A load, as far as a limit cares. */
+/** A load to compare with a limit. */
 export interface WeighedLoad {
-  /** At the same time. */
+  /** Concurrent streams. */
   readonly streams: number;
-  /** Of all streams; a client pays for reads, so tokens that come in one read count once. */
+  /** Of all streams; the cost is per read, so tokens that arrive in one read count once. */
   readonly tokensPerSec: number;
-  /** Error at p99 that does no harm to what is measured, ms; absent = that of the strictest limit. */
+  /** Error at p99 that does no harm to the results, in ms; default: that of the strictest limit. */
   readonly tolerableMs?: number;
 }
 
-/** The limit that speaks for a load, and how the load lies to it. */
+/** The limit that applies to a load, and how the load compares with it. */
 export interface LimitFinding {
   /** `within`: the errors were small at a load like this; `beyond`: they were too large. */
   readonly kind: "within" | "beyond";
-  /** The limit that comes nearest to the load. */
+  /** The limit nearest to the load. */
   readonly limit: CalibrationLimit;
-  /** Load ÷ limit, in streams or in tokens/s, whichever is more; `Infinity` where it is none. */
+  /** Load ÷ limit in streams or in tokens/s, whichever is more; `Infinity` for a limit of 0. */
   readonly ratio: number;
 }
 
@@ -158,8 +158,8 @@ export interface LimitFinding {
 export const LIMIT_TOLERANCE = 1.25;
 
 /**
- * Weighs a load against the limits of one client; absent where they do not reach it and it is not
- * known that more would be too much (the search was out of time, descriptors, or engine).
+ * Compares a load with the limits of one client. Absent where the load is beyond them and the search
+ * ended for another reason than the error (time, descriptors, engine): it may still be fine.
  *
  * @example
  * ```ts

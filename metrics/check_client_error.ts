@@ -1,6 +1,6 @@
 /**
- * How far a client's stamps are from the truth: the engine's own log of the same requests against
- * what the client recorded. Durations are compared, so the two clocks need no common origin.
+ * How far a client's stamps are from the engine's own log of the same requests. Durations are
+ * compared, so the two clocks need no common origin.
  *
  * @module
  */
@@ -8,19 +8,19 @@ import type { ClientError, ErrorSpread } from "./run.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { minimumSamples, quantile, sortValues } from "./stat_quantile.ts";
 
-/** What the engine knows of a request; a line of the simulated engine's `GET /truth`. */
+/** A request as the engine saw it; a line of the simulated engine's `GET /truth`. */
 export interface EngineTimes {
-  /** What the client sent as `x-request-id`; requests without one are matched by their order. */
+  /** The client's `x-request-id`; requests without one are matched by their order. */
   readonly requestId?: string;
-  /** First byte of the request read, ms of the engine's clock. */
+  /** When its first byte was read, in ms of the engine's clock. */
   readonly arrivalMs: number;
-  /** Just before each write that carries tokens, ms of the engine's clock. */
+  /** Just before each write with tokens, in ms of the engine's clock. */
   readonly writeMs: readonly number[];
   /** Tokens so far after each of them. */
   readonly writeTokens: readonly number[];
 }
 
-/** A request, seen from both ends. */
+/** A request as seen from both ends. */
 export interface MatchedRequest {
   /** The client's observations. */
   readonly record: RequestRecord;
@@ -30,10 +30,9 @@ export interface MatchedRequest {
 
 /**
  * Finds each completed request in the engine's log: by its id, and within one id (or without ids)
- * by order, the first sent being the first that arrived. Requests that were sent and failed take
- * their place in that order too.
+ * by order, where the first sent is the first to arrive. Failed requests count in that order too.
  *
- * @param options `idOf`: what the client sent as `x-request-id`; absent = it sent none.
+ * @param options `idOf`: the `x-request-id` that the client sent; absent = it sent none.
  */
 export function matchRequests(
   records: readonly RequestRecord[],
@@ -62,10 +61,10 @@ export function matchRequests(
 }
 
 /**
- * Compares what the client measured with what happened.
+ * Compares what the client measured with the engine's log.
  *
- * Every gap between two writes is judged, also where the client saw both in one read: its gap is
- * then 0, and all of the engine's gap is error.
+ * Every gap between two writes counts, also where the client got both in one read: its gap is then
+ * 0, and all of the engine's gap is error.
  *
  * @example
  * ```ts
@@ -101,7 +100,7 @@ export function measureClientError(
     let before: number | undefined;
     for (let i = 0; i <= last; i++) {
       while (tick < tickMs.length && tickTokens[tick]! < writeTokens[i]!) tick++;
-      // Tokens that the client never saw as such (an engine that reports fewer) end the comparison.
+      // An engine that reports fewer tokens than it writes ends the comparison.
       if (tick === tickMs.length) break;
       const receivedMs = tickMs[tick]!;
       delays.push(receivedMs - writeMs[i]!);
@@ -124,7 +123,7 @@ export function measureClientError(
   };
 }
 
-/** Sums up absolute differences. @throws {RangeError} when one of them is not finite. */
+/** Summarizes absolute differences. @throws {RangeError} when one of them is not finite. */
 export function errorSpread(valuesMs: readonly number[]): ErrorSpread {
   const sorted = sortValues(valuesMs);
   const count = sorted.length;

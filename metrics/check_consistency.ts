@@ -1,5 +1,5 @@
 /**
- * Do the observations of a request contradict each other?
+ * Whether the observations of a request contradict each other.
  *
  * @module
  */
@@ -7,38 +7,38 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { Fold } from "./fold.ts";
 import { itl } from "./metric_itl.ts";
 
-/** Requests with something in common, and the first of them. */
+/** Requests with the same kind of fault, and the first of them. */
 export interface Suspects {
   /** How many there are. */
   readonly count: number;
   /** The lowest position among them; absent when there are none. */
   readonly index: number | undefined;
-  /** What is wrong with that one. */
+  /** What is wrong with it. */
   readonly reason: string | undefined;
 }
 
-/** What the records say about their own soundness. */
+/** What the records say about their own consistency. */
 export interface Consistency {
-  /** Stamps out of order, values that cannot be, of all measured requests whatever their outcome. */
+  /** Requests with stamps out of order or impossible values, whatever their outcome. */
   readonly impossible: Suspects;
-  /** TTFT + Σ ITL is not E2E. */
+  /** Requests whose TTFT + Σ ITL is not E2E. */
   readonly broken: Suspects;
-  /** Requests with ticks and with a count. */
+  /** Requests with ticks and a token count. */
   readonly counted: number;
-  /** Of them, those of which the stream showed another number of tokens. */
+  /** Of these, requests whose stream showed another number of tokens. */
   readonly differing: number;
-  /** Σ |seen − counted|: some too many do not make up for others too few. */
+  /** Σ |seen − counted|, so that too many and too few do not cancel out. */
   readonly apartTokens: number;
-  /** Their tokens as the stream showed them. */
+  /** Their tokens as seen in the streams. */
   readonly seenTokens: number;
   /** Their tokens as counted. */
   readonly countedTokens: number;
 }
 
-/** Stamps are differences of one clock; only the rounding of a sum may tell two of them apart. */
+/** Stamps come from one clock, so that two ways to add them up differ by rounding only. */
 const ROUNDING_MS = 1e-6;
 
-/** Looks at measured records, one at a time. */
+/** Checks measured records, one at a time. */
 export function consistencyFold(): Fold<Consistency> {
   const impossible = createSuspects();
   const broken = createSuspects();
@@ -94,7 +94,7 @@ function isBroken(record: RequestRecord): boolean {
   return apart > ROUNDING_MS * (1 + record.tickMs.length);
 }
 
-/** What is impossible about a record, if anything. */
+/** What is impossible in a record, if anything. */
 function impossibility(record: RequestRecord): string | undefined {
   const { tickMs, tickTokens } = record;
   const stamps = [
@@ -118,7 +118,7 @@ function impossibility(record: RequestRecord): string | undefined {
   if (tickMs.length !== tickTokens.length) {
     return `${tickMs.length} ticks have ${tickTokens.length} counts`;
   }
-  // One more for bytes that no read accounts for.
+  // One more, for bytes that came without a read of their own.
   if (tickMs.length > record.reads + 1) {
     return `${tickMs.length} ticks came in ${record.reads} reads`;
   }
@@ -159,7 +159,7 @@ function impossibleCount(record: RequestRecord): string | undefined {
   if ((textEvents ?? 0) > record.events) {
     return `textEvents ${textEvents} are more than events ${record.events}`;
   }
-  // Only of counts that one side made: ours and the engine's may differ.
+  // Only where both counts are the engine's: ours and the engine's may differ.
   if (promptTokens?.source === "usage" && (cachedTokens ?? 0) > promptTokens.tokens) {
     return `cachedTokens ${cachedTokens} are more than promptTokens ${promptTokens.tokens}`;
   }

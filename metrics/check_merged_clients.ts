@@ -1,5 +1,5 @@
 /**
- * Did all of several clients take part, and do they share one time axis?
+ * Whether all of several clients took part, and whether they share one time axis.
  *
  * @module
  */
@@ -20,20 +20,19 @@ export function checkClients(plan: LoadPlan, { merged, loads }: RunHeader): Chec
     return {
       name,
       ok: false,
-      message:
-        `${namesOf(absent, clients)} never began this load: the server had less of it than ` +
-        `"${plan.label}" says`,
-      advice: "run it again, or report the files of the other clients alone",
+      message: `${namesOf(absent, clients)} never began this load: the server got less than ` +
+        `"${plan.label}"`,
+      advice: "run it again, or report the files of the other clients only",
     };
   }
   if (killed.length > 0) {
     return {
       name,
       ok: false,
-      message: `${namesOf(killed, clients)} ended during this load: from then on the server had ` +
-        `less of it than "${plan.label}" says, and rates of the whole run mix both`,
+      message: `${namesOf(killed, clients)} ended during this load: from then on the server got ` +
+        `less than "${plan.label}", and rates of the whole run mix both`,
       advice:
-        "read the steady window, which ends there (what was in flight is lost), or run it again",
+        "use the steady window, which ends there (requests in flight are lost), or run it again",
     };
   }
   return {
@@ -44,7 +43,7 @@ export function checkClients(plan: LoadPlan, { merged, loads }: RunHeader): Chec
   };
 }
 
-/** Whether the clients' loads are known to lie on one time axis; absent where there is one client. */
+/** Whether the clients' loads share one time axis; absent where there is one client. */
 export function checkMergedClock({ merged }: RunHeader): Check | undefined {
   if (merged === undefined) return undefined;
   const { clients, clock } = merged;
@@ -59,9 +58,9 @@ export function checkMergedClock({ merged }: RunHeader): Check | undefined {
     message:
       `${namesOf(untimed, clients)} ${
         untimed.length === 1 ? "does" : "do"
-      } not tell when each load began (killed, or an older file), so all are taken to have begun at ` +
-      "the same instant: in flight, the steady window and the course over time are wrong by as " +
-      "much as they really were apart",
+      } not say when each load began (killed, or an older file), so all are assumed to have begun at ` +
+      "the same instant: requests in flight, the steady window and the course over time are off by " +
+      "the actual difference",
     advice: "rely on latencies, totals and failures, or run it again",
   };
 }

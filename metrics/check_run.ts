@@ -1,5 +1,5 @@
 /**
- * Does the run contradict itself, and what should its reader know before believing it?
+ * Checks of a load and of a run: contradictions, and what a reader should know about the numbers.
  *
  * @module
  */
@@ -36,28 +36,28 @@ export interface LoadFacts {
 
 type LoadCheck = (facts: LoadFacts) => Check | undefined;
 
-/** Little's law holds for whole streams; ours ends at the last token, hence a tolerance. */
+/** Little's law is about whole streams; E2E ends at the last token, hence a tolerance. */
 const LITTLE_TOLERANCE = 0.1;
 
 /** Departures later than this blur a schedule: 5 ms is half the gap of 100 req/s. */
 const LATE_DEPARTURE_MS = 5;
 
-/** A chat template or a system line is cached in any run; more than this is a warm cache. */
+/** Chat templates and system prompts are cached in any run; more than this is a warm cache. */
 const CACHED_SHARE = 0.02;
 
-/** Below this many reads a token, tokens arrived in groups. */
+/** Below this many reads per token, tokens arrived in groups. */
 const READS_PER_TOKEN = 0.9;
 
-/** A window shorter than this share of the run leaves most of the run to ramp-up and drain. */
+/** With a shorter steady window, most of the run is ramp-up and drain. */
 const STEADY_SHARE = 0.5;
 
-/** Many users who pause for an instant between requests are seldom all busy at one instant. */
+/** Users pause for an instant between requests, so many of them are seldom all busy at once. */
 const FULL_CONCURRENCY = 0.95;
 
-/** An end token without text is no fault: tokens seen may differ from tokens counted by this. */
+/** Tokens seen may differ from tokens counted by this share: an end token has no text. */
 const UNSEEN_SHARE = 0.02;
 
-/** Sources that assume instead of counting. */
+/** Token sources that assume instead of counting. */
 const ASSUMED: readonly TokenSource[] = ["event", "requested", "estimate"];
 
 /** Checks of one load that apply to it, in the order in which reports list them. */
@@ -78,7 +78,7 @@ function warning(name: string, message: string, advice: string): Check {
   return { name, ok: false, message, advice };
 }
 
-/** Options may be kept as `max-failures` or `max_failures`. */
+/** Options are stored as `max-failures` or `max_failures`. */
 function uses(header: RunHeader, option: string): boolean {
   const value = header.options[option] ?? header.options[option.replaceAll("-", "_")];
   return value !== undefined && value !== false && value !== "";
@@ -88,23 +88,23 @@ const checkComplete: LoadCheck = ({ load }) => {
   if (!load.complete) {
     return warning(
       "complete",
-      "The record of this load has no end: the client was killed or could not write on, and what " +
-        "was in flight is lost",
-      "run it again; rates here count only up to the last request that was saved",
+      "The record of this load has no end: the client was killed or could not write, and requests " +
+        "in flight are lost",
+      "run it again; rates here end with the last saved request",
     );
   }
   if (!load.interrupted) return passed("complete", "The load ran as planned");
   if (load.counts.offered === 0) {
     return warning(
       "complete",
-      "The run was stopped by hand before this load had sent a request",
+      "The run was stopped by hand before this load sent a request",
       "run it again",
     );
   }
   return warning(
     "complete",
     `The load was stopped by hand after ${formatMs(load.durationMs)}`,
-    "read its numbers as those of a shorter run, or run it again",
+    "treat its numbers as those of a shorter run, or run it again",
   );
 };
 
@@ -116,7 +116,7 @@ const checkFailures: LoadCheck = ({ load: { counts, failures } }) => {
     `${formatCount(counts.failed)} of ${
       plural(counts.completed + counts.failed, "request")
     } failed, most often ${top.kind} (${formatCount(top.count)}): ${top.messages[0]!.message}`,
-    "latencies are of the completed requests only, and a server that fails early looks fast: remove the cause before comparing",
+    "fix the cause before comparing: latencies are of completed requests only, so a server that fails early looks fast",
   );
 };
 
@@ -126,10 +126,10 @@ const checkCancelled: LoadCheck = ({ load: { counts }, header }) => {
     "cancelled",
     `${plural(counts.cancelled, "request")} had not ended when the load did and ${
       counts.cancelled === 1 ? "was" : "were"
-    } cancelled; the slowest answers are missing from the latencies`,
+    } cancelled: the slowest answers are missing from the latencies`,
     uses(header, "grace")
-      ? "give a longer --grace, or ask for shorter answers"
-      : "give them longer to end with --grace SECONDS, or ask for shorter answers",
+      ? "use a longer --grace, or request shorter answers"
+      : "allow more time with --grace SECONDS, or request shorter answers",
   );
 };
 
@@ -138,12 +138,12 @@ const checkDropped: LoadCheck = ({ load: { counts, plan } }) => {
   if (counts.dropped === 0) return passed("dropped", "Every arrival was sent");
   return warning(
     "dropped",
-    `${plural(counts.dropped, "arrival")} of ${
-      formatCount(counts.offered)
-    } never left: the limit of ${
+    `Never sent: ${formatCount(counts.dropped)} of ${
+      plural(counts.offered, "arrival")
+    }, because the limit of ${
       plan.maxInFlight === undefined ? "requests" : plural(plan.maxInFlight, "request")
-    } in flight was reached, so the server did not get the load on the label`,
-    "lower the rate, or raise the limit of requests in flight",
+    } in flight was reached; the load was lighter than planned`,
+    "lower the rate, or raise the in-flight limit",
   );
 };
 
@@ -154,13 +154,13 @@ const checkOfferedRate: LoadCheck = ({ load }) => {
   if (sentPerSec >= 0.95 * scheduledPerSec) return passed("offered_rate", `Sent ${rates}`);
   return warning(
     "offered_rate",
-    `Only ${rates} left in time: requests waited for the limit in flight or for this client`,
-    "read latencies from the intended time (ttft_intended, e2e_intended); those from sent leave the waiting out",
+    `Only ${rates} were sent: requests waited for the in-flight limit or for this client`,
+    "use latencies from the intended time (ttft_intended, e2e_intended): latencies from sent leave the waiting out",
   );
 };
 
 const checkScheduleDelay: LoadCheck = (facts) => {
-  // A closed loop has no schedule: users who start at one instant leave one after the other.
+  // A closed loop has no schedule: users who start at one instant send one after the other.
   if (facts.load.plan.kind === "closed") return undefined;
   const late = highest(facts.delays, 99);
   if (late === undefined) return undefined;
@@ -174,16 +174,16 @@ const checkScheduleDelay: LoadCheck = (facts) => {
       `${found}: arrivals waited because ${
         plural(facts.load.plan.maxInFlight!, "request was", "requests were")
       } in flight, the limit`,
-      "read latencies from the intended time, raise the limit in flight or lower the rate",
+      "use latencies from the intended time, raise the in-flight limit or lower the rate",
     )
     : warning(
       "schedule_delay",
-      `${found}: this client sent late, its event loop or its machine was busy`,
+      `${found}: this client sent late because its event loop or its machine was busy`,
       fasterClient(facts),
     );
 };
 
-/** A thread's share of a core, or a timer, may be a little off; more cannot be. */
+/** Measured shares of a core may be this much above 1. */
 const SHARE_TOLERANCE = 0.1;
 
 const checkClientValues: LoadCheck = ({ load: { client }, header }) => {
@@ -198,15 +198,15 @@ const checkClientValues: LoadCheck = ({ load: { client }, header }) => {
     .find(([name, value]) =>
       typeof value === "number" && !(value >= 0 && value <= (most[name] ?? Number.MAX_VALUE))
     );
-  if (wrong === undefined) return passed("client_values", "What the client saw of itself can be");
+  if (wrong === undefined) return passed("client_values", "The client's own figures are plausible");
   return warning(
     "client_values",
-    `What the client saw of itself cannot be true: ${wrong[0]} is ${wrong[1]}`,
-    "do not trust the verdict; please report it with the record file",
+    `The client's own figures cannot be true: ${wrong[0]} is ${wrong[1]}`,
+    "do not trust the verdict, and please report it with the record file",
   );
 };
 
-/** Every request that the plan asks for is in the records, once. */
+/** Every planned request is in the records, once. */
 const checkRequests: LoadCheck = ({ load, header }) => {
   const { plan: { stopRequests, stopDurationMs }, counts, complete, interrupted } = load;
   if (stopRequests === undefined) return undefined;
@@ -215,7 +215,7 @@ const checkRequests: LoadCheck = ({ load, header }) => {
     return warning(
       "requests",
       `More requests were recorded than planned: ${found}`,
-      "do not use these numbers; was the record file put together by hand?",
+      "do not use these numbers; was the record file edited?",
     );
   }
   const mayBeFewer = stopDurationMs !== undefined || !complete || interrupted ||
@@ -226,8 +226,8 @@ const checkRequests: LoadCheck = ({ load, header }) => {
   if (mayBeFewer) return undefined;
   return warning(
     "requests",
-    `Requests are missing: ${found} that were planned are recorded`,
-    "do not use these numbers; was the record file cut or changed?",
+    `Requests are missing: ${found} are recorded`,
+    "do not use these numbers; was the record file cut or edited?",
   );
 };
 
@@ -259,7 +259,7 @@ const checkConcurrency: LoadCheck = ({ load }) => {
         : ": the load ended before the last user started, or requests are shorter than the ramp-up"
     }`,
     counts.sent < users
-      ? "ask for at least as many requests as users, better ten times as many"
+      ? "send at least as many requests as there are users, better ten times as many"
       : "run longer, or shorten the ramp-up",
   );
 };
@@ -274,13 +274,13 @@ const checkSteadyWindow: LoadCheck = ({ load }) => {
   return warning(
     "steady_window",
     share === undefined
-      ? "There is no steady window: no request completed between the ramp-up and the last departure"
+      ? "There is no steady window: no request completed between the ramp-up and the last send"
       : `The steady window is only ${
         formatShare(share)
       } of the run: ramp-up and drain dilute the throughput of the whole run`,
     share === undefined
-      ? "send several requests a user, or run longer"
-      : "compare the steady numbers, and run longer",
+      ? "send several requests per user, or run longer"
+      : "compare the steady window instead, and run longer",
   );
 };
 
@@ -299,20 +299,20 @@ const checkSamples: LoadCheck = ({ load }) => {
     } too few for ${missing.map(({ p }) => formatPercentile(p)).join(", ")}`,
     `send at least ${
       formatCount(minimumSamples(wanted))
-    }, better ten times as many: a percentile of few values is the luck of one request`,
+    }, better ten times as many: a percentile of few values depends on a single request`,
   );
 };
 
 const checkStamps: LoadCheck = ({ consistency: { impossible }, load: { counts } }) => {
   if (impossible.count === 0) {
-    return passed("stamps", "All stamps are in order, all counts possible");
+    return passed("stamps", "All stamps are in order, all counts are possible");
   }
   return warning(
     "stamps",
-    `${plural(impossible.count, "request")} of ${
-      formatCount(counts.offered)
-    } cannot be true: request ${impossible.index}: ${impossible.reason}`,
-    "do not use these numbers; please report it with the record file: this is a fault of Tokometer, of a server that counts wrongly, or of a changed file",
+    `${formatCount(impossible.count)} of ${plural(counts.offered, "request")} ${
+      impossible.count === 1 ? "has" : "have"
+    } impossible stamps or counts, first request ${impossible.index}: ${impossible.reason}`,
+    "do not use these numbers, and please report it with the record file: Tokometer or the server is wrong, or the file was edited",
   );
 };
 
@@ -334,7 +334,7 @@ const checkLatencySum: LoadCheck = ({ consistency: { broken } }) => {
     `TTFT + Σ ITL is not E2E for ${
       plural(broken.count, "request")
     }, first request ${broken.index}: ${broken.reason}`,
-    "do not use these numbers; please report it with the record file",
+    "do not use these numbers, and please report it with the record file",
   );
 };
 
@@ -353,11 +353,11 @@ const checkLittle: LoadCheck = ({ load }) => {
   return warning(
     "littles_law",
     others > 0
-      ? `${found}: the difference was held by ${plural(others, "request")} that did not complete`
+      ? `${found}: the difference is due to ${plural(others, "request")} that did not complete`
       : `${found}: streams stayed open long after their last token`,
     others > 0
-      ? "read throughput and latency together with the failures"
-      : "look at what the server sends after the last token (usage, end mark); users wait for it, E2E does not",
+      ? "judge throughput and latency together with the failures"
+      : "find out what the server sends after the last token (usage, end mark): users wait for it, E2E does not include it",
   );
 };
 
@@ -377,12 +377,12 @@ const checkTickCounts: LoadCheck = ({ consistency }) => {
       formatCount(counted)
     } were counted (requests that differ: ${formatCount(differing)} of ${formatCount(known)}): ${
       counted > seen
-        ? "events carry several tokens, or tokens without text came unseen"
+        ? "events carry several tokens, or some tokens have no text"
         : counted < seen
-        ? "events are more than tokens"
-        : "some show more and some fewer, which makes up for it in the sum only"
+        ? "there are more events than tokens"
+        : "some show more and some fewer, which cancels out only in the sum"
     }`,
-    "totals and throughput are right; ITL is the gap between events here, TPOT the time of a token",
+    "totals and throughput are right; here ITL is the gap between events, TPOT the time per token",
   );
 };
 
@@ -396,18 +396,18 @@ const checkRequestedLength: LoadCheck = (
     return warning(
       "requested_length",
       `Answers longer than their limit: ${formatCount(longer)} of ${formatCount(known)}`,
-      "the engine does not keep the limit, or their tokens are counted in another way (see the source of output tokens); compare engines by tokens delivered",
+      "compare engines by tokens delivered: this engine exceeds the limit or counts tokens in another way (see the source of output tokens)",
     );
   }
   if (shorter + longer === 0) {
-    return passed("requested_length", "Every answer has the length that was asked for");
+    return passed("requested_length", "Every answer has the requested length");
   }
   return warning(
     "requested_length",
     `Answers that differ from the forced length: ${formatCount(shorter + longer)} of ${
       formatCount(exact + shorter + longer)
     } (${formatCount(shorter)} shorter, ${formatCount(longer)} longer)`,
-    "compare engines by tokens delivered, not by requests; --length cap asks for natural lengths on purpose",
+    "compare engines by tokens delivered, not by requests; --length cap allows shorter answers",
   );
 };
 
@@ -429,8 +429,8 @@ function checkTokenSource(side: "prompt" | "output"): LoadCheck {
           .join(", ")
       }; rates of these tokens are as wrong as the assumption`,
       header.tokenizer.source === "tokenizer"
-        ? "let the engine report usage in its stream"
-        : "let the engine report usage in its stream, or count with the model's tokenizer (--tokenizer FOLDER)",
+        ? "make the engine report usage in its stream"
+        : "make the engine report usage in its stream, or count with the model's tokenizer (--tokenizer FOLDER)",
     );
   };
 }
@@ -441,10 +441,10 @@ const checkPrefixCache: LoadCheck = ({ load: { cache }, header }) => {
   if (cache.share <= CACHED_SHARE) return passed("prefix_cache", found);
   return warning(
     "prefix_cache",
-    `${found}: the engine has seen these prompts, in this run or before, and TTFT is that of a warm cache`,
+    `${found}: the engine saw these prompts before, so TTFT is that of a warm cache`,
     header.dataset.kind === "synthetic"
-      ? "restart the engine or switch its prefix cache off, if a cold cache is meant"
-      : "take the synthetic dataset, whose prompts are new in every run, or restart the engine, if a cold cache is meant",
+      ? "for a cold cache, restart the engine or disable its prefix cache"
+      : "for a cold cache, use the synthetic dataset, whose prompts are new in every run, or restart the engine",
   );
 };
 
@@ -454,7 +454,7 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
   const gap = findMetric(load, "itl").distribution.median;
   if (readsPerToken === undefined || gap === undefined) return undefined;
   if (gap < SLOW_GAP_MS || readsPerToken >= READS_PER_TOKEN) {
-    return passed("coalescing", `${formatNumber(readsPerToken)} reads for each token`);
+    return passed("coalescing", `${formatNumber(readsPerToken)} reads per token`);
   }
   const together = (eventsPerRead ?? 0) > 1 / READS_PER_TOKEN;
   return warning(
@@ -463,16 +463,16 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
       together
         ? `${
           formatNumber(eventsPerRead)
-        } events came in one read, joined by the server, a proxy or a busy client`
+        } events arrived in one read, joined by the server, a proxy or a busy client`
         : "the engine puts several tokens into one event"
     }; ITL is the gap between groups`,
     together
-      ? "compare TPOT instead of ITL; look for buffering (proxy, Nagle) between engine and client"
+      ? "compare TPOT instead of ITL, and look for buffering (proxy, Nagle) between engine and client"
       : "compare TPOT instead of ITL; this is usual with speculative decoding or a stream interval above 1",
   );
 };
 
-/** In the order of reports: what makes the run worthless first. */
+/** In the order of reports, the most serious first. */
 const LOAD_CHECKS: readonly LoadCheck[] = [
   checkStamps,
   checkFinite,
@@ -507,7 +507,7 @@ function checkDuplicates({ dataset }: RunHeader): Check {
     "duplicate_prompts",
     `${formatCount(dataset.duplicates)} of ${
       plural(dataset.prompts, "prompt")
-    } repeat an earlier one; an engine with a prefix cache answers these faster`,
-    "compare only runs over the same dataset and seed, or remove the repetitions from the file",
+    } repeat an earlier one: an engine with a prefix cache answers these faster`,
+    "compare only runs with the same dataset and seed, or remove the duplicates from the file",
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Was it the server that was measured, or the client? Rules over what the client saw of itself and
- * over its calibrated error; each rule is a row with two thresholds, a reason and an advice.
+ * Whether the numbers are the server's or the client's. Each rule looks at one figure of the client
+ * or at its calibrated error, and has two thresholds, a reason and an advice.
  *
  * @module
  */
@@ -24,19 +24,19 @@ import {
 import { type LoadSummary, metricOf } from "./load_summary.ts";
 import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
 
-/** What a verdict rests on. */
+/** What a verdict is based on. */
 export interface VerdictEvidence {
   /** Everything computed about the load. */
   readonly load: Omit<LoadSummary, "checks" | "client" | "verdict">;
-  /** What the client saw of itself. */
+  /** What the client measured of itself. */
   readonly client: ClientSummary | undefined;
-  /** How late each request left, in ms. */
+  /** How late each request was sent, in ms. */
   readonly delays: ValueSet;
   /** The run it belongs to. */
   readonly header: RunHeader;
 }
 
-/** One question to the evidence. */
+/** One rule. */
 export interface VerdictRule {
   /** Stable name, snake case. */
   readonly name: string;
@@ -44,7 +44,7 @@ export interface VerdictRule {
   readonly suspectAbove: number;
   /** Values above it are client-bound; `Infinity` = it never is by this alone. */
   readonly boundAbove: number;
-  /** Absent = the rule does not apply, or nothing is known. */
+  /** Value to compare; absent = the rule does not apply, or nothing is known. */
   readonly measure: (evidence: VerdictEvidence) => number | undefined;
   /** What was found. */
   readonly explain: (value: number, evidence: VerdictEvidence) => string;
@@ -52,30 +52,30 @@ export interface VerdictRule {
   readonly advise?: (evidence: VerdictEvidence) => string;
 }
 
-/** Below this an error at p99 is the machine's: a client in C has stalls of 1 to 2.5 ms too. */
+/** A smaller error at p99 is the machine's: a client in C has stalls of 1 to 2.5 ms too. */
 const TAIL_FLOOR_MS = 2.5;
 
 /** Share of the median that an error at p99 may have. */
 const TOLERABLE = { ttft: 0.1, itl: 0.25 } as const;
 
-/** Below this a middle error is that of reading at all: a wake-up and a system call. */
+/** A smaller median error is the cost of reading at all: a wake-up and a system call. */
 const MIDDLE_FLOOR_MS = 0.5;
 
-/** Share of the time below which waiting for a core is that of any machine. */
+/** Any machine waits for a core this share of the time. */
 const STARVED_FLOOR = 0.03;
 
-/** Files that a process opens besides its sockets; with fewer left, the next connection fails. */
+/** Files that a process opens besides its sockets. */
 const DESCRIPTORS_RESERVED = 64;
 
-/** What a process says that may open no more files. */
+/** Error messages at the limit of open files. */
 const NO_DESCRIPTORS = /too many open files|EMFILE|os error 24\b/i;
 
 /** Streams with a larger gap between tokens have time for one read per token. */
 export const SLOW_GAP_MS = 2;
 
 /**
- * The rules, in the order in which reasons of one kind are listed. Thresholds lie well above what
- * a quiet machine shows: timers of an idle Deno are 1.1 ms late at the median and 2.6 ms at p99.
+ * The rules, in the order in which reasons of one kind are listed. Thresholds are well above the
+ * figures of a quiet machine: timers of an idle Deno are 1.1 ms late at the median, 2.6 ms at p99.
  */
 export const VERDICT_RULES: readonly VerdictRule[] = [
   {
@@ -93,7 +93,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     advise: adviseDescriptors,
   },
   {
-    // Half of the metric: the number printed is as much the client's as the server's.
+    // At half of the metric, the number is as much the client's as the server's.
     name: "ttft_error",
     suspectAbove: TOLERABLE.ttft,
     boundAbove: 0.5,
@@ -101,7 +101,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     explain: (share, evidence) => explainTail("ttft", share, evidence),
   },
   {
-    // One gap in a hundred may be off by a quarter: a gap is the difference of two late stamps.
+    // One gap in a hundred may be off by a quarter, as it is the difference of two late stamps.
     name: "itl_error",
     suspectAbove: TOLERABLE.itl,
     boundAbove: 1,
@@ -114,12 +114,12 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     boundAbove: 0.2,
     measure: (evidence) => middleShare(evidence),
     explain: (share, { client }) =>
-      `half of all TTFTs are wrong by more than ${formatMs(client?.error?.ttft.p50Ms)}, ${
+      `half of all TTFTs are off by more than ${formatMs(client?.error?.ttft.p50Ms)}, ${
         formatShare(share)
       } of their median`,
   },
   {
-    // Where a load like this one was calibrated, the rules above know more than a limit does.
+    // Where a load like this one was calibrated, the rules above are more precise.
     name: "calibrated_limit",
     suspectAbove: 1,
     boundAbove: Infinity,
@@ -132,7 +132,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     suspectAbove: 10,
     boundAbove: 50,
     measure: ({ client }) => client?.loopLagP99Ms,
-    explain: (ms) => `timers late by ${formatMs(ms)} at p99 on the thread that reads`,
+    explain: (ms) => `timers late by ${formatMs(ms)} at p99 on the reading thread`,
   },
   {
     name: "stall",
@@ -140,20 +140,20 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     boundAbove: 1000,
     measure: ({ client }) => client?.loopLagMaxMs,
     explain: (ms, { client }) =>
-      `the thread that reads stood still for ${formatMs(ms)}: whatever came then was ${
+      `the reading thread stalled for ${formatMs(ms)}: what arrived then was ${
         client?.error?.kernelStamped
-          ? "read late, though stamped on time, and its users went on late"
+          ? "stamped on time but read late, so its users sent their next requests late"
           : "stamped late"
       }`,
     advise: () =>
-      "run it again and look at the tails; if it comes back, find out what else this machine does",
+      "run it again and compare the tails; if it happens again, find out what else runs on this machine",
   },
   {
     name: "thread_cpu",
     suspectAbove: 0.7,
     boundAbove: 0.85,
     measure: ({ client }) => client?.threadCpu,
-    explain: (share) => `the thread that reads was busy for ${formatShare(share)} of the time`,
+    explain: (share) => `the reading thread was busy for ${formatShare(share)} of the time`,
   },
   {
     name: "thread_wait",
@@ -161,23 +161,23 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     boundAbove: 0.5,
     measure: ({ client }) => client?.threadWait,
     explain: (share) =>
-      `the thread that reads waited for a core for ${formatShare(share)} of the time`,
+      `the reading thread waited for a core for ${formatShare(share)} of the time`,
     advise: adviseIdleMachine,
   },
   {
-    // A scheduler favors threads that seldom run: beside a busy loop a light client waits for only
-    // 4 % of the time, and yet longer than it runs.
+    // Schedulers favor threads that seldom run: beside a busy loop a light client waits only 4 % of
+    // the time, and yet longer than it runs.
     name: "thread_starved",
     suspectAbove: 1,
     boundAbove: Infinity,
     measure: ({ client: { threadCpu = 0, threadWait = 0 } = { error: undefined } }) =>
       threadWait > STARVED_FLOOR ? threadWait / Math.max(threadCpu, 0.001) : undefined,
     explain: (ratio) =>
-      `the thread that reads waited for a core ${formatNumber(ratio)} times as long as it ran`,
+      `the reading thread waited for a core ${formatNumber(ratio)} times as long as it ran`,
     advise: adviseIdleMachine,
   },
   {
-    // Only where the thread's own share is unknown: the process has helper threads.
+    // Only where the thread's own share is unknown, as the process has helper threads.
     name: "process_cpu",
     suspectAbove: 0.85,
     boundAbove: 1.2,
@@ -193,10 +193,10 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     suspectAbove: 5,
     boundAbove: 50,
     measure: lateDepartures,
-    explain: (ms) => `requests left up to ${formatMs(ms)} late (p99)`,
+    explain: (ms) => `requests were sent up to ${formatMs(ms)} late (p99)`,
   },
   {
-    // Joined events may be the server's doing; with a busy reader they are its own.
+    // The server may join events; where the reading thread is busy, it joins them itself.
     name: "coalesced_reads",
     suspectAbove: 1.1,
     boundAbove: Infinity,
@@ -208,7 +208,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
         : undefined;
     },
     explain: (events) =>
-      `${formatNumber(events)} events came in one read while the client was busy`,
+      `${formatNumber(events)} events arrived in one read while the client was busy`,
   },
   {
     name: "descriptors",
@@ -221,7 +221,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     explain: (_, { client }) =>
       `${formatCount(client?.descriptors)} of ${
         formatCount(client?.descriptorLimit)
-      } files and sockets that the client may open were open`,
+      } allowed files and sockets were open`,
     advise: adviseDescriptors,
   },
   {
@@ -235,10 +235,10 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     explain: (share, { client }) =>
       `${
         plural(client?.replacedConnections ?? 0, "connection")
-      } had been closed by the server and were opened anew, ${
+      } had been closed by the server and opened again, ${
         formatShare(share)
-      } of requests: their TTFT includes it`,
-    advise: () => "give the server a longer keep-alive than the pause between requests",
+      } of requests: their TTFT includes connecting`,
+    advise: () => "give the server a longer keep-alive timeout than the pause between requests",
   },
 ];
 
@@ -248,8 +248,8 @@ const MESSAGES: Readonly<Record<VerdictKind, string>> = {
   "client-bound": "The client was the limit: the server may be faster than shown",
 };
 
-/** Applies all rules; absent when nothing is known of the client and nothing speaks against it. */
-export function judge(evidence: VerdictEvidence): Verdict | undefined {
+/** Applies all rules; absent when the client was not measured and no rule objects. */
+export function clientVerdict(evidence: VerdictEvidence): Verdict | undefined {
   const reasons = VERDICT_RULES.flatMap((rule): readonly VerdictReason[] => {
     const value = rule.measure(evidence);
     if (value === undefined || !(value > rule.suspectAbove)) return [];
@@ -267,7 +267,10 @@ export function judge(evidence: VerdictEvidence): Verdict | undefined {
   return { kind, message: MESSAGES[kind], reasons: [...bound, ...suspect] };
 }
 
-/** What a slow client can still try; never what it does already. */
+/** Transports that do the same for less CPU time. */
+const CHEAPER: Readonly<Record<string, string>> = { fetch: "socket", grpc: "grpc-socket" };
+
+/** What a slow client can still try; never what it already does. */
 export function fasterClient(
   { header, load }: {
     readonly header: RunHeader;
@@ -275,24 +278,25 @@ export function fasterClient(
   },
 ): string {
   if (header.workers === 0 && header.environment.cores > 1) {
-    return "read with a thread of its own (--workers 1), or run the client on another machine than the server";
+    return "read on a thread of its own (--workers 1), or run the client on another machine than the server";
   }
-  if (header.transport === "fetch") return "pass --transport socket, which costs less a read";
+  const cheaper = CHEAPER[header.transport];
+  if (cheaper !== undefined) return `use --transport ${cheaper}, which costs less per read`;
   if (header.workers > 0 && header.workers < header.environment.cores - 1) {
-    return `pass --workers ${header.workers + 1}`;
+    return `use --workers ${header.workers + 1}`;
   }
   return `lower the load of ${load.label}, or split it over several client machines`;
 }
 
 function adviseIdleMachine(): string {
-  return "stop what else runs on this machine, or run the client on another one than the server";
+  return "stop what else runs on this machine, or run the client on another machine than the server";
 }
 
 function adviseDescriptors(): string {
   return "raise the limit before the run, e.g. ulimit -n 65536, or lower the load";
 }
 
-/** Errors of a load more than twice as heavy, and bounds by timers, judge nothing by themselves. */
+/** Bounds from heavier loads and estimates from timers are too weak for a verdict. */
 function calibrated(metric: "ttft" | "itl", { client }: VerdictEvidence): ErrorBound | undefined {
   return client?.error?.basis === "calibration" ? client.error[metric] : undefined;
 }
@@ -340,7 +344,7 @@ function weighedLoad(evidence: VerdictEvidence): Required<WeighedLoad> | undefin
   };
 }
 
-/** Of this machine; `epoll` knows no TLS. */
+/** Limits of this machine that this server can use: `epoll` has no TLS. */
 function limitsOf({ header: { calibration, url } }: VerdictEvidence): readonly CalibrationLimit[] {
   return (calibration?.limits ?? []).filter(({ transport }) =>
     transport !== "epoll" || !url.startsWith("https:")
@@ -350,7 +354,7 @@ function limitsOf({ header: { calibration, url } }: VerdictEvidence): readonly C
 function explainLimit(evidence: VerdictEvidence): string {
   const { limit } = beyondLimit(evidence)!;
   const { streams, tokensPerSec } = weighedLoad(evidence)!;
-  const kept = `the p99 errors of TTFT and gap within ${formatMs(limit.boundMs)}`;
+  const kept = `the p99 errors of TTFT and ITL within ${formatMs(limit.boundMs)}`;
   const { transport, workers } = limit;
   const client = workers === 1 ? transport : `${transport} with --workers ${workers}`;
   if (limit.streams === 0) {
@@ -366,7 +370,7 @@ function load(streams: number, tokensPerSec: number): string {
   return `${plural(Math.round(streams), "stream")} with ${formatCount(tokensPerSec)} tokens/s`;
 }
 
-/** What was found to carry such a load here; else what might, or less load. */
+/** A client that measured such a load well on this machine, else what might help. */
 function adviseLimit(evidence: VerdictEvidence): string {
   const { header } = evidence;
   const wanted = weighedLoad(evidence)!;
@@ -383,7 +387,7 @@ function adviseLimit(evidence: VerdictEvidence): string {
     ...(enough.transport === header.transport ? [] : [`--transport ${enough.transport}`]),
     ...(enough.workers === header.workers ? [] : [`--workers ${enough.workers}`]),
   ];
-  return `pass ${options.join(" ")}, which kept them within ${formatMs(enough.boundMs)} up to ${
+  return `use ${options.join(" ")}, which kept them within ${formatMs(enough.boundMs)} up to ${
     load(enough.streams, enough.tokensPerSec)
   }${fewer}`;
 }
@@ -394,14 +398,14 @@ function medianOf(metric: string, { load }: VerdictEvidence): number | undefined
 
 function explainTail(metric: "ttft" | "itl", share: number, evidence: VerdictEvidence): string {
   const { p99Ms } = calibrated(metric, evidence)!;
-  return `one ${metric.toUpperCase()} in a hundred is wrong by ${formatMs(p99Ms)} or more, ${
+  return `one ${metric.toUpperCase()} in a hundred is off by ${formatMs(p99Ms)} or more, ${
     share > 1 ? `${formatNumber(share)} times` : `${formatShare(share)} of`
   } the median`;
 }
 
 /**
- * Lateness of departures that only this client can have caused. A closed loop has no schedule to
- * keep: users who start at one instant leave one after the other.
+ * Lateness of sending that only this client can have caused. A closed loop has no schedule: users
+ * who start at one instant send one after the other.
  */
 function lateDepartures({ load, delays }: VerdictEvidence): number | undefined {
   const { plan: { kind, maxInFlight = 0 }, inFlight } = load;

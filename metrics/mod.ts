@@ -32,7 +32,12 @@ export {
 } from "./check_client_error.ts";
 export type { Consistency, Suspects } from "./check_consistency.ts";
 export { checkLoad, checkRun, type LoadFacts } from "./check_run.ts";
-export { judge, VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_verdict.ts";
+export {
+  clientVerdict,
+  VERDICT_RULES,
+  type VerdictEvidence,
+  type VerdictRule,
+} from "./check_verdict.ts";
 export {
   formatCount,
   formatMib,

@@ -25,7 +25,7 @@ import { streamFold } from "./summary_stream_shape.ts";
 import { rates } from "./summary_throughput.ts";
 import type { Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
-import { judge } from "./check_verdict.ts";
+import { clientVerdict } from "./check_verdict.ts";
 
 /** What a load's results depend on besides its records. */
 export interface LoadAccumulatorOptions {
@@ -138,7 +138,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const client = end.client &&
         { ...end.client, error: estimateClientError(load, { client: end.client, header }) };
       const delays = values.delays();
-      const verdict = judge({ load, client, delays, header });
+      const verdict = clientVerdict({ load, client, delays, header });
       const judged = { ...load, client, verdict };
       const consistency = ofAll.consistency.result();
       return {

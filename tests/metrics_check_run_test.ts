@@ -64,7 +64,7 @@ const FAULTS: readonly [
   ["stamps", "5 ticks came in 1 reads", [createRecord({ reads: 1 })]],
   ["stamps", "tick 0 at 100 is not firstTokenMs 101", [createRecord({ firstTokenMs: 101 })]],
   ["stamps", "tick 0 has no token", [createRecord({ ticks: [[1, 0], [2, 1]] })]],
-  ["stamps", "1 request of 101 cannot be true: request 100: endMs is -5", [
+  ["stamps", "1 of 101 requests has impossible stamps or counts, first request 100: endMs is -5", [
     ...records(),
     createFailure("truncated", { index: 100, endMs: -5 }),
   ]],
@@ -93,7 +93,7 @@ const FAULTS: readonly [
     createFailure("truncated", { index: 1 }),
   ]],
   ["cancelled", "1 request had not ended", [...records(), createFailure("cancelled")]],
-  ["dropped", "1 arrival of 101 never left: the limit of 8 requests", [
+  ["dropped", "Never sent: 1 of 101 arrivals, because the limit of 8 requests", [
     ...records(),
     createFailure("dropped"),
   ], { loads: [{ ...OPEN, maxInFlight: 8 }] }],
@@ -125,7 +125,7 @@ const FAULTS: readonly [
       endMs: one.sentMs! + 1000,
     })),
   ],
-  ["littles_law", "held by 1 request that did not complete", [
+  ["littles_law", "due to 1 request that did not complete", [
     ...records({}, 10),
     createFailure("timeout", { index: 10, afterMs: 1500 }),
   ]],
@@ -144,7 +144,7 @@ const FAULTS: readonly [
   ]],
   ["output_token_source", "none (1)", [createRecord({ outputTokens: undefined })]],
   ["prefix_cache", "50.0 % of the prompt tokens", [createRecord({ cachedTokens: 5 })]],
-  ["coalescing", "2 events came in one read", [
+  ["coalescing", "2 events arrived in one read", [
     createRecord({ ticks: [[100, 2], [150, 4], [200, 6]], reads: 3, events: 6 }),
   ]],
   ["coalescing", "the engine puts several tokens into one event", [
@@ -182,7 +182,9 @@ Deno.test("checks do not advise what is in use already", () => {
     checkOf("client", records(), { ...busy, header: { environment, ...header } }).advice!;
   assertStringIncludes(advice({ workers: 0 }), "--workers 1");
   assertStringIncludes(advice({ workers: 2, transport: "fetch" }), "--transport socket");
+  assertStringIncludes(advice({ workers: 2, transport: "grpc" }), "--transport grpc-socket");
   assertStringIncludes(advice({ workers: 2, transport: "socket" }), "--workers 3");
+  assertStringIncludes(advice({ workers: 2, transport: "grpc-socket" }), "--workers 3");
   assertFalse(advice({ workers: 3, transport: "socket" }).includes("--"));
   const cancelled = [...records(), createFailure("cancelled")];
   const grace = (options: Record<string, unknown>) =>

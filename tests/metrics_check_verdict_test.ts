@@ -68,7 +68,7 @@ const wrongBy = (ttftMs: number, itlMs: number, p50Ms = 0.1): Evidence => ({
   })],
 });
 
-Deno.test("judge says ok of a client that had time, calibrated or not", () => {
+Deno.test("clientVerdict says ok of a client that had time, calibrated or not", () => {
   for (const evidence of [{ client: QUIET }, wrongBy(2, 2)]) {
     const { verdict, checks } = loadOf(evidence);
     assertEquals(verdict?.kind, "ok");
@@ -77,7 +77,7 @@ Deno.test("judge says ok of a client that had time, calibrated or not", () => {
   }
 });
 
-Deno.test("judge says nothing where nothing is known", () => {
+Deno.test("clientVerdict says nothing where nothing is known", () => {
   assertEquals(loadOf({}).verdict, undefined);
 });
 
@@ -152,7 +152,7 @@ const FAULTS: readonly [fault: string, Evidence, rule: string, VerdictKind][] = 
   ["closed connections", healthy({ replacedConnections: 10 }), "replaced_connections", "suspect"],
 ];
 
-Deno.test("judge sees each fault and says what to do", async (t) => {
+Deno.test("clientVerdict sees each fault and says what to do", async (t) => {
   for (const [fault, evidence, rule, kind] of FAULTS) {
     await t.step(fault, () => {
       const { verdict, checks } = loadOf(evidence);
@@ -173,17 +173,17 @@ Deno.test("judge sees each fault and says what to do", async (t) => {
   );
 });
 
-Deno.test("judge takes joined reads of an idle client for the server's doing", () => {
+Deno.test("clientVerdict takes joined reads of an idle client for the server's doing", () => {
   const joined = records({ reads: 2, events: 5 });
   assertEquals(loadOf({ client: QUIET, records: joined }).verdict?.kind, "ok");
 });
 
-Deno.test("judge lets the users of a closed loop start one after the other", () => {
+Deno.test("clientVerdict lets the users of a closed loop start one after the other", () => {
   const late = records().map((one) => ({ ...one, intendedMs: one.sentMs! - 30 }));
   assertEquals(loadOf({ client: QUIET, records: late }).verdict?.kind, "ok");
 });
 
-Deno.test("judge leaves waiting for the limit in flight to the limit", () => {
+Deno.test("clientVerdict leaves waiting for the limit in flight to the limit", () => {
   const { verdict } = loadOf({
     client: QUIET,
     records: records().map((one) => ({ ...one, intendedMs: one.sentMs! - 30 })),
@@ -192,21 +192,21 @@ Deno.test("judge leaves waiting for the limit in flight to the limit", () => {
   assertEquals(verdict?.kind, "ok");
 });
 
-Deno.test("judge uses no error of a load more than twice as heavy", () => {
+Deno.test("clientVerdict uses no error of a load more than twice as heavy", () => {
   const heavy = { ...wrongBy(60, 60).cells![0]!, streams: 3 };
   const { verdict, client } = loadOf({ client: QUIET, cells: [heavy] });
   assertEquals(client?.error?.basis, "heavier");
   assertEquals(verdict?.kind, "ok");
 });
 
-Deno.test("judge blames no client for an error that every machine makes", () => {
+Deno.test("clientVerdict blames no client for an error that every machine makes", () => {
   // TTFT 4 ms, wrong by 2 ms in one of a hundred: stalls of that length are the machine's.
   const fast = records().map((one) => ({ ...one, firstTokenMs: one.sentMs! + 4 }));
   assertEquals(loadOf({ ...wrongBy(2, 2), records: fast }).verdict?.kind, "ok");
   assertEquals(loadOf({ ...wrongBy(3, 2), records: fast }).verdict?.kind, "client-bound");
 });
 
-Deno.test("judge puts the worst reason first", () => {
+Deno.test("clientVerdict puts the worst reason first", () => {
   const { verdict } = loadOf(
     healthy({ loopLagP99Ms: 20, loopLagMaxMs: 150, threadWait: 0.9, threadCpu: 0.95 }),
   );
@@ -219,16 +219,16 @@ Deno.test("judge puts the worst reason first", () => {
   ]);
 });
 
-Deno.test("judge says how far a load is beyond what was calibrated, and what carries it", () => {
+Deno.test("clientVerdict says how far a load is beyond what was calibrated, and what carries it", () => {
   // 10 in flight, 333 tokens/s.
   const many = Array.from({ length: 200 }, (_, index) => {
     const sentMs = Math.floor(index / 10) * 150;
     return createRecord({ index, sentMs, endMs: sentMs + 150 });
   });
-  const judged = (limits: readonly CalibrationLimit[], fields: Evidence = {}) =>
+  const verdictOf = (limits: readonly CalibrationLimit[], fields: Evidence = {}) =>
     loadOf({ ...fields, client: QUIET, records: many, limits }).verdict!;
   const small = createLimit({ streams: 4, tokensPerSec: 200 });
-  const found = judged([small]);
+  const found = verdictOf([small]);
   assertEquals(found.reasons.map(({ rule, kind }) => [rule, kind]), [
     ["calibrated_limit", "suspect"],
   ]);
@@ -236,21 +236,22 @@ Deno.test("judge says how far a load is beyond what was calibrated, and what car
   assertEquals(
     message,
     "10 streams with 333 tokens/s are beyond what was calibrated: on this machine fetch with " +
-      "--workers 0 kept the p99 errors of TTFT and gap within 5.00 ms only up to 4 streams with " +
+      "--workers 0 kept the p99 errors of TTFT and ITL within 5.00 ms only up to 4 streams with " +
       "200 tokens/s",
   );
   assertStringIncludes(advice, ", or at most 4 streams");
 
   const socket = createLimit({ transport: "socket", streams: 64 });
   const workers = createLimit({ workers: 2, streams: 64 });
-  const adviceOf = (...others: CalibrationLimit[]) => judged([small, ...others]).reasons[0]!.advice;
-  assertStringIncludes(adviceOf(socket, workers), "pass --transport socket, which kept them");
-  assertStringIncludes(adviceOf(workers), "pass --workers 2, which kept them within 5.00 ms up to");
+  const adviceOf = (...others: CalibrationLimit[]) =>
+    verdictOf([small, ...others]).reasons[0]!.advice;
+  assertStringIncludes(adviceOf(socket, workers), "use --transport socket, which kept them");
+  assertStringIncludes(adviceOf(workers), "use --workers 2, which kept them within 5.00 ms up to");
   // Not enough itself, or of no use to this server.
   assertFalse(adviceOf({ ...socket, streams: 5 }).includes("which kept"));
   const epoll = { ...socket, transport: "epoll" };
   const https = { header: { url: "https://example.com" } };
-  assertFalse(judged([small, epoll], https).reasons[0]!.advice.includes("epoll"));
+  assertFalse(verdictOf([small, epoll], https).reasons[0]!.advice.includes("epoll"));
 
   const ok: [name: string, limits: CalibrationLimit[]][] = [
     ["as much as was calibrated", [createLimit({ streams: 10, tokensPerSec: 333 })]],
@@ -265,11 +266,11 @@ Deno.test("judge says how far a load is beyond what was calibrated, and what car
     // A quarter of the gap of 10 ms is 2.5 ms: that bound is as good as 1 ms.
     ["a bound that does no harm", [{ ...small, boundMs: 1 }, createLimit({ boundMs: 2.5 })]],
   ];
-  for (const [name, limits] of ok) assertEquals(judged(limits).kind, "ok", name);
-  assertEquals(judged([{ ...small, endedBy: "time", tooManyStreams: 10 }]).kind, "suspect");
-  assertEquals(judged([{ ...small, boundMs: 1 }, createLimit({ boundMs: 3 })]).kind, "suspect");
+  for (const [name, limits] of ok) assertEquals(verdictOf(limits).kind, "ok", name);
+  assertEquals(verdictOf([{ ...small, endedBy: "time", tooManyStreams: 10 }]).kind, "suspect");
+  assertEquals(verdictOf([{ ...small, boundMs: 1 }, createLimit({ boundMs: 3 })]).kind, "suspect");
 
   // The error of such a load is known, and small beside what was measured.
   const like = createCell({ streams: 10, tokensPerSec: 333 });
-  assertEquals(judged([small], { cells: [like] }).kind, "ok");
+  assertEquals(verdictOf([small], { cells: [like] }).kind, "ok");
 });

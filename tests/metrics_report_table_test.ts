@@ -104,10 +104,10 @@ Deno.test("reportTable says when arrivals were stamped by the kernel", () => {
   };
   assertStringIncludes(text(1), "100 % of reads stamped by the kernel");
   assertStringIncludes(text(1), "tokens are more exact, as the kernel stamped them");
-  assertStringIncludes(text(1), "was read late, though stamped on time");
+  assertStringIncludes(text(1), "was stamped on time but read late");
   assertMatch(text(0.5), / 50(\.0)? % of reads stamped by the kernel/);
   assertStringIncludes(text(0.5), "tokens of many streams that arrive together are read later");
-  assertStringIncludes(text(0.5), "whatever came then was stamped late");
+  assertStringIncludes(text(0.5), "what arrived then was stamped late");
 });
 
 Deno.test("reportTable puts one line per load before the details of several", () => {
