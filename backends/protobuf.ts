@@ -1,6 +1,6 @@
 /**
  * The part of Protocol Buffers (proto3) that the gRPC engines need: a message is a table of field
- * numbers and types, and the table drives the encoder and the decoder.
+ * numbers and types, from which its type, its encoder and its decoder follow.
  *
  * Keys are the names of the `.proto` file, so that a table reads like the specification it comes
  * from. Unknown fields and fields of an unexpected wire type are skipped, packed and unpacked
@@ -17,8 +17,6 @@ import {
   WireReader,
   WireWriter,
 } from "./protobuf_wire.ts";
-
-export type { Scalar };
 
 /** What {@linkcode MessageType.encode} takes for a message `V`: every field may be left out. */
 export type Input<V> = V extends bigint | boolean | number | string | Uint8Array | undefined ? V
@@ -44,42 +42,49 @@ export interface MessageType<T> {
   decode(bytes: Uint8Array): T;
 }
 
-type Element<V> = V extends bigint ? "int64" | "uint64"
-  : V extends number ? "double" | "enum" | "float" | "int32" | "uint32"
-  : V extends boolean ? "bool"
-  : V extends string ? "string"
-  : V extends Uint8Array ? "bytes"
-  : MessageType<V>;
-
-type SingularField<V> =
-  | readonly [number: number, type: Element<V>]
-  | readonly [number: number, type: Element<V>, label: "optional"];
+/** The message that a codec reads: `type Tokens = Decoded<typeof tokens>`. */
+export type Decoded<M> = M extends MessageType<infer T> ? T : never;
 
 /**
- * A row of a message's table: field number, type, label. A message in a field of its own always
- * has presence; a scalar has it when it is `optional` (also each member of a oneof). Maps have
- * string keys.
+ * The table of a message: per field its number, type and label, in ascending order of numbers. A
+ * message in a field of its own always has presence; a scalar has it when it is `optional` (also
+ * each member of a oneof). Maps have string keys.
  */
-export type Field<V> = [V] extends [boolean] ? SingularField<V>
-  : V extends ReadonlyMap<string, infer M>
-    ? readonly [number: number, type: Element<M>, label: "map"]
-  : V extends Uint8Array ? SingularField<V>
-  : V extends readonly (infer E)[] ? readonly [number: number, type: Element<E>, label: "repeated"]
-  : SingularField<V>;
+export type Fields = {
+  readonly [name: string]: readonly [
+    number: number,
+    type: Scalar | Pick<MessageType<unknown>, "fieldNames">,
+    label?: "map" | "optional" | "repeated",
+  ];
+};
 
-/** The table of a message: one row a field, in ascending order of numbers. */
-export type Fields<T> = { readonly [K in keyof T]-?: Field<NonNullable<T[K]>> };
+type ElementOf<T> = T extends "bool" ? boolean
+  : T extends "bytes" ? Uint8Array
+  : T extends "string" ? string
+  : T extends "int64" | "uint64" ? bigint
+  : T extends Scalar ? number
+  : Decoded<T>;
 
-/**
- * Makes the codec of a message from its table: `message<Tokens>({ ids: [1, "uint32", "repeated"] })`
- * for `interface Tokens { readonly ids: readonly number[] }`.
- */
-export function message<T>(fields: Fields<T>): MessageType<T> {
-  return new Table(
-    fields as Readonly<Record<string, readonly unknown[]>>,
-  ) as unknown as MessageType<
-    T
-  >;
+type ValueOf<F> = F extends readonly [number, infer T, "map"] ? ReadonlyMap<string, ElementOf<T>>
+  : F extends readonly [number, infer T, "repeated"] ? readonly ElementOf<T>[]
+  : F extends readonly [number, infer T, "optional"?] ? ElementOf<T>
+  : never;
+
+/** Names of the fields that may be absent. */
+type OptionalName<F extends Fields> = {
+  [K in keyof F]: F[K] extends readonly [number, Scalar] ? never
+    : F[K] extends readonly [number, unknown, "map" | "repeated"] ? never
+    : K;
+}[keyof F];
+
+/** The message that a table describes. */
+export type MessageOf<F extends Fields> =
+  & { readonly [K in Exclude<keyof F, OptionalName<F>>]: ValueOf<F[K]> }
+  & { readonly [K in OptionalName<F>]?: ValueOf<F[K]> };
+
+/** Makes the codec of a message from its table: `message({ ids: [1, "uint32", "repeated"] })`. */
+export function message<const F extends Fields>(fields: F): MessageType<MessageOf<F>> {
+  return new Table(fields) as unknown as MessageType<MessageOf<F>>;
 }
 
 type Values = Record<string, unknown>;
@@ -100,12 +105,12 @@ class Table {
   /** Value of every field before anything is read; lists and maps are made afresh. */
   readonly #blank: Values = {};
 
-  constructor(fields: Readonly<Record<string, readonly unknown[]>>) {
+  constructor(fields: Fields) {
     this.#rows = Object.entries(fields).map(([name, [number, type, label]]) => ({
       name,
-      number: number as number,
+      number,
       type: type as Scalar | Table,
-      label: (label ?? "singular") as Row["label"],
+      label: label ?? "singular",
       wire: type instanceof Table ? DELIMITED : WIRE_TYPES[type as Scalar],
     }));
     this.fieldNames = this.#rows.map((row) => row.name);

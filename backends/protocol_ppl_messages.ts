@@ -5,81 +5,9 @@
  *
  * @module
  */
-import { message, type MessageType } from "./protobuf.ts";
+import { type Decoded, message } from "./protobuf.ts";
 
-/** Token ids. */
-export interface PplTokens {
-  readonly ids: readonly number[];
-}
-
-/** How a token is chosen. The server ignores `typical_p`, `seed` and `watermark`. */
-export interface PplChoosing {
-  readonly temperature: number;
-  readonly top_k: number;
-  readonly top_p: number;
-  readonly typical_p: number;
-  readonly do_sample: boolean;
-  readonly seed: bigint;
-  readonly repetition_penalty: number;
-  readonly presence_penalty: number;
-  readonly frequency_penalty: number;
-  readonly watermark: boolean;
-}
-
-/** When to stop. `stop_tokens` has no effect in known servers. */
-export interface PplStopping {
-  readonly max_new_tokens: number;
-  readonly stop_tokens?: PplTokens;
-  readonly ignore_eos_token: boolean;
-}
-
-/** A request, version 2. A prompt that is not empty wins over `tokens`. */
-export interface PplRequest {
-  readonly id: bigint;
-  readonly prompt: string;
-  readonly tokens?: PplTokens;
-  readonly choosing_parameters?: PplChoosing;
-  readonly stopping_parameters?: PplStopping;
-}
-
-/** A request, version 1. */
-export interface PplRequestV1 {
-  readonly id: bigint;
-  readonly temperature: number;
-  readonly prompt: string;
-  readonly tokens?: PplTokens;
-  readonly stopping_parameters?: PplStopping;
-}
-
-/** What a call carries; an empty list is never answered. */
-export interface PplBatch<Request> {
-  readonly req: readonly Request[];
-}
-
-/** More about one token. `finish_reason` means something with status FINISHED only. */
-export interface PplDetail {
-  readonly logprobs: number;
-  readonly is_special: boolean;
-  /** 0 length, 1 end-of-sequence token, 2 stop sequence. */
-  readonly finish_reason: number;
-}
-
-/** One generated token, or a failure. `detail` exists in version 2 only. */
-export interface PplResponse {
-  /** {@linkcode PPL_STATUS}. */
-  readonly status: number;
-  readonly id: bigint;
-  readonly generated: string;
-  readonly tokens?: PplTokens;
-  readonly detail?: PplDetail;
-}
-
-/** One message of the stream; servers put one response into each. */
-export interface PplBatchedResponse {
-  readonly rsp: readonly PplResponse[];
-}
-
-/** Values of `PplResponse.status`. */
+/** Values of a response's `status`. */
 export const PPL_STATUS: {
   readonly processing: 0;
   readonly finished: 1;
@@ -89,12 +17,15 @@ export const PPL_STATUS: {
 /** Path of the one method, server-streaming. */
 export const PPL_PATH = "/ppl.llm.proto.LLMService/Generation";
 
-const pplTokens: MessageType<PplTokens> = message<PplTokens>({
+/** Token ids. */
+const pplTokens = message({
   ids: [1, "uint32", "repeated"],
 });
+/** See the codec. */
+export type PplTokens = Decoded<typeof pplTokens>;
 
-/** Codec of {@linkcode PplChoosing}. */
-export const pplChoosing: MessageType<PplChoosing> = message<PplChoosing>({
+/** How a token is chosen. The server ignores `typical_p`, `seed` and `watermark`. */
+export const pplChoosing = message({
   temperature: [1, "float"],
   top_k: [2, "uint32"],
   top_p: [3, "float"],
@@ -106,57 +37,71 @@ export const pplChoosing: MessageType<PplChoosing> = message<PplChoosing>({
   frequency_penalty: [9, "float"],
   watermark: [10, "bool"],
 });
+/** See the codec. */
+export type PplChoosing = Decoded<typeof pplChoosing>;
 
-/** Codec of {@linkcode PplStopping}. */
-export const pplStopping: MessageType<PplStopping> = message<PplStopping>({
+/** When to stop. `stop_tokens` has no effect in known servers. */
+export const pplStopping = message({
   max_new_tokens: [1, "uint32"],
   stop_tokens: [2, pplTokens],
   ignore_eos_token: [3, "bool"],
 });
+/** See the codec. */
+export type PplStopping = Decoded<typeof pplStopping>;
 
-/** Codec of {@linkcode PplRequest}. */
-export const pplRequest: MessageType<PplRequest> = message<PplRequest>({
+/** A request, version 2. A prompt that is not empty wins over `tokens`. */
+export const pplRequest = message({
   id: [1, "uint64"],
   prompt: [2, "string"],
   tokens: [3, pplTokens],
   choosing_parameters: [4, pplChoosing],
   stopping_parameters: [5, pplStopping],
 });
+/** See the codec. */
+export type PplRequest = Decoded<typeof pplRequest>;
 
-/** Codec of {@linkcode PplRequestV1}. */
-export const pplRequestV1: MessageType<PplRequestV1> = message<PplRequestV1>({
+/** A request, version 1. */
+export const pplRequestV1 = message({
   id: [1, "uint64"],
   temperature: [2, "float"],
   prompt: [3, "string"],
   tokens: [4, pplTokens],
   stopping_parameters: [5, pplStopping],
 });
+/** See the codec. */
+export type PplRequestV1 = Decoded<typeof pplRequestV1>;
 
-/** Codec of a version 2 call. */
-export const pplBatch: MessageType<PplBatch<PplRequest>> = message<PplBatch<PplRequest>>({
+/** A call, version 2; an empty list is never answered. */
+export const pplBatch = message({
   req: [1, pplRequest, "repeated"],
 });
 
-/** Codec of a version 1 call. */
-export const pplBatchV1: MessageType<PplBatch<PplRequestV1>> = message<PplBatch<PplRequestV1>>({
+/** A call, version 1. */
+export const pplBatchV1 = message({
   req: [1, pplRequestV1, "repeated"],
 });
 
-const pplDetail: MessageType<PplDetail> = message<PplDetail>({
+/** More about one token. */
+const pplDetail = message({
   logprobs: [1, "float"],
   is_special: [2, "bool"],
+  /** 0 length, 1 end-of-sequence token, 2 stop sequence; means something with status FINISHED only. */
   finish_reason: [3, "enum"],
 });
 
-const pplResponse: MessageType<PplResponse> = message<PplResponse>({
+/** One generated token, or a failure. `detail` exists in version 2 only. */
+const pplResponse = message({
+  /** See {@linkcode PPL_STATUS}. */
   status: [1, "enum"],
   id: [2, "uint64"],
   generated: [3, "string"],
   tokens: [4, pplTokens],
   detail: [5, pplDetail],
 });
+/** See the codec. */
+export type PplResponse = Decoded<typeof pplResponse>;
 
-/** Codec of a stream's messages; version 1 servers leave `detail` out. */
-export const pplBatchedResponse: MessageType<PplBatchedResponse> = message<PplBatchedResponse>({
+/** One message of the stream; servers put one response into each. */
+export const pplBatchedResponse = message({
   rsp: [1, pplResponse, "repeated"],
 });

@@ -19,34 +19,11 @@ import {
   textTensor,
 } from "../backends/kserve_tensors.ts";
 import { pplBatch, pplBatchedResponse, pplBatchV1 } from "../backends/protocol_ppl_messages.ts";
-import { message, type MessageType } from "../backends/protobuf.ts";
+import { type Decoded, message } from "../backends/protobuf.ts";
 import { createRandom } from "../backends/random.ts";
 
-interface Everything {
-  readonly flag: boolean;
-  readonly raw: Uint8Array;
-  readonly fine: number;
-  readonly kind: number;
-  readonly coarse: number;
-  readonly small: number;
-  readonly large: bigint;
-  readonly text: string;
-  readonly positive: number;
-  readonly id: bigint;
-  readonly list: readonly number[];
-  readonly names: readonly string[];
-  readonly map: ReadonlyMap<string, number>;
-  readonly maybe?: number;
-  readonly inner?: Inner;
-}
-
-interface Inner {
-  readonly a: number;
-  readonly b: number;
-}
-
-const inner: MessageType<Inner> = message<Inner>({ a: [1, "uint32"], b: [2, "uint32"] });
-const everything: MessageType<Everything> = message<Everything>({
+const inner = message({ a: [1, "uint32"], b: [2, "uint32"] });
+const everything = message({
   flag: [1, "bool"],
   raw: [2, "bytes"],
   fine: [3, "double"],
@@ -63,6 +40,7 @@ const everything: MessageType<Everything> = message<Everything>({
   maybe: [14, "uint32", "optional"],
   inner: [1000, inner],
 });
+type Everything = Decoded<typeof everything>;
 
 function hex(bytes: Uint8Array): string {
   return bytes.toHex();

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { message, type MessageType } from "../backends/protobuf.ts";
+import { type Decoded, message } from "../backends/protobuf.ts";
 import { utf8Length } from "./tokenizer_utf8.ts";
 
 /** What a loaded model can do. */
@@ -118,29 +118,10 @@ interface Piece {
 }
 
 /** `ModelProto` of `sentencepiece_model.proto`, as far as encoding needs it. */
-interface ModelFile {
-  readonly pieces: readonly (Omit<Piece, "type"> & { readonly type: number | undefined })[];
-  readonly trainer: TrainerSpec | undefined;
-  readonly normalizer: NormalizerSpec | undefined;
-}
-
-interface TrainerSpec {
-  readonly modelType: number | undefined;
-  readonly spaceAsSuffix: boolean;
-  readonly byteFallback: boolean;
-}
-
-interface NormalizerSpec {
-  readonly charsMap: Uint8Array;
-  readonly addDummyPrefix: boolean | undefined;
-  readonly removeExtraSpaces: boolean | undefined;
-  readonly escapeSpaces: boolean | undefined;
-}
-
-const MODEL_FILE: MessageType<ModelFile> = message<ModelFile>({
+const MODEL_FILE = message({
   pieces: [
     1,
-    message<ModelFile["pieces"][number]>({
+    message({
       text: [1, "string"],
       score: [2, "float"],
       type: [3, "enum", "optional"],
@@ -149,7 +130,7 @@ const MODEL_FILE: MessageType<ModelFile> = message<ModelFile>({
   ],
   trainer: [
     2,
-    message<TrainerSpec>({
+    message({
       modelType: [3, "enum", "optional"],
       spaceAsSuffix: [24, "bool"],
       byteFallback: [35, "bool"],
@@ -157,7 +138,7 @@ const MODEL_FILE: MessageType<ModelFile> = message<ModelFile>({
   ],
   normalizer: [
     3,
-    message<NormalizerSpec>({
+    message({
       charsMap: [2, "bytes"],
       addDummyPrefix: [3, "bool", "optional"],
       removeExtraSpaces: [4, "bool", "optional"],
@@ -179,7 +160,7 @@ interface Model {
 }
 
 function parseModel(bytes: Uint8Array): Model {
-  let file: ModelFile;
+  let file: Decoded<typeof MODEL_FILE>;
   try {
     file = MODEL_FILE.decode(bytes);
   } catch (error) {
