@@ -1,5 +1,5 @@
 /**
- * Throughput against latency: a point a load. Where the line turns upwards, more load buys only
+ * Throughput against latency, one point per load. Where the line turns upwards, more load only adds
  * waiting.
  *
  * @module
@@ -17,9 +17,9 @@ export interface CurvePoint {
   readonly label: string;
   /** Output tokens a second. */
   readonly throughput: number | undefined;
-  /** Latencies in ms, one a percentile of the chart. */
+  /** Latencies in ms, one per percentile of the chart. */
   readonly latencies: readonly (number | undefined)[];
-  /** Requests failed: marked, because a server that refuses work looks fast. */
+  /** Marks failed requests, because a server that refuses work looks fast. */
   readonly failed: boolean;
 }
 
@@ -39,20 +39,20 @@ export interface CurveChart {
 
 const HEIGHT = 210;
 
-/** Labels are placed as if the chart were this wide; on wider ones they have more room. */
+/** Labels are placed as if the chart were this wide; on a wider one they have more room. */
 const ASSUMED_WIDTH = 300;
 const LETTER = { width: 6.2, height: 12 };
 
-/** More labels than these say nothing that the text for the pointer does not. */
+/** Most labels; the texts at the pointer give the rest. */
 const LABELS = 12;
 
-/** From this number of points on, dots are smaller. */
+/** Above this number of points, dots are smaller. */
 const CROWD = 20;
 
-/** From this ratio of largest to smallest on, the vertical axis has equal ratios. */
+/** Above this ratio of largest to smallest, the vertical axis is logarithmic. */
 const LOG_FROM_RATIO = 20;
 
-/** Lines through the loads, one a percentile, the loads' labels beside the upper one. */
+/** Lines through the loads, one per percentile, with labels beside the upper line. */
 export function curveChart({ id, title, name, percentiles, points }: CurveChart): Markup {
   const placed = points.filter(({ throughput, latencies }) =>
     throughput !== undefined && latencies.some((latency) => latency !== undefined)
@@ -99,7 +99,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
   return chart({
     id,
     title: `${title} ${names.join(" and ")} against throughput`,
-    description: placed.length === 0 ? "No load has both" : described.join("; "),
+    description: placed.length === 0 ? "No load has both values" : described.join("; "),
     panels: [{
       height: HEIGHT,
       above: LETTER.height,
@@ -140,7 +140,7 @@ interface PointLabel {
   readonly dots: readonly number[];
 }
 
-/** First and last load, then the others as far as they have room: nothing lies upon another. */
+/** Labels the first and the last load, then the others where there is room; nothing overlaps. */
 function placeLabels(labels: readonly PointLabel[]): readonly Markup[] {
   const taken: Box[] = labels.flatMap(({ at, dots }) =>
     dots.map((y): Box => {
@@ -176,7 +176,7 @@ function placeLabels(labels: readonly PointLabel[]): readonly Markup[] {
   return placed;
 }
 
-/** 0, n − 1, then the middle, the quarters …: any beginning of it is an even spread. */
+/** 0, n − 1, then the middle, the quarters …: any beginning of it is spread evenly. */
 function outerFirst(count: number): ReadonlySet<number> {
   const order = new Set(count === 0 ? [] : [0, count - 1]);
   for (let step = 2 ** Math.floor(Math.log2(Math.max(1, count))); step >= 1; step /= 2) {

@@ -1,9 +1,9 @@
 /**
- * What every chart has: a place to draw, axes with names and units, a grid, a description for those
- * who cannot see it, and texts for the pointer.
+ * What every chart has: a drawing area, axes with names and units, a grid, a description for screen
+ * readers, and texts at the pointer.
  *
- * Widths are percentages and heights are pixels, so that a chart fills a phone and a wall with
- * letters of the same size. Shapes are drawn 1000 units wide and stretched; strokes are not.
+ * Widths are percentages and heights are pixels, so that a chart fills a phone or a wall with letters
+ * of the same size. Shapes are drawn 1000 units wide and stretched; strokes are not.
  *
  * @module
  */
@@ -13,25 +13,25 @@ import { type Markup, markup, visibleText } from "./markup.ts";
 /** Units across the stretched part of a chart. */
 export const PLOT_WIDTH = 1000;
 
-/** A text for the pointer, at the place it is about. */
+/** A text at the pointer, for one place of the chart. */
 export interface Tip {
   /** From 0 to 1 along the axis of the tips. */
   readonly at: number;
-  /** Lines. */
+  /** Lines of the text. */
   readonly lines: readonly string[];
 }
 
-/** One drawing area of a chart; several stand below each other over the same horizontal axis. */
+/** One drawing area of a chart; several are stacked over the same horizontal axis. */
 export interface Panel {
   /** Height in pixels. */
   readonly height: number;
   /** Name and unit of the vertical axis, printed above it. */
   readonly name: string;
-  /** 0 = bottom, 1 = top; nothing is drawn for an empty list. */
+  /** Ticks of the vertical axis, 0 = bottom, 1 = top; nothing is drawn for an empty list. */
   readonly ticks: readonly Tick[];
   /** Shapes in units of {@linkcode PLOT_WIDTH} by `height`, y downwards. */
   readonly shapes: Markup | readonly Markup[];
-  /** What must not be stretched, such as text, at percentages from the left and pixels from the top. */
+  /** Parts that must not be stretched, such as text: percentages from the left, pixels from the top. */
   readonly labels?: Markup | readonly Markup[];
   /** Pixels between the name and the area, for labels. Default 0. */
   readonly above?: number;
@@ -43,17 +43,17 @@ export interface Panel {
 export interface Frame {
   /** Unique in the page. */
   readonly id: string;
-  /** What is shown, in a few words. */
+  /** Title of the chart. */
   readonly title: string;
-  /** What a reader would see, with the numbers. */
+  /** What the chart shows, with the numbers. */
   readonly description: string;
   /** From top to bottom. */
   readonly panels: readonly Panel[];
-  /** Of the horizontal axis. */
+  /** Ticks of the horizontal axis. */
   readonly ticks: readonly Tick[];
   /** Name and unit of the horizontal axis. */
   readonly name: string;
-  /** Along the horizontal axis, or along the vertical one of a single panel (`at` 0 = top). */
+  /** Texts along the horizontal axis, or along the vertical axis of a single panel (`at` 0 = top). */
   readonly tips?: { readonly axis: "x" | "y"; readonly list: readonly Tip[] };
 }
 
@@ -109,7 +109,7 @@ export function round(value: number, digits: number): number {
   return Number(value.toFixed(digits)) + 0;
 }
 
-/** A path of numbers and letters that we computed. */
+/** A path, from numbers and letters that we computed. */
 export function path(kind: string, d: string): Markup {
   return d === "" ? markup`` : markup`<path class="${kind}" d="${d}"/>`;
 }
@@ -141,7 +141,7 @@ ${grid}${notches}<line class="base" x2="100%" y1="${bottom}" y2="${bottom}"/>
 ${empty && markup`<text class="empty" x="50%" y="${middle}" text-anchor="middle">${empty}</text>`}`;
 }
 
-/** Read by the page's script: places in thousandths, texts a line each, lines of a text by tabs. */
+/** Data for the page's script: places in thousandths, one text per line, its lines separated by tabs. */
 function tipAttributes(
   { axis, list }: NonNullable<Frame["tips"]>,
   { from, to }: { readonly from: number; readonly to: number },

@@ -1,5 +1,5 @@
 /**
- * The GPUs of a load over time: memory, utilization, power, a line for each GPU.
+ * The GPUs of a load over time: memory, utilization, power, one line per GPU.
  *
  * @module
  */
@@ -25,7 +25,7 @@ type Device = GpuSeries["devices"][number];
 const HEIGHT = 76;
 const MIB_OF_GIB = 1024;
 
-/** Panels over one time axis; only those for which something was told. */
+/** Panels over one time axis; those without any value are left out. */
 export function gpuChart({ id, gpu, durationMs }: GpuChart): Markup {
   const { series: { timeMs, devices }, total } = gpu;
   const time = timeUnit(durationMs);
@@ -33,16 +33,16 @@ export function gpuChart({ id, gpu, durationMs }: GpuChart): Markup {
   const at = (ms: number) => x.at(ms / time.ms);
   const panel = (name: string, valuesOf: (device: Device) => Values, least = 0): Panel[] => {
     const lists = devices.map(valuesOf);
-    const told = lists.flat().filter((value) => value !== null);
-    if (told.length === 0) return [];
-    const y = linearScale(0, Math.max(least, ...told), { ticks: 4, round: true });
+    const known = lists.flat().filter((value) => value !== null);
+    if (known.length === 0) return [];
+    const y = linearScale(0, Math.max(least, ...known), { ticks: 4, round: true });
     const shapes = lists.map((values) =>
       path("line", lineOf(values, (i, value) => [at(timeMs[i]!), y.at(value)]))
     );
     return [{ height: HEIGHT, name, ticks: y.ticks, shapes }];
   };
   const gib = (values: Values) => values.map((value) => value === null ? null : value / MIB_OF_GIB);
-  const several = devices.length > 1 ? ", a line for each GPU" : "";
+  const several = devices.length > 1 ? ", one line per GPU" : "";
   return chart({
     id,
     title: "The GPUs over time",
@@ -71,13 +71,12 @@ export function gpuChart({ id, gpu, durationMs }: GpuChart): Markup {
 }
 
 function tipOf({ index, memoryMiB, utilization, powerW }: Device, i: number): string {
-  const told = (value: number | null | undefined) => value ?? undefined;
-  return `GPU ${index}: ${formatMib(told(memoryMiB[i]))}, ${
-    formatShare(told(utilization[i]))
-  } busy, ${formatNumber(told(powerW[i]))} W`;
+  return `GPU ${index}: ${formatMib(memoryMiB[i] ?? undefined)}, ${
+    formatShare(utilization[i] ?? undefined)
+  } busy, ${formatNumber(powerW[i] ?? undefined)} W`;
 }
 
-/** Straight between neighbors, with a gap where nothing was told. */
+/** Straight lines between neighbors, with a gap where a value is unknown. */
 function lineOf(
   values: Values,
   place: (i: number, value: number) => readonly [x: number, y: number],

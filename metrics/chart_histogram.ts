@@ -20,20 +20,20 @@ export interface HistogramChart extends Histogram {
   readonly unit: Unit;
   /** What is counted, in the plural: `requests`, `gaps`. */
   readonly counted: string;
-  /** To mark; those without a value are not drawn. */
+  /** Percentiles to mark; those without a value are not drawn. */
   readonly marks: readonly Percentile[];
 }
 
 const HEIGHT = 120;
 const MARK_ROW = 13;
 
-/** Fewer bars would look like a wall: the axis is widened to the room of this many. */
+/** With fewer bars, the axis is widened to the room of this many. */
 const LEAST_BARS = 8;
 
-/** Labels of marks that are closer than this share of the width go to different rows. */
+/** Labels closer than this share of the width go to different rows. */
 const LABEL_WIDTH = 0.15;
 
-/** Marks that are closer than this share of the width cannot be told apart. */
+/** Marks closer than this share of the width are drawn as one. */
 const SAME_PLACE = 0.01;
 
 /** Bars between the edges, percentile lines across them. */
@@ -51,7 +51,7 @@ export function histogramChart(data: HistogramChart): Markup {
   const bars = counts.map((count, i): string => {
     if (count === 0) return "";
     const [from, to] = [across(at(edges[i]!)), across(at(edges[i + 1]!))];
-    // A single value among thousands still shows.
+    // A single value among thousands stays visible.
     const top = Math.min(down(y.at(count), HEIGHT), HEIGHT - 1);
     return `M${from} ${HEIGHT}V${top}H${to}V${HEIGHT}`;
   }).join("");
@@ -73,7 +73,7 @@ export function histogramChart(data: HistogramChart): Markup {
       }${found.length > 0 ? `: ${found.join(", ")}` : ""}`,
     panels: [{
       height: HEIGHT,
-      // Two rows even where one would do, so that charts side by side stand at one height.
+      // At least two rows, so that charts side by side have the same height.
       above: Math.max(2, ...rows.map((row) => row + 1)) * MARK_ROW,
       name: counted[0]!.toUpperCase() + counted.slice(1),
       ticks: total === 0 ? [] : y.ticks,
@@ -104,13 +104,13 @@ function horizontal({ scale, edges }: Histogram, per: number): Scale {
 function drawMark(label: string, at: number, row: number): Markup {
   const x = percent(at);
   const y = -4 - row * MARK_ROW;
-  // At the ends the label leans inwards.
+  // At the ends the label is aligned inwards.
   const anchor = at < 0.06 ? "start" : at > 0.94 ? "end" : "middle";
   return markup`<line class="mark" x1="${x}" x2="${x}" y1="${y + 2}" y2="${HEIGHT}"/>
 <text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>`;
 }
 
-/** Equal values share a line and its label: of many equal latencies, all percentiles are one. */
+/** Equal values share one line and one label, such as all percentiles of equal latencies. */
 function mergeMarks(
   marks: readonly { readonly p: number; readonly at: number }[],
 ): readonly { readonly label: string; readonly at: number }[] {
@@ -123,7 +123,7 @@ function mergeMarks(
   return merged;
 }
 
-/** Lowest row in which each label (given from left to right) has room. */
+/** The lowest row with room for each label, given from left to right. */
 export function labelRows(places: readonly number[]): readonly number[] {
   const ends: number[] = [];
   return places.map((at) => {

@@ -1,5 +1,5 @@
 /**
- * From values to places on an axis, and the round numbers beside it.
+ * Places of values on an axis, and the round numbers beside it.
  *
  * @module
  */
@@ -21,13 +21,13 @@ export interface Scale {
   readonly min: number;
   /** Value at the end, always above `min`. */
   readonly max: number;
-  /** Few enough to be read side by side. */
+  /** Ticks, few enough to be readable. */
   readonly ticks: readonly Tick[];
   /** From 0 at the start to 1 at the end; values outside are moved to the nearer end. */
   readonly at: (value: number) => number;
 }
 
-/** What to fit. */
+/** How to scale an axis. */
 export interface ScaleOptions {
   /** Most ticks. Default 6. */
   readonly ticks?: number;
@@ -45,18 +45,18 @@ export interface TimeUnit {
   readonly ms: number;
 }
 
-/** A longer axis is read in seconds, then in minutes. */
+/** Unit for an axis of this length. */
 export function timeUnit(maxMs: number): TimeUnit {
   if (maxMs < 5000) return { name: "ms", ms: 1 };
   return maxMs < 900_000 ? { name: "s", ms: 1000 } : { name: "min", ms: 60_000 };
 }
 
-/** Equal steps of 1, 2 or 5 × 10ⁿ. A range without width gets some, so that its value has a place. */
+/** Equal steps of 1, 2 or 5 × 10ⁿ. An empty range is widened, so that its value has a place. */
 export function linearScale(min: number, max: number, options: ScaleOptions = {}): Scale {
   const { ticks: most = 6, round = false, whole = false } = options;
   let [low, high] = [min, max];
   if (!(high > low)) {
-    // Zero, or the value's own size, on the side where there is room for it.
+    // Down to zero, or up by the value's own size.
     if (low > 0) low = 0;
     else high = low + Math.max(1, Math.abs(low));
   }
@@ -76,8 +76,8 @@ export function linearScale(min: number, max: number, options: ScaleOptions = {}
 }
 
 /**
- * Equal ratios, for values above 0: ticks at 1, 2, 5 × 10ⁿ, or at 10ⁿ, or at every second, third …
- * 10ⁿ, whichever are few enough.
+ * Equal ratios, for values above 0: ticks at 1, 2, 5 × 10ⁿ, at 10ⁿ, or at every second, third … 10ⁿ,
+ * whichever are few enough.
  */
 export function logScale(min: number, max: number, options: ScaleOptions = {}): Scale {
   const { ticks: most = 6, round = false } = options;

@@ -1,5 +1,5 @@
 /**
- * A load over time: what came out, how much was under way, what failed.
+ * A load over time: output, requests in flight, failures.
  *
  * @module
  */
@@ -17,14 +17,14 @@ export interface SeriesChart {
   readonly series: Series;
   /** Right end of the axis. */
   readonly durationMs: number;
-  /** To shade. */
+  /** Window to shade. */
   readonly steady: Window | undefined;
 }
 
 const HEIGHT = 76;
 const LABEL_HEIGHT = 14;
 
-/** Panels over one time axis, each stretch a step; failures only where there are any. */
+/** Panels over one time axis with one step per stretch; failures only where there are any. */
 export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Markup {
   const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed } = series;
   const time = timeUnit(durationMs);
@@ -55,7 +55,7 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
       empty: values.length === 0 ? "nothing was sent" : undefined,
     };
   };
-  // One request that ends in a last stretch of 10 ms is a rate of 100/s that never was.
+  // One request in a last stretch of 10 ms would be a rate of 100/s that never happened.
   const lastMs = durationMs - (startMs.at(-1) ?? 0);
   const rates = (perSec: readonly number[]) =>
     perSec.length > 1 && lastMs < bucketMs / 2 ? perSec.slice(0, -1) : perSec;
@@ -109,7 +109,7 @@ function shadeWindow(from: number, to: number): Markup {
   return markup`<rect class="steady" x="${across(from)}" width="${width}" height="${HEIGHT}"/>`;
 }
 
-/** Inside the window where it is wide enough, else towards the side with more room. */
+/** Label of the window, towards the side with more room. */
 function labelWindow(from: number, to: number): Markup {
   const atStart = from < 0.7;
   return markup`<text class="label" x="${percent(atStart ? from : to)}" y="-4" text-anchor="${

@@ -1,5 +1,5 @@
 /**
- * Requests as bars from their intended time to their end, one below the other.
+ * Requests as bars from the intended time to the end, one below the other.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import type { TimelineEntry } from "./load_summary.ts";
 export interface TimelineChart {
   /** Unique in the page. */
   readonly id: string;
-  /** In any order; drawn in that of sending. */
+  /** Requests in any order, drawn in the order of sending. */
   readonly entries: readonly TimelineEntry[];
   /** All requests of the load; more than `entries` when these are a sample. */
   readonly offered: number;
   /** Right end of the axis. */
   readonly durationMs: number;
-  /** More bars than these are thinned out. Default 160. */
+  /** Most bars; more requests are thinned out. Default 160. */
   readonly rows?: number;
 }
 
 const ROWS = 160;
 
-/** Few bars are thick, many are thin. */
+/** Height of a bar up to a number of rows. */
 const ROW_HEIGHTS: readonly { readonly rows: number; readonly height: number }[] = [
   { rows: 0, height: 60 },
   { rows: 8, height: 14 },
@@ -34,10 +34,10 @@ const ROW_HEIGHTS: readonly { readonly rows: number; readonly height: number }[]
   { rows: 60, height: 6 },
 ];
 
-/** A bar that lasted less is drawn this wide, in thousandths of the chart. */
+/** Least width of a bar, in thousandths of the chart. */
 const LEAST_WIDTH = 1;
 
-/** How a request that did not complete is marked at its end: a shape, so that color is not needed. */
+/** Mark at the end of a request that did not complete: a shape, so that no color is needed. */
 export const TIMELINE_MARKS: readonly {
   readonly kind: "failed" | "cancelled" | "dropped";
   readonly mark: string;
@@ -48,8 +48,8 @@ export const TIMELINE_MARKS: readonly {
 ];
 
 /**
- * Thin line: waiting for its turn; half bar: waiting for the first token; full bar: tokens.
- * What did not complete is dashed and has a mark at its end.
+ * Thin line: waiting to be sent; half bar: waiting for the first token; full bar: tokens. Requests
+ * that did not complete are dashed and have a mark at the end.
  */
 export function timelineChart(data: TimelineChart): Markup {
   const { id, entries, offered, durationMs, rows = ROWS } = data;
@@ -104,7 +104,7 @@ export function timelineChart(data: TimelineChart): Markup {
         shown.length < offered
           ? `${formatCount(shown.length)} of ${
             plural(offered, "request")
-          }, those that did not complete first, the others evenly spread`
+          }, those that did not complete first, the others spread evenly`
           : plural(offered, "request")
       }, from the intended time to the end`,
     panels: [{
@@ -163,7 +163,7 @@ function stretches(
   ];
 }
 
-/** Users of a closed loop have numbers of their own, so a request's number tells no order. */
+/** Each user of a closed loop has its own sequence, so request numbers give no order. */
 function departureMs({ sentMs, intendedMs }: TimelineEntry): number {
   return sentMs ?? intendedMs;
 }
@@ -187,7 +187,7 @@ function describeEntry(entry: TimelineEntry): readonly string[] {
   ];
 }
 
-/** At most five numbers of rows with room between them, at the middle of their rows. */
+/** At most five row numbers, at the middle of their rows. */
 function rowTicks(
   rows: number,
   height: number,
@@ -200,8 +200,8 @@ function rowTicks(
 }
 
 /**
- * What did not complete is kept, up to half of the rows: an even spread over thousands would miss
- * the few requests that a reader looks for.
+ * Keeps requests that did not complete, up to half of the rows: an even sample of thousands would miss
+ * the few that a reader looks for.
  */
 function thinOut(entries: readonly TimelineEntry[], rows: number): readonly TimelineEntry[] {
   if (entries.length <= rows) return entries;
@@ -211,7 +211,7 @@ function thinOut(entries: readonly TimelineEntry[], rows: number): readonly Time
   return entries.filter((entry) => kept.has(entry));
 }
 
-/** At most `count` of them, evenly spread. */
+/** At most `count` of them, spread evenly. */
 function spread(entries: readonly TimelineEntry[], count: number): readonly TimelineEntry[] {
   const shown = Math.min(entries.length, count);
   return Array.from({ length: shown }, (_, i) => entries[Math.floor(i * entries.length / shown)]!);

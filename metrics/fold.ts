@@ -1,15 +1,15 @@
 /**
- * What can be told of records that are seen once, one at a time and in any order.
+ * Results from records that are seen once, one at a time and in any order.
  *
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
 
-/** Takes records in and tells what they come to; its memory does not grow with their number. */
+/** Adds records up to a result; its memory does not grow with their number. */
 export interface Fold<Result> {
-  /** Takes one more in. */
+  /** Adds one record. */
   add(record: RequestRecord): void;
-  /** Of all so far; more may follow. */
+  /** Result of all so far; more may follow. */
   result(): Result;
 }
 
@@ -22,18 +22,18 @@ export function foldAll<Result>(
   return fold.result();
 }
 
-/** Counts by name, in the order of first appearance by position, in whatever order they are fed. */
+/** Counts by name, listed by the lowest position of each name, whatever the order of adding. */
 export interface Tally<Name extends string> {
-  /** One more of this name, seen at this position. */
+  /** Adds one of this name, seen at this position. */
   add(name: Name, position: number): void;
-  /** By first position. */
+  /** Counts, by lowest position. */
   entries(): readonly (readonly [name: Name, count: number])[];
 }
 
-/** Names beyond this many are counted under `others`: a cause that names a port never repeats. */
+/** More names than this are counted under `others`: an error that names a port never repeats. */
 const MOST_NAMES = 10_000;
 
-/** Counts nothing yet. */
+/** An empty tally. */
 export function createTally<Name extends string>(others?: Name): Tally<Name> {
   const seen = new Map<Name, { count: number; first: number }>();
   return {

@@ -1,12 +1,12 @@
 /**
- * Numbers as people read them: three significant digits, the unit that fits, `n/a` for what is not
- * known. Files keep full numbers and one unit.
+ * Numbers for people: three significant digits, a unit that fits, `n/a` for what is not known. Files
+ * keep full numbers and one unit.
  *
  * @module
  */
 import type { Unit } from "./metric.ts";
 
-/** What stands for a number that does not exist. */
+/** Text for a number that does not exist. */
 export const NOT_AVAILABLE = "n/a";
 
 /** `0.35 ms`, `4.12 ms`, `412 ms`, `1.24 s`, `2 min 5 s`. */
@@ -24,7 +24,7 @@ export function formatCount(count: number | undefined): string {
   return count === undefined ? NOT_AVAILABLE : groupThousands(count.toFixed(0));
 }
 
-/** Three significant digits, all digits of integers and large numbers: `0.0123`, `4.56`, `5`, `12,346`. */
+/** Three significant digits, but all digits of integers and large numbers: `0.0123`, `4.56`, `5`, `12,346`. */
 export function formatNumber(value: number | undefined): string {
   if (value === undefined) return NOT_AVAILABLE;
   return Number.isInteger(value) ? formatCount(value) : formatSignificant(value);
@@ -38,7 +38,7 @@ export function formatMib(mib: number | undefined): string {
     : `${formatSignificant(mib / 1024)} GiB`;
 }
 
-/** A share from 0 to 1 as `97.5 %`; never `100 %` (`0 %`) unless it is all (none). */
+/** A share from 0 to 1 as `97.5 %`; `100 %` and `0 %` only where it is exactly that. */
 export function formatShare(share: number | undefined): string {
   if (share === undefined) return NOT_AVAILABLE;
   if (share === 0 || share === 1) return `${share * 100} %`;

@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Prompt tokens taken from the prefix cache, where the engine says so. */
+/** Prompt tokens served from the prefix cache, where the engine reports them. */
 export const cachedTokens: Metric = {
   name: "cached_tokens",
   title: "Cached prompt tokens",

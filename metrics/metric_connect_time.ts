@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** TCP and TLS set-up of new connections, where the transport knows it; part of their TTFT. */
+/** Time to connect (TCP, TLS) where the transport knows it; part of the TTFT of that request. */
 export const connectTime: Metric = {
   name: "connect_time",
   title: "Connect time",

@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Sent → last token. What a stream sends after it (usage, end mark) is not waiting for tokens. */
+/** Sent → last token; what a stream sends after it (usage, end mark) is excluded. */
 export const e2e: Metric = {
   name: "e2e",
   title: "E2E",

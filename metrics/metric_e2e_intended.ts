@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Intended → last token (T19). */
+/** Intended → last token (T19 in docs/python-scripts.md). */
 export const e2eIntended: Metric = {
   name: "e2e_intended",
   title: "E2E from intended",

@@ -6,9 +6,9 @@
 import type { Metric } from "./metric.ts";
 
 /**
- * Gaps between ticks, as they were: a tick of several tokens is one gap, neither divided nor padded
- * with zeros (T8, T12), and the wait for the first token is not among them (T16). Ticks that bring
- * no token leave the gap open instead of cutting it in two.
+ * Gaps between ticks as they were. A tick of several tokens is one gap, neither divided nor padded
+ * with zeros (T8, T12), and the wait for the first token is not one (T16). A tick without a new token
+ * does not end a gap. T-numbers: docs/python-scripts.md.
  */
 export const itl: Metric = {
   name: "itl",

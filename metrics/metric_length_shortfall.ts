@@ -1,11 +1,11 @@
 /**
- * Requested length against delivered length.
+ * Requested against delivered length.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Tokens asked for and not delivered; 0 = exactly as asked, below 0 = more than asked. */
+/** Requested tokens that were not delivered; 0 = exact, below 0 = more than requested. */
 export const lengthShortfall: Metric = {
   name: "length_shortfall",
   title: "Length shortfall",

@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Tokens delivered, thinking included; never the length that was asked for (T2). */
+/** Delivered tokens, thinking included; never the requested length (T2 in docs/python-scripts.md). */
 export const outputTokens: Metric = {
   name: "output_tokens",
   title: "Output tokens",

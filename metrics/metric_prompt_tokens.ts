@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Prompt tokens: the engine's count where it gives one, else ours. */
+/** Prompt tokens: the engine's count where it reports one, else ours. */
 export const promptTokens: Metric = {
   name: "prompt_tokens",
   title: "Prompt tokens",

@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Reads of the body for each token; well below 1, tokens arrived in groups (T8). */
+/** Reads of the body per token; well below 1, tokens arrived in groups (T8 in docs/python-scripts.md). */
 export const readsPerToken: Metric = {
   name: "reads_per_token",
   title: "Reads per token",

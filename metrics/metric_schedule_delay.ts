@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Intended → sent: how late this client (or its limit of requests in flight) made the request. */
+/** Intended → sent: how late this client, or its in-flight limit, sent the request. */
 export const scheduleDelay: Metric = {
   name: "schedule_delay",
   title: "Schedule delay",

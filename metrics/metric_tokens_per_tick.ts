@@ -1,13 +1,13 @@
 /**
- * How many tokens arrive at once.
+ * How many tokens arrive together.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
 /**
- * Tokens of each tick, the first included. Above 1 the gaps of `itl` are gaps between groups of
- * tokens, and `tpot` is the time of one (T8).
+ * Tokens of each tick, the first included. Above 1, `itl` is the gap between groups of tokens, and
+ * `tpot` the time per token (T8 in docs/python-scripts.md).
  */
 export const tokensPerTick: Metric = {
   name: "tokens_per_tick",

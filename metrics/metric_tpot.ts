@@ -6,13 +6,12 @@
 import type { Metric } from "./metric.ts";
 
 /**
- * Mean time a token after those of the first event. The tokens of the first event are already
- * there when the time begins, so they are taken off the count: with one token an event this is the
- * field's (latency − TTFT) ÷ (tokens − 1), a time and not a rate (T1).
+ * Mean time per token after the first event, whose tokens are already there when the time begins and
+ * so do not count. With one token per event this is the usual (latency − TTFT) ÷ (tokens − 1), a
+ * time and not a rate (T1 in docs/python-scripts.md).
  *
- * The total is the best count known (`outputTokens`); where the stream counts only events, the
- * first event counts as one token. An answer that came in one tick has no value: without a second
- * instant there is no duration to divide.
+ * The total is the best count known (`outputTokens`); where the stream counts only events, the first
+ * event is one token. An answer in one tick has no value: there is no duration to divide.
  */
 export const tpot: Metric = {
   name: "tpot",

@@ -5,7 +5,7 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Sent → first token after the thinking; no value where the engine does not tell them apart. */
+/** Sent → first token after the thinking; no value where the engine does not mark thinking. */
 export const ttftAnswer: Metric = {
   name: "ttft_answer",
   title: "TTFT of the answer",

@@ -5,7 +5,10 @@
  */
 import type { Metric } from "./metric.ts";
 
-/** Intended → first token: a late departure counts as waiting, so a stall cannot hide (T19). */
+/**
+ * Intended → first token. Being sent late counts as waiting, so that a stall cannot hide (T19 in
+ * docs/python-scripts.md).
+ */
 export const ttftIntended: Metric = {
   name: "ttft_intended",
   title: "TTFT from intended",

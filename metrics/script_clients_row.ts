@@ -1,7 +1,7 @@
 /**
  * The result row of `api_bench_tools`' num-clients script, so that new and old results fit into one
- * sheet. Its definitions differ from ours on purpose: latency runs to the end mark, an empty list
- * gives 0, percentiles ask for no minimum of samples.
+ * sheet. Its definitions differ from ours: latency runs to the end mark, an empty list gives 0,
+ * percentiles need no minimum of samples. T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { formatFixed } from "./script_python_format.ts";
 import { describe, quantile, type SortedValues, sortLists } from "./stat_quantile.ts";
 import { ttft } from "./metric_ttft.ts";
 
-/** Numbers of one load under the script's definitions; seconds where the name says so. */
+/** Numbers of one load by the script's definitions. */
 interface ClientsFacts {
   readonly completed: number;
   readonly recorded: number;
@@ -23,12 +23,11 @@ interface ClientsFacts {
   readonly latencies: Readonly<Record<LatencyName, SortedValues>>;
 }
 
-/** How to count where the script's own numbers are wanted, which are not ours. */
+/** How the script counts, where its own numbers are wanted. */
 export interface ClientsCounting {
   /**
-   * `tokens` (default): what the engine generated. `events`: one token for each event with text,
-   * as the script counts for most engines, and a gap for each event, so that events of one read are
-   * gaps of zero (T7, T8).
+   * `tokens` (default): what the engine generated. `events`: one token and one gap per event with
+   * text, as the script counts for most engines, so that events of one read are gaps of zero (T7, T8).
    */
   readonly count?: "tokens" | "events";
   /** Prompt tokens of a request by the script's own tokenizer; default: as recorded. */
@@ -46,7 +45,7 @@ interface Column {
   readonly value: (facts: ClientsFacts) => number;
 }
 
-/** The one list that header and row come from: the script's own two lists had drifted (T35). */
+/** Header and row come from one list; the script's own two lists had drifted apart (T35). */
 const COLUMNS: readonly Column[] = [
   { name: "completed", integer: true, value: ({ completed }) => completed },
   { name: "success_rate", value: ({ completed, recorded }) => ratio(completed, recorded) },
@@ -79,11 +78,11 @@ const COLUMNS: readonly Column[] = [
 export const CLIENTS_COLUMNS: readonly string[] = COLUMNS.map(({ name }) => name);
 
 /**
- * The 39 cells of one load, formatted as the script prints them. Cancelled and dropped requests are
- * not among its recorded outputs, which the script has no word for.
+ * The 39 cells of one load, formatted as the script prints them. The script has no cancelled or
+ * dropped requests, so they are left out.
  *
  * @param records measured requests of one load
- * @param counting for the script's own numbers beside ours
+ * @param counting for the script's own numbers
  */
 export function clientsRow(
   records: readonly RequestRecord[],
@@ -170,7 +169,7 @@ function latencyColumns(metric: LatencyName): readonly Column[] {
   ];
 }
 
-/** The script's latency: it stops its watch after the stream's end. */
+/** The script's latency, up to the end of the stream. */
 function latencyMs({ sentMs = 0, endMs = 0 }: RequestRecord): number {
   return endMs - sentMs;
 }
@@ -183,7 +182,7 @@ function largest(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), 0);
 }
 
-/** The script divides by zero here; its other empty values are 0. */
+/** 0 where the script divides by zero, like its other empty values. */
 function ratio(over: number, under: number): number {
   return under === 0 ? 0 : over / under;
 }

@@ -1,5 +1,6 @@
 /**
- * What LMDeploy's `profile_generation` prints of a case, and its CSV in the layouts of its releases.
+ * What LMDeploy's `profile_generation` prints per case, and its CSV in the layouts of its releases.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -9,9 +10,9 @@ import type { GenerationNumbers } from "./script_generation_numbers.ts";
 import type { Spread } from "./script_latency_spread.ts";
 import { formatFixed, formatRepr, roundPython } from "./script_python_format.ts";
 
-/** One case as it was asked for. */
+/** One case as requested. */
 export interface GenerationCase {
-  /** Users at the same time, the script's batch. */
+  /** Concurrent users, the script's batch. */
   readonly concurrency: number;
   /** Length of each prompt. */
   readonly promptTokens: number;
@@ -21,17 +22,17 @@ export interface GenerationCase {
   readonly rounds: number;
 }
 
-/** GPU memory that the case took, in GiB. */
+/** GPU memory used by the case, in GiB. */
 export interface GpuMemory {
-  /** Of all GPUs together. */
+  /** Sum over the GPUs. */
   readonly total: number;
   /** Mean over the GPUs. */
   readonly perGpu: number;
 }
 
 /**
- * The script's definition, the largest sum of memory in use less what was in use at the start, with
- * the part that it left out (T45): what other processes take is not in it where that is known.
+ * The script's definition: the largest sum of memory in use less the memory in use at the start.
+ * Unlike the script (T45), memory of other processes is excluded where it is known.
  */
 export function generationMemory(
   gpu: GpuSummary | undefined,
@@ -54,7 +55,7 @@ export interface GenerationFormat {
 const RULE = "-".repeat(50);
 const DIGITS = 6;
 
-/** The block between two rules, with a blank line before it as in the script. */
+/** The text between two rules, with a blank line before it as in the script. */
 export function generationBlock(
   numbers: GenerationNumbers,
   asked: GenerationCase,
@@ -85,7 +86,7 @@ interface Facts {
   readonly format: GenerationFormat;
 }
 
-/** A column's name and its cell; header and row come from one list (T35). */
+/** Name and cell of a column; header and row come from one list (T35). */
 type Column = readonly [name: string, cell: (facts: Facts) => string];
 
 const BATCH: Column = ["batch", ({ asked }) => String(asked.concurrency)];
@@ -153,7 +154,7 @@ const LAYOUTS: Readonly<Record<GenerationLayout, readonly Column[]>> = {
   ],
 };
 
-/** Every {@linkcode GenerationLayout}, the seed's first. */
+/** Every {@linkcode GenerationLayout}, the oldest first. */
 export const GENERATION_LAYOUTS: readonly GenerationLayout[] = ["v0.1.0a1", "v0.1.0", "v0.6.0"];
 
 /** Header and row of a release's CSV. */

@@ -1,6 +1,6 @@
 /**
- * The numbers of LMDeploy's `profile_generation`: ours under its names, and its own, for comparison
- * with old results.
+ * The numbers of LMDeploy's `profile_generation`: ours under its names, and its own for comparison
+ * with old results. T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { ttft } from "./metric_ttft.ts";
 export interface GenerationNumbers {
   /** Duration of the case, first request to last answer. */
   readonly elapsedSec: number;
-  /** Requests that all other numbers are about. */
+  /** Completed requests, the source of all other numbers. */
   readonly completed: number;
-  /** Requests that went wrong; cancelled and dropped ones are not among them. */
+  /** Failed requests, without cancelled and dropped ones. */
   readonly failed: number;
   /** Time to the first token. */
   readonly firstToken: Spread | undefined;
@@ -28,15 +28,15 @@ export interface GenerationNumbers {
   readonly total: Spread | undefined;
   /** Gaps between tokens: their 50th, 75th, 95th and 99th percentile. */
   readonly perToken: readonly (number | undefined)[];
-  /** Output tokens a second. */
+  /** Output tokens per second. */
   readonly outputRate: number | undefined;
-  /** Prompt and output tokens together, a second. */
+  /** Prompt and output tokens per second. */
   readonly totalRate: number | undefined;
 }
 
 /**
- * Right numbers: completed requests only, TTFT, E2E (sent → last token), percentiles of ITL by
- * linear interpolation where there are enough gaps, tokens that came.
+ * Our numbers: completed requests only, TTFT, E2E (sent → last token), percentiles of ITL by linear
+ * interpolation where there are enough gaps, delivered tokens.
  *
  * @param records measured requests of one load
  */
@@ -66,9 +66,9 @@ export interface GenerationScript {
   readonly durationMs: number;
   /** users × rounds, finished or not. */
   readonly asked: number;
-  /** Length of each prompt as asked for; the script never counts. */
+  /** Requested length of each prompt; the script never counts. */
   readonly promptTokens: number;
-  /** Length of each answer as asked for. */
+  /** Requested length of each answer. */
   readonly outputTokens: number;
   /** Since v0.6.0 a case of one token gives its mean four times; earlier it crashed (T13). */
   readonly oneTokenMean: boolean;

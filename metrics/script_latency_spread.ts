@@ -1,5 +1,5 @@
 /**
- * The three numbers that LMDeploy's scripts give of a latency.
+ * The three numbers that LMDeploy's scripts print per latency.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface Spread {
 /** Percentiles of the engine scripts' per-token latencies. */
 export const TOKEN_PERCENTILES: readonly number[] = [50, 75, 95, 99];
 
-/** Absent for no values. */
+/** Spread of values; absent without values. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined;
   let min = Infinity;

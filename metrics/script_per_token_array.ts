@@ -1,7 +1,8 @@
 /**
- * Per-token latencies as LMDeploy's engine scripts book them, so that old results can be compared.
- * They are not ours: a step of several tokens puts its whole gap on the first and 0 on the others,
- * an event without a new token loses its gap, and everything is rounded to 1 ms first (T12).
+ * Per-token latencies as LMDeploy's engine scripts record them, for comparison with old results.
+ * They differ from ours: a step of several tokens puts its whole gap on the first and 0 on the
+ * others, an event without a new token loses its gap, and all is rounded to 1 ms first (T12 in
+ * docs/python-scripts.md).
  *
  * @module
  */
@@ -27,7 +28,7 @@ export function perTokenArray(
   let known = 0;
   let previousSec = options.startSec;
   for (const { atSec, tokens } of steps) {
-    // The script asserts that no more tokens come; more than that have no slot.
+    // The script asserts that no more tokens arrive; further tokens have no slot.
     if (tokens !== known && known < slots.length) {
       slots[known] = roundPython(atSec - previousSec, 3);
       known = tokens;
@@ -37,12 +38,12 @@ export function perTokenArray(
   return slots;
 }
 
-/** A record's steps. Events without a new token are not in a record, so their gaps are not lost. */
+/** Steps of a record, which has no events without a new token: their gaps are not lost. */
 export function tokenSteps({ tickMs, tickTokens }: RequestRecord): TokenStep[] {
   return Array.from(tickMs, (ms, i) => ({ atSec: ms / 1000, tokens: tickTokens[i]! }));
 }
 
-/** A record's array, of its own output length. */
+/** The array of a record, of its own output length. */
 export function recordTokenArray(record: RequestRecord): number[] {
   return perTokenArray(tokenSteps(record), {
     startSec: (record.sentMs ?? 0) / 1000,
@@ -51,8 +52,8 @@ export function recordTokenArray(record: RequestRecord): number[] {
 }
 
 /**
- * The scripts' percentile: element `int(p ÷ 100 × n)` of the sorted values, no interpolation. Absent
- * for no values (T13), where the script crashes.
+ * The scripts' percentile: element `int(p ÷ 100 × n)` of the sorted values, without interpolation.
+ * Absent without values, where the script crashes (T13).
  *
  * @param sorted ascending
  */

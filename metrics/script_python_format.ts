@@ -1,5 +1,5 @@
 /**
- * Numbers written as Python writes them, for layouts that other programs read.
+ * Numbers formatted as in Python, for layouts that other programs read.
  *
  * JavaScript and Python agree on everything but exact binary ties: 0.125 to 2 digits is `0.13` by
  * `toFixed` and `0.12` by `%.2f`, which takes the even neighbor.
@@ -13,7 +13,7 @@ export function formatFixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return value < 0 ? "-inf" : "inf";
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const size = Math.abs(value);
-  // toFixed changes to exponents here; such numbers are integers, so BigInt has all their digits.
+  // toFixed would use an exponent; such numbers are integers, so BigInt has all their digits.
   if (size >= 1e21) return `${sign}${BigInt(size)}${digits > 0 ? `.${"0".repeat(digits)}` : ""}`;
   return sign + (isTie(size, digits) ? evenNeighbor(size, digits) : size.toFixed(digits));
 }
@@ -47,7 +47,7 @@ export function roundNumpy(value: number, digits: number): number {
   return (up ? floor + 1 : floor) / scale;
 }
 
-/** Is the value exactly halfway between two numbers of `digits` digits? */
+/** Whether the value is exactly halfway between two numbers of `digits` digits. */
 function isTie(size: number, digits: number): boolean {
   // A tie has digits + 1 decimals, so 2^(digits + 1) times it is an integer; then toFixed with one
   // digit more is exact, and its last digit decides.

@@ -1,6 +1,6 @@
 /**
  * The numbers of LMDeploy's server scripts (`profile_restful_api`, `profile_serving`): ours under
- * their names, and their own, for comparison with old results.
+ * their names, and their own for comparison with old results. T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { isFailure } from "./summary_outcomes.ts";
 import { roundNumpy } from "./script_python_format.ts";
 import { ttft } from "./metric_ttft.ts";
 
-/** One load in the scripts' words; `undefined` = there is no such number. */
+/** One load in the scripts' terms; `undefined` = there is no such number. */
 export interface RestfulNumbers {
-  /** Requests that the rates are about. */
+  /** Requests behind the rates. */
   readonly requests: number;
-  /** Seconds from the first start to the last end. */
+  /** Duration from the first start to the last end, in s. */
   readonly elapsedSec: number;
-  /** Sum. */
+  /** Sum of prompt tokens. */
   readonly promptTokens: number;
-  /** Sum. */
+  /** Sum of output tokens. */
   readonly completionTokens: number;
   /** Seconds. */
   readonly firstToken:
@@ -25,20 +25,20 @@ export interface RestfulNumbers {
     | undefined;
 }
 
-/** What the script knows that a record does not say. */
+/** What the script knows and a record does not. */
 export interface RestfulScript {
-  /** From the first start to the last end. */
+  /** Duration from the first start to the last end, in ms. */
   readonly durationMs: number;
-  /** Requests asked for, finished or not. */
+  /** Planned requests, finished or not. */
   readonly asked: number;
-  /** `requested`: the length asked for is taken for the length generated (T2). */
+  /** `requested`: the requested length is taken for the generated length (T2). */
   readonly completion: "requested" | "counted";
   /** Prompt tokens of a request by the script's tokenizer, without template and BOS. */
   readonly promptTokens: (record: RequestRecord) => number;
 }
 
 /**
- * Right numbers: completed requests only, tokens that came, first token = first event with one.
+ * Our numbers: completed requests only, delivered tokens, first token = first event with a token.
  *
  * @param records measured requests of one load
  */
@@ -57,9 +57,8 @@ export function restfulNumbers(
 }
 
 /**
- * The script's numbers of the same requests: every request that got any object back counts (T5),
- * the first object is the first token (T4; rounded to ms, as there), and the rates divide the
- * requests asked for (T15).
+ * The script's numbers of the same requests: every request that got any object back counts (T5), the
+ * first object is the first token, rounded to ms (T4), and rates use the planned requests (T15).
  */
 export function restfulScriptNumbers(
   records: readonly RequestRecord[],

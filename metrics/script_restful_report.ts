@@ -1,5 +1,5 @@
 /**
- * What LMDeploy's server scripts print and write: the block between two rules, and the CSV.
+ * What LMDeploy's server scripts print, and their CSV. T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -7,11 +7,11 @@ import { NOT_AVAILABLE } from "./format.ts";
 import { formatFixed, formatRepr } from "./script_python_format.ts";
 import type { RestfulLayout, RestfulNumbers } from "./script_restful_numbers.ts";
 
-/** How the load was set up, as the scripts print it. */
+/** Set-up of the load, as the scripts print it. */
 export interface RestfulSetup {
-  /** Users asked for. */
+  /** Concurrent users. */
   readonly concurrency: number;
-  /** Prompts asked for, column `num_prompts`. */
+  /** Planned prompts, column `num_prompts`. */
   readonly prompts: number;
   /** Without streaming there is no first token. */
   readonly streaming: boolean;
@@ -19,7 +19,7 @@ export interface RestfulSetup {
 
 const RULE = "-".repeat(50);
 
-/** The block, with a blank line before and after it as in the scripts. */
+/** The text between two rules, with a blank line before and after it as in the scripts. */
 export function restfulBlock(numbers: RestfulNumbers, setup: RestfulSetup): string {
   const { elapsedSec, promptTokens, completionTokens, firstToken } = numbers;
   const { outputRate, totalRate, rps, rpm } = ratesOf(numbers);
@@ -51,13 +51,13 @@ interface Facts {
   readonly setup: RestfulSetup;
 }
 
-/** A column's name and its cell; header and row come from one list (T35). */
+/** Name and cell of a column; header and row come from one list (T35). */
 type Column = readonly [name: string, cell: (facts: Facts) => string];
 
 const BATCH: Column = ["batch", ({ setup }) => String(setup.concurrency)];
 const PROMPTS: Column = ["num_prompts", ({ setup }) => String(setup.prompts)];
 const first = (of: "min" | "max" | "mean") => ({ numbers, setup }: Facts) =>
-  // `-` is the scripts' word for "not streaming"; a stream without a token is our `n/a`.
+  // The scripts print `-` for "not streaming"; a stream without a token is our `n/a`.
   setup.streaming ? fixed(numbers.firstToken?.[of]) : "-";
 const rate = (of: keyof Rates) => ({ numbers }: Facts) => fixed(ratesOf(numbers)[of]);
 
@@ -65,7 +65,7 @@ const LAYOUTS: Readonly<Record<RestfulLayout, readonly Column[]>> = {
   "v0.1.0a1": [
     BATCH,
     PROMPTS,
-    // numpy's sums, which Python prints as floats.
+    // Sums of numpy, which Python prints as floats.
     ["prompt_tokens", ({ numbers }) => formatRepr(numbers.promptTokens)],
     ["completion_tokens", ({ numbers }) => formatRepr(numbers.completionTokens)],
     ["1st_token_latency(min)(s)", first("min")],

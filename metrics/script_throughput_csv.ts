@@ -1,5 +1,6 @@
 /**
  * What LMDeploy's `profile_throughput` prints, and its CSV in the layouts of its releases.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -8,11 +9,11 @@ import type { Spread } from "./script_latency_spread.ts";
 import { formatFixed, formatRepr, roundPython } from "./script_python_format.ts";
 import type { ThroughputNumbers } from "./script_throughput_numbers.ts";
 
-/** How the load was set up. */
+/** Set-up of the load. */
 export interface ThroughputSetup {
-  /** Users at the same time. */
+  /** Concurrent users. */
   readonly concurrency: number;
-  /** Prompts asked for. */
+  /** Planned prompts. */
   readonly prompts: number;
   /** Without streaming there is no first token. */
   readonly streaming: boolean;
@@ -27,7 +28,7 @@ export interface ThroughputFormat {
 const RULE = "-".repeat(50);
 const DIGITS = 6;
 
-/** The block, with a blank line before and after it as in the script. */
+/** The text between two rules, with a blank line before and after it as in the script. */
 export function throughputBlock(
   numbers: ThroughputNumbers,
   setup: ThroughputSetup,
@@ -70,18 +71,18 @@ interface Facts {
   readonly digits: number;
 }
 
-/** A column's name and its cell; header and row come from one list (T35). */
+/** Name and cell of a column; header and row come from one list (T35). */
 type Column = readonly [name: string, cell: (facts: Facts) => string];
 
 const BATCH: Column = ["batch", ({ setup }) => String(setup.concurrency)];
-/** The letter is missing in the script. */
+/** The script misspells it. */
 const PROMPTS: Column = ["num_promts", ({ setup }) => String(setup.prompts)];
 const RPM: Column = ["RPM", ({ numbers }) => rate(numbers, numbers.requests * 60)];
 const OUTPUT_RATE = ({ numbers }: Facts) => rate(numbers, numbers.completionTokens);
 const TOTAL_RATE = ({ numbers }: Facts) =>
   rate(numbers, numbers.promptTokens + numbers.completionTokens);
 
-/** `-` is the script's word for "not streaming"; a stream without such a number is our `n/a`. */
+/** The script prints `-` for "not streaming"; a stream without such a number is our `n/a`. */
 const latency = (
   name: string,
   of: (numbers: ThroughputNumbers) => number | undefined,
@@ -125,7 +126,7 @@ const LAYOUTS: Readonly<Record<ThroughputLayout, readonly Column[]>> = {
   ],
 };
 
-/** Every {@linkcode ThroughputLayout}, the seed's first. */
+/** Every {@linkcode ThroughputLayout}, the newest first. */
 export const THROUGHPUT_LAYOUTS: readonly ThroughputLayout[] = ["v0.1.0", "v0.1.0a1"];
 
 /** Header and row of a release's CSV. */

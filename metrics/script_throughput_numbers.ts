@@ -1,6 +1,6 @@
 /**
- * The numbers of LMDeploy's `profile_throughput`: ours under its names, and its own, for comparison
- * with old results.
+ * The numbers of LMDeploy's `profile_throughput`: ours under its names, and its own for comparison
+ * with old results. T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface ThroughputNumbers extends RestfulNumbers {
   readonly perToken: readonly (number | undefined)[];
 }
 
-/** Right numbers: as of the server scripts, and percentiles of ITL by linear interpolation. */
+/** Our numbers: those of the server scripts, and percentiles of ITL by linear interpolation. */
 export function throughputNumbers(
   records: readonly RequestRecord[],
   durationMs: number,
@@ -32,8 +32,8 @@ export function throughputNumbers(
 }
 
 /**
- * The script's numbers of the same requests: rates over all requests asked for (T15), and its
- * per-token array with the last slot, which stays 0 (T12).
+ * The script's numbers of the same requests: rates over all planned requests (T15), and its per-token
+ * array with the last slot, which stays 0 (T12).
  */
 export function throughputScriptNumbers(
   records: readonly RequestRecord[],

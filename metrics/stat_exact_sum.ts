@@ -16,23 +16,23 @@ export interface ExactSum {
   total(): bigint;
 }
 
-/** Two floats of so many bits each hold a sum: additions of smaller terms are exact in either. */
+/** A sum is held in two floats of this many bits each, in which smaller terms add up exactly. */
 const BITS = 52;
 const BASE = 2 ** BITS;
 
-/** A number below it has a square below {@linkcode BASE}. */
+/** Smaller numbers have a square below {@linkcode BASE}. */
 const ROOT = 2 ** (BITS / 2);
 
-/** Above it a square has more bits than two floats take; a duration of two years is below. */
+/** Larger numbers have a square of more bits than two floats hold; two years in µs are below. */
 const LARGEST_ROOT = 2 ** 46;
 
 /**
- * Starts at 0. Terms gather in floats for as long as that is exact, so they cost as much as ordinary
- * additions; only what outgrows them is carried into a big integer.
+ * A sum of 0. Terms add up in floats while that is exact, at the cost of ordinary additions; only
+ * what outgrows the floats is carried into a big integer.
  */
 export function createExactSum(): ExactSum {
   let carried = 0n;
-  // In an array, whose floats are changed in place; variables of a closure are allocated anew.
+  // An array changes its floats in place; variables of a closure would allocate new ones.
   const parts = new Float64Array(2);
   const addHigh = (whole: number) => {
     parts[1]! += whole;

@@ -1,20 +1,20 @@
 /**
- * Bars of a distribution, for charts.
+ * Histograms for charts.
  *
  * @module
  */
 import type { Histogram } from "./load_summary.ts";
 import { asSet, type SortedValues, type ValueSet } from "./stat_quantile.ts";
 
-/** More bars are narrower than a reader can tell apart. */
+/** More bars would be too narrow to tell apart. */
 const MAX_BINS = 60;
 
-/** From this ratio of largest to smallest on, equal steps would put nearly all into one bar. */
+/** Above this ratio of largest to smallest, bars of equal width would put nearly all into one. */
 const LOG_FROM_RATIO = 20;
 
 /**
  * Bars of equal width, or of equal ratio when the values span more than a factor of 20. Values near
- * an edge are in the bar beside it when the set tells them only nearly.
+ * an edge may be in the bar beside it when the set is approximate.
  */
 export function histogram(values: SortedValues | ValueSet): Histogram {
   const set = asSet(values);
@@ -31,7 +31,7 @@ export function histogram(values: SortedValues | ValueSet): Histogram {
   return { scale, edges, counts };
 }
 
-/** Smallest of 1, 2, 5 × 10ⁿ that is at least `least`: a step that people read on an axis. */
+/** Smallest of 1, 2, 5 × 10ⁿ that is at least `least`, a readable step for an axis. */
 export function roundStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   for (const factor of [1, 2, 5]) if (factor * power >= least) return factor * power;
@@ -51,7 +51,7 @@ function logEdges(min: number, max: number): number[] {
   const ratio = max / min;
   return Array.from(
     { length: bins + 1 },
-    // The ends exactly, so that no value falls outside by a rounding.
+    // Exact ends, so that rounding puts no value outside.
     (_, i) => i === 0 ? min : i === bins ? max : min * ratio ** (i / bins),
   );
 }

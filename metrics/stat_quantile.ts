@@ -1,22 +1,22 @@
 /**
- * Order statistics, on raw values without buckets, rounding or padding, or on whatever else can
- * tell its quantiles.
+ * Order statistics on raw values, without buckets, rounding or padding, or on any other set of values
+ * that knows its quantiles.
  *
  * @module
  */
 import type { Distribution } from "./load_summary.ts";
 
 /**
- * Finite numbers in ascending order; made by {@linkcode sortValues} only. The mark exists for the
- * compiler alone.
+ * Finite numbers in ascending order, made by {@linkcode sortValues} only. The brand exists for the
+ * compiler only.
  */
 export type SortedValues = Float64Array & { readonly __ascending: true };
 
-/** Values of which a distribution is made: all of them sorted, or a histogram of them. */
+/** The values of a distribution: all of them sorted, or a histogram of them. */
 export interface ValueSet {
-  /** Values. */
+  /** Number of values. */
   readonly count: number;
-  /** Smallest value; absent without values, as the following. */
+  /** Smallest value; like the following, absent without values. */
   readonly min: number | undefined;
   /** Largest value. */
   readonly max: number | undefined;
@@ -33,16 +33,17 @@ export interface ValueSet {
 /**
  * A sorted copy.
  *
- * @throws {RangeError} when a value is not finite: a latency of NaN is a bug, and would otherwise
- * hide behind the largest value.
+ * @throws {RangeError} when a value is not finite.
  */
 export function sortValues(values: readonly number[]): SortedValues {
   return sortLists([values]);
 }
 
 /**
- * All values of several lists, sorted as one: the pooled gaps of many requests. Lists are taken one
- * at a time, so that a million of them need not be there at once.
+ * The values of several lists, sorted as one, e.g. the pooled gaps of many requests. Lists are taken
+ * one at a time, so that a million of them need not exist at once.
+ *
+ * @throws {RangeError} when a value is not finite.
  */
 export function sortLists(lists: Iterable<readonly number[]>): SortedValues {
   let room = new Float64Array(1024);
@@ -58,7 +59,7 @@ export function sortLists(lists: Iterable<readonly number[]>): SortedValues {
   }
   const values = room.subarray(0, count);
   values.sort();
-  // NaN sorts last and −∞ first, so the two ends tell about all.
+  // NaN sorts last and −∞ first, so checking both ends is enough.
   for (const end of [values[0], values[count - 1]]) {
     if (end !== undefined && !Number.isFinite(end)) {
       throw new RangeError(`Cannot sort ${end}: values must be finite`);
@@ -94,8 +95,8 @@ export function quantile(values: SortedValues, p: number): number | undefined {
 }
 
 /**
- * How many values pN needs: with fewer than 100 ÷ (100 − N), not even one is expected above it,
- * and the number printed would be the largest value under another name.
+ * How many values pN needs. With fewer than 100 ÷ (100 − N), not even one is expected above it, and
+ * the percentile would be the largest value under another name.
  *
  * @throws {RangeError} when `p` is not from 0 to below 100.
  */
@@ -109,7 +110,7 @@ export function minimumSamples(p: number): number {
   return Math.ceil(100 / (100 - p) * (1 - 1e-9));
 }
 
-/** Sorted values as a set: everything about it is exact. */
+/** Sorted values as a set; everything about it is exact. */
 export function exactValues(values: SortedValues): ValueSet {
   const count = values.length;
   return {
@@ -154,7 +155,7 @@ export function describe(
   };
 }
 
-/** Raw values as a set, a set as it is. */
+/** Sorted values as a set; a set is returned as it is. */
 export function asSet(values: SortedValues | ValueSet): ValueSet {
   return values instanceof Float64Array ? exactValues(values) : values;
 }

@@ -2,27 +2,27 @@
  * A distribution in bounded memory: every value counted under itself rounded to ten significant
  * bits.
  *
- * Ten bits tell neighbors 1/512 to 1/1024 apart, so no value is counted under a number that differs
- * from it by more than 1/1024 of it; a percentile is read off the milliseconds with three digits,
- * and an engine's own run-to-run difference is ten times as large. Rounding bits is exact and the
- * same on every machine, unlike a logarithm, and leaves whole numbers up to 1024 (tokens) as they
- * are. An octave takes 4 KiB; from 1 µs to an hour there are 32.
+ * With ten bits, neighbors are 1/512 to 1/1024 apart, so a value is counted under a number that
+ * differs from it by at most 1/1024. Percentiles are read with three digits, and engines differ from
+ * run to run by ten times as much. Rounding bits is exact and the same on every machine, unlike a
+ * logarithm, and keeps whole numbers up to 1024 (tokens). An octave takes 4 KiB; there are 32 from
+ * 1 µs to an hour.
  *
- * Everything is a sum of whole numbers. Hence two histograms merge into exactly what one would have
- * become that had seen all values, whatever the order. Values count in millionths of their unit: a
- * nanosecond for milliseconds, whose stamps have whole microseconds.
+ * Everything is a sum of whole numbers, so two histograms merge into exactly the one of all values, in
+ * any order. Values count in millionths of their unit: nanoseconds for milliseconds, whose stamps
+ * are whole microseconds.
  *
  * @module
  */
 import { createExactSum } from "./stat_exact_sum.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 
-/** No value is told wrong by more than this share of it. */
+/** Largest error of a value, as a share of it. */
 export const RELATIVE_ERROR = 0.001;
 
 /** A {@linkcode ValueHistogram} as JSON. */
 export interface ValueHistogramData {
-  /** Significant bits of its values; only equal ones fit together. */
+  /** Significant bits of its values; only histograms with equal bits can merge. */
   readonly bits: number;
   /** Sum of the values in millionths, in decimal. */
   readonly sum: string;
@@ -32,9 +32,9 @@ export interface ValueHistogramData {
   readonly min?: number;
   /** Largest value; absent without values. */
   readonly max?: number;
-  /** Values below zero, by size: distance to the last bucket used, count, distance, count, … */
+  /** Values below zero by size, as pairs of the distance to the previous used bucket and a count. */
   readonly negative: readonly number[];
-  /** Values of zero. */
+  /** How many values are zero. */
   readonly zero: number;
   /** Values above zero, in the same form. */
   readonly positive: readonly number[];
@@ -44,34 +44,34 @@ export interface ValueHistogramData {
 export interface ValueHistogram extends ValueSet {
   /** Counts one more. @throws {RangeError} when the value is not finite. */
   add(value: number): void;
-  /** Adds all values of another one. @throws {RangeError} when its buckets are others. */
+  /** Adds all values of another histogram. @throws {RangeError} when its buckets differ. */
   merge(other: ValueHistogram | ValueHistogramData): void;
-  /** Everything that is known, for `JSON.stringify`. */
+  /** The whole histogram, for `JSON.stringify`. */
   toJSON(): ValueHistogramData;
 }
 
 const BITS = 10;
 
-/** Of the 20 bits of the mantissa in the upper word of a float, so many are rounded away. */
+/** How many of the 20 mantissa bits in the upper word of a float are rounded away. */
 const DROPPED = 20 - (BITS - 1);
 const HALF = 1 << (DROPPED - 1);
 
 /** Buckets between a power of two and the next. */
 const OCTAVE_BITS = BITS - 1;
 const OCTAVE = 1 << OCTAVE_BITS;
-/** Exponents that a float has. */
+/** Exponents of a float. */
 const OCTAVES = 2048;
 
 const UNITS = 1e6;
 
 /**
- * An empty histogram, or the one that `data` describes.
+ * An empty histogram, or the one in `data`.
  *
- * Percentiles are interpolated between ranks as for raw values (type 7), between counted values
- * that are each within {@linkcode RELATIVE_ERROR}: so are percentiles of values of one sign. Values
+ * Percentiles are interpolated between ranks as for raw values (type 7), between counted values that
+ * are each within {@linkcode RELATIVE_ERROR}, and so are percentiles of values of one sign. Values
  * nearer to zero than half a millionth are zero.
  *
- * @throws {RangeError} when the data's buckets are others.
+ * @throws {RangeError} when the buckets of `data` differ.
  *
  * @example
  * ```ts

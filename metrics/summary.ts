@@ -1,6 +1,6 @@
 /**
- * From records to everything that any report prints. Reports choose and format; they compute
- * nothing, so no two of them can disagree.
+ * From records to everything that reports print. Reports choose and format but compute nothing, so
+ * that no two of them can disagree.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import type { Slo } from "./summary_slo.ts";
 /** Version of the JSON report. */
 export const REPORT_SCHEMA = "tokometer.report/1";
 
-/** Results of a run. Absent numbers are `undefined` here, `null` in JSON and `n/a` in text. */
+/** Results of a run. A number that does not exist is `undefined` here, `null` in JSON, `n/a` in text. */
 export interface Summary {
-  /** Version of this shape. */
+  /** Version of the JSON report. */
   readonly schema: typeof REPORT_SCHEMA;
   /** What was run, where and how. */
   readonly header: RunHeader;
-  /** Percentiles that every distribution lists. */
+  /** Percentiles of every distribution. */
   readonly percentiles: readonly number[];
-  /** In the order of the run. */
+  /** Results of each load, in the order of the run. */
   readonly loads: readonly LoadSummary[];
   /** What was checked about the run as a whole. */
   readonly checks: readonly Check[];
@@ -34,7 +34,7 @@ export interface Summary {
 export interface SummaryOptions {
   /** From 0 to below 100, in the order in which reports list them. Default 50, 90, 95, 99. */
   readonly percentiles?: readonly number[];
-  /** Limits that a good request keeps; without them there is no goodput. */
+  /** Limits that a good request meets; without them there is no goodput. */
   readonly slo?: Slo | undefined;
   /**
    * `raw` keeps all values and is exact; `histogram` takes bounded memory, its percentiles are
@@ -42,43 +42,43 @@ export interface SummaryOptions {
    * {@linkcode SummaryOptions.rawTicks}. Default `raw`.
    */
   readonly values?: ValueKeeping;
-  /** For `auto`: most ticks that are kept, a request counting as 50 more. Default 20 million. */
+  /** For `auto`: most ticks to keep, where a request counts as 50 more. Default 20 million. */
   readonly rawTicks?: number;
-  /** For `auto`: called once, when the limit was reached. */
+  /** For `auto`: called once when the limit is reached. */
   readonly onHistogram?: () => void;
 }
 
 /** How the values of a run are kept. */
 export type ValueKeeping = "auto" | "raw" | "histogram";
 
-/** All ways, by their names. */
+/** All ways to keep values. */
 export const VALUE_KEEPINGS: readonly ValueKeeping[] = ["auto", "raw", "histogram"];
 
 /** Percentiles of a report that asks for none. */
 export const DEFAULT_PERCENTILES: readonly number[] = [50, 90, 95, 99];
 
-/** With their requests half a gigabyte, and as much again while the summary is made of them. */
+/** With their requests half a gigabyte, and as much again while they are summarized. */
 export const RAW_TICKS = 20_000_000;
 
-/** What a record takes besides its ticks, in ticks. */
+/** Memory of a record besides its ticks, in ticks. */
 const RECORD_TICKS = 50;
 
-/** So that the load goes on: all at once would hold its thread for seconds. */
-const POURED_AT_ONCE = 16;
+/** Kept records to move per new one: moving all at once would block a measuring thread for seconds. */
+const MOVED_AT_ONCE = 16;
 
-/** Makes a summary of records that are seen once, in any order. */
+/** Summarizes records that are seen once, in any order. */
 export interface Accumulator {
-  /** Takes a record in, of whichever load. */
+  /** Adds a record of any load. */
   add(record: RequestRecord): void;
-  /** Takes in how a load went. */
+  /** Adds the end of a load. */
   end(end: LoadEnd): void;
-  /** Of all so far; more may follow. */
+  /** Summary of all so far; more may follow. */
   summary(): Summary;
 }
 
 /**
- * Summarizes every load of a run. Warm-up requests are left out; cancelled and dropped ones are
- * only counted.
+ * Summarizes every load of a run. Warm-up requests are excluded; cancelled and dropped ones are only
+ * counted.
  *
  * @throws {RangeError} when a percentile is not from 0 to below 100.
  *
@@ -102,8 +102,8 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
 }
 
 /**
- * Summarizes a run while its records come in: with `values: "histogram"` in memory that does not
- * grow with their number. Records of several clients of one server go into one accumulator.
+ * Summarizes a run while its records arrive, with `values: "histogram"` in memory that does not grow
+ * with their number. Records of several clients of one server go into one accumulator.
  *
  * @throws {RangeError} when a percentile is not from 0 to below 100.
  *
@@ -135,21 +135,21 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
   const startLoads = (values: "raw" | "histogram") =>
     header.loads.map((plan) => createLoadAccumulator({ plan, header, slo, values }));
   const ends: LoadEnd[] = [];
-  // As long as all are kept, nothing is computed beside a load that is being measured.
+  // While all records are kept, nothing is computed during the measurement.
   const kept: RequestRecord[] = [];
   let keptTicks = 0;
   let loads = values === "histogram" ? startLoads("histogram") : undefined;
 
   const feed = (into: readonly LoadAccumulator[], record: RequestRecord) =>
     into[record.load]?.add(record);
-  const pour = (into: readonly LoadAccumulator[], most: number) => {
+  const moveKept = (into: readonly LoadAccumulator[], most: number) => {
     for (let i = 0; i < most && kept.length > 0; i++) feed(into, kept.pop()!);
   };
   return {
     add(record) {
       if (loads !== undefined) {
         feed(loads, record);
-        pour(loads, POURED_AT_ONCE);
+        moveKept(loads, MOVED_AT_ONCE);
         return;
       }
       kept.push(record);
@@ -165,7 +165,7 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
         full = startLoads("raw");
         for (const record of kept.toSorted((a, b) => a.index - b.index)) feed(full, record);
       } else {
-        pour(full, Infinity);
+        moveKept(full, Infinity);
       }
       return {
         schema: REPORT_SCHEMA,

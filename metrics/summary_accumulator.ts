@@ -27,29 +27,29 @@ import type { Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
 import { clientVerdict } from "./check_verdict.ts";
 
-/** What a load's results depend on besides its records. */
+/** Everything but the records that a load's results depend on. */
 export interface LoadAccumulatorOptions {
   /** The load as planned. */
   readonly plan: LoadPlan;
   /** The run it belongs to. */
   readonly header: RunHeader;
-  /** Limits that a good request keeps; absent = no goodput. */
+  /** Limits that a good request meets; absent = no goodput. */
   readonly slo?: Slo | undefined;
   /** `raw`: keep every record; `histogram`: bounded memory. */
   readonly values: "raw" | "histogram";
 }
 
-/** Takes the records of one load. */
+/** Adds up the records of one load. */
 export interface LoadAccumulator {
-  /** With `raw` values in the order of their numbers, else in any. */
+  /** Adds a record: with `raw` values in the order of their numbers, else in any. */
   add(record: RequestRecord): void;
-  /** Results of all so far; without an end, as far as the stamps tell. */
+  /** Results of all so far; without an end, durations come from the stamps. */
   summary(
     options: { readonly end: LoadEnd | undefined; readonly percentiles: readonly number[] },
   ): LoadSummary;
 }
 
-/** Starts a load. Warm-up requests are only counted; cancelled and dropped ones too. */
+/** Starts a load. Warm-up, cancelled and dropped requests are only counted. */
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
   const { plan, header, slo } = options;
   const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
@@ -88,8 +88,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       }
       values.add({ record, good: isGood });
     },
-    summary({ end: told, percentiles }) {
-      const end = told ?? ofAll.end.result();
+    summary({ end: recorded, percentiles }) {
+      const end = recorded ?? ofAll.end.result();
       const { durationMs } = end;
       const counts = { ...ofAll.counts.result(), warmup };
       const [prompt, output] = [ofCompleted.prompt.result(), ofCompleted.output.result()];
@@ -102,7 +102,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         label: plan.label,
         plan,
         interrupted: end.interrupted,
-        complete: told !== undefined && told.inferred !== true,
+        complete: recorded !== undefined && recorded.inferred !== true,
         durationMs,
         counts,
         failures: ofAll.failures.result(),
@@ -173,7 +173,7 @@ function describeMetrics(
   return { metrics: described, histograms };
 }
 
-/** Requests a second. */
+/** Requests per second. */
 function requestRate(window: Window, completed: number): number | undefined {
   return rates(window, { completed, prompt: undefined, output: undefined }).qps;
 }
@@ -189,7 +189,7 @@ function connectionFold(): Fold<LoadSummary["connections"]> {
   };
 }
 
-/** A record file that was cut off has no end; its stamps show how far it came. */
+/** End of a load whose record was cut off, from the stamps. */
 function endFold(plan: LoadPlan): Fold<LoadEnd> {
   let durationMs = 0;
   let sendingEndMs = 0;

@@ -1,12 +1,12 @@
 /**
- * How near a load's numbers are when its values were not all kept.
+ * How near a load's numbers are when not all of its values were kept.
  *
  * @module
  */
 import { formatCount, formatMs } from "./format.ts";
 import { type LoadSummary, metricOf } from "./load_summary.ts";
 
-/** In one sentence; absent when everything is exact. */
+/** One sentence about it; absent when everything is exact. */
 export function approximationText(
   { approximation, metrics }: Pick<LoadSummary, "approximation" | "metrics">,
 ): string | undefined {
@@ -15,5 +15,7 @@ export function approximationText(
   const gaps = metricOf({ metrics }, "itl")?.distribution.count;
   return `percentiles within ±${relativeError * 100} % (histograms, ${
     formatCount(gaps)
-  } gaps); steady window, in flight and course in steps of ${formatMs(binMs)}; the rest is exact`;
+  } gaps); steady window, in flight and course over time in steps of ${
+    formatMs(binMs)
+  }; the rest is exact`;
 }

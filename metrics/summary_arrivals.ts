@@ -1,5 +1,5 @@
 /**
- * The rate that was asked for and the rate that happened.
+ * Planned and actual arrival rates.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Arrivals } from "./load_series.ts";
 import type { Fold } from "./fold.ts";
 import type { LoadPlan } from "./run.ts";
 
-/** Rates from the gaps between stamps; absent in a closed loop, which has no rate of its own. */
+/** Rates from the gaps between stamps; absent in a closed loop. */
 export function arrivalFold(plan: LoadPlan): Fold<Arrivals | undefined> {
   const scheduled = createRate();
   const sent = createRate();
@@ -25,7 +25,7 @@ export function arrivalFold(plan: LoadPlan): Fold<Arrivals | undefined> {
   };
 }
 
-/** n stamps span n − 1 gaps. */
+/** Rate of stamps: n stamps span n − 1 gaps. */
 function createRate(): { add(ms: number): void; perSec(): number | undefined } {
   let count = 0;
   let first = Infinity;

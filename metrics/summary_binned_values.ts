@@ -1,12 +1,11 @@
 /**
- * A load in bounded memory: its values in histograms, its course in time bins, of its requests a
- * sample. Nothing here depends on the order in which records come.
+ * A load in bounded memory: values in histograms, the course in time bins, a sample of requests. The
+ * order of the records does not matter.
  *
  * Percentiles are within {@linkcode RELATIVE_ERROR}. The steady window and the stretches of the
  * series are whole bins, between an 8192nd and a 4096th of the load. The most in flight is a lower
- * bound, the highest average of a bin rounded up, which users who send again at once do reach.
- * Output tokens that a stream shows under another number than was counted fall into bins as whole
- * tokens.
+ * bound, the highest average of a bin rounded up, which is exact for users who send again at once.
+ * Where a stream shows another number of tokens than was counted, bins get whole tokens.
  *
  * @module
  */
@@ -24,7 +23,7 @@ import { rates, tokensPerTickToken } from "./summary_throughput.ts";
 import { createTimeBins } from "./summary_time_bins.ts";
 import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts";
 
-/** Counts the values of these metrics. */
+/** Keeps the values of these metrics. */
 export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
   const histograms = metrics.map((metric) => ({ metric, values: createValueHistogram() }));
   const delays = createValueHistogram();
@@ -79,7 +78,9 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
     },
     valuesOf(metric) {
       const found = histograms.find((one) => one.metric === metric);
-      if (found === undefined) throw new TypeError(`Cannot tell "${metric.name}": it is not kept`);
+      if (found === undefined) {
+        throw new TypeError(`Cannot summarize "${metric.name}": its values were not kept`);
+      }
       return found.values;
     },
     notFinite: finite.notFinite,
@@ -107,7 +108,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       const stretches = Array.from({ length: buckets }, (_, i) => ({
         fromMs: i * bucketMs,
         toMs: Math.min((i + 1) * bucketMs, durationMs),
-        // What happens at the very end belongs to the last stretch.
+        // The very end belongs to the last stretch.
         counted: { fromMs: i * bucketMs, toMs: (i + (i + 1 === buckets ? 2 : 1)) * bucketMs },
       }));
       const perSec = (counter: "completed" | "outputTokens") =>

@@ -1,20 +1,21 @@
 /**
- * What a load took of the GPUs: memory, utilization, power, energy.
+ * GPUs over one load: memory, utilization, power, energy.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { GpuDeviceSummary, GpuSeries, GpuSummary, GpuTotal } from "./load_series.ts";
 import type { GpuSamples, GpuTrack } from "./run.ts";
 
-/** What {@linkcode summarizeGpu} rests on besides the samples. */
+/** What {@linkcode summarizeGpu} needs besides the samples. */
 export interface GpuLoadFacts {
-  /** Of completed requests; absent where they were not counted. */
+  /** Output tokens of completed requests; absent where they were not counted. */
   readonly outputTokens: number | undefined;
 }
 
 type Values = readonly (number | null)[];
 
-/** Counters move in steps of up to 100 ms: over less than this their quotient is mostly chance. */
+/** Counters move in steps of up to 100 ms, so that a rate over less than this is mostly chance. */
 const COUNTER_SPAN_MS = 1000;
 
 /** Points that a chart can show. */
@@ -57,7 +58,7 @@ function summarizeDevice(track: GpuTrack, spanMs: number): GpuDeviceSummary {
 }
 
 function sumUp({ devices, timeMs }: GpuSamples, outputTokens: number | undefined): GpuTotal {
-  // An idle GPU beside the server's must not make its tokens dearer.
+  // An idle GPU beside the server's must not add to the energy of its tokens.
   const own = devices.filter(({ ownMiB }) => (largest(ownMiB) ?? 0) > 0);
   const counted = own.length > 0 ? own : devices;
   const atEach = (valuesOf: (track: GpuTrack) => Values | undefined) =>
@@ -76,7 +77,7 @@ function sumUp({ devices, timeMs }: GpuSamples, outputTokens: number | undefined
   };
 }
 
-/** Every point stands for as many samples: the largest memory, the mean of the others. */
+/** Each point stands for as many samples: the largest memory, the mean of the rest. */
 function thinOut({ timeMs, devices }: GpuSamples): GpuSeries {
   const each = Math.ceil(timeMs.length / CHART_POINTS);
   const points = Math.ceil(timeMs.length / each);
@@ -87,28 +88,28 @@ function thinOut({ timeMs, devices }: GpuSamples): GpuSeries {
     devices: devices.map(({ index, memoryMiB, ownMiB, utilization, powerW }) => ({
       index,
       memoryMiB: thin(memoryMiB, largest),
-      ...(ownMiB === undefined ? {} : { ownMiB: thin(ownMiB, largest) }),
+      ...defined({ ownMiB: ownMiB && thin(ownMiB, largest) }),
       utilization: thin(utilization, mean),
       powerW: thin(powerW, mean),
     })),
   };
 }
 
-function told(values: Values): readonly number[] {
+function known(values: Values): readonly number[] {
   return values.filter((value) => value !== null);
 }
 
 function largest(values: Values | undefined): number | undefined {
-  const numbers = told(values ?? []);
+  const numbers = known(values ?? []);
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 
 function mean(values: Values): number | undefined {
-  const numbers = told(values);
+  const numbers = known(values);
   return numbers.length === 0 ? undefined : numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
 
-/** `undefined` where a part of it is not known: half a sum is a wrong number. */
+/** `undefined` where a part of it is unknown: half a sum is a wrong number. */
 function sum(values: readonly (number | undefined)[]): number | undefined {
   let total = 0;
   for (const value of values) {

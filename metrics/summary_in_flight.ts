@@ -1,12 +1,12 @@
 /**
- * How many requests the server really had at the same time.
+ * How many requests were with the server at the same time.
  *
  * @module
  */
 import type { InFlight, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
 
-/** Counts requests from sent to end, however they ended: each one occupied the server. */
+/** Counts requests from sent to end, however they ended, as each one occupied the server. */
 export function inFlight(
   records: readonly RequestRecord[],
   run: Window,

@@ -9,7 +9,7 @@ import { createTally, type Fold, foldAll, type Tally } from "./fold.ts";
 
 const MESSAGES_SHOWN = 3;
 
-/** Stands for messages that came when there were too many different ones to keep apart. */
+/** Stands for further messages when there are too many different ones. */
 const OTHER_MESSAGES = "(other messages)";
 
 /**

@@ -1,5 +1,5 @@
 /**
- * All records of a load kept: exact, and as large as they are.
+ * A load with all records kept: exact, in memory that grows with them.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { series } from "./summary_series.ts";
 import { windowThroughput } from "./summary_throughput.ts";
 
-/** Keeps what it is given; records come in the order of their numbers. */
+/** Keeps all records, which come in the order of their numbers. */
 export function createRawValues(): LoadValues {
   const records: RequestRecord[] = [];
   const completed: RequestRecord[] = [];

@@ -9,7 +9,7 @@ import { roundStep } from "./stat_histogram.ts";
 import { meanInFlight } from "./summary_in_flight.ts";
 import { tokensPerTickToken } from "./summary_throughput.ts";
 
-/** A chart of this many points still shows every one. */
+/** Most stretches: a chart of this many points still shows every one. */
 export const MAX_BUCKETS = 120;
 
 /** Cuts `durationMs` into at most 120 stretches of a round length. */
@@ -19,7 +19,7 @@ export function series(records: readonly RequestRecord[], durationMs: number): S
   const completed = new Array<number>(buckets).fill(0);
   const tokens = new Array<number>(buckets).fill(0);
   const failed = new Array<number>(buckets).fill(0);
-  // What happens at the very end belongs to the last stretch.
+  // The very end belongs to the last stretch.
   const bucketOf = (ms: number) => Math.min(Math.floor(ms / bucketMs), buckets - 1);
   for (const record of buckets === 0 ? [] : records) {
     const { outcome: { kind }, endMs, tickMs, tickTokens } = record;

@@ -1,5 +1,5 @@
 /**
- * Limits that a request has to keep to count as good.
+ * Service-level objectives: limits that a request must meet to count as good.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface Slo {
   readonly limits: readonly SloLimit[];
 }
 
-/** Metrics that can have a limit: one value a request, and a direction that is better. */
+/** Metrics that can have a limit: one value per request, and a direction that is better. */
 export const SLO_METRICS: readonly Metric[] = METRICS.filter(({ per, better }) =>
   per === "request" && better !== "neither"
 );
@@ -23,7 +23,7 @@ export const SLO_METRICS: readonly Metric[] = METRICS.filter(({ per, better }) =
 /**
  * Reads limits such as `ttft:500,tpot:50` (milliseconds).
  *
- * `itl` has one value a gap and is refused: its mean over a request is `tpot`.
+ * `itl` has one value per gap and is refused: its mean over a request is `tpot`.
  *
  * @throws {SyntaxError} when the text is not a list of `metric:limit`.
  * @throws {RangeError} when a metric is unknown, has no single value, or its limit is negative.
@@ -48,14 +48,14 @@ export function parseSlo(text: string): Slo {
 }
 
 /**
- * Whether a completed request keeps every limit. Failures never do. A value that is missing fails
- * its limit, with one exception: an answer of a single token or tick has no TPOT to exceed.
+ * Whether a completed request meets every limit; failures never do. A missing value does not meet its
+ * limit, with one exception: an answer of a single token or tick has no TPOT to exceed.
  */
 export function meetsSlo(record: RequestRecord, slo: Slo): boolean {
   return record.outcome.kind === "ok" && slo.limits.every((limit) => meetsLimit(record, limit));
 }
 
-/** Whether a completed request keeps one limit; see {@linkcode meetsSlo}. */
+/** Whether a completed request meets one limit; see {@linkcode meetsSlo}. */
 export function meetsLimit(record: RequestRecord, { metric: name, limit }: SloLimit): boolean {
   const metric = findMetric(name, name);
   const value = metric.values(record)[0];
@@ -75,7 +75,7 @@ function parseLimit(part: string, text: string): SloLimit {
   const limit = number === "" ? NaN : Number(number);
   if (!Number.isFinite(limit) || limit < 0) {
     throw new RangeError(
-      `Cannot use SLO "${text}": the limit "${number}" of ${name} is not a number of ${metric.unit} (no unit behind it, at least 0)`,
+      `Cannot use SLO "${text}": the limit "${number}" of ${name} is not a number of ${metric.unit}; give a number of at least 0 without a unit`,
     );
   }
   return { metric: name, limit };
@@ -87,10 +87,10 @@ function findMetric(name: string, text: string): Metric {
   const known = SLO_METRICS.map((one) => one.name).join(", ");
   if (name === "itl") {
     throw new RangeError(
-      `Cannot use SLO "${text}": "itl" has a value for each gap, not one for a request; limit its mean over a request with "tpot"`,
+      `Cannot use SLO "${text}": "itl" has one value per gap, not one per request; limit its mean over a request with "tpot"`,
     );
   }
   throw new RangeError(
-    `Cannot use SLO "${text}": "${name}" is not a metric with one value a request; known are ${known}`,
+    `Cannot use SLO "${text}": "${name}" is not a metric with one value per request; known are ${known}`,
   );
 }

@@ -1,5 +1,5 @@
 /**
- * In which portions the tokens came.
+ * How tokens were grouped on arrival.
  *
  * @module
  */

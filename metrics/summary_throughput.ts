@@ -1,5 +1,5 @@
 /**
- * Work done in a stretch of time.
+ * Rates over a window of a load.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import type { Throughput, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
 
 /**
- * Rates over a window in the middle: requests by their end, output tokens by the ticks that
- * brought them, prompt tokens by the first token (when the prompt had been read). Requests that
- * began before or end after the window give it the tokens that arrived in it.
+ * Rates over a window in the middle: requests by their end, output tokens by their ticks, prompt
+ * tokens by the first token (when the prompt had been read). Requests that begin before or end after
+ * the window count with the tokens that arrived in it.
  *
  * Absent when no request completed in the window: it then says nothing about the server.
  */
@@ -33,8 +33,8 @@ export function windowThroughput(
 }
 
 /**
- * Tokens for each token of `tickTokens`. Where the stream shows only events, its ticks count fewer
- * tokens than the engine's total; each event then stands for its share of that total.
+ * Output tokens per token of `tickTokens`. Where the stream shows only events, its ticks count fewer
+ * tokens than the engine's total, and each event stands for its share of that total.
  */
 export function tokensPerTickToken({ outputTokens, tickTokens }: RequestRecord): number {
   const seen = tickTokens[tickTokens.length - 1];
@@ -56,9 +56,9 @@ function isInside({ fromMs, toMs }: Window, ms: number | undefined): boolean {
   return ms !== undefined && ms >= fromMs && ms < toMs;
 }
 
-/** What was done in a window. */
+/** Work done in a window. */
 export interface Work {
-  /** Requests. */
+  /** Completed requests. */
   readonly completed: number;
   /** Prompt tokens; absent when they were not counted. */
   readonly prompt: number | undefined;

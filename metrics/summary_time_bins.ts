@@ -1,16 +1,16 @@
 /**
- * Counters over time in bounded memory: bins that double in width when a load outlasts them.
+ * Counters over time in bounded memory, in bins that double in width when a load outlasts them.
  *
- * Times and amounts are whole (microseconds, tokens), so every sum is exact and the order of adding
- * does not matter. What is asked of a stretch of whole bins is exact too; the only approximation is
- * that a stretch has to begin and end where a bin does, and that the largest number in flight is a
- * lower bound (the averages of the bins, rounded up, and the numbers at their edges).
+ * Times and amounts are whole (microseconds, tokens), so sums are exact in any order, and so is the
+ * result for a stretch of whole bins. There are two approximations: a stretch begins and ends with a
+ * bin, and the most in flight is a lower bound (the averages of the bins, rounded up, and the numbers
+ * at their edges).
  *
  * @module
  */
 import type { Window } from "./load_series.ts";
 
-/** What is counted where it happened. */
+/** What is counted by time. */
 export type BinCounter = "completed" | "good" | "failed" | "outputTokens" | "promptTokens";
 
 /** Counters by time. */
@@ -19,19 +19,19 @@ export interface TimeBins {
   readonly widthMs: number;
   /** Counts `amount` (default 1) at a time; before 0 counts at 0, a time that is none nowhere. */
   count(counter: BinCounter, ms: number, amount?: number): void;
-  /** Somebody is busy from one time to the other; absent = to the end. */
+  /** One request is in flight from one time to the other; absent = to the end. */
   busy(fromMs: number, toMs: number | undefined): void;
   /** The whole bins inside a window; absent when there is none. */
   inside(window: Window): Window | undefined;
   /** What was counted in whole bins. */
   total(counter: BinCounter, window: Window): number;
-  /** How many were busy on average; the window ends with a bin or after all that happened. */
+  /** Average in flight; the window ends with a bin, or after everything counted. */
   meanBusy(window: Window): number | undefined;
-  /** The most that were busy at once, at least. */
+  /** Lower bound of the most in flight. */
   maxBusy(): number | undefined;
 }
 
-/** An hour of load has bins of half a second. */
+/** Number of bins; those of an hour of load are half a second wide. */
 const BINS = 8192;
 
 const COUNTERS: readonly BinCounter[] = [
@@ -42,12 +42,12 @@ const COUNTERS: readonly BinCounter[] = [
   "promptTokens",
 ];
 
-/** Begins with bins of a millisecond, enough for eight seconds. */
+/** Starts with bins of 1 ms, enough for eight seconds. */
 export function createTimeBins(): TimeBins {
   const counts = Object.fromEntries(
     COUNTERS.map((counter) => [counter, new Float64Array(BINS)]),
   ) as Record<BinCounter, Float64Array>;
-  // Begins and ends of being busy: how many in each bin, and the sum of their distances to its start.
+  // Starts and ends of requests: how many in each bin, and the sum of their distances to its start.
   const begins = { count: new Float64Array(BINS), offsetUs: new Float64Array(BINS) };
   const ends = { count: new Float64Array(BINS), offsetUs: new Float64Array(BINS) };
   let widthUs = 1000;
@@ -67,7 +67,7 @@ export function createTimeBins(): TimeBins {
     widthUs *= 2;
     used = Math.ceil(used / 2);
   };
-  /** Microseconds of a time, for which there is a bin from here on. */
+  /** A time in microseconds; makes sure that there is a bin for it. */
   const fit = (ms: number): number => {
     const us = Math.max(0, Math.round(ms * 1000));
     while (us >= BINS * widthUs) double();
@@ -124,7 +124,7 @@ export function createTimeBins(): TimeBins {
           begins.offsetUs[i]! + ends.offsetUs[i]!;
         now += begins.count[i]! - ends.count[i]!;
       }
-      // Who never ended is busy beyond the last bin that anything happened in.
+      // Requests that never ended are in flight beyond the last used bin.
       const fromUs = Math.round(window.fromMs * 1000);
       busyUs += now * Math.max(0, toUs - Math.max(to * widthUs, fromUs));
       return busyUs / (toUs - fromUs);
@@ -137,7 +137,7 @@ export function createTimeBins(): TimeBins {
         const [began, ended] = [begins.count[i]!, ends.count[i]!];
         any ||= began > 0;
         const meanUs = (now + began - ended) * widthUs - begins.offsetUs[i]! + ends.offsetUs[i]!;
-        // Without an end in between, the last to begin finds all the others still there.
+        // Without an end in this bin, the last to start finds all others in flight.
         max = Math.max(max, now + (ended === 0 ? began : 0), Math.ceil(meanUs / widthUs));
         now += began - ended;
       }

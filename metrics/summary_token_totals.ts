@@ -1,5 +1,5 @@
 /**
- * Tokens of a load and what their counts rest on.
+ * Tokens of a load and the sources of their counts.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Cache, Lengths, TokenTotals } from "./load_summary.ts";
 import type { RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 import { createTally, type Fold } from "./fold.ts";
 
-/** Adds up one count of completed records. */
+/** Totals of one count over completed records. */
 export function tokenFold(
   countOf: (record: RequestRecord) => TokenCount | undefined,
 ): Fold<TokenTotals> {
@@ -35,7 +35,7 @@ export function tokenFold(
   };
 }
 
-/** Compares requested and delivered lengths of completed records (T2, T3). */
+/** Requested and delivered lengths of completed records (T2 and T3 in docs/python-scripts.md). */
 export function lengthFold(): Fold<Lengths> {
   let [forced, requested, delivered] = [0, 0, 0];
   const ways = { exact: 0, shorter: 0, longer: 0 };
@@ -60,7 +60,7 @@ export function lengthFold(): Fold<Lengths> {
   };
 }
 
-/** Adds up what the engine's prefix cache spared. */
+/** Totals of the engine's prefix cache. */
 export function cacheFold(): Fold<Cache> {
   let [reported, cached, prompt] = [0, 0, 0];
   return {

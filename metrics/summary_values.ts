@@ -1,6 +1,6 @@
 /**
- * What of a load needs all values and all stamps, and so memory: kept as they were, or in histograms
- * and time bins.
+ * Results of a load that need all values and stamps, and so memory: either all are kept, or histograms
+ * and time bins of them.
  *
  * @module
  */
@@ -11,35 +11,35 @@ import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 
-/** A measured record, and what is already known about it. */
-export interface JudgedRecord {
+/** A measured record, and whether it is good. */
+export interface MeasuredRecord {
   /** The record. */
   readonly record: RequestRecord;
-  /** Kept all limits. */
+  /** Met all limits. */
   readonly good: boolean;
 }
 
 /** Where the values of one load are kept. */
 export interface LoadValues {
-  /** Absent: all is exact. */
+  /** How near the results are; absent = exact. */
   readonly approximation: Approximation | undefined;
-  /** Takes a measured record in. */
-  add(judged: JudgedRecord): void;
+  /** Adds a measured record. */
+  add(measured: MeasuredRecord): void;
   /** Values of the completed records. */
   valuesOf(metric: Metric): ValueSet;
-  /** How late each record left, completed or not. */
+  /** How late each request was sent, completed or not. */
   delays(): ValueSet;
-  /** The part of a window that can be told; absent when it holds no time. */
+  /** The part of a window with known results; absent when it holds no time. */
   inside(window: Window): Window | undefined;
-  /** Work of completed records in such a window; absent when none completed there. */
+  /** Rates of completed records in such a window; absent when none completed there. */
   throughput(window: Window): Throughput | undefined;
   /** Good records that completed in such a window. */
   goodIn(window: Window): number;
-  /** Requests at the same time. */
+  /** Concurrent requests. */
   inFlight(run: Window, steady: Window | undefined): InFlight;
   /** The load over time. */
   series(durationMs: number): Series;
-  /** A sample of the records by their numbers. */
+  /** A sample of the records, by their numbers. */
   timeline(): readonly TimelineEntry[];
   /** Values that were left out because they are not finite, of the metrics asked for so far. */
   notFinite(): Suspects;
@@ -72,10 +72,10 @@ export function createFiniteValues(): FiniteValues {
   };
 }
 
-/** Requests of a timeline that a page can still show. */
+/** Most requests of a timeline. */
 export const TIMELINE_ENTRIES = 400;
 
-/** What a timeline shows of a record. */
+/** A record as an entry of the timeline. */
 export function timelineEntry(record: RequestRecord): TimelineEntry {
   return {
     index: record.index,

@@ -242,7 +242,7 @@ Deno.test("table and page say how near percentiles are, and nothing where they a
   for (const { render } of [reportTable, reportHtml]) assert(!render(exact).includes(line));
 });
 
-Deno.test("table and page name the clients that were put together, and how", () => {
+Deno.test("table and page name merged clients and their time axis", () => {
   const run = eventful(50, "closed");
   const text = (clock: "wall" | "start", render: (summary: Summary) => string) => {
     const clients = [
@@ -254,9 +254,9 @@ Deno.test("table and page name the clients that were put together, and how", () 
   };
   for (const { render } of [reportTable, reportHtml]) {
     const wall = text("wall", render);
-    assert(wall.includes("2 clients put together (node-a, node-b): by their clocks"), wall);
-    assert(wall.includes("the last began a load at most 12.5 ms after the first"));
-    assert(text("start", render).includes("taken to have begun each load at the same instant"));
+    assert(wall.includes("2 clients merged (node-a, node-b): by their clocks"), wall);
+    assert(wall.includes("the last began each load within 12.5 ms of the first"));
+    assert(text("start", render).includes("assumed to begin each load at the same instant"));
   }
 });
 

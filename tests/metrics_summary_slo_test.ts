@@ -16,7 +16,7 @@ Deno.test("parseSlo says what would work", () => {
     ["ttft", SyntaxError, `"ttft" is not metric:limit`],
     ["ttft:500,", SyntaxError, "metric:limit"],
     ["ttft:fast", RangeError, `"fast" of ttft is not a number of ms`],
-    ["ttft:500ms", RangeError, "no unit behind it"],
+    ["ttft:500ms", RangeError, "without a unit"],
     ["ttft:", RangeError, "at least 0"],
     ["ttft:-1", RangeError, "at least 0"],
     ["ttft:1,ttft:2", RangeError, `"ttft" has two limits`],

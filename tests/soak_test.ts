@@ -84,7 +84,7 @@ Deno.test("soak: two clients at the same time, reported as one", async () => {
       assertEquals(code, 0, err);
       assertStringIncludes(out, "240 of 240 completed");
       assertStringIncludes(out, "2 × 4 users");
-      assertMatch(out, /2 clients put together \(.*\): by their clocks the last began a load/);
+      assertMatch(out, /2 clients merged \(.*\): by their clocks, the last began each load/);
     }
     const start = await runCli(["report", ...files, "--align=start"]);
     assertMatch(start.out, /taken to have begun each load at the same instant/);
