@@ -9,7 +9,7 @@ import { COMMANDS } from "../workloads/commands.ts";
 import { runCli } from "./support/run_cli.ts";
 import { pageCommands } from "./support/page_commands.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { PAGES, readPage, renderPage } from "./tools/docs.ts";
+import { PAGES, readPage, renderPage, TABLES } from "./tools/docs.ts";
 
 const ROOT = new URL("..", import.meta.url);
 
@@ -179,4 +179,14 @@ Deno.test("record fields that docs/formats.md names are those of a record file",
   ].map(([, field]) => field!);
   assertEquals(named.toSorted(), fields.filter((field) => field !== "text").toSorted());
   assertMatch(TEXTS.get("docs/formats.md")!, /texts are kept only with\s`--save-text`/i);
+});
+
+Deno.test("deno.lock holds what the program needs: every deno task downloads all of it", async () => {
+  const lock = JSON.parse(await Deno.readTextFile(new URL("deno.lock", ROOT)));
+  const needed = TABLES.packages!.rows.filter(([, , when]) => when!.startsWith("with "))
+    .map(([name]) => name!.replaceAll("`", ""));
+  assertEquals(
+    Object.keys(lock.specifiers).filter((one) => one.startsWith("npm:")).toSorted(),
+    needed.toSorted(),
+  );
 });

@@ -93,7 +93,7 @@ function packages(): string[][] {
   ) {
     for (const path of sourcesIn(folder!)) {
       const source = Deno.readTextFileSync(new URL(path, ROOT));
-      for (const [, specifier] of source.matchAll(/^import .* from "(npm:[^"]+)";$/gm)) {
+      for (const [, specifier] of source.matchAll(/"(npm:[\w@/-]+@\d+\.\d+\.\d+)[\w/]*"/g)) {
         rows.push([code(specifier!), code(path), when!]);
       }
     }

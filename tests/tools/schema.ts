@@ -4,15 +4,24 @@
  *
  * @module
  */
-import { createGenerator } from "npm:ts-json-schema-generator@2.10.0";
+
+/** Computed when it is imported: what stands in `deno.lock` is downloaded by every `deno task`. */
+const GENERATOR = "npm:ts-json-schema-generator@2.10.0";
+
+/** The part of the generator that we use. */
+interface Generator {
+  createGenerator(
+    config: Readonly<Record<string, unknown>>,
+  ): { createSchema(type: string): Record<string, unknown> };
+}
 
 const ROOT = new URL("../../", import.meta.url);
 
 /** The checked-in schema. */
-export const SCHEMA_FILE: URL = new URL("metrics/report.schema.json", ROOT);
+const SCHEMA_FILE: URL = new URL("metrics/report.schema.json", ROOT);
 
 /** The schema as it follows from the types, as the text of a JSON file. */
-export async function generateSchema(): Promise<string> {
+async function generateSchema(): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "tokometer_schema_" });
   try {
     for (const part of ["metrics", "backends"]) {
@@ -39,6 +48,7 @@ export async function generateSchema(): Promise<string> {
         files: ["metrics/summary.ts"],
       }),
     );
+    const { createGenerator }: Generator = await import(GENERATOR);
     const schema = createGenerator({
       path: `${folder}/metrics/summary.ts`,
       tsconfig: `${folder}/tsconfig.json`,
@@ -53,4 +63,8 @@ export async function generateSchema(): Promise<string> {
   }
 }
 
-if (import.meta.main) await Deno.writeTextFile(SCHEMA_FILE, await generateSchema());
+if (import.meta.main) {
+  const schema = await generateSchema();
+  if (Deno.args.includes("--print")) await Deno.stdout.write(new TextEncoder().encode(schema));
+  else await Deno.writeTextFile(SCHEMA_FILE, schema);
+}
