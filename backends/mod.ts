@@ -18,7 +18,7 @@
  * @module
  */
 export type { Collect, CollectedBody } from "./buffers.ts";
-export { type Clock, systemClock } from "./clock.ts";
+export { type Clock, systemClock, type TimerQueue } from "./clock.ts";
 export { decodeExchange, type DecodeOptions } from "./decode.ts";
 export type { CutOptions, EventSink } from "./event_sink.ts";
 export { type CutEvent, cutEvents, EventCutter } from "./framing.ts";
@@ -54,12 +54,11 @@ export type { EngineLoad } from "./sim_engine.ts";
 export type { SimConnections } from "./sim_http.ts";
 export type {
   SimAddress,
-  SimAgenda,
-  SimLine,
-  SimLineEvents,
   SimListener,
   SimLoop,
   SimLoopName,
+  SimSocket,
+  SimSocketEvents,
 } from "./sim_loop.ts";
 export { type RoleChunk, SIM_DEFAULTS, type UsagePlacement, type Utf8Mode } from "./sim_options.ts";
 export type { SimStats } from "./sim_server.ts";

@@ -2,20 +2,20 @@
  * The simulated engine: a queue, a batch, and the instants at which each request gets its tokens.
  * Either steps are computed for the whole batch, as engines with continuous batching do (then all
  * streams tick together and cost grows with load), or every stream follows distributions of its
- * own. All due times are absolute: an engine that wakes up late does not shift what follows.
+ * own. All due times are absolute, so a late wake-up does not delay later tokens.
  *
  * @module
  */
 import { createRandom } from "./random.ts";
 import { type Distribution, parseDistribution } from "./sim_distribution.ts";
-import { type FaultOrder, type FaultPlan, parseFault, pickFaults } from "./sim_faults.ts";
+import { type FaultPlan, type FaultSetting, parseFault, pickFaults } from "./sim_faults.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { openPrefixCache } from "./sim_prefix_cache.ts";
 import type { SimEngine, SimJob, SimSink, SimToken } from "./sim_protocol.ts";
 import { openTimeline, type Timeline, type TimelineEntry } from "./sim_timeline.ts";
 import { tokenSource } from "./sim_tokens.ts";
 
-/** A numbered request: everything that chance decides about it is fixed from here on. */
+/** A numbered request, with everything about it that chance decides. */
 export interface Admission {
   /** 1-based, in the order of arrival. */
   readonly serial: number;
@@ -24,23 +24,22 @@ export interface Admission {
   readonly cachedTokens: number;
 }
 
-/** A sink that can ask the engine to wait, or have its next token made ready. */
+/** A sink that can make the engine wait, and can prepare its next write. */
 export interface PacedSink extends SimSink {
-  /** Its reader does not keep up. */
+  /** Whether its reader cannot keep up. */
   readonly blocked?: () => boolean;
   /**
-   * Makes ready all that can be of a token which is neither the first nor the last, so that nothing
-   * but its write is left to do when it is due; `false` = it cannot, and wants to be told by
-   * `tokens` when that is.
+   * Prepares the write of a token that is neither the first nor the last, so that only the system
+   * call is left when the token is due; `false` = it cannot, and `tokens` must be called then.
    */
   readonly prepare?: (nextToken: () => SimToken) => boolean;
-  /** Writes the token that is ready, and nothing more. */
+  /** Writes the prepared token, and nothing more. */
   readonly release?: (plannedMs: number) => void;
-  /** Does for a token that was released what did not have to be done at that instant. */
+  /** Accounts for a released token; kept out of `release`, where every microsecond counts. */
   readonly settle?: () => void;
 }
 
-/** What the engine is doing. */
+/** Load of the engine, now and so far. */
 export interface EngineLoad {
   /** Requests numbered since the start. */
   readonly requests: number;
@@ -54,19 +53,19 @@ export interface EngineLoad {
   readonly outputTokens: number;
 }
 
-/** The engine with what its servers (HTTP, gRPC) need of it. */
+/** The engine as its servers (HTTP, gRPC) use it. */
 export interface SimulatedEngine extends SimEngine {
   readonly timeline: Timeline;
-  /** Numbers a request; to be called once for each, before `submit`. */
+  /** Numbers a request; called once per request, before `submit`. */
   admit(job: SimJob): Admission;
-  /** Starts a job; returns a function that cancels it. Admits it when that was not done before. */
+  /** Starts a job, admitted now unless it was before; returns a function that cancels it. */
   submit(job: SimJob, sink: PacedSink, admission?: Admission): () => void;
   load(): EngineLoad;
-  /** Forgets all jobs, without telling their sinks. */
+  /** Drops all jobs; their sinks are not called. */
   stop(): Promise<void>;
 }
 
-/** Gap after which a stream is looked at again whose reader does not keep up. */
+/** Delay before a stream whose reader cannot keep up is tried again. */
 const BLOCKED_RETRY_MS = 1;
 
 interface Generation extends TimelineEntry {
@@ -75,7 +74,7 @@ interface Generation extends TimelineEntry {
   readonly serial: number;
   readonly target: number;
   readonly finish: "length" | "stop";
-  /** Emission at which it goes silent, and for how long. */
+  /** Tokens after which it stalls, and for how long. */
   readonly stallAt: number;
   readonly stallMs: number;
   readonly slowness: number;
@@ -84,18 +83,18 @@ interface Generation extends TimelineEntry {
   readonly ttft: () => number;
   readonly itl: () => number;
   emitted: number;
-  /** Its next token is ready in the sink. */
+  /** The sink has prepared its next token. */
   ready: boolean;
   stalled: boolean;
   /** Batch only: prompt tokens still to compute, and those taken in the current step. */
   prefillLeft: number;
   prefillNow: number;
-  /** Batch only: steps left out before the next token (`slow`), and the end of a stall. */
+  /** Batch only: steps until the next token (fault `slow`), and the end of a stall. */
   skip: number;
   silentUntilMs: number;
 }
 
-/** How jobs get their time. */
+/** Decides when each job gets its tokens. */
 interface Pacer {
   start(generation: Generation, nowMs: number): void;
   /** The generation ended or was cancelled. */
@@ -118,7 +117,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     eventSize: parseDistribution(options.tokensPerEvent),
   };
   const oneAnEvent = options.tokensPerEvent === "1";
-  const faults: readonly FaultOrder[] = options.faults.map(parseFault);
+  const faults: readonly FaultSetting[] = options.faults.map(parseFault);
   const timeline = openTimeline(options.loop ?? { clock });
   const cache = openPrefixCache();
   const running = new Set<Generation>();
@@ -136,7 +135,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
       return sink.release!(plannedMs);
     }
     const count = Math.min(generation.eventSize(), target - generation.emitted);
-    // A list that grows from nothing has room for many more.
+    // A literal of one element allocates less than a list that grows.
     const tokens = count === 0 ? [] : [generation.nextToken(target - generation.emitted++)];
     for (let i = 1; i < count; i++) {
       tokens.push(generation.nextToken(target - generation.emitted++));
@@ -147,12 +146,12 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     sink.tokens(tokens, last, generation.finish, plannedMs);
   }
 
-  /** Uses the time until the next token is due. */
+  /** Prepares the next token ahead of time. */
   function prepare(generation: Generation): void {
     const { target, emitted, sink } = generation;
     sink.settle?.();
     if (generation.ready || sink.prepare === undefined) return;
-    // One token, neither the first nor the last: what becomes of others depends on more.
+    // Only single tokens between the first and the last look alike.
     if (!oneAnEvent || emitted === 0 || emitted + 1 >= target) return;
     generation.ready = sink.prepare(() => generation.nextToken(target - emitted));
   }
@@ -172,7 +171,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     }
   }
 
-  /** Is it silent at this instant? Enters the stall when its time has come. */
+  /** Starts the stall when it is due; returns its length, else 0. */
   function silenceMs(generation: Generation, nowMs: number): number {
     if (generation.stalled || generation.emitted < generation.stallAt) return 0;
     generation.stalled = true;
@@ -209,10 +208,10 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
       fire() {
         const endMs = step.dueMs;
         for (const generation of [...running]) {
-          // A sink may have cancelled others while it was served.
+          // A sink may have cancelled other generations meanwhile.
           if (running.has(generation)) advance(generation, endMs);
         }
-        // The tokens of a step leave as one burst: whatever else is to do for them can wait.
+        // The tokens of a step leave in one burst; their bookkeeping can wait.
         for (const generation of running) prepare(generation);
         const durationMs = beginStep();
         stepping = durationMs > 0;
@@ -255,7 +254,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
 
     return {
       start(generation, nowMs) {
-        // At least one token is always computed: a fully cached prompt still needs a step.
+        // A fully cached prompt still needs a step.
         generation.prefillLeft = Math.max(1, generation.prefillLeft);
         if (stepping) return;
         stepping = true;
@@ -339,7 +338,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
   };
 }
 
-/** How many tokens a request gets, and why it ends there. */
+/** Number of tokens that a request gets, and why it ends there. */
 function lengthOf(
   job: SimJob,
   admission: Admission,
@@ -354,7 +353,7 @@ function lengthOf(
   }
   const random = createRandom(options.seed, `sim-length:${serial}`);
   const least = Math.max(1, job.minTokens);
-  // Any length from `least` to one below the limit is as likely as any other.
+  // All lengths from `least` to one below the limit are equally likely.
   if (!job.ignoreEos && least < job.maxTokens && random.next() < options.earlyStop) {
     return { target: least + Math.floor(random.next() * (job.maxTokens - least)), finish: "stop" };
   }

@@ -1,31 +1,34 @@
 /**
- * Failures to order: what a server can do wrong, one entry each. Whether a fault strikes a request
- * depends on the seed and the request's serial only.
+ * Faults that can be injected: what a server can do wrong, one entry each. Whether a fault affects
+ * a request depends only on the seed and the request's serial number.
  *
  * @module
  */
 import { createRandom } from "./random.ts";
 
-/** A way to fail. */
+/** A kind of failure. */
 export interface SimFault {
-  /** As on the command line. */
+  /** Name on the command line. */
   readonly name: string;
   readonly help: string;
   /** What the number after the probability means, and its default. */
   readonly parameter?: { readonly meaning: string; readonly default: number };
 }
 
-const WHERE = { meaning: "after how many tokens; 0 = half of those asked for", default: 0 };
+const AFTER_TOKENS = {
+  meaning: "after how many tokens; 0 = half of the requested ones",
+  default: 0,
+};
 
-/** Every fault that can be ordered. */
+/** Every fault that can be injected. */
 export const SIM_FAULTS: readonly SimFault[] = [
   { name: "http-429", help: "Answers 429 with `retry-after: 1` instead of a stream" },
   { name: "http-500", help: "Answers 500 instead of a stream" },
-  { name: "http-503", help: "Answers 503, as a server that still loads its model" },
+  { name: "http-503", help: "Answers 503, like a server that is still loading its model" },
   { name: "json-error", help: "Answers 200 with a JSON error object in place of the stream" },
   { name: "refuse", help: "Resets the connection before any byte of an answer" },
   { name: "not-http", help: "Answers bytes that are not HTTP, then closes" },
-  { name: "hang", help: "Takes the request and never answers" },
+  { name: "hang", help: "Accepts the request and never answers" },
   {
     name: "slow-headers",
     help: "Sends the response head in three pieces",
@@ -33,65 +36,76 @@ export const SIM_FAULTS: readonly SimFault[] = [
   },
   {
     name: "stall",
-    help: "Goes silent in the middle of the stream, the connection stays open",
+    help: "Goes silent in the middle of the stream and keeps the connection open",
     parameter: { meaning: "milliseconds of silence; 0 = for ever", default: 0 },
   },
-  { name: "cut", help: "Closes the connection in the middle of the stream", parameter: WHERE },
-  { name: "reset", help: "Resets the connection in the middle of the stream", parameter: WHERE },
+  {
+    name: "cut",
+    help: "Closes the connection in the middle of the stream",
+    parameter: AFTER_TOKENS,
+  },
+  {
+    name: "reset",
+    help: "Resets the connection in the middle of the stream",
+    parameter: AFTER_TOKENS,
+  },
   {
     name: "truncate",
-    help: "Ends the body in the middle, cleanly for HTTP, without an end mark",
-    parameter: WHERE,
+    help: "Ends the body in the middle: valid HTTP, but no end mark",
+    parameter: AFTER_TOKENS,
   },
   {
     name: "malformed-chunk",
     help: "Breaks the chunked coding in the middle of the stream",
-    parameter: WHERE,
+    parameter: AFTER_TOKENS,
   },
   {
     name: "malformed-event",
     help: "Sends an event that is not JSON in the middle of the stream, then goes on",
-    parameter: WHERE,
+    parameter: AFTER_TOKENS,
   },
   {
     name: "error-event",
     help: "Reports an error inside the stream, under status 200",
-    parameter: WHERE,
+    parameter: AFTER_TOKENS,
   },
   { name: "missing-done", help: "Ends the stream without `[DONE]` or any other end flag" },
   {
     name: "close-after-stream",
-    help: "Closes the connection after each stream although it promised keep-alive",
+    help: "Closes the connection after each stream in spite of keep-alive",
   },
   {
     name: "comment-pings",
-    help: "Sends SSE comment lines, from the start of the answer on",
+    help: "Sends SSE comment lines from the start of the answer",
     parameter: { meaning: "milliseconds between them", default: 20 },
   },
   {
     name: "hold-utf8",
-    help: "Holds back text until characters are whole; events then join tokens",
+    help: "Holds back text until characters are complete, so that events join tokens",
   },
   { name: "empty", help: "Generates nothing and reports success" },
   { name: "early-stop", help: "Stops at half of the length, forced or not" },
-  { name: "one-more", help: "Generates one token more than asked for, as some LMDeploy versions" },
-  { name: "endless", help: "Never stops by itself" },
+  {
+    name: "one-more",
+    help: "Generates one token more than requested, like some LMDeploy versions",
+  },
+  { name: "endless", help: "Never stops generating" },
   {
     name: "slow",
     help: "Generates more slowly",
-    parameter: { meaning: "times as slow", default: 10 },
+    parameter: { meaning: "factor", default: 10 },
   },
 ];
 
-/** A fault as ordered: `NAME[:probability][:parameter]`. */
-export interface FaultOrder {
+/** A fault to inject: `NAME[:probability][:parameter]`. */
+export interface FaultSetting {
   readonly fault: SimFault;
-  /** Share of requests that it strikes. */
+  /** Share of the requests that it affects. */
   readonly probability: number;
   readonly parameter: number;
 }
 
-/** The faults that strike one request, by name, with their parameter (0 without one). */
+/** The faults of one request by name, with their parameter (0 without one). */
 export type FaultPlan = ReadonlyMap<string, number>;
 
 /**
@@ -100,12 +114,12 @@ export type FaultPlan = ReadonlyMap<string, number>;
  * @throws {SyntaxError} when the name is unknown or a number is missing.
  * @throws {RangeError} when the probability is outside 0…1 or the parameter negative.
  */
-export function parseFault(text: string): FaultOrder {
+export function parseFault(text: string): FaultSetting {
   const [name, probabilityText = "1", parameterText, ...rest] = text.trim().split(":");
   const fault = SIM_FAULTS.find((known) => known.name === name);
   if (fault === undefined) {
     const known = SIM_FAULTS.map((each) => each.name).join(", ");
-    throw new SyntaxError(`Cannot order the fault ${JSON.stringify(name)}: known are ${known}`);
+    throw new SyntaxError(`Cannot inject the fault ${JSON.stringify(name)}: known are ${known}`);
   }
   const probability = Number(probabilityText);
   const parameter = Number(parameterText ?? fault.parameter?.default ?? 0);
@@ -113,25 +127,25 @@ export function parseFault(text: string): FaultOrder {
     throw new SyntaxError(`Cannot read the fault "${text}": give NAME[:probability][:parameter]`);
   }
   if (!(probability >= 0 && probability <= 1)) {
-    throw new RangeError(`Cannot order the fault "${text}": the probability must be in 0…1`);
+    throw new RangeError(`Cannot inject the fault "${text}": the probability must be in 0…1`);
   }
   if (!(parameter >= 0) || (parameterText !== undefined && fault.parameter === undefined)) {
     const takes = fault.parameter === undefined ? "takes none" : "must be a number of at least 0";
-    throw new RangeError(`Cannot order the fault "${text}": its parameter ${takes}`);
+    throw new RangeError(`Cannot inject the fault "${text}": its parameter ${takes}`);
   }
   return { fault, probability, parameter };
 }
 
-/** Which of the ordered faults strike request `serial`. */
+/** Draws the faults of the request `serial`. */
 export function pickFaults(
-  orders: readonly FaultOrder[],
+  settings: readonly FaultSetting[],
   options: { readonly seed: number; readonly serial: number },
 ): FaultPlan {
   const plan = new Map<string, number>();
-  if (orders.length === 0) return plan;
+  if (settings.length === 0) return plan;
   const random = createRandom(options.seed, `sim-fault:${options.serial}`);
-  for (const { fault, probability, parameter } of orders) {
-    // One draw an order, so that changing one probability moves no other fault.
+  for (const { fault, probability, parameter } of settings) {
+    // One draw per entry, so that changing one probability leaves the other faults as they were.
     if (random.next() < probability) plan.set(fault.name, parameter);
   }
   return plan;

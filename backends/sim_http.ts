@@ -1,11 +1,11 @@
 /**
  * A small HTTP/1.1 server that can also misbehave: late and split heads, broken chunks, resets,
- * connections closed after a promise to keep them. Full HTTP servers rightly refuse all of that.
+ * connections closed in spite of keep-alive. Full HTTP servers rightly refuse all of that.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { SimLine, SimLineEvents, SimLoop } from "./sim_loop.ts";
+import type { SimLoop, SimSocket, SimSocketEvents } from "./sim_loop.ts";
 import type { SimExchange, SimRequest } from "./sim_protocol.ts";
 import type { Timeline } from "./sim_timeline.ts";
 
@@ -19,7 +19,7 @@ export interface SimConnections {
   readonly maxOpen: number;
 }
 
-/** How a head is sent. */
+/** Headers and timing of a response head. */
 export interface HeadOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Length of the body in bytes, or `chunked`. */
@@ -28,9 +28,9 @@ export interface HeadOptions {
   readonly slowMs?: number;
 }
 
-/** One request and its answer. After `close` or `reset`, or when the client left, writes do nothing. */
+/** One request and its answer. After `close`, `reset` or the client's leaving, writes do nothing. */
 export interface HttpExchange extends SimExchange {
-  /** The head is still on its way, piece by piece. */
+  /** The head is still being sent in pieces. */
   readonly holding: boolean;
   head(status: number, options: HeadOptions): void;
   /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
@@ -42,7 +42,7 @@ export interface HttpExchange extends SimExchange {
   chunk(bytes: Uint8Array<ArrayBuffer>, length: number): number;
   /** Writes bytes as they are, outside of any framing; returns the instant just before it. */
   raw(data: string | Uint8Array): number;
-  /** Completes the answer. `close`: ends the connection then, whatever the head promised. */
+  /** Completes the answer. `close`: then ends the connection, even where the head says keep-alive. */
   finish(options?: { readonly close?: boolean }): void;
   /** Ends the connection now (FIN), complete or not. */
   close(): void;
@@ -62,7 +62,7 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
-  /** Where it listens, and whose clock stamps. */
+  /** Accepts the connections; its clock stamps them. */
   readonly loop: SimLoop;
   readonly timeline: Timeline;
   readonly onRequest: (exchange: HttpExchange) => void;
@@ -70,7 +70,7 @@ export interface HttpServerOptions {
 
 const MAX_HEAD_BYTES = 65_536;
 const MAX_BODY_BYTES = 256 * 2 ** 20;
-/** A client this far behind is not reading at all: it is dropped before it costs all memory. */
+/** A client this far behind does not read at all: it is dropped before it uses up all memory. */
 const MAX_BUFFERED_BYTES = 64 * 2 ** 20;
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -94,32 +94,32 @@ const REASONS: Readonly<Record<number, string>> = {
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { loop, host, port } = options;
-  const lines = new Set<SimLine>();
-  const later = oneATurn(loop);
+  const sockets = new Set<SimSocket>();
+  const later = onePerTurn(loop);
   let accepted = 0;
   let maxOpen = 0;
   let onEmpty = () => {};
-  const listener = await loop.listen({ host, port }, (line) => {
-    lines.add(line);
-    maxOpen = Math.max(maxOpen, lines.size);
-    const events = serveConnection(line, ++accepted, { ...options, later });
+  const listener = await loop.listen({ host, port }, (socket) => {
+    sockets.add(socket);
+    maxOpen = Math.max(maxOpen, sockets.size);
+    const events = serveConnection(socket, ++accepted, { ...options, later });
     return {
       onBytes: events.onBytes,
       onClose() {
-        lines.delete(line);
+        sockets.delete(socket);
         events.onClose();
-        if (lines.size === 0) onEmpty();
+        if (sockets.size === 0) onEmpty();
       },
     };
   });
   return {
     port: listener.port,
-    connections: () => ({ accepted, open: lines.size, maxOpen }),
+    connections: () => ({ accepted, open: sockets.size, maxOpen }),
     async stop() {
       const closed = listener.close();
-      for (const line of lines) line.destroy();
+      for (const socket of sockets) socket.destroy();
       await closed;
-      if (lines.size > 0) await new Promise<void>((resolve) => void (onEmpty = resolve));
+      if (sockets.size > 0) await new Promise<void>((resolve) => void (onEmpty = resolve));
     },
   };
 }
@@ -137,11 +137,11 @@ interface Head {
 }
 
 /**
- * Runs one piece of work in each turn of the event loop. Sixty-four requests that arrive together
- * take milliseconds to parse and admit; in between the loop must come round, or the later ones are
- * stamped when their turn comes instead of when they arrived.
+ * Runs one piece of work per event-loop turn. Sixty-four requests that arrive together take
+ * milliseconds to parse and admit. Without turns in between, the later ones would be stamped when
+ * they are parsed instead of when they arrived.
  */
-function oneATurn({ nextTurn }: SimLoop): (work: () => void) => void {
+function onePerTurn({ nextTurn }: SimLoop): (work: () => void) => void {
   const waiting: (() => void)[] = [];
   const next = () => {
     waiting.shift()?.();
@@ -153,19 +153,19 @@ function oneATurn({ nextTurn }: SimLoop): (work: () => void) => void {
 }
 
 function serveConnection(
-  line: SimLine,
+  socket: SimSocket,
   number: number,
   options: HttpServerOptions & { readonly later: (work: () => void) => void },
-): SimLineEvents {
+): SimSocketEvents {
   const clock = options.loop.clock;
-  const clientPort = line.clientPort;
+  const clientPort = socket.clientPort;
   let chunks: Uint8Array[] = [];
   let length = 0;
   let firstByteMs = 0;
   let head: Head | undefined;
   let current: Exchange | undefined;
 
-  /** Starts the next request when it is complete and the one before is answered. */
+  /** Starts the next request once it is complete and the previous one is answered. */
   function take(nowMs: number): void {
     if (current !== undefined || length === 0) return;
     if (head !== undefined && length < head.bodyStart + head.bodyLength) return;
@@ -173,18 +173,18 @@ function serveConnection(
     chunks = [bytes];
     head ??= readHead(bytes);
     if (head === undefined) {
-      if (length > MAX_HEAD_BYTES) line.destroy();
+      if (length > MAX_HEAD_BYTES) socket.destroy();
       return;
     }
     if (head.refuse !== undefined) {
-      line.write(`HTTP/1.1 ${statusLine(head.refuse)}\r\ncontent-length: 0\r\n\r\n`);
-      line.end();
+      socket.write(`HTTP/1.1 ${statusLine(head.refuse)}\r\ncontent-length: 0\r\n\r\n`);
+      socket.end();
       return;
     }
     const end = head.bodyStart + head.bodyLength;
     if (length < end) {
       if (head.headers["expect"]?.toLowerCase() === "100-continue") {
-        line.write("HTTP/1.1 100 Continue\r\n\r\n");
+        socket.write("HTTP/1.1 100 Continue\r\n\r\n");
       }
       return;
     }
@@ -193,7 +193,7 @@ function serveConnection(
     chunks = length > end ? [bytes.subarray(end)] : [];
     length -= end;
     head = undefined;
-    current = new Exchange(line, {
+    current = new Exchange(socket, {
       request: { method, path, query, headers, body },
       arrivalMs: firstByteMs,
       completeMs: nowMs,
@@ -203,7 +203,7 @@ function serveConnection(
       timeline: options.timeline,
       onFinished: () => {
         current = undefined;
-        // A pipelined request has waited in the buffer since it came.
+        // A pipelined request may be waiting in the buffer.
         options.later(() => take(clock.now()));
       },
     });
@@ -273,15 +273,15 @@ class Exchange implements HttpExchange {
   readonly clientPort: number;
   readonly connection: number;
   onGone: (() => void) | undefined;
-  readonly #line: SimLine;
+  readonly #socket: SimSocket;
   readonly #facts: ExchangeFacts;
   #chunked = false;
   #over = false;
-  /** Actions that wait for the last piece of a slow head. */
+  /** Actions waiting for the last piece of a slow head. */
   #held: (() => void)[] | undefined;
 
-  constructor(line: SimLine, facts: ExchangeFacts) {
-    this.#line = line;
+  constructor(socket: SimSocket, facts: ExchangeFacts) {
+    this.#socket = socket;
     this.#facts = facts;
     this.request = facts.request;
     this.arrivalMs = facts.arrivalMs;
@@ -291,11 +291,11 @@ class Exchange implements HttpExchange {
   }
 
   get closed(): boolean {
-    return this.#over || this.#line.destroyed;
+    return this.#over || this.#socket.destroyed;
   }
 
   get buffered(): number {
-    return this.#line.writableLength;
+    return this.#socket.writableLength;
   }
 
   get holding(): boolean {
@@ -338,7 +338,7 @@ class Exchange implements HttpExchange {
 
   chunk(bytes: Uint8Array<ArrayBuffer>, length: number): number {
     if (this.#held !== undefined || this.closed) return this.raw(bytes.slice(0, length));
-    const atMs = this.#line.send(bytes, length);
+    const atMs = this.#socket.send(bytes, length);
     this.#limitBuffer();
     return atMs;
   }
@@ -366,17 +366,17 @@ class Exchange implements HttpExchange {
     if (this.closed) return;
     this.#over = true;
     this.onGone = undefined;
-    this.#line.end();
+    this.#socket.end();
   }
 
   reset(): void {
     if (this.closed) return;
     this.#over = true;
     this.onGone = undefined;
-    this.#line.reset();
+    this.#socket.reset();
   }
 
-  /** The line closed. */
+  /** The client closed the connection. */
   gone(): void {
     if (this.#over) return;
     this.#over = true;
@@ -385,12 +385,12 @@ class Exchange implements HttpExchange {
 
   #write(data: string | Uint8Array): number {
     if (this.closed || data.length === 0) return this.#facts.timeline.clock.now();
-    const atMs = this.#line.write(data);
+    const atMs = this.#socket.write(data);
     this.#limitBuffer();
     return atMs;
   }
 
   #limitBuffer(): void {
-    if (this.#line.writableLength > MAX_BUFFERED_BYTES) this.#line.destroy();
+    if (this.#socket.writableLength > MAX_BUFFERED_BYTES) this.#socket.destroy();
   }
 }

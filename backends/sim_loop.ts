@@ -1,20 +1,20 @@
 /**
- * What the simulated server stands on: a clock, turns of a loop, and a listener whose connections
- * are lines of bytes. The platform's own event loop is one, a loop around `epoll` the other.
+ * The event loop under the simulated server: a clock, turns, and a listener for TCP connections.
+ * There are two: the platform's own, and one around `epoll`.
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import type { Clock, TimerQueue } from "./clock.ts";
 
-/** An accepted connection. After its end, whatever ended it, writes do nothing. */
-export interface SimLine {
+/** An accepted TCP connection. Once it has ended, writes do nothing. */
+export interface SimSocket {
   /** Port that the client connected from; 0 = unknown. */
   readonly clientPort: number;
   /** Neither direction is open any more. */
   readonly destroyed: boolean;
   /** Bytes that the system has not taken yet. */
   readonly writableLength: number;
-  /** Writes; returns the instant just before the system is given the bytes, ms of the clock. */
+  /** Writes; returns the instant just before the system call, ms of the clock. */
   write(data: string | Uint8Array): number;
   /** Writes the first `length` of these bytes, which the caller may then overwrite. */
   send(bytes: Uint8Array<ArrayBuffer>, length: number): number;
@@ -26,15 +26,15 @@ export interface SimLine {
   destroy(): void;
 }
 
-/** What a line tells. */
-export interface SimLineEvents {
+/** What a connection reports. */
+export interface SimSocketEvents {
   /**
-   * Bytes came. They are the receiver's to keep.
+   * Called with bytes that arrived; the receiver may keep them.
    *
-   * @param atMs when they came, ms of the clock.
+   * @param atMs when they arrived, ms of the clock.
    */
   onBytes(bytes: Uint8Array, atMs: number): void;
-  /** The line is closed; called once, never from within a call to the line. */
+  /** Called once when the connection is closed, never from within a call to it. */
   onClose(): void;
 }
 
@@ -50,41 +50,36 @@ export interface SimAddress {
 export interface SimListener {
   /** The port that was found when any free one was asked for. */
   readonly port: number;
-  /** Stops listening; lines that are open stay so. */
+  /** Stops listening; open connections stay open. */
   close(): Promise<void>;
 }
 
 /** Names of the loops. */
 export type SimLoopName = "platform" | "epoll";
 
-/** What is due at times of its own. */
-export interface SimAgenda {
-  /** When there is something to do, ms of the clock; Infinity = nothing. */
-  dueMs(): number;
-  /** Does what is due. */
-  fire(): void;
-}
-
 /** The loop of a server. */
 export interface SimLoop {
-  /** As results name it. */
+  /** Name in the results. */
   readonly name: SimLoopName;
   /** Source of stamps and waits. */
   readonly clock: Clock;
-  /** Resolves when what is ready now has been read. */
+  /** Resolves in the next turn, after everything that is ready now has been read. */
   nextTurn(): Promise<void>;
   /**
-   * Fires an agenda whenever it is due, until the function that it returns is called; absent where
-   * the clock's waits are as good.
+   * Fires a timer queue whenever it is due; returns a function that removes it. Absent where the
+   * clock's waits are as good.
    */
-  follow?(agenda: SimAgenda): () => void;
+  addTimers?(timers: TimerQueue): () => void;
   /**
    * Starts listening.
    *
    * @throws {Error} with the system's `code`, when the address cannot be used.
    */
-  listen(address: SimAddress, onLine: (line: SimLine) => SimLineEvents): Promise<SimListener>;
+  listen(
+    address: SimAddress,
+    onSocket: (socket: SimSocket) => SimSocketEvents,
+  ): Promise<SimListener>;
 }
 
-/** Every client of a large test may connect at the same instant. */
+/** All clients of a large test may connect at the same instant. */
 export const BACKLOG = 4096;

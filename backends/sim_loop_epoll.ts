@@ -19,14 +19,14 @@ import {
 } from "./epoll_libc.ts";
 import { EpollLoop, type Watcher } from "./epoll_loop.ts";
 import type { OpenSocket } from "./socket_connection.ts";
-import { EpollSimLine } from "./sim_line_epoll.ts";
+import { EpollSimSocket } from "./sim_socket_epoll.ts";
 import {
   BACKLOG,
   type SimAddress,
-  type SimLine,
-  type SimLineEvents,
   type SimListener,
   type SimLoop,
+  type SimSocket,
+  type SimSocketEvents,
 } from "./sim_loop.ts";
 
 /** A loop that runs until it is closed. */
@@ -85,9 +85,9 @@ export function startEpollSimLoop({ platformTurnMs = 20 } = {}): EpollSimLoop {
     clock: loop,
     nextTurn: loop.nextTurn,
     openSocket: loop.openSocket,
-    follow: loop.addTimers,
+    addTimers: loop.addTimers,
     // deno-lint-ignore require-await
-    listen: async (address, onLine) => listen(loop, address, onLine),
+    listen: async (address, onSocket) => listen(loop, address, onSocket),
     async close() {
       loop.end();
       await running;
@@ -101,7 +101,7 @@ export function startEpollSimLoop({ platformTurnMs = 20 } = {}): EpollSimLoop {
 function listen(
   loop: EpollLoop,
   address: SimAddress,
-  onLine: (line: SimLine) => SimLineEvents,
+  onSocket: (socket: SimSocket) => SimSocketEvents,
 ): SimListener {
   const { symbols } = loop.libc;
   const failure = (code: string) =>
@@ -116,14 +116,14 @@ function listen(
     symbols.close(fd);
     throw failure(name);
   }
-  return new EpollListener(loop, fd, onLine);
+  return new EpollListener(loop, fd, onSocket);
 }
 
 class EpollListener implements SimListener, Watcher {
   readonly port: number;
   readonly #loop: EpollLoop;
   readonly #fd: number;
-  readonly #onLine: (line: SimLine) => SimLineEvents;
+  readonly #onSocket: (socket: SimSocket) => SimSocketEvents;
   readonly #address = new Uint8Array(ADDRESS_BYTES);
   readonly #length = new Uint32Array(1);
   /** There was no descriptor for the next connection: it waits until one is free. */
@@ -131,10 +131,10 @@ class EpollListener implements SimListener, Watcher {
   #closed = Promise.withResolvers<void>();
   #closing = false;
 
-  constructor(loop: EpollLoop, fd: number, onLine: (line: SimLine) => SimLineEvents) {
+  constructor(loop: EpollLoop, fd: number, onSocket: (socket: SimSocket) => SimSocketEvents) {
     this.#loop = loop;
     this.#fd = fd;
-    this.#onLine = onLine;
+    this.#onSocket = onSocket;
     this.#length[0] = ADDRESS_BYTES;
     loop.libc.symbols.getsockname(fd, this.#address, this.#length);
     this.port = this.#portOfAddress();
@@ -170,7 +170,7 @@ class EpollListener implements SimListener, Watcher {
 
   #accept(fd: number): void {
     setNoDelay(this.#loop.libc, fd);
-    const line = new EpollSimLine(this.#loop, {
+    const socket = new EpollSimSocket(this.#loop, {
       fd,
       clientPort: this.#portOfAddress(),
       onClosed: () => {
@@ -179,7 +179,7 @@ class EpollListener implements SimListener, Watcher {
         this.#loop.rewatch(this.#fd, EPOLLIN);
       },
     });
-    line.open(this.#onLine(line));
+    socket.open(this.#onSocket(socket));
   }
 
   #rest(): void {

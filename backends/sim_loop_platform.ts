@@ -9,10 +9,10 @@ import { type Clock, nextTurn } from "./clock.ts";
 import {
   BACKLOG,
   type SimAddress,
-  type SimLine,
-  type SimLineEvents,
   type SimListener,
   type SimLoop,
+  type SimSocket,
+  type SimSocketEvents,
 } from "./sim_loop.ts";
 
 /** The platform's loop with this clock. */
@@ -21,18 +21,18 @@ export function platformLoop(clock: Clock): SimLoop {
     name: "platform",
     clock,
     nextTurn,
-    listen: (address, onLine) => listen(clock, address, onLine),
+    listen: (address, onSocket) => listen(clock, address, onSocket),
   };
 }
 
 async function listen(
   clock: Clock,
   { host, port }: SimAddress,
-  onLine: (line: SimLine) => SimLineEvents,
+  onSocket: (socket: SimSocket) => SimSocketEvents,
 ): Promise<SimListener> {
   const server = createServer((socket) => {
     socket.setNoDelay(true);
-    const events = onLine(lineOf(socket, clock));
+    const events = onSocket(simSocketOf(socket, clock));
     // Errors (resets by the client) are followed by `close`, which says all that matters here.
     socket.on("error", () => {});
     socket.on("close", () => events.onClose());
@@ -52,7 +52,7 @@ async function listen(
   };
 }
 
-function lineOf(socket: Socket, clock: Clock): SimLine {
+function simSocketOf(socket: Socket, clock: Clock): SimSocket {
   return {
     clientPort: socket.remotePort ?? 0,
     get destroyed() {

@@ -7,15 +7,15 @@ import type { Clock } from "./clock.ts";
 import { systemClock } from "./clock.ts";
 import type { SimLoop } from "./sim_loop.ts";
 
-/** Where usage goes: as the client asks, or as an engine with a habit of its own does it. */
+/** Where usage is sent: as the client asks, or in an engine's own way. */
 export type UsagePlacement = "asked" | "own-chunk" | "last-chunk" | "every-chunk" | "never";
 
-/** When a chat stream names the role: before generating, with the first token, or not at all. */
+/** When a chat stream sends the role: before generating, with the first token, or not at all. */
 export type RoleChunk = "early" | "with-first" | "none";
 
 /**
- * Text of characters that span tokens: `whole` words only, `events` empty-text events while a
- * character is incomplete, `joined` no event until it is complete.
+ * Characters that span tokens: `whole` none, `events` events with empty text while a character is
+ * incomplete, `joined` no event until it is complete.
  */
 export type Utf8Mode = "whole" | "events" | "joined";
 
@@ -25,32 +25,32 @@ export interface SimOptions {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
-  /** Serves PPL and Triton over gRPC as well; 0 = any free port, absent = no gRPC. */
+  /** Port for PPL and Triton over gRPC; 0 = any free port, absent = no gRPC. */
   readonly grpcPort?: number;
-  /** Version of PPL's protocol; the two share a path and cannot be told apart. */
+  /** Version of PPL's protocol; both use one path and cannot be told apart. */
   readonly pplVersion: 1 | 2;
-  /** Which engine it plays: selects the protocols that answer (see `SIM_ENGINES`). */
+  /** Engine to play, which decides the protocols that answer (see `SIM_ENGINES`). */
   readonly engine: string;
   /** Served model name; requests for another one get a 404, unless `anyModel`. */
   readonly model: string;
   /** Answers for every model name instead of a 404. */
   readonly anyModel: boolean;
-  /** Required as `Authorization: Bearer …` when set. */
+  /** Key that requests must send as `Authorization: Bearer …`; absent = none is needed. */
   readonly apiKey?: string;
   /** Prompt and answer tokens together at most; 0 = no limit. */
   readonly maxModelLen: number;
-  /** Everything random follows from it: lengths, schedules, event sizes, faults. */
+  /** Seed of everything random: lengths, schedules, event sizes, faults. */
   readonly seed: number;
 
   /** First-token time as a distribution in ms; with it or `itl` each stream has its own schedule. */
   readonly ttft?: string;
   /** Gap between the events of a stream, as a distribution in ms. */
   readonly itl?: string;
-  /** Requests generating at once, the others queue; 0 = no limit. Without a value: 256, or no limit with `ttft`/`itl`. */
+  /** Requests generating at once; the others queue. 0 = no limit. Default 256, or no limit with `ttft`/`itl`. */
   readonly maxBatch?: number;
   /** Cost of one prompt token, in ms. */
   readonly prefillMs: number;
-  /** Prompt tokens computed in one step at most (chunked prefill). */
+  /** Most prompt tokens per step (chunked prefill). */
   readonly prefillChunk: number;
   /** Fixed cost of a step, in ms. */
   readonly stepMs: number;
@@ -59,9 +59,9 @@ export interface SimOptions {
   /** Cost of each 1000 tokens of context in a step, in ms. */
   readonly stepMsPerKilotoken: number;
 
-  /** Tokens that an event carries, as a distribution (rounded, at least 1). */
+  /** Tokens per event, as a distribution (rounded, at least 1). */
   readonly tokensPerEvent: string;
-  /** Events that go into one write. */
+  /** Events per write. */
   readonly eventsPerWrite: number;
   /** Probability that a request whose length is not forced ends before its limit. */
   readonly earlyStop: number;
@@ -69,7 +69,7 @@ export interface SimOptions {
   readonly reasoning: number;
   /** How characters that span tokens are delivered. */
   readonly utf8: Utf8Mode;
-  /** Report prompt tokens shared with recent prompts as cached, and do not charge them. */
+  /** Prompt tokens shared with recent prompts are reported as cached and cost nothing. */
   readonly prefixCache: boolean;
 
   /** Where the stream carries token totals. */
@@ -78,22 +78,22 @@ export interface SimOptions {
   readonly roleChunk: RoleChunk;
   /** Token ids in every event, asked for or not. */
   readonly tokenIds: boolean;
-  /** Lines of the stream end in CR LF. */
+  /** Lines of the stream end with CR LF. */
   readonly crlf: boolean;
-  /** Faults as ordered: `NAME[:probability][:parameter]`. */
+  /** Faults to inject: `NAME[:probability][:parameter]`. */
   readonly faults: readonly string[];
 
-  /** Writes that the truth log keeps at most, over all requests. */
+  /** Most writes that the truth log keeps, over all requests. */
   readonly truthWrites: number;
-  /** Source of every stamp and timer; tests bring a fake one. */
+  /** Source of every stamp and timer; a fake one in tests. */
   readonly clock: Clock;
-  /** What it listens and waits with, its clock included; absent = the platform with `clock`. */
+  /** Event loop, with its clock; absent = the platform's with `clock`. */
   readonly loop?: SimLoop;
 }
 
 /**
- * A 7B model on one large GPU, roughly: 16 requests with 500-token prompts take 11 ms a token.
- * The exact values do not matter; that cost grows with batch, prompt and context does.
+ * Roughly a 7B model on one large GPU: 16 requests with 500-token prompts take 11 ms per token. The
+ * exact values do not matter; that the cost grows with batch, prompt and context does.
  */
 export const SIM_DEFAULTS: SimOptions = {
   host: "127.0.0.1",

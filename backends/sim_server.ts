@@ -1,7 +1,7 @@
 /**
  * The simulated server: an LLM engine over HTTP that knows when every token left. Besides the
- * protocols of its engine it answers `GET /health`, `/metrics` (Prometheus), and for whoever
- * measures with it `/truth` (a JSON line a request), `/truth/reset`, `/stats` and `/clock`.
+ * protocols of its engine it answers `GET /health` and `/metrics` (Prometheus) and, for the program
+ * that measures, `/truth` (one JSON line per request), `/truth/reset`, `/stats` and `/clock`.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { SimGrpcServer } from "./sim_grpc.ts";
 import { type HttpExchange, type SimConnections, startHttpServer } from "./sim_http.ts";
 import { answer, sendReply } from "./sim_http_answer.ts";
+import { simJsonReply } from "./sim_json.ts";
 import type { SimLoop, SimLoopName } from "./sim_loop.ts";
 import { platformLoop } from "./sim_loop_platform.ts";
 import { SIM_DEFAULTS, type SimOptions } from "./sim_options.ts";
@@ -17,25 +18,25 @@ import type { SimJob, SimReply } from "./sim_protocol.ts";
 import { simProtocolsOf } from "./sim_protocols.ts";
 import { type Lateness, openTruthLog, type TruthRequest } from "./sim_truth.ts";
 
-/** What a server says of itself (`GET /stats`). */
+/** State of a server (`GET /stats`). */
 export interface SimStats {
   /** Which engine it plays. */
   readonly engine: string;
   /** Served model name. */
   readonly model: string;
-  /** What it listens and waits with. */
+  /** The event loop that it runs on. */
   readonly loop: SimLoopName;
-  /** Requests and tokens, so far and at this moment. */
+  /** Requests and tokens, now and so far. */
   readonly load: EngineLoad;
-  /** How many clients connected, and how many at once. */
+  /** Client connections over HTTP. */
   readonly connections: SimConnections;
-  /** Connections over gRPC, where it is served; `connections` are those over HTTP. */
+  /** Client connections over gRPC, where it is served. */
   readonly grpcConnections?: SimConnections;
-  /** Port that each of the latest 1024 HTTP requests came from: equal ports = a reused connection. */
+  /** Client ports of the latest 1024 HTTP requests; equal ports = a reused connection. */
   readonly clientPorts: readonly number[];
-  /** How late tokens left, and how many a second: is the server itself the limit? */
+  /** How late tokens left, and tokens per second: whether the server itself is the limit. */
   readonly lateness: Lateness;
-  /** Writes that the truth log had no room for. */
+  /** Writes that did not fit into the truth log. */
   readonly truthDropped: number;
 }
 
@@ -43,15 +44,15 @@ export interface SimStats {
 export interface SimServer {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
-  /** Where HTTP is served; the port that was found when any free one was asked for. */
+  /** Port of HTTP, also where any free one was requested. */
   readonly port: number;
   /** `grpc://127.0.0.1:PORT`, where gRPC is served. */
   readonly grpcUrl?: string;
-  /** Drops all connections and ends everything that the server runs. */
+  /** Drops all connections and ends the engine. */
   stop(): Promise<void>;
-  /** What was really sent so far. */
+  /** What was actually sent so far. */
   truth(): TruthRequest[];
-  /** The same as the lines of `GET /truth`, one JSON text a request. */
+  /** The same as the lines of `GET /truth`, one JSON text per request. */
   truthLines(): Iterable<string>;
   /** What `GET /stats` answers. */
   stats(): SimStats;
@@ -60,7 +61,7 @@ export interface SimServer {
 const PORTS_KEPT = 1024;
 
 /**
- * Starts a simulated server in this process; options that are left out are those of
+ * Starts a simulated server in this process. Missing options are those of
  * {@linkcode SIM_DEFAULTS}. Needs `--allow-net`.
  *
  * @example
@@ -92,7 +93,10 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     const protocol = protocols.find((each) => each.matches(method, path));
     if (protocol === undefined) {
       const known = builtIn(path);
-      return sendReply(exchange, known ?? json(404, { error: `Not found: ${method} ${path}` }));
+      return sendReply(
+        exchange,
+        known ?? simJsonReply(404, { error: `Not found: ${method} ${path}` }),
+      );
     }
     if (!isAuthorized(exchange)) {
       return sendReply(exchange, protocol.errorReply(401, "Invalid API key"));
@@ -135,29 +139,29 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
       loop: loop.name,
       load: engine.load(),
       connections: http.connections(),
-      ...(grpc === undefined ? {} : { grpcConnections: grpc.connections() }),
+      ...(grpc !== undefined && { grpcConnections: grpc.connections() }),
       clientPorts: [...clientPorts],
       lateness: truth.lateness(),
       truthDropped: truth.dropped,
     };
   }
 
-  /** Answers what whoever measures asks; `true` when it was one of these. */
+  /** Answers calls of the program that measures; returns whether it was one. */
   function control(exchange: HttpExchange, path: string): boolean {
-    if (path === "/clock") sendReply(exchange, json(200, { nowMs: clock.now() }));
-    else if (path === "/stats") sendReply(exchange, json(200, stats()));
+    if (path === "/clock") sendReply(exchange, simJsonReply(200, { nowMs: clock.now() }));
+    else if (path === "/stats") sendReply(exchange, simJsonReply(200, stats()));
     else if (path === "/truth") void sendLines(exchange, truth.lines(), loop);
     else if (path === "/truth/reset") {
       truth.reset();
       clientPorts.length = 0;
-      // Nothing is measured at this moment, and then not while something is.
+      // Now, while nothing is measured, rather than later, while something is.
       collectGarbage();
-      sendReply(exchange, json(200, {}));
+      sendReply(exchange, simJsonReply(200, {}));
     } else return false;
     return true;
   }
 
-  /** What an engine's own protocol may answer otherwise. */
+  /** Answers for paths that the engine's own protocols leave free. */
   function builtIn(path: string): SimReply | undefined {
     if (path === "/health") return { status: 200, contentType: "text/plain", body: "" };
     if (path !== "/metrics") return undefined;
@@ -186,7 +190,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
 
   async function startGrpc(): Promise<SimGrpcServer | undefined> {
     if (options.grpcPort === undefined) return undefined;
-    // Loaded only when it is used: the library takes 14 MB and permissions of its own.
+    // Loaded only when it is used: HTTP needs no `node:http2`.
     const { startSimGrpc } = await import("./sim_grpc.ts");
     const { grpcPort: port, pplVersion } = options;
     return await startSimGrpc(engine, { sim: options, truth, port, pplVersion });
@@ -196,7 +200,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   return {
     url: `http://${host}:${http.port}`,
     port: http.port,
-    ...(grpc === undefined ? {} : { grpcUrl: `grpc://${host}:${grpc.port}` }),
+    ...(grpc !== undefined && { grpcUrl: `grpc://${host}:${grpc.port}` }),
     async stop() {
       await grpc?.stop();
       await http.stop();
@@ -209,18 +213,14 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
 }
 
 /**
- * Empties the young generation, where the process was started with V8's flag `--expose-gc`. The old
- * one is left alone: going through it throws away compiled code as well.
+ * Empties the young generation, where V8 was started with `--expose-gc`. A full collection would
+ * throw away compiled code as well.
  */
 function collectGarbage(): void {
   (globalThis as { gc?: (how: { type: "minor" }) => void }).gc?.({ type: "minor" });
 }
 
-function json(status: number, body: unknown): SimReply {
-  return { status, contentType: "application/json", body: JSON.stringify(body) };
-}
-
-/** Refuses numbers with which the engine would never come to an end. */
+/** Refuses numbers with which the engine would never finish. */
 function checked(options: SimOptions): SimOptions {
   const positive = ["prefillChunk", "eventsPerWrite"] as const;
   const notNegative = [
@@ -246,7 +246,7 @@ function checked(options: SimOptions): SimOptions {
   return options;
 }
 
-/** Sends lines no faster than they are taken: the log may be larger than what memory allows twice. */
+/** Sends lines no faster than they are read, so that a large log is not in memory twice. */
 async function sendLines(
   exchange: HttpExchange,
   lines: Iterable<string>,

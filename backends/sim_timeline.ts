@@ -12,7 +12,7 @@ export interface TimelineEntry {
   dueMs: number;
   /** Called at or after `dueMs`; returns the next due time to stay in the timeline. */
   fire(): number | undefined;
-  /** Managed by the timeline. */
+  /** Maintained by the timeline. */
   heapIndex: number;
 }
 
@@ -22,7 +22,7 @@ export interface Timeline {
   add(entry: TimelineEntry): void;
   /** Nothing happens when the entry is not waiting. */
   remove(entry: TimelineEntry): void;
-  /** Calls `action` once at `dueMs`; returns a function that takes it back. */
+  /** Calls `action` once at `dueMs`; returns a function that cancels it. */
   at(dueMs: number, action: () => void): () => void;
   /** Entries waiting. */
   readonly size: number;
@@ -31,16 +31,16 @@ export interface Timeline {
 }
 
 /**
- * Entries fired before the loop gets a turn for its I/O: with every stream due at once (or later
- * than the machine can keep up) requests and closed connections must still be noticed.
+ * Entries fired per event-loop turn: even when every stream is due at once, or the machine cannot
+ * keep up, new requests and closed connections must be noticed.
  */
 const FIRES_PER_TURN = 128;
 
 /** Opens a timeline that runs until it is stopped. */
 export function openTimeline(
-  { clock, follow, nextTurn: turn = nextTurn }: {
+  { clock, addTimers, nextTurn: turn = nextTurn }: {
     readonly clock: Clock;
-    readonly follow?: SimLoop["follow"];
+    readonly addTimers?: SimLoop["addTimers"];
     readonly nextTurn?: SimLoop["nextTurn"];
   },
 ): Timeline {
@@ -72,14 +72,14 @@ export function openTimeline(
   async function run(): Promise<void> {
     while (!stopped) {
       const first = heap[0];
-      // Only a wait that was cut short leaves the controller aborted; a new one per wait would
-      // cost more than the write that it waits for.
+      // Only a wait that was cut short leaves the controller aborted. A new controller per wait
+      // would cost more than the write that it waits for.
       if (wake.signal.aborted) wake = new AbortController();
       waitingForMs = first?.dueMs ?? Infinity;
-      // Nothing due, or only streams that fell silent for ever (a fault to order).
+      // Nothing is due, or only streams that an injected fault silenced for ever.
       if (first === undefined || first.dueMs === Infinity) await aborted(wake.signal);
       else await clock.sleepUntil(first.dueMs, wake.signal);
-      // While firing, entries that are added need no wake-up: the loop looks at the heap anyway.
+      // Entries added while firing need no wake-up: the loop looks at the heap anyway.
       waitingForMs = -Infinity;
       if (!stopped && fireDue() > 0 && (heap[0]?.dueMs ?? Infinity) <= clock.now()) await turn();
     }
@@ -105,12 +105,11 @@ export function openTimeline(
     return fired;
   }
 
-  // A loop that follows an agenda has turns of its own between two calls.
-  const agenda = { dueMs: () => heap[0]?.dueMs ?? Infinity, fire: () => void fireDue() };
-  const unfollow = follow?.(agenda);
-  // It asks for the first due time whenever it is about to wait: nobody needs to be woken.
-  if (unfollow !== undefined) waitingForMs = -Infinity;
-  const running = unfollow === undefined ? run() : Promise.resolve();
+  const timers = { dueMs: () => heap[0]?.dueMs ?? Infinity, fire: () => void fireDue() };
+  const removeTimers = addTimers?.(timers);
+  // Such a loop asks for the first due time before every wait, so it needs no wake-up.
+  if (removeTimers !== undefined) waitingForMs = -Infinity;
+  const running = removeTimers === undefined ? run() : Promise.resolve();
   return {
     clock,
     add,
@@ -134,7 +133,7 @@ export function openTimeline(
     async stop() {
       stopped = true;
       heap.length = 0;
-      unfollow?.();
+      removeTimers?.();
       wake.abort();
       await running;
     },
@@ -164,7 +163,7 @@ function siftDown(heap: TimelineEntry[], start: number): void {
     if (below >= heap.length) break;
     if (below + 1 < heap.length && heap[below + 1]!.dueMs < heap[below]!.dueMs) below++;
     const child = heap[below]!;
-    // Past equals: streams that are all due at once take turns instead of one running to its end.
+    // Moves past equal entries, so that streams due at the same instant alternate.
     if (child.dueMs > entry.dueMs) break;
     heap[index] = child;
     child.heapIndex = index;

@@ -84,18 +84,18 @@ function ask(
   untilMs: number,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const line = openSocket({ ...HOME, port }, {
-      onConnected: () => line.write(REQUEST),
+    const socket = openSocket({ ...HOME, port }, {
+      onConnected: () => socket.write(REQUEST),
       onBytes(bytes, count) {
         // The chunk that ends the body: 0, CR LF, CR LF.
         const over = count >= 5 && bytes[count - 1] === LF && bytes[count - 2] === CR &&
           bytes[count - 3] === LF && bytes[count - 4] === CR && bytes[count - 5] === ZERO;
         if (!over) return;
-        if (clock.now() < untilMs) line.write(REQUEST);
-        else line.destroy();
+        if (clock.now() < untilMs) socket.write(REQUEST);
+        else socket.destroy();
       },
-      onEnd: () => line.destroy(),
-      onError: () => line.destroy(),
+      onEnd: () => socket.destroy(),
+      onError: () => socket.destroy(),
       onClose: resolve,
     });
   });

@@ -10,8 +10,8 @@ Deno.test("parseFault reads name, probability and parameter", () => {
     ["hang:0", "hang", 0, 0],
   ];
   for (const [text, name, probability, parameter] of cases) {
-    const order = parseFault(text);
-    assertEquals([order.fault.name, order.probability, order.parameter], [
+    const setting = parseFault(text);
+    assertEquals([setting.fault.name, setting.probability, setting.parameter], [
       name,
       probability,
       parameter,
@@ -35,16 +35,16 @@ Deno.test("parseFault refuses unknown names and numbers that make no sense", () 
   }
 });
 
-Deno.test("pickFaults strikes the share ordered, by seed and serial", () => {
-  const orders = [parseFault("cut:0.25:7"), parseFault("slow")];
+Deno.test("pickFaults affects the given share, by seed and serial", () => {
+  const settings = [parseFault("cut:0.25:7"), parseFault("slow")];
   const plans = Array.from(
     { length: 4000 },
-    (_, serial) => pickFaults(orders, { seed: 1, serial }),
+    (_, serial) => pickFaults(settings, { seed: 1, serial }),
   );
   assertAlmostEquals(plans.filter((plan) => plan.has("cut")).length / 4000, 0.25, 0.03);
   assertEquals(plans.every((plan) => plan.get("slow") === 10), true);
   assertEquals(plans.find((plan) => plan.has("cut"))?.get("cut"), 7);
-  assertEquals(pickFaults(orders, { seed: 1, serial: 5 }), plans[5]);
+  assertEquals(pickFaults(settings, { seed: 1, serial: 5 }), plans[5]);
 });
 
 Deno.test("pickFaults moves no fault when another one's probability changes", () => {

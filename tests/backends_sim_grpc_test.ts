@@ -219,7 +219,7 @@ const FAULTS: readonly (readonly [fault: string, ppl: string, turbomind: string]
   ["one-more", "wrong_length", "ok"],
 ];
 
-Deno.test("startSimGrpc() fails to order, and every failure is told apart (T5, T25)", async () => {
+Deno.test("startSimGrpc() injects faults that the client can tell apart (T5, T25)", async () => {
   for (const [fault, ...expected] of FAULTS) {
     await withSim(async ({ generate, truth }) => {
       for (const [i, protocol] of [ppl, tritonTurbomind].entries()) {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { SimAgenda } from "../backends/sim_loop.ts";
+import type { TimerQueue } from "../backends/clock.ts";
 import { openTimeline } from "../backends/sim_timeline.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
@@ -87,23 +87,23 @@ Deno.test("openTimeline does not spin for an entry that is never due", async () 
   assertEquals(log, ["once@3"]);
 });
 
-Deno.test("openTimeline is an agenda for a loop that follows one", async () => {
+Deno.test("openTimeline adds its timer queue to a loop that takes one", async () => {
   const log: string[] = [];
-  let agenda: SimAgenda | undefined;
+  let timers: TimerQueue | undefined;
   let nowMs = 0;
   const timeline = openTimeline({
     clock: { now: () => nowMs, sleepUntil: () => Promise.reject(new Error("nobody sleeps")) },
-    follow(given) {
-      agenda = given;
-      return () => log.push("unfollowed");
+    addTimers(given) {
+      timers = given;
+      return () => log.push("removed");
     },
   });
-  assertEquals(agenda!.dueMs(), Infinity);
+  assertEquals(timers!.dueMs(), Infinity);
   for (const dueMs of [5, 3]) timeline.at(dueMs, () => log.push(`${dueMs}`));
-  assertEquals(agenda!.dueMs(), 3);
+  assertEquals(timers!.dueMs(), 3);
   nowMs = 4;
-  agenda!.fire();
-  assertEquals([log, agenda!.dueMs()], [["3"], 5]);
+  timers!.fire();
+  assertEquals([log, timers!.dueMs()], [["3"], 5]);
   await timeline.stop();
-  assertEquals([log, agenda!.dueMs()], [["3", "unfollowed"], Infinity]);
+  assertEquals([log, timers!.dueMs()], [["3", "removed"], Infinity]);
 });

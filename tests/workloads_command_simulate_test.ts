@@ -94,7 +94,7 @@ Deno.test("simulate writes the truth when it stops", async () => {
 Deno.test("simulate turns wrong values into one sentence", async () => {
   const cases: [string[], RegExp][] = [
     [["--ttft", "soon"], /Cannot read the distribution "soon"/],
-    [["--fault", "earthquake"], /Cannot order the fault "earthquake": known are/],
+    [["--fault", "earthquake"], /Cannot inject the fault "earthquake": known are/],
     [["--fault", "cut:2"], /probability must be in 0…1/],
   ];
   for (const [argv, message] of cases) {

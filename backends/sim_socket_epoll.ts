@@ -1,6 +1,6 @@
 /**
- * A connection of the simulated server on the epoll loop: bytes are made first, then stamped, then
- * sent, with nothing between the stamp and the system's call.
+ * A connection of the simulated server on the epoll loop. Bytes are encoded, then stamped, then
+ * sent, with nothing between the stamp and the system call.
  *
  * @module
  */
@@ -16,43 +16,43 @@ import {
   sendSome,
 } from "./epoll_libc.ts";
 import type { EpollLoop, Watcher } from "./epoll_loop.ts";
-import type { SimLine, SimLineEvents } from "./sim_loop.ts";
+import type { SimSocket, SimSocketEvents } from "./sim_loop.ts";
 
 const SHUT_WR = 1;
 const SOL_SOCKET = 1;
 const SO_LINGER = 13;
 
-/** Where text becomes bytes; what may be longer gets bytes of its own. */
+/** Buffer for encoding text; longer texts get their own. */
 const SCRATCH_BYTES = 64 * 1024;
 /** A UTF-16 unit takes at most three bytes. */
 const SCRATCH_UNITS = Math.floor(SCRATCH_BYTES / 3);
-/** One for all lines: what is in it is sent, or copied, before anything else is written. */
+/** Shared by all connections: its content is sent or copied before the next write. */
 const scratch = new Uint8Array(SCRATCH_BYTES);
 const encoder = new TextEncoder();
 
-/** How a line is opened. */
-export interface EpollLineOptions {
+/** What a connection is created with. */
+export interface EpollSocketOptions {
   readonly fd: number;
   readonly clientPort: number;
-  /** Its descriptor is free again. */
+  /** Called when its descriptor is free again. */
   readonly onClosed: () => void;
 }
 
 /** An accepted connection of the loop. */
-export class EpollSimLine implements SimLine, Watcher {
+export class EpollSimSocket implements SimSocket, Watcher {
   readonly clientPort: number;
   readonly #loop: EpollLoop;
   readonly #fd: number;
   readonly #onClosed: () => void;
-  #events: SimLineEvents | undefined;
+  #events: SimSocketEvents | undefined;
   #unsent: Uint8Array[] = [];
   #unsentBytes = 0;
-  /** When there was nothing to read. What came before it was accepted counts as well. */
+  /** Last instant with nothing left to read; −∞, as bytes may arrive before it is accepted. */
   #emptyMs = -Infinity;
   #ending = false;
   #destroyed = false;
 
-  constructor(loop: EpollLoop, { fd, clientPort, onClosed }: EpollLineOptions) {
+  constructor(loop: EpollLoop, { fd, clientPort, onClosed }: EpollSocketOptions) {
     this.#loop = loop;
     this.#fd = fd;
     this.clientPort = clientPort;
@@ -60,7 +60,7 @@ export class EpollSimLine implements SimLine, Watcher {
   }
 
   /** Begins to read. */
-  open(events: SimLineEvents): void {
+  open(events: SimSocketEvents): void {
     this.#events = events;
     askForStamps(this.#loop.libc, this.#fd);
     this.#loop.watch(this, this.#fd, EPOLLIN);
@@ -95,7 +95,7 @@ export class EpollSimLine implements SimLine, Watcher {
 
   reset(): void {
     if (this.#destroyed) return;
-    // On, for no time at all: closing throws away what is unsent and tells the client so.
+    // Lingering for 0 s: closing discards unsent bytes and resets the connection.
     this.#loop.libc.symbols.setsockopt(this.#fd, SOL_SOCKET, SO_LINGER, Int32Array.of(1, 0), 8);
     this.destroy();
   }
@@ -115,7 +115,7 @@ export class EpollSimLine implements SimLine, Watcher {
     const count = reader.receive(this.#fd, this.#emptyMs);
     if (count > 0) {
       if (count < buffer.length) this.#emptyMs = reader.arrivedMs;
-      // After its own end the server does not answer any more.
+      // After it has ended its own side the server answers no more.
       if (!this.#ending) this.#events!.onBytes(buffer.slice(0, count), reader.arrivedMs);
       return;
     }
@@ -133,7 +133,7 @@ export class EpollSimLine implements SimLine, Watcher {
     this.#events!.onClose();
   }
 
-  /** `borrowed`: the bytes will be overwritten, what the kernel does not take is copied. */
+  /** `borrowed`: the caller will overwrite the bytes, so what the kernel does not take is copied. */
   #write(bytes: Uint8Array, length: number, borrowed: boolean): number {
     const atMs = this.#loop.now();
     if (this.#destroyed || this.#ending || length === 0) return atMs;
