@@ -61,10 +61,10 @@ export class GrpcResponse {
 
 /** The status that a reset stands for; `undefined` when it only says that the stream broke. */
 export function statusOfReset(code: number): ExchangeEnd | undefined {
-  if (code === H2_CODE.enhanceYourCalm) {
+  if (code === H2_CODE.ENHANCE_YOUR_CALM) {
     return statusEnd(GRPC_STATUS.RESOURCE_EXHAUSTED, `stream reset with ${showCode(code)}`);
   }
-  if (code === H2_CODE.inadequateSecurity) {
+  if (code === H2_CODE.INADEQUATE_SECURITY) {
     return statusEnd(GRPC_STATUS.PERMISSION_DENIED, `stream reset with ${showCode(code)}`);
   }
   return undefined;

@@ -192,7 +192,7 @@ export class H2Connection implements SocketEvents, FrameSink {
   /** Ends a stream from our side, without a word to it. */
   cancel(stream: H2Stream): void {
     if (this.#streams.get(stream.id) !== stream) return;
-    this.#write(rstStream(stream.id, H2_CODE.cancel));
+    this.#write(rstStream(stream.id, H2_CODE.CANCEL));
     stream.touched = false;
     this.#forget(stream);
     this.#madeRoom();
@@ -315,7 +315,7 @@ export class H2Connection implements SocketEvents, FrameSink {
         needLength(to - from === 4, "WINDOW_UPDATE");
         return this.#onWindowUpdate(streamId, readUint32(source, from) & MAX_WINDOW_BYTES);
       case FRAME.pushPromise:
-        throw new H2Error(H2_CODE.protocolError, "PUSH_PROMISE, which was refused");
+        throw new H2Error(H2_CODE.PROTOCOL_ERROR, "PUSH_PROMISE, which was refused");
     }
     // PRIORITY says nothing to a client, and unknown frames are to be ignored.
   }
@@ -323,18 +323,18 @@ export class H2Connection implements SocketEvents, FrameSink {
   /** Checks what holds for all frames. */
   #mayCome(type: number, streamId: number): void {
     if (!this.#settled && type !== FRAME.settings) {
-      throw new H2Error(H2_CODE.protocolError, "the first frame is not SETTINGS");
+      throw new H2Error(H2_CODE.PROTOCOL_ERROR, "the first frame is not SETTINGS");
     }
     const continues = type === FRAME.continuation && streamId === this.#blockStream;
     if (this.#blockStream !== 0 ? !continues : type === FRAME.continuation) {
-      throw new H2Error(H2_CODE.protocolError, "a header block is interrupted");
+      throw new H2Error(H2_CODE.PROTOCOL_ERROR, "a header block is interrupted");
     }
   }
 
   /** A frame for a stream that is not there: fine if it was there once. */
   #mustHaveBeen(streamId: number): void {
     if (streamId % 2 === 1 && streamId < this.#nextId) return;
-    throw new H2Error(H2_CODE.protocolError, `a frame for stream ${streamId}, which never was`);
+    throw new H2Error(H2_CODE.PROTOCOL_ERROR, `a frame for stream ${streamId}, which never was`);
   }
 
   #onHeaders({ flags, streamId }: FrameHead, source: Uint8Array, from: number, to: number): void {
@@ -343,7 +343,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     if ((flags & FLAG.padded) !== 0) padding = source[from++] ?? 0;
     if ((flags & FLAG.priority) !== 0) from += 5;
     if (from + padding > to) {
-      throw new H2Error(H2_CODE.protocolError, "a frame's padding is longer than the frame");
+      throw new H2Error(H2_CODE.PROTOCOL_ERROR, "a frame's padding is longer than the frame");
     }
     this.#blockStream = streamId;
     this.#blockEnds = (flags & FLAG.endStream) !== 0;
@@ -357,7 +357,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     if (last && this.#blockBytes === 0) return this.#onBlock(source, from, to);
     const bytes = this.#blockBytes + to - from;
     if (bytes > HEADER_LIMIT) {
-      throw new H2Error(H2_CODE.enhanceYourCalm, "a header block is too large");
+      throw new H2Error(H2_CODE.ENHANCE_YOUR_CALM, "a header block is too large");
     }
     if (bytes > this.#block.length) {
       const larger = new Uint8Array(bytes * 2);
@@ -377,7 +377,7 @@ export class H2Connection implements SocketEvents, FrameSink {
       // Also for a stream that is gone: the tables of both sides must stay the same.
       fields = this.#hpack.decode(source, from, to);
     } catch (error) {
-      throw new H2Error(H2_CODE.compressionError, (error as Error).message);
+      throw new H2Error(H2_CODE.COMPRESSION_ERROR, (error as Error).message);
     }
     if (stream === undefined) return;
     if (stream.headSeen && !this.#blockEnds) {
@@ -395,7 +395,7 @@ export class H2Connection implements SocketEvents, FrameSink {
   }
 
   #onSettings({ flags, streamId }: FrameHead, source: Uint8Array, from: number, to: number): void {
-    if (streamId !== 0) throw new H2Error(H2_CODE.protocolError, "SETTINGS for a stream");
+    if (streamId !== 0) throw new H2Error(H2_CODE.PROTOCOL_ERROR, "SETTINGS for a stream");
     if ((flags & FLAG.ack) !== 0) return needLength(from === to, "SETTINGS");
     needLength((to - from) % 6 === 0, "SETTINGS");
     for (let at = from; at < to; at += 6) {
@@ -408,7 +408,7 @@ export class H2Connection implements SocketEvents, FrameSink {
         this.#peerWindow = value;
       } else if (id === SETTING.maxFrameSize) {
         if (value < MAX_FRAME_BYTES || value > 0xff_ffff) {
-          throw new H2Error(H2_CODE.protocolError, `frames of ${value} bytes cannot be agreed on`);
+          throw new H2Error(H2_CODE.PROTOCOL_ERROR, `frames of ${value} bytes cannot be agreed on`);
         }
         this.#peerFrameBytes = value;
       }
@@ -434,7 +434,7 @@ export class H2Connection implements SocketEvents, FrameSink {
   }
 
   #onWindowUpdate(streamId: number, increment: number): void {
-    if (increment === 0) throw new H2Error(H2_CODE.protocolError, "a window grows by 0");
+    if (increment === 0) throw new H2Error(H2_CODE.PROTOCOL_ERROR, "a window grows by 0");
     if (streamId === 0) {
       this.#sendWindow += increment;
       if (this.#sendWindow > MAX_WINDOW_BYTES) throw tooLargeWindow();
@@ -452,14 +452,14 @@ export class H2Connection implements SocketEvents, FrameSink {
   /** The server has ended the stream. */
   #finish(stream: H2Stream): void {
     // It needs no more of the request than it has read: what is left is not sent.
-    if (this.#unsent.has(stream)) this.#write(rstStream(stream.id, H2_CODE.cancel));
+    if (this.#unsent.has(stream)) this.#write(rstStream(stream.id, H2_CODE.CANCEL));
     this.#end(stream, { kind: "ended" });
   }
 
   /** One stream breaks the rules; the others go on. */
   #reject(stream: H2Stream, message: string): void {
     this.#dataStream = undefined;
-    this.#write(rstStream(stream.id, H2_CODE.protocolError));
+    this.#write(rstStream(stream.id, H2_CODE.PROTOCOL_ERROR));
     this.#end(stream, { kind: "malformed", message });
   }
 
@@ -583,15 +583,15 @@ export class H2Connection implements SocketEvents, FrameSink {
 }
 
 function resetEnd(code: number): StreamEnd {
-  return code === H2_CODE.refusedStream
+  return code === H2_CODE.REFUSED_STREAM
     ? { kind: "refused", message: "stream refused by the server" }
     : { kind: "reset", code };
 }
 
 function needLength(fits: boolean, name: string): void {
-  if (!fits) throw new H2Error(H2_CODE.frameSizeError, `${name} has the wrong length`);
+  if (!fits) throw new H2Error(H2_CODE.FRAME_SIZE_ERROR, `${name} has the wrong length`);
 }
 
 function tooLargeWindow(): H2Error {
-  return new H2Error(H2_CODE.flowControlError, "a window is too large");
+  return new H2Error(H2_CODE.FLOW_CONTROL_ERROR, "a window is too large");
 }

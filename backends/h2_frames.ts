@@ -38,37 +38,25 @@ export const SETTING = {
   maxFrameSize: 5,
 } as const;
 
-/** Error codes, by their names. */
+/** Error codes by their names, in the order of their numbers. */
 export const H2_CODE = {
-  noError: 0,
-  protocolError: 1,
-  internalError: 2,
-  flowControlError: 3,
-  frameSizeError: 6,
-  refusedStream: 7,
-  cancel: 8,
-  compressionError: 9,
-  enhanceYourCalm: 11,
-  inadequateSecurity: 12,
-  http11Required: 13,
+  NO_ERROR: 0,
+  PROTOCOL_ERROR: 1,
+  INTERNAL_ERROR: 2,
+  FLOW_CONTROL_ERROR: 3,
+  SETTINGS_TIMEOUT: 4,
+  STREAM_CLOSED: 5,
+  FRAME_SIZE_ERROR: 6,
+  REFUSED_STREAM: 7,
+  CANCEL: 8,
+  COMPRESSION_ERROR: 9,
+  CONNECT_ERROR: 10,
+  ENHANCE_YOUR_CALM: 11,
+  INADEQUATE_SECURITY: 12,
+  HTTP_1_1_REQUIRED: 13,
 } as const;
 
-const CODE_NAMES: readonly string[] = [
-  "NO_ERROR",
-  "PROTOCOL_ERROR",
-  "INTERNAL_ERROR",
-  "FLOW_CONTROL_ERROR",
-  "SETTINGS_TIMEOUT",
-  "STREAM_CLOSED",
-  "FRAME_SIZE_ERROR",
-  "REFUSED_STREAM",
-  "CANCEL",
-  "COMPRESSION_ERROR",
-  "CONNECT_ERROR",
-  "ENHANCE_YOUR_CALM",
-  "INADEQUATE_SECURITY",
-  "HTTP_1_1_REQUIRED",
-];
+const CODE_NAMES: readonly string[] = Object.keys(H2_CODE);
 
 /** An error code for people: `code 8 (CANCEL)`. */
 export function showCode(code: number): string {
@@ -187,7 +175,7 @@ export class FrameReader {
           this.#padding = source[at++]!;
           this.#left -= this.#padding;
           if (this.#left < 0) {
-            throw new H2Error(H2_CODE.protocolError, "a frame's padding is longer than the frame");
+            throw new H2Error(H2_CODE.PROTOCOL_ERROR, "a frame's padding is longer than the frame");
           }
           if (this.#left > 0) this.#state = DATA;
           else this.#dataDone();
@@ -212,11 +200,11 @@ export class FrameReader {
     const streamId = ((bytes[at + 5]! & 127) << 24) | (bytes[at + 6]! << 16) |
       (bytes[at + 7]! << 8) | bytes[at + 8]!;
     if (readUint32(bytes, at) === HTTP_IN_ASCII) {
-      throw new H2Error(H2_CODE.http11Required, "it answers in HTTP/1");
+      throw new H2Error(H2_CODE.HTTP_1_1_REQUIRED, "it answers in HTTP/1");
     }
     if (length > MAX_FRAME_BYTES) {
       throw new H2Error(
-        H2_CODE.frameSizeError,
+        H2_CODE.FRAME_SIZE_ERROR,
         `a frame of ${length} bytes, where ${MAX_FRAME_BYTES} are allowed`,
       );
     }
@@ -229,7 +217,10 @@ export class FrameReader {
       this.#sink.dataBegins(streamId, length);
       if ((flags & FLAG.padded) !== 0) {
         if (length === 0) {
-          throw new H2Error(H2_CODE.frameSizeError, "a padded frame without the padding's length");
+          throw new H2Error(
+            H2_CODE.FRAME_SIZE_ERROR,
+            "a padded frame without the padding's length",
+          );
         }
         this.#left--;
         this.#state = DATA_PADDING_LENGTH;

@@ -539,15 +539,8 @@ export class JsonScanner {
   }
 }
 
-/** Of objects of which no field is wanted. */
-const NOTHING: Plan = {
-  names: [],
-  bytes: [],
-  plans: [],
-  element: undefined,
-  whole: false,
-  seen: [],
-};
+/** For objects of which no field is wanted. */
+const NOTHING: Plan = planOf({});
 
 /** Can a number end before this byte? (Texts and words end by themselves.) */
 function endsValue(byte: number | undefined): boolean {

@@ -153,7 +153,7 @@ function receive(
     try {
       cutGrpcFrames(bytes, (message) => messages.push(message), { final: false });
     } catch {
-      return stream.close(H2_CODE.internalError);
+      return stream.close(H2_CODE.INTERNAL_ERROR);
     }
     const [message] = messages;
     if (message === undefined) return;
@@ -273,7 +273,7 @@ class Call implements GrpcCall {
     this.#stream.end();
   }
 
-  reset(code: number = H2_CODE.internalError): void {
+  reset(code: number = H2_CODE.INTERNAL_ERROR): void {
     this.#ended = true;
     this.#stream.close(code);
   }

@@ -306,7 +306,7 @@ Deno.test("startSimGrpc() survives clients that say they go away (a fault of Den
     const options = { host: "127.0.0.1", port: 0, clock: systemClock };
     const server = await startGrpcServer({ ...options, onCall: (call) => call.end(0) });
     for (let i = 0; i < 60; i++) {
-      const code = [H2_CODE.noError, H2_CODE.internalError, H2_CODE.enhanceYourCalm][i % 3];
+      const code = [H2_CODE.NO_ERROR, H2_CODE.INTERNAL_ERROR, H2_CODE.ENHANCE_YOUR_CALM][i % 3];
       const socket = connect(server.port, "127.0.0.1");
       socket.write(PREFACE);
       socket.write(settings([]));

@@ -502,7 +502,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
       const url = "grpc://127.0.0.1:" + server.address().port + "/a.B/C";
       const request = { method: "POST", url, headers: {}, body: new Uint8Array(1) } as const;
       for (let i = 0; i < 60; i++) {
-        const code = [H2_CODE.noError, H2_CODE.internalError, H2_CODE.enhanceYourCalm][i % 3];
+        const code = [H2_CODE.NO_ERROR, H2_CODE.INTERNAL_ERROR, H2_CODE.ENHANCE_YOUR_CALM][i % 3];
         const transport = findTransport("${kind.name}").open({ clock: systemClock });
         await transport.send(request, { timeoutMs: 60_000 });
         // The client has its answer, and nothing else goes on until it has hung up.
