@@ -1,17 +1,15 @@
 /**
- * A gRPC call as a {@linkcode WireRequest}: where it goes, with which metadata. Knows nothing of the
+ * A gRPC call as a {@linkcode WireRequest}: where it goes, with which metadata. Independent of the
  * library that carries it, so that protocols stay light.
  *
- * Every call is the same on the wire whatever its kind: one message, the request side is closed,
- * messages come back until the status. So unary, server-streaming and bidirectional methods need no
- * distinction here; a bidirectional server sees the end of the requests and ends its answers.
+ * Every call is the same on the wire whatever its kind: one message, then the request side is closed
+ * and messages come back until the status. Unary, server-streaming and bidirectional methods need no
+ * distinction here: a bidirectional server sees the end of the requests and ends its answers.
  *
  * @module
  */
 import { cutGrpcFrames } from "./grpc_frames.ts";
-import { GRPC_STATUS } from "./grpc_status.ts";
-import type { Ask, Target, WireRequest } from "./protocol.ts";
-import type { Transport } from "./transport.ts";
+import type { Target, WireRequest } from "./protocol.ts";
 
 /**
  * Scheme and address of a gRPC server. Plaintext is written `grpc://host:port`, `http://host:port`
@@ -19,7 +17,7 @@ import type { Transport } from "./transport.ts";
  *
  * @throws {TypeError} when it is no address, has no port, or holds a path.
  */
-export function grpcOrigin(baseUrl: string): string {
+function grpcOrigin(baseUrl: string): string {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(baseUrl)?.[1]?.toLowerCase();
   const secure = scheme === "grpcs" || scheme === "https";
   if (scheme !== undefined && !secure && scheme !== "grpc" && scheme !== "http") {
@@ -63,23 +61,6 @@ export function grpcRequest(
     }
   }
   return { method: "POST", url: grpcOrigin(target.baseUrl) + path, headers, body: message };
-}
-
-/**
- * Asks a gRPC server over an open transport: `status` is the gRPC status, `body` the answer as it
- * came (see {@linkcode grpcAnswer}), or for another status than OK its message as text.
- *
- * The promise rejects when there was no answer at all (no connection, timeout, cut).
- */
-export function grpcAsk(transport: Transport, timeoutMs: number = 10_000): Ask {
-  return async (request) => {
-    const { end, body } = await transport.send(request, { timeoutMs });
-    if (end.kind === "grpc_status") {
-      return { status: end.status, body: new TextEncoder().encode(end.message) };
-    }
-    if (end.kind !== "complete") throw new Error(`Cannot call ${request.url}: ${end.message}`);
-    return { status: GRPC_STATUS.OK, body };
-  };
 }
 
 /**

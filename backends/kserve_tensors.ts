@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "./defined.ts";
 import type { InferTensor, ModelInferRequest, ModelInferResponse } from "./kserve_messages.ts";
 import type { Input } from "./protobuf.ts";
 
@@ -66,25 +67,24 @@ function describe({ name, datatype, shape }: Tensor): Input<InferTensor> {
 }
 
 /**
- * Values of a UINT32 or INT32 tensor, whichever way they were sent; `undefined` when there is no
- * tensor of that name.
+ * Values of a UINT32 or INT32 tensor, in the message or raw; `undefined` when there is no tensor of
+ * that name.
  *
- * @throws {SyntaxError} when its bytes are missing or no whole numbers of 4 bytes.
+ * @throws {SyntaxError} when its bytes are missing or not a multiple of 4.
  */
 export function readNumbers(
   tensors: readonly InferTensor[],
   raw: readonly Uint8Array[],
   name: string,
 ): Uint32Array | undefined {
-  const index = tensors.findIndex((tensor) => tensor.name === name);
-  if (index < 0) return undefined;
-  const { contents } = tensors[index]!;
-  if (raw.length === 0 && contents !== undefined) {
+  const found = findTensor(tensors, raw, name);
+  if (found === undefined) return undefined;
+  const { contents, bytes } = found;
+  if (contents !== undefined) {
     return Uint32Array.from(
       contents.uint_contents.length > 0 ? contents.uint_contents : contents.int_contents,
     );
   }
-  const bytes = raw[index];
   if (bytes === undefined || bytes.length % 4 !== 0) {
     throw new SyntaxError(
       `Cannot read the tensor ${name}: ${bytes?.length ?? "no"} bytes, expected a multiple of 4`,
@@ -104,14 +104,11 @@ export function readTexts(
   raw: readonly Uint8Array[],
   name: string,
 ): string[] | undefined {
-  const index = tensors.findIndex((tensor) => tensor.name === name);
-  if (index < 0) return undefined;
+  const found = findTensor(tensors, raw, name);
+  if (found === undefined) return undefined;
+  const { contents, bytes = new Uint8Array(0) } = found;
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const { contents } = tensors[index]!;
-  if (raw.length === 0 && contents !== undefined) {
-    return contents.bytes_contents.map((bytes) => decoder.decode(bytes));
-  }
-  const bytes = raw[index] ?? new Uint8Array(0);
+  if (contents !== undefined) return contents.bytes_contents.map((text) => decoder.decode(text));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const texts: string[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -123,4 +120,18 @@ export function readTexts(
     at = end;
   }
   return texts;
+}
+
+/** Where a tensor's values are: in its `contents` where no raw bytes were sent, else in `bytes`. */
+function findTensor(
+  tensors: readonly InferTensor[],
+  raw: readonly Uint8Array[],
+  name: string,
+): { contents?: InferTensor["contents"]; bytes?: Uint8Array } | undefined {
+  const index = tensors.findIndex((tensor) => tensor.name === name);
+  if (index < 0) return undefined;
+  return defined({
+    contents: raw.length === 0 ? tensors[index]!.contents : undefined,
+    bytes: raw[index],
+  });
 }

@@ -1,14 +1,11 @@
 /**
  * Steps through a Protocol Buffers message without building anything: for the few fields of a
- * message that comes once a token. The tables of `protobuf.ts` stay the reference; a scan that meets
- * something unusual is given up, and they read the message.
+ * message that comes once per token. The tables of `protobuf.ts` stay the reference: where a scan
+ * meets something unusual, it gives up and they read the message.
  *
  * @module
  */
-
-const UTF8_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Texts of tokens are short and mostly ASCII, where a TextDecoder costs more than its work. */
-const SHORT_TEXT = 24;
+import { decodeText } from "./protobuf_wire.ts";
 
 /** A position in a message. Methods set `ok` to false instead of throwing. */
 export class WireScan {
@@ -16,7 +13,7 @@ export class WireScan {
   ok = true;
   /** Position of the next byte. */
   at = 0;
-  /** Where what was entered last ends. */
+  /** End of the delimited part that was entered last. */
   end = 0;
   #bytes: Uint8Array = new Uint8Array(0);
 
@@ -33,7 +30,7 @@ export class WireScan {
     return this.ok && this.at < this.end;
   }
 
-  /** A varint of at most 28 bits: tags, lengths, status codes. Larger ones are given up. */
+  /** A varint of at most 28 bits: tags, lengths, status codes. Gives up on larger ones. */
   small(): number {
     const bytes = this.#bytes;
     let value = 0;
@@ -47,7 +44,7 @@ export class WireScan {
   }
 
   /**
-   * Goes into what is delimited. Returns where the enclosing message ends, for
+   * Enters a delimited part. Returns where the enclosing message ends, for
    * {@linkcode WireScan.leave}.
    */
   enter(): number {
@@ -58,7 +55,7 @@ export class WireScan {
     return outer;
   }
 
-  /** Goes on behind what was entered. */
+  /** Continues behind the part that was entered. */
   leave(outer: number): void {
     this.at = this.end;
     this.end = outer;
@@ -109,17 +106,10 @@ export class WireScan {
     if (!this.ok) return "";
     const { at, end } = this;
     this.leave(outer);
-    if (end - at > SHORT_TEXT) return UTF8_DECODER.decode(this.#bytes.subarray(at, end));
-    let text = "";
-    for (let i = at; i < end; i++) {
-      const byte = this.#bytes[i]!;
-      if (byte > 127) return UTF8_DECODER.decode(this.#bytes.subarray(at, end));
-      text += String.fromCharCode(byte);
-    }
-    return text;
+    return decodeText(this.#bytes, at, end);
   }
 
-  /** Does what is delimited consist of just these bytes? */
+  /** Whether the delimited part consists of exactly these bytes. */
   isBytes(expected: Uint8Array): boolean {
     const outer = this.enter();
     if (!this.ok) return false;

@@ -213,8 +213,10 @@ export class WireReader {
         return this.#fixed(4).getFloat32(0, true);
       case "double":
         return this.#fixed(8).getFloat64(0, true);
-      case "string":
-        return decodeText(this.delimited());
+      case "string": {
+        const bytes = this.delimited();
+        return decodeText(bytes, 0, bytes.length);
+      }
       case "bytes":
         return this.delimited();
     }
@@ -264,11 +266,13 @@ export class WireReader {
 /** Texts of tokens are short and mostly ASCII, where a TextDecoder costs more than its work. */
 const SHORT_TEXT = 24;
 
-function decodeText(bytes: Uint8Array): string {
-  if (bytes.length > SHORT_TEXT) return UTF8_DECODER.decode(bytes);
+/** The text whose UTF-8 is `bytes[from, to)`. */
+export function decodeText(bytes: Uint8Array, from: number, to: number): string {
+  if (to - from > SHORT_TEXT) return UTF8_DECODER.decode(bytes.subarray(from, to));
   let text = "";
-  for (const byte of bytes) {
-    if (byte > 127) return UTF8_DECODER.decode(bytes);
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at]!;
+    if (byte > 127) return UTF8_DECODER.decode(bytes.subarray(from, to));
     text += String.fromCharCode(byte);
   }
   return text;

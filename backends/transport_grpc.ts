@@ -22,6 +22,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Client, ClientReadableStream, Metadata, StatusObject } from "@grpc/grpc-js";
+import { defined } from "./defined.ts";
 import { type BodyLog, LogPool } from "./buffers.ts";
 import { type Clock, nextTurn, wallClockMs } from "./clock.ts";
 import {
@@ -34,8 +35,10 @@ import {
 import {
   brokenEnd,
   DEADLINE_MARGIN_MS,
+  grpcPath,
+  type GrpcTarget,
+  grpcTarget,
   isLocal,
-  nameForAddress,
   NOT_METADATA,
   statusEnd,
 } from "./grpc_call.ts";
@@ -113,7 +116,7 @@ class GrpcTransport implements Transport {
     try {
       channel = this.#channel(grpc, request);
       call = {
-        path: request.url.slice(request.url.indexOf("/", request.url.indexOf("://") + 3)),
+        path: grpcPath(request.url),
         message: request.body ?? new Uint8Array(0),
         metadata: metadataOf(grpc, request.headers),
       };
@@ -148,14 +151,11 @@ class GrpcTransport implements Transport {
   }
 
   #channel(grpc: GrpcModule, request: WireRequest): Channel {
-    const end = request.url.indexOf("/", request.url.indexOf("://") + 3);
-    const origin = request.url.slice(0, end);
-    const authority = request.headers["host"];
-    const key = authority === undefined ? origin : `${origin} ${authority}`;
-    let channel = this.#channels.get(key);
+    const target = grpcTarget(request, this.#options);
+    let channel = this.#channels.get(target.key);
     if (channel === undefined) {
-      const client = openClient(grpc, { origin, authority, options: this.#options });
-      this.#channels.set(key, channel = new Channel(client, this.#options.clock));
+      const client = openClient(grpc, target, this.#options);
+      this.#channels.set(target.key, channel = new Channel(client, this.#options.clock));
     }
     return channel;
   }
@@ -382,20 +382,11 @@ function metadataOf(
   return metadata;
 }
 
-interface ClientPlan {
-  /** `grpc://host:port` or `grpcs://host:port`. */
-  readonly origin: string;
-  /** Name to send and to expect in the certificate, instead of the address's. */
-  readonly authority: string | undefined;
-  readonly options: TransportOptions;
-}
-
-function openClient({ library, grpcRootsPath }: GrpcModule, plan: ClientPlan): Client {
-  const { origin, authority, options } = plan;
-  const secure = origin.startsWith("grpcs:");
-  const address = origin.slice(origin.indexOf("://") + 3);
-  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
-  const expectedName = authority?.replace(/:\d+$/, "") ?? nameForAddress(host, options);
+function openClient(
+  { library, grpcRootsPath }: GrpcModule,
+  { secure, address, host, authority, serverName }: GrpcTarget,
+  options: TransportOptions,
+): Client {
   let credentials = library.credentials.createInsecure();
   if (secure) {
     const roots = options.caCert !== undefined
@@ -424,8 +415,9 @@ function openClient({ library, grpcRootsPath }: GrpcModule, plan: ClientPlan): C
     "grpc.service_config_disable_resolution": 1,
     "grpc-node.flow_control_window": WINDOW_BYTES,
     ...(isLocal(host) && !options.proxyLocal && { "grpc.enable_http_proxy": 0 }),
-    ...(secure && expectedName !== undefined &&
-      { "grpc.ssl_target_name_override": expectedName }),
-    ...(authority !== undefined && { "grpc.default_authority": authority }),
+    ...defined({
+      "grpc.ssl_target_name_override": serverName,
+      "grpc.default_authority": authority,
+    }),
   });
 }

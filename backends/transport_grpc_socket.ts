@@ -17,7 +17,14 @@ import { Buffer } from "node:buffer";
 import { type BodyLog, LogPool } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
 import { checkAuthority, deadlineOf, finishExchange, neverSent, stoppedEnd } from "./exchange.ts";
-import { brokenEnd, DEADLINE_MARGIN_MS, nameForAddress, NOT_METADATA } from "./grpc_call.ts";
+import {
+  brokenEnd,
+  DEADLINE_MARGIN_MS,
+  grpcPath,
+  type GrpcTarget,
+  grpcTarget,
+  NOT_METADATA,
+} from "./grpc_call.ts";
 import { grpcFrame } from "./grpc_frames.ts";
 import { GrpcResponse, statusOfReset } from "./grpc_response.ts";
 import { openGrpcRehearsalSocket } from "./grpc_rehearsal.ts";
@@ -259,14 +266,12 @@ export class GrpcSocketTransport implements Transport {
     for (const name in headers) key += `\n${name}:${headers[name]}`;
     let call = this.#prepared.get(key);
     if (call === undefined) {
-      const pathAt = url.indexOf("/", url.indexOf("://") + 3);
-      const origin = url.slice(0, pathAt);
-      const address = origin.slice(origin.indexOf("://") + 3);
+      const target = grpcTarget({ url, headers }, this.#options);
       const fields: Field[] = [
         [":method", "POST"],
-        [":scheme", origin.startsWith("grpcs:") ? "https" : "http"],
-        [":path", url.slice(pathAt)],
-        [":authority", headers["host"] ?? address],
+        [":scheme", target.secure ? "https" : "http"],
+        [":path", grpcPath(url)],
+        [":authority", target.authority ?? target.address],
         ...(timeoutMs > 0 ? [["grpc-timeout", grpcTimeout(timeoutMs)] as const] : []),
         ["te", "trailers"],
         ["content-type", "application/grpc"],
@@ -275,42 +280,24 @@ export class GrpcSocketTransport implements Transport {
         ["grpc-accept-encoding", "identity"],
         ...metadataOf(headers),
       ];
-      call = { pool: this.#pool(origin, headers["host"]), block: encodeHpack(fields) };
+      call = { pool: this.#pool(target), block: encodeHpack(fields) };
       if (this.#prepared.size >= PREPARED_CALLS) this.#prepared.clear();
       this.#prepared.set(key, call);
     }
     return call;
   }
 
-  #pool(origin: string, authority: string | undefined): H2Pool {
-    const key = authority === undefined ? origin : `${origin} ${authority}`;
+  #pool({ key, host, port, secure, serverName }: GrpcTarget): H2Pool {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      const address = origin.slice(origin.indexOf("://") + 3);
-      const colon = address.lastIndexOf(":");
-      const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-      const secure = origin.startsWith("grpcs:");
       const { caCert, insecure = false } = this.#options;
-      pool = new H2Pool(
-        {
-          host,
-          port: Number(address.slice(colon + 1)),
-          secure,
-          caCert,
-          insecure,
-          alpn: "h2",
-          serverName: secure
-            ? authority?.replace(/:\d+$/, "") ?? nameForAddress(host, { insecure })
-            : undefined,
+      pool = new H2Pool({ host, port, secure, caCert, insecure, alpn: "h2", serverName }, {
+        clock: this.clock,
+        openSocket: this.#openSocket,
+        onClosed: () => {
+          if (this.#open === 0) this.#allClosed?.();
         },
-        {
-          clock: this.clock,
-          openSocket: this.#openSocket,
-          onClosed: () => {
-            if (this.#open === 0) this.#allClosed?.();
-          },
-        },
-      );
+      });
       this.#pools.set(key, pool);
     }
     return pool;

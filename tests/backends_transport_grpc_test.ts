@@ -2,7 +2,8 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import http2 from "node:http2";
 import { grpcTransport } from "../backends/transport_grpc.ts";
 import { loadGrpc } from "../backends/grpc_load.ts";
-import { grpcAnswer, grpcAsk } from "../backends/grpc_request.ts";
+import { grpcAnswer } from "../backends/grpc_request.ts";
+import { grpcAsk } from "./support/grpc_ask.ts";
 import type { GrpcCall } from "../backends/sim_grpc_call.ts";
 import {
   answer,

@@ -12,7 +12,7 @@ import { systemClock } from "../../backends/clock.ts";
 import { decodeExchange } from "../../backends/decode.ts";
 import { grpcTransport } from "../../backends/transport_grpc.ts";
 import { grpcSocketTransport } from "../../backends/transport_grpc_socket.ts";
-import { grpcAsk } from "../../backends/grpc_request.ts";
+import { grpcAsk } from "../support/grpc_ask.ts";
 import { ppl } from "../../backends/protocol_ppl.ts";
 import { pplV1 } from "../../backends/protocol_ppl_v1.ts";
 import type { GenerationRequest, Protocol, Target } from "../../backends/protocol.ts";
