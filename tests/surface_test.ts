@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { type DocEntry, type DocSymbol, readDocEntries } from "./support/doc_entries.ts";
+import { runDeno } from "./support/run_deno.ts";
 
 const ROOT = new URL("..", import.meta.url);
 
@@ -51,7 +52,12 @@ Deno.test("no example only seems to assert", () => {
   }
 });
 
-Deno.test("each exported name has a description", () => {
+Deno.test("each exported name has a description, and so have the types in its signature", async () => {
+  const { success, output } = await runDeno(
+    ["doc", "--lint", ...Object.values(config.exports)],
+    ROOT.pathname,
+  );
+  assert(success, output);
   for (const [entry, { symbols }] of ENTRIES) {
     const silent = symbols.filter(({ declarations }) =>
       declarations.every(({ jsDoc }) => (jsDoc?.doc ?? "").trim() === "")

@@ -44,7 +44,11 @@ export class UserError extends Error {
   /** What the program exits with, one of {@linkcode EXIT}. */
   readonly exitCode: number;
 
-  /** @param message one sentence, no final period. */
+  /**
+   * Without an exit code it is one of usage: nothing was measured.
+   *
+   * @param message one sentence, no final period.
+   */
   constructor(message: string, exitCode: number = EXIT.usage, options: ErrorOptions = {}) {
     super(message, options);
     this.name = "UserError";
