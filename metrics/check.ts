@@ -16,6 +16,17 @@ export interface Check {
   readonly advice: string | undefined;
 }
 
+/** What a check found: that all is well, or a warning with an advice. */
+export type Finding = string | readonly [message: string, advice: string];
+
+/** The check of this name; none where there is no finding, as it does not apply. */
+export function checkOf(name: string, finding: Finding | undefined): readonly Check[] {
+  if (finding === undefined) return [];
+  if (typeof finding === "string") return [{ name, ok: true, message: finding, advice: undefined }];
+  const [message, advice] = finding;
+  return [{ name, ok: false, message, advice }];
+}
+
 /** Checks that are not ok. */
 export function warnings(checks: readonly Check[]): readonly Check[] {
   return checks.filter(({ ok }) => !ok);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { TokenSource } from "../backends/record.ts";
-import type { Check } from "./check.ts";
+import { type Check, checkOf, type Finding } from "./check.ts";
 import type { Consistency, Suspects } from "./check_consistency.ts";
 import {
   formatCount,
@@ -34,7 +34,7 @@ export interface LoadFacts {
   readonly header: RunHeader;
 }
 
-type LoadCheck = (facts: LoadFacts) => Check | undefined;
+type LoadCheck = (facts: LoadFacts) => Finding | undefined;
 
 /** Little's law is about whole streams; E2E ends at the last token, hence a tolerance. */
 const LITTLE_TOLERANCE = 0.1;
@@ -62,20 +62,15 @@ const ASSUMED: readonly TokenSource[] = ["event", "requested", "estimate"];
 
 /** Checks of one load that apply to it, in the order in which reports list them. */
 export function checkLoad(facts: LoadFacts): readonly Check[] {
-  return LOAD_CHECKS.flatMap((check) => check(facts) ?? []);
+  return Object.entries(LOAD_CHECKS).flatMap(([name, find]) => checkOf(name, find(facts)));
 }
 
 /** Checks of the run as a whole that apply to it. */
 export function checkRun(header: RunHeader): readonly Check[] {
-  return [checkMergedClock(header) ?? [], checkDuplicates(header)].flat();
-}
-
-function passed(name: string, message: string): Check {
-  return { name, ok: true, message, advice: undefined };
-}
-
-function warning(name: string, message: string, advice: string): Check {
-  return { name, ok: false, message, advice };
+  return [
+    ...checkOf("merged_clock", checkMergedClock(header)),
+    ...checkOf("duplicate_prompts", checkDuplicates(header)),
+  ];
 }
 
 /** Options are stored as `max-failures` or `max_failures`. */
@@ -86,77 +81,67 @@ function uses(header: RunHeader, option: string): boolean {
 
 const checkComplete: LoadCheck = ({ load }) => {
   if (!load.complete) {
-    return warning(
-      "complete",
+    return [
       "The record of this load has no end: the client was killed or could not write, and requests " +
-        "in flight are lost",
+      "in flight are lost",
       "run it again; rates here end with the last saved request",
-    );
+    ];
   }
-  if (!load.interrupted) return passed("complete", "The load ran as planned");
+  if (!load.interrupted) return "The load ran as planned";
   if (load.counts.offered === 0) {
-    return warning(
-      "complete",
-      "The run was stopped by hand before this load sent a request",
-      "run it again",
-    );
+    return ["The run was stopped by hand before this load sent a request", "run it again"];
   }
-  return warning(
-    "complete",
+  return [
     `The load was stopped by hand after ${formatMs(load.durationMs)}`,
     "treat its numbers as those of a shorter run, or run it again",
-  );
+  ];
 };
 
 const checkFailures: LoadCheck = ({ load: { counts, failures } }) => {
-  if (counts.failed === 0) return passed("failures", "No request failed");
+  if (counts.failed === 0) return "No request failed";
   const top = failures[0]!;
-  return warning(
-    "failures",
+  return [
     `${formatCount(counts.failed)} of ${
       plural(counts.completed + counts.failed, "request")
     } failed, most often ${top.kind} (${formatCount(top.count)}): ${top.messages[0]!.message}`,
     "fix the cause before comparing: latencies are of completed requests only, so a server that fails early looks fast",
-  );
+  ];
 };
 
 const checkCancelled: LoadCheck = ({ load: { counts }, header }) => {
-  if (counts.cancelled === 0) return passed("cancelled", "No request was cancelled");
-  return warning(
-    "cancelled",
+  if (counts.cancelled === 0) return "No request was cancelled";
+  return [
     `${plural(counts.cancelled, "request")} had not ended when the load did and ${
       counts.cancelled === 1 ? "was" : "were"
     } cancelled: the slowest answers are missing from the latencies`,
     uses(header, "grace")
       ? "use a longer --grace, or request shorter answers"
       : "allow more time with --grace SECONDS, or request shorter answers",
-  );
+  ];
 };
 
 const checkDropped: LoadCheck = ({ load: { counts, plan } }) => {
   if (plan.kind === "closed") return undefined;
-  if (counts.dropped === 0) return passed("dropped", "Every arrival was sent");
-  return warning(
-    "dropped",
+  if (counts.dropped === 0) return "Every arrival was sent";
+  return [
     `Never sent: ${formatCount(counts.dropped)} of ${
       plural(counts.offered, "arrival")
     }, because the limit of ${
       plan.maxInFlight === undefined ? "requests" : plural(plan.maxInFlight, "request")
     } in flight was reached; the load was lighter than planned`,
     "lower the rate, or raise the in-flight limit",
-  );
+  ];
 };
 
 const checkOfferedRate: LoadCheck = ({ load }) => {
   const { scheduledPerSec, sentPerSec } = load.arrivals ?? {};
   if (scheduledPerSec === undefined || sentPerSec === undefined) return undefined;
   const rates = `${formatNumber(sentPerSec)} of ${formatNumber(scheduledPerSec)} req/s`;
-  if (sentPerSec >= 0.95 * scheduledPerSec) return passed("offered_rate", `Sent ${rates}`);
-  return warning(
-    "offered_rate",
+  if (sentPerSec >= 0.95 * scheduledPerSec) return `Sent ${rates}`;
+  return [
     `Only ${rates} were sent: requests waited for the in-flight limit or for this client`,
     "use latencies from the intended time (ttft_intended, e2e_intended): latencies from sent leave the waiting out",
-  );
+  ];
 };
 
 const checkScheduleDelay: LoadCheck = (facts) => {
@@ -165,22 +150,20 @@ const checkScheduleDelay: LoadCheck = (facts) => {
   const late = highest(facts.delays, 99);
   if (late === undefined) return undefined;
   const found = `${late.name} of the schedule delay is ${formatMs(late.value)}`;
-  if (late.value <= LATE_DEPARTURE_MS) return passed("schedule_delay", found);
+  if (late.value <= LATE_DEPARTURE_MS) return found;
   const limited = facts.load.plan.maxInFlight !== undefined && facts.load.plan.maxInFlight > 0 &&
     facts.load.inFlight.max === facts.load.plan.maxInFlight;
   return limited
-    ? warning(
-      "schedule_delay",
+    ? [
       `${found}: arrivals waited because ${
         plural(facts.load.plan.maxInFlight!, "request was", "requests were")
       } in flight, the limit`,
       "use latencies from the intended time, raise the in-flight limit or lower the rate",
-    )
-    : warning(
-      "schedule_delay",
+    ]
+    : [
       `${found}: this client sent late because its event loop or its machine was busy`,
       fasterClient(facts),
-    );
+    ];
 };
 
 /** Measured shares of a core may be this much above 1. */
@@ -198,12 +181,11 @@ const checkClientValues: LoadCheck = ({ load: { client }, header }) => {
     .find(([name, value]) =>
       typeof value === "number" && !(value >= 0 && value <= (most[name] ?? Number.MAX_VALUE))
     );
-  if (wrong === undefined) return passed("client_values", "The client's own figures are plausible");
-  return warning(
-    "client_values",
+  if (wrong === undefined) return "The client's own figures are plausible";
+  return [
     `The client's own figures cannot be true: ${wrong[0]} is ${wrong[1]}`,
     "do not trust the verdict, and please report it with the record file",
-  );
+  ];
 };
 
 /** Every planned request is in the records, once. */
@@ -212,23 +194,21 @@ const checkRequests: LoadCheck = ({ load, header }) => {
   if (stopRequests === undefined) return undefined;
   const found = `${formatCount(counts.offered)} of ${plural(stopRequests, "request")}`;
   if (counts.offered > stopRequests) {
-    return warning(
-      "requests",
+    return [
       `More requests were recorded than planned: ${found}`,
       "do not use these numbers; was the record file edited?",
-    );
+    ];
   }
   const mayBeFewer = stopDurationMs !== undefined || !complete || interrupted ||
     header.dataset.prompts < stopRequests + counts.warmup;
   if (counts.offered === stopRequests) {
-    return passed("requests", "Every planned request is recorded");
+    return "Every planned request is recorded";
   }
   if (mayBeFewer) return undefined;
-  return warning(
-    "requests",
+  return [
     `Requests are missing: ${found} are recorded`,
     "do not use these numbers; was the record file cut or edited?",
-  );
+  ];
 };
 
 const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
@@ -240,19 +220,18 @@ const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
       cpuCores === undefined ? [] : `${formatNumber(cpuCores)} cores busy`,
       loopLagP99Ms === undefined ? [] : `timers late by ${formatMs(loopLagP99Ms)} at p99`,
     ].flat();
-    return passed("client", ["The client had time", ...found].join(", "));
+    return ["The client had time", ...found].join(", ");
   }
   const reasons = verdict.reasons.map(({ message }) => message).join("; ");
-  return warning("client", `${verdict.message}: ${reasons}`, worst.advice);
+  return [`${verdict.message}: ${reasons}`, worst.advice];
 };
 
 const checkConcurrency: LoadCheck = ({ load }) => {
   const { plan: { kind, users }, inFlight: { max }, counts } = load;
   if (kind === "open" || users === undefined || max === undefined) return undefined;
   const found = `${formatCount(max)} of ${plural(users, "user")} had a request in flight at once`;
-  if (max >= FULL_CONCURRENCY * users) return passed("concurrency", found);
-  return warning(
-    "concurrency",
+  if (max >= FULL_CONCURRENCY * users) return found;
+  return [
     `At most ${found}${
       counts.sent < users
         ? `: there were only ${plural(counts.sent, "request")} to send`
@@ -261,7 +240,7 @@ const checkConcurrency: LoadCheck = ({ load }) => {
     counts.sent < users
       ? "send at least as many requests as there are users, better ten times as many"
       : "run longer, or shorten the ramp-up",
-  );
+  ];
 };
 
 const checkSteadyWindow: LoadCheck = ({ load }) => {
@@ -269,10 +248,9 @@ const checkSteadyWindow: LoadCheck = ({ load }) => {
   const { steady } = load.throughput;
   const share = steady && (steady.toMs - steady.fromMs) / load.durationMs;
   if (share !== undefined && share >= STEADY_SHARE) {
-    return passed("steady_window", `The steady window is ${formatShare(share)} of the run`);
+    return `The steady window is ${formatShare(share)} of the run`;
   }
-  return warning(
-    "steady_window",
+  return [
     share === undefined
       ? "There is no steady window: no request completed between the ramp-up and the last send"
       : `The steady window is only ${
@@ -281,7 +259,7 @@ const checkSteadyWindow: LoadCheck = ({ load }) => {
     share === undefined
       ? "send several requests per user, or run longer"
       : "compare the steady window instead, and run longer",
-  );
+  ];
 };
 
 const checkSamples: LoadCheck = ({ load }) => {
@@ -290,52 +268,48 @@ const checkSamples: LoadCheck = ({ load }) => {
   const wanted = Math.max(...distribution.percentiles.map(({ p }) => p), 0);
   const missing = distribution.percentiles.filter(({ value }) => value === undefined);
   if (missing.length === 0) {
-    return passed("samples", `${plural(counts.completed, "completed request")} are enough`);
+    return `${plural(counts.completed, "completed request")} are enough`;
   }
-  return warning(
-    "samples",
+  return [
     `${plural(counts.completed, "completed request")} ${
       counts.completed === 1 ? "is" : "are"
     } too few for ${missing.map(({ p }) => formatPercentile(p)).join(", ")}`,
     `send at least ${
       formatCount(minimumSamples(wanted))
     }, better ten times as many: a percentile of few values depends on a single request`,
-  );
+  ];
 };
 
 const checkStamps: LoadCheck = ({ consistency: { impossible }, load: { counts } }) => {
   if (impossible.count === 0) {
-    return passed("stamps", "All stamps are in order, all counts are possible");
+    return "All stamps are in order, all counts are possible";
   }
-  return warning(
-    "stamps",
+  return [
     `${formatCount(impossible.count)} of ${plural(counts.offered, "request")} ${
       impossible.count === 1 ? "has" : "have"
     } impossible stamps or counts, first request ${impossible.index}: ${impossible.reason}`,
     "do not use these numbers, and please report it with the record file: Tokometer or the server is wrong, or the file was edited",
-  );
+  ];
 };
 
 const checkFinite: LoadCheck = ({ notFinite: { count, index, reason } }) => {
   if (count === 0) return undefined;
-  return warning(
-    "finite_values",
+  return [
     `${plural(count, "value")} ${
       count === 1 ? "is" : "are"
     } not finite and left out, first of request ${index}: ${reason}`,
     "the other numbers can be used; please report it with the record file",
-  );
+  ];
 };
 
 const checkLatencySum: LoadCheck = ({ consistency: { broken } }) => {
-  if (broken.count === 0) return passed("latency_sum", "TTFT + Σ ITL = E2E for every request");
-  return warning(
-    "latency_sum",
+  if (broken.count === 0) return "TTFT + Σ ITL = E2E for every request";
+  return [
     `TTFT + Σ ITL is not E2E for ${
       plural(broken.count, "request")
     }, first request ${broken.index}: ${broken.reason}`,
     "do not use these numbers, and please report it with the record file",
-  );
+  ];
 };
 
 const checkLittle: LoadCheck = ({ load }) => {
@@ -347,18 +321,17 @@ const checkLittle: LoadCheck = ({ load }) => {
     formatMs(mean)
   } = ${formatNumber(product)}`;
   if (Math.abs(inFlight - product) <= LITTLE_TOLERANCE * inFlight) {
-    return passed("littles_law", found);
+    return found;
   }
   const others = load.counts.failed + load.counts.cancelled;
-  return warning(
-    "littles_law",
+  return [
     others > 0
       ? `${found}: the difference is due to ${plural(others, "request")} that did not complete`
       : `${found}: streams stayed open long after their last token`,
     others > 0
       ? "judge throughput and latency together with the failures"
       : "find out what the server sends after the last token (usage, end mark): users wait for it, E2E does not include it",
-  );
+  ];
 };
 
 const checkTickCounts: LoadCheck = ({ consistency }) => {
@@ -366,13 +339,9 @@ const checkTickCounts: LoadCheck = ({ consistency }) => {
   const { seenTokens: seen, countedTokens: counted } = consistency;
   if (known === 0) return undefined;
   if (apartTokens <= UNSEEN_SHARE * counted) {
-    return passed(
-      "tick_counts",
-      `${formatCount(seen)} tokens were seen in the streams, ${formatCount(counted)} counted`,
-    );
+    return `${formatCount(seen)} tokens were seen in the streams, ${formatCount(counted)} counted`;
   }
-  return warning(
-    "tick_counts",
+  return [
     `The streams showed ${formatCount(seen)} tokens where ${
       formatCount(counted)
     } were counted (requests that differ: ${formatCount(differing)} of ${formatCount(known)}): ${
@@ -383,7 +352,7 @@ const checkTickCounts: LoadCheck = ({ consistency }) => {
         : "some show more and some fewer, which cancels out only in the sum"
     }`,
     "totals and throughput are right; here ITL is the gap between events, TPOT the time per token",
-  );
+  ];
 };
 
 const checkRequestedLength: LoadCheck = (
@@ -392,27 +361,24 @@ const checkRequestedLength: LoadCheck = (
   const known = exact + shorter + longer;
   if (known === 0) return undefined;
   if (header.length === "cap") {
-    if (longer === 0) return passed("requested_length", "No answer is longer than its limit");
-    return warning(
-      "requested_length",
+    if (longer === 0) return "No answer is longer than its limit";
+    return [
       `Answers longer than their limit: ${formatCount(longer)} of ${formatCount(known)}`,
       "compare engines by tokens delivered: this engine exceeds the limit or counts tokens in another way (see the source of output tokens)",
-    );
+    ];
   }
   if (shorter + longer === 0) {
-    return passed("requested_length", "Every answer has the requested length");
+    return "Every answer has the requested length";
   }
-  return warning(
-    "requested_length",
+  return [
     `Answers that differ from the forced length: ${formatCount(shorter + longer)} of ${
       formatCount(exact + shorter + longer)
     } (${formatCount(shorter)} shorter, ${formatCount(longer)} longer)`,
     "compare engines by tokens delivered, not by requests; --length cap allows shorter answers",
-  );
+  ];
 };
 
 function checkTokenSource(side: "prompt" | "output"): LoadCheck {
-  const name = `${side}_token_source`;
   const title = side === "prompt" ? "Prompt" : "Output";
   return ({ load: { tokens }, header }) => {
     const { sources, uncounted } = tokens[side];
@@ -420,10 +386,9 @@ function checkTokenSource(side: "prompt" | "output"): LoadCheck {
       .map(([source, requests]) => `${source} (${formatCount(requests)})`).join(", ");
     if (listed === "" && uncounted === 0) return undefined;
     if (uncounted === 0 && ASSUMED.every((source) => sources[source] === undefined)) {
-      return passed(name, `${title} tokens counted by ${listed}`);
+      return `${title} tokens counted by ${listed}`;
     }
-    return warning(
-      name,
+    return [
       `${title} tokens of some requests are assumed, not counted: ${
         [listed, uncounted === 0 ? "" : `none (${formatCount(uncounted)})`].filter(Boolean)
           .join(", ")
@@ -431,21 +396,20 @@ function checkTokenSource(side: "prompt" | "output"): LoadCheck {
       header.tokenizer.source === "tokenizer"
         ? "make the engine report usage in its stream"
         : "make the engine report usage in its stream, or count with the model's tokenizer (--tokenizer FOLDER)",
-    );
+    ];
   };
 }
 
 const checkPrefixCache: LoadCheck = ({ load: { cache }, header }) => {
   if (cache.share === undefined) return undefined;
   const found = `${formatShare(cache.share)} of the prompt tokens came from the prefix cache`;
-  if (cache.share <= CACHED_SHARE) return passed("prefix_cache", found);
-  return warning(
-    "prefix_cache",
+  if (cache.share <= CACHED_SHARE) return found;
+  return [
     `${found}: the engine saw these prompts before, so TTFT is that of a warm cache`,
     header.dataset.kind === "synthetic"
       ? "for a cold cache, restart the engine or disable its prefix cache"
       : "for a cold cache, use the synthetic dataset, whose prompts are new in every run, or restart the engine",
-  );
+  ];
 };
 
 const checkCoalescing: LoadCheck = ({ load, header }) => {
@@ -454,11 +418,10 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
   const gap = findMetric(load, "itl").distribution.median;
   if (readsPerToken === undefined || gap === undefined) return undefined;
   if (gap < SLOW_GAP_MS || readsPerToken >= READS_PER_TOKEN) {
-    return passed("coalescing", `${formatNumber(readsPerToken)} reads per token`);
+    return `${formatNumber(readsPerToken)} reads per token`;
   }
   const together = (eventsPerRead ?? 0) > 1 / READS_PER_TOKEN;
-  return warning(
-    "coalescing",
+  return [
     `${formatNumber(tokensPerTick)} tokens arrived at once, every ${formatMs(gap)}: ${
       together
         ? `${
@@ -469,45 +432,44 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
     together
       ? "compare TPOT instead of ITL, and look for buffering (proxy, Nagle) between engine and client"
       : "compare TPOT instead of ITL; this is usual with speculative decoding or a stream interval above 1",
-  );
+  ];
 };
 
-/** In the order of reports, the most serious first. */
-const LOAD_CHECKS: readonly LoadCheck[] = [
-  checkStamps,
-  checkFinite,
-  checkLatencySum,
-  checkRequests,
-  checkClientValues,
-  checkComplete,
-  ({ load, header }) => checkClients(load.plan, header),
-  checkFailures,
-  checkCancelled,
-  checkDropped,
-  checkOfferedRate,
-  checkScheduleDelay,
-  checkClient,
-  checkConcurrency,
-  checkSteadyWindow,
-  checkSamples,
-  checkLittle,
-  checkTickCounts,
-  checkRequestedLength,
-  checkTokenSource("prompt"),
-  checkTokenSource("output"),
-  checkPrefixCache,
-  checkCoalescing,
-];
+/** By name, in the order of reports, the most serious first. */
+const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
+  stamps: checkStamps,
+  finite_values: checkFinite,
+  latency_sum: checkLatencySum,
+  requests: checkRequests,
+  client_values: checkClientValues,
+  complete: checkComplete,
+  clients: ({ load, header }) => checkClients(load.plan, header),
+  failures: checkFailures,
+  cancelled: checkCancelled,
+  dropped: checkDropped,
+  offered_rate: checkOfferedRate,
+  schedule_delay: checkScheduleDelay,
+  client: checkClient,
+  concurrency: checkConcurrency,
+  steady_window: checkSteadyWindow,
+  samples: checkSamples,
+  littles_law: checkLittle,
+  tick_counts: checkTickCounts,
+  requested_length: checkRequestedLength,
+  prompt_token_source: checkTokenSource("prompt"),
+  output_token_source: checkTokenSource("output"),
+  prefix_cache: checkPrefixCache,
+  coalescing: checkCoalescing,
+};
 
-function checkDuplicates({ dataset }: RunHeader): Check {
+function checkDuplicates({ dataset }: RunHeader): Finding {
   if (dataset.duplicates === 0) {
-    return passed("duplicate_prompts", `All ${plural(dataset.prompts, "prompt")} differ`);
+    return `All ${plural(dataset.prompts, "prompt")} differ`;
   }
-  return warning(
-    "duplicate_prompts",
+  return [
     `${formatCount(dataset.duplicates)} of ${
       plural(dataset.prompts, "prompt")
     } repeat an earlier one: an engine with a prefix cache answers these faster`,
     "compare only runs with the same dataset and seed, or remove the duplicates from the file",
-  );
+  ];
 }
