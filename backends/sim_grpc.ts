@@ -19,31 +19,23 @@ import {
 } from "./sim_answer.ts";
 import type { PacedSink, SimulatedEngine } from "./sim_engine.ts";
 import { type GrpcCall, type GrpcCertificate, startGrpcServer } from "./sim_grpc_call.ts";
-import type { SimConnections } from "./sim_http.ts";
+import type { SimPort } from "./sim_http.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { simGrpcProtocols } from "./sim_protocols.ts";
 import type { TruthLog } from "./sim_truth.ts";
 
-/** What is served besides what the engine decides. */
+/** What is served, besides the engine's own options. */
 export interface SimGrpcOptions {
   /** The server's options: host, model, key, faults, quirks, clock. Its `port` is not used. */
   readonly sim: SimOptions;
-  /** Where writes are noted. */
+  /** Where writes are logged. */
   readonly truth: TruthLog;
   /** 0 = any free port. */
   readonly port: number;
-  /** Version of the PPL protocol; the two share a path and cannot be told apart. Default 2. */
+  /** Version of PPL's protocol. Default 2. */
   readonly pplVersion?: 1 | 2;
   /** Plaintext without it. */
   readonly tls?: GrpcCertificate;
-}
-
-/** A running server. */
-export interface SimGrpcServer {
-  readonly port: number;
-  connections(): SimConnections;
-  /** Drops all connections. The engine goes on. */
-  stop(): Promise<void>;
 }
 
 /** Statuses for the faults that are named after HTTP's. */
@@ -54,7 +46,7 @@ const STATUS_OF_HTTP: Readonly<Record<number, number>> = {
 };
 
 /**
- * Serves an engine over gRPC.
+ * Serves an engine over gRPC; the engine outlives the server.
  *
  * Faults keep the meaning they have over HTTP: `http-429`, `http-500` and `http-503` become the
  * statuses RESOURCE_EXHAUSTED, INTERNAL and UNAVAILABLE, `json-error` and `error-event` the
@@ -66,7 +58,7 @@ const STATUS_OF_HTTP: Readonly<Record<number, number>> = {
 export async function startSimGrpc(
   engine: SimulatedEngine,
   options: SimGrpcOptions,
-): Promise<SimGrpcServer> {
+): Promise<SimPort> {
   const { sim, truth, port, pplVersion = 2, tls } = options;
   const protocols = simGrpcProtocols(pplVersion);
 
@@ -93,7 +85,7 @@ export async function startSimGrpc(
     host: sim.host,
     port,
     clock: sim.clock,
-    ...(tls === undefined ? {} : { tls }),
+    ...(tls !== undefined && { tls }),
     onCall,
   });
 }

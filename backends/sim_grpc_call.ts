@@ -1,6 +1,6 @@
 /**
- * The server's side of gRPC calls, on HTTP/2 as such rather than on a gRPC library: a library rightly
- * refuses to break off a stream, to leave out the status, or to send half a message.
+ * The server's side of gRPC calls, on plain HTTP/2 instead of a gRPC library: a library rightly
+ * refuses to break off a stream, to omit the status, or to send half a message.
  *
  * @module
  */
@@ -17,27 +17,8 @@ import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
 import { H2_CODE } from "./h2_frames.ts";
 import { endLate } from "./node_http2.ts";
-import type { SimConnections } from "./sim_http.ts";
+import type { SimPort } from "./sim_http.ts";
 import type { SimExchange, SimRequest } from "./sim_protocol.ts";
-
-/**
- * A call and its answer. The request's body is the first message of the call; later ones are not
- * looked at. After the call ended, or when the client left, sending does nothing.
- */
-export interface GrpcCall extends SimExchange {
-  /** Sends a message; returns the instant just before. */
-  send(message: Uint8Array): number;
-  /** Sends bytes that are no message. */
-  sendRaw(bytes: Uint8Array): void;
-  /** Ends the call with a status; without any message before it, as trailers only. */
-  end(status: number, message?: string): void;
-  /** Ends the stream cleanly for HTTP/2, without a gRPC status. */
-  endWithoutStatus(): void;
-  /** Resets the stream with an HTTP/2 error code (default INTERNAL_ERROR); the connection stays. */
-  reset(code?: number): void;
-  /** Ends the connection, with all its streams. */
-  cut(): void;
-}
 
 /** A certificate and its key, as PEM text. */
 export interface GrpcCertificate {
@@ -56,26 +37,18 @@ export interface GrpcServerOptions {
   readonly onCall: (call: GrpcCall) => void;
 }
 
-/** A running server. */
-export interface GrpcServer {
-  readonly port: number;
-  connections(): SimConnections;
-  /** Stops listening and drops every connection. */
-  stop(): Promise<void>;
-}
-
 /**
  * Starts listening.
  *
- * @throws {Error} when the address cannot be used, as the system says it.
+ * @throws {Error} with the system's message, when the address cannot be used.
  */
-export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+export async function startGrpcServer(options: GrpcServerOptions): Promise<SimPort> {
   const { host, port, tls } = options;
   // No `ca` here: Deno 2.9 would append all of its certificates to the chain that is sent.
   const server =
     (tls === undefined ? createServer() : createSecureServer({ ...tls })) as Http2Server;
   const sessions = new Map<Http2Session, number>();
-  /** By the port of the client; a session hands out no socket that could be destroyed. */
+  /** By client port, as a session does not give access to a socket that can be destroyed. */
   const sockets = new Map<number, Socket>();
   const keep = (socket: Socket) => {
     const clientPort = socket.remotePort ?? 0;
@@ -100,8 +73,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       ...options,
       connection,
       clientPort,
-      // The socket, not the session, which Deno 2.9 would free while it still reads from it
-      // (see `node_http2.ts`).
+      // The socket, not the session: Deno 2.9 would free that while still reading from it (see
+      // `node_http2.ts`).
       cut: () => sockets.get(clientPort)?.destroy(),
     });
   });
@@ -124,7 +97,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-/** What a call needs to know of its connection. */
+/** What a call needs to know about its connection. */
 interface ConnectionFacts {
   /** 1-based. */
   readonly connection: number;
@@ -159,7 +132,7 @@ function receive(
     if (message === undefined) return;
     called = true;
     onCall(
-      new Call(stream, {
+      new GrpcCall(stream, {
         request: {
           method: "POST",
           path: String(headers[":path"] ?? ""),
@@ -185,7 +158,7 @@ function metadataOf(headers: IncomingHttpHeaders): Record<string, string> {
   return metadata;
 }
 
-/** As gRPC wants it: printable ASCII but `%` as it is, every other byte of the UTF-8 as `%XX`. */
+/** As gRPC requires: printable ASCII except `%` unchanged, every other UTF-8 byte as `%XX`. */
 function percentEncode(message: string): string {
   return message.replace(/[^\x20-\x7e]+|%/gu, encodeURIComponent);
 }
@@ -194,7 +167,11 @@ type CallFacts =
   & ConnectionFacts
   & Pick<SimExchange, "arrivalMs" | "completeMs" | "request">;
 
-class Call implements GrpcCall {
+/**
+ * A call and its answer. The request's body is the first message of the call; later ones are not
+ * read. After the call ended, or when the client left, sending does nothing.
+ */
+export class GrpcCall implements SimExchange {
   readonly request: SimRequest;
   readonly arrivalMs: number;
   readonly completeMs: number;
@@ -205,7 +182,7 @@ class Call implements GrpcCall {
   readonly #cut: () => void;
   readonly #clock: Clock;
   #headSent = false;
-  /** Set by us; the stream's own `close` event also comes for calls that ended well. */
+  /** Set here, as the stream's own `close` event also comes for calls that ended well. */
   #ended = false;
   #trailers: Record<string, string> | undefined;
 
@@ -235,6 +212,7 @@ class Call implements GrpcCall {
     return this.#stream.writableLength;
   }
 
+  /** Sends a message; returns the instant just before. */
   send(message: Uint8Array): number {
     const frame = grpcFrame(message);
     this.#sendHead();
@@ -243,11 +221,13 @@ class Call implements GrpcCall {
     return atMs;
   }
 
+  /** Sends bytes that are not a message. */
   sendRaw(bytes: Uint8Array): void {
     this.#sendHead();
     if (!this.#ended) this.#stream.write(bytes);
   }
 
+  /** Ends the call with a status; without any message before it, as trailers only. */
   end(status: number, message: string = ""): void {
     if (this.#ended) return;
     const trailers = {
@@ -267,17 +247,20 @@ class Call implements GrpcCall {
     this.endWithoutStatus();
   }
 
+  /** Ends the stream cleanly for HTTP/2, without a gRPC status. */
   endWithoutStatus(): void {
     this.#sendHead();
     this.#ended = true;
     this.#stream.end();
   }
 
+  /** Resets the stream with an HTTP/2 error code; the connection stays. */
   reset(code: number = H2_CODE.INTERNAL_ERROR): void {
     this.#ended = true;
     this.#stream.close(code);
   }
 
+  /** Ends the connection, with all its streams. */
   cut(): void {
     this.#ended = true;
     this.#cut();

@@ -28,30 +28,8 @@ export interface HeadOptions {
   readonly slowMs?: number;
 }
 
-/** One request and its answer. After `close`, `reset` or the client's leaving, writes do nothing. */
-export interface HttpExchange extends SimExchange {
-  /** The head is still being sent in pieces. */
-  readonly holding: boolean;
-  head(status: number, options: HeadOptions): void;
-  /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
-  body(data: string | Uint8Array): number;
-  /**
-   * Writes the first `length` of bytes that are a chunk already, and may be overwritten then;
-   * returns the instant just before it.
-   */
-  chunk(bytes: Uint8Array<ArrayBuffer>, length: number): number;
-  /** Writes bytes as they are, outside of any framing; returns the instant just before it. */
-  raw(data: string | Uint8Array): number;
-  /** Completes the answer. `close`: then ends the connection, even where the head says keep-alive. */
-  finish(options?: { readonly close?: boolean }): void;
-  /** Ends the connection now (FIN), complete or not. */
-  close(): void;
-  /** Resets the connection (RST). */
-  reset(): void;
-}
-
-/** A running server. */
-export interface HttpServer {
+/** A listening port of the simulated server. */
+export interface SimPort {
   readonly port: number;
   connections(): SimConnections;
   /** Stops listening and drops every connection. */
@@ -90,9 +68,9 @@ const REASONS: Readonly<Record<number, string>> = {
 /**
  * Starts listening.
  *
- * @throws {Error} when the address cannot be used, as the system says it.
+ * @throws {Error} with the system's message, when the address cannot be used.
  */
-export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+export async function startHttpServer(options: HttpServerOptions): Promise<SimPort> {
   const { loop, host, port } = options;
   const sockets = new Set<SimSocket>();
   const later = onePerTurn(loop);
@@ -163,7 +141,7 @@ function serveConnection(
   let length = 0;
   let firstByteMs = 0;
   let head: Head | undefined;
-  let current: Exchange | undefined;
+  let current: HttpExchange | undefined;
 
   /** Starts the next request once it is complete and the previous one is answered. */
   function take(nowMs: number): void {
@@ -193,7 +171,7 @@ function serveConnection(
     chunks = length > end ? [bytes.subarray(end)] : [];
     length -= end;
     head = undefined;
-    current = new Exchange(socket, {
+    current = new HttpExchange(socket, {
       request: { method, path, query, headers, body },
       arrivalMs: firstByteMs,
       completeMs: nowMs,
@@ -266,7 +244,8 @@ interface ExchangeFacts extends Omit<SimExchange, "buffered" | "closed" | "onGon
   readonly onFinished: () => void;
 }
 
-class Exchange implements HttpExchange {
+/** One request and its answer. After `close`, `reset` or the client's leaving, writes do nothing. */
+export class HttpExchange implements SimExchange {
   readonly request: SimRequest;
   readonly arrivalMs: number;
   readonly completeMs: number;
@@ -298,6 +277,7 @@ class Exchange implements HttpExchange {
     return this.#socket.writableLength;
   }
 
+  /** The head is still being sent in pieces. */
   get holding(): boolean {
     return this.#held !== undefined;
   }
@@ -327,6 +307,7 @@ class Exchange implements HttpExchange {
     });
   }
 
+  /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
   body(data: string | Uint8Array): number {
     if (!this.#chunked || data.length === 0) return this.raw(data);
     if (typeof data !== "string") {
@@ -336,6 +317,10 @@ class Exchange implements HttpExchange {
     return this.raw(`${Buffer.byteLength(data).toString(16)}\r\n${data}\r\n`);
   }
 
+  /**
+   * Writes the first `length` of bytes that are a chunk already, which the caller may then
+   * overwrite; returns the instant just before it.
+   */
   chunk(bytes: Uint8Array<ArrayBuffer>, length: number): number {
     if (this.#held !== undefined || this.closed) return this.raw(bytes.slice(0, length));
     const atMs = this.#socket.send(bytes, length);
@@ -343,12 +328,14 @@ class Exchange implements HttpExchange {
     return atMs;
   }
 
+  /** Writes bytes outside of any framing; returns the instant just before it. */
   raw(data: string | Uint8Array): number {
     if (this.#held === undefined) return this.#write(data);
     this.#held.push(() => this.#write(data));
     return this.#facts.timeline.clock.now();
   }
 
+  /** Completes the answer. `close`: then ends the connection, even where the head says keep-alive. */
   finish({ close = false }: { readonly close?: boolean } = {}): void {
     if (this.#held !== undefined) return void this.#held.push(() => this.finish({ close }));
     if (this.closed) return;
@@ -361,6 +348,7 @@ class Exchange implements HttpExchange {
     }
   }
 
+  /** Ends the connection now (FIN), complete or not. */
   close(): void {
     if (this.#held !== undefined) return void this.#held.push(() => this.close());
     if (this.closed) return;
@@ -369,6 +357,7 @@ class Exchange implements HttpExchange {
     this.#socket.end();
   }
 
+  /** Resets the connection (RST). */
   reset(): void {
     if (this.closed) return;
     this.#over = true;

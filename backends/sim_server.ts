@@ -7,8 +7,8 @@
  */
 import { admitRequest } from "./sim_answer.ts";
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
-import type { SimGrpcServer } from "./sim_grpc.ts";
-import { type HttpExchange, type SimConnections, startHttpServer } from "./sim_http.ts";
+import type { HttpExchange, SimConnections, SimPort } from "./sim_http.ts";
+import { startHttpServer } from "./sim_http.ts";
 import { answer, sendReply } from "./sim_http_answer.ts";
 import { simJsonReply } from "./sim_json.ts";
 import type { SimLoop, SimLoopName } from "./sim_loop.ts";
@@ -16,7 +16,7 @@ import { platformLoop } from "./sim_loop_platform.ts";
 import { SIM_DEFAULTS, type SimOptions } from "./sim_options.ts";
 import type { SimJob, SimReply } from "./sim_protocol.ts";
 import { simProtocolsOf } from "./sim_protocols.ts";
-import { type Lateness, openTruthLog, type TruthRequest } from "./sim_truth.ts";
+import { type Lateness, TruthLog, type TruthRequest } from "./sim_truth.ts";
 
 /** State of a server (`GET /stats`). */
 export interface SimStats {
@@ -84,7 +84,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   const options = checked({ ...SIM_DEFAULTS, ...given, clock, loop });
   const protocols = simProtocolsOf(options.engine);
   const engine = createSimEngine(options);
-  const truth = openTruthLog(options.truthWrites);
+  const truth = new TruthLog(options.truthWrites);
   const clientPorts: number[] = [];
 
   function onRequest(exchange: HttpExchange): void {
@@ -188,7 +188,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     throw error;
   });
 
-  async function startGrpc(): Promise<SimGrpcServer | undefined> {
+  async function startGrpc(): Promise<SimPort | undefined> {
     if (options.grpcPort === undefined) return undefined;
     // Loaded only when it is used: HTTP needs no `node:http2`.
     const { startSimGrpc } = await import("./sim_grpc.ts");

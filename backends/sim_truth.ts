@@ -1,22 +1,22 @@
 /**
- * What really happened: when each request arrived and when each of its writes left. Every stamp is
- * taken just before the write; one taken after it would come later than the reader's receipt,
- * because the kernel hands small writes on before the call returns.
+ * What actually happened: when each request arrived and when each of its writes left. Every stamp is
+ * taken just before the write. One taken after it would be later than the client's receipt, because
+ * the kernel delivers small writes before the call returns.
  *
  * @module
  */
 
-/** What is known of a request when it arrives. */
+/** What is known about a request when it arrives. */
 export interface TruthFacts {
   /** Number of the request in the order of arrival since the start. */
   readonly serial: number;
   /** Name of the protocol that serves it. */
   readonly protocol: string;
-  /** Path that was asked for, without the query; the method's path for gRPC. */
+  /** Requested path, without the query; the method's path for gRPC. */
   readonly path: string;
   /** Value of the header `x-request-id`. */
   readonly requestId?: string;
-  /** Port that the client sent it from; 0 = unknown. */
+  /** Client's port; 0 = unknown. */
   readonly clientPort: number;
   /** 1-based number of its connection. */
   readonly connection: number;
@@ -24,19 +24,19 @@ export interface TruthFacts {
   readonly arrivalMs: number;
   /** Last byte of the request read; ms of the engine's clock. */
   readonly completeMs: number;
-  /** As the engine counts them: ids as given, else ⌈UTF-8 bytes ÷ 4⌉. */
+  /** Number of given ids, else ⌈UTF-8 bytes ÷ 4⌉. */
   readonly promptTokens: number;
   /** Prompt tokens counted as cached; 0 without the prefix cache. */
   readonly cachedTokens: number;
-  /** Length of answer that the client asked for. */
+  /** Requested length of the answer. */
   readonly requestedTokens: number;
-  /** Names of the faults that strike it. */
+  /** Names of its injected faults. */
   readonly faults: readonly string[];
 }
 
 /**
- * How a request ended on the server's side: `done` all sent, `failed` a fault to order ended it,
- * `gone` the client closed the connection, `running` not yet.
+ * How a request ended on the server's side: `done` everything was sent, `failed` an injected fault
+ * ended it, `gone` the client closed the connection, `running` not yet.
  */
 export type TruthEnd = "done" | "failed" | "gone" | "running";
 
@@ -52,17 +52,8 @@ export interface TruthRequest extends TruthFacts {
   readonly finish?: "length" | "stop";
   /** End of the answer or of the connection; ms of the engine's clock, absent while it runs. */
   readonly endMs?: number;
-  /** How it went from the server's point of view. */
+  /** How it ended on the server's side. */
   readonly end: TruthEnd;
-}
-
-/** The log of one request while it runs. */
-export interface TruthEntry {
-  /** `tokens` = tokens written so far, this write included. */
-  write(atMs: number, tokens: number, plannedMs: number): void;
-  finish(reason: "length" | "stop"): void;
-  /** Only the first end counts. */
-  end(atMs: number, how: TruthEnd): void;
 }
 
 /** How late the engine's writes left, over the latest 65,536 of them. */
@@ -75,27 +66,15 @@ export interface Lateness {
   readonly p99Ms?: number;
   /** Largest in ms; absent before the first write. */
   readonly maxMs?: number;
-  /** Tokens a second from the first to the last write. */
+  /** Tokens per second from the first to the last write. */
   readonly tokensPerSec?: number;
-}
-
-/** Everything that was written, in the order of arrival. */
-export interface TruthLog {
-  begin(facts: TruthFacts): TruthEntry;
-  requests(): TruthRequest[];
-  /** One JSON text a request, made when asked for: a dump never doubles the log in memory. */
-  lines(): Iterable<string>;
-  lateness(): Lateness;
-  /** Writes that were not kept because the log was full. */
-  readonly dropped: number;
-  /** Forgets ended requests; those that run keep counting. */
-  reset(): void;
 }
 
 const LATENESS_KEPT = 65_536;
 
-class Entry implements TruthEntry {
-  readonly #log: Log;
+/** The log of one request. */
+export class TruthEntry {
+  readonly #log: TruthLog;
   readonly facts: TruthFacts;
   /** Pairs of (written, planned). */
   #ms = new Float64Array(32);
@@ -106,7 +85,7 @@ class Entry implements TruthEntry {
   #endMs: number | undefined;
   #end: TruthEnd = "running";
 
-  constructor(log: Log, facts: TruthFacts) {
+  constructor(log: TruthLog, facts: TruthFacts) {
     this.#log = log;
     this.facts = facts;
   }
@@ -119,6 +98,7 @@ class Entry implements TruthEntry {
     return this.#count;
   }
 
+  /** `tokens` = tokens written so far, this write included. */
   write(atMs: number, tokens: number, plannedMs: number): void {
     const added = tokens - this.#written;
     this.#written = tokens;
@@ -140,11 +120,12 @@ class Entry implements TruthEntry {
     this.#finish = reason;
   }
 
+  /** Only the first end counts. */
   end(atMs: number, how: TruthEnd): void {
     if (!this.running) return;
     this.#endMs = atMs;
     this.#end = how;
-    // A growing array is up to twice as long as what is in it; ended requests stay for long.
+    // A growing array is up to twice as long as its content, and ended requests stay in the log.
     this.#ms = this.#ms.slice(0, 2 * this.#count);
     this.#tokens = this.#tokens.slice(0, this.#count);
   }
@@ -161,16 +142,17 @@ class Entry implements TruthEntry {
       writeMs,
       plannedMs,
       writeTokens: [...this.#tokens.subarray(0, this.#count)],
-      ...(this.#finish === undefined ? {} : { finish: this.#finish }),
-      ...(this.#endMs === undefined ? {} : { endMs: this.#endMs }),
+      ...(this.#finish !== undefined && { finish: this.#finish }),
+      ...(this.#endMs !== undefined && { endMs: this.#endMs }),
       end: this.#end,
     };
   }
 }
 
-class Log implements TruthLog {
+/** Everything that was written, in the order of arrival. */
+export class TruthLog {
   readonly #maxWrites: number;
-  #entries: Entry[] = [];
+  #entries: TruthEntry[] = [];
   #kept = 0;
   #dropped = 0;
   #writes = 0;
@@ -180,21 +162,23 @@ class Log implements TruthLog {
   #lastMs = 0;
   readonly #latenessMs = new Float64Array(LATENESS_KEPT);
 
+  /** Keeps at most `maxWrites` writes (20 bytes each) over all requests. */
   constructor(maxWrites: number) {
     this.#maxWrites = maxWrites;
   }
 
+  /** Writes that were not kept because the log was full. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  begin(facts: TruthFacts): Entry {
-    const entry = new Entry(this, facts);
+  begin(facts: TruthFacts): TruthEntry {
+    const entry = new TruthEntry(this, facts);
     this.#entries.push(entry);
     return entry;
   }
 
-  /** Takes a write into the totals; returns whether there is room to keep it. */
+  /** Adds a write to the totals; returns whether there is room to keep it. */
   note(atMs: number, tokens: number, plannedMs: number): boolean {
     if (this.#writes === 0) this.#firstMs = atMs;
     this.#lastMs = atMs;
@@ -211,6 +195,7 @@ class Log implements TruthLog {
     return this.#entries.map((entry) => entry.toRequest());
   }
 
+  /** One JSON text per request, made on demand: a dump never doubles the log in memory. */
   *lines(): Iterable<string> {
     for (const entry of this.#entries) yield JSON.stringify(entry.toRequest()) + "\n";
   }
@@ -226,10 +211,11 @@ class Log implements TruthLog {
       p50Ms: at(0.5),
       p99Ms: at(0.99),
       maxMs: this.#maxMs,
-      ...(seconds > 0 ? { tokensPerSec: this.#tokens / seconds } : {}),
+      ...(seconds > 0 && { tokensPerSec: this.#tokens / seconds }),
     };
   }
 
+  /** Drops ended requests; those that run keep counting. */
   reset(): void {
     this.#entries = this.#entries.filter((entry) => entry.running);
     this.#kept = this.#entries.reduce((sum, entry) => sum + entry.writes, 0);
@@ -239,9 +225,4 @@ class Log implements TruthLog {
       this.#maxMs =
         0;
   }
-}
-
-/** Opens an empty log that keeps at most `maxWrites` writes (20 bytes each) over all requests. */
-export function openTruthLog(maxWrites: number): TruthLog {
-  return new Log(maxWrites);
 }

@@ -19,7 +19,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import { createSimEngine } from "../backends/sim_engine.ts";
 import { type SimGrpcOptions, startSimGrpc } from "../backends/sim_grpc.ts";
 import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
-import { openTruthLog, type TruthRequest } from "../backends/sim_truth.ts";
+import { TruthLog, type TruthRequest } from "../backends/sim_truth.ts";
 import type { Exchange, SendOptions, TransportKind } from "../backends/transport.ts";
 import {
   modelConfig,
@@ -58,7 +58,7 @@ async function withSim(
 ): Promise<void> {
   const sim: SimOptions = { ...SIM_DEFAULTS, ttft: "2", itl: "1", ...given };
   const engine = createSimEngine(sim);
-  const truth = openTruthLog(10_000);
+  const truth = new TruthLog(10_000);
   const server = await startSimGrpc(engine, { sim, truth, port: 0, pplVersion });
   const transport = kind.open({ clock: systemClock });
   const target: Target = { baseUrl: `grpc://127.0.0.1:${server.port}`, headers: {} };

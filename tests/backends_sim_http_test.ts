@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
-import { type HttpExchange, type HttpServer, startHttpServer } from "../backends/sim_http.ts";
+import { type HttpExchange, type SimPort, startHttpServer } from "../backends/sim_http.ts";
 import { openTimeline } from "../backends/sim_timeline.ts";
 import { post, talk } from "./support/raw_client.ts";
 import { testOnLoops } from "./support/sim_loops.ts";
@@ -7,7 +7,7 @@ import { testOnLoops } from "./support/sim_loops.ts";
 /** Runs a server with this handler for the time of a test. */
 type WithServer = (
   onRequest: (exchange: HttpExchange) => void,
-  test: (server: HttpServer) => Promise<void>,
+  test: (server: SimPort) => Promise<void>,
 ) => Promise<void>;
 
 function test(name: string, fn: (withServer: WithServer) => Promise<void>): void {

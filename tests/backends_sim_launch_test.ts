@@ -39,7 +39,7 @@ Deno.test("launchSimulator serves from a process of its own until it is stopped"
 
 Deno.test("launchSimulator says why the server did not come up", async () => {
   const error = await assertRejects(() => launchSimulator(["--fault", "earthquake"]), Error);
-  assertStringIncludes(error.message, "Cannot start the simulated server: error: Cannot order");
+  assertStringIncludes(error.message, "Cannot start the simulated server: error: Cannot inject");
   const silent = { command: Deno.execPath(), args: ["eval", "--quiet", ""] };
   const quiet = await assertRejects(() => launchSimulator([], { command: silent }), Error);
   assertStringIncludes(quiet.message, "it said nothing");

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { openTruthLog, type TruthFacts } from "../backends/sim_truth.ts";
+import { type TruthFacts, TruthLog } from "../backends/sim_truth.ts";
 
 const FACTS: TruthFacts = {
   serial: 1,
@@ -15,8 +15,8 @@ const FACTS: TruthFacts = {
   faults: [],
 };
 
-Deno.test("openTruthLog keeps every write of a request, however many", () => {
-  const log = openTruthLog(1000);
+Deno.test("TruthLog keeps every write of a request, however many", () => {
+  const log = new TruthLog(1000);
   const entry = log.begin(FACTS);
   for (let i = 1; i <= 100; i++) entry.write(i, 2 * i, i - 0.5);
   assertEquals(log.requests()[0]?.end, "running");
@@ -31,8 +31,8 @@ Deno.test("openTruthLog keeps every write of a request, however many", () => {
   assertEquals([...log.lines()].map((line) => JSON.parse(line)), [request]);
 });
 
-Deno.test("openTruthLog says how late writes were and how fast tokens left", () => {
-  const log = openTruthLog(1000);
+Deno.test("TruthLog says how late writes were and how fast tokens left", () => {
+  const log = new TruthLog(1000);
   assertEquals(log.lateness(), { writes: 0 });
   const entry = log.begin(FACTS);
   // 101 writes, 10 ms apart, 5 tokens each; late by 1 ms, two of them by 7.
@@ -42,8 +42,8 @@ Deno.test("openTruthLog says how late writes were and how fast tokens left", () 
   assertAlmostEquals(lateness.tokensPerSec ?? 0, 505, 1e-9);
 });
 
-Deno.test("openTruthLog stops keeping writes when it is full, and says how many", () => {
-  const log = openTruthLog(3);
+Deno.test("TruthLog stops keeping writes when it is full, and says how many", () => {
+  const log = new TruthLog(3);
   const entry = log.begin(FACTS);
   for (let i = 1; i <= 5; i++) entry.write(i, i, i);
   assertEquals(log.requests()[0]?.writeTokens, [1, 2, 3]);

@@ -20,7 +20,7 @@ import type { RequestRecord } from "../../backends/record.ts";
 import { createSimEngine } from "../../backends/sim_engine.ts";
 import { startSimGrpc } from "../../backends/sim_grpc.ts";
 import { SIM_DEFAULTS } from "../../backends/sim_options.ts";
-import { openTruthLog } from "../../backends/sim_truth.ts";
+import { TruthLog } from "../../backends/sim_truth.ts";
 import type { Transport, TransportKind } from "../../backends/transport.ts";
 import { modelReady, serverReady, tritonTurbomind } from "../../backends/protocol_triton_grpc.ts";
 
@@ -250,7 +250,7 @@ async function checkTriton(
 async function checkServer(folder: string, version: "ppl" | "ppl_v1"): Promise<void> {
   const sim = { ...SIM_DEFAULTS, ttft: "2", itl: "1", maxModelLen: 100 };
   const engine = createSimEngine(sim);
-  const truth = openTruthLog(10_000);
+  const truth = new TruthLog(10_000);
   const pplVersion = version === "ppl" ? 2 : 1;
   const server = await startSimGrpc(engine, { sim, truth, port: 0, pplVersion });
   try {

@@ -18,10 +18,10 @@ import { cutGrpcFrames, grpcFrame } from "../../backends/grpc_frames.ts";
 import { grpcRequest } from "../../backends/grpc_request.ts";
 import { GRPC_STATUS_NAMES } from "../../backends/grpc_status.ts";
 import type { WireRequest } from "../../backends/protocol.ts";
+import type { SimPort } from "../../backends/sim_http.ts";
 import {
   type GrpcCall,
   type GrpcCertificate,
-  type GrpcServer,
   startGrpcServer,
 } from "../../backends/sim_grpc_call.ts";
 import {
@@ -42,7 +42,7 @@ const decoder = new TextDecoder();
 
 /** A server, a transport, and a call from one to the other. */
 export interface GrpcBench {
-  readonly server: GrpcServer;
+  readonly server: SimPort;
   readonly transport: Transport;
   readonly origin: string;
   send(
