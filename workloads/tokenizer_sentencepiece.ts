@@ -46,7 +46,7 @@ export function readSentencePiece(bytes: Uint8Array): SentencePiece {
   const byId = model.pieces;
   const segment = model.kind === "bpe" ? bpeSegmenter(model) : unigramSegmenter(model);
   const unknown = model.unknownId;
-  const byteIds = model.byteFallback ? byteFallbackIds(model) : undefined;
+  const byteIds = model.trainer.byteFallback ? byteFallbackIds(model) : undefined;
   const encoder = new TextEncoder();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -95,10 +95,11 @@ export function readSentencePiece(bytes: Uint8Array): SentencePiece {
       if (piece.type === PIECE_UNKNOWN) {
         text += UNKNOWN_SURFACE;
       } else {
-        const dummy = first && (model.addDummyPrefix || model.removeExtraSpaces);
+        const dummy = first &&
+          (model.normalizer.addDummyPrefix || model.normalizer.removeExtraSpaces);
         const surface = dummy && piece.text.startsWith(SPACE) ? piece.text.slice(1) : piece.text;
         text += surface.replaceAll(SPACE, " ");
-        if (model.removeExtraSpaces && text === "") continue;
+        if (model.normalizer.removeExtraSpaces && text === "") continue;
       }
       first = false;
     }
@@ -117,64 +118,61 @@ interface Piece {
   readonly type: number;
 }
 
-/** `ModelProto` of `sentencepiece_model.proto`, as far as encoding needs it. */
+/** `ModelProto` of `sentencepiece_model.proto`, as far as it matters here. */
 const MODEL_FILE = message({
   pieces: [
     1,
-    message({
-      text: [1, "string"],
-      score: [2, "float"],
-      type: [3, "enum", "optional"],
-    }),
+    message({ text: [1, "string"], score: [2, "float"], type: [3, "enum"] }),
     "repeated",
   ],
   trainer: [
     2,
-    message({
-      modelType: [3, "enum", "optional"],
-      spaceAsSuffix: [24, "bool"],
-      byteFallback: [35, "bool"],
-    }),
+    message({ modelType: [3, "enum"], spaceAsSuffix: [24, "bool"], byteFallback: [35, "bool"] }),
   ],
   normalizer: [
     3,
     message({
       charsMap: [2, "bytes"],
-      addDummyPrefix: [3, "bool", "optional"],
-      removeExtraSpaces: [4, "bool", "optional"],
-      escapeSpaces: [5, "bool", "optional"],
+      addDummyPrefix: [3, "bool"],
+      removeExtraSpaces: [4, "bool"],
+      escapeSpaces: [5, "bool"],
     }),
   ],
 });
+
+/** Read in front of a file, these are the defaults of what it leaves out: parts are merged. */
+const DEFAULTS = MODEL_FILE.encode({
+  trainer: { modelType: 1 },
+  normalizer: { addDummyPrefix: true, removeExtraSpaces: true, escapeSpaces: true },
+});
+
+type ModelFile = Decoded<typeof MODEL_FILE>;
 
 interface Model {
   readonly kind: "bpe" | "unigram";
   readonly pieces: readonly Piece[];
   readonly unknownId: number;
-  readonly byteFallback: boolean;
-  readonly spaceAsSuffix: boolean;
-  readonly charsMap: Uint8Array;
-  readonly addDummyPrefix: boolean;
-  readonly removeExtraSpaces: boolean;
-  readonly escapeSpaces: boolean;
+  readonly trainer: NonNullable<ModelFile["trainer"]>;
+  readonly normalizer: NonNullable<ModelFile["normalizer"]>;
 }
 
 function parseModel(bytes: Uint8Array): Model {
-  let file: Decoded<typeof MODEL_FILE>;
+  const whole = new Uint8Array(DEFAULTS.length + bytes.length);
+  whole.set(DEFAULTS);
+  whole.set(bytes, DEFAULTS.length);
+  let file: ModelFile;
   try {
-    file = MODEL_FILE.decode(bytes);
+    file = MODEL_FILE.decode(whole);
   } catch (error) {
-    throw new SyntaxError("Cannot read the SentencePiece model: it is broken or cut off", {
-      cause: error,
-    });
+    const why = "Cannot read the SentencePiece model: it is broken or cut off";
+    throw new SyntaxError(why, { cause: error });
   }
-  const { trainer, normalizer } = file;
-  const pieces = file.pieces.map(({ type = PIECE_NORMAL, ...piece }) => ({ ...piece, type }));
+  const pieces = file.pieces.map((piece) => ({ ...piece, type: piece.type || PIECE_NORMAL }));
   const unknownId = pieces.findIndex(({ type }) => type === PIECE_UNKNOWN);
   if (unknownId < 0) {
     throw new SyntaxError("Cannot read the SentencePiece model: it holds no pieces");
   }
-  const modelType = trainer?.modelType ?? 1;
+  const { modelType } = file.trainer!;
   const kind = ({ 1: "unigram", 2: "bpe" } as const)[modelType];
   if (kind === undefined) {
     const name = modelType === 3 ? "word" : modelType === 4 ? "char" : `number ${modelType}`;
@@ -182,17 +180,7 @@ function parseModel(bytes: Uint8Array): Model {
       `Cannot use a SentencePiece model of the kind ${name}: bpe and unigram work`,
     );
   }
-  return {
-    kind,
-    pieces,
-    unknownId,
-    byteFallback: trainer?.byteFallback ?? false,
-    spaceAsSuffix: trainer?.spaceAsSuffix ?? false,
-    charsMap: normalizer?.charsMap ?? new Uint8Array(),
-    addDummyPrefix: normalizer?.addDummyPrefix ?? true,
-    removeExtraSpaces: normalizer?.removeExtraSpaces ?? true,
-    escapeSpaces: normalizer?.escapeSpaces ?? true,
-  };
+  return { kind, pieces, unknownId, trainer: file.trainer!, normalizer: file.normalizer! };
 }
 
 function byteFallbackIds(model: Model): number[] {
@@ -211,9 +199,9 @@ function byteFallbackIds(model: Model): number[] {
  * says so, and written as `▁`. User-defined pieces pass through unchanged.
  */
 function createNormalizer(model: Model): (text: string) => string {
-  const mapped = charsMapLookup(model.charsMap);
-  const userDefined = userDefinedTrie(model);
-  const space = model.escapeSpaces ? SPACE : " ";
+  const mapped = charsMapLookup(model.normalizer.charsMap);
+  const userDefined = userDefinedPieces(model);
+  const space = model.normalizer.escapeSpaces ? SPACE : " ";
   const encoder = new TextEncoder();
 
   return (text) => {
@@ -225,7 +213,7 @@ function createNormalizer(model: Model): (text: string) => string {
     let byteLength = 0;
     /** Replacement of what begins at `at`; sets the lengths consumed. */
     function next(): string {
-      const kept = userDefined?.longest(input, at) ?? 0;
+      const kept = userDefined.longest(input, at);
       if (kept > 0) {
         length = kept;
         const piece = input.slice(at, at + kept);
@@ -250,25 +238,25 @@ function createNormalizer(model: Model): (text: string) => string {
       byteAt += byteLength;
     }
 
-    if (model.removeExtraSpaces) {
+    if (model.normalizer.removeExtraSpaces) {
       while (at < input.length && next() === " ") step();
     }
     if (at >= input.length) return "";
-    let out = model.addDummyPrefix && !model.spaceAsSuffix ? space : "";
-    let afterSpace = model.removeExtraSpaces;
+    let out = model.normalizer.addDummyPrefix && !model.trainer.spaceAsSuffix ? space : "";
+    let afterSpace = model.normalizer.removeExtraSpaces;
     while (at < input.length) {
       let piece = next();
       step();
       if (afterSpace) piece = piece.replace(/^ +/, "");
       if (piece !== "") {
         out += piece.includes(" ") ? piece.replaceAll(" ", space) : piece;
-        afterSpace = model.removeExtraSpaces && piece.endsWith(" ");
+        afterSpace = model.normalizer.removeExtraSpaces && piece.endsWith(" ");
       }
     }
-    if (model.removeExtraSpaces) {
+    if (model.normalizer.removeExtraSpaces) {
       while (out.endsWith(space)) out = out.slice(0, -space.length);
     }
-    return model.addDummyPrefix && model.spaceAsSuffix ? out + space : out;
+    return model.normalizer.addDummyPrefix && model.trainer.spaceAsSuffix ? out + space : out;
   };
 }
 
@@ -332,89 +320,52 @@ function unitsOf(bytes: Uint8Array, from: number, length: number): number {
 
 // ---------------------------------------------------------------------------------- pieces by text
 
-/**
- * Prefix tree over UTF-16 units, edges in one open-addressing table: a vocabulary of 250,000 pieces
- * as nested maps would take some hundred megabytes.
- */
-class PieceTrie {
-  #keys = new Float64Array(1 << 12);
-  #children = new Int32Array(1 << 12);
-  /** Id at a node, −1 for none. */
-  #ids: number[] = [-1];
-  #edges = 0;
+/** Ids of pieces by their text. */
+class PieceIndex {
+  readonly #ids = new Map<string, number>();
+  /** By its first two units, the length of the longest piece: only rows of dashes are long. */
+  readonly #longest = new Map<number, number>();
 
   add(text: string, id: number): void {
-    let node = 0;
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i);
-      let child = this.child(node, unit);
-      if (child < 0) {
-        child = this.#ids.push(-1) - 1;
-        this.#insert(node * 65536 + unit + 1, child);
-      }
-      node = child;
-    }
-    this.#ids[node] = id;
+    const start = startOf(text, 0);
+    this.#ids.set(text, id);
+    this.#longest.set(start, Math.max(text.length, this.#longest.get(start) ?? 1));
   }
 
-  /** Node below, or −1. */
-  child(node: number, unit: number): number {
-    const key = node * 65536 + unit + 1;
-    const slot = this.#slot(key);
-    return this.#keys[slot] === key ? this.#children[slot] as number : -1;
+  get size(): number {
+    return this.#ids.size;
   }
 
-  idAt(node: number): number {
-    return this.#ids[node] as number;
+  get(text: string): number | undefined {
+    return this.#ids.get(text);
   }
 
-  /** Units of the longest entry that begins there; 0 for none. */
+  /** Ends of the pieces that can begin at `from`, whether there are such or not. */
+  lastEnd(text: string, from: number): number {
+    return Math.min(text.length, from + (this.#longest.get(startOf(text, from)) ?? 1));
+  }
+
+  /** Units of the longest piece that begins there; 0 for none. */
   longest(text: string, from: number): number {
-    let node = 0;
-    let found = 0;
-    for (let at = from; at < text.length; at++) {
-      node = this.child(node, text.charCodeAt(at));
-      if (node < 0) break;
-      if (this.idAt(node) >= 0) found = at + 1 - from;
-    }
-    return found;
-  }
-
-  #slot(key: number): number {
-    const mask = this.#keys.length - 1;
-    const mixed = Math.imul(key % 0x7fffffff, 0x9e3779b1);
-    let slot = (mixed ^ (mixed >>> 15)) & mask;
-    while (this.#keys[slot] !== 0 && this.#keys[slot] !== key) slot = (slot + 1) & mask;
-    return slot;
-  }
-
-  #insert(key: number, child: number): void {
-    if (2 * ++this.#edges > this.#keys.length) {
-      const [keys, children] = [this.#keys, this.#children];
-      this.#keys = new Float64Array(2 * keys.length);
-      this.#children = new Int32Array(2 * keys.length);
-      for (let i = 0; i < keys.length; i++) {
-        if (keys[i] === 0) continue;
-        const slot = this.#slot(keys[i] as number);
-        this.#keys[slot] = keys[i] as number;
-        this.#children[slot] = children[i] as number;
-      }
-    }
-    const slot = this.#slot(key);
-    this.#keys[slot] = key;
-    this.#children[slot] = child;
+    let end = this.lastEnd(text, from);
+    while (end > from && !this.#ids.has(text.slice(from, end))) end--;
+    return end - from;
   }
 }
 
-function userDefinedTrie(model: Model): PieceTrie | undefined {
-  const trie = new PieceTrie();
-  let any = false;
-  model.pieces.forEach(({ text, type }, id) => {
-    if (type !== PIECE_USER_DEFINED) return;
-    trie.add(text, id);
-    any = true;
-  });
-  return any ? trie : undefined;
+function startOf(text: string, at: number): number {
+  return text.charCodeAt(at) * 65536 + (text.charCodeAt(at + 1) || 0);
+}
+
+function indexPieces(model: Model, isWanted: (piece: Piece) => boolean): PieceIndex {
+  const index = new PieceIndex();
+  model.pieces.forEach((piece, id) => isWanted(piece) && index.add(piece.text, id));
+  return index;
+}
+
+/** Pieces that pass through normalization and segmentation as they are. */
+function userDefinedPieces(model: Model): PieceIndex {
+  return indexPieces(model, ({ type }) => type === PIECE_USER_DEFINED);
 }
 
 /** Normal, user-defined and unused pieces take part in the segmentation; the others are markers. */
@@ -436,8 +387,7 @@ type Segmenter = (
  */
 function unigramSegmenter(model: Model): Segmenter {
   const { pieces, unknownId } = model;
-  const trie = new PieceTrie();
-  pieces.forEach((piece, id) => isSegmentable(piece) && trie.add(piece.text, id));
+  const index = indexPieces(model, isSegmentable);
   const normalScores = pieces.filter(({ type }) => type === PIECE_NORMAL).map(({ score }) => score);
   const extreme = (pick: (a: number, b: number) => number) =>
     normalScores.length === 0 ? 0 : normalScores.reduce((a, b) => pick(a, b));
@@ -459,14 +409,11 @@ function unigramSegmenter(model: Model): Segmenter {
     }
     for (let start = 0; start < size;) {
       const one = charLength(text, start);
-      let node = 0;
+      const last = index.lastEnd(text, start);
       let hasSingle = false;
-      for (let end = start; end < size;) {
-        node = trie.child(node, text.charCodeAt(end));
-        if (node < 0) break;
-        end++;
-        const id = trie.idAt(node);
-        if (id < 0) continue;
+      for (let end = start + 1; end <= last; end++) {
+        const id = index.get(text.slice(start, end));
+        if (id === undefined) continue;
         const piece = pieces[id] as Piece;
         if (piece.type === PIECE_UNUSED) continue;
         // A user-defined piece must always win: the library rates it by its length in bytes.
@@ -501,10 +448,9 @@ function charLength(text: string, at: number): number {
  */
 function bpeSegmenter(model: Model): Segmenter {
   const { pieces, unknownId } = model;
-  const idOf = new Map<string, number>();
-  pieces.forEach((piece, id) => isSegmentable(piece) && idOf.set(piece.text, id));
-  const userDefined = userDefinedTrie(model);
-  const wordByWord = userDefined === undefined && !model.spaceAsSuffix &&
+  const idOf = indexPieces(model, isSegmentable);
+  const userDefined = userDefinedPieces(model);
+  const wordByWord = userDefined.size === 0 && !model.trainer.spaceAsSuffix &&
     pieces.every((piece) => !isSegmentable(piece) || !/[^\u2581]\u2581/.test(piece.text));
   /** Flat lists of (id, length). Bounded: cleared when full. */
   const remembered = new Map<string, readonly number[]>();
@@ -527,7 +473,7 @@ function bpeSegmenter(model: Model): Segmenter {
     const ends: number[] = [];
     const frozen: boolean[] = [];
     for (let at = 0; at < text.length;) {
-      const kept = userDefined?.longest(text, at) ?? 0;
+      const kept = userDefined.longest(text, at);
       const length = kept > 0 ? kept : charLength(text, at);
       starts.push(at);
       ends.push(at + length);
