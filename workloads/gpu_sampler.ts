@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { GpuDevice } from "../backends/telemetry_gpu.ts";
 import { nvmlAbsence } from "../backends/telemetry_gpu_nvml.ts";
 import { maySmi } from "../backends/telemetry_gpu_smi.ts";
@@ -11,10 +12,9 @@ import type { GpuSamples } from "../metrics/run.ts";
 import { type GpuKeeper, keepGpu } from "./gpu_track.ts";
 import { type FromGpuThread, GPU_WORKER, type ToGpuThread } from "./gpu_worker.ts";
 
-/** What may look: `auto` = whatever there is, without a word when there is nothing. */
+/** How to sample: `auto` = with whatever there is, silently without when there is nothing. */
 export type GpuChoice = "auto" | "nvml" | "nvidia-smi" | "off";
 
-/** Every {@linkcode GpuChoice}. */
 export const GPU_CHOICES: readonly GpuChoice[] = ["auto", "nvml", "nvidia-smi", "off"];
 
 /** The opened thread. */
@@ -23,7 +23,7 @@ export interface GpuSampler {
   readonly devices: readonly GpuDevice[];
   /** A load begins. */
   begin(): Promise<void>;
-  /** It has ended. @param startEpochMs its start, in ms since the epoch. */
+  /** The load has ended. @param startEpochMs its start, in ms since the epoch. */
   finish(startEpochMs: number): Promise<GpuSamples | undefined>;
   /** Ends the thread, and `nvidia-smi`. */
   close(): Promise<void>;
@@ -31,11 +31,11 @@ export interface GpuSampler {
 
 /** Options of {@linkcode openGpuSampler}. */
 export interface GpuSamplerOptions {
-  /** From one look to the next. Default 500 ms: the driver's own figures are hardly newer. */
+  /** Default 500 ms: the driver's own figures are hardly newer. */
   readonly periodMs?: number;
-  /** NVML's file. Default: the system's. */
+  /** File of NVML. Default: the system's. */
   readonly library?: string;
-  /** Program. Default `nvidia-smi`. */
+  /** Default `nvidia-smi`. */
   readonly command?: string;
   /** Longest wait for an answer. Default 10 s: a driver that sleeps takes seconds to wake. */
   readonly timeoutMs?: number;
@@ -69,18 +69,18 @@ export async function openGpuSampler(
   return reasons.length === 0 ? "--gpu off" : reasons.join("; ");
 }
 
-/** A server at this address runs on this machine, so that our GPUs are its own. */
+/** Whether a server at this address runs on this machine and so uses the GPUs that we see. */
 export function isThisMachine(url: string): boolean {
   try {
     const { hostname } = new URL(url.replace(/^grpc/i, "http"));
     return /^(localhost|127(\.\d+){3}|\[::1\]|0\.0\.0\.0)$/.test(hostname);
   } catch {
-    // A folder: the engine is in this very program.
+    // A folder: the engine runs in this program.
     return true;
   }
 }
 
-/** A thread is not started for a program that is not there. */
+/** Why `nvidia-smi` cannot be used; asked before a thread is started for it. */
 async function smiAbsence(command = "nvidia-smi"): Promise<string | undefined> {
   if (!await maySmi(command)) return `${command} needs --allow-run`;
   try {
@@ -148,7 +148,7 @@ async function openThread(
     source,
     periodMs,
     pid: Deno.pid,
-    ...(path === undefined ? {} : { path }),
+    ...defined({ path }),
   }, "opened");
   if (opened.kind !== "opened") {
     await close();

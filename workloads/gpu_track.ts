@@ -1,13 +1,14 @@
 /**
- * Keeps what was seen of the GPUs during one load, in bounded memory: a soak run of a day has as
- * many points as one of five minutes, only further apart.
+ * Keeps the GPU samples of one load in bounded memory: a run of a day has as many points as one of
+ * five minutes, only further apart.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { GpuDevice } from "../backends/telemetry_gpu.ts";
 import type { GpuSamples, GpuTrack } from "../metrics/run.ts";
 
-/** One GPU at one instant, its processes told apart; absent = not told. */
+/** One GPU at one instant, with the memory of its processes told apart; absent = unknown. */
 export interface GpuLook {
   readonly memoryUsedBytes?: number;
   /** By this program and what it has started. */
@@ -21,25 +22,24 @@ export interface GpuLook {
 
 /** Samples of one load, growing. */
 export interface GpuKeeper {
-  /** `atMs` on any scale; one look a device, in the order of the devices. */
+  /** `atMs` on any scale; one look per device, in the order of the devices. */
   add(atMs: number, looks: readonly GpuLook[]): void;
   /** What was kept, with times from `startMs` on. */
   samples(startMs: number): GpuSamples;
 }
 
-/** What {@linkcode keepGpu} is told. */
+/** Options of {@linkcode keepGpu}. */
 export interface GpuKeeperOptions {
   readonly source: GpuSamples["source"];
-  /** One look a device, before the run's first request. */
+  /** One look per device, before the run's first request. */
   readonly before: readonly GpuLook[];
   /** An even number. Default 600. */
   readonly maxPoints?: number;
 }
 
 const MAX_POINTS = 600;
-const BYTES_OF_MIB = 1024 * 1024;
 
-/** A point: sums over `count` samples, largest for memory. */
+/** A point: the largest of its samples for memory, else their mean. */
 interface Point {
   readonly memory: number | undefined;
   readonly own: number | undefined;
@@ -59,11 +59,10 @@ interface Row {
   readonly points: readonly Point[];
 }
 
-/** Starts keeping. */
 export function keepGpu(devices: readonly GpuDevice[], options: GpuKeeperOptions): GpuKeeper {
   const { source, before, maxPoints = MAX_POINTS } = options;
   let rows: Row[] = [];
-  /** Samples that one row stands for; doubled whenever the rows are full. */
+  /** Samples per row; doubled whenever the rows are full. */
   let each = 1;
   const energy = devices.map(() => createEnergy());
   return {
@@ -71,33 +70,33 @@ export function keepGpu(devices: readonly GpuDevice[], options: GpuKeeperOptions
       devices.forEach((_, i) => energy[i]!.add(atMs, looks[i] ?? {}));
       const row = { atMs, samples: 1, points: devices.map((_, i) => toPoint(looks[i] ?? {})) };
       const last = rows.at(-1);
-      if (last !== undefined && last.samples < each) rows[rows.length - 1] = merge(last, row);
-      else {
-        if (rows.length === maxPoints) {
-          rows = halve(rows);
-          each *= 2;
-        }
-        rows.push(row);
+      if (last !== undefined && last.samples < each) {
+        rows[rows.length - 1] = merge(last, row);
+        return;
       }
+      if (rows.length === maxPoints) {
+        rows = halve(rows);
+        each *= 2;
+      }
+      rows.push(row);
     },
     samples: (startMs) => ({
       source,
       timeMs: rows.map(({ atMs }) => Math.max(0, Math.round(atMs - startMs))),
       devices: devices.map((device, i): GpuTrack => {
-        const start = before[i]?.memoryUsedBytes;
         const list = (value: (point: Point) => number | undefined) =>
           rows.map(({ points }) => value(points[i]!) ?? null);
         const apart = rows.some(({ points }) => points[i]!.own !== undefined);
         return {
           index: device.index,
           name: device.name,
-          ...(device.memoryTotalBytes === undefined
-            ? {}
-            : { memoryTotalMiB: toMib(device.memoryTotalBytes) }),
-          ...(start === undefined ? {} : { memoryStartMiB: toMib(start) }),
-          memoryMiB: list(({ memory }) => mib(memory)),
+          ...defined({
+            memoryTotalMiB: toMib(device.memoryTotalBytes),
+            memoryStartMiB: toMib(before[i]?.memoryUsedBytes),
+          }),
+          memoryMiB: list(({ memory }) => toMib(memory)),
           ...(apart
-            ? { ownMiB: list(({ own }) => mib(own)), otherMiB: list(({ other }) => mib(other)) }
+            ? { ownMiB: list(({ own }) => toMib(own)), otherMiB: list(({ other }) => toMib(other)) }
             : {}),
           utilization: list(({ utilization }) => meanOf(utilization, 3)),
           powerW: list(({ power }) => meanOf(power, 1)),
@@ -183,12 +182,8 @@ function meanOf({ sum, count }: Mean, digits: number): number | undefined {
   return count === 0 ? undefined : round(sum / count, digits);
 }
 
-function mib(bytes: number | undefined): number | undefined {
-  return bytes === undefined ? undefined : toMib(bytes);
-}
-
-function toMib(bytes: number): number {
-  return round(bytes / BYTES_OF_MIB, 1);
+function toMib(bytes: number | undefined): number | undefined {
+  return bytes === undefined ? undefined : round(bytes / 1024 / 1024, 1);
 }
 
 function round(value: number, digits: number): number {

@@ -1,10 +1,11 @@
 /**
- * The thread that looks at the GPUs: NVML's calls block for milliseconds, and listing processes is
- * work, neither of which may happen on a thread that reads answers.
+ * The thread that samples the GPUs. NVML's calls block for milliseconds and listing processes is
+ * work; neither may happen on a thread that reads answers.
  *
  * @module
  */
 import { epochOriginMs, systemClock } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import type { GpuDevice, GpuProcess, GpuReading } from "../backends/telemetry_gpu.ts";
 import { openNvml } from "../backends/telemetry_gpu_nvml.ts";
 import { startSmi } from "../backends/telemetry_gpu_smi.ts";
@@ -16,13 +17,13 @@ import type { GpuLook } from "./gpu_track.ts";
 /** This file, for `startWorker`. */
 export const GPU_WORKER: string = "workloads/gpu_worker.ts";
 
-/** What the thread is told. */
+/** To the thread. */
 export type ToGpuThread =
   | {
     readonly kind: "open";
     readonly source: GpuSamples["source"];
     readonly periodMs: number;
-    /** Process that is ours, with all that it has started. */
+    /** Our own process; what it has started is ours, too. */
     readonly pid: number;
     /** Library or program; default: the system's. */
     readonly path?: string;
@@ -31,7 +32,7 @@ export type ToGpuThread =
   | { readonly kind: "look" }
   | { readonly kind: "close" };
 
-/** What it answers. */
+/** From the thread. */
 export type FromGpuThread =
   /** With the first look. */
   | {
@@ -39,14 +40,14 @@ export type FromGpuThread =
     readonly devices: readonly GpuDevice[];
     readonly looks: readonly GpuLook[];
   }
-  /** It cannot look, or cannot any more. */
+  /** It cannot sample, or no longer can. */
   | { readonly kind: "absent"; readonly reason: string }
   /** `epochMs`: ms since the epoch, comparable between threads. */
   | { readonly kind: "sample"; readonly epochMs: number; readonly looks: readonly GpuLook[] }
   | { readonly kind: "looked" }
   | { readonly kind: "closed" };
 
-/** More than a driver takes for itself. */
+/** More than a driver uses for itself. */
 const HIDDEN_BYTES = 1024 ** 3;
 
 /** Handles the messages of the thread. */
@@ -78,7 +79,7 @@ export function createGpuThread(
     let closing = false;
     const smi = startSmi({
       periodMs,
-      ...(path === undefined ? {} : { command: path }),
+      ...defined({ command: path }),
       onSample({ atMs, devices: seen, readings }) {
         if (devices === undefined) {
           devices = seen;
@@ -86,14 +87,14 @@ export function createGpuThread(
           reply({ kind: "opened", devices, looks: readings });
           return;
         }
-        // One that was lost has no line any more: the others keep their places.
+        // A lost GPU has no row any more; the others keep their places.
         last = devices.map(({ index }) =>
           readings[seen.findIndex((device) => device.index === index)] ?? {}
         );
         sample(last, atMs);
       },
     });
-    // It cannot be asked in between; what it said last is not older than the period.
+    // It cannot be asked in between; its last sample is no older than the period.
     look = () => {
       if (last !== undefined) sample(last);
     };
@@ -127,18 +128,18 @@ export function createGpuThread(
 }
 
 /**
- * Says whose memory it is (T45). A process that cannot be seen, e.g. one outside of our container,
- * is neither ours nor known to be another's.
+ * Tells own memory from that of others (T45 in docs/python-scripts.md). A process that cannot be
+ * seen, e.g. one outside of our container, is neither ours nor known to be another's.
  */
 function processSplitter(pid: number): (reading: GpuReading) => GpuLook {
   let known = "";
   const owners = new Map<number, "own" | "other" | undefined>();
   return ({ processes, ...reading }) => {
     if (processes === undefined) return reading;
-    // Memory in use by nobody: in a container the driver shows no processes, not even ours.
+    // Memory without a user: in a container the driver lists no processes, not even ours.
     if (processes.length === 0 && (reading.memoryUsedBytes ?? 0) > HIDDEN_BYTES) return reading;
     const pids = processes.map((one) => one.pid);
-    // All of /proc is read: only when there is somebody new.
+    // Reads all of /proc: only when there is a new process.
     if (pids.some((one) => !owners.has(one)) || known !== String(pids)) {
       known = String(pids);
       const ours = new Set(processTree({ pid, mark: "" }));
@@ -154,7 +155,7 @@ function processSplitter(pid: number): (reading: GpuReading) => GpuLook {
   };
 }
 
-/** Nothing, where one of them does not tell. */
+/** Nothing where the memory of one of them is unknown. */
 function sumUp(
   name: "ownBytes" | "otherBytes",
   processes: readonly GpuProcess[],
