@@ -1,5 +1,5 @@
 /**
- * How hard, when and for how long: the load of one measurement.
+ * The load of one measurement: how much is sent, when, and until when.
  *
  * @module
  */
@@ -8,22 +8,22 @@
 export interface ClosedLoad {
   /** Tells it from an open load. */
   readonly kind: "closed";
-  /** How many there are, each with at most one request in flight. */
+  /** Each with at most one request in flight. */
   readonly users: number;
   /** User i starts at i · rampUpMs ÷ users. */
   readonly rampUpMs: number;
   /**
    * Which prompt a user sends next. `disjoint`: user i takes i, i + N, i + 2N … of the seeded
-   * order, so neighbours never overlap while the pool lasts; `shared`: the next free user takes
-   * the next prompt; `legacy`: rotation and reversal of the api_bench_tools script; `shuffled`:
-   * each user goes once through the whole pool in an order of its own, drawn from `seed`.
+   * order, so that no two users send the same prompt while the pool lasts; `shared`: the next free
+   * user takes the next prompt; `legacy`: rotation and reversal of the api_bench_tools script;
+   * `shuffled`: each user goes once through the pool in an order of its own, drawn from `seed`.
    */
   readonly sequence: "disjoint" | "shared" | "legacy" | "shuffled";
-  /** Of `shuffled` orders; default 0. */
+  /** For `shuffled`; default 0. */
   readonly seed?: number;
 }
 
-/** Requests leave on an absolute schedule, whatever the server does. */
+/** Requests leave on a fixed schedule, whatever the server does. */
 export interface OpenLoad {
   /** Tells it from a closed load. */
   readonly kind: "open";
@@ -37,7 +37,7 @@ export interface OpenLoad {
   readonly maxInFlight: number;
   /** At the limit: `wait` (lateness is shown) or `drop` (counted). */
   readonly overflow: "wait" | "drop";
-  /** Draw the gaps as numpy after `np.random.seed` does, to repeat a script's (Poisson only). */
+  /** Draw the gaps as numpy does after `np.random.seed`, to repeat a script's load (Poisson only). */
   readonly legacyRng?: boolean;
 }
 
@@ -46,11 +46,11 @@ export type Load = ClosedLoad | OpenLoad;
 
 /** When a load stops sending; with both, whichever comes first. */
 export interface Stop {
-  /** Total requests; absent = no limit. */
+  /** Absent = no limit. */
   readonly requests?: number;
   /** Milliseconds from the start; absent = no limit. */
   readonly durationMs?: number;
-  /** Stop when every prompt of the pool was sent once; otherwise a pool that ends starts over. */
+  /** Stop when every prompt was sent once; otherwise a pool that is used up starts over. */
   readonly once?: boolean;
 }
 

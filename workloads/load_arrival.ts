@@ -1,6 +1,6 @@
 /**
- * When open-loop requests are meant to leave: an absolute schedule, drawn from the seed alone, so
- * that lateness never accumulates and a slow server changes nothing.
+ * The schedule of an open load: absolute times drawn from the seed alone, so that lateness never
+ * accumulates and a slow server changes nothing.
  *
  * @module
  */

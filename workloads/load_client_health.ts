@@ -1,22 +1,23 @@
 /**
- * The client watching itself during one load.
+ * Measures the client itself during one load: CPU, memory, connections.
  *
  * @module
  */
 import process from "node:process";
 import { systemClock } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import type { ClientHealth } from "../metrics/run.ts";
 import type { JobEnd, LiveCounters } from "./load_threads.ts";
 
-/** A watch over one load. */
+/** Measures the client from its start to `finish()`. */
 export interface HealthWatch {
-  /** Looks at what has no counter (memory); call it now and then. */
+  /** Samples the memory, which has no counter; call it a few times a second. */
   sample(): void;
-  /** The figures of the load; `end` is what its threads said. */
+  /** The figures of the load; `end` comes from its threads. */
   finish(end: Pick<JobEnd, "lag" | "usage">, live: LiveCounters): ClientHealth;
 }
 
-/** Starts watching this process. */
+/** Starts measuring this process. */
 export function watchClient(live: LiveCounters): HealthWatch {
   const startMs = systemClock.now();
   const cpuBefore = process.cpuUsage();
@@ -31,7 +32,6 @@ export function watchClient(live: LiveCounters): HealthWatch {
       sample();
       const wallMs = systemClock.now() - startMs;
       const cpu = process.cpuUsage(cpuBefore);
-      const files = readDescriptors();
       const stamped = (after.stamped - live.stamped) >>> 0;
       return {
         cpuCores: (cpu.user + cpu.system) / 1000 / wallMs,
@@ -39,21 +39,24 @@ export function watchClient(live: LiveCounters): HealthWatch {
         loopLagP99Ms: lag.p99Ms,
         loopLagMaxMs: lag.maxMs,
         peakRssMiB: peakRss / 1024 / 1024,
-        // A counter of 32 bits comes around.
+        // A counter of 32 bits wraps around.
         replacedConnections: (after.replaced - live.replaced) >>> 0,
-        ...(stamped === 0
-          ? {}
-          : { kernelStampedReads: stamped / ((after.reads - live.reads) >>> 0) }),
-        ...(usage === undefined ? {} : { threadCpu: usage.cpu, threadWait: usage.wait }),
-        ...files,
+        ...defined({
+          kernelStampedReads: stamped === 0
+            ? undefined
+            : stamped / ((after.reads - live.reads) >>> 0),
+          threadCpu: usage?.cpu,
+          threadWait: usage?.wait,
+        }),
+        ...readDescriptors(),
       };
     },
   };
 }
 
 /**
- * Open files and sockets, and how many there may be. Empty where the system does not tell: Deno
- * opens this part of `/proc` to `--allow-all` only, and never asks for it.
+ * Open files and sockets, and how many there may be. Empty where the system hides them: Deno opens
+ * this part of `/proc` to `--allow-all` only, and never asks for it.
  */
 export function readDescriptors(): Pick<ClientHealth, "descriptors" | "descriptorLimit"> {
   if (Deno.build.os !== "linux") return {};
@@ -64,7 +67,7 @@ export function readDescriptors(): Pick<ClientHealth, "descriptors" | "descripto
     for (const _ of Deno.readDirSync("/proc/self/fd")) descriptors++;
     return Number.isInteger(limit) ? { descriptors, descriptorLimit: limit } : {};
   } catch {
-    // Also when no descriptor is left to look with; the failed requests say so then.
+    // Also when no descriptor is left to read with; then the failed requests say so.
     return {};
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How late the event loop of this thread is: the client's own contribution to every stamp.
+ * How late this thread's event loop is: the client's own contribution to every stamp.
  *
  * @module
  */
@@ -14,13 +14,13 @@ export interface LoopLag {
   readonly maxMs: number;
 }
 
-/** Starts sampling; the returned function stops it and gives the figures, of however long a run. */
+/** Starts sampling; the returned function stops it and returns the figures. */
 export function sampleLoopLag(clock: Clock, periodMs = 20): () => LoopLag {
   const lateMs = createValueHistogram();
   const over = new AbortController();
   const sample = async () => {
     for (;;) {
-      // Counted from now: one long stall is one late sample, not a row of them.
+      // Counted from now: one long stall is one late sample, not a series of them.
       const dueMs = clock.now() + periodMs;
       await clock.sleepUntil(dueMs, over.signal);
       if (over.signal.aborted) return;
@@ -39,7 +39,7 @@ export function sampleLoopLag(clock: Clock, periodMs = 20): () => LoopLag {
   };
 }
 
-/** The worst of several threads: a stall of one is not hidden by another that is late more often. */
+/** The worst of several threads: a stall of one must not be hidden by the samples of the others. */
 export function worstLag(all: readonly LoopLag[]): LoopLag {
   const worst = (key: keyof LoopLag) => Math.max(0, ...all.map((lag) => lag[key]));
   return {

@@ -1,6 +1,6 @@
 /**
- * A load of made-up answers, run by a thread before its first real request: through the same
- * runner, transport and parser, so that the compiler is done with them when it counts.
+ * A rehearsal with generated answers, which a thread runs before its first real request: through the
+ * same runner, transport and parser, so that the JIT has compiled them when the load starts.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { WireRequest } from "../backends/protocol.ts";
 import type { Transport } from "../backends/transport.ts";
 import { runLoad } from "./load_runner.ts";
 
-/** Enough that the compiler has optimized what runs for every read and request; about 0.1 s. */
+/** Enough for the JIT to optimize what runs for every read and request; about 0.1 s. */
 const REQUESTS = 1000;
 const USERS = 16;
 
-/** Runs the load over `transport`, and closes it. */
+/** Sends the requests over `transport`, then closes it. */
 export async function rehearse(
   transport: Transport,
   request: WireRequest,

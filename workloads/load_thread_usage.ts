@@ -1,22 +1,20 @@
 /**
- * What the scheduler gave this very thread: time on a core, and time spent waiting for one.
+ * The CPU time of this very thread, and the time it spent waiting for a core.
  *
  * @module
  */
 import type { Clock } from "../backends/clock.ts";
 
-/** Shares of the time since the start; helper threads (the garbage collector's) are not in it. */
+/** Shares of the wall time; helper threads such as the garbage collector's are left out. */
 export interface ThreadUsage {
-  /** Time on a core ÷ wall time. */
   readonly cpu: number;
-  /** Time for which the thread could have run and no core was free ÷ wall time. */
+  /** The thread could have run, and no core was free. */
   readonly wait: number;
 }
 
 /**
- * Starts counting on the calling thread; the returned function, called on the same thread, gives
- * the shares. `undefined` where the system does not tell: not Linux, or not all permissions (Deno
- * opens this part of `/proc` to `--allow-all` only).
+ * Starts counting on the calling thread; the returned function, called on the same thread, returns
+ * the shares. `undefined` except on Linux with `--allow-all`, which alone opens this part of `/proc`.
  */
 export function countThreadUsage(clock: Clock): () => ThreadUsage | undefined {
   const startMs = clock.now();
@@ -32,7 +30,7 @@ export function countThreadUsage(clock: Clock): () => ThreadUsage | undefined {
 function readSchedule(): { readonly cpuMs: number; readonly waitMs: number } | undefined {
   if (Deno.build.os !== "linux") return undefined;
   try {
-    // Read in place: an asynchronous read would run on, and be about, another thread.
+    // Synchronous: an asynchronous read would run on another thread, and report that one.
     const text = Deno.readTextFileSync("/proc/thread-self/schedstat");
     const [cpuNs, waitNs] = text.split(" ").map(Number);
     if (cpuNs === undefined || waitNs === undefined) return undefined;

@@ -1,33 +1,33 @@
 /**
- * Spreads what a thread does besides reading over the turns of its event loop.
+ * Spreads a thread's work besides reading over the turns of its event loop.
  *
- * Sixty-four users who start together would all be stamped before the first byte of any of them is
- * on the wire, and the time it takes to send the others would be counted as the server's. Likewise
- * sixty-four answers that end together: whatever is done for the first (handing it on, sending the
- * next request) would delay the stamps of the last tokens of the others. So reads always go first,
- * and the rest waits for a turn of its own.
+ * If sixty-four users started in one turn, all would be stamped before the first byte of any is on
+ * the wire, and the time to send the others would be counted as the server's. If sixty-four answers
+ * end together, the work for the first (handing it on, sending the next request) would delay the
+ * stamps of the last tokens of the others. So reads always go first, and other work waits for a turn
+ * of its own.
  *
  * @module
  */
 
-/** The two kinds of work that wait. */
+/** The two kinds of work that wait for a turn. */
 export interface Turns {
-  /** Before a request leaves: at once when nobody else waits. */
+  /** Before a request leaves: at once when no other work waits. */
   depart(): Promise<void>;
   /** After an answer has ended: always after the reads that are ready now. */
   finish(): Promise<void>;
 }
 
 /**
- * One piece of work a turn while few wait; a sixteenth of them when many do, so that the waiting
- * never limits the rate.
+ * One piece of work per turn while few wait; a sixteenth of them when many do, so that waiting never
+ * limits the rate.
  */
 const SHARE_OF_WAITING = 16;
 
-/** @param nextTurn resolves in a later turn of the event loop. */
+/** @param nextTurn resolves in a later event-loop turn. */
 export function createTurns(nextTurn: () => Promise<void>): Turns {
   const waiting: (() => void)[] = [];
-  /** Those before it were released. */
+  /** Index of the first that still waits. */
   let first = 0;
   let turning = false;
   const turn = async (): Promise<void> => {

@@ -62,7 +62,7 @@ export class LoadProgress {
     // Events in flight are not decoded yet: reads stand for tokens, by the ratio seen so far.
     const tokensPerRead = this.#reads > 0 ? this.#tokens / this.#reads : 1;
     if (nowMs > this.#lastAtMs) {
-      // A counter of 32 bits comes around.
+      // A counter of 32 bits wraps around.
       const reads = (live.reads - this.#lastReads) >>> 0;
       this.#tokensPerSec = (reads * tokensPerRead * 1000) / (nowMs - this.#lastAtMs);
     }
