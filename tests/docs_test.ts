@@ -105,6 +105,17 @@ Deno.test("links between the pages lead somewhere", async () => {
   }
 });
 
+Deno.test("files that the pages name exist", async () => {
+  for (const [path, text] of TEXTS) {
+    for (
+      const [, file] of text.matchAll(/`((?:backends|metrics|workloads|tests|links)\/[\w./]+)`/g)
+    ) {
+      const found = await Deno.stat(new URL(file!, ROOT)).catch(() => undefined);
+      assert(found !== undefined, `${path}: ${file}`);
+    }
+  }
+});
+
 Deno.test("pages keep within their length", () => {
   for (const [path, limit] of [["README.md", 300], ["BENCHMARKS.md", 200]] as const) {
     const lines = TEXTS.get(path)!.trimEnd().split("\n").length;
