@@ -1,6 +1,6 @@
 /**
- * A thread whose only event loop is ours around `epoll`. While it waits there, the platform delivers
- * no messages: they lie in a port, and a descriptor wakes the loop to look.
+ * A thread whose only event loop is {@linkcode EpollLoop}. While that waits, the platform delivers no
+ * messages: they stay in a port, and an eventfd wakes the loop to read them.
  *
  * @module
  */

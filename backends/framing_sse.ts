@@ -26,9 +26,9 @@ export function cutSse(
 ): number {
   const text = bodyText(body);
   const length = text.length;
-  // As many characters as bytes: every index is a byte offset. Otherwise line ends are searched in
-  // both views, side by side.
-  const plain = length === body.length;
+  // With as many characters as bytes an index into the text is a byte offset. Otherwise line ends
+  // are searched in the text and in the bytes, side by side.
+  const isAscii = length === body.length;
   const hasCr = body.indexOf(CR) >= 0;
   let at = start && text.charCodeAt(0) === 0xfeff ? 1 : 0;
   let byteAt = 0;
@@ -61,15 +61,15 @@ export function cutSse(
     if (!ended) break;
     const blank = end === at;
     const isCr = text.charCodeAt(end) === CR;
-    const afterMark = plain ? end + 1 : body.indexOf(isCr ? CR : LF, byteAt) + 1;
+    const byteAfter = isAscii ? end + 1 : body.indexOf(isCr ? CR : LF, byteAt) + 1;
     if (blank) {
-      if (data) onEvent(data, afterMark, true);
+      if (data) onEvent(data, byteAfter, true);
       data = undefined;
-      consumed = afterMark;
+      consumed = byteAfter;
     }
     const pair = isCr && text.charCodeAt(end + 1) === LF ? 1 : 0;
     at = end + 1 + pair;
-    byteAt = afterMark + pair;
+    byteAt = byteAfter + pair;
   }
   if (!final) return consumed;
   if (data) onEvent(data, body.length, false);

@@ -1,6 +1,6 @@
 /**
- * Latin-1, in which a byte is the character of the same number: what HTTP's heads are written in.
- * For short texts a loop is cheaper than a `TextDecoder`.
+ * Latin-1, the encoding of HTTP/1 headers: each byte is the character of the same number. For short
+ * texts a loop is cheaper than a `TextDecoder`.
  *
  * @module
  */

@@ -1,24 +1,24 @@
 /**
- * Ends a server when we are gone, however we went: a crash, `kill -9`, a machine's out-of-memory
- * killer. A little shell process of its own waits for the end of a pipe that only we hold.
+ * Ends a server when this process ends in any way: a crash, `kill -9`, the out-of-memory killer. A
+ * small shell process waits for the end of a pipe that only this process holds.
  *
  * @module
  */
 import { MARK_VARIABLE } from "./process_tree.ts";
 
-/** Watches over a server. */
+/** Ends a server when this process ends. */
 export interface LaunchGuard {
-  /** From now on this process group is ended with us. */
+  /** Sets the process group to end. */
   watch(pid: number): Promise<void>;
-  /** The server has been ended in an orderly way: there is nothing left to do. */
+  /** Called when the server has been stopped: the guard ends and does nothing. */
   dismiss(): Promise<void>;
 }
 
 /**
- * What the guard does: read until the pipe closes; `done` dismisses it, a number is the group to
- * end. Then the group, its descendants and all that carry the mark are asked to end, and killed
- * if they have not after a grace. It is in a session of its own and ignores the terminal's
- * signals, so that it outlives us by these seconds.
+ * The guard reads until the pipe closes; `done` dismisses it, a number is the group to end. Then it
+ * sends SIGTERM to the group, its descendants and all processes that carry the mark, and SIGKILL to
+ * what is left after a grace. It has a session of its own and ignores the terminal's signals, so that
+ * it outlives this process by these seconds.
  */
 const SCRIPT = `
 trap '' HUP INT TERM
@@ -71,12 +71,12 @@ export function startGuard(mark: string, graceMs: number): LaunchGuard {
     detached: true,
   }).spawn();
   const writer = child.stdin.getWriter();
-  const say = async (line: string) => await writer.write(new TextEncoder().encode(`${line}\n`));
+  const send = async (line: string) => await writer.write(new TextEncoder().encode(`${line}\n`));
   return {
-    watch: async (pid) => await say(`${pid}`),
+    watch: async (pid) => await send(`${pid}`),
     async dismiss() {
-      // Somebody may have killed it; then there is nothing to dismiss.
-      await say("done").catch(() => {});
+      // It may have been killed; then there is nothing to dismiss.
+      await send("done").catch(() => {});
       await writer.close().catch(() => {});
       await child.status;
     },

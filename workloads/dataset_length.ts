@@ -25,7 +25,7 @@ export type LengthSpec =
 export const LENGTH_SPEC_FORMS: string =
   "128, uniform:100:200, normal:MEAN:STD or lognormal:MEDIAN:SIGMA";
 
-/** Longest length accepted: a typing slip like 1280000000 must not fill the memory. */
+/** Longest length accepted, so that a typing error like 1280000000 does not fill the memory. */
 const MAX_TOKENS = 10_000_000;
 
 /**
@@ -101,7 +101,7 @@ export function lengthsOf(
 }
 
 /** One length, in tokens, at least 1. */
-export function drawLength(random: Random, spec: LengthSpec): number {
+function drawLength(random: Random, spec: LengthSpec): number {
   switch (spec.kind) {
     case "fixed":
       return spec.tokens;
