@@ -16,13 +16,11 @@ export const simAmsv2: SimProtocol = {
   matches: (method, path) => method === "POST" && (path === STREAM_PATH || path === WHOLE_PATH),
   accept,
   contentType: (job) => job.stream ? "text/event-stream" : "application/json",
-  opening: () => "",
   event: (stream, tokens, last, finish) =>
     simSseTight({
       generated_text: simText(tokens),
       details: simEnds(stream, last) ? details(stream.tokensSoFar, finish) : null,
     }),
-  closing: () => "",
   errorEvent: (_stream, message) => simSseTight({ error: message }),
   errorReply,
   whole: (_stream, tokens, finish) =>

@@ -154,7 +154,7 @@ function answer(context: AnswerContext<GrpcCall>): void {
         faults[name](message);
       }
       if (!last) return;
-      const closing = bytesOf(protocol.closing(stream, finish));
+      const closing = bytesOf(protocol.closing?.(stream, finish) ?? "");
       if (closing.length > 0) call.send(closing);
       truth.finish(finish);
       call.end(GRPC_STATUS.OK);

@@ -73,18 +73,18 @@ function streamAnswer(context: HttpContext): () => void {
   const contentType = protocol.contentType(job);
   const crlf = options.crlf && contentType.startsWith("text/event-stream");
   let fault = midStreamFault(context);
-  /** For most of the tokens, where events differ in their text alone. */
+  /** For most tokens, where events differ in their text only. */
   const frame = crlf || options.eventsPerWrite > 1 || fault !== undefined
     ? undefined
     : protocol.frame?.(stream);
   const framed = frame === undefined ? undefined : new FramedChunk(frame);
-  /** The token that is ready, its chunk's length, and what is not in the log yet of the one before. */
+  /** The prepared token, its chunk's length, and the stamps of the released one not yet in the log. */
   let readyToken: SimToken | undefined;
   let readyLength = 0;
   let releasedMs = 0;
   let releasedPlannedMs = 0;
   let released = false;
-  /** Tokens whose text is held back, and events that wait for more to share a write. */
+  /** Tokens whose text is held back, and events waiting to share a write. */
   let held: SimToken[] = [];
   let events: Data[] = [];
   let stopPings = () => {};
@@ -96,7 +96,7 @@ function streamAnswer(context: HttpContext): () => void {
     truth.write(exchange.body(data), stream.tokensSoFar, plannedMs);
   }
 
-  /** Does for the token that was released what did not have to be done at that instant. */
+  /** Accounts for the released token. */
   function settle(): void {
     if (!released) return;
     released = false;
@@ -110,7 +110,7 @@ function streamAnswer(context: HttpContext): () => void {
 
   function complete(finish: "length" | "stop"): void {
     stopPings();
-    send(protocol.closing(stream, finish));
+    send(protocol.closing?.(stream, finish) ?? "");
     truth.finish(finish);
     exchange.finish({ close: faults.has("close-after-stream") });
     endTruth(context, "done");
@@ -189,7 +189,7 @@ function streamAnswer(context: HttpContext): () => void {
     body: "chunked",
     slowMs,
   });
-  send(protocol.opening(stream));
+  send(protocol.opening?.(stream) ?? "");
   const pingMs = faults.get("comment-pings");
   if (pingMs !== undefined) stopPings = startPings(context, pingMs, () => send(": ping\n\n"));
   const cancel = engine.submit(job, sink, admission);
@@ -200,7 +200,7 @@ function streamAnswer(context: HttpContext): () => void {
   };
 }
 
-/** Sends a comment now and then until it is stopped. */
+/** Sends comments until stopped. */
 function startPings({ engine }: HttpContext, everyMs: number, ping: () => void): () => void {
   let stop = () => {};
   let dueMs = engine.timeline.clock.now();
@@ -269,7 +269,7 @@ function lineEnds(data: Data, crlf: boolean): Data {
   return crlf && typeof data === "string" ? data.replaceAll("\n", "\r\n") : data;
 }
 
-/** The event without its second half, ended as events of its protocol end. */
+/** The first half of an event, ended as its protocol ends events. */
 function halved(event: Data): Data {
   if (typeof event !== "string") return event.slice(0, event.length / 2);
   const end = /[\n\0]*$/.exec(event)?.[0] ?? "";

@@ -23,7 +23,6 @@ export const simLightllm: SimProtocol = {
   matches,
   accept,
   contentType,
-  opening: () => "",
   event: (stream, tokens, last, finish) =>
     eachToken(stream, tokens, last, (token, soFar, isLast) => ({
       token: tokenFields(token, { ...stream, tokensSoFar: soFar }),
@@ -32,7 +31,6 @@ export const simLightllm: SimProtocol = {
       finish_reason: isLast ? finish : null,
       details: null,
     })),
-  closing: () => "",
   // LightLLM has no words for it: the connection breaks, so nothing is said here.
   errorEvent: () => "",
   errorReply,

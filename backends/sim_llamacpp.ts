@@ -20,7 +20,6 @@ export const simLlamacpp: SimProtocol = {
   matches: (method, path) => method === "POST" && path === "/completion",
   accept,
   contentType: (job) => job.stream ? "text/event-stream" : "application/json; charset=utf-8",
-  opening: () => "",
   event: (stream, tokens, last) =>
     simHeldBack(stream, tokens, last) ? "" : simSse({
       index: 0,

@@ -42,7 +42,6 @@ export const simLmdeployInteractive: SimProtocol = {
     return "problem" in job ? errorReply(400, job.problem) : job;
   },
   contentType: (job) => job.stream ? "text/event-stream; charset=utf-8" : "application/json",
-  opening: () => "",
   event: (stream, tokens, last) =>
     simHeldBack(stream, tokens, last) ? "" : line(stream, simText(tokens)),
   closing: (stream, finish) => simEnds(stream) ? line(stream, "", finish) : "",
@@ -66,7 +65,6 @@ export const simLmdeployGenerate: SimProtocol = {
       : isEarly(job)
       ? "application/octet-stream"
       : "text/event-stream; charset=utf-8",
-  opening: () => "",
   event: (stream, tokens, last) => {
     if (simHeldBack(stream, tokens, last)) return "";
     return isEarly(stream.job)

@@ -1,9 +1,19 @@
 /**
- * The server's side of OpenAI completions and chat, as vLLM speaks it, with the habits of other
- * engines as quirks.
+ * The server's side of OpenAI completions and chat as vLLM has it, with other engines' variants as
+ * quirks.
  *
  * @module
  */
+import { count, type JsonObject } from "./json_event.ts";
+import {
+  simBody,
+  simEnds,
+  simHeldBack,
+  simIds,
+  simJsonReply,
+  simSse,
+  simText,
+} from "./sim_json.ts";
 import {
   type EventFrame,
   type SimJob,
@@ -24,14 +34,12 @@ interface Dialect {
   readonly chunkObject: string;
   readonly defaultMaxTokens: number;
   /** Text and token ids of the prompt, or what is wrong with it. */
-  readonly prompt: (body: Body) => Prompt | string;
+  readonly prompt: (body: JsonObject) => Prompt | string;
   /** The part of a choice that carries text, for one event. */
-  readonly delta: (stream: SimStream, tokens: readonly SimToken[]) => Body;
+  readonly delta: (stream: SimStream, tokens: readonly SimToken[]) => JsonObject;
   /** The same for an answer that is not streamed. */
-  readonly message: (tokens: readonly SimToken[]) => Body;
+  readonly message: (tokens: readonly SimToken[]) => JsonObject;
 }
-
-type Body = Readonly<Record<string, unknown>>;
 
 interface Prompt {
   readonly text: string;
@@ -39,8 +47,7 @@ interface Prompt {
 }
 
 /**
- * Unix seconds of every answer: fixed, because the same seed must give the same bytes and no
- * client may rely on it.
+ * Unix seconds in every answer: fixed, as the same seed must give the same bytes.
  */
 const CREATED = 1_763_811_060;
 
@@ -52,8 +59,8 @@ const COMPLETIONS: Dialect = {
   chunkObject: "text_completion",
   defaultMaxTokens: 16,
   prompt: completionsPrompt,
-  delta: (_stream, tokens) => ({ text: textOf(tokens) }),
-  message: (tokens) => ({ text: textOf(tokens) }),
+  delta: (_stream, tokens) => ({ text: simText(tokens) }),
+  message: (tokens) => ({ text: simText(tokens) }),
 };
 
 const CHAT: Dialect = {
@@ -69,26 +76,26 @@ const CHAT: Dialect = {
     if (!stream.quirks.has("reasoning")) return { delta: { content: answer } };
     return {
       delta: {
-        ...(thought === "" ? {} : { reasoning_content: thought }),
-        ...(answer === "" && thought !== "" ? {} : { content: answer }),
+        ...(thought !== "" && { reasoning_content: thought }),
+        ...((answer !== "" || thought === "") && { content: answer }),
       },
     };
   },
   message: (tokens) => {
     const { thought, answer } = split(tokens);
-    const reasoning = thought === "" ? {} : { reasoning_content: thought };
+    const reasoning = thought !== "" && { reasoning_content: thought };
     return { message: { role: "assistant", ...reasoning, content: answer } };
   },
 };
 
-/** `GET /v1/models`; engines with other calls of their own list the model the same way. */
+/** `GET /v1/models`; engines with other generation calls list the model the same way. */
 export const simOpenaiModels: SimProtocol = {
   ...dialectProtocol(COMPLETIONS),
   name: "openai-models",
   serves: [],
   matches: (method, path) => method === "GET" && path === "/v1/models",
   accept: (_request, model) =>
-    json(200, {
+    simJsonReply(200, {
       object: "list",
       data: [{ id: model, object: "model", created: CREATED, owned_by: "tokometer" }],
     }),
@@ -112,21 +119,13 @@ function dialectProtocol(dialect: Dialect): SimProtocol {
     frame: (stream) => eventFrame(dialect, stream),
     closing: (stream, finish) => closingEvents(dialect, stream, finish),
     errorEvent: (_stream, message) =>
-      sse({ error: { message, type: "InternalServerError", param: null, code: 500 } }) + DONE,
+      simSse({ error: { message, type: "InternalServerError", param: null, code: 500 } }) + DONE,
     errorReply,
     whole: (stream, tokens, finish) => wholeReply(dialect, stream, { tokens, finish }),
   };
 }
 
 const DONE = "data: [DONE]\n\n";
-
-function sse(event: unknown): string {
-  return `data: ${JSON.stringify(event)}\n\n`;
-}
-
-function json(status: number, body: unknown): SimReply {
-  return { status, contentType: "application/json", body: JSON.stringify(body) };
-}
 
 function errorReply(status: number, message: string): SimReply {
   const type = status === 404
@@ -136,91 +135,78 @@ function errorReply(status: number, message: string): SimReply {
     : status < 500
     ? "BadRequestError"
     : "InternalServerError";
-  return json(status, { error: { message, type, param: null, code: status } });
+  return simJsonReply(status, { error: { message, type, param: null, code: status } });
 }
 
 function acceptJob(dialect: Dialect, request: SimRequest): SimJob | SimReply {
-  let body: Body;
-  try {
-    body = JSON.parse(new TextDecoder().decode(request.body));
-  } catch (error) {
-    return errorReply(400, `Invalid JSON: ${(error as Error).message}`);
-  }
-  if (typeof body !== "object" || body === null) return errorReply(400, "Body is not an object");
+  const body = simBody(request);
+  if (body === undefined) return errorReply(400, "The body is not a JSON object");
   const prompt = dialect.prompt(body);
   if (typeof prompt === "string") return errorReply(400, prompt);
-  const maxTokens = body["max_completion_tokens"] ?? body["max_tokens"] ?? dialect.defaultMaxTokens;
-  const minTokens = body["min_tokens"] ?? 0;
-  if (!isCount(maxTokens) || maxTokens < 1) {
-    return errorReply(400, `max_tokens must be at least 1, got ${JSON.stringify(maxTokens)}`);
+  const given = body.max_completion_tokens ?? body.max_tokens;
+  const maxTokens = count(given ?? dialect.defaultMaxTokens);
+  if (maxTokens === undefined || maxTokens < 1) {
+    return errorReply(400, `max_tokens must be at least 1, got ${JSON.stringify(given)}`);
   }
-  if (!isCount(minTokens) || minTokens > maxTokens) {
-    return errorReply(400, `min_tokens must be in 0…max_tokens, got ${JSON.stringify(minTokens)}`);
+  const minTokens = count(body.min_tokens ?? 0);
+  if (minTokens === undefined || minTokens > maxTokens) {
+    const text = JSON.stringify(body.min_tokens);
+    return errorReply(400, `min_tokens must be in 0…max_tokens, got ${text}`);
   }
-  const stream = body["stream"] === true;
-  const streamOptions = body["stream_options"] as Body | null | undefined;
+  const stream = body.stream === true;
+  const streamOptions = body.stream_options as JsonObject | null | undefined;
   if (streamOptions != null && !stream) {
     return errorReply(400, "Stream options can only be defined when `stream=True`");
   }
-  if (Number(body["n"] ?? 1) !== 1) return errorReply(400, "n must be 1 here");
+  if (Number(body.n ?? 1) !== 1) return errorReply(400, "n must be 1 here");
   return {
-    model: String(body["model"] ?? ""),
+    model: String(body.model ?? ""),
     promptTokens: prompt.ids?.length ?? simPromptTokens(prompt.text),
-    ...(prompt.ids === undefined ? {} : { promptIds: prompt.ids }),
+    ...(prompt.ids !== undefined && { promptIds: prompt.ids }),
     maxTokens,
     minTokens,
-    ignoreEos: body["ignore_eos"] === true,
+    ignoreEos: body.ignore_eos === true,
     stream,
-    includeUsage: streamOptions?.["include_usage"] === true,
-    continuousUsage: streamOptions?.["continuous_usage_stats"] === true,
-    extra: { promptText: prompt.text, returnTokenIds: body["return_token_ids"] === true },
+    includeUsage: streamOptions?.include_usage === true,
+    continuousUsage: streamOptions?.continuous_usage_stats === true,
+    extra: { promptText: prompt.text, returnTokenIds: body.return_token_ids === true },
   };
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** A string, a list of ids, or a list that holds one of these. */
-function completionsPrompt(body: Body): Prompt | string {
-  let prompt = body["prompt"];
+/** A string, a list of ids, or a list with one of these. */
+function completionsPrompt(body: JsonObject): Prompt | string {
+  let prompt = body.prompt;
   const isList = Array.isArray(prompt) && typeof prompt[0] !== "number";
   if (isList && (prompt as unknown[]).length === 1) prompt = (prompt as unknown[])[0];
   if (typeof prompt === "string") return { text: prompt };
-  if (Array.isArray(prompt) && prompt.length > 0 && prompt.every(isCount)) {
-    return { text: "", ids: prompt };
-  }
-  return "prompt must be a string or a list of token ids";
+  const ids = simIds(prompt);
+  return ids === undefined ? "prompt must be a string or a list of token ids" : { text: "", ids };
 }
 
-function chatPrompt(body: Body): Prompt | string {
-  const messages = body["messages"];
+function chatPrompt(body: JsonObject): Prompt | string {
+  const messages = body.messages;
   // LMDeploy takes a plain string as well.
   if (typeof messages === "string") return { text: messages };
   if (!Array.isArray(messages) || messages.length === 0) return "messages must be a list";
-  const contents = messages.map((message) => contentText((message as Body | null)?.["content"]));
+  const contents = messages.map((message) => contentText((message as JsonObject | null)?.content));
   return { text: contents.join("\n") };
 }
 
-/** Content is a string or a list of parts, of which the text counts. */
+/** Content is a string or a list of parts with texts. */
 function contentText(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
-  return content.map((part) => String((part as Body | null)?.["text"] ?? "")).join("");
-}
-
-function textOf(tokens: readonly SimToken[]): string {
-  return tokens.length === 1 ? tokens[0]!.text : tokens.map((token) => token.text).join("");
+  return content.map((part) => String((part as JsonObject | null)?.text ?? "")).join("");
 }
 
 function split(tokens: readonly SimToken[]): { thought: string; answer: string } {
   return {
-    thought: textOf(tokens.filter((token) => token.reasoning)),
-    answer: textOf(tokens.filter((token) => !token.reasoning)),
+    thought: simText(tokens.filter((token) => token.reasoning)),
+    answer: simText(tokens.filter((token) => !token.reasoning)),
   };
 }
 
-function envelope(dialect: Dialect, stream: SimStream): Body {
+function envelope(dialect: Dialect, stream: SimStream): JsonObject {
   return {
     id: `${dialect.idPrefix}-${stream.serial}`,
     object: dialect.chunkObject,
@@ -231,7 +217,7 @@ function envelope(dialect: Dialect, stream: SimStream): Body {
 
 function roleEvent(stream: SimStream): string {
   const choice = { index: 0, delta: { role: "assistant", content: "" }, finish_reason: null };
-  return sse({ ...envelope(CHAT, stream), choices: [choice] });
+  return simSse({ ...envelope(CHAT, stream), choices: [choice] });
 }
 
 interface Step {
@@ -242,32 +228,28 @@ interface Step {
 
 function tokenEvent(dialect: Dialect, stream: SimStream, step: Step): string {
   const { tokens, last, finish } = step;
-  if (stream.quirks.has("join-utf8") && !last && tokens.every((token) => token.text === "")) {
-    return "";
-  }
+  if (simHeldBack(stream, tokens, last)) return "";
   const first = stream.tokensSoFar === tokens.length;
   const role = dialect === CHAT && first && stream.quirks.has("role-chunk:with-first")
     ? roleEvent(stream)
     : "";
   // Chat sends the reason in an event of its own.
-  const finishesHere = last && dialect === COMPLETIONS && !stream.quirks.has("done:missing");
-  const withIds = withTokenIds(stream);
-  return role + sse({
+  const finishesHere = simEnds(stream, last) && dialect === COMPLETIONS;
+  return role + simSse({
     ...envelope(dialect, stream),
     choices: [{
       index: 0,
       ...dialect.delta(stream, tokens),
       logprobs: null,
       finish_reason: finishesHere ? finish : null,
-      ...(withIds ? { token_ids: tokens.map((token) => token.id) } : {}),
+      ...(withTokenIds(stream) && { token_ids: tokens.map((token) => token.id) }),
     }],
-    ...(usageInEvents(stream) || (finishesHere && stream.quirks.has("usage:last-chunk"))
-      ? { usage: usage(stream) }
-      : {}),
+    ...((usageInEvents(stream) || (finishesHere && stream.quirks.has("usage:last-chunk"))) &&
+      { usage: usage(stream) }),
   });
 }
 
-/** Text that no vocabulary has, and its JSON no event but in the text's place. */
+/** A text outside the vocabulary, whose JSON occurs in an event only as the text. */
 const MARK: SimToken = { id: 0, text: "\0", reasoning: false };
 
 function eventFrame(dialect: Dialect, stream: SimStream): EventFrame | undefined {
@@ -282,25 +264,24 @@ function eventFrame(dialect: Dialect, stream: SimStream): EventFrame | undefined
 }
 
 function withTokenIds({ quirks, job }: SimStream): boolean {
-  return quirks.has("token-ids") || job.extra["returnTokenIds"] === true;
+  return quirks.has("token-ids") || job.extra.returnTokenIds === true;
 }
 
 function closingEvents(dialect: Dialect, stream: SimStream, finish: "length" | "stop"): string {
-  if (stream.quirks.has("done:missing")) return "";
+  if (!simEnds(stream)) return "";
   const events: string[] = [];
   if (dialect === CHAT) {
-    events.push(sse({
+    events.push(simSse({
       ...envelope(dialect, stream),
       choices: [{ index: 0, delta: { content: "" }, logprobs: null, finish_reason: finish }],
-      ...(usageInEvents(stream) || stream.quirks.has("usage:last-chunk")
-        ? { usage: usage(stream) }
-        : {}),
+      ...((usageInEvents(stream) || stream.quirks.has("usage:last-chunk")) &&
+        { usage: usage(stream) }),
     }));
   }
   const ownChunk = stream.quirks.has("usage:own-chunk") ||
     (stream.quirks.has("usage:asked") && stream.job.includeUsage);
   if (ownChunk) {
-    events.push(sse({ ...envelope(dialect, stream), choices: [], usage: usage(stream) }));
+    events.push(simSse({ ...envelope(dialect, stream), choices: [], usage: usage(stream) }));
   }
   return events.join("") + DONE;
 }
@@ -310,18 +291,18 @@ function usageInEvents(stream: SimStream): boolean {
     (stream.quirks.has("usage:asked") && stream.job.includeUsage && stream.job.continuousUsage);
 }
 
-function usage(stream: SimStream): Body {
+function usage(stream: SimStream): JsonObject {
   const { job, tokensSoFar, cachedTokens, quirks } = stream;
   return {
     prompt_tokens: job.promptTokens,
     total_tokens: job.promptTokens + tokensSoFar,
     completion_tokens: tokensSoFar,
-    ...(quirks.has("cached-tokens")
-      ? { prompt_tokens_details: { cached_tokens: cachedTokens } }
-      : {}),
-    ...(quirks.has("reasoning")
-      ? { completion_tokens_details: { reasoning_tokens: stream.reasoningSoFar ?? 0 } }
-      : {}),
+    ...(quirks.has("cached-tokens") && {
+      prompt_tokens_details: { cached_tokens: cachedTokens },
+    }),
+    ...(quirks.has("reasoning") && {
+      completion_tokens_details: { reasoning_tokens: stream.reasoningSoFar ?? 0 },
+    }),
   };
 }
 
@@ -330,8 +311,7 @@ function wholeReply(
   stream: SimStream,
   answer: { readonly tokens: readonly SimToken[]; readonly finish: "length" | "stop" },
 ): SimReply {
-  const withIds = withTokenIds(stream);
-  return json(200, {
+  return simJsonReply(200, {
     ...envelope(dialect, stream),
     object: dialect.object,
     choices: [{
@@ -339,8 +319,8 @@ function wholeReply(
       ...dialect.message(answer.tokens),
       logprobs: null,
       finish_reason: answer.finish,
-      ...(withIds ? { token_ids: answer.tokens.map((token) => token.id) } : {}),
+      ...(withTokenIds(stream) && { token_ids: answer.tokens.map((token) => token.id) }),
     }],
-    ...(stream.quirks.has("usage:never") ? {} : { usage: usage(stream) }),
+    ...(!stream.quirks.has("usage:never") && { usage: usage(stream) }),
   });
 }

@@ -53,9 +53,7 @@ function playPpl(
     matches: (_method, path) => path === PPL_PATH,
     accept: (request) => accept(request, readRequests),
     contentType: () => "application/grpc",
-    opening: () => "",
     event: (stream, tokens, last, finish) => event(stream, { tokens, last, finish, version }),
-    closing: () => "",
     errorEvent: (stream) => failed(idOf(stream.job)),
     // The engine's way to refuse: FAILED, under status OK.
     errorReply: () => ({ status: 0, contentType: "application/grpc", body: failed(0n) }),

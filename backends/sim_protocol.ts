@@ -1,6 +1,6 @@
 /**
- * The server's side of a protocol, as the simulated engine needs it: pure functions from a request
- * to a job and from tokens to bytes. When to emit is the engine's business, not the protocol's.
+ * The server's side of a protocol: pure functions from a request to a job and from tokens to bytes.
+ * When tokens are emitted is decided by the engine.
  *
  * @module
  */
@@ -34,17 +34,17 @@ export interface SimExchange {
   onGone: (() => void) | undefined;
 }
 
-/** What the engine is asked to generate. */
+/** What the engine has to generate. */
 export interface SimJob {
   readonly model: string;
   /** Given ids counted, else ⌈UTF-8 bytes ÷ 4⌉ (of the contents of all messages). */
   readonly promptTokens: number;
   readonly promptIds?: readonly number[];
-  /** Upper limit asked for. */
+  /** Requested upper limit. */
   readonly maxTokens: number;
-  /** Lower limit asked for. */
+  /** Requested lower limit. */
   readonly minTokens: number;
-  /** Length is forced: the engine does not stop early by itself. */
+  /** The length is forced: the engine does not stop early. */
   readonly ignoreEos: boolean;
   readonly stream: boolean;
   readonly includeUsage: boolean;
@@ -57,20 +57,20 @@ export interface SimJob {
 /** One generated token. */
 export interface SimToken {
   readonly id: number;
-  /** May be empty: held back until a character is whole. */
+  /** May be empty: held back until a character is complete. */
   readonly text: string;
-  /** Part of the thinking, not of the answer. */
+  /** Part of the reasoning, not of the answer. */
   readonly reasoning: boolean;
 }
 
-/** A generation under way, as encoders see it. */
+/** A running generation, as encoders see it. */
 export interface SimStream {
   readonly job: SimJob;
   /** 1-based number of the request in this engine. */
   readonly serial: number;
   /** Tokens emitted so far, those of the event being encoded included. */
   readonly tokensSoFar: number;
-  /** Tokens emitted so far that are thinking. */
+  /** Tokens emitted so far that are reasoning. */
   readonly reasoningSoFar?: number;
   /** Text emitted so far, that of the event being encoded included. */
   readonly textSoFar: string;
@@ -91,7 +91,7 @@ export interface SimReply {
   readonly body: string | Uint8Array;
 }
 
-/** The text before and after what changes in an event. */
+/** The text around the part of an event that changes. */
 export interface EventFrame {
   readonly before: string;
   readonly after: string;
@@ -107,11 +107,11 @@ export interface SimProtocol {
   /** A job to run, or an answer at once (model list, health, a 4xx error). */
   readonly accept: (request: SimRequest, model: string) => SimJob | SimReply;
   readonly contentType: (job: SimJob) => string;
-  /** Bytes sent as soon as the request is accepted, before any token; `""` for none. */
-  readonly opening: (stream: SimStream) => string | Uint8Array;
+  /** Bytes sent as soon as the request is accepted, before any token; absent = none. */
+  readonly opening?: (stream: SimStream) => string | Uint8Array;
   /**
    * One event for these tokens; `last` when the generation ends with them, then for the reason
-   * `finish`. Nothing is sent for `""` (text held back): the tokens belong to the next event.
+   * `finish`. Nothing is sent for `""` (text held back); the tokens then go into the next event.
    */
   readonly event: (
     stream: SimStream,
@@ -120,12 +120,12 @@ export interface SimProtocol {
     finish: "length" | "stop",
   ) => string | Uint8Array;
   /**
-   * What stands around the text, itself in JSON, in events of one token that is neither the first
-   * nor the last; absent, or absent for this stream = they differ in more than their text.
+   * What surrounds the JSON text in events of one token that is neither the first nor the last;
+   * absent, or `undefined` for this stream = they differ in more than their text.
    */
   readonly frame?: (stream: SimStream) => EventFrame | undefined;
-  /** After the last token: finish chunk, usage chunk, end mark, in this protocol's order. */
-  readonly closing: (stream: SimStream, finish: "length" | "stop") => string | Uint8Array;
+  /** After the last token: finish chunk, usage chunk, end mark, in this protocol's order; absent = none. */
+  readonly closing?: (stream: SimStream, finish: "length" | "stop") => string | Uint8Array;
   /** An error inside a stream that has begun. */
   readonly errorEvent: (stream: SimStream, message: string) => string | Uint8Array;
   /** An error instead of a stream. */
@@ -143,16 +143,16 @@ export function simPromptTokens(text: string): number {
   return Math.max(1, Math.ceil(new TextEncoder().encode(text).length / 4));
 }
 
-/** Receives the tokens of one job from the engine; stamps and writes. */
+/** Receives the tokens of one job; stamps and writes them. */
 export interface SimSink {
-  /** Called when tokens are due (`plannedMs`); the sink stamps just before its write. */
+  /** Called when tokens are due (`plannedMs`); stamps just before its write. */
   tokens(
     tokens: readonly SimToken[],
     last: boolean,
     finish: "length" | "stop",
     plannedMs: number,
   ): void;
-  /** The engine gives the job up (fault to order). */
+  /** Called when the engine gives up the job (injected fault). */
   fail(message: string): void;
 }
 

@@ -23,7 +23,6 @@ export const simSglang: SimProtocol = {
     (method === "POST" && path === "/generate") || (method === "GET" && path === "/get_model_info"),
   accept,
   contentType: (job) => job.stream ? "text/event-stream; charset=utf-8" : "application/json",
-  opening: () => "",
   event: (stream, tokens, last, finish) =>
     simHeldBack(stream, tokens, last)
       ? ""

@@ -18,7 +18,6 @@ export const simTgi: SimProtocol = {
     (method === "GET" && path === "/info"),
   accept,
   contentType: (job) => job.stream ? "text/event-stream" : "application/json",
-  opening: () => "",
   event: (stream, tokens, last, finish) => {
     const before = stream.tokensSoFar - tokens.length;
     return tokens.map((token, at) => {
@@ -38,7 +37,6 @@ export const simTgi: SimProtocol = {
       });
     }).join("");
   },
-  closing: () => "",
   errorEvent: (_stream, message) => simSseTight({ error: message, error_type: "generation" }),
   errorReply,
   whole: (stream, tokens, finish) =>

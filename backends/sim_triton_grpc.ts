@@ -63,7 +63,6 @@ export const simTritonGrpc: SimProtocol = {
     }
   },
   contentType: () => "application/grpc",
-  opening: () => "",
   event(stream, tokens) {
     const session = sessionOf(stream.job);
     for (const { id } of tokens) append(session, id);

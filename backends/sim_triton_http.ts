@@ -36,12 +36,10 @@ export const simTritonHttp: SimProtocol = {
     (method === "GET" && (path === "/v2/health/ready" || path === "/v2/health/live")),
   accept,
   contentType: (job) => job.stream ? "text/event-stream; charset=utf-8" : "application/json",
-  opening: () => "",
   event: (stream, tokens, last, finish) =>
     simHeldBack(stream, tokens, last)
       ? ""
       : simSse(answer(stream, tokens, simEnds(stream, last) ? finish : "None")),
-  closing: () => "",
   errorEvent: (_stream, message) => simSse({ error: message }),
   errorReply,
   whole: (stream, tokens, finish) => simJsonReply(200, answer(stream, tokens, finish)),

@@ -61,13 +61,13 @@ function answer(
     cachedTokens,
     quirks: all,
   };
-  let text = String(protocol.opening(stream as SimStream));
+  let text = String(protocol.opening?.(stream as SimStream) ?? "");
   tokens.forEach((token, index) => {
     stream.tokensSoFar++;
     if (token.reasoning) stream.reasoningSoFar++;
     text += protocol.event(stream, [token], index === tokens.length - 1, "length");
   });
-  text += protocol.closing(stream, "length");
+  text += protocol.closing?.(stream, "length") ?? "";
   assert(text === "" || text.endsWith("\n\n"));
   return text.split("\n\n").slice(0, -1).map((event) => {
     assert(event.startsWith("data: "));
@@ -129,8 +129,8 @@ Deno.test("accept reads lengths and what is asked of the stream", () => {
 Deno.test("accept refuses with a message what vLLM refuses", () => {
   const prompt = "x";
   const cases: [unknown, string][] = [
-    ["{", "Invalid JSON"],
-    ["null", "not an object"],
+    ["{", "not a JSON object"],
+    ["null", "not a JSON object"],
     [{}, "prompt must be"],
     [{ prompt: [] }, "prompt must be"],
     [{ prompt: ["a", "b"] }, "prompt must be"],
@@ -162,7 +162,8 @@ Deno.test("simOpenaiChat names the role early, with the first token, or never (T
   assertEquals(roles(["role-chunk:none"]), [null, null, null, null]);
   const job = accepted(simOpenaiChat, HI);
   const stream = { job, serial: 1, tokensSoFar: 0, textSoFar: "", cachedTokens: 0 };
-  const opening = (quirk: string) => simOpenaiChat.opening({ ...stream, quirks: new Set([quirk]) });
+  const opening = (quirk: string) =>
+    simOpenaiChat.opening!({ ...stream, quirks: new Set([quirk]) });
   // Only the early one is there before any token.
   assertStringIncludes(String(opening("role-chunk:early")), '"role":"assistant"');
   assertEquals(opening("role-chunk:with-first"), "");

@@ -26,7 +26,6 @@ export const simOllama: SimProtocol = {
   matches: (method, path) => method === "POST" && path === "/api/chat",
   accept,
   contentType: (job) => job.stream ? "application/x-ndjson" : "application/json; charset=utf-8",
-  opening: () => "",
   event: (stream, tokens, last) =>
     simHeldBack(stream, tokens, last)
       ? ""

@@ -69,13 +69,15 @@ function simulatedBody(
     cachedTokens: 0,
     quirks,
   };
-  const parts = [stream ? sim.opening(state) : ""];
+  const parts = [stream ? sim.opening?.(state) ?? "" : ""];
   for (const [i, token] of TOKENS.entries()) {
     state.tokensSoFar++;
     state.textSoFar += token.text;
     if (stream) parts.push(sim.event(state, [token], i === TOKENS.length - 1, "length"));
   }
-  parts.push(stream ? sim.closing(state, "length") : sim.whole(state, TOKENS, "length").body);
+  parts.push(
+    stream ? sim.closing?.(state, "length") ?? "" : sim.whole(state, TOKENS, "length").body,
+  );
   const bytes = parts.filter((part) => part.length > 0)
     .map((part) => typeof part === "string" ? encoder.encode(part) : part)
     .map((part) => protocol.carrier === "grpc" ? grpcFrame(part) : part);
