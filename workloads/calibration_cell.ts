@@ -1,11 +1,12 @@
 /**
- * One client, one simulated engine in a process of its own, and loads between them whose every
- * stamp can be compared with the truth.
+ * One client, one simulated engine in a process of its own, and loads between them in which every
+ * stamp of the client can be compared with what the engine logged.
  *
  * @module
  */
 import { systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
+import { defined } from "../backends/defined.ts";
 import { openaiCompletions } from "../backends/protocol_openai_completions.ts";
 import { ppl } from "../backends/protocol_ppl.ts";
 import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
@@ -26,31 +27,26 @@ import { windowThroughput } from "../metrics/summary_throughput.ts";
 import { watchClient } from "./load_client_health.ts";
 import { openThreads } from "./load_threads.ts";
 
-/** A server that knows when each of its tokens left: the simulated engine, or one in C. */
+/** A server that logs when each of its tokens left: the simulated engine, or one in C. */
 export interface TruthfulServer {
-  /** Where it serves HTTP. */
   readonly url: string;
-  /** Where it serves gRPC; absent = it does not. */
+  /** Absent = it serves no gRPC. */
   readonly grpcUrl?: string;
   /** Path of the request with this id; default: the protocol's own. */
   readonly endpointOf?: (requestId: bigint) => string;
-  /** What was really sent. */
+  /** What was actually sent. */
   truth(): Promise<readonly EngineTimes[]>;
-  /** Forgets what was sent so far. */
+  /** Empties the log. */
   resetTruth(): Promise<void>;
-  /** How well it kept its own plan. */
+  /** How late its writes were. */
   stats(): Promise<{ readonly lateness: Lateness; readonly loop?: SimLoopName }>;
 }
 
-/** What stays the same over the cells of one client. */
+/** What stays the same over the cells of one client; the engine runs in another process. */
 export interface BedOptions {
-  /** Name of the client's transport, over HTTP or gRPC. */
   readonly transport: string;
-  /** Its sending threads. */
   readonly workers: number;
-  /** What it is measured against, in a process of its own. */
   readonly simulator: TruthfulServer;
-  /** How the engine was told to send. */
   readonly engine: EnginePace;
   /** Second Ctrl-C. */
   readonly abortSignal: AbortSignal;
@@ -58,58 +54,56 @@ export interface BedOptions {
 
 /** When the simulated engine sends. */
 export interface EnginePace {
-  /** Gap between the tokens of a stream, ms; 0 = as fast as it can. */
+  /** Gap between the tokens of a stream; 0 = as fast as it can. */
   readonly itlMs: number;
   /** All streams at the same instants, or each at its own. */
   readonly pattern: "lockstep" | "spread";
-  /** Tokens of an answer. */
+  /** Per answer. */
   readonly outputTokens: number;
 }
 
 /** A load between client and engine. */
 export interface CellLoad {
-  /** Streams at the same time. */
   readonly streams: number;
-  /** Requests of each, the first of which is not judged: it connects, and the code is cold. */
+  /** The first of them is not counted: it connects, and the code is cold. */
   readonly requestsPerStream: number;
 }
 
-/** An opened client. */
+/** An opened client and its engine. */
 export interface CalibrationBed {
-  /** Runs one load and compares it with the truth. */
+  /** Runs one load and compares it with the engine's log. */
   run(load: CellLoad): Promise<CalibrationCell>;
-  /** Closes connections and ends threads. */
   close(): Promise<void>;
 }
 
 /** Time to the first token in the `spread` pattern, ms. */
 export const SPREAD_TTFT_MS = 20;
 
-/** Requests that have ids of their own; more streams than this share them, told apart by order. */
+/** Requests with ids of their own; more streams than this share them and are matched by order. */
 const POOL = 4096;
 
 const TIMEOUT_MS = 60_000;
 
-/** Writes this late, in gaps between tokens, blur the engine's own stamps of arrivals. */
+/** Writes this late, in gaps between tokens, make the engine's stamps of arrivals unreliable. */
 const LIMITED_GAPS = 0.75;
-/** However short the gap: below this the arrivals are exact enough. */
+/** Below this the stamps are exact enough however short the gap is. */
 const LIMITED_FLOOR_MS = 5;
-/** Share of the ordered rate below which the engine did not keep up. */
+/** Share of the planned rate below which the engine did not keep up. */
 const LIMITED_RATE = 0.8;
 
 /**
- * What is spoken to the engine: over gRPC the leanest protocol there is. Each request carries an id
- * as HTTP header or gRPC metadata of the same name.
+ * The protocol over each carrier; for gRPC the leanest one. Each request carries an id as HTTP header
+ * or gRPC metadata of the same name.
  */
-export const SPOKEN: Readonly<Record<"http" | "grpc", Protocol>> = {
+export const PROTOCOL_OF: Readonly<Record<"http" | "grpc", Protocol>> = {
   http: openaiCompletions,
   grpc: ppl,
 };
 
 /**
- * V8 is told to collect garbage when asked, which the engine does between two loads: its pauses
- * would hold up the engine, and its threads take a core from the client. Sizes in MiB; of the young
- * generation as much is touched as a load leaves behind, a kilobyte a token.
+ * V8 collects garbage when asked, which the engine does between two loads: its pauses would hold up
+ * the engine, and its threads take a core from the client. Sizes in MiB; a load leaves behind about a
+ * kilobyte per token, and no more of the young generation is touched.
  */
 const ENGINE_V8_FLAGS: readonly string[] = [
   "--expose-gc",
@@ -122,8 +116,8 @@ const ENGINE_V8_FLAGS: readonly string[] = [
 ];
 
 /**
- * Starts the engine that a calibration measures against: on the loop that is exact where this
- * process may use one, else on the platform's, which alone serves gRPC.
+ * Starts the engine that a calibration measures against: on the epoll loop, which is exact, where this
+ * process may use it, else on the platform's, which alone serves gRPC.
  */
 export function launchEngine(
   { itlMs, pattern }: EnginePace,
@@ -136,7 +130,7 @@ export function launchEngine(
     "--port=0",
     `--loop=${loop}`,
     ...(grpc ? ["--grpc-port=0"] : []),
-    // Others that measure it (a client in C) name a model of their own.
+    // Other clients that measure it (one in C) name a model of their own.
     "--any-model",
     "--max-batch=0",
     ...(pattern === "spread" ? [`--ttft=${SPREAD_TTFT_MS}`, `--itl=${itlMs}`] : [
@@ -148,7 +142,7 @@ export function launchEngine(
   ], { v8Flags: loop === "epoll" ? ENGINE_V8_FLAGS : [] });
 }
 
-/** Duration of one answer as ordered, ms. */
+/** Planned duration of one answer. */
 export function answerMs({ itlMs, outputTokens, pattern }: EnginePace): number {
   return (pattern === "spread" ? SPREAD_TTFT_MS : itlMs) + itlMs * outputTokens;
 }
@@ -162,7 +156,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
   }
   const baseUrl = carrier === "grpc" ? simulator.grpcUrl : simulator.url;
   if (baseUrl === undefined) throw new Error("the engine was started without gRPC");
-  const protocol = SPOKEN[carrier];
+  const protocol = PROTOCOL_OF[carrier];
   const target: Target = { baseUrl, headers: {} };
   const requests = Array.from({ length: POOL }, (_, i): GenerationRequest => ({
     model: "simulated",
@@ -175,10 +169,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
   }));
   const wires = requests.map((request) => {
     const endpoint = simulator.endpointOf?.(request.requestId);
-    const wire = protocol.buildRequest(
-      request,
-      endpoint === undefined ? target : { ...target, endpoint },
-    );
+    const wire = protocol.buildRequest(request, { ...target, ...defined({ endpoint }) });
     return { ...wire, headers: { ...wire.headers, "x-request-id": `${request.requestId}` } };
   });
   const threads = await openThreads({
@@ -234,8 +225,8 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
       .filter(({ record }) => record.phase === "measure");
     const tokens = records.reduce((sum, one) => sum + (one.outputTokens?.tokens ?? 0), 0);
     const window = { fromMs: end.rampEndMs, toMs: end.sendingEndMs };
-    const everyone = records.filter(({ outcome }) => outcome.kind === "ok");
-    const steady = windowThroughput(everyone, window)?.outputTokensPerSec;
+    const allCompleted = records.filter(({ outcome }) => outcome.kind === "ok");
+    const steady = windowThroughput(allCompleted, window)?.outputTokensPerSec;
     const tokensPerSec = steady ?? tokens / wallMs * 1000;
     return {
       transport,
@@ -250,11 +241,11 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
           sentMs === undefined ? [] : [Math.max(0, sentMs - intendedMs)]
         ),
       ),
-      failed: records.length - everyone.length,
+      failed: records.length - allCompleted.length,
       cpuUsPerToken: tokens === 0 ? 0 : (client.cpuCores ?? 0) * wallMs * 1000 / tokens,
       client,
       engine: {
-        ...(stats.loop === undefined ? {} : { loop: stats.loop }),
+        ...defined({ loop: stats.loop }),
         ...accuracyOf(stats.lateness, engine, tokensPerSec / streams),
       },
     };
@@ -264,21 +255,16 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
 }
 
 function accuracyOf(
-  lateness: {
-    readonly p50Ms?: number;
-    readonly p99Ms?: number;
-    readonly tokensPerSec?: number;
-  },
+  { p50Ms, p99Ms, tokensPerSec }: Lateness,
   pace: EnginePace,
   perStream: number,
 ): EngineAccuracy {
-  const { p50Ms, p99Ms, tokensPerSec } = lateness;
-  const ordered = pace.outputTokens / answerMs(pace) * 1000;
+  const planned = pace.outputTokens / answerMs(pace) * 1000;
   return {
     lateP50Ms: p50Ms,
     lateP99Ms: p99Ms,
     tokensPerSec,
     limited: (p99Ms ?? 0) > Math.max(LIMITED_FLOOR_MS, LIMITED_GAPS * pace.itlMs) ||
-      perStream < LIMITED_RATE * ordered,
+      perStream < LIMITED_RATE * planned,
   };
 }

@@ -1,8 +1,9 @@
 /**
- * Where calibrations are kept: one file a user, a section a machine.
+ * Where calibrations are kept: one file per user, one section per machine.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import type {
   CalibrationCell,
@@ -14,7 +15,7 @@ import type {
 import { fileError, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
-/** What a calibration is valid for. */
+/** The machine and programs that a calibration is valid for. */
 export interface CalibratedMachine
   extends Pick<Environment, "os" | "arch" | "cpu" | "cores" | "memoryMiB" | "deno"> {
   /** Version of Tokometer: another one may read faster. */
@@ -23,17 +24,16 @@ export interface CalibratedMachine
 
 /** What was found on one machine. */
 export interface MachineCalibration {
-  /** Where. */
   readonly machine: CalibratedMachine;
   /** ISO 8601. */
   readonly savedAt: string;
-  /** One a load. */
+  /** One per load. */
   readonly cells: readonly CalibrationCell[];
-  /** One a transport and bound. */
+  /** One per transport and bound. */
   readonly limits: readonly CalibrationLimit[];
-  /** One a transport; absent = not tried. */
+  /** One per transport; absent = not tried. */
   readonly memory?: readonly MemoryPerStream[];
-  /** Most tokens/s that the simulated engine was seen to write; absent = not tried. */
+  /** Most tokens/s that the simulated engine wrote; absent = not tried. */
   readonly capacityPerSec?: number;
 }
 
@@ -43,11 +43,12 @@ interface CalibrationFile {
 }
 
 const SCHEMA = "tokometer.calibration/1";
+const CLIENT_KEY = ["transport", "workers"] as const;
 
 /** A virtual machine's memory may change a little from start to start. */
 const MEMORY_TOLERANCE = 0.1;
 
-/** The machine that this program runs on, as a calibration names it. */
+/** This machine, as a calibration names it. */
 export function machineOf(environment: Environment): CalibratedMachine {
   const { os, arch, cpu, cores, memoryMiB, deno } = environment;
   return {
@@ -56,12 +57,11 @@ export function machineOf(environment: Environment): CalibratedMachine {
     cores,
     deno,
     version: VERSION,
-    ...(cpu === undefined ? {} : { cpu }),
-    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    ...defined({ cpu, memoryMiB }),
   };
 }
 
-/** Whether a calibration of `a` speaks for `b`; what one of them does not know is not compared. */
+/** Whether a calibration of `a` is valid on `b`; what is unknown of one of them is not compared. */
 export function sameMachine(a: CalibratedMachine, b: CalibratedMachine): boolean {
   const memories = [a.memoryMiB ?? b.memoryMiB ?? 1, b.memoryMiB ?? a.memoryMiB ?? 1];
   return a.os === b.os && a.arch === b.arch && a.cores === b.cores && a.deno === b.deno &&
@@ -84,8 +84,8 @@ export function defaultCalibrationPath(): string | undefined {
 }
 
 /**
- * Cells that can speak for runs on this machine over this transport with this many threads. The
- * default file is skipped silently when it is missing, unreadable or not permitted.
+ * The calibration of this machine, transport and number of threads. The default file is skipped
+ * silently when it is missing, unreadable or not permitted.
  *
  * @param client `file`: named by the user; absent = the default one.
  * @throws {UserError} when a named file cannot be read.
@@ -108,8 +108,8 @@ export async function lookUpCalibration(
 }
 
 /**
- * Everything that was found on this machine. The default file is skipped silently when it is
- * missing, unreadable or not permitted.
+ * All calibrations of this machine. The default file is skipped silently when it is missing,
+ * unreadable or not permitted.
  *
  * @param file named by the user; absent = the default one.
  * @throws {UserError} when a named file cannot be read.
@@ -132,7 +132,7 @@ export async function lookUpMachine(
 }
 
 /**
- * Adds what was found to the file; equal loads are replaced, everything else is kept.
+ * Adds a calibration to the file; equal loads are replaced, everything else is kept.
  *
  * @param file named by the user; absent = the default one.
  * @returns the path, or nothing when the default file is not permitted.
@@ -149,14 +149,13 @@ export async function saveCalibration(
     throw error;
   });
   const old = machines.find(({ machine }) => sameMachine(machine, found.machine));
-  const capacityPerSec = found.capacityPerSec ?? old?.capacityPerSec;
-  const [memory, oldMemory] = [found.memory ?? [], old?.memory ?? []];
+  const memory = found.memory ?? [];
   const merged: MachineCalibration = {
     ...found,
-    memory: [...oldMemory.filter(without(memory, clientKey)), ...memory],
-    ...(capacityPerSec === undefined ? {} : { capacityPerSec }),
-    cells: [...(old?.cells ?? []).filter(without(found.cells, cellKey)), ...found.cells],
-    limits: [...(old?.limits ?? []).filter(without(found.limits, limitKey)), ...found.limits],
+    ...defined({ capacityPerSec: found.capacityPerSec ?? old?.capacityPerSec }),
+    memory: replaceEqual(old?.memory, memory, CLIENT_KEY),
+    cells: replaceEqual(old?.cells, found.cells, [...CLIENT_KEY, "streams", "itlMs", "pattern"]),
+    limits: replaceEqual(old?.limits, found.limits, [...CLIENT_KEY, "itlMs", "pattern", "boundMs"]),
   };
   const content: CalibrationFile = {
     schema: SCHEMA,
@@ -165,7 +164,7 @@ export async function saveCalibration(
   try {
     const folder = /^(.+)[/\\][^/\\]+$/.exec(path)?.[1];
     if (folder !== undefined) await Deno.mkdir(folder, { recursive: true });
-    // Another run may be reading it: it sees the old file or the new one, never half of it.
+    // Another run may be reading it, and should see the old file or the new one, never half of it.
     await Deno.writeTextFile(`${path}.new`, `${JSON.stringify(content, null, 1)}\n`);
     await Deno.rename(`${path}.new`, path);
   } catch (error) {
@@ -203,19 +202,13 @@ function permittedDefault(name: "read" | "write"): string | undefined {
   return granted ? path : undefined;
 }
 
-function without<T>(newer: readonly T[], keyOf: (one: T) => string): (one: T) => boolean {
+/** The old ones without those that equal a newer one in these fields, then the newer ones. */
+function replaceEqual<T>(
+  old: readonly T[] = [],
+  newer: readonly T[],
+  fields: readonly (keyof T)[],
+): readonly T[] {
+  const keyOf = (one: T) => fields.map((field) => one[field]).join();
   const keys = new Set(newer.map(keyOf));
-  return (one) => !keys.has(keyOf(one));
-}
-
-function cellKey({ transport, workers, streams, itlMs, pattern }: CalibrationCell): string {
-  return [transport, workers, streams, itlMs, pattern].join();
-}
-
-function clientKey({ transport, workers }: MemoryPerStream): string {
-  return [transport, workers].join();
-}
-
-function limitKey({ transport, workers, itlMs, pattern, boundMs }: CalibrationLimit): string {
-  return [transport, workers, itlMs, pattern, boundMs].join();
+  return [...old.filter((one) => !keys.has(keyOf(one))), ...newer];
 }

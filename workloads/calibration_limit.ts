@@ -1,5 +1,5 @@
 /**
- * The search for the most streams that a client still measures well.
+ * Searches for the most streams that a client still measures well.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import { LIMIT_TOLERANCE } from "../metrics/check_calibration.ts";
 import type { CalibrationCell, CalibrationLimit } from "../metrics/run.ts";
 import { readDescriptors } from "./load_client_health.ts";
 
-/** What to search with. */
+/** How to search. */
 export interface LimitSearch {
-  /** Cells of one client that are known already; at least one. */
+  /** Cells of one client that were measured already; at least one. */
   readonly known: readonly CalibrationCell[];
-  /** For the p99 errors of TTFT and gap, ms. */
+  /** Largest p99 error of TTFT and gap. */
   readonly boundMs: number;
   /** Whether another load still fits. */
   readonly timeIsLeft: () => boolean;
   /** Measures one more load. */
   readonly run: (streams: number) => Promise<CalibrationCell>;
-  /** Streams for which there are descriptors. Default: what the process may still open. */
+  /** Most streams to try. Default: as many descriptors as the process may still open. */
   readonly most?: number;
 }
 
@@ -25,8 +25,8 @@ export interface LimitSearch {
 const RESERVED = 128;
 
 /**
- * Doubles the streams until the error is too large, then halves the (geometric) distance. Absent
- * when nothing is known to begin with.
+ * Doubles the streams until the error is too large, then halves the (geometric) distance.
+ * `undefined` without a known cell.
  */
 export async function findStreamLimit(search: LimitSearch): Promise<CalibrationLimit | undefined> {
   const { known, boundMs, timeIsLeft, run, most = openableStreams() } = search;
@@ -49,7 +49,7 @@ export async function findStreamLimit(search: LimitSearch): Promise<CalibrationL
       const cell = await run(next);
       if (keeps(cell, boundMs)) good = cell;
       else bad = cell;
-      // One number of streams below the last bad one was tried, and it was bad too.
+      // Not even one stream is measured well.
       if (good === undefined && next <= 1) break;
     }
   }
@@ -63,7 +63,7 @@ export async function findStreamLimit(search: LimitSearch): Promise<CalibrationL
     boundMs,
     streams: good?.streams ?? 0,
     tokensPerSec: good?.tokensPerSec ?? 0,
-    // Where the engine was late the client may be innocent.
+    // Where the engine was late, the client may not be the cause.
     ...(bad === undefined || bad.engine.limited ? {} : { tooManyStreams: bad.streams }),
     endedBy,
   };

@@ -1,40 +1,36 @@
 /**
- * How much memory a stream takes: two runs in processes of their own, one with few streams and one
- * with many, differ in nothing else.
+ * How much memory a stream takes: two runs in processes of their own that differ only in their number
+ * of streams.
  *
  * @module
  */
 import { type SelfCommand, selfCommand } from "../backends/relaunch.ts";
 import { findTransport } from "../backends/transports.ts";
 import type { MemoryPerStream } from "../metrics/run.ts";
-import { SPOKEN, type TruthfulServer } from "./calibration_cell.ts";
+import { PROTOCOL_OF, type TruthfulServer } from "./calibration_cell.ts";
 
 /** What is measured. */
 export interface MemoryJob {
-  /** Name of the transport. */
   readonly transport: string;
-  /** Its sending threads. */
   readonly workers: number;
-  /** What is sent to. */
   readonly simulator: Pick<TruthfulServer, "url" | "grpcUrl">;
-  /** Tokens of an answer. */
+  /** Per answer. */
   readonly outputTokens: number;
-  /** Cancels. */
   readonly abortSignal: AbortSignal;
   /** How a run is started; default: this program. */
   readonly commandOf?: (args: readonly string[]) => SelfCommand;
 }
 
-/** Far enough apart for the difference to be many times what a collection of garbage is worth. */
+/** Far enough apart for the difference to exceed many times what a garbage collection changes. */
 const FEW = 32;
 const MANY = 512;
 
-/** Two runs of one load differ by about one MiB. */
+/** Two runs of the same load differ by about 1 MiB. */
 const NOISE_MIB = 2;
 
 /**
- * Peak memory of a whole `tokometer bench` with many streams less one with few, for each stream
- * more: connection, buffers, the answer and its record. Absent where a run did not complete.
+ * The difference in peak memory between two runs of `tokometer bench`, per additional stream:
+ * connection, buffers, the answer and its record. `undefined` where a run did not complete.
  */
 export async function measureMemory(job: MemoryJob): Promise<MemoryPerStream | undefined> {
   const { transport, workers } = job;
@@ -60,7 +56,7 @@ async function peakMiB(job: MemoryJob, streams: number): Promise<number | undefi
   const { command, args } = commandOf([
     "bench",
     url,
-    `--protocol=${SPOKEN[carrier].name}`,
+    `--protocol=${PROTOCOL_OF[carrier].name}`,
     `--transport=${transport}`,
     `--workers=${workers}`,
     `--concurrency=${streams}`,

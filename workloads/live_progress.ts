@@ -1,6 +1,5 @@
 /**
- * One line that tells how a long run is going: rendered from its state, written as often as its
- * reader can use.
+ * The progress line of a long run: rendered from its state, written as often as its reader can use.
  *
  * @module
  */
@@ -9,23 +8,23 @@ import { type Clock, systemClock } from "../backends/clock.ts";
 
 /** Progress of a run. */
 export interface ProgressState {
-  /** What is going on: `warming up`, `measuring`, `draining`. */
+  /** `loading prompts`, `warm-up`, `measuring` … */
   readonly phase: string;
   /** Which part of the run: `64 users`. */
   readonly label: string;
   /** Requests that have ended. */
   readonly done: number;
-  /** Requests to come to, where that is known. */
+  /** Requests of the whole phase, where that is known. */
   readonly total?: number;
-  /** Those of the ended requests that did not succeed. */
+  /** Ended requests that did not succeed. */
   readonly failed: number;
   /** Sent and not ended. */
   readonly inFlight: number;
-  /** Output tokens a second since the last update, estimated from reads. */
+  /** Output tokens per second since the last update, estimated from reads. */
   readonly tokensPerSec?: number;
   /** Milliseconds since this phase began. */
   readonly elapsedMs: number;
-  /** Estimated rest, where there is an estimate. */
+  /** Estimated time left, where there is an estimate. */
   readonly leftMs?: number;
 }
 
@@ -55,7 +54,7 @@ const BAR_COLUMNS = 20;
 export function renderProgress(state: ProgressState, columns: number): string {
   const { phase, label, done, total, failed, inFlight, tokensPerSec, elapsedMs, leftMs } = state;
   const share = total === undefined || total === 0 ? undefined : Math.min(1, done / total);
-  // In the order shown; the rank says which goes first when the line is too long.
+  // In the order shown; the highest rank is left out first when the line is too long.
   const parts: { text: string; rank: number }[] = [
     { text: `${phase} ${label}`.trim(), rank: 0 },
     { text: share === undefined ? "" : bar(share), rank: 7 },
@@ -102,7 +101,7 @@ function cut(line: string, columns: number): string {
 export interface ProgressLineOptions {
   /** Writes text as it is. */
   readonly write: (text: string) => void;
-  /** A terminal's line is rewritten; elsewhere (a log) lines are added, seldom. */
+  /** A terminal's line is rewritten; a log gets a new line, seldom. */
   readonly terminal: boolean;
   /** Says when the next line is due. Default: this process's. */
   readonly clock?: Clock | undefined;
@@ -110,7 +109,7 @@ export interface ProgressLineOptions {
 
 /** The progress line of a terminal or log. */
 export interface ProgressLine {
-  /** Shows a line, unless the last one is too fresh; `""` removes it. */
+  /** Shows a line, unless the last one is too recent; `""` removes it. */
   show(line: string): void;
   /** Removes the line, lets `write` put something in its place, and shows it again below. */
   around(write: () => void): void;

@@ -1,34 +1,32 @@
 /**
- * Whoever waits for a slow server shall see that it is waited for.
+ * Shows progress while the program waits for a slow server.
  *
  * @module
  */
 import type { Clock } from "../backends/clock.ts";
 import type { ProgressState } from "./live_progress.ts";
 
-/** What is shown, and by which clock. */
+/** Options of {@linkcode whileWaiting}. */
 export interface WaitingOptions {
   readonly clock: Clock;
   /** What is waited for: `the server's first answer`. */
   readonly label: string;
-  /** Shows how long it has taken so far; absent = nobody looks. */
+  /** Receives the time waited so far. */
   readonly onProgress: ((state: ProgressState) => void) | undefined;
 }
 
-/** What comes sooner needs no word. */
+/** Answers faster than this show no progress. */
 const QUIET_MS = 1500;
-
-/** The seconds shall be seen to count. */
 const EVERY_MS = 500;
 
-/** Waits for one answer; tells so when it takes longer than a glance, and goes on telling. */
+/** Waits for one answer; when it takes longer, reports that twice a second. */
 export async function whileWaiting<T>(
   answer: Promise<T>,
   { clock, label, onProgress }: WaitingOptions,
 ): Promise<T> {
   const over = new AbortController();
   const startMs = clock.now();
-  const tell = async () => {
+  const report = async () => {
     for (let atMs = startMs + QUIET_MS;; atMs += EVERY_MS) {
       await clock.sleepUntil(atMs, over.signal);
       if (over.signal.aborted) return;
@@ -42,11 +40,11 @@ export async function whileWaiting<T>(
       });
     }
   };
-  const telling = tell();
+  const reporting = report();
   try {
     return await answer;
   } finally {
     over.abort();
-    await telling;
+    await reporting;
   }
 }
