@@ -1,30 +1,31 @@
 /**
- * The machine and programs a result was measured with.
+ * The machine and programs that a result was measured with.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { Environment } from "../metrics/run.ts";
 
-/** Reads what the permissions allow; what is denied or unknown is left out, never an error. */
+/** Reads what the permissions allow; the rest is left out, never an error. */
 export async function readEnvironment(): Promise<Environment> {
-  const memory = granted("systemMemoryInfo") ? Deno.systemMemoryInfo().total : undefined;
-  const osRelease = granted("osRelease") ? Deno.osRelease() : undefined;
-  const hostname = granted("hostname") ? Deno.hostname() : undefined;
-  const cpu = await readCpuName();
   return {
     os: Deno.build.os,
     arch: Deno.build.arch,
     cores: navigator.hardwareConcurrency,
     deno: Deno.version.deno,
     v8: Deno.version.v8,
-    ...(osRelease === undefined ? {} : { osRelease }),
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(cpu === undefined ? {} : { cpu }),
-    ...(memory === undefined ? {} : { memoryMiB: Math.round(memory / 1024 / 1024) }),
+    ...defined({
+      osRelease: granted("osRelease") ? Deno.osRelease() : undefined,
+      hostname: granted("hostname") ? Deno.hostname() : undefined,
+      cpu: await readCpuName(),
+      memoryMiB: granted("systemMemoryInfo")
+        ? Math.round(Deno.systemMemoryInfo().total / 1024 / 1024)
+        : undefined,
+    }),
   };
 }
 
-/** Asking first: a denied call in an interactive terminal would stop the run at a prompt. */
+/** Asked first: the call itself would stop the run at a prompt in an interactive terminal. */
 function granted(kind: "systemMemoryInfo" | "osRelease" | "hostname"): boolean {
   return Deno.permissions.querySync({ name: "sys", kind }).state === "granted";
 }

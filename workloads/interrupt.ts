@@ -11,7 +11,7 @@ import { type Clock, systemClock } from "../backends/clock.ts";
  */
 export const SAME_SIGNAL_MS = 500;
 
-/** What a signal amounted to. */
+/** What a signal led to. */
 export type InterruptStage = "same" | "interrupt" | "abort" | "exit";
 
 /** Turns signals into the two stages of stopping. */
@@ -20,7 +20,7 @@ export interface Interrupt {
   readonly interrupted: AbortSignal;
   /** Aborted by the second. */
   readonly aborted: AbortSignal;
-  /** To be called for each signal; `exit` = a third one: the program should end right there. */
+  /** Call it for each signal; `exit`, from the third one on: the program should end at once. */
   signal(): InterruptStage;
 }
 
@@ -29,7 +29,7 @@ export function createInterrupt(clock: Clock = systemClock): Interrupt {
   const stages = ["interrupt", "abort", "exit"] as const;
   const controllers = [new AbortController(), new AbortController()] as const;
   let count = 0;
-  // Counted from the last signal that did something: someone who hammers on Ctrl-C gets through.
+  // Counted from the last signal that had an effect, so that pressing Ctrl-C again and again works.
   let lastMs = -Infinity;
   return {
     interrupted: controllers[0].signal,

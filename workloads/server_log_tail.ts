@@ -1,5 +1,5 @@
 /**
- * The end of a server's log, for people who want to know why it does not answer.
+ * The end of a server's log, which shows why the server does not answer.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const LINES = 20;
 const LONGEST_LINE = 400;
 const BYTES = 64 * 1024;
 
-/** The last lines that were written after `start` (a position in bytes); none = nothing said. */
+/** The last lines that were written after `start` (a position in bytes). */
 export async function readLogTail(path: string, start: number): Promise<string[]> {
   let file: Deno.FsFile;
   try {
@@ -35,10 +35,10 @@ export async function readLogTail(path: string, start: number): Promise<string[]
   }
 }
 
-/** What a terminal would show of a line: progress bars return to its start, colors are no text. */
+/** What a terminal would show of a line: progress bars return to its start, colors are not text. */
 function printable(line: string): string {
   const shown = line.trimEnd().split("\r").at(-1)!
-    // deno-lint-ignore no-control-regex -- these are what is removed
+    // deno-lint-ignore no-control-regex -- control characters are what is removed
     .replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "");
   return shown.length > LONGEST_LINE ? `${shown.slice(0, LONGEST_LINE)}…` : shown;
 }

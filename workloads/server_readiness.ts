@@ -1,21 +1,21 @@
 /**
- * Is a server ready? Only a generated token says so: engines open their port, list their models and
- * answer `/health` long before the model is loaded and warmed up.
+ * Waits until a server is ready. Only a generated token proves it: engines open their port, list their
+ * models and answer `/health` long before the model is loaded and warmed up.
  *
  * @module
  */
-import { type Clock, systemClock, wallClockMs } from "../backends/clock.ts";
+import { type Clock, onAbort, systemClock, wallClockMs } from "../backends/clock.ts";
 import { decodeSingle } from "../backends/decode.ts";
+import { defined } from "../backends/defined.ts";
 import type { Ask, GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 
-/** What is said to a server to see whether it answers. */
 const PROMPT = "Check server status";
-/** A first request may compile kernels; a server that hangs longer is asked anew. */
+/** A first request may compile kernels; after this time the server is asked again. */
 const LONGEST_ATTEMPT_MS = 60_000;
-/** The last attempt before the limit must have a chance, too. */
+/** So that the last attempt before the limit can succeed, too. */
 const SHORTEST_ATTEMPT_MS = 5_000;
 
 /** Options of {@linkcode askForOneToken}. */
@@ -28,27 +28,23 @@ export interface AskOptions {
 }
 
 /** One question to a server: `undefined` = ready, else why not. */
-export type Attempt = (
-  timeoutMs: number,
-  signal: AbortSignal,
-) => Promise<string | undefined>;
+export type Attempt = (timeoutMs: number, signal: AbortSignal) => Promise<string | undefined>;
 
 /** Options of {@linkcode waitUntilReady}. */
 export interface WaitOptions {
   /** From the start of an attempt to the start of the next. */
   readonly intervalMs: number;
-  /** An attempt at this instant still counts. */
+  /** There is one more attempt at this instant. */
   readonly timeoutMs: number;
-  /** Resolves when the server's process has ended: nothing to wait for any more. */
+  /** Resolves when the server's process has ended. */
   readonly ended?: Promise<unknown>;
-  /** Gives up. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
   /** Called after each attempt that failed. */
   readonly onWait?: (waitedMs: number, reason: string) => void;
 }
 
-/** How waiting went. `reason`: what the last attempt said. */
+/** How waiting ended; `reason` is that of the last attempt. */
 export type Waited =
   | { readonly kind: "ready"; readonly waitedMs: number }
   | { readonly kind: "ended"; readonly waitedMs: number }
@@ -56,8 +52,8 @@ export type Waited =
   | { readonly kind: "timeout"; readonly waitedMs: number; readonly reason: string };
 
 /**
- * Asks a server for one token, as a stream, in its protocol. Returns `undefined` when one came,
- * else a sentence that says what came instead; whatever goes wrong is such a sentence.
+ * Asks a server for one token, as a stream, in its protocol. Returns `undefined` when one came, else
+ * a sentence that says what happened instead.
  */
 export async function askForOneToken(
   protocol: Protocol,
@@ -65,7 +61,7 @@ export async function askForOneToken(
   options: AskOptions,
 ): Promise<string | undefined> {
   const { clock = systemClock } = options;
-  // A new one each time: a gRPC channel that was refused waits longer and longer by itself.
+  // A new one each time: a gRPC channel that was refused waits longer each time.
   const name = protocol.carrier === "http" ? "fetch" : protocol.carrier;
   const transport = findTransport(name).open({ clock });
   try {
@@ -73,7 +69,7 @@ export async function askForOneToken(
     const record = await send(protocol, target, transport, { ...options, length: first });
     if (isAlive(record)) return undefined;
     const { outcome } = record;
-    // Versions without the switch for an exact length refuse it, and are as ready as others.
+    // Versions without the switch for an exact length refuse it although they are ready.
     if (outcome.kind === "http_error" && outcome.status < 500 && first === "forced") {
       const again = await send(protocol, target, transport, { ...options, length: "cap" });
       if (isAlive(again)) return undefined;
@@ -88,7 +84,7 @@ export async function askForOneToken(
   }
 }
 
-/** A token of a length that we did not order is a token as well. */
+/** A token proves it even when the answer has another length than asked for. */
 function isAlive({ outcome, outputTokens }: RequestRecord): boolean {
   return outcome.kind === "ok" ||
     (outcome.kind === "wrong_length" && (outputTokens?.tokens ?? 0) > 0);
@@ -101,7 +97,7 @@ async function send(
   options: AskOptions & { readonly length: "forced" | "cap" },
 ): Promise<RequestRecord> {
   const { timeoutMs, signal, length } = options;
-  const sending = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
+  const sending = { timeoutMs, ...defined({ signal }) };
   const ask: Ask = async (wire) => {
     const { end, status, body } = await transport.send(wire, sending);
     if (end.kind !== "complete") throw new Error(end.message);
@@ -115,7 +111,7 @@ async function send(
     length,
     stream: true,
     sampling: {},
-    // Another one each time: an engine may still be busy with the one before.
+    // A new id each time: an engine may still be busy with the last request.
     requestId: BigInt(wallClockMs()),
   };
   const request = await protocol.prepare?.(base, target, ask) ?? base;
@@ -123,10 +119,7 @@ async function send(
   return decodeSingle(exchange, protocol, request, { promptId: "readiness" });
 }
 
-/**
- * Asks again and again. There is always an attempt at the very end of the time, and its success is
- * a success.
- */
+/** Asks again and again; the last attempt begins at the very end of the time, and still counts. */
 export async function waitUntilReady(attempt: Attempt, options: WaitOptions): Promise<Waited> {
   const { intervalMs, timeoutMs, clock = systemClock, onWait } = options;
   const startMs = clock.now();
@@ -137,9 +130,7 @@ export async function waitUntilReady(attempt: Attempt, options: WaitOptions): Pr
     ended = true;
     over.abort();
   });
-  const interrupt = () => over.abort();
-  if (options.signal?.aborted) over.abort();
-  options.signal?.addEventListener("abort", interrupt, { once: true });
+  const ignoreSignal = options.signal && onAbort(options.signal, () => over.abort());
   try {
     for (;;) {
       const attemptMs = clock.now();
@@ -148,7 +139,7 @@ export async function waitUntilReady(attempt: Attempt, options: WaitOptions): Pr
         ? "interrupted"
         : await attempt(Math.max(SHORTEST_ATTEMPT_MS, limitMs), over.signal);
       const waitedMs = clock.now() - startMs;
-      // First of all: another program may have answered at the address of one that has ended.
+      // Checked first: another program may have answered at the address of one that has ended.
       if (ended) return { kind: "ended", waitedMs };
       if (reason === undefined) return { kind: "ready", waitedMs };
       if (over.signal.aborted) return { kind: "interrupted", waitedMs };
@@ -157,6 +148,6 @@ export async function waitUntilReady(attempt: Attempt, options: WaitOptions): Pr
       await clock.sleepUntil(Math.min(untilMs, attemptMs + intervalMs), over.signal);
     }
   } finally {
-    options.signal?.removeEventListener("abort", interrupt);
+    ignoreSignal?.();
   }
 }

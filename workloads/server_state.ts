@@ -1,12 +1,12 @@
 /**
- * What is remembered of servers that outlive the command that started them: a small file each.
+ * Small files that describe the servers which outlive the command that started them.
  *
  * @module
  */
 import type { ProcessIdentity } from "../backends/process_tree.ts";
 import { fileError, UserError } from "./user_error.ts";
 
-/** A server that `tokometer serve start` has started. No command line: it may hold a key. */
+/** A server that `tokometer serve start` has started; without its command line, which may hold a key. */
 export interface ServerState {
   readonly engine: string;
   readonly protocol: string;
@@ -19,14 +19,12 @@ export interface ServerState {
   readonly startedAt: string;
 }
 
-/** Path of a server's file. */
 export function statePath(folder: string, engine: string, port: number | string): string {
   return `${folder}/${engine}-${port}.json`;
 }
 
-/** Port of a server's URL. */
 export function statePort({ url }: ServerState): string {
-  // URL knows default ports of http only.
+  // URL drops default ports, and knows those of http only.
   return /:(\d+)$/.exec(url)?.[1] ?? "";
 }
 
@@ -45,7 +43,7 @@ export async function writeState(path: string, state: ServerState): Promise<void
   }
 }
 
-/** Removes a server's file; that it has gone already is fine. */
+/** Removes a server's file, if it is still there. */
 export async function removeState(path: string): Promise<void> {
   try {
     await Deno.remove(path);
@@ -58,7 +56,7 @@ export async function removeState(path: string): Promise<void> {
  * All servers of a folder by their file's path, in the order of the names. A folder that does not
  * exist holds none.
  *
- * @throws {UserError} for a file that is none of ours.
+ * @throws {UserError} for a file that does not describe a server.
  */
 export async function readStates(folder: string): Promise<ReadonlyMap<string, ServerState>> {
   const names: string[] = [];
@@ -89,7 +87,7 @@ async function readState(path: string): Promise<ServerState | undefined> {
   }
   const { pid, mark } = value?.process ?? {};
   const texts = [value?.engine, value?.protocol, value?.url, value?.log, mark];
-  // A wrong number would end processes of somebody else.
+  // A wrong number would end processes of other users.
   const sound = texts.every((text) => typeof text === "string" && text !== "") &&
     typeof pid === "number" && Number.isSafeInteger(pid) && pid > 1;
   if (!sound) throw unreadable(path, "it does not describe a server");

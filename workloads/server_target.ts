@@ -1,9 +1,10 @@
 /**
- * The first words with a server: who is there, which models, does it answer as expected. All of it
- * before any timer starts.
+ * Questions to a server before any timer starts: whether it is there, which models it has, and what
+ * its first failure means.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { oneLine } from "../backends/error_message.ts";
 import type { Ask, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
@@ -11,7 +12,7 @@ import type { Exchange, Transport, TransportOptions } from "../backends/transpor
 import type { BenchPlan } from "./bench_plan.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
-/** A question before the run must not hang as long as a generation may. */
+/** A question before the run must not hang for as long as a generation may. */
 const ASK_TIMEOUT_MS = 15_000;
 
 /**
@@ -71,9 +72,9 @@ export async function chooseModel(
 }
 
 /**
- * Says why a first request failed, and what to try.
+ * Throws the reason why a first request failed, and what to try.
  *
- * @throws {UserError} always; exit code 3 unless the length is the matter.
+ * @throws {UserError} always; exit code 3 unless the forced length is the cause.
  */
 export function refuse(
   protocol: Protocol,
@@ -123,19 +124,14 @@ export function refuse(
 /** Where a plan's requests go, secrets included. */
 export function targetOf(plan: BenchPlan): Target {
   const { url, headers, endpoint, apiKey } = plan;
-  return {
-    baseUrl: url,
-    headers,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(apiKey === undefined ? {} : { apiKey }),
-  };
+  return { baseUrl: url, headers, ...defined({ endpoint, apiKey }) };
 }
 
-/** What a plan says to its transport. */
+/** Options of a plan's transport. */
 export function transportOptions(
   { insecure, proxyLocal, caCert }: BenchPlan,
 ): Pick<TransportOptions, "insecure" | "proxyLocal" | "caCert"> {
-  return { insecure, proxyLocal, ...(caCert === undefined ? {} : { caCert }) };
+  return { insecure, proxyLocal, ...defined({ caCert }) };
 }
 
 /** Opens a transport for questions; closes it afterwards whatever happens. */
@@ -153,15 +149,15 @@ export async function withTransport<T>(
 
 function unreachable(url: string, exchange: Exchange): Error {
   const message = "message" in exchange.end ? exchange.end.message : "no answer";
-  // A model in this program tells in a sentence why it cannot be used.
+  // A model in this program explains itself why it cannot be used.
   if (url.startsWith("inprocess:")) return new UserError(oneLine(message), EXIT.unreachable);
-  // Not the server's doing: the program's front end says which permission to add.
+  // Not the server's fault: the program's front end says which permission to add.
   if (/^Requires \w+ access/.test(message)) return new Deno.errors.NotCapable(message);
-  // Something is there, and it is not what was asked for.
+  // Some other program answers there.
   if (exchange.end.kind === "malformed") {
     return new UserError(`Cannot use ${origin(url)}: ${oneLine(message)}`, EXIT.unreachable);
   }
-  // Some causes say what to do themselves.
+  // Some reasons say what to do themselves.
   const hint = /: (use|raise|take) /.test(message) ? "" : "; is the server running there?";
   return new UserError(`Cannot reach ${origin(url)}: ${oneLine(message)}${hint}`, EXIT.unreachable);
 }

@@ -1,5 +1,5 @@
 /**
- * Arguments in one option's value, split as a shell would split them, and the way back.
+ * Splits a text into arguments as a shell does, and joins arguments to a command line.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import type { EngineCommand } from "../backends/launch_engines.ts";
 import { UserError } from "./user_error.ts";
 
 /**
- * Words of a text: separated by blanks; quotes and backslashes as in a POSIX shell. Nothing is
- * expanded.
+ * The words of a text, separated by blanks; quotes and backslashes work as in a POSIX shell. Nothing
+ * is expanded.
  *
  * @throws {UserError} for a quote that is not closed.
  */
@@ -25,7 +25,7 @@ export function splitShellWords(text: string): string[] {
       );
     }
     const [, single, double, escaped, plain] = match;
-    // A line that goes on in the next one, as in a README's command.
+    // A command that continues on the next line, as in a README.
     if (escaped === "\n") continue;
     const piece = single ?? double?.replace(/\\(["\\$`])/g, "$1") ?? escaped ?? plain;
     if (piece === undefined) {
@@ -38,7 +38,7 @@ export function splitShellWords(text: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
-/** A command line to be copied into a shell. */
+/** A command line to copy into a shell. */
 export function shellLine({ command, args }: EngineCommand): string {
   return [command, ...args].map(quote).join(" ");
 }
