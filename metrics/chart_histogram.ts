@@ -5,7 +5,7 @@
  */
 import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
-import { formatCount, formatPercentile, formatValue, plural } from "./format.ts";
+import { capitalize, formatCount, formatPercentile, formatValue, plural } from "./format.ts";
 import type { Histogram, Percentile } from "./load_summary.ts";
 import { type Markup, markup } from "./markup.ts";
 import type { Unit } from "./metric.ts";
@@ -75,7 +75,7 @@ export function histogramChart(data: HistogramChart): Markup {
       height: HEIGHT,
       // At least two rows, so that charts side by side have the same height.
       above: Math.max(2, ...rows.map((row) => row + 1)) * MARK_ROW,
-      name: counted[0]!.toUpperCase() + counted.slice(1),
+      name: capitalize(counted),
       ticks: total === 0 ? [] : y.ticks,
       shapes: path("bar", bars),
       labels: lines.map(({ label, at }, i) => drawMark(label, at, rows[i]!)),

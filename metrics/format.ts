@@ -63,6 +63,11 @@ export function formatPercentile(p: number): string {
   return `p${p}`;
 }
 
+/** The text with a capital letter at its beginning. */
+export function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** `1 request`, `2,000 requests`. */
 export function plural(count: number, one: string, many: string = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;

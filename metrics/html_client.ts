@@ -6,15 +6,16 @@
 import type { ClientErrorEstimate, Verdict } from "./load_client.ts";
 import { ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
 import {
+  capitalize,
   formatCount,
   formatMs,
   formatNumber,
   formatShare,
   NOT_AVAILABLE,
-  plural,
 } from "./format.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
-import { htmlTable } from "./html_table.ts";
+import { factTable, htmlTable, left, right } from "./html_table.ts";
+import { clientErrorText } from "./summary_text.ts";
 import type { LoadSummary } from "./load_summary.ts";
 
 /** Verdict, error and health of one load; empty when nothing is known about the client. */
@@ -27,10 +28,7 @@ export function clientSection({ client, verdict, metrics }: LoadSummary): Markup
   const error = client?.error;
   const errors = error && htmlTable({
     caption: "Client error",
-    columns: [
-      { heading: "", align: "left" },
-      ...["p50", "p99", "max"].map((heading) => ({ heading, align: "right" }) as const),
-    ],
+    columns: [left(""), ...["p50", "p99", "max"].map((heading) => right(heading))],
     rows: ERROR_METRICS.map((name) => {
       const { p50Ms, p99Ms, maxMs } = error[name];
       const title = metrics.find((metric) => metric.name === name)?.title ?? name;
@@ -73,48 +71,30 @@ function boundText(ms: number | undefined, { basis }: ClientErrorEstimate): stri
 }
 
 function basisText(error: ClientErrorEstimate): HtmlValue {
-  const { basis, cell, savedAt, like, kernelStamped } = error;
-  const command = like !== undefined &&
-    markup` To measure it: <code>tokometer calibrate ${like}</code>`;
-  if (cell === undefined) {
-    const why = savedAt === undefined
-      ? "Not calibrated"
-      : `Calibrated on ${savedAt.slice(0, 10)} with lighter loads only`;
-    const tokens = kernelStamped
-      ? "tokens are more exact, as the kernel stamped them"
-      : "tokens of many streams that arrive together are read later";
-    return markup`${why}: a rough estimate from the lateness of the client's timers; ${tokens}.${command}`;
-  }
-  const found = `${plural(cell.streams, "stream")}, ${
-    formatNumber(cell.tokensPerSec)
-  } tokens/s, on ${savedAt?.slice(0, 10) ?? "an unknown day"}`;
-  return basis === "calibration"
-    ? markup`Measured against the log of the simulated engine: ${found}.`
-    : markup`An upper bound, measured under a heavier load: ${found}.${command}`;
+  const { text, like } = clientErrorText(error);
+  return markup`${capitalize(text)}.${
+    like !== undefined && markup` To measure it: <code>tokometer calibrate ${like}</code>`
+  }`;
 }
 
 function healthTable(client: NonNullable<LoadSummary["client"]>): Markup {
   const { descriptors, descriptorLimit, replacedConnections } = client;
-  return htmlTable({
-    caption: "Client health",
-    columns: [{ heading: "", align: "left" }, { heading: "", align: "right" }],
-    rows: [
-      ["Busy cores, whole client", formatNumber(client.cpuCores)],
-      ["Reading thread busy", formatShare(client.threadCpu)],
-      ["Reading thread waiting for a core", formatShare(client.threadWait)],
-      [
-        "Timers late, p50 · p99 · max",
-        [client.loopLagP50Ms, client.loopLagP99Ms, client.loopLagMaxMs].map(formatMs).join(" · "),
-      ],
-      ["Reads stamped by the kernel", formatShare(client.kernelStampedReads)],
-      ["Peak memory, MiB", formatCount(client.peakRssMiB)],
-      [
-        "Open files",
-        descriptors === undefined
-          ? NOT_AVAILABLE
-          : `${formatCount(descriptors)} of ${formatCount(descriptorLimit)}`,
-      ],
-      ["Connections replaced", formatCount(replacedConnections)],
+  return factTable("Client health", [
+    ["Busy cores, whole client", formatNumber(client.cpuCores)],
+    ["Reading thread busy", formatShare(client.threadCpu)],
+    ["Reading thread waiting for a core", formatShare(client.threadWait)],
+    [
+      "Timers late, p50 · p99 · max",
+      [client.loopLagP50Ms, client.loopLagP99Ms, client.loopLagMaxMs].map(formatMs).join(" · "),
     ],
-  });
+    ["Reads stamped by the kernel", formatShare(client.kernelStampedReads)],
+    ["Peak memory, MiB", formatCount(client.peakRssMiB)],
+    [
+      "Open files",
+      descriptors === undefined
+        ? NOT_AVAILABLE
+        : `${formatCount(descriptors)} of ${formatCount(descriptorLimit)}`,
+    ],
+    ["Connections replaced", formatCount(replacedConnections)],
+  ]);
 }

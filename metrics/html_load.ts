@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { approximationText } from "./summary_approximation.ts";
+import { approximationText, throughputRows } from "./summary_text.ts";
 import { gpuChart } from "./chart_gpu.ts";
 import { histogramChart } from "./chart_histogram.ts";
 import { seriesChart } from "./chart_series.ts";
@@ -22,9 +22,9 @@ import {
 } from "./format.ts";
 import type { GpuSummary } from "./load_series.ts";
 import { clientSection, errorText } from "./html_client.ts";
-import { type HtmlValue, type Markup, markup } from "./markup.ts";
+import { type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
-import { htmlTable } from "./html_table.ts";
+import { factTable, htmlTable, left, right } from "./html_table.ts";
 import { type LoadSummary, metricOf, type TokenTotals } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
@@ -149,12 +149,11 @@ function gpuFigure(
   gpu: GpuSummary,
   { id, durationMs }: { readonly id: string; readonly durationMs: number },
 ): Markup {
-  const right = (heading: string) => ({ heading, align: "right" }) as const;
   const { total } = gpu;
   const table = htmlTable({
     caption: `GPUs of the client's machine, from ${gpu.source}`,
     columns: [
-      { heading: "GPU", align: "left" },
+      left("GPU"),
       right("memory, max"),
       right("rise"),
       right("this program, max"),
@@ -193,13 +192,12 @@ function noteUnder(title: string, note: string): Markup {
 function metricTable(load: LoadSummary): Markup {
   const { metrics, client } = load;
   const percentiles = metrics[0]?.distribution.percentiles ?? [];
-  const right = (heading: string) => ({ heading, align: "right" }) as const;
   const table = htmlTable({
     caption: "Every metric over the completed requests",
     hideCaption: true,
     columns: [
-      { heading: "Metric", align: "left" },
-      ...["mean", "std", "min"].map(right),
+      left("Metric"),
+      ...["mean", "std", "min"].map((name) => right(name)),
       ...percentiles.map(({ p }) => right(formatPercentile(p))),
       right("max"),
       right("values"),
@@ -230,9 +228,9 @@ function failureTable({ failures, counts }: LoadSummary): Markup {
     caption: `${plural(counts.failed, "request")} failed`,
     hideCaption: true,
     columns: [
-      { heading: "Cause", align: "left" },
-      { heading: "requests", align: "right" },
-      { heading: "most frequent messages", align: "left" },
+      left("Cause"),
+      right("requests"),
+      left("most frequent messages"),
     ],
     rows: failures.map(({ kind, count, messages }) => [
       markup`<b class="bad">${kind}</b>`,
@@ -252,38 +250,16 @@ function facts(load: LoadSummary): Markup {
 `;
 }
 
-function throughputTable(
-  { throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary,
-): Markup {
-  const both = (name: string, all: number | undefined, part: number | undefined) =>
-    [name, formatNumber(all), formatNumber(part)] as const;
-  const whole = (name: string, all: number | undefined) => [name, formatNumber(all), ""] as const;
+function throughputTable(load: LoadSummary): Markup {
+  const { steady } = load.throughput;
   return htmlTable({
     caption: "Throughput",
     columns: [
-      { heading: "", align: "left" },
-      { heading: "whole run", align: "right" },
-      {
-        heading: steady === undefined
-          ? "steady"
-          : `steady, ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`,
-        align: "right",
-      },
+      left(""),
+      right("whole run"),
+      right(steady ? `steady, ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}` : "steady"),
     ],
-    rows: [
-      ...(arrivals === undefined ? [] : [
-        whole("Planned arrivals, req/s", arrivals.plannedPerSec),
-        whole("Scheduled arrivals, req/s", arrivals.scheduledPerSec),
-        whole("Departures, req/s", arrivals.sentPerSec),
-      ]),
-      both("Requests/s", run.qps, steady?.qps),
-      both("Requests/min", run.rpm, steady?.rpm),
-      both("Output tokens/s", run.outputTokensPerSec, steady?.outputTokensPerSec),
-      both("Prompt + output tokens/s", run.totalTokensPerSec, steady?.totalTokensPerSec),
-      ...(slo === undefined ? [] : [both("Goodput, req/s", slo.goodput, slo.steadyGoodput)]),
-      both("In flight, mean", inFlight.mean, inFlight.steadyMean),
-      whole("In flight, max", inFlight.max),
-    ],
+    rows: throughputRows(load),
   });
 }
 
@@ -342,9 +318,9 @@ function sloTable(load: LoadSummary): Markup {
   return htmlTable({
     caption: "Service-level objectives",
     columns: [
-      { heading: "Limit", align: "left" },
-      { heading: "met by", align: "right" },
-      { heading: "of offered", align: "right" },
+      left("Limit"),
+      right("met by"),
+      right("of offered"),
     ],
     rows: [
       ...slo.limits.map(({ metric, limit, met, attainment }) => {
@@ -359,14 +335,6 @@ function sloTable(load: LoadSummary): Markup {
       }),
       ["All limits", formatCount(slo.good), formatShare(slo.attainment)],
     ],
-  });
-}
-
-function factTable(caption: string, rows: readonly (readonly HtmlValue[])[]): Markup {
-  return htmlTable({
-    caption,
-    columns: [{ heading: "", align: "left" }, { heading: "", align: "right" }],
-    rows,
   });
 }
 

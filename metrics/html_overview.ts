@@ -6,6 +6,7 @@
 import { curveChart, type CurvePoint } from "./chart_curve.ts";
 import { type Check, warnings } from "./check.ts";
 import {
+  capitalize,
   formatCount,
   formatNumber,
   formatPercentile,
@@ -16,7 +17,7 @@ import {
 } from "./format.ts";
 import { errorText, verdictBadge } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
-import { type HtmlColumn, htmlTable } from "./html_table.ts";
+import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
 import { type LoadSummary, metricOf, type MetricSummary } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import { mergedText } from "./merged_clients.ts";
@@ -196,13 +197,8 @@ function loadsTable(summary: Summary): Markup {
   const metrics = [...KEY_METRICS, ...KEY_METRICS.map(intendedName)].flatMap((name) =>
     loads.map((load) => metricOf(load, name)).find((metric) => metric !== undefined) ?? []
   );
-  const right = (heading: string, group?: string): HtmlColumn => ({
-    heading,
-    align: "right",
-    ...(group === undefined ? {} : { group }),
-  });
   const columns: readonly HtmlColumn[] = [
-    { heading: "Load", align: "left" },
+    left("Load"),
     ...["ok", "failed", "success"].map((heading) => right(heading, "Requests")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Whole run")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
@@ -329,8 +325,4 @@ function missingNotes(
 function readableTime(iso: string): string {
   const parts = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso);
   return parts === null ? iso : `${parts[1]} ${parts[2]} UTC`;
-}
-
-function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -5,7 +5,7 @@
  */
 import { formatCount, formatMs, formatShare, NOT_AVAILABLE, plural } from "./format.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
-import { htmlTable } from "./html_table.ts";
+import { factTable, htmlTable, left } from "./html_table.ts";
 import type { MetricSummary } from "./load_summary.ts";
 import type { Environment, LoadPlan, RunHeader } from "./run.ts";
 import type { Summary } from "./summary.ts";
@@ -18,17 +18,17 @@ export function setupSection({ header }: Summary): Markup {
   const plans = htmlTable({
     caption: "Loads as planned",
     hideCaption: true,
-    columns: [{ heading: "Load", align: "left" }, { heading: "plan", align: "left" }],
+    columns: [left("Load"), left("plan")],
     rows: header.loads.map((plan) => [plan.label, planText(plan)]),
   });
   const tables = [
-    facts("Target", targetFacts(header)),
-    facts("Dataset", datasetFacts(header)),
-    facts("Client", clientFacts(header)),
+    factTable("Target", targetFacts(header)),
+    factTable("Dataset", datasetFacts(header)),
+    factTable("Client", clientFacts(header)),
   ];
   const folded = options.length > 0 && markup`<details class="checks">
 <summary>${plural(options.length, "option value")} of this run</summary>
-${facts("Options", options)}</details>
+${factTable("Options", options)}</details>
 `;
   return markup`<section>
 <h2>Configuration and environment</h2>
@@ -47,7 +47,7 @@ export function definitionSection({ loads }: Summary): Markup {
     caption: "Metrics and their formulas",
     hideCaption: true,
     columns: ["Metric", "name in files", "unit", "one value per", "better", "formula"]
-      .map((heading) => ({ heading, align: "left" })),
+      .map(left),
     rows: [...metrics.values()].map(({ name, title, unit, per, better, formula }) => [
       title,
       markup`<code>${name}</code>`,
@@ -177,14 +177,6 @@ function planText(plan: LoadPlan): string {
       : [`at most ${formatCount(maxInFlight)} in flight, then ${overflow ?? "wait"}`]),
     ...(stops.length === 0 ? [] : [`until ${stops.join(" or ")}`]),
   ].join(", ");
-}
-
-function facts(caption: string, rows: readonly (readonly HtmlValue[])[]): Markup {
-  return htmlTable({
-    caption,
-    columns: [{ heading: "", align: "left" }, { heading: "", align: "right" }],
-    rows,
-  });
 }
 
 /** As typed in a shell: words with special characters are quoted. */

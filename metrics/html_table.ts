@@ -13,7 +13,22 @@ export interface HtmlColumn {
   /** Names stand left, numbers right. */
   readonly align: "left" | "right";
   /** Printed once over neighbors of the same group. */
-  readonly group?: string;
+  readonly group?: string | undefined;
+}
+
+/** A column of names. */
+export function left(heading: string): HtmlColumn {
+  return { heading, align: "left" };
+}
+
+/** A column of numbers. */
+export function right(heading: string, group?: string): HtmlColumn {
+  return { heading, align: "right", group };
+}
+
+/** A table of names and values without headings. */
+export function factTable(caption: string, rows: readonly (readonly HtmlValue[])[]): Markup {
+  return htmlTable({ caption, columns: [left(""), right("")], rows });
 }
 
 /** What to lay out. */

@@ -126,6 +126,7 @@ export {
   generationScriptNumbers,
 } from "./script_generation_numbers.ts";
 export type { Spread } from "./script_latency_spread.ts";
+export type { LayoutRow, RestfulSetup } from "./script_layout.ts";
 export {
   RESTFUL_LAYOUTS,
   type RestfulLayout,
@@ -134,14 +135,13 @@ export {
   type RestfulScript,
   restfulScriptNumbers,
 } from "./script_restful_numbers.ts";
-export { restfulBlock, restfulRow, type RestfulSetup } from "./script_restful_report.ts";
+export { restfulBlock, restfulRow } from "./script_restful_report.ts";
 export {
   THROUGHPUT_LAYOUTS,
   throughputBlock,
   type ThroughputFormat,
   type ThroughputLayout,
   throughputRow,
-  type ThroughputSetup,
 } from "./script_throughput_csv.ts";
 export {
   type ThroughputNumbers,

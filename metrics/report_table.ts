@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { approximationText } from "./summary_approximation.ts";
+import { approximationText, clientErrorText, throughputRows } from "./summary_text.ts";
 import type { ClientErrorEstimate, Verdict } from "./load_client.ts";
 import { ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
 import { type Check, warnings } from "./check.ts";
@@ -192,22 +192,8 @@ function requestsText({ counts, durationMs, interrupted }: LoadSummary): string 
 }
 
 function throughputLines(load: LoadSummary, { paint, width }: Page): readonly string[] {
-  const { throughput: { run, steady }, inFlight, arrivals, slo } = load;
-  const both = (name: string, all: number | undefined, part: number | undefined) =>
-    [name, formatNumber(all), formatNumber(part)] as const;
-  const rows = [
-    ...(arrivals === undefined ? [] : [
-      ["Arrivals scheduled, req/s", formatNumber(arrivals.scheduledPerSec), ""] as const,
-      ["Departures, req/s", formatNumber(arrivals.sentPerSec), ""] as const,
-    ]),
-    both("Requests/s", run.qps, steady?.qps),
-    both("Requests/min", run.rpm, steady?.rpm),
-    both("Output tokens/s", run.outputTokensPerSec, steady?.outputTokensPerSec),
-    both("Prompt + output tokens/s", run.totalTokensPerSec, steady?.totalTokensPerSec),
-    ...(slo === undefined ? [] : [both("Goodput, req/s", slo.goodput, slo.steadyGoodput)]),
-    both("In flight, mean", inFlight.mean, inFlight.steadyMean),
-    ["In flight, max", formatNumber(inFlight.max), ""] as const,
-  ];
+  const { steady } = load.throughput;
+  const rows = throughputRows(load);
   const window = steady === undefined
     ? "steady n/a"
     : `steady ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`;
@@ -381,23 +367,8 @@ function errorCell(metric: string, error: ClientErrorEstimate): string {
 }
 
 function errorText(error: ClientErrorEstimate): string {
-  const { basis, cell, savedAt, like, kernelStamped } = error;
-  const measure = like === undefined ? "" : `; to measure it: tokometer calibrate ${like}`;
-  if (cell === undefined) {
-    const why = savedAt === undefined
-      ? "not calibrated"
-      : `calibrated ${savedAt.slice(0, 10)} with lighter loads only`;
-    const tokens = kernelStamped
-      ? "tokens are more exact, as the kernel stamped them"
-      : "tokens of many streams that arrive together are read later";
-    return `${why}: a rough estimate from the lateness of timers; ${tokens}${measure}`;
-  }
-  const found = `calibrated ${savedAt?.slice(0, 10)} with ${plural(cell.streams, "stream")}, ${
-    formatNumber(cell.tokensPerSec)
-  } tokens/s`;
-  return basis === "calibration"
-    ? `${found}`
-    : `an upper bound: ${found}, a heavier load${measure}`;
+  const { text, like } = clientErrorText(error);
+  return like === undefined ? text : `${text}; to measure it: tokometer calibrate ${like}`;
 }
 
 function verdictLines(verdict: Verdict, page: Page): readonly string[] {

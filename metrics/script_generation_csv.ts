@@ -7,7 +7,8 @@
 import { NOT_AVAILABLE } from "./format.ts";
 import type { GpuSummary } from "./load_series.ts";
 import type { GenerationNumbers } from "./script_generation_numbers.ts";
-import type { Spread } from "./script_latency_spread.ts";
+import { type Spread, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
+import { fixedCell, type LayoutColumn, type LayoutRow, layOutRow, RULE } from "./script_layout.ts";
 import { formatFixed, formatRepr, roundPython } from "./script_python_format.ts";
 
 /** One case as requested. */
@@ -52,7 +53,6 @@ export interface GenerationFormat {
   readonly gpuMemory?: GpuMemory;
 }
 
-const RULE = "-".repeat(50);
 const DIGITS = 6;
 
 /** The text between two rules, with a blank line before it as in the script. */
@@ -61,7 +61,7 @@ export function generationBlock(
   asked: GenerationCase,
   format: GenerationFormat = {},
 ): string {
-  const cell = latencyCell(format);
+  const cell = roundedCell(format);
   const three = (spread: Spread | undefined) =>
     [spread?.min, spread?.max, spread?.mean]
       .map((value) => value === undefined ? NOT_AVAILABLE : `${cell(value)}s`).join(", ");
@@ -75,7 +75,7 @@ export function generationBlock(
     `total_token latency(min, max, ave): ${three(numbers.total)}`,
     "token_latency percentiles(50%,75%,95%,99%)(s): " +
     `[${numbers.perToken.map(cell).join(", ")}]`,
-    `throughput: ${rateCell(numbers.outputRate)} token/s`,
+    `throughput: ${roundedCell({ digits: 2 })(numbers.outputRate)} token/s`,
     RULE,
   ].join("\n");
 }
@@ -86,8 +86,7 @@ interface Facts {
   readonly format: GenerationFormat;
 }
 
-/** Name and cell of a column; header and row come from one list (T35). */
-type Column = readonly [name: string, cell: (facts: Facts) => string];
+type Column = LayoutColumn<Facts>;
 
 const BATCH: Column = ["batch", ({ asked }) => String(asked.concurrency)];
 const PROMPT: Column = ["prompt_tokens", ({ asked }) => String(asked.promptTokens)];
@@ -95,22 +94,19 @@ const OUTPUT: Column = ["completion_tokens", ({ asked }) => String(asked.outputT
 
 const first = (name: string, of: keyof Spread): Column => [
   name,
-  ({ numbers, format }) => latencyCell(format)(numbers.firstToken?.[of]),
+  ({ numbers, format }) => roundedCell(format)(numbers.firstToken?.[of]),
 ];
 const perToken = (name: string, index: number): Column => [
   name,
-  ({ numbers, format }) => latencyCell(format)(numbers.perToken[index]),
+  ({ numbers, format }) => roundedCell(format)(numbers.perToken[index]),
 ];
 const rate = (name: string, of: "outputRate" | "totalRate"): Column => [
   name,
-  ({ numbers }) => rateCell(numbers[of]),
+  ({ numbers }) => roundedCell({ digits: 2 })(numbers[of]),
 ];
 const memory = (name: string, of: keyof GpuMemory): Column => [
   name,
-  ({ format }) => {
-    const value = format.gpuMemory?.[of];
-    return value === undefined ? NOT_AVAILABLE : formatFixed(value, 2);
-  },
+  ({ format }) => fixedCell(format.gpuMemory?.[of], 2),
 ];
 
 const LATENCIES_V0_1: readonly Column[] = [
@@ -118,10 +114,7 @@ const LATENCIES_V0_1: readonly Column[] = [
   first("FTL(ave)(s)", "mean"),
   first("FTL(min)(s)", "min"),
   first("FTL(max)(s)", "max"),
-  perToken("50%(s)", 0),
-  perToken("75%(s)", 1),
-  perToken("95%(s)", 2),
-  perToken("99%(s)", 3),
+  ...TOKEN_PERCENTILES.map((p, i) => perToken(`${p}%(s)`, i)),
 ];
 
 /** A release's CSV. */
@@ -135,10 +128,7 @@ const LAYOUTS: Readonly<Record<GenerationLayout, readonly Column[]>> = {
     first("1st_token_latency(min)(s)", "min"),
     first("1st_token_latency(max)(s)", "max"),
     first("1st_token_latency(ave)(s)", "mean"),
-    perToken("percentile50(s)", 0),
-    perToken("percentile75(s)", 1),
-    perToken("percentile95(s)", 2),
-    perToken("percentile99(s)", 3),
+    ...TOKEN_PERCENTILES.map((p, i) => perToken(`percentile${p}(s)`, i)),
     rate("throughput(token/s)", "outputRate"),
     memory("mem_per_proc(GB)", "total"),
     memory("mem_per_gpu(GB)", "perGpu"),
@@ -162,19 +152,11 @@ export function generationRow(
   numbers: GenerationNumbers,
   asked: GenerationCase,
   options: GenerationFormat & { readonly layout: GenerationLayout },
-): { readonly header: readonly string[]; readonly row: readonly string[] } {
-  const columns = LAYOUTS[options.layout];
-  return {
-    header: columns.map(([name]) => name),
-    row: columns.map(([, cell]) => cell({ numbers, asked, format: options })),
-  };
+): LayoutRow {
+  return layOutRow(LAYOUTS[options.layout], { numbers, asked, format: options });
 }
 
 /** As Python prints a rounded float: `0.05`, not `0.050`. */
-function latencyCell({ digits = DIGITS }: GenerationFormat): (value: number | undefined) => string {
+function roundedCell({ digits = DIGITS }: GenerationFormat): (value: number | undefined) => string {
   return (value) => value === undefined ? NOT_AVAILABLE : formatRepr(roundPython(value, digits));
-}
-
-function rateCell(value: number | undefined): string {
-  return value === undefined ? NOT_AVAILABLE : formatRepr(roundPython(value, 2));
 }

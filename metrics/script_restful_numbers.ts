@@ -5,6 +5,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { type Spread, spreadOf } from "./script_latency_spread.ts";
 import { isFailure } from "./summary_outcomes.ts";
 import { roundNumpy } from "./script_python_format.ts";
 import { ttft } from "./metric_ttft.ts";
@@ -20,9 +21,7 @@ export interface RestfulNumbers {
   /** Sum of output tokens. */
   readonly completionTokens: number;
   /** Seconds. */
-  readonly firstToken:
-    | { readonly min: number; readonly max: number; readonly mean: number }
-    | undefined;
+  readonly firstToken: Spread | undefined;
 }
 
 /** What the script knows and a record does not. */
@@ -52,7 +51,7 @@ export function restfulNumbers(
     elapsedSec: durationMs / 1000,
     promptTokens: sum(completed.map(({ promptTokens }) => promptTokens?.tokens ?? 0)),
     completionTokens: sum(completed.map(({ outputTokens }) => outputTokens?.tokens ?? 0)),
-    firstToken: spread(completed.flatMap((record) => ttft.values(record)).map((ms) => ms / 1000)),
+    firstToken: spreadOf(completed.flatMap((record) => ttft.values(record)).map((ms) => ms / 1000)),
   };
 }
 
@@ -77,7 +76,7 @@ export function restfulScriptNumbers(
         script.completion === "requested" ? requestedTokens : outputTokens?.tokens ?? 0
       ),
     ),
-    firstToken: spread(
+    firstToken: spreadOf(
       rows.map(({ firstEventMs = 0, sentMs = 0 }) => roundNumpy((firstEventMs - sentMs) / 1000, 3)),
     ),
   };
@@ -88,17 +87,6 @@ export type RestfulLayout = "v0.1.0a1" | "v0.1.0";
 
 /** Every {@linkcode RestfulLayout}, the newest first. */
 export const RESTFUL_LAYOUTS: readonly RestfulLayout[] = ["v0.1.0", "v0.1.0a1"];
-
-function spread(values: readonly number[]): RestfulNumbers["firstToken"] {
-  if (values.length === 0) return undefined;
-  let min = Infinity;
-  let max = -Infinity;
-  for (const value of values) {
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-  }
-  return { min, max, mean: sum(values) / values.length };
-}
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);

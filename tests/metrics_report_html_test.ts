@@ -283,7 +283,7 @@ Deno.test("reportHtml puts the client's error and verdict beside the results", (
     render(createRun(records, { header: { calibration }, ends: [{ client }] })),
   );
   assertStringIncludes(measured, "client error at p99 ± 1.00 ms");
-  assertStringIncludes(measured, "1 stream, 33 tokens/s, on 2026-01-01");
+  assertStringIncludes(measured, "Calibrated 2026-01-01 with 1 stream, 33 tokens/s.");
   assertStringIncludes(measured, "Client error p50 p99 max TTFT 0.100 ms 1.00 ms 2.00 ms");
   const twice = createRun([...records, ...requests(120, { load: 1 })], {
     loads: [{}, { label: "again" }],
