@@ -18,7 +18,7 @@ export async function askJson(request: WireRequest, ask: Ask): Promise<unknown> 
   const call = `${request.method} ${request.url}`;
   if (status < 200 || status > 299) {
     throw new TypeError(
-      `Cannot ask for the model: ${call} answered ${status}, "${readErrorBody(answer)}"; ` +
+      `${call} answered ${status}, "${readErrorBody(answer)}"; ` +
         "give --model NAME, or --api-key where the server wants one",
     );
   }
@@ -26,7 +26,7 @@ export async function askJson(request: WireRequest, ask: Ask): Promise<unknown> 
     return JSON.parse(answer);
   } catch {
     throw new SyntaxError(
-      `Cannot ask for the model: ${call} answered "${oneLine(answer, 120)}", not JSON; ` +
+      `${call} answered "${oneLine(answer, 120)}", not JSON; ` +
         "check the base URL, or give --model NAME",
     );
   }

@@ -65,7 +65,7 @@ Deno.test("bench: each mistake gives one clear sentence and the right exit code"
         name: "not an LLM server",
         argv: [site],
         code: 3,
-        says: /model list of .*is it an LLM server/,
+        says: /model of .*models answered "<html>.*, not JSON; .*is it an LLM server/,
       },
       {
         name: "not an LLM server, model given",

@@ -57,7 +57,7 @@ export async function chooseModel(
     if (error instanceof UserError || error instanceof Deno.errors.NotCapable) throw error;
     throw new UserError(
       `Cannot find out the model of ${target.baseUrl}: ${oneLine((error as Error).message)}; ` +
-        `is it an LLM server that speaks ${protocol.name}? Otherwise give --protocol, or --model`,
+        `is it an LLM server that speaks ${protocol.name}? Otherwise give --protocol`,
       EXIT.unreachable,
     );
   }
