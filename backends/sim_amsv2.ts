@@ -5,7 +5,7 @@
  */
 import { isObject } from "./json_event.ts";
 import { simBody, simEnds, simJob, simJsonReply, simSseTight, simText } from "./sim_json.ts";
-import type { SimJob, SimProtocol, SimReply, SimRequest } from "./sim_protocol.ts";
+import type { SimFinish, SimProtocol, SimReply } from "./sim_protocol.ts";
 
 const STREAM_PATH = "/text-generation/generate_stream";
 const WHOLE_PATH = "/text-generation/generate";
@@ -14,8 +14,19 @@ const WHOLE_PATH = "/text-generation/generate";
 export const simAmsv2: SimProtocol = {
   name: "amsv2",
   matches: (method, path) => method === "POST" && (path === STREAM_PATH || path === WHOLE_PATH),
-  accept,
-  contentType: (job) => job.stream ? "text/event-stream" : "application/json",
+  accept(request, model) {
+    const body = simBody(request);
+    if (body === undefined) return errorReply(400, "The body is not a JSON object");
+    const parameters = isObject(body.parameters) ? body.parameters : {};
+    return simJob({
+      model,
+      prompt: body.inputs,
+      maxTokens: parameters.max_new_tokens,
+      defaultMaxTokens: 100,
+      stream: request.path === STREAM_PATH,
+    }, (problem) => errorReply(400, problem));
+  },
+  contentType: () => "text/event-stream",
   event: (stream, tokens, last, finish) =>
     simSseTight({
       generated_text: simText(tokens),
@@ -30,21 +41,7 @@ export const simAmsv2: SimProtocol = {
     }),
 };
 
-function accept(request: SimRequest, model: string): SimJob | SimReply {
-  const body = simBody(request);
-  if (body === undefined) return errorReply(400, "The body is not a JSON object");
-  const parameters = isObject(body.parameters) ? body.parameters : {};
-  const job = simJob({
-    model,
-    prompt: body.inputs,
-    maxTokens: parameters.max_new_tokens,
-    defaultMaxTokens: 100,
-    stream: request.path === STREAM_PATH,
-  });
-  return "problem" in job ? errorReply(400, job.problem) : job;
-}
-
-function details(generated: number, finish: "length" | "stop"): unknown {
+function details(generated: number, finish: SimFinish): unknown {
   return { finish_reason: finish === "stop" ? "eos_token" : "length", generated_tokens: generated };
 }
 

@@ -11,7 +11,7 @@ import { type Distribution, parseDistribution } from "./sim_distribution.ts";
 import { type FaultPlan, type FaultSetting, parseFault, pickFaults } from "./sim_faults.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { openPrefixCache } from "./sim_prefix_cache.ts";
-import type { SimEngine, SimJob, SimSink, SimToken } from "./sim_protocol.ts";
+import type { SimEngine, SimFinish, SimJob, SimSink, SimToken } from "./sim_protocol.ts";
 import { openTimeline, type Timeline, type TimelineEntry } from "./sim_timeline.ts";
 import { tokenSource } from "./sim_tokens.ts";
 
@@ -73,7 +73,7 @@ interface Generation extends TimelineEntry {
   readonly sink: PacedSink;
   readonly serial: number;
   readonly target: number;
-  readonly finish: "length" | "stop";
+  readonly finish: SimFinish;
   /** Tokens after which it stalls, and for how long. */
   readonly stallAt: number;
   readonly stallMs: number;
@@ -343,7 +343,7 @@ function lengthOf(
   job: SimJob,
   admission: Admission,
   options: SimOptions,
-): { target: number; finish: "length" | "stop" } {
+): { target: number; finish: SimFinish } {
   const { faults, serial } = admission;
   if (faults.has("endless")) return { target: Infinity, finish: "length" };
   if (faults.has("empty")) return { target: 0, finish: "length" };

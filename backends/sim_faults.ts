@@ -15,7 +15,7 @@ export interface SimFault {
   readonly parameter?: { readonly meaning: string; readonly default: number };
 }
 
-const AFTER_TOKENS = {
+const AFTER = {
   meaning: "after how many tokens; 0 = half of the requested ones",
   default: 0,
 };
@@ -42,32 +42,32 @@ export const SIM_FAULTS: readonly SimFault[] = [
   {
     name: "cut",
     help: "Closes the connection in the middle of the stream",
-    parameter: AFTER_TOKENS,
+    parameter: AFTER,
   },
   {
     name: "reset",
     help: "Resets the connection in the middle of the stream",
-    parameter: AFTER_TOKENS,
+    parameter: AFTER,
   },
   {
     name: "truncate",
     help: "Ends the body in the middle: valid HTTP, but no end mark",
-    parameter: AFTER_TOKENS,
+    parameter: AFTER,
   },
   {
     name: "malformed-chunk",
     help: "Breaks the chunked coding in the middle of the stream",
-    parameter: AFTER_TOKENS,
+    parameter: AFTER,
   },
   {
     name: "malformed-event",
     help: "Sends an event that is not JSON in the middle of the stream, then goes on",
-    parameter: AFTER_TOKENS,
+    parameter: AFTER,
   },
   {
     name: "error-event",
     help: "Reports an error inside the stream, under status 200",
-    parameter: AFTER_TOKENS,
+    parameter: AFTER,
   },
   { name: "missing-done", help: "Ends the stream without `[DONE]` or any other end flag" },
   {

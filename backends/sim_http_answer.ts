@@ -20,7 +20,7 @@ import {
 import type { PacedSink } from "./sim_engine.ts";
 import { FramedChunk } from "./sim_frame.ts";
 import type { HttpExchange } from "./sim_http.ts";
-import type { SimReply, SimToken } from "./sim_protocol.ts";
+import type { SimFinish, SimReply, SimToken } from "./sim_protocol.ts";
 
 /** What an answer over HTTP is made with. */
 type HttpContext = AnswerContext<HttpExchange>;
@@ -70,7 +70,7 @@ function streamAnswer(context: HttpContext): () => void {
   const { exchange, protocol, job, engine, truth, options, admission } = context;
   const { faults } = admission;
   const stream = openStream(job, options, admission);
-  const contentType = protocol.contentType(job);
+  const contentType = protocol.contentType?.(job) ?? "text/event-stream; charset=utf-8";
   const crlf = options.crlf && contentType.startsWith("text/event-stream");
   let fault = midStreamFault(context);
   /** For most tokens, where events differ in their text only. */
@@ -108,7 +108,7 @@ function streamAnswer(context: HttpContext): () => void {
     exchange.body(lineEnds(data, crlf));
   }
 
-  function complete(finish: "length" | "stop"): void {
+  function complete(finish: SimFinish): void {
     stopPings();
     send(protocol.closing?.(stream, finish) ?? "");
     truth.finish(finish);

@@ -15,7 +15,7 @@ import {
 
 const decoder = new TextDecoder();
 
-/** The body as a JSON object; nothing when it is not one. */
+/** The body as a JSON object; `undefined` when it is none. */
 export function simBody(request: SimRequest): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(decoder.decode(request.body));
@@ -40,7 +40,7 @@ export function simSseTight(value: unknown): string {
   return `data:${JSON.stringify(value)}\n\n`;
 }
 
-/** A list of token ids, when it is one. */
+/** The value when it is a list of token ids. */
 export function simIds(value: unknown): readonly number[] | undefined {
   return Array.isArray(value) && value.length > 0 && value.every((id) => count(id) !== undefined)
     ? value as number[]
@@ -52,7 +52,7 @@ export function simText(tokens: readonly SimToken[]): string {
   return tokens.length === 1 ? tokens[0]!.text : tokens.map((token) => token.text).join("");
 }
 
-/** Must the event wait, as engines do that send nothing while a character is incomplete? */
+/** Whether the event must wait, in engines that send nothing while a character is incomplete. */
 export function simHeldBack(
   stream: SimStream,
   tokens: readonly SimToken[],
@@ -61,17 +61,29 @@ export function simHeldBack(
   return !last && stream.quirks.has("join-utf8") && tokens.every((token) => token.text === "");
 }
 
-/** Is this the event that ends the stream, and may it say so (fault `missing-done`)? */
+/** Whether this event ends the stream and says so (it does not with the fault `missing-done`). */
 export function simEnds(stream: SimStream, last = true): boolean {
   return last && !stream.quirks.has("done:missing");
 }
 
-/** The parts of a job that protocols differ in. */
+/** One event per token, however many became due together. */
+export function simEachToken(
+  stream: SimStream,
+  { tokens, last }: { readonly tokens: readonly SimToken[]; readonly last: boolean },
+  fields: (token: SimToken, soFar: number, isLast: boolean) => unknown,
+): string {
+  const before = stream.tokensSoFar - tokens.length;
+  return tokens.map((token, at) =>
+    simSseTight(fields(token, before + at + 1, simEnds(stream, last && at === tokens.length - 1)))
+  ).join("");
+}
+
+/** The parts of a job in which protocols differ. */
 export interface SimJobParts {
   readonly model: string;
   /** Text, token ids, or messages. */
   readonly prompt: unknown;
-  /** As the body has it; the engine's default when it is missing. */
+  /** As in the body; missing = the engine's default. */
   readonly maxTokens: unknown;
   readonly defaultMaxTokens: number;
   readonly minTokens?: unknown;
@@ -80,16 +92,19 @@ export interface SimJobParts {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-/** A job from the fields of a body, or what is wrong with them. */
-export function simJob(parts: SimJobParts): SimJob | { readonly problem: string } {
+/** A job from the fields of a body, or the engine's refusal of them. */
+export function simJob(
+  parts: SimJobParts,
+  refuse: (problem: string) => SimReply,
+): SimJob | SimReply {
   const promptIds = simIds(parts.prompt);
   const promptText = promptIds === undefined ? contents(parts.prompt) : "";
-  if (promptText === undefined) return { problem: "the prompt is missing" };
+  if (promptText === undefined) return refuse("the prompt is missing");
   const maxTokens = parts.maxTokens === undefined || parts.maxTokens === null
     ? parts.defaultMaxTokens
     : count(parts.maxTokens);
   if (maxTokens === undefined || maxTokens === 0) {
-    return { problem: `the number of tokens must be at least 1, got ${String(parts.maxTokens)}` };
+    return refuse(`the number of tokens must be at least 1, got ${String(parts.maxTokens)}`);
   }
   return {
     model: parts.model,
@@ -105,10 +120,10 @@ export function simJob(parts: SimJobParts): SimJob | { readonly problem: string 
   };
 }
 
-/** Text as it is, or the contents of messages. */
+/** Text unchanged, or the contents of messages. */
 function contents(prompt: unknown): string | undefined {
   if (typeof prompt === "string") return prompt;
   if (!Array.isArray(prompt) || prompt.length === 0) return undefined;
-  const parts = prompt.map((turn) => isObject(turn) ? turn.content : undefined);
+  const parts = prompt.map((message) => isObject(message) ? message.content : undefined);
   return parts.every((part) => typeof part === "string") ? parts.join("") : undefined;
 }

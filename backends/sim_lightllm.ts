@@ -4,7 +4,7 @@
  * @module
  */
 import { isObject } from "./json_event.ts";
-import { simBody, simEnds, simJob, simJsonReply, simSseTight, simText } from "./sim_json.ts";
+import { simBody, simEachToken, simJob, simJsonReply, simText } from "./sim_json.ts";
 import type {
   SimJob,
   SimProtocol,
@@ -17,21 +17,20 @@ import type {
 const STREAM_PATH = "/generate_stream";
 const WHOLE_PATH = "/generate";
 
-/** `/generate_stream` and `/generate`: one event a token, each with the count so far. */
+/** `/generate_stream` and `/generate`: one event per token, each with the count so far. */
 export const simLightllm: SimProtocol = {
   name: "lightllm",
   matches,
   accept,
-  contentType,
   event: (stream, tokens, last, finish) =>
-    eachToken(stream, tokens, last, (token, soFar, isLast) => ({
+    simEachToken(stream, { tokens, last }, (token, soFar, isLast) => ({
       token: tokenFields(token, { ...stream, tokensSoFar: soFar }),
       generated_text: null,
       finished: isLast,
       finish_reason: isLast ? finish : null,
       details: null,
     })),
-  // LightLLM has no words for it: the connection breaks, so nothing is said here.
+  // LightLLM reports no errors inside a stream: the connection just breaks.
   errorEvent: () => "",
   errorReply,
   whole: (stream, tokens, finish) =>
@@ -48,7 +47,7 @@ export const simLightllmTgi: SimProtocol = {
   ...simLightllm,
   name: "lightllm-tgi",
   event: (stream, tokens, last, finish) =>
-    eachToken(stream, tokens, last, (token, soFar, isLast) => ({
+    simEachToken(stream, { tokens, last }, (token, soFar, isLast) => ({
       token: tokenFields(token, { ...stream, tokensSoFar: soFar }),
       generated_text: isLast ? stream.textSoFar : null,
       finished: isLast,
@@ -74,7 +73,7 @@ function accept(request: SimRequest, model: string): SimJob | SimReply {
   // A missing key is an unhandled KeyError in the engine, which it answers with 417.
   if (!isObject(body.parameters)) return errorReply(417, "'parameters'");
   const parameters = body.parameters;
-  const job = simJob({
+  return simJob({
     model,
     prompt: body.inputs,
     maxTokens: parameters.max_new_tokens,
@@ -83,29 +82,11 @@ function accept(request: SimRequest, model: string): SimJob | SimReply {
     ignoreEos: parameters.ignore_eos,
     stream: request.path === STREAM_PATH,
     extra: { details: parameters.details === true || parameters.return_details === true },
-  });
-  return "problem" in job ? errorReply(417, job.problem) : job;
-}
-
-function contentType(job: SimJob): string {
-  return job.stream ? "text/event-stream; charset=utf-8" : "application/json";
+  }, (problem) => errorReply(417, problem));
 }
 
 function errorReply(status: number, message: string): SimReply {
   return simJsonReply(status, { message });
-}
-
-/** One event for each token, however many became due together. */
-function eachToken(
-  stream: SimStream,
-  tokens: readonly SimToken[],
-  last: boolean,
-  fields: (token: SimToken, soFar: number, isLast: boolean) => unknown,
-): string {
-  const before = stream.tokensSoFar - tokens.length;
-  return tokens.map((token, at) =>
-    simSseTight(fields(token, before + at + 1, simEnds(stream, last && at === tokens.length - 1)))
-  ).join("");
 }
 
 function tokenFields(token: SimToken, stream: SimStream): unknown {

@@ -12,14 +12,29 @@ import {
   simSse,
   simText,
 } from "./sim_json.ts";
-import type { SimJob, SimProtocol, SimReply, SimRequest, SimStream } from "./sim_protocol.ts";
+import type { SimFinish, SimProtocol, SimReply, SimStream } from "./sim_protocol.ts";
 
 /** `/completion`: the count so far in every event, totals and timings in a last one without text. */
 export const simLlamacpp: SimProtocol = {
   name: "llamacpp",
   matches: (method, path) => method === "POST" && path === "/completion",
-  accept,
-  contentType: (job) => job.stream ? "text/event-stream" : "application/json; charset=utf-8",
+  accept(request, model) {
+    const body = simBody(request);
+    // Bad JSON is a 500 there, unlike anywhere else.
+    if (body === undefined) return errorReply(500, "[json.exception.parse_error.101] parse error");
+    const wanted = body.n_predict;
+    return simJob({
+      model,
+      prompt: body.prompt,
+      // −1 is "until the end", and 0 still gives one token.
+      maxTokens: wanted === 0 ? 1 : wanted === -1 ? undefined : wanted,
+      defaultMaxTokens: 512,
+      ignoreEos: body.ignore_eos,
+      stream: body.stream === true,
+      extra: { returnTokens: body.return_tokens === true },
+    }, (problem) => errorReply(400, problem));
+  },
+  contentType: () => "text/event-stream",
   event: (stream, tokens, last) =>
     simHeldBack(stream, tokens, last) ? "" : simSse({
       index: 0,
@@ -45,29 +60,11 @@ export const simLlamacpp: SimProtocol = {
     ),
 };
 
-function accept(request: SimRequest, model: string): SimJob | SimReply {
-  const body = simBody(request);
-  // Bad JSON is a 500 there, unlike anywhere else.
-  if (body === undefined) return errorReply(500, "[json.exception.parse_error.101] parse error");
-  const wanted = body.n_predict;
-  const job = simJob({
-    model,
-    prompt: body.prompt,
-    // −1 is "until the end", and 0 still gives one token.
-    maxTokens: wanted === 0 ? 1 : wanted === -1 ? undefined : wanted,
-    defaultMaxTokens: 512,
-    ignoreEos: body.ignore_eos,
-    stream: body.stream === true,
-    extra: { returnTokens: body.return_tokens === true },
-  });
-  return "problem" in job ? errorReply(400, job.problem) : job;
-}
-
 function final(
   { job, tokensSoFar, cachedTokens }: SimStream,
   content: string,
   ids: readonly number[],
-  finish: "length" | "stop",
+  finish: SimFinish,
 ): unknown {
   return {
     index: 0,

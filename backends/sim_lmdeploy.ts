@@ -1,6 +1,5 @@
 /**
- * LMDeploy as the simulated engine plays it: its native calls, and its way of saying errors in the
- * OpenAI ones.
+ * LMDeploy as the simulated engine plays it: its native calls, and its errors in the OpenAI calls.
  *
  * @module
  */
@@ -15,83 +14,95 @@ import {
   simText,
 } from "./sim_json.ts";
 import { simOpenaiChat, simOpenaiCompletions } from "./sim_openai.ts";
-import type {
-  SimJob,
-  SimProtocol,
-  SimReply,
-  SimRequest,
-  SimStream,
-  SimToken,
-} from "./sim_protocol.ts";
+import type { SimFinish, SimProtocol, SimReply, SimStream, SimToken } from "./sim_protocol.ts";
 
-/** `/v1/chat/interactive`: one JSON object a line, under the content type of an event stream. */
+/** How answers are written. */
+type AnswerFormat = Required<Pick<SimProtocol, "event" | "closing" | "errorEvent" | "whole">>;
+
+/** `{"text", "tokens", "finish_reason"}`, each followed by `end`. */
+function nativeFormat(end: string, counts: (stream: SimStream) => object): AnswerFormat {
+  const fields = (stream: SimStream, text: string, finish: SimFinish | "error" | null) => ({
+    text,
+    tokens: stream.tokensSoFar,
+    ...counts(stream),
+    finish_reason: finish,
+  });
+  const write = (...args: Parameters<typeof fields>) => JSON.stringify(fields(...args)) + end;
+  return {
+    event: (stream, tokens, last) =>
+      simHeldBack(stream, tokens, last) ? "" : write(stream, simText(tokens), null),
+    closing: (stream, finish) => simEnds(stream) ? write(stream, "", finish) : "",
+    errorEvent: (stream, message) => write(stream, message, "error"),
+    whole: (stream, tokens, finish) => simJsonReply(200, fields(stream, simText(tokens), finish)),
+  };
+}
+
+const INTERACTIVE = nativeFormat(
+  "\n",
+  ({ job }) => ({ input_tokens: job.promptTokens, history_tokens: 0 }),
+);
+const NUL = nativeFormat("\0", () => ({}));
+const DONE = "data: [DONE]\n\n";
+const CURRENT: AnswerFormat = {
+  event: (stream, tokens, last) =>
+    simHeldBack(stream, tokens, last) ? "" : simSse(generated(stream, tokens, null)),
+  closing: (stream, finish) => simEnds(stream) ? simSse(generated(stream, [], finish)) + DONE : "",
+  errorEvent: (_stream, message) => simSse({ error: { message } }) + DONE,
+  whole: (stream, tokens, finish) => simJsonReply(200, generated(stream, tokens, finish)),
+};
+
+/** `/v1/chat/interactive`: one JSON object per line, under the content type of an event stream. */
 export const simLmdeployInteractive: SimProtocol = {
+  ...INTERACTIVE,
   name: "lmdeploy-interactive",
   matches: (method, path) => method === "POST" && path === "/v1/chat/interactive",
-  accept: (request, model) => {
+  accept(request, model) {
     const body = simBody(request);
     if (body === undefined) return errorReply(400, "the body is not a JSON object");
-    const job = simJob({
+    return simJob({
       model,
       prompt: body.prompt,
       maxTokens: body.request_output_len,
       defaultMaxTokens: 512,
       ignoreEos: body.ignore_eos,
       stream: body.stream === true,
-    });
-    return "problem" in job ? errorReply(400, job.problem) : job;
+    }, (problem) => errorReply(400, problem));
   },
-  contentType: (job) => job.stream ? "text/event-stream; charset=utf-8" : "application/json",
-  event: (stream, tokens, last) =>
-    simHeldBack(stream, tokens, last) ? "" : line(stream, simText(tokens)),
-  closing: (stream, finish) => simEnds(stream) ? line(stream, "", finish) : "",
-  errorEvent: (stream, message) => line(stream, message, "error"),
   errorReply,
-  whole: (stream, tokens, finish) => simJsonReply(200, native(stream, simText(tokens), finish)),
 };
 
 /**
- * `/generate` of both ages: a body with `request_output_len` is an early client's and is answered
- * with NUL-separated texts, any other is a current one's.
+ * `/generate` of both ages: a body with `request_output_len` is from an early client and gets
+ * NUL-separated texts, any other is from a current one.
  */
 export const simLmdeployGenerate: SimProtocol = {
   name: "lmdeploy-generate",
   serves: ["lmdeploy-generate", "lmdeploy-nul"],
   matches: (method, path) => method === "POST" && path === "/generate",
-  accept: acceptGenerate,
-  contentType: (job) =>
-    !job.stream
-      ? "application/json"
-      : isEarly(job)
-      ? "application/octet-stream"
-      : "text/event-stream; charset=utf-8",
-  event: (stream, tokens, last) => {
-    if (simHeldBack(stream, tokens, last)) return "";
-    return isEarly(stream.job)
-      ? nulText(stream, simText(tokens))
-      : simSse(generated(stream, tokens, null));
+  accept(request, model) {
+    const body = simBody(request);
+    if (body === undefined) return errorReply(400, "the body is not a JSON object");
+    const early = body.request_output_len !== undefined;
+    return simJob({
+      model,
+      prompt: simIds(body.input_ids) ?? body.prompt,
+      maxTokens: early ? body.request_output_len : body.max_tokens,
+      defaultMaxTokens: early ? 512 : 128,
+      ignoreEos: body.ignore_eos,
+      stream: body.stream === true,
+      extra: { format: early ? NUL : CURRENT },
+    }, (problem) => errorReply(400, problem));
   },
-  closing: (stream, finish) =>
-    !simEnds(stream)
-      ? ""
-      : isEarly(stream.job)
-      ? nulText(stream, "", finish)
-      : simSse(generated(stream, [], finish)) + "data: [DONE]\n\n",
-  errorEvent: (stream, message) =>
-    isEarly(stream.job)
-      ? nulText(stream, message, "error")
-      : simSse({ error: { message } }) + "data: [DONE]\n\n",
+  contentType: ({ extra }) =>
+    extra.format === NUL ? "application/octet-stream" : "text/event-stream; charset=utf-8",
+  event: (stream, ...rest) => formatOf(stream).event(stream, ...rest),
+  closing: (stream, finish) => formatOf(stream).closing(stream, finish),
+  errorEvent: (stream, message) => formatOf(stream).errorEvent(stream, message),
   errorReply,
-  whole: (stream, tokens, finish) =>
-    simJsonReply(
-      200,
-      isEarly(stream.job)
-        ? native(stream, simText(tokens), finish)
-        : generated(stream, tokens, finish),
-    ),
+  whole: (stream, ...rest) => formatOf(stream).whole(stream, ...rest),
 };
 
-/** Chat; a plain string as `messages` is taken too. Errors are flat, as in LMDeploy. */
+/** Chat; a plain string as `messages` is accepted too. Errors are flat, as in LMDeploy. */
 export const simLmdeployChat: SimProtocol = {
   ...simOpenaiChat,
   name: "lmdeploy-chat",
@@ -105,55 +116,14 @@ export const simLmdeployCompletions: SimProtocol = {
   errorReply,
 };
 
-function acceptGenerate(request: SimRequest, model: string): SimJob | SimReply {
-  const body = simBody(request);
-  if (body === undefined) return errorReply(400, "the body is not a JSON object");
-  const early = body.request_output_len !== undefined;
-  const job = simJob({
-    model,
-    prompt: simIds(body.input_ids) ?? body.prompt,
-    maxTokens: early ? body.request_output_len : body.max_tokens,
-    defaultMaxTokens: early ? 512 : 128,
-    ignoreEos: body.ignore_eos,
-    stream: body.stream === true,
-    extra: { early },
-  });
-  return "problem" in job ? errorReply(400, job.problem) : job;
-}
-
-function isEarly(job: SimJob): boolean {
-  return job.extra.early === true;
-}
-
-function native(
-  { job, tokensSoFar }: SimStream,
-  text: string,
-  finish: "length" | "stop" | "error" | null,
-): Record<string, unknown> {
-  return {
-    text,
-    tokens: tokensSoFar,
-    ...(!isEarly(job) && { input_tokens: job.promptTokens, history_tokens: 0 }),
-    finish_reason: finish,
-  };
-}
-
-function line(stream: SimStream, text: string, finish: "length" | "stop" | "error" | null = null) {
-  return `${JSON.stringify(native(stream, text, finish))}\n`;
-}
-
-function nulText(
-  stream: SimStream,
-  text: string,
-  finish: "length" | "stop" | "error" | null = null,
-): string {
-  return `${JSON.stringify(native(stream, text, finish))}\0`;
+function formatOf({ job }: SimStream): AnswerFormat {
+  return job.extra.format as AnswerFormat;
 }
 
 function generated(
   { job, tokensSoFar }: SimStream,
   tokens: readonly SimToken[],
-  finish: "length" | "stop" | null,
+  finish: SimFinish | null,
 ): unknown {
   return {
     text: simText(tokens),

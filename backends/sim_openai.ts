@@ -16,6 +16,7 @@ import {
 } from "./sim_json.ts";
 import {
   type EventFrame,
+  type SimFinish,
   type SimJob,
   simPromptTokens,
   type SimProtocol,
@@ -112,7 +113,6 @@ function dialectProtocol(dialect: Dialect): SimProtocol {
     name: dialect.name,
     matches: (method, path) => method === "POST" && path === dialect.path,
     accept: (request) => acceptJob(dialect, request),
-    contentType: () => "text/event-stream; charset=utf-8",
     opening: (stream) =>
       dialect === CHAT && stream.quirks.has("role-chunk:early") ? roleEvent(stream) : "",
     event: (stream, tokens, last, finish) => tokenEvent(dialect, stream, { tokens, last, finish }),
@@ -223,7 +223,7 @@ function roleEvent(stream: SimStream): string {
 interface Step {
   readonly tokens: readonly SimToken[];
   readonly last: boolean;
-  readonly finish: "length" | "stop";
+  readonly finish: SimFinish;
 }
 
 function tokenEvent(dialect: Dialect, stream: SimStream, step: Step): string {
@@ -267,7 +267,7 @@ function withTokenIds({ quirks, job }: SimStream): boolean {
   return quirks.has("token-ids") || job.extra.returnTokenIds === true;
 }
 
-function closingEvents(dialect: Dialect, stream: SimStream, finish: "length" | "stop"): string {
+function closingEvents(dialect: Dialect, stream: SimStream, finish: SimFinish): string {
   if (!simEnds(stream)) return "";
   const events: string[] = [];
   if (dialect === CHAT) {
@@ -309,7 +309,7 @@ function usage(stream: SimStream): JsonObject {
 function wholeReply(
   dialect: Dialect,
   stream: SimStream,
-  answer: { readonly tokens: readonly SimToken[]; readonly finish: "length" | "stop" },
+  answer: { readonly tokens: readonly SimToken[]; readonly finish: SimFinish },
 ): SimReply {
   return simJsonReply(200, {
     ...envelope(dialect, stream),

@@ -17,6 +17,7 @@ import {
 } from "./protocol_ppl_messages.ts";
 import type { Input } from "./protobuf.ts";
 import {
+  type SimFinish,
   type SimJob,
   simPromptTokens,
   type SimProtocol,
@@ -52,7 +53,6 @@ function playPpl(
     name,
     matches: (_method, path) => path === PPL_PATH,
     accept: (request) => accept(request, readRequests),
-    contentType: () => "application/grpc",
     event: (stream, tokens, last, finish) => event(stream, { tokens, last, finish, version }),
     errorEvent: (stream) => failed(idOf(stream.job)),
     // The engine's way to refuse: FAILED, under status OK.
@@ -108,7 +108,7 @@ function event(
   { tokens, last, finish, version }: {
     readonly tokens: readonly SimToken[];
     readonly last: boolean;
-    readonly finish: "length" | "stop";
+    readonly finish: SimFinish;
     readonly version: 1 | 2;
   },
 ): Uint8Array {

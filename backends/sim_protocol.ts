@@ -63,6 +63,9 @@ export interface SimToken {
   readonly reasoning: boolean;
 }
 
+/** Why a generation ended: at the requested length, or before it. */
+export type SimFinish = "length" | "stop";
+
 /** A running generation, as encoders see it. */
 export interface SimStream {
   readonly job: SimJob;
@@ -106,7 +109,8 @@ export interface SimProtocol {
   readonly matches: (method: string, path: string) => boolean;
   /** A job to run, or an answer at once (model list, health, a 4xx error). */
   readonly accept: (request: SimRequest, model: string) => SimJob | SimReply;
-  readonly contentType: (job: SimJob) => string;
+  /** Content type of a stream; absent = that of server-sent events in UTF-8. */
+  readonly contentType?: (job: SimJob) => string;
   /** Bytes sent as soon as the request is accepted, before any token; absent = none. */
   readonly opening?: (stream: SimStream) => string | Uint8Array;
   /**
@@ -117,7 +121,7 @@ export interface SimProtocol {
     stream: SimStream,
     tokens: readonly SimToken[],
     last: boolean,
-    finish: "length" | "stop",
+    finish: SimFinish,
   ) => string | Uint8Array;
   /**
    * What surrounds the JSON text in events of one token that is neither the first nor the last;
@@ -125,7 +129,7 @@ export interface SimProtocol {
    */
   readonly frame?: (stream: SimStream) => EventFrame | undefined;
   /** After the last token: finish chunk, usage chunk, end mark, in this protocol's order; absent = none. */
-  readonly closing?: (stream: SimStream, finish: "length" | "stop") => string | Uint8Array;
+  readonly closing?: (stream: SimStream, finish: SimFinish) => string | Uint8Array;
   /** An error inside a stream that has begun. */
   readonly errorEvent: (stream: SimStream, message: string) => string | Uint8Array;
   /** An error instead of a stream. */
@@ -134,7 +138,7 @@ export interface SimProtocol {
   readonly whole: (
     stream: SimStream,
     tokens: readonly SimToken[],
-    finish: "length" | "stop",
+    finish: SimFinish,
   ) => SimReply;
 }
 
@@ -149,7 +153,7 @@ export interface SimSink {
   tokens(
     tokens: readonly SimToken[],
     last: boolean,
-    finish: "length" | "stop",
+    finish: SimFinish,
     plannedMs: number,
   ): void;
   /** Called when the engine gives up the job (injected fault). */

@@ -14,15 +14,30 @@ import {
   simSse,
   simText,
 } from "./sim_json.ts";
-import type { SimJob, SimProtocol, SimReply, SimRequest, SimStream } from "./sim_protocol.ts";
+import type { SimFinish, SimProtocol, SimReply, SimStream } from "./sim_protocol.ts";
 
 /** `/generate` with the whole text in every event, and `/get_model_info`. */
 export const simSglang: SimProtocol = {
   name: "sglang",
   matches: (method, path) =>
     (method === "POST" && path === "/generate") || (method === "GET" && path === "/get_model_info"),
-  accept,
-  contentType: (job) => job.stream ? "text/event-stream; charset=utf-8" : "application/json",
+  accept(request, model) {
+    if (request.method === "GET") {
+      return simJsonReply(200, { model_path: model, tokenizer_path: model, is_generation: true });
+    }
+    const body = simBody(request);
+    if (body === undefined) return errorReply(400, "The body is not a JSON object");
+    const sampling = isObject(body.sampling_params) ? body.sampling_params : {};
+    return simJob({
+      model,
+      prompt: simIds(body.input_ids) ?? body.text,
+      maxTokens: sampling.max_new_tokens,
+      defaultMaxTokens: 128,
+      minTokens: sampling.min_new_tokens,
+      ignoreEos: sampling.ignore_eos,
+      stream: body.stream === true,
+    }, (problem) => errorReply(400, problem));
+  },
   event: (stream, tokens, last, finish) =>
     simHeldBack(stream, tokens, last)
       ? ""
@@ -37,29 +52,10 @@ export const simSglang: SimProtocol = {
     }),
 };
 
-function accept(request: SimRequest, model: string): SimJob | SimReply {
-  if (request.method === "GET") {
-    return simJsonReply(200, { model_path: model, tokenizer_path: model, is_generation: true });
-  }
-  const body = simBody(request);
-  if (body === undefined) return errorReply(400, "The body is not a JSON object");
-  const sampling = isObject(body.sampling_params) ? body.sampling_params : {};
-  const job = simJob({
-    model,
-    prompt: simIds(body.input_ids) ?? body.text,
-    maxTokens: sampling.max_new_tokens,
-    defaultMaxTokens: 128,
-    minTokens: sampling.min_new_tokens,
-    ignoreEos: sampling.ignore_eos,
-    stream: body.stream === true,
-  });
-  return "problem" in job ? errorReply(400, job.problem) : job;
-}
-
 function answer(
   { job, serial, tokensSoFar, cachedTokens }: SimStream,
   text: string,
-  finish: "length" | "stop" | null,
+  finish: SimFinish | null,
 ): Record<string, unknown> {
   return {
     text,

@@ -4,8 +4,8 @@
  * @module
  */
 import { isObject, type JsonObject } from "./json_event.ts";
-import { simBody, simEnds, simJob, simJsonReply, simSseTight, simText } from "./sim_json.ts";
-import type { SimJob, SimProtocol, SimReply, SimRequest } from "./sim_protocol.ts";
+import { simBody, simEachToken, simJob, simJsonReply, simSseTight, simText } from "./sim_json.ts";
+import type { SimFinish, SimProtocol, SimReply } from "./sim_protocol.ts";
 
 const STREAM_PATH = "/generate_stream";
 const WHOLE_PATH = "/generate";
@@ -16,27 +16,39 @@ export const simTgi: SimProtocol = {
   matches: (method, path) =>
     (method === "POST" && (path === STREAM_PATH || path === WHOLE_PATH)) ||
     (method === "GET" && path === "/info"),
-  accept,
-  contentType: (job) => job.stream ? "text/event-stream" : "application/json",
-  event: (stream, tokens, last, finish) => {
-    const before = stream.tokensSoFar - tokens.length;
-    return tokens.map((token, at) => {
-      const isLast = simEnds(stream, last && at === tokens.length - 1);
-      return simSseTight({
-        index: before + at + 1,
-        token: { id: token.id, text: token.text, logprob: -0.5, special: false },
-        generated_text: isLast ? stream.textSoFar : null,
-        details: isLast && stream.job.extra.details === true
-          ? {
-            finish_reason: finishReason(finish),
-            generated_tokens: stream.tokensSoFar,
-            seed: null,
-            input_length: stream.job.promptTokens,
-          }
-          : null,
-      });
-    }).join("");
+  accept(request, model) {
+    if (request.method === "GET") {
+      return simJsonReply(200, { model_id: model, version: "simulated" });
+    }
+    const body = simBody(request);
+    if (body === undefined) return errorReply(422, "Failed to parse the request body as JSON");
+    const parameters = isObject(body.parameters) ? body.parameters : {};
+    const refused = invalid(parameters);
+    if (refused !== undefined) return errorReply(422, `Input validation error: ${refused}`);
+    return simJob({
+      model,
+      prompt: body.inputs,
+      maxTokens: parameters.max_new_tokens,
+      defaultMaxTokens: 100,
+      stream: request.path === STREAM_PATH,
+      extra: { details: parameters.details === true },
+    }, (problem) => errorReply(422, `Input validation error: ${problem}`));
   },
+  contentType: () => "text/event-stream",
+  event: (stream, tokens, last, finish) =>
+    simEachToken(stream, { tokens, last }, (token, soFar, isLast) => ({
+      index: soFar,
+      token: { id: token.id, text: token.text, logprob: -0.5, special: false },
+      generated_text: isLast ? stream.textSoFar : null,
+      details: isLast && stream.job.extra.details === true
+        ? {
+          finish_reason: finishReason(finish),
+          generated_tokens: stream.tokensSoFar,
+          seed: null,
+          input_length: stream.job.promptTokens,
+        }
+        : null,
+    })),
   errorEvent: (_stream, message) => simSseTight({ error: message, error_type: "generation" }),
   errorReply,
   whole: (stream, tokens, finish) =>
@@ -54,26 +66,6 @@ export const simTgi: SimProtocol = {
     }),
 };
 
-function accept(request: SimRequest, model: string): SimJob | SimReply {
-  if (request.method === "GET") {
-    return simJsonReply(200, { model_id: model, version: "simulated" });
-  }
-  const body = simBody(request);
-  if (body === undefined) return errorReply(422, "Failed to parse the request body as JSON");
-  const parameters = isObject(body.parameters) ? body.parameters : {};
-  const refused = invalid(parameters);
-  if (refused !== undefined) return errorReply(422, `Input validation error: ${refused}`);
-  const job = simJob({
-    model,
-    prompt: body.inputs,
-    maxTokens: parameters.max_new_tokens,
-    defaultMaxTokens: 100,
-    stream: request.path === STREAM_PATH,
-    extra: { details: parameters.details === true },
-  });
-  return "problem" in job ? errorReply(422, `Input validation error: ${job.problem}`) : job;
-}
-
 /** The values that TGI refuses although other engines read them as "off". */
 function invalid({ temperature, top_p: topP, top_k: topK }: JsonObject): string | undefined {
   if (typeof temperature === "number" && temperature <= 0) {
@@ -86,7 +78,7 @@ function invalid({ temperature, top_p: topP, top_k: topK }: JsonObject): string 
   return undefined;
 }
 
-function finishReason(finish: "length" | "stop"): string {
+function finishReason(finish: SimFinish): string {
   return finish === "stop" ? "eos_token" : "length";
 }
 

@@ -62,7 +62,6 @@ export const simTritonGrpc: SimProtocol = {
       );
     }
   },
-  contentType: () => "application/grpc",
   event(stream, tokens) {
     const session = sessionOf(stream.job);
     for (const { id } of tokens) append(session, id);

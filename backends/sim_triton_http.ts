@@ -14,14 +14,7 @@ import {
   simSse,
   simText,
 } from "./sim_json.ts";
-import type {
-  SimJob,
-  SimProtocol,
-  SimReply,
-  SimRequest,
-  SimStream,
-  SimToken,
-} from "./sim_protocol.ts";
+import type { SimProtocol, SimReply, SimStream, SimToken } from "./sim_protocol.ts";
 
 /** The names that the two backends have in their manuals; the served model answers under both. */
 const USUAL_MODELS: readonly string[] = ["ensemble", "vllm_model"];
@@ -34,8 +27,36 @@ export const simTritonHttp: SimProtocol = {
   matches: (method, path) =>
     (method === "POST" && (GENERATE.test(path) || path === "/v2/repository/index")) ||
     (method === "GET" && (path === "/v2/health/ready" || path === "/v2/health/live")),
-  accept,
-  contentType: (job) => job.stream ? "text/event-stream; charset=utf-8" : "application/json",
+  accept(request, served) {
+    if (request.method === "GET") return simJsonReply(200, {});
+    const [, name, streamed] = GENERATE.exec(request.path) ?? [];
+    if (name === undefined) {
+      return simJsonReply(
+        200,
+        USUAL_MODELS.map((model) => ({ name: model, version: "1", state: "READY" })),
+      );
+    }
+    const model = decodeURIComponent(name);
+    const body = simBody(request);
+    if (body === undefined) return errorReply(400, "failed to parse the request JSON buffer");
+    const sampling = vllmSampling(body.sampling_parameters);
+    return simJob({
+      model: USUAL_MODELS.includes(model) ? served : model,
+      prompt: body.text_input,
+      maxTokens: sampling === undefined ? body.max_tokens : sampling.max_tokens,
+      defaultMaxTokens: 16,
+      minTokens: sampling?.min_tokens,
+      ignoreEos: sampling === undefined ? body.end_id === -1 : sampling.ignore_eos,
+      stream: streamed !== undefined,
+      extra: {
+        name: model,
+        vllm: sampling !== undefined,
+        counts: body.return_num_output_tokens === true,
+        reasons: body.return_finish_reason === true,
+        promptCounts: body.return_num_input_tokens === true,
+      },
+    }, (problem) => errorReply(400, problem));
+  },
   event: (stream, tokens, last, finish) =>
     simHeldBack(stream, tokens, last)
       ? ""
@@ -44,38 +65,6 @@ export const simTritonHttp: SimProtocol = {
   errorReply,
   whole: (stream, tokens, finish) => simJsonReply(200, answer(stream, tokens, finish)),
 };
-
-function accept(request: SimRequest, served: string): SimJob | SimReply {
-  if (request.method === "GET") return simJsonReply(200, {});
-  const [, name, streamed] = GENERATE.exec(request.path) ?? [];
-  if (name === undefined) {
-    return simJsonReply(
-      200,
-      USUAL_MODELS.map((model) => ({ name: model, version: "1", state: "READY" })),
-    );
-  }
-  const model = decodeURIComponent(name);
-  const body = simBody(request);
-  if (body === undefined) return errorReply(400, "failed to parse the request JSON buffer");
-  const sampling = vllmSampling(body.sampling_parameters);
-  const job = simJob({
-    model: USUAL_MODELS.includes(model) ? served : model,
-    prompt: body.text_input,
-    maxTokens: sampling === undefined ? body.max_tokens : sampling.max_tokens,
-    defaultMaxTokens: 16,
-    minTokens: sampling?.min_tokens,
-    ignoreEos: sampling === undefined ? body.end_id === -1 : sampling.ignore_eos,
-    stream: streamed !== undefined,
-    extra: {
-      name: model,
-      vllm: sampling !== undefined,
-      counts: body.return_num_output_tokens === true,
-      reasons: body.return_finish_reason === true,
-      promptCounts: body.return_num_input_tokens === true,
-    },
-  });
-  return "problem" in job ? errorReply(400, job.problem) : job;
-}
 
 /** The sampling parameters of the vLLM backend, which come as JSON inside the JSON. */
 function vllmSampling(value: unknown): JsonObject | undefined {

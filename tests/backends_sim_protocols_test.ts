@@ -10,7 +10,6 @@ import type { Ask, GenerationRequest, Protocol } from "../backends/protocol.ts";
 import { findProtocol, PROTOCOLS } from "../backends/protocols.ts";
 import type { Outcome, RequestRecord } from "../backends/record.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
-import type { SimJob, SimStream } from "../backends/sim_protocol.ts";
 import {
   findSimProtocol,
   SIM_ENGINES,
@@ -19,6 +18,7 @@ import {
 } from "../backends/sim_protocols.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
 import { cannedOptions, cannedRequest } from "./support/protocol_contract.ts";
+import { simulatedStream } from "./support/simulated_bodies.ts";
 
 /** Protocols that a simulated engine answers, each with the engine. */
 const PAIRS = PROTOCOLS.filter(({ carrier }) => carrier === "http")
@@ -82,7 +82,7 @@ for (const { engine, protocol } of PAIRS) {
     const faults: Record<string, Outcome["kind"]> = {
       "http-500": "http_error",
       "json-error": "engine_error",
-      "error-event": breaksOffSilently(name) ? "truncated" : "engine_error",
+      "error-event": breaksOffSilently(protocol) ? "truncated" : "engine_error",
       cut: "truncated",
       truncate: protocol.endMark === "eof" ? wrongLength : "truncated",
       "malformed-event": "protocol_error",
@@ -195,10 +195,9 @@ function modelInPath({ path }: Protocol): string | undefined {
 }
 
 /** Does the engine have no event for an error inside a stream? */
-function breaksOffSilently(name: string): boolean {
-  const job = { maxTokens: TOKENS, extra: {} } as SimJob;
-  const stream = { job, tokensSoFar: 1, quirks: new Set() } as unknown as SimStream;
-  return findSimProtocol(name)!.errorEvent(stream, "failed").length === 0;
+function breaksOffSilently(protocol: Protocol): boolean {
+  const sim = findSimProtocol(protocol.name)!;
+  return sim.errorEvent(simulatedStream(protocol, sim), "failed").length === 0;
 }
 
 /** One request to a fresh server; the server has stopped, but still knows what it sent. */

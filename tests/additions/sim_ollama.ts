@@ -25,7 +25,7 @@ export const simOllama: SimProtocol = {
   name: "ollama",
   matches: (method, path) => method === "POST" && path === "/api/chat",
   accept,
-  contentType: (job) => job.stream ? "application/x-ndjson" : "application/json; charset=utf-8",
+  contentType: () => "application/x-ndjson",
   event: (stream, tokens, last) =>
     simHeldBack(stream, tokens, last)
       ? ""
@@ -40,14 +40,13 @@ function accept(request: SimRequest, model: string): SimJob | SimReply {
   const body = simBody(request);
   if (body === undefined) return simJsonReply(400, { error: "invalid request body" });
   const { num_predict: maxTokens } = isObject(body.options) ? body.options : {};
-  const job = simJob({
+  return simJob({
     model: typeof body.model === "string" ? body.model : model,
     prompt: body.messages,
     maxTokens,
     defaultMaxTokens: 128,
     stream: body.stream !== false,
-  });
-  return "problem" in job ? simJsonReply(400, { error: job.problem }) : job;
+  }, (error) => simJsonReply(400, { error }));
 }
 
 function message({ job }: SimStream, content: string) {

@@ -47,28 +47,36 @@ export function simulatedBodies(
   return modes.map((stream) => simulatedBody(protocol, sim, { ...request, stream }));
 }
 
-function simulatedBody(
+/** The stream of a request before its first token, as the protocol's simulated side sees it. */
+export function simulatedStream(
   protocol: Protocol,
   sim: SimProtocol,
-  overrides: Partial<GenerationRequest> & { readonly stream: boolean },
-): CannedBody {
-  const { stream } = overrides;
+  overrides: Partial<GenerationRequest> = {},
+) {
   const wire = protocol.buildRequest(
-    cannedRequest({ ...overrides, outputTokens: TOKENS.length }),
+    cannedRequest({ model: "", ...overrides, outputTokens: TOKENS.length }),
     { baseUrl: baseUrlOf(protocol), headers: {} },
   );
   const job = sim.accept(simRequestOf(wire), "m-1");
   if ("status" in job) throw new Error(`Refused: ${job.status} ${job.body}`);
-  const quirks = new Set(["usage:asked", "role-chunk:with-first"]);
-  const state = {
+  return {
     job,
     serial: 1,
     tokensSoFar: 0,
     reasoningSoFar: 0,
     textSoFar: "",
     cachedTokens: 0,
-    quirks,
+    quirks: new Set(["usage:asked", "role-chunk:with-first"]),
   };
+}
+
+function simulatedBody(
+  protocol: Protocol,
+  sim: SimProtocol,
+  overrides: Partial<GenerationRequest> & { readonly stream: boolean },
+): CannedBody {
+  const { stream } = overrides;
+  const state = simulatedStream(protocol, sim, overrides);
   const parts = [stream ? sim.opening?.(state) ?? "" : ""];
   for (const [i, token] of TOKENS.entries()) {
     state.tokensSoFar++;
