@@ -207,7 +207,7 @@ Deno.test("a merged run says which client was missing, and what its time axis is
   const [clock, first, second] = await found(went, stopped);
   assertEquals([clock, first], ["ok", "ok"]);
   assertStringIncludes(second!, "1 of 2 clients (node-1) never began this load");
-  assertStringIncludes(second!, 'than "2 × 2 users" says');
+  assertStringIncludes(second!, 'less than "2 × 2 users"');
 
   const [untold, broken, absent] = await found(went, killed);
   assertStringIncludes(untold!, "1 of 2 clients (node-1) does not tell when each load began");
@@ -317,10 +317,10 @@ Deno.test("report refuses to count a run twice, and a file that is none, with ex
     await write(path, { records: [createRecord({})] }, 0);
     const twice = await runCli(["report", path, folder]);
     assertStrictEquals(twice.code, 2);
-    assertStringIncludes(twice.err, "it is the same run, and would count twice");
+    assertStringIncludes(twice.err, "it is the same run and would count twice");
     await Deno.writeTextFile(`${folder}/other`, "no records\n");
     const { code, err } = await runCli(["report", path, `${folder}/other`]);
     assertStrictEquals(code, 2);
-    assertStringIncludes(err, "line 1 is not one of ours");
+    assertStringIncludes(err, "line 1 is not a line of a record file");
   });
 });

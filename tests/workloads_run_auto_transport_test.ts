@@ -36,7 +36,7 @@ Deno.test("chooseTransport takes the simplest that is enough", () => {
     [{ loads: [arrivals(100)] }, "fetch", "200 streams with 4,000 tokens/s"],
     [{ loads: [arrivals(1000)] }, "epoll", "2,000 streams"],
     [{ loads: [arrivals(1000, 64)] }, "fetch", "64 streams"],
-    [{ loads: [arrivals(Infinity)] }, "epoll", "endlessly many streams"],
+    [{ loads: [arrivals(Infinity)] }, "epoll", "unlimited streams"],
     [{ loads: [arrivals(Infinity, 8)] }, "fetch", "8 streams"],
   ];
   for (const [part, transport, says] of cases) {
@@ -55,7 +55,7 @@ Deno.test("chooseTransport weighs what was calibrated on this machine above what
     [
       { loads: [users(100)], limits: [fetch] },
       "socket",
-      "100 streams with 2,000 tokens/s a thread are too many for fetch; calibrated here, fetch " +
+      "100 streams with 2,000 tokens/s per thread are too many for fetch; calibrated here, fetch " +
       "kept its p99 error within 5.00 ms up to 64 streams with 3,200 tokens/s",
     ],
     [{ loads: [users(64)], limits: [fetch] }, "fetch", "enough for 64 streams"],
@@ -65,7 +65,11 @@ Deno.test("chooseTransport weighs what was calibrated on this machine above what
     // A fast one: 500 streams are usually too many for fetch.
     [{ loads: [users(500)], limits: [{ ...fetch, streams: 600, tokensPerSec: 3e4 }] }, "fetch", ""],
     // None: the one that comes nearest, which epoll need not be.
-    [{ loads: [users(2000)], limits: [fetch, socket, epoll] }, "socket", "no other carries it"],
+    [
+      { loads: [users(2000)], limits: [fetch, socket, epoll] },
+      "socket",
+      "no other transport is enough",
+    ],
     [{ loads: [users(2000)], limits: [fetch, socket] }, "epoll", "here, socket kept"],
     [
       { loads: [users(100)], limits: [{ ...fetch, streams: 0, tokensPerSec: 0 }] },

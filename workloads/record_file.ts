@@ -13,7 +13,7 @@ import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metric
 import { readLines } from "./line_stream.ts";
 import { fileError, UserError } from "./user_error.ts";
 
-/** Where record lines go; fails by rejecting, e.g. on a full disk. */
+/** Where record lines go; rejects e.g. on a full disk. */
 export interface RecordSink {
   /** Appends all of the bytes; the next call waits until this one has settled. */
   write(bytes: Uint8Array): Promise<void>;
@@ -225,7 +225,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
       yield { end: line.end };
     }
   }
-  // Loads that were under way when the client was killed.
+  // Loads that were running when the client was killed.
   for (const [load, plan] of header!.loads.entries()) {
     const seen = loads.get(load);
     if (seen === undefined) continue;
@@ -329,7 +329,7 @@ function isEnd(end: Partial<LoadEnd> | null): boolean {
 }
 
 function foreign(line: number): string {
-  return `line ${line} is not one of ours`;
+  return `line ${line} is not a line of a record file`;
 }
 
 function notRecords(path: string, reason: string): UserError {

@@ -1,14 +1,15 @@
 /**
  * Record files of several clients of one server, read as one run.
  *
- * Load 1 of one file and load 1 of the others are one load: users and rates add up, and so do all
- * counts. Its clients share a time axis by the instant at which each began the load, as its
- * machine's clock told; where a file does not say it, or on demand, they are taken to have begun
- * together. An error of that axis moves the requests of one client against those of another: it
- * blurs what is counted over time (steady window, in flight, series), and no latency.
+ * Load 1 of one file and load 1 of the others are one load: users, rates and counts add up. Its
+ * clients share a time axis by the instant at which each began the load, as its machine's clock told;
+ * where a file has no such instant, or on demand, they are assumed to have begun together. An error of
+ * that axis shifts the requests of one client against those of another: it blurs what is counted over
+ * time (steady window, in flight, series), but no latency.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { formatMs } from "../metrics/format.ts";
 import type { MergedClient, MergedClients } from "../metrics/merged_clients.ts";
@@ -22,7 +23,7 @@ import {
 } from "./record_file.ts";
 import { UserError } from "./user_error.ts";
 
-/** What puts several clients on one time axis. */
+/** How several clients are put on one time axis. */
 export type Alignment = MergedClients["clock"];
 
 interface Client {
@@ -78,15 +79,15 @@ export async function* mergeRecordFiles(
 ): AsyncGenerator<RecordEntry> {
   const clients: Client[] = [];
   for (const path of paths) clients.push({ path, ...await readRunOutline(path) });
-  refuseStrangers(clients);
+  refuseDifferentRuns(clients);
   const axis = alignLoads(clients, options.align);
   yield { header: mergeHeaders(clients, axis) };
 
   const ends: { readonly client: number; readonly end: LoadEnd }[] = [];
   for (const [client, { path, header }] of clients.entries()) {
-    const lanes = (load: number) =>
-      clients.slice(0, client).reduce((sum, { header }) => sum + lanesOf(header, load), 0);
-    const before = header.loads.map((_, load) => lanes(load));
+    const before = header.loads.map((_, load) =>
+      sum(clients.slice(0, client).map(({ header }) => usersOf(header, load)))
+    );
     for await (const { record, end } of streamRecordFile(path)) {
       if (end !== undefined) ends.push({ client, end });
       if (record === undefined) continue;
@@ -106,14 +107,14 @@ export async function* mergeRecordFiles(
   }
 }
 
-function refuseStrangers([first, ...others]: readonly Client[]): void {
+function refuseDifferentRuns([first, ...others]: readonly Client[]): void {
   const refuse = ({ path }: Client, reason: string): never => {
     throw new UserError(`Cannot merge ${path} with ${first!.path}: ${reason}`);
   };
   const seen = new Set([JSON.stringify(first!.header)]);
   for (const other of others) {
     const text = JSON.stringify(other.header);
-    if (seen.has(text)) refuse(other, "it is the same run, and would count twice");
+    if (seen.has(text)) refuse(other, "it is the same run and would count twice");
     seen.add(text);
     for (const field of EQUAL) {
       const [theirs, ours] = [other.header[field], first!.header[field]];
@@ -131,7 +132,7 @@ interface Axis {
   readonly clock: Alignment;
   /** By client and load: how much later than the first of the clients it began the load. */
   readonly laterMs: readonly (readonly number[])[];
-  /** By client: it does not tell when some load began that was run. */
+  /** By client: the start of some load that was run is unknown. */
   readonly untimed: readonly boolean[];
 }
 
@@ -140,23 +141,23 @@ function alignLoads(clients: readonly Client[], asked: Alignment | undefined): A
   const startOf = (client: Client, load: number) => endOf(client, load)?.startedAtMs;
   const loads = [...clients[0]!.header.loads.keys()];
   const skipped = (client: Client, load: number) => endOf(client, load)?.skipped === true;
-  // A load that no client has reached needs no time.
+  // A load that no client has reached needs no start.
   const reached = loads.filter((load) =>
     clients.some((client) => endOf(client, load) !== undefined && !skipped(client, load))
   );
   const untimed = clients.map((client) =>
     reached.some((load) => startOf(client, load) === undefined && !skipped(client, load))
   );
-  const silent = untimed.indexOf(true);
-  if (asked === "wall" && silent >= 0) {
+  const firstUntimed = untimed.indexOf(true);
+  if (asked === "wall" && firstUntimed >= 0) {
     throw new UserError(
       `Cannot align ${
-        clients[silent]!.path
-      } by the wall clock: it does not tell when each load began ` +
-        "(its client was killed, or is older); --align start takes all clients to begin together",
+        clients[firstUntimed]!.path
+      } by the wall clock: it has no time at which each load began ` +
+        "(its client was killed, or is older); --align start assumes that all clients began together",
     );
   }
-  if (asked === "start" || silent >= 0) {
+  if (asked === "start" || firstUntimed >= 0) {
     return { clock: "start", laterMs: clients.map(() => loads.map(() => 0)), untimed };
   }
   const firstMs = loads.map((load) =>
@@ -168,12 +169,12 @@ function alignLoads(clients: readonly Client[], asked: Alignment | undefined): A
       return startMs === undefined ? 0 : microseconds(startMs - firstMs[load]!);
     })
   );
-  refuseStrangersInTime(clients, laterMs);
+  refuseSeparateRuns(clients, laterMs);
   return { clock: "wall", laterMs, untimed };
 }
 
-/** Runs one after the other are no load that the server ever had. */
-function refuseStrangersInTime(
+/** Runs one after the other never loaded the server together. */
+function refuseSeparateRuns(
   clients: readonly Client[],
   laterMs: readonly (readonly number[])[],
 ): void {
@@ -192,19 +193,19 @@ function refuseStrangersInTime(
       `Cannot merge ${latest.path} with ${soonest.path}: by the clocks of their machines load ${
         load + 1
       } began ${formatMs(latest.fromMs - soonest.toMs)} after it had ended there; if the clocks ` +
-        "are wrong and they did run together, say --align start",
+        "are wrong and they did run together, use --align start",
     );
   }
 }
 
-/** In which loads a client took part. */
-function attendanceOf(
+/** The first load that a client took no part in. */
+function absenceOf(
   ends: readonly LoadEnd[],
   loads: number,
 ): Pick<MergedClient, "absentFrom" | "killed"> {
   for (let load = 0; load < loads; load++) {
     const end = ends.find((one) => one.load === load);
-    // It was under way, in its warm-up at least; what came after was never begun.
+    // The client was in this load, or in its warm-up; later ones were never begun.
     if (end === undefined) return { absentFrom: load + 1, killed: true };
     if (end.skipped) return { absentFrom: load };
   }
@@ -215,13 +216,12 @@ function mergeHeaders(clients: readonly Client[], { clock, laterMs, untimed }: A
   const headers = clients.map(({ header }) => header);
   const first = headers[0]!;
   const { dataset } = first;
-  // The error of one client under its part of the load says nothing of all of them.
+  // The error of one client under its part of the load is not that of all of them.
   const { calibration: _, ...rest } = first;
-  // Clients of one seed send the same prompts, unless these are made anew for each run.
+  // Clients of one seed send the same prompts, unless these are generated anew for each run.
   const repeated = headers.filter(({ seed, dataset: { kind, source } }) =>
     kind !== "synthetic" && seed === first.seed && source === dataset.source
   ).slice(1);
-  const sum = (values: readonly number[]) => values.reduce((total, one) => total + one, 0);
   return {
     ...rest,
     loads: first.loads.map((_, load) => mergePlans(headers.map(({ loads }) => loads[load]!))),
@@ -233,14 +233,11 @@ function mergeHeaders(clients: readonly Client[], { clock, laterMs, untimed }: A
     },
     merged: {
       clock,
-      clients: clients.map((
-        { header: { environment: { hostname }, startedAt }, ends },
-        client,
-      ) => ({
-        ...(hostname === undefined ? {} : { hostname }),
+      clients: clients.map(({ header: { environment, startedAt }, ends }, client) => ({
+        ...defined({ hostname: environment.hostname }),
         startedAt,
         laterMs: Math.max(0, ...laterMs[client]!),
-        ...attendanceOf(ends, first.loads.length),
+        ...absenceOf(ends, first.loads.length),
         ...(untimed[client] ? { untimed: true } : {}),
       })),
     },
@@ -260,13 +257,11 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
     const values = plans.flatMap((plan) => plan[field] ?? []);
     return values.length < plans.length ? {} : { [field]: combine(values) };
   };
-  const sum = (values: readonly number[]) => values.reduce((total, one) => total + one, 0);
   const largest = (values: readonly number[]) => Math.max(...values);
   return {
     label: same ? `${plans.length} × ${first.label}` : labels.join(" + "),
     kind: first.kind,
-    ...(first.arrival === undefined ? {} : { arrival: first.arrival }),
-    ...(first.overflow === undefined ? {} : { overflow: first.overflow }),
+    ...defined({ arrival: first.arrival, overflow: first.overflow }),
     ...together("users", sum),
     ...together("ratePerSec", sum),
     ...together("stopRequests", sum),
@@ -276,8 +271,8 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
   };
 }
 
-/** Users, or the threads that stand for them in an open loop. */
-function lanesOf(header: RunHeader, load: number): number {
+/** Users of a load, or the threads that are numbered like users in an open loop. */
+function usersOf(header: RunHeader, load: number): number {
   return header.loads[load]?.users ?? Math.max(1, header.workers);
 }
 
@@ -290,7 +285,7 @@ function mergeEnds(
   load: number,
   ends: readonly { readonly end: LoadEnd; readonly laterMs: number }[],
 ): LoadEnd {
-  // Who never began it has no times.
+  // A client that never began the load has no times.
   const begun = ends.filter(({ end }) => !end.skipped);
   const timed = begun.length > 0 ? begun : ends;
   const last = (of: (end: LoadEnd) => number) =>
@@ -301,13 +296,13 @@ function mergeEnds(
   return {
     load,
     durationMs: last(({ durationMs }) => durationMs),
-    // Steady is what lies between the last client's start and the first one's end.
+    // The steady window lies between the last client's start and the first one's end.
     rampEndMs: last(({ rampEndMs }) => rampEndMs),
     sendingEndMs: Math.min(...timed.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
     interrupted: ends.some(({ end }) => end.interrupted),
     ...(ends.every(({ end }) => end.skipped) ? { skipped: true } : {}),
     ...(ends.some(({ end }) => end.inferred) ? { inferred: true } : {}),
-    ...(client === undefined ? {} : { client }),
+    ...defined({ client }),
     // Only a client on the server's machine sees its GPUs.
     ...(gpu === undefined
       ? {}
@@ -315,11 +310,11 @@ function mergeEnds(
   };
 }
 
-/** The worst of each: one client that was late is enough to spoil a tail. */
+/** The worst of each: one late client is enough to spoil a tail. */
 function mergeHealth(clients: readonly ClientHealth[]): ClientHealth | undefined {
   if (clients.length === 0) return undefined;
   const merged: Record<string, number> = {};
-  // Where one client's reads were not stamped, there is no share that holds for all.
+  // Without stamps of one client's reads there is no share that holds for all.
   const stamped = Math.min(...clients.map(({ kernelStampedReads }) => kernelStampedReads ?? 0));
   for (const client of clients) {
     const { descriptors: _, descriptorLimit: _limit, kernelStampedReads: _reads, ...health } =
@@ -335,9 +330,12 @@ function mergeHealth(clients: readonly ClientHealth[]): ClientHealth | undefined
   return {
     ...merged,
     ...(stamped === 0 ? {} : { kernelStampedReads: stamped }),
-    ...(descriptors === undefined ? {} : { descriptors }),
-    ...(descriptorLimit === undefined ? {} : { descriptorLimit }),
+    ...defined({ descriptors, descriptorLimit }),
   };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, one) => total + one, 0);
 }
 
 function filling({ descriptors, descriptorLimit }: ClientHealth): number {

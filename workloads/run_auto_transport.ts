@@ -64,16 +64,15 @@ export async function settleTransport(
   return { ...plan, transport };
 }
 
-/** What is known before the load starts. */
+/** What is known before the load starts; rate and latency are those of the check request. */
 export interface TransportNeed {
   readonly loads: readonly Load[];
   /** Threads that share the load. */
   readonly threads: number;
-  /** Of the request that checked the server. */
   readonly tokensPerSec: number;
   readonly latencyMs: number;
   readonly https: boolean;
-  /** `--insecure`, which fetch cannot. */
+  /** `--insecure`, which fetch does not support. */
   readonly insecure: boolean;
   /** `epoll` may be used: Linux and `--allow-ffi`. */
   readonly ffi: boolean;
@@ -88,8 +87,8 @@ export interface TransportChoice {
 }
 
 /**
- * Up to here a transport's thread is less than half busy and its p99 error stays below 10 ms, on a
- * machine of 2024: `BENCHMARKS.md`. Half, because a load comes in bursts.
+ * Up to here a transport's thread is less than half busy and its p99 error stays below 10 ms on a
+ * machine of 2024 (`BENCHMARKS.md`). Half, because a load comes in bursts.
  */
 const REACH: Readonly<
   Record<"fetch" | "socket", { readonly streams: number; readonly tokensPerSec: number }>
@@ -99,8 +98,8 @@ const REACH: Readonly<
 };
 
 /**
- * The simplest transport that is enough for the largest of the loads: by what was calibrated on
- * this machine, where it was, else by what is usual.
+ * The simplest transport that is enough for the largest of the loads: by the calibration of this
+ * machine, else by {@linkcode REACH}.
  */
 export function chooseTransport(need: TransportNeed): TransportChoice {
   const { loads, threads, limits = [] } = need;
@@ -121,7 +120,7 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
     });
   const chosen = candidates.find(({ enough }) => enough) ?? nearest(candidates);
   const left = candidates[candidates.indexOf(chosen) - 1];
-  const load = `${describe(each)} a thread`;
+  const load = `${describe(each)} per thread`;
   const why = left === undefined
     ? `enough for ${load}`
     : `${load} are too many for ${left.transport}`;
@@ -131,7 +130,7 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
       why,
       ...(left?.limit === undefined ? [] : [describeLimit(left.transport, left.limit)]),
       ...(chosen.limit === undefined ? [] : [describeLimit(chosen.transport, chosen.limit)]),
-      ...(chosen.enough ? [] : [`no other carries it either${betterChance(need)}`]),
+      ...(chosen.enough ? [] : [`no other transport is enough either${betterChance(need)}`]),
     ].join("; "),
   };
 }
@@ -140,7 +139,7 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
 interface Candidate {
   readonly transport: TransportChoice["transport"];
   readonly enough: boolean;
-  /** What was calibrated, and load ÷ limit. */
+  /** The calibrated limit, and load ÷ limit. */
   readonly limit?: CalibrationLimit;
   readonly ratio?: number;
 }
@@ -152,7 +151,7 @@ function reaches(
   return streams <= reach.streams && tokensPerSec <= reach.tokensPerSec;
 }
 
-/** None is enough: the strongest, unless another was found to be stronger on this machine. */
+/** None is enough: the strongest one, unless another had the higher calibrated limit. */
 function nearest(candidates: readonly Candidate[]): Candidate {
   return candidates.reduceRight((best, one) =>
     (one.ratio ?? Infinity) < (best.ratio ?? 0) ? one : best
@@ -187,5 +186,5 @@ function streamsOf(load: Load, latencyMs: number): number {
 }
 
 function count(value: number): string {
-  return value === Infinity ? "endlessly many" : Math.ceil(value).toLocaleString("en-US");
+  return value === Infinity ? "unlimited" : Math.ceil(value).toLocaleString("en-US");
 }

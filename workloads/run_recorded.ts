@@ -1,10 +1,10 @@
 /**
- * A measurement with its record file and its progress line: what every command that measures does
- * in the same way.
+ * Measures a plan with a record file and a progress line, as every command that measures does.
  *
  * @module
  */
 import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { measure } from "./run_measure.ts";
@@ -14,13 +14,13 @@ import { openRecordFile, type RecordWriter, startRecordFile } from "./record_fil
 import { makeResultFolder, RECORD_FILE } from "./run_results.ts";
 import type { Host } from "./command.ts";
 
-/** Where records go, and who else sees what happens. */
+/** Where records go, and further hooks. */
 export interface RecordOptions {
   /** New folder for the record file: its path, or `true` for one named by date and time. */
   readonly folder?: string | true | undefined;
   /** New record file where there is no such folder. */
   readonly file?: string | undefined;
-  /** False: the run comes back without records, which then take no memory. Default true. */
+  /** `false`: the run is returned without records, which then take no memory. Default `true`. */
   readonly keepRecords?: boolean;
   readonly onDataset?: (dataset: Dataset) => void;
   /** Called before the first record. */
@@ -29,19 +29,17 @@ export interface RecordOptions {
   readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
 }
 
-/** A run, and what became of its record file. */
+/** A run and its record file. */
 export interface RecordedRun {
   readonly run: Run;
-  /** The folder that was made. */
   readonly folder?: string;
-  /** The record file. */
   readonly file?: string;
-  /** Why the file is not complete; the run is. */
+  /** Why the file is incomplete; the run is complete. */
   readonly failure?: Error;
 }
 
 /**
- * Measures a plan. The file is begun when everything is ready, and ended whatever happens.
+ * Measures a plan. The file is begun when everything is prepared, and closed whatever happens.
  *
  * @throws {UserError} as `measure`, and when the file cannot be begun.
  */
@@ -61,7 +59,7 @@ export async function measureRecorded(
       abortSignal: host.aborted,
       commandLine: host.commandLine,
       keepRecords,
-      ...(onDataset === undefined ? {} : { onDataset }),
+      ...defined({ onDataset }),
       onHeader: async (header) => {
         onHeader?.(header);
         if (options.folder !== undefined) {
@@ -85,10 +83,5 @@ export async function measureRecorded(
     host.progress("");
     await writer?.close();
   }
-  return {
-    run,
-    ...(folder === undefined ? {} : { folder }),
-    ...(file === undefined ? {} : { file }),
-    ...(writer?.failure === undefined ? {} : { failure: writer.failure }),
-  };
+  return { run, ...defined({ folder, file, failure: writer?.failure }) };
 }

@@ -49,7 +49,7 @@ async function makeFolder(path: string): Promise<boolean> {
     await Deno.mkdir(path);
     return true;
   } catch (error) {
-    // Of the parent it says that a file is in the way.
+    // For the parent this error means that a file is in the way.
     if (parentMade && error instanceof Deno.errors.AlreadyExists) return false;
     throw fileError(`Cannot make the folder ${path}`, error);
   }
@@ -61,8 +61,7 @@ export function summarizeFor(run: Run, report: ReportPlan): Summary {
 }
 
 /**
- * Starts a summary as the options ask; where they leave open how values are kept, as the run
- * itself kept them.
+ * Starts a summary as the options ask; without `--values`, values are kept as the run kept them.
  */
 export function accumulateFor(
   header: RunHeader,
