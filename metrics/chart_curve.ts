@@ -23,11 +23,8 @@ export interface CurvePoint {
   readonly failed: boolean;
 }
 
-/** What to draw. */
-export interface CurveChart {
-  /** Unique in the page. */
+interface CurveChart {
   readonly id: string;
-  /** Of the metric, e.g. `TTFT`. */
   readonly title: string;
   /** Name and unit of the horizontal axis. */
   readonly name: string;

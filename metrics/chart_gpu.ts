@@ -4,18 +4,14 @@
  * @module
  */
 import { across, chart, down, type Panel, path, type Tip } from "./chart_frame.ts";
-import { linearScale, timeUnit } from "./chart_scale.ts";
+import { linearScale, timeAxis } from "./chart_scale.ts";
 import { formatMib, formatMs, formatNumber, formatShare, plural } from "./format.ts";
 import type { GpuSeries, GpuSummary } from "./load_series.ts";
 import type { Markup } from "./markup.ts";
 
-/** What to draw. */
-export interface GpuChart {
-  /** Unique in the page. */
+interface GpuChart {
   readonly id: string;
-  /** GPUs of the load. */
   readonly gpu: GpuSummary;
-  /** Right end of the axis. */
   readonly durationMs: number;
 }
 
@@ -28,9 +24,7 @@ const MIB_OF_GIB = 1024;
 /** Panels over one time axis; those without any value are left out. */
 export function gpuChart({ id, gpu, durationMs }: GpuChart): Markup {
   const { series: { timeMs, devices }, total } = gpu;
-  const time = timeUnit(durationMs);
-  const x = linearScale(0, durationMs / time.ms, { ticks: 8 });
-  const at = (ms: number) => x.at(ms / time.ms);
+  const { at, ticks, name } = timeAxis(durationMs);
   const panel = (name: string, valuesOf: (device: Device) => Values, least = 0): Panel[] => {
     const lists = devices.map(valuesOf);
     const known = lists.flat().filter((value) => value !== null);
@@ -58,8 +52,8 @@ export function gpuChart({ id, gpu, durationMs }: GpuChart): Markup {
       ),
       ...panel("GPU power, W", ({ powerW }) => powerW),
     ],
-    ticks: x.ticks,
-    name: `Time since the start of the load (${time.name})`,
+    ticks,
+    name,
     tips: {
       axis: "x",
       list: timeMs.map((ms, i): Tip => ({

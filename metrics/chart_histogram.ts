@@ -10,13 +10,9 @@ import type { Histogram, Percentile } from "./load_summary.ts";
 import { type Markup, markup } from "./markup.ts";
 import type { Unit } from "./metric.ts";
 
-/** What to draw. */
-export interface HistogramChart extends Histogram {
-  /** Unique in the page. */
+interface HistogramChart extends Histogram {
   readonly id: string;
-  /** Of the metric, e.g. `TTFT`. */
   readonly title: string;
-  /** Of the edges. */
   readonly unit: Unit;
   /** What is counted, in the plural: `requests`, `gaps`. */
   readonly counted: string;

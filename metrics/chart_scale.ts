@@ -51,6 +51,19 @@ export function timeUnit(maxMs: number): TimeUnit {
   return maxMs < 900_000 ? { name: "s", ms: 1000 } : { name: "min", ms: 60_000 };
 }
 
+/** Axis of the time since the start of a load. */
+export function timeAxis(
+  durationMs: number,
+): Pick<Scale, "ticks" | "at"> & { readonly name: string } {
+  const { ms, name } = timeUnit(durationMs);
+  const { ticks, at } = linearScale(0, durationMs / ms, { ticks: 8 });
+  return {
+    ticks,
+    at: (timeMs) => at(timeMs / ms),
+    name: `Time since the start of the load (${name})`,
+  };
+}
+
 /** Equal steps of 1, 2 or 5 × 10ⁿ. An empty range is widened, so that its value has a place. */
 export function linearScale(min: number, max: number, options: ScaleOptions = {}): Scale {
   const { ticks: most = 6, round = false, whole = false } = options;

@@ -4,18 +4,14 @@
  * @module
  */
 import { across, chart, down, type Panel, path, percent, type Tip } from "./chart_frame.ts";
-import { linearScale, timeUnit } from "./chart_scale.ts";
+import { linearScale, timeAxis } from "./chart_scale.ts";
 import { formatCount, formatMs, formatNumber } from "./format.ts";
 import { type Markup, markup } from "./markup.ts";
 import type { Series, Window } from "./load_series.ts";
 
-/** What to draw. */
-export interface SeriesChart {
-  /** Unique in the page. */
+interface SeriesChart {
   readonly id: string;
-  /** Equal stretches of the load. */
   readonly series: Series;
-  /** Right end of the axis. */
   readonly durationMs: number;
   /** Window to shade. */
   readonly steady: Window | undefined;
@@ -27,9 +23,7 @@ const LABEL_HEIGHT = 14;
 /** Panels over one time axis with one step per stretch; failures only where there are any. */
 export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Markup {
   const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed } = series;
-  const time = timeUnit(durationMs);
-  const x = linearScale(0, durationMs / time.ms, { ticks: 8 });
-  const at = (ms: number) => x.at(ms / time.ms);
+  const { at, ticks, name } = timeAxis(durationMs);
   const endMs = startMs.map((ms) => Math.min(ms + bucketMs, durationMs));
   const shade = steady === undefined ? markup`` : shadeWindow(at(steady.fromMs), at(steady.toMs));
   const panel = (name: string, values: readonly number[], kind: "line" | "failed"): Panel => {
@@ -86,8 +80,8 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
         ? []
         : [panel(`Failed requests (in each ${formatMs(bucketMs)})`, failed, "failed")]),
     ],
-    ticks: startMs.length === 0 ? [] : x.ticks,
-    name: `Time since the start of the load (${time.name})`,
+    ticks: startMs.length === 0 ? [] : ticks,
+    name,
     tips: {
       axis: "x",
       list: startMs.map((fromMs, i): Tip => ({

@@ -5,20 +5,17 @@
  */
 import type { Outcome } from "../backends/record.ts";
 import { across, chart, path, percent, PLOT_WIDTH, type Tip } from "./chart_frame.ts";
-import { linearScale, timeUnit } from "./chart_scale.ts";
+import { timeAxis } from "./chart_scale.ts";
 import { formatCount, formatMs, plural } from "./format.ts";
 import { type Markup, markup } from "./markup.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 
-/** What to draw. */
-export interface TimelineChart {
-  /** Unique in the page. */
+interface TimelineChart {
   readonly id: string;
   /** Requests in any order, drawn in the order of sending. */
   readonly entries: readonly TimelineEntry[];
   /** All requests of the load; more than `entries` when these are a sample. */
   readonly offered: number;
-  /** Right end of the axis. */
   readonly durationMs: number;
   /** Most bars; more requests are thinned out. Default 160. */
   readonly rows?: number;
@@ -54,10 +51,8 @@ export const TIMELINE_MARKS: readonly {
 export function timelineChart(data: TimelineChart): Markup {
   const { id, entries, offered, durationMs, rows = ROWS } = data;
   const shown = thinOut(entries, rows).toSorted((a, b) => departureMs(a) - departureMs(b));
-  const time = timeUnit(durationMs);
   const lastMs = Math.max(durationMs, ...shown.map(({ intendedMs }) => intendedMs));
-  const x = linearScale(0, lastMs / time.ms, { ticks: 8 });
-  const at = (ms: number) => x.at(ms / time.ms);
+  const { at, ticks, name } = timeAxis(lastMs);
   const row = ROW_HEIGHTS.find(({ rows }) => shown.length <= rows)?.height ?? 3;
   const height = Math.max(row, shown.length * row);
   const paths: Record<Stretch, string> = {
@@ -117,8 +112,8 @@ export function timelineChart(data: TimelineChart): Markup {
       labels: marks,
       empty: shown.length === 0 ? "nothing was sent" : undefined,
     }],
-    ticks: shown.length === 0 ? [] : x.ticks,
-    name: `Time since the start of the load (${time.name})`,
+    ticks: shown.length === 0 ? [] : ticks,
+    name,
     tips: {
       axis: "y",
       list: shown.map((entry, i): Tip => ({

@@ -53,13 +53,13 @@ export interface VerdictRule {
 }
 
 /** A smaller error at p99 is the machine's: a client in C has stalls of 1 to 2.5 ms too. */
-const TAIL_FLOOR_MS = 2.5;
+const TAIL = { of: "p99Ms", floorMs: 2.5 } as const;
 
 /** Share of the median that an error at p99 may have. */
 const TOLERABLE = { ttft: 0.1, itl: 0.25 } as const;
 
 /** A smaller median error is the cost of reading at all: a wake-up and a system call. */
-const MIDDLE_FLOOR_MS = 0.5;
+const MIDDLE = { of: "p50Ms", floorMs: 0.5 } as const;
 
 /** Any machine waits for a core this share of the time. */
 const STARVED_FLOOR = 0.03;
@@ -97,7 +97,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     name: "ttft_error",
     suspectAbove: TOLERABLE.ttft,
     boundAbove: 0.5,
-    measure: (evidence) => tailShare("ttft", evidence),
+    measure: (evidence) => errorShare("ttft", TAIL, evidence),
     explain: (share, evidence) => explainTail("ttft", share, evidence),
   },
   {
@@ -105,14 +105,14 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     name: "itl_error",
     suspectAbove: TOLERABLE.itl,
     boundAbove: 1,
-    measure: (evidence) => tailShare("itl", evidence),
+    measure: (evidence) => errorShare("itl", TAIL, evidence),
     explain: (share, evidence) => explainTail("itl", share, evidence),
   },
   {
     name: "middle_error",
     suspectAbove: 0.05,
     boundAbove: 0.2,
-    measure: (evidence) => middleShare(evidence),
+    measure: (evidence) => errorShare("ttft", MIDDLE, evidence),
     explain: (share, { client }) =>
       `half of all TTFTs are off by more than ${formatMs(client?.error?.ttft.p50Ms)}, ${
         formatShare(share)
@@ -301,18 +301,16 @@ function calibrated(metric: "ttft" | "itl", { client }: VerdictEvidence): ErrorB
   return client?.error?.basis === "calibration" ? client.error[metric] : undefined;
 }
 
-function tailShare(metric: "ttft" | "itl", evidence: VerdictEvidence): number | undefined {
-  const p99Ms = calibrated(metric, evidence)?.p99Ms;
+/** Error ÷ median of the metric; 0 below the floor, where the error is that of any machine. */
+function errorShare(
+  metric: "ttft" | "itl",
+  { of, floorMs }: { readonly of: "p50Ms" | "p99Ms"; readonly floorMs: number },
+  evidence: VerdictEvidence,
+): number | undefined {
+  const ms = calibrated(metric, evidence)?.[of];
   const median = medianOf(metric, evidence);
-  if (p99Ms === undefined || median === undefined || median <= 0) return undefined;
-  return p99Ms <= TAIL_FLOOR_MS ? 0 : p99Ms / median;
-}
-
-function middleShare(evidence: VerdictEvidence): number | undefined {
-  const p50Ms = calibrated("ttft", evidence)?.p50Ms;
-  const median = medianOf("ttft", evidence);
-  if (p50Ms === undefined || median === undefined || median <= 0) return undefined;
-  return p50Ms <= MIDDLE_FLOOR_MS ? 0 : p50Ms / median;
+  if (ms === undefined || median === undefined || median <= 0) return undefined;
+  return ms <= floorMs ? 0 : ms / median;
 }
 
 /** The limit of this client that the load exceeds. */
@@ -340,7 +338,7 @@ function weighedLoad(evidence: VerdictEvidence): Required<WeighedLoad> | undefin
   return {
     streams: weight.streams,
     tokensPerSec: weight.readsPerSec,
-    tolerableMs: Math.max(TAIL_FLOOR_MS, Math.min(...tolerable)),
+    tolerableMs: Math.max(TAIL.floorMs, Math.min(...tolerable)),
   };
 }
 

@@ -1,11 +1,10 @@
 /**
- * Prompt tokens that cost the engine nothing.
+ * Prompt tokens served from the prefix cache, where the engine reports them.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Prompt tokens served from the prefix cache, where the engine reports them. */
 export const cachedTokens: Metric = {
   name: "cached_tokens",
   title: "Cached prompt tokens",

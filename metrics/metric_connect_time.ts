@@ -1,11 +1,10 @@
 /**
- * Time spent connecting.
+ * Time to connect (TCP, TLS) where the transport knows it; part of the TTFT of that request.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Time to connect (TCP, TLS) where the transport knows it; part of the TTFT of that request. */
 export const connectTime: Metric = {
   name: "connect_time",
   title: "Connect time",

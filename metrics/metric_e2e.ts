@@ -1,11 +1,11 @@
 /**
- * End-to-end latency.
+ * End-to-end latency, sent → last token; what a stream sends after it (usage, end mark) is
+ * excluded.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Sent → last token; what a stream sends after it (usage, end mark) is excluded. */
 export const e2e: Metric = {
   name: "e2e",
   title: "E2E",

@@ -1,11 +1,10 @@
 /**
- * End-to-end latency as a client of the schedule sees it.
+ * End-to-end latency from the intended time (T19 in docs/python-scripts.md).
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Intended → last token (T19 in docs/python-scripts.md). */
 export const e2eIntended: Metric = {
   name: "e2e_intended",
   title: "E2E from intended",

@@ -1,15 +1,12 @@
 /**
- * Inter-token latency.
+ * Inter-token latency: gaps between ticks as they were. A tick of several tokens is one gap,
+ * neither divided nor padded with zeros (T8, T12), and the wait for the first token is not one
+ * (T16). A tick without a new token does not end a gap. T-numbers: docs/python-scripts.md.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/**
- * Gaps between ticks as they were. A tick of several tokens is one gap, neither divided nor padded
- * with zeros (T8, T12), and the wait for the first token is not one (T16). A tick without a new token
- * does not end a gap. T-numbers: docs/python-scripts.md.
- */
 export const itl: Metric = {
   name: "itl",
   title: "ITL",

@@ -1,11 +1,10 @@
 /**
- * Requested against delivered length.
+ * Requested tokens that were not delivered; 0 = exact, below 0 = more than requested.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Requested tokens that were not delivered; 0 = exact, below 0 = more than requested. */
 export const lengthShortfall: Metric = {
   name: "length_shortfall",
   title: "Length shortfall",

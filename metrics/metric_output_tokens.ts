@@ -1,11 +1,10 @@
 /**
- * Length of the answers.
+ * Delivered tokens, thinking included; never the requested length (T2 in docs/python-scripts.md).
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Delivered tokens, thinking included; never the requested length (T2 in docs/python-scripts.md). */
 export const outputTokens: Metric = {
   name: "output_tokens",
   title: "Output tokens",

@@ -1,11 +1,10 @@
 /**
- * Length of the prompts.
+ * Prompt tokens: the engine's count where it reports one, else ours.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Prompt tokens: the engine's count where it reports one, else ours. */
 export const promptTokens: Metric = {
   name: "prompt_tokens",
   title: "Prompt tokens",

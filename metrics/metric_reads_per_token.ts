@@ -1,11 +1,11 @@
 /**
- * How finely the client could see the stream.
+ * Reads of the body per token; well below 1, tokens arrived in groups (T8 in
+ * docs/python-scripts.md).
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Reads of the body per token; well below 1, tokens arrived in groups (T8 in docs/python-scripts.md). */
 export const readsPerToken: Metric = {
   name: "reads_per_token",
   title: "Reads per token",

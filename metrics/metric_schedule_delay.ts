@@ -1,11 +1,10 @@
 /**
- * Lateness of our own departures.
+ * Schedule delay, intended → sent: how late this client, or its in-flight limit, sent the request.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Intended → sent: how late this client, or its in-flight limit, sent the request. */
 export const scheduleDelay: Metric = {
   name: "schedule_delay",
   title: "Schedule delay",

@@ -1,14 +1,11 @@
 /**
- * How many tokens arrive together.
+ * Tokens of each tick, the first included. Above 1, `itl` is the gap between groups of tokens, and
+ * `tpot` the time per token (T8 in docs/python-scripts.md).
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/**
- * Tokens of each tick, the first included. Above 1, `itl` is the gap between groups of tokens, and
- * `tpot` the time per token (T8 in docs/python-scripts.md).
- */
 export const tokensPerTick: Metric = {
   name: "tokens_per_tick",
   title: "Tokens per tick",

@@ -1,18 +1,15 @@
 /**
- * Time per output token.
+ * Time per output token: mean time per token after the first event, whose tokens are already there
+ * when the time begins and so do not count. With one token per event this is the usual (latency −
+ * TTFT) ÷ (tokens − 1), a time and not a rate (T1 in docs/python-scripts.md).
+ *
+ * The total is the best count known (`outputTokens`); where the stream counts only events, the
+ * first event is one token. An answer in one tick has no value: there is no duration to divide.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/**
- * Mean time per token after the first event, whose tokens are already there when the time begins and
- * so do not count. With one token per event this is the usual (latency − TTFT) ÷ (tokens − 1), a
- * time and not a rate (T1 in docs/python-scripts.md).
- *
- * The total is the best count known (`outputTokens`); where the stream counts only events, the first
- * event is one token. An answer in one tick has no value: there is no duration to divide.
- */
 export const tpot: Metric = {
   name: "tpot",
   title: "TPOT",

@@ -1,11 +1,11 @@
 /**
- * Time to first token.
+ * Time to first token: sent → first event with at least one token; role-only and empty events do
+ * not count.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Sent → first event with at least one token; role-only and empty events do not count. */
 export const ttft: Metric = {
   name: "ttft",
   title: "TTFT",

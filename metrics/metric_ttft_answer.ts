@@ -1,11 +1,11 @@
 /**
- * Time to the first token of the answer.
+ * Time to the first token of the answer, after the thinking; no value where the engine does not
+ * mark thinking.
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/** Sent → first token after the thinking; no value where the engine does not mark thinking. */
 export const ttftAnswer: Metric = {
   name: "ttft_answer",
   title: "TTFT of the answer",

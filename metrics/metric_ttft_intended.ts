@@ -1,14 +1,11 @@
 /**
- * Time to first token as a client of the schedule sees it.
+ * Time to first token from the intended time. Being sent late counts as waiting, so that a stall
+ * cannot hide (T19 in docs/python-scripts.md).
  *
  * @module
  */
 import type { Metric } from "./metric.ts";
 
-/**
- * Intended → first token. Being sent late counts as waiting, so that a stall cannot hide (T19 in
- * docs/python-scripts.md).
- */
 export const ttftIntended: Metric = {
   name: "ttft_intended",
   title: "TTFT from intended",

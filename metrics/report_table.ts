@@ -306,27 +306,28 @@ function sloText(slo: NonNullable<LoadSummary["slo"]>, metrics: readonly MetricS
 }
 
 function clientText(client: NonNullable<LoadSummary["client"]>): string {
-  const { threadCpu, threadWait, loopLagMaxMs, replacedConnections } = client;
-  return [
-    client.cpuCores === undefined ? [] : `${formatNumber(client.cpuCores)} cores busy`,
-    threadCpu === undefined ? [] : `reading thread ${formatShare(threadCpu)} busy`,
-    threadWait === undefined ? [] : `${formatShare(threadWait)} waiting for a core`,
-    client.loopLagP99Ms === undefined
-      ? []
-      : `timers late by ${formatMs(client.loopLagP99Ms)} at p99${
-        loopLagMaxMs === undefined ? "" : ` (max ${formatMs(loopLagMaxMs)})`
-      }`,
-    client.kernelStampedReads === undefined
-      ? []
-      : `${formatShare(client.kernelStampedReads)} of reads stamped by the kernel`,
-    client.peakRssMiB === undefined ? [] : `${formatCount(client.peakRssMiB)} MiB memory`,
-    client.descriptors === undefined
-      ? []
-      : `${formatCount(client.descriptors)} of ${formatCount(client.descriptorLimit)} files open`,
-    replacedConnections === undefined || replacedConnections === 0
-      ? []
-      : `${plural(replacedConnections, "connection")} replaced`,
-  ].flat().join(", ") || "not measured";
+  const { loopLagMaxMs, replacedConnections = 0 } = client;
+  const most = loopLagMaxMs === undefined ? "" : ` (max ${formatMs(loopLagMaxMs)})`;
+  return known([
+    [client.cpuCores, (cores) => `${formatNumber(cores)} cores busy`],
+    [client.threadCpu, (share) => `reading thread ${formatShare(share)} busy`],
+    [client.threadWait, (share) => `${formatShare(share)} waiting for a core`],
+    [client.loopLagP99Ms, (ms) => `timers late by ${formatMs(ms)} at p99${most}`],
+    [client.kernelStampedReads, (share) => `${formatShare(share)} of reads stamped by the kernel`],
+    [client.peakRssMiB, (mib) => `${formatCount(mib)} MiB memory`],
+    [
+      client.descriptors,
+      (n) => `${formatCount(n)} of ${formatCount(client.descriptorLimit)} files open`,
+    ],
+    [replacedConnections || undefined, (count) => `${plural(count, "connection")} replaced`],
+  ]) || "not measured";
+}
+
+/** Texts of the values that are known, in one line. */
+function known(
+  parts: readonly (readonly [number | undefined, (value: number) => string])[],
+): string {
+  return parts.flatMap(([value, text]) => value === undefined ? [] : text(value)).join(", ");
 }
 
 function gpuLines({ gpu }: LoadSummary, page: Page): readonly string[] {
@@ -346,16 +347,16 @@ function gpuLines({ gpu }: LoadSummary, page: Page): readonly string[] {
 }
 
 function gpuText(device: GpuDeviceSummary): string {
-  const { name, memoryRiseMiB, ownMaxMiB, otherMaxMiB, utilizationMean, powerMeanW } = device;
   const all = device.memoryTotalMiB === undefined ? "" : ` of ${formatMib(device.memoryTotalMiB)}`;
-  return [
-    `${printable(name)}: at most ${formatMib(device.memoryMaxMiB)}${all}`,
-    memoryRiseMiB === undefined ? [] : `${formatMib(memoryRiseMiB)} more than before`,
-    ownMaxMiB === undefined ? [] : `${formatMib(ownMaxMiB)} by this program`,
-    otherMaxMiB === undefined ? [] : `${formatMib(otherMaxMiB)} by others`,
-    utilizationMean === undefined ? [] : `${formatShare(utilizationMean)} busy`,
-    powerMeanW === undefined ? [] : `${formatNumber(powerMeanW)} W`,
-  ].flat().join(", ");
+  const rest = known([
+    [device.memoryRiseMiB, (mib) => `${formatMib(mib)} more than before`],
+    [device.ownMaxMiB, (mib) => `${formatMib(mib)} by this program`],
+    [device.otherMaxMiB, (mib) => `${formatMib(mib)} by others`],
+    [device.utilizationMean, (share) => `${formatShare(share)} busy`],
+    [device.powerMeanW, (watts) => `${formatNumber(watts)} W`],
+  ]);
+  const memory = `${printable(device.name)}: at most ${formatMib(device.memoryMaxMiB)}${all}`;
+  return rest === "" ? memory : `${memory}, ${rest}`;
 }
 
 /** Error at p99: `2.10 ms` where calibrated, `≤ 2.10 ms` for a bound, `~ 2.10 ms` for an estimate. */

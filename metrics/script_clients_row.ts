@@ -10,6 +10,7 @@ import { itl } from "./metric_itl.ts";
 import { isFailure } from "./summary_outcomes.ts";
 import { formatFixed } from "./script_python_format.ts";
 import { describe, quantile, type SortedValues, sortLists } from "./stat_quantile.ts";
+import { sumOf } from "./script_latency_spread.ts";
 import { ttft } from "./metric_ttft.ts";
 
 /** Numbers of one load by the script's definitions. */
@@ -50,26 +51,26 @@ const COLUMNS: readonly Column[] = [
   { name: "completed", integer: true, value: ({ completed }) => completed },
   { name: "success_rate", value: ({ completed, recorded }) => ratio(completed, recorded) },
   { name: "qps", value: ({ completed, durationSec }) => ratio(completed, durationSec) },
-  { name: "total_inlen", integer: true, value: ({ promptTokens }) => sum(promptTokens) },
-  { name: "total_outlen", integer: true, value: ({ outputTokens }) => sum(outputTokens) },
+  { name: "total_inlen", integer: true, value: ({ promptTokens }) => sumOf(promptTokens) },
+  { name: "total_outlen", integer: true, value: ({ outputTokens }) => sumOf(outputTokens) },
   {
     name: "avg_inlen",
-    value: ({ promptTokens, completed }) => ratio(sum(promptTokens), completed),
+    value: ({ promptTokens, completed }) => ratio(sumOf(promptTokens), completed),
   },
   {
     name: "avg_outlen",
-    value: ({ outputTokens, completed }) => ratio(sum(outputTokens), completed),
+    value: ({ outputTokens, completed }) => ratio(sumOf(outputTokens), completed),
   },
   { name: "max_inlen", integer: true, value: ({ promptTokens }) => largest(promptTokens) },
   { name: "max_outlen", integer: true, value: ({ outputTokens }) => largest(outputTokens) },
   {
     name: "o_tps",
-    value: ({ outputTokens, durationSec }) => ratio(sum(outputTokens), durationSec),
+    value: ({ outputTokens, durationSec }) => ratio(sumOf(outputTokens), durationSec),
   },
   {
     name: "io_tps",
     value: ({ promptTokens, outputTokens, durationSec }) =>
-      ratio(sum(promptTokens) + sum(outputTokens), durationSec),
+      ratio(sumOf(promptTokens) + sumOf(outputTokens), durationSec),
   },
   ...(["ttft", "tpot", "e2e", "itl"] as const).flatMap(latencyColumns),
 ];
@@ -172,10 +173,6 @@ function latencyColumns(metric: LatencyName): readonly Column[] {
 /** The script's latency, up to the end of the stream. */
 function latencyMs({ sentMs = 0, endMs = 0 }: RequestRecord): number {
   return endMs - sentMs;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 function largest(values: readonly number[]): number {

@@ -7,7 +7,7 @@
 import type { RequestRecord } from "../backends/record.ts";
 import { e2e } from "./metric_e2e.ts";
 import { itl } from "./metric_itl.ts";
-import { type Spread, spreadOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
+import { type Spread, spreadOf, sumOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
 import { isFailure } from "./summary_outcomes.ts";
 import { indexPercentile, recordTokenArray } from "./script_per_token_array.ts";
 import { roundNumpy } from "./script_python_format.ts";
@@ -46,14 +46,14 @@ export function generationNumbers(
 ): GenerationNumbers {
   const completed = records.filter(({ outcome }) => outcome.kind === "ok");
   const gaps = describe(sortLists(completed.map(itl.values)), TOKEN_PERCENTILES);
-  const output = total(completed, ({ outputTokens }) => outputTokens?.tokens);
-  const prompt = total(completed, ({ promptTokens }) => promptTokens?.tokens);
+  const output = sumOf(completed.map(({ outputTokens }) => outputTokens?.tokens ?? 0));
+  const prompt = sumOf(completed.map(({ promptTokens }) => promptTokens?.tokens ?? 0));
   return {
     elapsedSec: durationMs / 1000,
     completed: completed.length,
     failed: records.filter(isFailure).length,
-    firstToken: spreadOf(completed.flatMap(ttft.values).map(seconds)),
-    total: spreadOf(completed.flatMap(e2e.values).map(seconds)),
+    firstToken: spreadOf(completed.flatMap(ttft.values).map((ms) => ms / 1000)),
+    total: spreadOf(completed.flatMap(e2e.values).map((ms) => ms / 1000)),
     perToken: gaps.percentiles.map(({ value }) => value === undefined ? undefined : value / 1000),
     outputRate: rate(output, durationMs),
     totalRate: rate(output + prompt, durationMs),
@@ -89,7 +89,7 @@ export function generationScriptNumbers(
     completed: completed.length,
     failed: records.filter(isFailure).length,
     firstToken: rounded(firstToken),
-    total: rounded(spreadOf(rows.map((row) => row.reduce((sum, value) => sum + value, 0)))),
+    total: rounded(spreadOf(rows.map(sumOf))),
     perToken: TOKEN_PERCENTILES.map((p) => round(indexPercentile(sorted, p) ?? alone)),
     outputRate: rate(script.asked * script.outputTokens, script.durationMs),
     totalRate: rate(
@@ -109,17 +109,6 @@ function round(value: number | undefined): number | undefined {
   return value === undefined ? undefined : roundNumpy(value, 3);
 }
 
-function seconds(ms: number): number {
-  return ms / 1000;
-}
-
 function rate(amount: number, durationMs: number): number | undefined {
   return durationMs > 0 ? amount / durationMs * 1000 : undefined;
-}
-
-function total(
-  records: readonly RequestRecord[],
-  of: (record: RequestRecord) => number | undefined,
-): number {
-  return records.reduce((sum, record) => sum + (of(record) ?? 0), 0);
 }

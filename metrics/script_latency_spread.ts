@@ -17,16 +17,17 @@ export interface Spread {
 /** Percentiles of the engine scripts' per-token latencies. */
 export const TOKEN_PERCENTILES: readonly number[] = [50, 75, 95, 99];
 
+/** Sum of values. */
+export function sumOf(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 /** Spread of values; absent without values. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined;
-  let min = Infinity;
-  let max = -Infinity;
-  let sum = 0;
-  for (const value of values) {
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-    sum += value;
-  }
-  return { min, max, mean: sum / values.length };
+  return {
+    min: values.reduce((least, value) => Math.min(least, value), Infinity),
+    max: values.reduce((most, value) => Math.max(most, value), -Infinity),
+    mean: sumOf(values) / values.length,
+  };
 }

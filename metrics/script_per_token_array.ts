@@ -38,17 +38,11 @@ export function perTokenArray(
   return slots;
 }
 
-/** Steps of a record, which has no events without a new token: their gaps are not lost. */
-export function tokenSteps({ tickMs, tickTokens }: RequestRecord): TokenStep[] {
-  return Array.from(tickMs, (ms, i) => ({ atSec: ms / 1000, tokens: tickTokens[i]! }));
-}
-
-/** The array of a record, of its own output length. */
+/** The array of a record. It has no events without a new token, so their gaps are not lost. */
 export function recordTokenArray(record: RequestRecord): number[] {
-  return perTokenArray(tokenSteps(record), {
-    startSec: (record.sentMs ?? 0) / 1000,
-    outputTokens: record.requestedTokens,
-  });
+  const { tickMs, tickTokens, sentMs = 0, requestedTokens } = record;
+  const steps = Array.from(tickMs, (ms, i) => ({ atSec: ms / 1000, tokens: tickTokens[i]! }));
+  return perTokenArray(steps, { startSec: sentMs / 1000, outputTokens: requestedTokens });
 }
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import { type Spread, spreadOf } from "./script_latency_spread.ts";
+import { type Spread, spreadOf, sumOf } from "./script_latency_spread.ts";
 import { isFailure } from "./summary_outcomes.ts";
 import { roundNumpy } from "./script_python_format.ts";
 import { ttft } from "./metric_ttft.ts";
@@ -49,8 +49,8 @@ export function restfulNumbers(
   return {
     requests: completed.length,
     elapsedSec: durationMs / 1000,
-    promptTokens: sum(completed.map(({ promptTokens }) => promptTokens?.tokens ?? 0)),
-    completionTokens: sum(completed.map(({ outputTokens }) => outputTokens?.tokens ?? 0)),
+    promptTokens: sumOf(completed.map(({ promptTokens }) => promptTokens?.tokens ?? 0)),
+    completionTokens: sumOf(completed.map(({ outputTokens }) => outputTokens?.tokens ?? 0)),
     firstToken: spreadOf(completed.flatMap((record) => ttft.values(record)).map((ms) => ms / 1000)),
   };
 }
@@ -70,8 +70,8 @@ export function restfulScriptNumbers(
   return {
     requests: script.asked,
     elapsedSec: script.durationMs / 1000,
-    promptTokens: sum(rows.map(script.promptTokens)),
-    completionTokens: sum(
+    promptTokens: sumOf(rows.map(script.promptTokens)),
+    completionTokens: sumOf(
       rows.map(({ requestedTokens, outputTokens }) =>
         script.completion === "requested" ? requestedTokens : outputTokens?.tokens ?? 0
       ),
@@ -87,7 +87,3 @@ export type RestfulLayout = "v0.1.0a1" | "v0.1.0";
 
 /** Every {@linkcode RestfulLayout}, the newest first. */
 export const RESTFUL_LAYOUTS: readonly RestfulLayout[] = ["v0.1.0", "v0.1.0a1"];
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}

@@ -6,7 +6,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { itl } from "./metric_itl.ts";
-import { spreadOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
+import { spreadOf, sumOf, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
 import { indexPercentile, recordTokenArray } from "./script_per_token_array.ts";
 import { roundNumpy } from "./script_python_format.ts";
 import { describe, sortLists } from "./stat_quantile.ts";
@@ -46,13 +46,11 @@ export function throughputScriptNumbers(
   const completed = records.filter(({ outcome }) => outcome.kind === "ok");
   const rows = completed.map(recordTokenArray);
   const sorted = rows.flatMap((row) => row.slice(1)).sort((a, b) => a - b);
-  const sum = (of: (record: RequestRecord) => number) =>
-    completed.reduce((total, record) => total + of(record), 0);
   return {
     requests: script.asked,
     elapsedSec: script.durationMs / 1000,
-    promptTokens: sum(script.promptTokens),
-    completionTokens: sum(({ outputTokens }) => outputTokens?.tokens ?? 0),
+    promptTokens: sumOf(completed.map(script.promptTokens)),
+    completionTokens: sumOf(completed.map(({ outputTokens }) => outputTokens?.tokens ?? 0)),
     firstToken: spreadOf(rows.map((row) => row[0] ?? 0)),
     perToken: TOKEN_PERCENTILES.map((p) => {
       const value = indexPercentile(sorted, p);

@@ -86,7 +86,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         for (const one of limits) if (meetsLimit(record, one.limit)) one.met++;
         if (isGood) good++;
       }
-      values.add({ record, good: isGood });
+      values.add(record, isGood);
     },
     summary({ end: recorded, percentiles }) {
       const end = recorded ?? ofAll.end.result();
@@ -130,7 +130,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         },
         inFlight: values.inFlight(run, steady),
         connections: ofAll.connections.result(),
-        gpu: summarizeGpu(end.gpu, { outputTokens: output.total }),
+        gpu: summarizeGpu(end.gpu, output.total),
         series: values.series(durationMs),
         histograms,
         timeline: values.timeline(),

@@ -39,7 +39,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
     get approximation() {
       return { relativeError: RELATIVE_ERROR, binMs: bins.widthMs };
     },
-    add({ record, good }) {
+    add(record, good) {
       const { sentMs, endMs, outcome: { kind }, index } = record;
       for (const delay of late.of(scheduleDelay, record)) delays.add(delay);
       if (sentMs !== undefined) bins.busy(sentMs, endMs);

@@ -7,12 +7,6 @@ import { defined } from "../backends/defined.ts";
 import type { GpuDeviceSummary, GpuSeries, GpuSummary, GpuTotal } from "./load_series.ts";
 import type { GpuSamples, GpuTrack } from "./run.ts";
 
-/** What {@linkcode summarizeGpu} needs besides the samples. */
-export interface GpuLoadFacts {
-  /** Output tokens of completed requests; absent where they were not counted. */
-  readonly outputTokens: number | undefined;
-}
-
 type Values = readonly (number | null)[];
 
 /** Counters move in steps of up to 100 ms, so that a rate over less than this is mostly chance. */
@@ -21,10 +15,10 @@ const COUNTER_SPAN_MS = 1000;
 /** Points that a chart can show. */
 const CHART_POINTS = 120;
 
-/** Summarizes the samples of a load; `undefined` without samples. */
+/** Summarizes the samples of a load; `outputTokens` of completed requests, absent = not counted. */
 export function summarizeGpu(
   samples: GpuSamples | undefined,
-  { outputTokens }: GpuLoadFacts,
+  outputTokens: number | undefined,
 ): GpuSummary | undefined {
   if (samples === undefined || samples.timeMs.length === 0) return undefined;
   const { source, timeMs } = samples;

@@ -27,7 +27,7 @@ export function createRawValues(): LoadValues {
   const late = createFiniteValues();
   return {
     approximation: undefined,
-    add({ record, good: isGood }) {
+    add(record, isGood) {
       records.push(record);
       if (record.outcome.kind === "ok") completed.push(record);
       if (isGood) good.push(record);

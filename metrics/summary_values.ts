@@ -11,20 +11,12 @@ import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 
-/** A measured record, and whether it is good. */
-export interface MeasuredRecord {
-  /** The record. */
-  readonly record: RequestRecord;
-  /** Met all limits. */
-  readonly good: boolean;
-}
-
 /** Where the values of one load are kept. */
 export interface LoadValues {
   /** How near the results are; absent = exact. */
   readonly approximation: Approximation | undefined;
-  /** Adds a measured record. */
-  add(measured: MeasuredRecord): void;
+  /** Adds a measured record; `good`: it met all limits. */
+  add(record: RequestRecord, good: boolean): void;
   /** Values of the completed records. */
   valuesOf(metric: Metric): ValueSet;
   /** How late each request was sent, completed or not. */

@@ -35,7 +35,7 @@ function samples(...devices: readonly GpuTrack[]): GpuSamples {
 }
 
 function drawn(...devices: readonly GpuTrack[]): string {
-  const gpu = summarizeGpu(samples(...devices), { outputTokens: 5 })!;
+  const gpu = summarizeGpu(samples(...devices), 5)!;
   return gpuChart({ id: "g", gpu, durationMs: 100 }).toString();
 }
 
@@ -77,7 +77,7 @@ Deno.test("reports show the GPUs where there are any", () => {
 
 Deno.test("generationMemory is our own memory, else the rise since the start (T45)", () => {
   const memoryOf = (...devices: readonly GpuTrack[]) =>
-    generationMemory(summarizeGpu(samples(...devices), { outputTokens: undefined }), 2);
+    generationMemory(summarizeGpu(samples(...devices), undefined), 2);
   assertEquals(memoryOf(A), { total: 1, perGpu: 0.5 });
   const { ownMiB: _, otherMiB: _others, ...unknown } = A;
   assertEquals(memoryOf(unknown), { total: 3, perGpu: 1.5 });

@@ -25,7 +25,7 @@ function samples(...devices: readonly GpuTrack[]): GpuSamples {
 Deno.test("summarizeGpu sums up one GPU", () => {
   const summary = summarizeGpu(
     samples(track({ ownMiB: [0, 350, 200], otherMiB: [100, 150, 100] })),
-    { outputTokens: 1000 },
+    1000,
   )!;
   assertEquals(summary.devices, [{
     index: 0,
@@ -56,10 +56,10 @@ Deno.test("summarizeGpu sums up one GPU", () => {
 Deno.test("summarizeGpu counts the energy of the GPUs that are used (T45)", () => {
   const ours = track({ ownMiB: [0, 350, 200] });
   const idle = track({ index: 1, ownMiB: [0, 0, 0], energyJ: 4000 });
-  const { total } = summarizeGpu(samples(idle, ours), { outputTokens: 100 })!;
+  const { total } = summarizeGpu(samples(idle, ours), 100)!;
   assertEquals([total.devices, total.energyJ, total.joulesPerOutputToken], [[0], 500, 5]);
   // Where nobody tells whose the memory is, all of them count.
-  const both = summarizeGpu(samples(track(), track({ index: 1 })), { outputTokens: 100 })!.total;
+  const both = summarizeGpu(samples(track(), track({ index: 1 })), 100)!.total;
   assertEquals([both.devices, both.energyJ, both.memoryMaxMiB], [[0, 1], 1000, 1000]);
   assertEquals([both.memoryRiseMiB, both.ownMaxMiB], [800, undefined]);
 });
@@ -67,14 +67,14 @@ Deno.test("summarizeGpu counts the energy of the GPUs that are used (T45)", () =
 Deno.test("summarizeGpu adds the memory of GPUs at one instant, not their peaks (T45)", () => {
   const early = track({ memoryMiB: [900, 100, 100] });
   const late = track({ index: 1, memoryMiB: [100, 100, 800] });
-  const { total } = summarizeGpu(samples(early, late), { outputTokens: 1 })!;
+  const { total } = summarizeGpu(samples(early, late), 1)!;
   assertEquals(total.memoryMaxMiB, 1000);
 });
 
 Deno.test("summarizeGpu makes no number of what was not told", () => {
   const { energyJ: _, energyFrom: _from, memoryStartMiB: _start, ...rest } = track();
   const silent = { ...rest, memoryMiB: [null, null, null], utilization: [null, null, null] };
-  const { devices: [device], total } = summarizeGpu(samples(silent), { outputTokens: 1000 })!;
+  const { devices: [device], total } = summarizeGpu(samples(silent), 1000)!;
   assertEquals(
     [device!.memoryMaxMiB, device!.memoryRiseMiB, device!.utilizationMean, device!.energyJ],
     [undefined, undefined, undefined, undefined],
@@ -82,12 +82,12 @@ Deno.test("summarizeGpu makes no number of what was not told", () => {
   assertEquals(device!.powerMeanW, 200);
   assertEquals([total.energyJ, total.joulesPerOutputToken], [undefined, undefined]);
   assertEquals(
-    summarizeGpu(samples(track()), { outputTokens: 0 })!.total.joulesPerOutputToken,
+    summarizeGpu(samples(track()), 0)!.total.joulesPerOutputToken,
     undefined,
   );
-  assertEquals(summarizeGpu(undefined, { outputTokens: 1 }), undefined);
+  assertEquals(summarizeGpu(undefined, 1), undefined);
   assertEquals(
-    summarizeGpu({ source: "nvml", timeMs: [], devices: [] }, { outputTokens: 1 }),
+    summarizeGpu({ source: "nvml", timeMs: [], devices: [] }, 1),
     undefined,
   );
 });
@@ -102,7 +102,7 @@ Deno.test("summarizeGpu keeps at most 120 points of a chart, with every peak of 
       utilization: timeMs.map((_, i) => i % 5 / 4),
       powerW: timeMs.map(() => null),
     })],
-  }, { outputTokens: 1 })!;
+  }, 1)!;
   assertEquals(series.timeMs.length, 120);
   assertEquals(series.timeMs.slice(0, 3), [0, 50, 100]);
   const [device] = series.devices;
