@@ -275,7 +275,7 @@ async function measureCases(
     );
     host.print(generationBlock(ours, asked));
     if (ours.failed > 0) host.note(failureNote(ours, asked));
-    gpu = summarizeGpu(end.gpu, { outputTokens: undefined });
+    gpu = summarizeGpu(end.gpu, undefined);
     const memory = generationMemory(gpu, values.tp as number);
     const measuredMemory = memory === undefined ? {} : { gpuMemory: memory };
     const row = generationRow(ours, asked, { layout, ...measuredMemory });
