@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { grpcRootsPath, restoreGrpcRoots } from "./grpc_noenv.ts";
-import "./grpc_session.ts";
+import { grpcRootsPath, restoreGrpcRoots } from "./grpc_setup.ts";
 import * as library from "@grpc/grpc-js";
 
 restoreGrpcRoots();

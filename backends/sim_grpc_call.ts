@@ -16,7 +16,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
 import { H2_CODE } from "./h2_frames.ts";
-import { endLate } from "./node_http2.ts";
+import { closeLate } from "./node_http2.ts";
 import type { SimPort } from "./sim_http.ts";
 import type { SimExchange, SimRequest } from "./sim_protocol.ts";
 
@@ -64,7 +64,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<SimPo
     maxOpen = Math.max(maxOpen, sessions.size);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => {});
-    endLate(session);
+    closeLate(session);
   });
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     const connection = stream.session === undefined ? 0 : sessions.get(stream.session) ?? 0;

@@ -495,11 +495,11 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
       import { findTransport } from "ROOT/backends/transports.ts";
       import { systemClock } from "ROOT/backends/clock.ts";
       import { H2_CODE } from "ROOT/backends/h2_frames.ts";
-      import { endLate } from "ROOT/backends/node_http2.ts";
+      import { closeLate } from "ROOT/backends/node_http2.ts";
       const server = http2.createServer();
       server.on("session", (session) => {
         session.on("error", () => {});
-        endLate(session);
+        closeLate(session);
       });
       let session;
       const head = { ":status": 200, "content-type": "application/grpc", "grpc-status": "0" };
