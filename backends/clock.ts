@@ -1,17 +1,17 @@
 /**
- * The only file that reads time. Everything else is given a {@linkcode Clock}, so that tests can
- * give it one that moves when told.
+ * The only file that reads the time. Everything else receives a {@linkcode Clock}, so that tests
+ * can use one that they move themselves.
  *
  * @module
  */
 
 /** Monotonic milliseconds and a way to wait for an absolute instant of the same scale. */
 export interface Clock {
-  /** Monotonic time in milliseconds; only differences mean anything. */
+  /** Monotonic time in milliseconds; only differences have a meaning. */
   now(): number;
   /**
-   * Resolves at `atMs` or as soon after it as the platform can, never before.
-   * Resolves at once when `signal` is aborted.
+   * Resolves at `atMs` or as soon after it as the platform can, never before. Resolves at once when
+   * `signal` is aborted.
    */
   sleepUntil(atMs: number, signal?: AbortSignal): Promise<void>;
 }
@@ -25,9 +25,8 @@ export interface TimerQueue {
 }
 
 /**
- * The part of a wait that is spent yielding to the event loop instead of sleeping: Deno's timers
- * are 1.1 ms late at the median, so the last stretch is approached in turns of the loop, which
- * still serves I/O.
+ * The last part of a wait, spent yielding to the event loop instead of sleeping, while the loop
+ * still serves I/O: Deno's timers are 1.1 ms late at the median.
  */
 const FINAL_APPROACH_MS = 1.5;
 
@@ -44,20 +43,20 @@ export const systemClock: Clock = {
   },
 };
 
-/** The same clock for waits that nothing depends on: by a timer alone, up to 3 ms late. */
+/** The same clock for waits whose exact end does not matter: by a timer alone, up to 3 ms late. */
 export const patientClock: Clock = {
   now: systemClock.now,
   async sleepUntil(atMs: number, signal?: AbortSignal): Promise<void> {
     while (!signal?.aborted) {
       const leftMs = atMs - performance.now();
       if (leftMs <= 0) return;
-      // Timers drop fractions, and would end early.
+      // Timers drop fractions and would end early.
       await sleepMs(Math.ceil(leftMs), signal);
     }
   },
 };
 
-/** Milliseconds since the Unix epoch: for people and file names, never for a latency. */
+/** Milliseconds since the Unix epoch: for people and file names, never for latencies. */
 export function wallClockMs(): number {
   return Date.now();
 }
@@ -103,8 +102,8 @@ function sleepMs(ms: number, signal: AbortSignal | undefined): Promise<void> {
 
 /**
  * Milliseconds since the Unix epoch at which this thread's {@linkcode systemClock} read 0. The
- * difference of two threads' values converts between their clocks; measured in Deno 2.9.6 against
- * a handshake through shared memory it is right to 1 µs.
+ * difference of two threads' values converts between their clocks, accurately to 1 µs (measured in
+ * Deno 2.9.6 against a handshake through shared memory).
  */
 export function epochOriginMs(): number {
   return performance.timeOrigin;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A length or count is given as 64 bits and read back as 32: none of ours is larger. */
+/** Lengths and counts are passed as 64 bits and returned as 32: none of ours is larger. */
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
@@ -30,7 +30,7 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  // To be connected to:
+  // For servers:
   accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   dup2: { parameters: ["i32", "i32"], result: "i32" },
@@ -59,7 +59,7 @@ export const STREAM_FLAGS = 0x80801;
 const MSG_NOSIGNAL = 0x4000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
-/** Also the type of the control message that carries a stamp; 64 bits of seconds on 64-bit machines. */
+/** Also the type of the control message with a stamp; seconds take 64 bits on 64-bit machines. */
 export const SO_TIMESTAMPNS = 35;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
@@ -98,7 +98,7 @@ export interface Address {
 /**
  * Opens the library.
  *
- * @throws {TypeError} where there is no Linux.
+ * @throws {TypeError} on other systems than Linux.
  * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
  */
 export function openLibc(): Libc {
@@ -115,12 +115,12 @@ export function errno({ symbols }: Libc): number {
   return new Deno.UnsafePointerView(symbols.__errno_location()!).getInt32();
 }
 
-/** `ECONNREFUSED`, or `errno 71` where nobody needs the name. */
+/** `ECONNREFUSED`, or `errno 71` for a rare one. */
 export function errorName(number: number): string {
   return ERROR_NAMES[number] ?? `errno ${number}`;
 }
 
-/** What became of a connection attempt, or of a connection: 0 = nothing bad. */
+/** The pending error of a connection, or of an attempt to connect; 0 = none. */
 export function socketError({ symbols }: Libc, fd: number): number {
   const value = new Int32Array(1);
   symbols.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, Int32Array.of(4));
@@ -144,7 +144,7 @@ export function sendSome(libc: Libc, fd: number, bytes: Uint8Array, length: numb
 
 const PR_SET_TIMERSLACK = 29;
 
-/** Lets this thread's waits end when they are due; the system's own habit is 0.05 ms later. */
+/** Lets this thread's waits end when they are due; by default they end 0.05 ms later. */
 export function wakeOnTime({ symbols }: Libc): void {
   symbols.prctl?.(PR_SET_TIMERSLACK, 1n, 0n, 0n, 0n);
 }
@@ -154,19 +154,19 @@ export function setNoDelay({ symbols }: Libc, fd: number): void {
   symbols.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Int32Array.of(1), 4);
 }
 
-/** Asks the kernel to tell with each read when it received what is read. */
+/** Asks the kernel to say with each read when it received the data. */
 export function askForStamps({ symbols }: Libc, fd: number): void {
   symbols.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, Int32Array.of(1), 4);
 }
 
-/** As many descriptors as a large test needs; where fewer are allowed, fewer. */
+/** Table sizes to try: what a large test needs, or less where less is allowed. */
 const DESCRIPTORS: readonly number[] = [16_384, 4096, 1024];
 
 /**
  * Makes the kernel's table of descriptors large enough at once. It grows by doubling, and in a
- * process of several threads whoever needs the next descriptor then waits some 15 ms.
+ * process of several threads each growth stalls the caller for about 15 ms.
  *
- * @param fd any that is open.
+ * @param fd any open descriptor.
  */
 export function growDescriptorTable({ symbols }: Libc, fd: number): void {
   for (const count of DESCRIPTORS) {

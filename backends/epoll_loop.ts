@@ -1,7 +1,7 @@
 /**
- * An event loop of our own around `epoll_wait`, in place of the platform's, for a thread that does
- * nothing but read sockets. It serves sockets, a clock whose waits it ends, and a descriptor through
- * which another thread interrupts it.
+ * An event loop of our own around `epoll_wait`, in place of the platform's, for a thread that only
+ * reads sockets. It serves sockets, a clock whose waits it ends, and a descriptor through which
+ * another thread interrupts it.
  *
  * @module
  */
@@ -91,7 +91,7 @@ export interface LoopOptions {
   readonly wakeFd: number;
   /** Receives what the other thread sent; called once before the first wait. */
   readonly onWake: () => void;
-  /** Called once per batch, after all its events were handled, so that results can be sent in one message. */
+  /** Called once per batch, after its events were handled: results can be sent in one message. */
   readonly onSettled: () => void;
   /** Absent = the platform's own loop stands still while this one runs. */
   readonly platformTurns?: PlatformTurns;
@@ -99,7 +99,6 @@ export interface LoopOptions {
 
 /** The loop; {@linkcode EpollLoop.run} keeps the thread. */
 export class EpollLoop implements Clock {
-  /** See {@linkcode Clock}. */
   readonly now: () => number;
   /** Where every socket reads to. */
   readonly buffer: Uint8Array<ArrayBuffer> = new Uint8Array(READ_BYTES);
@@ -414,13 +413,11 @@ class EpollSocket implements Socket {
     this.#loop.closeLater(this);
   }
 
-  /** See {@linkcode Watcher}. */
   closeNow(): void {
     if (this.#fd >= 0) this.#loop.close(this.#fd);
     this.#events.onClose();
   }
 
-  /** See {@linkcode Watcher}. */
   ready(flags: number): void {
     if (this.#destroyed) return;
     if (!this.#connected) return this.#onAttempt();

@@ -1,7 +1,7 @@
 /**
- * Reading a socket together with the time at which the kernel received what is read. However late
- * a thread comes to a socket, that stamp is the arrival's own: a pause of the collector, a busy core
- * or a deliberate nap delay the reading, not the measurement.
+ * Reads a socket together with the time at which the kernel received the data. However late a thread
+ * reads, the stamp is that of the arrival: a pause of the garbage collector, a busy core or a
+ * deliberate nap delays the read, not the measurement.
  *
  * @module
  */
@@ -31,19 +31,19 @@ const CONTROL_SECONDS = CONTROL + 16;
 const CONTROL_NANOSECONDS = CONTROL + 24;
 const MEMORY_BYTES = CONTROL + CONTROL_BYTES;
 
-/** A stamp is in the system's time of day, which others may set: ours is held against it so often. */
+/** Stamps are in the time of day, which may be set: our clock is compared with it this often. */
 const COMPARE_MS = 50;
-/** Between two readings of our clock closer than this, the system's is worth something. */
+/** A comparison is good when two readings of our clock around it are closer than this. */
 const CLOSE_MS = 0.01;
 const TRIES = 5;
-/** A stamp further off than this is no stamp of this read: the time of day was set. */
+/** A stamp further off than this does not belong to the read: the time of day was set. */
 const TOLERANCE_MS = 0.05;
 
-/** Reads sockets; see the module. */
+/** Reads sockets. */
 export class StampedReader {
-  /** When the last of what the last read brought was received, on the clock given. */
+  /** When the last byte of the last read was received, on the given clock. */
   arrivedMs = 0;
-  /** Whether the kernel told it; otherwise it is when it was read. */
+  /** Whether the kernel stamped it; otherwise it is the time of the read. */
   stamped = false;
   readonly #libc: Libc;
   readonly #now: () => number;
@@ -51,14 +51,14 @@ export class StampedReader {
   readonly #message = new Uint8Array(this.#memory, MSGHDR);
   readonly #words = new Int32Array(this.#memory);
   readonly #time = new BigInt64Array(2);
-  /** Kept open: while one socket asks for stamps, the kernel stamps from the first packet on. */
+  /** Kept open: while one socket asks for stamps, the kernel stamps every packet. */
   readonly #asker: number;
-  /** Seconds of the system's clock at the first comparison: less for a double to hold. */
+  /** Seconds of the system's clock at the first comparison, subtracted to keep doubles exact. */
   #originSec = 0;
   /** Our clock minus the system's. */
   #shiftMs = 0;
   #comparedMs = -Infinity;
-  /** The latest time that our clock is known to have shown: asking it costs as much as a read. */
+  /** A recent reading of our clock: reading it costs as much as reading a socket. */
   #knownMs = -Infinity;
 
   /** @param buffer where every read goes to; must live as long as this. */
@@ -80,9 +80,9 @@ export class StampedReader {
   }
 
   /**
-   * Reads what there is; the number of bytes as `recv` returns it.
+   * Reads what has arrived; returns the number of bytes as `recv` does.
    *
-   * @param notBeforeMs a moment at which the socket was empty.
+   * @param notBeforeMs a time at which the socket was empty.
    */
   receive(fd: number, notBeforeMs: number): number {
     const words = this.#words;
@@ -106,13 +106,13 @@ export class StampedReader {
     return count;
   }
 
-  /** Holds our clock against the system's, unless that was done a moment before `nowMs`. */
+  /** Compares our clock with the system's, unless that was done shortly before `nowMs`. */
   keepTime(nowMs: number): void {
     this.#knownMs = nowMs;
     if (nowMs - this.#comparedMs >= COMPARE_MS) this.compareClocks();
   }
 
-  /** Holds our clock against the system's. */
+  /** Compares our clock with the system's. */
   compareClocks(): void {
     let closest = Infinity;
     for (let i = 0; i < TRIES && closest > CLOSE_MS; i++) {
@@ -129,7 +129,7 @@ export class StampedReader {
     }
   }
 
-  /** Gives the descriptor back. */
+  /** Closes the descriptor. */
   close(): void {
     if (this.#asker >= 0) this.#libc.symbols.close(this.#asker);
   }

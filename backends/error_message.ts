@@ -1,15 +1,15 @@
 /**
- * Messages of servers in one line.
+ * Error messages in one line: those of servers, and those of exceptions.
  *
  * @module
  */
 
 /** Longest message kept in a record. */
-export const MESSAGE_CHARS = 300;
+const MESSAGE_CHARS = 300;
 
-/** White space and control characters become one space each run; long texts end in `…`. */
+/** Turns each run of white space and control characters into one space; long texts end in `…`. */
 export function oneLine(text: string, maxChars: number = MESSAGE_CHARS): string {
-  // Enough to fill the line: an HTML error page of megabytes must not be scanned to its end.
+  // Enough to fill the line: an HTML error page may have megabytes.
   const head = text.slice(0, maxChars * 8);
   // deno-lint-ignore no-control-regex
   const line = head.replace(/[\s\u0000-\u001f\u007f]+/g, " ").trim();
@@ -23,8 +23,8 @@ export function messageOf(thrown: unknown): string {
 
 /**
  * The message of an error body in any of the shapes that inference servers use: `error` as object
- * or text, `message`, or FastAPI's `detail` as text or list. Other JSON and texts are given as
- * they are; an empty body gives `""`.
+ * or text, `message`, or FastAPI's `detail` as text or list. Other bodies are returned as they are;
+ * an empty body gives `""`.
  */
 export function readErrorBody(body: string): string {
   let parsed: unknown;
@@ -36,7 +36,7 @@ export function readErrorBody(body: string): string {
   return oneLine(errorMessage(parsed) ?? body);
 }
 
-/** The message of a parsed error, or `undefined` when it holds none in a known place. */
+/** The message of a parsed error; `undefined` when none is in a known place. */
 export function errorMessage(parsed: unknown): string | undefined {
   if (typeof parsed === "string") return parsed === "" ? undefined : parsed;
   if (Array.isArray(parsed)) {
@@ -45,7 +45,7 @@ export function errorMessage(parsed: unknown): string | undefined {
   }
   if (typeof parsed !== "object" || parsed === null) return undefined;
   const { error, message, detail, msg, loc } = parsed as Record<string, unknown>;
-  // FastAPI names the place of each mistake: {"loc": ["body", "prompt"], "msg": "Field required"}.
+  // FastAPI names the place of each error: {"loc": ["body", "prompt"], "msg": "Field required"}.
   if (typeof msg === "string") return Array.isArray(loc) ? `${loc.join(".")}: ${msg}` : msg;
   return errorMessage(error) ?? errorMessage(message) ?? errorMessage(detail) ??
     (error ? JSON.stringify(error) : undefined);

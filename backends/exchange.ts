@@ -1,7 +1,7 @@
 /**
- * What the HTTP transports have in common: the headers that they add, the sentences in which they
- * tell a failure, and the finished {@linkcode Exchange}. One wording for one cause, so that failures
- * of different transports are counted together.
+ * What the transports share: the headers that they add, the wording of failures, and the finished
+ * {@linkcode Exchange}. One wording per cause, so that failures of different transports are counted
+ * together.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { StopReason } from "./watchdog.ts";
 /** Sent with every HTTP request unless the request names its own. */
 export const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
   "accept": "*/*",
-  // A compressed stream has no reads of its own: the decompressor decides when text comes out.
+  // In a compressed stream the decompressor decides when text comes out.
   "accept-encoding": "identity",
   "user-agent": "tokometer",
 };
@@ -48,7 +48,7 @@ export function finishExchange(facts: ExchangeFacts, collected: CollectedBody): 
   return exchange;
 }
 
-/** The exchange of a request that could not be sent: an address, a header or a thread is unusable. */
+/** The exchange of a request that could not be sent, e.g. because of its address or a header. */
 export function neverSent(atMs: number, cause: unknown): Exchange {
   return {
     sentMs: atMs,
@@ -68,7 +68,7 @@ export function deadlineOf(sentMs: number, { timeoutMs }: SendOptions): number {
   return timeoutMs > 0 ? sentMs + timeoutMs : Infinity;
 }
 
-/** How an exchange stopped from outside ends. */
+/** The end of an exchange that was stopped from outside. */
 export function stoppedEnd(
   reason: StopReason,
   options: SendOptions,
@@ -81,7 +81,7 @@ export function stoppedEnd(
   return { kind: "timeout", message };
 }
 
-/** Causes in the words of both platforms (`ECONNREFUSED`, `Connection refused`) and in ours. */
+/** Causes in the platforms' wording (`ECONNREFUSED`, `Connection refused`) and in ours. */
 const CAUSES: readonly (readonly [RegExp, string])[] = [
   [/ports? \d+ (is|are) blocked/i, "fetch does not connect to this port: use --transport socket"],
   [/ECONNREFUSED|connection refused/i, "connection refused"],
@@ -103,19 +103,19 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** One wording for a cause that a platform gave; what is not recognized is passed on. */
+/** Our wording for a platform's cause; an unknown cause stays as it is. */
 export function connectionFailure(cause: string): string {
   return CAUSES.find(([pattern]) => pattern.test(cause))?.[1] ?? cause;
 }
 
-/** True for what a pooled connection shows that the server closed while it was idle. */
+/** Whether the cause is that of a pooled connection that the server closed while it was idle. */
 export function lostConnection(cause: string): boolean {
   return /EPIPE|ECONNRESET|connection reset|broken pipe|connection closed|connection was not ready|operation was canceled/i
     .test(cause);
 }
 
 /**
- * Checks the text of `--ca-cert`; what is inside the PEM blocks is checked by the platform.
+ * Checks the text of `--ca-cert`; the platform checks the content of its PEM blocks.
  *
  * @throws {TypeError} when it holds no certificate.
  */

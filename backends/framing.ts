@@ -45,7 +45,7 @@ export function cutEvents(
     case "json": {
       if (options.final === false) return 0;
       const text = bodyText(body).replace(/^\ufeff/, "").trim();
-      // Nothing but the end of the body ends it, so it is never half of something known.
+      // Only the end of the body ends it, so nobody can tell that it is incomplete.
       if (text !== "") onEvent(text, body.length, true);
       return body.length;
     }
@@ -64,7 +64,7 @@ export interface CutEvent {
 
 /**
  * Cuts a body that arrives in pieces, with the same result as {@linkcode cutEvents} on the whole,
- * however it is split. For a probe: it looks at unfinished events again with every piece.
+ * however it is split. Made for `probe`: it looks at unfinished events again with every piece.
  *
  * @example
  * ```ts
@@ -100,7 +100,7 @@ export class EventCutter {
     return this.#cut(false);
   }
 
-  /** The body has ended; returns what was left over. */
+  /** The body has ended; returns the events in the rest. */
   end(): readonly CutEvent[] {
     return this.#cut(true);
   }

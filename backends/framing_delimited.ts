@@ -9,12 +9,12 @@ import { bodyText, type CutOptions, type EventSink } from "./event_sink.ts";
 export interface DelimitedOptions extends CutOptions {
   /** The delimiter as a character below U+0080. */
   readonly delimiter: string;
-  /** Texts that are no events, e.g. comments. */
+  /** Texts that are not events, e.g. comments. */
   readonly skip?: (text: string) => boolean;
 }
 
 /**
- * Cuts a body at its delimiters; white space around a text is removed and blank texts are left out.
+ * Cuts a body at its delimiters. White space around a text is removed; blank texts are left out.
  * A text is complete at its delimiter, or at the end of the body.
  *
  * @returns bytes consumed: the end of the last complete text, or of the body when `final`.

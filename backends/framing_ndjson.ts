@@ -1,5 +1,5 @@
 /**
- * Newline-delimited JSON: one text a line.
+ * Newline-delimited JSON: one text per line.
  *
  * @module
  */

@@ -7,7 +7,7 @@ import { cutDelimited } from "./framing_delimited.ts";
 import type { CutOptions, EventSink } from "./event_sink.ts";
 
 /**
- * Cuts a body at its NUL bytes. JSON itself cannot hold one: inside strings it is escaped.
+ * Cuts a body at its NUL bytes. JSON cannot contain one: inside strings it is escaped.
  *
  * @returns bytes consumed: the end of the last complete text, or of the body when `final`.
  */

@@ -13,8 +13,8 @@ const LOWER_D = 100;
 
 /**
  * Cuts an SSE body. Line ends are LF, CRLF or CR; comments and fields other than `data` are
- * skipped; several `data` lines of one event are joined by a line feed; events without data say
- * nothing and are left out. An event is complete at its blank line (with CRLF: at the CR, which
+ * skipped; several `data` lines of one event are joined by a line feed; events without data are
+ * left out. An event is complete at its blank line (with CRLF: at the CR, which
  * already ends the line), or at the end of the body.
  *
  * @returns bytes consumed: the end of the last complete event, or of the body when `final`.

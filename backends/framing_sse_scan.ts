@@ -1,8 +1,8 @@
 /**
- * Server-sent events read without cutting them out first: the ordinary event, `data: {…}` on one
- * line with an empty line after it, is scanned where it lies. Everything else (comments, several
- * lines, other fields, other line ends, text that is no JSON object) goes through `cutSse`, block
- * by block, so that both give the same events.
+ * Reads server-sent events without cutting them out first: the ordinary event, `data: {…}` on one
+ * line followed by an empty line, is scanned in place. Everything else (comments, several lines,
+ * other fields, other line ends, text that is not a JSON object) goes through `cutSse`, block by
+ * block, so that both give the same events.
  *
  * @module
  */
@@ -18,8 +18,8 @@ const DONE = new TextEncoder().encode("data: [DONE]\n\n");
 const DATA = new TextEncoder().encode("data:");
 
 /**
- * Takes the object of an event that is complete with the first `endOffset` bytes of the body.
- * False: it is no ordinary event after all and shall be cut out for the other sink.
+ * Receives the object of an event that is complete with the first `endOffset` bytes of the body.
+ * Returns false when the event is not an ordinary one and must go to the other sink.
  */
 export type ObjectSink = (
   value: Readonly<Record<string, unknown>>,
@@ -59,7 +59,7 @@ export function scanSse(
   }
 }
 
-/** Hands on the ordinary event that begins at `at`; its end, or 0 when it is none. */
+/** Passes on the ordinary event that begins at `at`; returns its end, or 0 when it is not one. */
 function objectEnd(
   body: Uint8Array,
   at: number,

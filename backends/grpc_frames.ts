@@ -17,8 +17,8 @@ export function grpcFrame(message: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Cuts a body into messages; each is a view into the body, not a copy. What is left of a message
- * that the body breaks off is handed out as unterminated, with its prefix.
+ * Cuts a body into messages; each is a view into the body, not a copy. The rest of an incomplete
+ * message at the end is passed on as unterminated, with its prefix.
  *
  * @returns bytes consumed: the end of the last complete message, or of the body when `final`.
  * @throws {SyntaxError} at a compressed message or an unknown flag.

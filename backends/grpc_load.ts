@@ -8,8 +8,8 @@
 export type GrpcModule = typeof import("./grpc_library.ts");
 
 /**
- * Says early that the library cannot be loaded without permission for the environment: it reads
- * about twenty variables (`GRPC_TRACE`, proxies, …) when it is imported, and throws at the first.
+ * Fails early when the library cannot be loaded: on import it reads about twenty environment
+ * variables (`GRPC_TRACE`, proxies, …) and throws at the first without permission.
  *
  * @throws {Deno.errors.NotCapable} when the permission is missing and cannot be asked for.
  */

@@ -1,5 +1,5 @@
 /**
- * Made-up streams over gRPC for a rehearsal.
+ * Simulated gRPC streams, for a rehearsal.
  *
  * @module
  */
@@ -21,22 +21,22 @@ const MESSAGE = grpcFrame(new Uint8Array(40));
 const HEAD = encodeHpack([[":status", "200"], ["content-type", "application/grpc"]]);
 const TRAILERS = encodeHpack([["grpc-status", "0"]]);
 
-/** Lines that lead nowhere: each call is answered at once, a read for each message. */
+/** Sockets without a network: each call is answered at once, with one read per message. */
 export const openGrpcRehearsalSocket: OpenSocket = (_origin, events) => {
   let preface = PREFACE.length;
-  const say = (bytes: Uint8Array) => events.onBytes(bytes, bytes.length);
+  const receive = (bytes: Uint8Array) => events.onBytes(bytes, bytes.length);
   const answer = (streamId: number) => {
-    say(makeFrame(FRAME.headers, HEAD, { flags: FLAG.endHeaders, streamId }));
+    receive(makeFrame(FRAME.headers, HEAD, { flags: FLAG.endHeaders, streamId }));
     const message = makeFrame(FRAME.data, MESSAGE, { streamId });
-    for (let i = 0; i < EVENTS; i++) say(message);
-    say(makeFrame(FRAME.headers, TRAILERS, {
+    for (let i = 0; i < EVENTS; i++) receive(message);
+    receive(makeFrame(FRAME.headers, TRAILERS, {
       flags: FLAG.endHeaders | FLAG.endStream,
       streamId,
     }));
   };
   queueMicrotask(() => {
     events.onConnected();
-    say(settings([]));
+    receive(settings([]));
   });
   return {
     writableLength: 0,

@@ -1,5 +1,5 @@
 /**
- * What the fields of an answer say of a gRPC call: its status, or why there is none.
+ * Reads the status of a gRPC call from the head and trailers of its answer.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { H2_CODE, showCode } from "./h2_frames.ts";
 import type { Field } from "./hpack.ts";
 import type { ExchangeEnd } from "./transport.ts";
 
-/** gRPC's statuses for answers of proxies and servers that do not speak it. */
+/** gRPC's statuses for HTTP answers of proxies and servers that do not speak gRPC. */
 const STATUS_OF_HTTP: Readonly<Record<string, number>> = {
   "400": GRPC_STATUS.INTERNAL,
   "401": GRPC_STATUS.UNAUTHENTICATED,
@@ -21,7 +21,7 @@ const STATUS_OF_HTTP: Readonly<Record<string, number>> = {
   "504": GRPC_STATUS.UNAVAILABLE,
 };
 
-/** Head and trailers of an answer, as far as gRPC looks at them. */
+/** Head and trailers of an answer, as far as gRPC uses them. */
 export class GrpcResponse {
   #httpStatus = "";
   #contentType = "";
@@ -59,18 +59,17 @@ export class GrpcResponse {
   }
 }
 
-/** The status that a reset stands for; `undefined` when it only says that the stream broke. */
+/** The status that a reset stands for; `undefined` when the stream just broke. */
 export function statusOfReset(code: number): ExchangeEnd | undefined {
-  if (code === H2_CODE.ENHANCE_YOUR_CALM) {
-    return statusEnd(GRPC_STATUS.RESOURCE_EXHAUSTED, `stream reset with ${showCode(code)}`);
-  }
-  if (code === H2_CODE.INADEQUATE_SECURITY) {
-    return statusEnd(GRPC_STATUS.PERMISSION_DENIED, `stream reset with ${showCode(code)}`);
-  }
-  return undefined;
+  const status = code === H2_CODE.ENHANCE_YOUR_CALM
+    ? GRPC_STATUS.RESOURCE_EXHAUSTED
+    : code === H2_CODE.INADEQUATE_SECURITY
+    ? GRPC_STATUS.PERMISSION_DENIED
+    : undefined;
+  return status && statusEnd(status, `stream reset with ${showCode(code)}`);
 }
 
-/** A `grpc-message`: `%XX` are bytes of UTF-8; what is no such escape stays as it is. */
+/** Decodes a `grpc-message`: `%XX` are bytes of UTF-8; anything else stays as it is. */
 export function percentDecode(text: string): string {
   if (!/[%\x80-\xff]/.test(text)) return text;
   const bytes = new Uint8Array(text.length);

@@ -1,9 +1,9 @@
 /**
- * One HTTP/2 connection of a client (RFC 9113) over a byte stream. It reads into the buffer that all
- * connections share and hands data on before it returns: a read allocates nothing, and every stream
- * that it brings something for has the same stamp.
+ * One HTTP/2 connection of a client (RFC 9113) over a socket. It reads into the buffer that all
+ * connections share and passes data on before it returns: a read allocates nothing, and every stream
+ * that it brings something for gets the same stamp.
  *
- * Left out, because nobody needs it here: pushed streams (refused), priorities (ignored), a dynamic
+ * Left out, because it is not needed here: pushed streams (refused), priorities (ignored), a dynamic
  * table for what we send.
  *
  * @module
@@ -36,12 +36,12 @@ import {
 import { type Field, HpackDecoder } from "./hpack.ts";
 import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_connection.ts";
 
-/** Window of each stream: what is read is taken at once, so this only saves messages about it. */
+/** Window of each stream. Data is taken at once, so a large window only saves WINDOW_UPDATEs. */
 const STREAM_WINDOW_BYTES = 8 * 1024 * 1024;
-/** Window of the connection: its streams must not wait for each other's room. */
+/** Window of the connection: its streams must not wait for each other. */
 const CONNECTION_WINDOW_BYTES = 64 * 1024 * 1024;
-/** Streams to begin before the server has said how many it allows; none allows fewer by custom. */
-const UNTOLD_STREAMS = 100;
+/** Streams to begin before the server has said how many it allows; by custom none allows fewer. */
+const INITIAL_STREAMS = 100;
 /** Largest header block, in bytes. */
 const HEADER_LIMIT = 256 * 1024;
 /** Length of PING's payload. */
@@ -53,28 +53,28 @@ export type StreamEnd =
   | { readonly kind: "ended" }
   /** The server reset it. */
   | { readonly kind: "reset"; readonly code: number }
-  /** The server says that it has not touched it: it can be sent again. */
+  /** The server says that it has not begun it: it can be sent again. */
   | { readonly kind: "refused"; readonly message: string }
-  /** The connection never stood, or what is there does not speak HTTP/2. */
+  /** The connection was never established, or the server does not speak HTTP/2. */
   | { readonly kind: "unreachable"; readonly message: string }
   /** The connection broke. */
   | { readonly kind: "lost"; readonly message: string }
   /** The server broke the rules. */
   | { readonly kind: "malformed"; readonly message: string };
 
-/** A request and its answer. Fields belong to the connection; the rest is for whoever asked. */
+/** A request and its answer. The fields belong to the connection, the methods to the caller. */
 export abstract class H2Stream {
   /** 0 while it waits for a connection. */
   id = 0;
   /** What carries it. */
   connection: H2Connection | undefined;
-  /** The final response's head has come. */
+  /** The head of the final response has arrived. */
   headSeen = false;
   /** Body bytes that were sent. */
   bodyAt = 0;
   /** Body bytes that the server has room for. */
   sendWindow = 0;
-  /** Bytes received since the server was last told of room. */
+  /** Bytes received since the last WINDOW_UPDATE. */
   received = 0;
   /** The current read brought data. */
   touched = false;
@@ -83,7 +83,7 @@ export abstract class H2Stream {
   /** Body of the request; never empty. */
   abstract readonly body: Uint8Array;
 
-  /** Head of the response, or its trailers. */
+  /** The head of the response, or its trailers. */
   abstract onFields(atMs: number, fields: readonly Field[]): void;
   /** `source[from, to)` is data; the next read overwrites it. */
   abstract onData(source: Uint8Array, from: number, to: number): void;
@@ -93,11 +93,11 @@ export abstract class H2Stream {
   abstract onEnd(atMs: number, end: StreamEnd): void;
 }
 
-/** Who uses the connections. */
+/** The user of the connections. */
 export interface H2Host {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
-  /** A stream has ended, or the server has said how many it allows. */
+  /** More streams may begin: one has ended, or the server has said how many it allows. */
   roomMade(): void;
   /** The connection is closed for good; its descriptor is free. */
   closed(connection: H2Connection): void;
@@ -105,11 +105,11 @@ export interface H2Host {
 
 /** A connection and its streams. */
 export class H2Connection implements SocketEvents, FrameSink {
-  /** When it stood. */
+  /** When it was established. */
   connectedMs: number | undefined;
-  /** When it was begun. */
+  /** When connecting began. */
   readonly openedMs: number;
-  /** Why it ended, for what waited for it. */
+  /** Why it ended, for the streams that waited for it. */
   failure: string | undefined;
   readonly #host: H2Host;
   readonly #socket: Socket;
@@ -127,13 +127,13 @@ export class H2Connection implements SocketEvents, FrameSink {
   #peerFrameBytes = MAX_FRAME_BYTES;
   #sendWindow = DEFAULT_WINDOW_BYTES;
   #received = 0;
-  /** What is to be written, in one piece, at the end of this step of the event loop. */
+  /** What to write, in one piece, at the end of this microtask turn. */
   #out: Uint8Array[] = [];
   #flushing = false;
   /** Stamp of the current read. */
   #atMs = 0;
   readonly #touched: H2Stream[] = [];
-  /** Where the data of the current frame goes; nowhere if nobody wants it any more. */
+  /** Where the data of the current frame goes; `undefined` if the stream is gone. */
   #dataStream: H2Stream | undefined;
   /** Stream of the header block whose CONTINUATION must come next; 0 = none. */
   #blockStream = 0;
@@ -159,9 +159,9 @@ export class H2Connection implements SocketEvents, FrameSink {
     return this.#usable ? this.limit - this.#streams.size : 0;
   }
 
-  /** How many streams it can carry in all, as far as is known. */
+  /** How many streams it can carry in all, as far as known. */
   get limit(): number {
-    return this.#settled ? this.#maxStreams : UNTOLD_STREAMS;
+    return this.#settled ? this.#maxStreams : INITIAL_STREAMS;
   }
 
   /** Whether the server has said how many streams it allows. */
@@ -189,7 +189,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#sendBody(stream);
   }
 
-  /** Ends a stream from our side, without a word to it. */
+  /** Ends a stream from our side, without calling it. */
   cancel(stream: H2Stream): void {
     if (this.#streams.get(stream.id) !== stream) return;
     this.#write(rstStream(stream.id, H2_CODE.CANCEL));
@@ -198,7 +198,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#madeRoom();
   }
 
-  /** Closes at once; streams in progress are dropped without a word. */
+  /** Closes at once, without calling the streams in progress. */
   destroy(): void {
     this.#usable = false;
     this.#destroyed = true;
@@ -207,14 +207,12 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#socket.destroy();
   }
 
-  /** See {@linkcode SocketEvents}. */
   onConnected(): void {
     if (this.#destroyed) return;
     this.connectedMs = this.#host.clock.now();
     this.#flush();
   }
 
-  /** See {@linkcode SocketEvents}. */
   onBytes(buffer: Uint8Array, count: number): void {
     this.#atMs = this.#host.clock.now();
     if (this.#destroyed) return;
@@ -229,33 +227,29 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#endRead();
   }
 
-  /** See {@linkcode SocketEvents}. */
   onEnd(): void {
     this.#endAll(this.#host.clock.now(), "connection closed by the server");
   }
 
-  /** See {@linkcode SocketEvents}. */
   onError(cause: string): void {
     this.#endAll(this.#host.clock.now(), connectionFailure(cause));
   }
 
-  /** See {@linkcode SocketEvents}. */
   onClose(): void {
-    // After "end" or "error" there is no stream any more; without either, this is their end.
+    // After "end" or "error" there is no stream left; without either, this is their end.
     if (!this.#destroyed) this.onEnd();
     this.#host.closed(this);
   }
 
-  /** See {@linkcode FrameSink}. */
   dataBegins(streamId: number, bytes: number): void {
-    this.#mayCome(FRAME.data, streamId);
+    this.#checkOrder(FRAME.data, streamId);
     this.#received += bytes;
     if (this.#received >= CONNECTION_WINDOW_BYTES / 2) {
       this.#write(windowUpdate(0, this.#received));
       this.#received = 0;
     }
     const stream = this.#dataStream = this.#streams.get(streamId);
-    if (stream === undefined) return this.#mustHaveBeen(streamId);
+    if (stream === undefined) return this.#checkKnown(streamId);
     if (!stream.headSeen) return this.#reject(stream, "data before the head of the response");
     stream.received += bytes;
     if (stream.received >= STREAM_WINDOW_BYTES / 2) {
@@ -264,7 +258,6 @@ export class H2Connection implements SocketEvents, FrameSink {
     }
   }
 
-  /** See {@linkcode FrameSink}. */
   data(source: Uint8Array, from: number, to: number): void {
     const stream = this.#dataStream;
     if (stream === undefined) return;
@@ -274,17 +267,15 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#touched.push(stream);
   }
 
-  /** See {@linkcode FrameSink}. */
   dataEnds(endStream: boolean): void {
     const stream = this.#dataStream;
     this.#dataStream = undefined;
     if (endStream && stream !== undefined) this.#finish(stream);
   }
 
-  /** See {@linkcode FrameSink}. */
   frame(head: FrameHead, source: Uint8Array, from: number, to: number): void {
     const { type, flags, streamId } = head;
-    this.#mayCome(type, streamId);
+    this.#checkOrder(type, streamId);
     switch (type) {
       case FRAME.headers:
         return this.#onHeaders(head, source, from, to);
@@ -292,7 +283,7 @@ export class H2Connection implements SocketEvents, FrameSink {
         return this.#collect(flags, source, from, to);
       case FRAME.rstStream: {
         needLength(to - from === 4, "RST_STREAM");
-        this.#mustHaveBeen(streamId);
+        this.#checkKnown(streamId);
         const stream = this.#streams.get(streamId);
         if (stream !== undefined) this.#end(stream, resetEnd(readUint32(source, from)));
         return;
@@ -317,11 +308,11 @@ export class H2Connection implements SocketEvents, FrameSink {
       case FRAME.pushPromise:
         throw new H2Error(H2_CODE.PROTOCOL_ERROR, "PUSH_PROMISE, which was refused");
     }
-    // PRIORITY says nothing to a client, and unknown frames are to be ignored.
+    // PRIORITY means nothing to a client, and unknown frames must be ignored.
   }
 
-  /** Checks what holds for all frames. */
-  #mayCome(type: number, streamId: number): void {
+  /** Checks the rules that hold for all frames. */
+  #checkOrder(type: number, streamId: number): void {
     if (!this.#settled && type !== FRAME.settings) {
       throw new H2Error(H2_CODE.PROTOCOL_ERROR, "the first frame is not SETTINGS");
     }
@@ -331,14 +322,14 @@ export class H2Connection implements SocketEvents, FrameSink {
     }
   }
 
-  /** A frame for a stream that is not there: fine if it was there once. */
-  #mustHaveBeen(streamId: number): void {
+  /** A frame for a stream that is gone is fine; for one that never existed it is an error. */
+  #checkKnown(streamId: number): void {
     if (streamId % 2 === 1 && streamId < this.#nextId) return;
     throw new H2Error(H2_CODE.PROTOCOL_ERROR, `a frame for stream ${streamId}, which never was`);
   }
 
   #onHeaders({ flags, streamId }: FrameHead, source: Uint8Array, from: number, to: number): void {
-    this.#mustHaveBeen(streamId);
+    this.#checkKnown(streamId);
     let padding = 0;
     if ((flags & FLAG.padded) !== 0) padding = source[from++] ?? 0;
     if ((flags & FLAG.priority) !== 0) from += 5;
@@ -351,7 +342,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#collect(flags, source, from, to - padding);
   }
 
-  /** A part of a header block; most come in one. */
+  /** A part of a header block; most blocks come in one. */
   #collect(flags: number, source: Uint8Array, from: number, to: number): void {
     const last = (flags & FLAG.endHeaders) !== 0;
     if (last && this.#blockBytes === 0) return this.#onBlock(source, from, to);
@@ -374,7 +365,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#blockStream = 0;
     let fields: Field[];
     try {
-      // Also for a stream that is gone: the tables of both sides must stay the same.
+      // Also for a stream that is gone: the tables of both sides must stay in step.
       fields = this.#hpack.decode(source, from, to);
     } catch (error) {
       throw new H2Error(H2_CODE.COMPRESSION_ERROR, (error as Error).message);
@@ -441,7 +432,7 @@ export class H2Connection implements SocketEvents, FrameSink {
       this.#sendBodies();
       return;
     }
-    this.#mustHaveBeen(streamId);
+    this.#checkKnown(streamId);
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return;
     stream.sendWindow += increment;
@@ -451,12 +442,12 @@ export class H2Connection implements SocketEvents, FrameSink {
 
   /** The server has ended the stream. */
   #finish(stream: H2Stream): void {
-    // It needs no more of the request than it has read: what is left is not sent.
+    // The server has read all it needs: the rest of the request is not sent.
     if (this.#unsent.has(stream)) this.#write(rstStream(stream.id, H2_CODE.CANCEL));
     this.#end(stream, { kind: "ended" });
   }
 
-  /** One stream breaks the rules; the others go on. */
+  /** Ends one stream that breaks the rules; the others continue. */
   #reject(stream: H2Stream, message: string): void {
     this.#dataStream = undefined;
     this.#write(rstStream(stream.id, H2_CODE.PROTOCOL_ERROR));
@@ -484,7 +475,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#host.roomMade();
   }
 
-  /** Every stream that the read brought data for has it now. */
+  /** Tells the streams that the read brought data for that it is over. */
   #endRead(): void {
     const touched = this.#touched;
     for (let i = 0; i < touched.length; i++) {
@@ -496,7 +487,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     touched.length = 0;
   }
 
-  /** What came is not HTTP/2, or breaks its rules. */
+  /** The server sent something that is not HTTP/2, or breaks its rules. */
   #fail(error: H2Error): void {
     const payload = new Uint8Array(8);
     putUint32(payload, 4, error.code);
@@ -539,7 +530,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     for (const stream of this.#unsent) this.#sendBody(stream);
   }
 
-  /** Sends as much as the server has room for. */
+  /** Sends as much as the windows allow. */
   #sendBody(stream: H2Stream): void {
     const { body } = stream;
     while (stream.bodyAt < body.length) {
@@ -558,7 +549,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#unsent.delete(stream);
   }
 
-  /** Collects what one step of the event loop wants to write: requests leave together. */
+  /** Collects the writes of one microtask turn, so that requests leave together. */
   #write(bytes: Uint8Array): void {
     this.#out.push(bytes);
     if (this.#flushing || this.connectedMs === undefined) return;

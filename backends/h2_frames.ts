@@ -1,7 +1,7 @@
 /**
- * Frames of HTTP/2 (RFC 9113), cut out of a byte stream as it arrives, and made. The reader is fed
- * from a buffer that the next read overwrites: data is handed on in the pieces in which it comes,
- * without a copy; of other frames, which are small, an incomplete one is kept until it is whole.
+ * Reads and makes frames of HTTP/2 (RFC 9113). The reader is fed from a buffer that the next read
+ * overwrites: data is passed on in the pieces in which it arrives, without a copy. Other frames are
+ * small; an incomplete one is kept until it is complete.
  *
  * @module
  */
@@ -64,10 +64,10 @@ export function showCode(code: number): string {
   return name === undefined ? `code ${code}` : `code ${code} (${name})`;
 }
 
-/** A fault of the peer that makes its connection useless. */
+/** A fault of the peer that makes its connection unusable. */
 export class H2Error extends Error {
   override readonly name = "H2Error";
-  /** What the peer is told in GOAWAY. */
+  /** Error code for the GOAWAY to the peer. */
   readonly code: number;
 
   /** @param code one of {@linkcode H2_CODE} */
@@ -81,19 +81,19 @@ export class H2Error extends Error {
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** Bytes in front of every frame. */
 export const FRAME_HEAD_BYTES = 9;
-/** Longest payload that a peer may send unless it was told otherwise. */
+/** Longest payload that a peer may send, unless settings say otherwise. */
 export const MAX_FRAME_BYTES = 16_384;
-/** Window of a stream or connection that nobody has changed. */
+/** Initial window of a stream or connection. */
 export const DEFAULT_WINDOW_BYTES = 65_535;
-/** Largest window, and largest number of a stream. */
+/** Largest window, and largest stream number. */
 export const MAX_WINDOW_BYTES: number = 2 ** 31 - 1;
 
-/** Who is told of frames. A throw ends the reading. */
+/** Receives frames. A throw ends the reading. */
 export interface FrameSink {
   /**
-   * A frame of data begins; `bytes` counts its padding, as flow control does.
+   * A frame of data begins; `bytes` includes its padding, as flow control counts.
    *
-   * @throws {H2Error} when it may not come.
+   * @throws {H2Error} when it is not allowed here.
    */
   dataBegins(streamId: number, bytes: number): void;
   /** `source[from, to)` is data of the frame that began last. */
@@ -103,19 +103,19 @@ export interface FrameSink {
   /**
    * Any other frame, with padding: its payload is `source[from, to)`, valid during the call.
    *
-   * @throws {H2Error} when it may not come, or makes no sense.
+   * @throws {H2Error} when it is not allowed here, or makes no sense.
    */
   frame(head: FrameHead, source: Uint8Array, from: number, to: number): void;
 }
 
-/** What a frame's head says. */
+/** The head of a frame. */
 export interface FrameHead {
   readonly type: number;
   readonly flags: number;
   readonly streamId: number;
 }
 
-/** What a server begins with that speaks the older protocol; no frame within the limit does. */
+/** How a server of HTTP/1 begins; no frame within the size limit does. */
 const HTTP_IN_ASCII = 0x48545450;
 
 const HEAD = 0;
@@ -133,7 +133,7 @@ export class FrameReader {
   #type = 0;
   #flags = 0;
   #streamId = 0;
-  /** Bytes left of the payload; of data, without padding. */
+  /** Bytes left of the payload; for data, without padding. */
   #left = 0;
   #padding = 0;
   #payload: Uint8Array = new Uint8Array(256);
@@ -144,9 +144,9 @@ export class FrameReader {
   }
 
   /**
-   * Takes `source[from, to)`.
+   * Reads `source[from, to)`.
    *
-   * @throws {H2Error} when the bytes are no frames, or the sink throws it.
+   * @throws {H2Error} when the bytes are not frames, or the sink throws it.
    */
   push(source: Uint8Array, from: number, to: number): void {
     let at = from;
@@ -241,7 +241,7 @@ export class FrameReader {
     this.#sink.dataEnds((this.#flags & FLAG.endStream) !== 0);
   }
 
-  /** Hands on a payload that is whole, or keeps what there is of it. */
+  /** Passes on a payload that is complete, or keeps what has arrived of it. */
   #collect(source: Uint8Array, from: number, to: number): number {
     const end = Math.min(to, from + this.#left);
     if (this.#payloadBytes === 0 && end === from + this.#left) {

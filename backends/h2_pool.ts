@@ -1,6 +1,6 @@
 /**
- * The connections to one server: which of them carries a stream. As many streams share a connection
- * as the server allows; for more, another connection is opened, so that none waits for an answer.
+ * The connections to one server. As many streams share a connection as the server allows; for more,
+ * another connection is opened, so that no stream waits for the end of another.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Clock } from "./clock.ts";
 import { H2Connection, type H2Host, type H2Stream } from "./h2_connection.ts";
 import type { OpenSocket, Origin } from "./socket_connection.ts";
 
-/** What the pools of a transport have in common. */
+/** What the pools of a transport share. */
 export interface H2PoolOptions {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
@@ -19,14 +19,12 @@ export interface H2PoolOptions {
 
 /** Connections to one origin. */
 export class H2Pool implements H2Host {
-  /** See {@linkcode H2Host}. */
   readonly clock: Clock;
-  /** See {@linkcode H2Host}. */
   readonly openSocket: OpenSocket;
   readonly #origin: Origin;
   readonly #onClosed: () => void;
   readonly #connections: H2Connection[] = [];
-  /** Streams above what the server allows as far as it is known yet. */
+  /** Streams above what the server allows, as far as known. */
   readonly #waiting: H2Stream[] = [];
 
   constructor(origin: Origin, { clock, openSocket, onClosed }: H2PoolOptions) {
@@ -61,14 +59,13 @@ export class H2Pool implements H2Host {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  /** See {@linkcode H2Host}. */
   roomMade(): void {
     while (this.#waiting.length > 0) {
       let connection: H2Connection | undefined;
       try {
         connection = this.#free();
       } catch (error) {
-        // An address or a certificate that the platform does not even try.
+        // The platform refuses the address or the certificate before it connects.
         return this.#failWaiting(messageOf(error));
       }
       if (connection === undefined) return;
@@ -76,13 +73,12 @@ export class H2Pool implements H2Host {
     }
   }
 
-  /** See {@linkcode H2Host}. */
   closed(connection: H2Connection): void {
     const at = this.#connections.indexOf(connection);
-    // A line that says twice that it is closed must not take another connection along.
+    // A socket that reports its close twice must not remove another connection.
     if (at < 0) return;
     this.#connections.splice(at, 1);
-    // What waited for its first word would fail just so on the next one.
+    // Streams that waited for its settings would fail the same way on the next connection.
     if (!connection.settled) this.#failWaiting(connection.failure ?? "connection closed");
     this.#onClosed();
     this.roomMade();
@@ -95,12 +91,12 @@ export class H2Pool implements H2Host {
     }
   }
 
-  /** A connection with room; none if it is better to wait. */
+  /** A connection with room; `undefined` if it is better to wait. */
   #free(): H2Connection | undefined {
     let unsettled = false;
     for (const connection of this.#connections) {
       if (connection.room > 0) return connection;
-      // One that allows no stream at all says that the others will not either.
+      // A connection that allows no stream at all means that others will not either.
       if (connection.usable && (!connection.settled || connection.limit === 0)) unsettled = true;
     }
     if (unsettled) return undefined;

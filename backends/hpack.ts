@@ -1,7 +1,7 @@
 /**
- * HPACK (RFC 7541), the compression of HTTP/2's headers. The decoder is complete: static and dynamic
+ * HPACK (RFC 7541), the header compression of HTTP/2. The decoder is complete: static and dynamic
  * table, Huffman code, changes of the table's size. The encoder is stateless: it refers to the
- * static table and writes everything else as it is, so that a block can be made once and sent often.
+ * static table and writes everything else literally, so that a block is made once and sent often.
  *
  * @module
  */
@@ -39,18 +39,18 @@ const STATIC: readonly Field[] = [
     .split(" ").map((name): Field => [name, ""]),
 ];
 
-/** What an entry costs besides its characters, says the RFC. */
+/** Size of an entry besides its characters, by the RFC. */
 const ENTRY_OVERHEAD = 32;
-/** Size of the dynamic table that HTTP/2 starts with; ours is never announced otherwise. */
+/** Initial size of the dynamic table in HTTP/2, which we never change. */
 const TABLE_BYTES = 4096;
-/** Most bytes of a block's fields, each with the overhead of an entry; few bytes can stand for many. */
+/** Largest total size of a block's fields: few bytes of a block can stand for many. */
 export const FIELDS_LIMIT: number = 256 * 1024;
-/** No integer of a block can reasonably be larger; guards the arithmetic. */
+/** Larger integers are refused: no block needs them, and they would overflow. */
 const INTEGER_LIMIT = 2 ** 28;
 
-/** Reads the blocks of one connection, in the order in which they came. */
+/** Reads the blocks of one connection, in the order in which they arrive. */
 export class HpackDecoder {
-  /** The entry added last comes first. */
+  /** The newest entry comes first. */
   readonly #table: Field[] = [];
   #tableBytes = 0;
   #tableLimit = TABLE_BYTES;
@@ -61,7 +61,8 @@ export class HpackDecoder {
   /**
    * Reads the block `bytes[from, to)`.
    *
-   * @throws {SyntaxError} when it is none, or holds more than {@linkcode FIELDS_LIMIT}; the connection cannot be read any further then.
+   * @throws {SyntaxError} when it is malformed or exceeds {@linkcode FIELDS_LIMIT}; the connection
+   *   cannot be read any further.
    */
   decode(bytes: Uint8Array, from: number, to: number): Field[] {
     this.#bytes = bytes;
@@ -111,7 +112,7 @@ export class HpackDecoder {
   #add(field: Field): void {
     const size = sizeOf(field);
     this.#evict(size);
-    // One that is larger than the table only empties it.
+    // A field that is larger than the table only empties it.
     if (size > this.#tableLimit) return;
     this.#table.unshift(field);
     this.#tableBytes += size;
@@ -159,10 +160,10 @@ function sizeOf([name, value]: Field): number {
   return name.length + value.length + ENTRY_OVERHEAD;
 }
 
-/** Values that no proxy may put into a table, where they could be guessed. */
+/** Fields that no proxy may put into a table, where their values could be guessed. */
 const SECRET: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
 
-/** Makes a block of fields whose characters are bytes. It neither reads nor changes any table. */
+/** Makes a block of fields whose characters are bytes; uses no dynamic table. */
 export function encodeHpack(fields: readonly Field[]): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
   for (const [name, value] of fields) {

@@ -1,6 +1,6 @@
 /**
- * The Huffman code of HPACK (RFC 7541, appendix B). It is canonical: the lengths of the codes say
- * what the codes are.
+ * The Huffman code of HPACK (RFC 7541, appendix B). It is canonical: the codes follow from their
+ * lengths.
  *
  * @module
  */

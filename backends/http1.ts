@@ -1,10 +1,10 @@
 /**
- * HTTP/1.1 responses, cut out of a byte stream as it arrives: status line, headers, and the body
- * without its transfer coding. It is fed from a buffer that the next read overwrites and hands the
- * ranges that are body on; nothing is allocated for a read that holds only body.
+ * Parses HTTP/1.1 responses from a byte stream as it arrives: status line, headers, and the body
+ * without its transfer coding. It is fed from a buffer that the next read overwrites and passes on
+ * the ranges that are body; a read that holds only body allocates nothing.
  *
  * Strict where a mistake would lose or invent body bytes (chunk sizes, lengths, header syntax), and
- * as lenient as the common clients elsewhere (bare LF in the head, a missing reason phrase).
+ * as lenient as common clients elsewhere (bare LF in the head, a missing reason phrase).
  *
  * @module
  */
@@ -17,7 +17,7 @@ export const HEAD_LIMIT: number = 256 * 1024;
 /** Most header lines of a head, as in hyper. */
 export const HEADER_LIMIT = 100;
 /** Most bytes of chunk extensions, or of trailers, in one body. */
-export const CHUNK_EXTRAS_LIMIT: number = 16 * 1024;
+const CHUNK_EXTRAS_LIMIT: number = 16 * 1024;
 
 const CR = 13;
 const LF = 10;
@@ -48,7 +48,7 @@ const FAILED = 15;
 export type ResponseEof =
   /** The end of the connection was the end of the body. */
   | "complete"
-  /** Nothing of the response had come. */
+  /** No byte of the response had arrived. */
   | "nothing"
   /** It broke off inside the head. */
   | "head"
@@ -57,7 +57,7 @@ export type ResponseEof =
   /** It had been malformed before. */
   | "malformed";
 
-/** A whole head and what it leads to. */
+/** A complete head and what follows from it. */
 interface KnownHead {
   readonly bytes: Uint8Array;
   readonly status: number;
@@ -67,29 +67,26 @@ interface KnownHead {
   readonly left: number;
 }
 
-/** A server's heads are the same for a second at least: the last one is known again by its bytes. */
+/** The last head: a server's heads stay the same for at least a second. */
 let lastHead: KnownHead | undefined;
 
-/** What tells HTTP/1 from anything else; a status line is longer. */
+/** Enough bytes to tell HTTP/1 from anything else; a status line is longer. */
 const FIRST_BYTES = 9;
-/** The frame with which a server of HTTP/2 begins: at most 63 settings, of stream 0. */
+/** The frame that an HTTP/2 server begins with: at most 63 settings, of stream 0. */
 const HTTP2_SETTINGS: readonly (number | undefined)[] = [0, undefined, undefined, 4, 0, 0, 0, 0, 0];
 
-/** What a port with HTTP/2 alone is told as, over each transport of HTTP/1.1. */
-export const HTTP2_SPOKEN = "the server speaks HTTP/2 on this port, HTTP/1.1 was expected: take " +
+const HTTP2_SPOKEN = "the server speaks HTTP/2 on this port, HTTP/1.1 was expected: take " +
   "its HTTP/1.1 port, or a gRPC --protocol if this is its gRPC port";
 
-/** Longer heads are read each time. */
+/** Longer heads are not remembered. */
 const KNOWN_HEAD_BYTES = 4096;
 
-/** Memory for heads that come in pieces or are new; taken only while one is read. */
+/** Buffers for heads that arrive in pieces or are new, used only while one is read. */
 const freeHeads: Uint8Array<ArrayBuffer>[] = [];
 const FIRST_HEAD_BYTES = 512;
 const NO_HEAD = new Uint8Array(0);
 
-/**
- * Reads one response after the other from one connection.
- */
+/** Reads one response after another from one connection. */
 export class ResponseParser {
   /** Status of the final response; 0 before its head is complete. */
   status = 0;
@@ -101,7 +98,7 @@ export class ResponseParser {
   done = false;
   /** What is wrong with the bytes, once something is. */
   error: string | undefined;
-  /** Some byte of this response has come. */
+  /** At least one byte of this response has arrived. */
   started = false;
   /** The connection may carry another request, as far as the response says. */
   reusable = false;
@@ -133,8 +130,8 @@ export class ResponseParser {
   }
 
   /**
-   * Takes `source[from, to)`. Returns the first index that no longer belongs to the response: `to`,
-   * unless the response ended (or failed) before.
+   * Parses `source[from, to)`. Returns the first index that does not belong to the response: `to`,
+   * unless the response ended or failed before.
    */
   push(source: Uint8Array, from: number, to: number): number {
     if (from < to && !this.done) this.started = true;
@@ -171,7 +168,7 @@ export class ResponseParser {
     return at;
   }
 
-  /** The connection ended: tells what that means for the response. */
+  /** The connection ended; returns what that means for the response. */
   eof(): ResponseEof {
     if (this.error !== undefined) return "malformed";
     if (this.#state === EOF_BODY) {
@@ -274,13 +271,13 @@ export class ResponseParser {
       const byte = source[at]!;
       if (this.#headBytes === this.#head.length && !this.#growHead()) return at;
       this.#head[this.#headBytes++] = byte;
-      // A server of another kind may wait for more of us: its first bytes are all there will be.
+      // A server of another kind may wait for more from us: no further bytes would come.
       if (this.#headBytes === FIRST_BYTES && !this.#beginsAsHttp()) return at;
       if (byte !== LF) continue;
       const start = this.#lineStart;
       this.#lineStart = this.#headBytes;
       if (lineEnd(this.#head, this.#headBytes) > start) continue;
-      // An empty line: before the status line it is a leftover of sloppy servers.
+      // An empty line. Before the status line it is a leftover of sloppy servers.
       if (start === 0) this.#headBytes = this.#lineStart = 0;
       else {
         this.#readHead();
@@ -291,7 +288,7 @@ export class ResponseParser {
     return to;
   }
 
-  /** Does the head that was read last begin here? Then it means the same again. */
+  /** Whether the last head begins here again; if so, takes over what it meant. */
   #recognizeHead(source: Uint8Array, from: number, to: number): boolean {
     const known = lastHead;
     if (known === undefined || known.bytes.length > to - from) return false;

@@ -1,14 +1,13 @@
 /**
- * Reads JSON objects straight from the bytes of a body, and of each only the fields that somebody
- * looks at. An event of an engine is mostly the same in every token (id, model, time), so building
- * all of it again is most of the work of reading a stream; here the rest is checked and stepped
- * over, and nothing is allocated for it.
+ * Reads JSON objects straight from the bytes of a body, and of each only the wanted fields. An
+ * engine's event is mostly the same for every token (id, model, time), so building all of it again is
+ * most of the work of reading a stream. Here the rest is checked and skipped without an allocation.
  *
- * Most often an event even has the bytes of the one before but for a text and a number or two: then
- * only these are read anew, into the objects of the one before.
+ * Most often an event even repeats the bytes of the one before, except for a text and a number or
+ * two. Then only these are read anew, into the objects of the event before.
  *
- * What is accepted is JSON, and comes out as `JSON.parse` would give it, wanted fields only.
- * Whatever is unusual (deep nesting, anything malformed) is declined, for `JSON.parse` to judge.
+ * Accepted input is JSON and comes out as `JSON.parse` would give it, wanted fields only. Anything
+ * unusual (deep nesting, malformed input) is declined and left to `JSON.parse`.
  *
  * @module
  */
@@ -35,38 +34,38 @@ const TAB = 0x09;
 
 /** Deeper nesting is declined. */
 const DEEPEST = 24;
-/** Up to here a text is put together from its characters; longer ones are decoded. */
+/** Texts up to this length are built from their characters; longer ones are decoded. */
 const SHORT_TEXT = 32;
-/** Bytes that are compared at once. */
+/** Bytes compared at once. */
 const WORD = 8;
-/** So many digits are exact as a number. */
+/** Numbers of up to this many digits are exact. */
 const EXACT_DIGITS = 15;
-/** Of the characters that may follow a backslash. */
+/** Characters that may follow a backslash, `u` apart. */
 const ESCAPED = new Set(Array.from('"\\/bfnrt', (character) => character.charCodeAt(0)));
 const HEX = /^[0-9a-fA-F]{4}$/;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A part of {@linkcode Wanted}, made ready for comparing bytes. */
+/** A part of {@linkcode Wanted}, prepared for comparing bytes. */
 interface Plan {
   readonly names: readonly string[];
   readonly bytes: readonly Uint8Array[];
   readonly plans: readonly Plan[];
-  /** Of a list's elements. */
+  /** For the elements of a list. */
   readonly element: Plan | undefined;
-  /** Neither object nor list is expected: all of the value is wanted. */
+  /** The whole value is wanted. */
   readonly whole: boolean;
-  /** Fields of the object read last, in its order: the next one is most often the same. */
+  /** Fields of the last object, in its order: those of the next one are most often the same. */
   readonly seen: Field[];
 }
 
-/** A field as it was read last. */
+/** A field of the last object. */
 interface Field {
   /** The bytes from its name's first quote to its value. */
   readonly lead: Uint8Array;
   /** Position among the plan's names, or -1. */
   readonly found: number;
-  /** Which body its value lies in, from `from` to before `to`; 0 = none: only scalars are kept. */
+  /** Number of the body in which its value is `[from, to)`; 0 = none: only scalars are kept. */
   body: number;
   from: number;
   to: number;
@@ -97,20 +96,20 @@ function isList(wanted: Wanted): wanted is readonly [Wanted] {
 }
 
 /**
- * Scalars of an object which may be other ones in the next object: where they lie and what they
- * belong to.
+ * Byte ranges of the scalar values that may change from one object to the next, and the fields they
+ * fill.
  */
-class Holes {
+class VaryingScalars {
   count = 0;
-  /** Where each begins and ends, in the object that was read last. */
+  /** Where each begins and ends in the last object. */
   readonly from: number[] = [];
   readonly to: number[] = [];
-  /** Whose field it is; nothing where it is not wanted. */
+  /** The object that has the field; `undefined` where it is not wanted. */
   readonly owner: (Record<string, unknown> | undefined)[] = [];
   readonly name: string[] = [];
 }
 
-/** Scans objects of one shape; keeps its position between calls, so one thread needs one. */
+/** Scans objects of one shape. It keeps its position between calls; a thread needs only one. */
 export class JsonScanner {
   /** First byte after the object, once {@linkcode JsonScanner.scan} has given one. */
   end = 0;
@@ -121,20 +120,29 @@ export class JsonScanner {
   #at = 0;
   /** Number of the body. */
   #body = 0;
-  /** Something is not as it should be: all that is left is to get out. */
+  /** The object is unusual: every method returns as soon as it can. */
   #declined = false;
-  /** The object that was read last, where it can be the pattern of the next one. */
+  /** The last value skipped was a number of digits alone, and `#whole` is its value. */
+  #plain = false;
+  #whole = 0;
+  /** An object had a wanted field twice. */
+  #twice = false;
+  /** The last text looked at held a backslash. */
+  #escaped = false;
+  /** It held a byte above 0x7f. */
+  #wide = false;
+  /** The last object, where it can be the pattern of the next one. */
   #last: Record<string, unknown> | undefined;
   #lastFrom = 0;
   #lastTo = 0;
-  readonly #holes = new Holes();
+  readonly #scalars = new VaryingScalars();
 
-  /** @param wanted the fields to give; all others are only checked. */
+  /** @param wanted the fields to return; all others are only checked. */
   constructor(wanted: { readonly [name: string]: Wanted }) {
     this.#plan = planOf(wanted);
   }
 
-  /** Begins a body, whose bytes must not change as long as it is scanned. */
+  /** Begins a body. Its bytes must not change while it is scanned. */
   open(bytes: Uint8Array): void {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -143,8 +151,8 @@ export class JsonScanner {
   }
 
   /**
-   * The object that begins at `from`; `undefined` when it is declined. It is the same one, with
-   * other values, when the next is scanned.
+   * The object that begins at `from`; `undefined` when it is declined. The next scan may return the
+   * same object with other values.
    */
   scan(from: number): Readonly<Record<string, unknown>> | undefined {
     if (this.#bytes[from] !== OPEN_OBJECT) return undefined;
@@ -158,7 +166,7 @@ export class JsonScanner {
     this.#at = from;
     this.#declined = false;
     this.#twice = false;
-    this.#holes.count = 0;
+    this.#scalars.count = 0;
     const value = this.#object(this.#plan, 0);
     this.#last = this.#declined || this.#twice ? undefined : value;
     this.#lastFrom = from;
@@ -166,19 +174,19 @@ export class JsonScanner {
     return this.#declined ? undefined : value;
   }
 
-  /** Reads an object that is the last one but for some of its texts and whole numbers. */
+  /** Reads an object that differs from the last one only in some texts and whole numbers. */
   #repeat(from: number): Record<string, unknown> | undefined {
     const result = this.#last;
     if (result === undefined) return undefined;
     const bytes = this.#bytes;
     const view = this.#view;
-    const holes = this.#holes;
+    const scalars = this.#scalars;
     const end = this.#lastTo;
     let old = this.#lastFrom;
     let at = from;
-    let hole = 0;
+    let index = 0;
     for (;;) {
-      // Eight bytes at a time as far as they are the same: most of an event is.
+      // Eight bytes at a time, since most of an event is the same.
       const last = Math.min(end, bytes.length - at + old) - WORD;
       while (
         old <= last && view.getInt32(old) === view.getInt32(at) &&
@@ -192,29 +200,29 @@ export class JsonScanner {
         at++;
       }
       const shift = at - old;
-      // A number can go on where its predecessor ended.
-      while (hole < holes.count && (old === end || holes.to[hole]! < old)) {
-        holes.from[hole]! += shift;
-        holes.to[hole]! += shift;
-        hole++;
+      // A number can continue where its predecessor ended.
+      while (index < scalars.count && (old === end || scalars.to[index]! < old)) {
+        scalars.from[index]! += shift;
+        scalars.to[index]! += shift;
+        index++;
       }
       if (old === end) break;
-      if (hole === holes.count || holes.from[hole]! > old) return this.#noPattern();
-      const start = holes.from[hole]! + shift;
-      const owner = holes.owner[hole];
+      if (index === scalars.count || scalars.from[index]! > old) return this.#noPattern();
+      const start = scalars.from[index]! + shift;
+      const owner = scalars.owner[index];
       this.#at = start;
       if (owner === undefined) this.#skip(0);
-      else if (bytes[start] === QUOTE) owner[holes.name[hole]!] = this.#text();
+      else if (bytes[start] === QUOTE) owner[scalars.name[index]!] = this.#text();
       else {
         this.#number();
         if (!this.#plain) return this.#noPattern();
-        owner[holes.name[hole]!] = this.#whole;
+        owner[scalars.name[index]!] = this.#whole;
       }
       if (this.#declined) return this.#noPattern();
-      old = holes.to[hole]!;
-      holes.from[hole] = start;
-      at = holes.to[hole] = this.#at;
-      hole++;
+      old = scalars.to[index]!;
+      scalars.from[index] = start;
+      at = scalars.to[index] = this.#at;
+      index++;
     }
     this.#at = at;
     this.#lastFrom = from;
@@ -222,7 +230,7 @@ export class JsonScanner {
     return result;
   }
 
-  /** The holes may be half moved: whatever comes is read anew. */
+  /** The ranges may be half updated: the next object is read anew. */
   #noPattern(): undefined {
     this.#last = undefined;
     return undefined;
@@ -241,7 +249,7 @@ export class JsonScanner {
     if (this.#declined) return undefined;
     if (byte === LOWER_N) return null;
     if (this.#plain) return this.#whole;
-    // A scalar or something nested whose bytes were found to be JSON.
+    // Another scalar, or something nested: its bytes were found to be JSON.
     return JSON.parse(decoder.decode(this.#bytes.subarray(from, this.#at)));
   }
 
@@ -268,12 +276,12 @@ export class JsonScanner {
       }
       const first = bytes[from]!;
       if (first === QUOTE || (first >= ZERO && first <= NINE)) {
-        const holes = this.#holes;
-        const hole = holes.count++;
-        holes.from[hole] = from;
-        holes.to[hole] = this.#at;
-        holes.owner[hole] = wanted ? result : undefined;
-        holes.name[hole] = name;
+        const scalars = this.#scalars;
+        const index = scalars.count++;
+        scalars.from[index] = from;
+        scalars.to[index] = this.#at;
+        scalars.owner[index] = wanted ? result : undefined;
+        scalars.name[index] = name;
       }
       if (bytes[this.#at]! <= SPACE) this.#space();
       const byte = bytes[this.#at++];
@@ -284,7 +292,7 @@ export class JsonScanner {
     return result;
   }
 
-  /** Steps over the name of the object's field number `i`, up to its value. */
+  /** Skips the name of the object's field number `i`, up to its value. */
   #field(plan: Plan, i: number): Field | undefined {
     const bytes = this.#bytes;
     const from = this.#at;
@@ -293,7 +301,7 @@ export class JsonScanner {
       const { lead } = last;
       let same = 0;
       while (same < lead.length && bytes[from + same] === lead[same]) same++;
-      // Then no white space either: a value never begins with it.
+      // Not white space: a value never begins with it.
       if (same === lead.length && bytes[from + same]! > SPACE) {
         this.#at = from + same;
         return last;
@@ -305,7 +313,7 @@ export class JsonScanner {
     return plan.seen[i] = { lead, found, body: 0, from: 0, to: 0, value: undefined };
   }
 
-  /** Steps over a field's value, which is in `field.value` afterwards where it is wanted. */
+  /** Skips a field's value; where it is wanted, `field.value` holds it afterwards. */
   #fieldValue(plan: Plan, field: Field, depth: number): void {
     const bytes = this.#bytes;
     const at = this.#at;
@@ -340,7 +348,7 @@ export class JsonScanner {
     let result: unknown[] | undefined;
     while (!this.#declined) {
       const value = this.#value(element, depth + 1);
-      // Most have one element, and a list that grows takes room for seventeen.
+      // Most lists have one element, and an array that grows takes room for seventeen.
       if (result === undefined) result = [value];
       else result.push(value);
       if (bytes[this.#at]! <= SPACE) this.#space();
@@ -352,7 +360,7 @@ export class JsonScanner {
     return result ?? [];
   }
 
-  /** Steps over a field's name and colon; which of the plan's names it is, or -1. */
+  /** Skips a field's name and colon; returns which of the plan's names it is, or -1. */
   #name(plan: Plan): number {
     const bytes = this.#bytes;
     if (bytes[this.#at] !== QUOTE) {
@@ -360,7 +368,7 @@ export class JsonScanner {
       return -1;
     }
     const from = this.#at + 1;
-    // A name with an escape may be one of ours in disguise.
+    // A name with an escape may be a wanted one in another spelling.
     const to = this.#endOfText(from);
     if (to < 0 || this.#escaped) {
       this.#declined = true;
@@ -379,16 +387,6 @@ export class JsonScanner {
     }
     return -1;
   }
-
-  /** The last value stepped over was a number of digits alone, and this is it. */
-  #plain = false;
-  #whole = 0;
-  /** An object had a wanted field twice. */
-  #twice = false;
-  /** The last text looked at held a backslash. */
-  #escaped = false;
-  /** It held a byte above 0x7f. */
-  #wide = false;
 
   /** Position of the quote that ends the text which begins at `at`, or -1. */
   #endOfText(at: number): number {
@@ -434,7 +432,7 @@ export class JsonScanner {
     return shortText(this.#bytes, from, to);
   }
 
-  /** Steps over the value here, whatever it is. */
+  /** Skips the value here, whatever it is. */
   #skip(depth: number): void {
     this.#plain = false;
     if (depth > DEEPEST) {
@@ -518,7 +516,7 @@ export class JsonScanner {
     this.#plain = this.#at === end && end - from <= EXACT_DIGITS && bytes[from] !== MINUS;
   }
 
-  /** Steps over digits, of which there must be one. */
+  /** Skips digits; at least one is required. */
   #digits(): void {
     const bytes = this.#bytes;
     const from = this.#at;
@@ -542,23 +540,23 @@ export class JsonScanner {
 /** For objects of which no field is wanted. */
 const NOTHING: Plan = planOf({});
 
-/** Can a number end before this byte? (Texts and words end by themselves.) */
+/** Whether a number can end before this byte; texts and words end by themselves. */
 function endsValue(byte: number | undefined): boolean {
   return byte === COMMA || byte === CLOSE_OBJECT;
 }
 
-/** Texts that were read lately: an engine's tokens come again and again. A power of two of them. */
-const lately: string[] = new Array(1024).fill("");
+/** Cache of recent texts: an engine's tokens recur. Its size is a power of two. */
+const recent: string[] = new Array(1024).fill("");
 
-/** What {@linkcode decodeLatin1} gives, without making again what was made before. */
+/** As {@linkcode decodeLatin1}, without building a recent text again. */
 function shortText(bytes: Uint8Array, from: number, to: number): string {
   let place = 0;
-  for (let at = from; at < to; at++) place = (place * 31 + bytes[at]!) & (lately.length - 1);
-  const known = lately[place]!;
+  for (let at = from; at < to; at++) place = (place * 31 + bytes[at]!) & (recent.length - 1);
+  const known = recent[place]!;
   if (known.length === to - from) {
     let same = 0;
     while (same < known.length && known.charCodeAt(same) === bytes[from + same]) same++;
     if (same === known.length) return known;
   }
-  return lately[place] = decodeLatin1(bytes, from, to);
+  return recent[place] = decodeLatin1(bytes, from, to);
 }

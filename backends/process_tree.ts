@@ -2,7 +2,7 @@
  * Which processes belong to a server, and how to end all of them. Engines start workers that
  * outlive a parent that is killed, and then keep the GPU's memory.
  *
- * Linux tells everything in `/proc` (Deno asks for `--allow-all` to read it). Elsewhere only the
+ * Linux shows everything in `/proc` (Deno requires `--allow-all` to read it). Elsewhere only the
  * process group is known.
  *
  * @module
@@ -11,32 +11,32 @@ import process from "node:process";
 import type { Clock } from "./clock.ts";
 import { systemClock } from "./clock.ts";
 
-/** Environment variable that a started server and whatever it starts can be recognized by. */
+/** Environment variable by which a started server and everything it starts are recognized. */
 export const MARK_VARIABLE = "TOKOMETER_SERVER";
 
-/** A process that leads its own group, and what tells it from a later one of the same number. */
+/** A process that leads its own group, and what distinguishes it from a later one of the same id. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Value of {@linkcode MARK_VARIABLE}, inherited by its children. */
   readonly mark: string;
-  /** When it started, in the kernel's ticks since boot; absent where that is not told. */
+  /** When it started, in the kernel's ticks since boot; absent where unknown. */
   readonly startTicks?: number;
 }
 
-/** What `/proc` says of a process. */
+/** A process in `/proc`. */
 export interface ProcessStat {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
   readonly session: number;
   readonly startTicks: number;
-  /** Ended, and its parent has not asked how. */
+  /** Ended, but its parent has not collected its status. */
   readonly zombie: boolean;
 }
 
 /** Options of {@linkcode endProcessTree}. */
 export interface EndOptions {
-  /** How long they may take to end by themselves after SIGTERM. Default 10 s. */
+  /** How long they may take to end after SIGTERM. Default 10 s. */
   readonly graceMs?: number;
   /** Cuts the grace short. */
   readonly hurry?: AbortSignal;
@@ -44,7 +44,7 @@ export interface EndOptions {
 }
 
 const POLL_MS = 50;
-/** After SIGKILL only the kernel's own work can delay the end, e.g. of a process in a driver. */
+/** After SIGKILL only the kernel can delay the end, e.g. of a process inside a driver. */
 const KILLED_MS = 5000;
 
 /** Reads `/proc/PID/stat`; `undefined` when there is no such process, or no `/proc` to read. */
@@ -65,7 +65,7 @@ export function parseStat(line: string): ProcessStat | undefined {
   return { pid: Number(pid), parent, group, session, startTicks, zombie };
 }
 
-/** Is it still there, and still the same process? */
+/** Whether the process is still there, and still the same one. */
 export function isRunning(identity: ProcessIdentity): boolean {
   const { pid, startTicks } = identity;
   const stat = readProcess(pid);
@@ -75,13 +75,13 @@ export function isRunning(identity: ProcessIdentity): boolean {
 
 /**
  * Every living process of a server: itself, its group and session, their descendants, and all that
- * carry its mark, wherever they have been adopted. Empty where `/proc` is not told.
+ * carry its mark, whoever has adopted them. Empty where there is no `/proc`.
  */
 export function processTree(identity: ProcessIdentity): number[] {
   const all = listProcesses().filter(({ zombie }) => !zombie);
   const { pid: leader, startTicks } = identity;
   const now = all.find(({ pid }) => pid === leader);
-  // A number given to another process says that the old group is gone: it is kept while one is left.
+  // The kernel keeps the number while the group has members: if reused, the old group is gone.
   const reused = now !== undefined && startTicks !== undefined && now.startTicks !== startTicks;
   const found = new Set<number>();
   for (const { pid, group, session } of all) {
@@ -96,10 +96,10 @@ export function processTree(identity: ProcessIdentity): number[] {
 }
 
 /**
- * Ends a server and whatever it has started: asks all of them, and kills what has not ended after
- * the grace. Returns how it went: `gone` = there was nothing left to end.
+ * Ends a server and everything it has started: asks all of them, and kills those that have not ended
+ * after the grace. Returns `gone` when there was nothing left to end.
  *
- * @throws {Error} when something lives on after SIGKILL.
+ * @throws {Error} when a process survives SIGKILL.
  */
 export async function endProcessTree(
   identity: ProcessIdentity,
@@ -111,7 +111,7 @@ export async function endProcessTree(
   if (await waitUntilGone(identity, { clock, limitMs: graceMs, hurry })) return "ended";
   const killedMs = clock.now();
   do {
-    // Again and again: between two looks one of them may have started another.
+    // Repeatedly: in between, one of them may have started another.
     signalTree(identity, "SIGKILL");
     if (await waitUntilGone(identity, { clock, limitMs: POLL_MS, hurry: undefined })) {
       return "killed";
@@ -149,7 +149,7 @@ function signalTree(identity: ProcessIdentity, name: "SIGTERM" | "SIGKILL"): voi
   }
 }
 
-/** Sends a signal, 0 = only ask; false when there is nobody, or it is not ours. */
+/** Sends a signal (0 = only check); false when there is no such process, or it is not ours. */
 function signal(pid: number, name: "SIGTERM" | "SIGKILL" | 0): boolean {
   try {
     return process.kill(pid, name);
@@ -174,7 +174,7 @@ function listProcesses(): ProcessStat[] {
   }
 }
 
-/** Environments of other people's processes cannot be read: those are not ours. */
+/** The environments of other users' processes cannot be read: those are not ours. */
 function isMarked(pid: number, mark: string): boolean {
   const environment = readText(`/proc/${pid}/environ`);
   return environment?.split("\0").includes(`${MARK_VARIABLE}=${mark}`) ?? false;

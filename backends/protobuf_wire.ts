@@ -1,5 +1,6 @@
 /**
- * Tags and scalar values of Protocol Buffers, as bytes: what `protobuf.ts` builds messages from.
+ * Reads and writes tags and scalar values of Protocol Buffers, which `protobuf.ts` builds messages
+ * from.
  *
  * @module
  */
@@ -56,13 +57,13 @@ export function defaultScalar(type: Scalar): bigint | boolean | number | string 
 }
 
 const UTF8_ENCODER = new TextEncoder();
-/** A mark at the start of a text is text: a token may consist of it. */
+/** A byte order mark at the start of a text is text: a token may consist of it. */
 const UTF8_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Shared for conversions between numbers and their bits. */
 const BITS = new DataView(new ArrayBuffer(8));
 
-/** Writes tags and values one after the other. */
+/** Writes tags and values one after another. */
 export class WireWriter {
   #bytes = new Uint8Array(64);
   #length = 0;
@@ -146,7 +147,7 @@ export class WireWriter {
   }
 }
 
-/** Reads tags and values one after the other. */
+/** Reads tags and values one after another. */
 export class WireReader {
   /** What is read. */
   readonly bytes: Uint8Array;
@@ -183,7 +184,7 @@ export class WireReader {
     throw new SyntaxError(`Cannot read a number of more than 10 bytes before byte ${this.at}`);
   }
 
-  /** A view of as many bytes as the length before them says. */
+  /** A view of the bytes of a length-delimited value. */
   delimited(): Uint8Array {
     const length = this.uint32();
     const from = this.at;
@@ -222,7 +223,7 @@ export class WireReader {
     }
   }
 
-  /** Steps over a field that is not in the table. */
+  /** Skips a field that is not in the table. */
   skip(tag: number): void {
     if (tag >>> 3 === 0) {
       throw new SyntaxError(`Cannot read field number 0 before byte ${this.at}`);
@@ -310,7 +311,7 @@ function expectBigint(value: unknown, min: bigint, max: bigint, type: Scalar): b
   return number;
 }
 
-/** A value as error messages give it. */
+/** A value for an error message. */
 export function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

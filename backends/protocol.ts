@@ -1,16 +1,16 @@
 /**
  * How an engine speaks: pure functions from a request to bytes and from an event to its meaning.
- * No clock, no I/O: a protocol cannot get timing wrong.
+ * Without clock and I/O, a protocol cannot get timing wrong.
  *
  * @module
  */
 import type { TokenSource } from "./record.ts";
 
-/** One turn of a conversation. */
+/** One message of a conversation. */
 export interface Message {
-  /** Who speaks: the operator's instruction, the user, or the model. */
+  /** Its author: the operator (instructions), the user, or the model. */
   readonly role: "system" | "user" | "assistant";
-  /** What is said, as plain text. */
+  /** Plain text. */
   readonly content: string;
 }
 
@@ -22,17 +22,17 @@ export interface Sampling {
   readonly topP?: number;
   /** Number of likeliest tokens to choose from; many engines take −1 as all of them. */
   readonly topK?: number;
-  /** For the engine's own random generator; not every engine obeys. */
+  /** For the engine's own random generator; not every engine uses it. */
   readonly seed?: number;
   /** Texts that end the answer early; they make sense with length `cap` only. */
   readonly stop?: readonly string[];
 }
 
-/** What is asked of the engine, in no protocol's words. */
+/** A request for a generation, independent of any protocol. */
 export interface GenerationRequest {
   /** Served model name; empty where the protocol needs none. */
   readonly model: string;
-  /** Turns in the order spoken; protocols without roles send their texts as one prompt. */
+  /** In order; protocols without roles send their texts as one prompt. */
   readonly messages: readonly Message[];
   /** Set instead of text when the prompt is given as token ids (exact lengths). */
   readonly promptTokenIds?: readonly number[];
@@ -40,11 +40,11 @@ export interface GenerationRequest {
   readonly outputTokens: number;
   /** `forced`: exactly that many; `cap`: at most that many. */
   readonly length: "forced" | "cap";
-  /** Deliver token by token; false = the whole answer in one piece. */
+  /** Deliver token by token; false = the whole answer at once. */
   readonly stream: boolean;
-  /** How tokens are chosen; empty = as the engine does it by itself. */
+  /** How tokens are chosen; empty = the engine's defaults. */
   readonly sampling: Sampling;
-  /** Fields merged over the body we build, as the user gave them. */
+  /** The user's own fields, merged over the body that we build. */
   readonly extraBody?: Readonly<Record<string, unknown>>;
   /** Unique among the run's requests and, by a random base, among runs (session ids; T32). */
   readonly requestId: bigint;
@@ -56,9 +56,9 @@ export interface Target {
   readonly baseUrl: string;
   /** Path that replaces the protocol's own (`--endpoint`). */
   readonly endpoint?: string;
-  /** Secret: goes into headers on the wire, never into a file, log or report. */
+  /** Secret: sent in headers, never written to a file, log or report. */
   readonly apiKey?: string;
-  /** Extra headers of the user (`--header`), which may be secrets as well. */
+  /** The user's extra headers (`--header`), which may be secrets as well. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -72,14 +72,14 @@ export interface WireRequest {
   readonly method: "GET" | "POST";
   /** Absolute, with the path of the call. */
   readonly url: string;
-  /** What the protocol and the user want sent, secrets included. */
+  /** Headers of the protocol and of the user, secrets included. */
   readonly headers: Readonly<Record<string, string>>;
   /** Encoded body; absent = the request has none. */
   readonly body?: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * How a body is cut into events: `sse` server-sent events, `ndjson` one JSON text a line, `nul`
+ * How a body is cut into events: `sse` server-sent events, `ndjson` one JSON text per line, `nul`
  * JSON texts separated by a NUL byte, `json` the whole body is one event, `grpc` length-prefixed
  * messages.
  */
@@ -98,10 +98,10 @@ export interface Usage {
 }
 
 /**
- * What one event says. All fields are optional: a role-only, empty or usage-only event carries no
+ * The content of one event. All fields are optional: a role-only, empty or usage-only event carries no
  * token. A reader that knows a cumulative count gives `totalTokens`; one that sees token ids gives
- * `newTokens`; one that has only text leaves both out, and the decoder counts one token for an
- * event with text.
+ * `newTokens`; one that has only text omits both, and the decoder counts one token per event with
+ * text.
  */
 export interface EngineEvent {
   /** Text of the answer that this event adds. */
@@ -114,7 +114,7 @@ export interface EngineEvent {
   readonly newTokens?: number;
   /** Tokens generated so far, from the engine's counter. */
   readonly totalTokens?: number;
-  /** What `newTokens`/`totalTokens` rest on; required with them. */
+  /** Source of `newTokens` and `totalTokens`; required with them. */
   readonly source?: TokenSource;
   /** Why the engine stopped, in its own words, e.g. `length`; absent before it does. */
   readonly finishReason?: string;
@@ -139,14 +139,14 @@ export type Wanted =
 
 /**
  * How to read the ordinary event of a stream of JSON objects without building all of it. Must give
- * what `readEvent` gives; reports of errors never come here.
+ * the same as `readEvent`; it never receives error reports.
  */
 export interface QuickEvents {
-  /** The fields that `read` looks at. */
+  /** The fields that `read` uses. */
   readonly wanted: { readonly [name: string]: Wanted };
   /**
-   * Pure. `value` holds the wanted fields only, and is used again for the next event: nothing of it
-   * may be kept but texts and numbers.
+   * Pure. `value` holds only the wanted fields and is reused for the next event: only its texts and
+   * numbers may be kept.
    */
   readonly read: (
     value: Readonly<Record<string, unknown>>,
@@ -161,7 +161,7 @@ export type Ask = (request: WireRequest) => Promise<{ status: number; body: Uint
 export interface Protocol {
   /** Name on the command line, e.g. `openai-chat`. */
   readonly name: string;
-  /** For people, e.g. `OpenAI chat`. */
+  /** For display, e.g. `OpenAI chat`. */
   readonly title: string;
   /** For the list of protocols: the call, who serves it, and where. */
   readonly description: string;
@@ -169,7 +169,7 @@ export interface Protocol {
   readonly carrier: "http" | "grpc" | "inprocess";
   /** Path of the generation call, e.g. `/v1/completions`. */
   readonly path: string;
-  /** Can the engine be made to deliver an exact length? */
+  /** Whether the engine can be made to deliver an exact length. */
   readonly forcesLength: boolean;
   /** Tokens above the forced length that still count as delivered (LMDeploy eras give n + 1). */
   readonly lengthTolerance: number;
@@ -177,7 +177,7 @@ export interface Protocol {
   readonly tokenSource: TokenSource;
   /** A prompt may be given as token ids; absent = text only. */
   readonly takesTokenIds?: boolean;
-  /** The id goes over the wire and must not be in flight twice (sessions, gRPC request ids). */
+  /** The request id is sent and must not be in flight twice (sessions, gRPC request ids). */
   readonly usesRequestId?: boolean;
   /** What ends a stream besides the end of its body: an explicit mark, or a finish reason. */
   readonly endMark: "done" | "finish_reason" | "flag" | "eof";

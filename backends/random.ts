@@ -1,7 +1,7 @@
 /**
  * Seeded randomness. Every variable of a run (arrival gaps, prompt order, answer lengths, …) draws
- * from a stream of its own, named by a label, so that drawing more of one never changes another:
- * a longer run keeps the prompts of a shorter one.
+ * from its own stream, named by a label, so that drawing more of one never changes another: a longer
+ * run keeps the prompts of a shorter one.
  *
  * @module
  */
@@ -66,7 +66,7 @@ export function uniform(random: Random, bounds: { low: number; high: number }): 
 /**
  * Uniform integer in [low, high], both ends included.
  *
- * @throws {RangeError} when the bounds are no integers, reversed, or 2³² or more apart.
+ * @throws {RangeError} when the bounds are not integers, reversed, or 2³² or more apart.
  */
 export function uniformInteger(random: Random, bounds: { low: number; high: number }): number {
   const { low, high } = bounds;
@@ -76,7 +76,7 @@ export function uniformInteger(random: Random, bounds: { low: number; high: numb
       `Cannot draw an integer from ${low} to ${high}: give low ≤ high, integers`,
     );
   }
-  // The last, incomplete block of draws is thrown away: a plain remainder would favor small values.
+  // Draws in the last, incomplete block are rejected: a plain remainder would favor small values.
   const limit = 2 ** 32 - 2 ** 32 % count;
   let draw = random.uint32();
   while (draw >= limit) draw = random.uint32();
@@ -160,7 +160,7 @@ function initialState(text: string): [number, number, number, number] {
     scramble(first),
     scramble(second ^ 0x6a09e667),
     scramble(first ^ rotateLeft(second, 16)),
-    // The one state without a way out is all zeros; a set bit rules it out.
+    // An all-zero state would never change; a set bit rules it out.
     scramble(second + 0x3c6ef372) | 1,
   ];
 }

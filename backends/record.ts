@@ -1,5 +1,5 @@
 /**
- * What was observed of one request, and nothing that can be derived from it.
+ * What was observed of one request, and nothing that can be derived from that.
  *
  * @module
  */
@@ -24,11 +24,11 @@ export type TokenSource =
 export interface TokenCount {
   /** How many there are. */
   readonly tokens: number;
-  /** Who counted, and so how far to trust it. */
+  /** Who counted, which decides how far to trust it. */
   readonly source: TokenSource;
 }
 
-/** How a request ended. Failures of the server are data; each kind keeps its cause. */
+/** How a request ended. Failures of the server are data; each kind carries its cause. */
 export type Outcome =
   | { readonly kind: "ok" }
   /** A status outside 2xx (or a non-zero gRPC status) before any event. */
@@ -79,7 +79,7 @@ export interface RequestRecord {
   /** Id of the prompt in its dataset. */
   readonly promptId: string;
 
-  /** When the schedule wanted it to leave. In a closed loop: when its user was free. */
+  /** When the schedule wanted it to leave; in a closed loop, when its user became free. */
   readonly intendedMs: number;
   /** Just before the request was handed to the transport. */
   readonly sentMs?: number;
@@ -89,20 +89,20 @@ export interface RequestRecord {
   readonly firstEventMs?: number;
   /** First event with at least one token, thinking included. */
   readonly firstTokenMs?: number;
-  /** First event with a token of the answer itself, where the engine tells thinking apart. */
+  /** First event with a token of the answer itself, where the engine separates thinking. */
   readonly firstAnswerMs?: number;
   /** Last event with at least one token; absent when none came. */
   readonly lastTokenMs?: number;
   /** End mark seen, or the end of the body, or the failure. */
   readonly endMs?: number;
 
-  /** Instants at which tokens arrived: one tick a read, however many events it held. */
+  /** Times at which tokens arrived: one tick per read, however many events it held. */
   readonly tickMs: Float64Array;
-  /** Tokens so far at each tick, cumulative, as the stream told (see `tickSource`). */
+  /** Tokens so far at each tick, cumulative, from `tickSource`. */
   readonly tickTokens: Uint32Array;
-  /** What `tickTokens` rests on; the final count may come from a better source. */
+  /** Source of `tickTokens`; the final count may come from a better one. */
   readonly tickSource?: TokenSource;
-  /** Reads that the body took. */
+  /** Reads of the body. */
   readonly reads: number;
   /** Events in the body, those without a token included. */
   readonly events: number;
@@ -119,9 +119,9 @@ export interface RequestRecord {
   readonly cachedTokens?: number;
   /** Output tokens spent on thinking, where the engine says so. */
   readonly reasoningTokens?: number;
-  /** Length of answer that was asked for. */
+  /** Length of the answer that was asked for. */
   readonly requestedTokens: number;
-  /** Exactly `requestedTokens` were demanded; otherwise they are only a limit. */
+  /** Exactly `requestedTokens` were demanded; otherwise they are a limit. */
   readonly lengthForced: boolean;
   /** Why the engine stopped, in its own words, e.g. `length`; absent = it did not say. */
   readonly finishReason?: string;

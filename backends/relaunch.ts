@@ -1,13 +1,13 @@
 /**
- * How this program starts itself again: for the simulated server, for workers in processes of
- * their own, for the demo. One decision for a checkout, JSR, a compiled executable and a bundle.
+ * How this program starts itself again: for the simulated server, for workers in processes of their
+ * own, for the demo. One decision for a checkout, JSR, a compiled executable and a bundle.
  *
  * @module
  */
 
-/** What the decision rests on. */
-export interface Surroundings {
-  /** URL of this very module. */
+/** What the program knows of how it was started. */
+export interface ProgramEnvironment {
+  /** URL of this module. */
   readonly moduleUrl: string;
   /** URL of the program's main module. */
   readonly mainModule: string;
@@ -15,18 +15,18 @@ export interface Surroundings {
   readonly execPath: string;
   /** Made by `deno compile`. */
   readonly standalone: boolean;
-  /** The one file that holds everything, where there is one, is Tokometer and no other program. */
+  /** The bundle, where there is one, is Tokometer's own and not another program's. */
   readonly ownBundle: boolean;
 }
 
-/** What the program was started from, as `--version` says it. */
+/** What the program was started from, as `--version` shows it. */
 export type ProgramForm = "checkout" | "JSR" | "web" | "single file" | "executable";
 
 /** A program and its arguments, ready for `Deno.Command`. */
 export interface SelfCommand {
   /** Path of the executable to start. */
   readonly command: string;
-  /** In order; those that reach Tokometer come last. */
+  /** In order; Tokometer's own come last. */
   readonly args: readonly string[];
 }
 
@@ -34,10 +34,10 @@ export interface SelfCommand {
 export interface SelfCommandOptions {
   /** Permission flags for `deno run`; a compiled executable has its own. Default `-A`. */
   readonly permissions?: readonly string[];
-  /** Flags of V8; a compiled executable starts with its own. */
+  /** Flags for V8; a compiled executable has its own. */
   readonly v8Flags?: readonly string[];
   /** Default: those of this process. */
-  readonly surroundings?: Surroundings;
+  readonly environment?: ProgramEnvironment;
 }
 
 /**
@@ -48,28 +48,28 @@ export interface SelfCommandOptions {
  * - JSR: `deno run` on the same version's `/cli`;
  * - bundled into one file: `deno run` on that file.
  *
- * @throws {TypeError} inside another program that was compiled or bundled: it would start that one,
- *   which would do the same again.
+ * @throws {TypeError} inside another program that was compiled or bundled: the command would start
+ *   that program again.
  */
 export function selfCommand(
   args: readonly string[],
   options: SelfCommandOptions = {},
 ): SelfCommand {
-  const { permissions = ["-A"], v8Flags = [], surroundings = here() } = options;
-  const { moduleUrl, mainModule, execPath } = surroundings;
+  const { permissions = ["-A"], v8Flags = [], environment = here() } = options;
+  const { moduleUrl, mainModule, execPath } = environment;
   const flags = v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join()}`];
   const run = ["run", "--quiet", "--no-prompt", ...permissions, ...flags];
-  switch (programForm(surroundings)) {
+  switch (programForm(environment)) {
     case "executable": {
       const ours = isBundled(moduleUrl)
-        ? surroundings.ownBundle
+        ? environment.ownBundle
         : mainModule === new URL("../cli.ts", moduleUrl).href;
       if (!ours) throw foreignProgram(execPath);
       return { command: execPath, args };
     }
     case "single file":
-      if (!surroundings.ownBundle) throw foreignProgram(moduleUrl);
-      // A deno.json in a folder above would change what the file means.
+      if (!environment.ownBundle) throw foreignProgram(moduleUrl);
+      // A deno.json in a folder above would change the meaning of the file.
       return { command: execPath, args: [...run, "--no-config", moduleUrl, ...args] };
     case "checkout": {
       const config = pathOf(new URL("../deno.json", moduleUrl));
@@ -77,7 +77,7 @@ export function selfCommand(
       return { command: execPath, args: [...run, `--config=${config}`, cli, ...args] };
     }
     case "JSR": {
-      // By its package name the version's own list of dependencies applies, by its URL it would not.
+      // The version's own dependencies apply only to its package name, not to its URL.
       const [, name, version] = JSR_PATH.exec(new URL(moduleUrl).pathname)!;
       return { command: execPath, args: [...run, `jsr:${name}@${version}/cli`, ...args] };
     }
@@ -88,7 +88,7 @@ export function selfCommand(
 
 /** What this program was started from. */
 export function programForm(
-  { moduleUrl, standalone }: Pick<Surroundings, "moduleUrl" | "standalone"> = here(),
+  { moduleUrl, standalone }: Pick<ProgramEnvironment, "moduleUrl" | "standalone"> = here(),
 ): ProgramForm {
   if (standalone) return "executable";
   if (isBundled(moduleUrl)) return "single file";
@@ -97,12 +97,12 @@ export function programForm(
   return hostname === "jsr.io" && JSR_PATH.test(pathname) ? "JSR" : "web";
 }
 
-/** Whether a module of `backends/` has been put into one file with all others. */
+/** Whether a module of `backends/` was bundled into one file with all others. */
 export function isBundled(moduleUrl: string): boolean {
   return !/\/backends\/\w+\.ts$/.test(moduleUrl);
 }
 
-/** Whether the mark is set that the build writes into the program's own bundle. */
+/** Whether the mark is set that our build writes into its bundle. */
 export function bundleIsOurs(): boolean {
   return Object.hasOwn(globalThis, BUNDLE_MARK);
 }
@@ -120,7 +120,7 @@ function foreignProgram(file: string): TypeError {
   );
 }
 
-function here(): Surroundings {
+function here(): ProgramEnvironment {
   return {
     moduleUrl: import.meta.url,
     mainModule: Deno.mainModule,

@@ -119,7 +119,6 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     this.#socket.destroy();
   }
 
-  /** See {@linkcode SocketEvents}. */
   onConnected(): void {
     this.#connected = true;
     const exchange = this.#exchange;
@@ -128,7 +127,6 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     this.#socket.write(exchange.wire);
   }
 
-  /** See {@linkcode SocketEvents}. */
   onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void {
     // Where the kernel stamped this read and not the one before, this one may seem to be earlier.
     const atMs = this.#latestMs = Math.max(this.#latestMs, arrivedMs ?? this.#host.clock.now());
@@ -162,7 +160,6 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     }
   }
 
-  /** See {@linkcode SocketEvents}. */
   onEnd(): void {
     const atMs = this.#host.clock.now();
     const exchange = this.#exchange;
@@ -183,7 +180,6 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     }
   }
 
-  /** See {@linkcode SocketEvents}. */
   onError(cause: string): void {
     const atMs = this.#host.clock.now();
     if (this.#exchange === undefined) return this.destroy();
@@ -193,7 +189,6 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     else this.#finish(atMs, { kind: "connect_error", message }, false);
   }
 
-  /** See {@linkcode SocketEvents}. */
   onClose(): void {
     // After "end" or "error" there is no exchange left; without either, this is its end.
     if (this.#exchange !== undefined) this.onEnd();

@@ -1,36 +1,35 @@
 /**
- * A clock that wakes its thread on time. Deno's timers are a millisecond late at the median; a
- * second thread that sleeps on shared memory is late by a twentieth of that, and costs a tenth of
- * a core at a thousand wake-ups a second, where turning the event loop until the time has come
- * costs most of one.
+ * A clock that wakes its thread on time. Deno's timers are a millisecond late at the median. A
+ * second thread that sleeps on shared memory is late by a twentieth of that and costs a tenth of a
+ * core at a thousand wake-ups per second; turning the event loop instead costs most of a core.
  *
  * @module
  */
 import { type Clock, epochOriginMs, nextTurn, systemClock } from "./clock.ts";
-import { type TickerOrders, WORD_CLOSE, WORD_ORDERS, WORD_TICKS, WORDS } from "./ticker_worker.ts";
+import { type TickerStart, WORD_CLOSE, WORD_REQUESTS, WORD_TICKS, WORDS } from "./ticker_worker.ts";
 import { startWorker } from "./worker.ts";
 
-/** A clock with a thread of its own, to be closed. */
+/** A clock with a thread of its own; must be closed. */
 export interface Ticker extends Clock {
-  /** Ends the thread. Waits that are going on end on time all the same. */
+  /** Ends the thread. Pending waits still end on time. */
   close(): void;
 }
 
-/** Longer waits begin with a timer: it is never later than this, and costs the ticker nothing. */
+/** Longer waits begin with a timer, which is never later than this and does not burden the thread. */
 const NEAR_MS = 20;
 /**
- * The ticker wakes this much early and the event loop turns until the time has come: about the
- * time that a wake-up takes to get from one thread to the other.
+ * The ticker wakes this early, and the event loop turns until the time has come: about as long as a
+ * wake-up takes from one thread to the other.
  */
 const APPROACH_MS = 0.1;
 
-/** A wait that the ticker looks after. */
+/** A wait that the ticker ends. */
 interface Sleeper {
   readonly atMs: number;
   readonly wake: () => void;
 }
 
-/** Starts the thread; where that is not allowed, the clock is {@linkcode systemClock}'s equal. */
+/** Starts the thread; where that is not possible, the clock is as {@linkcode systemClock}. */
 export async function startTicker(): Promise<Ticker> {
   const memory = new SharedArrayBuffer(WORDS * 4 + 8);
   const started = Promise.withResolvers<boolean>();
@@ -40,7 +39,7 @@ export async function startTicker(): Promise<Ticker> {
       message: () => started.resolve(true),
       failure: () => started.resolve(false),
     });
-    worker.postMessage({ memory, originMs: epochOriginMs() } satisfies TickerOrders);
+    worker.postMessage({ memory, originMs: epochOriginMs() } satisfies TickerStart);
     if (await started.promise) return new WorkerTicker(worker, memory);
   } catch {
     // Without a worker the platform's timers must do.
@@ -55,7 +54,7 @@ class WorkerTicker implements Ticker {
   readonly #due: Float64Array<SharedArrayBuffer>;
   readonly now = systemClock.now;
   #near: Sleeper[] = [];
-  #orderedMs = Infinity;
+  #requestedMs = Infinity;
   #pumping = false;
   #closed = false;
 
@@ -77,7 +76,7 @@ class WorkerTicker implements Ticker {
 
   close(): void {
     this.#closed = true;
-    this.#order(WORD_CLOSE);
+    this.#request(WORD_CLOSE);
     this.#worker.terminate();
     for (const { wake } of this.#near.splice(0)) wake();
   }
@@ -90,10 +89,10 @@ class WorkerTicker implements Ticker {
       };
       signal?.addEventListener("abort", wake, { once: true });
       this.#near.push({ atMs, wake });
-      if (atMs < this.#orderedMs) {
-        this.#orderedMs = atMs;
+      if (atMs < this.#requestedMs) {
+        this.#requestedMs = atMs;
         this.#due[0] = atMs;
-        this.#order();
+        this.#request();
       }
       if (!this.#pumping) this.#pump();
     });
@@ -111,11 +110,11 @@ class WorkerTicker implements Ticker {
         for (const { wake } of due.sort((a, b) => a.atMs - b.atMs)) wake();
       }
       const nextMs = this.#near.reduce((least, { atMs }) => Math.min(least, atMs), Infinity);
-      if (nextMs !== this.#orderedMs) {
-        this.#orderedMs = nextMs;
+      if (nextMs !== this.#requestedMs) {
+        this.#requestedMs = nextMs;
         if (nextMs === Infinity) break;
         this.#due[0] = nextMs;
-        this.#order();
+        this.#request();
       }
       const waiting = Atomics.waitAsync(this.#words, WORD_TICKS, ticks);
       if (waiting.async) await waiting.value;
@@ -123,9 +122,9 @@ class WorkerTicker implements Ticker {
     this.#pumping = false;
   }
 
-  #order(close?: typeof WORD_CLOSE): void {
+  #request(close?: typeof WORD_CLOSE): void {
     if (close !== undefined) Atomics.store(this.#words, close, 1);
-    Atomics.add(this.#words, WORD_ORDERS, 1);
-    Atomics.notify(this.#words, WORD_ORDERS);
+    Atomics.add(this.#words, WORD_REQUESTS, 1);
+    Atomics.notify(this.#words, WORD_REQUESTS);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * How bytes travel: a transport stamps every read before anything else happens to it, and keeps
- * the bytes for later. It knows no protocol and never parses an event.
+ * How bytes travel: a transport stamps every read before anything else happens to it and keeps the
+ * bytes for later. It knows no protocol and never parses an event.
  *
  * @module
  */
@@ -24,13 +24,13 @@ export type ExchangeEnd =
   | { readonly kind: "cancelled"; readonly message: string };
 
 /**
- * Everything the wire showed of one request; plain data that can cross a worker boundary.
- * Times are milliseconds of the transport's clock.
+ * Everything that the wire showed of one request: plain data that can be sent between threads. Times
+ * are milliseconds of the transport's clock.
  */
 export interface Exchange {
-  /** Just before the request was handed on; connecting comes after it. */
+  /** Just before the request was handed over; connecting comes after it. */
   sentMs: number;
-  /** Response head; absent when none came. */
+  /** The response head arrived; absent when none did. */
   firstByteMs?: number;
   /** When the body was complete, or when the exchange failed. */
   endMs: number;
@@ -38,17 +38,17 @@ export interface Exchange {
   status: number;
   /** Lower-case names; only what the decoder needs. */
   contentType: string;
-  /** The body as received, without transfer coding; length = last value of `readEnds`. */
+  /** The body as received, without transfer coding; its length is the last of `readEnds`. */
   body: Uint8Array<ArrayBuffer>;
-  /** When each read of the body came. */
+  /** Time of each read of the body. */
   readMs: Float64Array<ArrayBuffer>;
-  /** Body bytes there were after each read, in the order of `readMs`. */
+  /** Body bytes received after each read, in the order of `readMs`. */
   readEnds: Uint32Array<ArrayBuffer>;
-  /** Whether it waited for a connection to be made; `unknown` where the runtime hides it. */
+  /** Whether it waited for a new connection; `unknown` where the runtime hides it. */
   connection: "new" | "reused" | "unknown";
   /** Duration of connecting (TCP, TLS); absent for reused connections or where unknown. */
   connectMs?: number;
-  /** How it ended on the wire; whether the answer is any good is the decoder's question. */
+  /** How it ended on the wire; whether the answer is valid is for the decoder to decide. */
   end: ExchangeEnd;
 }
 
@@ -56,11 +56,11 @@ export interface Exchange {
 export const COUNTER_READS = 0;
 /** Slot with the bytes received, modulo 2³². */
 export const COUNTER_BYTES = 1;
-/** Pooled connections that the server had closed and that were replaced, unseen by the request. */
+/** Pooled connections that the server had closed and that were replaced. */
 export const COUNTER_REPLACED = 2;
-/** Reads whose stamp is the kernel's: when the bytes came in, however late they were read. */
+/** Reads stamped by the kernel: when the bytes arrived, however late they were read. */
 export const COUNTER_STAMPED = 3;
-/** Slots that a transport uses. */
+/** Number of slots that a transport uses. */
 export const TRANSPORT_COUNTERS = 4;
 
 /** What a transport is opened with. */
@@ -94,15 +94,14 @@ export interface Transport {
   /** Sends and reads the answer to its end. Never rejects: failures are in `Exchange.end`. */
   send(request: WireRequest, options: SendOptions): Promise<Exchange>;
   /**
-   * Does what must be done once before these requests are sent and timed, e.g. loads a model, or
-   * puts each into the bytes that go out. Rejects with one sentence. Absent where nothing is to be
-   * done.
+   * Prepares these requests before they are sent and timed, e.g. loads a model, or encodes them.
+   * Rejects with one sentence. Absent where there is nothing to do.
    */
   ready?(requests: readonly WireRequest[]): Promise<void>;
   /**
-   * One of the same kind whose answers are made up and come at once, for a thread to rehearse with:
-   * what the compiler does in the first second of a program would else be counted as the server's
-   * time. Absent where nothing would be gained.
+   * A transport of the same kind whose answers are simulated and come at once, for a thread to
+   * rehearse with: otherwise the work of the JIT compiler in the first second would be counted as the
+   * server's time. Absent where nothing would be gained.
    */
   rehearsal?(): Transport;
   /** Closes pooled connections. */
@@ -113,12 +112,12 @@ export interface Transport {
 export interface TransportKind {
   /** Name on the command line, e.g. `fetch`. */
   readonly name: string;
-  /** For the list of transports: what it does, and up to which load it is good. */
+  /** For the list of transports: what it does, and up to which load. */
   readonly description: string;
   /** Which family of protocols it carries. */
   readonly carrier: "http" | "grpc" | "inprocess";
-  /** It reads in a loop of its own, in which a load's threads can live: `epoll`. */
+  /** It reads in an event loop of its own, in which a load's threads can run: `epoll`. */
   readonly ownLoop?: true;
-  /** Makes one with a connection pool of its own, for the caller to close. */
+  /** Opens one with its own connection pool; the caller closes it. */
   readonly open: (options: TransportOptions) => Transport;
 }

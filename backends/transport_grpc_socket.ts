@@ -109,7 +109,6 @@ class SocketCall extends H2Stream implements WatchedExchange {
     this.#connection = this.connection?.connectedMs === undefined ? "new" : "reused";
   }
 
-  /** See {@linkcode WatchedExchange}. */
   stop(reason: StopReason): void {
     const { call, options } = this.#facts;
     call.pool.cancel(this);
@@ -237,7 +236,6 @@ export class GrpcSocketTransport implements Transport {
     });
   }
 
-  /** See {@linkcode Transport}. */
   rehearsal(): Transport {
     return new GrpcSocketTransport({ clock: this.clock }, openGrpcRehearsalSocket);
   }

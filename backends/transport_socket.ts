@@ -90,11 +90,8 @@ class SocketExchange implements RunningExchange, WatchedExchange {
 
 /** HTTP/1.1 over sockets of any kind. */
 export class SocketTransport implements Transport, ConnectionHost<SocketExchange> {
-  /** See {@linkcode ConnectionHost}. */
   readonly clock: Clock;
-  /** See {@linkcode ConnectionHost}. */
   readonly openSocket: OpenSocket;
-  /** See {@linkcode ConnectionHost}. */
   readonly counters: Uint32Array;
   readonly #options: TransportOptions;
   readonly #watchdog: Watchdog;
@@ -137,7 +134,6 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
     });
   }
 
-  /** See {@linkcode Transport}. */
   ready(requests: readonly WireRequest[]): Promise<void> {
     try {
       for (const request of requests) this.#encoded.set(request, this.#encode(request));
@@ -147,7 +143,6 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
     return Promise.resolve();
   }
 
-  /** See {@linkcode Transport}. */
   rehearsal(): Transport {
     return new SocketTransport({ clock: this.clock }, openRehearsalSocket);
   }

@@ -1,6 +1,6 @@
 /**
- * How this program starts a worker, and how a worker finds out which one it is: the same for a
- * checkout, JSR, a compiled executable and a single file, which is its own worker.
+ * Starts workers, and tells a worker which one it is: the same way in a checkout, from JSR, in a
+ * compiled executable, and in a single file, which is its own worker.
  *
  * @module
  */
@@ -9,27 +9,27 @@ import { bundleIsOurs, isBundled } from "./relaunch.ts";
 /** The entries that have been evaluated, in this thread. */
 const entries = new Set<string>();
 
-/** What {@linkcode workerUrl} rests on. */
-export interface WorkerSurroundings {
+/** What {@linkcode workerUrl} needs to know. */
+export interface WorkerEnvironment {
   /** URL of a module in `backends/`, or of the one file that everything was bundled into. */
   readonly moduleUrl: string;
-  /** That one file is Tokometer and not another program that uses it. */
+  /** The bundle is Tokometer's own and not that of a program that uses it. */
   readonly ownBundle: boolean;
 }
 
-/** What a worker's starter listens to. */
+/** Receives what a worker sends. */
 export interface WorkerListener<From> {
   readonly message: (message: From) => void;
-  /** The worker broke; an uncaught error of its. */
+  /** Called for an uncaught error of the worker. */
   readonly failure: (message: string) => void;
 }
 
 /**
- * Starts the worker whose entry is at `path`, counted from the package's root, e.g.
- * `workloads/load_worker.ts`. The entry asks {@linkcode inWorker} with the same path.
+ * Starts the worker whose entry is at `path`, relative to the package's root, e.g.
+ * `workloads/load_worker.ts`. The entry calls {@linkcode inWorker} with the same path.
  *
- * @throws {TypeError} in a bundle of another program, or in one without that worker: nobody would
- *   ever answer.
+ * @throws {TypeError} in a bundle of another program, or in one without that worker, which would
+ *   never answer.
  */
 export function startWorker<From = never>(path: string, on?: WorkerListener<From>): Worker {
   if (isBundled(import.meta.url) && !entries.has(path)) {
@@ -49,8 +49,8 @@ export function startWorker<From = never>(path: string, on?: WorkerListener<From
 }
 
 /**
- * Whether this is the worker that was started with that path. Where everything is in one file, each
- * worker evaluates all entries, and only this tells them apart.
+ * Whether this is the worker that was started with that path. In a bundle every worker evaluates all
+ * entries, and only this distinguishes them.
  */
 export function inWorker(path: string): boolean {
   entries.add(path);
@@ -58,14 +58,14 @@ export function inWorker(path: string): boolean {
     (globalThis as { readonly name?: unknown }).name === path;
 }
 
-/** The members of a worker's global scope that are used here; Deno's types give a window's. */
+/** The members of a worker's global scope that are used here; Deno's types are those of a window. */
 export interface WorkerScope<To, From> {
   onmessage: ((event: MessageEvent<To>) => void) | null;
   postMessage(message: From, transfer?: Transferable[]): void;
   close(): void;
 }
 
-/** The global scope of this worker, which is sent `To` and sends `From`. */
+/** The global scope of this worker, which receives `To` and sends `From`. */
 export function workerScope<To, From>(): WorkerScope<To, From> {
   return globalThis as unknown as WorkerScope<To, From>;
 }
@@ -75,8 +75,8 @@ export function workerScope<To, From>(): WorkerScope<To, From> {
  *
  * @throws {TypeError} in a bundle of another program, which would start that program again.
  */
-export function workerUrl(path: string, surroundings: WorkerSurroundings = here()): URL {
-  const { moduleUrl, ownBundle } = surroundings;
+export function workerUrl(path: string, environment: WorkerEnvironment = here()): URL {
+  const { moduleUrl, ownBundle } = environment;
   if (!isBundled(moduleUrl)) return new URL(`../${path}`, moduleUrl);
   if (ownBundle) return new URL(moduleUrl);
   throw new TypeError(
@@ -85,6 +85,6 @@ export function workerUrl(path: string, surroundings: WorkerSurroundings = here(
   );
 }
 
-function here(): WorkerSurroundings {
+function here(): WorkerEnvironment {
   return { moduleUrl: import.meta.url, ownBundle: bundleIsOurs() };
 }

@@ -1,12 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  type ProgramEnvironment,
   type ProgramForm,
   programForm,
   selfCommand,
-  type Surroundings,
 } from "../backends/relaunch.ts";
 
-const CHECKOUT: Surroundings = {
+const CHECKOUT: ProgramEnvironment = {
   moduleUrl: "file:///home/me/my%20code/tokometer/backends/relaunch.ts",
   mainModule: "file:///elsewhere/test.ts",
   execPath: "/usr/bin/deno",
@@ -16,9 +16,9 @@ const CHECKOUT: Surroundings = {
 const RUN = ["run", "--quiet", "--no-prompt"];
 
 /** Arguments after the executable, for `simulate --port 0`. */
-function argsIn(surroundings: Partial<Surroundings>): readonly string[] {
-  const all = { ...CHECKOUT, ...surroundings };
-  const { command, args } = selfCommand(["simulate", "--port", "0"], { surroundings: all });
+function argsIn(environment: Partial<ProgramEnvironment>): readonly string[] {
+  const all = { ...CHECKOUT, ...environment };
+  const { command, args } = selfCommand(["simulate", "--port", "0"], { environment: all });
   assertEquals(command, all.execPath);
   assertEquals(args.slice(-3), ["simulate", "--port", "0"]);
   return args.slice(0, -3);
@@ -69,7 +69,7 @@ Deno.test("selfCommand runs its own bundle, whatever deno.json lies above it", (
 });
 
 Deno.test("selfCommand does not start another program that holds it", () => {
-  const cases: Partial<Surroundings>[] = [
+  const cases: Partial<ProgramEnvironment>[] = [
     FOREIGN,
     { ...FOREIGN, standalone: true },
     { standalone: true, mainModule: "file:///tmp/deno-compile-app/app.ts" },
@@ -78,8 +78,8 @@ Deno.test("selfCommand does not start another program that holds it", () => {
       moduleUrl: "https://jsr.io/@tokometer/tokometer/1.2.3/backends/relaunch.ts",
     },
   ];
-  for (const surroundings of cases) {
-    assertThrows(() => argsIn(surroundings), TypeError, "another program that holds it");
+  for (const environment of cases) {
+    assertThrows(() => argsIn(environment), TypeError, "another program that holds it");
   }
 });
 
@@ -100,6 +100,6 @@ Deno.test("programForm tells what the program was started from", () => {
 
 Deno.test("selfCommand passes on the permissions that are asked for", () => {
   const permissions = ["--allow-net=127.0.0.1"];
-  const { args } = selfCommand(["simulate"], { surroundings: CHECKOUT, permissions });
+  const { args } = selfCommand(["simulate"], { environment: CHECKOUT, permissions });
   assertEquals(args.slice(0, 4), [...RUN, "--allow-net=127.0.0.1"]);
 });
