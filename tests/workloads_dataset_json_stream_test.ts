@@ -61,7 +61,7 @@ Deno.test("readJsonArray tells where each element stands", async () => {
 Deno.test("readJsonArray names the element and the byte of a mistake", async () => {
   const rows: [text: string, says: string][] = [
     ["", "The file is empty"],
-    ["{}", 'found "{" at byte 0: a file with one object a line is the jsonl dataset'],
+    ["{}", 'found "{" at byte 0: a file with one object per line is the jsonl dataset'],
     ["\x1f\x8b", "unpack the file first"],
     ["nope", 'Expected a JSON array, found "n" at byte 0'],
     ["[1]", 'Expected an object as element 0, found "1" at byte 1'],

@@ -111,7 +111,7 @@ Deno.test("jsonl names the line and what it lacks", async () => {
   const good = '{"prompt":"p","max_tokens":1}\n';
   const rows: [line: string, says: string][] = [
     ["{", "line 2"],
-    ["[]", "it is no JSON object"],
+    ["[]", "it is not a JSON object"],
     ["{}", "it has no prompt, text or messages"],
     ['{"prompt":"p","messages":[]}', "it has prompt and messages: give one of them"],
     ['{"prompt":""}', "is no text"],

@@ -298,7 +298,7 @@ Deno.test("sharegpt says what is wrong with a file", async () => {
   const missing = await assertRejects(() => load([], {}, { path: "nowhere.json" }), UserError);
   assertStringIncludes(missing.message, 'Cannot find the file "nowhere.json"');
   assertStringIncludes(missing.message, "anon8231489123/ShareGPT_Vicuna_unfiltered");
-  await assertRejects(() => load([], {}, { path: "." }), UserError, "no regular file");
+  await assertRejects(() => load([], {}, { path: "." }), UserError, "not a regular file");
 });
 
 Deno.test("sharegpt refuses options that a sampler cannot follow", async () => {

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   DATASET_EXTRA_OPTIONS,
   datasetExtra,
@@ -7,9 +7,14 @@ import {
 } from "../workloads/datasets.ts";
 import { UserError } from "../workloads/user_error.ts";
 
+const NAMES = DATASETS.map(({ name }) => name);
+
 Deno.test("DATASETS have names of their own and say what they are", () => {
-  assertEquals(DATASETS.map(({ name }) => name), ["sample", "sharegpt", "jsonl", "synthetic"]);
-  for (const { name, description } of DATASETS) assertMatch(description, /^[^A-Z].*[^.]$/, name);
+  assertEquals(new Set(NAMES).size, NAMES.length);
+  for (const kind of DATASETS) {
+    assertStrictEquals(findDataset(kind.name), kind);
+    assertMatch(kind.description, /^[^A-Z].*[^.]$/, kind.name);
+  }
 });
 
 Deno.test("DATASET_EXTRA_OPTIONS lists each option once, the same in all datasets that share it", () => {
@@ -25,9 +30,8 @@ Deno.test("DATASET_EXTRA_OPTIONS lists each option once, the same in all dataset
 });
 
 Deno.test("findDataset suggests", () => {
-  assertEquals(findDataset("jsonl").name, "jsonl");
   assertThrows(() => findDataset("sharedgpt"), UserError, "did you mean sharegpt?");
-  assertThrows(() => findDataset("zzz"), UserError, "known are sample, sharegpt");
+  assertThrows(() => findDataset("zzz"), UserError, `known are ${NAMES.join(", ")}`);
 });
 
 Deno.test("datasetExtra collects a dataset's options and refuses those of others", () => {

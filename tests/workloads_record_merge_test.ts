@@ -210,7 +210,7 @@ Deno.test("a merged run says which client was missing, and what its time axis is
   assertStringIncludes(second!, 'less than "2 × 2 users"');
 
   const [untold, broken, absent] = await found(went, killed);
-  assertStringIncludes(untold!, "1 of 2 clients (node-1) does not tell when each load began");
+  assertStringIncludes(untold!, "1 of 2 clients (node-1) does not say when each load began");
   assertStringIncludes(broken!, "1 of 2 clients (node-1) ended during this load");
   assertStringIncludes(absent!, "never began this load");
   // Nobody who says that they began together is warned of it.

@@ -1,6 +1,6 @@
 /**
- * Counts prompts that repeat an earlier one: an engine with a prefix cache answers those faster,
- * so a report must say how many there are.
+ * Counts prompts that repeat an earlier one: an engine with a prefix cache answers those faster, so
+ * reports show how many there are.
  *
  * @module
  */

@@ -1,22 +1,19 @@
 /**
- * A dataset's file: read once from end to end, hashed on the way, and then at the places that a
- * sample needs. So a file of any size takes the memory of its sample.
+ * A dataset's file: read and hashed once from end to end, then read again where a sample needs it. So
+ * a file of any size takes the memory of its sample only.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { UserError } from "./user_error.ts";
 
-/** An open file; dispose it with `using`. */
+/** An open file; dispose of it with `using`. */
 export interface DatasetFile extends Disposable {
   /** As the user gave it. */
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /**
-   * Reads everything once, in chunks whose buffer is reused for the next one.
-   * Tells bytes done and bytes in all.
-   */
+  /** Reads everything once, in chunks whose buffer is reused; reports bytes done and in all. */
   chunks(onProgress?: (done: number, total: number) => void): AsyncGenerator<Uint8Array>;
   /** SHA-256 of the bytes that {@linkcode DatasetFile.chunks} has given, as hex. */
   sha256(): string;
@@ -30,7 +27,7 @@ const CHUNK_BYTES = 2 ** 20;
  * Opens a dataset's file.
  *
  * @param path absent when the user gave none.
- * @param options.dataset name of the dataset for messages; `options.hint` says where to get one.
+ * @param options.dataset its name, for messages; `options.hint` says where to get a file.
  * @throws {UserError} when there is no such file.
  */
 export async function openDatasetFile(
@@ -52,7 +49,7 @@ export async function openDatasetFile(
   if (!isFile) {
     file.close();
     throw new UserError(
-      `Cannot read "${path}" as dataset ${dataset}: it is no regular file (folders and pipes cannot be sampled)`,
+      `Cannot read "${path}" as dataset ${dataset}: it is not a regular file (folders and pipes cannot be sampled)`,
     );
   }
   const hash = createHash("sha256");

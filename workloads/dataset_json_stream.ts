@@ -1,16 +1,16 @@
 /**
  * Reads a JSON array of objects of any size, one object at a time.
  *
- * ShareGPT's file is longer than the longest string V8 can hold (about 512 MiB), so `JSON.parse` of
- * the whole is out. Here a small state machine over bytes finds where each object ends (the only
- * things it must understand are strings, escapes and brackets) and `JSON.parse` reads that piece.
+ * ShareGPT's file is longer than the longest string V8 can hold (about 512 MiB), so `JSON.parse`
+ * cannot read it whole. A small state machine over bytes finds where each object ends (it needs to
+ * know strings, escapes and brackets only), and `JSON.parse` reads that piece.
  *
  * @module
  */
 
 /** One object of the array and where it stands. */
 export interface JsonElement {
-  /** The object. */
+  /** The object as parsed. */
   readonly value: Readonly<Record<string, unknown>>;
   /** 0-based position in the array. */
   readonly index: number;
@@ -35,7 +35,7 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
  *
  * @param options.maxElementBytes longest object accepted (64 MiB), so that a missing brace does not
  *   gather the rest of the file.
- * @throws {SyntaxError} naming the element and the byte, for anything that is no array of objects.
+ * @throws {SyntaxError} naming the element and the byte, for anything but an array of objects.
  *
  * @example
  * ```ts
@@ -222,21 +222,19 @@ function unexpected(
   const seen = byte > 0x20 && byte < 0x7f
     ? `"${String.fromCharCode(byte)}"`
     : `byte 0x${byte.toString(16).padStart(2, "0")}`;
-  const found = `found ${seen} at byte ${position}`;
-  if (expected === "array") {
-    if (byte === 0x1f) {
-      return new SyntaxError(`Expected a JSON array, ${found}: unpack the file first`);
-    }
-    if (byte === OPEN_BRACE) {
-      return new SyntaxError(
-        `Expected a JSON array, ${found}: a file with one object a line is the jsonl dataset`,
-      );
-    }
-    return new SyntaxError(`Expected a JSON array, ${found}`);
-  }
-  if (expected === "comma") {
-    return new SyntaxError(`Expected "," or "]" after element ${index - 1}, ${found}`);
-  }
-  if (expected === "nothing") return new SyntaxError(`Expected the end after the array, ${found}`);
-  return new SyntaxError(`Expected an object as element ${index}, ${found}`);
+  const wanted = expected === "array"
+    ? "a JSON array"
+    : expected === "comma"
+    ? `"," or "]" after element ${index - 1}`
+    : expected === "nothing"
+    ? "the end after the array"
+    : `an object as element ${index}`;
+  const hint = expected !== "array"
+    ? ""
+    : byte === 0x1f
+    ? ": unpack the file first"
+    : byte === OPEN_BRACE
+    ? ": a file with one object per line is the jsonl dataset"
+    : "";
+  return new SyntaxError(`Expected ${wanted}, found ${seen} at byte ${position}${hint}`);
 }

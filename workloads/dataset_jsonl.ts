@@ -1,6 +1,6 @@
 /**
- * Prompts of the user's own: a JSON object a line. The prompt is `prompt`, `text` or `messages`;
- * the answer's length `output_tokens`, `max_tokens`, or that of a reference answer (`completion`,
+ * Prompts of the user's own, one JSON object per line. The prompt is `prompt`, `text` or `messages`;
+ * the answer's length is `output_tokens`, `max_tokens`, or that of a reference answer (`completion`,
  * or a last message of the assistant); `id` is optional.
  *
  * ```json
@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { isObject } from "../backends/json_event.ts";
 import type { Message } from "../backends/protocol.ts";
 import { createRandom, shuffled } from "../backends/random.ts";
 import { pythonRandom } from "../backends/mt19937.ts";
@@ -84,7 +85,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     if (outputTokens === undefined) {
       throw fail(
         place.line,
-        "it names no answer length: add output_tokens, or give --output-tokens",
+        "it has no answer length: add output_tokens, or give --output-tokens",
       );
     }
     return {
@@ -100,7 +101,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
   try {
     for await (const { text, number: line, offset, length } of readLines(file.chunks(onProgress))) {
       if (text?.trim() === "") continue;
-      // Lines that are not sent are read too: a broken file should be told before the run.
+      // Lines that are not sent are checked too: a broken file should stop the run before it starts.
       const row = read(text, line);
       places.push({ line, offset, length });
       if (order === "file" && prompts.length < count) {
@@ -138,7 +139,7 @@ function shuffledPlaces<T>(places: readonly T[], order: typeof ORDERS[number], s
   return list;
 }
 
-/** A line, understood. */
+/** A line as read. */
 interface Row {
   readonly id: string | undefined;
   readonly messages: readonly Message[];
@@ -148,10 +149,8 @@ interface Row {
 
 /** @throws {TypeError} saying what the line lacks. */
 function rowOf(value: unknown): Row {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError("it is no JSON object");
-  }
-  const { id, prompt, text, messages, completion, ...rest } = value as Record<string, unknown>;
+  if (!isObject(value)) throw new TypeError("it is not a JSON object");
+  const { id, prompt, text, messages, completion, ...rest } = value;
   const given = Object.entries({ prompt, text, messages }).filter(([, field]) =>
     field !== undefined
   );
@@ -163,7 +162,7 @@ function rowOf(value: unknown): Row {
     );
   }
   if (completion !== undefined && typeof completion !== "string") {
-    throw new TypeError("its completion is no text");
+    throw new TypeError("its completion is not text");
   }
   const lengths = ["output_tokens", "max_tokens"].map((name) => rest[name]);
   const length = lengths.find((tokens) => tokens !== undefined && tokens !== null);
@@ -172,14 +171,14 @@ function rowOf(value: unknown): Row {
       `its answer length is ${JSON.stringify(length)}: give a whole number above 0`,
     );
   }
-  const turns = messages === undefined
+  const all = messages === undefined
     ? [{ role: "user", content: plainText(prompt ?? text) } as const]
     : messagesOf(messages);
-  const last = turns.at(-1);
-  const hasReference = last?.role === "assistant" && turns.length > 1;
+  const last = all.at(-1);
+  const hasReference = last?.role === "assistant" && all.length > 1;
   return {
     id: typeof id === "string" || typeof id === "number" ? String(id) : undefined,
-    messages: hasReference ? turns.slice(0, -1) : turns,
+    messages: hasReference ? all.slice(0, -1) : all,
     outputTokens: length as number | undefined,
     completion: completion ?? (hasReference ? last.content : undefined),
   };
@@ -196,7 +195,7 @@ const ROLES: Readonly<Record<string, Message["role"]>> = {
 
 function messagesOf(value: unknown): Message[] {
   if (!Array.isArray(value) || value.length === 0) {
-    throw new TypeError("its messages are no list with at least one message");
+    throw new TypeError("its messages are not a list with at least one message");
   }
   return value.map((message, i) => {
     const { role = "user", content } = (message ?? {}) as Record<string, unknown>;
@@ -215,7 +214,7 @@ function plainText(value: unknown): string {
   const parts = Array.isArray(value) ? value : [{ type: "text", text: value }];
   const texts = parts.map((part) => part?.type === "text" ? part.text : undefined);
   if (texts.some((text) => typeof text !== "string") || texts.join("") === "") {
-    throw new TypeError("its prompt or one of its messages is no text");
+    throw new TypeError("its prompt or one of its messages is not text");
   }
   return texts.join("");
 }
@@ -234,7 +233,7 @@ function arrange(
   }
   if (systemPrompt === undefined) return messages;
   const [first, ...others] = messages;
-  // Many chat templates refuse a second system turn.
+  // Many chat templates refuse a second system message.
   if (first?.role === "system") {
     return [{ role: "system", content: `${systemPrompt}\n\n${first.content}` }, ...others];
   }

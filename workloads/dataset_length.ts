@@ -18,7 +18,7 @@ export type LengthSpec =
   /** Whole numbers from `low` to `high`, both included. */
   | { readonly kind: "uniform"; readonly low: number; readonly high: number }
   | { readonly kind: "normal"; readonly mean: number; readonly std: number }
-  /** `median` · exp(`sigma` · z): a long tail of long texts, as in real traffic. */
+  /** `median` · exp(`sigma` · z): a long tail, as in real traffic. */
   | { readonly kind: "lognormal"; readonly median: number; readonly sigma: number };
 
 /** What {@linkcode parseLengthSpec} accepts, for help texts. */
@@ -50,7 +50,7 @@ export function parseLengthSpec(text: string, option: string): LengthSpec {
     case "normal":
       return { kind, mean: tokensOf(first), std: spreadOf(second, MAX_TOKENS) };
     case "lognormal":
-      // exp(5) is a spread of 150 times: beyond it the number is a length, not a sigma.
+      // exp(5) is a factor of 150: a larger number was meant as a length.
       return { kind, median: tokensOf(first), sigma: spreadOf(second, 5) };
     default:
       throw mistake(LENGTH_SPEC_FORMS);

@@ -1,10 +1,10 @@
 /**
- * Counts tokens with the model's own tokenizer, read from a local folder, or estimates.
- *
- * Counts leave out BOS, EOS and the chat template: they are counts of the text as it is.
+ * Counts tokens with the model's own tokenizer, read from a local folder, or estimates them. Counts
+ * are of the text alone, without BOS, EOS and the chat template.
  *
  * @module
  */
+import { isObject } from "../backends/json_event.ts";
 import type { TokenCounter } from "./prompt.ts";
 import { readSentencePiece } from "./tokenizer_sentencepiece.ts";
 import { isLowSurrogate, utf8Length } from "./tokenizer_utf8.ts";
@@ -14,15 +14,15 @@ import { UserError } from "./user_error.ts";
 const BYTES_PER_TOKEN = 4;
 
 /**
- * Longest piece of text given to the tokenizer at once, in UTF-16 units: some tokenizers overflow
- * the stack on 300,000 characters, and those without a pre-tokenizer take more than linear time
- * (a third of the speed at 256,000 that they have at 16,000).
+ * Most UTF-16 units given to the tokenizer at once: some tokenizers overflow the stack on 300,000
+ * characters, and those without a pre-tokenizer take more than linear time (at 256,000 they have a
+ * third of their speed at 16,000).
  */
 const PIECE_LENGTH = 16_000;
 
 /**
- * ⌈UTF-8 bytes ÷ 4⌉: right within about a fifth for English prose, and what the simulated engine
- * counts. For other languages and code it can be off by half; results made with it say so.
+ * ⌈UTF-8 bytes ÷ 4⌉: within about a fifth for English prose, and what the simulated engine counts.
+ * For other languages and code it can be off by half; results made with it say so.
  */
 export const estimateCounter: TokenCounter = {
   source: "estimate",
@@ -59,7 +59,7 @@ export function splitLongText(text: string, dropSpace: boolean): string[] {
   let start = 0;
   while (text.length - start > PIECE_LENGTH) {
     let end = start + PIECE_LENGTH;
-    // Before a single space: no tokenizer joins the end of one word and the next one.
+    // Before a single space: no tokenizer joins the end of one word with the next.
     let space = end;
     while (space > start + PIECE_LENGTH / 2 && !isWordBorder(text, space)) space--;
     if (isWordBorder(text, space)) {
@@ -139,7 +139,7 @@ interface CounterParts {
 
 function counterOf(parts: CounterParts): TokenCounter {
   const { encodePiece } = parts;
-  // A tokenizer that puts a space before every text gives it back to the piece that lost its own.
+  // A tokenizer that puts a space before every text restores the one that a piece lost.
   const dropSpace = encodePiece("b a").join() ===
     [...encodePiece("b"), ...encodePiece("a")].join();
 
@@ -195,14 +195,14 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    // A file used as a folder ("tokenizer.json/x").
-    if (error instanceof Deno.errors.NotADirectory) return undefined;
+    // Not a directory: a file used as a folder ("tokenizer.json/x").
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
     throw error;
   }
 }
 
-/** `tokenizer_config.json`, which may be missing: what counts is in the other file. */
+/** `tokenizer_config.json`, which may be missing. */
 async function readConfig(file: string): Promise<Readonly<Record<string, unknown>>> {
   if ((await statOf(file)) === undefined) return {};
   return parseObject(await Deno.readTextFile(file), file);
@@ -221,10 +221,8 @@ function parseObject(text: string, file: string): Readonly<Record<string, unknow
       }`,
     );
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new UserError(`Cannot read "${file}": it holds no JSON object`);
-  }
-  return value as Readonly<Record<string, unknown>>;
+  if (!isObject(value)) throw new UserError(`Cannot read "${file}": it holds no JSON object`);
+  return value;
 }
 
 function nameOf(path: string): string {
