@@ -114,16 +114,16 @@ Deno.test("jsonl names the line and what it lacks", async () => {
     ["[]", "it is not a JSON object"],
     ["{}", "it has no prompt, text or messages"],
     ['{"prompt":"p","messages":[]}', "it has prompt and messages: give one of them"],
-    ['{"prompt":""}', "is no text"],
-    ['{"prompt":7}', "is no text"],
+    ['{"prompt":""}', "is not text"],
+    ['{"prompt":7}', "is not text"],
     ['{"messages":[]}', "at least one message"],
     ['{"messages":[{"role":"tool","content":"x"}]}', 'message 1 has the role "tool"'],
-    ['{"messages":[null]}', "is no text"],
-    ['{"messages":[{"content":[{"type":"image_url"}]}]}', "is no text"],
+    ['{"messages":[null]}', "is not text"],
+    ['{"messages":[{"content":[{"type":"image_url"}]}]}', "is not text"],
     ['{"prompt":"p"}', "add output_tokens, or give --output-tokens"],
     ['{"prompt":"p","max_tokens":0}', "its answer length is 0"],
     ['{"prompt":"p","output_tokens":1.5}', "its answer length is 1.5"],
-    ['{"prompt":"p","completion":5}', "its completion is no text"],
+    ['{"prompt":"p","completion":5}', "its completion is not text"],
   ];
   for (const [line, says] of rows) {
     const error = await assertRejects(() => load(good + line), UserError);
