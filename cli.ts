@@ -1,9 +1,9 @@
 /**
- * The program: finds the command, shows its help, deals with the terminal and with Ctrl-C.
- * Nothing here that a library user could not do.
+ * The program: finds the command, shows its help, and handles the terminal and Ctrl-C. Nothing here
+ * that a library user could not do.
  *
  * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 more failures than
- * `--max-failures`, 2 wrong usage, 3 server unreachable, 70 a fault of ours, 130 interrupted.
+ * `--max-failures`, 2 wrong usage, 3 server unreachable, 70 a bug in Tokometer, 130 interrupted.
  *
  * As a module it is not stable: {@linkcode main} is for tests and for programs that embed the whole
  * command line.
@@ -97,10 +97,14 @@ export async function main(
 async function dispatch(argv: readonly string[], outside: Outside): Promise<number> {
   const { commands, stdout, stderr, stdoutIsTerminal, noColor } = outside;
   const [first, ...rest] = argv;
-  const page = { columns: outside.columns(), color: stdoutIsTerminal && !noColor };
+  const page = {
+    columns: outside.columns(),
+    color: stdoutIsTerminal && !noColor,
+    program: programLine(),
+  };
   switch (first) {
     case undefined:
-      // A script whose variable came out empty must not look successful.
+      // A script whose variable is empty must not look successful.
       stderr(renderOverview(commands, { ...page, color: false }));
       return EXIT.usage;
     case "help":
@@ -126,7 +130,7 @@ async function dispatch(argv: readonly string[], outside: Outside): Promise<numb
   } catch (error) {
     const code = explain(error, outside);
     if (error instanceof UserError && code === EXIT.usage) {
-      stderr(`Run "tokometer ${command.name} --help" for what it takes\n`);
+      stderr(`Run "tokometer ${command.name} --help" for its options\n`);
     }
     return code;
   }
@@ -183,19 +187,27 @@ async function run(
   }
 }
 
+/** What `tokometer` in the help stands for. */
+function programLine(): string {
+  if (Deno.build.standalone) return "tokometer";
+  return import.meta.url.startsWith("file:")
+    ? "deno run -A cli.ts"
+    : `deno run -A jsr:@tokometer/tokometer@${VERSION}/cli`;
+}
+
 function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
-/** `--help` anywhere helps, even beside arguments that would be refused. */
+/** `--help` works anywhere, even beside arguments that would be refused. */
 function asksForHelp({ options }: Command, argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   const before = end < 0 ? argv : argv.slice(0, end);
-  const letterTaken = options.some(({ aliases }) => aliases?.includes("h"));
+  const letterTaken = Object.values(options).some(({ aliases }) => aliases?.includes("h"));
   return before.includes("--help") || (!letterTaken && before.includes("-h"));
 }
 
-/** Says what went wrong, and returns the exit code for it. */
+/** Reports what went wrong, and returns the exit code for it. */
 function explain(error: unknown, { stderr }: Pick<Outside, "stderr">): number {
   if (error instanceof UserError) {
     stderr(`error: ${error.message}\n`);
@@ -206,7 +218,7 @@ function explain(error: unknown, { stderr }: Pick<Outside, "stderr">): number {
     return EXIT.usage;
   }
   const text = error instanceof Error ? Deno.inspect(error, { colors: false }) : String(error);
-  stderr(`error: A fault of Tokometer ${VERSION}, please report it: ${text}\n`);
+  stderr(`error: A bug in Tokometer ${VERSION}, please report it: ${text}\n`);
   return EXIT.internal;
 }
 
@@ -225,17 +237,19 @@ const PERMISSION_USES: Readonly<Record<string, string>> = {
 function permissionMessage(message: string): string {
   const [, name = "", what = ""] = /^Requires (\w+) access(?: to (.+?))?,/.exec(message) ?? [];
   const use = PERMISSION_USES[name];
-  if (use === undefined) return `Cannot go on without a permission: ${message}`;
+  if (use === undefined) return `Cannot continue without a permission: ${message}`;
   const flag = what === "" || what.startsWith("<")
     ? `--allow-${name}`
     : `--allow-${name}=${what.replaceAll('"', "")}`;
-  return `Cannot go on without ${name} access${what === "" ? "" : ` to ${what}`}, needed ${use}: ` +
+  return `Cannot continue without ${name} access${
+    what === "" ? "" : ` to ${what}`
+  }, needed ${use}: ` +
     `add ${flag} to deno run, or -A for everything`;
 }
 
 /**
- * Writes all of a text. A reader that has left (`| head`) wants no more: the rest is dropped, and
- * the command goes on to write its files.
+ * Writes all of a text. When the reader has left (`| head`), the rest is dropped, and the command
+ * goes on to write its files.
  */
 function writerTo(
   stream: { writeSync(bytes: Uint8Array): number },
@@ -251,7 +265,7 @@ function writerTo(
         if (error instanceof Deno.errors.BrokenPipe) {
           open = false;
         } else if (error instanceof Deno.errors.WouldBlock) {
-          // Another program has made the shared pipe non-blocking, and it is full.
+          // Another program made the shared pipe non-blocking, and it is full.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
         } else {
           throw new UserError(`Cannot write the output: ${(error as Error).message}`);
@@ -263,7 +277,7 @@ function writerTo(
 
 function terminalColumns(): number {
   try {
-    // A pseudo-terminal that nobody has sized says 0.
+    // A pseudo-terminal without a size reports 0.
     return Deno.consoleSize().columns || 80;
   } catch {
     return 80;

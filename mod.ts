@@ -10,7 +10,7 @@
  * import { measureBench, startSimServer, summarize } from "@tokometer/tokometer";
  *
  * const server = await startSimServer({ ttft: "5", itl: "1" });
- * const run = await measureBench(server.url, { concurrency: [2], requests: 4, "output-tokens": "8" });
+ * const run = await measureBench(server.url, { concurrency: [2], requests: 4, outputTokens: 8 });
  * await server.stop();
  * assertEquals(summarize(run).loads[0]?.counts.completed, 4);
  * ```
@@ -19,7 +19,7 @@
  */
 
 // Measure a server.
-export { measureBench } from "./workloads/command_bench.ts";
+export { type BenchOptions, measureBench } from "./workloads/run_bench.ts";
 export type { MeasureHooks } from "./workloads/run_measure.ts";
 export type { ProgressState } from "./workloads/live_progress.ts";
 export type { Protocol } from "./backends/protocol.ts";

@@ -114,7 +114,7 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
  *
  * const server = await startSimServer({ ttft: "5", itl: "1" });
  * let accumulator: ReturnType<typeof createAccumulator>;
- * await measureBench(server.url, { requests: 4, "output-tokens": "8" }, {
+ * await measureBench(server.url, { requests: 4, outputTokens: 8 }, {
  *   keepRecords: false,
  *   onHeader: (header) => {
  *     accumulator = createAccumulator(header, { values: "histogram" });

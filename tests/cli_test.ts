@@ -65,7 +65,7 @@ Deno.test("main refuses what it does not know with exit code 2 and a suggestion"
     [
       ["fake", "--rate", "-5"],
       "error: Cannot use --rate -5: give a number of at least 0, or inf\n" +
-      'Run "tokometer fake --help" for what it takes\n',
+      'Run "tokometer fake --help" for its options\n',
     ],
   ];
   for (const [argv, text] of cases) {
@@ -101,7 +101,7 @@ Deno.test("main merges the config file below the command line, and hides secrets
       concurrency: [1, 16],
       config: undefined,
     });
-    assertEquals(seen.values["api-key"], "hunter2");
+    assertEquals(seen.values.apiKey, "hunter2");
     assertEquals(seen.host?.commandLine, [...argv.slice(0, -1), "***"]);
   } finally {
     await Deno.remove(path);
@@ -113,14 +113,14 @@ Deno.test("main tells the exit code of each kind of failure", async () => {
   const cases: [unknown, number, RegExp][] = [
     [new UserError("Cannot do it"), 2, /^error: Cannot do it\nRun "tokometer fake --help"/],
     [new UserError("Cannot reach x", 3), 3, /^error: Cannot reach x\n$/],
-    [new TypeError("broken"), 70, /^error: A fault of Tokometer .*TypeError: broken\n +at /],
+    [new TypeError("broken"), 70, /^error: A bug in Tokometer .*TypeError: broken\n +at /],
     ["just a text", 70, /just a text/],
     [
       new Deno.errors.NotCapable(
         `Requires net access to "127.0.0.1:8000", run again with the --allow-net flag`,
       ),
       2,
-      /^error: Cannot go on without net access to "127.0.0.1:8000", needed to talk to the server: add --allow-net=127.0.0.1:8000 to deno run, or -A for everything\n/,
+      /^error: Cannot continue without net access to "127.0.0.1:8000", needed to talk to the server: add --allow-net=127.0.0.1:8000 to deno run, or -A for everything\n/,
     ],
   ];
   for (const [error, exitCode, text] of cases) {
@@ -272,7 +272,7 @@ Deno.test("the program names the permission that it lacks", async () => {
   assertEquals(code, 2);
   assertStringIncludes(
     new TextDecoder().decode(stderr),
-    `error: Cannot go on without read access to "/etc/hostname", needed to read datasets, ` +
+    `error: Cannot continue without read access to "/etc/hostname", needed to read datasets, ` +
       "tokenizers, records and its own workers: add --allow-read=/etc/hostname",
   );
 });

@@ -270,7 +270,7 @@ Deno.test({
       assertStringIncludes(out, "CSV: profile_generation.csv");
       assertMatch(out, /^socket +4 .* ms/m);
       assertStringIncludes(out, "records.jsonl\nreport.csv\nreport.html\nreport.json\n");
-      assert(!/fault of Tokometer|Download/.test(out), out);
+      assert(!/bug in Tokometer|Download/.test(out), out);
       assertEquals(entries(`${folder}/empty`).toSorted(), [
         ...["profile_generation.csv", "profile_generation_script.csv"],
         ...["results", "server.txt", "tokometer"],

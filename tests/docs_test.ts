@@ -1,4 +1,5 @@
 /** The pages say what the program does: tables, options, commands, and links are checked against it. */
+import { listOptions } from "../workloads/option_table.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { METRICS } from "../metrics/metrics.ts";
@@ -67,7 +68,7 @@ const FOREIGN = /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock)$/;
 Deno.test("options that the pages name exist", () => {
   const known = new Set(["--help", "--version"]);
   for (const { options } of COMMANDS) {
-    for (const { name, aliases = [] } of options) {
+    for (const { name, aliases = [] } of listOptions(options)) {
       for (const one of [name, ...aliases]) known.add(`--${one}`).add(`--no-${one}`);
     }
   }

@@ -161,7 +161,7 @@ Deno.test({
       const pid = Number(/as process (\d+)/.exec(terminal.output)![1]);
       await terminal.type(CTRL_C);
       assertEquals(await terminal.exitCode, 130, terminal.output);
-      assertStringIncludes(terminal.output, "Cannot wait for llama.cpp any longer: interrupted");
+      assertStringIncludes(terminal.output, "Stopped waiting for llama.cpp: interrupted");
       assertEquals(processTree({ pid, mark: "" }), []);
     }),
 });

@@ -44,8 +44,8 @@ function picked(values: Values, names: readonly string[]): unknown[] {
 }
 
 Deno.test("seed lines mean what their documents say", () => {
-  const profile = ["server-addr", "tokenizer-path", "dataset", "concurrency", "num-prompts", "csv"];
-  assertEquals(picked(valuesOf(RESTFUL), [...profile, "stream-output", "seed"]), [
+  const profile = ["serverAddr", "tokenizerPath", "dataset", "concurrency", "numPrompts", "csv"];
+  assertEquals(picked(valuesOf(RESTFUL), [...profile, "streamOutput", "seed"]), [
     "http://0.0.0.0:23333",
     "./internlm-7b/triton_models/tokenizer",
     "./ShareGPT_V3_unfiltered_cleaned_split.json",
@@ -63,9 +63,9 @@ Deno.test("seed lines mean what their documents say", () => {
     1000,
     "./profile_tis.csv",
   ]);
-  const clients = ["base-url", "backend", "model", "dataset-path", "num-requests", "num-turns"];
+  const clients = ["baseUrl", "backend", "model", "datasetPath", "numRequests", "numTurns"];
   assertEquals(
-    picked(valuesOf(CLIENTS), [...clients, "num-clients", "ramp-up-time", "stop-time"]),
+    picked(valuesOf(CLIENTS), [...clients, "numClients", "rampUpTime", "stopTime"]),
     ["YOUR_SERVER_URL", "vllm", "PATH_TO_HF_MODEL", "datasets/samples_1024.json", 1024, 1].concat(
       [100, 10, 300],
     ),
@@ -78,10 +78,10 @@ Deno.test("seed lines take lists and flags in the scripts' spellings (T46)", () 
   const scenario = COMMANDS.find(({ name }) => name === "profile-restful-api")!;
   const given = (...argv: string[]) => readCommandLine(scenario, [...base, ...argv]).given;
   for (const flag of ["--stream_output", "--stream-output=True", "--stream_output True"]) {
-    assertEquals(given(...flag.split(" "))["stream-output"], true, flag);
+    assertEquals(given(...flag.split(" ")).streamOutput, true, flag);
   }
-  assertEquals(given("--nostream_output")["stream-output"], false);
-  assertEquals(given("--num_prompts=7", "--top_p", "0.8")["num-prompts"], 7);
+  assertEquals(given("--nostream_output").streamOutput, false);
+  assertEquals(given("--num_prompts=7", "--top_p", "0.8").numPrompts, 7);
   const sweep = COMMANDS.find(({ name }) => name === "sweep")!;
   // A list of three is a list, not a start, a stop and a step.
   for (const list of ["1 16 32", "1,16,32", "[1, 16, 32]"]) {

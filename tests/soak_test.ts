@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { delay } from "@std/async";
 import { launchSimulator } from "../backends/sim_launch.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { measureBench } from "../workloads/command_bench.ts";
+import { measureBench } from "../workloads/run_bench.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { CTRL_C, HAS_PTY, startOnPty } from "./support/pty.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
@@ -62,7 +62,7 @@ Deno.test("soak: a run in histograms, and the same reports from its file", async
 Deno.test("soak: records that nobody keeps are only handed out", async () => {
   await withServer(async (url) => {
     const seen: number[] = [];
-    const run = await measureBench(url, { requests: 8, "output-tokens": "3", warmup: 0 }, {
+    const run = await measureBench(url, { requests: 8, outputTokens: 3, warmup: 0 }, {
       keepRecords: false,
       onRecord: ({ index }) => seen.push(index),
     });

@@ -14,7 +14,7 @@ import {
   sameMachine,
   saveCalibration,
 } from "../workloads/calibration_file.ts";
-import { strangersShare } from "../workloads/command_calibrate.ts";
+import { busyShare } from "../workloads/calibration_report.ts";
 import { measureMemory } from "../workloads/calibration_memory.ts";
 import { findStreamLimit } from "../workloads/calibration_limit.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
@@ -197,14 +197,14 @@ Deno.test("measureMemory compares two runs that differ in their streams only", a
   assertEquals((await tell(["failed", 100])).found, undefined);
 });
 
-Deno.test("strangersShare takes the quietest load for what the machine can do", () => {
+Deno.test("busyShare takes the quietest load for what the machine can do", () => {
   const cells = (...waits: (number | undefined)[]) =>
     waits.map((threadWait) => ({ client: threadWait === undefined ? {} : { threadWait } }));
-  assertEquals(strangersShare([]), undefined);
-  assertEquals(strangersShare(cells(undefined)), undefined);
+  assertEquals(busyShare([]), undefined);
+  assertEquals(busyShare(cells(undefined)), undefined);
   // Many streams make a client wait for a core without any stranger.
-  assertEquals(strangersShare(cells(0.02, 0.6)), undefined);
-  assertEquals(strangersShare(cells(0.2, 0.6, undefined)), 0.2);
+  assertEquals(busyShare(cells(0.02, 0.6)), undefined);
+  assertEquals(busyShare(cells(0.2, 0.6, undefined)), 0.2);
 });
 
 Deno.test("findStreamLimit doubles, then halves the distance", async () => {
@@ -295,7 +295,7 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
     assertEquals(cell.engine.loop, exact ? "epoll" : "platform");
     assertMatch(
       calibrated.out,
-      exact ? /engine ran on epoll: it stamped/ : /ran on the platform's loop/,
+      exact ? /engine ran on epoll: it took stamps/ : /ran on the platform's loop/,
     );
     assert(cell.engine.lateP50Ms >= 0 && cell.engine.lateP99Ms >= cell.engine.lateP50Ms);
     assert(cell.error.ttft.maxMs >= 0 && cell.error.e2e.maxMs < 60_000);
@@ -376,7 +376,7 @@ Deno.test("calibrate that is stopped before its first load says that, and prints
       return () => {};
     },
     stderr: (text) => {
-      if (text.includes("how fast the engine can write")) stop();
+      if (text.includes("how fast the engine can send")) stop();
     },
   });
   assertEquals([code, out], [130, ""], err);

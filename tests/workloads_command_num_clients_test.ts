@@ -6,10 +6,10 @@ import { startSimServer } from "../backends/sim_server.ts";
 import { CLIENTS_COLUMNS, clientsRow } from "../metrics/script_clients_row.ts";
 import { backendValues } from "../workloads/script_run.ts";
 import { findBackend, SCRIPT_BACKENDS } from "../workloads/script_target.ts";
-import { apiBenchValues, numClients, planClients } from "../workloads/command_num_clients.ts";
-import { completeValues, parseOptions } from "../workloads/option_parse.ts";
+import type { BenchPlan } from "../workloads/bench_plan.ts";
+import { CLIENTS_OPTIONS, type ClientsValues, planClients } from "../workloads/script_clients.ts";
+import { parseOptions } from "../workloads/option_parse.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import type { Values } from "../workloads/command.ts";
 import { createRecord } from "./support/create_record.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
 
@@ -139,17 +139,24 @@ Deno.test("num-clients: shared users send each prompt once", async () => {
 });
 
 /** Values as on the command line. */
-function valuesOf(argv: readonly string[]): Values {
-  return completeValues(numClients, parseOptions(numClients, ["http://127.0.0.1:9", ...argv]));
+function valuesOf(argv: readonly string[]): ClientsValues {
+  const command = { name: "num-clients", options: CLIENTS_OPTIONS };
+  return parseOptions(command, ["http://127.0.0.1:9", ...argv]);
+}
+
+function planOf(argv: readonly string[]): Promise<BenchPlan> {
+  const values = valuesOf(argv);
+  const { backend = "vllm" } = values;
+  return planClients(values, { backend, url: "http://127.0.0.1:9" });
 }
 
 Deno.test("num-clients takes 0.1 s of ramp-up a user, and one stop time for all (T20)", async () => {
-  const plan = await planClients(numClients, valuesOf(["--num-threads=300", "--stop-time=10"]));
+  const plan = await planOf(["--num-threads=300", "--stop-time=10"]);
   assertEquals(plan.loads, [
     { kind: "closed", users: 300, rampUpMs: 30_000, sequence: "shuffled", seed: 0 },
   ]);
   assertEquals(plan.stops, [{ durationMs: 10_000 }]);
-  const given = await planClients(numClients, valuesOf(["--num-threads=300", "--ramp-up-time=7"]));
+  const given = await planOf(["--num-threads=300", "--ramp-up-time=7"]);
   assertEquals([given.loads[0]?.kind === "closed" && given.loads[0].rampUpMs, given.stops], [
     7000,
     [{}],
@@ -173,15 +180,15 @@ Deno.test("num-clients refuses what it does not know or cannot do (T23, T24)", a
 });
 
 Deno.test("num-clients: every option of the script changes the plan or the request (T24)", async () => {
-  const planOf = async (argv: string[]) => {
-    const { options: _, datasetExtra, ...plan } = await planClients(numClients, valuesOf(argv));
+  const planText = async (argv: string[]) => {
+    const { options: _, datasetExtra, ...plan } = await planOf(argv);
     const { salt: _salt, ...extra } = datasetExtra;
     return JSON.stringify({ ...plan, extra });
   };
   await inTempFolder(async (folder) => {
     const file = `${folder}/text.json`;
     await Deno.writeTextFile(file, "[]");
-    const plain = await planOf([]);
+    const plain = await planText([]);
     const changes = [
       ...["--backend=ppl", "--api-key=k", "--endpoint=/x", `--dataset-path=${file}`, "--model=m"],
       ...["--best-of=2", "--num-requests=7", "--sharegpt-output-len=8", `--tokenizer=${folder}`],
@@ -189,14 +196,14 @@ Deno.test("num-clients: every option of the script changes the plan or the reque
       ...[`--system-prompt-path=${file}`, "--sequence=legacy", "--length=cap", "--seed=5"],
       ...["--warmup=3", "--grace=1", "--workers=2", "--timeout=5", '--extra-body={"a":1}'],
     ];
-    for (const change of changes) assert(await planOf([change]) !== plain, change);
+    for (const change of changes) assert(await planText([change]) !== plain, change);
   });
 });
 
 /** The body, or PPL's bytes in hex, that a backend of the script is sent. */
 function bodyOf(name: string, extraBody?: Readonly<Record<string, unknown>>): unknown {
   const backend = findBackend(name);
-  const values = backendValues(backend, extraBody === undefined ? {} : { "extra-body": extraBody });
+  const values = backendValues(backend, { bestOf: 1, extraBody });
   const protocol = findProtocol(backend.protocol);
   const request: GenerationRequest = {
     model: "m",
@@ -206,7 +213,7 @@ function bodyOf(name: string, extraBody?: Readonly<Record<string, unknown>>): un
     stream: true,
     sampling: backend.sampling,
     requestId: 1029n,
-    extraBody: (values["extra-body"] ?? {}) as Readonly<Record<string, unknown>>,
+    extraBody: values.extraBody ?? {},
   };
   const { body } = protocol.buildRequest(request, { baseUrl: "h:1", headers: {} });
   return protocol.carrier === "grpc"
@@ -283,8 +290,7 @@ Deno.test("backendValues lets --extra-body add to and win over the script's para
 Deno.test("num-clients sends a key only where there is one (T38)", async () => {
   const before = Deno.env.get("AMSV2_API_KEY");
   try {
-    const keyFor = async (...argv: string[]) =>
-      (await apiBenchValues(valuesOf(["--backend=amsv2", ...argv]), "api-bench-tools"))["api-key"];
+    const keyFor = async (...argv: string[]) => (await planOf(["--backend=amsv2", ...argv])).apiKey;
     Deno.env.delete("AMSV2_API_KEY");
     assertEquals(await keyFor(), undefined);
     Deno.env.set("AMSV2_API_KEY", "from-the-environment");

@@ -3,7 +3,7 @@ import { pythonRandom } from "../backends/mt19937.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { lengthMismatch } from "../workloads/script_restful.ts";
+import { lengthMismatch } from "../workloads/script_queue.ts";
 import { planScript } from "../workloads/script_run.ts";
 import { prepare } from "../workloads/run_prepare.ts";
 import { profileRestfulApi } from "../workloads/command_profile_restful_api.ts";
@@ -149,7 +149,8 @@ Deno.test("profile-restful-api warns about an address without http://, as the sc
 
 Deno.test("profile-restful-api gives every request a session of its own, in every run (T32)", async () => {
   const plan = await planScript(profileRestfulApi, {}, {
-    values: { url: "http://127.0.0.1:9", protocol: "lmdeploy-chat", model: "m", prompts: 20 },
+    url: "http://127.0.0.1:9",
+    values: { protocol: "lmdeploy-chat", model: "m", prompts: 20 },
     plan: { loads: [], stops: [] },
   });
   const sessions = async () => {

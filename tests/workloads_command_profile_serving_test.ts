@@ -43,10 +43,13 @@ Deno.test("profile-serving measures TurboMind over gRPC by its counter", async (
 });
 
 Deno.test("profile-serving has the document's defaults; the script's code streams by default", () => {
-  const { concurrency, "num-prompts": prompts, "top-k": topK, "top-p": topP, ...rest } =
-    completeValues(profileServing, { "server-addr": "h:1", "tokenizer-path": "t", dataset: "d" });
+  const { concurrency, numPrompts: prompts, topK, topP, ...rest } = completeValues(profileServing, {
+    serverAddr: "h:1",
+    tokenizerPath: "t",
+    dataset: "d",
+  });
   assertEquals([concurrency, prompts, topK, topP], [32, 1000, 1, 1]);
-  assertEquals([rest.temperature, rest["stream-output"], rest.seed, rest.csv], [
+  assertEquals([rest.temperature, rest.streamOutput, rest.seed, rest.csv], [
     1,
     false,
     0,

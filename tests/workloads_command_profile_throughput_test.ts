@@ -19,7 +19,7 @@ async function profiled(argv: readonly string[]): Promise<Profiled> {
       const dataset = await writeSharegpt(folder, 10);
       const ran = await runCli([
         ...["profile_throughput", dataset, server.url, "--tokenizer", TOKENIZER],
-        ...["--csv", `${folder}/r.csv`, ...argv],
+        ...argv.includes("--no-csv") ? argv : ["--csv", `${folder}/r.csv`, ...argv],
       ]);
       const read = (name: string) => Deno.readTextFile(`${folder}/${name}`).catch(() => "");
       return {

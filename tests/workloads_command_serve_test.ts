@@ -11,16 +11,16 @@ import { endProcessTree, isRunning, processTree, readProcess } from "../backends
 import { findProtocol } from "../backends/protocols.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import {
-  LAUNCH_OPTIONS,
   type LaunchPlan,
   planLaunch,
   waitForPlanned,
   withLaunched,
 } from "../workloads/server_launch.ts";
+import { LAUNCH_OPTIONS } from "../workloads/server_launch_options.ts";
 import { readLogTail } from "../workloads/server_log_tail.ts";
 import { parseOptions } from "../workloads/option_parse.ts";
 import { askForOneToken, waitUntilReady } from "../workloads/server_readiness.ts";
-import type { Command, Host } from "../workloads/command.ts";
+import { defineCommand, type Host } from "../workloads/command.ts";
 import { serve } from "../workloads/command_serve.ts";
 import { readStates, type ServerState, statePath } from "../workloads/server_state.ts";
 import { splitShellWords } from "../workloads/shell_split.ts";
@@ -89,14 +89,14 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
 /** `tokometer serve …` with the fake engine, asking often. */
 async function tokometer(folder: string, ...argv: string[]) {
   const host = fakeHost();
-  const own = ["--state-dir", folder, "--interval", "0.02"];
-  const [action] = argv;
+  const [action, ...others] = argv;
+  const own = ["--state-dir", folder, ...action === "start" ? ["--interval", "0.02"] : []];
   const fake = action === "start" && !argv.includes("--executable");
   const start = fake ? ["--executable", FAKE] : [];
-  const values = parseOptions(serve, [action!, ...own, ...start, ...argv.slice(1)]);
   let error: UserError | undefined;
   let code: number;
   try {
+    const values = parseOptions(serve, [action!, ...own, ...start, ...others]);
     code = await serve.run(values, host);
   } catch (thrown) {
     if (!(thrown instanceof UserError)) throw thrown;
@@ -368,7 +368,7 @@ Deno.test({
 Deno.test("serve tells mistakes of the user", async () => {
   await inFolder(async (folder) => {
     const cases: readonly [readonly string[], string][] = [
-      [["restart"], 'Cannot "restart" a server: known are start, status, stop'],
+      [["restart"], "Cannot use <action> restart: give one of start, status, stop"],
       [["start"], "Cannot start a server without its engine: known are vllm, "],
       [["start", "tgi"], 'Cannot start the engine "tgi": known are vllm, '],
       [["start", "vllm"], "Cannot start vllm without a model: add --model-path PATH"],
@@ -418,15 +418,14 @@ Deno.test("serve start --dry-run prints the command line for a shell", async () 
 });
 
 /** A command that can launch. */
-const LAUNCHER: Command = {
+const LAUNCHER = defineCommand({
   name: "launcher",
   summary: "",
   description: "",
-  positionals: [],
   options: LAUNCH_OPTIONS,
   examples: [],
   run: () => Promise.resolve(0),
-};
+});
 
 function planFake(folder: string, ...argv: string[]): LaunchPlan {
   const own = ["--launch-executable", FAKE, "--launch-log", `${folder}/log`, "--launch-port", "0"];

@@ -8,12 +8,15 @@ import {
 import { startSimServer } from "../backends/sim_server.ts";
 import { archiveSweep, dateText, sweepFiles, timeText } from "../workloads/sweep_archive.ts";
 import { sweepCases } from "../workloads/sweep_cases.ts";
-import { sweep, SWEEP_COLUMNS, sweepValues } from "../workloads/command_sweep.ts";
+import { SWEEP_OPTIONS, sweepValues } from "../workloads/sweep_options.ts";
+import { SWEEP_COLUMNS } from "../workloads/sweep_results.ts";
 import { completeValues } from "../workloads/option_parse.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import type { Values } from "../workloads/command.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
+
+const SWEEP = { name: "sweep", options: SWEEP_OPTIONS };
 
 const QUICK = [
   ...["--model-size=7", "--tp=1", "--mode=fp16", "--prompts=3", "--stop-time=0"],
@@ -101,7 +104,7 @@ Deno.test("sweep has as many names as values in its rows (T35)", () => {
 });
 
 Deno.test("sweep warms up outside of the rows, and lists no case twice by default (T21)", async () => {
-  const cases = await sweepCases(completeValues(sweep, {}));
+  const cases = await sweepCases(completeValues(SWEEP, {}));
   const clients = cases.map(({ clients }) => clients);
   assertEquals(clients, [1, 5, 10, 20, 30, 40, 50, 100, 200, 300]);
   assertEquals(cases[7], { clients: 100, turns: 1, prompts: 1024, rampUpTime: 10, stopTime: 300 });
@@ -225,9 +228,10 @@ Deno.test("sweepValues takes what env_setup.sh exports", async () => {
     VLLM_SERVER_URL: "http://127.0.0.1:8000",
   };
   const known = async (values: Values, more: Record<string, string> = {}) => {
-    const result = await sweepValues(values, { ...environment, ...more });
-    const names = ["backend", "model-size", "tp", "mode", "dataset-path", "tokenizer", "base-url"];
-    return [...names, "system-prompt-path"].map((name) => result[name] ?? "none").join(" ");
+    const given = completeValues(SWEEP, values);
+    const result: Values = await sweepValues(given, { ...environment, ...more });
+    const keys = ["backend", "modelSize", "tp", "mode", "datasetPath", "tokenizer", "baseUrl"];
+    return [...keys, "systemPromptPath"].map((key) => result[key] ?? "none").join(" ");
   };
   assertEquals(
     await known({}),
@@ -239,10 +243,10 @@ Deno.test("sweepValues takes what env_setup.sh exports", async () => {
   );
   assertStringIncludes(await known({}, { SERVER_URL: "h:1" }), " h:1 ");
   const { MODE: _, ...without } = environment;
-  await assertRejects(() => sweepValues({}, without), UserError, "set MODE");
+  await assertRejects(() => sweepValues(completeValues(SWEEP, {}), without), UserError, "set MODE");
   await assertRejects(() => known({}, { BACKEND: "p" }), UserError, "Cannot use BACKEND=p");
   await assertRejects(
-    () => sweepValues({ backend: "sglang" }, environment),
+    () => sweepValues(completeValues(SWEEP, { backend: "sglang" }), environment),
     UserError,
     "set SGLANG_SERVER_URL or SERVER_URL",
   );
@@ -253,7 +257,7 @@ Deno.test("sweepCases reads a file, and says what is wrong in it", async () => {
     const file = `${folder}/cases.json`;
     const cases = async (text: string) => {
       await Deno.writeTextFile(file, text);
-      return await sweepCases(completeValues(sweep, { cases: file }));
+      return await sweepCases(completeValues(SWEEP, { cases: file }));
     };
     assertEquals(await cases('[{"clients": 7}, {"clients": 2, "turns": 3, "stop-time": 9.5}]'), [
       { clients: 7, turns: 1, prompts: 1024, rampUpTime: 0.7, stopTime: 300 },

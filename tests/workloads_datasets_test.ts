@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  chooseDataset,
   DATASET_EXTRA_OPTIONS,
   datasetExtra,
   DATASETS,
@@ -17,16 +18,29 @@ Deno.test("DATASETS have names of their own and say what they are", () => {
   }
 });
 
-Deno.test("DATASET_EXTRA_OPTIONS lists each option once, the same in all datasets that share it", () => {
-  const names = DATASET_EXTRA_OPTIONS.map(({ name }) => name);
-  assertEquals(new Set(names).size, names.length);
+Deno.test("DATASET_EXTRA_OPTIONS has each option, the same in all datasets that share it", () => {
   for (const { options } of DATASETS) {
-    for (const option of options) {
-      assertEquals(DATASET_EXTRA_OPTIONS.find(({ name }) => name === option.name), option);
+    for (const [key, option] of Object.entries(options)) {
+      assertEquals(DATASET_EXTRA_OPTIONS[key], option);
       // A default in the table would look as if the user had given it.
-      assertEquals(option.default, undefined, option.name);
+      assertEquals(option.default, undefined, key);
     }
   }
+});
+
+Deno.test("chooseDataset takes the dataset whose files end like the one given", () => {
+  const cases: [name: string, path: string | undefined, chosen: string][] = [
+    ["sample", undefined, "sample"],
+    ["synthetic", undefined, "synthetic"],
+    ["sample", "a.jsonl", "jsonl"],
+    ["sample", "a.json", "sharegpt"],
+    ["sample", "a", "sharegpt"],
+    ["jsonl", "a.txt", "jsonl"],
+    ["sharegpt", "a.jsonl", "sharegpt"],
+  ];
+  for (const [name, path, chosen] of cases) assertEquals(chooseDataset(name, path).name, chosen);
+  assertThrows(() => chooseDataset("jsonl", undefined), UserError, "add --dataset-path FILE");
+  assertThrows(() => chooseDataset("synthetic", "a.json"), UserError, "it reads no file");
 });
 
 Deno.test("findDataset suggests", () => {
@@ -35,9 +49,9 @@ Deno.test("findDataset suggests", () => {
 });
 
 Deno.test("datasetExtra collects a dataset's options and refuses those of others", () => {
-  const values = { "min-prompt-tokens": 9, concurrency: 4, sampler: undefined };
+  const values = { minPromptTokens: 9, concurrency: 4, sampler: undefined };
   assertEquals(datasetExtra(findDataset("sharegpt"), values), { minPromptTokens: 9 });
-  assertEquals(datasetExtra(findDataset("synthetic"), { "token-ids": true }), { tokenIds: true });
+  assertEquals(datasetExtra(findDataset("synthetic"), { tokenIds: true }), { tokenIds: true });
   assertThrows(
     () => datasetExtra(findDataset("synthetic"), values),
     UserError,

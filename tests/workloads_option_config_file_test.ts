@@ -26,7 +26,7 @@ Deno.test("readConfigFile reads a JSON object in any spelling of the names", asy
   await withFile(JSON.stringify(config, null, 2), async (path) => {
     assertEquals(await readConfigFile(path, FAKE), {
       rate: 4,
-      "save-text": true,
+      saveText: true,
       concurrency: [2, 4],
       url: "http://x",
     });

@@ -10,7 +10,8 @@ import {
   wrap,
 } from "../workloads/option_help.ts";
 import { COMMON_OPTIONS, parseOptions, readCommandLine } from "../workloads/option_parse.ts";
-import type { Command, Option } from "../workloads/command.ts";
+import type { Command } from "../workloads/command.ts";
+import { listOptions, type NamedOption, option } from "../workloads/option_table.ts";
 import { COMMANDS } from "../workloads/commands.ts";
 import { EXIT } from "../workloads/user_error.ts";
 import { FAKE } from "./support/fake_command.ts";
@@ -26,21 +27,17 @@ function flat(page: string): string {
 Deno.test("renderHelp shows each option with its default and its values", () => {
   for (const scenario of ALL) {
     const page = flat(renderHelp(scenario, { columns: 100 }));
-    for (const option of [...scenario.options, ...COMMON_OPTIONS]) {
-      assertStringIncludes(
-        page,
-        flat(`${optionHead(option)} ${optionText(option)}`),
-        scenario.name,
-      );
-    }
-    for (const { name, help } of scenario.positionals) {
-      assertStringIncludes(page, flat(`<${name}> ${help}`), scenario.name);
+    for (const option of [...listOptions(scenario.options), ...listOptions(COMMON_OPTIONS)]) {
+      const shown = option.argument === undefined
+        ? `${optionHead(option)} ${optionText(option, scenario.options)}`
+        : `<${option.name}> ${option.help}`;
+      assertStringIncludes(page, flat(shown), scenario.name);
     }
   }
 });
 
 Deno.test("optionText says values, repetition and default", () => {
-  const option = (name: string) => FAKE.options.find((option) => option.name === name)!;
+  const named = (name: string) => listOptions(FAKE.options).find((one) => one.name === name)!;
   const cases: [string, string, string][] = [
     ["rate", "--rate X", "Requests per second. [default: 1.5]"],
     [
@@ -64,12 +61,12 @@ Deno.test("optionText says values, repetition and default", () => {
     ],
   ];
   for (const [name, head, text] of cases) {
-    assertEquals(optionHead(option(name)), head);
-    assertEquals(optionText(option(name)), text);
+    assertEquals(optionHead(named(name)), head);
+    assertEquals(optionText(named(name), FAKE.options), text);
   }
-  const list: Option = { name: "c", kind: "integers", value: "N[,N…]", help: "" };
-  assertEquals(optionHead(list), "-c N[,N…]", "the placeholder says it");
-  const secret: Option = { name: "key", kind: "text", default: "s", secret: true, help: "" };
+  const [list] = listOptions({ c: option.integers({ value: "N[,N…]", help: "" }) });
+  assertEquals(optionHead(list!), "-c N[,N…]", "the placeholder says it");
+  const secret = option.text({ default: "s", secret: true, help: "" });
   assertEquals(defaultText(secret), undefined, "a secret default is not shown");
 });
 
@@ -150,20 +147,22 @@ Deno.test("every example of every command parses", () => {
 Deno.test("every table of options is in order", () => {
   const groups = new Set(ALL.map(({ name }) => name));
   assertEquals(groups.size, ALL.length, "command names differ");
-  for (const { name: command, options, positionals, summary, description } of ALL) {
+  for (const { name: command, options: table, summary, description } of ALL) {
     assert(summary.length > 0 && summary.length <= 70, `${command}: summary`);
     assert(!summary.endsWith("."), `${command}: a summary is no sentence`);
     assert(description.length > 0, `${command}: description`);
-    const names = new Set<string>(COMMON_OPTIONS.map(({ name }) => name));
-    const own = [...options, ...positionals.map(({ name }) => ({ name, aliases: [] }))];
-    for (const name of own.flatMap(({ name, aliases }) => [name, ...aliases ?? []])) {
+    const names = new Set<string>(Object.keys(COMMON_OPTIONS));
+    const options: readonly NamedOption[] = listOptions(table);
+    for (const name of options.flatMap(({ name, aliases = [] }) => [name, ...aliases])) {
       assert(/^[a-zA-Z0-9][a-z0-9_-]*$/.test(name), `${command}: --${name}`);
       assert(!names.has(name.replaceAll("_", "-")), `${command}: --${name} is there twice`);
       names.add(name.replaceAll("_", "-"));
     }
     for (const option of options) {
       const what = `${command} --${option.name}`;
+      if (option.argument !== undefined) continue;
       assert(option.help.endsWith("."), `${what}: help is a sentence`);
+      for (const { key } of option.needs ?? []) assert(key in table, `${what}: needs ${key}`);
       if (option.kind === "flag") assertEquals(option.choices, undefined, what);
       const { default: initial, choices } = option;
       if (initial === undefined) continue;

@@ -1,16 +1,14 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Command, Option, OptionValue } from "../workloads/command.ts";
+import { listOptions, option } from "../workloads/option_table.ts";
+import type { Command, OptionValue } from "../workloads/command.ts";
 import {
   completeValues,
   convertJson,
   parseOptions,
   readCommandLine,
-  redactCommandLine,
-  repeatableValues,
-  withoutSecrets,
 } from "../workloads/option_parse.ts";
 import { UserError } from "../workloads/user_error.ts";
-import { bench } from "../workloads/command_bench.ts";
+import { repeatableValues } from "../workloads/option_secret.ts";
 import { FAKE } from "./support/fake_command.ts";
 
 /** What the arguments give beside `url`. */
@@ -54,10 +52,10 @@ Deno.test("readCommandLine reads every kind and spelling of an option", () => {
     [["--stream=False"], { stream: false }],
     [["--stream", "False"], { stream: false }],
     [["--stream", "true"], { stream: true }],
-    [["--save_text"], { "save-text": true }],
-    [["--no_save_text"], { "save-text": false }],
-    [["--nosave-text"], { "save-text": false }],
-    [["--extra-body", '{"a": [1]}'], { "extra-body": { a: [1] } }],
+    [["--save_text"], { saveText: true }],
+    [["--no_save_text"], { saveText: false }],
+    [["--nosave-text"], { saveText: false }],
+    [["--extra-body", '{"a": [1]}'], { extraBody: { a: [1] } }],
     [["--model", "a=b"], { model: "a=b" }],
     [["--model", "a.b c"], { model: "a.b c" }],
     [["--model", "5"], { model: "5" }],
@@ -79,10 +77,10 @@ Deno.test("readCommandLine reads every kind and spelling of an option", () => {
 Deno.test("readCommandLine takes a negative number for a value, not for an option", () => {
   const signed: Command = {
     ...FAKE,
-    options: [
-      { name: "offset", kind: "number", help: "Any." },
-      { name: "offsets", kind: "integers", help: "Any." },
-    ],
+    options: {
+      offset: option.number({ help: "Any." }),
+      offsets: option.integers({ help: "Any." }),
+    },
   };
   const { given } = readCommandLine(signed, ["--offset", "-5", "--offsets", "-1", "-2", "-1e1"]);
   assertEquals(given, { offset: -5, offsets: [-1, -2, -10] });
@@ -151,8 +149,9 @@ Deno.test("parseOptions refuses with the value and with what would work", () => 
 });
 
 Deno.test("parseOptions refuses more positionals than the command takes", () => {
-  const one: Command = { ...FAKE, positionals: FAKE.positionals.slice(0, 1) };
-  const none: Command = { ...FAKE, positionals: [] };
+  const { url, files: _, ...options } = FAKE.options;
+  const one: Command = { ...FAKE, options: { url: url!, ...options } };
+  const none: Command = { ...FAKE, options };
   const message = (scenario: Command, ...argv: string[]) =>
     assertThrows(() => parseOptions(scenario, argv), UserError).message;
   assertEquals(message(one, "a", "b"), `Cannot use b: "fake" takes only <url>`);
@@ -162,10 +161,12 @@ Deno.test("parseOptions refuses more positionals than the command takes", () => 
 Deno.test("an option that stands for a positional leaves its place to the next one", () => {
   const scenario: Command = {
     ...FAKE,
-    positionals: [
-      { name: "where", help: "An address.", required: true, unless: "model" },
-      { name: "what", help: "A file.", required: true },
-    ],
+    options: {
+      where: option.optionalArgument({ help: "An address.", unless: "model" }),
+      what: option.argument({ help: "A file." }),
+      model: option.text({ help: "Model." }),
+      out: option.text({ help: "Folder." }),
+    },
   };
   const refused = (...argv: string[]) =>
     assertThrows(() => parseOptions(scenario, argv), UserError).message;
@@ -175,13 +176,13 @@ Deno.test("an option that stands for a positional leaves its place to the next o
     refused("a"),
     `Cannot run "${FAKE.name}" without <what>: a file`,
   );
-  assertStringIncludes(refused(), "without <where>: an address; or use --model in its place");
+  assertStringIncludes(refused(), "without <where>: an address; or use --model instead");
   assertEquals(
     refused("http://u:p@h", "b", "--model=m"),
     "Cannot use <where> http://h and --model together: give one of them",
   );
   assertEquals(
-    repeatableValues(scenario, { where: "a", what: "b", model: "m", out: "o" }),
+    repeatableValues(scenario.options, { where: "a", what: "b", model: "m", out: "o" }),
     { what: "b", model: "m" },
   );
   assertEquals(
@@ -189,12 +190,15 @@ Deno.test("an option that stands for a positional leaves its place to the next o
     { what: "b" },
     "the option may also come from a file",
   );
-  assertEquals(repeatableValues(scenario, { where: "a", what: "b" }), { where: "a", what: "b" });
+  assertEquals(repeatableValues(scenario.options, { where: "a", what: "b" }), {
+    where: "a",
+    what: "b",
+  });
 });
 
 Deno.test("parseOptions never shows a secret", () => {
-  const strict: Option = { name: "key", kind: "text", choices: ["a"], secret: true, help: "" };
-  const scenario: Command = { ...FAKE, options: [strict] };
+  const key = option.choice({ choices: ["a"], secret: true, help: "" });
+  const scenario: Command = { ...FAKE, options: { key } };
   for (const argv of [["--key", "hunter2"], ["--key", "-hunter2"], ["--key=b", "--key=hunter2"]]) {
     const { message } = assertThrows(() => parseOptions(scenario, argv), UserError);
     assert(!message.includes("hunter2"), message);
@@ -221,13 +225,13 @@ Deno.test("readCommandLine keeps the common options apart", () => {
 Deno.test("readCommandLine gives a scenario's own letter to the scenario", () => {
   const own: Command = {
     ...FAKE,
-    options: [{ name: "qps", kind: "number", aliases: ["q"], help: "" }],
+    options: { ...FAKE.options, qps: option.number({ aliases: ["q"], help: "" }) },
   };
   assertEquals(readCommandLine(own, ["-q", "3"]).given, { qps: 3 });
 });
 
 Deno.test("convertJson reads values of a JSON file, and texts as on the command line", () => {
-  const option = (name: string) => FAKE.options.find((option) => option.name === name)!;
+  const named = (name: string) => listOptions(FAKE.options).find((one) => one.name === name)!;
   const cases: [string, unknown, OptionValue][] = [
     ["rate", 2, 2],
     ["rate", "2", 2],
@@ -243,7 +247,7 @@ Deno.test("convertJson reads values of a JSON file, and texts as on the command 
     ["model", 7, "7"],
   ];
   for (const [name, value, expected] of cases) {
-    assertEquals(convertJson(option(name), value), expected, name);
+    assertEquals(convertJson(named(name), value), expected, name);
   }
   for (
     const [name, value] of [
@@ -260,43 +264,6 @@ Deno.test("convertJson reads values of a JSON file, and texts as on the command 
       ["extra-body", [1]],
     ] as const
   ) {
-    assertThrows(() => convertJson(option(name), value), UserError, `Cannot use --${name}`);
-  }
-});
-
-Deno.test("redactCommandLine hides secrets in every spelling, and nothing else", () => {
-  const cases: [string[], string[]][] = [
-    [["fake", "--api-key", "s", "u"], ["fake", "--api-key", "***", "u"]],
-    [["fake", "--api_key=s=t", "u"], ["fake", "--api_key=***", "u"]],
-    [["fake", "-k", "s"], ["fake", "-k", "***"]],
-    [["fake", "-ks"], ["fake", "-k***"]],
-    [["fake", "-k=s"], ["fake", "-k=***"]],
-    [["fake", "--model", "s", "-n5"], ["fake", "--model", "s", "-n5"]],
-  ];
-  for (const [argv, expected] of cases) assertEquals(redactCommandLine(argv, [FAKE]), expected);
-});
-
-Deno.test("withoutSecrets leaves out the values of secret options", () => {
-  assertEquals(withoutSecrets(FAKE, { rate: 1, "api-key": "s", url: "u" }), { rate: 1, url: "u" });
-});
-
-Deno.test("nothing that is kept holds a key for a server that is launched (T38)", () => {
-  const texts = {
-    "-np 4 --api-key sk-1 -c 8": "-np 4 --api-key *** -c 8",
-    "--token=sk-1": "--token=***",
-    "--hf_token 'sk 1' --max-num-batched-tokens 8192 --key-file k":
-      "--hf_token *** --max-num-batched-tokens 8192 --key-file k",
-    "http://user:pw@host": "http://host",
-    "--password": "--password",
-  };
-  for (const [text, expected] of Object.entries(texts)) {
-    assertEquals(
-      repeatableValues(bench, { launch: "vllm", "launch-args": text }),
-      { launch: "vllm", "launch-args": expected },
-    );
-    assertEquals(redactCommandLine(["bench", `--launch-args=${text}`], [bench]), [
-      "bench",
-      `--launch-args=${expected}`,
-    ]);
+    assertThrows(() => convertJson(named(name), value), UserError, `Cannot use --${name}`);
   }
 });

@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
 import { summarize } from "../metrics/summary.ts";
-import { measureBench } from "../workloads/command_bench.ts";
+import { measureBench } from "../workloads/run_bench.ts";
 import { EXIT, UserError } from "../workloads/user_error.ts";
 
-const LOADS = { concurrency: [2, 3], requests: 4, warmup: 2, "output-tokens": "4", gpu: "off" };
+const LOADS = { concurrency: [2, 3], requests: 4, warmup: 2, outputTokens: 4, gpu: "off" } as const;
 
 Deno.test("measure: what a stop has left out is told apart from what a killed client lost", async () => {
   const server = await startSimServer({ ttft: "5", itl: "1" });

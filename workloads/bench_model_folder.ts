@@ -4,7 +4,6 @@
  * @module
  */
 import { type ModelFolder, pathExists, readModelFolder } from "../backends/transformers_folder.ts";
-import type { Values } from "./command.ts";
 import { UserError } from "./user_error.ts";
 
 /**
@@ -14,12 +13,14 @@ import { UserError } from "./user_error.ts";
  */
 export async function checkModelFolder(
   path: string,
-  values: Values,
+  { workers, extraBody }: {
+    readonly workers: number;
+    readonly extraBody?: Readonly<Record<string, unknown>> | undefined;
+  },
 ): Promise<ModelFolder | undefined> {
-  const workers = values.workers as number | undefined;
-  if (workers !== undefined && workers > 1) {
+  if (workers > 1) {
     throw new UserError(
-      `Cannot use --workers ${workers} with a model in process: each would load it, leave it at 1`,
+      `Cannot use --workers ${workers} with a model in process: each would load it; leave it at 1`,
     );
   }
   if (path === "") throw new UserError("Cannot run a model in process without its folder");
@@ -31,8 +32,7 @@ export async function checkModelFolder(
   }
   const hubName = /^[\w-][\w.-]*(\/[\w.-]+)?$/.test(path);
   if (hubName && !(await pathExists(path))) return undefined;
-  const extra = values["extra-body"] as { engine?: { dtype?: unknown } } | undefined;
-  const dtype = extra?.engine?.dtype;
+  const { dtype } = (extraBody as { engine?: { dtype?: unknown } } | undefined)?.engine ?? {};
   try {
     return await readModelFolder(path, typeof dtype === "string" ? dtype : undefined);
   } catch (error) {

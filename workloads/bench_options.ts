@@ -1,49 +1,70 @@
 /**
- * Options that several commands share, as tables. One place says what an option means.
+ * Options that several commands share, as tables: the one place that says what an option means, which
+ * type it has and what its default is.
  *
  * @module
  */
 import { PROTOCOLS } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import { REPORTS } from "../metrics/reports.ts";
-import { VALUE_KEEPINGS } from "../metrics/summary.ts";
-import { DATASET_EXTRA_OPTIONS, DATASETS } from "./datasets.ts";
+import { DEFAULT_PERCENTILES, VALUE_KEEPINGS } from "../metrics/summary.ts";
+import type { Need, ValuesOf } from "./command.ts";
+import { DATASET_EXTRA_OPTIONS, DATASETS, DEFAULT_DATASET } from "./datasets.ts";
+import { LENGTH_SPEC_FORMS } from "./dataset_length.ts";
 import { GPU_CHOICES } from "./gpu_sampler.ts";
-import type { Option } from "./command.ts";
+import { option } from "./option_table.ts";
+
+/** Protocol without `--protocol`. */
+export const DEFAULT_PROTOCOL = "openai-chat";
+/** Users without `--concurrency` and `--rate`. */
+export const DEFAULT_USERS = 8;
+/** Requests without `--requests` and `--duration`. */
+export const DEFAULT_REQUESTS = 100;
+/** At least this many per user. */
+export const DEFAULT_REQUESTS_PER_USER = 4;
+/** Most warm-up requests of a closed loop without `--warmup`: one per user. */
+export const MOST_WARMUPS = 64;
+/** Warm-up requests of an open loop without `--warmup`. */
+export const OPEN_LOOP_WARMUPS = 8;
+
+const WITH_RATE: Need = {
+  key: "rate",
+  because: "only an open loop has it, add --rate",
+};
+const WITHOUT_RATE: Need = {
+  key: "rate",
+  not: true,
+  because: "only users (--concurrency) have it, leave one of them out",
+};
+const WITH_SAVE: Need = { key: "save", because: "nothing is kept, leave out one of them" };
+
+/** What is said of `--protocol`, whatever its default. */
+export const PROTOCOL = {
+  value: "NAME",
+  aliases: ["backend"],
+  choices: PROTOCOLS.map(({ name }) => name),
+  help: "Protocol that the server speaks.",
+  group: "Server",
+};
 
 /** Which server, in which protocol, over which transport. */
-export const TARGET_OPTIONS: readonly Option[] = [
-  {
-    name: "protocol",
-    kind: "text",
-    value: "NAME",
-    aliases: ["backend"],
-    default: "openai-chat",
-    choices: PROTOCOLS.map((protocol) => protocol.name),
-    help: "How the server speaks.",
-    group: "Server",
-  },
-  {
-    name: "model",
-    kind: "text",
+export const TARGET_OPTIONS = {
+  protocol: option.choice({ ...PROTOCOL, default: DEFAULT_PROTOCOL }),
+  model: option.text({
     value: "NAME",
     aliases: ["m"],
     defaultText: "the first one the server lists",
     help: "Model name to send.",
     group: "Server",
-  },
-  {
-    name: "endpoint",
-    kind: "text",
+  }),
+  endpoint: option.text({
     value: "PATH",
     defaultText: "the protocol's own",
-    help: "Path of the generation call, where a gateway has moved it.",
+    help: "Path of the generation call, if a gateway has moved it.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "header",
-    kind: "texts",
+  }),
+  header: option.texts({
     value: '"NAME: VALUE"',
     aliases: ["H"],
     repeat: true,
@@ -51,432 +72,379 @@ export const TARGET_OPTIONS: readonly Option[] = [
     help: "Extra request header; may be given several times. Never stored.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "api-key",
-    kind: "text",
+  }),
+  apiKey: option.text({
     value: "SOURCE",
     secret: true,
     defaultText: "env:TOKOMETER_API_KEY, if set",
-    help: "API key. It goes to the server only, never into a file or a report.",
+    help: "API key. It is sent to the server only, and is never in a file or a report.",
     group: "Server",
-  },
-  {
-    name: "transport",
-    kind: "text",
+  }),
+  transport: option.choice({
     value: "NAME",
     default: "fetch",
     choices: [
       ...TRANSPORTS.filter(({ carrier }) => carrier !== "inprocess").map(({ name }) => name),
       "auto",
     ],
-    help:
-      "How bytes travel; auto takes what the load needs and says why. gRPC protocols use grpc " +
-      "unless grpc-socket is asked for.",
+    help: "How bytes travel; auto chooses by the load and says why. gRPC protocols use grpc " +
+      "unless grpc-socket is given.",
     group: "Server",
-  },
-  {
-    name: "timeout",
-    kind: "number",
+  }),
+  timeout: option.number({
     value: "SECONDS",
     default: 600,
     min: 0,
-    help: "Longest a request may take; 0 = no limit.",
+    help: "Time limit per request; 0 = none.",
     group: "Server",
-  },
-  {
-    name: "ca-cert",
-    kind: "text",
+  }),
+  caCert: option.text({
     value: "FILE",
-    help: "PEM file of a certificate authority to trust besides the system's.",
+    help: "PEM file of a certificate authority to trust in addition to the system's.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "insecure",
-    kind: "flag",
+  }),
+  insecure: option.flag({
     help: "Accept any TLS certificate. The fetch transport cannot; use --transport socket.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "proxy-local",
-    kind: "flag",
-    help: "Use the proxy of the environment for local addresses, too.",
+  }),
+  proxyLocal: option.flag({
+    help: "Use the environment's proxy for local addresses, too.",
     group: "Server",
     advanced: true,
-  },
-];
+  }),
+};
 
-/** What a single request asks for. */
-export const REQUEST_OPTIONS: readonly Option[] = [
-  {
-    name: "length",
-    kind: "text",
+/** What each request asks for. */
+export const REQUEST_OPTIONS = {
+  length: option.choice({
     value: "HOW",
     defaultText: "forced where the protocol can, else cap",
     choices: ["forced", "cap"],
-    help: "forced: the engine must deliver exactly the length asked for; cap: at most that length.",
+    help: "forced: the engine must generate exactly the requested length; cap: at most that.",
     group: "Request",
-  },
-  {
-    name: "stream",
-    kind: "flag",
+  }),
+  stream: option.flag({
     default: true,
-    help: "Stream the answer; --no-stream measures E2E only.",
+    help: "Stream the answers; --no-stream measures E2E only.",
     group: "Request",
-  },
-  {
-    name: "temperature",
-    kind: "number",
+  }),
+  temperature: option.number({
     value: "T",
     min: 0,
     defaultText: "the engine's",
     help: "Sampling temperature.",
     group: "Request",
-  },
-  {
-    name: "top-p",
-    kind: "number",
+  }),
+  topP: option.number({
     value: "P",
     min: 0,
     max: 1,
     defaultText: "the engine's",
     help: "Nucleus sampling.",
     group: "Request",
-  },
-  {
-    name: "top-k",
-    kind: "integer",
+  }),
+  topK: option.integer({
     value: "K",
     min: -1,
     defaultText: "the engine's",
-    help: "Sample from the K likeliest tokens.",
+    help: "Sample from the K most likely tokens.",
     group: "Request",
-  },
-  {
-    name: "sampling-seed",
-    kind: "integer",
+  }),
+  samplingSeed: option.integer({
     value: "N",
     defaultText: "none",
     help: "Seed sent to the engine with each request.",
     group: "Request",
     advanced: true,
-  },
-  {
-    name: "stop",
-    kind: "texts",
+  }),
+  stop: option.texts({
     value: "TEXT",
     repeat: true,
-    help: "Stop sequence; may be given several times. Needs --length cap to make sense.",
+    help: "Stop sequence; may be given several times. Use it with --length cap.",
     group: "Request",
     advanced: true,
-  },
-  {
-    name: "extra-body",
-    kind: "json",
+  }),
+  extraBody: option.json({
     value: "JSON",
     help: `Fields merged over the request body, e.g. '{"cache_prompt": false}'; null removes one.`,
     group: "Request",
-  },
-];
+  }),
+};
 
 /** Which prompts are sent. */
-export const DATASET_OPTIONS: readonly Option[] = [
-  {
-    name: "dataset",
-    kind: "text",
+export const DATASET_OPTIONS = {
+  dataset: option.choice({
     value: "NAME",
-    default: "sample",
+    default: DEFAULT_DATASET,
     choices: DATASETS.map((dataset) => dataset.name),
-    help: "Where prompts come from.",
+    help: `Source of the prompts. ${
+      DATASETS.map(({ name, description }) => `${name}: ${description}`).join("; ")
+    }.`,
     group: "Prompts",
-  },
-  {
-    name: "dataset-path",
-    kind: "text",
+  }),
+  datasetPath: option.text({
     value: "FILE",
-    help:
-      "File of the dataset (sharegpt, jsonl). Implies --dataset by its ending if that is absent.",
+    help: `File of the dataset. Without --dataset its ending decides: ${
+      DATASETS.filter(({ needsFile }) => needsFile)
+        .map(({ name, fileEndings = [] }) => `${fileEndings.join(" ")} ${name}`).join(", ")
+    }.`,
     group: "Prompts",
-  },
-  {
-    name: "prompts",
-    kind: "integer",
+  }),
+  prompts: option.integer({
     value: "N",
     min: 1,
     defaultText: "as many as requests are planned, 1000 with --duration alone",
-    help: "Size of the pool of prompts; a smaller pool is used again from its start.",
+    help: "Size of the pool of prompts; after its last prompt it starts over.",
     group: "Prompts",
-  },
-  {
-    name: "output-tokens",
-    kind: "text",
+  }),
+  outputTokens: option.length({
     value: "LENGTH",
     defaultText: "the dataset's answers, 128 for synthetic",
-    help: "Answer length to ask for: 128, uniform:64:256 or normal:128:32.",
+    help: `Answer length to request, in tokens: ${LENGTH_SPEC_FORMS}.`,
     group: "Prompts",
-  },
-  {
-    name: "tokenizer",
-    kind: "text",
+  }),
+  tokenizer: option.text({
     value: "PATH",
     defaultText: "none: lengths are estimates and marked as such",
-    help: "Folder with tokenizer.json or tokenizer.model, or such a file.",
+    help: "tokenizer.json or tokenizer.model, or the folder with it.",
     group: "Prompts",
-  },
-  {
-    name: "num-turns",
-    kind: "integer",
+  }),
+  numTurns: option.integer({
     value: "N",
     default: 1,
     min: 1,
-    help: "User turns of a conversation that go into one prompt.",
+    help: "User messages of a conversation that go into one prompt.",
     group: "Prompts",
-  },
-  {
-    name: "system-prompt-file",
-    kind: "text",
+  }),
+  systemPromptFile: option.text({
     value: "FILE",
     aliases: ["system-prompt-path"],
-    help: "Text put before every prompt as a system turn.",
+    help: "Text sent before every prompt as a system message.",
     group: "Prompts",
     advanced: true,
-  },
+  }),
   ...DATASET_EXTRA_OPTIONS,
-  {
-    name: "seed",
-    kind: "integer",
+  seed: option.integer({
     value: "N",
     default: 0,
     min: 0,
-    help: "Everything random on our side follows from it: prompts, their order, arrivals.",
+    help: "Determines everything random on the client: prompts, their order, arrivals.",
     group: "Prompts",
-  },
-];
+  }),
+};
 
 /** How hard, when and how long. */
-export const LOAD_OPTIONS: readonly Option[] = [
-  {
-    name: "concurrency",
-    kind: "integers",
+export const LOAD_OPTIONS = {
+  concurrency: option.integers({
     value: "N[,N…]",
     aliases: ["c", "users"],
     min: 1,
-    defaultText: "8, without --rate",
-    help: "Closed loop: so many users, each sending its next request when its last has ended. " +
+    defaultText: `${DEFAULT_USERS}, without --rate`,
+    help: "Closed loop: number of users, each sending its next request when its last has ended. " +
       "Several values are measured one after another.",
     group: "Load",
-  },
-  {
-    name: "rate",
-    kind: "numbers",
+  }),
+  rate: option.numbers({
     value: "R[,R…]",
     aliases: ["r", "request-rate"],
     min: 0.001,
-    help: "Open loop: so many requests a second on an absolute schedule, whatever the server does.",
+    help: "Open loop: requests per second, on a fixed schedule whatever the server does.",
     group: "Load",
-  },
-  {
-    name: "arrival",
-    kind: "text",
+  }),
+  arrival: option.choice({
     value: "NAME",
     default: "poisson",
     choices: ["poisson", "constant", "gamma"],
-    help: "Gaps between open-loop requests.",
+    needs: [WITH_RATE],
+    help: "Distribution of the gaps between requests.",
     group: "Load",
-  },
-  {
-    name: "burstiness",
-    kind: "number",
+  }),
+  burstiness: option.number({
     value: "SHAPE",
     default: 1,
     min: 0.01,
+    needs: [WITH_RATE, {
+      key: "arrival",
+      is: ["gamma"],
+      because: "other arrivals have no shape, add --arrival gamma",
+    }],
     help: "Shape of gamma arrivals: 1 = Poisson, below 1 burstier, above 1 smoother.",
     group: "Load",
     advanced: true,
-  },
-  {
-    name: "max-in-flight",
-    kind: "integer",
+  }),
+  maxInFlight: option.integer({
     value: "N",
     default: 0,
     min: 0,
-    help: "Open loop: at most so many requests at once; 0 = no limit.",
+    needs: [WITH_RATE],
+    help: "Most requests at once; 0 = no limit.",
     group: "Load",
-  },
-  {
-    name: "overflow",
-    kind: "text",
+  }),
+  overflow: option.choice({
     value: "HOW",
     default: "wait",
     choices: ["wait", "drop"],
-    help: "At --max-in-flight: wait (the lateness is shown) or drop (counted).",
+    needs: [WITH_RATE, {
+      key: "maxInFlight",
+      because: "without a limit nothing overflows, add --max-in-flight N",
+    }],
+    help: "At the limit: wait (the lateness is shown) or drop (counted).",
     group: "Load",
     advanced: true,
-  },
-  {
-    name: "ramp-up",
-    kind: "number",
+  }),
+  rampUp: option.number({
     value: "SECONDS",
     default: 0,
     min: 0,
-    help: "Closed loop: user i of N starts at i/N of this time.",
+    needs: [WITHOUT_RATE],
+    help: "User i of N starts at i/N of this time.",
     group: "Load",
-  },
-  {
-    name: "requests",
-    kind: "integer",
+  }),
+  requests: option.integer({
     value: "N",
     aliases: ["n", "num-requests", "num-prompts"],
     min: 1,
-    defaultText: "100, or 4 for each user if that is more, without --duration",
-    help: "Stop after so many requests, for each load.",
+    defaultText: `${DEFAULT_REQUESTS}, or ${DEFAULT_REQUESTS_PER_USER} per user if that is more, ` +
+      "without --duration",
+    help: "Stop each load after this many requests.",
     group: "Load",
-  },
-  {
-    name: "duration",
-    kind: "number",
+  }),
+  duration: option.number({
     value: "SECONDS",
     aliases: ["d"],
     min: 0.001,
-    help: "Stop sending after so long, for each load; with --requests whichever comes first.",
+    help: "Stop sending after this time, in each load; with --requests whichever comes first.",
     group: "Load",
-  },
-  {
-    name: "grace",
-    kind: "number",
+  }),
+  grace: option.number({
     value: "SECONDS",
     default: 30,
     min: 0,
-    help: "How long requests in flight may finish after the duration or an interrupt; " +
+    help: "Time for requests in flight to finish after the duration or an interrupt; " +
       "the rest is cancelled, excluded and counted.",
     group: "Load",
     advanced: true,
-  },
-  {
-    name: "warmup",
-    kind: "integer",
+  }),
+  warmup: option.integer({
     value: "N",
     min: 0,
-    defaultText: "one for each user, at most 64",
+    defaultText: `one per user, at most ${MOST_WARMUPS}; ${OPEN_LOOP_WARMUPS} with --rate`,
     help: "Requests before each load that are not counted.",
     group: "Load",
-  },
-  {
-    name: "workers",
-    kind: "integer",
+  }),
+  workers: option.integer({
     value: "N",
     default: 1,
     min: 0,
     max: 64,
-    help: "Sending threads; the workload is the same whatever their number. 0 = the main thread.",
+    help: "Sending threads; the load is the same whatever their number. 0 = the main thread.",
     group: "Load",
     advanced: true,
-  },
-];
+  }),
+};
 
 /** What is reported, and where. */
-export const REPORT_OPTIONS: readonly Option[] = [
-  {
-    name: "format",
-    kind: "text",
+export const REPORT_OPTIONS = {
+  format: option.choice({
     value: "NAME",
     default: "table",
     choices: REPORTS.map((report) => report.name),
-    help: "What goes to standard output.",
+    help: "Report on standard output.",
     group: "Report",
-  },
-  {
-    name: "percentiles",
-    kind: "numbers",
+  }),
+  percentiles: option.numbers({
     value: "P[,P…]",
-    default: [50, 90, 95, 99],
+    default: DEFAULT_PERCENTILES,
     min: 0,
     max: 100,
     help: "Percentiles of every distribution; each needs enough samples or prints n/a.",
     group: "Report",
-  },
-  {
-    name: "slo",
-    kind: "text",
+  }),
+  slo: option.text({
     value: "METRIC:MS[,…]",
-    help: "Service level, e.g. ttft:500,tpot:50: adds goodput and attainment.",
+    help: "Service level objective, e.g. ttft:500,tpot:50: adds goodput and attainment.",
     group: "Report",
-  },
-  {
-    name: "max-failures",
-    kind: "number",
+  }),
+  maxFailures: option.number({
     value: "PERCENT",
     default: 0,
     min: 0,
     max: 100,
-    help: "More failed requests than this make the exit code 1.",
+    help: "Allowed share of failed requests; beyond it the exit code is 1.",
     group: "Report",
-  },
-  {
-    name: "values",
-    kind: "text",
+  }),
+  values: option.choice({
     value: "HOW",
-    defaultText: "auto; of a record file, as its run did",
+    defaultText: "auto; for a record file, as in its run",
     choices: VALUE_KEEPINGS,
     help:
       "raw: all values in memory, exact percentiles; histogram: bounded memory for soak runs, " +
       "percentiles within 0.1 %, counts and totals exact; auto: raw until 20 million ticks.",
     group: "Report",
-  },
-];
+  }),
+};
 
 /** Where results are kept; only for commands that measure. */
-export const SAVE_OPTIONS: readonly Option[] = [
-  {
-    name: "out",
-    kind: "text",
+export const SAVE_OPTIONS = {
+  out: option.text({
     value: "DIR",
     aliases: ["o"],
+    needs: [WITH_SAVE],
     defaultText: "tokometer-results/<date and time>",
     help: "Folder for the record file and the reports; it must not exist yet.",
     group: "Report",
-  },
-  {
-    name: "save",
-    kind: "flag",
+  }),
+  save: option.flag({
     default: true,
     help: "Write the record file and reports; --no-save only prints.",
     group: "Report",
-  },
-  {
-    name: "gpu",
-    kind: "text",
+  }),
+  gpu: option.choice({
     value: "HOW",
     default: "auto",
     choices: GPU_CHOICES,
-    help: "Memory, utilization and power of this machine's GPUs during each load: by NVML, else " +
-      "by nvidia-smi; auto = what there is, if the server runs here too.",
+    help: "Sample memory, utilization and power of this machine's GPUs: by NVML, else by " +
+      "nvidia-smi; auto = whatever is available, if the server runs here too.",
     group: "Report",
     advanced: true,
-  },
-  {
-    name: "calibration",
-    kind: "text",
+  }),
+  calibration: option.text({
     value: "FILE",
     defaultText: "in ~/.local/state/tokometer",
-    help: "What tokometer calibrate found; the error of this client is then beside the results.",
+    needs: [{ key: "noCalibration", not: true, because: "give one of them" }],
+    help: "Results of tokometer calibrate: the report then shows this client's own error.",
     group: "Report",
     advanced: true,
-  },
-  {
-    name: "no-calibration",
-    kind: "flag",
-    help: "Leave calibrations out.",
+  }),
+  noCalibration: option.flag({
+    help: "Ignore calibrations.",
     group: "Report",
     advanced: true,
-  },
-  {
-    name: "save-text",
-    kind: "flag",
+  }),
+  saveText: option.flag({
+    needs: [WITH_SAVE],
     help: "Keep the generated texts in the record file.",
     group: "Report",
     advanced: true,
-  },
-];
+  }),
+};
+
+/** Everything about what is sent and measured: what a plan is made of. */
+export const MEASURE_OPTIONS = {
+  ...TARGET_OPTIONS,
+  ...LOAD_OPTIONS,
+  ...DATASET_OPTIONS,
+  ...REQUEST_OPTIONS,
+  gpu: SAVE_OPTIONS.gpu,
+  calibration: SAVE_OPTIONS.calibration,
+  noCalibration: SAVE_OPTIONS.noCalibration,
+  saveText: { ...SAVE_OPTIONS.saveText, needs: [] },
+};
+
+/** Values of a run; options of datasets are there, too, untyped. */
+export type MeasureValues = ValuesOf<typeof MEASURE_OPTIONS>;
+
+/** Values of the report options. */
+export type ReportValues = ValuesOf<typeof REPORT_OPTIONS>;

@@ -3,19 +3,28 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
+import type { ValueKeeping } from "../metrics/summary.ts";
 import { parseSlo, type Slo } from "../metrics/summary_slo.ts";
-import { DEFAULT_PERCENTILES, type ValueKeeping } from "../metrics/summary.ts";
-import { datasetExtra, findDataset } from "./datasets.ts";
-import type { GpuChoice } from "./gpu_sampler.ts";
-import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
-import type { Load, Stop } from "./load.ts";
 import { checkModelFolder } from "./bench_model_folder.ts";
+import {
+  DEFAULT_REQUESTS,
+  DEFAULT_REQUESTS_PER_USER,
+  DEFAULT_USERS,
+  type MeasureValues,
+  MOST_WARMUPS,
+  OPEN_LOOP_WARMUPS,
+  type ReportValues,
+} from "./bench_options.ts";
+import type { OptionValue } from "./command.ts";
+import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
+import { chooseDataset, datasetExtra } from "./datasets.ts";
+import type { GpuChoice } from "./gpu_sampler.ts";
+import type { Load, Stop } from "./load.ts";
 import type { Dataset } from "./prompt.ts";
-import type { OptionValue, Values } from "./command.ts";
-import { valueWithoutKeys } from "./option_secret.ts";
 import { UserError } from "./user_error.ts";
 
 /** A benchmark run, fully decided. Secrets are in it: it is never written anywhere. */
@@ -121,200 +130,172 @@ export interface ReportPlan {
   readonly maxFailuresPercent: number;
 }
 
-/** Most warm-up requests that are sent without being asked for. */
-const MOST_WARMUPS = 64;
-const DEFAULT_USERS = 8;
-const DEFAULT_REQUESTS = 100;
-const DEFAULT_REQUESTS_PER_USER = 4;
 const POOL_FOR_DURATION = 1000;
 
+/** What the values of the options leave open. */
+export interface PlanSettings {
+  /** Name of the command, for the record's header. */
+  readonly command: string;
+  /** Server, or for a model in process its folder or name. */
+  readonly url: string;
+  /** Option values that repeat the run, without secrets. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  /** Parts that the command decides itself; the pool of prompts is as large as these loads need. */
+  readonly parts?: Partial<BenchPlan>;
+}
+
 /**
- * Turns the values of `tokometer bench` into a plan. Reads the files that options name.
+ * Turns option values into a plan. Reads the files that options name.
  *
  * @throws {UserError} for combinations that cannot work, and files that cannot be read.
  */
-export async function planBench(values: Values, scenario: string): Promise<BenchPlan> {
-  const protocol = findProtocol(text(values, "protocol") ?? "openai-chat");
-  const url = checkUrl(text(values, "url") ?? "", protocol.carrier);
+export async function planRun(
+  values: MeasureValues,
+  { command, url: given, options, parts = {} }: PlanSettings,
+): Promise<BenchPlan> {
+  const protocol = findProtocol(values.protocol);
+  const url = checkUrl(given, protocol.carrier);
   const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
-  const loads = planLoads(values);
-  const requests = number(values, "requests");
-  const durationMs = seconds(values, "duration");
-  const stops = loads.map((load) => planStop(load, requests, durationMs));
-  const clamped = loads.map((load, i) => clampUsers(load, stops[i]!));
-  const warmups = clamped.map((load) => {
-    const fallback = load.kind === "closed" ? Math.min(load.users, MOST_WARMUPS) : 8;
-    return number(values, "warmup") ?? fallback;
-  });
+  const asked = parts.loads ?? planLoads(values);
+  const stops = parts.stops ?? asked.map((load) => planStop(load, values));
+  const loads = parts.loads ?? asked.map((load, i) => clampUsers(load, stops[i]!));
+  const warmups = parts.warmups ?? loads.map((load) => values.warmup ?? usualWarmup(load));
   const wanted = stops.reduce((sum, stop) => sum + (stop.requests ?? POOL_FOR_DURATION), 0) +
     Math.max(0, ...warmups);
-  const length = text(values, "length") ?? (protocol.forcesLength ? "forced" : "cap");
+  const length = values.length ?? (protocol.forcesLength ? "forced" : "cap");
   if (length === "forced" && !protocol.forcesLength) {
     throw new UserError(
       `Cannot force a length over ${protocol.name}: the engine has no such switch, use --length cap`,
     );
   }
-  const datasetPath = text(values, "dataset-path");
-  const dataset = planDataset(values, datasetPath);
-  const outputTokens = text(values, "output-tokens");
-  const answerLength = outputTokens === undefined
-    ? undefined
-    : parseLengthSpec(outputTokens, "--output-tokens");
-  const extraBody = values["extra-body"] as Readonly<Record<string, unknown>> | undefined;
-  const systemPromptFile = text(values, "system-prompt-file");
-  const apiKey = await readApiKey(values);
-  const caCert = await readOptionFile(values, "ca-cert");
-  const transport = planTransport(protocol, text(values, "transport") ?? "fetch");
+  const { datasetPath, outputTokens, extraBody, model, endpoint, systemPromptFile } = values;
+  const dataset = chooseDataset(values.dataset, datasetPath);
+  const transport = planTransport(protocol, values.transport);
   if (values.insecure === true && transport === "fetch") {
     throw new UserError(
       "Cannot use --insecure with --transport fetch: it has no such switch, add --transport socket",
     );
   }
-  const model = text(values, "model");
-  const endpoint = text(values, "endpoint");
-  const tokenizer = text(values, "tokenizer") ?? folder?.path;
   return {
-    scenario,
+    scenario: command,
     url,
     protocol: protocol.name,
     transport,
-    headers: readHeaders(values.header as readonly string[] | undefined),
+    headers: readHeaders(values.header ?? []),
     insecure: values.insecure === true,
-    proxyLocal: values["proxy-local"] === true,
-    timeoutMs: seconds(values, "timeout") ?? 600_000,
-    loads: clamped,
+    proxyLocal: values.proxyLocal === true,
+    timeoutMs: values.timeout * 1000,
+    loads,
     stops,
     warmups,
-    graceMs: seconds(values, "grace") ?? 30_000,
-    workers: number(values, "workers") ?? 1,
-    dataset,
-    prompts: number(values, "prompts") ?? wanted,
-    datasetExtra: { salt: randomSalt(), ...datasetExtra(findDataset(dataset), values) },
-    turns: number(values, "num-turns") ?? 1,
-    length: length as "forced" | "cap",
-    stream: values.stream !== false,
+    graceMs: values.grace * 1000,
+    workers: values.workers,
+    dataset: dataset.name,
+    prompts: values.prompts ?? wanted,
+    datasetExtra: { salt: randomSalt(), ...datasetExtra(dataset, values) },
+    turns: values.numTurns,
+    length,
+    stream: values.stream,
     sampling: planSampling(values),
-    seed: number(values, "seed") ?? 0,
-    saveText: values["save-text"] === true,
-    gpu: (text(values, "gpu") ?? "auto") as GpuChoice,
-    options: repeatable({ ...values, protocol: protocol.name }),
-    ...planCalibration(values),
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(model === undefined ? {} : { model }),
-    ...(apiKey === undefined ? {} : { apiKey }),
-    ...(caCert === undefined ? {} : { caCert }),
-    ...(datasetPath === undefined ? {} : { datasetPath }),
-    ...(answerLength === undefined ? {} : { outputTokens: answerLength }),
-    ...(systemPromptFile === undefined
-      ? {}
-      : { systemPrompt: (await readFile("--system-prompt-file", systemPromptFile)).trimEnd() }),
-    ...(tokenizer === undefined ? {} : { tokenizer }),
-    ...(extraBody === undefined ? {} : { extraBody }),
+    seed: values.seed,
+    saveText: values.saveText === true,
+    gpu: values.gpu,
+    options,
+    ...defined({
+      calibration: values.noCalibration === true ? false as const : values.calibration,
+      endpoint,
+      model,
+      apiKey: values.apiKey ?? await apiKeyVariable(),
+      caCert: await readFile("--ca-cert", values.caCert),
+      datasetPath,
+      outputTokens: outputTokens === undefined
+        ? undefined
+        : parseLengthSpec(String(outputTokens), "--output-tokens"),
+      systemPrompt: (await readFile("--system-prompt-file", systemPromptFile))?.trimEnd(),
+      tokenizer: values.tokenizer ?? folder?.path,
+      extraBody,
+    }),
+    ...parts,
   };
 }
 
 /** Turns the report options into a plan. @throws {UserError} for a bad `--slo`. */
-export function planReport(values: Values): ReportPlan {
-  const spec = text(values, "slo");
+export function planReport(values: ReportValues): ReportPlan {
+  const { format, percentiles, maxFailures, values: keeping } = values;
   let slo: Slo | undefined;
   try {
-    slo = spec === undefined ? undefined : parseSlo(spec);
+    slo = values.slo === undefined ? undefined : parseSlo(values.slo);
   } catch (error) {
     throw new UserError((error as Error).message.replace("SLO", "--slo"));
   }
-  const percentiles = (values.percentiles as readonly number[] | undefined) ?? DEFAULT_PERCENTILES;
   if (percentiles.includes(100)) {
     throw new UserError(
-      'Cannot use --percentiles 100: the largest value is always there, as "max"',
+      'Cannot use --percentiles 100: the largest value is always shown, as "max"',
     );
   }
   return {
-    format: text(values, "format") ?? "table",
+    format,
     percentiles,
-    maxFailuresPercent: number(values, "max-failures") ?? 0,
-    ...(slo === undefined ? {} : { slo }),
-    ...(values.values === undefined ? {} : { values: values.values as ValueKeeping }),
+    maxFailuresPercent: maxFailures,
+    ...defined({ slo, values: keeping }),
   };
 }
 
-function planLoads(values: Values): Load[] {
-  const users = values.concurrency as readonly number[] | undefined;
-  const rates = values.rate as readonly number[] | undefined;
-  if (users !== undefined && rates !== undefined) {
+function planLoads(values: MeasureValues): Load[] {
+  const { concurrency, rate } = values;
+  if (concurrency !== undefined && rate !== undefined) {
     throw new UserError(
       "Cannot use --concurrency and --rate together: one is a closed loop, the other an open one; " +
         "to cap an open loop use --max-in-flight",
     );
   }
-  if (rates !== undefined) {
-    return rates.map((ratePerSec) => ({
+  if (rate !== undefined) {
+    const { arrival, burstiness, maxInFlight, overflow } = values;
+    return rate.map((ratePerSec) => ({
       kind: "open",
-      arrival: (text(values, "arrival") ?? "poisson") as "poisson" | "constant" | "gamma",
+      arrival,
       ratePerSec,
-      shape: number(values, "burstiness") ?? 1,
-      maxInFlight: number(values, "max-in-flight") ?? 0,
-      overflow: (text(values, "overflow") ?? "wait") as "wait" | "drop",
+      shape: burstiness,
+      maxInFlight,
+      overflow,
     }));
   }
-  return (users ?? [DEFAULT_USERS]).map((count) => ({
+  return (concurrency ?? [DEFAULT_USERS]).map((users) => ({
     kind: "closed",
-    users: count,
-    rampUpMs: seconds(values, "ramp-up") ?? 0,
+    users,
+    rampUpMs: values.rampUp * 1000,
     sequence: "disjoint",
   }));
 }
 
-function planStop(load: Load, requests: number | undefined, durationMs: number | undefined): Stop {
+function planStop(load: Load, { requests, duration }: MeasureValues): Stop {
   const users = load.kind === "closed" ? load.users : 0;
-  const count = requests ??
-    (durationMs === undefined
-      ? Math.max(DEFAULT_REQUESTS, DEFAULT_REQUESTS_PER_USER * users)
-      : undefined);
-  return {
-    ...(count === undefined ? {} : { requests: count }),
-    ...(durationMs === undefined ? {} : { durationMs }),
-  };
+  const fallback = Math.max(DEFAULT_REQUESTS, DEFAULT_REQUESTS_PER_USER * users);
+  return defined({
+    requests: requests ?? (duration === undefined ? fallback : undefined),
+    durationMs: duration === undefined ? undefined : duration * 1000,
+  });
 }
 
-/** More users than requests: the surplus would only stand by (T27). */
+/** Warm-up requests of a load that asks for none. */
+export function usualWarmup(load: Load): number {
+  return load.kind === "closed" ? Math.min(load.users, MOST_WARMUPS) : OPEN_LOOP_WARMUPS;
+}
+
+/** Users beyond the number of requests would only idle (T27 in docs/python-scripts.md). */
 function clampUsers(load: Load, stop: Stop): Load {
   if (load.kind !== "closed" || stop.requests === undefined) return load;
   return load.users > stop.requests ? { ...load, users: stop.requests } : load;
 }
 
-function planDataset(values: Values, path: string | undefined): string {
-  const name = text(values, "dataset") ?? "sample";
-  if (path === undefined) {
-    if (name === "sharegpt" || name === "jsonl") {
-      throw new UserError(`Cannot use --dataset ${name} without a file: add --dataset-path FILE`);
-    }
-    return name;
-  }
-  if (name === "synthetic") {
-    throw new UserError("Cannot use --dataset-path with --dataset synthetic: it reads no file");
-  }
-  if (name === "sample") return path.endsWith(".jsonl") ? "jsonl" : "sharegpt";
-  return name;
-}
-
-function planSampling(values: Values): Sampling {
-  const temperature = number(values, "temperature");
-  const topP = number(values, "top-p");
-  const topK = number(values, "top-k");
-  const seed = number(values, "sampling-seed");
-  const stop = values.stop as readonly string[] | undefined;
-  return {
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(topP === undefined ? {} : { topP }),
-    ...(topK === undefined ? {} : { topK }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(stop === undefined ? {} : { stop }),
-  };
+function planSampling(values: MeasureValues): Sampling {
+  const { temperature, topP, topK, samplingSeed: seed, stop } = values;
+  return defined({ temperature, topP, topK, seed, stop });
 }
 
 /**
- * The transport of a protocol. The option's default is for HTTP; protocols of another kind take the
- * transport that is named like their carrier in its place.
+ * The transport of a protocol. The option's default is for HTTP; other protocols use the transport
+ * that is named like their carrier instead.
  *
  * @throws {UserError} when the one that was asked for carries something else.
  */
@@ -332,7 +313,7 @@ function planTransport({ name, carrier }: Protocol, asked: string): string {
   );
 }
 
-/** What a transport carries and how a protocol travels, for people. */
+/** What a transport carries and how a protocol travels, as messages call it. */
 const CARRIERS = { http: "HTTP", grpc: "gRPC", inprocess: "in process" } as const;
 
 function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string {
@@ -356,7 +337,7 @@ function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string
     );
   }
   if (/[?#]/.test(full)) {
-    // What is behind it may be a secret.
+    // The query may hold a secret.
     throw new UserError(
       `Cannot use "${given.split(/[?#]/)[0]}?…" as the server's URL: paths are put behind it, so ` +
         "it ends before any ?; a key goes into --api-key or --header",
@@ -366,9 +347,9 @@ function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string
   return plain.replace(/\/+$/, "");
 }
 
-function readHeaders(lines: readonly string[] | undefined): Record<string, string> {
+function readHeaders(lines: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const line of lines ?? []) {
+  for (const line of lines) {
     const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*(.*)$/.exec(line);
     if (match === null) {
       // The value may be a secret: only its beginning is repeated.
@@ -381,21 +362,15 @@ function readHeaders(lines: readonly string[] | undefined): Record<string, strin
   return headers;
 }
 
-/** Secrets of options are resolved already; the variable is a convenience on top. */
-async function readApiKey(values: Values): Promise<string | undefined> {
-  const given = text(values, "api-key");
-  if (given !== undefined) return given;
+/** The key of the environment, if it may be read. */
+async function apiKeyVariable(): Promise<string | undefined> {
   const variable = "TOKOMETER_API_KEY";
   const { state } = await Deno.permissions.query({ name: "env", variable });
   return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
 }
 
-async function readOptionFile(values: Values, option: string): Promise<string | undefined> {
-  const path = text(values, option);
-  return path === undefined ? undefined : await readFile(`--${option}`, path);
-}
-
-async function readFile(option: string, path: string): Promise<string> {
+async function readFile(option: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
@@ -407,35 +382,6 @@ async function readFile(option: string, path: string): Promise<string> {
   }
 }
 
-function planCalibration(values: Values): Pick<BenchPlan, "calibration"> {
-  if (values["no-calibration"] === true) return { calibration: false };
-  const file = text(values, "calibration");
-  return file === undefined ? {} : { calibration: file };
-}
-
-/** Values that repeat the run; secrets stay out, and the folder, which must be a new one. */
-function repeatable(values: Values): Record<string, OptionValue> {
-  const { header: _, "api-key": _key, out: _out, ...rest } = values;
-  return Object.fromEntries(
-    Object.entries(rest)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, valueWithoutKeys(value)]),
-  );
-}
-
 function randomSalt(): string {
   return crypto.randomUUID().slice(0, 8);
-}
-
-function text(values: Values, name: string): string | undefined {
-  return values[name] as string | undefined;
-}
-
-function number(values: Values, name: string): number | undefined {
-  return values[name] as number | undefined;
-}
-
-function seconds(values: Values, name: string): number | undefined {
-  const value = number(values, name);
-  return value === undefined ? undefined : value * 1000;
 }

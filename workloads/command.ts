@@ -1,5 +1,5 @@
 /**
- * A command as data: one table that parses, checks, documents and configures.
+ * A command as data: one table that parses, checks, types, documents and configures.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export type OptionKind =
   | "numbers"
   | "json";
 
-/** Value of a parsed option. */
+/** Value of an option; `undefined` = neither given nor a default. */
 export type OptionValue =
   | boolean
   | string
@@ -25,12 +25,26 @@ export type OptionValue =
   | Readonly<Record<string, unknown>>
   | undefined;
 
-/** One option of a command. */
-export interface Option {
-  /** Kebab case, without dashes; `_` is accepted for `-` on the command line. */
-  readonly name: string;
+/** What an option depends on. Without it the option would have no effect, so it is refused. */
+export interface Need {
+  /** Key of the option or argument in the same table. */
+  readonly key: string;
+  /** It must have one of these values; absent = it must be given and neither `false` nor 0. */
+  readonly is?: readonly OptionValue[];
+  /** The other way round: it must not be given. */
+  readonly not?: true;
+  /** End of the error message: why, and what would work. */
+  readonly because: string;
+  /** The help does not repeat it for each option, since their heading says it. */
+  readonly byHeading?: true;
+}
+
+/** One option of a command, or one of its arguments. Made by `option.number({ … })` and the like. */
+export interface Option<T extends OptionValue = OptionValue> {
   /** How its value is read and checked. */
   readonly kind: OptionKind;
+  /** Name on the command line, where it is not the table's key in kebab case. */
+  readonly name?: string;
   /** Placeholder in the help, e.g. `N`, `FILE`, `NAME`. */
   readonly value?: string;
   /** One or two sentences: what it does and when to use it. */
@@ -55,32 +69,42 @@ export interface Option {
   readonly secret?: boolean;
   /** Left out of the short help. */
   readonly advanced?: boolean;
-}
-
-/** An argument that is told by its place on the command line. */
-export interface Positional {
-  /** Key of its value, and placeholder in the help. */
-  readonly name: string;
-  /** One sentence: what to put there. */
-  readonly help: string;
+  /** All of these must hold where it is given. */
+  readonly needs?: readonly Need[];
+  /** Given by its place on the command line (`rest`: all that remain), or by its name. */
+  readonly argument?: "one" | "rest";
   /** The command refuses to run without it. */
-  readonly required: boolean;
-  /** Takes all that remain. */
-  readonly rest?: boolean;
-  /** Option that stands in its place: with it, the next argument is the next positional's. */
+  readonly required?: boolean;
+  /** Key of the option that replaces this argument: with it the next value on the command line is
+   * the next argument's. */
   readonly unless?: string;
+  /** Never set: carries the type of the value. */
+  readonly typed?: () => T;
 }
 
-/** Parsed and checked values by option or positional name; absent = not given and no default. */
+/** Options by their camel-case keys: `outputTokens` is `--output-tokens`. Arguments in order. */
+export type OptionTable = Readonly<Record<string, Option>>;
+
+/** Values of a table's options when defaults are filled in. */
+export type ValuesOf<T extends OptionTable> = {
+  readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never;
+};
+
+/** Values that may be given for a table's options; none has to be. */
+export type InputOf<T extends OptionTable> = {
+  readonly [K in keyof T]?: Exclude<ValuesOf<T>[K], undefined>;
+};
+
+/** Parsed and checked values by key, of whatever table. */
 export type Values = Readonly<Record<string, OptionValue>>;
 
 /** What a command may use of the outside; given by `cli.ts`, or by a test. */
 export interface Host {
-  /** Results: stdout. */
+  /** Writes results: stdout. */
   print(text: string): void;
-  /** Everything else: stderr, a line. */
+  /** Writes a line of anything else: stderr. */
   note(text: string): void;
-  /** Replaces the progress line on a terminal; plain lines, seldom, elsewhere. `""` clears it. */
+  /** Replaces the progress line on a terminal; elsewhere occasional plain lines. `""` clears it. */
   progress(line: string): void;
   /** Results go to a screen and not into a file or pipe. */
   readonly stdoutIsTerminal: boolean;
@@ -97,7 +121,7 @@ export interface Host {
 }
 
 /** One command: what it takes, how it explains itself, and what it does. */
-export interface Command {
+export interface Command<T extends OptionTable = OptionTable> {
   /** First word on the command line, e.g. `bench`. */
   readonly name: string;
   /** Other words that start it; `_` and `-` mean the same. */
@@ -106,12 +130,26 @@ export interface Command {
   readonly summary: string;
   /** Paragraphs of the command's own help. */
   readonly description: string;
-  /** Arguments without a name, in their order. */
-  readonly positionals: readonly Positional[];
   /** What it takes besides the options that every command has. */
-  readonly options: readonly Option[];
+  readonly options: T;
   /** Lines that run as they stand. */
   readonly examples: readonly { readonly line: string; readonly does: string }[];
-  /** Returns the exit code. @throws {UserError} for mistakes of the user. */
-  readonly run: (values: Values, host: Host) => Promise<number>;
+  /**
+   * Does the work; returns the exit code. A method, so that a command with its own table fits into
+   * a list of commands.
+   *
+   * @throws {UserError} for mistakes of the user.
+   */
+  run(values: ValuesOf<T>, host: Host): Promise<number>;
+}
+
+/** What parsing needs of a command. */
+export type CommandTable<T extends OptionTable = OptionTable> = Pick<
+  Command<T>,
+  "name" | "options"
+>;
+
+/** A command whose `run` gets values typed by its table. */
+export function defineCommand<const T extends OptionTable>(command: Command<T>): Command<T> {
+  return command;
 }

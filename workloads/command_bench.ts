@@ -4,65 +4,65 @@
  * @module
  */
 import type { EngineCommand } from "../backends/launch_engines.ts";
-import type { Run } from "../metrics/run.ts";
-import type { Accumulator } from "../metrics/summary.ts";
+import { loadLabel } from "./load.ts";
 import {
   DATASET_OPTIONS,
+  DEFAULT_PROTOCOL,
   LOAD_OPTIONS,
+  PROTOCOL,
   REPORT_OPTIONS,
   REQUEST_OPTIONS,
   SAVE_OPTIONS,
   TARGET_OPTIONS,
 } from "./bench_options.ts";
-import { type BenchPlan, planBench, planReport, type ReportPlan } from "./bench_plan.ts";
-import { configValues } from "./option_config_file.ts";
+import { type BenchPlan, planReport, planRun } from "./bench_plan.ts";
+import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { repeatableValues } from "./option_secret.ts";
+import { option } from "./option_table.ts";
+import { benchAndReport } from "./run_bench.ts";
 import { measureChosen } from "./run_chosen_server.ts";
-import { LAUNCH_OPTIONS } from "./server_launch.ts";
-import { loadLabel } from "./load.ts";
-import { measure, type MeasureHooks } from "./run_measure.ts";
 import { loadPrompts } from "./run_prepare.ts";
-import { completeValues, repeatableValues } from "./option_parse.ts";
-import { measureRecorded } from "./run_recorded.ts";
-import { accumulateFor, exitCode, printReport, writeReports } from "./run_results.ts";
-import type { Command, Host, Option, Values } from "./command.ts";
+import { LAUNCH_OPTIONS } from "./server_launch_options.ts";
 import { shellLine } from "./shell_split.ts";
-import { EXIT, UserError } from "./user_error.ts";
+import { EXIT } from "./user_error.ts";
 
-/** The scenario `bench`. */
-export const bench: Command = {
+const OPTIONS = {
+  url: option.optionalArgument({
+    help: "where the server listens, e.g. http://127.0.0.1:8000",
+    unless: "launch",
+  }),
+  ...TARGET_OPTIONS,
+  // Without a default: what the user asked for differs from what a launched engine speaks.
+  protocol: option.text({
+    ...PROTOCOL,
+    defaultText: `${DEFAULT_PROTOCOL}; with --launch the engine's own`,
+  }),
+  ...LOAD_OPTIONS,
+  ...DATASET_OPTIONS,
+  ...REQUEST_OPTIONS,
+  ...REPORT_OPTIONS,
+  ...SAVE_OPTIONS,
+  ...LAUNCH_OPTIONS,
+  dryRun: option.flag({
+    help: "Show the plan and the first prompts; send nothing.",
+    group: "Report",
+  }),
+};
+
+/** The command `bench`. */
+export const bench: Command = defineCommand({
   name: "bench",
   summary: "Benchmark a server that streams tokens",
   description:
-    "Sends prompts to an LLM server, in a closed loop of users (--concurrency) or on an open " +
-    "schedule (--rate), and reports throughput, TTFT, TPOT, ITL and E2E with their distributions. " +
-    "Several values of --concurrency or --rate are measured one after another and give a curve.\n\n" +
+    "Sends prompts to an LLM server, from a fixed number of users (--concurrency, a closed loop) or " +
+    "at a fixed rate (--rate, an open loop), and reports throughput, TTFT, TPOT, ITL and E2E with " +
+    "their distributions. Several values of --concurrency or --rate are measured one after another " +
+    "and give a curve.\n\n" +
     "Before anything is timed, prompts are prepared and one request checks that the server " +
-    "answers as planned. Each request becomes a line of the record file as it ends; every report " +
-    "can be made again from it with `tokometer report`. Ctrl-C stops sending, lets requests in " +
-    "flight finish and reports what there is; a second Ctrl-C stops at once.",
-  positionals: [
-    {
-      name: "url",
-      help: "where the server listens, e.g. http://127.0.0.1:8000",
-      required: true,
-      unless: "launch",
-    },
-  ],
-  options: [
-    ...TARGET_OPTIONS.map(orEngines),
-    ...LOAD_OPTIONS,
-    ...DATASET_OPTIONS,
-    ...REQUEST_OPTIONS,
-    ...REPORT_OPTIONS,
-    ...SAVE_OPTIONS,
-    ...LAUNCH_OPTIONS,
-    {
-      name: "dry-run",
-      kind: "flag",
-      help: "Show the plan and the first prompts; send nothing.",
-      group: "Report",
-    },
-  ],
+    "answers as planned. Each request becomes a line of the record file when it ends; `tokometer " +
+    "report` makes every report again from that file. Ctrl-C stops sending, lets requests in flight " +
+    "finish and reports what was measured; a second Ctrl-C stops at once.",
+  options: OPTIONS,
   examples: [
     {
       line: "tokometer bench http://127.0.0.1:8000 --concurrency 1,8,64",
@@ -80,113 +80,25 @@ export const bench: Command = {
     },
   ],
   run: runBench,
-};
+});
 
-/**
- * Measures a server as `tokometer bench` does, without printing or writing anything. Needs
- * `--allow-net` and `--allow-read`.
- *
- * @param options option values by their names on the command line (`concurrency`,
- * `output-tokens`, …); secrets may be given as they are.
- * @throws {UserError} for unknown options and wrong values, and when the server cannot be used;
- * failed requests are in the records.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { measureBench, startSimServer, summarize } from "@tokometer/tokometer";
- *
- * const server = await startSimServer({ ttft: "5", itl: "1" });
- * const run = await measureBench(server.url, { concurrency: [2], requests: 4, "output-tokens": "8" });
- * await server.stop();
- * assertEquals(summarize(run).loads[0]?.counts.completed, 4);
- * ```
- */
-export async function measureBench(
-  url: string,
-  options: Readonly<Record<string, unknown>> = {},
-  hooks: Partial<MeasureHooks> = {},
-): Promise<Run> {
-  const given = configValues(bench, { ...options, url }, "the options");
-  if (given.launch !== undefined) {
-    throw new UserError("Cannot launch a server in measureBench: start one and give its URL");
-  }
-  const never = new AbortController().signal;
-  return await measure(await planBench(completeValues(bench, given), "bench"), {
-    stopSignal: never,
-    abortSignal: never,
-    commandLine: [],
-    ...hooks,
-  });
-}
-
-/** A protocol that was asked for is told from the usual one, which an engine's own replaces. */
-function orEngines(option: Option): Option {
-  if (option.name !== "protocol") return option;
-  const { default: usual, ...rest } = option;
-  return { ...rest, defaultText: `${usual}; with --launch the engine's own` };
-}
-
-async function runBench(values: Values, host: Host): Promise<number> {
+async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
   const report = planReport(values);
-  const save: SaveOptions = {
-    save: values.save !== false,
-    ...(values.out === undefined ? {} : { out: values.out as string }),
-  };
-  const dry = values["dry-run"] === true;
-  return await measureChosen(values, host, { address: "url", dry }, async ({ url, launched }) => {
-    const protocol = values.protocol ?? launched?.engine.protocol;
-    const planned = await planBench({ ...values, url, protocol }, "bench");
-    const plan = { ...planned, options: repeatableValues(bench, planned.options) };
+  const { url: address, out, save, dryRun: dry = false } = values;
+  const place = { address, shown: "<url>", dry };
+  return await measureChosen(values, host, place, async ({ url, launched }) => {
+    const protocol = values.protocol ?? launched?.engine.protocol ?? DEFAULT_PROTOCOL;
+    const decided = { ...values, url, protocol };
+    const options = repeatableValues(OPTIONS, decided);
+    const plan = await planRun(decided, { command: "bench", url, options });
     return {
       plan,
       run: (watched) =>
         dry
           ? showPlan(plan, watched, launched?.command)
-          : benchAndReport(plan, report, watched, save),
+          : benchAndReport(plan, report, watched, { save, out }),
     };
   });
-}
-
-/** Where a run's results go. */
-export interface SaveOptions {
-  readonly save: boolean;
-  /** Folder; absent = one named by date and time. */
-  readonly out?: string;
-}
-
-/** Measures, keeps the records, prints and writes the reports; returns the exit code. */
-export async function benchAndReport(
-  plan: BenchPlan,
-  report: ReportPlan,
-  host: Host,
-  options: SaveOptions,
-): Promise<number> {
-  let accumulator: Accumulator | undefined;
-  const { folder, file, failure } = await measureRecorded(plan, host, {
-    folder: options.save ? options.out ?? true : undefined,
-    keepRecords: false,
-    onHeader: (header) => {
-      accumulator = accumulateFor(header, report, host);
-    },
-    onRecord: (record) => accumulator?.add(record),
-    onLoadEnd: (end) => accumulator?.end(end),
-  });
-  const summary = accumulator!.summary();
-  printReport(summary, report, host);
-  if (failure !== undefined) {
-    host.note(
-      `error: Cannot write the record file ${file}: ${failure.message}; ` +
-        "the results above are complete, the file is not",
-    );
-    return EXIT.usage;
-  }
-  if (folder !== undefined) {
-    const paths = await writeReports(summary, folder);
-    host.note(`Records: ${file}`);
-    if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
-  }
-  return exitCode(summary, report);
 }
 
 async function showPlan(

@@ -4,11 +4,11 @@
  * @module
  */
 import { systemClock, wallClockMs } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import type { LaunchedSimulator } from "../backends/sim_launch.ts";
-import { findTransport, TRANSPORTS } from "../backends/transports.ts";
-import type { CalibrationCell, CalibrationLimit, MemoryPerStream } from "../metrics/run.ts";
-import { formatCount, formatMs, formatNumber, formatShare, plural } from "../metrics/format.ts";
-import { type TextColumn, textTable, wrapText } from "../metrics/report_text_table.ts";
+import { TRANSPORTS } from "../backends/transports.ts";
+import type { CalibrationCell } from "../metrics/run.ts";
+import { plural } from "../metrics/format.ts";
 import {
   answerMs,
   type CalibrationBed,
@@ -19,156 +19,136 @@ import {
 import { machineOf, saveCalibration } from "./calibration_file.ts";
 import { measureMemory } from "./calibration_memory.ts";
 import { findStreamLimit } from "./calibration_limit.ts";
+import { LOAD_OPTIONS } from "./bench_options.ts";
 import { readEnvironment } from "./environment.ts";
-import type { Command, Host, Option, Values } from "./command.ts";
+import { busyShare, describeFindings, type Findings, isGrpc } from "./calibration_report.ts";
+import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { option } from "./option_table.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 const namesOf = (carrier: "http" | "grpc"): readonly string[] =>
   TRANSPORTS.filter((kind) => kind.carrier === carrier).map(({ name }) => name);
 
-/** Transports that the simulated engine can be reached over. */
-const PLAYED = { http: namesOf("http"), grpc: namesOf("grpc") } as const;
+/** Transports to the simulated engine. */
+const TRANSPORT_NAMES = { http: namesOf("http"), grpc: namesOf("grpc") } as const;
 
 const REQUESTS_PER_STREAM = 3;
 const QUICK_REQUESTS_PER_STREAM = 2;
 const SEARCH_REQUESTS_PER_STREAM = 2;
-/** A search that takes longer ends with what it knows. */
+/** A longer search ends with the best result so far. */
 const SEARCH_MS = 6000;
-/** Enough answers at once to keep the engine writing without a pause. */
+/** Enough concurrent answers to keep the engine writing without a pause. */
 const FLOOD_STREAMS = 32;
 
-const OPTIONS: readonly Option[] = [
-  {
-    name: "concurrency",
-    kind: "integers",
+const OPTIONS = {
+  concurrency: option.integers({
     value: "N[,N…]",
     aliases: ["c", "streams"],
     default: [16, 64, 256],
     min: 1,
     max: 20_000,
-    help: "Streams at the same time, one load after another.",
+    help: "Numbers of concurrent streams, one load after another.",
     group: "Load",
-  },
-  {
-    name: "itl",
-    kind: "numbers",
+  }),
+  itl: option.numbers({
     value: "MS[,MS…]",
     default: [20],
     min: 0.5,
     max: 10_000,
     help: "Gap between the tokens of a stream.",
     group: "Load",
-  },
-  {
-    name: "output-tokens",
-    kind: "integer",
+  }),
+  outputTokens: option.integer({
     value: "N",
     default: 32,
     min: 2,
     max: 100_000,
-    help: "Tokens of an answer.",
+    help: "Tokens per answer.",
     group: "Load",
-  },
-  {
-    name: "requests",
-    kind: "integer",
+  }),
+  requests: option.integer({
     value: "N",
     defaultText: "3, with --quick 2",
     min: 2,
     max: 1000,
-    help: "Requests of each stream, the first of which is not judged. More make a better tail.",
+    help: "Requests per stream; the first is not counted. More give a better tail.",
     group: "Load",
-  },
-  {
-    name: "pattern",
-    kind: "text",
+  }),
+  pattern: option.choice({
     value: "NAME",
     default: "lockstep",
     choices: ["lockstep", "spread"],
-    help: "lockstep: all streams' tokens leave at one instant, as engines that batch send them; " +
-      "spread: each stream has instants of its own, which is easier to read.",
+    help:
+      "lockstep: the tokens of all streams leave at the same time, as from a batching engine; " +
+      "spread: each stream at times of its own, which is easier to read.",
     group: "Load",
-  },
-  {
-    name: "transport",
-    kind: "texts",
+  }),
+  transport: option.choices({
     value: "NAME[,NAME…]",
     default: ["http"],
-    choices: ["http", "all", ...PLAYED.http, ...PLAYED.grpc],
-    help: "Transports to calibrate; http: all that carry HTTP, all: those of gRPC too.",
+    choices: ["http", "all", ...TRANSPORT_NAMES.http, ...TRANSPORT_NAMES.grpc],
+    help: "Transports to calibrate; http: all for HTTP, all: those for gRPC too.",
     group: "Client",
-  },
-  {
-    name: "workers",
-    kind: "integer",
-    value: "N",
-    default: 1,
-    min: 0,
-    max: 64,
+  }),
+  workers: {
+    ...LOAD_OPTIONS.workers,
     help: "Sending threads, as in the runs that the calibration is for.",
     group: "Client",
+    advanced: false,
   },
-  {
-    name: "bound-ms",
-    kind: "number",
+  boundMs: option.number({
+    needs: [{ key: "quick", not: true, because: "it leaves out the search" }],
     value: "MS",
     default: 5,
     min: 0.1,
-    help: "Search for the most streams whose errors of TTFT and gap stay below this at p99.",
+    help: "Search for the most streams with errors of TTFT and gap below this at p99.",
     group: "Search",
-  },
-  {
-    name: "quick",
-    kind: "flag",
-    help: "Shorter loads, no search for the most streams.",
+  }),
+  quick: option.flag({
+    help: "Shorter loads, and no search for the most streams.",
     group: "Search",
-  },
-  {
-    name: "calibration",
-    kind: "text",
+  }),
+  calibration: option.text({
+    needs: [{ key: "save", because: "nothing is kept, leave out one of them" }],
     value: "FILE",
     defaultText: "in ~/.local/state/tokometer",
-    help: "File that keeps what was found, for later runs on this machine.",
+    help: "File that keeps the results for later runs on this machine.",
     group: "Report",
-  },
-  {
-    name: "save",
-    kind: "flag",
+  }),
+  save: option.flag({
     default: true,
-    help: "Keep what was found; --no-save only prints.",
+    help: "Keep the results; --no-save only prints.",
     group: "Report",
-  },
-  {
-    name: "format",
-    kind: "text",
+  }),
+  format: option.choice({
     value: "NAME",
     default: "table",
     choices: ["table", "json"],
-    help: "What goes to standard output.",
+    help: "Report on standard output.",
     group: "Report",
-  },
-];
+  }),
+};
 
-/** The scenario `calibrate`. */
-export const calibrate: Command = {
+type CalibrateValues = ValuesOf<typeof OPTIONS>;
+
+/** The command `calibrate`. */
+export const calibrate: Command = defineCommand({
   name: "calibrate",
   summary: "Measure how exact this client is on this machine",
   description:
-    "Starts the simulated engine in a process of its own, which knows just before which instant " +
-    "every token left, and compares what this client measured with that: the error of TTFT, of " +
-    "each gap and of the whole answer, for each transport and number of streams. Then it searches " +
-    "for the most streams whose error stays below a bound. Takes about a minute.\n\n" +
-    "What was found is kept for this machine, and later runs of `tokometer bench` print it beside " +
-    "their results, where the load was like one of these; runs beyond the limit that was found are " +
-    "suspect, and --transport auto goes by it.\n\n" +
-    "The engine says of itself how many tokens a second it can write and how far behind its plan " +
-    "they left; loads that it could not keep up with are marked and not used. On Linux with " +
-    "--allow-ffi it calls epoll itself over HTTP, which makes its stamps exact; elsewhere errors come " +
-    "out larger than they are. Over gRPC its HTTP/2 library sends a little after the instant that it " +
-    "tells, so those errors are upper bounds.\n\n" +
+    "Starts the simulated engine in its own process, which records when every token left, and " +
+    "compares that with what this client measured: the error of TTFT, of each gap and of the whole " +
+    "answer, for each transport and number of streams. Then it searches for the most streams whose " +
+    "error stays below a bound. Takes about a minute.\n\n" +
+    "The results are kept for this machine. Later runs of `tokometer bench` with a similar load " +
+    "print them beside their own; runs beyond the limit found here are suspect, and --transport " +
+    "auto goes by it.\n\n" +
+    "The engine reports how many tokens per second it can send and how late they left; loads that " +
+    "it could not keep up with are marked and not used. On Linux with --allow-ffi it uses epoll over " +
+    "HTTP, which makes its stamps exact; elsewhere errors come out larger than they are. Over gRPC " +
+    "its HTTP/2 library sends a little after the recorded time, so those errors are upper bounds.\n\n" +
     "Client and engine share the machine: the errors are those of a client beside its server. " +
     "Run it while nothing else is busy.",
-  positionals: [],
   options: OPTIONS,
   examples: [
     { line: "tokometer calibrate", does: "the HTTP transports with 16, 64 and 256 streams" },
@@ -183,20 +163,9 @@ export const calibrate: Command = {
     { line: "tokometer calibrate --quick --no-save", does: "a first impression in half the time" },
   ],
   run: runCalibrate,
-};
+});
 
-/** What a calibration found so far. */
-interface Findings {
-  readonly cells: CalibrationCell[];
-  readonly limits: CalibrationLimit[];
-  readonly memory: MemoryPerStream[];
-  /** Transports that could not be opened, and why. */
-  readonly skipped: { readonly transport: string; readonly reason: string }[];
-  /** Most tokens/s that the engine was seen to write. */
-  capacityPerSec: number | undefined;
-}
-
-async function runCalibrate(values: Values, host: Host): Promise<number> {
+async function runCalibrate(values: CalibrateValues, host: Host): Promise<number> {
   const found: Findings = {
     cells: [],
     limits: [],
@@ -204,19 +173,15 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
     skipped: [],
     capacityPerSec: undefined,
   };
-  const quick = values.quick === true;
-  const paces = (values.itl as readonly number[]).map((itlMs): EnginePace => ({
-    itlMs,
-    pattern: values.pattern as EnginePace["pattern"],
-    outputTokens: values["output-tokens"] as number,
-  }));
+  const { quick, pattern, outputTokens } = values;
+  const paces = values.itl.map((itlMs): EnginePace => ({ itlMs, pattern, outputTokens }));
   host.note("Starting the simulated engine …");
   try {
     if (!quick && !transportsOf(values).every(isGrpc)) {
       found.capacityPerSec = await measureCapacity(values, host);
     }
     const transports = transportsOf(values);
-    // The engine serves one or the other from the loop that is best for it.
+    // HTTP and gRPC have an engine each, on the loop that is best for it.
     const carried = [
       { grpc: false, transports: transports.filter((name) => !isGrpc(name)) },
       { grpc: true, transports: transports.filter(isGrpc) },
@@ -254,21 +219,20 @@ async function runCalibrate(values: Values, host: Host): Promise<number> {
     cells: found.cells,
     limits: found.limits,
     memory: found.memory,
-    ...(found.capacityPerSec === undefined ? {} : { capacityPerSec: found.capacityPerSec }),
+    ...defined({ capacityPerSec: found.capacityPerSec }),
   };
   if (values.format === "json") {
     host.print(JSON.stringify({ ...calibration, skipped: found.skipped }, null, 1));
   } else {
-    for (const line of describe(found, host.columns)) host.print(line);
+    for (const line of describeFindings(found, host.columns)) host.print(line);
   }
-  if (values.save !== false && found.cells.length > 0) {
-    // A limit that others set would make every later run suspect.
-    const limits = strangersShare(found.cells) === undefined ? found.limits : [];
-    const file = values.calibration as string | undefined;
-    const path = await saveCalibration({ ...calibration, limits }, file);
+  if (values.save && found.cells.length > 0) {
+    // A limit caused by other programs would make every later run suspect.
+    const limits = busyShare(found.cells) === undefined ? found.limits : [];
+    const path = await saveCalibration({ ...calibration, limits }, values.calibration);
     host.note(
       path === undefined
-        ? "Not saved: that needs permission to read the environment and to read and write the file"
+        ? "Not saved: this needs permission to read the environment and to read and write the file"
         : `Saved: ${path}; runs on this machine now print their error`,
     );
   }
@@ -279,17 +243,15 @@ interface TransportJob {
   readonly transport: string;
   readonly engine: EnginePace;
   readonly simulator: LaunchedSimulator;
-  readonly values: Values;
+  readonly values: CalibrateValues;
   readonly host: Host;
   readonly found: Findings;
 }
 
 async function calibrateTransport(job: TransportJob): Promise<void> {
   const { transport, engine, simulator, values, host, found } = job;
-  const workers = values.workers as number;
-  const quick = values.quick === true;
-  const requestsPerStream = values.requests as number | undefined ??
-    (quick ? QUICK_REQUESTS_PER_STREAM : REQUESTS_PER_STREAM);
+  const { workers, quick, concurrency, boundMs } = values;
+  const asked = values.requests ?? (quick ? QUICK_REQUESTS_PER_STREAM : REQUESTS_PER_STREAM);
   let bed: CalibrationBed;
   try {
     bed = await openBed({ transport, workers, simulator, engine, abortSignal: host.interrupted });
@@ -300,10 +262,10 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
   const own: CalibrationCell[] = [];
   const run = async (streams: number, requestsPerStream: number, what: string) => {
     host.progress(
-      `${what} ${transport}: ${plural(streams, "stream")}, a token each ${engine.itlMs} ms`,
+      `${what} ${transport}: ${plural(streams, "stream")}, one token every ${engine.itlMs} ms`,
     );
     const cell = await bed.run({ streams, requestsPerStream });
-    // What was interrupted is no measurement.
+    // An interrupted load is not a measurement.
     if (!host.interrupted.aborted) {
       own.push(cell);
       found.cells.push(cell);
@@ -311,20 +273,15 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
     return cell;
   };
   try {
-    const sizes = [...values.concurrency as readonly number[]].sort((a, b) => a - b);
-    for (const streams of sizes) {
+    for (const streams of concurrency.toSorted((a, b) => a - b)) {
       if (host.interrupted.aborted) return;
-      await run(
-        streams,
-        requestsPerStream,
-        "calibrating",
-      );
+      await run(streams, asked, "calibrating");
     }
     if (quick || host.interrupted.aborted) return;
     const untilMs = systemClock.now() + SEARCH_MS;
     const limit = await findStreamLimit({
       known: [...own],
-      boundMs: values["bound-ms"] as number,
+      boundMs,
       timeIsLeft: () =>
         !host.interrupted.aborted &&
         systemClock.now() + (1 + SEARCH_REQUESTS_PER_STREAM) * answerMs(engine) < untilMs,
@@ -337,14 +294,14 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
   await addMemory(job);
 }
 
-/** The gap between tokens does not matter: once a transport is enough. */
+/** Once per transport: the gap between tokens does not matter. */
 async function addMemory({ transport, engine, simulator, values, host, found }: TransportJob) {
   const known = found.memory.some((one) => one.transport === transport);
   if (known || host.interrupted.aborted) return;
   host.progress(`memory of a stream over ${transport}`);
   const memory = await measureMemory({
     transport,
-    workers: values.workers as number,
+    workers: values.workers,
     simulator,
     outputTokens: engine.outputTokens,
     abortSignal: host.interrupted,
@@ -352,15 +309,15 @@ async function addMemory({ transport, engine, simulator, values, host, found }: 
   if (memory !== undefined) found.memory.push(memory);
 }
 
-/** How fast the engine can write at all, over HTTP and its cheapest transport. */
-async function measureCapacity(values: Values, host: Host): Promise<number | undefined> {
+/** Highest rate of tokens that the engine can send, over HTTP and the cheapest transport. */
+async function measureCapacity(values: CalibrateValues, host: Host): Promise<number | undefined> {
   const engine: EnginePace = { itlMs: 0, pattern: "spread", outputTokens: 256 };
   const simulator = await launchEngine(engine);
   try {
-    host.progress("how fast the engine can write");
+    host.progress("measuring how fast the engine can send");
     const bed = await openBed({
       transport: "socket",
-      workers: values.workers as number,
+      workers: values.workers,
       simulator,
       engine,
       abortSignal: host.interrupted,
@@ -376,172 +333,10 @@ async function measureCapacity(values: Values, host: Host): Promise<number | und
   }
 }
 
-function transportsOf(values: Values): readonly string[] {
-  const asked = values.transport as readonly string[];
-  const wanted = asked.flatMap((name) => {
-    if (name === "all") return [...PLAYED.http, ...PLAYED.grpc];
-    return name === "http" ? PLAYED.http : [name];
+function transportsOf(values: CalibrateValues): readonly string[] {
+  const wanted = values.transport.flatMap((name) => {
+    if (name === "all") return [...TRANSPORT_NAMES.http, ...TRANSPORT_NAMES.grpc];
+    return name === "http" ? TRANSPORT_NAMES.http : [name];
   });
   return [...new Set(wanted)];
-}
-
-function isGrpc(transport: string): boolean {
-  return findTransport(transport).carrier === "grpc";
-}
-
-function describe(found: Findings, columns: number): readonly string[] {
-  const width = Math.min(100, columns);
-  const cells = [...found.cells].sort((a, b) =>
-    a.itlMs - b.itlMs || a.transport.localeCompare(b.transport) || a.streams - b.streams
-  );
-  const column = (
-    heading: string,
-    cell: (cell: CalibrationCell) => string,
-    dropOrder?: number,
-  ): TextColumn => ({
-    heading,
-    cells: cells.map(cell),
-    align: "right",
-    ...(dropOrder === undefined ? {} : { dropOrder }),
-  });
-  const limited = cells.filter(({ engine }) => engine.limited);
-  const failed = cells.reduce((sum, cell) => sum + cell.failed, 0);
-  return [
-    "Client error: what the client measured less what the engine did, absolute",
-    "",
-    ...textTable([
-      {
-        heading: "Transport",
-        cells: cells.map(({ transport, workers }) =>
-          workers === 1 ? transport : `${transport} × ${workers}`
-        ),
-        align: "left",
-      },
-      column("gap", ({ itlMs }) => formatMs(itlMs), 4),
-      column(
-        "streams",
-        ({ streams, engine }) => formatCount(streams) + (engine.limited ? "*" : ""),
-      ),
-      column("tokens/s", ({ tokensPerSec }) => formatCount(tokensPerSec)),
-      column("TTFT p50", ({ error }) => formatMs(error.ttft.p50Ms), 1),
-      column("p99", ({ error }) => formatMs(error.ttft.p99Ms)),
-      column("max", ({ error }) => formatMs(error.ttft.maxMs), 3),
-      column("gap p50", ({ error }) => formatMs(error.itl.p50Ms), 1),
-      column("p99", ({ error }) => formatMs(error.itl.p99Ms)),
-      column("max", ({ error }) => formatMs(error.itl.maxMs), 3),
-      column("E2E p99", ({ error }) => formatMs(error.e2e.p99Ms), 2),
-      column("sent late p99", ({ departure }) => formatMs(departure.p99Ms), 2),
-      column("µs/token", ({ cpuUsPerToken }) => formatNumber(cpuUsPerToken), 1),
-    ], width),
-    ...(limited.length === 0 ? [] : [
-      "",
-      ...wrapText(
-        "* the engine itself was late: these say little about the client and are not used",
-        width,
-      ),
-    ]),
-    "",
-    ...found.limits.flatMap((limit) => wrapText(describeLimit(limit), width)),
-    ...found.memory.flatMap((memory) => wrapText(describeMemory(memory), width)),
-    ...describeEngine(found, cells).flatMap((line) => wrapText(line, width)),
-    ...(failed === 0 ? [] : wrapText(`${plural(failed, "request")} did not complete`, width)),
-    ...found.skipped.flatMap(({ transport, reason }) =>
-      wrapText(`${transport} was left out: ${reason}`, width)
-    ),
-    ...describeNoise(cells).flatMap((line) => wrapText(line, width)),
-  ];
-}
-
-const LIMIT_REASONS: Readonly<Record<CalibrationLimit["endedBy"], string>> = {
-  error: "more were worse",
-  engine: "with more the engine was the limit",
-  time: "the time for the search was over, more may do",
-  descriptors: "for more the limit of open files must be raised (ulimit -n)",
-};
-
-function describeLimit(limit: CalibrationLimit): string {
-  const { transport, streams, tokensPerSec, boundMs, itlMs, endedBy, tooManyStreams } = limit;
-  const kept = `the p99 errors of TTFT and gap within ${formatMs(boundMs)}`;
-  if (streams === 0) {
-    return `${transport}: not even the fewest streams kept ${kept} (a token each ${itlMs} ms)`;
-  }
-  return `${transport}: up to ${plural(streams, "stream")} (${
-    formatCount(tokensPerSec)
-  } tokens/s) kept ${kept}; ${
-    tooManyStreams === undefined
-      ? LIMIT_REASONS[endedBy]
-      : `${formatCount(tooManyStreams)} did not${
-        endedBy === "time" ? ", and between them was no time to search" : ""
-      }`
-  }`;
-}
-
-function describeMemory(memory: MemoryPerStream): string {
-  const { transport, kibPerStream, atMost, fewStreams, manyStreams } = memory;
-  return `${transport}: ${atMost ? "less than " : ""}${formatNumber(kibPerStream)} KiB of memory ` +
-    `for each stream more, record included (whole runs with ${fewStreams} and ${manyStreams} streams)`;
-}
-
-const EXACT_ENGINE =
-  "Over HTTP the engine ran on epoll: it stamped directly before each write, and " +
-  "arrivals are the kernel's own stamps";
-const PLAIN_ENGINE =
-  "The engine ran on the platform's loop, and some of its own lateness is in the " +
-  "errors; on Linux with --allow-ffi it is exact";
-
-function describeEngine(found: Findings, cells: readonly CalibrationCell[]): readonly string[] {
-  const heaviest = Math.max(
-    0,
-    ...cells.filter(({ transport }) => !isGrpc(transport))
-      .map(({ engine }) => engine.tokensPerSec ?? 0),
-  );
-  const worst = cells.reduce<CalibrationCell | undefined>(
-    (a, b) => (b.engine.lateP99Ms ?? 0) > (a?.engine.lateP99Ms ?? -1) ? b : a,
-    undefined,
-  );
-  const loops = new Set(
-    cells.filter(({ transport }) => !isGrpc(transport)).map(({ engine }) => engine.loop),
-  );
-  return [
-    ...(loops.has("epoll") ? [EXACT_ENGINE] : loops.has("platform") ? [PLAIN_ENGINE] : []),
-    ...(found.capacityPerSec === undefined ? [] : [
-      `The engine can write ${
-        formatCount(found.capacityPerSec)
-      } tokens/s to this client over HTTP, of which ` +
-      `the heaviest load took ${formatShare(heaviest / found.capacityPerSec)}`,
-    ]),
-    ...(worst === undefined ? [] : [
-      `Its tokens left at most ${formatMs(worst.engine.lateP50Ms)} behind plan at the median, ${
-        formatMs(worst.engine.lateP99Ms)
-      } at p99 (${
-        plural(worst.streams, "stream")
-      } over ${worst.transport}); errors count from the ` +
-      "instant they left, not from the plan",
-    ]),
-  ];
-}
-
-/**
- * Waiting for a core while the machine should be idle: someone else uses it. Absent while that is
- * little.
- */
-export function strangersShare(
-  cells: readonly Pick<CalibrationCell, "client">[],
-): number | undefined {
-  const waits = cells.flatMap(({ client }) => client.threadWait ?? []);
-  const least = Math.min(...waits);
-  return waits.length > 0 && least >= BUSY_SHARE ? least : undefined;
-}
-
-/** An idle machine shows a tenth of it. */
-const BUSY_SHARE = 0.15;
-
-function describeNoise(cells: readonly CalibrationCell[]): readonly string[] {
-  const share = strangersShare(cells);
-  if (share === undefined) return [];
-  return [
-    `The machine was busy: even at its best the client waited for a core for ${
-      formatShare(share)
-    } of the time, so the limits are not kept; run it again when nothing else runs`,
-  ];
 }

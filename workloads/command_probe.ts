@@ -1,10 +1,11 @@
 /**
- * `tokometer probe`: one request under the magnifying glass.
+ * `tokometer probe`: one request, event by event.
  *
  * @module
  */
 import { systemClock } from "../backends/clock.ts";
 import { decodeSingle } from "../backends/decode.ts";
+import { defined } from "../backends/defined.ts";
 import { EventCutter } from "../backends/framing.ts";
 import type {
   EngineEvent,
@@ -16,10 +17,12 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
-import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
-import { type BenchPlan, planBench } from "./bench_plan.ts";
+import { MEASURE_OPTIONS, REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
+import { type BenchPlan, planRun } from "./bench_plan.ts";
 import { renderProgress } from "./live_progress.ts";
-import type { Command, Host, Values } from "./command.ts";
+import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { withDefaults } from "./option_parse.ts";
+import { option } from "./option_table.ts";
 import {
   askOver,
   chooseModel,
@@ -32,55 +35,45 @@ import { whileWaiting } from "./live_waiting.ts";
 
 const DEFAULT_PROMPT = "Explain in a few sentences what a benchmark can and cannot tell.";
 
-/** The scenario `probe`. */
-export const probe: Command = {
+const OPTIONS = {
+  url: option.argument({ help: "where the server listens, e.g. http://127.0.0.1:8000" }),
+
+  ...TARGET_OPTIONS,
+  prompt: option.text({
+    value: "TEXT",
+    default: DEFAULT_PROMPT,
+    help: "Text of the request.",
+    group: "Request",
+  }),
+  outputTokens: option.integer({
+    value: "N",
+    default: 16,
+    min: 1,
+    help: "Answer length to request.",
+    group: "Request",
+  }),
+  ...REQUEST_OPTIONS,
+  curl: option.flag({
+    help: "Print a curl command that sends the same request; the key stays a variable in it.",
+    group: "Report",
+  }),
+  raw: option.flag({
+    needs: [{ key: "curl", not: true, because: "a request that is not sent has no events" }],
+    help: "Show each event's data in full instead of its first 100 characters.",
+    group: "Report",
+  }),
+};
+
+/** The command `probe`. */
+export const probe: Command = defineCommand({
   name: "probe",
   summary: "Send one request and show every event with its stamp",
   description:
     "Sends a single request and prints each read of the body with the time since the request " +
-    "left, each event in it and what we make of it: tokens so far, finish reason, usage. The way " +
-    "to find out how a server really answers before it is benchmarked. With --curl it prints the " +
-    "equivalent command instead and sends nothing.",
-  positionals: [
-    {
-      name: "url",
-      help: "where the server listens, e.g. http://127.0.0.1:8000",
-      required: true,
-    },
-  ],
-  options: [
-    ...TARGET_OPTIONS,
-    {
-      name: "prompt",
-      kind: "text",
-      value: "TEXT",
-      default: DEFAULT_PROMPT,
-      help: "What to say.",
-      group: "Request",
-    },
-    {
-      name: "output-tokens",
-      kind: "integer",
-      value: "N",
-      default: 16,
-      min: 1,
-      help: "Answer length to ask for.",
-      group: "Request",
-    },
-    ...REQUEST_OPTIONS,
-    {
-      name: "curl",
-      kind: "flag",
-      help: "Print a curl command that sends the same request; the key stays a variable in it.",
-      group: "Report",
-    },
-    {
-      name: "raw",
-      kind: "flag",
-      help: "Show each event's data in full instead of its first 100 characters.",
-      group: "Report",
-    },
-  ],
+    "left, and how each event in it is read: tokens so far, finish reason, usage. Use it to find out " +
+    "how a server answers before benchmarking it. With --curl it prints the equivalent command " +
+    "instead and sends nothing.",
+  options: OPTIONS,
   examples: [
     {
       line: "tokometer probe http://127.0.0.1:8000 --output-tokens 8",
@@ -92,30 +85,31 @@ export const probe: Command = {
     },
   ],
   run: runProbe,
-};
+});
 
-async function runProbe(values: Values, host: Host): Promise<number> {
-  const { prompt, "output-tokens": outputTokens, curl, raw, ...rest } = values;
-  const plan = await planBench(rest, "probe");
+async function runProbe(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
+  const { url, prompt, outputTokens, curl, raw, ...request } = values;
+  const asked = withDefaults(MEASURE_OPTIONS, request);
+  const plan = await planRun(asked, { command: "probe", url, options: {} });
   const protocol = findProtocol(plan.protocol);
   const target = targetOf(plan);
   const kind = findTransport(plan.transport);
   const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
   return await withTransport(open, async (transport) => {
     const ask = askOver(transport);
-    // Only printing: no need for a server to be there.
+    // The command is only printed; no server is needed.
     const model = curl === true
       ? plan.model ?? "MODEL"
       : await chooseModel(protocol, target, ask, plan.model);
     const base: GenerationRequest = {
       model,
-      messages: [{ role: "user", content: prompt as string }],
-      outputTokens: outputTokens as number,
+      messages: [{ role: "user", content: prompt }],
+      outputTokens,
       length: plan.length,
       stream: plan.stream,
       sampling: plan.sampling,
       requestId: 1n,
-      ...(plan.extraBody === undefined ? {} : { extraBody: plan.extraBody }),
+      ...defined({ extraBody: plan.extraBody }),
     };
     const request = protocol.prepare === undefined || curl === true
       ? base

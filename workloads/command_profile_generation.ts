@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { checkTakesTokenIds, findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { plural } from "../metrics/format.ts";
@@ -22,26 +23,24 @@ import {
 import type { GpuSummary } from "../metrics/load_series.ts";
 import { summarizeGpu } from "../metrics/summary_gpu.ts";
 import type { LoadEnd } from "../metrics/run.ts";
+import { REQUEST_OPTIONS } from "./bench_options.ts";
 import type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
-import { scriptCsvPath, writeScriptCsv } from "./script_csv.ts";
+import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { countDuplicates } from "./dataset_duplicates.ts";
+import { synthetic } from "./dataset_synthetic.ts";
+import { option } from "./option_table.ts";
+import type { Prompt } from "./prompt.ts";
 import type { ServerRun } from "./run_chosen_server.ts";
+import { writeScriptCsv } from "./script_csv.ts";
+import { ENGINE_SCRIPT_OPTIONS, measureEngine, type ScriptEngine } from "./script_engine.ts";
 import {
-  ENGINE_SCRIPT_OPTIONS,
-  measureEngine,
-  MODEL_POSITIONAL,
-  type ScriptEngine,
-} from "./script_engine.ts";
-import {
-  benchOption,
+  csvOptions,
+  SAMPLE_OPTIONS,
   SCRIPT_RUN_OPTIONS,
   SCRIPT_SERVER_OPTIONS,
   scriptNumbersOption,
 } from "./script_options.ts";
 import { planScript, runScript } from "./script_run.ts";
-import { countDuplicates } from "./dataset_duplicates.ts";
-import { synthetic } from "./dataset_synthetic.ts";
-import type { Prompt } from "./prompt.ts";
-import type { Command, Host, Values } from "./command.ts";
 import { estimateCounter } from "./tokenizer.ts";
 import { UserError } from "./user_error.ts";
 
@@ -55,12 +54,13 @@ interface Release {
 }
 
 /** The seed's release first. Before v0.1.0 there was no option for the warm-up: always 2 rounds. */
-const RELEASES: Readonly<Record<string, Release>> = {
+const RELEASES = {
   "v0.1.0a1": { rounds: 10, warmups: 2, topP: 1, temperature: 1, layout: "v0.1.0a1" },
   "v0.1.0": { rounds: 6, warmups: 1, topP: 1, temperature: 1, layout: "v0.1.0" },
   "v0.2.6": { rounds: 3, warmups: 1, topP: 0.8, temperature: 0.8, layout: "v0.1.0" },
   "v0.6.0": { rounds: 3, warmups: 1, topP: 0.8, temperature: 0.8, layout: "v0.6.0" },
-};
+} satisfies Readonly<Record<string, Release>>;
+const SCRIPT_VERSIONS = Object.keys(RELEASES) as (keyof typeof RELEASES)[];
 
 /** Vocabularies of today's models are larger. */
 const DEFAULT_VOCABULARY = 32_000;
@@ -68,118 +68,102 @@ const DEFAULT_VOCABULARY = 32_000;
 const SCRIPT_LABEL = "per-token array with zeros for all but the first token of a step, times " +
   "rounded to 1 ms, percentile = element int(p·n), tokens asked for";
 
-/** The scenario `profile-generation`. */
-export const profileGeneration: Command = {
+// The rounds say how many requests are warm-up.
+const { warmup: _warmup, ...RUN_OPTIONS } = SCRIPT_RUN_OPTIONS;
+
+const OPTIONS = {
+  ...ENGINE_SCRIPT_OPTIONS,
+
+  concurrency: option.integers({
+    value: "N …",
+    aliases: ["c"],
+    default: [1, 16, 32, 64],
+    min: 1,
+    help: "Numbers of users, one after another; at most the engine's batch size.",
+    group: "Load",
+  }),
+  promptTokens: option.integers({
+    value: "N …",
+    aliases: ["pt"],
+    default: [1, 128, 128, 2048, 2048],
+    min: 1,
+    help: "Prompt lengths.",
+    group: "Load",
+  }),
+  completionTokens: option.integers({
+    value: "N …",
+    aliases: ["ct"],
+    default: [128, 128, 2048, 128, 2048],
+    min: 1,
+    help: "Answer lengths, one per prompt length.",
+    group: "Load",
+  }),
+  testRound: option.integer({
+    value: "N",
+    aliases: ["tr"],
+    min: 1,
+    defaultText: "10; 6 and 3 in later releases, see --script-version",
+    help: "Measured requests per user.",
+    group: "Load",
+  }),
+  warmupRound: option.integer({
+    value: "N",
+    aliases: ["w"],
+    min: 0,
+    defaultText: "2; 1 in later releases",
+    help: "Requests per user before them that are not counted.",
+    group: "Load",
+  }),
+  scriptVersion: option.choice({
+    value: "VERSION",
+    default: "v0.1.0a1",
+    choices: SCRIPT_VERSIONS,
+    help: "Release whose defaults and CSV columns are used.",
+    group: "Load",
+  }),
+  vocab: option.integer({
+    value: "N",
+    min: 16,
+    defaultText: `${DEFAULT_VOCABULARY}; for a folder what its config.json says`,
+    help: "Size of the model's vocabulary; prompts are drawn from its middle.",
+    group: "Load",
+  }),
+  seed: { ...SAMPLE_OPTIONS.seed, help: "Seed of the prompts." },
+  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1, defaultText: "1" }),
+  topP: { ...REQUEST_OPTIONS.topP, defaultText: "1; 0.8 since v0.2.6" },
+  temperature: { ...REQUEST_OPTIONS.temperature, defaultText: "1; 0.8 since v0.2.6" },
+  ...csvOptions("profile_generation.csv"),
+  csvLayout: option.choice({
+    needs: [{ key: "noCsv", not: true, because: "no CSV is written" }],
+    value: "VERSION",
+    choices: GENERATION_LAYOUTS,
+    defaultText: "that of --script-version",
+    help: "Columns of the CSV.",
+    group: "Report",
+  }),
+  length: REQUEST_OPTIONS.length,
+  ...SCRIPT_SERVER_OPTIONS,
+  ...RUN_OPTIONS,
+  scriptNumbers: scriptNumbersOption(true, SCRIPT_LABEL),
+};
+
+type GenerationValues = ValuesOf<typeof OPTIONS>;
+
+/** The command `profile-generation`. */
+export const profileGeneration: Command = defineCommand({
   name: "profile-generation",
   summary: "Static inference: fixed users and lengths (profile_generation)",
   description:
-    "What LMDeploy's profile_generation does: for each number of users and each pair of prompt " +
-    "and answer length, some rounds that are not counted, then every user sends its rounds back " +
-    "to back with the answer's length forced. Latency of the first token, percentiles of the " +
-    "others and throughput are printed for each case and written to a CSV.\n\n" +
+    "What LMDeploy's profile_generation does: for each number of users and each pair of prompt and " +
+    "answer length, every user sends some warm-up rounds and then its rounds back to back, with the " +
+    "answer's length forced. First-token latency, percentiles of the other tokens and throughput " +
+    "are printed per case and written to a CSV.\n\n" +
     "A folder with an ONNX model runs in this program, in a worker of its own. On any other model " +
     "--launch starts an engine's own server and ends it afterwards; of one that runs already give " +
     "the URL. Prompts are token ids drawn by --seed, other ones " +
     "for each user and round; a second run with the same seed meets its own prompts in a " +
     "server's prefix cache.",
-  positionals: [MODEL_POSITIONAL],
-  options: [
-    {
-      name: "concurrency",
-      kind: "integers",
-      value: "N …",
-      aliases: ["c"],
-      default: [1, 16, 32, 64],
-      min: 1,
-      help: "Numbers of users, one after another; not more than the engine's batch size.",
-      group: "Load",
-    },
-    {
-      name: "prompt-tokens",
-      kind: "integers",
-      value: "N …",
-      aliases: ["pt"],
-      default: [1, 128, 128, 2048, 2048],
-      min: 1,
-      help: "Prompt lengths.",
-      group: "Load",
-    },
-    {
-      name: "completion-tokens",
-      kind: "integers",
-      value: "N …",
-      aliases: ["ct"],
-      default: [128, 128, 2048, 128, 2048],
-      min: 1,
-      help: "Answer lengths, one for each prompt length.",
-      group: "Load",
-    },
-    {
-      name: "test-round",
-      kind: "integer",
-      value: "N",
-      aliases: ["tr"],
-      min: 1,
-      defaultText: "10; 6 and 3 in later releases, see --script-version",
-      help: "Requests of each user that count.",
-      group: "Load",
-    },
-    {
-      name: "warmup-round",
-      kind: "integer",
-      value: "N",
-      aliases: ["w"],
-      min: 0,
-      defaultText: "2; 1 in later releases",
-      help: "Requests of each user before them that do not.",
-      group: "Load",
-    },
-    {
-      name: "script-version",
-      kind: "text",
-      value: "VERSION",
-      default: "v0.1.0a1",
-      choices: Object.keys(RELEASES),
-      help: "Release whose defaults and CSV columns are taken.",
-      group: "Load",
-    },
-    {
-      name: "vocab",
-      kind: "integer",
-      value: "N",
-      min: 16,
-      defaultText: `${DEFAULT_VOCABULARY}; for a folder what its config.json says`,
-      help: "Size of the model's vocabulary; prompts are drawn from its middle.",
-      group: "Load",
-    },
-    benchOption("seed", { help: "Of the prompts." }),
-    benchOption("top-k", { default: 1, defaultText: "1" }),
-    benchOption("top-p", { defaultText: "1; 0.8 since v0.2.6" }),
-    benchOption("temperature", { defaultText: "1; 0.8 since v0.2.6" }),
-    {
-      name: "csv",
-      kind: "text",
-      value: "FILE",
-      default: "profile_generation.csv",
-      help: "Where the rows go; a file of that name is replaced, as by the script.",
-      group: "Report",
-    },
-    { name: "no-csv", kind: "flag", help: "Write no CSV.", group: "Report" },
-    {
-      name: "csv-layout",
-      kind: "text",
-      value: "VERSION",
-      choices: GENERATION_LAYOUTS,
-      defaultText: "that of --script-version",
-      help: "Columns of the CSV.",
-      group: "Report",
-    },
-    benchOption("length"),
-    ...ENGINE_SCRIPT_OPTIONS,
-    ...SCRIPT_SERVER_OPTIONS,
-    ...SCRIPT_RUN_OPTIONS.filter(({ name }) => name !== "warmup"),
-    scriptNumbersOption(true, SCRIPT_LABEL),
-  ],
+  options: OPTIONS,
   examples: [
     {
       line: "tokometer profile-generation ./tiny-onnx --concurrency 1 4 --prompt-tokens 64 " +
@@ -198,9 +182,9 @@ export const profileGeneration: Command = {
     },
   ],
   run: runProfile,
-};
+});
 
-async function runProfile(values: Values, host: Host): Promise<number> {
+async function runProfile(values: GenerationValues, host: Host): Promise<number> {
   return await measureEngine(
     values,
     host,
@@ -209,20 +193,20 @@ async function runProfile(values: Values, host: Host): Promise<number> {
   );
 }
 
-async function planProfile(values: Values, engine: ScriptEngine): Promise<ServerRun> {
-  const release = RELEASES[values["script-version"] as string]!;
+async function planProfile(values: GenerationValues, engine: ScriptEngine): Promise<ServerRun> {
+  const release: Release = RELEASES[values.scriptVersion];
   const cases = planCases(values, release);
   checkContext(cases, engine);
   const own = await makePrompts(cases, values, engine);
-  const plan = await planScript(profileGeneration, values, {
+  const { extraBody } = engine;
+  const plan = await planScript({ name: "profile-generation", options: OPTIONS }, values, {
+    url: engine.url,
     values: {
-      url: engine.url,
       protocol: engine.protocol,
       dataset: "synthetic",
-      requests: 1,
-      "top-p": values["top-p"] ?? release.topP,
+      topP: values.topP ?? release.topP,
       temperature: values.temperature ?? release.temperature,
-      ...(Object.keys(engine.extraBody).length === 0 ? {} : { "extra-body": engine.extraBody }),
+      extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
     },
     plan: {
       loads: cases.map(({ asked }) => ({
@@ -242,15 +226,15 @@ async function planProfile(values: Values, engine: ScriptEngine): Promise<Server
 
 async function measureCases(
   plan: BenchPlan,
-  values: Values,
+  values: GenerationValues,
   { cases, release, host }: {
     readonly cases: readonly PlannedCase[];
     readonly release: Release;
     readonly host: Host;
   },
 ): Promise<number> {
-  const layout = (values["csv-layout"] ?? release.layout) as GenerationLayout;
-  const both = values["script-numbers"] === true;
+  const layout = values.csvLayout ?? release.layout;
+  const { scriptNumbers: both } = values;
   const rows = { ours: [] as (readonly string[])[], script: [] as (readonly string[])[] };
   let header: readonly string[] = [];
   const records: RequestRecord[] = [];
@@ -276,8 +260,8 @@ async function measureCases(
     host.print(generationBlock(ours, asked));
     if (ours.failed > 0) host.note(failureNote(ours, asked));
     gpu = summarizeGpu(end.gpu, undefined);
-    const memory = generationMemory(gpu, values.tp as number);
-    const measuredMemory = memory === undefined ? {} : { gpuMemory: memory };
+    const memory = generationMemory(gpu, values.tp);
+    const measuredMemory = defined({ gpuMemory: memory });
     const row = generationRow(ours, asked, { layout, ...measuredMemory });
     header = row.header;
     rows.ours.push(row.row);
@@ -287,16 +271,18 @@ async function measureCases(
     rows.script.push(generationRow(theirs, asked, { layout, digits: 3, ...measuredMemory }).row);
   };
   const ran = await runScript(plan, host, {
-    out: values.out as string | undefined,
-    maxFailures: values["max-failures"] as number | undefined,
+    out: values.out,
+    maxFailures: values.maxFailures,
     onRecord: (record) => records.push(record),
     onLoadEnd: report,
   });
-  if (values["no-csv"] !== true && rows.ours.length > 0) {
-    const path = values.csv as string;
-    await writeScriptCsv(path, { header, rows: rows.ours });
-    if (both) await writeScriptCsv(scriptCsvPath(path), { header, rows: rows.script });
-    host.note(`CSV: ${path}; ${memoryNote(gpu)}`);
+  if (!values.noCsv && rows.ours.length > 0) {
+    await writeScriptCsv(values.csv, {
+      header,
+      rows: rows.ours,
+      scriptRows: both ? rows.script : undefined,
+    });
+    host.note(`CSV: ${values.csv}; ${memoryNote(gpu)}`);
   }
   return ran.exitCode;
 }
@@ -307,8 +293,8 @@ function memoryNote(gpu: GpuSummary | undefined): string {
   }
   return (gpu.total.ownMaxMiB ?? 0) > 0
     ? "GPU memory in it is this program's own"
-    : "GPU memory in it is the rise since the start, by whomever: what a server has taken before " +
-      "is left out";
+    : "GPU memory in it is the rise since the start, by any program: what a server took before is " +
+      "left out";
 }
 
 function failureNote({ completed, failed }: GenerationNumbers, asked: GenerationCase): string {
@@ -322,18 +308,16 @@ interface PlannedCase {
 }
 
 /** For each number of users, for each pair of lengths, as the script goes. */
-function planCases(values: Values, release: Release): PlannedCase[] {
-  const prompts = values["prompt-tokens"] as readonly number[];
-  const answers = values["completion-tokens"] as readonly number[];
+function planCases(values: GenerationValues, release: Release): PlannedCase[] {
+  const { promptTokens: prompts, completionTokens: answers } = values;
   if (prompts.length !== answers.length) {
     throw new UserError(
       `Cannot pair ${prompts.length} prompt lengths with ${answers.length} answer lengths: give ` +
         "as many --prompt-tokens as --completion-tokens",
     );
   }
-  const rounds = (values["test-round"] as number | undefined) ?? release.rounds;
-  const warmups = (values["warmup-round"] as number | undefined) ?? release.warmups;
-  return (values.concurrency as readonly number[]).flatMap((concurrency) =>
+  const { testRound: rounds = release.rounds, warmupRound: warmups = release.warmups } = values;
+  return values.concurrency.flatMap((concurrency) =>
     prompts.map((promptTokens, i) => ({
       asked: { concurrency, promptTokens, outputTokens: answers[i]!, rounds },
       warmups,
@@ -355,17 +339,17 @@ function checkContext(cases: readonly PlannedCase[], { folder }: ScriptEngine): 
 /** Ids of their own for every user, round and case (T30), as ids since texts would not keep (T33). */
 async function makePrompts(
   cases: readonly PlannedCase[],
-  values: Values,
+  values: GenerationValues,
   { folder }: ScriptEngine,
 ): Promise<OwnPrompts> {
-  const vocab = (values.vocab as number | undefined) ?? folder?.vocabulary ?? DEFAULT_VOCABULARY;
+  const vocab = values.vocab ?? folder?.vocabulary ?? DEFAULT_VOCABULARY;
   const prompts: Prompt[] = [];
   const loads: OwnPrompts["loads"][number][] = [];
   for (const [number, { asked, warmups }] of cases.entries()) {
     const { concurrency, promptTokens, outputTokens, rounds } = asked;
     const made = await synthetic.load({
       count: concurrency * (warmups + rounds),
-      seed: values.seed as number,
+      seed: values.seed,
       counter: estimateCounter,
       turns: 1,
       outputTokens: () => outputTokens,
@@ -396,7 +380,7 @@ async function makePrompts(
   };
 }
 
-/** Not every protocol can send token ids; the first request would tell, with a stack. */
+/** Not every protocol can send token ids. @throws {UserError} for such a protocol. */
 function checkIds(plan: BenchPlan): void {
   const prompt = plan.own?.dataset.prompts[0];
   const protocol = findProtocol(plan.protocol);
@@ -410,8 +394,7 @@ function checkIds(plan: BenchPlan): void {
       stream: true,
       sampling: plan.sampling,
       requestId: 1n,
-      ...(prompt?.tokenIds === undefined ? {} : { promptTokenIds: prompt.tokenIds }),
-      ...(plan.extraBody === undefined ? {} : { extraBody: plan.extraBody }),
+      ...defined({ promptTokenIds: prompt?.tokenIds, extraBody: plan.extraBody }),
     }, { baseUrl: plan.url, headers: {} });
   } catch (error) {
     if (error instanceof TypeError) throw new UserError(error.message);

@@ -3,13 +3,9 @@
  *
  * @module
  */
-import {
-  SCRIPT_RUN_OPTIONS,
-  SCRIPT_SERVER_OPTIONS,
-  scriptNumbersOption,
-} from "./script_options.ts";
-import { restfulOptions, restfulPositionals, runRestful } from "./script_restful.ts";
-import type { Command, Host, Values } from "./command.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { SCRIPT_RUN_OPTIONS, SCRIPT_SERVER_OPTIONS } from "./script_options.ts";
+import { restfulOptions, runRestful } from "./script_restful.ts";
 
 /** Fields of the script's body that our protocol does not send by itself. */
 const BODY: Readonly<Record<string, unknown>> = {
@@ -19,8 +15,24 @@ const BODY: Readonly<Record<string, unknown>> = {
   repetition_penalty: 1,
 };
 
-/** The scenario `profile-restful-api`. */
-export const profileRestfulApi: Command = {
+const LABEL = "first token = first object of any kind, completion = length asked for, rates over " +
+  "all requests asked for";
+
+const OPTIONS = {
+  ...restfulOptions({
+    address: "http://127.0.0.1:23333",
+    users: 64,
+    prompts: 2000,
+    csv: "./profile_api_server.csv",
+    label: LABEL,
+    streamHelp: "Stream the answers; without it there is no first-token latency.",
+  }),
+  ...SCRIPT_SERVER_OPTIONS,
+  ...SCRIPT_RUN_OPTIONS,
+};
+
+/** The command `profile-restful-api`. */
+export const profileRestfulApi: Command = defineCommand({
   name: "profile-restful-api",
   summary: "LMDeploy's api_server with ShareGPT prompts (profile_restful_api)",
   description:
@@ -30,24 +42,7 @@ export const profileRestfulApi: Command = {
     "queue, and prints the script's block of numbers.\n\n" +
     "Our numbers come first: completed requests, tokens that came, the first event with a token. " +
     "The script's own follow, labeled; its CSV has them in a second file, FILE_script.csv.",
-  positionals: restfulPositionals("http://127.0.0.1:23333"),
-  options: [
-    ...restfulOptions({ concurrency: 64, prompts: 2000, csv: "./profile_api_server.csv" }),
-    {
-      name: "stream-output",
-      kind: "flag",
-      default: false,
-      help: "Stream the answers; without it there is no first-token latency.",
-      group: "Request",
-    },
-    ...SCRIPT_SERVER_OPTIONS,
-    ...SCRIPT_RUN_OPTIONS,
-    scriptNumbersOption(
-      true,
-      "first token = first object of any kind, completion = length asked for, rates over all " +
-        "requests asked for",
-    ),
-  ],
+  options: OPTIONS,
   examples: [
     {
       line: "tokometer profile-restful-api http://127.0.0.1:23333 ./internlm-7b " +
@@ -56,25 +51,19 @@ export const profileRestfulApi: Command = {
       does: "a thousand streamed answers",
     },
   ],
-  run: runProfile,
-};
-
-async function runProfile(values: Values, host: Host): Promise<number> {
-  const address = values["server-addr"] as string | undefined;
-  if (address !== undefined && !/^https?:\/\//.test(address)) {
-    host.note(
-      `[WARNING] server_addr of the api_server should start with "http://", but got "${address}"`,
-    );
-  }
-  const streaming = values["stream-output"] === true;
-  return await runRestful(profileRestfulApi, values, host, {
-    protocol: "lmdeploy-chat",
-    streaming,
-    stream: streaming,
-    completion: "requested",
-    extraBody: BODY,
-    label:
-      "first token = first object of any kind, completion = length asked for, rates over all " +
-      "requests asked for",
-  });
-}
+  run: async (values, host) => {
+    const { serverAddr: address, streamOutput: stream } = values;
+    if (address !== undefined && !/^https?:\/\//.test(address)) {
+      host.note(
+        `[WARNING] server_addr of the api_server should start with "http://", but got "${address}"`,
+      );
+    }
+    return await runRestful({ name: "profile-restful-api", options: OPTIONS }, values, host, {
+      protocol: "lmdeploy-chat",
+      stream,
+      completion: "requested",
+      extraBody: BODY,
+      label: LABEL,
+    });
+  },
+});

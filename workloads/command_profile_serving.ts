@@ -3,14 +3,33 @@
  *
  * @module
  */
-import { benchOption, SCRIPT_RUN_OPTIONS, scriptNumbersOption } from "./script_options.ts";
-import { restfulOptions, restfulPositionals, runRestful } from "./script_restful.ts";
-import type { Command, Host, Values } from "./command.ts";
+import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
+import { type Command, defineCommand } from "./command.ts";
+import { option } from "./option_table.ts";
+import { SCRIPT_RUN_OPTIONS } from "./script_options.ts";
+import { restfulOptions, runRestful } from "./script_restful.ts";
 
-const DIFFERENCES = "rates over all requests asked for, prompt tokens by the script's tokenizer";
+const LABEL = "rates over all requests asked for, prompt tokens by the script's tokenizer";
 
-/** The scenario `profile-serving`. */
-export const profileServing: Command = {
+const OPTIONS = {
+  ...restfulOptions({
+    address: "127.0.0.1:33337",
+    users: 32,
+    prompts: 1000,
+    csv: "./profile_tis.csv",
+    label: LABEL,
+    streamHelp:
+      "Report first-token latencies. The calls stream in any case; the default is that of " +
+      "the script's document, its code has true.",
+  }),
+  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1, defaultText: "1" }),
+  timeout: { ...TARGET_OPTIONS.timeout, advanced: true },
+  caCert: TARGET_OPTIONS.caCert,
+  ...SCRIPT_RUN_OPTIONS,
+};
+
+/** The command `profile-serving`. */
+export const profileServing: Command = defineCommand({
   name: "profile-serving",
   summary: "TurboMind behind Triton with ShareGPT prompts (profile_serving)",
   description: "What LMDeploy's profile_serving does: the prompts, users, block and CSV of " +
@@ -18,23 +37,7 @@ export const profileServing: Command = {
     "The server tokenizes each prompt before the timed call and no text is fetched during it; the " +
     "script times both, and a new connection, with the first token. The served model's chat " +
     "template is not applied.",
-  positionals: restfulPositionals("127.0.0.1:33337"),
-  options: [
-    ...restfulOptions({ concurrency: 32, prompts: 1000, csv: "./profile_tis.csv" }),
-    benchOption("top-k", { default: 1 }),
-    {
-      name: "stream-output",
-      kind: "flag",
-      default: false,
-      help: "Report first-token latencies. The calls stream in any case; the default is that of " +
-        "the script's document, its code has true.",
-      group: "Request",
-    },
-    benchOption("timeout", { advanced: true }),
-    benchOption("ca-cert"),
-    ...SCRIPT_RUN_OPTIONS,
-    scriptNumbersOption(true, DIFFERENCES),
-  ],
+  options: OPTIONS,
   examples: [
     {
       line: "tokometer profile-serving 127.0.0.1:33337 ./internlm-7b/triton_models/tokenizer " +
@@ -42,16 +45,12 @@ export const profileServing: Command = {
       does: "a thousand prompts from 32 users",
     },
   ],
-  run: runProfile,
-};
-
-async function runProfile(values: Values, host: Host): Promise<number> {
-  return await runRestful(profileServing, values, host, {
-    protocol: "triton-turbomind",
-    streaming: values["stream-output"] === true,
-    stream: true,
-    completion: "counted",
-    extraBody: {},
-    label: DIFFERENCES,
-  });
-}
+  run: (values, host) =>
+    runRestful({ name: "profile-serving", options: OPTIONS }, values, host, {
+      protocol: "triton-turbomind",
+      stream: true,
+      completion: "counted",
+      extraBody: {},
+      label: LABEL,
+    }),
+});

@@ -4,41 +4,70 @@
  *
  * @module
  */
-import { plural } from "../metrics/format.ts";
+import { defined } from "../backends/defined.ts";
 import {
   THROUGHPUT_LAYOUTS,
   throughputBlock,
-  type ThroughputLayout,
   throughputRow,
 } from "../metrics/script_throughput_csv.ts";
 import {
   throughputNumbers,
   throughputScriptNumbers,
 } from "../metrics/script_throughput_numbers.ts";
-import { scriptCsvPath, writeScriptCsv } from "./script_csv.ts";
+import { DATASET_OPTIONS, REQUEST_OPTIONS } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { option } from "./option_table.ts";
+import { ENGINE_SCRIPT_OPTIONS, measureEngine } from "./script_engine.ts";
 import {
-  ENGINE_SCRIPT_OPTIONS,
-  measureEngine,
-  MODEL_POSITIONAL,
-  type ScriptEngine,
-} from "./script_engine.ts";
-import {
-  benchOption,
+  csvOptions,
+  layoutOption,
+  queueOptions,
+  SAMPLE_OPTIONS,
   SCRIPT_RUN_OPTIONS,
   SCRIPT_SERVER_OPTIONS,
   scriptNumbersOption,
 } from "./script_options.ts";
-import { lengthMismatch } from "./script_restful.ts";
-import { planScript, runScript, scriptPromptTokens, tokenizerIn } from "./script_run.ts";
-import type { Command, Host, Values } from "./command.ts";
+import { measureQueue, planQueue } from "./script_queue.ts";
+import { scriptPromptTokens, tokenizerIn } from "./script_run.ts";
 
-const SCRIPT_LABEL =
-  "per-token array with zeros and an extra slot for each request, times rounded " +
+const SCRIPT_LABEL = "per-token array with zeros and an extra slot per request, times rounded " +
   "to 1 ms, percentile = element int(p·n), rates over all requests asked for";
 
-/** The scenario `profile-throughput`. */
-export const profileThroughput: Command = {
+const OPTIONS = {
+  dataset: option.argument({ help: "a JSON file in ShareGPT's format" }),
+  ...ENGINE_SCRIPT_OPTIONS,
+  ...queueOptions({ users: 256, prompts: 5000 }),
+  tokenizer: {
+    ...DATASET_OPTIONS.tokenizer,
+    defaultText: "the model folder's; for a URL none: lengths are estimates",
+  },
+  ...SAMPLE_OPTIONS,
+  streamOutput: option.flag({
+    default: true,
+    help: "Stream the answers; --no-stream-output leaves out every latency of a token.",
+    group: "Request",
+  }),
+  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1, defaultText: "1" }),
+  topP: option.number({ ...REQUEST_OPTIONS.topP, default: 1, defaultText: "1" }),
+  temperature: option.number({
+    ...REQUEST_OPTIONS.temperature,
+    default: 1,
+    defaultText: "1",
+    aliases: ["temp"],
+  }),
+  ...csvOptions("profile_throughput.csv"),
+  csvLayout: layoutOption(THROUGHPUT_LAYOUTS, "v0.1.0"),
+  length: REQUEST_OPTIONS.length,
+  ...SCRIPT_SERVER_OPTIONS,
+  ...SCRIPT_RUN_OPTIONS,
+  scriptNumbers: scriptNumbersOption(true, SCRIPT_LABEL),
+};
+
+type ThroughputValues = ValuesOf<typeof OPTIONS>;
+
+/** The command `profile-throughput`. */
+export const profileThroughput: Command = defineCommand({
   name: "profile-throughput",
   summary: "ShareGPT prompts as fast as an engine can (profile_throughput)",
   description:
@@ -49,79 +78,7 @@ export const profileThroughput: Command = {
     "A folder with an ONNX model runs in this program, in a worker of its own. On any other model " +
     "--launch starts an engine's own server and ends it afterwards; of one that runs already give " +
     "the URL. Prompts are tokenized before anything is timed.",
-  positionals: [
-    { name: "dataset", help: "a JSON file in ShareGPT's format", required: true },
-    MODEL_POSITIONAL,
-  ],
-  options: [
-    {
-      name: "concurrency",
-      kind: "integer",
-      value: "N",
-      aliases: ["c"],
-      default: 256,
-      min: 1,
-      help: "Users, each sending the next prompt of the queue when its answer is complete.",
-      group: "Load",
-    },
-    {
-      name: "num-prompts",
-      kind: "integer",
-      value: "N",
-      aliases: ["n"],
-      default: 5000,
-      min: 1,
-      help: "Prompts to sample; each is sent once.",
-      group: "Prompts",
-    },
-    benchOption("tokenizer", {
-      defaultText: "the model folder's; for a URL none: lengths are estimates",
-    }),
-    {
-      name: "sampler",
-      kind: "text",
-      value: "NAME",
-      default: "lmdeploy",
-      choices: ["lmdeploy", "lmdeploy-presample", "seeded"],
-      help: "The script's sampler up to v0.2.5, the one since v0.2.6, or ours.",
-      group: "Prompts",
-      advanced: true,
-    },
-    benchOption("seed", { help: "Of the sample of prompts." }),
-    {
-      name: "stream-output",
-      kind: "flag",
-      default: true,
-      help: "Stream the answers; --no-stream-output leaves out every latency of a token.",
-      group: "Request",
-    },
-    benchOption("top-k", { default: 1, defaultText: "1" }),
-    benchOption("top-p", { default: 1, defaultText: "1" }),
-    benchOption("temperature", { default: 1, defaultText: "1", aliases: ["temp"] }),
-    {
-      name: "csv",
-      kind: "text",
-      value: "FILE",
-      default: "profile_throughput.csv",
-      help: "Where the row goes; a file of that name is replaced, as by the script.",
-      group: "Report",
-    },
-    { name: "no-csv", kind: "flag", help: "Write no CSV.", group: "Report" },
-    {
-      name: "csv-layout",
-      kind: "text",
-      value: "VERSION",
-      default: "v0.1.0",
-      choices: THROUGHPUT_LAYOUTS,
-      help: "Columns of the release v0.1.0 and later, or of v0.1.0a1.",
-      group: "Report",
-    },
-    benchOption("length"),
-    ...ENGINE_SCRIPT_OPTIONS,
-    ...SCRIPT_SERVER_OPTIONS,
-    ...SCRIPT_RUN_OPTIONS,
-    scriptNumbersOption(true, SCRIPT_LABEL),
-  ],
+  options: OPTIONS,
   examples: [
     {
       line: "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json " +
@@ -139,83 +96,43 @@ export const profileThroughput: Command = {
       does: "a hundred with a model in this program",
     },
   ],
-  run: runProfile,
-};
+  run: (values, host) =>
+    measureEngine(values, host, { tokenIds: false }, async ({ url, protocol, extraBody }) => {
+      const { launch, modelPath, streamOutput: stream } = values;
+      const tokenizer = values.tokenizer ??
+        (launch === undefined ? undefined : await tokenizerIn(modelPath));
+      const plan = await planQueue({ name: "profile-throughput", options: OPTIONS }, values, {
+        url,
+        host,
+        decided: {
+          protocol,
+          stream,
+          tokenizer,
+          extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
+        },
+      });
+      return { plan, run: (watched) => measureProfile(plan, values, watched) };
+    }),
+});
 
-async function runProfile(values: Values, host: Host): Promise<number> {
-  return await measureEngine(values, host, { tokenIds: false }, async (engine) => {
-    const plan = await planProfile(values, engine, host);
-    return { plan, run: (watched) => measureProfile(plan, values, watched) };
-  });
-}
-
-async function planProfile(
-  values: Values,
-  engine: ScriptEngine,
+async function measureProfile(
+  plan: BenchPlan,
+  values: ThroughputValues,
   host: Host,
-): Promise<BenchPlan> {
-  const asked = values["num-prompts"] as number;
-  const wanted = values.concurrency as number;
-  // More users than prompts crashed the script (T27).
-  const users = Math.min(wanted, asked);
-  if (users < wanted) {
-    host.note(`Using ${plural(users, "user")} instead of ${wanted}: there is a prompt for no more`);
-  }
-  const tokenizer = values.tokenizer ??
-    (values.launch === undefined ? undefined : await tokenizerIn(values["model-path"] as string));
-  return await planScript(profileThroughput, values, {
-    values: {
-      url: engine.url,
-      protocol: engine.protocol,
-      stream: values["stream-output"] === true,
-      tokenizer,
-      dataset: "sharegpt",
-      "dataset-path": values.dataset,
-      sampler: values.sampler,
-      prompts: asked,
-      ...(Object.keys(engine.extraBody).length === 0 ? {} : { "extra-body": engine.extraBody }),
-    },
-    plan: {
-      loads: [{ kind: "closed", users, rampUpMs: 0, sequence: "shared" }],
-      // Too few prompts in the file are named on stderr, and none is sent twice (T28).
-      stops: [{ requests: asked, once: true }],
-    },
+): Promise<number> {
+  const { concurrency, numPrompts, streamOutput: streaming, csvLayout: layout } = values;
+  const setup = { concurrency, prompts: numPrompts, streaming };
+  return await measureQueue(plan, values, host, {
+    ours: ({ records, durationMs }) => throughputNumbers(records, durationMs),
+    theirs: (ran, asked) =>
+      throughputScriptNumbers(ran.records, {
+        durationMs: ran.durationMs,
+        asked,
+        promptTokens: scriptPromptTokens(ran),
+      }),
+    block: (numbers, digits) => throughputBlock(numbers, setup, defined({ digits })),
+    row: (numbers, digits) => throughputRow(numbers, setup, { layout, ...defined({ digits }) }),
+    digits: 3,
+    label: SCRIPT_LABEL,
   });
-}
-
-async function measureProfile(plan: BenchPlan, values: Values, host: Host): Promise<number> {
-  const asked = values["num-prompts"] as number;
-  const wanted = values.concurrency as number;
-  const streaming = values["stream-output"] === true;
-  const ran = await runScript(plan, host, {
-    out: values.out as string | undefined,
-    maxFailures: values["max-failures"] as number | undefined,
-  });
-  const setup = { concurrency: wanted, prompts: asked, streaming };
-  const ours = throughputNumbers(ran.records, ran.durationMs);
-  host.print(throughputBlock(ours, setup));
-  const shortfall = lengthMismatch(ran.records);
-  if (shortfall !== undefined) host.note(shortfall);
-  const theirs = throughputScriptNumbers(ran.records, {
-    durationMs: ran.durationMs,
-    asked: Math.min(asked, ran.prompts.size),
-    promptTokens: scriptPromptTokens(ran),
-  });
-  const both = values["script-numbers"] === true;
-  if (both) {
-    host.print(`As the script computes it (${SCRIPT_LABEL}):`);
-    host.print(throughputBlock(theirs, setup, { digits: 3 }));
-  }
-  if (values["no-csv"] !== true) {
-    const path = values.csv as string;
-    const layout = values["csv-layout"] as ThroughputLayout;
-    const { header, row } = throughputRow(ours, setup, { layout });
-    await writeScriptCsv(path, { header, rows: [row] });
-    if (both) {
-      const script = throughputRow(theirs, setup, { layout, digits: 3 });
-      await writeScriptCsv(scriptCsvPath(path), { header, rows: [script.row] });
-    }
-    host.note(`CSV: ${path}`);
-  }
-  return ran.exitCode;
 }

@@ -7,7 +7,7 @@ import { plural } from "../metrics/format.ts";
 import type { Accumulator, Summary } from "../metrics/summary.ts";
 import { REPORT_OPTIONS } from "./bench_options.ts";
 import { planReport } from "./bench_plan.ts";
-import { type Alignment, mergeRecordFiles } from "./record_merge.ts";
+import { mergeRecordFiles } from "./record_merge.ts";
 import { checkOutputs } from "./record_outputs.ts";
 import { streamRecordFile } from "./record_file.ts";
 import {
@@ -18,47 +18,42 @@ import {
   RECORD_FILE,
   writeReports,
 } from "./run_results.ts";
-import type { Command, Host, Values } from "./command.ts";
+import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { option } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
-/** The scenario `report`. */
-export const report: Command = {
+const OPTIONS = {
+  file: option.rest({
+    help: "a record file (records.jsonl in a result folder), or those of several clients",
+  }),
+
+  ...REPORT_OPTIONS,
+  align: option.choice({
+    value: "HOW",
+    defaultText: "wall where all files have the start times of their loads, else start",
+    choices: ["wall", "start"],
+    help: "How the loads of several clients share a time axis: by the clocks of their machines, " +
+      "or as if each load began everywhere at once. Latencies do not depend on it.",
+    group: "Report",
+  }),
+  out: option.text({
+    value: "DIR",
+    aliases: ["o"],
+    help: "New folder for report.html, report.json and report.csv.",
+    group: "Report",
+  }),
+};
+
+/** The command `report`. */
+export const report: Command = defineCommand({
   name: "report",
   summary: "Make the reports of a record file again",
   description:
-    "Reads a record file and prints a report, with other percentiles or another service level if " +
-    "wanted. With --out it also writes the HTML page, the JSON and the CSV into a new folder.\n\n" +
-    "Several files are those of several clients that loaded one server at the same time: load by " +
-    "load they become one, whose users and rates are the sums.",
-  positionals: [
-    {
-      name: "file",
-      help: "a record file (records.jsonl in a result folder), or those of several clients",
-      required: true,
-      rest: true,
-    },
-  ],
-  options: [
-    ...REPORT_OPTIONS,
-    {
-      name: "align",
-      kind: "text",
-      value: "HOW",
-      defaultText: "wall where all files tell when their loads began, else start",
-      choices: ["wall", "start"],
-      help: "What puts the loads of several clients on one time axis: the clocks of their " +
-        "machines, or that each load began everywhere at once. Latencies do not depend on it.",
-      group: "Report",
-    },
-    {
-      name: "out",
-      kind: "text",
-      value: "DIR",
-      aliases: ["o"],
-      help: "New folder for report.html, report.json and report.csv.",
-      group: "Report",
-    },
-  ],
+    "Reads a record file and prints a report, on request with other percentiles or another service " +
+    "level. With --out it also writes the HTML page, the JSON and the CSV into a new folder.\n\n" +
+    "Several files are those of clients that loaded one server at the same time. They are merged " +
+    "load by load; users and rates are added.",
+  options: OPTIONS,
   examples: [
     {
       line: "tokometer report results/records.jsonl --percentiles 50,90,99,99.9",
@@ -74,13 +69,18 @@ export const report: Command = {
     },
   ],
   run: runReport,
-};
+});
 
-async function runReport(values: Values, host: Host): Promise<number> {
+async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
   const plan = planReport(values);
   await checkOutputs(values);
-  const files = await Promise.all((values.file as readonly string[]).map(recordFileIn));
-  const align = values.align as Alignment | undefined;
+  const { align } = values;
+  const files = await Promise.all(values.file.map(recordFileIn));
+  if (files.length === 1 && align !== undefined) {
+    throw new UserError(
+      `Cannot use --align ${align} with one record file: it is for the files of several clients`,
+    );
+  }
   const entries = files.length === 1
     ? streamRecordFile(files[0]!)
     : mergeRecordFiles(files, { align });
@@ -94,7 +94,7 @@ async function runReport(values: Values, host: Host): Promise<number> {
   refuseEmpty(summary, files);
   printReport(summary, plan, host);
   if (values.out !== undefined) {
-    const folder = await makeResultFolder(values.out as string);
+    const folder = await makeResultFolder(values.out);
     const paths = await writeReports(summary, folder);
     for (const path of Object.values(paths)) host.note(`Wrote ${path}`);
   }
@@ -127,7 +127,7 @@ async function recordFileIn(path: string): Promise<string> {
     return isDirectory ? `${path.replace(/\/+$/, "")}/${RECORD_FILE}` : path;
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
-    // Whoever opens it says why it cannot be read.
+    // Opening it tells why it cannot be read.
     return path;
   }
 }

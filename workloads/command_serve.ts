@@ -4,21 +4,21 @@
  * @module
  */
 import { systemClock, wallClockMs } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import { findLaunchEngine, LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import { endProcessTree, isRunning, processTree } from "../backends/process_tree.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import {
   awaitReady,
-  ENGINE_OPTIONS,
   type LaunchPlan,
   planEngine,
-  READY_TIMEOUT_S,
   refuseTakenAddress,
-  SERVERS_FOLDER,
   startPlanned,
 } from "./server_launch.ts";
+import { ENGINE_OPTIONS, READY_TIMEOUT_S, SERVERS_FOLDER } from "./server_launch_options.ts";
 import { askForOneToken } from "./server_readiness.ts";
-import type { Command, Host, Option, Values } from "./command.ts";
+import { type Command, defineCommand, type Host, type Need, type ValuesOf } from "./command.ts";
+import { option, withNeeds } from "./option_table.ts";
 import {
   readStates,
   removeState,
@@ -33,19 +33,78 @@ import { EXIT, UserError } from "./user_error.ts";
 /** How long `status` waits for a token. */
 const STATUS_TIMEOUT_MS = 15_000;
 
-const OPTIONS: readonly Option[] = [
-  ...ENGINE_OPTIONS,
-  {
-    name: "host",
-    kind: "text",
-    value: "ADDRESS",
-    default: "127.0.0.1",
-    help: "Address to listen on. 0.0.0.0 lets other machines in.",
-    group: "Server to start",
-  },
-  {
-    name: "port",
-    kind: "integer",
+const START_ONLY: Need = {
+  key: "action",
+  is: ["start"],
+  because: "it says how a server is started",
+  byHeading: true,
+};
+
+const OPTIONS = {
+  action: option.argument({ choices: ["start", "status", "stop"], help: "start, status or stop" }),
+  engine: option.optionalArgument({ help: "which engine; for status: all of them without it" }),
+  arguments: option.optionalRest({ help: "after --: further arguments of the server" }),
+  ...withNeeds({
+    ...ENGINE_OPTIONS,
+    host: option.text({
+      value: "ADDRESS",
+      default: "127.0.0.1",
+      help: "Address to listen on. 0.0.0.0 lets other machines in.",
+      group: "Server to start",
+    }),
+    paramsPath: option.text({
+      value: "FILE",
+      defaultText: "params.json in the model's folder",
+      help: "Model parameters, for ppl.",
+      group: "Server to start",
+      advanced: true,
+    }),
+    tokenizerPath: option.text({
+      value: "PATH",
+      defaultText: "the model's folder",
+      help: "tokenizer.model or its folder, for ppl.",
+      group: "Server to start",
+      advanced: true,
+    }),
+    executable: option.text({
+      value: "PATH",
+      defaultText: "found on the PATH",
+      help: "Program to run, e.g. the python of another environment.",
+      group: "Server to start",
+    }),
+    extraArgs: option.text({
+      value: "TEXT",
+      help: `Further arguments of the server in one text: --extra-args="--max-num-seqs 64"; or ` +
+        "write them after --. They replace ours of the same name.",
+      group: "Server to start",
+    }),
+    timeout: option.number({
+      value: "SECONDS",
+      default: READY_TIMEOUT_S,
+      min: 0,
+      help: "Time limit until it answers with a token; after that it is stopped.",
+      group: "Waiting",
+    }),
+    interval: option.number({
+      value: "SECONDS",
+      default: 1,
+      min: 0.01,
+      help: "Interval of readiness requests.",
+      group: "Waiting",
+      advanced: true,
+    }),
+    logFile: option.text({
+      value: "FILE",
+      defaultText: "<engine>-<port>.log in --state-dir",
+      help: "File that the server's output is appended to.",
+      group: "Files",
+    }),
+    dryRun: option.flag({
+      help: "Print the command line that start would run, and exit.",
+      group: "Files",
+    }),
+  }, START_ONLY),
+  port: option.integer({
     value: "N",
     aliases: ["p"],
     min: 1,
@@ -53,137 +112,54 @@ const OPTIONS: readonly Option[] = [
     defaultText: LAUNCH_ENGINES.map(({ name, defaultPort }) => `${name} ${defaultPort}`).join(", "),
     help: "Port to listen on; for status and stop: which server.",
     group: "Server to start",
-  },
-  {
-    name: "params-path",
-    kind: "text",
-    value: "FILE",
-    defaultText: "params.json in the model's folder",
-    help: "Model parameters, for ppl.",
-    group: "Server to start",
-    advanced: true,
-  },
-  {
-    name: "tokenizer-path",
-    kind: "text",
-    value: "PATH",
-    defaultText: "the model's folder",
-    help: "tokenizer.model or its folder, for ppl.",
-    group: "Server to start",
-    advanced: true,
-  },
-  {
-    name: "executable",
-    kind: "text",
-    value: "PATH",
-    defaultText: "found on the PATH",
-    help: "Program to run, e.g. the python of another environment.",
-    group: "Server to start",
-  },
-  {
-    name: "extra-args",
-    kind: "text",
-    value: "TEXT",
-    help: `Further arguments of the server in one text: --extra-args="--max-num-seqs 64"; or ` +
-      "write them after --. They replace ours of the same name.",
-    group: "Server to start",
-  },
-  {
-    name: "timeout",
-    kind: "number",
-    value: "SECONDS",
-    default: READY_TIMEOUT_S,
-    min: 0,
-    help: "How long it may take until it answers with a token; then it is stopped.",
-    group: "Waiting",
-  },
-  {
-    name: "interval",
-    kind: "number",
-    value: "SECONDS",
-    default: 1,
-    min: 0.01,
-    help: "From one readiness request to the next.",
-    group: "Waiting",
-    advanced: true,
-  },
-  {
-    name: "model",
-    kind: "text",
+  }),
+  model: option.text({
     value: "NAME",
     defaultText: "the first one the server lists",
     help: "Model name in readiness requests.",
     group: "Waiting",
     advanced: true,
-  },
-  {
-    name: "api-key",
-    kind: "text",
+  }),
+  apiKey: option.text({
     value: "SOURCE",
     secret: true,
-    help: "Key for readiness requests, if the server wants one.",
+    help: "Key for readiness requests, if the server requires one.",
     group: "Waiting",
     advanced: true,
-  },
-  {
-    name: "grace",
-    kind: "number",
+  }),
+  grace: option.number({
     value: "SECONDS",
     default: 10,
     min: 0,
-    help: "How long a server may take to stop before it is killed.",
+    help: "Time to stop by itself; after that it is killed.",
     group: "Waiting",
     advanced: true,
-  },
-  {
-    name: "log-file",
-    kind: "text",
-    value: "FILE",
-    defaultText: "<engine>-<port>.log in --state-dir",
-    help: "File that the server's output is appended to.",
-    group: "Files",
-  },
-  {
-    name: "state-dir",
-    kind: "text",
+  }),
+  stateDir: option.text({
     value: "DIR",
     default: SERVERS_FOLDER,
-    help: "Where it is remembered which servers run.",
+    help: "Folder that keeps track of the servers that run.",
     group: "Files",
-  },
-  {
-    name: "dry-run",
-    kind: "flag",
-    help: "Print the command line that start would run, and stop.",
-    group: "Files",
-  },
-];
+  }),
+};
 
-/** The scenario `serve`. */
-export const serve: Command = {
+type ServeValues = ValuesOf<typeof OPTIONS>;
+
+/** The command `serve`. */
+export const serve: Command = defineCommand({
   name: "serve",
-  summary: "Start an inference server, see whether it answers, stop it",
+  summary: "Start an inference server, check that it answers, stop it",
   description:
-    "start runs an engine's own server in the background with the command line that published " +
-    "benchmarks use, its output in a log file, and waits until it has answered a request for one " +
-    "token. If it ends early or takes too long, the end of its log is shown and whatever is left " +
-    "of it is stopped. status asks each server that was started here for a token. stop ends a " +
-    "server and everything it has started.\n\n" +
+    "start runs an engine's own server in the background, with the command line that published " +
+    "benchmarks use and its output in a log file, and waits until it answers a request for one " +
+    "token. If it ends early or takes too long, the end of its log is shown and what is left of it " +
+    "is stopped. status asks each server that was started here for a token. stop ends a server and " +
+    "all its child processes.\n\n" +
     `Engines: ${
       LAUNCH_ENGINES.map(({ name, description }) => `${name} (${description})`).join("; ")
     }.\n\n` +
-    "Variables of your environment reach the server, e.g. CUDA_VISIBLE_DEVICES. The exit code is " +
-    "3 if a server is not ready.",
-  positionals: [
-    { name: "action", help: "start, status or stop", required: true },
-    { name: "engine", help: "which engine; for status: all of them without it", required: false },
-    {
-      name: "arguments",
-      help: "after --: further arguments of the server",
-      required: false,
-      rest: true,
-    },
-  ],
+    "The server inherits your environment, e.g. CUDA_VISIBLE_DEVICES. The exit code is 3 if a server " +
+    "is not ready.",
   options: OPTIONS,
   examples: [
     {
@@ -199,32 +175,20 @@ export const serve: Command = {
     { line: "tokometer serve stop vllm", does: "stops it with all its workers" },
   ],
   run,
-};
+});
 
-const ACTIONS: Readonly<Record<string, (values: Values, host: Host) => Promise<number>>> = {
-  start,
-  status,
-  stop,
-};
-
-async function run(values: Values, host: Host): Promise<number> {
-  const action = ACTIONS[values.action as string];
-  if (action === undefined) {
-    throw new UserError(
-      `Cannot "${values.action}" a server: known are ${Object.keys(ACTIONS).join(", ")}`,
-    );
-  }
-  return await action(values, host);
+async function run(values: ServeValues, host: Host): Promise<number> {
+  return await { start, status, stop }[values.action](values, host);
 }
 
-async function start(values: Values, host: Host): Promise<number> {
+async function start(values: ServeValues, host: Host): Promise<number> {
   const plan = planStart(values);
   const { engine, url } = plan;
-  if (values["dry-run"] === true) {
+  if (values.dryRun) {
     host.print(shellLine(plan.command));
     return EXIT.ok;
   }
-  const folder = values["state-dir"] as string;
+  const folder = values.stateDir;
   const path = statePath(folder, engine.name, portOf(url));
   const known = (await readStates(folder)).get(path);
   if (known !== undefined && isLeft(known)) {
@@ -268,7 +232,7 @@ async function start(values: Values, host: Host): Promise<number> {
   return EXIT.ok;
 }
 
-function planStart(values: Values): LaunchPlan {
+function planStart(values: ServeValues): LaunchPlan {
   const name = engineOf(values);
   if (name === undefined) {
     throw new UserError(
@@ -277,37 +241,37 @@ function planStart(values: Values): LaunchPlan {
       }`,
     );
   }
-  const extra = values["extra-args"] as string | undefined;
-  const model = values.model as string | undefined;
-  const apiKey = values["api-key"] as string | undefined;
+  const { extraArgs, model, apiKey } = values;
   const plan = planEngine(name, values, {
-    timeoutMs: (values.timeout as number) * 1000,
-    host: values.host as string,
-    port: values.port as number | undefined,
-    executable: values.executable as string | undefined,
+    timeoutMs: values.timeout * 1000,
+    host: values.host,
+    port: values.port,
+    executable: values.executable,
     extraArgs: [
-      ...extra === undefined ? [] : splitShellWords(extra),
-      ...values.arguments as readonly string[] | undefined ?? [],
+      ...extraArgs === undefined ? [] : splitShellWords(extraArgs),
+      ...values.arguments ?? [],
     ],
-    paramsPath: values["params-path"] as string | undefined,
-    tokenizerPath: values["tokenizer-path"] as string | undefined,
-    logPath: values["log-file"] as string | undefined,
-    folder: values["state-dir"] as string,
+    paramsPath: values.paramsPath,
+    tokenizerPath: values.tokenizerPath,
+    logPath: values.logFile,
+    folder: values.stateDir,
   });
   return {
     ...plan,
-    intervalMs: (values.interval as number) * 1000,
-    graceMs: (values.grace as number) * 1000,
-    ...(model === undefined ? {} : { model }),
-    ...(apiKey === undefined ? {} : { target: { baseUrl: plan.url, headers: {}, apiKey } }),
+    intervalMs: values.interval * 1000,
+    graceMs: values.grace * 1000,
+    ...defined({
+      model,
+      target: apiKey === undefined ? undefined : { baseUrl: plan.url, headers: {}, apiKey },
+    }),
   };
 }
 
-async function status(values: Values, host: Host): Promise<number> {
+async function status(values: ServeValues, host: Host): Promise<number> {
   const states = await chosen(values);
   if (states.size === 0) {
     const what = engineOf(values) ?? "server";
-    host.print(`no ${what} was started here (${values["state-dir"]})`);
+    host.print(`no ${what} was started here (${values.stateDir})`);
     return engineOf(values) === undefined ? EXIT.ok : EXIT.unreachable;
   }
   const rows = await Promise.all(
@@ -326,23 +290,24 @@ async function status(values: Values, host: Host): Promise<number> {
   return rows.every(({ ready }) => ready) ? EXIT.ok : EXIT.unreachable;
 }
 
-async function ask({ protocol, url }: ServerState, values: Values): Promise<string | undefined> {
-  const model = values.model as string | undefined;
-  const apiKey = values["api-key"] as string | undefined;
-  const target = { baseUrl: url, headers: {}, ...(apiKey === undefined ? {} : { apiKey }) };
+async function ask(
+  { protocol, url }: ServerState,
+  values: ServeValues,
+): Promise<string | undefined> {
+  const target = { baseUrl: url, headers: {}, ...defined({ apiKey: values.apiKey }) };
   return await askForOneToken(findProtocol(protocol), target, {
     timeoutMs: STATUS_TIMEOUT_MS,
     clock: systemClock,
-    ...(model === undefined ? {} : { model }),
+    ...defined({ model: values.model }),
   });
 }
 
-async function stop(values: Values, host: Host): Promise<number> {
+async function stop(values: ServeValues, host: Host): Promise<number> {
   const engine = engineOf(values);
   const states = await chosen(values);
-  const folder = values["state-dir"];
+  const folder = values.stateDir;
   if (engine === undefined || states.size === 0) {
-    const running = [...(await readStates(folder as string)).values()].map(label).join(", ");
+    const running = [...(await readStates(folder)).values()].map(label).join(", ");
     const known = running === "" ? `none was started here (${folder})` : `there are ${running}`;
     throw new UserError(
       engine === undefined
@@ -357,7 +322,7 @@ async function stop(values: Values, host: Host): Promise<number> {
   for (const [path, state] of states) {
     const { pid } = state.process;
     const how = await endProcessTree(state.process, {
-      graceMs: (values.grace as number) * 1000,
+      graceMs: values.grace * 1000,
       hurry: host.aborted,
     });
     await removeState(path);
@@ -373,10 +338,10 @@ async function stop(values: Values, host: Host): Promise<number> {
 }
 
 /** Servers that engine and port choose. */
-async function chosen(values: Values): Promise<ReadonlyMap<string, ServerState>> {
+async function chosen(values: ServeValues): Promise<ReadonlyMap<string, ServerState>> {
   const engine = engineOf(values);
-  const port = values.port as number | undefined;
-  const all = await readStates(values["state-dir"] as string);
+  const { port } = values;
+  const all = await readStates(values.stateDir);
   return new Map([...all].filter(([, state]) =>
     (engine === undefined || state.engine === engine) &&
     (port === undefined || statePort(state) === `${port}`)
@@ -384,8 +349,8 @@ async function chosen(values: Values): Promise<ReadonlyMap<string, ServerState>>
 }
 
 /** @throws {UserError} for an engine that does not exist. */
-function engineOf(values: Values): string | undefined {
-  const name = values.engine as string | undefined;
+function engineOf(values: ServeValues): string | undefined {
+  const { engine: name } = values;
   if (name === undefined) return undefined;
   try {
     return findLaunchEngine(name).name;
@@ -394,7 +359,7 @@ function engineOf(values: Values): string | undefined {
   }
 }
 
-/** Anything left of it: workers that outlived their parent hold the GPU as well. */
+/** Whether anything is left of it: orphaned workers hold the GPU as well. */
 function isLeft({ process }: ServerState): boolean {
   return isRunning(process) || processTree(process).length > 0;
 }

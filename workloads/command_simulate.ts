@@ -1,6 +1,6 @@
 /**
- * `tokometer simulate`: an LLM server without a model, to try things on and to measure the
- * measuring with.
+ * `tokometer simulate`: an LLM server without a model, for trying things out and for measuring the
+ * client itself.
  *
  * @module
  */
@@ -15,368 +15,316 @@ import { SIM_ENGINES } from "../backends/sim_protocols.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
 import { warmUpSimServer } from "../backends/sim_warm_up.ts";
 import { startTicker } from "../backends/ticker.ts";
-import type { Command, Host, Option, Values } from "./command.ts";
+import {
+  type Command,
+  defineCommand,
+  type Host,
+  type Need,
+  type Option,
+  type ValuesOf,
+} from "./command.ts";
+import { option, pick, withNeeds } from "./option_table.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
-/** A number among {@linkcode SimOptions}, as an option with the same name in kebab case. */
-function cost(name: string, field: keyof SimOptions, help: string): Option {
-  return {
-    name,
-    kind: "number",
+const OWN_TIMES = "with --ttft or --itl each stream has times of its own";
+const STEP_NEEDS: readonly Need[] = [
+  { key: "ttft", not: true, because: OWN_TIMES },
+  { key: "itl", not: true, because: OWN_TIMES },
+];
+
+/** Costs of a step of the batching engine. */
+const STEP_OPTIONS = {
+  prefillMs: option.number({
     value: "MS",
     min: 0,
-    default: SIM_DEFAULTS[field] as number,
-    help,
+    default: SIM_DEFAULTS.prefillMs,
+    help: "Cost per prompt token.",
     group: "Batching engine",
-  };
-}
+  }),
+  prefillChunk: option.integer({
+    value: "N",
+    min: 1,
+    default: SIM_DEFAULTS.prefillChunk,
+    help: "Most prompt tokens computed per step.",
+    group: "Batching engine",
+    advanced: true,
+  }),
+  stepMs: option.number({
+    value: "MS",
+    min: 0,
+    default: SIM_DEFAULTS.stepMs,
+    help: "Fixed cost per step, which gives every stream its next token.",
+    group: "Batching engine",
+  }),
+  stepMsPerRequest: option.number({
+    value: "MS",
+    min: 0,
+    default: SIM_DEFAULTS.stepMsPerRequest,
+    help: "Cost per stream in a step.",
+    group: "Batching engine",
+  }),
+  stepMsPerKilotoken: option.number({
+    value: "MS",
+    min: 0,
+    default: SIM_DEFAULTS.stepMsPerKilotoken,
+    help: "Cost per 1000 tokens of context in a step.",
+    group: "Batching engine",
+  }),
+};
 
-const OPTIONS: readonly Option[] = [
-  {
-    name: "host",
-    kind: "text",
+/** An option for every field of {@linkcode SimOptions} that a command line can give. */
+type ServerTable = {
+  readonly [K in keyof Omit<SimOptions, "clock" | "loop">]-?: Option<SimOptions[K]>;
+};
+
+const SERVER_OPTIONS = {
+  host: option.text({
     value: "ADDRESS",
     default: SIM_DEFAULTS.host,
     help: "Address to listen on. 0.0.0.0 lets other machines in.",
     group: "Server",
-  },
-  {
-    name: "port",
-    kind: "integer",
+  }),
+  port: option.integer({
     value: "N",
     min: 0,
     max: 65_535,
     default: 8000,
     aliases: ["p"],
-    help: "Port to listen on; 0 takes a free one, which the first line on stdout tells.",
+    help: "Port to listen on; 0 = a free one, which the first line on stdout names.",
     group: "Server",
-  },
-  {
-    name: "grpc-port",
-    kind: "integer",
+  }),
+  grpcPort: option.integer({
     value: "N",
     min: 0,
     max: 65_535,
     defaultText: "no gRPC",
-    help: "Serve PPL and Triton (TurboMind) over gRPC as well, on this port; 0 takes a free one.",
+    help: "Also serve PPL and Triton (TurboMind) over gRPC, on this port; 0 = a free one.",
     group: "Server",
-  },
-  {
-    name: "ppl-version",
-    kind: "integer",
+  }),
+  pplVersion: option.integer<1 | 2>({
+    needs: [{ key: "grpcPort", because: "PPL is served over gRPC, add --grpc-port N" }],
     value: "N",
     min: 1,
     max: 2,
     default: SIM_DEFAULTS.pplVersion,
-    help: "Version of PPL's protocol; the two share a path and cannot be told apart.",
+    help: "Version of PPL's protocol; both use the same path.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "engine",
-    kind: "text",
+  }),
+  engine: option.choice({
     value: "NAME",
     choices: SIM_ENGINES.map(({ name }) => name),
     default: SIM_DEFAULTS.engine,
-    help: "Engine to play: selects the native calls. OpenAI's are always answered.",
+    help: "Engine to imitate: selects its native calls. OpenAI's are always answered.",
     group: "Server",
-  },
-  {
+  }),
+  model: option.text({
     name: "model-name",
-    kind: "text",
     value: "NAME",
     aliases: ["model"],
     default: SIM_DEFAULTS.model,
     help: "Name of the served model. Requests for another one get a 404.",
     group: "Server",
-  },
-  {
-    name: "any-model",
-    kind: "flag",
+  }),
+  anyModel: option.flag({
+    default: SIM_DEFAULTS.anyModel,
     help: "Serve requests for any model name.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "api-key",
-    kind: "text",
+  }),
+  apiKey: option.text({
     value: "KEY",
     secret: true,
     help: "Refuse requests without this key.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "max-model-len",
-    kind: "integer",
+  }),
+  maxModelLen: option.integer({
     value: "N",
     min: 0,
     default: SIM_DEFAULTS.maxModelLen,
-    help: "Refuse requests whose prompt and answer are longer together, in tokens; 0 = never.",
+    help: "Refuse requests whose prompt and answer together have more tokens; 0 = never.",
     group: "Server",
     advanced: true,
-  },
-  {
-    name: "max-seconds",
-    kind: "number",
-    value: "S",
-    min: 0,
-    defaultText: "until Ctrl-C",
-    help: "Stop by itself after this time.",
-    group: "Server",
-    advanced: true,
-  },
-  {
-    name: "until-stdin-closes",
-    kind: "flag",
-    help: "Stop when standard input ends: whoever started the server has gone.",
-    group: "Server",
-    advanced: true,
-  },
-  {
-    name: "loop",
-    kind: "text",
-    value: "NAME",
-    choices: ["platform", "epoll"],
-    default: "platform",
-    help:
-      "What it waits and writes with. epoll: exact to some 10 µs, and cheaper; needs Linux and " +
-      "--allow-ffi, and cannot serve gRPC.",
-    group: "Server",
-    advanced: true,
-  },
-  {
-    name: "seed",
-    kind: "integer",
+  }),
+  seed: option.integer({
     value: "N",
     min: 0,
     default: SIM_DEFAULTS.seed,
     help: "The same seed and order of requests give the same tokens, planned times and faults.",
     group: "Server",
-  },
-
-  {
-    name: "ttft",
-    kind: "text",
+  }),
+  ttft: option.text({
     value: "MS",
-    defaultText: "what the batching engine takes",
+    defaultText: "from the batching engine",
     help: `Time to first token: ${DISTRIBUTION_FORMS}. With it or --itl each stream keeps a ` +
       "schedule of its own, whatever the load.",
     group: "Chosen times",
-  },
-  {
-    name: "itl",
-    kind: "text",
+  }),
+  itl: option.text({
     value: "MS",
-    defaultText: "what the batching engine takes",
+    defaultText: "from the batching engine",
     help: "Time between two events of a stream, in the same forms; 0 = as fast as possible.",
     group: "Chosen times",
-  },
-
-  {
-    name: "max-batch",
-    kind: "integer",
+  }),
+  maxBatch: option.integer({
     value: "N",
     min: 0,
     defaultText: "256; no limit with --ttft or --itl",
-    help: "Requests that generate at once, the others queue; 0 = no limit.",
+    help: "Requests that generate at once; the others queue. 0 = no limit.",
     group: "Batching engine",
-  },
-  cost("prefill-ms", "prefillMs", "Cost of a prompt token."),
-  {
-    name: "prefill-chunk",
-    kind: "integer",
-    value: "N",
-    min: 1,
-    default: SIM_DEFAULTS.prefillChunk,
-    help: "Prompt tokens that one step computes at most.",
+  }),
+  ...withNeeds(STEP_OPTIONS, ...STEP_NEEDS),
+  prefixCache: option.flag({
+    default: SIM_DEFAULTS.prefixCache,
+    help: "Cache the beginnings of recent prompts, and report their tokens as cached.",
     group: "Batching engine",
-    advanced: true,
-  },
-  cost("step-ms", "stepMs", "Fixed cost of a step, which gives every stream its next token."),
-  cost("step-ms-per-request", "stepMsPerRequest", "Cost of each stream in a step."),
-  cost("step-ms-per-kilotoken", "stepMsPerKilotoken", "Cost of 1000 tokens of context in a step."),
-  {
-    name: "prefix-cache",
-    kind: "flag",
-    help: "Take prompt tokens that begin a recent prompt from a cache, and report them as cached.",
-    group: "Batching engine",
-  },
-
-  {
-    name: "tokens-per-event",
-    kind: "text",
+  }),
+  tokensPerEvent: option.text({
     value: "N",
     default: SIM_DEFAULTS.tokensPerEvent,
-    help: "Tokens that an event carries: a number or a distribution (speculative decoding).",
+    help: "Tokens per event: a number or a distribution (speculative decoding).",
     group: "Answers",
-  },
-  {
-    name: "events-per-write",
-    kind: "integer",
+  }),
+  eventsPerWrite: option.integer({
     value: "N",
     min: 1,
     default: SIM_DEFAULTS.eventsPerWrite,
-    help: "Events that go to the connection together.",
+    help: "Events per write to the connection.",
     group: "Answers",
     advanced: true,
-  },
-  {
-    name: "early-stop",
-    kind: "number",
+  }),
+  earlyStop: option.number({
     value: "P",
     min: 0,
     max: 1,
     default: SIM_DEFAULTS.earlyStop,
-    help: "Probability that an answer whose length is not forced ends before its limit.",
+    help: "Probability that an answer without a forced length ends before its limit.",
     group: "Answers",
-  },
-  {
-    name: "reasoning",
-    kind: "integer",
+  }),
+  reasoning: option.integer({
     value: "N",
     min: 0,
     default: SIM_DEFAULTS.reasoning,
-    help: "Tokens of thinking before each answer.",
+    help: "Reasoning tokens before each answer.",
     group: "Answers",
-  },
-  {
-    name: "utf8",
-    kind: "text",
+  }),
+  utf8: option.choice({
     value: "HOW",
     choices: ["whole", "events", "joined"],
     default: SIM_DEFAULTS.utf8,
-    help: "Characters that take several tokens: none, shown by events without text until they " +
-      "are whole, or joined in one event.",
+    help: "Characters that span several tokens: none, events without text until they are " +
+      "complete, or one joined event.",
     group: "Answers",
     advanced: true,
-  },
-  {
-    name: "usage",
-    kind: "text",
+  }),
+  usage: option.choice({
     value: "WHERE",
     choices: ["asked", "own-chunk", "last-chunk", "every-chunk", "never"],
     default: SIM_DEFAULTS.usage,
-    help: "Where token counts stand in an OpenAI stream.",
+    help: "Where an OpenAI stream reports token counts.",
     group: "Answers",
     advanced: true,
-  },
-  {
-    name: "role-chunk",
-    kind: "text",
+  }),
+  roleChunk: option.choice({
     value: "WHEN",
     choices: ["early", "with-first", "none"],
     default: SIM_DEFAULTS.roleChunk,
-    help: "When a chat stream names the role: before generating, with the first token, never.",
+    help: "When a chat stream sends the role: before generating, with the first token, never.",
     group: "Answers",
     advanced: true,
-  },
-  {
-    name: "token-ids",
-    kind: "flag",
-    help: "Send token ids in every event, asked for or not.",
+  }),
+  tokenIds: option.flag({
+    default: SIM_DEFAULTS.tokenIds,
+    help: "Send token ids in every event, requested or not.",
     group: "Answers",
     advanced: true,
-  },
-  {
-    name: "crlf",
-    kind: "flag",
-    help: "End the lines of event streams in CR LF.",
+  }),
+  crlf: option.flag({
+    default: SIM_DEFAULTS.crlf,
+    help: "End the lines of event streams with CR LF.",
     group: "Answers",
     advanced: true,
-  },
-
-  {
+  }),
+  faults: option.texts({
     name: "fault",
-    kind: "texts",
     value: "NAME[:P[:X]]",
     repeat: true,
     default: [],
-    help: "Something to go wrong, with its probability (1) and parameter: " +
+    help: "Fault to inject, with its probability (default 1) and parameter: " +
       `${SIM_FAULTS.map(({ name }) => name).join(", ")}.`,
     group: "Faults",
-  },
-  {
-    name: "list-faults",
-    kind: "flag",
-    help: "Say what each fault does and what its parameter means, and stop.",
-    group: "Faults",
-  },
-
-  {
-    name: "truth-file",
-    kind: "text",
-    value: "FILE",
-    defaultText: "none",
-    help: "When stopping, write what was really sent, one JSON line a request.",
-    group: "Truth",
-  },
-  {
-    name: "truth-writes",
-    kind: "integer",
+  }),
+  truthWrites: option.integer({
     value: "N",
     min: 0,
     default: SIM_DEFAULTS.truthWrites,
-    help: "Writes that the truth keeps at most, 20 bytes each.",
+    help: "Most writes kept in the truth log, 20 bytes each.",
     group: "Truth",
     advanced: true,
-  },
-];
+  }),
+} satisfies ServerTable;
 
-/** Options of the server as the command line gives them. */
-export function simOptionsOf(values: Values): Partial<SimOptions> {
-  const given = <T>(name: string): T | undefined => values[name] as T | undefined;
-  const options: { [Field in keyof SimOptions]?: SimOptions[Field] | undefined } = {
-    host: given("host"),
-    port: given("port"),
-    grpcPort: given("grpc-port"),
-    pplVersion: given("ppl-version"),
-    engine: given("engine"),
-    model: given("model-name"),
-    anyModel: given("any-model"),
-    apiKey: given("api-key"),
-    maxModelLen: given("max-model-len"),
-    seed: given("seed"),
-    ttft: given("ttft"),
-    itl: given("itl"),
-    maxBatch: given("max-batch"),
-    prefillMs: given("prefill-ms"),
-    prefillChunk: given("prefill-chunk"),
-    stepMs: given("step-ms"),
-    stepMsPerRequest: given("step-ms-per-request"),
-    stepMsPerKilotoken: given("step-ms-per-kilotoken"),
-    prefixCache: given("prefix-cache"),
-    tokensPerEvent: given("tokens-per-event"),
-    eventsPerWrite: given("events-per-write"),
-    earlyStop: given("early-stop"),
-    reasoning: given("reasoning"),
-    utf8: given("utf8"),
-    usage: given("usage"),
-    roleChunk: given("role-chunk"),
-    tokenIds: given("token-ids"),
-    crlf: given("crlf"),
-    faults: given("fault"),
-    truthWrites: given("truth-writes"),
-  };
-  const present = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as Partial<SimOptions>;
+type SimulateValues = ValuesOf<typeof OPTIONS>;
+
+const SERVER_KEYS = Object.keys(SERVER_OPTIONS) as (keyof typeof SERVER_OPTIONS)[];
+
+const OPTIONS = {
+  ...SERVER_OPTIONS,
+  maxSeconds: option.number({
+    value: "S",
+    min: 0,
+    defaultText: "until Ctrl-C",
+    help: "Stop after this time.",
+    group: "Server",
+    advanced: true,
+  }),
+  untilStdinCloses: option.flag({
+    help: "Stop when standard input ends, that is with the program that started the server.",
+    group: "Server",
+    advanced: true,
+  }),
+  loop: option.choice({
+    value: "NAME",
+    choices: ["platform", "epoll"],
+    default: "platform",
+    help: "Event loop. epoll: exact to about 10 µs and cheaper; needs Linux and --allow-ffi, and " +
+      "cannot serve gRPC.",
+    group: "Server",
+    advanced: true,
+  }),
+  listFaults: option.flag({
+    help: "Explain each fault and its parameter, and exit.",
+    group: "Faults",
+  }),
+  truthFile: option.text({
+    value: "FILE",
+    defaultText: "none",
+    help: "On exit, write what was actually sent: one JSON line per request.",
+    group: "Truth",
+  }),
+};
+
+/** Options of the server among those of the command. */
+export function simOptionsOf(values: SimulateValues): Partial<SimOptions> {
+  return pick(values, SERVER_KEYS);
 }
 
-/** The command. */
-export const simulate: Command = {
+/** The command `simulate`. */
+export const simulate: Command = defineCommand({
   name: "simulate",
   summary: "Serve an LLM without a model, with chosen times and faults",
-  description: "Starts a server that speaks like an LLM engine and makes up its answers: for " +
-    "demonstrations, for tests of clients, and to find out how exact a benchmark is on this " +
-    "machine.\n\n" +
+  description:
+    "Starts a server that speaks like an LLM engine and generates its answers without a " +
+    "model: for demonstrations, for tests of clients, and to find out how exact a benchmark is on " +
+    "this machine.\n\n" +
     "Without --ttft and --itl it computes steps for the whole batch, as engines with continuous " +
     "batching do: requests queue, prompts take time, and all streams slow down together as the " +
     "load grows. With them each stream follows the times you choose.\n\n" +
-    "It knows just before which instant every token left: GET /truth tells it, a JSON line a " +
-    "request. GET /stats says how late the server itself was and who connected, GET /clock its " +
-    "time, GET /metrics what a Prometheus scraper expects. Prompt tokens are the ids given, else " +
-    "the bytes of the text divided by four.",
-  positionals: [],
+    "It records when every token left: GET /truth returns that as one JSON line per request. GET " +
+    "/stats shows how late the server itself was and who connected, GET /clock its time, GET " +
+    "/metrics what a Prometheus scraper expects. Prompt tokens are the ids given, else the bytes of " +
+    "the text divided by four.",
   options: OPTIONS,
   examples: [
     {
@@ -393,9 +341,9 @@ export const simulate: Command = {
     },
   ],
   run,
-};
+});
 
-/** A paragraph a fault: what it does, and what its parameter means. */
+/** One paragraph per fault: what it does, and what its parameter means. */
 function faultList(): string {
   return SIM_FAULTS.map(({ name, help, parameter }) => {
     const lines = [name, `  ${help}`];
@@ -404,8 +352,8 @@ function faultList(): string {
   }).join("\n");
 }
 
-async function run(values: Values, host: Host): Promise<number> {
-  if (values["list-faults"] === true) {
+async function run(values: SimulateValues, host: Host): Promise<number> {
+  if (values.listFaults) {
     host.print(faultList());
     return EXIT.ok;
   }
@@ -419,7 +367,7 @@ async function run(values: Values, host: Host): Promise<number> {
     await close();
     throw startError(error, values);
   }
-  // The HTTP line comes last: whoever waits for it has seen everything.
+  // The HTTP line comes last: a program that waits for it has seen everything.
   if (server.grpcUrl !== undefined) host.print(`listening on ${server.grpcUrl}`);
   host.print(`listening on ${server.url}`);
   host.note(`Model ${server.stats().model}; stop with Ctrl-C`);
@@ -442,10 +390,10 @@ interface OpenedLoop {
   readonly close: () => Promise<void>;
 }
 
-/** @throws {UserError} when the loop that was asked for cannot be had. */
-async function openLoop(values: Values): Promise<OpenedLoop> {
-  if (values["loop"] === "epoll") {
-    if (values["grpc-port"] !== undefined) {
+/** @throws {UserError} when the requested loop is not available. */
+async function openLoop(values: SimulateValues): Promise<OpenedLoop> {
+  if (values.loop === "epoll") {
+    if (values.grpcPort !== undefined) {
       throw new UserError("Cannot serve gRPC with --loop epoll: leave out one of them");
     }
     if (Deno.build.os !== "linux") {
@@ -476,7 +424,7 @@ function lateText(lateness: { readonly p50Ms?: number; readonly p99Ms?: number }
 }
 
 /** Mistakes of the user come from reading the options or from the address. */
-function startError(error: unknown, values: Values): unknown {
+function startError(error: unknown, values: SimulateValues): unknown {
   if (error instanceof Deno.errors.NotCapable || !(error instanceof Error)) return error;
   if (error instanceof SyntaxError || error instanceof RangeError) {
     return new UserError(error.message);
@@ -485,7 +433,7 @@ function startError(error: unknown, values: Values): unknown {
   if (code === undefined) return error;
   const why = code === "EADDRINUSE" ? "another program listens there" : error.message;
   return new UserError(
-    `Cannot listen on ${values["host"]} port ${values["port"]}: ${why}; --port 0 takes a free port`,
+    `Cannot listen on ${values.host} port ${values.port}: ${why}; --port 0 takes a free port`,
   );
 }
 
@@ -494,10 +442,10 @@ function startError(error: unknown, values: Values): unknown {
  * Ctrl-C to the starter and to this process alike; the starter then still wants its requests in
  * flight answered, so with a starter only the pipe counts.
  */
-async function stopRequest(values: Values, host: Host): Promise<void> {
+async function stopRequest(values: SimulateValues, host: Host): Promise<void> {
   const done = new AbortController();
   const stop = () => done.abort();
-  const started = values["until-stdin-closes"] === true;
+  const started = values.untilStdinCloses === true;
   if (started) {
     stdinEnd().then(stop, stop);
     adoption(done.signal).then(stop, stop);
@@ -505,10 +453,9 @@ async function stopRequest(values: Values, host: Host): Promise<void> {
     host.interrupted.addEventListener("abort", stop, { once: true });
     if (host.interrupted.aborted) stop();
   }
-  const seconds = values["max-seconds"];
-  const stopMs = typeof seconds === "number" ? systemClock.now() + seconds * 1000 : Infinity;
-  if (stopMs === Infinity) await aborted(done.signal);
-  else await systemClock.sleepUntil(stopMs, done.signal);
+  const { maxSeconds } = values;
+  if (maxSeconds === undefined) await aborted(done.signal);
+  else await systemClock.sleepUntil(systemClock.now() + maxSeconds * 1000, done.signal);
   host.interrupted.removeEventListener("abort", stop);
 }
 
@@ -528,9 +475,9 @@ async function adoption(signal: AbortSignal): Promise<void> {
   }
 }
 
-async function saveTruth(values: Values, server: SimServer): Promise<void> {
-  const path = values["truth-file"];
-  if (typeof path !== "string") return;
+async function saveTruth(values: SimulateValues, server: SimServer): Promise<void> {
+  const path = values.truthFile;
+  if (path === undefined) return;
   const encoder = new TextEncoder();
   try {
     using file = await Deno.open(path, { write: true, create: true, truncate: true });

@@ -17,6 +17,7 @@ import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { choiceExtra } from "./dataset_extra.ts";
 import { openDatasetFile } from "./dataset_file.ts";
+import { option } from "./option_table.ts";
 import { readLines } from "./line_stream.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt } from "./prompt.ts";
 import { UserError } from "./user_error.ts";
@@ -33,14 +34,9 @@ const SCRIPT_OUTPUT_TOKENS = 200;
 
 const HINT = 'give a file with a JSON object a line, e.g. {"prompt": "Hi", "output_tokens": 16}';
 
-/** Prompts from a JSONL file. */
-export const jsonl: DatasetKind = {
-  name: "jsonl",
-  description: "prompts or messages from a file with a JSON object a line",
-  needsFile: true,
-  options: [{
-    name: "order",
-    kind: "text",
+/** Options of the dataset. */
+export const JSONL_OPTIONS = {
+  order: option.choice({
     value: "NAME",
     choices: ORDERS,
     defaultText: "file",
@@ -48,7 +44,16 @@ export const jsonl: DatasetKind = {
       "api_bench_tools script shuffles and joins them.",
     group: "Prompts",
     advanced: true,
-  }],
+  }),
+};
+
+/** Prompts from a JSONL file. */
+export const jsonl: DatasetKind = {
+  name: "jsonl",
+  description: "prompts or messages from a file with a JSON object a line",
+  needsFile: true,
+  fileEndings: [".jsonl"],
+  options: JSONL_OPTIONS,
   load,
 };
 

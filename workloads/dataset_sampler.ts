@@ -10,7 +10,7 @@ import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { choiceExtra, flagExtra, integerExtra } from "./dataset_extra.ts";
 import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
-import type { Option } from "./command.ts";
+import { option } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
 /** One turn of ShareGPT's format. */
@@ -71,67 +71,55 @@ const MAX_PROMPT_TOKENS = 1024;
 const MAX_TOTAL_TOKENS = 2048;
 
 /** Options of the datasets that hold conversations. */
-export const SAMPLER_OPTIONS: readonly Option[] = [
-  {
-    name: "sampler",
-    kind: "text",
+export const SAMPLER_OPTIONS = {
+  sampler: option.choice({
     value: "NAME",
     choices: SAMPLERS,
     defaultText: "seeded",
     help: "How prompts are picked from the conversations: by --seed, or exactly as one of the " +
       "Python scripts picks them.",
     group: "Prompts",
-  },
-  {
-    name: "min-prompt-tokens",
-    kind: "integer",
+  }),
+  minPromptTokens: option.integer({
     value: "N",
     min: 0,
     defaultText: String(MIN_TOKENS),
     help: "Leave out shorter prompts.",
     group: "Prompts",
     advanced: true,
-  },
-  {
-    name: "min-output-tokens",
-    kind: "integer",
+  }),
+  minOutputTokens: option.integer({
     value: "N",
     min: 0,
     defaultText: String(MIN_TOKENS),
     help: "Leave out conversations with a shorter answer (not with --output-tokens).",
     group: "Prompts",
     advanced: true,
-  },
-  {
-    name: "max-prompt-tokens",
-    kind: "integer",
+  }),
+  maxPromptTokens: option.integer({
     value: "N",
     min: 1,
     defaultText: `${MAX_PROMPT_TOKENS}, none with --sampler api-bench-tools`,
     help: "Leave out longer prompts.",
     group: "Prompts",
     advanced: true,
-  },
-  {
-    name: "max-total-tokens",
-    kind: "integer",
+  }),
+  maxTotalTokens: option.integer({
     value: "N",
     min: 1,
     defaultText: `${MAX_TOTAL_TOKENS}, none with --sampler api-bench-tools`,
     help: "Leave out conversations whose prompt and answer are longer together.",
     group: "Prompts",
     advanced: true,
-  },
-  {
-    name: "require-human",
-    kind: "flag",
+  }),
+  requireHuman: option.flag({
     defaultText: "on with --sampler seeded, off with the others",
     help: "Take only conversations in which a human begins and the roles alternate. Without it " +
       "turns count by position, and an answer can be sent as a question.",
     group: "Prompts",
     advanced: true,
-  },
-];
+  }),
+};
 
 /** What a sampler settles on. */
 interface Rules {

@@ -24,6 +24,7 @@ export const sharegpt: DatasetKind = {
   name: "sharegpt",
   description: "conversations from a JSON file in ShareGPT's format",
   needsFile: true,
+  fileEndings: [".json"],
   options: SAMPLER_OPTIONS,
   load,
 };

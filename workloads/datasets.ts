@@ -3,25 +3,48 @@
  *
  * @module
  */
-import { extraKey } from "./dataset_extra.ts";
 import { jsonl } from "./dataset_jsonl.ts";
 import { sample } from "./dataset_sample.ts";
 import { sharegpt } from "./dataset_sharegpt.ts";
 import { synthetic } from "./dataset_synthetic.ts";
 import type { DatasetKind } from "./prompt.ts";
-import type { Option, Values } from "./command.ts";
+import type { OptionTable, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
+import { listOptions } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
 /** Every dataset. A new one is a file and a line here. */
 export const DATASETS: readonly DatasetKind[] = [sample, sharegpt, jsonl, synthetic];
 
-/** The options of all datasets, each once; spread them into a command's table. */
-export const DATASET_EXTRA_OPTIONS: readonly Option[] = [
-  ...new Map(
-    DATASETS.flatMap(({ options }) => options.map((option) => [option.name, option] as const)),
-  ).values(),
-];
+/** Where prompts come from without `--dataset` and `--dataset-path`. */
+export const DEFAULT_DATASET = sample.name;
+
+/** The options of all datasets; spread them into a command's table. */
+export const DATASET_EXTRA_OPTIONS: OptionTable = Object.assign(
+  {},
+  ...DATASETS.map(({ options }) => options),
+);
+
+/**
+ * The dataset of a run: the one that was asked for, or with a file and no `--dataset` the one whose
+ * files end like it, else the first that reads files.
+ *
+ * @throws {UserError} for a dataset without the file that it needs, or with one that it cannot read.
+ */
+export function chooseDataset(name: string, path: string | undefined): DatasetKind {
+  const asked = findDataset(name);
+  if (path === undefined) {
+    if (!asked.needsFile) return asked;
+    throw new UserError(`Cannot use --dataset ${name} without a file: add --dataset-path FILE`);
+  }
+  if (asked.needsFile) return asked;
+  if (name !== DEFAULT_DATASET) {
+    throw new UserError(`Cannot use --dataset-path with --dataset ${name}: it reads no file`);
+  }
+  const readers = DATASETS.filter(({ needsFile }) => needsFile);
+  return readers.find(({ fileEndings = [] }) => fileEndings.some((end) => path.endsWith(end))) ??
+    readers[0]!;
+}
 
 /** The dataset of that name. @throws {UserError} naming those that exist. */
 export function findDataset(name: string): DatasetKind {
@@ -36,24 +59,24 @@ export function findDataset(name: string): DatasetKind {
 }
 
 /**
- * What a dataset's `extra` should hold, from a command's values.
+ * A dataset's `extra`, from a command's values.
  *
  * @throws {UserError} for an option that was given and belongs to other datasets only: it would have
- *   no effect, and the user would not know.
+ *   no effect.
  */
 export function datasetExtra(kind: DatasetKind, values: Values): Record<string, unknown> {
   const extra: Record<string, unknown> = {};
-  for (const { name } of DATASET_EXTRA_OPTIONS) {
-    if (values[name] === undefined) continue;
-    if (!kind.options.some((option) => option.name === name)) {
-      const owners = DATASETS.filter(({ options }) => options.some((own) => own.name === name));
+  for (const { key, name } of listOptions(DATASET_EXTRA_OPTIONS)) {
+    if (values[key] === undefined) continue;
+    if (!(key in kind.options)) {
+      const owners = DATASETS.filter(({ options }) => key in options);
       throw new UserError(
         `Cannot use --${name} with --dataset ${kind.name}: it is for ${
           owners.map((owner) => owner.name).join(" and ")
         }`,
       );
     }
-    extra[extraKey(name)] = values[name];
+    extra[key] = values[key];
   }
   return extra;
 }

@@ -22,25 +22,24 @@
  *
  * @module
  */
-export {
-  type BenchPlan,
-  type OwnPrompts,
-  planBench,
-  planReport,
-  type ReportPlan,
-} from "./bench_plan.ts";
+export type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
 export type {
   Command,
+  CommandTable,
   Host,
+  InputOf,
+  Need,
   Option,
   OptionKind,
+  OptionTable,
   OptionValue,
-  Positional,
   Values,
+  ValuesOf,
 } from "./command.ts";
 export { COMMANDS, findCommand } from "./commands.ts";
 export { type JsonElement, readJsonArray } from "./dataset_json_stream.ts";
 export type { LengthSpec } from "./dataset_length.ts";
+export type { SamplerName } from "./dataset_sampler.ts";
 export { DATASETS, findDataset } from "./datasets.ts";
 export type { GpuChoice } from "./gpu_sampler.ts";
 export { createInterrupt, type Interrupt, type InterruptStage } from "./interrupt.ts";
@@ -54,17 +53,12 @@ export type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
 export { arrivalTimes } from "./load_arrival.ts";
 export { configValues, readConfigFile } from "./option_config_file.ts";
 export { EXIT_CODES, type HelpOptions, renderHelp, renderOverview } from "./option_help.ts";
-export {
-  type CommandLine,
-  completeValues,
-  parseOptions,
-  readCommandLine,
-  redactCommandLine,
-} from "./option_parse.ts";
-export { resolveSecrets } from "./option_secret.ts";
+export { type CommandLine, completeValues, parseOptions, readCommandLine } from "./option_parse.ts";
+export { redactCommandLine, resolveSecrets } from "./option_secret.ts";
 export { nearestName } from "./option_suggest.ts";
 export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 export type { Alignment } from "./record_merge.ts";
+export { planBench } from "./run_bench.ts";
 export { measure } from "./run_measure.ts";
 export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export { estimateCounter, loadTokenizer } from "./tokenizer.ts";

@@ -4,28 +4,30 @@
  * @module
  */
 import { isObject } from "../backends/json_event.ts";
-import { COMMON_OPTIONS, convertJson, positionalOption } from "./option_parse.ts";
-import type { Command, Option, OptionValue, Values } from "./command.ts";
-import { nearestName } from "./option_suggest.ts";
 import { RECORD_SCHEMA } from "../metrics/run.ts";
+import type { CommandTable, OptionValue, Values } from "./command.ts";
+import { withoutUnneeded } from "./option_needs.ts";
+import { COMMON_OPTIONS, convertJson, withDefaults } from "./option_parse.ts";
+import { nearestName } from "./option_suggest.ts";
+import { indexOptions, kebabCase, listOptions, plainName } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
 /** A first line longer than this is not the header of a record file. */
 const HEADER_LIMIT_BYTES = 1 << 24;
 
 /**
- * Values for `scenario` from the file at `path`, checked as on the command line, without defaults.
+ * Values for `command` from the file at `path`, checked as on the command line, without defaults.
  *
  * @throws {UserError} when the file cannot be read, is neither JSON nor a record, belongs to
  * another command, or names an unknown option.
  */
-export async function readConfigFile(path: string, scenario: Command): Promise<Values> {
+export async function readConfigFile(path: string, command: CommandTable): Promise<Values> {
   let text: string;
   try {
     // A record file may be gigabytes long; its first line says all that is needed.
     const header = parseObject(await readFirstLine(path))?.header;
     if (isObject(header) && header.schema === RECORD_SCHEMA) {
-      return fromHeader(header, path, scenario);
+      return fromHeader(header, path, command);
     }
     text = await Deno.readTextFile(path);
   } catch (error) {
@@ -50,58 +52,44 @@ export async function readConfigFile(path: string, scenario: Command): Promise<V
         `values, as in {"concurrency": [1, 16]}`,
     );
   }
-  return configValues(scenario, value, path);
+  return configValues(command, value, path);
 }
 
 /**
- * Checks an object of option names (`-` or `_`) and values; `null` counts as not given, keys that
- * begin with `$` (`$schema`) are not read.
+ * Checks an object of option names (as on the command line, with `_` for `-`, or camel case) and
+ * values. `null` and `undefined` count as not given; keys that begin with `$` (`$schema`) are not
+ * read.
  *
  * @throws {UserError} for unknown names and wrong values; `source` is where they came from.
  *
  * @example
  * ```ts
- * import { configValues, type Command } from "@tokometer/tokometer/workloads";
+ * import { COMMANDS, configValues } from "@tokometer/tokometer/workloads";
  *
- * const wait: Command = {
- *   name: "wait",
- *   summary: "Waits",
- *   description: "Waits.",
- *   positionals: [],
- *   options: [{ name: "at-most", kind: "number", help: "Seconds." }],
- *   examples: [],
- *   run: () => Promise.resolve(0),
- * };
- * configValues(wait, { at_most: 2.5 }, "wait.json"); // { "at-most": 2.5 }
+ * const bench = COMMANDS.find(({ name }) => name === "bench")!;
+ * configValues(bench, { "output-tokens": 8 }, "bench.json"); // { outputTokens: "8" }
  * ```
  */
 export function configValues(
-  scenario: Command,
+  command: CommandTable,
   object: Readonly<Record<string, unknown>>,
   source: string,
 ): Values {
-  const options = [...scenario.options, ...scenario.positionals.map(positionalOption)];
-  const byName = new Map<string, Option>();
-  for (const option of options) {
-    for (const name of [option.name, ...option.aliases ?? []]) {
-      byName.set(name.replaceAll("_", "-"), option);
-    }
-  }
+  const byName = indexOptions(listOptions(command.options));
   const values: Record<string, OptionValue> = {};
   for (const [key, value] of Object.entries(object)) {
     if (key.startsWith("$")) continue;
-    const option = byName.get(key.replaceAll("_", "-"));
-    if (option === undefined) {
-      throw new UserError(unknownKey(key, source, scenario, options));
-    }
-    if (value === null) continue;
-    if (option.name in values) {
+    const option = byName.get(plainName(key)) ?? byName.get(kebabCase(key)) ??
+      listOptions(command.options).find((one) => one.key === key);
+    if (option === undefined) throw new UserError(unknownKey(key, source, command));
+    if (value === null || value === undefined) continue;
+    if (option.key in values) {
       throw new UserError(
         `Cannot use "${key}" in ${source}: "${option.name}" is there under another spelling`,
       );
     }
     try {
-      values[option.name] = convertJson(option, value);
+      values[option.key] = convertJson(option, value);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       throw new UserError(`${error.message} (in ${source})`);
@@ -113,29 +101,31 @@ export function configValues(
 function unknownKey(
   key: string,
   source: string,
-  scenario: Command,
-  options: readonly Option[],
+  { name, options }: CommandTable,
 ): string {
-  if (COMMON_OPTIONS.some(({ name }) => name === key)) {
+  if (Object.hasOwn(COMMON_OPTIONS, key)) {
     return `Cannot use "${key}" in ${source}: give --${key} on the command line`;
   }
-  const near = nearestName(key, options.map(({ name }) => name));
-  return `Cannot use "${key}" in ${source}: "${scenario.name}" has no such option` +
+  const near = nearestName(kebabCase(key), listOptions(options).map(({ name }) => name));
+  return `Cannot use "${key}" in ${source}: "${name}" has no such option` +
     (near === undefined ? "" : `; did you mean "${near}"?`);
 }
 
-function fromHeader(header: Record<string, unknown>, path: string, scenario: Command): Values {
+/** A record holds every value of its run, those that had no effect included: they are left out. */
+function fromHeader(header: Record<string, unknown>, path: string, command: CommandTable): Values {
   const { scenario: name, options } = header;
-  if (name !== scenario.name) {
+  if (name !== command.name) {
     throw new UserError(
-      `Cannot use --config ${JSON.stringify(path)} with "${scenario.name}": it is the record of ` +
+      `Cannot use --config ${JSON.stringify(path)} with "${command.name}": it is the record of ` +
         `a "${name}" run; use tokometer ${name} --config`,
     );
   }
   if (!isObject(options)) {
     throw new UserError(`Cannot use --config ${JSON.stringify(path)}: its header has no options`);
   }
-  return configValues(scenario, options, path);
+  const given = configValues(command, options, path);
+  const effective = withoutUnneeded(command.options, withDefaults(command.options, given));
+  return Object.fromEntries(Object.entries(given).filter(([key]) => key in effective));
 }
 
 async function readFirstLine(path: string): Promise<string> {

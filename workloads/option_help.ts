@@ -4,9 +4,11 @@
  * @module
  */
 import { unicodeWidth } from "@std/cli/unicode-width";
-import { COMMON_OPTIONS, dashed } from "./option_parse.ts";
-import type { Command, Option, OptionValue } from "./command.ts";
+import type { Command, Option, OptionTable } from "./command.ts";
+import { needText } from "./option_needs.ts";
+import { COMMON_OPTIONS } from "./option_parse.ts";
 import { SECRET_SOURCES } from "./option_secret.ts";
+import { dashed, listOptions, type NamedOption } from "./option_table.ts";
 import { EXIT } from "./user_error.ts";
 
 /** How a page is laid out. */
@@ -17,15 +19,17 @@ export interface HelpOptions {
   readonly color?: boolean;
   /** Options marked `advanced` as well (default: yes). */
   readonly advanced?: boolean;
+  /** What `tokometer` stands for, if it is not a program on the PATH: `deno run -A cli.ts`. */
+  readonly program?: string;
 }
 
-/** What each exit code means, as the help tells it. */
+/** What each exit code means. */
 export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
   { code: EXIT.ok, meaning: "done, and no more failed requests than --max-failures allows" },
   { code: EXIT.failures, meaning: "more failed requests than --max-failures allows" },
   { code: EXIT.usage, meaning: "wrong options, values or files: nothing was measured" },
-  { code: EXIT.unreachable, meaning: "the server does not answer, or is another one" },
-  { code: EXIT.internal, meaning: "a fault of Tokometer itself; please report it" },
+  { code: EXIT.unreachable, meaning: "the server does not answer, or is not the one expected" },
+  { code: EXIT.internal, meaning: "a bug in Tokometer; please report it" },
   { code: EXIT.interrupted, meaning: "stopped by Ctrl-C; what was measured is reported" },
 ];
 
@@ -34,49 +38,54 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
  *
  * @example
  * ```ts
- * import { renderHelp, type Command } from "@tokometer/tokometer/workloads";
+ * import { type Command, renderHelp } from "@tokometer/tokometer/workloads";
  *
  * const nap: Command = {
  *   name: "nap",
  *   summary: "Sleeps",
  *   description: "Sleeps a while.",
- *   positionals: [],
- *   options: [{ name: "minutes", kind: "number", value: "N", default: 20, help: "How long." }],
+ *   options: { minutes: { kind: "number", value: "N", default: 20, help: "How long." } },
  *   examples: [{ line: "tokometer nap --minutes 5", does: "A short one." }],
  *   run: () => Promise.resolve(0),
  * };
  * renderHelp(nap).includes("--minutes N  How long. [default: 20]"); // true
  * ```
  */
-export function renderHelp(scenario: Command, options: HelpOptions = {}): string {
+export function renderHelp(command: Command, options: HelpOptions = {}): string {
   const { advanced = true } = options;
   const page = new Page(options);
-  const arguments_ = scenario.positionals.map(({ name, required, rest, unless }) => {
-    const shown = `<${name}>${rest ? "..." : ""}`;
+  const own = listOptions(command.options);
+  const places = own.filter(({ argument }) => argument !== undefined);
+  const usage = places.map(({ name, required, argument, unless }) => {
+    const shown = `<${name}>${argument === "rest" ? "..." : ""}`;
     return required && unless === undefined ? shown : `[${shown}]`;
   });
-  page.usage(["tokometer", scenario.name, ...arguments_, "[options]"].join(" "));
-  if (scenario.aliases?.length) page.prose(`Also known as ${scenario.aliases.join(", ")}`);
+  page.usage(["tokometer", command.name, ...usage, "[options]"].join(" "));
+  if (command.aliases?.length) page.prose(`Also known as ${command.aliases.join(", ")}`);
   page.blank();
-  page.prose(scenario.description);
+  page.prose(command.description);
 
-  if (scenario.positionals.length > 0) {
+  if (places.length > 0) {
     page.heading("Arguments");
-    page.table(scenario.positionals.map(({ name, help, unless }) => [
+    page.table(places.map(({ name, help, unless }) => [
       `<${name}>`,
       unless === undefined ? help : `${help}; left out with ${dashed(unless)}`,
     ]));
   }
-  const all = [...scenario.options, ...COMMON_OPTIONS];
+  const all = [...own, ...listOptions(COMMON_OPTIONS)]
+    .filter(({ argument }) => argument === undefined);
   const shown = all.filter((option) => advanced || !option.advanced);
   const column = page.columnBeside(shown.map(optionHead));
   for (const [group, members] of Map.groupBy(shown, ({ group }) => group ?? "Options")) {
     page.heading(group);
-    page.table(members.map((option) => [optionHead(option), optionText(option)]), column);
+    page.table(
+      members.map((option) => [optionHead(option), optionText(option, command.options)]),
+      column,
+    );
   }
-  if (scenario.examples.length > 0) {
+  if (command.examples.length > 0) {
     page.heading("Examples");
-    for (const [index, { line, does }] of scenario.examples.entries()) {
+    for (const [index, { line, does }] of command.examples.entries()) {
       if (index > 0) page.blank();
       page.prose(does, 2);
       page.command(line, 4);
@@ -85,30 +94,33 @@ export function renderHelp(scenario: Command, options: HelpOptions = {}): string
   if (shown.length < all.length) {
     page.blank();
     page.prose(
-      `${all.length - shown.length} more for special cases: tokometer help ${scenario.name}`,
+      `${all.length - shown.length} more for special cases: tokometer help ${command.name}`,
     );
   }
   return page.text;
 }
 
 /** The page of all commands. */
-export function renderOverview(scenarios: readonly Command[], options: HelpOptions = {}): string {
+export function renderOverview(commands: readonly Command[], options: HelpOptions = {}): string {
   const page = new Page(options);
   page.usage("tokometer <command> [options]");
   page.blank();
-  page.prose(
-    "Measures LLM inference servers, and tells how large its own error is on this machine.",
-  );
+  page.prose("Benchmarks LLM inference servers, and measures its own error on this machine.");
+  const { program = "tokometer" } = options;
+  if (program !== "tokometer") {
+    page.blank();
+    page.prose(`Here tokometer stands for: ${program}`);
+  }
   page.heading("Commands");
-  page.table(scenarios.map(({ name, summary }) => [name, summary]));
-  const examples = scenarios.flatMap(({ examples }) => examples.slice(0, 1)).slice(0, 3);
+  page.table(commands.map(({ name, summary }) => [name, summary]));
+  const examples = commands.flatMap(({ examples }) => examples.slice(0, 1)).slice(0, 3);
   if (examples.length > 0) {
     page.heading("Examples");
     for (const { line } of examples) page.command(line, 2, { bold: false });
   }
   page.heading("Help");
   page.table([
-    ["tokometer <command> --help", "The options of a command that are used most."],
+    ["tokometer <command> --help", "The most used options of a command."],
     ["tokometer help <command>", "All of them."],
     ["tokometer --version", "Versions of Tokometer, Deno and V8."],
   ]);
@@ -118,7 +130,7 @@ export function renderOverview(scenarios: readonly Command[], options: HelpOptio
 }
 
 /** `-n, --num-prompts N`; flags that are on by default show how to turn them off. */
-export function optionHead(option: Option): string {
+export function optionHead(option: NamedOption): string {
   const { name, kind, value, repeat, default: initial } = option;
   const aliases = option.aliases ?? [];
   const letters = aliases.filter((alias) => alias.length === 1).map(dashed);
@@ -128,7 +140,7 @@ export function optionHead(option: Option): string {
   if (kind === "flag") return head;
   const placeholder = value ?? PLACEHOLDER[kind];
   const several = repeat || kind === "texts" || kind === "integers" || kind === "numbers";
-  // Some placeholders tell the repetition themselves: `N[,N…]`.
+  // Some placeholders show the repetition themselves: `N[,N…]`.
   return `${head} ${placeholder}${several && !/…|\.\.\./.test(placeholder) ? "..." : ""}`;
 }
 
@@ -143,11 +155,12 @@ const PLACEHOLDER: Readonly<Record<Option["kind"], string>> = {
   json: "JSON",
 };
 
-/** What an option does, the values it takes and its default. */
-export function optionText(option: Option): string {
+/** What an option does, what it needs in its table, the values it takes and its default. */
+export function optionText(option: NamedOption, table: OptionTable): string {
   const { help, choices, repeat } = option;
   const notes: string[] = [];
   if (choices !== undefined) notes.push(`[values: ${choices.join(", ")}]`);
+  for (const need of needText(option, table)) notes.push(`[${need}]`);
   if (repeat) notes.push("[may be repeated]");
   if (option.secret && option.kind === "text") notes.push(`[${SECRET_SOURCES}]`);
   const initial = defaultText(option);
@@ -158,7 +171,7 @@ export function optionText(option: Option): string {
 /** How the default reads, or `undefined` when there is none. */
 export function defaultText(option: Option): string | undefined {
   if (option.defaultText !== undefined) return option.defaultText;
-  const value: OptionValue = option.default;
+  const { default: value } = option;
   if (value === undefined || option.secret) return undefined;
   // "[default: false]" at each flag says nothing that its name does not.
   if (option.kind === "flag") return value === true ? "on" : undefined;

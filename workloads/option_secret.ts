@@ -1,42 +1,99 @@
 /**
- * Secrets that need not stand on the command line, where `ps` and the shell's history show them.
+ * Secrets: where they are read from, so that they need not stand on the command line, where `ps` and
+ * the shell's history show them; and what is left out of everything that is stored or shown.
  *
  * @module
  */
 import { promptSecret } from "@std/cli/prompt-secret";
-import type { Command, OptionValue, Values } from "./command.ts";
+import type { CommandTable, OptionTable, OptionValue, Values, ValuesOf } from "./command.ts";
+import { listOptions, plainName } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
-/** How the help tells it. */
+/** How the help describes it. */
 export const SECRET_SOURCES = "env:NAME or file:PATH reads it from there, - asks for it";
 
 /**
  * Replaces `env:NAME`, `file:PATH` and `-` in secret text options by the secret itself.
  *
- * @throws {UserError} when the variable or file is missing or empty, or there is nobody to ask.
+ * @throws {UserError} when the variable or file is missing or empty, or nobody can be asked.
  */
-export async function resolveSecrets(scenario: Command, values: Values): Promise<Values> {
+export async function resolveSecrets<T extends OptionTable>(
+  { options }: CommandTable<T>,
+  values: ValuesOf<T>,
+): Promise<ValuesOf<T>> {
   const resolved: Record<string, OptionValue> = { ...values };
-  for (const { name, kind, secret } of scenario.options) {
-    const value = values[name];
+  for (const { key, name, kind, secret } of listOptions(options)) {
+    const value = resolved[key];
     if (!secret || kind !== "text" || typeof value !== "string") continue;
-    resolved[name] = await readSecret(name, value);
+    resolved[key] = await readSecret(name, value);
   }
-  return resolved;
+  return resolved as ValuesOf<T>;
 }
 
-/** URLs in a text without the user and password they may carry; for whatever is kept or shown. */
+/**
+ * Values that repeat a run, by their names on the command line: what a record's header holds. Left
+ * out are secrets, the result folder, which must be a new one, and arguments that an option replaces.
+ */
+export function repeatableValues(
+  table: OptionTable,
+  values: Values,
+): Readonly<Record<string, OptionValue>> {
+  return Object.fromEntries(
+    listOptions(table)
+      .filter(({ key, secret, unless }) =>
+        values[key] !== undefined && !secret && key !== "out" &&
+        (unless === undefined || values[unless] === undefined)
+      )
+      .map(({ key, name }) => [name, valueWithoutKeys(values[key])]),
+  );
+}
+
+/**
+ * The command line with `***` for the values of secret options, under any of their names and
+ * spellings, and without passwords in URLs; also where it could not be parsed.
+ */
+export function redactCommandLine(
+  argv: readonly string[],
+  commands: readonly CommandTable[],
+): string[] {
+  const secret = new Set(
+    commands.flatMap(({ options }) => listOptions(options))
+      .filter((option) => option.secret)
+      .flatMap(({ name, aliases = [] }) => [name, ...aliases].map(plainName)),
+  );
+  let valueFollows = false;
+  return argv.map((argument) => {
+    if (valueFollows) {
+      valueFollows = false;
+      return "***";
+    }
+    const [, name, equals] = /^--?([^=]*)(=)?/.exec(argument) ?? [];
+    if (name === undefined) return withoutKeys(argument);
+    if (secret.has(plainName(name))) {
+      valueFollows = equals === undefined;
+      return equals === undefined ? argument : `${argument.slice(0, argument.indexOf("=") + 1)}***`;
+    }
+    if (!argument.startsWith("--") && secret.has(name[0] ?? "")) {
+      return `${argument.slice(0, 2)}***`;
+    }
+    // In `--launch-args=--api-key X` as well.
+    const [, before = "", text = ""] = /^(--?[^=]*=)?([^]*)$/.exec(argument)!;
+    return before + withoutKeys(text);
+  });
+}
+
+/** URLs in a text without their user and password: for everything that is stored or shown. */
 export function withoutPassword(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#@\s]*@/gi, "$1");
 }
 
-/** What may be kept or shown of a text: also without values of options and fields for keys. */
+/** The same, and without the values of options and fields that hold keys. */
 export function withoutKeys(text: string): string {
   return withoutPassword(text).replace(KEY_OPTION, "$1***").replace(KEY_FIELD, '$1"***"');
 }
 
 /** {@linkcode withoutKeys} of an option's value. */
-export function valueWithoutKeys(value: OptionValue): OptionValue {
+function valueWithoutKeys(value: OptionValue): OptionValue {
   if (typeof value === "string") return withoutKeys(value);
   if (typeof value !== "object" || Array.isArray(value)) return value;
   return JSON.parse(JSON.stringify(value).replace(KEY_FIELD, '$1"***"'));

@@ -5,7 +5,7 @@
  */
 import type { Message } from "../backends/protocol.ts";
 import type { TokenCount } from "../backends/record.ts";
-import type { Option } from "./command.ts";
+import type { OptionTable } from "./command.ts";
 
 /** One prompt of a dataset. */
 export interface Prompt {
@@ -83,10 +83,12 @@ export interface DatasetKind {
   readonly name: string;
   /** For the help: what the prompts are and where they come from. */
   readonly description: string;
-  /** It cannot do without `path`. */
+  /** It cannot do without `path`; otherwise it takes none. */
   readonly needsFile: boolean;
-  /** Options of its own; `extra` holds their values under the camel-case name (`tokenIds`). */
-  readonly options: readonly Option[];
+  /** Endings of its files, e.g. `.jsonl`: such a file is taken for this dataset. */
+  readonly fileEndings?: readonly string[];
+  /** Options of its own; `extra` holds their values by the same keys. */
+  readonly options: OptionTable;
   /**
    * Reads or makes the prompts.
    *

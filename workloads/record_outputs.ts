@@ -3,21 +3,27 @@
  *
  * @module
  */
-import type { Values } from "./command.ts";
 import { UserError } from "./user_error.ts";
+
+/** Values of the options that name files to write. */
+export interface OutputValues {
+  readonly out?: string | undefined;
+  readonly save?: boolean | undefined;
+  readonly csv?: string | undefined;
+  readonly noCsv?: boolean | undefined;
+}
 
 /**
  * Looks at the places that `--out` and `--csv` name.
  *
  * @throws {UserError} for a folder that is there already, and a file that has no folder.
  */
-export async function checkOutputs(values: Values): Promise<void> {
-  const { out, csv } = values as { readonly out?: string; readonly csv?: string };
-  if (out !== undefined && values.save !== false) {
+export async function checkOutputs({ out, save, csv, noCsv }: OutputValues): Promise<void> {
+  if (out !== undefined && save !== false) {
     const found = await kindOf(out);
     if (found === "folder" || found === "file") throw new UserError(outExists(out));
   }
-  if (csv === undefined || values["no-csv"] === true) return;
+  if (csv === undefined || noCsv === true) return;
   const folder = csv.replace(/[^/]*$/, "") || ".";
   if (await kindOf(csv) === "folder") throw cannotWrite(csv, "it is a folder");
   if (await kindOf(folder) === "nothing") throw cannotWrite(csv, `there is no folder ${folder}`);

@@ -1,45 +1,50 @@
 /**
- * Where a command's requests go: to a server that somebody runs, or to one that `--launch` starts
- * for it. Every command that measures a server goes through here.
+ * Which server a command measures: one that runs already, or one that `--launch` starts for it.
+ * Every command that measures a server goes through here.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { LaunchEngine } from "../backends/launch_engines.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type LaunchPlan, planLaunch, withLaunched } from "./server_launch.ts";
 import { loadPrompts } from "./run_prepare.ts";
 import { togetherMessage } from "./option_parse.ts";
-import { checkOutputs } from "./record_outputs.ts";
+import { checkOutputs, type OutputValues } from "./record_outputs.ts";
 import { renderProgress } from "./live_progress.ts";
-import type { Host, Values } from "./command.ts";
+import type { Host } from "./command.ts";
+import type { LaunchValues } from "./server_launch_options.ts";
 import { targetOf } from "./server_target.ts";
 import { UserError } from "./user_error.ts";
 
 /** A server to be measured. */
 export interface ChosenServer {
-  /** As the user wrote it; of a launched server where it will listen. */
+  /** As the user wrote it; of a launched server, where it will listen. */
   readonly url: string;
-  /** What is started there; absent where somebody else has. */
+  /** What is started there; absent for a server that runs already. */
   readonly launched?: LaunchPlan;
 }
 
 /** A measurement with everything checked, before a server is there. */
 export interface ServerRun {
-  /** How the server is spoken to: it counts as ready when it answers this way. */
+  /** How requests are sent: the server counts as ready when it answers one. */
   readonly plan: BenchPlan;
-  /** Measures; returns the exit code. The host is the given one, with an end if the server ends. */
+  /** Measures; returns the exit code. The host is interrupted when the server ends by itself. */
   readonly run: (host: Host) => Promise<number>;
 }
 
+/** Values that say which server, and where results go. */
+export type ChoiceValues = LaunchValues & OutputValues;
+
 /** What differs between commands. */
 export interface ChooseOptions {
-  /** Name of the value that is the server's address. */
-  readonly address: string;
-  /** The same as it is written. Default: that of an argument. */
-  readonly shown?: string;
-  /** Options of `LAUNCH_OPTIONS` that mean something to the command without `--launch`, too. */
-  readonly own?: readonly string[];
-  /** Starts nothing, and measures all the same: for `--dry-run`. */
+  /** The server's address as given; absent with `--launch`. */
+  readonly address: string | undefined;
+  /** How that option or argument is written, for messages. */
+  readonly shown: string;
+  /** The address may also be the path of the model to launch. */
+  readonly orModel?: boolean;
+  /** Starts nothing, and runs all the same: for `--dry-run`. */
   readonly dry?: boolean;
 }
 
@@ -50,22 +55,20 @@ export interface ChooseOptions {
  * @throws {UserError} for an address beside `--launch`, and as `prepare` and `withLaunched`.
  */
 export async function measureChosen(
-  values: Values,
+  values: ChoiceValues,
   host: Host,
   options: ChooseOptions,
   prepare: (server: ChosenServer) => Promise<ServerRun>,
 ): Promise<number> {
-  const { address, own = [], dry = false } = options;
+  const { address, shown, orModel = false, dry = false } = options;
   if (!dry) await checkOutputs(values);
-  const launched = planLaunch(values, own);
-  const given = values[address] as string | undefined;
+  const launched = planLaunch(values);
   if (launched === undefined) {
-    const { run } = await prepare({ url: given ?? "" });
+    const { run } = await prepare({ url: address ?? "" });
     return await run(host);
   }
-  // In some commands the same argument is the model's path.
-  if (given !== undefined && (!own.includes(address) || isUrl(given))) {
-    throw new UserError(togetherMessage(options.shown ?? `<${address}>`, given, "launch"));
+  if (address !== undefined && (!orModel || isUrl(address))) {
+    throw new UserError(togetherMessage(shown, address, "launch"));
   }
   const { plan, run } = await prepare({ url: launched.url, launched });
   if (dry) return await run(host);
@@ -74,12 +77,12 @@ export async function measureChosen(
     ...launched,
     protocol: plan.protocol,
     target: targetOf(plan),
-    ...(plan.model === undefined ? {} : { model: plan.model }),
+    ...defined({ model: plan.model }),
   };
   return await withLaunched(asked, host, (_, watched) => run(watched));
 }
 
-/** Loads the prompts once more than needed: a wrong file must not cost the start of an engine. */
+/** Loads the prompts in advance: a wrong file must not cost the start of an engine. */
 async function tryPrompts(plan: BenchPlan, host: Host): Promise<void> {
   try {
     await loadPrompts(plan, {

@@ -7,18 +7,28 @@
 import { stringify } from "@std/csv";
 import { UserError } from "./user_error.ts";
 
+/** Rows of a CSV, and the same rows as the script computes them, if wanted. */
+export interface ScriptCsv {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly scriptRows?: readonly (readonly string[])[] | undefined;
+}
+
 /**
- * Writes a header and rows, lines ended by CR LF. A file of that name is replaced, as by the
- * scripts, whose users run them again and again under one name.
+ * Writes a header and rows, lines ended by CR LF; the script's own rows go into a second file. Files
+ * of those names are replaced, as by the scripts, whose users run them repeatedly under one name.
  *
- * @throws {UserError} when the file cannot be written.
+ * @throws {UserError} when a file cannot be written.
  */
-export async function writeScriptCsv(
-  path: string,
-  table: { readonly header: readonly string[]; readonly rows: readonly (readonly string[])[] },
-): Promise<void> {
+export async function writeScriptCsv(path: string, table: ScriptCsv): Promise<void> {
+  const { header, rows, scriptRows } = table;
+  await writeCsv(path, [header, ...rows]);
+  if (scriptRows !== undefined) await writeCsv(scriptCsvPath(path), [header, ...scriptRows]);
+}
+
+async function writeCsv(path: string, rows: readonly (readonly string[])[]): Promise<void> {
   try {
-    await Deno.writeTextFile(path, stringify([table.header, ...table.rows]));
+    await Deno.writeTextFile(path, stringify(rows));
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new UserError(`Cannot write the CSV ${path}: ${(error as Error).message}`);
@@ -26,6 +36,6 @@ export async function writeScriptCsv(
 }
 
 /** `results.csv` → `results_script.csv`: the script's own numbers beside ours. */
-export function scriptCsvPath(path: string): string {
+function scriptCsvPath(path: string): string {
   return /\.[^./\\]+$/.test(path) ? path.replace(/(\.[^./\\]+)$/, "_script$1") : `${path}_script`;
 }

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { checkTensorParallel } from "../backends/launch_engines.ts";
-import { findProtocol, PROTOCOLS } from "../backends/protocols.ts";
+import { findProtocol } from "../backends/protocols.ts";
 import {
   DTYPES,
   isModelFolder,
@@ -13,6 +14,11 @@ import {
   pathExists,
 } from "../backends/transformers_folder.ts";
 import { transformers } from "../backends/protocol_transformers.ts";
+import { checkModelFolder } from "./bench_model_folder.ts";
+import { PROTOCOL, TARGET_OPTIONS } from "./bench_options.ts";
+import type { Host, ValuesOf } from "./command.ts";
+import { option } from "./option_table.ts";
+import type { OutputValues } from "./record_outputs.ts";
 import {
   type ChosenServer,
   idsProtocol,
@@ -20,80 +26,61 @@ import {
   measureChosen,
   type ServerRun,
 } from "./run_chosen_server.ts";
-import { benchOption } from "./script_options.ts";
-import { checkedByEngine, launchOptions } from "./server_launch.ts";
-import { checkModelFolder } from "./bench_model_folder.ts";
-import type { Host, Option, Positional, Values } from "./command.ts";
+import { checkedByEngine } from "./server_launch.ts";
+import { ENGINE_OPTIONS, LAUNCH_OPTIONS } from "./server_launch_options.ts";
 import { UserError } from "./user_error.ts";
-
-/** What is measured. */
-export const MODEL_POSITIONAL: Positional = {
-  name: "model-path",
-  help: "folder with an ONNX model to run in this program, URL of a server, or with --launch the " +
-    "model to start the engine on",
-  required: true,
-};
 
 const DEFAULT_PROTOCOL = "openai-completions";
 const IN_PROCESS = "Model in this program";
 const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 
-/** Options of the scripts' own engines: they say how an engine is started. */
-const START_NAMES: readonly string[] = [
-  "tp",
-  "cache-max-entry-count",
-  "session-len",
-  "model-format",
-];
+/** Options of the scripts' own engines: how an engine is started. */
+const { tp, cacheMaxEntryCount, sessionLen, modelFormat } = ENGINE_OPTIONS;
+const UNUSED = "Without --launch it has no effect.";
 
-/** Options of `LAUNCH_OPTIONS` that may stand without `--launch`. */
-const OWN_NAMES: readonly string[] = [...START_NAMES, "model-path", "log-level"];
+const { modelPath: _modelPath, ...LAUNCH } = LAUNCH_OPTIONS;
 
-/** Options about the engine. */
-export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
-  {
-    name: "protocol",
-    kind: "text",
-    value: "NAME",
-    aliases: ["backend"],
-    choices: PROTOCOLS.map(({ name }) => name),
+/** The model and options about its engine. */
+export const ENGINE_SCRIPT_OPTIONS = {
+  modelPath: option.argument({
+    help:
+      "folder with an ONNX model to run in this program, URL of a server, or with --launch the " +
+      "model to start the engine on",
+  }),
+  protocol: option.text({
+    ...PROTOCOL,
     defaultText:
       `${transformers.name} for a folder, ${DEFAULT_PROTOCOL} for a URL, with --launch ` +
       "the engine's own",
-    help: "How the server speaks.",
-    group: "Server",
-  },
-  benchOption("model"),
-  {
-    name: "max-batch-size",
-    kind: "integer",
+  }),
+  model: TARGET_OPTIONS.model,
+  ...LAUNCH,
+  tp: { ...tp, help: `${tp.help} ${UNUSED}` },
+  cacheMaxEntryCount: { ...cacheMaxEntryCount, help: `${cacheMaxEntryCount.help} ${UNUSED}` },
+  sessionLen: { ...sessionLen, help: `${sessionLen.help} ${UNUSED}` },
+  modelFormat: { ...modelFormat, help: `${modelFormat.help} ${UNUSED}` },
+  maxBatchSize: option.integer({
     value: "N",
     min: 1,
     defaultText: "no limit",
     help: "Requests generated at once; the others wait. Not for a server.",
     group: IN_PROCESS,
-  },
-  {
-    name: "dtype",
-    kind: "text",
+  }),
+  dtype: option.choice({
     value: "NAME",
     choices: DTYPES,
     defaultText: "the first that the folder has",
     help: "Kind of numbers: which of the folder's ONNX files is loaded. Not for a server.",
     group: IN_PROCESS,
-  },
-  {
-    name: "threads",
-    kind: "integer",
+  }),
+  threads: option.integer({
     value: "N",
     min: 1,
     defaultText: "the runtime's choice",
     help: "Threads of one step of the model. Not for a server.",
     group: IN_PROCESS,
-  },
-  {
-    name: "log-level",
-    kind: "text",
+  }),
+  logLevel: option.choice({
     value: "LEVEL",
     choices: LOG_LEVELS,
     defaultText: "ERROR; with --launch the engine's",
@@ -102,14 +89,14 @@ export const ENGINE_SCRIPT_OPTIONS: readonly Option[] = [
       "log.",
     group: IN_PROCESS,
     advanced: true,
-  },
-  ...launchOptions(["model-path", "log-level"]).map(sayUnused),
-];
+  }),
+};
 
-function sayUnused(option: Option): Option {
-  if (!START_NAMES.includes(option.name)) return option;
-  return { ...option, help: `${option.help} Without --launch it changes nothing.` };
-}
+/** Values of an engine's options, and of those that its check needs. */
+export type EngineScriptValues = ValuesOf<typeof ENGINE_SCRIPT_OPTIONS> & OutputValues & {
+  readonly workers: number;
+  readonly extraBody?: Readonly<Record<string, unknown>> | undefined;
+};
 
 /** What a model path or URL stands for. */
 export interface ScriptEngine {
@@ -135,48 +122,51 @@ export interface ScriptEngineOptions {
  * `measureChosen`.
  */
 export async function measureEngine(
-  values: Values,
+  values: EngineScriptValues,
   host: Host,
-  options: ScriptEngineOptions,
+  { tokenIds }: ScriptEngineOptions,
   prepare: (engine: ScriptEngine) => Promise<ServerRun>,
 ): Promise<number> {
-  const place = { address: MODEL_POSITIONAL.name, own: OWN_NAMES };
+  const place = { address: values.modelPath, shown: "<model-path>", orModel: true };
   return await measureChosen(
     values,
     host,
     place,
-    async (server) => await prepare(await chooseEngine(values, { server, host, ...options })),
+    async (server) => await prepare(await chooseEngine(values, { server, host, tokenIds })),
   );
 }
 
-/** Decides where the model is, and says which options have no effect there. */
+/** Decides where the model is, and reports which options have no effect there. */
 async function chooseEngine(
-  values: Values,
+  values: EngineScriptValues,
   { server, host, tokenIds }: ScriptEngineOptions & {
     readonly server: ChosenServer;
     readonly host: Host;
   },
 ): Promise<ScriptEngine> {
   const place = server.url;
-  const given = values.protocol as string | undefined;
-  const extra = values["extra-body"] as Readonly<Record<string, unknown>> | undefined;
+  const { protocol: given, extraBody: extra = {}, dtype, threads, logLevel } = values;
+  const inProgram = { "max-batch-size": values.maxBatchSize, dtype, threads };
   const launched = server.launched?.engine;
   if (launched !== undefined) {
-    noteUnused(IN_PROCESS_NAMES, values, host, launched.name);
+    noteUnused(inProgram, host, launched.name);
     const protocol = given ?? (tokenIds ? idsProtocol(launched) : launched.protocol);
     if (findProtocol(protocol).carrier === "inprocess") {
       throw new UserError(
         `Cannot use --protocol ${protocol} and --launch together: it runs a model in this program`,
       );
     }
-    return { protocol, url: place, inProcess: false, extraBody: extra ?? {} };
+    return { protocol, url: place, inProcess: false, extraBody: extra };
   }
-  for (const name of START_NAMES) {
-    const value = values[name];
-    if (value === undefined) continue;
-    if (name === "tp") checkedByEngine(() => checkTensorParallel(value as number));
+  checkedByEngine(() => checkTensorParallel(values.tp));
+  const ofStart = {
     // One GPU is what the script's own examples say.
-    if (name === "tp" && value === 1) continue;
+    tp: values.tp === 1 ? undefined : values.tp,
+    "cache-max-entry-count": values.cacheMaxEntryCount,
+    "session-len": values.sessionLen,
+    "model-format": values.modelFormat,
+  };
+  for (const [name, value] of Object.entries(defined(ofStart))) {
     host.note(
       `--${name} ${value} is for the start of an engine, see --launch: it changes nothing here`,
     );
@@ -184,38 +174,36 @@ async function chooseEngine(
   const inProcess = given === undefined ? await isModelFolder(place) : given === transformers.name;
   if (!inProcess) {
     if (!isUrl(place)) throw notAnEngine(place, await pathExists(place));
-    noteUnused([...IN_PROCESS_NAMES, "log-level"], values, host, place);
+    noteUnused({ ...inProgram, "log-level": logLevel }, host, place);
     const protocol = given ?? DEFAULT_PROTOCOL;
-    return { protocol, url: place, inProcess: false, extraBody: extra ?? {} };
+    return { protocol, url: place, inProcess: false, extraBody: extra };
   }
-  const settings = {
-    dtype: values.dtype,
-    threads: values.threads,
-    max_batch: values["max-batch-size"],
-    log_severity: values["log-level"] === undefined
-      ? undefined
-      : LOG_LEVELS.indexOf(values["log-level"] as typeof LOG_LEVELS[number]),
-  };
   const engine = {
-    ...Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)),
-    ...extra?.engine as object | undefined,
+    ...defined({
+      dtype,
+      threads,
+      max_batch: values.maxBatchSize,
+      log_severity: logLevel === undefined ? undefined : LOG_LEVELS.indexOf(logLevel),
+    }),
+    ...extra.engine as object | undefined,
   };
   const extraBody = { ...extra, engine };
-  const folder = await checkModelFolder(place, { ...values, "extra-body": extraBody });
+  const folder = await checkModelFolder(place, { workers: values.workers, extraBody });
   return {
     protocol: transformers.name,
     url: place,
     inProcess: true,
     extraBody,
-    ...(folder === undefined ? {} : { folder }),
+    ...defined({ folder }),
   };
 }
 
-const IN_PROCESS_NAMES: readonly string[] = ["max-batch-size", "dtype", "threads"];
-
-function noteUnused(names: readonly string[], values: Values, host: Host, place: string): void {
-  for (const name of names) {
-    if (values[name] === undefined) continue;
+function noteUnused(
+  values: Readonly<Record<string, string | number | undefined>>,
+  host: Host,
+  place: string,
+): void {
+  for (const name of Object.keys(defined(values))) {
     host.note(`--${name} is for a model in this program: it changes nothing at ${place}`);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Options of the commands that stand for older scripts: `bench`'s own, picked by name, so that one
+ * Options of the commands that stand for older scripts: `bench`'s own with what differs, so that one
  * place says what each means.
  *
  * @module
@@ -7,158 +7,219 @@
 import {
   DATASET_OPTIONS,
   LOAD_OPTIONS,
+  type MeasureValues,
   REPORT_OPTIONS,
   REQUEST_OPTIONS,
   SAVE_OPTIONS,
   TARGET_OPTIONS,
 } from "./bench_options.ts";
+import { option } from "./option_table.ts";
 import { BACKEND_CHOICES, DEFAULT_BACKEND } from "./script_target.ts";
-import { launchOptions } from "./server_launch.ts";
-import type { Option } from "./command.ts";
+import { LAUNCH_OPTIONS } from "./server_launch_options.ts";
 
-const KNOWN: readonly Option[] = [
-  ...TARGET_OPTIONS,
-  ...LOAD_OPTIONS,
-  ...DATASET_OPTIONS,
-  ...REQUEST_OPTIONS,
-  ...REPORT_OPTIONS,
-  ...SAVE_OPTIONS,
-];
+/** Options of `bench` that mean the same in a script's command. */
+export type SharedValues = Pick<MeasureValues, typeof SHARED_KEYS[number]>;
 
-/** The option of `bench` of that name, with what differs. */
-export function benchOption(name: string, change: Partial<Option> = {}): Option {
-  const found = KNOWN.find((option) => option.name === name);
-  if (found === undefined) throw new TypeError(`Cannot find the option "${name}" of bench`);
-  return { ...found, ...change };
-}
+/** Keys of {@linkcode SharedValues}: their values are handed on as they are. */
+export const SHARED_KEYS = [
+  ...["model", "endpoint", "header", "apiKey", "transport", "timeout", "caCert"] as const,
+  ...["insecure", "proxyLocal", "datasetPath", "tokenizer", "numTurns", "length"] as const,
+  ...["stream", "temperature", "topP", "topK", "seed", "grace", "workers"] as const,
+  ...["extraBody", "saveText", "gpu"] as const,
+] satisfies readonly (keyof MeasureValues)[];
 
 /** How the server is reached, beyond its address. */
-export const SCRIPT_SERVER_OPTIONS: readonly Option[] = [
-  benchOption("api-key"),
-  benchOption("transport", { advanced: true }),
-  benchOption("timeout", { advanced: true }),
-  benchOption("header"),
-  benchOption("ca-cert"),
-  benchOption("insecure"),
-  benchOption("proxy-local"),
-];
+export const SCRIPT_SERVER_OPTIONS = {
+  apiKey: TARGET_OPTIONS.apiKey,
+  transport: { ...TARGET_OPTIONS.transport, advanced: true },
+  timeout: { ...TARGET_OPTIONS.timeout, advanced: true },
+  header: TARGET_OPTIONS.header,
+  caCert: TARGET_OPTIONS.caCert,
+  insecure: TARGET_OPTIONS.insecure,
+  proxyLocal: TARGET_OPTIONS.proxyLocal,
+};
 
-/** Whatever a command of old did not have: records, warm-up, worker threads, exit code. */
-export const SCRIPT_RUN_OPTIONS: readonly Option[] = [
-  benchOption("warmup", {
+/** What the scripts did not have: records, warm-up, worker threads, exit code. */
+export const SCRIPT_RUN_OPTIONS = {
+  warmup: option.integer({
+    ...LOAD_OPTIONS.warmup,
     default: 0,
     defaultText: "0",
     help: "Requests before the load that are not counted; the script sends none.",
   }),
-  benchOption("grace", {
+  grace: option.number({
+    ...LOAD_OPTIONS.grace,
     default: 600,
-    help: "How long requests in flight may finish after the stop time or an interrupt; the " +
-      "script waits for all of them.",
+    help: "Time for requests in flight to finish after the stop time or an interrupt; the script " +
+      "waits for all of them.",
   }),
-  benchOption("workers"),
-  benchOption("extra-body", { advanced: true }),
-  benchOption("max-failures"),
-  benchOption("out", {
+  workers: LOAD_OPTIONS.workers,
+  extraBody: { ...REQUEST_OPTIONS.extraBody, advanced: true },
+  maxFailures: REPORT_OPTIONS.maxFailures,
+  out: {
+    ...SAVE_OPTIONS.out,
+    needs: [],
     defaultText: "none: nothing is kept",
     help: "New folder for the record file and our own reports of the same run.",
-  }),
-  benchOption("save-text"),
-  benchOption("gpu"),
-];
+  },
+  saveText: {
+    ...SAVE_OPTIONS.saveText,
+    needs: [{ key: "out", because: "without it nothing is kept, add --out DIR" }],
+  },
+  gpu: SAVE_OPTIONS.gpu,
+};
+
+/** Address of the server in the api_bench_tools scripts. */
+export const BASE_URL = option.optionalArgument({
+  help: "where the server listens, e.g. http://127.0.0.1:8000",
+  unless: "launch",
+});
 
 /** The options that both api_bench_tools scripts have. */
-export const API_BENCH_OPTIONS: readonly Option[] = [
-  {
-    name: "backend",
-    kind: "text",
+export const API_BENCH_OPTIONS = {
+  backend: option.choice({
     value: "NAME",
     aliases: ["protocol"],
     defaultText: `${DEFAULT_BACKEND}; with --launch the engine's own`,
     choices: BACKEND_CHOICES,
     help: "Engine, with the script's own request parameters, or one of our protocols.",
     group: "Server",
-  },
-  benchOption("model", {
-    help: "Model name to send; where it is a folder with a tokenizer, that one counts.",
   }),
-  benchOption("endpoint", { advanced: false }),
+  model: {
+    ...TARGET_OPTIONS.model,
+    help: "Model name to send; a folder with a tokenizer is also the default of --tokenizer.",
+  },
+  endpoint: { ...TARGET_OPTIONS.endpoint, advanced: false },
   ...SCRIPT_SERVER_OPTIONS,
-  ...launchOptions(),
-  benchOption("dataset-path", { defaultText: "the built-in sample" }),
-  {
-    name: "dataset",
-    kind: "text",
+  ...LAUNCH_OPTIONS,
+  datasetPath: option.text({
+    value: "FILE",
+    defaultText: "the built-in sample",
+    help: "File of the dataset.",
+    group: "Prompts",
+  }),
+  dataset: option.choice({
     value: "NAME",
     default: "sharegpt",
     choices: ["sharegpt", "xiaomi"],
     help: "Format of the file: ShareGPT, or JSON lines with messages (answers of 200 tokens).",
     group: "Prompts",
-  },
-  {
-    name: "num-requests",
-    kind: "integer",
+  }),
+  numRequests: option.integer({
     value: "N",
     default: 1000,
     min: 1,
     help: "Prompts in the pool.",
     group: "Prompts",
-  },
-  {
-    name: "sharegpt-output-len",
-    kind: "integer",
+  }),
+  sharegptOutputLen: option.integer({
     value: "N",
     min: 4,
     defaultText: "those of the dataset's answers",
-    help: "Answer length to ask for in every request.",
+    help: "Answer length to request in every request.",
     group: "Prompts",
-  },
-  benchOption("tokenizer", {
+  }),
+  tokenizer: {
+    ...DATASET_OPTIONS.tokenizer,
     defaultText: "that of --model or --model-path if it is a folder, else lengths are estimates",
-  }),
-  {
-    name: "system-prompt-path",
-    kind: "text",
-    value: "FILE",
-    help: "Text put before every prompt.",
-    group: "Prompts",
   },
-  benchOption("seed", {
-    help: "Of what is drawn on our side; the script's sampler always uses 0.",
+  systemPromptPath: option.text({
+    value: "FILE",
+    help: "Text sent before every prompt.",
+    group: "Prompts",
   }),
-  benchOption("length"),
-  {
-    name: "best-of",
-    kind: "integer",
+  seed: {
+    ...DATASET_OPTIONS.seed,
+    help: "Seed of what the client draws; the script's sampler always uses 0.",
+  },
+  length: REQUEST_OPTIONS.length,
+  bestOf: option.integer({
     value: "N",
     default: 1,
     min: 1,
     help: "Field best_of of the request (vllm).",
     group: "Request",
     advanced: true,
-  },
-  {
-    name: "use-beam-search",
-    kind: "flag",
+  }),
+  useBeamSearch: option.flag({
     help: "Refused, as by the script.",
     group: "Request",
     advanced: true,
-  },
-  {
-    name: "trust-remote-code",
-    kind: "flag",
-    help: "Has no meaning here: a tokenizer is data, no code of a model is ever run.",
+  }),
+  trustRemoteCode: option.flag({
+    help: "Has no effect: tokenizers are data, and no code of a model is ever run.",
     group: "Request",
     advanced: true,
-  },
-];
+  }),
+};
+
+/** Which prompts LMDeploy's scripts sample from a ShareGPT file. */
+export const SAMPLE_OPTIONS = {
+  sampler: option.choice({
+    value: "NAME",
+    default: "lmdeploy",
+    choices: ["lmdeploy", "lmdeploy-presample", "seeded"],
+    help: "The script's sampler up to v0.2.5, the one since v0.2.6, or ours.",
+    group: "Prompts",
+    advanced: true,
+  }),
+  seed: { ...DATASET_OPTIONS.seed, help: "Seed of the sample of prompts." },
+};
+
+/** The CSV of LMDeploy's scripts; `path` is the script's own default. */
+export function csvOptions(path: string) {
+  return {
+    csv: option.text({
+      value: "FILE",
+      default: path,
+      defaultText: path.replace(/^\.\//, ""),
+      needs: [{ key: "noCsv", not: true, because: "give one of them" }],
+      help: "File for the results; an existing one is replaced, as by the script.",
+      group: "Report",
+    }),
+    noCsv: option.flag({ help: "Write no CSV (the script's empty name).", group: "Report" }),
+  };
+}
+
+/** Users of LMDeploy's scripts, who share one queue of prompts. */
+export function queueOptions(defaults: { readonly users: number; readonly prompts: number }) {
+  return {
+    concurrency: option.integer({
+      value: "N",
+      aliases: ["c"],
+      default: defaults.users,
+      min: 1,
+      help: "Users, each sending the next prompt of the queue when its answer is complete.",
+      group: "Load",
+    }),
+    numPrompts: option.integer({
+      value: "N",
+      aliases: ["n"],
+      default: defaults.prompts,
+      min: 1,
+      help: "Prompts to sample; each is sent once.",
+      group: "Prompts",
+    }),
+  };
+}
+
+/** A choice of CSV columns. The first layout is the default. */
+export function layoutOption<const L extends string>(layouts: readonly L[], initial: NoInfer<L>) {
+  return option.choice({
+    value: "VERSION",
+    default: initial,
+    choices: layouts,
+    needs: [{ key: "noCsv", not: true, because: "no CSV is written" }],
+    help: "Columns of the release v0.1.0 and later, or of v0.1.0a1.",
+    group: "Report",
+  });
+}
 
 /** Prints the script's own, wrong numbers beside ours. */
-export function scriptNumbersOption(on: boolean, differences: string): Option {
-  return {
-    name: "script-numbers",
-    kind: "flag",
+export function scriptNumbersOption(on: boolean, differences: string) {
+  return option.flag({
     default: on,
-    help: `Print the numbers as the script computes them, too, labeled: ${differences}.`,
+    help: `Also print the numbers as the script computes them, labeled: ${differences}.`,
     group: "Report",
-  };
+  });
 }

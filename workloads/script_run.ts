@@ -1,103 +1,89 @@
 /**
- * Runs a command that stands for an older script: its values become a plan of `bench`, its load is
- * measured like any other, and what the script prints is made of the records.
+ * Runs a command that stands for an older script: its values become a plan as `bench` makes one, its
+ * load is measured like any other, and the script's output is computed from the records.
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { isObject } from "../backends/json_event.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { warnings } from "../metrics/check.ts";
 import type { LoadEnd, Run } from "../metrics/run.ts";
-import type { Summary } from "../metrics/summary.ts";
-import { bench } from "./command_bench.ts";
-import { type BenchPlan, planBench } from "./bench_plan.ts";
-import type { ScriptBackend } from "./script_target.ts";
-import { completeValues, repeatableValues } from "./option_parse.ts";
+import { DEFAULT_PERCENTILES, type Summary } from "../metrics/summary.ts";
+import { MEASURE_OPTIONS, type MeasureValues } from "./bench_options.ts";
+import { type BenchPlan, planRun } from "./bench_plan.ts";
+import type { CommandTable, Host, Values } from "./command.ts";
+import { withDefaults } from "./option_parse.ts";
+import { repeatableValues } from "./option_secret.ts";
+import { pick } from "./option_table.ts";
 import type { Prompt } from "./prompt.ts";
 import { measureRecorded } from "./run_recorded.ts";
 import { exitCode, summarizeFor, writeReports } from "./run_results.ts";
-import type { Command, Host, OptionValue, Values } from "./command.ts";
+import { SHARED_KEYS, type SharedValues } from "./script_options.ts";
+import type { ScriptBackend } from "./script_target.ts";
 import { UserError } from "./user_error.ts";
 
-/** Options that mean the same in `bench` and are handed on as they are. */
-const SHARED: readonly string[] = [
-  "model",
-  "endpoint",
-  "header",
-  "api-key",
-  "transport",
-  "timeout",
-  "ca-cert",
-  "insecure",
-  "proxy-local",
-  "dataset-path",
-  "tokenizer",
-  "num-turns",
-  "length",
-  "stream",
-  "temperature",
-  "top-p",
-  "top-k",
-  "seed",
-  "grace",
-  "workers",
-  "extra-body",
-  "max-failures",
-  "save-text",
-  "gpu",
-];
+/** Values of `bench` that a script's command decides itself; with those of single datasets. */
+export type DecidedValues = Partial<MeasureValues> & {
+  readonly sampler?: string;
+  readonly order?: string;
+};
 
-/** What a command settles itself. */
+/** What a command decides itself. */
 export interface ScriptPlanParts {
-  /** Values under `bench`'s names, over those that are handed on. */
-  readonly values: Values;
+  readonly url: string;
+  /** Over those that are handed on. */
+  readonly values: DecidedValues;
   /** Parts of the plan that `bench` has no option for. */
   readonly plan: Pick<BenchPlan, "loads" | "stops"> & Partial<BenchPlan>;
 }
 
-/** The plan of a script's command. @throws {UserError} as `planBench`. */
+/** The plan of a script's command. @throws {UserError} as `planRun`. */
 export async function planScript(
-  scenario: Command,
-  values: Values,
-  parts: ScriptPlanParts,
+  { name, options }: CommandTable,
+  values: Values & Partial<SharedValues> & { readonly warmup?: number | undefined },
+  { url, values: decided, plan }: ScriptPlanParts,
 ): Promise<BenchPlan> {
-  const handedOn: Record<string, OptionValue> = {};
-  for (const name of SHARED) if (values[name] !== undefined) handedOn[name] = values[name];
-  const plan = await planBench(
-    completeValues(bench, { ...handedOn, ...parts.values }),
-    scenario.name,
-  );
-  return {
-    ...plan,
-    warmups: parts.plan.loads.map(() => (values.warmup as number | undefined) ?? 0),
-    ...parts.plan,
-    options: repeatableValues(scenario, values),
-  };
+  const handedOn = pick<Partial<SharedValues>, keyof SharedValues>(values, SHARED_KEYS);
+  return await planRun(withDefaults(MEASURE_OPTIONS, { ...handedOn, ...decided }), {
+    command: name,
+    url,
+    options: repeatableValues(options, values),
+    parts: { warmups: plan.loads.map(() => values.warmup ?? 0), ...plan },
+  });
 }
 
-/** Request parameters of a backend under `bench`'s names; the user's `--extra-body` wins. */
-export function backendValues(backend: ScriptBackend, values: Values): Values {
-  const { temperature, topK, topP } = backend.sampling;
-  const bestOf = backend.name === "vllm" ? { best_of: values["best-of"] ?? 1 } : {};
-  const extra = merged({ ...backend.extraBody, ...bestOf }, values["extra-body"]);
+/** Request parameters of a backend; the user's `--extra-body` wins. */
+export function backendValues(
+  backend: ScriptBackend,
+  { bestOf, extraBody }: {
+    readonly bestOf: number;
+    readonly extraBody: Readonly<Record<string, unknown>> | undefined;
+  },
+): DecidedValues {
+  const extra = merged(
+    { ...backend.extraBody, ...backend.name === "vllm" ? { best_of: bestOf } : {} },
+    extraBody ?? {},
+  );
   return {
     protocol: backend.protocol,
-    ...(backend.model === undefined ? {} : { model: backend.model }),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(topK === undefined ? {} : { "top-k": topK }),
-    ...(topP === undefined ? {} : { "top-p": topP }),
-    ...(Object.keys(extra).length === 0 ? {} : { "extra-body": extra }),
+    ...defined({
+      model: backend.model,
+      ...backend.sampling,
+      extraBody: Object.keys(extra).length === 0 ? undefined : extra,
+    }),
   };
 }
 
 /** A patch over a patch: `null`, which removes a field of the body, has to stay. */
-function merged(under: Readonly<Record<string, unknown>>, over: unknown): Record<string, unknown> {
-  if (over === undefined) return { ...under };
-  const patch = over as Readonly<Record<string, unknown>>;
+function merged(
+  under: Readonly<Record<string, unknown>>,
+  over: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const result: Record<string, unknown> = { ...under };
-  for (const [name, value] of Object.entries(patch)) {
-    const both = isObject(result[name]) && isObject(value);
-    result[name] = both ? { ...result[name] as object, ...value as object } : value;
+  for (const [name, value] of Object.entries(over)) {
+    const before = result[name];
+    result[name] = isObject(before) && isObject(value) ? { ...before, ...value } : value;
   }
   return result;
 }
@@ -128,7 +114,7 @@ export interface ScriptRun {
 }
 
 /**
- * Measures a plan of one load, keeps the records where asked, says on stderr what is to be doubted.
+ * Measures a plan of one load, keeps the records where asked, and reports doubts on stderr.
  *
  * @throws {UserError} as `measure`, and when a file cannot be written.
  */
@@ -152,7 +138,7 @@ export async function runScript(
   }
   const report = {
     format: "table",
-    percentiles: [50, 90, 95, 99],
+    percentiles: DEFAULT_PERCENTILES,
     maxFailuresPercent: keep.maxFailures ?? 0,
   };
   const summary = summarizeFor(run, report);
@@ -174,7 +160,7 @@ export async function runScript(
 /** Failures with their causes (T42), and checks that found something. */
 function noteDoubts(summary: Summary, host: Host): void {
   const { loads } = summary;
-  /** Many cases are often doubted for one reason: a line for each reason, with its cases. */
+  /** Many loads often share one reason: one line per reason, with its loads. */
   const doubts = new Map<string, string[]>();
   for (const { label, failures, checks } of loads) {
     const where = loads.length > 1 ? `, ${label}` : "";

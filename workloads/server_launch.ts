@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import {
   describeEnd,
   type ServerProcess,
@@ -15,7 +16,6 @@ import {
   engineCommand,
   engineUrl,
   findLaunchEngine,
-  LAUNCH_ENGINES,
   type LaunchEngine,
   type LaunchSettings,
 } from "../backends/launch_engines.ts";
@@ -23,160 +23,17 @@ import type { Target } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { readLogTail } from "./server_log_tail.ts";
 import { askForOneToken, type Waited, waitUntilReady } from "./server_readiness.ts";
-import type { Host, Option, OptionValue, Values } from "./command.ts";
-import { dashed } from "./option_parse.ts";
+import type { Host } from "./command.ts";
+import {
+  type EngineValues,
+  type LaunchValues,
+  READY_TIMEOUT_S,
+  SERVERS_FOLDER,
+} from "./server_launch_options.ts";
 import { splitShellWords } from "./shell_split.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
-/** Folder of logs and state files, in the working directory. */
-export const SERVERS_FOLDER = "tokometer-servers";
-/** As long as the scripts wait: 90 times 10 s. */
-export const READY_TIMEOUT_S = 900;
-
-const GROUP = "Server to start";
-
-/** What an engine is started with, whatever starts it. */
-export const ENGINE_OPTIONS: readonly Option[] = [
-  {
-    name: "model-path",
-    kind: "text",
-    value: "PATH",
-    help: "Model to serve: its folder or file, or its name on a hub, as the engine takes it.",
-    group: GROUP,
-  },
-  {
-    name: "tp",
-    kind: "integer",
-    value: "N",
-    default: 1,
-    min: 1,
-    aliases: ["tensor-parallel-size"],
-    help: "GPUs that share the model: a power of two.",
-    group: GROUP,
-  },
-  {
-    name: "mode",
-    kind: "text",
-    value: "NAME",
-    default: "fp16",
-    choices: [...new Set(LAUNCH_ENGINES.flatMap(({ modes }) => Object.keys(modes)))],
-    help: "Number format; fp16 leaves it to the engine and its model, as the scripts do.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "model-format",
-    kind: "text",
-    value: "NAME",
-    choices: ["hf", "llama", "awq"],
-    defaultText: "what the engine finds",
-    help: "Format of the weights, for lmdeploy.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "cache-max-entry-count",
-    kind: "number",
-    value: "SHARE",
-    aliases: ["cache-count"],
-    min: 0.001,
-    defaultText: "the engine's",
-    help: "Share of GPU memory for the key-value cache, as the engine defines it: lmdeploy " +
-      "--cache-max-entry-count, vllm --gpu-memory-utilization, sglang --mem-fraction-static, " +
-      "ppl --max-tokens-scale.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "session-len",
-    kind: "integer",
-    value: "N",
-    min: 1,
-    defaultText: "the engine's",
-    help: "Longest prompt and answer together, in tokens.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "log-level",
-    kind: "text",
-    value: "LEVEL",
-    choices: ["debug", "info", "warning", "error", "critical"],
-    defaultText: "the engine's; warning for vllm",
-    help: "How much the server writes to its log, for vllm, lmdeploy and sglang.",
-    group: GROUP,
-    advanced: true,
-  },
-];
-
-/** Options of every command that can start the server it measures. */
-export const LAUNCH_OPTIONS: readonly Option[] = [
-  {
-    name: "launch",
-    kind: "text",
-    value: "ENGINE",
-    choices: LAUNCH_ENGINES.map(({ name }) => name),
-    help: "Start this server, wait until it answers, measure it over the loopback address, and " +
-      "end it with all its children.",
-    group: GROUP,
-  },
-  ...ENGINE_OPTIONS,
-  {
-    name: "launch-args",
-    kind: "text",
-    value: "TEXT",
-    help: `Further arguments of the server in one text: --launch-args="--max-num-seqs 64". They ` +
-      "replace ours of the same name.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "launch-port",
-    kind: "integer",
-    value: "N",
-    min: 0,
-    max: 65_535,
-    defaultText: "the engine's",
-    help: "Port that the server is told to listen on; 0 takes a free one.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "launch-executable",
-    kind: "text",
-    value: "PATH",
-    defaultText: "found on the PATH",
-    help: "Program to run, e.g. the python of another environment.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "launch-timeout",
-    kind: "number",
-    value: "SECONDS",
-    default: READY_TIMEOUT_S,
-    min: 0,
-    help: "How long the server may take until it answers with a token.",
-    group: GROUP,
-    advanced: true,
-  },
-  {
-    name: "launch-log",
-    kind: "text",
-    value: "FILE",
-    defaultText: `a file in ${SERVERS_FOLDER}/`,
-    help: "File that the server's output is appended to.",
-    group: GROUP,
-    advanced: true,
-  },
-];
-
-/** {@linkcode LAUNCH_OPTIONS} for a command that has some of these names itself. */
-export function launchOptions(own: readonly string[] = []): readonly Option[] {
-  return LAUNCH_OPTIONS.filter(({ name }) => !own.includes(name));
-}
-
-/** A server to start, decided. */
+/** A server to start. */
 export interface LaunchPlan {
   readonly engine: LaunchEngine;
   readonly settings: LaunchSettings;
@@ -184,54 +41,36 @@ export interface LaunchPlan {
   readonly url: string;
   readonly logPath: string;
   readonly timeoutMs: number;
-  /** From one readiness request to the next. Default 0.25 s: small models are ready in no time. */
+  /** From one readiness request to the next. Default 0.25 s: small models start quickly. */
   readonly intervalMs?: number;
-  /** Name of the protocol that it is asked in. Default: the engine's. */
+  /** Protocol of readiness requests. Default: the engine's. */
   readonly protocol?: string;
-  /** Model name to ask for. Default: the first one that the server lists. */
+  /** Model name in them. Default: the first one that the server lists. */
   readonly model?: string;
   /** How it is reached, keys and headers included. Default: its address alone. */
   readonly target?: Target;
-  /** How long it may take to end by itself. Default 10 s. */
+  /** Time to end by itself. Default 10 s. */
   readonly graceMs?: number;
 }
 
 /**
- * What `--launch` and its companions ask for; `undefined` without `--launch`.
+ * The plan of `--launch` and its companions; `undefined` without `--launch`.
  *
- * @param own names that mean something to the command without `--launch`, too.
- * @throws {UserError} for options that the engine cannot follow, or that need `--launch`.
+ * @throws {UserError} for options that the engine cannot follow.
  */
-export function planLaunch(
-  values: Values,
-  own: readonly string[] = [],
-): LaunchPlan | undefined {
-  const name = text(values, "launch");
-  if (name === undefined) {
-    const stray = LAUNCH_OPTIONS.find((option) =>
-      !own.includes(option.name) && values[option.name] !== undefined &&
-      values[option.name] !== option.default
-    );
-    if (stray === undefined) return undefined;
-    throw new UserError(
-      `Cannot use ${dashed(stray.name)} without --launch: it says how to start a server, ` +
-        "add --launch ENGINE",
-    );
-  }
-  const extra = text(values, "launch-args");
-  const given = values["launch-port"] as number | undefined;
-  const port = given === 0 ? freePort() : given;
-  const log = text(values, "launch-log");
-  return planEngine(name, values, {
-    timeoutMs: (values["launch-timeout"] as number | undefined ?? READY_TIMEOUT_S) * 1000,
-    port,
-    executable: text(values, "launch-executable"),
-    extraArgs: extra === undefined ? [] : splitShellWords(extra),
-    logPath: log,
+export function planLaunch(values: LaunchValues): LaunchPlan | undefined {
+  const { launch, launchArgs, launchPort, launchTimeout = READY_TIMEOUT_S } = values;
+  if (launch === undefined) return undefined;
+  return planEngine(launch, values, {
+    timeoutMs: launchTimeout * 1000,
+    port: launchPort === 0 ? freePort() : launchPort,
+    executable: values.launchExecutable,
+    extraArgs: launchArgs === undefined ? [] : splitShellWords(launchArgs),
+    logPath: values.launchLog,
   });
 }
 
-/** What {@linkcode planEngine} is told besides {@linkcode ENGINE_OPTIONS}. */
+/** What {@linkcode planEngine} needs besides the engine's options. */
 export interface EnginePlanOptions {
   readonly timeoutMs: number;
   readonly host?: string | undefined;
@@ -246,30 +85,30 @@ export interface EnginePlanOptions {
 }
 
 /**
- * Checks the values of {@linkcode ENGINE_OPTIONS} against an engine.
+ * Checks the values of `ENGINE_OPTIONS` against an engine.
  *
  * @throws {UserError} for what it cannot follow.
  */
 export function planEngine(
   name: string,
-  values: Values,
+  values: EngineValues,
   options: EnginePlanOptions,
 ): LaunchPlan {
   const { timeoutMs, folder = SERVERS_FOLDER, logPath, ...rest } = options;
-  const modelPath = text(values, "model-path");
+  const { modelPath, mode, modelFormat, cacheMaxEntryCount, logLevel } = values;
   if (modelPath === undefined) {
     throw new UserError(`Cannot start ${name} without a model: add --model-path PATH`);
   }
-  const settings = withoutUndefined({
+  const settings: LaunchSettings = defined({
     modelPath,
-    tensorParallel: values.tp as number | undefined,
-    mode: text(values, "mode"),
-    modelFormat: text(values, "model-format"),
-    cacheMaxEntryCount: values["cache-max-entry-count"] as number | undefined,
-    sessionLength: values["session-len"] as number | undefined,
-    logLevel: text(values, "log-level"),
+    tensorParallel: values.tp,
+    mode,
+    modelFormat,
+    cacheMaxEntryCount,
+    sessionLength: values.sessionLen,
+    logLevel,
     ...rest,
-  }) as unknown as LaunchSettings;
+  });
   return checkedByEngine(() => {
     const engine = findLaunchEngine(name);
     const url = engineUrl(engine, settings);
@@ -285,7 +124,7 @@ export function planEngine(
   });
 }
 
-/** What an engine cannot follow is a mistake of the user. @throws {UserError} */
+/** Runs a check of an engine, whose refusals are mistakes of the user. @throws {UserError} */
 export function checkedByEngine<T>(check: () => T): T {
   try {
     return check();
@@ -321,7 +160,7 @@ export async function withLaunched(
   try {
     host.note(`Started ${engine.name} as process ${server.pid}, log: ${plan.logPath}`);
     await awaitReady(plan, server, host);
-    const news = server.ended.then(async (how) => {
+    const watched = server.ended.then(async (how) => {
       // Ended by us, or before it was ready.
       if (!using) return;
       gone.abort();
@@ -331,10 +170,10 @@ export async function withLaunched(
       );
     });
     const code = await endedEarly(() => use(url, withSignal(host, gone.signal)));
-    // One turn of the loop for news that came while the last results were worked on.
+    // One event-loop turn for the end of the server, if it came while results were processed.
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (!gone.signal.aborted) return code;
-    await news;
+    await watched;
     return host.interrupted.aborted ? code : EXIT.unreachable;
   } finally {
     using = false;
@@ -343,7 +182,7 @@ export async function withLaunched(
     host.progress("");
   }
 
-  /** The exit code; that the server has ended is no second mistake to be explained. */
+  /** The exit code; an error that follows from the server's end needs no second explanation. */
   async function endedEarly(work: () => Promise<number>): Promise<number> {
     try {
       return await work();
@@ -384,7 +223,7 @@ export async function startPlanned(
   try {
     return await startServer(command, {
       logPath,
-      ...(graceMs === undefined ? {} : { graceMs }),
+      ...defined({ graceMs }),
       ...options,
     });
   } catch (error) {
@@ -427,7 +266,7 @@ export async function awaitReady(
       return;
     case "interrupted":
       throw new UserError(
-        `Cannot wait for ${engine.name} any longer: interrupted`,
+        `Stopped waiting for ${engine.name}: interrupted`,
         EXIT.interrupted,
       );
     case "ended":
@@ -467,13 +306,13 @@ export async function waitForPlanned(
         timeoutMs,
         signal,
         clock,
-        ...(model === undefined ? {} : { model }),
+        ...defined({ model }),
       }),
     options,
   );
 }
 
-/** @throws {UserError} when somebody listens there already: we would measure them. */
+/** @throws {UserError} when another program listens there: it would be measured instead. */
 export async function refuseTakenAddress({ engine, url }: LaunchPlan): Promise<void> {
   const { hostname, port } = new URL(url.replace(/^grpc/, "http"));
   try {
@@ -497,20 +336,10 @@ async function tail({ logPath, logStart }: ServerProcess): Promise<string> {
   return [`the end of ${logPath}:`, ...lines.map((line) => `  ${line}`)].join("\n");
 }
 
-/** A port that nobody listens on now. */
+/** A port that is free now. */
 function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
   return port;
-}
-
-function text(values: Values, name: string): string | undefined {
-  return values[name] as string | undefined;
-}
-
-function withoutUndefined(
-  values: Readonly<Record<string, OptionValue>>,
-): Record<string, OptionValue> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

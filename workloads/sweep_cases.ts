@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { isObject } from "../backends/json_event.ts";
-import type { Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
 
@@ -30,50 +30,39 @@ const FIELDS: Readonly<Record<string, { readonly least: number; readonly whole: 
   stop_time: { least: 0, whole: false },
 };
 
+/** Values that cases are made of. */
+export interface CaseValues {
+  readonly cases?: string | undefined;
+  readonly clients: readonly number[];
+  readonly turns: readonly number[];
+  readonly prompts: number;
+  readonly stopTime: number;
+  readonly rampUpTime?: number | undefined;
+}
+
 /**
  * Cases from the options: turns within clients, as in the script; or from the file `--cases` names.
  *
  * @throws {UserError} when the file cannot be read or a case makes no sense.
  */
-export async function sweepCases(values: Values): Promise<readonly SweepCase[]> {
-  const common = {
-    prompts: values.prompts as number,
-    stopTime: values["stop-time"] as number,
-    rampUpTime: values["ramp-up-time"] as number | undefined,
-  };
-  const file = values.cases as string | undefined;
-  const turns = values.turns as readonly number[];
+export async function sweepCases(values: CaseValues): Promise<readonly SweepCase[]> {
+  const { cases: file, clients, turns } = values;
   if (file !== undefined) {
     return readCases(await readFile(file), file).map((given) =>
-      completed(given, { ...common, turns: turns[0] ?? 1 })
+      completed({ turns: turns[0] ?? 1, ...given }, values)
     );
   }
-  const clients = values.clients as readonly number[];
-  return clients.flatMap((clients) => turns.map((turns) => completed({ clients, turns }, common)));
+  return clients.flatMap((clients) => turns.map((turns) => completed({ clients, turns }, values)));
 }
 
 type GivenCase = Partial<SweepCase> & Pick<SweepCase, "clients">;
 
-function completed(
-  given: GivenCase,
-  common: {
-    readonly prompts: number;
-    readonly stopTime: number;
-    readonly rampUpTime: number | undefined;
-    readonly turns?: number;
-  },
-): SweepCase {
-  const { clients } = given;
-  const rampUpTime = given.rampUpTime ?? common.rampUpTime ??
+function completed(given: GivenCase & Pick<SweepCase, "turns">, values: CaseValues): SweepCase {
+  const { clients, turns, prompts = values.prompts, stopTime = values.stopTime } = given;
+  const rampUpTime = given.rampUpTime ?? values.rampUpTime ??
     // Two decimals, as the script's calculator gives them.
     Math.round(clients * RAMP_UP_SEC_PER_CLIENT * 100) / 100;
-  return {
-    clients,
-    turns: given.turns ?? common.turns ?? 1,
-    prompts: given.prompts ?? common.prompts,
-    rampUpTime,
-    stopTime: given.stopTime ?? common.stopTime,
-  };
+  return { clients, turns, prompts, rampUpTime, stopTime };
 }
 
 async function readFile(path: string): Promise<unknown> {
@@ -100,7 +89,7 @@ function readCases(value: unknown, path: string): readonly GivenCase[] {
 }
 
 function readCase(value: unknown, where: string): GivenCase {
-  if (!isObject(value)) throw new UserError(`Cannot use ${where}: it is no object`);
+  if (!isObject(value)) throw new UserError(`Cannot use ${where}: it is not an object`);
   const numbers: Record<string, number> = {};
   for (const [key, number] of Object.entries(value)) {
     const name = key.replaceAll("-", "_");
@@ -129,9 +118,6 @@ function readCase(value: unknown, where: string): GivenCase {
   }
   return {
     clients,
-    ...(turns === undefined ? {} : { turns }),
-    ...(prompts === undefined ? {} : { prompts }),
-    ...(rampUpTime === undefined ? {} : { rampUpTime }),
-    ...(stopTime === undefined ? {} : { stopTime }),
+    ...defined({ turns, prompts, rampUpTime, stopTime }),
   };
 }

@@ -4,27 +4,27 @@
  * @module
  */
 import { PROTOCOLS } from "../../backends/protocols.ts";
-import type { Command, Host, Values } from "../../workloads/command.ts";
+import { type Command, defineCommand, type Host } from "../../workloads/command.ts";
+import { option } from "../../workloads/option_table.ts";
 import { EXIT } from "../../workloads/user_error.ts";
 
 /** The command `protocols`. */
-export const protocols: Command = {
+export const protocols: Command = defineCommand({
   name: "protocols",
   summary: "List the protocols that requests can be sent in",
   description: "Prints one line per protocol: its name, what carries it and the path of its call.",
-  positionals: [],
-  options: [{
-    name: "carrier",
-    kind: "text",
-    value: "NAME",
-    choices: ["http", "grpc", "inprocess"],
-    help: "Only the protocols that this carries.",
-  }],
+  options: {
+    carrier: option.choice({
+      value: "NAME",
+      choices: ["http", "grpc", "inprocess"],
+      help: "Only the protocols that this carries.",
+    }),
+  },
   examples: [{ line: "tokometer protocols --carrier grpc", does: "those of gRPC servers" }],
   run,
-};
+});
 
-function run({ carrier }: Values, host: Host): Promise<number> {
+function run({ carrier }: { readonly carrier: string | undefined }, host: Host): Promise<number> {
   for (const { name, path, ...protocol } of PROTOCOLS) {
     if (carrier !== undefined && carrier !== protocol.carrier) continue;
     host.print(`${name.padEnd(22)} ${protocol.carrier.padEnd(9)} ${path}`);

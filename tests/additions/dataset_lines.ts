@@ -6,6 +6,7 @@
 import { countDuplicates } from "../../workloads/dataset_duplicates.ts";
 import { integerExtra } from "../../workloads/dataset_extra.ts";
 import { openDatasetFile } from "../../workloads/dataset_file.ts";
+import { option } from "../../workloads/option_table.ts";
 import { readLines } from "../../workloads/line_stream.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt } from "../../workloads/prompt.ts";
 
@@ -17,15 +18,16 @@ export const lines: DatasetKind = {
   name: "lines",
   description: "a text file with a prompt on each line",
   needsFile: true,
-  options: [{
-    name: "skip-lines",
-    kind: "integer",
-    value: "N",
-    min: 0,
-    help: "Lines left out at the top of a text file.",
-    group: "Prompts",
-    advanced: true,
-  }],
+  fileEndings: [".txt"],
+  options: {
+    skipLines: option.integer({
+      value: "N",
+      min: 0,
+      help: "Lines left out at the top of a text file.",
+      group: "Prompts",
+      advanced: true,
+    }),
+  },
   load,
 };
 

@@ -14,7 +14,7 @@ import { PROTOCOLS } from "../../backends/protocols.ts";
 import { findSimProtocol, SIM_ENGINES } from "../../backends/sim_protocols.ts";
 import type { Protocol } from "../../backends/protocol.ts";
 import type { Run } from "../../metrics/run.ts";
-import { measureBench } from "../../workloads/command_bench.ts";
+import { measureBench } from "../../workloads/run_bench.ts";
 
 const BASE = "openai-completions";
 const USERS = 16;
@@ -59,7 +59,7 @@ async function costOf(protocol: Protocol): Promise<number> {
       protocol: protocol.name,
       concurrency: [USERS],
       requests: REQUESTS,
-      "output-tokens": String(OUTPUT_TOKENS),
+      outputTokens: String(OUTPUT_TOKENS),
       warmup: USERS * 2,
     }, {
       onRecord(record) {
@@ -117,7 +117,7 @@ async function faultTable(): Promise<void> {
       concurrency: [4],
       requests: 24,
       warmup: 0,
-      "output-tokens": "uniform:8:24",
+      outputTokens: "uniform:8:24",
     };
     const cells: string[] = [];
     await withSimulator(["--ttft=5", "--itl=1", ...args], async (sim) => {

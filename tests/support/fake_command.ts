@@ -4,88 +4,77 @@
  *
  * @module
  */
-import type { Command, Host, Values } from "../../workloads/mod.ts";
+import { type Command, defineCommand, type Host, type Values } from "../../workloads/command.ts";
+import { option } from "../../workloads/option_table.ts";
 
 /** What the last run was given. */
 export const seen: { values: Values; host: Host | undefined } = { values: {}, host: undefined };
 
 /** `tokometer fake <url> [<files>...]`. */
-export const FAKE: Command = {
+export const FAKE: Command = defineCommand({
   name: "fake",
   aliases: ["fake_command"],
   summary: "Pretends to measure",
   description: "Pretends to measure, so that tests can see what arrives.\n\nSends nothing.",
-  positionals: [
-    { name: "url", help: "Address of the server, e.g. http://x. Any will do.", required: true },
-    { name: "files", help: "Any files.", required: false, rest: true },
-  ],
-  options: [
-    {
-      name: "rate",
-      kind: "number",
+  options: {
+    url: option.argument({ help: "Address of the server, e.g. http://x. Any will do." }),
+    files: option.optionalRest({ help: "Any files." }),
+    rate: option.number({
       min: 0,
       max: Infinity,
       default: 1.5,
       help: "Requests per second.",
       group: "Load",
-    },
-    {
-      name: "concurrency",
-      kind: "integers",
+    }),
+    concurrency: option.integers({
       value: "N",
       min: 1,
       default: [1, 16],
       aliases: ["c", "num-users"],
       help: "Users at once, one measurement each.",
       group: "Load",
-    },
-    { name: "requests", kind: "integer", aliases: ["n"], min: 1, max: 100, help: "How many." },
-    { name: "gaps", kind: "numbers", repeat: true, help: "Pauses." },
-    {
-      name: "transport",
-      kind: "text",
+    }),
+    requests: option.integer({ aliases: ["n"], min: 1, max: 100, help: "How many." }),
+    gaps: option.numbers({ repeat: true, help: "Pauses." }),
+    transport: option.choice({
       choices: ["fetch", "socket", "epoll"],
       default: "fetch",
       help: "What carries the bytes.",
-    },
-    { name: "metrics", kind: "texts", choices: ["ttft", "itl", "tpot"], help: "What to show." },
-    { name: "tags", kind: "texts", help: "Free words." },
-    { name: "header", kind: "texts", repeat: true, aliases: ["H"], help: "Sent along." },
-    { name: "stream", kind: "flag", default: true, help: "Stream the answers." },
-    { name: "save-text", kind: "flag", help: "Keep the answers." },
-    { name: "extra-body", kind: "json", help: "Merged into each request.", advanced: true },
-    {
-      name: "api-key",
-      kind: "text",
+    }),
+    metrics: option.choices({ choices: ["ttft", "itl", "tpot"], help: "What to show." }),
+    tags: option.texts({ help: "Free words." }),
+    header: option.texts({ repeat: true, aliases: ["H"], help: "Sent along." }),
+    stream: option.flag({ default: true, help: "Stream the answers." }),
+    saveText: option.flag({ help: "Keep the answers." }),
+    extraBody: option.json({ help: "Merged into each request.", advanced: true }),
+    apiKey: option.text({
       secret: true,
       aliases: ["k"],
       value: "KEY",
       help: "Key of the server.",
-    },
-    { name: "model", kind: "text", defaultText: "what the server lists", help: "Model." },
-    {
-      name: "do",
-      kind: "text",
+    }),
+    model: option.text({ defaultText: "what the server lists", help: "Model." }),
+    do: option.choice({
       choices: ["nothing", "wait", "fail", "stuck", "print", "denied", "abort"],
       default: "nothing",
       help: "What to do.",
-    },
-  ],
+    }),
+  },
   examples: [
     { line: "tokometer fake http://127.0.0.1:8000 --concurrency 1 16", does: "Two loads." },
     { line: "tokometer fake http://127.0.0.1:8000 --no-stream -n 5", does: "Without a stream." },
   ],
-  run(values: Values, host: Host): Promise<number> {
+  run(values, host) {
     seen.values = values;
     seen.host = host;
-    return ACTIONS[values.do as string]!(host);
+    return ACTIONS[values.do](host);
   },
-};
+});
 
-const ACTIONS: Readonly<Record<string, (host: Host) => Promise<number>>> = {
-  nothing: () => Promise.resolve(0),
+const ACTIONS = {
+  nothing: (_host: Host) => Promise.resolve(0),
   /** As `bench` does: drain after the first interrupt, report after the second; say each. */
-  async wait(host) {
+  async wait(host: Host) {
     const alive = setInterval(() => {}, 1000);
     host.note("ready");
     await aborted(host.interrupted);
@@ -95,21 +84,21 @@ const ACTIONS: Readonly<Record<string, (host: Host) => Promise<number>>> = {
     host.print("report");
     return 130;
   },
-  fail: () => Promise.reject(new TypeError("broken on purpose")),
-  async stuck(host) {
+  fail: (_host: Host): Promise<number> => Promise.reject(new TypeError("broken on purpose")),
+  async stuck(host: Host) {
     const alive = setInterval(() => {}, 1000);
     host.note("ready");
     await new Promise(() => {});
     clearInterval(alive);
     return 0;
   },
-  print(host) {
+  print(host: Host) {
     for (let line = 0; line < 20_000; line++) host.print(`line ${line}`);
     host.note("printed all");
     return Promise.resolve(0);
   },
-  denied: () => Deno.readTextFile("/etc/hostname").then(() => 0),
-  async abort(host) {
+  denied: (_host: Host) => Deno.readTextFile("/etc/hostname").then(() => 0),
+  async abort(host: Host) {
     host.note("ready");
     await aborted(host.aborted);
     host.aborted.throwIfAborted();

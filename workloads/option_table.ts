@@ -1,0 +1,150 @@
+/**
+ * Tables of options: constructors that carry the type of the value, and the names by which a table
+ * is known outside.
+ *
+ * @module
+ */
+import { type Defined, defined } from "../backends/defined.ts";
+import type { Need, Option, OptionKind, OptionTable, OptionValue } from "./command.ts";
+
+/** What is said of an option besides its kind and default. */
+type Spec = Omit<Option, "kind" | "default" | "typed" | "argument" | "unless">;
+
+/** Makes options of one kind; without a default the value may be `undefined`. */
+interface Maker<T extends OptionValue> {
+  <V extends T = T>(spec: Spec & { readonly default: NoInfer<V> }): Option<V>;
+  <V extends T = T>(spec: Spec & { readonly default?: never }): Option<V | undefined>;
+}
+
+/** The same for options with a fixed set of values, which become the type. */
+interface ChoiceMaker {
+  <const C extends string>(
+    spec: Spec & { readonly choices: readonly C[]; readonly default: NoInfer<C> },
+  ): Option<C>;
+  <const C extends string>(
+    spec: Spec & { readonly choices: readonly C[]; readonly default?: never },
+  ): Option<C | undefined>;
+}
+
+/** The same for lists of such values. */
+interface ChoicesMaker {
+  <const C extends string>(
+    spec: Spec & { readonly choices: readonly C[]; readonly default: readonly NoInfer<C>[] },
+  ): Option<readonly C[]>;
+  <const C extends string>(
+    spec: Spec & { readonly choices: readonly C[]; readonly default?: never },
+  ): Option<readonly C[] | undefined>;
+}
+
+/** An argument: given by its place on the command line. */
+type ArgumentSpec = Pick<Spec, "help">;
+
+const make = (kind: OptionKind) => (spec: object) => ({ kind, ...spec }) as Option;
+
+/** Constructors of options. `option.number({ ...other, default: 3 })` changes another option. */
+export const option = {
+  flag: make("flag") as Maker<boolean>,
+  text: make("text") as Maker<string>,
+  /** A length in tokens, or a distribution of lengths. */
+  length: make("text") as Maker<string | number>,
+  integer: make("integer") as Maker<number>,
+  number: make("number") as Maker<number>,
+  texts: make("texts") as Maker<readonly string[]>,
+  integers: make("integers") as Maker<readonly number[]>,
+  numbers: make("numbers") as Maker<readonly number[]>,
+  json: make("json") as Maker<Readonly<Record<string, unknown>>>,
+  choice: make("text") as ChoiceMaker,
+  choices: make("texts") as ChoicesMaker,
+
+  /** A required argument. */
+  argument: <const C extends string = string>(
+    spec: ArgumentSpec & { readonly choices?: readonly C[] },
+  ): Option<C> => ({ kind: "text", argument: "one", required: true, ...spec }),
+  /** An argument that may be left out, or is replaced by the option `unless`. */
+  optionalArgument: (
+    spec: ArgumentSpec & { readonly unless?: string },
+  ): Option<string | undefined> => (
+    { kind: "text", argument: "one", required: spec.unless !== undefined, ...spec }
+  ),
+  /** All arguments that remain, at least one. */
+  rest: (spec: ArgumentSpec): Option<readonly string[]> => (
+    { kind: "texts", argument: "rest", required: true, ...spec }
+  ),
+  /** All arguments that remain, or none. */
+  optionalRest: (spec: ArgumentSpec): Option<readonly string[] | undefined> => (
+    { kind: "texts", argument: "rest", ...spec }
+  ),
+} as const;
+
+/** An option with its key and its name on the command line. */
+export interface NamedOption extends Option {
+  readonly key: string;
+  readonly name: string;
+}
+
+/** Options of a table with their names, arguments included. */
+export function listOptions(table: OptionTable): readonly NamedOption[] {
+  return Object.entries(table).map(([key, option]) => ({
+    ...option,
+    key,
+    name: option.name ?? kebabCase(key),
+  }));
+}
+
+/** Arguments of a table, in the order in which they stand on the command line. */
+export function listArguments(table: OptionTable): readonly NamedOption[] {
+  return listOptions(table).filter(({ argument }) => argument !== undefined);
+}
+
+/** The same options, each of which now also needs something. */
+export function withNeeds<T extends OptionTable>(table: T, ...needs: readonly Need[]): T {
+  return Object.fromEntries(
+    Object.entries(table).map(([key, option]) => [
+      key,
+      { ...option, needs: [...needs, ...option.needs ?? []] },
+    ]),
+  ) as Readonly<Record<string, Option>> as T;
+}
+
+/** Those of `values` whose keys are in `keys`, without `undefined`. */
+export function pick<T extends object, K extends keyof T>(
+  values: T,
+  keys: readonly K[],
+): Defined<Pick<T, K>> {
+  return defined(
+    Object.fromEntries(keys.map((key) => [key, values[key]])) as Pick<T, K>,
+  );
+}
+
+/** Options by every name that they go by; of equal names the first option has it. */
+export function indexOptions(
+  options: readonly NamedOption[],
+): ReadonlyMap<string, NamedOption> {
+  const byName = new Map<string, NamedOption>();
+  for (const option of options) {
+    for (const name of [option.name, ...option.aliases ?? []].map(plainName)) {
+      if (!byName.has(name)) byName.set(name, option);
+    }
+  }
+  return byName;
+}
+
+/** `-` and `_` are interchangeable. */
+export function plainName(name: string): string {
+  return name.replaceAll("_", "-");
+}
+
+/** `outputTokens` → `output-tokens`. */
+export function kebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `--name`, or `-n` for a letter. */
+export function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+/** How an option is written in messages: `--name`, of an argument `<name>`. */
+export function shownName({ argument, name }: NamedOption): string {
+  return argument === undefined ? dashed(name) : `<${name}>`;
+}

@@ -1,0 +1,201 @@
+/**
+ * The main job without a command line: a server measured, and for commands its results kept and
+ * printed.
+ *
+ * @module
+ */
+import type { Run } from "../metrics/run.ts";
+import type { Accumulator } from "../metrics/summary.ts";
+import { MEASURE_OPTIONS } from "./bench_options.ts";
+import { type BenchPlan, planRun, type ReportPlan } from "./bench_plan.ts";
+import type { Host, InputOf } from "./command.ts";
+import type { JSONL_OPTIONS } from "./dataset_jsonl.ts";
+import type { SAMPLER_OPTIONS, SamplerName } from "./dataset_sampler.ts";
+import type { SYNTHETIC_OPTIONS } from "./dataset_synthetic.ts";
+import type { GpuChoice } from "./gpu_sampler.ts";
+import { configValues } from "./option_config_file.ts";
+import { completeValues } from "./option_parse.ts";
+import { repeatableValues } from "./option_secret.ts";
+import { option } from "./option_table.ts";
+import { measure, type MeasureHooks } from "./run_measure.ts";
+import { measureRecorded } from "./run_recorded.ts";
+import { accumulateFor, exitCode, printReport, writeReports } from "./run_results.ts";
+import { EXIT } from "./user_error.ts";
+
+/**
+ * Options of {@linkcode measureBench}: those of `tokometer bench` by their camel-case names, with the
+ * same meanings and defaults, which `tokometer help bench` lists. Times are in seconds.
+ */
+export type BenchOptions = Readonly<{
+  // Server.
+  protocol?: string;
+  model?: string;
+  endpoint?: string;
+  header?: readonly string[];
+  apiKey?: string;
+  transport?: string;
+  timeout?: number;
+  caCert?: string;
+  insecure?: boolean;
+  proxyLocal?: boolean;
+  // Load.
+  concurrency?: readonly number[];
+  rate?: readonly number[];
+  arrival?: "poisson" | "constant" | "gamma";
+  burstiness?: number;
+  maxInFlight?: number;
+  overflow?: "wait" | "drop";
+  rampUp?: number;
+  requests?: number;
+  duration?: number;
+  grace?: number;
+  warmup?: number;
+  workers?: number;
+  // Prompts; from `sampler` on those of single datasets.
+  dataset?: string;
+  datasetPath?: string;
+  prompts?: number;
+  outputTokens?: string | number;
+  tokenizer?: string;
+  numTurns?: number;
+  systemPromptFile?: string;
+  seed?: number;
+  sampler?: SamplerName;
+  minPromptTokens?: number;
+  minOutputTokens?: number;
+  maxPromptTokens?: number;
+  maxTotalTokens?: number;
+  requireHuman?: boolean;
+  order?: "file" | "seeded" | "api-bench-tools";
+  inputTokens?: string | number;
+  prefixTokens?: number;
+  salt?: string;
+  tokenIds?: boolean;
+  vocab?: number;
+  // Request.
+  length?: "forced" | "cap";
+  stream?: boolean;
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  samplingSeed?: number;
+  stop?: readonly string[];
+  extraBody?: Readonly<Record<string, unknown>>;
+  // Record.
+  gpu?: GpuChoice;
+  calibration?: string;
+  noCalibration?: boolean;
+  saveText?: boolean;
+}>;
+
+/** Options that the type above lists: those of all datasets are told apart at run time only. */
+type KnownInput = InputOf<
+  & typeof MEASURE_OPTIONS
+  & typeof SAMPLER_OPTIONS
+  & typeof JSONL_OPTIONS
+  & typeof SYNTHETIC_OPTIONS
+>;
+
+// The public type must be written out for JSR; these lines fail where it differs from the tables.
+const _everyOptionIsListed: Required<KnownInput> extends Required<BenchOptions> ? true : false =
+  true;
+const _everyListedIsAnOption: Required<BenchOptions> extends Required<KnownInput> ? true : false =
+  true;
+
+const LIBRARY = {
+  name: "bench",
+  options: {
+    url: option.argument({ help: "where the server listens, e.g. http://127.0.0.1:8000" }),
+    ...MEASURE_OPTIONS,
+  },
+};
+
+/**
+ * A plan for {@linkcode measure}, as `tokometer bench` makes it.
+ *
+ * @param options secrets may be given as they are.
+ * @throws {UserError} for unknown options (from JavaScript), wrong values, and those that would have
+ * no effect.
+ */
+export async function planBench(url: string, options: BenchOptions = {}): Promise<BenchPlan> {
+  const given = configValues(LIBRARY, { ...options, url }, "the options");
+  const values = completeValues(LIBRARY, given);
+  return await planRun(values, {
+    command: LIBRARY.name,
+    url,
+    options: repeatableValues(LIBRARY.options, values),
+  });
+}
+
+/**
+ * Measures a server as `tokometer bench` does, without printing or writing anything. Needs
+ * `--allow-net` and `--allow-read`.
+ *
+ * @throws {UserError} as {@linkcode planBench}, and when the server cannot be used; failed requests
+ * are in the records.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { measureBench, startSimServer, summarize } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "5", itl: "1" });
+ * const run = await measureBench(server.url, { concurrency: [2], requests: 4, outputTokens: 8 });
+ * await server.stop();
+ * assertEquals(summarize(run).loads[0]?.counts.completed, 4);
+ * ```
+ */
+export async function measureBench(
+  url: string,
+  options: BenchOptions = {},
+  hooks: Partial<MeasureHooks> = {},
+): Promise<Run> {
+  const never = new AbortController().signal;
+  return await measure(await planBench(url, options), {
+    stopSignal: never,
+    abortSignal: never,
+    commandLine: [],
+    ...hooks,
+  });
+}
+
+/** Where a run's results go. */
+export interface SaveOptions {
+  readonly save: boolean;
+  /** Folder; absent = one named by date and time. */
+  readonly out?: string | undefined;
+}
+
+/** Measures, keeps the records, prints and writes the reports; returns the exit code. */
+export async function benchAndReport(
+  plan: BenchPlan,
+  report: ReportPlan,
+  host: Host,
+  options: SaveOptions,
+): Promise<number> {
+  let accumulator: Accumulator | undefined;
+  const { folder, file, failure } = await measureRecorded(plan, host, {
+    folder: options.save ? options.out ?? true : undefined,
+    keepRecords: false,
+    onHeader: (header) => {
+      accumulator = accumulateFor(header, report, host);
+    },
+    onRecord: (record) => accumulator?.add(record),
+    onLoadEnd: (end) => accumulator?.end(end),
+  });
+  const summary = accumulator!.summary();
+  printReport(summary, report, host);
+  if (failure !== undefined) {
+    host.note(
+      `error: Cannot write the record file ${file}: ${failure.message}; ` +
+        "the results above are complete, the file is not",
+    );
+    return EXIT.usage;
+  }
+  if (folder !== undefined) {
+    const paths = await writeReports(summary, folder);
+    host.note(`Records: ${file}`);
+    if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
+  }
+  return exitCode(summary, report);
+}

@@ -1,0 +1,147 @@
+/**
+ * Options for starting a server: `--launch` and its companions.
+ *
+ * @module
+ */
+import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
+import type { Need, ValuesOf } from "./command.ts";
+import { option, withNeeds } from "./option_table.ts";
+
+/** Folder of logs and state files, in the working directory. */
+export const SERVERS_FOLDER = "tokometer-servers";
+/** As long as the scripts wait: 90 times 10 s. */
+export const READY_TIMEOUT_S = 900;
+
+const GROUP = "Server to start";
+
+/** What an engine is started with, by `--launch` or `tokometer serve`. */
+export const ENGINE_OPTIONS = {
+  modelPath: option.text({
+    value: "PATH",
+    help: "Model to serve: folder, file or name on a hub, as the engine accepts it.",
+    group: GROUP,
+  }),
+  tp: option.integer({
+    value: "N",
+    default: 1,
+    min: 1,
+    aliases: ["tensor-parallel-size"],
+    help: "GPUs that share the model: a power of two.",
+    group: GROUP,
+  }),
+  mode: option.text({
+    value: "NAME",
+    default: "fp16",
+    choices: [...new Set(LAUNCH_ENGINES.flatMap(({ modes }) => Object.keys(modes)))],
+    help: "Number format; fp16 leaves it to the engine and its model, as the scripts do.",
+    group: GROUP,
+    advanced: true,
+  }),
+  modelFormat: option.text({
+    value: "NAME",
+    choices: ["hf", "llama", "awq"],
+    defaultText: "detected by the engine",
+    help: "Format of the weights, for lmdeploy.",
+    group: GROUP,
+    advanced: true,
+  }),
+  cacheMaxEntryCount: option.number({
+    value: "SHARE",
+    aliases: ["cache-count"],
+    min: 0.001,
+    defaultText: "the engine's",
+    help: "Share of GPU memory for the key-value cache, as the engine defines it: lmdeploy " +
+      "--cache-max-entry-count, vllm --gpu-memory-utilization, sglang --mem-fraction-static, " +
+      "ppl --max-tokens-scale.",
+    group: GROUP,
+    advanced: true,
+  }),
+  sessionLen: option.integer({
+    value: "N",
+    min: 1,
+    defaultText: "the engine's",
+    help: "Longest prompt and answer together, in tokens.",
+    group: GROUP,
+    advanced: true,
+  }),
+  logLevel: option.text({
+    value: "LEVEL",
+    choices: ["debug", "info", "warning", "error", "critical"],
+    defaultText: "the engine's; warning for vllm",
+    help: "Verbosity of the server's log, for vllm, lmdeploy and sglang.",
+    group: GROUP,
+    advanced: true,
+  }),
+};
+
+/** Where `--launch` puts the server, and how it runs it. */
+const START_OPTIONS = {
+  launchArgs: option.text({
+    value: "TEXT",
+    help: `More arguments for the server, as one text: --launch-args="--max-num-seqs 64". They ` +
+      "replace ours of the same name.",
+    group: GROUP,
+    advanced: true,
+  }),
+  launchPort: option.integer({
+    value: "N",
+    min: 0,
+    max: 65_535,
+    defaultText: "the engine's",
+    help: "Port for the server to listen on; 0 = a free one.",
+    group: GROUP,
+    advanced: true,
+  }),
+  launchExecutable: option.text({
+    value: "PATH",
+    defaultText: "found on the PATH",
+    help: "Program to run, e.g. the python of another environment.",
+    group: GROUP,
+    advanced: true,
+  }),
+  launchTimeout: option.number({
+    value: "SECONDS",
+    default: READY_TIMEOUT_S,
+    min: 0,
+    help: "Time limit until the server answers with a token.",
+    group: GROUP,
+    advanced: true,
+  }),
+  launchLog: option.text({
+    value: "FILE",
+    defaultText: `a file in ${SERVERS_FOLDER}/`,
+    help: "File that the server's output is appended to.",
+    group: GROUP,
+    advanced: true,
+  }),
+};
+
+const NEEDS_LAUNCH: Need = {
+  key: "launch",
+  because: "it says how to start a server, add --launch ENGINE",
+  byHeading: true,
+};
+
+/** `--launch` and what only it needs. */
+export const LAUNCH_START_OPTIONS = {
+  launch: option.text({
+    value: "ENGINE",
+    choices: LAUNCH_ENGINES.map(({ name }) => name),
+    help: "Start this server, wait until it answers, measure it over the loopback address, and " +
+      "end it with all its children.",
+    group: GROUP,
+  }),
+  ...withNeeds(START_OPTIONS, NEEDS_LAUNCH),
+};
+
+/** Options of every command that can start the server it measures. */
+export const LAUNCH_OPTIONS = {
+  ...LAUNCH_START_OPTIONS,
+  ...withNeeds(ENGINE_OPTIONS, NEEDS_LAUNCH),
+};
+
+/** Values of {@linkcode ENGINE_OPTIONS}, whatever a command's own default for them. */
+export type EngineValues = Partial<ValuesOf<typeof ENGINE_OPTIONS>>;
+
+/** Values of {@linkcode LAUNCH_OPTIONS}, whatever a command's own default for them. */
+export type LaunchValues = Partial<ValuesOf<typeof LAUNCH_OPTIONS>>;
