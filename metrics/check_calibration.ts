@@ -4,7 +4,13 @@
  * @module
  */
 import type { ClientErrorEstimate, ErrorBound } from "./load_client.ts";
-import type { CalibrationLimit, ClientHealth, ErrorSpread, RunHeader } from "./run.ts";
+import type {
+  CalibrationCell,
+  CalibrationLimit,
+  ClientHealth,
+  ErrorSpread,
+  RunHeader,
+} from "./run.ts";
 import { type LoadSummary, metricOf } from "./load_summary.ts";
 
 /** Metrics that have a client error, the fields of {@linkcode ClientErrorEstimate}. */
@@ -47,61 +53,58 @@ export function estimateClientError(
     readonly header: Pick<RunHeader, "calibration" | "transport" | "url" | "workers">;
   },
 ): ClientErrorEstimate | undefined {
-  const weight = weightOf(load);
-  const kernelStamped = (client?.kernelStampedReads ?? 0) >= PRACTICALLY_ALL;
-  const like = likeOptions(load, header);
-  if (weight !== undefined) {
-    const { streams, readsPerSec } = weight;
-    const weights = (header.calibration?.cells ?? [])
-      .filter(({ engine, error }) => !engine.limited && error.ttft.count > 0)
-      .map((cell) => {
-        const ratios = [cell.streams / streams, cell.tokensPerSec / readsPerSec];
-        return { cell, lightest: Math.min(...ratios), heaviest: Math.max(...ratios) };
-      })
-      .filter(({ lightest }) => lightest >= LIGHTER)
-      .sort((a, b) => a.heaviest - b.heaviest);
-    const found = weights[0];
-    if (found !== undefined) {
-      const { cell, heaviest } = found;
-      const { ttft, tpot, itl, e2e } = cell.error;
-      return {
-        basis: heaviest > HEAVIER ? "heavier" : "calibration",
-        kernelStamped,
-        cell: {
-          streams: cell.streams,
-          itlMs: cell.itlMs,
-          tokensPerSec: cell.tokensPerSec,
-          pattern: cell.pattern,
-        },
-        savedAt: header.calibration!.savedAt,
-        ttft: bound(ttft),
-        tpot: bound(tpot),
-        itl: bound(itl),
-        e2e: bound(e2e),
-        like,
-      };
-    }
+  const estimate = {
+    kernelStamped: (client?.kernelStampedReads ?? 0) >= PRACTICALLY_ALL,
+    savedAt: header.calibration?.savedAt,
+    like: likeOptions(load, header),
+  };
+  const found = lightestCell(load, header.calibration?.cells ?? []);
+  if (found !== undefined) {
+    const { cell: { streams, itlMs, tokensPerSec, pattern, error }, heaviest } = found;
+    return {
+      basis: heaviest > HEAVIER ? "heavier" : "calibration",
+      ...estimate,
+      cell: { streams, itlMs, tokensPerSec, pattern },
+      ttft: bound(error.ttft),
+      tpot: bound(error.tpot),
+      itl: bound(error.itl),
+      e2e: bound(error.e2e),
+    };
   }
   if (client?.loopLagP99Ms === undefined) return undefined;
-  const timers: ErrorBound = {
+  const timers = {
     p50Ms: client.loopLagP50Ms,
     p99Ms: client.loopLagP99Ms,
     maxMs: client.loopLagMaxMs,
   };
-  const tokens = load.tokens.output.mean ?? 1;
-  const each = Math.max(1, tokens - 1);
-  const share = (ms: number | undefined) => ms === undefined ? undefined : ms / each;
+  const gaps = Math.max(1, (load.tokens.output.mean ?? 1) - 1);
+  const share = (ms: number | undefined) => ms === undefined ? undefined : ms / gaps;
   return {
     basis: "timers",
-    kernelStamped,
+    ...estimate,
     cell: undefined,
-    savedAt: header.calibration?.savedAt,
     ttft: timers,
     tpot: { p50Ms: share(timers.p50Ms), p99Ms: share(timers.p99Ms), maxMs: share(timers.maxMs) },
     itl: timers,
     e2e: timers,
-    like,
   };
+}
+
+/** The lightest usable cell that is at least nearly as heavy as the load. */
+function lightestCell(
+  load: ClientLoad,
+  cells: readonly CalibrationCell[],
+): { readonly cell: CalibrationCell; readonly heaviest: number } | undefined {
+  const weight = weightOf(load);
+  if (weight === undefined) return undefined;
+  return cells
+    .filter(({ engine, error }) => !engine.limited && error.ttft.count > 0)
+    .map((cell) => {
+      const ratios = [cell.streams / weight.streams, cell.tokensPerSec / weight.readsPerSec];
+      return { cell, lightest: Math.min(...ratios), heaviest: Math.max(...ratios) };
+    })
+    .filter(({ lightest }) => lightest >= LIGHTER)
+    .sort((a, b) => a.heaviest - b.heaviest)[0];
 }
 
 /** Streams and reads per second of a load; absent when nothing was received. */

@@ -37,9 +37,7 @@ export function checkMergedClock({ merged }: RunHeader): Finding | undefined {
   if (merged === undefined) return undefined;
   const { clients, clock } = merged;
   const untimed = clients.filter((client) => client.untimed);
-  if (clock === "wall" || untimed.length === 0) {
-    return "The clients share a time axis";
-  }
+  if (clock === "wall" || untimed.length === 0) return "The clients share a time axis";
   return [
     `${namesOf(untimed, clients)} ${
       untimed.length === 1 ? "does" : "do"

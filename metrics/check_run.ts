@@ -201,9 +201,7 @@ const checkRequests: LoadCheck = ({ load, header }) => {
   }
   const mayBeFewer = stopDurationMs !== undefined || !complete || interrupted ||
     header.dataset.prompts < stopRequests + counts.warmup;
-  if (counts.offered === stopRequests) {
-    return "Every planned request is recorded";
-  }
+  if (counts.offered === stopRequests) return "Every planned request is recorded";
   if (mayBeFewer) return undefined;
   return [
     `Requests are missing: ${found} are recorded`,
@@ -267,9 +265,7 @@ const checkSamples: LoadCheck = ({ load }) => {
   const { distribution } = findMetric(load, "ttft");
   const wanted = Math.max(...distribution.percentiles.map(({ p }) => p), 0);
   const missing = distribution.percentiles.filter(({ value }) => value === undefined);
-  if (missing.length === 0) {
-    return `${plural(counts.completed, "completed request")} are enough`;
-  }
+  if (missing.length === 0) return `${plural(counts.completed, "completed request")} are enough`;
   return [
     `${plural(counts.completed, "completed request")} ${
       counts.completed === 1 ? "is" : "are"
@@ -281,9 +277,7 @@ const checkSamples: LoadCheck = ({ load }) => {
 };
 
 const checkStamps: LoadCheck = ({ consistency: { impossible }, load: { counts } }) => {
-  if (impossible.count === 0) {
-    return "All stamps are in order, all counts are possible";
-  }
+  if (impossible.count === 0) return "All stamps are in order, all counts are possible";
   return [
     `${formatCount(impossible.count)} of ${plural(counts.offered, "request")} ${
       impossible.count === 1 ? "has" : "have"
@@ -320,9 +314,7 @@ const checkLittle: LoadCheck = ({ load }) => {
   const found = `In flight on average ${formatNumber(inFlight)}, ${formatNumber(qps)} req/s × ${
     formatMs(mean)
   } = ${formatNumber(product)}`;
-  if (Math.abs(inFlight - product) <= LITTLE_TOLERANCE * inFlight) {
-    return found;
-  }
+  if (Math.abs(inFlight - product) <= LITTLE_TOLERANCE * inFlight) return found;
   const others = load.counts.failed + load.counts.cancelled;
   return [
     others > 0
@@ -367,9 +359,7 @@ const checkRequestedLength: LoadCheck = (
       "compare engines by tokens delivered: this engine exceeds the limit or counts tokens in another way (see the source of output tokens)",
     ];
   }
-  if (shorter + longer === 0) {
-    return "Every answer has the requested length";
-  }
+  if (shorter + longer === 0) return "Every answer has the requested length";
   return [
     `Answers that differ from the forced length: ${formatCount(shorter + longer)} of ${
       formatCount(exact + shorter + longer)
@@ -463,9 +453,7 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
 };
 
 function checkDuplicates({ dataset }: RunHeader): Finding {
-  if (dataset.duplicates === 0) {
-    return `All ${plural(dataset.prompts, "prompt")} differ`;
-  }
+  if (dataset.duplicates === 0) return `All ${plural(dataset.prompts, "prompt")} differ`;
   return [
     `${formatCount(dataset.duplicates)} of ${
       plural(dataset.prompts, "prompt")

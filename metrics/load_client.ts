@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CalibrationCell, ClientHealth, ErrorSpread } from "./run.ts";
+import type { CalibrationLoad, ClientHealth, ErrorSpread } from "./run.ts";
 
 /** What the client measured of itself, and its part in the numbers. */
 export interface ClientSummary extends ClientHealth {
@@ -26,9 +26,7 @@ export interface ClientErrorEstimate {
   /** The kernel stamped practically all arrivals: late timers say little about them. */
   readonly kernelStamped: boolean;
   /** Calibrated load that the error comes from. */
-  readonly cell:
-    | Pick<CalibrationCell, "streams" | "itlMs" | "tokensPerSec" | "pattern">
-    | undefined;
+  readonly cell: CalibrationLoad | undefined;
   /** When this client was calibrated, if only with lighter loads, ISO 8601. */
   readonly savedAt: string | undefined;
   /** Error of the time to first token. */

@@ -88,7 +88,9 @@ export type { JsonSchema } from "./report_schema.ts";
 export { type TextColumn, textTable, wrapText } from "./report_text_table.ts";
 export {
   type CalibrationCell,
+  type CalibrationClient,
   type CalibrationLimit,
+  type CalibrationLoad,
   type ClientError,
   type ClientHealth,
   type Count,

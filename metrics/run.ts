@@ -209,12 +209,16 @@ export interface EngineAccuracy {
   readonly limited: boolean;
 }
 
-/** One load of a calibration and the client's error under it. */
-export interface CalibrationCell {
+/** The client of a calibration. */
+export interface CalibrationClient {
   /** Transport of the client. */
   readonly transport: string;
   /** Worker threads of the client; 0 = the main thread. */
   readonly workers: Count;
+}
+
+/** A load of a calibration. */
+export interface CalibrationLoad {
   /** Concurrent streams. */
   readonly streams: Count;
   /** Planned gap between the tokens of a stream, in ms. */
@@ -223,6 +227,10 @@ export interface CalibrationCell {
   readonly pattern: "lockstep" | "spread";
   /** Tokens per second while all streams ran. */
   readonly tokensPerSec: number;
+}
+
+/** One load of a calibration and the client's error under it. */
+export interface CalibrationCell extends CalibrationClient, CalibrationLoad {
   /** Error against the engine's log. */
   readonly error: ClientError;
   /** Departure − intended time, in ms. */
@@ -237,22 +245,10 @@ export interface CalibrationCell {
   readonly engine: EngineAccuracy;
 }
 
-/** The most streams whose error stayed within a bound. */
-export interface CalibrationLimit {
-  /** Transport of the client. */
-  readonly transport: string;
-  /** Worker threads of the client; 0 = the main thread. */
-  readonly workers: Count;
-  /** Gap between the tokens of a stream, in ms. */
-  readonly itlMs: number;
-  /** As in {@linkcode CalibrationCell.pattern}. */
-  readonly pattern: "lockstep" | "spread";
+/** The most streams whose error stayed within a bound; 0 = not even the fewest tried. */
+export interface CalibrationLimit extends CalibrationClient, CalibrationLoad {
   /** Bound of the p99 errors of TTFT and of the gaps, in ms. */
   readonly boundMs: number;
-  /** Most streams within the bound; 0 = not even the fewest tried. */
-  readonly streams: Count;
-  /** Tokens per second with that many streams. */
-  readonly tokensPerSec: number;
   /** Fewest streams that exceeded the bound; absent = none did, or not yet. */
   readonly tooManyStreams?: Count;
   /** Why the search ended; anything but `error` means that more streams may still be fine. */
@@ -260,11 +256,7 @@ export interface CalibrationLimit {
 }
 
 /** Memory that one more stream costs a client. */
-export interface MemoryPerStream {
-  /** Transport of the client. */
-  readonly transport: string;
-  /** Worker threads of the client; 0 = the main thread. */
-  readonly workers: Count;
+export interface MemoryPerStream extends CalibrationClient {
   /** (peak with many streams − peak with few) ÷ (many − few), of the whole process, in KiB. */
   readonly kibPerStream: number;
   /** The difference was too small to measure: `kibPerStream` is an upper bound. */

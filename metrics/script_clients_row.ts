@@ -9,8 +9,8 @@ import type { RequestRecord } from "../backends/record.ts";
 import { itl } from "./metric_itl.ts";
 import { isFailure } from "./summary_outcomes.ts";
 import { formatFixed } from "./script_python_format.ts";
-import { describe, quantile, type SortedValues, sortLists } from "./stat_quantile.ts";
-import { sumOf } from "./script_latency_spread.ts";
+import { exactValues, sortLists, type ValueSet } from "./stat_quantile.ts";
+import { spreadOf, sumOf } from "./script_latency_spread.ts";
 import { ttft } from "./metric_ttft.ts";
 
 /** Numbers of one load by the script's definitions. */
@@ -18,10 +18,12 @@ interface ClientsFacts {
   readonly completed: number;
   readonly recorded: number;
   readonly durationSec: number;
-  readonly promptTokens: readonly number[];
-  readonly outputTokens: readonly number[];
+  readonly prompt: number;
+  readonly output: number;
+  readonly longestPrompt: number;
+  readonly longestOutput: number;
   /** In ms. */
-  readonly latencies: Readonly<Record<LatencyName, SortedValues>>;
+  readonly latencies: Readonly<Record<LatencyName, ValueSet>>;
 }
 
 /** How the script counts, where its own numbers are wanted. */
@@ -39,44 +41,42 @@ export interface ClientsCounting {
 
 type LatencyName = "ttft" | "tpot" | "e2e" | "itl";
 
-interface Column {
-  readonly name: string;
-  /** Printed as an integer; all others as `%.3f`. */
-  readonly integer?: boolean;
-  readonly value: (facts: ClientsFacts) => number;
-}
+/** Decimals: 3 (`%.3f`) unless given. */
+type Column = readonly [name: string, value: (facts: ClientsFacts) => number, digits?: number];
+
+const STATISTICS: Readonly<Record<string, (values: ValueSet) => number | undefined>> = {
+  min: ({ min }) => min,
+  max: ({ max }) => max,
+  mean: ({ mean }) => mean,
+  median: (values) => values.quantile(50),
+  std: ({ std }) => std,
+  p90: (values) => values.quantile(90),
+  p99: (values) => values.quantile(99),
+};
 
 /** Header and row come from one list; the script's own two lists had drifted apart (T35). */
 const COLUMNS: readonly Column[] = [
-  { name: "completed", integer: true, value: ({ completed }) => completed },
-  { name: "success_rate", value: ({ completed, recorded }) => ratio(completed, recorded) },
-  { name: "qps", value: ({ completed, durationSec }) => ratio(completed, durationSec) },
-  { name: "total_inlen", integer: true, value: ({ promptTokens }) => sumOf(promptTokens) },
-  { name: "total_outlen", integer: true, value: ({ outputTokens }) => sumOf(outputTokens) },
-  {
-    name: "avg_inlen",
-    value: ({ promptTokens, completed }) => ratio(sumOf(promptTokens), completed),
-  },
-  {
-    name: "avg_outlen",
-    value: ({ outputTokens, completed }) => ratio(sumOf(outputTokens), completed),
-  },
-  { name: "max_inlen", integer: true, value: ({ promptTokens }) => largest(promptTokens) },
-  { name: "max_outlen", integer: true, value: ({ outputTokens }) => largest(outputTokens) },
-  {
-    name: "o_tps",
-    value: ({ outputTokens, durationSec }) => ratio(sumOf(outputTokens), durationSec),
-  },
-  {
-    name: "io_tps",
-    value: ({ promptTokens, outputTokens, durationSec }) =>
-      ratio(sumOf(promptTokens) + sumOf(outputTokens), durationSec),
-  },
-  ...(["ttft", "tpot", "e2e", "itl"] as const).flatMap(latencyColumns),
+  ["completed", ({ completed }) => completed, 0],
+  ["success_rate", ({ completed, recorded }) => ratio(completed, recorded)],
+  ["qps", ({ completed, durationSec }) => ratio(completed, durationSec)],
+  ["total_inlen", ({ prompt }) => prompt, 0],
+  ["total_outlen", ({ output }) => output, 0],
+  ["avg_inlen", ({ prompt, completed }) => ratio(prompt, completed)],
+  ["avg_outlen", ({ output, completed }) => ratio(output, completed)],
+  ["max_inlen", ({ longestPrompt }) => longestPrompt, 0],
+  ["max_outlen", ({ longestOutput }) => longestOutput, 0],
+  ["o_tps", ({ output, durationSec }) => ratio(output, durationSec)],
+  ["io_tps", ({ prompt, output, durationSec }) => ratio(prompt + output, durationSec)],
+  ...(["ttft", "tpot", "e2e", "itl"] as const).flatMap((metric) =>
+    Object.entries(STATISTICS).map(([name, of]): Column => [
+      `${name}_${metric}`,
+      ({ latencies }) => of(latencies[metric]) ?? 0,
+    ])
+  ),
 ];
 
 /** Names of the 39 columns. */
-export const CLIENTS_COLUMNS: readonly string[] = COLUMNS.map(({ name }) => name);
+export const CLIENTS_COLUMNS: readonly string[] = COLUMNS.map(([name]) => name);
 
 /**
  * The 39 cells of one load, formatted as the script prints them. The script has no cancelled or
@@ -95,10 +95,10 @@ export function clientsRow(
 
 /** Columns that the request-rate script leaves out of its row. */
 const CLIENTS_ONLY: readonly string[] = ["completed", "total_inlen", "total_outlen"];
-const RATE: readonly Column[] = COLUMNS.filter(({ name }) => !CLIENTS_ONLY.includes(name));
+const RATE: readonly Column[] = COLUMNS.filter(([name]) => !CLIENTS_ONLY.includes(name));
 
 /** Names of the request-rate script's 36 columns. */
-export const RATE_COLUMNS: readonly string[] = RATE.map(({ name }) => name);
+export const RATE_COLUMNS: readonly string[] = RATE.map(([name]) => name);
 
 /** The 36 cells of the request-rate script, which are {@linkcode clientsRow}'s without totals. */
 export function rateRow(
@@ -110,7 +110,7 @@ export function rateRow(
 }
 
 function cells(columns: readonly Column[], facts: ClientsFacts): readonly string[] {
-  return columns.map(({ integer, value }) => formatFixed(value(facts), integer ? 0 : 3));
+  return columns.map(([, value, digits = 3]) => formatFixed(value(facts), digits));
 }
 
 function clientsFacts(
@@ -134,49 +134,32 @@ function clientsFacts(
       ...new Array<number>(Math.max(0, merged)).fill(0),
     ];
   };
+  const [prompts, outputs] = [completed.map(promptTokens), completed.map(outputLength)];
+  const valuesOf = (of: (record: RequestRecord) => readonly number[]) =>
+    exactValues(sortLists(completed.map(of)));
   return {
     completed: completed.length,
     recorded: completed.length + records.filter(isFailure).length,
     durationSec: durationMs / 1000,
-    promptTokens: completed.map(promptTokens),
-    outputTokens: completed.map(outputLength),
+    prompt: sumOf(prompts),
+    output: sumOf(outputs),
+    longestPrompt: spreadOf(prompts)?.max ?? 0,
+    longestOutput: spreadOf(outputs)?.max ?? 0,
     latencies: {
-      ttft: sortLists(completed.map(ttft.values)),
-      tpot: sortLists(completed.map((record) => {
-        const length = outputLength(record);
-        return length > 1
-          ? [(latencyMs(record) - (ttft.values(record)[0] ?? 0)) / (length - 1)]
-          : [];
-      })),
-      e2e: sortLists([completed.map(latencyMs)]),
-      itl: sortLists(completed.map(gaps)),
+      ttft: valuesOf(ttft.values),
+      tpot: valuesOf((record) => {
+        const later = outputLength(record) - 1;
+        return later > 0 ? [(latencyMs(record) - (ttft.values(record)[0] ?? 0)) / later] : [];
+      }),
+      e2e: valuesOf((record) => [latencyMs(record)]),
+      itl: valuesOf(gaps),
     },
   };
-}
-
-function latencyColumns(metric: LatencyName): readonly Column[] {
-  const column = (name: string, of: (values: SortedValues) => number | undefined): Column => ({
-    name: `${name}_${metric}`,
-    value: ({ latencies }) => of(latencies[metric]) ?? 0,
-  });
-  return [
-    column("min", (values) => describe(values, []).min),
-    column("max", (values) => describe(values, []).max),
-    column("mean", (values) => describe(values, []).mean),
-    column("median", (values) => describe(values, []).median),
-    column("std", (values) => describe(values, []).std),
-    column("p90", (values) => quantile(values, 90)),
-    column("p99", (values) => quantile(values, 99)),
-  ];
 }
 
 /** The script's latency, up to the end of the stream. */
 function latencyMs({ sentMs = 0, endMs = 0 }: RequestRecord): number {
   return endMs - sentMs;
-}
-
-function largest(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.max(most, value), 0);
 }
 
 /** 0 where the script divides by zero, like its other empty values. */
