@@ -74,7 +74,7 @@ Deno.test("sweep names a failed case with its reason and goes on (T42)", async (
     assertEquals([lines[0], lines[2], lines[4]], [title(1, 1), title(50, 2), title(1, 2)]);
     assertMatch(
       lines[3]!,
-      /^\[FAILED\] Cannot take a prompt from the built-in sample: .*100 turns/,
+      /^\[FAILED\] Cannot take a prompt from the built-in sample: .*100 messages/,
     );
     const csv = (await read(CSV)).trimEnd().split("\n");
     assertEquals(csv[0], SWEEP_COLUMNS.join(","));

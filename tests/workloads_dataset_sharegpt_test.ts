@@ -88,8 +88,8 @@ Deno.test("sharegpt keeps the limits and leaves out what is beyond them", async 
     "answer under 4 tokens": 1,
     "prompt over 1024 tokens": 1,
     "prompt and answer over 2048 tokens": 1,
-    "fewer than 2 turns": 2,
-    "empty turn": 2,
+    "fewer than 2 messages": 2,
+    "empty message": 2,
   });
   assertEquals(dataset.note, "100 prompts wanted, 2 found");
   const shortest = dataset.prompts.find(({ id }) => id === "shortest");
@@ -145,7 +145,7 @@ Deno.test("sharegpt keeps roles as messages over several turns", async () => {
     talk("one", "hg", words(4), words(4)),
   ];
   const { prompts, skipped } = await load(content, {}, { turns: 2 });
-  assertEquals(skipped, { "fewer than 4 turns": 1 });
+  assertEquals(skipped, { "fewer than 4 messages": 1 });
   assertEquals(prompts[0]?.messages, [
     { role: "user", content: "a a a a" },
     { role: "assistant", content: "b b b b" },

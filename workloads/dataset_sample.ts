@@ -1,6 +1,6 @@
 /**
  * Fifty short conversations of our own writing, in the package: something to send without a file.
- * Several languages, code and emoji, two to six turns.
+ * Several languages, code and emoji, two to six messages.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export const sample: DatasetKind = {
 async function load(options: DatasetOptions): Promise<Dataset> {
   const picked = await sampleConversations({
     name: "the built-in sample",
-    turnCounts: conversations.map(({ conversations: turns }) => turns.length),
+    messageCounts: conversations.map(({ conversations: messages }) => messages.length),
     at: (position) =>
       Promise.resolve(
         conversationOf(conversations[position] as typeof conversations[number], position),

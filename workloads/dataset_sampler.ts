@@ -1,9 +1,10 @@
 /**
- * Picks prompts from a pool of conversations: by our own seeded order, or exactly as the scripts do
- * whose results ours are compared with (same generator, same seed, same filters, same order).
+ * Picks prompts from a pool of conversations: in our own seeded order, or exactly as one of the Python
+ * scripts does (same generator, same seed, same filters, same order).
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { Message } from "../backends/protocol.ts";
 import { createRandom, shuffled } from "../backends/random.ts";
 import { pythonRandom } from "../backends/mt19937.ts";
@@ -13,11 +14,10 @@ import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts"
 import { option } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
-/** One turn of ShareGPT's format. */
-export interface Turn {
+/** One message in ShareGPT's format. */
+export interface ConversationMessage {
   /** `human`, `gpt`, `system`, … */
   readonly from: string;
-  /** What was said. */
   readonly value: string;
 }
 
@@ -26,16 +26,15 @@ export interface Conversation {
   /** From the file, else the position. */
   readonly id: string;
   /** In the order of the file, unchecked. */
-  readonly turns: readonly Turn[];
+  readonly messages: readonly ConversationMessage[];
 }
 
 /** Conversations that may still be on the disk. */
 export interface ConversationPool {
   /** For messages: the file. */
   readonly name: string;
-  /** Number of turns by position; 0 for what is no conversation. */
-  readonly turnCounts: ArrayLike<number>;
-  /** Reads one. */
+  /** Number of messages by position; 0 for what is not a conversation. */
+  readonly messageCounts: ArrayLike<number>;
   readonly at: (position: number) => Promise<Conversation>;
 }
 
@@ -46,9 +45,9 @@ export interface ConversationPool {
  * `lmdeploy`: LMDeploy's scripts up to v0.2.5. Filters everything (slow on a large file), then
  * Python's `random.sample` by `--seed`.
  * `lmdeploy-presample`: since v0.2.6. Samples 1.2 times as many, at least 1000, before it filters.
- * `api-bench-tools`: Python's `random.shuffle` with seed 0; turns joined, each with a line break;
+ * `api-bench-tools`: Python's `random.shuffle` with seed 0; messages joined, each with a line break;
  * no upper limits; lengths include the tokenizer's BOS.
- * `request-rate`: the same order; first turn alone, with upper limits.
+ * `request-rate`: the same order; first message alone, with upper limits.
  */
 export type SamplerName =
   | "seeded"
@@ -121,7 +120,7 @@ export const SAMPLER_OPTIONS = {
   }),
 };
 
-/** What a sampler settles on. */
+/** What a sampler looks for. */
 interface Rules {
   readonly sampler: SamplerName;
   readonly turns: number;
@@ -132,7 +131,7 @@ interface Rules {
   readonly maxTotal: number;
   readonly counter: TokenCounter;
   readonly systemPrompt: string | undefined;
-  /** The script counts BOS. */
+  /** The script counts BOS, too. */
   readonly countsSpecial: boolean;
 }
 
@@ -160,11 +159,11 @@ export async function sampleConversations(
     skipped.set(reason, (skipped.get(reason) ?? 0) + times);
 
   const eligible: number[] = [];
-  for (let position = 0; position < pool.turnCounts.length; position++) {
-    if ((pool.turnCounts[position] as number) >= 2 * turns) eligible.push(position);
+  for (let position = 0; position < pool.messageCounts.length; position++) {
+    if (pool.messageCounts[position]! >= 2 * turns) eligible.push(position);
   }
-  const short = pool.turnCounts.length - eligible.length;
-  if (short > 0) skip(`fewer than ${2 * turns} turns`, short);
+  const short = pool.messageCounts.length - eligible.length;
+  if (short > 0) skip(`fewer than ${2 * turns} messages`, short);
 
   async function filter(position: number, fixedOutput?: number): Promise<Candidate | undefined> {
     const found = examine(await pool.at(position), rules, fixedOutput);
@@ -186,7 +185,7 @@ export async function sampleConversations(
     return taken;
   }
 
-  /** All that pass: candidates are only known by position until they are chosen. */
+  /** All that pass, by position: only the chosen ones are kept in memory. */
   async function passing(positions: readonly number[]): Promise<number[]> {
     const passed: number[] = [];
     for (const [done, position] of positions.entries()) {
@@ -242,10 +241,10 @@ export async function sampleConversations(
   ].filter((part) => part !== undefined).join("; ");
   return {
     prompts,
-    read: pool.turnCounts.length,
+    read: pool.messageCounts.length,
     skipped: reasons,
     duplicates: countDuplicates(prompts),
-    ...(note === "" ? {} : { note }),
+    ...defined({ note: note || undefined }),
   };
 }
 
@@ -283,23 +282,23 @@ function rulesOf(options: DatasetOptions): Rules {
   };
 }
 
-/** The candidate, or why it is left out. `trusted`: it has passed before, do not filter again. */
+/** The candidate, or why it is left out. `trusted`: it passed before and is not filtered again. */
 function examine(
   conversation: Conversation,
   rules: Rules,
   fixedOutput: number | undefined,
   trusted = false,
 ): Candidate | string {
-  const used = usedTurns(conversation, rules);
+  const used = usedMessages(conversation, rules);
   if (typeof used === "string") return used;
   const { counter } = rules;
   const special = rules.countsSpecial ? counter.specialTokens ?? 0 : 0;
-  const messages = messagesOf(used, rules);
+  const messages = promptOf(used, rules);
   const all = joined(messages);
   const inScript = rules.sampler === "api-bench-tools";
-  const filtered = inScript ? all : joined(messages.filter((_, i) => i >= systemMessages(rules)));
+  const filtered = inScript ? all : joined(messages.slice(systemMessages(rules)));
   const promptTokens = counter.count(filtered) + special;
-  const answer = (used.at(-1) as Turn).value;
+  const answer = used.at(-1)!.value;
   const outputTokens = fixedOutput ?? counter.count(answer) + special;
   if (!trusted) {
     const { minPrompt, minOutput, maxPrompt, maxTotal } = rules;
@@ -323,13 +322,16 @@ function examine(
   };
 }
 
-/** The turns that make the prompt, the answer last; a leading system turn stays in front. */
-function usedTurns({ turns }: Conversation, rules: Rules): readonly Turn[] | string {
+/** The messages of the prompt and the answer; a leading system message stays in front. */
+function usedMessages(
+  { messages }: Conversation,
+  rules: Rules,
+): readonly ConversationMessage[] | string {
   const wanted = 2 * rules.turns;
-  const leading = rules.requireHuman && turns[0]?.from === "system" ? 1 : 0;
-  const used = turns.slice(0, leading + wanted);
-  if (used.length < leading + wanted) return `fewer than ${wanted} turns`;
-  if (used.some(({ value }) => typeof value !== "string" || value === "")) return "empty turn";
+  const leading = rules.requireHuman && messages[0]?.from === "system" ? 1 : 0;
+  const used = messages.slice(0, leading + wanted);
+  if (used.length < leading + wanted) return `fewer than ${wanted} messages`;
+  if (used.some(({ value }) => typeof value !== "string" || value === "")) return "empty message";
   if (!rules.requireHuman) return used;
   const alternate = used.slice(leading).every(({ from }, i) =>
     (i % 2 === 0 ? HUMAN : MODEL).includes(from)
@@ -340,14 +342,14 @@ function usedTurns({ turns }: Conversation, rules: Rules): readonly Turn[] | str
 const HUMAN: readonly string[] = ["human", "user"];
 const MODEL: readonly string[] = ["gpt", "chatgpt", "assistant", "bing", "bard"];
 
-function messagesOf(used: readonly Turn[], rules: Rules): readonly Message[] {
+function promptOf(used: readonly ConversationMessage[], rules: Rules): readonly Message[] {
   const prompt = used.slice(0, -1);
   const { sampler, systemPrompt } = rules;
   if (sampler === "api-bench-tools" || sampler === "request-rate") {
-    // One text: the first script ends every turn with a line break, also the last one.
+    // One text: the first script ends every message with a line break, the last one, too.
     const text = sampler === "api-bench-tools"
       ? prompt.map(({ value }) => `${value}\n`).join("")
-      : (prompt[0] as Turn).value;
+      : prompt[0]!.value;
     return [{
       role: "user",
       content: systemPrompt === undefined ? text : `${systemPrompt}\n${text}`,
@@ -366,13 +368,13 @@ function systemMessages({ sampler, systemPrompt }: Rules): number {
   return systemPrompt === undefined || sampler === "request-rate" ? 0 : 1;
 }
 
-/** As a completion prompt is made of messages. */
+/** As a completion prompt is made from messages. */
 function joined(messages: readonly Message[]): string {
   return messages.map(({ content }) => content).join("\n");
 }
 
 function nothingLeft(pool: ConversationPool, reasons: Readonly<Record<string, number>>): UserError {
-  const read = pool.turnCounts.length;
+  const read = pool.messageCounts.length;
   const list = Object.entries(reasons).map(([reason, times]) => `${times} ${reason}`).join(", ");
   return new UserError(
     `Cannot take a prompt from ${pool.name}: it holds ${read} conversations` +

@@ -1,16 +1,16 @@
 /**
  * ShareGPT's format: a JSON array of `{"id", "conversations": [{"from", "value"}, …]}`, read as a
- * stream. Only the places of the conversations are kept (12 bytes each); those chosen are read again.
+ * stream. Only the places of the conversations are kept (12 bytes each); chosen ones are read again.
  *
  * @module
  */
 import { type DatasetFile, openDatasetFile } from "./dataset_file.ts";
 import {
   type Conversation,
+  type ConversationMessage,
   type ConversationPool,
   sampleConversations,
   SAMPLER_OPTIONS,
-  type Turn,
 } from "./dataset_sampler.ts";
 import { parseElement, readJsonArray } from "./dataset_json_stream.ts";
 import type { Dataset, DatasetKind, DatasetOptions } from "./prompt.ts";
@@ -42,27 +42,27 @@ async function indexFile(
 ): Promise<ConversationPool> {
   const offsets: number[] = [];
   const lengths: number[] = [];
-  const turnCounts: number[] = [];
+  const messageCounts: number[] = [];
   try {
     for await (const { value, offset, length } of readJsonArray(file.chunks(onProgress))) {
       offsets.push(offset);
       lengths.push(length);
-      turnCounts.push(turnsOf(value).length);
+      messageCounts.push(messagesOf(value).length);
     }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new UserError(`Cannot read "${file.path}" as ShareGPT: ${error.message}`);
   }
-  if (turnCounts.length > 0 && turnCounts.every((turns) => turns === 0)) {
+  if (messageCounts.length > 0 && messageCounts.every((count) => count === 0)) {
     throw new UserError(
-      `Cannot read "${file.path}" as ShareGPT: none of its ${turnCounts.length} elements has "conversations"`,
+      `Cannot read "${file.path}" as ShareGPT: none of its ${messageCounts.length} elements has "conversations"`,
     );
   }
   return {
     name: `"${file.path}"`,
-    turnCounts,
+    messageCounts,
     async at(position) {
-      const place = { offset: offsets[position] as number, length: lengths[position] as number };
+      const place = { offset: offsets[position]!, length: lengths[position]! };
       const bytes = await file.readAt(place);
       return conversationOf(parseElement(bytes, { index: position, ...place }), position);
     },
@@ -77,10 +77,10 @@ export function conversationOf(
   const { id } = value;
   return {
     id: typeof id === "string" || typeof id === "number" ? String(id) : String(position),
-    turns: turnsOf(value),
+    messages: messagesOf(value),
   };
 }
 
-function turnsOf(value: Readonly<Record<string, unknown>>): readonly Turn[] {
+function messagesOf(value: Readonly<Record<string, unknown>>): readonly ConversationMessage[] {
   return Array.isArray(value.conversations) ? value.conversations : [];
 }

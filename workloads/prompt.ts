@@ -11,11 +11,11 @@ import type { OptionTable } from "./command.ts";
 export interface Prompt {
   /** Stable id: from the file, else its position. */
   readonly id: string;
-  /** Turns to send; empty where only the token ids are known. */
+  /** Messages to send; empty where only the token ids are known. */
   readonly messages: readonly Message[];
   /** Exact token ids, where the dataset makes them. */
   readonly tokenIds?: readonly number[];
-  /** Our count before sending, labelled; the engine's own count wins in the record. */
+  /** Our count before sending, with its source; the record prefers the engine's own. */
   readonly promptTokens: TokenCount;
   /** Tokens to ask for. */
   readonly outputTokens: number;
@@ -49,9 +49,9 @@ export interface DatasetOptions {
   readonly counter: TokenCounter;
   /** Overrides the dataset's own answer lengths. */
   readonly outputTokens?: (index: number) => number;
-  /** Text put in front of each prompt as a system turn. */
+  /** Text put in front of each prompt as a system message. */
   readonly systemPrompt?: string;
-  /** Conversations: user turns taken (prompt = first 2T − 1 turns). */
+  /** User messages T of a conversation that are sent (prompt = its first 2T − 1 messages). */
   readonly turns: number;
   /** Options of the dataset's own, by name, already checked (see its `options`). */
   readonly extra: Readonly<Record<string, unknown>>;
