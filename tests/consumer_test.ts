@@ -42,6 +42,27 @@ Deno.test("a consumer project runs the README's benchmark of 15 lines", async ()
   });
 });
 
+Deno.test("a program with a misspelled or mistyped option does not compile", async () => {
+  const right = "{ concurrency: [1], outputTokens: 8, arrival: 'poisson' }";
+  const wrong: [options: string, error: RegExp][] = [
+    ["{ concurency: [1] }", /'concurency' does not exist in type/],
+    ["{ 'output-tokens': 8 }", /'output-tokens'.* does not exist in type/],
+    ["{ concurrency: 1 }", /'number' is not assignable to type 'readonly number\[\]'/],
+    ["{ arrival: 'uniform' }", /"uniform"' is not assignable to type/],
+  ];
+  await inConsumer(async (folder) => {
+    const calls = [right, ...wrong.map(([options]) => options)]
+      .map((options) => `await measureBench("http://127.0.0.1:8000", ${options});\n`);
+    await Deno.writeTextFile(
+      `${folder}/main.ts`,
+      `import { measureBench } from "@tokometer/tokometer";\n${calls.join("")}`,
+    );
+    const { output } = await runDeno(["check", "main.ts"], folder);
+    for (const [, error] of wrong) assertMatch(output, error);
+    assertMatch(output, new RegExp(`^Found ${wrong.length} errors`, "m"));
+  });
+});
+
 Deno.test("a consumer project can import every entry, and metrics alone load no gRPC and no tokenizer", async () => {
   await inConsumer(async (folder) => {
     const entries = Object.keys(config.exports).map((entry) => entry.slice(1));
