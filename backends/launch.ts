@@ -1,15 +1,16 @@
 /**
- * Starts a server as a process of its own, with its output in a file.
+ * Starts a server in its own process, with its output in a file.
  *
- * The server gets the file itself, not a pipe to us: nothing is lost, and nothing blocks, when we
- * end before it. It leads a session of its own, so that Ctrl-C in our terminal reaches us alone
- * and everything it starts can be found again.
+ * The server writes to the file itself, not to a pipe: nothing is lost, and nothing blocks, when this
+ * program ends first. It leads its own session, so that Ctrl-C in the terminal reaches this program
+ * only, and all processes of the server can be found.
  *
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { type Clock, wallClockMs } from "./clock.ts";
+import { defined } from "./defined.ts";
 import type { EngineCommand } from "./launch_engines.ts";
 import { type LaunchGuard, startGuard } from "./launch_guard.ts";
 import {
@@ -30,9 +31,9 @@ export interface ServerEnd {
 export interface StartServerOptions {
   /** File that its output is appended to. */
   readonly logPath: string;
-  /** End it also when this process dies in any way. Default true; false = it outlives us. */
+  /** Ends it also when this process dies in any way. Default true; false = it outlives us. */
   readonly endWithUs?: boolean;
-  /** How long it may take to end by itself before it is killed. Default 10 s. */
+  /** Time to end by itself before it is killed. Default 10 s. */
   readonly graceMs?: number;
   readonly clock?: Clock;
 }
@@ -40,22 +41,22 @@ export interface StartServerOptions {
 /** A server that was started. */
 export interface ServerProcess {
   readonly pid: number;
-  /** Enough to find it again from another process. */
+  /** Identifies it for another process. */
   readonly identity: ProcessIdentity;
   readonly logPath: string;
-  /** Size of the log when it started: what comes after is its own. */
+  /** Size of the log when it started; its own output follows. */
   readonly logStart: number;
-  /** Resolves when the process itself has ended, for whatever reason. */
+  /** Resolves when the process itself has ended. */
   readonly ended: Promise<ServerEnd>;
-  /** Ends it and all that it has started; may be called again. `hurry` cuts its grace short. */
+  /** Ends it and everything it started; idempotent. `hurry` cuts the grace period short. */
   stop(hurry?: AbortSignal): Promise<void>;
-  /** Lets our process end before it; only with `endWithUs: false`. */
+  /** Lets this process end first; only with `endWithUs: false`. */
   release(): void;
 }
 
 const GRACE_MS = 10_000;
 
-/** Tells apart servers that are started within one millisecond. */
+/** Distinguishes servers started within one millisecond. */
 let started = 0;
 
 /**
@@ -77,7 +78,7 @@ export async function startServer(
   let logStart: number;
   try {
     logStart = fstatSync(log).size;
-    // Before the server: there is no moment in which nobody would end it.
+    // Started before the server, so that there is always someone to end it.
     guard = endWithUs ? startGuard(mark, graceMs) : undefined;
     child = spawn(command, [...args], {
       detached: true,
@@ -95,20 +96,12 @@ export async function startServer(
   const pid = child.pid!;
   await guard?.watch(pid);
   const startTicks = readProcess(pid)?.startTicks;
-  const identity: ProcessIdentity = {
-    pid,
-    mark,
-    ...(startTicks === undefined ? {} : { startTicks }),
-  };
+  const identity: ProcessIdentity = defined({ pid, mark, startTicks });
   let stopping: Promise<void> | undefined;
 
   async function end(hurry: AbortSignal | undefined): Promise<void> {
     try {
-      await endProcessTree(identity, {
-        graceMs,
-        ...(hurry === undefined ? {} : { hurry }),
-        ...(clock === undefined ? {} : { clock }),
-      });
+      await endProcessTree(identity, defined({ graceMs, hurry, clock }));
       await ended;
     } finally {
       await guard?.dismiss();
@@ -126,13 +119,13 @@ export async function startServer(
   };
 }
 
-/** What `ended` says, for people: `ended with exit code 1`. */
+/** The end in words: `ended with exit code 1`. */
 export function describeEnd({ code, signal }: ServerEnd): string {
   if (signal !== undefined) return `was ended by ${signal}`;
   return code === undefined ? "ended" : `ended with exit code ${code}`;
 }
 
-/** Waits until the program runs, or says why it does not. */
+/** Resolves when the program runs. @throws why it does not. */
 function spawned(child: ChildProcess, command: string): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once("spawn", resolve);
@@ -148,7 +141,7 @@ function spawned(child: ChildProcess, command: string): Promise<void> {
 function endOf(child: ChildProcess): Promise<ServerEnd> {
   return new Promise((resolve) => {
     child.once("exit", (code: number | null, signal: string | null) => {
-      resolve({ ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) });
+      resolve(defined({ code: code ?? undefined, signal: signal ?? undefined }));
     });
   });
 }

@@ -1,22 +1,22 @@
 /**
- * The engines that can be started, and their command lines as data. The lines are those of the
- * scripts that people benchmark with, argument by argument, so that results can be compared.
+ * The engines that can be started, and their command lines as data. These are the commands of common
+ * benchmark scripts, argument by argument, so that results can be compared.
  *
  * @module
  */
 import { findProtocol } from "./protocols.ts";
 
-/** What to serve and how; what is left out is the engine's or the script's own choice. */
+/** What to serve and how; missing settings are left to the engine or to the script's command. */
 export interface LaunchSettings {
   /** Folder or file of the model, or its name on a hub, as the engine takes it. */
   readonly modelPath: string;
-  /** Address to listen on. Default 127.0.0.1, where the engine's command line names one. */
+  /** Address to listen on. Default 127.0.0.1, where the engine's command names one. */
   readonly host?: string;
   /** Default: the engine's own. */
   readonly port?: number;
   /** GPUs that share the model: a power of two. Default 1. */
   readonly tensorParallel?: number;
-  /** Number format, one of the engine's `modes`. Default `fp16`: the script's line as it is. */
+  /** Number format, one of the engine's `modes`. Default `fp16`: the script's command unchanged. */
   readonly mode?: string;
   /** Format of the weights, e.g. `hf`, `llama`, `awq`. */
   readonly modelFormat?: string;
@@ -24,7 +24,7 @@ export interface LaunchSettings {
   readonly cacheMaxEntryCount?: number;
   /** Longest prompt and answer together, in tokens. */
   readonly sessionLength?: number;
-  /** Verbosity by the engine's own word, in either case, e.g. `error`. Default: the engine's. */
+  /** The engine's own name of a log level, in either case, e.g. `error`. Default: the engine's. */
   readonly logLevel?: string;
   /** PPL: `params.json` of the model. Default: the one in the model's folder. */
   readonly paramsPath?: string;
@@ -32,7 +32,7 @@ export interface LaunchSettings {
   readonly tokenizerPath?: string;
   /** Program to run instead of the one found on the path. */
   readonly executable?: string;
-  /** Arguments of the engine's own; they replace ours of the same name. */
+  /** More arguments for the engine; they replace ours of the same name. */
   readonly extraArgs?: readonly string[];
 }
 
@@ -40,50 +40,45 @@ export interface LaunchSettings {
 export interface EngineCommand {
   /** Name of the program on the path, or its file. */
   readonly command: string;
-  /** Each as one argument: no shell takes them apart. */
+  /** One element per argument; no shell splits them. */
   readonly args: readonly string[];
 }
 
-/** Settings that not every engine has a word for. */
-export type LaunchWord =
+/** Settings that not every engine has an option for. */
+export type LaunchOption =
   | "tensorParallel"
   | "modelFormat"
   | "cacheMaxEntryCount"
   | "sessionLength"
   | "logLevel";
 
-/** Settings that are filled in. */
-export interface CompleteSettings extends LaunchSettings {
-  /** Address to listen on; 127.0.0.1 where none was given. */
-  readonly host: string;
-  /** Port to listen on; `defaultPort` where none was given. */
-  readonly port: number;
-  /** GPUs that share the model; 1 where no number was given. */
-  readonly tensorParallel: number;
-}
+/** Settings with the defaults filled in. */
+export type CompleteSettings =
+  & LaunchSettings
+  & Required<Pick<LaunchSettings, "host" | "port" | "tensorParallel">>;
 
 /** An engine that can be started. */
 export interface LaunchEngine {
   /** On the command line, e.g. `vllm`. */
   readonly name: string;
-  /** As in the line that says it has started: `VLLM SERVER STARTED`. */
+  /** In the message that it has started: `VLLM SERVER STARTED`. */
   readonly banner: string;
-  /** For the list of engines: what is started, and what is unusual about it. */
+  /** In the list of engines: what is started, and what is unusual about it. */
   readonly description: string;
   /** Name of the protocol to talk to it. */
   readonly protocol: string;
-  /** Another one for prompts of given token ids, where `protocol` takes text only. */
+  /** Another one for prompts of token ids, where `protocol` takes text only. */
   readonly idsProtocol?: string;
   /** Where the engine listens unless told otherwise. */
   readonly defaultPort: number;
   /** Arguments for each number format. */
   readonly modes: Readonly<Record<string, readonly string[]>>;
   /** Its option for each setting; a setting without one is refused, never dropped. */
-  readonly words: Readonly<Partial<Record<LaunchWord | "port", string>>>;
-  /** How it writes log levels. */
+  readonly options: Readonly<Partial<Record<LaunchOption | "port", string>>>;
+  /** Case of its log levels. */
   readonly levels?: "lower" | "upper";
-  /** The script's line. */
-  readonly line: (settings: CompleteSettings) => EngineCommand;
+  /** The script's command. */
+  readonly command: (settings: CompleteSettings) => EngineCommand;
 }
 
 const FP16: readonly string[] = [];
@@ -95,7 +90,7 @@ const vllm: LaunchEngine = {
   protocol: "openai-completions",
   defaultPort: 8000,
   modes: { fp16: FP16, bf16: ["--dtype", "bfloat16"], fp8: ["--quantization", "fp8"] },
-  words: {
+  options: {
     port: "--port",
     tensorParallel: "--tensor-parallel-size",
     cacheMaxEntryCount: "--gpu-memory-utilization",
@@ -103,7 +98,7 @@ const vllm: LaunchEngine = {
     logLevel: "--uvicorn-log-level",
   },
   levels: "lower",
-  line: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
+  command: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
     command: executable,
     args: [
       ...["-m", "vllm.entrypoints.openai.api_server", "--model", modelPath],
@@ -117,12 +112,12 @@ const vllm: LaunchEngine = {
 const lmdeploy: LaunchEngine = {
   name: "lmdeploy",
   banner: "LMDEPLOY",
-  description: "LMDeploy's API server; it listens on every address unless told otherwise",
+  description: "LMDeploy's API server; it listens on all addresses by default",
   protocol: "lmdeploy-chat",
   idsProtocol: "lmdeploy-generate",
   defaultPort: 23333,
   modes: { fp16: FP16, w4a16: ["--model-format", "awq"] },
-  words: {
+  options: {
     port: "--server-port",
     tensorParallel: "--tp",
     modelFormat: "--model-format",
@@ -131,7 +126,7 @@ const lmdeploy: LaunchEngine = {
     logLevel: "--log-level",
   },
   levels: "upper",
-  line: ({ modelPath, host, port, tensorParallel, executable = "lmdeploy" }) => ({
+  command: ({ modelPath, host, port, tensorParallel, executable = "lmdeploy" }) => ({
     command: executable,
     args: [
       ...["serve", "api_server", modelPath, "--server-port", `${port}`, "--tp"],
@@ -144,11 +139,11 @@ const lmdeploy: LaunchEngine = {
 const sglang: LaunchEngine = {
   name: "sglang",
   banner: "SGLANG",
-  description: "SGLang without its radix cache, which would answer repeated prompts from memory",
+  description: "SGLang without its radix cache, which would skip the work of repeated prompts",
   protocol: "sglang",
   defaultPort: 30000,
   modes: { fp16: FP16, bf16: ["--dtype", "bfloat16"], fp8: ["--quantization", "fp8"] },
-  words: {
+  options: {
     port: "--port",
     tensorParallel: "--tp",
     cacheMaxEntryCount: "--mem-fraction-static",
@@ -156,7 +151,7 @@ const sglang: LaunchEngine = {
     logLevel: "--log-level",
   },
   levels: "lower",
-  line: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
+  command: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
     command: executable,
     args: [
       ...["-m", "sglang.launch_server", "--disable-radix-cache", "--model-path", modelPath],
@@ -170,12 +165,12 @@ const sglang: LaunchEngine = {
 const lightllm: LaunchEngine = {
   name: "lightllm",
   banner: "LIGHTLLM",
-  description: "LightLLM with room for 30,000 tokens, where its README has 150,000",
+  description: "LightLLM with room for 30,000 tokens instead of the 150,000 of its README",
   protocol: "lightllm",
   defaultPort: 8080,
   modes: { fp16: FP16, bf16: ["--data_type", "bf16"] },
-  words: { port: "--port", tensorParallel: "--tp", sessionLength: "--max_req_total_len" },
-  line: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
+  options: { port: "--port", tensorParallel: "--tp", sessionLength: "--max_req_total_len" },
+  command: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
     command: executable,
     args: [
       ...["-m", "lightllm.server.api_server", "--model_dir", modelPath, "--host", host],
@@ -188,8 +183,8 @@ const lightllm: LaunchEngine = {
 const ppl: LaunchEngine = {
   name: "ppl",
   banner: "PPL LLM",
-  description: "PPL's gRPC server; newer scripts set NCCL_PROTO=^Simple in its environment, " +
-    "which it inherits from yours",
+  description: "PPL's gRPC server; newer scripts set NCCL_PROTO=^Simple, which it inherits " +
+    "from your environment",
   protocol: "ppl",
   defaultPort: 23333,
   modes: {
@@ -197,13 +192,13 @@ const ppl: LaunchEngine = {
     w8a8: ["--quant-method", "online_i8i8"],
     w4a16: ["--quant-method", "online_i4f16"],
   },
-  words: {
+  options: {
     port: "--port",
     tensorParallel: "--tensor-parallel-size",
     cacheMaxEntryCount: "--max-tokens-scale",
     sessionLength: "--max-total-tokens-per-request",
   },
-  line: (settings) => {
+  command: (settings) => {
     const { modelPath, host, port, tensorParallel, executable = "ppl_llm_server" } = settings;
     const { paramsPath = `${modelPath}/params.json`, tokenizerPath = modelPath } = settings;
     return {
@@ -224,13 +219,14 @@ const ppl: LaunchEngine = {
 const triton: LaunchEngine = {
   name: "triton",
   banner: "TRITON",
-  description: "the container that LMDeploy's converter puts into a workspace folder: everything " +
-    "but the folder is decided in its own files",
+  description:
+    "the container that LMDeploy's converter writes into a workspace folder, whose own " +
+    "files decide everything else",
   protocol: "triton-turbomind",
   defaultPort: 33337,
   modes: { fp16: FP16 },
-  words: {},
-  line: ({ modelPath, executable = "bash" }) => ({
+  options: {},
+  command: ({ modelPath, executable = "bash" }) => ({
     command: executable,
     args: [`${modelPath}/service_docker_up.sh`],
   }),
@@ -239,12 +235,12 @@ const triton: LaunchEngine = {
 const llamacpp: LaunchEngine = {
   name: "llama.cpp",
   banner: "LLAMA.CPP",
-  description: "llama.cpp's server; it shares its context out among its slots",
+  description: "llama.cpp's server; its slots share its context",
   protocol: "llamacpp",
   defaultPort: 8080,
   modes: { fp16: FP16 },
-  words: { port: "--port", sessionLength: "-c" },
-  line: ({ modelPath, host, port, executable = "llama-server" }) => ({
+  options: { port: "--port", sessionLength: "-c" },
+  command: ({ modelPath, host, port, executable = "llama-server" }) => ({
     command: executable,
     args: ["-m", modelPath, "--host", host, "--port", `${port}`],
   }),
@@ -279,7 +275,7 @@ export function findLaunchEngine(name: string): LaunchEngine {
  * The command line that starts an engine.
  *
  * @throws {TypeError} for a setting that the engine has no option for.
- * @throws {RangeError} for a number of GPUs that is no power of two, or an unknown mode.
+ * @throws {RangeError} for a number of GPUs that is not a power of two, or an unknown mode.
  *
  * @example
  * ```ts
@@ -298,54 +294,53 @@ export function findLaunchEngine(name: string): LaunchEngine {
  */
 export function engineCommand(engine: LaunchEngine, settings: LaunchSettings): EngineCommand {
   const { tensorParallel = 1, mode = "fp16", extraArgs = [] } = settings;
-  const { words, name, levels } = engine;
+  const { options, name, levels } = engine;
   checkTensorParallel(tensorParallel);
   const modeArgs = engine.modes[mode];
   if (modeArgs === undefined) {
     const known = Object.keys(engine.modes).join(", ");
     throw new RangeError(`Cannot start ${name} in the mode "${mode}": known are ${known}`);
   }
-  const worded: string[] = [];
-  const say = (setting: LaunchWord, what: string, value: string | undefined) => {
+  const added: string[] = [];
+  const add = (setting: LaunchOption, what: string, value: string | number | undefined) => {
     if (value === undefined) return;
-    const word = words[setting];
-    if (word === undefined) {
+    const option = options[setting];
+    if (option === undefined) {
       throw new TypeError(`Cannot start ${name} with ${what} ${value}: it has no option for it`);
     }
-    worded.push(word, value);
+    added.push(option, `${value}`);
   };
-  const asText = (value: number | undefined) => value === undefined ? undefined : `${value}`;
-  // One GPU needs no word.
-  if (words.tensorParallel === undefined && tensorParallel > 1) {
-    say("tensorParallel", "a tensor parallelism of", `${tensorParallel}`);
+  // One GPU needs no option.
+  if (options.tensorParallel === undefined && tensorParallel > 1) {
+    add("tensorParallel", "a tensor parallelism of", tensorParallel);
   }
-  say("modelFormat", "the model format", settings.modelFormat);
-  say("cacheMaxEntryCount", "a cache share of", asText(settings.cacheMaxEntryCount));
-  say("sessionLength", "a session length of", asText(settings.sessionLength));
+  add("modelFormat", "the model format", settings.modelFormat);
+  add("cacheMaxEntryCount", "a cache share of", settings.cacheMaxEntryCount);
+  add("sessionLength", "a session length of", settings.sessionLength);
   const { logLevel } = settings;
   const level = levels === "upper" ? logLevel?.toUpperCase() : logLevel?.toLowerCase();
-  say("logLevel", "the log level", level);
+  add("logLevel", "the log level", level);
   const port = enginePort(engine, settings);
-  if (words.port !== undefined && extraArgs.some((arg) => isOption(arg, words.port!))) {
-    // The server would listen where nobody asks for it.
+  if (options.port !== undefined && extraArgs.some((arg) => isOption(arg, options.port!))) {
+    // The server would listen on a port that is not the one measured.
     throw new TypeError(
-      `Cannot pass ${words.port} to ${name} as an extra argument: choose the port by its own option`,
+      `Cannot pass ${options.port} to ${name} as an extra argument: choose the port by its own option`,
     );
   }
   const complete = { ...settings, host: settings.host ?? LOOPBACK, port, tensorParallel };
-  const { command, args } = engine.line(complete);
-  return { command, args: [modeArgs, worded, extraArgs].reduce(replaceOptions, args) };
+  const { command, args } = engine.command(complete);
+  return { command, args: [modeArgs, added, extraArgs].reduce(replaceOptions, args) };
 }
 
-/** @throws {RangeError} for a number of GPUs that no engine shares a model among. */
+/** @throws {RangeError} for a number of GPUs that is not a power of two. */
 export function checkTensorParallel(gpus: number): void {
   if (Number.isInteger(Math.log2(gpus)) && gpus >= 1) return;
   throw new RangeError(`Cannot share a model among ${gpus} GPUs: give a power of two, 1, 2, 4, 8`);
 }
 
 /**
- * Where a started engine answers: `http://127.0.0.1:8000`, `grpc://…`. A server that listens on
- * every address is asked on the loopback one.
+ * URL of a started engine: `http://127.0.0.1:8000`, `grpc://…`; the loopback address for a server
+ * that listens on all addresses.
  */
 export function engineUrl(engine: LaunchEngine, settings: LaunchSettings): string {
   const { host = LOOPBACK } = settings;
@@ -355,17 +350,19 @@ export function engineUrl(engine: LaunchEngine, settings: LaunchSettings): strin
   return `${scheme}://${address}:${enginePort(engine, settings)}`;
 }
 
-function enginePort({ name, words, defaultPort }: LaunchEngine, { port }: LaunchSettings): number {
+function enginePort(
+  { name, options, defaultPort }: LaunchEngine,
+  { port }: LaunchSettings,
+): number {
   if (port === undefined || port === defaultPort) return defaultPort;
-  if (words.port !== undefined) return port;
+  if (options.port !== undefined) return port;
   throw new TypeError(
     `Cannot start ${name} on port ${port}: its own files decide, it listens on ${defaultPort}`,
   );
 }
 
 /**
- * Adds arguments; options of ours that they give again are left out with their values, since not
- * every parser lets the last one win.
+ * Adds arguments in place of ours of the same name, since not every parser lets the last one win.
  */
 function replaceOptions(args: readonly string[], added: readonly string[]): readonly string[] {
   const names = added.filter(isName).map((arg) => arg.split("=", 1)[0]!);
@@ -382,7 +379,7 @@ function isOption(arg: string, name: string): boolean {
   return arg === name || arg.startsWith(`${name}=`);
 }
 
-/** `-5` is a value. */
+/** Whether it is an option's name; `-5` is a value. */
 function isName(arg: string): boolean {
   return /^-{1,2}[A-Za-z]/.test(arg);
 }

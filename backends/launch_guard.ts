@@ -23,10 +23,10 @@ export interface LaunchGuard {
 const SCRIPT = `
 trap '' HUP INT TERM
 mark=$1 grace=$2 leader=
-while read -r word; do
-  case $word in
+while read -r message; do
+  case $message in
     done) exit 0 ;;
-    *) leader=$word ;;
+    *) leader=$message ;;
   esac
 done
 below() {

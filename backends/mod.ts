@@ -30,8 +30,8 @@ export {
   findLaunchEngine,
   LAUNCH_ENGINES,
   type LaunchEngine,
+  type LaunchOption,
   type LaunchSettings,
-  type LaunchWord,
 } from "./launch_engines.ts";
 export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
 export type {

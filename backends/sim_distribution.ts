@@ -1,5 +1,5 @@
 /**
- * A duration or a count as the command line gives it: a number, or a distribution to draw from.
+ * A duration or a count on the command line: a number, or a distribution to draw from.
  *
  * @module
  */

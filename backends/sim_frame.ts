@@ -1,7 +1,6 @@
 /**
- * The bytes of an event that differs from the one before in its text alone, as a chunk of HTTP:
- * made once a stream, so that a token costs neither JSON nor garbage, which an engine that is to
- * be late by microseconds cannot afford.
+ * The bytes of events that differ in their text only, as an HTTP chunk that is built once per stream:
+ * a token then costs neither JSON nor garbage, and the engine stays within microseconds of its plan.
  *
  * @module
  */
@@ -10,7 +9,7 @@ import type { EventFrame, SimToken } from "./sim_protocol.ts";
 const encoder = new TextEncoder();
 const CR = 13;
 const LF = 10;
-/** Of the longest text of a token, in JSON. */
+/** Longest text of a token, in JSON. */
 const MAX_TEXT_BYTES = 64;
 
 /** Texts of the vocabulary as JSON bytes. */
@@ -28,18 +27,18 @@ export class FramedChunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #before: Uint8Array;
   readonly #after: Uint8Array;
-  /** Hexadecimal digits of the length that the bytes begin with. */
+  /** Hexadecimal digits of the chunk's length at the start of the bytes. */
   #digits = 0;
 
   constructor({ before, after }: EventFrame) {
     this.#before = encoder.encode(before);
     this.#after = encoder.encode(`${after}\r\n`);
     const length = this.#before.length + this.#after.length;
-    // The length itself is at most as long as that of the largest number.
+    // Plus room for the chunk's length in hexadecimal.
     this.bytes = new Uint8Array(length + MAX_TEXT_BYTES + 10);
   }
 
-  /** Puts the token's text in; returns the length of the chunk. Tokens have short texts. */
+  /** Inserts the token's text; returns the length of the chunk. */
   fill({ text }: SimToken): number {
     const json = jsonBytes(text);
     const { bytes } = this;

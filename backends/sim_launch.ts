@@ -1,6 +1,6 @@
 /**
- * Starts the simulated server as a process of its own, so that it neither slows down nor is slowed
- * down by the client under test.
+ * Starts the simulated server in its own process, so that it and the client under test do not slow
+ * each other down.
  *
  * @module
  */
@@ -16,15 +16,15 @@ export interface LaunchedSimulator {
   readonly grpcUrl?: string;
   /** Process id, e.g. to measure its CPU time. */
   readonly pid: number;
-  /** What was really sent; times are of the server's clock. */
+  /** What was actually sent, in times of the server's clock. */
   truth(): Promise<TruthRequest[]>;
-  /** Forgets what was sent so far, e.g. the warm-up. */
+  /** Drops what was sent so far, e.g. the warm-up. */
   resetTruth(): Promise<void>;
-  /** Counters and load at this moment. */
+  /** Current counters and load. */
   stats(): Promise<SimStats>;
-  /** The server's clock, in ms, read somewhere between asking and being answered. */
+  /** The server's clock in ms, read between request and answer. */
   clock(): Promise<number>;
-  /** Ends the process and waits for its end; may be called again. */
+  /** Ends the process and waits for its end; idempotent. */
   stop(): Promise<void>;
 }
 
@@ -34,14 +34,14 @@ export interface LaunchOptions {
   readonly command?: SelfCommand;
   /** Flags of V8 for the default command. */
   readonly v8Flags?: readonly string[];
-  /** How long it may take to listen. Default 30 s: a first start may compile the program. */
+  /** Time until it must listen. Default 30 s: a first start may compile the program. */
   readonly startTimeoutMs?: number;
 }
 
-/** How long it may take to end by itself before it is killed. */
+/** Time to end by itself before it is killed. */
 const STOP_TIMEOUT_MS = 3000;
 
-/** The lines on stdout that say where it listens; the HTTP one comes last. */
+/** Lines on stdout with the addresses; the one of HTTP comes last. */
 const LISTENING = /^listening on (http\S+)$/m;
 const LISTENING_GRPC = /^listening on (grpc\S+)$/m;
 
@@ -50,7 +50,7 @@ const LISTENING_GRPC = /^listening on (grpc\S+)$/m;
  * with `stop()`, and also when this process dies in any way: its standard input closes then. Needs
  * `--allow-net` and `--allow-run`.
  *
- * @throws {Error} with what it said on stderr, when it does not come up.
+ * @throws {Error} with its stderr, when it does not start.
  *
  * @example
  * ```ts
@@ -97,13 +97,13 @@ export async function launchSimulator(
   const url = started?.[1];
   if (url === undefined) {
     await stop();
-    const said = errors.text().trim() || output.text().trim() || "it said nothing";
-    throw new Error(`Cannot start the simulated server: ${said}`);
+    const reason = errors.text().trim() || output.text().trim() || "it printed nothing";
+    throw new Error(`Cannot start the simulated server: ${reason}`);
   }
   const grpcUrl = LISTENING_GRPC.exec(output.text())?.[1];
   return {
     url,
-    ...(grpcUrl === undefined ? {} : { grpcUrl }),
+    ...(grpcUrl !== undefined && { grpcUrl }),
     pid: child.pid,
     stop,
     truth: async () => (await lines(`${url}/truth`)).map((line) => JSON.parse(line)),
@@ -117,7 +117,7 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     child.kill(signal);
   } catch {
-    // It has ended already.
+    // It has already ended.
   }
 }
 
@@ -130,7 +130,7 @@ async function lines(url: string): Promise<string[]> {
   return (await get(url)).split("\n").filter((line) => line !== "");
 }
 
-/** What a process says, read to its end: a full pipe would stop it. */
+/** A process's output, read to its end: a full pipe would block it. */
 interface Collected {
   text(): string;
   /** Waits for a match; `undefined` when the output ends without one, or it takes too long. */

@@ -1,5 +1,5 @@
 /**
- * A prefix cache as a client notices it: how much of a prompt stood at the start of a recent one.
+ * A prefix cache as a client sees it: how much of a prompt is the start of a recent one.
  *
  * @module
  */
@@ -7,11 +7,11 @@ import type { SimJob } from "./sim_protocol.ts";
 
 /** Remembers prompts. */
 export interface PrefixCache {
-  /** Cached tokens of this prompt, which is remembered from here on. */
+  /** Cached tokens of this prompt, which is remembered from now on. */
   lookUp(job: SimJob): number;
 }
 
-/** Engines cache whole blocks, commonly of 16 tokens. */
+/** Engines cache whole blocks, usually of 16 tokens. */
 const BLOCK_TOKENS = 16;
 
 /** Prompts remembered; the oldest is forgotten first. */

@@ -1,6 +1,5 @@
 /**
- * The simulated vocabulary: short English words, and bytes for characters that a tokenizer
- * without them would spell byte by byte.
+ * The simulated vocabulary: short English words, and bytes for characters that are not in it.
  *
  * @module
  */
@@ -31,23 +30,23 @@ const THOUGHT_TOKENS: readonly SimToken[] = WORD_TOKENS.map((token) => ({
   reasoning: true,
 }));
 
-/** How many ids the vocabulary has: three special, 256 bytes, the words. */
+/** Number of ids: three special, 256 bytes, the words. */
 export const VOCABULARY_SIZE: number = FIRST_WORD_ID + WORDS.length;
 
-/** What a request's text is made of. */
+/** What determines a request's text. */
 export interface TokenTextOptions {
   readonly seed: number;
   /** Number of the request. */
   readonly serial: number;
-  /** How many tokens at the start are thinking. */
+  /** Number of reasoning tokens at the start. */
   readonly reasoning: number;
-  /** Every third word or so becomes a character spelled in bytes, whose text is held back. */
+  /** About every third word becomes a character in bytes, whose text is held back. */
   readonly bytes: boolean;
 }
 
 /**
- * The endless answer of one request, a token a call. `leftTokens` = tokens that may still come,
- * this one included: a character is only begun when there is room to finish it.
+ * The endless answer of one request, one token per call. `leftTokens` = tokens that may still follow,
+ * this one included: a character is started only when there is room to complete it.
  */
 export function tokenSource(options: TokenTextOptions): (leftTokens: number) => SimToken {
   const { bytes, reasoning } = options;

@@ -1,7 +1,7 @@
 /**
- * Runs a simulated server's code until it is compiled. A calibration sends it some ten thousand
- * tokens, about as many as the machine code for them needs to be made: without this the engine
- * would be slow in the first half of what is measured.
+ * Runs a simulated server's code until the JIT has compiled it. A calibration sends about ten
+ * thousand tokens, about as many as compiling takes: without a warm-up the engine would be slow in
+ * the first half of the measurement.
  *
  * @module
  */
@@ -14,15 +14,15 @@ import type { EpollSimLoop } from "./sim_loop_epoll.ts";
 const STREAMS = 64;
 const OUTPUT_TOKENS = 32;
 /**
- * Servers that are started and stopped for it, and how long each of them runs: the compiler relies
- * on there being one server only, and begins anew with the second.
+ * Number of servers started one after another, and how long each runs: code that was optimized for a
+ * single server is compiled again for the second.
  */
 const SERVERS = 2;
 const WARM_UP_MS = 700;
-/** As fast as it goes, but in steps that let all streams take part. */
+/** As fast as possible, in steps that serve all streams. */
 const STEP_MS = 1;
 
-/** Sends loads through servers like this one, on the same loop, and stops them again. */
+/** Sends a load through servers like this one, on the same loop, then stops them. */
 export async function warmUpSimServer(
   given: Partial<SimOptions>,
   loop: EpollSimLoop,
@@ -77,7 +77,7 @@ const LF = 10;
 const CR = 13;
 const ZERO = 48;
 
-/** Asks one thing after another on one connection. */
+/** Sends one request after another on one connection. */
 function ask(
   { openSocket, clock }: { readonly openSocket: EpollSimLoop["openSocket"]; readonly clock: Clock },
   port: number,

@@ -1,5 +1,5 @@
 /**
- * What one look at this machine's GPUs gives, whatever looked.
+ * One sample of this machine's GPUs, whatever takes it.
  *
  * @module
  */
@@ -15,19 +15,19 @@ export interface GpuDevice {
 /** A process with memory on a GPU. */
 export interface GpuProcess {
   readonly pid: number;
-  /** Absent where the driver does not tell. */
+  /** Absent = not reported by the driver. */
   readonly bytes?: number;
 }
 
-/** One GPU at one instant; absent = it does not tell. */
+/** One GPU at one instant; absent = not reported. */
 export interface GpuReading {
-  /** Of all processes; without what the driver reserves for itself, where it tells that apart. */
+  /** Of all processes, without the driver's own reserve where that is reported separately. */
   readonly memoryUsedBytes?: number;
-  /** Share of the last moments in which at least one kernel ran, 0 to 1. */
+  /** Share of the last sampling period in which at least one kernel ran, 0 to 1. */
   readonly utilization?: number;
   readonly powerW?: number;
-  /** A counter that begins when the driver is loaded: only differences mean anything. */
+  /** A counter that starts when the driver is loaded: only differences are meaningful. */
   readonly energyJ?: number;
-  /** Compute processes; absent where nobody can list them. */
+  /** Compute processes; absent = they cannot be listed. */
   readonly processes?: readonly GpuProcess[];
 }

@@ -1,13 +1,15 @@
 /**
- * The part of NVIDIA's management library (NVML) that a benchmark asks: memory, utilization, power,
- * energy and processes of each GPU. Calls block for up to milliseconds, so they belong on a thread
- * that measures nothing else.
+ * NVIDIA's management library (NVML), as far as a benchmark needs it: memory, utilization, power,
+ * energy and processes of each GPU. Calls may block for milliseconds, so they belong on a thread that
+ * measures nothing else.
  *
  * @module
  */
+import { defined } from "./defined.ts";
+import { messageOf } from "./error_message.ts";
 import type { GpuDevice, GpuProcess, GpuReading } from "./telemetry_gpu.ts";
 
-/** Drivers are of all ages: only what every one of them has must be there. */
+/** Functions that older drivers lack are optional. */
 const SYMBOLS = {
   nvmlInit_v2: { parameters: [], result: "i32" },
   nvmlShutdown: { parameters: [], result: "i32" },
@@ -42,20 +44,20 @@ const SYMBOLS = {
 const SUCCESS = 0;
 const INSUFFICIENT_SIZE = 7;
 const NAME_BYTES = 96;
-/** What a process uses, where the driver does not tell. */
-const NOT_TOLD = 2n ** 64n - 1n;
+/** Memory of a process, where the driver does not report it. */
+const NOT_REPORTED = 2n ** 64n - 1n;
 /** struct nvmlMemory_v2_t: version and padding, then total, reserved, free, used. */
 const MEMORY_V2_BYTES = 40;
 /** struct nvmlProcessInfo_t since `_v2`: pid and padding, bytes, two MIG ids. */
 const PROCESS_BYTES = 24;
 const FIRST_PROCESSES = 64;
 
-/** Codes that a user can do something about. */
+/** Errors that a user can do something about. */
 const REASONS: Readonly<Record<number, string>> = {
   4: "no permission to use the GPUs",
   9: "the NVIDIA driver is not loaded",
   15: "a GPU has fallen off the bus",
-  17: "the operating system keeps the GPUs from it, as a container's limits may",
+  17: "the operating system blocks the GPUs, e.g. by a container's limits",
   18: "library and driver are of different versions",
 };
 
@@ -64,7 +66,7 @@ export interface Nvml {
   readonly devices: readonly GpuDevice[];
   /** One reading for each of `devices`, in their order. */
   read(): GpuReading[];
-  /** Leaves the library; may be called again. */
+  /** Closes the library; idempotent. */
   close(): void;
 }
 
@@ -75,9 +77,9 @@ export function nvmlLibrary(os: string = Deno.build.os): string | undefined {
 }
 
 /**
- * Whether the library could be opened, without starting it. Never asks for a permission.
+ * Why the library cannot be opened. Does not start it and never asks for a permission.
  *
- * @returns `undefined` when it could, else why not.
+ * @returns `undefined` when it can be opened.
  */
 export async function nvmlAbsence(library = nvmlLibrary()): Promise<string | undefined> {
   if (library === undefined) return `there is no NVML on ${Deno.build.os}`;
@@ -95,7 +97,7 @@ export async function nvmlAbsence(library = nvmlLibrary()): Promise<string | und
  * Opens the library and finds the GPUs.
  *
  * @param library name or path; default: the system's.
- * @throws {TypeError} where there is no such library, or it cannot be started: no driver, no GPU.
+ * @throws {TypeError} when there is no such library, or it cannot start: no driver, no GPU.
  * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
  */
 export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
@@ -105,7 +107,7 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
     opened = Deno.dlopen(library, SYMBOLS);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new TypeError(`Cannot open ${library}: ${(error as Error).message.split("\n")[0]}`);
+    throw new TypeError(`Cannot open ${library}: ${messageOf(error).split("\n")[0]}`);
   }
   const { symbols } = opened;
   const started = symbols.nvmlInit_v2();
@@ -125,13 +127,13 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
   const long = new BigUint64Array(3);
   const handle = new BigUint64Array(1);
   const memoryV2 = new DataView(new ArrayBuffer(MEMORY_V2_BYTES));
-  let processes = new DataView(new ArrayBuffer(FIRST_PROCESSES * PROCESS_BYTES));
-  // Both fill the same struct, but in the drivers 535.43 to 535.86 `_v3` has a longer one.
+  let table = new DataView(new ArrayBuffer(FIRST_PROCESSES * PROCESS_BYTES));
+  // Both fill the same struct, except that drivers 535.43 to 535.86 have a longer one in `_v3`.
   const listProcesses = symbols.nvmlDeviceGetComputeRunningProcesses_v2 ??
     symbols.nvmlDeviceGetComputeRunningProcesses_v3;
 
   const readMemory = (gpu: Deno.PointerValue) => {
-    // The older call counts what the driver reserves for itself as used.
+    // The older call counts memory reserved by the driver as used.
     memoryV2.setUint32(0, MEMORY_V2_BYTES | 2 << 24, true);
     if (symbols.nvmlDeviceGetMemoryInfo_v2?.(gpu, memoryV2) === SUCCESS) {
       return {
@@ -144,20 +146,20 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
   };
 
   const readProcesses = (gpu: Deno.PointerValue): readonly GpuProcess[] | undefined => {
-    // Processes may be started between the answer "too small" and the next question.
+    // Processes may start between the answer "too small" and the next call.
     for (let attempt = 0; listProcesses && attempt < 3; attempt++) {
-      word[0] = processes.byteLength / PROCESS_BYTES;
-      const code = listProcesses(gpu, word, processes);
+      word[0] = table.byteLength / PROCESS_BYTES;
+      const code = listProcesses(gpu, word, table);
       const count = word[0];
       if (code === INSUFFICIENT_SIZE) {
-        processes = new DataView(new ArrayBuffer(2 * (count + 1) * PROCESS_BYTES));
+        table = new DataView(new ArrayBuffer(2 * (count + 1) * PROCESS_BYTES));
         continue;
       }
       if (code !== SUCCESS) return undefined;
       return Array.from({ length: count }, (_, i) => {
-        const pid = processes.getUint32(i * PROCESS_BYTES, true);
-        const bytes = processes.getBigUint64(i * PROCESS_BYTES + 8, true);
-        return bytes === NOT_TOLD ? { pid } : { pid, bytes: Number(bytes) };
+        const pid = table.getUint32(i * PROCESS_BYTES, true);
+        const bytes = table.getBigUint64(i * PROCESS_BYTES + 8, true);
+        return bytes === NOT_REPORTED ? { pid } : { pid, bytes: Number(bytes) };
       });
     }
     return undefined;
@@ -174,32 +176,25 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
     const energyJ = symbols.nvmlDeviceGetTotalEnergyConsumption?.(gpu, long) === SUCCESS
       ? Number(long[0]) / 1000
       : undefined;
-    const list = readProcesses(gpu);
-    return {
-      ...(memory === undefined ? {} : { memoryUsedBytes: memory.used }),
-      ...(utilization === undefined ? {} : { utilization }),
-      ...(powerW === undefined ? {} : { powerW }),
-      ...(energyJ === undefined ? {} : { energyJ }),
-      ...(list === undefined ? {} : { processes: list }),
-    };
+    const processes = readProcesses(gpu);
+    return defined({ memoryUsedBytes: memory?.used, utilization, powerW, energyJ, processes });
   };
 
   const found: { readonly gpu: Deno.PointerValue; readonly device: GpuDevice }[] = [];
   const count = symbols.nvmlDeviceGetCount_v2(word) === SUCCESS ? word[0]! : 0;
   for (let index = 0; index < count; index++) {
-    // One that this user may not use is left out; the others can be measured.
+    // GPUs that this user may not use are left out; the others can be measured.
     if (symbols.nvmlDeviceGetHandleByIndex_v2(index, handle) !== SUCCESS) continue;
     const gpu = Deno.UnsafePointer.create(handle[0]!);
     const bytes = new Uint8Array(NAME_BYTES);
     const named = symbols.nvmlDeviceGetName(gpu, bytes, NAME_BYTES) === SUCCESS;
     const name = named ? new TextDecoder().decode(bytes).split("\0")[0]! : `GPU ${index}`;
-    const total = readMemory(gpu)?.total;
-    const device = { index, name, ...(total === undefined ? {} : { memoryTotalBytes: total }) };
+    const device = defined({ index, name, memoryTotalBytes: readMemory(gpu)?.total });
     found.push({ gpu, device });
   }
   if (found.length === 0) {
     close();
-    throw new TypeError("Cannot use NVML: it knows no GPU");
+    throw new TypeError("Cannot use NVML: it finds no GPU");
   }
   return {
     devices: found.map(({ device }) => device),

@@ -1,10 +1,11 @@
 /**
- * `nvidia-smi` as one long-running child: for where a library may not be loaded. It lists no
- * processes and has no energy counter.
+ * `nvidia-smi` as one long-running child, for where no library may be loaded. It lists no processes
+ * and has no energy counter.
  *
  * @module
  */
 import { type Clock, systemClock } from "./clock.ts";
+import { defined } from "./defined.ts";
 import type { GpuDevice, GpuReading } from "./telemetry_gpu.ts";
 
 /** In the order of {@linkcode parseSmiLine}. */
@@ -16,7 +17,7 @@ const BYTES_OF_MIB = 1024 * 1024;
 export interface SmiLine {
   readonly device: GpuDevice;
   readonly reading: GpuReading;
-  /** GPUs that there are, each with a line of its own. */
+  /** Number of GPUs; each has its own line. */
   readonly count: number;
 }
 
@@ -39,20 +40,20 @@ export interface SmiOptions {
 
 /** The running child. */
 export interface Smi {
-  /** Resolves when it has ended, with what it said last. */
+  /** Resolves with its last output when it has ended. */
   readonly ended: Promise<string>;
   /** Ends it. */
   close(): Promise<void>;
 }
 
-/** Whether it may be run; never asks for the permission. */
+/** Whether it may be run; never asks for a permission. */
 export async function maySmi(command = "nvidia-smi"): Promise<boolean> {
   return (await Deno.permissions.query({ name: "run", command })).state === "granted";
 }
 
 /** Reads one line; `undefined` for anything else that the program prints. */
 export function parseSmiLine(line: string): SmiLine | undefined {
-  // A name may hold a comma: fields are counted from both ends.
+  // A name may contain commas: fields are counted from both ends.
   const cells = line.split(",").map((cell) => cell.trim());
   if (cells.length < 3 + NUMBERS_AFTER_NAME) return undefined;
   const [index, count] = cells.map(toNumber);
@@ -60,32 +61,28 @@ export function parseSmiLine(line: string): SmiLine | undefined {
   const [total, used, percent, powerW] = cells.slice(-NUMBERS_AFTER_NAME).map(toNumber);
   if (index === undefined || count === undefined) return undefined;
   return {
-    device: {
-      index,
-      name,
-      ...(total === undefined ? {} : { memoryTotalBytes: total * BYTES_OF_MIB }),
-    },
-    reading: {
-      ...(used === undefined ? {} : { memoryUsedBytes: used * BYTES_OF_MIB }),
-      ...(percent === undefined ? {} : { utilization: percent / 100 }),
-      ...(powerW === undefined ? {} : { powerW }),
-    },
+    device: defined({ index, name, memoryTotalBytes: total && total * BYTES_OF_MIB }),
+    reading: defined({
+      memoryUsedBytes: used && used * BYTES_OF_MIB,
+      utilization: percent && percent / 100,
+      powerW,
+    }),
     count,
   };
 }
 
-/** `[N/A]`, `[Not Supported]` and their like are no numbers. */
+/** `[N/A]`, `[Not Supported]` and the like are not numbers. */
 function toNumber(cell: string): number | undefined {
   return /^\d+(\.\d+)?$/.test(cell) ? Number(cell) : undefined;
 }
 
-/** Puts the lines of one instant together. */
+/** Groups the lines of one instant. */
 export function collectSmi(onSample: (lines: readonly SmiLine[]) => void): (line: string) => void {
   let lines: SmiLine[] = [];
   return (text) => {
     const line = parseSmiLine(text);
     if (line === undefined) return;
-    // A GPU that was lost meanwhile has no line: the next round begins before the count is full.
+    // A GPU that was lost meanwhile has no line: the next round then begins early.
     const last = lines.at(-1);
     if (last !== undefined && line.device.index <= last.device.index) flush();
     lines.push(line);

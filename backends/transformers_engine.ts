@@ -1,11 +1,12 @@
 /**
- * Generates with a loaded model: takes turns, stamps tokens, forces lengths, cancels. It is given
- * the library, so that a test can give it another one.
+ * Generates with a loaded model: queues requests, stamps tokens, forces lengths, cancels. The library
+ * is passed in, so that tests can replace it.
  *
  * @module
  */
 import { messageOf } from "./error_message.ts";
 import type { Clock } from "./clock.ts";
+import { defined } from "./defined.ts";
 import type {
   EngineAnswer,
   EngineCall,
@@ -40,10 +41,10 @@ interface Job {
   cancelled: boolean;
 }
 
-/** `error` in the numbers of the ONNX runtime. */
+/** The ONNX runtime's number for `error`. */
 const LOG_ERRORS = 3;
 
-/** A tokenizer, a model once it is wanted, and a queue. */
+/** A tokenizer, a model that is loaded when first needed, and a queue. */
 export class TransformersEngine {
   readonly #options: EngineOptions;
   readonly #folder: ModelFolder | undefined;
@@ -51,7 +52,7 @@ export class TransformersEngine {
   #loading: Promise<LibraryModel> | undefined;
   readonly #waiting: Job[] = [];
   readonly #running = new Map<number, Job>();
-  /** Finishes when nothing runs. */
+  /** Called when nothing runs any more. */
   #idle: (() => void) | undefined;
 
   private constructor(
@@ -67,13 +68,13 @@ export class TransformersEngine {
   /**
    * Checks the folder and loads the tokenizer; the weights come with {@linkcode warm}.
    *
-   * @throws {TypeError} one sentence about what is missing.
+   * @throws {TypeError} with one sentence about what is missing.
    */
   static async open(options: EngineOptions): Promise<TransformersEngine> {
     const { library, model, settings } = options;
     const local = await pathExists(model) || /^[./~]|\\/.test(model);
     const folder = local ? await readModelFolder(model, settings.dtype) : undefined;
-    // Off by default in a worker, which the library takes for a browser's.
+    // Off by default in a worker, which the library takes for a browser.
     library.env.allowLocalModels = true;
     library.env.allowRemoteModels = !local;
     const tokenizer = await named(
@@ -102,7 +103,7 @@ export class TransformersEngine {
       add_generation_prompt: true,
       chat_template: template,
     });
-    // The template has written BOS and the like already.
+    // The template has already written BOS and the like.
     return (this.#tokenizer.encode as (text: string, options: unknown) => number[]).call(
       this.#tokenizer,
       text,
@@ -124,7 +125,7 @@ export class TransformersEngine {
     if (waiting >= 0) this.#waiting.splice(waiting, 1);
   }
 
-  /** Cancels everything and gives the weights back. */
+  /** Cancels everything and frees the weights. */
   async close(): Promise<void> {
     this.#waiting.length = 0;
     for (const job of this.#running.values()) job.cancelled = true;
@@ -170,7 +171,7 @@ export class TransformersEngine {
     const ids = this.tokenize(call);
     this.#checkLength(ids.length, call.maxNewTokens);
 
-    const made: number[] = [];
+    const generated: number[] = [];
     let stopped = false;
     let promptSeen = false;
     const shape = [1, ids.length];
@@ -178,7 +179,7 @@ export class TransformersEngine {
       input_ids: new library.Tensor("int64", BigInt64Array.from(ids, BigInt), shape),
       attention_mask: new library.Tensor("int64", new BigInt64Array(ids.length).fill(1n), shape),
       max_new_tokens: call.maxNewTokens,
-      ...(call.minNewTokens === undefined ? {} : { min_new_tokens: call.minNewTokens }),
+      ...(call.minNewTokens !== undefined && { min_new_tokens: call.minNewTokens }),
       streamer: {
         put: (batch) => {
           const atMs = clock.now();
@@ -187,26 +188,26 @@ export class TransformersEngine {
             return;
           }
           const token = Number(batch[0]?.[0]);
-          made.push(token);
+          generated.push(token);
           if (call.stream) tell({ kind: "token", atMs, token });
-          if (call.stop !== undefined) stopped = this.#stopAt(made, call.stop) !== undefined;
+          if (call.stop !== undefined) stopped = this.#stopAt(generated, call.stop) !== undefined;
         },
         end: () => {},
       },
       stopping_criteria: [() => [job.cancelled || stopped]],
       ...this.#sampling(call, job.number),
     });
-    const text = this.#tokenizer.decode(made, { skip_special_tokens: true });
-    const cut = call.stop === undefined ? undefined : this.#stopAt(made, call.stop);
+    const text = this.#tokenizer.decode(generated, { skip_special_tokens: true });
+    const cut = call.stop === undefined ? undefined : this.#stopAt(generated, call.stop);
     return {
       text: cut === undefined ? text : text.slice(0, cut),
-      finishReason: stopped || made.length < call.maxNewTokens ? "stop" : "length",
+      finishReason: stopped || generated.length < call.maxNewTokens ? "stop" : "length",
       promptTokens: ids.length,
-      outputTokens: made.length,
+      outputTokens: generated.length,
     };
   }
 
-  /** Without any parameter of ours the model's own `generation_config.json` decides. */
+  /** Without sampling parameters the model's own `generation_config.json` decides. */
   #sampling(
     call: EngineCall,
     number: number,
@@ -215,17 +216,13 @@ export class TransformersEngine {
     if (temperature === undefined && topP === undefined && topK === undefined) {
       return { logits_processor: [] };
     }
-    const sampling = {
-      ...(temperature === undefined ? {} : { temperature }),
-      ...(topP === undefined ? {} : { topP }),
-      ...(topK === undefined ? {} : { topK }),
-    };
+    const sampling = defined({ temperature, topP, topK });
     if (isGreedy(sampling)) return { do_sample: false, logits_processor: [] };
     const random = createRandom(seed ?? 0, seed === undefined ? `request/${number}` : "request");
     const choose = (_: unknown, logits: LibraryTensor): LibraryTensor => {
       const values = logits.data as Float32Array;
       const token = pickToken(values, sampling, random);
-      // Greedy picking then finds the only token left.
+      // Greedy selection then finds the only token left.
       values.fill(-Infinity);
       values[token] = 0;
       return logits;
@@ -233,8 +230,8 @@ export class TransformersEngine {
     return { do_sample: false, logits_processor: [choose] };
   }
 
-  #stopAt(made: readonly number[], stops: readonly string[]): number | undefined {
-    const text = this.#tokenizer.decode(made, { skip_special_tokens: true });
+  #stopAt(ids: readonly number[], stops: readonly string[]): number | undefined {
+    const text = this.#tokenizer.decode(ids, { skip_special_tokens: true });
     const found = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
     return found.length === 0 ? undefined : Math.min(...found);
   }
@@ -260,10 +257,7 @@ export class TransformersEngine {
           dtype: this.#folder?.dtype ?? settings.dtype ?? "fp32",
           device,
           local_files_only: this.#folder !== undefined,
-          session_options: {
-            logSeverityLevel: logSeverity,
-            ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-          },
+          session_options: defined({ logSeverityLevel: logSeverity, intraOpNumThreads: threads }),
         }),
     );
   }

@@ -1,12 +1,14 @@
 /**
- * The folder of an ONNX model as `@huggingface/transformers` reads it, checked beforehand: the
- * library's own message for a missing file names a property of `undefined`.
+ * Checks the folder of an ONNX model before `@huggingface/transformers` reads it: the library's own
+ * message for a missing file names a property of `undefined`.
  *
  * @module
  */
-import { oneLine } from "./error_message.ts";
+import { defined } from "./defined.ts";
+import { messageOf, oneLine } from "./error_message.ts";
+import { isObject, type JsonObject } from "./json_event.ts";
 
-/** File name endings by the kind of numbers, in the order in which a kind is chosen. */
+/** File name endings by number format, in the order of preference. */
 const ENDINGS: Readonly<Record<string, string>> = {
   fp32: "",
   fp16: "_fp16",
@@ -18,7 +20,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
   bnb4: "_bnb4",
 };
 
-/** Kinds of numbers that a model may hold. */
+/** Number formats of a model. */
 export const DTYPES: readonly string[] = Object.keys(ENDINGS);
 
 /** A folder that can be loaded. */
@@ -26,7 +28,7 @@ export interface ModelFolder {
   /** Absolute path. */
   readonly path: string;
   readonly dtype: string;
-  /** From `config.json`, where it says. */
+  /** From `config.json`, where it has one. */
   readonly vocabulary?: number;
   /** Longest prompt and answer together. */
   readonly contextTokens?: number;
@@ -34,24 +36,24 @@ export interface ModelFolder {
   readonly chatTemplate?: string;
 }
 
-/** Does the folder hold an ONNX model (complete or not)? */
+/** Whether the folder holds an ONNX model, complete or not. */
 export async function isModelFolder(path: string): Promise<boolean> {
   return (await onnxFiles(path)).length > 0;
 }
 
-/** Is there a folder or file of this name? */
+/** Whether there is a folder or file with this name. */
 export async function pathExists(path: string): Promise<boolean> {
-  return (await statOf(path)) !== undefined;
+  return (await ifFound(Deno.stat(path))) !== undefined;
 }
 
 /**
- * Checks that all files are there.
+ * Checks that all files exist.
  *
- * @param dtype kind of numbers; absent = the first that the folder has, fp32 first.
+ * @param dtype number format; absent = the first that the folder has, fp32 first.
  * @throws {TypeError} one sentence that names the file that is missing or broken.
  */
 export async function readModelFolder(path: string, dtype?: string): Promise<ModelFolder> {
-  const found = await statOf(path);
+  const found = await ifFound(Deno.stat(path));
   if (found === undefined) {
     throw new TypeError(
       `Cannot find the model folder "${path}": give a folder with config.json, tokenizer.json, ` +
@@ -65,23 +67,18 @@ export async function readModelFolder(path: string, dtype?: string): Promise<Mod
   await readJson(path, "tokenizer.json");
   await readJson(path, "tokenizer_config.json");
   const chosen = await chooseDtype(path, dtype);
-  const inner = typeof config.text_config === "object" && config.text_config !== null
-    ? config.text_config as Record<string, unknown>
-    : {};
+  const inner = isObject(config.text_config) ? config.text_config : {};
   const number = (...names: readonly string[]) =>
     names.map((name) => config[name] ?? inner[name]).find((value): value is number =>
       typeof value === "number"
     );
-  const vocabulary = number("vocab_size");
-  const contextTokens = number("max_position_embeddings", "n_positions", "n_ctx");
-  const chatTemplate = await readTemplate(path);
-  return {
+  return defined({
     path: await Deno.realPath(path),
     dtype: chosen,
-    ...(vocabulary === undefined ? {} : { vocabulary }),
-    ...(contextTokens === undefined ? {} : { contextTokens }),
-    ...(chatTemplate === undefined ? {} : { chatTemplate }),
-  };
+    vocabulary: number("vocab_size"),
+    contextTokens: number("max_position_embeddings", "n_positions", "n_ctx"),
+    chatTemplate: await ifFound(Deno.readTextFile(`${path}/chat_template.jinja`)),
+  });
 }
 
 async function chooseDtype(path: string, wanted: string | undefined): Promise<string> {
@@ -102,23 +99,14 @@ async function chooseDtype(path: string, wanted: string | undefined): Promise<st
 }
 
 async function onnxFiles(path: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name, isDirectory } of Deno.readDir(`${path}/onnx`)) {
-      if (!isDirectory && name.endsWith(".onnx")) names.push(name);
-    }
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  return names.sort();
+  const entries = await ifFound(Array.fromAsync(Deno.readDir(`${path}/onnx`))) ?? [];
+  return entries.filter(({ name, isDirectory }) => !isDirectory && name.endsWith(".onnx"))
+    .map(({ name }) => name).sort();
 }
 
-async function readJson(folder: string, name: string): Promise<Record<string, unknown>> {
-  let source: string;
-  try {
-    source = await Deno.readTextFile(`${folder}/${name}`);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
+async function readJson(folder: string, name: string): Promise<JsonObject> {
+  const source = await ifFound(Deno.readTextFile(`${folder}/${name}`));
+  if (source === undefined) {
     throw new TypeError(`Cannot find ${name} in "${folder}": the model needs it`);
   }
   let value: unknown;
@@ -129,33 +117,20 @@ async function readJson(folder: string, name: string): Promise<Record<string, un
       `Cannot read ${name} in "${folder}": ` +
         (source.startsWith("version https://git-lfs")
           ? "it is a Git LFS pointer, fetch the file itself"
-          : oneLine((error as Error).message)),
+          : oneLine(messageOf(error))),
     );
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`Cannot read ${name} in "${folder}": it holds no JSON object`);
-  }
-  return value as Record<string, unknown>;
+  if (isObject(value)) return value;
+  throw new TypeError(`Cannot read ${name} in "${folder}": it is not a JSON object`);
 }
 
-async function readTemplate(folder: string): Promise<string | undefined> {
+/** The result; `undefined` when there is no such file. */
+async function ifFound<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
-    return await Deno.readTextFile(`${folder}/chat_template.jinja`);
+    return await reading;
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotADirectory) return undefined;
     throw error;
   }
-}
-
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }

@@ -9,7 +9,7 @@ import { messageOf } from "./error_message.ts";
 /** Declared under `scopes` in `deno.json`, too; a test ties the two. */
 const VERSION = "4.3.1";
 
-/** What is imported. */
+/** The import specifier. */
 export const TRANSFORMERS_SPECIFIER: string = `npm:@huggingface/transformers@${VERSION}`;
 
 /** A tensor of whole numbers or floats. */
@@ -26,7 +26,7 @@ export interface LibraryTokenizer {
   apply_chat_template(messages: readonly unknown[], options: Record<string, unknown>): string;
 }
 
-/** What `generate()` takes, as far as we use it. */
+/** The arguments of `generate()` that we use. */
 export interface GenerateArguments {
   readonly input_ids: LibraryTensor;
   readonly attention_mask: LibraryTensor;
@@ -39,7 +39,7 @@ export interface GenerateArguments {
     ids: readonly (readonly bigint[])[],
     logits: LibraryTensor,
   ) => LibraryTensor)[];
-  /** True ends the generation after the token just made. */
+  /** `true` ends the generation after the current token. */
   readonly stopping_criteria: readonly (() => boolean[])[];
 }
 
@@ -68,15 +68,15 @@ export interface TransformersLibrary {
 }
 
 /**
- * Imports the library, downloading it if need be.
+ * Imports the library, downloading it if necessary.
  *
- * @throws {TypeError} when it cannot be had: no registry, no permission, a compiled executable.
+ * @throws {TypeError} when that fails: no registry, no permission, a compiled executable.
  */
 export async function loadTransformers(): Promise<TransformersLibrary> {
-  // In a worker the library takes itself for a browser's. It then takes `location.origin`, in Deno
-  // the text "null", for a base URL, and its import fails with "Invalid URL"; and it runs one step
-  // after the other in a chain of promises, so that one request that fails makes all later ones
-  // fail, too. While it is imported, these two names are hidden from it.
+  // In a worker the library believes to run in a browser. It then uses `location.origin`, in Deno
+  // the text "null", as a base URL, and its import fails with "Invalid URL"; and it chains all steps
+  // in one promise, so that all requests after a failed one fail, too. These two names are therefore
+  // hidden while it is imported.
   const restore = "DedicatedWorkerGlobalScope" in globalThis
     ? ["location", "self"].map(hideGlobal)
     : [];
@@ -85,7 +85,7 @@ export async function loadTransformers(): Promise<TransformersLibrary> {
   } catch (error) {
     const reason = messageOf(error).split("\n")[0];
     throw new TypeError(
-      `Cannot load ${TRANSFORMERS_SPECIFIER}: ${reason}; it takes -A, the npm registry once, and in ` +
+      `Cannot load ${TRANSFORMERS_SPECIFIER}: ${reason}; it needs -A, the npm registry once, and in ` +
         "a checkout --no-lock; a compiled executable cannot load it",
     );
   } finally {
@@ -93,7 +93,7 @@ export async function loadTransformers(): Promise<TransformersLibrary> {
   }
 }
 
-/** Hides a global name; returns how to bring it back. */
+/** Hides a global name; returns a function that restores it. */
 function hideGlobal(name: string): () => void {
   const before = Object.getOwnPropertyDescriptor(globalThis, name);
   Object.defineProperty(globalThis, name, { value: undefined, configurable: true });

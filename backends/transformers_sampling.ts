@@ -1,6 +1,6 @@
 /**
- * Picks the next token. The library itself ignores `top_p` and has one generator for all requests,
- * whose draws would depend on what else is running; here every request has its own, seeded.
+ * Picks the next token. The library itself ignores `top_p` and has one random generator for all
+ * requests, whose draws depend on what else is running; here each request has its own, seeded.
  *
  * @module
  */
@@ -14,14 +14,14 @@ export interface TokenSampling {
   readonly topK?: number;
 }
 
-/** Does it always take the likeliest token? */
+/** Whether the likeliest token is always taken. */
 export function isGreedy(sampling: TokenSampling): boolean {
   return sampling.temperature === 0 || sampling.topK === 1 || sampling.topP === 0;
 }
 
 /**
- * A token drawn by its probability, among the `topK` likeliest and then the fewest of these that
- * hold `topP` of their probability. `logits` may hold −∞ for what is forbidden.
+ * Draws a token by probability, among the `topK` likeliest and then the fewest of these that hold
+ * `topP` of their probability. `logits` may hold −∞ for forbidden tokens.
  */
 export function pickToken(logits: Float32Array, sampling: TokenSampling, random: Random): number {
   const { temperature = 1, topP = 1, topK = 0 } = sampling;

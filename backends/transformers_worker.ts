@@ -1,6 +1,6 @@
 /**
- * The engine's own thread: generating computes for milliseconds at a time, which must delay no
- * stamp and no request of ours.
+ * The engine's own thread: generating blocks for milliseconds at a time and must not delay stamps or
+ * requests.
  *
  * @module
  */

@@ -54,8 +54,8 @@ const LINES: Readonly<Record<string, string>> = {
 
 Deno.test("engineCommand gives the scripts' command lines", () => {
   assertEquals(LAUNCH_ENGINES.map(({ name }) => name), Object.keys(LINES));
-  for (const { name, words } of LAUNCH_ENGINES) {
-    const settings = words.tensorParallel === undefined ? {} : { tensorParallel: 2 };
+  for (const { name, options } of LAUNCH_ENGINES) {
+    const settings = options.tensorParallel === undefined ? {} : { tensorParallel: 2 };
     assertEquals(line(name, settings), LINES[name], name);
   }
 });
@@ -68,7 +68,7 @@ Deno.test("engineCommand never leaves the host or the port empty (T39)", () => {
   );
 });
 
-Deno.test("engineCommand says settings in each engine's words", () => {
+Deno.test("engineCommand gives settings by each engine's own options", () => {
   const cases: readonly [string, Partial<LaunchSettings>, string][] = [
     ["vllm", { sessionLength: 4096 }, " --max-model-len 4096"],
     ["vllm", { cacheMaxEntryCount: 0.8 }, " --gpu-memory-utilization 0.8"],

@@ -42,7 +42,7 @@ Deno.test("launchSimulator says why the server did not come up", async () => {
   assertStringIncludes(error.message, "Cannot start the simulated server: error: Cannot inject");
   const silent = { command: Deno.execPath(), args: ["eval", "--quiet", ""] };
   const quiet = await assertRejects(() => launchSimulator([], { command: silent }), Error);
-  assertStringIncludes(quiet.message, "it said nothing");
+  assertStringIncludes(quiet.message, "it printed nothing");
 });
 
 Deno.test("launchSimulator gives up and kills what never listens", async () => {
