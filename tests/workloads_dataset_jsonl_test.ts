@@ -143,7 +143,7 @@ Deno.test("jsonl says when there is no file, nothing in it, or an option without
   await assertRejects(() => load("", { path: "nowhere" }), UserError, "output_tokens");
   await assertRejects(() => load(" \n\n"), UserError, "it is empty");
   await assertRejects(() => load("{}", { turns: 2 }), UserError, "Cannot take 2 turns");
-  await assertRejects(() => load("{}", { extra: { order: "up" } }), UserError, "known are file");
+  await assertRejects(() => load("{}", { extra: { order: "up" } }), UserError, "give one of file");
 });
 
 Deno.test("readLines gives the same wherever the bytes are cut", async () => {

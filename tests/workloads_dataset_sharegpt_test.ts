@@ -303,7 +303,7 @@ Deno.test("sharegpt says what is wrong with a file", async () => {
 
 Deno.test("sharegpt refuses options that a sampler cannot follow", async () => {
   const rows: [extra: Record<string, unknown>, options: Partial<DatasetOptions>, says: string][] = [
-    [{ sampler: "random" }, {}, "known are seeded, lmdeploy"],
+    [{ sampler: "random" }, {}, "give one of seeded, lmdeploy"],
     [{ sampler: "lmdeploy" }, { turns: 2 }, "Cannot take 2 turns with --sampler lmdeploy"],
     [{ sampler: "request-rate" }, { outputTokens: () => 3 }, "refuses fewer than 4"],
     [{ maxPromptTokens: 0 }, {}, "--max-prompt-tokens 0"],

@@ -15,7 +15,7 @@ import type { Message } from "../backends/protocol.ts";
 import { createRandom, shuffled } from "../backends/random.ts";
 import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
-import { choiceExtra } from "./dataset_extra.ts";
+import { readExtra } from "./dataset_extra.ts";
 import { openDatasetFile } from "./dataset_file.ts";
 import { option } from "./option_table.ts";
 import { readLines } from "./line_stream.ts";
@@ -59,7 +59,7 @@ export const jsonl: DatasetKind = {
 
 async function load(options: DatasetOptions): Promise<Dataset> {
   const { count, seed, counter, onProgress } = options;
-  const order = choiceExtra(options.extra, "order", ORDERS) ?? "file";
+  const { order = "file" } = readExtra(JSONL_OPTIONS, options.extra);
   if (options.turns > 1) {
     throw new UserError(
       `Cannot take ${options.turns} turns of a jsonl dataset: its lines are sent as they are`,

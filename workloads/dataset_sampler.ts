@@ -9,7 +9,7 @@ import type { Message } from "../backends/protocol.ts";
 import { createRandom, shuffled } from "../backends/random.ts";
 import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
-import { choiceExtra, flagExtra, integerExtra } from "./dataset_extra.ts";
+import { readExtra } from "./dataset_extra.ts";
 import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { option } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
@@ -49,21 +49,16 @@ export interface ConversationPool {
  * no upper limits; lengths include the tokenizer's BOS.
  * `request-rate`: the same order; first message alone, with upper limits.
  */
-export type SamplerName =
-  | "seeded"
-  | "lmdeploy"
-  | "lmdeploy-presample"
-  | "api-bench-tools"
-  | "request-rate";
+export type SamplerName = typeof SAMPLERS[number];
 
 /** Every {@linkcode SamplerName}, the default first. */
-export const SAMPLERS: readonly SamplerName[] = [
+export const SAMPLERS = [
   "seeded",
   "lmdeploy",
   "lmdeploy-presample",
   "api-bench-tools",
   "request-rate",
-];
+] as const;
 
 const MIN_TOKENS = 4;
 const MAX_PROMPT_TOKENS = 1024;
@@ -114,7 +109,7 @@ export const SAMPLER_OPTIONS = {
   requireHuman: option.flag({
     defaultText: "on with --sampler seeded, off with the others",
     help: "Take only conversations in which a human begins and the roles alternate. Without it " +
-      "turns count by position, and an answer can be sent as a question.",
+      "messages count by position, and an answer can be sent as a question.",
     group: "Prompts",
     advanced: true,
   }),
@@ -249,8 +244,9 @@ export async function sampleConversations(
 }
 
 function rulesOf(options: DatasetOptions): Rules {
-  const { extra, turns, counter, systemPrompt, outputTokens } = options;
-  const sampler = choiceExtra(extra, "sampler", SAMPLERS) ?? "seeded";
+  const { turns, counter, systemPrompt, outputTokens } = options;
+  const extra = readExtra(SAMPLER_OPTIONS, options.extra);
+  const { sampler = "seeded" } = extra;
   if (!Number.isSafeInteger(turns) || turns < 1) {
     throw new UserError(`Cannot use ${turns} turns: give a whole number of at least 1`);
   }
@@ -270,12 +266,11 @@ function rulesOf(options: DatasetOptions): Rules {
   return {
     sampler,
     turns,
-    requireHuman: flagExtra(extra, "require-human") ?? sampler === "seeded",
-    minPrompt: integerExtra(extra, "min-prompt-tokens", 0) ?? MIN_TOKENS,
-    minOutput: integerExtra(extra, "min-output-tokens", 0) ?? MIN_TOKENS,
-    maxPrompt: integerExtra(extra, "max-prompt-tokens", 1) ??
-      (limited ? MAX_PROMPT_TOKENS : Infinity),
-    maxTotal: integerExtra(extra, "max-total-tokens", 1) ?? (limited ? MAX_TOTAL_TOKENS : Infinity),
+    requireHuman: extra.requireHuman ?? sampler === "seeded",
+    minPrompt: extra.minPromptTokens ?? MIN_TOKENS,
+    minOutput: extra.minOutputTokens ?? MIN_TOKENS,
+    maxPrompt: extra.maxPromptTokens ?? (limited ? MAX_PROMPT_TOKENS : Infinity),
+    maxTotal: extra.maxTotalTokens ?? (limited ? MAX_TOTAL_TOKENS : Infinity),
     counter,
     systemPrompt,
     countsSpecial: likeScript,

@@ -1,15 +1,15 @@
 /**
- * Prompts of a chosen length, made of words or of token ids.
+ * Generated prompts of a chosen length, made of words or of token ids.
  *
  * Every prompt begins with a code that no other prompt of this or another run has, since an engine
- * that has seen the beginning of a prompt before answers from its prefix cache. A common prefix for
- * all can be asked for, to measure that cache on purpose.
+ * answers from its prefix cache when it knows the beginning of a prompt. A common prefix can be asked
+ * for, to measure that cache on purpose.
  *
  * @module
  */
 import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
-import { flagExtra, integerExtra, textExtra } from "./dataset_extra.ts";
+import { readExtra } from "./dataset_extra.ts";
 import {
   formatLengthSpec,
   LENGTH_SPEC_FORMS,
@@ -71,15 +71,10 @@ export const synthetic: DatasetKind = {
 };
 
 async function load(options: DatasetOptions): Promise<Dataset> {
-  const { count, seed, extra, counter, systemPrompt } = options;
-  const spec = parseLengthSpec(
-    textExtra(extra, "input-tokens") ?? String(DEFAULT_TOKENS),
-    "--input-tokens",
-  );
-  const salt = textExtra(extra, "salt") ?? "";
-  const prefixTokens = integerExtra(extra, "prefix-tokens", 0) ?? 0;
-  const asIds = flagExtra(extra, "token-ids") ?? false;
-  const vocabulary = integerExtra(extra, "vocab", 16);
+  const { count, seed, counter, systemPrompt } = options;
+  const extra = readExtra(SYNTHETIC_OPTIONS, options.extra);
+  const { salt = "", prefixTokens = 0, tokenIds: asIds = false, vocab: vocabulary } = extra;
+  const spec = parseLengthSpec(`${extra.inputTokens ?? DEFAULT_TOKENS}`, "--input-tokens");
   if (options.turns > 1) {
     throw new UserError(`Cannot make synthetic prompts of ${options.turns} turns: they have one`);
   }
@@ -106,7 +101,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     const tokens = inputTokens(index);
     const random = stream(index);
     let body = make(random, tokens);
-    // A few tokens leave little room: try again, and count as a duplicate what stays equal.
+    // Short prompts are easily equal: try again, and count those that stay equal as duplicates.
     for (let attempt = 0; attempt < 20 && seen.has(keyOf(body)); attempt++) {
       body = make(random, tokens);
     }
@@ -201,7 +196,7 @@ interface Vocabulary {
   readonly maxCost: number;
 }
 
-/** Costs can be fractions: an estimate counts bytes. */
+/** Costs may be fractions: an estimate counts bytes. */
 function measureWords(counter: TokenCounter): Vocabulary {
   const times = 8;
   const start = counter.count("so");
@@ -213,13 +208,13 @@ function measureWords(counter: TokenCounter): Vocabulary {
 }
 
 /**
- * A text of exactly so many tokens, counted as a whole in the end: decoding random ids would not do,
- * since the text encodes to another number of tokens (T33). Words are added by their known cost;
- * what the count then differs by is mended with shorter words and letters.
+ * A text of exactly so many tokens, counted as a whole in the end: text decoded from random ids would
+ * encode to another number of tokens (T33 in docs/python-scripts.md). Words are added by their known
+ * cost; what is then missing is filled with shorter words and letters.
  */
 function composeExact(request: {
   readonly random: Random;
-  /** Beginnings, best first; the first one that fits is taken. */
+  /** Beginnings, best first; the first one that fits is used. */
   readonly openings: readonly string[];
   readonly tokens: number;
   readonly counter: TokenCounter;
@@ -260,7 +255,7 @@ function countAffordable(words: Vocabulary["words"], left: number): number {
   return low;
 }
 
-/** Eight letters: among 100,000 prompts two are equal once in forty runs. */
+/** Eight letters: two of 100,000 prompts are equal in one of forty runs. */
 function codeOf(random: Random): string {
   let code = "";
   for (let i = 0; i < 8; i++) {
@@ -269,7 +264,7 @@ function codeOf(random: Random): string {
   return code;
 }
 
-/** A letter that seldom melts into the word before it. */
+/** A letter that seldom becomes one token with the word before it. */
 function letterOf(random: Random): string {
   return "qxzjvk"[uniformInteger(random, { low: 0, high: 5 })] as string;
 }

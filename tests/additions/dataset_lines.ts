@@ -4,7 +4,7 @@
  * @module
  */
 import { countDuplicates } from "../../workloads/dataset_duplicates.ts";
-import { integerExtra } from "../../workloads/dataset_extra.ts";
+import { readExtra } from "../../workloads/dataset_extra.ts";
 import { openDatasetFile } from "../../workloads/dataset_file.ts";
 import { option } from "../../workloads/option_table.ts";
 import { readLines } from "../../workloads/line_stream.ts";
@@ -13,33 +13,35 @@ import type { Dataset, DatasetKind, DatasetOptions, Prompt } from "../../workloa
 /** Answers asked for without `--output-tokens`. */
 const OUTPUT_TOKENS = 128;
 
+const OPTIONS = {
+  skipLines: option.integer({
+    value: "N",
+    min: 0,
+    help: "Lines left out at the top of a text file.",
+    group: "Prompts",
+    advanced: true,
+  }),
+};
+
 /** Prompts from a text file. */
 export const lines: DatasetKind = {
   name: "lines",
   description: "a text file with a prompt on each line",
   needsFile: true,
   fileEndings: [".txt"],
-  options: {
-    skipLines: option.integer({
-      value: "N",
-      min: 0,
-      help: "Lines left out at the top of a text file.",
-      group: "Prompts",
-      advanced: true,
-    }),
-  },
+  options: OPTIONS,
   load,
 };
 
 async function load(options: DatasetOptions): Promise<Dataset> {
   const { count, counter, onProgress } = options;
-  const skip = integerExtra(options.extra, "skip-lines", 0) ?? 0;
+  const { skipLines = 0 } = readExtra(OPTIONS, options.extra);
   const hint = "give a text file with a prompt on each line";
   using file = await openDatasetFile(options.path, { dataset: "lines", hint });
   const prompts: Prompt[] = [];
   let read = 0;
   for await (const { text = "", number } of readLines(file.chunks(onProgress))) {
-    if (number <= skip || text.trim() === "") continue;
+    if (number <= skipLines || text.trim() === "") continue;
     if (++read > count) continue;
     prompts.push({
       id: String(number),
