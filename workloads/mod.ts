@@ -36,7 +36,7 @@ export type {
   Values,
   ValuesOf,
 } from "./command.ts";
-export { COMMANDS, findCommand } from "./commands.ts";
+export { COMMANDS, findCommand, runCommand } from "./commands.ts";
 export { type JsonElement, readJsonArray } from "./dataset_json_stream.ts";
 export type { LengthSpec } from "./dataset_length.ts";
 export type { SamplerName } from "./dataset_sampler.ts";
