@@ -31,12 +31,7 @@ export function isFailure(record: RequestRecord): boolean {
   return failureOf(record.outcome) !== undefined;
 }
 
-/** Counts the measured requests; `warmup` tells how many came before them. */
-export function countOutcomes(records: readonly RequestRecord[], warmup: number): Counts {
-  return { ...foldAll(outcomeFold(), records), warmup };
-}
-
-/** {@linkcode countOutcomes} of measured requests, one at a time. */
+/** Counts measured requests by how they ended. */
 export function outcomeFold(): Fold<Omit<Counts, "warmup">> {
   let [offered, sent, completed, cancelled, dropped] = [0, 0, 0, 0, 0];
   return {

@@ -39,7 +39,7 @@ function drawn(...devices: readonly GpuTrack[]): string {
   return gpuChart({ id: "g", gpu, durationMs: 100 }).toString();
 }
 
-Deno.test("gpuChart draws a line for each GPU, with a gap where nothing was told", () => {
+Deno.test("gpuChart draws a line for each GPU, with a gap where a value is unknown", () => {
   const paths = [...drawn(A, B).matchAll(/<path class="line" d="([^"]*)"/g)].map(([, d]) => d);
   assertEquals(paths, [
     // From 0 to 4 GiB in 76 pixels, downwards.
@@ -50,7 +50,7 @@ Deno.test("gpuChart draws a line for each GPU, with a gap where nothing was told
   ]);
 });
 
-Deno.test("gpuChart has no panel for what nobody told", () => {
+Deno.test("gpuChart has no panel for unknown values", () => {
   const chart = drawn(B);
   assertStringIncludes(chart, "GPU memory in use, GiB");
   assert(!chart.includes("GPU power"), chart);

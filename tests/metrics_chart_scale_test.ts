@@ -20,7 +20,7 @@ Deno.test("linearScale keeps the ends, or widens them to round numbers", () => {
   assertAlmostEquals(linearScale(0, 0.07, { round: true, ticks: 8 }).max, 0.07, 1e-9);
 });
 
-Deno.test("linearScale places values from 0 to 1 and moves outsiders to the ends", () => {
+Deno.test("linearScale places values from 0 to 1 and moves values outside to the ends", () => {
   const { at } = linearScale(10, 20);
   assertEquals([10, 15, 20, 0, 99].map(at), [0, 0.5, 1, 0, 1]);
 });
@@ -39,7 +39,7 @@ Deno.test("linearScale counts in whole numbers on request", () => {
   assertEquals(labels(linearScale(0, 3, { whole: true, ticks: 4 })), ["0", "1", "2", "3"]);
 });
 
-Deno.test("linearScale and logScale never give more ticks than asked for", () => {
+Deno.test("linearScale and logScale never give more ticks than requested", () => {
   for (const scale of [linearScale, logScale]) {
     for (let max = 0.07; max < 1e9; max *= 1.37) {
       for (const ticks of [2, 4, 7]) {

@@ -82,7 +82,7 @@ Deno.test("estimateClientError without a calibration says how to make one", () =
   assertEquals(estimateOf([], { header: { url: "models/tiny" } }).like, undefined);
 });
 
-Deno.test("a calibration with lighter loads only is told apart from none", () => {
+Deno.test("renderTable names a calibration with lighter loads only", () => {
   const summary = summaryOf([createCell({ streams: 5, tokensPerSec: 500 })]);
   assertEquals(summary.loads[0]!.client!.error!.basis, "timers");
   const says =

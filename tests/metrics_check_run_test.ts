@@ -157,7 +157,7 @@ const FAULTS: readonly [
   }],
 ];
 
-Deno.test("checks find each fault and say what to do (T3)", async (t) => {
+Deno.test("checkLoad finds each fault and says what to do (T3)", async (t) => {
   for (const [name, part, list, fields] of FAULTS) {
     await t.step(`${name}: ${part}`, () => {
       const check = checkOf(name, list, fields);
@@ -169,13 +169,13 @@ Deno.test("checks find each fault and say what to do (T3)", async (t) => {
   }
 });
 
-Deno.test("checks see a load whose end was never written", () => {
+Deno.test("checkLoad sees a load whose end was never written", () => {
   const summary = summarize({ ...createRun(records()), ends: [] });
   const check = summary.loads[0]!.checks.find(({ name }) => name === "complete")!;
   assertStringIncludes(check.message, "has no end");
 });
 
-Deno.test("checks do not advise what is in use already", () => {
+Deno.test("checkLoad does not advise what is in use already", () => {
   const busy = { ends: [{ client: { cpuCores: 5 } }] };
   const environment = { os: "linux", arch: "x86_64", cores: 4, deno: "2.9.6", v8: "14" };
   const advice = (header: RunFields["header"]) =>
@@ -199,7 +199,7 @@ Deno.test("checks do not advise what is in use already", () => {
   assertFalse(counted("tokenizer").includes("--tokenizer"));
 });
 
-Deno.test("checks that do not apply say nothing", () => {
+Deno.test("checkLoad leaves out checks that do not apply", () => {
   const names = (list: readonly RequestRecord[], fields: RunFields = {}) =>
     checksOf(list, fields).map(({ name }) => name);
   const closed = names(records());

@@ -77,7 +77,7 @@ Deno.test("clientVerdict says ok of a client that had time, calibrated or not", 
   }
 });
 
-Deno.test("clientVerdict says nothing where nothing is known", () => {
+Deno.test("clientVerdict is absent where nothing is known", () => {
   assertEquals(loadOf({}).verdict, undefined);
 });
 
@@ -173,17 +173,17 @@ Deno.test("clientVerdict sees each fault and says what to do", async (t) => {
   );
 });
 
-Deno.test("clientVerdict takes joined reads of an idle client for the server's doing", () => {
+Deno.test("clientVerdict blames the server for joined reads of an idle client", () => {
   const joined = records({ reads: 2, events: 5 });
   assertEquals(loadOf({ client: QUIET, records: joined }).verdict?.kind, "ok");
 });
 
-Deno.test("clientVerdict lets the users of a closed loop start one after the other", () => {
+Deno.test("clientVerdict lets users of a closed loop start one after the other", () => {
   const late = records().map((one) => ({ ...one, intendedMs: one.sentMs! - 30 }));
   assertEquals(loadOf({ client: QUIET, records: late }).verdict?.kind, "ok");
 });
 
-Deno.test("clientVerdict leaves waiting for the limit in flight to the limit", () => {
+Deno.test("clientVerdict does not blame the client for the in-flight limit", () => {
   const { verdict } = loadOf({
     client: QUIET,
     records: records().map((one) => ({ ...one, intendedMs: one.sentMs! - 30 })),

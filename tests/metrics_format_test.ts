@@ -43,7 +43,7 @@ Deno.test("formatNumber keeps integers whole and three digits of the rest", () =
   for (const [value, text] of table) assertEquals(formatNumber(value), text);
 });
 
-Deno.test("formatShare is 100 % only when it is all", () => {
+Deno.test("formatShare is 100 % only when it is exactly that", () => {
   const table: [number | undefined, string][] = [
     [undefined, "n/a"],
     [0, "0 %"],

@@ -57,7 +57,7 @@ Deno.test("METRICS have no value, not 0, for a record without stamps and counts"
   for (const { name, values } of METRICS) assertEquals(values(empty), [], name);
 });
 
-Deno.test("tpot is a time a token, tokens of the first event excluded (T1)", () => {
+Deno.test("tpot is a time per token, tokens of the first event excluded (T1)", () => {
   const oneByOne = createRecord({ ticks: [[100, 1], [140, 2], [180, 3], [220, 4], [500, 5]] });
   assertEquals(valuesOf("tpot", oneByOne), [100]);
   const twoAtFirst = createRecord({ ticks: [[100, 2], [200, 4]] });
@@ -108,7 +108,7 @@ Deno.test("TTFT plus the gaps is E2E", () => {
   assertAlmostEquals(total, valuesOf("e2e", STREAM)[0]!);
 });
 
-Deno.test("output_tokens is what came, not what was asked for (T2)", () => {
+Deno.test("output_tokens is what was delivered, not what was requested (T2)", () => {
   const short = createRecord({ ticks: [[10, 1], [20, 2]], requestedTokens: 100 });
   assertEquals(valuesOf("output_tokens", short), [2]);
   assertEquals(valuesOf("length_shortfall", short), [98]);

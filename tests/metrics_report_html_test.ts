@@ -152,7 +152,7 @@ async function sha256(text: string): Promise<string> {
 const NASTY =
   `</title></style></script><script>alert(1)</script>"'\`&<b onclick=x>\x00\x1b[2J\u202e`;
 
-Deno.test("reportHtml lets no text of others become markup", () => {
+Deno.test("reportHtml escapes every text that comes from a server or a file", () => {
   const { header } = HEALTHY;
   const run = createRun([
     ...requests(30, { user: 3 }),
@@ -203,7 +203,7 @@ Deno.test("markup escapes text, numbers and lists, and knows its own", () => {
   assertFalse(markup`${forged}`.toString().includes("<"));
 });
 
-Deno.test("escapeHtml and visibleText show what would steer the display", () => {
+Deno.test("escapeHtml and visibleText make control characters visible", () => {
   assertEquals(escapeHtml(`<a href='x'>`), "&#60;a href=&#39;x&#39;&#62;");
   assertEquals(visibleText("a\x1bb\x85c\u202ed\ud800e\n\tf"), "a�b�c�d�e\n\tf");
   assertEquals(visibleText("naïve 日本語 😀"), "naïve 日本語 😀");

@@ -176,7 +176,7 @@ Deno.test("renderTable colors on request only, and the colors change no letter",
   assertEquals(colored.replace(/\x1b\[\d+m/g, ""), plain);
 });
 
-Deno.test("renderTable lets no server steer the terminal", () => {
+Deno.test("renderTable lets no server text control the terminal", () => {
   const run = createRun([createFailure("engine_error", { message: "\x1b[2Jgone\nnext\u009b1m" })]);
   const summary: Summary = summarize({
     ...run,

@@ -29,3 +29,15 @@ Deno.test("wrapText breaks between words", () => {
   assertEquals(wrapText("unbreakable a", 3), ["unbreakable", "a"]);
   assertEquals(wrapText("", 3), [""]);
 });
+
+Deno.test("textTable cuts long names when no column is left to drop", () => {
+  const columns = [
+    { heading: "Name", cells: ["a name that is much too long", "short"], align: "left" },
+    { heading: "value", cells: ["1", "2"], align: "right" },
+  ] as const;
+  assertEquals(textTable(columns, 24), [
+    "Name               value",
+    "a name that is m…      1",
+    "short                  2",
+  ]);
+});

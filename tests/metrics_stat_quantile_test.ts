@@ -28,7 +28,7 @@ Deno.test("quantile of no values is absent, never 0 (T13)", () => {
   assertStrictEquals(quantile(sortValues([]), 50), undefined);
 });
 
-Deno.test("quantile refuses what is no percentile", () => {
+Deno.test("quantile refuses anything but a percentile", () => {
   for (const p of [-1, 101, NaN]) {
     assertThrows(() => quantile(sortValues([1]), p), RangeError, `percentile ${p}`);
   }
@@ -53,7 +53,7 @@ Deno.test("sortLists pools lists and leaves them as they were", () => {
   assertEquals(lists, [[3, 1], [], [2]]);
 });
 
-Deno.test("sortValues refuses what is not finite, wherever it stands", () => {
+Deno.test("sortValues refuses a value that is not finite, wherever it is", () => {
   for (const bad of [NaN, Infinity, -Infinity]) {
     assertThrows(() => sortValues([1, bad, 2]), RangeError, `${bad}`);
   }

@@ -135,7 +135,7 @@ Deno.test("value histogram: the same difference of other stamps is the same valu
   }
 });
 
-Deno.test("value histogram: whole numbers up to 1024 are told as they are", () => {
+Deno.test("value histogram: whole numbers up to 1024 are exact", () => {
   const values = Array.from({ length: 1025 }, (_, i) => i);
   const seen: [number, number][] = [];
   histogramOf([...values, 7, -3]).each((value, count) => seen.push([value, count]));
@@ -157,7 +157,7 @@ Deno.test("value histogram: nothing is absent, never 0 (T13)", () => {
   assertStrictEquals(merged.min, undefined);
 });
 
-Deno.test("value histogram: refuses what is no value, no percentile or of other buckets", () => {
+Deno.test("value histogram: refuses infinite values, bad percentiles and other buckets", () => {
   const histogram = createValueHistogram();
   for (const value of [NaN, Infinity, -Infinity]) {
     assertThrows(() => histogram.add(value), RangeError, `Cannot count ${value}`);

@@ -173,7 +173,7 @@ Deno.test("createAccumulator: the order of records changes nothing", () => {
   }
 });
 
-Deno.test("createAccumulator: auto pours what it kept into histograms, once, at the limit", () => {
+Deno.test("createAccumulator: auto moves kept records into histograms, once, at the limit", () => {
   const run = eventful(1000, "closed");
   const ticks = sum(run.records.map(({ tickMs }) => tickMs.length + 50));
   let told = 0;
@@ -188,7 +188,7 @@ Deno.test("createAccumulator: auto pours what it kept into histograms, once, at 
   assertStrictEquals(told, 3);
 });
 
-Deno.test("createAccumulator: a summary may be asked for while records still come", () => {
+Deno.test("createAccumulator: a summary can be taken while records still arrive", () => {
   const run = eventful(600, "closed");
   for (const values of ["raw", "histogram"] as const) {
     const accumulator = createAccumulator(run.header, { ...OPTIONS, values });
@@ -260,7 +260,7 @@ Deno.test("table and page name merged clients and their time axis", () => {
   }
 });
 
-Deno.test("a value that is not finite is left out and told, with its metric and request", () => {
+Deno.test("a value that is not finite is left out and named, with its metric and request", () => {
   const records = [
     createRecord({ index: 4, connectMs: 3 }),
     createRecord({ index: 5, connectMs: Infinity }),
@@ -278,7 +278,7 @@ Deno.test("a value that is not finite is left out and told, with its metric and 
   }
 });
 
-Deno.test("stamps that are no numbers end no summary and no report", () => {
+Deno.test("stamps that are not finite break no summary and no report", () => {
   const stamps = [
     ...["intendedMs", "sentMs", "firstByteMs", "firstEventMs"],
     ...["firstTokenMs", "lastTokenMs", "endMs"],

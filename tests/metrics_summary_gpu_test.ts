@@ -71,7 +71,7 @@ Deno.test("summarizeGpu adds the memory of GPUs at one instant, not their peaks 
   assertEquals(total.memoryMaxMiB, 1000);
 });
 
-Deno.test("summarizeGpu makes no number of what was not told", () => {
+Deno.test("summarizeGpu has no number for unknown values", () => {
   const { energyJ: _, energyFrom: _from, memoryStartMiB: _start, ...rest } = track();
   const silent = { ...rest, memoryMiB: [null, null, null], utilization: [null, null, null] };
   const { devices: [device], total } = summarizeGpu(samples(silent), 1000)!;

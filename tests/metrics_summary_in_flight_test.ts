@@ -14,7 +14,7 @@ Deno.test("inFlight takes the most at one instant and averages over time", () =>
   });
 });
 
-Deno.test("inFlight counts requests that failed, not those that never left", () => {
+Deno.test("inFlight counts requests that failed, not those that were never sent", () => {
   const records = [
     busy(0, 100),
     createFailure("timeout", { afterMs: 100 }),

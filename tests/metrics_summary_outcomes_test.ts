@@ -1,8 +1,9 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { countOutcomes, groupFailures } from "../metrics/summary_outcomes.ts";
+import { foldAll } from "../metrics/fold.ts";
+import { groupFailures, outcomeFold } from "../metrics/summary_outcomes.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 
-Deno.test("countOutcomes keeps our own decisions apart from the server's failures", () => {
+Deno.test("outcomeFold keeps our own decisions apart from the server's failures", () => {
   const records = [
     createRecord(),
     createRecord(),
@@ -11,21 +12,20 @@ Deno.test("countOutcomes keeps our own decisions apart from the server's failure
     createFailure("cancelled"),
     createFailure("dropped"),
   ];
-  assertEquals(countOutcomes(records, 7), {
+  assertEquals(foldAll(outcomeFold(), records), {
     offered: 6,
     sent: 5,
     completed: 3,
     failed: 1,
     cancelled: 1,
     dropped: 1,
-    warmup: 7,
     successRate: 0.75,
   });
 });
 
-Deno.test("countOutcomes has no success rate without an attempt (T14)", () => {
-  assertStrictEquals(countOutcomes([createFailure("dropped")], 0).successRate, undefined);
-  assertEquals(countOutcomes([createFailure("timeout")], 0).successRate, 0);
+Deno.test("outcomeFold has no success rate without an attempt (T14)", () => {
+  assertStrictEquals(foldAll(outcomeFold(), [createFailure("dropped")]).successRate, undefined);
+  assertEquals(foldAll(outcomeFold(), [createFailure("timeout")]).successRate, 0);
 });
 
 Deno.test("groupFailures puts the most frequent cause and message first", () => {

@@ -27,13 +27,13 @@ Deno.test("parseSlo says what would work", () => {
   for (const [text, error, part] of table) assertThrows(() => parseSlo(text), error, part);
 });
 
-Deno.test("SLO_METRICS are those with one value a request and a better direction", () => {
+Deno.test("SLO_METRICS are those with one value per request and a better direction", () => {
   const names = SLO_METRICS.map(({ name }) => name);
   for (const name of ["ttft", "tpot", "e2e", "ttft_intended"]) assert(names.includes(name), name);
   for (const name of ["itl", "output_tokens"]) assertFalse(names.includes(name), name);
 });
 
-Deno.test("meetsSlo wants every limit kept; a limit reached is kept", () => {
+Deno.test("meetsSlo needs every limit met; a value at the limit meets it", () => {
   // TTFT 100, TPOT 10.
   const record = createRecord();
   assert(meetsSlo(record, parseSlo("ttft:100,tpot:10")));

@@ -41,7 +41,7 @@ Deno.test("summarize gives a load's numbers", () => {
   assertEquals(load!.checks.filter(({ ok }) => !ok).map(({ name }) => name), ["littles_law"]);
 });
 
-Deno.test("summarize keeps loads apart, and warm-up, cancelled and dropped out", () => {
+Deno.test("summarize keeps loads apart and excludes warm-up, cancelled and dropped requests", () => {
   const slow = { ticks: [[5000, 1]] as const };
   const run = createRun([
     createRecord({ index: 0 }),
@@ -77,7 +77,7 @@ Deno.test("summarize of an empty load has no 0 in place of a missing number (T13
   assertStrictEquals(summarize(createRun([])).loads[0]!.throughput.run.qps, undefined);
 });
 
-Deno.test("summarize reports requests completed a second, not requests asked for (T15)", () => {
+Deno.test("summarize reports requests completed per second, not requests planned (T15)", () => {
   const half = ROW.map((record, i) =>
     i % 2 === 0 ? record : createFailure("http_error", { index: i, sentMs: i * 200, afterMs: 200 })
   );
@@ -91,7 +91,7 @@ Deno.test("summarize reports requests completed a second, not requests asked for
   }]);
 });
 
-Deno.test("summarize reports lengths delivered beside lengths asked for (T2)", () => {
+Deno.test("summarize reports delivered beside requested lengths (T2)", () => {
   const short = createRecord({ ticks: [[10, 1], [20, 3]], requestedTokens: 10 });
   const [load] = summarize(createRun([createRecord(), short])).loads;
   assertEquals(load!.lengths, {
@@ -181,7 +181,7 @@ Deno.test("summarize samples at most 400 requests, first to last, in the order o
   assertEquals(summarize(createRun(many.slice(0, 3))).loads[0]!.timeline.length, 3);
 });
 
-Deno.test("summarize refuses percentiles that are none", () => {
+Deno.test("summarize refuses anything but percentiles", () => {
   assertThrows(() => summarize(createRun([]), { percentiles: [50, 100] }), RangeError, `"max"`);
 });
 

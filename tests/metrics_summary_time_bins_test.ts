@@ -75,7 +75,7 @@ Deno.test("time bins: users who send again at once are all in flight", () => {
   assertEquals(edges.maxBusy(), 64);
 });
 
-Deno.test("time bins: who never ends is busy to the end", () => {
+Deno.test("time bins: a request that never ends is in flight to the end", () => {
   const bins = createTimeBins();
   bins.busy(10, undefined);
   assertEquals(bins.meanBusy({ fromMs: 0, toMs: 1000 }), 0.99);

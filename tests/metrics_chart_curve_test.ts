@@ -1,0 +1,70 @@
+import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
+import { curveChart, type CurvePoint } from "../metrics/chart_curve.ts";
+import { pathOf, tipsOf } from "./support/chart_parts.ts";
+
+const POINT: CurvePoint = {
+  short: "1",
+  label: "1 user",
+  throughput: 100,
+  latencies: [10, 20],
+  failed: false,
+};
+
+const curve = (points: readonly CurvePoint[]) =>
+  curveChart({ id: "c", title: "TTFT", name: "Output tokens/s", percentiles: [50, 99], points });
+
+Deno.test("curveChart joins the loads in the order given", () => {
+  const chart = curve([POINT, { ...POINT, short: "2", throughput: 200, latencies: [20, 40] }]);
+  // 200 tokens/s and 40 ms are the ends of the axes; 210 pixels high.
+  assertEquals(pathOf(chart, "curve rank0"), "M500 157.5L1000 105");
+  assertEquals(pathOf(chart, "curve rank1"), "M500 105L1000 0");
+  assertEquals(tipsOf(chart)[0], ["1 user", "100 output tokens/s", "p50 10.0 ms", "p99 20.0 ms"]);
+});
+
+Deno.test("curveChart keeps the lines of a text apart from line feeds in a label", () => {
+  const chart = curve([{ ...POINT, label: "one\nload\tor <two>\x00" }, POINT]);
+  assertEquals(tipsOf(chart).map(([first]) => first), ["one load or &#60;two&#62;�", "1 user"]);
+});
+
+Deno.test("curveChart leaves out what does not exist and marks what failed", () => {
+  const chart = curve([
+    { ...POINT, latencies: [10, undefined] },
+    { ...POINT, throughput: undefined },
+    { ...POINT, throughput: 50, short: "9", failed: true },
+  ]).toString();
+  assertEquals(chart.match(/<circle/g)?.length, 3);
+  assertEquals(chart.match(/<circle class="dot rank\d failed"/g)?.length, 2);
+  assertStringIncludes(chart, ">9 ×</text>");
+  assertStringIncludes(curve([]).toString(), "no load has enough completed requests");
+});
+
+Deno.test("curveChart lets no labels overlap, however many loads there are", () => {
+  for (const count of [1, 2, 12, 64]) {
+    const points = Array.from({ length: count }, (_, i) => ({
+      ...POINT,
+      short: `${i * 16}`,
+      // Saturation: throughput stops growing, latency goes on.
+      throughput: 1000 * (1 - Math.exp(-i / 8)),
+      latencies: [10 + i, 20 + 3 * i],
+    }));
+    const labels = [
+      ...curve(points).toString().matchAll(
+        /class="label" x="([\d.]+)%" dx="(-?\d+)" y="(-?[\d.]+)" text-anchor="(\w+)">([^<]*)</g,
+      ),
+    ].map(([, x, dx, y, anchor, text]) => {
+      const width = text!.length * 6.2;
+      const left = Number(x) * 3 + Number(dx) -
+        { start: 0, middle: width / 2, end: width }[anchor!]!;
+      return { left, right: left + width, y: Number(y), text: text! };
+    });
+    assertLessOrEqual(labels.length, 12);
+    assertEquals(labels[0]!.text, "0");
+    if (count > 1) assertEquals(labels[1]!.text, `${(count - 1) * 16}`);
+    for (const [i, a] of labels.entries()) {
+      for (const b of labels.slice(i + 1)) {
+        const apart = a.right <= b.left || b.right <= a.left || Math.abs(a.y - b.y) >= 9;
+        assert(apart, `${a.text} and ${b.text} of ${count}`);
+      }
+    }
+  }
+});
