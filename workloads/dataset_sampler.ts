@@ -49,16 +49,21 @@ export interface ConversationPool {
  * no upper limits; lengths include the tokenizer's BOS.
  * `request-rate`: the same order; first message alone, with upper limits.
  */
-export type SamplerName = typeof SAMPLERS[number];
+export type SamplerName =
+  | "seeded"
+  | "lmdeploy"
+  | "lmdeploy-presample"
+  | "api-bench-tools"
+  | "request-rate";
 
 /** Every {@linkcode SamplerName}, the default first. */
-export const SAMPLERS = [
+export const SAMPLERS: readonly SamplerName[] = [
   "seeded",
   "lmdeploy",
   "lmdeploy-presample",
   "api-bench-tools",
   "request-rate",
-] as const;
+];
 
 const MIN_TOKENS = 4;
 const MAX_PROMPT_TOKENS = 1024;
