@@ -180,7 +180,6 @@ export class BodyLog implements BodySink {
   #lastStamps = NONE;
   #stampedBytes = 0;
 
-  /** Use {@linkcode LogPool.take}. */
   constructor(pool: LogPool, blocks: Blocks, stampBlocks: Blocks) {
     this.#pool = pool;
     this.#blocks = blocks;
@@ -286,7 +285,6 @@ export class BodyLog implements BodySink {
 
 /** Free lists of logs and of their memory; as large as the most that was ever in use at once. */
 export class LogPool {
-  /** See {@linkcode Collect}. */
   readonly collect: Collect;
   readonly #logs: BodyLog[] = [];
   readonly #blocks = new Blocks(BLOCK_BYTES);

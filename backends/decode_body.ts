@@ -16,7 +16,6 @@ const QUOTED_CHARS = 120;
 
 const decoder = new TextDecoder();
 
-/** See `DecodeOptions`. */
 interface BodyOptions {
   readonly originMs: number;
   readonly keepText?: boolean;

@@ -39,7 +39,6 @@ const SYMBOLS = {
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
 } as const;
 
-/** The opened library. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>;
 
 /** Readiness to read and to write, failure, and both directions closed. */

@@ -82,7 +82,6 @@ export interface PlatformTurns {
   readonly take: () => Promise<void>;
 }
 
-/** What a loop is made of. */
 export interface LoopOptions {
   readonly libc: Libc;
   /** Milliseconds, monotonic: the clock of all stamps. */
@@ -172,7 +171,6 @@ export class EpollLoop implements Clock {
     };
   };
 
-  /** Opens connections. */
   readonly openSocket: OpenSocket = (origin, events) => new EpollSocket(this, origin, events);
 
   /** Ends `run` after the current batch. */
@@ -260,7 +258,6 @@ export class EpollLoop implements Clock {
     this.#control(EPOLL_CTL_MOD, fd, interest);
   }
 
-  /** Closes a watched descriptor. */
   close(fd: number): void {
     this.#watchers[fd] = undefined;
     this.#open--;
@@ -361,7 +358,6 @@ function settleTurns(
   return count === 0 && platformTurns !== undefined ? 0 : SETTLE_TURNS;
 }
 
-/** A TCP connection of the loop. */
 class EpollSocket implements Socket {
   readonly #loop: EpollLoop;
   readonly #events: SocketEvents;

@@ -39,7 +39,6 @@ const TRIES = 5;
 /** A stamp further off than this does not belong to the read: the time of day was set. */
 const TOLERANCE_MS = 0.05;
 
-/** Reads sockets. */
 export class StampedReader {
   /** When the last byte of the last read was received, on the given clock. */
   arrivedMs = 0;
@@ -129,7 +128,6 @@ export class StampedReader {
     }
   }
 
-  /** Closes the descriptor. */
   close(): void {
     if (this.#asker >= 0) this.#libc.symbols.close(this.#asker);
   }

@@ -18,7 +18,6 @@ import { EpollLoop } from "./epoll_loop.ts";
 import { connectionFailure } from "./exchange.ts";
 import { startWorker, type WorkerListener, workerScope } from "./worker.ts";
 
-/** What a thread is started with. */
 interface ThreadStart<Setup> {
   readonly port: MessagePort;
   readonly wakeFd: number;
@@ -76,7 +75,6 @@ export class EpollThread<Setup, To, From> {
   }
 }
 
-/** What the thread does with its loop. */
 export interface EpollService<To> {
   readonly onMessage: (message: To) => void;
   /** Called once per batch; see `LoopOptions`. */
@@ -85,7 +83,6 @@ export interface EpollService<To> {
   readonly onEnd: () => void;
 }
 
-/** What a service works with. */
 export interface ServiceTools<From> {
   readonly loop: EpollLoop;
   /** Sends a message to the thread that started this one. */

@@ -5,7 +5,6 @@
  */
 import { bodyText, type CutOptions, type EventSink } from "./event_sink.ts";
 
-/** Options of {@linkcode cutDelimited}. */
 export interface DelimitedOptions extends CutOptions {
   /** The delimiter as a character below U+0080. */
   readonly delimiter: string;

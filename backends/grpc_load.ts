@@ -4,7 +4,6 @@
  * @module
  */
 
-/** The module `grpc_library.ts`. */
 export type GrpcModule = typeof import("./grpc_library.ts");
 
 /**

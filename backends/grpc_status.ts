@@ -25,5 +25,4 @@ export const GRPC_STATUS = {
   UNAUTHENTICATED: 16,
 } as const;
 
-/** Names by number. */
 export const GRPC_STATUS_NAMES: readonly string[] = Object.keys(GRPC_STATUS);

@@ -44,20 +44,16 @@ const CONNECTION_WINDOW_BYTES = 64 * 1024 * 1024;
 const INITIAL_STREAMS = 100;
 /** Largest header block, in bytes. */
 const HEADER_LIMIT = 256 * 1024;
-/** Length of PING's payload. */
 const PING_BYTES = 8;
 
-/** How a stream ended. */
 export type StreamEnd =
   /** As HTTP/2 defines it. */
   | { readonly kind: "ended" }
-  /** The server reset it. */
   | { readonly kind: "reset"; readonly code: number }
   /** The server says that it has not begun it: it can be sent again. */
   | { readonly kind: "refused"; readonly message: string }
   /** The connection was never established, or the server does not speak HTTP/2. */
   | { readonly kind: "unreachable"; readonly message: string }
-  /** The connection broke. */
   | { readonly kind: "lost"; readonly message: string }
   /** The server broke the rules. */
   | { readonly kind: "malformed"; readonly message: string };
@@ -66,7 +62,6 @@ export type StreamEnd =
 export abstract class H2Stream {
   /** 0 while it waits for a connection. */
   id = 0;
-  /** What carries it. */
   connection: H2Connection | undefined;
   /** The head of the final response has arrived. */
   headSeen = false;
@@ -78,7 +73,6 @@ export abstract class H2Stream {
   received = 0;
   /** The current read brought data. */
   touched = false;
-  /** Header block of the request. */
   abstract readonly block: Uint8Array;
   /** Body of the request; never empty. */
   abstract readonly body: Uint8Array;
@@ -93,7 +87,6 @@ export abstract class H2Stream {
   abstract onEnd(atMs: number, end: StreamEnd): void;
 }
 
-/** The user of the connections. */
 export interface H2Host {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
@@ -103,7 +96,6 @@ export interface H2Host {
   closed(connection: H2Connection): void;
 }
 
-/** A connection and its streams. */
 export class H2Connection implements SocketEvents, FrameSink {
   /** When it was established. */
   connectedMs: number | undefined;
@@ -141,7 +133,6 @@ export class H2Connection implements SocketEvents, FrameSink {
   #block = new Uint8Array(1024);
   #blockBytes = 0;
 
-  /** Begins to connect. */
   constructor(origin: Origin, host: H2Host) {
     this.#host = host;
     this.openedMs = host.clock.now();
@@ -154,7 +145,6 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#socket = host.openSocket(origin, this);
   }
 
-  /** How many more streams it can carry. */
   get room(): number {
     return this.#usable ? this.limit - this.#streams.size : 0;
   }
@@ -169,7 +159,6 @@ export class H2Connection implements SocketEvents, FrameSink {
     return this.#settled;
   }
 
-  /** Whether new streams may begin. */
   get usable(): boolean {
     return this.#usable;
   }
@@ -440,7 +429,6 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#sendBody(stream);
   }
 
-  /** The server has ended the stream. */
   #finish(stream: H2Stream): void {
     // The server has read all it needs: the rest of the request is not sent.
     if (this.#unsent.has(stream)) this.#write(rstStream(stream.id, H2_CODE.CANCEL));

@@ -6,7 +6,6 @@
  * @module
  */
 
-/** Types of frames. */
 export const FRAME = {
   data: 0,
   headers: 1,
@@ -29,7 +28,6 @@ export const FLAG = {
   priority: 0x20,
 } as const;
 
-/** Identifiers of settings. */
 export const SETTING = {
   headerTableSize: 1,
   enablePush: 2,
@@ -70,7 +68,6 @@ export class H2Error extends Error {
   /** Error code for the GOAWAY to the peer. */
   readonly code: number;
 
-  /** @param code one of {@linkcode H2_CODE} */
   constructor(code: number, message: string) {
     super(message);
     this.code = code;
@@ -79,7 +76,6 @@ export class H2Error extends Error {
 
 /** What every client sends first. */
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/** Bytes in front of every frame. */
 export const FRAME_HEAD_BYTES = 9;
 /** Longest payload that a peer may send, unless settings say otherwise. */
 export const MAX_FRAME_BYTES = 16_384;
@@ -98,7 +94,6 @@ export interface FrameSink {
   dataBegins(streamId: number, bytes: number): void;
   /** `source[from, to)` is data of the frame that began last. */
   data(source: Uint8Array, from: number, to: number): void;
-  /** The frame of data is complete. */
   dataEnds(endStream: boolean): void;
   /**
    * Any other frame, with padding: its payload is `source[from, to)`, valid during the call.
@@ -108,7 +103,6 @@ export interface FrameSink {
   frame(head: FrameHead, source: Uint8Array, from: number, to: number): void;
 }
 
-/** The head of a frame. */
 export interface FrameHead {
   readonly type: number;
   readonly flags: number;
@@ -124,7 +118,6 @@ const DATA = 2;
 const DATA_PADDING = 3;
 const PAYLOAD = 4;
 
-/** Cuts a byte stream into frames. */
 export class FrameReader {
   readonly #sink: FrameSink;
   #state = HEAD;
@@ -297,7 +290,6 @@ export function putFrameHead(
   return at + FRAME_HEAD_BYTES;
 }
 
-/** A whole frame. */
 export function makeFrame(
   type: number,
   payload: Uint8Array,
@@ -315,14 +307,12 @@ export function windowUpdate(streamId: number, increment: number): Uint8Array<Ar
   return makeFrame(FRAME.windowUpdate, payload, { streamId });
 }
 
-/** RST_STREAM. */
 export function rstStream(streamId: number, code: number): Uint8Array<ArrayBuffer> {
   const payload = new Uint8Array(4);
   putUint32(payload, 0, code);
   return makeFrame(FRAME.rstStream, payload, { streamId });
 }
 
-/** SETTINGS. */
 export function settings(pairs: readonly (readonly [id: number, value: number])[]): Uint8Array<
   ArrayBuffer
 > {

@@ -9,7 +9,6 @@ import type { Clock } from "./clock.ts";
 import { H2Connection, type H2Host, type H2Stream } from "./h2_connection.ts";
 import type { OpenSocket, Origin } from "./socket_connection.ts";
 
-/** What the pools of a transport share. */
 export interface H2PoolOptions {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
@@ -17,7 +16,6 @@ export interface H2PoolOptions {
   readonly onClosed: () => void;
 }
 
-/** Connections to one origin. */
 export class H2Pool implements H2Host {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
@@ -53,7 +51,6 @@ export class H2Pool implements H2Host {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 
-  /** Closes every connection at once. */
   destroy(): void {
     this.#waiting.length = 0;
     for (const connection of this.#connections) connection.destroy();

@@ -8,7 +8,6 @@
 import { decodeHuffman } from "./hpack_huffman.ts";
 import { decodeLatin1 } from "./latin1.ts";
 
-/** A name and a value. */
 export type Field = readonly [name: string, value: string];
 
 /** Appendix A; the first entry has index 1. */

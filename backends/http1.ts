@@ -48,13 +48,9 @@ const FAILED = 15;
 export type ResponseEof =
   /** The end of the connection was the end of the body. */
   | "complete"
-  /** No byte of the response had arrived. */
   | "nothing"
-  /** It broke off inside the head. */
   | "head"
-  /** It broke off inside the body. */
   | "body"
-  /** It had been malformed before. */
   | "malformed";
 
 /** A complete head and what follows from it. */
@@ -78,7 +74,6 @@ const HTTP2_SETTINGS: readonly (number | undefined)[] = [0, undefined, undefined
 const HTTP2_SPOKEN = "the server speaks HTTP/2 on this port, HTTP/1.1 was expected: take " +
   "its HTTP/1.1 port, or a gRPC --protocol if this is its gRPC port";
 
-/** Longer heads are not remembered. */
 const KNOWN_HEAD_BYTES = 4096;
 
 /** Buffers for heads that arrive in pieces or are new, used only while one is read. */
@@ -94,7 +89,6 @@ export class ResponseParser {
   contentType = "";
   /** The head of the final response (not of an interim `1xx`) is complete. */
   headDone = false;
-  /** The response is complete. */
   done = false;
   /** What is wrong with the bytes, once something is. */
   error: string | undefined;

@@ -25,7 +25,6 @@ export interface EnginePrompt {
   readonly messages?: readonly Message[];
 }
 
-/** One generation. */
 export interface EngineCall extends EnginePrompt {
   readonly maxNewTokens: number;
   readonly minNewTokens?: number;
@@ -64,7 +63,6 @@ export type GenerationEvent =
   | { readonly kind: "done"; readonly atMs: number; readonly answer: EngineAnswer }
   | { readonly kind: "error"; readonly atMs: number; readonly message: string };
 
-/** From the engine. */
 export type FromEngine =
   /** `originMs`: see `epochOriginMs()`. */
   | { readonly kind: "opened"; readonly originMs: number }

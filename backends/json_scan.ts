@@ -32,7 +32,6 @@ const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 const TAB = 0x09;
 
-/** Deeper nesting is declined. */
 const DEEPEST = 24;
 /** Texts up to this length are built from their characters; longer ones are decoded. */
 const SHORT_TEXT = 32;
@@ -53,7 +52,6 @@ interface Plan {
   readonly plans: readonly Plan[];
   /** For the elements of a list. */
   readonly element: Plan | undefined;
-  /** The whole value is wanted. */
   readonly whole: boolean;
   /** Fields of the last object, in its order: those of the next one are most often the same. */
   readonly seen: Field[];
@@ -118,7 +116,6 @@ export class JsonScanner {
   /** The same bytes. */
   #view: DataView<ArrayBufferLike> = new DataView(new ArrayBuffer(0));
   #at = 0;
-  /** Number of the body. */
   #body = 0;
   /** The object is unusual: every method returns as soon as it can. */
   #declined = false;
@@ -432,7 +429,6 @@ export class JsonScanner {
     return shortText(this.#bytes, from, to);
   }
 
-  /** Skips the value here, whatever it is. */
   #skip(depth: number): void {
     this.#plain = false;
     if (depth > DEEPEST) {
@@ -516,7 +512,6 @@ export class JsonScanner {
     this.#plain = this.#at === end && end - from <= EXACT_DIGITS && bytes[from] !== MINUS;
   }
 
-  /** Skips digits; at least one is required. */
   #digits(): void {
     const bytes = this.#bytes;
     const from = this.#at;

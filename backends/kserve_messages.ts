@@ -43,7 +43,6 @@ const inferTensor = message({
   parameters: [4, inferParameter, "map"],
   contents: [5, inferTensorContents],
 });
-/** See the codec. */
 export type InferTensor = Decoded<typeof inferTensor>;
 
 /** An output that the client wants. */
@@ -63,7 +62,6 @@ export const modelInferRequest = message({
   /** One element per input, little-endian, row-major. */
   raw_input_contents: [7, "bytes", "repeated"],
 });
-/** See the codec. */
 export type ModelInferRequest = Decoded<typeof modelInferRequest>;
 
 /** Answer of `ModelInfer`. */
@@ -75,7 +73,6 @@ export const modelInferResponse = message({
   outputs: [5, inferTensor, "repeated"],
   raw_output_contents: [6, "bytes", "repeated"],
 });
-/** See the codec. */
 export type ModelInferResponse = Decoded<typeof modelInferResponse>;
 
 /** One message of `ModelStreamInfer`; the error message is empty when all is well. */
@@ -110,7 +107,6 @@ export const modelMetadataResponse = message({
   inputs: [4, tensorMetadata, "repeated"],
   outputs: [5, tensorMetadata, "repeated"],
 });
-/** See the codec. */
 export type ModelMetadata = Decoded<typeof modelMetadataResponse>;
 
 /** A group of instances of a model. */
@@ -141,7 +137,6 @@ const modelConfig = message({
   backend: [17, "string"],
   model_transaction_policy: [19, modelTransactionPolicy],
 });
-/** See the codec. */
 export type ModelConfig = Decoded<typeof modelConfig>;
 
 /** Answer of `ModelConfig`. */

@@ -34,7 +34,6 @@ export interface ProcessStat {
   readonly zombie: boolean;
 }
 
-/** Options of {@linkcode endProcessTree}. */
 export interface EndOptions {
   /** How long they may take to end after SIGTERM. Default 10 s. */
   readonly graceMs?: number;

@@ -24,7 +24,6 @@ export type Input<V> = V extends bigint | boolean | number | string | Uint8Array
   : V extends readonly (infer E)[] ? readonly Input<E>[]
   : { readonly [K in keyof V]?: Input<V[K]> | undefined };
 
-/** Encoder and decoder of one message. */
 export interface MessageType<T> {
   /** Names of its fields, in the order of the table. */
   readonly fieldNames: readonly string[];

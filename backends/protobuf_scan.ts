@@ -11,7 +11,6 @@ import { decodeText } from "./protobuf_wire.ts";
 export class WireScan {
   /** Nothing was wrong or unusual so far. */
   ok = true;
-  /** Position of the next byte. */
   at = 0;
   /** End of the delimited part that was entered last. */
   end = 0;
@@ -25,7 +24,6 @@ export class WireScan {
     this.ok = true;
   }
 
-  /** Another field follows. */
   get more(): boolean {
     return this.ok && this.at < this.end;
   }
@@ -61,7 +59,6 @@ export class WireScan {
     this.end = outer;
   }
 
-  /** Steps over a field. */
   skip(tag: number): void {
     if (tag < 8) this.ok = false;
     switch (tag & 7) {
@@ -100,7 +97,6 @@ export class WireScan {
     return count;
   }
 
-  /** A text, with its length. */
   text(): string {
     const outer = this.enter();
     if (!this.ok) return "";

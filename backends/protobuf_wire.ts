@@ -25,7 +25,6 @@ const FIXED64 = 1;
 export const DELIMITED = 2;
 const FIXED32 = 5;
 
-/** Wire type of each scalar. */
 export const WIRE_TYPES: Readonly<Record<Scalar, number>> = {
   bool: VARINT,
   bytes: DELIMITED,
@@ -68,7 +67,6 @@ export class WireWriter {
   #bytes = new Uint8Array(64);
   #length = 0;
 
-  /** Everything written so far. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
@@ -89,7 +87,6 @@ export class WireWriter {
     this.#bytes[this.#length++] = low;
   }
 
-  /** Length and bytes. */
   delimited(bytes: Uint8Array): void {
     this.varint(bytes.length, 0);
     this.#append(bytes);
@@ -149,9 +146,7 @@ export class WireWriter {
 
 /** Reads tags and values one after another. */
 export class WireReader {
-  /** What is read. */
   readonly bytes: Uint8Array;
-  /** Position of the next byte. */
   at = 0;
   /** Upper half of the last varint. */
   #high = 0;
@@ -311,7 +306,6 @@ function expectBigint(value: unknown, min: bigint, max: bigint, type: Scalar): b
   return number;
 }
 
-/** A value for an error message. */
 export function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

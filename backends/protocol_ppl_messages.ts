@@ -21,7 +21,6 @@ export const PPL_PATH = "/ppl.llm.proto.LLMService/Generation";
 const pplTokens = message({
   ids: [1, "uint32", "repeated"],
 });
-/** See the codec. */
 export type PplTokens = Decoded<typeof pplTokens>;
 
 /** How a token is chosen. The server ignores `typical_p`, `seed` and `watermark`. */
@@ -37,7 +36,6 @@ export const pplChoosing = message({
   frequency_penalty: [9, "float"],
   watermark: [10, "bool"],
 });
-/** See the codec. */
 export type PplChoosing = Decoded<typeof pplChoosing>;
 
 /** When to stop. `stop_tokens` has no effect in known servers. */
@@ -46,7 +44,6 @@ export const pplStopping = message({
   stop_tokens: [2, pplTokens],
   ignore_eos_token: [3, "bool"],
 });
-/** See the codec. */
 export type PplStopping = Decoded<typeof pplStopping>;
 
 /** A request, version 2. A prompt that is not empty wins over `tokens`. */
@@ -57,7 +54,6 @@ export const pplRequest = message({
   choosing_parameters: [4, pplChoosing],
   stopping_parameters: [5, pplStopping],
 });
-/** See the codec. */
 export type PplRequest = Decoded<typeof pplRequest>;
 
 /** A request, version 1. */
@@ -68,7 +64,6 @@ export const pplRequestV1 = message({
   tokens: [4, pplTokens],
   stopping_parameters: [5, pplStopping],
 });
-/** See the codec. */
 export type PplRequestV1 = Decoded<typeof pplRequestV1>;
 
 /** A call, version 2; an empty list is never answered. */
@@ -98,7 +93,6 @@ const pplResponse = message({
   tokens: [4, pplTokens],
   detail: [5, pplDetail],
 });
-/** See the codec. */
 export type PplResponse = Decoded<typeof pplResponse>;
 
 /** One message of the stream; servers put one response into each. */

@@ -30,7 +30,6 @@ export interface SelfCommand {
   readonly args: readonly string[];
 }
 
-/** Options of {@linkcode selfCommand}. */
 export interface SelfCommandOptions {
   /** Permission flags for `deno run`; a compiled executable has its own. Default `-A`. */
   readonly permissions?: readonly string[];

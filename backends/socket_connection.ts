@@ -41,7 +41,6 @@ export interface SocketEvents {
    * the kernel received the last of them, on the host's clock, where the socket knows.
    */
   onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void;
-  /** The server will send no more. */
   onEnd(): void;
   /** `cause` in the platform's words, with its code where there is one. */
   onError(cause: string): void;
@@ -49,7 +48,6 @@ export interface SocketEvents {
   onClose(): void;
 }
 
-/** Begins to connect. */
 export type OpenSocket = (origin: Origin, events: SocketEvents) => Socket;
 
 /** The exchange that a connection carries. */
@@ -62,7 +60,6 @@ export interface RunningExchange {
   connectMs: number | undefined;
 }
 
-/** The user of the connections. */
 export interface ConnectionHost<E extends RunningExchange> {
   readonly clock: Clock;
   readonly openSocket: OpenSocket;
@@ -77,7 +74,6 @@ export interface ConnectionHost<E extends RunningExchange> {
 
 /** A connection and, while it is in use, its exchange. */
 export class Connection<E extends RunningExchange> implements SocketEvents {
-  /** Exchanges begun. */
   uses = 0;
   /** The connection can carry another exchange. */
   usable = true;
@@ -88,7 +84,6 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
   readonly #openedMs: number;
   #exchange: E | undefined;
   #connected = false;
-  /** Stamp of the last read. */
   #latestMs = -Infinity;
 
   /** Begins to connect. The first exchange is given with `use()` at once. */

@@ -38,7 +38,6 @@ function onClose(this: NodeSocket): void {
   this[EVENTS].onClose();
 }
 
-/** Begins to connect to `origin`. */
 export function openSocket(origin: Origin, events: SocketEvents): Socket {
   const options = {
     host: origin.host,

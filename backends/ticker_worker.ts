@@ -15,7 +15,6 @@ export const WORD_CLOSE = 2;
 /** Words of 32 bits, an even number; the instant follows as a double on the requester's clock. */
 export const WORDS = 4;
 
-/** What the thread is started with. */
 export interface TickerStart {
   readonly memory: SharedArrayBuffer;
   /** Origin of the requester's clock, in ms since the epoch. */

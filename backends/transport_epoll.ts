@@ -24,7 +24,6 @@ import {
   type TransportOptions,
 } from "./transport.ts";
 
-/** The transport `epoll`. */
 export const epollTransport: TransportKind = {
   name: "epoll",
   description:

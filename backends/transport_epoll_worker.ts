@@ -10,17 +10,15 @@ import { SocketTransport } from "./transport_socket.ts";
 import type { Exchange } from "./transport.ts";
 import { inWorker } from "./worker.ts";
 
-/** This file, for `startWorker`. */
 export const EPOLL_WORKER: string = "backends/transport_epoll_worker.ts";
 
-/** What the thread begins with. */
 export interface EpollSetup {
   /** Origin of the sender's clock, in ms since the epoch. */
   readonly originMs: number;
   readonly counters: SharedArrayBuffer;
 }
 
-/** To the thread; signals are known by numbers. */
+/** Signals are known by numbers. */
 export type ToEpollThread =
   | {
     readonly kind: "send";
@@ -37,13 +35,11 @@ export type ToEpollThread =
   | { readonly kind: "forget"; readonly signal: number }
   | { readonly kind: "close" };
 
-/** An exchange that is over. */
 export interface EndedExchange {
   readonly id: number;
   readonly exchange: Exchange;
 }
 
-/** From the thread. */
 export type FromEpollThread =
   | { readonly kind: "exchanges"; readonly ended: readonly EndedExchange[] }
   | {

@@ -43,7 +43,6 @@ const POOL_PER_HOST = 65_536;
 /** Addresses that no proxy can reach for us, in the notation of `NO_PROXY`. */
 const LOCAL_ADDRESSES = "127.0.0.0/8,::1,localhost";
 
-/** The transport `fetch`. */
 export const fetchTransport: TransportKind = {
   name: "fetch",
   description: "Deno's fetch: HTTP/1.1, TLS, proxies; good up to a few hundred streams",
@@ -92,7 +91,6 @@ function openFetch(options: TransportOptions): Transport {
   };
 }
 
-/** What the exchanges of one transport share. */
 interface FetchState {
   readonly clock: Clock;
   readonly counters: Uint32Array;
@@ -106,7 +104,6 @@ interface FetchState {
   readonly freshClient: () => Deno.HttpClient;
 }
 
-/** An exchange under way. */
 class FetchExchange implements WatchedExchange {
   stopped: StopReason | undefined;
   /**

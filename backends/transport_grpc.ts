@@ -58,7 +58,6 @@ import {
 } from "./transport.ts";
 import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
-/** The transport `grpc`. */
 export const grpcTransport: TransportKind = {
   name: "grpc",
   description:
@@ -174,7 +173,6 @@ class Channel {
     this.#clock = clock;
   }
 
-  /** Whether the connection is up. */
   get ready(): boolean {
     return this.client.getChannel().getConnectivityState(false) === READY;
   }
@@ -188,7 +186,6 @@ class Channel {
     }
   }
 
-  /** Notes when the connection comes up. */
   watch(): void {
     if (this.#watching) return;
     const channel = this.client.getChannel();
@@ -205,7 +202,6 @@ class Channel {
   }
 }
 
-/** What is sent. */
 interface CallRequest {
   /** `/package.Service/Method`. */
   readonly path: string;
@@ -243,7 +239,6 @@ interface CallFacts {
   readonly settle: (exchange: Exchange) => void;
 }
 
-/** A call under way. */
 class LibraryCall implements WatchedExchange {
   readonly sentMs: number;
   readonly #facts: CallFacts;

@@ -49,7 +49,6 @@ import {
 } from "./transport.ts";
 import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
-/** The transport `grpc-socket`. */
 export const grpcSocketTransport: TransportKind = {
   name: "grpc-socket",
   description: "gRPC over plain sockets: a fraction of grpc's CPU, good up to thousands of streams",
@@ -75,7 +74,6 @@ interface CallFacts {
   readonly resolve: (exchange: Exchange) => void;
 }
 
-/** A call under way. */
 class SocketCall extends H2Stream implements WatchedExchange {
   readonly block: Uint8Array;
   readonly body: Uint8Array;
@@ -103,7 +101,6 @@ class SocketCall extends H2Stream implements WatchedExchange {
     this.body = facts.body;
   }
 
-  /** Hands the call to a connection. */
   start(): void {
     this.#facts.call.pool.carry(this);
     this.#connection = this.connection?.connectedMs === undefined ? "new" : "reused";
@@ -190,9 +187,7 @@ class SocketCall extends H2Stream implements WatchedExchange {
 
 /** gRPC over sockets of any kind. */
 export class GrpcSocketTransport implements Transport {
-  /** Source of every stamp. */
   readonly clock: Clock;
-  /** Counters of the progress line. */
   readonly counters: Uint32Array;
   readonly #options: TransportOptions;
   readonly #openSocket: OpenSocket;
@@ -246,7 +241,6 @@ export class GrpcSocketTransport implements Transport {
     if (this.#open > 0) await new Promise<void>((resolve) => this.#allClosed = resolve);
   }
 
-  /** A call has ended. */
   release(call: WatchedExchange): void {
     this.#watchdog.release(call);
   }

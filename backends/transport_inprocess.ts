@@ -34,7 +34,6 @@ import {
 import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 import { startWorker } from "./worker.ts";
 
-/** The transport `inprocess`. */
 export const inprocessTransport: TransportKind = {
   name: "inprocess",
   description: "A model in a worker of this program; the only one for in-process protocols",
@@ -49,7 +48,6 @@ export interface EnginePort {
   end(): void;
 }
 
-/** Starts an engine's thread. */
 export type StartEngine = () => EnginePort;
 
 /** Opens the transport with another engine: for tests. */
@@ -237,7 +235,6 @@ interface GenerationOptions {
   readonly settle: (exchange: Exchange) => void;
 }
 
-/** A request under way. */
 class Generation implements WatchedExchange {
   readonly sentMs: number;
   readonly #options: GenerationOptions;

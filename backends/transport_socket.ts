@@ -38,7 +38,6 @@ import {
 } from "./transport.ts";
 import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
-/** The transport `socket`. */
 export const socketTransport: TransportKind = {
   name: "socket",
   description:
@@ -50,7 +49,6 @@ export const socketTransport: TransportKind = {
 /** Prepared heads to keep; a benchmark has a handful, unless every request has its own. */
 const PREPARED_HEADS = 1000;
 
-/** An exchange under way. */
 class SocketExchange implements RunningExchange, WatchedExchange {
   readonly wire: Uint8Array;
   readonly log: BodyLog;

@@ -6,7 +6,6 @@
  */
 import type { Clock } from "./clock.ts";
 
-/** Why an exchange was ended from outside. */
 export type StopReason = "timeout" | "cancelled";
 
 /** An exchange that can be stopped. */
@@ -119,7 +118,6 @@ export class Watchdog {
     this.#dropSignals();
   }
 
-  /** Stops listening to signals without exchanges. */
   #dropSignals(): void {
     for (const [signal, count] of this.#signals) {
       if (count > 0) continue;
