@@ -19,15 +19,10 @@ export const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** What a transport knows of an exchange besides its body. */
-export interface ExchangeFacts {
-  readonly sentMs: number;
+export interface ExchangeFacts
+  extends Omit<Exchange, keyof CollectedBody | "firstByteMs" | "connectMs"> {
   readonly firstByteMs: number | undefined;
-  readonly endMs: number;
-  readonly status: number;
-  readonly contentType: string;
-  readonly connection: Exchange["connection"];
-  readonly connectMs: number | undefined;
-  readonly end: ExchangeEnd;
+  readonly connectMs?: number | undefined;
 }
 
 /** Puts an exchange together; stamps that never happened stay absent. */

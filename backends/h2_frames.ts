@@ -302,15 +302,17 @@ export function makeFrame(
 
 /** WINDOW_UPDATE, of a stream or (0) of the connection. */
 export function windowUpdate(streamId: number, increment: number): Uint8Array<ArrayBuffer> {
-  const payload = new Uint8Array(4);
-  putUint32(payload, 0, increment);
-  return makeFrame(FRAME.windowUpdate, payload, { streamId });
+  return numberFrame(FRAME.windowUpdate, streamId, increment);
 }
 
 export function rstStream(streamId: number, code: number): Uint8Array<ArrayBuffer> {
+  return numberFrame(FRAME.rstStream, streamId, code);
+}
+
+function numberFrame(type: number, streamId: number, value: number): Uint8Array<ArrayBuffer> {
   const payload = new Uint8Array(4);
-  putUint32(payload, 0, code);
-  return makeFrame(FRAME.rstStream, payload, { streamId });
+  putUint32(payload, 0, value);
+  return makeFrame(type, payload, { streamId });
 }
 
 export function settings(pairs: readonly (readonly [id: number, value: number])[]): Uint8Array<

@@ -195,7 +195,6 @@ async function send(
       status,
       contentType,
       connection,
-      connectMs: undefined,
       end: end ?? { kind: "complete" },
     },
     log.finish(),

@@ -43,7 +43,7 @@ import {
   statusEnd,
 } from "./grpc_call.ts";
 import { GRPC_PREFIX_BYTES } from "./grpc_frames.ts";
-import { type GrpcModule, loadGrpc, requireGrpcPermissions } from "./grpc_load.ts";
+import { type GrpcModule, loadGrpc } from "./grpc_load.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
@@ -53,6 +53,7 @@ import {
   type ExchangeEnd,
   type SendOptions,
   type Transport,
+  TRANSPORT_COUNTERS,
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
@@ -86,7 +87,6 @@ const BACKOFF_MS = 25;
  * @throws {Deno.errors.NotCapable} without `--allow-env`.
  */
 function openGrpc(options: TransportOptions): Transport {
-  requireGrpcPermissions();
   const loading = loadGrpc();
   // A failure is reported by `send`; a transport that is never used has no one to report it to.
   loading.catch(() => {});
@@ -97,12 +97,14 @@ class GrpcTransport implements Transport {
   readonly #options: TransportOptions;
   readonly #loading: Promise<GrpcModule>;
   readonly #channels = new Map<string, Channel>();
+  readonly #counters: Uint32Array;
   readonly #watchdog: Watchdog;
   readonly #logs: LogPool;
 
   constructor(options: TransportOptions, loading: Promise<GrpcModule>) {
     this.#options = options;
     this.#loading = loading;
+    this.#counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
     this.#logs = new LogPool(options.collect);
     this.#watchdog = new Watchdog(options.clock);
   }
@@ -125,7 +127,7 @@ class GrpcTransport implements Transport {
     return await new Promise((resolve) => {
       const running = new LibraryCall({
         clock,
-        counters: this.#options.counters,
+        counters: this.#counters,
         channel,
         log: this.#logs.take(),
         options,
@@ -232,7 +234,7 @@ function subchannelsOf(client: Client): Subchannel[] {
 
 interface CallFacts {
   readonly clock: Clock;
-  readonly counters: Uint32Array | undefined;
+  readonly counters: Uint32Array;
   readonly channel: Channel;
   readonly log: BodyLog;
   readonly options: SendOptions;
@@ -296,16 +298,9 @@ class LibraryCall implements WatchedExchange {
     log.append(this.#prefix, 0, GRPC_PREFIX_BYTES);
     log.append(message, 0, message.length);
     log.stamp(atMs);
-    if (counters !== undefined) {
-      counters[COUNTER_READS]!++;
-      counters[COUNTER_BYTES]! += GRPC_PREFIX_BYTES + message.length;
-    }
-    if (options.onRead !== undefined) {
-      const frame = new Uint8Array(GRPC_PREFIX_BYTES + message.length);
-      frame.set(this.#prefix);
-      frame.set(message, GRPC_PREFIX_BYTES);
-      options.onRead(atMs, frame);
-    }
+    counters[COUNTER_READS]!++;
+    counters[COUNTER_BYTES]! += GRPC_PREFIX_BYTES + message.length;
+    options.onRead?.(atMs, log.copyFrom(log.bytes - GRPC_PREFIX_BYTES - message.length));
   }
 
   #finish(atMs: number, status: StatusObject): void {

@@ -28,6 +28,7 @@ import {
   type ExchangeEnd,
   type SendOptions,
   type Transport,
+  TRANSPORT_COUNTERS,
   type TransportKind,
   type TransportOptions,
 } from "./transport.ts";
@@ -60,6 +61,7 @@ const encoder = new TextEncoder();
 class InprocessTransport implements Transport {
   readonly #options: TransportOptions;
   readonly #start: StartEngine;
+  readonly #counters: Uint32Array;
   readonly #watchdog: Watchdog;
   readonly #logs = new LogPool();
   readonly #generations = new Map<number, Generation>();
@@ -80,6 +82,7 @@ class InprocessTransport implements Transport {
   constructor(options: TransportOptions, start: StartEngine) {
     this.#options = options;
     this.#start = start;
+    this.#counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
     this.#watchdog = new Watchdog(options.clock);
   }
 
@@ -107,7 +110,7 @@ class InprocessTransport implements Transport {
       const generation = new Generation({
         clock,
         offsetMs: this.#offsetMs,
-        counters: this.#options.counters,
+        counters: this.#counters,
         log: this.#logs.take(),
         options,
         cancel: () => this.#port?.send({ kind: "cancel", number }),
@@ -191,7 +194,6 @@ class InprocessTransport implements Transport {
       status: 200,
       contentType: "application/json",
       connection: "reused",
-      connectMs: undefined,
       end: { kind: "complete" },
     }, log.finish());
   }
@@ -228,7 +230,7 @@ class InprocessTransport implements Transport {
 interface GenerationOptions {
   readonly clock: Clock;
   readonly offsetMs: number;
-  readonly counters: Uint32Array | undefined;
+  readonly counters: Uint32Array;
   readonly log: BodyLog;
   readonly options: SendOptions;
   readonly cancel: () => void;
@@ -281,10 +283,8 @@ class Generation implements WatchedExchange {
     const bytes = encoder.encode(line);
     log.append(bytes, 0, bytes.length);
     log.stamp(atMs);
-    if (counters !== undefined) {
-      counters[COUNTER_READS]!++;
-      counters[COUNTER_BYTES]! += bytes.length;
-    }
+    counters[COUNTER_READS]!++;
+    counters[COUNTER_BYTES]! += bytes.length;
     options.onRead?.(atMs, bytes);
   }
 
@@ -296,7 +296,6 @@ class Generation implements WatchedExchange {
       status: this.#firstByteMs === undefined ? 0 : 200,
       contentType: "application/x-ndjson",
       connection: "reused",
-      connectMs: undefined,
       end,
     }, this.#options.log.finish()));
   }
