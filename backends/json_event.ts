@@ -69,7 +69,7 @@ export function numbers(value: unknown): Record<string, number> {
 /**
  * The error that an event reports: `{error: "…", error_type}`, `{error: {message}}` or
  * `{object: "error", message}`. Engines send these under status 200 too, so every reader asks
- * before it looks for tokens (T5, T6).
+ * before it looks for tokens (T5, T6 in docs/python-scripts.md).
  */
 export function reportedError(value: JsonObject): string | undefined {
   const { error, error_type: kind } = value;

@@ -46,7 +46,7 @@ export interface GenerationRequest {
   readonly sampling: Sampling;
   /** The user's own fields, merged over the body that we build. */
   readonly extraBody?: Readonly<Record<string, unknown>>;
-  /** Unique among the run's requests and, by a random base, among runs (session ids; T32). */
+  /** Unique in the run and, by a random base, among runs (T32 in docs/python-scripts.md). */
   readonly requestId: bigint;
 }
 

@@ -106,7 +106,7 @@ export interface RequestRecord {
   readonly reads: number;
   /** Events in the body, those without a token included. */
   readonly events: number;
-  /** Events with text, what scripts that count chunks take for tokens (T7); absent = none. */
+  /** Events with text, the chunks that scripts count (T7 in docs/python-scripts.md); absent = none. */
   readonly textEvents?: number;
   /** Length of the body without transfer coding. */
   readonly bytes: number;
