@@ -47,7 +47,7 @@ Deno.test("optionText says values, repetition and default", () => {
     ],
     [
       "transport",
-      "--transport TEXT",
+      "--transport NAME",
       "What carries the bytes. [values: fetch, socket, epoll] [default: fetch]",
     ],
     ["stream", "--[no-]stream", "Stream the answers. [default: on]"],

@@ -12,7 +12,7 @@ import type { Need, ValuesOf } from "./command.ts";
 import { DATASET_EXTRA_OPTIONS, DATASETS, DEFAULT_DATASET } from "./datasets.ts";
 import { LENGTH_SPEC_FORMS } from "./dataset_length.ts";
 import { GPU_CHOICES } from "./gpu_sampler.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 
 /** Protocol without `--protocol`. */
 export const DEFAULT_PROTOCOL = "openai-chat";
@@ -50,92 +50,75 @@ export const PROTOCOL = {
 /** Which server, in which protocol, over which transport. */
 export const TARGET_OPTIONS = {
   protocol: option.choice({ ...PROTOCOL, default: DEFAULT_PROTOCOL }),
-  model: option.text({
-    value: "NAME",
-    aliases: ["m"],
-    defaultText: "the first one the server lists",
-    help: "Model name to send.",
-    group: "Server",
-  }),
-  endpoint: option.text({
-    value: "PATH",
-    defaultText: "the protocol's own",
-    help: "Path of the generation call, if a gateway has moved it.",
-    group: "Server",
-    advanced: true,
-  }),
-  header: option.texts({
-    value: '"NAME: VALUE"',
-    aliases: ["H"],
-    repeat: true,
-    secret: true,
-    help: "Extra request header; may be given several times. Never stored.",
-    group: "Server",
-    advanced: true,
-  }),
-  apiKey: option.text({
-    value: "SOURCE",
-    secret: true,
-    defaultText: "env:TOKOMETER_API_KEY, if set",
-    help: "API key. It is sent to the server only, and is never in a file or a report.",
-    group: "Server",
-  }),
-  transport: option.choice({
-    value: "NAME",
-    default: "fetch",
-    choices: [
-      ...TRANSPORTS.filter(({ carrier }) => carrier !== "inprocess").map(({ name }) => name),
-      "auto",
-    ],
-    help: "How bytes travel; auto chooses by the load and says why. gRPC protocols use grpc " +
-      "unless grpc-socket is given.",
-    group: "Server",
-  }),
-  timeout: option.number({
-    value: "SECONDS",
-    default: 600,
-    min: 0,
-    help: "Time limit per request; 0 = none.",
-    group: "Server",
-  }),
-  caCert: option.text({
-    value: "FILE",
-    help: "PEM file of a certificate authority to trust in addition to the system's.",
-    group: "Server",
-    advanced: true,
-  }),
-  insecure: option.flag({
-    help: "Accept any TLS certificate. The fetch transport cannot; use --transport socket.",
-    group: "Server",
-    advanced: true,
-  }),
-  proxyLocal: option.flag({
-    help: "Use the environment's proxy for local addresses, too.",
-    group: "Server",
-    advanced: true,
+  ...group("Server", {
+    model: option.text({
+      value: "NAME",
+      aliases: ["m"],
+      defaultText: "the first one the server lists",
+      help: "Model name to send.",
+    }),
+    endpoint: option.text({
+      value: "PATH",
+      defaultText: "the protocol's own",
+      help: "Path of the generation call, if a gateway has moved it.",
+      advanced: true,
+    }),
+    header: option.texts({
+      value: '"NAME: VALUE"',
+      aliases: ["H"],
+      repeat: true,
+      secret: true,
+      help: "Extra request header; may be given several times. Never stored.",
+      advanced: true,
+    }),
+    apiKey: option.text({
+      value: "SOURCE",
+      secret: true,
+      defaultText: "env:TOKOMETER_API_KEY, if set",
+      help: "API key. It is sent to the server only, and is never in a file or a report.",
+    }),
+    transport: option.choice({
+      default: "fetch",
+      choices: [
+        ...TRANSPORTS.filter(({ carrier }) => carrier !== "inprocess").map(({ name }) => name),
+        "auto",
+      ],
+      help: "How bytes travel; auto chooses by the load and says why. gRPC protocols use grpc " +
+        "unless grpc-socket is given.",
+    }),
+    timeout: option.seconds({ default: 600, help: "Time limit per request; 0 = none." }),
+    caCert: option.file({
+      help: "PEM file of a certificate authority to trust in addition to the system's.",
+      advanced: true,
+    }),
+    insecure: option.flag({
+      help: "Accept any TLS certificate. The fetch transport cannot; use --transport socket.",
+      advanced: true,
+    }),
+    proxyLocal: option.flag({
+      help: "Use the environment's proxy for local addresses, too.",
+      advanced: true,
+    }),
   }),
 };
 
 /** What each request asks for. */
-export const REQUEST_OPTIONS = {
+export const REQUEST_OPTIONS = group("Request", {
   length: option.choice({
     value: "HOW",
     defaultText: "forced where the protocol can, else cap",
     choices: ["forced", "cap"],
     help: "forced: the engine must generate exactly the requested length; cap: at most that.",
-    group: "Request",
   }),
   stream: option.flag({
     default: true,
     help: "Stream the answers; --no-stream measures E2E only.",
-    group: "Request",
   }),
   temperature: option.number({
     value: "T",
     min: 0,
     defaultText: "the engine's",
     help: "Sampling temperature.",
-    group: "Request",
   }),
   topP: option.number({
     value: "P",
@@ -143,91 +126,73 @@ export const REQUEST_OPTIONS = {
     max: 1,
     defaultText: "the engine's",
     help: "Nucleus sampling.",
-    group: "Request",
   }),
   topK: option.integer({
     value: "K",
     min: -1,
     defaultText: "the engine's",
     help: "Sample from the K most likely tokens.",
-    group: "Request",
   }),
   samplingSeed: option.integer({
-    value: "N",
     defaultText: "none",
     help: "Seed sent to the engine with each request.",
-    group: "Request",
     advanced: true,
   }),
   stop: option.texts({
-    value: "TEXT",
     repeat: true,
     help: "Stop sequence; may be given several times. Use it with --length cap.",
-    group: "Request",
     advanced: true,
   }),
   extraBody: option.json({
     value: "JSON",
     help: `Fields merged over the request body, e.g. '{"cache_prompt": false}'; null removes one.`,
-    group: "Request",
   }),
-};
+});
 
 /** Which prompts are sent. */
 export const DATASET_OPTIONS = {
-  dataset: option.choice({
-    value: "NAME",
-    default: DEFAULT_DATASET,
-    choices: DATASETS.map((dataset) => dataset.name),
-    help: `Source of the prompts. ${
-      DATASETS.map(({ name, description }) => `${name}: ${description}`).join("; ")
-    }.`,
-    group: "Prompts",
-  }),
-  datasetPath: option.text({
-    value: "FILE",
-    help: `File of the dataset. Without --dataset its ending decides: ${
-      DATASETS.filter(({ needsFile }) => needsFile)
-        .map(({ name, fileEndings = [] }) => `${fileEndings.join(" ")} ${name}`).join(", ")
-    }.`,
-    group: "Prompts",
-  }),
-  prompts: option.integer({
-    value: "N",
-    min: 1,
-    defaultText: "as many as requests are planned, 1000 with --duration alone",
-    help: "Size of the pool of prompts; after its last prompt it starts over.",
-    group: "Prompts",
-  }),
-  outputTokens: option.length({
-    value: "LENGTH",
-    defaultText: "the dataset's answers, 128 for synthetic",
-    help: `Answer length to request, in tokens: ${LENGTH_SPEC_FORMS}.`,
-    group: "Prompts",
-  }),
-  tokenizer: option.text({
-    value: "PATH",
-    defaultText: "none: lengths are estimates and marked as such",
-    help: "tokenizer.json or tokenizer.model, or the folder with it.",
-    group: "Prompts",
-  }),
-  numTurns: option.integer({
-    value: "N",
-    default: 1,
-    min: 1,
-    help: "User messages of a conversation that go into one prompt.",
-    group: "Prompts",
-  }),
-  systemPromptFile: option.text({
-    value: "FILE",
-    aliases: ["system-prompt-path"],
-    help: "Text sent before every prompt as a system message.",
-    group: "Prompts",
-    advanced: true,
+  ...group("Prompts", {
+    dataset: option.choice({
+      default: DEFAULT_DATASET,
+      choices: DATASETS.map((dataset) => dataset.name),
+      help: `Source of the prompts. ${
+        DATASETS.map(({ name, description }) => `${name}: ${description}`).join("; ")
+      }.`,
+    }),
+    datasetPath: option.file({
+      help: `File of the dataset. Without --dataset its ending decides: ${
+        DATASETS.filter(({ needsFile }) => needsFile)
+          .map(({ name, fileEndings = [] }) => `${fileEndings.join(" ")} ${name}`).join(", ")
+      }.`,
+    }),
+    prompts: option.integer({
+      min: 1,
+      defaultText: "as many as requests are planned, 1000 with --duration alone",
+      help: "Size of the pool of prompts; after its last prompt it starts over.",
+    }),
+    outputTokens: option.length({
+      value: "LENGTH",
+      defaultText: "the dataset's answers, 128 for synthetic",
+      help: `Answer length to request, in tokens: ${LENGTH_SPEC_FORMS}.`,
+    }),
+    tokenizer: option.text({
+      value: "PATH",
+      defaultText: "none: lengths are estimates and marked as such",
+      help: "tokenizer.json or tokenizer.model, or the folder with it.",
+    }),
+    numTurns: option.integer({
+      default: 1,
+      min: 1,
+      help: "User messages of a conversation that go into one prompt.",
+    }),
+    systemPromptFile: option.file({
+      aliases: ["system-prompt-path"],
+      help: "Text sent before every prompt as a system message.",
+      advanced: true,
+    }),
   }),
   ...DATASET_EXTRA_OPTIONS,
   seed: option.integer({
-    value: "N",
     default: 0,
     min: 0,
     help: "Determines everything random on the client: prompts, their order, arrivals.",
@@ -236,30 +201,25 @@ export const DATASET_OPTIONS = {
 };
 
 /** How hard, when and how long. */
-export const LOAD_OPTIONS = {
+export const LOAD_OPTIONS = group("Load", {
   concurrency: option.integers({
-    value: "N[,N…]",
     aliases: ["c", "users"],
     min: 1,
     defaultText: `${DEFAULT_USERS}, without --rate`,
     help: "Closed loop: number of users, each sending its next request when its last has ended. " +
       "Several values are measured one after another.",
-    group: "Load",
   }),
   rate: option.numbers({
     value: "R[,R…]",
     aliases: ["r", "request-rate"],
     min: 0.001,
     help: "Open loop: requests per second, on a fixed schedule whatever the server does.",
-    group: "Load",
   }),
   arrival: option.choice({
-    value: "NAME",
     default: "poisson",
     choices: ["poisson", "constant", "gamma"],
     needs: [WITH_RATE],
     help: "Distribution of the gaps between requests.",
-    group: "Load",
   }),
   burstiness: option.number({
     value: "SHAPE",
@@ -271,16 +231,13 @@ export const LOAD_OPTIONS = {
       because: "other arrivals have no shape, add --arrival gamma",
     }],
     help: "Shape of gamma arrivals: 1 = Poisson, below 1 burstier, above 1 smoother.",
-    group: "Load",
     advanced: true,
   }),
   maxInFlight: option.integer({
-    value: "N",
     default: 0,
     min: 0,
     needs: [WITH_RATE],
     help: "Most requests at once; 0 = no limit.",
-    group: "Load",
   }),
   overflow: option.choice({
     value: "HOW",
@@ -291,68 +248,51 @@ export const LOAD_OPTIONS = {
       because: "without a limit nothing overflows, add --max-in-flight N",
     }],
     help: "At the limit: wait (the lateness is shown) or drop (counted).",
-    group: "Load",
     advanced: true,
   }),
-  rampUp: option.number({
-    value: "SECONDS",
+  rampUp: option.seconds({
     default: 0,
-    min: 0,
     needs: [WITHOUT_RATE],
     help: "User i of N starts at i/N of this time.",
-    group: "Load",
   }),
   requests: option.integer({
-    value: "N",
     aliases: ["n", "num-requests", "num-prompts"],
     min: 1,
     defaultText: `${DEFAULT_REQUESTS}, or ${DEFAULT_REQUESTS_PER_USER} per user if that is more, ` +
       "without --duration",
     help: "Stop each load after this many requests.",
-    group: "Load",
   }),
-  duration: option.number({
-    value: "SECONDS",
+  duration: option.seconds({
     aliases: ["d"],
     min: 0.001,
     help: "Stop sending after this time, in each load; with --requests whichever comes first.",
-    group: "Load",
   }),
-  grace: option.number({
-    value: "SECONDS",
+  grace: option.seconds({
     default: 30,
-    min: 0,
     help: "Time for requests in flight to finish after the duration or an interrupt; " +
       "the rest is cancelled, excluded and counted.",
-    group: "Load",
     advanced: true,
   }),
   warmup: option.integer({
-    value: "N",
     min: 0,
     defaultText: `one per user, at most ${MOST_WARMUPS}; ${OPEN_LOOP_WARMUPS} with --rate`,
     help: "Requests before each load that are not counted.",
-    group: "Load",
   }),
   workers: option.integer({
-    value: "N",
     default: 1,
     min: 0,
     max: 64,
     help: "Sending threads; the load is the same whatever their number. 0 = the main thread.",
-    group: "Load",
     advanced: true,
   }),
-};
+});
 
 /** What is reported, and where. */
-export const REPORT_OPTIONS = {
+export const REPORT_OPTIONS = group("Report", {
   format: option.choice({
-    value: "NAME",
     default: "table",
     choices: REPORTS.map((report) => report.name),
     help: "Report on standard output.",
-    group: "Report",
   }),
   percentiles: option.numbers({
     value: "P[,P…]",
@@ -360,12 +300,10 @@ export const REPORT_OPTIONS = {
     min: 0,
     max: 100,
     help: "Percentiles of every distribution; each needs enough samples or prints n/a.",
-    group: "Report",
   }),
   slo: option.text({
     value: "METRIC:MS[,…]",
     help: "Service level objective, e.g. ttft:500,tpot:50: adds goodput and attainment.",
-    group: "Report",
   }),
   maxFailures: option.number({
     value: "PERCENT",
@@ -373,7 +311,6 @@ export const REPORT_OPTIONS = {
     min: 0,
     max: 100,
     help: "Allowed share of failed requests; beyond it the exit code is 1.",
-    group: "Report",
   }),
   values: option.choice({
     value: "HOW",
@@ -382,24 +319,21 @@ export const REPORT_OPTIONS = {
     help:
       "raw: all values in memory, exact percentiles; histogram: bounded memory for soak runs, " +
       "percentiles within 0.1 %, counts and totals exact; auto: raw until 20 million ticks.",
-    group: "Report",
   }),
-};
+});
 
 /** Where results are kept; only for commands that measure. */
-export const SAVE_OPTIONS = {
+export const SAVE_OPTIONS = group("Report", {
   out: option.text({
     value: "DIR",
     aliases: ["o"],
     needs: [WITH_SAVE],
     defaultText: "tokometer-results/<date and time>",
     help: "Folder for the record file and the reports; it must not exist yet.",
-    group: "Report",
   }),
   save: option.flag({
     default: true,
     help: "Write the record file and reports; --no-save only prints.",
-    group: "Report",
   }),
   gpu: option.choice({
     value: "HOW",
@@ -407,29 +341,21 @@ export const SAVE_OPTIONS = {
     choices: GPU_CHOICES,
     help: "Sample memory, utilization and power of this machine's GPUs: by NVML, else by " +
       "nvidia-smi; auto = whatever is available, if the server runs here too.",
-    group: "Report",
     advanced: true,
   }),
-  calibration: option.text({
-    value: "FILE",
+  calibration: option.file({
     defaultText: "in ~/.local/state/tokometer",
     needs: [{ key: "noCalibration", not: true, because: "give one of them" }],
     help: "Results of tokometer calibrate: the report then shows this client's own error.",
-    group: "Report",
     advanced: true,
   }),
-  noCalibration: option.flag({
-    help: "Ignore calibrations.",
-    group: "Report",
-    advanced: true,
-  }),
+  noCalibration: option.flag({ help: "Ignore calibrations.", advanced: true }),
   saveText: option.flag({
     needs: [WITH_SAVE],
     help: "Keep the generated texts in the record file.",
-    group: "Report",
     advanced: true,
   }),
-};
+});
 
 /** Everything about what is sent and measured: what a plan is made of. */
 export const MEASURE_OPTIONS = {

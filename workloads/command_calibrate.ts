@@ -23,7 +23,7 @@ import { LOAD_OPTIONS } from "./bench_options.ts";
 import { readEnvironment } from "./environment.ts";
 import { busyShare, describeFindings, type Findings, isGrpc } from "./calibration_report.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 const namesOf = (carrier: "http" | "grpc"): readonly string[] =>
@@ -41,91 +41,72 @@ const SEARCH_MS = 6000;
 const FLOOD_STREAMS = 32;
 
 const OPTIONS = {
-  concurrency: option.integers({
-    value: "N[,N…]",
-    aliases: ["c", "streams"],
-    default: [16, 64, 256],
-    min: 1,
-    max: 20_000,
-    help: "Numbers of concurrent streams, one load after another.",
-    group: "Load",
+  ...group("Load", {
+    concurrency: option.integers({
+      aliases: ["c", "streams"],
+      default: [16, 64, 256],
+      min: 1,
+      max: 20_000,
+      help: "Numbers of concurrent streams, one load after another.",
+    }),
+    itl: option.numbers({
+      value: "MS[,MS…]",
+      default: [20],
+      min: 0.5,
+      max: 10_000,
+      help: "Gap between the tokens of a stream.",
+    }),
+    outputTokens: option.integer({ default: 32, min: 2, max: 100_000, help: "Tokens per answer." }),
+    requests: option.integer({
+      defaultText: "3, with --quick 2",
+      min: 2,
+      max: 1000,
+      help: "Requests per stream; the first is not counted. More give a better tail.",
+    }),
+    pattern: option.choice({
+      default: "lockstep",
+      choices: ["lockstep", "spread"],
+      help:
+        "lockstep: the tokens of all streams leave at the same time, as from a batching engine; " +
+        "spread: each stream at times of its own, which is easier to read.",
+    }),
   }),
-  itl: option.numbers({
-    value: "MS[,MS…]",
-    default: [20],
-    min: 0.5,
-    max: 10_000,
-    help: "Gap between the tokens of a stream.",
-    group: "Load",
+  ...group("Client", {
+    transport: option.choices({
+      value: "NAME[,NAME…]",
+      default: ["http"],
+      choices: ["http", "all", ...TRANSPORT_NAMES.http, ...TRANSPORT_NAMES.grpc],
+      help: "Transports to calibrate; http: all for HTTP, all: those for gRPC too.",
+    }),
+    workers: {
+      ...LOAD_OPTIONS.workers,
+      help: "Sending threads, as in the runs that the calibration is for.",
+      advanced: false,
+    },
   }),
-  outputTokens: option.integer({
-    value: "N",
-    default: 32,
-    min: 2,
-    max: 100_000,
-    help: "Tokens per answer.",
-    group: "Load",
+  ...group("Search", {
+    boundMs: option.number({
+      needs: [{ key: "quick", not: true, because: "it leaves out the search" }],
+      value: "MS",
+      default: 5,
+      min: 0.1,
+      help: "Search for the most streams with errors of TTFT and gap below this at p99.",
+    }),
+    quick: option.flag({ help: "Shorter loads, and no search for the most streams." }),
   }),
-  requests: option.integer({
-    value: "N",
-    defaultText: "3, with --quick 2",
-    min: 2,
-    max: 1000,
-    help: "Requests per stream; the first is not counted. More give a better tail.",
-    group: "Load",
-  }),
-  pattern: option.choice({
-    value: "NAME",
-    default: "lockstep",
-    choices: ["lockstep", "spread"],
-    help:
-      "lockstep: the tokens of all streams leave at the same time, as from a batching engine; " +
-      "spread: each stream at times of its own, which is easier to read.",
-    group: "Load",
-  }),
-  transport: option.choices({
-    value: "NAME[,NAME…]",
-    default: ["http"],
-    choices: ["http", "all", ...TRANSPORT_NAMES.http, ...TRANSPORT_NAMES.grpc],
-    help: "Transports to calibrate; http: all for HTTP, all: those for gRPC too.",
-    group: "Client",
-  }),
-  workers: {
-    ...LOAD_OPTIONS.workers,
-    help: "Sending threads, as in the runs that the calibration is for.",
-    group: "Client",
-    advanced: false,
-  },
-  boundMs: option.number({
-    needs: [{ key: "quick", not: true, because: "it leaves out the search" }],
-    value: "MS",
-    default: 5,
-    min: 0.1,
-    help: "Search for the most streams with errors of TTFT and gap below this at p99.",
-    group: "Search",
-  }),
-  quick: option.flag({
-    help: "Shorter loads, and no search for the most streams.",
-    group: "Search",
-  }),
-  calibration: option.text({
-    needs: [{ key: "save", because: "nothing is kept, leave out one of them" }],
-    value: "FILE",
-    defaultText: "in ~/.local/state/tokometer",
-    help: "File that keeps the results for later runs on this machine.",
-    group: "Report",
-  }),
-  save: option.flag({
-    default: true,
-    help: "Keep the results; --no-save only prints.",
-    group: "Report",
-  }),
-  format: option.choice({
-    value: "NAME",
-    default: "table",
-    choices: ["table", "json"],
-    help: "Report on standard output.",
-    group: "Report",
+  ...group("Report", {
+    calibration: option.text({
+      needs: [{ key: "save", because: "nothing is kept, leave out one of them" }],
+      value: "FILE",
+      defaultText: "in ~/.local/state/tokometer",
+      help: "File that keeps the results for later runs on this machine.",
+    }),
+    save: option.flag({ default: true, help: "Keep the results; --no-save only prints." }),
+    format: option.choice({
+      default: "table",
+      choices: ["table", "json"],
+      help: "Report on standard output.",
+    }),
   }),
 };
 

@@ -9,7 +9,7 @@ import { planReport, planRun } from "./bench_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { benchAndReport } from "./run_bench.ts";
 
 /** A batching engine: it slows down as it fills up and queues beyond 32 requests. */
@@ -23,21 +23,19 @@ const ENGINE: readonly string[] = [
 ];
 
 const OPTIONS = {
-  concurrency: option.integers({
-    value: "N[,N…]",
-    aliases: ["c", "users"],
-    default: [1, 8, 32, 64],
-    min: 1,
-    help: "Numbers of users, one load after another.",
-    group: "Load",
-  }),
-  duration: option.number({
-    value: "SECONDS",
-    aliases: ["d"],
-    default: 6,
-    min: 0.1,
-    help: "Length of each load.",
-    group: "Load",
+  ...group("Load", {
+    concurrency: option.integers({
+      aliases: ["c", "users"],
+      default: [1, 8, 32, 64],
+      min: 1,
+      help: "Numbers of users, one load after another.",
+    }),
+    duration: option.seconds({
+      aliases: ["d"],
+      default: 6,
+      min: 0.1,
+      help: "Length of each load.",
+    }),
   }),
   ...SAVE_OPTIONS,
 };

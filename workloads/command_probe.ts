@@ -22,7 +22,7 @@ import { type BenchPlan, planRun } from "./bench_plan.ts";
 import { renderProgress } from "./live_progress.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import {
   askOver,
   chooseModel,
@@ -39,28 +39,19 @@ const OPTIONS = {
   url: option.argument({ help: "where the server listens, e.g. http://127.0.0.1:8000" }),
 
   ...TARGET_OPTIONS,
-  prompt: option.text({
-    value: "TEXT",
-    default: DEFAULT_PROMPT,
-    help: "Text of the request.",
-    group: "Request",
-  }),
-  outputTokens: option.integer({
-    value: "N",
-    default: 16,
-    min: 1,
-    help: "Answer length to request.",
-    group: "Request",
+  ...group("Request", {
+    prompt: option.text({ default: DEFAULT_PROMPT, help: "Text of the request." }),
+    outputTokens: option.integer({ default: 16, min: 1, help: "Answer length to request." }),
   }),
   ...REQUEST_OPTIONS,
-  curl: option.flag({
-    help: "Print a curl command that sends the same request; the key stays a variable in it.",
-    group: "Report",
-  }),
-  raw: option.flag({
-    needs: [{ key: "curl", not: true, because: "a request that is not sent has no events" }],
-    help: "Show each event's data in full instead of its first 100 characters.",
-    group: "Report",
+  ...group("Report", {
+    curl: option.flag({
+      help: "Print a curl command that sends the same request; the key stays a variable in it.",
+    }),
+    raw: option.flag({
+      needs: [{ key: "curl", not: true, because: "a request that is not sent has no events" }],
+      help: "Show each event's data in full instead of its first 100 characters.",
+    }),
   }),
 };
 

@@ -28,7 +28,7 @@ import type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { synthetic } from "./dataset_synthetic.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import type { Prompt } from "./prompt.ts";
 import type { ServerRun } from "./run_chosen_server.ts";
 import { writeScriptCsv } from "./script_csv.ts";
@@ -74,59 +74,51 @@ const { warmup: _warmup, ...RUN_OPTIONS } = SCRIPT_RUN_OPTIONS;
 const OPTIONS = {
   ...ENGINE_SCRIPT_OPTIONS,
 
-  concurrency: option.integers({
-    value: "N …",
-    aliases: ["c"],
-    default: [1, 16, 32, 64],
-    min: 1,
-    help: "Numbers of users, one after another; at most the engine's batch size.",
-    group: "Load",
-  }),
-  promptTokens: option.integers({
-    value: "N …",
-    aliases: ["pt"],
-    default: [1, 128, 128, 2048, 2048],
-    min: 1,
-    help: "Prompt lengths.",
-    group: "Load",
-  }),
-  completionTokens: option.integers({
-    value: "N …",
-    aliases: ["ct"],
-    default: [128, 128, 2048, 128, 2048],
-    min: 1,
-    help: "Answer lengths, one per prompt length.",
-    group: "Load",
-  }),
-  testRound: option.integer({
-    value: "N",
-    aliases: ["tr"],
-    min: 1,
-    defaultText: "10; 6 and 3 in later releases, see --script-version",
-    help: "Measured requests per user.",
-    group: "Load",
-  }),
-  warmupRound: option.integer({
-    value: "N",
-    aliases: ["w"],
-    min: 0,
-    defaultText: "2; 1 in later releases",
-    help: "Requests per user before them that are not counted.",
-    group: "Load",
-  }),
-  scriptVersion: option.choice({
-    value: "VERSION",
-    default: "v0.1.0a1",
-    choices: SCRIPT_VERSIONS,
-    help: "Release whose defaults and CSV columns are used.",
-    group: "Load",
-  }),
-  vocab: option.integer({
-    value: "N",
-    min: 16,
-    defaultText: `${DEFAULT_VOCABULARY}; for a folder what its config.json says`,
-    help: "Size of the model's vocabulary; prompts are drawn from its middle.",
-    group: "Load",
+  ...group("Load", {
+    concurrency: option.integers({
+      value: "N …",
+      aliases: ["c"],
+      default: [1, 16, 32, 64],
+      min: 1,
+      help: "Numbers of users, one after another; at most the engine's batch size.",
+    }),
+    promptTokens: option.integers({
+      value: "N …",
+      aliases: ["pt"],
+      default: [1, 128, 128, 2048, 2048],
+      min: 1,
+      help: "Prompt lengths.",
+    }),
+    completionTokens: option.integers({
+      value: "N …",
+      aliases: ["ct"],
+      default: [128, 128, 2048, 128, 2048],
+      min: 1,
+      help: "Answer lengths, one per prompt length.",
+    }),
+    testRound: option.integer({
+      aliases: ["tr"],
+      min: 1,
+      defaultText: "10; 6 and 3 in later releases, see --script-version",
+      help: "Measured requests per user.",
+    }),
+    warmupRound: option.integer({
+      aliases: ["w"],
+      min: 0,
+      defaultText: "2; 1 in later releases",
+      help: "Requests per user before them that are not counted.",
+    }),
+    scriptVersion: option.choice({
+      value: "VERSION",
+      default: "v0.1.0a1",
+      choices: SCRIPT_VERSIONS,
+      help: "Release whose defaults and CSV columns are used.",
+    }),
+    vocab: option.integer({
+      min: 16,
+      defaultText: `${DEFAULT_VOCABULARY}; for a folder what its config.json says`,
+      help: "Size of the model's vocabulary; prompts are drawn from its middle.",
+    }),
   }),
   seed: { ...SAMPLE_OPTIONS.seed, help: "Seed of the prompts." },
   topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1, defaultText: "1" }),

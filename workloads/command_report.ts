@@ -19,7 +19,7 @@ import {
   writeReports,
 } from "./run_results.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
 const OPTIONS = {
@@ -28,19 +28,20 @@ const OPTIONS = {
   }),
 
   ...REPORT_OPTIONS,
-  align: option.choice({
-    value: "HOW",
-    defaultText: "wall where all files have the start times of their loads, else start",
-    choices: ["wall", "start"],
-    help: "How the loads of several clients share a time axis: by the clocks of their machines, " +
-      "or as if each load began everywhere at once. Latencies do not depend on it.",
-    group: "Report",
-  }),
-  out: option.text({
-    value: "DIR",
-    aliases: ["o"],
-    help: "New folder for report.html, report.json and report.csv.",
-    group: "Report",
+  ...group("Report", {
+    align: option.choice({
+      value: "HOW",
+      defaultText: "wall where all files have the start times of their loads, else start",
+      choices: ["wall", "start"],
+      help:
+        "How the loads of several clients share a time axis: by the clocks of their machines, " +
+        "or as if each load began everywhere at once. Latencies do not depend on it.",
+    }),
+    out: option.text({
+      value: "DIR",
+      aliases: ["o"],
+      help: "New folder for report.html, report.json and report.csv.",
+    }),
   }),
 };
 

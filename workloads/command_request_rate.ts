@@ -6,7 +6,7 @@
  */
 import { RATE_COLUMNS, rateRow } from "../metrics/script_clients_row.ts";
 import { type Command, defineCommand, type Host } from "./command.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { measureApiBench, planApiBench } from "./script_api_bench.ts";
 import {
   API_BENCH_OPTIONS,
@@ -20,24 +20,21 @@ import { UserError } from "./user_error.ts";
 const OPTIONS = {
   baseUrl: BASE_URL,
   ...API_BENCH_OPTIONS,
-  requestRate: option.number({
-    value: "R",
-    aliases: ["rate"],
-    default: Infinity,
-    defaultText: "inf",
-    min: 0.001,
-    max: Infinity,
-    help: "Requests per second; inf sends all at once.",
-    group: "Load",
+  ...group("Load", {
+    requestRate: option.number({
+      value: "R",
+      aliases: ["rate"],
+      default: Infinity,
+      defaultText: "inf",
+      min: 0.001,
+      max: Infinity,
+      help: "Requests per second; inf sends all at once.",
+    }),
+    legacyRng: option.flag({
+      help: "Draw the gaps with numpy's generator and --seed, as the script does with seed 0.",
+    }),
   }),
-  legacyRng: option.flag({
-    help: "Draw the gaps with numpy's generator and --seed, as the script does with seed 0.",
-    group: "Load",
-  }),
-  disableTqdm: option.flag({
-    help: "No progress line.",
-    group: "Report",
-  }),
+  disableTqdm: option.flag({ help: "No progress line.", group: "Report" }),
   ...SCRIPT_RUN_OPTIONS,
   scriptNumbers: scriptNumbersOption(
     false,

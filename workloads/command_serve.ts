@@ -18,7 +18,7 @@ import {
 import { ENGINE_OPTIONS, READY_TIMEOUT_S, SERVERS_FOLDER } from "./server_launch_options.ts";
 import { askForOneToken } from "./server_readiness.ts";
 import { type Command, defineCommand, type Host, type Need, type ValuesOf } from "./command.ts";
-import { option, withNeeds } from "./option_table.ts";
+import { group, option, withNeeds } from "./option_table.ts";
 import {
   readStates,
   removeState,
@@ -46,66 +46,54 @@ const OPTIONS = {
   arguments: option.optionalRest({ help: "after --: further arguments of the server" }),
   ...withNeeds({
     ...ENGINE_OPTIONS,
-    host: option.text({
-      value: "ADDRESS",
-      default: "127.0.0.1",
-      help: "Address to listen on. 0.0.0.0 lets other machines in.",
-      group: "Server to start",
+    ...group("Server to start", {
+      host: option.text({
+        value: "ADDRESS",
+        default: "127.0.0.1",
+        help: "Address to listen on. 0.0.0.0 lets other machines in.",
+      }),
+      paramsPath: option.file({
+        defaultText: "params.json in the model's folder",
+        help: "Model parameters, for ppl.",
+        advanced: true,
+      }),
+      tokenizerPath: option.text({
+        value: "PATH",
+        defaultText: "the model's folder",
+        help: "tokenizer.model or its folder, for ppl.",
+        advanced: true,
+      }),
+      executable: option.text({
+        value: "PATH",
+        defaultText: "found on the PATH",
+        help: "Program to run, e.g. the python of another environment.",
+      }),
+      extraArgs: option.text({
+        help: `Further arguments of the server in one text: --extra-args="--max-num-seqs 64"; or ` +
+          "write them after --. They replace ours of the same name.",
+      }),
     }),
-    paramsPath: option.text({
-      value: "FILE",
-      defaultText: "params.json in the model's folder",
-      help: "Model parameters, for ppl.",
-      group: "Server to start",
-      advanced: true,
+    ...group("Waiting", {
+      timeout: option.seconds({
+        default: READY_TIMEOUT_S,
+        help: "Time limit until it answers with a token; after that it is stopped.",
+      }),
+      interval: option.seconds({
+        default: 1,
+        min: 0.01,
+        help: "Interval of readiness requests.",
+        advanced: true,
+      }),
     }),
-    tokenizerPath: option.text({
-      value: "PATH",
-      defaultText: "the model's folder",
-      help: "tokenizer.model or its folder, for ppl.",
-      group: "Server to start",
-      advanced: true,
-    }),
-    executable: option.text({
-      value: "PATH",
-      defaultText: "found on the PATH",
-      help: "Program to run, e.g. the python of another environment.",
-      group: "Server to start",
-    }),
-    extraArgs: option.text({
-      value: "TEXT",
-      help: `Further arguments of the server in one text: --extra-args="--max-num-seqs 64"; or ` +
-        "write them after --. They replace ours of the same name.",
-      group: "Server to start",
-    }),
-    timeout: option.number({
-      value: "SECONDS",
-      default: READY_TIMEOUT_S,
-      min: 0,
-      help: "Time limit until it answers with a token; after that it is stopped.",
-      group: "Waiting",
-    }),
-    interval: option.number({
-      value: "SECONDS",
-      default: 1,
-      min: 0.01,
-      help: "Interval of readiness requests.",
-      group: "Waiting",
-      advanced: true,
-    }),
-    logFile: option.text({
-      value: "FILE",
-      defaultText: "<engine>-<port>.log in --state-dir",
-      help: "File that the server's output is appended to.",
-      group: "Files",
-    }),
-    dryRun: option.flag({
-      help: "Print the command line that start would run, and exit.",
-      group: "Files",
+    ...group("Files", {
+      logFile: option.file({
+        defaultText: "<engine>-<port>.log in --state-dir",
+        help: "File that the server's output is appended to.",
+      }),
+      dryRun: option.flag({ help: "Print the command line that start would run, and exit." }),
     }),
   }, START_ONLY),
   port: option.integer({
-    value: "N",
     aliases: ["p"],
     min: 1,
     max: 65_535,
@@ -113,27 +101,24 @@ const OPTIONS = {
     help: "Port to listen on; for status and stop: which server.",
     group: "Server to start",
   }),
-  model: option.text({
-    value: "NAME",
-    defaultText: "the first one the server lists",
-    help: "Model name in readiness requests.",
-    group: "Waiting",
-    advanced: true,
-  }),
-  apiKey: option.text({
-    value: "SOURCE",
-    secret: true,
-    help: "Key for readiness requests, if the server requires one.",
-    group: "Waiting",
-    advanced: true,
-  }),
-  grace: option.number({
-    value: "SECONDS",
-    default: 10,
-    min: 0,
-    help: "Time to stop by itself; after that it is killed.",
-    group: "Waiting",
-    advanced: true,
+  ...group("Waiting", {
+    model: option.text({
+      value: "NAME",
+      defaultText: "the first one the server lists",
+      help: "Model name in readiness requests.",
+      advanced: true,
+    }),
+    apiKey: option.text({
+      value: "SOURCE",
+      secret: true,
+      help: "Key for readiness requests, if the server requires one.",
+      advanced: true,
+    }),
+    grace: option.seconds({
+      default: 10,
+      help: "Time to stop by itself; after that it is killed.",
+      advanced: true,
+    }),
   }),
   stateDir: option.text({
     value: "DIR",

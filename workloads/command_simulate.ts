@@ -23,7 +23,7 @@ import {
   type Option,
   type ValuesOf,
 } from "./command.ts";
-import { option, pick, withNeeds } from "./option_table.ts";
+import { group, option, pick, withNeeds } from "./option_table.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 const OWN_TIMES = "with --ttft or --itl each stream has times of its own";
@@ -33,20 +33,17 @@ const STEP_NEEDS: readonly Need[] = [
 ];
 
 /** Costs of a step of the batching engine. */
-const STEP_OPTIONS = {
+const STEP_OPTIONS = group("Batching engine", {
   prefillMs: option.number({
     value: "MS",
     min: 0,
     default: SIM_DEFAULTS.prefillMs,
     help: "Cost per prompt token.",
-    group: "Batching engine",
   }),
   prefillChunk: option.integer({
-    value: "N",
     min: 1,
     default: SIM_DEFAULTS.prefillChunk,
     help: "Most prompt tokens computed per step.",
-    group: "Batching engine",
     advanced: true,
   }),
   stepMs: option.number({
@@ -54,23 +51,20 @@ const STEP_OPTIONS = {
     min: 0,
     default: SIM_DEFAULTS.stepMs,
     help: "Fixed cost per step, which gives every stream its next token.",
-    group: "Batching engine",
   }),
   stepMsPerRequest: option.number({
     value: "MS",
     min: 0,
     default: SIM_DEFAULTS.stepMsPerRequest,
     help: "Cost per stream in a step.",
-    group: "Batching engine",
   }),
   stepMsPerKilotoken: option.number({
     value: "MS",
     min: 0,
     default: SIM_DEFAULTS.stepMsPerKilotoken,
     help: "Cost per 1000 tokens of context in a step.",
-    group: "Batching engine",
   }),
-};
+});
 
 /** An option for every field of {@linkcode SimOptions} that a command line can give. */
 type ServerTable = {
@@ -78,97 +72,83 @@ type ServerTable = {
 };
 
 const SERVER_OPTIONS = {
-  host: option.text({
-    value: "ADDRESS",
-    default: SIM_DEFAULTS.host,
-    help: "Address to listen on. 0.0.0.0 lets other machines in.",
-    group: "Server",
+  ...group("Server", {
+    host: option.text({
+      value: "ADDRESS",
+      default: SIM_DEFAULTS.host,
+      help: "Address to listen on. 0.0.0.0 lets other machines in.",
+    }),
+    port: option.integer({
+      min: 0,
+      max: 65_535,
+      default: 8000,
+      aliases: ["p"],
+      help: "Port to listen on; 0 = a free one, which the first line on stdout names.",
+    }),
+    grpcPort: option.integer({
+      min: 0,
+      max: 65_535,
+      defaultText: "no gRPC",
+      help: "Also serve PPL and Triton (TurboMind) over gRPC, on this port; 0 = a free one.",
+    }),
+    pplVersion: option.integer<1 | 2>({
+      needs: [{ key: "grpcPort", because: "PPL is served over gRPC, add --grpc-port N" }],
+      value: "N",
+      min: 1,
+      max: 2,
+      default: SIM_DEFAULTS.pplVersion,
+      help: "Version of PPL's protocol; both use the same path.",
+      advanced: true,
+    }),
+    engine: option.choice({
+      choices: SIM_ENGINES.map(({ name }) => name),
+      default: SIM_DEFAULTS.engine,
+      help: "Engine to imitate: selects its native calls. OpenAI's are always answered.",
+    }),
+    model: option.text({
+      name: "model-name",
+      value: "NAME",
+      aliases: ["model"],
+      default: SIM_DEFAULTS.model,
+      help: "Name of the served model. Requests for another one get a 404.",
+    }),
+    anyModel: option.flag({
+      default: SIM_DEFAULTS.anyModel,
+      help: "Serve requests for any model name.",
+      advanced: true,
+    }),
+    apiKey: option.text({
+      value: "KEY",
+      secret: true,
+      help: "Refuse requests without this key.",
+      advanced: true,
+    }),
+    maxModelLen: option.integer({
+      min: 0,
+      default: SIM_DEFAULTS.maxModelLen,
+      help: "Refuse requests whose prompt and answer together have more tokens; 0 = never.",
+      advanced: true,
+    }),
+    seed: option.integer({
+      min: 0,
+      default: SIM_DEFAULTS.seed,
+      help: "The same seed and order of requests give the same tokens, planned times and faults.",
+    }),
   }),
-  port: option.integer({
-    value: "N",
-    min: 0,
-    max: 65_535,
-    default: 8000,
-    aliases: ["p"],
-    help: "Port to listen on; 0 = a free one, which the first line on stdout names.",
-    group: "Server",
-  }),
-  grpcPort: option.integer({
-    value: "N",
-    min: 0,
-    max: 65_535,
-    defaultText: "no gRPC",
-    help: "Also serve PPL and Triton (TurboMind) over gRPC, on this port; 0 = a free one.",
-    group: "Server",
-  }),
-  pplVersion: option.integer<1 | 2>({
-    needs: [{ key: "grpcPort", because: "PPL is served over gRPC, add --grpc-port N" }],
-    value: "N",
-    min: 1,
-    max: 2,
-    default: SIM_DEFAULTS.pplVersion,
-    help: "Version of PPL's protocol; both use the same path.",
-    group: "Server",
-    advanced: true,
-  }),
-  engine: option.choice({
-    value: "NAME",
-    choices: SIM_ENGINES.map(({ name }) => name),
-    default: SIM_DEFAULTS.engine,
-    help: "Engine to imitate: selects its native calls. OpenAI's are always answered.",
-    group: "Server",
-  }),
-  model: option.text({
-    name: "model-name",
-    value: "NAME",
-    aliases: ["model"],
-    default: SIM_DEFAULTS.model,
-    help: "Name of the served model. Requests for another one get a 404.",
-    group: "Server",
-  }),
-  anyModel: option.flag({
-    default: SIM_DEFAULTS.anyModel,
-    help: "Serve requests for any model name.",
-    group: "Server",
-    advanced: true,
-  }),
-  apiKey: option.text({
-    value: "KEY",
-    secret: true,
-    help: "Refuse requests without this key.",
-    group: "Server",
-    advanced: true,
-  }),
-  maxModelLen: option.integer({
-    value: "N",
-    min: 0,
-    default: SIM_DEFAULTS.maxModelLen,
-    help: "Refuse requests whose prompt and answer together have more tokens; 0 = never.",
-    group: "Server",
-    advanced: true,
-  }),
-  seed: option.integer({
-    value: "N",
-    min: 0,
-    default: SIM_DEFAULTS.seed,
-    help: "The same seed and order of requests give the same tokens, planned times and faults.",
-    group: "Server",
-  }),
-  ttft: option.text({
-    value: "MS",
-    defaultText: "from the batching engine",
-    help: `Time to first token: ${DISTRIBUTION_FORMS}. With it or --itl each stream keeps a ` +
-      "schedule of its own, whatever the load.",
-    group: "Chosen times",
-  }),
-  itl: option.text({
-    value: "MS",
-    defaultText: "from the batching engine",
-    help: "Time between two events of a stream, in the same forms; 0 = as fast as possible.",
-    group: "Chosen times",
+  ...group("Chosen times", {
+    ttft: option.text({
+      value: "MS",
+      defaultText: "from the batching engine",
+      help: `Time to first token: ${DISTRIBUTION_FORMS}. With it or --itl each stream keeps a ` +
+        "schedule of its own, whatever the load.",
+    }),
+    itl: option.text({
+      value: "MS",
+      defaultText: "from the batching engine",
+      help: "Time between two events of a stream, in the same forms; 0 = as fast as possible.",
+    }),
   }),
   maxBatch: option.integer({
-    value: "N",
     min: 0,
     defaultText: "256; no limit with --ttft or --itl",
     help: "Requests that generate at once; the others queue. 0 = no limit.",
@@ -180,71 +160,62 @@ const SERVER_OPTIONS = {
     help: "Cache the beginnings of recent prompts, and report their tokens as cached.",
     group: "Batching engine",
   }),
-  tokensPerEvent: option.text({
-    value: "N",
-    default: SIM_DEFAULTS.tokensPerEvent,
-    help: "Tokens per event: a number or a distribution (speculative decoding).",
-    group: "Answers",
-  }),
-  eventsPerWrite: option.integer({
-    value: "N",
-    min: 1,
-    default: SIM_DEFAULTS.eventsPerWrite,
-    help: "Events per write to the connection.",
-    group: "Answers",
-    advanced: true,
-  }),
-  earlyStop: option.number({
-    value: "P",
-    min: 0,
-    max: 1,
-    default: SIM_DEFAULTS.earlyStop,
-    help: "Probability that an answer without a forced length ends before its limit.",
-    group: "Answers",
-  }),
-  reasoning: option.integer({
-    value: "N",
-    min: 0,
-    default: SIM_DEFAULTS.reasoning,
-    help: "Reasoning tokens before each answer.",
-    group: "Answers",
-  }),
-  utf8: option.choice({
-    value: "HOW",
-    choices: ["whole", "events", "joined"],
-    default: SIM_DEFAULTS.utf8,
-    help: "Characters that span several tokens: none, events without text until they are " +
-      "complete, or one joined event.",
-    group: "Answers",
-    advanced: true,
-  }),
-  usage: option.choice({
-    value: "WHERE",
-    choices: ["asked", "own-chunk", "last-chunk", "every-chunk", "never"],
-    default: SIM_DEFAULTS.usage,
-    help: "Where an OpenAI stream reports token counts.",
-    group: "Answers",
-    advanced: true,
-  }),
-  roleChunk: option.choice({
-    value: "WHEN",
-    choices: ["early", "with-first", "none"],
-    default: SIM_DEFAULTS.roleChunk,
-    help: "When a chat stream sends the role: before generating, with the first token, never.",
-    group: "Answers",
-    advanced: true,
-  }),
-  tokenIds: option.flag({
-    default: SIM_DEFAULTS.tokenIds,
-    help: "Send token ids in every event, requested or not.",
-    group: "Answers",
-    advanced: true,
-  }),
-  crlf: option.flag({
-    default: SIM_DEFAULTS.crlf,
-    help: "End the lines of event streams with CR LF.",
-    group: "Answers",
-    advanced: true,
+  ...group("Answers", {
+    tokensPerEvent: option.text({
+      value: "N",
+      default: SIM_DEFAULTS.tokensPerEvent,
+      help: "Tokens per event: a number or a distribution (speculative decoding).",
+    }),
+    eventsPerWrite: option.integer({
+      min: 1,
+      default: SIM_DEFAULTS.eventsPerWrite,
+      help: "Events per write to the connection.",
+      advanced: true,
+    }),
+    earlyStop: option.number({
+      value: "P",
+      min: 0,
+      max: 1,
+      default: SIM_DEFAULTS.earlyStop,
+      help: "Probability that an answer without a forced length ends before its limit.",
+    }),
+    reasoning: option.integer({
+      min: 0,
+      default: SIM_DEFAULTS.reasoning,
+      help: "Reasoning tokens before each answer.",
+    }),
+    utf8: option.choice({
+      value: "HOW",
+      choices: ["whole", "events", "joined"],
+      default: SIM_DEFAULTS.utf8,
+      help: "Characters that span several tokens: none, events without text until they are " +
+        "complete, or one joined event.",
+      advanced: true,
+    }),
+    usage: option.choice({
+      value: "WHERE",
+      choices: ["asked", "own-chunk", "last-chunk", "every-chunk", "never"],
+      default: SIM_DEFAULTS.usage,
+      help: "Where an OpenAI stream reports token counts.",
+      advanced: true,
+    }),
+    roleChunk: option.choice({
+      value: "WHEN",
+      choices: ["early", "with-first", "none"],
+      default: SIM_DEFAULTS.roleChunk,
+      help: "When a chat stream sends the role: before generating, with the first token, never.",
+      advanced: true,
+    }),
+    tokenIds: option.flag({
+      default: SIM_DEFAULTS.tokenIds,
+      help: "Send token ids in every event, requested or not.",
+      advanced: true,
+    }),
+    crlf: option.flag({
+      default: SIM_DEFAULTS.crlf,
+      help: "End the lines of event streams with CR LF.",
+      advanced: true,
+    }),
   }),
   faults: option.texts({
     name: "fault",
@@ -256,7 +227,6 @@ const SERVER_OPTIONS = {
     group: "Faults",
   }),
   truthWrites: option.integer({
-    value: "N",
     min: 0,
     default: SIM_DEFAULTS.truthWrites,
     help: "Most writes kept in the truth log, 20 bytes each.",
@@ -271,34 +241,32 @@ const SERVER_KEYS = Object.keys(SERVER_OPTIONS) as (keyof typeof SERVER_OPTIONS)
 
 const OPTIONS = {
   ...SERVER_OPTIONS,
-  maxSeconds: option.number({
-    value: "S",
-    min: 0,
-    defaultText: "until Ctrl-C",
-    help: "Stop after this time.",
-    group: "Server",
-    advanced: true,
-  }),
-  untilStdinCloses: option.flag({
-    help: "Stop when standard input ends, that is with the program that started the server.",
-    group: "Server",
-    advanced: true,
-  }),
-  loop: option.choice({
-    value: "NAME",
-    choices: ["platform", "epoll"],
-    default: "platform",
-    help: "Event loop. epoll: exact to about 10 µs and cheaper; needs Linux and --allow-ffi, and " +
-      "cannot serve gRPC.",
-    group: "Server",
-    advanced: true,
+  ...group("Server", {
+    maxSeconds: option.number({
+      value: "S",
+      min: 0,
+      defaultText: "until Ctrl-C",
+      help: "Stop after this time.",
+      advanced: true,
+    }),
+    untilStdinCloses: option.flag({
+      help: "Stop when standard input ends, that is with the program that started the server.",
+      advanced: true,
+    }),
+    loop: option.choice({
+      choices: ["platform", "epoll"],
+      default: "platform",
+      help:
+        "Event loop. epoll: exact to about 10 µs and cheaper; needs Linux and --allow-ffi, and " +
+        "cannot serve gRPC.",
+      advanced: true,
+    }),
   }),
   listFaults: option.flag({
     help: "Explain each fault and its parameter, and exit.",
     group: "Faults",
   }),
-  truthFile: option.text({
-    value: "FILE",
+  truthFile: option.file({
     defaultText: "none",
     help: "On exit, write what was actually sent: one JSON line per request.",
     group: "Truth",
@@ -327,10 +295,7 @@ export const simulate: Command = defineCommand({
     "the text divided by four.",
   options: OPTIONS,
   examples: [
-    {
-      line: "tokometer simulate",
-      does: "A batching engine on port 8000.",
-    },
+    { line: "tokometer simulate", does: "A batching engine on port 8000." },
     {
       line: "tokometer simulate --ttft lognormal:200:0.4 --itl normal:20:2 --port 0",
       does: "Streams with chosen times, on a free port.",

@@ -11,7 +11,7 @@ import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { readExtra } from "./dataset_extra.ts";
 import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
 /** One message in ShareGPT's format. */
@@ -70,55 +70,44 @@ const MAX_PROMPT_TOKENS = 1024;
 const MAX_TOTAL_TOKENS = 2048;
 
 /** Options of the datasets that hold conversations. */
-export const SAMPLER_OPTIONS = {
+export const SAMPLER_OPTIONS = group("Prompts", {
   sampler: option.choice({
-    value: "NAME",
     choices: SAMPLERS,
     defaultText: "seeded",
     help: "How prompts are picked from the conversations: by --seed, or exactly as one of the " +
       "Python scripts picks them.",
-    group: "Prompts",
   }),
   minPromptTokens: option.integer({
-    value: "N",
     min: 0,
     defaultText: String(MIN_TOKENS),
     help: "Leave out shorter prompts.",
-    group: "Prompts",
     advanced: true,
   }),
   minOutputTokens: option.integer({
-    value: "N",
     min: 0,
     defaultText: String(MIN_TOKENS),
     help: "Leave out conversations with a shorter answer (not with --output-tokens).",
-    group: "Prompts",
     advanced: true,
   }),
   maxPromptTokens: option.integer({
-    value: "N",
     min: 1,
     defaultText: `${MAX_PROMPT_TOKENS}, none with --sampler api-bench-tools`,
     help: "Leave out longer prompts.",
-    group: "Prompts",
     advanced: true,
   }),
   maxTotalTokens: option.integer({
-    value: "N",
     min: 1,
     defaultText: `${MAX_TOTAL_TOKENS}, none with --sampler api-bench-tools`,
     help: "Leave out conversations whose prompt and answer are longer together.",
-    group: "Prompts",
     advanced: true,
   }),
   requireHuman: option.flag({
     defaultText: "on with --sampler seeded, off with the others",
     help: "Take only conversations in which a human begins and the roles alternate. Without it " +
       "messages count by position, and an answer can be sent as a question.",
-    group: "Prompts",
     advanced: true,
   }),
-};
+});
 
 /** What a sampler looks for. */
 interface Rules {

@@ -16,7 +16,7 @@ import {
   lengthsOf,
   parseLengthSpec,
 } from "./dataset_length.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { UserError } from "./user_error.ts";
 
@@ -24,42 +24,34 @@ import { UserError } from "./user_error.ts";
 const DEFAULT_TOKENS = 128;
 
 /** Options of the dataset. */
-export const SYNTHETIC_OPTIONS = {
+export const SYNTHETIC_OPTIONS = group("Prompts", {
   inputTokens: option.length({
     value: "LENGTH",
     defaultText: String(DEFAULT_TOKENS),
     help: `Length of synthetic prompts: ${LENGTH_SPEC_FORMS}.`,
-    group: "Prompts",
   }),
   prefixTokens: option.integer({
-    value: "N",
     min: 0,
     defaultText: "0",
     help: "Put the same N tokens in front of all synthetic prompts, to measure a prefix cache.",
-    group: "Prompts",
     advanced: true,
   }),
   salt: option.text({
-    value: "TEXT",
     defaultText: "random in each run",
     help: "Synthetic prompts follow from --seed and this text. Give the salt of an earlier run " +
       "to send its prompts again.",
-    group: "Prompts",
     advanced: true,
   }),
   tokenIds: option.flag({
     help: "Send synthetic prompts as token ids: from the tokenizer, or random ones with --vocab.",
-    group: "Prompts",
     advanced: true,
   }),
   vocab: option.integer({
-    value: "N",
     min: 16,
     help: "Size of the model's vocabulary, for --token-ids without a tokenizer.",
-    group: "Prompts",
     advanced: true,
   }),
-};
+});
 
 /** Prompts of chosen lengths. */
 export const synthetic: DatasetKind = {

@@ -149,9 +149,9 @@ const PLACEHOLDER: Readonly<Record<Option["kind"], string>> = {
   text: "TEXT",
   texts: "TEXT",
   integer: "N",
-  integers: "N",
+  integers: "N[,N…]",
   number: "X",
-  numbers: "X",
+  numbers: "X[,X…]",
   json: "JSON",
 };
 

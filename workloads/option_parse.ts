@@ -19,6 +19,7 @@ import { withoutPassword } from "./option_secret.ts";
 import { nearestName } from "./option_suggest.ts";
 import {
   dashed,
+  group,
   indexOptions,
   listArguments,
   listOptions,
@@ -30,25 +31,21 @@ import {
 import { UserError } from "./user_error.ts";
 
 /** Options that every command has; `cli.ts` acts on them, commands never see them. */
-export const COMMON_OPTIONS: OptionTable = {
-  config: option.text({
-    value: "FILE",
+export const COMMON_OPTIONS: OptionTable = group("General", {
+  config: option.file({
     help: "Take option values from a JSON file (names as on the command line), or repeat the run " +
       "of a record file. The command line wins over the file.",
-    group: "General",
   }),
   quiet: option.flag({
     aliases: ["q"],
     help: "No progress on stderr; results, warnings and errors stay.",
-    group: "General",
   }),
   color: option.flag({
     help: "Color the output.",
     defaultText: "on a terminal, unless NO_COLOR is set",
-    group: "General",
   }),
-  help: option.flag({ aliases: ["h"], help: "Show this help.", group: "General" }),
-};
+  help: option.flag({ aliases: ["h"], help: "Show this help." }),
+});
 
 /** The values of a command line. */
 export interface CommandLine {

@@ -39,7 +39,11 @@ interface ChoicesMaker {
 /** An argument: given by its place on the command line. */
 type ArgumentSpec = Pick<Spec, "help">;
 
-const make = (kind: OptionKind) => (spec: object) => ({ kind, ...spec }) as Option;
+const make = (kind: OptionKind, usual: Partial<Option> = {}) => (spec: object): Option => ({
+  ...usual,
+  ...spec as Omit<Option, "kind">,
+  kind,
+});
 
 /** Constructors of options. `option.number({ ...other, default: 3 })` changes another option. */
 export const option = {
@@ -53,7 +57,9 @@ export const option = {
   integers: make("integers") as Maker<readonly number[]>,
   numbers: make("numbers") as Maker<readonly number[]>,
   json: make("json") as Maker<Readonly<Record<string, unknown>>>,
-  choice: make("text") as ChoiceMaker,
+  seconds: make("number", { value: "SECONDS", min: 0 }) as Maker<number>,
+  file: make("text", { value: "FILE" }) as Maker<string>,
+  choice: make("text", { value: "NAME" }) as ChoiceMaker,
   choices: make("texts") as ChoicesMaker,
 
   /** A required argument. */
@@ -96,14 +102,20 @@ export function listArguments(table: OptionTable): readonly NamedOption[] {
   return listOptions(table).filter(({ argument }) => argument !== undefined);
 }
 
+/** The same options under a heading of the help. */
+export function group<T extends OptionTable>(heading: string, table: T): T {
+  return mapTable(table, (option) => ({ ...option, group: heading }));
+}
+
 /** The same options, each of which now also needs something. */
 export function withNeeds<T extends OptionTable>(table: T, ...needs: readonly Need[]): T {
+  return mapTable(table, (option) => ({ ...option, needs: [...needs, ...option.needs ?? []] }));
+}
+
+function mapTable<T extends OptionTable>(table: T, change: (option: Option) => Option): T {
   return Object.fromEntries(
-    Object.entries(table).map(([key, option]) => [
-      key,
-      { ...option, needs: [...needs, ...option.needs ?? []] },
-    ]),
-  ) as Readonly<Record<string, Option>> as T;
+    Object.entries(table).map(([key, option]) => [key, change(option)]),
+  ) as OptionTable as T;
 }
 
 /** Those of `values` whose keys are in `keys`, without `undefined`. */

@@ -9,7 +9,7 @@ import { DATASET_OPTIONS } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import type { ValuesOf } from "./command.ts";
 import type { ClosedLoad } from "./load.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { planApiBench } from "./script_api_bench.ts";
 import {
   API_BENCH_OPTIONS,
@@ -24,7 +24,6 @@ const RAMP_UP_SEC_PER_CLIENT = 0.1;
 
 /** Which prompts each user sends: for this command and the sweep. */
 export const SEQUENCE_OPTION = option.choice({
-  value: "NAME",
   default: "shuffled",
   choices: ["shuffled", "legacy", "shared"],
   help: "shuffled: each user goes through the pool in its own order; legacy: the script's " +
@@ -37,28 +36,17 @@ export const CLIENTS_OPTIONS = {
   baseUrl: BASE_URL,
   ...API_BENCH_OPTIONS,
   numTurns: DATASET_OPTIONS.numTurns,
-  numClients: option.integer({
-    value: "N",
-    aliases: ["num-threads"],
-    default: 1,
-    min: 1,
-    help: "Users.",
-    group: "Load",
-  }),
-  rampUpTime: option.number({
-    value: "SECONDS",
-    min: 0,
-    defaultText: "0.1 for each user",
-    help: "User i of N starts at i/N of this time.",
-    group: "Load",
-  }),
-  stopTime: option.number({
-    value: "SECONDS",
-    aliases: ["thread-stop-time"],
-    default: 0,
-    min: 0,
-    help: "No request is sent later than this; 0 = until all prompts are sent.",
-    group: "Load",
+  ...group("Load", {
+    numClients: option.integer({ aliases: ["num-threads"], default: 1, min: 1, help: "Users." }),
+    rampUpTime: option.seconds({
+      defaultText: "0.1 for each user",
+      help: "User i of N starts at i/N of this time.",
+    }),
+    stopTime: option.seconds({
+      aliases: ["thread-stop-time"],
+      default: 0,
+      help: "No request is sent later than this; 0 = until all prompts are sent.",
+    }),
   }),
   sequence: SEQUENCE_OPTION,
   ...SCRIPT_RUN_OPTIONS,

@@ -17,7 +17,7 @@ import { transformers } from "../backends/protocol_transformers.ts";
 import { checkModelFolder } from "./bench_model_folder.ts";
 import { PROTOCOL, TARGET_OPTIONS } from "./bench_options.ts";
 import type { Host, ValuesOf } from "./command.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import type { OutputValues } from "./record_outputs.ts";
 import {
   type ChosenServer,
@@ -59,36 +59,31 @@ export const ENGINE_SCRIPT_OPTIONS = {
   cacheMaxEntryCount: { ...cacheMaxEntryCount, help: `${cacheMaxEntryCount.help} ${UNUSED}` },
   sessionLen: { ...sessionLen, help: `${sessionLen.help} ${UNUSED}` },
   modelFormat: { ...modelFormat, help: `${modelFormat.help} ${UNUSED}` },
-  maxBatchSize: option.integer({
-    value: "N",
-    min: 1,
-    defaultText: "no limit",
-    help: "Requests generated at once; the others wait. Not for a server.",
-    group: IN_PROCESS,
-  }),
-  dtype: option.choice({
-    value: "NAME",
-    choices: DTYPES,
-    defaultText: "the first that the folder has",
-    help: "Kind of numbers: which of the folder's ONNX files is loaded. Not for a server.",
-    group: IN_PROCESS,
-  }),
-  threads: option.integer({
-    value: "N",
-    min: 1,
-    defaultText: "the runtime's choice",
-    help: "Threads of one step of the model. Not for a server.",
-    group: IN_PROCESS,
-  }),
-  logLevel: option.choice({
-    value: "LEVEL",
-    choices: LOG_LEVELS,
-    defaultText: "ERROR; with --launch the engine's",
-    help:
-      "How much the runtime of the model writes to stderr, or with --launch the server to its " +
-      "log.",
-    group: IN_PROCESS,
-    advanced: true,
+  ...group(IN_PROCESS, {
+    maxBatchSize: option.integer({
+      min: 1,
+      defaultText: "no limit",
+      help: "Requests generated at once; the others wait. Not for a server.",
+    }),
+    dtype: option.choice({
+      choices: DTYPES,
+      defaultText: "the first that the folder has",
+      help: "Kind of numbers: which of the folder's ONNX files is loaded. Not for a server.",
+    }),
+    threads: option.integer({
+      min: 1,
+      defaultText: "the runtime's choice",
+      help: "Threads of one step of the model. Not for a server.",
+    }),
+    logLevel: option.choice({
+      value: "LEVEL",
+      choices: LOG_LEVELS,
+      defaultText: "ERROR; with --launch the engine's",
+      help:
+        "How much the runtime of the model writes to stderr, or with --launch the server to its " +
+        "log.",
+      advanced: true,
+    }),
   }),
 };
 

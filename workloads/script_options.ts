@@ -13,7 +13,7 @@ import {
   SAVE_OPTIONS,
   TARGET_OPTIONS,
 } from "./bench_options.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { BACKEND_CHOICES, DEFAULT_BACKEND } from "./script_target.ts";
 import { LAUNCH_OPTIONS } from "./server_launch_options.ts";
 
@@ -78,7 +78,6 @@ export const BASE_URL = option.optionalArgument({
 /** The options that both api_bench_tools scripts have. */
 export const API_BENCH_OPTIONS = {
   backend: option.choice({
-    value: "NAME",
     aliases: ["protocol"],
     defaultText: `${DEFAULT_BACKEND}; with --launch the engine's own`,
     choices: BACKEND_CHOICES,
@@ -92,71 +91,48 @@ export const API_BENCH_OPTIONS = {
   endpoint: { ...TARGET_OPTIONS.endpoint, advanced: false },
   ...SCRIPT_SERVER_OPTIONS,
   ...LAUNCH_OPTIONS,
-  datasetPath: option.text({
-    value: "FILE",
-    defaultText: "the built-in sample",
-    help: "File of the dataset.",
-    group: "Prompts",
-  }),
-  dataset: option.choice({
-    value: "NAME",
-    default: "sharegpt",
-    choices: ["sharegpt", "xiaomi"],
-    help: "Format of the file: ShareGPT, or JSON lines with messages (answers of 200 tokens).",
-    group: "Prompts",
-  }),
-  numRequests: option.integer({
-    value: "N",
-    default: 1000,
-    min: 1,
-    help: "Prompts in the pool.",
-    group: "Prompts",
-  }),
-  sharegptOutputLen: option.integer({
-    value: "N",
-    min: 4,
-    defaultText: "those of the dataset's answers",
-    help: "Answer length to request in every request.",
-    group: "Prompts",
+  ...group("Prompts", {
+    datasetPath: option.file({ defaultText: "the built-in sample", help: "File of the dataset." }),
+    dataset: option.choice({
+      default: "sharegpt",
+      choices: ["sharegpt", "xiaomi"],
+      help: "Format of the file: ShareGPT, or JSON lines with messages (answers of 200 tokens).",
+    }),
+    numRequests: option.integer({ default: 1000, min: 1, help: "Prompts in the pool." }),
+    sharegptOutputLen: option.integer({
+      min: 4,
+      defaultText: "those of the dataset's answers",
+      help: "Answer length to request in every request.",
+    }),
   }),
   tokenizer: {
     ...DATASET_OPTIONS.tokenizer,
     defaultText: "that of --model or --model-path if it is a folder, else lengths are estimates",
   },
-  systemPromptPath: option.text({
-    value: "FILE",
-    help: "Text sent before every prompt.",
-    group: "Prompts",
-  }),
+  systemPromptPath: option.file({ help: "Text sent before every prompt.", group: "Prompts" }),
   seed: {
     ...DATASET_OPTIONS.seed,
     help: "Seed of what the client draws; the script's sampler always uses 0.",
   },
   length: REQUEST_OPTIONS.length,
-  bestOf: option.integer({
-    value: "N",
-    default: 1,
-    min: 1,
-    help: "Field best_of of the request (vllm).",
-    group: "Request",
-    advanced: true,
-  }),
-  useBeamSearch: option.flag({
-    help: "Refused, as by the script.",
-    group: "Request",
-    advanced: true,
-  }),
-  trustRemoteCode: option.flag({
-    help: "Has no effect: tokenizers are data, and no code of a model is ever run.",
-    group: "Request",
-    advanced: true,
+  ...group("Request", {
+    bestOf: option.integer({
+      default: 1,
+      min: 1,
+      help: "Field best_of of the request (vllm).",
+      advanced: true,
+    }),
+    useBeamSearch: option.flag({ help: "Refused, as by the script.", advanced: true }),
+    trustRemoteCode: option.flag({
+      help: "Has no effect: tokenizers are data, and no code of a model is ever run.",
+      advanced: true,
+    }),
   }),
 };
 
 /** Which prompts LMDeploy's scripts sample from a ShareGPT file. */
 export const SAMPLE_OPTIONS = {
   sampler: option.choice({
-    value: "NAME",
     default: "lmdeploy",
     choices: ["lmdeploy", "lmdeploy-presample", "seeded"],
     help: "The script's sampler up to v0.2.5, the one since v0.2.6, or ours.",
@@ -169,15 +145,15 @@ export const SAMPLE_OPTIONS = {
 /** The CSV of LMDeploy's scripts; `path` is the script's own default. */
 export function csvOptions(path: string) {
   return {
-    csv: option.text({
-      value: "FILE",
-      default: path,
-      defaultText: path.replace(/^\.\//, ""),
-      needs: [{ key: "noCsv", not: true, because: "give one of them" }],
-      help: "File for the results; an existing one is replaced, as by the script.",
-      group: "Report",
+    ...group("Report", {
+      csv: option.file({
+        default: path,
+        defaultText: path.replace(/^\.\//, ""),
+        needs: [{ key: "noCsv", not: true, because: "give one of them" }],
+        help: "File for the results; an existing one is replaced, as by the script.",
+      }),
+      noCsv: option.flag({ help: "Write no CSV (the script's empty name)." }),
     }),
-    noCsv: option.flag({ help: "Write no CSV (the script's empty name).", group: "Report" }),
   };
 }
 
@@ -185,7 +161,6 @@ export function csvOptions(path: string) {
 export function queueOptions(defaults: { readonly users: number; readonly prompts: number }) {
   return {
     concurrency: option.integer({
-      value: "N",
       aliases: ["c"],
       default: defaults.users,
       min: 1,
@@ -193,7 +168,6 @@ export function queueOptions(defaults: { readonly users: number; readonly prompt
       group: "Load",
     }),
     numPrompts: option.integer({
-      value: "N",
       aliases: ["n"],
       default: defaults.prompts,
       min: 1,

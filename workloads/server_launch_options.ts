@@ -5,7 +5,7 @@
  */
 import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import type { Need, ValuesOf } from "./command.ts";
-import { option, withNeeds } from "./option_table.ts";
+import { group, option, withNeeds } from "./option_table.ts";
 
 /** Folder of logs and state files, in the working directory. */
 export const SERVERS_FOLDER = "tokometer-servers";
@@ -15,26 +15,22 @@ export const READY_TIMEOUT_S = 900;
 const GROUP = "Server to start";
 
 /** What an engine is started with, by `--launch` or `tokometer serve`. */
-export const ENGINE_OPTIONS = {
+export const ENGINE_OPTIONS = group(GROUP, {
   modelPath: option.text({
     value: "PATH",
     help: "Model to serve: folder, file or name on a hub, as the engine accepts it.",
-    group: GROUP,
   }),
   tp: option.integer({
-    value: "N",
     default: 1,
     min: 1,
     aliases: ["tensor-parallel-size"],
     help: "GPUs that share the model: a power of two.",
-    group: GROUP,
   }),
   mode: option.text({
     value: "NAME",
     default: "fp16",
     choices: [...new Set(LAUNCH_ENGINES.flatMap(({ modes }) => Object.keys(modes)))],
     help: "Number format; fp16 leaves it to the engine and its model, as the scripts do.",
-    group: GROUP,
     advanced: true,
   }),
   modelFormat: option.text({
@@ -42,7 +38,6 @@ export const ENGINE_OPTIONS = {
     choices: ["hf", "llama", "awq"],
     defaultText: "detected by the engine",
     help: "Format of the weights, for lmdeploy.",
-    group: GROUP,
     advanced: true,
   }),
   cacheMaxEntryCount: option.number({
@@ -53,15 +48,12 @@ export const ENGINE_OPTIONS = {
     help: "Share of GPU memory for the key-value cache, as the engine defines it: lmdeploy " +
       "--cache-max-entry-count, vllm --gpu-memory-utilization, sglang --mem-fraction-static, " +
       "ppl --max-tokens-scale.",
-    group: GROUP,
     advanced: true,
   }),
   sessionLen: option.integer({
-    value: "N",
     min: 1,
     defaultText: "the engine's",
     help: "Longest prompt and answer together, in tokens.",
-    group: GROUP,
     advanced: true,
   }),
   logLevel: option.text({
@@ -69,52 +61,41 @@ export const ENGINE_OPTIONS = {
     choices: ["debug", "info", "warning", "error", "critical"],
     defaultText: "the engine's; warning for vllm",
     help: "Verbosity of the server's log, for vllm, lmdeploy and sglang.",
-    group: GROUP,
     advanced: true,
   }),
-};
+});
 
 /** Where `--launch` puts the server, and how it runs it. */
-const START_OPTIONS = {
+const START_OPTIONS = group(GROUP, {
   launchArgs: option.text({
-    value: "TEXT",
     help: `More arguments for the server, as one text: --launch-args="--max-num-seqs 64". They ` +
       "replace ours of the same name.",
-    group: GROUP,
     advanced: true,
   }),
   launchPort: option.integer({
-    value: "N",
     min: 0,
     max: 65_535,
     defaultText: "the engine's",
     help: "Port for the server to listen on; 0 = a free one.",
-    group: GROUP,
     advanced: true,
   }),
   launchExecutable: option.text({
     value: "PATH",
     defaultText: "found on the PATH",
     help: "Program to run, e.g. the python of another environment.",
-    group: GROUP,
     advanced: true,
   }),
-  launchTimeout: option.number({
-    value: "SECONDS",
+  launchTimeout: option.seconds({
     default: READY_TIMEOUT_S,
-    min: 0,
     help: "Time limit until the server answers with a token.",
-    group: GROUP,
     advanced: true,
   }),
-  launchLog: option.text({
-    value: "FILE",
+  launchLog: option.file({
     defaultText: `a file in ${SERVERS_FOLDER}/`,
     help: "File that the server's output is appended to.",
-    group: GROUP,
     advanced: true,
   }),
-};
+});
 
 const NEEDS_LAUNCH: Need = {
   key: "launch",

@@ -6,7 +6,7 @@
 import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import { MOST_WARMUPS } from "./bench_options.ts";
 import type { ValuesOf } from "./command.ts";
-import { option } from "./option_table.ts";
+import { group, option } from "./option_table.ts";
 import { SEQUENCE_OPTION } from "./script_clients.ts";
 import { API_BENCH_OPTIONS, SCRIPT_RUN_OPTIONS } from "./script_options.ts";
 import { tokenizerIn } from "./script_run.ts";
@@ -33,51 +33,36 @@ export const SWEEP_OPTIONS = {
     help: "Where the server listens; left out with --launch.",
     group: "Server",
   }),
-  clients: option.integers({
-    value: "N[,N…]",
-    default: [1, 5, 10, 20, 30, 40, 50, 100, 200, 300],
-    defaultText: "1, 5, 10, 20, 30, 40, 50, 100, 200, 300",
-    min: 1,
-    needs: [{ key: "cases", not: true, because: "the file lists the users of each case" }],
-    help: "Numbers of users. The script's list begins with another 100 as a warm-up and keeps " +
-      "its row: write 100,1,5,… for that.",
-    group: "Cases",
-  }),
-  turns: option.integers({
-    value: "N[,N…]",
-    aliases: ["num-turns"],
-    default: [1],
-    min: 1,
-    help: "User messages per prompt; each number with each number of users.",
-    group: "Cases",
-  }),
-  prompts: option.integer({
-    value: "N",
-    aliases: ["num-requests"],
-    default: 1024,
-    min: 1,
-    help: "Prompts in the pool.",
-    group: "Cases",
-  }),
-  stopTime: option.number({
-    value: "SECONDS",
-    default: 300,
-    min: 0,
-    help: "Length of each case; 0 = until all prompts are sent.",
-    group: "Cases",
-  }),
-  rampUpTime: option.number({
-    value: "SECONDS",
-    min: 0,
-    defaultText: "0.1 per user",
-    help: "Ramp-up of each case.",
-    group: "Cases",
-  }),
-  cases: option.text({
-    value: "FILE",
-    help: 'Cases from a JSON file instead: [{"clients": 10, "turns": 1, "prompts": 1024, ' +
-      '"ramp_up_time": 1, "stop_time": 300}]; all but clients may be left out.',
-    group: "Cases",
+  ...group("Cases", {
+    clients: option.integers({
+      default: [1, 5, 10, 20, 30, 40, 50, 100, 200, 300],
+      defaultText: "1, 5, 10, 20, 30, 40, 50, 100, 200, 300",
+      min: 1,
+      needs: [{ key: "cases", not: true, because: "the file lists the users of each case" }],
+      help: "Numbers of users. The script's list begins with another 100 as a warm-up and keeps " +
+        "its row: write 100,1,5,… for that.",
+    }),
+    turns: option.integers({
+      aliases: ["num-turns"],
+      default: [1],
+      min: 1,
+      help: "User messages per prompt; each number with each number of users.",
+    }),
+    prompts: option.integer({
+      aliases: ["num-requests"],
+      default: 1024,
+      min: 1,
+      help: "Prompts in the pool.",
+    }),
+    stopTime: option.seconds({
+      default: 300,
+      help: "Length of each case; 0 = until all prompts are sent.",
+    }),
+    rampUpTime: option.seconds({ defaultText: "0.1 per user", help: "Ramp-up of each case." }),
+    cases: option.file({
+      help: 'Cases from a JSON file instead: [{"clients": 10, "turns": 1, "prompts": 1024, ' +
+        '"ramp_up_time": 1, "stop_time": 300}]; all but clients may be left out.',
+    }),
   }),
   sequence: SEQUENCE_OPTION,
   modelSize: option.text({
@@ -86,15 +71,11 @@ export const SWEEP_OPTIONS = {
     help: "Label of the rows: billions of parameters.",
     group: "Labels",
   }),
-  folder: option.text({
-    value: "DIR",
-    default: ".",
-    help: "Where log/ and result/ are.",
-    group: "Report",
-  }),
-  resume: option.flag({
-    help: "Go on with the sweep that was interrupted: cases that ended well are not run again.",
-    group: "Report",
+  ...group("Report", {
+    folder: option.text({ value: "DIR", default: ".", help: "Where log/ and result/ are." }),
+    resume: option.flag({
+      help: "Go on with the sweep that was interrupted: cases that ended well are not run again.",
+    }),
   }),
   ...API_BENCH,
   ...RUN,
@@ -104,24 +85,23 @@ export const SWEEP_OPTIONS = {
     defaultText: `$BACKEND, else ${DEFAULT_BACKEND}; with --launch the engine's own`,
   },
   warmup: option.integer({
-    value: "N",
     min: 0,
     defaultText: `one per user, at most ${MOST_WARMUPS}`,
     help: "Requests before each case that are not counted.",
     group: "Load",
   }),
-  tp: option.text({
-    value: "N",
-    aliases: ["tp-size", "tensor-parallel-size"],
-    defaultText: `${fromVariable("TP_SIZE")}; 1 with --launch`,
-    help: "Label of the rows: tensor parallelism of the server; with --launch it is started so.",
-    group: "Labels",
-  }),
-  mode: option.text({
-    value: "NAME",
-    defaultText: `${fromVariable("MODE")}; fp16 with --launch`,
-    help: "Label of the rows: precision, e.g. fp16; with --launch it is started so.",
-    group: "Labels",
+  ...group("Labels", {
+    tp: option.text({
+      value: "N",
+      aliases: ["tp-size", "tensor-parallel-size"],
+      defaultText: `${fromVariable("TP_SIZE")}; 1 with --launch`,
+      help: "Label of the rows: tensor parallelism of the server; with --launch it is started so.",
+    }),
+    mode: option.text({
+      value: "NAME",
+      defaultText: `${fromVariable("MODE")}; fp16 with --launch`,
+      help: "Label of the rows: precision, e.g. fp16; with --launch it is started so.",
+    }),
   }),
 };
 
