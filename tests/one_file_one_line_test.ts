@@ -77,7 +77,7 @@ function follows(name: string): boolean {
   return /^(backends|metrics|workloads|bench)_/.test(name)
     ? /^(backends_(protocol|sim_protocols)|metrics_|workloads_(option|dataset|run|command_(bench|report)_test))/
       .test(name)
-    : !/^(one_file|compile|install|launch|links|llama|soak|truth)_/.test(name);
+    : !/^(one_file|compile|consumer|install|launch|links|llama|soak|truth)_/.test(name);
 }
 
 /** A copy with one commit, so that git can tell what an addition changes. */
