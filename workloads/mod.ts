@@ -27,7 +27,6 @@ export type {
   Command,
   CommandTable,
   Host,
-  InputOf,
   Need,
   Option,
   OptionKind,
