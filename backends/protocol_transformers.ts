@@ -15,7 +15,7 @@ import type { GenerationRequest, Protocol, Target, WireRequest } from "./protoco
 export const INPROCESS_SCHEME = "inprocess:";
 
 /** Path of the call that generates. */
-export const GENERATE_PATH = "/generate";
+const GENERATE_PATH = "/generate";
 /** Path of the call that turns a prompt into token ids, before any timer starts (T17). */
 export const TOKENIZE_PATH = "/tokenize";
 

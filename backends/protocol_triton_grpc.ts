@@ -11,14 +11,10 @@ import {
   modelConfigResponse,
   modelInferRequest,
   modelInferResponse,
-  type ModelMetadata,
-  modelMetadataResponse,
   modelQuery,
-  readyResponse,
 } from "./kserve_messages.ts";
 import { numberTensor, rawInputs, readNumbers, type Tensor, textTensor } from "./kserve_tensors.ts";
 import { plainPrompt } from "./protocol_fields.ts";
-import type { Input, MessageType } from "./protobuf.ts";
 import type { Ask, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 import { readStreamEvent } from "./protocol_triton_event.ts";
 
@@ -219,41 +215,18 @@ export async function preprocess(target: Target, text: string, ask: Ask): Promis
   return [...ids.subarray(0, read("REQUEST_INPUT_LEN")?.[0] ?? ids.length)];
 }
 
-/** Is the server ready? */
-export async function serverReady(target: Target, ask: Ask): Promise<boolean> {
-  const request = grpcRequest(target, kservePath("ServerReady"), new Uint8Array(0));
-  return readyResponse.decode(await askGrpc(request, ask)).ready;
-}
-
-/** Is a model loaded and ready? */
-export async function modelReady(target: Target, model: string, ask: Ask): Promise<boolean> {
-  return (await askAbout(target, { model, method: "ModelReady", answer: readyResponse }, ask))
-    .ready;
-}
-
-/** Name, versions, inputs and outputs of a model. */
-export function modelMetadata(target: Target, model: string, ask: Ask): Promise<ModelMetadata> {
-  return askAbout(target, { model, method: "ModelMetadata", answer: modelMetadataResponse }, ask);
-}
-
 /** The configuration of a model; `parameters` holds `model_name`, the chat template's name. */
 export async function modelConfig(target: Target, model: string, ask: Ask): Promise<ModelConfig> {
-  const question = { model, method: "ModelConfig", answer: modelConfigResponse };
-  const { config } = await askAbout(target, question, ask);
+  const request = grpcRequest(
+    target,
+    kservePath("ModelConfig"),
+    modelQuery.encode({ name: model }),
+  );
+  const { config } = modelConfigResponse.decode(await askGrpc(request, ask));
   if (config === undefined) {
     throw new Error(`Cannot read the configuration of the model ${model}: the answer is empty`);
   }
   return config;
-}
-
-async function askAbout<T>(
-  target: Target,
-  question: { readonly model: string; readonly method: string; readonly answer: MessageType<T> },
-  ask: Ask,
-): Promise<T> {
-  const query: Input<{ name: string }> = { name: question.model };
-  const request = grpcRequest(target, kservePath(question.method), modelQuery.encode(query));
-  return question.answer.decode(await askGrpc(request, ask));
 }
 
 async function askGrpc(request: WireRequest, ask: Ask): Promise<Uint8Array> {

@@ -12,13 +12,15 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
 import { H2_CODE } from "./h2_frames.ts";
 import { closeLate } from "./node_http2.ts";
 import type { SimPort } from "./sim_http.ts";
-import type { SimExchange, SimRequest } from "./sim_protocol.ts";
+import { listenOn } from "./sim_loop_platform.ts";
+import type { SimArrival, SimExchange, SimRequest } from "./sim_protocol.ts";
 
 /** A certificate and its key, as PEM text. */
 export interface GrpcCertificate {
@@ -78,16 +80,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<SimPo
       cut: () => sockets.get(clientPort)?.destroy(),
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.removeListener("error", reject);
-      resolve();
-    });
-  });
-  const address = server.address();
   return {
-    port: typeof address === "object" && address !== null ? address.port : port,
+    port: await listenOn(server, { host, port }),
     connections: () => ({ accepted, open: sessions.size, maxOpen }),
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -113,15 +107,12 @@ function receive(
   { clock, connection, clientPort, cut, onCall }: GrpcServerOptions & ConnectionFacts,
 ): void {
   const arrivalMs = clock.now();
-  let bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  let bytes = Buffer.alloc(0);
   let called = false;
   stream.on("error", () => {});
   stream.on("data", (chunk: Uint8Array) => {
     if (called) return;
-    const longer = new Uint8Array(bytes.length + chunk.length);
-    longer.set(bytes);
-    longer.set(chunk, bytes.length);
-    bytes = longer;
+    bytes = Buffer.concat([bytes, chunk]);
     const messages: Uint8Array[] = [];
     try {
       cutGrpcFrames(bytes, (message) => messages.push(message), { final: false });
@@ -140,12 +131,10 @@ function receive(
           headers: metadataOf(headers),
           body: message,
         },
-        arrivalMs,
-        completeMs: clock.now(),
-        clientPort,
-        connection,
+        arrival: { arrivalMs, completeMs: clock.now(), clientPort, connection },
         cut,
-      }, clock),
+        clock,
+      }),
     );
   });
 }
@@ -163,20 +152,13 @@ function percentEncode(message: string): string {
   return message.replace(/[^\x20-\x7e]+|%/gu, encodeURIComponent);
 }
 
-type CallFacts =
-  & ConnectionFacts
-  & Pick<SimExchange, "arrivalMs" | "completeMs" | "request">;
-
 /**
  * A call and its answer. The request's body is the first message of the call; later ones are not
  * read. After the call ended, or when the client left, sending does nothing.
  */
 export class GrpcCall implements SimExchange {
   readonly request: SimRequest;
-  readonly arrivalMs: number;
-  readonly completeMs: number;
-  readonly clientPort: number;
-  readonly connection: number;
+  readonly arrival: SimArrival;
   onGone: (() => void) | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #cut: () => void;
@@ -186,15 +168,17 @@ export class GrpcCall implements SimExchange {
   #ended = false;
   #trailers: Record<string, string> | undefined;
 
-  constructor(stream: ServerHttp2Stream, facts: CallFacts, clock: Clock) {
+  constructor(
+    stream: ServerHttp2Stream,
+    { request, arrival, cut, clock }:
+      & Pick<SimExchange, "arrival" | "request">
+      & { readonly cut: () => void; readonly clock: Clock },
+  ) {
     this.#stream = stream;
-    this.#cut = facts.cut;
+    this.request = request;
+    this.arrival = arrival;
+    this.#cut = cut;
     this.#clock = clock;
-    this.request = facts.request;
-    this.arrivalMs = facts.arrivalMs;
-    this.completeMs = facts.completeMs;
-    this.clientPort = facts.clientPort;
-    this.connection = facts.connection;
     const gone = () => {
       if (this.#ended) return;
       this.#ended = true;

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { SimLoop, SimSocket, SimSocketEvents } from "./sim_loop.ts";
-import type { SimExchange, SimRequest } from "./sim_protocol.ts";
+import type { SimArrival, SimExchange, SimRequest } from "./sim_protocol.ts";
 import type { Timeline } from "./sim_timeline.ts";
 
 /** Connections of a server so far. */
@@ -173,10 +173,7 @@ function serveConnection(
     head = undefined;
     current = new HttpExchange(socket, {
       request: { method, path, query, headers, body },
-      arrivalMs: firstByteMs,
-      completeMs: nowMs,
-      clientPort,
-      connection: number,
+      arrival: { arrivalMs: firstByteMs, completeMs: nowMs, clientPort, connection: number },
       keepAlive,
       timeline: options.timeline,
       onFinished: () => {
@@ -238,7 +235,7 @@ function readHead(bytes: Uint8Array): Head | undefined {
   };
 }
 
-interface ExchangeFacts extends Omit<SimExchange, "buffered" | "closed" | "onGone"> {
+interface ExchangeOptions {
   readonly keepAlive: boolean;
   readonly timeline: Timeline;
   readonly onFinished: () => void;
@@ -247,26 +244,23 @@ interface ExchangeFacts extends Omit<SimExchange, "buffered" | "closed" | "onGon
 /** One request and its answer. After `close`, `reset` or the client's leaving, writes do nothing. */
 export class HttpExchange implements SimExchange {
   readonly request: SimRequest;
-  readonly arrivalMs: number;
-  readonly completeMs: number;
-  readonly clientPort: number;
-  readonly connection: number;
+  readonly arrival: SimArrival;
   onGone: (() => void) | undefined;
   readonly #socket: SimSocket;
-  readonly #facts: ExchangeFacts;
+  readonly #options: ExchangeOptions;
   #chunked = false;
   #over = false;
   /** Actions waiting for the last piece of a slow head. */
   #held: (() => void)[] | undefined;
 
-  constructor(socket: SimSocket, facts: ExchangeFacts) {
+  constructor(
+    socket: SimSocket,
+    { request, arrival, ...options }: Pick<SimExchange, "arrival" | "request"> & ExchangeOptions,
+  ) {
     this.#socket = socket;
-    this.#facts = facts;
-    this.request = facts.request;
-    this.arrivalMs = facts.arrivalMs;
-    this.completeMs = facts.completeMs;
-    this.clientPort = facts.clientPort;
-    this.connection = facts.connection;
+    this.request = request;
+    this.arrival = arrival;
+    this.#options = options;
   }
 
   get closed(): boolean {
@@ -288,11 +282,11 @@ export class HttpExchange implements SimExchange {
       `HTTP/1.1 ${statusLine(status)}`,
       ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
       body === "chunked" ? "transfer-encoding: chunked" : `content-length: ${body}`,
-      `connection: ${this.#facts.keepAlive ? "keep-alive" : "close"}`,
+      `connection: ${this.#options.keepAlive ? "keep-alive" : "close"}`,
     ];
     const text = lines.join("\r\n") + "\r\n\r\n";
     if (slowMs === 0) return void this.#write(text);
-    const { timeline } = this.#facts;
+    const { timeline } = this.#options;
     const startMs = timeline.clock.now();
     // The first cut is inside the status line, the second inside a header.
     const cuts = [0, 7, text.length - 9, text.length];
@@ -332,7 +326,7 @@ export class HttpExchange implements SimExchange {
   raw(data: string | Uint8Array): number {
     if (this.#held === undefined) return this.#write(data);
     this.#held.push(() => this.#write(data));
-    return this.#facts.timeline.clock.now();
+    return this.#options.timeline.clock.now();
   }
 
   /** Completes the answer. `close`: then ends the connection, even where the head says keep-alive. */
@@ -340,11 +334,11 @@ export class HttpExchange implements SimExchange {
     if (this.#held !== undefined) return void this.#held.push(() => this.finish({ close }));
     if (this.closed) return;
     if (this.#chunked) this.#write("0\r\n\r\n");
-    if (close || !this.#facts.keepAlive) this.close();
+    if (close || !this.#options.keepAlive) this.close();
     else {
       this.#over = true;
       this.onGone = undefined;
-      this.#facts.onFinished();
+      this.#options.onFinished();
     }
   }
 
@@ -373,7 +367,7 @@ export class HttpExchange implements SimExchange {
   }
 
   #write(data: string | Uint8Array): number {
-    if (this.closed || data.length === 0) return this.#facts.timeline.clock.now();
+    if (this.closed || data.length === 0) return this.#options.timeline.clock.now();
     const atMs = this.#socket.write(data);
     this.#limitBuffer();
     return atMs;

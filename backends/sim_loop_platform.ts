@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createServer, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, nextTurn } from "./clock.ts";
 import {
   BACKLOG,
@@ -38,6 +38,14 @@ async function listen(
     socket.on("close", () => events.onClose());
     socket.on("data", (bytes: Uint8Array) => events.onBytes(bytes, clock.now()));
   });
+  return {
+    port: await listenOn(server, { host, port }),
+    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+}
+
+/** Starts listening; returns the port. @throws {Error} with the system's `code`. */
+export async function listenOn(server: Server, { host, port }: SimAddress): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port, backlog: BACKLOG }, () => {
@@ -46,10 +54,7 @@ async function listen(
     });
   });
   const address = server.address();
-  return {
-    port: typeof address === "object" && address !== null ? address.port : port,
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
-  };
+  return typeof address === "object" && address !== null ? address.port : port;
 }
 
 function simSocketOf(socket: Socket, clock: Clock): SimSocket {

@@ -16,16 +16,22 @@ export interface SimRequest {
   readonly body: Uint8Array;
 }
 
-/** A request and the connection it came on, however its answer travels. */
-export interface SimExchange {
-  readonly request: SimRequest;
-  /** First byte of the request read, and all of it; ms of the engine's clock. */
+/** When and where a request arrived. */
+export interface SimArrival {
+  /** First byte of the request read; ms of the engine's clock. */
   readonly arrivalMs: number;
+  /** Last byte of the request read; ms of the engine's clock. */
   readonly completeMs: number;
-  /** Port that the client connected from; 0 = unknown. */
+  /** Client's port; 0 = unknown. */
   readonly clientPort: number;
   /** 1-based number of the connection. */
   readonly connection: number;
+}
+
+/** A request and the way back to its client, whatever carries the answer. */
+export interface SimExchange {
+  readonly request: SimRequest;
+  readonly arrival: SimArrival;
   /** The answer is complete, the client is gone, or the connection was given up. */
   readonly closed: boolean;
   /** Bytes that the client has not taken yet. */

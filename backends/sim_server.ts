@@ -109,7 +109,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
       return sendReply(exchange, protocol.errorReply(refusal.status, refusal.message));
     }
     const context = admitRequest({ exchange, protocol, job, engine, options }, truth);
-    clientPorts.push(exchange.clientPort);
+    clientPorts.push(exchange.arrival.clientPort);
     if (clientPorts.length > PORTS_KEPT) clientPorts.shift();
     answer(context);
   }

@@ -9,6 +9,9 @@ import { defined } from "./defined.ts";
 import { messageOf } from "./error_message.ts";
 import type { GpuDevice, GpuProcess, GpuReading } from "./telemetry_gpu.ts";
 
+const ON_DEVICE = { parameters: ["pointer", "buffer"], result: "i32" } as const;
+const PROCESSES = { parameters: ["pointer", "buffer", "buffer"], result: "i32" } as const;
+
 /** Functions that older drivers lack are optional. */
 const SYMBOLS = {
   nvmlInit_v2: { parameters: [], result: "i32" },
@@ -16,29 +19,13 @@ const SYMBOLS = {
   nvmlDeviceGetCount_v2: { parameters: ["buffer"], result: "i32" },
   nvmlDeviceGetHandleByIndex_v2: { parameters: ["u32", "buffer"], result: "i32" },
   nvmlDeviceGetName: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
-  nvmlDeviceGetMemoryInfo: { parameters: ["pointer", "buffer"], result: "i32" },
-  nvmlDeviceGetUtilizationRates: { parameters: ["pointer", "buffer"], result: "i32" },
-  nvmlDeviceGetPowerUsage: { parameters: ["pointer", "buffer"], result: "i32" },
-  nvmlDeviceGetMemoryInfo_v2: {
-    parameters: ["pointer", "buffer"],
-    result: "i32",
-    optional: true,
-  },
-  nvmlDeviceGetTotalEnergyConsumption: {
-    parameters: ["pointer", "buffer"],
-    result: "i32",
-    optional: true,
-  },
-  nvmlDeviceGetComputeRunningProcesses_v3: {
-    parameters: ["pointer", "buffer", "buffer"],
-    result: "i32",
-    optional: true,
-  },
-  nvmlDeviceGetComputeRunningProcesses_v2: {
-    parameters: ["pointer", "buffer", "buffer"],
-    result: "i32",
-    optional: true,
-  },
+  nvmlDeviceGetMemoryInfo: ON_DEVICE,
+  nvmlDeviceGetUtilizationRates: ON_DEVICE,
+  nvmlDeviceGetPowerUsage: ON_DEVICE,
+  nvmlDeviceGetMemoryInfo_v2: { ...ON_DEVICE, optional: true },
+  nvmlDeviceGetTotalEnergyConsumption: { ...ON_DEVICE, optional: true },
+  nvmlDeviceGetComputeRunningProcesses_v3: { ...PROCESSES, optional: true },
+  nvmlDeviceGetComputeRunningProcesses_v2: { ...PROCESSES, optional: true },
 } as const;
 
 const SUCCESS = 0;

@@ -16,13 +16,8 @@ import {
   type Tensor,
 } from "../backends/kserve_tensors.ts";
 import type { Ask, GenerationRequest, Target } from "../backends/protocol.ts";
-import {
-  modelConfig,
-  modelReady,
-  preprocess,
-  serverReady,
-  tritonTurbomind,
-} from "../backends/protocol_triton_grpc.ts";
+import { modelConfig, preprocess, tritonTurbomind } from "../backends/protocol_triton_grpc.ts";
+import { modelReady, serverReady } from "./support/triton_calls.ts";
 import { cannedRequest, protocolContract } from "./support/protocol_contract.ts";
 
 const TARGET: Target = { baseUrl: "grpc://127.0.0.1:9000", headers: {} };

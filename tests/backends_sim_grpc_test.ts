@@ -21,14 +21,9 @@ import { type SimGrpcOptions, startSimGrpc } from "../backends/sim_grpc.ts";
 import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
 import { TruthLog, type TruthRequest } from "../backends/sim_truth.ts";
 import type { Exchange, SendOptions, TransportKind } from "../backends/transport.ts";
-import {
-  modelConfig,
-  modelMetadata,
-  modelReady,
-  serverReady,
-  tritonTurbomind,
-} from "../backends/protocol_triton_grpc.ts";
+import { modelConfig, tritonTurbomind } from "../backends/protocol_triton_grpc.ts";
 import { runScript } from "./support/grpc_contract.ts";
+import { modelMetadata, modelReady, serverReady } from "./support/triton_calls.ts";
 import { cannedRequest } from "./support/protocol_contract.ts";
 
 interface Answer {

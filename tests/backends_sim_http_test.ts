@@ -51,7 +51,7 @@ test("startHttpServer reads a request however it is cut", async (withServer) => 
 test("startHttpServer keeps a connection for many requests, pipelined ones too", async (withServer) => {
   const seen: [number, number][] = [];
   const handler = (exchange: HttpExchange) => {
-    seen.push([exchange.connection, exchange.clientPort]);
+    seen.push([exchange.arrival.connection, exchange.arrival.clientPort]);
     // Answered later, so that the second request waits.
     setTimeout(() => echo(exchange), 0);
   };

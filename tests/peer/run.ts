@@ -22,7 +22,8 @@ import { startSimGrpc } from "../../backends/sim_grpc.ts";
 import { SIM_DEFAULTS } from "../../backends/sim_options.ts";
 import { TruthLog } from "../../backends/sim_truth.ts";
 import type { Transport, TransportKind } from "../../backends/transport.ts";
-import { modelReady, serverReady, tritonTurbomind } from "../../backends/protocol_triton_grpc.ts";
+import { tritonTurbomind } from "../../backends/protocol_triton_grpc.ts";
+import { modelReady, serverReady } from "../support/triton_calls.ts";
 
 const HERE = import.meta.dirname!;
 /** The system's own: packages of the distribution are not visible to other Pythons. */
