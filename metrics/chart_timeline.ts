@@ -55,20 +55,19 @@ export function timelineChart(data: TimelineChart): Markup {
   const { at, ticks, name } = timeAxis(lastMs);
   const row = ROW_HEIGHTS.find(({ rows }) => shown.length <= rows)?.height ?? 3;
   const height = Math.max(row, shown.length * row);
-  const paths: Record<Stretch, string> = {
-    waiting: "",
-    prefill: "",
-    decode: "",
-    failed: "",
-    cancelled: "",
+  const half = Math.max(1, Math.round(row * 0.5));
+  const widths: Readonly<Record<Stretch, number>> = {
+    ...{ waiting: 1, prefill: Math.max(1, Math.round(row * 0.4)), decode: row - 1 },
+    ...{ failed: half, cancelled: half },
   };
+  const paths: Partial<Record<Stretch, string>> = {};
   const marks: Markup[] = [];
   for (const [i, entry] of shown.entries()) {
     const y = (i + 0.5) * row;
     for (const { kind, fromMs, toMs } of stretches(entry)) {
       if (!(toMs > fromMs)) continue;
       const [from, to] = [at(fromMs), Math.max(at(toMs), at(fromMs) + LEAST_WIDTH / PLOT_WIDTH)];
-      paths[kind] += `M${across(from)} ${y}H${across(to)}`;
+      paths[kind] = `${paths[kind] ?? ""}M${across(from)} ${y}H${across(to)}`;
     }
     const ended = groupOf(entry.outcome);
     const mark = TIMELINE_MARKS.find(({ kind }) => kind === ended);
@@ -80,33 +79,21 @@ export function timelineChart(data: TimelineChart): Markup {
       );
     }
   }
-  const widths: Record<Stretch, number> = {
-    waiting: 1,
-    prefill: Math.max(1, Math.round(row * 0.4)),
-    decode: row - 1,
-    failed: Math.max(1, Math.round(row * 0.5)),
-    cancelled: Math.max(1, Math.round(row * 0.5)),
-  };
-  const drawn = (Object.keys(paths) as Stretch[]).map((kind) =>
-    markup`<g stroke-width="${widths[kind]}">${path(kind, paths[kind])}</g>`
+  const drawn = (Object.keys(widths) as Stretch[]).map((kind) =>
+    markup`<g stroke-width="${widths[kind]}">${path(kind, paths[kind] ?? "")}</g>`
   );
+  const all = plural(offered, "request");
+  const sample = shown.length < offered ? `${formatCount(shown.length)} of ${all}` : undefined;
+  const found = sample === undefined
+    ? all
+    : `${sample}, those that did not complete first, the others spread evenly`;
   return chart({
     id,
     title: "Timeline of requests",
-    description: shown.length === 0
-      ? "No requests"
-      : `${
-        shown.length < offered
-          ? `${formatCount(shown.length)} of ${
-            plural(offered, "request")
-          }, those that did not complete first, the others spread evenly`
-          : plural(offered, "request")
-      }, from the intended time to the end`,
+    description: shown.length === 0 ? "No requests" : `${found}, from the intended time to the end`,
     panels: [{
       height,
-      name: shown.length < offered
-        ? `${formatCount(shown.length)} of ${plural(offered, "request")}, in the order of sending`
-        : "Request, in the order of sending",
+      name: `${sample ?? "Request"}, in the order of sending`,
       ticks: rowTicks(shown.length, height),
       shapes: drawn,
       labels: marks,

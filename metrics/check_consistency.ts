@@ -94,20 +94,18 @@ function isBroken(record: RequestRecord): boolean {
   return apart > ROUNDING_MS * (1 + record.tickMs.length);
 }
 
+/** Stamps of a record, in the order in which they happen. */
+const STAMPS = [
+  ...["intendedMs", "sentMs", "firstByteMs", "firstEventMs"] as const,
+  ...["firstTokenMs", "lastTokenMs", "endMs"] as const,
+];
+
 /** What is impossible in a record, if anything. */
 function impossibility(record: RequestRecord): string | undefined {
   const { tickMs, tickTokens } = record;
-  const stamps = [
-    ["intendedMs", record.intendedMs],
-    ["sentMs", record.sentMs],
-    ["firstByteMs", record.firstByteMs],
-    ["firstEventMs", record.firstEventMs],
-    ["firstTokenMs", record.firstTokenMs],
-    ["lastTokenMs", record.lastTokenMs],
-    ["endMs", record.endMs],
-  ] as const;
   let before: readonly [name: string, ms: number] | undefined;
-  for (const [name, ms] of stamps) {
+  for (const name of STAMPS) {
+    const ms = record[name];
     if (ms === undefined) continue;
     if (!(ms >= 0 && ms < Infinity)) return `${name} is ${ms}`;
     if (before !== undefined && ms < before[1]) {
@@ -139,18 +137,13 @@ function impossibility(record: RequestRecord): string | undefined {
 
 function impossibleCount(record: RequestRecord): string | undefined {
   const { promptTokens, outputTokens, cachedTokens, reasoningTokens, textEvents } = record;
-  const counts = [
-    ["promptTokens", promptTokens?.tokens],
-    ["outputTokens", outputTokens?.tokens],
-    ["requestedTokens", record.requestedTokens],
-    ["cachedTokens", cachedTokens],
-    ["reasoningTokens", reasoningTokens],
-    ["reads", record.reads],
-    ["events", record.events],
-    ["textEvents", textEvents],
-    ["bytes", record.bytes],
-  ] as const;
-  for (const [name, count] of counts) {
+  const { requestedTokens, reads, events, bytes } = record;
+  const counts = {
+    promptTokens: promptTokens?.tokens,
+    outputTokens: outputTokens?.tokens,
+    ...{ requestedTokens, cachedTokens, reasoningTokens, reads, events, textEvents, bytes },
+  };
+  for (const [name, count] of Object.entries(counts)) {
     if (count === undefined) continue;
     if (!Number.isInteger(count) || count < 0) return `${name} is ${count}`;
   }

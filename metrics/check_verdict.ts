@@ -42,8 +42,8 @@ export interface VerdictRule {
   readonly name: string;
   /** Values above it are suspect. */
   readonly suspectAbove: number;
-  /** Values above it are client-bound; `Infinity` = it never is by this alone. */
-  readonly boundAbove: number;
+  /** Values above it are client-bound; absent = suspect at most. */
+  readonly boundAbove?: number;
   /** Value to compare; absent = the rule does not apply, or nothing is known. */
   readonly measure: (evidence: VerdictEvidence) => number | undefined;
   /** What was found. */
@@ -72,6 +72,12 @@ const NO_DESCRIPTORS = /too many open files|EMFILE|os error 24\b/i;
 
 /** Streams with a larger gap between tokens have time for one read per token. */
 export const SLOW_GAP_MS = 2;
+
+const adviseIdleMachine = () =>
+  "stop what else runs on this machine, or run the client on another machine than the server";
+
+const adviseDescriptors = () =>
+  "raise the limit before the run, e.g. ulimit -n 65536, or lower the load";
 
 /**
  * The rules, in the order in which reasons of one kind are listed. Thresholds are well above the
@@ -122,7 +128,6 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     // Where a load like this one was calibrated, the rules above are more precise.
     name: "calibrated_limit",
     suspectAbove: 1,
-    boundAbove: Infinity,
     measure: (evidence) => beyondLimit(evidence)?.ratio,
     explain: (_, evidence) => explainLimit(evidence),
     advise: adviseLimit,
@@ -169,7 +174,6 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     // the time, and yet longer than it runs.
     name: "thread_starved",
     suspectAbove: 1,
-    boundAbove: Infinity,
     measure: ({ client: { threadCpu = 0, threadWait = 0 } = { error: undefined } }) =>
       threadWait > STARVED_FLOOR ? threadWait / Math.max(threadCpu, 0.001) : undefined,
     explain: (ratio) =>
@@ -199,7 +203,6 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     // The server may join events; where the reading thread is busy, it joins them itself.
     name: "coalesced_reads",
     suspectAbove: 1.1,
-    boundAbove: Infinity,
     measure: ({ client, load, header }) => {
       const gap = metricOf(load, "itl")?.distribution.median;
       const busy = (client?.loopLagP99Ms ?? 0) > 5 || (client?.threadCpu ?? 0) > 0.5;
@@ -213,7 +216,6 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     name: "descriptors",
     suspectAbove: 1,
-    boundAbove: Infinity,
     measure: ({ client: { descriptors, descriptorLimit } = { error: undefined } }) =>
       descriptors === undefined || descriptorLimit === undefined
         ? undefined
@@ -227,7 +229,6 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     name: "replaced_connections",
     suspectAbove: 0.05,
-    boundAbove: Infinity,
     measure: ({ client, load: { counts } }) =>
       client?.replacedConnections === undefined || counts.sent === 0
         ? undefined
@@ -255,7 +256,7 @@ export function clientVerdict(evidence: VerdictEvidence): Verdict | undefined {
     if (value === undefined || !(value > rule.suspectAbove)) return [];
     return [{
       rule: rule.name,
-      kind: value > rule.boundAbove ? "client-bound" : "suspect",
+      kind: value > (rule.boundAbove ?? Infinity) ? "client-bound" : "suspect",
       message: rule.explain(value, evidence),
       advice: rule.advise?.(evidence) ?? fasterClient(evidence),
     }];
@@ -286,14 +287,6 @@ export function fasterClient(
     return `use --workers ${header.workers + 1}`;
   }
   return `lower the load of ${load.label}, or split it over several client machines`;
-}
-
-function adviseIdleMachine(): string {
-  return "stop what else runs on this machine, or run the client on another machine than the server";
-}
-
-function adviseDescriptors(): string {
-  return "raise the limit before the run, e.g. ulimit -n 65536, or lower the load";
 }
 
 /** Bounds from heavier loads and estimates from timers are too weak for a verdict. */

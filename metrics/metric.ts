@@ -8,6 +8,17 @@ import type { RequestRecord } from "../backends/record.ts";
 /** Unit of a metric's values. */
 export type Unit = "ms" | "tokens" | "tokens/s" | "req/s" | "req/min" | "1" | "%" | "bytes";
 
+type Stamp = "intendedMs" | "sentMs" | "firstTokenMs" | "firstAnswerMs" | "lastTokenMs";
+
+/** Formula and values of the time between two stamps; no value where a stamp is absent. */
+export function between(from: Stamp, to: Stamp): Pick<Metric, "formula" | "values"> {
+  return {
+    formula: `${to} − ${from}`,
+    values: ({ [from]: start, [to]: end }) =>
+      start === undefined || end === undefined ? [] : [end - start],
+  };
+}
+
 /** A number per request, gap or tick, summarized as a distribution. */
 export interface Metric {
   /** Name in JSON and CSV, e.g. `ttft`. */

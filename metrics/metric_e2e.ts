@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Metric } from "./metric.ts";
+import { between, type Metric } from "./metric.ts";
 
 export const e2e: Metric = {
   name: "e2e",
@@ -13,7 +13,5 @@ export const e2e: Metric = {
   better: "lower",
   per: "request",
   rank: "key",
-  formula: "lastTokenMs − sentMs",
-  values: ({ lastTokenMs, sentMs }) =>
-    lastTokenMs === undefined || sentMs === undefined ? [] : [lastTokenMs - sentMs],
+  ...between("sentMs", "lastTokenMs"),
 };

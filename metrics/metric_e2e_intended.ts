@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Metric } from "./metric.ts";
+import { between, type Metric } from "./metric.ts";
 
 export const e2eIntended: Metric = {
   name: "e2e_intended",
@@ -12,7 +12,5 @@ export const e2eIntended: Metric = {
   better: "lower",
   per: "request",
   openLoopOnly: true,
-  formula: "lastTokenMs − intendedMs",
-  values: ({ lastTokenMs, intendedMs }) =>
-    lastTokenMs === undefined ? [] : [lastTokenMs - intendedMs],
+  ...between("intendedMs", "lastTokenMs"),
 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Metric } from "./metric.ts";
+import { between, type Metric } from "./metric.ts";
 
 export const scheduleDelay: Metric = {
   name: "schedule_delay",
@@ -11,6 +11,5 @@ export const scheduleDelay: Metric = {
   unit: "ms",
   better: "lower",
   per: "request",
-  formula: "sentMs − intendedMs",
-  values: ({ sentMs, intendedMs }) => sentMs === undefined ? [] : [sentMs - intendedMs],
+  ...between("intendedMs", "sentMs"),
 };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Metric } from "./metric.ts";
+import { between, type Metric } from "./metric.ts";
 
 export const ttft: Metric = {
   name: "ttft",
@@ -13,7 +13,5 @@ export const ttft: Metric = {
   better: "lower",
   per: "request",
   rank: "key",
-  formula: "firstTokenMs − sentMs",
-  values: ({ firstTokenMs, sentMs }) =>
-    firstTokenMs === undefined || sentMs === undefined ? [] : [firstTokenMs - sentMs],
+  ...between("sentMs", "firstTokenMs"),
 };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Metric } from "./metric.ts";
+import { between, type Metric } from "./metric.ts";
 
 export const ttftAnswer: Metric = {
   name: "ttft_answer",
@@ -12,7 +12,5 @@ export const ttftAnswer: Metric = {
   unit: "ms",
   better: "lower",
   per: "request",
-  formula: "firstAnswerMs − sentMs",
-  values: ({ firstAnswerMs, sentMs }) =>
-    firstAnswerMs === undefined || sentMs === undefined ? [] : [firstAnswerMs - sentMs],
+  ...between("sentMs", "firstAnswerMs"),
 };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Metric } from "./metric.ts";
+import { between, type Metric } from "./metric.ts";
 
 export const ttftIntended: Metric = {
   name: "ttft_intended",
@@ -13,7 +13,5 @@ export const ttftIntended: Metric = {
   better: "lower",
   per: "request",
   openLoopOnly: true,
-  formula: "firstTokenMs − intendedMs",
-  values: ({ firstTokenMs, intendedMs }) =>
-    firstTokenMs === undefined ? [] : [firstTokenMs - intendedMs],
+  ...between("intendedMs", "firstTokenMs"),
 };

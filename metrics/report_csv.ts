@@ -12,10 +12,7 @@ import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 
 /** Header cell and where its value comes from. */
-interface Column {
-  readonly name: string;
-  readonly value: (load: LoadSummary) => string | number | boolean | undefined;
-}
+type Column = readonly [name: string, (load: LoadSummary) => string | number | boolean | undefined];
 
 /**
  * Comma-separated values with a header line and CRLF line ends. Times are in ms, rates are per
@@ -27,8 +24,8 @@ export const reportCsv: Report = {
   extension: "csv",
   render: (summary) => {
     const columns = columnsOf(summary);
-    const rows = summary.loads.map((load) => columns.map(({ value }) => String(value(load) ?? "")));
-    return stringify([columns.map(({ name }) => name), ...rows]);
+    const rows = summary.loads.map((load) => columns.map(([, value]) => String(value(load) ?? "")));
+    return stringify([columns.map(([name]) => name), ...rows]);
   },
 };
 
@@ -36,57 +33,50 @@ export const reportCsv: Report = {
 function columnsOf({ header, percentiles }: Summary): readonly Column[] {
   const { version, startedAt, protocol, transport, model, url } = header;
   return [
-    { name: "load", value: ({ label }) => label },
+    ["load", ({ label }) => label],
     ...Object.entries({ version, startedAt, protocol, transport, model, url })
-      .map(([name, value]): Column => ({ name: snakeCase(name), value: () => value })),
-    { name: "users", value: ({ plan }) => plan.users },
-    { name: "rate_per_sec", value: ({ plan }) => plan.ratePerSec },
-    { name: "sent_per_sec", value: ({ arrivals }) => arrivals?.sentPerSec },
-    { name: "duration_ms", value: ({ durationMs }) => durationMs },
-    { name: "interrupted", value: ({ interrupted }) => interrupted },
-    { name: "offered", value: ({ counts }) => counts.offered },
-    { name: "completed", value: ({ counts }) => counts.completed },
-    { name: "failed", value: ({ counts }) => counts.failed },
-    { name: "cancelled", value: ({ counts }) => counts.cancelled },
-    { name: "dropped", value: ({ counts }) => counts.dropped },
-    { name: "success_rate", value: ({ counts }) => counts.successRate },
+      .map(([name, value]): Column => [snakeCase(name), () => value]),
+    ["users", ({ plan }) => plan.users],
+    ["rate_per_sec", ({ plan }) => plan.ratePerSec],
+    ["sent_per_sec", ({ arrivals }) => arrivals?.sentPerSec],
+    ["duration_ms", ({ durationMs }) => durationMs],
+    ["interrupted", ({ interrupted }) => interrupted],
+    ["offered", ({ counts }) => counts.offered],
+    ["completed", ({ counts }) => counts.completed],
+    ["failed", ({ counts }) => counts.failed],
+    ["cancelled", ({ counts }) => counts.cancelled],
+    ["dropped", ({ counts }) => counts.dropped],
+    ["success_rate", ({ counts }) => counts.successRate],
     ...throughputColumns("", ({ throughput }) => throughput.run),
     ...throughputColumns("steady_", ({ throughput }) => throughput.steady),
-    { name: "steady_from_ms", value: ({ throughput }) => throughput.steady?.fromMs },
-    { name: "steady_to_ms", value: ({ throughput }) => throughput.steady?.toMs },
-    { name: "in_flight_max", value: ({ inFlight }) => inFlight.max },
-    { name: "in_flight_mean", value: ({ inFlight }) => inFlight.mean },
-    { name: "prompt_tokens_total", value: ({ tokens }) => tokens.prompt.total },
-    { name: "output_tokens_total", value: ({ tokens }) => tokens.output.total },
-    { name: "output_token_source", value: ({ tokens }) => list(tokens.output.sources) },
-    { name: "cached_share", value: ({ cache }) => cache.share },
-    { name: "good", value: ({ slo }) => slo?.good },
-    { name: "goodput_per_sec", value: ({ slo }) => slo?.goodput },
-    { name: "attainment", value: ({ slo }) => slo?.attainment },
-    { name: "cpu_cores", value: ({ client }) => client?.cpuCores },
-    { name: "loop_lag_p99_ms", value: ({ client }) => client?.loopLagP99Ms },
-    { name: "loop_lag_max_ms", value: ({ client }) => client?.loopLagMaxMs },
-    { name: "thread_cpu", value: ({ client }) => client?.threadCpu },
-    { name: "thread_wait", value: ({ client }) => client?.threadWait },
-    { name: "descriptors", value: ({ client }) => client?.descriptors },
-    { name: "descriptor_limit", value: ({ client }) => client?.descriptorLimit },
-    { name: "kernel_stamped_reads", value: ({ client }) => client?.kernelStampedReads },
-    { name: "replaced_connections", value: ({ client }) => client?.replacedConnections },
-    { name: "client_error_basis", value: ({ client }) => client?.error?.basis },
-    ...ERROR_METRICS.map((metric): Column => ({
-      name: `client_error_${metric}_p99_ms`,
-      value: ({ client }) => client?.error?.[metric].p99Ms,
-    })),
-    { name: "verdict", value: ({ verdict }) => verdict?.kind },
-    {
-      name: "verdict_rules",
-      value: ({ verdict }) => verdict?.reasons.map(({ rule }) => rule).join(" "),
-    },
-    {
-      name: "warnings",
-      value: ({ checks }) => checks.filter(({ ok }) => !ok).map(({ name }) => name).join(" "),
-    },
-    { name: "percentile_error", value: ({ approximation }) => approximation?.relativeError ?? 0 },
+    ["steady_from_ms", ({ throughput }) => throughput.steady?.fromMs],
+    ["steady_to_ms", ({ throughput }) => throughput.steady?.toMs],
+    ["in_flight_max", ({ inFlight }) => inFlight.max],
+    ["in_flight_mean", ({ inFlight }) => inFlight.mean],
+    ["prompt_tokens_total", ({ tokens }) => tokens.prompt.total],
+    ["output_tokens_total", ({ tokens }) => tokens.output.total],
+    ["output_token_source", ({ tokens }) => list(tokens.output.sources)],
+    ["cached_share", ({ cache }) => cache.share],
+    ["good", ({ slo }) => slo?.good],
+    ["goodput_per_sec", ({ slo }) => slo?.goodput],
+    ["attainment", ({ slo }) => slo?.attainment],
+    ["cpu_cores", ({ client }) => client?.cpuCores],
+    ["loop_lag_p99_ms", ({ client }) => client?.loopLagP99Ms],
+    ["loop_lag_max_ms", ({ client }) => client?.loopLagMaxMs],
+    ["thread_cpu", ({ client }) => client?.threadCpu],
+    ["thread_wait", ({ client }) => client?.threadWait],
+    ["descriptors", ({ client }) => client?.descriptors],
+    ["descriptor_limit", ({ client }) => client?.descriptorLimit],
+    ["kernel_stamped_reads", ({ client }) => client?.kernelStampedReads],
+    ["replaced_connections", ({ client }) => client?.replacedConnections],
+    ["client_error_basis", ({ client }) => client?.error?.basis],
+    ...ERROR_METRICS.map((
+      metric,
+    ): Column => [`client_error_${metric}_p99_ms`, ({ client }) => client?.error?.[metric].p99Ms]),
+    ["verdict", ({ verdict }) => verdict?.kind],
+    ["verdict_rules", ({ verdict }) => verdict?.reasons.map(({ rule }) => rule).join(" ")],
+    ["warnings", ({ checks }) => checks.filter(({ ok }) => !ok).map(({ name }) => name).join(" ")],
+    ["percentile_error", ({ approximation }) => approximation?.relativeError ?? 0],
     ...METRICS.flatMap(({ name, unit }) =>
       metricColumns(name, { unit: unit === "ms" ? "_ms" : "", percentiles })
     ),
@@ -98,10 +88,10 @@ function throughputColumns(
   of: (load: LoadSummary) => LoadSummary["throughput"]["steady"],
 ): readonly Column[] {
   return [
-    { name: `${prefix}qps`, value: (load) => of(load)?.qps },
-    { name: `${prefix}rpm`, value: (load) => of(load)?.rpm },
-    { name: `${prefix}output_tokens_per_sec`, value: (load) => of(load)?.outputTokensPerSec },
-    { name: `${prefix}total_tokens_per_sec`, value: (load) => of(load)?.totalTokensPerSec },
+    [`${prefix}qps`, (load) => of(load)?.qps],
+    [`${prefix}rpm`, (load) => of(load)?.rpm],
+    [`${prefix}output_tokens_per_sec`, (load) => of(load)?.outputTokensPerSec],
+    [`${prefix}total_tokens_per_sec`, (load) => of(load)?.totalTokensPerSec],
   ];
 }
 
@@ -111,15 +101,17 @@ function metricColumns(
 ): readonly Column[] {
   const of = (load: LoadSummary) => metricOf(load, metric)?.distribution;
   return [
-    { name: `${metric}_count`, value: (load) => of(load)?.count },
-    ...(["min", "mean", "median", "max", "std"] as const).map((statistic): Column => ({
-      name: `${metric}_${statistic}${unit}`,
-      value: (load) => of(load)?.[statistic],
-    })),
-    ...percentiles.map((p, i): Column => ({
-      name: `${metric}_${formatPercentile(p)}${unit}`,
-      value: (load) => of(load)?.percentiles[i]?.value,
-    })),
+    [`${metric}_count`, (load) => of(load)?.count],
+    ...(["min", "mean", "median", "max", "std"] as const).map((
+      statistic,
+    ): Column => [`${metric}_${statistic}${unit}`, (load) => of(load)?.[statistic]]),
+    ...percentiles.map((
+      p,
+      i,
+    ): Column => [
+      `${metric}_${formatPercentile(p)}${unit}`,
+      (load) => of(load)?.percentiles[i]?.value,
+    ]),
   ];
 }
 
