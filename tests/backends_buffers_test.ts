@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { BLOCK_BYTES, LogPool } from "../backends/buffers.ts";
 
-/** Bytes whose value tells their position. */
+/** Bytes whose value is their position. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
 }

@@ -342,8 +342,8 @@ Deno.test("decodeExchange() prefers the engine's prompt count and falls back to 
   const promptTokens = { tokens: 7, source: "tokenizer" } as const;
   const events = [{ text: "a", end: true }];
   assertEquals(decode({ events, options: { promptTokens } }).promptTokens, promptTokens);
-  const told = [{ usage: { promptTokens: 9, cachedTokens: 8, reasoningTokens: 1 } }, ...events];
-  const record = decode({ events: told, options: { promptTokens } });
+  const reported = [{ usage: { promptTokens: 9, cachedTokens: 8, reasoningTokens: 1 } }, ...events];
+  const record = decode({ events: reported, options: { promptTokens } });
   assertEquals(record.promptTokens, { tokens: 9, source: "usage" });
   assertEquals([record.cachedTokens, record.reasoningTokens], [8, 1]);
 });
@@ -358,14 +358,14 @@ Deno.test("decodeExchange() merges usage that comes in parts", () => {
   assertEquals([promptTokens?.tokens, outputTokens?.tokens], [9, 2]);
 });
 
-Deno.test("decodeExchange() tells the first answer from the first token only where it thinks", () => {
+Deno.test("decodeExchange() separates the first answer from the first token only where it thinks", () => {
   const thinking = decode({ events: [{ reasoning: "h" }, { text: "a" }, { end: true }] });
   assertEquals([thinking.firstTokenMs, thinking.firstAnswerMs], [10, 20]);
   const plainly = decode({ events: [{ text: "a" }, { end: true }] });
   assertEquals([plainly.firstTokenMs, "firstAnswerMs" in plainly], [10, false]);
 });
 
-Deno.test("decodeExchange() keeps text only when told to", () => {
+Deno.test("decodeExchange() keeps text only on request", () => {
   const events = [{ text: "a" }, { reasoning: "x" }, { text: "b", end: true }];
   assertStrictEquals(decode({ events }).text, "ab");
   assert(!("text" in decode({ events, options: { keepText: false } })));

@@ -8,7 +8,7 @@ function readerOf(kernel: FakeKernel): StampedReader {
   return new StampedReader(kernel.libc, kernel.now, new Uint8Array(new ArrayBuffer(1024)));
 }
 
-Deno.test("StampedReader tells when the kernel received what a late thread reads", () => {
+Deno.test("StampedReader gives the time of arrival to a thread that reads late", () => {
   const kernel = new FakeKernel();
   const reader = readerOf(kernel);
   kernel.nowMs = 1980;
@@ -18,7 +18,7 @@ Deno.test("StampedReader tells when the kernel received what a late thread reads
   assert(reader.stamped);
 });
 
-Deno.test("StampedReader stamps by itself what the kernel did not", () => {
+Deno.test("StampedReader stamps a read that the kernel did not stamp", () => {
   const kernel = new FakeKernel();
   const reader = readerOf(kernel);
   kernel.nowMs = 1980;

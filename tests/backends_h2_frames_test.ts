@@ -12,8 +12,8 @@ import {
 } from "../backends/h2_frames.ts";
 import { createRandom } from "../backends/random.ts";
 
-/** What a reader tells of bytes that come in these pieces. */
-function told(pieces: readonly Uint8Array[]): string[] {
+/** What a reader reports for bytes that arrive in these pieces. */
+function framesIn(pieces: readonly Uint8Array[]): string[] {
   const lines: string[] = [];
   let text = "";
   const reader = new FrameReader({
@@ -79,17 +79,17 @@ const EXPECTED = [
 const ALL = Uint8Array.from(FRAMES.flatMap((frame) => [...frame]));
 
 Deno.test("FrameReader reads frames as they come", () => {
-  assertEquals(told(FRAMES), EXPECTED);
-  assertEquals(told([ALL]), EXPECTED);
+  assertEquals(framesIn(FRAMES), EXPECTED);
+  assertEquals(framesIn([ALL]), EXPECTED);
 });
 
 Deno.test("FrameReader reads frames a byte at a time", () => {
-  assertEquals(told(Array.from(ALL, (byte) => Uint8Array.of(byte))), EXPECTED);
+  assertEquals(framesIn(Array.from(ALL, (byte) => Uint8Array.of(byte))), EXPECTED);
 });
 
 Deno.test("FrameReader reads frames wherever they are split", () => {
   for (let at = 0; at <= ALL.length; at++) {
-    assertEquals(told([ALL.subarray(0, at), ALL.subarray(at)]), EXPECTED, `split at ${at}`);
+    assertEquals(framesIn([ALL.subarray(0, at), ALL.subarray(at)]), EXPECTED, `split at ${at}`);
   }
   const random = createRandom(7, "splits");
   for (let round = 0; round < 300; round++) {
@@ -99,7 +99,7 @@ Deno.test("FrameReader reads frames wherever they are split", () => {
       pieces.push(ALL.subarray(at, to));
       at = to;
     }
-    assertEquals(told(pieces), EXPECTED, `round ${round}`);
+    assertEquals(framesIn(pieces), EXPECTED, `round ${round}`);
   }
 });
 
@@ -111,9 +111,9 @@ Deno.test("FrameReader refuses what is no frame", () => {
     ["000003" + "0008" + "00000001" + "030000", "padding is longer"],
     ["000000" + "0008" + "00000001", "without the padding's length"],
   ];
-  for (const [hex, cause] of rows) assertThrows(() => told([bytes(hex)]), H2Error, cause);
+  for (const [hex, cause] of rows) assertThrows(() => framesIn([bytes(hex)]), H2Error, cause);
   // The largest that is allowed.
-  assertEquals(told([makeFrame(FRAME.ping, new Uint8Array(16_384))]).length, 1);
+  assertEquals(framesIn([makeFrame(FRAME.ping, new Uint8Array(16_384))]).length, 1);
 });
 
 Deno.test("showCode names what it knows", () => {

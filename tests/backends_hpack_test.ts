@@ -223,7 +223,7 @@ Deno.test("encodeHpack writes what the decoder reads, and leaves no trace in a t
   const decoder = new HpackDecoder();
   assertEquals(decoder.decode(block, 0, block.length), fields);
   assertEquals(block.subarray(0, 3).toHex(), "8386" + "04");
-  // A secret is never to be put into a table by whoever passes it on.
+  // No proxy may put a secret into a table.
   assertEquals(encodeHpack([["authorization", "k"]]).toHex(), "1f0801" + "6b");
   assertThrows(() => decoder.decode(hex("be"), 0, 1), SyntaxError, "no entry 62");
 });

@@ -153,7 +153,7 @@ const BROKEN: readonly [what: string, answer: string, error: RegExp, body?: stri
   ["last line CR x", `${CHUNKED}0\r\n\rx`, /last chunk does not end/],
 ];
 
-Deno.test("ResponseParser says what is malformed, wherever the bytes are split", () => {
+Deno.test("ResponseParser names what is malformed, wherever the bytes are split", () => {
   for (const [what, answer, error, body = ""] of BROKEN) {
     const whole = parse(answer);
     assertMatch(whole.error ?? "nothing", error, what);
@@ -209,7 +209,7 @@ Deno.test("ResponseParser reads one response after the other", () => {
   }
 });
 
-Deno.test("ResponseParser tells what the end of the connection means", () => {
+Deno.test("ResponseParser knows what the end of the connection means", () => {
   const table: readonly [answer: string, eof: string][] = [
     ["", "nothing"],
     ["H", "head"],

@@ -66,7 +66,7 @@ Deno.test("a PPL message in unusual order is read by the tables", () => {
     // Cut short.
     ["0a05" + "0801" + "7805", false],
     ["0a04" + "0801" + "7805", true],
-    // A failure is told with the request's number.
+    // A failure carries the request's number.
     ["0a02" + "0802", false],
     ["", false],
   ];

@@ -224,7 +224,7 @@ const GOLDEN: readonly {
     decode: (bytes: Uint8Array) => {
       const { infer_response } = modelStreamInferResponse.decode(bytes);
       const flag = infer_response?.parameters.get("triton_final_response");
-      // The oneof tells a false that was sent from one that was not.
+      // In a oneof, a false that was sent differs from an absent one.
       assertEquals([flag?.bool_param, flag?.int64_param], [false, undefined]);
       assertEquals(infer_response?.outputs.map((each) => each.name), [
         "output_ids",

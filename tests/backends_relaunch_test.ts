@@ -83,7 +83,7 @@ Deno.test("selfCommand does not start another program that holds it", () => {
   }
 });
 
-Deno.test("programForm tells what the program was started from", () => {
+Deno.test("programForm gives what the program was started from", () => {
   const cases: [string, boolean, ProgramForm][] = [
     ["file:///home/me/tokometer/backends/relaunch.ts", false, "checkout"],
     ["https://jsr.io/@tokometer/tokometer/1.2.3/backends/relaunch.ts", false, "JSR"],

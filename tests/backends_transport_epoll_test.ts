@@ -81,10 +81,10 @@ test("epoll gives the body, status and end that socket gives, on the same clock"
     return exchange;
   })) as [Exchange, Exchange];
   await server.close();
-  const told = ({ body, status, contentType, end, connection }: Exchange) => ({
+  const essence = ({ body, status, contentType, end, connection }: Exchange) => ({
     ...{ body, status, contentType, end, connection },
   });
-  assertEquals(told(one), told(other));
+  assertEquals(essence(one), essence(other));
   for (const { sentMs, readMs, endMs } of [one, other]) {
     const stamps = [beforeMs, sentMs, ...readMs, endMs, systemClock.now()];
     assertEquals(stamps, stamps.toSorted((a, b) => a - b));
@@ -144,17 +144,17 @@ test("epoll sends a request that the kernel cannot take at once", async () => {
 
 test("epoll without the permission names the flag", async () => {
   const server = await startRawServer(() => []);
-  let said = "";
+  let message = "";
   try {
     await runChild(
       { transport: "epoll", urls: [server.url], timeoutMs: 1000 },
       { permissions: ["--allow-net", "--allow-read", "--allow-env", "--allow-sys"] },
     );
   } catch (error) {
-    said = String(error);
+    message = String(error);
   }
   await server.close();
-  assertMatch(said, /--allow-ffi/);
+  assertMatch(message, /--allow-ffi/);
 });
 
 test("epoll refuses authorities that are not PEM", () => {

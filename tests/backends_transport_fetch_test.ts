@@ -13,7 +13,7 @@ transportContract(fetchTransport, {
   knowsConnections: false,
 });
 
-Deno.test("fetch refuses insecure and says what does it", () => {
+Deno.test("fetch refuses insecure and names the transport that accepts it", () => {
   assertThrows(
     () => fetchTransport.open({ clock: systemClock, insecure: true }),
     RangeError,
@@ -27,7 +27,7 @@ Deno.test("fetch refuses authorities that are not PEM", () => {
   }
 });
 
-Deno.test("fetch tells a port that browsers may not use", async () => {
+Deno.test("fetch explains a port that browsers may not use", async () => {
   const transport = fetchTransport.open({ clock: systemClock });
   const { end } = await transport.send(
     { method: "GET", url: "http://127.0.0.1:6000/", headers: {} },

@@ -57,7 +57,7 @@ async function withBench(
   }
 }
 
-/** Sends one call, has the server answer it, and returns what the transport says. */
+/** Sends one call, has the server answer it, and returns what the transport reports. */
 async function exchange(
   say: (server: H2Server) => void,
   options: Partial<SendOptions> = {},
@@ -156,7 +156,7 @@ Deno.test("grpc-socket gives all streams of a read the same stamp, each its own 
     assertEquals([...counters.subarray(0, 2)], [4, 36]);
   }));
 
-Deno.test("grpc-socket tells every end of an answer", async () => {
+Deno.test("grpc-socket reports every end of an answer", async () => {
   const head = headers(1);
   const x = data(1, framed("x"));
   const page: readonly Field[] = [[":status", "502"], ["content-type", "text/html"]];
@@ -309,7 +309,7 @@ Deno.test("grpc-socket tells every end of an answer", async () => {
   }
 });
 
-Deno.test("grpc-socket says what is malformed, and leaves the connection", async () => {
+Deno.test("grpc-socket names what is malformed, and leaves the connection", async () => {
   const head = headers(1);
   const raw = (hex: string) => Uint8Array.fromHex(hex);
   const rows: readonly [string, Uint8Array, string][] = [
@@ -380,7 +380,7 @@ Deno.test("grpc-socket lets other streams go on when one is malformed", () =>
     ]);
   }));
 
-Deno.test("grpc-socket tells a server why it leaves", () =>
+Deno.test("grpc-socket gives the server the reason for leaving", () =>
   withBench(async ({ send, settle, servers }) => {
     const sent = send();
     await settle();
@@ -612,7 +612,7 @@ Deno.test("grpc-socket fails what waits for a connection that never stood", asyn
   await transport.close();
 });
 
-Deno.test("grpc-socket says connect_error where the platform does not even try", async () => {
+Deno.test("grpc-socket reports connect_error where the platform refuses to connect", async () => {
   const transport = grpcSocketTransport.open({ clock: systemClock });
   for (let i = 0; i < 2; i++) {
     const { end } = await transport.send(wire("grpc://127.0.0.1:99999", ""), { timeoutMs: 0 });
@@ -663,7 +663,7 @@ Deno.test("grpc-socket does not send a call a third time", () =>
     queueMicrotask(() => server.say(goaway(0, 11, "too_many_pings")));
   }));
 
-Deno.test("grpc-socket says why a connection ended that had announced it", async () => {
+Deno.test("grpc-socket gives the reason that a server announced for closing", async () => {
   const { end } = await exchange((server) => {
     server.say(headers(1), data(1, framed("x")), goaway(1, 2, "out of memory"));
     server.end();
@@ -702,7 +702,7 @@ Deno.test("grpc-socket cancels a stream, and reads on", () =>
     assertEquals((await two).end, { kind: "complete" });
   }));
 
-Deno.test("grpc-socket may be stopped by whoever sees a read", () =>
+Deno.test("grpc-socket may be stopped by the receiver of a read", () =>
   withBench(async ({ send, settle, servers }) => {
     const [controller, other] = [new AbortController(), new AbortController()];
     const sent = [

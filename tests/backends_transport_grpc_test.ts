@@ -51,7 +51,7 @@ Deno.test("grpcAnswer() takes the first message, and needs a whole one", () => {
   }
 });
 
-Deno.test("grpc says which permission is missing", async () => {
+Deno.test("grpc names the missing permission", async () => {
   const { code, stderr } = await runScript(
     `import { grpcTransport } from "ROOT/backends/transport_grpc.ts";
      import { systemClock } from "ROOT/backends/clock.ts";

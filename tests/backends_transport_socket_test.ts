@@ -63,7 +63,7 @@ Deno.test("socket rehearses without a server", async () => {
   await transport.close();
 });
 
-Deno.test("socket takes the stamps that a line can tell, and never lets them run backwards", async () => {
+Deno.test("socket uses the stamps of the kernel, and never lets them run backwards", async () => {
   let nowMs = 1000;
   const clock: Clock = { now: () => nowMs, sleepUntil: () => new Promise(() => {}) };
   const counters = new Uint32Array(TRANSPORT_COUNTERS);

@@ -4,37 +4,37 @@ import { type StopReason, Watchdog, type WatchedExchange } from "../backends/wat
 import { FakeClock } from "./support/fake_clock.ts";
 
 /** An exchange that records when and why it was stopped. */
-function createWatched(name: string, clock: Clock, told: string[]): WatchedExchange {
-  return { stop: (reason: StopReason) => told.push(`${name} ${reason} at ${clock.now()}`) };
+function createWatched(name: string, clock: Clock, stops: string[]): WatchedExchange {
+  return { stop: (reason: StopReason) => stops.push(`${name} ${reason} at ${clock.now()}`) };
 }
 
 Deno.test("Watchdog stops each exchange at its own deadline, and no released one", async () => {
   const clock = new FakeClock();
   const watchdog = new Watchdog(clock);
-  const told: string[] = [];
-  const exchanges = ["a", "b", "c", "d"].map((name) => createWatched(name, clock, told));
+  const stops: string[] = [];
+  const exchanges = ["a", "b", "c", "d"].map((name) => createWatched(name, clock, stops));
   [300, 100, 200, Infinity].forEach((deadlineMs, i) => watchdog.watch(exchanges[i]!, deadlineMs));
   watchdog.release(exchanges[2]!);
   await clock.run(clock.sleepUntil(1000));
-  assertEquals(told, ["b timeout at 100", "a timeout at 300"]);
+  assertEquals(stops, ["b timeout at 100", "a timeout at 300"]);
   assertEquals(watchdog.size, 1);
   watchdog.close();
-  assertEquals(told.slice(2), ["d cancelled at 1000"]);
+  assertEquals(stops.slice(2), ["d cancelled at 1000"]);
 });
 
 Deno.test("Watchdog stops what a stopped exchange started, at its earlier deadline", async () => {
   const clock = new FakeClock();
   const watchdog = new Watchdog(clock);
-  const told: string[] = [];
-  watchdog.watch(createWatched("late", clock, told), 500);
-  watchdog.watch({ stop: () => watchdog.watch(createWatched("next", clock, told), 150) }, 100);
+  const stops: string[] = [];
+  watchdog.watch(createWatched("late", clock, stops), 500);
+  watchdog.watch({ stop: () => watchdog.watch(createWatched("next", clock, stops), 150) }, 100);
   await clock.run(clock.sleepUntil(1000));
-  assertEquals(told, ["next timeout at 150", "late timeout at 500"]);
+  assertEquals(stops, ["next timeout at 150", "late timeout at 500"]);
 });
 
 Deno.test("Watchdog stops all exchanges of a signal, with one listener", () => {
   const watchdog = new Watchdog(new FakeClock());
-  const told: string[] = [];
+  const stops: string[] = [];
   const [one, two] = [new AbortController(), new AbortController()];
   let listeners = 0;
   const { signal } = one;
@@ -44,12 +44,12 @@ Deno.test("Watchdog stops all exchanges of a signal, with one listener", () => {
     add(...args);
   };
   const clock = new FakeClock();
-  const exchanges = ["a", "b", "c", "d"].map((name) => createWatched(name, clock, told));
+  const exchanges = ["a", "b", "c", "d"].map((name) => createWatched(name, clock, stops));
   for (const exchange of exchanges.slice(0, 3)) watchdog.watch(exchange, Infinity, signal);
   watchdog.watch(exchanges[3]!, Infinity, two.signal);
   watchdog.release(exchanges[1]!);
   one.abort();
-  assertEquals(told, ["a cancelled at 0", "c cancelled at 0"]);
+  assertEquals(stops, ["a cancelled at 0", "c cancelled at 0"]);
   assertEquals([listeners, watchdog.size], [1, 1]);
   watchdog.close();
 });
@@ -91,10 +91,10 @@ Deno.test("Watchdog sleeps no longer than timers can, and wakes nobody early", a
       return clock.sleepUntil(atMs, signal);
     },
   });
-  const told: string[] = [];
-  watchdog.watch(createWatched("patient", clock, told), 2 ** 32);
+  const stops: string[] = [];
+  watchdog.watch(createWatched("patient", clock, stops), 2 ** 32);
   await clock.run(clock.sleepUntil(2 ** 32 + 1));
-  assertEquals(told, [`patient timeout at ${2 ** 32}`]);
+  assertEquals(stops, [`patient timeout at ${2 ** 32}`]);
   for (const ms of asked) assertLessOrEqual(ms, 2 ** 31 - 1);
 });
 

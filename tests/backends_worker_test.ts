@@ -79,7 +79,7 @@ import { inWorker, startWorker } from "ROOT/backends/worker.ts";
 if (inWorker("a/one_worker.ts")) postMessage("one");
 if (inWorker("a/two_worker.ts")) postMessage("two");
 if (!("DedicatedWorkerGlobalScope" in globalThis)) {
-  Deno.unrefTimer(setTimeout(() => Deno.exit(1), 20_000)); // a worker that says nothing
+  Deno.unrefTimer(setTimeout(() => Deno.exit(1), 20_000)); // a worker that stays silent
   for (const path of ["a/two_worker.ts", "a/one_worker.ts"]) {
     const worker = startWorker(path);
     worker.onmessage = ({ data }) => { console.log(path, data); worker.terminate(); };
@@ -91,7 +91,7 @@ if (!("DedicatedWorkerGlobalScope" in globalThis)) {
   }
 }`;
 
-Deno.test("startWorker starts one of several entries in one file, or says that it is not there", async () => {
+Deno.test("startWorker starts one of several entries in one file, or reports that it is missing", async () => {
   await inTempFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/main.ts`, TWO_ENTRIES.replace("ROOT", ROOT.href));
     const bundled = await runDeno(["bundle", "-o", "app.mjs", "main.ts"], folder);

@@ -1,6 +1,6 @@
 /**
  * What every gRPC transport must do, as one suite against servers that answer, refuse, stop and break
- * off as they are told.
+ * off as the test wants.
  *
  * @module
  */
@@ -228,7 +228,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     });
   });
 
-  test("tells the server's own deadline from ours", async () => {
+  test("distinguishes the server's own deadline from ours", async () => {
     await withServer((call) => call.end(4, "too slow"), async ({ send }) => {
       const { end } = await send();
       assertEquals(end, { kind: "grpc_status", status: 4, message: "DEADLINE_EXCEEDED: too slow" });
@@ -291,7 +291,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     });
   });
 
-  test("says cut when the server is killed in the middle, not CANCELLED", async () => {
+  test("reports a cut when the server is killed in the middle, not CANCELLED", async () => {
     let read = () => {};
     const onCall = async (call: GrpcCall) => {
       const seen = new Promise<void>((resolve) => read = resolve);
@@ -312,7 +312,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     });
   });
 
-  test("says connect_error when no answer began", async () => {
+  test("reports connect_error when no answer began", async () => {
     let port = 0;
     await withServer((call) => call.cut(), async ({ send, server }) => {
       const { end } = await send();
@@ -331,7 +331,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
   });
 
   for (const closes of [true, false]) {
-    test(`says connect_error when the server speaks HTTP/1${closes ? ", and closes" : ""}`, async () => {
+    test(`reports connect_error when the server speaks HTTP/1${closes ? ", and closes" : ""}`, async () => {
       const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const serving = (async () => {
         for await (const connection of listener) {

@@ -22,7 +22,7 @@ export interface RawRequest {
   /** Request line and headers, as sent. */
   readonly head: string;
   readonly body: Uint8Array;
-  /** Tells connections apart. */
+  /** Identifies the connection. */
   readonly clientPort: number;
   /** Position among all requests. */
   readonly index: number;

@@ -7,7 +7,7 @@ import { systemClock } from "../../backends/clock.ts";
 import type { ExchangeEnd } from "../../backends/transport.ts";
 import { findTransport } from "../../backends/transports.ts";
 
-/** What the child is told. */
+/** Sent to the child. */
 interface Orders {
   readonly transport: string;
   readonly urls: readonly string[];
@@ -15,7 +15,7 @@ interface Orders {
   readonly proxyLocal?: boolean;
 }
 
-/** What it tells back. */
+/** Its answer. */
 interface Result {
   readonly ends: readonly (ExchangeEnd & { readonly message?: string })[];
   readonly bodies: readonly string[];

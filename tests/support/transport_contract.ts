@@ -38,7 +38,7 @@ import { runChild } from "./transport_child.ts";
 
 /** Where transports may differ, and why. */
 export interface TransportTraits {
-  /** A broken chunk can be told from a broken connection; `fetch` says the same words for both. */
+  /** A broken chunk is distinguished from a broken connection; `fetch` words both alike. */
   readonly seesBrokenChunks: boolean;
   /** Connections that N users may open: `fetch` may return one to its pool too late for the next. */
   readonly connectionsPerUser: 1 | 2;
@@ -98,7 +98,7 @@ interface Case {
   readonly end: Exchange["end"]["kind"];
   readonly status?: number;
   readonly body?: string;
-  /** Part of what is said of it. */
+  /** Part of the message. */
   readonly message?: RegExp;
   /** The end where broken chunks are not seen as such. */
   readonly blindEnd?: Exchange["end"]["kind"];
@@ -438,7 +438,7 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     );
   });
 
-  test("stamps each read and says how many bytes had come", () =>
+  test("stamps each read and reports how many bytes had come", () =>
     serve(
       () => [CHUNKED, 20, chunk("one"), 20, chunk("two"), 20, chunk("three"), 20, "0\r\n\r\n"],
       async ({ send, counters }) => {
@@ -544,7 +544,7 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
       },
     ));
 
-  test("does not reuse a connection that said more than it was asked", () =>
+  test("does not reuse a connection on which more came than was asked for", () =>
     serve(() => [`${OK}content-length: 2\r\n\r\nok!`], async ({ server, send }) => {
       for (let i = 0; i < 3; i++) assertEquals(body(await send()), "ok");
       assertEquals(server.accepted, 3);
@@ -646,7 +646,7 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
       },
     ));
 
-  test("tells a refused connection", async () => {
+  test("reports a refused connection", async () => {
     const transport = kind.open({ clock: systemClock });
     const exchange = await transport.send(
       { method: "GET", url: `http://127.0.0.1:${await refusedPort()}/`, headers: {} },
@@ -657,7 +657,7 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     assertEquals([exchange.status, exchange.body.length], [0, 0]);
   });
 
-  test("tells an address that is none", async () => {
+  test("reports an address that is invalid", async () => {
     const transport = kind.open({ clock: systemClock });
     for (const url of ["not an address", "ftp://127.0.0.1/"]) {
       const { end } = await transport.send({ method: "GET", url, headers: {} }, {
@@ -668,7 +668,7 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     await transport.close();
   });
 
-  test("tells a header that cannot be sent", () =>
+  test("reports a header that cannot be sent", () =>
     serve(() => [], async ({ server, send }) => {
       assertEquals((await send({ headers: { "x": "a\r\nb: c" } })).end.kind, "connect_error");
       assertEquals((await send({ headers: { "x y": "z" } })).end.kind, "connect_error");
@@ -851,7 +851,7 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     await server.close();
   });
 
-  test("says it clearly when there are too many open files", async () => {
+  test("explains too many open files", async () => {
     const server = await startRawServer(() => [CHUNKED, 10_000]);
     const result = await runChild({
       transport: kind.name,
