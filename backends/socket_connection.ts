@@ -8,7 +8,7 @@ import type { BodyLog } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
 import { connectionFailure } from "./exchange.ts";
 import { ResponseParser } from "./http1.ts";
-import { COUNTER_BYTES, COUNTER_READS, COUNTER_STAMPED, type ExchangeEnd } from "./transport.ts";
+import { COUNTER_STAMPED, countRead, type ExchangeEnd } from "./transport.ts";
 
 /** Where a connection goes, and how it is secured. */
 export interface Origin {
@@ -132,8 +132,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
       return;
     }
     const { counters } = this.#host;
-    counters[COUNTER_READS]!++;
-    counters[COUNTER_BYTES]! += count;
+    countRead(counters, count);
     if (arrivedMs !== undefined) counters[COUNTER_STAMPED]!++;
     const parser = this.#parser;
     const { log } = exchange;

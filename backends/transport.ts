@@ -63,6 +63,12 @@ export const COUNTER_STAMPED = 3;
 /** Number of slots that a transport uses. */
 export const TRANSPORT_COUNTERS = 4;
 
+/** Counts a read of a body. */
+export function countRead(counters: Uint32Array, bytes: number): void {
+  counters[COUNTER_READS]!++;
+  counters[COUNTER_BYTES]! += bytes;
+}
+
 /** What a transport is opened with. */
 export interface TransportOptions {
   /** Source of every stamp in an {@linkcode Exchange}. */

@@ -21,9 +21,8 @@ import {
 } from "./exchange.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
-  COUNTER_BYTES,
-  COUNTER_READS,
   COUNTER_REPLACED,
+  countRead,
   type Exchange,
   type ExchangeEnd,
   type SendOptions,
@@ -162,8 +161,7 @@ async function send(
         }
         log.append(value, 0, value.length);
         log.stamp(endMs);
-        counters[COUNTER_READS]!++;
-        counters[COUNTER_BYTES]! += value.length;
+        countRead(counters, value.length);
         options.onRead?.(endMs, value.slice());
         view = new Uint8Array(value.buffer);
       }

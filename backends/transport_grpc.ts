@@ -47,8 +47,7 @@ import { type GrpcModule, loadGrpc } from "./grpc_load.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
-  COUNTER_BYTES,
-  COUNTER_READS,
+  countRead,
   type Exchange,
   type ExchangeEnd,
   type SendOptions,
@@ -298,8 +297,7 @@ class LibraryCall implements WatchedExchange {
     log.append(this.#prefix, 0, GRPC_PREFIX_BYTES);
     log.append(message, 0, message.length);
     log.stamp(atMs);
-    counters[COUNTER_READS]!++;
-    counters[COUNTER_BYTES]! += GRPC_PREFIX_BYTES + message.length;
+    countRead(counters, GRPC_PREFIX_BYTES + message.length);
     options.onRead?.(atMs, log.copyFrom(log.bytes - GRPC_PREFIX_BYTES - message.length));
   }
 

@@ -36,9 +36,8 @@ import type { WireRequest } from "./protocol.ts";
 import type { OpenSocket } from "./socket_connection.ts";
 import { openSocket } from "./socket_node.ts";
 import {
-  COUNTER_BYTES,
-  COUNTER_READS,
   COUNTER_REPLACED,
+  countRead,
   type Exchange,
   type ExchangeEnd,
   type SendOptions,
@@ -129,9 +128,7 @@ class SocketCall extends H2Stream implements WatchedExchange {
     if (log.bytes === from) return;
     log.stamp(atMs);
     this.#readTo = log.bytes;
-    const { counters } = this.#transport;
-    counters[COUNTER_READS]!++;
-    counters[COUNTER_BYTES]! += log.bytes - from;
+    countRead(this.#transport.counters, log.bytes - from);
     if (this.#onRead !== undefined) this.#onRead(atMs, log.copyFrom(from));
   }
 

@@ -22,8 +22,7 @@ import type {
 import type { Message, WireRequest } from "./protocol.ts";
 import { INPROCESS_SCHEME, TOKENIZE_PATH } from "./protocol_transformers.ts";
 import {
-  COUNTER_BYTES,
-  COUNTER_READS,
+  countRead,
   type Exchange,
   type ExchangeEnd,
   type SendOptions,
@@ -283,8 +282,7 @@ class Generation implements WatchedExchange {
     const bytes = encoder.encode(line);
     log.append(bytes, 0, bytes.length);
     log.stamp(atMs);
-    counters[COUNTER_READS]!++;
-    counters[COUNTER_BYTES]! += bytes.length;
+    countRead(counters, bytes.length);
     options.onRead?.(atMs, bytes);
   }
 
