@@ -22,7 +22,6 @@ import {
   fail,
 } from "@std/assert";
 import { delay, pooledMap } from "@std/async";
-import { parseArgs } from "@std/cli/parse-args";
 import { promptSecret } from "@std/cli/prompt-secret";
 import { unicodeWidth } from "@std/cli/unicode-width";
 import { parse, stringify } from "@std/csv";
@@ -140,26 +139,6 @@ Deno.test("@std/assert catches errors by class and text, and returns them", asyn
       if (thrown !== undefined) throw thrown;
     });
   }
-});
-
-Deno.test("@std/cli parseArgs splits --name=value, collects, and keeps the tail apart", () => {
-  const names: string[] = ["rate", "tag", "stream"];
-  const parsed: Record<string, unknown> = parseArgs(
-    ["--rate=-5", "--tag=a=b", "--tag=", "--tag=1e3", "--stream=true", "--", "--rate=1", "-", "7"],
-    { string: names, collect: names, "--": true },
-  );
-  assertEquals(parsed, {
-    _: [],
-    "--": ["--rate=1", "-", "7"],
-    rate: ["-5"],
-    // Texts stay texts: neither empty nor numeric ones are reinterpreted.
-    tag: ["a=b", "", "1e3"],
-    stream: ["true"],
-  });
-  assertEquals(
-    { ...parseArgs(["--"], { string: names, collect: names, "--": true }) },
-    { _: [], "--": [], rate: [], tag: [], stream: [] },
-  );
 });
 
 Deno.test("@std/cli unicodeWidth counts columns", () => {
