@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { concat } from "./line_stream.ts";
 
 /** One object of the array and where it stands. */
 export interface JsonElement {
@@ -28,6 +29,17 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+type Expected = "array" | "first" | "object" | "comma" | "nothing";
+
+/** By what is expected and the byte that comes, what is expected next; objects are not in it. */
+const NEXT: Readonly<Record<Expected, Readonly<Record<number, Expected>>>> = {
+  array: { [OPEN_BRACKET]: "first" },
+  first: { [CLOSE_BRACKET]: "nothing" },
+  object: {},
+  comma: { [COMMA]: "object", [CLOSE_BRACKET]: "nothing" },
+  nothing: {},
+};
 
 /**
  * Yields the objects of a JSON array. Memory: one chunk and one object. Chunks may be cut anywhere
@@ -55,13 +67,15 @@ export async function* readJsonArray(
   const { maxElementBytes = 64 * 2 ** 20 } = options;
   const scanner = new ObjectScanner();
   /** What may come next, outside of an object. */
-  let expected: "array" | "first" | "object" | "comma" | "nothing" = "array";
+  let expected: Expected = "array";
   let inside = false;
   let index = 0;
   /** Byte of the file at which the chunk begins, and at which the current object began. */
   let base = 0;
   let offset = 0;
-  const gathered = new ByteBuffer();
+  /** What earlier chunks hold of the current object. */
+  let parts: Uint8Array[] = [];
+  let gathered = 0;
 
   for await (const chunk of chunks) {
     let at = 0;
@@ -69,47 +83,42 @@ export async function* readJsonArray(
       if (inside) {
         const end = scanner.scan(chunk, at);
         const whole = scanner.done;
-        if (gathered.length + (end - at) > maxElementBytes) {
+        if (gathered + (end - at) > maxElementBytes) {
           throw new SyntaxError(
             `Element ${index} at byte ${offset} is longer than ${maxElementBytes} bytes: is its closing brace missing?`,
           );
         }
-        if (!whole || gathered.length > 0) gathered.append(chunk.subarray(at, end));
         if (whole) {
-          const bytes = gathered.length > 0 ? gathered.bytes() : chunk.subarray(at, end);
-          const length = bytes.length;
+          const last = chunk.subarray(at, end);
+          const bytes = parts.length > 0 ? concat([...parts, last]) : last;
+          const { length } = bytes;
           yield { value: parseElement(bytes, { index, offset }), index, offset, length };
-          gathered.clear();
+          parts = [];
+          gathered = 0;
           index++;
           inside = false;
           expected = "comma";
+        } else {
+          parts.push(chunk.slice(at, end));
+          gathered += end - at;
         }
         at = end;
         continue;
       }
-      const byte = chunk[at] as number;
+      const byte = chunk[at]!;
       const position = base + at;
-      if (
-        isSpace(byte) ||
-        (position < 3 && expected === "array" && byte === BYTE_ORDER_MARK[position])
-      ) {
-        at++;
-      } else if (expected === "array" && byte === OPEN_BRACKET) {
-        expected = "first";
-        at++;
-      } else if ((expected === "first" || expected === "object") && byte === OPEN_BRACE) {
+      if ((expected === "first" || expected === "object") && byte === OPEN_BRACE) {
         inside = true;
         offset = position;
         scanner.start();
-      } else if (expected === "comma" && byte === COMMA) {
-        expected = "object";
-        at++;
-      } else if ((expected === "first" || expected === "comma") && byte === CLOSE_BRACKET) {
-        expected = "nothing";
-        at++;
-      } else {
-        throw unexpected(byte, { position, expected, index });
+        continue;
       }
+      at++;
+      const isMark = expected === "array" && position < 3 && byte === BYTE_ORDER_MARK[position];
+      if (isSpace(byte) || isMark) continue;
+      const next: Expected | undefined = NEXT[expected][byte];
+      if (next === undefined) throw unexpected(byte, { position, expected, index });
+      expected = next;
     }
     base += chunk.length;
   }
@@ -164,7 +173,7 @@ class ObjectScanner {
     let escaped = this.#escaped;
     let at = from;
     while (at < chunk.length) {
-      const byte = chunk[at++] as number;
+      const byte = chunk[at++]!;
       if (inString) {
         if (escaped) escaped = false;
         else if (byte === BACKSLASH) escaped = true;
@@ -185,38 +194,13 @@ class ObjectScanner {
   }
 }
 
-/** Grows by doubling and is reused for the next object. */
-class ByteBuffer {
-  length = 0;
-  #store: Uint8Array = new Uint8Array(64 * 1024);
-
-  append(bytes: Uint8Array): void {
-    const needed = this.length + bytes.length;
-    if (needed > this.#store.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * this.#store.length));
-      larger.set(this.#store.subarray(0, this.length));
-      this.#store = larger;
-    }
-    this.#store.set(bytes, this.length);
-    this.length = needed;
-  }
-
-  bytes(): Uint8Array {
-    return this.#store.subarray(0, this.length);
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 function unexpected(
   byte: number,
-  state: { readonly position: number; readonly expected: string; readonly index: number },
+  state: { readonly position: number; readonly expected: Expected; readonly index: number },
 ): SyntaxError {
   const { position, expected, index } = state;
   const seen = byte > 0x20 && byte < 0x7f

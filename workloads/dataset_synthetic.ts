@@ -19,6 +19,7 @@ import {
 import { group, option } from "./option_table.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { UserError } from "./user_error.ts";
+import words from "./synthetic_words.json" with { type: "json" };
 
 /** Length of prompts and of answers when none is given. */
 const DEFAULT_TOKENS = 128;
@@ -261,39 +262,4 @@ function letterOf(random: Random): string {
   return "qxzjvk"[uniformInteger(random, { low: 0, high: 5 })] as string;
 }
 
-const WORDS: readonly string[] = (
-  "a able about above across act add after again age ago air all almost alone along also always " +
-  "among and animal answer any apple area arm around art as ask at away back bag ball bank base " +
-  "be bear beat because bed been before began begin behind bell below best better between big " +
-  "bird black blue boat body bone book both box boy bread break bring brother brown build burn " +
-  "but buy by call came can car care carry cat cause cell center chair chance change check child " +
-  "choose circle city class clean clear climb clock close cloud coat cold color come common cook " +
-  "cool corn corner cost could count country course cover cross cry cut dance dark day deep did " +
-  "dish dog door down draw dream dress drink drive drop dry during each ear early earth east easy " +
-  "eat edge egg eight else end engine enough even evening ever every eye face fact fall family far " +
-  "farm fast father feel feet few field fight fill find fine finger fire first fish five flat floor " +
-  "flower fly follow food foot for forest forget form found four free fresh friend from front fruit " +
-  "full game garden gave girl give glad glass go gold gone good grass gray great green ground group " +
-  "grow guess had hair half hand happy hard has hat have he head hear heart heat heavy help her here " +
-  "high hill him his hit hold hole home hope horse hot hour house how hundred ice idea if in inch " +
-  "iron island it job join jump just keep key kind king kitchen knew know lake land large last late " +
-  "laugh lead learn leave left leg less let letter life lift light like line list listen little live " +
-  "long look lost lot loud love low machine made main make man many map mark market may me meat meet " +
-  "metal might mile milk mind minute money month moon more morning most mother mountain mouth move " +
-  "much music must my name near neck need never new next night nine no noise noon north nose not note " +
-  "now number ocean of off often oil old on once one only open or orange order other our out over own " +
-  "page paint pair paper part pass past path pay people piece place plain plan plane plant play point " +
-  "poor port press price pull push put question quick quiet quite race rain ran reach read ready real " +
-  "red rest rich ride right ring river road rock room rope round row rule run safe said sail salt same " +
-  "sand saw say school sea season seat second see seed seem sell send sentence set seven shall shape " +
-  "sharp she ship shirt shoe shop short should show side sign silver simple since sing sister sit six " +
-  "size skin sky sleep slow small smell smile snow so soft soil some son song soon sound south space " +
-  "speak spring square stand star start station stay step stone stood stop store story street strong " +
-  "such sugar summer sun sure swim table tail take talk tall teach team tell ten test than that the " +
-  "their them then there these they thick thin thing think third this those thought three through time " +
-  "tiny to today together told tone too took tool top touch toward town track trade train travel tree " +
-  "trip true try turn twelve twenty two type under unit until up us use usual valley very view village " +
-  "visit voice wait walk wall want war warm was wash watch water wave way we wear weather week well " +
-  "went were west what wheel when where which while white who whole why wide wife wild will wind window " +
-  "wing winter wish with woman wonder wood word work world would write year yellow yes yet you young your"
-).split(" ");
+const WORDS: readonly string[] = words.join(" ").split(" ");
