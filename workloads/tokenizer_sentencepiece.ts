@@ -199,156 +199,120 @@ function byteFallbackIds(model: Model): number[] {
  * says so, and written as `▁`. User-defined pieces pass through unchanged.
  */
 function createNormalizer(model: Model): (text: string) => string {
-  const mapped = charsMapLookup(model.normalizer.charsMap);
+  const { addDummyPrefix, removeExtraSpaces, escapeSpaces } = model.normalizer;
+  const { spaceAsSuffix } = model.trainer;
+  const charsMap = readCharsMap(model.normalizer.charsMap);
   const userDefined = userDefinedPieces(model);
-  const space = model.normalizer.escapeSpaces ? SPACE : " ";
-  const encoder = new TextEncoder();
+  const space = escapeSpaces ? SPACE : " ";
 
   return (text) => {
     const input = text.toWellFormed();
-    const bytes = mapped === undefined ? undefined : encoder.encode(input);
     let at = 0;
-    let byteAt = 0;
     let length = 0;
-    let byteLength = 0;
-    /** Replacement of what begins at `at`; sets the lengths consumed. */
+    /** Replacement of what begins at `at`; sets the length consumed. */
     function next(): string {
-      const kept = userDefined.longest(input, at);
-      if (kept > 0) {
-        length = kept;
-        const piece = input.slice(at, at + kept);
-        byteLength = bytes === undefined ? 0 : utf8Length(piece);
-        return piece;
-      }
-      if (bytes !== undefined) {
-        const match = mapped?.(bytes, byteAt);
-        if (match !== undefined) {
-          byteLength = match.bytes;
-          length = unitsOf(bytes, byteAt, match.bytes);
-          return match.text;
-        }
-      }
-      const code = input.codePointAt(at) as number;
-      length = code > 0xffff ? 2 : 1;
-      byteLength = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+      length = userDefined.longest(input, at);
+      if (length > 0) return input.slice(at, at + length);
+      length = charsMap.longest(input, at);
+      if (length > 0) return charsMap.get(input.slice(at, at + length))!;
+      length = charLength(input, at);
       return input.slice(at, at + length);
     }
-    function step(): void {
-      at += length;
-      byteAt += byteLength;
-    }
 
-    if (model.normalizer.removeExtraSpaces) {
-      while (at < input.length && next() === " ") step();
+    if (removeExtraSpaces) {
+      while (at < input.length && next() === " ") at += length;
     }
     if (at >= input.length) return "";
-    let out = model.normalizer.addDummyPrefix && !model.trainer.spaceAsSuffix ? space : "";
-    let afterSpace = model.normalizer.removeExtraSpaces;
+    let out = addDummyPrefix && !spaceAsSuffix ? space : "";
+    let afterSpace = removeExtraSpaces;
     while (at < input.length) {
       let piece = next();
-      step();
+      at += length;
       if (afterSpace) piece = piece.replace(/^ +/, "");
       if (piece !== "") {
         out += piece.includes(" ") ? piece.replaceAll(" ", space) : piece;
-        afterSpace = model.normalizer.removeExtraSpaces && piece.endsWith(" ");
+        afterSpace = removeExtraSpaces && piece.endsWith(" ");
       }
     }
-    if (model.normalizer.removeExtraSpaces) {
+    if (removeExtraSpaces) {
       while (out.endsWith(space)) out = out.slice(0, -space.length);
     }
-    return model.normalizer.addDummyPrefix && model.trainer.spaceAsSuffix ? out + space : out;
+    return addDummyPrefix && spaceAsSuffix ? out + space : out;
   };
 }
 
-/** Longest entry of the compiled character map that begins at a byte. */
-type CharsMap = (
-  bytes: Uint8Array,
-  at: number,
-) => { readonly text: string; readonly bytes: number } | undefined;
-
 /**
- * The compiled map is: size of a double-array trie, the trie, then the replacements, each ended by
- * a NUL. A unit of the trie (Darts-clone's layout) holds in one word a label, a relative offset
- * and whether a value hangs below.
+ * Replacements by what they replace. The compiled map is: size of a double-array trie, the trie, then
+ * the replacements, each ended by a NUL. A unit of the trie (Darts-clone's layout) holds in one word a
+ * label, a relative offset and whether a value hangs below.
  */
-function charsMapLookup(charsMap: Uint8Array): CharsMap | undefined {
-  if (charsMap.length <= 4) return undefined;
-  const view = new DataView(charsMap.buffer, charsMap.byteOffset, charsMap.byteLength);
+function readCharsMap(bytes: Uint8Array): TextIndex<string> {
+  const index = new TextIndex<string>();
+  if (bytes.length <= 4) return index;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const trieBytes = view.getUint32(0, true);
-  if (trieBytes % 4 !== 0 || 4 + trieBytes > charsMap.length) {
-    throw new SyntaxError("Cannot read the SentencePiece model: its character map is broken");
-  }
-  const units = new Uint32Array(trieBytes / 4);
-  for (let i = 0; i < units.length; i++) units[i] = view.getUint32(4 + 4 * i, true);
-  const texts = charsMap.subarray(4 + trieBytes);
+  const broken = () =>
+    new SyntaxError("Cannot read the SentencePiece model: its character map is broken");
+  if (trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length) throw broken();
+  const texts = bytes.subarray(4 + trieBytes);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-  return (bytes, from) => {
-    let node = offsetOf(units[0] as number);
-    let value = -1;
-    let matched = 0;
-    for (let at = from; at < bytes.length; at++) {
-      const byte = bytes[at] as number;
-      node ^= byte;
-      const unit = units[node] ?? 0;
+  const unitAt = (i: number) => 4 * i < trieBytes ? view.getUint32(4 + 4 * i, true) : 0;
+  let nodes = 0;
+  const walk = (node: number, key: readonly number[]) => {
+    if (4 * nodes++ > trieBytes) throw broken();
+    for (let byte = 1; byte < 256; byte++) {
+      const unit = unitAt(node ^ byte);
       // Bit 31 marks a value: it never equals a label.
-      if (((unit & 0x800000ff) >>> 0) !== byte) break;
-      node ^= offsetOf(unit);
+      if (((unit & 0x800000ff) >>> 0) !== byte) continue;
+      const child = node ^ byte ^ offsetOf(unit);
+      const text = [...key, byte];
       if ((unit >>> 8) & 1) {
-        value = (units[node] as number) & 0x7fffffff;
-        matched = at + 1 - from;
+        const value = unitAt(child) & 0x7fffffff;
+        const replacement = texts.subarray(value, texts.indexOf(0, value));
+        index.add(decoder.decode(Uint8Array.from(text)), decoder.decode(replacement));
       }
+      walk(child, text);
     }
-    if (value < 0) return undefined;
-    return { text: decoder.decode(texts.subarray(value, texts.indexOf(0, value))), bytes: matched };
   };
+  walk(offsetOf(unitAt(0)), []);
+  return index;
 }
 
 function offsetOf(unit: number): number {
   return (unit >>> 10) << ((unit & 0x200) >>> 6);
 }
 
-/** UTF-16 units of a stretch of UTF-8. */
-function unitsOf(bytes: Uint8Array, from: number, length: number): number {
-  let units = 0;
-  for (let at = from; at < from + length; at++) {
-    const byte = bytes[at] as number;
-    if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1;
-  }
-  return units;
-}
+// ---------------------------------------------------------------------------------- texts by their start
 
-// ---------------------------------------------------------------------------------- pieces by text
-
-/** Ids of pieces by their text. */
-class PieceIndex {
-  readonly #ids = new Map<string, number>();
-  /** By its first two units, the length of the longest piece: only rows of dashes are long. */
+/** Values by texts, which are also found where they begin in a longer text. */
+class TextIndex<V> {
+  readonly #values = new Map<string, V>();
+  /** By its first two units, the length of the longest text: only rows of dashes are long. */
   readonly #longest = new Map<number, number>();
 
-  add(text: string, id: number): void {
+  add(text: string, value: V): void {
     const start = startOf(text, 0);
-    this.#ids.set(text, id);
+    this.#values.set(text, value);
     this.#longest.set(start, Math.max(text.length, this.#longest.get(start) ?? 1));
   }
 
   get size(): number {
-    return this.#ids.size;
+    return this.#values.size;
   }
 
-  get(text: string): number | undefined {
-    return this.#ids.get(text);
+  get(text: string): V | undefined {
+    return this.#values.get(text);
   }
 
-  /** Ends of the pieces that can begin at `from`, whether there are such or not. */
+  /** Upper bound of the ends of texts that begin at `from`. */
   lastEnd(text: string, from: number): number {
     return Math.min(text.length, from + (this.#longest.get(startOf(text, from)) ?? 1));
   }
 
-  /** Units of the longest piece that begins there; 0 for none. */
+  /** Units of the longest text that begins there; 0 for none. */
   longest(text: string, from: number): number {
     let end = this.lastEnd(text, from);
-    while (end > from && !this.#ids.has(text.slice(from, end))) end--;
+    while (end > from && !this.#values.has(text.slice(from, end))) end--;
     return end - from;
   }
 }
@@ -357,14 +321,14 @@ function startOf(text: string, at: number): number {
   return text.charCodeAt(at) * 65536 + (text.charCodeAt(at + 1) || 0);
 }
 
-function indexPieces(model: Model, isWanted: (piece: Piece) => boolean): PieceIndex {
-  const index = new PieceIndex();
+function indexPieces(model: Model, isWanted: (piece: Piece) => boolean): TextIndex<number> {
+  const index = new TextIndex<number>();
   model.pieces.forEach((piece, id) => isWanted(piece) && index.add(piece.text, id));
   return index;
 }
 
 /** Pieces that pass through normalization and segmentation as they are. */
-function userDefinedPieces(model: Model): PieceIndex {
+function userDefinedPieces(model: Model): TextIndex<number> {
   return indexPieces(model, ({ type }) => type === PIECE_USER_DEFINED);
 }
 
