@@ -69,7 +69,7 @@ export interface LaunchEngine {
   readonly protocol: string;
   /** Another one for prompts of token ids, where `protocol` takes text only. */
   readonly idsProtocol?: string;
-  /** Where the engine listens unless told otherwise. */
+  /** Port where the engine listens by default. */
   readonly defaultPort: number;
   /** Arguments for each number format. */
   readonly modes: Readonly<Record<string, readonly string[]>>;
@@ -156,7 +156,7 @@ const sglang: LaunchEngine = {
     args: [
       ...["-m", "sglang.launch_server", "--disable-radix-cache", "--model-path", modelPath],
       ...["--port", `${port}`, "--tp", `${tensorParallel}`],
-      // It listens on the loopback address by itself.
+      // It listens on the loopback address by default.
       ...(host === LOOPBACK ? [] : ["--host", host]),
     ],
   }),

@@ -23,8 +23,8 @@ const WANTED = {
 
 /**
  * LightLLM native: exactly one event per token, each with the count so far, `finished` on the last.
- * A text may be empty while a character is incomplete. When a prompt is too long the server breaks
- * the connection after status 200, which comes out as `truncated`.
+ * A text may be empty while a character is incomplete. When a prompt is too long, the server closes
+ * the connection after status 200, which is reported as `truncated`.
  */
 export const lightllm: Protocol = {
   ...HTTP_DEFAULTS,
@@ -47,9 +47,9 @@ function readLightllm(value: JsonObject, request: GenerationRequest): EngineEven
 }
 
 /**
- * The request of both shapes. Without `do_sample` LightLLM ignores temperature, top-p and top-k,
- * so it is set whenever one of them asks for sampling; temperature 0 means greedy, which is its
- * default. `parameters` of the caller are added to the ones that force the length.
+ * The request for both shapes. Without `do_sample` LightLLM ignores temperature, top-p and top-k, so
+ * it is set whenever one of them asks for sampling; temperature 0 means greedy, its default.
+ * `parameters` are added.
  *
  * @throws {TypeError} for a seed, which the engine does not take.
  */

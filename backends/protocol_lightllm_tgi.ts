@@ -17,7 +17,7 @@ export const lightllmTgi: Protocol = {
   name: "lightllm-tgi",
   title: "LightLLM --use_tgi_api /generate_stream",
   description: "LightLLM started with --use_tgi_api (default port 8000): one event per token in " +
-    "TGI's shape, with a length that can be forced.",
+    "TGI's shape, and the length can be forced.",
   path: "/generate_stream",
   tokenSource: "counter",
   takesTokenIds: true,

@@ -31,17 +31,17 @@ const WANTED = {
 } as const;
 
 /**
- * llama.cpp native. The prompt cache is switched off: with it a repeated prompt is not computed
- * again, and its TTFT says nothing. Events of current servers carry the count so far; older
- * ones the ids of the event, which can be fewer than the tokens while a character is incomplete,
- * so the last event's total is taken too.
+ * llama.cpp native. The prompt cache is switched off: with it, a repeated prompt is not computed
+ * again, and its TTFT is meaningless. Events of current servers carry the count so far. Those of
+ * older ones carry ids, which can be fewer than the tokens while a character is incomplete, so the
+ * last event's total is used too.
  */
 export const llamacpp: Protocol = {
   ...HTTP_DEFAULTS,
   name: "llamacpp",
   title: "llama.cpp /completion",
   description: "llama.cpp's own server (default port 8080), with its prompt cache off so that " +
-    "repeated prompts cost what new ones do. It drops the connection after every stream.",
+    "repeated prompts cost as much as new ones. It drops the connection after every stream.",
   path: PATH,
   tokenSource: "counter",
   takesTokenIds: true,

@@ -1,6 +1,6 @@
 /**
- * LMDeploy's own chat call, `/v1/chat/interactive`: one JSON object a line with a cumulative token
- * counter, which makes it the exact way to benchmark the older LMDeploy servers.
+ * LMDeploy's own chat call, `/v1/chat/interactive`: one JSON object per line with a cumulative token
+ * counter, which makes it the exact way to benchmark older LMDeploy servers.
  *
  * @module
  */
@@ -45,8 +45,8 @@ export function lmdeployNativeFields(
 
 /**
  * LMDeploy ≥ 0.0.14 until mid-2026. Events `{"text": delta, "tokens": so far, "finish_reason"}`,
- * newline-delimited although the content type says `text/event-stream`, and no end mark but the
- * finish reason. Sessions are numbered by the request's id and forgotten after the answer.
+ * newline-delimited although the content type is `text/event-stream`, and no end mark except the
+ * finish reason. The session number is the request's id; the session ends with the answer.
  *
  * @example
  * ```ts
@@ -71,7 +71,7 @@ export const lmdeployInteractive: Protocol = {
   title: "LMDeploy /v1/chat/interactive",
   description:
     "LMDeploy's native chat call (default port 23333): a token counter in every event, so counts " +
-    "are exact where its OpenAI dialect tells none. Gone from servers after mid-2026: use lmdeploy-generate there.",
+    "are exact where its OpenAI dialect reports none. Gone from servers after mid-2026: use lmdeploy-generate there.",
   path: PATH,
   framing: (stream) => stream ? "ndjson" : "json",
   buildRequest(request, target) {
@@ -97,7 +97,7 @@ function readNative(data: string | Uint8Array): EngineEvent {
   takeCounter(event, value.tokens);
   takePromptTokens(event, value.input_tokens);
   takeFinishReason(event, value.finish_reason);
-  // What went wrong stands in the place of the text.
+  // The error message stands in place of the text.
   return event.finishReason === "error" ? { error: event.text || ENDED_WITH_ERROR } : event;
 }
 
@@ -107,8 +107,8 @@ export const ENDED_WITH_ERROR = "the engine ended with finish reason error";
 const SAFE_IDS = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
- * A session number that JSON carries exactly: 1 … 2⁵³ − 1. Neighbouring request ids stay distinct,
- * and 0 or a negative number, which LMDeploy reads as "none given", never comes out (T32).
+ * A session number that JSON can represent exactly: 1 … 2⁵³ − 1. Neighboring request ids stay
+ * distinct, and the result is never 0 or negative, which LMDeploy takes for "none" (T32).
  */
 export function lmdeploySessionId(requestId: bigint): number {
   return Number(BigInt.asUintN(64, requestId) % SAFE_IDS) + 1;

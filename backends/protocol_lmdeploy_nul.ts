@@ -13,13 +13,13 @@ import type { Protocol } from "./protocol.ts";
 
 const PATH = "/generate";
 
-/** LMDeploy ≤ 0.0.10. Sessions are numbered by the request's id and ended with the answer. */
+/** LMDeploy ≤ 0.0.10. The session number is the request's id; the session ends with the answer. */
 export const lmdeployNul: Protocol = {
   ...LMDEPLOY_NATIVE,
   name: "lmdeploy-nul",
   title: "LMDeploy ≤ 0.0.10 /generate",
   description: "The NUL-separated stream of LMDeploy up to 0.0.10 (default port 23333), with a " +
-    "token counter in every event. For servers of that age only.",
+    "token counter in every event. For servers of that time only.",
   path: PATH,
   framing: (stream) => stream ? "nul" : "json",
   buildRequest(request, target) {

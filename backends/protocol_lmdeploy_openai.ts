@@ -1,5 +1,5 @@
 /**
- * LMDeploy's dialect of the OpenAI calls: a prompt without chat template, sessions, and a length
+ * LMDeploy's dialect of the OpenAI calls: a prompt without a chat template, sessions, and a length
  * that some versions exceed by one.
  *
  * @module
@@ -59,7 +59,7 @@ export const lmdeployCompletions: Protocol = {
   title: "LMDeploy completions",
   description:
     "LMDeploy's /v1/completions (default port 23333) with a session id per request and " +
-    "one token of tolerance, which some of its versions need.",
+    "one token of tolerance, which some versions need.",
   path: COMPLETIONS_PATH,
   lengthTolerance: 1,
   tokenSource: "usage",

@@ -1,5 +1,5 @@
 /**
- * Which models a server serves, asked before the run.
+ * Asks a server for its models before the run.
  *
  * @module
  */

@@ -13,7 +13,7 @@ const PATH = "/v1/chat/completions";
 
 /**
  * Protocol `openai-chat`. The server applies the model's chat template; thinking
- * (`reasoning_content` or `reasoning`) counts as output and is told apart from the answer.
+ * (`reasoning_content` or `reasoning`) counts as output and is kept apart from the answer.
  *
  * The base URL may be the server's address, end in `/v1`, or be the full address of the call.
  */

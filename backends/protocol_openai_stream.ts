@@ -1,5 +1,5 @@
 /**
- * What the OpenAI-style protocols share: reading of answers, fields of requests.
+ * What the OpenAI-style protocols share: reading answers, fields of requests.
  *
  * @module
  */
@@ -46,9 +46,9 @@ const END: EngineEvent = { end: true };
 const decoder = new TextDecoder();
 
 /**
- * Reads an event of `/v1/completions` or `/v1/chat/completions`, or a whole answer. Copes with
- * usage on the last choice, in a chunk of its own, on every chunk, or nowhere; with role-only and
- * empty chunks; with `choices: []`; with errors nested or flat.
+ * Reads an event of `/v1/completions` or `/v1/chat/completions`, or a whole answer. Handles usage on
+ * the last choice, in a separate chunk, on every chunk, or nowhere; role-only and empty chunks;
+ * `choices: []`; nested and flat errors.
  *
  * Usage on a chunk whose choice has not finished is a running total (`continuous_usage_stats`) and
  * becomes `totalTokens`; any other usage is only a total, since llama.cpp and early vLLM put it on
@@ -64,7 +64,7 @@ export function readOpenaiEvent(data: string | Uint8Array): EngineEvent {
 
 const DELTA = { content: "value", reasoning_content: "value", reasoning: "value" } as const;
 
-/** What {@linkcode readOpenaiEvent} does, for the events that are not reports of errors. */
+/** {@linkcode readOpenaiEvent} for events that do not report errors. */
 export const openaiQuick: QuickEvents = {
   wanted: {
     choices: [{
@@ -123,7 +123,7 @@ function readChoice(choice: Choice, event: EventDraft): void {
     }
   }
   const ids = choice.token_ids ?? choice.output_ids;
-  // An empty list is no statement: servers send it where they were not asked for ids.
+  // Servers send an empty list where no ids were requested.
   if (Array.isArray(ids) && ids.length > 0) {
     event.newTokens = (event.newTokens ?? 0) + ids.length;
     event.source = "ids";
@@ -144,9 +144,9 @@ function readUsage(usage: WireUsage): Usage {
 }
 
 /**
- * The fields that completions and chat share. Forced: `max_tokens` = `min_tokens` and `ignore_eos`
- * (vLLM, SGLang and LMDeploy understand them; llama.cpp needs only the last). Usage is asked for
- * in every stream: without it events would have to be taken for tokens.
+ * The fields that completions and chat share. A forced length sets `max_tokens` = `min_tokens` and
+ * `ignore_eos` (vLLM, SGLang and LMDeploy know them; llama.cpp needs only the last). Usage is
+ * requested in every stream: without it, events would have to be counted as tokens.
  */
 export function openaiFields(request: GenerationRequest): Record<string, unknown> {
   const forced = request.length === "forced";

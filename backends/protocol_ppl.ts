@@ -21,12 +21,12 @@ import type { Input } from "./protobuf.ts";
 import type { GenerationRequest, Protocol, Sampling } from "./protocol.ts";
 
 /**
- * The protocol `ppl`: one request a call, one response a token.
+ * The protocol `ppl`: one request per call, one response per token.
  *
- * Responses are counted, not texts: bytes of an unfinished character come with an empty text and
+ * Responses are counted, not texts: the bytes of an incomplete character come with an empty text and
  * the token's id. `extraBody` takes fields by their names in the `.proto`, those of
  * `choosing_parameters` and `stopping_parameters` also without their message. Temperature 0 asks for
- * the most likely token; sampling left open is left to the server, which then does the same.
+ * the most likely token; without sampling parameters the server does the same.
  */
 export const ppl: Protocol = {
   name: "ppl",
@@ -59,7 +59,7 @@ export const ppl: Protocol = {
   readError: readErrorBody,
 };
 
-/** Id and prompt, as text or as token ids. Both versions name them alike. */
+/** Id and prompt, as text or as token ids; alike in both versions. */
 export function pplPrompt(
   request: GenerationRequest,
   protocol: string,
@@ -76,7 +76,7 @@ export function pplPrompt(
     : { id, tokens: { ids: request.promptTokenIds } };
 }
 
-/** The length asked for. */
+/** The requested length. */
 export function pplStoppingOf(request: GenerationRequest): Input<PplStopping> {
   return {
     max_new_tokens: request.outputTokens,
@@ -87,7 +87,7 @@ export function pplStoppingOf(request: GenerationRequest): Input<PplStopping> {
 function choosingOf(sampling: Sampling): Input<PplChoosing> | undefined {
   const { temperature, topP, topK, seed } = sampling;
   if (temperature === 0) {
-    // What the server makes of it anyway; a top_p of 0 is proto3's default and needs no byte.
+    // As the server treats it anyway; a top_p of 0 is proto3's default and needs no byte.
     return { top_k: 1, repetition_penalty: 1, seed: seed === undefined ? undefined : BigInt(seed) };
   }
   if ((temperature ?? topP ?? topK ?? seed) === undefined) return undefined;
@@ -108,7 +108,7 @@ interface FieldNames {
 }
 
 /**
- * Puts the user's own fields over a message: `null` removes one, an object is merged.
+ * Merges the user's own fields over a message: `null` removes one, an object is merged.
  *
  * @throws {TypeError} when the message has no such field.
  */

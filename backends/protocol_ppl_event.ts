@@ -1,6 +1,6 @@
 /**
- * One message of a PPL stream as an event. A message comes once a token, so the usual one is only
- * scanned; what the scan does not know is read by the tables of `protocol_ppl_messages.ts`.
+ * One message of a PPL stream as an event. As there is one message per token, the usual one is only
+ * scanned; anything else is decoded with the tables of `protocol_ppl_messages.ts`.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const scan = new WireScan();
 
 /**
  * Reads a message of the stream, of either version. FAILED is an error although the call then ends
- * with status OK; the response that is FINISHED is the last token's.
+ * with status OK; FINISHED marks the last token's response.
  */
 export function readPplEvent(data: string | Uint8Array, request: GenerationRequest): EngineEvent {
   if (typeof data === "string") throw new SyntaxError("Cannot read text: PPL sends messages");
@@ -93,7 +93,7 @@ export function decodePplEvent(data: Uint8Array, request: GenerationRequest): En
     if (status === PPL_STATUS.failed) {
       return {
         error: `PPL reported FAILED for request ${request.requestId}; it gives no reason, ` +
-          "most often the prompt is too long",
+          "usually the prompt is too long",
       };
     }
     text += generated;

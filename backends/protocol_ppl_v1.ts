@@ -24,10 +24,14 @@ export const pplV1: Protocol = {
     "--temperature. Current servers misread it: use ppl for them.",
   buildRequest(request, target) {
     const { temperature, topP, topK, seed } = request.sampling;
-    const unsaid = Object.entries({ topP, topK, seed }).find(([, value]) => value !== undefined);
-    if (unsaid !== undefined) {
+    const unsupported = Object.entries({ topP, topK, seed }).find(([, value]) =>
+      value !== undefined
+    );
+    if (unsupported !== undefined) {
       throw new TypeError(
-        `Cannot send ${unsaid[0]} = ${unsaid[1]} over ppl-v1: it knows a temperature only, use ppl`,
+        `Cannot send ${unsupported[0]} = ${
+          unsupported[1]
+        } over ppl-v1: it takes a temperature only, use ppl`,
       );
     }
     const one: Input<PplRequestV1> = {

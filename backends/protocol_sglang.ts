@@ -33,8 +33,8 @@ const WANTED = {
 
 /**
  * SGLang native. Every event repeats the whole text and carries a cumulative counter, which may
- * rise by more than one (the server's stream interval). Servers with incremental output send
- * only the new text and ids; these are told apart by fewer ids than tokens counted.
+ * increase by more than one (the server's stream interval). Servers with incremental output send only
+ * the new text and ids; they are recognized by fewer ids than counted tokens.
  */
 export const sglang: Protocol = {
   ...HTTP_DEFAULTS,

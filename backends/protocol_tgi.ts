@@ -35,7 +35,7 @@ export const TGI_WANTED: QuickEvents["wanted"] = {
 };
 
 /**
- * TGI native: one event per token with its id, and totals on the last (asked for with `details`).
+ * TGI native: one event per token with its id, and totals on the last (requested by `details`).
  * Errors come inside the stream under status 200.
  */
 export const tgi: Protocol = {

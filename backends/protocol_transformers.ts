@@ -1,6 +1,6 @@
 /**
- * A model run in this program instead of a server: the request that the transport `inprocess` hands
- * to its engine, and the events that come back.
+ * A model that runs in this program instead of a server: the request that the transport `inprocess`
+ * passes to its engine, and the events that it returns.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { takeFinishReason } from "./protocol_event.ts";
 import { samplingFields } from "./protocol_fields.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 
-/** Scheme of the URLs of in-process models; what follows is a folder, or a name on the hub. */
+/** URL scheme of in-process models, followed by a folder or a name on the hub. */
 export const INPROCESS_SCHEME = "inprocess:";
 
 /** Path of the call that generates. */
@@ -21,8 +21,8 @@ export const TOKENIZE_PATH = "/tokenize";
 
 /**
  * Protocol `transformers`. The base URL is the model's folder (or its name on the hub). Prompts are
- * sent as token ids: `prepare` asks the model's own tokenizer first, so that tokenizing is in no
- * latency (T17). Messages go through the chat template where the model has one.
+ * sent as token ids: `prepare` asks the model's own tokenizer first, so that no latency includes
+ * tokenizing (T17). Messages go through the chat template where the model has one.
  *
  * `extraBody.engine` holds settings of the engine, taken from the first request: `dtype`
  * (`fp32`, `fp16`, `q8`, `q4`, …), `device` (`cpu`), `threads`, `max_batch` (requests generated at

@@ -1,7 +1,7 @@
 /**
- * One message of a TurboMind stream as an event. A message comes once a token and holds all ids so
- * far, so the usual one is only scanned for the count; what the scan does not know is read by the
- * tables of `kserve_messages.ts`.
+ * One message of a TurboMind stream as an event. There is one message per token with all ids so far,
+ * so the usual one is only scanned for the count; anything else is decoded with the tables of
+ * `kserve_messages.ts`.
  *
  * @module
  */

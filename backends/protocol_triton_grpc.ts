@@ -20,20 +20,20 @@ import { readStreamEvent } from "./protocol_triton_event.ts";
 
 const MODEL = "turbomind";
 const PREPROCESSING = "preprocessing";
-/** Context that LMDeploy's own client asks for. */
+/** Context that LMDeploy's own client requests. */
 const SESSION_LENGTH = 2048;
 
 /**
- * The protocol `triton-turbomind`: one bidirectional call a prompt.
+ * The protocol `triton-turbomind`: one bidirectional call per prompt.
  *
- * `prepare` has the server tokenize the prompt (model `preprocessing`) and learns the id of its
+ * `prepare` asks the server to tokenize the prompt (model `preprocessing`) and for the id of its
  * end-of-sequence token, all before the timed call; the request that it returns must be used for
- * `buildRequest` and `readEvent`. The prompt is sent as it is: the chat template of the served model
- * is not applied. Tokens are counted from `sequence_length`; texts would cost a call for each
- * token (model `postprocessing`) and are not asked for.
+ * `buildRequest` and `readEvent`. The chat template of the served model is not applied. Tokens are
+ * counted from `sequence_length`; texts would cost one call per token (model `postprocessing`) and
+ * are not requested.
  *
  * `extraBody` replaces the value of an input by its name (`repetition_penalty`, `session_len`,
- * `random_seed`, `step`, …) or removes it (`null`); `eos_token_id` saves asking for it.
+ * `random_seed`, `step`, …) or removes it (`null`); with `eos_token_id` the server is not asked for it.
  */
 export const tritonTurbomind: Protocol = {
   name: "triton-turbomind",
@@ -75,11 +75,11 @@ function buildStreamRequest(request: GenerationRequest, target: Target): WireReq
     );
   }
   const session = sessionId(request);
-  // Dividing by a temperature of 0 is the server's problem; one candidate has the same meaning.
+  // The server would divide by a temperature of 0; a single candidate means the same.
   const greedy = sampling.temperature === 0;
   const topK = greedy ? 1 : sampling.topK;
   const one = (value: bigint | number) => ({ values: [value] });
-  const word = { values: [eos, 1], shape: [1, 2, 1] };
+  const eosList = { values: [eos, 1], shape: [1, 2, 1] };
   const inputs: readonly Tensor[] = [
     numberTensor("input_ids", "UINT32", { values: ids }),
     numberTensor("input_lengths", "UINT32", one(ids.length)),
@@ -89,8 +89,12 @@ function buildStreamRequest(request: GenerationRequest, target: Target): WireReq
     numberTensor("repetition_penalty", "FP32", one(1)),
     numberTensor("step", "INT32", one(0)),
     ...(topK === undefined ? [] : [numberTensor("runtime_top_k", "UINT32", one(topK))]),
-    // The same pair of a token and an end offset: forbidden to force the length, else a stop.
-    numberTensor(request.length === "forced" ? "bad_words_list" : "stop_words_list", "INT32", word),
+    // The same pair of token and end offset: a bad word to force the length, else a stop word.
+    numberTensor(
+      request.length === "forced" ? "bad_words_list" : "stop_words_list",
+      "INT32",
+      eosList,
+    ),
     numberTensor("session_len", "UINT32", one(SESSION_LENGTH)),
     numberTensor("START", "INT32", one(1)),
     numberTensor("END", "INT32", one(1)),
@@ -124,7 +128,7 @@ function sessionId(request: GenerationRequest): bigint {
   return id;
 }
 
-/** Inputs that have a value in `extra` get it; optional ones that are not sent by default too. */
+/** Optional inputs, sent only with a value in `extra`. */
 const OPTIONAL_INPUTS: Readonly<Record<string, "FP32" | "UINT32">> = {
   runtime_top_k: "UINT32",
   len_penalty: "FP32",
@@ -162,7 +166,7 @@ function replaceInputs(
   return replaced;
 }
 
-/** What a server says once; asked for again only after a failure. */
+/** Asked once per server, and again only after a failure. */
 const eosOf = new WeakMap<Target, Promise<number>>();
 
 async function prepare(
@@ -198,9 +202,9 @@ async function askEos(target: Target, model: string, ask: Ask): Promise<number> 
 }
 
 /**
- * Has the server tokenize a text: its ids, the beginning-of-sequence token included.
+ * Asks the server to tokenize a text; the ids include the beginning-of-sequence token.
  *
- * @throws {Error} when the server refuses or does not give them.
+ * @throws {Error} when the server refuses or returns none.
  */
 export async function preprocess(target: Target, text: string, ask: Ask): Promise<number[]> {
   const query = { model_name: PREPROCESSING, ...rawInputs([textTensor("QUERY", text)]) };

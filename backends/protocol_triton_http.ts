@@ -69,7 +69,7 @@ function readTrtllm(value: JsonObject): EngineEvent {
 }
 
 /**
- * Triton's vLLM backend. Counts and finish reasons are asked for (Triton 24.12 and later give
+ * Triton's vLLM backend. Counts and finish reasons are requested (Triton 24.12 and later send
  * them; earlier ones send text only). Sampling travels as JSON inside the JSON; `extraBody` may
  * hold `sampling_parameters` as an object, which is merged before it is packed.
  */
@@ -91,7 +91,7 @@ export const tritonVllm: Protocol = {
     const body = mergeBody({
       text_input: textPrompt(request, "triton-vllm"),
       stream: request.stream,
-      // The backend puts the prompt in front of an answer that is not streamed unless told.
+      // Without it the backend puts the prompt in front of an answer that is not streamed.
       exclude_input_in_output: true,
       return_finish_reason: true,
       return_num_input_tokens: true,
@@ -117,7 +117,7 @@ function readVllm(value: JsonObject): EngineEvent {
     event.source = "ids";
   }
   takePromptTokens(event, value.num_input_tokens);
-  // Python's str(None) comes with every event but the last.
+  // All events but the last carry Python's str(None).
   const reason = text(value.finish_reason);
   if (reason !== "" && reason !== "None") event.finishReason = reason;
   return event;

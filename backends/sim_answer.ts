@@ -158,7 +158,7 @@ export function midStreamFault(
   return { name, atTokens: faults.get(name) || Math.max(1, Math.floor(job.maxTokens / 2)) };
 }
 
-/** What an injected fault says where it can say something. */
+/** Message of an injected fault, where it has one. */
 export function faultMessage(name: string): string {
   return `Injected fault: ${name}`;
 }

@@ -20,7 +20,7 @@ export const simLlamacpp: SimProtocol = {
   matches: (method, path) => method === "POST" && path === "/completion",
   accept(request, model) {
     const body = simBody(request);
-    // Bad JSON is a 500 there, unlike anywhere else.
+    // Unlike other engines, it answers invalid JSON with 500.
     if (body === undefined) return errorReply(500, "[json.exception.parse_error.101] parse error");
     const wanted = body.n_predict;
     return simJob({

@@ -1,7 +1,7 @@
 /**
- * The simulated server on a loop around Linux' `epoll`, called through FFI: the stamp of a write is
- * taken directly before `send`, and a token leaves within some 10 µs of its time. Linux and
- * `--allow-ffi` only.
+ * The simulated server on a loop around Linux's `epoll`, called through FFI: a write is stamped
+ * directly before `send`, and a token leaves within about 10 µs of its time. Needs Linux and
+ * `--allow-ffi`.
  *
  * @module
  */
@@ -31,7 +31,7 @@ import {
 
 /** A loop that runs until it is closed. */
 export interface EpollSimLoop extends SimLoop {
-  /** Opens connections to others, or to a server on this very loop. */
+  /** Opens connections, also to a server on this loop. */
   readonly openSocket: OpenSocket;
   /** Ends the loop, once its server has stopped. */
   close(): Promise<void>;
@@ -39,23 +39,23 @@ export interface EpollSimLoop extends SimLoop {
 
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
-/** Not blocking, closed by exec. */
+/** SOCK_NONBLOCK and SOCK_CLOEXEC. */
 const ACCEPT_FLAGS = 0x80800;
 /** The longest address: IPv6. */
 const ADDRESS_BYTES = 28;
-/** In one batch; the rest comes in the next one. */
+/** Most connections accepted per batch. */
 const ACCEPTED_AT_ONCE = 256;
 /** Interest in nothing. */
 const NOTHING = 0;
 
-/** Whether this process may have one. Never prompts. */
+/** Whether this process may start one. Never prompts. */
 export function epollIsPermitted(): boolean {
   return Deno.build.os === "linux" &&
     Deno.permissions.querySync({ name: "ffi" }).state === "granted";
 }
 
 /**
- * Starts a loop that keeps this thread. The platform's own loop (timers, signals, standard input)
+ * Starts a loop that occupies this thread. The platform's own loop (timers, signals, standard input)
  * gets a turn every `platformTurnMs`.
  *
  * @throws {TypeError} where there is no Linux, or no descriptor left.
@@ -73,7 +73,7 @@ export function startEpollSimLoop({ platformTurnMs = 20 } = {}): EpollSimLoop {
   const loop = new EpollLoop({
     libc,
     now: systemClock.now,
-    // No other thread has a word here: nobody writes to it.
+    // Unused: no other thread sends anything to this loop.
     wakeFd,
     onWake() {},
     onSettled() {},
@@ -126,7 +126,7 @@ class EpollListener implements SimListener, Watcher {
   readonly #onSocket: (socket: SimSocket) => SimSocketEvents;
   readonly #address = new Uint8Array(ADDRESS_BYTES);
   readonly #length = new Uint32Array(1);
-  /** There was no descriptor for the next connection: it waits until one is free. */
+  /** No descriptor is free for the next connection. */
   #full = false;
   #closed = Promise.withResolvers<void>();
   #closing = false;
@@ -156,7 +156,7 @@ class EpollListener implements SimListener, Watcher {
       const fd = libc.symbols.accept4(this.#fd, this.#address, this.#length, ACCEPT_FLAGS);
       if (fd >= 0) this.#accept(fd);
       else {
-        // Otherwise there is none any more, or one that was given up before it was accepted.
+        // Otherwise there is no connection left, or the client gave up before it was accepted.
         if (/^E[MN]FILE$/.test(errorName(errno(libc)))) this.#rest();
         return;
       }
@@ -187,7 +187,7 @@ class EpollListener implements SimListener, Watcher {
     this.#loop.rewatch(this.#fd, NOTHING);
   }
 
-  /** Both families have it in the same place. */
+  /** At the same place in both address families. */
   #portOfAddress(): number {
     return this.#address[2]! << 8 | this.#address[3]!;
   }

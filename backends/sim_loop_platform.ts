@@ -1,6 +1,6 @@
 /**
- * The simulated server on the platform's event loop (`node:net`): everywhere, with no permission
- * but that to listen.
+ * The simulated server on the platform's event loop (`node:net`): works everywhere and needs only the
+ * permission to listen.
  *
  * @module
  */
@@ -33,7 +33,7 @@ async function listen(
   const server = createServer((socket) => {
     socket.setNoDelay(true);
     const events = onSocket(simSocketOf(socket, clock));
-    // Errors (resets by the client) are followed by `close`, which says all that matters here.
+    // Errors (resets by the client) are followed by `close`, which is enough here.
     socket.on("error", () => {});
     socket.on("close", () => events.onClose());
     socket.on("data", (bytes: Uint8Array) => events.onBytes(bytes, clock.now()));
@@ -72,7 +72,7 @@ function simSocketOf(socket: Socket, clock: Clock): SimSocket {
       return nowMs;
     },
     send(bytes, length) {
-      // The socket keeps what it is given until the system has taken it.
+      // The socket keeps the bytes until the system has taken them.
       const own = bytes.slice(0, length);
       const nowMs = clock.now();
       socket.write(own);

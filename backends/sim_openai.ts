@@ -233,7 +233,7 @@ function tokenEvent(dialect: Dialect, stream: SimStream, step: Step): string {
   const role = dialect === CHAT && first && stream.quirks.has("role-chunk:with-first")
     ? roleEvent(stream)
     : "";
-  // Chat sends the reason in an event of its own.
+  // Chat sends the reason in a separate event.
   const finishesHere = simEnds(stream, last) && dialect === COMPLETIONS;
   return role + simSse({
     ...envelope(dialect, stream),

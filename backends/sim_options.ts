@@ -27,7 +27,7 @@ export interface SimOptions {
   readonly port: number;
   /** Port for PPL and Triton over gRPC; 0 = any free port, absent = no gRPC. */
   readonly grpcPort?: number;
-  /** Version of PPL's protocol; both use one path and cannot be told apart. */
+  /** Version of PPL's protocol; they share one path. */
   readonly pplVersion: 1 | 2;
   /** Engine to play, which decides the protocols that answer (see `SIM_ENGINES`). */
   readonly engine: string;

@@ -27,10 +27,10 @@ import {
   type SimToken,
 } from "./sim_protocol.ts";
 
-/** Answer length where a request names none. */
+/** Length of an answer to a request without one. */
 const DEFAULT_NEW_TOKENS = 64;
 
-/** What both versions of a request have. */
+/** Fields of both versions of a request. */
 interface CommonRequest {
   readonly id: bigint;
   readonly prompt: string;
@@ -38,7 +38,7 @@ interface CommonRequest {
   readonly stopping_parameters?: PplStopping;
 }
 
-/** `Generation`, version 2. One response a token; a call must hold one request. */
+/** `Generation`, version 2. One response per token; a call must hold one request. */
 export const simPpl: SimProtocol = playPpl("ppl", (body) => pplBatch.decode(body).req, 2);
 
 /** `Generation`, version 1. */
@@ -55,7 +55,7 @@ function playPpl(
     accept: (request) => accept(request, readRequests),
     event: (stream, tokens, last, finish) => event(stream, { tokens, last, finish, version }),
     errorEvent: (stream) => failed(idOf(stream.job)),
-    // The engine's way to refuse: FAILED, under status OK.
+    // The engine refuses with FAILED under status OK.
     errorReply: () => ({ status: 0, contentType: "application/grpc", body: failed(0n) }),
     whole: (stream, tokens, finish) => ({
       status: 0,
@@ -114,7 +114,7 @@ function event(
 ): Uint8Array {
   const rsp = tokens.map((token, i): Input<PplResponse> => {
     const ends = last && i === tokens.length - 1 && !quirks.has("done:missing");
-    // Ids come with a prompt of ids, and where there is no text yet.
+    // Ids are sent for prompts of ids, and where there is no text yet.
     const named = job.promptIds !== undefined || token.text === "" || quirks.has("token-ids");
     return {
       status: ends ? PPL_STATUS.finished : PPL_STATUS.processing,

@@ -33,7 +33,7 @@ export interface SimEngineKind {
 /** Calls that every engine answers. */
 const SHARED: readonly SimProtocol[] = [simOpenaiChat, simOpenaiCompletions, simOpenaiModels];
 
-/** Calls over gRPC, served on a port of their own whatever the engine. */
+/** Calls over gRPC, served on a separate port whatever the engine. */
 const GRPC: readonly SimProtocol[] = [simPpl, simPplV1, simTritonGrpc];
 
 /** Every engine that can be played; a new one is a file and a line here. */

@@ -66,7 +66,7 @@ export const simTgi: SimProtocol = {
     }),
 };
 
-/** The values that TGI refuses although other engines read them as "off". */
+/** Why TGI refuses values that mean "off" to other engines. */
 function invalid({ temperature, top_p: topP, top_k: topK }: JsonObject): string | undefined {
   if (typeof temperature === "number" && temperature <= 0) {
     return "`temperature` must be strictly positive";

@@ -17,7 +17,7 @@ const WORDS: readonly string[] =
 /** Characters of 2, 3 and 4 bytes in UTF-8, spelled by as many tokens. */
 const CHARACTERS: readonly string[] = ["é", "ß", "ñ", "漢", "字", "語", "한", "€", "😀", "🚀"];
 
-/** First id of a word; below it are the 256 byte tokens after three special ones. */
+/** First id of a word, after three special tokens and 256 byte tokens. */
 const FIRST_WORD_ID = 3 + 256;
 
 const WORD_TOKENS: readonly SimToken[] = WORDS.map((text, index) => ({

@@ -67,7 +67,7 @@ export const simTritonGrpc: SimProtocol = {
     for (const { id } of tokens) append(session, id);
     return response(stream);
   },
-  // The backend repeats its last data when a request ends.
+  // The backend repeats its last response when a request ends.
   closing: (stream) => response(stream),
   errorEvent: (_stream, message) => failed(message),
   errorReply: (_status, message) => ok(failed(message)),
@@ -129,7 +129,7 @@ function preprocess({ body }: SimRequest): SimReply {
   return ok(modelInferResponse.encode({ model_name, model_version: "1", id, ...outputs }));
 }
 
-/** As many ids as the simulated engine counts for a text; which ones does not matter. */
+/** As many ids as the simulated engine counts for a text; their values do not matter. */
 function tokenize(text: string): number[] {
   if (text === "<BOS>") return [BOS];
   if (text === "<EOS>") return [EOS];
@@ -157,7 +157,7 @@ function acceptStream({ body }: SimRequest): SimJob | SimReply {
     promptIds,
     maxTokens,
     minTokens: 0,
-    // Its end-of-sequence token is forbidden: it can only end at the length.
+    // With its end-of-sequence token forbidden it can end only at the length.
     ignoreEos: has(inputs, "bad_words_list"),
     stream: true,
     includeUsage: false,
@@ -175,7 +175,7 @@ function has(inputs: readonly InferTensor[], name: string): boolean {
   return inputs.some((input) => input.name === name);
 }
 
-/** Prompt and answer so far: every response repeats all of them, and the room that is left. */
+/** Ids of prompt and answer so far, which every response repeats, with the unused room. */
 interface Session {
   readonly model_name: string;
   readonly id: string;
@@ -198,7 +198,7 @@ function openSession(
 
 function append(session: Session, id: number): void {
   const at = 4 * session.length++;
-  // A generation that never ends runs out of room, but goes on counting.
+  // An endless generation runs out of room, but keeps counting.
   if (at < session.ids.byteLength) session.ids.setUint32(at, id, true);
 }
 

@@ -16,7 +16,7 @@ import {
 } from "./sim_json.ts";
 import type { SimProtocol, SimReply, SimStream, SimToken } from "./sim_protocol.ts";
 
-/** The names that the two backends have in their manuals; the served model answers under both. */
+/** Model names in the manuals of the two backends; the served model has both. */
 const USUAL_MODELS: readonly string[] = ["ensemble", "vllm_model"];
 const GENERATE = /^\/v2\/models\/([^/]+)\/generate(_stream)?$/;
 
@@ -66,7 +66,7 @@ export const simTritonHttp: SimProtocol = {
   whole: (stream, tokens, finish) => simJsonReply(200, answer(stream, tokens, finish)),
 };
 
-/** The sampling parameters of the vLLM backend, which come as JSON inside the JSON. */
+/** The sampling parameters of the vLLM backend, which are JSON inside the JSON. */
 function vllmSampling(value: unknown): JsonObject | undefined {
   if (typeof value !== "string") return undefined;
   try {

@@ -100,7 +100,7 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
   const started = symbols.nvmlInit_v2();
   if (started !== SUCCESS) {
     opened.close();
-    throw new TypeError(`Cannot start NVML: ${REASONS[started] ?? `it says ${started}`}`);
+    throw new TypeError(`Cannot start NVML: ${REASONS[started] ?? `error ${started}`}`);
   }
   let closed = false;
   const close = () => {
@@ -110,8 +110,8 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
     opened.close();
   };
 
-  const word = new Uint32Array(2);
-  const long = new BigUint64Array(3);
+  const numbers = new Uint32Array(2);
+  const longs = new BigUint64Array(3);
   const handle = new BigUint64Array(1);
   const memoryV2 = new DataView(new ArrayBuffer(MEMORY_V2_BYTES));
   let table = new DataView(new ArrayBuffer(FIRST_PROCESSES * PROCESS_BYTES));
@@ -128,16 +128,16 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
         used: Number(memoryV2.getBigUint64(32, true)),
       };
     }
-    if (symbols.nvmlDeviceGetMemoryInfo(gpu, long) !== SUCCESS) return undefined;
-    return { total: Number(long[0]), used: Number(long[2]) };
+    if (symbols.nvmlDeviceGetMemoryInfo(gpu, longs) !== SUCCESS) return undefined;
+    return { total: Number(longs[0]), used: Number(longs[2]) };
   };
 
   const readProcesses = (gpu: Deno.PointerValue): readonly GpuProcess[] | undefined => {
     // Processes may start between the answer "too small" and the next call.
     for (let attempt = 0; listProcesses && attempt < 3; attempt++) {
-      word[0] = table.byteLength / PROCESS_BYTES;
-      const code = listProcesses(gpu, word, table);
-      const count = word[0];
+      numbers[0] = table.byteLength / PROCESS_BYTES;
+      const code = listProcesses(gpu, numbers, table);
+      const count = numbers[0];
       if (code === INSUFFICIENT_SIZE) {
         table = new DataView(new ArrayBuffer(2 * (count + 1) * PROCESS_BYTES));
         continue;
@@ -154,21 +154,21 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
 
   const read = (gpu: Deno.PointerValue): GpuReading => {
     const memory = readMemory(gpu);
-    const utilization = symbols.nvmlDeviceGetUtilizationRates(gpu, word) === SUCCESS
-      ? word[0]! / 100
+    const utilization = symbols.nvmlDeviceGetUtilizationRates(gpu, numbers) === SUCCESS
+      ? numbers[0]! / 100
       : undefined;
-    const powerW = symbols.nvmlDeviceGetPowerUsage(gpu, word) === SUCCESS
-      ? word[0]! / 1000
+    const powerW = symbols.nvmlDeviceGetPowerUsage(gpu, numbers) === SUCCESS
+      ? numbers[0]! / 1000
       : undefined;
-    const energyJ = symbols.nvmlDeviceGetTotalEnergyConsumption?.(gpu, long) === SUCCESS
-      ? Number(long[0]) / 1000
+    const energyJ = symbols.nvmlDeviceGetTotalEnergyConsumption?.(gpu, longs) === SUCCESS
+      ? Number(longs[0]) / 1000
       : undefined;
     const processes = readProcesses(gpu);
     return defined({ memoryUsedBytes: memory?.used, utilization, powerW, energyJ, processes });
   };
 
   const found: { readonly gpu: Deno.PointerValue; readonly device: GpuDevice }[] = [];
-  const count = symbols.nvmlDeviceGetCount_v2(word) === SUCCESS ? word[0]! : 0;
+  const count = symbols.nvmlDeviceGetCount_v2(numbers) === SUCCESS ? numbers[0]! : 0;
   for (let index = 0; index < count; index++) {
     // GPUs that this user may not use are left out; the others can be measured.
     if (symbols.nvmlDeviceGetHandleByIndex_v2(index, handle) !== SUCCESS) continue;

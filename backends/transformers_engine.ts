@@ -37,7 +37,7 @@ export interface EngineOptions {
 interface Job {
   readonly number: number;
   readonly call: EngineCall;
-  readonly tell: (event: GenerationEvent) => void;
+  readonly report: (event: GenerationEvent) => void;
   cancelled: boolean;
 }
 
@@ -111,13 +111,13 @@ export class TransformersEngine {
     );
   }
 
-  /** Generates when its turn comes; `tell` hears of it to the end, unless it is cancelled. */
-  generate(number: number, call: EngineCall, tell: (event: GenerationEvent) => void): void {
-    this.#waiting.push({ number, call, tell, cancelled: false });
+  /** Queues a generation; `report` is called until it ends or is cancelled. */
+  generate(number: number, call: EngineCall, report: (event: GenerationEvent) => void): void {
+    this.#waiting.push({ number, call, report, cancelled: false });
     this.#next();
   }
 
-  /** Stops a generation after the token it is at; nothing more is told of it. */
+  /** Stops a generation after the current token; nothing more is reported. */
   cancel(number: number): void {
     const running = this.#running.get(number);
     if (running !== undefined) running.cancelled = true;
@@ -150,21 +150,21 @@ export class TransformersEngine {
 
   async #run(job: Job): Promise<void> {
     const { clock } = this.#options;
-    const tell = (event: GenerationEvent) => {
-      if (!job.cancelled) job.tell(event);
+    const report = (event: GenerationEvent) => {
+      if (!job.cancelled) job.report(event);
     };
     try {
       await this.warm();
-      tell({ kind: "started", atMs: clock.now() });
-      const answer = await this.#generate(job, tell);
-      tell({ kind: "done", atMs: clock.now(), answer });
+      report({ kind: "started", atMs: clock.now() });
+      const answer = await this.#generate(job, report);
+      report({ kind: "done", atMs: clock.now(), answer });
     } catch (error) {
       const message = messageOf(error);
-      tell({ kind: "error", atMs: clock.now(), message });
+      report({ kind: "error", atMs: clock.now(), message });
     }
   }
 
-  async #generate(job: Job, tell: (event: GenerationEvent) => void): Promise<EngineAnswer> {
+  async #generate(job: Job, report: (event: GenerationEvent) => void): Promise<EngineAnswer> {
     const { call } = job;
     const { clock, library } = this.#options;
     const model = await this.#loading!;
@@ -189,7 +189,7 @@ export class TransformersEngine {
           }
           const token = Number(batch[0]?.[0]);
           generated.push(token);
-          if (call.stream) tell({ kind: "token", atMs, token });
+          if (call.stream) report({ kind: "token", atMs, token });
           if (call.stop !== undefined) stopped = this.#stopAt(generated, call.stop) !== undefined;
         },
         end: () => {},

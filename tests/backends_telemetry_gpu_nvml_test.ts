@@ -87,7 +87,7 @@ Deno.test({
         );
       });
       withVariable("FAKE_NVML_INIT", "77", () => {
-        assertThrows(() => openNvml(library), TypeError, "Cannot start NVML: it says 77");
+        assertThrows(() => openNvml(library), TypeError, "Cannot start NVML: error 77");
       });
       return Promise.resolve();
     }),
