@@ -1,7 +1,8 @@
 /** The rules of the house that a reviewer would otherwise have to remember. */
 import { assert, assertEquals } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { importsOf, scanSource } from "./support/source_scan.ts";
+import { readImports } from "./support/imports.ts";
+import { scanCode } from "./support/source_scan.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const FOLDERS = ["backends", "metrics", "workloads"] as const;
@@ -17,97 +18,193 @@ const SOURCES: ReadonlyMap<string, string> = new Map(
   ].toSorted().map((path) => [path, Deno.readTextFileSync(new URL(path, ROOT))]),
 );
 
-/** What a file imports of ours, as paths from the root. */
-function ownImports(path: string): { path: string; kind: "static" | "type" | "lazy" }[] {
-  return importsOf(SOURCES.get(path)!).filter(({ specifier }) => specifier.startsWith("."))
-    .map(({ specifier, kind }) => ({
-      path: new URL(specifier, new URL(path, "file:///")).pathname.slice(1),
-      kind,
-    }));
-}
+/** What each of them imports, as Deno sees it. */
+const IMPORTS = await readImports([...SOURCES.keys()]);
 
-Deno.test("importsOf sees what a file imports, and nothing that only looks like it", () => {
-  const source = `
-    /** import { no } from "./comment.ts"; */
-    // import { no } from "./comment.ts";
-    import { a, type B } from "./a.ts";
-    import type { C } from "./c.ts";
-    import { type D, type E } from "./d.ts";
-    import f, { type G } from "./f.ts";
-    import * as h from "npm:h";
-    import "./side.ts";
-    import json from "./data.json" with { type: "json" };
-    export { i } from "./i.ts";
-    export type { J } from "./j.ts";
-    const text = "import { no } from './text.ts'";
-    const accept = "*/*", other = \`\${"*/*"} import "./no.ts" \${() => { return { x: 1 }; }}\`;
-    const pattern = /["'\`]/, half = 1 / 2 / 3;
-    const lazy = await import("./lazy.ts");
-    type L = typeof import("./type.ts");
-    export const one = 1;
-    import { last } from "./last.ts";
-  `;
-  assertEquals(
-    importsOf(source).map(({ specifier, kind }) => `${kind} ${specifier}`).toSorted(),
-    [
-      "lazy ./lazy.ts",
-      "static ./a.ts",
-      "static ./data.json",
-      "static ./f.ts",
-      "static ./i.ts",
-      "static ./last.ts",
-      "static ./side.ts",
-      "static npm:h",
-      "type ./c.ts",
-      "type ./d.ts",
-      "type ./j.ts",
-      "type ./type.ts",
-    ],
-  );
-});
-
-Deno.test("scanSource keeps the code and blanks what it says", () => {
-  const { code } = scanSource("a(/x.y()/g, 'x.y()', `x.y() ${z.w()} x.y()`); // x.y()\nx.y() / 2;");
+Deno.test("scanCode keeps the code and blanks what it says", () => {
+  const code = scanCode("a(/x.y()/g, 'x.y()', `x.y() ${z.w()} x.y()`); // x.y()\nx.y() / 2;");
   assertEquals(code.match(/\w\.\w\(\)/g), ["z.w()", "x.y()"]);
 });
 
-Deno.test("imports point one way: backends, metrics, workloads, mod.ts, cli.ts", () => {
+/**
+ * The rooms of each folder, lowest first. A file of the ground floor is listed by its name; in the
+ * other rooms the first word of a file's name is the room. A new room is a line here.
+ */
+const ROOMS: Readonly<Record<string, readonly (readonly [room: string, words: string])[]>> = {
+  backends: [
+    [
+      "ground",
+      "buffers clock defined error_message event_sink exchange latin1 mt19937 process_tree protocol " +
+      "random record relaunch ticker ticker_worker transport watchdog worker",
+    ],
+    ["wire machinery", "json http1 h2 hpack grpc protobuf kserve socket epoll inprocess node"],
+    ["framing", "framing"],
+    ["decode", "decode"],
+    ["protocol", "protocol protocols"],
+    ["transport", "transport transports"],
+    ["telemetry", "telemetry"],
+    ["transformers", "transformers"],
+    ["sim", "sim"],
+    ["launch", "launch"],
+  ],
+  metrics: [
+    [
+      "ground",
+      "run metric load_summary load_series load_client format fold merged_clients check markup",
+    ],
+    ["stat", "stat"],
+    ["metric", "metric metrics"],
+    ["check", "check"],
+    ["summary", "summary"],
+    ["script", "script"],
+    ["chart", "chart"],
+    ["html", "html"],
+    ["report", "report reports"],
+  ],
+  workloads: [
+    [
+      "ground",
+      "user_error command prompt load version environment interrupt shell_split line_stream",
+    ],
+    ["option", "option"],
+    ["tokenizer", "tokenizer"],
+    ["dataset", "dataset datasets"],
+    ["record", "record"],
+    ["gpu", "gpu"],
+    ["load", "load"],
+    ["calibration", "calibration"],
+    ["live", "live"],
+    ["bench", "bench"],
+    ["server", "server"],
+    ["run", "run"],
+    ["script", "script"],
+    ["sweep", "sweep"],
+    ["command", "command commands"],
+  ],
+};
+
+/** What a file may import of the other folders. */
+const ALLOWED: Readonly<Record<string, RegExp>> = {
+  "backends": /^backends\//,
+  // They share the records with the backends, and one helper.
+  "metrics": /^(metrics\/|backends\/(record|defined)\.ts$)/,
+  "workloads": /^((backends|metrics|workloads)\/|deno\.json$)/,
+  "mod.ts": /^(backends|metrics|workloads)\//,
+  "cli.ts": /^(mod\.ts|workloads\/mod\.ts)$/,
+};
+
+/** What each file imports of ours, types and lazy imports included. */
+type Imports = ReadonlyMap<string, readonly string[]>;
+
+/** Position of a file's room in its folder; undefined = it stands in none. */
+function roomOf(path: string): number | undefined {
+  const [folder = "", file = ""] = path.split("/");
+  const name = file.replace(/\.\w+$/, "");
+  const rooms = ROOMS[folder] ?? [];
+  const holds = (room: number, word: string) => rooms[room]![1].split(" ").includes(word);
+  if (holds(0, name)) return 0;
+  const word = name.split("_")[0]!;
+  const room = rooms.findIndex((_, room) => room > 0 && holds(room, word));
+  return room < 0 ? undefined : room;
+}
+
+/** Imports that go up or sideways, and files that stand in no room. */
+function misplaced(imports: Imports): string[] {
   const wrong: string[] = [];
-  const allowed: Readonly<Record<string, RegExp>> = {
-    "backends": /^backends\//,
-    "metrics": /^metrics\//,
-    "workloads": /^((backends|metrics|workloads)\/|deno\.json$)/,
-    "mod.ts": /^(backends|metrics|workloads)\//,
-    "cli.ts": /^(workloads\/)?mod\.ts$/,
-  };
-  for (const path of SOURCES.keys()) {
-    for (const imported of ownImports(path)) {
-      const types = imported.kind === "type" && path.startsWith("metrics/") &&
-        imported.path === "backends/record.ts";
-      if (!allowed[path.split("/")[0]!]!.test(imported.path) && !types) {
-        wrong.push(`${path} imports ${imported.path} (${imported.kind})`);
-      }
+  for (const [path, targets] of imports) {
+    const folder = path.split("/")[0]!;
+    const rooms = ROOMS[folder];
+    // The folder's own mod.ts stands above all rooms.
+    const own = /\/mod\.ts$/.test(path) ? Infinity : rooms === undefined ? undefined : roomOf(path);
+    if (rooms !== undefined && own === undefined) {
+      wrong.push(`${path} stands in no room: give it the prefix of one`);
+    }
+    for (const target of targets) {
+      if (!ALLOWED[folder]!.test(target)) wrong.push(`${path} imports ${target}`);
+      const other = target.startsWith(`${folder}/`) ? roomOf(target) : undefined;
+      if (own === undefined || other === undefined || other <= own) continue;
+      wrong.push(`${path} imports ${target}, which is in the higher room "${rooms![other]![0]}"`);
     }
   }
-  // The two values that metrics share with the backends: the list of outcomes, and `defined`.
-  const shared = /^metrics\/\w+\.ts imports backends\/(record|defined)\.ts \(static\)$/;
-  assertEquals(wrong.filter((line) => !shared.test(line)), []);
-  assertEquals(importsOf(SOURCES.get("backends/record.ts")!), []);
-  assertEquals(importsOf(SOURCES.get("backends/defined.ts")!), []);
+  return wrong;
+}
+
+/** Each circle of imports that is met, as the road through it. */
+function circles(imports: Imports): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const road: string[] = [];
+  const visit = (path: string): void => {
+    if (road.includes(path)) {
+      found.push([...road.slice(road.indexOf(path)), path].join(" → "));
+    } else if (!done.has(path)) {
+      road.push(path);
+      for (const target of imports.get(path) ?? []) visit(target);
+      road.pop();
+      done.add(path);
+    }
+  };
+  for (const path of imports.keys()) visit(path);
+  return found;
+}
+
+/** What each file imports of ours. */
+const OWN_IMPORTS: Imports = new Map(
+  [...IMPORTS].map(([path, imports]) => [
+    path,
+    imports.flatMap(({ specifier, path }) => specifier.startsWith(".") ? path ?? [] : []),
+  ]),
+);
+
+Deno.test("imports go to lower rooms, and folders import one way", () => {
+  assertEquals(misplaced(OWN_IMPORTS), []);
+  for (const shared of ["record", "defined"]) {
+    assertEquals(IMPORTS.get(`backends/${shared}.ts`), []);
+  }
 });
 
-Deno.test("the top level holds the fixed set of entries", () => {
-  const allowed = new Set([
-    ...["deno.json", "mod.ts", "cli.ts", "backends", "metrics", "workloads", "tests"],
-    ...["README.md", "LICENSE", "CHANGELOG.md", "BENCHMARKS.md", "deno.lock", "docs"],
-    ...[".ci", ".github", ".gitignore", ".gitattributes", "links"],
-    // Not in the repository.
-    ...[".git", "coverage", "results", "dist", "node_modules"],
-  ]);
-  const other = [...Deno.readDirSync(ROOT)].map(({ name }) => name)
-    .filter((name) => !allowed.has(name) && !name.endsWith(".tokometer.jsonl"));
-  assertEquals(other, []);
+Deno.test("no file imports itself through others, not even for a type", () => {
+  assertEquals(circles(OWN_IMPORTS), []);
 });
+
+Deno.test("a file of no room, an upward import and a circle are seen", () => {
+  const imports: Imports = new Map([
+    ["backends/clock.ts", ["backends/sim_server.ts"]],
+    ["backends/sim_server.ts", ["backends/clock.ts", "metrics/run.ts"]],
+    ["backends/oddity.ts", []],
+    ["metrics/report_x.ts", ["metrics/reports.ts", "metrics/stat_x.ts"]],
+    ["workloads/load.ts", ["workloads/load_x.ts"]],
+    ["cli.ts", ["backends/clock.ts"]],
+  ]);
+  assertEquals(misplaced(imports), [
+    'backends/clock.ts imports backends/sim_server.ts, which is in the higher room "sim"',
+    "backends/sim_server.ts imports metrics/run.ts",
+    "backends/oddity.ts stands in no room: give it the prefix of one",
+    'workloads/load.ts imports workloads/load_x.ts, which is in the higher room "load"',
+    "cli.ts imports backends/clock.ts",
+  ]);
+  assertEquals(circles(imports), [
+    "backends/clock.ts → backends/sim_server.ts → backends/clock.ts",
+  ]);
+});
+
+Deno.test("the top level holds the fixed set of entries", async () => {
+  const allowed = new Set([
+    ...["deno.json", "mod.ts", "cli.ts", "backends", "metrics", "workloads", "tests", "docs"],
+    ...["README.md", "LICENSE", "CHANGELOG.md", "BENCHMARKS.md", "deno.lock", "links"],
+    ...[".ci", ".github", ".gitignore", ".gitattributes"],
+  ]);
+  const entries = new Set((await trackedFiles()).map((path) => path.split("/")[0]!));
+  assertEquals([...entries].filter((name) => !allowed.has(name)), []);
+});
+
+/** Files that git knows: what a run leaves here is none of the repository's. */
+async function trackedFiles(): Promise<readonly string[]> {
+  const { success, stdout } = await new Deno.Command("git", { args: ["ls-files", "-z"], cwd: ROOT })
+    .output();
+  assert(success, "git lists the files of the repository");
+  return new TextDecoder().decode(stdout).split("\0").filter((path) => path !== "");
+}
 
 Deno.test("folders are flat, files are named in snake_case by one idea", () => {
   for (const folder of FOLDERS) {
@@ -144,7 +241,7 @@ Deno.test("time, chance, the terminal and the exit are each in one place (T18)",
   ];
   const wrong: string[] = [];
   for (const [path, source] of SOURCES) {
-    const { code } = scanSource(source);
+    const code = scanCode(source);
     for (const [pattern, what, where] of rules) {
       if (where.test(path)) continue;
       for (const { index } of code.matchAll(pattern)) {
@@ -173,12 +270,14 @@ Deno.test("heavy packages are loaded only when they are needed", () => {
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (reached.has(path) || !SOURCES.has(path)) continue;
     reached.add(path);
-    queue.push(...ownImports(path).filter(({ kind }) => kind === "static").map(({ path }) => path));
+    for (const { path: target, kind } of IMPORTS.get(path)!) {
+      if (target !== undefined && kind === "static") queue.push(target);
+    }
   }
   assert(reached.has("workloads/commands.ts"));
   const wrong: string[] = [];
-  for (const [path, source] of SOURCES) {
-    for (const { specifier, kind } of importsOf(source)) {
+  for (const [path, imports] of IMPORTS) {
+    for (const { specifier, kind } of imports) {
       const heavy = HEAVY.find((heavy) => heavy.package === packageOf(specifier));
       if (heavy === undefined || kind === "type") continue;
       if (!heavy.file.test(path)) wrong.push(`${path} imports ${specifier}`);
@@ -194,8 +293,8 @@ Deno.test("only declared packages are imported, and tests' packages only by test
   const published = new Set(Object.keys(config.imports));
   published.delete("@std/assert");
   const wrong: string[] = [];
-  for (const [path, source] of SOURCES) {
-    for (const { specifier } of importsOf(source)) {
+  for (const [path, imports] of IMPORTS) {
+    for (const { specifier } of imports) {
       if (/^(\.|node:)/.test(specifier)) continue;
       if (!published.has(packageOf(specifier)!)) wrong.push(`${path} imports ${specifier}`);
     }
@@ -231,7 +330,7 @@ for (const [type, file, list] of REGISTRIES) {
     assertEquals(names.length, new Set(names).size, `names in ${list} differ`);
     const declaration = new RegExp(`\\bexport const (\\w+): ${type}\\b(?!\\[)`, "g");
     for (const [path, source] of SOURCES) {
-      for (const [, name] of scanSource(source).code.matchAll(declaration)) {
+      for (const [, name] of scanCode(source).matchAll(declaration)) {
         const value = (await import(new URL(path, ROOT).href))[name!];
         if (!listed.includes(value)) missing.push(`${path} ${name}`);
       }
@@ -240,10 +339,8 @@ for (const [type, file, list] of REGISTRIES) {
   });
 }
 
-Deno.test("no file of ours has CRLF line ends (T40)", async () => {
-  const { stdout } = await new Deno.Command("git", { args: ["ls-files", "-z"], cwd: ROOT }).output()
-    .catch(() => ({ stdout: new Uint8Array() }));
-  const paths = new TextDecoder().decode(stdout).split("\0").filter((path) =>
+Deno.test("no file of ours has CRLF line ends (T40 in docs/python-scripts.md)", async () => {
+  const paths = (await trackedFiles()).filter((path) =>
     /\.(ts|js|mjs|json|md|sh|c|py|proto|yml)$|^\.ci\//.test(path)
   );
   for (const path of paths) {

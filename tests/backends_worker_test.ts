@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { inWorker, startWorker, workerUrl } from "../backends/worker.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 import { runDeno } from "./support/run_deno.ts";
-import { scanSource } from "./support/source_scan.ts";
+import { scanCode } from "./support/source_scan.ts";
 import { workerEntries } from "./support/worker_entries.ts";
 
 const ROOT = new URL("..", import.meta.url);
@@ -45,7 +45,7 @@ Deno.test("every worker's entry asks which one it is, by its own path", async ()
   assert(entries.includes(PATH), entries.join());
   for (const entry of entries) {
     const source = await Deno.readTextFile(new URL(entry, ROOT));
-    const { code } = scanSource(source);
+    const code = scanCode(source);
     assertMatch(code, /^if \(inWorker\(/m, entry);
     assert(!code.includes("in globalThis"), `${entry} takes any worker for itself`);
     assert(source.includes(`"${entry}"`), `${entry} has another name`);
@@ -58,7 +58,7 @@ Deno.test("startWorker is the only way to a worker", async () => {
     for (const { name } of Deno.readDirSync(new URL(folder, ROOT))) {
       if (!name.endsWith(".ts") || name === "worker.ts") continue;
       const source = await Deno.readTextFile(new URL(`${folder}/${name}`, ROOT));
-      if (/\bnew Worker\(/.test(scanSource(source).code)) wrong.push(`${folder}/${name}`);
+      if (/\bnew Worker\(/.test(scanCode(source))) wrong.push(`${folder}/${name}`);
     }
   }
   assertEquals(wrong, []);
