@@ -571,6 +571,9 @@ Deno.test("decodeExchange() finds protocol_error with the event", () => {
   const { outcome } = decode({ events: [TOKEN, "<oops>", END] });
   assert(outcome.kind === "protocol_error", outcome.kind);
   assertStringIncludes(outcome.message, 'cannot read event 2, "<oops>": ');
+  // The event is whole, so the lost connection isn't what broke it.
+  const cut = decode({ events: [TOKEN, "<oops>"], exchange: { end: CUT } });
+  assertEquals(cut.outcome.kind, "protocol_error");
 });
 
 Deno.test("decodeExchange() cuts long messages", () => {

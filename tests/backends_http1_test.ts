@@ -88,6 +88,13 @@ const WHOLE: readonly { answer: string; body: string; reusable: boolean; status?
     reusable: false,
   },
   { answer: `${OK}content-length: 2, 2\r\n\r\nhi`, body: "hi", reusable: true },
+  {
+    // Names as long as those that matter.
+    answer: `${OK}content-length: 2\r\nx-request-line: 9\r\nx-transfer-coding: chunked\r\n` +
+      "x-upstream: close\r\nx-media-type: a/b\r\n\r\nhi",
+    body: "hi",
+    reusable: true,
+  },
 ];
 
 Deno.test("ResponseParser reads the same wherever the bytes are split", () => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
 import type { CalibrationCell, CalibrationLimit, ClientHealth } from "../metrics/run.ts";
 import { errorSpread } from "../metrics/check_client_error.ts";
@@ -75,6 +75,10 @@ Deno.test("clientVerdict says ok of a client that had time, calibrated or not", 
     assertEquals(verdict?.reasons, []);
     assert(checks.find(({ name }) => name === "client")!.ok);
   }
+});
+
+Deno.test("clientVerdict lets one connection of a hundred be replaced", () => {
+  assertEquals(loadOf(healthy({ replacedConnections: 1 })).verdict?.kind, "ok");
 });
 
 Deno.test("clientVerdict is absent where nothing is known", () => {
@@ -158,6 +162,7 @@ Deno.test("clientVerdict sees each fault and says what to do", async (t) => {
       const { verdict, checks } = loadOf(evidence);
       assertEquals(verdict?.reasons.map((reason) => reason.rule), [rule]);
       assertEquals(verdict?.kind, kind);
+      assertMatch(verdict!.message, kind === "suspect" ? /may be the client's$/ : /was the limit/);
       const { message, advice } = verdict!.reasons[0]!;
       assert(message.length > 20 && advice.length > 10);
       assertFalse(/\.$/.test(message) || /\.$/.test(advice), "no final period");

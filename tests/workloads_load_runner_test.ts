@@ -147,6 +147,14 @@ Deno.test("runLoad() duration: nothing starts after it, what is in flight drains
   assertEquals(end.sendingEndMs, 250);
 });
 
+Deno.test("runLoad() duration: nothing starts at its very end", async () => {
+  const { sentMs } = await play({ load: closed(1), stop: { durationMs: 200 } });
+  assertEquals(sentMs, [0, 100]);
+  // The same, where the timer of the end has not fired.
+  const late = await play({ load: closed(1), stop: { durationMs: 250 }, originMs: -250 });
+  assertEquals(late.sentMs, []);
+});
+
 Deno.test("runLoad() no time left means do not start, never no limit (T20)", async () => {
   // Users 2 and 3 would start at 200 and 300 of a run of 150.
   const { sentMs } = await play({ load: closed(4, 400), stop: { durationMs: 150 } });

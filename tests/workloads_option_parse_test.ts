@@ -26,6 +26,7 @@ Deno.test("readCommandLine reads every kind and spelling of an option", () => {
     [["--rate", "2.5"], { rate: 2.5 }],
     [["--rate=2.5"], { rate: 2.5 }],
     [["--rate=1e3"], { rate: 1000 }],
+    [["--rate=12.75e+2"], { rate: 1275 }],
     [["--rate", ".5"], { rate: 0.5 }],
     [["--rate", "inf"], { rate: Infinity }],
     [["--requests", "7"], { requests: 7 }],
@@ -110,6 +111,7 @@ Deno.test("parseOptions refuses with the value and with what would work", () => 
       ["--extra-body", "[1]"],
       `Cannot use --extra-body [1]: give a JSON object, as in '{"key": 1}'`,
     ],
+    [["--extra-body", "null"], "Cannot use --extra-body null: give a JSON object"],
     [["--rate"], "Cannot use --rate without a value: give a number of at least 0, or inf"],
     [["--rate="], "Cannot use --rate without a value: give a number of at least 0, or inf"],
     [["--rate", ""], "Cannot use --rate without a value: give a number of at least 0, or inf"],
@@ -220,6 +222,7 @@ Deno.test("readCommandLine keeps the common options apart", () => {
   const { given, common } = readCommandLine(FAKE, ["u", "-q", "--no-color", "--config", "a.json"]);
   assertEquals(given, { url: "u" });
   assertEquals(common, { quiet: true, color: false, config: "a.json" });
+  assertEquals(readCommandLine(FAKE, ["-h"]).common, { help: true });
 });
 
 Deno.test("readCommandLine gives a scenario's own letter to the scenario", () => {
