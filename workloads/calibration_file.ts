@@ -22,7 +22,6 @@ export interface CalibratedMachine
   readonly version: string;
 }
 
-/** What was found on one machine. */
 export interface MachineCalibration {
   readonly machine: CalibratedMachine;
   /** ISO 8601. */

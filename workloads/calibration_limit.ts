@@ -7,7 +7,6 @@ import { LIMIT_TOLERANCE } from "../metrics/check_calibration.ts";
 import type { CalibrationCell, CalibrationLimit } from "../metrics/run.ts";
 import { readDescriptors } from "./load_client_health.ts";
 
-/** How to search. */
 export interface LimitSearch {
   /** Cells of one client that were measured already; at least one. */
   readonly known: readonly CalibrationCell[];
@@ -15,7 +14,6 @@ export interface LimitSearch {
   readonly boundMs: number;
   /** Whether another load still fits. */
   readonly timeIsLeft: () => boolean;
-  /** Measures one more load. */
   readonly run: (streams: number) => Promise<CalibrationCell>;
   /** Most streams to try. Default: as many descriptors as the process may still open. */
   readonly most?: number;

@@ -9,7 +9,6 @@ import { findTransport } from "../backends/transports.ts";
 import type { MemoryPerStream } from "../metrics/run.ts";
 import { PROTOCOL_OF, type TruthfulServer } from "./calibration_cell.ts";
 
-/** What is measured. */
 export interface MemoryJob {
   readonly transport: string;
   readonly workers: number;

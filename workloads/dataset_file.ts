@@ -9,9 +9,7 @@ import { UserError } from "./user_error.ts";
 
 /** An open file; dispose of it with `using`. */
 export interface DatasetFile extends Disposable {
-  /** As the user gave it. */
   readonly path: string;
-  /** Bytes. */
   readonly size: number;
   /** Reads everything once, in chunks whose buffer is reused; reports bytes done and in all. */
   chunks(onProgress?: (done: number, total: number) => void): AsyncGenerator<Uint8Array>;

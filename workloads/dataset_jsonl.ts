@@ -34,7 +34,6 @@ const SCRIPT_OUTPUT_TOKENS = 200;
 
 const HINT = 'give a file with a JSON object a line, e.g. {"prompt": "Hi", "output_tokens": 16}';
 
-/** Options of the dataset. */
 export const JSONL_OPTIONS = {
   order: option.choice({
     value: "NAME",
@@ -47,7 +46,6 @@ export const JSONL_OPTIONS = {
   }),
 };
 
-/** Prompts from a JSONL file. */
 export const jsonl: DatasetKind = {
   name: "jsonl",
   description: "prompts or messages from a file with a JSON object a line",

@@ -10,7 +10,6 @@ import { conversationOf } from "./dataset_sharegpt.ts";
 import type { Dataset, DatasetKind, DatasetOptions } from "./prompt.ts";
 import conversations from "./sample_conversations.json" with { type: "json" };
 
-/** The conversations that come with the package. */
 export const sample: DatasetKind = {
   name: "sample",
   description: `${conversations.length} short conversations that come with the program`,

@@ -21,7 +21,6 @@ export interface ConversationMessage {
   readonly value: string;
 }
 
-/** One conversation. */
 export interface Conversation {
   /** From the file, else the position. */
   readonly id: string;
@@ -109,7 +108,6 @@ export const SAMPLER_OPTIONS = group("Prompts", {
   }),
 });
 
-/** What a sampler looks for. */
 interface Rules {
   readonly sampler: SamplerName;
   readonly turns: number;

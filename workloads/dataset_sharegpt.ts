@@ -19,7 +19,6 @@ import { UserError } from "./user_error.ts";
 const HINT = "get ShareGPT_V3_unfiltered_cleaned_split.json from the data set " +
   "anon8231489123/ShareGPT_Vicuna_unfiltered on Hugging Face, or use --dataset sample";
 
-/** Conversations from a file in ShareGPT's format. */
 export const sharegpt: DatasetKind = {
   name: "sharegpt",
   description: "conversations from a JSON file in ShareGPT's format",

@@ -24,7 +24,6 @@ import words from "./synthetic_words.json" with { type: "json" };
 /** Length of prompts and of answers when none is given. */
 const DEFAULT_TOKENS = 128;
 
-/** Options of the dataset. */
 export const SYNTHETIC_OPTIONS = group("Prompts", {
   inputTokens: option.length({
     value: "LENGTH",
@@ -54,7 +53,6 @@ export const SYNTHETIC_OPTIONS = group("Prompts", {
   }),
 });
 
-/** Prompts of chosen lengths. */
 export const synthetic: DatasetKind = {
   name: "synthetic",
   description: "prompts of exactly the length wanted, each different from all others",

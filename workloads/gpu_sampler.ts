@@ -21,7 +21,6 @@ export const GPU_CHOICES: readonly GpuChoice[] = ["auto", "nvml", "nvidia-smi", 
 export interface GpuSampler {
   readonly source: GpuSamples["source"];
   readonly devices: readonly GpuDevice[];
-  /** A load begins. */
   begin(): Promise<void>;
   /** The load has ended. @param startEpochMs its start, in ms since the epoch. */
   finish(startEpochMs: number): Promise<GpuSamples | undefined>;
@@ -29,7 +28,6 @@ export interface GpuSampler {
   close(): Promise<void>;
 }
 
-/** Options of {@linkcode openGpuSampler}. */
 export interface GpuSamplerOptions {
   /** Default 500 ms: the driver's own figures are hardly newer. */
   readonly periodMs?: number;

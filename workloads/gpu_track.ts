@@ -28,7 +28,6 @@ export interface GpuKeeper {
   samples(startMs: number): GpuSamples;
 }
 
-/** Options of {@linkcode keepGpu}. */
 export interface GpuKeeperOptions {
   readonly source: GpuSamples["source"];
   /** One look per device, before the run's first request. */

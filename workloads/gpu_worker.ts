@@ -50,7 +50,6 @@ export type FromGpuThread =
 /** More than a driver uses for itself. */
 const HIDDEN_BYTES = 1024 ** 3;
 
-/** Handles the messages of the thread. */
 export function createGpuThread(
   reply: (message: FromGpuThread) => void,
 ): (message: ToGpuThread) => Promise<void> {

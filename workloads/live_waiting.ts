@@ -6,7 +6,6 @@
 import type { Clock } from "../backends/clock.ts";
 import type { ProgressState } from "./live_progress.ts";
 
-/** Options of {@linkcode whileWaiting}. */
 export interface WaitingOptions {
   readonly clock: Clock;
   /** What is waited for: `the server's first answer`. */

@@ -17,7 +17,6 @@ export interface HealthWatch {
   finish(end: Pick<JobEnd, "lag" | "usage">, live: LiveCounters): ClientHealth;
 }
 
-/** Starts measuring this process. */
 export function watchClient(live: LiveCounters): HealthWatch {
   const startMs = systemClock.now();
   const cpuBefore = process.cpuUsage();

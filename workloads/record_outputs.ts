@@ -42,7 +42,7 @@ async function kindOf(path: string): Promise<"folder" | "file" | "nothing" | "un
   try {
     return (await Deno.stat(path)).isDirectory ? "folder" : "file";
   } catch (error) {
-    // Whoever may not look may still be allowed to write.
+    // Without permission to read, writing may still be allowed.
     return error instanceof Deno.errors.NotFound ? "nothing" : "unknown";
   }
 }

@@ -203,7 +203,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       originMs,
       keepText: plan.saveText,
       promptTokens: prompt.promptTokens,
-      // An estimate of the text is worth less than one token an event.
+      // An estimate of the text is worth less than one token per event.
       ...(counter.source === "tokenizer" ? { countText: (text) => counter.count(text) } : {}),
     };
   };

@@ -10,11 +10,10 @@ import type { ProgressState } from "./live_progress.ts";
 import type { Stop } from "./load.ts";
 import type { LoadThreads } from "./load_threads.ts";
 
-/** The load that is watched, and who is told. */
+/** The load that is counted. */
 export interface LoadProgressOptions {
   /** `warm-up` or `measuring`. */
   readonly phase: string;
-  /** Name of the load. */
   readonly label: string;
   /** When it ends, from which the time left is estimated. */
   readonly stop: Stop;
@@ -54,7 +53,6 @@ export class LoadProgress {
     this.#failed++;
   }
 
-  /** Reports the state now. */
   report(): void {
     const { phase, label, stop, onProgress } = this.#options;
     const live = this.#threads.live();

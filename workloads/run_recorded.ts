@@ -29,7 +29,6 @@ export interface RecordOptions {
   readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
 }
 
-/** A run and its record file. */
 export interface RecordedRun {
   readonly run: Run;
   readonly folder?: string;

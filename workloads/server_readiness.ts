@@ -18,7 +18,6 @@ const LONGEST_ATTEMPT_MS = 60_000;
 /** So that the last attempt before the limit can succeed, too. */
 const SHORTEST_ATTEMPT_MS = 5_000;
 
-/** Options of {@linkcode askForOneToken}. */
 export interface AskOptions {
   readonly timeoutMs: number;
   /** Served model name. Default: the first one that the server lists. */
@@ -30,7 +29,6 @@ export interface AskOptions {
 /** One question to a server: `undefined` = ready, else why not. */
 export type Attempt = (timeoutMs: number, signal: AbortSignal) => Promise<string | undefined>;
 
-/** Options of {@linkcode waitUntilReady}. */
 export interface WaitOptions {
   /** From the start of an attempt to the start of the next. */
   readonly intervalMs: number;
