@@ -423,7 +423,7 @@ const LAUNCHER = defineCommand({
   summary: "",
   description: "",
   options: LAUNCH_OPTIONS,
-  examples: [],
+  examples: {},
   run: () => Promise.resolve(0),
 });
 

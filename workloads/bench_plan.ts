@@ -25,7 +25,7 @@ import { chooseDataset, datasetExtra } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
 import type { Dataset } from "./prompt.ts";
-import { UserError } from "./user_error.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** A benchmark run, fully decided. Secrets are in it: it is never written anywhere. */
 export interface BenchPlan {
@@ -321,17 +321,10 @@ function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string
   if (carrier === "inprocess") return given.replace(/(?<=.)\/+$/, "");
   const scheme = carrier === "grpc" ? "grpc" : "http";
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? given : `${scheme}://${given}`;
-  let url: URL;
-  try {
-    // URL knows no default rules for grpc:, so the host is checked as http's.
-    url = new URL(full.replace(/^grpc(s?):/i, "http$1:"));
-  } catch {
-    throw new UserError(
-      `Cannot use "${given}" as the server's URL: give one like ${scheme}://127.0.0.1:8000`,
-    );
-  }
+  // URL knows no default rules for grpc:, so the host is checked as http's.
+  const url = URL.parse(full.replace(/^grpc(s?):/i, "http$1:"));
   const schemes = carrier === "grpc" ? /^(grpcs?|https?):/i : /^https?:/i;
-  if (!schemes.test(full) || url.hostname === "") {
+  if (!schemes.test(full) || !url?.hostname) {
     throw new UserError(
       `Cannot use "${given}" as the server's URL: give one like ${scheme}://127.0.0.1:8000`,
     );
@@ -374,11 +367,7 @@ async function readFile(option: string, path: string | undefined): Promise<strin
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    throw new UserError(`Cannot read ${option} ${path}: ${reason}`);
+    throw fileError(`Cannot read ${option} ${path}`, error);
   }
 }
 

@@ -132,8 +132,8 @@ export interface Command<T extends OptionTable = OptionTable> {
   readonly description: string;
   /** What it takes besides the options that every command has. */
   readonly options: T;
-  /** Lines that run as they stand. */
-  readonly examples: readonly { readonly line: string; readonly does: string }[];
+  /** Lines that run as they stand, and what each does. */
+  readonly examples: Readonly<Record<string, string>>;
   /**
    * Does the work; returns the exit code. A method, so that a command with its own table fits into
    * a list of commands.

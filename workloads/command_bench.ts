@@ -63,22 +63,14 @@ export const bench: Command = defineCommand({
     "report` makes every report again from that file. Ctrl-C stops sending, lets requests in flight " +
     "finish and reports what was measured; a second Ctrl-C stops at once.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer bench http://127.0.0.1:8000 --concurrency 1,8,64",
-      does: "three closed loops and the curve of throughput against latency",
-    },
-    {
-      line:
-        "tokometer bench http://127.0.0.1:8000 --rate 2,4,8 --duration 60 --slo ttft:500,tpot:50",
-      does: "Poisson arrivals for a minute each, with goodput against a service level",
-    },
-    {
-      line: "tokometer bench http://127.0.0.1:8000 --dataset synthetic --input-tokens 1024 " +
-        "--output-tokens 128 --tokenizer ./model",
-      does: "prompts of exactly 1024 tokens",
-    },
-  ],
+  examples: {
+    "tokometer bench http://127.0.0.1:8000 --concurrency 1,8,64":
+      "three closed loops and the curve of throughput against latency",
+    "tokometer bench http://127.0.0.1:8000 --rate 2,4,8 --duration 60 --slo ttft:500,tpot:50":
+      "Poisson arrivals for a minute each, with goodput against a service level",
+    "tokometer bench http://127.0.0.1:8000 --dataset synthetic --input-tokens 1024 --output-tokens 128 --tokenizer ./model":
+      "prompts of exactly 1024 tokens",
+  },
   run: runBench,
 });
 

@@ -72,7 +72,7 @@ const OPTIONS = {
     }),
   }),
   ...group("Client", {
-    transport: option.choices({
+    transport: option.texts({
       value: "NAME[,NAME…]",
       default: ["http"],
       choices: ["http", "all", ...TRANSPORT_NAMES.http, ...TRANSPORT_NAMES.grpc],
@@ -131,18 +131,13 @@ export const calibrate: Command = defineCommand({
     "Client and engine share the machine: the errors are those of a client beside its server. " +
     "Run it while nothing else is busy.",
   options: OPTIONS,
-  examples: [
-    { line: "tokometer calibrate", does: "the HTTP transports with 16, 64 and 256 streams" },
-    {
-      line: "tokometer calibrate --concurrency 512 --itl 50 --transport socket --workers 2",
-      does: "the load of a planned run",
-    },
-    {
-      line: "tokometer calibrate --transport grpc,grpc-socket",
-      does: "the transports of Triton and PPL",
-    },
-    { line: "tokometer calibrate --quick --no-save", does: "a first impression in half the time" },
-  ],
+  examples: {
+    "tokometer calibrate": "the HTTP transports with 16, 64 and 256 streams",
+    "tokometer calibrate --concurrency 512 --itl 50 --transport socket --workers 2":
+      "the load of a planned run",
+    "tokometer calibrate --transport grpc,grpc-socket": "the transports of Triton and PPL",
+    "tokometer calibrate --quick --no-save": "a first impression in half the time",
+  },
   run: runCalibrate,
 });
 

@@ -49,10 +49,10 @@ export const demo: Command = defineCommand({
     "users over real HTTP, and leaves a result folder with a report page to look at. Takes well " +
     "under a minute and needs no network, GPU or model. The numbers are those of a simulation.",
   options: OPTIONS,
-  examples: [
-    { line: "tokometer demo", does: "four loads and a report page" },
-    { line: "tokometer demo --concurrency 4 --duration 3 --no-save", does: "the short version" },
-  ],
+  examples: {
+    "tokometer demo": "four loads and a report page",
+    "tokometer demo --concurrency 4 --duration 3 --no-save": "the short version",
+  },
   run: runDemo,
 });
 

@@ -23,19 +23,12 @@ export const numClients: Command = defineCommand({
     "stop time counts from the start of the run for all users, and an unknown option is an error. " +
     "--script-numbers adds the row as the script would have printed it.",
   options: CLIENTS_OPTIONS,
-  examples: [
-    {
-      line: "tokometer num-clients --base-url http://127.0.0.1:8000 --num-threads 8 " +
-        "--num-requests 50 --thread-stop-time 60",
-      does: "eight users for a minute on the built-in sample",
-    },
-    {
-      line: "tokometer num-clients 127.0.0.1:23333 --backend ppl " +
-        "--dataset-path samples_1024.json --tokenizer ./llama-7b-hf --num-clients 100 " +
-        "--stop-time 300 --sequence legacy",
-      does: "PPL's server, with the script's own order of prompts",
-    },
-  ],
+  examples: {
+    "tokometer num-clients --base-url http://127.0.0.1:8000 --num-threads 8 --num-requests 50 --thread-stop-time 60":
+      "eight users for a minute on the built-in sample",
+    "tokometer num-clients 127.0.0.1:23333 --backend ppl --dataset-path samples_1024.json --tokenizer ./llama-7b-hf --num-clients 100 --stop-time 300 --sequence legacy":
+      "PPL's server, with the script's own order of prompts",
+  },
   run: (values, host) =>
     measureApiBench(values, host, {
       plan: (backend, url) => planClients(values, { backend, url }),

@@ -65,16 +65,11 @@ export const probe: Command = defineCommand({
     "how a server answers before benchmarking it. With --curl it prints the equivalent command " +
     "instead and sends nothing.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer probe http://127.0.0.1:8000 --output-tokens 8",
-      does: "eight tokens, event by event",
-    },
-    {
-      line: "tokometer probe http://127.0.0.1:8000 --protocol openai-completions --curl",
-      does: "the request as a curl command",
-    },
-  ],
+  examples: {
+    "tokometer probe http://127.0.0.1:8000 --output-tokens 8": "eight tokens, event by event",
+    "tokometer probe http://127.0.0.1:8000 --protocol openai-completions --curl":
+      "the request as a curl command",
+  },
   run: runProbe,
 });
 

@@ -156,23 +156,14 @@ export const profileGeneration: Command = defineCommand({
     "for each user and round; a second run with the same seed meets its own prompts in a " +
     "server's prefix cache.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer profile-generation ./tiny-onnx --concurrency 1 4 --prompt-tokens 64 " +
-        "--completion-tokens 32",
-      does: "two cases with a model in this program",
-    },
-    {
-      line:
-        "tokometer profile-generation ./internlm-7b --launch lmdeploy --tp 2 --concurrency 1 16",
-      does: "starts LMDeploy's server on two GPUs, measures it and ends it",
-    },
-    {
-      line: "tokometer profile-generation http://127.0.0.1:23333 --protocol lmdeploy-generate " +
-        "--concurrency 1 16 32 64",
-      does: "the script's twenty cases against an LMDeploy server",
-    },
-  ],
+  examples: {
+    "tokometer profile-generation ./tiny-onnx --concurrency 1 4 --prompt-tokens 64 --completion-tokens 32":
+      "two cases with a model in this program",
+    "tokometer profile-generation ./internlm-7b --launch lmdeploy --tp 2 --concurrency 1 16":
+      "starts LMDeploy's server on two GPUs, measures it and ends it",
+    "tokometer profile-generation http://127.0.0.1:23333 --protocol lmdeploy-generate --concurrency 1 16 32 64":
+      "the script's twenty cases against an LMDeploy server",
+  },
   run: runProfile,
 });
 

@@ -43,14 +43,10 @@ export const profileRestfulApi: Command = defineCommand({
     "Our numbers come first: completed requests, tokens that came, the first event with a token. " +
     "The script's own follow, labeled; its CSV has them in a second file, FILE_script.csv.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer profile-restful-api http://127.0.0.1:23333 ./internlm-7b " +
-        "./ShareGPT_V3_unfiltered_cleaned_split.json --concurrency 32 --num_prompts 1000 " +
-        "--stream_output",
-      does: "a thousand streamed answers",
-    },
-  ],
+  examples: {
+    "tokometer profile-restful-api http://127.0.0.1:23333 ./internlm-7b ./ShareGPT_V3_unfiltered_cleaned_split.json --concurrency 32 --num_prompts 1000 --stream_output":
+      "a thousand streamed answers",
+  },
   run: async (values, host) => {
     const { serverAddr: address, streamOutput: stream } = values;
     if (address !== undefined && !/^https?:\/\//.test(address)) {

@@ -38,13 +38,10 @@ export const profileServing: Command = defineCommand({
     "script times both, and a new connection, with the first token. The served model's chat " +
     "template is not applied.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer profile-serving 127.0.0.1:33337 ./internlm-7b/triton_models/tokenizer " +
-        "./ShareGPT_V3_unfiltered_cleaned_split.json --stream_output",
-      does: "a thousand prompts from 32 users",
-    },
-  ],
+  examples: {
+    "tokometer profile-serving 127.0.0.1:33337 ./internlm-7b/triton_models/tokenizer ./ShareGPT_V3_unfiltered_cleaned_split.json --stream_output":
+      "a thousand prompts from 32 users",
+  },
   run: (values, host) =>
     runRestful({ name: "profile-serving", options: OPTIONS }, values, host, {
       protocol: "triton-turbomind",

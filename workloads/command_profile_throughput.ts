@@ -79,23 +79,14 @@ export const profileThroughput: Command = defineCommand({
     "--launch starts an engine's own server and ends it afterwards; of one that runs already give " +
     "the URL. Prompts are tokenized before anything is timed.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json " +
-        "http://127.0.0.1:23333 --protocol lmdeploy-completions --concurrency 256",
-      does: "five thousand prompts against an LMDeploy server",
-    },
-    {
-      line: "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json " +
-        "./internlm-7b --launch vllm --concurrency 256",
-      does: "starts vLLM's server, measures it and ends it",
-    },
-    {
-      line: "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json " +
-        "./tiny-onnx --concurrency 8 --num_prompts 100",
-      does: "a hundred with a model in this program",
-    },
-  ],
+  examples: {
+    "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json http://127.0.0.1:23333 --protocol lmdeploy-completions --concurrency 256":
+      "five thousand prompts against an LMDeploy server",
+    "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json ./internlm-7b --launch vllm --concurrency 256":
+      "starts vLLM's server, measures it and ends it",
+    "tokometer profile-throughput ./ShareGPT_V3_unfiltered_cleaned_split.json ./tiny-onnx --concurrency 8 --num_prompts 100":
+      "a hundred with a model in this program",
+  },
   run: (values, host) =>
     measureEngine(values, host, { tokenIds: false }, async ({ url, protocol, extraBody }) => {
       const { launch, modelPath, streamOutput: stream } = values;

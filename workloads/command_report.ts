@@ -55,20 +55,13 @@ export const report: Command = defineCommand({
     "Several files are those of clients that loaded one server at the same time. They are merged " +
     "load by load; users and rates are added.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer report results/records.jsonl --percentiles 50,90,99,99.9",
-      does: "the table with other percentiles",
-    },
-    {
-      line: "tokometer report results/records.jsonl --format json",
-      does: "everything, for a program",
-    },
-    {
-      line: "tokometer report node-a/records.jsonl node-b/records.jsonl",
-      does: "two clients of one server, as one load",
-    },
-  ],
+  examples: {
+    "tokometer report results/records.jsonl --percentiles 50,90,99,99.9":
+      "the table with other percentiles",
+    "tokometer report results/records.jsonl --format json": "everything, for a program",
+    "tokometer report node-a/records.jsonl node-b/records.jsonl":
+      "two clients of one server, as one load",
+  },
   run: runReport,
 });
 

@@ -61,13 +61,10 @@ export const requestRate: Command = defineCommand({
     "for the first token is not a gap between tokens. --script-numbers adds the row as the script " +
     "would have printed it.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer request-rate --base-url http://127.0.0.1:8000 --num-requests 50 " +
-        "--request-rate 4 --legacy-rng",
-      does: "four requests a second, at the script's own times",
-    },
-  ],
+  examples: {
+    "tokometer request-rate --base-url http://127.0.0.1:8000 --num-requests 50 --request-rate 4 --legacy-rng":
+      "four requests a second, at the script's own times",
+  },
   run: async (values, host) => {
     const { seed, legacyRng, requestRate: ratePerSec, numRequests: requests } = values;
     if (legacyRng && seed >= NUMPY_SEEDS) {
@@ -94,9 +91,9 @@ export const requestRate: Command = defineCommand({
         }),
       columns: RATE_COLUMNS,
       row: ({ records, durationMs }) => rateRow(records, durationMs),
-      scriptRow: (ran, { countsEvents }) =>
+      scriptRow: (ran, { countsTokens }) =>
         rateRow(ran.records, ran.durationMs, {
-          count: countsEvents ? "events" : "tokens",
+          count: countsTokens ? "tokens" : "events",
           promptTokens: scriptPromptTokens(ran),
           firstGap: true,
         }),

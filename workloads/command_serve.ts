@@ -28,7 +28,7 @@ import {
   writeState,
 } from "./server_state.ts";
 import { shellLine, splitShellWords } from "./shell_split.ts";
-import { EXIT, UserError } from "./user_error.ts";
+import { EXIT, fileError, UserError } from "./user_error.ts";
 
 /** How long `status` waits for a token. */
 const STATUS_TIMEOUT_MS = 15_000;
@@ -146,19 +146,14 @@ export const serve: Command = defineCommand({
     "The server inherits your environment, e.g. CUDA_VISIBLE_DEVICES. The exit code is 3 if a server " +
     "is not ready.",
   options: OPTIONS,
-  examples: [
-    {
-      line: "tokometer serve start vllm --model-path ./llama-7b-hf --tp 2",
-      does: "vLLM on two GPUs, as the scripts start it",
-    },
-    {
-      line:
-        "tokometer serve start lightllm --model-path ./llama-7b-hf -- --max_total_token_num 150000",
-      does: "with an argument of the engine's own",
-    },
-    { line: "tokometer serve status", does: "which servers answer" },
-    { line: "tokometer serve stop vllm", does: "stops it with all its workers" },
-  ],
+  examples: {
+    "tokometer serve start vllm --model-path ./llama-7b-hf --tp 2":
+      "vLLM on two GPUs, as the scripts start it",
+    "tokometer serve start lightllm --model-path ./llama-7b-hf -- --max_total_token_num 150000":
+      "with an argument of the engine's own",
+    "tokometer serve status": "which servers answer",
+    "tokometer serve stop vllm": "stops it with all its workers",
+  },
   run,
 });
 
@@ -183,7 +178,9 @@ async function start(values: ServeValues, host: Host): Promise<number> {
     );
   }
   await refuseTakenAddress(plan);
-  await makeFolder(folder);
+  await Deno.mkdir(folder, { recursive: true }).catch((error) => {
+    throw fileError(`Cannot make the folder ${folder}`, error);
+  });
   const server = await startPlanned(plan, { endWithUs: false });
   let ready = false;
   try {
@@ -355,13 +352,4 @@ function label(state: ServerState): string {
 
 function portOf(url: string): string {
   return /:(\d+)$/.exec(url)![1]!;
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot make the folder ${path}: ${(error as Error).message}`);
-  }
 }

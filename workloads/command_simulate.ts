@@ -24,7 +24,7 @@ import {
   type ValuesOf,
 } from "./command.ts";
 import { group, option, pick, withNeeds } from "./option_table.ts";
-import { EXIT, UserError } from "./user_error.ts";
+import { EXIT, fileError, UserError } from "./user_error.ts";
 
 const OWN_TIMES = "with --ttft or --itl each stream has times of its own";
 const STEP_NEEDS: readonly Need[] = [
@@ -294,17 +294,13 @@ export const simulate: Command = defineCommand({
     "/metrics what a Prometheus scraper expects. Prompt tokens are the ids given, else the bytes of " +
     "the text divided by four.",
   options: OPTIONS,
-  examples: [
-    { line: "tokometer simulate", does: "A batching engine on port 8000." },
-    {
-      line: "tokometer simulate --ttft lognormal:200:0.4 --itl normal:20:2 --port 0",
-      does: "Streams with chosen times, on a free port.",
-    },
-    {
-      line: "tokometer simulate --fault cut:0.05 --fault http-429:0.1 --fault stall:0.01:5000",
-      does: "A server that fails now and then.",
-    },
-  ],
+  examples: {
+    "tokometer simulate": "A batching engine on port 8000",
+    "tokometer simulate --ttft lognormal:200:0.4 --itl normal:20:2 --port 0":
+      "streams with chosen times, on a free port",
+    "tokometer simulate --fault cut:0.05 --fault http-429:0.1 --fault stall:0.01:5000":
+      "A server that fails now and then",
+  },
   run,
 });
 
@@ -451,7 +447,6 @@ async function saveTruth(values: SimulateValues, server: SimServer): Promise<voi
       while (bytes.length > 0) bytes = bytes.subarray(await file.write(bytes));
     }
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot write --truth-file ${path}: ${(error as Error).message}`);
+    throw fileError(`Cannot write --truth-file ${path}`, error);
   }
 }

@@ -45,23 +45,14 @@ export const sweep: Command = defineCommand({
     "DATASET_PATH, BENCHMARK_TOKENIZER_PATH, HF_MODEL_PATH (for the tokenizer), SERVER_URL, " +
     "VLLM_SERVER_URL and the like. Keys go into no file.",
   options: SWEEP_OPTIONS,
-  examples: [
-    {
-      line: "tokometer sweep --base-url http://127.0.0.1:8000 --model-size 7 --tp 1 --mode fp16 " +
-        "--clients 1,8,64 --stop-time 60 --dataset-path samples_1024.json",
-      does: "three cases of a minute",
-    },
-    {
-      line: "tokometer sweep --backend ppl --base-url 127.0.0.1:23333 --model-size 7 --tp 1 " +
-        "--mode fp16 --clients 100,1,5,10,20,30,40,50,100,200,300",
-      does: "the script's own list, its first case being a warm-up whose row stays",
-    },
-    {
-      line: "tokometer sweep --resume --base-url http://127.0.0.1:8000 --model-size 7 --tp 1 " +
-        "--mode fp16 --clients 1,8,64 --stop-time 60 --dataset-path samples_1024.json",
-      does: "goes on where the first example was interrupted",
-    },
-  ],
+  examples: {
+    "tokometer sweep --base-url http://127.0.0.1:8000 --model-size 7 --tp 1 --mode fp16 --clients 1,8,64 --stop-time 60 --dataset-path samples_1024.json":
+      "three cases of a minute",
+    "tokometer sweep --backend ppl --base-url 127.0.0.1:23333 --model-size 7 --tp 1 --mode fp16 --clients 100,1,5,10,20,30,40,50,100,200,300":
+      "the script's own list, its first case being a warm-up whose row stays",
+    "tokometer sweep --resume --base-url http://127.0.0.1:8000 --model-size 7 --tp 1 --mode fp16 --clients 1,8,64 --stop-time 60 --dataset-path samples_1024.json":
+      "goes on where the first example was interrupted",
+  },
   run: runSweep,
 });
 

@@ -45,7 +45,7 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
  *   summary: "Sleeps",
  *   description: "Sleeps a while.",
  *   options: { minutes: { kind: "number", value: "N", default: 20, help: "How long." } },
- *   examples: [{ line: "tokometer nap --minutes 5", does: "A short one." }],
+ *   examples: { "tokometer nap --minutes 5": "a short one" },
  *   run: () => Promise.resolve(0),
  * };
  * renderHelp(nap).includes("--minutes N  How long. [default: 20]"); // true
@@ -83,9 +83,10 @@ export function renderHelp(command: Command, options: HelpOptions = {}): string 
       column,
     );
   }
-  if (command.examples.length > 0) {
+  const examples = Object.entries(command.examples);
+  if (examples.length > 0) {
     page.heading("Examples");
-    for (const [index, { line, does }] of command.examples.entries()) {
+    for (const [index, [line, does]] of examples.entries()) {
       if (index > 0) page.blank();
       page.prose(does, 2);
       page.command(line, 4);
@@ -113,10 +114,10 @@ export function renderOverview(commands: readonly Command[], options: HelpOption
   }
   page.heading("Commands");
   page.table(commands.map(({ name, summary }) => [name, summary]));
-  const examples = commands.flatMap(({ examples }) => examples.slice(0, 1)).slice(0, 3);
+  const examples = commands.flatMap(({ examples }) => Object.keys(examples).slice(0, 1));
   if (examples.length > 0) {
     page.heading("Examples");
-    for (const { line } of examples) page.command(line, 2, { bold: false });
+    for (const line of examples.slice(0, 3)) page.command(line, 2, { bold: false });
   }
   page.heading("Help");
   page.table([

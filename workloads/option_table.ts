@@ -7,37 +7,29 @@
 import { type Defined, defined } from "../backends/defined.ts";
 import type { Need, Option, OptionKind, OptionTable, OptionValue } from "./command.ts";
 
-/** What is said of an option besides its kind and default. */
-type Spec = Omit<Option, "kind" | "default" | "typed" | "argument" | "unless">;
+/** What is said of an option besides its kind. */
+type Spec<T> = Omit<Option, "kind" | "default" | "typed" | "argument" | "unless"> & {
+  readonly choices?: readonly T[] | readonly string[];
+};
 
-/** Makes options of one kind; without a default the value may be `undefined`. */
+/** Makes options of one kind. Choices become the type; without a default it has `undefined`. */
 interface Maker<T extends OptionValue> {
-  <V extends T = T>(spec: Spec & { readonly default: NoInfer<V> }): Option<V>;
-  <V extends T = T>(spec: Spec & { readonly default?: never }): Option<V | undefined>;
+  <const V extends T = T>(spec: Spec<V> & { readonly default: NoInfer<V> }): Option<V>;
+  <const V extends T = T>(spec: Spec<V> & { readonly default?: never }): Option<V | undefined>;
 }
 
-/** The same for options with a fixed set of values, which become the type. */
-interface ChoiceMaker {
-  <const C extends string>(
-    spec: Spec & { readonly choices: readonly C[]; readonly default: NoInfer<C> },
-  ): Option<C>;
-  <const C extends string>(
-    spec: Spec & { readonly choices: readonly C[]; readonly default?: never },
-  ): Option<C | undefined>;
-}
-
-/** The same for lists of such values. */
-interface ChoicesMaker {
-  <const C extends string>(
-    spec: Spec & { readonly choices: readonly C[]; readonly default: readonly NoInfer<C>[] },
-  ): Option<readonly C[]>;
-  <const C extends string>(
-    spec: Spec & { readonly choices: readonly C[]; readonly default?: never },
-  ): Option<readonly C[] | undefined>;
+/** The same for lists of texts. */
+interface ListMaker {
+  <const V extends string = string>(
+    spec: Spec<V> & { readonly default: readonly NoInfer<V>[] },
+  ): Option<readonly V[]>;
+  <const V extends string = string>(
+    spec: Spec<V> & { readonly default?: never },
+  ): Option<readonly V[] | undefined>;
 }
 
 /** An argument: given by its place on the command line. */
-type ArgumentSpec = Pick<Spec, "help">;
+type ArgumentSpec = Pick<Option, "help">;
 
 const make = (kind: OptionKind, usual: Partial<Option> = {}) => (spec: object): Option => ({
   ...usual,
@@ -53,14 +45,13 @@ export const option = {
   length: make("text") as Maker<string | number>,
   integer: make("integer") as Maker<number>,
   number: make("number") as Maker<number>,
-  texts: make("texts") as Maker<readonly string[]>,
+  texts: make("texts") as ListMaker,
   integers: make("integers") as Maker<readonly number[]>,
   numbers: make("numbers") as Maker<readonly number[]>,
   json: make("json") as Maker<Readonly<Record<string, unknown>>>,
   seconds: make("number", { value: "SECONDS", min: 0 }) as Maker<number>,
   file: make("text", { value: "FILE" }) as Maker<string>,
-  choice: make("text", { value: "NAME" }) as ChoiceMaker,
-  choices: make("texts") as ChoicesMaker,
+  choice: make("text", { value: "NAME" }) as Maker<string>,
 
   /** A required argument. */
   argument: <const C extends string = string>(

@@ -64,7 +64,7 @@ const SELF = { name: "num-clients", options: CLIENTS_OPTIONS };
 /** The row as the script would have counted the same answers. */
 export function clientsScriptRow(ran: ScriptRun, backend: ScriptBackend): readonly string[] {
   return clientsRow(ran.records, ran.durationMs, {
-    count: backend.countsEvents ? "events" : "tokens",
+    count: backend.countsTokens ? "tokens" : "events",
     promptTokens: scriptPromptTokens(ran),
   });
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
-import { UserError } from "./user_error.ts";
+import { fileError } from "./user_error.ts";
 
 /** Rows of a CSV, and the same rows as the script computes them, if wanted. */
 export interface ScriptCsv {
@@ -30,8 +30,7 @@ async function writeCsv(path: string, rows: readonly (readonly string[])[]): Pro
   try {
     await Deno.writeTextFile(path, stringify(rows));
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot write the CSV ${path}: ${(error as Error).message}`);
+    throw fileError(`Cannot write the CSV ${path}`, error);
   }
 }
 

@@ -16,15 +16,15 @@ export interface ScriptBackend {
   readonly protocol: string;
   readonly sampling: Sampling;
   /** Fields that the script sends besides. */
-  readonly extraBody: Readonly<Record<string, unknown>>;
+  readonly extraBody?: Readonly<Record<string, unknown>>;
   /** The model in the address, where the script never asks. */
   readonly model?: string;
   /** Environment variable with the server's address in the sweep. */
   readonly urlVariable?: string;
   /** Environment variable with the key. */
   readonly keyVariable?: string;
-  /** The script takes each event with text for one token (T7); otherwise it reads the counter. */
-  readonly countsEvents: boolean;
+  /** The script reads the counter of tokens; otherwise it takes each event with text for one (T7). */
+  readonly countsTokens?: true;
 }
 
 /** The scripts' own names; each reaches a protocol (T36). */
@@ -33,10 +33,8 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     name: "vllm",
     protocol: "openai-completions",
     sampling: { temperature: 0 },
-    extraBody: {},
     urlVariable: "VLLM_SERVER_URL",
     keyVariable: "OPENAI_API_KEY",
-    countsEvents: true,
   },
   {
     name: "ppl",
@@ -44,17 +42,14 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     sampling: { temperature: 0.8, topK: 40, topP: 0.7 },
     extraBody: { repetition_penalty: 1.05 },
     urlVariable: "PPL_SERVER_URL",
-    countsEvents: true,
   },
   {
     name: "trtllm",
     protocol: "triton-trtllm",
     sampling: { temperature: 0 },
-    extraBody: {},
     // The script's --model is a folder; the model of its address is always this one.
     model: "ensemble",
     urlVariable: "TRTLLM_SERVER_URL",
-    countsEvents: true,
   },
   {
     name: "lightllm",
@@ -63,7 +58,7 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     // As the script sends them, although the engine ignores a temperature without do_sample.
     extraBody: { parameters: { temperature: 0, frequency_penalty: 1, do_sample: null } },
     urlVariable: "LIGHTLLM_SERVER_URL",
-    countsEvents: false,
+    countsTokens: true,
   },
   {
     name: "amsv2",
@@ -72,15 +67,13 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     extraBody: { parameters: { repetition_penalty: 1.1 } },
     urlVariable: "AMSV2_SERVER_URL",
     keyVariable: "AMSV2_API_KEY",
-    countsEvents: false,
+    countsTokens: true,
   },
   {
     name: "sglang",
     protocol: "sglang",
     sampling: { temperature: 0 },
-    extraBody: {},
     urlVariable: "SGLANG_SERVER_URL",
-    countsEvents: true,
   },
 ];
 
@@ -106,7 +99,5 @@ export function findBackend(name: string): ScriptBackend {
     name,
     protocol: name,
     sampling: { temperature: 0 },
-    extraBody: {},
-    countsEvents: true,
   };
 }

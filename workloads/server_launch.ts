@@ -31,7 +31,7 @@ import {
   SERVERS_FOLDER,
 } from "./server_launch_options.ts";
 import { splitShellWords } from "./shell_split.ts";
-import { EXIT, UserError } from "./user_error.ts";
+import { EXIT, fileError, UserError } from "./user_error.ts";
 
 /** A server to start. */
 export interface LaunchPlan {
@@ -217,8 +217,7 @@ export async function startPlanned(
     if (folder !== "") await Deno.mkdir(folder, { recursive: true });
     await (await Deno.open(logPath, { append: true, create: true })).close();
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(`Cannot write the log ${logPath}: ${(error as Error).message}`);
+    throw fileError(`Cannot write the log ${logPath}`, error);
   }
   try {
     return await startServer(command, {

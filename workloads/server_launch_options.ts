@@ -26,7 +26,7 @@ export const ENGINE_OPTIONS = group(GROUP, {
     aliases: ["tensor-parallel-size"],
     help: "GPUs that share the model: a power of two.",
   }),
-  mode: option.text({
+  mode: option.text<string>({
     value: "NAME",
     default: "fp16",
     choices: [...new Set(LAUNCH_ENGINES.flatMap(({ modes }) => Object.keys(modes)))],
@@ -56,7 +56,7 @@ export const ENGINE_OPTIONS = group(GROUP, {
     help: "Longest prompt and answer together, in tokens.",
     advanced: true,
   }),
-  logLevel: option.text({
+  logLevel: option.text<string>({
     value: "LEVEL",
     choices: ["debug", "info", "warning", "error", "critical"],
     defaultText: "the engine's; warning for vllm",

@@ -12,7 +12,7 @@
  * @module
  */
 import { wallClockMs } from "../backends/clock.ts";
-import { UserError } from "./user_error.ts";
+import { fileError } from "./user_error.ts";
 
 /** Paths of one sweep. */
 export interface SweepFiles {
@@ -73,10 +73,7 @@ export async function archiveSweep(files: SweepFiles): Promise<string | undefine
     }
     return folder;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable || error instanceof UserError) throw error;
-    throw new UserError(
-      `Cannot archive the previous sweep in ${files.resultFolder}: ${(error as Error).message}`,
-    );
+    throw fileError(`Cannot archive the previous sweep in ${files.resultFolder}`, error);
   }
 }
 

@@ -6,7 +6,7 @@
 import { defined } from "../backends/defined.ts";
 import { isObject } from "../backends/json_event.ts";
 import { nearestName } from "./option_suggest.ts";
-import { UserError } from "./user_error.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** One case, as `num-clients` runs it. Times in seconds. */
 export interface SweepCase {
@@ -69,11 +69,7 @@ async function readFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(await Deno.readTextFile(path));
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    throw new UserError(`Cannot read --cases ${path}: ${reason}`);
+    throw fileError(`Cannot read --cases ${path}`, error);
   }
 }
 

@@ -20,7 +20,9 @@ export const protocols: Command = defineCommand({
       help: "Only the protocols that this carries.",
     }),
   },
-  examples: [{ line: "tokometer protocols --carrier grpc", does: "those of gRPC servers" }],
+  examples: {
+    "tokometer protocols --carrier grpc": "those of gRPC servers",
+  },
   run,
 });
 

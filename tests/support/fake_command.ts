@@ -41,7 +41,7 @@ export const FAKE: Command = defineCommand({
       default: "fetch",
       help: "What carries the bytes.",
     }),
-    metrics: option.choices({ choices: ["ttft", "itl", "tpot"], help: "What to show." }),
+    metrics: option.texts({ choices: ["ttft", "itl", "tpot"], help: "What to show." }),
     tags: option.texts({ help: "Free words." }),
     header: option.texts({ repeat: true, aliases: ["H"], help: "Sent along." }),
     stream: option.flag({ default: true, help: "Stream the answers." }),
@@ -60,10 +60,10 @@ export const FAKE: Command = defineCommand({
       help: "What to do.",
     }),
   },
-  examples: [
-    { line: "tokometer fake http://127.0.0.1:8000 --concurrency 1 16", does: "Two loads." },
-    { line: "tokometer fake http://127.0.0.1:8000 --no-stream -n 5", does: "Without a stream." },
-  ],
+  examples: {
+    "tokometer fake http://127.0.0.1:8000 --concurrency 1 16": "two loads",
+    "tokometer fake http://127.0.0.1:8000 --no-stream -n 5": "without a stream",
+  },
   run(values, host) {
     seen.values = values;
     seen.host = host;
