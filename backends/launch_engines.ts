@@ -61,8 +61,8 @@ export type CompleteSettings =
 export interface LaunchEngine {
   /** On the command line, e.g. `vllm`. */
   readonly name: string;
-  /** In the message that it has started: `VLLM SERVER STARTED`. */
-  readonly banner: string;
+  /** In the message that it has started: `VLLM SERVER STARTED`. Default: the name in capitals. */
+  readonly banner?: string;
   /** In the list of engines: what is started, and what is unusual about it. */
   readonly description: string;
   /** Name of the protocol to talk to it. */
@@ -85,7 +85,6 @@ const FP16: readonly string[] = [];
 
 const vllm: LaunchEngine = {
   name: "vllm",
-  banner: "VLLM",
   description: "vLLM's OpenAI server, in eager mode with 16 GiB of swap space",
   protocol: "openai-completions",
   defaultPort: 8000,
@@ -111,7 +110,6 @@ const vllm: LaunchEngine = {
 
 const lmdeploy: LaunchEngine = {
   name: "lmdeploy",
-  banner: "LMDEPLOY",
   description: "LMDeploy's API server; it listens on all addresses by default",
   protocol: "lmdeploy-chat",
   idsProtocol: "lmdeploy-generate",
@@ -138,7 +136,6 @@ const lmdeploy: LaunchEngine = {
 
 const sglang: LaunchEngine = {
   name: "sglang",
-  banner: "SGLANG",
   description: "SGLang without its radix cache, which would skip the work of repeated prompts",
   protocol: "sglang",
   defaultPort: 30000,
@@ -164,7 +161,6 @@ const sglang: LaunchEngine = {
 
 const lightllm: LaunchEngine = {
   name: "lightllm",
-  banner: "LIGHTLLM",
   description: "LightLLM with room for 30,000 tokens instead of the 150,000 of its README",
   protocol: "lightllm",
   defaultPort: 8080,
@@ -218,7 +214,6 @@ const ppl: LaunchEngine = {
 
 const triton: LaunchEngine = {
   name: "triton",
-  banner: "TRITON",
   description:
     "the container that LMDeploy's converter writes into a workspace folder, whose own " +
     "files decide everything else",
@@ -234,7 +229,6 @@ const triton: LaunchEngine = {
 
 const llamacpp: LaunchEngine = {
   name: "llama.cpp",
-  banner: "LLAMA.CPP",
   description: "llama.cpp's server; its slots share its context",
   protocol: "llamacpp",
   defaultPort: 8080,

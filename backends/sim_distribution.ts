@@ -18,45 +18,20 @@ export interface Distribution {
 export const DISTRIBUTION_FORMS =
   "N, uniform:LOW:HIGH, normal:MEAN:SD, lognormal:MEDIAN:SIGMA, exponential:MEAN";
 
-interface Family {
-  readonly name: string;
-  readonly parameters: number;
-  readonly build: (a: number, b: number) => Pick<Distribution, "mean" | "sample">;
-}
+/** A kind of distribution from its parameters, as many as the function takes. */
+type Family = (a: number, b: number) => Pick<Distribution, "mean" | "sample">;
 
-const FAMILIES: readonly Family[] = [
-  { name: "constant", parameters: 1, build: (value) => ({ mean: value, sample: () => value }) },
-  {
-    name: "uniform",
-    parameters: 2,
-    build: (low, high) => ({
-      mean: (low + high) / 2,
-      sample: (random) => uniform(random, { low, high }),
-    }),
-  },
-  {
-    name: "normal",
-    parameters: 2,
-    // Negative draws become 0: with a spread below a third of the mean they practically never occur.
-    build: (mean, std) => ({
-      mean,
-      sample: (random) => Math.max(0, normal(random, { mean, std })),
-    }),
-  },
-  {
-    name: "lognormal",
-    parameters: 2,
-    build: (median, sigma) => ({
-      mean: median * Math.exp(sigma * sigma / 2),
-      sample: (random) => lognormal(random, { median, sigma }),
-    }),
-  },
-  {
-    name: "exponential",
-    parameters: 1,
-    build: (mean) => ({ mean, sample: (random) => exponential(random, mean) }),
-  },
-];
+const FAMILIES: Readonly<Record<string, Family>> = {
+  constant: (value) => ({ mean: value, sample: () => value }),
+  uniform: (low, high) => ({ mean: (low + high) / 2, sample: (r) => uniform(r, { low, high }) }),
+  // Negative draws become 0: with a spread below a third of the mean they practically never occur.
+  normal: (mean, std) => ({ mean, sample: (r) => Math.max(0, normal(r, { mean, std })) }),
+  lognormal: (median, sigma) => ({
+    mean: median * Math.exp(sigma * sigma / 2),
+    sample: (r) => lognormal(r, { median, sigma }),
+  }),
+  exponential: (mean) => ({ mean, sample: (r) => exponential(r, mean) }),
+};
 
 /**
  * Reads `50`, `normal:50:5`, `lognormal:50:0.3`, `uniform:40:60` or `exponential:50`.
@@ -68,11 +43,12 @@ const FAMILIES: readonly Family[] = [
 export function parseDistribution(spec: string): Distribution {
   const parts = spec.trim().split(":");
   const named = parts.length > 1;
-  const family = FAMILIES.find(({ name }) => name === (named ? parts[0] : "constant"));
+  const name = named ? parts[0]! : "constant";
+  const family = Object.hasOwn(FAMILIES, name) ? FAMILIES[name] : undefined;
   const given = named ? parts.slice(1) : parts;
   const parameters = given.map(Number);
   if (
-    family === undefined || parameters.length !== family.parameters ||
+    family === undefined || parameters.length !== family.length ||
     given.some((text) => text.trim() === "") || !parameters.every(Number.isFinite)
   ) {
     throw new SyntaxError(
@@ -83,8 +59,8 @@ export function parseDistribution(spec: string): Distribution {
   if (a < 0 || b < 0) {
     throw new RangeError(`Cannot use the distribution "${spec}": its parameters must be ≥ 0`);
   }
-  if (family.name === "uniform" && a > b) {
+  if (name === "uniform" && a > b) {
     throw new RangeError(`Cannot use the distribution "${spec}": the lower bound comes first`);
   }
-  return { spec, ...family.build(a, b) };
+  return { spec, ...family(a, b) };
 }

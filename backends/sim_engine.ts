@@ -11,7 +11,7 @@ import { type Distribution, parseDistribution } from "./sim_distribution.ts";
 import { type FaultPlan, type FaultSetting, parseFault, pickFaults } from "./sim_faults.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { openPrefixCache } from "./sim_prefix_cache.ts";
-import type { SimEngine, SimFinish, SimJob, SimSink, SimToken } from "./sim_protocol.ts";
+import type { SimFinish, SimJob, SimToken } from "./sim_protocol.ts";
 import { openTimeline, type Timeline, type TimelineEntry } from "./sim_timeline.ts";
 import { tokenSource } from "./sim_tokens.ts";
 
@@ -24,8 +24,15 @@ export interface Admission {
   readonly cachedTokens: number;
 }
 
-/** A sink that can make the engine wait, and can prepare its next write. */
-export interface PacedSink extends SimSink {
+/** Receives the tokens of one job; stamps and writes them. */
+export interface SimSink {
+  /** Called when tokens are due (`plannedMs`); stamps just before its write. */
+  tokens(
+    tokens: readonly SimToken[],
+    last: boolean,
+    finish: SimFinish,
+    plannedMs: number,
+  ): void;
   /** Whether its reader cannot keep up. */
   readonly blocked?: () => boolean;
   /**
@@ -54,12 +61,12 @@ export interface EngineLoad {
 }
 
 /** The engine as its servers (HTTP, gRPC) use it. */
-export interface SimulatedEngine extends SimEngine {
+export interface SimulatedEngine {
   readonly timeline: Timeline;
   /** Numbers a request; called once per request, before `submit`. */
   admit(job: SimJob): Admission;
   /** Starts a job, admitted now unless it was before; returns a function that cancels it. */
-  submit(job: SimJob, sink: PacedSink, admission?: Admission): () => void;
+  submit(job: SimJob, sink: SimSink, admission?: Admission): () => void;
   load(): EngineLoad;
   /** Drops all jobs; their sinks are not called. */
   stop(): Promise<void>;
@@ -70,7 +77,7 @@ const BLOCKED_RETRY_MS = 1;
 
 interface Generation extends TimelineEntry {
   readonly job: SimJob;
-  readonly sink: PacedSink;
+  readonly sink: SimSink;
   readonly serial: number;
   readonly target: number;
   readonly finish: SimFinish;
@@ -271,7 +278,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     return { serial, faults: pickFaults(faults, { seed, serial }), cachedTokens };
   }
 
-  function generationOf(job: SimJob, sink: PacedSink, admission: Admission): Generation {
+  function generationOf(job: SimJob, sink: SimSink, admission: Admission): Generation {
     const { serial, faults: plan, cachedTokens } = admission;
     const { target, finish } = lengthOf(job, admission, options);
     const sizeRandom = createRandom(seed, `sim-event-size:${serial}`);
@@ -313,7 +320,6 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
   }
 
   return {
-    model: options.model,
     timeline,
     admit,
     submit(job, sink, admission = admit(job)) {

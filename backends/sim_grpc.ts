@@ -17,7 +17,7 @@ import {
   type MidStreamFaults,
   openStream,
 } from "./sim_answer.ts";
-import type { PacedSink, SimulatedEngine } from "./sim_engine.ts";
+import type { SimSink, SimulatedEngine } from "./sim_engine.ts";
 import { type GrpcCall, type GrpcCertificate, startGrpcServer } from "./sim_grpc_call.ts";
 import type { SimPort } from "./sim_http.ts";
 import type { SimOptions } from "./sim_options.ts";
@@ -134,13 +134,7 @@ function answer(context: AnswerContext<GrpcCall>): void {
   };
   let fault = midStreamFault(context);
 
-  function fail(end: () => void): void {
-    cancel();
-    end();
-    endTruth(context, "failed");
-  }
-
-  const sink: PacedSink = {
+  const sink: SimSink = {
     blocked: () => call.buffered > BLOCKED_AT_BYTES,
     tokens(tokens, last, finish, plannedMs) {
       if (call.closed) return;
@@ -150,8 +144,12 @@ function answer(context: AnswerContext<GrpcCall>): void {
       if (fault !== undefined && stream.tokensSoFar >= fault.atTokens) {
         const { name } = fault;
         fault = undefined;
-        if (name !== "malformed-event") return fail(() => faults[name](faultMessage(name)));
-        faults[name](message);
+        if (name === "malformed-event") faults[name](message);
+        else {
+          cancel();
+          faults[name](faultMessage(name));
+          return endTruth(context, "failed");
+        }
       }
       if (!last) return;
       const closing = bytesOf(protocol.closing?.(stream, finish) ?? "");
@@ -160,7 +158,6 @@ function answer(context: AnswerContext<GrpcCall>): void {
       call.end(GRPC_STATUS.OK);
       endTruth(context, "done");
     },
-    fail: (message) => fail(() => sendError(message)),
   };
   const cancel = engine.submit(job, sink, admission);
   call.onGone = () => {

@@ -17,7 +17,7 @@ import {
   type MidStreamFaults,
   openStream,
 } from "./sim_answer.ts";
-import type { PacedSink } from "./sim_engine.ts";
+import type { SimSink } from "./sim_engine.ts";
 import { FramedChunk } from "./sim_frame.ts";
 import type { HttpExchange } from "./sim_http.ts";
 import type { SimFinish, SimReply, SimToken } from "./sim_protocol.ts";
@@ -116,18 +116,6 @@ function streamAnswer(context: HttpContext): () => void {
     endTruth(context, "done");
   }
 
-  function fail(end: () => void): void {
-    stopPings();
-    cancel();
-    end();
-    endTruth(context, "failed");
-  }
-
-  function sendError(message: string): void {
-    send(protocol.errorEvent(stream, message));
-    exchange.finish();
-  }
-
   const actions: MidStreamFaults<Data> = {
     cut: () => exchange.close(),
     reset: () => exchange.reset(),
@@ -136,11 +124,14 @@ function streamAnswer(context: HttpContext): () => void {
       exchange.raw("zz\r\nnot a chunk\r\n");
       exchange.close();
     },
-    "error-event": sendError,
+    "error-event"(message) {
+      send(protocol.errorEvent(stream, message));
+      exchange.finish();
+    },
     "malformed-event": (event) => send(halved(event)),
   };
 
-  const sink: PacedSink = {
+  const sink: SimSink = {
     blocked: () => exchange.holding || exchange.buffered > BLOCKED_AT_BYTES,
     tokens(tokens, last, finish, plannedMs) {
       if (exchange.closed) return;
@@ -160,8 +151,13 @@ function streamAnswer(context: HttpContext): () => void {
       if (due) {
         const { name } = fault!;
         fault = undefined;
-        if (name !== "malformed-event") return fail(() => actions[name](faultMessage(name)));
-        actions[name](data);
+        if (name === "malformed-event") actions[name](data);
+        else {
+          stopPings();
+          cancel();
+          actions[name](faultMessage(name));
+          return endTruth(context, "failed");
+        }
       }
       if (last) complete(finish);
     },
@@ -180,7 +176,6 @@ function streamAnswer(context: HttpContext): () => void {
         released = true;
       },
     }),
-    fail: (message) => fail(() => sendError(message)),
   };
 
   const slowMs = faults.get("slow-headers") ?? 0;
@@ -230,10 +225,6 @@ function wholeAnswer(context: HttpContext): () => void {
       truth.finish(finish);
       sendReply(exchange, reply);
       endTruth(context, "done");
-    },
-    fail(message) {
-      sendReply(exchange, protocol.errorReply(500, message));
-      endTruth(context, "failed");
     },
   }, admission);
 

@@ -76,8 +76,13 @@ export async function launchSimulator(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  const started = Promise.withResolvers<string | undefined>();
   const errors = collect(child.stderr);
-  const output = collect(child.stdout);
+  const output = collect(child.stdout, (text) => {
+    const url = LISTENING.exec(text)?.[1];
+    if (url !== undefined) started.resolve(url);
+  });
+  void output.done.then(() => started.resolve(undefined));
   let stopping: Promise<void> | undefined;
 
   function stop(): Promise<void> {
@@ -93,8 +98,9 @@ export async function launchSimulator(
     await Promise.all([output.done, errors.done]);
   }
 
-  const started = await output.find(LISTENING, options.startTimeoutMs ?? 30_000);
-  const url = started?.[1];
+  const timer = setTimeout(() => started.resolve(undefined), options.startTimeoutMs ?? 30_000);
+  const url = await started.promise;
+  clearTimeout(timer);
   if (url === undefined) {
     await stop();
     const reason = errors.text().trim() || output.text().trim() || "it printed nothing";
@@ -106,7 +112,8 @@ export async function launchSimulator(
     ...(grpcUrl !== undefined && { grpcUrl }),
     pid: child.pid,
     stop,
-    truth: async () => (await lines(`${url}/truth`)).map((line) => JSON.parse(line)),
+    truth: async () =>
+      (await get(`${url}/truth`)).split("\n").filter(Boolean).map((line) => JSON.parse(line)),
     resetTruth: async () => void await get(`${url}/truth/reset`),
     stats: async () => JSON.parse(await get(`${url}/stats`)),
     clock: async () => JSON.parse(await get(`${url}/clock`)).nowMs,
@@ -122,53 +129,16 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
 }
 
 async function get(url: string): Promise<string> {
-  const response = await fetch(url);
-  return await response.text();
+  return await (await fetch(url)).text();
 }
 
-async function lines(url: string): Promise<string[]> {
-  return (await get(url)).split("\n").filter((line) => line !== "");
-}
-
-/** A process's output, read to its end: a full pipe would block it. */
-interface Collected {
-  text(): string;
-  /** Waits for a match; `undefined` when the output ends without one, or it takes too long. */
-  find(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray | undefined>;
-  readonly done: Promise<void>;
-}
-
-function collect(stream: ReadableStream<Uint8Array>): Collected {
+/** Reads a process's output to its end, as a full pipe would block it; `onText` gets all so far. */
+function collect(stream: ReadableStream<Uint8Array>, onText = (_text: string) => {}) {
   let text = "";
-  let ended = false;
-  let changed = () => {};
-  const done = (async () => {
-    const decoder = new TextDecoder();
-    for await (const bytes of stream) {
-      text += decoder.decode(bytes, { stream: true });
-      changed();
+  const read = async () => {
+    for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+      onText(text += part);
     }
-    ended = true;
-    changed();
-  })();
-  return {
-    text: () => text,
-    done,
-    find(pattern, timeoutMs) {
-      return new Promise((resolve) => {
-        const timer = setTimeout(() => settle(undefined), timeoutMs);
-        const settle = (match: RegExpExecArray | undefined) => {
-          clearTimeout(timer);
-          changed = () => {};
-          resolve(match);
-        };
-        changed = () => {
-          const match = pattern.exec(text);
-          if (match !== null) settle(match);
-          else if (ended) settle(undefined);
-        };
-        changed();
-      });
-    },
   };
+  return { text: () => text, done: read() };
 }

@@ -152,23 +152,3 @@ export interface SimProtocol {
 export function simPromptTokens(text: string): number {
   return Math.max(1, Math.ceil(new TextEncoder().encode(text).length / 4));
 }
-
-/** Receives the tokens of one job; stamps and writes them. */
-export interface SimSink {
-  /** Called when tokens are due (`plannedMs`); stamps just before its write. */
-  tokens(
-    tokens: readonly SimToken[],
-    last: boolean,
-    finish: SimFinish,
-    plannedMs: number,
-  ): void;
-  /** Called when the engine gives up the job (injected fault). */
-  fail(message: string): void;
-}
-
-/** The engine behind every protocol: queue, batching, token times. */
-export interface SimEngine {
-  /** Starts a job; returns a function that cancels it (client gone). */
-  submit(job: SimJob, sink: SimSink): () => void;
-  readonly model: string;
-}

@@ -220,25 +220,24 @@ function collectGarbage(): void {
   (globalThis as { gc?: (how: { type: "minor" }) => void }).gc?.({ type: "minor" });
 }
 
-/** Refuses numbers with which the engine would never finish. */
+/** Least values with which the engine always finishes. */
+const LEAST = {
+  prefillChunk: 1,
+  eventsPerWrite: 1,
+  maxModelLen: 0,
+  prefillMs: 0,
+  stepMs: 0,
+  stepMsPerRequest: 0,
+  stepMsPerKilotoken: 0,
+  reasoning: 0,
+  truthWrites: 0,
+};
+
 function checked(options: SimOptions): SimOptions {
-  const positive = ["prefillChunk", "eventsPerWrite"] as const;
-  const notNegative = [
-    "maxModelLen",
-    "prefillMs",
-    "stepMs",
-    "stepMsPerRequest",
-    "stepMsPerKilotoken",
-    "reasoning",
-    "truthWrites",
-  ] as const;
-  const wrong = positive.find((name) => !(options[name] >= 1)) ??
-    notNegative.find((name) => !(options[name] >= 0));
-  if (wrong !== undefined) {
-    const least = positive.some((name) => name === wrong) ? 1 : 0;
-    throw new RangeError(
-      `Cannot use ${wrong} ${options[wrong]}: give a number of at least ${least}`,
-    );
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value = options[name as keyof typeof LEAST];
+    if (value >= least) continue;
+    throw new RangeError(`Cannot use ${name} ${value}: give a number of at least ${least}`);
   }
   if (!(options.earlyStop >= 0 && options.earlyStop <= 1)) {
     throw new RangeError(`Cannot use earlyStop ${options.earlyStop}: give a probability in 0…1`);

@@ -210,7 +210,7 @@ async function start(values: ServeValues, host: Host): Promise<number> {
     }
   }
   server.release();
-  host.print(`${engine.banner} SERVER STARTED ${server.pid}`);
+  host.print(`${engine.banner ?? engine.name.toUpperCase()} SERVER STARTED ${server.pid}`);
   return EXIT.ok;
 }
 

@@ -44,7 +44,7 @@ export function runJob(
   job: SimJob,
   stopAfter: number = Infinity,
 ): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const plannedMs: number[] = [];
     const sizes: number[] = [];
     const tokens: SimToken[] = [];
@@ -58,7 +58,6 @@ export function runJob(
           resolve({ plannedMs, sizes, tokens, finish });
         }
       },
-      fail: (message) => reject(new Error(message)),
     });
   });
 }
