@@ -62,10 +62,11 @@ export function machineOf(environment: Environment): CalibratedMachine {
 
 /** Whether a calibration of `a` is valid on `b`; what is unknown of one of them is not compared. */
 export function sameMachine(a: CalibratedMachine, b: CalibratedMachine): boolean {
-  const memories = [a.memoryMiB ?? b.memoryMiB ?? 1, b.memoryMiB ?? a.memoryMiB ?? 1];
-  return a.os === b.os && a.arch === b.arch && a.cores === b.cores && a.deno === b.deno &&
-    a.version === b.version && (a.cpu ?? b.cpu) === (b.cpu ?? a.cpu) &&
-    Math.min(...memories) >= (1 - MEMORY_TOLERANCE) * Math.max(...memories);
+  const { memoryMiB: memoryA = b.memoryMiB ?? 1 } = a;
+  const { memoryMiB: memoryB = memoryA } = b;
+  return (["os", "arch", "cores", "deno", "version", "cpu"] as const)
+    .every((field) => (a[field] ?? b[field]) === (b[field] ?? a[field])) &&
+    Math.min(memoryA, memoryB) >= (1 - MEMORY_TOLERANCE) * Math.max(memoryA, memoryB);
 }
 
 /**

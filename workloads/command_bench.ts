@@ -18,6 +18,7 @@ import {
 import { type BenchPlan, planReport, planRun } from "./bench_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { repeatableValues } from "./option_secret.ts";
+import { joinContents } from "./prompt.ts";
 import { option } from "./option_table.ts";
 import { benchAndReport } from "./run_bench.ts";
 import { measureChosen } from "./run_chosen_server.ts";
@@ -129,7 +130,7 @@ async function showPlan(
     "",
     "first prompts:",
     ...prompts.slice(0, 3).map((prompt) => {
-      const text = prompt.messages.map(({ content }) => content).join("\n");
+      const text = joinContents(prompt.messages);
       const start = text.replace(/\s+/g, " ").slice(0, 70);
       return `  ${prompt.id}: ${prompt.promptTokens.tokens} → ${prompt.outputTokens} tokens, ` +
         `"${start}${text.length > 70 ? "…" : ""}"`;

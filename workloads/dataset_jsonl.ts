@@ -19,7 +19,14 @@ import { readExtra } from "./dataset_extra.ts";
 import { openDatasetFile } from "./dataset_file.ts";
 import { option } from "./option_table.ts";
 import { readLines } from "./line_stream.ts";
-import type { Dataset, DatasetKind, DatasetOptions, Prompt } from "./prompt.ts";
+import {
+  type Dataset,
+  type DatasetKind,
+  type DatasetOptions,
+  joinContents,
+  type Prompt,
+  scriptMessage,
+} from "./prompt.ts";
 import { UserError } from "./user_error.ts";
 
 /**
@@ -80,7 +87,6 @@ async function load(options: DatasetOptions): Promise<Dataset> {
   }
   function promptOf(row: Row, place: { line: number; index: number }): Prompt {
     const messages = arrange(row.messages, order, options.systemPrompt);
-    const text = messages.map(({ content }) => content).join("\n");
     const outputTokens = options.outputTokens?.(place.index) ??
       (order === "api-bench-tools" ? SCRIPT_OUTPUT_TOKENS : undefined) ??
       row.outputTokens ??
@@ -94,7 +100,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     return {
       id: row.id ?? String(place.line),
       messages,
-      promptTokens: { tokens: counter.count(text), source: counter.source },
+      promptTokens: { tokens: counter.count(joinContents(messages)), source: counter.source },
       outputTokens,
     };
   }
@@ -228,11 +234,7 @@ function arrange(
   systemPrompt: string | undefined,
 ): readonly Message[] {
   if (order === "api-bench-tools") {
-    const text = messages.map(({ content }) => content).join("\n");
-    return [{
-      role: "user",
-      content: systemPrompt === undefined ? text : `${systemPrompt}\n${text}`,
-    }];
+    return [scriptMessage(joinContents(messages), systemPrompt)];
   }
   if (systemPrompt === undefined) return messages;
   const [first, ...others] = messages;

@@ -10,7 +10,14 @@ import { createRandom, shuffled } from "../backends/random.ts";
 import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { readExtra } from "./dataset_extra.ts";
-import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
+import {
+  type Dataset,
+  type DatasetOptions,
+  joinContents,
+  type Prompt,
+  scriptMessage,
+  type TokenCounter,
+} from "./prompt.ts";
 import { group, option } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
@@ -122,12 +129,6 @@ interface Rules {
   readonly countsSpecial: boolean;
 }
 
-/** A prompt that passed the filters, and the length of the answer it had. */
-interface Candidate {
-  readonly prompt: Omit<Prompt, "outputTokens">;
-  readonly outputTokens: number;
-}
-
 /**
  * Picks `options.count` prompts. Filters look at the conversation without the system prompt (so
  * that adding one changes no choice), except where a script counts it in.
@@ -152,7 +153,7 @@ export async function sampleConversations(
   const short = pool.messageCounts.length - eligible.length;
   if (short > 0) skip(`fewer than ${2 * turns} messages`, short);
 
-  async function filter(position: number, fixedOutput?: number): Promise<Candidate | undefined> {
+  async function filter(position: number, fixedOutput?: number): Promise<Prompt | undefined> {
     const found = examine(await pool.at(position), rules, fixedOutput);
     if (typeof found !== "string") return found;
     skip(found);
@@ -160,13 +161,13 @@ export async function sampleConversations(
   }
 
   /** Takes the first that pass. */
-  async function walk(order: readonly number[]): Promise<Candidate[]> {
-    const taken: Candidate[] = [];
+  async function walk(order: readonly number[]): Promise<Prompt[]> {
+    const taken: Prompt[] = [];
     for (const position of order) {
       if (taken.length >= count) break;
-      const candidate = await filter(position, outputTokens?.(taken.length));
-      if (candidate === undefined) continue;
-      taken.push(candidate);
+      const prompt = await filter(position, outputTokens?.(taken.length));
+      if (prompt === undefined) continue;
+      taken.push(prompt);
       onProgress?.(taken.length, count);
     }
     return taken;
@@ -182,16 +183,16 @@ export async function sampleConversations(
     return passed;
   }
 
-  let taken: Candidate[];
+  let prompts: Prompt[];
   let presampled: string | undefined;
   switch (sampler) {
     case "seeded":
-      taken = await walk(shuffled(createRandom(seed, "conversations"), eligible));
+      prompts = await walk(shuffled(createRandom(seed, "conversations"), eligible));
       break;
     case "api-bench-tools":
     case "request-rate":
       pythonRandom(0).shuffle(eligible);
-      taken = await walk(eligible);
+      prompts = await walk(eligible);
       break;
     case "lmdeploy":
     case "lmdeploy-presample": {
@@ -206,22 +207,17 @@ export async function sampleConversations(
       }
       const passed = await passing(positions);
       const chosen = random.sample(passed, Math.min(count, passed.length));
-      taken = [];
+      prompts = [];
       for (const position of chosen) {
-        const candidate = examine(
-          await pool.at(position),
-          rules,
-          outputTokens?.(taken.length),
-          true,
-        );
-        if (typeof candidate !== "string") taken.push(candidate);
+        const fixedOutput = outputTokens?.(prompts.length);
+        const prompt = examine(await pool.at(position), rules, fixedOutput, true);
+        if (typeof prompt !== "string") prompts.push(prompt);
       }
     }
   }
 
   const reasons = Object.fromEntries(skipped);
-  if (taken.length === 0) throw nothingLeft(pool, reasons);
-  const prompts = taken.map(({ prompt, outputTokens }): Prompt => ({ ...prompt, outputTokens }));
+  if (prompts.length === 0) throw nothingLeft(pool, reasons);
   const note = [
     prompts.length < count ? `${count} prompts wanted, ${prompts.length} found` : undefined,
     presampled,
@@ -269,21 +265,21 @@ function rulesOf(options: DatasetOptions): Rules {
   };
 }
 
-/** The candidate, or why it is left out. `trusted`: it passed before and is not filtered again. */
+/** The prompt, or why it is left out. `trusted`: it passed before and is not filtered again. */
 function examine(
   conversation: Conversation,
   rules: Rules,
   fixedOutput: number | undefined,
   trusted = false,
-): Candidate | string {
+): Prompt | string {
   const used = usedMessages(conversation, rules);
   if (typeof used === "string") return used;
   const { counter } = rules;
   const special = rules.countsSpecial ? counter.specialTokens ?? 0 : 0;
   const messages = promptOf(used, rules);
-  const all = joined(messages);
+  const all = joinContents(messages);
   const inScript = rules.sampler === "api-bench-tools";
-  const filtered = inScript ? all : joined(messages.slice(systemMessages(rules)));
+  const filtered = inScript ? all : joinContents(messages.slice(systemMessages(rules)));
   const promptTokens = counter.count(filtered) + special;
   const answer = used.at(-1)!.value;
   const outputTokens = fixedOutput ?? counter.count(answer) + special;
@@ -296,15 +292,11 @@ function examine(
     if (promptTokens > maxPrompt) return `prompt over ${maxPrompt} tokens`;
     if (promptTokens + outputTokens > maxTotal) return `prompt and answer over ${maxTotal} tokens`;
   }
+  const tokens = all === filtered ? promptTokens : counter.count(all) + special;
   return {
-    prompt: {
-      id: conversation.id,
-      messages,
-      promptTokens: {
-        tokens: all === filtered ? promptTokens : counter.count(all) + special,
-        source: counter.source,
-      },
-    },
+    id: conversation.id,
+    messages,
+    promptTokens: { tokens, source: counter.source },
     outputTokens,
   };
 }
@@ -337,10 +329,7 @@ function promptOf(used: readonly ConversationMessage[], rules: Rules): readonly 
     const text = sampler === "api-bench-tools"
       ? prompt.map(({ value }) => `${value}\n`).join("")
       : prompt[0]!.value;
-    return [{
-      role: "user",
-      content: systemPrompt === undefined ? text : `${systemPrompt}\n${text}`,
-    }];
+    return [scriptMessage(text, systemPrompt)];
   }
   const leading = used.length % 2;
   const messages = prompt.map(({ value }, i): Message => ({
@@ -353,11 +342,6 @@ function promptOf(used: readonly ConversationMessage[], rules: Rules): readonly 
 
 function systemMessages({ sampler, systemPrompt }: Rules): number {
   return systemPrompt === undefined || sampler === "request-rate" ? 0 : 1;
-}
-
-/** As a completion prompt is made from messages. */
-function joined(messages: readonly Message[]): string {
-  return messages.map(({ content }) => content).join("\n");
 }
 
 function nothingLeft(pool: ConversationPool, reasons: Readonly<Record<string, number>>): UserError {

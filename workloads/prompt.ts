@@ -96,3 +96,13 @@ export interface DatasetKind {
    */
   readonly load: (options: DatasetOptions) => Promise<Dataset>;
 }
+
+/** The contents as one text, as a completion prompt is made from messages. */
+export function joinContents(messages: readonly Message[]): string {
+  return messages.map(({ content }) => content).join("\n");
+}
+
+/** One message with the system prompt in front of the text, as the Python scripts send them. */
+export function scriptMessage(text: string, systemPrompt: string | undefined): Message {
+  return { role: "user", content: systemPrompt === undefined ? text : `${systemPrompt}\n${text}` };
+}
