@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { nextTurn } from "../backends/clock.ts";
 import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { readExtra } from "./dataset_extra.ts";
@@ -102,7 +103,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     if (sinceYield > 20_000) {
       sinceYield = 0;
       options.onProgress?.(index + 1, count);
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
   }
   options.onProgress?.(count, count);
