@@ -6,26 +6,10 @@
  */
 import { callUrl, postJson } from "./json_request.ts";
 import { samplingFields, textPrompt } from "./protocol_fields.ts";
-import { HTTP_DEFAULTS } from "./protocol_http.ts";
 import { ENDED_WITH_ERROR, lmdeploySessionId } from "./protocol_lmdeploy_interactive.ts";
 import { listOpenaiModels } from "./protocol_models.ts";
-import { openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
-import type {
-  EngineEvent,
-  GenerationRequest,
-  Protocol,
-  QuickEvents,
-  Target,
-  WireRequest,
-} from "./protocol.ts";
-
-const CHAT_PATH = "/v1/chat/completions";
-const COMPLETIONS_PATH = "/v1/completions";
-
-const quick: QuickEvents = {
-  wanted: openaiQuick.wanted,
-  read: (value, request) => withEnding(openaiQuick.read(value, request)),
-};
+import { OPENAI_DEFAULTS, openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
+import type { EngineEvent, Protocol } from "./protocol.ts";
 
 /**
  * Chat with `messages` as one plain string, which makes LMDeploy skip the chat template: the
@@ -33,68 +17,55 @@ const quick: QuickEvents = {
  * to 0.4 send a role chunk before anything is generated; it carries no token (T4). Versions before
  * 0.6 report no usage in a stream, so counts are of events unless the text is counted.
  */
-export const lmdeployChat: Protocol = {
-  ...HTTP_DEFAULTS,
+export const lmdeployChat: Protocol = lmdeployDialect({
   name: "lmdeploy-chat",
   title: "LMDeploy chat, plain prompt",
   description:
     "LMDeploy's /v1/chat/completions (default port 23333) with the prompt as one string, " +
     "which skips the chat template, as LMDeploy's own script does. For templated chat: openai-chat.",
-  path: CHAT_PATH,
-  lengthTolerance: 1,
-  tokenSource: "usage",
-  usesRequestId: true,
-  endMark: "done",
-  buildRequest: (request, target) =>
-    build(CHAT_PATH, { messages: textPrompt(request, "lmdeploy-chat") }, { request, target }),
-  readEvent,
-  quick,
-  listModels: (target, ask) => listOpenaiModels(CHAT_PATH, target, ask),
-};
+  path: "/v1/chat/completions",
+}, "messages");
 
 /** Completions with LMDeploy's session ids; its versions report usage as its chat does. */
-export const lmdeployCompletions: Protocol = {
-  ...HTTP_DEFAULTS,
+export const lmdeployCompletions: Protocol = lmdeployDialect({
   name: "lmdeploy-completions",
   title: "LMDeploy completions",
   description:
     "LMDeploy's /v1/completions (default port 23333) with a session id per request and " +
     "one token of tolerance, which some versions need.",
-  path: COMPLETIONS_PATH,
-  lengthTolerance: 1,
-  tokenSource: "usage",
-  usesRequestId: true,
-  endMark: "done",
-  buildRequest: (request, target) =>
-    build(COMPLETIONS_PATH, { prompt: textPrompt(request, "lmdeploy-completions") }, {
-      request,
-      target,
-    }),
-  readEvent,
-  quick,
-  listModels: (target, ask) => listOpenaiModels(COMPLETIONS_PATH, target, ask),
-};
+  path: "/v1/completions",
+}, "prompt");
 
-function build(
-  path: string,
-  prompt: { readonly messages: string } | { readonly prompt: string },
-  { request, target }: { readonly request: GenerationRequest; readonly target: Target },
-): WireRequest {
-  const body = {
-    model: request.model || undefined,
-    ...prompt,
-    max_tokens: request.outputTokens,
-    ignore_eos: request.length === "forced",
-    session_id: lmdeploySessionId(request.requestId),
-    stream: request.stream,
-    stream_options: request.stream ? { include_usage: true } : undefined,
-    ...samplingFields(request),
+/** `field` carries the prompt. */
+function lmdeployDialect(
+  call: Pick<Protocol, "name" | "title" | "description" | "path">,
+  field: "messages" | "prompt",
+): Protocol {
+  return {
+    ...OPENAI_DEFAULTS,
+    ...call,
+    lengthTolerance: 1,
+    usesRequestId: true,
+    buildRequest(request, target) {
+      const body = {
+        model: request.model || undefined,
+        [field]: textPrompt(request, call.name),
+        max_tokens: request.outputTokens,
+        ignore_eos: request.length === "forced",
+        session_id: lmdeploySessionId(request.requestId),
+        stream: request.stream,
+        stream_options: request.stream ? { include_usage: true } : undefined,
+        ...samplingFields(request),
+      };
+      return postJson(callUrl(target, call.path), body, { target, request });
+    },
+    readEvent: (data) => withEnding(readOpenaiEvent(data)),
+    quick: {
+      wanted: openaiQuick.wanted,
+      read: (value, request) => withEnding(openaiQuick.read(value, request)),
+    },
+    listModels: (target, ask) => listOpenaiModels(call.path, target, ask),
   };
-  return postJson(callUrl(target, path), body, { target, request });
-}
-
-function readEvent(data: string | Uint8Array): EngineEvent {
-  return withEnding(readOpenaiEvent(data));
 }
 
 function withEnding(event: EngineEvent): EngineEvent {

@@ -4,9 +4,8 @@
  * @module
  */
 import { callUrl, postJson } from "./json_request.ts";
-import { HTTP_DEFAULTS } from "./protocol_http.ts";
 import { listOpenaiModels } from "./protocol_models.ts";
-import { openaiFields, openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
+import { OPENAI_DEFAULTS, openaiFields } from "./protocol_openai_stream.ts";
 import type { Protocol } from "./protocol.ts";
 
 const PATH = "/v1/chat/completions";
@@ -18,14 +17,12 @@ const PATH = "/v1/chat/completions";
  * The base URL may be the server's address, end in `/v1`, or be the full address of the call.
  */
 export const openaiChat: Protocol = {
-  ...HTTP_DEFAULTS,
+  ...OPENAI_DEFAULTS,
   name: "openai-chat",
   title: "OpenAI chat",
   description: "POST /v1/chat/completions with messages: vLLM (port 8000), SGLang (30000), " +
     "LMDeploy (23333), LightLLM, llama.cpp. Token counts come from the server's usage.",
   path: PATH,
-  tokenSource: "usage",
-  endMark: "done",
   buildRequest: (request, target) => {
     if (request.promptTokenIds !== undefined) {
       throw new TypeError(
@@ -41,7 +38,5 @@ export const openaiChat: Protocol = {
       ...openaiFields(request),
     }, { target, request });
   },
-  readEvent: readOpenaiEvent,
-  quick: openaiQuick,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };

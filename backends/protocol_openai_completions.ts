@@ -5,9 +5,8 @@
  */
 import { callUrl, postJson } from "./json_request.ts";
 import { plainPrompt } from "./protocol_fields.ts";
-import { HTTP_DEFAULTS } from "./protocol_http.ts";
 import { listOpenaiModels } from "./protocol_models.ts";
-import { openaiFields, openaiQuick, readOpenaiEvent } from "./protocol_openai_stream.ts";
+import { OPENAI_DEFAULTS, openaiFields } from "./protocol_openai_stream.ts";
 import type { Protocol } from "./protocol.ts";
 
 const PATH = "/v1/completions";
@@ -35,22 +34,18 @@ const PATH = "/v1/completions";
  * ```
  */
 export const openaiCompletions: Protocol = {
-  ...HTTP_DEFAULTS,
+  ...OPENAI_DEFAULTS,
   name: "openai-completions",
   title: "OpenAI completions",
   description: "POST /v1/completions with a plain prompt or token ids: vLLM (port 8000), SGLang " +
     "(30000), LMDeploy (23333), LightLLM, llama.cpp. Token counts come from the server's usage.",
   path: PATH,
-  tokenSource: "usage",
   takesTokenIds: true,
-  endMark: "done",
   buildRequest: (request, target) =>
     postJson(callUrl(target, PATH), {
       model: request.model || undefined,
       prompt: request.promptTokenIds ?? plainPrompt(request),
       ...openaiFields(request),
     }, { target, request }),
-  readEvent: readOpenaiEvent,
-  quick: openaiQuick,
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };

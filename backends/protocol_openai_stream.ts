@@ -14,32 +14,11 @@ import {
   reportedError,
 } from "./json_event.ts";
 import { samplingFields } from "./protocol_fields.ts";
-import type { EngineEvent, GenerationRequest, QuickEvents, Usage } from "./protocol.ts";
+import { HTTP_DEFAULTS } from "./protocol_http.ts";
+import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
 
-/** A choice of a completions or chat answer, streamed or whole; every field may be missing. */
-interface Choice {
-  readonly text?: unknown;
-  readonly delta?: Delta | null;
-  readonly message?: Delta | null;
-  readonly finish_reason?: unknown;
-  /** vLLM with `return_token_ids`. */
-  readonly token_ids?: unknown;
-  /** LMDeploy with `return_token_ids`. */
-  readonly output_ids?: unknown;
-}
-
-interface Delta {
-  readonly content?: unknown;
-  readonly reasoning_content?: unknown;
-  readonly reasoning?: unknown;
-}
-
-interface WireUsage {
-  readonly prompt_tokens?: unknown;
-  readonly completion_tokens?: unknown;
-  readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
-  readonly completion_tokens_details?: { readonly reasoning_tokens?: unknown } | null;
-}
+/** An object that servers may leave out. */
+type Part = JsonObject | null | undefined;
 
 const END: EngineEvent = { end: true };
 
@@ -82,6 +61,18 @@ export const openaiQuick: QuickEvents = {
   read: (chunk) => readChunk(chunk, ""),
 };
 
+/** Fields of the protocols with OpenAI's calls and answers. */
+export const OPENAI_DEFAULTS: Omit<
+  Protocol,
+  "name" | "title" | "description" | "path" | "buildRequest"
+> = {
+  ...HTTP_DEFAULTS,
+  tokenSource: "usage",
+  endMark: "done",
+  readEvent: readOpenaiEvent,
+  quick: openaiQuick,
+};
+
 function readChunk(chunk: JsonObject, text: string): EngineEvent {
   const event: EventDraft = {};
   const choices = Array.isArray(chunk.choices) ? chunk.choices : undefined;
@@ -95,7 +86,7 @@ function readChunk(chunk: JsonObject, text: string): EngineEvent {
   if (choices !== undefined) {
     for (const choice of choices) {
       if (!isObject(choice)) continue;
-      readChoice(choice as Choice, event);
+      readChoice(choice, event);
       if (typeof choice.finish_reason === "string") event.finishReason = choice.finish_reason;
       else unfinished = true;
     }
@@ -112,8 +103,8 @@ function readChunk(chunk: JsonObject, text: string): EngineEvent {
   return event;
 }
 
-function readChoice(choice: Choice, event: EventDraft): void {
-  const delta = choice.delta ?? choice.message;
+function readChoice(choice: JsonObject, event: EventDraft): void {
+  const delta = (choice.delta ?? choice.message) as Part;
   const text = delta ? delta.content : choice.text;
   if (typeof text === "string" && text !== "") event.text = (event.text ?? "") + text;
   if (delta) {
@@ -122,6 +113,7 @@ function readChoice(choice: Choice, event: EventDraft): void {
       event.reasoning = (event.reasoning ?? "") + thinking;
     }
   }
+  // vLLM's name and LMDeploy's, both with `return_token_ids`.
   const ids = choice.token_ids ?? choice.output_ids;
   // Servers send an empty list where no ids were requested.
   if (Array.isArray(ids) && ids.length > 0) {
@@ -130,11 +122,11 @@ function readChoice(choice: Choice, event: EventDraft): void {
   }
 }
 
-function readUsage(usage: WireUsage): Usage {
+function readUsage(usage: JsonObject): Usage {
   const promptTokens = count(usage.prompt_tokens);
   const outputTokens = count(usage.completion_tokens);
-  const cachedTokens = count(usage.prompt_tokens_details?.cached_tokens);
-  const reasoningTokens = count(usage.completion_tokens_details?.reasoning_tokens);
+  const cachedTokens = count((usage.prompt_tokens_details as Part)?.cached_tokens);
+  const reasoningTokens = count((usage.completion_tokens_details as Part)?.reasoning_tokens);
   const result: { -readonly [Name in keyof Usage]: Usage[Name] } = {};
   if (promptTokens !== undefined) result.promptTokens = promptTokens;
   if (outputTokens !== undefined) result.outputTokens = outputTokens;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { EventDraft } from "./json_event.ts";
 import { PPL_STATUS, pplBatchedResponse } from "./protocol_ppl_messages.ts";
 import type { EngineEvent, GenerationRequest } from "./protocol.ts";
 import { WireScan } from "./protobuf_scan.ts";
@@ -29,8 +30,6 @@ export function readPplEvent(data: string | Uint8Array, request: GenerationReque
   if (typeof data === "string") throw new SyntaxError("Cannot read text: PPL sends messages");
   return scanPplEvent(data) ?? decodePplEvent(data, request);
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The event of a message with one response, which has not failed; else `undefined`. */
 export function scanPplEvent(data: Uint8Array): EngineEvent | undefined {
@@ -72,7 +71,7 @@ export function scanPplEvent(data: Uint8Array): EngineEvent | undefined {
   scan.leave(outer);
   if (!scan.ok || status === PPL_STATUS.failed) return undefined;
   // A response stands for one token id, whether it repeats the id or not.
-  const event: Writable<EngineEvent> = { newTokens: ids > 1 ? ids : 1, source: "ids" };
+  const event: EventDraft = { newTokens: ids > 1 ? ids : 1, source: "ids" };
   if (text !== "") event.text = text;
   if (status === PPL_STATUS.finished) {
     event.end = true;

@@ -10,7 +10,7 @@ import { createRandom } from "./random.ts";
 import { type Distribution, parseDistribution } from "./sim_distribution.ts";
 import { type FaultPlan, type FaultSetting, parseFault, pickFaults } from "./sim_faults.ts";
 import type { SimOptions } from "./sim_options.ts";
-import { openPrefixCache } from "./sim_prefix_cache.ts";
+import { PrefixCache } from "./sim_prefix_cache.ts";
 import type { SimFinish, SimJob, SimToken } from "./sim_protocol.ts";
 import { openTimeline, type Timeline, type TimelineEntry } from "./sim_timeline.ts";
 import { tokenSource } from "./sim_tokens.ts";
@@ -126,7 +126,7 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
   const oneAnEvent = options.tokensPerEvent === "1";
   const faults: readonly FaultSetting[] = options.faults.map(parseFault);
   const timeline = openTimeline(options.loop ?? { clock });
-  const cache = openPrefixCache();
+  const cache = new PrefixCache();
   const running = new Set<Generation>();
   const queue = new Set<Generation>();
   let requests = 0;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { TruthFacts } from "./sim_truth.ts";
 
 /** A parsed HTTP request, or a gRPC call (path = `/package.Service/Method`). */
 export interface SimRequest {
@@ -17,16 +18,10 @@ export interface SimRequest {
 }
 
 /** When and where a request arrived. */
-export interface SimArrival {
-  /** First byte of the request read; ms of the engine's clock. */
-  readonly arrivalMs: number;
-  /** Last byte of the request read; ms of the engine's clock. */
-  readonly completeMs: number;
-  /** Client's port; 0 = unknown. */
-  readonly clientPort: number;
-  /** 1-based number of the connection. */
-  readonly connection: number;
-}
+export type SimArrival = Pick<
+  TruthFacts,
+  "arrivalMs" | "completeMs" | "clientPort" | "connection"
+>;
 
 /** A request and the way back to its client, whatever carries the answer. */
 export interface SimExchange {

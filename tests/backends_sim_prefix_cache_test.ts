@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { openPrefixCache } from "../backends/sim_prefix_cache.ts";
+import { PrefixCache } from "../backends/sim_prefix_cache.ts";
 import { createJob } from "./support/create_job.ts";
 
 const ids = (length: number, last = -1) =>
@@ -8,21 +8,21 @@ const ids = (length: number, last = -1) =>
     promptIds: Array.from({ length }, (_, i) => i < length - 1 ? i : last),
   });
 
-Deno.test("openPrefixCache counts whole blocks of 16 shared with a recent prompt", () => {
-  const cache = openPrefixCache();
+Deno.test("PrefixCache counts whole blocks of 16 shared with a recent prompt", () => {
+  const cache = new PrefixCache();
   assertEquals(cache.lookUp(ids(40)), 0);
   assertEquals(cache.lookUp(ids(40)), 32);
   assertEquals(cache.lookUp(ids(20, -2)), 16);
   assertEquals(cache.lookUp(ids(16, -3)), 0);
 });
 
-Deno.test("openPrefixCache never caches the last token of a prompt", () => {
-  const cache = openPrefixCache();
+Deno.test("PrefixCache never caches the last token of a prompt", () => {
+  const cache = new PrefixCache();
   assertEquals([cache.lookUp(ids(32)), cache.lookUp(ids(32)), cache.lookUp(ids(33))], [0, 16, 16]);
 });
 
-Deno.test("openPrefixCache takes four characters of text for a token", () => {
-  const cache = openPrefixCache();
+Deno.test("PrefixCache takes four characters of text for a token", () => {
+  const cache = new PrefixCache();
   const job = (text: string) => createJob({ promptTokens: 100, extra: { promptText: text } });
   assertEquals(cache.lookUp(job("x".repeat(100) + "a")), 0);
   assertEquals(cache.lookUp(job("x".repeat(100) + "b")), 16);
