@@ -305,6 +305,17 @@ const COUNTS: readonly {
     source: "event",
   },
   {
+    name: "a total by the source that it names",
+    events: [
+      { text: "ab", totalTokens: 2, source: "usage" },
+      { text: "c", totalTokens: 3, source: "usage", end: true },
+    ],
+    ticks: [2, 3],
+    tickSource: "usage",
+    tokens: 3,
+    source: "usage",
+  },
+  {
     name: "what a protocol calls an event as an event",
     events: [{ newTokens: 1, source: "event" }, { newTokens: 1, source: "event", end: true }],
     ticks: [1, 2],
@@ -565,6 +576,19 @@ Deno.test("decodeExchange() takes nothing of a refusal for tokens", () => {
   const record = decode({ events: [TOKEN, END], exchange: { status: 500 } });
   assertEquals([record.events, record.tickMs.length, "outputTokens" in record], [0, 0, false]);
   assertEquals(record.bytes, 61);
+});
+
+Deno.test("decodeExchange() reads server-sent events of a protocol without a quick way", () => {
+  const sse = (body: string) => {
+    const protocol: Protocol = { ...plain, framing: () => "sse" };
+    return decodeExchange(cannedExchange(body), protocol, cannedRequest(), cannedOptions());
+  };
+  const events = [TOKEN, END].map((event) => `data: ${JSON.stringify(event)}\n\n`);
+  assertEquals(sse(events.join("")).outcome, { kind: "ok" });
+  assertEquals(sse("hello there").outcome, {
+    kind: "protocol_error",
+    message: 'no event in the stream, which begins "hello there"',
+  });
 });
 
 Deno.test("decodeExchange() finds protocol_error with the event", () => {

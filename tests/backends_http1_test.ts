@@ -109,6 +109,7 @@ Deno.test("ResponseParser reads the same wherever the bytes are split", () => {
       used: answer.length,
     };
     assertEquals(parse(answer), expected, answer);
+    assertEquals(parse(answer), expected, `${answer} with a head that is known`);
     for (let cut = 1; cut < answer.length; cut++) {
       assertEquals(parse(answer, [cut]), expected, `${answer} cut at ${cut}`);
     }

@@ -3,8 +3,9 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { CalibrationCell, CalibrationLimit, ClientHealth } from "../metrics/run.ts";
 import { errorSpread } from "../metrics/check_client_error.ts";
 import type { LoadSummary } from "../metrics/load_summary.ts";
+import { exactValues, sortValues } from "../metrics/stat_quantile.ts";
 import { summarize } from "../metrics/summary.ts";
-import { VERDICT_RULES } from "../metrics/check_verdict.ts";
+import { fasterClient, highest, VERDICT_RULES } from "../metrics/check_verdict.ts";
 import type { VerdictKind } from "../metrics/load_client.ts";
 import { createCell, createLimit } from "./support/create_calibration.ts";
 import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
@@ -79,6 +80,29 @@ Deno.test("clientVerdict says ok of a client that had time, calibrated or not", 
 
 Deno.test("clientVerdict lets one connection of a hundred be replaced", () => {
   assertEquals(loadOf(healthy({ replacedConnections: 1 })).verdict?.kind, "ok");
+});
+
+Deno.test("fasterClient advises what is not done yet", () => {
+  const { header } = createRun([]);
+  const advice = (transport: string, workers: number, cores: number) =>
+    fasterClient({
+      header: { ...header, transport, workers, environment: { ...header.environment, cores } },
+      load: { label: "8 users" },
+    });
+  assertMatch(advice("fetch", 0, 2), /--workers 1/);
+  assertMatch(advice("fetch", 0, 1), /^use --transport socket,/);
+  assertMatch(advice("grpc", 1, 4), /^use --transport grpc-socket,/);
+  assertEquals(advice("socket", 1, 3), "use --workers 2");
+  assertMatch(advice("socket", 2, 3), /^lower the load of 8 users,/);
+  assertMatch(advice("socket", 0, 1), /^lower the load of 8 users,/);
+});
+
+Deno.test("highest takes the largest value where a percentile has too few", () => {
+  const upTo = (count: number) =>
+    exactValues(sortValues(Array.from({ length: count }, (_, i) => i)));
+  assertEquals(highest(upTo(0), 99), undefined);
+  assertEquals(highest(upTo(99), 99), { name: "the largest value", value: 98 });
+  assertEquals(highest(upTo(101), 99), { name: "p99", value: 99 });
 });
 
 Deno.test("clientVerdict is absent where nothing is known", () => {

@@ -28,6 +28,10 @@ interface Outcome {
   readonly dropped: readonly { readonly departure: Departure; readonly reason: string }[];
   readonly sentMs: readonly number[];
   readonly mostInFlight: number;
+  /** How often each request's prompt had been sent before. */
+  readonly passes: readonly number[];
+  /** Turns of the event loop that were waited for. */
+  readonly turns: number;
   readonly endedMs: number;
 }
 
@@ -39,7 +43,9 @@ async function play(setup: Setup): Promise<Outcome> {
   const departures: Departure[] = [];
   const exchanges: Exchange[] = [];
   const dropped: { departure: Departure; reason: string }[] = [];
+  const passes: number[] = [];
   let queue = 0;
+  let turns = 0;
   const { load } = setup;
   const over = new AbortController();
   const press = async (atMs: number | undefined, controller: AbortController) => {
@@ -59,9 +65,12 @@ async function play(setup: Setup): Promise<Outcome> {
   }, {
     clock,
     transport,
-    nextTurn: () => Promise.resolve(),
+    nextTurn: () => Promise.resolve(void turns++),
     originMs: setup.originMs ?? 0,
-    requestOf: (item) => ({ method: "POST", url: `item/${item}`, headers: {} }),
+    requestOf(item, _index, pass) {
+      passes.push(pass);
+      return { method: "POST", url: `item/${item}`, headers: {} };
+    },
     ...(load.kind === "open" ? { arrivals: arrivalTimes(load, 0, 0) } : {}),
     takeNext: () => queue++,
     onExchange(departure, exchange) {
@@ -83,6 +92,8 @@ async function play(setup: Setup): Promise<Outcome> {
     dropped,
     sentMs: transport.sent.map(({ atMs }) => atMs),
     mostInFlight: transport.mostInFlight(),
+    passes,
+    turns,
     endedMs,
   };
 }
@@ -198,6 +209,25 @@ Deno.test("runLoad() open: leaves on the absolute schedule whatever the server d
   assertEquals(departures.map(({ intendedMs }) => intendedMs), [0, 100, 200, 300]);
 });
 
+Deno.test("runLoad() open: the schedule begins with the load, and so does the time of its end", async () => {
+  const { sentMs, end } = await play({ load: open(), stop: { requests: 3 }, originMs: 50 });
+  assertEquals(sentMs, [50, 150, 250]);
+  assertEquals(end, { rampEndMs: 0, sendingEndMs: 200 });
+});
+
+Deno.test("runLoad() counts how often the pool was gone through", async () => {
+  for (const load of [closed(1), open()]) {
+    const { passes } = await play({ load, stop: { requests: 5 }, poolSize: 2 });
+    assertEquals(passes, [0, 0, 1, 1, 2]);
+  }
+});
+
+Deno.test("runLoad() closed: only a user's first request waits for a turn of the event loop", async () => {
+  // One for the first departure, and one after each of the three answers.
+  const { turns } = await play({ load: closed(1), stop: { requests: 3 } });
+  assertEquals(turns, 4);
+});
+
 Deno.test("runLoad() open, limit, wait: the lateness shows", async () => {
   const { sentMs, departures, mostInFlight } = await play({
     load: open({ maxInFlight: 1 }),
@@ -234,6 +264,7 @@ Deno.test("runLoad() open, limit, drop: what finds no slot is counted, not sent"
   });
   assertEquals(sentMs, [0, 200]);
   assertEquals(dropped.map(({ departure }) => departure.index), [1, 3]);
+  assertEquals(dropped[0]!.reason, "1 requests were in flight");
 });
 
 Deno.test("runLoad() open, duration: arrivals still waiting at the end are dropped", async () => {
@@ -244,6 +275,7 @@ Deno.test("runLoad() open, duration: arrivals still waiting at the end are dropp
   });
   assertEquals(sentMs, [0]);
   assertEquals(dropped.map(({ departure }) => departure.intendedMs), [100, 200]);
+  assertEquals(dropped[0]!.reason, "no slot was free before the sending ended");
 });
 
 Deno.test("runLoad() the same arrivals whatever the number of workers", async () => {

@@ -6,6 +6,7 @@ import {
   convertJson,
   parseOptions,
   readCommandLine,
+  wanted,
 } from "../workloads/option_parse.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { repeatableValues } from "../workloads/option_secret.ts";
@@ -75,6 +76,27 @@ Deno.test("readCommandLine reads every kind and spelling of an option", () => {
   for (const [argv, expected] of cases) assertEquals(given(...argv), expected, argv.join(" "));
 });
 
+Deno.test("readCommandLine reads a short name of two letters as it is, not as a letter and its value", () => {
+  const short: Command = {
+    ...FAKE,
+    options: {
+      port: option.integer({ aliases: ["p"], help: "A port." }),
+      prompts: option.integer({ aliases: ["pt"], help: "How many." }),
+    },
+  };
+  assertEquals(readCommandLine(short, ["-pt", "128", "-p1"]).given, { prompts: 128, port: 1 });
+});
+
+Deno.test("wanted names the bounds that there are", () => {
+  const wants = (bounds: { min?: number; max?: number }) =>
+    wanted(option.integer({ ...bounds, help: "" }));
+  assertEquals(wants({}), "a whole number");
+  assertEquals(wants({ min: 2 }), "a whole number of at least 2");
+  assertEquals(wants({ max: 9 }), "a whole number of at most 9");
+  assertEquals(wants({ min: 2, max: 9 }), "a whole number from 2 to 9");
+  assertEquals(wants({ min: 2, max: Infinity }), "a whole number of at least 2, or inf");
+});
+
 Deno.test("readCommandLine takes a negative number for a value, not for an option", () => {
   const signed: Command = {
     ...FAKE,
@@ -139,6 +161,7 @@ Deno.test("parseOptions refuses with the value and with what would work", () => 
       "Cannot use --conccurency: there is no such option; did you mean --concurrency?",
     ],
     [["--no-strem"], "Cannot use --no-strem: there is no such option; did you mean --no-stream?"],
+    [["-rate", "1"], "Cannot use -rate: there is no such option"],
     [["--gpu=1"], "Cannot use --gpu: there is no such option"],
     [["--no-rate"], "Cannot use --no-rate: there is no such option"],
     [["-z"], "Cannot use -z: there is no such option"],
