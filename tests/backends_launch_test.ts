@@ -140,7 +140,7 @@ Deno.test("engineCommand refuses what an engine cannot follow", () => {
   assertThrows(() => line("tgi"), TypeError, 'Cannot start the engine "tgi": known are vllm, ');
 });
 
-Deno.test("engineUrl says where an engine answers, in a protocol that there is", () => {
+Deno.test("engineUrl gives the address of every engine, whose protocol exists", () => {
   const url = (name: string, settings = {}) =>
     engineUrl(findLaunchEngine(name), { modelPath: "M", ...settings });
   assertEquals(url("vllm"), "http://127.0.0.1:8000");
@@ -205,7 +205,7 @@ async function until(holds: () => boolean | Promise<boolean>, what: string): Pro
 
 const read = (path: string) => Deno.readTextFile(path);
 
-Deno.test("startServer appends both outputs to the log and tells how the process ended", async () => {
+Deno.test("startServer appends both outputs to the log and reports how the process ended", async () => {
   await trial(async ({ logPath, run }) => {
     await Deno.writeTextFile(logPath, "before\n");
     const server = await run("echo out; echo err >&2; exit 3");
@@ -217,7 +217,7 @@ Deno.test("startServer appends both outputs to the log and tells how the process
   });
 });
 
-Deno.test("startServer says that there is no such program", async () => {
+Deno.test("startServer reports that there is no such program", async () => {
   await trial(async ({ logPath }) => {
     await assertRejects(
       () => startServer({ command: "no-such-engine", args: [] }, { logPath }),
@@ -290,7 +290,7 @@ Deno.test({
 
 Deno.test({
   ...LINUX,
-  name: "processTree counts no process that has ended and that nobody asks about",
+  name: "processTree leaves out zombies",
   fn: () =>
     trial(async ({ run }) => {
       // The shell becomes a program that never looks after the child it has inherited.

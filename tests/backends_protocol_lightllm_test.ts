@@ -15,7 +15,7 @@ protocolContract({
   withoutSampling: { seed: "LightLLM takes no seed" },
   bodies: [
     {
-      name: "one event a token, without a space after data:",
+      name: "one event per token, without a space after data:",
       body: FIRST + LAST,
       request: { outputTokens: 2, length: "forced" },
       expected: {
@@ -122,7 +122,7 @@ protocolContract({
   ],
 });
 
-Deno.test("lightllm sends parameters always, and asks for sampling only when told (T24)", () => {
+Deno.test("lightllm always sends parameters, and samples only when asked (T24)", () => {
   const target = { baseUrl: "http://127.0.0.1:8000/generate_stream", headers: {} };
   const rows = [
     [{}, { do_sample: false }],

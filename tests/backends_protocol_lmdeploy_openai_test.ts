@@ -50,7 +50,7 @@ protocolContract({
       expected: { text: "ab", tokens: 5, source: "counter", ticks: [2, 5], promptTokens: 6 },
     },
     {
-      name: "newest: usage in a chunk of its own (T11)",
+      name: "newest: usage in a separate chunk (T11)",
       body: chunk("a") + chunk("b", "length") +
         'data: {"choices":[],"usage":{"prompt_tokens":6,"completion_tokens":4}}\n\n' + DONE,
       request: { length: "forced" },
@@ -90,7 +90,7 @@ protocolContract({
   ],
 });
 
-Deno.test("lmdeployChat sends the prompt as one string and a session of its own (T32)", () => {
+Deno.test("lmdeployChat sends the prompt as one string, each in its own session (T32)", () => {
   const { url, body } = lmdeployChat.buildRequest(
     cannedRequest({
       messages: [

@@ -24,7 +24,7 @@ Deno.test("listOpenaiModels() asks /v1/models from every form of the address, wi
   }
 });
 
-Deno.test("listOpenaiModels() says what it got and what would help", async () => {
+Deno.test("listOpenaiModels() reports the answer and what would help", async () => {
   const cases = [
     [401, '{"error":"bad key"}', 'answered 401, "bad key"; give --model NAME'],
     [200, "<html>", '"<html>", not JSON; check the base URL'],

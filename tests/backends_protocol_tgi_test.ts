@@ -12,7 +12,7 @@ protocolContract({
   protocol: tgi,
   bodies: [
     {
-      name: "one event a token; the special one counts and is no text",
+      name: "one event per token; the special one counts and has no text",
       body: FIRST + LAST,
       expected: {
         text: " the",

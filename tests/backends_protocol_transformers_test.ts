@@ -325,7 +325,7 @@ function openOnFake(library: FakeLibrary): ReturnType<typeof openInprocess> {
   });
 }
 
-Deno.test("inprocess ends a request that is cancelled or too slow, with what had come", async () => {
+Deno.test("inprocess ends a request that is cancelled or too slow, with what was received", async () => {
   const library = new FakeLibrary();
   const transport = openOnFake(library);
   const wire = transformers.buildRequest(

@@ -204,7 +204,7 @@ Deno.test("triton-turbomind takes inputs of the user's by name", () => {
   assertThrows(() => inputsOf({ sampling: { stop: ["x"] } }), TypeError, 'the stop text "x"');
 });
 
-Deno.test("triton-turbomind gives every request a sequence of its own, never 0 (T32)", () => {
+Deno.test("triton-turbomind gives each request its own sequence, never 0 (T32)", () => {
   const parametersOf = (requestId: bigint) => {
     const request = cannedRequest({ ...PREPARED, requestId });
     const { body } = tritonTurbomind.buildRequest(request, TARGET);
@@ -275,14 +275,14 @@ Deno.test("prepare() tokenizes before the timed call and asks once for the rest 
   ]);
 });
 
-Deno.test("prepare() asks nothing that it was told", async () => {
+Deno.test("prepare() asks for nothing that the request already has", async () => {
   const { ask, asked } = fakeServer();
   const prepared = await tritonTurbomind.prepare!(cannedRequest(PREPARED), { ...TARGET }, ask);
   assertEquals(prepared.promptTokenIds, [1, 15, 16]);
   assertEquals(asked, []);
 });
 
-Deno.test("prepare() says what the server refused, and asks again the next time", async () => {
+Deno.test("prepare() reports the server's refusal, and asks again the next time", async () => {
   const target = { ...TARGET };
   const failing = fakeServer({ failing: "ModelConfig" });
   await assertRejects(

@@ -72,7 +72,7 @@ Deno.test("createSimEngine repeats tokens, lengths and planned times by seed and
   assertNotEquals(once, await runAll({ ...options, seed: 1 }, jobs));
 });
 
-Deno.test("createSimEngine gives a request the same tokens whatever runs beside it", async () => {
+Deno.test("createSimEngine gives a request the same tokens whatever else runs", async () => {
   const [alone] = await runAll(STEPS, [{ maxTokens: 30 }]);
   const [first] = await runAll(STEPS, [{ maxTokens: 30 }, { maxTokens: 7 }, { maxTokens: 9 }]);
   assertEquals(texts(alone!), texts(first!));

@@ -292,7 +292,7 @@ Deno.test("grpc and grpc-socket read the same, whatever the server does", async 
   }
 });
 
-Deno.test("startSimGrpc() survives clients that say they go away (a fault of Deno)", async () => {
+Deno.test("startSimGrpc() survives clients that send GOAWAY (a bug of Deno)", async () => {
   // In a process of its own: without node_http2.ts, Deno 2.9 does not fail here, it crashes.
   const { code, stderr, stdout } = await runScript(
     `import { connect } from "node:net";

@@ -108,7 +108,7 @@ test("startHttpServer answers 100-continue before the body comes", async (withSe
   });
 });
 
-test("HttpExchange ends connections as told: closed, reset, or kept open", async (withServer) => {
+test("HttpExchange closes, resets or keeps connections", async (withServer) => {
   const endings: Record<string, (exchange: HttpExchange) => void> = {
     "/close": (exchange) => exchange.close(),
     "/reset": (exchange) => exchange.reset(),
@@ -134,7 +134,7 @@ test("HttpExchange ends connections as told: closed, reset, or kept open", async
   });
 });
 
-test("HttpExchange tells when the client leaves before the end, and only then", async (withServer) => {
+test("HttpExchange calls onGone only when the client leaves before the end", async (withServer) => {
   const gone: string[] = [];
   const left = Promise.withResolvers<void>();
   const handler = (exchange: HttpExchange) => {
@@ -172,7 +172,7 @@ test("HttpExchange sends a slow head in pieces and what follows after it", async
   assertEquals(held, [true, true]);
 });
 
-test("HttpExchange keeps what the client does not take at once, in order", async (withServer) => {
+test("HttpExchange buffers what the client does not read at once, in order", async (withServer) => {
   const chunks = 3000;
   const scratch = new Uint8Array(4096 + 8);
   const behind = Promise.withResolvers<number>();

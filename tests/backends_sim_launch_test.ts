@@ -13,7 +13,7 @@ function isRunning(pid: number): boolean {
   return new Deno.Command("kill", { args: ["-0", `${pid}`], stderr: "null" }).outputSync().success;
 }
 
-Deno.test("launchSimulator serves from a process of its own until it is stopped", async () => {
+Deno.test("launchSimulator serves from its own process until it is stopped", async () => {
   const args = ["--port", "0", "--ttft", "1", "--itl", "0", "--grpc-port", "0"];
   const simulator = await launchSimulator(args);
   try {
@@ -37,7 +37,7 @@ Deno.test("launchSimulator serves from a process of its own until it is stopped"
   await simulator.stop();
 });
 
-Deno.test("launchSimulator says why the server did not come up", async () => {
+Deno.test("launchSimulator reports why the server did not start", async () => {
   const error = await assertRejects(() => launchSimulator(["--fault", "earthquake"]), Error);
   assertStringIncludes(error.message, "Cannot start the simulated server: error: Cannot inject");
   const silent = { command: Deno.execPath(), args: ["eval", "--quiet", ""] };
@@ -51,7 +51,7 @@ Deno.test("launchSimulator gives up and kills what never listens", async () => {
   await assertRejects(() => launchSimulator([], options), Error, "Cannot start");
 });
 
-Deno.test("launchSimulator's server ends when whoever launched it dies", async () => {
+Deno.test("launchSimulator's server ends when its parent dies", async () => {
   const launch = new URL("../backends/sim_launch.ts", import.meta.url);
   // The launcher ends without a word to its child, as after kill -9.
   const program = `import { launchSimulator } from "${launch}";

@@ -145,7 +145,7 @@ Deno.test("accept refuses with a message what vLLM refuses", () => {
   assertStringIncludes(refused(simOpenaiChat, { messages: [] }), "messages must be a list");
 });
 
-Deno.test("simOpenaiCompletions streams a token an event, the reason with the last, then [DONE]", () => {
+Deno.test("simOpenaiCompletions streams one token per event, the reason with the last, then [DONE]", () => {
   const events = answer(simOpenaiCompletions, { prompt: "x" });
   assertEquals(events.map((event) => choice(event)?.text), [" the", " of", undefined]);
   assertEquals(events.map((event) => choice(event)?.finish_reason), [null, "length", undefined]);
@@ -190,7 +190,7 @@ Deno.test("usage stands where the client or a quirk wants it (T11)", () => {
   assertEquals(own.usage, { prompt_tokens: 1, total_tokens: 3, completion_tokens: 2 });
 });
 
-Deno.test("usage tells cached and reasoning tokens where they are simulated", () => {
+Deno.test("usage counts cached and reasoning tokens where they are simulated", () => {
   const tokens = TOKENS.map((token, index) => ({ ...token, reasoning: index === 0 }));
   const quirks = ["usage:own-chunk", "cached-tokens", "reasoning"];
   const events = answer(simOpenaiChat, HI, { quirks, tokens, cachedTokens: 16 });

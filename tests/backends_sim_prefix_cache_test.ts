@@ -21,7 +21,7 @@ Deno.test("PrefixCache never caches the last token of a prompt", () => {
   assertEquals([cache.lookUp(ids(32)), cache.lookUp(ids(32)), cache.lookUp(ids(33))], [0, 16, 16]);
 });
 
-Deno.test("PrefixCache takes four characters of text for a token", () => {
+Deno.test("PrefixCache counts four characters of text as a token", () => {
   const cache = new PrefixCache();
   const job = (text: string) => createJob({ promptTokens: 100, extra: { promptText: text } });
   assertEquals(cache.lookUp(job("x".repeat(100) + "a")), 0);

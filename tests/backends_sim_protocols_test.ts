@@ -44,7 +44,7 @@ for (const { engine, protocol } of PAIRS) {
   /** A wrong length shows where one can be forced and the engine counts tokens. */
   const wrongLength = protocol.forcesLength && source !== "event" ? "wrong_length" : "ok";
 
-  Deno.test(`${name} reads from the engine what it says it sent`, async () => {
+  Deno.test(`${name} reads what the engine's truth log says it sent`, async () => {
     const reference = await answerOf({ engine: "openai" }, findProtocol("openai-completions"));
     for (const stream of [true, false]) {
       const { record, server } = await answerOf({ engine }, protocol, { stream });
@@ -163,7 +163,7 @@ Deno.test("simTritonHttp knows the served model and the usual names only", async
   }
 });
 
-Deno.test("every engine refuses bodies that are no requests with its own words", () => {
+Deno.test("every engine refuses invalid bodies with its own message", () => {
   for (const { name } of SIM_ENGINES) {
     for (const protocol of simProtocolsOf(name)) {
       const client = PROTOCOLS.find((each) => findSimProtocol(each.name) === protocol);

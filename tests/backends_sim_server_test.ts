@@ -58,7 +58,7 @@ async function eventually(holds: () => boolean): Promise<void> {
   assert(holds());
 }
 
-test("startSimServer streams what its truth says", async () => {
+test("startSimServer streams what is in its truth log", async () => {
   await withServer({ itl: "1" }, async (server) => {
     const response = await fetch(`${server.url}/v1/completions`, {
       method: "POST",
@@ -85,7 +85,7 @@ test("startSimServer streams what its truth says", async () => {
   });
 });
 
-test("startSimServer answers the same to the same seed and order", async () => {
+test("startSimServer gives the same answers for the same seed and order", async () => {
   const answers: string[] = [];
   for (const seed of [5, 5, 6]) {
     await withServer({ seed }, async (server) => {
@@ -108,7 +108,7 @@ test("startSimServer answers whole when no stream is asked for", async () => {
   });
 });
 
-test("startSimServer tells who measures: /truth, /stats, /clock, /health, /metrics", async () => {
+test("startSimServer answers /truth, /stats, /clock, /health and /metrics", async () => {
   await withServer({ model: "tiny" }, async (server) => {
     const get = async (path: string) => await (await fetch(server.url + path)).text();
     await (await complete(server)).text();
@@ -168,7 +168,7 @@ test("startSimServer checks key, model and context (T38, T43)", async () => {
   });
 });
 
-test("startSimServer sends the same with and without a token made ready ahead", async () => {
+test("startSimServer sends the same with and without prepared tokens", async () => {
   const seen: unknown[] = [];
   const body = { ...STREAM, max_tokens: 20 };
   for (const path of ["/v1/completions", "/v1/chat/completions"]) {
@@ -268,7 +268,7 @@ async function withFault(fault: string, until?: (text: string) => boolean): Prom
   }
 }
 
-test("startSimServer fails as ordered, before and in the stream (T5, T6)", async () => {
+test("startSimServer injects faults before and in the stream (T5, T6)", async () => {
   // Fault, status seen, how the connection ended, tokens seen, [DONE] seen, body ended as HTTP does.
   const cases: [string, string, RawAnswer["end"], number, boolean, boolean][] = [
     ["cut", "200", "closed", 3, false, false],

@@ -62,7 +62,7 @@ Deno.test("openTimeline forgets removed entries, wherever they are in the heap",
   assertEquals(log, ["2@2", "3@3", "5@5"]);
 });
 
-Deno.test("openTimeline lets entries that are all due take turns", async () => {
+Deno.test("openTimeline alternates between entries that are due at once", async () => {
   const log = await fired((timeline, note) => {
     for (const name of ["a", "b"]) {
       let left = 3;

@@ -31,7 +31,7 @@ Deno.test("TruthLog keeps every write of a request, however many", () => {
   assertEquals([...log.lines()].map((line) => JSON.parse(line)), [request]);
 });
 
-Deno.test("TruthLog says how late writes were and how fast tokens left", () => {
+Deno.test("TruthLog reports how late writes were and tokens per second", () => {
   const log = new TruthLog(1000);
   assertEquals(log.lateness(), { writes: 0 });
   const entry = log.begin(FACTS);
@@ -42,7 +42,7 @@ Deno.test("TruthLog says how late writes were and how fast tokens left", () => {
   assertAlmostEquals(lateness.tokensPerSec ?? 0, 505, 1e-9);
 });
 
-Deno.test("TruthLog stops keeping writes when it is full, and says how many", () => {
+Deno.test("TruthLog counts the writes that it could not keep", () => {
   const log = new TruthLog(3);
   const entry = log.begin(FACTS);
   for (let i = 1; i <= 5; i++) entry.write(i, i, i);

@@ -75,7 +75,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "openNvml says why it cannot start (gcc)",
+  name: "openNvml reports why it cannot start (gcc)",
   ignore: !HAS_GCC,
   fn: () =>
     withFakeNvml((library) => {
@@ -93,7 +93,7 @@ Deno.test({
     }),
 });
 
-Deno.test("openNvml and nvmlAbsence say that there is no library", async () => {
+Deno.test("openNvml and nvmlAbsence report a missing library", async () => {
   assertThrows(() => openNvml("libno-such-thing.so.9"), TypeError, "Cannot open libno-such-thing");
   assertEquals(await nvmlAbsence("libno-such-thing.so.9"), "there is no libno-such-thing.so.9");
   assertEquals(nvmlLibrary("darwin"), undefined);

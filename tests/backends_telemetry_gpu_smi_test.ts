@@ -11,7 +11,7 @@ import { TWO_GPUS, withFakeSmi } from "./support/fake_gpu.ts";
 
 const MIB = 1024 ** 2;
 
-Deno.test("parseSmiLine reads a line, and leaves out what is not told", () => {
+Deno.test("parseSmiLine reads a line, and leaves out what is not reported", () => {
   assertEquals(parseSmiLine("0, 8, NVIDIA H200, 143771, 1024, 50, 300.25"), {
     device: { index: 0, name: "NVIDIA H200", memoryTotalBytes: 143771 * MIB },
     reading: { memoryUsedBytes: 1024 * MIB, utilization: 0.5, powerW: 300.25 },
@@ -67,7 +67,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "startSmi tells what the child said last when it ends by itself",
+  name: "startSmi gives the child's last output when it ends by itself",
   ignore: Deno.build.os === "windows",
   fn: () =>
     withFakeSmi('echo "Failed to initialize NVML: Unknown Error"; exit 9', async (command) => {

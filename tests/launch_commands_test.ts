@@ -118,7 +118,7 @@ Deno.test("every command that measures a server can launch it, with the same opt
 
 Deno.test({
   ...LINUX,
-  name: "--launch tells the engine what was asked for, in every command",
+  name: "--launch passes the settings to the engine, in every command",
   fn: () =>
     inTempFolder(async (folder) => {
       const asked = [
@@ -179,7 +179,7 @@ Deno.test("--launch is checked like everything else before a server is started",
     }
   }));
 
-Deno.test("--launch: files that cannot be read or written are told before a server is started", () =>
+Deno.test("--launch: files that cannot be read or written are reported before a server is started", () =>
   inTempFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/bad.json`, "[{");
     const launch = ["--launch=vllm", "--model-path=M", `--launch-log=${folder}/engine.log`];
@@ -266,7 +266,7 @@ Deno.test("bench --launch --dry-run shows the server's command line and starts n
 
 Deno.test({
   ...LINUX,
-  name: "sweep --launch goes on with --resume, at another port",
+  name: "sweep --launch continues with --resume, at another port",
   fn: () =>
     inTempFolder(async (folder) => {
       const first = await launched(folder, "sweep", "vllm");
