@@ -39,7 +39,8 @@ const ORDERS = ["file", "seeded", "api-bench-tools"] as const;
 /** Answers that the api_bench_tools script asks for. */
 const SCRIPT_OUTPUT_TOKENS = 200;
 
-const HINT = 'give a file with a JSON object a line, e.g. {"prompt": "Hi", "output_tokens": 16}';
+const HINT =
+  'give a file with one JSON object per line, e.g. {"prompt": "Hi", "output_tokens": 16}';
 
 export const JSONL_OPTIONS = {
   order: option.choice({
@@ -55,7 +56,7 @@ export const JSONL_OPTIONS = {
 
 export const jsonl: DatasetKind = {
   name: "jsonl",
-  description: "prompts or messages from a file with a JSON object a line",
+  description: "prompts or messages from a file with one JSON object per line",
   needsFile: true,
   fileEndings: [".jsonl"],
   options: JSONL_OPTIONS,

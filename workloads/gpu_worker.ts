@@ -97,9 +97,9 @@ export function createGpuThread(
     look = () => {
       if (last !== undefined) sample(last);
     };
-    smi.ended.then((said) => {
+    smi.ended.then((output) => {
       if (!closing) {
-        reply({ kind: "absent", reason: `nvidia-smi ended: ${said || "it is silent"}` });
+        reply({ kind: "absent", reason: `nvidia-smi ended: ${output || "without a message"}` });
       }
     });
     close = () => {

@@ -62,7 +62,7 @@ export interface JobEnd extends ShareEnd {
   readonly lag: LoopLag;
   /** Start of the load, in ms since the epoch. */
   readonly startEpochMs: number;
-  /** Of the busiest thread; absent where the system does not tell. */
+  /** Of the busiest thread; absent where the system hides it. */
   readonly usage: ThreadUsage | undefined;
 }
 
@@ -138,8 +138,8 @@ async function runJob(
   );
   const ends = threads.map((thread, worker) => {
     const share = { load, stop, worker, workers: threads.length, poolSize, timeoutMs, graceMs };
-    const order = { share, seed, loadNumber, poolOffset, startEpochMs, queue };
-    return thread.run({ kind: "run", ...order }, answers, job.onDropped);
+    const start = { share, seed, loadNumber, poolOffset, startEpochMs, queue };
+    return thread.run({ kind: "run", ...start }, answers, job.onDropped);
   });
   const forward = (kind: "stop" | "abort") => () => {
     for (const thread of threads) thread.send({ kind });

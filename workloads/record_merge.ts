@@ -2,7 +2,7 @@
  * Record files of several clients of one server, read as one run.
  *
  * Load 1 of one file and load 1 of the others are one load: users, rates and counts add up. Its
- * clients share a time axis by the instant at which each began the load, as its machine's clock told;
+ * clients share a time axis by the instant at which each began the load, by its machine's clock;
  * where a file has no such instant, or on demand, they are assumed to have begun together. An error of
  * that axis shifts the requests of one client against those of another: it blurs what is counted over
  * time (steady window, in flight, series), but no latency.
