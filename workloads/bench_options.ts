@@ -1,6 +1,5 @@
 /**
- * Options that several commands share, as tables: the one place that says what an option means, which
- * type it has and what its default is.
+ * Options that several commands share: their types, defaults and texts.
  *
  * @module
  */
@@ -27,10 +26,7 @@ export const MOST_WARMUPS = 64;
 /** Warm-up requests of an open loop without `--warmup`. */
 export const OPEN_LOOP_WARMUPS = 8;
 
-const WITH_RATE: Need = {
-  key: "rate",
-  because: "only an open loop has it, add --rate",
-};
+const WITH_RATE: Need = { key: "rate", because: "only an open loop has it, add --rate" };
 const WITHOUT_RATE: Need = {
   key: "rate",
   not: true,
@@ -38,7 +34,7 @@ const WITHOUT_RATE: Need = {
 };
 const WITH_SAVE: Need = { key: "save", because: "nothing is kept, leave out one of them" };
 
-/** What is said of `--protocol`, whatever its default. */
+/** `--protocol` without a default. */
 export const PROTOCOL = {
   value: "NAME",
   aliases: ["backend"],

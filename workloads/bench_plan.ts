@@ -27,7 +27,7 @@ import type { Load, Stop } from "./load.ts";
 import type { Dataset } from "./prompt.ts";
 import { fileError, UserError } from "./user_error.ts";
 
-/** A benchmark run, fully decided. Secrets are in it: it is never written anywhere. */
+/** A benchmark run, fully decided. It holds secrets and is never written anywhere. */
 export interface BenchPlan {
   /** Name of the command, for the record's header. */
   readonly scenario: string;
@@ -51,7 +51,7 @@ export interface BenchPlan {
   readonly insecure: boolean;
   /** Use the proxy of the environment for local addresses, too. */
   readonly proxyLocal: boolean;
-  /** Longest that a request may take, in ms; 0 = no limit. */
+  /** Time limit per request, in ms; 0 = none. */
   readonly timeoutMs: number;
 
   /** What is measured, one after another. */
@@ -60,7 +60,7 @@ export interface BenchPlan {
   readonly stops: readonly Stop[];
   /** Requests before each load that are not counted, in the same order. */
   readonly warmups: readonly number[];
-  /** How long requests in flight may go on when sending has ended, in ms. */
+  /** Time for requests in flight to finish when sending has ended, in ms. */
   readonly graceMs: number;
   /** Threads that send and read; 0 = the main one. */
   readonly workers: number;
@@ -73,13 +73,13 @@ export interface BenchPlan {
   readonly prompts: number;
   /** The dataset's own options. */
   readonly datasetExtra: Readonly<Record<string, unknown>>;
-  /** Prompts that the command has made itself; the dataset's options then say nothing. */
+  /** Prompts that the command made itself, instead of a dataset's. */
   readonly own?: OwnPrompts;
   /** Answer lengths that override the dataset's own. */
   readonly outputTokens?: LengthSpec;
-  /** Text put before every prompt as a system turn. */
+  /** System message before every prompt. */
   readonly systemPrompt?: string;
-  /** User turns of a conversation that go into one prompt. */
+  /** User messages of a conversation that go into one prompt. */
   readonly turns: number;
   /** Folder or file to load; absent = lengths are estimates. */
   readonly tokenizer?: string;
@@ -282,7 +282,7 @@ export function usualWarmup(load: Load): number {
   return load.kind === "closed" ? Math.min(load.users, MOST_WARMUPS) : OPEN_LOOP_WARMUPS;
 }
 
-/** Users beyond the number of requests would only idle (T27 in docs/python-scripts.md). */
+/** Users beyond the number of requests would only idle (T27). */
 function clampUsers(load: Load, stop: Stop): Load {
   if (load.kind !== "closed" || stop.requests === undefined) return load;
   return load.users > stop.requests ? { ...load, users: stop.requests } : load;

@@ -114,7 +114,7 @@ export interface Host {
   readonly columns: number;
   /** First Ctrl-C: stop sending, drain, report. */
   readonly interrupted: AbortSignal;
-  /** Second Ctrl-C: stop at once, report what there is. */
+  /** Second Ctrl-C: stop at once, report what was measured. */
   readonly aborted: AbortSignal;
   /** The command line as given, for the record's header (secrets are removed by the caller). */
   readonly commandLine: readonly string[];

@@ -1,5 +1,6 @@
 /**
  * `tokometer profile-generation`: LMDeploy's `profile_generation`, fixed batches of fixed lengths.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */
@@ -68,7 +69,7 @@ const DEFAULT_VOCABULARY = 32_000;
 const SCRIPT_LABEL = "per-token array with zeros for all but the first token of a step, times " +
   "rounded to 1 ms, percentile = element int(p·n), tokens asked for";
 
-// The rounds say how many requests are warm-up.
+// Warm-up is counted in rounds.
 const { warmup: _warmup, ...RUN_OPTIONS } = SCRIPT_RUN_OPTIONS;
 
 const OPTIONS = {
@@ -153,7 +154,7 @@ export const profileGeneration: Command = defineCommand({
     "A folder with an ONNX model runs in this program, in a worker of its own. On any other model " +
     "--launch starts an engine's own server and ends it afterwards; of one that runs already give " +
     "the URL. Prompts are token ids drawn by --seed, other ones " +
-    "for each user and round; a second run with the same seed meets its own prompts in a " +
+    "for each user and round; a second run with the same seed finds its own prompts in a " +
     "server's prefix cache.",
   options: OPTIONS,
   examples: {
@@ -164,24 +165,15 @@ export const profileGeneration: Command = defineCommand({
     "tokometer profile-generation http://127.0.0.1:23333 --protocol lmdeploy-generate --concurrency 1 16 32 64":
       "the script's twenty cases against an LMDeploy server",
   },
-  run: runProfile,
+  run: (values, host) =>
+    measureEngine(values, host, { tokenIds: true }, (engine) => planProfile(values, engine)),
 });
-
-async function runProfile(values: GenerationValues, host: Host): Promise<number> {
-  return await measureEngine(
-    values,
-    host,
-    { tokenIds: true },
-    async (engine) => await planProfile(values, engine),
-  );
-}
 
 async function planProfile(values: GenerationValues, engine: ScriptEngine): Promise<ServerRun> {
   const release: Release = RELEASES[values.scriptVersion];
   const cases = planCases(values, release);
   checkContext(cases, engine);
   const own = await makePrompts(cases, values, engine);
-  const { extraBody } = engine;
   const plan = await planScript({ name: "profile-generation", options: OPTIONS }, values, {
     url: engine.url,
     values: {
@@ -189,7 +181,7 @@ async function planProfile(values: GenerationValues, engine: ScriptEngine): Prom
       dataset: "synthetic",
       topP: values.topP ?? release.topP,
       temperature: values.temperature ?? release.temperature,
-      extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
+      extraBody: engine.extraBody,
     },
     plan: {
       loads: cases.map(({ asked }) => ({

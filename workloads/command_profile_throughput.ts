@@ -99,7 +99,7 @@ export const profileThroughput: Command = defineCommand({
           protocol,
           stream,
           tokenizer,
-          extraBody: Object.keys(extraBody).length === 0 ? undefined : extraBody,
+          extraBody,
         },
       });
       return { plan, run: (watched) => measureProfile(plan, values, watched) };

@@ -103,7 +103,7 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
 function refuseEmpty({ loads }: Summary, files: readonly string[]): void {
   if (!loads.every(({ counts }) => counts.offered === 0)) return;
   const killed = loads.some(({ complete }) => !complete);
-  // A load that ran to its end and had nothing to send is what was asked for.
+  // A load that ran to its end without anything to send is no error.
   if (!killed && !loads.every(({ interrupted }) => interrupted)) return;
   const warmups = loads.reduce((sum, { counts }) => sum + counts.warmup, 0);
   const after = warmups === 0 ? "" : `, after ${plural(warmups, "warm-up request")}`;
@@ -114,7 +114,7 @@ function refuseEmpty({ loads }: Summary, files: readonly string[]): void {
   );
 }
 
-/** A result folder stands for the record file in it. */
+/** The record file in a result folder, or the file itself. */
 async function recordFileIn(path: string): Promise<string> {
   try {
     const { isDirectory } = await Deno.stat(path);

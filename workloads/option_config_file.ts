@@ -24,7 +24,7 @@ const HEADER_LIMIT_BYTES = 1 << 24;
 export async function readConfigFile(path: string, command: CommandTable): Promise<Values> {
   let text: string;
   try {
-    // A record file may be gigabytes long; its first line says all that is needed.
+    // A record file may be gigabytes long; its first line is enough.
     const header = parseObject(await readFirstLine(path))?.header;
     if (isObject(header) && header.schema === RECORD_SCHEMA) {
       return fromHeader(header, path, command);

@@ -174,7 +174,7 @@ export function defaultText(option: Option): string | undefined {
   if (option.defaultText !== undefined) return option.defaultText;
   const { default: value } = option;
   if (value === undefined || option.secret) return undefined;
-  // "[default: false]" at each flag says nothing that its name does not.
+  // "[default: false]" at each flag would be noise.
   if (option.kind === "flag") return value === true ? "on" : undefined;
   if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(",");
   if (typeof value === "object") return JSON.stringify(value);

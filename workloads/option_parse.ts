@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { isObject } from "../backends/json_event.ts";
 import type {
   CommandTable,
   Option,
@@ -256,45 +257,24 @@ const NUMBER_LIST = /^[[\](),\s\d.eE+-]+$/;
 
 /** Value of one option from its texts, in the order given. */
 function fromTexts(option: NamedOption, texts: readonly string[]): OptionValue {
-  if (option.repeat && isList(option)) {
-    const parts = texts.map((text) => {
-      if (text === "") throw new UserError(missingValue(dashed(option.name), option, undefined));
-      // A header or a stop text may hold commas: a repeatable text is taken as it stands.
-      return option.kind === "texts" ? checkChoice(option, text) : convertText(option, text);
-    });
-    return parts.flat() as readonly string[] | readonly number[];
+  // A header or a stop text may hold commas: a repeatable text is taken as it stands.
+  if (option.repeat && option.kind === "texts") {
+    return texts.map((text) => checkChoice(option, text));
   }
-  if (texts.length > 1) {
-    // The last one could win silently; a result measured with the other value in mind costs more.
-    const shown = option.secret ? "" : ` (${texts.map(show).join(", ")})`;
-    throw new UserError(
-      `Cannot use ${dashed(option.name)} ${texts.length} times${shown}: give it once`,
-    );
-  }
-  return convertText(option, texts[0]!);
+  if (option.repeat) return texts.flatMap((text) => convertText(option, text) as number[]);
+  if (texts.length === 1) return convertText(option, texts[0]!);
+  // The last one could win silently; a result measured with the other value in mind costs more.
+  const shown = option.secret ? "" : ` (${texts.map(show).join(", ")})`;
+  throw new UserError(
+    `Cannot use ${dashed(option.name)} ${texts.length} times${shown}: give it once`,
+  );
 }
 
 /** Value of an option from one text. @throws {UserError} with what would work. */
 export function convertText(option: NamedOption, text: string): OptionValue {
   if (text === "") throw new UserError(missingValue(dashed(option.name), option, undefined));
-  switch (option.kind) {
-    case "flag":
-      if (/^(true|yes|on|1)$/i.test(text)) return true;
-      if (/^(false|no|off|0)$/i.test(text)) return false;
-      throw refused(option, text);
-    case "text":
-      return checkChoice(option, text);
-    case "integer":
-    case "number":
-      return checkNumber(option, text);
-    case "texts":
-      return splitList(text).map((part) => checkChoice(option, part));
-    case "integers":
-    case "numbers":
-      return splitList(text).map((part) => checkNumber(option, part));
-    case "json":
-      return checkJson(option, text);
-  }
+  if (option.kind === "json") return checkJson(option, text);
+  return isList(option) ? scalars(option, splitList(text)) : scalar(option, text);
 }
 
 /**
@@ -304,29 +284,38 @@ export function convertText(option: NamedOption, text: string): OptionValue {
  * @throws {UserError} with what would work.
  */
 export function convertJson(option: NamedOption, value: unknown): OptionValue {
-  if (Array.isArray(value)) {
-    if (!isList(option)) throw refused(option, JSON.stringify(value));
-    return value.map((part) => {
-      const text = scalarText(part);
-      if (text === undefined) throw refused(option, JSON.stringify(part));
-      return option.kind === "texts" ? checkChoice(option, text) : checkNumber(option, text);
-    }) as readonly string[] | readonly number[];
-  }
-  if (option.kind === "json" && typeof value === "object" && value !== null) {
-    return value as Readonly<Record<string, unknown>>;
-  }
-  const text = scalarText(value);
-  if (text === undefined) throw refused(option, JSON.stringify(value));
-  if (option.repeat && option.kind === "texts") return [checkChoice(option, text)];
-  return convertText(option, text);
+  const textOf = (part: unknown) => {
+    if (["string", "number", "boolean"].includes(typeof part)) return String(part);
+    throw refused(option, JSON.stringify(part));
+  };
+  if (Array.isArray(value) && isList(option)) return scalars(option, value.map(textOf));
+  if (option.kind === "json" && isObject(value)) return value;
+  const text = textOf(value);
+  return option.repeat && option.kind === "texts"
+    ? [checkChoice(option, text)]
+    : convertText(option, text);
 }
 
-function scalarText(value: unknown): string | undefined {
-  return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
+function isList({ kind }: Option): boolean {
+  return kind === "texts" || kind === "integers" || kind === "numbers";
 }
 
-function isList(option: Option): boolean {
-  return option.kind === "texts" || option.kind === "integers" || option.kind === "numbers";
+function scalars(option: NamedOption, texts: readonly string[]): OptionValue {
+  return texts.map((text) => scalar(option, text)) as string[] | number[];
+}
+
+function scalar(option: NamedOption, text: string): boolean | string | number {
+  switch (option.kind) {
+    case "text":
+    case "texts":
+      return checkChoice(option, text);
+    case "flag":
+      if (/^(true|yes|on|1)$/i.test(text)) return true;
+      if (/^(false|no|off|0)$/i.test(text)) return false;
+      throw refused(option, text);
+    default:
+      return checkNumber(option, text);
+  }
 }
 
 /** `1,2`, `[1, 2]`, `(1,2)`, `["a", "b"]`. */
@@ -338,12 +327,10 @@ function splitList(text: string): string[] {
 }
 
 function checkChoice(option: NamedOption, text: string): string {
-  if (option.choices === undefined) {
-    if (text === "") throw refused(option, text);
-    return text;
-  }
-  if (option.choices.includes(text)) return text;
-  const near = nearestName(text, option.choices);
+  const { choices } = option;
+  if (text === "") throw new UserError(missingValue(dashed(option.name), option, undefined));
+  if (choices === undefined || choices.includes(text)) return text;
+  const near = nearestName(text, choices);
   throw refused(option, text, near === undefined ? "" : `; did you mean ${near}?`);
 }
 
@@ -364,10 +351,8 @@ function checkJson(option: NamedOption, text: string): Readonly<Record<string, u
   } catch (error) {
     throw refused(option, text, `; ${(error as Error).message}`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refused(option, text);
-  }
-  return value as Readonly<Record<string, unknown>>;
+  if (isObject(value)) return value;
+  throw refused(option, text);
 }
 
 function refused(option: NamedOption, text: string, hint = ""): UserError {
@@ -380,12 +365,13 @@ function refused(option: NamedOption, text: string, hint = ""): UserError {
 /** What an option takes, in words: `a whole number from 1 to 8`, `one of a, b`. */
 export function wanted(option: Option): string {
   const { kind, min, max, choices, value } = option;
-  const bounds = min !== undefined && max !== undefined && max < Infinity
-    ? ` from ${min} to ${max}`
+  const most = max === Infinity ? undefined : max;
+  const bounds = min !== undefined && most !== undefined
+    ? ` from ${min} to ${most}`
     : min !== undefined
     ? ` of at least ${min}`
-    : max !== undefined && max < Infinity
-    ? ` of at most ${max}`
+    : most !== undefined
+    ? ` of at most ${most}`
     : "";
   const orInfinite = max === Infinity ? ", or inf" : "";
   switch (kind) {

@@ -7,7 +7,7 @@
 import { type Defined, defined } from "../backends/defined.ts";
 import type { Need, Option, OptionKind, OptionTable, OptionValue } from "./command.ts";
 
-/** What is said of an option besides its kind. */
+/** An option besides its kind. */
 type Spec<T> = Omit<Option, "kind" | "default" | "typed" | "argument" | "unless"> & {
   readonly choices?: readonly T[] | readonly string[];
 };

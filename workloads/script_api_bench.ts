@@ -1,6 +1,7 @@
 /**
  * What the two api_bench_tools scripts have in common: backends with the scripts' own request
  * parameters, prompts, keys of the environment, and one line of CSV.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */

@@ -99,9 +99,8 @@ export interface ScriptEngine {
   readonly url: string;
   /** Absent for a server, and for a model on a hub. */
   readonly folder?: ModelFolder;
-  readonly inProcess: boolean;
-  /** Settings of the engine under the user's `--extra-body`. */
-  readonly extraBody: Readonly<Record<string, unknown>>;
+  /** The user's `--extra-body`, over the settings of a model in this program. */
+  readonly extraBody: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** What differs between the scripts that have an engine inside. */
@@ -140,7 +139,7 @@ async function chooseEngine(
   },
 ): Promise<ScriptEngine> {
   const place = server.url;
-  const { protocol: given, extraBody: extra = {}, dtype, threads, logLevel } = values;
+  const { protocol: given, extraBody, dtype, threads, logLevel } = values;
   const inProgram = { "max-batch-size": values.maxBatchSize, dtype, threads };
   const launched = server.launched?.engine;
   if (launched !== undefined) {
@@ -151,7 +150,7 @@ async function chooseEngine(
         `Cannot use --protocol ${protocol} and --launch together: it runs a model in this program`,
       );
     }
-    return { protocol, url: place, inProcess: false, extraBody: extra };
+    return { protocol, url: place, extraBody };
   }
   checkedByEngine(() => checkTensorParallel(values.tp));
   const ofStart = {
@@ -171,24 +170,23 @@ async function chooseEngine(
     if (!isUrl(place)) throw notAnEngine(place, await pathExists(place));
     noteUnused({ ...inProgram, "log-level": logLevel }, host, place);
     const protocol = given ?? DEFAULT_PROTOCOL;
-    return { protocol, url: place, inProcess: false, extraBody: extra };
+    return { protocol, url: place, extraBody };
   }
-  const engine = {
+  const settings = {
     ...defined({
       dtype,
       threads,
       max_batch: values.maxBatchSize,
       log_severity: logLevel === undefined ? undefined : LOG_LEVELS.indexOf(logLevel),
     }),
-    ...extra.engine as object | undefined,
+    ...extraBody?.engine as object | undefined,
   };
-  const extraBody = { ...extra, engine };
-  const folder = await checkModelFolder(place, { workers: values.workers, extraBody });
+  const body = { ...extraBody, engine: settings };
+  const folder = await checkModelFolder(place, { workers: values.workers, extraBody: body });
   return {
     protocol: transformers.name,
     url: place,
-    inProcess: true,
-    extraBody,
+    extraBody: body,
     ...defined({ folder }),
   };
 }

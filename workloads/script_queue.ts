@@ -1,6 +1,7 @@
 /**
  * What LMDeploy's scripts with a ShareGPT file have in common: free users take their next prompt from
  * one queue, and a block of numbers is printed and written to a CSV.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */

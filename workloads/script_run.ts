@@ -1,6 +1,7 @@
 /**
  * Runs a command that stands for an older script: its values become a plan as `bench` makes one, its
  * load is measured like any other, and the script's output is computed from the records.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */

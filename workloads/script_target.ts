@@ -1,6 +1,7 @@
 /**
  * The backends of the api_bench_tools scripts: under the scripts' names, with the scripts' request
  * parameters, in our protocols.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */

@@ -8,6 +8,7 @@
  * result/benchmark_vllm_all_cuda_records/          the records of each case
  * result/20240924101530/                           all of that of an earlier sweep
  * ```
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
  * The result files of a sweep: started, continued, and extended by every case that ends.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * What a sweep remembers of itself: its settings and every case that ended, a JSON line each,
  * written as they end, so that it goes on where it was interrupted.
+ * T-numbers: docs/python-scripts.md.
  *
  * @module
  */
