@@ -4,12 +4,12 @@
  * @module
  */
 import { launchSimulator } from "../backends/sim_launch.ts";
-import { MEASURE_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options.ts";
+import { LOAD_OPTIONS, MEASURE_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options.ts";
 import { planReport, planRun } from "./bench_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";
-import { group, option } from "./option_table.ts";
+import { option } from "./option_table.ts";
 import { benchAndReport } from "./run_bench.ts";
 
 /** A batching engine: it slows down as it fills up and queues beyond 32 requests. */
@@ -23,19 +23,17 @@ const ENGINE: readonly string[] = [
 ];
 
 const OPTIONS = {
-  ...group("Load", {
-    concurrency: option.integers({
-      aliases: ["c", "users"],
-      default: [1, 8, 32, 64],
-      min: 1,
-      help: "Numbers of users, one load after another.",
-    }),
-    duration: option.seconds({
-      aliases: ["d"],
-      default: 6,
-      min: 0.1,
-      help: "Length of each load.",
-    }),
+  concurrency: option.integers({
+    ...LOAD_OPTIONS.concurrency,
+    default: [1, 8, 32, 64],
+    defaultText: "1,8,32,64",
+    help: "Numbers of users, one load after another.",
+  }),
+  duration: option.seconds({
+    ...LOAD_OPTIONS.duration,
+    default: 6,
+    min: 0.1,
+    help: "Length of each load.",
   }),
   ...SAVE_OPTIONS,
 };

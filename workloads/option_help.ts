@@ -183,21 +183,10 @@ export function defaultText(option: Option): string | undefined {
 
 /** Breaks prose into lines of at most `columns`; blank lines part paragraphs. */
 export function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  for (const paragraph of text.trim().split(/\n\s*\n/)) {
-    if (lines.length > 0) lines.push("");
-    let line = "";
-    for (const word of words(paragraph)) {
-      if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(word) > columns) {
-        lines.push(line);
-        line = word;
-      } else {
-        line = line === "" ? word : `${line} ${word}`;
-      }
-    }
-    lines.push(line);
-  }
-  return lines;
+  return text.trim().split(/\n\s*\n/).flatMap((paragraph, i) => [
+    ...i === 0 ? [] : [""],
+    ...fill(words(paragraph), columns),
+  ]);
 }
 
 /**
@@ -205,13 +194,18 @@ export function wrap(text: string, columns: number): string[] {
  * is too long by itself stays whole.
  */
 export function breakCommand(command: string, columns: number): string[] {
+  const [start = "", ...options] = command.split(/ (?=--?[a-z])/);
+  return fill([...start.split(" "), ...options], columns, { end: " \\", indent: "  " });
+}
+
+/** Puts as many parts on each line as fit. */
+function fill(parts: readonly string[], columns: number, { end = "", indent = "" } = {}): string[] {
   const lines: string[] = [];
   let line = "";
-  const [start = "", ...options] = command.split(/ (?=--?[a-z])/);
-  for (const part of [...start.split(" "), ...options]) {
-    if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(part) + 2 > columns) {
-      lines.push(`${line} \\`);
-      line = `  ${part}`;
+  for (const part of parts) {
+    if (line !== "" && unicodeWidth(line) + 1 + unicodeWidth(part + end) > columns) {
+      lines.push(line + end);
+      line = indent + part;
     } else {
       line = line === "" ? part : `${line} ${part}`;
     }

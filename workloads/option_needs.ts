@@ -42,6 +42,7 @@ export function needText({ needs = [] }: NamedOption, table: OptionTable): reado
   const options = listOptions(table);
   return needs.filter(({ byHeading }) => !byHeading).map(({ key, is, not }) => {
     const other = named(options, key);
+    if (other.kind === "flag" && other.default === true) return `not with --no-${other.name}`;
     return `${not ? "not" : "only"} with ${shownName(other)}${isText(is)}`;
   });
 }

@@ -28,15 +28,13 @@ export const SHARED_KEYS = [
   ...["extraBody", "saveText", "gpu"] as const,
 ] satisfies readonly (keyof MeasureValues)[];
 
+const { apiKey, transport, timeout, header, caCert, insecure, proxyLocal } = TARGET_OPTIONS;
+
 /** How the server is reached, beyond its address. */
 export const SCRIPT_SERVER_OPTIONS = {
-  apiKey: TARGET_OPTIONS.apiKey,
-  transport: { ...TARGET_OPTIONS.transport, advanced: true },
-  timeout: { ...TARGET_OPTIONS.timeout, advanced: true },
-  header: TARGET_OPTIONS.header,
-  caCert: TARGET_OPTIONS.caCert,
-  insecure: TARGET_OPTIONS.insecure,
-  proxyLocal: TARGET_OPTIONS.proxyLocal,
+  ...{ apiKey, header, caCert, insecure, proxyLocal },
+  transport: { ...transport, advanced: true },
+  timeout: { ...timeout, advanced: true },
 };
 
 /** What the scripts did not have: records, warm-up, worker threads, exit code. */
