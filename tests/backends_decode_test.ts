@@ -535,6 +535,42 @@ const OUTCOMES: readonly (DecodeCase & { readonly name: string; readonly outcome
     outcome: { kind: "wrong_length", message: "5 tokens delivered (by counter), 4 forced" },
   },
   {
+    name: "ok for 4 of 4 forced",
+    events: [{ totalTokens: 4, source: "counter" }, END],
+    request: { length: "forced" },
+    outcome: { kind: "ok" },
+  },
+  {
+    name: "wrong_length for 3 ids of 4 forced",
+    events: [{ newTokens: 3, source: "ids" }, END],
+    request: { length: "forced" },
+    outcome: { kind: "wrong_length", message: "3 tokens delivered (by ids), 4 forced" },
+  },
+  {
+    name: "wrong_length for 3 of 4 forced by the closing usage",
+    events: [{ text: "abc" }, { usage: { outputTokens: 3 }, end: true }],
+    request: { length: "forced" },
+    outcome: { kind: "wrong_length", message: "3 tokens delivered (by usage), 4 forced" },
+  },
+  {
+    name: "wrong_length for a body without an event, where its end is the mark",
+    events: [],
+    protocol: { endMark: "eof" },
+    outcome: { kind: "wrong_length", message: "0 tokens delivered, 4 requested" },
+  },
+  {
+    name: "ok for an answer in one piece without an end mark",
+    events: [TOKEN],
+    request: { stream: false },
+    outcome: { kind: "ok" },
+  },
+  {
+    name: "truncated for an answer in one piece that is empty",
+    events: [],
+    request: { stream: false },
+    outcome: { kind: "truncated", message: "the body ended without an end mark" },
+  },
+  {
     name: "ok for n + 1 where the engine is known for it",
     events: [{ totalTokens: 5, source: "counter" }, END],
     request: { length: "forced" },
@@ -576,6 +612,12 @@ Deno.test("decodeExchange() takes nothing of a refusal for tokens", () => {
   const record = decode({ events: [TOKEN, END], exchange: { status: 500 } });
   assertEquals([record.events, record.tickMs.length, "outputTokens" in record], [0, 0, false]);
   assertEquals(record.bytes, 61);
+});
+
+Deno.test("decodeExchange() finds truncated where the body ends inside an event", () => {
+  const body = `${JSON.stringify(TOKEN)}\n{"text": "b`;
+  const { outcome } = decodeExchange(cannedExchange(body), plain, cannedRequest(), cannedOptions());
+  assertEquals(outcome, { kind: "truncated", message: "the body ended inside an event" });
 });
 
 Deno.test("decodeExchange() reads server-sent events of a protocol without a quick way", () => {
@@ -661,6 +703,12 @@ const GRPC_OUTCOMES: readonly {
     events: [TOKEN],
     end: { kind: "grpc_status", status: 1, message: "Call cancelled" },
     outcome: { kind: "truncated", message: "gRPC status 1: Call cancelled" },
+  },
+  {
+    name: "truncated when it cannot be reached any more",
+    events: [TOKEN],
+    end: { kind: "grpc_status", status: 14, message: "Connection dropped" },
+    outcome: { kind: "truncated", message: "gRPC status 14: Connection dropped" },
   },
   {
     name: "timeout for a deadline",
