@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Exchange } from "../backends/transport.ts";
 import { arrivalTimes } from "../workloads/load_arrival.ts";
 import type { ClosedLoad, Load, OpenLoad, Stop } from "../workloads/load.ts";
@@ -19,6 +19,7 @@ interface Setup {
   /** Presses Ctrl-C at this time. */
   readonly stopAtMs?: number;
   readonly abortAtMs?: number;
+  readonly withoutArrivals?: boolean;
 }
 
 interface Outcome {
@@ -30,6 +31,7 @@ interface Outcome {
   readonly mostInFlight: number;
   /** How often each request's prompt had been sent before. */
   readonly passes: readonly number[];
+  readonly items: readonly number[];
   /** Turns of the event loop that were waited for. */
   readonly turns: number;
   readonly endedMs: number;
@@ -44,6 +46,7 @@ async function play(setup: Setup): Promise<Outcome> {
   const exchanges: Exchange[] = [];
   const dropped: { departure: Departure; reason: string }[] = [];
   const passes: number[] = [];
+  const items: number[] = [];
   let queue = 0;
   let turns = 0;
   const { load } = setup;
@@ -69,9 +72,12 @@ async function play(setup: Setup): Promise<Outcome> {
     originMs: setup.originMs ?? 0,
     requestOf(item, _index, pass) {
       passes.push(pass);
+      items.push(item);
       return { method: "POST", url: `item/${item}`, headers: {} };
     },
-    ...(load.kind === "open" ? { arrivals: arrivalTimes(load, 0, 0) } : {}),
+    ...(load.kind === "open" && !setup.withoutArrivals
+      ? { arrivals: arrivalTimes(load, 0, 0) }
+      : {}),
     takeNext: () => queue++,
     onExchange(departure, exchange) {
       departures.push(departure);
@@ -93,6 +99,7 @@ async function play(setup: Setup): Promise<Outcome> {
     sentMs: transport.sent.map(({ atMs }) => atMs),
     mostInFlight: transport.mostInFlight(),
     passes,
+    items,
     turns,
     endedMs,
   };
@@ -130,6 +137,8 @@ Deno.test("runLoad() closed: user i starts at i/N of the ramp-up", async () => {
   const { sentMs, end } = await play({ load: closed(4, 40), stop: { requests: 4 } });
   assertEquals(sentMs, [0, 10, 20, 30]);
   assertEquals(end.rampEndMs, 30);
+  const later = await play({ load: closed(4, 40), stop: { requests: 4 }, originMs: 50 });
+  assertEquals(later.sentMs, [50, 60, 70, 80]);
 });
 
 Deno.test("runLoad() closed: the steady window ends when the first user has nothing left", async () => {
@@ -215,11 +224,33 @@ Deno.test("runLoad() open: the schedule begins with the load, and so does the ti
   assertEquals(end, { rampEndMs: 0, sendingEndMs: 200 });
 });
 
-Deno.test("runLoad() counts how often the pool was gone through", async () => {
+Deno.test("runLoad() begins again with the pool's first item, and counts how often", async () => {
   for (const load of [closed(1), open()]) {
-    const { passes } = await play({ load, stop: { requests: 5 }, poolSize: 2 });
+    const { passes, items } = await play({ load, stop: { requests: 5 }, poolSize: 2 });
+    assertEquals(items, [0, 1, 0, 1, 0]);
     assertEquals(passes, [0, 0, 1, 1, 2]);
   }
+});
+
+Deno.test("runLoad() open: what would leave at the end of the duration or later does not", async () => {
+  for (const [durationMs, sent] of [[200, 2], [250, 3]] as const) {
+    assertEquals((await play({ load: open(), stop: { durationMs } })).sentMs.length, sent);
+    // A thread that was held up for longer than the load takes.
+    const late = await play({ load: open(), stop: { durationMs }, originMs: -1000 });
+    assert(late.sentMs.length <= sent, `${late.sentMs}`);
+  }
+});
+
+Deno.test("runLoad() open: every request waits for a turn of the event loop", async () => {
+  // One for each departure, and one after each answer.
+  assertEquals((await play({ load: open(), stop: { requests: 3 } })).turns, 6);
+});
+
+Deno.test("runLoad() open: cannot do without arrivals", async () => {
+  const error = await assertRejects(() =>
+    play({ load: open(), stop: { requests: 1 }, withoutArrivals: true })
+  );
+  assertEquals((error as Error).message, "Cannot run an open load without arrivals");
 });
 
 Deno.test("runLoad() closed: only a user's first request waits for a turn of the event loop", async () => {
@@ -290,13 +321,14 @@ Deno.test("runLoad() the same arrivals whatever the number of workers", async ()
 });
 
 Deno.test("runLoad() interrupt: stops sending, lets requests in flight end", async () => {
-  for (const load of [closed(2), open({ ratePerSec: 20 })]) {
+  const loads = [[closed(2), [0, 0, 100, 100]], [open({ ratePerSec: 20 }), [0, 50, 100]]] as const;
+  for (const [load, sent] of loads) {
     const { exchanges, sentMs, endedMs } = await play({
       load,
       stop: { requests: 1000 },
       stopAtMs: 130,
     });
-    assert(sentMs.every((atMs) => atMs <= 130), `${sentMs}`);
+    assertEquals(sentMs, sent);
     assert(exchanges.every((exchange) => exchange.end.kind === "complete"));
     assert(endedMs < 300, `${endedMs}`);
   }
