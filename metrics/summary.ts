@@ -58,7 +58,7 @@ export const VALUE_KEEPINGS: readonly ValueKeeping[] = ["auto", "raw", "histogra
 export const DEFAULT_PERCENTILES: readonly number[] = [50, 90, 95, 99];
 
 /** With their requests half a gigabyte, and as much again while they are summarized. */
-export const RAW_TICKS = 20_000_000;
+const RAW_TICKS = 20_000_000;
 
 /** Memory of a record besides its ticks, in ticks. */
 const RECORD_TICKS = 50;

@@ -278,7 +278,7 @@ function planStop(load: Load, { requests, duration }: MeasureValues): Stop {
 }
 
 /** Warm-up requests of a load that asks for none. */
-export function usualWarmup(load: Load): number {
+function usualWarmup(load: Load): number {
   return load.kind === "closed" ? Math.min(load.users, MOST_WARMUPS) : OPEN_LOOP_WARMUPS;
 }
 

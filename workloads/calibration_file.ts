@@ -73,7 +73,7 @@ export function sameMachine(a: CalibratedMachine, b: CalibratedMachine): boolean
  * The user's own file: in `XDG_STATE_HOME`, else `~/.local/state`, else `LOCALAPPDATA`; absent when
  * the environment may not be read. Never asks for a permission.
  */
-export function defaultCalibrationPath(): string | undefined {
+function defaultCalibrationPath(): string | undefined {
   const read = (variable: string): string | undefined =>
     Deno.permissions.querySync({ name: "env", variable }).state === "granted"
       ? Deno.env.get(variable) || undefined

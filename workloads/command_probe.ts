@@ -233,7 +233,7 @@ function describe(record: RequestRecord, status: number): string[] {
 }
 
 /** The same request for a shell; secrets stay variables. */
-export function curlCommand(wire: WireRequest): string {
+function curlCommand(wire: WireRequest): string {
   const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
   const lines = [`curl -N -X ${wire.method} ${quote(wire.url)}`];
   for (const [name, value] of Object.entries(wire.headers)) {

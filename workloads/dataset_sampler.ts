@@ -63,7 +63,7 @@ export type SamplerName =
   | "request-rate";
 
 /** Every {@linkcode SamplerName}, the default first. */
-export const SAMPLERS: readonly SamplerName[] = [
+const SAMPLERS: readonly SamplerName[] = [
   "seeded",
   "lmdeploy",
   "lmdeploy-presample",

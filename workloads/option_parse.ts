@@ -271,7 +271,7 @@ function fromTexts(option: NamedOption, texts: readonly string[]): OptionValue {
 }
 
 /** Value of an option from one text. @throws {UserError} with what would work. */
-export function convertText(option: NamedOption, text: string): OptionValue {
+function convertText(option: NamedOption, text: string): OptionValue {
   if (text === "") throw new UserError(missingValue(dashed(option.name), option, undefined));
   if (option.kind === "json") return checkJson(option, text);
   return isList(option) ? scalars(option, splitList(text)) : scalar(option, text);

@@ -88,7 +88,7 @@ export function withoutPassword(text: string): string {
 }
 
 /** The same, and without the values of options and fields that hold keys. */
-export function withoutKeys(text: string): string {
+function withoutKeys(text: string): string {
   return withoutPassword(text).replace(KEY_OPTION, "$1***").replace(KEY_FIELD, '$1"***"');
 }
 

@@ -104,7 +104,7 @@ const NEEDS_LAUNCH: Need = {
 };
 
 /** `--launch` and what only it needs. */
-export const LAUNCH_START_OPTIONS = {
+const LAUNCH_START_OPTIONS = {
   launch: option.text({
     value: "ENGINE",
     choices: LAUNCH_ENGINES.map(({ name }) => name),
