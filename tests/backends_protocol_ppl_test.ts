@@ -206,7 +206,7 @@ Deno.test("ppl sends every bit of the request's id (T32)", () => {
   assertEquals(pplBatch.decode(ppl.buildRequest(request, TARGET).body!).req[0]?.id, 2n ** 64n - 1n);
 });
 
-Deno.test("ppl refuses addresses without a port", () => {
+Deno.test("ppl accepts addresses in every form, and refuses those without a port", () => {
   const build = (baseUrl: string) =>
     ppl.buildRequest(cannedRequest(), { baseUrl, headers: {} }).url;
   for (const base of ["127.0.0.1:9000", "http://127.0.0.1:9000", "grpc://127.0.0.1:9000/"]) {
