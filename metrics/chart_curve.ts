@@ -15,7 +15,7 @@ export interface CurvePoint {
   readonly short: string;
   /** In the text for the pointer: `64 users`. */
   readonly label: string;
-  /** Output tokens a second. */
+  /** Output tokens per second. */
   readonly throughput: number | undefined;
   /** Latencies in ms, one per percentile of the chart. */
   readonly latencies: readonly (number | undefined)[];

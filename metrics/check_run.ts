@@ -24,7 +24,7 @@ import { fasterClient, highest, SLOW_GAP_MS } from "./check_verdict.ts";
 export interface LoadFacts {
   /** Everything computed about the load. */
   readonly load: Omit<LoadSummary, "checks">;
-  /** What the measured records say about their own soundness. */
+  /** What the measured records say about their own consistency. */
   readonly consistency: Consistency;
   /** Values that are in no distribution, because they are not finite. */
   readonly notFinite: Suspects;

@@ -29,7 +29,7 @@ const WARNINGS_SHOWN = 3;
 /** Loads that a note names; the rest is counted. */
 const LOADS_NAMED = 4;
 
-/** Percentiles for the key numbers: 50, 90 and 99 where they were asked for, else the first three. */
+/** Percentiles for the key numbers: 50, 90 and 99 where requested, else the first three. */
 export function keyPercentiles({ percentiles }: Pick<Summary, "percentiles">): readonly number[] {
   const usual = percentiles.filter((p) => [50, 90, 99].includes(p));
   return usual.length > 0 ? usual : percentiles.slice(0, 3);
@@ -45,7 +45,7 @@ function intendedName(name: string): string {
   return `${name}_intended`;
 }
 
-/** Value of one percentile; absent also when it was not asked for. */
+/** Value of one percentile; absent also when not requested. */
 export function percentileOf(metric: MetricSummary | undefined, p: number): number | undefined {
   return metric?.distribution.percentiles.find((one) => one.p === p)?.value;
 }

@@ -206,7 +206,7 @@ export interface Distribution {
   readonly median: number | undefined;
   /** Population standard deviation (÷ n, not n − 1): the values are all there were. */
   readonly std: number | undefined;
-  /** Percentiles, in the order asked for. */
+  /** Percentiles, in the requested order. */
   readonly percentiles: readonly Percentile[];
 }
 

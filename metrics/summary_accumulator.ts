@@ -139,12 +139,12 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         { ...end.client, error: estimateClientError(load, { client: end.client, header }) };
       const delays = values.delays();
       const verdict = clientVerdict({ load, client, delays, header });
-      const judged = { ...load, client, verdict };
+      const withVerdict = { ...load, client, verdict };
       const consistency = ofAll.consistency.result();
       return {
-        ...judged,
+        ...withVerdict,
         checks: checkLoad({
-          load: judged,
+          load: withVerdict,
           consistency,
           notFinite: values.notFinite(),
           delays,

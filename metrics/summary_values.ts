@@ -33,7 +33,7 @@ export interface LoadValues {
   series(durationMs: number): Series;
   /** A sample of the records, by their numbers. */
   timeline(): readonly TimelineEntry[];
-  /** Values that were left out because they are not finite, of the metrics asked for so far. */
+  /** Values that were left out because they are not finite, of the metrics summarized so far. */
   notFinite(): Suspects;
 }
 

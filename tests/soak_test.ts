@@ -87,7 +87,7 @@ Deno.test("soak: two clients at the same time, reported as one", async () => {
       assertMatch(out, /2 clients merged \(.*\): by their clocks, the last began each load/);
     }
     const start = await runCli(["report", ...files, "--align=start"]);
-    assertMatch(start.out, /taken to have begun each load at the same instant/);
+    assertMatch(start.out, /assumed to begin each load at the same instant/);
   });
 });
 
