@@ -56,7 +56,7 @@ export class BodyReader {
   readonly #countText: ((text: string) => number) | undefined;
   readonly #needText: boolean;
   /** The read that completed the current event. */
-  #read = 0;
+  #readIndex = 0;
 
   #idTokens = 0;
   #idSource: TokenSource = "ids";
@@ -151,8 +151,10 @@ export class BodyReader {
   /** When the bytes up to `endOffset` had arrived; called with increasing offsets. */
   #arrival(endOffset: number): number {
     const { readEnds, readMs } = this.#exchange;
-    while (this.#read < readEnds.length && readEnds[this.#read]! < endOffset) this.#read++;
-    return this.#read < readMs.length ? readMs[this.#read]! : this.#exchange.endMs;
+    while (this.#readIndex < readEnds.length && readEnds[this.#readIndex]! < endOffset) {
+      this.#readIndex++;
+    }
+    return this.#readIndex < readMs.length ? readMs[this.#readIndex]! : this.#exchange.endMs;
   }
 
   #use(event: EngineEvent, atMs: number): void {
@@ -230,8 +232,8 @@ export class BodyReader {
   #tick(atMs: number): void {
     this.firstTokenMs ??= atMs;
     this.lastTokenMs = atMs;
-    if (this.#tickRead !== this.#read) {
-      this.#tickRead = this.#read;
+    if (this.#tickRead !== this.#readIndex) {
+      this.#tickRead = this.#readIndex;
       scratchMs[this.#ticks++] = atMs - this.#originMs;
     }
     scratchTokens[this.#ticks - 1] = this.#tokens;
