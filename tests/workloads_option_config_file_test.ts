@@ -73,7 +73,10 @@ Deno.test("readConfigFile says what is wrong with a file", async () => {
     });
   }
   const missing = await assertRejects(() => readConfigFile("no_such.json", FAKE), UserError);
-  assertEquals(missing.message, `Cannot read --config "no_such.json": there is no such file`);
+  assertEquals(
+    missing.message,
+    `Cannot read --config "no_such.json": there is no such file or folder`,
+  );
   await assertRejects(() => readConfigFile(".", FAKE), UserError, `Cannot read --config "."`);
 });
 

@@ -32,38 +32,23 @@ const STEP_NEEDS: readonly Need[] = [
   { key: "itl", not: true, because: OWN_TIMES },
 ];
 
+const cost = (field: CostField, help: string): Option<number> =>
+  option.number({ value: "MS", min: 0, default: SIM_DEFAULTS[field], help });
+
+type CostField = "prefillMs" | "stepMs" | "stepMsPerRequest" | "stepMsPerKilotoken";
+
 /** Costs of a step of the batching engine. */
 const STEP_OPTIONS = group("Batching engine", {
-  prefillMs: option.number({
-    value: "MS",
-    min: 0,
-    default: SIM_DEFAULTS.prefillMs,
-    help: "Cost per prompt token.",
-  }),
+  prefillMs: cost("prefillMs", "Cost per prompt token."),
   prefillChunk: option.integer({
     min: 1,
     default: SIM_DEFAULTS.prefillChunk,
     help: "Most prompt tokens computed per step.",
     advanced: true,
   }),
-  stepMs: option.number({
-    value: "MS",
-    min: 0,
-    default: SIM_DEFAULTS.stepMs,
-    help: "Fixed cost per step, which gives every stream its next token.",
-  }),
-  stepMsPerRequest: option.number({
-    value: "MS",
-    min: 0,
-    default: SIM_DEFAULTS.stepMsPerRequest,
-    help: "Cost per stream in a step.",
-  }),
-  stepMsPerKilotoken: option.number({
-    value: "MS",
-    min: 0,
-    default: SIM_DEFAULTS.stepMsPerKilotoken,
-    help: "Cost per 1000 tokens of context in a step.",
-  }),
+  stepMs: cost("stepMs", "Fixed cost per step, which gives every stream its next token."),
+  stepMsPerRequest: cost("stepMsPerRequest", "Cost per stream in a step."),
+  stepMsPerKilotoken: cost("stepMsPerKilotoken", "Cost per 1000 tokens of context in a step."),
 });
 
 /** An option for every field of {@linkcode SimOptions} that a command line can give. */
@@ -406,18 +391,16 @@ function startError(error: unknown, values: SimulateValues): unknown {
 async function stopRequest(values: SimulateValues, host: Host): Promise<void> {
   const done = new AbortController();
   const stop = () => done.abort();
-  const started = values.untilStdinCloses === true;
-  if (started) {
+  let { signal } = done;
+  if (values.untilStdinCloses) {
     stdinEnd().then(stop, stop);
-    adoption(done.signal).then(stop, stop);
+    adoption(signal).then(stop, stop);
   } else {
-    host.interrupted.addEventListener("abort", stop, { once: true });
-    if (host.interrupted.aborted) stop();
+    signal = host.interrupted;
   }
   const { maxSeconds } = values;
-  if (maxSeconds === undefined) await aborted(done.signal);
-  else await systemClock.sleepUntil(systemClock.now() + maxSeconds * 1000, done.signal);
-  host.interrupted.removeEventListener("abort", stop);
+  if (maxSeconds === undefined) await aborted(signal);
+  else await systemClock.sleepUntil(systemClock.now() + maxSeconds * 1000, signal);
 }
 
 async function stdinEnd(): Promise<void> {

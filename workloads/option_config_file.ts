@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { isObject } from "../backends/json_event.ts";
+import { isObject, type JsonObject, parseObject } from "../backends/json_event.ts";
 import { RECORD_SCHEMA } from "../metrics/run.ts";
 import type { CommandTable, OptionValue, Values } from "./command.ts";
+import { readLines } from "./line_stream.ts";
 import { withoutUnneeded } from "./option_needs.ts";
 import { COMMON_OPTIONS, convertJson, withDefaults } from "./option_parse.ts";
 import { nearestName } from "./option_suggest.ts";
 import { indexOptions, kebabCase, listOptions, plainName } from "./option_table.ts";
-import { UserError } from "./user_error.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** A first line longer than this is not the header of a record file. */
 const HEADER_LIMIT_BYTES = 1 << 24;
@@ -22,37 +23,21 @@ const HEADER_LIMIT_BYTES = 1 << 24;
  * another command, or names an unknown option.
  */
 export async function readConfigFile(path: string, command: CommandTable): Promise<Values> {
-  let text: string;
-  try {
-    // A record file may be gigabytes long; its first line is enough.
-    const header = parseObject(await readFirstLine(path))?.header;
-    if (isObject(header) && header.schema === RECORD_SCHEMA) {
-      return fromHeader(header, path, command);
-    }
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof UserError || error instanceof Deno.errors.NotCapable) throw error;
-    throw new UserError(
-      `Cannot read --config ${JSON.stringify(path)}: ${
-        error instanceof Deno.errors.NotFound ? "there is no such file" : (error as Error).message
-      }`,
-    );
-  }
+  const shown = optionOf(path);
+  let header: JsonObject | undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    header = await readHeader(path);
+    if (header === undefined) value = JSON.parse(await Deno.readTextFile(path));
   } catch (error) {
-    throw new UserError(
-      `Cannot read --config ${JSON.stringify(path)} as JSON: ${(error as Error).message}`,
-    );
+    throw fileError(`Cannot read ${shown}${error instanceof SyntaxError ? " as JSON" : ""}`, error);
   }
-  if (!isObject(value)) {
-    throw new UserError(
-      `Cannot use --config ${JSON.stringify(path)}: give a JSON object of option names and ` +
-        `values, as in {"concurrency": [1, 16]}`,
-    );
-  }
-  return configValues(command, value, path);
+  if (header !== undefined) return fromHeader(header, path, command);
+  if (isObject(value)) return configValues(command, value, path);
+  throw new UserError(
+    `Cannot use ${shown}: give a JSON object of option names and values, as in ` +
+      `{"concurrency": [1, 16]}`,
+  );
 }
 
 /**
@@ -112,43 +97,38 @@ function unknownKey(
 }
 
 /** A record holds every value of its run, those that had no effect included: they are left out. */
-function fromHeader(header: Record<string, unknown>, path: string, command: CommandTable): Values {
+function fromHeader(header: JsonObject, path: string, command: CommandTable): Values {
+  const shown = optionOf(path);
   const { scenario: name, options } = header;
   if (name !== command.name) {
     throw new UserError(
-      `Cannot use --config ${JSON.stringify(path)} with "${command.name}": it is the record of ` +
+      `Cannot use ${shown} with "${command.name}": it is the record of ` +
         `a "${name}" run; use tokometer ${name} --config`,
     );
   }
   if (!isObject(options)) {
-    throw new UserError(`Cannot use --config ${JSON.stringify(path)}: its header has no options`);
+    throw new UserError(`Cannot use ${shown}: its header has no options`);
   }
   const given = configValues(command, options, path);
   const effective = withoutUnneeded(command.options, withDefaults(command.options, given));
   return Object.fromEntries(Object.entries(given).filter(([key]) => key in effective));
 }
 
-async function readFirstLine(path: string): Promise<string> {
-  using file = await Deno.open(path);
-  const decoder = new TextDecoder();
-  const buffer = new Uint8Array(1 << 16);
-  let line = "";
-  for (let total = 0; total < HEADER_LIMIT_BYTES;) {
-    const read = await file.read(buffer);
-    if (read === null) break;
-    total += read;
-    const end = buffer.subarray(0, read).indexOf(10);
-    line += decoder.decode(buffer.subarray(0, end < 0 ? read : end), { stream: true });
-    if (end >= 0) break;
+/** The header of a record file, which may be gigabytes long; nothing for other files. */
+async function readHeader(path: string): Promise<JsonObject | undefined> {
+  const { readable } = await Deno.open(path);
+  try {
+    const limit = { maxLineBytes: HEADER_LIMIT_BYTES };
+    for await (const { text = "" } of readLines(readable, limit)) {
+      const { header } = parseObject(text);
+      return isObject(header) && header.schema === RECORD_SCHEMA ? header : undefined;
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
   }
-  return line;
+  return undefined;
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function optionOf(path: string): string {
+  return `--config ${JSON.stringify(path)}`;
 }
