@@ -572,7 +572,7 @@ Deno.test("grpc-socket opens another connection where one allows no more streams
     for (const each of [...sent, ...late]) assertEquals((await each).end.kind, "complete");
   }, (server) => server.say(hello([[SETTING.maxConcurrentStreams, 4]]))));
 
-Deno.test("grpc-socket waits to hear how many streams beyond a hundred are allowed", () =>
+Deno.test("grpc-socket waits until it knows how many streams beyond a hundred are allowed", () =>
   withBench(async ({ send, settle, servers, counters }) => {
     const controller = new AbortController();
     const sent = Array.from(

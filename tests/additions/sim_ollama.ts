@@ -20,7 +20,7 @@ import type {
   SimStream,
 } from "../../backends/sim_protocol.ts";
 
-/** `/api/chat`: a line for each token, then one with `done` and the counts. */
+/** `/api/chat`: one line per token, then one with `done` and the counts. */
 export const simOllama: SimProtocol = {
   name: "ollama",
   matches: (method, path) => method === "POST" && path === "/api/chat",

@@ -1,8 +1,8 @@
 /**
- * Is the error that `tokometer calibrate` says the error that the client has? The same load twice,
- * interleaved: against the simulated engine, as `calibrate` says it, and against the independent
+ * Is the error that `tokometer calibrate` reports the error that the client has? The same load twice,
+ * interleaved: against the simulated engine, as `calibrate` reports it, and against the independent
  * server in C, with the log of that server as the truth. And is the simulated engine's own log
- * true? A client in C says when what the engine stamped came. Prints Markdown for `BENCHMARKS.md`.
+ * true? A client in C records when the stamped tokens arrived. Prints Markdown for `BENCHMARKS.md`.
  *
  *     deno task bench:calibrate [--rounds 5] [--only PART] [--transports socket,epoll] [--keep FILE] [--pin]
  *
@@ -68,7 +68,7 @@ const C_CLIENT = "C";
 /** Rows of the C server's log that a load may use. */
 const ROWS = 4096;
 
-/** Cores of client and server with `--pin`: where the scheduler has no say in what is compared. */
+/** Cores of client and server with `--pin`: so that the scheduler does not change what is compared. */
 const CLIENT_CORE = "0";
 const SERVER_CORE = "1";
 
@@ -235,7 +235,7 @@ async function capacityOf({ folder }: Bench, loop: SimLoopName): Promise<number>
   }
 }
 
-/** Rows of departure and receipts in ms, a row a request. */
+/** Rows of departure and receipts in ms, one row per request. */
 async function runLimitClient(
   { streams, requests, outputTokens, itlMs }: CalibrationPlan,
   { folder }: Bench,

@@ -24,7 +24,7 @@ export interface Plan {
   /** How the server paces; `x=1` = as fast as the socket takes them. */
   readonly query: string;
   readonly rampMs: number;
-  /** Arrivals a second, Poisson; then `streams` × `requests` is how many. */
+  /** Arrivals per second, Poisson; then `streams` × `requests` is how many. */
   readonly rate?: number;
   readonly clients: readonly string[];
   /** Cores of the client, where one is not what the load is about. */
@@ -39,7 +39,7 @@ export interface Plan {
 const PLANS: readonly Plan[] = [
   {
     name: "paced-1024",
-    title: "1,024 streams, a token each 50 ms",
+    title: "1,024 streams, one token per 50 ms",
     streams: 1024,
     requests: 4,
     tokens: 48,
@@ -59,7 +59,7 @@ const PLANS: readonly Plan[] = [
   },
   {
     name: "paced-4096",
-    title: "4,096 streams, a token each 50 ms",
+    title: "4,096 streams, one token per 50 ms",
     streams: 4096,
     requests: 3,
     tokens: 48,
@@ -70,7 +70,7 @@ const PLANS: readonly Plan[] = [
   },
   {
     name: "flood",
-    title: "64 streams, as fast as it goes, one write a token",
+    title: "64 streams, as fast as it goes, one write per token",
     streams: 64,
     requests: 60,
     tokens: 128,
@@ -100,7 +100,7 @@ const PLANS: readonly Plan[] = [
   },
   {
     name: "departures-1000",
-    title: "1,000 arrivals a second (Poisson), answers of one token, both cores",
+    title: "1,000 arrivals per second (Poisson), answers of one token, both cores",
     streams: 1,
     requests: 6000,
     tokens: 1,
@@ -112,7 +112,7 @@ const PLANS: readonly Plan[] = [
   },
   {
     name: "departures-5000",
-    title: "5,000 arrivals a second (Poisson), answers of one token, both cores",
+    title: "5,000 arrivals per second (Poisson), answers of one token, both cores",
     streams: 1,
     requests: 30_000,
     tokens: 1,
@@ -271,7 +271,7 @@ async function runOurs(bench: Bench, plan: Plan, client: string): Promise<Client
   );
 }
 
-/** Measures one client; what goes wrong is told and leaves a hole in the table. */
+/** Measures one client; a failure is reported and leaves a gap in the table. */
 async function measure(bench: Bench, plan: Plan, client: string): Promise<Finding | undefined> {
   try {
     if (client === "aiohttp" && bench.python === undefined) return undefined;

@@ -22,7 +22,7 @@ import {
 
 export { type ErrorMs, monotonicOffsetMs, quantiles };
 
-/** What the client is told. */
+/** The client's settings. */
 export interface ClientOrders {
   readonly transport: string;
   /** 0 = send from the main thread. */
@@ -37,7 +37,7 @@ export interface ClientOrders {
   readonly rampMs: number;
   /** Requests of 50 tokens before the measured part. */
   readonly warmup: number;
-  /** Arrivals a second (Poisson) instead of users that wait for their answers. */
+  /** Arrivals per second (Poisson) instead of users that wait for their answers. */
   readonly rate?: number;
   /** Keep the bodies, which the errors are read from; without, only what the product keeps. */
   readonly keepBodies: boolean;

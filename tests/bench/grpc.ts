@@ -50,7 +50,7 @@ const PLANS: readonly Plan[] = [
   },
   {
     name: "paced",
-    title: "256 streams, a token each 20 ms, the server writes once a millisecond",
+    title: "256 streams, one token per 20 ms, the server writes once per millisecond",
     streams: 256,
     requests: 3,
     tokens: 128,
@@ -60,7 +60,7 @@ const PLANS: readonly Plan[] = [
   },
   {
     name: "spread",
-    title: "256 streams, a token each 20 ms, each in a write of its own",
+    title: "256 streams, one token per 20 ms, each in a write of its own",
     streams: 256,
     requests: 3,
     tokens: 128,
@@ -124,7 +124,7 @@ async function withServer<T>(
   }
 }
 
-/** Runs one client, pinned to core 0; what goes wrong is told and leaves a hole in the table. */
+/** Runs one client, pinned to core 0; a failure is reported and leaves a gap in the table. */
 async function measure(
   client: string,
   plan: Plan,

@@ -19,7 +19,7 @@ import {
   runBenchLoad,
 } from "./load.ts";
 
-/** What the client is told. */
+/** The client's settings. */
 export interface GrpcOrders {
   readonly transport: string;
   readonly port: number;

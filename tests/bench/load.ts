@@ -58,7 +58,7 @@ export interface BenchLoad {
   /** Requests of each stream. */
   readonly requests: number;
   readonly rampMs: number;
-  /** Arrivals a second (Poisson) instead of users that wait for their answers. */
+  /** Arrivals per second (Poisson) instead of users that wait for their answers. */
   readonly rate?: number;
   /** Keep the bodies, which the errors are read from; without, only what the product keeps. */
   readonly keepBodies: boolean;
@@ -130,7 +130,7 @@ class Store {
 }
 
 const MORE_BYTES: number = 16 * 1024 * 1024;
-/** What a token takes with its stamp, about. */
+/** Approximate bytes of one token with its stamp. */
 const TOKEN_BYTES = 300;
 const CLOCK_MONOTONIC = 1;
 

@@ -1,7 +1,7 @@
 /**
  * `deno task bench:protocols`: what a token costs in each protocol, through the same path, as a
  * ratio to OpenAI completions measured in the same rounds. Also runs each protocol against faults
- * with `--faults` and prints how each is told.
+ * with `--faults` and prints how each is reported.
  *
  * CPU is that of this whole process (sending thread, decoding, records) from the first measured
  * request to the last; the simulated engine runs in its own.

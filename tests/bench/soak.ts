@@ -134,7 +134,9 @@ async function main(): Promise<void> {
     print(JSON.stringify(cost));
     return;
   }
-  print("| ticks | requests | values | peak memory | CPU a request | a tick | summary | ITL p99 |");
+  print(
+    "| ticks | requests | values | peak memory | CPU per request | per tick | summary | ITL p99 |",
+  );
   print("| ----: | -------: | ------ | ----------: | ------------: | -----: | ------: | ------: |");
   const row = (cells: readonly string[]) => print(`| ${cells.join(" | ")} |`);
   for (const millions of ticks.split(",")) {

@@ -181,7 +181,7 @@ async function compare(directory: string, names: readonly string[], only: string
     cwd: build,
     stderr: "piped",
   }).spawn();
-  // It says one line when it listens.
+  // It prints one line when it listens.
   const reader = server.stderr.getReader();
   await reader.read();
   await reader.cancel();

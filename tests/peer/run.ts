@@ -3,7 +3,7 @@
  * our simulated server with a client, whose code was generated from `.proto` files by protoc.
  *
  * Needs Python's grpcio, protoc and its Python plugin (Debian: python3-grpcio, protobuf-compiler,
- * protobuf-compiler-grpc); says which one is missing and ends well without them.
+ * protobuf-compiler-grpc); names the one that is missing and ends with success without it.
  *
  * @module
  */
@@ -231,7 +231,7 @@ async function checkTriton(
   assertEquals(record.outcome, { kind: "ok" });
   const { events, outputTokens, tickTokens } = record;
   assertEquals([outputTokens?.tokens, events, tickTokens.at(-1)], [5, 6, 5]);
-  // A library hands over each message by itself; how many a read of ours holds is the network's affair.
+  // A library hands over each message by itself; how many one of our reads holds depends on the network.
   assert(readsMessages ? tickTokens.length === 5 : tickTokens.length <= 5, `${tickTokens}`);
   // 12 bytes and the beginning of the sequence.
   assertEquals(record.promptTokens?.tokens, 13);

@@ -7,7 +7,7 @@ import type { CalibrationCell, CalibrationLimit, ErrorSpread } from "../../metri
 
 const NEARLY_NONE: ErrorSpread = { count: 100, p50Ms: 0.1, p99Ms: 1, maxMs: 2 };
 
-/** 64 streams with a token each 20 ms over `fetch` on the main thread, error 1 ms at p99. */
+/** 64 streams with one token per 20 ms over `fetch` on the main thread, error 1 ms at p99. */
 export function createCell(fields: Partial<CalibrationCell> = {}): CalibrationCell {
   return {
     transport: "fetch",
@@ -34,7 +34,7 @@ export function createCell(fields: Partial<CalibrationCell> = {}): CalibrationCe
   };
 }
 
-/** Up to 64 streams with a token each 20 ms over `fetch` on the main thread kept within 5 ms. */
+/** Up to 64 streams with one token per 20 ms over `fetch` on the main thread kept within 5 ms. */
 export function createLimit(fields: Partial<CalibrationLimit> = {}): CalibrationLimit {
   return {
     transport: "fetch",

@@ -73,7 +73,7 @@ export const FAKE: Command = defineCommand({
 
 const ACTIONS = {
   nothing: (_host: Host) => Promise.resolve(0),
-  /** As `bench` does: drain after the first interrupt, report after the second; say each. */
+  /** As `bench` does: drain after the first interrupt, report after the second; print each. */
   async wait(host: Host) {
     const alive = setInterval(() => {}, 1000);
     host.note("ready");

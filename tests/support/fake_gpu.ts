@@ -45,7 +45,7 @@ export async function withFakeSmi(
   });
 }
 
-/** Two GPUs, of which one tells little; twenty looks a second until somebody ends it. */
+/** Two GPUs, of which one reports little; twenty samples per second until it is ended. */
 export const TWO_GPUS = `
 while :; do
   echo "0, 2, NVIDIA H200, 143771, 1024, 50, 300.25"

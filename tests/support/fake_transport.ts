@@ -1,5 +1,5 @@
 /**
- * A transport whose answers take as long as they are told, on a fake clock.
+ * A transport whose answers take as long as the test wants, on a fake clock.
  *
  * @module
  */

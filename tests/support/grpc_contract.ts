@@ -135,7 +135,7 @@ const certificates = await makeCertificates();
 
 /** Where the transports may differ, and why. */
 export interface GrpcTraits {
-  /** Every message is a read of its own: a library hands over messages, not reads. */
+  /** Every message is one read: a library hands over messages, not reads. */
   readonly readsMessages: boolean;
 }
 
@@ -349,7 +349,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
       });
       assertEquals(end.kind, "connect_error");
       const { message } = end as Extract<typeof end, { message: string }>;
-      // In words of ours, without the library's.
+      // In our own words, without the library's.
       assertFalse(/Resolution|Last error|\d{4}-\d\d/.test(message), message);
       if (!closes) assertStringIncludes(message, "the server does not speak HTTP/2");
       await transport.close();
@@ -489,7 +489,7 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     assertEquals([code, stdout], [0, "alive\n"]);
   });
 
-  test("survives servers that say they go away while it is idle, whatever their reason", async () => {
+  test("survives a GOAWAY while it is idle, whatever its reason", async () => {
     const { code, stdout, stderr } = await runScript(
       `import http2 from "node:http2";
       import { findTransport } from "ROOT/backends/transports.ts";

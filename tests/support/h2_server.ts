@@ -1,5 +1,5 @@
 /**
- * The server's side of an HTTP/2 connection that exists in memory only: tests say frame by frame
+ * The server's side of an HTTP/2 connection that exists in memory only: tests decide frame by frame
  * what it sends, and see frame by frame what the client sent.
  *
  * @module

@@ -12,7 +12,7 @@ const ROOT = new URL("../..", import.meta.url);
 export interface Import {
   /** As written: `./clock.ts`, `@std/csv`. */
   readonly specifier: string;
-  /** Path from the root, for files of ours. */
+  /** Path from the root, for our own files. */
   readonly path: string | undefined;
   /** `type`: gone when the program runs; `lazy`: loaded when the code there runs. */
   readonly kind: "static" | "type" | "lazy";

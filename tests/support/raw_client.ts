@@ -1,5 +1,5 @@
 /**
- * A TCP client that sends what it is told and shows every byte and ending of the answer.
+ * A TCP client that sends the given bytes and shows every byte and ending of the answer.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A TCP server that does what it is told: it reads HTTP requests, and for each one plays a script
+ * A scripted TCP server: it reads HTTP requests, and for each one plays a script
  * of byte slices, pauses and endings. What it sends need not be HTTP.
  *
  * @module

@@ -1,7 +1,7 @@
 /**
  * Makes one file to copy to a benchmark node: `deno task compile`.
  *
- * `deno compile` fetches a base binary for each target. Where it cannot be had, this says so and
+ * `deno compile` fetches a base binary for each target. Where none can be fetched, this reports it and
  * makes a self-extracting file for this Linux machine instead. Both hold the same bundle.
  *
  * @module
@@ -71,7 +71,7 @@ export async function compileBundle(bundle: string, options: CompileOptions): Pr
   return { kind: "no base", reason };
 }
 
-/** How `deno compile` says that it found or fetched no base binary; the cause is captured. */
+/** How `deno compile` reports that it found or fetched no base binary; the cause is captured. */
 const NO_BASE = /^\s+0: (?:Setting up base binary\.\n\s+1: )?(.*(?:url|denort).*)$/m;
 
 /** `dist/tokometer-0.1.0-x86_64-unknown-linux-gnu` */

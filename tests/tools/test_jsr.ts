@@ -8,7 +8,7 @@
  */
 import config from "../../deno.json" with { type: "json" };
 
-/** The tests that say what we rely on, and those of the code nearest to it. */
+/** The tests that state what we rely on, and those of the code nearest to it. */
 const DEFAULT_TESTS: readonly string[] = [
   "tests/links_test.ts",
   "tests/workloads_option_parse_test.ts",

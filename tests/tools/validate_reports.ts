@@ -1,5 +1,5 @@
 /**
- * Says which reports the JSON Schema refuses: reads `{"schema": …, "reports": […]}` from standard
+ * Prints which reports the JSON Schema refuses: reads `{"schema": …, "reports": […]}` from standard
  * input and prints one entry per report, `null` or its first errors.
  *
  * @module
