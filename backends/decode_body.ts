@@ -277,7 +277,7 @@ const scanners = new WeakMap<QuickEvents, JsonScanner>();
 function scannerOf(quick: QuickEvents): JsonScanner {
   let scanner = scanners.get(quick);
   if (scanner === undefined) {
-    scanner = new JsonScanner({ ...UNUSUAL, ...quick.wanted });
+    scanner = new JsonScanner({ ...UNUSUAL, ...quick.fields });
     scanners.set(quick, scanner);
   }
   return scanner;

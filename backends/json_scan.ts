@@ -12,7 +12,7 @@
  * @module
  */
 import { decodeLatin1 } from "./latin1.ts";
-import type { Wanted } from "./protocol.ts";
+import type { FieldMask } from "./protocol.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -45,7 +45,7 @@ const HEX = /^[0-9a-fA-F]{4}$/;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A part of {@linkcode Wanted}, prepared for comparing bytes. */
+/** A part of {@linkcode FieldMask}, prepared for comparing bytes. */
 interface Plan {
   readonly names: readonly string[];
   readonly bytes: readonly Uint8Array[];
@@ -70,7 +70,7 @@ interface Field {
   value: unknown;
 }
 
-function planOf(wanted: Wanted): Plan {
+function planOf(wanted: FieldMask): Plan {
   if (wanted === "value") {
     return { names: [], bytes: [], plans: [], element: undefined, whole: true, seen: [] };
   }
@@ -89,7 +89,7 @@ function planOf(wanted: Wanted): Plan {
   };
 }
 
-function isList(wanted: Wanted): wanted is readonly [Wanted] {
+function isList(wanted: FieldMask): wanted is readonly [FieldMask] {
   return Array.isArray(wanted);
 }
 
@@ -135,7 +135,7 @@ export class JsonScanner {
   readonly #scalars = new VaryingScalars();
 
   /** @param wanted the fields to return; all others are only checked. */
-  constructor(wanted: { readonly [name: string]: Wanted }) {
+  constructor(wanted: { readonly [name: string]: FieldMask }) {
     this.#plan = planOf(wanted);
   }
 

@@ -37,6 +37,7 @@ export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "
 export type {
   Ask,
   EngineEvent,
+  FieldMask,
   Framing,
   GenerationRequest,
   Message,
@@ -44,7 +45,6 @@ export type {
   Sampling,
   Target,
   Usage,
-  Wanted,
   WireRequest,
 } from "./protocol.ts";
 export { createRandom, type Random } from "./random.ts";

@@ -129,13 +129,13 @@ export interface EngineEvent {
 }
 
 /**
- * Which parts of a JSON value are wanted: `value` = all of it; an object = only the fields named; a
- * list of one = the same for each element. A value of an unexpected type is taken whole.
+ * Which parts of a JSON value to read: `value` = all of it; an object = only the named fields; a list
+ * of one = the same for each element. A value of an unexpected type is taken whole.
  */
-export type Wanted =
+export type FieldMask =
   | "value"
-  | { readonly [name: string]: Wanted }
-  | readonly [Wanted];
+  | { readonly [name: string]: FieldMask }
+  | readonly [FieldMask];
 
 /**
  * How to read the ordinary event of a stream of JSON objects without building all of it. Must give
@@ -143,9 +143,9 @@ export type Wanted =
  */
 export interface QuickEvents {
   /** The fields that `read` uses. */
-  readonly wanted: { readonly [name: string]: Wanted };
+  readonly fields: { readonly [name: string]: FieldMask };
   /**
-   * Pure. `value` holds only the wanted fields and is reused for the next event: only its texts and
+   * Pure. `value` holds only these fields and is reused for the next event: only its texts and
    * numbers may be kept.
    */
   readonly read: (

@@ -23,7 +23,7 @@ const PATHS: TwoPaths = {
   whole: "/text-generation/generate",
 };
 
-const WANTED = {
+const FIELDS = {
   generated_text: "value",
   details: "value",
 } as const;
@@ -48,7 +48,7 @@ export const amsv2: Protocol = {
     return postJson(twoPathsUrl(target, PATHS, request.stream), body, { target, request });
   },
   readEvent: eventReader(readAnswer),
-  quick: { wanted: WANTED, read: readAnswer },
+  quick: { fields: FIELDS, read: readAnswer },
 };
 
 function readAnswer(value: JsonObject): EngineEvent {

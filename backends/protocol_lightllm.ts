@@ -12,7 +12,7 @@ import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } fr
 
 const PATHS: TwoPaths = { stream: "/generate_stream", whole: "/generate" };
 
-const WANTED = {
+const FIELDS = {
   token: { text: "value", count_output_tokens: "value", prompt_tokens: "value" },
   finish_reason: "value",
   finished: "value",
@@ -39,7 +39,7 @@ export const lightllm: Protocol = {
   endMark: "flag",
   buildRequest: (request, target) => buildLightllmRequest(request, target, {}),
   readEvent: eventReader(readLightllm),
-  quick: { wanted: WANTED, read: readLightllm },
+  quick: { fields: FIELDS, read: readLightllm },
 };
 
 function readLightllm(value: JsonObject, request: GenerationRequest): EngineEvent {

@@ -7,7 +7,7 @@ import { eventReader, isObject, reportedError } from "./json_event.ts";
 import { HTTP_DEFAULTS } from "./protocol_http.ts";
 import { buildLightllmRequest } from "./protocol_lightllm.ts";
 import type { Protocol } from "./protocol.ts";
-import { readTgiToken, readTgiWhole, TGI_WANTED } from "./protocol_tgi.ts";
+import { readTgiToken, readTgiWhole, TGI_FIELDS } from "./protocol_tgi.ts";
 
 const readToken = eventReader(readTgiToken);
 
@@ -34,5 +34,5 @@ export const lightllmTgi: Protocol = {
     const error = reportedError(value);
     return error === undefined ? readTgiWhole(value) : { error };
   },
-  quick: { wanted: TGI_WANTED, read: readTgiToken },
+  quick: { fields: TGI_FIELDS, read: readTgiToken },
 };

@@ -20,7 +20,7 @@ import type { EngineEvent, Protocol } from "./protocol.ts";
 
 const PATH = "/completion";
 
-const WANTED = {
+const FIELDS = {
   content: "value",
   tokens_predicted: "value",
   tokens: "value",
@@ -59,7 +59,7 @@ export const llamacpp: Protocol = {
     return postJson(callUrl(target, PATH), body, { target, request });
   },
   readEvent: eventReader(readCompletion),
-  quick: { wanted: WANTED, read: readCompletion },
+  quick: { fields: FIELDS, read: readCompletion },
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };
 

@@ -15,7 +15,7 @@ import type { EngineEvent, Protocol } from "./protocol.ts";
 
 const PATH = "/generate";
 
-const WANTED = {
+const FIELDS = {
   text: "value",
   output_ids: "value",
   meta_info: { completion_tokens: "value", prompt_tokens: "value", finish_reason: "value" },
@@ -54,7 +54,7 @@ export const lmdeployGenerate: Protocol = {
   readEvent(data, request) {
     return data === "[DONE]" ? { end: true } : readJson(data, request);
   },
-  quick: { wanted: WANTED, read: readAnswer },
+  quick: { fields: FIELDS, read: readAnswer },
   listModels: (target, ask) => listOpenaiModels(PATH, target, ask),
 };
 

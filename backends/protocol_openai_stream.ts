@@ -45,7 +45,7 @@ const DELTA = { content: "value", reasoning_content: "value", reasoning: "value"
 
 /** {@linkcode readOpenaiEvent} for events that do not report errors. */
 export const openaiQuick: QuickEvents = {
-  wanted: {
+  fields: {
     choices: [{
       ...{ text: "value", finish_reason: "value", token_ids: "value", output_ids: "value" },
       ...{ delta: DELTA, message: DELTA },

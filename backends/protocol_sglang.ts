@@ -19,7 +19,7 @@ import type { EngineEvent, Protocol } from "./protocol.ts";
 
 const PATH = "/generate";
 
-const WANTED = {
+const FIELDS = {
   text: "value",
   output_ids: "value",
   meta_info: {
@@ -70,7 +70,7 @@ export const sglang: Protocol = {
   readEvent(data, request) {
     return data === "[DONE]" ? { end: true } : readJson(data, request);
   },
-  quick: { wanted: WANTED, read: readAnswer },
+  quick: { fields: FIELDS, read: readAnswer },
   listModels(target, ask) {
     const url = `${serverRoot(target.baseUrl, PATH)}/get_model_info`;
     return askModelName(url, "model_path", { target, ask });

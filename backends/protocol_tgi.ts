@@ -26,7 +26,7 @@ import type {
 
 const PATHS: TwoPaths = { stream: "/generate_stream", whole: "/generate" };
 
-export const TGI_WANTED: QuickEvents["wanted"] = {
+export const TGI_FIELDS: QuickEvents["fields"] = {
   token: { special: "value", text: "value", count_output_tokens: "value" },
   finish_reason: "value",
   details: "value",
@@ -67,7 +67,7 @@ export const tgi: Protocol = {
     return postJson(twoPathsUrl(target, PATHS, request.stream), body, { target, request });
   },
   readEvent: eventReader(readTgi),
-  quick: { wanted: TGI_WANTED, read: readTgi },
+  quick: { fields: TGI_FIELDS, read: readTgi },
   listModels(target, ask) {
     const root = serverRoot(serverRoot(target.baseUrl, PATHS.stream), PATHS.whole);
     return askModelName(`${root}/info`, "model_id", { target, ask });

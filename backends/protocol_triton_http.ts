@@ -22,7 +22,7 @@ import type { Ask, EngineEvent, Protocol, Target } from "./protocol.ts";
 const TRTLLM_MODEL = "ensemble";
 const VLLM_MODEL = "vllm_model";
 
-const VLLM_WANTED = {
+const VLLM_FIELDS = {
   text_output: "value",
   num_output_tokens: "value",
   num_input_tokens: "value",
@@ -60,7 +60,7 @@ export const tritonTrtllm: Protocol = {
     return postJson(url, body, { target, request });
   },
   readEvent: eventReader(readTrtllm),
-  quick: { wanted: { text_output: "value" }, read: readTrtllm },
+  quick: { fields: { text_output: "value" }, read: readTrtllm },
   listModels: (target, ask) => listTritonModels(target, ask, TRTLLM_MODEL),
 };
 
@@ -105,7 +105,7 @@ export const tritonVllm: Protocol = {
     return postJson(url, body, { target, request: { ...request, extraBody: {} } });
   },
   readEvent: eventReader(readVllm),
-  quick: { wanted: VLLM_WANTED, read: readVllm },
+  quick: { fields: VLLM_FIELDS, read: readVllm },
   listModels: (target, ask) => listTritonModels(target, ask, VLLM_MODEL),
 };
 

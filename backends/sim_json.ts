@@ -114,8 +114,6 @@ export function simJob(
     minTokens: count(parts.minTokens) ?? 0,
     ignoreEos: parts.ignoreEos === true,
     stream: parts.stream,
-    includeUsage: false,
-    continuousUsage: false,
     extra: parts.extra ?? {},
   };
 }

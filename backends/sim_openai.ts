@@ -288,7 +288,8 @@ function closingEvents(dialect: Dialect, stream: SimStream, finish: SimFinish): 
 
 function usageInEvents(stream: SimStream): boolean {
   return stream.quirks.has("usage:every-chunk") ||
-    (stream.quirks.has("usage:asked") && stream.job.includeUsage && stream.job.continuousUsage);
+    (stream.quirks.has("usage:asked") && stream.job.includeUsage === true &&
+      stream.job.continuousUsage === true);
 }
 
 function usage(stream: SimStream): JsonObject {

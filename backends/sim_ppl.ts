@@ -89,8 +89,6 @@ function accept(
     minTokens: 0,
     ignoreEos: ignore_eos_token,
     stream: true,
-    includeUsage: false,
-    continuousUsage: false,
     extra: { id: request.id },
   };
 }

@@ -48,9 +48,9 @@ export interface SimJob {
   /** The length is forced: the engine does not stop early. */
   readonly ignoreEos: boolean;
   readonly stream: boolean;
-  readonly includeUsage: boolean;
+  readonly includeUsage?: boolean;
   /** Usage on every event (vLLM's `continuous_usage_stats`). */
-  readonly continuousUsage: boolean;
+  readonly continuousUsage?: boolean;
   /** The protocol's own fields, for its encoder. */
   readonly extra: Readonly<Record<string, unknown>>;
 }

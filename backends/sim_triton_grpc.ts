@@ -160,8 +160,6 @@ function acceptStream({ body }: SimRequest): SimJob | SimReply {
     // With its end-of-sequence token forbidden it can end only at the length.
     ignoreEos: has(inputs, "bad_words_list"),
     stream: true,
-    includeUsage: false,
-    continuousUsage: false,
     extra: {
       session: openSession(request, promptIds, {
         step: numbers("step")?.[0] ?? 0,

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { JsonScanner } from "../backends/json_scan.ts";
-import type { Wanted } from "../backends/protocol.ts";
+import type { FieldMask } from "../backends/protocol.ts";
 import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
 
-type Fields = { readonly [name: string]: Wanted };
+type Fields = { readonly [name: string]: FieldMask };
 
 function scan(text: string | Uint8Array, wanted: Fields): unknown {
   return scanAll([text], wanted)[0];
@@ -35,7 +35,7 @@ function scanAll(texts: readonly (string | Uint8Array)[], wanted: Fields): unkno
 }
 
 /** What is wanted of a parsed value, the plain way. */
-function pick(value: unknown, wanted: Wanted): unknown {
+function pick(value: unknown, wanted: FieldMask): unknown {
   if (wanted === "value" || typeof value !== "object" || value === null) return value;
   if (Array.isArray(wanted)) {
     return Array.isArray(value) ? value.map((one) => pick(one, wanted[0]!)) : value;
