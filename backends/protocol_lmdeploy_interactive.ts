@@ -1,6 +1,7 @@
 /**
  * LMDeploy's own chat call, `/v1/chat/interactive`: one JSON object per line with a cumulative token
- * counter, which makes it the exact way to benchmark older LMDeploy servers.
+ * counter, which makes it the exact way to benchmark older LMDeploy servers. T-numbers:
+ * docs/python-scripts.md.
  *
  * @module
  */

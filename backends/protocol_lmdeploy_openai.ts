@@ -1,6 +1,6 @@
 /**
  * LMDeploy's dialect of the OpenAI calls: a prompt without a chat template, sessions, and a length
- * that some versions exceed by one.
+ * that some versions exceed by one. T-numbers: docs/python-scripts.md.
  *
  * @module
  */

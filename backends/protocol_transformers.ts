@@ -1,6 +1,6 @@
 /**
  * A model that runs in this program instead of a server: the request that the transport `inprocess`
- * passes to its engine, and the events that it returns.
+ * passes to its engine, and the events that it returns. T-numbers: docs/python-scripts.md.
  *
  * @module
  */

@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { readImports } from "./support/imports.ts";
+import { ROOMS } from "./support/rooms.ts";
 import { scanCode } from "./support/source_scan.ts";
 
 const ROOT = new URL("..", import.meta.url);
@@ -25,63 +26,6 @@ Deno.test("scanCode keeps the code and blanks what it says", () => {
   const code = scanCode("a(/x.y()/g, 'x.y()', `x.y() ${z.w()} x.y()`); // x.y()\nx.y() / 2;");
   assertEquals(code.match(/\w\.\w\(\)/g), ["z.w()", "x.y()"]);
 });
-
-/**
- * The rooms of each folder, lowest first. A file of the ground floor is listed by its name; in the
- * other rooms the first word of a file's name is the room. A new room is a line here.
- */
-const ROOMS: Readonly<Record<string, readonly (readonly [room: string, words: string])[]>> = {
-  backends: [
-    [
-      "ground",
-      "buffers clock defined error_message event_sink exchange latin1 mt19937 process_tree protocol " +
-      "random record relaunch ticker ticker_worker transport watchdog worker",
-    ],
-    ["wire machinery", "json http1 h2 hpack grpc protobuf kserve socket epoll inprocess node"],
-    ["framing", "framing"],
-    ["decode", "decode"],
-    ["protocol", "protocol protocols"],
-    ["transport", "transport transports"],
-    ["telemetry", "telemetry"],
-    ["transformers", "transformers"],
-    ["sim", "sim"],
-    ["launch", "launch"],
-  ],
-  metrics: [
-    [
-      "ground",
-      "run metric load_summary load_series load_client format fold merged_clients check markup",
-    ],
-    ["stat", "stat"],
-    ["metric", "metric metrics"],
-    ["check", "check"],
-    ["summary", "summary"],
-    ["script", "script"],
-    ["chart", "chart"],
-    ["html", "html"],
-    ["report", "report reports"],
-  ],
-  workloads: [
-    [
-      "ground",
-      "user_error command prompt load version environment interrupt shell_split line_stream",
-    ],
-    ["option", "option"],
-    ["tokenizer", "tokenizer"],
-    ["dataset", "dataset datasets"],
-    ["record", "record"],
-    ["gpu", "gpu"],
-    ["load", "load"],
-    ["calibration", "calibration"],
-    ["live", "live"],
-    ["bench", "bench"],
-    ["server", "server"],
-    ["run", "run"],
-    ["script", "script"],
-    ["sweep", "sweep"],
-    ["command", "command commands"],
-  ],
-};
 
 /** What a file may import of the other folders. */
 const ALLOWED: Readonly<Record<string, RegExp>> = {

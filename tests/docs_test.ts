@@ -151,6 +151,9 @@ Deno.test("every trap of the scripts is explained, and every citation is one of 
       for (const [, number] of source.matchAll(/\bT(\d{1,2})\b/g)) {
         assert(explained.includes(Number(number)), `${folder}/${name}: T${number}`);
       }
+      // A reader of the code must find the page; tests are named after the trap only.
+      if (folder === "tests" || !/\(T\d/.test(source)) continue;
+      assertMatch(source, /docs\/python-scripts\.md/, `${folder}/${name}`);
     }
   }
 });

@@ -282,7 +282,7 @@ function usualWarmup(load: Load): number {
   return load.kind === "closed" ? Math.min(load.users, MOST_WARMUPS) : OPEN_LOOP_WARMUPS;
 }
 
-/** Users beyond the number of requests would only idle (T27). */
+/** Users beyond the number of requests would only idle (T27 in docs/python-scripts.md). */
 function clampUsers(load: Load, stop: Stop): Load {
   if (load.kind !== "closed" || stop.requests === undefined) return load;
   return load.users > stop.requests ? { ...load, users: stop.requests } : load;

@@ -15,6 +15,7 @@ import { REPORTS } from "../../metrics/reports.ts";
 import { COMMANDS } from "../../workloads/commands.ts";
 import { DATASETS } from "../../workloads/datasets.ts";
 import { EXIT_CODES } from "../../workloads/option_help.ts";
+import { ROOMS } from "../support/rooms.ts";
 import { PERMISSIONS } from "./compile.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -71,6 +72,15 @@ export const TABLES: Readonly<Record<string, Table>> = {
   permissions: {
     head: ["permission", "use"],
     rows: PERMISSIONS.map(({ flag, use }) => [code(flag), use]),
+  },
+  rooms: {
+    head: ["folder", "rooms, lowest first"],
+    rows: Object.entries(ROOMS).map(([folder, rooms]) => [
+      code(`${folder}/`),
+      rooms.map(([room, words]) =>
+        words.split(" ").includes(room) ? code(room) : `${room}: ${code(words)}`
+      ).join(" · "),
+    ]),
   },
   packages: {
     head: ["package", "its version stands in", "downloaded"],
