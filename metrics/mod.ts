@@ -128,7 +128,7 @@ export {
   generationScriptNumbers,
 } from "./script_generation_numbers.ts";
 export type { Spread } from "./script_latency_spread.ts";
-export type { LayoutRow, RestfulSetup } from "./script_layout.ts";
+export type { LayoutRow } from "./script_layout.ts";
 export {
   RESTFUL_LAYOUTS,
   type RestfulLayout,
@@ -137,14 +137,16 @@ export {
   type RestfulScript,
   restfulScriptNumbers,
 } from "./script_restful_numbers.ts";
-export { restfulBlock, restfulRow } from "./script_restful_report.ts";
 export {
+  restfulBlock,
+  restfulRow,
+  type ServingSetup,
   THROUGHPUT_LAYOUTS,
   throughputBlock,
   type ThroughputFormat,
   type ThroughputLayout,
   throughputRow,
-} from "./script_throughput_csv.ts";
+} from "./script_serving_report.ts";
 export {
   type ThroughputNumbers,
   throughputNumbers,

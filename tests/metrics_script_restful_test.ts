@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { restfulNumbers, restfulScriptNumbers } from "../metrics/script_restful_numbers.ts";
-import { restfulBlock, restfulRow } from "../metrics/script_restful_report.ts";
+import { restfulBlock, restfulRow } from "../metrics/script_serving_report.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 
 /**

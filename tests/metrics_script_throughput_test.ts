@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { throughputBlock, throughputRow } from "../metrics/script_throughput_csv.ts";
+import { throughputBlock, throughputRow } from "../metrics/script_serving_report.ts";
 import {
   throughputNumbers,
   throughputScriptNumbers,

@@ -9,7 +9,7 @@ import {
   THROUGHPUT_LAYOUTS,
   throughputBlock,
   throughputRow,
-} from "../metrics/script_throughput_csv.ts";
+} from "../metrics/script_serving_report.ts";
 import {
   throughputNumbers,
   throughputScriptNumbers,

@@ -8,7 +8,7 @@ import {
   restfulNumbers,
   restfulScriptNumbers,
 } from "../metrics/script_restful_numbers.ts";
-import { restfulBlock, restfulRow } from "../metrics/script_restful_report.ts";
+import { restfulBlock, restfulRow } from "../metrics/script_serving_report.ts";
 import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
 import type { CommandTable, Host, ValuesOf } from "./command.ts";
 import { option } from "./option_table.ts";
