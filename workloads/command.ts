@@ -51,7 +51,7 @@ export interface Option<T extends OptionValue = OptionValue> {
   readonly help: string;
   /** Value when it is not given, already parsed; absent = no value. */
   readonly default?: OptionValue;
-  /** How the default reads in the help when it is computed, e.g. `what the server lists`. */
+  /** What happens without a value and a default, for the help, e.g. `what the server lists`. */
   readonly defaultText?: string;
   /** The only values accepted; absent = any of its kind. */
   readonly choices?: readonly string[];

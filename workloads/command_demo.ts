@@ -26,7 +26,6 @@ const OPTIONS = {
   concurrency: option.integers({
     ...LOAD_OPTIONS.concurrency,
     default: [1, 8, 32, 64],
-    defaultText: "1,8,32,64",
     help: "Numbers of users, one load after another.",
   }),
   duration: option.seconds({

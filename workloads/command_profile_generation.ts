@@ -122,7 +122,7 @@ const OPTIONS = {
     }),
   }),
   seed: { ...SAMPLE_OPTIONS.seed, help: "Seed of the prompts." },
-  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1, defaultText: "1" }),
+  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1 }),
   topP: { ...REQUEST_OPTIONS.topP, defaultText: "1; 0.8 since v0.2.6" },
   temperature: { ...REQUEST_OPTIONS.temperature, defaultText: "1; 0.8 since v0.2.6" },
   ...csvOptions("profile_generation.csv"),

@@ -22,7 +22,7 @@ const OPTIONS = {
       "Report first-token latencies. The calls stream in any case; the default is that of " +
       "the script's document, its code has true.",
   }),
-  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1, defaultText: "1" }),
+  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1 }),
   timeout: { ...TARGET_OPTIONS.timeout, advanced: true },
   caCert: TARGET_OPTIONS.caCert,
   ...SCRIPT_RUN_OPTIONS,

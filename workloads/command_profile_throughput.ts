@@ -48,14 +48,9 @@ const OPTIONS = {
     help: "Stream the answers; --no-stream-output leaves out every latency of a token.",
     group: "Request",
   }),
-  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1, defaultText: "1" }),
-  topP: option.number({ ...REQUEST_OPTIONS.topP, default: 1, defaultText: "1" }),
-  temperature: option.number({
-    ...REQUEST_OPTIONS.temperature,
-    default: 1,
-    defaultText: "1",
-    aliases: ["temp"],
-  }),
+  topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1 }),
+  topP: option.number({ ...REQUEST_OPTIONS.topP, default: 1 }),
+  temperature: option.number({ ...REQUEST_OPTIONS.temperature, default: 1, aliases: ["temp"] }),
   ...csvOptions("profile_throughput.csv"),
   csvLayout: layoutOption(THROUGHPUT_LAYOUTS, "v0.1.0"),
   length: REQUEST_OPTIONS.length,
@@ -95,12 +90,7 @@ export const profileThroughput: Command = defineCommand({
       const plan = await planQueue({ name: "profile-throughput", options: OPTIONS }, values, {
         url,
         host,
-        decided: {
-          protocol,
-          stream,
-          tokenizer,
-          extraBody,
-        },
+        decided: { protocol, stream, tokenizer, extraBody },
       });
       return { plan, run: (watched) => measureProfile(plan, values, watched) };
     }),

@@ -25,7 +25,6 @@ const OPTIONS = {
       value: "R",
       aliases: ["rate"],
       default: Infinity,
-      defaultText: "inf",
       min: 0.001,
       max: Infinity,
       help: "Requests per second; inf sends all at once.",

@@ -171,14 +171,15 @@ export function optionText(option: NamedOption, table: OptionTable): string {
 
 /** How the default reads, or `undefined` when there is none. */
 export function defaultText(option: Option): string | undefined {
-  if (option.defaultText !== undefined) return option.defaultText;
   const { default: value } = option;
-  if (value === undefined || option.secret) return undefined;
+  if (value === undefined) return option.defaultText;
+  if (option.secret) return undefined;
   // "[default: false]" at each flag would be noise.
   if (option.kind === "flag") return value === true ? "on" : undefined;
-  if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(",");
+  // A long list can be broken between its values.
+  if (Array.isArray(value)) return value.join(value.length > 5 ? ", " : ",") || "none";
   if (typeof value === "object") return JSON.stringify(value);
-  return String(value);
+  return value === Infinity ? "inf" : String(value);
 }
 
 /** Breaks prose into lines of at most `columns`; blank lines part paragraphs. */
@@ -215,7 +216,7 @@ function fill(parts: readonly string[], columns: number, { end = "", indent = ""
 
 /** Words of a paragraph; a short `[note: with values]` is kept in one piece. */
 function words(paragraph: string): string[] {
-  return paragraph.trim().match(/\[default: [^\]\s]+\]|\S+/g) ?? [];
+  return paragraph.trim().match(/\[default: [^\]\s]{1,20}\]|\S+/g) ?? [];
 }
 
 const WIDEST_HEAD = 28;

@@ -39,7 +39,7 @@ export const CLIENTS_OPTIONS = {
   ...group("Load", {
     numClients: option.integer({ aliases: ["num-threads"], default: 1, min: 1, help: "Users." }),
     rampUpTime: option.seconds({
-      defaultText: "0.1 for each user",
+      defaultText: `${RAMP_UP_SEC_PER_CLIENT} per user`,
       help: "User i of N starts at i/N of this time.",
     }),
     stopTime: option.seconds({

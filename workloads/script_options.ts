@@ -42,7 +42,6 @@ export const SCRIPT_RUN_OPTIONS = {
   warmup: option.integer({
     ...LOAD_OPTIONS.warmup,
     default: 0,
-    defaultText: "0",
     help: "Requests before the load that are not counted; the script sends none.",
   }),
   grace: option.number({
@@ -146,7 +145,6 @@ export function csvOptions(path: string) {
     ...group("Report", {
       csv: option.file({
         default: path,
-        defaultText: path.replace(/^\.\//, ""),
         needs: [{ key: "noCsv", not: true, because: "give one of them" }],
         help: "File for the results; an existing one is replaced, as by the script.",
       }),

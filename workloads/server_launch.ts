@@ -24,12 +24,7 @@ import { findProtocol } from "../backends/protocols.ts";
 import { readLogTail } from "./server_log_tail.ts";
 import { askForOneToken, type Waited, waitUntilReady } from "./server_readiness.ts";
 import type { Host } from "./command.ts";
-import {
-  type EngineValues,
-  type LaunchValues,
-  READY_TIMEOUT_S,
-  SERVERS_FOLDER,
-} from "./server_launch_options.ts";
+import { type EngineValues, type LaunchValues, SERVERS_FOLDER } from "./server_launch_options.ts";
 import { splitShellWords } from "./shell_split.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
 
@@ -59,10 +54,10 @@ export interface LaunchPlan {
  * @throws {UserError} for options that the engine cannot follow.
  */
 export function planLaunch(values: LaunchValues): LaunchPlan | undefined {
-  const { launch, launchArgs, launchPort, launchTimeout = READY_TIMEOUT_S } = values;
+  const { launch, launchArgs, launchPort } = values;
   if (launch === undefined) return undefined;
   return planEngine(launch, values, {
-    timeoutMs: launchTimeout * 1000,
+    timeoutMs: values.launchTimeout * 1000,
     port: launchPort === 0 ? freePort() : launchPort,
     executable: values.launchExecutable,
     extraArgs: launchArgs === undefined ? [] : splitShellWords(launchArgs),

@@ -125,4 +125,4 @@ export const LAUNCH_OPTIONS = {
 export type EngineValues = Partial<ValuesOf<typeof ENGINE_OPTIONS>>;
 
 /** Values of {@linkcode LAUNCH_OPTIONS}, whatever a command's own default for them. */
-export type LaunchValues = Partial<ValuesOf<typeof LAUNCH_OPTIONS>>;
+export type LaunchValues = ValuesOf<typeof LAUNCH_START_OPTIONS> & EngineValues;

@@ -36,7 +36,6 @@ export const SWEEP_OPTIONS = {
   ...group("Cases", {
     clients: option.integers({
       default: [1, 5, 10, 20, 30, 40, 50, 100, 200, 300],
-      defaultText: "1, 5, 10, 20, 30, 40, 50, 100, 200, 300",
       min: 1,
       needs: [{ key: "cases", not: true, because: "the file lists the users of each case" }],
       help: "Numbers of users. The script's list begins with another 100 as a warm-up and keeps " +
