@@ -15,23 +15,19 @@ import {
   plural,
 } from "./format.ts";
 import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
-import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
+import { minimumSamples } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
 import { findMetric, type LoadSummary } from "./load_summary.ts";
-import { fasterClient, highest, SLOW_GAP_MS } from "./check_verdict.ts";
+import { fasterClient, highest, SLOW_GAP_MS, type VerdictEvidence } from "./check_verdict.ts";
 
 /** What the checks of a load look at. */
-export interface LoadFacts {
+export interface LoadFacts extends Pick<VerdictEvidence, "delays" | "header"> {
   /** Everything computed about the load. */
   readonly load: Omit<LoadSummary, "checks">;
   /** What the measured records say about their own consistency. */
   readonly consistency: Consistency;
   /** Values that are in no distribution, because they are not finite. */
   readonly notFinite: Suspects;
-  /** How late each request was sent, in ms. */
-  readonly delays: ValueSet;
-  /** The run it belongs to. */
-  readonly header: RunHeader;
 }
 
 type LoadCheck = (facts: LoadFacts) => Finding | undefined;

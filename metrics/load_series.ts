@@ -83,40 +83,36 @@ export interface GpuSummary {
   readonly series: GpuSeries;
 }
 
-/** One GPU over one load. */
-export interface GpuDeviceSummary extends Pick<GpuTrack, "index" | "name"> {
-  /** Size of its memory, in MiB. */
-  readonly memoryTotalMiB: number | undefined;
-  /** Most memory in use by all processes, in MiB. */
+/** Memory and energy of one or several GPUs. */
+export interface GpuUse {
+  /** Most memory in use by all processes at one instant, in MiB. */
   readonly memoryMaxMiB: number | undefined;
   /** memoryMaxMiB − memory in use before the run's first request, in MiB. */
   readonly memoryRiseMiB: number | undefined;
-  /** Most memory in use by this program and its children, in MiB. */
+  /** Most memory in use by this program and its children at one instant, in MiB. */
   readonly ownMaxMiB: number | undefined;
+  /** Energy over the load, in J. */
+  readonly energyJ: number | undefined;
+}
+
+/** One GPU over one load. */
+export interface GpuDeviceSummary extends Pick<GpuTrack, "index" | "name">, GpuUse {
+  /** Size of its memory, in MiB. */
+  readonly memoryTotalMiB: number | undefined;
   /** Most memory in use by other processes, in MiB. */
   readonly otherMaxMiB: number | undefined;
   /** Mean utilization, 0 to 1. */
   readonly utilizationMean: number | undefined;
   /** Mean power, in W: energy ÷ time where a counter ran for 1 s or more, else the mean sample. */
   readonly powerMeanW: number | undefined;
-  /** Energy over the load, in J. */
-  readonly energyJ: number | undefined;
   /** Where the energy comes from. */
   readonly energyFrom: "counter" | "power" | undefined;
 }
 
 /** Sums over the GPUs that this program uses; over all GPUs where it uses none or that is unknown. */
-export interface GpuTotal {
+export interface GpuTotal extends GpuUse {
   /** Numbers of the GPUs summed up. */
   readonly devices: readonly Count[];
-  /** Largest sum of memory in use, in MiB. */
-  readonly memoryMaxMiB: number | undefined;
-  /** memoryMaxMiB − the sum before the run's first request, in MiB. */
-  readonly memoryRiseMiB: number | undefined;
-  /** Largest sum of memory in use by this program and its children, in MiB. */
-  readonly ownMaxMiB: number | undefined;
-  /** Sum of energies, in J. */
-  readonly energyJ: number | undefined;
   /** energyJ ÷ output tokens of completed requests, in J per token. */
   readonly joulesPerOutputToken: number | undefined;
 }

@@ -61,6 +61,7 @@ export type {
   GpuSeries,
   GpuSummary,
   GpuTotal,
+  GpuUse,
   InFlight,
   Series,
   Throughput,
@@ -128,7 +129,7 @@ export {
   generationScriptNumbers,
 } from "./script_generation_numbers.ts";
 export type { Spread } from "./script_latency_spread.ts";
-export type { LayoutRow } from "./script_layout.ts";
+export type { LatencyFormat, LayoutRow } from "./script_layout.ts";
 export {
   RESTFUL_LAYOUTS,
   type RestfulLayout,
@@ -143,7 +144,6 @@ export {
   type ServingSetup,
   THROUGHPUT_LAYOUTS,
   throughputBlock,
-  type ThroughputFormat,
   type ThroughputLayout,
   throughputRow,
 } from "./script_serving_report.ts";

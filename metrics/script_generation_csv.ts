@@ -8,7 +8,15 @@ import { NOT_AVAILABLE } from "./format.ts";
 import type { GpuSummary } from "./load_series.ts";
 import type { GenerationNumbers } from "./script_generation_numbers.ts";
 import { type Spread, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
-import { fixedCell, type LayoutColumn, type LayoutRow, layOutRow, RULE } from "./script_layout.ts";
+import {
+  DIGITS,
+  fixedCell,
+  type LatencyFormat,
+  type LayoutColumn,
+  type LayoutRow,
+  layOutRow,
+  RULE,
+} from "./script_layout.ts";
 import { formatFixed, formatRepr, roundPython } from "./script_python_format.ts";
 
 /** One case as requested. */
@@ -46,14 +54,10 @@ export function generationMemory(
 }
 
 /** How numbers are written. */
-export interface GenerationFormat {
-  /** Decimals of latencies in seconds: the script has 3, which is too few for a fast engine. */
-  readonly digits?: number;
+export interface GenerationFormat extends LatencyFormat {
   /** Absent = not measured. */
   readonly gpuMemory?: GpuMemory;
 }
-
-const DIGITS = 6;
 
 /** The text between two rules, with a blank line before it as in the script. */
 export function generationBlock(

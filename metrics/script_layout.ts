@@ -25,6 +25,15 @@ export function layOutRow<Facts>(
   return { header: columns.map(([name]) => name), row: columns.map(([, cell]) => cell(facts)) };
 }
 
+/** How latencies are written. */
+export interface LatencyFormat {
+  /** Decimals of seconds. Default 6: the scripts have 3, which is too few for a fast engine. */
+  readonly digits?: number;
+}
+
+/** Default of {@linkcode LatencyFormat}. */
+export const DIGITS = 6;
+
 /** A cell with this many decimals. */
 export function fixedCell(value: number | undefined, digits = 3): string {
   return value === undefined ? NOT_AVAILABLE : formatFixed(value, digits);

@@ -6,7 +6,15 @@
  */
 import { NOT_AVAILABLE } from "./format.ts";
 import { type Spread, TOKEN_PERCENTILES } from "./script_latency_spread.ts";
-import { fixedCell, type LayoutColumn, type LayoutRow, layOutRow, RULE } from "./script_layout.ts";
+import {
+  DIGITS,
+  fixedCell,
+  type LatencyFormat,
+  type LayoutColumn,
+  type LayoutRow,
+  layOutRow,
+  RULE,
+} from "./script_layout.ts";
 import { formatFixed, formatRepr, roundPython } from "./script_python_format.ts";
 import type { RestfulLayout, RestfulNumbers } from "./script_restful_numbers.ts";
 import type { ThroughputNumbers } from "./script_throughput_numbers.ts";
@@ -21,14 +29,6 @@ export interface ServingSetup {
   readonly streaming: boolean;
 }
 
-/** How `profile_throughput`'s numbers are written. */
-export interface ThroughputFormat {
-  /** Decimals of latencies in seconds: the script has 3, which is too few for a fast engine. */
-  readonly digits?: number;
-}
-
-const DIGITS = 6;
-
 /** What the server scripts print, with a blank line before and after it. */
 export function restfulBlock(numbers: RestfulNumbers, setup: ServingSetup): string {
   const latency = edges(numbers)
@@ -41,7 +41,7 @@ export function restfulBlock(numbers: RestfulNumbers, setup: ServingSetup): stri
 export function throughputBlock(
   numbers: ThroughputNumbers,
   setup: ServingSetup,
-  { digits = DIGITS }: ThroughputFormat = {},
+  { digits = DIGITS }: LatencyFormat = {},
 ): string {
   const first = edges(numbers).map((value) => fixedCell(value, digits)).join(", ");
   const gaps = numbers.perToken.map((value) =>
@@ -185,7 +185,7 @@ export function restfulRow(
 export function throughputRow(
   numbers: ThroughputNumbers,
   setup: ServingSetup,
-  { layout, digits = DIGITS }: ThroughputFormat & { readonly layout: ThroughputLayout },
+  { layout, digits = DIGITS }: LatencyFormat & { readonly layout: ThroughputLayout },
 ): LayoutRow {
   return layOutRow(THROUGHPUT[layout], { numbers, setup, digits });
 }

@@ -13,17 +13,7 @@ import type { Distribution } from "./load_summary.ts";
 export type SortedValues = Float64Array & { readonly __ascending: true };
 
 /** The values of a distribution: all of them sorted, or a histogram of them. */
-export interface ValueSet {
-  /** Number of values. */
-  readonly count: number;
-  /** Smallest value; like the following, absent without values. */
-  readonly min: number | undefined;
-  /** Largest value. */
-  readonly max: number | undefined;
-  /** Sum ÷ count. */
-  readonly mean: number | undefined;
-  /** Population standard deviation. */
-  readonly std: number | undefined;
+export interface ValueSet extends Omit<Distribution, "median" | "percentiles"> {
   /** As {@linkcode quantile}. */
   quantile(p: number): number | undefined;
   /** Values in ascending order, equal ones together or one by one. */
