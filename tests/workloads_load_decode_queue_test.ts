@@ -58,3 +58,41 @@ Deno.test("DecodeQueue decodes nothing after it was closed", async () => {
   await delay(5);
   assertEquals(decoded, 0);
 });
+
+/** Answers decoded in the first and the second slice; each look at the clock takes `lookMs`. */
+async function slices(
+  { count, bytes, inline, lookMs }: {
+    readonly count: number;
+    readonly bytes: number;
+    readonly inline: boolean;
+    readonly lookMs: number;
+  },
+): Promise<{ readonly first: number; readonly second: number; readonly looks: number }> {
+  let looks = 0;
+  let decoded = 0;
+  const queue = new DecodeQueue(() => void decoded++, { inline, now: () => looks++ * lookMs });
+  for (let i = 0; i < count; i++) queue.add(ended(i, "x".repeat(bytes)));
+  // Timers fire in the order in which they are due: one of ours between two slices.
+  while (decoded === 0) await delay(0);
+  const first = decoded;
+  const seen = looks;
+  await delay(0);
+  queue.close();
+  return { first, second: decoded - first, looks: seen };
+}
+
+Deno.test("DecodeQueue stops a slice in time, and takes longer ones when many wait", async () => {
+  // Slices of 1 ms, one longer for each 256 answers that wait, up to four.
+  const row = { bytes: 5000, inline: false, lookMs: 0.25 };
+  assertEquals(await slices({ ...row, count: 12 }), { first: 4, second: 4, looks: 6 });
+  assertEquals((await slices({ ...row, count: 256 })).first, 7);
+  assertEquals((await slices({ ...row, count: 2000 })).first, 15);
+  // Of 0.2 ms where the same thread reads.
+  assertEquals((await slices({ ...row, count: 12, inline: true, lookMs: 0.05 })).first, 4);
+});
+
+Deno.test("DecodeQueue looks at the clock only after some thousand bytes", async () => {
+  const { first, looks } = await slices({ count: 500, bytes: 80, inline: false, lookMs: 0.001 });
+  assertEquals(first, 500);
+  assertEquals(looks, 1 + Math.floor(500 / Math.ceil(4096 / 80)));
+});

@@ -3,6 +3,7 @@ import { summarize } from "../metrics/summary.ts";
 import {
   openRecordFile,
   readRecordFile,
+  readRunOutline,
   type RecordSink,
   startRecordFile,
 } from "../workloads/record_file.ts";
@@ -115,6 +116,20 @@ Deno.test("record file: broken in the middle is an error, not a silent loss", as
     const header = JSON.stringify({ header: createRun([]).header });
     await Deno.writeTextFile(path, `${header}\n{"rec\n${header}\n`);
     await assertRejects(() => readRecordFile(path), UserError, "line 2");
+  });
+});
+
+Deno.test("record file: its outline leaves records unread; empty lines are no lines", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const { header } = createRun([]);
+    const lines = [{ header }, "", '{"record":broken', { end: END }, ""]
+      .map((line) => typeof line === "string" ? line : JSON.stringify(line));
+    await Deno.writeTextFile(path, lines.join("\n"));
+    assertEquals(await readRunOutline(path), { header, ends: [END] });
+    await assertRejects(() => readRecordFile(path), UserError, "line 3");
+    await Deno.writeTextFile(path, [lines[0], "", lines[3]].join("\n"));
+    assertEquals(await readRecordFile(path), { header, records: [], ends: [END] });
   });
 });
 

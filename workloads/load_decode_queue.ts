@@ -42,6 +42,7 @@ export class DecodeQueue {
   readonly #decode: (ended: EndedRequest) => void;
   readonly #delayMs: number;
   readonly #sliceMs: number;
+  readonly #now: () => number;
   #added: Entry[] = [];
   /** Some of those that were added, of which the first `#done` are decoded. */
   #batch: Entry[] = [];
@@ -51,12 +52,14 @@ export class DecodeQueue {
   /**
    * @param decode must keep neither the exchange nor its arrays.
    * @param options.inline answers are read on this very thread.
+   * @param options.now measures slices; default: the system's clock.
    */
   constructor(
     decode: (ended: EndedRequest) => void,
-    { inline }: { readonly inline: boolean },
+    { inline, now = systemClock.now }: { readonly inline: boolean; readonly now?: () => number },
   ) {
     this.#decode = decode;
+    this.#now = now;
     this.#delayMs = inline ? INLINE_DELAY_MS : 0;
     this.#sliceMs = inline ? INLINE_SLICE_MS : ASIDE_SLICE_MS;
   }
@@ -89,11 +92,11 @@ export class DecodeQueue {
     }
     const waiting = this.#batch.length - this.#done + this.#added.length;
     const slices = Math.min(MOST_SLICES, 1 + waiting / WAITING_PER_SLICE);
-    const untilMs = systemClock.now() + this.#sliceMs * slices;
+    const untilMs = this.#now() + this.#sliceMs * slices;
     for (let bytes = 0; this.#done < this.#batch.length; this.#decodeNext()) {
       bytes += this.#batch[this.#done]!.ended.exchange.body.length;
       if (bytes < BYTES_PER_LOOK) continue;
-      if (systemClock.now() >= untilMs) break;
+      if (this.#now() >= untilMs) break;
       bytes = 0;
     }
     const more = this.#done < this.#batch.length || this.#added.length > 0;
