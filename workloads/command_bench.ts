@@ -50,7 +50,6 @@ const OPTIONS = {
   }),
 };
 
-/** The command `bench`. */
 export const bench: Command = defineCommand({
   name: "bench",
   summary: "Benchmark a server that streams tokens",

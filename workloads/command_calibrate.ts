@@ -112,7 +112,6 @@ const OPTIONS = {
 
 type CalibrateValues = ValuesOf<typeof OPTIONS>;
 
-/** The command `calibrate`. */
 export const calibrate: Command = defineCommand({
   name: "calibrate",
   summary: "Measure how exact this client is on this machine",

@@ -37,7 +37,6 @@ const OPTIONS = {
   ...SAVE_OPTIONS,
 };
 
-/** The command `demo`. */
 export const demo: Command = defineCommand({
   name: "demo",
   summary: "Benchmark the built-in simulated engine, to see what comes out",

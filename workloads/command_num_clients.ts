@@ -9,7 +9,6 @@ import { type Command, defineCommand } from "./command.ts";
 import { measureApiBench } from "./script_api_bench.ts";
 import { CLIENTS_OPTIONS, clientsScriptRow, planClients } from "./script_clients.ts";
 
-/** The command `num-clients`. */
 export const numClients: Command = defineCommand({
   name: "num-clients",
   aliases: ["benchmark-serving-num-clients"],

@@ -55,7 +55,6 @@ const OPTIONS = {
   }),
 };
 
-/** The command `probe`. */
 export const probe: Command = defineCommand({
   name: "probe",
   summary: "Send one request and show every event with its stamp",

@@ -142,7 +142,6 @@ const OPTIONS = {
 
 type GenerationValues = ValuesOf<typeof OPTIONS>;
 
-/** The command `profile-generation`. */
 export const profileGeneration: Command = defineCommand({
   name: "profile-generation",
   summary: "Static inference: fixed users and lengths (profile_generation)",

@@ -31,7 +31,6 @@ const OPTIONS = {
   ...SCRIPT_RUN_OPTIONS,
 };
 
-/** The command `profile-restful-api`. */
 export const profileRestfulApi: Command = defineCommand({
   name: "profile-restful-api",
   summary: "LMDeploy's api_server with ShareGPT prompts (profile_restful_api)",

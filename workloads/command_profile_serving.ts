@@ -28,7 +28,6 @@ const OPTIONS = {
   ...SCRIPT_RUN_OPTIONS,
 };
 
-/** The command `profile-serving`. */
 export const profileServing: Command = defineCommand({
   name: "profile-serving",
   summary: "TurboMind behind Triton with ShareGPT prompts (profile_serving)",

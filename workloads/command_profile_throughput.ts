@@ -61,7 +61,6 @@ const OPTIONS = {
 
 type ThroughputValues = ValuesOf<typeof OPTIONS>;
 
-/** The command `profile-throughput`. */
 export const profileThroughput: Command = defineCommand({
   name: "profile-throughput",
   summary: "ShareGPT prompts as fast as an engine can (profile_throughput)",

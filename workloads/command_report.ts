@@ -45,7 +45,6 @@ const OPTIONS = {
   }),
 };
 
-/** The command `report`. */
 export const report: Command = defineCommand({
   name: "report",
   summary: "Make the reports of a record file again",

@@ -46,7 +46,6 @@ const SELF = { name: "request-rate", options: OPTIONS };
 /** numpy seeds its generator with 32 bits. */
 const NUMPY_SEEDS = 2 ** 32;
 
-/** The command `request-rate`. */
 export const requestRate: Command = defineCommand({
   name: "request-rate",
   aliases: ["benchmark-serving-request-rate"],

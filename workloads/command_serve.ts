@@ -130,7 +130,6 @@ const OPTIONS = {
 
 type ServeValues = ValuesOf<typeof OPTIONS>;
 
-/** The command `serve`. */
 export const serve: Command = defineCommand({
   name: "serve",
   summary: "Start an inference server, check that it answers, stop it",

@@ -263,7 +263,6 @@ export function simOptionsOf(values: SimulateValues): Partial<SimOptions> {
   return pick(values, SERVER_KEYS);
 }
 
-/** The command `simulate`. */
 export const simulate: Command = defineCommand({
   name: "simulate",
   summary: "Serve an LLM without a model, with chosen times and faults",

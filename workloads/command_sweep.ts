@@ -30,7 +30,6 @@ import { finishedCases, readSweepState, type SweepEnd, type SweepHeader } from "
 import { EXIT, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
-/** The command `sweep`. */
 export const sweep: Command = defineCommand({
   name: "sweep",
   aliases: ["benchmark-all-cuda"],

@@ -107,11 +107,6 @@ export function renderOverview(commands: readonly Command[], options: HelpOption
   page.usage("tokometer <command> [options]");
   page.blank();
   page.prose("Benchmarks LLM inference servers, and measures its own error on this machine.");
-  const { program = "tokometer" } = options;
-  if (program !== "tokometer") {
-    page.blank();
-    page.prose(`Here tokometer stands for: ${program}`);
-  }
   page.heading("Commands");
   page.table(commands.map(({ name, summary }) => [name, summary]));
   const examples = commands.flatMap(({ examples }) => Object.keys(examples).slice(0, 1));
@@ -224,9 +219,11 @@ const WIDEST_HEAD = 28;
 class Page {
   readonly #columns: number;
   readonly #color: boolean;
+  readonly #program: string;
   #text = "";
 
-  constructor({ columns = 80, color = false }: HelpOptions) {
+  constructor({ columns = 80, color = false, program = "tokometer" }: HelpOptions) {
+    this.#program = program;
     // Beyond 100 columns prose is hard to read.
     this.#columns = Math.min(Math.max(columns, 40), 100);
     this.#color = color;
@@ -264,6 +261,7 @@ class Page {
     const [first = "", ...rest] = wrap(text, this.#columns - head.length);
     this.line(`${this.bold(head.trimEnd())} ${first}`);
     for (const line of rest) this.line(" ".repeat(head.length) + line);
+    if (this.#program !== "tokometer") this.prose(`Here tokometer stands for: ${this.#program}`);
   }
 
   /** A line for a shell. */
