@@ -128,7 +128,7 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     ...pair("ttft", "TTFT", 0),
     ...(loads.every(({ client }) => client?.error === undefined) ? [] : [
       column(
-        "error p99",
+        "± client",
         ({ client }) => client?.error === undefined ? "" : errorCell("ttft", client.error),
       ),
     ]),
@@ -253,7 +253,7 @@ function metricTable(
     numbers("samples", metrics.map(({ distribution }) => formatCount(distribution.count)), 0),
     ...(error === undefined
       ? []
-      : [numbers("error p99", metrics.map(({ name }) => errorCell(name, error)))]),
+      : [numbers("± client", metrics.map(({ name }) => errorCell(name, error)))]),
   ], width);
   return [paint("bold", first!), ...lines];
 }

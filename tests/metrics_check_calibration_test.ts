@@ -92,7 +92,7 @@ Deno.test("renderTable names a calibration with lighter loads only", () => {
 
 Deno.test("renderTable prints the client's error beside each latency", () => {
   const calibrated = renderTable(summaryOf([createCell({ streams: 10, tokensPerSec: 1000 })]));
-  assertStringIncludes(calibrated, "samples  error p99");
+  assertStringIncludes(calibrated, "samples  ± client");
   assertEquals(calibrated.match(/^TTFT .* {2}1\.00 ms$/m)?.length, 1);
   assertStringIncludes(
     calibrated,

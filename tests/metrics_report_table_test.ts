@@ -48,7 +48,7 @@ Prompt + output tokens/s        100                    100
 In flight, mean                   1                      1
 In flight, max                    1
 
-Latency            mean      min      p50      p90      p95      p99      max  samples   error p99
+Latency            mean      min      p50      p90      p95      p99      max  samples    ± client
 TTFT             100 ms   100 ms   100 ms   100 ms   100 ms   100 ms   100 ms      100   ~ 1.50 ms
 TPOT            10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms      100  ~ 0.375 ms
 ITL             10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms      400   ~ 1.50 ms
@@ -134,10 +134,10 @@ Deno.test("reportTable: a load's line has the client's error and the verdict bes
       /^(Load|[12] users?) .*\S/.test(line)
     );
   const [heading, first, second] = lines([{ client }, {}], 100);
-  assertMatch(heading!, /TTFT p50 +p99 +error p99 +ITL p50 +p99 .*verdict$/);
+  assertMatch(heading!, /TTFT p50 +p99 +± client +ITL p50 +p99 .*verdict$/);
   assertMatch(first!, / ~ 2\.00 ms .* ok$/);
   assertFalse(/ms +ok$|~/.test(second!), second);
-  assertMatch(lines([{ client }, {}], 80)[0]!, /TTFT p50 +p99 +error p99/);
+  assertMatch(lines([{ client }, {}], 80)[0]!, /TTFT p50 +p99 +± client/);
   assertFalse(/error|verdict/.test(lines([{}, {}], 100)[0]!));
 });
 
