@@ -60,8 +60,7 @@ import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
 export const grpcTransport: TransportKind = {
   name: "grpc",
-  description:
-    "gRPC over HTTP/2, plaintext or TLS, by the library of the gRPC project: the default",
+  description: "gRPC over HTTP/2, plaintext or TLS, with the gRPC project's library (default)",
   carrier: "grpc",
   open: openGrpc,
 };

@@ -41,7 +41,7 @@ import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 export const socketTransport: TransportKind = {
   name: "socket",
   description:
-    "HTTP/1.1 over plain sockets: half of fetch's CPU or less, good up to thousands of streams",
+    "HTTP/1.1 over plain sockets: half the CPU of fetch or less, good up to thousands of streams",
   carrier: "http",
   open: (options) => new SocketTransport(options, openSocket),
 };
