@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { listOptions, option } from "../workloads/option_table.ts";
 import type { Command, OptionValue } from "../workloads/command.ts";
 import {
+  COMMON_OPTIONS,
   completeValues,
   convertJson,
   parseOptions,
@@ -28,6 +29,16 @@ Deno.test("readCommandLine reads every kind and spelling of an option", () => {
     [["--rate=2.5"], { rate: 2.5 }],
     [["--rate=1e3"], { rate: 1000 }],
     [["--rate=12.75e+2"], { rate: 1275 }],
+    [["--rate", ".25"], { rate: 0.25 }],
+    [["--rate=1e10"], { rate: 1e10 }],
+    [["--rate=infinity"], { rate: Infinity }],
+    [["--concurrency", "1", "--", "2"], { concurrency: [1], url: "2" }],
+    [["--gaps", "1,2.5"], { gaps: [1, 2.5] }],
+    [["--tags", "'a'", '"b"', "c's"], { tags: ["a", "b", "c's"] }],
+    [["--tags", "a[1]", "b"], { tags: ["a[1]", "b"] }],
+    [["--metrics", "itl", "x,itl"], { metrics: ["itl"], url: "x,itl" }],
+    [["--stream", "true-ish"], { stream: true, url: "true-ish" }],
+    [["--stream", "untrue"], { stream: true, url: "untrue" }],
     [["--rate", ".5"], { rate: 0.5 }],
     [["--rate", "inf"], { rate: Infinity }],
     [["--requests", "7"], { requests: 7 }],
@@ -128,6 +139,16 @@ Deno.test("parseOptions refuses with the value and with what would work", () => 
     ],
     [["--metrics", "gpu"], "Cannot use --metrics gpu: give any of ttft, itl, tpot"],
     [["--stream=maybe"], "Cannot use --stream maybe: give true or false"],
+    [["--stream=ontrue"], "Cannot use --stream ontrue: give true or false"],
+    [["--stream=trueon"], "Cannot use --stream trueon: give true or false"],
+    [["--stream=xno"], "Cannot use --stream xno: give true or false"],
+    [["--stream=nox"], "Cannot use --stream nox: give true or false"],
+    [["--rate=xinf"], "Cannot use --rate xinf: give a number"],
+    [["--rate=infx"], "Cannot use --rate infx: give a number"],
+    [["-c", "1.5"], "Cannot use --concurrency 1.5: give whole numbers"],
+    [["--gaps=x"], "Cannot use --gaps x: give numbers, as in 1,2"],
+    [["--extra-body", "{"], "give a JSON object, as in '{\"key\": 1}'; Expected property name"],
+    [["--gnostream"], "Cannot use --gnostream: there is no such option"],
     [["--no-stream=true"], "Cannot use --no-stream=true: a negated flag takes no value"],
     [
       ["--extra-body", "[1]"],
@@ -239,6 +260,13 @@ Deno.test("parseOptions lets the command line win over the config, and that over
   assertEquals(values.concurrency, [1, 16]);
   assert(!("requests" in values), "neither given nor a default");
   assertEquals(completeValues(FAKE, { url: "u" }).rate, 1.5);
+});
+
+Deno.test("COMMON_OPTIONS stand in a group of their own and explain themselves", () => {
+  for (const { name, group, help } of listOptions(COMMON_OPTIONS)) {
+    assertEquals(group, "General", name);
+    assert(/^[A-Z].{10,}\.$/.test(help), name);
+  }
 });
 
 Deno.test("readCommandLine keeps the common options apart", () => {
