@@ -162,21 +162,17 @@ async function measureCases(
 async function planCase(values: SweepValues, one: SweepCase, url: string): Promise<BenchPlan> {
   const { backend, warmup = Math.min(one.clients, MOST_WARMUPS) } = values;
   const known = Object.keys(CLIENTS_OPTIONS) as (keyof typeof CLIENTS_OPTIONS)[];
-  const { prompts, turns, clients, rampUpTime, stopTime } = one;
-  const ofCase = {
+  const ofCase = withDefaults(CLIENTS_OPTIONS, {
+    ...pick<Values, string>(values, known),
     baseUrl: url,
-    numRequests: prompts,
-    numTurns: turns,
-    numClients: clients,
-    rampUpTime,
-    stopTime,
+    numRequests: one.prompts,
+    numTurns: one.turns,
+    numClients: one.clients,
+    rampUpTime: one.rampUpTime,
+    stopTime: one.stopTime,
     warmup,
-  };
-  const common = pick<Values, string>(values, known);
-  return await planClients(
-    withDefaults(CLIENTS_OPTIONS, { ...common, ...ofCase }),
-    { backend, url },
-  );
+  });
+  return await planClients(ofCase, { backend, url });
 }
 
 function caseTitle(one: SweepCase, values: SweepValues): string {

@@ -110,7 +110,7 @@ export function completeValues<T extends OptionTable>(
   command: CommandTable<T>,
   given: Values,
 ): ValuesOf<T> {
-  const values: Values = withDefaults(command.options, given);
+  const values: Values = withDefaults<OptionTable>(command.options, given);
   for (const { key, name, required, help, unless } of listArguments(command.options)) {
     if (!required || values[key] !== undefined) continue;
     if (unless !== undefined && values[unless] !== undefined) continue;
@@ -124,7 +124,10 @@ export function completeValues<T extends OptionTable>(
 }
 
 /** Adds a table's defaults to values that need no check. */
-export function withDefaults<T extends OptionTable>(table: T, given: Values): ValuesOf<T> {
+export function withDefaults<T extends OptionTable>(
+  table: T,
+  given: { readonly [K in keyof T]?: ValuesOf<T>[K] | undefined },
+): ValuesOf<T> {
   const values: Record<string, OptionValue> = {};
   for (const [key, { default: value }] of Object.entries(table)) {
     if (value !== undefined) values[key] = value;
