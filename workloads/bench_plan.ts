@@ -133,7 +133,7 @@ export interface ReportPlan {
 const POOL_FOR_DURATION = 1000;
 
 /** What the values of the options leave open. */
-export interface PlanSettings {
+interface PlanSettings {
   /** Name of the command, for the record's header. */
   readonly command: string;
   /** Server, or for a model in process its folder or name. */

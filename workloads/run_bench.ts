@@ -160,7 +160,7 @@ export async function measureBench(
 }
 
 /** Where a run's results go. */
-export interface SaveOptions {
+interface SaveOptions {
   readonly save: boolean;
   /** Folder; absent = one named by date and time. */
   readonly out?: string | undefined;

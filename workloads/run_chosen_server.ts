@@ -34,10 +34,10 @@ export interface ServerRun {
 }
 
 /** Values that say which server, and where results go. */
-export type ChoiceValues = LaunchValues & OutputValues;
+type ChoiceValues = LaunchValues & OutputValues;
 
 /** What differs between commands. */
-export interface ChooseOptions {
+interface ChooseOptions {
   /** The server's address as given; absent with `--launch`. */
   readonly address: string | undefined;
   /** How that option or argument is written, for messages. */

@@ -23,12 +23,12 @@ import { backendOf, DEFAULT_BACKEND, findBackend, type ScriptBackend } from "./s
 import { UserError } from "./user_error.ts";
 
 /** Values of both commands. */
-export type ApiBenchValues =
+type ApiBenchValues =
   & ValuesOf<typeof API_BENCH_OPTIONS & typeof SCRIPT_RUN_OPTIONS & { baseUrl: typeof BASE_URL }>
   & { readonly numTurns?: number };
 
 /** What differs between the two. */
-export interface ApiBenchScript {
+interface ApiBenchScript {
   readonly plan: (backend: string, url: string) => Promise<BenchPlan>;
   readonly columns: readonly string[];
   readonly row: (ran: ScriptRun) => readonly string[];

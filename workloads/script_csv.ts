@@ -8,7 +8,7 @@ import { stringify } from "@std/csv";
 import { fileError } from "./user_error.ts";
 
 /** Rows of a CSV, and the same rows as the script computes them, if wanted. */
-export interface ScriptCsv {
+interface ScriptCsv {
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
   readonly scriptRows?: readonly (readonly string[])[] | undefined;

@@ -88,7 +88,7 @@ export const ENGINE_SCRIPT_OPTIONS = {
 };
 
 /** Values of an engine's options, and of those that its check needs. */
-export type EngineScriptValues = ValuesOf<typeof ENGINE_SCRIPT_OPTIONS> & OutputValues & {
+type EngineScriptValues = ValuesOf<typeof ENGINE_SCRIPT_OPTIONS> & OutputValues & {
   readonly workers: number;
   readonly extraBody?: Readonly<Record<string, unknown>> | undefined;
 };
@@ -104,7 +104,7 @@ export interface ScriptEngine {
 }
 
 /** What differs between the scripts that have an engine inside. */
-export interface ScriptEngineOptions {
+interface ScriptEngineOptions {
   /** Prompts are token ids, which not every protocol takes. */
   readonly tokenIds: boolean;
 }

@@ -64,7 +64,7 @@ export async function planQueue<L>(
 }
 
 /** How a script computes and prints its numbers. */
-export interface QueueScript<N> {
+interface QueueScript<N> {
   readonly ours: (ran: ScriptRun) => N;
   /** As the script computes them; `asked` is the number of prompts that it had. */
   readonly theirs: (ran: ScriptRun, asked: number) => N;

@@ -25,7 +25,7 @@ import { scriptPromptTokens } from "./script_run.ts";
 import { LAUNCH_OPTIONS } from "./server_launch_options.ts";
 
 /** Defaults and texts in which the two scripts differ. */
-export interface RestfulDefaults {
+interface RestfulDefaults {
   readonly address: string;
   readonly users: number;
   readonly prompts: number;
@@ -61,7 +61,7 @@ export function restfulOptions({ address, csv, label, streamHelp, ...queue }: Re
 }
 
 /** What differs in running the two. */
-export interface RestfulScriptOptions {
+interface RestfulScriptOptions {
   /** Protocol of the script; a launched engine that does not speak it is asked in its own. */
   readonly protocol: string;
   /** Whether the answers are streamed. */

@@ -31,7 +31,7 @@ export type DecidedValues = Partial<MeasureValues> & {
 };
 
 /** What a command decides itself. */
-export interface ScriptPlanParts {
+interface ScriptPlanParts {
   readonly url: string;
   /** Over those that are handed on. */
   readonly values: DecidedValues;

@@ -66,7 +66,7 @@ export function planLaunch(values: LaunchValues): LaunchPlan | undefined {
 }
 
 /** What {@linkcode planEngine} needs besides the engine's options. */
-export interface EnginePlanOptions {
+interface EnginePlanOptions {
   readonly timeoutMs: number;
   readonly host?: string | undefined;
   readonly port?: number | undefined;

@@ -140,7 +140,7 @@ export function timeText(ms: number): string {
 }
 
 /** Appends lines to the log, in the script's form. */
-export interface SweepLog {
+interface SweepLog {
   write(level: "INFO" | "WARNING" | "ERROR", message: string): Promise<void>;
 }
 

@@ -31,7 +31,7 @@ const FIELDS: Readonly<Record<string, { readonly least: number; readonly whole: 
 };
 
 /** Values that cases are made of. */
-export interface CaseValues {
+interface CaseValues {
   readonly cases?: string | undefined;
   readonly clients: readonly number[];
   readonly turns: readonly number[];

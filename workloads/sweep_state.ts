@@ -33,7 +33,7 @@ export interface SweepEnd {
 }
 
 /** A sweep as its file tells it. */
-export interface SweepState {
+interface SweepState {
   readonly header: SweepHeader;
   readonly ends: readonly SweepEnd[];
 }
