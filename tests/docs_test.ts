@@ -166,7 +166,7 @@ function rowLabels(output: string): Set<string> {
   );
 }
 
-Deno.test("README's sample of the output has the rows that are printed", async () => {
+Deno.test("README's sample of the output has the rows and columns that are printed", async () => {
   const sample = /^```text\n([^]*?)^```$/m.exec(README)![1]!;
   const server = await startSimServer({ ttft: "1", itl: "0" });
   try {
@@ -175,6 +175,10 @@ Deno.test("README's sample of the output has the rows that are printed", async (
     assertEquals(code, 0, err);
     const printed = rowLabels(out);
     for (const label of rowLabels(sample)) assert(printed.has(label), `${label}\n${out}`);
+    const columns = new Set(out.split(/\n| {2,}/));
+    for (const heading of sample.match(/^(?:Load|Latency) .*$/gm)!) {
+      for (const column of heading.split(/ {2,}/)) assert(columns.has(column), `${column}\n${out}`);
+    }
   } finally {
     await server.stop();
   }
