@@ -4,7 +4,7 @@
  * @module
  */
 import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
-import { MOST_WARMUPS } from "./bench_options.ts";
+import { LOAD_OPTIONS, MOST_WARMUPS } from "./bench_options.ts";
 import type { ValuesOf } from "./command.ts";
 import { group, option } from "./option_table.ts";
 import { SEQUENCE_OPTION } from "./script_clients.ts";
@@ -83,12 +83,11 @@ export const SWEEP_OPTIONS = {
     ...API_BENCH.backend,
     defaultText: `$BACKEND, else ${DEFAULT_BACKEND}; with --launch the engine's own`,
   },
-  warmup: option.integer({
-    min: 0,
+  warmup: {
+    ...LOAD_OPTIONS.warmup,
     defaultText: `one per user, at most ${MOST_WARMUPS}`,
     help: "Requests before each case that are not counted.",
-    group: "Load",
-  }),
+  },
   ...group("Labels", {
     tp: option.text({
       value: "N",
@@ -108,12 +107,9 @@ export const SWEEP_OPTIONS = {
 export type GivenSweepValues = ValuesOf<typeof SWEEP_OPTIONS>;
 
 /** Values with what the environment adds. */
-export type SweepValues = GivenSweepValues & {
-  readonly backend: string;
-  readonly modelSize: string;
-  readonly tp: string;
-  readonly mode: string;
-};
+export type SweepValues =
+  & GivenSweepValues
+  & Readonly<Record<"backend" | "modelSize" | "tp" | "mode", string>>;
 
 /** Variables of `env_setup.sh`, by the option that they stand for. */
 const VARIABLES = {
@@ -124,18 +120,10 @@ const VARIABLES = {
   tokenizer: "BENCHMARK_TOKENIZER_PATH",
 } as const;
 
-const OTHER_VARIABLES: readonly string[] = [
-  "BACKEND",
-  "SERVER_URL",
-  "ENABLE_SYSTEM_PROMPT",
-  "SYSTEM_PROMPT_PATH",
-  "HF_MODEL_PATH",
-];
-
 /** Every environment variable that a sweep reads, keys apart. */
 export const SWEEP_VARIABLES: readonly string[] = [
   ...Object.values(VARIABLES),
-  ...OTHER_VARIABLES,
+  ...["BACKEND", "SERVER_URL", "ENABLE_SYSTEM_PROMPT", "SYSTEM_PROMPT_PATH", "HF_MODEL_PATH"],
   ...SCRIPT_BACKENDS.flatMap(({ urlVariable }) => urlVariable ?? []),
 ];
 
