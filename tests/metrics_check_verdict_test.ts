@@ -177,6 +177,16 @@ const FAULTS: readonly [fault: string, Evidence, rule: string, VerdictKind][] = 
     "coalesced_reads",
     "suspect",
   ],
+  [
+    "late departures below the in-flight limit",
+    {
+      client: QUIET,
+      records: records().map((one) => ({ ...one, intendedMs: one.sentMs! - 60 })),
+      loads: [{ label: "7 req/s constant", kind: "open", ratePerSec: 7, maxInFlight: 64 }],
+    },
+    "departures",
+    "client-bound",
+  ],
   ["closed connections", healthy({ replacedConnections: 10 }), "replaced_connections", "suspect"],
 ];
 
@@ -249,6 +259,10 @@ const REASONS: Readonly<Record<string, readonly [message: string, advice: string
     RAISE,
   ],
   "late departures": ["requests were sent up to 30.0 ms late (p99)", FASTER],
+  "late departures below the in-flight limit": [
+    "requests were sent up to 60.0 ms late (p99)",
+    FASTER,
+  ],
   "joined reads of a busy client": [
     "2.50 events arrived in one read while the client was busy",
     FASTER,
@@ -385,6 +399,8 @@ Deno.test("clientVerdict says how far a load is beyond what was calibrated, and 
       "200 tokens/s",
   );
   assertStringIncludes(advice, ", or at most 4 streams");
+  const thread = verdictOf([{ ...small, workers: 1 }], { header: { workers: 1 } });
+  assertStringIncludes(thread.reasons[0]!.message, "on this machine fetch kept the p99 errors");
 
   const socket = createLimit({ transport: "socket", streams: 64 });
   const workers = createLimit({ workers: 2, streams: 64 });
