@@ -1,6 +1,7 @@
 /**
  * Messages of the KServe v2 inference service (proto3, package `inference`) as Triton speaks it:
- * those that TurboMind's models need.
+ * those that TurboMind's models need. Field numbers are those of Triton's `grpc_service.proto`;
+ * `tests/peer/kserve.proto` repeats the part that is used, and Python peers exchange it with us.
  *
  * @module
  */

@@ -218,7 +218,7 @@ Deno.test({
 
 /** A network of its own, with nothing in it but itself; its processes end with the shell. */
 const ALONE = [
-  ...["timeout", "--signal=KILL", "60"],
+  ...["timeout", "--signal=KILL", "180"],
   ...["unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"],
   ...["sh", "-euc"],
 ];

@@ -61,7 +61,7 @@ export const requestRate: Command = defineCommand({
   options: OPTIONS,
   examples: {
     "tokometer request-rate --base-url http://127.0.0.1:8000 --num-requests 50 --request-rate 4 --legacy-rng":
-      "four requests a second, at the script's own times",
+      "four requests per second, at the script's own times",
   },
   run: async (values, host) => {
     const { seed, legacyRng, requestRate: ratePerSec, numRequests: requests } = values;
