@@ -43,7 +43,7 @@ type Imports = ReadonlyMap<string, readonly string[]>;
 /** Position of a file's room in its folder; undefined = it stands in none. */
 function roomOf(path: string): number | undefined {
   const [folder = "", file = ""] = path.split("/");
-  const name = file.replace(/\.\w+$/, "");
+  const name = file.replace(/\..*$/, "");
   const rooms = ROOMS[folder] ?? [];
   const holds = (room: number, word: string) => rooms[room]![1].split(" ").includes(word);
   if (holds(0, name)) return 0;
@@ -158,6 +158,8 @@ Deno.test("folders are flat, files are named in snake_case by one idea", () => {
       assert(!/^(utils?|types|helpers?|common|misc)\.ts$/.test(name), `${folder}/${name}`);
       // Windows cannot create these with any ending, and JSR refuses them.
       assert(!/^(con|prn|aux|nul|com\d|lpt\d)\./.test(name), `${folder}/${name}`);
+      // Data stands beside its reader, in the same room.
+      assert(name === "mod.ts" || roomOf(`${folder}/${name}`) !== undefined, `${folder}/${name}`);
     }
   }
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { sample } from "../workloads/dataset_sample.ts";
-import conversations from "../workloads/sample_conversations.json" with { type: "json" };
+import conversations from "../workloads/dataset_sample.json" with { type: "json" };
 import { estimateCounter } from "../workloads/tokenizer.ts";
 
 const OPTIONS = { count: 1000, seed: 0, counter: estimateCounter, turns: 1, extra: {} };

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { sampleConversations, SAMPLER_OPTIONS } from "./dataset_sampler.ts";
 import { conversationOf } from "./dataset_sharegpt.ts";
 import type { Dataset, DatasetKind, DatasetOptions } from "./prompt.ts";
-import conversations from "./sample_conversations.json" with { type: "json" };
+import conversations from "./dataset_sample.json" with { type: "json" };
 
 export const sample: DatasetKind = {
   name: "sample",

@@ -20,7 +20,7 @@ import {
 import { group, option } from "./option_table.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { UserError } from "./user_error.ts";
-import words from "./synthetic_words.json" with { type: "json" };
+import words from "./dataset_synthetic_words.json" with { type: "json" };
 
 /** Length of prompts and of answers when none is given. */
 const DEFAULT_TOKENS = 128;
