@@ -1,7 +1,7 @@
 /**
- * The random numbers of Python's `random` and of numpy's `np.random.seed` era, draw for draw, so
- * that the compatible commands send the very prompts, gaps and ids that the scripts they stand
- * for would send. Everything else uses `random.ts`.
+ * The random numbers of Python's `random` and of numpy's legacy generator (`np.random.seed`), draw
+ * for draw, so that the scripts' commands send the very prompts, gaps and ids that the scripts
+ * would send. Everything else uses `random.ts`.
  *
  * @module
  */

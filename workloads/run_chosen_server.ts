@@ -98,7 +98,7 @@ export function idsProtocol({ protocol, idsProtocol = protocol }: LaunchEngine):
   return idsProtocol;
 }
 
-/** Is it an address, and no path? */
+/** Whether it is an address rather than a path. */
 export function isUrl(place: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(place) || /^[\w.-]+:\d+(\/|$)/.test(place) ||
     /^\[[\da-f:]+\]/i.test(place);
