@@ -69,15 +69,16 @@ const ADDITIONS: readonly Addition[] = [
 ];
 
 /**
- * Does the test file know every member of a registry, or what is made from registries? Others
- * measure, launch and compile, which an addition cannot break and which takes minutes.
+ * Whether a test file knows every member of a registry, or what is made from registries. The others
+ * run lines that name their members, measure, launch and compile: no addition can break them.
  */
 function follows(name: string): boolean {
   if (!name.endsWith("_test.ts")) return false;
   return /^(backends|metrics|workloads|bench)_/.test(name)
     ? /^(backends_(protocol|sim_protocols)|metrics_|workloads_(option|dataset|run|command_(bench|report)_test))/
       .test(name)
-    : !/^(one_file|compile|consumer|install|launch|links|llama|soak|truth)_/.test(name);
+    : !/^(one_file|compile|consumer|docs_lines|install|launch|links|llama|permissions|seed|soak|truth)_/
+      .test(name);
 }
 
 /** A copy with one commit, so that git can tell what an addition changes. */
