@@ -14,8 +14,8 @@ export const BLOCK_BYTES = 512;
 
 /** Tables of stamps grow by so many; an even number. */
 const BLOCK_STAMPS = 16;
-/** Their times as doubles, and behind them their ends. */
-const STAMP_BLOCK_BYTES: number = BLOCK_STAMPS * 12;
+/** Their times as doubles, behind them their ends, and behind those their widths. */
+const STAMP_BLOCK_BYTES: number = BLOCK_STAMPS * 16;
 
 /** Blocks are cut from memory that is taken so many at a time (bodies: a mebibyte) and kept. */
 const SEGMENT_BLOCKS: number = 2048;
@@ -37,6 +37,8 @@ export interface CollectedBody {
   readonly readMs: Float64Array<ArrayBuffer>;
   /** Bytes there were after each read. */
   readonly readEnds: Uint32Array<ArrayBuffer>;
+  /** See {@linkcode BodyLog.stamp}. */
+  readonly readWidthMs: Float32Array<ArrayBuffer>;
 }
 
 /** Makes arrays for a body of that many bytes which came in that many reads. */
@@ -46,6 +48,7 @@ const collectApart: Collect = (bytes, reads) => ({
   body: new Uint8Array(bytes),
   readMs: new Float64Array(reads),
   readEnds: new Uint32Array(reads),
+  readWidthMs: new Float32Array(reads),
 });
 
 /** Takes byte ranges of a buffer that its owner will overwrite after the call. */
@@ -58,11 +61,12 @@ let lastSource: Uint8Array | undefined;
 /** The same bytes, once they have been copied from twice. */
 let lastWords: DataView | undefined;
 
-/** The same memory in four views. */
+/** The same memory in several views. */
 class Segment {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly times: Float64Array<ArrayBuffer>;
   readonly ends: Uint32Array<ArrayBuffer>;
+  readonly widths: Float32Array<ArrayBuffer>;
   readonly #words: DataView<ArrayBuffer>;
 
   constructor(byteLength: number) {
@@ -70,6 +74,7 @@ class Segment {
     this.bytes = new Uint8Array(buffer);
     this.times = new Float64Array(buffer);
     this.ends = new Uint32Array(buffer);
+    this.widths = new Float32Array(buffer);
     this.#words = new DataView(buffer);
   }
 
@@ -198,15 +203,20 @@ export class BodyLog implements BodySink {
     }
   }
 
-  /** Ends a read: what was appended since the last stamp came at `atMs`. Without bytes, nothing. */
-  stamp(atMs: number): void {
+  /**
+   * Ends a read: what was appended since the last stamp had come at `atMs`, and at most `widthMs`
+   * earlier. NaN = nobody knows; negative = its last byte came at `atMs` exactly, what is before it in
+   * the same read at most that much earlier. Without bytes, nothing.
+   */
+  stamp(atMs: number, widthMs: number = NaN): void {
     if (this.bytes === this.#stampedBytes) return;
     const slot = this.reads % BLOCK_STAMPS;
     if (slot === 0) this.#growStamps();
-    const { times, ends } = this.#stampBlocks.segment(this.#lastStamps);
+    const { times, ends, widths } = this.#stampBlocks.segment(this.#lastStamps);
     const offset = this.#stampBlocks.offset(this.#lastStamps);
     times[offset / 8 + slot] = atMs;
     ends[offset / 4 + BLOCK_STAMPS * 2 + slot] = this.bytes;
+    widths[offset / 4 + BLOCK_STAMPS * 3 + slot] = widthMs;
     this.reads++;
     this.#stampedBytes = this.bytes;
   }
@@ -237,15 +247,16 @@ export class BodyLog implements BodySink {
   /** Copies everything out in exact size and gives this log back to its pool. */
   finish(): CollectedBody {
     const collected = this.#pool.collect(this.bytes, this.reads);
-    const { readMs, readEnds } = collected;
+    const { readMs, readEnds, readWidthMs } = collected;
     this.#copyTo(collected.body, 0);
     let read = 0;
     for (let block = this.#firstStamps; block !== NONE; block = this.#stampBlocks.next(block)) {
-      const { times, ends } = this.#stampBlocks.segment(block);
+      const { times, ends, widths } = this.#stampBlocks.segment(block);
       const offset = this.#stampBlocks.offset(block);
       for (let slot = 0; slot < BLOCK_STAMPS && read < this.reads; slot++, read++) {
         readMs[read] = times[offset / 8 + slot]!;
         readEnds[read] = ends[offset / 4 + BLOCK_STAMPS * 2 + slot]!;
+        readWidthMs[read] = widths[offset / 4 + BLOCK_STAMPS * 3 + slot]!;
       }
     }
     if (this.#firstBlock !== NONE) this.#blocks.give(this.#firstBlock, this.#lastBlock);

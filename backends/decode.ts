@@ -123,6 +123,11 @@ export function decodeExchange(
     endMs: (body?.endMarkMs ?? exchange.endMs) - originMs,
   };
   // A field that was not observed stays absent.
+  if (exchange.departedMs !== undefined) {
+    // The answer's head shows that the request had arrived.
+    const byMs = Math.min(exchange.departedMs, exchange.firstByteMs ?? Infinity);
+    record.departedMs = byMs - originMs;
+  }
   if (exchange.firstByteMs !== undefined) record.firstByteMs = exchange.firstByteMs - originMs;
   if (exchange.connectMs !== undefined) record.connectMs = exchange.connectMs;
   if (promptTokens !== undefined) record.promptTokens = promptTokens;
@@ -137,6 +142,8 @@ export function decodeExchange(
     record.firstAnswerMs = firstAnswerMs - originMs;
   }
   if (lastTokenMs !== undefined) record.lastTokenMs = lastTokenMs - originMs;
+  const tickWidthUs = body.tickWidthUs();
+  if (tickWidthUs !== undefined) record.tickWidthUs = tickWidthUs;
   if (body.tickSource !== undefined) record.tickSource = body.tickSource;
   if (body.textEvents > 0) record.textEvents = body.textEvents;
   if (body.finishReason !== undefined) record.finishReason = body.finishReason;

@@ -9,7 +9,7 @@ import { scanSse } from "./framing_sse_scan.ts";
 import { JsonScanner } from "./json_scan.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
 import type { TokenCount, TokenSource } from "./record.ts";
-import type { Exchange } from "./transport.ts";
+import { type Exchange, KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
 
 /** Characters of an offending event that its message quotes. */
 const QUOTED_CHARS = 120;
@@ -25,6 +25,7 @@ interface BodyOptions {
 /** Scratch space for ticks, whose number is not known beforehand. It grows and is reused. */
 let scratchMs = new Float64Array(1024);
 let scratchTokens = new Uint32Array(1024);
+let scratchWidthUs = new Uint32Array(1024);
 
 /** One pass over the events of an exchange, and what they said. */
 export class BodyReader {
@@ -71,6 +72,8 @@ export class BodyReader {
   #tokens = 0;
   #ticks = 0;
   #tickRead = -1;
+  /** Every tick so far has a width. */
+  #widths: boolean;
 
   constructor(
     exchange: Exchange,
@@ -82,6 +85,7 @@ export class BodyReader {
     this.#protocol = protocol;
     this.#request = request;
     this.#originMs = options.originMs;
+    this.#widths = exchange.readWidthMs !== undefined;
     this.#countText = options.countText;
     this.#needText = options.keepText === true || options.countText !== undefined;
     this.whole = protocol.framing(request.stream) === "json";
@@ -89,6 +93,7 @@ export class BodyReader {
     if (scratchMs.length <= exchange.readMs.length) {
       scratchMs = new Float64Array(exchange.readMs.length * 2);
       scratchTokens = new Uint32Array(exchange.readMs.length * 2);
+      scratchWidthUs = new Uint32Array(exchange.readMs.length * 2);
     }
   }
 
@@ -105,7 +110,7 @@ export class BodyReader {
         scanSse(body, scannerOf(quick), (value, endOffset) => {
           if (isUnusual(value)) return false;
           const event = quick.read(value, this.#request);
-          this.#use(event, this.#arrival(endOffset));
+          this.#use(event, this.#arrival(endOffset), endOffset);
           return true;
         }, take);
       }
@@ -145,7 +150,7 @@ export class BodyReader {
       }
       return;
     }
-    this.#use(event, atMs);
+    this.#use(event, atMs, endOffset);
   }
 
   /** When the bytes up to `endOffset` had arrived; called with increasing offsets. */
@@ -157,19 +162,21 @@ export class BodyReader {
     return this.#readIndex < readMs.length ? readMs[this.#readIndex]! : this.#exchange.endMs;
   }
 
-  #use(event: EngineEvent, atMs: number): void {
+  #use(event: EngineEvent, atMs: number, endOffset: number): void {
     this.events++;
+    // A later event of the same read: the tick's own was not the last byte.
+    if (this.#tickRead === this.#readIndex) this.#setWidth(false);
     this.firstEventMs ??= atMs;
     if (event.error !== undefined) this.error ??= oneLine(event.error);
     if (event.finishReason !== undefined) this.finishReason = event.finishReason;
     if (event.usage !== undefined) {
       this.usage = this.usage === undefined ? event.usage : { ...this.usage, ...event.usage };
     }
-    this.#count(event, atMs);
+    this.#count(event, atMs, endOffset);
     if (event.end) this.endMarkMs ??= atMs;
   }
 
-  #count(event: EngineEvent, atMs: number): void {
+  #count(event: EngineEvent, atMs: number, endOffset: number): void {
     const { textSoFar } = event;
     let answer = event.text !== undefined && event.text !== "";
     if (textSoFar !== undefined && textSoFar !== this.#soFar) {
@@ -219,7 +226,7 @@ export class BodyReader {
     if (this.#basis === "events") this.#tokens = this.textEvents;
     else if (this.#basis === "ids") this.#tokens += newTokens;
     else if (total !== undefined && total > before) this.#tokens = total;
-    if (this.#tokens > before) this.#tick(atMs);
+    if (this.#tokens > before) this.#tick(atMs, endOffset);
   }
 
   /** Whether the event holds the whole generation, so that its usage counts its own tokens. */
@@ -229,14 +236,25 @@ export class BodyReader {
         (event.finishReason !== undefined || event.end === true);
   }
 
-  #tick(atMs: number): void {
+  #tick(atMs: number, endOffset: number): void {
     this.firstTokenMs ??= atMs;
     this.lastTokenMs = atMs;
     if (this.#tickRead !== this.#readIndex) {
       this.#tickRead = this.#readIndex;
       scratchMs[this.#ticks++] = atMs - this.#originMs;
+      this.#setWidth(this.#exchange.readEnds[this.#readIndex] === endOffset);
     }
     scratchTokens[this.#ticks - 1] = this.#tokens;
+  }
+
+  /** @param last the event ends with its read, whose last byte the kernel may have stamped. */
+  #setWidth(last: boolean): void {
+    if (!this.#widths) return;
+    const widthMs = this.#exchange.readWidthMs![this.#readIndex] ?? NaN;
+    const ms = widthMs < 0 && last ? KERNEL_STAMP_WIDTH_MS : Math.abs(widthMs);
+    this.#widths = ms >= 0;
+    // One more, because times are rounded to whole microseconds.
+    scratchWidthUs[this.#ticks - 1] = Math.ceil(ms * 1000) + 1;
   }
 
   /** Times of the ticks, relative to the origin. */
@@ -247,6 +265,11 @@ export class BodyReader {
   /** Tokens so far at each tick. */
   tickTokens(): Uint32Array {
     return scratchTokens.slice(0, this.#ticks);
+  }
+
+  /** How much earlier each may have been, in µs; absent where one of them is unknown. */
+  tickWidthUs(): Uint32Array | undefined {
+    return this.#widths && this.#ticks > 0 ? scratchWidthUs.slice(0, this.#ticks) : undefined;
   }
 
   /** The best count that the stream gave; `undefined` when there was no event at all. */

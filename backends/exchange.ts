@@ -20,7 +20,8 @@ export const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
 
 /** What a transport knows of an exchange besides its body. */
 export interface ExchangeFacts
-  extends Omit<Exchange, keyof CollectedBody | "firstByteMs" | "connectMs"> {
+  extends Omit<Exchange, keyof CollectedBody | "departedMs" | "firstByteMs" | "connectMs"> {
+  readonly departedMs?: number | undefined;
   readonly firstByteMs: number | undefined;
   readonly connectMs?: number | undefined;
 }
@@ -35,9 +36,11 @@ export function finishExchange(facts: ExchangeFacts, collected: CollectedBody): 
     body: collected.body,
     readMs: collected.readMs,
     readEnds: collected.readEnds,
+    readWidthMs: collected.readWidthMs,
     connection: facts.connection,
     end: facts.end,
   };
+  if (facts.departedMs !== undefined) exchange.departedMs = facts.departedMs;
   if (facts.firstByteMs !== undefined) exchange.firstByteMs = facts.firstByteMs;
   if (facts.connectMs !== undefined) exchange.connectMs = facts.connectMs;
   return exchange;
@@ -53,6 +56,7 @@ export function neverSent(atMs: number, cause: unknown): Exchange {
     body: new Uint8Array(0),
     readMs: new Float64Array(0),
     readEnds: new Uint32Array(0),
+    readWidthMs: new Float32Array(0),
     connection: "unknown",
     end: { kind: "connect_error", message: messageOf(cause) },
   };

@@ -83,6 +83,8 @@ export interface RequestRecord {
   readonly intendedMs: number;
   /** Just before the request was handed to the transport. */
   readonly sentMs?: number;
+  /** When it had left at the latest: it left between `sentMs` and here; absent = unknown. */
+  readonly departedMs?: number;
   /** Response head arrived. */
   readonly firstByteMs?: number;
   /** First event of any kind (also role-only and comment-free empty ones). */
@@ -100,6 +102,11 @@ export interface RequestRecord {
   readonly tickMs: Float64Array;
   /** Tokens so far at each tick, cumulative, from `tickSource`. */
   readonly tickTokens: Uint32Array;
+  /**
+   * How much earlier than `tickMs` the first tokens of each tick may have come, in whole µs, rounded
+   * up: the client had seen by then that there was nothing. Absent where its transport cannot tell.
+   */
+  readonly tickWidthUs?: Uint32Array;
   /** Source of `tickTokens`; the final count may come from a better one. */
   readonly tickSource?: TokenSource;
   /** Reads of the body. */

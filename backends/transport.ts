@@ -30,6 +30,11 @@ export type ExchangeEnd =
 export interface Exchange {
   /** Just before the request was handed over; connecting comes after it. */
   sentMs: number;
+  /**
+   * When the request had left at the latest: it left between `sentMs` and here. Absent where the
+   * transport cannot tell.
+   */
+  departedMs?: number;
   /** The response head arrived; absent when none did. */
   firstByteMs?: number;
   /** When the body was complete, or when the exchange failed. */
@@ -44,6 +49,13 @@ export interface Exchange {
   readMs: Float64Array<ArrayBuffer>;
   /** Body bytes received after each read, in the order of `readMs`. */
   readEnds: Uint32Array<ArrayBuffer>;
+  /**
+   * How much earlier than `readMs` a read's bytes may have come, ms: that long before, the connection
+   * was known to hold nothing. Negative: the kernel stamped the last byte, which came at `readMs`
+   * (within {@linkcode KERNEL_STAMP_WIDTH_MS}); what is before it in the read may be earlier by that
+   * much. NaN, or absent altogether, where the transport cannot tell.
+   */
+  readWidthMs?: Float32Array<ArrayBuffer>;
   /** Whether it waited for a new connection; `unknown` where the runtime hides it. */
   connection: "new" | "reused" | "unknown";
   /** Duration of connecting (TCP, TLS); absent for reused connections or where unknown. */
@@ -51,6 +63,9 @@ export interface Exchange {
   /** How it ended on the wire; whether the answer is valid is for the decoder to decide. */
   end: ExchangeEnd;
 }
+
+/** How far a kernel's stamp of an arrival may be off, after conversion to our clock, ms. */
+export const KERNEL_STAMP_WIDTH_MS = 0.1;
 
 /** Slot of {@linkcode TransportOptions.counters}: reads of bodies, modulo 2³². */
 export const COUNTER_READS = 0;
@@ -104,6 +119,12 @@ export interface Transport {
    * Rejects with one sentence. Absent where there is nothing to do.
    */
   ready?(requests: readonly WireRequest[]): Promise<void>;
+  /**
+   * Opens connections to where this request goes, so that `count` are idle, and resolves when they
+   * stand or were refused: the first requests then do not wait for connecting. Never rejects. Absent
+   * where the platform keeps the connections.
+   */
+  connect?(request: WireRequest, count: number): Promise<void>;
   /**
    * A transport of the same kind whose answers are simulated and come at once, for a thread to
    * rehearse with: otherwise the work of the JIT compiler in the first second would be counted as the

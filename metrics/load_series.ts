@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Bracket } from "./load_bracket.ts";
 import type { Count, GpuSamples, GpuTrack } from "./run.ts";
 
 /** A stretch of a load, in ms from its start. */
@@ -25,6 +26,18 @@ export interface Throughput extends Window {
   readonly outputTokensPerSec: number | undefined;
   /** Prompt and output tokens per second; absent when either is not counted. */
   readonly totalTokensPerSec: number | undefined;
+  /**
+   * What the client leaves open about these rates; absent = unknown. The high end is what they would
+   * be if the client had sent every request when it was due.
+   */
+  readonly brackets?: {
+    /** Of `qps`. */
+    readonly qps: Bracket | undefined;
+    /** Of `outputTokensPerSec`. */
+    readonly outputTokensPerSec: Bracket | undefined;
+    /** Of `totalTokensPerSec`. */
+    readonly totalTokensPerSec: Bracket | undefined;
+  } | undefined;
 }
 
 /** Arrival rates of an open loop, in requests per second. */

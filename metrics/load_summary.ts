@@ -5,6 +5,7 @@
  */
 import type { Outcome, RequestRecord, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
+import type { BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 import type { ClientSummary, Verdict } from "./load_client.ts";
 import type {
   Approximation,
@@ -15,7 +16,7 @@ import type {
   Throughput,
 } from "./load_series.ts";
 import type { Metric } from "./metric.ts";
-import type { Count, LoadPlan } from "./run.ts";
+import type { Count, LoadPlan, Witness } from "./run.ts";
 
 /** Results of one load, from its measured requests only. */
 export interface LoadSummary {
@@ -65,6 +66,12 @@ export interface LoadSummary {
   readonly inFlight: InFlight;
   /** Sent requests, by kind of connection. */
   readonly connections: ConnectionCounts;
+  /** Where the brackets come from; absent = there are none. */
+  readonly bracketBasis?: BracketBasis | undefined;
+  /** What streams of known timing showed of the client; absent = there were none. */
+  readonly witness?: Witness | undefined;
+  /** Why there were none, in a sentence without a period. */
+  readonly witnessAbsent?: string | undefined;
   /** What the client measured of itself; absent when it was not measured. */
   readonly client: ClientSummary | undefined;
   /** GPUs; absent when they were not sampled. */
@@ -225,6 +232,8 @@ export interface MetricSummary
   extends Pick<Metric, "name" | "title" | "unit" | "better" | "per" | "formula"> {
   /** Distribution, in the metric's unit. */
   readonly distribution: Distribution;
+  /** What the client's stamps leave open about it; absent = unknown, or not a time. */
+  readonly brackets?: DistributionBrackets | undefined;
 }
 
 /** Histogram of one metric. */

@@ -47,6 +47,7 @@ export {
   formatShare,
   formatValue,
 } from "./format.ts";
+export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 export type {
   ClientErrorEstimate,
   ClientSummary,
@@ -100,10 +101,12 @@ export {
   type ErrorSpread,
   type GpuSamples,
   type GpuTrack,
+  type LatenessSpread,
   RECORD_SCHEMA,
   type RunCalibration,
   type RunDataset,
   type RunTokenizer,
+  type Witness,
 } from "./run.ts";
 export {
   CLIENTS_COLUMNS,

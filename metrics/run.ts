@@ -8,7 +8,15 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { MergedClients } from "./merged_clients.ts";
 
 /** Version of the record file, in its header. */
-export const RECORD_SCHEMA = "tokometer.record/1";
+export const RECORD_SCHEMA = "tokometer.record/2";
+
+/** This version and the older ones, whose files lack only what came later. */
+const RECORD_SCHEMAS: readonly unknown[] = [RECORD_SCHEMA, "tokometer.record/1"];
+
+/** Whether a record file of this version can be read. */
+export function isRecordSchema(schema: unknown): boolean {
+  return RECORD_SCHEMAS.includes(schema);
+}
 
 /**
  * A whole number, 0 or more.
@@ -316,6 +324,45 @@ export interface GpuTrack {
   readonly energyFrom?: "counter" | "power";
 }
 
+/** How late something was, in ms; absent without values. */
+export interface LatenessSpread {
+  /** Median. */
+  readonly p50Ms?: number;
+  /** 99th percentile; absent for fewer than 100 values. */
+  readonly p99Ms?: number;
+  /** Largest. */
+  readonly maxMs?: number;
+}
+
+/**
+ * What a few streams showed of the client while a load ran: they went through the same threads and
+ * transport to an engine of ours, in a process of its own, whose log has the true times.
+ */
+export interface Witness {
+  /** Concurrent streams. */
+  readonly streams: Count;
+  /** Completed requests that the engine's log knows. */
+  readonly requests: Count;
+  /** Ticks compared with the log. */
+  readonly ticks: Count;
+  /** Of these, ticks whose true time lies in what the client's stamp leaves open; absent where the transport leaves it open altogether. */
+  readonly ticksInside?: Count;
+  /** Of the requests, those whose arrival lies between `sentMs` and `departedMs`; absent likewise. */
+  readonly departuresInside?: Count;
+  /** Client's stamp − engine's write. */
+  readonly readLate: LatenessSpread;
+  /** Arrival at the engine − `sentMs`. */
+  readonly departLate: LatenessSpread;
+  /** Width of the windows below, in ms. */
+  readonly windowMs: number;
+  /** Largest client's stamp − engine's write in each window from the start of the load; `null` without a tick. */
+  readonly readLateMaxMs: readonly (number | null)[];
+  /** Largest arrival − `sentMs` in each window; `null` without a request. */
+  readonly departLateMaxMs: readonly (number | null)[];
+  /** CPU time of the engine's process during the load, in ms; absent = unknown. */
+  readonly cpuMs?: number;
+}
+
 /** End of one load, as a line of the record file. Times in ms from the start of the load. */
 export interface LoadEnd {
   /** 0-based position in the header's `loads`. */
@@ -334,6 +381,10 @@ export interface LoadEnd {
   readonly skipped?: true;
   /** The client ended without writing this line: the values come from its records. */
   readonly inferred?: true;
+  /** What streams of known timing showed of this client; absent = there were none. */
+  readonly witness?: Witness;
+  /** Why there were none, in a sentence without a period. */
+  readonly witnessAbsent?: string;
   /** How busy the client was; absent = not measured. */
   readonly client?: ClientHealth;
   /** GPU samples; absent when none were taken. */

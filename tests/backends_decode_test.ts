@@ -54,6 +54,48 @@ function decode(
   );
 }
 
+const WORD = { text: "a" };
+
+Deno.test("a tick is as wide as its read, and as exact as a stamp of its last byte", () => {
+  const widths = (readWidthMs: readonly number[], grouped?: readonly number[]) => {
+    const record = decode({
+      events: [{}, WORD, WORD, { ...WORD, end: true }],
+      ...(grouped && { grouped }),
+      exchange: { readWidthMs: Float32Array.from(readWidthMs) },
+    });
+    return record.tickWidthUs && [...record.tickWidthUs];
+  };
+  assertEquals(widths([9, 0.5, 0.25, 2]), [501, 251, 2001]);
+  // Stamped by the kernel: one event a read; an event before the token; an event behind it.
+  assertEquals(widths([-9, -0.5, -0.25, -2]), [101, 101, 101]);
+  assertEquals(widths([-0.5, -0.25, -2], [2, 1, 1]), [101, 101, 101]);
+  assertEquals(widths([-9, -0.5, -2], [1, 2, 1]), [501, 101]);
+  // One that nobody knows makes the whole request unknown.
+  assertEquals(widths([9, 0.5, NaN, 2]), undefined);
+});
+
+Deno.test("the start of an event that the next read completes makes a tick inexact", () => {
+  const line = JSON.stringify(WORD).length + 1;
+  const { tickWidthUs } = decode({
+    events: [WORD, { ...WORD, end: true }],
+    exchange: {
+      readMs: Float64Array.of(1010, 1020),
+      readEnds: Uint32Array.of(line + 3, line + 24),
+      readWidthMs: Float32Array.of(-0.5, -0.25),
+    },
+  });
+  assertEquals([...tickWidthUs!], [501, 101]);
+});
+
+Deno.test("a request had left before the head of its answer came", () => {
+  const departed = (departedMs: number) =>
+    decode({ events: [WORD], exchange: { departedMs } }).departedMs;
+  const { originMs } = cannedOptions();
+  assertEquals(departed(1002), 1002 - originMs);
+  assertEquals(departed(1009), 1005 - originMs);
+  assertEquals(decode({ events: [WORD] }).departedMs, undefined);
+});
+
 function ticks(record: RequestRecord): [number, number][] {
   return Array.from(record.tickMs, (atMs, index) => [atMs, record.tickTokens[index]!]);
 }

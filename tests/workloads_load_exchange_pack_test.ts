@@ -46,6 +46,7 @@ Deno.test("a pack holds what was added to its packer", () => {
     ended(2, cannedExchange("é", { connection: "reused", connectMs: 0, contentType: "a/b" })),
     ended(3, cannedExchange("x", { end: { kind: "grpc_status", status: 13, message: "no" } })),
     ended(4, cannedExchange("", { firstByteMs: 0 })),
+    ended(5, cannedExchange("y", { departedMs: 1002, readWidthMs: Float32Array.of(-0.25) })),
   ];
   const packer = new Packer();
   for (const one of all) packer.add(one);

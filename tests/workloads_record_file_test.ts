@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { RECORD_SCHEMA } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
 import {
   openRecordFile,
@@ -39,6 +40,36 @@ Deno.test("record file: what was written is read back", async () => {
     assertEquals(run.header, header);
     assertEquals(run.records, records);
     assertEquals(run.ends, [END]);
+  });
+});
+
+Deno.test("record file: a file of the first version is read, without widths", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const header = { ...createRun([]).header, schema: "tokometer.record/1" };
+    const { tickMs, tickTokens, ...rest } = createRecord({ ticks: [[100, 1]] });
+    const record = { ...rest, tickMs: [...tickMs], tickTokens: [...tickTokens] };
+    const lines = [{ header }, { record }, { end: END }].map((line) => JSON.stringify(line));
+    await Deno.writeTextFile(path, `${lines.join("\n")}\n`);
+    const run = await readRecordFile(path);
+    assertEquals(run.header.schema, RECORD_SCHEMA);
+    assertEquals(run.records[0]!.tickWidthUs, undefined);
+    assertEquals(summarize(run).loads[0]?.counts.completed, 1);
+  });
+});
+
+Deno.test("record file: what stamps leave open is kept", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const writer = startRecordFile(await openRecordFile(path), createRun([]).header);
+    const record = {
+      ...createRecord({ ticks: [[100, 1], [110, 2]] }),
+      departedMs: 1.5,
+      tickWidthUs: Uint32Array.of(101, 350),
+    };
+    writer.add(record);
+    await writer.close();
+    assertEquals((await readRecordFile(path)).records, [record]);
   });
 });
 

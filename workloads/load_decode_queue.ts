@@ -30,6 +30,7 @@ const BYTES_PER_LOOK = 4096;
 const NO_BYTES = new Uint8Array(0);
 const NO_TIMES = new Float64Array(0);
 const NO_ENDS = new Uint32Array(0);
+const NO_WIDTHS = new Float32Array(0);
 
 /** An answer, and who gets its memory back when it is decoded. */
 interface Entry {
@@ -121,4 +122,5 @@ function dropArrays(exchange: Exchange): void {
   exchange.body = NO_BYTES;
   exchange.readMs = NO_TIMES;
   exchange.readEnds = NO_ENDS;
+  exchange.readWidthMs = NO_WIDTHS;
 }

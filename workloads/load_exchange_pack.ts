@@ -32,7 +32,7 @@ export interface ExchangePack {
 /** Answers in one pack at most. */
 export const FULL_PACK = 32;
 /** Numbers per answer besides its reads. */
-const FIELDS = 16;
+const FIELDS = 17;
 const HEADER_BYTES: number = FULL_PACK * FIELDS * 8;
 /** Room in a pack, unless one answer alone needs more; pages that are never written cost nothing. */
 const PACK_BYTES: number = 256 * 1024;
@@ -44,7 +44,7 @@ const ABSENT = NaN;
 
 /** Bytes of an answer of so many bytes and reads; a multiple of eight. */
 function collectedBytes(bytes: number, reads: number): number {
-  return Math.ceil((reads * 12 + bytes) / 8) * 8;
+  return Math.ceil((reads * 16 + bytes) / 8) * 8;
 }
 
 /** An answer's arrays, side by side in `memory` from `at` on, a multiple of eight. */
@@ -57,7 +57,8 @@ function collectInto(
   return {
     readMs: new Float64Array(memory, at, reads),
     readEnds: new Uint32Array(memory, at + reads * 8, reads),
-    body: new Uint8Array(memory, at + reads * 12, bytes),
+    readWidthMs: new Float32Array(memory, at + reads * 12, reads),
+    body: new Uint8Array(memory, at + reads * 16, bytes),
   };
 }
 
@@ -108,6 +109,7 @@ class Pack implements ExchangePack {
     numbers[at++] = departure.intendedMs;
     numbers[at++] = originMs;
     numbers[at++] = exchange.sentMs;
+    numbers[at++] = exchange.departedMs ?? ABSENT;
     numbers[at++] = exchange.firstByteMs ?? ABSENT;
     numbers[at++] = exchange.endMs;
     numbers[at++] = exchange.status;
@@ -135,13 +137,15 @@ export class Packer {
 
   /** Adds an answer that is over; its body may lie where `collect` put it. */
   add(ended: EndedRequest): void {
-    const { body, readMs, readEnds } = ended.exchange;
+    const { body, readMs, readEnds, readWidthMs } = ended.exchange;
     const pack = this.#open.find(({ memory }) => memory === body.buffer);
     if (pack !== undefined) return pack.add(ended);
     const collected = this.collect(body.length, readMs.length);
     collected.body.set(body);
     collected.readMs.set(readMs);
     collected.readEnds.set(readEnds);
+    if (readWidthMs === undefined) collected.readWidthMs.fill(NaN);
+    else collected.readWidthMs.set(readWidthMs);
     this.add({ ...ended, exchange: { ...ended.exchange, ...collected } });
   }
 
@@ -192,6 +196,7 @@ export function unpackExchanges({ memory, count, types, ends }: ExchangePack): E
     };
     const originMs = numbers[at++]!;
     const sentMs = numbers[at++]!;
+    const departedMs = numbers[at++]!;
     const firstByteMs = numbers[at++]!;
     const endMs = numbers[at++]!;
     const status = numbers[at++]!;
@@ -202,7 +207,7 @@ export function unpackExchanges({ memory, count, types, ends }: ExchangePack): E
     const place = numbers[at++]!;
     const reads = numbers[at++]!;
     const bytes = numbers[at++]!;
-    const { body, readMs, readEnds } = collectInto(memory, place, bytes, reads);
+    const { body, readMs, readEnds, readWidthMs } = collectInto(memory, place, bytes, reads);
     const exchange: Exchange = {
       sentMs,
       endMs,
@@ -211,9 +216,11 @@ export function unpackExchanges({ memory, count, types, ends }: ExchangePack): E
       body,
       readMs,
       readEnds,
+      readWidthMs,
       connection,
       end,
     };
+    if (!Number.isNaN(departedMs)) exchange.departedMs = departedMs;
     if (!Number.isNaN(firstByteMs)) exchange.firstByteMs = firstByteMs;
     if (!Number.isNaN(connectMs)) exchange.connectMs = connectMs;
     result.push({ departure, exchange, originMs });

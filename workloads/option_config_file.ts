@@ -4,7 +4,7 @@
  * @module
  */
 import { isObject, type JsonObject, parseObject } from "../backends/json_event.ts";
-import { RECORD_SCHEMA } from "../metrics/run.ts";
+import { isRecordSchema } from "../metrics/run.ts";
 import type { CommandTable, OptionValue, Values } from "./command.ts";
 import { readLines } from "./line_stream.ts";
 import { withoutUnneeded } from "./option_needs.ts";
@@ -121,7 +121,7 @@ async function readHeader(path: string): Promise<JsonObject | undefined> {
     const limit = { maxLineBytes: HEADER_LIMIT_BYTES };
     for await (const { text = "" } of readLines(readable, limit)) {
       const { header } = parseObject(text);
-      return isObject(header) && header.schema === RECORD_SCHEMA ? header : undefined;
+      return isObject(header) && isRecordSchema(header.schema) ? header : undefined;
     }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;

@@ -9,7 +9,13 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
-import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
+import {
+  isRecordSchema,
+  type LoadEnd,
+  RECORD_SCHEMA,
+  type Run,
+  type RunHeader,
+} from "../metrics/run.ts";
 import { readLines } from "./line_stream.ts";
 import { fileError, UserError } from "./user_error.ts";
 
@@ -288,11 +294,11 @@ async function* readEntries(
         continue;
       }
       const { header } = value;
-      if (header?.schema !== RECORD_SCHEMA || !Array.isArray(header.loads)) {
+      if (header === undefined || !isRecordSchema(header.schema) || !Array.isArray(header.loads)) {
         throw notRecords(path, foreign(number));
       }
       begun = true;
-      yield { header };
+      yield { header: { ...header, schema: RECORD_SCHEMA } };
     }
   } catch (error) {
     // A line without an end.
@@ -339,9 +345,10 @@ function notRecords(path: string, reason: string): UserError {
   );
 }
 
-type PackedRecord = Omit<RequestRecord, "tickMs" | "tickTokens"> & {
+type PackedRecord = Omit<RequestRecord, "tickMs" | "tickTokens" | "tickWidthUs"> & {
   readonly tickMs: readonly number[];
   readonly tickTokens: readonly number[];
+  readonly tickWidthUs?: readonly number[];
   readonly tickSource?: TokenSource;
 };
 
@@ -351,6 +358,7 @@ const STAMPS = Object.keys(
   {
     intendedMs: 0,
     sentMs: 0,
+    departedMs: 0,
     firstByteMs: 0,
     firstEventMs: 0,
     firstTokenMs: 0,
@@ -389,14 +397,20 @@ export function microseconds(ms: number): number {
 }
 
 function pack(record: RequestRecord): PackedRecord {
-  const { tickMs, tickTokens, ...rest } = toMicroseconds(record);
-  return { ...rest, tickMs: Array.from(tickMs), tickTokens: Array.from(tickTokens) };
+  const { tickMs, tickTokens, tickWidthUs, ...rest } = toMicroseconds(record);
+  return {
+    ...rest,
+    tickMs: Array.from(tickMs),
+    tickTokens: Array.from(tickTokens),
+    ...defined({ tickWidthUs: tickWidthUs && Array.from(tickWidthUs) }),
+  };
 }
 
-function unpack(packed: PackedRecord): RequestRecord {
+function unpack({ tickMs, tickTokens, tickWidthUs, ...rest }: PackedRecord): RequestRecord {
   return {
-    ...packed,
-    tickMs: Float64Array.from(packed.tickMs),
-    tickTokens: Uint32Array.from(packed.tickTokens),
+    ...rest,
+    tickMs: Float64Array.from(tickMs),
+    tickTokens: Uint32Array.from(tickTokens),
+    ...defined({ tickWidthUs: tickWidthUs && Uint32Array.from(tickWidthUs) }),
   };
 }

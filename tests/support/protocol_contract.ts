@@ -165,6 +165,7 @@ export function cannedExchange(
     body: bytes,
     readMs: Float64Array.from(ends, (_, read) => 1010 + 10 * read),
     readEnds: Uint32Array.from(ends),
+    readWidthMs: Float32Array.from(ends, () => NaN),
     connection: "new",
     end: { kind: "complete" },
     ...fields,
