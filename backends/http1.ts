@@ -96,6 +96,8 @@ export class ResponseParser {
   started = false;
   /** The connection may carry another request, as far as the response says. */
   reusable = false;
+  /** Index in the bytes pushed last behind the last one of the body, where there was one. */
+  bodyEnd = 0;
 
   #sink: BodySink | undefined;
   #state = DONE;
@@ -140,7 +142,7 @@ export class ResponseParser {
           const end = Math.min(to, at + this.#left);
           this.#sink!.append(source, at, end);
           this.#left -= end - at;
-          at = end;
+          at = this.bodyEnd = end;
           if (this.#left === 0) {
             if (this.#state === CHUNK_DATA) this.#state = CHUNK_DATA_CR;
             else this.#finish();
@@ -149,7 +151,7 @@ export class ResponseParser {
         }
         case EOF_BODY:
           this.#sink!.append(source, at, to);
-          at = to;
+          at = this.bodyEnd = to;
           break;
         case DONE:
         case FAILED:

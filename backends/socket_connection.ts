@@ -10,6 +10,8 @@ import { connectionFailure } from "./exchange.ts";
 import { ResponseParser } from "./http1.ts";
 import { COUNTER_STAMPED, countRead, type ExchangeEnd } from "./transport.ts";
 
+const CR = 13;
+
 /** Where a connection goes, and how it is secured. */
 export interface Origin {
   readonly host: string;
@@ -37,10 +39,17 @@ export interface SocketEvents {
   /** Connected, and the TLS handshake is over where there is one. */
   onConnected(): void;
   /**
-   * The first `count` bytes of `buffer` were read; the next read overwrites them. `arrivedMs`: when
-   * the kernel received the last of them, on the host's clock, where the socket knows.
+   * The first `count` bytes of `buffer` were read; the next read overwrites them.
+   *
+   * @param arrivedMs when the kernel received the last of them, on the host's clock, where the
+   * socket knows; otherwise the receiver reads the clock.
+   * @param widthMs how much earlier than `arrivedMs`, or than the moment of this call, they may have
+   * come: the socket was known to be empty then. Negative = the last byte came at `arrivedMs`
+   * exactly, what is before it at most that much earlier. NaN or absent = unknown.
    */
-  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void;
+  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, widthMs?: number): void;
+  /** The kernel had all that was written at `atMs` at the latest; may be called inside `write`. */
+  onDeparted?(atMs: number): void;
   onEnd(): void;
   /** `cause` in the platform's words, with its code where there is one. */
   onError(cause: string): void;
@@ -58,6 +67,7 @@ export interface RunningExchange {
   readonly onRead: ((atMs: number, bytes: Uint8Array) => void) | undefined;
   firstByteMs: number | undefined;
   connectMs: number | undefined;
+  departedMs: number | undefined;
 }
 
 export interface ConnectionHost<E extends RunningExchange> {
@@ -98,6 +108,8 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
   use(exchange: E): void {
     this.uses++;
     this.#exchange = exchange;
+    // Another connection may have taken it before, and lost it.
+    exchange.departedMs = undefined;
     this.#parser.start(exchange.log);
     if (this.#connected) this.#socket.write(exchange.wire);
   }
@@ -122,9 +134,14 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     this.#socket.write(exchange.wire);
   }
 
-  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number): void {
+  onDeparted(atMs: number): void {
+    if (this.#exchange !== undefined) this.#exchange.departedMs = atMs;
+  }
+
+  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, widthMs: number = NaN): void {
+    const stampMs = arrivedMs ?? this.#host.clock.now();
     // Where the kernel stamped this read and not the one before, this one may seem to be earlier.
-    const atMs = this.#latestMs = Math.max(this.#latestMs, arrivedMs ?? this.#host.clock.now());
+    const atMs = this.#latestMs = Math.max(this.#latestMs, stampMs);
     const exchange = this.#exchange;
     if (exchange === undefined) {
       // Nothing was asked: these bytes (a 408, or the rest of a mistake) answer no request.
@@ -138,7 +155,8 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     const { log } = exchange;
     const bodyStart = log.bytes;
     const used = parser.push(buffer, 0, count);
-    log.stamp(atMs);
+    const exact = atMs === stampMs && endsWithBody(buffer, parser.bodyEnd, count);
+    log.stamp(atMs, exact ? widthMs : Math.abs(widthMs) + (atMs - stampMs));
     if (exchange.firstByteMs === undefined && parser.headDone) exchange.firstByteMs = atMs;
     if (exchange.onRead !== undefined && log.bytes > bodyStart) {
       exchange.onRead(atMs, log.copyFrom(bodyStart));
@@ -206,4 +224,13 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     this.destroy();
     this.#host.lost(this, exchange, atMs, message);
   }
+}
+
+/**
+ * Whether nothing follows the body's last byte in a read but the line end of its chunk, which servers
+ * send along with it: then the stamp of the read is that of the body.
+ */
+function endsWithBody(buffer: Uint8Array, bodyEnd: number, count: number): boolean {
+  const left = count - bodyEnd;
+  return left === 0 || left <= 2 && buffer[bodyEnd] === CR;
 }

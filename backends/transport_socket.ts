@@ -58,6 +58,7 @@ class SocketExchange implements RunningExchange, WatchedExchange {
   readonly #transport: SocketTransport;
   firstByteMs: number | undefined = undefined;
   connectMs: number | undefined = undefined;
+  departedMs: number | undefined = undefined;
   connection: Connection<SocketExchange> | undefined = undefined;
   replaced = false;
 
@@ -220,6 +221,7 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
     exchange.resolve(finishExchange(
       {
         sentMs: exchange.sentMs,
+        departedMs: exchange.departedMs,
         firstByteMs,
         endMs,
         status: firstByteMs === undefined ? 0 : response!.status,

@@ -68,20 +68,20 @@ Deno.test("socket uses the stamps of the kernel, and never lets them run backwar
   const clock: Clock = { now: () => nowMs, sleepUntil: () => new Promise(() => {}) };
   const counters = new Uint32Array(TRANSPORT_COUNTERS);
   const transport = new SocketTransport({ clock, counters }, (_origin, events) => {
-    const read = (text: string, atMs: number, arrivedMs?: number) => {
+    const read = (text: string, atMs: number, arrivedMs?: number, widthMs?: number) => {
       nowMs = atMs;
       const bytes = new TextEncoder().encode(text);
-      events.onBytes(bytes, bytes.length, arrivedMs);
+      events.onBytes(bytes, bytes.length, arrivedMs, widthMs);
     };
     queueMicrotask(() => events.onConnected());
     return {
       writableLength: 0,
       write: () =>
         queueMicrotask(() => {
-          read("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\na", 1010, 1004);
+          read("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\na", 1010, 1004, -1);
           read("b", 1020);
-          read("c", 1030, 1015);
-          read("d", 1040, 1033);
+          read("c", 1030, 1015, -1);
+          read("d", 1040, 1033, -3);
         }),
       destroy: () => queueMicrotask(() => events.onClose()),
     };
@@ -90,6 +90,82 @@ Deno.test("socket uses the stamps of the kernel, and never lets them run backwar
   const exchange = await transport.send(request, { timeoutMs: 0 });
   await transport.close();
   assertEquals([...exchange.readMs], [1004, 1020, 1020, 1033]);
+  assertEquals([...exchange.readWidthMs!], [-1, NaN, 6, -3]);
   assertEquals([exchange.sentMs, exchange.firstByteMs, exchange.endMs], [1000, 1004, 1033]);
   assertEquals([counters[COUNTER_READS], counters[COUNTER_STAMPED]], [4, 3]);
+});
+
+/** The widths of an answer that is read in these pieces, each as wide as given. */
+async function widthsOf(head: string, reads: readonly (readonly [string, number])[]) {
+  const clock: Clock = { now: () => 1000, sleepUntil: () => new Promise(() => {}) };
+  const transport = new SocketTransport({ clock }, (_origin, events) => {
+    const read = (text: string, widthMs?: number) => {
+      const bytes = new TextEncoder().encode(text);
+      events.onBytes(bytes, bytes.length, 1000, widthMs);
+    };
+    queueMicrotask(() => events.onConnected());
+    return {
+      writableLength: 0,
+      write: () =>
+        queueMicrotask(() => {
+          read(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n`);
+          for (const [text, widthMs] of reads) read(text, widthMs);
+        }),
+      destroy: () => queueMicrotask(() => events.onClose()),
+    };
+  });
+  const request = { method: "GET", url: "http://nowhere/", headers: {} } as const;
+  const { end, readWidthMs } = await transport.send(request, { timeoutMs: 0 });
+  await transport.close();
+  assertEquals(end.kind, "complete");
+  return [...readWidthMs!];
+}
+
+Deno.test("socket keeps what a read leaves open", async () => {
+  const length = await widthsOf("content-length: 4", [["a", 0.5], ["b", NaN], ["cd", -0.25]]);
+  assertEquals(length, [0.5, NaN, -0.25]);
+  // The end of its chunk leaves with the body, what is behind it may have come later.
+  const chunked = await widthsOf("transfer-encoding: chunked", [
+    ["1\r\na\r\n", -0.5],
+    ["1\r\nb", -0.5],
+    ["\r\n2\r\nc", -0.5],
+    ["d\r", -0.5],
+    ["\n1\r\ne\r\n2", -0.5],
+    ["\r\nfg\r\n0\r\n\r\n", -0.5],
+  ]);
+  assertEquals(chunked, [-0.5, -0.5, -0.5, -0.5, 0.5, 0.5]);
+});
+
+Deno.test("socket knows when a request had left, over the connection that carried it", async () => {
+  let nowMs = 1000;
+  const clock: Clock = { now: () => nowMs, sleepUntil: () => new Promise(() => {}) };
+  let opened = 0;
+  const answer = new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na");
+  const transport = new SocketTransport({ clock }, (_origin, events) => {
+    const first = opened++ === 0;
+    let writes = 0;
+    queueMicrotask(() => events.onConnected());
+    return {
+      writableLength: 0,
+      write() {
+        writes++;
+        if (first && writes === 2) {
+          events.onDeparted!(nowMs + 1);
+          queueMicrotask(() => events.onEnd());
+        } else {
+          if (first) events.onDeparted!(nowMs + 2);
+          queueMicrotask(() => events.onBytes(answer, answer.length));
+        }
+      },
+      destroy: () => queueMicrotask(() => events.onClose()),
+    };
+  });
+  const request = { method: "GET", url: "http://nowhere/", headers: {} } as const;
+  const departed = async () => (await transport.send(request, { timeoutMs: 0 })).departedMs;
+  assertEquals(await departed(), 1002);
+  nowMs = 2000;
+  // Lost with the old connection, and carried by one that does not say.
+  assertEquals(await departed(), undefined);
+  assertEquals(opened, 2);
+  await transport.close();
 });
