@@ -16,6 +16,7 @@
  * @module
  */
 export { warnings } from "./check.ts";
+export { adviceFor, type AdviceQuestion } from "./check_advice.ts";
 export {
   type ClientLoad,
   estimateClientError,

@@ -36,8 +36,18 @@ export interface Environment {
   readonly arch: string;
   /** Model name of the processor; Linux only. */
   readonly cpu?: string;
-  /** Logical processors available to the client. */
+  /** Logical processors of the machine, as far as the client can see. */
   readonly cores: Count;
+  /**
+   * Processors that the client may use by its affinity (`taskset`) and by the CPU quota of its
+   * container, which need not be whole, e.g. 0.5; absent in older files.
+   */
+  readonly effectiveCores?: number;
+  /**
+   * Whether the client may call native libraries, as the transport `epoll` does: `true` = granted,
+   * `false` = refused; absent = neither, so `--allow-ffi` would grant it.
+   */
+  readonly ffi?: boolean;
   /** Size of the main memory in MiB. */
   readonly memoryMiB?: number;
   /** Network name of the client's machine. */
@@ -116,6 +126,8 @@ export interface RunHeader {
   readonly protocol: string;
   /** Name of the transport, e.g. `fetch`. */
   readonly transport: string;
+  /** Requests went through the environment's proxy, which only `fetch` and `grpc` know. */
+  readonly proxied?: true;
   /** Worker threads that send and read; 0 = the main thread does it. */
   readonly workers: Count;
   /** Served model name that was sent. */
