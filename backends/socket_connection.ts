@@ -78,6 +78,8 @@ export interface ConnectionHost<E extends RunningExchange> {
   ended(connection: Connection<E>, exchange: E, atMs: number, end: ExchangeEnd): void;
   /** The connection broke before any byte of the answer, as an idle one does that was closed. */
   lost(connection: Connection<E>, exchange: E, atMs: number, message: string): void;
+  /** The connection stands, and no exchange waits for it. */
+  stands(connection: Connection<E>): void;
   /** The connection is closed for good; its descriptor is free. */
   closed(connection: Connection<E>): void;
 }
@@ -96,7 +98,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
   #connected = false;
   #latestMs = -Infinity;
 
-  /** Begins to connect. The first exchange is given with `use()` at once. */
+  /** Begins to connect. An exchange may be given with `use()` at once. */
   constructor(origin: Origin, host: ConnectionHost<E>) {
     this.origin = origin;
     this.#host = host;
@@ -129,7 +131,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
   onConnected(): void {
     this.#connected = true;
     const exchange = this.#exchange;
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#host.stands(this);
     exchange.connectMs = this.#host.clock.now() - this.#openedMs;
     this.#socket.write(exchange.wire);
   }

@@ -46,6 +46,11 @@ export const socketTransport: TransportKind = {
   open: (options) => new SocketTransport(options, openSocket),
 };
 
+/** Connections that are being opened at once, before they are needed. */
+const CONNECTING_AT_ONCE = 64;
+/** Longest wait for them: what does not stand by then is opened by the request that needs it. */
+const CONNECTING_MS = 3000;
+
 /** Prepared heads to keep; a benchmark has a handful, unless every request has its own. */
 const PREPARED_HEADS = 1000;
 
@@ -103,6 +108,8 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
   readonly #idle = new Map<Origin, Connection<SocketExchange>[]>();
   readonly #open = new Set<Connection<SocketExchange>>();
   #allClosed: (() => void) | undefined;
+  /** Connections opened ahead of their requests, and who waits for each. */
+  readonly #ahead = new Map<Connection<SocketExchange>, () => void>();
 
   /** @throws {TypeError} for an authority that is not PEM text. */
   constructor(options: TransportOptions, openSocket: OpenSocket) {
@@ -140,6 +147,36 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
       // Each request that cannot be encoded fails by itself, with its cause.
     }
     return Promise.resolve();
+  }
+
+  async connect(request: WireRequest, count: number): Promise<void> {
+    let origin: Origin;
+    try {
+      origin = this.#prepare(request).origin;
+    } catch {
+      // The request itself will say why it cannot be sent.
+      return;
+    }
+    const untilMs = this.clock.now() + CONNECTING_MS;
+    const over = new AbortController();
+    const timer = this.clock.sleepUntil(untilMs, over.signal);
+    const openSome = async (): Promise<void> => {
+      while (count > 0 && this.clock.now() < untilMs) {
+        count--;
+        const connection = this.#connect(origin);
+        await Promise.race([
+          new Promise<void>((resolve) => this.#ahead.set(connection, resolve)),
+          timer,
+        ]);
+        this.#ahead.delete(connection);
+      }
+    };
+    count -= this.#idle.get(origin)!.length;
+    await Promise.all(Array.from({ length: Math.min(count, CONNECTING_AT_ONCE) }, openSome));
+    over.abort();
+    // Taken from the end, so the one that has stood longest goes first: a server that serves one
+    // connection after the other waits for that one.
+    this.#idle.get(origin)!.reverse();
   }
 
   rehearsal(): Transport {
@@ -187,7 +224,15 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
     } else this.#conclude(exchange, atMs, { kind: "connect_error", message });
   }
 
+  stands(connection: Connection<SocketExchange>): void {
+    // Whoever takes it does not wait for it: to them it is one that was used before.
+    connection.uses = 1;
+    this.#idle.get(connection.origin)!.push(connection);
+    this.#ahead.get(connection)?.();
+  }
+
   closed(connection: Connection<SocketExchange>): void {
+    this.#ahead.get(connection)?.();
     this.#open.delete(connection);
     const idle = this.#idle.get(connection.origin)!;
     const at = idle.indexOf(connection);

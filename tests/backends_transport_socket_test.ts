@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Clock, systemClock } from "../backends/clock.ts";
 import { SocketTransport, socketTransport } from "../backends/transport_socket.ts";
+import type { OpenSocket } from "../backends/socket_connection.ts";
+import { openSocket as openNodeSocket } from "../backends/socket_node.ts";
 import { COUNTER_READS, COUNTER_STAMPED, TRANSPORT_COUNTERS } from "../backends/transport.ts";
 import { startRawServer } from "./support/raw_server.ts";
 import { runChild } from "./support/transport_child.ts";
@@ -167,5 +169,46 @@ Deno.test("socket knows when a request had left, over the connection that carrie
   // Lost with the old connection, and carried by one that does not say.
   assertEquals(await departed(), undefined);
   assertEquals(opened, 2);
+  await transport.close();
+});
+
+Deno.test("socket opens connections ahead, and requests do not wait for them", async () => {
+  let connections = 0;
+  const openSocket: OpenSocket = (origin, events) => {
+    connections++;
+    return openNodeSocket(origin, events);
+  };
+  const server = await startRawServer(() => ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]);
+  const transport = new SocketTransport({ clock: systemClock }, openSocket);
+  const request = { method: "GET", url: server.url, headers: {} } as const;
+  await transport.connect(request, 3);
+  assertEquals(connections, 3);
+  // Those that stand count.
+  await transport.connect(request, 3);
+  assertEquals(connections, 3);
+  const all = await Promise.all(
+    Array.from({ length: 3 }, () => transport.send(request, { timeoutMs: 5000 })),
+  );
+  assertEquals(all.map(({ end, connection }) => `${end.kind} ${connection}`), [
+    "complete reused",
+    "complete reused",
+    "complete reused",
+  ]);
+  assertEquals([connections, all[0]!.connectMs], [3, undefined]);
+  await transport.close();
+  await server.close();
+});
+
+Deno.test("socket does not wait for connections that are refused, nor for a bad address", async () => {
+  const transport = new SocketTransport({ clock: systemClock }, openNodeSocket);
+  const server = await startRawServer(() => []);
+  await server.close();
+  await transport.connect({ method: "GET", url: server.url, headers: {} }, 100);
+  await transport.connect({ method: "GET", url: "nowhere", headers: {} }, 100);
+  const { end } = await transport.send(
+    { method: "GET", url: server.url, headers: {} },
+    { timeoutMs: 5000 },
+  );
+  assertEquals(end.kind, "connect_error");
   await transport.close();
 });

@@ -49,9 +49,9 @@ Deno.test("createTurns() never makes a long queue wait a turn each", async () =>
   const loop = createLoop();
   const turns = createTurns(loop.nextTurn);
   let gone = 0;
-  for (let n = 0; n < 161; n++) void turns.depart().then(() => gone++);
+  for (let n = 0; n < 641; n++) void turns.depart().then(() => gone++);
   await Promise.resolve();
-  // 160 wait: 10 of them go in the first turn, 10 of 150 in the next (150 / 16 = 9.4).
+  // 640 wait: 10 of them go in the first turn, 10 of 630 in the next (630 / 64 = 9.8).
   const seen = [gone];
   for (let turn = 0; turn < 2; turn++) {
     await loop.pass();

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { configValues, readConfigFile } from "../workloads/option_config_file.ts";
 import { UserError } from "../workloads/user_error.ts";
-import type { RunHeader } from "../metrics/run.ts";
+import { RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts";
 import { FAKE } from "./support/fake_command.ts";
 
 async function withFile(text: string, use: (path: string) => Promise<void>): Promise<void> {
@@ -35,7 +35,7 @@ Deno.test("readConfigFile reads a JSON object in any spelling of the names", asy
 
 Deno.test("readConfigFile repeats the run of a record file from its first line", async () => {
   const header: Pick<RunHeader, "schema" | "scenario" | "options"> = {
-    schema: "tokometer.record/1",
+    schema: RECORD_SCHEMA,
     scenario: "fake",
     options: { rate: 3, concurrency: [5], url: "http://x" },
   };

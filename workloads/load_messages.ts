@@ -55,6 +55,8 @@ export interface RunMessage {
 /** To a sending thread. */
 export type ToThread =
   | OpenMessage
+  /** Open so many connections before they are needed. */
+  | { readonly kind: "connect"; readonly count: number }
   | RunMessage
   | { readonly kind: "stop" }
   | { readonly kind: "abort" }
@@ -73,6 +75,7 @@ export interface EndedMessage {
 /** From a sending thread. */
 export type FromThread =
   | { readonly kind: "opened" }
+  | { readonly kind: "connected" }
   /** From the thread that leads, where it sends itself. */
   | ({ readonly kind: "exchange" } & EndedRequest)
   /** Several answers, from a thread of its own. */

@@ -130,6 +130,10 @@ async function runJob(
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
   const { load, stop, poolSize, timeoutMs, graceMs, seed, loadNumber, poolOffset } = job;
+  await Promise.all(threads.map((thread, worker) => {
+    const count = connectionsOf(load, worker, threads.length);
+    return count > 0 && !job.stopSignal.aborted ? thread.connect(count) : undefined;
+  }));
   const queue = new SharedArrayBuffer(4);
   const startEpochMs = epochOriginMs() + systemClock.now() + START_LEAD_MS;
   const answers = new DecodeQueue(
@@ -162,6 +166,16 @@ async function runJob(
   }
 }
 
+/**
+ * Connections to open before the load begins: where users start all at once, connecting would delay
+ * each other's departures. Not where they start one after the other, since some servers lend a thread
+ * to each open connection, idle or not.
+ */
+function connectionsOf(load: Load, worker: number, workers: number): number {
+  if (load.kind === "open" || load.rampUpMs > 0) return 0;
+  return Math.ceil((load.users - worker) / workers);
+}
+
 /** Closed: the first user without work ends the full load; open: the last departure does. */
 function sendingEnd(load: Load, endsMs: readonly number[]): number {
   return load.kind === "closed" ? Math.min(...endsMs) : Math.max(...endsMs);
@@ -190,6 +204,10 @@ class Thread {
 
   async open(setup: ThreadSetup): Promise<void> {
     await this.#ask({ kind: "open", ...setup, counters: this.counters.buffer }, "opened");
+  }
+
+  async connect(count: number): Promise<void> {
+    await this.#ask({ kind: "connect", count }, "connected");
   }
 
   /** Runs a share; what ends on the way goes to `answers`, which is empty in the end. */

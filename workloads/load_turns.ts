@@ -19,10 +19,11 @@ export interface Turns {
 }
 
 /**
- * One piece of work per turn while few wait; a sixteenth of them when many do, so that waiting never
- * limits the rate.
+ * One piece of work per turn while few wait; a sixty-fourth of them when many do, so that waiting
+ * never limits the rate, and the first tokens are read while the last of a thousand users still wait
+ * to start.
  */
-const SHARE_OF_WAITING = 16;
+const SHARE_OF_WAITING = 64;
 
 /** @param nextTurn resolves in a later event-loop turn. */
 export function createTurns(nextTurn: () => Promise<void>): Turns {

@@ -89,6 +89,12 @@ export function createLoadThread(
     reply({ kind: "opened" });
   };
 
+  const connect = async (count: number): Promise<void> => {
+    const first = opened?.wires[0];
+    if (first !== undefined) await transport?.connect?.(first, count);
+    reply({ kind: "connected" });
+  };
+
   const run = async (message: RunMessage): Promise<void> => {
     if (opened === undefined || !transport || !protocol) {
       throw new TypeError("Cannot run a load before the thread was opened");
@@ -145,6 +151,8 @@ export function createLoadThread(
       switch (message.kind) {
         case "open":
           return await open(message);
+        case "connect":
+          return await connect(message.count);
         case "run":
           return await run(message);
         case "stop":
