@@ -1,10 +1,12 @@
 // Independent ground truth for gRPC: the PPL server's Generation call in C (epoll, one thread, plaintext HTTP/2).
-//   gcc -O2 -o h2_server h2_server.c && taskset -c 1 ./h2_server PORT ITL_US TICK_US
+//   gcc -O2 -o h2_server h2_server.c && taskset -c 1 ./h2_server PORT ITL_US TICK_US [LOG]
 // ITL_US = 0: as fast as the socket takes them; each send() holds one token of every stream that has room.
 // ITL_US > 0: a token of each stream every ITL_US, the first one ITL_US after the request.
 //   TICK_US = 0: each token leaves at its time, in a send() of its own.
 //   TICK_US > 0: the server looks at the clock that often and sends what is due in one send() a connection.
 // Reads of the request: max_new_tokens, and the id; a request with id 2 (warm-up) is never paced.
+// LOG: written on SIGTERM, as truth_server's: a row of 1032 uint64 for each request, [0] its arrival (the kernel's receive
+// stamp of the bytes that ended it), [1..] when each token left, CLOCK_MONOTONIC ns; then no request is a warm-up.
 // One DATA frame a token. Its field "id" is not the request's: it is CLOCK_MONOTONIC ns just before the send().
 // HTTP/2 as far as a client needs it: SETTINGS, flow control, PING, RST_STREAM; header blocks are not read, any
 // path is answered. Whatever else a client does wrong is not noticed.
@@ -24,7 +26,11 @@
 #include <netinet/tcp.h>
 #define MSG_LEN 39
 #define ROOM (64 * 1024)
-typedef struct stream { uint32_t id; int64_t window; int left, begun; uint64_t due; uint8_t *msg; int mlen; int paced; struct stream *next; } stream;
+#define LOGT 1032
+#define MAXREQ 16384
+static uint64_t *lg; static long rows; static uint64_t rx; static volatile sig_atomic_t ending;
+static void on_end(int sig) { ending = 1; }
+typedef struct stream { uint64_t *row; int sent; uint32_t id; int64_t window; int left, begun; uint64_t due; uint8_t *msg; int mlen; int paced; struct stream *next; } stream;
 typedef struct conn {
   int fd, preface, armed, dead; uint8_t *in; int nin, cin;
   uint8_t *out; int nout, oout, cout;
@@ -59,7 +65,8 @@ static int token(conn *c, stream *s) {
   int last = --s->left == 0;
   uint8_t rsp[64], ids[8], detail[16]; int n = 0, k = 0, d = 0;
   rsp[n++] = 1 << 3; rsp[n++] = last;
-  rsp[n++] = 2 << 3; for (uint64_t t = now(), i = 0; i < 9; i++, t >>= 7) rsp[n++] = (t & 127) | (i < 8 ? 128 : 0);
+  rsp[n++] = 2 << 3; uint64_t stamp = now(); if (s->row && s->sent + 1 < LOGT) s->row[++s->sent] = stamp;
+  for (uint64_t t = stamp, i = 0; i < 9; i++, t >>= 7) rsp[n++] = (t & 127) | (i < 8 ? 128 : 0);
   n = bytes(rsp, n, 3, words[word & 7], 6);
   uint32_t id = 1000 + (word++ & 4095); ids[k++] = 1 << 3 | 2; ids[k++] = 2; ids[k++] = (id & 127) | 128; ids[k++] = id >> 7 & 127;
   n = bytes(rsp, n, 4, ids, k);
@@ -82,7 +89,8 @@ static int find(const uint8_t *b, int *from, int *to, int want, uint64_t *value)
 static void ask(stream *s) {
   int from = 5, to = s->mlen; uint64_t id = 0, count = 1;
   if (find(s->msg, &from, &to, 1, &id)) { int a = from, b = to; find(s->msg, &a, &b, 1, &id); if (find(s->msg, &from, &to, 5, &count)) find(s->msg, &from, &to, 1, &count); }
-  s->left = count; s->paced = itl > 0 && id != 2; s->due = now() + itl; }
+  s->left = count; s->paced = itl > 0 && (lg || id != 2); s->due = now() + itl;
+  if (lg && rows < MAXREQ) { s->row = lg + rows++ * LOGT; s->row[0] = rx; } }
 static void on_frame(conn *c, int type, int flags, uint32_t id, const uint8_t *p, int n) {
   stream *s; for (s = c->streams; s && s->id != id; s = s->next);
   if (type == 0) {
@@ -96,10 +104,19 @@ static void on_frame(conn *c, int type, int flags, uint32_t id, const uint8_t *p
     frame(c, 0, 4, 1, 0);
   } else if (type == 6 && !(flags & 1)) memcpy(frame(c, 8, 6, 1, 0), p, 8);
   else if (type == 8) { int64_t v = get32(p) & 0x7fffffff; if (id == 0) c->window += v; else if (s) s->window += v; } }
+// recv with the time at which the kernel had the bytes, turned from CLOCK_REALTIME to CLOCK_MONOTONIC.
+static int receive(conn *c) {
+  char ctl[64]; struct iovec v = {c->in + c->nin, c->cin - c->nin}; struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof ctl};
+  int r = recvmsg(c->fd, &m, 0); if (r <= 0) return r;
+  rx = now(); struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+  if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_TIMESTAMPNS) {
+    struct timespec t, w; memcpy(&t, CMSG_DATA(h), sizeof t); clock_gettime(CLOCK_REALTIME, &w);
+    int64_t ago = (w.tv_sec - t.tv_sec) * 1000000000ll + (w.tv_nsec - t.tv_nsec); if (ago >= 0 && ago < 1000000000ll) rx -= ago; }
+  return r; }
 static void on_read(conn *c) {
   for (;;) {
     if (c->cin - c->nin < 65536) { c->cin = c->nin + 131072; c->in = realloc(c->in, c->cin); }
-    int r = recv(c->fd, c->in + c->nin, c->cin - c->nin, 0);
+    int r = receive(c);
     if (r == 0 || (r < 0 && errno != EAGAIN)) return drop(c);
     if (r < 0) break;
     c->nin += r;
@@ -126,6 +143,7 @@ static uint64_t pump(conn *c, uint64_t t) {
   return next; }
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
+  if (argc > 4) { lg = calloc((size_t)MAXREQ * LOGT, 8); struct sigaction a = {.sa_handler = on_end}; sigaction(SIGTERM, &a, NULL); }
   signal(SIGPIPE, SIG_IGN); itl = atoll(argv[2]) * 1000ull; tick = atoll(argv[3]) * 1000ull;
   int l = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1; setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -134,6 +152,7 @@ int main(int argc, char **argv) {
   fprintf(stderr, "listening on %s\n", argv[1]);
   uint64_t next = UINT64_MAX;
   for (;;) {
+    if (ending) { FILE *f = fopen(argv[4], "wb"); fwrite(lg, 8 * LOGT, rows, f); fclose(f); return 0; }
     struct epoll_event ev[256]; struct timespec wait = {0, 0}; uint64_t t = now();
     if (next != UINT64_MAX && tick) next = (next / tick + 1) * tick;
     if (next > t && next != UINT64_MAX) { wait.tv_sec = (next - t) / 1000000000ull; wait.tv_nsec = (next - t) % 1000000000ull; }
@@ -143,6 +162,7 @@ int main(int argc, char **argv) {
       if (!c) {
         int fd; while ((fd = accept4(l, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
           setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+          if (lg) setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
           c = calloc(1, sizeof *c); c->fd = fd; c->window = c->initial = 65535; c->next = conns; conns = c;
           uint8_t *b = frame(c, 6, 4, 0, 0); b[0] = 0; b[1] = 4; put32(b + 2, 1 << 20); // INITIAL_WINDOW_SIZE 1 MiB
           e.data.ptr = c; epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e); flush(c); }
