@@ -34,6 +34,13 @@ export {
 export type { Consistency, Suspects } from "./check_consistency.ts";
 export { checkLoad, checkRun, type LoadFacts } from "./check_run.ts";
 export {
+  compareWitness,
+  type WitnessComparison,
+  type WitnessFacts,
+  type WitnessOptions,
+  type WitnessTimes,
+} from "./check_witness.ts";
+export {
   clientVerdict,
   VERDICT_RULES,
   type VerdictEvidence,
