@@ -100,11 +100,48 @@ function sleepMs(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+/** The two clocks that {@linkcode epochOriginMs} compares; tests use fake ones. */
+export interface OriginClocks {
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  /** Time of day in whole milliseconds, rounded down. */
+  readonly wallMs: () => number;
+}
+
+/** An origin known to within this is good. */
+const ORIGIN_CLOSE_MS = 0.002;
+/** No longer than this is spent on it. */
+const ORIGIN_LONGEST_MS = 5;
+
 /**
  * Milliseconds since the Unix epoch at which this thread's {@linkcode systemClock} read 0. The
- * difference of two threads' values converts between their clocks, accurately to 1 µs (measured in
- * Deno 2.9.6 against a handshake through shared memory).
+ * difference of two threads' or processes' values, taken at about the same time, converts between
+ * their clocks to within 2 µs. It keeps the thread for about 1 ms: call it once per use, not per event,
+ * and both sides together, since the time of day may be set in between.
+ *
+ * `performance.timeOrigin` says the same, but is off by however long the thread waited for a core
+ * between its own two readings. Here each reading of the time of day lies between two of our clock,
+ * so that such a wait only makes one of many intervals wide, and all of them contain the origin.
  */
-export function epochOriginMs(): number {
-  return performance.timeOrigin;
+export function epochOriginMs(
+  clocks: OriginClocks = { now: () => performance.now(), wallMs: () => Date.now() },
+): number {
+  let lowMs = -Infinity;
+  let highMs = Infinity;
+  const beganMs = clocks.now();
+  for (let beforeMs = beganMs;;) {
+    const wallMs = clocks.wallMs();
+    const afterMs = clocks.now();
+    if (wallMs - afterMs > highMs || wallMs + 1 - beforeMs < lowMs) {
+      // The time of day was set: what was known of it before no longer holds.
+      lowMs = -Infinity;
+      highMs = Infinity;
+    }
+    lowMs = Math.max(lowMs, wallMs - afterMs);
+    highMs = Math.min(highMs, wallMs + 1 - beforeMs);
+    if (highMs - lowMs <= ORIGIN_CLOSE_MS || afterMs - beganMs >= ORIGIN_LONGEST_MS) {
+      return (lowMs + highMs) / 2;
+    }
+    beforeMs = afterMs;
+  }
 }

@@ -56,8 +56,10 @@ export function createGpuThread(
   let look: () => void = () => {};
   let close: () => Promise<void> | void = () => {};
 
+  const originMs = epochOriginMs();
+
   const sample = (looks: readonly GpuLook[], atMs = systemClock.now()) =>
-    reply({ kind: "sample", epochMs: epochOriginMs() + atMs, looks });
+    reply({ kind: "sample", epochMs: originMs + atMs, looks });
 
   const open = ({ source, periodMs, pid, path }: ToGpuThread & { kind: "open" }): void => {
     const tellApart = processSplitter(pid);
