@@ -4,18 +4,28 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { type RecordBounds, type Stamp, stampEnds, type ValueEnds } from "./record_bounds.ts";
 
 /** Unit of a metric's values. */
 export type Unit = "ms" | "tokens" | "tokens/s" | "req/s" | "req/min" | "1" | "%" | "bytes";
 
-type Stamp = "intendedMs" | "sentMs" | "firstTokenMs" | "firstAnswerMs" | "lastTokenMs";
-
-/** Formula and values of the time between two stamps; no value where a stamp is absent. */
-export function between(from: Stamp, to: Stamp): Pick<Metric, "formula" | "values"> {
+/** The time between two stamps, with both its ends; no value where a stamp is absent. */
+export function between(
+  from: Stamp,
+  to: Stamp,
+): Pick<Metric, "formula" | "values"> & Required<Pick<Metric, "ends">> {
   return {
     formula: `${to} − ${from}`,
     values: ({ [from]: start, [to]: end }) =>
       start === undefined || end === undefined ? [] : [end - start],
+    ends: (record, bounds) => {
+      const start = stampEnds(record, bounds, from);
+      const end = stampEnds(record, bounds, to);
+      if (start === undefined || end === undefined) return { low: [], high: [] };
+      const high = end.high - start.low;
+      // The first stamp was never after the second, however much both leave open.
+      return { low: [Math.min(high, Math.max(0, end.low - start.high))], high: [high] };
+    },
   };
 }
 
@@ -42,4 +52,6 @@ export interface Metric {
   readonly openLoopOnly?: boolean;
   /** Values of one completed record: none where undefined, one for TTFT, many for ITL. */
   readonly values: (record: RequestRecord) => readonly number[];
+  /** The ends of these values, in their order; absent where they are no times of ours. */
+  readonly ends?: (record: RequestRecord, bounds: RecordBounds) => ValueEnds;
 }

@@ -5,7 +5,9 @@
  *
  * @module
  */
+import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
+import { joinedEvents, type RecordBounds } from "./record_bounds.ts";
 
 export const itl: Metric = {
   name: "itl",
@@ -25,4 +27,42 @@ export const itl: Metric = {
     }
     return gaps;
   },
+  ends: (record, bounds) => {
+    const { tickMs, tickTokens } = record;
+    const low: number[] = [];
+    const high: number[] = [];
+    let last = 0;
+    let lastLowMs = tickMs.length === 0 ? 0 : bounds.tickLowMs(0);
+    for (let i = 1; i < tickMs.length; i++) {
+      if (tickTokens[i] === tickTokens[last]) continue;
+      const lowMs = bounds.tickLowMs(i);
+      low.push(Math.max(0, lowMs - tickMs[last]!));
+      high.push(tickMs[i]! - lastLowMs);
+      last = i;
+      lastLowMs = lowMs;
+    }
+    const joined = joinedEvents(record);
+    return joined === 0 ? { low, high } : { low, high, hidden: hiddenGaps(record, bounds, joined) };
+  },
 };
+
+/** A read can have hidden a gap where it may have waited for at least this share of a usual one. */
+const HIDING_SHARE = 0.5;
+
+/**
+ * Gaps between tokens that came apart and were read together. Only where a read may have waited long
+ * enough for it: an engine that sends four tokens at once hides none.
+ */
+function hiddenGaps(record: RequestRecord, bounds: RecordBounds, joined: number): number[] {
+  const { tickMs, tickTokens } = record;
+  const last = tickMs.length - 1;
+  const usualMs = (tickMs[last]! - tickMs[0]!) / Math.max(1, tickTokens[last]! - 1);
+  const hidden: number[] = [];
+  for (let i = 0; i <= last; i++) {
+    const widthMs = tickMs[i]! - bounds.tickLowMs(i);
+    if (widthMs < HIDING_SHARE * usualMs) continue;
+    const tokens = tickTokens[i]! - (tickTokens[i - 1] ?? 0);
+    for (let n = 1; n < tokens && hidden.length < joined; n++) hidden.push(widthMs);
+  }
+  return hidden;
+}

@@ -8,7 +8,9 @@
  *
  * @module
  */
+import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
+import { joinedEvents, stampEnds } from "./record_bounds.ts";
 
 export const tpot: Metric = {
   name: "tpot",
@@ -18,10 +20,29 @@ export const tpot: Metric = {
   per: "request",
   rank: "key",
   formula: "(lastTokenMs − firstTokenMs) ÷ (outputTokens − tickTokens[0]), 2 ticks or more",
-  values: ({ firstTokenMs, lastTokenMs, tickTokens, outputTokens }) => {
-    if (firstTokenMs === undefined || lastTokenMs === undefined || tickTokens.length < 2) return [];
-    const total = outputTokens?.tokens ?? tickTokens[tickTokens.length - 1]!;
-    const later = total - tickTokens[0]!;
+  values: (record) => {
+    const { firstTokenMs, lastTokenMs } = record;
+    if (firstTokenMs === undefined || lastTokenMs === undefined) return [];
+    const later = laterTokens(record);
     return later > 0 ? [(lastTokenMs - firstTokenMs) / later] : [];
   },
+  ends: (record, bounds) => {
+    const first = stampEnds(record, bounds, "firstTokenMs");
+    const last = stampEnds(record, bounds, "lastTokenMs");
+    const later = laterTokens(record);
+    if (first === undefined || last === undefined || !(later > 0)) return { low: [], high: [] };
+    // Where the client may have joined the first events, more of the tokens came later.
+    const joined = Math.min(joinedEvents(record), record.tickTokens[0]! - 1);
+    return {
+      low: [Math.max(0, last.low - first.high) / (later + joined)],
+      high: [(last.high - first.low) / later],
+    };
+  },
 };
+
+/** Tokens that came after the first event; 0 where there is no duration to divide. */
+function laterTokens({ tickTokens, outputTokens }: RequestRecord): number {
+  if (tickTokens.length < 2) return 0;
+  const total = outputTokens?.tokens ?? tickTokens[tickTokens.length - 1]!;
+  return total - tickTokens[0]!;
+}

@@ -94,6 +94,7 @@ export type {
 } from "./load_summary.ts";
 export type { MergedClient, MergedClients } from "./merged_clients.ts";
 export type { Unit } from "./metric.ts";
+export type { RecordBounds, ValueEnds } from "./record_bounds.ts";
 export type { JsonSchema } from "./report_schema.ts";
 export { type TextColumn, textTable, wrapText } from "./report_text_table.ts";
 export {

@@ -29,33 +29,55 @@ export function sortValues(values: readonly number[]): SortedValues {
   return sortLists([values]);
 }
 
+/** Takes values list by list, so that a million lists need not exist at once. */
+export interface ValueCollector {
+  /** Adds the values of a list. */
+  add(list: readonly number[]): void;
+  /**
+   * All of them, sorted; nothing can be added any more.
+   *
+   * @throws {RangeError} when a value is not finite.
+   */
+  sorted(): SortedValues;
+}
+
+/** @param room values that are expected; more may come. */
+export function collectValues(room: number = 1024): ValueCollector {
+  let all = new Float64Array(room);
+  let count = 0;
+  return {
+    add(list) {
+      if (count + list.length > all.length) {
+        const more = new Float64Array(Math.max(2 * all.length, count + list.length));
+        more.set(all);
+        all = more;
+      }
+      for (let i = 0; i < list.length; i++) all[count + i] = list[i]!;
+      count += list.length;
+    },
+    sorted() {
+      const values = all.subarray(0, count);
+      values.sort();
+      // NaN sorts last and −∞ first, so checking both ends is enough.
+      for (const end of [values[0], values[count - 1]]) {
+        if (end !== undefined && !Number.isFinite(end)) {
+          throw new RangeError(`Cannot sort ${end}: values must be finite`);
+        }
+      }
+      return values as SortedValues;
+    },
+  };
+}
+
 /**
- * The values of several lists, sorted as one, e.g. the pooled gaps of many requests. Lists are taken
- * one at a time, so that a million of them need not exist at once.
+ * The values of several lists, sorted as one, e.g. the pooled gaps of many requests.
  *
  * @throws {RangeError} when a value is not finite.
  */
 export function sortLists(lists: Iterable<readonly number[]>): SortedValues {
-  let room = new Float64Array(1024);
-  let count = 0;
-  for (const list of lists) {
-    if (count + list.length > room.length) {
-      const more = new Float64Array(Math.max(2 * room.length, count + list.length));
-      more.set(room);
-      room = more;
-    }
-    for (let i = 0; i < list.length; i++) room[count + i] = list[i]!;
-    count += list.length;
-  }
-  const values = room.subarray(0, count);
-  values.sort();
-  // NaN sorts last and −∞ first, so checking both ends is enough.
-  for (const end of [values[0], values[count - 1]]) {
-    if (end !== undefined && !Number.isFinite(end)) {
-      throw new RangeError(`Cannot sort ${end}: values must be finite`);
-    }
-  }
-  return values as SortedValues;
+  const values = collectValues();
+  for (const list of lists) values.add(list);
+  return values.sorted();
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { arrivalFold } from "./summary_arrivals.ts";
+import { bracketsOf } from "./summary_brackets.ts";
 import { createBinnedValues } from "./summary_binned_values.ts";
 import { estimateClientError } from "./check_calibration.ts";
 import { checkLoad } from "./check_run.ts";
@@ -13,7 +14,7 @@ import type { Fold } from "./fold.ts";
 import { summarizeGpu } from "./summary_gpu.ts";
 import { histogram } from "./stat_histogram.ts";
 import type { LoadSummary, MetricHistogram, MetricSummary } from "./load_summary.ts";
-import type { LoadValues } from "./summary_values.ts";
+import type { LoadValues, ValuesEnds } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { describe } from "./stat_quantile.ts";
@@ -97,7 +98,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const window = values.inside({ fromMs: end.rampEndMs, toMs: end.sendingEndMs });
       const steady = window && values.throughput(window);
       const share = (part: number) => counts.offered === 0 ? undefined : part / counts.offered;
-      const { metrics: described, histograms } = describeMetrics(values, { metrics, percentiles });
+      const ends = values.ends(end.witness);
+      const described = describeMetrics(values, { metrics, percentiles, ends });
       const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
         label: plan.label,
         plan,
@@ -119,7 +121,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         lengths: ofCompleted.lengths.result(),
         cache: ofCompleted.cache.result(),
         stream: ofCompleted.stream.result(),
-        metrics: described,
+        metrics: described.metrics,
         approximation: values.approximation,
         slo: slo && {
           limits: limits.map(({ limit, met }) => ({ ...limit, met, attainment: share(met) })),
@@ -130,9 +132,12 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         },
         inFlight: values.inFlight(run, steady),
         connections: ofAll.connections.result(),
+        bracketBasis: ends?.basis,
+        witness: end.witness,
+        witnessAbsent: end.witnessAbsent,
         gpu: summarizeGpu(end.gpu, output.total),
         series: values.series(durationMs),
-        histograms,
+        histograms: described.histograms,
         timeline: values.timeline(),
       };
       const client = end.client &&
@@ -157,9 +162,10 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
 
 function describeMetrics(
   values: LoadValues,
-  { metrics, percentiles }: {
+  { metrics, percentiles, ends }: {
     readonly metrics: readonly Metric[];
     readonly percentiles: readonly number[];
+    readonly ends: ValuesEnds | undefined;
   },
 ): Pick<LoadSummary, "metrics" | "histograms"> {
   const histograms: MetricHistogram[] = [];
@@ -168,7 +174,11 @@ function describeMetrics(
     const own = values.valuesOf(metric);
     if (metric.rank === "key") histograms.push({ name, title, unit, ...histogram(own) });
     const distribution = describe(own, percentiles);
-    return { name, title, unit, better, per, formula, distribution };
+    const sets = ends?.of(metric, distribution.count);
+    const brackets = sets === undefined || sets.low.count === 0
+      ? undefined
+      : bracketsOf(distribution, sets);
+    return { name, title, unit, better, per, formula, distribution, brackets };
   });
   return { metrics: described, histograms };
 }

@@ -19,6 +19,7 @@ import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { MAX_BUCKETS } from "./summary_series.ts";
+import { createBinnedEnds } from "./summary_binned_ends.ts";
 import { rates, tokensPerTickToken } from "./summary_throughput.ts";
 import { createTimeBins } from "./summary_time_bins.ts";
 import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts";
@@ -29,6 +30,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
   const delays = createValueHistogram();
   const finite = createFiniteValues();
   const late = createFiniteValues();
+  const ends = createBinnedEnds(metrics);
   const bins = createTimeBins();
   let prompts = false;
   let outputs = false;
@@ -57,6 +59,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       for (const { metric, values } of histograms) {
         for (const value of finite.of(metric, record)) values.add(value);
       }
+      ends.add(record);
       if (endMs !== undefined) {
         bins.count("completed", endMs);
         if (good) bins.count("good", endMs);
@@ -83,6 +86,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       }
       return found.values;
     },
+    ends: ends.result,
     notFinite: finite.notFinite,
     delays: () => delays,
     inside: (window) => bins.inside(window),

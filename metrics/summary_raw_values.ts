@@ -7,16 +7,21 @@ import type { RequestRecord } from "../backends/record.ts";
 import { inFlight } from "./summary_in_flight.ts";
 import {
   createFiniteValues,
+  finiteEnds,
   type FiniteValues,
   type LoadValues,
   TIMELINE_ENTRIES,
   timelineEntry,
+  type ValuesEnds,
 } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
-import { exactValues, sortLists } from "./stat_quantile.ts";
+import { ownBounds } from "./record_bounds.ts";
+import type { Witness } from "./run.ts";
+import { collectValues, exactValues, sortLists } from "./stat_quantile.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { series } from "./summary_series.ts";
 import { windowThroughput } from "./summary_throughput.ts";
+import { witnessBounds } from "./summary_witness_bounds.ts";
 
 /** Keeps all records, which come in the order of their numbers. */
 export function createRawValues(): LoadValues {
@@ -33,6 +38,7 @@ export function createRawValues(): LoadValues {
       if (isGood) good.push(record);
     },
     valuesOf: (metric) => exactValues(sortLists(listsOf(completed, metric, finite))),
+    ends: (witness) => endsOf(completed, witness),
     notFinite: finite.notFinite,
     delays: () => exactValues(sortLists(listsOf(records, scheduleDelay, late))),
     inside: (window) => window,
@@ -56,4 +62,34 @@ function* listsOf(
   finite: FiniteValues,
 ): Generator<readonly number[]> {
   for (const record of records) yield finite.of(metric, record);
+}
+
+function endsOf(
+  completed: readonly RequestRecord[],
+  witness: Witness | undefined,
+): ValuesEnds | undefined {
+  if (completed.length === 0) return undefined;
+  const own = completed.every((record) => ownBounds(record) !== undefined);
+  const boundsOf = own ? ownBounds : witness && witnessBounds(witness);
+  if (boundsOf === undefined) return undefined;
+  if (!own && completed.some((record) => boundsOf(record) === undefined)) return undefined;
+  return {
+    basis: own ? "stamps" : "witness",
+    of({ ends }, count) {
+      if (ends === undefined) return undefined;
+      const [low, high, hidden] = [collectValues(count), collectValues(count), collectValues()];
+      for (const record of completed) {
+        const found = finiteEnds(ends, record, boundsOf);
+        low.add(found.low);
+        high.add(found.high);
+        if (found.hidden !== undefined) hidden.add(found.hidden);
+      }
+      return {
+        low: exactValues(low.sorted()),
+        high: exactValues(high.sorted()),
+        hidden: exactValues(hidden.sorted()),
+        relativeError: 0,
+      };
+    },
+  };
 }

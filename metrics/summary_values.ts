@@ -5,11 +5,15 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { BracketBasis } from "./load_bracket.ts";
 import type { Approximation, InFlight, Series, Throughput, Window } from "./load_series.ts";
 import { createSuspects, type Suspects } from "./check_consistency.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
+import type { BoundsOf, ValueEnds } from "./record_bounds.ts";
+import type { Witness } from "./run.ts";
 import type { ValueSet } from "./stat_quantile.ts";
+import type { EndSets } from "./summary_brackets.ts";
 
 /** Where the values of one load are kept. */
 export interface LoadValues {
@@ -19,6 +23,11 @@ export interface LoadValues {
   add(record: RequestRecord, good: boolean): void;
   /** Values of the completed records. */
   valuesOf(metric: Metric): ValueSet;
+  /**
+   * What the stamps of the completed records leave open, with the help of a witness where they do not
+   * say it themselves; absent where neither does.
+   */
+  ends(witness: Witness | undefined): ValuesEnds | undefined;
   /** How late each request was sent, completed or not. */
   delays(): ValueSet;
   /** The part of a window with known results; absent when it holds no time. */
@@ -35,6 +44,31 @@ export interface LoadValues {
   timeline(): readonly TimelineEntry[];
   /** Values that were left out because they are not finite, of the metrics summarized so far. */
   notFinite(): Suspects;
+}
+
+/** Ends of the values of a load. */
+export interface ValuesEnds {
+  /** Who knows. */
+  readonly basis: BracketBasis;
+  /** Ends of a metric's `count` values; absent where it has none. */
+  of(metric: Metric, count: number): EndSets | undefined;
+}
+
+const NO_ENDS: ValueEnds = { low: [], high: [] };
+
+/** Finite ends of the values of a record; none where one of them is not. */
+export function finiteEnds(
+  ends: NonNullable<Metric["ends"]>,
+  record: RequestRecord,
+  boundsOf: BoundsOf,
+): ValueEnds {
+  const bounds = boundsOf(record);
+  if (bounds === undefined) return NO_ENDS;
+  const found = ends(record, bounds);
+  const { low, high } = found;
+  let sum = 0;
+  for (let i = 0; i < low.length; i++) sum += low[i]! + high[i]!;
+  return Number.isFinite(sum) ? found : NO_ENDS;
 }
 
 /** Lets finite values pass: a single other one would spoil all numbers of its metric. */

@@ -1,0 +1,311 @@
+import { assert, assertEquals } from "@std/assert";
+import { createRandom, type Random } from "../backends/random.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { Bracket } from "../metrics/load_bracket.ts";
+import { findMetric, type LoadSummary } from "../metrics/load_summary.ts";
+import { METRICS } from "../metrics/metrics.ts";
+import type { LoadEnd, Witness } from "../metrics/run.ts";
+import { summarize, type SummaryOptions } from "../metrics/summary.ts";
+import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
+import { createRun } from "./support/create_run.ts";
+
+/** A request as it was, and as a client with late stamps saw it. */
+interface Seen {
+  readonly truth: RequestRecord;
+  readonly seen: RequestRecord;
+}
+
+interface World {
+  /** How late a read is, drawn anew for each; the bound that its transport states is larger. */
+  readonly late: (random: Random) => number;
+  /** Records carry their own bounds. */
+  readonly own: boolean;
+}
+
+/** Sums in another order differ in their last bits. */
+const ROUNDING = 1e-9;
+
+const us = (ms: number) => Math.round(ms * 1000) / 1000;
+
+/** Requests of an open loop; the true one left and had its tokens before the client's stamps say so. */
+function world(seed: string, count: number, { late, own }: World): readonly Seen[] {
+  const random = createRandom(3, seed);
+  return Array.from({ length: count }, (_, index): Seen => {
+    const intendedMs = index * 7;
+    const sentMs = us(intendedMs + 3 * random.next() ** 2);
+    const departedMs = us(sentMs + late(random));
+    const leftMs = us(sentMs + (departedMs - sentMs) * random.next());
+    const ticks: { trueMs: number; atMs: number; widthUs: number }[] = [];
+    let trueMs = leftMs + 20 + 60 * random.next() ** 3;
+    for (let i = 0; i < 2 + 30 * random.next(); i++) {
+      const before = ticks.at(-1);
+      // A tick cannot be read before the one in front of it.
+      const atMs = us(Math.max(trueMs + late(random), before?.atMs ?? 0));
+      const widthUs = Math.ceil((atMs - trueMs) * 1000 * (1 + random.next())) + 1;
+      ticks.push({ trueMs: us(trueMs), atMs, widthUs });
+      trueMs += 2 + 15 * random.next() ** 4;
+    }
+    const common = { index, user: index % 3, intendedMs };
+    const tokens = (
+      at: (tick: typeof ticks[number]) => number,
+    ): NonNullable<RecordFields["ticks"]> => ticks.map((tick, i) => [at(tick), i + 1]);
+    const record = createRecord({ ...common, sentMs, ticks: tokens(({ atMs }) => atMs) });
+    return {
+      truth: createRecord({ ...common, sentMs: leftMs, ticks: tokens(({ trueMs }) => trueMs) }),
+      seen: !own ? record : {
+        ...record,
+        departedMs,
+        tickWidthUs: Uint32Array.from(ticks, ({ widthUs }) => widthUs),
+      },
+    };
+  });
+}
+
+const OPEN = { label: "143 req/s", kind: "open", ratePerSec: 143 } as const;
+
+function loadOf(
+  records: readonly RequestRecord[],
+  options: SummaryOptions & { readonly end?: Partial<LoadEnd> } = {},
+): LoadSummary {
+  const { end = {}, ...rest } = options;
+  const percentiles = [0, 50, 90, 95, 99];
+  const run = createRun(records, { loads: [OPEN], ends: [end] });
+  return summarize(run, { percentiles, ...rest }).loads[0]!;
+}
+
+/** Every number with a bracket: what was printed, what it truly is, and the bracket. */
+function* figures(
+  truth: LoadSummary,
+  seen: LoadSummary,
+): Generator<[name: string, truth: number, printed: number, bracket: Bracket]> {
+  for (const { name, distribution: printed, brackets } of seen.metrics) {
+    if (brackets === undefined) continue;
+    const { distribution } = findMetric(truth, name);
+    yield [`${name} mean`, distribution.mean!, printed.mean!, brackets.mean!];
+    yield [`${name} median`, distribution.median!, printed.median!, brackets.median!];
+    for (const [i, { p, bracket }] of brackets.percentiles.entries()) {
+      assertEquals(p, printed.percentiles[i]!.p);
+      yield [
+        ...[`${name} p${p}`] as const,
+        ...[distribution.percentiles[i]!.value!, printed.percentiles[i]!.value!] as const,
+        bracket!,
+      ];
+    }
+  }
+}
+
+/** Worlds with a bound of 2 ms a stamp, with long stalls, and with hardly any lateness. */
+const LATENESS: Readonly<Record<string, World["late"]>> = {
+  even: (random) => 2 * random.next(),
+  stalls: (random) => random.next() < 0.03 ? 80 * random.next() : 0.1 * random.next(),
+  exact: () => 0,
+};
+
+const TIMED = METRICS.filter(({ ends }) => ends !== undefined).map(({ name }) => name);
+
+Deno.test("brackets hold the truth and the printed number, however the errors are spread", () => {
+  for (const [name, late] of Object.entries(LATENESS)) {
+    for (const values of ["raw", "histogram"] as const) {
+      for (let round = 0; round < 5; round++) {
+        const all = world(`${name} ${round}`, 120, { late, own: true });
+        const truth = loadOf(all.map(({ truth }) => truth));
+        const load = loadOf(all.map(({ seen }) => seen), { values });
+        assertEquals(load.bracketBasis, "stamps");
+        const bracketed = load.metrics.filter(({ brackets }) => brackets !== undefined);
+        assertEquals(
+          bracketed.map(({ name }) => name),
+          TIMED.filter((one) => one !== "ttft_answer"),
+        );
+        for (const [figure, true_, printed, { low, high }] of figures(truth, load)) {
+          const text = `${name} ${values} ${figure}: ${true_} ${printed} in ${low}–${high}`;
+          assert(low <= true_ + ROUNDING && true_ <= high + ROUNDING, text);
+          assert(low <= printed && printed <= high, text);
+          assert(low >= 0, text);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("brackets are no wider than the stamps", () => {
+  const all = world("narrow", 200, { late: LATENESS.even!, own: true });
+  const load = loadOf(all.map(({ seen }) => seen));
+  // Each end of a gap leaves open up to 4 ms, the departure 2 ms; TPOT divides.
+  const most: Record<string, number> = { itl: 8, ttft: 6.1, e2e: 6.1, schedule_delay: 2 };
+  for (const [metric, widthMs] of Object.entries(most)) {
+    for (const { bracket } of findMetric(load, metric).brackets!.percentiles) {
+      assert(
+        bracket!.high - bracket!.low <= widthMs + 0.01,
+        `${metric} ${JSON.stringify(bracket)}`,
+      );
+      assert(bracket!.high - bracket!.low > 0.05 * widthMs, `${metric} ${JSON.stringify(bracket)}`);
+    }
+  }
+});
+
+Deno.test("brackets: the ends of one request", () => {
+  const record = {
+    ...createRecord({ sentMs: 10, intendedMs: 4, ticks: [[110, 1], [120, 2], [150, 3]] }),
+    firstAnswerMs: 120,
+    departedMs: 12,
+    tickWidthUs: Uint32Array.of(3000, 1000, 50_000),
+  };
+  const load = loadOf([record]);
+  const ends = Object.fromEntries(
+    load.metrics.flatMap(({ name, brackets }) =>
+      brackets === undefined ? [] : [[name, [brackets.median!.low, brackets.median!.high]]]
+    ),
+  );
+  assertEquals(ends, {
+    ttft: [95, 100],
+    ttft_intended: [103, 106],
+    ttft_answer: [107, 110],
+    // The last token cannot have come before the first.
+    tpot: [0, 21.5],
+    // Gaps of 9 to 13 and of 0 to 31 ms.
+    itl: [4.5, 22],
+    e2e: [88, 140],
+    e2e_intended: [96, 146],
+    schedule_delay: [6, 8],
+  });
+});
+
+Deno.test("brackets: what an answer shows bounds the departure", () => {
+  const record = {
+    ...createRecord({ sentMs: 0, firstByteMs: 4, ticks: [[5, 1], [9, 2]] }),
+    departedMs: 80,
+    tickWidthUs: Uint32Array.of(0, 0),
+  };
+  assertEquals(findMetric(loadOf([record]), "ttft").brackets!.median, { low: 1, high: 5 });
+});
+
+Deno.test("brackets: there are none where a completed request does not know", () => {
+  const [first, ...others] = world("some", 20, { late: LATENESS.even!, own: true })
+    .map(({ seen }) => seen);
+  const { tickWidthUs: _, ...unknown } = first!;
+  const failed = createFailure("timeout", { index: 99 });
+  for (const values of ["raw", "histogram"] as const) {
+    const without = loadOf([unknown, ...others], { values });
+    assertEquals(without.bracketBasis, undefined);
+    assert(without.metrics.every(({ brackets }) => brackets === undefined));
+    // What did not complete is in no number.
+    assertEquals(loadOf([failed, first!, ...others], { values }).bracketBasis, "stamps");
+  }
+});
+
+/** One request of four tokens a 10 ms, of which the last read brought two. */
+function joinedRecord(widthUs: number, textEvents: number): RequestRecord {
+  return {
+    ...createRecord({ ticks: [[10, 1], [20, 2], [40, 4]], textEvents }),
+    departedMs: 0,
+    tickWidthUs: Uint32Array.of(0, 0, widthUs),
+  };
+}
+
+Deno.test("brackets: tokens that a late read joined may have been apart", () => {
+  const gaps = (widthUs: number, textEvents: number, values: "raw" | "histogram" = "raw") => {
+    const { brackets } = findMetric(
+      loadOf([joinedRecord(widthUs, textEvents)], { values, percentiles: [0, 50, 99] }),
+      "itl",
+    );
+    const [least, median] = brackets!.percentiles;
+    return [least!.bracket!, median!.bracket!].flatMap(({ low, high }) => [low, high]).map(
+      Math.round,
+    );
+  };
+  // Between 5 and 20 ms behind the second, and perhaps one more gap of at most 15.
+  assertEquals(gaps(15_000, 4), [0, 10, 5, 15]);
+  assertEquals(gaps(15_000, 4, "histogram"), [0, 10, 5, 15]);
+  // Sent in one event, or read too soon after the last look.
+  assertEquals(gaps(15_000, 3), [5, 10, 8, 15]);
+  assertEquals(gaps(4_000, 4), [10, 10, 13, 15]);
+});
+
+Deno.test("brackets: first tokens that were joined count among the later ones", () => {
+  const tpot = (textEvents: number) =>
+    findMetric(
+      loadOf([{
+        ...createRecord({ ticks: [[10, 2], [40, 4]], textEvents }),
+        departedMs: 0,
+        tickWidthUs: Uint32Array.of(0, 0),
+      }]),
+      "tpot",
+    ).brackets!.median;
+  assertEquals(tpot(2), { low: 15, high: 15 });
+  assertEquals(tpot(3), { low: 10, high: 15 });
+});
+
+/** A witness that was late by this in each window of 100 ms. */
+function witness(
+  readLateMaxMs: Witness["readLateMaxMs"],
+  departLateMaxMs: Witness["departLateMaxMs"] = readLateMaxMs,
+): Witness {
+  const spread = (list: readonly (number | null)[]) => {
+    const seen = list.filter((ms) => ms !== null);
+    return seen.length === 0 ? {} : { maxMs: Math.max(...seen) };
+  };
+  return {
+    ...{ streams: 2, requests: 10, ticks: 1000, windowMs: 100, readLateMaxMs, departLateMaxMs },
+    readLate: spread(readLateMaxMs),
+    departLate: spread(departLateMaxMs),
+  };
+}
+
+Deno.test("brackets of a witness hold the truth where it was as late as the others", () => {
+  for (const values of ["raw", "histogram"] as const) {
+    const all = world("witness", 200, { late: LATENESS.even!, own: false });
+    const truth = loadOf(all.map(({ truth }) => truth));
+    const records = all.map(({ seen }) => seen);
+    const load = loadOf(records, { values, end: { witness: witness(Array(40).fill(2)) } });
+    assertEquals(load.bracketBasis, "witness");
+    let count = 0;
+    for (const [figure, true_, printed, { low, high }] of figures(truth, load)) {
+      const text = `${values} ${figure}: ${true_} ${printed} in ${low}–${high}`;
+      assert(low <= true_ && true_ <= high && low <= printed && printed <= high && low >= 0, text);
+      // Two stamps with 2 ms each, and what a histogram rounds.
+      assert(high - low <= 4.4, text);
+      count++;
+    }
+    assertEquals(count, 7 * 7);
+  }
+});
+
+Deno.test("brackets of a witness are as wide as it was late at that time", () => {
+  // One token at 550 ms, sent at 50 ms.
+  const record = createRecord({ sentMs: 50, firstByteMs: 540, ticks: [[550, 1]] });
+  const ttft = (reads: Witness["readLateMaxMs"], departures: Witness["departLateMaxMs"] = [0]) => {
+    const load = loadOf([record], { end: { witness: witness(reads, departures) } });
+    return findMetric(load, "ttft").brackets?.median;
+  };
+  // The window of the read, and both neighbors.
+  assertEquals(ttft([9, 9, 9, 9, 1, 2, 3, 9]), { low: 497, high: 500 });
+  // A lateness of 130 ms reaches back to the window in front of these.
+  assertEquals(ttft([9, 9, 9, 150, 1, 130, 3, 9]), { low: 350, high: 500 });
+  // Windows without a tick take the nearest with one, the larger of two.
+  assertEquals(ttft([7, null, null, null, null, null, null, null]), { low: 493, high: 500 });
+  assertEquals(ttft([7, null, null, null, null, null, null, 5]), { low: 495, high: 500 });
+  assertEquals(ttft([1, 1, 1, 7, null, null, null, 5, 1]), { low: 493, high: 500 });
+  assertEquals(ttft([null, null, 6]), { low: 494, high: 500 });
+  // Beyond the last window.
+  assertEquals(ttft([1, 1, 4]), { low: 496, high: 500 });
+  assertEquals(ttft([0], [3, 2, 8]), { low: 497, high: 500 });
+  assertEquals(ttft([null]), undefined);
+  // A clock that is ahead makes nothing early.
+  assertEquals(ttft([-1], [-1]), { low: 500, high: 500 });
+});
+
+Deno.test("brackets of a witness without windows are as wide as it ever was", () => {
+  const record = createRecord({ sentMs: 50, firstByteMs: 540, ticks: [[550, 1]] });
+  const overall = { ...witness([]), readLate: { maxMs: 5 }, departLate: { maxMs: 2 } };
+  for (const values of ["raw", "histogram"] as const) {
+    const load = loadOf([record], { values, end: { witness: overall } });
+    const { low } = findMetric(load, "ttft").brackets!.median!;
+    assert(Math.abs(low - 493) <= 0.6, `${low}`);
+    assertEquals(load.witness, overall);
+  }
+});
+
+Deno.test("brackets: why there is no witness is passed on", () => {
+  const load = loadOf([createRecord()], { end: { witnessAbsent: "it could not be started" } });
+  assertEquals([load.witness, load.witnessAbsent], [undefined, "it could not be started"]);
+});
