@@ -24,6 +24,7 @@ import type { LoadEnd, LoadPlan, RunHeader } from "./run.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
 import { streamFold } from "./summary_stream_shape.ts";
 import { rates } from "./summary_throughput.ts";
+import { bracketThroughput } from "./summary_throughput_brackets.ts";
 import type { Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
 import { clientVerdict } from "./check_verdict.ts";
@@ -54,7 +55,9 @@ export interface LoadAccumulator {
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
   const { plan, header, slo } = options;
   const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
-  const values = options.values === "raw" ? createRawValues() : createBinnedValues(metrics);
+  const values = options.values === "raw"
+    ? createRawValues(plan)
+    : createBinnedValues(metrics, plan);
   let warmup = 0;
   const ofAll = {
     counts: outcomeFold(),
@@ -97,8 +100,12 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const run: Window = { fromMs: 0, toMs: durationMs };
       const window = values.inside({ fromMs: end.rampEndMs, toMs: end.sendingEndMs });
       const steady = window && values.throughput(window);
-      const share = (part: number) => counts.offered === 0 ? undefined : part / counts.offered;
+      const inFlight = values.inFlight(run, steady);
+      const arrivals = ofAll.arrivals.result();
+      const rate = { completed: counts.completed, prompt: prompt.total, output: output.total };
+      const throughput = { run: rates(run, rate), steady };
       const ends = values.ends(end.witness);
+      const share = (part: number) => counts.offered === 0 ? undefined : part / counts.offered;
       const described = describeMetrics(values, { metrics, percentiles, ends });
       const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
         label: plan.label,
@@ -108,15 +115,10 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         durationMs,
         counts,
         failures: ofAll.failures.result(),
-        throughput: {
-          run: rates(run, {
-            completed: counts.completed,
-            prompt: prompt.total,
-            output: output.total,
-          }),
-          steady,
-        },
-        arrivals: ofAll.arrivals.result(),
+        throughput: ends === undefined
+          ? throughput
+          : bracketThroughput(throughput, ends, { plan, inFlight, arrivals }),
+        arrivals,
         tokens: { prompt, output },
         lengths: ofCompleted.lengths.result(),
         cache: ofCompleted.cache.result(),
@@ -130,7 +132,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
           attainment: share(good),
         },
-        inFlight: values.inFlight(run, steady),
+        inFlight,
         connections: ofAll.connections.result(),
         bracketBasis: ends?.basis,
         witness: end.witness,

@@ -9,22 +9,25 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
-import { type BoundsOf, ownBounds } from "./record_bounds.ts";
-import type { LatenessSpread, Witness } from "./run.ts";
+import { type BoundsOf, ownBounds, type RecordBounds } from "./record_bounds.ts";
+import type { LatenessSpread, LoadPlan, Witness } from "./run.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 import {
   createValueHistogram,
   RELATIVE_ERROR,
   type ValueHistogram,
 } from "./stat_value_histogram.ts";
+import { type ConstantLateness, NEVER_LATE, paceFold } from "./summary_pace.ts";
 import { finiteEnds, type ValuesEnds } from "./summary_values.ts";
 
-/** Collects the ends of completed records, in any order. */
+/** Collects the ends of records, in any order. */
 export interface BinnedEnds {
-  /** Adds a record. */
-  add(record: RequestRecord): void;
-  /** As {@linkcode LoadValues.ends}. */
-  result(witness: Witness | undefined): ValuesEnds | undefined;
+  /** Adds a record; returns its bounds, as if it had never been late where it does not say. */
+  add(record: RequestRecord): RecordBounds | undefined;
+  /** As {@linkcode LoadValues.ends}, and how late reads can have been besides. */
+  result(
+    witness: Witness | undefined,
+  ): Omit<ValuesEnds, "work"> & { readonly late: ConstantLateness } | undefined;
 }
 
 /** Ends of one metric. */
@@ -54,7 +57,10 @@ function probe(readMs: number, departureMs: number): BoundsOf {
 }
 
 /** Has no record yet. */
-export function createBinnedEnds(metrics: readonly Metric[]): BinnedEnds {
+export function createBinnedEnds(
+  metrics: readonly Metric[],
+  plan: Pick<LoadPlan, "rampUpMs">,
+): BinnedEnds {
   const all = metrics.flatMap((metric): readonly MetricEnds[] =>
     metric.ends === undefined ? [] : [{
       metric,
@@ -65,11 +71,14 @@ export function createBinnedEnds(metrics: readonly Metric[]): BinnedEnds {
       perMs: { read: { low: 0, high: 0 }, departure: { low: 0, high: 0 } },
     }]
   );
+  const pace = paceFold(plan, (record) => ownBounds(record) ?? EXACT(record));
   let own = 0;
   let others = 0;
   let unknowable = 0;
   return {
     add(record) {
+      pace.add(record);
+      if (record.outcome.kind !== "ok") return undefined;
       const knows = ownBounds(record) !== undefined;
       if (knows) own++;
       else if (EXACT(record) === undefined) unknowable++;
@@ -93,6 +102,7 @@ export function createBinnedEnds(metrics: readonly Metric[]): BinnedEnds {
           }
         }
       }
+      return boundsOf(record);
     },
     result(witness) {
       if (unknowable > 0 || own + others === 0) return undefined;
@@ -100,6 +110,8 @@ export function createBinnedEnds(metrics: readonly Metric[]): BinnedEnds {
       if (others === 0) {
         return {
           basis: "stamps",
+          late: NEVER_LATE,
+          pace: pace.result()(NEVER_LATE),
           of(metric) {
             const found = all.find((one) => one.metric === metric);
             return found && { ...found, relativeError: RELATIVE_ERROR };
@@ -109,8 +121,11 @@ export function createBinnedEnds(metrics: readonly Metric[]): BinnedEnds {
       const readMs = lateness(witness?.readLate);
       const departureMs = lateness(witness?.departLate);
       if (readMs === undefined || departureMs === undefined) return undefined;
+      const late = { readMs, departureMs };
       return {
         basis: "witness",
+        late,
+        pace: pace.result()(late),
         of(metric) {
           const found = all.find((one) => one.metric === metric);
           if (found === undefined) return undefined;

@@ -19,23 +19,48 @@ import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { MAX_BUCKETS } from "./summary_series.ts";
+import type { Window } from "./load_series.ts";
+import type { LoadPlan } from "./run.ts";
 import { createBinnedEnds } from "./summary_binned_ends.ts";
-import { rates, tokensPerTickToken } from "./summary_throughput.ts";
+import type { ConstantLateness } from "./summary_pace.ts";
+import { rates, tokensPerTickToken, type Work } from "./summary_throughput.ts";
+import { type WorkEnds, workEnds } from "./summary_throughput_brackets.ts";
 import { createTimeBins } from "./summary_time_bins.ts";
 import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts";
 
 /** Keeps the values of these metrics. */
-export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
+export function createBinnedValues(
+  metrics: readonly Metric[],
+  plan: Pick<LoadPlan, "rampUpMs">,
+): LoadValues {
   const histograms = metrics.map((metric) => ({ metric, values: createValueHistogram() }));
   const delays = createValueHistogram();
   const finite = createFiniteValues();
   const late = createFiniteValues();
-  const ends = createBinnedEnds(metrics);
+  const ends = createBinnedEnds(metrics, plan);
   const bins = createTimeBins();
   let prompts = false;
   let outputs = false;
   let sample: TimelineEntry[] = [];
   let sampleEvery = 1;
+
+  const workIn = ({ fromMs, toMs }: Window, { readMs }: ConstantLateness): WorkEnds => {
+    const before = (ms: number, when: "" | "Earliest"): Work => {
+      const total = (counter: "completed" | "promptTokens" | "outputTokens") =>
+        bins.total(`${counter}${when}`, { fromMs: 0, toMs: ms });
+      return {
+        completed: total("completed"),
+        prompt: prompts ? total("promptTokens") : undefined,
+        output: outputs ? total("outputTokens") : undefined,
+      };
+    };
+    return workEnds({
+      fromLow: before(fromMs + readMs, "Earliest"),
+      fromHigh: before(fromMs, ""),
+      toLow: before(toMs + readMs, "Earliest"),
+      toHigh: before(toMs, ""),
+    });
+  };
 
   return {
     get approximation() {
@@ -45,6 +70,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       const { sentMs, endMs, outcome: { kind }, index } = record;
       for (const delay of late.of(scheduleDelay, record)) delays.add(delay);
       if (sentMs !== undefined) bins.busy(sentMs, endMs);
+      const bounds = ends.add(record);
       if (index % sampleEvery === 0) {
         sample.push(timelineEntry(record));
         while (sample.length > TIMELINE_ENTRIES) {
@@ -59,15 +85,21 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       for (const { metric, values } of histograms) {
         for (const value of finite.of(metric, record)) values.add(value);
       }
-      ends.add(record);
       if (endMs !== undefined) {
         bins.count("completed", endMs);
         if (good) bins.count("good", endMs);
       }
       const { promptTokens, outputTokens, firstTokenMs, tickMs, tickTokens } = record;
+      const lowMs = (tick: number) => bounds?.tickLowMs(tick) ?? tickMs[tick]!;
+      if (endMs !== undefined) {
+        const last = tickMs.length - 1;
+        bins.count("completedEarliest", last < 0 ? endMs : endMs - tickMs[last]! + lowMs(last));
+      }
       prompts ||= promptTokens !== undefined;
       if (promptTokens !== undefined && firstTokenMs !== undefined) {
         bins.count("promptTokens", firstTokenMs, promptTokens.tokens);
+        const earliestMs = tickMs.length === 0 ? firstTokenMs : lowMs(0);
+        bins.count("promptTokensEarliest", earliestMs, promptTokens.tokens);
       }
       if (outputTokens === undefined) return;
       outputs = true;
@@ -76,6 +108,7 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       for (let i = 0; i < tickMs.length; i++) {
         const tokens = Math.round(tickTokens[i]! * weight);
         bins.count("outputTokens", tickMs[i]!, tokens - before);
+        bins.count("outputTokensEarliest", lowMs(i), tokens - before);
         before = tokens;
       }
     },
@@ -86,7 +119,10 @@ export function createBinnedValues(metrics: readonly Metric[]): LoadValues {
       }
       return found.values;
     },
-    ends: ends.result,
+    ends(witness) {
+      const found = ends.result(witness);
+      return found && { ...found, work: (window) => workIn(window, found.late) };
+    },
     notFinite: finite.notFinite,
     delays: () => delays,
     inside: (window) => bins.inside(window),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { foldAll } from "./fold.ts";
 import { inFlight } from "./summary_in_flight.ts";
 import {
   createFiniteValues,
@@ -16,15 +17,17 @@ import {
 } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { ownBounds } from "./record_bounds.ts";
-import type { Witness } from "./run.ts";
+import type { LoadPlan, Witness } from "./run.ts";
 import { collectValues, exactValues, sortLists } from "./stat_quantile.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { series } from "./summary_series.ts";
-import { windowThroughput } from "./summary_throughput.ts";
+import { NEVER_LATE, paceFold } from "./summary_pace.ts";
+import { windowThroughput, workBefore } from "./summary_throughput.ts";
+import { workEnds } from "./summary_throughput_brackets.ts";
 import { witnessBounds } from "./summary_witness_bounds.ts";
 
 /** Keeps all records, which come in the order of their numbers. */
-export function createRawValues(): LoadValues {
+export function createRawValues(plan: LoadPlan): LoadValues {
   const records: RequestRecord[] = [];
   const completed: RequestRecord[] = [];
   const good: RequestRecord[] = [];
@@ -38,7 +41,7 @@ export function createRawValues(): LoadValues {
       if (isGood) good.push(record);
     },
     valuesOf: (metric) => exactValues(sortLists(listsOf(completed, metric, finite))),
-    ends: (witness) => endsOf(completed, witness),
+    ends: (witness) => endsOf({ plan, records, completed }, witness),
     notFinite: finite.notFinite,
     delays: () => exactValues(sortLists(listsOf(records, scheduleDelay, late))),
     inside: (window) => window,
@@ -65,7 +68,11 @@ function* listsOf(
 }
 
 function endsOf(
-  completed: readonly RequestRecord[],
+  { plan, records, completed }: {
+    readonly plan: LoadPlan;
+    readonly records: readonly RequestRecord[];
+    readonly completed: readonly RequestRecord[];
+  },
   witness: Witness | undefined,
 ): ValuesEnds | undefined {
   if (completed.length === 0) return undefined;
@@ -74,6 +81,17 @@ function endsOf(
   if (boundsOf === undefined) return undefined;
   if (!own && completed.some((record) => boundsOf(record) === undefined)) return undefined;
   return {
+    pace: foldAll(paceFold(plan, boundsOf), records)(NEVER_LATE),
+    work: ({ fromMs, toMs }) => {
+      const before = (ms: number, end: "low" | "high") =>
+        workBefore(completed, ms, end === "low" ? boundsOf : undefined);
+      return workEnds({
+        fromLow: before(fromMs, "low"),
+        fromHigh: before(fromMs, "high"),
+        toLow: before(toMs, "low"),
+        toHigh: before(toMs, "high"),
+      });
+    },
     basis: own ? "stamps" : "witness",
     of({ ends }, count) {
       if (ends === undefined) return undefined;

@@ -5,6 +5,7 @@
  */
 import type { Throughput, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import type { BoundsOf } from "./record_bounds.ts";
 
 /**
  * Rates over a window in the middle: requests by their end, output tokens by their ticks, prompt
@@ -50,6 +51,35 @@ function tokensInside(record: RequestRecord, window: Window): number | undefined
     before = record.tickTokens[i]!;
   }
   return tokens * tokensPerTickToken(record);
+}
+
+/**
+ * What had been done before an instant, by the stamps or, with bounds, by the earliest that they can
+ * have been. An answer can have ended as much earlier as its last token.
+ */
+export function workBefore(
+  records: readonly RequestRecord[],
+  ms: number,
+  boundsOf?: BoundsOf,
+): Work {
+  let completed = 0;
+  let output: number | undefined;
+  let prompt: number | undefined;
+  for (const record of records) {
+    const bounds = boundsOf?.(record);
+    const { endMs = Infinity, firstTokenMs = Infinity, tickMs, tickTokens } = record;
+    const last = tickMs.length - 1;
+    const widthMs = bounds === undefined || last < 0 ? 0 : tickMs[last]! - bounds.tickLowMs(last);
+    if (endMs - widthMs < ms) completed++;
+    const read = record.promptTokens?.tokens;
+    const firstMs = bounds === undefined || last < 0 ? firstTokenMs : bounds.tickLowMs(0);
+    prompt = add(prompt, read === undefined ? read : firstMs < ms ? read : 0);
+    if (record.outputTokens === undefined) continue;
+    let tick = last;
+    while (tick >= 0 && !((bounds?.tickLowMs(tick) ?? tickMs[tick]!) < ms)) tick--;
+    output = add(output, tick < 0 ? 0 : tickTokens[tick]! * tokensPerTickToken(record));
+  }
+  return { completed, prompt, output };
 }
 
 function isInside({ fromMs, toMs }: Window, ms: number | undefined): boolean {

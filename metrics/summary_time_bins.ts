@@ -11,7 +11,10 @@
 import type { Window } from "./load_series.ts";
 
 /** What is counted by time. */
-export type BinCounter = "completed" | "good" | "failed" | "outputTokens" | "promptTokens";
+export type BinCounter =
+  | ("completed" | "good" | "failed" | "outputTokens" | "promptTokens")
+  /** By the earliest time at which it can have been. */
+  | ("completedEarliest" | "outputTokensEarliest" | "promptTokensEarliest");
 
 /** Counters by time. */
 export interface TimeBins {
@@ -40,6 +43,9 @@ const COUNTERS: readonly BinCounter[] = [
   "failed",
   "outputTokens",
   "promptTokens",
+  "completedEarliest",
+  "outputTokensEarliest",
+  "promptTokensEarliest",
 ];
 
 /** Starts with bins of 1 ms, enough for eight seconds. */

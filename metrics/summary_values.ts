@@ -14,6 +14,8 @@ import type { BoundsOf, ValueEnds } from "./record_bounds.ts";
 import type { Witness } from "./run.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 import type { EndSets } from "./summary_brackets.ts";
+import type { Pace } from "./summary_pace.ts";
+import type { WorkEnds } from "./summary_throughput_brackets.ts";
 
 /** Where the values of one load are kept. */
 export interface LoadValues {
@@ -52,6 +54,10 @@ export interface ValuesEnds {
   readonly basis: BracketBasis;
   /** Ends of a metric's `count` values; absent where it has none. */
   of(metric: Metric, count: number): EndSets | undefined;
+  /** How much faster the load might have gone. */
+  readonly pace: Pace;
+  /** What was done in a window that {@linkcode LoadValues.inside} gave. */
+  work(window: Window): WorkEnds;
 }
 
 const NO_ENDS: ValueEnds = { low: [], high: [] };
