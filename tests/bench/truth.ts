@@ -18,7 +18,7 @@ import { say, works } from "./client.ts";
 import { type MachineState, PLANS, STATES, type TruthPlan } from "./truth_plans.ts";
 import { truthReport } from "./truth_report.ts";
 import { runTruth, type TruthFinding } from "./truth_run.ts";
-import { buildTools } from "./truth_servers.ts";
+import { buildTools, killTracked } from "./truth_servers.ts";
 
 const HERE = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -77,6 +77,12 @@ async function main(): Promise<number> {
           states.map((state): [TruthPlan, string, MachineState] => [plan, name, state])
         )
     );
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      killTracked();
+      Deno.exit(130);
+    });
+  }
   const findings: TruthFinding[] = [];
   const folder = await Deno.makeTempDir({ prefix: "tokometer-truth-" });
   try {

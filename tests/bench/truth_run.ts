@@ -12,7 +12,7 @@ import {
   truthOf,
 } from "./truth_join.ts";
 import { loadOptions, type MachineState, type TruthPlan } from "./truth_plans.ts";
-import { startServer, type TruthTools } from "./truth_servers.ts";
+import { startServer, track, type TruthTools } from "./truth_servers.ts";
 
 /** What is kept of a run: one line of the raw file. */
 export interface TruthFinding {
@@ -76,7 +76,7 @@ async function enter(
 ): Promise<{ readonly prefix: readonly string[]; leave(): Promise<void> }> {
   if (state === "busy") {
     const loops = [1, 2].map(() =>
-      new Deno.Command("sh", { args: ["-c", "while :; do :; done"] }).spawn()
+      track(new Deno.Command("sh", { args: ["-c", "while :; do :; done"] }).spawn())
     );
     return {
       prefix: [],

@@ -55,9 +55,26 @@ export async function buildTools(
   };
 }
 
+/** Servers at real-time priority and busy loops must not outlive this process. */
+const running = new Set<Deno.ChildProcess>();
+
+/** A process that ends with this one. */
+export function track(child: Deno.ChildProcess): Deno.ChildProcess {
+  running.add(child);
+  const forget = () => void running.delete(child);
+  child.status.then(forget, forget);
+  return child;
+}
+
+/** Ends every tracked process, for an end that nobody planned. */
+export function killTracked(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** A process that says "listening…" first and ends with a signal. */
 export async function startProgram(words: readonly string[], cwd: string) {
-  const child = new Deno.Command(words[0]!, { args: words.slice(1), cwd, stderr: "piped" }).spawn();
+  const command = new Deno.Command(words[0]!, { args: words.slice(1), cwd, stderr: "piped" });
+  const child = track(command.spawn());
   const said = child.stderr.getReader();
   const { value } = await said.read();
   const line = new TextDecoder().decode(value);

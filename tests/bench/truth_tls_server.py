@@ -84,7 +84,10 @@ class Connection:
                     self.tls.do_handshake()
                     self.ready = True
                 while True:
-                    self.text += self.tls.read(65536)
+                    text = self.tls.read(65536)
+                    if not text:
+                        return False
+                    self.text += text
             except ssl.SSLWantReadError:
                 pass
             except ssl.SSLError:
