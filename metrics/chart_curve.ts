@@ -6,7 +6,8 @@
  */
 import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, timeUnit } from "./chart_scale.ts";
-import { formatNumber, formatPercentile, formatValue } from "./format.ts";
+import { bracketedText, formatBracketed, formatNumber, formatPercentile } from "./format.ts";
+import type { Bracket } from "./load_bracket.ts";
 import { type Markup, markup } from "./markup.ts";
 
 /** One load. */
@@ -19,6 +20,8 @@ export interface CurvePoint {
   readonly throughput: number | undefined;
   /** Latencies in ms, one per percentile of the chart. */
   readonly latencies: readonly (number | undefined)[];
+  /** What the client leaves open about them, where that is known. */
+  readonly brackets: readonly (Bracket | undefined)[];
   /** Marks failed requests, because a server that refuses work looks fast. */
   readonly failed: boolean;
 }
@@ -49,13 +52,14 @@ const CROWD = 20;
 /** Above this ratio of largest to smallest, the vertical axis is logarithmic. */
 const LOG_FROM_RATIO = 20;
 
-/** Lines through the loads, one per percentile, with labels beside the upper line. */
+/** Lines through the loads, one per percentile, labels beside the upper line, brackets as whiskers. */
 export function curveChart({ id, title, name, percentiles, points }: CurveChart): Markup {
   const placed = points.filter(({ throughput, latencies }) =>
     throughput !== undefined && latencies.some((latency) => latency !== undefined)
   );
   const values = placed.flatMap(({ latencies }) => latencies.filter((one) => one !== undefined));
-  const highest = Math.max(0, ...values);
+  const highs = placed.flatMap(({ brackets }) => brackets.flatMap((one) => one?.high ?? []));
+  const highest = Math.max(0, ...values, ...highs);
   const lowest = Math.min(highest, ...values);
   const time = timeUnit(highest);
   const x = linearScale(0, Math.max(0, ...placed.map(({ throughput }) => throughput!)), {
@@ -77,6 +81,16 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
     )
   );
   const radius = placed.length > CROWD ? 2.5 : 3.5;
+  const whiskers = placed.flatMap(({ throughput, brackets }) =>
+    brackets.flatMap((bracket, rank) => {
+      if (bracket === undefined) return [];
+      const x1 = percent(x.at(throughput!));
+      const low = Math.max(lowest > 0 && y.kind === "log" ? lowest : 0, bracket.low);
+      return markup`<line class="whisker rank${rank}" x1="${x1}" x2="${x1}" y1="${
+        yOf(bracket.high)
+      }" y2="${yOf(low)}"/>`;
+    })
+  );
   const dots = placed.map(({ throughput, latencies, failed }) => {
     const cx = percent(x.at(throughput!));
     return latencies.map((latency, rank) =>
@@ -103,7 +117,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
       name: `${title} (${time.name}${y.kind === "log" ? ", log scale" : ""})`,
       ticks: placed.length === 0 ? [] : y.ticks,
       shapes: lines,
-      labels: markup`${dots}${labels}`,
+      labels: markup`${whiskers}${dots}${labels}`,
       empty: placed.length === 0 ? "no load has enough completed requests" : undefined,
     }],
     ticks: placed.length === 0 ? [] : x.ticks,
@@ -119,13 +133,16 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
 }
 
 function describePoint(
-  { label, throughput, latencies, failed }: CurvePoint,
+  { label, throughput, latencies, brackets, failed }: CurvePoint,
   percentiles: readonly number[],
 ): readonly string[] {
   return [
     label,
     `${formatNumber(throughput)} output tokens/s`,
-    ...percentiles.map((p, rank) => `${formatPercentile(p)} ${formatValue(latencies[rank], "ms")}`),
+    ...percentiles.map((p, rank) => {
+      const latency = formatBracketed(latencies[rank], brackets[rank], "ms");
+      return `${formatPercentile(p)} ${bracketedText(latency)}`;
+    }),
     ...(failed ? ["with failed requests"] : []),
   ];
 }

@@ -5,7 +5,16 @@
  */
 import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
-import { capitalize, formatCount, formatPercentile, formatValue, plural } from "./format.ts";
+import {
+  bracketedText,
+  capitalize,
+  formatBracketed,
+  formatCount,
+  formatPercentile,
+  formatValue,
+  plural,
+} from "./format.ts";
+import type { Bracket } from "./load_bracket.ts";
 import type { Histogram, Percentile } from "./load_summary.ts";
 import { type Markup, markup } from "./markup.ts";
 import type { Unit } from "./metric.ts";
@@ -17,7 +26,12 @@ interface HistogramChart extends Histogram {
   /** What is counted, in the plural: `requests`, `gaps`. */
   readonly counted: string;
   /** Percentiles to mark; those without a value are not drawn. */
-  readonly marks: readonly Percentile[];
+  readonly marks: readonly Mark[];
+}
+
+/** A percentile, and what the client leaves open about it. */
+interface Mark extends Percentile {
+  readonly bracket?: Bracket | undefined;
 }
 
 const HEIGHT = 120;
@@ -32,17 +46,26 @@ const LABEL_WIDTH = 0.15;
 /** Marks closer than this share of the width are drawn as one. */
 const SAME_PLACE = 0.01;
 
-/** Bars between the edges, percentile lines across them. */
+/** Bars between the edges, percentile lines across them, and bands below their names as wide as the brackets. */
 export function histogramChart(data: HistogramChart): Markup {
   const { id, title, unit, counted, edges, counts } = data;
   const time = unit === "ms" ? timeUnit(edges.at(-1) ?? 0) : { name: unit, ms: 1 };
   const x = horizontal(data, time.ms);
   const y = linearScale(0, Math.max(0, ...counts), { ticks: 4, round: true, whole: true });
   const at = (value: number) => x.at(value / time.ms);
-  const marks = data.marks.flatMap(({ p, value }) => value === undefined ? [] : [{ p, value }])
-    .sort((a, b) => a.p - b.p);
-  const lines = mergeMarks(marks.map(({ p, value }) => ({ p, at: at(value) })));
-  const rows = labelRows(lines.map(({ at }) => at));
+  const marks = data.marks.flatMap(({ p, value, bracket }) =>
+    value === undefined ? [] : [{ p, value, bracket }]
+  ).sort((a, b) => a.p - b.p);
+  const lines = mergeMarks(marks.map(({ p, value, bracket }) => ({
+    p,
+    at: at(value),
+    // The axis may end before the bracket does.
+    ...(bracket !== undefined && {
+      from: Math.max(0, at(bracket.low)),
+      to: Math.min(1, at(bracket.high)),
+    }),
+  })));
+  const rows = labelRows(lines);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const bars = counts.map((count, i): string => {
     if (count === 0) return "";
@@ -58,7 +81,9 @@ export function histogramChart(data: HistogramChart): Markup {
       `${formatCount(count)} of ${plural(total, counted.slice(0, -1), counted)}`,
     ],
   }));
-  const found = marks.map(({ p, value }) => `${formatPercentile(p)} ${formatValue(value, unit)}`);
+  const found = marks.map(({ p, value, bracket }) =>
+    `${formatPercentile(p)} ${bracketedText(formatBracketed(value, bracket, unit))}`
+  );
   return chart({
     id,
     title: `Distribution of ${title}`,
@@ -74,7 +99,7 @@ export function histogramChart(data: HistogramChart): Markup {
       name: capitalize(counted),
       ticks: total === 0 ? [] : y.ticks,
       shapes: path("bar", bars),
-      labels: lines.map(({ label, at }, i) => drawMark(label, at, rows[i]!)),
+      labels: lines.map((line, i) => drawMark(line, rows[i]!)),
       empty: total === 0 ? "no values" : undefined,
     }],
     ticks: total === 0 ? [] : x.ticks,
@@ -97,35 +122,60 @@ function horizontal({ scale, edges }: Histogram, per: number): Scale {
   });
 }
 
-function drawMark(label: string, at: number, row: number): Markup {
+/** A percentile's line; all places from 0 to 1. */
+interface MarkLine {
+  readonly label: string;
+  readonly at: number;
+  /** Ends of its bracket. */
+  readonly from?: number;
+  readonly to?: number;
+}
+
+function drawMark({ label, at, from, to }: MarkLine, row: number): Markup {
   const x = percent(at);
   const y = -4 - row * MARK_ROW;
   // At the ends the label is aligned inwards.
   const anchor = at < 0.06 ? "start" : at > 0.94 ? "end" : "middle";
-  return markup`<line class="mark" x1="${x}" x2="${x}" y1="${y + 2}" y2="${HEIGHT}"/>
+  const band = from !== undefined && to !== undefined &&
+    markup`<line class="band" x1="${percent(from)}" x2="${percent(to)}" y1="${y + 2}" y2="${
+      y + 2
+    }"/>
+`;
+  return markup`${band}<line class="mark" x1="${x}" x2="${x}" y1="${y + 2}" y2="${HEIGHT}"/>
 <text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>`;
 }
 
 /** Equal values share one line and one label, such as all percentiles of equal latencies. */
 function mergeMarks(
-  marks: readonly { readonly p: number; readonly at: number }[],
-): readonly { readonly label: string; readonly at: number }[] {
-  const merged: { label: string; at: number }[] = [];
-  for (const { p, at } of marks) {
+  marks: readonly (Omit<MarkLine, "label"> & { readonly p: number })[],
+): readonly MarkLine[] {
+  const merged: { -readonly [Key in keyof MarkLine]: MarkLine[Key] }[] = [];
+  for (const { p, ...mark } of marks) {
     const last = merged.at(-1);
-    if (last !== undefined && at - last.at < SAME_PLACE) last.label += ` ${formatPercentile(p)}`;
-    else merged.push({ label: formatPercentile(p), at });
+    if (last !== undefined && mark.at - last.at < SAME_PLACE) {
+      last.label += ` ${formatPercentile(p)}`;
+      // Brackets of neighbors lie in the same order as their values.
+      if (mark.to !== undefined) last.to = mark.to;
+    } else {
+      merged.push({ ...mark, label: formatPercentile(p) });
+    }
   }
   return merged;
 }
 
-/** The lowest row with room for each label, given from left to right. */
-export function labelRows(places: readonly number[]): readonly number[] {
-  const ends: number[] = [];
-  return places.map((at) => {
+/** The lowest row with room for each label and its band, given from left to right. */
+export function labelRows(
+  lines: readonly Pick<MarkLine, "at" | "from" | "to">[],
+): readonly number[] {
+  const ends: { readonly label: number; readonly band: number }[] = [];
+  return lines.map(({ at, from = at, to = at }) => {
     let row = 0;
-    while (row < ends.length && at - ends[row]! < LABEL_WIDTH) row++;
-    ends[row] = at;
+    while (row < ends.length) {
+      const { label, band } = ends[row]!;
+      if (at - label >= LABEL_WIDTH && from > band) break;
+      row++;
+    }
+    ends[row] = { label: at, band: to };
     return row;
   });
 }

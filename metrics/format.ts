@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Bracket } from "./load_bracket.ts";
 import type { Unit } from "./metric.ts";
 
 /** Text for a number that does not exist. */
@@ -58,6 +59,75 @@ export function formatValue(value: number | undefined, unit: Unit): string {
   }
 }
 
+/** A number and what the client leaves open about it, in digits that fit each other. */
+export interface Bracketed {
+  /** The number with its unit: `50.1 ms`. */
+  readonly value: string;
+  /** Its bracket without a unit, `49.9–50.3`, as it stands in parentheses; absent = none is known. */
+  readonly ends: string | undefined;
+}
+
+/**
+ * A number and its bracket. Digits follow from the bracket's width: as many as tell its ends apart,
+ * four significant ones at most. Ends are rounded outwards, so that what is printed still holds, and
+ * the number never lies outside of it.
+ */
+export function formatBracketed(
+  value: number | undefined,
+  bracket: Bracket | undefined,
+  unit: Unit,
+): Bracketed {
+  if (value === undefined || bracket === undefined) {
+    return { value: formatValue(value, unit), ends: undefined };
+  }
+  const scale = unit === "ms" ? timeScale(value) : { per: 1, name: unit === "1" ? "" : ` ${unit}` };
+  const [low, high] = [bracket.low / scale.per, bracket.high / scale.per];
+  const most = decimals(Math.max(Math.abs(low), Math.abs(high)), 4);
+  const apart = high > low
+    ? Math.max(0, Math.ceil(-Math.log10((high - low) / STEPS) - ROUNDING))
+    : most;
+  const digits = Math.min(most, apart);
+  const own = Math.max(digits, decimals(value / scale.per, 3));
+  return {
+    value: scale.name === MINUTES
+      ? formatMs(value)
+      : `${fixed(value / scale.per, own)}${scale.name}`,
+    ends: `${outward(low, digits, Math.floor)}–${outward(high, digits, Math.ceil)}${
+      scale.name === MINUTES ? " s" : ""
+    }`,
+  };
+}
+
+/** `50.1 ms (49.9–50.3)`; the number alone where nothing is known of its bracket. */
+export function bracketedText({ value, ends }: Bracketed): string {
+  return ends === undefined ? value : `${value} (${ends})`;
+}
+
+/** A bracket is at least so many units of its last digit wide, unless that takes too many digits. */
+const STEPS = 4;
+
+/** Values so long are printed in minutes, their ends in seconds. */
+const MINUTES = "min";
+
+function timeScale(ms: number): { readonly per: number; readonly name: string } {
+  const rounded = Number(Math.abs(ms).toPrecision(3));
+  if (rounded < 1000) return { per: 1, name: " ms" };
+  return { per: 1000, name: rounded < 100_000 ? " s" : MINUTES };
+}
+
+/** What binary fractions add to a number that is exact in decimal ones, as a share of one unit. */
+const ROUNDING = 1e-6;
+
+function outward(
+  value: number,
+  digits: number,
+  round: typeof Math.floor | typeof Math.ceil,
+): string {
+  const units = value * 10 ** digits;
+  const near = Math.round(units);
+  return fixed((Math.abs(units - near) < ROUNDING ? near : round(units)) / 10 ** digits, digits);
+}
+
 /** `p50`, `p99.9`. */
 export function formatPercentile(p: number): string {
   return `p${p}`;
@@ -74,11 +144,20 @@ export function plural(count: number, one: string, many: string = `${one}s`): st
 }
 
 function formatSignificant(value: number): string {
+  return fixed(value, decimals(value, 3));
+}
+
+/** Digits behind the point that make so many significant ones, at most six. */
+function decimals(value: number, significant: number): number {
+  const rounded = Math.abs(Number(value.toPrecision(significant)));
+  if (rounded === 0) return 0;
+  return Math.min(6, Math.max(0, significant - 1 - Math.floor(Math.log10(rounded))));
+}
+
+function fixed(value: number, digits: number): string {
   if (value === 0) return "0";
-  const rounded = Math.abs(Number(value.toPrecision(3)));
-  if (rounded >= 1000) return groupThousands(value.toFixed(0));
-  const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(rounded))));
-  return value.toFixed(digits);
+  const text = value.toFixed(digits);
+  return digits === 0 ? groupThousands(text) : text;
 }
 
 function groupThousands(integer: string): string {

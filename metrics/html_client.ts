@@ -1,57 +1,28 @@
 /**
- * The client's part in the numbers: verdict, error, and what it measured of itself.
+ * The client's part in the numbers: verdict, brackets, and what it measured of itself.
  *
  * @module
  */
-import type { ClientErrorEstimate, Verdict } from "./load_client.ts";
-import { ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
-import {
-  capitalize,
-  formatCount,
-  formatMs,
-  formatNumber,
-  formatShare,
-  NOT_AVAILABLE,
-} from "./format.ts";
-import { type HtmlValue, type Markup, markup } from "./markup.ts";
-import { factTable, htmlTable, left, right } from "./html_table.ts";
-import { clientErrorText } from "./summary_text.ts";
+import type { Verdict } from "./load_client.ts";
+import { formatCount, formatMs, formatNumber, formatShare, NOT_AVAILABLE } from "./format.ts";
+import { type Markup, markup } from "./markup.ts";
+import { bracketNotes } from "./html_bracket.ts";
+import { factTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
+import type { LatenessSpread, Witness } from "./run.ts";
 
-/** Verdict, error and health of one load; empty when nothing is known about the client. */
-export function clientSection({ client, verdict, metrics }: LoadSummary): Markup {
-  if (client === undefined && verdict === undefined) return markup``;
-  const sentence = verdict === undefined
-    ? undefined
-    : markup`<p>${verdictBadge(verdict.kind)} ${verdict.message}</p>
+/** Verdict, brackets, witness and health of one load; empty when nothing is known about the client. */
+export function clientSection(load: LoadSummary): Markup {
+  const { client, verdict, bracketBasis, witness, witnessAbsent } = load;
+  const known = [client, verdict, bracketBasis, witness, witnessAbsent];
+  if (known.every((one) => one === undefined)) return markup``;
+  const sentence = verdict && markup`<p>${verdictBadge(verdict.kind)} ${verdict.message}</p>
 `;
-  const error = client?.error;
-  const errors = error && htmlTable({
-    caption: "Client error",
-    columns: [left(""), ...["p50", "p99", "max"].map((heading) => right(heading))],
-    rows: ERROR_METRICS.map((name) => {
-      const { p50Ms, p99Ms, maxMs } = error[name];
-      const title = metrics.find((metric) => metric.name === name)?.title ?? name;
-      return [title, ...[p50Ms, p99Ms, maxMs].map((ms) => boundText(ms, error))];
-    }),
-  });
   return markup`<h3>The client's part</h3>
-${sentence}${
-    error && markup`<p class="note">${basisText(error)}</p>
-`
-  }<div class="facts">${errors}${client && healthTable(client)}</div>
+${sentence}${bracketNotes(load)}<div class="facts">${witness && witnessTable(witness)}${
+    client && healthTable(client)
+  }</div>
 `;
-}
-
-/** Error at p99: `± 2.10 ms`, `≤ 2.10 ms` for a bound, `~ 2.10 ms` for an estimate; absent = no error. */
-export function errorText(
-  metric: string,
-  error: ClientErrorEstimate | undefined,
-): string | undefined {
-  const known = ERROR_METRICS.find((name) => name === metric);
-  const ms = error && known && error[known].p99Ms;
-  if (error === undefined || ms === undefined) return undefined;
-  return error.basis === "calibration" ? `± ${formatMs(ms)}` : boundText(ms, error);
 }
 
 /** `ok`, `suspect` or `client-bound`, in its color. */
@@ -65,16 +36,22 @@ const CLASSES: Readonly<Record<Verdict["kind"], string>> = {
   "client-bound": "bad",
 };
 
-function boundText(ms: number | undefined, { basis }: ClientErrorEstimate): string {
-  if (ms === undefined) return NOT_AVAILABLE;
-  return ERROR_SIGNS[basis] + formatMs(ms);
-}
-
-function basisText(error: ClientErrorEstimate): HtmlValue {
-  const { text, like } = clientErrorText(error);
-  return markup`${capitalize(text)}.${
-    like !== undefined && markup` To measure it: <code>tokometer calibrate ${like}</code>`
-  }`;
+function witnessTable(witness: Witness): Markup {
+  const { streams, requests, ticks, ticksInside, departuresInside } = witness;
+  const inside = (part: number | undefined, all: number) =>
+    part === undefined || all === 0
+      ? formatCount(all)
+      : `${formatCount(all)}, ${formatShare(part / all)} inside`;
+  const late = ({ p50Ms, p99Ms, maxMs }: LatenessSpread) =>
+    [p50Ms, p99Ms, maxMs].map(formatMs).join(" · ");
+  return factTable("Witness", [
+    ["Streams to an engine of known timing", formatCount(streams)],
+    ["Ticks compared", inside(ticksInside, ticks)],
+    ["Departures compared", inside(departuresInside, requests)],
+    ["Ticks read late, p50 · p99 · max", late(witness.readLate)],
+    ["Requests sent late, p50 · p99 · max", late(witness.departLate)],
+    ["CPU time of the engine", formatMs(witness.cpuMs)],
+  ]);
 }
 
 function healthTable(client: NonNullable<LoadSummary["client"]>): Markup {

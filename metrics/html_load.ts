@@ -10,6 +10,7 @@ import { seriesChart } from "./chart_series.ts";
 import { TIMELINE_MARKS, timelineChart } from "./chart_timeline.ts";
 import { warnings } from "./check.ts";
 import {
+  formatBracketed,
   formatCount,
   formatMib,
   formatMs,
@@ -21,7 +22,8 @@ import {
   plural,
 } from "./format.ts";
 import type { GpuSummary } from "./load_series.ts";
-import { clientSection, errorText } from "./html_client.ts";
+import { bracketedCell, percentileBracket, percentileCell } from "./html_bracket.ts";
+import { clientSection } from "./html_client.ts";
 import { type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { factTable, htmlTable, left, right } from "./html_table.ts";
@@ -91,9 +93,13 @@ function distributions(load: LoadSummary, { summary, position }: Place): Markup 
     const bars = load.histograms.find((one) => one.name === name);
     const metric = metricOf(load, name);
     if (bars === undefined || metric === undefined) return [];
-    const marks = percentiles.map((p) => ({ p, value: percentileOf(metric, p) }));
-    const values = marks.map(({ p, value }) =>
-      markup` <span>${formatPercentile(p)} <b>${formatValue(value, metric.unit)}</b></span>`
+    const marks = percentiles.map((p) => ({
+      p,
+      value: percentileOf(metric, p),
+      bracket: percentileBracket(metric, p),
+    }));
+    const values = percentiles.map((p) =>
+      markup` <span>${formatPercentile(p)} <b>${percentileCell(metric, p, metric.unit)}</b></span>`
     );
     const drawn = histogramChart({
       ...bars,
@@ -190,7 +196,7 @@ function noteUnder(title: string, note: string): Markup {
 }
 
 function metricTable(load: LoadSummary): Markup {
-  const { metrics, client } = load;
+  const { metrics } = load;
   const percentiles = metrics[0]?.distribution.percentiles ?? [];
   const table = htmlTable({
     caption: "Every metric over the completed requests",
@@ -201,17 +207,16 @@ function metricTable(load: LoadSummary): Markup {
       ...percentiles.map(({ p }) => right(formatPercentile(p))),
       right("max"),
       right("values"),
-      ...(client?.error === undefined ? [] : [right("client error, p99")]),
     ],
-    rows: metrics.map(({ name, title, unit, distribution }) => [
+    rows: metrics.map(({ title, unit, distribution, brackets }) => [
       title,
-      ...[distribution.mean, distribution.std, distribution.min].map((value) =>
-        formatValue(value, unit)
+      bracketedCell(formatBracketed(distribution.mean, brackets?.mean, unit)),
+      ...[distribution.std, distribution.min].map((value) => formatValue(value, unit)),
+      ...distribution.percentiles.map(({ value }, i) =>
+        bracketedCell(formatBracketed(value, brackets?.percentiles[i]?.bracket, unit))
       ),
-      ...distribution.percentiles.map(({ value }) => formatValue(value, unit)),
       formatValue(distribution.max, unit),
       formatCount(distribution.count),
-      ...(client?.error === undefined ? [] : [errorText(name, client.error) ?? ""]),
     ]),
   });
   const near = approximationText(load);
@@ -259,7 +264,11 @@ function throughputTable(load: LoadSummary): Markup {
       right("whole run"),
       right(steady ? `steady, ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}` : "steady"),
     ],
-    rows: throughputRows(load),
+    rows: throughputRows(load).map(({ name, run, steady }) => [
+      name,
+      bracketedCell(run),
+      steady === undefined ? "" : bracketedCell(steady),
+    ]),
   });
 }
 

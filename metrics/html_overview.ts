@@ -7,6 +7,7 @@ import { curveChart, type CurvePoint } from "./chart_curve.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   capitalize,
+  formatBracketed,
   formatCount,
   formatNumber,
   formatPercentile,
@@ -15,7 +16,8 @@ import {
   NOT_AVAILABLE,
   plural,
 } from "./format.ts";
-import { errorText, verdictBadge } from "./html_client.ts";
+import { BRACKET_NOTE, bracketedCell, percentileBracket, percentileCell } from "./html_bracket.ts";
+import { verdictBadge } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
 import { type LoadSummary, metricOf, type MetricSummary } from "./load_summary.ts";
@@ -140,7 +142,9 @@ ${numbers}</section>
 
 function loadCards(load: LoadSummary, summary: Summary): Markup {
   const { counts, throughput: { run, steady }, slo } = load;
-  const card = (title: string, value: string, notes: readonly HtmlValue[]) => {
+  const rate = (window: typeof steady, key: "qps" | "outputTokensPerSec") =>
+    bracketedCell(formatBracketed(window?.[key], window?.brackets?.[key], "1"));
+  const card = (title: string, value: HtmlValue, notes: readonly HtmlValue[]) => {
     const lines = notes.map((note) => markup`<span>${note}</span>`);
     return markup`<div class="card"><dt>${title}</dt><dd><strong>${value}</strong>${lines}</dd></div>
 `;
@@ -150,18 +154,19 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
     const metric = metricOf(load, name);
     if (metric === undefined || first === undefined) return undefined;
     const at = (metric: MetricSummary, p: number) =>
-      `${formatPercentile(p)} ${formatValue(percentileOf(metric, p), metric.unit)}`;
+      markup`${formatPercentile(p)} ${percentileCell(metric, p, metric.unit)}`;
+    const line = (metric: MetricSummary, list: readonly number[]) =>
+      list.map((p, i) => markup`${i > 0 && " · "}${at(metric, p)}`);
     const intended = metricOf(load, intendedName(name));
-    const error = errorText(name, load.client?.error);
     return card(
       `${metric.title} ${formatPercentile(first)}`,
-      formatValue(percentileOf(metric, first), metric.unit),
+      percentileCell(metric, first, metric.unit),
       [
-        rest.map((p) => at(metric, p)).join(" · "),
-        ...(error === undefined ? [] : [`client error at p99 ${error}`]),
-        ...(intended === undefined ? [] : [
-          `from the intended time: ${[first, ...rest].map((p) => at(intended, p)).join(" · ")}`,
-        ]),
+        // With brackets, one line would be too long.
+        ...(metric.brackets === undefined ? [line(metric, rest)] : rest.map((p) => at(metric, p))),
+        ...(intended === undefined
+          ? []
+          : [markup`from the intended time: ${line(intended, [first, ...rest])}`]),
       ],
     );
   });
@@ -172,11 +177,11 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
         ? []
         : [markup`<b class="bad">${formatCount(counts.failed)} failed</b>`]),
     ]),
-    card("Output tokens/s", formatNumber(run.outputTokensPerSec), [
-      `whole run; steady window ${formatNumber(steady?.outputTokensPerSec)}`,
+    card("Output tokens/s", rate(run, "outputTokensPerSec"), [
+      markup`whole run; steady window ${rate(steady, "outputTokensPerSec")}`,
     ]),
-    card("Requests/s", formatNumber(run.qps), [
-      `whole run; steady window ${formatNumber(steady?.qps)}`,
+    card("Requests/s", rate(run, "qps"), [
+      markup`whole run; steady window ${rate(steady, "qps")}`,
     ]),
     slo && card("Goodput", formatValue(slo.goodput, "req/s"), [
       `${formatShare(slo.attainment)} of offered requests met every limit`,
@@ -184,7 +189,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
   ];
   return markup`<dl class="cards">
 ${cards}${metricCards}</dl>
-`;
+${bracketNote(summary)}`;
 }
 
 function loadsTable(summary: Summary): Markup {
@@ -192,8 +197,6 @@ function loadsTable(summary: Summary): Markup {
   const percentiles = keyPercentiles(summary);
   const withVerdict = loads.some(({ verdict }) => verdict !== undefined);
   const withSlo = loads.some(({ slo }) => slo !== undefined);
-  const withError = (metric: string) =>
-    loads.some(({ client }) => errorText(metric, client?.error) !== undefined);
   const metrics = [...KEY_METRICS, ...KEY_METRICS.map(intendedName)].flatMap((name) =>
     loads.map((load) => metricOf(load, name)).find((metric) => metric !== undefined) ?? []
   );
@@ -204,31 +207,31 @@ function loadsTable(summary: Summary): Markup {
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
     ...(withSlo ? ["req/s", "met"].map((heading) => right(heading, "Goodput")) : []),
     ...(withVerdict ? [right("verdict", "Client")] : []),
-    ...metrics.flatMap(({ name, title, unit }) =>
-      [...percentiles.map(formatPercentile), ...(withError(name) ? ["±"] : [])]
-        .map((heading) => right(heading, `${title} (${unit})`))
+    ...metrics.flatMap(({ title, unit }) =>
+      percentiles.map((p) => right(formatPercentile(p), `${title} (${unit})`))
     ),
   ];
   const rows = loads.map((load, i): readonly HtmlValue[] => {
-    const { label, counts, throughput, slo, client, verdict, interrupted, complete } = load;
+    const { label, counts, throughput, slo, verdict, interrupted, complete } = load;
     const { run, steady } = throughput;
+    const rates = [run, steady].flatMap((window) =>
+      (["qps", "outputTokensPerSec"] as const).map((key) =>
+        bracketedCell(formatBracketed(window?.[key], window?.brackets?.[key], "1"))
+      )
+    );
     const stopped = interrupted ? "interrupted" : "incomplete";
     return [
       markup`<a href="#${loadId(i)}">${label}</a>${(interrupted || !complete) && badge(stopped)}`,
       formatCount(counts.completed),
       counts.failed > 0 ? markup`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
       formatShare(counts.successRate),
-      formatNumber(run.qps),
-      formatNumber(run.outputTokensPerSec),
-      formatNumber(steady?.qps),
-      formatNumber(steady?.outputTokensPerSec),
+      ...rates,
       ...(withSlo ? [formatNumber(slo?.goodput), formatShare(slo?.attainment)] : []),
       ...(withVerdict ? [verdict === undefined ? NOT_AVAILABLE : verdictBadge(verdict.kind)] : []),
-      ...metrics.flatMap(({ name }) => [
-        ...percentiles.map((p) => formatNumber(percentileOf(metricOf(load, name), p))),
-        // Its unit is that of the group.
-        ...(withError(name) ? [errorText(name, client?.error)?.replace(/ ms$/, "") ?? ""] : []),
-      ]),
+      // The unit is that of the group.
+      ...metrics.flatMap(({ name }) =>
+        percentiles.map((p) => percentileCell(metricOf(load, name), p, "1"))
+      ),
     ];
   });
   const table = htmlTable({
@@ -238,11 +241,14 @@ function loadsTable(summary: Summary): Markup {
     hideCaption: true,
     dense: true,
   });
-  return markup`${table}${
-    metrics.some(({ name }) => withError(name)) &&
-    markup`<p class="note">±: error of this client at p99; ≤ upper bound, measured under a heavier load; ~ not calibrated, a rough estimate</p>
+  return markup`${table}${bracketNote(summary)}`;
+}
+
+function bracketNote({ loads }: Summary): Markup {
+  return loads.some(({ bracketBasis }) => bracketBasis !== undefined)
+    ? markup`<p class="note">${BRACKET_NOTE}</p>
 `
-  }`;
+    : markup``;
 }
 
 /** Throughput against latency, for more than one load. */
@@ -271,6 +277,7 @@ export function loadCurve(summary: Summary): Markup {
         label: load.label,
         throughput: rate?.outputTokensPerSec,
         latencies: percentiles.map((p) => percentileOf(own, p)),
+        brackets: percentiles.map((p) => percentileBracket(own, p)),
         failed: load.counts.failed > 0,
       };
     });

@@ -96,8 +96,12 @@ const RULES: readonly (readonly [term: string, meaning: string])[] = [
     "completed ÷ (completed + failed); cancelled and dropped requests are counted separately.",
   ],
   [
-    "Client error",
-    "How far this client's numbers were from the log of the simulated engine under a load like this one; where that was not measured, a bound or a rough estimate.",
+    "Bracket",
+    "A stamp of the client is the end of an interval: the bytes came at that moment or a little before. Every figure is computed from the ends that make it smallest and from those that make it largest; the true figure at the client's host lies between. A bracket holds neither what happens between the server and this host nor differences from run to run.",
+  ],
+  [
+    "Witness",
+    "A few streams to an engine of known timing, through the same threads and the same transport while the load ran. Its log says how late the client was and how many of its brackets hold.",
   ],
   [
     "Goodput",

@@ -26,6 +26,10 @@ pre{margin:0 0 20px;padding:12px 14px;background:var(--raised);border:1px solid 
 .brand,.what,.note,.legend,.sum,footer{color:var(--muted);font-size:13px}
 .what{display:flex;flex-wrap:wrap;margin-top:6px;overflow-wrap:anywhere}
 .what>:not(:last-child)::after{content:"·";margin:0 8px}
+small{font-size:.86em;font-weight:400;color:var(--muted);letter-spacing:0;white-space:nowrap}
+td small{display:block;font-size:11px;line-height:1.3}
+.card strong small{font-size:14px}
+.cards+.note,.scroll+.note{margin-top:8px}
 .badge{display:inline-block;vertical-align:middle;font-size:12px;font-weight:600;line-height:18px;padding:0 7px;border:1px solid currentColor;border-radius:9px;letter-spacing:0}
 .warn{color:var(--warn)}
 b.bad{color:var(--bad)}
@@ -90,6 +94,7 @@ figure,.facts>*{break-inside:avoid;min-width:0}
 .bar{fill:var(--accent)}
 path{vector-effect:non-scaling-stroke;fill:none}
 path.bar{fill:var(--accent)}
+.band{stroke:var(--text);stroke-width:4;stroke-opacity:.35}
 .line{stroke:var(--accent);stroke-width:1.5}
 .line.area{fill:var(--accent);fill-opacity:.1;stroke:none}
 path.failed{stroke:var(--bad)}
@@ -102,6 +107,8 @@ g>path.failed,.legend path.failed{stroke-dasharray:4 2}
 path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .curve{stroke:var(--accent);stroke-width:1.5}
 .curve.rank1{stroke:var(--text);stroke-dasharray:4 3}
+.whisker{stroke:var(--accent);stroke-width:5;stroke-opacity:.35}
+.whisker.rank1{stroke:var(--text)}
 .dot{fill:var(--accent);stroke:var(--accent);stroke-width:1.5}
 .dot.rank1{fill:var(--bg);stroke:var(--text)}
 .dot.failed{stroke:var(--bad)}
@@ -133,4 +140,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "Ux0aRgfGwteLa9T06oBYsOkmFgEexER0qRBp0O9e4GA=";
+export const PAGE_STYLE_SHA256 = "csPfzR6eWItz4dTxHjdxrjWvBV+fjO2FXCnnZvn52vI=";

@@ -4,7 +4,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
-import { ERROR_METRICS } from "./check_calibration.ts";
+import type { Bracket } from "./load_bracket.ts";
 import { type LoadSummary, metricOf } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
 import { METRICS } from "./metrics.ts";
@@ -69,16 +69,60 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ["descriptor_limit", ({ client }) => client?.descriptorLimit],
     ["kernel_stamped_reads", ({ client }) => client?.kernelStampedReads],
     ["replaced_connections", ({ client }) => client?.replacedConnections],
-    ["client_error_basis", ({ client }) => client?.error?.basis],
-    ...ERROR_METRICS.map((
-      metric,
-    ): Column => [`client_error_${metric}_p99_ms`, ({ client }) => client?.error?.[metric].p99Ms]),
     ["verdict", ({ verdict }) => verdict?.kind],
     ["verdict_rules", ({ verdict }) => verdict?.reasons.map(({ rule }) => rule).join(" ")],
     ["warnings", ({ checks }) => checks.filter(({ ok }) => !ok).map(({ name }) => name).join(" ")],
     ["percentile_error", ({ approximation }) => approximation?.relativeError ?? 0],
     ...METRICS.flatMap(({ name, unit }) =>
       metricColumns(name, { unit: unit === "ms" ? "_ms" : "", percentiles })
+    ),
+    // Behind everything else: who reads columns by their place finds them where they were.
+    ["bracket_basis", ({ bracketBasis }) => bracketBasis],
+    ["witness_streams", ({ witness }) => witness?.streams],
+    ["witness_ticks", ({ witness }) => witness?.ticks],
+    ["witness_ticks_inside", ({ witness }) => witness?.ticksInside],
+    ["witness_departures", ({ witness }) => witness?.requests],
+    ["witness_departures_inside", ({ witness }) => witness?.departuresInside],
+    ["witness_absent", ({ witnessAbsent }) => witnessAbsent],
+    ...rateBrackets("", ({ throughput }) => throughput.run),
+    ...rateBrackets("steady_", ({ throughput }) => throughput.steady),
+    ...METRICS.filter(({ unit }) => unit === "ms").flatMap(({ name }) =>
+      latencyBrackets(name, percentiles)
+    ),
+  ];
+}
+
+function ends(
+  [before, after]: readonly [before: string, after: string],
+  of: (load: LoadSummary) => Bracket | undefined,
+): readonly Column[] {
+  return [
+    [`${before}_low${after}`, (load) => of(load)?.low],
+    [`${before}_high${after}`, (load) => of(load)?.high],
+  ];
+}
+
+function rateBrackets(
+  prefix: string,
+  of: (load: LoadSummary) => LoadSummary["throughput"]["steady"],
+): readonly Column[] {
+  return [
+    ...ends([`${prefix}qps`, ""], (load) => of(load)?.brackets?.qps),
+    ...ends(
+      [`${prefix}output_tokens`, "_per_sec"],
+      (load) => of(load)?.brackets?.outputTokensPerSec,
+    ),
+    ...ends([`${prefix}total_tokens`, "_per_sec"], (load) => of(load)?.brackets?.totalTokensPerSec),
+  ];
+}
+
+function latencyBrackets(metric: string, percentiles: readonly number[]): readonly Column[] {
+  const of = (load: LoadSummary) => metricOf(load, metric)?.brackets;
+  return [
+    ...ends([`${metric}_mean`, "_ms"], (load) => of(load)?.mean),
+    ...ends([`${metric}_median`, "_ms"], (load) => of(load)?.median),
+    ...percentiles.flatMap((p, i) =>
+      ends([`${metric}_${formatPercentile(p)}`, "_ms"], (load) => of(load)?.percentiles[i]?.bracket)
     ),
   ];
 }

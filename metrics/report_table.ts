@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { approximationText, clientErrorText, throughputRows } from "./summary_text.ts";
-import type { ClientErrorEstimate, Verdict } from "./load_client.ts";
-import { ERROR_METRICS, ERROR_SIGNS } from "./check_calibration.ts";
+import { approximationText, bracketsText, throughputRows, witnessText } from "./summary_text.ts";
+import type { Verdict } from "./load_client.ts";
 import { type Check, warnings } from "./check.ts";
 import {
+  type Bracketed,
+  formatBracketed,
   formatCount,
   formatMib,
   formatMs,
@@ -22,8 +23,15 @@ import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary
 import { mergedText } from "./merged_clients.ts";
 import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import type { RenderOptions, Report } from "./report.ts";
+import { inParentheses, metricTableLines, tailPercentile } from "./report_metric_table.ts";
 import type { Summary } from "./summary.ts";
-import { printable, type TextColumn, textTable, wrapText } from "./report_text_table.ts";
+import {
+  numberColumn as numbers,
+  printable,
+  type TextColumn,
+  textTable,
+  wrapText,
+} from "./report_text_table.ts";
 
 /** The table as a report. */
 export const reportTable: Report = {
@@ -105,6 +113,9 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
   const column = (heading: string, cell: (load: LoadSummary) => string, dropOrder?: number) =>
     numbers(heading, loads.map(cell), dropOrder);
   const tail = tailPercentile(percentiles);
+  const ends = loads.map((load) =>
+    tail === undefined ? "" : inParentheses(percentileCell(load, "ttft", tail).ends)
+  );
   const pair = (name: string, title: string, dropOrder: number): readonly TextColumn[] => [
     column(
       `${title} p50`,
@@ -114,7 +125,10 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     ...(tail === undefined ? [] : [
       column(
         formatPercentile(percentiles[tail]!),
-        (load) => formatMs(findMetric(load, name).distribution.percentiles[tail]?.value),
+        (load) =>
+          name === "ttft"
+            ? percentileCell(load, name, tail).value
+            : formatMs(findMetric(load, name).distribution.percentiles[tail]?.value),
         name === "ttft" ? undefined : dropOrder + 1,
       ),
     ]),
@@ -126,22 +140,27 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     column("req/s", ({ throughput }) => formatNumber(throughput.run.qps)),
     column("out tok/s", ({ throughput }) => formatNumber(throughput.run.outputTokensPerSec)),
     ...pair("ttft", "TTFT", 0),
-    ...(loads.every(({ client }) => client?.error === undefined) ? [] : [
-      column(
-        "± client",
-        ({ client }) => client?.error === undefined ? "" : errorCell("ttft", client.error),
-      ),
+    // The tail of TTFT is the figure that a client spoils first.
+    ...(tail === undefined || ends.every((cell) => cell === "") ? [] : [
+      numbers("(low–high)", ends, 1),
     ]),
-    ...pair("itl", "ITL", 1),
-    ...pair("e2e", "E2E", 4),
+    ...pair("itl", "ITL", 2),
+    ...pair("e2e", "E2E", 5),
     ...(loads.every(({ verdict }) => verdict === undefined) ? [] : [
-      column("verdict", ({ verdict }) => verdict?.kind ?? "", 3),
+      column("verdict", ({ verdict }) => verdict?.kind ?? "", 4),
     ]),
   ], width);
   return [
     paint("bold", heading!),
     ...rows.map((row, i) => loads[i]!.counts.failed > 0 ? paint("red", row) : row),
   ];
+}
+
+/** One percentile with its bracket. */
+function percentileCell(load: LoadSummary, name: string, position: number): Bracketed {
+  const { distribution, brackets } = findMetric(load, name);
+  const bracket = brackets?.percentiles[position]?.bracket;
+  return formatBracketed(distribution.percentiles[position]?.value, bracket, "ms");
 }
 
 function loadLines(load: LoadSummary, page: Page): readonly string[] {
@@ -164,6 +183,8 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     "",
     ...metricLines(load, page),
     "",
+    ...(load.counts.completed === 0 ? [] : labelled("Brackets", bracketsText(load), page)),
+    ...labelled("Witness", witnessText(load), page),
     ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Stream", streamText(load), page),
@@ -171,9 +192,6 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
     ...gpuLines(load, page),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
-    ...(load.client?.error === undefined
-      ? []
-      : labelled("Client error", errorText(load.client.error), page)),
     ...(load.verdict === undefined ? [] : verdictLines(load.verdict, page)),
     ...(warnings(load.checks).length === 0 ? [] : ["", ...warningLines(load.checks, page)]),
   ];
@@ -197,10 +215,21 @@ function throughputLines(load: LoadSummary, { paint, width }: Page): readonly st
   const window = steady === undefined
     ? "steady n/a"
     : `steady ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`;
+  const column = (heading: string, cells: readonly (Bracketed | undefined)[]) => [
+    numbers(heading, cells.map((cell) => cell?.value ?? "")),
+    ...(cells.every((cell) => cell?.ends === undefined) ? [] : [
+      {
+        heading: "",
+        cells: cells.map((cell) => inParentheses(cell?.ends)),
+        align: "left",
+        dropOrder: 0,
+      } as const,
+    ]),
+  ];
   const [heading, ...lines] = textTable([
-    { heading: "Throughput", cells: rows.map(([name]) => name), align: "left" },
-    { heading: "whole run", cells: rows.map(([, all]) => all), align: "right" },
-    { heading: window, cells: rows.map(([, , part]) => part), align: "right" },
+    { heading: "Throughput", cells: rows.map(({ name }) => name), align: "left" },
+    ...column("whole run", rows.map(({ run }) => run)),
+    ...column(window, rows.map(({ steady }) => steady)),
   ], width);
   return [paint("bold", heading!), ...lines];
 }
@@ -211,55 +240,21 @@ function metricLines(load: LoadSummary, page: Page): readonly string[] {
   );
   const others = shown.filter(({ unit }) => unit !== "ms");
   return [
-    ...metricTable("Latency", shown.filter(({ unit }) => unit === "ms"), load, page),
-    ...(others.length === 0 ? [] : ["", ...metricTable("Other metrics", others, load, page)]),
+    ...metricTable("Latency", shown.filter(({ unit }) => unit === "ms"), page),
+    ...(others.length === 0 ? [] : ["", ...metricTable("Other metrics", others, page)]),
   ];
 }
 
 function metricTable(
   heading: string,
   metrics: readonly MetricSummary[],
-  { client }: LoadSummary,
   { paint, width }: Page,
 ): readonly string[] {
-  // A unit in the title keeps the cells narrow; times have one that fits their size.
-  const titleOf = ({ title, unit }: MetricSummary) =>
-    unit === "ms" || unit === "1" ? title : `${title}, ${unit}`;
-  const column = (
-    name: string,
-    valueOf: (metric: MetricSummary) => number | undefined,
-    dropOrder?: number,
-  ): TextColumn =>
-    numbers(
-      name,
-      metrics.map((one) => formatValue(valueOf(one), one.unit === "ms" ? "ms" : "1")),
-      dropOrder,
-    );
-  const percentiles = metrics[0]?.distribution.percentiles ?? [];
-  const tail = tailPercentile(percentiles.map(({ p }) => p));
-  const error = heading === "Latency" ? client?.error : undefined;
-  const [first, ...lines] = textTable([
-    { heading, cells: metrics.map(titleOf), align: "left" },
-    column("mean", ({ distribution }) => distribution.mean),
-    column("min", ({ distribution }) => distribution.min, 2),
-    ...percentiles.map(({ p }, i) =>
-      column(
-        formatPercentile(p),
-        ({ distribution }) => distribution.percentiles[i]?.value,
-        i === tail || p === 50 ? undefined : 1,
-      )
-    ),
-    column("max", ({ distribution }) => distribution.max),
-    numbers("samples", metrics.map(({ distribution }) => formatCount(distribution.count)), 0),
-    ...(error === undefined
-      ? []
-      : [numbers("± client", metrics.map(({ name }) => errorCell(name, error)))]),
-  ], width);
-  return [paint("bold", first!), ...lines];
-}
-
-function numbers(heading: string, cells: readonly string[], dropOrder?: number): TextColumn {
-  return { heading, cells, align: "right", dropOrder };
+  const [first, ...lines] = metricTableLines(heading, metrics, width);
+  return [
+    paint("bold", first!.text),
+    ...lines.map(({ text, below }) => below ? paint("dim", text) : text),
+  ];
 }
 
 function tokensText({ tokens, lengths, cache }: LoadSummary): string {
@@ -359,19 +354,6 @@ function gpuText(device: GpuDeviceSummary): string {
   return rest === "" ? memory : `${memory}, ${rest}`;
 }
 
-/** Error at p99: `2.10 ms` where calibrated, `≤ 2.10 ms` for a bound, `~ 2.10 ms` for an estimate. */
-function errorCell(metric: string, error: ClientErrorEstimate): string {
-  const known = ERROR_METRICS.find((name) => name === metric);
-  const ms = known && error[known].p99Ms;
-  if (ms === undefined) return "";
-  return ERROR_SIGNS[error.basis] + formatMs(ms);
-}
-
-function errorText(error: ClientErrorEstimate): string {
-  const { text, like } = clientErrorText(error);
-  return like === undefined ? text : `${text}; to measure it: tokometer calibrate ${like}`;
-}
-
 function verdictLines(verdict: Verdict, page: Page): readonly string[] {
   const lines = labelled("Verdict", `${verdict.kind}: ${verdict.message}`, page);
   const style = STYLES[verdict.kind];
@@ -400,12 +382,4 @@ function hanging(label: string, text: string, width: number): readonly string[] 
   const indent = " ".repeat(label.length + 1);
   return wrapText(text, Math.max(20, width - indent.length))
     .map((line, i) => (i === 0 ? `${label} ` : indent) + line);
-}
-
-/** Position of the tail percentile: 99, else the highest below it, else the highest. */
-function tailPercentile(percentiles: readonly number[]): number | undefined {
-  const ordinary = percentiles.filter((p) => p <= 99);
-  const tail = Math.max(...(ordinary.length > 0 ? ordinary : percentiles));
-  const position = percentiles.indexOf(tail);
-  return position < 0 ? undefined : position;
 }

@@ -16,6 +16,15 @@ export interface TextColumn {
   readonly dropOrder?: number | undefined;
 }
 
+/** A column of numbers. */
+export function numberColumn(
+  heading: string,
+  cells: readonly string[],
+  dropOrder?: number,
+): TextColumn {
+  return { heading, cells, align: "right", dropOrder };
+}
+
 const GAP = "  ";
 
 /** Letters that a cut name keeps, so that it can still be recognized. */

@@ -3,9 +3,17 @@
  *
  * @module
  */
-import { formatCount, formatMs, formatNumber, plural } from "./format.ts";
-import type { ClientErrorEstimate } from "./load_client.ts";
+import {
+  type Bracketed,
+  formatBracketed,
+  formatCount,
+  formatMs,
+  formatShare,
+  plural,
+} from "./format.ts";
+import type { BracketBasis } from "./load_bracket.ts";
 import { type LoadSummary, metricOf } from "./load_summary.ts";
+import type { LatenessSpread } from "./run.ts";
 
 /** How near the numbers are; absent when everything is exact. */
 export function approximationText(
@@ -21,43 +29,85 @@ export function approximationText(
   }; the rest is exact`;
 }
 
-/** How far the client's error is known, and the options of `calibrate` that would measure it. */
-export function clientErrorText(
-  { basis, cell, savedAt, like, kernelStamped }: ClientErrorEstimate,
-): { readonly text: string; readonly like: string | undefined } {
-  const day = savedAt?.slice(0, 10);
-  if (cell === undefined) {
-    const why = day === undefined ? "not calibrated" : `calibrated ${day} with lighter loads only`;
-    const tokens = kernelStamped
-      ? "tokens are more exact, as the kernel stamped them"
-      : "tokens of many streams that arrive together are read later";
-    return { text: `${why}: a rough estimate from the lateness of timers; ${tokens}`, like };
-  }
-  const found = `calibrated ${day} with ${plural(cell.streams, "stream")}, ${
-    formatNumber(cell.tokensPerSec)
-  } tokens/s`;
-  return basis === "calibration"
-    ? { text: found, like: undefined }
-    : { text: `an upper bound: ${found}, a heavier load`, like };
+/** Where the brackets of a load come from, or that there are none. */
+export function bracketsText({ bracketBasis }: Pick<LoadSummary, "bracketBasis">): string {
+  return bracketBasis === undefined
+    ? "none: nothing tells how late this client's stamps may be"
+    : `(low–high): the true figure at the client's host lies between; from ${BASES[bracketBasis]}`;
 }
 
-/** Rates and requests in flight: name, value of the whole run, value of the steady window. */
+const BASES: Readonly<Record<BracketBasis, string>> = {
+  stamps: "what each stamp leaves open",
+  witness: "how late the witness streams were, since this transport cannot tell",
+};
+
+/** What the witness streams showed, or why there were none; absent = nothing is known of any. */
+export function witnessText(
+  { witness, witnessAbsent }: Pick<LoadSummary, "witness" | "witnessAbsent">,
+): string | undefined {
+  if (witness === undefined) return witnessAbsent && `none: ${witnessAbsent}`;
+  const { streams, ticks, requests, ticksInside, departuresInside } = witness;
+  const seen = `${plural(streams, "stream")}, ${plural(ticks, "tick")}`;
+  const parts = [
+    ticksInside === undefined || ticks === 0
+      ? `${seen}: read ${lateText(witness.readLate)}`
+      : `${seen}: ${formatShare(ticksInside / ticks)} inside`,
+    departuresInside === undefined || requests === 0
+      ? `${plural(requests, "departure")}: ${lateText(witness.departLate)}`
+      : `${plural(requests, "departure")}: ${formatShare(departuresInside / requests)} inside`,
+    ...(ticks < TAIL_TICKS ? ["too few ticks for a p99"] : []),
+  ];
+  return parts.join("; ");
+}
+
+/** A 99th percentile needs so many values. */
+const TAIL_TICKS = 100;
+
+function lateText({ p50Ms, p99Ms, maxMs }: LatenessSpread): string {
+  const tail = p99Ms === undefined ? `at most ${formatMs(maxMs)}` : `${formatMs(p99Ms)} at p99`;
+  return `late by ${formatMs(p50Ms)} at p50, ${tail}`;
+}
+
+/** A rate or count: its name, its value over the whole run, and that of the steady window. */
+export interface ThroughputRow {
+  /** Name with the unit. */
+  readonly name: string;
+  /** Over the whole run. */
+  readonly run: Bracketed;
+  /** Over the steady window; absent for what has no value there. */
+  readonly steady: Bracketed | undefined;
+}
+
+/** Rates and requests in flight. */
 export function throughputRows(
   { throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary,
-): readonly (readonly [name: string, run: string, steady: string])[] {
-  const both = (name: string, all: number | undefined, part: number | undefined) =>
-    [name, formatNumber(all), formatNumber(part)] as const;
-  const whole = (name: string, all: number | undefined) => [name, formatNumber(all), ""] as const;
+): readonly ThroughputRow[] {
+  const plain = (value: number | undefined): Bracketed => formatBracketed(value, undefined, "1");
+  const whole = (name: string, all: number | undefined): ThroughputRow => ({
+    name,
+    run: plain(all),
+    steady: undefined,
+  });
+  const both = (name: string, all: number | undefined, part: number | undefined) => ({
+    name,
+    run: plain(all),
+    steady: plain(part),
+  });
+  const rate = (name: string, key: "qps" | "outputTokensPerSec" | "totalTokensPerSec") => ({
+    name,
+    run: formatBracketed(run[key], run.brackets?.[key], "1"),
+    steady: formatBracketed(steady?.[key], steady?.brackets?.[key], "1"),
+  });
   return [
     ...(arrivals === undefined ? [] : [
       whole("Planned arrivals, req/s", arrivals.plannedPerSec),
       whole("Scheduled arrivals, req/s", arrivals.scheduledPerSec),
       whole("Sent, req/s", arrivals.sentPerSec),
     ]),
-    both("Requests/s", run.qps, steady?.qps),
+    rate("Requests/s", "qps"),
     both("Requests/min", run.rpm, steady?.rpm),
-    both("Output tokens/s", run.outputTokensPerSec, steady?.outputTokensPerSec),
-    both("Prompt + output tokens/s", run.totalTokensPerSec, steady?.totalTokensPerSec),
+    rate("Output tokens/s", "outputTokensPerSec"),
+    rate("Prompt + output tokens/s", "totalTokensPerSec"),
     ...(slo === undefined ? [] : [both("Goodput, req/s", slo.goodput, slo.steadyGoodput)]),
     both("In flight, mean", inFlight.mean, inFlight.steadyMean),
     whole("In flight, max", inFlight.max),

@@ -7,6 +7,7 @@ const POINT: CurvePoint = {
   label: "1 user",
   throughput: 100,
   latencies: [10, 20],
+  brackets: [undefined, undefined],
   failed: false,
 };
 
@@ -66,5 +67,30 @@ Deno.test("curveChart lets no labels overlap, however many loads there are", () 
         assert(apart, `${a.text} and ${b.text} of ${count}`);
       }
     }
+  }
+});
+
+Deno.test("curveChart draws brackets as whiskers, all of them inside the plot", () => {
+  const chart = curve([
+    { ...POINT, brackets: [{ low: 5, high: 12 }, { low: 18, high: 40 }] },
+    { ...POINT, throughput: 200 },
+  ]);
+  // The axis goes to the highest end, 40 ms, over 210 pixels.
+  assertStringIncludes(
+    chart.toString(),
+    'class="whisker rank0" x1="50%" x2="50%" y1="147" y2="183.8"',
+  );
+  assertStringIncludes(
+    chart.toString(),
+    'class="whisker rank1" x1="50%" x2="50%" y1="0" y2="115.5"',
+  );
+  assertEquals(chart.toString().match(/class="whisker/g)?.length, 2);
+  assertEquals(tipsOf(chart)[0]?.slice(2), ["p50 10.0 ms (5–12)", "p99 20.0 ms (18–40)"]);
+  // On a logarithmic axis there is no 0.
+  const log = curve([
+    { ...POINT, latencies: [1, 1000], brackets: [{ low: 0, high: 2 }, { low: 900, high: 1100 }] },
+  ]);
+  for (const [, y1, y2] of log.toString().matchAll(/class="whisker.* y1="([^"]*)" y2="([^"]*)"/g)) {
+    for (const y of [Number(y1), Number(y2)]) assert(y >= 0 && y <= 210, `${y}`);
   }
 });

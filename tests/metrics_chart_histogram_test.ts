@@ -53,8 +53,39 @@ Deno.test("histogramChart gives equal percentiles one label", () => {
   assertEquals(chart.match(/class="mark"/g)?.length, 1);
 });
 
+Deno.test("histogramChart draws each bracket below the name of its percentile, inside the plot", () => {
+  const marks = [
+    { p: 50, value: 20, bracket: { low: 10, high: 30 } },
+    { p: 90, value: 70, bracket: { low: 65, high: 200 } },
+    { p: 99, value: 70.1, bracket: { low: 65, high: 210 } },
+  ];
+  const chart = histogramChart({
+    ...BARS,
+    scale: "linear",
+    edges: [0, 10, 20, 30, 40, 50, 60, 70, 80],
+    counts: [0, 5, 0, 10, 0, 0, 0, 5],
+    marks,
+  }).toString();
+  assertStringIncludes(chart, 'class="band" x1="12.5%" x2="37.5%"');
+  assertStringIncludes(chart, 'class="band" x1="81.25%" x2="100%"');
+  assertEquals(chart.match(/class="band"/g)?.length, 2);
+  assertStringIncludes(chart, "p50 20.0 ms (10–30), p90 70.0 ms (65–200)");
+});
+
 Deno.test("labelRows gives each label a row with room", () => {
-  assertEquals(labelRows([0.1, 0.5, 0.9]), [0, 0, 0]);
-  assertEquals(labelRows([0.1, 0.12, 0.14]), [0, 1, 2]);
-  assertEquals(labelRows([0.1, 0.12, 0.3]), [0, 1, 0]);
+  const rows = (...places: number[]) => labelRows(places.map((at) => ({ at })));
+  assertEquals(rows(0.1, 0.5, 0.9), [0, 0, 0]);
+  assertEquals(rows(0.1, 0.12, 0.14), [0, 1, 2]);
+  assertEquals(rows(0.1, 0.12, 0.3), [0, 1, 0]);
+});
+
+Deno.test("labelRows lets no band lie on another", () => {
+  assertEquals(labelRows([{ at: 0.2, from: 0.1, to: 0.5 }, { at: 0.6, from: 0.4, to: 0.7 }]), [
+    0,
+    1,
+  ]);
+  assertEquals(labelRows([{ at: 0.2, from: 0.1, to: 0.3 }, { at: 0.6, from: 0.4, to: 0.7 }]), [
+    0,
+    0,
+  ]);
 });

@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
+  bracketedText,
+  formatBracketed,
   formatCount,
   formatMs,
   formatNumber,
@@ -64,4 +66,51 @@ Deno.test("formatValue, formatCount, formatPercentile and plural name what they 
   assertEquals(formatCount(999), "999");
   assertEquals(formatPercentile(99.9), "p99.9");
   assertEquals([plural(1, "user"), plural(2000, "user")], ["1 user", "2,000 users"]);
+});
+
+Deno.test("formatBracketed gives as many digits as tell the ends apart, rounded outwards", () => {
+  const table: [number, [low: number, high: number], string][] = [
+    [50.1, [49.9, 50.3], "50.1 ms (49.9–50.3)"],
+    [50.13, [50.11, 50.15], "50.13 ms (50.11–50.15)"],
+    [50.1, [45.3, 61.2], "50.1 ms (45–62)"],
+    [50.1, [40.2, 165], "50.1 ms (40–165)"],
+    // Four digits at most: what is printed is then wider than the bracket.
+    [10.003, [10.0011, 10.0042], "10.00 ms (10.00–10.01)"],
+    [1241.3, [1241.1, 1241.4], "1.241 s (1.241–1.242)"],
+    [10, [10, 10], "10.00 ms (10.00–10.00)"],
+    [0, [0, 0.35], "0 ms (0–0.35)"],
+    [0, [0, 0], "0 ms (0–0)"],
+    // Both ends in the unit of the number.
+    [999.7, [990, 1004], "1.000 s (0.990–1.004)"],
+    [125_000, [124_800, 125_300], "2 min 5 s (124.8–125.3 s)"],
+    // A number that binary fractions put beside its decimal one.
+    [0.3, [0.1 + 0.2, 0.7], "0.300 ms (0.3–0.7)"],
+  ];
+  for (const [value, [low, high], text] of table) {
+    assertEquals(bracketedText(formatBracketed(value, { low, high }, "ms")), text);
+  }
+  assertEquals(
+    bracketedText(formatBracketed(1548.3, { low: 1540.2, high: 1552 }, "1")),
+    "1,548 (1,540–1,552)",
+  );
+  assertEquals(
+    bracketedText(formatBracketed(17, { low: 16.8, high: 17.2 }, "req/s")),
+    "17.0 req/s (16.8–17.2)",
+  );
+  assertEquals(formatBracketed(4.123, undefined, "ms"), { value: "4.12 ms", ends: undefined });
+  assertEquals(formatBracketed(undefined, { low: 1, high: 2 }, "ms").value, "n/a");
+});
+
+Deno.test("formatBracketed prints no bracket without its number, none narrower than it is", () => {
+  for (let i = 1; i < 2000; i++) {
+    const value = 0.001 * 1.0093 ** i;
+    const low = value * (1 - (i * 7 % 11) / 40);
+    const high = value + (i * 5 % 13) * value / 9;
+    const printed = formatBracketed(value, { low, high }, "1");
+    const [from, to] = printed.ends!.split("–").map((end) => Number(end.replaceAll(",", "")));
+    const shown = Number(printed.value.replaceAll(",", ""));
+    const near = 1e-6 * value;
+    assert(from! <= low + near && to! >= high - near, `${low} ${high}: ${printed.ends}`);
+    assert(from! <= shown && shown <= to!, `${printed.value} ${printed.ends}`);
+  }
 });

@@ -6,6 +6,7 @@ import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize } from "../metrics/summary.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { withBrackets } from "./support/with_brackets.ts";
 
 const SUMMARY = summarize(
   createRun([
@@ -20,8 +21,10 @@ const SUMMARY = summarize(
   { percentiles: [50, 99.9], slo: parseSlo("ttft:500") },
 );
 
-function table(): { readonly header: readonly string[]; readonly rows: Record<string, string>[] } {
-  const [header, ...rows] = parse(reportCsv.render(SUMMARY)) as string[][];
+function table(
+  summary = SUMMARY,
+): { readonly header: readonly string[]; readonly rows: Record<string, string>[] } {
+  const [header, ...rows] = parse(reportCsv.render(summary)) as string[][];
   return {
     header: header!,
     rows: rows.map((row) => Object.fromEntries(header!.map((name, i) => [name, row[i]!]))),
@@ -76,4 +79,37 @@ Deno.test("reportCsv says how near its percentiles are", () => {
 Deno.test("reportCsv has columns for every metric", () => {
   const { header } = table();
   for (const { name } of METRICS) assert(header.includes(`${name}_count`), name);
+});
+
+Deno.test("reportCsv gives both ends of every bracket, behind the columns that were there", () => {
+  const { header, rows: [closed, open] } = table(withBrackets(SUMMARY));
+  const expected: Record<string, string> = {
+    bracket_basis: "stamps",
+    witness_streams: "2",
+    witness_ticks: "1204",
+    witness_ticks_inside: "1203",
+    witness_departures_inside: "40",
+    ttft_mean_low_ms: "99.8",
+    ttft_mean_high_ms: "100.1",
+    ttft_median_low_ms: "99.8",
+    e2e_mean_low_ms: "139.8",
+    output_tokens_low_per_sec: String(Number(closed!.output_tokens_per_sec) - 0.2),
+    qps_high: String(Number(closed!.qps) + 0.1),
+    // No percentile, no bracket.
+    ttft_p50_low_ms: "",
+    ttft_intended_mean_low_ms: "",
+    steady_qps_low: "",
+  };
+  for (const [name, value] of Object.entries(expected)) assertEquals(closed![name], value, name);
+  assertEquals(open!.ttft_intended_mean_low_ms, "119.8");
+  const first = header.findIndex((name) => /_(low|high)/.test(name));
+  assert(header.slice(first).every((name) => /_(low|high)(_ms|_per_sec)?$/.test(name)));
+  assertEquals(header.filter((name) => name.startsWith("client_error")), []);
+});
+
+Deno.test("reportCsv leaves brackets empty where nobody knows them", () => {
+  const { rows: [closed] } = table();
+  for (const name of ["bracket_basis", "witness_ticks", "ttft_mean_low_ms", "qps_high"]) {
+    assertEquals(closed![name], "", name);
+  }
 });

@@ -7,9 +7,9 @@ import { reportHtml } from "../metrics/report_html.ts";
 import type { LoadPlan, Run } from "../metrics/run.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize, type SummaryOptions } from "../metrics/summary.ts";
-import { createCell } from "./support/create_calibration.ts";
 import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun, type RunFields } from "./support/create_run.ts";
+import { withBrackets } from "./support/with_brackets.ts";
 
 function render(run: Run, options: SummaryOptions = {}): string {
   return reportHtml.render(summarize(run, options));
@@ -269,31 +269,51 @@ Deno.test("reportHtml leads with what is wrong, and says so when nothing is", ()
   assertLess(text.indexOf("Read before using the numbers"), text.indexOf("Key numbers"));
 });
 
-Deno.test("reportHtml puts the client's error and verdict beside the results", () => {
+Deno.test("reportHtml puts brackets, witness and verdict beside the results", () => {
   const client = { cpuCores: 0.1, loopLagP50Ms: 1, loopLagP99Ms: 2, loopLagMaxMs: 3 };
-  const calibration = {
-    savedAt: "2026-01-01T00:00:00.000Z",
-    cells: [createCell({ streams: 1, tokensPerSec: 33 })],
-  };
   const records = requests(120);
-  const bounded = textOf(render(createRun(records, { ends: [{ client }] })));
-  assertStringIncludes(bounded, "client error at p99 ~ 2.00 ms");
-  assertStringIncludes(bounded, "Not calibrated");
-  const measured = textOf(
-    render(createRun(records, { header: { calibration }, ends: [{ client }] })),
+  const summary = withBrackets(summarize(createRun(records, { ends: [{ client }] })));
+  const page = reportHtml.render(summary);
+  assertWellFormed(page);
+  assertNumbers(page);
+  const text = textOf(page);
+  assertStringIncludes(
+    text,
+    "TTFT p50 100.0 ms (99.8–100.1) p90 100.0 ms (99.8–100.1) p99 100.0 ms (99.8–100.1) TPOT",
   );
-  assertStringIncludes(measured, "client error at p99 ± 1.00 ms");
-  assertStringIncludes(measured, "Calibrated 2026-01-01 with 1 stream, 33 tokens/s.");
-  assertStringIncludes(measured, "Client error p50 p99 max TTFT 0.100 ms 1.00 ms 2.00 ms");
-  const twice = createRun([...records, ...requests(120, { load: 1 })], {
+  assertStringIncludes(
+    text,
+    "Requests/s 6.67 (6.46–6.77) whole run; steady window 6.61 (6.41–6.72)",
+  );
+  assertStringIncludes(text, "(low–high): the true figure at the client's host lies between.");
+  assertStringIncludes(text, "from what each stamp leaves open.");
+  assertStringIncludes(text, "Witness: 2 streams, 1,204 ticks: 99.9 % inside;");
+  assertStringIncludes(
+    text,
+    "Ticks compared 1,204, 99.9 % inside Departures compared 40, 100 % inside",
+  );
+  assertStringIncludes(text, "Requests sent late, p50 · p99 · max 0.0200 ms · 0.400 ms · 0.400 ms");
+  assertFalse(page.includes("±"));
+  const twice = withBrackets(summarize(createRun([...records, ...requests(120, { load: 1 })], {
     loads: [{}, { label: "again" }],
     ends: [{ client }, {}],
-  });
-  assertStringIncludes(render(twice), '<td class="right first"><b class="good">ok</b></td>');
-  // Beside the percentiles of each metric; the second load was not observed.
-  assertStringIncludes(textOf(render(twice)), "100 100 100 ~ 2.00 10 10 10 ~ 0.500");
-  assertStringIncludes(render(twice), 'colspan="4" class="group">TTFT (ms)</th>');
+  })));
+  const loads = [twice.loads[0]!, summarize(createRun(requests(120))).loads[0]!];
+  const several = reportHtml.render({ ...twice, loads });
+  assertWellFormed(several);
+  assertStringIncludes(several, '<td class="right first"><b class="good">ok</b></td>');
+  assertStringIncludes(several, 'colspan="3" class="group">TTFT (ms)</th>');
+  // Of the second load nothing is known.
+  assertStringIncludes(textOf(several), "n/a 100 100 100 10 10 10");
+  assertStringIncludes(textOf(several), " 100.0 (99.8–100.1) 100.0 (99.8–100.1) 100.0 ");
   assertFalse(render(createRun(records)).includes("The client's part"));
+});
+
+Deno.test("reportHtml says why there was no witness", () => {
+  const fields = { bracketBasis: undefined, witness: undefined, witnessAbsent: "no free port" };
+  const text = textOf(reportHtml.render(withBrackets(summarize(HEALTHY), undefined, fields)));
+  assertStringIncludes(text, "Brackets: none: nothing tells how late this client's stamps may be.");
+  assertStringIncludes(text, "Witness: none: no free port.");
 });
 
 Deno.test("reportHtml folds the same warning of many loads", () => {

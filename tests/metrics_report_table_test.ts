@@ -1,9 +1,18 @@
-import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertLessOrEqual,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import type { LoadSummary } from "../metrics/load_summary.ts";
 import { renderTable, reportTable } from "../metrics/report_table.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
-import { createRun, type RunFields } from "./support/create_run.ts";
+import { createRun } from "./support/create_run.ts";
+import { withBrackets, WITNESS } from "./support/with_brackets.ts";
 
 /** 100 requests in a row, 150 ms each. */
 const ONE = summarize(createRun(
@@ -48,33 +57,35 @@ Prompt + output tokens/s        100                    100
 In flight, mean                   1                      1
 In flight, max                    1
 
-Latency            mean      min      p50      p90      p95      p99      max  samples    ± client
-TTFT             100 ms   100 ms   100 ms   100 ms   100 ms   100 ms   100 ms      100   ~ 1.50 ms
-TPOT            10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms      100  ~ 0.375 ms
-ITL             10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms      400   ~ 1.50 ms
-E2E              140 ms   140 ms   140 ms   140 ms   140 ms   140 ms   140 ms      100   ~ 1.50 ms
+Latency            mean      min      p50      p90      p95      p99      max  samples
+TTFT             100 ms   100 ms   100 ms   100 ms   100 ms   100 ms   100 ms      100
+TPOT            10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms      100
+ITL             10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms      400
+E2E              140 ms   140 ms   140 ms   140 ms   140 ms   140 ms   140 ms      100
 Schedule delay     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms      100
 
+Brackets     none: nothing tells how late this client's stamps may be
 Tokens       prompt 1,000 (mean 10, max 10; usage), output 500 (mean 5, max 5; counter), 100 of 100
              answers as long as requested
 Stream       1 token per tick, 1 read per token, 1 event per read
 Connections  100 reused
 Client       0.250 cores busy, timers late by 1.50 ms at p99, 80 MiB memory
-Client error not calibrated: a rough estimate from the lateness of timers; tokens of many streams
-             that arrive together are read later; to measure it: tokometer calibrate --concurrency 1
-             --itl 10 --transport fetch --workers 0
 Verdict      ok: The client had time: these numbers are the server's
 `;
 
 Deno.test("reportTable prints one load in detail", () => {
-  // Metrics that were added since are further rows.
-  const known = ["ttft", "tpot", "itl", "e2e", "schedule_delay"];
-  const loads = ONE.loads.map((load) => ({
-    ...load,
-    metrics: load.metrics.filter(({ name }) => known.includes(name)),
-  }));
-  assertEquals(reportTable.render({ ...ONE, loads }), EXPECTED);
+  assertEquals(reportTable.render(known(ONE)), EXPECTED);
 });
+
+/** Metrics that were added since are further rows. */
+function known(summary: Summary): Summary {
+  const names = ["ttft", "tpot", "itl", "e2e", "schedule_delay"];
+  const loads = summary.loads.map((load) => ({
+    ...load,
+    metrics: load.metrics.filter(({ name }) => names.includes(name)),
+  }));
+  return { ...summary, loads };
+}
 
 Deno.test("reportTable has room for any metric: other units in a table of their own", () => {
   const [load] = ONE.loads;
@@ -98,16 +109,93 @@ Deno.test("reportTable has room for any metric: other units in a table of their 
 
 Deno.test("reportTable says when arrivals were stamped by the kernel", () => {
   const text = (kernelStampedReads: number) => {
-    const client = { loopLagP50Ms: 1, loopLagP99Ms: 200, loopLagMaxMs: 300, kernelStampedReads };
-    const run = createRun([createRecord({})], { ends: [{ client }] });
+    const run = createRun([createRecord({})], { ends: [{ client: { kernelStampedReads } }] });
     return renderTable(summarize(run), { width: 100 }).replaceAll(/\s+/g, " ");
   };
   assertStringIncludes(text(1), "100 % of reads stamped by the kernel");
-  assertStringIncludes(text(1), "tokens are more exact, as the kernel stamped them");
-  assertStringIncludes(text(1), "was stamped on time but read late");
   assertMatch(text(0.5), / 50(\.0)? % of reads stamped by the kernel/);
-  assertStringIncludes(text(0.5), "tokens of many streams that arrive together are read later");
-  assertStringIncludes(text(0.5), "what arrived then was stamped late");
+});
+
+const BRACKETED = `\
+Throughput                whole run                 steady 0 ms to 14.8 s
+Requests/s                     6.67  (6.46–6.77)                     6.60  (6.39–6.70)
+Requests/min                    400                                   396
+Output tokens/s               33.33  (33.13–33.44)                  33.33  (33.13–33.44)
+Prompt + output tokens/s      100.0  (99.8–100.1)                   100.0  (99.8–100.1)
+In flight, mean                   1                                     1
+In flight, max                    1
+
+Latency            mean            p50            p90      p95            p99      max  samples
+TTFT             100 ms       100.0 ms       100.0 ms   100 ms       100.0 ms   100 ms      100
+                          (99.8–100.1)   (99.8–100.1)            (99.8–100.1)
+TPOT            10.0 ms       10.00 ms       10.00 ms  10.0 ms       10.00 ms  10.0 ms      100
+                          (9.80–10.10)   (9.80–10.10)            (9.80–10.10)
+ITL             10.0 ms       10.00 ms       10.00 ms  10.0 ms       10.00 ms  10.0 ms      400
+                          (9.80–10.10)   (9.80–10.10)            (9.80–10.10)
+E2E              140 ms       140.0 ms       140.0 ms   140 ms       140.0 ms   140 ms      100
+                         (139.8–140.1)  (139.8–140.1)           (139.8–140.1)
+Schedule delay     0 ms           0 ms           0 ms     0 ms           0 ms     0 ms      100
+                              (0–0.10)       (0–0.10)                (0–0.10)
+
+Brackets     (low–high): the true figure at the client's host lies between; from what each stamp
+             leaves open
+Witness      2 streams, 1,204 ticks: 99.9 % inside; 40 departures: 100 % inside
+Tokens`;
+
+Deno.test("reportTable prints the bracket of a rate beside it, of a latency below it", () => {
+  assertStringIncludes(renderTable(withBrackets(known(ONE)), { width: 100 }), BRACKETED);
+});
+
+Deno.test("reportTable brackets every figure where there is room, the median and the tail always", () => {
+  const bracketed = (width: number, percentiles: readonly number[]) => {
+    const summary = summarize(
+      createRun(
+        Array.from({ length: 1000 }, (_, index) => createRecord({ index, sentMs: index * 150 })),
+      ),
+      { percentiles },
+    );
+    const lines = renderTable(withBrackets(summary), { width }).split("\n");
+    const heading = lines.findIndex((line) => line.startsWith("Latency "));
+    for (const line of lines) assertLessOrEqual(line.length, width, line);
+    return [
+      lines[heading]!.split(/ +/).slice(1).join(" "),
+      lines[heading + 2]!.match(/\([^)]+\)/g)?.length,
+    ];
+  };
+  assertEquals(bracketed(100, [50, 90, 99]), ["mean p50 p90 p99 max samples", 4]);
+  assertEquals(bracketed(100, [50, 75, 90, 95, 99, 99.9]), [
+    "mean p50 p75 p90 p99 p99.9 max samples",
+    2,
+  ]);
+  assertEquals(bracketed(80, [50, 90, 95, 99]), ["mean p50 p90 p99 max samples", 2]);
+  assertEquals(bracketed(100, []), ["mean min max samples", 1]);
+});
+
+Deno.test("reportTable leaves no empty line below figures that do not exist", () => {
+  const { loads, ...rest } = summarize(createRun([]));
+  const text = renderTable(withBrackets({ ...rest, loads }));
+  assertMatch(text, /\nTTFT .*\nTPOT .*\nITL .*\nE2E /);
+});
+
+Deno.test("reportTable says where brackets come from and what the witness saw", () => {
+  const lines = (fields: Partial<LoadSummary>) =>
+    renderTable(withBrackets(ONE, undefined, fields)).replaceAll(/\n {13}/g, " ").split("\n")
+      .filter((line) => /^(Brackets|Witness) /.test(line));
+  const { ticksInside: _, departuresInside: __, ...late } = WITNESS;
+  const [, witness] = lines({ bracketBasis: "witness", witness: late });
+  assertEquals(
+    witness,
+    "Witness      2 streams, 1,204 ticks: read late by 0.0500 ms at p50, 0.900 ms at p99; " +
+      "40 departures: late by 0.0200 ms at p50, 0.400 ms at p99",
+  );
+  assertMatch(lines({ bracketBasis: "witness" })[0]!, /from how late the witness streams were/);
+  const few = { ...WITNESS, ticks: 60, ticksInside: 60 };
+  assertMatch(lines({ witness: few })[1]!, /60 ticks: 100 % inside; .*; too few ticks for a p99$/);
+  const none = { bracketBasis: undefined, witness: undefined };
+  assertEquals(lines({ ...none, witnessAbsent: "switched off (--no-witness)" }), [
+    "Brackets     none: nothing tells how late this client's stamps may be",
+    "Witness      none: switched off (--no-witness)",
+  ]);
 });
 
 Deno.test("reportTable puts one line per load before the details of several", () => {
@@ -122,28 +210,32 @@ Deno.test("reportTable puts one line per load before the details of several", ()
   assertFalse(reportTable.render(ONE).includes("Load "));
 });
 
-Deno.test("reportTable: a load's line has the client's error and the verdict beside the numbers", () => {
+Deno.test("reportTable: a load's line has the bracket of its tail and the verdict", () => {
   const client = { loopLagP50Ms: 1, loopLagP99Ms: 2, loopLagMaxMs: 3 };
-  const records = [0, 1].map((load) => createRecord({ load }));
-  const summary = (ends: NonNullable<RunFields["ends"]>) =>
-    summarize(
-      createRun(records, { loads: [{ label: "1 user" }, { label: "2 users" }], ends }),
-    );
-  const lines = (ends: NonNullable<RunFields["ends"]>, width: number) =>
-    renderTable(summary(ends), { width }).split("\n").filter((line) =>
+  const records = [0, 1].flatMap((load) =>
+    Array.from({ length: 100 }, (_, index) => createRecord({ load, index }))
+  );
+  const plain = summarize(
+    createRun(records, { loads: [{ label: "1 user" }, { label: "2 users" }], ends: [{ client }] }),
+  );
+  const { loads, ...rest } = withBrackets(plain);
+  const lines = (summary: Summary, width: number) =>
+    renderTable(summary, { width }).split("\n").filter((line) =>
       /^(Load|[12] users?) .*\S/.test(line)
     );
-  const [heading, first, second] = lines([{ client }, {}], 100);
-  assertMatch(heading!, /TTFT p50 +p99 +± client +ITL p50 +p99 .*verdict$/);
-  assertMatch(first!, / ~ 2\.00 ms .* ok$/);
-  assertFalse(/ms +ok$|~/.test(second!), second);
-  assertMatch(lines([{ client }, {}], 80)[0]!, /TTFT p50 +p99 +± client/);
-  assertFalse(/error|verdict/.test(lines([{}, {}], 100)[0]!));
+  const summary = { ...rest, loads: [loads[0]!, plain.loads[1]!] };
+  const [heading, first, second] = lines(summary, 100);
+  assertMatch(heading!, /TTFT p50 +p99 +\(low–high\) +ITL p50 +p99 /);
+  assertMatch(first!, / 100\.0 ms +\(99\.8–100\.1\) +10\.0 ms/);
+  // Nothing is known of the second load.
+  assertFalse(second!.includes("–"), second);
+  assertMatch(lines(plain, 100)[0]!, / verdict$/);
+  assertFalse(lines(plain, 100)[0]!.includes("low"));
 });
 
 Deno.test("reportTable stays within the width, at most 100 columns", () => {
   for (const width of [60, 80, 100, 200]) {
-    for (const line of renderTable(SEVERAL, { width }).split("\n")) {
+    for (const line of renderTable(withBrackets(SEVERAL), { width }).split("\n")) {
       // A word is never cut.
       assert(line.length <= Math.min(width, 100) || /^\S+$/.test(line.trim()), line);
     }
