@@ -30,7 +30,7 @@ export interface Throughput extends Window {
    * What the client leaves open about these rates; absent = unknown. The high end is what they would
    * be if the client had sent every request when it was due.
    */
-  readonly brackets?: {
+  readonly brackets: {
     /** Of `qps`. */
     readonly qps: Bracket | undefined;
     /** Of `outputTokensPerSec`. */

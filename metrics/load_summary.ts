@@ -67,11 +67,11 @@ export interface LoadSummary {
   /** Sent requests, by kind of connection. */
   readonly connections: ConnectionCounts;
   /** Where the brackets come from; absent = there are none. */
-  readonly bracketBasis?: BracketBasis | undefined;
+  readonly bracketBasis: BracketBasis | undefined;
   /** What streams of known timing showed of the client; absent = there were none. */
-  readonly witness?: Witness | undefined;
+  readonly witness: Witness | undefined;
   /** Why there were none, in a sentence without a period. */
-  readonly witnessAbsent?: string | undefined;
+  readonly witnessAbsent: string | undefined;
   /** What the client measured of itself; absent when it was not measured. */
   readonly client: ClientSummary | undefined;
   /** GPUs; absent when they were not sampled. */
@@ -233,7 +233,7 @@ export interface MetricSummary
   /** Distribution, in the metric's unit. */
   readonly distribution: Distribution;
   /** What the client's stamps leave open about it; absent = unknown, or not a time. */
-  readonly brackets?: DistributionBrackets | undefined;
+  readonly brackets: DistributionBrackets | undefined;
 }
 
 /** Histogram of one metric. */

@@ -86,7 +86,7 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ["witness_absent", ({ witnessAbsent }) => witnessAbsent],
     ...rateBrackets("", ({ throughput }) => throughput.run),
     ...rateBrackets("steady_", ({ throughput }) => throughput.steady),
-    ...METRICS.filter(({ unit }) => unit === "ms").flatMap(({ name }) =>
+    ...METRICS.filter(({ ends }) => ends !== undefined).flatMap(({ name }) =>
       latencyBrackets(name, percentiles)
     ),
   ];

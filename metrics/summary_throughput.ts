@@ -111,6 +111,7 @@ export function rates(window: Window, { completed, prompt, output }: Work): Thro
     totalTokensPerSec: prompt === undefined || output === undefined
       ? undefined
       : perSec(prompt + output),
+    brackets: undefined,
   };
 }
 

@@ -8,6 +8,7 @@ import { createCell, createLimit } from "./support/create_calibration.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { runApart } from "./support/run_apart.ts";
+import { WITNESS } from "./support/with_brackets.ts";
 
 const OPEN = { label: "10 req/s constant", kind: "open", ratePerSec: 10 } as const;
 
@@ -73,6 +74,15 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
       },
     },
   })),
+  bracketed: summarize(createRun([
+    createRecord({ departedMs: 0.4, tickWidthUs: Uint32Array.of(300, 300, 500, 300, 300) }),
+  ], { ends: [{ witness: WITNESS }] })),
+  "bracketed by the witness": summarize(createRun([createRecord()], {
+    ends: [{ witness: { ...WITNESS, readLateMaxMs: [0.4, 0.8], departLateMaxMs: [0.1, 0.2] } }],
+  })),
+  "without a witness": summarize(createRun([createRecord()], {
+    ends: [{ witnessAbsent: "switched off (--no-witness)" }],
+  })),
   open: summarize(
     createRun([createRecord({ firstAnswerMs: 110 })], { loads: [OPEN] }),
     { slo: parseSlo("ttft:500") },
@@ -112,6 +122,10 @@ const MUTATIONS: Readonly<Record<string, (json: Json) => void>> = {
     delete json.header.calibration.limits[0].boundMs,
   "a calibrated load without its error": (json) => delete json.header.calibration.cells[0].error,
   "an approximation without its error": (json) => json.loads[0].approximation = { binMs: 1 },
+  "a load that does not say where its brackets come from": (json) =>
+    delete json.loads[0].bracketBasis,
+  "a bracket without an end": (json) =>
+    json.loads[0].metrics[0].brackets = { mean: { low: 1 }, median: null, percentiles: [] },
   "a load that does not say how near it is": (json) => delete json.loads[0].approximation,
   "clients put together by chance": (json) => json.header.merged = { clock: "dice", clients: [] },
   "a header without its seed": (json) => delete json.header.seed,
@@ -137,6 +151,22 @@ Deno.test("reportJson writes null for a number that does not exist, never 0 (T13
   assertEquals(load.throughput.steady, null);
   const { count, mean, percentiles } = load.metrics[0].distribution;
   assertEquals([count, mean, percentiles[0]], [0, null, { p: 50, value: null }]);
+});
+
+Deno.test("reportJson gives brackets with their numbers, and null where nobody knows them", () => {
+  const load = (name: string): Json => JSON.parse(reportJson.render(SUMMARIES[name]!)).loads[0];
+  const { bracketBasis, witness, witnessAbsent, metrics, throughput } = load("bracketed");
+  assertEquals([bracketBasis, witness.ticks, witnessAbsent], ["stamps", WITNESS.ticks, null]);
+  // Sent up to 0.4 ms later, its first token up to 0.3 ms earlier.
+  const { low, high } = metrics[0].brackets.mean;
+  assertEquals([Math.round(low * 1000), Math.round(high * 1000)], [99_300, 100_000]);
+  assertEquals(metrics.find(({ name }: Json) => name === "prompt_tokens").brackets, null);
+  assert(throughput.run.brackets.qps.low <= throughput.run.brackets.qps.high);
+  assertEquals(load("bracketed by the witness").bracketBasis, "witness");
+  const none = load("without a witness");
+  assertEquals([none.bracketBasis, none.witness], [null, null]);
+  assertEquals(none.witnessAbsent, "switched off (--no-witness)");
+  assertEquals([none.metrics[0].brackets, none.throughput.run.brackets], [null, null]);
 });
 
 Deno.test("reportJson says the same as JSON.stringify, with formulas of the metrics", () => {

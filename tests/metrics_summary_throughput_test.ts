@@ -11,6 +11,7 @@ Deno.test("rates divide completed requests and their tokens by the duration (T15
     rpm: 60,
     outputTokensPerSec: 5,
     totalTokensPerSec: 15,
+    brackets: undefined,
   });
 });
 
