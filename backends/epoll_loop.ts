@@ -33,6 +33,7 @@ import {
   wakeOnTime,
 } from "./epoll_libc.ts";
 import { StampedReader } from "./epoll_receive.ts";
+import { RunDelay } from "./epoll_run_delay.ts";
 import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_connection.ts";
 
 const EVENTS_AT_ONCE = 1024;
@@ -57,6 +58,10 @@ const NAP_MS = 2;
 const NAP_SHARE = 0.1;
 /** A nap must be expected to gather this many reads to be worth its system call. */
 const NAP_READS = 2;
+/** A wait that takes longer than this may have slept; a shorter one need not be looked into. */
+const LONG_WAIT_MS = 0.5;
+/** From the event that wakes the thread to the end of the wait, besides waiting for a core. */
+const WAKE_MS = 0.3;
 /** Weight of the latest turn in the running average of the gap between reads. */
 const LATEST_WEIGHT = 0.05;
 
@@ -128,6 +133,13 @@ export class EpollLoop implements Clock {
   #open = 0;
   /** When this turn of the loop began. */
   #turnMs = 0;
+  /** When the latest wait began. */
+  #waitMs = 0;
+  /** The latest time when the kernel listed all descriptors that were ready, at the earliest. */
+  #listedMs = 0;
+  /** Sockets of this turn's list were empty at this time. */
+  quietMs = 0;
+  readonly #runDelay: RunDelay;
   /** Running average of the time between two reads, ms. */
   #gapMs = Infinity;
   readonly #napTime = new Int32Array(4);
@@ -140,6 +152,7 @@ export class EpollLoop implements Clock {
     if (options.platformTurns !== undefined) this.#platformDueMs = 0;
     this.#precise = this.libc.symbols.epoll_pwait2 !== null;
     wakeOnTime(this.libc);
+    this.#runDelay = new RunDelay(this.libc);
     this.#epoll = this.libc.symbols.epoll_create1(EPOLL_CLOEXEC);
     this.#control(EPOLL_CTL_ADD, options.wakeFd, EPOLLIN);
   }
@@ -228,6 +241,7 @@ export class EpollLoop implements Clock {
       for (const timers of this.#timers) if (timers.dueMs() <= this.now()) timers.fire();
     }
     this.reader.close();
+    this.#runDelay.close();
     symbols.close(this.#epoll);
   }
 
@@ -282,6 +296,7 @@ export class EpollLoop implements Clock {
   /** Waits for events until the next timer is due; returns their number. */
   #wait(events: Int32Array<ArrayBuffer>): number {
     const { symbols } = this.libc;
+    this.#waitMs = this.now();
     const timeoutMs = this.#timeoutMs();
     if (!this.#precise) {
       return symbols.epoll_wait(this.#epoll, events, EVENTS_AT_ONCE, Math.ceil(timeoutMs));
@@ -300,7 +315,7 @@ export class EpollLoop implements Clock {
     let dueMs = Math.min(this.#dueMs, this.#platformDueMs);
     for (const timers of this.#timers) dueMs = Math.min(dueMs, timers.dueMs());
     if (dueMs === Infinity) return LONGEST_WAIT_MS;
-    const leftMs = dueMs - this.now();
+    const leftMs = dueMs - this.#waitMs;
     return leftMs <= SPIN_MS ? 0 : Math.min(LONGEST_WAIT_MS, leftMs);
   }
 
@@ -328,6 +343,28 @@ export class EpollLoop implements Clock {
         : this.#gapMs + (gapMs - this.#gapMs) * LATEST_WEIGHT;
     }
     this.#turnMs = nowMs;
+    this.#noteList(nowMs, count);
+  }
+
+  /**
+   * Notes what a wait that ended at `nowMs` says of sockets: those that the one before did not list
+   * were empty then, and where this one slept, all were when it began to.
+   */
+  #noteList(nowMs: number, count: number): void {
+    this.quietMs = this.#listedMs;
+    let listedMs = this.#waitMs;
+    if (nowMs - listedMs > LONG_WAIT_MS) {
+      const delayMs = this.#runDelay.sinceLast();
+      // Without the kernel's account, waiting for a core cannot be told from sleeping.
+      if (delayMs === undefined) listedMs = nowMs;
+      else {
+        // It slept until the first of what it listed came; before, there was nothing anywhere.
+        const slept = nowMs - listedMs - delayMs > WAKE_MS;
+        listedMs = Math.max(listedMs, nowMs - delayMs - WAKE_MS);
+        if (slept) this.quietMs = Math.max(this.quietMs, listedMs);
+      }
+    }
+    if (count >= 0 && count < EVENTS_AT_ONCE) this.#listedMs = listedMs;
   }
 
   /** Whether a sleeper may have woken. */
@@ -369,6 +406,8 @@ class EpollSocket implements Socket {
   #unsent: Uint8Array[] = [];
   /** A time at which everything that had arrived was read. */
   #emptyMs = 0;
+  /** The last read left something. */
+  #more = false;
 
   constructor(loop: EpollLoop, origin: Origin, events: SocketEvents) {
     this.#loop = loop;
@@ -398,7 +437,7 @@ class EpollSocket implements Socket {
       return;
     }
     const sent = sendSome(this.#loop.libc, this.#fd, bytes, bytes.length);
-    if (sent === bytes.length) return;
+    if (sent === bytes.length) return this.#events.onDeparted?.(this.#loop.now());
     this.#unsent.push(bytes.subarray(sent));
     this.#loop.rewatch(this.#fd, EPOLLIN | EPOLLOUT);
   }
@@ -420,10 +459,12 @@ class EpollSocket implements Socket {
     if ((flags & EPOLLOUT) !== 0) this.#flush();
     if ((flags & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
     const { buffer, libc, reader } = this.#loop;
-    const count = reader.receive(this.#fd, this.#emptyMs);
+    const emptyMs = this.#more ? this.#emptyMs : Math.max(this.#emptyMs, this.#loop.quietMs);
+    const count = reader.receive(this.#fd, this.#emptyMs, emptyMs);
     if (count > 0) {
-      if (count < READ_BYTES) this.#emptyMs = reader.arrivedMs;
-      this.#events.onBytes(buffer, count, reader.stamped ? reader.arrivedMs : undefined);
+      this.#more = count === READ_BYTES;
+      if (!this.#more) this.#emptyMs = reader.emptyMs;
+      this.#events.onBytes(buffer, count, reader.arrivedMs, reader.widthMs);
     } else if (count === 0) this.#events.onEnd();
     else {
       const error = errno(libc);
@@ -478,6 +519,7 @@ class EpollSocket implements Socket {
       }
       this.#unsent.shift();
     }
+    this.#events.onDeparted?.(this.#loop.now());
     this.#loop.rewatch(this.#fd, EPOLLIN);
   }
 }

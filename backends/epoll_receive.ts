@@ -13,6 +13,7 @@ import {
   SO_TIMESTAMPNS,
   STREAM_FLAGS,
 } from "./epoll_libc.ts";
+import { KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
 
 // Offsets in the memory that the kernel reads and writes; 64 bits, little endian.
 /** `struct msghdr`: name, its length, iovec, their number, control, its length, flags. */
@@ -33,7 +34,7 @@ const MEMORY_BYTES = CONTROL + CONTROL_BYTES;
 
 /** Stamps are in the time of day, which may be set: our clock is compared with it this often. */
 const COMPARE_MS = 50;
-/** A comparison is good when two readings of our clock around it are closer than this. */
+/** The difference of the clocks is known well when it is known to within this. */
 const CLOSE_MS = 0.01;
 const TRIES = 5;
 /** A stamp further off than this does not belong to the read: the time of day was set. */
@@ -42,10 +43,15 @@ const TOLERANCE_MS = 0.05;
 export class StampedReader {
   /** When the last byte of the last read was received, on the given clock. */
   arrivedMs = 0;
+  /** How much earlier what was read last may have come; see `SocketEvents.onBytes`. */
+  widthMs = NaN;
+  /** A time at which the socket was empty, unless the last read filled the buffer. */
+  emptyMs = 0;
   /** Whether the kernel stamped it; otherwise it is the time of the read. */
   stamped = false;
   readonly #libc: Libc;
   readonly #now: () => number;
+  readonly #bufferBytes: number;
   readonly #memory = new ArrayBuffer(MEMORY_BYTES);
   readonly #message = new Uint8Array(this.#memory, MSGHDR);
   readonly #words = new Int32Array(this.#memory);
@@ -54,8 +60,13 @@ export class StampedReader {
   readonly #asker: number;
   /** Seconds of the system's clock at the first comparison, subtracted to keep doubles exact. */
   #originSec = 0;
-  /** Our clock minus the system's. */
+  /**
+   * Our clock minus the system's, and the bounds of it: every comparison gives some, and all contain
+   * it until the time of day is set. Both clocks are slewed alike.
+   */
   #shiftMs = 0;
+  #leastShiftMs = -Infinity;
+  #mostShiftMs = Infinity;
   #comparedMs = -Infinity;
   /** A recent reading of our clock: reading it costs as much as reading a socket. */
   #knownMs = -Infinity;
@@ -64,6 +75,7 @@ export class StampedReader {
   constructor(libc: Libc, now: () => number, buffer: Uint8Array<ArrayBuffer>) {
     this.#libc = libc;
     this.#now = now;
+    this.#bufferBytes = buffer.length;
     const pointers = new BigUint64Array(this.#memory);
     const addressOf = (bytes: Uint8Array<ArrayBuffer>) =>
       BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
@@ -81,9 +93,11 @@ export class StampedReader {
   /**
    * Reads what has arrived; returns the number of bytes as `recv` does.
    *
-   * @param notBeforeMs a time at which the socket was empty.
+   * @param notBeforeMs a time at which the socket was empty by its own stamps: an earlier stamp was
+   * made before the time of day was set.
+   * @param emptyMs a time at which it was empty in whatever way that is known.
    */
-  receive(fd: number, notBeforeMs: number): number {
+  receive(fd: number, notBeforeMs: number, emptyMs: number = notBeforeMs): number {
     const words = this.#words;
     words[MSGHDR_CONTROL_LENGTH / 4] = CONTROL_BYTES;
     const count = this.#libc.symbols.recvmsg(fd, this.#message, 0);
@@ -95,13 +109,20 @@ export class StampedReader {
       const atMs = seconds * 1000 + words[CONTROL_NANOSECONDS / 4]! / 1e6 + this.#shiftMs;
       if (atMs > this.#knownMs) this.#knownMs = this.#now();
       if (atMs <= this.#knownMs + TOLERANCE_MS && atMs >= notBeforeMs - TOLERANCE_MS) {
-        this.arrivedMs = Math.max(notBeforeMs, Math.min(atMs, this.#knownMs));
+        this.arrivedMs = this.emptyMs = Math.max(notBeforeMs, Math.min(atMs, this.#knownMs));
+        const widthMs = Math.max(0, this.arrivedMs - emptyMs) + KERNEL_STAMP_WIDTH_MS;
+        // Where the buffer was filled the stamp may be that of bytes which are still to be read.
+        this.widthMs = count < this.#bufferBytes ? -widthMs : widthMs;
         return count;
       }
       this.stamped = false;
       this.compareClocks();
     }
+    // Not the time of the read, during which more may have come.
+    this.emptyMs = Math.max(notBeforeMs, this.#knownMs);
     this.arrivedMs = this.#now();
+    // What was on its way from the network to the socket when that was found empty came earlier.
+    this.widthMs = Math.max(0, this.arrivedMs - emptyMs) + KERNEL_STAMP_WIDTH_MS;
     return count;
   }
 
@@ -111,20 +132,31 @@ export class StampedReader {
     if (nowMs - this.#comparedMs >= COMPARE_MS) this.compareClocks();
   }
 
-  /** Compares our clock with the system's. */
+  /**
+   * Compares our clock with the system's. A thread that waits for a core between two readings learns
+   * little from them, and nothing wrong.
+   */
   compareClocks(): void {
-    let closest = Infinity;
-    for (let i = 0; i < TRIES && closest > CLOSE_MS; i++) {
+    for (let i = 0; i < TRIES; i++) {
       const beforeMs = this.#now();
       this.#libc.symbols.clock_gettime(CLOCK_REALTIME, this.#time);
       const afterMs = this.#now();
-      if (afterMs - beforeMs >= closest) continue;
-      closest = afterMs - beforeMs;
       if (this.#originSec === 0) this.#originSec = Number(this.#time[0]!);
       const seconds = Number(this.#time[0]!) - this.#originSec;
       const systemMs = seconds * 1000 + Number(this.#time[1]!) / 1e6;
-      this.#shiftMs = (beforeMs + afterMs) / 2 - systemMs;
+      const leastMs = beforeMs - systemMs;
+      const mostMs = afterMs - systemMs;
+      if (leastMs > this.#mostShiftMs || mostMs < this.#leastShiftMs) {
+        // The time of day was set.
+        this.#leastShiftMs = leastMs;
+        this.#mostShiftMs = mostMs;
+      } else {
+        this.#leastShiftMs = Math.max(this.#leastShiftMs, leastMs);
+        this.#mostShiftMs = Math.min(this.#mostShiftMs, mostMs);
+      }
+      this.#shiftMs = (this.#leastShiftMs + this.#mostShiftMs) / 2;
       this.#comparedMs = afterMs;
+      if (this.#mostShiftMs - this.#leastShiftMs <= CLOSE_MS) return;
     }
   }
 

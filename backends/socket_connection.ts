@@ -41,11 +41,10 @@ export interface SocketEvents {
   /**
    * The first `count` bytes of `buffer` were read; the next read overwrites them.
    *
-   * @param arrivedMs when the kernel received the last of them, on the host's clock, where the
-   * socket knows; otherwise the receiver reads the clock.
-   * @param widthMs how much earlier than `arrivedMs`, or than the moment of this call, they may have
-   * come: the socket was known to be empty then. Negative = the last byte came at `arrivedMs`
-   * exactly, what is before it at most that much earlier. NaN or absent = unknown.
+   * @param arrivedMs when they had arrived, on the host's clock; otherwise the receiver reads it.
+   * @param widthMs how much earlier they may have come: the socket was known to be empty then.
+   * Negative = the kernel stamped the last byte, which came at `arrivedMs`; what is before it came at
+   * most that much earlier. NaN or absent = unknown.
    */
   onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, widthMs?: number): void;
   /** The kernel had all that was written at `atMs` at the latest; may be called inside `write`. */
@@ -152,7 +151,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     }
     const { counters } = this.#host;
     countRead(counters, count);
-    if (arrivedMs !== undefined) counters[COUNTER_STAMPED]!++;
+    if (widthMs < 0) counters[COUNTER_STAMPED]!++;
     const parser = this.#parser;
     const { log } = exchange;
     const bodyStart = log.bytes;

@@ -93,10 +93,11 @@ function serve(
     onEnd: () => post({ kind: "closed" }),
     onSettled() {
       if (ended.length === 0) return;
-      const transfer = ended.flatMap(({ exchange: { body, readMs, readEnds } }) => [
+      const transfer = ended.flatMap(({ exchange: { body, readMs, readEnds, readWidthMs } }) => [
         body.buffer,
         readMs.buffer,
         readEnds.buffer,
+        ...(readWidthMs === undefined ? [] : [readWidthMs.buffer]),
       ]);
       post({ kind: "exchanges", ended }, transfer);
       ended = [];

@@ -211,3 +211,168 @@ test("closes a socket that is refused later, and tries the next address", async 
   await loop.run();
   assertEquals(log, ["socket connected"]);
 });
+
+/** Opens sockets that are connected in the first batch; gives them, and the reads of each. */
+function reading(kernel: FakeKernel, loop: EpollLoop, count: number) {
+  const before = new Set(kernel.open);
+  const reads: [atMs: number, widthMs: number][][] = [];
+  const departures: number[] = [];
+  const sockets = Array.from({ length: count }, (_, i) => {
+    reads.push([]);
+    return loop.openSocket(
+      ORIGIN,
+      recording([], `${i}`, {
+        onBytes: (_buffer, _count, atMs, widthMs) => void reads[i]!.push([atMs!, widthMs!]),
+        onDeparted: (atMs) => void departures.push(atMs),
+      }),
+    );
+  });
+  const fds = [...kernel.open].filter((fd) => !before.has(fd));
+  return { fds, sockets, reads, departures };
+}
+
+/** A wait that begins at `fromMs`, ends at `untilMs`, and lists these descriptors for reading. */
+function waitUntil(kernel: FakeKernel, untilMs: number, fds: readonly number[]) {
+  return (): readonly Ready[] => {
+    kernel.nowMs = untilMs;
+    return fds.map((fd) => [fd, EPOLLIN]);
+  };
+}
+
+function assertReads(reads: readonly [number, number][], expected: readonly [number, number][]) {
+  assertEquals(reads.length, expected.length);
+  expected.forEach(([atMs, widthMs], i) => {
+    assertAlmostEquals(reads[i]![0], atMs, 1e-6);
+    assertAlmostEquals(reads[i]![1], widthMs, 1e-6, `width of read ${i}`);
+  });
+}
+
+test("says how early what the kernel did not stamp may have come", async (kernel, loop) => {
+  const { fds: [a, b], reads } = reading(kernel, loop, 2);
+  kernel.script = [
+    () => [[a!, EPOLLOUT], [b!, EPOLLOUT]],
+    waitUntil(kernel, 10, [a!, b!]),
+    waitUntil(kernel, 10.4, [a!]),
+    // Not listed by the wait before, which began at 10: it may have come while that ended.
+    waitUntil(kernel, 10.7, [b!]),
+  ];
+  await loop.run();
+  const slackMs = 0.1;
+  // Without an account of the time without a core, a long wait may have listed at its end only.
+  assertReads(reads[1]!, [[10, 9 + slackMs], [10.7, 0.7 + slackMs]]);
+  assertReads(reads[0]!, [[10, 9 + slackMs], [10.4, 0.4 + slackMs]]);
+});
+
+test("is exact where the kernel stamps, and says what may be before it", async (kernel, loop) => {
+  const { fds: [a, b], reads } = reading(kernel, loop, 2);
+  const stamped = (receivedMs: number, wait: () => readonly Ready[]) => () => {
+    kernel.receivedMs = receivedMs;
+    return wait();
+  };
+  kernel.script = [
+    () => [[a!, EPOLLOUT], [b!, EPOLLOUT]],
+    stamped(9.5, waitUntil(kernel, 10, [b!])),
+    stamped(10.2, waitUntil(kernel, 10.4, [a!])),
+    stamped(10.6, waitUntil(kernel, 10.7, [a!])),
+    // Stamped before the poll that found it empty: it was on its way to the socket.
+    stamped(10.39, waitUntil(kernel, 10.8, [b!])),
+  ];
+  await loop.run();
+  const slackMs = 0.1;
+  // The second: known to be empty since the stamp of the first.
+  assertReads(reads[0]!, [[10.2, -(0.2 + slackMs)], [10.6, -(0.4 + slackMs)]]);
+  assertReads(reads[1]!, [[9.5, -(8.5 + slackMs)], [10.39, -slackMs]]);
+});
+
+for (const [delayMs, widthMs] of [[0, 0.3], [2, 2.3], [60, 50]] as const) {
+  test(
+    `knows that nothing had come before it slept, after ${delayMs} ms without a core`,
+    async (kernel) => {
+      kernel.runDelayMs = 700;
+      const libc = kernel.libc;
+      const loop = new EpollLoop({
+        ...{ libc, now: kernel.now, wakeFd: WAKE_FD, onWake() {}, onSettled() {} },
+      });
+      kernel.onScriptEnd = () => loop.end();
+      const { fds: [a, b], reads } = reading(kernel, loop, 2);
+      const sleep = waitUntil(kernel, 60.2, [a!]);
+      kernel.script = [
+        () => [[a!, EPOLLOUT], [b!, EPOLLOUT]],
+        waitUntil(kernel, 10.2, [b!]),
+        waitUntil(kernel, 10.2, [b!]),
+        () => {
+          kernel.runDelayMs! += delayMs;
+          return sleep();
+        },
+      ];
+      await loop.run();
+      assertReads(reads[0]!, [[60.2, widthMs + 0.1]]);
+    },
+  );
+}
+
+test("takes a full list for no sign that other sockets were empty", async (kernel, loop) => {
+  const { fds: [a, b], reads } = reading(kernel, loop, 2);
+  const full = Array.from({ length: 1024 }, () => a!);
+  kernel.script = [
+    () => [[a!, EPOLLOUT], [b!, EPOLLOUT]],
+    waitUntil(kernel, 1.2, []),
+    waitUntil(kernel, 1.4, full),
+    waitUntil(kernel, 1.6, full),
+    waitUntil(kernel, 1.8, [b!]),
+    waitUntil(kernel, 2, [b!]),
+  ];
+  await loop.run();
+  // The last whole list before was that of the wait which began at 1; then it was read at 1.8.
+  assertReads(reads[1]!, [[1.8, 0.8 + 0.1], [2, 0.2 + 0.1]]);
+});
+
+test("takes a read that filled the buffer for no sign of an empty socket", async (kernel, loop) => {
+  const { fds: [a], reads } = reading(kernel, loop, 1);
+  const read = (bytes: number, receivedMs: number, untilMs: number) => () => {
+    kernel.bytes = bytes;
+    kernel.receivedMs = receivedMs;
+    return waitUntil(kernel, untilMs, [a!])();
+  };
+  kernel.script = [
+    () => [[a!, EPOLLOUT]],
+    read(5, 1.1, 1.2),
+    read(64 * 1024, 1.3, 1.4),
+    read(5, 1.35, 1.6),
+    read(5, 1.7, 1.8),
+  ];
+  await loop.run();
+  const slackMs = 0.1;
+  assertReads(reads[0]!, [
+    [1.1, -(0.1 + slackMs)],
+    // Full: its stamp may be that of what is still to be read.
+    [1.3, 0.2 + slackMs],
+    [1.35, -(0.25 + slackMs)],
+    [1.7, -(0.3 + slackMs)],
+  ]);
+});
+
+test("says when a request had left, also where it left in pieces", async (kernel, loop) => {
+  const { fds: [a], sockets, departures } = reading(kernel, loop, 1);
+  kernel.script = [
+    () => [[a!, EPOLLOUT]],
+    () => {
+      kernel.nowMs = 5;
+      sockets[0]!.write(new Uint8Array(10));
+      kernel.sendBytes = 6;
+      sockets[0]!.write(new Uint8Array(10));
+      return [];
+    },
+    () => {
+      kernel.nowMs = 7;
+      kernel.sendBytes = 3;
+      return [[a!, EPOLLOUT]];
+    },
+    () => {
+      kernel.nowMs = 8;
+      return [[a!, EPOLLOUT]];
+    },
+  ];
+  await loop.run();
+  assertEquals(departures, [5, 8]);
+});

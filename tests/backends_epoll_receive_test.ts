@@ -71,6 +71,33 @@ Deno.test("StampedReader follows a time of day that drifts", () => {
   assertAlmostEquals(reader.arrivedMs, kernel.nowMs - 3, 0.03);
 });
 
+Deno.test("StampedReader is not misled by a thread that waits for a core", () => {
+  const kernel = new FakeKernel();
+  const { libc } = kernel;
+  const { symbols } = libc as unknown as {
+    symbols: { clock_gettime: (clock: number, time: BigInt64Array) => number };
+  };
+  const readTime = symbols.clock_gettime;
+  // Each comparison takes 8 ms, now before and now behind the reading of the time of day.
+  let comparisons = 0;
+  symbols.clock_gettime = (clock, time) => {
+    const late = comparisons++ % 2 === 0;
+    if (late) kernel.nowMs += 8;
+    readTime(clock, time);
+    if (!late) kernel.nowMs += 8;
+    return 0;
+  };
+  const reader = new StampedReader(libc, kernel.now, new Uint8Array(new ArrayBuffer(1024)));
+  for (let i = 0; i < 5; i++) {
+    kernel.nowMs += 50;
+    reader.keepTime(kernel.nowMs);
+    const receivedMs = kernel.nowMs - 10;
+    kernel.receivedMs = receivedMs;
+    reader.receive(3, 0);
+    assertAlmostEquals(reader.arrivedMs, receivedMs, 0.005);
+  }
+});
+
 Deno.test("StampedReader stamps never run backwards", () => {
   const kernel = new FakeKernel();
   const reader = readerOf(kernel);

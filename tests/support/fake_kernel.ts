@@ -25,6 +25,10 @@ export class FakeKernel {
   receivedMs: number | undefined;
   /** Bytes that each read brings. */
   bytes = 5;
+  /** What each `send` takes at most. */
+  sendBytes = Infinity;
+  /** How long the thread has waited for a core; `undefined` = the kernel does not tell. */
+  runDelayMs: number | undefined;
   /** Descriptors in use. */
   readonly open = new Set<number>();
   /** Calls of `epoll_wait`. */
@@ -96,7 +100,12 @@ export class FakeKernel {
           this.nowMs += ms;
           return 0;
         },
+        open: () => this.runDelayMs === undefined ? -1 : this.#socket(),
         prctl: null,
+        pread: (_fd: number, text: Uint8Array) => {
+          const line = `5000000 ${Math.round(this.runDelayMs! * 1e6)} 7\n`;
+          return new TextEncoder().encodeInto(line, text).written;
+        },
         read: () => 8,
         recvmsg: (_fd: number, message: Uint8Array) => {
           const memory = new DataView(message.buffer);
@@ -110,7 +119,8 @@ export class FakeKernel {
           }
           return this.bytes;
         },
-        send: (_fd: number, _bytes: unknown, length: bigint) => Number(length),
+        send: (_fd: number, _bytes: unknown, length: bigint) =>
+          Math.min(this.sendBytes, Number(length)),
         setsockopt: () => 0,
         socket: () => this.#socket(),
       },
