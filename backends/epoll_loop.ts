@@ -132,7 +132,7 @@ export class EpollLoop implements Clock {
   /** Descriptors watched. */
   #open = 0;
   /** When this turn of the loop began. */
-  #turnMs = 0;
+  turnMs = 0;
   /** When the latest wait began. */
   #waitMs = 0;
   /** The latest time when the kernel listed all descriptors that were ready, at the earliest. */
@@ -327,7 +327,7 @@ export class EpollLoop implements Clock {
     const longestMs = Math.min(NAP_MS, this.#gapMs * this.#open * NAP_SHARE);
     if (longestMs < this.#gapMs * NAP_READS) return;
     const nowMs = this.now();
-    const napMs = Math.min(this.#turnMs + longestMs, this.#dueMs) - nowMs;
+    const napMs = Math.min(this.turnMs + longestMs, this.#dueMs) - nowMs;
     if (napMs <= SPIN_MS) return;
     this.#napTime[2] = Math.floor(napMs * 1e6);
     this.libc.symbols.nanosleep(this.#napTime, null);
@@ -337,12 +337,12 @@ export class EpollLoop implements Clock {
     const nowMs = this.now();
     this.reader.keepTime(nowMs);
     if (count > 0) {
-      const gapMs = (nowMs - this.#turnMs) / count;
+      const gapMs = (nowMs - this.turnMs) / count;
       this.#gapMs = this.#gapMs === Infinity
         ? gapMs
         : this.#gapMs + (gapMs - this.#gapMs) * LATEST_WEIGHT;
     }
-    this.#turnMs = nowMs;
+    this.turnMs = nowMs;
     this.#noteList(nowMs, count);
   }
 
@@ -432,6 +432,8 @@ class EpollSocket implements Socket {
 
   write(bytes: Uint8Array): void {
     if (this.#destroyed) return;
+    // Nothing comes that was not asked for.
+    this.#emptyMs = Math.max(this.#emptyMs, this.#loop.turnMs);
     if (this.#unsent.length > 0) {
       this.#unsent.push(bytes);
       return;

@@ -68,6 +68,9 @@ export class StampedReader {
   #leastShiftMs = -Infinity;
   #mostShiftMs = Infinity;
   #comparedMs = -Infinity;
+  /** Since the last comparison, and between the two before. */
+  #transitMs = 0;
+  #olderTransitMs = 0;
   /** A recent reading of our clock: reading it costs as much as reading a socket. */
   #knownMs = -Infinity;
 
@@ -110,7 +113,7 @@ export class StampedReader {
       if (atMs > this.#knownMs) this.#knownMs = this.#now();
       if (atMs <= this.#knownMs + TOLERANCE_MS && atMs >= notBeforeMs - TOLERANCE_MS) {
         this.arrivedMs = this.emptyMs = Math.max(notBeforeMs, Math.min(atMs, this.#knownMs));
-        const widthMs = Math.max(0, this.arrivedMs - emptyMs) + KERNEL_STAMP_WIDTH_MS;
+        const widthMs = this.arrivedMs - this.#lowMs(notBeforeMs, emptyMs) + KERNEL_STAMP_WIDTH_MS;
         // Where the buffer was filled the stamp may be that of bytes which are still to be read.
         this.widthMs = count < this.#bufferBytes ? -widthMs : widthMs;
         return count;
@@ -122,14 +125,34 @@ export class StampedReader {
     this.emptyMs = Math.max(notBeforeMs, this.#knownMs);
     this.arrivedMs = this.#now();
     // What was on its way from the network to the socket when that was found empty came earlier.
-    this.widthMs = Math.max(0, this.arrivedMs - emptyMs) + KERNEL_STAMP_WIDTH_MS;
+    this.widthMs = Math.max(0, this.arrivedMs - emptyMs) + this.#transit() + KERNEL_STAMP_WIDTH_MS;
     return count;
+  }
+
+  /** When what came before the stamped byte had not yet come. */
+  #lowMs(notBeforeMs: number, emptyMs: number): number {
+    const transitMs = emptyMs - this.arrivedMs;
+    if (transitMs > KERNEL_STAMP_WIDTH_MS) {
+      // Stamped, and not yet in the socket when that was found empty: where the kernel has no core
+      // for it, that takes as long as several tokens. Then only its stamps say what came when.
+      this.#transitMs = Math.max(this.#transitMs, transitMs);
+      return notBeforeMs;
+    }
+    return Math.min(this.arrivedMs, Math.max(notBeforeMs, emptyMs - this.#transit()));
+  }
+
+  /** The longest that something stamped was seen to take to its socket, of late. */
+  #transit(): number {
+    return Math.max(this.#transitMs, this.#olderTransitMs);
   }
 
   /** Compares our clock with the system's, unless that was done shortly before `nowMs`. */
   keepTime(nowMs: number): void {
     this.#knownMs = nowMs;
-    if (nowMs - this.#comparedMs >= COMPARE_MS) this.compareClocks();
+    if (nowMs - this.#comparedMs < COMPARE_MS) return;
+    this.compareClocks();
+    this.#olderTransitMs = this.#transitMs;
+    this.#transitMs = 0;
   }
 
   /**

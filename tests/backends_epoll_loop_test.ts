@@ -352,6 +352,24 @@ test("takes a read that filled the buffer for no sign of an empty socket", async
   ]);
 });
 
+test("takes no answer for older than its request", async (kernel, loop) => {
+  const { fds: [a], sockets, reads } = reading(kernel, loop, 1);
+  kernel.script = [
+    () => [[a!, EPOLLOUT]],
+    waitUntil(kernel, 100, []),
+    waitUntil(kernel, 130, []),
+    waitUntil(kernel, 130.2, []),
+    () => {
+      // On its way to the socket when that was empty, so that only its stamp counts.
+      kernel.receivedMs = 110;
+      return waitUntil(kernel, 140, [a!])();
+    },
+  ];
+  loop.sleepUntil(100).then(() => sockets[0]!.write(new Uint8Array(10)));
+  await loop.run();
+  assertReads(reads[0]!, [[110, -(10 + 0.1)]]);
+});
+
 test("says when a request had left, also where it left in pieces", async (kernel, loop) => {
   const { fds: [a], sockets, departures } = reading(kernel, loop, 1);
   kernel.script = [

@@ -78,17 +78,21 @@ Deno.test("StampedReader is not misled by a thread that waits for a core", () =>
     symbols: { clock_gettime: (clock: number, time: BigInt64Array) => number };
   };
   const readTime = symbols.clock_gettime;
-  // Each comparison takes 8 ms, now before and now behind the reading of the time of day.
-  let comparisons = 0;
+  // Each comparison takes 8 ms, before or behind the reading of the time of day: first one of each,
+  // then only the one or only the other.
+  let late = false;
+  let both = true;
   symbols.clock_gettime = (clock, time) => {
-    const late = comparisons++ % 2 === 0;
+    if (both) late = !late;
     if (late) kernel.nowMs += 8;
     readTime(clock, time);
     if (!late) kernel.nowMs += 8;
     return 0;
   };
   const reader = new StampedReader(libc, kernel.now, new Uint8Array(new ArrayBuffer(1024)));
-  for (let i = 0; i < 5; i++) {
+  both = false;
+  for (const side of [true, true, false, false]) {
+    late = side;
     kernel.nowMs += 50;
     reader.keepTime(kernel.nowMs);
     const receivedMs = kernel.nowMs - 10;
@@ -96,6 +100,31 @@ Deno.test("StampedReader is not misled by a thread that waits for a core", () =>
     reader.receive(3, 0);
     assertAlmostEquals(reader.arrivedMs, receivedMs, 0.005);
   }
+});
+
+Deno.test("StampedReader does not trust an empty socket while stamped bytes are on their way", () => {
+  const kernel = new FakeKernel();
+  const reader = readerOf(kernel);
+  const widthOf = (receivedMs: number | undefined, emptyMs: number) => {
+    kernel.receivedMs = receivedMs;
+    reader.receive(3, 900, emptyMs);
+    return reader.widthMs;
+  };
+  kernel.nowMs = 1000;
+  reader.keepTime(1000);
+  const slackMs = 0.1;
+  assertAlmostEquals(widthOf(998, 990), -(8 + slackMs), 1e-6);
+  // Within what a packet takes anyway.
+  assertAlmostEquals(widthOf(989.95, 990), -slackMs, 1e-6);
+  // Stamped 20 ms before the socket was found empty: what it was joined with may be as old as the
+  // last stamp.
+  assertAlmostEquals(widthOf(970, 990), -(70 + slackMs), 1e-6);
+  // And then others may have been as long on their way.
+  assertAlmostEquals(widthOf(998, 990), -(28 + slackMs), 1e-6);
+  assertAlmostEquals(widthOf(undefined, 990), 30 + slackMs, 1e-6);
+  // Until that has not been seen for a while.
+  for (const nowMs of [1060, 1120]) reader.keepTime(kernel.nowMs = nowMs);
+  assertAlmostEquals(widthOf(1100, 1095), -(5 + slackMs), 1e-6);
 });
 
 Deno.test("StampedReader stamps never run backwards", () => {
