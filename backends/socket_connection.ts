@@ -32,6 +32,11 @@ export interface Socket {
   write(bytes: Uint8Array): void;
   /** Closes at once; no event but `onClose` follows. */
   destroy(): void;
+  /**
+   * How much earlier than `atMs`, the receiver's stamp, the bytes may have come that are handed over
+   * without an `arrivedMs`; to be asked once for each read. Absent = unknown.
+   */
+  readWidthMs?(atMs: number): number;
 }
 
 /** Called by a socket, always after the function that opened it has returned. */
@@ -139,8 +144,9 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     if (this.#exchange !== undefined) this.#exchange.departedMs = atMs;
   }
 
-  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, widthMs: number = NaN): void {
+  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, knownMs?: number): void {
     const stampMs = arrivedMs ?? this.#host.clock.now();
+    const widthMs = knownMs ?? this.#socket.readWidthMs?.(stampMs) ?? NaN;
     // Where the kernel stamped this read and not the one before, this one may seem to be earlier.
     const atMs = this.#latestMs = Math.max(this.#latestMs, stampMs);
     const exchange = this.#exchange;

@@ -6,8 +6,10 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import tls from "node:tls";
+import { systemClock } from "./clock.ts";
 import { defined } from "./defined.ts";
 import type { Origin, Socket, SocketEvents } from "./socket_connection.ts";
+import { readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
 
 /**
  * Where every socket of this thread reads to. Safe to share: the platform fills it and calls back in
@@ -15,27 +17,62 @@ import type { Origin, Socket, SocketEvents } from "./socket_connection.ts";
  */
 const readBuffer = Buffer.alloc(64 * 1024);
 
-/** The receiver of a socket's events. All sockets share their listeners, so that each costs little. */
-const EVENTS = Symbol("events");
+/** Ours, of a socket of the platform. All share their listeners, so that each costs little. */
+const OURS = Symbol("ours");
 
-interface NodeSocket extends net.Socket {
-  [EVENTS]: SocketEvents;
+interface Plain extends net.Socket {
+  [OURS]: NodeSocket;
 }
 
-function onConnected(this: NodeSocket): void {
-  this[EVENTS].onConnected();
+class NodeSocket implements Socket {
+  readonly readWidthMs = readWidthMs;
+  readonly events: SocketEvents;
+  readonly #plain: net.Socket;
+  /** It was said when what was written last had left. */
+  #told = true;
+
+  constructor(plain: net.Socket, events: SocketEvents) {
+    this.#plain = Object.assign(plain, { [OURS]: this });
+    this.events = events;
+  }
+
+  get writableLength(): number {
+    return this.#plain.writableLength;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#told = false;
+    this.#plain.write(bytes, this.#onWritten);
+    // The platform hands over at once what the kernel takes, and calls back in a later turn.
+    this.#onWritten();
+  }
+
+  destroy(): void {
+    this.#plain.destroy();
+  }
+
+  readonly #onWritten = (): void => {
+    if (this.#told || this.#plain.writableLength > 0) return;
+    this.#told = true;
+    this.events.onDeparted?.(systemClock.now());
+  };
 }
 
-function onEnd(this: NodeSocket): void {
-  this[EVENTS].onEnd();
+function onConnected(this: Plain): void {
+  this[OURS].events.onConnected();
 }
 
-function onError(this: NodeSocket, error: Error & { readonly code?: string }): void {
-  this[EVENTS].onError(`${error.code ?? ""} ${error.message}`.trim());
+function onEnd(this: Plain): void {
+  this[OURS].events.onEnd();
 }
 
-function onClose(this: NodeSocket): void {
-  this[EVENTS].onClose();
+function onError(this: Plain, error: Error & { readonly code?: string }): void {
+  this[OURS].events.onError(`${error.code ?? ""} ${error.message}`.trim());
+}
+
+function onClose(this: Plain): void {
+  releaseTurns();
+  this[OURS].events.onClose();
 }
 
 export function openSocket(origin: Origin, events: SocketEvents): Socket {
@@ -63,10 +100,11 @@ export function openSocket(origin: Origin, events: SocketEvents): Socket {
     })
     : net.connect(options);
   if (origin.secure) plain.setNoDelay(true);
-  const socket = Object.assign(plain, { [EVENTS]: events });
-  return socket
+  retainTurns();
+  plain
     .on(origin.secure ? "secureConnect" : "connect", onConnected)
     .on("end", onEnd)
     .on("error", onError)
     .on("close", onClose);
+  return new NodeSocket(plain, events);
 }

@@ -1,0 +1,143 @@
+/**
+ * What the reads of this thread's event loop leave open. A socket says nothing of when its bytes
+ * came; but the loop asks the kernel for all sockets at once, serves those that hold something, and
+ * asks again. So a read cannot have come before the time when the kernel was asked last and found the
+ * socket empty:
+ *
+ * - Microtasks run when all sockets that were ready are read. One of them marks the end of a turn.
+ * - The kernel is asked again after that end. What the turn after the next one reads was not there yet.
+ * - Where the loop slept in between, whatever is read next has woken it, or came later. The time it
+ *   spent awake since (running, or waiting for a core) is known exactly on Linux; the rest of the time
+ *   it slept, and before the end of its sleep nothing had come.
+ *
+ * The last rule needs `/proc`, which only `--allow-all` opens; without it, reads far apart are as wide
+ * as the gap before them. What it cannot see: a thread that waits inside a turn, as for helpers of
+ * the garbage collector, seems to sleep; so a gap must be long to count.
+ *
+ * @module
+ */
+import process from "node:process";
+import { systemClock } from "./clock.ts";
+
+/** Shorter gaps between turns are taken as work: asking how they were spent costs 2 µs. */
+const SLEEP_MS = 0.4;
+/** The part of a gap that must have been sleep. */
+const SLEPT_MS = 0.2;
+/** From a packet's arrival to the thread's being runnable, which no account of it holds. */
+const WAKE_MS = 0.1;
+/** Servers note a token just before they send it, and clocks are compared to some microseconds. */
+const MARGIN_MS = 0.03;
+/** After a turn longer than this, its work is told from what follows. */
+const LONG_TURN_MS = 0.3;
+
+const settled: Promise<void> = Promise.resolve();
+
+/** A turn is on. */
+let reading = false;
+/** First stamp of the turn. */
+let startedMs = -Infinity;
+/** When the last turn ended. */
+let endedMs = -Infinity;
+/** What this turn's reads bring had not come before. */
+let emptyMs = -Infinity;
+/** The kernel was asked for this turn's reads no earlier. */
+let askedMs = -Infinity;
+/** Sockets that may be read. */
+let users = 0;
+let schedule: Schedule | undefined;
+
+/**
+ * How much earlier than `atMs`, the stamp of the read that is being handed over on the system's clock,
+ * its bytes may have come, ms. Must be called once for every read of a socket of this thread.
+ */
+export function readWidthMs(atMs: number): number {
+  if (!reading) begin(atMs);
+  return atMs - emptyMs + MARGIN_MS;
+}
+
+/** To be called when a socket is opened, and {@linkcode releaseTurns} when it is closed. */
+export function retainTurns(): void {
+  if (users++ > 0) return;
+  schedule = openSchedule();
+  // Nothing comes to a socket that did not exist.
+  endedMs = askedMs = systemClock.now();
+}
+
+export function releaseTurns(): void {
+  if (--users > 0) return;
+  schedule?.close();
+  schedule = undefined;
+}
+
+function begin(atMs: number): void {
+  reading = true;
+  void settled.then(end);
+  startedMs = atMs;
+  emptyMs = askedMs;
+  askedMs = endedMs;
+  const gapMs = atMs - endedMs;
+  if (gapMs < SLEEP_MS || schedule === undefined) return;
+  const awakeMs = schedule.awakeMs();
+  if (gapMs - awakeMs < SLEPT_MS) return;
+  emptyMs = askedMs = Math.max(askedMs, atMs - awakeMs - WAKE_MS);
+}
+
+function end(): void {
+  reading = false;
+  endedMs = systemClock.now();
+  if (endedMs - startedMs > LONG_TURN_MS) schedule?.awakeMs();
+}
+
+/** How this thread spent its time: the kernel's account of it. */
+class Schedule {
+  readonly #file: Deno.FsFile;
+  readonly #text = new Uint8Array(80);
+  #spentMs = 0;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+    this.awakeMs();
+  }
+
+  /** Time that the thread ran, or could have run, since the last call. */
+  awakeMs(): number {
+    // The account is of the last tick, 4 ms ago at most, unless someone asks for the usage.
+    process.cpuUsage();
+    this.#file.seekSync(0, Deno.SeekMode.Start);
+    this.#file.readSync(this.#text);
+    const spentMs = sumOfTwo(this.#text) / 1e6;
+    const awakeMs = spentMs - this.#spentMs;
+    this.#spentMs = spentMs;
+    return awakeMs;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+const SPACE = 32;
+const ZERO = 48;
+
+/** Sum of two decimal numbers, each with a space behind it. */
+function sumOfTwo(text: Uint8Array): number {
+  let sum = 0;
+  let at = 0;
+  for (let number = 0; number < 2; number++, at++) {
+    let value = 0;
+    for (; text[at]! > SPACE; at++) value = value * 10 + text[at]! - ZERO;
+    sum += value;
+  }
+  return sum;
+}
+
+function openSchedule(): Schedule | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  const path = "/proc/thread-self/schedstat";
+  try {
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
+    return new Schedule(Deno.openSync(path));
+  } catch {
+    return undefined;
+  }
+}
