@@ -30,6 +30,8 @@ Deno.test("bench:truth: tokens of one write are one write, and empty rows are no
   assertEquals(first, { arrivalMs: 0, writeMs: [50, 100], writeTokens: [2, 4] });
   assertEquals(second, { arrivalMs: 1, writeMs: [59, 89], writeTokens: [1, 2] });
   assertEquals(rowsOfLog(new BigUint64Array(LOG_WIDTH)), []);
+  const [known] = rowsOfLog(logOf([[1, 51, 51, 101]]), logOf([[0, 52, 52, 103]]));
+  assertEquals(known!.writtenMs, [51, 102]);
 });
 
 Deno.test("bench:truth: percentiles need samples and lie between the values", () => {
@@ -43,12 +45,31 @@ Deno.test("bench:truth: figures of the log", () => {
   // The check request comes first; measured are two.
   const all = rowsOfLog(logOf([[0, 5], [100, 150, 200, 260], [101, 161, 201, 221]]));
   const truth = truthOf(measuredRows(all, 2), 10);
-  assertEquals(truth.get("TTFT p50"), 55);
-  assertEquals(truth.get("TPOT p50"), (55 + 30) / 2);
-  assertEquals(truth.get("ITL p50"), 45);
-  assertEquals(truth.get("E2E p50"), 140);
+  assertEquals(truth.get("TTFT p50")!.value, 55);
+  assertEquals(truth.get("TPOT p50")!.value, (55 + 30) / 2);
+  assertEquals(truth.get("ITL p50")!.value, 45);
+  assertEquals(truth.get("E2E p50")!.value, 140);
   assertEquals(truth.has("ITL p90"), false);
-  assertAlmostEquals(truth.get(RATE)!, 6 / 0.17);
+  assertAlmostEquals(truth.get(RATE)!.value, 6 / 0.17);
+});
+
+Deno.test("bench:truth: what the server's stamps leave open", () => {
+  // Sends took 1, 2 and 3 ms.
+  const row = { arrivalMs: 0, writeMs: [50, 100, 150], writtenMs: [51, 102, 153] };
+  const truth = truthOf(
+    [{ ...row, writeTokens: [1, 2, 3] }, { ...row, writeTokens: [1, 2, 3] }],
+    0,
+  );
+  const ends: [name: string, low: number, high: number][] = [
+    ["TTFT p50", 50, 51],
+    ["E2E p50", 150, 153],
+    ["TPOT p50", (150 - 51) / 2, (153 - 50) / 2],
+    ["ITL p50", 48.5, 52.5],
+  ];
+  for (const [name, low, high] of ends) {
+    assertAlmostEquals(truth.get(name)!.low, low - 0.001, 1e-9, name);
+    assertAlmostEquals(truth.get(name)!.high, high + 0.001, 1e-9, name);
+  }
 });
 
 Deno.test("bench:truth: a report that counts connecting begins that much earlier", () => {
@@ -93,9 +114,11 @@ Deno.test("bench:truth: what is printed, by versions with brackets and without",
     ["TTFT p50", { value: 50, low: 49.5, high: 50.1 }],
     [RATE, { value: 900, low: 899, high: 903 }],
   ]);
-  assertEquals(joinFigures(new Map([["TTFT p50", 50.2], ["TTFT p90", 51]]), said), [
-    { name: "TTFT p50", truth: 50.2, printed: 50, low: 49.5, high: 50.1 },
-  ]);
+  const truth = { value: 50.2, low: 50.1, high: 50.3 };
+  assertEquals(joinFigures(new Map([["TTFT p50", truth], ["TTFT p90", truth]]), said), [{
+    ...{ name: "TTFT p50", truth: 50.2, truthLow: 50.1, truthHigh: 50.3 },
+    ...{ printed: 50, low: 49.5, high: 50.1 },
+  }]);
 });
 
 function packet(atMs: number, fromClient: boolean, sequence: number, text: string): Packet {
@@ -164,7 +187,8 @@ function finding(changes: Partial<TruthFinding>): TruthFinding {
 }
 
 const ttft = (truth: number, p = 50) => ({
-  ...{ name: `TTFT p${p}`, truth, printed: 50, low: 49.5, high: 50.5 },
+  ...{ name: `TTFT p${p}`, truth, truthLow: truth, truthHigh: truth + 0.01 },
+  ...{ printed: 50, low: 49.5, high: 50.5 },
 });
 
 Deno.test("bench:truth: what an ok allows", () => {
@@ -180,6 +204,8 @@ Deno.test("bench:truth: what an ok allows", () => {
   }
   assertEquals(inside(ttft(49.5)), true);
   assertEquals(inside(ttft(49.4)), false);
+  assertEquals(inside(ttft(49.495)), true);
+  assertEquals(inside(ttft(50.505)), false);
   assertEquals(inside({ ...ttft(50), low: null, high: null }), undefined);
 });
 

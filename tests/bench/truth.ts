@@ -16,7 +16,7 @@
 import { parseArgs } from "node:util";
 import { say, works } from "./client.ts";
 import { type MachineState, PLANS, STATES, type TruthPlan } from "./truth_plans.ts";
-import { truthReport } from "./truth_report.ts";
+import { inside, truthReport } from "./truth_report.ts";
 import { runTruth, type TruthFinding } from "./truth_run.ts";
 import { buildTools, killTracked } from "./truth_servers.ts";
 
@@ -29,9 +29,7 @@ function chosen(words: readonly string[], name: string): boolean {
 
 function describe(finding: TruthFinding): string {
   if (finding.failed !== undefined) return `failed: ${finding.failed}`;
-  const outside = finding.figures.filter(({ truth, low, high }) =>
-    low === null || high === null || truth < low || truth > high
-  );
+  const outside = finding.figures.filter((one) => inside(one) !== true);
   return `${finding.verdict}, ${finding.figures.length - outside.length} of ` +
     `${finding.figures.length} inside` +
     outside.map(({ name, truth, printed, low, high }) =>

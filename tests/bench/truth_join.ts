@@ -12,6 +12,8 @@ export interface ServerRow {
   readonly connectMs?: number;
   /** Each write that carried tokens. */
   readonly writeMs: readonly number[];
+  /** When each write had returned: the client's kernel had it in between. Absent = at once. */
+  readonly writtenMs?: readonly number[];
   /** Tokens so far at each write. */
   readonly writeTokens: readonly number[];
 }
@@ -30,6 +32,9 @@ export type FigureName = string;
 export interface Figure {
   readonly name: FigureName;
   readonly truth: number;
+  /** What the server's own stamps leave open about it. */
+  readonly truthLow: number;
+  readonly truthHigh: number;
   readonly printed: number;
   /** Ends of what was printed around it; `null` = nothing was. */
   readonly low: number | null;
@@ -58,17 +63,35 @@ export function latencyName(metric: string, p: number): FigureName {
   return `${metric.toUpperCase()} p${p}`;
 }
 
-/** Every value of each latency. */
-export function latenciesOf(rows: readonly ServerRow[]): Record<string, number[]> {
-  const all: Record<string, number[]> = { ttft: [], tpot: [], itl: [], e2e: [] };
-  for (const { arrivalMs, writeMs, writeTokens } of rows) {
-    const last = writeMs.length - 1;
+/** A figure by the server's log: its stamp before each write, and what that leaves open. */
+export interface Truth {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Records keep whole microseconds: a difference of two may be off by one. */
+const RESOLUTION_MS = 0.001;
+
+type Latencies = Record<(typeof LATENCIES)[number], number[]>;
+
+/** Every value of each latency, from the times when `ends` and `begins` of writes happened. */
+function latenciesOf(
+  rows: readonly ServerRow[],
+  ends: (row: ServerRow) => readonly number[],
+  begins: (row: ServerRow) => readonly number[],
+): Latencies {
+  const all: Latencies = { ttft: [], tpot: [], itl: [], e2e: [] };
+  for (const row of rows) {
+    const { arrivalMs, writeTokens } = row;
+    const [end, begin] = [ends(row), begins(row)];
+    const last = writeTokens.length - 1;
     if (last < 0) continue;
     const later = writeTokens[last]! - writeTokens[0]!;
-    all.ttft!.push(writeMs[0]! - arrivalMs);
-    all.e2e!.push(writeMs[last]! - arrivalMs);
-    if (later > 0) all.tpot!.push((writeMs[last]! - writeMs[0]!) / later);
-    for (let i = 1; i <= last; i++) all.itl!.push(writeMs[i]! - writeMs[i - 1]!);
+    all.ttft.push(end[0]! - arrivalMs);
+    all.e2e.push(end[last]! - arrivalMs);
+    if (later > 0) all.tpot.push((end[last]! - begin[0]!) / later);
+    for (let i = 1; i <= last; i++) all.itl.push(end[i]! - begin[i - 1]!);
   }
   return all;
 }
@@ -82,12 +105,22 @@ export function latenciesOf(rows: readonly ServerRow[]): Record<string, number[]
 export function truthOf(
   rows: readonly ServerRow[],
   plannedWaitMs: number,
-): Map<FigureName, number> {
-  const truth = new Map<FigureName, number>();
-  for (const [metric, values] of Object.entries(latenciesOf(rows))) {
+): Map<FigureName, Truth> {
+  const truth = new Map<FigureName, Truth>();
+  const before = ({ writeMs }: ServerRow) => writeMs;
+  const after = ({ writeMs, writtenMs }: ServerRow) => writtenMs ?? writeMs;
+  const values = latenciesOf(rows, before, before);
+  const lows = latenciesOf(rows, before, after);
+  const highs = latenciesOf(rows, after, before);
+  for (const metric of LATENCIES) {
     for (const p of PERCENTILES) {
-      const value = percentile(values, p);
-      if (value !== undefined) truth.set(latencyName(metric, p), value);
+      const [value, low, high] = [values, lows, highs].map((all) => percentile(all[metric], p));
+      if (value === undefined) continue;
+      truth.set(latencyName(metric, p), {
+        value,
+        low: low! - RESOLUTION_MS,
+        high: high! + RESOLUTION_MS,
+      });
     }
   }
   let first = Infinity, last = -Infinity, tokens = 0;
@@ -96,7 +129,10 @@ export function truthOf(
     last = Math.max(last, writeMs.at(-1) ?? -Infinity);
     tokens += writeTokens.at(-1) ?? 0;
   }
-  if (last > first) truth.set(RATE, tokens / (last - first + plannedWaitMs) * 1e3);
+  if (last > first) {
+    const value = tokens / (last - first + plannedWaitMs) * 1e3;
+    truth.set(RATE, { value, low: value, high: value });
+  }
   return truth;
 }
 
@@ -139,18 +175,25 @@ export function printedOf(load: Json): Map<FigureName, Printed> {
 
 /** Every figure that both know. */
 export function joinFigures(
-  truth: ReadonlyMap<FigureName, number>,
+  truth: ReadonlyMap<FigureName, Truth>,
   printed: ReadonlyMap<FigureName, Printed>,
 ): Figure[] {
-  return [...truth].flatMap(([name, value]) => {
+  return [...truth].flatMap(([name, { value, low, high }]) => {
     const said = printed.get(name);
     if (said === undefined) return [];
-    return [{ name, truth: value, printed: said.value, low: said.low, high: said.high }];
+    return [{
+      ...{ name, truth: value, truthLow: low, truthHigh: high },
+      ...{ printed: said.value, low: said.low, high: said.high },
+    }];
   });
 }
 
-/** Rows of the C server's log: `[arrival, send time of each token …]` in ns, 0 where none. */
-export function rowsOfLog(log: BigUint64Array): ServerRow[] {
+/**
+ * Rows of the C server's log: `[arrival, send time of each token …]` in ns, 0 where none.
+ *
+ * @param done The same, but when each send had returned.
+ */
+export function rowsOfLog(log: BigUint64Array, done?: BigUint64Array): ServerRow[] {
   const rows: ServerRow[] = [];
   const base = log[0] ?? 0n;
   for (let at = 0; at + LOG_WIDTH <= log.length; at += LOG_WIDTH) {
@@ -158,12 +201,19 @@ export function rowsOfLog(log: BigUint64Array): ServerRow[] {
     const ms = (i: number) => Number(log[at + i]! - base) / 1e6;
     const writeMs: number[] = [];
     const writeTokens: number[] = [];
+    const writtenMs: number[] = [];
     for (let token = 1; token < LOG_WIDTH && log[at + token] !== 0n; token++) {
       // Tokens of one write have one stamp.
-      if (token === 1 || log[at + token] !== log[at + token - 1]) writeMs.push(ms(token));
+      if (token === 1 || log[at + token] !== log[at + token - 1]) {
+        writeMs.push(ms(token));
+        if (done !== undefined) writtenMs.push(Number(done[at + token]! - base) / 1e6);
+      }
       writeTokens[writeMs.length - 1] = token;
     }
-    rows.push({ arrivalMs: ms(0), writeMs, writeTokens });
+    rows.push({
+      ...{ arrivalMs: ms(0), writeMs, writeTokens },
+      ...(done === undefined ? {} : { writtenMs }),
+    });
   }
   return rows;
 }

@@ -15,9 +15,14 @@ export function limitOf({ name, printed }: Pick<Figure, "name" | "printed">): nu
   return Math.max(0.05 * printed, /^(ITL|TPOT)/.test(name) ? 0.1 : 1);
 }
 
-/** Whether the truth lies in what was printed; `undefined` where only a number was. */
-export function inside({ truth, low, high }: Figure): boolean | undefined {
-  return low === null || high === null ? undefined : truth >= low && truth <= high;
+/**
+ * Whether the truth lies in what was printed, as far as the server's stamps tell; `undefined` where
+ * only a number was printed.
+ */
+export function inside({ truth, truthLow, truthHigh, low, high }: Figure): boolean | undefined {
+  if (low === null || high === null) return undefined;
+  // The first raw lines had the value alone.
+  return (truthHigh ?? truth) >= low && (truthLow ?? truth) <= high;
 }
 
 /** Half of what was printed may be so wide, over socket and epoll on an idle machine. */

@@ -102,9 +102,11 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-async function readLog(path: string): Promise<ServerRow[]> {
-  const bytes = await Deno.readFile(path);
-  return rowsOfLog(new BigUint64Array(bytes.buffer, 0, bytes.length >> 3));
+/** Reads a log, which is not needed any more. */
+async function takeLog(path: string): Promise<BigUint64Array> {
+  const { buffer, length } = await Deno.readFile(path);
+  await Deno.remove(path);
+  return new BigUint64Array(buffer, 0, length >> 3);
 }
 
 /** Options of a server that speaks like OpenAI's. */
@@ -123,10 +125,12 @@ async function startHttp({ folder, realTime }: TruthTools, plan: TruthPlan): Pro
     prefix: [],
     async rows() {
       const { requests } = JSON.parse(await get("/stats"));
-      await get(`/dump?n=${requests}`);
-      const rows = await readLog(`${folder}/truth.bin`);
-      await Deno.remove(`${folder}/truth.bin`);
-      return rows;
+      await get(`/dump?n=${requests}&done=1`);
+      const [log, done] = [
+        await takeLog(`${folder}/truth.bin`),
+        await takeLog(`${folder}/done.bin`),
+      ];
+      return rowsOfLog(log, done);
     },
     stop: () => server.end("SIGKILL"),
   };
@@ -150,7 +154,7 @@ async function startLogging(
     prefix: [],
     async rows() {
       await stop();
-      return await readLog(log);
+      return rowsOfLog(await takeLog(log));
     },
     stop,
   };
