@@ -110,13 +110,17 @@ export interface OriginClocks {
 
 /** An origin known to within this is good. */
 const ORIGIN_CLOSE_MS = 0.002;
-/** No longer than this is spent on it. */
+/** No longer than this is spent on it, besides what the thread waits for a core. */
 const ORIGIN_LONGEST_MS = 5;
+/** And no longer than this altogether. */
+const ORIGIN_LIMIT_MS = 60;
+/** Where two readings are further apart than this, the thread waited for a core. */
+const ORIGIN_WAIT_MS = 0.05;
 
 /**
  * Milliseconds since the Unix epoch at which this thread's {@linkcode systemClock} read 0. The
  * difference of two threads' or processes' values, taken at about the same time, converts between
- * their clocks to within 2 µs. It keeps the thread for about 1 ms: call it once per use, not per event,
+ * their clocks to within 2 µs. It keeps the thread for 1 or 2 ms: call it once per use, not per event,
  * and both sides together, since the time of day may be set in between.
  *
  * `performance.timeOrigin` says the same, but is off by however long the thread waited for a core
@@ -128,6 +132,7 @@ export function epochOriginMs(
 ): number {
   let lowMs = -Infinity;
   let highMs = Infinity;
+  let spentMs = 0;
   const beganMs = clocks.now();
   for (let beforeMs = beganMs;;) {
     const wallMs = clocks.wallMs();
@@ -139,9 +144,9 @@ export function epochOriginMs(
     }
     lowMs = Math.max(lowMs, wallMs - afterMs);
     highMs = Math.min(highMs, wallMs + 1 - beforeMs);
-    if (highMs - lowMs <= ORIGIN_CLOSE_MS || afterMs - beganMs >= ORIGIN_LONGEST_MS) {
-      return (lowMs + highMs) / 2;
-    }
+    if (afterMs - beforeMs < ORIGIN_WAIT_MS) spentMs += afterMs - beforeMs;
+    const over = spentMs >= ORIGIN_LONGEST_MS || afterMs - beganMs >= ORIGIN_LIMIT_MS;
+    if (highMs - lowMs <= ORIGIN_CLOSE_MS || over) return (lowMs + highMs) / 2;
     beforeMs = afterMs;
   }
 }

@@ -140,37 +140,76 @@ Deno.test("StampedReader stamps never run backwards", () => {
   assertEquals(reader.arrivedMs, 1980);
 });
 
+/** A connection of a real kernel, its descriptor on our side, and a reader that is not in a hurry. */
+async function withConnection(
+  use: (
+    peer: Deno.TcpConn,
+    reader: StampedReader,
+    fd: number,
+    buffer: Uint8Array<ArrayBuffer>,
+  ) => Promise<void>,
+): Promise<void> {
+  const libc = openLibc();
+  const buffer = new Uint8Array(new ArrayBuffer(64 * 1024));
+  const reader = new StampedReader(libc, systemClock.now, buffer);
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const fd = libc.symbols.socket(2, STREAM_FLAGS, 0);
+  askForStamps(libc, fd);
+  const { port } = listener.addr as Deno.NetAddr;
+  const address = new Uint8Array(16);
+  address.set([2, 0, port >> 8, port & 255, 127, 0, 0, 1]);
+  libc.symbols.connect(fd, address, 16);
+  using peer = await listener.accept();
+  peer.setNoDelay(true);
+  await use(peer, reader, fd, buffer);
+  libc.symbols.close(fd);
+  reader.close();
+  libc.close();
+}
+
 Deno.test({
   name: "StampedReader reads what a real kernel stamped while nobody was reading",
   ignore: Deno.build.os !== "linux",
-  async fn() {
-    const libc = openLibc();
-    const buffer = new Uint8Array(new ArrayBuffer(64 * 1024));
-    const reader = new StampedReader(libc, systemClock.now, buffer);
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const fd = libc.symbols.socket(2, STREAM_FLAGS, 0);
-    askForStamps(libc, fd);
-    const { port } = listener.addr as Deno.NetAddr;
-    const address = new Uint8Array(16);
-    address.set([2, 0, port >> 8, port & 255, 127, 0, 0, 1]);
-    libc.symbols.connect(fd, address, 16);
-    using peer = await listener.accept();
-    // The first packets after the system begins to stamp can be without.
-    let stamped = false;
-    for (let i = 0; i < 100 && !stamped; i++) {
-      const beforeMs = systemClock.now();
-      await peer.write(new TextEncoder().encode("hello"));
-      const afterMs = systemClock.now();
-      await systemClock.sleepUntil(afterMs + 5);
-      assertEquals(reader.receive(fd, 0), 5);
-      assertEquals(new TextDecoder().decode(buffer.subarray(0, 5)), "hello");
-      stamped = reader.stamped;
-      // Over loopback a packet is received before the call that sends it returns.
-      if (stamped) assert(reader.arrivedMs > beforeMs - 1 && reader.arrivedMs < afterMs + 1);
-    }
-    assert(stamped);
-    libc.symbols.close(fd);
-    reader.close();
-    libc.close();
-  },
+  fn: () =>
+    withConnection(async (peer, reader, fd, buffer) => {
+      // The first packets after the system begins to stamp can be without.
+      let stamped = false;
+      for (let i = 0; i < 100 && !stamped; i++) {
+        const beforeMs = systemClock.now();
+        await peer.write(new TextEncoder().encode("hello"));
+        const afterMs = systemClock.now();
+        await systemClock.sleepUntil(afterMs + 5);
+        assertEquals(reader.receive(fd, 0), 5);
+        assertEquals(new TextDecoder().decode(buffer.subarray(0, 5)), "hello");
+        stamped = reader.stamped;
+        // Over loopback a packet is received before the call that sends it returns.
+        if (stamped) assert(reader.arrivedMs > beforeMs - 1 && reader.arrivedMs < afterMs + 1);
+      }
+      assert(stamped);
+    }),
+});
+
+Deno.test({
+  name: "StampedReader gets the stamp of the last of the segments that a real kernel joined",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withConnection(async (peer, reader, fd) => {
+      let stamped = false;
+      for (let i = 0; i < 100 && !stamped; i++) {
+        const beforeMs = systemClock.now();
+        let lastMs = beforeMs;
+        for (let segment = 0; segment < 4; segment++) {
+          await systemClock.sleepUntil(lastMs + 2);
+          lastMs = systemClock.now();
+          await peer.write(new TextEncoder().encode("hello"));
+        }
+        await systemClock.sleepUntil(systemClock.now() + 5);
+        assertEquals(reader.receive(fd, 0, beforeMs), 20);
+        stamped = reader.stamped;
+        // Not that of the first, 6 ms before; and the width covers the first.
+        if (stamped) assert(reader.arrivedMs > lastMs - 0.1, `${reader.arrivedMs} ${lastMs}`);
+        if (stamped) assert(reader.widthMs < -6, `${reader.widthMs}`);
+      }
+      assert(stamped);
+    }),
 });
