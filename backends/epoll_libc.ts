@@ -178,6 +178,13 @@ export function growDescriptorTable({ symbols }: Libc, fd: number): void {
   }
 }
 
+/** Whether the address is this very host's, to which no segment gets lost. */
+export function isLoopback({ family, bytes }: Address): boolean {
+  // Behind family and port: four bytes, or after four more sixteen.
+  if (family === AF_INET) return bytes[4] === 127;
+  return bytes[23] === 1 && bytes.subarray(8, 23).every((byte) => byte === 0);
+}
+
 /** Looks a host up, as the system does; blocks. Empty when there is no such host. */
 export function lookUp({ symbols }: Libc, host: string, port: number): Address[] {
   const text = (value: string) => new TextEncoder().encode(`${value}\0`);

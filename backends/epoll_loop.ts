@@ -24,6 +24,7 @@ import {
   errorName,
   EVENT_FD,
   EVENT_WORDS,
+  isLoopback,
   type Libc,
   lookUp,
   sendSome,
@@ -408,6 +409,8 @@ class EpollSocket implements Socket {
   #emptyMs = 0;
   /** The last read left something. */
   #more = false;
+  /** Where it goes, segments may be lost. */
+  #lossy = true;
 
   constructor(loop: EpollLoop, origin: Origin, events: SocketEvents) {
     this.#loop = loop;
@@ -462,7 +465,7 @@ class EpollSocket implements Socket {
     if ((flags & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
     const { buffer, libc, reader } = this.#loop;
     const emptyMs = this.#more ? this.#emptyMs : Math.max(this.#emptyMs, this.#loop.quietMs);
-    const count = reader.receive(this.#fd, this.#emptyMs, emptyMs);
+    const count = reader.receive(this.#fd, this.#emptyMs, emptyMs, this.#lossy);
     if (count > 0) {
       this.#more = count === READ_BYTES;
       if (!this.#more) this.#emptyMs = reader.emptyMs;
@@ -502,6 +505,7 @@ class EpollSocket implements Socket {
       failed = refused ? errno(libc) : 0;
       if (failed === 0 || failed === EINPROGRESS) {
         this.#fd = fd;
+        this.#lossy = !isLoopback(address);
         this.#loop.watch(this, fd, EPOLLOUT);
         return 0;
       }

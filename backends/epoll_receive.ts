@@ -99,8 +99,14 @@ export class StampedReader {
    * @param notBeforeMs a time at which the socket was empty by its own stamps: an earlier stamp was
    * made before the time of day was set.
    * @param emptyMs a time at which it was empty in whatever way that is known.
+   * @param lossy what is sent may be lost on the way, so that later segments wait for it.
    */
-  receive(fd: number, notBeforeMs: number, emptyMs: number = notBeforeMs): number {
+  receive(
+    fd: number,
+    notBeforeMs: number,
+    emptyMs: number = notBeforeMs,
+    lossy: boolean = false,
+  ): number {
     const words = this.#words;
     words[MSGHDR_CONTROL_LENGTH / 4] = CONTROL_BYTES;
     const count = this.#libc.symbols.recvmsg(fd, this.#message, 0);
@@ -113,6 +119,14 @@ export class StampedReader {
       if (atMs > this.#knownMs) this.#knownMs = this.#now();
       if (atMs <= this.#knownMs + TOLERANCE_MS && atMs >= notBeforeMs - TOLERANCE_MS) {
         this.arrivedMs = this.emptyMs = Math.max(notBeforeMs, Math.min(atMs, this.#knownMs));
+        if (lossy && emptyMs - this.arrivedMs > KERNEL_STAMP_WIDTH_MS) {
+          // It had come, and was no use until a segment before it was sent again; or the kernel was
+          // late with its own work. Which of them, nobody says.
+          this.stamped = false;
+          this.arrivedMs = this.#now();
+          this.widthMs = this.arrivedMs - this.emptyMs + KERNEL_STAMP_WIDTH_MS;
+          return count;
+        }
         const widthMs = this.arrivedMs - this.#lowMs(notBeforeMs, emptyMs) + KERNEL_STAMP_WIDTH_MS;
         // Where the buffer was filled the stamp may be that of bytes which are still to be read.
         this.widthMs = count < this.#bufferBytes ? -widthMs : widthMs;

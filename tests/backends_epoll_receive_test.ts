@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
-import { askForStamps, openLibc, STREAM_FLAGS } from "../backends/epoll_libc.ts";
+import { askForStamps, isLoopback, openLibc, STREAM_FLAGS } from "../backends/epoll_libc.ts";
 import { StampedReader } from "../backends/epoll_receive.ts";
 import { FakeKernel } from "./support/fake_kernel.ts";
 
@@ -25,6 +25,31 @@ Deno.test("StampedReader stamps a read that the kernel did not stamp", () => {
   assertEquals(reader.receive(3, 1900), 5);
   assertEquals(reader.arrivedMs, 1980);
   assert(!reader.stamped);
+});
+
+Deno.test("StampedReader trusts no stamp of what had come before an empty socket, where segments get lost", () => {
+  const kernel = new FakeKernel();
+  const reader = readerOf(kernel);
+  kernel.nowMs = 1980;
+  kernel.receivedMs = 1940;
+  assertEquals(reader.receive(3, 1900, 1960, true), 5);
+  assertEquals([reader.arrivedMs, reader.stamped], [1980, false]);
+  assertAlmostEquals(reader.widthMs, 40.1, 0.001);
+  // On this host, the kernel was late with its own work.
+  assertEquals(reader.receive(3, 1900, 1960, false), 5);
+  assertAlmostEquals(reader.arrivedMs, 1940, 0.001);
+  assert(reader.stamped);
+});
+
+Deno.test("isLoopback tells the addresses of this host", () => {
+  const v4 = (...host: number[]) => ({ family: 2, bytes: Uint8Array.of(2, 0, 0, 80, ...host) });
+  const v6 = (...host: number[]) => ({
+    family: 10,
+    bytes: Uint8Array.of(10, 0, 0, 80, 0, 0, 0, 0, ...host),
+  });
+  const zeros = new Array<number>(15).fill(0);
+  assertEquals([v4(127, 0, 0, 1), v4(10, 0, 0, 1)].map(isLoopback), [true, false]);
+  assertEquals([v6(...zeros, 1), v6(32, ...zeros.slice(1), 1)].map(isLoopback), [true, false]);
 });
 
 Deno.test("StampedReader leaves the stamp alone when nothing was read", () => {
