@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { formatCount, formatMs, formatShare, NOT_AVAILABLE, plural } from "./format.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatShare,
+  NOT_AVAILABLE,
+  plural,
+} from "./format.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { factTable, htmlTable, left } from "./html_table.ts";
 import type { MetricSummary } from "./load_summary.ts";
@@ -153,12 +160,15 @@ function clientFacts(
 ): readonly (readonly HtmlValue[])[] {
   const { os, osRelease, arch, cpu, cores, memoryMiB, hostname, deno, v8 }: Environment =
     environment;
+  const { effectiveCores = cores } = environment;
   return [
     ["Tokometer", version],
     ["Deno, V8", `${deno}, ${v8}`],
     ["System", [os, osRelease, arch].filter((part) => part !== undefined).join(" ")],
     ["CPU", cpu ?? NOT_AVAILABLE],
     ["Cores", formatCount(cores)],
+    // Pinned, or in a container with a quota.
+    ...(effectiveCores === cores ? [] : [["Cores it may use", formatNumber(effectiveCores)]]),
     ["Memory, MiB", formatCount(memoryMiB)],
     ["Host", hostname ?? NOT_AVAILABLE],
   ];

@@ -5,16 +5,18 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { Environment } from "../metrics/run.ts";
+import { readCores } from "./effective_cores.ts";
 
 /** Reads what the permissions allow; the rest is left out, never an error. */
 export async function readEnvironment(): Promise<Environment> {
   return {
     os: Deno.build.os,
     arch: Deno.build.arch,
-    cores: navigator.hardwareConcurrency,
+    ...readCores(),
     deno: Deno.version.deno,
     v8: Deno.version.v8,
     ...defined({
+      ffi: FFI[Deno.permissions.querySync({ name: "ffi" }).state],
       osRelease: granted("osRelease") ? Deno.osRelease() : undefined,
       hostname: granted("hostname") ? Deno.hostname() : undefined,
       cpu: await readCpuName(),
@@ -24,6 +26,13 @@ export async function readEnvironment(): Promise<Environment> {
     }),
   };
 }
+
+/** Libraries may be called, may not, or could be allowed. */
+const FFI: Readonly<Record<Deno.PermissionState, boolean | undefined>> = {
+  granted: true,
+  denied: false,
+  prompt: undefined,
+};
 
 /** Asked first: the call itself would stop the run at a prompt in an interactive terminal. */
 function granted(kind: "systemMemoryInfo" | "osRelease" | "hostname"): boolean {
