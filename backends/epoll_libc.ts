@@ -116,6 +116,17 @@ export function errno({ symbols }: Libc): number {
   return new Deno.UnsafePointerView(symbols.__errno_location()!).getInt32();
 }
 
+/** Whether the library can be opened here; call it only where libraries are permitted. */
+export function epollIsUsable(): boolean {
+  try {
+    openLibc().close();
+    return true;
+  } catch {
+    // Another system, or a Linux with another C library.
+    return false;
+  }
+}
+
 /** `ECONNREFUSED`, or `errno 71` for a rare one. */
 export function errorName(number: number): string {
   return ERROR_NAMES[number] ?? `errno ${number}`;

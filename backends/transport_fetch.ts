@@ -1,5 +1,5 @@
 /**
- * HTTP over Deno's `fetch`: the default transport. It speaks HTTP/1.1 like every other client, over
+ * HTTP over Deno's `fetch`: for light loads. It speaks HTTP/1.1 like every other client, over
  * TLS and through proxies, and reads with a small buffer of our own (a BYOB reader): the default
  * reader makes a fresh, zeroed 64 KiB buffer per event and costs 2.4 times the CPU.
  *
@@ -44,7 +44,7 @@ const LOCAL_ADDRESSES = "127.0.0.0/8,::1,localhost";
 
 export const fetchTransport: TransportKind = {
   name: "fetch",
-  description: "Deno's fetch: HTTP/1.1, TLS, proxies; good up to a few hundred streams",
+  description: "Deno's fetch: HTTP/1.1, TLS, proxies; good for a handful of streams",
   carrier: "http",
   open: openFetch,
 };

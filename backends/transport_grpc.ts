@@ -3,7 +3,7 @@
  * that carries all streams. Messages stay bytes; each is a read of its own, stamped when the library
  * hands it over.
  *
- * There are two gRPC transports. This one is the reference implementation's, and the default. It
+ * There are two gRPC transports. This one is the reference implementation's, for light loads. It
  * costs many times the CPU of `grpc-socket` and hides when bytes arrived. `grpc-socket` may go when
  * `node:http2` under Deno is stable (`node_http2.ts`) and as fast as sockets of our own; this one may
  * go when nobody needs what only it has, the proxies of the environment.
@@ -60,7 +60,7 @@ import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
 export const grpcTransport: TransportKind = {
   name: "grpc",
-  description: "gRPC over HTTP/2, plaintext or TLS, with the gRPC project's library (default)",
+  description: "gRPC over HTTP/2, plaintext or TLS, with the gRPC project's library",
   carrier: "grpc",
   open: openGrpc,
 };

@@ -1,7 +1,7 @@
 /**
  * gRPC over plain sockets with an HTTP/2 of our own: the gRPC transport for many streams. One read
  * takes everything that has arrived, for all streams of a connection, and every stream that it
- * brought something for gets the same stamp. Opt-in; `grpc` is the default, and says why there are
+ * brought something for gets the same stamp. For more than light loads; `grpc` says why there are
  * two and which one may go. No proxies, no compression.
  *
  * As many calls share a connection as the server allows; for more, another one is opened.

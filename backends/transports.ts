@@ -11,7 +11,7 @@ import { inprocessTransport } from "./transport_inprocess.ts";
 import { socketTransport } from "./transport_socket.ts";
 import type { TransportKind } from "./transport.ts";
 
-/** Every transport, the default first. */
+/** Every transport, the simplest first. */
 export const TRANSPORTS: readonly TransportKind[] = [
   fetchTransport,
   socketTransport,

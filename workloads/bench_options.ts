@@ -15,6 +15,8 @@ import { group, option } from "./option_table.ts";
 
 /** Protocol without `--protocol`. */
 export const DEFAULT_PROTOCOL = "openai-chat";
+/** `--transport` that is chosen when the server is known. */
+export const AUTO_TRANSPORT = "auto";
 /** Users without `--concurrency` and `--rate`. */
 export const DEFAULT_USERS = 8;
 /** Requests without `--requests` and `--duration`. */
@@ -74,13 +76,12 @@ export const TARGET_OPTIONS = {
       help: "API key. It is sent to the server only, and is never in a file or a report.",
     }),
     transport: option.choice({
-      default: "fetch",
+      default: AUTO_TRANSPORT,
       choices: [
+        AUTO_TRANSPORT,
         ...TRANSPORTS.filter(({ carrier }) => carrier !== "inprocess").map(({ name }) => name),
-        "auto",
       ],
-      help: "How bytes travel; auto chooses by the load and says why. gRPC protocols use grpc " +
-        "unless grpc-socket is given.",
+      help: "How bytes travel; auto chooses by the load and says why.",
     }),
     timeout: option.seconds({ default: 600, help: "Time limit per request; 0 = none." }),
     caCert: option.file({
@@ -342,10 +343,13 @@ export const SAVE_OPTIONS = group("Report", {
   calibration: option.file({
     defaultText: "in ~/.local/state/tokometer",
     needs: [{ key: "noCalibration", not: true, because: "give one of them" }],
-    help: "Results of tokometer calibrate: the report then shows this client's own error.",
+    help: "Results of tokometer calibrate, by which --transport auto chooses.",
     advanced: true,
   }),
-  noCalibration: option.flag({ help: "Ignore calibrations.", advanced: true }),
+  noCalibration: option.flag({
+    help: "Let --transport auto ignore what was calibrated.",
+    advanced: true,
+  }),
   saveText: option.flag({
     needs: [WITH_SAVE],
     help: "Keep the generated texts in the record file.",

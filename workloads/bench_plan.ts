@@ -294,15 +294,15 @@ function planSampling(values: MeasureValues): Sampling {
 }
 
 /**
- * The transport of a protocol. The option's default is for HTTP; other protocols use the transport
- * that is named like their carrier instead.
+ * The transport of a protocol. The default of the scripts' commands is for HTTP; other protocols use
+ * the transport that is named like their carrier instead.
  *
  * @throws {UserError} when the one that was asked for carries something else.
  */
 function planTransport({ name, carrier }: Protocol, asked: string): string {
   const known = TRANSPORTS.find((kind) => kind.name === asked);
   // Not in the list: auto.
-  if (known === undefined) return carrier === "http" ? asked : carrier;
+  if (known === undefined) return carrier === "inprocess" ? carrier : asked;
   if (known.carrier === carrier) return asked;
   if (known === TRANSPORTS[0]) return carrier;
   const fitting = TRANSPORTS.filter((kind) => kind.carrier === carrier).map((kind) => kind.name);

@@ -4,20 +4,22 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import { TRANSPORTS } from "../backends/transports.ts";
 import type {
   CalibrationCell,
   CalibrationLimit,
   Environment,
   MemoryPerStream,
-  RunCalibration,
 } from "../metrics/run.ts";
+import { formatMib } from "../metrics/format.ts";
 import { fileError, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
 /** The machine and programs that a calibration is valid for. */
-export interface CalibratedMachine
-  extends Pick<Environment, "os" | "arch" | "cpu" | "cores" | "memoryMiB" | "deno"> {
+export interface CalibratedMachine extends
+  Pick<
+    Environment,
+    "os" | "arch" | "cpu" | "cores" | "effectiveCores" | "memoryMiB" | "deno"
+  > {
   /** Version of Tokometer: another one may read faster. */
   readonly version: string;
 }
@@ -49,24 +51,55 @@ const MEMORY_TOLERANCE = 0.1;
 
 /** This machine, as a calibration names it. */
 export function machineOf(environment: Environment): CalibratedMachine {
-  const { os, arch, cpu, cores, memoryMiB, deno } = environment;
+  const { os, arch, cpu, cores, effectiveCores, memoryMiB, deno } = environment;
   return {
     os,
     arch,
     cores,
     deno,
     version: VERSION,
-    ...defined({ cpu, memoryMiB }),
+    ...defined({ cpu, effectiveCores, memoryMiB }),
   };
 }
 
 /** Whether a calibration of `a` is valid on `b`; what is unknown of one of them is not compared. */
 export function sameMachine(a: CalibratedMachine, b: CalibratedMachine): boolean {
-  const { memoryMiB: memoryA = b.memoryMiB ?? 1 } = a;
-  const { memoryMiB: memoryB = memoryA } = b;
-  return (["os", "arch", "cores", "deno", "version", "cpu"] as const)
-    .every((field) => (a[field] ?? b[field]) === (b[field] ?? a[field])) &&
-    Math.min(memoryA, memoryB) >= (1 - MEMORY_TOLERANCE) * Math.max(memoryA, memoryB);
+  return differences(a, b).length === 0;
+}
+
+/** What a calibration of `then` does not know of `now`: one clause each, the weightiest first. */
+function differences(then: CalibratedMachine, now: CalibratedMachine): readonly string[] {
+  const differ = (...fields: readonly ("os" | "arch" | "cpu" | "deno" | "version")[]) =>
+    fields.some((field) => (then[field] ?? now[field]) !== (now[field] ?? then[field]));
+  const { memoryMiB: memoryThen = now.memoryMiB ?? 1 } = then;
+  const { memoryMiB: memoryNow = memoryThen } = now;
+  const smaller = Math.min(memoryThen, memoryNow);
+  const coresOf = ({ cores, effectiveCores = cores }: CalibratedMachine) => effectiveCores;
+  return [
+    ...(differ("os", "arch", "cpu")
+      ? [`calibrated on another machine (${then.cpu ?? `${then.os}, ${then.arch}`})`]
+      : []),
+    ...(coresOf(then) !== coresOf(now)
+      ? [`calibrated with ${coreText(coresOf(then))}, this run may use ${coresOf(now)}`]
+      : then.cores !== now.cores
+      ? [`calibrated on ${coreText(then.cores)}, this machine has ${now.cores}`]
+      : []),
+    ...(smaller < (1 - MEMORY_TOLERANCE) * Math.max(memoryThen, memoryNow)
+      ? [
+        `calibrated with ${formatMib(memoryThen)} of memory, this machine has ${
+          formatMib(memoryNow)
+        }`,
+      ]
+      : []),
+    ...(differ("version")
+      ? [`calibrated with version ${then.version} of Tokometer, this is ${now.version}`]
+      : []),
+    ...(differ("deno") ? [`calibrated with Deno ${then.deno}, this is ${now.deno}`] : []),
+  ];
+}
+
+function coreText(cores: number): string {
+  return `${cores} ${cores === 1 ? "core" : "cores"}`;
 }
 
 /**
@@ -83,32 +116,15 @@ function defaultCalibrationPath(): string | undefined {
   return state && `${state}/tokometer/calibration.json`;
 }
 
-/**
- * The calibration of this machine, transport and number of threads. The default file is skipped
- * silently when it is missing, unreadable or not permitted.
- *
- * @param client `file`: named by the user; absent = the default one.
- * @throws {UserError} when a named file cannot be read.
- */
-export async function lookUpCalibration(
-  environment: Environment,
-  client: Pick<CalibrationCell, "transport" | "workers"> & { readonly file?: string },
-): Promise<RunCalibration | undefined> {
-  const found = await lookUpMachine(environment, client.file);
-  const cells =
-    found?.cells.filter(({ transport, workers }) =>
-      transport === client.transport && workers === client.workers
-    ) ?? [];
-  if (found === undefined || cells.length === 0) return undefined;
-  const carrierOf = (transport: string) =>
-    TRANSPORTS.find(({ name }) => name === transport)?.carrier;
-  const carrier = carrierOf(client.transport);
-  const limits = found.limits.filter(({ transport }) => carrierOf(transport) === carrier);
-  return { savedAt: found.savedAt, cells, limits };
+/** The calibration of this machine, or why there is none. */
+export interface MachineLookup {
+  readonly found?: MachineCalibration;
+  /** One clause: in what the nearest calibration differs. Absent when there is none at all. */
+  readonly why?: string;
 }
 
 /**
- * All calibrations of this machine. The default file is skipped silently when it is missing,
+ * Looks for a calibration of this machine. The default file is skipped silently when it is missing,
  * unreadable or not permitted.
  *
  * @param file named by the user; absent = the default one.
@@ -117,18 +133,23 @@ export async function lookUpCalibration(
 export async function lookUpMachine(
   environment: Environment,
   file?: string,
-): Promise<MachineCalibration | undefined> {
+): Promise<MachineLookup> {
   const path = file ?? permittedDefault("read");
-  if (path === undefined) return undefined;
+  if (path === undefined) return {};
   let machines: readonly MachineCalibration[];
   try {
     machines = await readMachines(path);
   } catch (error) {
-    if (file === undefined) return undefined;
+    if (file === undefined) return {};
     throw error;
   }
   const here = machineOf(environment);
-  return machines.find(({ machine }) => sameMachine(machine, here));
+  const nearest = machines
+    .map((one) => ({ one, differing: differences(one.machine, here) }))
+    .sort((a, b) => a.differing.length - b.differing.length)[0];
+  if (nearest === undefined) return {};
+  const [why] = nearest.differing;
+  return why === undefined ? { found: nearest.one } : { why };
 }
 
 /**

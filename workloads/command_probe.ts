@@ -16,20 +16,14 @@ import type {
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
-import { findTransport } from "../backends/transports.ts";
 import { MEASURE_OPTIONS, REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
 import { type BenchPlan, planRun } from "./bench_plan.ts";
 import { renderProgress } from "./live_progress.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
 import { group, option } from "./option_table.ts";
-import {
-  askOver,
-  chooseModel,
-  targetOf,
-  transportOptions,
-  withTransport,
-} from "./server_target.ts";
+import { askOver, chooseModel, targetOf } from "./server_target.ts";
+import { overCheckingTransport } from "./run_auto_transport.ts";
 import { EXIT } from "./user_error.ts";
 import { whileWaiting } from "./live_waiting.ts";
 
@@ -78,9 +72,7 @@ async function runProbe(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
   const plan = await planRun(asked, { command: "probe", url, options: {} });
   const protocol = findProtocol(plan.protocol);
   const target = targetOf(plan);
-  const kind = findTransport(plan.transport);
-  const open = () => kind.open({ ...transportOptions(plan), clock: systemClock });
-  return await withTransport(open, async (transport) => {
+  return await overCheckingTransport(plan, async (transport) => {
     const ask = askOver(transport);
     // The command is only printed; no server is needed.
     const model = curl === true

@@ -4,28 +4,36 @@
  * @module
  */
 import { systemClock } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
+import { epollIsUsable } from "../backends/epoll_libc.ts";
+import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import { weighLimits } from "../metrics/check_calibration.ts";
-import type { CalibrationLimit } from "../metrics/run.ts";
+import type { CalibrationLimit, Environment } from "../metrics/run.ts";
 import { formatMs } from "../metrics/format.ts";
+import { AUTO_TRANSPORT } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { lookUpMachine } from "./calibration_file.ts";
 import { readEnvironment } from "./environment.ts";
 import type { Load } from "./load.ts";
+import { isProxied } from "./server_proxy.ts";
 import { transportOptions, withTransport } from "./server_target.ts";
-
-/** The transport that is chosen when the server is known. */
-const AUTO = "auto";
 
 /** Opens what carries the questions before the load; closes it afterwards. */
 export function overCheckingTransport<T>(
   plan: BenchPlan,
   use: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const { transport, insecure } = plan;
-  const name = transport !== AUTO ? transport : insecure ? "socket" : "fetch";
+  const { transport, insecure, protocol } = plan;
+  const name = transport !== AUTO_TRANSPORT
+    ? transport
+    : findProtocol(protocol).carrier === "grpc"
+    ? "grpc"
+    : insecure
+    ? "socket"
+    : "fetch";
   return withTransport(
     () => findTransport(name).open({ ...transportOptions(plan), clock: systemClock }),
     use,
@@ -41,60 +49,101 @@ export async function settleTransport(
   checked: RequestRecord,
   note: ((line: string) => void) | undefined,
 ): Promise<BenchPlan> {
-  if (plan.transport !== AUTO) return plan;
+  if (plan.transport !== AUTO_TRANSPORT) return plan;
   const { sentMs = 0, firstTokenMs = 0, lastTokenMs = 0, endMs = 0 } = checked;
   const tokens = checked.outputTokens?.tokens ?? 1;
   const streamMs = lastTokenMs - firstTokenMs;
+  const environment = await readEnvironment();
   const calibrated = plan.calibration === false
-    ? undefined
-    : await lookUpMachine(await readEnvironment(), plan.calibration);
+    ? {}
+    : await lookUpMachine(environment, plan.calibration);
+  const limits = calibrated.found?.limits ?? [];
   const { transport, why } = chooseTransport({
-    limits: (calibrated?.limits ?? []).filter(({ workers }) => workers === plan.workers),
+    carrier: findProtocol(plan.protocol).carrier === "grpc" ? "grpc" : "http",
+    limits: limits.filter(({ workers }) => workers === plan.workers),
     loads: plan.loads,
     threads: Math.max(1, plan.workers),
+    effectiveCores: environment.effectiveCores ?? environment.cores,
     // An answer that came at once says nothing of a rate; one of a single token has none.
     tokensPerSec: tokens > 1 && streamMs > 0 ? (tokens - 1) / streamMs * 1000 : 0,
     latencyMs: endMs - sentMs,
-    https: plan.url.startsWith("https:"),
     insecure: plan.insecure,
-    ffi: Deno.build.os === "linux" &&
-      Deno.permissions.querySync({ name: "ffi" }).state === "granted",
+    proxied: isProxied(plan.url, plan),
+    epoll: epollFor(plan.url, environment),
+    ...defined({ notCalibrated: calibrated.why }),
   });
   note?.(`--transport auto takes ${transport}: ${why}`);
   return { ...plan, transport };
 }
 
+/** Whether `epoll` may be taken for this server; never asks for the permission. */
+function epollFor(url: string, { os, ffi }: Environment): EpollChance {
+  if (os !== "linux") return "impossible";
+  if (url.startsWith("https:")) return "no TLS";
+  if (ffi === undefined) return "not permitted";
+  return ffi && epollIsUsable() ? "usable" : "impossible";
+}
+
+/** `not permitted`: Linux without `--allow-ffi`; `impossible`: another system, or refused. */
+export type EpollChance = "usable" | "not permitted" | "no TLS" | "impossible";
+
 /** What is known before the load starts; rate and latency are those of the check request. */
 export interface TransportNeed {
+  /** What the protocol travels in. */
+  readonly carrier: "http" | "grpc";
   readonly loads: readonly Load[];
   /** Threads that share the load. */
   readonly threads: number;
+  /** Processors that the client may use. */
+  readonly effectiveCores: number;
   readonly tokensPerSec: number;
   readonly latencyMs: number;
-  readonly https: boolean;
   /** `--insecure`, which fetch does not support. */
   readonly insecure: boolean;
-  /** `epoll` may be used: Linux and `--allow-ffi`. */
-  readonly ffi: boolean;
+  /** A proxy of the environment stands before the server: only `fetch` and `grpc` know it. */
+  readonly proxied: boolean;
+  readonly epoll: EpollChance;
   /** What `tokometer calibrate` found on this machine for this number of threads. */
   readonly limits?: readonly CalibrationLimit[];
+  /** Why a calibration that exists does not apply, as one clause. */
+  readonly notCalibrated?: string;
 }
 
 /** A transport, and the reason in one sentence without a period. */
 export interface TransportChoice {
-  readonly transport: "fetch" | "socket" | "epoll";
+  readonly transport: Candidate["transport"];
   readonly why: string;
 }
 
+/** A load that a thread carries; `atOnce`: its users start at one instant and stay in step. */
+interface Weight {
+  readonly streams: number;
+  readonly tokensPerSec: number;
+  readonly atOnce: boolean;
+}
+
+interface Reach {
+  /** Of users that start over time, or of arrivals. */
+  readonly streams: number;
+  /** Of users that start at once: their requests and their first tokens take turns. */
+  readonly atOnce: number;
+  readonly tokensPerSec: number;
+}
+
 /**
- * Up to here a transport's thread is less than half busy and its p99 error stays below 10 ms on a
- * machine of 2024 (`BENCHMARKS.md`). Half, because a load comes in bursts.
+ * Up to here the TTFT of a transport is within 1 ms of the server's at the median, with a margin, on
+ * two cores of 2025 that it shares with the server, and its thread is less than half busy. The tail
+ * of `fetch` is off by 2 to 4 ms from a handful of streams on, as its reads wait for others inside
+ * the platform. `grpc` reads as it does, `grpc-socket` as `socket`.
  */
-const REACH: Readonly<
-  Record<"fetch" | "socket", { readonly streams: number; readonly tokensPerSec: number }>
-> = {
-  fetch: { streams: 256, tokensPerSec: 8000 },
-  socket: { streams: 1024, tokensPerSec: 25_000 },
+const LIGHT: Reach = { streams: 16, atOnce: 4, tokensPerSec: 2000 };
+const HEAVY: Reach = { streams: 1024, atOnce: 64, tokensPerSec: 25_000 };
+const REACH: Readonly<Record<Candidate["transport"], Reach>> = {
+  fetch: LIGHT,
+  grpc: LIGHT,
+  socket: HEAVY,
+  "grpc-socket": HEAVY,
+  epoll: { streams: Infinity, atOnce: Infinity, tokensPerSec: Infinity },
 };
 
 /**
@@ -102,25 +151,32 @@ const REACH: Readonly<
  * machine, else by {@linkcode REACH}.
  */
 export function chooseTransport(need: TransportNeed): TransportChoice {
-  const { loads, threads, limits = [] } = need;
-  if (need.insecure) return { transport: "socket", why: "fetch accepts no certificate unchecked" };
+  const { loads, threads, limits = [], carrier } = need;
+  const simplest = carrier === "grpc" ? "grpc" : "fetch";
+  if (need.insecure && carrier === "http") {
+    return { transport: "socket", why: "fetch accepts no certificate unchecked" };
+  }
+  if (need.proxied) {
+    return { transport: simplest, why: `the environment's proxy is known to ${simplest} alone` };
+  }
   const streams = Math.max(...loads.map((load) => streamsOf(load, need.latencyMs)));
   const weighed = { streams, tokensPerSec: streams * need.tokensPerSec };
-  const each = { streams: streams / threads, tokensPerSec: weighed.tokensPerSec / threads };
-  const candidates = (["fetch", "socket", "epoll"] as const)
-    .filter((transport) => transport !== "epoll" || (need.ffi && !need.https))
-    .map((transport): Candidate => {
-      const own = limits.filter((limit) => limit.transport === transport);
-      const found = weighLimits(own, weighed);
-      if (found !== undefined) {
-        const { kind, limit, ratio } = found;
-        return { transport, enough: kind === "within", limit, ratio };
-      }
-      return { transport, enough: transport === "epoll" || reaches(REACH[transport], each) };
-    });
+  const each: Weight = {
+    streams: streams / threads,
+    tokensPerSec: weighed.tokensPerSec / threads,
+    atOnce: streams > 1 && loads.some(startsAtOnce),
+  };
+  const candidates = candidatesFor(need).map((transport): Candidate => {
+    const usual = reaches(REACH[transport], each, need.effectiveCores);
+    const found = weighLimits(limits.filter((limit) => limit.transport === transport), weighed);
+    if (found === undefined) return { transport, enough: usual.enough };
+    const { kind, limit, ratio } = found;
+    // Calibrated loads start over time.
+    return { transport, enough: kind === "within" && usual.start, limit, ratio };
+  });
   const chosen = candidates.find(({ enough }) => enough) ?? nearest(candidates);
   const left = candidates[candidates.indexOf(chosen) - 1];
-  const load = `${describe(each)} per thread`;
+  const load = `${describe(each)} per thread${each.atOnce ? " that start at once" : ""}`;
   const why = left === undefined
     ? `enough for ${load}`
     : `${load} are too many for ${left.transport}`;
@@ -131,24 +187,44 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
       ...(left?.limit === undefined ? [] : [describeLimit(left.transport, left.limit)]),
       ...(chosen.limit === undefined ? [] : [describeLimit(chosen.transport, chosen.limit)]),
       ...(chosen.enough ? [] : [`no other transport is enough either${betterChance(need)}`]),
+      ...(need.notCalibrated === undefined
+        ? []
+        : [`no calibration applies: ${need.notCalibrated}`]),
     ].join("; "),
   };
 }
 
+/** The simplest first; `epoll` before `socket`, as it costs less and the kernel stamps arrivals. */
+function candidatesFor({ carrier, epoll }: TransportNeed): readonly Candidate["transport"][] {
+  if (carrier === "grpc") return ["grpc", "grpc-socket"];
+  return ["fetch", ...(epoll === "usable" ? ["epoll" as const] : []), "socket"];
+}
+
 /** A transport that could be taken. */
 interface Candidate {
-  readonly transport: TransportChoice["transport"];
+  readonly transport: "fetch" | "socket" | "epoll" | "grpc" | "grpc-socket";
   readonly enough: boolean;
   /** The calibrated limit, and load ÷ limit. */
   readonly limit?: CalibrationLimit;
   readonly ratio?: number;
 }
 
+/** Whether a load is within a reach, and whether its start is; less than a core reaches less far. */
 function reaches(
-  reach: { readonly streams: number; readonly tokensPerSec: number },
-  { streams, tokensPerSec }: { readonly streams: number; readonly tokensPerSec: number },
-): boolean {
-  return streams <= reach.streams && tokensPerSec <= reach.tokensPerSec;
+  reach: Reach,
+  { streams, tokensPerSec, atOnce }: Weight,
+  effectiveCores: number,
+): { readonly enough: boolean; readonly start: boolean } {
+  const share = Math.min(1, effectiveCores);
+  const start = !atOnce || streams <= share * reach.atOnce;
+  return {
+    start,
+    enough: start && streams <= share * reach.streams && tokensPerSec <= share * reach.tokensPerSec,
+  };
+}
+
+function startsAtOnce(load: Load): boolean {
+  return load.kind === "closed" ? load.rampUpMs === 0 : load.ratePerSec === Infinity;
 }
 
 /** None is enough: the strongest one, unless another had the higher calibrated limit. */
@@ -158,13 +234,14 @@ function nearest(candidates: readonly Candidate[]): Candidate {
   );
 }
 
-function betterChance({ https, ffi }: TransportNeed): string {
-  if (https) return ", and epoll has no TLS";
-  return ffi ? "" : "; epoll, on Linux with --allow-ffi, would cost less";
+function betterChance({ carrier, epoll }: TransportNeed): string {
+  if (carrier === "grpc") return "";
+  if (epoll === "no TLS") return ", and epoll has no TLS";
+  return epoll === "not permitted" ? "; epoll, with --allow-ffi, would be" : "";
 }
 
 function describe(
-  { streams, tokensPerSec }: { readonly streams: number; readonly tokensPerSec: number },
+  { streams, tokensPerSec }: Pick<Weight, "streams" | "tokensPerSec">,
 ): string {
   return `${count(streams)} ${streams === 1 ? "stream" : "streams"} with ${
     count(tokensPerSec)

@@ -7,12 +7,15 @@ import { wallClockMs } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
-import { lookUpCalibration } from "./calibration_file.ts";
 import { readEnvironment } from "./environment.ts";
 import { type Load, loadLabel, type Stop } from "./load.ts";
 import { withoutPassword } from "./option_secret.ts";
 import type { Prepared } from "./run_prepare.ts";
+import { isProxied } from "./server_proxy.ts";
 import { VERSION } from "./version.ts";
+
+/** Transports that go through a proxy of the environment. */
+const KNOW_PROXIES: readonly string[] = ["fetch", "grpc"];
 
 /** Makes the header of the record file. */
 export async function describeRun(
@@ -20,15 +23,6 @@ export async function describeRun(
   { dataset, counter, model }: Prepared,
   commandLine: readonly string[],
 ): Promise<RunHeader> {
-  const environment = await readEnvironment();
-  const { transport, workers } = plan;
-  const calibration = plan.calibration === false
-    ? undefined
-    : await lookUpCalibration(environment, {
-      transport,
-      workers,
-      ...defined({ file: plan.calibration }),
-    });
   return {
     schema: RECORD_SCHEMA,
     version: VERSION,
@@ -38,8 +32,11 @@ export async function describeRun(
     options: plan.options as Readonly<Record<string, unknown>>,
     url: withoutPassword(plan.url),
     protocol: plan.protocol,
-    transport,
-    workers,
+    transport: plan.transport,
+    workers: plan.workers,
+    ...(isProxied(plan.url, plan) && KNOW_PROXIES.includes(plan.transport)
+      ? { proxied: true }
+      : {}),
     model,
     length: plan.length,
     stream: plan.stream,
@@ -57,8 +54,7 @@ export async function describeRun(
       label: labelOf(plan, i),
       ...describeLoad(load, plan.stops[i] ?? {}),
     })),
-    environment,
-    ...defined({ calibration }),
+    environment: await readEnvironment(),
   };
 }
 

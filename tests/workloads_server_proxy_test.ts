@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import { isProxied } from "../workloads/server_proxy.ts";
+
+const PROXY = "http://proxy.example:3128";
+
+const proxied = (
+  url: string,
+  variables: Readonly<Record<string, string>>,
+  proxyLocal = false,
+): boolean => isProxied(url, { proxyLocal, read: (name) => variables[name] });
+
+Deno.test("isProxied goes by the scheme's own variables", () => {
+  const server = "://llm.example:8000/v1";
+  const cases: [url: string, variable: string, expected: boolean][] = [
+    [`http${server}`, "http_proxy", true],
+    [`http${server}`, "HTTP_PROXY", true],
+    [`http${server}`, "https_proxy", false],
+    [`https${server}`, "HTTPS_PROXY", true],
+    [`https${server}`, "http_proxy", false],
+    [`https${server}`, "all_proxy", true],
+    [`grpc${server}`, "grpc_proxy", true],
+    [`grpcs${server}`, "http_proxy", true],
+    [`grpc${server}`, "all_proxy", false],
+  ];
+  for (const [url, variable, expected] of cases) {
+    assertEquals(proxied(url, { [variable]: PROXY }), expected, `${url} ${variable}`);
+    assertEquals(proxied(url, { [variable]: "" }), false);
+  }
+  assertEquals(proxied("/models/tiny", { http_proxy: PROXY }), false);
+});
+
+Deno.test("isProxied: local addresses only with --proxy-local", () => {
+  for (const host of ["127.0.0.1:8000", "127.9.9.9", "localhost:1", "[::1]:1"]) {
+    assertEquals(proxied(`http://${host}`, { http_proxy: PROXY }), false, host);
+    assertEquals(proxied(`http://${host}`, { http_proxy: PROXY }, true), true, host);
+  }
+});
+
+Deno.test("isProxied: no_proxy lists names, addresses and ranges", () => {
+  const cases: [host: string, list: string, exempt: boolean][] = [
+    ["llm.example", "other.example, llm.example", true],
+    ["a.llm.example", "llm.example", true],
+    ["a.llm.example", ".llm.example", true],
+    ["a.llm.example", "*.llm.example", true],
+    ["xllm.example", "llm.example", false],
+    ["llm.example", "*", true],
+    ["llm.example", ",", false],
+    ["10.1.2.3", "10.0.0.0/8", true],
+    ["11.1.2.3", "10.0.0.0/8", false],
+    ["10.1.2.3", "10.1.2.3", true],
+    ["10.1.2.3", "10.1.2.0/30", true],
+    ["10.1.2.4", "10.1.2.0/30", false],
+  ];
+  for (const [host, list, exempt] of cases) {
+    const variables = { http_proxy: PROXY, NO_PROXY: list };
+    assertEquals(proxied(`http://${host}:8000`, variables), !exempt, `${host} in ${list}`);
+  }
+  const grpc = { http_proxy: PROXY, no_grpc_proxy: "b.example", no_proxy: "a.example" };
+  assertEquals(proxied("grpc://a.example", grpc), true);
+  assertEquals(proxied("grpc://b.example", grpc), false);
+});
