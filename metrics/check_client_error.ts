@@ -123,15 +123,14 @@ export function measureClientError(
   };
 }
 
-/** Summarizes absolute differences. @throws {RangeError} when one of them is not finite. */
+/** Summarizes absolute differences; fewer than 100 have no p99. @throws {RangeError} when one of them is not finite. */
 export function errorSpread(valuesMs: readonly number[]): ErrorSpread {
   const sorted = sortValues(valuesMs);
   const count = sorted.length;
-  const maxMs = sorted[count - 1];
   return {
     count,
     p50Ms: quantile(sorted, 50),
-    p99Ms: count >= minimumSamples(99) ? quantile(sorted, 99) : maxMs,
-    maxMs,
+    p99Ms: count >= minimumSamples(99) ? quantile(sorted, 99) : undefined,
+    maxMs: sorted[count - 1],
   };
 }

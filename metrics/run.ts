@@ -187,7 +187,7 @@ export interface ErrorSpread {
   readonly count: Count;
   /** Median error, in ms. */
   readonly p50Ms: number | undefined;
-  /** 99th percentile of the error, in ms; of fewer than 100 values the largest. */
+  /** 99th percentile of the error, in ms; absent with fewer than 100 values. */
   readonly p99Ms: number | undefined;
   /** Largest error, in ms. */
   readonly maxMs: number | undefined;

@@ -64,7 +64,7 @@ const wrongBy = (ttftMs: number, itlMs: number, p50Ms = 0.1): Evidence => ({
     error: {
       ...createCell().error,
       ttft: { count: 100, p50Ms, p99Ms: ttftMs, maxMs: ttftMs },
-      itl: errorSpread([itlMs]),
+      itl: errorSpread(Array(100).fill(itlMs)),
     },
   })],
 });

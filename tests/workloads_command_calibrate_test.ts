@@ -1,20 +1,23 @@
 import {
   assert,
   assertEquals,
+  assertFalse,
   assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import type { CalibrationCell, Environment } from "../metrics/run.ts";
+import type { CalibrationCell, CalibrationLimit, Environment } from "../metrics/run.ts";
 import {
-  lookUpCalibration,
+  lookUpMachine,
   machineOf,
   sameMachine,
   saveCalibration,
 } from "../workloads/calibration_file.ts";
-import { busyShare } from "../workloads/calibration_report.ts";
+import { errorSpread } from "../metrics/check_client_error.ts";
+import { describeFindings } from "../workloads/calibration_report.ts";
+import { busyMachine, watchStrangers } from "../workloads/calibration_strangers.ts";
 import { measureMemory } from "../workloads/calibration_memory.ts";
 import { findStreamLimit } from "../workloads/calibration_limit.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
@@ -48,6 +51,8 @@ Deno.test("sameMachine compares what both sides know", () => {
     [{ memoryMiB: 15_000 }, true],
     [{ memoryMiB: 8000 }, false],
     [{ cores: 4 }, false],
+    [{ effectiveCores: 8 }, true],
+    [{ effectiveCores: 1 }, false],
     [{ cpu: "Another" }, false],
     [{ deno: "2.9.7" }, false],
     [{ version: "0.0.0" }, false],
@@ -72,17 +77,12 @@ Deno.test("saveCalibration replaces equal loads and keeps all others", async () 
       calibrationOf([createCell({ streams: 64, cpuUsPerToken: 2 }), createCell({ workers: 1 })]),
       file,
     );
-    const found = async (environment: Environment, workers: number) =>
-      (await lookUpCalibration(environment, { transport: "fetch", workers, file }))?.cells
-        .map(({ streams, cpuUsPerToken }) => [streams, cpuUsPerToken]);
-    assertEquals(await found(HERE, 0), [[16, 50], [64, 2]]);
-    assertEquals(await found(HERE, 1), [[64, 50]]);
-    assertEquals(await found(other, 0), [[1, 50]]);
-    assertEquals(await found({ ...HERE, cores: 3 }, 0), undefined);
-    assertEquals(
-      await lookUpCalibration(HERE, { transport: "socket", workers: 0, file }),
-      undefined,
-    );
+    const found = async (environment: Environment) =>
+      (await lookUpMachine(environment, file)).found?.cells
+        .map(({ workers, streams, cpuUsPerToken }) => [workers, streams, cpuUsPerToken]);
+    assertEquals(await found(HERE), [[0, 16, 50], [0, 64, 2], [1, 64, 50]]);
+    assertEquals(await found(other), [[0, 1, 50]]);
+    assertEquals(await found({ ...HERE, cores: 3 }), undefined);
     assertEquals([...Deno.readDirSync(`${folder}/deep/in`)].length, 1);
   });
 });
@@ -102,18 +102,36 @@ Deno.test("saveCalibration keeps what the engine can write when a quick one did 
   });
 });
 
-Deno.test("lookUpCalibration takes the limits of all clients of the same carrier along", async () => {
+Deno.test("lookUpMachine says in what the nearest calibration differs", async () => {
   await inTempFolder(async (folder) => {
     const file = `${folder}/calibration.json`;
-    const limits = [
-      createLimit(),
-      createLimit({ transport: "socket", workers: 2 }),
-      createLimit({ transport: "grpc" }),
-      createLimit({ transport: "of another version" }),
+    const two = { ...HERE, cores: 8, effectiveCores: 2 };
+    await saveCalibration(calibrationOf([createCell()], two), file);
+    await saveCalibration(calibrationOf([createCell()], { ...HERE, cpu: "B", deno: "1" }), file);
+    const why = async (fields: Partial<Environment>) =>
+      (await lookUpMachine({ ...two, ...fields }, file)).why;
+    assertEquals(await why({}), undefined);
+    const rows: [Partial<Environment>, string][] = [
+      [{ effectiveCores: 1 }, "calibrated with 2 cores, this run may use 1"],
+      [{ effectiveCores: 0.5 }, "calibrated with 2 cores, this run may use 0.5"],
+      [{ cores: 4 }, "calibrated on 8 cores, this machine has 4"],
+      [{ cpu: "Another" }, "calibrated on another machine (A processor)"],
+      [{ deno: "2.9.7" }, "calibrated with Deno 2.9.6, this is 2.9.7"],
+      [
+        { memoryMiB: 8192 },
+        "calibrated with 15.6 GiB of memory, this machine has 8.00 GiB",
+      ],
     ];
-    await saveCalibration({ ...calibrationOf([createCell()]), limits }, file);
-    const found = await lookUpCalibration(HERE, { transport: "fetch", workers: 0, file });
-    assertEquals(found?.limits, limits.slice(0, 2));
+    for (const [fields, says] of rows) assertEquals(await why(fields), says);
+    await Deno.remove(file);
+    await Deno.writeTextFile(file, `{"schema":"tokometer.calibration/1","machines":[]}`);
+    assertEquals(await lookUpMachine(HERE, file), {});
+  });
+});
+
+Deno.test("saveCalibration keeps one memory figure of each client", async () => {
+  await inTempFolder(async (folder) => {
+    const file = `${folder}/calibration.json`;
     const memory = {
       workers: 1,
       kibPerStream: 30,
@@ -133,10 +151,9 @@ Deno.test("lookUpCalibration takes the limits of all clients of the same carrier
   });
 });
 
-Deno.test("lookUpCalibration refuses a named file that is none", async () => {
+Deno.test("lookUpMachine refuses a named file that is none", async () => {
   await inTempFolder(async (folder) => {
-    const look = (file: string) =>
-      lookUpCalibration(HERE, { transport: "fetch", workers: 0, file: `${folder}/${file}` });
+    const look = (file: string) => lookUpMachine(HERE, `${folder}/${file}`);
     await assertRejects(() => look("missing.json"), UserError, "there is no such file");
     for (const [name, text] of [["half.json", `{"schema":`], ["other.json", `{"a":1}`]] as const) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
@@ -197,14 +214,118 @@ Deno.test("measureMemory compares two runs that differ in their streams only", a
   assertEquals((await tell(["failed", 100])).found, undefined);
 });
 
-Deno.test("busyShare takes the quietest load for what the machine can do", () => {
-  const cells = (...waits: (number | undefined)[]) =>
-    waits.map((threadWait) => ({ client: threadWait === undefined ? {} : { threadWait } }));
-  assertEquals(busyShare([]), undefined);
-  assertEquals(busyShare(cells(undefined)), undefined);
+Deno.test("busyMachine: others are in the way only where no core is left for us", () => {
+  const quiet = [{ client: { threadWait: 0.02 } }];
+  const busy = (strangers: (number | undefined)[], cores: number, effectiveCores = cores) =>
+    busyMachine(quiet, strangers, { cores, effectiveCores });
+  assertEquals(busy([0.05, 0.1], 2), undefined);
+  assertEquals(busy([1.05], 2), "other programs used 1.05 of its 2 cores");
+  assertEquals(busy([0.55], 1), "other programs used 0.550 of its 1 core");
+  assertEquals(busy([1], 4), undefined);
+  assertEquals(busy([undefined], 2), undefined);
+  // A moment is none: most of the loads count.
+  assertEquals(busy([0.05, 0.05, 2], 2), undefined);
+  assertStringIncludes(busy([0.05, 1.05, 1.05, undefined], 2)!, "1.05");
+  // Pinned, nobody knows where they ran.
+  assertStringIncludes(busy([1.05], 2, 1)!, "1.05");
+  assertEquals(busy([1], 64, 1), undefined);
+});
+
+Deno.test("busyMachine takes the quietest load for what the machine can do", () => {
+  const busy = (effectiveCores: number, ...waits: (number | undefined)[]) =>
+    busyMachine(
+      waits.map((threadWait) => ({ client: threadWait === undefined ? {} : { threadWait } })),
+      [],
+      { cores: 2, effectiveCores },
+    );
+  assertEquals(busy(2), undefined);
+  assertEquals(busy(2, undefined), undefined);
   // Many streams make a client wait for a core without any stranger.
-  assertEquals(busyShare(cells(0.02, 0.6)), undefined);
-  assertEquals(busyShare(cells(0.2, 0.6, undefined)), 0.2);
+  assertEquals(busy(2, 0.02, 0.6), undefined);
+  assertEquals(
+    busy(2, 0.2, 0.6, undefined),
+    "even at its best the client waited for a core for 20.0 % of the time",
+  );
+  // On one core it waits for the engine.
+  assertEquals(busy(1, 0.6), undefined);
+});
+
+Deno.test("watchStrangers leaves out our own processes, and what is nobody's", () => {
+  const stat = (pid: number | string, user: number, system: number) =>
+    `${pid} (a (b) c) S 1 1 1 0 -1 4194304 1 0 0 0 ${user} ${system} 7 7 20 0 1 0 99`;
+  const machine = (user: number, nice: number, system: number, idle: number, soft: number) =>
+    `cpu  ${user} ${nice} ${system} ${idle} 0 0 ${soft} 0 0 0\ncpu0 1 1\ncpu1 1 1\nintr 5\n`;
+  const files: Record<string, string> = {
+    "/proc/stat": machine(1000, 0, 0, 1000, 0),
+    "/proc/self/stat": stat(1, 100, 0),
+    "/proc/7/stat": stat(7, 0, 50),
+  };
+  const read = (path: string): string | undefined => files[path];
+  const watch = watchStrangers([7], read);
+  const hidden = watchStrangers([8], read);
+  assertEquals(watch.finish(), undefined);
+  // 100 ticks of two cores: 60 by us, 10 by the engine, 30 by others.
+  files["/proc/stat"] = machine(1080, 10, 10, 1080, 20);
+  files["/proc/self/stat"] = stat(1, 150, 10);
+  files["/proc/7/stat"] = stat(7, 5, 55);
+  assertEquals(watch.finish(), 0.3);
+  assertEquals(hidden.finish(), undefined);
+});
+
+Deno.test("describeFindings says what is usable, what is known, and what is not", () => {
+  const describe = (
+    cells: readonly CalibrationCell[],
+    limits: readonly CalibrationLimit[] = [],
+    { cores = 2, effectiveCores = 2, strangers = [0] }: {
+      readonly cores?: number;
+      readonly effectiveCores?: number;
+      readonly strangers?: (number | undefined)[];
+    } = {},
+  ) =>
+    describeFindings({
+      cells: [...cells],
+      limits: [...limits],
+      strangers,
+      memory: [],
+      skipped: [],
+      capacityPerSec: undefined,
+    }, { columns: 400, cores: { cores, effectiveCores } }).join("\n").replace(/\n(?=\S)/g, " ");
+  const { engine, error } = createCell();
+  const late = createCell({ streams: 512, engine: { ...engine, limited: true } });
+  const nothing = describe([late], [
+    createLimit({ streams: 0, tokensPerSec: 0, endedBy: "engine" }),
+  ]);
+  assertStringIncludes(nothing, "Nothing usable: the engine was late in every load");
+  assertStringIncludes(nothing, "fetch: no limit is known, beyond that the engine was the limit");
+  assertFalse(nothing.includes("not even the fewest"));
+
+  const small = { ...error, ttft: errorSpread([1, 2, 39.8]) };
+  const few = describe([createCell({ error: small })]);
+  assertStringIncludes(few, "n/a (3)");
+  assertStringIncludes(few, "a p99 needs 100 values and there were N");
+  assertStringIncludes(few, "No limit is known");
+  assertFalse(describe([createCell()]).includes("n/a (N)"));
+
+  const on = (loop: "epoll" | "platform") =>
+    describe([createCell({ engine: { ...engine, loop } })]);
+  assertStringIncludes(on("epoll"), "engine ran on epoll: it took stamps");
+  assertStringIncludes(on("platform"), "engine ran on the platform's loop");
+
+  const plan = (effectiveCores: number, fields = {}) =>
+    describe([createCell()], [createLimit({ workers: 1, ...fields })], {
+      cores: 4,
+      effectiveCores,
+    });
+  const carries = "Plan: --transport fetch --workers 1 carries 64 streams with 3,200 tokens/s; ";
+  assertStringIncludes(plan(4), `${carries}for more, --workers 2`);
+  assertStringIncludes(plan(2), `${carries}for more, more client machines`);
+  assertStringIncludes(plan(4, { endedBy: "time" }), `${carries}it may carry more`);
+  assertStringIncludes(plan(2), "may use 2 of 4 cores: what was found holds for runs that may");
+  assertFalse(plan(4).includes("may use"));
+  assertFalse(plan(2).includes("less than two cores"));
+  assertStringIncludes(plan(0.5), "less than two cores");
+  assertStringIncludes(describe([], [], { strangers: [undefined] }), "busy cannot be seen here");
+  assertFalse(plan(2).includes("cannot be seen"));
 });
 
 Deno.test("findStreamLimit doubles, then halves the distance", async () => {
@@ -267,7 +388,7 @@ Deno.test("findStreamLimit ends when the time is over, or the engine is the limi
   assertEquals(await findStreamLimit({ known: [], ...none }), undefined);
 });
 
-Deno.test("calibrate: what it found is beside the results of a later run", async () => {
+Deno.test("calibrate: what it found decides for --transport auto, and no report", async () => {
   await inTempFolder(async (folder) => {
     const file = `${folder}/calibration.json`;
     const calibrated = await runCli([
@@ -281,35 +402,26 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
       "--workers=0",
       "--calibration",
       file,
+      "--format=json",
     ]);
     assertEquals(calibrated.code, 0, calibrated.err);
-    assertMatch(calibrated.out, /^fetch × 0 +2\*? +\d/m);
-    assertStringIncludes(calibrated.err, `Saved: ${file}`);
-    const { machines: [machine] } = JSON.parse(await Deno.readTextFile(file));
-    const [cell] = machine.cells;
+    // Without a search there is no limit; on a busy machine nothing is kept, on a slow one neither.
+    assertMatch(calibrated.err, /^(Saved: \S+; it has no limit|Not saved: (the|no) )/m);
+    const { machine, cells: [cell] } = JSON.parse(calibrated.out);
     assertEquals([cell.transport, cell.streams, cell.failed], ["fetch", 2, 0]);
     // Two streams, three requests each, the first of which is not judged; nine gaps each.
     assertEquals([cell.error.matched, cell.error.unmatched], [4, 0]);
     assertEquals([cell.error.ttft.count, cell.error.itl.count], [4, 36]);
     const exact = epollIsPermitted();
     assertEquals(cell.engine.loop, exact ? "epoll" : "platform");
-    assertMatch(
-      calibrated.out,
-      exact ? /engine ran on epoll: it took stamps/ : /ran on the platform's loop/,
-    );
     assert(cell.engine.lateP50Ms >= 0 && cell.engine.lateP99Ms >= cell.engine.lateP50Ms);
     assert(cell.error.ttft.maxMs >= 0 && cell.error.e2e.maxMs < 60_000);
 
-    // A busy machine may make the engine late; what matters here is that the cell is taken along.
-    await Deno.writeTextFile(
+    await Deno.remove(file).catch(() => {});
+    const limit = createLimit({ streams: 1, tokensPerSec: 10 });
+    await saveCalibration(
+      { machine, savedAt: "2026-01-01T00:00:00.000Z", cells: [createCell()], limits: [limit] },
       file,
-      JSON.stringify({
-        schema: "tokometer.calibration/1",
-        machines: [{
-          ...machine,
-          cells: [{ ...cell, tokensPerSec: 1e6, engine: { ...cell.engine, limited: false } }],
-        }],
-      }),
     );
     const server = await startSimServer({ ttft: "1", itl: "2" });
     try {
@@ -325,14 +437,27 @@ Deno.test("calibrate: what it found is beside the results of a later run", async
       const ran = await runCli([...argv, "--calibration", file, "--out", out]);
       assertEquals(ran.code, 0, ran.err);
       assertMatch(ran.out, /^Verdict +(ok|suspect|client-bound): /m);
+      assertMatch(
+        ran.err,
+        /^--transport auto takes (epoll|socket): .*calibrated here, fetch kept/m,
+      );
       const { header, ends } = await readRecordFile(`${out}/records.jsonl`);
-      assertEquals(header.calibration?.cells.length, 1);
+      assertEquals(header.calibration, undefined);
       assert(ends[0]!.client!.loopLagP99Ms !== undefined);
       const without = await runCli([...argv, "--no-calibration", "--no-save"]);
       assertEquals(without.code, 0, without.err);
+      assertMatch(without.err, /^--transport auto takes (?!.*calibrat)/m);
       const missing = await runCli([...argv, "--calibration", `${folder}/none`, "--no-save"]);
       assertEquals(missing.code, 2);
       assertStringIncludes(missing.err, "there is no such file");
+      await saveCalibration({
+        machine: { ...machine, effectiveCores: 77 },
+        savedAt: "2026-01-01T00:00:00.000Z",
+        cells: [createCell()],
+        limits: [limit],
+      }, `${folder}/other`);
+      const other = await runCli([...argv, "--calibration", `${folder}/other`, "--no-save"]);
+      assertStringIncludes(other.err, "no calibration applies: calibrated with 77 cores, this run");
     } finally {
       await server.stop();
     }

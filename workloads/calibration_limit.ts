@@ -4,7 +4,7 @@
  * @module
  */
 import { LIMIT_TOLERANCE } from "../metrics/check_calibration.ts";
-import type { CalibrationCell, CalibrationLimit } from "../metrics/run.ts";
+import type { CalibrationCell, CalibrationLimit, ErrorSpread } from "../metrics/run.ts";
 import { readDescriptors } from "./load_client_health.ts";
 
 export interface LimitSearch {
@@ -68,8 +68,10 @@ export async function findStreamLimit(search: LimitSearch): Promise<CalibrationL
 }
 
 function keeps({ error, failed, engine }: CalibrationCell, boundMs: number): boolean {
+  // Of fewer than 100 values none may be larger.
+  const tail = ({ p99Ms, maxMs }: ErrorSpread) => p99Ms ?? maxMs ?? Infinity;
   return failed === 0 && !engine.limited && error.matched > 0 &&
-    (error.ttft.p99Ms ?? Infinity) <= boundMs && (error.itl.p99Ms ?? Infinity) <= boundMs;
+    tail(error.ttft) <= boundMs && tail(error.itl) <= boundMs;
 }
 
 function openableStreams(): number {

@@ -5,13 +5,29 @@
  */
 import { defined } from "../backends/defined.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { CalibrationCell, CalibrationLimit, MemoryPerStream } from "../metrics/run.ts";
-import { formatCount, formatMs, formatNumber, formatShare, plural } from "../metrics/format.ts";
+import type {
+  CalibrationCell,
+  CalibrationLimit,
+  ErrorSpread,
+  MemoryPerStream,
+} from "../metrics/run.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatShare,
+  NOT_AVAILABLE,
+  plural,
+} from "../metrics/format.ts";
+import { minimumSamples } from "../metrics/stat_quantile.ts";
 import { type TextColumn, textTable, wrapText } from "../metrics/report_text_table.ts";
+import type { Cores } from "./effective_cores.ts";
 
 /** What a calibration found so far. */
 export interface Findings {
   readonly cells: CalibrationCell[];
+  /** For each cell: cores that other programs kept busy; `undefined` = hidden. */
+  readonly strangers: (number | undefined)[];
   readonly limits: CalibrationLimit[];
   readonly memory: MemoryPerStream[];
   /** Transports that could not be opened, and why. */
@@ -25,8 +41,16 @@ export function isGrpc(transport: string): boolean {
   return findTransport(transport).carrier === "grpc";
 }
 
+/** Whether a load says something about the client: the engine kept up, and requests completed. */
+export function isUsable({ engine, error }: CalibrationCell): boolean {
+  return !engine.limited && error.matched > 0;
+}
+
 /** Lines for a terminal of that width. */
-export function describeFindings(found: Findings, columns: number): readonly string[] {
+export function describeFindings(
+  found: Findings,
+  { columns, cores }: { readonly columns: number; readonly cores: Cores },
+): readonly string[] {
   const width = Math.min(100, columns);
   const cells = [...found.cells].sort((a, b) =>
     a.itlMs - b.itlMs || a.transport.localeCompare(b.transport) || a.streams - b.streams
@@ -61,13 +85,13 @@ export function describeFindings(found: Findings, columns: number): readonly str
       ),
       column("tokens/s", ({ tokensPerSec }) => formatCount(tokensPerSec)),
       column("TTFT p50", ({ error }) => formatMs(error.ttft.p50Ms), 1),
-      column("p99", ({ error }) => formatMs(error.ttft.p99Ms)),
+      column("p99", ({ error }) => tailText(error.ttft)),
       column("max", ({ error }) => formatMs(error.ttft.maxMs), 3),
       column("gap p50", ({ error }) => formatMs(error.itl.p50Ms), 1),
-      column("p99", ({ error }) => formatMs(error.itl.p99Ms)),
+      column("p99", ({ error }) => tailText(error.itl)),
       column("max", ({ error }) => formatMs(error.itl.maxMs), 3),
-      column("E2E p99", ({ error }) => formatMs(error.e2e.p99Ms), 2),
-      column("sent late p99", ({ departure }) => formatMs(departure.p99Ms), 2),
+      column("E2E p99", ({ error }) => tailText(error.e2e), 2),
+      column("sent late p99", ({ departure }) => tailText(departure), 2),
       column("µs/token", ({ cpuUsPerToken }) => formatNumber(cpuUsPerToken), 1),
     ], width),
     ...(limited.length === 0 ? [] : [
@@ -77,6 +101,17 @@ export function describeFindings(found: Findings, columns: number): readonly str
         width,
       ),
     ]),
+    ...(cells.some(({ error }) => isSmall(error.ttft))
+      ? [
+        "",
+        ...wrapText(
+          `n/a (N): a p99 needs ${
+            minimumSamples(99)
+          } values and there were N; --requests gives more`,
+          width,
+        ),
+      ]
+      : []),
     "",
     ...found.limits.flatMap((limit) => wrapText(describeLimit(limit), width)),
     ...found.memory.flatMap((memory) => wrapText(describeMemory(memory), width)),
@@ -85,13 +120,23 @@ export function describeFindings(found: Findings, columns: number): readonly str
     ...found.skipped.flatMap(({ transport, reason }) =>
       wrapText(`${transport} was left out: ${reason}`, width)
     ),
-    ...describeNoise(cells).flatMap((line) => wrapText(line, width)),
+    ...describeUnknown(found, cores).flatMap((line) => wrapText(line, width)),
+    "",
+    ...wrapText(describePlan(found, cores), width),
   ];
+}
+
+function isSmall({ count, p99Ms }: ErrorSpread): boolean {
+  return count > 0 && p99Ms === undefined;
+}
+
+function tailText(spread: ErrorSpread): string {
+  return isSmall(spread) ? `${NOT_AVAILABLE} (${spread.count})` : formatMs(spread.p99Ms);
 }
 
 const LIMIT_REASONS: Readonly<Record<CalibrationLimit["endedBy"], string>> = {
   error: "more streams had larger errors",
-  engine: "with more streams the engine was the limit",
+  engine: "beyond that the engine was the limit",
   time: "the search ran out of time, more may work",
   descriptors: "more need a higher limit of open files (ulimit -n)",
 };
@@ -99,6 +144,9 @@ const LIMIT_REASONS: Readonly<Record<CalibrationLimit["endedBy"], string>> = {
 function describeLimit(limit: CalibrationLimit): string {
   const { transport, streams, tokensPerSec, boundMs, itlMs, endedBy, tooManyStreams } = limit;
   const kept = `the p99 errors of TTFT and gap within ${formatMs(boundMs)}`;
+  if (streams === 0 && endedBy !== "error") {
+    return `${transport}: no limit is known, ${LIMIT_REASONS[endedBy]}`;
+  }
   if (streams === 0) {
     return `${transport}: not even the fewest streams kept ${kept} (one token every ${itlMs} ms)`;
   }
@@ -158,27 +206,48 @@ function describeEngine(found: Findings, cells: readonly CalibrationCell[]): rea
   ];
 }
 
-/**
- * Least share of the time that the client waited for a core: other programs used it. Absent while
- * small.
- */
-export function busyShare(
-  cells: readonly Pick<CalibrationCell, "client">[],
-): number | undefined {
-  const waits = cells.flatMap(({ client }) => client.threadWait ?? []);
-  const least = Math.min(...waits);
-  return waits.length > 0 && least >= BUSY_SHARE ? least : undefined;
+/** What this calibration cannot know, where it ran. */
+function describeUnknown(found: Findings, { cores, effectiveCores }: Cores): readonly string[] {
+  return [
+    ...(effectiveCores < cores
+      ? [
+        `By affinity or quota this process may use ${effectiveCores} of ${cores} cores: what was ` +
+        "found holds for runs that may use as many",
+      ]
+      : []),
+    ...(effectiveCores < 2
+      ? [
+        "Client and engine had to share less than two cores: part of the error is waiting for the " +
+        "engine, which a client with a core of its own does not do",
+      ]
+      : []),
+    ...(found.strangers.every((one) => one === undefined)
+      ? [
+        "Whether other programs were busy cannot be seen here, which needs Linux and --allow-all: " +
+        "run this on an idle machine",
+      ]
+      : []),
+  ];
 }
 
-/** On an idle machine the share is a tenth of this. */
-const BUSY_SHARE = 0.15;
-
-function describeNoise(cells: readonly CalibrationCell[]): readonly string[] {
-  const share = busyShare(cells);
-  if (share === undefined) return [];
-  return [
-    `The machine was busy: even at its best the client waited for a core for ${
-      formatShare(share)
-    } of the time, so the limits are not saved; run it again on an idle machine`,
-  ];
+/** Which client to plan with. */
+function describePlan(found: Findings, { effectiveCores }: Cores): string {
+  if (!found.cells.some(isUsable)) {
+    return "Nothing usable: the engine was late in every load, which says nothing about the client; " +
+      "try fewer streams (--concurrency), a longer gap (--itl) or --pattern spread";
+  }
+  const best = found.limits.reduce<CalibrationLimit | undefined>(
+    (a, b) => b.tokensPerSec > (a?.tokensPerSec ?? 0) ? b : a,
+    undefined,
+  );
+  if (best === undefined) return "No limit is known: for a plan, search for one (without --quick)";
+  const { transport, workers, streams, tokensPerSec, endedBy } = best;
+  const more = endedBy !== "error"
+    ? "it may carry more"
+    : effectiveCores - 1 - workers >= 1
+    ? `for more, --workers ${workers + 1} (calibrate it, too) or more client machines`
+    : "for more, more client machines: no core is free for another thread";
+  return `Plan: --transport ${transport} --workers ${workers} carries ${
+    plural(streams, "stream")
+  } with ${formatCount(tokensPerSec)} tokens/s; ${more}`;
 }

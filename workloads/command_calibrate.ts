@@ -1,5 +1,5 @@
 /**
- * `tokometer calibrate`: how exact is this client, on this machine?
+ * `tokometer calibrate`: how many streams will this client carry, on this machine?
  *
  * @module
  */
@@ -9,6 +9,7 @@ import type { LaunchedSimulator } from "../backends/sim_launch.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import type { CalibrationCell } from "../metrics/run.ts";
 import { plural } from "../metrics/format.ts";
+import { minimumSamples } from "../metrics/stat_quantile.ts";
 import {
   answerMs,
   type CalibrationBed,
@@ -16,12 +17,13 @@ import {
   launchEngine,
   openBed,
 } from "./calibration_cell.ts";
-import { machineOf, saveCalibration } from "./calibration_file.ts";
+import { type MachineCalibration, machineOf, saveCalibration } from "./calibration_file.ts";
 import { measureMemory } from "./calibration_memory.ts";
 import { findStreamLimit } from "./calibration_limit.ts";
 import { LOAD_OPTIONS } from "./bench_options.ts";
 import { readEnvironment } from "./environment.ts";
-import { busyShare, describeFindings, type Findings, isGrpc } from "./calibration_report.ts";
+import { describeFindings, type Findings, isGrpc, isUsable } from "./calibration_report.ts";
+import { busyMachine, watchStrangers } from "./calibration_strangers.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { group, option } from "./option_table.ts";
 import { EXIT, UserError } from "./user_error.ts";
@@ -35,6 +37,10 @@ const TRANSPORT_NAMES = { http: namesOf("http"), grpc: namesOf("grpc") } as cons
 const REQUESTS_PER_STREAM = 3;
 const QUICK_REQUESTS_PER_STREAM = 2;
 const SEARCH_REQUESTS_PER_STREAM = 2;
+/** Values of a p99. */
+const TAIL_VALUES = minimumSamples(99);
+/** Fewer streams than a tenth of them have no p99: it would take too long. */
+const MOST_REQUESTS_PER_STREAM = 11;
 /** A longer search ends with the best result so far. */
 const SEARCH_MS = 6000;
 /** Enough concurrent answers to keep the engine writing without a pause. */
@@ -58,10 +64,10 @@ const OPTIONS = {
     }),
     outputTokens: option.integer({ default: 32, min: 2, max: 100_000, help: "Tokens per answer." }),
     requests: option.integer({
-      defaultText: "3, with --quick 2",
+      defaultText: "3, with few streams up to 11; with --quick 2",
       min: 2,
       max: 1000,
-      help: "Requests per stream; the first is not counted. More give a better tail.",
+      help: "Requests per stream; the first is not counted. A p99 needs 100 that are.",
     }),
     pattern: option.choice({
       default: "lockstep",
@@ -80,7 +86,7 @@ const OPTIONS = {
     }),
     workers: {
       ...LOAD_OPTIONS.workers,
-      help: "Sending threads, as in the runs that the calibration is for.",
+      help: "Sending threads, as in the runs that are planned.",
       advanced: false,
     },
   }),
@@ -99,7 +105,7 @@ const OPTIONS = {
       needs: [{ key: "save", because: "nothing is kept, leave out one of them" }],
       value: "FILE",
       defaultText: "in ~/.local/state/tokometer",
-      help: "File that keeps the results for later runs on this machine.",
+      help: "File that keeps the limits, by which --transport auto chooses on this machine.",
     }),
     save: option.flag({ default: true, help: "Keep the results; --no-save only prints." }),
     format: option.choice({
@@ -114,26 +120,25 @@ type CalibrateValues = ValuesOf<typeof OPTIONS>;
 
 export const calibrate: Command = defineCommand({
   name: "calibrate",
-  summary: "Measure how exact this client is on this machine",
+  summary: "Find out how many streams this client carries on this machine",
   description:
-    "Starts the simulated engine in its own process, which records when every token left, and " +
-    "compares that with what this client measured: the error of TTFT, of each gap and of the whole " +
-    "answer, for each transport and number of streams. Then it searches for the most streams whose " +
-    "error stays below a bound. Takes about a minute.\n\n" +
-    "The results are kept for this machine. Later runs of `tokometer bench` with a similar load " +
-    "print them beside their own; runs beyond the limit found here are suspect, and --transport " +
-    "auto goes by it.\n\n" +
-    "The engine reports how many tokens per second it can send and how late they left; loads that " +
-    "it could not keep up with are marked and not used. On Linux with --allow-ffi it uses epoll over " +
-    "HTTP, which makes its stamps exact; elsewhere errors come out larger than they are. Over gRPC " +
-    "its HTTP/2 library sends a little after the recorded time, so those errors are upper bounds.\n\n" +
-    "Client and engine share the machine: the errors are those of a client beside its server. " +
-    "Run it while nothing else is busy.",
+    "For planning: which transport, and how many threads, will carry the streams of a run? Starts " +
+    "the simulated engine in its own process, which records when every token left, and compares that " +
+    "with what this client measured, for each transport and number of streams. Then it searches for " +
+    "the most streams whose errors stay below a bound. Takes about a minute.\n\n" +
+    "The limits are kept for this machine and as many cores as this process may use; --transport " +
+    "auto goes by them. Reports do not: a run measures by itself how exact it is.\n\n" +
+    "Loads that the engine could not keep up with are marked and not used. On Linux with --allow-ffi " +
+    "it uses epoll over HTTP, which makes its stamps exact; elsewhere errors come out larger than " +
+    "they are. Over gRPC its HTTP/2 library sends a little after the recorded time, so those errors " +
+    "are upper bounds.\n\n" +
+    "Client and engine share the machine, and what is found is that of a client beside its server. " +
+    "When other programs were busy, nothing is kept.",
   options: OPTIONS,
   examples: {
     "tokometer calibrate": "the HTTP transports with 16, 64 and 256 streams",
     "tokometer calibrate --concurrency 512 --itl 50 --transport socket --workers 2":
-      "the load of a planned run",
+      "will two threads carry the load of a planned run?",
     "tokometer calibrate --transport grpc,grpc-socket": "the transports of Triton and PPL",
     "tokometer calibrate --quick --no-save": "a first impression in half the time",
   },
@@ -143,6 +148,7 @@ export const calibrate: Command = defineCommand({
 async function runCalibrate(values: CalibrateValues, host: Host): Promise<number> {
   const found: Findings = {
     cells: [],
+    strangers: [],
     limits: [],
     memory: [],
     skipped: [],
@@ -188,6 +194,7 @@ async function runCalibrate(values: CalibrateValues, host: Host): Promise<number
     throw new UserError("Interrupted before anything was calibrated", EXIT.interrupted);
   }
   const environment = await readEnvironment();
+  const { cores, effectiveCores = cores } = environment;
   const calibration = {
     machine: machineOf(environment),
     savedAt: new Date(wallClockMs()).toISOString(),
@@ -196,22 +203,43 @@ async function runCalibrate(values: CalibrateValues, host: Host): Promise<number
     memory: found.memory,
     ...defined({ capacityPerSec: found.capacityPerSec }),
   };
+  const machine = { cores, effectiveCores };
+  const busy = busyMachine(found.cells, found.strangers, machine);
   if (values.format === "json") {
-    host.print(JSON.stringify({ ...calibration, skipped: found.skipped }, null, 1));
+    host.print(
+      JSON.stringify({ ...calibration, ...defined({ busy }), skipped: found.skipped }, null, 1),
+    );
   } else {
-    for (const line of describeFindings(found, host.columns)) host.print(line);
+    const { columns } = host;
+    for (const line of describeFindings(found, { columns, cores: machine })) host.print(line);
   }
-  if (values.save && found.cells.length > 0) {
-    // A limit caused by other programs would make every later run suspect.
-    const limits = busyShare(found.cells) === undefined ? found.limits : [];
-    const path = await saveCalibration({ ...calibration, limits }, values.calibration);
+  // Of a busy machine even without being asked to save: nobody should plan with it.
+  if (busy !== undefined) {
     host.note(
-      path === undefined
-        ? "Not saved: this needs permission to read the environment and to read and write the file"
-        : `Saved: ${path}; runs on this machine now print their error`,
+      `${
+        values.save ? "Not saved: the" : "The"
+      } machine was busy: ${busy}; stop what else runs, or ` +
+        "calibrate when it is idle",
+    );
+  } else if (values.save) {
+    host.note(
+      await keep({ ...calibration, cells: found.cells.filter(isUsable) }, values.calibration),
     );
   }
   return host.interrupted.aborted ? EXIT.interrupted : EXIT.ok;
+}
+
+/** Saves what is usable and says what it is good for. */
+async function keep(calibration: MachineCalibration, file: string | undefined): Promise<string> {
+  const { cells, limits } = calibration;
+  if (cells.length === 0) return "Not saved: no load was usable";
+  const path = await saveCalibration(calibration, file);
+  if (path === undefined) {
+    return "Not saved: this needs permission to read the environment and to read and write the file";
+  }
+  return limits.some(({ streams, endedBy }) => streams > 0 || endedBy === "error")
+    ? `Saved: ${path}; --transport auto goes by these limits on this machine`
+    : `Saved: ${path}; it has no limit that --transport auto could go by`;
 }
 
 interface TransportJob {
@@ -226,7 +254,6 @@ interface TransportJob {
 async function calibrateTransport(job: TransportJob): Promise<void> {
   const { transport, engine, simulator, values, host, found } = job;
   const { workers, quick, concurrency, boundMs } = values;
-  const asked = values.requests ?? (quick ? QUICK_REQUESTS_PER_STREAM : REQUESTS_PER_STREAM);
   let bed: CalibrationBed;
   try {
     bed = await openBed({ transport, workers, simulator, engine, abortSignal: host.interrupted });
@@ -239,18 +266,20 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
     host.progress(
       `${what} ${transport}: ${plural(streams, "stream")}, one token every ${engine.itlMs} ms`,
     );
+    const strangers = watchStrangers([simulator.pid]);
     const cell = await bed.run({ streams, requestsPerStream });
     // An interrupted load is not a measurement.
     if (!host.interrupted.aborted) {
       own.push(cell);
       found.cells.push(cell);
+      found.strangers.push(strangers.finish());
     }
     return cell;
   };
   try {
     for (const streams of concurrency.toSorted((a, b) => a - b)) {
       if (host.interrupted.aborted) return;
-      await run(streams, asked, "calibrating");
+      await run(streams, requestsFor(streams, values), "calibrating");
     }
     if (quick || host.interrupted.aborted) return;
     const untilMs = systemClock.now() + SEARCH_MS;
@@ -267,6 +296,14 @@ async function calibrateTransport(job: TransportJob): Promise<void> {
     await bed.close();
   }
   await addMemory(job);
+}
+
+/** As many requests per stream as make a p99, within reason. */
+function requestsFor(streams: number, { requests, quick }: CalibrateValues): number {
+  if (requests !== undefined) return requests;
+  if (quick) return QUICK_REQUESTS_PER_STREAM;
+  const wanted = 1 + Math.ceil(TAIL_VALUES / streams);
+  return Math.min(MOST_REQUESTS_PER_STREAM, Math.max(REQUESTS_PER_STREAM, wanted));
 }
 
 /** Once per transport: the gap between tokens does not matter. */
