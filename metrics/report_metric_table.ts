@@ -35,10 +35,12 @@ export function metricTableLines(
     textTable(metricColumns(heading, rows, { percentiles, tail, positions }), width)
   );
   const wanted = [...percentiles.map(formatPercentile), "samples"];
-  const [first, ...lines] = variants.find(([names]) => {
-    const shown = names!.split(" ");
-    return wanted.every((name) => shown.includes(name));
-  }) ?? variants.at(-1)!;
+  const shown = variants.map(([heading]) => {
+    const names = heading!.split(" ");
+    return wanted.filter((name) => names.includes(name)).length;
+  });
+  // No column gives way to a bracket.
+  const [first, ...lines] = variants[shown.indexOf(Math.max(...shown))]!;
   return [
     { text: first!, below: false },
     // Brackets that found no room, or belong to numbers that do not exist, leave no empty line.
