@@ -297,12 +297,14 @@ ${curve}${missingNotes(points, percentiles)}</figure>
 <path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/>
 </svg> ${formatPercentile(p)}</span>`
   );
+  const bracketed = loads.some(({ bracketBasis }) => bracketBasis !== undefined) &&
+    markup`<span><svg width="30" height="10" aria-hidden="true"><path class="whisker rank0" d="M0 5H30"/></svg> bracket</span>`;
   const unit = kinds.has("closed") ? "users" : "requests/s";
   const failed = loads.some(({ counts }) => counts.failed > 0) &&
     markup`<span><b class="bad">×</b> with failed requests</span>`;
   return markup`<section>
 <h2>Throughput against latency</h2>
-<p class="legend">${swatches}<span>${
+<p class="legend">${swatches}${bracketed}<span>${
     shortNames ? `numbers beside points: ${unit}` : "one point per load"
   }</span>${failed}</p>
 <div class="charts">${charts}</div>

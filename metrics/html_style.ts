@@ -123,7 +123,7 @@ summary{cursor:pointer}
 .checks li{padding:2px 0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:32px 56px;margin-top:32px;align-items:start}
 .facts table{width:100%}
-.facts td,.facts thead th{white-space:normal}
+.facts td,.facts thead th,.facts tr:has(td+td) th{white-space:normal}
 .facts td{overflow-wrap:anywhere}
 section>.facts{margin-top:0}
 .rules{display:grid;grid-template-columns:max-content 1fr;gap:6px 20px;margin-top:24px;font-size:13px}
@@ -140,4 +140,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "csPfzR6eWItz4dTxHjdxrjWvBV+fjO2FXCnnZvn52vI=";
+export const PAGE_STYLE_SHA256 = "6kJdCAl8nroG6e5QtZ53StUjzofg32YfcNRhchTAj9w=";

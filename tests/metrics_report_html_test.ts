@@ -303,6 +303,7 @@ Deno.test("reportHtml puts brackets, witness and verdict beside the results", ()
   assertWellFormed(several);
   assertStringIncludes(several, '<td class="right first"><b class="good">ok</b></td>');
   assertStringIncludes(several, 'colspan="3" class="group">TTFT (ms)</th>');
+  assertStringIncludes(textOf(several), "p50 p99 bracket numbers beside points: users");
   // Of the second load nothing is known.
   assertStringIncludes(textOf(several), "n/a 100 100 100 10 10 10");
   assertStringIncludes(textOf(several), " 100.0 (99.8–100.1) 100.0 (99.8–100.1) 100.0 ");
