@@ -18,7 +18,8 @@ import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
 import { findMetric, type LoadSummary } from "./load_summary.ts";
-import { fasterClient, highest, SLOW_GAP_MS, type VerdictEvidence } from "./check_verdict.ts";
+import { fasterClient, highest, SLOW_GAP_MS, type VerdictEvidence } from "./check_causes.ts";
+import { checkWitness } from "./check_coverage.ts";
 
 /** What the checks of a load look at. */
 export interface LoadFacts extends Pick<VerdictEvidence, "delays" | "header"> {
@@ -436,6 +437,7 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   offered_rate: checkOfferedRate,
   schedule_delay: checkScheduleDelay,
   client: checkClient,
+  witness: ({ load }) => checkWitness(load),
   concurrency: checkConcurrency,
   steady_window: checkSteadyWindow,
   samples: checkSamples,

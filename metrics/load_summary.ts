@@ -6,7 +6,7 @@
 import type { Outcome, RequestRecord, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
 import type { BracketBasis, DistributionBrackets } from "./load_bracket.ts";
-import type { ClientSummary, Verdict } from "./load_client.ts";
+import type { Verdict } from "./load_client.ts";
 import type {
   Approximation,
   Arrivals,
@@ -16,7 +16,7 @@ import type {
   Throughput,
 } from "./load_series.ts";
 import type { Metric } from "./metric.ts";
-import type { Count, LoadPlan, Witness } from "./run.ts";
+import type { ClientHealth, Count, LoadPlan, Witness } from "./run.ts";
 
 /** Results of one load, from its measured requests only. */
 export interface LoadSummary {
@@ -73,7 +73,7 @@ export interface LoadSummary {
   /** Why there were none, in a sentence without a period. */
   readonly witnessAbsent: string | undefined;
   /** What the client measured of itself; absent when it was not measured. */
-  readonly client: ClientSummary | undefined;
+  readonly client: ClientHealth | undefined;
   /** GPUs; absent when they were not sampled. */
   readonly gpu: GpuSummary | undefined;
   /** Was the server measured, or the client? Absent when the client was not measured. */

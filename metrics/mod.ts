@@ -17,13 +17,9 @@
  */
 export { warnings } from "./check.ts";
 export { adviceFor, type AdviceQuestion } from "./check_advice.ts";
-export {
-  type ClientLoad,
-  estimateClientError,
-  type LimitFinding,
-  type WeighedLoad,
-  weighLimits,
-} from "./check_calibration.ts";
+export { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibration.ts";
+export { VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_causes.ts";
+export { CLIENT_TOLERANCE, type HeadlineFigure } from "./check_figures.ts";
 export {
   type EngineTimes,
   errorSpread,
@@ -40,12 +36,7 @@ export {
   type WitnessOptions,
   type WitnessTimes,
 } from "./check_witness.ts";
-export {
-  clientVerdict,
-  VERDICT_RULES,
-  type VerdictEvidence,
-  type VerdictRule,
-} from "./check_verdict.ts";
+export { clientVerdict } from "./check_verdict.ts";
 export {
   formatCount,
   formatMib,
@@ -56,13 +47,7 @@ export {
   formatValue,
 } from "./format.ts";
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
-export type {
-  ClientErrorEstimate,
-  ClientSummary,
-  ErrorBound,
-  VerdictKind,
-  VerdictReason,
-} from "./load_client.ts";
+export type { VerdictKind, VerdictReason } from "./load_client.ts";
 export type {
   Approximation,
   Arrivals,

@@ -6,6 +6,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Check } from "./check.ts";
+import { CLIENT_TOLERANCE } from "./check_figures.ts";
 import { checkRun } from "./check_run.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { LoadSummary } from "./load_summary.ts";
@@ -36,6 +37,12 @@ export interface SummaryOptions {
   readonly percentiles?: readonly number[];
   /** Limits that a good request meets; without them there is no goodput. */
   readonly slo?: Slo | undefined;
+  /**
+   * A load is `ok` where both ends of each headline figure (median, p90 and p99 of TTFT, TPOT, ITL and
+   * E2E) and of the throughput lie within this share of what is printed, or within 1 ms of TTFT and E2E
+   * and 0.1 ms of TPOT and ITL. Default 0.05.
+   */
+  readonly clientTolerance?: number;
   /**
    * `raw` keeps all values and is exact; `histogram` takes bounded memory, its percentiles are
    * within 0.1 % and its times within a 4096th of the load; `auto` is raw until the run has
@@ -130,10 +137,13 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
  */
 export function createAccumulator(header: RunHeader, options: SummaryOptions = {}): Accumulator {
   const { percentiles = DEFAULT_PERCENTILES, slo, values = "raw" } = options;
+  const { clientTolerance = CLIENT_TOLERANCE } = options;
   const { rawTicks = RAW_TICKS, onHistogram } = options;
   for (const p of percentiles) minimumSamples(p);
   const startLoads = (values: "raw" | "histogram") =>
-    header.loads.map((plan) => createLoadAccumulator({ plan, header, slo, values }));
+    header.loads.map((plan) =>
+      createLoadAccumulator({ plan, header, slo, clientTolerance, values })
+    );
   const ends: LoadEnd[] = [];
   // While all records are kept, nothing is computed during the measurement.
   const kept: RequestRecord[] = [];

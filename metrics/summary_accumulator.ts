@@ -5,9 +5,9 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { arrivalFold } from "./summary_arrivals.ts";
-import { bracketsOf } from "./summary_brackets.ts";
+import { bracketsOf, type EndSets } from "./summary_brackets.ts";
+import { HEADLINE_FLOOR_MS, HEADLINE_PERCENTILES, type HeadlineFigure } from "./check_figures.ts";
 import { createBinnedValues } from "./summary_binned_values.ts";
-import { estimateClientError } from "./check_calibration.ts";
 import { checkLoad } from "./check_run.ts";
 import { consistencyFold } from "./check_consistency.ts";
 import type { Fold } from "./fold.ts";
@@ -17,7 +17,7 @@ import type { LoadSummary, MetricHistogram, MetricSummary } from "./load_summary
 import type { LoadValues, ValuesEnds } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { failureFold, outcomeFold } from "./summary_outcomes.ts";
-import { describe } from "./stat_quantile.ts";
+import { describe, type ValueSet } from "./stat_quantile.ts";
 import { createRawValues } from "./summary_raw_values.ts";
 import { METRICS } from "./metrics.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "./run.ts";
@@ -37,6 +37,8 @@ export interface LoadAccumulatorOptions {
   readonly header: RunHeader;
   /** Limits that a good request meets; absent = no goodput. */
   readonly slo?: Slo | undefined;
+  /** Share of a figure by which its ends may differ from it in a load that is `ok`. */
+  readonly clientTolerance: number;
   /** `raw`: keep every record; `histogram`: bounded memory. */
   readonly values: "raw" | "histogram";
 }
@@ -53,7 +55,7 @@ export interface LoadAccumulator {
 
 /** Starts a load. Warm-up, cancelled and dropped requests are only counted. */
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
-  const { plan, header, slo } = options;
+  const { plan, header, slo, clientTolerance } = options;
   const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
   const values = options.values === "raw"
     ? createRawValues(plan)
@@ -142,11 +144,16 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         histograms: described.histograms,
         timeline: values.timeline(),
       };
-      const client = end.client &&
-        { ...end.client, error: estimateClientError(load, { client: end.client, header }) };
       const delays = values.delays();
-      const verdict = clientVerdict({ load, client, delays, header });
-      const withVerdict = { ...load, client, verdict };
+      const verdict = clientVerdict({
+        load,
+        client: end.client,
+        delays,
+        figures: described.figures,
+        tolerance: clientTolerance,
+        header,
+      });
+      const withVerdict = { ...load, client: end.client, verdict };
       const consistency = ofAll.consistency.result();
       return {
         ...withVerdict,
@@ -169,20 +176,43 @@ function describeMetrics(
     readonly percentiles: readonly number[];
     readonly ends: ValuesEnds | undefined;
   },
-): Pick<LoadSummary, "metrics" | "histograms"> {
+): Pick<LoadSummary, "metrics" | "histograms"> & { readonly figures: readonly HeadlineFigure[] } {
   const histograms: MetricHistogram[] = [];
+  const figures: HeadlineFigure[] = [];
   const described = metrics.map((metric): MetricSummary => {
     const { name, title, unit, better, per, formula } = metric;
     const own = values.valuesOf(metric);
     if (metric.rank === "key") histograms.push({ name, title, unit, ...histogram(own) });
     const distribution = describe(own, percentiles);
     const sets = ends?.of(metric, distribution.count);
-    const brackets = sets === undefined || sets.low.count === 0
-      ? undefined
-      : bracketsOf(distribution, sets);
+    if (sets === undefined || sets.low.count === 0) {
+      const brackets = undefined;
+      return { name, title, unit, better, per, formula, distribution, brackets };
+    }
+    figures.push(...headlineFigures(metric, own, sets));
+    const brackets = bracketsOf(distribution, sets);
     return { name, title, unit, better, per, formula, distribution, brackets };
   });
-  return { metrics: described, histograms };
+  return { metrics: described, histograms, figures };
+}
+
+/** The figures of a metric that the verdict looks at, whichever ones the report shows. */
+function headlineFigures(
+  { name, title }: Metric,
+  values: ValueSet,
+  ends: EndSets,
+): readonly HeadlineFigure[] {
+  if (HEADLINE_FLOOR_MS[name] === undefined) return [];
+  const distribution = describe(values, HEADLINE_PERCENTILES);
+  const { median, percentiles } = bracketsOf(distribution, ends);
+  return percentiles.flatMap(({ p, bracket }, i): readonly HeadlineFigure[] => {
+    // The median needs no minimum of samples.
+    const value = p === 50 ? distribution.median : distribution.percentiles[i]!.value;
+    const ends = p === 50 ? median : bracket;
+    return value === undefined || ends === undefined
+      ? []
+      : [{ metric: name, title, p, value, bracket: ends }];
+  });
 }
 
 /** Requests per second. */

@@ -76,8 +76,9 @@ function bracketRun(run: Throughput, pace: Pace, context: RateContext): Throughp
   const leastMs = isOnSchedule(context) ? Math.min(shortestMs, onTimeMs) : shortestMs;
   // Shorter than what the stamps leave open: nothing is known of its rates.
   if (!(durationMs > 0 && leastMs > 0)) return run;
+  // The first departure and the last read are among the pauses: they count once.
   const busy = context.plan.kind === "open" ? 1 : busyShare(pace.pauses.run);
-  return withBrackets(run, run, run, Math.max(1, durationMs / leastMs) / busy);
+  return withBrackets(run, run, run, Math.max(1 / busy, durationMs / leastMs));
 }
 
 function bracketWindow(

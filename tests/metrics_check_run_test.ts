@@ -177,10 +177,13 @@ Deno.test("checkLoad sees a load whose end was never written", () => {
 
 Deno.test("checkLoad does not advise what is in use already", () => {
   const busy = { ends: [{ client: { cpuCores: 5 } }] };
-  const environment = { os: "linux", arch: "x86_64", cores: 4, deno: "2.9.6", v8: "14" };
+  const environment = {
+    ...{ os: "linux", arch: "x86_64", cores: 4, ffi: false, deno: "2.9.6", v8: "14" },
+  };
+  const loads = [{ label: "64 users", users: 64 }];
   const advice = (header: RunFields["header"]) =>
-    checkOf("client", records(), { ...busy, header: { environment, ...header } }).advice!;
-  assertStringIncludes(advice({ workers: 0 }), "--workers 1");
+    checkOf("client", records(), { ...busy, loads, header: { environment, ...header } }).advice!;
+  assertStringIncludes(advice({ workers: 0, transport: "socket" }), "--workers 1");
   assertStringIncludes(advice({ workers: 2, transport: "fetch" }), "--transport socket");
   assertStringIncludes(advice({ workers: 2, transport: "grpc" }), "--transport grpc-socket");
   assertStringIncludes(advice({ workers: 2, transport: "socket" }), "--workers 3");

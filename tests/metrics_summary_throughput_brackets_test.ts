@@ -93,16 +93,19 @@ Deno.test("throughput of a closed loop ends where its client would not have paus
     const { throughput: { run, steady } } = loadOf(closed(20), { plan: USER, values });
     assertEquals(run.qps, 10);
     assertEquals(run.brackets!.qps!.low, 10);
-    // The last token 1 ms earlier, the first departure 5 ms later; 6 of 100 ms are pauses.
-    assertAlmostEquals(run.brackets!.qps!.high, 10 * 2000 / 1994 / 0.94, 1e-9);
-    assertAlmostEquals(
-      run.brackets!.outputTokensPerSec!.high,
-      20 * 2000 / 1994 / 0.94,
-      1e-9,
-    );
-    assertAlmostEquals(run.brackets!.totalTokensPerSec!.high, 120 * 2000 / 1994 / 0.94, 1e-9);
+    // 5 ms until it leaves and 1 ms until it is read, of 100 ms, are pauses.
+    assertAlmostEquals(run.brackets!.qps!.high, 10 / 0.94, 1e-9);
+    assertAlmostEquals(run.brackets!.outputTokensPerSec!.high, 20 / 0.94, 1e-9);
+    assertAlmostEquals(run.brackets!.totalTokensPerSec!.high, 120 / 0.94, 1e-9);
     assert(steady!.brackets!.qps!.high >= steady!.qps! / 0.94);
   }
+});
+
+Deno.test("throughput of a closed loop begins when the first request left, and ends with a token", () => {
+  // Nobody waits long, but the only request leaves 10 ms late and its end mark comes 30 ms behind.
+  const users = closed(1).map((one) => ({ ...one, departedMs: 10, endMs: 130 }));
+  const { run } = loadOf(users, { plan: USER }).throughput;
+  assertAlmostEquals(run.brackets!.qps!.high, 1000 / (99 - 10), 1e-9);
 });
 
 Deno.test("throughput: the start of all users is no pause of the steady window", () => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { summarize } from "../metrics/summary.ts";
-import { exitCode } from "../workloads/run_results.ts";
+import { accumulateFor, exitCode, summarizeFor } from "../workloads/run_results.ts";
 import { EXIT } from "../workloads/user_error.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
@@ -27,4 +27,27 @@ Deno.test("exitCode: an interrupt wins over failures", () => {
   const run = createRun([dropped], { ends: [{ interrupted: true }] });
   const report = { format: "table", percentiles: [50], maxFailuresPercent: 0 };
   assertEquals(exitCode(summarize(run), report), EXIT.interrupted);
+});
+
+Deno.test("the tolerance of the verdict is a percentage of the report", () => {
+  // A TTFT of 100 ms that may have been 80 ms.
+  const record = {
+    ...createRecord({ ticks: [[100, 1]] }),
+    departedMs: 0,
+    tickWidthUs: Uint32Array.of(20_000),
+  };
+  const run = createRun([record]);
+  const kinds = (clientTolerancePercent?: number) => {
+    const report = { format: "table", percentiles: [50], maxFailuresPercent: 0 };
+    const asked = clientTolerancePercent === undefined
+      ? report
+      : { ...report, clientTolerancePercent };
+    const accumulator = accumulateFor(run.header, asked, { note: () => {} });
+    for (const one of run.records) accumulator.add(one);
+    for (const end of run.ends) accumulator.end(end);
+    return [summarizeFor(run, asked), accumulator.summary()]
+      .map(({ loads }) => loads[0]!.verdict?.kind);
+  };
+  assertEquals(kinds(), ["client-bound", "client-bound"]);
+  assertEquals(kinds(30), ["ok", "ok"]);
 });

@@ -5,6 +5,7 @@
  */
 import { PROTOCOLS } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
+import { CLIENT_TOLERANCE } from "../metrics/check_figures.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import { DEFAULT_PERCENTILES, VALUE_KEEPINGS } from "../metrics/summary.ts";
 import type { Need, ValuesOf } from "./command.ts";
@@ -301,6 +302,16 @@ export const REPORT_OPTIONS = group("Report", {
   slo: option.text({
     value: "METRIC:MS[,…]",
     help: "Service level objective, e.g. ttft:500,tpot:50: adds goodput and attainment.",
+  }),
+  clientTolerance: option.number({
+    value: "PERCENT",
+    default: CLIENT_TOLERANCE * 100,
+    min: 0,
+    max: 100,
+    help:
+      "A load is ok where both ends of the median, p90 and p99 of TTFT, TPOT, ITL and E2E, and of " +
+      "the throughput, are so near to what is printed, or within 1 ms (TPOT, ITL: 0.1 ms).",
+    advanced: true,
   }),
   maxFailures: option.number({
     value: "PERCENT",

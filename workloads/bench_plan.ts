@@ -124,6 +124,8 @@ export interface ReportPlan {
   readonly percentiles: readonly number[];
   /** Limits that a good request meets; absent = no goodput. */
   readonly slo?: Slo;
+  /** How near both ends of a figure must be to it in a load that is `ok`, 0 to 100; default 5. */
+  readonly clientTolerancePercent?: number;
   /** How values are kept; absent = as the run that is reported kept them, else `auto`. */
   readonly values?: ValueKeeping;
   /** Share of failed requests, 0 to 100, above which the exit code is 1. */
@@ -221,7 +223,7 @@ export async function planRun(
 
 /** Turns the report options into a plan. @throws {UserError} for a bad `--slo`. */
 export function planReport(values: ReportValues): ReportPlan {
-  const { format, percentiles, maxFailures, values: keeping } = values;
+  const { format, percentiles, clientTolerance, maxFailures, values: keeping } = values;
   let slo: Slo | undefined;
   try {
     slo = values.slo === undefined ? undefined : parseSlo(values.slo);
@@ -236,6 +238,7 @@ export function planReport(values: ReportValues): ReportPlan {
   return {
     format,
     percentiles,
+    clientTolerancePercent: clientTolerance,
     maxFailuresPercent: maxFailures,
     ...defined({ slo, values: keeping }),
   };

@@ -12,6 +12,7 @@ import {
   createAccumulator,
   summarize,
   type Summary,
+  type SummaryOptions,
   VALUE_KEEPINGS,
 } from "../metrics/summary.ts";
 import type { ReportPlan } from "./bench_plan.ts";
@@ -57,7 +58,17 @@ async function makeFolder(path: string): Promise<boolean> {
 
 /** Summarizes as the options ask. */
 export function summarizeFor(run: Run, report: ReportPlan): Summary {
-  return summarize(run, { percentiles: report.percentiles, slo: report.slo });
+  return summarize(run, summaryOptions(report));
+}
+
+function summaryOptions({ percentiles, slo, clientTolerancePercent }: ReportPlan): SummaryOptions {
+  return {
+    percentiles,
+    slo,
+    ...(clientTolerancePercent === undefined
+      ? {}
+      : { clientTolerance: clientTolerancePercent / 100 }),
+  };
 }
 
 /**
@@ -70,8 +81,7 @@ export function accumulateFor(
 ): Accumulator {
   const asked = report.values ?? header.options.values;
   return createAccumulator(header, {
-    percentiles: report.percentiles,
-    slo: report.slo,
+    ...summaryOptions(report),
     values: VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
     onHistogram: () =>
       note(
