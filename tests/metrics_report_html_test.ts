@@ -310,6 +310,23 @@ Deno.test("reportHtml puts brackets, witness and verdict beside the results", ()
   assertFalse(render(createRun(records)).includes("The client's part"));
 });
 
+Deno.test("reportHtml puts each bracket beside its own percentile, in cards and in charts", () => {
+  const records = Array.from({ length: 100 }, (_, i) => {
+    const sentMs = 200 * i;
+    return createRecord({ index: i, sentMs, ticks: [[sentMs + i + 1, 1], [sentMs + i + 11, 2]] });
+  });
+  const width = { below: 0.4, above: 0.2 };
+  const page = reportHtml.render(withBrackets(summarize(createRun(records)), width));
+  const expected = "p50 50.5 ms (50.1–50.7) p90 90.1 ms (89.7–90.3) p99 99.0 ms (98.6–99.3)";
+  assertEquals(textOf(page).split(`TTFT ${expected}`).length, 3, "a card and a chart");
+  assertStringIncludes(
+    page,
+    `100 values from 1.00 ms to 100 ms: ${expected.replaceAll(") p", "), p")}`,
+  );
+  const empty = textOf(reportHtml.render(withBrackets(summarize(createRun([])))));
+  assertFalse(empty.includes("Brackets:"));
+});
+
 Deno.test("reportHtml says why there was no witness", () => {
   const fields = { bracketBasis: undefined, witness: undefined, witnessAbsent: "no free port" };
   const text = textOf(reportHtml.render(withBrackets(summarize(HEALTHY), undefined, fields)));
