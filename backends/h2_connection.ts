@@ -69,6 +69,8 @@ export abstract class H2Stream {
   bodyAt = 0;
   /** Body bytes that the server has room for. */
   sendWindow = 0;
+  /** When the last byte of the request had left at the latest; unknown before that. */
+  departedMs: number | undefined;
   /** Bytes received since the last WINDOW_UPDATE. */
   received = 0;
   /** The current read brought data. */
@@ -81,8 +83,8 @@ export abstract class H2Stream {
   abstract onFields(atMs: number, fields: readonly Field[]): void;
   /** `source[from, to)` is data; the next read overwrites it. */
   abstract onData(source: Uint8Array, from: number, to: number): void;
-  /** The read is over that brought data. */
-  abstract onReadEnd(atMs: number): void;
+  /** The read is over that brought data, which came at most `widthMs` earlier; NaN = unknown. */
+  abstract onReadEnd(atMs: number, widthMs: number): void;
   /** The stream is over; nothing follows. */
   abstract onEnd(atMs: number, end: StreamEnd): void;
 }
@@ -122,8 +124,14 @@ export class H2Connection implements SocketEvents, FrameSink {
   /** What to write, in one piece, at the end of this microtask turn. */
   #out: Uint8Array[] = [];
   #flushing = false;
+  /** Streams whose requests end in what is to be written. */
+  #complete: H2Stream[] = [];
+  /** Streams whose requests were given to the socket. */
+  #leaving: H2Stream[] = [];
   /** Stamp of the current read. */
   #atMs = 0;
+  /** How much earlier it may have come. */
+  #widthMs = NaN;
   readonly #touched: H2Stream[] = [];
   /** Where the data of the current frame goes; `undefined` if the stream is gone. */
   #dataStream: H2Stream | undefined;
@@ -169,6 +177,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     stream.id = this.#nextId;
     stream.headSeen = stream.touched = false;
     stream.bodyAt = stream.received = 0;
+    stream.departedMs = undefined;
     stream.sendWindow = this.#peerWindow;
     this.#nextId += 2;
     if (this.#nextId > MAX_WINDOW_BYTES) this.#usable = false;
@@ -192,6 +201,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#usable = false;
     this.#destroyed = true;
     this.#streams.clear();
+    this.#complete = this.#leaving = [];
     this.#unsent.clear();
     this.#socket.destroy();
   }
@@ -204,6 +214,7 @@ export class H2Connection implements SocketEvents, FrameSink {
 
   onBytes(buffer: Uint8Array, count: number): void {
     this.#atMs = this.#host.clock.now();
+    this.#widthMs = this.#socket.readWidthMs?.(this.#atMs) ?? NaN;
     if (this.#destroyed) return;
     try {
       this.#reader.push(buffer, 0, count);
@@ -214,6 +225,11 @@ export class H2Connection implements SocketEvents, FrameSink {
       return;
     }
     this.#endRead();
+  }
+
+  onDeparted(atMs: number): void {
+    for (const stream of this.#leaving) stream.departedMs = atMs;
+    this.#leaving = [];
   }
 
   onEnd(): void {
@@ -446,7 +462,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#forget(stream);
     if (stream.touched) {
       stream.touched = false;
-      stream.onReadEnd(this.#atMs);
+      stream.onReadEnd(this.#atMs, this.#widthMs);
     }
     stream.onEnd(this.#atMs, end);
     this.#madeRoom();
@@ -470,7 +486,7 @@ export class H2Connection implements SocketEvents, FrameSink {
       const stream = touched[i]!;
       if (!stream.touched) continue;
       stream.touched = false;
-      stream.onReadEnd(this.#atMs);
+      stream.onReadEnd(this.#atMs, this.#widthMs);
     }
     touched.length = 0;
   }
@@ -535,6 +551,7 @@ export class H2Connection implements SocketEvents, FrameSink {
       this.#sendWindow -= length;
     }
     this.#unsent.delete(stream);
+    this.#complete.push(stream);
   }
 
   /** Collects the writes of one microtask turn, so that requests leave together. */
@@ -550,6 +567,8 @@ export class H2Connection implements SocketEvents, FrameSink {
     const out = this.#out;
     if (out.length === 0 || this.#destroyed || this.connectedMs === undefined) return;
     this.#out = [];
+    this.#leaving.push(...this.#complete);
+    this.#complete = [];
     if (out.length === 1) return this.#socket.write(out[0]!);
     const all = new Uint8Array(out.reduce((sum, { length }) => sum + length, 0));
     let at = 0;

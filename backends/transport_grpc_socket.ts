@@ -123,11 +123,11 @@ class SocketCall extends H2Stream implements WatchedExchange {
     if (this.#keepData) this.#log.append(source, from, to);
   }
 
-  onReadEnd(atMs: number): void {
+  onReadEnd(atMs: number, widthMs: number): void {
     const log = this.#log;
     const from = this.#readTo;
     if (log.bytes === from) return;
-    log.stamp(atMs);
+    log.stamp(atMs, widthMs);
     this.#readTo = log.bytes;
     countRead(this.#transport.counters, log.bytes - from);
     if (this.#onRead !== undefined) this.#onRead(atMs, log.copyFrom(from));
@@ -172,6 +172,7 @@ class SocketCall extends H2Stream implements WatchedExchange {
     this.#transport.release(this);
     resolve(finishExchange({
       sentMs,
+      departedMs: this.departedMs,
       firstByteMs: this.#firstByteMs,
       endMs,
       status: end.kind === "grpc_status" ? end.status : 0,

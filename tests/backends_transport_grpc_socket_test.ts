@@ -12,7 +12,15 @@ import { GrpcSocketTransport, grpcSocketTransport } from "../backends/transport_
 import { FLAG, FRAME, makeFrame, rstStream, SETTING, windowUpdate } from "../backends/h2_frames.ts";
 import { encodeHpack, type Field } from "../backends/hpack.ts";
 import { COUNTER_REPLACED, type Exchange, type SendOptions } from "../backends/transport.ts";
-import { answer, grpcContract, messages, runScript, turn, wire } from "./support/grpc_contract.ts";
+import {
+  answer,
+  grpcContract,
+  messages,
+  runScript,
+  turn,
+  wire,
+  withGrpcServer,
+} from "./support/grpc_contract.ts";
 import { data, type H2Server, headers, hello, openH2, trailers } from "./support/h2_server.ts";
 import { startGrpcServer } from "../backends/sim_grpc_call.ts";
 
@@ -818,3 +826,18 @@ Deno.test("grpc-socket rehearses without a server", () =>
     await transport.close();
     assertEquals([servers.length, ...counters], [0, 0, 0, 0]);
   }));
+
+Deno.test("grpc-socket says what its stamps leave open", async () => {
+  let calledMs = 0;
+  await withGrpcServer(grpcSocketTransport, (call) => {
+    calledMs = systemClock.now();
+    answer(call, "a", "b");
+  }, async ({ send }) => {
+    for (const text of ["", "x".repeat(300_000)]) {
+      const { sentMs, departedMs, firstByteMs, readWidthMs } = await send(text);
+      // The server runs on this thread: it was called in a turn after that of the last write.
+      assert(sentMs <= departedMs! && departedMs! <= calledMs && calledMs <= firstByteMs!);
+      assert(readWidthMs!.length > 0 && readWidthMs!.every((widthMs) => widthMs > 0));
+    }
+  });
+});
