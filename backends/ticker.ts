@@ -29,8 +29,12 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Starts the thread; where that is not possible, the clock is as {@linkcode systemClock}. */
-export async function startTicker(): Promise<Ticker> {
+/**
+ * Starts the thread; where that is not possible, the clock is as {@linkcode systemClock}.
+ *
+ * @param originMs origin of this thread's clock; tests give a wrong one.
+ */
+export async function startTicker(originMs: number = epochOriginMs()): Promise<Ticker> {
   const memory = new SharedArrayBuffer(WORDS * 4 + 8);
   const started = Promise.withResolvers<boolean>();
   let worker: Worker | undefined;
@@ -39,7 +43,7 @@ export async function startTicker(): Promise<Ticker> {
       message: () => started.resolve(true),
       failure: () => started.resolve(false),
     });
-    worker.postMessage({ memory, originMs: epochOriginMs() } satisfies TickerStart);
+    worker.postMessage({ memory, originMs } satisfies TickerStart);
     if (await started.promise) return new WorkerTicker(worker, memory);
   } catch {
     // Without a worker the platform's timers must do.
@@ -89,20 +93,25 @@ class WorkerTicker implements Ticker {
       };
       signal?.addEventListener("abort", wake, { once: true });
       this.#near.push({ atMs, wake });
-      if (atMs < this.#requestedMs) {
+      if (!this.#pumping) this.#pump();
+      else if (atMs < this.#requestedMs) {
         this.#requestedMs = atMs;
         this.#due[0] = atMs;
         this.#request();
       }
-      if (!this.#pumping) this.#pump();
     });
   }
 
   /** Wakes sleepers as ticks come, until there are none. */
   async #pump(): Promise<void> {
     this.#pumping = true;
+    this.#requestedMs = Infinity;
+    let answered = Atomics.load(this.#words, WORD_TICKS);
     while (this.#near.length > 0) {
       const ticks = Atomics.load(this.#words, WORD_TICKS);
+      // What was requested is spent, even if it came early: the clocks of two threads differ a little.
+      if (ticks !== answered) this.#requestedMs = Infinity;
+      answered = ticks;
       const nowMs = this.now();
       const due = this.#near.filter(({ atMs }) => atMs <= nowMs);
       if (due.length > 0) {

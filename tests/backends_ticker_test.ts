@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { epochOriginMs } from "../backends/clock.ts";
 import { startTicker } from "../backends/ticker.ts";
 
 Deno.test("startTicker never wakes before the time", async () => {
@@ -20,6 +21,19 @@ Deno.test("startTicker never wakes before the time", async () => {
     assertEquals(woken.toSorted((a, b) => a - b), [0.3, 2, 2, 5, 8, 30]);
   } finally {
     ticker.close();
+  }
+});
+
+Deno.test("startTicker wakes although its thread's clock is ahead or behind", async () => {
+  for (const offMs of [-1, 1]) {
+    const ticker = await startTicker(epochOriginMs() + offMs);
+    try {
+      const dueMs = ticker.now() + 5;
+      await Promise.all([0, 1, 1].map((moreMs) => ticker.sleepUntil(dueMs + moreMs)));
+      assertGreaterOrEqual(ticker.now(), dueMs + 1);
+    } finally {
+      ticker.close();
+    }
   }
 });
 
