@@ -99,12 +99,12 @@ function latenciesOf(
 /**
  * The true figures of the rows.
  *
- * @param plannedWaitMs From the start of the load until its first request was due: the report's
- * rate counts it, the server cannot see it.
+ * @param startMs From the start of the load until its first request was sent: the report's rate
+ * counts from there, the server cannot see it.
  */
 export function truthOf(
   rows: readonly ServerRow[],
-  plannedWaitMs: number,
+  startMs: number,
 ): Map<FigureName, Truth> {
   const truth = new Map<FigureName, Truth>();
   const before = ({ writeMs }: ServerRow) => writeMs;
@@ -130,7 +130,7 @@ export function truthOf(
     tokens += writeTokens.at(-1) ?? 0;
   }
   if (last > first) {
-    const value = tokens / (last - first + plannedWaitMs) * 1e3;
+    const value = tokens / (last - first + startMs) * 1e3;
     truth.set(RATE, { value, low: value, high: value });
   }
   return truth;

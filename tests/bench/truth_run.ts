@@ -169,7 +169,7 @@ export async function runTruth(order: TruthOrder): Promise<TruthFinding> {
         ...verdict.reasons.map(({ message }: { message: string }) => message),
       ],
       basis: load.bracketBasis ?? null,
-      figures: joinFigures(truthOf(rows, await plannedWaitMs(plan, out)), printedOf(load)),
+      figures: joinFigures(truthOf(rows, await firstSentMs(out)), printedOf(load)),
       server: serverLateness(rows, {
         ttftMs: plan.lockstep === true ? undefined : plan.ttftMs,
         itlMs: plan.itlMs,
@@ -192,14 +192,13 @@ export async function runTruth(order: TruthOrder): Promise<TruthFinding> {
   }
 }
 
-/** When the first request of an open loop was due, from the start of the load. */
-async function plannedWaitMs(plan: TruthPlan, folder: string): Promise<number> {
-  if (plan.rate === undefined) return 0;
+/** When the first request was sent, from the start of the load. */
+async function firstSentMs(folder: string): Promise<number> {
   let first = Infinity;
   for (const line of (await Deno.readTextFile(`${folder}/records.jsonl`)).split("\n")) {
     if (line === "") continue;
     const { record } = JSON.parse(line);
-    if (record?.phase === "measure") first = Math.min(first, record.intendedMs);
+    if (record?.phase === "measure") first = Math.min(first, record.sentMs);
   }
   return first;
 }
