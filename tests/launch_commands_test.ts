@@ -260,7 +260,7 @@ Deno.test("bench --launch --dry-run shows the server's command line and starts n
       out,
       /^start {7}\S+fake_engine\.ts -m vllm\.entrypoints\.openai\.api_server --model M/,
     );
-    assertStringIncludes(out, "openai-completions over fetch");
+    assertStringIncludes(out, "openai-completions over auto");
     await Deno.stat(`${folder}/engine.log`).then(() => assert(false), () => {});
   }));
 

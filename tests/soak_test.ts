@@ -13,8 +13,11 @@ const PROGRAM = [Deno.execPath(), "run", "-A", "--quiet", `${ROOT}cli.ts`];
 
 const LOAD = ["--concurrency=4", "--requests=120", "--output-tokens=12", "--warmup=2"];
 
-async function withServer(use: (url: string, folder: string) => Promise<void>): Promise<void> {
-  const server = await startSimServer({ ttft: "2", itl: "1" });
+async function withServer(
+  use: (url: string, folder: string) => Promise<void>,
+  ttft = "2",
+): Promise<void> {
+  const server = await startSimServer({ ttft, itl: "1" });
   try {
     await inTempFolder((folder) => use(server.url, folder));
   } finally {
@@ -88,7 +91,8 @@ Deno.test("soak: two clients at the same time, reported as one", async () => {
     }
     const start = await runCli(["report", ...files, "--align=start"]);
     assertMatch(start.out, /assumed to begin each load at the same instant/);
-  });
+    // Long enough for them to overlap: one opens its threads later than the other.
+  }, "80");
 });
 
 Deno.test({
