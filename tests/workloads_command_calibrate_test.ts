@@ -298,6 +298,11 @@ Deno.test("describeFindings says what is usable, what is known, and what is not"
   assertStringIncludes(nothing, "Nothing usable: the engine was late in every load");
   assertStringIncludes(nothing, "fetch: no limit is known, beyond that the engine was the limit");
   assertFalse(nothing.includes("not even the fewest"));
+  const untried = createLimit({ streams: 0, endedBy: "time", tooManyStreams: 128 });
+  assertStringIncludes(
+    describe([createCell()], [untried]),
+    "fetch: 128 streams did not keep the p99 errors of TTFT and gap within 5.00 ms; fewer were not",
+  );
 
   const small = { ...error, ttft: errorSpread([1, 2, 39.8]) };
   const few = describe([createCell({ error: small })]);

@@ -144,6 +144,11 @@ const LIMIT_REASONS: Readonly<Record<CalibrationLimit["endedBy"], string>> = {
 function describeLimit(limit: CalibrationLimit): string {
   const { transport, streams, tokensPerSec, boundMs, itlMs, endedBy, tooManyStreams } = limit;
   const kept = `the p99 errors of TTFT and gap within ${formatMs(boundMs)}`;
+  if (streams === 0 && endedBy !== "error" && tooManyStreams !== undefined) {
+    return `${transport}: ${
+      plural(tooManyStreams, "stream")
+    } did not keep ${kept}; fewer were not tried`;
+  }
   if (streams === 0 && endedBy !== "error") {
     return `${transport}: no limit is known, ${LIMIT_REASONS[endedBy]}`;
   }
