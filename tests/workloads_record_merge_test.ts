@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { createRandom } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, Run, RunHeader, Witness } from "../metrics/run.ts";
 import { createAccumulator, summarize, type Summary } from "../metrics/summary.ts";
 import { type Alignment, mergeRecordFiles } from "../workloads/record_merge.ts";
 import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
@@ -323,4 +323,44 @@ Deno.test("report refuses to count a run twice, and a file that is none, with ex
     assertStrictEquals(code, 2);
     assertStringIncludes(err, "line 1 is not a line of a record file");
   });
+});
+
+Deno.test("mergeRecordFiles: witnesses are one, each on the time axis of its client", async () => {
+  const witness = (fields: Partial<Witness>): Witness => ({
+    ...{ streams: 2, requests: 10, ticks: 100, ticksInside: 99, windowMs: 100 },
+    readLate: { p50Ms: 0.1, maxMs: 3 },
+    departLate: {},
+    readLateMaxMs: [1, null, 3],
+    departLateMaxMs: [null],
+    ...fields,
+  });
+  const records = [createRecord()];
+  const first = { records, ends: [{ startedAtMs: EPOCH, witness: witness({ cpuMs: 5 }) }] };
+  const other = (end: Partial<LoadEnd>) => ({
+    records: [createRecord({ ticks: [[90, 1]] })],
+    ends: [{ startedAtMs: EPOCH + 50, ...end }],
+  });
+  const second = witness({
+    departuresInside: 10,
+    readLate: { p50Ms: 0.2, p99Ms: 1, maxMs: 2 },
+    readLateMaxMs: [2],
+    departLateMaxMs: [0.5],
+  });
+  const { run, summary } = await merge([first, other({ witness: second })]);
+  const merged = {
+    ...{ streams: 4, requests: 20, ticks: 200, ticksInside: 198, windowMs: 100 },
+    readLate: { p50Ms: 0.2, p99Ms: 1, maxMs: 3 },
+    departLate: {},
+    // The other's window covers half of two.
+    readLateMaxMs: [2, 2, 3],
+    departLateMaxMs: [0.5, 0.5],
+  };
+  assertEquals(run.ends[0]!.witness, merged);
+  assertEquals(summary.loads[0]!.bracketBasis, "witness");
+  const absent = await merge([first, other({ witnessAbsent: "--no-witness" })]);
+  assertEquals(absent.run.ends[0]!.witness, undefined);
+  assertEquals(absent.run.ends[0]!.witnessAbsent, "some of the clients had none");
+  const none = await merge([other({ witnessAbsent: "a" }), other({ witnessAbsent: "b" })]
+    .map((client, i) => ({ ...client, header: { seed: i } })));
+  assertEquals(none.run.ends[0]!.witnessAbsent, "a");
 });

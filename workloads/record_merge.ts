@@ -21,6 +21,7 @@ import {
   type RecordEntry,
   streamRecordFile,
 } from "./record_file.ts";
+import { mergeWitnesses } from "./record_merge_witness.ts";
 import { UserError } from "./user_error.ts";
 
 /** How several clients are put on one time axis. */
@@ -303,6 +304,7 @@ function mergeEnds(
     ...(ends.every(({ end }) => end.skipped) ? { skipped: true } : {}),
     ...(ends.some(({ end }) => end.inferred) ? { inferred: true } : {}),
     ...defined({ client }),
+    ...mergeWitnesses(timed),
     // Only a client on the server's machine sees its GPUs.
     ...(gpu === undefined
       ? {}
