@@ -83,6 +83,7 @@ function streamAnswer(context: HttpContext): () => void {
   let readyLength = 0;
   let releasedMs = 0;
   let releasedPlannedMs = 0;
+  let releasedReturnMs = 0;
   let released = false;
   /** Tokens whose text is held back, and events waiting to share a write. */
   let held: SimToken[] = [];
@@ -101,7 +102,7 @@ function streamAnswer(context: HttpContext): () => void {
     if (!released) return;
     released = false;
     countToken(stream, readyToken!);
-    truth.write(releasedMs, stream.tokensSoFar, releasedPlannedMs);
+    truth.write(releasedMs, stream.tokensSoFar, releasedPlannedMs, releasedReturnMs);
   }
 
   function send(data: Data): void {
@@ -172,6 +173,7 @@ function streamAnswer(context: HttpContext): () => void {
       release(plannedMs) {
         if (exchange.closed) return;
         releasedMs = exchange.chunk(framed.bytes, readyLength);
+        releasedReturnMs = truth.returnMs();
         releasedPlannedMs = plannedMs;
         released = true;
       },

@@ -85,6 +85,8 @@ export interface SimOptions {
 
   /** Most writes that the truth log keeps, over all requests. */
   readonly truthWrites: number;
+  /** Log also when each write had returned; on a loop whose writes are system calls (`epoll`). */
+  readonly truthReturns: boolean;
   /** Source of every stamp and timer; a fake one in tests. */
   readonly clock: Clock;
   /** Event loop, with its clock; absent = the platform's with `clock`. */
@@ -121,6 +123,7 @@ export const SIM_DEFAULTS: SimOptions = {
   crlf: false,
   faults: [],
   truthWrites: 16_000_000,
+  truthReturns: false,
   clock: systemClock,
 };
 

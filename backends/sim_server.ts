@@ -1,10 +1,13 @@
 /**
  * The simulated server: an LLM engine over HTTP that knows when every token left. Besides the
  * protocols of its engine it answers `GET /health` and `/metrics` (Prometheus) and, for the program
- * that measures, `/truth` (one JSON line per request), `/truth/reset`, `/stats` and `/clock`.
+ * that measures, `/truth` (one JSON line per request), `/truth/take` (the same, and forgets those that
+ * have ended), `/truth/reset`, `/stats` and `/clock`.
  *
  * @module
  */
+import process from "node:process";
+import { epochOriginMs } from "./clock.ts";
 import { admitRequest } from "./sim_answer.ts";
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { HttpExchange, SimConnections, SimPort } from "./sim_http.ts";
@@ -84,7 +87,10 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   const options = checked({ ...SIM_DEFAULTS, ...given, clock, loop });
   const protocols = simProtocolsOf(options.engine);
   const engine = createSimEngine(options);
-  const truth = new TruthLog(options.truthWrites);
+  const truth = new TruthLog(
+    options.truthWrites,
+    options.truthReturns && loop.name === "epoll" ? clock : undefined,
+  );
   const clientPorts: number[] = [];
 
   function onRequest(exchange: HttpExchange): void {
@@ -148,9 +154,14 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
 
   /** Answers calls of the program that measures; returns whether it was one. */
   function control(exchange: HttpExchange, path: string): boolean {
-    if (path === "/clock") sendReply(exchange, simJsonReply(200, { nowMs: clock.now() }));
-    else if (path === "/stats") sendReply(exchange, simJsonReply(200, stats()));
+    if (path === "/clock") {
+      const { user, system } = process.cpuUsage();
+      const cpuMs = (user + system) / 1000;
+      const originEpochMs = epochOriginMs();
+      sendReply(exchange, simJsonReply(200, { nowMs: clock.now(), originEpochMs, cpuMs }));
+    } else if (path === "/stats") sendReply(exchange, simJsonReply(200, stats()));
     else if (path === "/truth") void sendLines(exchange, truth.lines(), loop);
+    else if (path === "/truth/take") void sendLines(exchange, truth.takeLines(), loop);
     else if (path === "/truth/reset") {
       truth.reset();
       clientPorts.length = 0;

@@ -46,6 +46,8 @@ export interface TruthRequest extends TruthFacts {
   readonly writeMs: readonly number[];
   /** When the engine had planned each of them. */
   readonly plannedMs: readonly number[];
+  /** When each of them had returned, so that it left between `writeMs` and here; absent = not logged. */
+  readonly writtenMs?: readonly number[];
   /** Tokens written so far, that write included. */
   readonly writeTokens: readonly number[];
   /** Why generation ended: `length` at the limit, `stop` before it; absent = it did not. */
@@ -71,13 +73,14 @@ export interface Lateness {
 }
 
 const LATENESS_KEPT = 65_536;
+/** Times of a write: before it, planned, after it. */
+const TIMES = 3;
 
 /** The log of one request. */
 export class TruthEntry {
   readonly #log: TruthLog;
   readonly facts: TruthFacts;
-  /** Pairs of (written, planned). */
-  #ms = new Float64Array(32);
+  #ms = new Float64Array(16 * TIMES);
   #tokens = new Uint32Array(16);
   #count = 0;
   #written = 0;
@@ -98,8 +101,18 @@ export class TruthEntry {
     return this.#count;
   }
 
-  /** `tokens` = tokens written so far, this write included. */
-  write(atMs: number, tokens: number, plannedMs: number): void {
+  /** The time now where returns are logged. */
+  returnMs(): number {
+    return this.#log.returnMs();
+  }
+
+  /** `tokens` = tokens written so far, this write included. Call it as soon as the write returns. */
+  write(
+    atMs: number,
+    tokens: number,
+    plannedMs: number,
+    writtenMs: number = this.#log.returnMs(),
+  ): void {
     const added = tokens - this.#written;
     this.#written = tokens;
     if (!this.#log.note(atMs, added, plannedMs)) return;
@@ -111,8 +124,9 @@ export class TruthEntry {
       counts.set(this.#tokens);
       this.#tokens = counts;
     }
-    this.#ms[2 * this.#count] = atMs;
-    this.#ms[2 * this.#count + 1] = plannedMs;
+    this.#ms[TIMES * this.#count] = atMs;
+    this.#ms[TIMES * this.#count + 1] = plannedMs;
+    this.#ms[TIMES * this.#count + 2] = writtenMs;
     this.#tokens[this.#count++] = tokens;
   }
 
@@ -126,21 +140,24 @@ export class TruthEntry {
     this.#endMs = atMs;
     this.#end = how;
     // A growing array is up to twice as long as its content, and ended requests stay in the log.
-    this.#ms = this.#ms.slice(0, 2 * this.#count);
+    this.#ms = this.#ms.slice(0, TIMES * this.#count);
     this.#tokens = this.#tokens.slice(0, this.#count);
   }
 
   toRequest(): TruthRequest {
     const writeMs: number[] = [];
     const plannedMs: number[] = [];
+    const writtenMs: number[] = [];
     for (let i = 0; i < this.#count; i++) {
-      writeMs.push(this.#ms[2 * i] ?? 0);
-      plannedMs.push(this.#ms[2 * i + 1] ?? 0);
+      writeMs.push(this.#ms[TIMES * i]!);
+      plannedMs.push(this.#ms[TIMES * i + 1]!);
+      writtenMs.push(this.#ms[TIMES * i + 2]!);
     }
     return {
       ...this.facts,
       writeMs,
       plannedMs,
+      ...(this.#log.logsReturns && { writtenMs }),
       writeTokens: [...this.#tokens.subarray(0, this.#count)],
       ...(this.#finish !== undefined && { finish: this.#finish }),
       ...(this.#endMs !== undefined && { endMs: this.#endMs }),
@@ -152,6 +169,9 @@ export class TruthEntry {
 /** Everything that was written, in the order of arrival. */
 export class TruthLog {
   readonly #maxWrites: number;
+  /** When it is called; NaN = returns are not logged. */
+  readonly returnMs: () => number;
+  readonly logsReturns: boolean;
   #entries: TruthEntry[] = [];
   #kept = 0;
   #dropped = 0;
@@ -162,9 +182,15 @@ export class TruthLog {
   #lastMs = 0;
   readonly #latenessMs = new Float64Array(LATENESS_KEPT);
 
-  /** Keeps at most `maxWrites` writes (20 bytes each) over all requests. */
-  constructor(maxWrites: number) {
+  /**
+   * Keeps at most `maxWrites` writes (28 bytes each) over all requests.
+   *
+   * @param returnClock also logs when each write had returned.
+   */
+  constructor(maxWrites: number, returnClock?: { now(): number }) {
     this.#maxWrites = maxWrites;
+    this.logsReturns = returnClock !== undefined;
+    this.returnMs = returnClock === undefined ? () => NaN : () => returnClock.now();
   }
 
   /** Writes that were not kept because the log was full. */
@@ -198,6 +224,13 @@ export class TruthLog {
   /** One JSON text per request, made on demand: a dump never doubles the log in memory. */
   *lines(): Iterable<string> {
     for (const entry of this.#entries) yield JSON.stringify(entry.toRequest()) + "\n";
+  }
+
+  /** The same, and drops the requests that have ended. */
+  takeLines(): Iterable<string> {
+    const lines = [...this.lines()];
+    this.reset();
+    return lines;
   }
 
   lateness(): Lateness {

@@ -54,3 +54,28 @@ Deno.test("TruthLog counts the writes that it could not keep", () => {
   log.reset();
   assertEquals(log.requests(), []);
 });
+
+Deno.test("TruthLog logs when a write had returned where it is told to", () => {
+  let nowMs = 0;
+  const log = new TruthLog(100, { now: () => nowMs });
+  const entry = log.begin(FACTS);
+  nowMs = 11;
+  entry.write(10, 1, 10);
+  entry.write(20, 2, 20, 20.5);
+  entry.end(30, "done");
+  assertEquals(log.requests()[0]?.writtenMs, [11, 20.5]);
+  const plain = new TruthLog(100);
+  plain.begin(FACTS).write(10, 1, 10);
+  assertEquals("writtenMs" in plain.requests()[0]!, false);
+});
+
+Deno.test("TruthLog gives ended requests once, running ones until they have ended", () => {
+  const log = new TruthLog(100);
+  const [ended, running] = [log.begin(FACTS), log.begin({ ...FACTS, serial: 2 })];
+  ended.write(10, 1, 10);
+  ended.end(11, "done");
+  const taken = () => [...log.takeLines()].map((line) => JSON.parse(line).serial);
+  assertEquals([taken(), taken()], [[1, 2], [2]]);
+  running.end(20, "gone");
+  assertEquals([taken(), taken()], [[2], []]);
+});

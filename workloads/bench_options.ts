@@ -351,6 +351,13 @@ export const SAVE_OPTIONS = group("Report", {
       "nvidia-smi; auto = whatever is available, if the server runs here too.",
     advanced: true,
   }),
+  witness: option.flag({
+    default: true,
+    help:
+      "While a load runs, a few streams from an engine in a process of its own go through the " +
+      "same threads; its log shows how late the client's stamps are. --no-witness leaves them out.",
+    advanced: true,
+  }),
   calibration: option.file({
     defaultText: "in ~/.local/state/tokometer",
     needs: [{ key: "noCalibration", not: true, because: "give one of them" }],
@@ -375,6 +382,7 @@ export const MEASURE_OPTIONS = {
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
   gpu: SAVE_OPTIONS.gpu,
+  witness: SAVE_OPTIONS.witness,
   calibration: SAVE_OPTIONS.calibration,
   noCalibration: SAVE_OPTIONS.noCalibration,
   saveText: { ...SAVE_OPTIONS.saveText, needs: [] },

@@ -98,6 +98,8 @@ export interface BenchPlan {
   readonly saveText: boolean;
   /** What looks at this machine's GPUs; absent = nothing. */
   readonly gpu?: GpuChoice;
+  /** Run witness streams beside each load; absent = the command has none. */
+  readonly witness?: boolean;
   /** File of calibrations; absent = the user's own, `false` = none. */
   readonly calibration?: string | false;
   /** Option values that repeat the run, without secrets. */
@@ -202,6 +204,7 @@ export async function planRun(
     seed: values.seed,
     saveText: values.saveText === true,
     gpu: values.gpu,
+    witness: values.witness,
     options,
     ...defined({
       calibration: values.noCalibration === true ? false as const : values.calibration,

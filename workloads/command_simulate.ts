@@ -214,7 +214,14 @@ const SERVER_OPTIONS = {
   truthWrites: option.integer({
     min: 0,
     default: SIM_DEFAULTS.truthWrites,
-    help: "Most writes kept in the truth log, 20 bytes each.",
+    help: "Most writes kept in the truth log, 28 bytes each.",
+    group: "Truth",
+    advanced: true,
+  }),
+  truthReturns: option.flag({
+    default: SIM_DEFAULTS.truthReturns,
+    needs: [{ key: "loop", is: ["epoll"], because: "other loops do not know, add --loop epoll" }],
+    help: "Log also when each write had returned: a token left between the two.",
     group: "Truth",
     advanced: true,
   }),

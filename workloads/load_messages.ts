@@ -9,6 +9,7 @@ import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
 import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
 import type { ThreadUsage } from "./load_thread_usage.ts";
+import type { WitnessShare } from "./load_witness.ts";
 
 /** Positions in a thread's block of live counters, after the transport's own. */
 export const COUNTER_SENT: number = TRANSPORT_COUNTERS;
@@ -50,13 +51,15 @@ export interface RunMessage {
   readonly startEpochMs: number;
   /** One Int32 shared by all threads: the queue of `shared` sequences. */
   readonly queue: SharedArrayBuffer;
+  /** Streams of known timing beside the load; absent = none. */
+  readonly witness?: WitnessShare;
 }
 
 /** To a sending thread. */
 export type ToThread =
   | OpenMessage
-  /** Open so many connections before they are needed. */
-  | { readonly kind: "connect"; readonly count: number }
+  /** Open so many connections before they are needed, and those of the witness. */
+  | { readonly kind: "connect"; readonly count: number; readonly witness?: WitnessShare }
   | RunMessage
   | { readonly kind: "stop" }
   | { readonly kind: "abort" }

@@ -9,7 +9,7 @@ import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
 import type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
 import { requestLimit, sequenceOf, type TakeNext } from "./load_sequence.ts";
-import { createTurns } from "./load_turns.ts";
+import { createTurns, type Turns } from "./load_turns.ts";
 
 /** One request that left, or would have. */
 export interface Departure {
@@ -57,7 +57,19 @@ export interface RunnerTools {
   readonly abortSignal: AbortSignal;
   /** Live numbers: sent, ended. */
   readonly onSent?: () => void;
+  /** Gets streams ready that run beside the load and take their turns with it; absent = none. */
+  readonly beside?: (turns: Turns) => StreamsBeside;
 }
+
+/** Streams that are no part of the load. */
+export interface StreamsBeside {
+  /** Starts those whose turn has come when this share of the users has started. */
+  start(share: number): void;
+  /** Cancels what is in flight; resolves when it was handed on. */
+  end(): Promise<void>;
+}
+
+const NOTHING_BESIDE: StreamsBeside = { start() {}, end: () => Promise.resolve() };
 
 /** How the share went; ms from the origin. */
 export interface ShareEnd {
@@ -107,11 +119,13 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
     tools.onExchange(departure, exchange);
   };
 
-  const running = { ...tools, send, sending: sending.signal };
+  const beside = tools.beside?.(turns) ?? NOTHING_BESIDE;
+  const running = { ...tools, send, sending: sending.signal, beside };
   const { load } = share;
   const end = load.kind === "closed"
     ? await runClosed({ ...share, load }, running)
     : await runOpen({ ...share, load }, running);
+  await beside.end();
 
   over.abort();
   await Promise.all([deadline, grace]);
@@ -128,7 +142,8 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 type Send = (departure: Departure, now: boolean) => Promise<void>;
 
 /** A load that is being run. */
-interface Running extends RunnerTools {
+interface Running extends Omit<RunnerTools, "beside"> {
+  readonly beside: StreamsBeside;
   readonly send: Send;
   /** Aborted when nothing more may be sent. */
   readonly sending: AbortSignal;
@@ -136,7 +151,7 @@ interface Running extends RunnerTools {
 
 async function runClosed(
   { load, stop, poolSize, worker, workers }: LoadShare & { readonly load: ClosedLoad },
-  { clock, originMs, takeNext, send, sending }: Running,
+  { clock, originMs, takeNext, send, sending, beside }: Running,
 ): Promise<ShareEnd> {
   const next = sequenceOf(load, { poolSize, stop, takeNext });
   const deadlineMs = stop.durationMs ?? Infinity;
@@ -161,6 +176,8 @@ async function runClosed(
     stopped();
   };
 
+  const count = Math.ceil((load.users - worker) / workers);
+  if (load.rampUpMs > 0 || count === 0) beside.start(1);
   // One after the other: thousands of users that wait for their start would each need a timer.
   const users: Promise<void>[] = [];
   for (let u = worker; u < load.users; u += workers) {
@@ -171,6 +188,7 @@ async function runClosed(
       break;
     }
     users.push(user(u, startMs));
+    beside.start(users.length / count);
   }
   await Promise.all(users);
   return {
@@ -181,7 +199,7 @@ async function runClosed(
 
 async function runOpen(
   { load, stop, poolSize, worker, workers }: LoadShare & { readonly load: OpenLoad },
-  { clock, originMs, arrivals, onDropped, send, sending }: Running,
+  { clock, originMs, arrivals, onDropped, send, sending, beside }: Running,
 ): Promise<ShareEnd> {
   if (arrivals === undefined) throw new TypeError("Cannot run an open load without arrivals");
   const requests = requestLimit(stop, poolSize);
@@ -204,6 +222,8 @@ async function runOpen(
     running.add(task);
   };
 
+  const burst = load.ratePerSec === Infinity && requests < Infinity;
+  if (!burst) beside.start(1);
   for (let index = 0; index < requests; index++) {
     const intendedMs = arrivals.next().value as number;
     if (intendedMs >= durationMs) break;
@@ -215,6 +235,7 @@ async function runOpen(
     if (running.size < limit) launch(departure);
     else if (load.overflow === "wait") waiting.push(departure);
     else onDropped(departure, `${load.maxInFlight} requests were in flight`);
+    if (burst) beside.start((index + workers) / requests);
   }
   while (running.size > 0) await Promise.all(running);
   for (const departure of waiting) {

@@ -4,6 +4,7 @@
  * @module
  */
 import { epochOriginMs, onAbort, systemClock } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import { EpollThread } from "../backends/epoll_thread.ts";
 import {
   COUNTER_BYTES,
@@ -31,6 +32,7 @@ import {
 } from "./load_messages.ts";
 import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
 import { busiestUsage, type ThreadUsage } from "./load_thread_usage.ts";
+import { isWitness, type WitnessShare, witnessShare, type WitnessTask } from "./load_witness.ts";
 import { createLoadThread, LOAD_WORKER } from "./load_worker.ts";
 
 /** What the threads are opened with. */
@@ -54,6 +56,16 @@ export interface LoadJob
    */
   readonly onExchange: (departure: Departure, exchange: Exchange, originMs: number) => void;
   readonly onDropped: (departure: Departure, reason: string) => void;
+  /** Streams of known timing beside the load; absent = none. */
+  readonly witness?: WitnessJob;
+}
+
+/** A load's witness. */
+export interface WitnessJob extends WitnessTask {
+  /** Called before the load starts with its start, in ms since the epoch. */
+  readonly onStart: (startEpochMs: number) => void;
+  /** As that of the load, for the witness' own requests. */
+  readonly onExchange: LoadJob["onExchange"];
 }
 
 /** How the load went, over all threads. */
@@ -130,19 +142,31 @@ async function runJob(
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
   const { load, stop, poolSize, timeoutMs, graceMs, seed, loadNumber, poolOffset } = job;
+  const witnesses = threads.map((_, worker) =>
+    job.witness && witnessShare(job.witness, worker, threads.length)
+  );
   await Promise.all(threads.map((thread, worker) => {
     const count = connectionsOf(load, worker, threads.length);
-    return count > 0 && !job.stopSignal.aborted ? thread.connect(count) : undefined;
+    const connects = count > 0 && !job.stopSignal.aborted;
+    return connects ? thread.connect(count, witnesses[worker]) : undefined;
   }));
   const queue = new SharedArrayBuffer(4);
   const startEpochMs = epochOriginMs() + systemClock.now() + START_LEAD_MS;
+  job.witness?.onStart(startEpochMs);
   const answers = new DecodeQueue(
-    ({ departure, exchange, originMs }) => job.onExchange(departure, exchange, originMs),
+    ({ departure, exchange, originMs }) => {
+      const of = isWitness(departure) ? job.witness : job;
+      of?.onExchange(departure, exchange, originMs);
+    },
     { inline },
   );
   const ends = threads.map((thread, worker) => {
     const share = { load, stop, worker, workers: threads.length, poolSize, timeoutMs, graceMs };
-    const start = { share, seed, loadNumber, poolOffset, startEpochMs, queue };
+    const witness = witnesses[worker];
+    const start = {
+      ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },
+      ...defined({ witness }),
+    };
     return thread.run({ kind: "run", ...start }, answers, job.onDropped);
   });
   const forward = (kind: "stop" | "abort") => () => {
@@ -206,8 +230,8 @@ class Thread {
     await this.#ask({ kind: "open", ...setup, counters: this.counters.buffer }, "opened");
   }
 
-  async connect(count: number): Promise<void> {
-    await this.#ask({ kind: "connect", count }, "connected");
+  async connect(count: number, witness: WitnessShare | undefined): Promise<void> {
+    await this.#ask({ kind: "connect", count, ...defined({ witness }) }, "connected");
   }
 
   /** Runs a share; what ends on the way goes to `answers`, which is empty in the end. */

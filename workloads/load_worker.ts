@@ -33,6 +33,8 @@ import { sampleLoopLag } from "./load_loop_lag.ts";
 import { rehearse } from "./load_rehearsal.ts";
 import { runLoad } from "./load_runner.ts";
 import { countThreadUsage } from "./load_thread_usage.ts";
+import type { Turns } from "./load_turns.ts";
+import { type WitnessShare, witnessStreams } from "./load_witness.ts";
 
 /** This file, for `startWorker`. */
 export const LOAD_WORKER: string = "workloads/load_worker.ts";
@@ -64,6 +66,7 @@ export function createLoadThread(
   const reply = outbox.send;
   let opened: OpenMessage | undefined;
   let transport: Transport | undefined;
+  let witnessTransport: Transport | undefined;
   let ticker: Ticker | undefined;
   let protocol: Protocol | undefined;
   let counters: Uint32Array = new Uint32Array(0);
@@ -89,9 +92,19 @@ export function createLoadThread(
     reply({ kind: "opened" });
   };
 
-  const connect = async (count: number): Promise<void> => {
+  /** Of the same kind and in the same loop; its own, so that nothing of it counts or is trusted there. */
+  const openWitness = ({ caCert }: WitnessShare): Transport =>
+    witnessTransport ??= runtime.open(opened!.transport, {
+      clock: systemClock,
+      ...defined({ caCert, collect: outbox.collect }),
+    });
+
+  const connect = async (count: number, witness: WitnessShare | undefined): Promise<void> => {
     const first = opened?.wires[0];
     if (first !== undefined) await transport?.connect?.(first, count);
+    if (witness !== undefined && count > 0) {
+      await openWitness(witness).connect?.(witness.wire, witness.streams.length);
+    }
     reply({ kind: "connected" });
   };
 
@@ -120,6 +133,7 @@ export function createLoadThread(
       return wires[position]!;
     };
 
+    const { witness } = message;
     const lag = sampleLoopLag(runtime.clock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
@@ -140,6 +154,17 @@ export function createLoadThread(
         reply({ kind: "exchange", departure, exchange, originMs });
       },
       onDropped: (departure, reason) => reply({ kind: "dropped", departure, reason }),
+      ...defined({
+        beside: witness && ((turns: Turns) =>
+          witnessStreams({
+            share: witness,
+            transport: openWitness(witness),
+            clock: runtime.clock,
+            originMs,
+            onExchange: (departure, exchange) =>
+              reply({ kind: "exchange", departure, exchange, originMs }),
+          }, turns)),
+      }),
       stopSignal: stop.signal,
       abortSignal: abort.signal,
     });
@@ -152,7 +177,7 @@ export function createLoadThread(
         case "open":
           return await open(message);
         case "connect":
-          return await connect(message.count);
+          return await connect(message.count, message.witness);
         case "run":
           return await run(message);
         case "stop":
@@ -163,6 +188,7 @@ export function createLoadThread(
           return outbox.giveBack?.(message.memory);
         case "close":
           await transport?.close();
+          await witnessTransport?.close();
           ticker?.close();
           return reply({ kind: "closed" });
       }

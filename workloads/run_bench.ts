@@ -83,6 +83,7 @@ export type BenchOptions = Readonly<{
   extraBody?: Readonly<Record<string, unknown>>;
   // Record.
   gpu?: GpuChoice;
+  witness?: boolean;
   calibration?: string;
   noCalibration?: boolean;
   saveText?: boolean;
@@ -129,7 +130,8 @@ export async function planBench(url: string, options: BenchOptions = {}): Promis
 
 /**
  * Measures a server as `tokometer bench` does, without printing or writing anything. Needs
- * `--allow-net` and `--allow-read`.
+ * `--allow-net` and `--allow-read`; with `--allow-run` it also starts the engine of the witness
+ * streams, unless `witness` is false.
  *
  * @throws {UserError} as {@linkcode planBench}, and when the server cannot be used; failed requests
  * are in the records.

@@ -25,6 +25,7 @@ import { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 import { LoadProgress } from "./run_progress.ts";
 import { transportOptions } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
+import { openWitness, type RunWitness } from "./witness_choice.ts";
 
 /** Signals that stop a run, and functions that it calls as it goes on. */
 export interface MeasureHooks extends PrepareHooks {
@@ -87,6 +88,23 @@ async function measureWatched(
   hooks.onDataset?.(prepared.dataset);
   refuseInterrupted(hooks.stopSignal);
   const checked = await checkServer(asked, prepared, hooks);
+  const witness = openWitness(asked, { checked, outputTokens: meanTokens(prepared) });
+  try {
+    return await measureChecked({ asked, checked, prepared, hooks, gpus, witness });
+  } finally {
+    await witness.close();
+  }
+}
+
+/** What is known once the server is checked. */
+interface Checked extends Pick<Running, "prepared" | "hooks" | "gpus" | "witness"> {
+  readonly asked: BenchPlan;
+  readonly checked: RequestRecord;
+}
+
+async function measureChecked(
+  { asked, checked, prepared, hooks, gpus, witness }: Checked,
+): Promise<Run> {
   const plan = await settleTransport(asked, checked, hooks.note);
   const header = await describeRun(plan, prepared, hooks.commandLine);
   await hooks.onHeader?.(header);
@@ -109,11 +127,15 @@ async function measureWatched(
     hooks.onRecord?.(record);
   };
   try {
-    const ends = await measureLoads({ plan, prepared, hooks, threads, gpus, keep });
+    const ends = await measureLoads({ plan, prepared, hooks, threads, gpus, witness, keep });
     return { header, records, ends };
   } finally {
     await threads.close();
   }
+}
+
+function meanTokens({ requests }: Prepared): number {
+  return requests.reduce((sum, { outputTokens }) => sum + outputTokens, 0) / requests.length;
 }
 
 /** What stays the same over the loads of a run. */
@@ -123,6 +145,7 @@ interface Running {
   readonly hooks: MeasureHooks;
   readonly threads: LoadThreads;
   readonly gpus: GpuSampler | undefined;
+  readonly witness: RunWitness;
   readonly keep: (record: RequestRecord) => void;
 }
 
@@ -188,6 +211,9 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   const { dataset, requests, protocol, counter } = prepared;
   const { number, load, stop, phase, poolOffset } = part;
   const gpus = phase === "measure" ? running.gpus : undefined;
+  const witness = phase === "measure"
+    ? await running.witness.watch(number)
+    : { absent: "a warm-up has none" };
   await gpus?.begin();
 
   const placeOf = ({ item }: Departure) => (poolOffset + item) % requests.length;
@@ -247,10 +273,12 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       abortSignal: hooks.abortSignal,
       onExchange,
       onDropped,
+      ...("job" in witness ? { witness: witness.job } : {}),
     });
     // What the client did is counted before the last GPU sample is waited for.
     const client = health.finish(end, threads.live());
     const gpu = await gpus?.finish(end.startEpochMs);
+    const shown = "job" in witness ? await witness.finish() : witness;
     return {
       load: number,
       startedAtMs: microseconds(end.startEpochMs),
@@ -258,11 +286,13 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       rampEndMs: end.rampEndMs,
       sendingEndMs: end.sendingEndMs,
       interrupted: hooks.stopSignal.aborted,
+      ...("absent" in shown ? { witnessAbsent: shown.absent } : { witness: shown }),
       client,
       ...defined({ gpu }),
     };
   } finally {
     clearInterval(timer);
+    if ("job" in witness) witness.stop();
     if (phase === "measure") progress.report();
   }
 }

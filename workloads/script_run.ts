@@ -42,16 +42,19 @@ interface ScriptPlanParts {
 /** The plan of a script's command. @throws {UserError} as `planRun`. */
 export async function planScript(
   { name, options }: CommandTable,
-  values: Values & Partial<SharedValues> & { readonly warmup?: number | undefined },
+  given: Values & Partial<SharedValues> & { readonly warmup?: number | undefined },
   { url, values: decided, plan }: ScriptPlanParts,
 ): Promise<BenchPlan> {
-  const handedOn = pick<Partial<SharedValues>, keyof SharedValues>(values, SHARED_KEYS);
-  return await planRun(withDefaults(MEASURE_OPTIONS, { ...handedOn, ...decided }), {
+  const handedOn = pick<Partial<SharedValues>, keyof SharedValues>(given, SHARED_KEYS);
+  const values = withDefaults(MEASURE_OPTIONS, { ...handedOn, ...decided });
+  // The scripts' commands send what the scripts send, and nothing beside it.
+  const { witness: _, ...planned } = await planRun(values, {
     command: name,
     url,
-    options: repeatableValues(options, values),
-    parts: { warmups: plan.loads.map(() => values.warmup ?? 0), ...plan },
+    options: repeatableValues(options, given),
+    parts: { warmups: plan.loads.map(() => given.warmup ?? 0), ...plan },
   });
+  return planned;
 }
 
 /** Request parameters of a backend; the user's `--extra-body` wins. */

@@ -56,6 +56,7 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
       ["live", "live"],
       ["bench", "bench"],
       ["server", "server"],
+      ["witness", "witness"],
       ["run", "run"],
       ["script", "script"],
       ["sweep", "sweep"],

@@ -1,0 +1,50 @@
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { startSimServer } from "../backends/sim_server.ts";
+import { measureBench } from "../workloads/run_bench.ts";
+
+/** The least load that has a witness. */
+const LOAD = { concurrency: [4], requests: 48, outputTokens: 10, warmup: 0 } as const;
+
+Deno.test("witness: a load's own streams are compared, and are no part of it", async () => {
+  const server = await startSimServer({ ttft: "20", itl: "10", grpcPort: 0 });
+  try {
+    for (const name of ["fetch", Deno.build.os === "linux" ? "epoll" : "socket", "grpc-socket"]) {
+      const grpc = name === "grpc-socket";
+      const { records, ends: [end] } = await measureBench(grpc ? server.grpcUrl! : server.url, {
+        ...LOAD,
+        transport: name,
+        ...(grpc ? { protocol: "ppl", model: "simulated" } : {}),
+      });
+      const { witness } = end!;
+      assert(witness !== undefined, `${name}: ${end!.witnessAbsent}`);
+      assertEquals(witness.streams, 2);
+      assertGreater(witness.requests, 2, name);
+      assertGreater(witness.ticks, 20, name);
+      // Read after they were written, not before: the clocks agree.
+      assertGreater(witness.readLate.maxMs!, 0, name);
+      assertGreater(witness.departLate.maxMs!, 0, name);
+      assertGreater(witness.readLateMaxMs.length, 5, name);
+      assertEquals(records.length, 48, name);
+      assert(records.every(({ user, outcome }) => user >= 0 && outcome.kind === "ok"), name);
+    }
+    // The server saw nothing of it.
+    assert(server.truth().every(({ requestId }) => requestId === undefined));
+  } finally {
+    await server.stop();
+  }
+});
+
+Deno.test("witness: a load without one says why", async () => {
+  const server = await startSimServer({ ttft: "1", itl: "0" });
+  try {
+    const absent = async (options: Parameters<typeof measureBench>[1]) =>
+      (await measureBench(server.url, { ...LOAD, ...options })).ends[0]!.witnessAbsent;
+    assertEquals(await absent({ witness: false }), "it was switched off");
+    assertEquals(
+      await absent({ requests: 4 }),
+      "the load is too short for one: fewer than 20 requests, or than 1 s",
+    );
+  } finally {
+    await server.stop();
+  }
+});

@@ -1,0 +1,141 @@
+/**
+ * Whether a load gets witness streams, how many, and the engine that all loads of a run share.
+ *
+ * @module
+ */
+import { messageOf, oneLine } from "../backends/error_message.ts";
+import { findProtocol } from "../backends/protocols.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import type { Load, Stop } from "./load.ts";
+import {
+  startWitnessEngine,
+  witnessDenied,
+  type WitnessEngine,
+  type WitnessPace,
+} from "./witness_engine.ts";
+import { type NoWitness, watchWitness, type WitnessWatch } from "./witness_watch.ts";
+
+/** The witness of a run. */
+export interface RunWitness {
+  /** Gets the witness of a load ready. Never rejects. */
+  watch(loadNumber: number): Promise<WitnessWatch | NoWitness>;
+  /** Ends its engine. */
+  close(): Promise<void>;
+}
+
+/** What is known of a run before its first load. */
+export interface WitnessNeed {
+  /** The record of the request that checked the server. */
+  readonly checked: RequestRecord;
+  /** Mean length of the answers that will be asked for. */
+  readonly outputTokens: number;
+}
+
+/** The engine's gap between tokens where the check request shows none. */
+const DEFAULT_ITL_MS = 20;
+/** Shorter ones would be a load of their own, longer ones too few. */
+const LEAST_ITL_MS = 5;
+const MOST_ITL_MS = 100;
+
+/** Loads below either of these are too short to be judged. */
+const LEAST_REQUESTS = 20;
+const LEAST_MS = 1000;
+
+const LEAST_STREAMS = 2;
+const SHARE_OF_STREAMS = 0.005;
+
+/** Starts the engine if a load needs it, without waiting for it. */
+export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
+  const pace = paceOf(need.checked);
+  const answerMs = pace.ttftMs + pace.itlMs * Math.max(0, need.outputTokens - 1);
+  const absent = plan.loads.map((load, i) =>
+    reasonAgainst(plan) ?? tooShort(load, plan.stops[i] ?? {}, answerMs)
+  );
+  const starting = absent.some((reason) => reason === undefined)
+    ? start({
+      protocol: findProtocol(plan.protocol),
+      itlMs: roundTenth(clamp(pace.itlMs || DEFAULT_ITL_MS, LEAST_ITL_MS, MOST_ITL_MS)),
+      stream: plan.stream,
+    })
+    : undefined;
+  return {
+    async watch(loadNumber) {
+      const reason = absent[loadNumber];
+      if (reason !== undefined) return { absent: reason };
+      const engine = await starting!;
+      if (typeof engine === "string") return { absent: engine };
+      const streams = streamsBeside(inFlight(plan.loads[loadNumber]!, answerMs));
+      try {
+        return await watchWitness(engine, { loadNumber, streams });
+      } catch (error) {
+        return { absent: failed(error) };
+      }
+    },
+    async close() {
+      const engine = await starting;
+      if (engine !== undefined && typeof engine !== "string") await engine.stop();
+    },
+  };
+}
+
+/** Streams beside so many of the load: two, from 512 on half a percent. */
+export function streamsBeside(inFlight: number): number {
+  const share = Number.isFinite(inFlight) ? inFlight * SHARE_OF_STREAMS : 0;
+  return Math.max(LEAST_STREAMS, Math.ceil(share));
+}
+
+/** Why a load is too short for one, in a sentence without a period. */
+export function tooShort(load: Load, stop: Stop, answerMs: number): string | undefined {
+  const { requests = Infinity, durationMs = Infinity } = stop;
+  const sendingMs = load.kind === "closed"
+    ? Math.ceil(requests / load.users) * answerMs
+    : requests / load.ratePerSec * 1000 + answerMs;
+  if (requests >= LEAST_REQUESTS && Math.min(sendingMs, durationMs) >= LEAST_MS) return undefined;
+  return `the load is too short for one: fewer than ${LEAST_REQUESTS} requests, or than ` +
+    `${LEAST_MS / 1000} s`;
+}
+
+function reasonAgainst({ protocol, url, witness }: BenchPlan): string | undefined {
+  if (witness === undefined) return "this command runs none";
+  if (!witness) return "it was switched off";
+  if (findProtocol(protocol).carrier === "inprocess") return "the model runs in this program";
+  if (/^(https|grpcs):/i.test(url)) return "there is none over TLS";
+  return undefined;
+}
+
+async function start(pace: WitnessPace): Promise<WitnessEngine | string> {
+  try {
+    return await witnessDenied() ?? await startWitnessEngine(pace);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function failed(error: unknown): string {
+  return `its engine cannot be used: ${oneLine(messageOf(error))}`;
+}
+
+function inFlight(load: Load, answerMs: number): number {
+  if (load.kind === "closed") return load.users;
+  const limit = load.maxInFlight === 0 ? Infinity : load.maxInFlight;
+  return Math.min(limit, load.ratePerSec * answerMs / 1000);
+}
+
+function paceOf(record: RequestRecord): { readonly ttftMs: number; readonly itlMs: number } {
+  const { sentMs = 0, firstTokenMs = record.endMs ?? 0, lastTokenMs = firstTokenMs } = record;
+  const [firstTokens = 0] = record.tickTokens;
+  const later = (record.outputTokens?.tokens ?? 0) - firstTokens;
+  return {
+    ttftMs: firstTokenMs - sentMs,
+    itlMs: later > 0 ? (lastTokenMs - firstTokenMs) / later : 0,
+  };
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
+
+function roundTenth(value: number): number {
+  return Math.round(value * 10) / 10;
+}
