@@ -215,7 +215,8 @@ const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
       cpuCores === undefined ? [] : `${formatNumber(cpuCores)} cores busy`,
       loopLagP99Ms === undefined ? [] : `timers late by ${formatMs(loopLagP99Ms)} at p99`,
     ].flat();
-    return ["The client had time", ...found].join(", ");
+    const what = verdict.kind === "ok" ? "The client had time" : verdict.message;
+    return [what, ...found].join(", ");
   }
   const reasons = verdict.reasons.map(({ message }) => message).join("; ");
   return [`${verdict.message}: ${reasons}`, worst.advice];

@@ -19,6 +19,7 @@ const OK = "The client had time: these numbers are the server's";
 /** What a kind of verdict says where no figure can be named. */
 const MESSAGES: Readonly<Record<VerdictKind, string>> = {
   "ok": OK,
+  "unknown": "The client seemed to have time, but its error is not known",
   "suspect": "Some of these numbers, mostly the tails, may be the client's",
   "client-bound": "The client was the limit: the server may be faster than shown",
 };
@@ -93,14 +94,14 @@ function verdictByRules(evidence: VerdictEvidence): Verdict | undefined {
   const reasons = worstFirst(
     VERDICT_RULES.flatMap((rule) => rule.explains ? [] : reasonOf(rule, evidence) ?? []),
   );
-  const kind = reasons.at(0)?.kind ?? "ok";
-  if (kind === "ok" && client === undefined) return undefined;
+  const kind = reasons.at(0)?.kind ?? "unknown";
+  if (kind === "unknown" && client === undefined) return undefined;
   const why = load.witnessAbsent ??
     (load.counts.completed === 0
       ? "no request completed"
       : "nothing tells how late its stamps may be");
-  const found = kind === "ok" ? "The client had time, but" : `${MESSAGES[kind]};`;
-  return { kind, message: `${found} its error is not known: ${why}`, reasons };
+  const known = kind === "unknown" ? "" : "; its error is not known";
+  return { kind, message: `${MESSAGES[kind]}${known}: ${why}`, reasons };
 }
 
 function worstFirst(reasons: readonly VerdictReason[]): readonly VerdictReason[] {

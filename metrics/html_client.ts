@@ -25,13 +25,14 @@ ${sentence}${bracketNotes(load)}<div class="facts">${witness && witnessTable(wit
 `;
 }
 
-/** `ok`, `suspect` or `client-bound`, in its color. */
+/** The kind of a verdict, in its color. */
 export function verdictBadge(kind: Verdict["kind"]): Markup {
   return markup`<b class="${CLASSES[kind]}">${kind}</b>`;
 }
 
 const CLASSES: Readonly<Record<Verdict["kind"], string>> = {
   "ok": "good",
+  "unknown": "warn",
   "suspect": "warn",
   "client-bound": "bad",
 };

@@ -4,17 +4,18 @@
  * @module
  */
 /**
- * `ok`: the client had time, the numbers are the server's; `suspect`: some numbers, mostly the
- * tails, are partly the client's; `client-bound`: the client was the limit, the server may be faster.
+ * `ok`: the client had time, the numbers are the server's; `unknown`: it seemed to have time, and
+ * nothing shows how late its stamps are; `suspect`: some numbers, mostly the tails, are partly the
+ * client's; `client-bound`: the client was the limit, the server may be faster.
  */
-export type VerdictKind = "ok" | "suspect" | "client-bound";
+export type VerdictKind = "ok" | "unknown" | "suspect" | "client-bound";
 
 /** Why the verdict is not `ok`. */
 export interface VerdictReason {
   /** Name of the rule, stable, snake case. */
   readonly rule: string;
   /** How bad this reason is by itself. */
-  readonly kind: Exclude<VerdictKind, "ok">;
+  readonly kind: Exclude<VerdictKind, "ok" | "unknown">;
   /** What was found, with the numbers. */
   readonly message: string;
   /** What to do about it. */
@@ -27,6 +28,6 @@ export interface Verdict {
   readonly kind: VerdictKind;
   /** The verdict in one sentence, without the reasons. */
   readonly message: string;
-  /** The worst first; empty when `ok`. */
+  /** The worst first; empty when `ok` or `unknown`. */
   readonly reasons: readonly VerdictReason[];
 }

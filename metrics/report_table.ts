@@ -362,6 +362,7 @@ function verdictLines(verdict: Verdict, page: Page): readonly string[] {
 
 const STYLES: Readonly<Record<Verdict["kind"], Style | undefined>> = {
   "ok": undefined,
+  "unknown": undefined,
   "suspect": "yellow",
   "client-bound": "red",
 };

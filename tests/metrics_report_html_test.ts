@@ -301,7 +301,7 @@ Deno.test("reportHtml puts brackets, witness and verdict beside the results", ()
   const loads = [twice.loads[0]!, summarize(createRun(requests(120))).loads[0]!];
   const several = reportHtml.render({ ...twice, loads });
   assertWellFormed(several);
-  assertStringIncludes(several, '<td class="right first"><b class="good">ok</b></td>');
+  assertStringIncludes(several, '<td class="right first"><b class="warn">unknown</b></td>');
   assertStringIncludes(several, 'colspan="3" class="group">TTFT (ms)</th>');
   assertStringIncludes(textOf(several), "p50 p99 bracket numbers beside points: users");
   // Of the second load nothing is known.
