@@ -54,42 +54,45 @@ function lowQuantile({ low, hidden }: EndSets, p: number): number {
   return low.count === 1 ? low.min! : low.quantile(100 * position / (low.count - 1))!;
 }
 
-/** As if those hidden values were there that make it larger, and as large as they can be. */
+/**
+ * As if those hidden values were there that make it larger, and as large as they can be. Where there
+ * are some, the value above the percentile is taken and nothing interpolated: a further value below it
+ * could raise a point between two values, but never the upper one of them.
+ */
 function highQuantile({ high, hidden }: EndSets, p: number): number {
-  const without = high.quantile(p)!;
-  const larger: (readonly [value: number, count: number])[] = [];
-  let count = high.count;
-  hidden.each((value, n) => {
-    if (!(value > without)) return;
-    larger.push([value, n]);
-    count += n;
-  });
-  if (larger.length === 0) return without;
-  const position = (count - 1) * p / 100;
-  const below = Math.floor(position);
-  const [first, second] = atRanks(high, larger, [below, Math.min(below + 1, count - 1)]);
-  return Math.max(without, first! + (second! - first!) * (position - below));
+  if (hidden.count === 0) return high.quantile(p)!;
+  const all: (readonly [value: number, count: number])[] = [];
+  hidden.each((value, n) => all.push([value, n]));
+  let highest = -Infinity;
+  let larger: typeof all = [];
+  while (true) {
+    const count = larger.reduce((sum, [, n]) => sum + n, high.count);
+    const found = atRank(high, larger, Math.ceil((count - 1) * p / 100));
+    if (!(found > highest)) return highest;
+    highest = found;
+    larger = all.filter(([value]) => value > found);
+  }
 }
 
-/** The values at two ascending ranks of both sets together; `more` ascends. */
-function atRanks(
+/** The value at a rank of both sets together; `more` ascends. */
+function atRank(
   set: ValueSet,
   more: readonly (readonly [value: number, count: number])[],
-  ranks: readonly [number, number],
-): number[] {
-  const found: number[] = [];
+  rank: number,
+): number {
+  let found: number | undefined;
   let passed = 0;
   let next = 0;
   const pass = (value: number, count: number) => {
     passed += count;
-    while (found.length < ranks.length && passed > ranks[found.length]!) found.push(value);
+    if (passed > rank) found ??= value;
   };
   set.each((value, count) => {
     while (next < more.length && more[next]![0] < value) pass(...more[next++]!);
     pass(value, count);
   });
   while (next < more.length) pass(...more[next++]!);
-  return found;
+  return found!;
 }
 
 function lowMean({ low, hidden }: EndSets): number {
@@ -97,12 +100,16 @@ function lowMean({ low, hidden }: EndSets): number {
 }
 
 function highMean({ high, hidden }: EndSets): number {
-  let sum = high.mean! * high.count;
-  let count = high.count;
-  hidden.each((value, n) => {
-    if (!(value > high.mean!)) return;
-    sum += value * n;
-    count += n;
-  });
-  return sum / count;
+  let highest = high.mean!;
+  while (true) {
+    let sum = high.mean! * high.count;
+    let count = high.count;
+    hidden.each((value, n) => {
+      if (!(value > highest)) return;
+      sum += value * n;
+      count += n;
+    });
+    if (!(sum / count > highest)) return highest;
+    highest = sum / count;
+  }
 }

@@ -1,9 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
+import { createRandom } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Bracket } from "../metrics/load_bracket.ts";
 import { findMetric, type LoadSummary } from "../metrics/load_summary.ts";
 import { METRICS } from "../metrics/metrics.ts";
 import type { LoadEnd, Witness } from "../metrics/run.ts";
+import { describe, exactValues, sortValues } from "../metrics/stat_quantile.ts";
+import { bracketsOf } from "../metrics/summary_brackets.ts";
 import { summarize, type SummaryOptions } from "../metrics/summary.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
@@ -157,12 +160,71 @@ Deno.test("brackets: tokens that a late read joined may have been apart", () => 
       Math.round,
     );
   };
-  // Between 5 and 20 ms behind the second, and perhaps one more gap of at most 15.
-  assertEquals(gaps(15_000, 4), [0, 10, 5, 15]);
-  assertEquals(gaps(15_000, 4, "histogram"), [0, 10, 5, 15]);
+  // Between 5 and 20 ms behind the second, and perhaps one more gap of at most 15: then the median
+  // is one of three values.
+  assertEquals(gaps(15_000, 4), [0, 10, 5, 20]);
+  assertEquals(gaps(15_000, 4, "histogram"), [0, 10, 5, 20]);
   // Sent in one event, or read too soon after the last look.
   assertEquals(gaps(15_000, 3), [5, 10, 8, 15]);
   assertEquals(gaps(4_000, 4), [10, 10, 13, 15]);
+});
+
+Deno.test("brackets hold the truth whichever hidden values there were", () => {
+  const random = createRandom(8, "hidden");
+  const draw = (count: number, most: number) =>
+    Array.from({ length: count }, () => most * random.next());
+  for (let round = 0; round < 400; round++) {
+    const low = draw(1 + 12 * random.next(), 10);
+    const high = low.map((value) => value + 6 * random.next());
+    const hidden = draw(6 * random.next(), round % 2 === 0 ? 8 : 40);
+    const set = (values: readonly number[]) => exactValues(sortValues(values));
+    const percentiles = [0, 37, 50, 80];
+    const printed = describe(set(high), percentiles);
+    const ends = { low: set(low), high: set(high), hidden: set(hidden), relativeError: 0 };
+    const { mean, median, percentiles: brackets } = bracketsOf(printed, ends);
+    for (let world = 0; world < 20; world++) {
+      // Extremes are the hardest: all ends low, or all high.
+      const at = world === 0 ? () => 0 : world === 1 ? () => 1 : () => random.next();
+      const truth = [
+        ...low.map((value, i) => value + (high[i]! - value) * at()),
+        ...hidden.filter(() => random.next() < 0.5).map((most) => most * at()),
+      ];
+      const { mean: trueMean, median: trueMedian, percentiles: all } = describe(
+        set(truth),
+        percentiles,
+      );
+      const rows: (readonly [number, Bracket])[] = [
+        [trueMean!, mean!],
+        [trueMedian!, median!],
+        ...all.flatMap(({ value }, i) => {
+          const { bracket } = brackets[i]!;
+          return value === undefined || bracket === undefined ? [] : [[value, bracket] as const];
+        }),
+      ];
+      for (const [value, { low, high }] of rows) {
+        assert(low <= value + ROUNDING && value <= high + ROUNDING, `${value} in ${low}–${high}`);
+      }
+    }
+  }
+  // All of them count where they are small, and none makes a percentile smaller at its high end.
+  const values = exactValues(sortValues([4, 4, 4]));
+  const hidden = exactValues(sortValues([1, 8, 12]));
+  const { mean, median } = bracketsOf(describe(values, []), {
+    ...{ low: values, high: values, hidden, relativeError: 0 },
+  });
+  assertEquals(median, { low: 2, high: 4 });
+  assertEquals(mean, { low: 2, high: 6.4 });
+});
+
+Deno.test("brackets: of ticks at one instant, the first is that of the first token", () => {
+  const record = {
+    ...createRecord({ ticks: [[50, 1], [50, 2], [50, 3]] }),
+    departedMs: 0,
+    tickWidthUs: Uint32Array.of(7000, 5000, 1000),
+  };
+  const load = loadOf([record]);
+  assertEquals(findMetric(load, "ttft").brackets!.median, { low: 43, high: 50 });
+  assertEquals(findMetric(load, "e2e").brackets!.median, { low: 49, high: 50 });
 });
 
 Deno.test("brackets: first tokens that were joined count among the later ones", () => {
