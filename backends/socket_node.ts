@@ -9,7 +9,7 @@ import tls from "node:tls";
 import { systemClock } from "./clock.ts";
 import { defined } from "./defined.ts";
 import type { Origin, Socket, SocketEvents } from "./socket_connection.ts";
-import { readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
+import { countWrite, readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
 
 /**
  * Where every socket of this thread reads to. Safe to share: the platform fills it and calls back in
@@ -42,6 +42,7 @@ class NodeSocket implements Socket {
 
   write(bytes: Uint8Array): void {
     this.#told = false;
+    countWrite();
     this.#plain.write(bytes, this.#onWritten);
     // The platform hands over at once what the kernel takes, and calls back in a later turn.
     this.#onWritten();

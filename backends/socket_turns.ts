@@ -6,6 +6,8 @@
  *
  * - Microtasks run when all sockets that were ready are read. One of them marks the end of a turn.
  * - The kernel is asked again after that end. What the turn after the next one reads was not there yet.
+ * - The platform ends a turn early that has done much (tokio's budget: 128 operations), and what was
+ *   ready waits for a later one. What follows such a turn had come no later than what was in it.
  * - Where the loop slept in between, whatever is read next has woken it, or came later. The time it
  *   spent awake since (running, or waiting for a core) is known exactly on Linux; the rest of the time
  *   it slept, and before the end of its sleep nothing had come.
@@ -30,6 +32,11 @@ const MARGIN_MS = 0.03;
 /** After a turn longer than this, its work is told from what follows. */
 const LONG_TURN_MS = 0.3;
 
+/** A turn with so many reads and writes may have been ended early: each takes a few operations. */
+const LARGE_TURN = 32;
+/** Turns that what was left over may take. */
+const TURNS_LATER = 2;
+
 const settled: Promise<void> = Promise.resolve();
 
 /** A turn is on. */
@@ -42,6 +49,10 @@ let endedMs = -Infinity;
 let emptyMs = -Infinity;
 /** The kernel was asked for this turn's reads no earlier. */
 let askedMs = -Infinity;
+/** Reads and writes since the turn began. */
+let operations = 0;
+/** Turns to come in which something of a large one may be left over. */
+let leftOver = 0;
 /** Sockets that may be read. */
 let users = 0;
 let schedule: Schedule | undefined;
@@ -52,7 +63,13 @@ let schedule: Schedule | undefined;
  */
 export function readWidthMs(atMs: number): number {
   if (!reading) begin(atMs);
+  operations++;
   return atMs - emptyMs + MARGIN_MS;
+}
+
+/** To be called for every write to a socket of this thread. */
+export function countWrite(): void {
+  operations++;
 }
 
 /** To be called when a socket is opened, and {@linkcode releaseTurns} when it is closed. */
@@ -60,7 +77,7 @@ export function retainTurns(): void {
   if (users++ > 0) return;
   schedule = openSchedule();
   // Nothing comes to a socket that did not exist.
-  endedMs = askedMs = systemClock.now();
+  endedMs = askedMs = emptyMs = systemClock.now();
 }
 
 export function releaseTurns(): void {
@@ -73,12 +90,16 @@ function begin(atMs: number): void {
   reading = true;
   void settled.then(end);
   startedMs = atMs;
-  emptyMs = askedMs;
+  if (operations >= LARGE_TURN) leftOver = TURNS_LATER;
+  operations = 0;
+  if (leftOver > 0) leftOver--;
+  else emptyMs = askedMs;
   askedMs = endedMs;
   const gapMs = atMs - endedMs;
   if (gapMs < SLEEP_MS || schedule === undefined) return;
   const awakeMs = schedule.awakeMs();
   if (gapMs - awakeMs < SLEPT_MS) return;
+  leftOver = 0;
   emptyMs = askedMs = Math.max(askedMs, atMs - awakeMs - WAKE_MS);
 }
 

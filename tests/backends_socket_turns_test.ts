@@ -1,6 +1,7 @@
 import net from "node:net";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
+import { countWrite, readWidthMs, releaseTurns, retainTurns } from "../backends/socket_turns.ts";
 import { socketTransport } from "../backends/transport_socket.ts";
 import { startRawServer, type Step } from "./support/raw_server.ts";
 
@@ -92,3 +93,43 @@ Deno.test("what is sent while a turn reads is no later than what its successor s
   for (const peer of peers) peer.destroy();
   await new Promise((resolve) => server.close(resolve));
 });
+
+/** A turn of the loop with so many reads; returns the low end of the last. */
+async function turn(reads: number, writes = 0): Promise<number> {
+  let lowMs = 0;
+  for (let i = 0; i < reads; i++) {
+    const atMs = systemClock.now();
+    lowMs = atMs - readWidthMs(atMs);
+  }
+  for (let i = 0; i < writes; i++) countWrite();
+  await Promise.resolve();
+  return lowMs;
+}
+
+Deno.test("a read had not come when the loop asked for the turn before", async () => {
+  retainTurns();
+  const lows: number[] = [];
+  const beganMs: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    beganMs.push(systemClock.now());
+    lows.push(await turn(3));
+  }
+  releaseTurns();
+  for (let i = 2; i < 6; i++) {
+    assert(lows[i]! < beganMs[i - 1]!, "not after the turn before began");
+    assert(lows[i]! > lows[i - 1]!, "and it moves on");
+  }
+});
+
+for (const [what, reads, writes] of [["reads", 40, 0], ["writes", 1, 40]] as const) {
+  Deno.test(`what follows a turn of many ${what} may have been left over from it`, async () => {
+    retainTurns();
+    await turn(1);
+    await turn(1);
+    const large = await turn(reads, writes);
+    assertAlmostEquals(await turn(1), large, 1e-9);
+    assertAlmostEquals(await turn(1), large, 1e-9);
+    assert(await turn(1) > large);
+    releaseTurns();
+  });
+}
