@@ -9,7 +9,7 @@ import tls from "node:tls";
 import { systemClock } from "./clock.ts";
 import { defined } from "./defined.ts";
 import type { Origin, Socket, SocketEvents } from "./socket_connection.ts";
-import { countWrite, readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
+import { noteWrite, readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
 
 /**
  * Where every socket of this thread reads to. Safe to share: the platform fills it and calls back in
@@ -42,10 +42,11 @@ class NodeSocket implements Socket {
 
   write(bytes: Uint8Array): void {
     this.#told = false;
-    countWrite();
     this.#plain.write(bytes, this.#onWritten);
+    const atMs = systemClock.now();
+    noteWrite(atMs);
     // The platform hands over at once what the kernel takes, and calls back in a later turn.
-    this.#onWritten();
+    this.#tell(atMs);
   }
 
   destroy(): void {
@@ -53,10 +54,14 @@ class NodeSocket implements Socket {
   }
 
   readonly #onWritten = (): void => {
-    if (this.#told || this.#plain.writableLength > 0) return;
-    this.#told = true;
-    this.events.onDeparted?.(systemClock.now());
+    if (!this.#told) this.#tell(systemClock.now());
   };
+
+  #tell(atMs: number): void {
+    if (this.#plain.writableLength > 0) return;
+    this.#told = true;
+    this.events.onDeparted?.(atMs);
+  }
 }
 
 function onConnected(this: Plain): void {

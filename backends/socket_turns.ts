@@ -13,8 +13,10 @@
  *   it slept, and before the end of its sleep nothing had come.
  *
  * The last rule needs `/proc`, which only `--allow-all` opens; without it, reads far apart are as wide
- * as the gap before them. What it cannot see: a thread that waits inside a turn, as for helpers of
- * the garbage collector, seems to sleep; so a gap must be long to count.
+ * as the gap before them. What it cannot see: a thread that waits for helpers of the garbage collector
+ * seems to sleep. So a gap must be long to count, it begins after the last write, and where a crowd of
+ * sockets is ready after a short sleep, from which the first of them should have woken the loop, it was
+ * none.
  *
  * @module
  */
@@ -31,6 +33,11 @@ const WAKE_MS = 0.1;
 const MARGIN_MS = 0.03;
 /** After a turn longer than this, its work is told from what follows. */
 const LONG_TURN_MS = 0.3;
+
+/** A loop that slept finds few sockets ready, unless an engine serves a whole batch at once. */
+const CROWD = 12;
+/** A crowd after a longer sleep is such a batch: collections of garbage take less. */
+const SHORT_SLEEP_MS = 20;
 
 /** A turn with so many reads and writes may have been ended early: each takes a few operations. */
 const LARGE_TURN = 32;
@@ -49,6 +56,8 @@ let endedMs = -Infinity;
 let emptyMs = -Infinity;
 /** The kernel was asked for this turn's reads no earlier. */
 let askedMs = -Infinity;
+/** What `emptyMs` would be if the sleep before this turn was none; absent = it need not be asked. */
+let awakeEmptyMs: number | undefined;
 /** Reads and writes since the turn began. */
 let operations = 0;
 /** Turns to come in which something of a large one may be left over. */
@@ -63,13 +72,17 @@ let schedule: Schedule | undefined;
  */
 export function readWidthMs(atMs: number): number {
   if (!reading) begin(atMs);
-  operations++;
+  if (++operations > CROWD && awakeEmptyMs !== undefined) {
+    emptyMs = askedMs = awakeEmptyMs;
+    awakeEmptyMs = undefined;
+  }
   return atMs - emptyMs + MARGIN_MS;
 }
 
-/** To be called for every write to a socket of this thread. */
-export function countWrite(): void {
+/** To be called after every write to a socket of this thread: it was awake at `atMs`. */
+export function noteWrite(atMs: number): void {
   operations++;
+  if (!reading) endedMs = atMs;
 }
 
 /** To be called when a socket is opened, and {@linkcode releaseTurns} when it is closed. */
@@ -95,10 +108,12 @@ function begin(atMs: number): void {
   if (leftOver > 0) leftOver--;
   else emptyMs = askedMs;
   askedMs = endedMs;
+  awakeEmptyMs = undefined;
   const gapMs = atMs - endedMs;
   if (gapMs < SLEEP_MS || schedule === undefined) return;
   const awakeMs = schedule.awakeMs();
   if (gapMs - awakeMs < SLEPT_MS) return;
+  if (gapMs < SHORT_SLEEP_MS) awakeEmptyMs = emptyMs;
   leftOver = 0;
   emptyMs = askedMs = Math.max(askedMs, atMs - awakeMs - WAKE_MS);
 }

@@ -1,7 +1,7 @@
 import net from "node:net";
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
-import { countWrite, readWidthMs, releaseTurns, retainTurns } from "../backends/socket_turns.ts";
+import { noteWrite, readWidthMs, releaseTurns, retainTurns } from "../backends/socket_turns.ts";
 import { socketTransport } from "../backends/transport_socket.ts";
 import { startRawServer, type Step } from "./support/raw_server.ts";
 
@@ -101,7 +101,7 @@ async function turn(reads: number, writes = 0): Promise<number> {
     const atMs = systemClock.now();
     lowMs = atMs - readWidthMs(atMs);
   }
-  for (let i = 0; i < writes; i++) countWrite();
+  for (let i = 0; i < writes; i++) noteWrite(systemClock.now());
   await Promise.resolve();
   return lowMs;
 }
@@ -133,3 +133,20 @@ for (const [what, reads, writes] of [["reads", 40, 0], ["writes", 1, 40]] as con
     releaseTurns();
   });
 }
+
+Deno.test("a crowd after a short sleep shows that it was none; a few reads do not", async () => {
+  retainTurns();
+  const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const lowAfter = async (ms: number, reads: number) => {
+    await turn(1);
+    await turn(1);
+    const endedMs = systemClock.now();
+    await sleep(ms);
+    return (await turn(reads)) > endedMs;
+  };
+  // Without the kernel's account no sleep is known.
+  const known = await lowAfter(8, 2);
+  assert(!(await lowAfter(8, 20)));
+  assert(await lowAfter(40, 20) === known);
+  releaseTurns();
+});
