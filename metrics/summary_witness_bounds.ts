@@ -1,6 +1,6 @@
 /**
  * What the stamps of a client leave open whose transport cannot say it: as much as streams of known
- * timing were late that went the same way at the same time.
+ * timing were late that went the same way at about the same time.
  *
  * @module
  */
@@ -8,49 +8,67 @@ import { type BoundsOf, ownBounds } from "./record_bounds.ts";
 import type { Witness } from "./run.ts";
 
 /**
- * As wide as the streams of the witness were late around that time; absent where it saw none. Where a
- * record knows its own bounds, these hold.
+ * The latest of so many ticks is exceeded by one in a hundred. Fewer would make the brackets of a p99
+ * too narrow, and more would let one bad moment widen the whole load.
+ */
+const NEAREST_TICKS = 100;
+
+/** The head of an answer that takes at most this share of TTFT was sent before the first token. */
+const EARLY_HEAD_SHARE = 0.5;
+
+/**
+ * As wide as the latest of the nearest ticks of the witness was late; absent where it saw none. Where
+ * a record knows its own bounds, these hold. A request had left before the head of its answer came:
+ * where the server sends that at once, nothing else is needed.
  */
 export function witnessBounds(witness: Witness): BoundsOf | undefined {
-  const { windowMs, readLateMaxMs, departLateMaxMs, readLate, departLate } = witness;
-  const reads = latenessOver(windowMs, readLateMaxMs, readLate.maxMs);
-  const departures = latenessOver(windowMs, departLateMaxMs, departLate.maxMs);
+  const { windowMs, readLateMaxMs, departLateMaxMs, readLate, departLate, ticks } = witness;
+  const perWindow = ticks / Math.max(1, readLateMaxMs.length);
+  const around = Math.max(1, Math.ceil((NEAREST_TICKS / perWindow - 1) / 2));
+  const reads = latenessOver(windowMs, readLateMaxMs, { overallMs: readLate.maxMs, around });
+  // There are too few of them to tell one moment from another.
+  const departures = latenessOver(windowMs, departLateMaxMs, {
+    overallMs: departLate.maxMs,
+    around: Infinity,
+  });
   if (reads === undefined || departures === undefined) return undefined;
   return (record) => {
     const { sentMs, firstByteMs = Infinity, tickMs } = record;
     if (sentMs === undefined || tickMs.length === 0) return undefined;
     return ownBounds(record) ?? {
-      departedMs: Math.min(sentMs + departures(sentMs), firstByteMs, tickMs[0]!),
+      departedMs: firstByteMs - sentMs <= EARLY_HEAD_SHARE * (tickMs[0]! - sentMs)
+        ? firstByteMs
+        : Math.min(sentMs + departures(sentMs), firstByteMs, tickMs[0]!),
       tickLowMs: (tick) => tickMs[tick]! - reads(tickMs[tick]!),
     };
   };
 }
 
 /**
- * The largest lateness in the windows that an event at a time can have waited in: its own, the one
- * behind it, and those before it as far back as the lateness itself reaches.
+ * The largest lateness in so many windows on either side, and in those before as far back as the
+ * lateness itself reaches.
  */
 function latenessOver(
   windowMs: number,
   windows: readonly (number | null)[],
-  overallMs: number | undefined,
+  { overallMs, around }: { readonly overallMs: number | undefined; readonly around: number },
 ): ((atMs: number) => number) | undefined {
   const seen = fillGaps(windows);
   if (seen === undefined || !(windowMs > 0)) {
     return overallMs === undefined ? undefined : () => Math.max(0, overallMs);
   }
   const last = seen.length - 1;
-  const around = Float64Array.from(seen, (_, window) => {
-    let first = Math.max(0, window - 1);
+  const nearby = Float64Array.from(seen, (_, window) => {
+    let first = Math.max(0, window - around);
     let most = 0;
-    for (let i = Math.min(last, window + 1); i >= first; i--) {
+    for (let i = Math.min(last, window + around); i >= first; i--) {
       most = Math.max(most, seen[i]!);
       const reached = Math.floor((window * windowMs - most) / windowMs);
       first = Math.max(0, Math.min(first, reached));
     }
     return most;
   });
-  return (atMs) => around[Math.min(last, Math.max(0, Math.floor(atMs / windowMs)))]!;
+  return (atMs) => nearby[Math.min(last, Math.max(0, Math.floor(atMs / windowMs)))]!;
 }
 
 /** Windows without a value get that of the nearest ones; absent where all are. */

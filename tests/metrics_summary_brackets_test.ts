@@ -278,10 +278,26 @@ Deno.test("brackets of a witness are as wide as it was late at that time", () =>
   assertEquals(ttft([null, null, 6]), { low: 494, high: 500 });
   // Beyond the last window.
   assertEquals(ttft([1, 1, 4]), { low: 496, high: 500 });
-  assertEquals(ttft([0], [3, 2, 8]), { low: 497, high: 500 });
+  // Departures are few: the latest of all counts.
+  assertEquals(ttft([0], [3, 2, 8]), { low: 492, high: 500 });
   assertEquals(ttft([null]), undefined);
   // A clock that is ahead makes nothing early.
   assertEquals(ttft([-1], [-1]), { low: 500, high: 500 });
+});
+
+Deno.test("brackets of a witness rest on a hundred ticks, and on the head of the answer", () => {
+  const ttft = (ticks: number, firstByteMs = 540) => {
+    const record = createRecord({ sentMs: 50, firstByteMs, ticks: [[550, 1]] });
+    const seen = { ...witness([30, 20, 10, 9, 1, 1, 1], [4]), ticks };
+    return findMetric(loadOf([record], { end: { witness: seen } }), "ttft").brackets?.median;
+  };
+  // 7 windows of 34 ticks, of 15, of 7: one window on either side, three, seven.
+  assertEquals(ttft(238), { low: 495, high: 500 });
+  assertEquals(ttft(105), { low: 486, high: 500 });
+  assertEquals(ttft(49), { low: 466, high: 500 });
+  // A head that came early shows that the request had left; one that came with the token does not.
+  assertEquals(ttft(238, 57), { low: 492, high: 500 });
+  assertEquals(ttft(238, 52), { low: 497, high: 500 });
 });
 
 Deno.test("brackets of a witness without windows are as wide as it ever was", () => {
