@@ -183,6 +183,7 @@ class LatenessWindows {
 function spreadOf(late: ValueHistogram): LatenessSpread {
   return defined({
     p50Ms: late.quantile(50),
+    p90Ms: late.count >= minimumSamples(90) ? late.quantile(90) : undefined,
     p99Ms: late.count >= minimumSamples(99) ? late.quantile(99) : undefined,
     maxMs: late.max,
   });

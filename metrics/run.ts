@@ -340,6 +340,8 @@ export interface GpuTrack {
 export interface LatenessSpread {
   /** Median. */
   readonly p50Ms?: number;
+  /** 90th percentile; absent for fewer than 10 values. */
+  readonly p90Ms?: number;
   /** 99th percentile; absent for fewer than 100 values. */
   readonly p99Ms?: number;
   /** Largest. */

@@ -3,7 +3,8 @@
  *
  * Every true value lies between its low and its high end, so the k-th smallest true value lies between
  * the k-th smallest low and the k-th smallest high end, and so does every percentile: nothing has to be
- * assumed about how the errors are spread.
+ * assumed about how the errors are spread. Where narrower ends are known to hold for most values, a
+ * percentile also lies between those of their percentiles that allow for all the others.
  *
  * @module
  */
@@ -21,6 +22,18 @@ export interface EndSets {
   readonly hidden: ValueSet;
   /** How far a percentile of these sets may be off, as a share of it; 0 = exact. */
   readonly relativeError: number;
+  /** Narrower ends that hold for most values; default none. */
+  readonly most?: readonly MostEnds[];
+}
+
+/** Ends that hold for all values but a few, nobody knows which. */
+export interface MostEnds {
+  /** Share of the values that may lie outside, at most. */
+  readonly outside: number;
+  /** The least that each of the others can be. */
+  readonly low: ValueSet;
+  /** The most that each can be. */
+  readonly high: ValueSet;
 }
 
 /** Brackets of the numbers that a distribution has; each holds the number itself. */
@@ -45,7 +58,24 @@ export function bracketsOf(
 }
 
 /** As if all hidden values were there and 0. */
-function lowQuantile({ low, hidden }: EndSets, p: number): number {
+function lowQuantile(ends: EndSets, p: number): number {
+  const { most = [] } = ends;
+  // Were all those outside at the bottom, the percentile would be this much further down.
+  return most.reduce((least, { outside, low }) => {
+    const further = p - 100 * outside;
+    return further < 0 ? least : Math.max(least, low.quantile(further)!);
+  }, lowOfAll(ends, p));
+}
+
+function highQuantile(ends: EndSets, p: number): number {
+  const { most = [] } = ends;
+  return most.reduce((largest, { outside, high }) => {
+    const further = p + 100 * outside;
+    return further > 100 ? largest : Math.min(largest, high.quantile(further)!);
+  }, highOfAll(ends, p));
+}
+
+function lowOfAll({ low, hidden }: EndSets, p: number): number {
   const zeros = hidden.count;
   if (zeros === 0) return low.quantile(p)!;
   const position = (low.count + zeros - 1) * p / 100 - zeros;
@@ -59,7 +89,7 @@ function lowQuantile({ low, hidden }: EndSets, p: number): number {
  * are some, the value above the percentile is taken and nothing interpolated: a further value below it
  * could raise a point between two values, but never the upper one of them.
  */
-function highQuantile({ high, hidden }: EndSets, p: number): number {
+function highOfAll({ high, hidden }: EndSets, p: number): number {
   if (hidden.count === 0) return high.quantile(p)!;
   const all: (readonly [value: number, count: number])[] = [];
   hidden.each((value, n) => all.push([value, n]));

@@ -24,7 +24,7 @@ import { series } from "./summary_series.ts";
 import { NEVER_LATE, paceFold } from "./summary_pace.ts";
 import { windowThroughput, workBefore } from "./summary_throughput.ts";
 import { workEnds } from "./summary_throughput_brackets.ts";
-import { witnessBounds } from "./summary_witness_bounds.ts";
+import { mostBounds, witnessBounds } from "./summary_witness_bounds.ts";
 
 /** Keeps all records, which come in the order of their numbers. */
 export function createRawValues(plan: LoadPlan): LoadValues {
@@ -107,6 +107,16 @@ function endsOf(
         high: exactValues(high.sorted()),
         hidden: exactValues(hidden.sorted()),
         relativeError: 0,
+        most: (own || witness === undefined ? [] : mostBounds(witness, boundsOf)).map((most) => {
+          const [low, high] = [collectValues(count), collectValues(count)];
+          for (const record of completed) {
+            const found = finiteEnds(ends, record, most.boundsOf);
+            low.add(found.low);
+            high.add(found.high);
+          }
+          const { outside } = most;
+          return { outside, low: exactValues(low.sorted()), high: exactValues(high.sorted()) };
+        }),
       };
     },
   };

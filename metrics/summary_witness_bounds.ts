@@ -44,6 +44,31 @@ export function witnessBounds(witness: Witness): BoundsOf | undefined {
   };
 }
 
+/** The share that may be later than a quantile of the witness: two and three times its own. */
+const QUANTILES = [{ name: "p90Ms", outside: 0.2 }, { name: "p99Ms", outside: 0.03 }] as const;
+
+/**
+ * What holds for most reads: about as many of the load's are later as of the witness' were, and room
+ * for chance. The latest of all says much about the tail and nothing about the median.
+ */
+export function mostBounds(
+  { readLate }: Witness,
+  boundsOf: BoundsOf,
+): readonly { readonly outside: number; readonly boundsOf: BoundsOf }[] {
+  return QUANTILES.flatMap(({ name, outside }) => {
+    const lateMs = readLate[name];
+    if (lateMs === undefined) return [];
+    const capped: BoundsOf = (record) => {
+      const bounds = boundsOf(record);
+      return bounds && {
+        departedMs: bounds.departedMs,
+        tickLowMs: (tick) => Math.max(bounds.tickLowMs(tick), record.tickMs[tick]! - lateMs),
+      };
+    };
+    return [{ outside, boundsOf: capped }];
+  });
+}
+
 /**
  * The largest lateness in so many windows on either side, and in those before as far back as the
  * lateness itself reaches.

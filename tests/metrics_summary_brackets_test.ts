@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { createRandom } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Bracket } from "../metrics/load_bracket.ts";
@@ -298,6 +298,22 @@ Deno.test("brackets of a witness rest on a hundred ticks, and on the head of the
   // A head that came early shows that the request had left; one that came with the token does not.
   assertEquals(ttft(238, 57), { low: 492, high: 500 });
   assertEquals(ttft(238, 52), { low: 497, high: 500 });
+});
+
+Deno.test("one late read of a witness widens the tail, not the median", () => {
+  const records = Array.from(
+    { length: 200 },
+    (_, index) =>
+      createRecord({ index, sentMs: 0, firstByteMs: 0, ticks: [[500 + index / 100, 1]] }),
+  );
+  const reads = { p50Ms: 0.1, p90Ms: 1, p99Ms: 4, maxMs: 100 };
+  const load = loadOf(records, { end: { witness: { ...witness([100], [0]), readLate: reads } } });
+  const { median, percentiles } = findMetric(load, "ttft").brackets!;
+  // A fifth may be later than 1 ms: the 30th percentile less 1 ms.
+  assertAlmostEquals(median!.low, 500 + 1.99 * 0.3 - 1, 1e-9);
+  // The same for the tail, here better than what three in a hundred leave, and than the latest.
+  const p99 = percentiles.find(({ p }) => p === 99)!.bracket!;
+  assertAlmostEquals(p99.low, 500 + 1.99 * 0.79 - 1, 1e-9);
 });
 
 Deno.test("brackets of a witness without windows are as wide as it ever was", () => {

@@ -48,7 +48,12 @@ function largestSpread(spreads: readonly LatenessSpread[]): LatenessSpread {
     const values = spreads.flatMap((spread) => spread[field] ?? []);
     return values.length === 0 ? undefined : Math.max(...values);
   };
-  return defined({ p50Ms: largest("p50Ms"), p99Ms: largest("p99Ms"), maxMs: largest("maxMs") });
+  return defined({
+    p50Ms: largest("p50Ms"),
+    p90Ms: largest("p90Ms"),
+    p99Ms: largest("p99Ms"),
+    maxMs: largest("maxMs"),
+  });
 }
 
 /** The largest lateness of any client in each window; a shifted window counts in all it touches. */
