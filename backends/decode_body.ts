@@ -72,6 +72,8 @@ export class BodyReader {
   #tokens = 0;
   #ticks = 0;
   #tickRead = -1;
+  /** The latest tick is as exact as the kernel's stamp, unless more comes with its read. */
+  #exact = false;
   /** Every tick so far has a width. */
   #widths: boolean;
 
@@ -165,7 +167,7 @@ export class BodyReader {
   #use(event: EngineEvent, atMs: number, endOffset: number): void {
     this.events++;
     // A later event of the same read: the tick's own was not the last byte.
-    if (this.#tickRead === this.#readIndex) this.#setWidth(false);
+    if (this.#exact && this.#tickRead === this.#readIndex) this.#setWidth(false);
     this.firstEventMs ??= atMs;
     if (event.error !== undefined) this.error ??= oneLine(event.error);
     if (event.finishReason !== undefined) this.finishReason = event.finishReason;
@@ -251,7 +253,8 @@ export class BodyReader {
   #setWidth(last: boolean): void {
     if (!this.#widths) return;
     const widthMs = this.#exchange.readWidthMs![this.#readIndex] ?? NaN;
-    const ms = widthMs < 0 && last ? KERNEL_STAMP_WIDTH_MS : Math.abs(widthMs);
+    this.#exact = widthMs < 0 && last;
+    const ms = this.#exact ? KERNEL_STAMP_WIDTH_MS : Math.abs(widthMs);
     this.#widths = ms >= 0;
     // One more, because times are rounded to whole microseconds.
     scratchWidthUs[this.#ticks - 1] = Math.ceil(ms * 1000) + 1;
