@@ -50,6 +50,7 @@ export type {
 export { createRandom, type Random } from "./random.ts";
 export { OUTCOME_KINDS, type TokenSource } from "./record.ts";
 export type { SelfCommand } from "./relaunch.ts";
+export type { SimCertificate } from "./sim_certificate.ts";
 export type { EngineLoad } from "./sim_engine.ts";
 export type { SimConnections } from "./sim_http.ts";
 export type {

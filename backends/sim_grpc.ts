@@ -18,7 +18,8 @@ import {
   openStream,
 } from "./sim_answer.ts";
 import type { SimSink, SimulatedEngine } from "./sim_engine.ts";
-import { type GrpcCall, type GrpcCertificate, startGrpcServer } from "./sim_grpc_call.ts";
+import { type GrpcCall, startGrpcServer } from "./sim_grpc_call.ts";
+import type { SimCertificate } from "./sim_certificate.ts";
 import type { SimPort } from "./sim_http.ts";
 import type { SimOptions } from "./sim_options.ts";
 import { simGrpcProtocols } from "./sim_protocols.ts";
@@ -35,7 +36,7 @@ export interface SimGrpcOptions {
   /** Version of PPL's protocol. Default 2. */
   readonly pplVersion?: 1 | 2;
   /** Plaintext without it. */
-  readonly tls?: GrpcCertificate;
+  readonly tls?: SimCertificate;
 }
 
 /** Statuses for the faults that are named after HTTP's. */

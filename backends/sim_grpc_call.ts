@@ -18,15 +18,10 @@ import type { Clock } from "./clock.ts";
 import { cutGrpcFrames, grpcFrame } from "./grpc_frames.ts";
 import { H2_CODE } from "./h2_frames.ts";
 import { closeLate } from "./node_http2.ts";
+import type { SimCertificate } from "./sim_certificate.ts";
 import type { SimPort } from "./sim_http.ts";
 import { listenOn } from "./sim_loop_platform.ts";
 import type { SimArrival, SimExchange, SimRequest } from "./sim_protocol.ts";
-
-/** A certificate and its key, as PEM text. */
-export interface GrpcCertificate {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** What a server is started with. */
 export interface GrpcServerOptions {
@@ -35,7 +30,7 @@ export interface GrpcServerOptions {
   readonly port: number;
   readonly clock: Clock;
   /** Plaintext without it. */
-  readonly tls?: GrpcCertificate;
+  readonly tls?: SimCertificate;
   readonly onCall: (call: GrpcCall) => void;
 }
 

@@ -5,6 +5,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { defined } from "./defined.ts";
+import type { SimCertificate } from "./sim_certificate.ts";
 import type { SimLoop, SimSocket, SimSocketEvents } from "./sim_loop.ts";
 import type { SimArrival, SimExchange, SimRequest } from "./sim_protocol.ts";
 import type { Timeline } from "./sim_timeline.ts";
@@ -40,6 +42,8 @@ export interface SimPort {
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
+  /** Plaintext without it. */
+  readonly tls?: SimCertificate;
   /** Accepts the connections; its clock stamps them. */
   readonly loop: SimLoop;
   readonly timeline: Timeline;
@@ -71,13 +75,13 @@ const REASONS: Readonly<Record<number, string>> = {
  * @throws {Error} with the system's message, when the address cannot be used.
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<SimPort> {
-  const { loop, host, port } = options;
+  const { loop, host, port, tls } = options;
   const sockets = new Set<SimSocket>();
   const later = onePerTurn(loop);
   let accepted = 0;
   let maxOpen = 0;
   let onEmpty = () => {};
-  const listener = await loop.listen({ host, port }, (socket) => {
+  const listener = await loop.listen({ host, port, ...defined({ tls }) }, (socket) => {
     sockets.add(socket);
     maxOpen = Math.max(maxOpen, sockets.size);
     const events = serveConnection(socket, ++accepted, { ...options, later });

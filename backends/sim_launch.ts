@@ -4,13 +4,14 @@
  *
  * @module
  */
+import { SIM_CERTIFICATE } from "./sim_certificate.ts";
 import { type SelfCommand, selfCommand } from "./relaunch.ts";
 import type { SimStats } from "./sim_server.ts";
 import type { TruthRequest } from "./sim_truth.ts";
 
 /** A simulated server in another process. */
 export interface LaunchedSimulator {
-  /** Where it serves HTTP: `http://127.0.0.1:PORT`. */
+  /** Where it serves HTTP: `http://127.0.0.1:PORT`, with `--tls` `https://…`. */
   readonly url: string;
   /** With `--grpc-port`. */
   readonly grpcUrl?: string;
@@ -129,7 +130,9 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
 }
 
 async function get(url: string): Promise<string> {
-  return await (await fetch(url)).text();
+  if (!url.startsWith("https:")) return await (await fetch(url)).text();
+  using client = Deno.createHttpClient({ caCerts: [SIM_CERTIFICATE.cert] });
+  return await (await fetch(url, { client })).text();
 }
 
 /** Reads a process's output to its end, as a full pipe would block it; `onText` gets all so far. */

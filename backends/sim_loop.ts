@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock, TimerQueue } from "./clock.ts";
+import type { SimCertificate } from "./sim_certificate.ts";
 
 /** An accepted TCP connection. Once it has ended, writes do nothing. */
 export interface SimSocket {
@@ -20,7 +21,7 @@ export interface SimSocket {
   send(bytes: Uint8Array<ArrayBuffer>, length: number): number;
   /** Ends the server's direction (FIN) after what was written. */
   end(): void;
-  /** Resets the connection (RST). */
+  /** Resets the connection (RST; over TLS it may just end, without the notice that it will). */
   reset(): void;
   /** Closes both directions now. */
   destroy(): void;
@@ -44,6 +45,8 @@ export interface SimAddress {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Plaintext without it. Only the platform's loop has TLS. */
+  readonly tls?: SimCertificate;
 }
 
 /** A listening address. */

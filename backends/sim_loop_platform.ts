@@ -5,6 +5,7 @@
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { type Clock, nextTurn } from "./clock.ts";
 import {
   BACKLOG,
@@ -27,20 +28,43 @@ export function platformLoop(clock: Clock): SimLoop {
 
 async function listen(
   clock: Clock,
-  { host, port }: SimAddress,
+  { host, port, tls }: SimAddress,
   onSocket: (socket: SimSocket) => SimSocketEvents,
 ): Promise<SimListener> {
-  const server = createServer((socket) => {
+  const serve = (socket: Socket) => {
     socket.setNoDelay(true);
     const events = onSocket(simSocketOf(socket, clock));
     // Errors (resets by the client) are followed by `close`, which is enough here.
     socket.on("error", () => {});
     socket.on("close", () => events.onClose());
     socket.on("data", (bytes: Uint8Array) => events.onBytes(bytes, clock.now()));
-  });
+  };
+  const server = tls === undefined ? createServer(serve) : createTlsServer({ ...tls }, serve);
+  const endHandshakes = tls === undefined ? () => {} : watchHandshakes(server);
   return {
     port: await listenOn(server, { host, port }),
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+    close: () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      endHandshakes();
+      return closed;
+    },
+  };
+}
+
+/** Returns what ends the connections that nobody knows of yet: a server closes after its last one. */
+function watchHandshakes(server: Server): () => void {
+  const pending = new Map<number | undefined, Socket>();
+  server.on("connection", (socket) => {
+    const { remotePort } = socket;
+    pending.set(remotePort, socket);
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      if (pending.get(remotePort) === socket) pending.delete(remotePort);
+    });
+  });
+  server.on("secureConnection", (socket: Socket) => pending.delete(socket.remotePort));
+  return () => {
+    for (const socket of pending.values()) socket.destroy();
   };
 }
 

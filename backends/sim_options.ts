@@ -27,6 +27,11 @@ export interface SimOptions {
   readonly port: number;
   /** Port for PPL and Triton over gRPC; 0 = any free port, absent = no gRPC. */
   readonly grpcPort?: number;
+  /**
+   * Everything over TLS, with a certificate for 127.0.0.1 and localhost whose key is public. Not on a
+   * loop around `epoll`.
+   */
+  readonly tls: boolean;
   /** Version of PPL's protocol; they share one path. */
   readonly pplVersion: 1 | 2;
   /** Engine to play, which decides the protocols that answer (see `SIM_ENGINES`). */
@@ -100,6 +105,7 @@ export interface SimOptions {
 export const SIM_DEFAULTS: SimOptions = {
   host: "127.0.0.1",
   port: 0,
+  tls: false,
   pplVersion: 2,
   engine: "openai",
   model: "simulated",

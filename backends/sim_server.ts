@@ -9,6 +9,7 @@
 import process from "node:process";
 import { epochOriginMs } from "./clock.ts";
 import { admitRequest } from "./sim_answer.ts";
+import { SIM_CERTIFICATE } from "./sim_certificate.ts";
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { HttpExchange, SimConnections, SimPort } from "./sim_http.ts";
 import { startHttpServer } from "./sim_http.ts";
@@ -45,11 +46,11 @@ export interface SimStats {
 
 /** A running simulated server. */
 export interface SimServer {
-  /** `http://127.0.0.1:PORT`. */
+  /** `http://127.0.0.1:PORT`, with `tls` `https://…`. */
   readonly url: string;
   /** Port of HTTP, also where any free one was requested. */
   readonly port: number;
-  /** `grpc://127.0.0.1:PORT`, where gRPC is served. */
+  /** `grpc://127.0.0.1:PORT`, where gRPC is served; with `tls` `grpcs://…`. */
   readonly grpcUrl?: string;
   /** Drops all connections and ends the engine. */
   stop(): Promise<void>;
@@ -183,9 +184,11 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     };
   }
 
+  const secure = options.tls ? { tls: SIM_CERTIFICATE } : {};
   const http = await startHttpServer({
     host: options.host,
     port: options.port,
+    ...secure,
     loop,
     timeline: engine.timeline,
     onRequest,
@@ -204,14 +207,15 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     // Loaded only when it is used: HTTP needs no `node:http2`.
     const { startSimGrpc } = await import("./sim_grpc.ts");
     const { grpcPort: port, pplVersion } = options;
-    return await startSimGrpc(engine, { sim: options, truth, port, pplVersion });
+    return await startSimGrpc(engine, { sim: options, truth, port, pplVersion, ...secure });
   }
 
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  const s = options.tls ? "s" : "";
   return {
-    url: `http://${host}:${http.port}`,
+    url: `http${s}://${host}:${http.port}`,
     port: http.port,
-    ...(grpc !== undefined && { grpcUrl: `grpc://${host}:${grpc.port}` }),
+    ...(grpc !== undefined && { grpcUrl: `grpc${s}://${host}:${grpc.port}` }),
     async stop() {
       await grpc?.stop();
       await http.stop();
@@ -249,6 +253,9 @@ function checked(options: SimOptions): SimOptions {
     const value = options[name as keyof typeof LEAST];
     if (value >= least) continue;
     throw new RangeError(`Cannot use ${name} ${value}: give a number of at least ${least}`);
+  }
+  if (options.tls && options.loop?.name === "epoll") {
+    throw new RangeError("Cannot serve TLS on a loop around epoll: it has none");
   }
   if (!(options.earlyStop >= 0 && options.earlyStop <= 1)) {
     throw new RangeError(`Cannot use earlyStop ${options.earlyStop}: give a probability in 0…1`);

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { SIM_CERTIFICATE } from "../backends/sim_certificate.ts";
 import { launchSimulator } from "../backends/sim_launch.ts";
 
 /** Is there a process with this number? Signal 0 only asks. */
@@ -35,6 +36,22 @@ Deno.test("launchSimulator serves from its own process until it is stopped", asy
   }
   assertEquals(isRunning(simulator.pid), false);
   await simulator.stop();
+});
+
+Deno.test("launchSimulator asks a server over TLS as well", async () => {
+  const simulator = await launchSimulator(["--port=0", "--grpc-port=0", "--tls", "--itl=0"]);
+  try {
+    assertMatch(simulator.url, /^https:\/\/127\.0\.0\.1:\d+$/);
+    assertMatch(simulator.grpcUrl ?? "", /^grpcs:\/\/127\.0\.0\.1:\d+$/);
+    assertEquals(await simulator.truth(), []);
+    // By either of its names, but by nobody who was not told of it.
+    using client = Deno.createHttpClient({ caCerts: [SIM_CERTIFICATE.cert] });
+    const byName = simulator.url.replace("127.0.0.1", "localhost");
+    assertEquals(await (await fetch(`${byName}/health`, { client })).text(), "");
+    await assertRejects(() => fetch(`${simulator.url}/health`), TypeError);
+  } finally {
+    await simulator.stop();
+  }
 });
 
 Deno.test("launchSimulator reports why the server did not start", async () => {

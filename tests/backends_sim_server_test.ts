@@ -7,7 +7,10 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { systemClock } from "../backends/clock.ts";
+import { SIM_CERTIFICATE } from "../backends/sim_certificate.ts";
 import type { SimLoop } from "../backends/sim_loop.ts";
+import { platformLoop } from "../backends/sim_loop_platform.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 import { type SimServer, startSimServer } from "../backends/sim_server.ts";
 import { post, type RawAnswer, talk } from "./support/raw_client.ts";
@@ -385,6 +388,27 @@ test("startSimServer breaks answers that are not streamed as well", async () => 
   });
 });
 
+Deno.test("startSimServer breaks connections over TLS, and stops in the middle of a handshake", async () => {
+  const server = await startSimServer({
+    ...{ loop: platformLoop(systemClock), tls: true, ttft: "1", itl: "0" },
+    faults: ["reset:1:3"],
+  });
+  using client = Deno.createHttpClient({ caCerts: [SIM_CERTIFICATE.cert] });
+  const response = await fetch(`${server.url}/v1/completions`, {
+    ...{ method: "POST", body: JSON.stringify(STREAM), client },
+  });
+  await assertRejects(() => response.text());
+  await eventually(() => server.stats().connections.open === 0);
+  // It says nothing, so the server does not know it yet.
+  using mute = await Deno.connect({ port: server.port });
+  using _other = await Deno.connectTls({
+    ...{ hostname: "localhost", port: server.port, caCerts: [SIM_CERTIFICATE.cert] },
+  });
+  await eventually(() => server.stats().connections.open === 1);
+  await server.stop();
+  assertEquals(await mute.read(new Uint8Array(1)).catch(() => null), null);
+});
+
 test("startSimServer refuses options with which it could not run", async () => {
   const cases: [Partial<SimOptions>, RegExp][] = [
     [{ engine: "nope" }, /Cannot play the engine "nope": known are openai/],
@@ -398,6 +422,9 @@ test("startSimServer refuses options with which it could not run", async () => {
       (await assertRejects(() => startSimServer({ loop, ...options }), Error)).message,
       message,
     );
+  }
+  if (loop.name === "epoll") {
+    await assertRejects(() => startSimServer({ loop, tls: true }), RangeError, "Cannot serve TLS");
   }
   const server = await startSimServer({ loop });
   const error = await assertRejects(() => startSimServer({ loop, port: server.port }), Error);

@@ -1,4 +1,5 @@
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { SIM_CERTIFICATE } from "../backends/sim_certificate.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { measureBench } from "../workloads/run_bench.ts";
 
@@ -31,6 +32,40 @@ Deno.test("witness: a load's own streams are compared, and are no part of it", a
     assert(server.truth().every(({ requestId }) => requestId === undefined));
   } finally {
     await server.stop();
+  }
+});
+
+Deno.test("witness: a load over TLS has one over TLS, which trusts its own engine alone", async () => {
+  const server = await startSimServer({ ttft: "20", itl: "10", grpcPort: 0, tls: true });
+  const caCert = await Deno.makeTempFile();
+  await Deno.writeTextFile(caCert, SIM_CERTIFICATE.cert);
+  try {
+    const ways = [
+      { transport: "fetch", caCert },
+      // What the load accepts is nothing to the witness.
+      { transport: "socket", insecure: true },
+      { transport: "grpc-socket", caCert, protocol: "ppl", model: "simulated" },
+    ];
+    for (const way of ways) {
+      const { transport } = way;
+      const url = transport === "grpc-socket" ? server.grpcUrl! : server.url;
+      assert(/^(https|grpcs):/.test(url), url);
+      const { records, ends: [end] } = await measureBench(url, { ...LOAD, ...way });
+      const { witness } = end!;
+      assert(witness !== undefined, `${transport}: ${end!.witnessAbsent}`);
+      assertGreater(witness.ticks, 20, transport);
+      assertGreater(witness.readLate.maxMs!, 0, transport);
+      if (transport !== "fetch") assertGreater(witness.ticksInside!, 0, transport);
+      assertEquals(records.filter(({ outcome }) => outcome.kind === "ok").length, 48, transport);
+    }
+    // The certificate is for the witness, whose key everybody knows: a load does not trust it.
+    const error = await assertRejects(() =>
+      measureBench(server.url, { ...LOAD, transport: "socket" })
+    );
+    assert(/certificate/i.test(`${error}`), `${error}`);
+  } finally {
+    await server.stop();
+    await Deno.remove(caCert);
   }
 });
 

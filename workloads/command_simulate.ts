@@ -76,6 +76,17 @@ const SERVER_OPTIONS = {
       defaultText: "no gRPC",
       help: "Also serve PPL and Triton (TurboMind) over gRPC, on this port; 0 = a free one.",
     }),
+    tls: option.flag({
+      default: SIM_DEFAULTS.tls,
+      needs: [{
+        key: "loop",
+        is: ["platform"],
+        because: "epoll has no TLS, leave out one of them",
+      }],
+      help: "Serve over TLS: https and grpcs, with a certificate signed by itself for 127.0.0.1 " +
+        "and localhost. Its key is public.",
+      advanced: true,
+    }),
     pplVersion: option.integer<1 | 2>({
       needs: [{ key: "grpcPort", because: "PPL is served over gRPC, add --grpc-port N" }],
       value: "N",

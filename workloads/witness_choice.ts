@@ -57,6 +57,7 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
       protocol: findProtocol(plan.protocol),
       itlMs: roundTenth(clamp(pace.itlMs || DEFAULT_ITL_MS, LEAST_ITL_MS, MOST_ITL_MS)),
       stream: plan.stream,
+      tls: /^(https|grpcs):/i.test(plan.url),
     })
     : undefined;
   return {
@@ -96,11 +97,10 @@ export function tooShort(load: Load, stop: Stop, answerMs: number): string | und
     `${LEAST_MS / 1000} s`;
 }
 
-function reasonAgainst({ protocol, url, witness }: BenchPlan): string | undefined {
+function reasonAgainst({ protocol, witness }: BenchPlan): string | undefined {
   if (witness === undefined) return "this command runs none";
   if (!witness) return "it was switched off";
   if (findProtocol(protocol).carrier === "inprocess") return "the model runs in this program";
-  if (/^(https|grpcs):/i.test(url)) return "there is none over TLS";
   return undefined;
 }
 

@@ -7,11 +7,12 @@
 import { epochOriginMs, patientClock, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
+import { SIM_CERTIFICATE } from "../backends/sim_certificate.ts";
 import { type LaunchedSimulator, launchSimulator } from "../backends/sim_launch.ts";
 import { simPplV1 } from "../backends/sim_ppl.ts";
 import { findSimProtocol, SIM_ENGINES } from "../backends/sim_protocols.ts";
 import type { TruthRequest } from "../backends/sim_truth.ts";
-import type { Transport } from "../backends/transport.ts";
+import type { Transport, TransportOptions } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import type { WitnessTimes } from "../metrics/check_witness.ts";
 import { askOver } from "./server_target.ts";
@@ -23,6 +24,8 @@ export interface WitnessPace {
   readonly itlMs: number;
   /** Ask for answers token by token. */
   readonly stream: boolean;
+  /** Over TLS, as the load. */
+  readonly tls: boolean;
 }
 
 /** A request as the engine saw it. */
@@ -92,18 +95,19 @@ export async function witnessDenied(): Promise<string | undefined> {
  * @throws {Error} when it does not start, or this program cannot start itself again.
  */
 export async function startWitnessEngine(pace: WitnessPace): Promise<WitnessEngine> {
-  const { protocol, itlMs, stream } = pace;
+  const { protocol, itlMs, tls } = pace;
   const grpc = protocol.carrier === "grpc";
   const sim = findSimProtocol(protocol.name);
   // It serves one of PPL's versions, the second unless it is told otherwise.
   if (sim === undefined || sim === simPplV1) {
     throw new Error(`the simulated engine does not speak ${protocol.name}`);
   }
-  const epoll = !grpc && Deno.build.os === "linux";
+  const epoll = !grpc && !tls && Deno.build.os === "linux";
   const engine = SIM_ENGINES.find(({ protocols }) => protocols.includes(sim))?.name;
   const simulator = await launchSimulator([
     "--port=0",
     ...(grpc ? ["--grpc-port=0"] : []),
+    ...(tls ? ["--tls"] : []),
     ...(epoll ? ["--loop=epoll", "--truth-returns"] : []),
     ...(engine === undefined ? [] : [`--engine=${engine}`]),
     "--any-model",
@@ -113,19 +117,21 @@ export async function startWitnessEngine(pace: WitnessPace): Promise<WitnessEngi
     `--itl=uniform:${0.8 * itlMs}:${1.2 * itlMs}`,
   ], { startTimeoutMs: START_TIMEOUT_MS });
   // Never through a proxy, and with stamps of the very moments.
-  const questions = findTransport("socket").open({ clock: systemClock });
+  const trust = tls ? { caCert: SIM_CERTIFICATE.cert } : {};
+  const questions = findTransport("socket").open({ clock: systemClock, ...trust });
   try {
     const target = {
       baseUrl: (grpc ? simulator.grpcUrl : undefined) ?? simulator.url,
       headers: {},
     };
-    const request = await prepared(protocol, target, stream);
+    const request = await prepared(pace, target, trust);
     const originMs = await readOrigin(questions, simulator);
     return {
       protocol,
       request,
       wire: protocol.buildRequest(request, target),
       exactArrivals: epoll,
+      ...trust,
       async clock() {
         const { cpuMs } = (await readClock(questions, simulator)).value;
         return { shiftMs: originMs, cpuMs };
@@ -158,9 +164,9 @@ async function stop(simulator: LaunchedSimulator): Promise<void> {
 
 /** The request of all streams, after the calls that must precede it. */
 async function prepared(
-  protocol: Protocol,
+  { protocol, stream }: WitnessPace,
   target: Target,
-  stream: boolean,
+  trust: Pick<TransportOptions, "caCert">,
 ): Promise<GenerationRequest> {
   const request: GenerationRequest = {
     model: "simulated",
@@ -175,7 +181,7 @@ async function prepared(
   const { name } = protocol.carrier === "grpc"
     ? findTransport("grpc-socket")
     : findTransport("socket");
-  const transport = findTransport(name).open({ clock: patientClock });
+  const transport = findTransport(name).open({ clock: patientClock, ...trust });
   try {
     return await protocol.prepare(request, target, askOver(transport));
   } finally {

@@ -18,12 +18,9 @@ import { cutGrpcFrames, grpcFrame } from "../../backends/grpc_frames.ts";
 import { grpcRequest } from "../../backends/grpc_request.ts";
 import { GRPC_STATUS_NAMES } from "../../backends/grpc_status.ts";
 import type { WireRequest } from "../../backends/protocol.ts";
+import type { SimCertificate } from "../../backends/sim_certificate.ts";
 import type { SimPort } from "../../backends/sim_http.ts";
-import {
-  type GrpcCall,
-  type GrpcCertificate,
-  startGrpcServer,
-} from "../../backends/sim_grpc_call.ts";
+import { type GrpcCall, startGrpcServer } from "../../backends/sim_grpc_call.ts";
 import {
   COUNTER_BYTES,
   COUNTER_READS,
@@ -56,7 +53,7 @@ export async function withGrpcServer(
   kind: TransportKind,
   onCall: (call: GrpcCall) => void,
   use: (bench: GrpcBench) => Promise<void>,
-  { tls, ...transportOptions }: Partial<TransportOptions> & { readonly tls?: GrpcCertificate } = {},
+  { tls, ...transportOptions }: Partial<TransportOptions> & { readonly tls?: SimCertificate } = {},
 ): Promise<void> {
   const server = await startGrpcServer({
     host: "127.0.0.1",
