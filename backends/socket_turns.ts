@@ -35,7 +35,7 @@ const MARGIN_MS = 0.03;
 const LONG_TURN_MS = 0.3;
 
 /** A loop that slept finds few sockets ready, unless an engine serves a whole batch at once. */
-const CROWD = 12;
+const CROWD = 4;
 /** A crowd after a longer sleep is such a batch: collections of garbage take less. */
 const SHORT_SLEEP_MS = 20;
 

@@ -5,6 +5,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { arrivalFold } from "./summary_arrivals.ts";
+import { withStall } from "./summary_witness_bounds.ts";
 import { bracketsOf, type EndSets } from "./summary_brackets.ts";
 import { HEADLINE_FLOOR_MS, HEADLINE_PERCENTILES, type HeadlineFigure } from "./check_figures.ts";
 import { createBinnedValues } from "./summary_binned_values.ts";
@@ -106,7 +107,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const arrivals = ofAll.arrivals.result();
       const rate = { completed: counts.completed, prompt: prompt.total, output: output.total };
       const throughput = { run: rates(run, rate), steady };
-      const ends = values.ends(end.witness);
+      const ends = values.ends(withStall(end));
       const share = (part: number) => counts.offered === 0 ? undefined : part / counts.offered;
       const described = describeMetrics(values, { metrics, percentiles, ends });
       const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {

@@ -59,20 +59,23 @@ export function bracketsOf(
 
 /** As if all hidden values were there and 0. */
 function lowQuantile(ends: EndSets, p: number): number {
-  const { most = [] } = ends;
   // Were all those outside at the bottom, the percentile would be this much further down.
-  return most.reduce((least, { outside, low }) => {
-    const further = p - 100 * outside;
-    return further < 0 ? least : Math.max(least, low.quantile(further)!);
-  }, lowOfAll(ends, p));
+  return usable(ends, p).reduce(
+    (least, { outside, low }) => Math.max(least, low.quantile(p - 100 * outside)!),
+    lowOfAll(ends, p),
+  );
 }
 
 function highQuantile(ends: EndSets, p: number): number {
-  const { most = [] } = ends;
-  return most.reduce((largest, { outside, high }) => {
-    const further = p + 100 * outside;
-    return further > 100 ? largest : Math.min(largest, high.quantile(further)!);
-  }, highOfAll(ends, p));
+  return usable(ends, p).reduce(
+    (largest, { outside, high }) => Math.min(largest, high.quantile(p + 100 * outside)!),
+    highOfAll(ends, p),
+  );
+}
+
+/** A tail is made of the few that are outside: narrower ends say nothing about it. */
+function usable({ most = [] }: EndSets, p: number): readonly MostEnds[] {
+  return most.filter(({ outside }) => Math.min(p, 100 - p) >= 200 * outside);
 }
 
 function lowOfAll({ low, hidden }: EndSets, p: number): number {

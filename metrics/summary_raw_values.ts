@@ -93,7 +93,7 @@ function endsOf(
       });
     },
     basis: own ? "stamps" : "witness",
-    of({ ends }, count) {
+    of({ ends, per }, count) {
       if (ends === undefined) return undefined;
       const [low, high, hidden] = [collectValues(count), collectValues(count), collectValues()];
       for (const record of completed) {
@@ -107,16 +107,17 @@ function endsOf(
         high: exactValues(high.sorted()),
         hidden: exactValues(hidden.sorted()),
         relativeError: 0,
-        most: (own || witness === undefined ? [] : mostBounds(witness, boundsOf)).map((most) => {
-          const [low, high] = [collectValues(count), collectValues(count)];
-          for (const record of completed) {
-            const found = finiteEnds(ends, record, most.boundsOf);
-            low.add(found.low);
-            high.add(found.high);
-          }
-          const { outside } = most;
-          return { outside, low: exactValues(low.sorted()), high: exactValues(high.sorted()) };
-        }),
+        most: (own || witness === undefined || per !== "gap" ? [] : mostBounds(witness, boundsOf))
+          .map((most) => {
+            const [low, high] = [collectValues(count), collectValues(count)];
+            for (const record of completed) {
+              const found = finiteEnds(ends, record, most.boundsOf);
+              low.add(found.low);
+              high.add(found.high);
+            }
+            const { outside } = most;
+            return { outside, low: exactValues(low.sorted()), high: exactValues(high.sorted()) };
+          }),
       };
     },
   };

@@ -5,7 +5,7 @@
  * @module
  */
 import { type BoundsOf, ownBounds } from "./record_bounds.ts";
-import type { Witness } from "./run.ts";
+import type { LoadEnd, Witness } from "./run.ts";
 
 /**
  * The latest of so many ticks is exceeded by one in a hundred. Fewer would make the brackets of a p99
@@ -17,8 +17,9 @@ const NEAREST_TICKS = 100;
 const EARLY_HEAD_SHARE = 0.5;
 
 /**
- * As wide as the latest of the nearest ticks of the witness was late; absent where it saw none. Where
- * a record knows its own bounds, these hold. A request had left before the head of its answer came:
+ * As wide as the latest of the nearest ticks of the witness was late; absent where it saw none. The
+ * first and the last tokens of many requests come in bursts, which two streams may miss: they are as
+ * wide as the latest of all. Where a record knows its own bounds, these hold. A request had left before the head of its answer came:
  * where the server sends that at once, nothing else is needed.
  */
 export function witnessBounds(witness: Witness): BoundsOf | undefined {
@@ -39,9 +40,28 @@ export function witnessBounds(witness: Witness): BoundsOf | undefined {
       departedMs: firstByteMs - sentMs <= EARLY_HEAD_SHARE * (tickMs[0]! - sentMs)
         ? firstByteMs
         : Math.min(sentMs + departures(sentMs), firstByteMs, tickMs[0]!),
-      tickLowMs: (tick) => tickMs[tick]! - reads(tickMs[tick]!),
+      tickLowMs: (tick) => {
+        const atMs = tickMs[tick]!;
+        const lateMs = reads(atMs);
+        const atEdge = tick === 0 || tick === tickMs.length - 1;
+        return atMs - (atEdge ? Math.max(lateMs, readLate.maxMs ?? 0) : lateMs);
+      },
     };
   };
+}
+
+/**
+ * The witness of a load, at least as late as the reading thread's own timers were at p99, beyond what
+ * timers always are: its few streams may have missed the moments when that thread was busiest.
+ */
+export function withStall(
+  { witness, client }: Pick<LoadEnd, "witness" | "client">,
+): Witness | undefined {
+  // Without windows that lateness would count for every token.
+  if (witness?.readLate.maxMs === undefined || witness.readLateMaxMs.length === 0) return witness;
+  const { loopLagP50Ms = 0, loopLagP99Ms = 0 } = client ?? {};
+  const maxMs = Math.max(witness.readLate.maxMs, loopLagP99Ms - loopLagP50Ms);
+  return { ...witness, readLate: { ...witness.readLate, maxMs } };
 }
 
 /** The share that may be later than a quantile of the witness: two and three times its own. */

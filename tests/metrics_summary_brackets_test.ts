@@ -11,6 +11,9 @@ import { summarize, type SummaryOptions } from "../metrics/summary.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { LATENESS, witness, world } from "./support/late_client.ts";
+import { defined } from "../backends/defined.ts";
+import type { ClientHealth } from "../metrics/run.ts";
+import { withStall, witnessBounds } from "../metrics/summary_witness_bounds.ts";
 
 /** Sums in another order differ in their last bits. */
 const ROUNDING = 1e-9;
@@ -260,60 +263,66 @@ Deno.test("brackets of a witness hold the truth where it was as late as the othe
   }
 });
 
+/** The ends that a witness gives a token at 550 ms in the middle of an answer, and its departure. */
+function givenBy(
+  seen: Witness,
+  firstByteMs = 290,
+): { lateMs: number; departedMs: number } | undefined {
+  const record = createRecord({ sentMs: 50, firstByteMs, ticks: [[300, 1], [550, 2], [900, 3]] });
+  const bounds = witnessBounds(seen)?.(record);
+  return bounds && { lateMs: 550 - bounds.tickLowMs(1), departedMs: bounds.departedMs };
+}
+
 Deno.test("brackets of a witness are as wide as it was late at that time", () => {
-  // One token at 550 ms, sent at 50 ms.
-  const record = createRecord({ sentMs: 50, firstByteMs: 540, ticks: [[550, 1]] });
-  const ttft = (reads: Witness["readLateMaxMs"], departures: Witness["departLateMaxMs"] = [0]) => {
-    const load = loadOf([record], { end: { witness: witness(reads, departures) } });
-    return findMetric(load, "ttft").brackets?.median;
-  };
+  const late = (reads: Witness["readLateMaxMs"]) => givenBy(witness(reads, [0]))?.lateMs;
   // The window of the read, and both neighbors.
-  assertEquals(ttft([9, 9, 9, 9, 1, 2, 3, 9]), { low: 497, high: 500 });
+  assertEquals(late([9, 9, 9, 9, 1, 2, 3, 9]), 3);
   // A lateness of 130 ms reaches back to the window in front of these.
-  assertEquals(ttft([9, 9, 9, 150, 1, 130, 3, 9]), { low: 350, high: 500 });
+  assertEquals(late([9, 9, 9, 150, 1, 130, 3, 9]), 150);
   // Windows without a tick take the nearest with one, the larger of two.
-  assertEquals(ttft([7, null, null, null, null, null, null, null]), { low: 493, high: 500 });
-  assertEquals(ttft([7, null, null, null, null, null, null, 5]), { low: 495, high: 500 });
-  assertEquals(ttft([1, 1, 1, 7, null, null, null, 5, 1]), { low: 493, high: 500 });
-  assertEquals(ttft([null, null, 6]), { low: 494, high: 500 });
+  assertEquals(late([7, null, null, null, null, null, null, null]), 7);
+  assertEquals(late([7, null, null, null, null, null, null, 5]), 5);
+  assertEquals(late([1, 1, 1, 7, null, null, null, 5, 1]), 7);
+  assertEquals(late([null, null, 6]), 6);
   // Beyond the last window.
-  assertEquals(ttft([1, 1, 4]), { low: 496, high: 500 });
-  // Departures are few: the latest of all counts.
-  assertEquals(ttft([0], [3, 2, 8]), { low: 492, high: 500 });
-  assertEquals(ttft([null]), undefined);
+  assertEquals(late([1, 1, 4]), 4);
+  assertEquals(late([null]), undefined);
   // A clock that is ahead makes nothing early.
-  assertEquals(ttft([-1], [-1]), { low: 500, high: 500 });
+  assertEquals(late([-1]), 0);
 });
 
 Deno.test("brackets of a witness rest on a hundred ticks, and on the head of the answer", () => {
-  const ttft = (ticks: number, firstByteMs = 540) => {
-    const record = createRecord({ sentMs: 50, firstByteMs, ticks: [[550, 1]] });
-    const seen = { ...witness([30, 20, 10, 9, 1, 1, 1], [4]), ticks };
-    return findMetric(loadOf([record], { end: { witness: seen } }), "ttft").brackets?.median;
-  };
+  const seen = witness([30, 20, 10, 9, 1, 1, 1], [4, 8]);
   // 7 windows of 34 ticks, of 15, of 7: one window on either side, three, seven.
-  assertEquals(ttft(238), { low: 495, high: 500 });
-  assertEquals(ttft(105), { low: 486, high: 500 });
-  assertEquals(ttft(49), { low: 466, high: 500 });
-  // A head that came early shows that the request had left; one that came with the token does not.
-  assertEquals(ttft(238, 57), { low: 492, high: 500 });
-  assertEquals(ttft(238, 52), { low: 497, high: 500 });
+  const late = (ticks: number) => givenBy({ ...seen, ticks })?.lateMs;
+  assertEquals([late(238), late(105), late(49)], [1, 10, 30]);
+  // Departures are few: the latest of all counts. A head that came early shows that the request had
+  // left; one that came with the token does not.
+  assertEquals([290, 70, 55].map((ms) => givenBy(seen, ms)?.departedMs), [58, 70, 55]);
 });
 
-Deno.test("one late read of a witness widens the tail, not the median", () => {
-  const records = Array.from(
-    { length: 200 },
-    (_, index) =>
-      createRecord({ index, sentMs: 0, firstByteMs: 0, ticks: [[500 + index / 100, 1]] }),
-  );
+Deno.test("the first and the last token are as wide as the latest of a witness, or a stall", () => {
+  const record = createRecord({ sentMs: 0, firstByteMs: 0, ticks: [[300, 1], [550, 2], [900, 3]] });
+  const seen = { ...witness([1, 1, 1, 1, 1, 1, 1, 1, 1], [0]), readLate: { maxMs: 5 } };
+  const widths = (client: ClientHealth | undefined) => {
+    const bounds = witnessBounds(withStall(defined({ witness: seen, client }))!)!(record)!;
+    return [300, 550, 900].map((ms, tick) => ms - bounds.tickLowMs(tick));
+  };
+  assertEquals(widths(undefined), [5, 1, 5]);
+  assertEquals(widths({ loopLagP50Ms: 1, loopLagP99Ms: 4, loopLagMaxMs: 90 }), [5, 1, 5]);
+  assertEquals(widths({ loopLagP50Ms: 1, loopLagP99Ms: 41 }), [40, 1, 40]);
+});
+
+Deno.test("one late read of a witness widens the tail of the gaps, not their median", () => {
   const reads = { p50Ms: 0.1, p90Ms: 1, p99Ms: 4, maxMs: 100 };
-  const load = loadOf(records, { end: { witness: { ...witness([100], [0]), readLate: reads } } });
-  const { median, percentiles } = findMetric(load, "ttft").brackets!;
-  // A fifth may be later than 1 ms: the 30th percentile less 1 ms.
-  assertAlmostEquals(median!.low, 500 + 1.99 * 0.3 - 1, 1e-9);
-  // The same for the tail, here better than what three in a hundred leave, and than the latest.
-  const p99 = percentiles.find(({ p }) => p === 99)!.bracket!;
-  assertAlmostEquals(p99.low, 500 + 1.99 * 0.79 - 1, 1e-9);
+  const ticks = Array.from({ length: 401 }, (_, i): [number, number] => [500 + 50 * i, i + 1]);
+  const record = createRecord({ sentMs: 0, firstByteMs: 0, ticks });
+  const seen = { ...witness(Array(300).fill(100), [0]), readLate: reads };
+  const { median, percentiles } = findMetric(loadOf([record], { end: { witness: seen } }), "itl")
+    .brackets!;
+  assertEquals(median, { low: 49, high: 51 });
+  // A fifth may be later than 1 ms, three in a hundred later than 4 ms: nothing holds the tail above.
+  assertEquals(percentiles.find(({ p }) => p === 99)!.bracket, { low: 49, high: 150 });
 });
 
 Deno.test("brackets of a witness without windows are as wide as it ever was", () => {
