@@ -321,8 +321,8 @@ Deno.test("one late read of a witness widens the tail of the gaps, not their med
   const { median, percentiles } = findMetric(loadOf([record], { end: { witness: seen } }), "itl")
     .brackets!;
   assertEquals(median, { low: 49, high: 51 });
-  // A fifth may be later than 1 ms, three in a hundred later than 4 ms: nothing holds the tail above.
-  assertEquals(percentiles.find(({ p }) => p === 99)!.bracket, { low: 49, high: 150 });
+  // A fifth may be later than 1 ms, and three in a hundred than 4 ms: they may all be in the tail.
+  assertEquals(percentiles.find(({ p }) => p === 99)!.bracket, { low: 0, high: 150 });
 });
 
 Deno.test("brackets of a witness without windows are as wide as it ever was", () => {
