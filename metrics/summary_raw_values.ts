@@ -107,7 +107,7 @@ function endsOf(
         high: exactValues(high.sorted()),
         hidden: exactValues(hidden.sorted()),
         relativeError: 0,
-        most: (own || witness === undefined || per !== "gap" ? [] : mostBounds(witness, boundsOf))
+        most: (own || witness === undefined ? [] : mostBounds(witness, per, boundsOf))
           .map((most) => {
             const [low, high] = [collectValues(count), collectValues(count)];
             for (const record of completed) {
