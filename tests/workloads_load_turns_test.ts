@@ -59,3 +59,21 @@ Deno.test("createTurns() never makes a long queue wait a turn each", async () =>
   }
   assertEquals(seen, [1, 11, 21]);
 });
+
+Deno.test("createTurns() lets a few of some dozens go in each turn", async () => {
+  const loop = createLoop();
+  const turns = createTurns(loop.nextTurn);
+  let gone = 0;
+  for (let n = 0; n < 61; n++) void turns.depart().then(() => gone++);
+  await Promise.resolve();
+  // 60 / 16 = 3.75, 56 / 16 = 3.5, 52 / 16 = 3.25; of two hundred, too, no more than four.
+  const seen = [gone];
+  for (let turn = 0; turn < 3; turn++) {
+    await loop.pass();
+    seen.push(gone);
+  }
+  assertEquals(seen, [1, 5, 9, 13]);
+  for (let n = 0; n < 152; n++) void turns.depart().then(() => gone++);
+  await loop.pass();
+  assertEquals(gone, 17);
+});

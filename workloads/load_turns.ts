@@ -19,11 +19,16 @@ export interface Turns {
 }
 
 /**
- * One piece of work per turn while few wait; a sixty-fourth of them when many do, so that waiting
- * never limits the rate, and the first tokens are read while the last of a thousand users still wait
- * to start.
+ * One piece of work per turn while few wait; a sixteenth of them, up to four, when more do, so that
+ * waiting never limits the rate.
  */
-const SHARE_OF_WAITING = 64;
+const SHARE_OF_FEW = 16;
+const MOST_OF_FEW = 4;
+/**
+ * Of many a smaller share: the first tokens are read while the last of a thousand users still wait to
+ * start.
+ */
+const SHARE_OF_MANY = 64;
 
 /** @param nextTurn resolves in a later event-loop turn. */
 export function createTurns(nextTurn: () => Promise<void>): Turns {
@@ -35,7 +40,11 @@ export function createTurns(nextTurn: () => Promise<void>): Turns {
     turning = true;
     do {
       await nextTurn();
-      const last = first + Math.ceil((waiting.length - first) / SHARE_OF_WAITING);
+      const count = waiting.length - first;
+      const last = first + Math.max(
+        Math.min(MOST_OF_FEW, Math.ceil(count / SHARE_OF_FEW)),
+        Math.ceil(count / SHARE_OF_MANY),
+      );
       while (first < last) waiting[first++]!();
       if (first > waiting.length / 2) {
         waiting.copyWithin(0, first);
