@@ -1,4 +1,4 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { createRandom } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Bracket } from "../metrics/load_bracket.ts";
