@@ -20,8 +20,8 @@ const EARLY_HEAD_SHARE = 0.5;
 /**
  * As wide as the latest of the nearest ticks of the witness was late; absent where it saw none. The
  * first and the last tokens of many requests come in bursts, which two streams may miss: they are as
- * wide as the latest of all. Where a record knows its own bounds, these hold. A request had left before the head of its answer came:
- * where the server sends that at once, nothing else is needed.
+ * wide as the latest of all. Where a record knows its own bounds, these hold. A request had left before
+ * the head of its answer came: where the server sends that at once, nothing else is needed.
  */
 export function witnessBounds(witness: Witness): BoundsOf | undefined {
   const { windowMs, readLateMaxMs, departLateMaxMs, readLate, departLate, ticks } = witness;
