@@ -91,8 +91,10 @@ export interface RequestRecord {
   readonly firstEventMs?: number;
   /** First event with at least one token, thinking included. */
   readonly firstTokenMs?: number;
-  /** First event with a token of the answer itself, where the engine separates thinking. */
+  /** First event with a token of the answer itself, where the stream had thinking or tool calls. */
   readonly firstAnswerMs?: number;
+  /** First event with a token of a tool call; absent = none was called. */
+  readonly firstToolMs?: number;
   /** Last event with at least one token; absent when none came. */
   readonly lastTokenMs?: number;
   /** End mark seen, or the end of the body, or the failure. */
@@ -113,8 +115,22 @@ export interface RequestRecord {
   readonly reads: number;
   /** Events in the body, those without a token included. */
   readonly events: number;
-  /** Events with text, the chunks that scripts count (T7 in docs/python-scripts.md); absent = none. */
+  /**
+   * Events that carry something generated, whatever it is: the chunks that scripts count (T7 in
+   * docs/python-scripts.md); absent = none.
+   */
   readonly textEvents?: number;
+  /** Of these, events with thinking and nothing of the answer; absent = none. */
+  readonly reasoningEvents?: number;
+  /** Of these, events with a part of a tool call; absent = none. */
+  readonly toolEvents?: number;
+  /** The answer was one JSON body, not a stream: nothing shows when its first token came. */
+  readonly wholeBody?: true;
+  /**
+   * Reads with several tokens that ended inside an event, the last left out: something on the way
+   * passes the stream on by bytes, when its buffer is full; absent = none.
+   */
+  readonly heldReads?: number;
   /** Length of the body without transfer coding. */
   readonly bytes: number;
 
@@ -122,6 +138,15 @@ export interface RequestRecord {
   readonly promptTokens?: TokenCount;
   /** The best count there is, see its `source`; absent when no event came. */
   readonly outputTokens?: TokenCount;
+  /** Of these, tokens that the engine counted and did not send, such as hidden thinking; absent = none. */
+  readonly unseenTokens?: number;
+  /** A count of the server that its own stream contradicts, and that was not used; absent = none. */
+  readonly rejectedCount?: TokenCount;
+  /**
+   * Tokens of the first tick, where ticks count events that hold several tokens: by the tokenizer, or
+   * estimated from its share of the characters.
+   */
+  readonly firstTickTokens?: TokenCount;
   /** Prompt tokens that the engine took from its prefix cache. */
   readonly cachedTokens?: number;
   /** Output tokens spent on thinking, where the engine says so. */

@@ -8,10 +8,14 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { MergedClients } from "./merged_clients.ts";
 
 /** Version of the record file, in its header. */
-export const RECORD_SCHEMA = "tokometer.record/2";
+export const RECORD_SCHEMA = "tokometer.record/3";
 
 /** This version and the older ones, whose files lack only what came later. */
-const RECORD_SCHEMAS: readonly unknown[] = [RECORD_SCHEMA, "tokometer.record/1"];
+const RECORD_SCHEMAS: readonly unknown[] = [
+  RECORD_SCHEMA,
+  "tokometer.record/2",
+  "tokometer.record/1",
+];
 
 /** Whether a record file of this version can be read. */
 export function isRecordSchema(schema: unknown): boolean {

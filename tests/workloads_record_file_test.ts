@@ -43,20 +43,22 @@ Deno.test("record file: what was written is read back", async () => {
   });
 });
 
-Deno.test("record file: a file of the first version is read, without widths", async () => {
-  await inFolder(async (folder) => {
-    const path = `${folder}/r.jsonl`;
-    const header = { ...createRun([]).header, schema: "tokometer.record/1" };
-    const { tickMs, tickTokens, ...rest } = createRecord({ ticks: [[100, 1]] });
-    const record = { ...rest, tickMs: [...tickMs], tickTokens: [...tickTokens] };
-    const lines = [{ header }, { record }, { end: END }].map((line) => JSON.stringify(line));
-    await Deno.writeTextFile(path, `${lines.join("\n")}\n`);
-    const run = await readRecordFile(path);
-    assertEquals(run.header.schema, RECORD_SCHEMA);
-    assertEquals(run.records[0]!.tickWidthUs, undefined);
-    assertEquals(summarize(run).loads[0]?.counts.completed, 1);
+for (const older of ["tokometer.record/1", "tokometer.record/2"]) {
+  Deno.test(`record file: a file of ${older} is read, without what came later`, async () => {
+    await inFolder(async (folder) => {
+      const path = `${folder}/r.jsonl`;
+      const header = { ...createRun([]).header, schema: older };
+      const { tickMs, tickTokens, ...rest } = createRecord({ ticks: [[100, 1]] });
+      const record = { ...rest, tickMs: [...tickMs], tickTokens: [...tickTokens] };
+      const lines = [{ header }, { record }, { end: END }].map((line) => JSON.stringify(line));
+      await Deno.writeTextFile(path, `${lines.join("\n")}\n`);
+      const run = await readRecordFile(path);
+      assertEquals(run.header.schema, RECORD_SCHEMA);
+      assertEquals(run.records[0]!.tickWidthUs, undefined);
+      assertEquals(summarize(run).loads[0]?.counts.completed, 1);
+    });
   });
-});
+}
 
 Deno.test("record file: what stamps leave open is kept", async () => {
   await inFolder(async (folder) => {

@@ -363,6 +363,7 @@ const STAMPS = Object.keys(
     firstEventMs: 0,
     firstTokenMs: 0,
     firstAnswerMs: 0,
+    firstToolMs: 0,
     lastTokenMs: 0,
     endMs: 0,
   } satisfies Record<StampName, 0>,
