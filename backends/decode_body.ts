@@ -11,6 +11,15 @@ import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } fro
 import type { TokenCount, TokenSource } from "./record.ts";
 import { type Exchange, KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
 
+/**
+ * Events that cannot be read, after which nothing more of a body is: the first of them has decided
+ * the outcome, and each is an exception, a hundred times the work of one that can be read.
+ */
+const MOST_UNREADABLE = 100;
+
+/** Thrown to end the reading. */
+const ENOUGH = Symbol("enough");
+
 /** Characters of an offending event that its message quotes. */
 const QUOTED_CHARS = 120;
 
@@ -58,6 +67,8 @@ export class BodyReader {
   readonly #needText: boolean;
   /** The read that completed the current event. */
   #readIndex = 0;
+
+  #unreadable = 0;
 
   #idTokens = 0;
   #idSource: TokenSource = "ids";
@@ -117,7 +128,7 @@ export class BodyReader {
         }, take);
       }
     } catch (error) {
-      this.malformed ??= oneLine(messageOf(error));
+      if (error !== ENOUGH) this.malformed ??= oneLine(messageOf(error));
     }
     if (framing === "sse" && this.events === 0 && body.length > 0) this.#readBareBody();
   }
@@ -150,6 +161,7 @@ export class BodyReader {
           `cannot read event ${this.events + 1}, "${quote(data)}": ${messageOf(error)}`,
         );
       }
+      if (++this.#unreadable === MOST_UNREADABLE) throw ENOUGH;
       return;
     }
     this.#use(event, atMs, endOffset);

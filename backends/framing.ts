@@ -5,7 +5,7 @@
  */
 import type { Framing } from "./protocol.ts";
 import { bodyText, type CutOptions, type EventSink } from "./event_sink.ts";
-import { cutGrpcFrames } from "./grpc_frames.ts";
+import { cutGrpcFrames, GRPC_PREFIX_BYTES } from "./grpc_frames.ts";
 import { cutNdjson } from "./framing_ndjson.ts";
 import { cutNul } from "./framing_nul.ts";
 import { cutSse } from "./framing_sse.ts";
@@ -64,7 +64,7 @@ export interface CutEvent {
 
 /**
  * Cuts a body that arrives in pieces, with the same result as {@linkcode cutEvents} on the whole,
- * however it is split. Made for `probe`: it looks at unfinished events again with every piece.
+ * however it is split.
  *
  * @example
  * ```ts
@@ -79,7 +79,9 @@ export interface CutEvent {
  */
 export class EventCutter {
   readonly #framing: Framing;
-  #pending: Uint8Array = new Uint8Array(0);
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  /** Bytes of the buffer that are in use: what no event has taken yet. */
+  #length = 0;
   #consumed = 0;
 
   /**
@@ -93,11 +95,17 @@ export class EventCutter {
 
   /** Takes the next bytes; returns the events that they complete. */
   feed(bytes: Uint8Array): readonly CutEvent[] {
-    const joined = new Uint8Array(this.#pending.length + bytes.length);
-    joined.set(this.#pending);
-    joined.set(bytes, this.#pending.length);
-    this.#pending = joined;
-    return this.#cut(false);
+    const from = this.#length;
+    const length = from + bytes.length;
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(length * 2);
+      larger.set(this.#pending);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, from);
+    this.#length = length;
+    // An unfinished event is not looked at again with every piece that only makes it longer.
+    return mayEnd(this.#framing, this.#pending, from) ? this.#cut(false) : [];
   }
 
   /** The body has ended; returns the events in the rest. */
@@ -105,18 +113,60 @@ export class EventCutter {
     return this.#cut(true);
   }
 
+  get #pending(): Uint8Array<ArrayBuffer> {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
   #cut(final: boolean): readonly CutEvent[] {
     const events: CutEvent[] = [];
     const base = this.#consumed;
+    // A message of gRPC is a view, which must not be overwritten by the next bytes.
+    const pending = this.#framing === "grpc" ? this.#pending.slice() : this.#pending;
     const used = cutEvents(
       this.#framing,
-      this.#pending,
+      pending,
       (data, endOffset, terminated) =>
         events.push({ data, endOffset: base + endOffset, terminated }),
       { start: base === 0, final },
     );
     this.#consumed += used;
-    this.#pending = this.#pending.subarray(used);
+    this.#buffer.copyWithin(0, used, this.#length);
+    this.#length -= used;
     return events;
   }
+}
+
+const LF = 10;
+const CR = 13;
+
+/** Whether an event may end in `pending[from, …)`, when none did before. */
+function mayEnd(framing: Framing, pending: Uint8Array, from: number): boolean {
+  switch (framing) {
+    case "json":
+      return false;
+    case "grpc":
+      return grpcMessageEnds(pending);
+    case "ndjson":
+      return pending.indexOf(LF, from) >= 0;
+    case "nul":
+      return pending.indexOf(0, from) >= 0;
+    case "sse": {
+      // An empty line: two line ends that are not the two halves of one.
+      for (let at = Math.max(1, from); at < pending.length; at++) {
+        const byte = pending[at];
+        const before = pending[at - 1];
+        if (byte === LF && before === LF || byte === CR && (before === CR || before === LF)) {
+          return true;
+        }
+      }
+      return false;
+    }
+  }
+}
+
+/** Whether the first message is complete, or wrong. */
+function grpcMessageEnds(pending: Uint8Array): boolean {
+  if (pending.length < GRPC_PREFIX_BYTES) return false;
+  const view = new DataView(pending.buffer, pending.byteOffset, pending.byteLength);
+  return pending[0] !== 0 || view.getUint32(1) + GRPC_PREFIX_BYTES <= pending.length;
 }

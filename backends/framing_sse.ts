@@ -33,22 +33,16 @@ export function cutSse(
   let at = start && text.charCodeAt(0) === 0xfeff ? 1 : 0;
   let byteAt = 0;
   let nextCr = hasCr ? -1 : length;
+  let nextLf = -1;
   let data: string | undefined;
   let consumed = 0;
   while (at < length) {
-    let end = text.indexOf("\n", at);
-    if (hasCr) {
-      if (nextCr < at) {
-        nextCr = text.indexOf("\r", at);
-        if (nextCr < 0) nextCr = length;
-      }
-      if (nextCr < length && (end < 0 || nextCr < end)) end = nextCr;
-    }
-    const ended = end >= 0;
-    if (!ended) {
-      if (!final) break;
-      end = length;
-    }
+    // Each is looked for again only once it was passed: a body may hold the other kind alone.
+    if (nextLf < at) nextLf = indexOrEnd(text, "\n", at);
+    if (nextCr < at) nextCr = indexOrEnd(text, "\r", at);
+    const end = Math.min(nextLf, nextCr);
+    const ended = end < length;
+    if (!ended && !final) break;
     if (text.charCodeAt(at) === LOWER_D && text.startsWith("data", at)) {
       const colon = at + 4;
       if (colon >= end) {
@@ -74,4 +68,9 @@ export function cutSse(
   if (!final) return consumed;
   if (data) onEvent(data, body.length, false);
   return body.length;
+}
+
+function indexOrEnd(text: string, character: string, from: number): number {
+  const at = text.indexOf(character, from);
+  return at < 0 ? text.length : at;
 }

@@ -49,8 +49,9 @@ export function scanSse(
       onEvent("[DONE]", at, true);
       continue;
     }
+    // Comments and the like one by one would cost a view and a decoding each.
     const start = at;
-    at = blockEnd(body, start);
+    do at = blockEnd(body, at); while (at < body.length && !begins(body, at, DATA));
     cutSse(
       body.subarray(start, at),
       (data, endOffset, terminated) => onEvent(data, start + endOffset, terminated),

@@ -793,3 +793,20 @@ Deno.test("unsentRecord() has no stamps but the intended one", () => {
   assertEquals([record.intendedMs, record.sentMs, record.endMs], [250, undefined, undefined]);
   assertEquals([record.outcome.kind, record.promptTokens?.tokens], ["dropped", 5]);
 });
+
+Deno.test("nothing more is read after a hundred events that cannot be read", () => {
+  let read = 0;
+  const protocol: Partial<Protocol> = {
+    readEvent(data) {
+      read++;
+      return plain.readEvent(data, cannedRequest());
+    },
+  };
+  const { outcome } = decode({ events: [WORD, ...Array(5000).fill("<oops>")], protocol });
+  assertEquals([outcome.kind, read], ["protocol_error", 101]);
+  // After the end mark the answer is whole, whatever follows.
+  read = 0;
+  const events = [WORD, { ...WORD, end: true }, ...Array(5000).fill("<oops>")];
+  const whole = decode({ events, protocol, request: { outputTokens: 2 } });
+  assertEquals([whole.outcome.kind, read], ["ok", 102]);
+});

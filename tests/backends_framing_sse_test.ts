@@ -154,3 +154,23 @@ Deno.test("cutSse() agrees with a byte-wise reading of 3000 random bodies", () =
   }
   assert(seen > 1000, `the bodies hold events: ${seen}`);
 });
+
+Deno.test("cutSse() looks for a line end that a body does not have only once", () => {
+  for (const other of ["\n", "\r"]) {
+    const own = other === "\n" ? "\r" : "\n";
+    const { indexOf } = String.prototype;
+    let looks = 0;
+    String.prototype.indexOf = function (text, from) {
+      if (text === other) looks++;
+      return indexOf.call(this, text, from);
+    };
+    let events: Cut[];
+    try {
+      events = cut(`data: a${own}${own}`.repeat(100));
+    } finally {
+      String.prototype.indexOf = indexOf;
+    }
+    assertEquals(events.length, 100);
+    assert(looks <= 1, `${looks} looks for ${JSON.stringify(other)}`);
+  }
+});

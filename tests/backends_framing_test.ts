@@ -79,6 +79,34 @@ Deno.test("EventCutter hands out each event with the byte that completes it", ()
   assertEquals(at, [9, 19]);
 });
 
+Deno.test("EventCutter looks at an unfinished event once, not with each of its pieces", () => {
+  for (const framing of ["sse", "ndjson", "nul", "json"] as const) {
+    const cutter = new EventCutter(framing);
+    const piece = bytes("data: x\r".repeat(framing === "sse" ? 1 : 8).slice(0, 7));
+    const decoded = countDecoded(() => {
+      for (let i = 0; i < 1000; i++) cutter.feed(piece);
+    });
+    assertEquals(decoded, 0, framing);
+    assertEquals(cutter.end().length, 1, framing);
+  }
+});
+
+/** Bytes that are decoded while a function runs. */
+function countDecoded(run: () => void): number {
+  const { decode } = TextDecoder.prototype;
+  let count = 0;
+  TextDecoder.prototype.decode = function (input, options) {
+    count += input?.byteLength ?? 0;
+    return decode.call(this, input, options);
+  };
+  try {
+    run();
+  } finally {
+    TextDecoder.prototype.decode = decode;
+  }
+  return count;
+}
+
 Deno.test("EventCutter does not keep the caller's buffer", () => {
   const cutter = new EventCutter("sse");
   const shared = bytes("data: a\n");

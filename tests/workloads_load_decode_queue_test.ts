@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async";
 import { DecodeQueue } from "../workloads/load_decode_queue.ts";
 import type { EndedRequest } from "../workloads/load_exchange_pack.ts";
@@ -33,7 +33,9 @@ for (const inline of [false, true]) {
   });
 }
 
-Deno.test("DecodeQueue drains at once what waits, and gives memory back after decoding", () => {
+const NEVER = new AbortController().signal;
+
+Deno.test("DecodeQueue drains what waits, and gives memory back after decoding", async () => {
   const log: string[] = [];
   const queue = new DecodeQueue(({ departure }) => void log.push(`decode ${departure.index}`), {
     inline: false,
@@ -42,12 +44,32 @@ Deno.test("DecodeQueue drains at once what waits, and gives memory back after de
   const memory = last.exchange.body.buffer;
   queue.add(ended(0));
   queue.add(last, (given) => void log.push(`back ${given === memory}`));
-  queue.drain();
+  await queue.drain(NEVER);
   assertEquals(log, ["decode 0", "decode 1", "back true"]);
   queue.add(ended(2));
-  queue.drain();
+  await queue.drain(NEVER);
   assertEquals(log.at(-1), "decode 2");
   assertEquals(log.length, 4);
+});
+
+Deno.test("DecodeQueue pauses while it drains, and gives the rest up after an interrupt", async () => {
+  const abort = new AbortController();
+  const seen: string[] = [];
+  let nowMs = 0;
+  const queue = new DecodeQueue(({ departure, exchange: { end, body } }) => {
+    // Slow to decode: as with bodies of many megabytes, each takes a slice of its own.
+    nowMs += 300;
+    seen.push(`${departure.index} ${end.kind} ${body.length}`);
+    // What an interrupt does; it can come only while the queue pauses.
+    if (departure.index === 1) setImmediate(() => abort.abort());
+  }, { inline: false, now: () => nowMs });
+  for (let i = 0; i < 20; i++) queue.add(ended(i, "x".repeat(5000)));
+  await queue.drain(abort.signal);
+  assertEquals(seen.length, 20);
+  // One second more, of 300 ms each; an interrupt may be heard a turn later.
+  const complete = seen.filter((line) => line.endsWith("complete 5000")).length;
+  assert(complete >= 2 + 4 && complete <= 2 + 6, `${complete} were decoded`);
+  assertEquals(seen.at(-1), "19 cancelled 0");
 });
 
 Deno.test("DecodeQueue decodes nothing after it was closed", async () => {

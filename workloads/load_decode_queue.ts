@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { systemClock } from "../backends/clock.ts";
+import { nextTurn, systemClock } from "../backends/clock.ts";
 import type { Exchange } from "../backends/transport.ts";
 import type { EndedRequest } from "./load_exchange_pack.ts";
 
@@ -23,6 +23,11 @@ const ASIDE_SLICE_MS = 1;
  */
 const WAITING_PER_SLICE = 256;
 const MOST_SLICES = 4;
+
+/** When nothing is sent any more; a thread that never pauses would not hear of an interrupt. */
+const DRAIN_SLICE_MS = 20;
+/** So long goes on after an interrupt what was left to decode; the rest is given up. */
+const ABORT_MS = 1000;
 
 /** A look at the clock costs a tenth of a short answer: so many bytes are decoded in 0.02 ms. */
 const BYTES_PER_LOOK = 4096;
@@ -71,12 +76,20 @@ export class DecodeQueue {
     this.#timer ??= setTimeout(this.#decodeSlice, this.#delayMs);
   }
 
-  /** Decodes all that waits, now. */
-  drain(): void {
-    this.close();
-    this.#batch = this.#batch.slice(this.#done).concat(this.#added);
-    this.#added = [];
-    for (this.#done = 0; this.#done < this.#batch.length;) this.#decodeNext();
+  /**
+   * Decodes all that waits, with pauses in which the thread hears of an interrupt. A second after
+   * `abort` the rest is given up: its exchanges count as cancelled, and their bodies are not read.
+   */
+  async drain(abort: AbortSignal): Promise<void> {
+    let giveUpMs = Infinity;
+    for (;;) {
+      this.close();
+      const nowMs = this.#now();
+      if (abort.aborted) giveUpMs = Math.min(giveUpMs, nowMs + ABORT_MS);
+      const waiting = nowMs < giveUpMs ? this.#decodeUntil(nowMs + DRAIN_SLICE_MS) : this.#giveUp();
+      if (!waiting) return;
+      await nextTurn();
+    }
   }
 
   /** Decodes nothing more until something is added. */
@@ -86,28 +99,47 @@ export class DecodeQueue {
   }
 
   readonly #decodeSlice = (): void => {
-    if (this.#done === this.#batch.length) {
-      this.#batch = this.#added;
-      this.#added = [];
-      this.#done = 0;
-    }
     const waiting = this.#batch.length - this.#done + this.#added.length;
     const slices = Math.min(MOST_SLICES, 1 + waiting / WAITING_PER_SLICE);
-    const untilMs = this.#now() + this.#sliceMs * slices;
-    for (let bytes = 0; this.#done < this.#batch.length; this.#decodeNext()) {
-      bytes += this.#batch[this.#done]!.ended.exchange.body.length;
-      if (bytes < BYTES_PER_LOOK) continue;
-      if (this.#now() >= untilMs) break;
-      bytes = 0;
-    }
-    const more = this.#done < this.#batch.length || this.#added.length > 0;
+    const more = this.#decodeUntil(this.#now() + this.#sliceMs * slices);
     this.#timer = more ? setTimeout(this.#decodeSlice, 0) : undefined;
   };
 
-  #decodeNext(): void {
+  /** Decodes what waits, until it is too late for another one; returns whether any is left. */
+  #decodeUntil(untilMs: number): boolean {
+    for (let bytes = 0; this.#hasNext(); this.#decodeNext()) {
+      bytes += this.#batch[this.#done]!.ended.exchange.body.length;
+      if (bytes < BYTES_PER_LOOK) continue;
+      if (this.#now() >= untilMs) return true;
+      bytes = 0;
+    }
+    return false;
+  }
+
+  #giveUp(): false {
+    while (this.#hasNext()) {
+      const { exchange } = this.#batch[this.#done]!.ended;
+      const message = `stopped before its ${exchange.body.length} bytes were read`;
+      exchange.end = { kind: "cancelled", message };
+      this.#decodeNext(dropArrays);
+    }
+    return false;
+  }
+
+  /** Whether there is another one in the batch, where needed a new one. */
+  #hasNext(): boolean {
+    if (this.#done < this.#batch.length) return true;
+    this.#batch = this.#added;
+    this.#added = [];
+    this.#done = 0;
+    return this.#batch.length > 0;
+  }
+
+  #decodeNext(before?: (exchange: Exchange) => void): void {
     const { ended, giveBack } = this.#batch[this.#done++]!;
     const { exchange } = ended;
     const memory = exchange.body.buffer as ArrayBuffer;
+    before?.(exchange);
     this.#decode(ended);
     dropArrays(exchange);
     giveBack?.(memory);

@@ -167,7 +167,7 @@ async function runJob(
       ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },
       ...defined({ witness }),
     };
-    return thread.run({ kind: "run", ...start }, answers, job.onDropped);
+    return thread.run({ kind: "run", ...start }, answers, job);
   });
   const forward = (kind: "stop" | "abort") => () => {
     for (const thread of threads) thread.send({ kind });
@@ -238,7 +238,7 @@ class Thread {
   run(
     message: RunMessage,
     answers: DecodeQueue,
-    onDropped: LoadJob["onDropped"],
+    { onDropped, abortSignal }: Pick<LoadJob, "abortSignal" | "onDropped">,
   ): Promise<EndedMessage> {
     return new Promise((resolve, reject) => {
       this.#receive = (message) => {
@@ -255,8 +255,7 @@ class Thread {
           case "dropped":
             return onDropped(message.departure, message.reason);
           case "ended":
-            answers.drain();
-            return resolve(message);
+            return void answers.drain(abortSignal).then(() => resolve(message), reject);
           case "failed":
             return reject(new Error(message.message));
         }
