@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { findProtocol } from "./protocols.ts";
+/** Where engines listen unless told otherwise. */
+export const LOOPBACK = "127.0.0.1";
 
 /** What to serve and how; missing settings are left to the engine or to the script's command. */
 export interface LaunchSettings {
@@ -32,7 +33,10 @@ export interface LaunchSettings {
   readonly tokenizerPath?: string;
   /** Program to run instead of the one found on the path. */
   readonly executable?: string;
-  /** More arguments for the engine; they replace ours of the same name. */
+  /**
+   * More arguments for the engine; they replace ours of the same name. `--name=` and `--no-name` take
+   * ours away and are not passed.
+   */
   readonly extraArgs?: readonly string[];
 }
 
@@ -75,6 +79,11 @@ export interface LaunchEngine {
   readonly modes: Readonly<Record<string, readonly string[]>>;
   /** Its option for each setting; a setting without one is refused, never dropped. */
   readonly options: Readonly<Partial<Record<LaunchOption | "port", string>>>;
+  /**
+   * Arguments that make it list its options and end, the best first. Absent: it cannot be asked, and
+   * all of our options are passed.
+   */
+  readonly help?: readonly (readonly string[])[];
   /** Case of its log levels. */
   readonly levels?: "lower" | "upper";
   /** The script's command. */
@@ -82,6 +91,8 @@ export interface LaunchEngine {
 }
 
 const FP16: readonly string[] = [];
+
+const VLLM_SERVER = "vllm.entrypoints.openai.api_server";
 
 const vllm: LaunchEngine = {
   name: "vllm",
@@ -97,10 +108,15 @@ const vllm: LaunchEngine = {
     logLevel: "--uvicorn-log-level",
   },
   levels: "lower",
+  help: [
+    // Newer versions show headings only without a word to look for, older ones know no such word.
+    ["-m", VLLM_SERVER, "--help=all"],
+    ["-m", VLLM_SERVER, "--help"],
+  ],
   command: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
     command: executable,
     args: [
-      ...["-m", "vllm.entrypoints.openai.api_server", "--model", modelPath],
+      ...["-m", VLLM_SERVER, "--model", modelPath],
       ...["--tensor-parallel-size", `${tensorParallel}`, "--swap-space", "16"],
       ...["--disable-log-requests", "--enforce-eager", "--host", host, "--port", `${port}`],
       ...["--uvicorn-log-level", "warning"],
@@ -124,6 +140,7 @@ const lmdeploy: LaunchEngine = {
     logLevel: "--log-level",
   },
   levels: "upper",
+  help: [["serve", "api_server", "--help"]],
   command: ({ modelPath, host, port, tensorParallel, executable = "lmdeploy" }) => ({
     command: executable,
     args: [
@@ -148,6 +165,7 @@ const sglang: LaunchEngine = {
     logLevel: "--log-level",
   },
   levels: "lower",
+  help: [["-m", "sglang.launch_server", "--help"]],
   command: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
     command: executable,
     args: [
@@ -166,6 +184,7 @@ const lightllm: LaunchEngine = {
   defaultPort: 8080,
   modes: { fp16: FP16, bf16: ["--data_type", "bf16"] },
   options: { port: "--port", tensorParallel: "--tp", sessionLength: "--max_req_total_len" },
+  help: [["-m", "lightllm.server.api_server", "--help"]],
   command: ({ modelPath, host, port, tensorParallel, executable = "python" }) => ({
     command: executable,
     args: [
@@ -194,6 +213,7 @@ const ppl: LaunchEngine = {
     cacheMaxEntryCount: "--max-tokens-scale",
     sessionLength: "--max-total-tokens-per-request",
   },
+  help: [["--help"]],
   command: (settings) => {
     const { modelPath, host, port, tensorParallel, executable = "ppl_llm_server" } = settings;
     const { paramsPath = `${modelPath}/params.json`, tokenizerPath = modelPath } = settings;
@@ -234,6 +254,7 @@ const llamacpp: LaunchEngine = {
   defaultPort: 8080,
   modes: { fp16: FP16 },
   options: { port: "--port", sessionLength: "-c" },
+  help: [["--help"]],
   command: ({ modelPath, host, port, executable = "llama-server" }) => ({
     command: executable,
     args: ["-m", modelPath, "--host", host, "--port", `${port}`],
@@ -251,8 +272,6 @@ export const LAUNCH_ENGINES: readonly LaunchEngine[] = [
   llamacpp,
 ];
 
-const LOOPBACK = "127.0.0.1";
-
 /**
  * The engine of that name.
  *
@@ -263,117 +282,4 @@ export function findLaunchEngine(name: string): LaunchEngine {
   if (found !== undefined) return found;
   const known = LAUNCH_ENGINES.map((engine) => engine.name).join(", ");
   throw new TypeError(`Cannot start the engine "${name}": known are ${known}`);
-}
-
-/**
- * The command line that starts an engine.
- *
- * @throws {TypeError} for a setting that the engine has no option for.
- * @throws {RangeError} for a number of GPUs that is not a power of two, or an unknown mode.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { engineCommand, findLaunchEngine } from "@tokometer/tokometer/backends";
- *
- * const { command, args } = engineCommand(findLaunchEngine("llama.cpp"), {
- *   modelPath: "model.gguf",
- *   sessionLength: 4096,
- * });
- * assertEquals(
- *   [command, ...args].join(" "),
- *   "llama-server -m model.gguf --host 127.0.0.1 --port 8080 -c 4096",
- * );
- * ```
- */
-export function engineCommand(engine: LaunchEngine, settings: LaunchSettings): EngineCommand {
-  const { tensorParallel = 1, mode = "fp16", extraArgs = [] } = settings;
-  const { options, name, levels } = engine;
-  checkTensorParallel(tensorParallel);
-  const modeArgs = engine.modes[mode];
-  if (modeArgs === undefined) {
-    const known = Object.keys(engine.modes).join(", ");
-    throw new RangeError(`Cannot start ${name} in the mode "${mode}": known are ${known}`);
-  }
-  const added: string[] = [];
-  const add = (setting: LaunchOption, what: string, value: string | number | undefined) => {
-    if (value === undefined) return;
-    const option = options[setting];
-    if (option === undefined) {
-      throw new TypeError(`Cannot start ${name} with ${what} ${value}: it has no option for it`);
-    }
-    added.push(option, `${value}`);
-  };
-  // One GPU needs no option.
-  if (options.tensorParallel === undefined && tensorParallel > 1) {
-    add("tensorParallel", "a tensor parallelism of", tensorParallel);
-  }
-  add("modelFormat", "the model format", settings.modelFormat);
-  add("cacheMaxEntryCount", "a cache share of", settings.cacheMaxEntryCount);
-  add("sessionLength", "a session length of", settings.sessionLength);
-  const { logLevel } = settings;
-  const level = levels === "upper" ? logLevel?.toUpperCase() : logLevel?.toLowerCase();
-  add("logLevel", "the log level", level);
-  const port = enginePort(engine, settings);
-  if (options.port !== undefined && extraArgs.some((arg) => isOption(arg, options.port!))) {
-    // The server would listen on a port that is not the one measured.
-    throw new TypeError(
-      `Cannot pass ${options.port} to ${name} as an extra argument: choose the port by its own option`,
-    );
-  }
-  const complete = { ...settings, host: settings.host ?? LOOPBACK, port, tensorParallel };
-  const { command, args } = engine.command(complete);
-  return { command, args: [modeArgs, added, extraArgs].reduce(replaceOptions, args) };
-}
-
-/** @throws {RangeError} for a number of GPUs that is not a power of two. */
-export function checkTensorParallel(gpus: number): void {
-  if (Number.isInteger(Math.log2(gpus)) && gpus >= 1) return;
-  throw new RangeError(`Cannot share a model among ${gpus} GPUs: give a power of two, 1, 2, 4, 8`);
-}
-
-/**
- * URL of a started engine: `http://127.0.0.1:8000`, `grpc://…`; the loopback address for a server
- * that listens on all addresses.
- */
-export function engineUrl(engine: LaunchEngine, settings: LaunchSettings): string {
-  const { host = LOOPBACK } = settings;
-  const scheme = findProtocol(engine.protocol).carrier === "grpc" ? "grpc" : "http";
-  const reachable = host === "0.0.0.0" ? LOOPBACK : host === "::" ? "::1" : host;
-  const address = reachable.includes(":") ? `[${reachable}]` : reachable;
-  return `${scheme}://${address}:${enginePort(engine, settings)}`;
-}
-
-function enginePort(
-  { name, options, defaultPort }: LaunchEngine,
-  { port }: LaunchSettings,
-): number {
-  if (port === undefined || port === defaultPort) return defaultPort;
-  if (options.port !== undefined) return port;
-  throw new TypeError(
-    `Cannot start ${name} on port ${port}: its own files decide, it listens on ${defaultPort}`,
-  );
-}
-
-/**
- * Adds arguments in place of ours of the same name, since not every parser lets the last one win.
- */
-function replaceOptions(args: readonly string[], added: readonly string[]): readonly string[] {
-  const names = added.filter(isName).map((arg) => arg.split("=", 1)[0]!);
-  const kept: string[] = [];
-  let dropping = false;
-  for (const arg of args) {
-    if (isName(arg)) dropping = names.some((name) => isOption(arg, name));
-    if (!dropping) kept.push(arg);
-  }
-  return [...kept, ...added];
-}
-
-function isOption(arg: string, name: string): boolean {
-  return arg === name || arg.startsWith(`${name}=`);
-}
-
-/** Whether it is an option's name; `-5` is a value. */
-function isName(arg: string): boolean {
-  return /^-{1,2}[A-Za-z]/.test(arg);
 }

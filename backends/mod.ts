@@ -22,11 +22,10 @@ export { type Clock, systemClock, type TimerQueue } from "./clock.ts";
 export { decodeExchange, type DecodeOptions } from "./decode.ts";
 export type { CutOptions, EventSink } from "./event_sink.ts";
 export { type CutEvent, cutEvents, EventCutter } from "./framing.ts";
+export { engineCommand, engineUrl } from "./launch_command.ts";
 export {
   type CompleteSettings,
   type EngineCommand,
-  engineCommand,
-  engineUrl,
   findLaunchEngine,
   LAUNCH_ENGINES,
   type LaunchEngine,

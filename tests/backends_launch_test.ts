@@ -9,9 +9,8 @@ import {
 } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
 import { describeEnd, type ServerProcess, startServer } from "../backends/launch.ts";
+import { engineCommand, engineUrl, fitCommand } from "../backends/launch_command.ts";
 import {
-  engineCommand,
-  engineUrl,
   findLaunchEngine,
   LAUNCH_ENGINES,
   type LaunchSettings,
@@ -108,6 +107,67 @@ Deno.test("engineCommand puts options given again in the place of ours", () => {
     line("ppl", { sessionLength: 100, extraArgs: ["--top-k", "-1"] }),
     "--top-p 0.0 --max-tokens-scale 0.94",
   );
+});
+
+Deno.test("engineCommand leaves out what an empty value or --no- takes away", () => {
+  const without = (engine: string, ...extraArgs: string[]) => line(engine, { extraArgs });
+  const whole = LINES.vllm!.replace("size 2", "size 1");
+  const noSwap = whole.replace(" --swap-space 16", "");
+  assertEquals(without("vllm", "--swap-space="), noSwap);
+  assertEquals(without("vllm", "--swap-space", ""), noSwap);
+  assertEquals(without("vllm", "--no-swap-space"), noSwap);
+  assertEquals(without("vllm", "--no-enforce-eager"), whole.replace(" --enforce-eager", ""));
+  assertEquals(
+    without("sglang", "--no-disable-radix-cache", "--dtype", "half"),
+    LINES.sglang!.replace("tp 2", "tp 1").replace(" --disable-radix-cache", "") + " --dtype half",
+  );
+  assertEquals(
+    line("vllm", { mode: "bf16", sessionLength: 9, extraArgs: ["--dtype=", "--max-model-len="] }),
+    whole,
+  );
+  // What is not ours is the engine's business.
+  assertEquals(without("vllm", "--no-x", "--y="), `${whole} --no-x --y=`);
+  assertThrows(() => without("vllm", "--port="), TypeError, "Cannot pass --port to vllm");
+});
+
+Deno.test("fitCommand leaves out our options that the engine does not know, never the user's", () => {
+  const fit = (engine: string, unknown: string[], settings: Partial<LaunchSettings> = {}) =>
+    fitCommand(
+      findLaunchEngine(engine),
+      { modelPath: "M", ...settings },
+      (name) => !unknown.includes(name),
+    );
+  const old = ["--swap-space", "--disable-log-requests"];
+  const vllm = fit("vllm", old, { extraArgs: ["--swap-space2", "1"] });
+  assertEquals(vllm.leftOut, ["--swap-space 16", "--disable-log-requests"]);
+  assertEquals(
+    vllm.args.join(" "),
+    "-m vllm.entrypoints.openai.api_server --model M --tensor-parallel-size 1 --enforce-eager " +
+      "--host 127.0.0.1 --port 8000 --uvicorn-log-level warning --swap-space2 1",
+  );
+  // The engine's own words tell what it makes of them.
+  const own = fit("vllm", old, { extraArgs: ["--swap-space", "4"] });
+  assertEquals(own.leftOut, ["--disable-log-requests"]);
+  assertStringIncludes(own.args.join(" "), "--swap-space 4");
+  // What leads to the engine is none of its options.
+  for (const { name } of LAUNCH_ENGINES) {
+    const { args } = fitCommand(findLaunchEngine(name), { modelPath: "M" }, () => false);
+    const lead = findLaunchEngine(name).help?.[0]?.slice(0, -1) ?? [];
+    assertEquals(args.slice(0, lead.length), lead, name);
+  }
+  const refused: readonly [string, string, Partial<LaunchSettings>, string][] = [
+    ["vllm", "--max-model-len", { sessionLength: 9 }, "vllm with a session length of 9"],
+    ["vllm", "--quantization", { mode: "fp8" }, "vllm with the mode fp8"],
+    ["sglang", "--tp", { tensorParallel: 2 }, "sglang with a tensor parallelism of 2"],
+    ["lmdeploy", "--log-level", { logLevel: "info" }, "lmdeploy with the log level INFO"],
+  ];
+  for (const [engine, option, settings, words] of refused) {
+    assertThrows(
+      () => fit(engine, [option], settings),
+      TypeError,
+      `Cannot start ${words}: the version installed here knows no ${option}`,
+    );
+  }
 });
 
 Deno.test("engineCommand takes another program, and PPL's own paths", () => {

@@ -147,6 +147,69 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  ...LINUX,
+  name: "--launch leaves out what this version of the engine does not know, and says so",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const engines: Readonly<Record<string, readonly [lacks: string[], left: string[]]>> = {
+        vllm: [["--swap-space", "--disable-log-requests"], [
+          "--swap-space 16",
+          "--disable-log-requests",
+        ]],
+        lightllm: [["--tokenizer_mode"], ["--tokenizer_mode fast"]],
+        sglang: [["--disable-radix-cache"], ["--disable-radix-cache"]],
+      };
+      for (const [engine, [lacks, left]] of Object.entries(engines)) {
+        const program = `${folder}/${engine}`;
+        await Deno.writeTextFile(program, `#!/bin/sh\nFAKE_LACKS=${lacks} exec ${FAKE} "$@"\n`);
+        await Deno.chmod(program, 0o755);
+        const line = await launchLine(folder, "bench", engine, QUICK.bench!);
+        const { code, err } = await runCli([
+          ...line.map((word) => word.replace(FAKE, program)),
+          "--quiet",
+        ]);
+        assertEquals(code, 0, err);
+        const said = err.split("\n").filter((one) => one.includes("does not know"));
+        assertEquals(said, [
+          `warning: started without ${left.join(" and ")}, which this version of ${engine} does ` +
+          "not know",
+        ]);
+        const log = await Deno.readTextFile(`${folder}/engine.log`);
+        assertMatch(log, /loading the model/);
+        for (const name of lacks) assert(!log.includes(name), log);
+        for (const name of ["out", "engine.log"]) {
+          await Deno.remove(`${folder}/${name}`, { recursive: true });
+        }
+      }
+    }),
+});
+
+Deno.test({
+  ...LINUX,
+  name: "--launch refuses a setting that this version of the engine does not know",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const program = `${folder}/vllm`;
+      await Deno.writeTextFile(
+        program,
+        `#!/bin/sh\nFAKE_LACKS=--max-model-len exec ${FAKE} "$@"\n`,
+      );
+      await Deno.chmod(program, 0o755);
+      const line = await launchLine(folder, "bench", "vllm", QUICK.bench!);
+      const { code, err } = await runCli([
+        ...line.map((word) => word.replace(FAKE, program)),
+        ...["--quiet", "--session-len=4096"],
+      ]);
+      assertEquals(code, 2, err);
+      assertStringIncludes(
+        err,
+        "error: Cannot start vllm with a session length of 4096: the version installed here knows " +
+          "no --max-model-len",
+      );
+    }),
+});
+
 Deno.test("--launch is checked like everything else before a server is started", () =>
   inTempFolder(async (folder) => {
     const refused = async (command: string, ...more: string[]) => {

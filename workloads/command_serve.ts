@@ -10,6 +10,7 @@ import { endProcessTree, isRunning, processTree } from "../backends/process_tree
 import { findProtocol } from "../backends/protocols.ts";
 import {
   awaitReady,
+  installedPlan,
   type LaunchPlan,
   planEngine,
   refuseTakenAddress,
@@ -70,7 +71,8 @@ const OPTIONS = {
       }),
       extraArgs: option.text({
         help: `Further arguments of the server in one text: --extra-args="--max-num-seqs 64"; or ` +
-          "write them after --. They replace ours of the same name.",
+          "write them after --. They replace ours of the same name; --swap-space= or " +
+          "--no-swap-space takes ours away.",
       }),
     }),
     ...group("Waiting", {
@@ -180,7 +182,7 @@ async function start(values: ServeValues, host: Host): Promise<number> {
   await Deno.mkdir(folder, { recursive: true }).catch((error) => {
     throw fileError(`Cannot make the folder ${folder}`, error);
   });
-  const server = await startPlanned(plan, { endWithUs: false });
+  const server = await startPlanned(await installedPlan(plan, host), { endWithUs: false });
   let ready = false;
   try {
     await writeState(path, {

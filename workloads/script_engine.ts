@@ -5,7 +5,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import { checkTensorParallel } from "../backends/launch_engines.ts";
+import { checkTensorParallel } from "../backends/launch_command.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import {
   DTYPES,
@@ -26,7 +26,7 @@ import {
   measureChosen,
   type ServerRun,
 } from "./run_chosen_server.ts";
-import { checkedByEngine } from "./server_launch.ts";
+import { checkedByEngine } from "./server_fit.ts";
 import { ENGINE_OPTIONS, LAUNCH_OPTIONS } from "./server_launch_options.ts";
 import { UserError } from "./user_error.ts";
 

@@ -11,16 +11,16 @@ import {
   startServer,
   type StartServerOptions,
 } from "../backends/launch.ts";
+import { engineCommand, engineUrl } from "../backends/launch_command.ts";
 import {
   type EngineCommand,
-  engineCommand,
-  engineUrl,
   findLaunchEngine,
   type LaunchEngine,
   type LaunchSettings,
 } from "../backends/launch_engines.ts";
 import type { Target } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
+import { checkedByEngine, installedCommand, missingProgram } from "./server_fit.ts";
 import { readLogTail } from "./server_log_tail.ts";
 import { askForOneToken, type Waited, waitUntilReady } from "./server_readiness.ts";
 import type { Host } from "./command.ts";
@@ -119,18 +119,6 @@ export function planEngine(
   });
 }
 
-/** Runs a check of an engine, whose refusals are mistakes of the user. @throws {UserError} */
-export function checkedByEngine<T>(check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) {
-      throw new UserError(error.message);
-    }
-    throw error;
-  }
-}
-
 /**
  * Starts a server, waits until it answers, lends its address, and ends it with all its children:
  * after success, failure, an interrupt, and also when this process is killed.
@@ -149,7 +137,7 @@ export async function withLaunched(
 ): Promise<number> {
   const { engine, url } = plan;
   await refuseTakenAddress(plan);
-  const server = await startPlanned(plan, {});
+  const server = await startPlanned(await installedPlan(plan, host), {});
   const gone = new AbortController();
   let using = true;
   try {
@@ -198,6 +186,15 @@ function withSignal(host: Host, signal: AbortSignal): Host {
 }
 
 /**
+ * The plan for the version of the engine that is installed.
+ *
+ * @throws {UserError} as {@linkcode installedCommand}.
+ */
+export async function installedPlan(plan: LaunchPlan, host: Host): Promise<LaunchPlan> {
+  return { ...plan, command: await installedCommand(plan, host) };
+}
+
+/**
  * Starts the process of a plan, with its log's folder made.
  *
  * @throws {UserError} when the program cannot be run or the log cannot be written.
@@ -221,15 +218,7 @@ export async function startPlanned(
       ...options,
     });
   } catch (error) {
-    if (
-      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied
-    ) {
-      throw new UserError(
-        `${error.message}; is ${engine.name} installed in this environment? Otherwise name its ` +
-          "program by --launch-executable (in serve: --executable)",
-      );
-    }
-    throw error;
+    throw missingProgram(engine, error as Error) ?? error;
   }
 }
 

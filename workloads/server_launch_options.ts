@@ -69,7 +69,7 @@ export const ENGINE_OPTIONS = group(GROUP, {
 const START_OPTIONS = group(GROUP, {
   launchArgs: option.text({
     help: `More arguments for the server, as one text: --launch-args="--max-num-seqs 64". They ` +
-      "replace ours of the same name.",
+      "replace ours of the same name; --swap-space= or --no-swap-space takes ours away.",
     advanced: true,
   }),
   launchPort: option.integer({

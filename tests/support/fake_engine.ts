@@ -1,12 +1,12 @@
 #!/usr/bin/env -S deno run -A --quiet
 /**
  * Plays every engine that can be started: takes its command line, strictly, and serves the
- * simulated engine in its protocol. Options of its own make it fail.
+ * simulated engine in its protocol. Options of its own make it fail. `FAKE_LACKS` names options that
+ * its version no longer has, separated by commas.
  *
  * @module
  */
 import type { SimOptions } from "../../backends/sim_options.ts";
-import { startSimServer } from "../../backends/sim_server.ts";
 
 interface Part {
   /** Does this command line start the engine? */
@@ -103,11 +103,25 @@ const OWN_FLAGS = ["--fake-never-ready", "--fake-deaf"];
 const part = PARTS.find(({ matches }) => matches(Deno.args));
 if (part === undefined) fail(`cannot tell which engine ${Deno.args.join(" ")} starts`);
 
+const lacks = Deno.env.get("FAKE_LACKS")?.split(",") ?? [];
+const valued = part.valued.filter((name) => !lacks.includes(name));
+const flags = part.flags.filter((name) => !lacks.includes(name));
+
+// As argparse prints it, with a description that speaks of an option of the past.
+if (Deno.args.some((arg) => arg === "--help" || arg === "--help=all")) {
+  const value = (name: string) => `${name} ${name.replace(/^-+/, "").toUpperCase()}`;
+  say(`usage: engine [-h] ${[...valued.map(value), ...flags].map((one) => `[${one}]`).join(" ")}`);
+  say("\noptions:\n  -h, --help  show this help message and exit");
+  for (const name of valued) say(`  ${value(name)}\n${" ".repeat(24)}--swap-space was another one`);
+  for (const name of flags) say(`  ${name}, --no-${name.slice(2)}`);
+  Deno.exit();
+}
+
 const given = new Map<string, string>();
 for (let at = part.lead; at < Deno.args.length; at++) {
   const name = Deno.args[at]!;
-  if ([...part.flags, ...OWN_FLAGS].includes(name)) given.set(name, "");
-  else if ([...part.valued, ...OWN_VALUED].includes(name)) given.set(name, Deno.args[++at] ?? "");
+  if ([...flags, ...OWN_FLAGS].includes(name)) given.set(name, "");
+  else if ([...valued, ...OWN_VALUED].includes(name)) given.set(name, Deno.args[++at] ?? "");
   else fail(`error: unrecognized arguments: ${name}`);
 }
 
@@ -136,6 +150,8 @@ if (given.has("--fake-never-ready")) {
 } else {
   const at = part.grpc ? { grpcPort: port, port: 0 } : { port };
   const host = given.get("--host") ?? given.get("--server-name") ?? "127.0.0.1";
+  // Only now: a question for the options is answered at once.
+  const { startSimServer } = await import("../../backends/sim_server.ts");
   await startSimServer({
     ...part.sim,
     ...at,
