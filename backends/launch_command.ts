@@ -5,7 +5,6 @@
  * @module
  */
 import {
-  type CompleteSettings,
   type EngineCommand,
   type LaunchEngine,
   type LaunchOption,

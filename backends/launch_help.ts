@@ -4,7 +4,6 @@
  * @module
  */
 import { type Clock, onAbort, systemClock } from "./clock.ts";
-import { defined } from "./defined.ts";
 import { startServer } from "./launch.ts";
 import type { KnowsOption } from "./launch_command.ts";
 import type { LaunchEngine } from "./launch_engines.ts";

@@ -63,7 +63,7 @@ Deno.test("tasks that the pages name exist", () => {
 });
 
 /** Options of other programs: Deno, and engines that Tokometer starts. */
-const FOREIGN = /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock)$/;
+const FOREIGN = /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock|(no-)?swap-space)$/;
 
 Deno.test("options that the pages name exist", () => {
   const known = new Set(["--help", "--version"]);
