@@ -39,13 +39,17 @@ export function numberTensor(
   return { name, datatype, shape, raw: new Uint8Array(view.buffer) };
 }
 
-/** A tensor of one text, `[1, 1]`: its length and its UTF-8 bytes. */
-export function textTensor(name: string, text: string): Tensor {
+/** A tensor of one text, `[1, 1]` without a shape: its length and its UTF-8 bytes. */
+export function textTensor(
+  name: string,
+  text: string,
+  shape: readonly number[] = [1, 1],
+): Tensor {
   const bytes = new TextEncoder().encode(text);
   const raw = new Uint8Array(4 + bytes.length);
   new DataView(raw.buffer).setUint32(0, bytes.length, true);
   raw.set(bytes, 4);
-  return { name, datatype: "BYTES", shape: [1, 1], raw };
+  return { name, datatype: "BYTES", shape, raw };
 }
 
 /** Tensors as the inputs of a request, values in the raw list. */

@@ -17,8 +17,10 @@ const WORDS: readonly string[] =
 /** Characters of 2, 3 and 4 bytes in UTF-8, spelled by as many tokens. */
 const CHARACTERS: readonly string[] = ["é", "ß", "ñ", "漢", "字", "語", "한", "€", "😀", "🚀"];
 
-/** First id of a word, after three special tokens and 256 byte tokens. */
-const FIRST_WORD_ID = 3 + 256;
+/** First id of a byte, after three special tokens. */
+const FIRST_BYTE_ID = 3;
+/** First id of a word, after 256 byte tokens. */
+const FIRST_WORD_ID = FIRST_BYTE_ID + 256;
 
 const WORD_TOKENS: readonly SimToken[] = WORDS.map((text, index) => ({
   id: FIRST_WORD_ID + index,
@@ -32,6 +34,18 @@ const THOUGHT_TOKENS: readonly SimToken[] = WORD_TOKENS.map((token) => ({
 
 /** Number of ids: three special, 256 bytes, the words. */
 export const VOCABULARY_SIZE: number = FIRST_WORD_ID + WORDS.length;
+
+/** The text of ids: words, and bytes as the characters that they spell; unknown ids have none. */
+export function textOfTokens(ids: Iterable<number>): string {
+  const bytes: number[] = [];
+  for (const id of ids) {
+    if (id >= FIRST_WORD_ID) bytes.push(...encoder.encode(WORDS[id - FIRST_WORD_ID] ?? ""));
+    else if (id >= FIRST_BYTE_ID) bytes.push(id - FIRST_BYTE_ID);
+  }
+  return new TextDecoder().decode(Uint8Array.from(bytes));
+}
+
+const encoder = new TextEncoder();
 
 /** What determines a request's text. */
 export interface TokenTextOptions {
@@ -60,11 +74,11 @@ export function tokenSource(options: TokenTextOptions): (leftTokens: number) => 
     const draw = random.uint32();
     if (bytes && !thinking && draw % 3 === 0) {
       const character = CHARACTERS[(draw >>> 8) % CHARACTERS.length] ?? "é";
-      const codes = new TextEncoder().encode(character);
+      const codes = encoder.encode(character);
       if (codes.length <= leftTokens) {
         codes.forEach((code, index) => {
           const text = index === codes.length - 1 ? character : "";
-          spelled.push({ id: 3 + code, text, reasoning: false });
+          spelled.push({ id: FIRST_BYTE_ID + code, text, reasoning: false });
         });
         return spelled.shift()!;
       }

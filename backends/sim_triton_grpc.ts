@@ -22,7 +22,9 @@ import {
   rawOutputs,
   readNumbers,
   readTexts,
+  type Tensor,
   type TensorType,
+  textTensor,
 } from "./kserve_tensors.ts";
 import {
   type SimJob,
@@ -32,9 +34,11 @@ import {
   type SimRequest,
   type SimStream,
 } from "./sim_protocol.ts";
+import { textOfTokens } from "./sim_tokens.ts";
 
 const MODEL = "turbomind";
 const PREPROCESSING = "preprocessing";
+const POSTPROCESSING = "postprocessing";
 const BOS = 1;
 const EOS = 2;
 
@@ -81,7 +85,7 @@ const UNARY: Readonly<Record<string, (request: SimRequest) => SimReply>> = {
   [kservePath("ServerReady")]: () => ok(readyResponse.encode({ ready: true })),
   [kservePath("ModelReady")]: ({ body }) => {
     const { name } = modelQuery.decode(body);
-    return ok(readyResponse.encode({ ready: name === MODEL || name === PREPROCESSING }));
+    return ok(readyResponse.encode({ ready: name === MODEL || name in AUXILIARY }));
   },
   [kservePath("ModelMetadata")]: ({ body }) => {
     const { name } = modelQuery.decode(body);
@@ -113,21 +117,36 @@ const UNARY: Readonly<Record<string, (request: SimRequest) => SimReply>> = {
       },
     }));
   },
-  [kservePath("ModelInfer")]: preprocess,
+  [kservePath("ModelInfer")]: ({ body }) => {
+    const request = modelInferRequest.decode(body);
+    const { model_name, id } = request;
+    const infer = AUXILIARY[model_name];
+    if (infer === undefined) return unknown(model_name);
+    const outputs = rawOutputs(infer(request));
+    return ok(modelInferResponse.encode({ model_name, model_version: "1", id, ...outputs }));
+  },
 };
 
-function preprocess({ body }: SimRequest): SimReply {
-  const { model_name, inputs, raw_input_contents, id } = modelInferRequest.decode(body);
-  if (model_name !== PREPROCESSING) return unknown(model_name);
-  const query = readTexts(inputs, raw_input_contents, "QUERY")?.[0];
-  if (query === undefined) return status(GRPC_STATUS.INVALID_ARGUMENT, "Expected the input QUERY");
-  const ids = tokenize(query);
-  const outputs = rawOutputs([
-    numberTensor("INPUT_ID", "UINT32", { values: ids }),
-    numberTensor("REQUEST_INPUT_LEN", "UINT32", { values: [ids.length] }),
-  ]);
-  return ok(modelInferResponse.encode({ model_name, model_version: "1", id, ...outputs }));
-}
+/** The models around the engine, which TurboMind's client asks one call at a time. */
+const AUXILIARY: Readonly<Record<string, (request: ModelInferRequest) => readonly Tensor[]>> = {
+  [PREPROCESSING]({ inputs, raw_input_contents }) {
+    const query = readTexts(inputs, raw_input_contents, "QUERY")?.[0];
+    if (query === undefined) throw new Error("Expected the input QUERY");
+    const ids = tokenize(query);
+    return [
+      numberTensor("INPUT_ID", "UINT32", { values: ids }),
+      numberTensor("REQUEST_INPUT_LEN", "UINT32", { values: [ids.length] }),
+    ];
+  },
+  [POSTPROCESSING]({ inputs, raw_input_contents }) {
+    const numbers = (name: string) => readNumbers(inputs, raw_input_contents, name);
+    const ids = numbers("TOKENS_BATCH");
+    if (ids === undefined) throw new Error("Expected the input TOKENS_BATCH");
+    // Named a length, it is where the client's text ends so far: the tokens after it are wanted.
+    const from = numbers("sequence_length")?.[0] ?? 0;
+    return [textTensor("OUTPUT", textOfTokens(ids.subarray(from)), [1])];
+  },
+};
 
 /** As many ids as the simulated engine counts for a text; their values do not matter. */
 function tokenize(text: string): number[] {

@@ -23,7 +23,7 @@ import { TruthLog, type TruthRequest } from "../backends/sim_truth.ts";
 import type { Exchange, SendOptions, TransportKind } from "../backends/transport.ts";
 import { modelConfig, tritonTurbomind } from "../backends/protocol_triton_grpc.ts";
 import { runScript } from "./support/grpc_contract.ts";
-import { modelMetadata, modelReady, serverReady } from "./support/triton_calls.ts";
+import { modelMetadata, modelReady, postprocess, serverReady } from "./support/triton_calls.ts";
 import { cannedRequest } from "./support/protocol_contract.ts";
 
 interface Answer {
@@ -157,6 +157,19 @@ Deno.test("startSimGrpc() ends TurboMind streams with a response that adds nothi
     // "Hello there" has 11 bytes: 3 tokens and the beginning of the sequence.
     assertEquals(record.promptTokens, { tokens: 4, source: "usage" });
     assertEquals(truth()[0]?.promptTokens, 4);
+  });
+});
+
+Deno.test("startSimGrpc() turns TurboMind's ids into text, as LMDeploy's own client asks", async () => {
+  await withSim(async ({ target, ask }) => {
+    assertEquals(await modelReady(target, "postprocessing", ask), true);
+    // " the", and a character of two bytes whose second one has yet to come.
+    const [the, half, rest] = [259, 3 + 0xc3, 3 + 0xa9];
+    const asked = (ids: readonly number[], from: number) => postprocess(target, ask, { ids, from });
+    assertEquals(await asked([the], 0), { shape: [1], texts: [" the"] });
+    assertEquals(await asked([the, half], 1), { shape: [1], texts: ["\ufffd"] });
+    assertEquals(await asked([the, half, rest], 1), { shape: [1], texts: ["é"] });
+    assertEquals(await asked([the], 1), { shape: [1], texts: [""] });
   });
 });
 

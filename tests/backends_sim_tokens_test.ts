@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { tokenSource, VOCABULARY_SIZE } from "../backends/sim_tokens.ts";
+import { textOfTokens, tokenSource, VOCABULARY_SIZE } from "../backends/sim_tokens.ts";
 
 const PLAIN = { seed: 0, serial: 1, reasoning: 0, bytes: false };
 
@@ -43,4 +43,13 @@ Deno.test("tokenSource holds text back until its bytes are whole, and never ends
     assertEquals(bytes, []);
   }
   assert(take(60, { bytes: true }).some(({ text }) => text === ""));
+});
+
+Deno.test("textOfTokens gives back the text of any answer", () => {
+  for (const serial of [1, 2, 3]) {
+    const tokens = take(60, { bytes: true, serial });
+    const text = tokens.map(({ text }) => text).join("");
+    assertEquals(textOfTokens(tokens.map(({ id }) => id)), text);
+  }
+  assertEquals(textOfTokens([1, 2, 99_999]), "");
 });
