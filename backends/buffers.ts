@@ -194,6 +194,7 @@ export class BodyLog implements BodySink {
   /** Copies `source[from, to)` to the end of the body. */
   append(source: Uint8Array, from: number, to: number): void {
     this.bytes += to - from;
+    this.#pool.bytes += to - from;
     while (from < to) {
       if (this.#at === this.#end) this.#grow();
       const count = Math.min(to - from, this.#end - this.#at);
@@ -221,6 +222,16 @@ export class BodyLog implements BodySink {
     this.#stampedBytes = this.bytes;
   }
 
+  /**
+   * Whether it holds more than `maxBytes`; or the pool more than `most` times as much, and this log
+   * more than its share of it.
+   */
+  exceeds(maxBytes: number, most: number): boolean {
+    if (this.bytes > maxBytes) return true;
+    const { bytes, open } = this.#pool;
+    return bytes > maxBytes * most && this.bytes * open >= bytes;
+  }
+
   /** A copy of what came from `start` on. */
   copyFrom(start: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.bytes - start);
@@ -244,6 +255,24 @@ export class BodyLog implements BodySink {
     }
   }
 
+  /** Forgets everything and gives its memory back. */
+  clear(): void {
+    this.#pool.bytes -= this.bytes;
+    if (this.#firstBlock !== NONE) this.#blocks.give(this.#firstBlock, this.#lastBlock);
+    if (this.#firstStamps !== NONE) this.#stampBlocks.give(this.#firstStamps, this.#lastStamps);
+    this.#firstBlock =
+      this.#lastBlock =
+      this.#firstStamps =
+      this.#lastStamps =
+        NONE;
+    this.bytes =
+      this.reads =
+      this.#at =
+      this.#end =
+      this.#stampedBytes =
+        0;
+  }
+
   /** Copies everything out in exact size and gives this log back to its pool. */
   finish(): CollectedBody {
     const collected = this.#pool.collect(this.bytes, this.reads);
@@ -259,19 +288,7 @@ export class BodyLog implements BodySink {
         readWidthMs[read] = widths[offset / 4 + BLOCK_STAMPS * 3 + slot]!;
       }
     }
-    if (this.#firstBlock !== NONE) this.#blocks.give(this.#firstBlock, this.#lastBlock);
-    if (this.#firstStamps !== NONE) this.#stampBlocks.give(this.#firstStamps, this.#lastStamps);
-    this.#firstBlock =
-      this.#lastBlock =
-      this.#firstStamps =
-      this.#lastStamps =
-        NONE;
-    this.bytes =
-      this.reads =
-      this.#at =
-      this.#end =
-      this.#stampedBytes =
-        0;
+    this.clear();
     this.#pool.give(this);
     return collected;
   }
@@ -297,6 +314,10 @@ export class BodyLog implements BodySink {
 /** Free lists of logs and of their memory; as large as the most that was ever in use at once. */
 export class LogPool {
   readonly collect: Collect;
+  /** Bytes of all bodies that are being collected. */
+  bytes = 0;
+  /** Logs that are in use. */
+  open = 0;
   readonly #logs: BodyLog[] = [];
   readonly #blocks = new Blocks(BLOCK_BYTES);
   readonly #stampBlocks = new Blocks(STAMP_BLOCK_BYTES);
@@ -313,11 +334,13 @@ export class LogPool {
 
   /** An empty log: the one returned last, whose memory is still warm, or a new one. */
   take(): BodyLog {
+    this.open++;
     return this.#logs.pop() ?? new BodyLog(this, this.#blocks, this.#stampBlocks);
   }
 
   /** Called by {@linkcode BodyLog.finish}. */
   give(log: BodyLog): void {
+    this.open--;
     this.#logs.push(log);
   }
 }

@@ -34,6 +34,7 @@ import {
   windowUpdate,
 } from "./h2_frames.ts";
 import { type Field, HpackDecoder } from "./hpack.ts";
+import { showBytes } from "./limits.ts";
 import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_connection.ts";
 
 /** Window of each stream. Data is taken at once, so a large window only saves WINDOW_UPDATEs. */
@@ -44,6 +45,8 @@ const CONNECTION_WINDOW_BYTES = 64 * 1024 * 1024;
 const INITIAL_STREAMS = 100;
 /** Largest header block, in bytes. */
 const HEADER_LIMIT = 256 * 1024;
+/** Most frames in a row that bring no part of an answer; each may want an answer of ours. */
+export const IDLE_FRAMES_LIMIT = 100_000;
 const PING_BYTES = 8;
 
 export type StreamEnd =
@@ -56,7 +59,9 @@ export type StreamEnd =
   | { readonly kind: "unreachable"; readonly message: string }
   | { readonly kind: "lost"; readonly message: string }
   /** The server broke the rules. */
-  | { readonly kind: "malformed"; readonly message: string };
+  | { readonly kind: "malformed"; readonly message: string }
+  /** The server sent more than is taken. */
+  | { readonly kind: "large"; readonly message: string };
 
 /** A request and its answer. The fields belong to the connection, the methods to the caller. */
 export abstract class H2Stream {
@@ -140,6 +145,8 @@ export class H2Connection implements SocketEvents, FrameSink {
   #blockEnds = false;
   #block = new Uint8Array(1024);
   #blockBytes = 0;
+  /** Frames since the last one that brought a part of an answer. */
+  #idleFrames = 0;
 
   constructor(origin: Origin, host: H2Host) {
     this.#host = host;
@@ -248,6 +255,7 @@ export class H2Connection implements SocketEvents, FrameSink {
 
   dataBegins(streamId: number, bytes: number): void {
     this.#checkOrder(FRAME.data, streamId);
+    this.#countFrame();
     this.#received += bytes;
     if (this.#received >= CONNECTION_WINDOW_BYTES / 2) {
       this.#write(windowUpdate(0, this.#received));
@@ -266,6 +274,7 @@ export class H2Connection implements SocketEvents, FrameSink {
   data(source: Uint8Array, from: number, to: number): void {
     const stream = this.#dataStream;
     if (stream === undefined) return;
+    this.#idleFrames = 0;
     stream.onData(source, from, to);
     if (stream.touched) return;
     stream.touched = true;
@@ -281,6 +290,7 @@ export class H2Connection implements SocketEvents, FrameSink {
   frame(head: FrameHead, source: Uint8Array, from: number, to: number): void {
     const { type, flags, streamId } = head;
     this.#checkOrder(type, streamId);
+    this.#countFrame();
     switch (type) {
       case FRAME.headers:
         return this.#onHeaders(head, source, from, to);
@@ -327,6 +337,14 @@ export class H2Connection implements SocketEvents, FrameSink {
     }
   }
 
+  #countFrame(): void {
+    if (++this.#idleFrames <= IDLE_FRAMES_LIMIT) return;
+    throw new H2Error(
+      H2_CODE.ENHANCE_YOUR_CALM,
+      `more than ${IDLE_FRAMES_LIMIT.toLocaleString("en-US")} frames without a part of an answer`,
+    );
+  }
+
   /** A frame for a stream that is gone is fine; for one that never existed it is an error. */
   #checkKnown(streamId: number): void {
     if (streamId % 2 === 1 && streamId < this.#nextId) return;
@@ -353,7 +371,10 @@ export class H2Connection implements SocketEvents, FrameSink {
     if (last && this.#blockBytes === 0) return this.#onBlock(source, from, to);
     const bytes = this.#blockBytes + to - from;
     if (bytes > HEADER_LIMIT) {
-      throw new H2Error(H2_CODE.ENHANCE_YOUR_CALM, "a header block is too large");
+      throw new H2Error(
+        H2_CODE.ENHANCE_YOUR_CALM,
+        `a header block is larger than ${showBytes(HEADER_LIMIT)}`,
+      );
     }
     if (bytes > this.#block.length) {
       const larger = new Uint8Array(bytes * 2);
@@ -373,7 +394,10 @@ export class H2Connection implements SocketEvents, FrameSink {
       // Also for a stream that is gone: the tables of both sides must stay in step.
       fields = this.#hpack.decode(source, from, to);
     } catch (error) {
-      throw new H2Error(H2_CODE.COMPRESSION_ERROR, (error as Error).message);
+      const code = error instanceof RangeError
+        ? H2_CODE.ENHANCE_YOUR_CALM
+        : H2_CODE.COMPRESSION_ERROR;
+      throw new H2Error(code, (error as Error).message);
     }
     if (stream === undefined) return;
     if (stream.headSeen && !this.#blockEnds) {
@@ -386,6 +410,7 @@ export class H2Connection implements SocketEvents, FrameSink {
       return;
     }
     stream.headSeen = true;
+    this.#idleFrames = 0;
     stream.onFields(this.#atMs, fields);
     if (this.#blockEnds) this.#finish(stream);
   }
@@ -394,13 +419,13 @@ export class H2Connection implements SocketEvents, FrameSink {
     if (streamId !== 0) throw new H2Error(H2_CODE.PROTOCOL_ERROR, "SETTINGS for a stream");
     if ((flags & FLAG.ack) !== 0) return needLength(from === to, "SETTINGS");
     needLength((to - from) % 6 === 0, "SETTINGS");
+    const windowBefore = this.#peerWindow;
     for (let at = from; at < to; at += 6) {
       const id = (source[at]! << 8) | source[at + 1]!;
       const value = readUint32(source, at + 2);
       if (id === SETTING.maxConcurrentStreams) this.#maxStreams = value;
       else if (id === SETTING.initialWindowSize) {
         if (value > MAX_WINDOW_BYTES) throw tooLargeWindow();
-        for (const stream of this.#streams.values()) stream.sendWindow += value - this.#peerWindow;
         this.#peerWindow = value;
       } else if (id === SETTING.maxFrameSize) {
         if (value < MAX_FRAME_BYTES || value > 0xff_ffff) {
@@ -408,6 +433,10 @@ export class H2Connection implements SocketEvents, FrameSink {
         }
         this.#peerFrameBytes = value;
       }
+    }
+    if (this.#peerWindow !== windowBefore) {
+      const change = this.#peerWindow - windowBefore;
+      for (const stream of this.#streams.values()) stream.sendWindow += change;
     }
     this.#settled = true;
     this.#write(makeFrame(FRAME.settings, new Uint8Array(0), { flags: FLAG.ack }));
@@ -497,6 +526,9 @@ export class H2Connection implements SocketEvents, FrameSink {
     putUint32(payload, 4, error.code);
     this.#write(makeFrame(FRAME.goaway, payload));
     this.#flush();
+    if (error.code === H2_CODE.ENHANCE_YOUR_CALM) {
+      return this.#endAll(this.#atMs, error.message, "large");
+    }
     this.#endAll(
       this.#atMs,
       this.#settled ? error.message : `the server does not speak HTTP/2: ${error.message}`,
@@ -507,7 +539,7 @@ export class H2Connection implements SocketEvents, FrameSink {
   #endAll(
     atMs: number,
     message: string,
-    kind: "lost" | "malformed" | "unreachable" = this.connectedMs === undefined
+    kind: "large" | "lost" | "malformed" | "unreachable" = this.connectedMs === undefined
       ? "unreachable"
       : "lost",
   ): void {

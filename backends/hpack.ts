@@ -7,6 +7,7 @@
  */
 import { decodeHuffman } from "./hpack_huffman.ts";
 import { decodeLatin1 } from "./latin1.ts";
+import { showBytes } from "./limits.ts";
 
 export type Field = readonly [name: string, value: string];
 
@@ -60,8 +61,8 @@ export class HpackDecoder {
   /**
    * Reads the block `bytes[from, to)`.
    *
-   * @throws {SyntaxError} when it is malformed or exceeds {@linkcode FIELDS_LIMIT}; the connection
-   *   cannot be read any further.
+   * @throws {SyntaxError} when it is malformed; the connection cannot be read any further.
+   * @throws {RangeError} when it exceeds {@linkcode FIELDS_LIMIT}; neither can it then.
    */
   decode(bytes: Uint8Array, from: number, to: number): Field[] {
     this.#bytes = bytes;
@@ -72,7 +73,9 @@ export class HpackDecoder {
     const keep = (field: Field) => {
       size += sizeOf(field);
       if (size > FIELDS_LIMIT) {
-        throw new SyntaxError(`the headers take more than ${FIELDS_LIMIT} bytes when unpacked`);
+        throw new RangeError(
+          `the headers are larger than ${showBytes(FIELDS_LIMIT)} when unpacked`,
+        );
       }
       fields.push(field);
     };

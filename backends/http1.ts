@@ -11,13 +11,20 @@
 import type { BodySink } from "./buffers.ts";
 import { oneLine } from "./error_message.ts";
 import { decodeLatin1 } from "./latin1.ts";
+import { showBytes } from "./limits.ts";
 
 /** Largest response head, in bytes. */
 export const HEAD_LIMIT: number = 256 * 1024;
 /** Most header lines of a head, as in hyper. */
 export const HEADER_LIMIT = 100;
-/** Most bytes of chunk extensions, or of trailers, in one body. */
-const CHUNK_EXTRAS_LIMIT: number = 16 * 1024;
+/** Most interim responses (1xx) and empty lines before a response. */
+export const INTERIM_LIMIT = 100;
+/** Most bytes of a chunk's size line besides the size, and of all trailers. */
+export const CHUNK_LINE_LIMIT: number = 16 * 1024;
+/** Most bytes of all chunks' size lines besides the sizes. */
+const CHUNK_LINES_LIMIT: number = 4 * 2 ** 20;
+/** 281 TB: more is an attack or an error, and would not be exact. */
+const SIZE_DIGITS = 12;
 
 const CR = 13;
 const LF = 10;
@@ -76,6 +83,9 @@ const HTTP2_SPOKEN = "the server speaks HTTP/2 on this port, HTTP/1.1 was expect
 
 const KNOWN_HEAD_BYTES = 4096;
 
+const SIZE_LINE = "the size line of a chunk is";
+const TRAILERS = "the trailers are";
+
 /** Buffers for heads that arrive in pieces or are new, used only while one is read. */
 const freeHeads: Uint8Array<ArrayBuffer>[] = [];
 const FIRST_HEAD_BYTES = 512;
@@ -92,6 +102,8 @@ export class ResponseParser {
   done = false;
   /** What is wrong with the bytes, once something is. */
   error: string | undefined;
+  /** What is wrong is not how the bytes are written, but how many there are. */
+  limitPassed = false;
   /** At least one byte of this response has arrived. */
   started = false;
   /** The connection may carry another request, as far as the response says. */
@@ -109,7 +121,11 @@ export class ResponseParser {
   /** Bytes left of the body or of the chunk; the chunk's size while it is read. */
   #left = 0;
   #sizeDigits = 0;
+  /** Extra bytes of this chunk's size line, or of the trailers. */
+  #lineBytes = 0;
+  /** Extra bytes of the whole body. */
   #extraBytes = 0;
+  #interims = 0;
 
   /** Gets ready for the next response; its body goes to `sink`. */
   start(sink: BodySink): void {
@@ -119,6 +135,8 @@ export class ResponseParser {
     this.headDone = false;
     this.done = false;
     this.error = undefined;
+    this.limitPassed = false;
+    this.#interims = 0;
     this.started = false;
     this.reusable = false;
     this.#state = HEAD;
@@ -187,26 +205,33 @@ export class ResponseParser {
     this.reusable = false;
   }
 
+  #passLimit(message: string): void {
+    this.limitPassed = true;
+    this.#fail(message);
+  }
+
   /** One byte of a chunked body that is not data. */
   #pushChunkByte(byte: number): void {
     switch (this.#state) {
       case CHUNK_SIZE: {
         const digit = hexDigit(byte);
         if (digit >= 0) {
-          // Twelve digits are 281 TB: more is an attack or an error, and would not be exact.
-          if (++this.#sizeDigits > 12 && this.#left > 0) this.#fail("a chunk size is too large");
-          else this.#left = this.#left * 16 + digit;
+          if (++this.#sizeDigits > SIZE_DIGITS) this.#countExtra(SIZE_LINE);
+          if (this.#sizeDigits > SIZE_DIGITS && this.#left > 0) {
+            this.#fail("a chunk size is too large");
+          } else this.#left = this.#left * 16 + digit;
         } else if (this.#sizeDigits === 0) this.#fail("a chunk size is missing");
         else this.#afterSize(byte);
         break;
       }
       case CHUNK_SIZE_SPACE:
         this.#afterSize(byte);
+        this.#countExtra(SIZE_LINE);
         break;
       case CHUNK_EXTENSION:
         if (byte === CR) this.#state = CHUNK_SIZE_LF;
         else if (byte === LF) this.#fail("a chunk size line does not end in CR LF");
-        else this.#countExtra("chunk extensions are too long");
+        else this.#countExtra(SIZE_LINE);
         break;
       case CHUNK_SIZE_LF:
         if (byte !== LF) this.#fail("a chunk size line does not end in CR LF");
@@ -230,7 +255,7 @@ export class ResponseParser {
       case TRAILER:
         if (byte === CR) this.#state = TRAILER_LF;
         else if (byte === LF) this.#fail("a trailer does not end in CR LF");
-        else this.#countExtra("trailers are too long");
+        else this.#countExtra(TRAILERS);
         break;
       case TRAILER_LF:
         if (byte === LF) this.#state = TRAILER_START;
@@ -244,7 +269,7 @@ export class ResponseParser {
 
   #startChunk(): void {
     this.#state = CHUNK_SIZE;
-    this.#left = this.#sizeDigits = 0;
+    this.#left = this.#sizeDigits = this.#lineBytes = 0;
   }
 
   #afterSize(byte: number): void {
@@ -254,8 +279,24 @@ export class ResponseParser {
     else this.#fail("a chunk size is not a hexadecimal number");
   }
 
-  #countExtra(message: string): void {
-    if (++this.#extraBytes > CHUNK_EXTRAS_LIMIT) this.#fail(message);
+  #countExtra(what: string): void {
+    if (++this.#lineBytes > CHUNK_LINE_LIMIT) {
+      this.#passLimit(`${what} larger than ${showBytes(CHUNK_LINE_LIMIT)}`);
+    } else if (++this.#extraBytes > CHUNK_LINES_LIMIT) {
+      this.#passLimit(
+        `what the chunks say besides their sizes is larger than ${showBytes(CHUNK_LINES_LIMIT)}`,
+      );
+    }
+  }
+
+  /** Counts an interim response, or an empty line before a response. */
+  #countInterim(): void {
+    this.#headBytes = this.#lineStart = 0;
+    if (++this.#interims > INTERIM_LIMIT) {
+      this.#passLimit(
+        `more than ${INTERIM_LIMIT} interim responses (1xx) or empty lines before the response`,
+      );
+    }
   }
 
   /** Collects head bytes up to and including the empty line that ends them. */
@@ -274,12 +315,13 @@ export class ResponseParser {
       this.#lineStart = this.#headBytes;
       if (lineEnd(this.#head, this.#headBytes) > start) continue;
       // An empty line. Before the status line it is a leftover of sloppy servers.
-      if (start === 0) this.#headBytes = this.#lineStart = 0;
+      if (start === 0) this.#countInterim();
       else {
         this.#readHead();
         if (this.headDone) this.#dropHead();
         return at + 1;
       }
+      if (this.error !== undefined) return at;
     }
     return to;
   }
@@ -295,7 +337,7 @@ export class ResponseParser {
     this.reusable = known.reusable;
     this.headDone = true;
     this.#left = known.left;
-    this.#sizeDigits = this.#extraBytes = 0;
+    this.#sizeDigits = this.#lineBytes = this.#extraBytes = 0;
     if (known.state === DONE) this.#finish();
     else this.#state = known.state;
     return true;
@@ -312,7 +354,7 @@ export class ResponseParser {
       return true;
     }
     if (this.#head.length >= HEAD_LIMIT) {
-      this.#fail("the response head is too large");
+      this.#passLimit(`the response head is larger than ${showBytes(HEAD_LIMIT)}`);
       return false;
     }
     const head = new Uint8Array(this.#head.length * 2);
@@ -352,7 +394,9 @@ export class ResponseParser {
       const next = head.indexOf(LF, at) + 1;
       const stop = lineEnd(head, next);
       if (stop === at) break;
-      if (lines === HEADER_LIMIT) return this.#fail("the response head has too many lines");
+      if (lines === HEADER_LIMIT) {
+        return this.#passLimit(`the response head has more than ${HEADER_LIMIT} lines`);
+      }
       const colon = nameEnd(head, at, stop);
       if (colon < 0 || !isHeaderValue(head, colon + 1, stop)) {
         return this.#fail(
@@ -396,7 +440,7 @@ export class ResponseParser {
       return this.#fail("transfer-encoding is not part of HTTP/1.0");
     }
     if (status < 200 && status !== 101) {
-      this.#headBytes = this.#lineStart = 0;
+      this.#countInterim();
       return;
     }
     this.status = status;

@@ -8,6 +8,7 @@ import type { BodyLog } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
 import { connectionFailure } from "./exchange.ts";
 import { ResponseParser } from "./http1.ts";
+import { largeEnd } from "./limits.ts";
 import { COUNTER_STAMPED, countRead, type ExchangeEnd } from "./transport.ts";
 
 const CR = 13;
@@ -68,6 +69,8 @@ export interface RunningExchange {
   /** Head and body of the request, written in one piece. */
   readonly wire: Uint8Array;
   readonly log: BodyLog;
+  /** Largest body. */
+  readonly maxBytes: number;
   readonly onRead: ((atMs: number, bytes: Uint8Array) => void) | undefined;
   firstByteMs: number | undefined;
   connectMs: number | undefined;
@@ -168,14 +171,17 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     if (exchange.onRead !== undefined && log.bytes > bodyStart) {
       exchange.onRead(atMs, log.copyFrom(bodyStart));
     }
-    if (parser.done) {
+    const large = largeEnd(log, exchange.maxBytes);
+    if (large !== undefined) this.#finish(atMs, large, false);
+    else if (parser.done) {
       this.#finish(
         atMs,
         { kind: "complete" },
         parser.reusable && used === count && this.#socket.writableLength === 0,
       );
     } else if (parser.error !== undefined) {
-      this.#finish(atMs, { kind: "malformed", message: `not HTTP: ${parser.error}` }, false);
+      const message = parser.limitPassed ? parser.error : `not HTTP: ${parser.error}`;
+      this.#finish(atMs, { kind: "malformed", message }, false);
     }
   }
 

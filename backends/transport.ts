@@ -16,7 +16,7 @@ export type ExchangeEnd =
   | { readonly kind: "connect_error"; readonly message: string }
   /** The body broke off. */
   | { readonly kind: "cut"; readonly message: string }
-  /** Not HTTP, or a broken chunk. */
+  /** Not HTTP, a broken chunk, or more than is taken. */
   | { readonly kind: "malformed"; readonly message: string }
   /** gRPC: a status other than OK. */
   | { readonly kind: "grpc_status"; readonly status: number; readonly message: string }
@@ -104,6 +104,8 @@ export interface TransportOptions {
 export interface SendOptions {
   /** Milliseconds from `sentMs` to giving up; 0 = never. */
   readonly timeoutMs: number;
+  /** Largest body: a larger one is dropped, and the exchange ends as `malformed`; default 64 MiB. */
+  readonly maxBytes?: number;
   /** Cancels the exchange: it then ends as `cancelled`. */
   readonly signal?: AbortSignal;
   /** Sees each read as it happens (`probe`); never set in a benchmark. */

@@ -81,12 +81,12 @@ class EpollTransport implements Transport {
       const id = ++this.#lastId;
       this.#pending.set(id, { sentMs, options, resolve });
       if (this.#failure !== undefined) return this.#fail(this.#failure);
-      const { timeoutMs, signal, onRead } = options;
+      const { timeoutMs, maxBytes, signal, onRead } = options;
       const reads = onRead !== undefined;
       const number = signal === undefined ? undefined : this.#use(signal);
       const { body, ...head } = request;
       this.#thread.post({
-        ...{ kind: "send", id, request: head, timeoutMs, signal: number, reads },
+        ...{ kind: "send", id, request: head, timeoutMs, maxBytes, signal: number, reads },
         body: body === undefined ? undefined : bufferOf(body),
       });
     });

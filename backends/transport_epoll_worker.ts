@@ -4,6 +4,7 @@
  * @module
  */
 import { epochOriginMs, systemClock } from "./clock.ts";
+import { defined } from "./defined.ts";
 import { type EpollService, serveEpollThread, type ServiceTools } from "./epoll_thread.ts";
 import type { WireRequest } from "./protocol.ts";
 import { SocketTransport } from "./transport_socket.ts";
@@ -27,6 +28,7 @@ export type ToEpollThread =
     /** Not a view: the thread's way of receiving looks at each byte of one. */
     readonly body: ArrayBuffer | undefined;
     readonly timeoutMs: number;
+    readonly maxBytes: number | undefined;
     readonly signal: number | undefined;
     /** Report each read. */
     readonly reads: boolean;
@@ -68,12 +70,13 @@ function serve(
   const onMessage = (message: ToEpollThread): void => {
     switch (message.kind) {
       case "send": {
-        const { id, body, timeoutMs, signal, reads } = message;
+        const { id, body, timeoutMs, maxBytes, signal, reads } = message;
         const request = body === undefined
           ? message.request
           : { ...message.request, body: new Uint8Array(body) };
         transport.send(request, {
           timeoutMs,
+          ...defined({ maxBytes }),
           ...(signal !== undefined && { signal: signalOf(signal).signal }),
           ...(reads && { onRead: (atMs, bytes) => post({ kind: "read", id, atMs, bytes }) }),
         }).then((exchange) => ended.push({ id, exchange }));

@@ -19,6 +19,7 @@ import {
   lostConnection,
   stoppedEnd,
 } from "./exchange.ts";
+import { largeEnd, MAX_ANSWER_BYTES } from "./limits.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   COUNTER_REPLACED,
@@ -163,10 +164,15 @@ async function send(
         log.stamp(endMs);
         countRead(counters, value.length);
         options.onRead?.(endMs, value.slice());
+        end = largeEnd(log, options.maxBytes ?? MAX_ANSWER_BYTES);
+        if (end !== undefined) {
+          reader.cancel().catch(ignore);
+          break;
+        }
         view = new Uint8Array(value.buffer);
       }
     }
-    if (exchange.stopped === undefined) {
+    if (exchange.stopped === undefined && end === undefined) {
       state.answered = true;
       end = { kind: "complete" };
     }

@@ -45,6 +45,7 @@ import {
 import { GRPC_PREFIX_BYTES } from "./grpc_frames.ts";
 import { type GrpcModule, loadGrpc } from "./grpc_load.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
+import { largeEnd, largeEventMessage, MAX_ANSWER_BYTES, maxEventBytes } from "./limits.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   countRead,
@@ -113,7 +114,7 @@ class GrpcTransport implements Transport {
     let channel: Channel;
     let call: CallRequest;
     try {
-      channel = this.#channel(grpc, request);
+      channel = this.#channel(grpc, request, options);
       call = {
         path: grpcPath(request.url),
         message: request.body ?? new Uint8Array(0),
@@ -149,12 +150,13 @@ class GrpcTransport implements Transport {
     for (let turns = channels.length > 0 ? 4 : 0; turns > 0; turns--) await nextTurn();
   }
 
-  #channel(grpc: GrpcModule, request: WireRequest): Channel {
+  #channel(grpc: GrpcModule, request: WireRequest, { maxBytes }: SendOptions): Channel {
     const target = grpcTarget(request, this.#options);
-    let channel = this.#channels.get(target.key);
+    const key = `${target.key} ${maxBytes}`;
+    let channel = this.#channels.get(key);
     if (channel === undefined) {
-      const client = openClient(grpc, target, this.#options);
-      this.#channels.set(target.key, channel = new Channel(client, this.#options.clock));
+      const client = openClient(grpc, target, { ...this.#options, ...defined({ maxBytes }) });
+      this.#channels.set(key, channel = new Channel(client, this.#options.clock));
     }
     return channel;
   }
@@ -298,10 +300,18 @@ class LibraryCall implements WatchedExchange {
     log.stamp(atMs);
     countRead(counters, GRPC_PREFIX_BYTES + message.length);
     options.onRead?.(atMs, log.copyFrom(log.bytes - GRPC_PREFIX_BYTES - message.length));
+    const large = largeEnd(log, options.maxBytes ?? MAX_ANSWER_BYTES);
+    if (large === undefined) return;
+    this.#settle(atMs, large);
+    this.#stream?.cancel();
   }
 
   #finish(atMs: number, status: StatusObject): void {
     const seen = { head: this.#firstByteMs !== undefined, connected: this.#facts.channel.ready };
+    if (TOO_LARGE.test(status.details)) {
+      const message = largeEventMessage(this.#facts.options.maxBytes);
+      return this.#settle(atMs, { kind: "malformed", message });
+    }
     this.#settle(atMs, endOf(status, seen), status.code);
   }
 
@@ -323,6 +333,9 @@ class LibraryCall implements WatchedExchange {
     }, log.finish()));
   }
 }
+
+/** How the library words a message above its limit, of which it tells the server as well. */
+const TOO_LARGE = /^Received message larger than max /;
 
 /**
  * How the library words a stream that ended without a status from the server. A server that is killed
@@ -372,7 +385,7 @@ function metadataOf(
 function openClient(
   { library, grpcRootsPath }: GrpcModule,
   { secure, address, host, authority, serverName }: GrpcTarget,
-  options: TransportOptions,
+  options: TransportOptions & Pick<SendOptions, "maxBytes">,
 ): Client {
   let credentials = library.credentials.createInsecure();
   if (secure) {
@@ -389,7 +402,7 @@ function openClient(
     );
   }
   return new library.Client(address, credentials, {
-    "grpc.max_receive_message_length": -1,
+    "grpc.max_receive_message_length": maxEventBytes(options.maxBytes),
     "grpc.max_send_message_length": -1,
     "grpc.primary_user_agent": "tokometer",
     // A failure must be visible, not hidden by a second attempt.

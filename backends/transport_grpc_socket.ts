@@ -32,6 +32,7 @@ import { H2Stream, type StreamEnd } from "./h2_connection.ts";
 import { showCode } from "./h2_frames.ts";
 import { H2Pool } from "./h2_pool.ts";
 import { encodeHpack, type Field } from "./hpack.ts";
+import { largeEnd, MAX_ANSWER_BYTES } from "./limits.ts";
 import type { WireRequest } from "./protocol.ts";
 import type { OpenSocket } from "./socket_connection.ts";
 import { openSocket } from "./socket_node.ts";
@@ -84,6 +85,7 @@ class SocketCall extends H2Stream implements WatchedExchange {
   readonly #response = new GrpcResponse();
   /** The body of a server that does not speak gRPC means nothing. */
   #keepData = false;
+  readonly #maxBytes: number;
   /** Body bytes there were after the last read. */
   #readTo = 0;
   #firstByteMs: number | undefined;
@@ -97,6 +99,7 @@ class SocketCall extends H2Stream implements WatchedExchange {
     this.#facts = facts;
     this.#log = facts.log;
     this.#onRead = facts.options.onRead;
+    this.#maxBytes = facts.options.maxBytes ?? MAX_ANSWER_BYTES;
     this.block = facts.call.block;
     this.body = facts.body;
   }
@@ -131,6 +134,10 @@ class SocketCall extends H2Stream implements WatchedExchange {
     this.#readTo = log.bytes;
     countRead(this.#transport.counters, log.bytes - from);
     if (this.#onRead !== undefined) this.#onRead(atMs, log.copyFrom(from));
+    const large = largeEnd(log, this.#maxBytes);
+    if (large === undefined) return;
+    this.#facts.call.pool.cancel(this);
+    this.#settle(atMs, large);
   }
 
   onEnd(atMs: number, end: StreamEnd): void {
@@ -156,6 +163,8 @@ class SocketCall extends H2Stream implements WatchedExchange {
         return this.start();
       case "malformed":
         return this.#settle(atMs, { kind: "malformed", message: `not HTTP/2: ${end.message}` });
+      case "large":
+        return this.#settle(atMs, { kind: "malformed", message: end.message });
       case "lost":
       case "unreachable":
         return this.#settle(atMs, brokenEnd(end.message, { head }));

@@ -16,6 +16,7 @@ import {
   stoppedEnd,
 } from "./exchange.ts";
 import { encodeLatin1 } from "./latin1.ts";
+import { MAX_ANSWER_BYTES } from "./limits.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   Connection,
@@ -81,6 +82,10 @@ class SocketExchange implements RunningExchange, WatchedExchange {
     this.log = log;
     this.options = options;
     this.resolve = resolve;
+  }
+
+  get maxBytes(): number {
+    return this.options.maxBytes ?? MAX_ANSWER_BYTES;
   }
 
   get onRead(): SendOptions["onRead"] {

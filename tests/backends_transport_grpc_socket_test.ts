@@ -371,7 +371,51 @@ Deno.test("grpc-socket names what is malformed, and leaves the connection", asyn
   const endless = makeFrame(FRAME.headers, new Uint8Array(16_000), { streamId: 1 });
   const more = makeFrame(FRAME.continuation, new Uint8Array(16_000), { streamId: 1 });
   const { end } = await exchange((server) => server.say(endless, ...Array(17).fill(more)));
-  assertStringIncludes(JSON.stringify(end), "header block is too large");
+  assertEquals(end, { kind: "malformed", message: "a header block is larger than 256 KiB" });
+});
+
+Deno.test("grpc-socket ends a connection whose frames bring nothing, whatever their type", async () => {
+  const message = "more than 100,000 frames without a part of an answer";
+  const floods: readonly [string, Uint8Array][] = [
+    ["pings", makeFrame(FRAME.ping, new Uint8Array(8))],
+    ["settings", hello([[4, 1000]])],
+    ["windows", windowUpdate(0, 1)],
+    ["empty data", data(1, "")],
+    ["interim responses", headers(1, [[":status", "102"]])],
+    ["unknown frames", makeFrame(0x77, new Uint8Array(1))],
+    [
+      "a header block in empty parts",
+      makeFrame(FRAME.continuation, new Uint8Array(0), {
+        streamId: 1,
+      }),
+    ],
+  ];
+  for (const [what, frame] of floods) {
+    const many = new Uint8Array(frame.length * 1001);
+    for (let i = 0; i < 1001; i++) many.set(frame, i * frame.length);
+    const { end } = await exchange((server) => {
+      if (what === "a header block in empty parts") {
+        server.say(makeFrame(FRAME.headers, new Uint8Array(0), { streamId: 1 }));
+      } else if (what === "empty data") server.say(headers(1));
+      for (let i = 0; i < 100 && !server.destroyed; i++) server.sayAll(many);
+    });
+    assertEquals(end, { kind: "malformed", message }, what);
+  }
+});
+
+Deno.test("grpc-socket starts to count anew with each part of an answer", async () => {
+  const ping = makeFrame(FRAME.ping, new Uint8Array(8), { flags: FLAG.ack });
+  const many = new Uint8Array(ping.length * 60_000);
+  for (let i = 0; i < 60_000; i++) many.set(ping, i * ping.length);
+  const got = await exchange((server) => {
+    server.sayAll(many);
+    server.say(headers(1));
+    server.sayAll(many);
+    server.say(data(1, framed("x")));
+    server.sayAll(many);
+    server.say(trailers(1));
+  });
+  assertEquals([got.end, messages(got)], [{ kind: "complete" }, ["x"]]);
 });
 
 Deno.test("grpc-socket lets other streams go on when one is malformed", () =>

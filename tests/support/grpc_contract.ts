@@ -176,6 +176,22 @@ export function grpcContract(kind: TransportKind, traits: GrpcTraits): void {
     }, { counters });
   });
 
+  test("takes a body of the largest size, and drops a larger one", async () => {
+    const onCall = (call: GrpcCall) => {
+      for (let i = 0; i < 5; i++) call.send(encoder.encode("x".repeat(195)));
+      if (decoder.decode(call.request.body) !== "large") return call.end(0);
+      // It never ends.
+      call.send(encoder.encode("x"));
+    };
+    await withServer(onCall, async ({ send }) => {
+      const fits = await send("fits", { maxBytes: 1000 });
+      assertEquals([fits.end.kind, fits.body.length], ["complete", 1000]);
+      const { end, body } = await send("large", { maxBytes: 1000 });
+      const message = "the answer is larger than 1000 bytes (--max-answer)";
+      assertEquals([end, body.length], [{ kind: "malformed", message }, 0]);
+    });
+  });
+
   test("sends the message as it is, and reads as one however it is split", async () => {
     const frames = [grpcFrame(encoder.encode("one")), grpcFrame(encoder.encode("two"))];
     const bytes = Uint8Array.from(frames.flatMap((frame) => [...frame]));

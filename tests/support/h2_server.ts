@@ -64,6 +64,11 @@ export class H2Server {
     this.#events.onBytes(...asRead(pieces));
   }
 
+  /** Sends many bytes, as they are, as one read. */
+  sayAll(bytes: Uint8Array): void {
+    this.#events.onBytes(bytes, bytes.length);
+  }
+
   /** Sends bytes one by one. */
   stammer(...pieces: readonly Uint8Array[]): void {
     const [bytes] = asRead(pieces);

@@ -675,6 +675,62 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
       assertEquals(server.requests.length, 0);
     }));
 
+  test("takes a body of the largest size, and drops a larger one", () => {
+    const piece = chunk("x".repeat(500));
+    // The larger one never ends.
+    const steps = (pieces: number) => [CHUNKED, ...Array(pieces).fill(piece)];
+    return serve(
+      ({ index }) => index === 0 ? [...steps(5), "0\r\n\r\n"] : [...steps(6), 10_000],
+      async ({ server, send }) => {
+        const fits = await send({}, { maxBytes: 2500 });
+        assertEquals([fits.end.kind, fits.body.length], ["complete", 2500]);
+        const large = await send({}, { maxBytes: 2500 });
+        assertEquals(large.end, {
+          kind: "malformed",
+          message: "the answer is larger than 2500 bytes (--max-answer)",
+        });
+        assertEquals([large.status, large.body.length, large.readMs.length], [200, 0, 0]);
+        await server.idle();
+      },
+    );
+  });
+
+  test("drops one of the larger ones where all answers together are too large", () =>
+    serve(
+      ({ path }) => [CHUNKED, chunk(path === "/small" ? "x" : "x".repeat(900)), 20_000],
+      async ({ server, send }) => {
+        const over = new AbortController();
+        const sending = { maxBytes: 1000, signal: over.signal };
+        const small = send({ url: `${server.url}/small` }, sending);
+        // Together they may take 64,000 bytes, which is 71 of them.
+        let left = 9;
+        const large = Array.from({ length: 80 }, async () => {
+          const { end } = await send({}, sending);
+          if (end.kind === "malformed" && --left === 0) over.abort();
+          return end;
+        });
+        const ends = await Promise.all(large);
+        assertEquals(ends.filter(({ kind }) => kind === "cancelled").length, 71);
+        assertEquals(ends.find(({ kind }) => kind !== "cancelled"), {
+          kind: "malformed",
+          message: "the answers in flight take more than 64000 bytes " +
+            "(64 × --max-answer 1000 bytes), and this is one of the larger ones",
+        });
+        assertEquals((await small).end.kind, "cancelled");
+      },
+    ));
+
+  test("gives up at the deadline while bytes keep coming", () =>
+    serve(
+      () => [CHUNKED, ...Array(3000).fill([chunk("x".repeat(5000)), 0]).flat()],
+      async ({ server, send }) => {
+        const exchange = await send({}, { timeoutMs: 150 });
+        assertEquals(exchange.end.kind, "timeout");
+        assertGreater(exchange.body.length, 5000);
+        await server.idle();
+      },
+    ));
+
   test("gives up when the head is late", () =>
     serve(() => [10_000], async ({ server, send }) => {
       const exchange = await send({}, { timeoutMs: 60 });
