@@ -5,6 +5,7 @@
  * @module
  */
 import { GRPC_STATUS, GRPC_STATUS_NAMES } from "./grpc_status.ts";
+import { isLocal } from "./local_address.ts";
 import type { WireRequest } from "./protocol.ts";
 import type { ExchangeEnd, TransportOptions } from "./transport.ts";
 
@@ -103,9 +104,4 @@ function nameForAddress(
   throw new TypeError(
     `Cannot check the certificate of ${host}: use the server's name in the URL, or --header "host: NAME"`,
   );
-}
-
-/** Whether it is this machine, by name or address. */
-export function isLocal(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }

@@ -20,6 +20,7 @@ import {
   stoppedEnd,
 } from "./exchange.ts";
 import { largeEnd, MAX_ANSWER_BYTES } from "./limits.ts";
+import { LOCAL_ADDRESSES } from "./local_address.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   COUNTER_REPLACED,
@@ -40,8 +41,7 @@ const READ_BYTES = 4096;
 /** Idle connections kept per host: more than the descriptors of a process allow. */
 const POOL_PER_HOST = 65_536;
 
-/** Addresses that no proxy can reach for us, in the notation of `NO_PROXY`. */
-const LOCAL_ADDRESSES = "127.0.0.0/8,::1,localhost";
+const NO_LOCAL_PROXY = LOCAL_ADDRESSES.join(",");
 
 export const fetchTransport: TransportKind = {
   name: "fetch",
@@ -298,7 +298,7 @@ function withoutLocalProxy<T>(create: () => T): T {
   if (!readable("NO_PROXY")) return create();
   const before = Deno.env.get("NO_PROXY");
   const others = before ?? (readable("no_proxy") ? Deno.env.get("no_proxy") : undefined);
-  Deno.env.set("NO_PROXY", others ? `${others},${LOCAL_ADDRESSES}` : LOCAL_ADDRESSES);
+  Deno.env.set("NO_PROXY", others ? `${others},${NO_LOCAL_PROXY}` : NO_LOCAL_PROXY);
   try {
     return create();
   } finally {

@@ -38,7 +38,6 @@ import {
   grpcPath,
   type GrpcTarget,
   grpcTarget,
-  isLocal,
   NOT_METADATA,
   statusEnd,
 } from "./grpc_call.ts";
@@ -46,6 +45,7 @@ import { GRPC_PREFIX_BYTES } from "./grpc_frames.ts";
 import { type GrpcModule, loadGrpc } from "./grpc_load.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import { largeEnd, largeEventMessage, MAX_ANSWER_BYTES, maxEventBytes } from "./limits.ts";
+import { isLocal } from "./local_address.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   countRead,

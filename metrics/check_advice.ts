@@ -101,5 +101,5 @@ function moreThreads(
 function isLocal(url: string): boolean {
   // URL knows no default rules for grpc:, so the host is read as http's.
   const host = URL.parse(url.replace(/^grpc(s?):/, "http$1:"))?.hostname ?? "";
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host);
+  return /^(localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\])$/.test(host);
 }

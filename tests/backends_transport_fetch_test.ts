@@ -45,7 +45,9 @@ const OK = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ";
 Deno.test("fetch asks local servers directly, others through the proxy of the environment (T47)", async () => {
   const server = await startRawServer(() => [`${OK}6\r\n\r\ndirect`]);
   const proxy = await startRawServer(() => [`${OK}5\r\n\r\nproxy`]);
-  const local = [server.url, server.url.replace("127.0.0.1", "localhost")];
+  // A listener on all addresses is asked at 0.0.0.0 by the scripts' documents.
+  const local = ["127.0.0.1", "localhost", "0.0.0.0"]
+    .map((host) => server.url.replace("127.0.0.1", host));
   const orders = {
     transport: "fetch",
     urls: [...local, "http://engine.invalid/", "http://near.invalid/"],
@@ -54,17 +56,17 @@ Deno.test("fetch asks local servers directly, others through the proxy of the en
   const proxied = { HTTP_PROXY: proxy.url };
   try {
     const direct = await runChild(orders, { env: proxied });
-    assertEquals(direct.bodies, ["direct", "direct", "proxy", "proxy"]);
+    assertEquals(direct.bodies, ["direct", "direct", "direct", "proxy", "proxy"]);
     assertEquals(direct.noProxy, null, "the variable is as it was");
 
     for (const variable of ["NO_PROXY", "no_proxy"]) {
       const listed = await runChild(orders, { env: { ...proxied, [variable]: "near.invalid" } });
-      assertEquals(listed.bodies, ["direct", "direct", "proxy", ""]);
+      assertEquals(listed.bodies, ["direct", "direct", "direct", "proxy", ""]);
       assertEquals(listed.noProxy, variable === "NO_PROXY" ? "near.invalid" : null);
     }
 
     const asked = await runChild({ ...orders, proxyLocal: true }, { env: proxied });
-    assertEquals(asked.bodies, ["proxy", "proxy", "proxy", "proxy"]);
+    assertEquals(asked.bodies, ["proxy", "proxy", "proxy", "proxy", "proxy"]);
   } finally {
     await proxy.close();
     await server.close();

@@ -9,6 +9,7 @@ import {
 import { type Bundle, BUNDLE_NAME, bundleProgram } from "./tools/bundle.ts";
 import { compileBundle, PERMISSION_FLAGS, PERMISSIONS } from "./tools/compile.ts";
 import { PAYLOAD_LIMIT_BYTES, payloadBytes } from "./tools/payload_check.ts";
+import { ALONE, canBeAlone } from "./support/own_network.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 import { writeSelfExtracting } from "./tools/self_extracting.ts";
 import { workerEntries } from "./support/worker_entries.ts";
@@ -215,22 +216,6 @@ Deno.test({
       assertEquals(entries(`${folder}/cache`), []);
     }),
 });
-
-/** A network of its own, with nothing in it but itself; its processes end with the shell. */
-const ALONE = [
-  ...["timeout", "--signal=KILL", "180"],
-  ...["unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"],
-  ...["sh", "-euc"],
-];
-
-function canBeAlone(): boolean {
-  try {
-    const [command, ...args] = [...ALONE, "ip link set lo up"];
-    return new Deno.Command(command!, { args, stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
 
 /** Ports can be any: the network is empty. */
 const SESSION = `ip link set lo up

@@ -1,12 +1,14 @@
 /**
  * The command lines of the documents that this program rebuilds, word for word: the interpreter and
- * `.py` dropped, the address replaced by that of a simulated server.
+ * `.py` dropped. Where this machine lets us have a network of our own, they go to the documents' own
+ * addresses; else to those of simulated servers.
  */
 import { assert, assertEquals } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
 import { completeValues, readCommandLine } from "../workloads/option_parse.ts";
 import { COMMANDS } from "../workloads/commands.ts";
 import type { Values } from "../workloads/command.ts";
+import { ALONE, canBeAlone } from "./support/own_network.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 import { shellCommands } from "./support/shell_words.ts";
 import { sharegptText, TOKENIZER } from "./support/sharegpt_file.ts";
@@ -174,4 +176,52 @@ Deno.test("seed lines run", async () => {
     await server.stop();
     await vllm.stop();
   }
+});
+
+/** Both servers of the documents on all addresses, and the lines as they stand there. */
+const OWN_ADDRESSES = `ip link set lo up
+exec 2>&1
+tokometer simulate --engine lmdeploy --host 0.0.0.0 --port 23333 --grpc-port 33337 \\
+  --ttft 1 --itl 0 --max-seconds 90 >server.txt &
+until grep -q http: server.txt; do sleep 0.05; done
+tokometer ${wordsOf(RESTFUL).join(" ")} --num_prompts 70
+tokometer ${wordsOf(SERVING).join(" ")} --num_prompts 40
+tokometer probe 0.0.0.0:33337 --protocol ppl --output-tokens 2
+tokometer bench 0.0.0.0:33337 --protocol ppl --transport grpc-socket --requests 2 --concurrency 1 \\
+  --warmup 0 --output-tokens 2 --quiet --no-save
+kill $!
+wait`;
+
+Deno.test({
+  name: canBeAlone()
+    ? "seed lines run with their own addresses, beside a proxy for others (T47)"
+    : "seed lines run with their own addresses (skipped: unshare or ip is not permitted here)",
+  ignore: Deno.build.os !== "linux" || !canBeAlone(),
+  fn: async () => {
+    await inTempFolder(async (folder) => {
+      await furnish(folder);
+      const program = `${folder}/tokometer`;
+      const words = [Deno.execPath(), "run", "-A", "--quiet", "--config", CONFIG, CLI];
+      await Deno.writeTextFile(program, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, {
+        mode: 0o755,
+      });
+      const [command, ...args] = ALONE;
+      const { success, stdout } = await new Deno.Command(command!, {
+        args: [...args, OWN_ADDRESSES],
+        cwd: folder,
+        // Nothing listens there: what took it would fail.
+        env: {
+          PATH: `${folder}:${Deno.env.get("PATH")}`,
+          NO_COLOR: "1",
+          ...{ http_proxy: "http://127.0.0.1:9", grpc_proxy: "http://127.0.0.1:9" },
+        },
+      }).output();
+      const out = new TextDecoder().decode(stdout);
+      assert(success, out);
+      assertEquals(out.match(/^concurrency: 64$/gm)?.length, 2, out);
+      assertEquals(out.match(/^concurrency: 32$/gm)?.length, 2, out);
+      assert(out.includes("outcome        ok"), out);
+      assert(out.includes("2 of 2 completed"), out);
+    });
+  },
 });

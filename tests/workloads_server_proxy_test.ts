@@ -30,7 +30,9 @@ Deno.test("isProxied goes by the scheme's own variables", () => {
 });
 
 Deno.test("isProxied: local addresses only with --proxy-local", () => {
-  for (const host of ["127.0.0.1:8000", "127.9.9.9", "localhost:1", "[::1]:1"]) {
+  for (
+    const host of ["127.0.0.1:8000", "127.9.9.9", "localhost:1", "[::1]:1", "0.0.0.0:1", "[::]:1"]
+  ) {
     assertEquals(proxied(`http://${host}`, { http_proxy: PROXY }), false, host);
     assertEquals(proxied(`http://${host}`, { http_proxy: PROXY }, true), true, host);
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { LOCAL_ADDRESSES } from "../backends/local_address.ts";
 
 /** Reads a variable; `undefined` when it is not set, or may not be read. */
 export type ReadVariable = (name: string) => string | undefined;
@@ -31,7 +32,7 @@ export function isProxied(
   // Of two spellings Deno takes the upper one.
   const valueOf = (name: string) => read(name.toUpperCase()) || read(name);
   if (names.every((name) => !valueOf(name))) return false;
-  if (!proxyLocal && isExempt(host, LOCAL)) return false;
+  if (!proxyLocal && isExempt(host, LOCAL_ADDRESSES)) return false;
   const exempt = scheme.startsWith("grpc") ? valueOf("no_grpc_proxy") : undefined;
   return !isExempt(host, (exempt ?? valueOf("no_proxy") ?? "").split(","));
 }
@@ -42,8 +43,6 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   grpc: ["grpc_proxy", "https_proxy", "http_proxy"],
   grpcs: ["grpc_proxy", "https_proxy", "http_proxy"],
 };
-
-const LOCAL: readonly string[] = ["localhost", "127.0.0.0/8", "::1"];
 
 function readPermitted(name: string): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable: name });

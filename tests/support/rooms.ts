@@ -14,8 +14,8 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
     backends: [
       [
         "ground",
-        "buffers clock defined error_message event_sink exchange latin1 limits mt19937 process_tree protocol " +
-        "random record relaunch ticker ticker_worker transport watchdog worker",
+        "buffers clock defined error_message event_sink exchange latin1 limits local_address mt19937 process_tree " +
+        "protocol random record relaunch ticker ticker_worker transport watchdog worker",
       ],
       ["wire machinery", "json http1 h2 hpack grpc protobuf kserve socket epoll inprocess node"],
       ["framing", "framing"],
