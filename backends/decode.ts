@@ -21,6 +21,8 @@ export interface DecodeOptions
   readonly promptTokens?: TokenCount;
   /** Keep the text of the answer. Default false. */
   readonly keepText?: boolean;
+  /** Largest body that the transport took; an event may take a quarter of it. Default 64 MiB. */
+  readonly maxAnswerBytes?: number;
   /** Counts the tokens of a text (thinking included) where the engine gives no count. */
   readonly countText?: (text: string) => number;
 }
@@ -159,7 +161,7 @@ export function decodeSingle(
   exchange: Exchange,
   protocol: Protocol,
   request: GenerationRequest,
-  options: Pick<DecodeOptions, "promptId" | "keepText">,
+  options: Pick<DecodeOptions, "promptId" | "keepText" | "maxAnswerBytes">,
 ): RequestRecord {
   const { sentMs } = exchange;
   const alone = { load: 0, phase: "warmup", index: 0, user: 0 } as const;

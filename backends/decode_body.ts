@@ -4,9 +4,10 @@
  * @module
  */
 import { messageOf, oneLine } from "./error_message.ts";
-import { cutEvents } from "./framing.ts";
+import { cutEvents, hasLargerEvent } from "./framing.ts";
 import { scanSse } from "./framing_sse_scan.ts";
 import { JsonScanner } from "./json_scan.ts";
+import { largeEventMessage, maxEventBytes } from "./limits.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
 import type { TokenCount, TokenSource } from "./record.ts";
 import { type Exchange, KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
@@ -29,6 +30,7 @@ interface BodyOptions {
   readonly originMs: number;
   readonly keepText?: boolean;
   readonly countText?: (text: string) => number;
+  readonly maxAnswerBytes?: number;
 }
 
 /** Scratch space for ticks, whose number is not known beforehand. It grows and is reused. */
@@ -65,6 +67,7 @@ export class BodyReader {
   readonly #originMs: number;
   readonly #countText: ((text: string) => number) | undefined;
   readonly #needText: boolean;
+  readonly #maxAnswerBytes: number | undefined;
   /** The read that completed the current event. */
   #readIndex = 0;
 
@@ -100,6 +103,7 @@ export class BodyReader {
     this.#originMs = options.originMs;
     this.#widths = exchange.readWidthMs !== undefined;
     this.#countText = options.countText;
+    this.#maxAnswerBytes = options.maxAnswerBytes;
     this.#needText = options.keepText === true || options.countText !== undefined;
     this.whole = protocol.framing(request.stream) === "json";
     // One slot more than there are reads, for bytes that no read accounts for.
@@ -114,6 +118,10 @@ export class BodyReader {
   read(): void {
     const { body } = this.#exchange;
     const framing = this.#protocol.framing(this.#request.stream);
+    if (hasLargerEvent(framing, body, maxEventBytes(this.#maxAnswerBytes))) {
+      this.malformed = largeEventMessage(this.#maxAnswerBytes);
+      return;
+    }
     const { quick } = this.#protocol;
     const take = (data: string | Uint8Array, endOffset: number, terminated: boolean) =>
       this.#take(data, endOffset, terminated);

@@ -13,9 +13,14 @@ import type { Exchange } from "./transport.ts";
 
 const decoder = new TextDecoder();
 
+/** What a refusal says stands at its beginning. */
+const MOST_READ_BYTES: number = 2 ** 20;
+
 /** The outcome of a request that was refused: its status says so, whatever became of the body. */
 export function refusedOutcome(exchange: Exchange, protocol: Protocol): Outcome {
-  const message = serverMessage(protocol, decoder.decode(exchange.body));
+  const { body, end } = exchange;
+  const said = serverMessage(protocol, decoder.decode(body.subarray(0, MOST_READ_BYTES)));
+  const message = body.length === 0 && end.kind === "malformed" ? oneLine(end.message) : said;
   return { kind: "http_error", status: exchange.status, message };
 }
 

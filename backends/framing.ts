@@ -52,6 +52,38 @@ export function cutEvents(
   }
 }
 
+/**
+ * Whether an event takes more than so many bytes, with its framing and what precedes it: comments,
+ * empty lines. Its content would be parsed in one piece, which can take many times as much memory.
+ */
+export function hasLargerEvent(framing: Framing, body: Uint8Array, bytes: number): boolean {
+  // What is done for almost every body.
+  if (body.length <= bytes) return false;
+  if (framing === "json") return true;
+  for (let start = 0; body.length - start > bytes;) {
+    const end = eventEnd(framing, body, start);
+    if (end - start > bytes) return true;
+    start = end;
+  }
+  return false;
+}
+
+/** The end of the event that begins at `from`, or of the body. */
+function eventEnd(framing: Exclude<Framing, "json">, body: Uint8Array, from: number): number {
+  switch (framing) {
+    case "grpc":
+      return grpcMessageEnd(body, from);
+    case "ndjson":
+    case "nul": {
+      const at = body.indexOf(framing === "nul" ? 0 : LF, from);
+      return at < 0 ? body.length : at + 1;
+    }
+    case "sse":
+      for (let at = from + 1; at < body.length; at++) if (endsSse(body, at)) return at + 1;
+      return body.length;
+  }
+}
+
 /** One event of an {@linkcode EventCutter}. */
 export interface CutEvent {
   /** Text of the event without its framing, or the message's bytes for gRPC. */
@@ -145,28 +177,30 @@ function mayEnd(framing: Framing, pending: Uint8Array, from: number): boolean {
     case "json":
       return false;
     case "grpc":
-      return grpcMessageEnds(pending);
+      return pending[0] !== 0 || grpcMessageEnd(pending, 0) <= pending.length;
     case "ndjson":
       return pending.indexOf(LF, from) >= 0;
     case "nul":
       return pending.indexOf(0, from) >= 0;
     case "sse": {
-      // An empty line: two line ends that are not the two halves of one.
       for (let at = Math.max(1, from); at < pending.length; at++) {
-        const byte = pending[at];
-        const before = pending[at - 1];
-        if (byte === LF && before === LF || byte === CR && (before === CR || before === LF)) {
-          return true;
-        }
+        if (endsSse(pending, at)) return true;
       }
       return false;
     }
   }
 }
 
-/** Whether the first message is complete, or wrong. */
-function grpcMessageEnds(pending: Uint8Array): boolean {
-  if (pending.length < GRPC_PREFIX_BYTES) return false;
-  const view = new DataView(pending.buffer, pending.byteOffset, pending.byteLength);
-  return pending[0] !== 0 || view.getUint32(1) + GRPC_PREFIX_BYTES <= pending.length;
+/** Whether the byte at `at` ends an empty line: two line ends that are not the halves of one. */
+function endsSse(body: Uint8Array, at: number): boolean {
+  const byte = body[at];
+  if (byte === LF) return body[at - 1] === LF;
+  return byte === CR && (body[at - 1] === CR || body[at - 1] === LF);
+}
+
+/** The end of the message that begins at `from`, which may be behind the body's. */
+function grpcMessageEnd(body: Uint8Array, from: number): number {
+  if (body.length - from < GRPC_PREFIX_BYTES) return from + GRPC_PREFIX_BYTES;
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  return from + GRPC_PREFIX_BYTES + view.getUint32(from + 1);
 }

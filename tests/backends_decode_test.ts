@@ -810,3 +810,72 @@ Deno.test("nothing more is read after a hundred events that cannot be read", () 
   const whole = decode({ events, protocol, request: { outputTokens: 2 } });
   assertEquals([whole.outcome.kind, read], ["ok", 102]);
 });
+
+Deno.test("a body with an event that is too large is not parsed", () => {
+  let read = 0;
+  const base: Partial<Protocol> = {
+    readEvent(data) {
+      read++;
+      return plain.readEvent(data, cannedRequest());
+    },
+  };
+  const text = (length: number) => JSON.stringify({ text: "x".repeat(length), end: true });
+  const request = { outputTokens: 1, length: "cap" } as const;
+  // An event may take a quarter of the largest body.
+  const options = { maxAnswerBytes: 4000 };
+  const fits: DecodeCase = { events: [{}, text(900), {}, {}], request, options };
+  assertEquals(decode({ ...fits, protocol: base }).outcome, { kind: "ok" });
+  const outcome = {
+    kind: "protocol_error",
+    message: "an event is larger than 1000 bytes (--max-answer 4000 bytes / 4)",
+  };
+  const message = new TextEncoder().encode(text(1100));
+  const small = grpcFrame(new TextEncoder().encode("{}"));
+  const rows: readonly [Protocol["framing"], Uint8Array | string][] = [
+    [() => "ndjson", `{}\n${text(1100)}\n{}\n`],
+    [() => "nul", `{}\0${text(1100)}\0{}\0`],
+    [() => "sse", `data: {}\n\ndata: ${text(1100)}\n\ndata: {}\n\n`],
+    [() => "sse", `data: {}\r\rdata: ${text(1100)}\r\rdata: {}\r\r`],
+    [() => "sse", `data: {}\n\n${": comment\n".repeat(200)}data: {}\r\n\r\n`],
+    [() => "json", text(1100)],
+    [() => "grpc", Uint8Array.of(...small, ...grpcFrame(message), ...small)],
+    // Its length alone says that it will be.
+    [() => "grpc", Uint8Array.of(0, 255, 255, 255, 255, ...new Uint8Array(1100))],
+  ];
+  for (const [framing, body] of rows) {
+    read = 0;
+    const record = decodeExchange(
+      cannedExchange(body),
+      { ...plain, ...base, framing },
+      cannedRequest(request),
+      cannedOptions(options),
+    );
+    assertEquals([record.outcome, read], [outcome, 0], framing(true));
+  }
+});
+
+Deno.test("a refusal that is too large is refused with its limit, one that is long by its beginning", () => {
+  const end: ExchangeEnd = { kind: "malformed", message: "the answer is larger than 2 bytes" };
+  const refused = (exchange: Partial<Exchange>, body = "") =>
+    decodeExchange(
+      cannedExchange(body, { status: 500, ...exchange }),
+      plain,
+      cannedRequest(),
+      cannedOptions(),
+    ).outcome;
+  assertEquals(refused({ end }), { kind: "http_error", status: 500, message: end.message });
+  let length = 0;
+  decodeExchange(
+    cannedExchange("x".repeat(3e6), { status: 500 }),
+    {
+      ...plain,
+      readError(body) {
+        length = body.length;
+        return "no";
+      },
+    },
+    cannedRequest(),
+    cannedOptions(),
+  );
+  assertEquals(length, 2 ** 20);
+});

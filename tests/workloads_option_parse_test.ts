@@ -7,6 +7,7 @@ import {
   convertJson,
   parseOptions,
   readCommandLine,
+  showSize,
   wanted,
 } from "../workloads/option_parse.ts";
 import { UserError } from "../workloads/user_error.ts";
@@ -320,4 +321,37 @@ Deno.test("convertJson reads values of a JSON file, and texts as on the command 
   ) {
     assertThrows(() => convertJson(named(name), value), UserError, `Cannot use --${name}`);
   }
+});
+
+Deno.test("a size is read in powers of 1024 or of 1000, and shown as it is written", () => {
+  const command = {
+    name: "fill",
+    options: { size: option.bytes({ help: "How much.", default: 4096, min: 1024, max: 2 ** 30 }) },
+  };
+  const rows: readonly [string, number][] = [
+    ["2048", 2048],
+    ["64MiB", 64 * 2 ** 20],
+    ["64 mib", 64 * 2 ** 20],
+    ["64M", 64 * 2 ** 20],
+    ["2KB", 2000],
+    ["1.5kB", 1500],
+    [".5GiB", 2 ** 29],
+    ["4096B", 4096],
+  ];
+  for (const [text, size] of rows) {
+    assertEquals(parseOptions(command, ["--size", text]), { size }, text);
+    assertEquals(
+      parseOptions(command, ["--size", String(size)]),
+      { size },
+      "as a record repeats it",
+    );
+  }
+  for (const text of ["1000", "2GiB", "MiB", "64MiX", "-64MiB", "64MiBs", "1e6", "0x400"]) {
+    const { message } = assertThrows(() => parseOptions(command, [`--size=${text}`]), UserError);
+    assertEquals(
+      message,
+      `Cannot use --size ${text}: give a size of 1KiB to 1GiB, as in 64MiB`,
+    );
+  }
+  assertEquals([0, 1000, 4096, 3 * 2 ** 29].map(showSize), ["0", "1000", "4KiB", "1536MiB"]);
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MAX_ANSWER_BYTES, MOST_LARGEST } from "../backends/limits.ts";
 import { PROTOCOLS } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import { CLIENT_TOLERANCE } from "../metrics/check_figures.ts";
@@ -22,6 +23,8 @@ export const AUTO_TRANSPORT = "auto";
 export const DEFAULT_USERS = 8;
 /** Requests without `--requests` and `--duration`. */
 export const DEFAULT_REQUESTS = 100;
+/** Largest `--max-answer`: no text may be longer. */
+const MOST_ANSWER_BYTES: number = 500 * 2 ** 20;
 /** At least this many per user. */
 export const DEFAULT_REQUESTS_PER_USER = 4;
 /** Most warm-up requests of a closed loop without `--warmup`: one per user. */
@@ -85,6 +88,14 @@ export const TARGET_OPTIONS = {
       help: "How bytes travel; auto chooses by the load and says why.",
     }),
     timeout: option.seconds({ default: 600, help: "Time limit per request; 0 = none." }),
+    maxAnswer: option.bytes({
+      default: MAX_ANSWER_BYTES,
+      min: 1024,
+      max: MOST_ANSWER_BYTES,
+      help: "Largest answer; a larger one fails. A single event may take a quarter of it, all " +
+        `answers of a thread that are in flight ${MOST_LARGEST} times as much.`,
+      advanced: true,
+    }),
     caCert: option.file({
       help: "PEM file of a certificate authority to trust in addition to the system's.",
       advanced: true,

@@ -53,6 +53,8 @@ export interface BenchPlan {
   readonly proxyLocal: boolean;
   /** Time limit per request, in ms; 0 = none. */
   readonly timeoutMs: number;
+  /** Largest body of an answer; default 64 MiB. */
+  readonly maxAnswerBytes?: number;
 
   /** What is measured, one after another. */
   readonly loads: readonly Load[];
@@ -189,6 +191,7 @@ export async function planRun(
     insecure: values.insecure === true,
     proxyLocal: values.proxyLocal === true,
     timeoutMs: values.timeout * 1000,
+    maxAnswerBytes: values.maxAnswer,
     loads,
     stops,
     warmups,

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** How an option's value is read. `flag` takes none; lists accept `1,2`, `[1, 2]` and `1 2`. */
+/** How an option's value is read. `flag` takes none; `bytes` is `64MiB`, `2 GB`, or a number; lists accept `1,2`, `[1, 2]` and `1 2`. */
 export type OptionKind =
   | "flag"
   | "text"
@@ -13,6 +13,7 @@ export type OptionKind =
   | "texts"
   | "integers"
   | "numbers"
+  | "bytes"
   | "json";
 
 /** Value of an option; `undefined` = neither given nor a default. */

@@ -130,6 +130,7 @@ async function watch(watched: Watched, host: Host): Promise<number> {
   const answered = Promise.withResolvers<void>();
   const sent = transport.send(wire, {
     timeoutMs: plan.timeoutMs,
+    ...defined({ maxBytes: plan.maxAnswerBytes }),
     signal: host.interrupted,
     onRead(atMs, bytes) {
       reads++;

@@ -5,6 +5,7 @@
  * @module
  */
 import { aborted, type Clock, onAbort } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
 import type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
@@ -31,6 +32,8 @@ export interface LoadShare {
   readonly workers: number;
   readonly poolSize: number;
   readonly timeoutMs: number;
+  /** Largest body of an answer; default 64 MiB. */
+  readonly maxAnswerBytes?: number;
   /** How long requests in flight may go on after the sending has ended early. */
   readonly graceMs: number;
 }
@@ -108,7 +111,11 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 
   const turns = createTurns(tools.nextTurn);
   // One for all: what each request in flight keeps counts ten thousand times.
-  const options: SendOptions = { timeoutMs: share.timeoutMs, signal: inFlight.signal };
+  const options: SendOptions = {
+    timeoutMs: share.timeoutMs,
+    signal: inFlight.signal,
+    ...defined({ maxBytes: share.maxAnswerBytes }),
+  };
   const send: Send = async (departure, now) => {
     if (!now) await turns.depart();
     const pass = Math.floor(departure.index / share.poolSize);

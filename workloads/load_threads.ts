@@ -141,7 +141,8 @@ async function runJob(
   job: LoadJob,
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
-  const { load, stop, poolSize, timeoutMs, graceMs, seed, loadNumber, poolOffset } = job;
+  const { load, stop, poolSize, timeoutMs, maxAnswerBytes, graceMs } = job;
+  const { seed, loadNumber, poolOffset } = job;
   const witnesses = threads.map((_, worker) =>
     job.witness && witnessShare(job.witness, worker, threads.length)
   );
@@ -161,7 +162,10 @@ async function runJob(
     { inline },
   );
   const ends = threads.map((thread, worker) => {
-    const share = { load, stop, worker, workers: threads.length, poolSize, timeoutMs, graceMs };
+    const share = {
+      ...{ load, stop, worker, workers: threads.length, poolSize, timeoutMs, graceMs },
+      ...defined({ maxAnswerBytes }),
+    };
     const witness = witnesses[worker];
     const start = {
       ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },

@@ -6,7 +6,7 @@
 import { unicodeWidth } from "@std/cli/unicode-width";
 import type { Command, Option, OptionTable } from "./command.ts";
 import { needText } from "./option_needs.ts";
-import { COMMON_OPTIONS } from "./option_parse.ts";
+import { COMMON_OPTIONS, showSize } from "./option_parse.ts";
 import { SECRET_SOURCES } from "./option_secret.ts";
 import { dashed, listOptions, type NamedOption } from "./option_table.ts";
 import { EXIT } from "./user_error.ts";
@@ -148,6 +148,7 @@ const PLACEHOLDER: Readonly<Record<Option["kind"], string>> = {
   integers: "N[,N…]",
   number: "X",
   numbers: "X[,X…]",
+  bytes: "SIZE",
   json: "JSON",
 };
 
@@ -173,6 +174,7 @@ export function defaultText(option: Option): string | undefined {
   if (option.kind === "flag") return value === true ? "on" : undefined;
   // A long list can be broken between its values.
   if (Array.isArray(value)) return value.join(value.length > 5 ? ", " : ",") || "none";
+  if (option.kind === "bytes") return showSize(value as number);
   if (typeof value === "object") return JSON.stringify(value);
   return value === Infinity ? "inf" : String(value);
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { isObject } from "../backends/json_event.ts";
+import { showBytes } from "../backends/limits.ts";
 import type {
   CommandTable,
   Option,
@@ -316,6 +317,8 @@ function scalar(option: NamedOption, text: string): boolean | string | number {
       if (/^(true|yes|on|1)$/i.test(text)) return true;
       if (/^(false|no|off|0)$/i.test(text)) return false;
       throw refused(option, text);
+    case "bytes":
+      return checkBytes(option, text);
     default:
       return checkNumber(option, text);
   }
@@ -345,6 +348,25 @@ function checkNumber(option: NamedOption, text: string): number {
   if (!(value >= min && value <= max)) throw refused(option, text);
   if (whole && value !== Infinity && !Number.isSafeInteger(value)) throw refused(option, text);
   return value;
+}
+
+/** Powers of a thousand (`KB`), or of 1024 (`KiB`, `K`). */
+const BYTE_UNITS = ["", "k", "m", "g"];
+
+function checkBytes(option: NamedOption, text: string): number {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = option;
+  const match = /^(\d+\.?\d*|\.\d+)\s*([kmg]?)(i?b)?$/i.exec(text.trim());
+  if (match === null) throw refused(option, text);
+  const [, number, unit, suffix = ""] = match;
+  const base = suffix.toLowerCase() === "b" ? 1000 : 1024;
+  const bytes = Math.round(Number(number) * base ** BYTE_UNITS.indexOf(unit!.toLowerCase()));
+  if (!(bytes >= min && bytes <= max)) throw refused(option, text);
+  return bytes;
+}
+
+/** A size as the command line takes it: `64MiB`. */
+export function showSize(bytes: number): string {
+  return showBytes(bytes).replace(/ bytes?$/, "").replace(" ", "");
 }
 
 function checkJson(option: NamedOption, text: string): Readonly<Record<string, unknown>> {
@@ -388,6 +410,8 @@ export function wanted(option: Option): string {
       return `whole numbers${bounds}, as in ${listExample(option)}${orInfinite}`;
     case "numbers":
       return `numbers${bounds}, as in ${listExample(option)}${orInfinite}`;
+    case "bytes":
+      return `a size of ${showSize(min ?? 0)} to ${showSize(max ?? Infinity)}, as in 64MiB`;
     case "json":
       return `a JSON object, as in '{"key": 1}'`;
     case "text":

@@ -48,6 +48,8 @@ export const option = {
   texts: make("texts") as ListMaker,
   integers: make("integers") as Maker<readonly number[]>,
   numbers: make("numbers") as Maker<readonly number[]>,
+  /** A size, e.g. `64MiB`; the value is in bytes. */
+  bytes: make("bytes", { value: "SIZE" }) as Maker<number>,
   json: make("json") as Maker<Readonly<Record<string, unknown>>>,
   seconds: make("number", { value: "SECONDS", min: 0 }) as Maker<number>,
   file: make("text", { value: "FILE" }) as Maker<string>,

@@ -35,6 +35,8 @@ export type BenchOptions = Readonly<{
   apiKey?: string;
   transport?: string;
   timeout?: number;
+  /** In bytes. */
+  maxAnswer?: number;
   caCert?: string;
   insecure?: boolean;
   proxyLocal?: boolean;

@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../backends/clock.ts";
 import { decodeSingle } from "../backends/decode.ts";
+import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { whileWaiting } from "./live_waiting.ts";
@@ -38,10 +39,12 @@ export async function checkServer(
 ): Promise<RequestRecord> {
   const first = requests[0]!;
   const request = { ...first, outputTokens: Math.min(first.outputTokens, CHECK_TOKENS) };
+  const limit = defined({ maxBytes: plan.maxAnswerBytes });
   return await overCheckingTransport(plan, async (transport) => {
     for (let attempt = 1;; attempt++) {
       const sent = transport.send(protocol.buildRequest(request, target), {
         timeoutMs: plan.timeoutMs,
+        ...limit,
         // Nothing is measured yet that would be worth the wait.
         signal: stopSignal,
       });
@@ -51,7 +54,11 @@ export async function checkServer(
         onProgress,
       });
       refuseInterrupted(stopSignal);
-      const decode = () => decodeSingle(exchange, protocol, request, { promptId: "check" });
+      const decode = () =>
+        decodeSingle(exchange, protocol, request, {
+          promptId: "check",
+          ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
+        });
       const record = decode();
       const { outcome } = record;
       if (outcome.kind === "ok") {

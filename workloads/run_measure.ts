@@ -229,6 +229,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       originMs,
       keepText: plan.saveText,
       promptTokens: prompt.promptTokens,
+      ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
       // An estimate of the text is worth less than one token per event.
       ...(counter.source === "tokenizer" ? { countText: (text) => counter.count(text) } : {}),
     };
@@ -268,6 +269,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       poolOffset,
       poolSize: requests.length,
       timeoutMs: plan.timeoutMs,
+      ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
       graceMs: plan.graceMs,
       stopSignal: hooks.stopSignal,
       abortSignal: hooks.abortSignal,

@@ -7,6 +7,7 @@
 import { type Clock, onAbort, systemClock, wallClockMs } from "../backends/clock.ts";
 import { decodeSingle } from "../backends/decode.ts";
 import { defined } from "../backends/defined.ts";
+import { MAX_REPLY_BYTES } from "../backends/limits.ts";
 import type { Ask, GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
@@ -97,7 +98,10 @@ async function send(
   const { timeoutMs, signal, length } = options;
   const sending = { timeoutMs, ...defined({ signal }) };
   const ask: Ask = async (wire) => {
-    const { end, status, body } = await transport.send(wire, sending);
+    const { end, status, body } = await transport.send(wire, {
+      ...sending,
+      maxBytes: MAX_REPLY_BYTES,
+    });
     if (end.kind !== "complete") throw new Error(end.message);
     return { status, body };
   };

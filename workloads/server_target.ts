@@ -6,6 +6,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import { oneLine } from "../backends/error_message.ts";
+import { MAX_REPLY_BYTES } from "../backends/limits.ts";
 import type { Ask, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
 import type { Exchange, Transport, TransportOptions } from "../backends/transport.ts";
@@ -22,7 +23,10 @@ const ASK_TIMEOUT_MS = 15_000;
  */
 export function askOver(transport: Transport): Ask {
   return async (request: WireRequest) => {
-    const exchange = await transport.send(request, { timeoutMs: ASK_TIMEOUT_MS });
+    const exchange = await transport.send(request, {
+      timeoutMs: ASK_TIMEOUT_MS,
+      maxBytes: MAX_REPLY_BYTES,
+    });
     if (exchange.end.kind !== "complete" && exchange.end.kind !== "grpc_status") {
       throw unreachable(request.url, exchange);
     }
