@@ -230,7 +230,7 @@ const PERMISSION_USES: Readonly<Record<string, string>> = {
   env: "to read the environment, as gRPC and secrets in env:NAME do",
   run: "to start servers and the simulated engine",
   sys: "to describe this machine in the record",
-  ffi: "to use the epoll transport",
+  ffi: "to use epoll and the GPU's own library",
   import: "to load code that is not installed yet",
 };
 
@@ -238,7 +238,9 @@ function permissionMessage(message: string): string {
   const [, name = "", what = ""] = /^Requires (\w+) access(?: to (.+?))?,/.exec(message) ?? [];
   const use = PERMISSION_USES[name];
   if (use === undefined) return `Cannot continue without a permission: ${message}`;
-  const flag = what === "" || what.startsWith("<")
+  // A bare name of a library would be a file of the current folder.
+  const bare = name === "ffi" && !/^"?(\/|[A-Z]:)/.test(what);
+  const flag = what === "" || what.startsWith("<") || bare
     ? `--allow-${name}`
     : `--allow-${name}=${what.replaceAll('"', "")}`;
   return `Cannot continue without ${name} access${

@@ -4,9 +4,18 @@
  * @module
  */
 
-/** Lengths and counts are passed as 64 bits and returned as 32: none of ours is larger. */
+import { libraryPermission, openSystemLibrary } from "./system_library.ts";
+
+const LIBC = "libc.so.6";
+
+/**
+ * Lengths and counts are passed as 64 bits and returned as 32: none of ours is larger. Addresses are
+ * numbers: Deno's pointers need `--allow-ffi` without a path.
+ */
 const SYMBOLS = {
-  __errno_location: { parameters: [], result: "pointer" },
+  __errno_location: { parameters: [], result: "usize" },
+  // It returns where it copies to, also when it copies nothing.
+  addressOf: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -19,9 +28,10 @@ const SYMBOLS = {
   },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
-  freeaddrinfo: { parameters: ["pointer"], result: "void" },
+  freeaddrinfo: { parameters: ["usize"], result: "void" },
   getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  memcpy: { parameters: ["buffer", "usize", "usize"], result: "usize" },
   nanosleep: { parameters: ["buffer", "pointer"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
@@ -108,12 +118,25 @@ export function openLibc(): Libc {
       `Cannot use --transport epoll on ${Deno.build.os}: it needs Linux; use --transport socket`,
     );
   }
-  return Deno.dlopen("libc.so.6", SYMBOLS);
+  return openSystemLibrary(LIBC, SYMBOLS);
+}
+
+/** Whether the library may be opened; never asks. */
+export function libcPermission(): Deno.PermissionState {
+  return libraryPermission(LIBC);
 }
 
 /** Number of the last failed call of this thread; read it before any other call. */
 export function errno({ symbols }: Libc): number {
-  return new Deno.UnsafePointerView(symbols.__errno_location()!).getInt32();
+  symbols.memcpy(lastError, symbols.__errno_location(), 4n);
+  return lastError[0]!;
+}
+
+const lastError = new Int32Array(new ArrayBuffer(4));
+
+/** Where bytes lie, for structs that refer to others; they must be kept alive. */
+export function addressOf({ symbols }: Libc, bytes: Uint8Array<ArrayBuffer>): bigint {
+  return symbols.addressOf(bytes, bytes, 0n);
 }
 
 /** Whether the library can be opened here; call it only where libraries are permitted. */
@@ -206,16 +229,16 @@ export function lookUp({ symbols }: Libc, host: string, port: number): Address[]
   const list = new BigUint64Array(1);
   if (symbols.getaddrinfo(text(host), text(`${port}`), hints, list) !== 0) return [];
   const found: Address[] = [];
-  for (let at = Deno.UnsafePointer.create(list[0]!); at !== null;) {
-    const info = new Deno.UnsafePointerView(at);
-    const bytes = new Uint8Array(info.getUint32(16));
-    const address = info.getPointer(24);
-    if (address !== null) {
-      new Deno.UnsafePointerView(address).copyInto(bytes);
-      found.push({ family: info.getInt32(4), bytes });
+  const info = new DataView(new ArrayBuffer(48));
+  for (let at = list[0]!; at !== 0n; at = info.getBigUint64(40, true)) {
+    symbols.memcpy(info, at, 48n);
+    const bytes = new Uint8Array(new ArrayBuffer(info.getUint32(16, true)));
+    const address = info.getBigUint64(24, true);
+    if (address !== 0n) {
+      symbols.memcpy(bytes, address, BigInt(bytes.length));
+      found.push({ family: info.getInt32(4, true), bytes });
     }
-    at = info.getPointer(40);
   }
-  symbols.freeaddrinfo(Deno.UnsafePointer.create(list[0]!));
+  symbols.freeaddrinfo(list[0]!);
   return found;
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import {
+  addressOf,
   AF_INET,
   askForStamps,
   CLOCK_REALTIME,
@@ -80,13 +81,11 @@ export class StampedReader {
     this.#now = now;
     this.#bufferBytes = buffer.length;
     const pointers = new BigUint64Array(this.#memory);
-    const addressOf = (bytes: Uint8Array<ArrayBuffer>) =>
-      BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
-    const address = addressOf(this.#message);
+    const address = addressOf(libc, this.#message);
     pointers[MSGHDR_IOVEC / 8] = address + BigInt(IOVEC);
     pointers[MSGHDR_IOVECS / 8] = 1n;
     pointers[MSGHDR_CONTROL / 8] = address + BigInt(CONTROL);
-    pointers[IOVEC / 8] = addressOf(buffer);
+    pointers[IOVEC / 8] = addressOf(libc, buffer);
     pointers[IOVEC / 8 + 1] = BigInt(buffer.length);
     this.#asker = libc.symbols.socket(AF_INET, STREAM_FLAGS, 0);
     if (this.#asker >= 0) askForStamps(libc, this.#asker);

@@ -12,6 +12,7 @@ import {
   errno,
   errorName,
   growDescriptorTable,
+  libcPermission,
   lookUp,
   openLibc,
   setNoDelay,
@@ -50,8 +51,7 @@ const NOTHING = 0;
 
 /** Whether this process may start one. Never prompts. */
 export function epollIsPermitted(): boolean {
-  return Deno.build.os === "linux" &&
-    Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+  return Deno.build.os === "linux" && libcPermission() === "granted";
 }
 
 /**

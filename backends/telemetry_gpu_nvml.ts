@@ -7,10 +7,12 @@
  */
 import { defined } from "./defined.ts";
 import { messageOf } from "./error_message.ts";
+import { libraryPermission, openSystemLibrary } from "./system_library.ts";
 import type { GpuDevice, GpuProcess, GpuReading } from "./telemetry_gpu.ts";
 
-const ON_DEVICE = { parameters: ["pointer", "buffer"], result: "i32" } as const;
-const PROCESSES = { parameters: ["pointer", "buffer", "buffer"], result: "i32" } as const;
+/** The first is a pointer, passed as a number: Deno's own need `--allow-ffi` without a path. */
+const ON_DEVICE = { parameters: ["usize", "buffer"], result: "i32" } as const;
+const PROCESSES = { parameters: ["usize", "buffer", "buffer"], result: "i32" } as const;
 
 /** Functions that older drivers lack are optional. */
 const SYMBOLS = {
@@ -18,7 +20,7 @@ const SYMBOLS = {
   nvmlShutdown: { parameters: [], result: "i32" },
   nvmlDeviceGetCount_v2: { parameters: ["buffer"], result: "i32" },
   nvmlDeviceGetHandleByIndex_v2: { parameters: ["u32", "buffer"], result: "i32" },
-  nvmlDeviceGetName: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
+  nvmlDeviceGetName: { parameters: ["usize", "buffer", "u32"], result: "i32" },
   nvmlDeviceGetMemoryInfo: ON_DEVICE,
   nvmlDeviceGetUtilizationRates: ON_DEVICE,
   nvmlDeviceGetPowerUsage: ON_DEVICE,
@@ -68,12 +70,11 @@ export function nvmlLibrary(os: string = Deno.build.os): string | undefined {
  *
  * @returns `undefined` when it can be opened.
  */
-export async function nvmlAbsence(library = nvmlLibrary()): Promise<string | undefined> {
+export function nvmlAbsence(library = nvmlLibrary()): string | undefined {
   if (library === undefined) return `there is no NVML on ${Deno.build.os}`;
-  const { state } = await Deno.permissions.query({ name: "ffi" });
-  if (state !== "granted") return "NVML needs --allow-ffi";
+  if (libraryPermission(library) !== "granted") return "NVML needs --allow-ffi";
   try {
-    Deno.dlopen(library, { nvmlInit_v2: SYMBOLS.nvmlInit_v2 }).close();
+    openSystemLibrary(library, { nvmlInit_v2: SYMBOLS.nvmlInit_v2 }).close();
     return undefined;
   } catch {
     return `there is no ${library}`;
@@ -91,7 +92,7 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
   if (library === undefined) throw new TypeError(`Cannot use NVML on ${Deno.build.os}`);
   let opened;
   try {
-    opened = Deno.dlopen(library, SYMBOLS);
+    opened = openSystemLibrary(library, SYMBOLS);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new TypeError(`Cannot open ${library}: ${messageOf(error).split("\n")[0]}`);
@@ -119,7 +120,7 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
   const listProcesses = symbols.nvmlDeviceGetComputeRunningProcesses_v2 ??
     symbols.nvmlDeviceGetComputeRunningProcesses_v3;
 
-  const readMemory = (gpu: Deno.PointerValue) => {
+  const readMemory = (gpu: bigint) => {
     // The older call counts memory reserved by the driver as used.
     memoryV2.setUint32(0, MEMORY_V2_BYTES | 2 << 24, true);
     if (symbols.nvmlDeviceGetMemoryInfo_v2?.(gpu, memoryV2) === SUCCESS) {
@@ -132,7 +133,7 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
     return { total: Number(longs[0]), used: Number(longs[2]) };
   };
 
-  const readProcesses = (gpu: Deno.PointerValue): readonly GpuProcess[] | undefined => {
+  const readProcesses = (gpu: bigint): readonly GpuProcess[] | undefined => {
     // Processes may start between the answer "too small" and the next call.
     for (let attempt = 0; listProcesses && attempt < 3; attempt++) {
       numbers[0] = table.byteLength / PROCESS_BYTES;
@@ -152,7 +153,7 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
     return undefined;
   };
 
-  const read = (gpu: Deno.PointerValue): GpuReading => {
+  const read = (gpu: bigint): GpuReading => {
     const memory = readMemory(gpu);
     const utilization = symbols.nvmlDeviceGetUtilizationRates(gpu, numbers) === SUCCESS
       ? numbers[0]! / 100
@@ -167,12 +168,12 @@ export function openNvml(library: string | undefined = nvmlLibrary()): Nvml {
     return defined({ memoryUsedBytes: memory?.used, utilization, powerW, energyJ, processes });
   };
 
-  const found: { readonly gpu: Deno.PointerValue; readonly device: GpuDevice }[] = [];
+  const found: { readonly gpu: bigint; readonly device: GpuDevice }[] = [];
   const count = symbols.nvmlDeviceGetCount_v2(numbers) === SUCCESS ? numbers[0]! : 0;
   for (let index = 0; index < count; index++) {
     // GPUs that this user may not use are left out; the others can be measured.
     if (symbols.nvmlDeviceGetHandleByIndex_v2(index, handle) !== SUCCESS) continue;
-    const gpu = Deno.UnsafePointer.create(handle[0]!);
+    const gpu = handle[0]!;
     const bytes = new Uint8Array(NAME_BYTES);
     const named = symbols.nvmlDeviceGetName(gpu, bytes, NAME_BYTES) === SUCCESS;
     const name = named ? new TextDecoder().decode(bytes).split("\0")[0]! : `GPU ${index}`;

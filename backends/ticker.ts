@@ -7,7 +7,7 @@
  */
 import { type Clock, epochOriginMs, nextTurn, systemClock } from "./clock.ts";
 import { type TickerStart, WORD_CLOSE, WORD_REQUESTS, WORD_TICKS, WORDS } from "./ticker_worker.ts";
-import { startWorker } from "./worker.ts";
+import { mayReadWorker, startWorker } from "./worker.ts";
 
 /** A clock with a thread of its own; must be closed. */
 export interface Ticker extends Clock {
@@ -35,11 +35,13 @@ interface Sleeper {
  * @param originMs origin of this thread's clock; tests give a wrong one.
  */
 export async function startTicker(originMs: number = epochOriginMs()): Promise<Ticker> {
+  const path = "backends/ticker_worker.ts";
+  if (!mayReadWorker(path)) return withoutThread();
   const memory = new SharedArrayBuffer(WORDS * 4 + 8);
   const started = Promise.withResolvers<boolean>();
   let worker: Worker | undefined;
   try {
-    worker = startWorker("backends/ticker_worker.ts", {
+    worker = startWorker(path, {
       message: () => started.resolve(true),
       failure: () => started.resolve(false),
     });
@@ -49,6 +51,10 @@ export async function startTicker(originMs: number = epochOriginMs()): Promise<T
     // Without a worker the platform's timers must do.
   }
   worker?.terminate();
+  return withoutThread();
+}
+
+function withoutThread(): Ticker {
   return { ...systemClock, close: () => {} };
 }
 

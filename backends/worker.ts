@@ -49,6 +49,16 @@ export function startWorker<From = never>(path: string, on?: WorkerListener<From
 }
 
 /**
+ * Whether Deno lets the worker read its own code. Without this question a worker that is not necessary
+ * would print an error, or stop the program at a prompt.
+ */
+export function mayReadWorker(path: string): boolean {
+  const url = isBundled(import.meta.url) ? new URL(import.meta.url) : workerUrl(path);
+  return url.protocol !== "file:" ||
+    Deno.permissions.querySync({ name: "read", path: url }).state === "granted";
+}
+
+/**
  * Whether this is the worker that was started with that path. In a bundle every worker evaluates all
  * entries, and only this distinguishes them.
  */

@@ -93,9 +93,9 @@ Deno.test({
     }),
 });
 
-Deno.test("openNvml and nvmlAbsence report a missing library", async () => {
+Deno.test("openNvml and nvmlAbsence report a missing library", () => {
   assertThrows(() => openNvml("libno-such-thing.so.9"), TypeError, "Cannot open libno-such-thing");
-  assertEquals(await nvmlAbsence("libno-such-thing.so.9"), "there is no libno-such-thing.so.9");
+  assertEquals(nvmlAbsence("libno-such-thing.so.9"), "there is no libno-such-thing.so.9");
   assertEquals(nvmlLibrary("darwin"), undefined);
   assertEquals(nvmlLibrary("windows"), "nvml.dll");
 });
@@ -103,8 +103,8 @@ Deno.test("openNvml and nvmlAbsence report a missing library", async () => {
 Deno.test({
   name: "nvmlAbsence and openNvml without --allow-ffi do not ask for it",
   permissions: { ffi: false },
-  async fn() {
-    assertEquals(await nvmlAbsence("libnvidia-ml.so.1"), "NVML needs --allow-ffi");
+  fn() {
+    assertEquals(nvmlAbsence("libnvidia-ml.so.1"), "NVML needs --allow-ffi");
     let error: unknown;
     try {
       openNvml("libnvidia-ml.so.1");

@@ -4,6 +4,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
+import { libcPermission } from "../backends/epoll_libc.ts";
 import type { Environment } from "../metrics/run.ts";
 import { readCores } from "./effective_cores.ts";
 
@@ -16,7 +17,7 @@ export async function readEnvironment(): Promise<Environment> {
     deno: Deno.version.deno,
     v8: Deno.version.v8,
     ...defined({
-      ffi: FFI[Deno.permissions.querySync({ name: "ffi" }).state],
+      ffi: FFI[libcPermission()],
       osRelease: granted("osRelease") ? Deno.osRelease() : undefined,
       hostname: granted("hostname") ? Deno.hostname() : undefined,
       cpu: await readCpuName(),
@@ -27,7 +28,7 @@ export async function readEnvironment(): Promise<Environment> {
   };
 }
 
-/** Libraries may be called, may not, or could be allowed. */
+/** The library that epoll needs may be called, may not, or could be allowed. */
 const FFI: Readonly<Record<Deno.PermissionState, boolean | undefined>> = {
   granted: true,
   denied: false,

@@ -54,7 +54,7 @@ export async function openGpuSampler(
   const { library, command } = options;
   const reasons: string[] = [];
   if (choice === "auto" || choice === "nvml") {
-    const absence = await nvmlAbsence(library);
+    const absence = nvmlAbsence(library);
     const opened = absence ?? await openThread("nvml", options, library);
     if (typeof opened !== "string") return opened;
     reasons.push(opened);

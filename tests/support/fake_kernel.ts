@@ -58,7 +58,8 @@ export class FakeKernel {
     };
     return {
       symbols: {
-        __errno_location: () => Deno.UnsafePointer.of(this.#errno),
+        __errno_location: () => addressOf(this.#errno),
+        addressOf: (bytes: Uint8Array<ArrayBuffer>) => addressOf(bytes),
         clock_gettime: (_clock: number, time: BigInt64Array) => {
           const { sec, ns } = this.#timeOfDay(this.nowMs);
           time[0] = sec;
@@ -93,6 +94,10 @@ export class FakeKernel {
         getsockopt: (fd: number, _level: number, name: number, value: Int32Array) => {
           value[0] = name === SO_ERROR ? this.socketErrors.get(fd) ?? 0 : 0;
           return 0;
+        },
+        memcpy: (target: Int32Array | DataView, from: bigint, length: bigint) => {
+          const bytes = new Uint8Array(target.buffer, target.byteOffset, Number(length));
+          new Deno.UnsafePointerView(Deno.UnsafePointer.create(from)!).copyInto(bytes);
         },
         nanosleep: (time: Int32Array) => {
           const ms = time[0]! * 1000 + time[2]! / 1e6;
@@ -158,6 +163,10 @@ export class FakeKernel {
 
   #pointerTo(bytes: Uint8Array<ArrayBuffer>): bigint {
     this.#memory.push(bytes);
-    return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+    return addressOf(bytes);
   }
+}
+
+function addressOf(bytes: Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
 }
