@@ -23,10 +23,14 @@ import type { ThroughputNumbers } from "./script_throughput_numbers.ts";
 export interface ServingSetup {
   /** Concurrent users. */
   readonly concurrency: number;
-  /** Planned prompts. */
-  readonly prompts: number;
   /** Without streaming there is no first token. */
   readonly streaming: boolean;
+}
+
+/** The same, as their CSV has it. */
+export interface ServingRowSetup extends ServingSetup {
+  /** Prompts that were sent. */
+  readonly prompts: number;
 }
 
 /** What the server scripts print, with a blank line before and after it. */
@@ -97,7 +101,7 @@ function ratesOf(numbers: RestfulNumbers): Readonly<Record<RateName, number | un
 
 interface Facts<Numbers> {
   readonly numbers: Numbers;
-  readonly setup: ServingSetup;
+  readonly setup: ServingRowSetup;
   readonly digits: number;
 }
 
@@ -175,7 +179,7 @@ export const THROUGHPUT_LAYOUTS: readonly ThroughputLayout[] = ["v0.1.0", "v0.1.
 /** Header and row of a release's CSV of the server scripts. */
 export function restfulRow(
   numbers: RestfulNumbers,
-  setup: ServingSetup,
+  setup: ServingRowSetup,
   { layout = "v0.1.0" }: { readonly layout?: RestfulLayout } = {},
 ): LayoutRow {
   return layOutRow(RESTFUL[layout], { numbers, setup, digits: 3 });
@@ -184,7 +188,7 @@ export function restfulRow(
 /** Header and row of a release's CSV of `profile_throughput`. */
 export function throughputRow(
   numbers: ThroughputNumbers,
-  setup: ServingSetup,
+  setup: ServingRowSetup,
   { layout, digits = DIGITS }: LatencyFormat & { readonly layout: ThroughputLayout },
 ): LayoutRow {
   return layOutRow(THROUGHPUT[layout], { numbers, setup, digits });

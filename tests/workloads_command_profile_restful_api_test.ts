@@ -37,7 +37,8 @@ async function profiled(
       const dataset = await writeSharegpt(folder, 10);
       const ran = await runCli([
         ...["profile_restful_api", server.url, TOKENIZER, dataset],
-        ...["--csv", `${folder}/r.csv`, "--concurrency=3", "--num_prompts=6", ...argv],
+        ...["--csv", `${folder}/r.csv`, "--concurrency=3", ...argv],
+        ...argv.some((word) => word.startsWith("--num-prompts")) ? [] : ["--num_prompts=6"],
       ]);
       const read = (name: string) => Deno.readTextFile(`${folder}/${name}`).catch(() => "");
       await use({
@@ -80,6 +81,21 @@ Deno.test("profile-restful-api without streaming has no first token; --csv-layou
       /^3,6,\d+\.0,\d+\.0,-,-,-,\d+\.\d{3},\d+\.\d{3},\d+\.\d{3}$/,
     );
     assertEquals(scriptCsv, "");
+  });
+});
+
+Deno.test("profile-restful-api --csv '' writes no file, as the script", async () => {
+  await inTempFolder(async (folder) => {
+    const server = await startSimServer({ ttft: "0", itl: "0", engine: "lmdeploy" });
+    try {
+      const dataset = await writeSharegpt(folder, 10);
+      const { code, err } = await runCli([
+        ...["profile-restful-api", server.url, TOKENIZER, dataset, "--csv", "", "-n", "1", "-c=1"],
+      ]);
+      assertEquals([code, err.includes("CSV")], [0, false], err);
+    } finally {
+      await server.stop();
+    }
   });
 });
 
@@ -128,8 +144,11 @@ Deno.test("profile-restful-api sends the script's sample, in its order, each pro
   });
   await recorded(["--concurrency=2", "--num-prompts=12", "--seed=3"], ({ code, err }, records) => {
     assertEquals(sent(records), pythonRandom(3).sample(ids, 10));
-    assertStringIncludes(err, "12 prompts wanted, 10 found\n");
+    assertStringIncludes(err, "12 prompts wanted, 10 found; each is sent once\n");
     assertEquals(code, 0);
+  });
+  await profiled({}, ["--num-prompts=12"], ({ csv, scriptCsv, err }) => {
+    for (const text of [csv, scriptCsv]) assertMatch(text, /\r\n3,10,/, `sent; ${err}`);
   });
 });
 

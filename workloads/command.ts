@@ -64,6 +64,8 @@ export interface Option<T extends OptionValue = OptionValue> {
   readonly aliases?: readonly string[];
   /** May be given several times (`texts`: the values are collected). */
   readonly repeat?: boolean;
+  /** An empty text is a value, which means "none". */
+  readonly emptyIsNone?: boolean;
   /** Heading in the help. */
   readonly group?: string;
   /** Its value must never be printed or stored. */

@@ -32,6 +32,7 @@ import { synthetic } from "./dataset_synthetic.ts";
 import { group, option } from "./option_table.ts";
 import type { Prompt } from "./prompt.ts";
 import type { ServerRun } from "./run_chosen_server.ts";
+import { csvPath } from "./record_outputs.ts";
 import { writeScriptCsv } from "./script_csv.ts";
 import { ENGINE_SCRIPT_OPTIONS, measureEngine, type ScriptEngine } from "./script_engine.ts";
 import {
@@ -250,13 +251,14 @@ async function measureCases(
     onRecord: (record) => records.push(record),
     onLoadEnd: report,
   });
-  if (!values.noCsv && rows.ours.length > 0) {
-    await writeScriptCsv(values.csv, {
+  const csv = csvPath(values);
+  if (csv !== undefined && rows.ours.length > 0) {
+    await writeScriptCsv(csv, {
       header,
       rows: rows.ours,
       scriptRows: both ? rows.script : undefined,
     });
-    host.note(`CSV: ${values.csv}; ${memoryNote(gpu)}`);
+    host.note(`CSV: ${csv}; ${memoryNote(gpu)}`);
   }
   return ran.exitCode;
 }

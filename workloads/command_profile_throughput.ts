@@ -100,8 +100,8 @@ async function measureProfile(
   values: ThroughputValues,
   host: Host,
 ): Promise<number> {
-  const { concurrency, numPrompts, streamOutput: streaming, csvLayout: layout } = values;
-  const setup = { concurrency, prompts: numPrompts, streaming };
+  const { concurrency, streamOutput: streaming, csvLayout: layout } = values;
+  const setup = { concurrency, streaming };
   return await measureQueue(plan, values, host, {
     ours: ({ records, durationMs }) => throughputNumbers(records, durationMs),
     theirs: (ran, asked) =>
@@ -111,7 +111,8 @@ async function measureProfile(
         promptTokens: scriptPromptTokens(ran),
       }),
     block: (numbers, digits) => throughputBlock(numbers, setup, defined({ digits })),
-    row: (numbers, digits) => throughputRow(numbers, setup, { layout, ...defined({ digits }) }),
+    row: (numbers, prompts, digits) =>
+      throughputRow(numbers, { ...setup, prompts }, { layout, ...defined({ digits }) }),
     digits: 3,
     label: SCRIPT_LABEL,
   });

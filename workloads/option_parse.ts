@@ -276,6 +276,7 @@ function fromTexts(option: NamedOption, texts: readonly string[]): OptionValue {
 
 /** Value of an option from one text. @throws {UserError} with what would work. */
 function convertText(option: NamedOption, text: string): OptionValue {
+  if (text === "" && option.emptyIsNone) return "";
   if (text === "") throw new UserError(missingValue(dashed(option.name), option, undefined));
   if (option.kind === "json") return checkJson(option, text);
   return isList(option) ? scalars(option, splitList(text)) : scalar(option, text);

@@ -18,15 +18,23 @@ export interface OutputValues {
  *
  * @throws {UserError} for a folder that is there already, and a file that has no folder.
  */
-export async function checkOutputs({ out, save, csv, noCsv }: OutputValues): Promise<void> {
+export async function checkOutputs({ out, save, ...files }: OutputValues): Promise<void> {
   if (out !== undefined && save !== false) {
     const found = await kindOf(out);
     if (found === "folder" || found === "file") throw new UserError(outExists(out));
   }
-  if (csv === undefined || noCsv === true) return;
+  const csv = csvPath(files);
+  if (csv === undefined) return;
   const folder = csv.replace(/[^/]*$/, "") || ".";
   if (await kindOf(csv) === "folder") throw cannotWrite(csv, "it is a folder");
   if (await kindOf(folder) === "nothing") throw cannotWrite(csv, `there is no folder ${folder}`);
+}
+
+/** Where the CSV goes; `undefined` = none is written. The scripts' way to say so is an empty name. */
+export function csvPath(
+  { csv, noCsv }: Pick<OutputValues, "csv" | "noCsv">,
+): string | undefined {
+  return noCsv === true || csv === "" ? undefined : csv;
 }
 
 /** Why results do not go into a folder that is there already. */

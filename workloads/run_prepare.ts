@@ -140,6 +140,8 @@ export async function loadPrompts(
   if (dataset.note !== undefined && plan.datasetPath !== undefined) {
     const again = plan.loads.some((load, i) => startsOver(load, plan.stops[i] ?? {}))
       ? "; a pool that is too small is sent again from its start"
+      : plan.stops.some(({ once }) => once)
+      ? "; each is sent once"
       : "";
     hooks.note?.(`${dataset.note}${again}`);
   }

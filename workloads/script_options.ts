@@ -153,9 +153,11 @@ export function csvOptions(path: string) {
       csv: option.file({
         default: path,
         needs: [{ key: "noCsv", not: true, because: "give one of them" }],
-        help: "File for the results; an existing one is replaced, as by the script.",
+        emptyIsNone: true,
+        help:
+          "File for the results; an existing one is replaced, as by the script. '' writes none.",
       }),
-      noCsv: option.flag({ help: "Write no CSV (the script's empty name)." }),
+      noCsv: option.flag({ help: "Write no CSV: the same as --csv ''." }),
     }),
   };
 }

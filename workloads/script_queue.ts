@@ -9,6 +9,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import { plural } from "../metrics/format.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import type { CommandTable, Host, Values } from "./command.ts";
+import { csvPath } from "./record_outputs.ts";
 import { writeScriptCsv } from "./script_csv.ts";
 import type { SharedValues } from "./script_options.ts";
 import { type DecidedValues, planScript, runScript, type ScriptRun } from "./script_run.ts";
@@ -69,7 +70,7 @@ interface QueueScript<N> {
   /** As the script computes them; `asked` is the number of prompts that it had. */
   readonly theirs: (ran: ScriptRun, asked: number) => N;
   readonly block: (numbers: N, digits?: number) => string;
-  readonly row: (numbers: N, digits?: number) => {
+  readonly row: (numbers: N, prompts: number, digits?: number) => {
     readonly header: readonly string[];
     readonly row: readonly string[];
   };
@@ -89,7 +90,10 @@ export async function measureQueue<N, L>(
   const { label, digits } = script;
   const ran = await runScript(plan, host, values);
   const ours = script.ours(ran);
-  const theirs = script.theirs(ran, Math.min(values.numPrompts, ran.prompts.size));
+  // Each prompt is sent once, so a small file limits both; an interrupt limits what was sent.
+  const asked = Math.min(values.numPrompts, ran.prompts.size);
+  const sent = ran.records.filter(({ sentMs }) => sentMs !== undefined).length;
+  const theirs = script.theirs(ran, asked);
   host.print(script.block(ours));
   const shortfall = lengthMismatch(ran.records);
   if (shortfall !== undefined) host.note(shortfall);
@@ -97,14 +101,15 @@ export async function measureQueue<N, L>(
     host.print(`As the script computes it (${label}):`);
     host.print(script.block(theirs, digits));
   }
-  if (!values.noCsv) {
-    const { header, row } = script.row(ours);
-    await writeScriptCsv(values.csv, {
+  const csv = csvPath(values);
+  if (csv !== undefined) {
+    const { header, row } = script.row(ours, sent);
+    await writeScriptCsv(csv, {
       header,
       rows: [row],
-      scriptRows: values.scriptNumbers ? [script.row(theirs, digits).row] : undefined,
+      scriptRows: values.scriptNumbers ? [script.row(theirs, asked, digits).row] : undefined,
     });
-    host.note(`CSV: ${values.csv}`);
+    host.note(`CSV: ${csv}`);
   }
   return ran.exitCode;
 }

@@ -84,8 +84,8 @@ export async function runRestful(
   host: Host,
   script: RestfulScriptOptions,
 ): Promise<number> {
-  const { concurrency, numPrompts, streamOutput: streaming, csvLayout: layout } = values;
-  const setup = { concurrency, prompts: numPrompts, streaming };
+  const { concurrency, streamOutput: streaming, csvLayout: layout } = values;
+  const setup = { concurrency, streaming };
   const place = { address: values.serverAddr, shown: "<server-addr>" };
   return await measureChosen(values, host, place, async ({ url, launched }) => {
     const protocol = launched?.engine.protocol ?? script.protocol;
@@ -119,7 +119,7 @@ export async function runRestful(
               promptTokens: scriptPromptTokens(ran),
             }),
           block: (numbers) => restfulBlock(numbers, setup),
-          row: (numbers) => restfulRow(numbers, setup, { layout }),
+          row: (numbers, prompts) => restfulRow(numbers, { ...setup, prompts }, { layout }),
           label: script.label,
         }),
     };
