@@ -232,6 +232,15 @@ export class BodyLog implements BodySink {
     return bytes > maxBytes * most && this.bytes * open >= bytes;
   }
 
+  /** Ends a read that belongs to the one before: what was appended since then had come with it. */
+  extend(): void {
+    const slot = (this.reads - 1) % BLOCK_STAMPS;
+    const { ends } = this.#stampBlocks.segment(this.#lastStamps);
+    const offset = this.#stampBlocks.offset(this.#lastStamps);
+    ends[offset / 4 + BLOCK_STAMPS * 2 + slot] = this.bytes;
+    this.#stampedBytes = this.bytes;
+  }
+
   /** A copy of what came from `start` on. */
   copyFrom(start: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.bytes - start);

@@ -108,7 +108,10 @@ export interface SendOptions {
   readonly maxBytes?: number;
   /** Cancels the exchange: it then ends as `cancelled`. */
   readonly signal?: AbortSignal;
-  /** Sees each read as it happens (`probe`); never set in a benchmark. */
+  /**
+   * Sees each read as it happens (`probe`), in pieces of one stamp where a library hands it over so;
+   * never set in a benchmark.
+   */
   readonly onRead?: (atMs: number, bytes: Uint8Array) => void;
 }
 

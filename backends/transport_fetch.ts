@@ -3,7 +3,8 @@
  * TLS and through proxies, and reads with a small buffer of our own (a BYOB reader): the default
  * reader makes a fresh, zeroed 64 KiB buffer per event and costs 2.4 times the CPU.
  *
- * `fetch` gives one read per HTTP chunk, however many came in one segment. It does not tell a broken
+ * `fetch` gives one read per HTTP chunk, however many came in one segment; those of one wake-up are
+ * put together here. It does not tell a broken
  * chunk from a broken connection: both end as `cut` here, where `socket` says `malformed`.
  *
  * @module
@@ -24,7 +25,6 @@ import { LOCAL_ADDRESSES } from "./local_address.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   COUNTER_REPLACED,
-  countRead,
   type Exchange,
   type ExchangeEnd,
   type SendOptions,
@@ -34,6 +34,7 @@ import {
   type TransportOptions,
 } from "./transport.ts";
 import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
+import { WakeUp } from "./wake_up.ts";
 
 /** Holds any event of the known engines; larger ones take several reads. */
 const READ_BYTES = 4096;
@@ -131,6 +132,7 @@ async function send(
   const { clock, counters, watchdog } = state;
   const sentMs = clock.now();
   const log = state.logs.take();
+  const wakeUp = new WakeUp();
   let firstByteMs: number | undefined;
   let endMs = sentMs;
   let status = 0;
@@ -161,9 +163,8 @@ async function send(
           break;
         }
         log.append(value, 0, value.length);
-        log.stamp(endMs);
-        countRead(counters, value.length);
-        options.onRead?.(endMs, value.slice());
+        const readMs = wakeUp.stamp(log, counters, endMs, value.length);
+        options.onRead?.(readMs, value.slice());
         end = largeEnd(log, options.maxBytes ?? MAX_ANSWER_BYTES);
         if (end !== undefined) {
           reader.cancel().catch(ignore);

@@ -1,7 +1,7 @@
 /**
  * gRPC over HTTP/2, by the library `@grpc/grpc-js`: one channel per server, kept for the whole run,
- * that carries all streams. Messages stay bytes; each is a read of its own, stamped when the library
- * hands it over.
+ * that carries all streams. Messages stay bytes, stamped when the library hands them over; those of one
+ * wake-up are one read.
  *
  * There are two gRPC transports. This one is the reference implementation's, for light loads. It
  * costs many times the CPU of `grpc-socket` and hides when bytes arrived. `grpc-socket` may go when
@@ -48,7 +48,6 @@ import { largeEnd, largeEventMessage, MAX_ANSWER_BYTES, maxEventBytes } from "./
 import { isLocal } from "./local_address.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
-  countRead,
   type Exchange,
   type ExchangeEnd,
   type SendOptions,
@@ -58,6 +57,7 @@ import {
   type TransportOptions,
 } from "./transport.ts";
 import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
+import { WakeUp } from "./wake_up.ts";
 
 export const grpcTransport: TransportKind = {
   name: "grpc",
@@ -246,6 +246,7 @@ class LibraryCall implements WatchedExchange {
   readonly #facts: CallFacts;
   readonly #prefix = new Uint8Array(GRPC_PREFIX_BYTES);
   readonly #prefixView = new DataView(this.#prefix.buffer);
+  readonly #wakeUp = new WakeUp();
   #connection: Exchange["connection"] = "unknown";
   #firstByteMs: number | undefined;
   #stream: ClientReadableStream<Buffer> | undefined;
@@ -294,12 +295,12 @@ class LibraryCall implements WatchedExchange {
     if (this.#settled) return;
     const { log, counters, options } = this.#facts;
     this.#firstByteMs ??= atMs;
+    const bytes = GRPC_PREFIX_BYTES + message.length;
     this.#prefixView.setUint32(1, message.length);
     log.append(this.#prefix, 0, GRPC_PREFIX_BYTES);
     log.append(message, 0, message.length);
-    log.stamp(atMs);
-    countRead(counters, GRPC_PREFIX_BYTES + message.length);
-    options.onRead?.(atMs, log.copyFrom(log.bytes - GRPC_PREFIX_BYTES - message.length));
+    const readMs = this.#wakeUp.stamp(log, counters, atMs, bytes);
+    options.onRead?.(readMs, log.copyFrom(log.bytes - bytes));
     const large = largeEnd(log, options.maxBytes ?? MAX_ANSWER_BYTES);
     if (large === undefined) return;
     this.#settle(atMs, large);

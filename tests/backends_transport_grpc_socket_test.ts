@@ -24,7 +24,7 @@ import {
 import { data, type H2Server, headers, hello, openH2, trailers } from "./support/h2_server.ts";
 import { startGrpcServer } from "../backends/sim_grpc_call.ts";
 
-grpcContract(grpcSocketTransport, { readsMessages: false });
+grpcContract(grpcSocketTransport);
 
 const encoder = new TextEncoder();
 

@@ -16,7 +16,7 @@ import {
 
 const decoder = new TextDecoder();
 
-grpcContract(grpcTransport, { readsMessages: true });
+grpcContract(grpcTransport);
 
 function withServer(
   onCall: (call: GrpcCall) => void,

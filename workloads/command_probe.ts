@@ -123,6 +123,7 @@ async function watch(watched: Watched, host: Host): Promise<number> {
   const cutter = new EventCutter(protocol.framing(plan.stream));
   const startMs = systemClock.now();
   let reads = 0;
+  let readMs: number | undefined;
   const show = (data: string | Uint8Array) => {
     host.print(`             ${shorten(eventText(data), raw)}`);
     host.print(`             → ${explain(protocol, request, data)}`);
@@ -133,7 +134,9 @@ async function watch(watched: Watched, host: Host): Promise<number> {
     ...defined({ maxBytes: plan.maxAnswerBytes }),
     signal: host.interrupted,
     onRead(atMs, bytes) {
-      reads++;
+      // What comes together may be handed over in pieces: they have one stamp, and are one read.
+      if (atMs !== readMs) reads++;
+      readMs = atMs;
       host.progress("");
       answered.resolve();
       host.print(

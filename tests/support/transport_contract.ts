@@ -456,6 +456,23 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
       },
     ));
 
+  test("takes what was handed over in one wake-up as one read", () => {
+    const groups = ["abcdefgh", "ijklmnop", "qrstuvwx"];
+    const steps = groups.flatMap((letters) => [25, [...letters].map(chunk).join("")]);
+    let nowMs = 0;
+    return serve(() => [CHUNKED, ...steps, 25, "0\r\n\r\n"], async ({ send }) => {
+      const seen: [number, string][] = [];
+      const exchange = await send({}, {
+        timeoutMs: 0,
+        onRead: (atMs, bytes) => seen.push([atMs, new TextDecoder().decode(bytes)]),
+      });
+      assertEquals(reads(exchange), groups);
+      assertEquals(seen.map(([, text]) => text).join(""), groups.join(""));
+      assertEquals([...new Set(seen.map(([atMs]) => atMs))], [...exchange.readMs]);
+      // Its reads are microseconds apart, however busy the machine is.
+    }, { clock: { now: () => nowMs += 0.001, sleepUntil: systemClock.sleepUntil } });
+  });
+
   test("reads a chunk a byte", () => {
     const text = "abcdefghij".repeat(200);
     return serve(() => [chunks(...text)], async ({ send }) => {

@@ -1,0 +1,73 @@
+import { assertEquals } from "@std/assert";
+import { type BodyLog, LogPool } from "../backends/buffers.ts";
+import { nextTurn } from "../backends/clock.ts";
+import { COUNTER_BYTES, COUNTER_READS } from "../backends/transport.ts";
+import { WakeUp } from "../backends/wake_up.ts";
+
+/** Hands over one byte at each step; a number in between is so many turns of the event loop. */
+async function readsOf(
+  ...steps: readonly ({ readonly atMs: number } | number)[]
+): Promise<{ readonly readMs: number[]; readonly readEnds: number[]; readonly counted: number[] }> {
+  const counters = new Uint32Array(2);
+  const stream = startStream(counters);
+  for (const step of steps) {
+    if (typeof step !== "number") stream.read(step.atMs);
+    else for (let turn = 0; turn < step; turn++) await nextTurn();
+  }
+  const { readMs, readEnds } = stream.log.finish();
+  return {
+    readMs: [...readMs],
+    readEnds: [...readEnds],
+    counted: [counters[COUNTER_READS]!, counters[COUNTER_BYTES]!],
+  };
+}
+
+function startStream(
+  counters: Uint32Array = new Uint32Array(2),
+): { readonly log: BodyLog; readonly read: (atMs: number) => number } {
+  const log = new LogPool().take();
+  const wakeUp = new WakeUp();
+  return {
+    log,
+    read(atMs) {
+      log.append(new Uint8Array(1), 0, 1);
+      return wakeUp.stamp(log, counters, atMs, 1);
+    },
+  };
+}
+
+Deno.test("WakeUp: what comes in this turn or the next came with the first, however slow the clock", async () => {
+  assertEquals(
+    await readsOf({ atMs: 1 }, { atMs: 1.015 }, 1, { atMs: 1.03 }, 1, { atMs: 5.9 }),
+    { readMs: [1], readEnds: [4], counted: [1, 4] },
+  );
+});
+
+Deno.test("WakeUp: what comes after two turns without a read is another one, however close", async () => {
+  assertEquals(
+    await readsOf({ atMs: 1 }, 2, { atMs: 1.015 }, 3, { atMs: 1.02 }, 1, { atMs: 1.03 }),
+    { readMs: [1, 1.015, 1.02], readEnds: [1, 2, 4], counted: [3, 4] },
+  );
+});
+
+Deno.test("WakeUp: a loop that does not go idle joins nothing any more, until it does", async () => {
+  assertEquals(
+    await readsOf({ atMs: 1 }, 1, { atMs: 5.9 }, 1, { atMs: 6.1 }, 1, { atMs: 6.2 }, 2, {
+      atMs: 6.3,
+    }, { atMs: 6.4 }),
+    { readMs: [1, 6.1, 6.2, 6.3], readEnds: [2, 3, 4, 6], counted: [4, 6] },
+  );
+});
+
+Deno.test("WakeUp: the reads of other streams keep none of a stream's apart, nor together", async () => {
+  const [one, other] = [startStream(), startStream()];
+  assertEquals([one.read(1), other.read(1.1), one.read(1.2), other.read(1.3)], [1, 1.1, 1, 1.1]);
+  await nextTurn();
+  assertEquals(other.read(1.4), 1.1);
+  await nextTurn();
+  assertEquals([one.read(1.5), other.read(1.6)], [1.5, 1.1]);
+});
+
+Deno.test("WakeUp: a new stream's first read never joins", () => {
+  assertEquals([startStream().read(1), startStream().read(1.01)], [1, 1.01]);
+});
