@@ -45,6 +45,12 @@ const CACHED_SHARE = 0.02;
 /** Below this many reads per token, tokens arrived in groups. */
 const READS_PER_TOKEN = 0.9;
 
+/** Any client finds two tokens at once now and then where they follow each other so fast. */
+const FAST_TOKENS_PER_TICK = 2;
+
+/** So much shorter than the time per token, most gaps are those inside of bursts. */
+const BURST_RATIO = 4;
+
 /** With a shorter steady window, most of the run is ramp-up and drain. */
 const STEADY_SHARE = 0.5;
 
@@ -404,8 +410,18 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
   if (!header.stream) return undefined;
   const { readsPerToken, eventsPerRead, tokensPerTick } = load.stream;
   const gap = findMetric(load, "itl").distribution.median;
+  const tokenMs = findMetric(load, "tpot").distribution.median ?? 0;
   if (readsPerToken === undefined || gap === undefined) return undefined;
-  if (gap < SLOW_GAP_MS || readsPerToken >= READS_PER_TOKEN) {
+  if (tokenMs >= SLOW_GAP_MS && gap * BURST_RATIO < tokenMs) {
+    return [
+      `Tokens arrived in bursts: half of the gaps are below ${formatMs(gap)}, while a token takes ${
+        formatMs(tokenMs)
+      }; ITL does not show the pace of the engine`,
+      "compare TPOT instead of ITL, and look for buffering (proxy, Nagle) between engine and client",
+    ];
+  }
+  const fast = gap < SLOW_GAP_MS && (tokensPerTick ?? 1) < FAST_TOKENS_PER_TICK;
+  if (fast || readsPerToken >= READS_PER_TOKEN) {
     return `${formatNumber(readsPerToken)} reads per token`;
   }
   const together = (eventsPerRead ?? 0) > 1 / READS_PER_TOKEN;

@@ -150,6 +150,17 @@ const FAULTS: readonly [
   ["coalescing", "the engine puts several tokens into one event", [
     createRecord({ ticks: [[100, 2], [150, 4], [200, 6]], reads: 3, events: 3 }),
   ]],
+  // Two proxies: one hands over four tokens every 1.5 ms, one the tokens of 80 ms microseconds apart.
+  ["coalescing", "4 tokens arrived at once, every 1.50 ms", [
+    createRecord({ ticks: [[100, 4], [101.5, 8], [103, 12]], reads: 3, events: 12 }),
+  ]],
+  ["coalescing", "half of the gaps are below 0.0150 ms, while a token takes 11.4 ms", [
+    createRecord({
+      ticks: [0, 80].flatMap((atMs) =>
+        [1, 2, 3, 4].map((n) => [100 + atMs + n * 0.015, atMs / 20 + n] as const)
+      ),
+    }),
+  ]],
   ["duplicate_prompts", "10 of 100 prompts repeat", records(), {
     header: {
       dataset: { kind: "sharegpt", source: "x", prompts: 100, skipped: {}, duplicates: 10 },
@@ -200,6 +211,18 @@ Deno.test("checkLoad does not advise what is in use already", () => {
       .advice!;
   assertStringIncludes(counted("estimate"), "--tokenizer");
   assertFalse(counted("tokenizer").includes("--tokenizer"));
+});
+
+Deno.test("checkLoad finds nothing in fast streams that share a read now and then, nor in a stall", () => {
+  for (
+    const ticks of [
+      [[100, 1], [100.2, 2], [100.5, 4], [100.7, 5]],
+      [[100, 1], [120, 2], [140, 3], [300, 4], [320, 5]],
+    ] as const
+  ) {
+    const { ok, message } = checkOf("coalescing", [createRecord({ ticks })]);
+    assert(ok, message);
+  }
 });
 
 Deno.test("checkLoad leaves out checks that do not apply", () => {
