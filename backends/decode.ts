@@ -96,7 +96,8 @@ export function decodeExchange(
     (exchange.status < 200 || exchange.status > 299);
   const body = refused ? undefined : new BodyReader(exchange, protocol, request, options);
   body?.read();
-  const outputTokens = body?.outputTokens();
+  const found = body?.result();
+  const outputTokens = found?.count;
   const outcome = body === undefined
     ? refusedOutcome(exchange, protocol)
     : bodyOutcome(exchange, protocol, request, body, outputTokens);
@@ -115,8 +116,8 @@ export function decodeExchange(
     requestedTokens: request.outputTokens,
     lengthForced: request.length === "forced",
     sentMs: exchange.sentMs - originMs,
-    tickMs: body?.tickMs() ?? NO_MS,
-    tickTokens: body?.tickTokens() ?? NO_TOKENS,
+    tickMs: found?.ticks.ms ?? NO_MS,
+    tickTokens: found?.ticks.tokens ?? NO_TOKENS,
     reads: exchange.readMs.length,
     events: body?.events ?? 0,
     bytes: exchange.body.length,
@@ -136,18 +137,28 @@ export function decodeExchange(
   if (outputTokens !== undefined) record.outputTokens = outputTokens;
   if (usage?.cachedTokens !== undefined) record.cachedTokens = usage.cachedTokens;
   if (usage?.reasoningTokens !== undefined) record.reasoningTokens = usage.reasoningTokens;
-  if (body === undefined) return record;
-  const { firstEventMs, firstTokenMs, firstAnswerMs, lastTokenMs } = body;
+  if (body === undefined || found === undefined) return record;
+  const { ticks, rejected, unseen, firstTick } = found;
+  const { firstEventMs, firstAnswerMs, firstToolMs } = body;
   if (firstEventMs !== undefined) record.firstEventMs = firstEventMs - originMs;
-  if (firstTokenMs !== undefined) record.firstTokenMs = firstTokenMs - originMs;
-  if (body.sawReasoning && firstAnswerMs !== undefined) {
+  if (ticks.ms.length > 0) {
+    record.firstTokenMs = ticks.ms[0]!;
+    record.lastTokenMs = ticks.ms[ticks.ms.length - 1]!;
+    if (ticks.widthUs !== undefined) record.tickWidthUs = ticks.widthUs;
+  }
+  if (body.reasoningEvents + body.toolEvents > 0 && firstAnswerMs !== undefined) {
     record.firstAnswerMs = firstAnswerMs - originMs;
   }
-  if (lastTokenMs !== undefined) record.lastTokenMs = lastTokenMs - originMs;
-  const tickWidthUs = body.tickWidthUs();
-  if (tickWidthUs !== undefined) record.tickWidthUs = tickWidthUs;
+  if (firstToolMs !== undefined) record.firstToolMs = firstToolMs - originMs;
   if (body.tickSource !== undefined) record.tickSource = body.tickSource;
   if (body.textEvents > 0) record.textEvents = body.textEvents;
+  if (body.reasoningEvents > 0) record.reasoningEvents = body.reasoningEvents;
+  if (body.toolEvents > 0) record.toolEvents = body.toolEvents;
+  if (body.whole && body.events > 0) record.wholeBody = true;
+  if (body.heldReads > 0) record.heldReads = body.heldReads;
+  if (unseen > 0) record.unseenTokens = unseen;
+  if (rejected !== undefined) record.rejectedCount = rejected;
+  if (firstTick !== undefined) record.firstTickTokens = firstTick;
   if (body.finishReason !== undefined) record.finishReason = body.finishReason;
   if (options.keepText) record.text = body.text;
   return record;

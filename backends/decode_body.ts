@@ -5,11 +5,12 @@
  */
 import { messageOf, oneLine } from "./error_message.ts";
 import { cutEvents, hasLargerEvent } from "./framing.ts";
+import type { EventSink } from "./event_sink.ts";
 import { scanSse } from "./framing_sse_scan.ts";
 import { JsonScanner } from "./json_scan.ts";
 import { largeEventMessage, maxEventBytes } from "./limits.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
-import type { TokenCount, TokenSource } from "./record.ts";
+import type { RequestRecord, TokenCount, TokenSource } from "./record.ts";
 import { type Exchange, KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
 
 /**
@@ -24,6 +25,24 @@ const ENOUGH = Symbol("enough");
 /** Characters of an offending event that its message quotes. */
 const QUOTED_CHARS = 120;
 
+/** Between an event and the next there is no more than line ends and a short comment. */
+const BETWEEN_EVENTS_BYTES = 8;
+
+/** Bytes of one write, cut on their way, come within this. */
+const SAME_WRITE_MS = 2;
+
+/** With so many events since its last step, a running count stands still. */
+const STILL_EVENTS = 3;
+
+/** Two counts agree when the lower is at least this share of the higher. */
+const AGREEMENT = 0.9;
+
+/** Names of server-sent events that report a failure, whatever their data. */
+const ERROR_EVENT = /^(error|failed|failure|exception)$|[._-](error|failed)$/i;
+
+/** Data that only keeps a connection open. */
+const KEEP_ALIVE = /^\W*(ping|pong|heart-?beat|keep-?alive|processing|ok)\W*$/i;
+
 const decoder = new TextDecoder();
 
 interface BodyOptions {
@@ -36,18 +55,21 @@ interface BodyOptions {
 /** Scratch space for ticks, whose number is not known beforehand. It grows and is reused. */
 let scratchMs = new Float64Array(1024);
 let scratchTokens = new Uint32Array(1024);
+let scratchEvents = new Uint32Array(1024);
 let scratchWidthUs = new Uint32Array(1024);
 
 /** One pass over the events of an exchange, and what they said. */
 export class BodyReader {
   events = 0;
   textEvents = 0;
+  /** Of these, with thinking and nothing of the answer. */
+  reasoningEvents = 0;
+  /** Of these, with a part of a tool call. */
+  toolEvents = 0;
   text = "";
-  sawReasoning = false;
   firstEventMs: number | undefined;
-  firstTokenMs: number | undefined;
   firstAnswerMs: number | undefined;
-  lastTokenMs: number | undefined;
+  firstToolMs: number | undefined;
   endMarkMs: number | undefined;
   finishReason: string | undefined;
   tickSource: TokenSource | undefined;
@@ -59,7 +81,9 @@ export class BodyReader {
   /** The last event was incomplete. */
   torn = false;
   /** The body is a single event, so its usage counts its own tokens. */
-  readonly whole: boolean;
+  whole: boolean;
+  /** Reads with several events that something on the way cut by bytes. */
+  heldReads = 0;
 
   readonly #exchange: Exchange;
   readonly #protocol: Protocol;
@@ -73,17 +97,36 @@ export class BodyReader {
 
   #unreadable = 0;
 
+  /** Where the last event ended, and how many with something generated its read held. */
+  #lastEnd = 0;
+  #readEvents = 0;
+
   #idTokens = 0;
   #idSource: TokenSource = "ids";
   #counter = -1;
   #counterSource: TokenSource = "counter";
   #soFar = "";
-  #thinking = "";
+  /** Text of thinking and tool calls. */
+  #aside = "";
+  /** Characters of everything generated, and of the thinking in it. */
+  #chars = 0;
+  #thinkingChars = 0;
+  /** Characters of the first tick, and its text where it is kept. */
+  #firstChars = 0;
+  #firstText = "";
 
   /** What ticks count; fixed by the first event with tokens. */
   #basis: "total" | "ids" | "events" | undefined;
   /** Tokens so far on that basis. */
   #tokens = 0;
+  /** How the engine's counter went: steps upwards after the first, the largest, and what preceded. */
+  #steps = 0;
+  #largestStep = 1;
+  #firstCount = 0;
+  /** Events with something generated before the counter's first value came, that one included. */
+  #eventsAtCount = 0;
+  /** What the closing usage counts beyond the counter. */
+  #closing = 0;
   #ticks = 0;
   #tickRead = -1;
   /** The latest tick is as exact as the kernel's stamp, unless more comes with its read. */
@@ -110,6 +153,7 @@ export class BodyReader {
     if (scratchMs.length <= exchange.readMs.length) {
       scratchMs = new Float64Array(exchange.readMs.length * 2);
       scratchTokens = new Uint32Array(exchange.readMs.length * 2);
+      scratchEvents = new Uint32Array(exchange.readMs.length * 2);
       scratchWidthUs = new Uint32Array(exchange.readMs.length * 2);
     }
   }
@@ -123,14 +167,15 @@ export class BodyReader {
       return;
     }
     const { quick } = this.#protocol;
-    const take = (data: string | Uint8Array, endOffset: number, terminated: boolean) =>
-      this.#take(data, endOffset, terminated);
+    const take: EventSink<string | Uint8Array> = (data, endOffset, terminated, name) =>
+      this.#take(data, endOffset, terminated, name);
     try {
       if (framing !== "sse" || quick === undefined) cutEvents(framing, body, take);
       else {
         scanSse(body, scannerOf(quick), (value, endOffset) => {
           if (isUnusual(value)) return false;
           const event = quick.read(value, this.#request);
+          if (quick.orWhole && nothingGenerated(event)) return false;
           this.#use(event, this.#arrival(endOffset), endOffset);
           return true;
         }, take);
@@ -146,6 +191,7 @@ export class BodyReader {
     const { body, end } = this.#exchange;
     const text = decoder.decode(body).trim();
     if (text.startsWith("{")) {
+      this.whole = true;
       this.#take(text, body.length, false);
       if (this.torn || this.error !== undefined) return;
       if (this.#tokens === 0 && this.finishReason === undefined) {
@@ -156,14 +202,26 @@ export class BodyReader {
     }
   }
 
-  #take(data: string | Uint8Array, endOffset: number, terminated: boolean): void {
+  #take(
+    data: string | Uint8Array,
+    endOffset: number,
+    terminated: boolean,
+    name: string = "",
+  ): void {
     const { end } = this.#exchange;
     const atMs = this.#arrival(endOffset);
+    const failed = ERROR_EVENT.test(name);
+    if (!failed && terminated && isKeepAlive(name, data)) return;
     let event: EngineEvent;
     try {
       event = this.#protocol.readEvent(data, this.#request);
+      if (failed && event.error === undefined) {
+        event = { error: serverMessage(this.#protocol, String(data)) };
+      }
     } catch (error) {
-      if (!terminated || (this.whole && end.kind !== "complete")) this.torn = true;
+      if (failed) {
+        this.#use({ error: serverMessage(this.#protocol, String(data)) }, atMs, endOffset);
+      } else if (!terminated || (this.whole && end.kind !== "complete")) this.torn = true;
       else if (this.endMarkMs === undefined) {
         this.malformed ??= oneLine(
           `cannot read event ${this.events + 1}, "${quote(data)}": ${messageOf(error)}`,
@@ -178,8 +236,10 @@ export class BodyReader {
   /** When the bytes up to `endOffset` had arrived; called with increasing offsets. */
   #arrival(endOffset: number): number {
     const { readEnds, readMs } = this.#exchange;
-    while (this.#readIndex < readEnds.length && readEnds[this.#readIndex]! < endOffset) {
-      this.#readIndex++;
+    if (readEnds[this.#readIndex]! < endOffset) {
+      if (this.#readEvents > 1) this.#lookForHolding();
+      this.#readEvents = 0;
+      do this.#readIndex++; while (readEnds[this.#readIndex]! < endOffset);
     }
     return this.#readIndex < readMs.length ? readMs[this.#readIndex]! : this.#exchange.endMs;
   }
@@ -195,25 +255,25 @@ export class BodyReader {
       this.usage = this.usage === undefined ? event.usage : { ...this.usage, ...event.usage };
     }
     this.#count(event, atMs, endOffset);
+    this.#lastEnd = endOffset;
     if (event.end) this.endMarkMs ??= atMs;
   }
 
-  #count(event: EngineEvent, atMs: number, endOffset: number): void {
-    const { textSoFar } = event;
-    let answer = event.text !== undefined && event.text !== "";
-    if (textSoFar !== undefined && textSoFar !== this.#soFar) {
-      answer = true;
-      this.#soFar = textSoFar;
-      this.text = textSoFar;
-    } else if (answer && this.#needText) this.text += event.text;
-    const thinking = event.reasoning !== undefined && event.reasoning !== "";
-    if (thinking) {
-      this.sawReasoning = true;
-      if (this.#needText) this.#thinking += event.reasoning;
+  /**
+   * Counts the read that ends with the last event, when it ended inside the next one and that one's
+   * rest came only later: whatever passes the stream on waits until a buffer is full.
+   */
+  #lookForHolding(): void {
+    const { readEnds, readMs } = this.#exchange;
+    const read = this.#readIndex;
+    if (readEnds[read]! - this.#lastEnd <= BETWEEN_EVENTS_BYTES || read + 1 >= readMs.length) {
+      return;
     }
-    if (answer) this.firstAnswerMs ??= atMs;
-    if (answer || thinking) this.textEvents++;
+    if (readMs[read + 1]! - readMs[read]! > SAME_WRITE_MS) this.heldReads++;
+  }
 
+  #count(event: EngineEvent, atMs: number, endOffset: number): void {
+    const generated = this.#takeGenerated(event, atMs);
     const newTokens = event.newTokens ?? 0;
     if (newTokens > 0) {
       this.#idTokens += newTokens;
@@ -222,14 +282,12 @@ export class BodyReader {
     let total = event.totalTokens;
     if (total !== undefined) {
       if (event.source !== undefined) this.#counterSource = event.source;
+      if (total > this.#counter) this.#stepTo(total);
     } else if (this.#basis === "total" && this.#counter >= 0) {
       // Where chunks carry running totals, the closing usage is the last one.
-      total = event.usage?.outputTokens;
+      total = this.#closeCounter(event);
     }
-    if (total !== undefined && total > this.#counter) this.#counter = total;
-    if (total === undefined && this.#isAll(event, answer || thinking)) {
-      total = event.usage?.outputTokens;
-    }
+    if (total === undefined && this.#isAll(event, generated)) total = event.usage?.outputTokens;
 
     const before = this.#tokens;
     // A total of 0 beside text is not a counter: some servers fill it in only at the end.
@@ -240,7 +298,7 @@ export class BodyReader {
       } else if (newTokens > 0) {
         this.#basis = "ids";
         this.tickSource = this.#idSource;
-      } else if (answer || thinking) {
+      } else if (generated) {
         this.#basis = "events";
         this.tickSource = "event";
       } else return;
@@ -248,25 +306,85 @@ export class BodyReader {
     if (this.#basis === "events") this.#tokens = this.textEvents;
     else if (this.#basis === "ids") this.#tokens += newTokens;
     else if (total !== undefined && total > before) this.#tokens = total;
-    if (this.#tokens > before) this.#tick(atMs, endOffset);
+    if (generated || this.#tokens > before) this.#tick(atMs, endOffset);
+  }
+
+  /** Notes what the event carries; returns whether that is anything. */
+  #takeGenerated(event: EngineEvent, atMs: number): boolean {
+    const { textSoFar, tool = "", reasoning = "" } = event;
+    let chars = event.text?.length ?? 0;
+    let text = event.text ?? "";
+    if (textSoFar !== undefined && textSoFar !== this.#soFar) {
+      chars = Math.max(1, textSoFar.length - this.#soFar.length);
+      if (this.#needText) text = textSoFar.slice(this.#soFar.length);
+      this.#soFar = textSoFar;
+      this.text = textSoFar;
+    } else if (chars > 0 && this.#needText) this.text += text;
+    const answer = chars > 0 || event.other === true;
+    if (answer) this.firstAnswerMs ??= atMs;
+    if (tool !== "") {
+      this.toolEvents++;
+      this.firstToolMs ??= atMs;
+    }
+    if (reasoning !== "") {
+      this.#thinkingChars += reasoning.length;
+      if (!answer && tool === "") this.reasoningEvents++;
+    }
+    if (!answer && tool === "" && reasoning === "") return false;
+    this.textEvents++;
+    this.#readEvents++;
+    chars += tool.length + reasoning.length;
+    this.#chars += chars;
+    const inFirst = this.#ticks === 0 || this.#ticks === 1 && this.#tickRead === this.#readIndex;
+    if (inFirst) this.#firstChars += chars;
+    if (this.#needText) {
+      this.#aside += reasoning + tool;
+      if (inFirst) this.#firstText += text + reasoning + tool;
+    }
+    return true;
+  }
+
+  /** Takes the next value of the engine's counter. */
+  #stepTo(total: number): void {
+    if (this.#counter <= 0) {
+      this.#firstCount = total;
+      this.#eventsAtCount = this.textEvents;
+    } else {
+      this.#steps++;
+      this.#largestStep = Math.max(this.#largestStep, total - this.#counter);
+    }
+    this.#counter = total;
+  }
+
+  /** The total that a closing event gives a running counter; nothing when it is no further step. */
+  #closeCounter(event: EngineEvent): number | undefined {
+    const total = event.usage?.outputTokens;
+    if (total === undefined || total <= this.#counter) return total;
+    const step = total - this.#counter;
+    if (event.finishReason === undefined || step > 2 * this.#largestStep) {
+      // Tokens that the stream did not show when they came, if ever.
+      this.#closing = total;
+      return undefined;
+    }
+    this.#stepTo(total);
+    return total;
   }
 
   /** Whether the event holds the whole generation, so that its usage counts its own tokens. */
-  #isAll(event: EngineEvent, withText: boolean): boolean {
+  #isAll(event: EngineEvent, generated: boolean): boolean {
     return this.whole ||
-      this.#basis === undefined && withText &&
+      this.#basis === undefined && generated &&
         (event.finishReason !== undefined || event.end === true);
   }
 
   #tick(atMs: number, endOffset: number): void {
-    this.firstTokenMs ??= atMs;
-    this.lastTokenMs = atMs;
     if (this.#tickRead !== this.#readIndex) {
       this.#tickRead = this.#readIndex;
       scratchMs[this.#ticks++] = atMs - this.#originMs;
       this.#setWidth(this.#exchange.readEnds[this.#readIndex] === endOffset);
     }
     scratchTokens[this.#ticks - 1] = this.#tokens;
+    scratchEvents[this.#ticks - 1] = this.textEvents;
   }
 
   /** @param last the event ends with its read, whose last byte the kernel may have stamped. */
@@ -280,39 +398,165 @@ export class BodyReader {
     scratchWidthUs[this.#ticks - 1] = Math.ceil(ms * 1000) + 1;
   }
 
-  /** Times of the ticks, relative to the origin. */
-  tickMs(): Float64Array {
-    return scratchMs.slice(0, this.#ticks);
+  /** What came of all events together; called once, after {@linkcode BodyReader.read}. */
+  result(): BodyTokens {
+    const rejected = this.#rejectCounter();
+    const { count, rejected: other } = this.#totalCount(rejected !== undefined);
+    const hidden = count === undefined ? 0 : this.#hiddenTokens(count.tokens);
+    const ticks = this.#chosenTicks(hidden);
+    const unseen = Math.max(hidden, this.#closedUnseen(count, ticks));
+    return {
+      count,
+      rejected: rejected ?? other,
+      unseen,
+      firstTick: this.#firstTick(ticks, (count?.tokens ?? 0) - unseen),
+      ticks,
+    };
   }
 
-  /** Tokens so far at each tick. */
-  tickTokens(): Uint32Array {
-    return scratchTokens.slice(0, this.#ticks);
+  /**
+   * A running count that stands still while text comes, or that closes far from where it ran without
+   * having agreed with the events, is no counter: ticks then count events. Returns the count.
+   */
+  #rejectCounter(): TokenCount | undefined {
+    if (this.#basis !== "total" || this.#counter <= 0) return undefined;
+    const later = this.textEvents - this.#eventsAtCount;
+    const still = this.#steps === 0 && later >= STILL_EVENTS;
+    const astray = this.#closing > 0 && later > 0 && this.#counter < AGREEMENT * this.textEvents;
+    if (!still && !astray) return undefined;
+    this.#basis = "events";
+    this.tickSource = "event";
+    return { tokens: this.#counter, source: this.#counterSource };
   }
 
-  /** How much earlier each may have been, in µs; absent where one of them is unknown. */
-  tickWidthUs(): Uint32Array | undefined {
-    return this.#widths && this.#ticks > 0 ? scratchWidthUs.slice(0, this.#ticks) : undefined;
-  }
-
-  /** The best count that the stream gave; `undefined` when there was no event at all. */
-  outputTokens(): TokenCount | undefined {
-    if (this.events === 0) return undefined;
+  /** The best count that the stream gave; none when there was no event at all. */
+  #totalCount(
+    counterRejected: boolean,
+  ): { readonly count: TokenCount | undefined; readonly rejected?: TokenCount } {
+    if (this.events === 0) return { count: undefined };
+    const { textEvents } = this;
     const usage = this.usage?.outputTokens ?? -1;
-    const running: TokenCount = this.#counter > 0
-      ? { tokens: this.#counter, source: this.#counterSource }
+    const counter = Math.max(this.#counter, this.#closing);
+    const running: TokenCount = counter > 0 && !counterRejected
+      ? { tokens: counter, source: this.#counterSource }
       : { tokens: this.#idTokens, source: this.#idSource };
-    if (running.tokens > 0 && running.tokens >= usage) return running;
-    if (usage > 0) return { tokens: usage, source: "usage" };
-    if (this.textEvents > 0) {
-      // A total of 0 beside text was never filled in.
-      return this.#countText === undefined
-        ? { tokens: this.textEvents, source: "event" }
-        : { tokens: this.#countText(this.#thinking + this.text), source: "tokenizer" };
+    if (running.tokens > 0 && running.tokens >= usage) return { count: running };
+    const stated: TokenCount = { tokens: usage, source: "usage" };
+    const byEvents: TokenCount = { tokens: textEvents, source: "event" };
+    if (usage > 0) {
+      // Hardly an event carries something generated without a token.
+      const denied = textEvents >= STILL_EVENTS && usage < textEvents / 2 && !this.whole;
+      return denied ? { count: byEvents, rejected: stated } : { count: stated };
     }
-    if (this.#counter === 0) return { tokens: 0, source: this.#counterSource };
-    return { tokens: 0, source: usage === 0 ? "usage" : "event" };
+    if (textEvents === 0) {
+      if (this.#counter === 0) return { count: { tokens: 0, source: this.#counterSource } };
+      return { count: { tokens: 0, source: usage === 0 ? "usage" : "event" } };
+    }
+    // A total of 0 beside text was never filled in.
+    if (this.#countText === undefined) return { count: byEvents };
+    const counted: TokenCount = {
+      tokens: this.#countText(this.#aside + this.text),
+      source: "tokenizer",
+    };
+    const { length, outputTokens } = this.#request;
+    // A tokenizer of another model: events and the length that was forced agree against it.
+    const denied = length === "forced" && textEvents === outputTokens &&
+      Math.abs(counted.tokens - textEvents) > (1 - AGREEMENT) * textEvents;
+    return denied ? { count: byEvents, rejected: counted } : { count: counted };
   }
+
+  /** Tokens of thinking that were counted and not sent. */
+  #hiddenTokens(total: number): number {
+    const thought = this.usage?.reasoningTokens ?? 0;
+    // A token has a character at least, so thinking of fewer was not all sent.
+    if (thought === 0 || this.#thinkingChars >= thought) return 0;
+    const others = this.textEvents - this.reasoningEvents;
+    // Some engines leave thinking out of the total.
+    if (total - thought < Math.min(others, 1)) return 0;
+    return Math.max(0, thought - this.reasoningEvents);
+  }
+
+  /** Tokens that only the closing total counts. */
+  #closedUnseen(count: TokenCount | undefined, { tokens }: Ticks): number {
+    if (this.#closing === 0 || this.#basis !== "total" || count === undefined) return 0;
+    return Math.max(0, count.tokens - (tokens[tokens.length - 1] ?? 0));
+  }
+
+  /** The ticks on the basis that held, without hidden tokens. */
+  #chosenTicks(hidden: number): Ticks {
+    const count = this.#ticks;
+    const source = this.#basis === "events" ? scratchEvents : scratchTokens;
+    const first = count === 0 ? 0 : source[0]!;
+    // A counter includes what was thought before the first token was sent.
+    const less = this.#basis !== "events" && first > hidden ? hidden : 0;
+    const ms = scratchMs.slice(0, count);
+    const tokens = source.slice(0, count);
+    const widthUs = this.#widths && count > 0 ? scratchWidthUs.slice(0, count) : undefined;
+    let kept = 0;
+    for (let tick = 0; tick < count; tick++) {
+      // Reads that brought text and no token, such as the rest of one.
+      if (tokens[tick] === (kept === 0 ? 0 : source[tick - 1])) continue;
+      ms[kept] = ms[tick]!;
+      if (widthUs !== undefined) widthUs[kept] = widthUs[tick]!;
+      tokens[kept++] = tokens[tick]! - less;
+    }
+    if (kept === count) return { ms, tokens, widthUs };
+    return {
+      ms: ms.slice(0, kept),
+      tokens: tokens.slice(0, kept),
+      widthUs: widthUs?.slice(0, kept),
+    };
+  }
+
+  /** Tokens of the first tick where its events hold several each, out of `total` sent. */
+  #firstTick({ ms, tokens }: Ticks, total: number): TokenCount | undefined {
+    if (this.#basis !== "events" || ms.length < 2 || this.#chars === 0) return undefined;
+    if (AGREEMENT * total <= this.textEvents) return undefined;
+    const most = total - (ms.length - 1);
+    const clamp = (count: number) => Math.max(tokens[0]!, Math.min(most, count));
+    // A share, so that the tokenizer need not be the model's own.
+    const all = this.#countText?.(this.#aside + this.text) ?? 0;
+    if (this.#countText !== undefined && all > 0) {
+      const share = this.#countText(this.#firstText) / all;
+      return { tokens: clamp(Math.round(share * total)), source: "tokenizer" };
+    }
+    const share = this.#firstChars / this.#chars;
+    return { tokens: clamp(Math.round(share * total)), source: "estimate" };
+  }
+}
+
+/** Ticks as a record has them. */
+interface Ticks {
+  /** Relative to the origin. */
+  readonly ms: Float64Array;
+  /** Tokens so far at each. */
+  readonly tokens: Uint32Array;
+  /** How much earlier each may have been, in µs; absent where one of them is unknown. */
+  readonly widthUs: Uint32Array | undefined;
+}
+
+/** What the events of a body say about tokens. */
+interface BodyTokens {
+  /** The best count; absent when there was no event at all. */
+  readonly count: TokenCount | undefined;
+  /** A count that the stream contradicts. */
+  readonly rejected: TokenCount | undefined;
+  /** Tokens that were counted and not sent. */
+  readonly unseen: number;
+  /** See {@linkcode RequestRecord.firstTickTokens}. */
+  readonly firstTick: TokenCount | undefined;
+  readonly ticks: Ticks;
+}
+
+/** Whether data that is none of the protocol's is there by design: under a name, or as a word. */
+function isKeepAlive(name: string, data: string | Uint8Array): boolean {
+  if (typeof data !== "string" || data.startsWith("{") || data.startsWith("[")) return false;
+  return name !== "" && name !== "message" || KEEP_ALIVE.test(data);
+}
+
+function nothingGenerated({ text, reasoning, tool, other, newTokens }: EngineEvent): boolean {
+  return text === undefined && reasoning === undefined && tool === undefined && !other &&
+    newTokens === undefined;
 }
 
 /** Fields that mark an event as an error report rather than an ordinary one, in any protocol. */

@@ -15,6 +15,16 @@ const decoder = new TextDecoder();
 
 /** What a refusal says stands at its beginning. */
 const MOST_READ_BYTES: number = 2 ** 20;
+/**
+ * Finish reasons in engines' words that mean a failure: the engine, its host or its queue gave up.
+ * `context_length_exceeded` and the like end an answer early, which a forced length finds.
+ */
+const FAILED =
+  /^(finish_?reason_?)?(abort(ed)?|error(ed)?|.*_error|cancel(l)?ed|fail(ed|ure)?|time_?d?_?out|disconnect(ed)?|malformed_.*|overloaded|insufficient_system_resources?|preempted|unknown_error|eviction|evicted|unload(ed)?)$/i;
+
+/** Those that mean that the answer was withheld; a failure where a length was forced. */
+const WITHHELD =
+  /^(finish_?reason_?)?(content_?filter(ed)?|safety|recitation|blocklist|prohibited_content|spii|image_safety|sensitive|refusal|guardrail.*|moderation)$/i;
 
 /** The outcome of a request that was refused: its status says so, whatever became of the body. */
 export function refusedOutcome(exchange: Exchange, protocol: Protocol): Outcome {
@@ -59,6 +69,13 @@ export function bodyOutcome(
           return { kind: "truncated", message: "the body ended without an end mark" };
         }
     }
+  }
+  const { finishReason = "" } = body;
+  if (FAILED.test(finishReason) || request.length === "forced" && WITHHELD.test(finishReason)) {
+    return {
+      kind: "engine_error",
+      message: `the engine ended the answer with "${oneLine(finishReason, 80)}"`,
+    };
   }
   return lengthOutcome(request, protocol, outputTokens);
 }

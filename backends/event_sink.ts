@@ -9,12 +9,14 @@
  *
  * `endOffset` is the smallest number of body bytes at which the event is complete, so the event
  * arrived with the first read that reaches it. `terminated` is false for a last event that only
- * the end of the body closed: it may be incomplete.
+ * the end of the body closed: it may be incomplete. `name` is what a server-sent event calls itself;
+ * absent where it does not.
  */
 export type EventSink<Data = string> = (
   data: Data,
   endOffset: number,
   terminated: boolean,
+  name?: string,
 ) => void;
 
 /** How a framing treats the edges of its bytes. */

@@ -10,9 +10,10 @@ const CR = 13;
 const SPACE = 32;
 const COLON = 58;
 const LOWER_D = 100;
+const LOWER_E = 101;
 
 /**
- * Cuts an SSE body. Line ends are LF, CRLF or CR; comments and fields other than `data` are
+ * Cuts an SSE body. Line ends are LF, CRLF or CR; comments and fields other than `data` and `event` are
  * skipped; several `data` lines of one event are joined by a line feed; events without data are
  * left out. An event is complete at its blank line (with CRLF: at the CR, which
  * already ends the line), or at the end of the body.
@@ -35,6 +36,7 @@ export function cutSse(
   let nextCr = hasCr ? -1 : length;
   let nextLf = -1;
   let data: string | undefined;
+  let name: string | undefined;
   let consumed = 0;
   while (at < length) {
     // Each is looked for again only once it was passed: a body may hold the other kind alone.
@@ -51,14 +53,16 @@ export function cutSse(
         const value = text.slice(text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1, end);
         data = data === undefined ? value : data + "\n" + value;
       }
+    } else if (text.charCodeAt(at) === LOWER_E && text.startsWith("event:", at)) {
+      name = text.slice(at + 6, end).trim();
     }
     if (!ended) break;
     const blank = end === at;
     const isCr = text.charCodeAt(end) === CR;
     const byteAfter = isAscii ? end + 1 : body.indexOf(isCr ? CR : LF, byteAt) + 1;
     if (blank) {
-      if (data) onEvent(data, byteAfter, true);
-      data = undefined;
+      if (data) onEvent(data, byteAfter, true, name);
+      data = name = undefined;
       consumed = byteAfter;
     }
     const pair = isCr && text.charCodeAt(end + 1) === LF ? 1 : 0;
@@ -66,7 +70,7 @@ export function cutSse(
     byteAt = byteAfter + pair;
   }
   if (!final) return consumed;
-  if (data) onEvent(data, body.length, false);
+  if (data) onEvent(data, body.length, false, name);
   return body.length;
 }
 

@@ -54,7 +54,7 @@ export function scanSse(
     do at = blockEnd(body, at); while (at < body.length && !begins(body, at, DATA));
     cutSse(
       body.subarray(start, at),
-      (data, endOffset, terminated) => onEvent(data, start + endOffset, terminated),
+      (data, endOffset, terminated, name) => onEvent(data, start + endOffset, terminated, name),
       { start: start === 0 },
     );
   }

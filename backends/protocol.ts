@@ -108,6 +108,10 @@ export interface EngineEvent {
   readonly text?: string;
   /** Text of the thinking that this event adds. */
   readonly reasoning?: string;
+  /** Text of a tool call that this event adds: its name or its arguments. */
+  readonly tool?: string;
+  /** The event carries something generated that is no text, e.g. sound. */
+  readonly other?: boolean;
   /** The whole answer so far, from engines that repeat it in every event. */
   readonly textSoFar?: string;
   /** Tokens added by this event, from its ids. */
@@ -152,6 +156,8 @@ export interface QuickEvents {
     value: Readonly<Record<string, unknown>>,
     request: GenerationRequest,
   ) => EngineEvent;
+  /** An event in which `read` finds nothing generated goes to `readEvent`, which sees every field. */
+  readonly orWhole?: true;
 }
 
 /** Asks the target something before the run (model names, preprocessing); returns the body. */

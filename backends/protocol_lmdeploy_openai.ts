@@ -61,7 +61,7 @@ function lmdeployDialect(
     },
     readEvent: (data) => withEnding(readOpenaiEvent(data)),
     quick: {
-      fields: openaiQuick.fields,
+      ...openaiQuick,
       read: (value, request) => withEnding(openaiQuick.read(value, request)),
     },
     listModels: (target, ask) => listOpenaiModels(call.path, target, ask),

@@ -13,6 +13,7 @@ import {
   parseObject,
   reportedError,
 } from "./json_event.ts";
+import { DELTA_FIELDS, readDelta, readUnknownFields } from "./protocol_openai_delta.ts";
 import { samplingFields } from "./protocol_fields.ts";
 import { HTTP_DEFAULTS } from "./protocol_http.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
@@ -41,14 +42,13 @@ export function readOpenaiEvent(data: string | Uint8Array): EngineEvent {
   return readChunk(parseObject(text), text);
 }
 
-const DELTA = { content: "value", reasoning_content: "value", reasoning: "value" } as const;
-
 /** {@linkcode readOpenaiEvent} for events that do not report errors. */
 export const openaiQuick: QuickEvents = {
   fields: {
     choices: [{
-      ...{ text: "value", finish_reason: "value", token_ids: "value", output_ids: "value" },
-      ...{ delta: DELTA, message: DELTA },
+      ...DELTA_FIELDS,
+      ...{ finish_reason: "value", token_ids: "value", output_ids: "value" },
+      ...{ delta: DELTA_FIELDS, message: DELTA_FIELDS },
     }],
     usage: {
       prompt_tokens: "value",
@@ -59,6 +59,8 @@ export const openaiQuick: QuickEvents = {
     timings: "value",
   },
   read: (chunk) => readChunk(chunk, ""),
+  // A delta in which nothing is found may hold a field that no list names.
+  orWhole: true,
 };
 
 /** Fields of the protocols with OpenAI's calls and answers. */
@@ -87,6 +89,9 @@ function readChunk(chunk: JsonObject, text: string): EngineEvent {
     for (const choice of choices) {
       if (!isObject(choice)) continue;
       readChoice(choice, event);
+      if (text !== "" && isEmpty(event) && isObject(choice.delta)) {
+        readUnknownFields(choice.delta, event);
+      }
       if (typeof choice.finish_reason === "string") event.finishReason = choice.finish_reason;
       else unfinished = true;
     }
@@ -103,16 +108,15 @@ function readChunk(chunk: JsonObject, text: string): EngineEvent {
   return event;
 }
 
+/** Whether nothing generated was found so far. */
+function isEmpty({ text, reasoning, tool, other }: EventDraft): boolean {
+  return text === undefined && reasoning === undefined && tool === undefined && !other;
+}
+
 function readChoice(choice: JsonObject, event: EventDraft): void {
   const delta = (choice.delta ?? choice.message) as Part;
-  const text = delta ? delta.content : choice.text;
-  if (typeof text === "string" && text !== "") event.text = (event.text ?? "") + text;
-  if (delta) {
-    const thinking = delta.reasoning_content ?? delta.reasoning;
-    if (typeof thinking === "string" && thinking !== "") {
-      event.reasoning = (event.reasoning ?? "") + thinking;
-    }
-  }
+  if (isObject(delta)) readDelta(delta, event);
+  else readDelta(choice, event);
   // vLLM's name and LMDeploy's, both with `return_token_ids`.
   const ids = choice.token_ids ?? choice.output_ids;
   // Servers send an empty list where no ids were requested.

@@ -5,6 +5,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Fold } from "./fold.ts";
+import { sentTokens } from "./record_streaming.ts";
 import { itl } from "./metric_itl.ts";
 
 /** Requests with the same kind of fault, and the first of them. */
@@ -31,7 +32,7 @@ export interface Consistency {
   readonly apartTokens: number;
   /** Their tokens as seen in the streams. */
   readonly seenTokens: number;
-  /** Their tokens as counted. */
+  /** Their tokens as counted, without those that were counted and not sent. */
   readonly countedTokens: number;
 }
 
@@ -45,18 +46,19 @@ export function consistencyFold(): Fold<Consistency> {
   let [counted, differing, apartTokens, seenTokens, countedTokens] = [0, 0, 0, 0, 0];
   return {
     add(record) {
-      const { index, outcome, outputTokens, tickTokens } = record;
+      const { index, outcome, tickTokens } = record;
       const reason = impossibility(record);
       if (reason !== undefined) impossible.add(index, reason);
       if (outcome.kind !== "ok") return;
       if (isBroken(record)) broken.add(index, "ticks and stamps of it disagree");
       const seen = tickTokens[tickTokens.length - 1];
-      if (outputTokens === undefined || seen === undefined) return;
+      const sent = sentTokens(record);
+      if (sent === undefined || seen === undefined) return;
       counted++;
-      if (seen !== outputTokens.tokens) differing++;
-      apartTokens += Math.abs(seen - outputTokens.tokens);
+      if (seen !== sent) differing++;
+      apartTokens += Math.abs(seen - sent);
       seenTokens += seen;
-      countedTokens += outputTokens.tokens;
+      countedTokens += sent;
     },
     result: () => ({
       impossible: impossible.result(),
@@ -138,10 +140,12 @@ function impossibility(record: RequestRecord): string | undefined {
 function impossibleCount(record: RequestRecord): string | undefined {
   const { promptTokens, outputTokens, cachedTokens, reasoningTokens, textEvents } = record;
   const { requestedTokens, reads, events, bytes } = record;
+  const { reasoningEvents, toolEvents, heldReads, unseenTokens } = record;
   const counts = {
     promptTokens: promptTokens?.tokens,
     outputTokens: outputTokens?.tokens,
     ...{ requestedTokens, cachedTokens, reasoningTokens, reads, events, textEvents, bytes },
+    ...{ reasoningEvents, toolEvents, heldReads, unseenTokens },
   };
   for (const [name, count] of Object.entries(counts)) {
     if (count === undefined) continue;
@@ -151,6 +155,9 @@ function impossibleCount(record: RequestRecord): string | undefined {
   if (!(connectMs >= 0 && connectMs < Infinity)) return `connectMs is ${connectMs}`;
   if ((textEvents ?? 0) > record.events) {
     return `textEvents ${textEvents} are more than events ${record.events}`;
+  }
+  if ((unseenTokens ?? 0) > (outputTokens?.tokens ?? 0)) {
+    return `unseenTokens ${unseenTokens} are more than outputTokens ${outputTokens?.tokens ?? 0}`;
   }
   // Only where both counts are the engine's: ours and the engine's may differ.
   if (promptTokens?.source === "usage" && (cachedTokens ?? 0) > promptTokens.tokens) {

@@ -14,6 +14,7 @@ import {
   formatShare,
   plural,
 } from "./format.ts";
+import { checkRejectedCounts, checkStreaming } from "./check_generated.ts";
 import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
@@ -267,6 +268,8 @@ const checkSteadyWindow: LoadCheck = ({ load }) => {
 const checkSamples: LoadCheck = ({ load }) => {
   const { counts } = load;
   const { distribution } = findMetric(load, "ttft");
+  // Without proof of streaming there is no TTFT, however many requests there are.
+  if (distribution.count === 0 && counts.completed > 0) return undefined;
   const wanted = Math.max(...distribution.percentiles.map(({ p }) => p), 0);
   const missing = distribution.percentiles.filter(({ value }) => value === undefined);
   if (missing.length === 0) return `${plural(counts.completed, "completed request")} are enough`;
@@ -447,6 +450,8 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   requests: checkRequests,
   client_values: checkClientValues,
   complete: checkComplete,
+  streaming: ({ load, header }) => checkStreaming(load, header),
+  rejected_counts: ({ load }) => checkRejectedCounts(load),
   clients: ({ load, header }) => checkClients(load.plan, header),
   failures: checkFailures,
   cancelled: checkCancelled,

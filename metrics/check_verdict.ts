@@ -8,6 +8,7 @@
  * @module
  */
 import { adviceFor } from "./check_advice.ts";
+import { isHeldBack } from "./check_generated.ts";
 import { reasonOf, RUN_AGAIN, VERDICT_RULES, type VerdictEvidence } from "./check_causes.ts";
 import { disagreement, explainDisagreement, isTrusted } from "./check_coverage.ts";
 import { nameFigures, type OpenFigure, openFigures } from "./check_figures.ts";
@@ -15,6 +16,9 @@ import type { Verdict, VerdictKind, VerdictReason } from "./load_client.ts";
 import { findMetric } from "./load_summary.ts";
 
 const OK = "The client had time: these numbers are the server's";
+
+const HELD_BACK =
+  "The client had time, but the answers did not reach it as streams: TTFT and TPOT are not defined";
 
 /** What a kind of verdict says where no figure can be named. */
 const MESSAGES: Readonly<Record<VerdictKind, string>> = {
@@ -59,7 +63,9 @@ function verdictByBrackets(evidence: VerdictEvidence): Verdict {
     ...found,
   ]);
   const worst = reasons.at(0)?.kind ?? "ok";
-  if (worst === "ok") return { kind: worst, message: OK, reasons };
+  if (worst === "ok") {
+    return { kind: worst, message: isHeldBack(load) ? HELD_BACK : OK, reasons };
+  }
   if (worst === kind) {
     const names = nameFigures(open);
     const message = kind === "suspect"

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { approximationText, throughputRows } from "./summary_text.ts";
+import { approximationText, generatedText, throughputRows } from "./summary_text.ts";
 import { gpuChart } from "./chart_gpu.ts";
 import { histogramChart } from "./chart_histogram.ts";
 import { seriesChart } from "./chart_series.ts";
@@ -307,8 +307,15 @@ function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
   ]);
 }
 
-function streamTable({ stream, connections, counts }: LoadSummary): Markup {
+function streamTable(load: LoadSummary): Markup {
+  const { stream, connections, counts, generated: { answers } } = load;
+  const generated = generatedText(load);
   return factTable("Stream and connections", [
+    ["Answers streamed", formatCount(answers.streamed)],
+    ["Answers at once, in one read", formatCount(answers.once)],
+    ["Answers as one JSON body", formatCount(answers.whole)],
+    ["Answers held back by a buffer", formatCount(answers.held)],
+    ...(generated === undefined ? [] : [["Generated", generated]]),
     ["Ticks", formatCount(stream.ticks)],
     ["Tokens per tick", formatNumber(stream.tokensPerTick)],
     ["Reads per token", formatNumber(stream.readsPerToken)],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Outcome, RequestRecord, TokenSource } from "../backends/record.ts";
+import type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
 import type { BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 import type { Verdict } from "./load_client.ts";
@@ -56,6 +56,8 @@ export interface LoadSummary {
   readonly cache: Cache;
   /** How tokens were grouped on arrival. */
   readonly stream: StreamShape;
+  /** What completed answers carried, and how they came. */
+  readonly generated: Generated;
   /** In display order; closed loops leave out the metrics of open loops. */
   readonly metrics: readonly MetricSummary[];
   /** How near percentiles and the course over time are; absent = exact. */
@@ -189,6 +191,52 @@ export interface StreamShape {
   readonly readsPerToken: number | undefined;
   /** Events ÷ reads; above 1, events arrived together. */
   readonly eventsPerRead: number | undefined;
+}
+
+/** What completed answers carried, and how they came. */
+export interface Generated {
+  /** Answers with tokens, by how they came: TTFT and TPOT are of streamed ones only. */
+  readonly answers: {
+    /** In pieces, as they were generated. */
+    readonly streamed: Count;
+    /** Several tokens, all in one read. */
+    readonly once: Count;
+    /** As one JSON body. */
+    readonly whole: Count;
+    /** In pieces that a buffer on the way cut by bytes. */
+    readonly held: Count;
+  };
+  /** Events by what they carried: answer, thinking, parts of tool calls. */
+  readonly events: {
+    /** With a part of the answer, and none of a tool call. */
+    readonly answer: Count;
+    /** With thinking and nothing of the answer. */
+    readonly reasoning: Count;
+    /** With a part of a tool call. */
+    readonly tool: Count;
+  };
+  /** Output tokens without those that nobody saw. */
+  readonly sentTokens: Count;
+  /** Tokens that engines counted and did not send, such as hidden thinking; in totals only. */
+  readonly unseenTokens: Count;
+  /** Answers with such tokens. */
+  readonly unseenRequests: Count;
+  /** Counts that the streams contradict and that were not used; absent = none. */
+  readonly rejected: RejectedCounts | undefined;
+}
+
+/** Counts of the server that its own streams contradict. */
+export interface RejectedCounts {
+  /** Answers with such a count. */
+  readonly requests: Count;
+  /** Number of the first of them. */
+  readonly index: Count;
+  /** What it said, and where. */
+  readonly count: TokenCount;
+  /** The count that was believed instead. */
+  readonly believed: TokenCount;
+  /** Sum of the counts that were believed. */
+  readonly believedTokens: Count;
 }
 
 /** One percentile of a distribution. */

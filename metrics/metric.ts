@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { isStreamed } from "./record_streaming.ts";
 import { type RecordBounds, type Stamp, stampEnds, type ValueEnds } from "./record_bounds.ts";
 
 /** Unit of a metric's values. */
@@ -26,6 +27,19 @@ export function between(
       // The first stamp was never after the second, however much both leave open.
       return { low: [Math.min(high, Math.max(0, end.low - start.high))], high: [high] };
     },
+  };
+}
+
+/** The metric without values where the record has no proof of streaming. */
+export function ofStreams<Part extends Pick<Metric, "formula" | "values" | "ends">>(
+  part: Part,
+): Part {
+  const { values, ends } = part;
+  return {
+    ...part,
+    formula: `${part.formula}, of streamed answers`,
+    values: (record) => isStreamed(record) ? values(record) : [],
+    ends: (record, bounds) => isStreamed(record) ? ends!(record, bounds) : { low: [], high: [] },
   };
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Metric } from "./metric.ts";
+import { sentTokens } from "./record_streaming.ts";
 
 export const readsPerToken: Metric = {
   name: "reads_per_token",
@@ -13,7 +14,9 @@ export const readsPerToken: Metric = {
   better: "neither",
   per: "request",
   rank: "detail",
-  formula: "reads ÷ outputTokens.tokens",
-  values: ({ reads, outputTokens }) =>
-    outputTokens === undefined || outputTokens.tokens === 0 ? [] : [reads / outputTokens.tokens],
+  formula: "reads ÷ (outputTokens − unseenTokens)",
+  values: (record) => {
+    const sent = sentTokens(record);
+    return sent ? [record.reads / sent] : [];
+  },
 };

@@ -3,13 +3,16 @@
  * when the time begins and so do not count. With one token per event this is the usual (latency −
  * TTFT) ÷ (tokens − 1), a time and not a rate (T1 in docs/python-scripts.md).
  *
- * The total is the best count known (`outputTokens`); where the stream counts only events, the
- * first event is one token. An answer in one tick has no value: there is no duration to divide.
+ * The total is the best count known (`outputTokens`) without tokens that were counted and not sent.
+ * Where ticks count events that hold several tokens, those of the first are counted by the tokenizer, or
+ * else estimated from its characters. An answer in one tick has no value: there is no duration to
+ * divide.
  *
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
+import { isStreamed, sentTokens } from "./record_streaming.ts";
 import { joinedEvents, stampEnds } from "./record_bounds.ts";
 
 export const tpot: Metric = {
@@ -19,7 +22,8 @@ export const tpot: Metric = {
   better: "lower",
   per: "request",
   rank: "key",
-  formula: "(lastTokenMs − firstTokenMs) ÷ (outputTokens − tickTokens[0]), 2 ticks or more",
+  formula:
+    "(lastTokenMs − firstTokenMs) ÷ (outputTokens − unseenTokens − tokens of the first tick), 2 ticks or more, of streamed answers",
   values: (record) => {
     const { firstTokenMs, lastTokenMs } = record;
     if (firstTokenMs === undefined || lastTokenMs === undefined) return [];
@@ -41,8 +45,9 @@ export const tpot: Metric = {
 };
 
 /** Tokens that came after the first event; 0 where there is no duration to divide. */
-function laterTokens({ tickTokens, outputTokens }: RequestRecord): number {
-  if (tickTokens.length < 2) return 0;
-  const total = outputTokens?.tokens ?? tickTokens[tickTokens.length - 1]!;
-  return total - tickTokens[0]!;
+function laterTokens(record: RequestRecord): number {
+  const { tickTokens, firstTickTokens } = record;
+  if (tickTokens.length < 2 || !isStreamed(record)) return 0;
+  const total = sentTokens(record) ?? tickTokens[tickTokens.length - 1]!;
+  return total - (firstTickTokens?.tokens ?? tickTokens[0]!);
 }

@@ -1,10 +1,10 @@
 /**
  * Time to first token: sent → first event with at least one token; role-only and empty events do
- * not count.
+ * not count. An answer that came at once has none: nothing shows when its first token was there.
  *
  * @module
  */
-import { between, type Metric } from "./metric.ts";
+import { between, type Metric, ofStreams } from "./metric.ts";
 
 export const ttft: Metric = {
   name: "ttft",
@@ -13,5 +13,5 @@ export const ttft: Metric = {
   better: "lower",
   per: "request",
   rank: "key",
-  ...between("sentMs", "firstTokenMs"),
+  ...ofStreams(between("sentMs", "firstTokenMs")),
 };

@@ -1,10 +1,10 @@
 /**
- * Time to the first token of the answer, after the thinking; no value where the engine does not
- * mark thinking.
+ * Time to the first token of the answer, after thinking and tool calls; no value where the stream
+ * has neither.
  *
  * @module
  */
-import { between, type Metric } from "./metric.ts";
+import { between, type Metric, ofStreams } from "./metric.ts";
 
 export const ttftAnswer: Metric = {
   name: "ttft_answer",
@@ -12,5 +12,5 @@ export const ttftAnswer: Metric = {
   unit: "ms",
   better: "lower",
   per: "request",
-  ...between("sentMs", "firstAnswerMs"),
+  ...ofStreams(between("sentMs", "firstAnswerMs")),
 };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { between, type Metric } from "./metric.ts";
+import { between, type Metric, ofStreams } from "./metric.ts";
 
 export const ttftIntended: Metric = {
   name: "ttft_intended",
@@ -13,5 +13,5 @@ export const ttftIntended: Metric = {
   better: "lower",
   per: "request",
   openLoopOnly: true,
-  ...between("intendedMs", "firstTokenMs"),
+  ...ofStreams(between("intendedMs", "firstTokenMs")),
 };

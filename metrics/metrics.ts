@@ -19,6 +19,7 @@ import { tpot } from "./metric_tpot.ts";
 import { ttft } from "./metric_ttft.ts";
 import { ttftAnswer } from "./metric_ttft_answer.ts";
 import { ttftIntended } from "./metric_ttft_intended.ts";
+import { ttftTool } from "./metric_ttft_tool.ts";
 
 /**
  * All metrics in display order.
@@ -36,6 +37,7 @@ export const METRICS: readonly Metric[] = [
   ttft,
   ttftIntended,
   ttftAnswer,
+  ttftTool,
   tpot,
   itl,
   e2e,

@@ -44,7 +44,13 @@ export const ownBounds: BoundsOf = (record) => {
 };
 
 /** Stamps that latencies are made of. */
-export type Stamp = "intendedMs" | "sentMs" | "firstTokenMs" | "firstAnswerMs" | "lastTokenMs";
+export type Stamp =
+  | "intendedMs"
+  | "sentMs"
+  | "firstTokenMs"
+  | "firstAnswerMs"
+  | "firstToolMs"
+  | "lastTokenMs";
 
 /** The earliest and the latest that a stamp of the record can truly have been; absent without it. */
 export function stampEnds(

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { approximationText, bracketsText, throughputRows, witnessText } from "./summary_text.ts";
+import {
+  approximationText,
+  bracketsText,
+  generatedText,
+  throughputRows,
+  witnessText,
+} from "./summary_text.ts";
 import type { Verdict } from "./load_client.ts";
 import { type Check, warnings } from "./check.ts";
 import {
@@ -188,6 +194,7 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Stream", streamText(load), page),
+    ...labelled("Generated", generatedText(load), page),
     ...(knowsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
     ...gpuLines(load, page),

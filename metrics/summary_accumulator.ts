@@ -23,6 +23,7 @@ import { createRawValues } from "./summary_raw_values.ts";
 import { METRICS } from "./metrics.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "./run.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
+import { generatedFold } from "./summary_generated.ts";
 import { streamFold } from "./summary_stream_shape.ts";
 import { rates } from "./summary_throughput.ts";
 import { bracketThroughput } from "./summary_throughput_brackets.ts";
@@ -76,6 +77,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     lengths: lengthFold(),
     cache: cacheFold(),
     stream: streamFold(),
+    generated: generatedFold(),
   };
   const limits = slo?.limits.map((limit) => ({ limit, met: 0 })) ?? [];
   let good = 0;
@@ -126,6 +128,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         lengths: ofCompleted.lengths.result(),
         cache: ofCompleted.cache.result(),
         stream: ofCompleted.stream.result(),
+        generated: ofCompleted.generated.result(),
         metrics: described.metrics,
         approximation: values.approximation,
         slo: slo && {

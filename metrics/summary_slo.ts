@@ -8,6 +8,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
 import { tpot } from "./metric_tpot.ts";
+import { isStreamed } from "./record_streaming.ts";
 
 /** Limits that a good request meets, all of them. */
 export interface Slo {
@@ -49,7 +50,7 @@ export function parseSlo(text: string): Slo {
 
 /**
  * Whether a completed request meets every limit; failures never do. A missing value does not meet its
- * limit, with one exception: an answer of a single token or tick has no TPOT to exceed.
+ * limit, with one exception: a streamed answer of a single token has no TPOT to exceed.
  */
 export function meetsSlo(record: RequestRecord, slo: Slo): boolean {
   return record.outcome.kind === "ok" && slo.limits.every((limit) => meetsLimit(record, limit));
@@ -59,7 +60,7 @@ export function meetsSlo(record: RequestRecord, slo: Slo): boolean {
 export function meetsLimit(record: RequestRecord, { metric: name, limit }: SloLimit): boolean {
   const metric = findMetric(name, name);
   const value = metric.values(record)[0];
-  if (value === undefined) return metric === tpot;
+  if (value === undefined) return metric === tpot && isStreamed(record);
   return metric.better === "higher" ? value >= limit : value <= limit;
 }
 

@@ -5,6 +5,7 @@
  */
 import type { StreamShape } from "./load_summary.ts";
 import type { Fold } from "./fold.ts";
+import { sentTokens } from "./record_streaming.ts";
 
 /** Adds up ticks, reads and events. */
 export function streamFold(): Fold<StreamShape> {
@@ -16,7 +17,7 @@ export function streamFold(): Fold<StreamShape> {
       reads += record.reads;
       events += record.events;
       bytes += record.bytes;
-      tokens += record.outputTokens?.tokens ?? 0;
+      tokens += sentTokens(record) ?? 0;
     },
     result: () => ({
       ticks,

@@ -29,6 +29,29 @@ export function approximationText(
   }; the rest is exact`;
 }
 
+/** What the answers carried besides plain tokens of the answer; absent where there is nothing to say. */
+export function generatedText(
+  { generated }: Pick<LoadSummary, "generated">,
+): string | undefined {
+  const { events: { answer, reasoning, tool }, unseenTokens, unseenRequests, sentTokens } =
+    generated;
+  const parts = [
+    ...(reasoning + tool === 0 ? [] : [
+      `events with the answer ${formatCount(answer)}, with thinking ${
+        formatCount(reasoning)
+      }, with tool calls ${formatCount(tool)}`,
+    ]),
+    ...(unseenTokens === 0 ? [] : [
+      `${formatCount(unseenTokens)} of ${
+        plural(sentTokens + unseenTokens, "output token")
+      } were counted and not sent, in ${
+        plural(unseenRequests, "answer")
+      }: they are in totals, not in TPOT, ITL, steady throughput or SLOs`,
+    ]),
+  ];
+  return parts.length === 0 ? undefined : parts.join("; ");
+}
+
 /** Where the brackets of a load come from, or that there are none. */
 export function bracketsText({ bracketBasis }: Pick<LoadSummary, "bracketBasis">): string {
   return bracketBasis === undefined

@@ -5,6 +5,7 @@
  */
 import type { Throughput, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import { sentTokens } from "./record_streaming.ts";
 import type { BoundsOf } from "./record_bounds.ts";
 
 /**
@@ -35,11 +36,12 @@ export function windowThroughput(
 
 /**
  * Output tokens per token of `tickTokens`. Where the stream shows only events, its ticks count fewer
- * tokens than the engine's total, and each event stands for its share of that total.
+ * tokens than the engine's total, and each event stands for its share of that total, tokens that were
+ * counted and not sent left out.
  */
-export function tokensPerTickToken({ outputTokens, tickTokens }: RequestRecord): number {
-  const seen = tickTokens[tickTokens.length - 1];
-  return outputTokens === undefined || !seen ? 0 : outputTokens.tokens / seen;
+export function tokensPerTickToken(record: RequestRecord): number {
+  const seen = record.tickTokens[record.tickTokens.length - 1];
+  return seen ? (sentTokens(record) ?? 0) / seen : 0;
 }
 
 function tokensInside(record: RequestRecord, window: Window): number | undefined {

@@ -36,7 +36,10 @@ const TABLE: readonly { name: string; body: string; events: readonly Cut[] }[] =
 for (const { name, body, events } of TABLE) {
   Deno.test(`cutNdjson() reads ${name}`, () => {
     const seen: Cut[] = [];
-    cutNdjson(new TextEncoder().encode(body), (...event) => seen.push(event));
+    cutNdjson(
+      new TextEncoder().encode(body),
+      (...[data, endOffset, terminated]) => seen.push([data, endOffset, terminated]),
+    );
     assertEquals(seen, events);
   });
 }

@@ -15,7 +15,10 @@ const TABLE: readonly { name: string; body: string; events: readonly Cut[] }[] =
 for (const { name, body, events } of TABLE) {
   Deno.test(`cutNul() reads ${name}`, () => {
     const seen: Cut[] = [];
-    cutNul(new TextEncoder().encode(body), (...event) => seen.push(event));
+    cutNul(
+      new TextEncoder().encode(body),
+      (...[data, endOffset, terminated]) => seen.push([data, endOffset, terminated]),
+    );
     assertEquals(seen, events);
   });
 }

@@ -259,7 +259,7 @@ Deno.test("reportHtml prints n/a for what does not exist, never 0 (T13, T14)", (
 });
 
 Deno.test("reportHtml leads with what is wrong, and says so when nothing is", () => {
-  assertStringIncludes(textOf(render(HEALTHY)), "All 15 checks passed");
+  assertStringIncludes(textOf(render(HEALTHY)), "All 16 checks passed");
   const bad = summarize(createRun([...requests(120), createFailure("timeout", { index: 120 })]));
   const text = textOf(reportHtml.render(bad));
   for (const { message, advice } of bad.loads[0]!.checks.filter(({ ok }) => !ok)) {
