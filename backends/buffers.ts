@@ -125,7 +125,7 @@ class Blocks {
     if (block !== NONE) this.#free = this.#next[block]!;
     else {
       block = this.made++;
-      if (block === this.#next.length) this.#addSegment();
+      if (block === this.#segments.length * SEGMENT_BLOCKS) this.#addSegment();
     }
     this.#next[block] = NONE;
     return block;
@@ -157,7 +157,10 @@ class Blocks {
 
   #addSegment(): void {
     this.#segments.push(new Segment(SEGMENT_BLOCKS * this.#blockBytes));
-    const next = new Int32Array(this.#segments.length * SEGMENT_BLOCKS);
+    const blocks = this.#segments.length * SEGMENT_BLOCKS;
+    if (blocks <= this.#next.length) return;
+    // Doubled: a table per segment would be as much garbage as there is memory.
+    const next = new Int32Array(blocks * 2);
     next.set(this.#next);
     this.#next = next;
   }
