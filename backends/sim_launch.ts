@@ -107,6 +107,10 @@ export async function launchSimulator(
     const reason = errors.text().trim() || output.text().trim() || "it printed nothing";
     throw new Error(`Cannot start the simulated server: ${reason}`);
   }
+  const key = keyIn(args);
+  const headers: HeadersInit = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const ask = (method: string, path: string) => answerOf(`${url}${path}`, { method, headers });
+  const get = (path: string) => ask("GET", path);
   const grpcUrl = LISTENING_GRPC.exec(output.text())?.[1];
   return {
     url,
@@ -114,10 +118,10 @@ export async function launchSimulator(
     pid: child.pid,
     stop,
     truth: async () =>
-      (await get(`${url}/truth`)).split("\n").filter(Boolean).map((line) => JSON.parse(line)),
-    resetTruth: async () => void await get(`${url}/truth/reset`),
-    stats: async () => JSON.parse(await get(`${url}/stats`)),
-    clock: async () => JSON.parse(await get(`${url}/clock`)).nowMs,
+      (await get("/truth")).split("\n").filter(Boolean).map((line) => JSON.parse(line)),
+    resetTruth: async () => void await ask("POST", "/truth/reset"),
+    stats: async () => JSON.parse(await get("/stats")),
+    clock: async () => JSON.parse(await get("/clock")).nowMs,
   };
 }
 
@@ -129,10 +133,21 @@ function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   }
 }
 
-async function get(url: string): Promise<string> {
-  if (!url.startsWith("https:")) return await (await fetch(url)).text();
-  using client = Deno.createHttpClient({ caCerts: [SIM_CERTIFICATE.cert] });
-  return await (await fetch(url, { client })).text();
+/** The key that the arguments set, since `/truth` and its like want it as well. */
+function keyIn(args: readonly string[]): string | undefined {
+  const at = args.findIndex((arg) => /^--api-key(=|$)/.test(arg));
+  return at < 0 ? undefined : /^--api-key=(.*)$/.exec(args[at]!)?.[1] ?? args[at + 1];
+}
+
+/** @throws {Error} when it is refused. */
+async function answerOf(url: string, init: RequestInit): Promise<string> {
+  using client = url.startsWith("https:")
+    ? Deno.createHttpClient({ caCerts: [SIM_CERTIFICATE.cert] })
+    : undefined;
+  const response = await fetch(url, { ...init, ...(client !== undefined && { client }) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url} answers ${response.status}: ${text}`);
+  return text;
 }
 
 /** Reads a process's output to its end, as a full pipe would block it; `onText` gets all so far. */

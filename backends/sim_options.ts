@@ -42,6 +42,11 @@ export interface SimOptions {
   readonly anyModel: boolean;
   /** Key that requests must send as `Authorization: Bearer …`; absent = none is needed. */
   readonly apiKey?: string;
+  /**
+   * Names under which `/truth`, `/stats` and `/clock` are answered, besides this machine's own and
+   * the address listened on.
+   */
+  readonly allowedHosts: readonly string[];
   /** Prompt and answer tokens together at most; 0 = no limit. */
   readonly maxModelLen: number;
   /** Seed of everything random: lengths, schedules, event sizes, faults. */
@@ -128,6 +133,7 @@ export const SIM_DEFAULTS: SimOptions = {
   tokenIds: false,
   crlf: false,
   faults: [],
+  allowedHosts: [],
   truthWrites: 16_000_000,
   truthReturns: false,
   clock: systemClock,

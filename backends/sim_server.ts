@@ -2,20 +2,19 @@
  * The simulated server: an LLM engine over HTTP that knows when every token left. Besides the
  * protocols of its engine it answers `GET /health` and `/metrics` (Prometheus) and, for the program
  * that measures, `/truth` (one JSON line per request), `/truth/take` (the same, and forgets those that
- * have ended), `/truth/reset`, `/stats` and `/clock`.
+ * have ended), `/truth/reset`, `/stats` and `/clock`, see `sim_control.ts`.
  *
  * @module
  */
-import process from "node:process";
-import { epochOriginMs } from "./clock.ts";
 import { admitRequest } from "./sim_answer.ts";
 import { SIM_CERTIFICATE } from "./sim_certificate.ts";
+import { answerControl, hasKey } from "./sim_control.ts";
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { HttpExchange, SimConnections, SimPort } from "./sim_http.ts";
 import { startHttpServer } from "./sim_http.ts";
 import { answer, sendReply } from "./sim_http_answer.ts";
 import { simJsonReply } from "./sim_json.ts";
-import type { SimLoop, SimLoopName } from "./sim_loop.ts";
+import type { SimLoopName } from "./sim_loop.ts";
 import { platformLoop } from "./sim_loop_platform.ts";
 import { SIM_DEFAULTS, type SimOptions } from "./sim_options.ts";
 import type { SimJob, SimReply } from "./sim_protocol.ts";
@@ -93,10 +92,12 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     options.truthReturns && loop.name === "epoll" ? clock : undefined,
   );
   const clientPorts: number[] = [];
+  const forget = () => void (clientPorts.length = 0);
+  const controlled = { options, loop, truth, stats, forget };
 
   function onRequest(exchange: HttpExchange): void {
     const { method, path } = exchange.request;
-    if (method === "GET" && control(exchange, path)) return;
+    if (answerControl(exchange, controlled)) return;
     const protocol = protocols.find((each) => each.matches(method, path));
     if (protocol === undefined) {
       const known = builtIn(path);
@@ -105,7 +106,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
         known ?? simJsonReply(404, { error: `Not found: ${method} ${path}` }),
       );
     }
-    if (!isAuthorized(exchange)) {
+    if (!hasKey(exchange.request.headers, options.apiKey)) {
       return sendReply(exchange, protocol.errorReply(401, "Invalid API key"));
     }
     const accepted = protocol.accept(exchange.request, options.model);
@@ -119,11 +120,6 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     clientPorts.push(exchange.arrival.clientPort);
     if (clientPorts.length > PORTS_KEPT) clientPorts.shift();
     answer(context);
-  }
-
-  function isAuthorized(exchange: HttpExchange): boolean {
-    const { apiKey } = options;
-    return apiKey === undefined || exchange.request.headers["authorization"] === `Bearer ${apiKey}`;
   }
 
   function refusalOf(job: SimJob): { status: number; message: string } | undefined {
@@ -151,26 +147,6 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
       lateness: truth.lateness(),
       truthDropped: truth.dropped,
     };
-  }
-
-  /** Answers calls of the program that measures; returns whether it was one. */
-  function control(exchange: HttpExchange, path: string): boolean {
-    if (path === "/clock") {
-      const { user, system } = process.cpuUsage();
-      const cpuMs = (user + system) / 1000;
-      const originEpochMs = epochOriginMs();
-      sendReply(exchange, simJsonReply(200, { nowMs: clock.now(), originEpochMs, cpuMs }));
-    } else if (path === "/stats") sendReply(exchange, simJsonReply(200, stats()));
-    else if (path === "/truth") void sendLines(exchange, truth.lines(), loop);
-    else if (path === "/truth/take") void sendLines(exchange, truth.takeLines(), loop);
-    else if (path === "/truth/reset") {
-      truth.reset();
-      clientPorts.length = 0;
-      // Now, while nothing is measured, rather than later, while something is.
-      collectGarbage();
-      sendReply(exchange, simJsonReply(200, {}));
-    } else return false;
-    return true;
   }
 
   /** Answers for paths that the engine's own protocols leave free. */
@@ -227,14 +203,6 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   };
 }
 
-/**
- * Empties the young generation, where V8 was started with `--expose-gc`. A full collection would
- * throw away compiled code as well.
- */
-function collectGarbage(): void {
-  (globalThis as { gc?: (how: { type: "minor" }) => void }).gc?.({ type: "minor" });
-}
-
 /** Least values with which the engine always finishes. */
 const LEAST = {
   prefillChunk: 1,
@@ -261,23 +229,6 @@ function checked(options: SimOptions): SimOptions {
     throw new RangeError(`Cannot use earlyStop ${options.earlyStop}: give a probability in 0…1`);
   }
   return options;
-}
-
-/** Sends lines no faster than they are read, so that a large log is not in memory twice. */
-async function sendLines(
-  exchange: HttpExchange,
-  lines: Iterable<string>,
-  { nextTurn }: SimLoop,
-): Promise<void> {
-  exchange.head(200, { headers: { "content-type": "application/x-ndjson" }, body: "chunked" });
-  for (const line of lines) {
-    exchange.body(line);
-    while (exchange.buffered > 2 ** 20 && !exchange.closed) {
-      await nextTurn();
-    }
-    if (exchange.closed) return;
-  }
-  exchange.finish();
 }
 
 /** Counters under the names that scrapers of vLLM look for. */

@@ -38,6 +38,21 @@ Deno.test("launchSimulator serves from its own process until it is stopped", asy
   await simulator.stop();
 });
 
+Deno.test("launchSimulator asks with the key that it gave", async () => {
+  for (const args of [["--api-key=secret"], ["--api-key", "secret"]]) {
+    const simulator = await launchSimulator(["--port=0", ...args]);
+    try {
+      const refused = await fetch(`${simulator.url}/truth`);
+      await refused.body?.cancel();
+      assertEquals(refused.status, 401);
+      assertEquals(await simulator.truth(), []);
+      await simulator.resetTruth();
+    } finally {
+      await simulator.stop();
+    }
+  }
+});
+
 Deno.test("launchSimulator asks a server over TLS as well", async () => {
   const simulator = await launchSimulator(["--port=0", "--grpc-port=0", "--tls", "--itl=0"]);
   try {

@@ -132,7 +132,7 @@ test("startSimServer answers /truth, /stats, /clock, /health and /metrics", asyn
       await get("/metrics"),
       'vllm:generation_tokens_total{model_name="tiny"} 12\n',
     );
-    await get("/truth/reset");
+    await (await fetch(`${server.url}/truth/reset`, { method: "POST" })).body?.cancel();
     assertEquals([server.truth(), server.stats().clientPorts], [[], []]);
     const missing = await fetch(`${server.url}/nope`);
     assertEquals([missing.status, (await missing.json()).error], [404, "Not found: GET /nope"]);

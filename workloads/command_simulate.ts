@@ -116,7 +116,17 @@ const SERVER_OPTIONS = {
     apiKey: option.text({
       value: "KEY",
       secret: true,
-      help: "Refuse requests without this key.",
+      help: "Refuse requests without this key, also those for /truth, /stats and /clock.",
+      advanced: true,
+    }),
+    allowedHosts: option.texts({
+      name: "allowed-host",
+      value: "NAME",
+      repeat: true,
+      default: SIM_DEFAULTS.allowedHosts,
+      help:
+        "Answer /truth, /stats and /clock under this name, too. Others than this machine's own " +
+        "and --host are refused, since a web page of somebody else may be asking.",
       advanced: true,
     }),
     maxModelLen: option.integer({
@@ -291,10 +301,10 @@ export const simulate: Command = defineCommand({
     "Without --ttft and --itl it computes steps for the whole batch, as engines with continuous " +
     "batching do: requests queue, prompts take time, and all streams slow down together as the " +
     "load grows. With them each stream follows the times you choose.\n\n" +
-    "It records when every token left: GET /truth returns that as one JSON line per request. GET " +
-    "/stats shows how late the server itself was and who connected, GET /clock its time, GET " +
-    "/metrics what a Prometheus scraper expects. Prompt tokens are the ids given, else the bytes of " +
-    "the text divided by four.",
+    "It records when every token left: GET /truth returns that as one JSON line per request, and " +
+    "POST /truth/reset forgets it. GET /stats shows how late the server itself was and who " +
+    "connected, GET /clock its time, GET /metrics what a Prometheus scraper expects. Prompt tokens " +
+    "are the ids given, else the bytes of the text divided by four.",
   options: OPTIONS,
   examples: {
     "tokometer simulate": "A batching engine on port 8000",

@@ -137,7 +137,7 @@ export async function startWitnessEngine(pace: WitnessPace): Promise<WitnessEngi
         return { shiftMs: originMs, cpuMs };
       },
       async take() {
-        const { text } = await ask(questions, `${simulator.url}/truth/take`);
+        const { text } = await ask(questions, "POST", `${simulator.url}/truth/take`);
         return text.split("\n").filter(Boolean).map(entryOf);
       },
       async stop() {
@@ -223,17 +223,17 @@ async function readClock(transport: Transport, { url }: LaunchedSimulator): Prom
   readonly askedMs: number;
   readonly answeredMs: number;
 }> {
-  const { text, askedMs, answeredMs } = await ask(transport, `${url}/clock`);
+  const { text, askedMs, answeredMs } = await ask(transport, "GET", `${url}/clock`);
   return { value: JSON.parse(text), askedMs, answeredMs };
 }
 
 /** @throws {Error} */
-async function ask(transport: Transport, url: string): Promise<{
+async function ask(transport: Transport, method: "GET" | "POST", url: string): Promise<{
   readonly text: string;
   readonly askedMs: number;
   readonly answeredMs: number;
 }> {
-  const exchange = await transport.send({ method: "GET", url, headers: {} }, {
+  const exchange = await transport.send({ method, url, headers: {} }, {
     timeoutMs: ASK_TIMEOUT_MS,
   });
   const { end, status, body, sentMs, firstByteMs = sentMs } = exchange;
