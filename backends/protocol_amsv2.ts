@@ -12,7 +12,7 @@ import {
   text,
 } from "./json_event.ts";
 import { postJson } from "./json_request.ts";
-import { takeFinishReason } from "./protocol_event.ts";
+import { errorWithout, takeFinishReason } from "./protocol_event.ts";
 import { textPrompt } from "./protocol_fields.ts";
 import { HTTP_DEFAULTS, type TwoPaths, twoPathsUrl } from "./protocol_http.ts";
 import { tgiParameters } from "./protocol_tgi.ts";
@@ -52,6 +52,8 @@ export const amsv2: Protocol = {
 };
 
 function readAnswer(value: JsonObject): EngineEvent {
+  const error = errorWithout(value, "generated_text");
+  if (error !== undefined) return { error };
   const event: EventDraft = { text: text(value.generated_text) };
   if (isObject(value.details)) {
     const outputTokens = count(value.details.generated_tokens);

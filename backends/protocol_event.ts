@@ -3,7 +3,19 @@
  *
  * @module
  */
-import { count, type EventDraft } from "./json_event.ts";
+import { errorMessage, oneLine } from "./error_message.ts";
+import { count, type EventDraft, type JsonObject } from "./json_event.ts";
+
+/**
+ * The words of an object that lacks the field that every answer of the engine has: `{"message"}`,
+ * `{"detail"}` and the like, which servers and what stands before them send under status 200, too.
+ * Only where no answer has such names of its own.
+ */
+export function errorWithout(value: JsonObject, field: string): string | undefined {
+  if (value[field] !== undefined) return undefined;
+  const words = errorMessage(value);
+  return words === undefined ? undefined : oneLine(words);
+}
 
 /** Takes the engine's counter of the tokens generated so far; returns whether it is one. */
 export function takeCounter(event: EventDraft, value: unknown): boolean {

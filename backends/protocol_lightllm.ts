@@ -5,7 +5,7 @@
  */
 import { type EventDraft, eventReader, isObject, type JsonObject, text } from "./json_event.ts";
 import { postJson } from "./json_request.ts";
-import { takeCounter, takeFinishReason, takePromptTokens } from "./protocol_event.ts";
+import { errorWithout, takeCounter, takeFinishReason, takePromptTokens } from "./protocol_event.ts";
 import { plainPrompt } from "./protocol_fields.ts";
 import { HTTP_DEFAULTS, type TwoPaths, twoPathsUrl } from "./protocol_http.ts";
 import type { EngineEvent, GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
@@ -43,6 +43,9 @@ export const lightllm: Protocol = {
 };
 
 function readLightllm(value: JsonObject, request: GenerationRequest): EngineEvent {
+  // Its errors are `{"message"}` alone; one that comes under status 200 is not an empty answer.
+  const error = errorWithout(value, request.stream ? "token" : "generated_text");
+  if (error !== undefined) return { error };
   return request.stream ? readToken(value) : readWhole(value);
 }
 
@@ -99,8 +102,6 @@ function readToken(value: JsonObject): EngineEvent {
 /** `{"generated_text": ["…"], "count_output_tokens": n, "finish_reason": "…", "prompt_tokens": m}` */
 function readWhole(value: JsonObject): EngineEvent {
   const texts = value.generated_text;
-  // Its errors are `{"message"}` alone; one that comes under status 200 is not an empty answer.
-  if (texts === undefined && typeof value.message === "string") return { error: value.message };
   const event: EventDraft = { text: text(Array.isArray(texts) ? texts[0] : texts), end: true };
   takeCounter(event, value.count_output_tokens);
   takePromptTokens(event, value.prompt_tokens);

@@ -12,7 +12,7 @@ import {
   text,
 } from "./json_event.ts";
 import { postJson, serverRoot } from "./json_request.ts";
-import { takeCounter, takeFinishReason } from "./protocol_event.ts";
+import { errorWithout, takeCounter, takeFinishReason } from "./protocol_event.ts";
 import { textPrompt } from "./protocol_fields.ts";
 import { HTTP_DEFAULTS, type TwoPaths, twoPathsUrl } from "./protocol_http.ts";
 import { askModelName } from "./protocol_models.ts";
@@ -100,6 +100,8 @@ function readTgi(value: JsonObject, request: GenerationRequest): EngineEvent {
  * text, as in the engine's own `generated_text`.
  */
 export function readTgiToken(value: JsonObject): EngineEvent {
+  const error = errorWithout(value, "token");
+  if (error !== undefined) return { error };
   const event: EventDraft = {};
   const token = value.token;
   if (isObject(token)) {
@@ -117,6 +119,8 @@ export function readTgiToken(value: JsonObject): EngineEvent {
 
 /** The whole answer: `{"generated_text", "details"}`. */
 export function readTgiWhole(value: JsonObject): EngineEvent {
+  const error = errorWithout(value, "generated_text");
+  if (error !== undefined) return { error };
   const event: EventDraft = { text: text(value.generated_text), end: true };
   readDetails(event, value.details);
   return event;

@@ -13,7 +13,7 @@ import {
   text,
 } from "./json_event.ts";
 import { mergeBody, postJson, requestHeaders, serverRoot } from "./json_request.ts";
-import { takePromptTokens } from "./protocol_event.ts";
+import { errorWithout, takePromptTokens } from "./protocol_event.ts";
 import { samplingFields, textPrompt } from "./protocol_fields.ts";
 import { HTTP_DEFAULTS, type TwoPaths, twoPathsUrl } from "./protocol_http.ts";
 import { namedModels } from "./protocol_models.ts";
@@ -65,7 +65,8 @@ export const tritonTrtllm: Protocol = {
 };
 
 function readTrtllm(value: JsonObject): EngineEvent {
-  return { text: text(value.text_output) };
+  const error = errorWithout(value, "text_output");
+  return error === undefined ? { text: text(value.text_output) } : { error };
 }
 
 /**
@@ -110,6 +111,8 @@ export const tritonVllm: Protocol = {
 };
 
 function readVllm(value: JsonObject): EngineEvent {
+  const error = errorWithout(value, "text_output");
+  if (error !== undefined) return { error };
   const event: EventDraft = { text: text(value.text_output) };
   const newTokens = count(value.num_output_tokens);
   if (newTokens !== undefined) {
