@@ -7,8 +7,9 @@
  *
  * @module
  */
+import { visibleLine } from "../backends/visible_text.ts";
 import type { Tick } from "./chart_scale.ts";
-import { type Markup, markup, visibleText } from "./markup.ts";
+import { type Markup, markup } from "./markup.ts";
 
 /** Units across the stretched part of a chart. */
 export const PLOT_WIDTH = 1000;
@@ -147,8 +148,6 @@ function tipAttributes(
   { from, to }: { readonly from: number; readonly to: number },
 ): Markup {
   const places = list.map(({ at }) => round(at * 1000, 1)).join(" ");
-  const texts = list.map(({ lines }) =>
-    lines.map((line) => visibleText(line).replace(/\s/g, " ")).join("\t")
-  ).join("\n");
+  const texts = list.map(({ lines }) => lines.map(visibleLine).join("\t")).join("\n");
   return markup` data-axis="${axis}" data-from="${from}" data-to="${to}" data-at="${places}" data-tips="${texts}"`;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visibleText } from "../backends/visible_text.ts";
 import { NOT_AVAILABLE } from "./format.ts";
 
 /** Trusted markup; only {@linkcode markup} and {@linkcode ownMarkup} make it. */
@@ -46,18 +47,6 @@ export function ownMarkup(text: string): Markup {
 export function escapeHtml(text: string): string {
   return visibleText(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
-
-/**
- * Control characters, marks that reverse the direction of text, and lone surrogates become �, one
- * by one, so that nothing that was sent is hidden. Line feed and tab stay.
- */
-export function visibleText(text: string): string {
-  return text.toWellFormed().replace(CONTROL, "�");
-}
-
-const CONTROL =
-  // deno-lint-ignore no-control-regex
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
 function markupOf(value: HtmlValue): string {
   if (value instanceof Markup) return value.toString();

@@ -4,6 +4,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
+import { visibleCell } from "../backends/visible_text.ts";
 import type { Bracket } from "./load_bracket.ts";
 import { type LoadSummary, metricOf } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
@@ -24,7 +25,9 @@ export const reportCsv: Report = {
   extension: "csv",
   render: (summary) => {
     const columns = columnsOf(summary);
-    const rows = summary.loads.map((load) => columns.map(([, value]) => String(value(load) ?? "")));
+    const rows = summary.loads.map((load) =>
+      columns.map(([, value]) => visibleCell(String(value(load) ?? "")))
+    );
     return stringify([columns.map(([name]) => name), ...rows]);
   },
 };

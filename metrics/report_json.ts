@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visibleJson } from "../backends/visible_text.ts";
 import type { Report } from "./report.ts";
 
 /**
@@ -18,13 +19,13 @@ export const reportJson: Report = {
 
 /** Lists of numbers and small objects stay on one line: a chart's series is one line, not 120. */
 function layOut(value: unknown, indent: string): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value ?? null);
+  if (typeof value !== "object" || value === null) return visibleJson(value ?? null);
   const isArray = Array.isArray(value);
   const entries = Object.entries(value).filter(([, member]) => typeof member !== "function");
   const flat = entries.every(([, member]) => typeof member !== "object" || member === null);
   const inner = flat ? "" : `${indent}  `;
   const members = entries.map(([name, member]) =>
-    (isArray ? "" : `${JSON.stringify(name)}: `) + layOut(member, inner)
+    (isArray ? "" : `${visibleJson(name)}: `) + layOut(member, inner)
   );
   const [open, close] = isArray ? ["[", "]"] : ["{", "}"];
   if (members.length === 0) return open + close;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visibleLines } from "../backends/visible_text.ts";
 import {
   approximationText,
   bracketsText,
@@ -33,7 +34,6 @@ import { inParentheses, metricTableLines, tailPercentile } from "./report_metric
 import type { Summary } from "./summary.ts";
 import {
   numberColumn as numbers,
-  printable,
   type TextColumn,
   textTable,
   wrapText,
@@ -65,7 +65,9 @@ const LABEL_WIDTH = 13;
  * assertStringIncludes(renderTable(summarize(run), { width: 80 }), "4 of 4 completed");
  * ```
  */
-export function renderTable(summary: Summary, options: RenderOptions = {}): string {
+export function renderTable(given: Summary, options: RenderOptions = {}): string {
+  // Names and messages of others must not control the terminal.
+  const summary = visibleLines(given);
   const { color = false, width = MAX_WIDTH } = options;
   const page: Page = {
     paint: color ? paint : (_, text) => text,
@@ -108,9 +110,9 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
     header.startedAt,
   ];
   return [
-    ...wrapText(printable(what.join(" · ")), width).map((line) => paint("bold", line)),
-    ...wrapText(printable(how.join(" · ")), width).map((line) => paint("dim", line)),
-    ...(header.merged === undefined ? [] : wrapText(printable(mergedText(header.merged)), width)),
+    ...wrapText(what.join(" · "), width).map((line) => paint("bold", line)),
+    ...wrapText(how.join(" · "), width).map((line) => paint("dim", line)),
+    ...(header.merged === undefined ? [] : wrapText(mergedText(header.merged), width)),
   ];
 }
 
@@ -178,7 +180,7 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
         "Failed",
         `${kind} ${formatCount(count)}: ${
           messages.map(({ message, count }) =>
-            printable(count === 1 ? message : `${message} (${formatCount(count)})`)
+            count === 1 ? message : `${message} (${formatCount(count)})`
           ).join("; ")
         }`,
         page,
@@ -357,7 +359,7 @@ function gpuText(device: GpuDeviceSummary): string {
     [device.utilizationMean, (share) => `${formatShare(share)} busy`],
     [device.powerMeanW, (watts) => `${formatNumber(watts)} W`],
   ]);
-  const memory = `${printable(device.name)}: at most ${formatMib(device.memoryMaxMiB)}${all}`;
+  const memory = `${device.name}: at most ${formatMib(device.memoryMaxMiB)}${all}`;
   return rest === "" ? memory : `${memory}, ${rest}`;
 }
 
@@ -376,8 +378,8 @@ const STYLES: Readonly<Record<Verdict["kind"], Style | undefined>> = {
 
 function warningLines(checks: readonly Check[], { paint, width }: Page): readonly string[] {
   return warnings(checks).flatMap(({ message, advice = "" }) => [
-    ...hanging("Warning:", printable(message), width).map((line) => paint("yellow", line)),
-    ...hanging("  Advice:", printable(advice), width),
+    ...hanging("Warning:", message, width).map((line) => paint("yellow", line)),
+    ...hanging("  Advice:", advice, width),
   ]);
 }
 

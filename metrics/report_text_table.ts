@@ -84,9 +84,3 @@ export function wrapText(text: string, width: number): readonly string[] {
   }
   return [...lines, line];
 }
-
-/** Control characters become `?`: a server's error text must not control the terminal. */
-export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, "?");
-}

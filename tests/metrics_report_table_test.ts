@@ -277,5 +277,5 @@ Deno.test("renderTable lets no server text control the terminal", () => {
   });
   // deno-lint-ignore no-control-regex
   assertFalse(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(renderTable(summary)));
-  assertStringIncludes(renderTable(summary), "?[2Jgone?next?1m");
+  assertStringIncludes(renderTable(summary), "�[2Jgone next�1m");
 });

@@ -5,6 +5,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
+import { visibleCell } from "../backends/visible_text.ts";
 import { fileError } from "./user_error.ts";
 
 /** Rows of a CSV, and the same rows as the script computes them, if wanted. */
@@ -28,7 +29,7 @@ export async function writeScriptCsv(path: string, table: ScriptCsv): Promise<vo
 
 async function writeCsv(path: string, rows: readonly (readonly string[])[]): Promise<void> {
   try {
-    await Deno.writeTextFile(path, stringify(rows));
+    await Deno.writeTextFile(path, stringify(rows.map((row) => row.map(visibleCell))));
   } catch (error) {
     throw fileError(`Cannot write the CSV ${path}`, error);
   }

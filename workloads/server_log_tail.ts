@@ -4,6 +4,8 @@
  * @module
  */
 
+import { visibleText } from "../backends/visible_text.ts";
+
 /** Enough for a Python traceback. */
 const LINES = 20;
 const LONGEST_LINE = 400;
@@ -37,8 +39,8 @@ export async function readLogTail(path: string, start: number): Promise<string[]
 
 /** What a terminal would show of a line: progress bars return to its start, colors are not text. */
 function printable(line: string): string {
-  const shown = line.trimEnd().split("\r").at(-1)!
-    // deno-lint-ignore no-control-regex -- control characters are what is removed
-    .replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "");
+  const last = line.trimEnd().split("\r").at(-1)!;
+  // deno-lint-ignore no-control-regex -- control characters are what is removed
+  const shown = visibleText(last.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, ""));
   return shown.length > LONGEST_LINE ? `${shown.slice(0, LONGEST_LINE)}…` : shown;
 }
