@@ -25,6 +25,7 @@ import {
   EXIT,
   findCommand,
   type Host,
+  keepSecrets,
   type ProgressLineOptions,
   readCommandLine,
   readConfigFile,
@@ -32,6 +33,7 @@ import {
   renderHelp,
   renderOverview,
   resolveSecrets,
+  shown,
   versionLine,
 } from "./workloads/mod.ts";
 
@@ -147,16 +149,21 @@ async function run(
     ? await readConfigFile(common.config, command)
     : {};
   const { given } = readCommandLine(command, argv, config);
+  keepSecrets(command.options, { ...config, ...given });
   const values = await resolveSecrets(command, completeValues(command, { ...config, ...given }));
+  keepSecrets(command.options, values);
 
   const { clock, stdout, stderr, stdoutIsTerminal, stderrIsTerminal } = outside;
   const line = createProgressLine({ write: stderr, terminal: stderrIsTerminal, clock });
   const interrupt = createInterrupt(clock);
-  const note = (text: string) => line.around(() => stderr(`${text}\n`));
+  const note = (text: string) => line.around(() => stderr(`${shown(text)}\n`));
   const host: Host = {
-    print: (text) => line.around(() => stdout(text.endsWith("\n") ? text : `${text}\n`)),
+    print(text, { styled = false } = {}) {
+      const ready = styled ? text : shown(text);
+      line.around(() => stdout(ready.endsWith("\n") ? ready : `${ready}\n`));
+    },
     note,
-    progress: common.quiet === true ? () => {} : line.show,
+    progress: common.quiet === true ? () => {} : (text) => line.show(shown(text)),
     stdoutIsTerminal,
     color: typeof common.color === "boolean" ? common.color : stdoutIsTerminal && !outside.noColor,
     get columns(): number {
@@ -210,15 +217,15 @@ function asksForHelp({ options }: Command, argv: readonly string[]): boolean {
 /** Reports what went wrong, and returns the exit code for it. */
 function explain(error: unknown, { stderr }: Pick<Outside, "stderr">): number {
   if (error instanceof UserError) {
-    stderr(`error: ${error.message}\n`);
+    stderr(`error: ${shown(error.message)}\n`);
     return error.exitCode;
   }
   if (error instanceof Deno.errors.NotCapable) {
-    stderr(`error: ${permissionMessage(error.message)}\n`);
+    stderr(`error: ${shown(permissionMessage(error.message))}\n`);
     return EXIT.usage;
   }
   const text = error instanceof Error ? Deno.inspect(error, { colors: false }) : String(error);
-  stderr(`error: A bug in Tokometer ${VERSION}, please report it: ${text}\n`);
+  stderr(`error: A bug in Tokometer ${VERSION}, please report it: ${shown(text)}\n`);
   return EXIT.internal;
 }
 

@@ -58,7 +58,7 @@ export function visibleJson(value: unknown): string {
 
 /**
  * A cell of a table that a spreadsheet will open: in one line, and never a formula. What a program
- * would compute stands behind an apostrophe; numbers stay numbers.
+ * would compute stands behind an apostrophe; numbers stay numbers, and a sign alone a sign.
  */
 export function visibleCell(text: string): string {
   const line = visibleLine(text);
@@ -66,7 +66,7 @@ export function visibleCell(text: string): string {
 }
 
 // Spreadsheets skip blanks before a formula, and know the wide forms of its signs.
-const FORMULA = /^[\s"'\p{Cc}\p{Cf}]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r]/u;
+const FORMULA = /^[\s"'\p{Cc}\p{Cf}]*[=+\-@\uff1d\uff0b\uff0d\uff20]\s*\S|^[\t\r]/u;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 const HIDDEN =

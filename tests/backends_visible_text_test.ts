@@ -49,13 +49,13 @@ Deno.test("visibleJson escapes what is hidden, and is exact", () => {
 });
 
 Deno.test("visibleCell is no formula in a spreadsheet, and numbers stay numbers", () => {
-  for (const text of ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "－1+1", " =1", '"=1', "-"]) {
+  for (const text of ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "－1+1", " =1", '"=1', "- x"]) {
     assertEquals(visibleCell(text), `'${text}`);
   }
   assertEquals(visibleCell("\t=1"), "' =1");
   assertEquals(visibleCell("\rx"), "' x");
   assertEquals(visibleCell("\u202e=1"), "'�=1");
-  for (const text of ["", "-5", "+1.5e-3", "-.5", "1,5", "a=b", "8 users", "2026-01-01"]) {
+  for (const text of ["", "-", "-5", "+1.5e-3", "-.5", "1,5", "a=b", "8 users", "2026-01-01"]) {
     assertEquals(visibleCell(text), text);
   }
   assertEquals(visibleCell("a\nb\x1b"), "a b�");

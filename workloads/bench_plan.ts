@@ -14,6 +14,7 @@ import {
   DEFAULT_REQUESTS,
   DEFAULT_REQUESTS_PER_USER,
   DEFAULT_USERS,
+  MEASURE_OPTIONS,
   type MeasureValues,
   MOST_WARMUPS,
   OPEN_LOOP_WARMUPS,
@@ -24,6 +25,8 @@ import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import { chooseDataset, datasetExtra } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
+import { keepSecrets } from "./option_secret.ts";
+import { option } from "./option_table.ts";
 import type { Dataset } from "./prompt.ts";
 import { fileError, UserError } from "./user_error.ts";
 
@@ -137,6 +140,8 @@ export interface ReportPlan {
 }
 
 const POOL_FOR_DURATION = 1000;
+/** The server's address may hold a password. */
+const PLAN_SECRETS = { ...MEASURE_OPTIONS, url: option.argument({ help: "" }) };
 
 /** What the values of the options leave open. */
 interface PlanSettings {
@@ -159,6 +164,8 @@ export async function planRun(
   values: MeasureValues,
   { command, url: given, options, parts = {} }: PlanSettings,
 ): Promise<BenchPlan> {
+  const apiKey = values.apiKey ?? await apiKeyVariable();
+  keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: given });
   const protocol = findProtocol(values.protocol);
   const url = checkUrl(given, protocol.carrier);
   const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
@@ -213,7 +220,7 @@ export async function planRun(
       calibration: values.noCalibration === true ? false as const : values.calibration,
       endpoint,
       model,
-      apiKey: values.apiKey ?? await apiKeyVariable(),
+      apiKey,
       caCert: await readFile("--ca-cert", values.caCert),
       datasetPath,
       outputTokens: outputTokens === undefined

@@ -103,8 +103,11 @@ export type Values = Readonly<Record<string, OptionValue>>;
 
 /** What a command may use of the outside; given by `cli.ts`, or by a test. */
 export interface Host {
-  /** Writes results: stdout. */
-  print(text: string): void;
+  /**
+   * Writes results: stdout. What others wrote is shown without secrets and control characters; a
+   * text that is `styled` is already so, and its ANSI colors stay.
+   */
+  print(text: string, options?: { readonly styled?: boolean }): void;
   /** Writes a line of anything else: stderr. */
   note(text: string): void;
   /** Replaces the progress line on a terminal; elsewhere occasional plain lines. `""` clears it. */

@@ -5,8 +5,10 @@
  * @module
  */
 import { promptSecret } from "@std/cli/prompt-secret";
+import { isObject } from "../backends/json_event.ts";
 import type { CommandTable, OptionTable, OptionValue, Values, ValuesOf } from "./command.ts";
 import { listOptions, plainName } from "./option_table.ts";
+import { keepSecret, MASK } from "./secret.ts";
 import { UserError } from "./user_error.ts";
 
 /** How the help describes it. */
@@ -50,66 +52,247 @@ export function repeatableValues(
 
 /**
  * The command line with `***` for the values of secret options, under any of their names and
- * spellings, and without passwords in URLs; also where it could not be parsed.
+ * spellings, and without passwords in URLs; also where it could not be parsed. What it hides is
+ * remembered as {@linkcode keepSecrets} does.
  */
 export function redactCommandLine(
   argv: readonly string[],
   commands: readonly CommandTable[],
 ): string[] {
-  const secret = new Set(
+  const secret = new Map(
     commands.flatMap(({ options }) => listOptions(options))
       .filter((option) => option.secret)
-      .flatMap(({ name, aliases = [] }) => [name, ...aliases].map(plainName)),
+      .flatMap(({ name, aliases = [] }) =>
+        [name, ...aliases].map((one) => [plainName(one), name] as const)
+      ),
   );
-  let valueFollows = false;
+  keepWithin(argv.join(" "));
+  let valueFollows: string | undefined;
   return argv.map((argument) => {
-    if (valueFollows) {
-      valueFollows = false;
-      return "***";
-    }
+    const option = valueFollows;
+    valueFollows = undefined;
+    if (option !== undefined) return hidden(option, argument);
     const [, name, equals] = /^--?([^=]*)(=)?/.exec(argument) ?? [];
     if (name === undefined) return withoutKeys(argument);
-    if (secret.has(plainName(name))) {
-      valueFollows = equals === undefined;
-      return equals === undefined ? argument : `${argument.slice(0, argument.indexOf("=") + 1)}***`;
+    const found = secret.get(plainName(name)) ?? (isSecretName(name) ? name : undefined);
+    if (found !== undefined) {
+      if (equals === undefined) {
+        valueFollows = found;
+        return argument;
+      }
+      const from = argument.indexOf("=") + 1;
+      return argument.slice(0, from) + hidden(found, argument.slice(from));
     }
-    if (!argument.startsWith("--") && secret.has(name[0] ?? "")) {
-      return `${argument.slice(0, 2)}***`;
-    }
+    const letter = argument.startsWith("--") ? undefined : secret.get(name[0] ?? "");
+    if (letter !== undefined) return argument.slice(0, 2) + hidden(letter, argument.slice(2));
     // In `--launch-args=--api-key X` as well.
     const [, before = "", text = ""] = /^(--?[^=]*=)?([^]*)$/.exec(argument)!;
     return before + withoutKeys(text);
   });
 }
 
-/** URLs in a text without their user and password: for everything that is stored or shown. */
-export function withoutPassword(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#@\s]*@/gi, "$1");
+function hidden(option: string, value: string): string {
+  keepSecretValue(option, value);
+  return MASK;
 }
+
+/**
+ * URLs in a text without their user and password, and with `***` for what looks like a key in their
+ * queries: for everything that is stored or shown.
+ */
+export function withoutPassword(text: string): string {
+  return text.replace(USER_INFO, "$1").replace(
+    QUERY_FIELD,
+    (all, before, name, value) => isSecretQuery(name, value) ? `${before}${MASK}` : all,
+  );
+}
+
+const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/)[^/?#\s]*@/gi;
+const QUERY_FIELD = /([?&;]([\w.~%-]+)=)([^&;#\s"']+)/g;
 
 /** The same, and without the values of options and fields that hold keys. */
 function withoutKeys(text: string): string {
-  return withoutPassword(text).replace(KEY_OPTION, "$1***").replace(KEY_FIELD, '$1"***"');
+  const body = parsedBody(text);
+  if (body !== undefined) {
+    const cleaned = JSON.stringify(valueWithoutKeys(body));
+    return cleaned === JSON.stringify(body) ? text : cleaned;
+  }
+  return withoutPassword(text).replace(
+    KEY_OPTION,
+    (all, before, name) => isSecretName(name) ? `${before}${MASK}` : all,
+  );
 }
 
 /** {@linkcode withoutKeys} of an option's value. */
 function valueWithoutKeys(value: OptionValue): OptionValue {
-  if (typeof value === "string") return withoutKeys(value);
-  if (typeof value !== "object" || Array.isArray(value)) return value;
-  return JSON.parse(JSON.stringify(value).replace(KEY_FIELD, '$1"***"'));
+  const change = (part: unknown, name: string, secret: boolean): unknown => {
+    if (typeof part === "string") {
+      return secret || isSecretField(name, part) ? MASK : withoutKeys(part);
+    }
+    if (Array.isArray(part)) return part.map((one) => change(one, name, secret));
+    if (!isObject(part)) return part;
+    const within = secret || isSecretName(name);
+    return Object.fromEntries(
+      Object.entries(part).map(([name, one]) => [name, change(one, name, within)]),
+    );
+  };
+  return change(value, "", false) as OptionValue;
 }
 
-/** `--api-key X`, `--token=X` in arguments for another program; not `--max-num-tokens 8`. */
-const KEY_OPTION =
-  /((?:^|\s)--?(?:[\w-]*[-_])?(?:key|token|secret|password)(?:=|\s+))(?:"[^"]*"|'[^']*'|\S+)/gi;
+/** A JSON object, as `--extra-body` has it. */
+function parsedBody(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
-/** `"api_key": "X"` in a body; not `"stop_token": "X"`. */
-const KEY_FIELD =
-  /("(?:[\w-]*[-_])?(?:api[-_]?key|(?:access|auth|bearer)[-_]?token|secret|password|authorization)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
+/** `--api-key X`, `--token=X` in arguments for another program. */
+const KEY_OPTION = /((?:^|\s)--?([a-z][\w-]*)(?:=|\s+))(?!-)("[^"]*"|'[^']*'|[^\s"']+)/gi;
+
+/** Whether a field of that name holds a key: `api_key`, `accessToken`; not `stop_token`. */
+export function isSecretName(name: string): boolean {
+  const words = name.replace(/([a-z\d])([A-Z])/g, "$1-$2").toLowerCase();
+  return SECRET_NAME.test(words) && !TOKEN_OF_TEXT.test(words);
+}
+
+const SECRET_NAME =
+  /(^|[-_.])(api-?key|apikey|key|secret|token|password|passwd|passphrase|pwd|credentials?|authorization|auth|cookie|signature|sig|jwt|bearer)$/;
+/** Tokens of a text and its marks. */
+const TOKEN_OF_TEXT =
+  /(stop|pad|bos|eos|unk|mask|sep|cls|start|end|begin|special|first|last|image|audio|video|think|tool|per|each)[-_.]token$/;
+
+/** The same, or a value that no one would write by hand: `sk-…`, a token of three parts. */
+function isSecretField(name: string, value: string): boolean {
+  return isSecretName(name) || KEY_SHAPE.test(value);
+}
+
+/** The same of a URL's query. */
+function isSecretQuery(name: string, value: string): boolean {
+  return isSecretField(name, value) || name === "code" || RANDOM.test(value);
+}
+
+const KEY_SHAPE =
+  /^(Bearer |Basic )?((sk|pk|hf|ghp|gho|github_pat|glpat|xox[abp]|AKIA|AIza)[-_]?[\w-]{12,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)$/;
+const RANDOM = /^([0-9a-f]{16,}|(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{20,})$/;
+
+/**
+ * Remembers every secret in the values of a command's options, so that no text shows it from then on:
+ * what is marked as secret, passwords and keys in URLs, arguments and request bodies, and in the
+ * proxies of the environment.
+ */
+export function keepSecrets(table: OptionTable, values: Values): void {
+  for (const { key, secret, name } of listOptions(table)) {
+    const value = values[key];
+    const texts: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (secret) { for (const text of texts) keepSecretValue(name, String(text ?? "")); }
+    // Arguments for another program are a list, too.
+    else keepWithin(Array.isArray(value) ? value.join(" ") : value);
+  }
+  keepEnvironment();
+}
+
+/** Remembers the value of a secret option; a header's value may have several parts. */
+function keepSecretValue(option: string, value: string): void {
+  if (SOURCE.test(value)) return;
+  const [, header, rest] = /^([\w-]+)\s*:\s*(.*)$/.exec(option === "header" ? value : "") ?? [];
+  if (header === undefined || rest === undefined) keepSecret(value);
+  else keepHeader(header, rest);
+}
+
+/** Remembers the value of a request header, unless it can be none. */
+export function keepHeader(name: string, value: string): void {
+  if (PUBLIC_HEADER.test(name) || SOURCE.test(value)) return;
+  const [, scheme, credentials] = /^(\w+) +(\S+)$/.exec(value) ?? [];
+  if (credentials === undefined) keepSecret(value);
+  else keepSecret(credentials);
+  if (scheme?.toLowerCase() === "basic") keepPair(decodeBase64(credentials!));
+  // A cookie, a list of parameters.
+  for (const part of value.split(/[;,]\s*/)) {
+    const [, named] = /^[^=]+=(.+)$/.exec(part) ?? [];
+    if (named !== undefined) keepSecret(named.replace(/^"(.*)"$/, "$1"));
+  }
+}
+
+const PUBLIC_HEADER =
+  /^(accept.*|content-.*|user-agent|host|connection|cache-control|origin|referer|te|pragma)$/i;
+
+/** Remembers keys in a text (URLs, arguments) or in an object of fields. */
+function keepWithin(value: unknown, name = "", secret = false): void {
+  if (Array.isArray(value)) {
+    for (const one of value) keepWithin(one, name, secret);
+  } else if (isObject(value)) {
+    const within = secret || isSecretName(name);
+    for (const [name, one] of Object.entries(value)) keepWithin(one, name, within);
+  } else if (typeof value === "string") {
+    const body = parsedBody(value);
+    if (body !== undefined) return keepWithin(body, name, secret);
+    if (secret || isSecretField(name, value)) keepHeader("", value);
+    for (const [all] of value.matchAll(USER_INFO)) {
+      keepPair(decodePercent(all.slice(all.indexOf("://") + 3, -1)));
+    }
+    for (const [, , field, text] of value.matchAll(QUERY_FIELD)) {
+      if (isSecretQuery(field!, text!)) keepSecret(decodePercent(text!));
+    }
+    for (const [, , option, text] of value.matchAll(KEY_OPTION)) {
+      if (isSecretName(option!)) keepSecret(text!.replace(/^(["'])(.*)\1$/, "$2"));
+    }
+  }
+}
+
+/** `user:password`; a user without a password is a token. */
+function keepPair(pair: string): void {
+  const [, user = "", password] = /^([^:]*)(?::([^]*))?$/.exec(pair) ?? [];
+  keepSecret(password === undefined || password === "" ? user : password);
+}
+
+/** Variables that servers, proxies and engines take keys from; those that may be read. */
+function keepEnvironment(): void {
+  const read = (variable: string) =>
+    Deno.permissions.querySync({ name: "env", variable }).state === "granted"
+      ? Deno.env.get(variable)
+      : undefined;
+  for (const name of ["http_proxy", "https_proxy", "all_proxy", "grpc_proxy"]) {
+    keepWithin(read(name));
+    keepWithin(read(name.toUpperCase()));
+  }
+  for (const name of KEY_VARIABLES) keepSecret(read(name) ?? "");
+}
+
+const KEY_VARIABLES: readonly string[] = [
+  "TOKOMETER_API_KEY",
+  "OPENAI_API_KEY",
+  "AMSV2_API_KEY",
+  "VLLM_API_KEY",
+  "HF_TOKEN",
+  "HUGGING_FACE_HUB_TOKEN",
+];
+
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function decodeBase64(text: string): string {
+  try {
+    return atob(text);
+  } catch {
+    return "";
+  }
+}
+
+/** Where a secret is read from; no secret itself. */
+const SOURCE = /^(env|file):(.+)$/;
 
 async function readSecret(option: string, given: string): Promise<string> {
   if (given === "-") return ask(option);
-  const [, source, from] = /^(env|file):(.+)$/.exec(given) ?? [];
+  const [, source, from] = SOURCE.exec(given) ?? [];
   if (source === undefined || from === undefined) return given;
   const refused = (why: string) => new UserError(`Cannot use --${option} ${given}: ${why}`);
   if (source === "env") {

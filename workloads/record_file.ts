@@ -8,6 +8,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
+import { visibleJson } from "../backends/visible_text.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
 import {
   isRecordSchema,
@@ -78,7 +79,7 @@ const FLUSH_EVERY_MS = 1000;
  */
 export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWriter {
   const encoder = new TextEncoder();
-  let lines: string[] = [JSON.stringify({ header })];
+  let lines: string[] = [visibleJson({ header })];
   let failure: Error | undefined;
   let writing: Promise<void> = Promise.resolve();
 
@@ -96,8 +97,8 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
   void flush();
 
   return {
-    add: (record) => void lines.push(JSON.stringify({ record: pack(record) })),
-    end: (end) => void lines.push(JSON.stringify({ end })),
+    add: (record) => void lines.push(visibleJson({ record: pack(record) })),
+    end: (end) => void lines.push(visibleJson({ end })),
     async close() {
       clearInterval(timer);
       await flush();

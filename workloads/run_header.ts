@@ -11,6 +11,7 @@ import { readEnvironment } from "./environment.ts";
 import { type Load, loadLabel, type Stop } from "./load.ts";
 import { withoutPassword } from "./option_secret.ts";
 import type { Prepared } from "./run_prepare.ts";
+import { withoutSecrets, withoutSecretsIn } from "./secret.ts";
 import { isProxied } from "./server_proxy.ts";
 import { VERSION } from "./version.ts";
 
@@ -28,22 +29,22 @@ export async function describeRun(
     version: VERSION,
     startedAt: new Date(wallClockMs()).toISOString(),
     scenario: plan.scenario,
-    commandLine,
-    options: plan.options as Readonly<Record<string, unknown>>,
-    url: withoutPassword(plan.url),
+    commandLine: withoutSecretsIn(commandLine),
+    options: withoutSecretsIn(plan.options as Readonly<Record<string, unknown>>),
+    url: withoutSecrets(withoutPassword(plan.url)),
     protocol: plan.protocol,
     transport: plan.transport,
     workers: plan.workers,
     ...(isProxied(plan.url, plan) && KNOW_PROXIES.includes(plan.transport)
       ? { proxied: true }
       : {}),
-    model,
+    model: withoutSecrets(model),
     length: plan.length,
     stream: plan.stream,
     seed: plan.seed,
     dataset: {
       kind: plan.dataset,
-      source: dataset.source,
+      source: withoutSecrets(dataset.source),
       prompts: dataset.prompts.length,
       skipped: dataset.skipped,
       duplicates: dataset.duplicates,

@@ -23,6 +23,7 @@ import { checkServer, refuseInterrupted } from "./run_check_server.ts";
 import { describeRun, labelOf } from "./run_header.ts";
 import { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 import { LoadProgress } from "./run_progress.ts";
+import { withoutSecrets } from "./secret.ts";
 import { transportOptions } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 import { openWitness, type RunWitness } from "./witness_choice.ts";
@@ -122,7 +123,7 @@ async function measureChecked(
   });
   const records: RequestRecord[] = [];
   const keep = (observed: RequestRecord) => {
-    const record = toMicroseconds(observed);
+    const record = withoutOurSecrets(toMicroseconds(observed));
     if (hooks.keepRecords !== false) records.push(record);
     hooks.onRecord?.(record);
   };
@@ -132,6 +133,21 @@ async function measureChecked(
   } finally {
     await threads.close();
   }
+}
+
+/** The record with the server's words cleaned: they may repeat our key. */
+function withoutOurSecrets(record: RequestRecord): RequestRecord {
+  const { outcome, finishReason, text } = record;
+  return {
+    ...record,
+    ...("message" in outcome
+      ? { outcome: { ...outcome, message: withoutSecrets(outcome.message) } }
+      : {}),
+    ...defined({
+      finishReason: finishReason && withoutSecrets(finishReason),
+      text: text && withoutSecrets(text),
+    }),
+  };
 }
 
 function meanTokens({ requests }: Prepared): number {
@@ -288,7 +304,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       rampEndMs: end.rampEndMs,
       sendingEndMs: end.sendingEndMs,
       interrupted: hooks.stopSignal.aborted,
-      ...("absent" in shown ? { witnessAbsent: shown.absent } : { witness: shown }),
+      ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
       client,
       ...defined({ gpu }),
     };

@@ -95,7 +95,7 @@ export function accumulateFor(
 export function printReport(summary: Summary, report: ReportPlan, host: Host): void {
   const found = REPORTS.find(({ name }) => name === report.format) ?? REPORTS[0]!;
   const text = found.render(summary, { color: host.color, width: host.columns });
-  host.print(text.endsWith("\n") ? text.slice(0, -1) : text);
+  host.print(text.endsWith("\n") ? text.slice(0, -1) : text, { styled: true });
 }
 
 /** Writes the reports into a folder; returns their paths. @throws {UserError} */

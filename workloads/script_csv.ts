@@ -6,6 +6,7 @@
  */
 import { stringify } from "@std/csv";
 import { visibleCell } from "../backends/visible_text.ts";
+import { withoutSecrets } from "./secret.ts";
 import { fileError } from "./user_error.ts";
 
 /** Rows of a CSV, and the same rows as the script computes them, if wanted. */
@@ -29,7 +30,10 @@ export async function writeScriptCsv(path: string, table: ScriptCsv): Promise<vo
 
 async function writeCsv(path: string, rows: readonly (readonly string[])[]): Promise<void> {
   try {
-    await Deno.writeTextFile(path, stringify(rows.map((row) => row.map(visibleCell))));
+    await Deno.writeTextFile(
+      path,
+      stringify(rows.map((row) => row.map((cell) => visibleCell(withoutSecrets(cell))))),
+    );
   } catch (error) {
     throw fileError(`Cannot write the CSV ${path}`, error);
   }

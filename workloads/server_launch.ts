@@ -21,6 +21,7 @@ import {
 import type { Target } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { checkedByEngine, installedCommand, missingProgram } from "./server_fit.ts";
+import { maskSecretsInFile } from "./server_log_secrets.ts";
 import { readLogTail } from "./server_log_tail.ts";
 import { askForOneToken, type Waited, waitUntilReady } from "./server_readiness.ts";
 import type { Host } from "./command.ts";
@@ -162,6 +163,7 @@ export async function withLaunched(
     using = false;
     host.progress(`stopping ${engine.name}`);
     await server.stop(host.aborted);
+    await maskSecretsInFile(server.logPath, server.logStart);
     host.progress("");
   }
 

@@ -13,6 +13,8 @@
  * @module
  */
 import { wallClockMs } from "../backends/clock.ts";
+import { visibleLine } from "../backends/visible_text.ts";
+import { withoutSecrets } from "./secret.ts";
 import { fileError } from "./user_error.ts";
 
 /** Paths of one sweep. */
@@ -152,9 +154,15 @@ export async function openSweepLog(files: SweepFiles, nowMs: () => number): Prom
     await Deno.writeTextFile(files.log, first);
   }
   return {
-    write: (level, message) =>
-      Deno.writeTextFile(files.log, `[${level}] ${timeText(nowMs())} ${message}\n`, {
-        append: true,
-      }),
+    async write(level, message) {
+      const text = visibleLine(withoutSecrets(message));
+      try {
+        await Deno.writeTextFile(files.log, `[${level}] ${timeText(nowMs())} ${text}\n`, {
+          append: true,
+        });
+      } catch (error) {
+        throw fileError(`Cannot write ${files.log}`, error);
+      }
+    },
   };
 }

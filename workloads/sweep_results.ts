@@ -4,8 +4,12 @@
  *
  * @module
  */
+import { stringify } from "@std/csv";
+import { visibleCell, visibleJson } from "../backends/visible_text.ts";
 import { CLIENTS_COLUMNS } from "../metrics/script_clients_row.ts";
 import { archiveSweep, type SweepFiles } from "./sweep_archive.ts";
+import { withoutSecrets, withoutSecretsIn } from "./secret.ts";
+import { fileError } from "./user_error.ts";
 import type { SweepEnd, SweepHeader } from "./sweep_state.ts";
 
 /** Columns of the result file: 4 labels and the 39 of num-clients; the script names 40 (T35). */
@@ -41,22 +45,37 @@ export async function startFiles(
 
 async function startResults(files: SweepFiles, ends: readonly SweepEnd[]): Promise<void> {
   const rows = ends.toSorted((a, b) => a.index - b.index).map(({ row = [] }) => row);
-  const lines = [SWEEP_COLUMNS, ...rows].map((cells) => `${cells.join(",")}\n`);
-  await Deno.writeTextFile(files.csv, lines.join(""));
+  await write(files.csv, [SWEEP_COLUMNS, ...rows].map(csvLine).join(""));
 }
 
 async function writeLines(path: string, values: readonly unknown[]): Promise<void> {
   // Under another name first: a kill in between must not cost the state.
   const fresh = `${path}.new`;
-  await Deno.writeTextFile(fresh, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
+  await write(fresh, values.map(jsonLine).join(""));
   await Deno.rename(fresh, path);
 }
 
-/** Adds a case that has ended. */
+/** Adds a case that has ended. @throws {UserError} when that cannot be written. */
 export async function finishCase(files: SweepFiles, end: SweepEnd): Promise<void> {
-  await Deno.writeTextFile(files.cases, `${JSON.stringify(end)}\n`, { append: true });
-  if (end.row === undefined) return;
-  await Deno.writeTextFile(files.csv, `${end.row.join(",")}\n`, { append: true });
+  await write(files.cases, jsonLine(end), { append: true });
+  if (end.row !== undefined) await write(files.csv, csvLine(end.row), { append: true });
+}
+
+function jsonLine(value: unknown): string {
+  return `${visibleJson(withoutSecretsIn(value))}\n`;
+}
+
+function csvLine(cells: readonly string[]): string {
+  return stringify([cells.map((cell) => visibleCell(withoutSecrets(cell)))])
+    .replace(/\r\n$/, "\n");
+}
+
+async function write(path: string, text: string, options?: Deno.WriteFileOptions): Promise<void> {
+  try {
+    await Deno.writeTextFile(path, text, options);
+  } catch (error) {
+    throw fileError(`Cannot write ${path}`, error);
+  }
 }
 
 /** `<stem>.jsonl`, or the first free `<stem>-2.jsonl`: an interrupted case has left its own. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf } from "../backends/error_message.ts";
+import { withoutSecrets } from "./secret.ts";
 
 /** Exit codes of every command. */
 export const EXIT: {
@@ -50,7 +51,8 @@ export class UserError extends Error {
    * @param message one sentence, no final period.
    */
   constructor(message: string, exitCode: number = EXIT.usage, options: ErrorOptions = {}) {
-    super(message, options);
+    // It may quote a server, which may quote our key.
+    super(withoutSecrets(message), options);
     this.name = "UserError";
     this.exitCode = exitCode;
   }

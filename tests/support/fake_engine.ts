@@ -96,8 +96,10 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-/** Ends with this code after so many ms; children; ms between tokens; no port; deaf to SIGTERM. */
-const OWN_VALUED = ["--fake-die", "--fake-die-after", "--fake-children", "--fake-itl"];
+/**
+ * Ends with this code after so many ms; children; ms between tokens; a key; no port; deaf to SIGTERM.
+ */
+const OWN_VALUED = ["--api-key", "--fake-die", "--fake-die-after", "--fake-children", "--fake-itl"];
 const OWN_FLAGS = ["--fake-never-ready", "--fake-deaf"];
 
 const part = PARTS.find(({ matches }) => matches(Deno.args));
