@@ -454,15 +454,29 @@ export class BodyReader {
     }
     // A total of 0 beside text was never filled in.
     if (this.#countText === undefined) return { count: byEvents };
-    const counted: TokenCount = {
-      tokens: this.#countText(this.#aside + this.text),
-      source: "tokenizer",
-    };
-    const { length, outputTokens } = this.#request;
-    // A tokenizer of another model: events and the length that was forced agree against it.
-    const denied = length === "forced" && textEvents === outputTokens &&
-      Math.abs(counted.tokens - textEvents) > (1 - AGREEMENT) * textEvents;
-    return denied ? { count: byEvents, rejected: counted } : { count: counted };
+    return this.#judgeTokenizer(byEvents, this.#countText(this.#aside + this.text));
+  }
+
+  /**
+   * The text encoded again, where the stream does not deny it. A text need not encode to the ids that
+   * it came from, and the tokenizer may be another model's, so what was asked for and the events, of
+   * which hardly one has no token, come first.
+   */
+  #judgeTokenizer(
+    byEvents: TokenCount,
+    tokens: number,
+  ): { readonly count: TokenCount; readonly rejected?: TokenCount } {
+    const { length, outputTokens: asked } = this.#request;
+    const counted: TokenCount = { tokens, source: "tokenizer" };
+    const events = byEvents.tokens;
+    const nearEvents = agree(tokens, events);
+    if (tokens !== events && length === "forced" && events === asked) {
+      return nearEvents ? { count: byEvents } : { count: byEvents, rejected: counted };
+    }
+    const possible = length === "forced"
+      ? nearEvents || agree(tokens, asked)
+      : tokens >= events && tokens <= asked || nearEvents || agree(tokens, asked);
+    return possible ? { count: counted } : { count: byEvents, rejected: counted };
   }
 
   /** Tokens of thinking that were counted and not sent. */
@@ -546,6 +560,11 @@ interface BodyTokens {
   /** See {@linkcode RequestRecord.firstTickTokens}. */
   readonly firstTick: TokenCount | undefined;
   readonly ticks: Ticks;
+}
+
+/** Whether two counts are about the same; one more may be a special token's. */
+function agree(one: number, other: number): boolean {
+  return Math.abs(one - other) <= Math.max(1, (1 - AGREEMENT) * Math.max(one, other));
 }
 
 /** Whether data that is none of the protocol's is there by design: under a name, or as a word. */

@@ -252,6 +252,41 @@ Deno.test("a tokenizer that contradicts events and the forced length is not beli
   assertEquals(record.rejectedCount, { tokens: 80, source: "tokenizer" });
 });
 
+/** Output tokens and source, and the tokenizer's count where it was not believed. */
+function judged(
+  { events, tokens, forced }: { events: number; tokens: number; forced?: number },
+): readonly unknown[] {
+  const reads = Array.from({ length: events }, (_, i): Read => [100 + i, chunk({ content: "w" })]);
+  const last: Read = [100 + events, chunk({}, {}, "length") + event("[DONE]")];
+  const { outputTokens, rejectedCount } = decodeReads([...reads, last], {
+    ...(forced === undefined ? {} : { forced }),
+    countText: () => tokens,
+  });
+  return [outputTokens?.tokens, outputTokens?.source, rejectedCount?.tokens];
+}
+
+Deno.test("our count of the text is judged by the events and the forced length (T7, T29)", () => {
+  // Events and the length agree: they win, and far from them is told.
+  assertEquals(judged({ events: 320, forced: 320, tokens: 1453 }), [320, "event", 1453]);
+  assertEquals(judged({ events: 320, forced: 320, tokens: 310 }), [320, "event", undefined]);
+  assertEquals(judged({ events: 320, forced: 320, tokens: 320 }), [320, "tokenizer", undefined]);
+  // Events that hold several tokens: the length says that the tokenizer is right.
+  assertEquals(judged({ events: 80, forced: 320, tokens: 318 }), [318, "tokenizer", undefined]);
+  // An answer that ended early: the events say so.
+  assertEquals(judged({ events: 80, forced: 320, tokens: 81 }), [81, "tokenizer", undefined]);
+  // It contradicts both.
+  assertEquals(judged({ events: 80, forced: 320, tokens: 1453 }), [80, "event", 1453]);
+  assertEquals(judged({ events: 80, forced: 320, tokens: 200 }), [80, "event", 200]);
+});
+
+Deno.test("under a limit our count of the text lies between the events and the limit (T29)", () => {
+  // The requests of these tests allow 1000 tokens.
+  assertEquals(judged({ events: 4, tokens: 12 }), [12, "tokenizer", undefined]);
+  assertEquals(judged({ events: 4, tokens: 5 }), [5, "tokenizer", undefined]);
+  assertEquals(judged({ events: 8, tokens: 4000 }), [8, "event", 4000]);
+  assertEquals(judged({ events: 12, tokens: 3 }), [12, "event", 3]);
+});
+
 Deno.test("events of several tokens: those of the first are known by tokenizer or characters", () => {
   const reads: readonly Read[] = [
     ...Array.from({ length: 4 }, (_, i): Read => [100 + 80 * i, chunk({ content: "a b c d " })]),

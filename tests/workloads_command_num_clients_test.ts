@@ -12,6 +12,7 @@ import { parseOptions } from "../workloads/option_parse.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { createRecord } from "./support/create_record.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
+import { TOKENIZER } from "./support/sharegpt_file.ts";
 
 async function ranAgainst(
   options: Partial<SimOptions>,
@@ -21,8 +22,15 @@ async function ranAgainst(
   try {
     const address = options.grpcPort === undefined ? server.url : server.grpcUrl!.slice(7);
     const ran = await runCli([
-      ...["benchmark_serving_num_clients", "--base-url", address, "--sharegpt-output-len=6"],
-      ...["--ramp-up-time=0", "--workers=0", ...argv],
+      ...[
+        "benchmark_serving_num_clients",
+        "--base-url",
+        address,
+        "--ramp-up-time=0",
+        "--workers=0",
+      ],
+      ...argv.some((word) => word.startsWith("--sharegpt")) ? [] : ["--sharegpt-output-len=6"],
+      ...argv,
     ]);
     return { ...ran, path: server.truth()[0]?.path };
   } finally {
@@ -67,6 +75,23 @@ Deno.test("num-clients counts tokens, --script-numbers events beside them (T7)",
   const { out } = await ranAgainst({ tokensPerEvent: "2" }, argv);
   assertEquals(cell(lineAfter(out, "CSV format output:"), "total_outlen"), "18");
   assertEquals(cell(lineAfter(out, "As the script counts:"), "total_outlen"), "9");
+});
+
+Deno.test("num-clients does not count output by encoding the text again (T7, T29)", async () => {
+  // A server that counts nothing, and a tokenizer of another model.
+  const tokenizer = TOKENIZER.replace("byte_level", "unigram");
+  const argv = ["--num-requests=3", `--tokenizer=${tokenizer}`, "--sharegpt-output-len=20"];
+  const servers = [["vllm", { usage: "never" }], ["trtllm", { engine: "triton" }]] as const;
+  for (const [backend, options] of servers) {
+    const forced = await ranAgainst(options, [...argv, "--backend", backend]);
+    const row = lineAfter(forced.out, "CSV format output:");
+    assertEquals([forced.code, cell(row, "total_outlen")], [0, "60"], forced.err);
+    const said =
+      /of request \d+ the tokenizer given said \d+ tokens, and 20 by event were believed/;
+    assertMatch(forced.err, said, backend);
+    const capped = await ranAgainst(options, [...argv, "--backend", backend, "--length=cap"]);
+    assertEquals(cell(lineAfter(capped.out, "CSV format output:"), "total_outlen"), "60");
+  }
 });
 
 Deno.test("clientsRow of events counts merged events as gaps of zero, as the script (T8)", () => {

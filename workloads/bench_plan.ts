@@ -89,6 +89,9 @@ export interface BenchPlan {
   /** Folder or file to load; absent = lengths are estimates. */
   readonly tokenizer?: string;
 
+  /** `false`: the tokenizer is for prompts alone, and answers are never encoded. Default true. */
+  readonly countText?: boolean;
+
   /** `forced`: answers of an exact length; `cap`: at most that length. */
   readonly length: "forced" | "cap";
   /** Ask for answers token by token; without it only E2E is measured. */

@@ -247,7 +247,9 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       promptTokens: prompt.promptTokens,
       ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
       // An estimate of the text is worth less than one token per event.
-      ...(counter.source === "tokenizer" ? { countText: (text) => counter.count(text) } : {}),
+      ...(counter.source === "tokenizer" && plan.countText !== false
+        ? { countText: (text) => counter.count(text) }
+        : {}),
     };
   };
   const progress = new LoadProgress(threads, {

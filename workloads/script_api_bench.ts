@@ -6,6 +6,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
+import { findProtocol } from "../backends/protocols.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import type { CommandTable, Host, ValuesOf } from "./command.ts";
 import type { Load, Stop } from "./load.ts";
@@ -88,6 +89,7 @@ export async function planApiBench(
       `Cannot use --best-of ${bestOf} with --backend ${backend.name}: only vllm is sent it`,
     );
   }
+  const forced = values.length !== "cap" && findProtocol(backend.protocol).forcesLength;
   const xiaomi = values.dataset === "xiaomi";
   if (xiaomi && datasetPath === undefined) {
     throw new UserError("Cannot use --dataset xiaomi without a file: add --dataset-path FILE");
@@ -109,7 +111,8 @@ export async function planApiBench(
         tokenizer,
       }),
     },
-    plan: { loads: [load], stops: [stop] },
+    // The scripts involve no tokenizer in output; a forced length can tell whether it is right.
+    plan: { loads: [load], stops: [stop], countText: forced },
   });
 }
 
