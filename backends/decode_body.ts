@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf, oneLine } from "./error_message.ts";
+import { describePage, messageOf, oneLine } from "./error_message.ts";
 import { cutEvents, hasLargerEvent } from "./framing.ts";
 import type { EventSink } from "./event_sink.ts";
 import { scanSse } from "./framing_sse_scan.ts";
@@ -198,7 +198,10 @@ export class BodyReader {
         this.error = serverMessage(this.#protocol, text);
       }
     } else if (end.kind === "complete" && text !== "" && !/^(?::|data|event|id|retry)/.test(text)) {
-      this.malformed ??= `no event in the stream, which begins "${oneLine(text, QUOTED_CHARS)}"`;
+      const page = describePage(text);
+      this.malformed ??= page === undefined
+        ? `no event in the stream, which begins "${oneLine(text, QUOTED_CHARS)}"`
+        : `no event in the stream: an ${page} came`;
     }
   }
 

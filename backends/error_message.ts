@@ -23,18 +23,37 @@ export function messageOf(thrown: unknown): string {
 
 /**
  * The message of an error body in any of the shapes that inference servers use: `error` as object
- * or text, `message`, or FastAPI's `detail` as text or list. Other bodies are returned as they are;
- * an empty body gives `""`.
+ * or text, `message`, or FastAPI's `detail` as text or list. Of a web page it is the title. Other
+ * bodies are returned as they are; an empty body gives `""`.
  */
 export function readErrorBody(body: string): string {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
   } catch {
-    return oneLine(body);
+    return describePage(body) ?? oneLine(body);
   }
   return oneLine(errorMessage(parsed) ?? body);
 }
+
+/** `HTML page "502 Bad Gateway"` for a web page, by its title or heading; else `undefined`. */
+export function describePage(body: string): string | undefined {
+  const head = body.slice(0, PAGE_HEAD_CHARS);
+  if (!PAGE.test(head)) return undefined;
+  const [, title] = /<title[^>]*>\s*([^<]*[^<\s])/i.exec(head) ??
+    /<h1[^>]*>\s*([^<]*[^<\s])/i.exec(head) ?? [];
+  if (title === undefined) return "HTML page without a title";
+  const plain = title.replace(/&(#?\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity);
+  return `HTML page "${oneLine(plain, PAGE_TITLE_CHARS)}"`;
+}
+
+/** A title stands near the beginning. */
+const PAGE_HEAD_CHARS = 16_384;
+const PAGE_TITLE_CHARS = 120;
+const PAGE = /^\s*(<\?xml[^>]*>\s*)?(<!--[^>]*-->\s*)?<(!doctype html|html|head|body|h1|title)\b/i;
+const ENTITIES: Readonly<Record<string, string>> = {
+  ...{ amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: " ", mdash: "—", ndash: "–" },
+};
 
 /** The message of a parsed error; `undefined` when none is in a known place. */
 export function errorMessage(parsed: unknown): string | undefined {
@@ -44,9 +63,14 @@ export function errorMessage(parsed: unknown): string | undefined {
     return parts.length === 0 ? undefined : parts.join("; ");
   }
   if (typeof parsed !== "object" || parsed === null) return undefined;
-  const { error, message, detail, msg, loc } = parsed as Record<string, unknown>;
+  const { error, message, detail, msg, loc, metadata } = parsed as Record<string, unknown>;
   // FastAPI names the place of each error: {"loc": ["body", "prompt"], "msg": "Field required"}.
   if (typeof msg === "string") return Array.isArray(loc) ? `${loc.join(".")}: ${msg}` : msg;
+  // OpenRouter wraps the words of the provider: {"message": "Provider returned error", "metadata": …}.
+  const { raw } = (metadata ?? {}) as { readonly raw?: unknown };
+  if (typeof message === "string" && typeof raw === "string" && raw !== "") {
+    return `${message}: ${readErrorBody(raw)}`;
+  }
   return errorMessage(error) ?? errorMessage(message) ?? errorMessage(detail) ??
     (error ? JSON.stringify(error) : undefined);
 }

@@ -7,7 +7,7 @@
  */
 import type { CollectedBody } from "./buffers.ts";
 import { messageOf } from "./error_message.ts";
-import type { Exchange, ExchangeEnd, SendOptions } from "./transport.ts";
+import { type Exchange, type ExchangeEnd, type SendOptions, TELLING_HEADERS } from "./transport.ts";
 import type { StopReason } from "./watchdog.ts";
 
 /** Sent with every HTTP request unless the request names its own. */
@@ -20,7 +20,9 @@ export const DEFAULT_HEADERS: Readonly<Record<string, string>> = {
 
 /** What a transport knows of an exchange besides its body. */
 export interface ExchangeFacts
-  extends Omit<Exchange, keyof CollectedBody | "departedMs" | "firstByteMs" | "connectMs"> {
+  extends
+    Omit<Exchange, keyof CollectedBody | "departedMs" | "firstByteMs" | "connectMs" | "headers"> {
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly departedMs?: number | undefined;
   readonly firstByteMs: number | undefined;
   readonly connectMs?: number | undefined;
@@ -40,11 +42,34 @@ export function finishExchange(facts: ExchangeFacts, collected: CollectedBody): 
     connection: facts.connection,
     end: facts.end,
   };
+  if (facts.headers !== undefined) exchange.headers = facts.headers;
   if (facts.departedMs !== undefined) exchange.departedMs = facts.departedMs;
   if (facts.firstByteMs !== undefined) exchange.firstByteMs = facts.firstByteMs;
   if (facts.connectMs !== undefined) exchange.connectMs = facts.connectMs;
   return exchange;
 }
+
+/**
+ * What {@linkcode Exchange.headers} holds of an answer; `undefined` for one as expected, which is
+ * decided without making anything.
+ */
+export function tellingHeaders(
+  status: number,
+  valueOf: (name: string) => string | null | undefined,
+): Readonly<Record<string, string>> | undefined {
+  const coding = valueOf("content-encoding");
+  const plain = !coding || /^identity$/i.test(coding.trim());
+  if (status >= 200 && status <= 299 && plain) return undefined;
+  const headers: Record<string, string> = {};
+  for (const name of TELLING_HEADERS) {
+    const value = valueOf(name);
+    if (value) headers[name] = value.trim().slice(0, LONGEST_HEADER);
+  }
+  return headers;
+}
+
+/** More of a header is of no use to anybody. */
+const LONGEST_HEADER = 2000;
 
 /** The exchange of a request that could not be sent, e.g. because of its address or a header. */
 export function neverSent(atMs: number, cause: unknown): Exchange {

@@ -10,6 +10,7 @@
  */
 import type { BodySink } from "./buffers.ts";
 import { oneLine } from "./error_message.ts";
+import { tellingHeaders } from "./exchange.ts";
 import { decodeLatin1 } from "./latin1.ts";
 import { showBytes } from "./limits.ts";
 
@@ -65,6 +66,7 @@ interface KnownHead {
   readonly bytes: Uint8Array;
   readonly status: number;
   readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>> | undefined;
   readonly reusable: boolean;
   readonly state: number;
   readonly left: number;
@@ -97,6 +99,8 @@ export class ResponseParser {
   status = 0;
   /** `content-type`, lower case; empty when there is none. */
   contentType = "";
+  /** What says why the answer is not the expected one; absent where it is. */
+  headers: Readonly<Record<string, string>> | undefined = undefined;
   /** The head of the final response (not of an interim `1xx`) is complete. */
   headDone = false;
   done = false;
@@ -132,6 +136,7 @@ export class ResponseParser {
     this.#sink = sink;
     this.status = 0;
     this.contentType = "";
+    this.headers = undefined;
     this.headDone = false;
     this.done = false;
     this.error = undefined;
@@ -334,6 +339,7 @@ export class ResponseParser {
     for (let i = 0; i < bytes.length; i++) if (bytes[i] !== source[from + i]) return false;
     this.status = known.status;
     this.contentType = known.contentType;
+    this.headers = known.headers;
     this.reusable = known.reusable;
     this.headDone = true;
     this.#left = known.left;
@@ -390,6 +396,7 @@ export class ResponseParser {
     let coded = false;
     let keepAlive = version === 1;
     let contentType = "";
+    let compressed = false;
     for (let lines = 0;; lines++) {
       const next = head.indexOf(LF, at) + 1;
       const stop = lineEnd(head, next);
@@ -421,6 +428,9 @@ export class ResponseParser {
             chunked = /(^|,)\s*chunked\s*$/i.test(decodeLatin1(head, colon + 1, stop));
           }
           break;
+        case 16:
+          compressed ||= hasName(head, at, "content-encoding");
+          break;
         case 10:
           if (hasName(head, at, "connection")) {
             const value = decodeLatin1(head, colon + 1, stop);
@@ -447,6 +457,10 @@ export class ResponseParser {
     this.contentType = contentType;
     this.headDone = true;
     const bytes = this.#headBytes;
+    if (status < 200 || status > 299 || compressed) {
+      const text = decodeLatin1(head, 0, bytes);
+      this.headers = tellingHeaders(status, (name) => headerOf(text, name));
+    }
     this.#headBytes = this.#lineStart = 0;
     // Both lengths at once is how requests are smuggled: read it, but trust the connection no more.
     this.reusable = keepAlive && status !== 101 && !(coded && length >= 0);
@@ -466,11 +480,17 @@ export class ResponseParser {
       bytes: head.slice(0, bytes),
       status,
       contentType,
+      headers: this.headers,
       reusable: this.reusable,
       state: this.#state,
       left: this.#left,
     };
   }
+}
+
+/** The value of the first header of that name. */
+function headerOf(head: string, name: string): string | undefined {
+  return new RegExp(`^${name}:[ \\t]*([^\\r\\n]*)`, "im").exec(head)?.[1];
 }
 
 function hexDigit(byte: number): number {

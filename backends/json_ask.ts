@@ -3,31 +3,48 @@
  *
  * @module
  */
-import { oneLine, readErrorBody } from "./error_message.ts";
-import type { Ask, WireRequest } from "./protocol.ts";
+import { describePage, oneLine, readErrorBody } from "./error_message.ts";
+import type { Ask, Asked, WireRequest } from "./protocol.ts";
+
+/** A question that a server refused. */
+export class RefusedQuestion extends TypeError {
+  readonly request: WireRequest;
+  readonly answer: Asked;
+  /** The server's words, in one line. */
+  readonly said: string;
+
+  constructor(request: WireRequest, answer: Asked) {
+    const said = readErrorBody(new TextDecoder().decode(answer.body));
+    super(`${callOf(request)} answered ${answer.status}, "${said}"`);
+    this.name = "RefusedQuestion";
+    this.request = request;
+    this.answer = answer;
+    this.said = said;
+  }
+}
 
 /**
  * Asks and parses.
  *
- * @throws {TypeError} when the server refuses.
+ * @throws {RefusedQuestion} when the server refuses.
  * @throws {SyntaxError} when the answer is not JSON.
  */
 export async function askJson(request: WireRequest, ask: Ask): Promise<unknown> {
-  const { status, body } = await ask(request);
-  const answer = new TextDecoder().decode(body);
-  const call = `${request.method} ${request.url}`;
-  if (status < 200 || status > 299) {
-    throw new TypeError(
-      `${call} answered ${status}, "${readErrorBody(answer)}"; ` +
-        "give --model NAME, or --api-key where the server wants one",
-    );
-  }
+  const asked = await ask(request);
+  if (asked.status < 200 || asked.status > 299) throw new RefusedQuestion(request, asked);
+  const answer = new TextDecoder().decode(asked.body);
   try {
     return JSON.parse(answer);
   } catch {
+    const page = describePage(answer);
     throw new SyntaxError(
-      `${call} answered "${oneLine(answer, 120)}", not JSON; ` +
+      `${callOf(request)} answered ${page ?? `"${oneLine(answer, 120)}"`}, not JSON; ` +
         "check the base URL, or give --model NAME",
     );
   }
+}
+
+/** Without a query, which may hold a secret. */
+function callOf({ method, url }: WireRequest): string {
+  return `${method} ${url.replace(/\?.*$/, "?…")}`;
 }

@@ -34,12 +34,40 @@ export function serverRoot(baseUrl: string, path: string): string {
   return base;
 }
 
-/** Address of a call: the target's `endpoint` in place of `path` where one is given. */
+/**
+ * Address of a call: the target's `endpoint` in place of `path` where one is given, which may be a
+ * full address; or the base URL itself, where that is the full address of a call which stands
+ * elsewhere (`…/deployments/x/chat/completions`). The target's query follows.
+ */
 export function callUrl(target: Target, path: string): string {
+  const { query } = target;
+  const url = plainCallUrl(target, path);
+  return query === undefined ? url : `${url}${url.includes("?") ? "&" : "?"}${query}`;
+}
+
+function plainCallUrl(target: Target, path: string): string {
   const call = target.endpoint ?? path;
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(call)) return call;
+  if (target.endpoint === undefined && foreignRoot(target.baseUrl, path) !== undefined) {
+    return target.baseUrl;
+  }
   // The protocol's own path is cut off first: a base URL may hold it although `--endpoint` differs.
   const root = serverRoot(target.baseUrl, path);
   return serverRoot(root, call) + (call.startsWith("/") ? call : `/${call}`);
+}
+
+/**
+ * What a server's other calls stand behind, where the base URL is the full address of a call that
+ * has another prefix than `path`: `https://h/openai` for `https://h/openai/chat/completions`.
+ * `undefined` for any other base URL.
+ */
+export function foreignRoot(baseUrl: string, path: string): string | undefined {
+  const [, version, call] = /^(\/v\d+)(\/.+)$/.exec(path) ?? [];
+  const base = baseUrl.replace(/\/+$/, "");
+  if (version === undefined || !base.endsWith(call!) || base.endsWith(path)) return undefined;
+  const root = base.slice(0, -call!.length);
+  // `/v1/chat/completions` is another call than `/v1/completions`.
+  return /\/chat$/.test(root) ? undefined : root;
 }
 
 /** Headers of every request: the key as a bearer token only where there is one, then the user's. */

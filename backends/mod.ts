@@ -35,6 +35,7 @@ export {
 export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "./mt19937.ts";
 export type {
   Ask,
+  Asked,
   EngineEvent,
   FieldMask,
   Framing,

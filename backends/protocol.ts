@@ -40,6 +40,8 @@ export interface GenerationRequest {
   readonly outputTokens: number;
   /** `forced`: exactly that many; `cap`: at most that many. */
   readonly length: "forced" | "cap";
+  /** Name of the field with the length, where OpenAI's calls take another; default `max_tokens`. */
+  readonly lengthField?: "max_completion_tokens";
   /** Deliver token by token; false = the whole answer at once. */
   readonly stream: boolean;
   /** How tokens are chosen; empty = the engine's defaults. */
@@ -56,6 +58,8 @@ export interface Target {
   readonly baseUrl: string;
   /** Path that replaces the protocol's own (`--endpoint`). */
   readonly endpoint?: string;
+  /** What follows the `?` of every address, as Azure wants it; may hold a secret. */
+  readonly query?: string;
   /** Secret: sent in headers, never written to a file, log or report. */
   readonly apiKey?: string;
   /** The user's extra headers (`--header`), which may be secrets as well. */
@@ -160,8 +164,18 @@ export interface QuickEvents {
   readonly orWhole?: true;
 }
 
-/** Asks the target something before the run (model names, preprocessing); returns the body. */
-export type Ask = (request: WireRequest) => Promise<{ status: number; body: Uint8Array }>;
+/** What a question came to. */
+export interface Asked {
+  /** HTTP or gRPC status. */
+  readonly status: number;
+  /** Without transfer coding. */
+  readonly body: Uint8Array;
+  /** As in an exchange: those that say why it was refused. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Asks the target something before the run (model names, preprocessing). */
+export type Ask = (request: WireRequest) => Promise<Asked>;
 
 /** The contract of an engine's protocol. */
 export interface Protocol {

@@ -50,7 +50,7 @@ function lmdeployDialect(
       const body = {
         model: request.model || undefined,
         [field]: textPrompt(request, call.name),
-        max_tokens: request.outputTokens,
+        [request.lengthField ?? "max_tokens"]: request.outputTokens,
         ignore_eos: request.length === "forced",
         session_id: lmdeploySessionId(request.requestId),
         stream: request.stream,

@@ -6,7 +6,7 @@
 import { oneLine } from "./error_message.ts";
 import { askJson } from "./json_ask.ts";
 import { isObject, text } from "./json_event.ts";
-import { requestHeaders, serverRoot } from "./json_request.ts";
+import { foreignRoot, requestHeaders, serverRoot } from "./json_request.ts";
 import type { Ask, Target } from "./protocol.ts";
 
 /**
@@ -22,7 +22,8 @@ export async function listOpenaiModels(
   target: Target,
   ask: Ask,
 ): Promise<readonly string[]> {
-  const url = `${serverRoot(target.baseUrl, path)}/v1/models`;
+  const root = foreignRoot(target.baseUrl, path) ?? `${serverRoot(target.baseUrl, path)}/v1`;
+  const url = `${root}/models${target.query === undefined ? "" : `?${target.query}`}`;
   const answer = await askJson({ method: "GET", url, headers: requestHeaders(target) }, ask);
   const list = isObject(answer) ? answer.data : undefined;
   if (!Array.isArray(list)) {

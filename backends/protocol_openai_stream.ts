@@ -147,7 +147,7 @@ function readUsage(usage: JsonObject): Usage {
 export function openaiFields(request: GenerationRequest): Record<string, unknown> {
   const forced = request.length === "forced";
   return {
-    max_tokens: request.outputTokens,
+    [request.lengthField ?? "max_tokens"]: request.outputTokens,
     min_tokens: forced ? request.outputTokens : undefined,
     ignore_eos: forced ? true : undefined,
     ...samplingFields(request),

@@ -43,6 +43,11 @@ export interface Exchange {
   status: number;
   /** Lower-case names; only what the decoder needs. */
   contentType: string;
+  /**
+   * Headers that say why an answer is not the expected one, by their lower-case names: those of
+   * {@linkcode TELLING_HEADERS} that came with a status outside 2xx, or with a compressed body.
+   */
+  headers?: Readonly<Record<string, string>>;
   /** The body as received, without transfer coding; its length is the last of `readEnds`. */
   body: Uint8Array<ArrayBuffer>;
   /** Time of each read of the body. */
@@ -63,6 +68,16 @@ export interface Exchange {
   /** How it ended on the wire; whether the answer is valid is for the decoder to decide. */
   end: ExchangeEnd;
 }
+
+/** Headers that say why a server refused, and what would work; the last one: what became of a body. */
+export const TELLING_HEADERS: readonly string[] = [
+  "location",
+  "retry-after",
+  "retry-after-ms",
+  "www-authenticate",
+  "server",
+  "content-encoding",
+];
 
 /** How far a kernel's stamp of an arrival may be off, after conversion to our clock, ms. */
 export const KERNEL_STAMP_WIDTH_MS = 0.1;

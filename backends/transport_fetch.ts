@@ -19,6 +19,7 @@ import {
   finishExchange,
   lostConnection,
   stoppedEnd,
+  tellingHeaders,
 } from "./exchange.ts";
 import { largeEnd, MAX_ANSWER_BYTES } from "./limits.ts";
 import { LOCAL_ADDRESSES } from "./local_address.ts";
@@ -137,6 +138,7 @@ async function send(
   let endMs = sentMs;
   let status = 0;
   let contentType = "";
+  let headers: Exchange["headers"];
   let connection: Exchange["connection"] = "unknown";
   let end: ExchangeEnd | undefined;
 
@@ -152,6 +154,7 @@ async function send(
     if (!state.answered) connection = "new";
     status = response.status;
     contentType = (response.headers.get("content-type") ?? "").toLowerCase();
+    headers = tellingHeaders(status, (name) => response.headers.get(name));
     if (response.body !== null) {
       const reader = exchange.reader = response.body.getReader({ mode: "byob" });
       let view = new Uint8Array(state.readBuffers.pop() ?? new ArrayBuffer(READ_BYTES));
@@ -199,6 +202,7 @@ async function send(
       endMs,
       status,
       contentType,
+      headers,
       connection,
       end: end ?? { kind: "complete" },
     },

@@ -276,6 +276,7 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
         endMs,
         status: firstByteMs === undefined ? 0 : response!.status,
         contentType: firstByteMs === undefined ? "" : response!.contentType,
+        headers: firstByteMs === undefined ? undefined : response!.headers,
         connection: connection === undefined ? "unknown" : connection.uses > 1 ? "reused" : "new",
         connectMs: exchange.connectMs,
         end,

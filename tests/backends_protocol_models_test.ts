@@ -26,8 +26,8 @@ Deno.test("listOpenaiModels() asks /v1/models from every form of the address, wi
 
 Deno.test("listOpenaiModels() reports the answer and what would help", async () => {
   const cases = [
-    [401, '{"error":"bad key"}', 'answered 401, "bad key"; give --model NAME'],
-    [200, "<html>", '"<html>", not JSON; check the base URL'],
+    [401, '{"error":"bad key"}', 'answered 401, "bad key"'],
+    [200, "<html>", "HTML page without a title, not JSON; check the base URL"],
     [200, "{}", '"{}": check the base URL'],
     [200, '{"data":[]}', "http://h/v1/models lists none"],
   ] as const;

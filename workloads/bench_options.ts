@@ -88,6 +88,10 @@ export const TARGET_OPTIONS = {
       help: "How bytes travel; auto chooses by the load and says why.",
     }),
     timeout: option.seconds({ default: 600, help: "Time limit per request; 0 = none." }),
+    wait: option.seconds({
+      defaultText: "none: a server that is not there is an error",
+      help: "Wait so long for a server that is starting, loading or busy, before the run.",
+    }),
     maxAnswer: option.bytes({
       default: MAX_ANSWER_BYTES,
       min: 1024,
@@ -118,6 +122,11 @@ export const REQUEST_OPTIONS = group("Request", {
     defaultText: "forced where the protocol can, else cap",
     choices: ["forced", "cap"],
     help: "forced: the engine must generate exactly the requested length; cap: at most that.",
+  }),
+  maxCompletionTokens: option.flag({
+    defaultText: "found out by the check request",
+    help: "Send the length as max_completion_tokens, not max_tokens.",
+    advanced: true,
   }),
   stream: option.flag({
     default: true,

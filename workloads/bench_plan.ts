@@ -25,7 +25,7 @@ import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import { chooseDataset, datasetExtra } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
-import { keepSecrets } from "./option_secret.ts";
+import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import type { Dataset } from "./prompt.ts";
 import { fileError, UserError } from "./user_error.ts";
@@ -36,6 +36,8 @@ export interface BenchPlan {
   readonly scenario: string;
   /** Server under test with its scheme; for a model in process its folder or name. */
   readonly url: string;
+  /** What follows the `?` of the address; may be a secret. */
+  readonly query?: string;
   /** Name in the registry of protocols, e.g. `openai-chat`. */
   readonly protocol: string;
   /** Name in the registry of transports, e.g. `fetch`. */
@@ -58,6 +60,9 @@ export interface BenchPlan {
   readonly timeoutMs: number;
   /** Largest body of an answer; default 64 MiB. */
   readonly maxAnswerBytes?: number;
+
+  /** Time to wait for a server that is not there yet, in ms; absent = it must be there. */
+  readonly waitMs?: number;
 
   /** What is measured, one after another. */
   readonly loads: readonly Load[];
@@ -94,6 +99,8 @@ export interface BenchPlan {
 
   /** `forced`: answers of an exact length; `cap`: at most that length. */
   readonly length: "forced" | "cap";
+  /** Name of the field with the length, where it is not the protocol's own. */
+  readonly lengthField?: "max_completion_tokens";
   /** Ask for answers token by token; without it only E2E is measured. */
   readonly stream: boolean;
   /** Parameters sent with every request; absent ones are the engine's. */
@@ -167,10 +174,11 @@ export async function planRun(
   values: MeasureValues,
   { command, url: given, options, parts = {} }: PlanSettings,
 ): Promise<BenchPlan> {
-  const apiKey = values.apiKey ?? await apiKeyVariable();
+  const apiKey = checkSecret("--api-key", values.apiKey) ?? await apiKeyVariable();
+  const headers = readHeaders(values.header ?? []);
   keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: given });
   const protocol = findProtocol(values.protocol);
-  const url = checkUrl(given, protocol.carrier);
+  const { url, query } = checkUrl(given, protocol.carrier);
   const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
   const asked = parts.loads ?? planLoads(values);
   const stops = parts.stops ?? asked.map((load) => planStop(load, values));
@@ -182,6 +190,11 @@ export async function planRun(
   if (length === "forced" && !protocol.forcesLength) {
     throw new UserError(
       `Cannot force a length over ${protocol.name}: the engine has no such switch, use --length cap`,
+    );
+  }
+  if (values.maxCompletionTokens === true && !takesLengthField(protocol)) {
+    throw new UserError(
+      `Cannot use --max-completion-tokens with ${protocol.name}: only OpenAI's calls have that field`,
     );
   }
   const { datasetPath, outputTokens, extraBody, model, endpoint, systemPromptFile } = values;
@@ -197,7 +210,7 @@ export async function planRun(
     url,
     protocol: protocol.name,
     transport,
-    headers: readHeaders(values.header ?? []),
+    headers,
     insecure: values.insecure === true,
     proxyLocal: values.proxyLocal === true,
     timeoutMs: values.timeout * 1000,
@@ -220,6 +233,11 @@ export async function planRun(
     witness: values.witness,
     options,
     ...defined({
+      query,
+      waitMs: values.wait === undefined || values.wait === 0 ? undefined : values.wait * 1000,
+      lengthField: values.maxCompletionTokens === true
+        ? "max_completion_tokens" as const
+        : undefined,
       calibration: values.noCalibration === true ? false as const : values.calibration,
       endpoint,
       model,
@@ -335,28 +353,44 @@ function planTransport({ name, carrier }: Protocol, asked: string): string {
 /** What a transport carries and how a protocol travels, as messages call it. */
 const CARRIERS = { http: "HTTP", grpc: "gRPC", inprocess: "in process" } as const;
 
-function checkUrl(given: string, carrier: "http" | "grpc" | "inprocess"): string {
+/** The server's address, and the query that follows it in every call. */
+function checkUrl(
+  given: string,
+  carrier: "http" | "grpc" | "inprocess",
+): { readonly url: string; readonly query?: string } {
   // A folder, or a model's name on the hub.
-  if (carrier === "inprocess") return given.replace(/(?<=.)\/+$/, "");
+  if (carrier === "inprocess") return { url: given.replace(/(?<=.)\/+$/, "") };
   const scheme = carrier === "grpc" ? "grpc" : "http";
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? given : `${scheme}://${given}`;
+  const [place = "", query] = full.split(/[?#]([^]*)/);
   // URL knows no default rules for grpc:, so the host is checked as http's.
-  const url = URL.parse(full.replace(/^grpc(s?):/i, "http$1:"));
+  const url = URL.parse(place.replace(/^grpc(s?):/i, "http$1:"));
   const schemes = carrier === "grpc" ? /^(grpcs?|https?):/i : /^https?:/i;
   if (!schemes.test(full) || !url?.hostname) {
     throw new UserError(
       `Cannot use "${given}" as the server's URL: give one like ${scheme}://127.0.0.1:8000`,
     );
   }
-  if (/[?#]/.test(full)) {
+  if (query !== undefined && (carrier === "grpc" || full.includes("#"))) {
     // The query may hold a secret.
     throw new UserError(
-      `Cannot use "${given.split(/[?#]/)[0]}?…" as the server's URL: paths are put behind it, so ` +
-        "it ends before any ?; a key goes into --api-key or --header",
+      `Cannot use "${place}${full[place.length]}…" as the server's URL: it ends before any ` +
+        `${carrier === "grpc" ? "? or #" : "#"}; a key goes into --api-key or --header`,
     );
   }
-  const plain = carrier === "grpc" ? full.replace(/^http(s?):/i, "grpc$1:") : full;
-  return plain.replace(/\/+$/, "");
+  // A secret of it is not in the record that the run is repeated from.
+  if (query?.includes("***")) {
+    throw new UserError(
+      `Cannot use "${full}" as the server's URL: a part of its query was not stored, give the whole address`,
+    );
+  }
+  const plain = carrier === "grpc" ? place.replace(/^http(s?):/i, "grpc$1:") : place;
+  return { url: plain.replace(/\/+$/, ""), ...defined({ query: query || undefined }) };
+}
+
+/** Whether a protocol's calls have OpenAI's fields for the length. */
+export function takesLengthField({ path, carrier }: Protocol): boolean {
+  return carrier === "http" && path.endsWith("/completions");
 }
 
 function readHeaders(lines: readonly string[]): Record<string, string> {
@@ -369,7 +403,8 @@ function readHeaders(lines: readonly string[]): Record<string, string> {
         `Cannot use --header "${line.slice(0, 12)}…": write it as "Name: value"`,
       );
     }
-    headers[match[1]!.toLowerCase()] = match[2]!.trim();
+    const value = match[2]!.trim();
+    headers[match[1]!.toLowerCase()] = checkSecret(`--header "${match[1]}: …"`, value)!;
   }
   return headers;
 }

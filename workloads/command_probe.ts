@@ -22,6 +22,7 @@ import { renderProgress } from "./live_progress.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
 import { group, option } from "./option_table.ts";
+import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
 import { overCheckingTransport } from "./run_auto_transport.ts";
 import { EXIT } from "./user_error.ts";
@@ -73,11 +74,13 @@ async function runProbe(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
   const protocol = findProtocol(plan.protocol);
   const target = targetOf(plan);
   return await overCheckingTransport(plan, async (transport) => {
-    const ask = askOver(transport);
+    const refusing = { protocol, target, caCert: plan.caCert !== undefined };
+    const patience = new Patience({ waitMs: plan.waitMs });
+    const ask = askOver(transport, { ...refusing, patience, signal: host.interrupted });
     // The command is only printed; no server is needed.
     const model = curl === true
       ? plan.model ?? "MODEL"
-      : await chooseModel(protocol, target, ask, plan.model);
+      : await chooseModel(refusing, ask, plan.model, (line) => host.note(line));
     const base: GenerationRequest = {
       model,
       messages: [{ role: "user", content: prompt }],
@@ -86,7 +89,7 @@ async function runProbe(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
       stream: plan.stream,
       sampling: plan.sampling,
       requestId: 1n,
-      ...defined({ extraBody: plan.extraBody }),
+      ...defined({ extraBody: plan.extraBody, lengthField: plan.lengthField }),
     };
     const request = protocol.prepare === undefined || curl === true
       ? base

@@ -62,5 +62,6 @@ export { measure } from "./run_measure.ts";
 export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export { shown } from "./secret.ts";
 export { estimateCounter, loadTokenizer } from "./tokenizer.ts";
+export { Patience, type PatienceOptions } from "./server_patience.ts";
 export { EXIT } from "./user_error.ts";
 export { versionLine } from "./version.ts";

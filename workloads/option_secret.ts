@@ -26,11 +26,57 @@ export async function resolveSecrets<T extends OptionTable>(
   const resolved: Record<string, OptionValue> = { ...values };
   for (const { key, name, kind, secret } of listOptions(options)) {
     const value = resolved[key];
-    if (!secret || kind !== "text" || typeof value !== "string") continue;
-    resolved[key] = await readSecret(name, value);
+    if (!secret) continue;
+    if (kind === "text" && typeof value === "string") resolved[key] = await readSecret(name, value);
+    if (kind === "texts" && Array.isArray(value)) {
+      const lines = value as readonly string[];
+      resolved[key] = await Promise.all(lines.map((line) => readHeaderSecret(name, line)));
+    }
   }
   return resolved as ValuesOf<T>;
 }
+
+/** `Name: env:NAME` and `Name: Bearer file:PATH` with the secret itself. */
+async function readHeaderSecret(option: string, line: string): Promise<string> {
+  const match = /^([^:]*:\s*(?:[A-Za-z-]+\s+)?)((?:env|file):.*)$/.exec(line);
+  if (match === null) return line;
+  return match[1]! + await readSecret(option, match[2]!.trim());
+}
+
+/**
+ * Refuses a key or header that is the name of one: a variable which the shell did not replace, an
+ * example's placeholder. Such a value is sent nowhere.
+ *
+ * @throws {UserError} which repeats it: it is no secret.
+ */
+export function checkSecret(option: string, value: string | undefined): string | undefined {
+  const plain = value?.replace(/^(bearer|basic|token)(\s+|$)/i, "").trim();
+  if (plain === undefined || !FORGOTTEN.test(plain)) return value;
+  throw new UserError(
+    `Cannot use ${option} "${plain}": that is ${plain === "" ? "empty" : "a placeholder"} and no ` +
+      "value; env:NAME or file:PATH reads one",
+  );
+}
+
+/** What stands for a value in examples and scripts: `$KEY`, `{{key}}`, `<key>`, `YOUR_KEY`, … */
+const FORGOTTEN = new RegExp(
+  `^(${
+    [
+      "",
+      "\\$\\{?\\w+\\}?",
+      "\\$\\([^()]*\\)",
+      "%\\w+%",
+      "\\{\\{?[\\w .-]*\\}?\\}",
+      "<[\\w .-]*>",
+      "(env|file):.*",
+      "(your|insert|enter|add|replace)[-_ ].*",
+      ".*[-_ ](key|token|secret|value)[-_ ]here",
+      "(sk-|hf_)?(x{3,}|\\.{3,}|…|\\*{3,})",
+      "undefined|null|change[-_ ]?me|placeholder",
+    ].join("|")
+  })$`,
+  "i",
+);
 
 /**
  * Values that repeat a run, by their names on the command line: what a record's header holds. Left

@@ -35,6 +35,7 @@ export type BenchOptions = Readonly<{
   apiKey?: string;
   transport?: string;
   timeout?: number;
+  wait?: number;
   /** In bytes. */
   maxAnswer?: number;
   caCert?: string;
@@ -76,6 +77,7 @@ export type BenchOptions = Readonly<{
   vocab?: number;
   // Request.
   length?: "forced" | "cap";
+  maxCompletionTokens?: boolean;
   stream?: boolean;
   temperature?: number;
   topP?: number;

@@ -6,12 +6,16 @@
 import { systemClock } from "../backends/clock.ts";
 import { decodeSingle } from "../backends/decode.ts";
 import { defined } from "../backends/defined.ts";
+import type { GenerationRequest, WireRequest } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { BenchPlan } from "./bench_plan.ts";
+import type { Exchange, Transport } from "../backends/transport.ts";
+import { type BenchPlan, takesLengthField } from "./bench_plan.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import { overCheckingTransport } from "./run_auto_transport.ts";
 import type { Prepared, PrepareHooks } from "./run_prepare.ts";
-import { refuse } from "./server_target.ts";
+import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
+import { refusal, type Refusing } from "./server_refuse.ts";
+import { askOver } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** A longer answer would say no more about whether a length can be forced. */
@@ -19,58 +23,196 @@ const CHECK_TOKENS = 64;
 const CHECK_ATTEMPTS = 3;
 /** Some thousand events, decoded in about 20 ms. */
 const WARM_UP_BYTES = 2e6;
+/** Time to ask which models there are, when the one that was asked for is refused. */
+const MODELS_MS = 5000;
 
 /** What checking reports and obeys. */
-export interface CheckHooks extends Pick<PrepareHooks, "onProgress"> {
+export interface CheckHooks extends Pick<PrepareHooks, "onProgress" | "note"> {
   /** First Ctrl-C. */
   readonly stopSignal: AbortSignal;
 }
 
+/** A server that can be measured. */
+export interface CheckedServer {
+  /** Record of the check request. */
+  readonly checked: RequestRecord;
+  /** What was prepared, in the form that the server takes. */
+  readonly prepared: Prepared;
+}
+
+/** One check request and what became of it. */
+interface Attempt {
+  readonly prepared: Prepared;
+  readonly request: GenerationRequest;
+  readonly wire: WireRequest;
+  readonly exchange: Exchange;
+  readonly record: RequestRecord;
+  /** Makes the record again. */
+  readonly decode: () => RequestRecord;
+}
+
 /**
- * Sends the check request and returns its record. A server that fails now and then can be measured,
- * so a failure is tried twice more; without a connection there is no server.
+ * Sends the check request. A server that fails now and then can be measured, so a failure is tried
+ * twice more; a server that asks to wait is given that time; without a connection there is no server,
+ * unless one is waited for.
  *
  * @throws {UserError} when the server cannot be measured, or when interrupted.
  */
 export async function checkServer(
   plan: BenchPlan,
-  { protocol, target, requests }: Prepared,
-  { stopSignal, onProgress }: CheckHooks,
-): Promise<RequestRecord> {
-  const first = requests[0]!;
-  const request = { ...first, outputTokens: Math.min(first.outputTokens, CHECK_TOKENS) };
-  const limit = defined({ maxBytes: plan.maxAnswerBytes });
+  asked: Prepared,
+  hooks: CheckHooks,
+): Promise<CheckedServer> {
   return await overCheckingTransport(plan, async (transport) => {
+    let prepared = asked;
     for (let attempt = 1;; attempt++) {
-      const sent = transport.send(protocol.buildRequest(request, target), {
-        timeoutMs: plan.timeoutMs,
-        ...limit,
-        // Nothing is measured yet that would be worth the wait.
-        signal: stopSignal,
-      });
-      const exchange = await whileWaiting(sent, {
-        clock: systemClock,
-        label: "the server's first answer",
-        onProgress,
-      });
-      refuseInterrupted(stopSignal);
-      const decode = () =>
-        decodeSingle(exchange, protocol, request, {
-          promptId: "check",
-          ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
-        });
-      const record = decode();
-      const { outcome } = record;
+      const tried = await tryOnce(plan, prepared, transport, hooks);
+      refuseInterrupted(hooks.stopSignal);
+      const { outcome } = tried.record;
       if (outcome.kind === "ok") {
-        // Warm up the decoder: the JIT should have compiled it before the load starts.
-        for (let bytes = 0; bytes < WARM_UP_BYTES; bytes += exchange.body.length + 1) decode();
-        return record;
+        warmUp(tried);
+        return { checked: tried.record, prepared };
       }
-      if (attempt === CHECK_ATTEMPTS || outcome.kind === "connect_error") {
-        refuse(protocol, target, outcome, plan.length);
+      const other = withOtherLengthField(tried);
+      if (other !== undefined) {
+        hooks.note?.("The server takes max_completion_tokens and not max_tokens: that is sent");
+        prepared = other;
+        attempt--;
+        continue;
       }
+      const next = await afterFailure(tried, attempt, hooks);
+      if (next === "refuse") throw await explain(plan, tried, transport);
+      if (next === "wait") attempt--;
     }
   });
+}
+
+async function tryOnce(
+  plan: BenchPlan,
+  prepared: Prepared,
+  transport: Transport,
+  { stopSignal, onProgress }: CheckHooks,
+): Promise<Attempt> {
+  const { protocol, target, requests, patience } = prepared;
+  const first = requests[0]!;
+  const request = { ...first, outputTokens: Math.min(first.outputTokens, CHECK_TOKENS) };
+  const wire = protocol.buildRequest(request, target);
+  const sent = transport.send(wire, {
+    timeoutMs: patience.limitMs(plan.timeoutMs),
+    ...defined({ maxBytes: plan.maxAnswerBytes }),
+    // Nothing is measured yet that would be worth the wait.
+    signal: stopSignal,
+  });
+  const exchange = await whileWaiting(sent, {
+    clock: systemClock,
+    label: "the server's first answer",
+    onProgress,
+  });
+  const decode = () =>
+    decodeSingle(exchange, protocol, request, {
+      promptId: "check",
+      ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
+    });
+  return { prepared, request, wire, exchange, record: decode(), decode };
+}
+
+/** Warms up the decoder: the JIT should have compiled it before the load starts. */
+function warmUp({ exchange, decode }: Attempt): void {
+  for (let bytes = 0; bytes < WARM_UP_BYTES; bytes += exchange.body.length + 1) decode();
+}
+
+/** The same requests with the other name of their length, where that is what was refused. */
+function withOtherLengthField(
+  { prepared, request, exchange, record: { outcome } }: Attempt,
+): Prepared | undefined {
+  const { protocol, target, requests } = prepared;
+  if (request.lengthField !== undefined || !takesLengthField(protocol)) return undefined;
+  const own = request.extraBody ?? {};
+  if ("max_tokens" in own || "max_completion_tokens" in own) return undefined;
+  const refused = outcome.kind === "http_error" || outcome.kind === "engine_error";
+  if (!refused || !wantsOtherField(outcome.message, exchange)) return undefined;
+  const renamed = requests.map((request): GenerationRequest => ({
+    ...request,
+    lengthField: "max_completion_tokens",
+  }));
+  const wires = renamed.map((request) => protocol.buildRequest(request, target));
+  return { ...prepared, requests: renamed, wires };
+}
+
+/** Whether the words name the other field, or refuse `max_tokens` as such. */
+function wantsOtherField(said: string, { body }: Exchange): boolean {
+  const words = `${said} ${new TextDecoder().decode(body.subarray(0, 8192))}`;
+  if (!/max_tokens/.test(words) || /context|too (large|long|many)|exceed/i.test(words)) {
+    return false;
+  }
+  return /max_completion_tokens|unsupported_parameter|deprecated/.test(words);
+}
+
+/** What follows a failure: another attempt (that counts, or not), or the end. */
+async function afterFailure(
+  { prepared, exchange, record: { outcome } }: Attempt,
+  attempt: number,
+  { stopSignal, onProgress }: CheckHooks,
+): Promise<"again" | "wait" | "refuse"> {
+  const { patience, protocol: { carrier } } = prepared;
+  if (isNotYet(outcome, carrier)) {
+    const askedMs = retryAfterMs(exchange.headers);
+    const limited = asksToWait(outcome);
+    if (!patience.waits && !limited) {
+      const there = outcome.kind === "http_error" && attempt < CHECK_ATTEMPTS;
+      return there ? "again" : "refuse";
+    }
+    if (!patience.waits && attempt >= CHECK_ATTEMPTS) return "refuse";
+    const waited = await whileWaiting(patience.pause(askedMs, stopSignal), {
+      clock: systemClock,
+      label: askedMs === undefined ? "the server" : `the server, as long as it asks to`,
+      onProgress,
+    });
+    refuseInterrupted(stopSignal);
+    return !waited ? "refuse" : patience.waits ? "wait" : "again";
+  }
+  const final = attempt >= CHECK_ATTEMPTS || outcome.kind === "connect_error" ||
+    (carrier === "http" && outcome.kind === "http_error" && outcome.status < 500);
+  return final ? "refuse" : "again";
+}
+
+async function explain(
+  plan: BenchPlan,
+  { prepared, request, wire, exchange, record: { outcome } }: Attempt,
+  transport: Transport,
+): Promise<Error> {
+  const { protocol, target } = prepared;
+  const refusing: Refusing = {
+    protocol,
+    target,
+    caCert: plan.caCert !== undefined,
+    dataset: plan.dataset,
+  };
+  const served = "message" in outcome && /model|deployment/i.test(outcome.message)
+    ? await listServed(refusing, transport)
+    : undefined;
+  return await refusal(refusing, {
+    outcome,
+    callUrl: wire.url,
+    request,
+    body: new TextDecoder().decode(exchange.body.subarray(0, 8192)),
+    ...defined({ headers: exchange.headers, served }),
+  });
+}
+
+async function listServed(
+  refusing: Refusing,
+  transport: Transport,
+): Promise<readonly string[] | undefined> {
+  const patience = new Patience({ totalMs: MODELS_MS });
+  try {
+    return await refusing.protocol.listModels?.(
+      refusing.target,
+      askOver(transport, { ...refusing, patience }),
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws {UserError} when Ctrl-C came before anything was measured. */

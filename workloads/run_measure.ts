@@ -85,10 +85,10 @@ async function measureWatched(
   hooks: MeasureHooks,
   gpus: GpuSampler | undefined,
 ): Promise<Run> {
-  const prepared = await prepare(asked, hooks);
-  hooks.onDataset?.(prepared.dataset);
+  const planned = await prepare(asked, hooks);
+  hooks.onDataset?.(planned.dataset);
   refuseInterrupted(hooks.stopSignal);
-  const checked = await checkServer(asked, prepared, hooks);
+  const { checked, prepared } = await checkServer(asked, planned, hooks);
   const witness = openWitness(asked, { checked, outputTokens: meanTokens(prepared) });
   try {
     return await measureChecked({ asked, checked, prepared, hooks, gpus, witness });

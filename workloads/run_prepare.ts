@@ -16,6 +16,7 @@ import { whileWaiting } from "./live_waiting.ts";
 import type { Load, Stop } from "./load.ts";
 import type { Dataset, TokenCounter } from "./prompt.ts";
 import { overCheckingTransport } from "./run_auto_transport.ts";
+import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 
@@ -25,6 +26,8 @@ export interface PrepareHooks {
   readonly onProgress?: (state: ProgressState) => void;
   /** Receives remarks for the user, one line each. */
   readonly note?: (line: string) => void;
+  /** First Ctrl-C. */
+  readonly stopSignal?: AbortSignal;
 }
 
 /** Everything that is ready before the first timer starts. */
@@ -37,6 +40,8 @@ export interface Prepared {
   readonly dataset: Dataset;
   /** The tokenizer, or the estimate where none was given. */
   readonly counter: TokenCounter;
+  /** Time that is left for questions to the server. */
+  readonly patience: Patience;
   /** Name that is sent: the one asked for, or the first one the server lists. */
   readonly model: string;
   /** One for each prompt of the dataset, in its order. */
@@ -61,8 +66,10 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
   const { counter, dataset } = await loadPrompts(plan, hooks);
   if (dataset.prompts.some(({ tokenIds }) => tokenIds !== undefined)) checkTakesTokenIds(protocol);
   return await overCheckingTransport(plan, async (transport) => {
-    const ask = askOver(transport);
-    const model = await whileWaiting(chooseModel(protocol, target, ask, plan.model), {
+    const patience = new Patience({ waitMs: plan.waitMs });
+    const refusing = { protocol, target, caCert: plan.caCert !== undefined };
+    const ask = askOver(transport, { ...refusing, patience, signal: hooks.stopSignal });
+    const model = await whileWaiting(chooseModel(refusing, ask, plan.model, hooks.note), {
       clock: systemClock,
       label: "the server's list of models",
       onProgress: hooks.onProgress,
@@ -78,13 +85,17 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
       stream: plan.stream,
       sampling: plan.sampling,
       requestId: base + BigInt(i),
-      ...defined({ promptTokenIds: prompt.tokenIds, extraBody: plan.extraBody }),
+      ...defined({
+        promptTokenIds: prompt.tokenIds,
+        extraBody: plan.extraBody,
+        lengthField: plan.lengthField,
+      }),
     }));
     const requests = protocol.prepare === undefined
       ? encoded
       : await prepareAll(encoded, (request) => protocol.prepare!(request, target, ask));
     const wires = requests.map((request) => protocol.buildRequest(request, target));
-    return { protocol, target, dataset, counter, model, requests, wires };
+    return { protocol, target, dataset, counter, patience, model, requests, wires };
   });
 }
 

@@ -1,44 +1,86 @@
 /**
- * Questions to a server before any timer starts: whether it is there, which models it has, and what
- * its first failure means.
+ * Questions to a server before any timer starts: whether it is there, and which models it has.
  *
  * @module
  */
 import { defined } from "../backends/defined.ts";
 import { oneLine } from "../backends/error_message.ts";
+import { RefusedQuestion } from "../backends/json_ask.ts";
 import { MAX_REPLY_BYTES } from "../backends/limits.ts";
-import type { Ask, Protocol, Target, WireRequest } from "../backends/protocol.ts";
+import type { Ask, Target, WireRequest } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
 import type { Exchange, Transport, TransportOptions } from "../backends/transport.ts";
+import { plural } from "../metrics/format.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
+import { modelRefusal, refusal, type Refusing } from "./server_refuse.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** A question before the run must not hang for as long as a generation may. */
 const ASK_TIMEOUT_MS = 15_000;
 
+/** Who is asked, for messages, and how long. */
+export interface AskOverOptions extends Refusing {
+  /** Time for all questions; default a new one. */
+  readonly patience?: Patience;
+  /** First Ctrl-C. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Asks over a transport.
+ * Asks over a transport; again and again while the server asks to wait, or is waited for.
  *
  * @throws {UserError} (exit code 3) when the server cannot be reached.
  */
-export function askOver(transport: Transport): Ask {
+export function askOver(transport: Transport, options: AskOverOptions): Ask {
+  const { patience = new Patience(), signal, protocol: { carrier } } = options;
   return async (request: WireRequest) => {
-    const exchange = await transport.send(request, {
-      timeoutMs: ASK_TIMEOUT_MS,
-      maxBytes: MAX_REPLY_BYTES,
-    });
-    if (exchange.end.kind !== "complete" && exchange.end.kind !== "grpc_status") {
-      throw unreachable(request.url, exchange);
+    for (;;) {
+      const exchange = await transport.send(request, {
+        // A server that is waited for may take its time with the first answer.
+        timeoutMs: patience.waits ? patience.leftMs() : patience.limitMs(ASK_TIMEOUT_MS),
+        maxBytes: MAX_REPLY_BYTES,
+        ...defined({ signal }),
+      });
+      if (signal?.aborted) {
+        throw new UserError("Interrupted before the first request", EXIT.interrupted);
+      }
+      const outcome = outcomeOf(exchange);
+      if (outcome !== undefined && isNotYet(outcome, carrier)) {
+        const askedMs = retryAfterMs(exchange.headers);
+        const waits = patience.waits || (asksToWait(outcome) && askedMs !== undefined);
+        if (waits && await patience.pause(askedMs, signal)) continue;
+      }
+      if (outcome !== undefined && outcome.kind !== "http_error") {
+        throw await refusal(options, { outcome, callUrl: request.url });
+      }
+      if (exchange.end.kind === "grpc_status") {
+        throw await refusal(options, { outcome: outcome!, callUrl: request.url });
+      }
+      return {
+        status: exchange.status,
+        body: exchange.body,
+        ...defined({ headers: exchange.headers }),
+      };
     }
-    if (exchange.end.kind === "grpc_status") {
-      throw new UserError(
-        `Cannot use ${origin(request.url)}: gRPC status ${exchange.end.status}, ` +
-          oneLine(exchange.end.message),
-        EXIT.unreachable,
-      );
-    }
-    return { status: exchange.status, body: exchange.body };
   };
+}
+
+/** How a question failed; `undefined` = it was answered. */
+function outcomeOf({ end, status }: Exchange): Outcome | undefined {
+  switch (end.kind) {
+    case "complete":
+      if (status === 0 || (status >= 200 && status <= 299)) return undefined;
+      return { kind: "http_error", status, message: "" };
+    case "grpc_status":
+      return { kind: "http_error", status: end.status, message: end.message };
+    case "malformed":
+      return { kind: "protocol_error", message: end.message };
+    case "cut":
+      return { kind: "truncated", message: end.message };
+    default:
+      return end;
+  }
 }
 
 /**
@@ -47,11 +89,12 @@ export function askOver(transport: Transport): Ask {
  * @throws {UserError} (exit code 3) when the server is not there or lists none.
  */
 export async function chooseModel(
-  protocol: Protocol,
-  target: Target,
+  refusing: Refusing,
   ask: Ask,
   given: string | undefined,
+  note?: (line: string) => void,
 ): Promise<string> {
+  const { protocol, target } = refusing;
   if (given !== undefined) return given;
   if (protocol.listModels === undefined) return "";
   let models: readonly string[];
@@ -59,76 +102,51 @@ export async function chooseModel(
     models = await protocol.listModels(target, ask);
   } catch (error) {
     if (error instanceof UserError || error instanceof Deno.errors.NotCapable) throw error;
+    if (error instanceof RefusedQuestion) {
+      const deployed = deployment(target.baseUrl);
+      if (deployed !== undefined && error.answer.status === 404) return deployed;
+      throw await modelRefusal(refusing, error);
+    }
     throw new UserError(
       `Cannot find out the model of ${target.baseUrl}: ${oneLine((error as Error).message)}; ` +
         `is it an LLM server that speaks ${protocol.name}? Otherwise give --protocol`,
       EXIT.unreachable,
     );
   }
-  const first = models[0];
+  const [first, ...others] = models;
   if (first === undefined) {
     throw new UserError(
       `Cannot find out the model of ${target.baseUrl}: it lists none, give --model NAME`,
       EXIT.unreachable,
     );
   }
+  if (others.length > 0) {
+    note?.(
+      `The server lists ${models.length} models: ${oneLine(first, NAME_CHARS)} is taken, ` +
+        `${plural(others.length, "other")} not (${nameSome(others)}); --model NAME chooses another`,
+    );
+  }
   return first;
 }
 
-/**
- * Throws the reason why a first request failed, and what to try.
- *
- * @throws {UserError} always; exit code 3 unless the forced length is the cause.
- */
-export function refuse(
-  protocol: Protocol,
-  target: Target,
-  outcome: Outcome,
-  length: "forced" | "cap",
-): never {
-  const place = target.baseUrl;
-  switch (outcome.kind) {
-    case "wrong_length":
-      if (length === "forced") {
-        throw new UserError(
-          `Cannot force the answer's length at ${place}: ${outcome.message}; use --length cap`,
-        );
-      }
-      throw new UserError(`Cannot measure ${place}: ${outcome.message}`, EXIT.unreachable);
-    case "connect_error":
-    case "timeout":
-      if (protocol.carrier === "inprocess") {
-        throw new UserError(oneLine(outcome.message), EXIT.unreachable);
-      }
-      throw new UserError(`Cannot reach ${place}: ${outcome.message}`, EXIT.unreachable);
-    case "http_error": {
-      const hint = outcome.status === 401 || outcome.status === 403
-        ? "give the key with --api-key env:NAME or --api-key file:PATH"
-        : outcome.status === 404 || outcome.status === 405
-        ? "check the URL, --protocol and --model"
-        : length === "forced" && outcome.status >= 400 && outcome.status < 500
-        ? "if it refuses a forced length, use --length cap"
-        : "see the server's log";
-      throw new UserError(
-        `Cannot use ${place} as ${protocol.name}: status ${outcome.status}, ${outcome.message}; ${hint}`,
-        EXIT.unreachable,
-      );
-    }
-    case "ok":
-      throw new TypeError("Cannot refuse a request that succeeded");
-    default:
-      throw new UserError(
-        `Cannot use ${place} as ${protocol.name}: ${outcome.kind.replace("_", " ")}, ` +
-          `${outcome.message}; is --protocol right?`,
-        EXIT.unreachable,
-      );
-  }
+/** The deployment in an address of Azure's, which no list of models names. */
+function deployment(url: string): string | undefined {
+  return /\/deployments\/([^/?]+)\//.exec(url)?.[1];
+}
+
+/** Longest name that is shown. */
+const NAME_CHARS = 80;
+
+/** The first few names. */
+function nameSome(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => oneLine(name, NAME_CHARS)).join(", ");
+  return names.length > 3 ? `${shown}, …` : shown;
 }
 
 /** Where a plan's requests go, secrets included. */
 export function targetOf(plan: BenchPlan): Target {
-  const { url, headers, endpoint, apiKey } = plan;
-  return { baseUrl: url, headers, ...defined({ endpoint, apiKey }) };
+  const { url, query, headers, endpoint, apiKey } = plan;
+  return { baseUrl: url, headers, ...defined({ query, endpoint, apiKey }) };
 }
 
 /** Options of a plan's transport. */
@@ -149,23 +167,4 @@ export async function withTransport<T>(
   } finally {
     await transport.close();
   }
-}
-
-function unreachable(url: string, exchange: Exchange): Error {
-  const message = "message" in exchange.end ? exchange.end.message : "no answer";
-  // A model in this program explains itself why it cannot be used.
-  if (url.startsWith("inprocess:")) return new UserError(oneLine(message), EXIT.unreachable);
-  // Not the server's fault: the program's front end says which permission to add.
-  if (/^Requires \w+ access/.test(message)) return new Deno.errors.NotCapable(message);
-  // Some other program answers there.
-  if (exchange.end.kind === "malformed") {
-    return new UserError(`Cannot use ${origin(url)}: ${oneLine(message)}`, EXIT.unreachable);
-  }
-  // Some reasons say what to do themselves.
-  const hint = /: (use|raise|take) /.test(message) ? "" : "; is the server running there?";
-  return new UserError(`Cannot reach ${origin(url)}: ${oneLine(message)}${hint}`, EXIT.unreachable);
-}
-
-function origin(url: string): string {
-  return /^[a-z0-9+.-]+:\/\/[^/?#]+/i.exec(url)?.[0] ?? url;
 }

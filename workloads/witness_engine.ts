@@ -183,7 +183,7 @@ async function prepared(
     : findTransport("socket");
   const transport = findTransport(name).open({ clock: patientClock, ...trust });
   try {
-    return await protocol.prepare(request, target, askOver(transport));
+    return await protocol.prepare(request, target, askOver(transport, { protocol, target }));
   } finally {
     await transport.close();
   }
