@@ -140,6 +140,7 @@ export {
 export {
   restfulBlock,
   restfulRow,
+  type ServingRowSetup,
   type ServingSetup,
   THROUGHPUT_LAYOUTS,
   throughputBlock,
