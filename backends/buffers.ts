@@ -12,6 +12,11 @@
  */
 export const BLOCK_BYTES = 512;
 
+/** A body longer than this goes on in chunks of as much, which are not kept when it is over. */
+const CHUNK_BYTES: number = 2 ** 20;
+/** But so many are, so that long answers one after the other find theirs. */
+const SPARE_CHUNKS = 8;
+
 /** Tables of stamps grow by so many; an even number. */
 const BLOCK_STAMPS = 16;
 /** Their times as doubles, behind them their ends, and behind those their widths. */
@@ -76,6 +81,11 @@ class Segment {
     this.ends = new Uint32Array(buffer);
     this.widths = new Float32Array(buffer);
     this.#words = new DataView(buffer);
+  }
+
+  /** Gives the memory back at once, not when the collector looks. */
+  free(): void {
+    this.bytes.buffer.transfer(0);
   }
 
   /** Copies `source[from, to)` to `at`. */
@@ -184,6 +194,10 @@ export class BodyLog implements BodySink {
   #segment = NOWHERE;
   #at = 0;
   #end = 0;
+  /** What is behind a mebibyte in blocks. */
+  readonly #chunks: Segment[] = [];
+  /** Bytes that blocks and chunks have room for. */
+  #room = 0;
   #firstStamps = NONE;
   #lastStamps = NONE;
   #stampedBytes = 0;
@@ -225,14 +239,10 @@ export class BodyLog implements BodySink {
     this.#stampedBytes = this.bytes;
   }
 
-  /**
-   * Whether it holds more than `maxBytes`; or the pool more than `most` times as much, and this log
-   * more than its share of it.
-   */
-  exceeds(maxBytes: number, most: number): boolean {
-    if (this.bytes > maxBytes) return true;
+  /** Whether its pool holds more than `maxBytes`, and this log more than its share of it. */
+  crowds(maxBytes: number): boolean {
     const { bytes, open } = this.#pool;
-    return bytes > maxBytes * most && this.bytes * open >= bytes;
+    return bytes > maxBytes && this.bytes * open >= bytes;
   }
 
   /** Ends a read that belongs to the one before: what was appended since then had come with it. */
@@ -247,11 +257,12 @@ export class BodyLog implements BodySink {
   /** A copy of what came from `start` on. */
   copyFrom(start: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.bytes - start);
-    this.#copyTo(copy, start);
+    this.#copyTo(copy, start, false);
     return copy;
   }
 
-  #copyTo(copy: Uint8Array, start: number): void {
+  /** @param leaving the chunks are not needed any more. */
+  #copyTo(copy: Uint8Array, start: number, leaving: boolean): void {
     let blockStart = 0;
     for (let block = this.#firstBlock; block !== NONE; block = this.#blocks.next(block)) {
       const from = Math.max(start, blockStart);
@@ -265,6 +276,16 @@ export class BodyLog implements BodySink {
       }
       blockStart += BLOCK_BYTES;
     }
+    for (let i = 0; i < this.#chunks.length; i++, blockStart += CHUNK_BYTES) {
+      const from = Math.max(start, blockStart);
+      const to = Math.min(this.bytes, blockStart + CHUNK_BYTES);
+      if (from >= to) continue;
+      const { bytes } = this.#chunks[i]!;
+      copy.set(bytes.subarray(from - blockStart, to - blockStart), from - start);
+      // Before the copy has grown as large as the original.
+      if (leaving) this.#pool.giveChunk(this.#chunks[i]!);
+    }
+    if (leaving) this.#chunks.length = 0;
   }
 
   /** Forgets everything and gives its memory back. */
@@ -272,6 +293,8 @@ export class BodyLog implements BodySink {
     this.#pool.bytes -= this.bytes;
     if (this.#firstBlock !== NONE) this.#blocks.give(this.#firstBlock, this.#lastBlock);
     if (this.#firstStamps !== NONE) this.#stampBlocks.give(this.#firstStamps, this.#lastStamps);
+    for (const chunk of this.#chunks.splice(0)) this.#pool.giveChunk(chunk);
+    this.#segment = NOWHERE;
     this.#firstBlock =
       this.#lastBlock =
       this.#firstStamps =
@@ -281,6 +304,7 @@ export class BodyLog implements BodySink {
       this.reads =
       this.#at =
       this.#end =
+      this.#room =
       this.#stampedBytes =
         0;
   }
@@ -289,7 +313,7 @@ export class BodyLog implements BodySink {
   finish(): CollectedBody {
     const collected = this.#pool.collect(this.bytes, this.reads);
     const { readMs, readEnds, readWidthMs } = collected;
-    this.#copyTo(collected.body, 0);
+    this.#copyTo(collected.body, 0, true);
     let read = 0;
     for (let block = this.#firstStamps; block !== NONE; block = this.#stampBlocks.next(block)) {
       const { times, ends, widths } = this.#stampBlocks.segment(block);
@@ -306,6 +330,15 @@ export class BodyLog implements BodySink {
   }
 
   #grow(): void {
+    if (this.#room >= CHUNK_BYTES) {
+      this.#segment = this.#pool.takeChunk();
+      this.#chunks.push(this.#segment);
+      this.#at = 0;
+      this.#end = CHUNK_BYTES;
+      this.#room += CHUNK_BYTES;
+      return;
+    }
+    this.#room += BLOCK_BYTES;
     const block = this.#blocks.take();
     if (this.#firstBlock === NONE) this.#firstBlock = block;
     else this.#blocks.link(this.#lastBlock, block);
@@ -331,6 +364,7 @@ export class LogPool {
   /** Logs that are in use. */
   open = 0;
   readonly #logs: BodyLog[] = [];
+  readonly #spare: Segment[] = [];
   readonly #blocks = new Blocks(BLOCK_BYTES);
   readonly #stampBlocks = new Blocks(STAMP_BLOCK_BYTES);
 
@@ -348,6 +382,16 @@ export class LogPool {
   take(): BodyLog {
     this.open++;
     return this.#logs.pop() ?? new BodyLog(this, this.#blocks, this.#stampBlocks);
+  }
+
+  /** Memory for a mebibyte of a long body. */
+  takeChunk(): Segment {
+    return this.#spare.pop() ?? new Segment(CHUNK_BYTES);
+  }
+
+  giveChunk(chunk: Segment): void {
+    if (this.#spare.length < SPARE_CHUNKS) this.#spare.push(chunk);
+    else chunk.free();
   }
 
   /** Called by {@linkcode BodyLog.finish}. */

@@ -8,7 +8,7 @@ import { cutEvents, hasLargerEvent } from "./framing.ts";
 import type { EventSink } from "./event_sink.ts";
 import { scanSse } from "./framing_sse_scan.ts";
 import { JsonScanner } from "./json_scan.ts";
-import { largeEventMessage, maxEventBytes } from "./limits.ts";
+import { largeEventMessage, manyEventsMessage, maxEventBytes, maxEvents } from "./limits.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
 import type { RequestRecord, TokenCount, TokenSource } from "./record.ts";
 import { type Exchange, KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
@@ -92,6 +92,7 @@ export class BodyReader {
   readonly #countText: ((text: string) => number) | undefined;
   readonly #needText: boolean;
   readonly #maxAnswerBytes: number | undefined;
+  readonly #mostEvents: number;
   /** The read that completed the current event. */
   #readIndex = 0;
 
@@ -147,6 +148,7 @@ export class BodyReader {
     this.#widths = exchange.readWidthMs !== undefined;
     this.#countText = options.countText;
     this.#maxAnswerBytes = options.maxAnswerBytes;
+    this.#mostEvents = maxEvents(options.maxAnswerBytes);
     this.#needText = options.keepText === true || options.countText !== undefined;
     this.whole = protocol.framing(request.stream) === "json";
     // One slot more than there are reads, for bytes that no read accounts for.
@@ -189,7 +191,7 @@ export class BodyReader {
   /** Reads an `sse` body without events: JSON in place of the stream, or not the protocol at all. */
   #readBareBody(): void {
     const { body, end } = this.#exchange;
-    const text = decoder.decode(body).trim();
+    const text = decoder.decode(body.subarray(0, maxEventBytes(this.#maxAnswerBytes))).trim();
     if (text.startsWith("{")) {
       this.whole = true;
       this.#take(text, body.length, false);
@@ -248,7 +250,10 @@ export class BodyReader {
   }
 
   #use(event: EngineEvent, atMs: number, endOffset: number): void {
-    this.events++;
+    if (++this.events > this.#mostEvents) {
+      this.malformed ??= manyEventsMessage(this.#maxAnswerBytes);
+      throw ENOUGH;
+    }
     // A later event of the same read: the tick's own was not the last byte.
     if (this.#exact && this.#tickRead === this.#readIndex) this.#setWidth(false);
     this.firstEventMs ??= atMs;

@@ -10,6 +10,9 @@ import { cutNdjson } from "./framing_ndjson.ts";
 import { cutNul } from "./framing_nul.ts";
 import { cutSse } from "./framing_sse.ts";
 
+/** Longer bodies of text are cut in parts of this size, or of an event that is larger. */
+const WINDOW_BYTES: number = 2 ** 20;
+
 /**
  * Calls `onEvent` for each event of a body, in order. The data is a text, or the message's bytes
  * for `grpc`. With `json` the whole body is one event, complete at its last byte.
@@ -32,6 +35,30 @@ export function cutEvents(
   body: Uint8Array,
   onEvent: EventSink<string | Uint8Array>,
   options: CutOptions = {},
+): number {
+  const whole = framing === "json" || framing === "grpc" || body.length <= WINDOW_BYTES;
+  if (whole) return cutWhole(framing, body, onEvent, options);
+  const { start = true, final = true } = options;
+  // Part by part, so that a body of many megabytes is not held a second time as a text.
+  for (let from = 0, size = WINDOW_BYTES;;) {
+    const last = from + size >= body.length;
+    const used = cutWhole(
+      framing,
+      last ? body.subarray(from) : body.subarray(from, from + size),
+      (data, endOffset, terminated, name) => onEvent(data, from + endOffset, terminated, name),
+      { start: start && from === 0, final: final && last },
+    );
+    from += used;
+    if (last) return from;
+    size = used === 0 ? size * 2 : WINDOW_BYTES;
+  }
+}
+
+function cutWhole(
+  framing: Framing,
+  body: Uint8Array,
+  onEvent: EventSink<string | Uint8Array>,
+  options: CutOptions,
 ): number {
   switch (framing) {
     case "sse":

@@ -8,12 +8,17 @@
  */
 import type { EventSink } from "./event_sink.ts";
 import type { JsonScanner } from "./json_scan.ts";
+import { cutEvents } from "./framing.ts";
 import { cutSse } from "./framing_sse.ts";
+
+/** Bytes of comments and the like that are looked at together. */
+const MOST_TOGETHER: number = 2 ** 18;
 
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
 const BOM_START = 0xef;
+const OPEN_OBJECT = 0x7b;
 const DONE = new TextEncoder().encode("data: [DONE]\n\n");
 const DATA = new TextEncoder().encode("data:");
 
@@ -34,7 +39,7 @@ export function scanSse(
   onEvent: EventSink,
 ): void {
   if (body[0] === BOM_START || body.indexOf(CR) >= 0) {
-    cutSse(body, onEvent);
+    cutEvents("sse", body, onEvent as EventSink<string | Uint8Array>);
     return;
   }
   scanner.open(body);
@@ -51,7 +56,9 @@ export function scanSse(
     }
     // Comments and the like one by one would cost a view and a decoding each.
     const start = at;
-    do at = blockEnd(body, at); while (at < body.length && !begins(body, at, DATA));
+    do at = blockEnd(body, at); while (
+      at < body.length && at - start < MOST_TOGETHER && !beginsObject(body, at)
+    );
     cutSse(
       body.subarray(start, at),
       (data, endOffset, terminated, name) => onEvent(data, start + endOffset, terminated, name),
@@ -74,6 +81,13 @@ function objectEnd(
   const { end } = scanner;
   if (body[end] !== LF || body[end + 1] !== LF) return 0;
   return onObject(value, end + 2) ? end + 2 : 0;
+}
+
+/** Whether the event that begins at `at` may be an ordinary one. */
+function beginsObject(body: Uint8Array, at: number): boolean {
+  if (!begins(body, at, DATA)) return false;
+  const from = at + DATA.length;
+  return body[body[from] === SPACE ? from + 1 : from] === OPEN_OBJECT;
 }
 
 function begins(body: Uint8Array, at: number, bytes: Uint8Array): boolean {

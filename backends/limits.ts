@@ -13,6 +13,9 @@ export const MAX_ANSWER_BYTES: number = 64 * 2 ** 20;
 /** A single event, whose content is parsed in one piece, may take this part of the largest body. */
 const EVENT_PART = 4;
 
+/** A read, of which a stamp is kept, or an event should bring so many bytes on average. */
+const PIECE_BYTES = 64;
+
 /** All bodies that a transport holds may take this many of the largest one. */
 export const MOST_LARGEST = 64;
 
@@ -30,17 +33,48 @@ export function largeEventMessage(maxAnswerBytes: number = MAX_ANSWER_BYTES): st
     `(--max-answer ${showBytes(maxAnswerBytes)} / ${EVENT_PART})`;
 }
 
+/** The most events of a body of at most so many bytes. */
+export function maxEvents(maxAnswerBytes: number = MAX_ANSWER_BYTES): number {
+  return Math.floor(maxAnswerBytes / PIECE_BYTES);
+}
+
+/** Why a body with more events than that is not read to its end. */
+export function manyEventsMessage(maxAnswerBytes: number = MAX_ANSWER_BYTES): string {
+  return `the answer has ${manyPieces("events", maxAnswerBytes)}`;
+}
+
+function manyPieces(what: string, maxAnswerBytes: number): string {
+  const most = Math.floor(maxAnswerBytes / PIECE_BYTES).toLocaleString("en-US");
+  return `more than ${most} ${what} (--max-answer ${
+    showBytes(maxAnswerBytes)
+  } / ${PIECE_BYTES} bytes)`;
+}
+
 /**
  * The end of an exchange whose body is too large; `undefined` while it is not. What there was of the
  * body is dropped, so that it is not copied and decoded as well.
  */
 export function largeEnd(log: BodyLog, maxAnswerBytes: number): ExchangeEnd | undefined {
-  if (!log.exceeds(maxAnswerBytes, MOST_LARGEST)) return undefined;
+  // What is done for almost every read.
+  if (
+    log.bytes <= maxAnswerBytes && log.reads <= maxAnswerBytes / PIECE_BYTES &&
+    !log.crowds(maxAnswerBytes * MOST_LARGEST)
+  ) return undefined;
   const one = showBytes(maxAnswerBytes);
-  const message = log.bytes > maxAnswerBytes
-    ? `the answer is larger than ${one} (--max-answer)`
-    : `the answers in flight take more than ${showBytes(maxAnswerBytes * MOST_LARGEST)} ` +
-      `(${MOST_LARGEST} × --max-answer ${one}), and this is one of the larger ones`;
+  if (log.bytes > maxAnswerBytes) {
+    return dropped(log, `the answer is larger than ${one} (--max-answer)`);
+  }
+  if (log.reads > maxAnswerBytes / PIECE_BYTES) {
+    return dropped(log, `the answer came in ${manyPieces("reads", maxAnswerBytes)}`);
+  }
+  return dropped(
+    log,
+    `the answers in flight take more than ${showBytes(maxAnswerBytes * MOST_LARGEST)} ` +
+      `(${MOST_LARGEST} × --max-answer ${one}), and this is one of the larger ones`,
+  );
+}
+
+function dropped(log: BodyLog, message: string): ExchangeEnd {
   log.clear();
   return { kind: "malformed", message };
 }

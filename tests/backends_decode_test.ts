@@ -879,3 +879,13 @@ Deno.test("a refusal that is too large is refused with its limit, one that is lo
   );
   assertEquals(length, 2 ** 20);
 });
+
+Deno.test("a body with too many events is not read to its end", () => {
+  const options = { maxAnswerBytes: 64 * 100 };
+  const many = (count: number) => decode({ events: Array(count).fill({}), options }).outcome;
+  assertEquals(many(100).kind, "truncated");
+  assertEquals(many(101), {
+    kind: "protocol_error",
+    message: "the answer has more than 100 events (--max-answer 6400 bytes / 64 bytes)",
+  });
+});

@@ -137,3 +137,34 @@ Deno.test("cutEvents() refuses compressed gRPC messages", () => {
 Deno.test("grpcFrame() puts five bytes in front", () => {
   assertEquals(grpcFrame(new Uint8Array(258)).subarray(0, 5), Uint8Array.of(0, 0, 0, 1, 2));
 });
+
+Deno.test("cutEvents() cuts a body of megabytes as it cuts its parts, and never decodes all of it", () => {
+  const piece = (index: number) => `data: ${index}é\r\n\r\n`;
+  const text = Array.from({ length: 200_000 }, (_, i) => piece(i)).join("") +
+    `data: ${"y".repeat(3 << 20)}\n\n: end\n\ndata: last`;
+  const body = new TextEncoder().encode(text);
+  let largest = 0;
+  const { decode } = TextDecoder.prototype;
+  TextDecoder.prototype.decode = function (input, options) {
+    largest = Math.max(largest, input?.byteLength ?? 0);
+    return decode.call(this, input, options);
+  };
+  let index = 0;
+  let end = 0;
+  const seen: [number, number, boolean][] = [];
+  try {
+    cutEvents("sse", body, (data, endOffset, terminated) => {
+      if (index < 200_000) {
+        end += new TextEncoder().encode(piece(index)).length;
+        // Complete at the CR of its empty line.
+        if (data !== `${index}é` || endOffset !== end - 1) throw new Error(`event ${index}`);
+      } else seen.push([data.length, endOffset, terminated]);
+      index++;
+    });
+  } finally {
+    TextDecoder.prototype.decode = decode;
+  }
+  const large = end + 8 + (3 << 20);
+  assertEquals(seen, [[3 << 20, large, true], [4, body.length, false]]);
+  assert(largest < body.length / 1.5, `${largest} of ${body.length} bytes at once`);
+});

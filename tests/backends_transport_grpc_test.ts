@@ -51,6 +51,15 @@ Deno.test("grpcAnswer() takes the first message, and needs a whole one", () => {
   }
 });
 
+Deno.test("grpc does not wait for a message that is too large", async () => {
+  const onCall = (call: GrpcCall) => call.sendRaw(Uint8Array.fromHex("00ffffffff01"));
+  await withServer(onCall, async ({ send }) => {
+    const { end } = await send("", { maxBytes: 4096 });
+    const message = "an event is larger than 1 KiB (--max-answer 4 KiB / 4)";
+    assertEquals(end, { kind: "malformed", message });
+  });
+});
+
 Deno.test("grpc names the missing permission", async () => {
   const { code, stderr } = await runScript(
     `import { grpcTransport } from "ROOT/backends/transport_grpc.ts";
