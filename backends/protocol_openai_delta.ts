@@ -11,10 +11,10 @@ import type { FieldMask } from "./protocol.ts";
 type Part = "text" | "reasoning" | "tool";
 
 /**
- * Fields with something generated, and what it belongs to. Of the fields of one part the first that
- * holds something is read: the others repeat it under the name of another server.
+ * Fields with something generated, and what it belongs to. Of several fields with thinking, or with
+ * calls, the first that holds something is read: the others repeat it under another server's name.
  */
-const GENERATED: readonly (readonly [field: string, part: Part])[] = [
+const GENERATED: ReadonlyMap<string, Part> = new Map([
   ["content", "text"], // a text, or a list of parts
   ["text", "text"], // completions
   ["refusal", "text"], // OpenAI: the model declines
@@ -28,11 +28,11 @@ const GENERATED: readonly (readonly [field: string, part: Part])[] = [
   ["thinking_blocks", "reasoning"], // LiteLLM
   ["tool_calls", "tool"],
   ["function_call", "tool"], // OpenAI before tools
-];
+]);
 
 /** For reading deltas without building all of them. */
 export const DELTA_FIELDS: { readonly [name: string]: FieldMask } = Object.fromEntries(
-  GENERATED.map(([field]) => [field, "value"]),
+  Array.from(GENERATED.keys(), (field) => [field, "value"]),
 );
 
 /** Fields of a delta that hold nothing generated. */
@@ -58,14 +58,20 @@ const DEEPEST = 6;
 
 /** Adds to the event what a delta, a message, or a choice of completions carries. */
 export function readDelta(delta: JsonObject, event: EventDraft): void {
-  let read = "";
-  for (let i = 0; i < GENERATED.length; i++) {
-    const [field, part] = GENERATED[i]!;
+  let thought = false;
+  let called = false;
+  for (const field in delta) {
+    const part = GENERATED.get(field);
+    if (part === undefined) continue;
     const value = delta[field];
-    if (value === undefined || value === null || value === "") continue;
-    // A part that another field has given already.
-    if (part !== "text" && read.includes(part)) continue;
-    if (addGenerated(value, part, event, 0)) read += part;
+    if (part === "text") {
+      // What nearly every event is.
+      if (typeof value === "string") {
+        if (value !== "") event.text = event.text === undefined ? value : event.text + value;
+      } else addGenerated(value, part, event, 0);
+    } else if (part === "reasoning") {
+      if (!thought) thought = addGenerated(value, part, event, 0);
+    } else if (!called) called = addGenerated(value, part, event, 0);
   }
 }
 

@@ -170,7 +170,13 @@ Deno.test("README's sample of the output has the rows and columns that are print
   const sample = /^```text\n([^]*?)^```$/m.exec(README)![1]!;
   const server = await startSimServer({ ttft: "1", itl: "0" });
   try {
-    const argv = ["--concurrency=1,2", "--requests=120", "--output-tokens=3", "--slo=ttft:500"];
+    const argv = [
+      "--concurrency=1,2",
+      "--requests=120",
+      "--output-tokens=3",
+      "--slo=ttft:500",
+      "--transport=socket",
+    ];
     const { code, out, err } = await runCli(["bench", server.url, "--no-save", ...argv]);
     assertEquals(code, 0, err);
     const printed = rowLabels(out);
