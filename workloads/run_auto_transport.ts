@@ -27,17 +27,26 @@ export function overCheckingTransport<T>(
   use: (transport: Transport) => Promise<T>,
 ): Promise<T> {
   const { transport, insecure, protocol } = plan;
+  const socket = insecure || hasOwnAuthority(plan);
   const name = transport !== AUTO_TRANSPORT
     ? transport
     : findProtocol(protocol).carrier === "grpc"
     ? "grpc"
-    : insecure
+    : socket
     ? "socket"
     : "fetch";
   return withTransport(
     () => findTransport(name).open({ ...transportOptions(plan), clock: systemClock }),
     use,
   );
+}
+
+/**
+ * With `--ca-cert` the certificate may be the server's own, which `fetch` does not take where it is an
+ * authority's, as `openssl req -x509` makes it.
+ */
+function hasOwnAuthority(plan: BenchPlan): boolean {
+  return plan.caCert !== undefined && plan.url.startsWith("https:") && !isProxied(plan.url, plan);
 }
 
 /**
@@ -68,6 +77,7 @@ export async function settleTransport(
     tokensPerSec: tokens > 1 && streamMs > 0 ? (tokens - 1) / streamMs * 1000 : 0,
     latencyMs: endMs - sentMs,
     insecure: plan.insecure,
+    ownAuthority: hasOwnAuthority(plan),
     proxied: isProxied(plan.url, plan),
     epoll: epollFor(plan.url, environment),
     ...defined({ notCalibrated: calibrated.why }),
@@ -100,6 +110,8 @@ export interface TransportNeed {
   readonly latencyMs: number;
   /** `--insecure`, which fetch does not support. */
   readonly insecure: boolean;
+  /** `--ca-cert`, which may hold the server's own certificate. */
+  readonly ownAuthority?: boolean;
   /** A proxy of the environment stands before the server: only `fetch` and `grpc` know it. */
   readonly proxied: boolean;
   readonly epoll: EpollChance;
@@ -155,6 +167,9 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
   const simplest = carrier === "grpc" ? "grpc" : "fetch";
   if (need.insecure && carrier === "http") {
     return { transport: "socket", why: "fetch accepts no certificate unchecked" };
+  }
+  if (need.ownAuthority && carrier === "http") {
+    return { transport: "socket", why: "fetch may not take the certificate in --ca-cert" };
   }
   if (need.proxied) {
     return { transport: simplest, why: `the environment's proxy is known to ${simplest} alone` };
