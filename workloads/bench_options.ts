@@ -231,7 +231,9 @@ export const LOAD_OPTIONS = group("Load", {
     value: "R[,R…]",
     aliases: ["r", "request-rate"],
     min: 0.001,
-    help: "Open loop: requests per second, on a fixed schedule whatever the server does.",
+    max: Infinity,
+    help: "Open loop: requests per second, on a fixed schedule whatever the server does; " +
+      "inf = all at once.",
   }),
   arrival: option.choice({
     default: "poisson",

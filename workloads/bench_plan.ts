@@ -288,6 +288,11 @@ function planLoads(values: MeasureValues): Load[] {
   }
   if (rate !== undefined) {
     const { arrival, burstiness, maxInFlight, overflow } = values;
+    if (rate.includes(Infinity) && values.requests === undefined && values.duration !== undefined) {
+      throw new UserError(
+        "Cannot use --rate inf with --duration alone: all requests leave at once, add --requests N",
+      );
+    }
     return rate.map((ratePerSec) => ({
       kind: "open",
       arrival,

@@ -16,6 +16,7 @@ import type {
   Values,
   ValuesOf,
 } from "./command.ts";
+import { oursFor, ourValueFor } from "./option_foreign.ts";
 import { refuseUnneeded } from "./option_needs.ts";
 import { withoutPassword } from "./option_secret.ts";
 import { nearestName } from "./option_suggest.ts";
@@ -141,11 +142,19 @@ export function withDefaults<T extends OptionTable>(
 class OptionIndex {
   readonly #options: readonly NamedOption[];
   readonly #byName: ReadonlyMap<string, NamedOption>;
+  readonly #arguments: readonly NamedOption[];
 
   constructor({ options }: CommandTable) {
+    this.#arguments = listArguments(options);
     // The command's own names come first and win, e.g. its `-q`.
     this.#options = [...listOptions(options), ...listOptions(COMMON_OPTIONS)];
     this.#byName = indexOptions(this.#options);
+  }
+
+  /** Whether there is an option or an argument of that name. */
+  has(name: string): boolean {
+    return this.find(name) !== undefined ||
+      this.#arguments.some((argument) => argument.name === name);
   }
 
   find(name: string): NamedOption | undefined {
@@ -180,7 +189,7 @@ function splitArguments(
       places.push(argument);
       continue;
     }
-    const { option, negated, value } = splitArgument(argument, index);
+    const { option, negated, value } = splitArgument(argument, index, argv);
     let text = value;
     if (option.kind === "flag") {
       if (negated && text !== undefined) {
@@ -214,6 +223,7 @@ function looksLikeOption(argument: string, index: OptionIndex): boolean {
 function splitArgument(
   argument: string,
   index: OptionIndex,
+  argv: readonly string[],
 ): { option: NamedOption; negated: boolean; value: string | undefined } {
   const [, name = "", value] = /^--?([^=]*)(?:=([^]*))?$/.exec(argument)!;
   // One dash and a name of several letters would be `-n5`: a letter with its value.
@@ -230,12 +240,36 @@ function splitArgument(
   if (option !== undefined) return { option, negated: false, value };
   const flag = argument.startsWith("--") ? index.findNegated(name) : undefined;
   if (flag !== undefined) return { option: flag, negated: true, value };
-  const written = argument.split("=", 1)[0]!;
+  throw unknownOption(argument, index, argv);
+}
+
+/** With our name for it; where it is another tool's, for all of that tool's that are given. */
+function unknownOption(
+  argument: string,
+  index: OptionIndex,
+  argv: readonly string[],
+): UserError {
+  const ours = (name: string) => oursFor(name.replace(/^-+/, ""), (own) => index.has(own));
+  const written = writtenName(argument);
+  if (ours(written) !== undefined) {
+    const rest = argv.slice(argv.indexOf(argument)).filter((text) => text.startsWith("--"));
+    const foreign = [written, ...rest.map(writtenName)].flatMap((name) => {
+      const own = index.find(name.replace(/^-+/, "")) === undefined ? ours(name) : undefined;
+      return own === undefined ? [] : [`${name} is ${own} here`];
+    });
+    return new UserError(
+      `Cannot use ${written}: there is no such option; ${[...new Set(foreign)].join(", ")}`,
+    );
+  }
   const near = nearestName(written, index.names);
-  throw new UserError(
+  return new UserError(
     `Cannot use ${written}: there is no such option` +
       (near === undefined ? "" : `; did you mean ${dashed(near)}?`),
   );
+}
+
+function writtenName(argument: string): string {
+  return argument.split("=", 1)[0]!;
 }
 
 function missingValue(written: string, option: Option, next: string | undefined): string {
@@ -337,6 +371,8 @@ function checkChoice(option: NamedOption, text: string): string {
   const { choices } = option;
   if (text === "") throw new UserError(missingValue(dashed(option.name), option, undefined));
   if (choices === undefined || choices.includes(text)) return text;
+  const ours = ourValueFor(option.name, text);
+  if (ours !== undefined) throw refused(option, text, `; for ${text} it is ${ours}`);
   const near = nearestName(text, choices);
   throw refused(option, text, near === undefined ? "" : `; did you mean ${near}?`);
 }

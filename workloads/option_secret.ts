@@ -175,6 +175,8 @@ function valueWithoutKeys(value: OptionValue): OptionValue {
     if (typeof part === "string") {
       return secret || isSecretField(name, part) ? MASK : withoutKeys(part);
     }
+    // JSON has no infinity; options take the word.
+    if (part === Infinity) return "inf";
     if (Array.isArray(part)) return part.map((one) => change(one, name, secret));
     if (!isObject(part)) return part;
     const within = secret || isSecretName(name);

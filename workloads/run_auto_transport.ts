@@ -70,7 +70,7 @@ export async function settleTransport(
   const { transport, why } = chooseTransport({
     carrier: findProtocol(plan.protocol).carrier === "grpc" ? "grpc" : "http",
     limits: limits.filter(({ workers }) => workers === plan.workers),
-    loads: plan.loads,
+    loads: plan.loads.map((load, i) => withEnd(load, plan.stops[i]?.requests)),
     threads: Math.max(1, plan.workers),
     effectiveCores: environment.effectiveCores ?? environment.cores,
     // An answer that came at once says nothing of a rate; one of a single token has none.
@@ -84,6 +84,12 @@ export async function settleTransport(
   });
   note?.(`--transport auto takes ${transport}: ${why}`);
   return { ...plan, transport };
+}
+
+/** Requests that leave all at once are as many streams as there are requests. */
+function withEnd(load: Load, requests: number | undefined): Load {
+  if (load.kind === "closed" || load.ratePerSec !== Infinity || requests === undefined) return load;
+  return load.maxInFlight > 0 ? load : { ...load, maxInFlight: requests };
 }
 
 /** Whether `epoll` may be taken for this server; never asks for the permission. */
