@@ -55,16 +55,19 @@ export interface Outside {
   readonly noColor: boolean;
   /** Width of the terminal in characters; called for each page and each progress line. */
   readonly columns: () => number;
-  /** Calls `listener` for each SIGINT and SIGTERM; returns how to stop that. */
-  readonly onSignal: (listener: () => void) => () => void;
+  /** Calls `listener` for each SIGINT, SIGTERM and SIGHUP; returns how to stop that. */
+  readonly onSignal: (listener: (signal?: Deno.Signal) => void) => () => void;
   /** Ends the program at once. */
   readonly exit: (code: number) => void;
 }
 
+/** Why results could not be written, e.g. to a full disk. */
+let lostOutput: string | undefined;
+
 /** This process. */
 const PROCESS: Outside = {
   commands: COMMANDS,
-  stdout: writerTo(Deno.stdout),
+  stdout: writerTo(Deno.stdout, (why) => lostOutput = why),
   stderr: writerTo(Deno.stderr),
   stdoutIsTerminal: Deno.stdout.isTerminal(),
   stderrIsTerminal: Deno.stderr.isTerminal(),
@@ -173,7 +176,13 @@ async function run(
     aborted: interrupt.aborted,
     commandLine,
   };
-  const stopListening = outside.onSignal(() => {
+  const stopListening = outside.onSignal((signal) => {
+    if (signal === "SIGHUP") {
+      // A terminal that closes may say so several times, and nobody is there to ask for more haste.
+      if (interrupt.interrupted.aborted) return;
+      interrupt.signal();
+      return note("Stopping: the terminal was closed");
+    }
     switch (interrupt.signal()) {
       case "interrupt":
         return note("Stopping; Ctrl-C again stops at once");
@@ -257,11 +266,14 @@ function permissionMessage(message: string): string {
 }
 
 /**
- * Writes all of a text. When the reader has left (`| head`), the rest is dropped, and the command
- * goes on to write its files.
+ * Writes all of a text. When the reader has left (`| head`), the terminal is gone, or the disk is
+ * full, the rest is dropped, and the command goes on to write its files.
+ *
+ * @param lost is told why, unless it is the reader who has left.
  */
 function writerTo(
   stream: { writeSync(bytes: Uint8Array): number },
+  lost: (why: string) => void = () => {},
 ): (text: string) => void {
   const encoder = new TextEncoder();
   let open = true;
@@ -271,18 +283,23 @@ function writerTo(
       try {
         bytes = bytes.subarray(stream.writeSync(bytes));
       } catch (error) {
-        if (error instanceof Deno.errors.BrokenPipe) {
-          open = false;
-        } else if (error instanceof Deno.errors.WouldBlock) {
+        if (error instanceof Deno.errors.WouldBlock) {
           // Another program made the shared pipe non-blocking, and it is full.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-        } else {
-          throw new UserError(`Cannot write the output: ${(error as Error).message}`);
+          continue;
+        }
+        open = false;
+        const { message } = error as Error;
+        if (!(error instanceof Deno.errors.BrokenPipe) && !TERMINAL_GONE.test(message)) {
+          lost(message);
         }
       }
     }
   };
 }
+
+/** EIO and ENXIO: what a terminal that was closed answers. */
+const TERMINAL_GONE = /\(os error [56]\)/;
 
 function terminalColumns(): number {
   try {
@@ -293,15 +310,35 @@ function terminalColumns(): number {
   }
 }
 
-function listenToSignals(listener: () => void): () => void {
+function listenToSignals(listener: (signal: Deno.Signal) => void): () => void {
   // Windows has no SIGTERM to listen to.
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, listener);
+    : ["SIGINT", "SIGTERM", "SIGHUP"];
+  const deaf = Deno.build.os === "linux" && hangupIsIgnored();
+  const handlers = signals.map((signal) => {
+    // Under `nohup` it must be heard all the same: Deno ends by it where nobody listens.
+    const handler = signal === "SIGHUP" && deaf ? () => {} : () => listener(signal);
+    Deno.addSignalListener(signal, handler);
+    return () => Deno.removeSignalListener(signal, handler);
+  });
   return () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, listener);
+    for (const remove of handlers) remove();
   };
+}
+
+/** Whether this process was started to ignore SIGHUP; false where Deno may not read that. */
+function hangupIsIgnored(): boolean {
+  // The file needs all permissions, and Deno would ask for them in a terminal.
+  const all = (["run", "env", "sys", "ffi", "read", "write", "net"] as const).every((name) =>
+    Deno.permissions.querySync({ name }).state === "granted"
+  );
+  try {
+    const status = all ? Deno.readTextFileSync("/proc/self/status") : "";
+    return (parseInt(/^SigIgn:\s*([\da-f]+)$/m.exec(status)?.[1]?.slice(-1) ?? "0", 16) & 1) === 1;
+  } catch {
+    return false;
+  }
 }
 
 // `import.meta.main` is true in a worker that loads this file as well.
@@ -315,5 +352,10 @@ if (import.meta.main && !("DedicatedWorkerGlobalScope" in globalThis)) {
     event.preventDefault();
     Deno.exit(explain(event.error, PROCESS));
   });
-  Deno.exit(await main(Deno.args));
+  const code = await main(Deno.args);
+  if (lostOutput !== undefined) {
+    PROCESS.stderr(`error: Cannot write the output: ${lostOutput}\n`);
+    Deno.exit(code || EXIT.usage);
+  }
+  Deno.exit(code);
 }

@@ -30,7 +30,10 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: EXIT.usage, meaning: "wrong options, values or files: nothing was measured" },
   { code: EXIT.unreachable, meaning: "the server does not answer, or is not the one expected" },
   { code: EXIT.internal, meaning: "a bug in Tokometer; please report it" },
-  { code: EXIT.interrupted, meaning: "stopped by Ctrl-C; what was measured is reported" },
+  {
+    code: EXIT.interrupted,
+    meaning: "stopped by a signal or a closed terminal; what was measured is reported",
+  },
 ];
 
 /**

@@ -12,6 +12,8 @@ export interface Pty extends AsyncDisposable {
   /** Resolves when the output contains `text`. @throws when the program ends without it. */
   waitFor(text: string): Promise<void>;
   type(keys: string): Promise<void>;
+  /** Closes the terminal at once, as a window or a lost connection does. */
+  kill(): void;
   /** The program's exit code. */
   readonly exitCode: Promise<number>;
 }
@@ -75,6 +77,7 @@ export function startOnPty(
     async type(text: string): Promise<void> {
       await keys.write(new TextEncoder().encode(text));
     },
+    kill: () => child.kill("SIGKILL"),
     exitCode,
     async [Symbol.asyncDispose](): Promise<void> {
       // Typing the end of input does not end a program that does not read; closing the line does.
