@@ -381,6 +381,16 @@ export interface Witness {
   readonly cpuMs?: number;
 }
 
+/** The end of a server, as its client saw it. */
+export interface ServerLost {
+  /** First of the connections that failed in a row, in ms from the start of the load. */
+  readonly atMs: number;
+  /** How many failed in a row before the load was stopped; 0 = they did before this load. */
+  readonly failures: Count;
+  /** Why the last of them failed. */
+  readonly message: string;
+}
+
 /** End of one load, as a line of the record file. Times in ms from the start of the load. */
 export interface LoadEnd {
   /** 0-based position in the header's `loads`. */
@@ -389,7 +399,7 @@ export interface LoadEnd {
   readonly startedAtMs?: number;
   /** From the start of the load to the end of the last counted request. */
   readonly durationMs: number;
-  /** When the last user had started; 0 without a ramp-up. */
+  /** When the last user's first request left; the end of the load, where not every user began. */
   readonly rampEndMs: number;
   /** First moment when nothing was left to send. */
   readonly sendingEndMs: number;
@@ -397,6 +407,8 @@ export interface LoadEnd {
   readonly interrupted: boolean;
   /** The run was stopped before this load began: its times are 0. */
   readonly skipped?: true;
+  /** The server went away, which ended this load or kept it from being sent; absent = it stayed. */
+  readonly serverLost?: ServerLost;
   /** The client ended without writing this line: the values come from its records. */
   readonly inferred?: true;
   /** What streams of known timing showed of this client; absent = there were none. */

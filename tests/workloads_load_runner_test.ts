@@ -14,6 +14,10 @@ interface Setup {
   readonly graceMs?: number;
   readonly workers?: number;
   readonly worker?: number;
+  /** The count that several workers share. */
+  readonly takeNext?: () => number;
+  /** From this request on nobody answers. */
+  readonly refusedFrom?: number;
   /** Start of the load; the clock begins at 0. */
   readonly originMs?: number;
   /** Presses Ctrl-C at this time. */
@@ -39,7 +43,7 @@ interface Outcome {
 
 async function play(setup: Setup): Promise<Outcome> {
   const clock = new FakeClock();
-  const transport = fakeTransport(clock, setup.serviceMs ?? (() => 100));
+  const transport = fakeTransport(clock, setup.serviceMs ?? (() => 100), setup.refusedFrom);
   const stop = new AbortController();
   const abort = new AbortController();
   const departures: Departure[] = [];
@@ -78,7 +82,7 @@ async function play(setup: Setup): Promise<Outcome> {
     ...(load.kind === "open" && !setup.withoutArrivals
       ? { arrivals: arrivalTimes(load, 0, 0) }
       : {}),
-    takeNext: () => queue++,
+    takeNext: setup.takeNext ?? (() => queue++),
     onExchange(departure, exchange) {
       departures.push(departure);
       exchanges.push(exchange);
@@ -145,6 +149,52 @@ Deno.test("runLoad() closed: the steady window ends when the first user has noth
   // User 0 is done at 100, user 1 has a second request until 200.
   const { end } = await play({ load: closed(2), stop: { requests: 3 } });
   assertEquals(end.sendingEndMs, 100);
+});
+
+Deno.test("runLoad() closed: users of all threads draw on one count and stop together", async () => {
+  for (const workers of [1, 3]) {
+    let taken = 0;
+    const shares = await Promise.all(Array.from({ length: workers }, (_, worker) =>
+      play({
+        load: closed(6),
+        stop: { requests: 50 },
+        workers,
+        worker,
+        // Answers of very different length.
+        serviceMs: (n) => n % 5 === 0 ? 900 : 100,
+        takeNext: () => taken++,
+      })));
+    const departures = shares.flatMap(({ departures }) => departures);
+    assertEquals(departures.length, 50);
+    assertEquals(new Set(departures.map(({ index }) => index)).size, 50);
+    for (const { index, item, user } of departures) {
+      assertEquals([index % 6, item], [user, index]);
+    }
+    // No user goes on alone: none begins after another one found nothing left.
+    const [firstMs] = shares.map(({ end }) => end.sendingEndMs).toSorted((a, b) => a - b);
+    if (workers > 1) continue; // Each share of a test has a clock of its own.
+    assert(Math.max(...departures.map(({ intendedMs }) => intendedMs)) <= firstMs!, `${firstMs}`);
+  }
+});
+
+Deno.test("runLoad() closed: the ramp-up lasts until the last user's request has left", async () => {
+  const all = await play({ load: closed(4, 400), stop: { requests: 40 } });
+  assertEquals(all.end.rampEndMs, 300);
+  // The count is used up before user 3 comes: there is no steady window.
+  const few = await play({ load: closed(4, 400), stop: { requests: 4 } });
+  assertEquals(few.sentMs, [0, 100, 100, 200]);
+  assert(few.end.rampEndMs >= few.end.sendingEndMs, JSON.stringify(few.end));
+});
+
+Deno.test("runLoad() closed: users whose connection is refused do not spin", async () => {
+  const few = await play({ load: closed(2), stop: { durationMs: 1000 }, refusedFrom: 0 });
+  assertEquals(few.sentMs.length, 2 * 10);
+  // However many there are, they ask about once a millisecond.
+  const many = await play({ load: closed(2000), stop: { durationMs: 10_000 }, refusedFrom: 0 });
+  assertEquals(many.sentMs.length, 2000 * 5);
+  // Ctrl-C does not wait for the pause.
+  const stopped = await play({ load: closed(9000), stop: {}, refusedFrom: 0, stopAtMs: 50 });
+  assertEquals(stopped.endedMs, 50);
 });
 
 Deno.test("runLoad() measured concurrency is the one asked for (T48)", async () => {

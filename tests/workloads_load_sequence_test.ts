@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { ClosedLoad } from "../workloads/load.ts";
-import { type Sequence, sequenceOf } from "../workloads/load_sequence.ts";
+import {
+  type Sequence,
+  sequenceOf,
+  sparePrompts,
+  type TakeNext,
+} from "../workloads/load_sequence.ts";
 
 function closed(users: number, sequence: ClosedLoad["sequence"]): ClosedLoad {
   return { kind: "closed", users, rampUpMs: 0, sequence };
@@ -16,17 +21,46 @@ function items(next: Sequence, user: number, most = 20): number[] {
   return taken;
 }
 
+/** A count that all users share. */
+function counter(): TakeNext {
+  let taken = 0;
+  return () => taken++;
+}
+
 Deno.test("sequenceOf() disjoint gives neighbours prompts that do not overlap (T22)", () => {
   const next = sequenceOf(closed(3, "disjoint"), {
     poolSize: 9,
-    stop: { requests: 9 },
-    takeNext: () => 0,
+    stop: {},
+    takeNext: counter(),
   });
-  assertEquals([0, 1, 2].map((user) => items(next, user)), [[0, 3, 6], [1, 4, 7], [2, 5, 8]]);
+  assertEquals([0, 1, 2].map((user) => items(next, user, 3)), [[0, 3, 6], [1, 4, 7], [2, 5, 8]]);
 });
 
-Deno.test("sequenceOf() disjoint ends after exactly the requests asked for", () => {
+Deno.test("sequenceOf() disjoint: one count for all, and prompts of one's own all the same", () => {
   const next = sequenceOf(closed(3, "disjoint"), {
+    poolSize: 100,
+    stop: { requests: 8 },
+    takeNext: counter(),
+  });
+  // User 1 answers five times as fast as the others.
+  assertEquals([next(0, 0), next(2, 0)], [{ index: 0, item: 0 }, { index: 2, item: 2 }]);
+  assertEquals(items(next, 1, 5), [1, 4, 7, 10, 13]);
+  assertEquals(next(0, 1), { index: 3, item: 3 });
+  // All of them stop there, whoever asks.
+  assertEquals([0, 1, 2].map((user) => next(user, 9)), [undefined, undefined, undefined]);
+});
+
+Deno.test("sequenceOf() disjoint sends each prompt once where none may be sent again", () => {
+  const next = sequenceOf(closed(3, "disjoint"), {
+    poolSize: 7,
+    stop: { requests: 100, once: true },
+    takeNext: counter(),
+  });
+  assertEquals([...items(next, 2, 5), ...items(next, 0)], [0, 1, 2, 3, 4, 5, 6]);
+});
+
+Deno.test("sequenceOf() rounds gives each user a share to itself", () => {
+  const next = sequenceOf(closed(3, "rounds"), {
     poolSize: 100,
     stop: { requests: 8 },
     takeNext: () => 0,
@@ -34,8 +68,17 @@ Deno.test("sequenceOf() disjoint ends after exactly the requests asked for", () 
   assertEquals([0, 1, 2].flatMap((user) => items(next, user)).sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
-Deno.test("sequenceOf() disjoint starts over when the pool is used up (T28)", () => {
-  const next = sequenceOf(closed(2, "disjoint"), {
+Deno.test("sparePrompts() keeps the prompts of fast users new", () => {
+  // Alone, or with one request each, no user can overtake.
+  assertEquals(sparePrompts(closed(1, "disjoint"), { requests: 100 }), 0);
+  assertEquals(sparePrompts(closed(64, "disjoint"), { requests: 64 }), 0);
+  assertEquals(sparePrompts(closed(8, "disjoint"), { requests: 128 }), 32);
+  assertEquals(sparePrompts(closed(8, "rounds"), { requests: 128 }), 0);
+  assertEquals(sparePrompts(closed(8, "disjoint"), { durationMs: 1000 }), 0);
+});
+
+Deno.test("sequenceOf() rounds starts over when the pool is used up (T28)", () => {
+  const next = sequenceOf(closed(2, "rounds"), {
     poolSize: 3,
     stop: { requests: 8 },
     takeNext: () => 0,

@@ -293,6 +293,14 @@ export const LOAD_OPTIONS = group("Load", {
       "the rest is cancelled, excluded and counted.",
     advanced: true,
   }),
+  stopOnErrors: option.integer({
+    min: 0,
+    defaultText: "20, or 2 per user if that is more",
+    help:
+      "Stop when so many connections in a row are refused or broken, for 2 s at least: the server " +
+      "is gone, and the exit code is 1. 0 = never.",
+    advanced: true,
+  }),
   warmup: option.integer({
     min: 0,
     defaultText: `one per user, at most ${MOST_WARMUPS}; ${OPEN_LOOP_WARMUPS} with --rate`,

@@ -25,6 +25,7 @@ import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import { chooseDataset, datasetExtra } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
+import { sparePrompts } from "./load_sequence.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import type { Dataset } from "./prompt.ts";
@@ -74,6 +75,11 @@ export interface BenchPlan {
   readonly graceMs: number;
   /** Threads that send and read; 0 = the main one. */
   readonly workers: number;
+  /**
+   * Connections that fail in a row before the server counts as gone; 0 = never, absent = 20, and at
+   * least two for each user.
+   */
+  readonly stopOnErrors?: number;
 
   /** Name in the registry of datasets, e.g. `sharegpt`. */
   readonly dataset: string;
@@ -184,8 +190,10 @@ export async function planRun(
   const stops = parts.stops ?? asked.map((load) => planStop(load, values));
   const loads = parts.loads ?? asked.map((load, i) => clampUsers(load, stops[i]!));
   const warmups = parts.warmups ?? loads.map((load) => values.warmup ?? usualWarmup(load));
-  const wanted = stops.reduce((sum, stop) => sum + (stop.requests ?? POOL_FOR_DURATION), 0) +
-    Math.max(0, ...warmups);
+  const wanted = stops.reduce(
+    (sum, stop, i) => sum + (stop.requests ?? POOL_FOR_DURATION) + sparePrompts(loads[i]!, stop),
+    Math.max(0, ...warmups),
+  );
   const length = values.length ?? (protocol.forcesLength ? "forced" : "cap");
   if (length === "forced" && !protocol.forcesLength) {
     throw new UserError(
@@ -239,6 +247,7 @@ export async function planRun(
         ? "max_completion_tokens" as const
         : undefined,
       calibration: values.noCalibration === true ? false as const : values.calibration,
+      stopOnErrors: values.stopOnErrors,
       endpoint,
       model,
       apiKey,

@@ -191,7 +191,7 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
     const startMs = systemClock.now();
     const end = await threads.run({
       // Users start over the length of an answer: their requests then come at all times.
-      load: { kind: "closed", users: streams, rampUpMs: answerMs(engine), sequence: "disjoint" },
+      load: { kind: "closed", users: streams, rampUpMs: answerMs(engine), sequence: "rounds" },
       stop: { requests: streams * requestsPerStream },
       seed: 0,
       loadNumber: loadNumber++,

@@ -188,7 +188,7 @@ async function planProfile(values: GenerationValues, engine: ScriptEngine): Prom
         kind: "closed",
         users: asked.concurrency,
         rampUpMs: 0,
-        sequence: "disjoint",
+        sequence: "rounds",
       })),
       stops: cases.map(({ asked }) => ({ requests: asked.concurrency * asked.rounds })),
       warmups: cases.map(({ asked, warmups }) => asked.concurrency * warmups),

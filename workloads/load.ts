@@ -14,11 +14,12 @@ export interface ClosedLoad {
   readonly rampUpMs: number;
   /**
    * Which prompt a user sends next. `disjoint`: user i takes i, i + N, i + 2N … of the seeded
-   * order, so that no two users send the same prompt while the pool lasts; `shared`: the next free
-   * user takes the next prompt; `legacy`: rotation and reversal of the api_bench_tools script;
+   * order, so that no two users send the same prompt while the pool lasts, and all draw on one count
+   * of requests, so that they stop together; `rounds`: the same prompts, but each user has a share
+   * of the requests to itself; `shared`: the next free user takes the next prompt; `legacy`: rotation and reversal of the api_bench_tools script;
    * `shuffled`: each user goes once through the pool in an order of its own, drawn from `seed`.
    */
-  readonly sequence: "disjoint" | "shared" | "legacy" | "shuffled";
+  readonly sequence: "disjoint" | "rounds" | "shared" | "legacy" | "shuffled";
   /** For `shuffled`; default 0. */
   readonly seed?: number;
 }

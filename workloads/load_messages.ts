@@ -49,7 +49,7 @@ export interface RunMessage {
   readonly poolOffset: number;
   /** Start, in ms since the epoch (threads have origins of their own). */
   readonly startEpochMs: number;
-  /** One Int32 shared by all threads: the queue of `shared` sequences. */
+  /** One Int32 shared by all threads: requests that were taken, or prompts of a `shared` sequence. */
   readonly queue: SharedArrayBuffer;
   /** Streams of known timing beside the load; absent = none. */
   readonly witness?: WitnessShare;

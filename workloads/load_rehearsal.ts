@@ -21,7 +21,7 @@ export async function rehearse(
 ): Promise<void> {
   const never = new AbortController().signal;
   await runLoad({
-    load: { kind: "closed", users: USERS, rampUpMs: 0, sequence: "disjoint" },
+    load: { kind: "closed", users: USERS, rampUpMs: 0, sequence: "rounds" },
     stop: { requests: REQUESTS },
     worker: 0,
     workers: 1,

@@ -76,7 +76,7 @@ const NOTHING_BESIDE: StreamsBeside = { start() {}, end: () => Promise.resolve()
 
 /** How the share went; ms from the origin. */
 export interface ShareEnd {
-  /** When the last user had started. */
+  /** When the last user's first request left; the end of the share, where not every user began. */
   readonly rampEndMs: number;
   /** First moment when a free slot found nothing left to send. */
   readonly sendingEndMs: number;
@@ -116,18 +116,25 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
     signal: inFlight.signal,
     ...defined({ maxBytes: share.maxAnswerBytes }),
   };
+  const starts = { last: 0, users: 0 };
   const send: Send = async (departure, now) => {
-    if (!now) await turns.depart();
+    if (!now) {
+      await turns.depart();
+      starts.last = clock.now() - originMs;
+      starts.users++;
+    }
     const pass = Math.floor(departure.index / share.poolSize);
     const wire = tools.requestOf(departure.item, departure.index, pass);
     tools.onSent?.();
     const exchange = await tools.transport.send(wire, options);
     await turns.finish();
+    const refused = exchange.end.kind === "connect_error";
     tools.onExchange(departure, exchange);
+    return refused;
   };
 
   const beside = tools.beside?.(turns) ?? NOTHING_BESIDE;
-  const running = { ...tools, send, sending: sending.signal, beside };
+  const running = { ...tools, send, starts, sending: sending.signal, beside };
   const { load } = share;
   const end = load.kind === "closed"
     ? await runClosed({ ...share, load }, running)
@@ -142,43 +149,53 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 }
 
 /**
- * Sends a request and resolves when its answer was handed on.
+ * Sends a request and resolves when its answer was handed on: whether there was no connection.
  *
  * @param now it needs no event-loop turn of its own, as after the end of a user's last answer.
  */
-type Send = (departure: Departure, now: boolean) => Promise<void>;
+type Send = (departure: Departure, now: boolean) => Promise<boolean>;
+
+/**
+ * A user whose connection was refused waits so long before its next request: without a pause, a
+ * server that is gone would be asked thousands of times a second. All users together ask no more
+ * than about once a millisecond.
+ */
+function refusedPauseMs(users: number): number {
+  return Math.max(100, users);
+}
 
 /** A load that is being run. */
 interface Running extends Omit<RunnerTools, "beside"> {
   readonly beside: StreamsBeside;
   readonly send: Send;
+  /** First requests of users: when the last one left, ms from the origin, and how many did. */
+  readonly starts: { readonly last: number; readonly users: number };
   /** Aborted when nothing more may be sent. */
   readonly sending: AbortSignal;
 }
 
 async function runClosed(
   { load, stop, poolSize, worker, workers }: LoadShare & { readonly load: ClosedLoad },
-  { clock, originMs, takeNext, send, sending, beside }: Running,
+  { clock, originMs, takeNext, send, starts, sending, beside }: Running,
 ): Promise<ShareEnd> {
   const next = sequenceOf(load, { poolSize, stop, takeNext });
   const deadlineMs = stop.durationMs ?? Infinity;
-  let rampEndMs = 0;
   let sendingEndMs = Infinity;
 
   const stopped = () => {
     sendingEndMs = Math.min(sendingEndMs, clock.now() - originMs, deadlineMs);
   };
 
-  const user = async (u: number, startMs: number): Promise<void> => {
+  const user = async (u: number): Promise<void> => {
     for (let k = 0; !sending.aborted; k++) {
       const nowMs = clock.now() - originMs;
       // "No time left" means "do not start", never "unlimited" (T20 in docs/python-scripts.md).
       if (nowMs >= deadlineMs) break;
       const request = next(u, k);
       if (request === undefined) break;
-      if (k === 0) rampEndMs = Math.max(rampEndMs, startMs);
       const { index, item } = request;
-      await send({ index, user: u, item, intendedMs: nowMs }, k > 0);
+      const refused = await send({ index, user: u, item, intendedMs: nowMs }, k > 0);
+      if (refused) await clock.sleepUntil(clock.now() + refusedPauseMs(load.users), sending);
     }
     stopped();
   };
@@ -194,12 +211,12 @@ async function runClosed(
       stopped();
       break;
     }
-    users.push(user(u, startMs));
+    users.push(user(u));
     beside.start(users.length / count);
   }
   await Promise.all(users);
   return {
-    rampEndMs,
+    rampEndMs: starts.users < count ? Math.max(0, clock.now() - originMs) : starts.last,
     sendingEndMs: isFinite(sendingEndMs) ? Math.max(0, sendingEndMs) : 0,
   };
 }

@@ -52,6 +52,7 @@ export type BenchOptions = Readonly<{
   requests?: number;
   duration?: number;
   grace?: number;
+  stopOnErrors?: number;
   warmup?: number;
   workers?: number;
   // Prompts; from `sampler` on those of single datasets.

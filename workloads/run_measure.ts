@@ -4,17 +4,20 @@
  *
  * @module
  */
+import { onAbort, wallClockMs } from "../backends/clock.ts";
 import { decodeExchange, type DecodeOptions, unsentRecord } from "../backends/decode.ts";
 import { defined } from "../backends/defined.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
-import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import type { LoadEnd, Run, RunHeader, ServerLost } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type GpuSampler, isThisMachine, openGpuSampler } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
 import { watchClient } from "./load_client_health.ts";
 import type { Departure } from "./load_runner.ts";
+import { sparePrompts } from "./load_sequence.ts";
+import { lossNote, usualStopOnErrors, watchServer } from "./load_server_watch.ts";
 import { type LoadThreads, openThreads } from "./load_threads.ts";
 import type { Dataset } from "./prompt.ts";
 import { microseconds, toMicroseconds } from "./record_file.ts";
@@ -169,47 +172,59 @@ async function measureLoads(running: Running): Promise<LoadEnd[]> {
   const { plan, hooks } = running;
   const ends: LoadEnd[] = [];
   let poolOffset = Math.max(0, ...plan.warmups);
+  let lost: ServerLost | undefined;
   for (const [number, load] of plan.loads.entries()) {
     const own = plan.own?.loads[number];
     const stop = plan.stops[number] ?? {};
     const warmups = plan.warmups[number] ?? 0;
-    if (warmups > 0 && !hooks.stopSignal.aborted) {
-      await measureLoad(running, {
+    if (warmups > 0 && !hooks.stopSignal.aborted && lost === undefined) {
+      const { serverLost } = await measureLoad(running, {
         number,
-        load,
+        // Its prompts are a queue: none of those that will be measured is sent before.
+        load: load.kind === "closed" && load.sequence === "disjoint"
+          ? { ...load, sequence: "shared" }
+          : load,
         stop: { requests: warmups },
         phase: "warmup",
         poolOffset: own?.warmupFrom ?? 0,
       });
+      lost = serverLost;
     }
     // The script's rotation counts from the pool's first prompt, warm-up or not.
     const fromFirst = load.kind === "closed" && load.sequence === "legacy";
-    const end = hooks.stopSignal.aborted ? skippedLoad(number) : await measureLoad(running, {
-      number,
-      load,
-      stop,
-      phase: "measure",
-      poolOffset: own?.from ?? (fromFirst ? 0 : poolOffset),
-    });
+    const end = hooks.stopSignal.aborted || lost !== undefined
+      ? skippedLoad(number, lost)
+      : await measureLoad(running, {
+        number,
+        load,
+        stop,
+        phase: "measure",
+        poolOffset: own?.from ?? (fromFirst ? 0 : poolOffset),
+      });
+    lost ??= end.serverLost;
     ends.push(end);
     hooks.onLoadEnd?.(end);
-    poolOffset += stop.requests ?? 0;
+    poolOffset += (stop.requests ?? 0) + sparePrompts(load, stop);
   }
-  if (ends.every(({ skipped }) => skipped)) {
+  if (lost === undefined && ends.every(({ skipped }) => skipped)) {
     throw new UserError("Interrupted before anything was measured", EXIT.interrupted);
   }
   return ends;
 }
 
-/** Ctrl-C came before it: without an end it would look like the load of a client that was killed. */
-function skippedLoad(load: number): LoadEnd {
+/**
+ * Ctrl-C came before it, or the server was lost: without an end it would look like the load of a
+ * client that was killed.
+ */
+function skippedLoad(load: number, lost: ServerLost | undefined): LoadEnd {
   return {
     load,
     durationMs: 0,
     rampEndMs: 0,
     sendingEndMs: 0,
-    interrupted: true,
+    interrupted: lost === undefined,
     skipped: true,
+    ...(lost === undefined ? {} : { serverLost: { ...lost, atMs: 0, failures: 0 } }),
   };
 }
 
@@ -258,14 +273,26 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     stop,
     onProgress: hooks.onProgress,
   });
+  const server = watchServer(plan.stopOnErrors ?? usualStopOnErrors(load), threads.live);
+  const sending = new AbortController();
+  const ignoreStop = onAbort(hooks.stopSignal, () => sending.abort());
+  let lost: ServerLost | undefined;
   let lastEndMs = 0;
+  // Refusals after the loss are no part of what was measured.
+  let lastAnswerMs = 0;
   const onExchange = (departure: Departure, exchange: Exchange, originMs: number) => {
     const request = requests[placeOf(departure)]!;
     const options = decodeOptions(departure, originMs);
     const record = decodeExchange(exchange, protocol, request, options);
     progress.add(record);
     lastEndMs = Math.max(lastEndMs, exchange.endMs - originMs);
+    if (record.outcome.kind !== "connect_error") lastAnswerMs = lastEndMs;
     keep(record);
+    const gone = server.see(record);
+    if (gone === undefined) return;
+    lost = gone;
+    sending.abort();
+    hooks.note?.(lossNote(gone, wallClockMs() - (record.endMs ?? 0) + gone.atMs));
   };
   const onDropped = (departure: Departure, reason: string) => {
     progress.addDropped();
@@ -289,7 +316,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       timeoutMs: plan.timeoutMs,
       ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
       graceMs: plan.graceMs,
-      stopSignal: hooks.stopSignal,
+      stopSignal: sending.signal,
       abortSignal: hooks.abortSignal,
       onExchange,
       onDropped,
@@ -302,16 +329,18 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     return {
       load: number,
       startedAtMs: microseconds(end.startEpochMs),
-      durationMs: lastEndMs,
+      durationMs: lost === undefined ? lastEndMs : Math.max(lastAnswerMs, lost.atMs),
       rampEndMs: end.rampEndMs,
-      sendingEndMs: end.sendingEndMs,
+      sendingEndMs: Math.min(end.sendingEndMs, lost?.atMs ?? Infinity),
       interrupted: hooks.stopSignal.aborted,
+      ...defined({ serverLost: lost && { ...lost, message: withoutSecrets(lost.message) } }),
       ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
       client,
       ...defined({ gpu }),
     };
   } finally {
     clearInterval(timer);
+    ignoreStop();
     if ("job" in witness) witness.stop();
     if (phase === "measure") progress.report();
   }

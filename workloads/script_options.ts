@@ -24,7 +24,7 @@ export type SharedValues = Pick<MeasureValues, typeof SHARED_KEYS[number]>;
 export const SHARED_KEYS = [
   ...["model", "endpoint", "header", "apiKey", "transport", "timeout", "caCert"] as const,
   ...["insecure", "proxyLocal", "datasetPath", "tokenizer", "numTurns", "length"] as const,
-  ...["stream", "temperature", "topP", "topK", "seed", "grace", "workers"] as const,
+  ...["stream", "temperature", "topP", "topK", "seed", "grace", "workers", "stopOnErrors"] as const,
   ...["extraBody", "saveText", "gpu"] as const,
 ] satisfies readonly (keyof MeasureValues)[];
 
@@ -58,6 +58,7 @@ export const SCRIPT_RUN_OPTIONS = {
       "waits for all of them.",
   }),
   workers: LOAD_OPTIONS.workers,
+  stopOnErrors: LOAD_OPTIONS.stopOnErrors,
   extraBody: { ...REQUEST_OPTIONS.extraBody, advanced: true },
   maxFailures: REPORT_OPTIONS.maxFailures,
   out: {

@@ -13,10 +13,15 @@ export interface SentRequest {
   readonly atMs: number;
 }
 
-/** Answers each request after `serviceMs` of the clock; keeps what was sent. */
+/**
+ * Answers each request after `serviceMs` of the clock; keeps what was sent.
+ *
+ * @param refusedFrom connections from this one on are refused at once.
+ */
 export function fakeTransport(
   clock: Clock,
   serviceMs: (n: number) => number,
+  refusedFrom = Infinity,
 ): Transport & { readonly sent: SentRequest[]; readonly mostInFlight: () => number } {
   const sent: SentRequest[] = [];
   let inFlight = 0;
@@ -28,7 +33,8 @@ export function fakeTransport(
       const sentMs = clock.now();
       const n = sent.push({ url: request.url, atMs: sentMs }) - 1;
       most = Math.max(most, ++inFlight);
-      await clock.sleepUntil(sentMs + serviceMs(n), signal);
+      const refused = n >= refusedFrom;
+      if (!refused) await clock.sleepUntil(sentMs + serviceMs(n), signal);
       inFlight--;
       return {
         sentMs,
@@ -39,7 +45,9 @@ export function fakeTransport(
         readMs: new Float64Array(0),
         readEnds: new Uint32Array(0),
         connection: "unknown",
-        end: signal?.aborted === true
+        end: refused
+          ? { kind: "connect_error", message: "connection refused" }
+          : signal?.aborted === true
           ? { kind: "cancelled", message: "cancelled" }
           : { kind: "complete" },
       };
