@@ -91,6 +91,7 @@ const checkComplete: LoadCheck = ({ load }) => {
       "run it again; rates here end with the last saved request",
     ];
   }
+  if (load.serverLost !== undefined) return undefined;
   if (!load.interrupted) return "The load ran as planned";
   if (load.counts.offered === 0) {
     return ["The run was stopped by hand before this load sent a request", "run it again"];
@@ -98,6 +99,38 @@ const checkComplete: LoadCheck = ({ load }) => {
   return [
     `The load was stopped by hand after ${formatMs(load.durationMs)}`,
     "treat its numbers as those of a shorter run, or run it again",
+  ];
+};
+
+const checkServerLost: LoadCheck = ({ load: { serverLost, counts } }) => {
+  if (serverLost === undefined) return undefined;
+  const { atMs, failures, message } = serverLost;
+  const advice = "look at the server's log, start it again and repeat the run";
+  if (failures === 0) {
+    return [`The server was lost before this load: nothing was sent; ${message}`, advice];
+  }
+  return [
+    `The server was lost ${formatMs(atMs)} after the start of the load: ${
+      plural(failures, "connection")
+    } in a row failed, the last with "${message}"; ${
+      counts.completed === 0
+        ? "nothing was measured"
+        : "rates and the steady window end there, and what was measured before stands"
+    }`,
+    advice,
+  ];
+};
+
+const checkEmpty: LoadCheck = ({ load: { counts, emptyReasons } }) => {
+  if (counts.empty === 0) return undefined;
+  const reasons = emptyReasons.map(({ reason, count }) =>
+    `${reason === "" ? "none" : `"${reason}"`} (${formatCount(count)})`
+  ).join(", ");
+  return [
+    `Empty answers, without a single token: ${formatCount(counts.empty)} of ${
+      plural(counts.offered, "request")
+    }; the server ended them as if all were well, with finish reason ${reasons}`,
+    "look at one of them (--save-text), and at the prompt, stop sequences and limits that were sent; they count as failed",
   ];
 };
 
@@ -194,7 +227,8 @@ const checkClientValues: LoadCheck = ({ load: { client }, header }) => {
 
 /** Every planned request is in the records, once. */
 const checkRequests: LoadCheck = ({ load, header }) => {
-  const { plan: { stopRequests, stopDurationMs }, counts, complete, interrupted } = load;
+  const { plan: { stopRequests, stopDurationMs }, counts, complete } = load;
+  const interrupted = load.interrupted || load.serverLost !== undefined;
   if (stopRequests === undefined) return undefined;
   const found = `${formatCount(counts.offered)} of ${plural(stopRequests, "request")}`;
   if (counts.offered > stopRequests) {
@@ -449,11 +483,13 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   latency_sum: checkLatencySum,
   requests: checkRequests,
   client_values: checkClientValues,
+  server_lost: checkServerLost,
   complete: checkComplete,
   streaming: ({ load, header }) => checkStreaming(load, header),
   rejected_counts: ({ load }) => checkRejectedCounts(load),
   clients: ({ load, header }) => checkClients(load.plan, header),
   failures: checkFailures,
+  empty_answers: checkEmpty,
   cancelled: checkCancelled,
   dropped: checkDropped,
   offered_rate: checkOfferedRate,

@@ -22,6 +22,7 @@ const HELD_BACK =
 
 /** What a kind of verdict says where no figure can be named. */
 const MESSAGES: Readonly<Record<VerdictKind, string>> = {
+  "no-measurement": "Nothing was measured",
   "ok": OK,
   "unknown": "The client seemed to have time, but its error is not known",
   "suspect": "Some of these numbers, mostly the tails, may be the client's",
@@ -30,9 +31,28 @@ const MESSAGES: Readonly<Record<VerdictKind, string>> = {
 
 /** The verdict on a load; absent where neither brackets nor the client's own figures are known. */
 export function clientVerdict(evidence: VerdictEvidence): Verdict | undefined {
+  if (evidence.load.counts.completed === 0) return verdictWithoutResults(evidence);
   return evidence.load.bracketBasis === undefined
     ? verdictByRules(evidence)
     : verdictByBrackets(evidence);
+}
+
+/** Without a completed request the client's own figures say nothing, unless they are the cause. */
+function verdictWithoutResults(evidence: VerdictEvidence): Verdict | undefined {
+  const { load: { serverLost, counts }, client } = evidence;
+  const reasons = worstFirst(
+    VERDICT_RULES.flatMap((rule) => rule.always ? reasonOf(rule, evidence) ?? [] : []),
+  );
+  const worst = reasons.at(0)?.kind;
+  if (worst !== undefined) return { kind: worst, message: MESSAGES[worst], reasons };
+  if (client === undefined && serverLost === undefined) return undefined;
+  const why = serverLost !== undefined
+    ? "the server was gone"
+    : counts.offered === 0
+    ? "nothing was sent"
+    : "no request completed";
+  const kind = "no-measurement";
+  return { kind, message: `${MESSAGES[kind]}: ${why}`, reasons };
 }
 
 function verdictByBrackets(evidence: VerdictEvidence): Verdict {

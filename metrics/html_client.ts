@@ -35,6 +35,7 @@ const CLASSES: Readonly<Record<Verdict["kind"], string>> = {
   "unknown": "warn",
   "suspect": "warn",
   "client-bound": "bad",
+  "no-measurement": "bad",
 };
 
 function witnessTable(witness: Witness): Markup {

@@ -54,6 +54,7 @@ function loadSection(load: LoadSummary, place: Place): Markup {
   const found = warnings(load.checks).length;
   const badges = [
     load.interrupted && badge("interrupted"),
+    load.serverLost !== undefined && badge("server lost"),
     !load.complete && badge("incomplete record"),
     found > 0 && badge(plural(found, "warning")),
   ];
@@ -78,6 +79,7 @@ function outcomeText({ counts, durationMs }: LoadSummary): string {
   return [
     `${formatCount(counts.completed)} of ${plural(counts.offered, "request")} completed`,
     ...(counts.failed > 0 ? [`${formatCount(counts.failed)} failed`] : []),
+    ...(counts.empty > 0 ? [`of these ${plural(counts.empty, "empty answer")}`] : []),
     ...(counts.cancelled > 0 ? [`${formatCount(counts.cancelled)} cancelled`] : []),
     ...(counts.dropped > 0 ? [`${formatCount(counts.dropped)} dropped`] : []),
     `in ${formatMs(durationMs)}`,

@@ -9,6 +9,7 @@ import {
   capitalize,
   formatBracketed,
   formatCount,
+  formatMs,
   formatNumber,
   formatPercentile,
   formatShare,
@@ -57,6 +58,7 @@ export function titleBlock({ header, loads }: Summary): Markup {
   const { version, scenario, model, url, protocol, startedAt, dataset, length } = header;
   const badges = [
     loads.some(({ interrupted }) => interrupted) && badge("interrupted"),
+    loads.some(({ serverLost }) => serverLost !== undefined) && badge("server lost"),
     loads.some(({ complete }) => !complete) && badge("incomplete record"),
   ];
   return markup`<header>
@@ -170,18 +172,21 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       ],
     );
   });
+  const steadyTimes = steady === undefined
+    ? []
+    : [`steady from ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`];
   const cards = [
     card("Requests", `${formatCount(counts.completed)} of ${formatCount(counts.offered)}`, [
       `completed; success ${formatShare(counts.successRate)}`,
-      ...(counts.failed === 0
-        ? []
-        : [markup`<b class="bad">${formatCount(counts.failed)} failed</b>`]),
+      ...notSent(counts),
     ]),
     card("Output tokens/s", rate(run, "outputTokensPerSec"), [
       markup`whole run; steady window ${rate(steady, "outputTokensPerSec")}`,
+      ...steadyTimes,
     ]),
     card("Requests/s", rate(run, "qps"), [
       markup`whole run; steady window ${rate(steady, "qps")}`,
+      ...steadyTimes,
     ]),
     slo && card("Goodput", formatValue(slo.goodput, "req/s"), [
       `${formatShare(slo.attainment)} of offered requests met every limit`,
@@ -190,6 +195,23 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
   return markup`<dl class="cards">
 ${cards}${metricCards}</dl>
 ${bracketNote(summary)}`;
+}
+
+/** What kept the success from being 100 %. */
+function notSent({ failed, empty, dropped }: LoadSummary["counts"]): readonly Markup[] {
+  const bad = (text: string) => markup`<b class="bad">${text}</b>`;
+  return [
+    ...(failed === 0 ? [] : [bad(`${formatCount(failed)} failed`)]),
+    ...(empty === 0 ? [] : [bad(`of these ${plural(empty, "empty answer")}`)]),
+    ...(dropped === 0 ? [] : [bad(`${formatCount(dropped)} never sent`)]),
+  ];
+}
+
+/** Why a load is not the one that was planned. */
+function stoppedBy({ interrupted, serverLost, complete }: LoadSummary): string | undefined {
+  if (serverLost !== undefined) return "server lost";
+  if (interrupted) return "interrupted";
+  return complete ? undefined : "incomplete";
 }
 
 function loadsTable(summary: Summary): Markup {
@@ -212,16 +234,16 @@ function loadsTable(summary: Summary): Markup {
     ),
   ];
   const rows = loads.map((load, i): readonly HtmlValue[] => {
-    const { label, counts, throughput, slo, verdict, interrupted, complete } = load;
+    const { label, counts, throughput, slo, verdict } = load;
     const { run, steady } = throughput;
     const rates = [run, steady].flatMap((window) =>
       (["qps", "outputTokensPerSec"] as const).map((key) =>
         bracketedCell(formatBracketed(window?.[key], window?.brackets?.[key], "1"))
       )
     );
-    const stopped = interrupted ? "interrupted" : "incomplete";
+    const stopped = stoppedBy(load);
     return [
-      markup`<a href="#${loadId(i)}">${label}</a>${(interrupted || !complete) && badge(stopped)}`,
+      markup`<a href="#${loadId(i)}">${label}</a>${stopped !== undefined && badge(stopped)}`,
       formatCount(counts.completed),
       counts.failed > 0 ? markup`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
       formatShare(counts.successRate),

@@ -6,16 +6,17 @@
 /**
  * `ok`: the client had time, the numbers are the server's; `unknown`: it seemed to have time, and
  * nothing shows how late its stamps are; `suspect`: some numbers, mostly the tails, are partly the
- * client's; `client-bound`: the client was the limit, the server may be faster.
+ * client's; `client-bound`: the client was the limit, the server may be faster; `no-measurement`: no
+ * request completed, so there is nothing to judge the client by.
  */
-export type VerdictKind = "ok" | "unknown" | "suspect" | "client-bound";
+export type VerdictKind = "ok" | "unknown" | "suspect" | "client-bound" | "no-measurement";
 
 /** Why the verdict is not `ok`. */
 export interface VerdictReason {
   /** Name of the rule, stable, snake case. */
   readonly rule: string;
   /** How bad this reason is by itself. */
-  readonly kind: Exclude<VerdictKind, "ok" | "unknown">;
+  readonly kind: "suspect" | "client-bound";
   /** What was found, with the numbers. */
   readonly message: string;
   /** What to do about it. */
@@ -28,6 +29,6 @@ export interface Verdict {
   readonly kind: VerdictKind;
   /** The verdict in one sentence, without the reasons. */
   readonly message: string;
-  /** The worst first; empty when `ok` or `unknown`. */
+  /** The worst first; empty when `ok`, `unknown` or `no-measurement`. */
   readonly reasons: readonly VerdictReason[];
 }

@@ -16,7 +16,7 @@ import type {
   Throughput,
 } from "./load_series.ts";
 import type { Metric } from "./metric.ts";
-import type { ClientHealth, Count, LoadPlan, Witness } from "./run.ts";
+import type { ClientHealth, Count, LoadPlan, ServerLost, Witness } from "./run.ts";
 
 /** Results of one load, from its measured requests only. */
 export interface LoadSummary {
@@ -26,6 +26,8 @@ export interface LoadSummary {
   readonly plan: LoadPlan;
   /** Stopped by hand or ended with its client: planned and measured load differ. */
   readonly interrupted: boolean;
+  /** The server went away, which ended this load or kept it from being sent; absent = it stayed. */
+  readonly serverLost: ServerLost | undefined;
   /** Whether the load's end was recorded; if not, durations come from the last stamps. */
   readonly complete: boolean;
   /** From the start of the load to the end of the last counted request, in ms. */
@@ -34,6 +36,8 @@ export interface LoadSummary {
   readonly counts: Counts;
   /** Causes of failure, most frequent first. */
   readonly failures: readonly Failure[];
+  /** Why the engine ended answers without a token, in its own words, most frequent first. */
+  readonly emptyReasons: readonly EmptyReason[];
   /** Rates of completed requests and their tokens. */
   readonly throughput: {
     /** Whole run, ramp-up and drain included. */
@@ -106,7 +110,9 @@ export interface Counts {
   readonly dropped: Count;
   /** Requests sent before the measurement; in no result. */
   readonly warmup: Count;
-  /** completed ÷ (completed + failed). */
+  /** Of the failed ones, those that the server answered without a single token. */
+  readonly empty: Count;
+  /** completed ÷ offered: what was never sent, or not waited for, is no success. */
   readonly successRate: number | undefined;
 }
 
@@ -123,6 +129,14 @@ export interface Failure {
     /** Requests with it. */
     readonly count: Count;
   }[];
+}
+
+/** Answers without a token that ended for the same reason. */
+export interface EmptyReason {
+  /** The engine's finish reason; empty = it gave none. */
+  readonly reason: string;
+  /** How many there are. */
+  readonly count: Count;
 }
 
 /** Sent requests, by kind of connection. */

@@ -66,6 +66,7 @@ export type {
   ConnectionCounts,
   Counts,
   Distribution,
+  EmptyReason,
   Failure,
   Generated,
   Histogram,
@@ -102,6 +103,7 @@ export {
   type RunCalibration,
   type RunDataset,
   type RunTokenizer,
+  type ServerLost,
   type Witness,
 } from "./run.ts";
 export {

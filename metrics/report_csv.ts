@@ -92,6 +92,8 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ...METRICS.filter(({ ends }) => ends !== undefined).flatMap(({ name }) =>
       latencyBrackets(name, percentiles)
     ),
+    ["empty_answers", ({ counts }) => counts.empty],
+    ["server_lost_ms", ({ serverLost }) => serverLost?.atMs],
   ];
 }
 

@@ -116,6 +116,8 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
   ];
 }
 
+const STEADY_NOTE = "req/s and out tok/s: whole run; steady: out tok/s without ramp-up and drain";
+
 /** One line per load, to see where throughput levels off and latency begins to grow. */
 function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page): readonly string[] {
   const column = (heading: string, cell: (load: LoadSummary) => string, dropOrder?: number) =>
@@ -147,6 +149,7 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     column("failed", ({ counts }) => formatCount(counts.failed)),
     column("req/s", ({ throughput }) => formatNumber(throughput.run.qps)),
     column("out tok/s", ({ throughput }) => formatNumber(throughput.run.outputTokensPerSec)),
+    column("steady", ({ throughput }) => formatNumber(throughput.steady?.outputTokensPerSec)),
     ...pair("ttft", "TTFT", 0),
     // The tail of TTFT is the figure that a client spoils first.
     ...(tail === undefined || ends.every((cell) => cell === "") ? [] : [
@@ -161,6 +164,7 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
   return [
     paint("bold", heading!),
     ...rows.map((row, i) => loads[i]!.counts.failed > 0 ? paint("red", row) : row),
+    ...wrapText(STEADY_NOTE, width).map((line) => paint("dim", line)),
   ];
 }
 
@@ -206,16 +210,18 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
   ];
 }
 
-function requestsText({ counts, durationMs, interrupted }: LoadSummary): string {
+function requestsText({ counts, durationMs, interrupted, serverLost }: LoadSummary): string {
   const parts = [
     `${formatCount(counts.completed)} of ${formatCount(counts.offered)} completed`,
-    `${formatCount(counts.failed)} failed`,
+    `${formatCount(counts.failed)} failed${
+      counts.empty > 0 ? ` (${plural(counts.empty, "empty answer")})` : ""
+    }`,
     ...(counts.cancelled > 0 ? [`${formatCount(counts.cancelled)} cancelled`] : []),
     ...(counts.dropped > 0 ? [`${formatCount(counts.dropped)} dropped`] : []),
   ];
   return `${parts.join(", ")}, success ${formatShare(counts.successRate)}, in ${
     formatMs(durationMs)
-  }${interrupted ? " (interrupted)" : ""}`;
+  }${interrupted ? " (interrupted)" : ""}${serverLost === undefined ? "" : " (server lost)"}`;
 }
 
 function throughputLines(load: LoadSummary, { paint, width }: Page): readonly string[] {
@@ -374,6 +380,7 @@ const STYLES: Readonly<Record<Verdict["kind"], Style | undefined>> = {
   "unknown": undefined,
   "suspect": "yellow",
   "client-bound": "red",
+  "no-measurement": "red",
 };
 
 function warningLines(checks: readonly Check[], { paint, width }: Page): readonly string[] {

@@ -17,7 +17,7 @@ import { histogram } from "./stat_histogram.ts";
 import type { LoadSummary, MetricHistogram, MetricSummary } from "./load_summary.ts";
 import type { LoadValues, ValuesEnds } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
-import { failureFold, outcomeFold } from "./summary_outcomes.ts";
+import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { describe, type ValueSet } from "./stat_quantile.ts";
 import { createRawValues } from "./summary_raw_values.ts";
 import { METRICS } from "./metrics.ts";
@@ -66,6 +66,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
   const ofAll = {
     counts: outcomeFold(),
     failures: failureFold(),
+    empties: emptyFold(),
     arrivals: arrivalFold(plan),
     connections: connectionFold(),
     end: endFold(plan),
@@ -116,10 +117,12 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         label: plan.label,
         plan,
         interrupted: end.interrupted,
+        serverLost: end.serverLost,
         complete: recorded !== undefined && recorded.inferred !== true,
         durationMs,
         counts,
         failures: ofAll.failures.result(),
+        emptyReasons: ofAll.empties.result(),
         throughput: ends === undefined
           ? throughput
           : bracketThroughput(throughput, ends, { plan, inFlight, arrivals }),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Counts, Failure } from "./load_summary.ts";
+import type { Counts, EmptyReason, Failure } from "./load_summary.ts";
 import type { Outcome, RequestRecord } from "../backends/record.ts";
 import { createTally, type Fold, foldAll, type Tally } from "./fold.ts";
 
@@ -33,9 +33,11 @@ export function isFailure(record: RequestRecord): boolean {
 
 /** Counts measured requests by how they ended. */
 export function outcomeFold(): Fold<Omit<Counts, "warmup">> {
-  let [offered, sent, completed, cancelled, dropped] = [0, 0, 0, 0, 0];
+  let [offered, sent, completed, cancelled, dropped, empty] = [0, 0, 0, 0, 0, 0];
   return {
-    add({ outcome: { kind }, sentMs }) {
+    add(record) {
+      const { outcome: { kind }, sentMs } = record;
+      if (isEmptyAnswer(record)) empty++;
       offered++;
       if (sentMs !== undefined) sent++;
       if (kind === "ok") completed++;
@@ -44,9 +46,27 @@ export function outcomeFold(): Fold<Omit<Counts, "warmup">> {
     },
     result() {
       const failed = offered - completed - cancelled - dropped;
-      const successRate = completed + failed === 0 ? undefined : completed / (completed + failed);
-      return { offered, sent, completed, failed, cancelled, dropped, successRate };
+      const successRate = offered === 0 ? undefined : completed / offered;
+      return { offered, sent, completed, failed, cancelled, dropped, empty, successRate };
     },
+  };
+}
+
+/** The server ended the answer as if all were well, and there is no token in it. */
+function isEmptyAnswer({ outcome, outputTokens }: RequestRecord): boolean {
+  return outcome.kind === "wrong_length" && (outputTokens?.tokens ?? 0) === 0;
+}
+
+/** Why answers without a token ended, most frequent first. */
+export function emptyFold(): Fold<readonly EmptyReason[]> {
+  const reasons = createTally<string>(OTHER_MESSAGES);
+  return {
+    add(record) {
+      if (isEmptyAnswer(record)) reasons.add(record.finishReason ?? "", record.index);
+    },
+    result: () =>
+      reasons.entries().map(([reason, count]) => ({ reason, count }))
+        .sort((a, b) => b.count - a.count).slice(0, MESSAGES_SHOWN),
   };
 }
 

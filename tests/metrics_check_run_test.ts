@@ -88,6 +88,20 @@ const FAULTS: readonly [
   ], { header: { length: "cap" } }],
   ["latency_sum", "is not E2E", [createRecord({ lastTokenMs: 200, endMs: 200 })]],
   ["complete", "stopped by hand", records(), { ends: [{ interrupted: true }] }],
+  ["server_lost", "lost 1.50 s after the start of the load: 20 connections in a row failed, the", [
+    createRecord(),
+  ], { ends: [{ serverLost: { atMs: 1500, failures: 20, message: "Connection refused" } }] }],
+  ["server_lost", "lost before this load: nothing was sent", [], {
+    ends: [{ skipped: true, serverLost: { atMs: 0, failures: 0, message: "Connection refused" } }],
+  }],
+  [
+    "empty_answers",
+    "token: 2 of 3 requests; the server ended them as if all were well, with finish",
+    [
+      createRecord(),
+      ...[1, 2].map((index) => createFailure("wrong_length", { index, message: "0 tokens" })),
+    ],
+  ],
   ["failures", "1 of 2 requests failed, most often truncated (1): it broke", [
     createRecord(),
     createFailure("truncated", { index: 1 }),

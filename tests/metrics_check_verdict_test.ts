@@ -61,10 +61,25 @@ Deno.test("clientVerdict without brackets says so, and why", () => {
   );
   const witnessAbsent = "the transport is inprocess";
   assertEquals(loadOf({ client: QUIET, witnessAbsent }).verdict?.message, unknown + witnessAbsent);
-  assertEquals(
-    loadOf({ client: QUIET, records: [] }).verdict?.message,
-    `${unknown}no request completed`,
-  );
+});
+
+Deno.test("clientVerdict judges nobody where nothing was measured", () => {
+  const records = [createFailure("connect_error"), createFailure("http_error", { index: 1 })];
+  const busy = { ...QUIET, loopLagP99Ms: 80, threadCpu: 0.99 };
+  const verdict = (fields: Parameters<typeof loadOf>[0]) => {
+    const { kind, message, reasons } = loadOf({ client: busy, records, ...fields }).verdict!;
+    return [kind, message, reasons.length];
+  };
+  assertEquals(verdict({}), ["no-measurement", "Nothing was measured: no request completed", 0]);
+  assertEquals(verdict({ records: [] }), [
+    "no-measurement",
+    "Nothing was measured: nothing was sent",
+    0,
+  ]);
+  // Unless the client is why nothing was.
+  const message = "Too many open files (os error 24)";
+  const [kind] = verdict({ records: [createFailure("connect_error", { message })] });
+  assertEquals(kind, "client-bound");
 });
 
 Deno.test("clientVerdict lets one connection of a hundred be replaced", () => {

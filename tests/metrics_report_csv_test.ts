@@ -103,7 +103,9 @@ Deno.test("reportCsv gives both ends of every bracket, behind the columns that w
   for (const [name, value] of Object.entries(expected)) assertEquals(closed![name], value, name);
   assertEquals(open!.ttft_intended_mean_low_ms, "119.8");
   const first = header.findIndex((name) => /_(low|high)/.test(name));
-  assert(header.slice(first).every((name) => /_(low|high)(_ms|_per_sec)?$/.test(name)));
+  const last = header.findLastIndex((name) => /_(low|high)/.test(name));
+  assert(header.slice(first, last).every((name) => /_(low|high)(_ms|_per_sec)?$/.test(name)));
+  assertEquals(header.slice(last + 1), ["empty_answers", "server_lost_ms"]);
   assertEquals(header.filter((name) => name.startsWith("client_error")), []);
 });
 

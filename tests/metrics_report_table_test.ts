@@ -226,7 +226,7 @@ Deno.test("reportTable: a load's line has the bracket of its tail and the verdic
     );
   const summary = { ...rest, loads: [loads[0]!, plain.loads[1]!] };
   const [heading, first, second] = lines(summary, 100);
-  assertMatch(heading!, /TTFT p50 +p99 +\(low–high\) +ITL p50 +p99 /);
+  assertMatch(heading!, /out tok\/s +steady +TTFT p50 +p99 +\(low–high\) +ITL p50 +p99$/);
   assertMatch(first!, / 100\.0 ms +\(99\.8–100\.1\) +10\.0 ms/);
   // Nothing is known of the second load.
   assertFalse(second!.includes("–"), second);

@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { foldAll } from "../metrics/fold.ts";
-import { groupFailures, outcomeFold } from "../metrics/summary_outcomes.ts";
+import { emptyFold, groupFailures, outcomeFold } from "../metrics/summary_outcomes.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 
 Deno.test("outcomeFold keeps our own decisions apart from the server's failures", () => {
@@ -19,12 +19,33 @@ Deno.test("outcomeFold keeps our own decisions apart from the server's failures"
     failed: 1,
     cancelled: 1,
     dropped: 1,
-    successRate: 0.75,
+    empty: 0,
+    // What was never sent, or not waited for, is no success.
+    successRate: 0.5,
   });
 });
 
+Deno.test("outcomeFold counts answers without a token, and emptyFold says why they ended", () => {
+  const message = "0 tokens delivered, 8 requested";
+  const records = [
+    createRecord(),
+    createFailure("wrong_length", { message }),
+    { ...createFailure("wrong_length", { message, index: 1 }), finishReason: "stop" },
+    { ...createFailure("wrong_length", { message, index: 2 }), finishReason: "stop" },
+    // A length that was missed by some tokens is another failure.
+    createRecord({ outcome: { kind: "wrong_length", message: "7 tokens delivered" } }),
+  ];
+  const { failed, empty } = foldAll(outcomeFold(), records);
+  assertEquals([failed, empty], [4, 3]);
+  assertEquals(foldAll(emptyFold(), records), [
+    { reason: "stop", count: 2 },
+    { reason: "", count: 1 },
+  ]);
+});
+
 Deno.test("outcomeFold has no success rate without an attempt (T14)", () => {
-  assertStrictEquals(foldAll(outcomeFold(), [createFailure("dropped")]).successRate, undefined);
+  assertStrictEquals(foldAll(outcomeFold(), []).successRate, undefined);
+  assertEquals(foldAll(outcomeFold(), [createFailure("dropped")]).successRate, 0);
   assertEquals(foldAll(outcomeFold(), [createFailure("timeout")]).successRate, 0);
 });
 

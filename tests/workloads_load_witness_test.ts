@@ -42,6 +42,7 @@ async function play(
     },
   });
   const users: Departure[] = [];
+  let taken = 0;
   const witnesses: { departure: Departure; exchange: Exchange }[] = [];
   const never = new AbortController().signal;
   const running = runLoad({
@@ -55,7 +56,7 @@ async function play(
     originMs: 0,
     requestOf: (item) => ({ method: "POST", url: `${item}`, headers: {} }),
     ...(load.kind === "open" ? { arrivals: arrivalTimes(load, 0, 0) } : {}),
-    takeNext: () => 0,
+    takeNext: () => taken++,
     onExchange: (departure) => void users.push(departure),
     onDropped() {},
     stopSignal: never,

@@ -26,7 +26,10 @@ export interface HelpOptions {
 /** What each exit code means. */
 export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
   { code: EXIT.ok, meaning: "done, and no more failed requests than --max-failures allows" },
-  { code: EXIT.failures, meaning: "more failed requests than --max-failures allows" },
+  {
+    code: EXIT.failures,
+    meaning: "more failed requests than --max-failures allows, or the server was lost",
+  },
   { code: EXIT.usage, meaning: "wrong options, values or files: nothing was measured" },
   { code: EXIT.unreachable, meaning: "the server does not answer, or is not the one expected" },
   { code: EXIT.internal, meaning: "a bug in Tokometer; please report it" },

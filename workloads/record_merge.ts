@@ -13,7 +13,7 @@ import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { formatMs } from "../metrics/format.ts";
 import type { MergedClient, MergedClients } from "../metrics/merged_clients.ts";
-import type { ClientHealth, LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
+import type { ClientHealth, LoadEnd, LoadPlan, RunHeader, ServerLost } from "../metrics/run.ts";
 import {
   mapStamps,
   microseconds,
@@ -303,13 +303,22 @@ function mergeEnds(
     interrupted: ends.some(({ end }) => end.interrupted),
     ...(ends.every(({ end }) => end.skipped) ? { skipped: true } : {}),
     ...(ends.some(({ end }) => end.inferred) ? { inferred: true } : {}),
-    ...defined({ client }),
+    ...defined({ client, serverLost: firstLoss(ends) }),
     ...mergeWitnesses(timed),
     // Only a client on the server's machine sees its GPUs.
     ...(gpu === undefined
       ? {}
       : { gpu: { ...gpu, timeMs: gpu.timeMs.map((ms) => ms + sampled!.laterMs) } }),
   };
+}
+
+/** Of clients that lost the server, the one that noticed first. */
+function firstLoss(
+  ends: readonly { readonly end: LoadEnd; readonly laterMs: number }[],
+): ServerLost | undefined {
+  return ends.flatMap(({ end: { serverLost }, laterMs }) =>
+    serverLost === undefined ? [] : { ...serverLost, atMs: serverLost.atMs + laterMs }
+  ).sort((a, b) => a.atMs - b.atMs)[0];
 }
 
 /** The worst of each: one late client is enough to spoil a tail. */

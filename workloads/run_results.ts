@@ -117,9 +117,10 @@ export async function writeReports(
   return paths;
 }
 
-/** Exit code of a measured run: interrupted wins over failures. */
+/** Exit code of a measured run: an interrupt wins, then the loss of the server. */
 export function exitCode(summary: Summary, report: ReportPlan): number {
   if (summary.loads.some((load) => load.interrupted)) return EXIT.interrupted;
+  if (summary.loads.some((load) => load.serverLost !== undefined)) return EXIT.failures;
   const tooMany = summary.loads.some(({ counts }) => {
     const failed = counts.failed + counts.dropped;
     const judged = counts.completed + failed;

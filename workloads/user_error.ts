@@ -17,7 +17,7 @@ export const EXIT: {
 } = {
   /** Everything done, failures within `--max-failures`. */
   ok: 0,
-  /** More failed requests than `--max-failures` allows. */
+  /** More failed requests than `--max-failures` allows, or the server was lost. */
   failures: 1,
   /** Wrong options, files or values: nothing was measured. */
   usage: 2,

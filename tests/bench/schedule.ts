@@ -57,7 +57,7 @@ async function measure(clock: Clock, ratePerSec: number, seconds: number): Promi
     nextTurn,
     originMs,
     transport: {
-      send: () => Promise.resolve({ sentMs: clock.now() } as Exchange),
+      send: () => Promise.resolve({ sentMs: clock.now(), end: { kind: "complete" } } as Exchange),
       close: () => Promise.resolve(),
     },
     requestOf: () => ({ method: "GET", url: "", headers: {} }),
