@@ -290,9 +290,9 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     keep(record);
     const gone = server.see(record);
     if (gone === undefined) return;
-    lost = gone;
+    lost = { ...gone, message: withoutSecrets(gone.message) };
     sending.abort();
-    hooks.note?.(lossNote(gone, wallClockMs() - (record.endMs ?? 0) + gone.atMs));
+    hooks.note?.(lossNote(lost, wallClockMs() - (record.endMs ?? 0) + gone.atMs));
   };
   const onDropped = (departure: Departure, reason: string) => {
     progress.addDropped();
@@ -333,7 +333,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       rampEndMs: end.rampEndMs,
       sendingEndMs: Math.min(end.sendingEndMs, lost?.atMs ?? Infinity),
       interrupted: hooks.stopSignal.aborted,
-      ...defined({ serverLost: lost && { ...lost, message: withoutSecrets(lost.message) } }),
+      ...defined({ serverLost: lost }),
       ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
       client,
       ...defined({ gpu }),
