@@ -172,3 +172,50 @@ Deno.test("synthetic refuses what has no effect or cannot be made", async () => 
     "Cannot make a prompt of exactly 7 tokens with the tokenizer pairs",
   );
 });
+
+/** Counters of tokenizers that join words across blanks, each in its way. */
+const MELTING: Readonly<Record<string, (text: string) => number>> = {
+  /** The same word again costs nothing, so that words look cheap when they are measured. */
+  repeats(text) {
+    const words = text.split(" ");
+    return words.filter((word, i) => word !== words[i - 1]).length;
+  },
+  /** Pairs of words whose letters add up to an even number are one token, and letters are two. */
+  pairs(text) {
+    const words = text.split(" ").filter((word) => word !== "");
+    let tokens = 0;
+    for (let i = 0; i < words.length; i++) {
+      const next = words[i + 1];
+      if (next !== undefined && (words[i]! + next).length % 2 === 0) i++;
+      tokens += words[i]!.length === 1 ? 2 : 1;
+    }
+    return tokens;
+  },
+  /** Runs of words melt by their first letters, up to five at once. */
+  runs(text) {
+    const words = text.split(" ").filter((word) => word !== "");
+    let tokens = 0;
+    for (let i = 0; i < words.length; tokens++) {
+      const last = Math.min(words.length, i + 1 + words[i]!.charCodeAt(0) % 5);
+      i = last;
+    }
+    return tokens;
+  },
+};
+
+Deno.test("synthetic prompts are exact where a tokenizer melts words across blanks", async (t) => {
+  for (const [name, count] of Object.entries(MELTING)) {
+    await t.step(name, async () => {
+      const counter: TokenCounter = { source: "tokenizer", name, count };
+      for (const inputTokens of ["1", "2", "17", "128", "1000"]) {
+        const { prompts } = await make({ inputTokens }, { counter, count: 10 });
+        assertEquals(
+          prompts.map((prompt) => count(textOf(prompt))),
+          Array(10).fill(Number(inputTokens)),
+        );
+      }
+      const common = await make({ inputTokens: "40", prefixTokens: 30 }, { counter, count: 5 });
+      assertEquals(common.prompts.map((prompt) => count(textOf(prompt))), Array(5).fill(70));
+    });
+  }
+});

@@ -199,22 +199,40 @@ function measureWords(counter: TokenCounter): Vocabulary {
   return { words, maxCost: words.at(-1)?.cost ?? 1 };
 }
 
-/**
- * A text of exactly so many tokens, counted as a whole in the end: text decoded from random ids would
- * encode to another number of tokens (T33 in docs/python-scripts.md). Words are added by their known
- * cost; what is then missing is filled with shorter words and letters.
- */
-function composeExact(request: {
+/** What a text is made of. */
+interface Composing {
   readonly random: Random;
   /** Beginnings, best first; the first one that fits is used. */
   readonly openings: readonly string[];
   readonly tokens: number;
   readonly counter: TokenCounter;
   readonly vocabulary: Vocabulary;
-}): string {
-  const { random, openings, tokens, counter, vocabulary } = request;
+}
+
+/**
+ * A text of exactly so many tokens, counted as a whole in the end: text decoded from random ids would
+ * encode to another number of tokens (T33 in docs/python-scripts.md). Words are added by their known
+ * cost; what is then missing is filled with shorter words and letters.
+ */
+function composeExact(request: Composing): string {
+  const { tokens, counter } = request;
+  for (let drawn = 0; drawn < DRAWS; drawn++) {
+    const text = compose(request);
+    if (text !== undefined) return text;
+  }
+  throw new UserError(
+    `Cannot make a prompt of exactly ${tokens} tokens with the tokenizer ${counter.name}: use another length, or --token-ids`,
+  );
+}
+
+/** A tokenizer that joins words across blanks may leave a draw no way to its length. */
+const DRAWS = 50;
+
+/** One draw; absent where it did not come to the length. */
+function compose({ random, openings, tokens, counter, vocabulary }: Composing): string | undefined {
   const { words, maxCost } = vocabulary;
-  let text = openings.find((opening) => counter.count(opening) <= tokens) ?? "";
+  const opening = openings.find((text) => counter.count(text) <= tokens) ?? "";
+  let text = opening;
   let left = tokens - counter.count(text);
   for (let attempt = 0; attempt < 200; attempt++) {
     while (true) {
@@ -227,13 +245,17 @@ function composeExact(request: {
     }
     left = tokens - counter.count(text);
     if (left === 0) return text;
-    if (left < 0) text = text.slice(0, Math.max(0, text.lastIndexOf(" ")));
+    if (left < 0) text = opening + shortened(text.slice(opening.length), tokens / (tokens - left));
     else if (countAffordable(words, left) === 0) text += letterOf(random);
     if (left < 0) left = tokens - counter.count(text);
   }
-  throw new UserError(
-    `Cannot make a prompt of exactly ${tokens} tokens with the tokenizer ${counter.name}: use another length, or --token-ids`,
-  );
+  return undefined;
+}
+
+/** The share of a text's words that comes to the length, by their mean; one word less at least. */
+function shortened(text: string, share: number): string {
+  const words = text.split(" ");
+  return words.slice(0, Math.min(words.length - 1, Math.floor(words.length * share))).join(" ");
 }
 
 function countAffordable(words: Vocabulary["words"], left: number): number {
