@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Message } from "./protocol.ts";
+import type { TextMessage } from "./protocol.ts";
 
 /** How the engine is started; from `extraBody.engine` of the first request. */
 export interface EngineSettings {
@@ -22,7 +22,7 @@ export interface EngineSettings {
 /** A prompt: ids, or messages for the chat template. */
 export interface EnginePrompt {
   readonly promptIds?: readonly number[];
-  readonly messages?: readonly Message[];
+  readonly messages?: readonly TextMessage[];
 }
 
 export interface EngineCall extends EnginePrompt {

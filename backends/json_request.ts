@@ -103,7 +103,10 @@ export function mergeBody(
   return merged;
 }
 
-/** A POST of `body`, with the request's `extraBody` merged over it ({@linkcode mergeBody}). */
+/**
+ * A POST of `body` with the request's own fields in it, and `extraBody` merged over that
+ * ({@linkcode mergeBody}).
+ */
 export function postJson(
   url: string,
   body: Readonly<Record<string, unknown>>,
@@ -113,6 +116,8 @@ export function postJson(
     method: "POST",
     url,
     headers: requestHeaders(target, { "content-type": "application/json" }),
-    body: ENCODER.encode(JSON.stringify(mergeBody(body, request.extraBody))),
+    body: ENCODER.encode(
+      JSON.stringify(mergeBody({ ...body, ...request.ownFields }, request.extraBody)),
+    ),
   };
 }

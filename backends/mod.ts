@@ -36,6 +36,7 @@ export { type NumpyRandom, numpyRandom, type PythonRandom, pythonRandom } from "
 export type {
   Ask,
   Asked,
+  ContentPart,
   EngineEvent,
   FieldMask,
   Framing,

@@ -6,11 +6,21 @@
  */
 import type { TokenSource } from "./record.ts";
 
+/** A part of a message as chat requests have them: `{"type": "text", "text": …}`, an image, audio. */
+export type ContentPart = Readonly<Record<string, unknown>>;
+
 /** One message of a conversation. */
 export interface Message {
-  /** Its author: the operator (instructions), the user, or the model. */
-  readonly role: "system" | "user" | "assistant";
-  /** Plain text. */
+  /** Its author: `system`, `user`, `assistant`; a chat protocol sends any other as it is. */
+  readonly role: string;
+  /** Plain text, or parts, which only a chat protocol can send, unread. */
+  readonly content: string | readonly ContentPart[];
+  /** Other fields of it (`name`, `tool_calls`), which only a chat protocol can send, as they are. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** A message of text alone. */
+export interface TextMessage extends Message {
   readonly content: string;
 }
 
@@ -46,6 +56,8 @@ export interface GenerationRequest {
   readonly stream: boolean;
   /** How tokens are chosen; empty = the engine's defaults. */
   readonly sampling: Sampling;
+  /** Fields of this one request, from the user's file: each stands as it is in place of ours. */
+  readonly ownFields?: Readonly<Record<string, unknown>>;
   /** The user's own fields, merged over the body that we build. */
   readonly extraBody?: Readonly<Record<string, unknown>>;
   /** Unique in the run and, by a random base, among runs (T32 in docs/python-scripts.md). */
@@ -197,6 +209,8 @@ export interface Protocol {
   readonly tokenSource: TokenSource;
   /** A prompt may be given as token ids; absent = text only. */
   readonly takesTokenIds?: boolean;
+  /** `ownFields` of a request are fields of its call; absent = they cannot be sent. */
+  readonly takesOwnFields?: boolean;
   /** The request id is sent and must not be in flight twice (sessions, gRPC request ids). */
   readonly usesRequestId?: boolean;
   /** What ends a stream besides the end of its body: an explicit mark, or a finish reason. */

@@ -3,11 +3,45 @@
  *
  * @module
  */
-import type { GenerationRequest } from "./protocol.ts";
+import type { GenerationRequest, Message, TextMessage } from "./protocol.ts";
 
-/** The messages of a request as one text, for calls without a chat template. */
+/**
+ * The messages of a request as one text, for calls without a chat template.
+ *
+ * @throws {TypeError} when a message holds more than text.
+ */
 export function plainPrompt(request: GenerationRequest): string {
-  return request.messages.map((message) => message.content).join("\n");
+  return textMessages(request).map(({ content }) => content).join("\n");
+}
+
+/**
+ * The messages of a request, parts of text joined.
+ *
+ * @throws {TypeError} naming what is no text: images, tool calls.
+ */
+export function textMessages({ messages }: GenerationRequest): readonly TextMessage[] {
+  return messages.map(({ role, content, extra = {} }) => {
+    const others = [...partsBesideText(content), ...Object.keys(extra)];
+    if (others.length === 0) return { role, content: contentText(content) };
+    throw new TypeError(
+      `Cannot send ${others.join(", ")} of a message to a protocol that takes text: ` +
+        "use openai-chat",
+    );
+  });
+}
+
+/** The text of a message; other parts are left out. */
+export function contentText(content: Message["content"]): string {
+  if (typeof content === "string") return content;
+  return content.map(({ text }) => typeof text === "string" ? text : "").join("");
+}
+
+/** Kinds of the parts that are no text, e.g. `image_url`. */
+export function partsBesideText(content: Message["content"]): readonly string[] {
+  if (typeof content === "string") return [];
+  const kinds = content.filter(({ text }) => typeof text !== "string")
+    .map(({ type }) => `${type ?? "parts without a type"}`);
+  return [...new Set(kinds)];
 }
 
 /**

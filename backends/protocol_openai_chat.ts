@@ -23,6 +23,7 @@ export const openaiChat: Protocol = {
   description: "POST /v1/chat/completions with messages: vLLM (port 8000), SGLang (30000), " +
     "LMDeploy (23333), LightLLM, llama.cpp. Token counts come from the server's usage.",
   path: PATH,
+  takesOwnFields: true,
   buildRequest: (request, target) => {
     if (request.promptTokenIds !== undefined) {
       throw new TypeError(
@@ -34,7 +35,7 @@ export const openaiChat: Protocol = {
     }
     return postJson(callUrl(target, PATH), {
       model: request.model || undefined,
-      messages: request.messages.map(({ role, content }) => ({ role, content })),
+      messages: request.messages.map(({ role, content, extra }) => ({ role, content, ...extra })),
       ...openaiFields(request),
     }, { target, request });
   },

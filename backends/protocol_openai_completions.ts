@@ -41,6 +41,7 @@ export const openaiCompletions: Protocol = {
     "(30000), LMDeploy (23333), LightLLM, llama.cpp. Token counts come from the server's usage.",
   path: PATH,
   takesTokenIds: true,
+  takesOwnFields: true,
   buildRequest: (request, target) =>
     postJson(callUrl(target, PATH), {
       model: request.model || undefined,

@@ -8,7 +8,7 @@ import { oneLine, readErrorBody } from "./error_message.ts";
 import { count, type EventDraft, isObject, parseObject, text } from "./json_event.ts";
 import { mergeBody } from "./json_request.ts";
 import { takeFinishReason } from "./protocol_event.ts";
-import { samplingFields } from "./protocol_fields.ts";
+import { samplingFields, textMessages } from "./protocol_fields.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "./protocol.ts";
 
 /** URL scheme of in-process models, followed by a folder or a name on the hub. */
@@ -83,7 +83,7 @@ export const transformers: Protocol = {
 function promptOf(request: GenerationRequest): Record<string, unknown> {
   return request.promptTokenIds !== undefined
     ? { prompt_ids: request.promptTokenIds }
-    : { messages: request.messages };
+    : { messages: textMessages(request) };
 }
 
 function callOf(

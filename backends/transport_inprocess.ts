@@ -19,7 +19,7 @@ import type {
   GenerationEvent,
   ToEngine,
 } from "./inprocess_messages.ts";
-import type { Message, WireRequest } from "./protocol.ts";
+import type { TextMessage, WireRequest } from "./protocol.ts";
 import { INPROCESS_SCHEME, TOKENIZE_PATH } from "./protocol_transformers.ts";
 import {
   countRead,
@@ -312,7 +312,7 @@ function parseBody(request: WireRequest): Body {
 function readPrompt(body: Body): EnginePrompt {
   return Array.isArray(body.prompt_ids)
     ? { promptIds: body.prompt_ids as number[] }
-    : { messages: (body.messages ?? []) as Message[] };
+    : { messages: (body.messages ?? []) as TextMessage[] };
 }
 
 function readCall(request: WireRequest): EngineCall {

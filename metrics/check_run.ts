@@ -21,6 +21,7 @@ import type { RunHeader } from "./run.ts";
 import { findMetric, type LoadSummary } from "./load_summary.ts";
 import { fasterClient, highest, SLOW_GAP_MS, type VerdictEvidence } from "./check_causes.ts";
 import { checkWitness } from "./check_coverage.ts";
+import { checkPool } from "./check_pool.ts";
 
 /** What the checks of a load look at. */
 export interface LoadFacts extends Pick<VerdictEvidence, "delays" | "header"> {
@@ -73,6 +74,7 @@ export function checkLoad(facts: LoadFacts): readonly Check[] {
 export function checkRun(header: RunHeader): readonly Check[] {
   return [
     ...checkOf("merged_clock", checkMergedClock(header)),
+    ...checkOf("dataset_rows", checkRows(header)),
     ...checkOf("duplicate_prompts", checkDuplicates(header)),
   ];
 }
@@ -502,11 +504,20 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   littles_law: checkLittle,
   tick_counts: checkTickCounts,
   requested_length: checkRequestedLength,
+  prompt_pool: ({ load, header }) => checkPool(load, header),
   prompt_token_source: checkTokenSource("prompt"),
   output_token_source: checkTokenSource("output"),
   prefix_cache: checkPrefixCache,
   coalescing: checkCoalescing,
 };
+
+function checkRows({ dataset: { bad } }: RunHeader): Finding | undefined {
+  if (bad === undefined) return undefined;
+  return [
+    `Rows of the prompts' file: ${bad}`,
+    "correct these rows, or see that the rest is enough",
+  ];
+}
 
 function checkDuplicates({ dataset }: RunHeader): Finding {
   if (dataset.duplicates === 0) return `All ${plural(dataset.prompts, "prompt")} differ`;

@@ -151,6 +151,8 @@ function datasetFacts({ dataset, tokenizer }: RunHeader): readonly (readonly Htm
       "Skipped",
       skipped.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ") || "none",
     ],
+    ...(dataset.bad === undefined ? [] : [["Rows", dataset.bad]]),
+    ...(dataset.remarks ?? []).map((remark, i) => [i === 0 ? "Remarks" : "", remark]),
     ["Tokens counted by", `${tokenizer.source} ${tokenizer.name}`],
   ];
 }

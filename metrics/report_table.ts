@@ -28,6 +28,8 @@ import {
 import type { GpuDeviceSummary } from "./load_series.ts";
 import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
 import { mergedText } from "./merged_clients.ts";
+import { repeatsText } from "./check_pool.ts";
+import type { RunHeader } from "./run.ts";
 import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import type { RenderOptions, Report } from "./report.ts";
 import { inParentheses, metricTableLines, tailPercentile } from "./report_metric_table.ts";
@@ -77,7 +79,7 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
   const blocks = [
     headerLines(summary, page),
     ...(several ? [overviewLines(summary, page)] : []),
-    ...summary.loads.map((load) => loadLines(load, page)),
+    ...summary.loads.map((load) => loadLines(load, summary.header, page)),
     warningLines(summary.checks, page),
   ];
   return blocks.filter((lines) => lines.length > 0).map((lines) => `${lines.join("\n")}\n`)
@@ -175,7 +177,7 @@ function percentileCell(load: LoadSummary, name: string, position: number): Brac
   return formatBracketed(distribution.percentiles[position]?.value, bracket, "ms");
 }
 
-function loadLines(load: LoadSummary, page: Page): readonly string[] {
+function loadLines(load: LoadSummary, header: RunHeader, page: Page): readonly string[] {
   return [
     page.paint("bold", load.label),
     ...labelled("Requests", requestsText(load), page),
@@ -199,6 +201,7 @@ function loadLines(load: LoadSummary, page: Page): readonly string[] {
     ...labelled("Witness", witnessText(load), page),
     ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Tokens", tokensText(load), page),
+    ...labelled("Prompts", repeatsText(load, header), page),
     ...labelled("Stream", streamText(load), page),
     ...labelled("Generated", generatedText(load), page),
     ...(knowsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),

@@ -100,6 +100,10 @@ export interface RunDataset {
   readonly skipped: Readonly<Record<string, Count>>;
   /** Prompts that repeat an earlier one. */
   readonly duplicates: Count;
+  /** Rows of the file that could not be used, in a sentence without a period; absent = none. */
+  readonly bad?: string;
+  /** What else is to be known of the prompts, each in a sentence without a period. */
+  readonly remarks?: readonly string[];
 }
 
 /** How the client counted tokens of texts. */

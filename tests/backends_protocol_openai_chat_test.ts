@@ -153,7 +153,7 @@ Deno.test("openaiChat stamps the first token before the first answer where it th
 
 Deno.test("openaiChat.buildRequest() sends roles and contents, and nothing else of a message", () => {
   const messages = [
-    { role: "system", content: "Be brief", extra: 1 },
+    { role: "system", content: "Be brief", more: 1 },
     { role: "user", content: "Hi" },
   ] as const;
   const wire = openaiChat.buildRequest(cannedRequest({ messages }), {

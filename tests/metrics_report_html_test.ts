@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { escapeHtml, markup } from "../metrics/markup.ts";
 import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "../metrics/html_script.ts";
 import { PAGE_STYLE, PAGE_STYLE_SHA256 } from "../metrics/html_style.ts";
@@ -257,7 +264,7 @@ Deno.test("reportHtml prints n/a for what does not exist, never 0 (T13, T14)", (
 });
 
 Deno.test("reportHtml leads with what is wrong, and says so when nothing is", () => {
-  assertStringIncludes(textOf(render(HEALTHY)), "All 16 checks passed");
+  assertMatch(textOf(render(HEALTHY)), /All \d+ checks passed/);
   const bad = summarize(createRun([...requests(120), createFailure("timeout", { index: 120 })]));
   const text = textOf(reportHtml.render(bad));
   for (const { message, advice } of bad.loads[0]!.checks.filter(({ ok }) => !ok)) {

@@ -44,8 +44,8 @@ Deno.test("jsonl reads each kind of line", async () => {
   assertEquals(prompts.map(({ promptTokens }) => promptTokens.tokens), [1, 2, 1, 1, 3]);
   assertEquals(prompts[1]?.messages, [{ role: "user", content: "eight by" }]);
   assertEquals(prompts[4]?.messages, [
-    { role: "system", content: "be brief" },
-    { role: "user", content: "ab" },
+    { role: "developer", content: "be brief" },
+    { role: "user", content: [{ type: "text", text: "a" }, { type: "text", text: "b" }] },
   ]);
 });
 
@@ -68,7 +68,7 @@ Deno.test("jsonl shuffles by seed when asked to", async () => {
   assertEquals(await draw(1), first);
   assertEquals(
     first.map(({ id }) => id.slice(1)),
-    first.map(({ messages }) => messages[0]?.content.slice(1)),
+    first.map(({ messages }) => `${messages[0]?.content}`.slice(1)),
   );
   assertEquals(
     (await draw(2)).map(({ id }) => id).join() === first.map(({ id }) => id).join(),
@@ -107,41 +107,82 @@ Deno.test("jsonl reads CRLF, blank lines, a byte order mark and a last line with
   assertEquals((await load(content)).prompts.map(({ id }) => id), ["a", "b"]);
 });
 
-Deno.test("jsonl names the line and what it lacks", async () => {
+Deno.test("jsonl leaves out rows that it cannot use, and says where they stand and why", async () => {
   const good = '{"prompt":"p","max_tokens":1}\n';
   const rows: [line: string, says: string][] = [
-    ["{", "line 2"],
-    ["[]", "it is not a JSON object"],
-    ["{}", "it has no prompt, text or messages"],
-    ['{"prompt":"p","messages":[]}', "it has prompt and messages: give one of them"],
-    ['{"prompt":""}', "is not text"],
-    ['{"prompt":7}', "is not text"],
-    ['{"messages":[]}', "at least one message"],
-    ['{"messages":[{"role":"tool","content":"x"}]}', 'message 1 has the role "tool"'],
-    ['{"messages":[null]}', "is not text"],
-    ['{"messages":[{"content":[{"type":"image_url"}]}]}', "is not text"],
-    ['{"prompt":"p"}', "add output_tokens, or give --output-tokens"],
-    ['{"prompt":"p","max_tokens":0}', "its answer length is 0"],
-    ['{"prompt":"p","output_tokens":1.5}', "its answer length is 1.5"],
-    ['{"prompt":"p","completion":5}', "its completion is not text"],
+    ["{", "is not JSON"],
+    ["7", "is neither an object nor a text"],
+    ["null", "is neither an object nor a text"],
+    ["{}", "has no field that is known as a prompt"],
+    [
+      '{"prompt":"p","messages":[{"role":"user","content":"x"}]}',
+      "has messages and prompt: say which",
+    ],
+    ['{"prompt":""}', "has a prompt that is empty or no text"],
+    ['{"prompt":7}', "has a prompt that is empty or no text"],
+    ['{"prompt":["a","b"]}', "has several prompts in one request"],
+    ['{"messages":[]}', "has a messages that is empty or no text"],
+    ['{"messages":[{"role":"robot","content":"x"}]}', 'has messages with the role "robot"'],
+    ['{"messages":[null]}', "with a message that is no object"],
+    ['{"messages":[{"role":"user","content":null}]}', "with a message that is not text"],
+    ['{"messages":[{"role":"user","content":5}]}', "with a message that is not text"],
+    ['{"messages":[{"role":"user","content":""}]}', "has messages without any text"],
+    ['{"prompt":"p","max_tokens":0}', "has a max_tokens that is no whole number above 0"],
+    ['{"prompt":"p","output_tokens":1.5}', "has a output_tokens that is no whole number above 0"],
+    ['{"custom_id":"a","url":"/v1/embeddings","body":{"input":"x"}}', "for another call than"],
+    ['{"custom_id":"a","method":"GET","body":{"prompt":"x"}}', "is no POST"],
+    ['{"custom_id":"a","body":{"model":"x"}}', "has a body without messages and prompt"],
+    ["[".repeat(100_000) + "]".repeat(100_000), "is nested deeper than 200 levels"],
   ];
   for (const [line, says] of rows) {
-    const error = await assertRejects(() => load(good + line), UserError);
-    assertStringIncludes(error.message, "Cannot read line 2 of");
-    assertStringIncludes(error.message, says);
+    const { prompts, read, skipped, bad } = await load(`${good}${line}\n${good}`);
+    assertEquals([prompts.length, read], [2, 3], line.slice(0, 80));
+    const [[reason, count]] = Object.entries(skipped) as [[string, number]];
+    assertStringIncludes(reason, says);
+    assertStringIncludes(reason, "(line 2)");
+    assertEquals(count, 1);
+    assertStringIncludes(bad ?? "", "1 of 3 lines left out: it ");
   }
   const latin1 = new Uint8Array([...new TextEncoder().encode(good), 0x22, 0xe9, 0x22]);
-  await assertRejects(() => load(latin1), UserError, "it is not UTF-8");
+  assertStringIncludes((await load(latin1)).bad ?? "", "it is not UTF-8");
 });
 
-Deno.test("jsonl checks also the lines that it does not send", async () => {
+Deno.test("jsonl refuses a file of which more than half is bad, with the reasons", async () => {
+  const good = '{"prompt":"p","max_tokens":1}\n';
+  const error = await assertRejects(() => load(good.repeat(3) + "{\n".repeat(4)), UserError);
+  assertStringIncludes(error.message, "4 of 7 lines left out: it is not JSON (lines 4, 5, 6 …)");
+  assertEquals((await load(good.repeat(4) + "{\n".repeat(4))).prompts.length, 4);
+});
+
+Deno.test("jsonl counts bad rows also behind those that it sends", async () => {
   const content = '{"prompt":"p","max_tokens":1}\n'.repeat(3) + "oops\n";
-  await assertRejects(() => load(content, { count: 1 }), UserError, "line 4");
+  assertEquals((await load(content, { count: 1 })).skipped, { "is not JSON (line 4)": 1 });
+});
+
+Deno.test("jsonl lists the fields of an unknown shape and names --prompt-key", async () => {
+  const content = lines({ utterance: "hi", reply: "ho" }, { utterance: "ha", "\x1b[2J": 1 });
+  const error = await assertRejects(() => load(content), UserError);
+  assertStringIncludes(error.message, 'the fields found are "utterance", "reply", "\\u001b[2J"');
+  assertStringIncludes(error.message, "--prompt-key NAME");
+  const extra = { promptKey: "utterance", outputKey: "reply" };
+  const named = await load(lines({ utterance: "hi", reply: "twelve chars" }), { extra });
+  assertEquals(named.prompts[0]?.messages, [{ role: "user", content: "hi" }]);
+  assertEquals(named.prompts[0]?.outputTokens, 3);
+  const deep = { a: { b: [{ role: "user", content: "x" }] }, n: 9 };
+  const { prompts } = await load(lines(deep), { extra: { promptKey: "a.b", outputKey: "n" } });
+  assertEquals(prompts[0]?.messages, [{ role: "user", content: "x" }]);
+  assertEquals(prompts[0]?.outputTokens, 9);
+  const wrong = await assertRejects(
+    () => load(content, { extra: { promptKey: "uterance" } }),
+    UserError,
+  );
+  assertStringIncludes(wrong.message, "it has no uterance (lines 1, 2); the fields found are");
 });
 
 Deno.test("jsonl says when there is no file, nothing in it, or an option without effect", async () => {
   await assertRejects(() => load("", { path: "nowhere" }), UserError, "output_tokens");
   await assertRejects(() => load(" \n\n"), UserError, "it is empty");
+  await assertRejects(() => load(""), UserError, "it is empty");
   await assertRejects(() => load("{}", { turns: 2 }), UserError, "Cannot take 2 turns");
   await assertRejects(() => load("{}", { extra: { order: "up" } }), UserError, "give one of file");
 });

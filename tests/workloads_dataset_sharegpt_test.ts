@@ -88,7 +88,8 @@ Deno.test("sharegpt keeps the limits and leaves out what is beyond them", async 
     "answer under 4 tokens": 1,
     "prompt over 1024 tokens": 1,
     "prompt and answer over 2048 tokens": 1,
-    "fewer than 2 messages": 2,
+    "has no list of messages (element 9)": 1,
+    "fewer than 2 messages": 1,
     "empty message": 2,
   });
   assertEquals(dataset.note, "100 prompts wanted, 2 found");
@@ -269,7 +270,7 @@ Deno.test("sharegpt reads places right in a file of several chunks", async () =>
       extra: {},
     });
     for (const { id, messages } of prompts) {
-      assertMatch(messages[0]?.content ?? "", new RegExp(` number ${id.slice(1)}$`));
+      assertMatch(`${messages[0]?.content}`, new RegExp(` number ${id.slice(1)}$`));
     }
   });
 });
@@ -285,11 +286,12 @@ Deno.test("sharegpt ids come from the file, else from the position", async () =>
 
 Deno.test("sharegpt says what is wrong with a file", async () => {
   const rows: [content: unknown, says: string][] = [
-    ["", "The file is empty"],
-    ['{"a": 1}', "is the jsonl dataset"],
+    ["", "it is empty"],
+    ['{"a": 1}', 'has no list of messages (line 1); the fields found are "a"; for prompts'],
+    ["plain words", "use --dataset text"],
     ['[{"id": "a", "conversations": [', "it looks cut off"],
-    [[{ prompt: "x" }], 'none of its 1 elements has "conversations"'],
-    [[], "it holds 0 conversations"],
+    [[{ prompt: "x" }], 'the fields found are "prompt"; for prompts without answers use --dataset'],
+    [[], "it is empty"],
     [[talk("a", "hg", "w", "w")], "it holds 1 conversations, left out: 1 prompt under 4 tokens"],
   ];
   for (const [content, says] of rows) {

@@ -1,4 +1,10 @@
-import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import {
   chooseDataset,
   DATASET_EXTRA_OPTIONS,
@@ -28,19 +34,29 @@ Deno.test("DATASET_EXTRA_OPTIONS has each option, the same in all datasets that 
   }
 });
 
-Deno.test("chooseDataset takes the dataset whose files end like the one given", () => {
+Deno.test("chooseDataset takes the dataset whose files end like the one given", async () => {
   const cases: [name: string, path: string | undefined, chosen: string][] = [
     ["sample", undefined, "sample"],
     ["synthetic", undefined, "synthetic"],
     ["sample", "a.jsonl", "jsonl"],
     ["sample", "a.json", "sharegpt"],
     ["sample", "a", "sharegpt"],
+    ["sample", "a.txt", "text"],
+    ["sample", "a.csv", "jsonl"],
     ["jsonl", "a.txt", "jsonl"],
     ["sharegpt", "a.jsonl", "sharegpt"],
   ];
-  for (const [name, path, chosen] of cases) assertEquals(chooseDataset(name, path).name, chosen);
-  assertThrows(() => chooseDataset("jsonl", undefined), UserError, "add --dataset-path FILE");
-  assertThrows(() => chooseDataset("synthetic", "a.json"), UserError, "it reads no file");
+  for (const [name, path, chosen] of cases) {
+    assertEquals((await chooseDataset(name, path)).name, chosen);
+  }
+  const refused = [["jsonl", undefined, "add --dataset-path FILE"], [
+    "synthetic",
+    "a.json",
+    "it reads no file",
+  ]] as const;
+  for (const [name, path, says] of refused) {
+    await assertRejects(() => chooseDataset(name, path), UserError, says);
+  }
 });
 
 Deno.test("findDataset suggests", () => {

@@ -178,7 +178,7 @@ export const DATASET_OPTIONS = {
       }.`,
     }),
     datasetPath: option.file({
-      help: `File of the dataset. Without --dataset its ending decides: ${
+      help: `File of the dataset. Without --dataset its rows decide, then its ending: ${
         DATASETS.filter(({ needsFile }) => needsFile)
           .map(({ name, fileEndings = [] }) => `${fileEndings.join(" ")} ${name}`).join(", ")
       }.`,
@@ -186,11 +186,11 @@ export const DATASET_OPTIONS = {
     prompts: option.integer({
       min: 1,
       defaultText: "as many as requests are planned, 1000 with --duration alone",
-      help: "Size of the pool of prompts; after its last prompt it starts over.",
+      help: "Size of the pool of prompts; after its last prompt it starts over (see --once).",
     }),
     outputTokens: option.length({
       value: "LENGTH",
-      defaultText: "the dataset's answers, 128 for synthetic",
+      defaultText: "the dataset's lengths or answers, 128 where it has none",
       help: `Answer length to request, in tokens: ${LENGTH_SPEC_FORMS}.`,
     }),
     tokenizer: option.text({
@@ -286,6 +286,10 @@ export const LOAD_OPTIONS = group("Load", {
     aliases: ["d"],
     min: 0.001,
     help: "Stop sending after this time, in each load; with --requests whichever comes first.",
+  }),
+  once: option.flag({
+    help: "Send each prompt of the pool once, in each load: all of a file, without --requests or " +
+      "--prompts. No warm-up, unless --warmup asks for one.",
   }),
   grace: option.seconds({
     default: 30,

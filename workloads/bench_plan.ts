@@ -87,6 +87,8 @@ export interface BenchPlan {
   readonly datasetPath?: string;
   /** Size of the pool of prompts. */
   readonly prompts: number;
+  /** The pool is all of a file, at most `prompts`. */
+  readonly allPrompts?: boolean;
   /** The dataset's own options. */
   readonly datasetExtra: Readonly<Record<string, unknown>>;
   /** Prompts that the command made itself, instead of a dataset's. */
@@ -158,6 +160,8 @@ export interface ReportPlan {
 const POOL_FOR_DURATION = 1000;
 /** The server's address may hold a password. */
 const PLAN_SECRETS = { ...MEASURE_OPTIONS, url: option.argument({ help: "" }) };
+/** Most prompts of a file that are sent once each without `--prompts`. */
+const POOL_FOR_ONCE = 100_000;
 
 /** What the values of the options leave open. */
 interface PlanSettings {
@@ -187,13 +191,19 @@ export async function planRun(
   const { url, query } = checkUrl(given, protocol.carrier);
   const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
   const asked = parts.loads ?? planLoads(values);
-  const stops = parts.stops ?? asked.map((load) => planStop(load, values));
+  const dataset = await chooseDataset(values.dataset, values.datasetPath, values);
+  const wholeFile = values.once === true && dataset.needsFile;
+  const stops = parts.stops ?? asked.map((load) => planStop(load, values, wholeFile));
   const loads = parts.loads ?? asked.map((load, i) => clampUsers(load, stops[i]!));
-  const warmups = parts.warmups ?? loads.map((load) => values.warmup ?? usualWarmup(load));
-  const wanted = stops.reduce(
-    (sum, stop, i) => sum + (stop.requests ?? POOL_FOR_DURATION) + sparePrompts(loads[i]!, stop),
-    Math.max(0, ...warmups),
+  const warmups = parts.warmups ??
+    loads.map((load) => values.warmup ?? (values.once ? 0 : usualWarmup(load)));
+  const unlimited = wholeFile ? POOL_FOR_ONCE : POOL_FOR_DURATION;
+  const sizes = stops.map((stop, i) =>
+    (stop.requests ?? unlimited) + (values.once ? 0 : sparePrompts(loads[i]!, stop))
   );
+  // With --once each load sends the whole pool.
+  const wanted = (values.once ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)) +
+    Math.max(0, ...warmups);
   const length = values.length ?? (protocol.forcesLength ? "forced" : "cap");
   if (length === "forced" && !protocol.forcesLength) {
     throw new UserError(
@@ -206,7 +216,6 @@ export async function planRun(
     );
   }
   const { datasetPath, outputTokens, extraBody, model, endpoint, systemPromptFile } = values;
-  const dataset = chooseDataset(values.dataset, datasetPath);
   const transport = planTransport(protocol, values.transport);
   if (values.insecure === true && transport === "fetch") {
     throw new UserError(
@@ -230,6 +239,7 @@ export async function planRun(
     workers: values.workers,
     dataset: dataset.name,
     prompts: values.prompts ?? wanted,
+    allPrompts: wholeFile && values.prompts === undefined && values.requests === undefined,
     datasetExtra: { salt: randomSalt(), ...datasetExtra(dataset, values) },
     turns: values.numTurns,
     length,
@@ -319,12 +329,17 @@ function planLoads(values: MeasureValues): Load[] {
   }));
 }
 
-function planStop(load: Load, { requests, duration }: MeasureValues): Stop {
+function planStop(
+  load: Load,
+  { requests, duration, once }: MeasureValues,
+  wholeFile: boolean,
+): Stop {
   const users = load.kind === "closed" ? load.users : 0;
   const fallback = Math.max(DEFAULT_REQUESTS, DEFAULT_REQUESTS_PER_USER * users);
   return defined({
-    requests: requests ?? (duration === undefined ? fallback : undefined),
+    requests: requests ?? (duration === undefined && !wholeFile ? fallback : undefined),
     durationMs: duration === undefined ? undefined : duration * 1000,
+    once: once === true ? true as const : undefined,
   });
 }
 

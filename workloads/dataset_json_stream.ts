@@ -1,23 +1,26 @@
 /**
- * Reads a JSON array of objects of any size, one object at a time.
+ * Reads a JSON array of any size, one element at a time.
  *
  * ShareGPT's file is longer than the longest string V8 can hold (about 512 MiB), so `JSON.parse`
- * cannot read it whole. A small state machine over bytes finds where each object ends (it needs to
+ * cannot read it whole. A small state machine over bytes finds where each element ends (it needs to
  * know strings, escapes and brackets only), and `JSON.parse` reads that piece.
  *
  * @module
  */
 import { concat } from "./line_stream.ts";
+import { parseJson } from "./dataset_json.ts";
 
-/** One object of the array and where it stands. */
+/** One element of the array and where it stands. */
 export interface JsonElement {
-  /** The object as parsed. */
-  readonly value: Readonly<Record<string, unknown>>;
+  /** The element as parsed; `undefined` with a problem. */
+  readonly value: unknown;
+  /** Why it could not be parsed, completing "it …". */
+  readonly problem?: string;
   /** 0-based position in the array. */
   readonly index: number;
-  /** Byte of its opening brace. */
+  /** Byte at which it begins. */
   readonly offset: number;
-  /** Bytes from brace to brace. */
+  /** Its bytes, without blanks around. */
   readonly length: number;
 }
 
@@ -30,69 +33,69 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-type Expected = "array" | "first" | "object" | "comma" | "nothing";
+type Expected = "array" | "first" | "element" | "comma" | "nothing";
 
-/** By what is expected and the byte that comes, what is expected next; objects are not in it. */
+/** By what is expected and the byte that comes, what is expected next; elements are not in it. */
 const NEXT: Readonly<Record<Expected, Readonly<Record<number, Expected>>>> = {
   array: { [OPEN_BRACKET]: "first" },
   first: { [CLOSE_BRACKET]: "nothing" },
-  object: {},
-  comma: { [COMMA]: "object", [CLOSE_BRACKET]: "nothing" },
+  element: {},
+  comma: { [COMMA]: "element", [CLOSE_BRACKET]: "nothing" },
   nothing: {},
 };
 
 /**
- * Yields the objects of a JSON array. Memory: one chunk and one object. Chunks may be cut anywhere
+ * Yields the elements of a JSON array. Memory: one chunk and one element. Chunks may be cut anywhere
  * and their buffer may be reused once the next one is asked for.
  *
- * @param options.maxElementBytes longest object accepted (64 MiB), so that a missing brace does not
+ * @param options.from byte at which the array begins, inside an object; what follows it is not read.
+ * @param options.maxElementBytes longest element accepted (64 MiB), so that a missing brace does not
  *   gather the rest of the file.
- * @throws {SyntaxError} naming the element and the byte, for anything but an array of objects.
+ * @throws {SyntaxError} naming the element and the byte, for anything but an array.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { readJsonArray } from "@tokometer/tokometer/workloads";
  *
- * const bytes = new TextEncoder().encode('[{"id": "a"}, {"id": "b"}]');
- * const ids: unknown[] = [];
- * for await (const { value } of readJsonArray([bytes])) ids.push(value.id);
- * assertEquals(ids, ["a", "b"]);
+ * const bytes = new TextEncoder().encode('["a", {"id": "b"}]');
+ * const values: unknown[] = [];
+ * for await (const { value } of readJsonArray([bytes])) values.push(value);
+ * assertEquals(values, ["a", { id: "b" }]);
  * ```
  */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: { readonly maxElementBytes?: number } = {},
+  options: { readonly from?: number; readonly maxElementBytes?: number } = {},
 ): AsyncGenerator<JsonElement> {
-  const { maxElementBytes = 64 * 2 ** 20 } = options;
-  const scanner = new ObjectScanner();
-  /** What may come next, outside of an object. */
+  const { from = 0, maxElementBytes = 64 * 2 ** 20 } = options;
+  const scanner = new ElementScanner();
+  /** What may come next, outside of an element. */
   let expected: Expected = "array";
   let inside = false;
   let index = 0;
-  /** Byte of the file at which the chunk begins, and at which the current object began. */
+  /** Byte of the file at which the chunk begins, and at which the current element began. */
   let base = 0;
   let offset = 0;
-  /** What earlier chunks hold of the current object. */
+  /** What earlier chunks hold of the current element. */
   let parts: Uint8Array[] = [];
   let gathered = 0;
 
   for await (const chunk of chunks) {
-    let at = 0;
+    let at = Math.min(chunk.length, Math.max(0, from - base));
     while (at < chunk.length) {
       if (inside) {
         const end = scanner.scan(chunk, at);
         const whole = scanner.done;
         if (gathered + (end - at) > maxElementBytes) {
           throw new SyntaxError(
-            `Element ${index} at byte ${offset} is longer than ${maxElementBytes} bytes: is its closing brace missing?`,
+            `Element ${index} at byte ${offset} is longer than ${maxElementBytes} bytes: is its closing bracket missing?`,
           );
         }
         if (whole) {
           const last = chunk.subarray(at, end);
           const bytes = parts.length > 0 ? concat([...parts, last]) : last;
-          const { length } = bytes;
-          yield { value: parseElement(bytes, { index, offset }), index, offset, length };
+          yield { ...parseJson(bytes), index, offset, length: bytes.length };
           parts = [];
           gathered = 0;
           index++;
@@ -107,12 +110,14 @@ export async function* readJsonArray(
       }
       const byte = chunk[at]!;
       const position = base + at;
-      if ((expected === "first" || expected === "object") && byte === OPEN_BRACE) {
+      if ((expected === "first" || expected === "element") && beginsElement(byte)) {
         inside = true;
         offset = position;
-        scanner.start();
+        scanner.start(byte);
         continue;
       }
+      // Inside an object, the rest of that object follows.
+      if (expected === "nothing" && from > 0) break;
       at++;
       const isMark = expected === "array" && position < 3 && byte === BYTE_ORDER_MARK[position];
       if (isSpace(byte) || isMark) continue;
@@ -133,40 +138,27 @@ export async function* readJsonArray(
   }
 }
 
-/** Parses the bytes of one object. @throws {SyntaxError} naming element and byte. */
-export function parseElement(
-  bytes: Uint8Array,
-  place: { readonly index: number; readonly offset: number },
-): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    const why = error instanceof SyntaxError ? error.message : "it is not UTF-8";
-    throw new SyntaxError(
-      `Cannot read element ${place.index} (bytes ${place.offset} to ${
-        place.offset + bytes.length
-      }): ${why}`,
-    );
-  }
-}
-
-/** Finds the end of one object that may be spread over several chunks. */
-class ObjectScanner {
-  /** The last scan reached the closing brace. */
+/** Finds the end of one element that may be spread over several chunks. */
+class ElementScanner {
+  /** The last scan reached the end. */
   done = false;
   #depth = 0;
   #inString = false;
   #escaped = false;
+  /** A number, `true`, `null`: it ends where something else begins. */
+  #bare = false;
 
-  start(): void {
+  start(first: number): void {
     this.done = false;
     this.#depth = 0;
     this.#inString = false;
     this.#escaped = false;
+    this.#bare = first !== QUOTE && first !== OPEN_BRACE && first !== OPEN_BRACKET;
   }
 
-  /** Returns the position after the closing brace, or the chunk's length when it is not here. */
+  /** Returns the position after the element, or the chunk's length when its end is not here. */
   scan(chunk: Uint8Array, from: number): number {
+    if (this.#bare) return this.#scanBare(chunk, from);
     // Locals: this loop sees every byte of the file.
     let depth = this.#depth;
     let inString = this.#inString;
@@ -177,7 +169,13 @@ class ObjectScanner {
       if (inString) {
         if (escaped) escaped = false;
         else if (byte === BACKSLASH) escaped = true;
-        else if (byte === QUOTE) inString = false;
+        else if (byte === QUOTE) {
+          inString = false;
+          if (depth === 0) {
+            this.done = true;
+            break;
+          }
+        }
       } else if (byte === QUOTE) {
         inString = true;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
@@ -192,10 +190,27 @@ class ObjectScanner {
     this.#escaped = escaped;
     return at;
   }
+
+  #scanBare(chunk: Uint8Array, from: number): number {
+    let at = from;
+    while (at < chunk.length && isBare(chunk[at]!)) at++;
+    this.done = at < chunk.length;
+    return at;
+  }
 }
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** A byte of a number or of a word like `null`; NaN of Python's, too. */
+function isBare(byte: number): boolean {
+  return byte === 0x2b || byte === 0x2d || byte === 0x2e || (byte >= 0x30 && byte <= 0x39) ||
+    (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
+}
+
+function beginsElement(byte: number): boolean {
+  return byte === OPEN_BRACE || byte === QUOTE || byte === OPEN_BRACKET || isBare(byte);
 }
 
 function unexpected(
@@ -212,13 +227,6 @@ function unexpected(
     ? `"," or "]" after element ${index - 1}`
     : expected === "nothing"
     ? "the end after the array"
-    : `an object as element ${index}`;
-  const hint = expected !== "array"
-    ? ""
-    : byte === 0x1f
-    ? ": unpack the file first"
-    : byte === OPEN_BRACE
-    ? ": a file with one object per line is the jsonl dataset"
-    : "";
-  return new SyntaxError(`Expected ${wanted}, found ${seen} at byte ${position}${hint}`);
+    : `element ${index}`;
+  return new SyntaxError(`Expected ${wanted}, found ${seen} at byte ${position}`);
 }

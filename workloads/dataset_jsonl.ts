@@ -1,7 +1,6 @@
 /**
- * Prompts of the user's own, one JSON object per line. The prompt is `prompt`, `text` or `messages`;
- * the answer's length is `output_tokens`, `max_tokens`, or that of a reference answer (`completion`,
- * or a last message of the assistant); `id` is optional.
+ * Prompts of the user's own, from JSON lines, a JSON array or CSV: texts, lists of messages, or whole
+ * requests, which are sent as they are. `dataset_fields.ts` lists the names that are known.
  *
  * ```json
  * {"prompt": "Name three rivers", "output_tokens": 40}
@@ -11,15 +10,21 @@
  * @module
  */
 import { isObject } from "../backends/json_event.ts";
+import { defined } from "../backends/defined.ts";
+import { contentText, partsBesideText } from "../backends/protocol_fields.ts";
 import type { Message } from "../backends/protocol.ts";
 import { createRandom, shuffled } from "../backends/random.ts";
 import { pythonRandom } from "../backends/mt19937.ts";
+import { plural } from "../metrics/format.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { readExtra } from "./dataset_extra.ts";
-import { openDatasetFile } from "./dataset_file.ts";
-import { option } from "./option_table.ts";
-import { readLines } from "./line_stream.ts";
+import { openDatasetFile, type Place } from "./dataset_file.ts";
+import { jsonItems } from "./dataset_items.ts";
+import { NoPrompt, type Row, rowOf } from "./dataset_row.ts";
+import { RowTally } from "./dataset_tally.ts";
+import { group, option } from "./option_table.ts";
 import {
+  countNote,
   type Dataset,
   type DatasetKind,
   type DatasetOptions,
@@ -39,107 +44,151 @@ const ORDERS = ["file", "seeded", "api-bench-tools"] as const;
 /** Answers that the api_bench_tools script asks for. */
 const SCRIPT_OUTPUT_TOKENS = 200;
 
+/** Answers to ask for where a row has no length and no answer. */
+export const DEFAULT_OUTPUT_TOKENS: number = 128;
+
 const HINT =
   'give a file with one JSON object per line, e.g. {"prompt": "Hi", "output_tokens": 16}';
 
-export const JSONL_OPTIONS = {
+export const JSONL_OPTIONS = group("Prompts", {
   order: option.choice({
     value: "NAME",
     choices: ORDERS,
     defaultText: "file",
     help: "Order of the prompts of a JSONL file: as in the file, shuffled by --seed, or as the " +
       "api_bench_tools script shuffles and joins them.",
-    group: "Prompts",
     advanced: true,
   }),
-};
+  promptKey: option.text({
+    value: "NAME",
+    defaultText: "the one that is known as a prompt",
+    help:
+      "Field of a JSON row or CSV column that holds the prompt, as text or a list of messages; " +
+      "a.b looks into objects.",
+  }),
+  outputKey: option.text({
+    value: "NAME",
+    defaultText: "the one that is known as a length or an answer",
+    help: "Field that holds an answer, whose length is asked for, or the length itself.",
+  }),
+});
 
 export const jsonl: DatasetKind = {
   name: "jsonl",
-  description: "prompts or messages from a file with one JSON object per line",
+  description: "prompts, messages or whole requests: JSON lines, a JSON array, CSV",
   needsFile: true,
-  fileEndings: [".jsonl"],
+  fileEndings: [".jsonl", ".ndjson", ".csv"],
+  recognizes: (rows) => rows.length > 0,
   options: JSONL_OPTIONS,
   load,
 };
 
 async function load(options: DatasetOptions): Promise<Dataset> {
-  const { count, seed, counter, onProgress } = options;
-  const { order = "file" } = readExtra(JSONL_OPTIONS, options.extra);
+  const { count, seed, onProgress } = options;
+  const { order = "file", ...keys } = readExtra(JSONL_OPTIONS, options.extra);
   if (options.turns > 1) {
     throw new UserError(
       `Cannot take ${options.turns} turns of a jsonl dataset: its lines are sent as they are`,
     );
   }
   using file = await openDatasetFile(options.path, { dataset: "jsonl", hint: HINT });
-  const fail = (line: number, why: string) =>
-    new UserError(`Cannot read line ${line} of "${file.path}": ${why}`);
-
-  function read(text: string | undefined, line: number): Row {
-    if (text === undefined) throw fail(line, "it is not UTF-8");
-    try {
-      return rowOf(JSON.parse(text));
-    } catch (error) {
-      if (error instanceof SyntaxError || error instanceof TypeError) {
-        throw fail(line, error.message);
-      }
-      throw error;
-    }
-  }
-  function promptOf(row: Row, place: { line: number; index: number }): Prompt {
-    const messages = arrange(row.messages, order, options.systemPrompt);
-    const outputTokens = options.outputTokens?.(place.index) ??
-      (order === "api-bench-tools" ? SCRIPT_OUTPUT_TOKENS : undefined) ??
-      row.outputTokens ??
-      (row.completion === undefined ? undefined : Math.max(1, counter.count(row.completion)));
-    if (outputTokens === undefined) {
-      throw fail(
-        place.line,
-        "it has no answer length: add output_tokens, or give --output-tokens",
-      );
-    }
-    return {
-      id: row.id ?? String(place.line),
-      messages,
-      promptTokens: { tokens: counter.count(joinContents(messages)), source: counter.source },
-      outputTokens,
-    };
-  }
-
-  const places: { line: number; offset: number; length: number }[] = [];
+  const items = jsonItems(file);
+  const tally = new RowTally(file.path, items.unit);
+  const places: (Place & { readonly number: number })[] = [];
   const prompts: Prompt[] = [];
-  try {
-    for await (const { text, number: line, offset, length } of readLines(file.chunks(onProgress))) {
-      if (text?.trim() === "") continue;
-      // Lines that are not sent are checked too: a broken file should stop the run before it starts.
-      const row = read(text, line);
-      places.push({ line, offset, length });
-      if (order === "file" && prompts.length < count) {
-        prompts.push(promptOf(row, { line, index: prompts.length }));
-      }
+  let withoutLength = 0;
+  const add = (row: Row, number: number) => {
+    const length = lengthOf(row, { order, index: prompts.length, options });
+    if (length === undefined) withoutLength++;
+    prompts.push(promptOf(row, { order, options, number, length }));
+  };
+  for await (const { value, problem, number, offset, length } of items.each(onProgress)) {
+    tally.read++;
+    if (problem !== undefined) {
+      tally.addBad(number, problem);
+      continue;
     }
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new UserError(`Cannot read "${file.path}": ${error.message}`);
+    // Rows that are not sent are checked too: what is wrong with a file shows before a run.
+    let row: Row;
+    try {
+      row = rowOf(value, keys);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      tally.addBad(number, error.message);
+      if (error instanceof NoPrompt || isMissingKey(value, keys.promptKey)) tally.addKeys(value);
+      continue;
+    }
+    tally.addUnused(row.unused);
+    if (order !== "file") places.push({ number, offset, length });
+    else if (prompts.length < count) add(row, number);
   }
-  if (places.length === 0) {
-    throw new UserError(`Cannot take a prompt from "${file.path}": it is empty`);
-  }
+  tally.check();
   if (order !== "file") {
     for (const place of shuffledPlaces(places, order, seed).slice(0, count)) {
-      const row = read(new TextDecoder().decode(await file.readAt(place)), place.line);
-      prompts.push(promptOf(row, { line: place.line, index: prompts.length }));
+      add(rowOf(await items.at(place), keys), place.number);
     }
   }
+  const unsure = withoutLength === 0
+    ? undefined
+    : `${
+      plural(withoutLength, "prompt")
+    } without a length: ${DEFAULT_OUTPUT_TOKENS} tokens asked ` +
+      "for (--output-tokens)";
   return {
     prompts,
     source: file.path,
     sha256: file.sha256(),
-    read: places.length,
-    skipped: {},
+    read: tally.read,
+    skipped: tally.reasons(),
     duplicates: countDuplicates(prompts),
-    ...(prompts.length < count ? { note: `${count} prompts wanted, ${prompts.length} found` } : {}),
+    remarks: [file.remark, tally.unusedText(), unsure].filter((text) => text !== undefined),
+    ...defined({ bad: tally.badText(), note: countNote(prompts.length, options) }),
   };
+}
+
+function isMissingKey(value: unknown, key: string | undefined): boolean {
+  return key !== undefined && isObject(value) && !Object.hasOwn(value, key);
+}
+
+/** How a row becomes a prompt. */
+interface Making {
+  readonly order: typeof ORDERS[number];
+  readonly options: DatasetOptions;
+}
+
+/** Tokens to ask for; absent = the row says nothing. */
+function lengthOf(row: Row, { order, options, index }: Making & { index: number }) {
+  const { outputTokens, counter } = options;
+  return outputTokens?.(index) ??
+    (order === "api-bench-tools" ? SCRIPT_OUTPUT_TOKENS : undefined) ??
+    row.outputTokens ??
+    (row.answer === undefined ? undefined : Math.max(1, counter.count(row.answer)));
+}
+
+function promptOf(
+  row: Row,
+  { order, options, number, length = DEFAULT_OUTPUT_TOKENS }: Making & {
+    readonly number: number;
+    readonly length: number | undefined;
+  },
+): Prompt {
+  const { counter, systemPrompt } = options;
+  const { tokenIds, ownFields, path } = row;
+  const base = { id: row.id ?? String(number), outputTokens: length };
+  if (tokenIds !== undefined) {
+    if (systemPrompt !== undefined) {
+      throw new UserError("Cannot put a system prompt in front of token ids: leave it out");
+    }
+    const promptTokens = { tokens: tokenIds.length, source: "ids" } as const;
+    return { ...base, messages: [], tokenIds, promptTokens, ...defined({ ownFields, path }) };
+  }
+  const messages = arrange(row.messages, order, systemPrompt);
+  // What images, audio and tools cost, only the engine knows.
+  const onlyText = ownFields?.tools === undefined &&
+    messages.every(({ content, extra }) => partsBesideText(content).length === 0 && !extra);
+  const source = onlyText ? counter.source : "estimate";
+  const promptTokens = { tokens: counter.count(joinContents(messages)), source };
+  return { ...base, messages, promptTokens, ...defined({ ownFields, path }) };
 }
 
 function shuffledPlaces<T>(places: readonly T[], order: typeof ORDERS[number], seed: number): T[] {
@@ -147,86 +196,6 @@ function shuffledPlaces<T>(places: readonly T[], order: typeof ORDERS[number], s
   const list = places.slice();
   pythonRandom(0).shuffle(list);
   return list;
-}
-
-/** A line as read. */
-interface Row {
-  readonly id: string | undefined;
-  readonly messages: readonly Message[];
-  readonly outputTokens: number | undefined;
-  readonly completion: string | undefined;
-}
-
-/** @throws {TypeError} saying what the line lacks. */
-function rowOf(value: unknown): Row {
-  if (!isObject(value)) throw new TypeError("it is not a JSON object");
-  const { id, prompt, text, messages, completion, ...rest } = value;
-  const given = Object.entries({ prompt, text, messages }).filter(([, field]) =>
-    field !== undefined
-  );
-  if (given.length !== 1) {
-    throw new TypeError(
-      given.length === 0
-        ? "it has no prompt, text or messages"
-        : `it has ${given.map(([name]) => name).join(" and ")}: give one of them`,
-    );
-  }
-  if (completion !== undefined && typeof completion !== "string") {
-    throw new TypeError("its completion is not text");
-  }
-  const lengths = ["output_tokens", "max_tokens"].map((name) => rest[name]);
-  const length = lengths.find((tokens) => tokens !== undefined && tokens !== null);
-  if (length !== undefined && !(Number.isSafeInteger(length) && (length as number) > 0)) {
-    throw new TypeError(
-      `its answer length is ${JSON.stringify(length)}: give a whole number above 0`,
-    );
-  }
-  const all = messages === undefined
-    ? [{ role: "user", content: plainText(prompt ?? text) } as const]
-    : messagesOf(messages);
-  const last = all.at(-1);
-  const hasReference = last?.role === "assistant" && all.length > 1;
-  return {
-    id: typeof id === "string" || typeof id === "number" ? String(id) : undefined,
-    messages: hasReference ? all.slice(0, -1) : all,
-    outputTokens: length as number | undefined,
-    completion: completion ?? (hasReference ? last.content : undefined),
-  };
-}
-
-const ROLES: Readonly<Record<string, Message["role"]>> = {
-  system: "system",
-  developer: "system",
-  user: "user",
-  human: "user",
-  assistant: "assistant",
-  gpt: "assistant",
-};
-
-function messagesOf(value: unknown): Message[] {
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new TypeError("its messages are not a list with at least one message");
-  }
-  return value.map((message, i) => {
-    const { role = "user", content } = (message ?? {}) as Record<string, unknown>;
-    const known = Object.hasOwn(ROLES, String(role)) ? ROLES[String(role)] : undefined;
-    if (known === undefined) {
-      throw new TypeError(
-        `message ${i + 1} has the role ${JSON.stringify(role)}: known are system, user, assistant`,
-      );
-    }
-    return { role: known, content: plainText(content) };
-  });
-}
-
-/** A text, or a list of text parts as chat requests have them. */
-function plainText(value: unknown): string {
-  const parts = Array.isArray(value) ? value : [{ type: "text", text: value }];
-  const texts = parts.map((part) => part?.type === "text" ? part.text : undefined);
-  if (texts.some((text) => typeof text !== "string") || texts.join("") === "") {
-    throw new TypeError("its prompt or one of its messages is not text");
-  }
-  return texts.join("");
 }
 
 function arrange(
@@ -240,8 +209,9 @@ function arrange(
   if (systemPrompt === undefined) return messages;
   const [first, ...others] = messages;
   // Many chat templates refuse a second system message.
-  if (first?.role === "system") {
-    return [{ role: "system", content: `${systemPrompt}\n\n${first.content}` }, ...others];
+  if (first?.role === "system" || first?.role === "developer") {
+    const content = `${systemPrompt}\n\n${contentText(first.content)}`;
+    return [{ ...first, content }, ...others];
   }
   return [{ role: "system", content: systemPrompt }, ...messages];
 }

@@ -24,7 +24,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     messageCounts: conversations.map(({ conversations: messages }) => messages.length),
     at: (position) =>
       Promise.resolve(
-        conversationOf(conversations[position] as typeof conversations[number], position),
+        conversationOf(conversations[position], position),
       ),
   }, options);
   const sha256 = createHash("sha256").update(JSON.stringify(conversations)).digest("hex");

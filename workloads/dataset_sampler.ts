@@ -10,7 +10,9 @@ import { createRandom, shuffled } from "../backends/random.ts";
 import { pythonRandom } from "../backends/mt19937.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";
 import { readExtra } from "./dataset_extra.ts";
+import { ROLES } from "./dataset_fields.ts";
 import {
+  countNote,
   type Dataset,
   type DatasetOptions,
   joinContents,
@@ -219,7 +221,7 @@ export async function sampleConversations(
   const reasons = Object.fromEntries(skipped);
   if (prompts.length === 0) throw nothingLeft(pool, reasons);
   const note = [
-    prompts.length < count ? `${count} prompts wanted, ${prompts.length} found` : undefined,
+    countNote(prompts.length, options),
     presampled,
   ].filter((part) => part !== undefined).join("; ");
   return {
@@ -313,13 +315,10 @@ function usedMessages(
   if (used.some(({ value }) => typeof value !== "string" || value === "")) return "empty message";
   if (!rules.requireHuman) return used;
   const alternate = used.slice(leading).every(({ from }, i) =>
-    (i % 2 === 0 ? HUMAN : MODEL).includes(from)
+    Object.hasOwn(ROLES, from) && ROLES[from] === (i % 2 === 0 ? "user" : "assistant")
   );
   return alternate ? used : "roles not human, gpt, …";
 }
-
-const HUMAN: readonly string[] = ["human", "user"];
-const MODEL: readonly string[] = ["gpt", "chatgpt", "assistant", "bing", "bard"];
 
 function promptOf(used: readonly ConversationMessage[], rules: Rules): readonly Message[] {
   const prompt = used.slice(0, -1);

@@ -1,10 +1,16 @@
 /**
- * ShareGPT's format: a JSON array of `{"id", "conversations": [{"from", "value"}, …]}`, read as a
- * stream. Only the places of the conversations are kept (12 bytes each); chosen ones are read again.
+ * Conversations as ShareGPT has them: `{"id", "conversations": [{"from", "value"}, …]}`, in an array,
+ * on lines, or in an object; with `role` and `content`, and under the other names that
+ * `dataset_fields.ts` lists. Read as a stream: only the places of the conversations are kept, chosen
+ * ones are read again.
  *
  * @module
  */
-import { type DatasetFile, openDatasetFile } from "./dataset_file.ts";
+import { defined } from "../backends/defined.ts";
+import { isObject } from "../backends/json_event.ts";
+import { AUTHOR_FIELDS, CONVERSATION_FIELDS, SAYING_FIELDS } from "./dataset_fields.ts";
+import { openDatasetFile, type Place } from "./dataset_file.ts";
+import { type Items, jsonItems } from "./dataset_items.ts";
 import {
   type Conversation,
   type ConversationMessage,
@@ -12,74 +18,105 @@ import {
   sampleConversations,
   SAMPLER_OPTIONS,
 } from "./dataset_sampler.ts";
-import { parseElement, readJsonArray } from "./dataset_json_stream.ts";
+import { RowTally } from "./dataset_tally.ts";
 import type { Dataset, DatasetKind, DatasetOptions } from "./prompt.ts";
-import { UserError } from "./user_error.ts";
 
 const HINT = "get ShareGPT_V3_unfiltered_cleaned_split.json from the data set " +
   "anon8231489123/ShareGPT_Vicuna_unfiltered on Hugging Face, or use --dataset sample";
 
 export const sharegpt: DatasetKind = {
   name: "sharegpt",
-  description: "conversations from a JSON file in ShareGPT's format",
+  description: "conversations in ShareGPT's format, as an array, on lines or in an object",
   needsFile: true,
   fileEndings: [".json"],
+  recognizes: (rows) => 2 * rows.filter(isConversation).length > rows.length,
   options: SAMPLER_OPTIONS,
   load,
 };
 
 async function load(options: DatasetOptions): Promise<Dataset> {
   using file = await openDatasetFile(options.path, { dataset: "sharegpt", hint: HINT });
-  const pool = await indexFile(file, options.onProgress);
-  const sample = await sampleConversations(pool, options);
-  return { ...sample, source: file.path, sha256: file.sha256() };
+  const items = jsonItems(file);
+  const tally = new RowTally(file.path, items.unit);
+  const pool = await indexItems(items, tally, options.onProgress);
+  tally.check("; for prompts without answers use --dataset jsonl, with --prompt-key NAME");
+  const sample = await sampleConversations({ ...pool, name: `"${file.path}"` }, options);
+  return {
+    ...sample,
+    read: tally.read,
+    skipped: { ...tally.reasons(), ...sample.skipped },
+    source: file.path,
+    sha256: file.sha256(),
+    remarks: file.remark === undefined ? [] : [file.remark],
+    ...defined({ bad: tally.badText() }),
+  };
 }
 
-async function indexFile(
-  file: DatasetFile,
+/** Where each conversation stands, and how long it is. */
+async function indexItems(
+  items: Items,
+  tally: RowTally,
   onProgress: DatasetOptions["onProgress"],
-): Promise<ConversationPool> {
-  const offsets: number[] = [];
-  const lengths: number[] = [];
+): Promise<Omit<ConversationPool, "name">> {
+  const places: (Place & { readonly number: number })[] = [];
   const messageCounts: number[] = [];
-  try {
-    for await (const { value, offset, length } of readJsonArray(file.chunks(onProgress))) {
-      offsets.push(offset);
-      lengths.push(length);
-      messageCounts.push(messagesOf(value).length);
+  for await (const { value, problem, number, offset, length } of items.each(onProgress)) {
+    tally.read++;
+    if (problem !== undefined) {
+      tally.addBad(number, problem);
+      continue;
     }
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new UserError(`Cannot read "${file.path}" as ShareGPT: ${error.message}`);
-  }
-  if (messageCounts.length > 0 && messageCounts.every((count) => count === 0)) {
-    throw new UserError(
-      `Cannot read "${file.path}" as ShareGPT: none of its ${messageCounts.length} elements has "conversations"`,
-    );
+    const turns = turnsOf(value);
+    if (turns === undefined) {
+      tally.addBad(number, "has no list of messages");
+      tally.addKeys(value);
+      continue;
+    }
+    places.push({ number, offset, length });
+    messageCounts.push(turns.length);
   }
   return {
-    name: `"${file.path}"`,
     messageCounts,
-    async at(position) {
-      const place = { offset: offsets[position]!, length: lengths[position]! };
-      const bytes = await file.readAt(place);
-      return conversationOf(parseElement(bytes, { index: position, ...place }), position);
+    at: async (position) => {
+      const place = places[position]!;
+      return conversationOf(await items.at(place), place.number);
     },
   };
 }
 
-/** An element as a conversation. Its id: from the file, else its position. */
-export function conversationOf(
-  value: Readonly<Record<string, unknown>>,
-  position: number,
-): Conversation {
-  const { id } = value;
+/** A row as a conversation. Its id: from the file, else its number. */
+export function conversationOf(value: unknown, number: number): Conversation {
+  const id = isObject(value) ? value.id : undefined;
   return {
-    id: typeof id === "string" || typeof id === "number" ? String(id) : String(position),
-    messages: messagesOf(value),
+    id: typeof id === "string" || typeof id === "number" ? String(id) : String(number),
+    messages: (turnsOf(value) ?? []).map(messageOf),
   };
 }
 
-function messagesOf(value: Readonly<Record<string, unknown>>): readonly ConversationMessage[] {
-  return Array.isArray(value.conversations) ? value.conversations : [];
+/** The list of a row's messages, unchecked; absent where it has none. */
+function turnsOf(value: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(value)) return value;
+  if (!isObject(value)) return undefined;
+  for (const name of [...CONVERSATION_FIELDS, "messages"]) {
+    const list = value[name];
+    if (Array.isArray(list)) return list;
+  }
+  return undefined;
+}
+
+/** Rows whose list is known as one with answers; `messages` may be a prompt alone. */
+function isConversation(row: unknown): boolean {
+  if (!isObject(row) || row.messages !== undefined) return false;
+  const turns = turnsOf(row) ?? [];
+  return turns.length > 1 &&
+    turns.every((turn) => typeof turn === "string" || turn === null || isObject(turn));
+}
+
+/** What is no message becomes an empty one. */
+function messageOf(turn: unknown, position: number): ConversationMessage {
+  if (typeof turn === "string") return { from: position % 2 === 0 ? "human" : "gpt", value: turn };
+  if (!isObject(turn)) return { from: "", value: "" };
+  const first = (names: readonly string[]) =>
+    names.map((name) => turn[name]).find((value) => typeof value === "string") as string ?? "";
+  return { from: first(AUTHOR_FIELDS), value: first(SAYING_FIELDS) };
 }

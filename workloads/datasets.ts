@@ -5,8 +5,11 @@
  */
 import { jsonl } from "./dataset_jsonl.ts";
 import { sample } from "./dataset_sample.ts";
+import { openDatasetFile } from "./dataset_file.ts";
+import { jsonItems } from "./dataset_items.ts";
 import { sharegpt } from "./dataset_sharegpt.ts";
 import { synthetic } from "./dataset_synthetic.ts";
+import { text } from "./dataset_text.ts";
 import type { DatasetKind } from "./prompt.ts";
 import type { OptionTable, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
@@ -14,7 +17,7 @@ import { listOptions } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
 /** Every dataset. A new one is a file and a line here. */
-export const DATASETS: readonly DatasetKind[] = [sample, sharegpt, jsonl, synthetic];
+export const DATASETS: readonly DatasetKind[] = [sample, sharegpt, jsonl, text, synthetic];
 
 /** Where prompts come from without `--dataset` and `--dataset-path`. */
 export const DEFAULT_DATASET = sample.name;
@@ -25,13 +28,21 @@ export const DATASET_EXTRA_OPTIONS: OptionTable = Object.assign(
   ...DATASETS.map(({ options }) => options),
 );
 
+/** Rows that are looked at to tell one kind of file from another. */
+const LOOKED_AT = 20;
+
 /**
- * The dataset of a run: the one that was asked for, or with a file and no `--dataset` the one whose
- * files end like it, else the first that reads files.
+ * The dataset of a run: the one that was asked for; with a file and no `--dataset` the one that
+ * recognizes its rows, whatever its name, else the one whose files end like it.
  *
+ * @param values options of the run: a dataset that has those of datasets among them comes first.
  * @throws {UserError} for a dataset without the file that it needs, or with one that it cannot read.
  */
-export function chooseDataset(name: string, path: string | undefined): DatasetKind {
+export async function chooseDataset(
+  name: string,
+  path: string | undefined,
+  values: Values = {},
+): Promise<DatasetKind> {
   const asked = findDataset(name);
   if (path === undefined) {
     if (!asked.needsFile) return asked;
@@ -42,8 +53,30 @@ export function chooseDataset(name: string, path: string | undefined): DatasetKi
     throw new UserError(`Cannot use --dataset-path with --dataset ${name}: it reads no file`);
   }
   const readers = DATASETS.filter(({ needsFile }) => needsFile);
-  return readers.find(({ fileEndings = [] }) => fileEndings.some((end) => path.endsWith(end))) ??
+  const own = Object.keys(DATASET_EXTRA_OPTIONS).filter((key) => values[key] !== undefined);
+  const rows = await firstRows(path);
+  const recognizing = rows === undefined
+    ? []
+    : readers.filter(({ recognizes }) => recognizes?.(rows) === true);
+  return recognizing.find(({ options }) => own.every((key) => key in options)) ??
+    recognizing[0] ??
+    readers.find(({ fileEndings = [] }) => fileEndings.some((end) => path.endsWith(end))) ??
     readers[0]!;
+}
+
+/** Absent where the file is no JSON or cannot be read: its dataset will say why. */
+async function firstRows(path: string): Promise<readonly unknown[] | undefined> {
+  const rows: unknown[] = [];
+  try {
+    using file = await openDatasetFile(path, { dataset: "", hint: "" });
+    for await (const { value, problem } of jsonItems(file).each()) {
+      if (problem === undefined) rows.push(value);
+      if (rows.length >= LOOKED_AT) break;
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+  return rows.length === 0 ? undefined : rows;
 }
 
 /** The dataset of that name. @throws {UserError} naming those that exist. */

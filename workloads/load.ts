@@ -55,6 +55,12 @@ export interface Stop {
   readonly once?: boolean;
 }
 
+/** The stop with the number of requests that a pool of that size gives, where only it ends the load. */
+export function stopOfPool(stop: Stop, poolSize: number): Stop {
+  const endless = stop.requests === undefined && stop.durationMs === undefined;
+  return endless && stop.once === true ? { ...stop, requests: poolSize } : stop;
+}
+
 /** `64 users`, `8 req/s poisson`. */
 export function loadLabel(load: Load): string {
   if (load.kind === "closed") return `${load.users} ${load.users === 1 ? "user" : "users"}`;

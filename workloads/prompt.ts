@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { contentText } from "../backends/protocol_fields.ts";
 import type { Message } from "../backends/protocol.ts";
 import type { TokenCount } from "../backends/record.ts";
 import type { OptionTable } from "./command.ts";
@@ -19,6 +20,10 @@ export interface Prompt {
   readonly promptTokens: TokenCount;
   /** Tokens to ask for. */
   readonly outputTokens: number;
+  /** Fields of a whole request, sent as they are in place of those that the run would send. */
+  readonly ownFields?: Readonly<Record<string, unknown>>;
+  /** Path of the call that the prompt is a request for; absent = any. */
+  readonly path?: string;
 }
 
 /** Counts tokens of a text. */
@@ -43,6 +48,8 @@ export interface DatasetOptions {
   readonly path?: string;
   /** How many prompts are wanted at most. */
   readonly count: number;
+  /** Fewer are as good: all of the file was asked for. */
+  readonly allowsFewer?: boolean;
   /** Every random choice follows from it. */
   readonly seed: number;
   /** Measures lengths while prompts are chosen or made. */
@@ -71,6 +78,10 @@ export interface Dataset {
   readonly read: number;
   /** Reason → how many were left out for it. */
   readonly skipped: Readonly<Record<string, number>>;
+  /** Rows of the file that cannot be used, in a sentence without a period; absent = none. */
+  readonly bad?: string;
+  /** What else the report should say of the prompts, each in a sentence without a period. */
+  readonly remarks?: readonly string[];
   /** Prompts whose text also stands earlier in the list (prefix-cache hits to expect). */
   readonly duplicates: number;
   /** One sentence for the user, e.g. that there are fewer prompts than wanted. */
@@ -87,6 +98,8 @@ export interface DatasetKind {
   readonly needsFile: boolean;
   /** Endings of its files, e.g. `.jsonl`: such a file is taken for this dataset. */
   readonly fileEndings?: readonly string[];
+  /** Whether a JSON file that begins with these rows is one of its own; the first such kind is taken. */
+  readonly recognizes?: (rows: readonly unknown[]) => boolean;
   /** Options of its own; `extra` holds their values by the same keys. */
   readonly options: OptionTable;
   /**
@@ -97,9 +110,18 @@ export interface DatasetKind {
   readonly load: (options: DatasetOptions) => Promise<Dataset>;
 }
 
+/** What to say of the number of prompts found; absent where it is as wanted. */
+export function countNote(
+  found: number,
+  { count, allowsFewer = false }: Pick<DatasetOptions, "count" | "allowsFewer">,
+): string | undefined {
+  if (found < count) return allowsFewer ? undefined : `${count} prompts wanted, ${found} found`;
+  return allowsFewer ? `the first ${found} prompts alone: give --prompts N for more` : undefined;
+}
+
 /** The contents as one text, as a completion prompt is made from messages. */
 export function joinContents(messages: readonly Message[]): string {
-  return messages.map(({ content }) => content).join("\n");
+  return messages.map(({ content }) => contentText(content)).join("\n");
 }
 
 /** One message with the system prompt in front of the text, as the Python scripts send them. */

@@ -51,6 +51,7 @@ export type BenchOptions = Readonly<{
   rampUp?: number;
   requests?: number;
   duration?: number;
+  once?: boolean;
   grace?: number;
   stopOnErrors?: number;
   warmup?: number;
@@ -71,6 +72,8 @@ export type BenchOptions = Readonly<{
   maxTotalTokens?: number;
   requireHuman?: boolean;
   order?: "file" | "seeded" | "api-bench-tools";
+  promptKey?: string;
+  outputKey?: string;
   inputTokens?: string | number;
   prefixTokens?: number;
   salt?: string;

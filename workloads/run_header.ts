@@ -8,8 +8,9 @@ import { defined } from "../backends/defined.ts";
 import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { readEnvironment } from "./environment.ts";
-import { type Load, loadLabel, type Stop } from "./load.ts";
+import { type Load, loadLabel, type Stop, stopOfPool } from "./load.ts";
 import { withoutPassword } from "./option_secret.ts";
+import type { Dataset } from "./prompt.ts";
 import type { Prepared } from "./run_prepare.ts";
 import { withoutSecrets, withoutSecretsIn } from "./secret.ts";
 import { isProxied } from "./server_proxy.ts";
@@ -48,15 +49,20 @@ export async function describeRun(
       prompts: dataset.prompts.length,
       skipped: dataset.skipped,
       duplicates: dataset.duplicates,
-      ...defined({ sha256: dataset.sha256 }),
+      ...defined({ sha256: dataset.sha256, bad: dataset.bad, remarks: remarksOf(dataset) }),
     },
     tokenizer: { source: counter.source, name: counter.name },
     loads: plan.loads.map((load, i) => ({
       label: labelOf(plan, i),
-      ...describeLoad(load, plan.stops[i] ?? {}),
+      ...describeLoad(load, stopOfPool(plan.stops[i] ?? {}, dataset.prompts.length)),
     })),
     environment: await readEnvironment(),
   };
+}
+
+function remarksOf({ note, remarks = [] }: Dataset): readonly string[] | undefined {
+  const all = [...(note === undefined ? [] : [note]), ...remarks];
+  return all.length === 0 ? undefined : all;
 }
 
 /** Name of a load in reports and progress lines. */

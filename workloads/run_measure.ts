@@ -13,7 +13,7 @@ import type { Exchange } from "../backends/transport.ts";
 import type { LoadEnd, Run, RunHeader, ServerLost } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type GpuSampler, isThisMachine, openGpuSampler } from "./gpu_sampler.ts";
-import type { Load, Stop } from "./load.ts";
+import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { watchClient } from "./load_client_health.ts";
 import type { Departure } from "./load_runner.ts";
 import { sparePrompts } from "./load_sequence.ts";
@@ -175,7 +175,7 @@ async function measureLoads(running: Running): Promise<LoadEnd[]> {
   let lost: ServerLost | undefined;
   for (const [number, load] of plan.loads.entries()) {
     const own = plan.own?.loads[number];
-    const stop = plan.stops[number] ?? {};
+    const stop = stopOfPool(plan.stops[number] ?? {}, running.prepared.requests.length);
     const warmups = plan.warmups[number] ?? 0;
     if (warmups > 0 && !hooks.stopSignal.aborted && lost === undefined) {
       const { serverLost } = await measureLoad(running, {

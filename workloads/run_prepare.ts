@@ -7,7 +7,7 @@ import { pooledMap } from "@std/async";
 import { systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
-import { checkTakesTokenIds, findProtocol } from "../backends/protocols.ts";
+import { checkTakesTokenIds, findProtocol, PROTOCOLS } from "../backends/protocols.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { lengthsOf } from "./dataset_length.ts";
 import { findDataset } from "./datasets.ts";
@@ -19,6 +19,7 @@ import { overCheckingTransport } from "./run_auto_transport.ts";
 import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
+import { UserError } from "./user_error.ts";
 
 /** What preparing reports. */
 export interface PrepareHooks {
@@ -64,16 +65,18 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
   const protocol = findProtocol(plan.protocol);
   const target = targetOf(plan);
   const { counter, dataset } = await loadPrompts(plan, hooks);
+  const ownFields = ownFieldsOf(dataset, plan, protocol);
   if (dataset.prompts.some(({ tokenIds }) => tokenIds !== undefined)) checkTakesTokenIds(protocol);
   return await overCheckingTransport(plan, async (transport) => {
     const patience = new Patience({ waitMs: plan.waitMs });
     const refusing = { protocol, target, caCert: plan.caCert !== undefined };
     const ask = askOver(transport, { ...refusing, patience, signal: hooks.stopSignal });
-    const model = await whileWaiting(chooseModel(refusing, ask, plan.model, hooks.note), {
-      clock: systemClock,
-      label: "the server's list of models",
-      onProgress: hooks.onProgress,
-    });
+    const model = modelOf(ownFields) ??
+      await whileWaiting(chooseModel(refusing, ask, plan.model, hooks.note), {
+        clock: systemClock,
+        label: "the server's list of models",
+        onProgress: hooks.onProgress,
+      });
     // A random base keeps two benchmarks of one server from sharing ids (T32 in
     // docs/python-scripts.md); never 0, which some clients leave out on the wire.
     const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + 1n;
@@ -87,6 +90,7 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
       requestId: base + BigInt(i),
       ...defined({
         promptTokenIds: prompt.tokenIds,
+        ownFields: ownFields[i],
         extraBody: plan.extraBody,
         lengthField: plan.lengthField,
       }),
@@ -94,9 +98,64 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
     const requests = protocol.prepare === undefined
       ? encoded
       : await prepareAll(encoded, (request) => protocol.prepare!(request, target, ask));
-    const wires = requests.map((request) => protocol.buildRequest(request, target));
+    const wires = requests.map((request, i) => {
+      try {
+        return protocol.buildRequest(request, target);
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        throw new UserError(`${error.message} (prompt ${dataset.prompts[i]!.id})`);
+      }
+    });
     return { protocol, target, dataset, counter, patience, model, requests, wires };
   });
+}
+
+/**
+ * The fields that each prompt brings along as a request of its own. Options that the user gave stand
+ * above them.
+ *
+ * @throws {UserError} where the protocol cannot send them, or they are for another call.
+ */
+function ownFieldsOf(
+  { prompts, source }: Dataset,
+  { model, sampling }: BenchPlan,
+  protocol: Protocol,
+): readonly (Readonly<Record<string, unknown>> | undefined)[] {
+  const { temperature, topP: top_p, topK: top_k, seed, stop } = sampling;
+  const given = Object.keys(defined({ model, temperature, top_p, top_k, seed, stop }));
+  return prompts.map(({ id, ownFields, path }) => {
+    if (path !== undefined && path !== protocol.path) {
+      const right = PROTOCOLS.find((other) => other.takesOwnFields && other.path === path);
+      throw new UserError(
+        `Cannot send the requests of "${source}" over ${protocol.name}: prompt ${id} is for ${path}` +
+          (right === undefined ? "" : `, add --protocol ${right.name}`),
+      );
+    }
+    const kept = Object.entries(ownFields ?? {}).filter(([name]) => !given.includes(name));
+    if (kept.length === 0) return undefined;
+    if (protocol.takesOwnFields !== true) {
+      throw new UserError(
+        `Cannot send ${
+          kept.map(([name]) => name).join(", ")
+        } of prompt ${id} of "${source}" over ` +
+          `${protocol.name}: only ${
+            PROTOCOLS.filter(({ takesOwnFields }) => takesOwnFields).map(({ name }) => name)
+              .join(" and ")
+          } can; use one, or remove these fields from the file`,
+      );
+    }
+    return Object.fromEntries(kept);
+  });
+}
+
+/** The models that all requests name themselves; absent where one does not. */
+function modelOf(
+  ownFields: readonly (Readonly<Record<string, unknown>> | undefined)[],
+): string | undefined {
+  const models = new Set(ownFields.map((fields) => fields?.model));
+  return [...models].every((model) => typeof model === "string")
+    ? [...models].join(", ")
+    : undefined;
 }
 
 async function prepareAll(
@@ -123,6 +182,7 @@ export async function loadPrompts(
   const startMs = systemClock.now();
   const dataset = await findDataset(plan.dataset).load({
     count: plan.prompts,
+    allowsFewer: plan.allPrompts === true,
     seed: plan.seed,
     counter,
     turns: plan.turns,
@@ -147,6 +207,9 @@ export async function loadPrompts(
       systemPrompt: plan.systemPrompt,
     }),
   });
+  for (const remark of [dataset.bad, ...dataset.remarks ?? []]) {
+    if (remark !== undefined) hooks.note?.(remark);
+  }
   // The shipped sample is known to be small.
   if (dataset.note !== undefined && plan.datasetPath !== undefined) {
     const again = plan.loads.some((load, i) => startsOver(load, plan.stops[i] ?? {}))
