@@ -6,6 +6,7 @@
 import { BodyReader } from "./decode_body.ts";
 import { bodyOutcome, refusedOutcome } from "./decode_outcome.ts";
 import { defined } from "./defined.ts";
+import { isObject } from "./json_event.ts";
 import type { GenerationRequest, Protocol } from "./protocol.ts";
 import type { Outcome, RequestRecord, TokenCount } from "./record.ts";
 import type { Exchange } from "./transport.ts";
@@ -25,8 +26,11 @@ export interface DecodeOptions
   readonly maxAnswerBytes?: number;
   /** Counts the tokens of a text (thinking included) where the engine gives no count. */
   readonly countText?: (text: string) => number;
+  /** Note the events at each tick, for a script's own numbers. Default false. */
+  readonly eventTicks?: boolean;
 }
 
+const OPEN_OBJECT = 0x7b;
 const NO_MS = new Float64Array(0);
 const NO_TOKENS = new Uint32Array(0);
 
@@ -137,7 +141,14 @@ export function decodeExchange(
   if (outputTokens !== undefined) record.outputTokens = outputTokens;
   if (usage?.cachedTokens !== undefined) record.cachedTokens = usage.cachedTokens;
   if (usage?.reasoningTokens !== undefined) record.reasoningTokens = usage.reasoningTokens;
-  if (body === undefined || found === undefined) return record;
+  if (body === undefined || found === undefined) {
+    // The object that names the cause is what came, if one did.
+    const readMs = exchange.readMs[0];
+    if (refused && readMs !== undefined && isObjectText(exchange.body)) {
+      record.firstEventMs = readMs - originMs;
+    }
+    return record;
+  }
   const { ticks, rejected, unseen, firstTick } = found;
   const { firstEventMs, firstAnswerMs, firstToolMs } = body;
   if (firstEventMs !== undefined) record.firstEventMs = firstEventMs - originMs;
@@ -156,12 +167,33 @@ export function decodeExchange(
   if (body.toolEvents > 0) record.toolEvents = body.toolEvents;
   if (body.whole && body.events > 0) record.wholeBody = true;
   if (body.heldReads > 0) record.heldReads = body.heldReads;
+  if (ticks.events !== undefined) record.tickEvents = ticks.events;
+  if (options.eventTicks && body.usageEvents > 0) record.usageEvents = body.usageEvents;
+  if (outcome.kind === "ok" && isUnmarked(exchange, body, protocol)) record.unmarkedEnd = true;
   if (unseen > 0) record.unseenTokens = unseen;
   if (rejected !== undefined) record.rejectedCount = rejected;
   if (firstTick !== undefined) record.firstTickTokens = firstTick;
   if (body.finishReason !== undefined) record.finishReason = body.finishReason;
   if (options.keepText) record.text = body.text;
   return record;
+}
+
+function isObjectText(body: Uint8Array): boolean {
+  // Most refusals are short; of a page nothing is parsed.
+  if (body[0] !== OPEN_OBJECT) return false;
+  try {
+    return isObject(JSON.parse(new TextDecoder().decode(body)));
+  } catch {
+    return false;
+  }
+}
+
+/** Whether an answer that counts as complete could as well have been cut short. */
+function isUnmarked(exchange: Exchange, body: BodyReader, protocol: Protocol): boolean {
+  // A gRPC status is an end mark, and a whole body has a length.
+  return protocol.carrier === "http" && exchange.status !== 0 && !body.whole &&
+    body.endMarkMs === undefined && body.finishReason === undefined &&
+    body.usage?.outputTokens === undefined;
 }
 
 /**

@@ -49,6 +49,7 @@ interface BodyOptions {
   readonly originMs: number;
   readonly keepText?: boolean;
   readonly countText?: (text: string) => number;
+  readonly eventTicks?: boolean;
   readonly maxAnswerBytes?: number;
 }
 
@@ -66,6 +67,8 @@ export class BodyReader {
   reasoningEvents = 0;
   /** Of these, with a part of a tool call. */
   toolEvents = 0;
+  /** Of these, after the first and with usage. */
+  usageEvents = 0;
   text = "";
   firstEventMs: number | undefined;
   firstAnswerMs: number | undefined;
@@ -91,6 +94,7 @@ export class BodyReader {
   readonly #originMs: number;
   readonly #countText: ((text: string) => number) | undefined;
   readonly #needText: boolean;
+  readonly #eventTicks: boolean;
   readonly #maxAnswerBytes: number | undefined;
   readonly #mostEvents: number;
   /** The read that completed the current event. */
@@ -149,6 +153,7 @@ export class BodyReader {
     this.#countText = options.countText;
     this.#maxAnswerBytes = options.maxAnswerBytes;
     this.#mostEvents = maxEvents(options.maxAnswerBytes);
+    this.#eventTicks = options.eventTicks === true;
     this.#needText = options.keepText === true || options.countText !== undefined;
     this.whole = protocol.framing(request.stream) === "json";
     // One slot more than there are reads, for bytes that no read accounts for.
@@ -282,6 +287,7 @@ export class BodyReader {
 
   #count(event: EngineEvent, atMs: number, endOffset: number): void {
     const generated = this.#takeGenerated(event, atMs);
+    if (generated && event.usage !== undefined && this.textEvents > 1) this.usageEvents++;
     const newTokens = event.newTokens ?? 0;
     if (newTokens > 0) {
       this.#idTokens += newTokens;
@@ -514,19 +520,22 @@ export class BodyReader {
     const ms = scratchMs.slice(0, count);
     const tokens = source.slice(0, count);
     const widthUs = this.#widths && count > 0 ? scratchWidthUs.slice(0, count) : undefined;
+    const events = this.#eventTicks ? scratchEvents.slice(0, count) : undefined;
     let kept = 0;
     for (let tick = 0; tick < count; tick++) {
       // Reads that brought text and no token, such as the rest of one.
       if (tokens[tick] === (kept === 0 ? 0 : source[tick - 1])) continue;
       ms[kept] = ms[tick]!;
       if (widthUs !== undefined) widthUs[kept] = widthUs[tick]!;
+      if (events !== undefined) events[kept] = events[tick]!;
       tokens[kept++] = tokens[tick]! - less;
     }
-    if (kept === count) return { ms, tokens, widthUs };
+    if (kept === count) return { ms, tokens, widthUs, events };
     return {
       ms: ms.slice(0, kept),
       tokens: tokens.slice(0, kept),
       widthUs: widthUs?.slice(0, kept),
+      events: events?.slice(0, kept),
     };
   }
 
@@ -555,6 +564,8 @@ interface Ticks {
   readonly tokens: Uint32Array;
   /** How much earlier each may have been, in µs; absent where one of them is unknown. */
   readonly widthUs: Uint32Array | undefined;
+  /** Events with something generated so far at each, where they are wanted. */
+  readonly events: Uint32Array | undefined;
 }
 
 /** What the events of a body say about tokens. */

@@ -111,6 +111,18 @@ export interface RequestRecord {
   readonly tickWidthUs?: Uint32Array;
   /** Source of `tickTokens`; the final count may come from a better one. */
   readonly tickSource?: TokenSource;
+  /**
+   * Events with something generated so far at each tick, which scripts take for tokens (T7 in
+   * docs/python-scripts.md); only for commands that print a script's own numbers.
+   */
+  readonly tickEvents?: Uint32Array;
+  /** Of the events that carry something generated, those after the first that carried usage, too; absent = none. */
+  readonly usageEvents?: number;
+  /**
+   * Nothing said that the answer was complete but the end of its body, which a cut looks like, too;
+   * absent = an end mark, or a length or reason that stands for it.
+   */
+  readonly unmarkedEnd?: true;
   /** Reads of the body. */
   readonly reads: number;
   /** Events in the body, those without a token included. */

@@ -34,6 +34,12 @@ export interface Consistency {
   readonly seenTokens: number;
   /** Their tokens as counted, without those that were counted and not sent. */
   readonly countedTokens: number;
+  /** Completed requests that nothing but the end of the body ended. */
+  readonly unmarked: number;
+  /** Of these, requests with another number of tokens than the one that was forced. */
+  readonly unmarkedDiffering: number;
+  /** Of these, requests whose length was a limit only. */
+  readonly unmarkedUnforced: number;
 }
 
 /** Stamps come from one clock, so that two ways to add them up differ by rounding only. */
@@ -44,6 +50,7 @@ export function consistencyFold(): Fold<Consistency> {
   const impossible = createSuspects();
   const broken = createSuspects();
   let [counted, differing, apartTokens, seenTokens, countedTokens] = [0, 0, 0, 0, 0];
+  let [unmarked, unmarkedDiffering, unmarkedUnforced] = [0, 0, 0];
   return {
     add(record) {
       const { index, outcome, tickTokens } = record;
@@ -51,6 +58,11 @@ export function consistencyFold(): Fold<Consistency> {
       if (reason !== undefined) impossible.add(index, reason);
       if (outcome.kind !== "ok") return;
       if (isBroken(record)) broken.add(index, "ticks and stamps of it disagree");
+      if (record.unmarkedEnd) {
+        unmarked++;
+        if (!record.lengthForced) unmarkedUnforced++;
+        else if (record.outputTokens?.tokens !== record.requestedTokens) unmarkedDiffering++;
+      }
       const seen = tickTokens[tickTokens.length - 1];
       const sent = sentTokens(record);
       if (sent === undefined || seen === undefined) return;
@@ -68,6 +80,7 @@ export function consistencyFold(): Fold<Consistency> {
       apartTokens,
       seenTokens,
       countedTokens,
+      ...{ unmarked, unmarkedDiffering, unmarkedUnforced },
     }),
   };
 }

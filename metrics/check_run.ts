@@ -390,6 +390,30 @@ const checkTickCounts: LoadCheck = ({ consistency }) => {
   ];
 };
 
+/** A stream without an end mark looks the same when it was cut short. */
+const checkEndMark: LoadCheck = ({ consistency, header }) => {
+  const { unmarked, unmarkedDiffering: differing, unmarkedUnforced: unforced } = consistency;
+  if (unmarked === 0) return undefined;
+  const found = `${header.protocol} has no end mark: nothing but the end of the body ended ${
+    plural(unmarked, "answer")
+  }`;
+  if (differing + unforced === 0) {
+    return `${found}; each has as many tokens as were asked for`;
+  }
+  return [
+    `${found}, and whether ${
+      differing > 0
+        ? `tokens are missing or too many in the ${
+          formatCount(differing)
+        } that differ from the forced length`
+        : "some of them were cut short"
+    } cannot be seen`,
+    `compare delivered with requested lengths${
+      unforced > 0 ? ", force the length where the engine can (--length forced)" : ""
+    }, or ask the engine in a protocol with an end mark and counts, such as OpenAI's`,
+  ];
+};
+
 const checkRequestedLength: LoadCheck = (
   { load: { lengths: { exact, shorter, longer } }, header },
 ) => {
@@ -503,6 +527,7 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   samples: checkSamples,
   littles_law: checkLittle,
   tick_counts: checkTickCounts,
+  end_mark: checkEndMark,
   requested_length: checkRequestedLength,
   prompt_pool: ({ load, header }) => checkPool(load, header),
   prompt_token_source: checkTokenSource("prompt"),

@@ -29,13 +29,17 @@ interface ClientsFacts {
 /** How the script counts, where its own numbers are wanted. */
 export interface ClientsCounting {
   /**
-   * `tokens` (default): what the engine generated. `events`: one token and one gap per event with
-   * text, as the script counts for most engines, so that events of one read are gaps of zero (T7, T8).
+   * How the script took the answers of an engine; absent = our own definitions. `texts`: one token and
+   * one gap per event with text, so that tokens without text are none, and events of one read are gaps
+   * of zero (T7 to T9). `events`: the same for every event. `counter`: the engine's count, gaps per
+   * event.
    */
-  readonly count?: "tokens" | "events";
+  readonly count?: "texts" | "events" | "counter";
+  /** An event that carries usage ends no gap (T10). */
+  readonly usageHidesGaps?: boolean;
   /** Prompt tokens of a request by the script's own tokenizer; default: as recorded. */
   readonly promptTokens?: (record: RequestRecord) => number;
-  /** The wait for the first token is a gap like the others (T16), as in the request-rate script. */
+  /** With `count`: the wait for the first token is a gap like the others (T16), as in request-rate. */
   readonly firstGap?: boolean;
 }
 
@@ -118,43 +122,95 @@ function clientsFacts(
   durationMs: number,
   counting: ClientsCounting,
 ): ClientsFacts {
-  const { count, firstGap, promptTokens = ({ promptTokens }) => promptTokens?.tokens ?? 0 } =
-    counting;
-  const byEvents = count === "events";
-  const outputLength = byEvents
-    ? ({ textEvents = 0 }: RequestRecord) => textEvents
-    : ({ outputTokens }: RequestRecord) => outputTokens?.tokens ?? 0;
-  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
-  const gaps = (record: RequestRecord): readonly number[] => {
-    const seen = itl.values(record);
-    const merged = byEvents ? outputLength(record) - 1 - seen.length : 0;
-    return [
-      ...(firstGap ? ttft.values(record) : []),
-      ...seen,
-      ...new Array<number>(Math.max(0, merged)).fill(0),
-    ];
-  };
+  const { count, promptTokens = ({ promptTokens }) => promptTokens?.tokens ?? 0 } = counting;
+  const { outputLength, first, gaps } = count === undefined ? OURS : asTheScript(count, counting);
+  const completed = records.filter(({ outcome }) =>
+    outcome.kind === "ok" || count !== undefined && outcome.kind === "wrong_length"
+  );
   const [prompts, outputs] = [completed.map(promptTokens), completed.map(outputLength)];
   const valuesOf = (of: (record: RequestRecord) => readonly number[]) =>
     exactValues(sortLists(completed.map(of)));
   return {
     completed: completed.length,
-    recorded: completed.length + records.filter(isFailure).length,
+    recorded: records.filter((record) => record.outcome.kind === "ok" || isFailure(record)).length,
     durationSec: durationMs / 1000,
     prompt: sumOf(prompts),
     output: sumOf(outputs),
     longestPrompt: spreadOf(prompts)?.max ?? 0,
     longestOutput: spreadOf(outputs)?.max ?? 0,
     latencies: {
-      ttft: valuesOf(ttft.values),
+      ttft: valuesOf(first),
       tpot: valuesOf((record) => {
         const later = outputLength(record) - 1;
-        return later > 0 ? [(latencyMs(record) - (ttft.values(record)[0] ?? 0)) / later] : [];
+        return later > 0 ? [(latencyMs(record) - (first(record)[0] ?? 0)) / later] : [];
       }),
       e2e: valuesOf((record) => [latencyMs(record)]),
       itl: valuesOf(gaps),
     },
   };
+}
+
+/** What is taken from each answer. */
+interface Taking {
+  readonly outputLength: (record: RequestRecord) => number;
+  /** Time to the first token, in ms; none where it was not seen. */
+  readonly first: (record: RequestRecord) => readonly number[];
+  readonly gaps: (record: RequestRecord) => readonly number[];
+}
+
+const OURS: Taking = {
+  outputLength: ({ outputTokens }) => outputTokens?.tokens ?? 0,
+  first: ttft.values,
+  gaps: itl.values,
+};
+
+/** The script's way, which knows no answer that came at once, and a 0 for what it did not see. */
+function asTheScript(
+  count: NonNullable<ClientsCounting["count"]>,
+  { firstGap, usageHidesGaps }: ClientsCounting,
+): Taking {
+  const first = ({ sentMs = 0, firstEventMs = 0, ...record }: RequestRecord) =>
+    (count === "texts" ? textStamps(record)[0] ?? sentMs : firstEventMs) - sentMs;
+  return {
+    outputLength: ({ textEvents = 0, events, outputTokens }) =>
+      count === "texts" ? textEvents : count === "events" ? events : outputTokens?.tokens ?? 0,
+    first: (record) => [first(record)],
+    gaps(record) {
+      // An engine with a counter sends an event per token.
+      const stamps = count === "counter"
+        ? stampsOf(record.tickMs, record.tickTokens)
+        : textStamps(record);
+      const all = stamps.slice(1).map((ms, i) => ms - stamps[i]!);
+      if (count === "events") {
+        // Events without text, such as the last.
+        while (all.length < record.events - 1) all.push(0);
+      }
+      const hidden = usageHidesGaps ? record.usageEvents ?? 0 : 0;
+      const seen = all.slice(0, Math.max(0, all.length - hidden));
+      return firstGap ? [first(record), ...seen] : seen;
+    },
+  };
+}
+
+/** When each event with text came, in ms: those of one read at once. */
+function textStamps(
+  { tickMs, tickEvents, tickTokens, textEvents = 0 }: Pick<
+    RequestRecord,
+    "tickMs" | "tickEvents" | "tickTokens" | "textEvents"
+  >,
+): readonly number[] {
+  const stamps = stampsOf(tickMs, tickEvents ?? tickTokens).slice(0, textEvents);
+  while (tickMs.length > 0 && stamps.length < textEvents) stamps.push(tickMs[tickMs.length - 1]!);
+  return stamps;
+}
+
+/** The instant of each of what was counted so far at each tick. */
+function stampsOf(tickMs: Float64Array, soFar: Uint32Array): number[] {
+  const stamps: number[] = [];
+  tickMs.forEach((ms, tick) => {
+    while (stamps.length < soFar[tick]!) stamps.push(ms);
+  });
+  return stamps;
 }
 
 /** The script's latency, up to the end of the stream. */

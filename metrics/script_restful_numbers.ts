@@ -56,8 +56,10 @@ export function restfulNumbers(
 }
 
 /**
- * The script's numbers of the same requests: every request that got any object back counts (T5), the
- * first object is the first token, rounded to ms (T4), and rates use the planned requests (T15).
+ * The script's numbers of the same requests: every request that got any object back counts, a refusal
+ * under any status included (T5), the first object is the first token, rounded to ms (T4), and rates
+ * use the planned requests (T15). Where the script asserts what it counted, an answer of another length
+ * ends the thread and is lost.
  */
 export function restfulScriptNumbers(
   records: readonly RequestRecord[],
@@ -65,7 +67,8 @@ export function restfulScriptNumbers(
 ): RestfulNumbers {
   const rows = records.filter((record) =>
     record.firstEventMs !== undefined &&
-    (record.outcome.kind === "ok" || isFailure(record))
+    (record.outcome.kind === "ok" || isFailure(record)) &&
+    (script.completion === "requested" || hasAssertedLength(record))
   );
   return {
     requests: script.asked,
@@ -80,6 +83,13 @@ export function restfulScriptNumbers(
       rows.map(({ firstEventMs = 0, sentMs = 0 }) => roundNumpy((firstEventMs - sentMs) / 1000, 3)),
     ),
   };
+}
+
+function hasAssertedLength(
+  { lengthForced, requestedTokens, outputTokens }: RequestRecord,
+): boolean {
+  const tokens = outputTokens?.tokens ?? 0;
+  return !lengthForced || tokens === requestedTokens || tokens === requestedTokens + 1;
 }
 
 /** The columns of a release's CSV. */

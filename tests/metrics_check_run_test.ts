@@ -68,6 +68,13 @@ const FAULTS: readonly [
     ...records(),
     createFailure("truncated", { index: 100, endMs: -5 }),
   ]],
+  ["end_mark", "whether tokens are missing or too many in the 1 that differ", [
+    { ...createRecord({ requestedTokens: 9 }), unmarkedEnd: true },
+    { ...createRecord({ requestedTokens: 5 }), unmarkedEnd: true },
+  ]],
+  ["end_mark", "whether some of them were cut short cannot be seen", [
+    { ...createRecord({ lengthForced: false }), unmarkedEnd: true },
+  ]],
   ["client_values", "threadWait is -0.1", records(), { ends: [{ client: { threadWait: -0.1 } }] }],
   ["client_values", "loopLagP99Ms is NaN", records(), {
     ends: [{ client: { loopLagP99Ms: NaN } }],

@@ -52,6 +52,16 @@ Deno.test("restfulScriptNumbers counts as the script does (T2, T4, T5, T15)", ()
   assertEquals(counted.completionTokens, 6);
 });
 
+Deno.test("restfulScriptNumbers loses answers whose length the script asserts (T26)", () => {
+  const [whole] = RECORDS;
+  const outcome = { kind: "wrong_length", message: "2 of 4" } as const;
+  const short = createRecord({ ticks: [[10, 1], [20, 2]], requestedTokens: 4, outcome });
+  const more = createRecord({ ticks: [[10, 5]], requestedTokens: 4 });
+  const tokens = (completion: "counted" | "requested") =>
+    restfulScriptNumbers([whole!, short, more], { ...SCRIPT, completion }).completionTokens;
+  assertEquals([tokens("counted"), tokens("requested")], [9, 12]);
+});
+
 Deno.test("restfulScriptNumbers rounds each first token to a millisecond, half to even", () => {
   const record = createRecord({ ticks: [[2.5, 1]], firstEventMs: 2.5 });
   assertEquals(restfulScriptNumbers([record], SCRIPT).firstToken?.min, 0.002);

@@ -1,9 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { findProtocol } from "../backends/protocols.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
+import type { RequestRecord } from "../backends/record.ts";
 import type { SimOptions } from "../backends/sim_options.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { CLIENTS_COLUMNS, clientsRow } from "../metrics/script_clients_row.ts";
+import {
+  CLIENTS_COLUMNS,
+  type ClientsCounting,
+  clientsRow,
+} from "../metrics/script_clients_row.ts";
 import { backendValues } from "../workloads/script_run.ts";
 import { findBackend, SCRIPT_BACKENDS } from "../workloads/script_target.ts";
 import type { BenchPlan } from "../workloads/bench_plan.ts";
@@ -77,6 +82,45 @@ Deno.test("num-clients counts tokens, --script-numbers events beside them (T7)",
   assertEquals(cell(lineAfter(out, "As the script counts:"), "total_outlen"), "9");
 });
 
+Deno.test("num-clients --script-numbers has the script's gaps where each chunk has usage (T9, T10)", async () => {
+  const argv = ["--num-requests=3", "--sharegpt-output-len=30", "--script-numbers"];
+  const cells = async (options: Partial<SimOptions>, more: readonly string[] = []) => {
+    const { out } = await ranAgainst({ itl: "2", ...options }, [...argv, ...more]);
+    return ["CSV format output:", "As the script counts:"].map((label) => {
+      const row = lineAfter(out, label);
+      return Object.fromEntries(
+        ["median_ttft", "total_outlen", "max_itl"].map((n) => [n, cell(row, n)]),
+      );
+    });
+  };
+  const [ours, theirs] = await cells({ usage: "every-chunk" });
+  assertEquals([theirs!.max_itl, theirs!.total_outlen], ["0.000", "90"]);
+  assertEquals(theirs!.median_ttft, ours!.median_ttft);
+  assert(Number(ours!.max_itl) >= 1, ours!.max_itl);
+  // Tokens without text, of a server that counts them.
+  const [counted, texts] = await cells({ grpcPort: 0, utf8: "events" }, ["--backend=ppl"]);
+  assertEquals(counted!.total_outlen, "90");
+  assert(Number(texts!.total_outlen) < 90, texts!.total_outlen);
+  assert(Number(texts!.max_itl) >= 1, texts!.max_itl);
+});
+
+Deno.test("num-clients: what a stream without an end mark cannot show is said", async () => {
+  const said = async (backend: string, options: Partial<SimOptions>) => {
+    const ran = await ranAgainst(options, ["--num-requests=3", "--backend", backend]);
+    return [ran.code, /has no end mark.*(?=;)/.exec(ran.err)?.[0] ?? ""] as const;
+  };
+  for (const fault of ["truncate", "early-stop", "one-more"]) {
+    const [, differing] = await said("trtllm", { engine: "triton", faults: [fault] });
+    assertMatch(differing, /tokens are missing or too many in the 3 .* cannot be seen/, fault);
+  }
+  const [code, none] = await said("trtllm", { engine: "triton" });
+  assertEquals([code, none], [0, ""], "as many events as tokens were asked for");
+  // The total in the last event marks the end.
+  assertEquals((await said("amsv2", { engine: "amsv2" }))[1], "");
+  const [, cut] = await said("amsv2", { engine: "amsv2", faults: ["truncate"] });
+  assertMatch(cut, /whether some of them were cut short cannot be seen/);
+});
+
 Deno.test("num-clients does not count output by encoding the text again (T7, T29)", async () => {
   // A server that counts nothing, and a tokenizer of another model.
   const tokenizer = TOKENIZER.replace("byte_level", "unigram");
@@ -94,15 +138,56 @@ Deno.test("num-clients does not count output by encoding the text again (T7, T29
   }
 });
 
-Deno.test("clientsRow of events counts merged events as gaps of zero, as the script (T8)", () => {
+Deno.test("clientsRow of texts counts merged events as gaps of zero, as the script (T8)", () => {
   // Three events in two reads, 100 ms apart: the script has gaps of 100 and 0.
   const record = createRecord({ ticks: [[100, 2], [200, 4]], textEvents: 3 });
-  const row = clientsRow([record], 1000, { count: "events", promptTokens: () => 7 }).join(",");
+  const row = clientsRow([record], 1000, { count: "texts", promptTokens: () => 7 }).join(",");
   assertEquals(
     ["total_inlen", "total_outlen", "min_itl", "max_itl", "mean_tpot"].map((n) => cell(row, n)),
     ["7", "3", "0.000", "100.000", "50.000"],
   );
   assertEquals(cell(clientsRow([record], 1000).join(","), "min_itl"), "100.000");
+});
+
+/** TTFT, number of tokens, and smallest, largest and mean gap of one record as the script sees it. */
+function seen(
+  record: RequestRecord,
+  counting: Partial<ClientsCounting> = {},
+): readonly (string | undefined)[] {
+  const row = clientsRow([record], 1000, { count: "texts", ...counting }).join(",");
+  return ["completed", "mean_ttft", "total_outlen", "min_itl", "max_itl", "mean_itl"]
+    .map((name) => cell(row, name));
+}
+
+Deno.test("clientsRow of texts sees no tokens without text, and no gaps before usage (T9, T10)", () => {
+  // Four tokens; the first and the third have no text.
+  const texts = {
+    ...createRecord({ ticks: [[10, 1], [20, 2], [30, 3], [40, 4]], textEvents: 2 }),
+    tickEvents: Uint32Array.of(0, 1, 1, 2),
+  };
+  assertEquals(seen(texts), ["1", "20.000", "2", "20.000", "20.000", "20.000"]);
+  // With usage in each event the script has no gap at all, with usage in the last one less.
+  const plain = createRecord({ ticks: [[10, 1], [20, 2], [50, 3]], textEvents: 3 });
+  const all = { ...plain, usageEvents: 2 };
+  assertEquals(
+    seen(all, { usageHidesGaps: true }),
+    ["1", "10.000", "3", "0.000", "0.000", "0.000"],
+  );
+  assertEquals(seen(all)[5], "20.000");
+  const last = { ...plain, usageEvents: 1 };
+  assertEquals(seen(last, { usageHidesGaps: true })[5], "10.000");
+});
+
+Deno.test("clientsRow of scripts takes answers at once and of a wrong length as they come (T5)", () => {
+  const once = createRecord({ ticks: [[30, 8]], textEvents: 8 });
+  assertEquals(seen(once).slice(0, 3), ["1", "30.000", "8"]);
+  const short = createRecord({
+    ticks: [[10, 1], [20, 2]],
+    textEvents: 2,
+    outcome: { kind: "wrong_length", message: "2 tokens delivered, 4 forced" },
+  });
+  assertEquals(seen(short).slice(0, 3), ["1", "10.000", "2"]);
+  assertEquals(cell(clientsRow([short], 1000).join(","), "completed"), "0");
 });
 
 Deno.test("num-clients: a failing server is a row with success_rate, the cause on stderr (T5, T42)", async () => {

@@ -84,6 +84,24 @@ Deno.test("profile-restful-api without streaming has no first token; --csv-layou
   });
 });
 
+Deno.test("profile-restful-api counts refusals with a JSON body as its script does (T2, T5)", async () => {
+  const tokens = (block = "") =>
+    ["prompt", "completion"].map((side) =>
+      Number(new RegExp(`number of ${side} tokens: (\\d+)`).exec(block)?.[1])
+    );
+  const argv = ["--stream_output", "--max-failures=100"];
+  await profiled({}, argv, async (whole) => {
+    const [, all] = whole.out.split("As the script computes it");
+    await profiled({ faults: ["http-500:0.5"], seed: 3 }, argv, ({ out, err }) => {
+      assertMatch(err, /failed: [1-5] http error: \d × 500/);
+      const [ours, theirs] = out.split("As the script computes it");
+      // To the script an object is an answer, whatever its status, of the length asked for.
+      assertEquals(tokens(theirs), tokens(all), err);
+      assert(tokens(ours)[1]! < tokens(all)[1]!, out);
+    });
+  });
+});
+
 Deno.test("profile-restful-api --csv '' writes no file, as the script", async () => {
   await inTempFolder(async (folder) => {
     const server = await startSimServer({ ttft: "0", itl: "0", engine: "lmdeploy" });
@@ -104,7 +122,7 @@ async function recorded(
   argv: readonly string[],
   use: (ran: Ran, records: readonly RequestRecord[], address: string) => Promise<void> | void,
 ): Promise<void> {
-  const sim = { ttft: "20", itl: "0", engine: "lmdeploy", roleChunk: "early" } as const;
+  const sim = { ttft: "20", itl: "2", engine: "lmdeploy", roleChunk: "early" } as const;
   const server = await startSimServer(sim);
   try {
     await inTempFolder(async (folder) => {

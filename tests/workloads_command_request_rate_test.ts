@@ -47,9 +47,9 @@ Deno.test("RATE_COLUMNS are the 39 without completed and the totals", () => {
 });
 
 Deno.test("rateRow counts the wait for the first token as a gap only for the script (T16)", () => {
-  const record = createRecord({ ticks: [[100, 1], [110, 2], [120, 3]] });
+  const record = createRecord({ ticks: [[100, 1], [110, 2], [120, 3]], textEvents: 3 });
   const maxItl = (firstGap: boolean) =>
-    rateRow([record], 1000, { firstGap })[RATE_COLUMNS.indexOf("max_itl")];
+    rateRow([record], 1000, { count: "texts", firstGap })[RATE_COLUMNS.indexOf("max_itl")];
   assertEquals([maxItl(false), maxItl(true)], ["10.000", "100.000"]);
 });
 

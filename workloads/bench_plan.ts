@@ -104,6 +104,8 @@ export interface BenchPlan {
 
   /** `false`: the tokenizer is for prompts alone, and answers are never encoded. Default true. */
   readonly countText?: boolean;
+  /** Records have the events at each tick, for a script's own numbers. */
+  readonly eventTicks?: boolean;
 
   /** `forced`: answers of an exact length; `cap`: at most that length. */
   readonly length: "forced" | "cap";

@@ -15,6 +15,7 @@ import {
   scriptNumbersOption,
 } from "./script_options.ts";
 import { scriptPromptTokens } from "./script_run.ts";
+import { scriptCounting } from "./script_target.ts";
 import { UserError } from "./user_error.ts";
 
 const OPTIONS = {
@@ -89,9 +90,9 @@ export const requestRate: Command = defineCommand({
         }),
       columns: RATE_COLUMNS,
       row: ({ records, durationMs }) => rateRow(records, durationMs),
-      scriptRow: (ran, { countsTokens }) =>
+      scriptRow: (ran, backend) =>
         rateRow(ran.records, ran.durationMs, {
-          count: countsTokens ? "tokens" : "events",
+          ...scriptCounting(backend),
           promptTokens: scriptPromptTokens(ran),
           firstGap: true,
         }),

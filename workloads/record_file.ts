@@ -346,10 +346,13 @@ function notRecords(path: string, reason: string): UserError {
   );
 }
 
-type PackedRecord = Omit<RequestRecord, "tickMs" | "tickTokens" | "tickWidthUs"> & {
+type TickField = "tickMs" | "tickTokens" | "tickWidthUs" | "tickEvents";
+
+type PackedRecord = Omit<RequestRecord, TickField> & {
   readonly tickMs: readonly number[];
   readonly tickTokens: readonly number[];
   readonly tickWidthUs?: readonly number[];
+  readonly tickEvents?: readonly number[];
   readonly tickSource?: TokenSource;
 };
 
@@ -399,20 +402,28 @@ export function microseconds(ms: number): number {
 }
 
 function pack(record: RequestRecord): PackedRecord {
-  const { tickMs, tickTokens, tickWidthUs, ...rest } = toMicroseconds(record);
+  const { tickMs, tickTokens, tickWidthUs, tickEvents, ...rest } = toMicroseconds(record);
   return {
     ...rest,
     tickMs: Array.from(tickMs),
     tickTokens: Array.from(tickTokens),
-    ...defined({ tickWidthUs: tickWidthUs && Array.from(tickWidthUs) }),
+    ...defined({
+      tickWidthUs: tickWidthUs && Array.from(tickWidthUs),
+      tickEvents: tickEvents && Array.from(tickEvents),
+    }),
   };
 }
 
-function unpack({ tickMs, tickTokens, tickWidthUs, ...rest }: PackedRecord): RequestRecord {
+function unpack(
+  { tickMs, tickTokens, tickWidthUs, tickEvents, ...rest }: PackedRecord,
+): RequestRecord {
   return {
     ...rest,
     tickMs: Float64Array.from(tickMs),
     tickTokens: Uint32Array.from(tickTokens),
-    ...defined({ tickWidthUs: tickWidthUs && Uint32Array.from(tickWidthUs) }),
+    ...defined({
+      tickWidthUs: tickWidthUs && Uint32Array.from(tickWidthUs),
+      tickEvents: tickEvents && Uint32Array.from(tickEvents),
+    }),
   };
 }

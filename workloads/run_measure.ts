@@ -260,7 +260,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       originMs,
       keepText: plan.saveText,
       promptTokens: prompt.promptTokens,
-      ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
+      ...defined({ maxAnswerBytes: plan.maxAnswerBytes, eventTicks: plan.eventTicks }),
       // An estimate of the text is worth less than one token per event.
       ...(counter.source === "tokenizer" && plan.countText !== false
         ? { countText: (text) => counter.count(text) }

@@ -67,7 +67,7 @@ export async function measureApiBench(
 /** The plan of one load. @throws {UserError} as `planRun`. */
 export async function planApiBench(
   command: CommandTable,
-  values: ApiBenchValues,
+  values: ApiBenchValues & { readonly scriptNumbers: boolean },
   { backend: name, url, sampler, load, stop }: {
     readonly backend: string;
     readonly url: string;
@@ -112,7 +112,7 @@ export async function planApiBench(
       }),
     },
     // The scripts involve no tokenizer in output; a forced length can tell whether it is right.
-    plan: { loads: [load], stops: [stop], countText: forced },
+    plan: { loads: [load], stops: [stop], countText: forced, eventTicks: values.scriptNumbers },
   });
 }
 

@@ -18,7 +18,7 @@ import {
   scriptNumbersOption,
 } from "./script_options.ts";
 import { scriptPromptTokens, type ScriptRun } from "./script_run.ts";
-import type { ScriptBackend } from "./script_target.ts";
+import { type ScriptBackend, scriptCounting } from "./script_target.ts";
 
 const RAMP_UP_SEC_PER_CLIENT = 0.1;
 
@@ -64,7 +64,7 @@ const SELF = { name: "num-clients", options: CLIENTS_OPTIONS };
 /** The row as the script would have counted the same answers. */
 export function clientsScriptRow(ran: ScriptRun, backend: ScriptBackend): readonly string[] {
   return clientsRow(ran.records, ran.durationMs, {
-    count: backend.countsTokens ? "tokens" : "events",
+    ...scriptCounting(backend),
     promptTokens: scriptPromptTokens(ran),
   });
 }

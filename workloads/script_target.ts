@@ -8,6 +8,7 @@
 import type { LaunchEngine } from "../backends/launch_engines.ts";
 import type { Sampling } from "../backends/protocol.ts";
 import { PROTOCOLS } from "../backends/protocols.ts";
+import type { ClientsCounting } from "../metrics/script_clients_row.ts";
 
 /** A backend as the scripts know it. */
 export interface ScriptBackend {
@@ -24,8 +25,10 @@ export interface ScriptBackend {
   readonly urlVariable?: string;
   /** Environment variable with the key. */
   readonly keyVariable?: string;
-  /** The script reads the counter of tokens; otherwise it takes each event with text for one (T7). */
-  readonly countsTokens?: true;
+  /** What the script takes for a token (T7); absent = each event with text. */
+  readonly counts?: ClientsCounting["count"];
+  /** The script leaves out the gap before an event with usage (T10). */
+  readonly usageHidesGaps?: true;
 }
 
 /** The scripts' own names; each reaches a protocol (T36). */
@@ -36,6 +39,7 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     sampling: { temperature: 0 },
     urlVariable: "VLLM_SERVER_URL",
     keyVariable: "OPENAI_API_KEY",
+    usageHidesGaps: true,
   },
   {
     name: "ppl",
@@ -50,6 +54,7 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     sampling: { temperature: 0 },
     // The script's --model is a folder; the model of its address is always this one.
     model: "ensemble",
+    counts: "events",
     urlVariable: "TRTLLM_SERVER_URL",
   },
   {
@@ -59,7 +64,7 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     // As the script sends them, although the engine ignores a temperature without do_sample.
     extraBody: { parameters: { temperature: 0, frequency_penalty: 1, do_sample: null } },
     urlVariable: "LIGHTLLM_SERVER_URL",
-    countsTokens: true,
+    counts: "counter",
   },
   {
     name: "amsv2",
@@ -68,7 +73,7 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     extraBody: { parameters: { repetition_penalty: 1.1 } },
     urlVariable: "AMSV2_SERVER_URL",
     keyVariable: "AMSV2_API_KEY",
-    countsTokens: true,
+    counts: "counter",
   },
   {
     name: "sglang",
@@ -77,6 +82,13 @@ export const SCRIPT_BACKENDS: readonly ScriptBackend[] = [
     urlVariable: "SGLANG_SERVER_URL",
   },
 ];
+
+/** How the script counted the answers of a backend. */
+export function scriptCounting(
+  { counts = "texts", usageHidesGaps }: ScriptBackend,
+): Required<Pick<ClientsCounting, "count" | "usageHidesGaps">> {
+  return { count: counts, usageHidesGaps: usageHidesGaps === true };
+}
 
 /** The scripts' own default. */
 export const DEFAULT_BACKEND = "vllm";
