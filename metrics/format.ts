@@ -7,14 +7,17 @@
 import type { Bracket } from "./load_bracket.ts";
 import type { Unit } from "./metric.ts";
 
+/** Digits of milliseconds that records hold. */
+const MS_DIGITS = 3;
+
 /** Text for a number that does not exist. */
 export const NOT_AVAILABLE = "n/a";
 
-/** `0.35 ms`, `4.12 ms`, `412 ms`, `1.24 s`, `2 min 5 s`. */
+/** `0.006 ms`, `4.12 ms`, `412 ms`, `1.24 s`, `2 min 5 s`: a stamp is known to a microsecond. */
 export function formatMs(ms: number | undefined): string {
   if (ms === undefined) return NOT_AVAILABLE;
   const rounded = Number(Math.abs(ms).toPrecision(3));
-  if (rounded < 1000) return `${formatSignificant(ms)} ms`;
+  if (rounded < 1000) return `${fixed(ms, Math.min(MS_DIGITS, decimals(ms, 3)))} ms`;
   if (rounded < 100_000) return `${formatSignificant(ms / 1000)} s`;
   const seconds = Math.round(ms / 1000);
   return `${Math.trunc(seconds / 60)} min ${Math.abs(seconds % 60)} s`;
@@ -86,8 +89,9 @@ export function formatBracketed(
   const apart = high > low
     ? Math.max(0, Math.ceil(-Math.log10((high - low) / STEPS) - ROUNDING))
     : most;
-  const digits = Math.min(most, apart);
-  const own = Math.max(digits, decimals(value / scale.per, 3));
+  const known = unit === "ms" && scale.per === 1 ? MS_DIGITS : Infinity;
+  const digits = Math.min(most, apart, known);
+  const own = Math.min(known, Math.max(digits, decimals(value / scale.per, 3)));
   return {
     value: scale.name === MINUTES
       ? formatMs(value)

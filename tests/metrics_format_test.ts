@@ -15,7 +15,8 @@ Deno.test("formatMs keeps three digits and takes the unit that fits", () => {
   const table: [number | undefined, string][] = [
     [undefined, "n/a"],
     [0, "0 ms"],
-    [0.0351, "0.0351 ms"],
+    [0.006, "0.006 ms"],
+    [0.0351, "0.035 ms"],
     [0.35, "0.350 ms"],
     [4.123, "4.12 ms"],
     [9.996, "10.0 ms"],

@@ -11,6 +11,7 @@ import type {
   EngineEvent,
   GenerationRequest,
   Protocol,
+  Target,
   WireRequest,
 } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
@@ -22,6 +23,7 @@ import { renderProgress } from "./live_progress.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
 import { group, option } from "./option_table.ts";
+import { refusal } from "./server_refuse.ts";
 import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
 import { overCheckingTransport } from "./run_auto_transport.ts";
@@ -104,17 +106,27 @@ async function runProbe(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
       return EXIT.ok;
     }
     const wire = protocol.buildRequest(request, target);
-    return await watch({ plan, protocol, request, wire, transport, raw: raw === true }, host);
+    return await watch(
+      { plan, protocol, target, request, wire, transport, raw: raw === true },
+      host,
+    );
   });
 }
 
 interface Watched {
   readonly plan: BenchPlan;
   readonly protocol: Protocol;
+  readonly target: Target;
   readonly request: GenerationRequest;
   readonly wire: WireRequest;
   readonly transport: Transport;
   readonly raw: boolean;
+}
+
+/** Bytes that arrived together. */
+interface Read {
+  readonly atMs: number;
+  readonly bytes: Uint8Array;
 }
 
 async function watch(watched: Watched, host: Host): Promise<number> {
@@ -124,45 +136,53 @@ async function watch(watched: Watched, host: Host): Promise<number> {
     host.print(`  ${shorten(new TextDecoder().decode(wire.body), raw)}`);
   }
   const cutter = new EventCutter(protocol.framing(plan.stream));
-  const startMs = systemClock.now();
-  let reads = 0;
-  let readMs: number | undefined;
-  const show = (data: string | Uint8Array) => {
-    host.print(`             ${shorten(eventText(data), raw)}`);
-    host.print(`             → ${explain(protocol, request, data)}`);
-  };
-  const answered = Promise.withResolvers<void>();
+  // Printed at the end: only then the transport has said when the request left.
+  const reads: Read[] = [];
   const sent = transport.send(wire, {
     timeoutMs: plan.timeoutMs,
     ...defined({ maxBytes: plan.maxAnswerBytes }),
     signal: host.interrupted,
-    onRead(atMs, bytes) {
-      // What comes together may be handed over in pieces: they have one stamp, and are one read.
-      if (atMs !== readMs) reads++;
-      readMs = atMs;
-      host.progress("");
-      answered.resolve();
-      host.print(
-        `+${(atMs - startMs).toFixed(3).padStart(9)} ms  read ${reads}, ${bytes.length} B`,
-      );
-      try {
-        for (const event of cutter.feed(bytes.slice())) show(event.data);
-      } catch (error) {
-        host.print(`             cannot be cut into events: ${(error as Error).message}`);
-      }
-    },
+    onRead: (atMs, bytes) => reads.push({ atMs, bytes: bytes.slice() }),
   });
-  await whileWaiting(Promise.race([sent, answered.promise]), {
+  const exchange = await whileWaiting(sent, {
     clock: systemClock,
     label: "the server's answer",
-    onProgress: (state) => host.progress(renderProgress(state, host.columns)),
+    onProgress: (state) =>
+      host.progress(renderProgress({ ...state, done: reads.length }, host.columns)),
   });
-  const exchange = await sent;
   host.progress("");
+  const show = (data: string | Uint8Array) => {
+    host.print(`             ${shorten(eventText(data), raw)}`);
+    host.print(`             → ${explain(protocol, request, data)}`);
+  };
+  let number = 0;
+  for (const [i, { atMs, bytes }] of reads.entries()) {
+    // What comes together may be handed over in pieces: they have one stamp, and are one read.
+    if (atMs !== reads[i - 1]?.atMs) number++;
+    const time = (atMs - exchange.sentMs).toFixed(3).padStart(9);
+    host.print(`+${time} ms  read ${number}, ${bytes.length} B`);
+    try {
+      for (const event of cutter.feed(bytes)) show(event.data);
+    } catch (error) {
+      host.print(`             cannot be cut into events: ${(error as Error).message}`);
+    }
+  }
   for (const event of cutter.end()) show(event.data);
   const record = decodeSingle(exchange, protocol, request, { promptId: "probe", keepText: true });
   host.print("");
   for (const line of describe(record, exchange.status)) host.print(line);
+  const { outcome } = record;
+  if (outcome.kind !== "ok" && outcome.kind !== "cancelled") {
+    const { target } = watched;
+    const error = await refusal({ protocol, target, caCert: plan.caCert !== undefined }, {
+      outcome,
+      callUrl: wire.url,
+      request,
+      body: new TextDecoder().decode(exchange.body.subarray(0, 8192)),
+      ...defined({ headers: exchange.headers }),
+    });
+    host.note(`error: ${error.message}`);
+  }
   switch (record.outcome.kind) {
     case "ok":
       return EXIT.ok;

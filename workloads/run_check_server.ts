@@ -171,8 +171,7 @@ async function afterFailure(
     refuseInterrupted(stopSignal);
     return !waited ? "refuse" : patience.waits ? "wait" : "again";
   }
-  const final = attempt >= CHECK_ATTEMPTS || outcome.kind === "connect_error" ||
-    (carrier === "http" && outcome.kind === "http_error" && outcome.status < 500);
+  const final = attempt >= CHECK_ATTEMPTS || outcome.kind === "connect_error";
   return final ? "refuse" : "again";
 }
 
