@@ -46,9 +46,70 @@ export interface Smi {
   close(): Promise<void>;
 }
 
+/** Time to end by itself before it is killed. */
+const GRACE_MS = 1000;
+/** A line that is longer is not one of its lines. */
+const MOST_LINE_CHARACTERS = 64 * 1024;
+
 /** Whether it may be run; never asks for a permission. */
 export async function maySmi(command = "nvidia-smi"): Promise<boolean> {
   return (await Deno.permissions.query({ name: "run", command })).state === "granted";
+}
+
+/**
+ * Asks it for a list of GPUs.
+ *
+ * @returns why it cannot be used; `undefined` = it can.
+ */
+export async function smiAbsence(
+  command: string,
+  timeoutMs: number,
+  clock: Clock = systemClock,
+): Promise<string | undefined> {
+  if (!await maySmi(command)) return `${command} needs --allow-run`;
+  try {
+    const child = new Deno.Command(command, {
+      args: ["-L"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const status = await within(child.status, timeoutMs, clock);
+    if (status === undefined) {
+      end(child, "SIGKILL");
+      return `nvidia-smi ${NO_ANSWER}`;
+    }
+    return status.success ? undefined : `${command} finds no GPU`;
+  } catch {
+    return `there is no ${command}`;
+  }
+}
+
+/** End of the reason for a source that hangs, as a driver in trouble makes it do. */
+export const NO_ANSWER = "does not answer";
+
+/** The child may be beyond signals, inside a driver: it is never waited for. */
+function end(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended already.
+  }
+  child.unref();
+}
+
+async function within<T>(
+  promise: Promise<T>,
+  limitMs: number,
+  clock: Clock,
+): Promise<T | undefined> {
+  const over = new AbortController();
+  const limit = clock.sleepUntil(clock.now() + limitMs, over.signal).then(() => undefined);
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Reads one line; `undefined` for anything else that the program prints. */
@@ -119,11 +180,14 @@ export function startSmi(options: SmiOptions): Smi {
     })
   );
 
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const read = async (): Promise<string> => {
     let rest = "";
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + chunk).split(/\r?\n/);
-      rest = lines.pop()!;
+    for (;;) {
+      const { done, value = "" } = await reader.read();
+      if (done) break;
+      const lines = (rest + value).split(/\r?\n/);
+      rest = lines.pop()!.slice(-MOST_LINE_CHARACTERS);
       for (const line of lines) {
         if (line.trim() !== "") last = line.trim();
         take(line);
@@ -136,12 +200,11 @@ export function startSmi(options: SmiOptions): Smi {
   return {
     ended,
     async close() {
-      try {
-        child.kill("SIGTERM");
-      } catch {
-        // It has ended already.
-      }
-      await ended;
+      end(child, "SIGTERM");
+      if (await within(ended, GRACE_MS, clock) !== undefined) return;
+      end(child, "SIGKILL");
+      // A child of its own may hold the pipe.
+      await reader.cancel();
     },
   };
 }

@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { epochOriginMs, systemClock } from "../backends/clock.ts";
+import { readProcess } from "../backends/process_tree.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { isThisMachine, openGpuSampler } from "../workloads/gpu_sampler.ts";
+import { isThisMachine, isTrouble, openGpuSampler } from "../workloads/gpu_sampler.ts";
 import { createGpuThread } from "../workloads/gpu_worker.ts";
 import { HAS_GCC, TWO_GPUS, withFakeNvml, withFakeSmi } from "./support/fake_gpu.ts";
-import { runCli } from "./support/run_cli.ts";
+import { inTempFolder, runCli } from "./support/run_cli.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -124,6 +125,37 @@ Deno.test({
       );
     });
   },
+});
+
+Deno.test({
+  name: "openGpuSampler gives a nvidia-smi up that hangs, wherever it does, and ends it",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const command = `${folder}/nvidia-smi`;
+      const deaf = `trap '' TERM\necho $$ >> ${folder}/pids\n`;
+      // At once; after the first question; and while a child of its own holds the pipe.
+      for (
+        const script of [
+          `${deaf}exec sleep 100`,
+          `${deaf}[ "$1" = -L ] && exit 0\nexec sleep 100`,
+          `${deaf}[ "$1" = -L ] && exit 0\n(sleep 3; :) & echo $! >> ${folder}/pids; wait`,
+        ]
+      ) {
+        await Deno.writeTextFile(command, `#!/bin/sh\n${script}\n`);
+        await Deno.chmod(command, 0o755);
+        const opened = await openGpuSampler("nvidia-smi", { command, timeoutMs: 200 });
+        assertEquals(opened, "nvidia-smi does not answer");
+        assert(isTrouble(String(opened)));
+        await Deno.remove(command);
+      }
+      assert(!isTrouble("there is no nvidia-smi"));
+      const pids = (await Deno.readTextFile(`${folder}/pids`)).trim().split("\n").map(Number);
+      // The last of them is not ours to end, and ends by itself.
+      for (const pid of pids.slice(0, -1)) {
+        assertEquals(readProcess(pid)?.zombie ?? true, true, String(pid));
+      }
+    }),
 });
 
 Deno.test({

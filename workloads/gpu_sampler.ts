@@ -6,7 +6,7 @@
 import { defined } from "../backends/defined.ts";
 import type { GpuDevice } from "../backends/telemetry_gpu.ts";
 import { nvmlAbsence } from "../backends/telemetry_gpu_nvml.ts";
-import { maySmi } from "../backends/telemetry_gpu_smi.ts";
+import { NO_ANSWER, smiAbsence } from "../backends/telemetry_gpu_smi.ts";
 import { startWorker } from "../backends/worker.ts";
 import type { GpuSamples } from "../metrics/run.ts";
 import { type GpuKeeper, keepGpu } from "./gpu_track.ts";
@@ -24,6 +24,8 @@ export interface GpuSampler {
   begin(): Promise<void>;
   /** The load has ended. @param startEpochMs its start, in ms since the epoch. */
   finish(startEpochMs: number): Promise<GpuSamples | undefined>;
+  /** Why it no longer samples; `undefined` = it does. */
+  failure(): string | undefined;
   /** Ends the thread, and `nvidia-smi`. */
   close(): Promise<void>;
 }
@@ -41,6 +43,8 @@ export interface GpuSamplerOptions {
 
 const PERIOD_MS = 500;
 const TIMEOUT_MS = 10_000;
+/** More than the thread gives `nvidia-smi` to end; one that hangs in a library never answers. */
+const CLOSE_MS = 3000;
 
 /**
  * Opens what was chosen. Permissions are used where they are granted and never asked for.
@@ -60,7 +64,9 @@ export async function openGpuSampler(
     reasons.push(opened);
   }
   if (choice === "auto" || choice === "nvidia-smi") {
-    const opened = await smiAbsence(command) ?? await openThread("nvidia-smi", options, command);
+    const { timeoutMs = TIMEOUT_MS } = options;
+    const opened = await smiAbsence(command ?? "nvidia-smi", timeoutMs) ??
+      await openThread("nvidia-smi", options, command);
     if (typeof opened !== "string") return opened;
     reasons.push(opened);
   }
@@ -78,20 +84,9 @@ export function isThisMachine(url: string): boolean {
   }
 }
 
-/** Why `nvidia-smi` cannot be used; asked before a thread is started for it. */
-async function smiAbsence(command = "nvidia-smi"): Promise<string | undefined> {
-  if (!await maySmi(command)) return `${command} needs --allow-run`;
-  try {
-    const { success } = await new Deno.Command(command, {
-      args: ["-L"],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    return success ? undefined : `${command} finds no GPU`;
-  } catch {
-    return `there is no ${command}`;
-  }
+/** Whether the reason is trouble that also those should hear of who did not ask for GPUs. */
+export function isTrouble(reason: string): boolean {
+  return reason.includes(NO_ANSWER);
 }
 
 async function openThread(
@@ -118,12 +113,16 @@ async function openThread(
     return (error as Error).message;
   }
   /** A driver that hangs must not hang the run. */
-  const ask = async (message: ToGpuThread, kind: FromGpuThread["kind"]) => {
+  const ask = async (
+    message: ToGpuThread,
+    kind: FromGpuThread["kind"],
+    limitMs = timeoutMs,
+  ) => {
     const answer = Promise.withResolvers<FromGpuThread>();
     const timer = setTimeout(() => {
-      absent = `${source} does not answer`;
+      absent = `${source} ${NO_ANSWER}`;
       answer.resolve({ kind: "absent", reason: absent });
-    }, timeoutMs);
+    }, limitMs);
     waiting.set(kind, answer.resolve);
     worker.postMessage(message);
     try {
@@ -134,7 +133,8 @@ async function openThread(
     }
   };
   const close = async () => {
-    await ask({ kind: "close" }, "closed");
+    const limitMs = source === "nvidia-smi" ? CLOSE_MS : Math.min(timeoutMs, CLOSE_MS);
+    await ask({ kind: "close" }, "closed", limitMs);
     worker.terminate();
   };
   const look = async () => {
@@ -150,7 +150,7 @@ async function openThread(
   }, "opened");
   if (opened.kind !== "opened") {
     await close();
-    return opened.kind === "absent" ? opened.reason : `${source} does not answer`;
+    return opened.kind === "absent" ? opened.reason : `${source} ${NO_ANSWER}`;
   }
   const { devices, looks: before } = opened;
   return {
@@ -166,6 +166,7 @@ async function openThread(
       keeper = undefined;
       return samples === undefined || samples.timeMs.length === 0 ? undefined : samples;
     },
+    failure: () => absent,
     close,
   };
 }

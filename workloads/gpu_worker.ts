@@ -8,7 +8,7 @@ import { epochOriginMs, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { GpuDevice, GpuProcess, GpuReading } from "../backends/telemetry_gpu.ts";
 import { openNvml } from "../backends/telemetry_gpu_nvml.ts";
-import { startSmi } from "../backends/telemetry_gpu_smi.ts";
+import { NO_ANSWER, startSmi } from "../backends/telemetry_gpu_smi.ts";
 import { processTree, readProcess } from "../backends/process_tree.ts";
 import { inWorker, workerScope } from "../backends/worker.ts";
 import type { GpuSamples } from "../metrics/run.ts";
@@ -47,6 +47,8 @@ export type FromGpuThread =
   | { readonly kind: "looked" }
   | { readonly kind: "closed" };
 
+/** A busy driver is late by less. */
+const HANGS_AFTER_MS = 3000;
 /** More than a driver uses for itself. */
 const HIDDEN_BYTES = 1024 ** 3;
 
@@ -77,11 +79,13 @@ export function createGpuThread(
     }
     let devices: readonly GpuDevice[] | undefined;
     let last: readonly GpuLook[] | undefined;
+    let lastMs = -Infinity;
     let closing = false;
     const smi = startSmi({
       periodMs,
       ...defined({ command: path }),
       onSample({ atMs, devices: seen, readings }) {
+        lastMs = atMs;
         if (devices === undefined) {
           devices = seen;
           last = readings;
@@ -95,8 +99,11 @@ export function createGpuThread(
         sample(last, atMs);
       },
     });
-    // It cannot be asked in between; its last sample is no older than the period.
+    // It cannot be asked in between; its last sample is no older than the period, unless it hangs.
     look = () => {
+      if (systemClock.now() - lastMs > HANGS_AFTER_MS + 4 * periodMs) {
+        throw new Error(`nvidia-smi ${NO_ANSWER} any more`);
+      }
       if (last !== undefined) sample(last);
     };
     smi.ended.then((output) => {

@@ -12,7 +12,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import type { LoadEnd, Run, RunHeader, ServerLost } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
-import { type GpuSampler, isThisMachine, openGpuSampler } from "./gpu_sampler.ts";
+import { type GpuSampler, isThisMachine, isTrouble, openGpuSampler } from "./gpu_sampler.ts";
 import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { watchClient } from "./load_client_health.ts";
 import type { Departure } from "./load_runner.ts";
@@ -65,11 +65,13 @@ export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run
   try {
     return await measureWatched(plan, hooks, gpus);
   } finally {
+    const failure = gpus?.failure();
+    if (failure !== undefined) hooks.note?.(`The GPUs were not watched to the end: ${failure}`);
     await gpus?.close();
   }
 }
 
-/** Only users who asked for GPUs are told that there are none. */
+/** Only users who asked for GPUs are told that there are none; all are told of one that hangs. */
 async function openGpus(
   { gpu = "off", protocol, url }: BenchPlan,
   hooks: MeasureHooks,
@@ -79,7 +81,7 @@ async function openGpus(
   if (gpu === "auto" && !here) return undefined;
   const opened = await openGpuSampler(gpu);
   if (typeof opened !== "string") return opened;
-  if (gpu !== "auto") hooks.note?.(`No GPU is watched: ${opened}`);
+  if (gpu !== "auto" || isTrouble(opened)) hooks.note?.(`No GPU is watched: ${opened}`);
   return undefined;
 }
 
