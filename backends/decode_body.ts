@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describePage, messageOf, oneLine } from "./error_message.ts";
+import { describePage, errorMessage, messageOf, oneLine } from "./error_message.ts";
 import { cutEvents, hasLargerEvent } from "./framing.ts";
 import type { EventSink } from "./event_sink.ts";
 import { scanSse } from "./framing_sse_scan.ts";
@@ -197,7 +197,9 @@ export class BodyReader {
   #readBareBody(): void {
     const { body, end } = this.#exchange;
     const text = decoder.decode(body.subarray(0, maxEventBytes(this.#maxAnswerBytes))).trim();
-    if (text.startsWith("{")) {
+    if (text.startsWith("[") && isListedError(text)) {
+      this.error = serverMessage(this.#protocol, text);
+    } else if (text.startsWith("{")) {
       this.whole = true;
       this.#take(text, body.length, false);
       if (this.torn || this.error !== undefined) return;
@@ -598,7 +600,10 @@ function nothingGenerated({ text, reasoning, tool, other, newTokens }: EngineEve
 }
 
 /** Fields that mark an event as an error report rather than an ordinary one, in any protocol. */
-const UNUSUAL = { error: "value", message: "value", detail: "value", object: "value" } as const;
+const UNUSUAL = {
+  ...{ error: "value", message: "value", detail: "value", msg: "value" } as const,
+  object: "value",
+} as const;
 
 const scanners = new WeakMap<QuickEvents, JsonScanner>();
 
@@ -612,7 +617,17 @@ function scannerOf(quick: QuickEvents): JsonScanner {
 }
 
 function isUnusual(value: Readonly<Record<string, unknown>>): boolean {
-  return Boolean(value.error || value.message || value.detail) || value.object === "error";
+  return Boolean(value.error || value.message || value.detail || value.msg) ||
+    value.object === "error";
+}
+
+/** Whether a body is a list with the words of an error. */
+function isListedError(body: string): boolean {
+  try {
+    return errorMessage(JSON.parse(body)) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** What the server says in a body that reports a failure. */

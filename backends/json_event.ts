@@ -16,13 +16,16 @@ export type EventDraft = { -readonly [Name in keyof EngineEvent]: EngineEvent[Na
 const decoder = new TextDecoder();
 
 /**
- * Parses an event or a body that must be a JSON object.
+ * Parses an event or a body that must be a JSON object. A list whose first entry has the words of an
+ * error, as some gateways send, stands for that entry.
  *
  * @throws {SyntaxError} when it is not.
  */
 export function parseObject(data: string | Uint8Array): JsonObject {
   const source = typeof data === "string" ? data : decoder.decode(data);
   const value: unknown = JSON.parse(source);
+  const listed: unknown = Array.isArray(value) ? value[0] : undefined;
+  if (isObject(listed) && errorMessage(listed) !== undefined) return listed;
   if (!isObject(value)) {
     throw new SyntaxError(`Cannot read the event ${oneLine(source, 80)}: not a JSON object`);
   }

@@ -3,6 +3,7 @@ import { decodeExchange } from "../backends/decode.ts";
 import { amsv2 } from "../backends/protocol_amsv2.ts";
 import { lightllm } from "../backends/protocol_lightllm.ts";
 import { lightllmTgi } from "../backends/protocol_lightllm_tgi.ts";
+import { openaiChat } from "../backends/protocol_openai_chat.ts";
 import { tgi } from "../backends/protocol_tgi.ts";
 import { tritonTrtllm, tritonVllm } from "../backends/protocol_triton_http.ts";
 import type { Protocol } from "../backends/protocol.ts";
@@ -32,6 +33,9 @@ const SHAPES: readonly string[] = [
   `{"message":"${WORDS}"}`,
   `{"detail":"${WORDS}"}`,
   `{"object":"error","message":"${WORDS}"}`,
+  `[{"error":"${WORDS}"}]`,
+  `[{"error":{"code":500,"message":"${WORDS}","status":"INTERNAL"}}]`,
+  `{"code":500,"msg":"${WORDS}"}`,
   `{"detail":[{"loc":["body"],"msg":"${WORDS}"}]}`,
 ];
 
@@ -56,4 +60,15 @@ Deno.test("errors under status 200 keep the server's words, in every shape (T5, 
       assertSaid(outcomeOf(protocol, shape, false), `${where} as a whole answer`);
     }
   }
+});
+
+Deno.test("a list of errors keeps its words over OpenAI's protocol, too (T6)", () => {
+  const token = 'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n';
+  for (const shape of SHAPES.filter((shape) => shape.startsWith("["))) {
+    assertSaid(outcomeOf(openaiChat, `${token}data: ${shape}\n\n`), shape);
+    assertSaid(outcomeOf(openaiChat, shape), `${shape} in place of the stream`);
+    assertSaid(outcomeOf(openaiChat, shape, false), `${shape} as a whole answer`);
+  }
+  // A list of something else is not the protocol.
+  assertEquals(outcomeOf(openaiChat, "[1, 2]").kind, "protocol_error");
 });
