@@ -44,13 +44,17 @@ export function checkStreaming(load: GeneratedFacts, header: RunHeader): Finding
   ];
 }
 
+/** What holds streams back on their way. */
+export const LOOK_FOR_BUFFERING =
+  "look at what stands between engine and client: a proxy that buffers (nginx: proxy_buffering off, or the header X-Accel-Buffering: no; haproxy: option http-no-delay), a gateway that collects answers, Nagle's algorithm in the server (TCP_NODELAY)";
+
 function advice({ generated: { answers } }: GeneratedFacts, { proxied }: RunHeader): string {
   if (answers.whole > answers.once + answers.held) {
     return 'find out why the server ignores "stream": true; with --no-stream it is not asked to';
   }
   return [
     ...(proxied ? ["send past the proxy of the environment (NO_PROXY=HOST)"] : []),
-    "look at what stands between: a proxy that buffers (nginx: proxy_buffering off, or the header X-Accel-Buffering: no; haproxy: option http-no-delay), a gateway that collects answers, Nagle's algorithm in the server (TCP_NODELAY)",
+    LOOK_FOR_BUFFERING,
     ...(answers.held === 0
       ? ["or ask for longer answers, if an engine sends several tokens at a time"]
       : []),

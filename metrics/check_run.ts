@@ -14,7 +14,7 @@ import {
   formatShare,
   plural,
 } from "./format.ts";
-import { checkRejectedCounts, checkStreaming } from "./check_generated.ts";
+import { checkRejectedCounts, checkStreaming, LOOK_FOR_BUFFERING } from "./check_generated.ts";
 import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
@@ -480,7 +480,7 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
       `Tokens arrived in bursts: half of the gaps are below ${formatMs(gap)}, while a token takes ${
         formatMs(tokenMs)
       }; ITL does not show the pace of the engine`,
-      "compare TPOT instead of ITL, and look for buffering (proxy, Nagle) between engine and client",
+      `compare TPOT instead of ITL, and ${LOOK_FOR_BUFFERING}`,
     ];
   }
   const fast = gap < SLOW_GAP_MS && (tokensPerTick ?? 1) < FAST_TOKENS_PER_TICK;
@@ -495,9 +495,9 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
           formatNumber(eventsPerRead)
         } events arrived in one read, joined by the server, a proxy or a busy client`
         : "the engine puts several tokens into one event"
-    }; ITL is the gap between groups`,
+    }; ITL is the gap between groups${together ? ", TTFT the arrival of the first" : ""}`,
     together
-      ? "compare TPOT instead of ITL, and look for buffering (proxy, Nagle) between engine and client"
+      ? `compare TPOT instead of ITL, and ${LOOK_FOR_BUFFERING}`
       : "compare TPOT instead of ITL; this is usual with speculative decoding or a stream interval above 1",
   ];
 };

@@ -7,7 +7,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
-import { joinedEvents, type RecordBounds } from "./record_bounds.ts";
+import { hidingMs, joinedEvents, type RecordBounds } from "./record_bounds.ts";
 
 export const itl: Metric = {
   name: "itl",
@@ -46,21 +46,16 @@ export const itl: Metric = {
   },
 };
 
-/** A read can have hidden a gap where it may have waited for at least this share of a usual one. */
-const HIDING_SHARE = 0.5;
-
 /**
  * Gaps between tokens that came apart and were read together. Only where a read may have waited long
  * enough for it: an engine that sends four tokens at once hides none.
  */
 function hiddenGaps(record: RequestRecord, bounds: RecordBounds, joined: number): number[] {
   const { tickMs, tickTokens } = record;
-  const last = tickMs.length - 1;
-  const usualMs = (tickMs[last]! - tickMs[0]!) / Math.max(1, tickTokens[last]! - 1);
   const hidden: number[] = [];
-  for (let i = 0; i <= last; i++) {
-    const widthMs = tickMs[i]! - bounds.tickLowMs(i);
-    if (widthMs < HIDING_SHARE * usualMs) continue;
+  for (let i = 0; i < tickMs.length; i++) {
+    const widthMs = hidingMs(record, bounds, i);
+    if (widthMs === 0) continue;
     const tokens = tickTokens[i]! - (tickTokens[i - 1] ?? 0);
     for (let n = 1; n < tokens && hidden.length < joined; n++) hidden.push(widthMs);
   }

@@ -89,3 +89,18 @@ function lastTickAt(tickMs: Float64Array, ms: number): number {
 export function joinedEvents({ textEvents, events, tickMs }: RequestRecord): number {
   return Math.max(0, (textEvents ?? events) - tickMs.length);
 }
+
+/** A read can have hidden a gap where it may have waited for at least this share of a usual one. */
+const HIDING_SHARE = 0.5;
+
+/**
+ * How long a read may have waited, in ms, where that is long enough to join tokens that came apart;
+ * else 0: tokens that came within a fraction of a usual gap were sent together.
+ */
+export function hidingMs(record: RequestRecord, bounds: RecordBounds, tick: number): number {
+  const { tickMs, tickTokens } = record;
+  const last = tickMs.length - 1;
+  const usualMs = (tickMs[last]! - tickMs[0]!) / Math.max(1, tickTokens[last]! - 1);
+  const widthMs = tickMs[tick]! - bounds.tickLowMs(tick);
+  return widthMs < HIDING_SHARE * usualMs ? 0 : widthMs;
+}

@@ -231,17 +231,19 @@ Deno.test("brackets: of ticks at one instant, the first is that of the first tok
 });
 
 Deno.test("brackets: first tokens that were joined count among the later ones", () => {
-  const tpot = (textEvents: number) =>
+  const tpot = (textEvents: number, firstWidthUs: number) =>
     findMetric(
       loadOf([{
         ...createRecord({ ticks: [[10, 2], [40, 4]], textEvents }),
         departedMs: 0,
-        tickWidthUs: Uint32Array.of(0, 0),
+        tickWidthUs: Uint32Array.of(firstWidthUs, 0),
       }]),
       "tpot",
     ).brackets!.median;
-  assertEquals(tpot(2), { low: 15, high: 15 });
-  assertEquals(tpot(3), { low: 10, high: 15 });
+  assertEquals(tpot(2, 6000), { low: 15, high: 18 });
+  assertEquals(tpot(3, 6000), { low: 10, high: 18 });
+  // What came within a fraction of a gap was sent together, not joined here.
+  assertEquals(tpot(3, 100), { low: 15, high: 15.05 });
 });
 
 Deno.test("brackets of a witness hold the truth where it was as late as the others", () => {
