@@ -90,7 +90,7 @@ Deno.test("batch files are sent as they are, over the call that they are for", a
   const body = { messages, a_new_field: { x: null }, metadata: { y: 1 } };
   const { bodies, run } = await measureRows([line({ ...body, max_completion_tokens: 4 })]);
   assertEquals(bodies, [{
-    ...{ model: "m", ...body, max_tokens: 4, stream: true },
+    ...{ model: "m", ...body, max_completion_tokens: 4, stream: true },
     stream_options: { include_usage: true },
   }]);
   assertEquals(run.records.map(({ promptId }) => promptId), ["request-1"]);
@@ -99,6 +99,21 @@ Deno.test("batch files are sent as they are, over the call that they are for", a
   await assertRejects(() => measureRows(ids), UserError, "openai-completions");
   const sent = await measureRows(ids, { protocol: "openai-completions" });
   assertEquals([sent.bodies[0]?.prompt, sent.bodies[0]?.echo], [[1, 2, 3], true]);
+});
+
+Deno.test("each prompt keeps its own length under --max-completion-tokens", async () => {
+  const rows = [3, 5, 7].map((n) => ({ prompt: `say ${n} words`, max_tokens: n }));
+  const { bodies } = await measureRows([...rows, { prompt: "more", max_completion_tokens: 9 }]);
+  assertEquals(
+    bodies.map(({ max_tokens, max_completion_tokens }) => [
+      max_tokens,
+      max_completion_tokens,
+    ]),
+    [[3, undefined], [5, undefined], [7, undefined], [undefined, 9]],
+  );
+  const newer = await measureRows(rows, { maxCompletionTokens: true });
+  assertEquals(newer.bodies.map((body) => body.max_completion_tokens), [3, 5, 7]);
+  assertEquals(newer.run.records.map(({ requestedTokens }) => requestedTokens), [3, 5, 7]);
 });
 
 Deno.test("parts of messages are passed through unread, or refused by name", async () => {
@@ -137,12 +152,12 @@ Deno.test("half a surrogate pair reaches the server as U+FFFD", async () => {
 });
 
 Deno.test("--once sends each prompt of a file once, in each load", async () => {
-  const rows = Array.from({ length: 130 }, (_, i) => ({ prompt: `number ${i}`, max_tokens: 1 }));
-  const { run, bodies, text } = await measureRows(rows, { concurrency: [3, 200] });
+  const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `number ${i}`, max_tokens: 1 }));
+  const { run, bodies, text } = await measureRows(rows, { concurrency: [3, 60] });
   const contents = bodies.map(({ messages }) => JSON.stringify(messages));
-  assertEquals([contents.length, new Set(contents).size], [260, 130]);
-  assertEquals(run.header.loads.map(({ stopRequests }) => stopRequests), [130, 130]);
-  assertEquals(run.header.dataset.prompts, 130);
+  assertEquals([contents.length, new Set(contents).size], [80, 40]);
+  assertEquals(run.header.loads.map(({ stopRequests }) => stopRequests), [40, 40]);
+  assertEquals(run.header.dataset.prompts, 40);
   assert(!text.includes("each was sent"), text);
   const few = await measureRows(rows, { requests: 5, warmup: 2 });
   assertEquals(few.bodies.length, 7);

@@ -173,14 +173,18 @@ function promptOf(
   },
 ): Prompt {
   const { counter, systemPrompt } = options;
-  const { tokenIds, ownFields, path } = row;
-  const base = { id: row.id ?? String(number), outputTokens: length };
+  const { tokenIds, ownFields, lengthField, path } = row;
+  const base = {
+    id: row.id ?? String(number),
+    outputTokens: length,
+    ...defined({ ownFields, lengthField, path }),
+  };
   if (tokenIds !== undefined) {
     if (systemPrompt !== undefined) {
       throw new UserError("Cannot put a system prompt in front of token ids: leave it out");
     }
     const promptTokens = { tokens: tokenIds.length, source: "ids" } as const;
-    return { ...base, messages: [], tokenIds, promptTokens, ...defined({ ownFields, path }) };
+    return { ...base, messages: [], tokenIds, promptTokens };
   }
   const messages = arrange(row.messages, order, systemPrompt);
   // What images, audio and tools cost, only the engine knows.
@@ -188,7 +192,7 @@ function promptOf(
     messages.every(({ content, extra }) => partsBesideText(content).length === 0 && !extra);
   const source = onlyText ? counter.source : "estimate";
   const promptTokens = { tokens: counter.count(joinContents(messages)), source };
-  return { ...base, messages, promptTokens, ...defined({ ownFields, path }) };
+  return { ...base, messages, promptTokens };
 }
 
 function shuffledPlaces<T>(places: readonly T[], order: typeof ORDERS[number], seed: number): T[] {

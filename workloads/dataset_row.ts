@@ -25,6 +25,8 @@ export interface Row {
   readonly messages: readonly Message[];
   readonly tokenIds?: readonly number[];
   readonly outputTokens?: number;
+  /** Under which the length is to be sent, where it is not the usual field. */
+  readonly lengthField?: "max_completion_tokens";
   /** An answer whose length to ask for. */
   readonly answer?: string;
   /** Fields of a request, to be sent as they are. */
@@ -99,6 +101,7 @@ export function rowOf(value: unknown, keys: RowKeys = {}): Row {
       outputTokens: length,
       answer,
       ownFields: Object.keys(ownFields).length > 0 ? ownFields : undefined,
+      lengthField: lengthFieldOf(value),
     }),
   };
 }
@@ -131,6 +134,7 @@ function batchRow(value: JsonObject): Row {
       tokenIds,
       outputTokens: lengthOf(body),
       ownFields: own.length > 0 ? Object.fromEntries(own) : undefined,
+      lengthField: lengthFieldOf(body),
       path: url === undefined ? undefined : String(url),
     }),
   };
@@ -218,6 +222,12 @@ function lengthOf(row: JsonObject): number | undefined {
     return Number(value);
   }
   return undefined;
+}
+
+/** Who wrote the newer field asks servers that refuse the older one. */
+function lengthFieldOf(row: JsonObject): Row["lengthField"] {
+  const newer = holdsSomething(row.max_completion_tokens) && !holdsSomething(row.max_tokens);
+  return newer ? "max_completion_tokens" : undefined;
 }
 
 function idOf(row: JsonObject): string | undefined {

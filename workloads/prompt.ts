@@ -22,6 +22,8 @@ export interface Prompt {
   readonly outputTokens: number;
   /** Fields of a whole request, sent as they are in place of those that the run would send. */
   readonly ownFields?: Readonly<Record<string, unknown>>;
+  /** Field of the length, where the request names another than the usual one. */
+  readonly lengthField?: "max_completion_tokens";
   /** Path of the call that the prompt is a request for; absent = any. */
   readonly path?: string;
 }

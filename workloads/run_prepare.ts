@@ -92,7 +92,7 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
         promptTokenIds: prompt.tokenIds,
         ownFields: ownFields[i],
         extraBody: plan.extraBody,
-        lengthField: plan.lengthField,
+        lengthField: plan.lengthField ?? prompt.lengthField,
       }),
     }));
     const requests = protocol.prepare === undefined

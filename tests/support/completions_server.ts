@@ -28,15 +28,16 @@ export function startCompletionsServer(
       if (bodies.length % (options.failEvery ?? Infinity) === 0) {
         return Response.json({ error: "full" }, { status: 503 });
       }
+      const tokens = body.max_tokens ?? body.max_completion_tokens;
       const usage = {
         prompt_tokens: Array.isArray(body.prompt) ? body.prompt.length : 7,
-        completion_tokens: body.max_tokens,
+        completion_tokens: tokens,
       };
       if (body.stream !== true) {
         return Response.json({ choices: [{ text: "x", finish_reason: "length" }], usage });
       }
       const events = Array.from(
-        { length: body.max_tokens },
+        { length: tokens },
         () => ({ choices: [{ text: "x" }] }) as Record<string, unknown>,
       );
       events.push({ choices: [{ text: "", finish_reason: "length" }] }, { choices: [], usage });
