@@ -253,8 +253,10 @@ function cause(error: unknown): string {
 }
 
 /** How hyper, the library inside `fetch`, words an answer that is not HTTP. */
-const NOT_HTTP =
-  /invalid HTTP|invalid content-length|unexpected transfer-encoding|head is too large/;
+const NOT_HTTP = /invalid HTTP|invalid content-length|unexpected transfer-encoding/;
+
+/** The limits are hyper's, and so is the count of lines. */
+const LARGE_HEAD = "the response head is larger than 408 KiB, or has more than 100 lines";
 
 /** Those of them that another kind of server causes; hyper does not give the bytes. */
 const NOT_HTTP1 = /invalid HTTP version/;
@@ -271,6 +273,9 @@ function failure(
   { headSeen, answered }: { readonly headSeen: boolean; readonly answered: boolean },
 ): ExchangeEnd {
   const text = cause(error);
+  if (/head is too large/.test(text)) {
+    return { kind: "malformed", message: LARGE_HEAD };
+  }
   if (NOT_HTTP1.test(text) || (SPOKE_FIRST.test(text) && !answered)) {
     return { kind: "malformed", message: `not HTTP: ${text}; ${OTHER_SERVER}` };
   }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { BLOCK_BYTES, LogPool } from "../backends/buffers.ts";
 
@@ -137,28 +138,28 @@ Deno.test("BodyLog keeps a body of megabytes in chunks, and gives them back", ()
   const source = Uint8Array.from({ length: 70_001 }, (_, i) => i * 31 + (i >> 8));
   for (let round = 0; round < 2; round++) {
     const log = pool.take();
-    for (let read = 0; read < 60; read++) {
+    for (let read = 0; read < 20; read++) {
       log.append(source, read, source.length);
       log.stamp(read);
     }
     const whole = Uint8Array.from(
-      Array.from({ length: 60 }, (_, read) => [...source.subarray(read)]).flat(),
+      Array.from({ length: 20 }, (_, read) => [...source.subarray(read)]).flat(),
     );
-    assertEquals(whole.length > 4 << 20, true);
-    for (const start of [0, 1000, (1 << 20) - 1, 1 << 20, (2 << 20) + 5, whole.length]) {
+    assertEquals(whole.length > 1 << 20, true);
+    for (const start of [0, 1000, (1 << 20) - 1, 1 << 20, (1 << 20) + 5, whole.length]) {
       assertEquals(equal(log.copyFrom(start), whole.subarray(start)), true, `${start}`);
     }
     const { body, readEnds } = log.finish();
     assertEquals(equal(body, whole), true);
-    assertEquals([readEnds.length, readEnds.at(-1)], [60, whole.length]);
+    assertEquals([readEnds.length, readEnds.at(-1)], [20, whole.length]);
   }
   const dropped = pool.take();
-  for (let read = 0; read < 60; read++) dropped.append(source, 0, source.length);
+  for (let read = 0; read < 20; read++) dropped.append(source, 0, source.length);
   dropped.clear();
   dropped.append(source, 0, 3);
   assertEquals([...dropped.finish().body], [...source.subarray(0, 3)]);
 });
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  return Buffer.from(a.buffer, a.byteOffset, a.length).equals(b);
 }

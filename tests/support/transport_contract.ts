@@ -265,11 +265,13 @@ const CASES: readonly Case[] = [
     what: "a head of a megabyte",
     steps: [`${OK}x: ${"x".repeat(1 << 20)}\r\n\r\n`, FIN],
     end: "malformed",
+    message: /"the response head is larger than \d+ KiB/,
   },
   {
     what: "two hundred header lines",
     steps: [`${OK}${manyHeaders}${manyHeaders}${manyHeaders}\r\n`, FIN],
     end: "malformed",
+    message: /"the response head .*has more than 100 lines"/,
   },
   {
     what: "a chunk size that is no number",

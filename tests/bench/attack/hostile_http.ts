@@ -35,6 +35,13 @@ const filled = (text: string, mib: number) => async (wire: Wire): Promise<void> 
   await wire.hold();
 };
 
+/** A whole answer of so many bytes of this. */
+const complete = (text: string, mib: number) => async (wire: Wire): Promise<void> => {
+  await wire.write(`${OK}connection: close\r\ncontent-type: text/event-stream\r\n\r\n`);
+  const piece = repeated(text);
+  for (let sent = 0; sent < mib * 2 ** 20; sent += piece.length) await wire.write(piece);
+};
+
 const slowly = (text: string, forEver: string) => async (wire: Wire): Promise<void> => {
   for (const byte of text) {
     await wire.write(byte);
@@ -63,6 +70,8 @@ export const HTTP_ATTACKS: readonly HttpAttack[] = [
   { name: "60 MiB of events, then silence", answer: filled(EVENT, 60) },
   { name: "60 MiB of lone CRs, then silence", answer: filled("data: {}\r\r", 60) },
   { name: "60 MiB of empty lists, then silence", answer: filled("[],", 60) },
+  { name: "60 MiB of events in each answer", answer: complete(EVENT, 60) },
+  { name: "60 MiB of comments in each answer", answer: complete(":\n\n", 60) },
   { name: "a head without end", answer: endless("x: y\r\n", OK) },
   { name: "a header without end", answer: endless("x", `${OK}x: `) },
   { name: "interim responses without end", answer: endless("HTTP/1.1 102 P\r\n\r\n", "") },
@@ -71,7 +80,7 @@ export const HTTP_ATTACKS: readonly HttpAttack[] = [
   { name: "a chunk extension without end", answer: endless("x", `${CHUNKED}1;`) },
   { name: "trailers without end", answer: endless("x: y\r\n", `${CHUNKED}0\r\n`) },
   { name: "a head of one byte in 0.2 s", answer: slowly(STREAM.slice(0, 30), "x") },
-  { name: "a body of one byte in 0.2 s", answer: slowly("", `x`) },
+  { name: "a body of one byte in 0.2 s", answer: slowly(STREAM, ":\n\n") },
   { name: "no answer", answer: (wire) => wire.hold() },
   { name: "the request is never read", deaf: true, answer: (wire) => wire.hold() },
   {
