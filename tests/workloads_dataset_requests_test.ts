@@ -97,6 +97,8 @@ Deno.test("batch files are sent as they are, over the call that they are for", a
 
   const ids = [line({ prompt: [1, 2, 3], max_tokens: 2, echo: true }, "/v1/completions")];
   await assertRejects(() => measureRows(ids), UserError, "openai-completions");
+  const flat = () => measureRows([{ prompt: [1, 2], max_tokens: 1 }]);
+  await assertRejects(flat, UserError, "Cannot send token ids to openai-chat");
   const sent = await measureRows(ids, { protocol: "openai-completions" });
   assertEquals([sent.bodies[0]?.prompt, sent.bodies[0]?.echo], [[1, 2, 3], true]);
 });

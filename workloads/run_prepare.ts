@@ -19,7 +19,7 @@ import { overCheckingTransport } from "./run_auto_transport.ts";
 import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
-import { UserError } from "./user_error.ts";
+import { EXIT, UserError } from "./user_error.ts";
 
 /** What preparing reports. */
 export interface PrepareHooks {
@@ -66,7 +66,9 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
   const target = targetOf(plan);
   const { counter, dataset } = await loadPrompts(plan, hooks);
   const ownFields = ownFieldsOf(dataset, plan, protocol);
-  if (dataset.prompts.some(({ tokenIds }) => tokenIds !== undefined)) checkTakesTokenIds(protocol);
+  if (dataset.prompts.some(({ tokenIds }) => tokenIds !== undefined)) {
+    asUserError(() => checkTakesTokenIds(protocol));
+  }
   return await overCheckingTransport(plan, async (transport) => {
     const patience = new Patience({ waitMs: plan.waitMs });
     const refusing = { protocol, target, caCert: plan.caCert !== undefined };
@@ -98,16 +100,24 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
     const requests = protocol.prepare === undefined
       ? encoded
       : await prepareAll(encoded, (request) => protocol.prepare!(request, target, ask));
-    const wires = requests.map((request, i) => {
-      try {
-        return protocol.buildRequest(request, target);
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
-        throw new UserError(`${error.message} (prompt ${dataset.prompts[i]!.id})`);
-      }
-    });
+    const wires = requests.map((request, i) =>
+      asUserError(
+        () => protocol.buildRequest(request, target),
+        ` (prompt ${dataset.prompts[i]!.id})`,
+      )
+    );
     return { protocol, target, dataset, counter, patience, model, requests, wires };
   });
+}
+
+/** Protocols refuse what they cannot express by a TypeError: here the user asked for it. */
+function asUserError<T>(act: () => T, place = ""): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UserError(`${error.message}${place}`, EXIT.usage, { cause: error });
+  }
 }
 
 /**
