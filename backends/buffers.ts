@@ -254,6 +254,23 @@ export class BodyLog implements BodySink {
     this.#stampedBytes = this.bytes;
   }
 
+  /**
+   * Ends a read that took the rest of what the one before had no room for: both came at `atMs`, and as
+   * much earlier as the first may have.
+   *
+   * @param exact the last byte came at `atMs` exactly.
+   */
+  prolong(atMs: number, exact: boolean): void {
+    const slot = (this.reads - 1) % BLOCK_STAMPS;
+    const { times, widths } = this.#stampBlocks.segment(this.#lastStamps);
+    const offset = this.#stampBlocks.offset(this.#lastStamps);
+    const widthAt = offset / 4 + BLOCK_STAMPS * 3 + slot;
+    const widthMs = Math.abs(widths[widthAt]!) + atMs - times[offset / 8 + slot]!;
+    widths[widthAt] = exact ? -widthMs : widthMs;
+    times[offset / 8 + slot] = atMs;
+    this.extend();
+  }
+
   /** A copy of what came from `start` on. */
   copyFrom(start: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.bytes - start);

@@ -35,10 +35,15 @@ import {
 } from "./epoll_libc.ts";
 import { StampedReader } from "./epoll_receive.ts";
 import { RunDelay } from "./epoll_run_delay.ts";
-import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_connection.ts";
+import {
+  type OpenSocket,
+  type Origin,
+  READ_BYTES,
+  type Socket,
+  type SocketEvents,
+} from "./socket_connection.ts";
 
 const EVENTS_AT_ONCE = 1024;
-const READ_BYTES = 64 * 1024;
 /** A thread inside `epoll_wait` cannot be terminated, so it returns this often. */
 const LONGEST_WAIT_MS = 500;
 /**

@@ -10,8 +10,12 @@ import { connectionFailure } from "./exchange.ts";
 import { ResponseParser } from "./http1.ts";
 import { largeEnd } from "./limits.ts";
 import { COUNTER_STAMPED, countRead, type ExchangeEnd } from "./transport.ts";
+import { LONGEST_WAKE_UP_MS } from "./wake_up.ts";
 
 const CR = 13;
+
+/** What sockets read to: a read that fills it leaves something behind. */
+export const READ_BYTES: number = 64 * 1024;
 
 /** Where a connection goes, and how it is secured. */
 export interface Origin {
@@ -104,6 +108,8 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
   #exchange: E | undefined;
   #connected = false;
   #latestMs = -Infinity;
+  /** First of the latest reads in a row that filled the buffer: what follows had no room in it. */
+  #fullMs = -Infinity;
 
   /** Begins to connect. An exchange may be given with `use()` at once. */
   constructor(origin: Origin, host: ConnectionHost<E>) {
@@ -166,7 +172,11 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     const bodyStart = log.bytes;
     const used = parser.push(buffer, 0, count);
     const exact = atMs === stampMs && endsWithBody(buffer, parser.bodyEnd, count);
-    log.stamp(atMs, exact ? widthMs : Math.abs(widthMs) + (atMs - stampMs));
+    if (this.#fullMs > atMs - LONGEST_WAKE_UP_MS && log.reads > 0) {
+      log.prolong(atMs, exact && widthMs < 0);
+    } else log.stamp(atMs, exact ? widthMs : Math.abs(widthMs) + (atMs - stampMs));
+    if (count < READ_BYTES) this.#fullMs = -Infinity;
+    else if (this.#fullMs === -Infinity) this.#fullMs = atMs;
     if (exchange.firstByteMs === undefined && parser.headDone) exchange.firstByteMs = atMs;
     if (exchange.onRead !== undefined && log.bytes > bodyStart) {
       exchange.onRead(atMs, log.copyFrom(bodyStart));

@@ -8,14 +8,14 @@ import net from "node:net";
 import tls from "node:tls";
 import { systemClock } from "./clock.ts";
 import { defined } from "./defined.ts";
-import type { Origin, Socket, SocketEvents } from "./socket_connection.ts";
+import { type Origin, READ_BYTES, type Socket, type SocketEvents } from "./socket_connection.ts";
 import { noteWrite, readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
 
 /**
  * Where every socket of this thread reads to. Safe to share: the platform fills it and calls back in
  * one step, and the callback leaves nothing behind in it.
  */
-const readBuffer = Buffer.alloc(64 * 1024);
+const readBuffer = Buffer.alloc(READ_BYTES);
 
 /** Ours, of a socket of the platform. All share their listeners, so that each costs little. */
 const OURS = Symbol("ours");

@@ -13,10 +13,11 @@ import type { BodyLog } from "./buffers.ts";
 import { COUNTER_BYTES, countRead } from "./transport.ts";
 
 /**
- * A loop that does not go idle for so long is overloaded: bytes keep coming while it reads, so each
- * read has a stamp of its own again until the loop catches up, ms.
+ * A loop that does not go idle for so long, and has read so many pieces of a stream, is overloaded:
+ * bytes keep coming while it reads, so each read has a stamp of its own again until it catches up.
  */
-const LONGEST_WAKE_UP_MS = 5;
+export const LONGEST_WAKE_UP_MS = 5;
+const MANY_PIECES = 64;
 
 /** Turns after a read without another one, after which its stream holds nothing more. */
 const EMPTY_TURNS = 2;
@@ -35,6 +36,7 @@ function countTurn(): void {
 export class WakeUp {
   #turn = -Infinity;
   #beganMs = 0;
+  #pieces = 0;
 
   /**
    * Ends a read of `bytes` bytes that was handed over at `atMs` and is in `log` already. To be called
@@ -47,8 +49,12 @@ export class WakeUp {
     this.#turn = turns;
     if (left === 0) setImmediate(countTurn);
     left = EMPTY_TURNS;
-    if (passed >= EMPTY_TURNS) this.#beganMs = atMs;
-    else if (atMs - this.#beganMs <= LONGEST_WAKE_UP_MS) {
+    if (passed >= EMPTY_TURNS) {
+      this.#beganMs = atMs;
+      this.#pieces = 1;
+    } else if (
+      ++this.#pieces <= MANY_PIECES || atMs - this.#beganMs <= LONGEST_WAKE_UP_MS
+    ) {
       log.extend();
       counters[COUNTER_BYTES]! += bytes;
       return this.#beganMs;

@@ -51,11 +51,19 @@ Deno.test("WakeUp: what comes after two turns without a read is another one, how
 });
 
 Deno.test("WakeUp: a loop that does not go idle joins nothing any more, until it does", async () => {
+  const many = Array.from({ length: 64 }, () => ({ atMs: 5.9 }));
   assertEquals(
-    await readsOf({ atMs: 1 }, 1, { atMs: 5.9 }, 1, { atMs: 6.1 }, 1, { atMs: 6.2 }, 2, {
-      atMs: 6.3,
-    }, { atMs: 6.4 }),
-    { readMs: [1, 6.1, 6.2, 6.3], readEnds: [2, 3, 4, 6], counted: [4, 6] },
+    // deno-fmt-ignore
+    await readsOf({ atMs: 1 }, ...many, { atMs: 6.1 }, 1, { atMs: 6.2 }, 2, { atMs: 6.3 }, { atMs: 6.4 }),
+    { readMs: [1, 6.1, 6.2, 6.3], readEnds: [65, 66, 67, 69], counted: [4, 69] },
+  );
+});
+
+Deno.test("WakeUp: a few pieces belong together however long the thread waited between them", async () => {
+  const few = Array.from({ length: 63 }, (_, i) => ({ atMs: 10 * i }));
+  assertEquals(
+    await readsOf({ atMs: 1 }, ...few, { atMs: 1000 }),
+    { readMs: [1, 1000], readEnds: [64, 65], counted: [2, 65] },
   );
 });
 

@@ -70,11 +70,12 @@ export function simulatedStream(
   };
 }
 
-function simulatedBody(
+/** The events of an answer of four tokens, framed; of a whole answer its single body. */
+export function simulatedParts(
   protocol: Protocol,
   sim: SimProtocol,
   overrides: Partial<GenerationRequest> & { readonly stream: boolean },
-): CannedBody {
+): Uint8Array<ArrayBuffer>[] {
   const { stream } = overrides;
   const state = simulatedStream(protocol, sim, overrides);
   const parts = [stream ? sim.opening?.(state) ?? "" : ""];
@@ -86,9 +87,18 @@ function simulatedBody(
   parts.push(
     stream ? sim.closing?.(state, "length") ?? "" : sim.whole(state, TOKENS, "length").body,
   );
-  const bytes = parts.filter((part) => part.length > 0)
-    .map((part) => typeof part === "string" ? encoder.encode(part) : part)
+  return parts.filter((part) => part.length > 0)
+    .map((part) => typeof part === "string" ? encoder.encode(part) : new Uint8Array(part))
     .map((part) => protocol.carrier === "grpc" ? grpcFrame(part) : part);
+}
+
+function simulatedBody(
+  protocol: Protocol,
+  sim: SimProtocol,
+  overrides: Partial<GenerationRequest> & { readonly stream: boolean },
+): CannedBody {
+  const { stream } = overrides;
+  const bytes = simulatedParts(protocol, sim, overrides);
   return {
     name: stream ? "a simulated stream" : "a simulated whole answer",
     body: Uint8Array.fromHex(bytes.map((part) => part.toHex()).join("")),
