@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../backends/clock.ts";
 import { SocketTransport, socketTransport } from "../backends/transport_socket.ts";
 import type { OpenSocket } from "../backends/socket_connection.ts";
 import { openSocket as openNodeSocket } from "../backends/socket_node.ts";
+import { READ_BYTES } from "../backends/socket_connection.ts";
 import { COUNTER_READS, COUNTER_STAMPED, TRANSPORT_COUNTERS } from "../backends/transport.ts";
 import { startRawServer } from "./support/raw_server.ts";
 import { runChild } from "./support/transport_child.ts";
@@ -95,6 +96,51 @@ Deno.test("socket uses the stamps of the kernel, and never lets them run backwar
   assertEquals([...exchange.readWidthMs!], [-1, NaN, 6, -3]);
   assertEquals([exchange.sentMs, exchange.firstByteMs, exchange.endMs], [1000, 1004, 1033]);
   assertEquals([counters[COUNTER_READS], counters[COUNTER_STAMPED]], [4, 3]);
+});
+
+Deno.test("socket: what a full buffer left behind is of the same read, as wide as both", async () => {
+  const full = "x".repeat(READ_BYTES);
+  /** What is read: a text, its stamp, its width; and what comes of it: stamp, width, end. */
+  type Case = readonly [
+    pieces: readonly (readonly [text: string, atMs: number, widthMs: number])[],
+    reads: readonly (readonly [atMs: number, widthMs: number, end: number])[],
+  ];
+  const cases: readonly Case[] = [
+    [[[full, 10, 0.5], ["yy", 10.25, 0.125]], [[10.25, 0.75, READ_BYTES + 2]]],
+    [[[full, 10, -0.5], ["yy", 10.25, -0.125]], [[10.25, -0.75, READ_BYTES + 2]]],
+    [[[full, 10, NaN], ["yy", 10.25, NaN]], [[10.25, NaN, READ_BYTES + 2]]],
+    [[["x", 10, 0.5], ["yy", 10.25, 0.125]], [[10, 0.5, 1], [10.25, 0.125, 3]]],
+    // It goes on and on.
+    [[[full, 10, 0.5], [full, 14.5, 0.5], ["yy", 15.5, 0.5]], [
+      [14.5, 5, 2 * READ_BYTES],
+      [15.5, 0.5, 2 * READ_BYTES + 2],
+    ]],
+  ];
+  for (const [pieces, expected] of cases) {
+    const clock: Clock = { now: () => 5, sleepUntil: () => new Promise(() => {}) };
+    const transport = new SocketTransport({ clock }, (_origin, events) => {
+      const read = (text: string, atMs: number, widthMs: number) => {
+        const bytes = new TextEncoder().encode(text);
+        events.onBytes(bytes, bytes.length, atMs, widthMs);
+      };
+      queueMicrotask(() => events.onConnected());
+      return {
+        writableLength: 0,
+        write: () =>
+          queueMicrotask(() => {
+            const length = pieces.reduce((sum, [text]) => sum + text.length, 0);
+            read(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n`, 9, 0.1);
+            for (const piece of pieces) read(...piece);
+          }),
+        destroy: () => queueMicrotask(() => events.onClose()),
+      };
+    });
+    const request = { method: "GET", url: "http://nowhere/", headers: {} } as const;
+    const { readMs, readWidthMs, readEnds } = await transport.send(request, { timeoutMs: 0 });
+    await transport.close();
+    const came = Array.from(readMs, (atMs, i) => [atMs, readWidthMs![i], readEnds[i]]);
+    assertEquals<unknown>(came, expected);
+  }
 });
 
 /** The widths of an answer that is read in these pieces, each as wide as given. */

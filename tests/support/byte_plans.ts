@@ -120,7 +120,7 @@ const CHATS: Readonly<Record<string, readonly string[]>> = {
   "an event that cannot be read": [PLAIN[1]!, "{not json", PLAIN[2]!, DONE].map(sse),
   "not UTF-8": [sse(PLAIN[1]!), 'data: {"choices":[{"delta":{"content":"\u00ff'],
   "a failing finish reason": [PLAIN[1]!, delta({}, { finish_reason: "error" }), DONE].map(sse),
-  "large events": PLAIN.map((data) => sse(data.replace("{", `{"pad":"${"x".repeat(24_000)}",`))),
+  "large events": PLAIN.map((data) => sse(data.replace("{", `{"pad":"${"x".repeat(6000)}",`))),
   "comments alone": [": one\n\n", ": two\n\n"],
   "another protocol": ["a\n", "b\n", "c\n"],
   "JSON in place of a stream": [
