@@ -7,7 +7,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
-import { hidingMs, joinedEvents, type RecordBounds } from "./record_bounds.ts";
+import { hiddenAtMost, joinedEvents, type RecordBounds } from "./record_bounds.ts";
 
 export const itl: Metric = {
   name: "itl",
@@ -51,13 +51,11 @@ export const itl: Metric = {
  * enough for it: an engine that sends four tokens at once hides none.
  */
 function hiddenGaps(record: RequestRecord, bounds: RecordBounds, joined: number): number[] {
-  const { tickMs, tickTokens } = record;
+  const { tickMs } = record;
   const hidden: number[] = [];
   for (let i = 0; i < tickMs.length; i++) {
-    const widthMs = hidingMs(record, bounds, i);
-    if (widthMs === 0) continue;
-    const tokens = tickTokens[i]! - (tickTokens[i - 1] ?? 0);
-    for (let n = 1; n < tokens && hidden.length < joined; n++) hidden.push(widthMs);
+    const most = Math.min(hiddenAtMost(record, bounds, i), joined - hidden.length);
+    for (let n = 0; n < most; n++) hidden.push(tickMs[i]! - bounds.tickLowMs(i));
   }
   return hidden;
 }

@@ -13,7 +13,7 @@
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
 import { isStreamed, sentTokens } from "./record_streaming.ts";
-import { hidingMs, joinedEvents, stampEnds } from "./record_bounds.ts";
+import { hiddenAtMost, joinedEvents, stampEnds } from "./record_bounds.ts";
 
 export const tpot: Metric = {
   name: "tpot",
@@ -36,9 +36,7 @@ export const tpot: Metric = {
     const later = laterTokens(record);
     if (first === undefined || last === undefined || !(later > 0)) return { low: [], high: [] };
     // Where the client may have joined the first events, more of the tokens came later.
-    const joined = hidingMs(record, bounds, 0) === 0
-      ? 0
-      : Math.min(joinedEvents(record), record.tickTokens[0]! - 1);
+    const joined = Math.min(joinedEvents(record), hiddenAtMost(record, bounds, 0));
     return {
       low: [Math.max(0, last.low - first.high) / (later + joined)],
       high: [(last.high - first.low) / later],

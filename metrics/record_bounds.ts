@@ -94,13 +94,15 @@ export function joinedEvents({ textEvents, events, tickMs }: RequestRecord): num
 const HIDING_SHARE = 0.5;
 
 /**
- * How long a read may have waited, in ms, where that is long enough to join tokens that came apart;
- * else 0: tokens that came within a fraction of a usual gap were sent together.
+ * How many gaps a read can have hidden, between tokens that came apart and were read together: none
+ * where it may have waited for a fraction of a usual gap only, since tokens that came within that were
+ * sent together, and no more than there was time for.
  */
-export function hidingMs(record: RequestRecord, bounds: RecordBounds, tick: number): number {
+export function hiddenAtMost(record: RequestRecord, bounds: RecordBounds, tick: number): number {
   const { tickMs, tickTokens } = record;
   const last = tickMs.length - 1;
   const usualMs = (tickMs[last]! - tickMs[0]!) / Math.max(1, tickTokens[last]! - 1);
   const widthMs = tickMs[tick]! - bounds.tickLowMs(tick);
-  return widthMs < HIDING_SHARE * usualMs ? 0 : widthMs;
+  const tokens = tickTokens[tick]! - (tickTokens[tick - 1] ?? 0);
+  return Math.min(tokens - 1, Math.floor(widthMs / (HIDING_SHARE * usualMs)) || 0);
 }
