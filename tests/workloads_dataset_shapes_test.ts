@@ -71,14 +71,17 @@ Deno.test("conversations are read in each form and under each name", async (t) =
       JSON.stringify(rows(key, key === "data" ? QUESTIONS.map((q) => [q, ANSWER]) : BY_ROLE)),
     ]),
     ["one.json", JSON.stringify({ conversations: [...BY_FROM[0]!, ...BY_FROM[1]!] }, null, 2)],
+    ["null.json", JSON.stringify({ data: [null, ...rows("conversations")] })],
   ];
   for (const [name, content] of files) {
     await t.step(`${name} ${content.slice(0, 40)}`, async () => {
+      const windows = await loadContent(name, `\ufeff${content.replaceAll("\n", "\r\n")}`);
       const dataset = await loadContent(name, content);
+      assertEquals(windows.prompts, dataset.prompts);
       assertEquals(dataset.kind, "sharegpt");
       assertEquals(textsOf(dataset), name === "one.json" ? [QUESTIONS[0]!] : QUESTIONS.toSorted());
       assertEquals(dataset.prompts[0]!.outputTokens, estimateCounter.count(ANSWER));
-      assertEquals([dataset.bad, dataset.skipped], [undefined, {}]);
+      if (name !== "null.json") assertEquals([dataset.bad, dataset.skipped], [undefined, {}]);
     });
   }
 });
@@ -108,6 +111,8 @@ Deno.test("prompts are read from each field, whatever the file's name", async (t
       "Sum up\n\nA tale",
     ], 2],
     ["MT-Bench", lines([{ question_id: 81, turns: ["First", "Then"] }]), ["First"]],
+    ["a file that is one list of messages", JSON.stringify(BY_ROLE[0]), [QUESTIONS[0]!], 8],
+    ["the same over lines", JSON.stringify(BY_ROLE[0], null, 2), [QUESTIONS[0]!], 8],
     ["null beside", lines([{ prompt: "x", messages: null, output: null }]), ["x"]],
     ["under prompts", JSON.stringify({ prompts: QUESTIONS }), QUESTIONS],
     ["one object over lines", JSON.stringify({ prompt: "x" }, null, 2), ["x"]],
@@ -123,6 +128,23 @@ Deno.test("prompts are read from each field, whatever the file's name", async (t
       assertEquals(textsOf(dataset), texts.toSorted());
       if (answer !== undefined) assertEquals(dataset.prompts[0]!.outputTokens, answer);
     });
+  }
+});
+
+Deno.test("rows longer than what is looked at are read", async () => {
+  const url = `data:image/png;base64,${"A".repeat(2 ** 21)}`;
+  const message = { role: "user", content: [{ type: "image_url", image_url: { url } }] };
+  const row = (text: string) => ({
+    messages: [message, { role: "user", content: text }],
+    max_tokens: 1,
+  });
+  const rows = QUESTIONS.map(row);
+  const lists = rows.map(({ messages }) => messages);
+  const forms = [lines(rows), JSON.stringify(rows), JSON.stringify({ data: rows }), lines(lists)];
+  for (const content of [...forms, JSON.stringify(rows, null, 1)]) {
+    const dataset = await loadContent("a.json", content);
+    assertEquals([dataset.kind, dataset.prompts.length], ["jsonl", 2], content.slice(0, 60));
+    assertEquals(dataset.prompts[1]!.messages, rows[1]!.messages);
   }
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { EngineCommand } from "../backends/launch_engines.ts";
-import { loadLabel } from "./load.ts";
+import { loadLabel, stopOfPool } from "./load.ts";
 import {
   DATASET_OPTIONS,
   DEFAULT_PROTOCOL,
@@ -117,7 +117,7 @@ async function showPlan(
     `length      ${plan.length}`,
     `seed        ${plan.seed}`,
     ...plan.loads.map((load, i) => {
-      const stop = plan.stops[i]!;
+      const stop = stopOfPool(plan.stops[i]!, prompts.length);
       const ends = [
         ...(stop.requests === undefined ? [] : [`${stop.requests} requests`]),
         ...(stop.durationMs === undefined ? [] : [`${stop.durationMs / 1000} s`]),

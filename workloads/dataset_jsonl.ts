@@ -177,7 +177,8 @@ function promptOf(
   const base = {
     id: row.id ?? String(number),
     outputTokens: length,
-    ...defined({ ownFields, lengthField, path }),
+    // The script sends texts alone.
+    ...(order === "api-bench-tools" ? {} : defined({ ownFields, lengthField, path })),
   };
   if (tokenIds !== undefined) {
     if (systemPrompt !== undefined) {

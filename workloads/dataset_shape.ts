@@ -4,7 +4,8 @@
  * @module
  */
 import { isObject } from "../backends/json_event.ts";
-import { AUTHOR_FIELDS, ROW_LIST_FIELDS } from "./dataset_fields.ts";
+import { AUTHOR_FIELDS, ROW_LIST_FIELDS, SAYING_FIELDS } from "./dataset_fields.ts";
+import { HEAD_BYTES } from "./dataset_file.ts";
 
 /** How rows stand in a file. */
 export type Shape =
@@ -12,7 +13,7 @@ export type Shape =
   | { readonly kind: "lines" }
   /** A JSON array that begins at that byte: inside an object where it is not 0. */
   | { readonly kind: "array"; readonly from: number }
-  /** One JSON object, which is one row. */
+  /** One JSON value over several lines, which is one row. */
   | { readonly kind: "object" }
   /** No JSON. */
   | { readonly kind: "text" };
@@ -29,18 +30,29 @@ export function shapeOf(head: Uint8Array): Shape {
   if (found < 0) return { kind: "lines" };
   const start = mark + found;
   const first = text[start];
-  if (first !== "[" && first !== "{") return { kind: mostlyJson(text) ? "lines" : "text" };
+  const isCut = head.length === HEAD_BYTES;
+  if (first !== "[" && first !== "{") {
+    return { kind: mostlyJson(text, isCut) ? "lines" : "text" };
+  }
   const end = text.indexOf("\n", start);
   const isRow = end > 0 && isJson(text.slice(start, end));
   if (isRow && text.slice(end).trim() !== "") return { kind: "lines" };
-  if (first === "[") return { kind: "array", from: 0 };
-  const from = findRowList(text, start + 1);
+  // A list of messages is one conversation, and no list of rows.
+  const from = first === "{"
+    ? findRowList(text, start + 1)
+    : kindOfList(text, start + 1) === "messages"
+    ? undefined
+    : 0;
   if (from !== undefined) return { kind: "array", from };
-  return { kind: mostlyJson(text.slice(start)) ? "lines" : "object" };
+  // A first line longer than the head is a row with an image.
+  return { kind: end < 0 || mostlyJson(text.slice(start), isCut) ? "lines" : "object" };
 }
 
-function mostlyJson(text: string): boolean {
-  const lines = text.split("\n", LINES).filter((line) => line.trim() !== "");
+function mostlyJson(text: string, isCut: boolean): boolean {
+  const pieces = text.split("\n");
+  const lines = (isCut ? pieces.slice(0, -1) : pieces).slice(0, LINES).filter((line) =>
+    line.trim() !== ""
+  );
   const json = lines.filter((line) => /^\s*["[{]/.test(line) && isJson(line));
   return json.length > 0 && 2 * json.length >= lines.length;
 }
@@ -63,25 +75,36 @@ function findRowList(text: string, begin: number): number | undefined {
     const found = key.exec(text);
     if (found === null) return undefined;
     at = key.lastIndex;
-    if (text[at] === "[" && ROW_LIST_FIELDS.includes(found[1]!) && holdsRows(text, at + 1)) {
-      return at;
-    }
+    const isList = text[at] === "[" && ROW_LIST_FIELDS.includes(found[1]!);
+    if (isList && kindOfList(text, at + 1) === "rows") return at;
     const end = endOfValue(text, at);
     if (end === undefined) return undefined;
     at = end;
   }
 }
 
-/** Rows, not the messages of a conversation. */
-function holdsRows(text: string, begin: number): boolean {
-  const at = begin + text.slice(begin).search(/\S/);
-  const end = endOfValue(text, at);
-  if (end === undefined || end === at) return false;
-  const element = text.slice(at, end);
-  if (!isJson(element)) return false;
+/** What a list holds, by its first element that is not null; the text begins behind its bracket. */
+function kindOfList(text: string, begin: number): "rows" | "messages" | "nothing" {
+  let at = begin;
+  while (true) {
+    at += text.slice(at).search(/[^\s,]|$/);
+    if (at >= text.length || text[at] === "]") return "nothing";
+    const end = endOfValue(text, at);
+    if (end === undefined || end === at) {
+      return /^\{\s*"(role|from)"\s*:/.test(text.slice(at, at + 100)) ? "messages" : "rows";
+    }
+    const element = text.slice(at, end);
+    if (element.trim() !== "null") {
+      return isJson(element) && isMessage(element) ? "messages" : "rows";
+    }
+    at = end;
+  }
+}
+
+function isMessage(element: string): boolean {
   const value: unknown = JSON.parse(element);
-  if (!isObject(value)) return typeof value === "string" || Array.isArray(value);
-  return !AUTHOR_FIELDS.some((name) => typeof value[name] === "string");
+  return isObject(value) && AUTHOR_FIELDS.some((name) => typeof value[name] === "string") &&
+    SAYING_FIELDS.some((name) => name in value);
 }
 
 /** The position behind a JSON value; absent where the text ends before it. */
