@@ -122,30 +122,38 @@ export function engineUrl(engine: LaunchEngine, settings: LaunchSettings): strin
   return `${scheme}://${address}:${enginePort(engine, settings)}`;
 }
 
-/** A setting that somebody chose, as arguments and in words. */
+/** A setting as arguments, and in words where somebody chose it. */
 interface ChosenSetting {
   readonly args: readonly [option: string, value: string];
-  readonly what: string;
+  readonly what?: string;
 }
 
 /** @throws {TypeError} for a setting that the engine has no option for. */
 function chosenArgs(engine: LaunchEngine, settings: LaunchSettings): readonly ChosenSetting[] {
   const { options, levels, name } = engine;
-  const { tensorParallel = 1, logLevel } = settings;
-  const level = levels === "upper" ? logLevel?.toUpperCase() : logLevel?.toLowerCase();
-  const given: (readonly [LaunchOption, string, string | number | undefined])[] = [
-    ["modelFormat", "the model format", settings.modelFormat],
-    ["cacheMaxEntryCount", "a cache share of", settings.cacheMaxEntryCount],
+  const { tensorParallel = 1, defaults = {} } = settings;
+  const inCase = (level: string | undefined) =>
+    levels === "upper" ? level?.toUpperCase() : level?.toLowerCase();
+  type Given = readonly [LaunchOption, string, ...(string | number | undefined)[]];
+  const given: Given[] = [
+    ["modelFormat", "the model format", settings.modelFormat, defaults.modelFormat],
+    [
+      ...["cacheMaxEntryCount", "a cache share of"] as const,
+      ...[settings.cacheMaxEntryCount, defaults.cacheMaxEntryCount],
+    ],
     ["sessionLength", "a session length of", settings.sessionLength],
-    ["logLevel", "the log level", level],
+    ["logLevel", "the log level", inCase(settings.logLevel), inCase(defaults.logLevel)],
   ];
   // One GPU needs no option, and the scripts' commands hold it where there is one.
   if (options.tensorParallel === undefined && tensorParallel > 1) {
     given.unshift(["tensorParallel", "a tensor parallelism of", tensorParallel]);
   }
-  return given.flatMap(([setting, words, value]) => {
-    if (value === undefined) return [];
+  return given.flatMap(([setting, words, value, fallback]): ChosenSetting[] => {
     const option = options[setting];
+    if (value === undefined) {
+      const usable = fallback !== undefined && option !== undefined;
+      return usable ? [{ args: [option, `${fallback}`] }] : [];
+    }
     const what = `${words} ${value}`;
     if (option === undefined) {
       throw new TypeError(`Cannot start ${name} with ${what}: it has no option for it`);

@@ -27,6 +27,8 @@ export interface LaunchSettings {
   readonly sessionLength?: number;
   /** The engine's own name of a log level, in either case, e.g. `error`. Default: the engine's. */
   readonly logLevel?: string;
+  /** What a script's document says where nobody chose; an engine that does not know it goes without. */
+  readonly defaults?: Pick<LaunchSettings, "modelFormat" | "cacheMaxEntryCount" | "logLevel">;
   /** PPL: `params.json` of the model. Default: the one in the model's folder. */
   readonly paramsPath?: string;
   /** PPL: `tokenizer.model`, or its folder. Default: the model's folder. */

@@ -155,6 +155,15 @@ Deno.test("fitCommand leaves out our options that the engine does not know, neve
     const lead = findLaunchEngine(name).help?.[0]?.slice(0, -1) ?? [];
     assertEquals(args.slice(0, lead.length), lead, name);
   }
+  // Nobody chose a document's defaults.
+  const defaults = { modelFormat: "hf", cacheMaxEntryCount: 0.5, logLevel: "error" };
+  const lmdeploy = fit("lmdeploy", ["--model-format"], { defaults, cacheMaxEntryCount: 0.7 });
+  assertEquals(lmdeploy.leftOut, ["--model-format hf"]);
+  assertStringIncludes(
+    lmdeploy.args.join(" "),
+    "--tp 1 --cache-max-entry-count 0.7 --log-level ERROR",
+  );
+  assertEquals(line("lightllm", { defaults }), line("lightllm"));
   const refused: readonly [string, string, Partial<LaunchSettings>, string][] = [
     ["vllm", "--max-model-len", { sessionLength: 9 }, "vllm with a session length of 9"],
     ["vllm", "--quantization", { mode: "fp8" }, "vllm with the mode fp8"],

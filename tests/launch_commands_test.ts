@@ -149,6 +149,39 @@ Deno.test({
 
 Deno.test({
   ...LINUX,
+  name:
+    "--launch lmdeploy is started with the defaults of the scripts' documents, where they have some",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      const cases: readonly (readonly [command: string, more: string[], line: RegExp])[] = [
+        [
+          ...["profile-throughput", []] as [string, string[]],
+          /--tp 1 --model-format hf --cache-max-entry-count 0\.5 --log-level ERROR$/m,
+        ],
+        [
+          ...["profile-generation", ["--model-format=None"]] as [string, string[]],
+          /--tp 1 --cache-max-entry-count 0\.5 --log-level ERROR$/m,
+        ],
+        [
+          "profile-throughput",
+          ["--cache-count=0.7", "--log-level=INFO", "--mode=w4a16"],
+          /--tp 1 --model-format awq --cache-max-entry-count 0\.7 --log-level INFO$/m,
+        ],
+        ["profile-restful-api", ["--model-format=None"], /--tp 1$/m],
+      ];
+      for (const [command, more, line] of cases) {
+        const { code, err } = await launched(folder, command, "lmdeploy", ...more);
+        assertEquals(code, 0, err);
+        assertMatch(await Deno.readTextFile(`${folder}/engine.log`), line);
+        for (const name of ["out", "engine.log"]) {
+          await Deno.remove(`${folder}/${name}`, { recursive: true });
+        }
+      }
+    }),
+});
+
+Deno.test({
+  ...LINUX,
   name: "--launch leaves out what this version of the engine does not know, and says so",
   fn: () =>
     inTempFolder(async (folder) => {

@@ -20,6 +20,8 @@ import { ENGINE_OPTIONS, READY_TIMEOUT_S, SERVERS_FOLDER } from "./server_launch
 import { askForOneToken } from "./server_readiness.ts";
 import { type Command, defineCommand, type Host, type Need, type ValuesOf } from "./command.ts";
 import { group, option, withNeeds } from "./option_table.ts";
+import { readVariables } from "./script_run.ts";
+import { START_VARIABLES, startFromEnvironment, type StartWords } from "./server_environment.ts";
 import {
   readStates,
   removeState,
@@ -47,6 +49,19 @@ const OPTIONS = {
   arguments: option.optionalRest({ help: "after --: further arguments of the server" }),
   ...withNeeds({
     ...ENGINE_OPTIONS,
+    modelPath: {
+      ...ENGINE_OPTIONS.modelPath,
+      defaultText: "$HF_MODEL_PATH/llama-${MODEL_SIZE}b-hf, for ppl " +
+        "$OPMX_MODEL_PATH/llama_${MODEL_SIZE}b_${TP_SIZE}gpu",
+    },
+    // Without a default: the environment has its say.
+    tp: option.integer({
+      min: 1,
+      aliases: ["tensor-parallel-size"],
+      defaultText: "$TP_SIZE, else 1",
+      help: ENGINE_OPTIONS.tp.help,
+      group: "Server to start",
+    }),
     ...group("Server to start", {
       host: option.text({
         value: "ADDRESS",
@@ -60,7 +75,8 @@ const OPTIONS = {
       }),
       tokenizerPath: option.text({
         value: "PATH",
-        defaultText: "the model's folder",
+        defaultText: "the model's folder; $HF_MODEL_PATH/llama-${MODEL_SIZE}b-hf where " +
+          "$OPMX_MODEL_PATH gives the model",
         help: "tokenizer.model or its folder, for ppl.",
         advanced: true,
       }),
@@ -144,7 +160,9 @@ export const serve: Command = defineCommand({
     `Engines: ${
       LAUNCH_ENGINES.map(({ name, description }) => `${name} (${description})`).join("; ")
     }.\n\n` +
-    "The server inherits your environment, e.g. CUDA_VISIBLE_DEVICES. The exit code is 3 if a server " +
+    "start takes what is not given from the environment that env_setup.sh sets: BACKEND, MODEL_SIZE " +
+    "(else 7), TP_SIZE, HF_MODEL_PATH, OPMX_MODEL_PATH. The server inherits your environment, e.g. " +
+    "CUDA_VISIBLE_DEVICES. The exit code is 3 if a server " +
     "is not ready.",
   options: OPTIONS,
   examples: {
@@ -162,8 +180,11 @@ async function run(values: ServeValues, host: Host): Promise<number> {
   return await { start, status, stop }[values.action](values, host);
 }
 
-async function start(values: ServeValues, host: Host): Promise<number> {
+async function start(given: ServeValues, host: Host): Promise<number> {
+  const words = startFromEnvironment(given, await readVariables(START_VARIABLES));
+  const values = { ...given, ...words };
   const plan = planStart(values);
+  noteTaken(given, words, host);
   const { engine, url } = plan;
   if (values.dryRun) {
     host.print(shellLine(plan.command));
@@ -215,6 +236,20 @@ async function start(values: ServeValues, host: Host): Promise<number> {
   return EXIT.ok;
 }
 
+/** Says what the environment added: it may have been set for something else. */
+function noteTaken(given: StartWords, words: StartWords, host: Host): void {
+  const options = {
+    engine: "",
+    modelPath: "--model-path ",
+    tokenizerPath: "--tokenizer-path ",
+    tp: "--tp ",
+  };
+  const taken = (["engine", "modelPath", "tokenizerPath", "tp"] as const)
+    .filter((key) => given[key] === undefined && words[key] !== undefined)
+    .map((key) => `${options[key]}${words[key]}`);
+  if (taken.length > 0) host.note(`From the environment: ${taken.join(" ")}`);
+}
+
 function planStart(values: ServeValues): LaunchPlan {
   const name = engineOf(values);
   if (name === undefined) {
@@ -225,7 +260,7 @@ function planStart(values: ServeValues): LaunchPlan {
     );
   }
   const { extraArgs, model, apiKey } = values;
-  const plan = planEngine(name, values, {
+  const plan = planEngine(name, { ...values, tp: values.tp ?? 1 }, {
     timeoutMs: values.timeout * 1000,
     host: values.host,
     port: values.port,

@@ -5,7 +5,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { LaunchEngine } from "../backends/launch_engines.ts";
+import type { LaunchEngine, LaunchSettings } from "../backends/launch_engines.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type LaunchPlan, planLaunch, withLaunched } from "./server_launch.ts";
 import { loadPrompts } from "./run_prepare.ts";
@@ -44,6 +44,8 @@ interface ChooseOptions {
   readonly shown: string;
   /** The address may also be the path of the model to launch. */
   readonly orModel?: boolean;
+  /** Settings of an engine to launch that nobody chose. */
+  readonly launchDefaults?: LaunchSettings["defaults"] | undefined;
   /** Starts nothing, and runs all the same: for `--dry-run`. */
   readonly dry?: boolean;
 }
@@ -62,7 +64,7 @@ export async function measureChosen(
 ): Promise<number> {
   const { address, shown, orModel = false, dry = false } = options;
   if (!dry) await checkOutputs(values);
-  const launched = planLaunch(values);
+  const launched = planLaunch(values, options.launchDefaults);
   if (launched === undefined) {
     const { run } = await prepare({ url: address ?? "" });
     return await run(host);

@@ -36,6 +36,12 @@ const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 
 /** Options of the scripts' own engines: how an engine is started. */
 const { tp, cacheMaxEntryCount, sessionLen, modelFormat } = ENGINE_OPTIONS;
+/** LMDeploy's documents of these scripts; other engines have defaults of their own. */
+const LMDEPLOY_DEFAULTS = {
+  cacheMaxEntryCount: 0.5,
+  modelFormat: "hf",
+  logLevel: "ERROR",
+} as const;
 const UNUSED = "Without --launch it has no effect.";
 
 const { modelPath: _modelPath, ...LAUNCH } = LAUNCH_OPTIONS;
@@ -56,9 +62,17 @@ export const ENGINE_SCRIPT_OPTIONS = {
   model: TARGET_OPTIONS.model,
   ...LAUNCH,
   tp: { ...tp, help: `${tp.help} ${UNUSED}` },
-  cacheMaxEntryCount: { ...cacheMaxEntryCount, help: `${cacheMaxEntryCount.help} ${UNUSED}` },
+  cacheMaxEntryCount: {
+    ...cacheMaxEntryCount,
+    defaultText: "0.5 for lmdeploy, else the engine's",
+    help: `${cacheMaxEntryCount.help} ${UNUSED}`,
+  },
   sessionLen: { ...sessionLen, help: `${sessionLen.help} ${UNUSED}` },
-  modelFormat: { ...modelFormat, help: `${modelFormat.help} ${UNUSED}` },
+  modelFormat: {
+    ...modelFormat,
+    defaultText: "hf",
+    help: `${modelFormat.help} ${UNUSED}`,
+  },
   ...group(IN_PROCESS, {
     maxBatchSize: option.integer({
       min: 1,
@@ -78,7 +92,7 @@ export const ENGINE_SCRIPT_OPTIONS = {
     logLevel: option.choice({
       value: "LEVEL",
       choices: LOG_LEVELS,
-      defaultText: "ERROR; with --launch the engine's",
+      defaultText: "ERROR; with --launch of another engine than lmdeploy the engine's",
       help:
         "How much the runtime of the model writes to stderr, or with --launch the server to its " +
         "log.",
@@ -121,7 +135,12 @@ export async function measureEngine(
   { tokenIds }: ScriptEngineOptions,
   prepare: (engine: ScriptEngine) => Promise<ServerRun>,
 ): Promise<number> {
-  const place = { address: values.modelPath, shown: "<model-path>", orModel: true };
+  const place = {
+    address: values.modelPath,
+    shown: "<model-path>",
+    orModel: true,
+    launchDefaults: values.launch === "lmdeploy" ? LMDEPLOY_DEFAULTS : undefined,
+  };
   return await measureChosen(
     values,
     host,
@@ -158,7 +177,7 @@ async function chooseEngine(
     tp: values.tp === 1 ? undefined : values.tp,
     "cache-max-entry-count": values.cacheMaxEntryCount,
     "session-len": values.sessionLen,
-    "model-format": values.modelFormat,
+    "model-format": values.modelFormat === "None" ? undefined : values.modelFormat,
   };
   for (const [name, value] of Object.entries(defined(ofStart))) {
     host.note(

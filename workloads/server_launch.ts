@@ -54,7 +54,10 @@ export interface LaunchPlan {
  *
  * @throws {UserError} for options that the engine cannot follow.
  */
-export function planLaunch(values: LaunchValues): LaunchPlan | undefined {
+export function planLaunch(
+  values: LaunchValues,
+  defaults?: LaunchSettings["defaults"],
+): LaunchPlan | undefined {
   const { launch, launchArgs, launchPort } = values;
   if (launch === undefined) return undefined;
   return planEngine(launch, values, {
@@ -63,11 +66,13 @@ export function planLaunch(values: LaunchValues): LaunchPlan | undefined {
     executable: values.launchExecutable,
     extraArgs: launchArgs === undefined ? [] : splitShellWords(launchArgs),
     logPath: values.launchLog,
+    defaults,
   });
 }
 
 /** What {@linkcode planEngine} needs besides the engine's options. */
 interface EnginePlanOptions {
+  readonly defaults?: LaunchSettings["defaults"] | undefined;
   readonly timeoutMs: number;
   readonly host?: string | undefined;
   readonly port?: number | undefined;
@@ -90,16 +95,22 @@ export function planEngine(
   values: EngineValues,
   options: EnginePlanOptions,
 ): LaunchPlan {
-  const { timeoutMs, folder = SERVERS_FOLDER, logPath, ...rest } = options;
+  const { timeoutMs, folder = SERVERS_FOLDER, logPath, defaults, ...rest } = options;
   const { modelPath, mode, modelFormat, cacheMaxEntryCount, logLevel } = values;
   if (modelPath === undefined) {
     throw new UserError(`Cannot start ${name} without a model: add --model-path PATH`);
   }
+  // None leaves it to the engine, and so does a number format, which has files of its own.
+  const formatIsOpen = modelFormat === undefined && (mode ?? "fp16") === "fp16";
   const settings: LaunchSettings = defined({
+    defaults: defaults && defined({
+      ...defaults,
+      modelFormat: formatIsOpen ? defaults.modelFormat : undefined,
+    }),
     modelPath,
     tensorParallel: values.tp,
     mode,
-    modelFormat,
+    modelFormat: modelFormat === "None" ? undefined : modelFormat,
     cacheMaxEntryCount,
     sessionLength: values.sessionLen,
     logLevel,

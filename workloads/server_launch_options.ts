@@ -35,9 +35,9 @@ export const ENGINE_OPTIONS = group(GROUP, {
   }),
   modelFormat: option.text({
     value: "NAME",
-    choices: ["hf", "llama", "awq"],
+    choices: ["hf", "llama", "awq", "None"],
     defaultText: "detected by the engine",
-    help: "Format of the weights, for lmdeploy.",
+    help: "Format of the weights, for lmdeploy; None = detected by the engine.",
     advanced: true,
   }),
   cacheMaxEntryCount: option.number({
