@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import { NOT_AVAILABLE } from "./format.ts";
 import type { Fold } from "./fold.ts";
 import { sentTokens } from "./record_streaming.ts";
 import { itl } from "./metric_itl.ts";
@@ -136,7 +137,7 @@ function impossibility(record: RequestRecord): string | undefined {
     return `${tickMs.length} ticks came in ${record.reads} reads`;
   }
   if (tickMs.length > 0 && tickMs[0] !== record.firstTokenMs) {
-    return `tick 0 at ${tickMs[0]} is not firstTokenMs ${record.firstTokenMs}`;
+    return `tick 0 at ${tickMs[0]} is not firstTokenMs ${record.firstTokenMs ?? NOT_AVAILABLE}`;
   }
   if (tickTokens[0] === 0) return "tick 0 has no token";
   for (let i = 1; i < tickMs.length; i++) {
@@ -145,7 +146,9 @@ function impossibility(record: RequestRecord): string | undefined {
   }
   const answered = record.firstAnswerMs ?? record.firstTokenMs;
   if (answered !== undefined && answered < (record.firstTokenMs ?? answered)) {
-    return `firstAnswerMs ${answered} is before firstTokenMs ${record.firstTokenMs}`;
+    return `firstAnswerMs ${answered} is before firstTokenMs ${
+      record.firstTokenMs ?? NOT_AVAILABLE
+    }`;
   }
   return impossibleCount(record);
 }

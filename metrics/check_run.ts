@@ -70,12 +70,27 @@ export function checkLoad(facts: LoadFacts): readonly Check[] {
   return Object.entries(LOAD_CHECKS).flatMap(([name, find]) => checkOf(name, find(facts)));
 }
 
-/** Checks of the run as a whole that apply to it. */
-export function checkRun(header: RunHeader): readonly Check[] {
+/**
+ * Checks of the run as a whole that apply to it.
+ *
+ * @param unread lines of its record file that could not be used.
+ */
+export function checkRun(header: RunHeader, unread: number = 0): readonly Check[] {
   return [
+    ...checkOf("unread_lines", checkUnread(unread)),
     ...checkOf("merged_clock", checkMergedClock(header)),
     ...checkOf("dataset_rows", checkRows(header)),
     ...checkOf("duplicate_prompts", checkDuplicates(header)),
+  ];
+}
+
+function checkUnread(unread: number): Finding | undefined {
+  if (unread === 0) return undefined;
+  return [
+    `${plural(unread, "line")} of the record file cannot be used and ${
+      unread === 1 ? "is" : "are"
+    } missing from every number here`,
+    "mend the lines that tokometer report names, or run it again",
   ];
 }
 

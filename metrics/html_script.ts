@@ -67,7 +67,7 @@ for (const svg of document.querySelectorAll("svg[data-tips]")) {
   svg.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (event.key === "Escape") hide();
-    if (step === undefined) return;
+    if (!step) return;
     event.preventDefault();
     show(Math.min(places.length - 1, Math.max(0, shown + step)));
   });
@@ -103,4 +103,4 @@ if (loads.length > 1) {
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_SCRIPT}. */
-export const PAGE_SCRIPT_SHA256 = "mSzvXpKrI2xCNBeJnzYLeZVOBx5mfOfKEJGV0vAds0M=";
+export const PAGE_SCRIPT_SHA256 = "jXXONEQLfTkgF5lvJnSrcrhQAjGwClZTOG+FQRzNTVs=";

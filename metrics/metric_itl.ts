@@ -46,6 +46,9 @@ export const itl: Metric = {
   },
 };
 
+/** A record of a file may claim any number; a stream of so many joined events has no gaps to show. */
+const MOST_HIDDEN = 10_000;
+
 /**
  * Gaps between tokens that came apart and were read together. Only where a read may have waited long
  * enough for it: an engine that sends four tokens at once hides none.
@@ -54,7 +57,8 @@ function hiddenGaps(record: RequestRecord, bounds: RecordBounds, joined: number)
   const { tickMs } = record;
   const hidden: number[] = [];
   for (let i = 0; i < tickMs.length; i++) {
-    const most = Math.min(hiddenAtMost(record, bounds, i), joined - hidden.length);
+    const left = Math.min(joined, MOST_HIDDEN) - hidden.length;
+    const most = Math.min(hiddenAtMost(record, bounds, i), left);
     for (let n = 0; n < most; n++) hidden.push(tickMs[i]! - bounds.tickLowMs(i));
   }
   return hidden;

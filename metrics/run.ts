@@ -22,6 +22,9 @@ export function isRecordSchema(schema: unknown): boolean {
   return RECORD_SCHEMAS.includes(schema);
 }
 
+/** Loads that one run may have: each has charts and tables of its own. */
+export const MOST_LOADS = 1000;
+
 /**
  * A whole number, 0 or more.
  *

@@ -79,6 +79,8 @@ export interface Accumulator {
   add(record: RequestRecord): void;
   /** Adds the end of a load. */
   end(end: LoadEnd): void;
+  /** Counts a line of the record file that could not be used. */
+  unread(): void;
   /** Summary of all so far; more may follow. */
   summary(): Summary;
 }
@@ -145,6 +147,7 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       createLoadAccumulator({ plan, header, slo, clientTolerance, values })
     );
   const ends: LoadEnd[] = [];
+  let unread = 0;
   // While all records are kept, nothing is computed during the measurement.
   const kept: RequestRecord[] = [];
   let keptTicks = 0;
@@ -169,6 +172,7 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       onHistogram?.();
     },
     end: (end) => void ends.push(end),
+    unread: () => void unread++,
     summary() {
       let full = loads;
       if (full === undefined) {
@@ -184,7 +188,7 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
         loads: full.map((load, number) =>
           load.summary({ end: ends.find((end) => end.load === number), percentiles })
         ),
-        checks: checkRun(header),
+        checks: checkRun(header, unread),
       };
     },
   };

@@ -48,3 +48,33 @@ Deno.test("report makes do with what a killed client left, and with a load that 
   const empty = await reportOf(WARM_UP, [{}]);
   assertEquals(empty.code, 0, empty.err);
 });
+
+Deno.test("report names lines that cannot be used, counts them and reports the rest", () =>
+  inTempFolder(async (folder) => {
+    const path = `${folder}/records.jsonl`;
+    const { header, ends: [end] } = createRun([]);
+    const writer = startRecordFile(await openRecordFile(path), header);
+    for (let index = 0; index < 10; index++) writer.add(createRecord({ index }));
+    writer.end(end!);
+    await writer.close();
+    const lines = (await Deno.readTextFile(path)).split("\n");
+    for (let line = 1; line <= 7; line++) {
+      lines[line] = lines[line]!.replace('"reads":5', `"reads":"${line}\\u001b[2J"`);
+    }
+    await Deno.writeTextFile(path, lines.join("\n"));
+    for (const format of ["table", "csv", "json", "html"]) {
+      const { code, out, err } = await runCli(["report", path, `--format=${format}`]);
+      assertEquals(code, 0, err);
+      assertEquals(err.trimEnd().split("\n"), [
+        ...[2, 3, 4, 5, 6].map((line) =>
+          `warning: ${path}, line ${line} is left out: record.reads is "${line - 1}\\u001b[2J", ` +
+          "not a whole number from 0 to 16777216"
+        ),
+        "warning: 2 more lines left out",
+      ]);
+      if (format !== "csv") {
+        assertStringIncludes(out.replace(/\s+/g, " "), "7 lines of the record file");
+      }
+      if (format === "table") assertStringIncludes(out, "3 of 3 completed");
+    }
+  }));

@@ -7,6 +7,7 @@ import {
   readRunOutline,
   type RecordSink,
   startRecordFile,
+  streamRecordFile,
 } from "../workloads/record_file.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { createRecord } from "./support/create_record.ts";
@@ -149,6 +150,133 @@ Deno.test("record file: broken in the middle is an error, not a silent loss", as
     const header = JSON.stringify({ header: createRun([]).header });
     await Deno.writeTextFile(path, `${header}\n{"rec\n${header}\n`);
     await assertRejects(() => readRecordFile(path), UserError, "line 2");
+  });
+});
+
+/** A file of two records with one changed field, read line by line. */
+async function faultsOf(change: (line: Record<string, unknown>) => void): Promise<string[]> {
+  const faults: string[] = [];
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const writer = startRecordFile(await openRecordFile(path), createRun([]).header);
+    for (const index of [0, 1]) writer.add(createRecord({ index, ticks: [[100, 1], [110, 2]] }));
+    writer.end(END);
+    await writer.close();
+    const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
+    const { record } = JSON.parse(lines[2]!);
+    change(record);
+    lines[2] = JSON.stringify({ record });
+    await Deno.writeTextFile(path, `${lines.join("\n")}\n`);
+    const kept: number[] = [];
+    for await (const { record, fault } of streamRecordFile(path)) {
+      if (record !== undefined) kept.push(record.index);
+      if (fault === undefined) continue;
+      assertEquals([fault.path, fault.line], [path, 3]);
+      faults.push(fault.problem);
+    }
+    assertEquals(kept, faults.length === 0 ? [0, 1] : [0]);
+  });
+  return faults;
+}
+
+Deno.test("record file: a bad line is named with its field and value, and left out", async () => {
+  const cases: readonly (readonly [field: string, value: unknown, problem: string])[] = [
+    ["sentMs", "1", 'record.sentMs is "1", not a number from -10000000000 to 10000000000'],
+    ["sentMs", 1e300, "record.sentMs is 1e+300, not a number from -10000000000 to 10000000000"],
+    [
+      "tickMs",
+      [1, null],
+      "record.tickMs[1] is null, not a number from -10000000000 to 10000000000",
+    ],
+    ["tickTokens", [1], "record.tickTokens has 1 entries, not 2 as record.tickMs"],
+    [
+      "tickTokens",
+      [1, 1e300],
+      "record.tickTokens[1] is 1e+300, not a whole number from 0 to 4294967295",
+    ],
+    ["load", 1, "record.load is 1: the header has no such load"],
+    ["load", 200_000, "record.load is 200000, not a whole number from 0 to 999"],
+    ["promptId", undefined, "record.promptId is missing, not a text"],
+    [
+      "outcome",
+      { kind: "ok\u202e" },
+      'record.outcome.kind is "ok�", not one of ok, http_error, connect_error, timeout, truncated, protocol_error, engine_error, wrong_length, cancelled, dropped',
+    ],
+    [
+      "outcome",
+      { kind: "http_error", message: "" },
+      "record.outcome.status is missing, not a whole number from 0 to 4294967295",
+    ],
+    [
+      "promptTokens",
+      { tokens: 1 },
+      "record.promptTokens.source is missing, not one of counter, ids, usage, tokenizer, event, requested, estimate",
+    ],
+    ["lengthForced", 1, "record.lengthForced is 1, not true or false"],
+    ["promptId", ["x".repeat(99)], `record.promptId is ["${"x".repeat(37)}…, not a text`],
+  ];
+  for (const [field, value, problem] of cases) {
+    assertEquals(await faultsOf((record) => record[field] = value), [problem]);
+  }
+  // What a later version adds is no fault.
+  assertEquals(await faultsOf((record) => record.later = {}), []);
+});
+
+Deno.test("record file: lines that are none are named, and the rest is read", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const header = JSON.stringify({ header: createRun([]).header });
+    const end = JSON.stringify({ end: END });
+    const long = `{"record":"${"x".repeat(33 * 2 ** 20)}"}`;
+    const bytes = new TextEncoder().encode(
+      `${header}\n{"rec\n[]\n${end}\n${long}\n\0\n${header}\n`,
+    );
+    bytes[bytes.indexOf(0)] = 0xff;
+    await Deno.writeFile(path, bytes);
+    const faults: string[] = [];
+    let ends = 0;
+    for await (const { fault, end } of streamRecordFile(path)) {
+      if (end !== undefined) ends++;
+      if (fault !== undefined) faults.push(`${fault.line}: ${fault.problem}`);
+    }
+    assertEquals(ends, 1);
+    assertEquals(faults, [
+      "2: it is not JSON",
+      "3: it holds neither a record nor an end",
+      `5: it has ${long.length} bytes, more than ${2 ** 25}`,
+      "6: it is not UTF-8",
+      "7: it holds neither a record nor an end",
+    ]);
+    await assertRejects(() => readRecordFile(path), UserError, "line 2: it is not JSON");
+  });
+});
+
+Deno.test("record file: too many loads, and what is wrong with a header, are errors", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const { header } = createRun([]);
+    const [load] = header.loads;
+    const headers: readonly (readonly [Record<string, unknown>, string])[] = [
+      [
+        { loads: Array.from({ length: 200_000 }, () => load) },
+        "header.loads has 200000 entries, more than 1000",
+      ],
+      [{ loads: [{ ...load, users: -1 }] }, "header.loads[0].users is -1, not a whole number"],
+      [{ model: { toString: 1 } }, 'header.model is {"toString":1}, not a text'],
+      [{ schema: "tokometer.record/99" }, "which this version cannot read"],
+      [
+        { dataset: { ...header.dataset, skipped: { odd: "x" } } },
+        'header.dataset.skipped["odd"] is "x"',
+      ],
+    ];
+    for (const [change, problem] of headers) {
+      await Deno.writeTextFile(path, `${JSON.stringify({ header: { ...header, ...change } })}\n`);
+      await assertRejects(
+        () => readRecordFile(path),
+        UserError,
+        problem,
+      );
+    }
   });
 });
 

@@ -89,6 +89,7 @@ Deno.test("keepSecrets knows keys in URLs, arguments and bodies by their names",
       [{ launchArgs: "--max-num-batched-tokens 81920000" }, "81920000"],
       [{ header: ["Accept: text/event-stream"] }, "text/event-stream"],
       [{ apiKey: "env:S0ME_VARIABLE" }, "env:S0ME_VARIABLE"],
+      [{ header: ["Authorization: Bearer env:S0ME_OTHER"] }, "env:S0ME_OTHER"],
     ] as const
   ) assertEquals(found(values, `[${word}]`), `[${word}]`);
 });

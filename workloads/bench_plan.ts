@@ -7,6 +7,7 @@ import { defined } from "../backends/defined.ts";
 import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
+import { MOST_LOADS } from "../metrics/run.ts";
 import type { ValueKeeping } from "../metrics/summary.ts";
 import { parseSlo, type Slo } from "../metrics/summary_slo.ts";
 import { checkModelFolder } from "./bench_model_folder.ts";
@@ -187,12 +188,18 @@ export async function planRun(
   { command, url: given, options, parts = {} }: PlanSettings,
 ): Promise<BenchPlan> {
   const apiKey = checkSecret("--api-key", values.apiKey) ?? await apiKeyVariable();
-  const headers = readHeaders(values.header ?? []);
   keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: given });
+  const headers = readHeaders(values.header ?? []);
   const protocol = findProtocol(values.protocol);
   const { url, query } = checkUrl(given, protocol.carrier);
   const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
   const asked = parts.loads ?? planLoads(values);
+  if (asked.length > MOST_LOADS) {
+    throw new UserError(
+      `Cannot measure ${asked.length} loads in one run: ${MOST_LOADS} is the most, run the others ` +
+        "after it",
+    );
+  }
   const dataset = await chooseDataset(values.dataset, values.datasetPath, values);
   const wholeFile = values.once === true && dataset.needsFile;
   const stops = parts.stops ?? asked.map((load) => planStop(load, values, wholeFile));

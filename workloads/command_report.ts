@@ -64,6 +64,9 @@ export const report: Command = defineCommand({
   run: runReport,
 });
 
+/** Lines that are left out, and named; further ones are only counted. */
+const NAMED_FAULTS = 5;
+
 async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
   const plan = planReport(values);
   await checkOutputs(values);
@@ -78,10 +81,20 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
     ? streamRecordFile(files[0]!)
     : mergeRecordFiles(files, { align });
   let accumulator: Accumulator | undefined;
-  for await (const { header, record, end } of entries) {
+  let faults = 0;
+  for await (const { header, record, end, fault } of entries) {
+    if (fault !== undefined) {
+      accumulator?.unread();
+      if (++faults <= NAMED_FAULTS) {
+        host.note(`warning: ${fault.path}, line ${fault.line} is left out: ${fault.problem}`);
+      }
+    }
     if (header !== undefined) accumulator = accumulateFor(header, plan, host);
     if (record !== undefined) accumulator?.add(record);
     if (end !== undefined) accumulator?.end(end);
+  }
+  if (faults > NAMED_FAULTS) {
+    host.note(`warning: ${plural(faults - NAMED_FAULTS, "more line")} left out`);
   }
   const summary = accumulator!.summary();
   refuseEmpty(summary, files);

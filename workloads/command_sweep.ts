@@ -207,7 +207,7 @@ async function runCase(
   if (host.interrupted.aborted) return undefined;
   if (ran.records.some(({ outcome }) => outcome.kind === "ok")) {
     const row = clientsRow(ran.records, ran.durationMs);
-    return { row, exceeded: ran.exitCode === EXIT.failures };
+    return { row, exceeded: ran.exitCode !== EXIT.ok };
   }
   const [first] = groupFailures(ran.records);
   const cause = first === undefined

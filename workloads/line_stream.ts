@@ -6,7 +6,7 @@
 
 /** One line, without its line break. */
 export interface Line {
-  /** Its text, or `undefined` when it is not UTF-8. */
+  /** Its text, or `undefined` when it is not UTF-8, or too long and left out. */
   readonly text: string | undefined;
   /** 1-based. */
   readonly number: number;
@@ -26,13 +26,14 @@ const CARRIAGE_RETURN = 0x0d;
  * Memory: one chunk and one line. Chunks may be cut anywhere and reused once the next is asked for.
  *
  * @param options.maxLineBytes longest line accepted (64 MiB).
+ * @param options.leaveOutLong a longer line has no text, instead of an error; it is not kept.
  * @throws {SyntaxError} for a longer line.
  */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: { readonly maxLineBytes?: number } = {},
+  options: { readonly maxLineBytes?: number; readonly leaveOutLong?: boolean } = {},
 ): AsyncGenerator<Line> {
-  const { maxLineBytes = 64 * 2 ** 20 } = options;
+  const { maxLineBytes = 64 * 2 ** 20, leaveOutLong = false } = options;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let number = 1;
   let offset = 0;
@@ -40,14 +41,23 @@ export async function* readLines(
   let gathered = 0;
 
   function line(rest: Uint8Array, whole: boolean): Line {
+    if (gathered + rest.length > maxLineBytes) {
+      const length = gathered + rest.length;
+      const left = { text: undefined, number, offset, length, whole };
+      next(length);
+      return left;
+    }
     const bytes = parts.length === 0 ? rest : concat([...parts, rest]);
     const length = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
     const found = { text: decode(bytes.subarray(0, length)), number, offset, length, whole };
+    next(bytes.length);
+    return found;
+  }
+  function next(length: number): void {
     number++;
-    offset += bytes.length + 1;
+    offset += length + 1;
     parts = [];
     gathered = 0;
-    return found;
   }
   function decode(bytes: Uint8Array): string | undefined {
     try {
@@ -61,7 +71,8 @@ export async function* readLines(
     let start = 0;
     while (true) {
       const end = chunk.indexOf(LINE_FEED, start);
-      if (gathered + (end < 0 ? chunk.length : end) - start > maxLineBytes) {
+      const long = gathered + (end < 0 ? chunk.length : end) - start > maxLineBytes;
+      if (long && !leaveOutLong) {
         throw new SyntaxError(`Line ${number} is longer than ${maxLineBytes} bytes`);
       }
       if (end < 0) break;
@@ -69,8 +80,9 @@ export async function* readLines(
       start = end + 1;
     }
     if (start < chunk.length) {
-      parts.push(chunk.slice(start));
       gathered += chunk.length - start;
+      if (gathered <= maxLineBytes) parts.push(chunk.slice(start));
+      else parts = [];
     }
   }
   if (gathered > 0) yield line(new Uint8Array(), false);

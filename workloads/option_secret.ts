@@ -245,23 +245,22 @@ export function keepSecrets(table: OptionTable, values: Values): void {
 
 /** Remembers the value of a secret option; a header's value may have several parts. */
 function keepSecretValue(option: string, value: string): void {
-  if (SOURCE.test(value)) return;
   const [, header, rest] = /^([\w-]+)\s*:\s*(.*)$/.exec(option === "header" ? value : "") ?? [];
-  if (header === undefined || rest === undefined) keepSecret(value);
+  if (header === undefined || rest === undefined) keep(value);
   else keepHeader(header, rest);
 }
 
 /** Remembers the value of a request header, unless it can be none. */
 export function keepHeader(name: string, value: string): void {
-  if (PUBLIC_HEADER.test(name) || SOURCE.test(value)) return;
+  if (PUBLIC_HEADER.test(name)) return;
   const [, scheme, credentials] = /^(\w+) +(\S+)$/.exec(value) ?? [];
-  if (credentials === undefined) keepSecret(value);
-  else keepSecret(credentials);
+  if (credentials === undefined) keep(value);
+  else keep(credentials);
   if (scheme?.toLowerCase() === "basic") keepPair(decodeBase64(credentials!));
   // A cookie, a list of parameters.
   for (const part of value.split(/[;,]\s*/)) {
     const [, named] = /^[^=]+=(.+)$/.exec(part) ?? [];
-    if (named !== undefined) keepSecret(named.replace(/^"(.*)"$/, "$1"));
+    if (named !== undefined) keep(named.replace(/^"(.*)"$/, "$1"));
   }
 }
 
@@ -283,10 +282,10 @@ function keepWithin(value: unknown, name = "", secret = false): void {
       keepPair(decodePercent(all.slice(all.indexOf("://") + 3, -1)));
     }
     for (const [, , field, text] of value.matchAll(QUERY_FIELD)) {
-      if (isSecretQuery(field!, text!)) keepSecret(decodePercent(text!));
+      if (isSecretQuery(field!, text!)) keep(decodePercent(text!));
     }
     for (const [, , option, text] of value.matchAll(KEY_OPTION)) {
-      if (isSecretName(option!)) keepSecret(text!.replace(/^(["'])(.*)\1$/, "$2"));
+      if (isSecretName(option!)) keep(text!.replace(/^(["'])(.*)\1$/, "$2"));
     }
   }
 }
@@ -294,7 +293,7 @@ function keepWithin(value: unknown, name = "", secret = false): void {
 /** `user:password`; a user without a password is a token. */
 function keepPair(pair: string): void {
   const [, user = "", password] = /^([^:]*)(?::([^]*))?$/.exec(pair) ?? [];
-  keepSecret(password === undefined || password === "" ? user : password);
+  keep(password === undefined || password === "" ? user : password);
 }
 
 /** Variables that servers, proxies and engines take keys from; those that may be read. */
@@ -307,7 +306,7 @@ function keepEnvironment(): void {
     keepWithin(read(name));
     keepWithin(read(name.toUpperCase()));
   }
-  for (const name of KEY_VARIABLES) keepSecret(read(name) ?? "");
+  for (const name of KEY_VARIABLES) keep(read(name) ?? "");
 }
 
 const KEY_VARIABLES: readonly string[] = [
@@ -333,6 +332,11 @@ function decodeBase64(text: string): string {
   } catch {
     return "";
   }
+}
+
+/** Remembers a secret, not where it is read from. */
+function keep(text: string): void {
+  if (!SOURCE.test(text.trim())) keepSecret(text);
 }
 
 /** Where a secret is read from; no secret itself. */

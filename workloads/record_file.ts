@@ -10,21 +10,18 @@
 import { defined } from "../backends/defined.ts";
 import { visibleJson } from "../backends/visible_text.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
-import {
-  isRecordSchema,
-  type LoadEnd,
-  RECORD_SCHEMA,
-  type Run,
-  type RunHeader,
-} from "../metrics/run.ts";
+import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
 import { readLines } from "./line_stream.ts";
+import { endShape, headerShape, recordShape } from "./record_shape.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** Where record lines go; rejects e.g. on a full disk. */
 export interface RecordSink {
   /** Appends all of the bytes; the next call waits until this one has settled. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Called once, when the last write has settled. */
+  /** Called once, when the last write has settled; rejects when what was written is gone. */
+  check?(): Promise<void>;
+  /** Called once, after all else. */
   close(): void;
 }
 
@@ -96,12 +93,20 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
   // The header is on disk before the first request leaves.
   void flush();
 
+  const add = (line: object) => {
+    // A run of days goes on, and must not keep what nobody will write.
+    if (failure === undefined) lines.push(visibleJson(line));
+    else lines = [];
+  };
   return {
-    add: (record) => void lines.push(visibleJson({ record: pack(record) })),
-    end: (end) => void lines.push(visibleJson({ end })),
+    add: (record) => add({ record: pack(record) }),
+    end: (end) => add({ end }),
     async close() {
       clearInterval(timer);
       await flush();
+      await sink.check?.().catch((error) => {
+        failure ??= error as Error;
+      });
       sink.close();
     },
     get failure() {
@@ -137,16 +142,49 @@ export async function openRecordFile(path: string): Promise<RecordSink> {
     }
     throw fileError(`Cannot write ${path}`, error);
   }
+  let written = 0;
+  const check = () => refuseReplaced(path, file, written);
   return {
     async write(bytes) {
+      // Behind the end of a file that was emptied this would begin with zeros.
+      await check();
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      written += bytes.length;
     },
+    check,
     close: () => file.close(),
   };
 }
 
+/** A file that was removed can still be written to, and nobody will ever read it. */
+async function refuseReplaced(path: string, file: Deno.FsFile, written: number): Promise<void> {
+  // Nobody is asked for a permission in the middle of a measurement.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return;
+  const own = await file.stat();
+  let found: Deno.FileInfo;
+  try {
+    found = await Deno.stat(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error("it was removed during the run");
+  }
+  if (found.ino !== own.ino || found.dev !== own.dev) {
+    throw new Error("another file took its place during the run");
+  }
+  if (found.size < written) throw new Error("it was cut short during the run");
+}
+
 /** The content of one line of a record file; the header comes first. */
 export interface RecordEntry {
+  /** A line that cannot be used and is left out. */
+  readonly fault?: {
+    /** File that it is in. */
+    readonly path: string;
+    /** Its number, from 1 on. */
+    readonly line: number;
+    /** What is wrong with it, e.g. `record.sentMs is "x", not a number from …`. */
+    readonly problem: string;
+  };
   /** What was run. */
   readonly header?: RunHeader;
   /** One request. */
@@ -158,7 +196,7 @@ export interface RecordEntry {
 /**
  * Reads a record file back, whole. Needs `--allow-read`.
  *
- * @throws {UserError} when it is missing or is not a record file.
+ * @throws {UserError} when it is missing, is not a record file, or has a line that cannot be used.
  *
  * @example
  * ```ts
@@ -178,7 +216,8 @@ export interface RecordEntry {
  */
 export async function readRecordFile(path: string): Promise<Run> {
   let run: { header: RunHeader; records: RequestRecord[]; ends: LoadEnd[] } | undefined;
-  for await (const { header, record, end } of streamRecordFile(path)) {
+  for await (const { header, record, end, fault } of streamRecordFile(path)) {
+    if (fault !== undefined) throw notRecords(path, `line ${fault.line}: ${fault.problem}`);
     if (header !== undefined) run = { header, records: [], ends: [] };
     if (record !== undefined) run?.records.push(record);
     if (end !== undefined) run?.ends.push(end);
@@ -187,8 +226,9 @@ export async function readRecordFile(path: string): Promise<Run> {
 }
 
 /**
- * Reads a record file line by line, in memory that does not grow with it. A load without an end is
- * given one as far as its records tell. Needs `--allow-read`.
+ * Reads a record file line by line, in memory that does not grow with it. Each line is checked; one
+ * that cannot be used is left out and named. A load without an end is given one as far as its records
+ * tell. Needs `--allow-read`.
  *
  * @throws {UserError} when it is missing or is not a record file.
  *
@@ -216,6 +256,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
   let header: RunHeader | undefined;
   for await (const line of readEntries(path)) {
     if (line.header !== undefined) yield { header: header = line.header };
+    if (line.fault !== undefined) yield { fault: line.fault };
     if (line.record !== undefined) {
       const record = unpack(line.record);
       if (record.phase === "measure") {
@@ -264,6 +305,9 @@ export async function readRunOutline(path: string): Promise<Omit<Run, "records">
   return { header: header!, ends };
 }
 
+/** A longer line is none of ours: it would be a request of a million ticks. */
+const MOST_LINE_BYTES = 32 * 2 ** 20;
+
 /** Lines of a record file; those that begin with `skip` are left unread. */
 async function* readEntries(
   path: string,
@@ -275,68 +319,82 @@ async function* readEntries(
   } catch (error) {
     throw fileError(`Cannot read ${path}`, error);
   }
-  let begun = false;
-  try {
-    for await (const { text = "", number, length, whole } of readLines(file.readable)) {
-      if (length === 0 || begun && skip !== undefined && text.startsWith(skip)) continue;
-      const value = parseLine(text);
-      if (value === undefined) {
-        // Only the last line may be broken: the client was killed while writing it.
-        if (!whole && begun) break;
-        const cut = !whole && text.startsWith('{"header":');
-        throw notRecords(path, cut ? "its first line is cut short" : foreign(number));
-      }
-      if (begun) {
-        const { record, end } = value;
-        if ((record !== undefined && !isRecord(record)) || (end !== undefined && !isEnd(end))) {
-          throw notRecords(path, foreign(number));
-        }
-        yield defined({ record, end });
-        continue;
-      }
-      const { header } = value;
-      if (header === undefined || !isRecordSchema(header.schema) || !Array.isArray(header.loads)) {
-        throw notRecords(path, foreign(number));
-      }
-      begun = true;
-      yield { header: { ...header, schema: RECORD_SCHEMA } };
+  const options = { maxLineBytes: MOST_LINE_BYTES, leaveOutLong: true };
+  let header: RunHeader | undefined;
+  for await (const { text, number, length, whole } of readLines(file.readable, options)) {
+    if (length === 0) continue;
+    if (header !== undefined && skip !== undefined && text?.startsWith(skip)) continue;
+    const value = text === undefined ? undefined : parseLine(text);
+    if (header === undefined) {
+      header = checkedHeader(value, { path, number, cut: !whole });
+      yield { header };
+      continue;
     }
-  } catch (error) {
-    // A line without an end.
-    throw error instanceof SyntaxError ? notRecords(path, error.message) : error;
+    // The client was killed while writing its last line.
+    if (value === undefined && !whole) return;
+    const problem = value === undefined ? unreadable(text, length) : problemOf(value, header);
+    if (problem !== undefined) yield { fault: { path, line: number, problem } };
+    else yield defined({ record: value?.record, end: value?.end });
   }
-  if (!begun) throw notRecords(path, "it is empty");
+  if (header === undefined) throw notRecords(path, "it is empty");
+}
+
+/** @throws {UserError} for what is no header. */
+function checkedHeader(
+  value: Line | undefined,
+  { path, number, cut }: { readonly path: string; readonly number: number; readonly cut: boolean },
+): RunHeader {
+  if (value === undefined && cut) throw notRecords(path, "its first line is cut short");
+  if (value?.header === undefined) {
+    throw notRecords(path, `line ${number} is not a line of a record file`);
+  }
+  const problem = headerShape(value.header, "header");
+  if (problem !== undefined) throw notRecords(path, `line ${number}: ${problem}`);
+  return { ...value.header, schema: RECORD_SCHEMA };
+}
+
+function unreadable(text: string | undefined, length: number): string {
+  if (text !== undefined) return "it is not JSON";
+  return length > MOST_LINE_BYTES
+    ? `it has ${length} bytes, more than ${MOST_LINE_BYTES}`
+    : "it is not UTF-8";
+}
+
+/** What is wrong with a line behind the header, if anything. */
+function problemOf({ record, end }: Line, { loads }: RunHeader): string | undefined {
+  if (record === undefined && end === undefined) return "it holds neither a record nor an end";
+  for (
+    const [name, shape, value] of [
+      ["record", recordShape, record],
+      ["end", endShape, end],
+    ] as const
+  ) {
+    if (value === undefined) continue;
+    const problem = shape(value, name);
+    if (problem !== undefined) return problem;
+    if (value.load >= loads.length) {
+      return `${name}.load is ${value.load}: the header has no such load`;
+    }
+  }
+  return undefined;
 }
 
 interface Line {
   readonly header?: RunHeader;
   readonly record?: PackedRecord;
   readonly end?: LoadEnd;
+  readonly fault?: NonNullable<RecordEntry["fault"]>;
 }
 
-function parseLine(text: string): Line | undefined {
+function parseLine(text: string): Omit<Line, "fault"> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
+    if (typeof value !== "object" || value === null) return undefined;
+    const { header, record, end } = value as Line;
+    return defined({ header, record, end });
   } catch {
     return undefined;
   }
-}
-
-/** Whether the fields are there that readers rely on: files are also edited by hand. */
-function isRecord(record: Partial<PackedRecord> | null): boolean {
-  const { load, index, outcome, tickMs, tickTokens } = record ?? {};
-  return typeof load === "number" && typeof index === "number" &&
-    typeof outcome?.kind === "string" && Array.isArray(tickMs) && Array.isArray(tickTokens);
-}
-
-function isEnd(end: Partial<LoadEnd> | null): boolean {
-  const { load, durationMs, sendingEndMs } = end ?? {};
-  return [load, durationMs, sendingEndMs].every((value) => typeof value === "number");
-}
-
-function foreign(line: number): string {
-  return `line ${line} is not a line of a record file`;
 }
 
 function notRecords(path: string, reason: string): UserError {

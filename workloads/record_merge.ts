@@ -89,7 +89,8 @@ export async function* mergeRecordFiles(
     const before = header.loads.map((_, load) =>
       sum(clients.slice(0, client).map(({ header }) => usersOf(header, load)))
     );
-    for await (const { record, end } of streamRecordFile(path)) {
+    for await (const { record, end, fault } of streamRecordFile(path)) {
+      if (fault !== undefined) yield { fault };
       if (end !== undefined) ends.push({ client, end });
       if (record === undefined) continue;
       yield {

@@ -18,8 +18,8 @@ import { completeValues } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import { measure, type MeasureHooks } from "./run_measure.ts";
-import { measureRecorded } from "./run_recorded.ts";
-import { accumulateFor, exitCode, printReport, writeReports } from "./run_results.ts";
+import { keepResults, measureRecorded } from "./run_recorded.ts";
+import { accumulateFor, exitCode, printReport } from "./run_results.ts";
 import { EXIT } from "./user_error.ts";
 
 /**
@@ -184,7 +184,7 @@ export async function benchAndReport(
   options: SaveOptions,
 ): Promise<number> {
   let accumulator: Accumulator | undefined;
-  const { folder, file, failure } = await measureRecorded(plan, host, {
+  const measured = await measureRecorded(plan, host, {
     folder: options.save ? options.out ?? true : undefined,
     keepRecords: false,
     onHeader: (header) => {
@@ -195,17 +195,9 @@ export async function benchAndReport(
   });
   const summary = accumulator!.summary();
   printReport(summary, report, host);
-  if (failure !== undefined) {
-    host.note(
-      `error: Cannot write the record file ${file}: ${failure.message}; ` +
-        "the results above are complete, the file is not",
-    );
-    return EXIT.usage;
-  }
-  if (folder !== undefined) {
-    const paths = await writeReports(summary, folder);
-    host.note(`Records: ${file}`);
-    if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
-  }
+  const { paths, complete } = await keepResults(measured, summary, host);
+  if (!complete) return EXIT.usage;
+  if (measured.folder !== undefined) host.note(`Records: ${measured.file}`);
+  if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
   return exitCode(summary, report);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import type { Summary } from "../metrics/summary.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
@@ -11,7 +12,8 @@ import { measure } from "./run_measure.ts";
 import { renderProgress } from "./live_progress.ts";
 import type { Dataset } from "./prompt.ts";
 import { openRecordFile, type RecordWriter, startRecordFile } from "./record_file.ts";
-import { makeResultFolder, RECORD_FILE } from "./run_results.ts";
+import { makeResultFolder, RECORD_FILE, writeReports } from "./run_results.ts";
+import { UserError } from "./user_error.ts";
 import type { Host } from "./command.ts";
 
 /** Where records go, and further hooks. */
@@ -83,4 +85,28 @@ export async function measureRecorded(
     await writer?.close();
   }
   return { run, ...defined({ folder, file, failure: writer?.failure }) };
+}
+
+/**
+ * Says that a record file is incomplete, where it is; writes the reports of a run, where it has a
+ * folder. What is on the terminal is complete whatever happens here.
+ *
+ * @returns their paths, and whether all was written.
+ */
+export async function keepResults(
+  { folder, file, failure }: RecordedRun,
+  summary: Summary,
+  host: Host,
+): Promise<{ readonly paths: Readonly<Record<string, string>>; readonly complete: boolean }> {
+  const tell = (message: string) =>
+    host.note(`error: ${message}; the results on the terminal are complete, the files are not`);
+  if (failure !== undefined) tell(`Cannot write the record file ${file}: ${failure.message}`);
+  if (folder === undefined) return { paths: {}, complete: failure === undefined };
+  try {
+    return { paths: await writeReports(summary, folder), complete: failure === undefined };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    tell(error.message);
+    return { paths: {}, complete: false };
+  }
 }

@@ -18,11 +18,11 @@ import { withDefaults } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { pick } from "./option_table.ts";
 import type { Prompt } from "./prompt.ts";
-import { measureRecorded } from "./run_recorded.ts";
-import { exitCode, summarizeFor, writeReports } from "./run_results.ts";
+import { keepResults, measureRecorded } from "./run_recorded.ts";
+import { exitCode, summarizeFor } from "./run_results.ts";
 import { SHARED_KEYS, type SharedValues } from "./script_options.ts";
 import type { ScriptBackend } from "./script_target.ts";
-import { UserError } from "./user_error.ts";
+import { EXIT } from "./user_error.ts";
 
 /** Values of `bench` that a script's command decides itself; with those of single datasets. */
 export type DecidedValues = Partial<MeasureValues> & {
@@ -114,13 +114,14 @@ export interface ScriptRun {
   readonly durationMs: number;
   /** By id, for the script's own token counts. */
   readonly prompts: ReadonlyMap<string, Prompt>;
+  /** Of the run; wrong usage where its files could not be written. */
   readonly exitCode: number;
 }
 
 /**
  * Measures a plan of one load, keeps the records where asked, and reports doubts on stderr.
  *
- * @throws {UserError} as `measure`, and when a file cannot be written.
+ * @throws {UserError} as `measure`, and when a file cannot be begun.
  */
 export async function runScript(
   plan: BenchPlan,
@@ -128,7 +129,7 @@ export async function runScript(
   keep: KeepOptions,
 ): Promise<ScriptRun> {
   const prompts = new Map<string, Prompt>();
-  const { run, folder, file, failure } = await measureRecorded(plan, host, {
+  const measured = await measureRecorded(plan, host, {
     folder: keep.out,
     file: keep.recordFile,
     onDataset: (dataset) => {
@@ -137,9 +138,7 @@ export async function runScript(
     onRecord: keep.onRecord,
     onLoadEnd: keep.onLoadEnd,
   });
-  if (failure !== undefined) {
-    throw new UserError(`Cannot write the record file ${file}: ${failure.message}`);
-  }
+  const { run, folder } = measured;
   const report = {
     format: "table",
     percentiles: DEFAULT_PERCENTILES,
@@ -147,17 +146,15 @@ export async function runScript(
   };
   const summary = summarizeFor(run, report);
   noteDoubts(summary, host);
-  if (folder !== undefined) {
-    await writeReports(summary, folder);
-    host.note(`Records and reports: ${folder}`);
-  }
+  const { complete } = await keepResults(measured, summary, host);
+  if (complete && folder !== undefined) host.note(`Records and reports: ${folder}`);
   return {
     run,
     summary,
     records: run.records.filter(({ phase }) => phase === "measure"),
     durationMs: run.ends[0]?.durationMs ?? 0,
     prompts,
-    exitCode: exitCode(summary, report),
+    exitCode: complete ? exitCode(summary, report) : EXIT.usage,
   };
 }
 
