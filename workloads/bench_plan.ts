@@ -442,7 +442,7 @@ function readHeaders(lines: readonly string[]): Record<string, string> {
       );
     }
     const value = match[2]!.trim();
-    headers[match[1]!.toLowerCase()] = checkSecret(`--header "${match[1]}: …"`, value)!;
+    headers[match[1]!.toLowerCase()] = checkSecret(`--header ${match[1]}`, value)!;
   }
   return headers;
 }

@@ -346,8 +346,20 @@ function systemMessages({ sampler, systemPrompt }: Rules): number {
 function nothingLeft(pool: ConversationPool, reasons: Readonly<Record<string, number>>): UserError {
   const read = pool.messageCounts.length;
   const list = Object.entries(reasons).map(([reason, times]) => `${times} ${reason}`).join(", ");
+  const options = LIMITS.filter(([, begin]) =>
+    Object.keys(reasons).some((reason) => reason.startsWith(begin))
+  ).map(([option]) => option);
   return new UserError(
     `Cannot take a prompt from ${pool.name}: it holds ${read} conversations` +
-      (list === "" ? "" : `, left out: ${list}`),
+      (list === "" ? "" : `, left out: ${list}`) +
+      (options.length === 0 ? "" : `; ${options.join(" and ")} N sets the limit`),
   );
 }
+
+/** The option of each limit, and how a reason begins that names it. */
+const LIMITS: readonly (readonly [option: string, begin: string])[] = [
+  ["--max-total-tokens", "prompt and answer over"],
+  ["--max-prompt-tokens", "prompt over"],
+  ["--min-prompt-tokens", "prompt under"],
+  ["--min-output-tokens", "answer under"],
+];

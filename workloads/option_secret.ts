@@ -53,8 +53,8 @@ export function checkSecret(option: string, value: string | undefined): string |
   const plain = value?.replace(/^(bearer|basic|token)(\s+|$)/i, "").trim();
   if (plain === undefined || !FORGOTTEN.test(plain)) return value;
   throw new UserError(
-    `Cannot use ${option} "${plain}": that is ${plain === "" ? "empty" : "a placeholder"} and no ` +
-      "value; env:NAME or file:PATH reads one",
+    `Cannot use ${option} with ${plain === "" ? "an empty value" : `"${plain}", a placeholder`}: ` +
+      "env:NAME or file:PATH reads the value",
   );
 }
 

@@ -9,6 +9,7 @@ import { defined } from "../backends/defined.ts";
 import type { GenerationRequest, WireRequest } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange, Transport } from "../backends/transport.ts";
+import { formatMs } from "../metrics/format.ts";
 import { type BenchPlan, takesLengthField } from "./bench_plan.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import { overCheckingTransport } from "./run_auto_transport.ts";
@@ -152,7 +153,7 @@ function wantsOtherField(said: string, { body }: Exchange): boolean {
 async function afterFailure(
   { prepared, exchange, record: { outcome } }: Attempt,
   attempt: number,
-  { stopSignal, onProgress }: CheckHooks,
+  { stopSignal, onProgress, note }: CheckHooks,
 ): Promise<"again" | "wait" | "refuse"> {
   const { patience, protocol: { carrier } } = prepared;
   if (isNotYet(outcome, carrier)) {
@@ -163,9 +164,12 @@ async function afterFailure(
       return there ? "again" : "refuse";
     }
     if (!patience.waits && attempt >= CHECK_ATTEMPTS) return "refuse";
+    if (askedMs !== undefined && patience.allows(askedMs)) {
+      note?.(`The server asks to wait ${formatMs(askedMs)} (Retry-After): that is done`);
+    }
     const waited = await whileWaiting(patience.pause(askedMs, stopSignal), {
       clock: systemClock,
-      label: askedMs === undefined ? "the server" : `the server, as long as it asks to`,
+      label: askedMs === undefined ? "the server" : "the server, as long as it asks to",
       onProgress,
     });
     refuseInterrupted(stopSignal);

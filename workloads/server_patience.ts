@@ -8,7 +8,9 @@ import { type Clock, systemClock, wallClockMs } from "../backends/clock.ts";
 import type { Outcome } from "../backends/record.ts";
 
 /** Longest time for all questions without `--wait`: a cold engine compiles for a minute. */
-export const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 120_000;
+/** Longest single wait that a server may ask for without `--wait`. */
+const LONGEST_ASKED_MS = 10_000;
 /** From one question to the next while a server is starting. */
 const PAUSE_MS = 1000;
 
@@ -47,14 +49,20 @@ export class Patience {
     return ownMs > 0 ? Math.min(ownMs, this.leftMs()) : this.leftMs();
   }
 
+  /** Whether so long a pause fits in. */
+  allows(pauseMs: number): boolean {
+    return pauseMs < this.leftMs() && (this.waits || pauseMs <= LONGEST_ASKED_MS);
+  }
+
   /**
    * Waits before the next question: as long as the server asks, else a second.
    *
-   * @returns `false`, at once, where that is longer than the time left.
+   * @returns `false`, at once, where that is longer than the time left, or, without `--wait`, than
+   * anybody would sit through unasked.
    */
   async pause(askedMs: number | undefined, signal?: AbortSignal): Promise<boolean> {
     const pauseMs = askedMs ?? PAUSE_MS;
-    if (pauseMs >= this.leftMs()) return false;
+    if (!this.allows(pauseMs)) return false;
     await this.#clock.sleepUntil(this.#clock.now() + pauseMs, signal);
     return signal?.aborted !== true;
   }

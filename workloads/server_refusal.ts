@@ -63,17 +63,18 @@ const RULES: readonly Rule[] = [
     /CaUsedAsEndEntity/,
     "its certificate is its own authority, which fetch does not accept",
     "use --transport socket, which takes it with --ca-cert",
+    ({ caCert }) => caCert === true,
   ],
   [
     "connect_error",
-    /UnknownIssuer|UNABLE_TO_|SELF_SIGNED|self[- ]signed|unknown ca|unable to (get|verify)/i,
+    /UnknownIssuer|CaUsedAsEndEntity|UNABLE_TO_|SELF_SIGNED|self[- ]signed|unknown ca|unable to (get|verify)/i,
     "its certificate is not signed by the authority in --ca-cert",
     `give --ca-cert the authority's certificate, or the server's own; ${INSECURE}`,
     ({ caCert }) => caCert === true,
   ],
   [
     "connect_error",
-    /UnknownIssuer|UNABLE_TO_|SELF_SIGNED|self[- ]signed|unknown ca|unable to (get|verify)/i,
+    /UnknownIssuer|CaUsedAsEndEntity|UNABLE_TO_|SELF_SIGNED|self[- ]signed|unknown ca|unable to (get|verify)/i,
     "its certificate is not signed by an authority that this machine trusts",
     "give --ca-cert FILE with the authority's certificate, or with the server's own if that is " +
     `self-signed; ${INSECURE}`,
@@ -112,6 +113,12 @@ const RULES: readonly Rule[] = [
 
   // Who asks.
   ["407", ANY, "a proxy wants a name and a password", "put them into the proxy's variable"],
+  [
+    "401",
+    /subscription key|api-key\b/i,
+    "it does not let us in: {credential}",
+    'give the key with --header "api-key: env:NAME"',
+  ],
   ["401", ANY, "it does not let us in: {credential}", KEY],
   [
     "403",
@@ -144,20 +151,20 @@ const RULES: readonly Rule[] = [
   [
     "429 503",
     ANY,
-    "it limits how often it is asked, and wants {retryAfter} between (Retry-After)",
-    `ask again later, or give --wait SECONDS; ${LOAD_CURE}`,
+    "it limits how often it is asked",
+    `come back in {retryAfter} (Retry-After), or --wait SECONDS waits for it; ${LOAD_CURE}`,
   ],
   [
     "429",
     ANY,
     "it limits how often it is asked",
-    `ask again later, or give --wait SECONDS; ${LOAD_CURE}`,
+    `come back later, or --wait SECONDS waits for it; ${LOAD_CURE}`,
   ],
   [
     REFUSED,
     /rate.?limit|too many requests|overloaded|throttl/i,
     "it has too much to do, or limits how often it is asked",
-    `ask again later, or give --wait SECONDS; ${LOAD_CURE}`,
+    `come back later, or --wait SECONDS waits for it; ${LOAD_CURE}`,
   ],
 
   // Not there yet.

@@ -102,7 +102,10 @@ export async function modelRefusal(
 function sentence(facts: RefusalFacts): string {
   const { kind, carrier, status, speaks } = facts;
   // Where we have looked ourselves, the transport's guess is of no use.
-  const said = (speaks === undefined ? facts.said : facts.said.split(";")[0]!).replace(/\.$/, "");
+  const said = (speaks === undefined ? facts.said : facts.said.split(";")[0]!).replace(
+    /(?<!\.)\.$/,
+    "",
+  );
   const { happened, cure } = explainRefusal(facts);
   const came = kind === "http_error"
     ? `${carrier === "grpc" ? "gRPC status" : "status"} ${status}, ${said || "no message"}`

@@ -12,6 +12,10 @@ export interface Certificates {
   /** For `localhost` and 127.0.0.1, signed by `ca`. */
   readonly cert: string;
   readonly key: string;
+  /** The server's own, which nobody else signed: an authority's, as openssl makes it, and not. */
+  readonly selfSigned: Readonly<
+    Record<"ca" | "leaf", { readonly cert: string; readonly key: string }>
+  >;
 }
 
 /** `undefined` where there is no openssl. */
@@ -37,11 +41,20 @@ export async function makeCertificates(): Promise<Certificates | undefined> {
     );
     if (!signed.success) throw new Error(new TextDecoder().decode(signed.stderr));
     const read = (name: string) => Deno.readTextFile(`${folder}/${name}`);
+    const own = async (name: string, isCa: string) => {
+      await openssl(
+        `req -x509 ${key} -keyout ${name}.key -out ${name}.pem -days 2 -subj /CN=localhost ` +
+          `-addext basicConstraints=critical,CA:${isCa} ` +
+          "-addext subjectAltName=DNS:localhost,IP:127.0.0.1",
+      );
+      return { cert: await read(`${name}.pem`), key: await read(`${name}.key`) };
+    };
     return {
       ca: await read("ca.pem"),
       otherCa: await read("other.pem"),
       cert: await read("leaf.pem"),
       key: await read("leaf.key"),
+      selfSigned: { ca: await own("own-ca", "TRUE"), leaf: await own("own-leaf", "FALSE") },
     };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
