@@ -26,6 +26,8 @@ async function measureRows(
       length: "cap",
       witness: false,
       gpu: "off",
+      transport: "fetch",
+      workers: 0,
       ...options,
     });
     // The first request is the check.
