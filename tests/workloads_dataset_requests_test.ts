@@ -23,7 +23,6 @@ async function measureRows(
       datasetPath: path,
       once: true,
       concurrency: [1],
-      length: "cap",
       witness: false,
       gpu: "off",
       transport: "fetch",
@@ -81,6 +80,30 @@ Deno.test("whole requests are sent as they are", async () => {
     temperature: 0,
     reasoning_effort: "high",
   }]);
+});
+
+Deno.test("whole requests are to end by themselves, unless a length is forced", async () => {
+  const text = { prompt: "x", max_tokens: 2 };
+  const batch = {
+    custom_id: "a",
+    url: "/v1/chat/completions",
+    body: { messages: [{ content: "x" }] },
+  };
+  const cases: [row: unknown, given: BenchOptions, forced: boolean][] = [
+    [text, {}, true],
+    [{ ...text, temperature: 0 }, {}, false],
+    [{ ...text, temperature: 0 }, { length: "forced" }, true],
+    [{ ...text, temperature: 0 }, { dataset: "jsonl" }, false],
+    [batch, {}, false],
+    [{ ...text, note: "mine" }, { length: "cap" }, false],
+  ];
+  for (const [row, { length, ...given }, forced] of cases) {
+    const { bodies, run } = await measureRows([row], { ...given, length: length! });
+    assertEquals(["ignore_eos" in bodies[0]!, run.header.length], [
+      forced,
+      forced ? "forced" : "cap",
+    ]);
+  }
 });
 
 Deno.test("batch files are sent as they are, over the call that they are for", async () => {

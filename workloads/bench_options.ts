@@ -119,7 +119,7 @@ export const TARGET_OPTIONS = {
 export const REQUEST_OPTIONS = group("Request", {
   length: option.choice({
     value: "HOW",
-    defaultText: "forced where the protocol can, else cap",
+    defaultText: "forced where the protocol can, else cap; cap for a file's whole requests",
     choices: ["forced", "cap"],
     help: "forced: the engine must generate exactly the requested length; cap: at most that.",
   }),

@@ -23,7 +23,7 @@ import {
 } from "./bench_options.ts";
 import type { OptionValue } from "./command.ts";
 import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
-import { chooseDataset, datasetExtra } from "./datasets.ts";
+import { chooseDataset, datasetExtra, holdsRequests } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
@@ -213,7 +213,9 @@ export async function planRun(
   // With --once each load sends the whole pool.
   const wanted = (values.once ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)) +
     Math.max(0, ...warmups);
-  const length = values.length ?? (protocol.forcesLength ? "forced" : "cap");
+  const extra = datasetExtra(dataset, values);
+  const endsByItself = await holdsRequests(dataset, values.datasetPath, extra);
+  const length = values.length ?? (protocol.forcesLength && !endsByItself ? "forced" : "cap");
   if (length === "forced" && !protocol.forcesLength) {
     throw new UserError(
       `Cannot force a length over ${protocol.name}: the engine has no such switch, use --length cap`,
@@ -249,7 +251,7 @@ export async function planRun(
     dataset: dataset.name,
     prompts: values.prompts ?? wanted,
     allPrompts: wholeFile && values.prompts === undefined && values.requests === undefined,
-    datasetExtra: { salt: randomSalt(), ...datasetExtra(dataset, values) },
+    datasetExtra: { salt: randomSalt(), ...extra },
     turns: values.numTurns,
     length,
     stream: values.stream,

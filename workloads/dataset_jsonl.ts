@@ -79,9 +79,21 @@ export const jsonl: DatasetKind = {
   needsFile: true,
   fileEndings: [".jsonl", ".ndjson", ".csv"],
   recognizes: (rows) => rows.length > 0,
+  areRequests: (rows, { order, promptKey }) =>
+    order !== "api-bench-tools" && promptKey === undefined && rows.some(isRequest),
   options: JSONL_OPTIONS,
   load,
 };
+
+function isRequest(value: unknown): boolean {
+  try {
+    const { ownFields, path } = rowOf(value);
+    return ownFields !== undefined || path !== undefined;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
 
 async function load(options: DatasetOptions): Promise<Dataset> {
   const { count, seed, onProgress } = options;

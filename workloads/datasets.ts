@@ -64,6 +64,16 @@ export async function chooseDataset(
     readers[0]!;
 }
 
+/** Whether the file holds whole requests, so that no length is to be forced on them. */
+export async function holdsRequests(
+  { areRequests }: DatasetKind,
+  path: string | undefined,
+  extra: Readonly<Record<string, unknown>>,
+): Promise<boolean> {
+  if (areRequests === undefined || path === undefined) return false;
+  return areRequests(await firstRows(path) ?? [], extra);
+}
+
 /** Absent where the file is no JSON or cannot be read: its dataset will say why. */
 async function firstRows(path: string): Promise<readonly unknown[] | undefined> {
   const rows: unknown[] = [];

@@ -102,6 +102,11 @@ export interface DatasetKind {
   readonly fileEndings?: readonly string[];
   /** Whether a JSON file that begins with these rows is one of its own; the first such kind is taken. */
   readonly recognizes?: (rows: readonly unknown[]) => boolean;
+  /** Whether these rows are whole requests, whose answers are to end by themselves. */
+  readonly areRequests?: (
+    rows: readonly unknown[],
+    extra: Readonly<Record<string, unknown>>,
+  ) => boolean;
   /** Options of its own; `extra` holds their values by the same keys. */
   readonly options: OptionTable;
   /**
