@@ -8,7 +8,10 @@ import type { LoadPlan, RunHeader } from "./run.ts";
 /** What advice depends on. */
 export interface AdviceQuestion {
   /** How the run was made, and on which machine. */
-  readonly header: Pick<RunHeader, "transport" | "url" | "workers" | "environment" | "proxied">;
+  readonly header: Pick<
+    RunHeader,
+    "transport" | "transportWhy" | "url" | "workers" | "environment" | "proxied" | "calibration"
+  >;
   /** The load that the client was too slow for. */
   readonly load: Pick<LoadPlan, "label" | "kind" | "users" | "rampUpMs">;
   /** Length of an answer: users who start over this time no longer ask in step. */
@@ -73,16 +76,30 @@ function spreadStart(
 const CHEAPER: Readonly<Record<string, string>> = { fetch: "socket", grpc: "grpc-socket" };
 
 function fasterTransport(
-  { transport, url, environment: { os, ffi }, proxied }: AdviceQuestion["header"],
+  header: AdviceQuestion["header"],
 ): readonly string[] {
+  const { transport, transportWhy, url, environment: { os, ffi }, proxied } = header;
   // Only these two know proxies.
   if (proxied === true) return [];
+  // What auto could have taken, it takes once it knows better.
+  const chosen = transportWhy !== undefined;
   const isHttp = transport === "fetch" || transport === "socket";
   if (isHttp && os === "linux" && ffi !== false && url.startsWith("http:")) {
-    const how = ffi === true ? "use" : "give the program --allow-ffi and use";
-    return [`${how} --transport epoll, whose arrivals the kernel stamps`];
+    if (!chosen || ffi !== true) {
+      const how = ffi === true
+        ? "use --transport epoll"
+        : `give the program --allow-ffi${
+          chosen ? ", so that auto can take epoll" : " and use --transport epoll"
+        }`;
+      return [`${how}, whose arrivals the kernel stamps`];
+    }
   }
   const cheaper = CHEAPER[transport];
+  if (chosen && cheaper !== undefined) {
+    return header.calibration === undefined
+      ? ["run tokometer calibrate once: --transport auto then goes by what this machine carries"]
+      : [];
+  }
   return cheaper === undefined ? [] : [`use --transport ${cheaper}, which costs less per read`];
 }
 

@@ -123,6 +123,9 @@ function targetFacts(header: RunHeader): readonly (readonly HtmlValue[])[] {
     ["Protocol", protocol],
     ["Model", model === "" ? NOT_AVAILABLE : model],
     ["Transport", workers === 0 ? transport : `${transport} in ${plural(workers, "worker")}`],
+    ...(header.transportWhy === undefined
+      ? []
+      : [["Chosen by auto", header.transportWhy] as const]),
     ["Streaming", stream ? "yes" : "no"],
     ["Answer lengths", length],
     ["Seed", String(seed)],

@@ -101,6 +101,7 @@ function paint(style: Style, text: string): string {
 
 function headerLines({ header }: Summary, { paint, width }: Page): readonly string[] {
   const { version, scenario, protocol, transport, workers, model, url, dataset, seed } = header;
+  const { transportWhy } = header;
   const what = [`Tokometer ${version}`, scenario, protocol, url, model].filter((part) =>
     part !== ""
   );
@@ -114,6 +115,11 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
   return [
     ...wrapText(what.join(" · "), width).map((line) => paint("bold", line)),
     ...wrapText(how.join(" · "), width).map((line) => paint("dim", line)),
+    ...(transportWhy === undefined
+      ? []
+      : wrapText(`auto took ${transport}: ${transportWhy}`, width).map((line) =>
+        paint("dim", line)
+      )),
     ...(header.merged === undefined ? [] : wrapText(mergedText(header.merged), width)),
   ];
 }

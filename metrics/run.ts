@@ -137,6 +137,8 @@ export interface RunHeader {
   readonly protocol: string;
   /** Name of the transport, e.g. `fetch`. */
   readonly transport: string;
+  /** Why `--transport auto` took it, as clauses without a period; absent where the user named it. */
+  readonly transportWhy?: string;
   /** Requests went through the environment's proxy, which only `fetch` and `grpc` know. */
   readonly proxied?: true;
   /** Worker threads that send and read; 0 = the main thread does it. */

@@ -38,6 +38,27 @@ Deno.test("adviceFor names epoll only where it can be had", () => {
   assertEquals(ask({ header: { proxied: true }, environment: { ffi: true } }), [LESS]);
 });
 
+Deno.test("adviceFor names none that auto could have taken", () => {
+  const auto = (transport: string, ffi: boolean | undefined, rest: object = {}) =>
+    ask({
+      header: { transport, transportWhy: "enough", ...rest },
+      environment: ffi === undefined ? {} : { ffi },
+    });
+  const CALIBRATE =
+    "run tokometer calibrate once: --transport auto then goes by what this machine carries";
+  assertEquals(auto("fetch", true), [CALIBRATE, LESS]);
+  assertEquals(auto("fetch", false), [CALIBRATE, LESS]);
+  assertEquals(auto("fetch", true, { calibration: { savedAt: "", cells: [] } }), [LESS]);
+  assertEquals(auto("grpc", true, { url: "grpc://10.0.0.1" }), [CALIBRATE, LESS]);
+  assertEquals(auto("socket", true), [LESS]);
+  const permission =
+    "give the program --allow-ffi, so that auto can take epoll, whose arrivals the kernel stamps";
+  assertEquals([auto("fetch", undefined), auto("socket", undefined)], [[permission, LESS], [
+    permission,
+    LESS,
+  ]]);
+});
+
 Deno.test("adviceFor names no transport that was taken, or that carries something else", () => {
   const over = (transport: string, url = "http://10.0.0.1:8000") =>
     ask({ header: { transport, url }, environment: { ffi: true } });

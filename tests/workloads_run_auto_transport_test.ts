@@ -1,5 +1,6 @@
 import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { chooseTransport, type TransportNeed } from "../workloads/run_auto_transport.ts";
+import { whyNotFetch } from "../workloads/run_auto_reach.ts";
 import type { Load } from "../workloads/load.ts";
 import { createLimit } from "./support/create_calibration.ts";
 
@@ -18,7 +19,6 @@ const NEED: TransportNeed = {
   effectiveCores: 2,
   tokensPerSec: 20,
   latencyMs: 2000,
-  insecure: false,
   proxied: false,
   epoll: "usable",
 };
@@ -85,7 +85,9 @@ Deno.test("chooseTransport: users who start at once are more than those who star
 Deno.test("chooseTransport takes only what is possible, and names nothing else", () => {
   const many = { loads: [users(2048)] };
   check([
-    [{ insecure: true }, "socket", "certificate"],
+    [{ notFetch: "fetch cannot", epoll: "no TLS" }, "socket", "fetch cannot; enough for 1 stream"],
+    [{ notFetch: "fetch cannot" }, "epoll", "fetch cannot; enough for 1 stream"],
+    [{ notFetch: "fetch cannot", proxied: true, epoll: "no TLS" }, "socket", "fetch cannot"],
     [{ ...many, proxied: true }, "fetch", "the environment's proxy is known to fetch alone"],
     [{ ...many, epoll: "no TLS" }, "socket", "epoll has no TLS"],
     [{ ...many, epoll: "not permitted" }, "socket", "epoll, with --allow-ffi, would be"],
@@ -96,6 +98,32 @@ Deno.test("chooseTransport takes only what is possible, and names nothing else",
   }
   const { why } = chooseTransport({ ...NEED, notCalibrated: "calibrated with 2 cores" });
   assertStringIncludes(why, "; no calibration applies: calibrated with 2 cores");
+});
+
+Deno.test("auto knows where fetch does not reach", () => {
+  const plan = { url: "http://10.0.0.1:8000", insecure: false, proxyLocal: false };
+  const why = (fields: Partial<typeof plan & { caCert: string }>) =>
+    whyNotFetch({ ...plan, ...fields });
+  assertEquals(why({}), undefined);
+  assertEquals(why({ url: "http://10.0.0.1:6000" }), "fetch does not connect to port 6000");
+  assertEquals(why({ insecure: true }), "fetch accepts no certificate unchecked");
+  assertEquals(why({ caCert: "PEM" }), undefined);
+  assertStringIncludes(why({ url: "https://10.0.0.1", caCert: "PEM" })!, "--ca-cert");
+});
+
+Deno.test("auto's list of ports is the one that fetch keeps", async () => {
+  // No server: what is blocked is refused before anything is sent.
+  const blocked = async (port: number) =>
+    await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2000) })
+      .then(
+        (answer) => void answer.body?.cancel(),
+        (error) => /blocked/.test(String(error.cause ?? error)),
+      );
+  for (const port of [1, 22, 6000, 6667, 10_080, 3, 6001, 10_081]) {
+    const url = `http://127.0.0.1:${port}`;
+    const known = whyNotFetch({ url, insecure: false, proxyLocal: false }) !== undefined;
+    assertEquals(await blocked(port), known, url);
+  }
 });
 
 Deno.test("chooseTransport expects less of less than a core", () => {
@@ -110,7 +138,7 @@ Deno.test("chooseTransport knows two carriers of gRPC", () => {
   const grpc = { carrier: "grpc" } as const;
   check([
     [{ ...grpc }, "grpc", "enough for 1 stream"],
-    [{ ...grpc, insecure: true }, "grpc", "enough for 1 stream"],
+    [{ ...grpc, notFetch: "fetch cannot" }, "grpc", "enough for 1 stream"],
     [{ ...grpc, loads: [users(64)] }, "grpc-socket", "too many for grpc"],
     [{ ...grpc, loads: [users(64)], proxied: true }, "grpc", "known to grpc alone"],
     [{ ...grpc, loads: [users(4096)], epoll: "not permitted" }, "grpc-socket", "enough either"],

@@ -44,6 +44,8 @@ export interface BenchPlan {
   readonly protocol: string;
   /** Name in the registry of transports, e.g. `fetch`. */
   readonly transport: string;
+  /** Why `--transport auto` took it, once it has. */
+  readonly transportWhy?: string;
   /** Path of the generation call; absent = the protocol's own. */
   readonly endpoint?: string;
   /** Name to send; absent = the first one the server lists. */
@@ -371,8 +373,7 @@ function planSampling(values: MeasureValues): Sampling {
 }
 
 /**
- * The transport of a protocol. The default of the scripts' commands is for HTTP; other protocols use
- * the transport that is named like their carrier instead.
+ * The transport of a protocol; in process there is only one.
  *
  * @throws {UserError} when the one that was asked for carries something else.
  */
@@ -381,7 +382,6 @@ function planTransport({ name, carrier }: Protocol, asked: string): string {
   // Not in the list: auto.
   if (known === undefined) return carrier === "inprocess" ? carrier : asked;
   if (known.carrier === carrier) return asked;
-  if (known === TRANSPORTS[0]) return carrier;
   const fitting = TRANSPORTS.filter((kind) => kind.carrier === carrier).map((kind) => kind.name);
   const instead = carrier === "inprocess" ? "leave it out" : `use ${fitting.join(" or ")}`;
   throw new UserError(

@@ -18,6 +18,7 @@ import type { BenchPlan } from "./bench_plan.ts";
 import { lookUpMachine } from "./calibration_file.ts";
 import { readEnvironment } from "./environment.ts";
 import type { Load } from "./load.ts";
+import { whyNotFetch } from "./run_auto_reach.ts";
 import { isProxied } from "./server_proxy.ts";
 import { transportOptions, withTransport } from "./server_target.ts";
 
@@ -26,27 +27,18 @@ export function overCheckingTransport<T>(
   plan: BenchPlan,
   use: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const { transport, insecure, protocol } = plan;
-  const socket = insecure || hasOwnAuthority(plan);
+  const { transport, protocol } = plan;
   const name = transport !== AUTO_TRANSPORT
     ? transport
     : findProtocol(protocol).carrier === "grpc"
     ? "grpc"
-    : socket
-    ? "socket"
-    : "fetch";
+    : whyNotFetch(plan) === undefined
+    ? "fetch"
+    : "socket";
   return withTransport(
     () => findTransport(name).open({ ...transportOptions(plan), clock: systemClock }),
     use,
   );
-}
-
-/**
- * With `--ca-cert` the certificate may be the server's own, which `fetch` does not take where it is an
- * authority's, as `openssl req -x509` makes it.
- */
-function hasOwnAuthority(plan: BenchPlan): boolean {
-  return plan.caCert !== undefined && plan.url.startsWith("https:") && !isProxied(plan.url, plan);
 }
 
 /**
@@ -76,14 +68,12 @@ export async function settleTransport(
     // An answer that came at once says nothing of a rate; one of a single token has none.
     tokensPerSec: tokens > 1 && streamMs > 0 ? (tokens - 1) / streamMs * 1000 : 0,
     latencyMs: endMs - sentMs,
-    insecure: plan.insecure,
-    ownAuthority: hasOwnAuthority(plan),
     proxied: isProxied(plan.url, plan),
     epoll: epollFor(plan.url, environment),
-    ...defined({ notCalibrated: calibrated.why }),
+    ...defined({ notFetch: whyNotFetch(plan), notCalibrated: calibrated.why }),
   });
   note?.(`--transport auto takes ${transport}: ${why}`);
-  return { ...plan, transport };
+  return { ...plan, transport, transportWhy: why };
 }
 
 /** Requests that leave all at once are as many streams as there are requests. */
@@ -114,10 +104,8 @@ export interface TransportNeed {
   readonly effectiveCores: number;
   readonly tokensPerSec: number;
   readonly latencyMs: number;
-  /** `--insecure`, which fetch does not support. */
-  readonly insecure: boolean;
-  /** `--ca-cert`, which may hold the server's own certificate. */
-  readonly ownAuthority?: boolean;
+  /** Why not `fetch`, whatever the load, as one clause. */
+  readonly notFetch?: string;
   /** A proxy of the environment stands before the server: only `fetch` and `grpc` know it. */
   readonly proxied: boolean;
   readonly epoll: EpollChance;
@@ -171,13 +159,8 @@ const REACH: Readonly<Record<Candidate["transport"], Reach>> = {
 export function chooseTransport(need: TransportNeed): TransportChoice {
   const { loads, threads, limits = [], carrier } = need;
   const simplest = carrier === "grpc" ? "grpc" : "fetch";
-  if (need.insecure && carrier === "http") {
-    return { transport: "socket", why: "fetch accepts no certificate unchecked" };
-  }
-  if (need.ownAuthority && carrier === "http") {
-    return { transport: "socket", why: "fetch may not take the certificate in --ca-cert" };
-  }
-  if (need.proxied) {
+  const notFetch = carrier === "http" ? need.notFetch : undefined;
+  if (need.proxied && notFetch === undefined) {
     return { transport: simplest, why: `the environment's proxy is known to ${simplest} alone` };
   }
   const streams = Math.max(...loads.map((load) => streamsOf(load, need.latencyMs)));
@@ -199,7 +182,7 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
   const left = candidates[candidates.indexOf(chosen) - 1];
   const load = `${describe(each)} per thread${each.atOnce ? " that start at once" : ""}`;
   const why = left === undefined
-    ? `enough for ${load}`
+    ? [...(notFetch === undefined ? [] : [notFetch]), `enough for ${load}`].join("; ")
     : `${load} are too many for ${left.transport}`;
   return {
     transport: chosen.transport,
@@ -216,9 +199,15 @@ export function chooseTransport(need: TransportNeed): TransportChoice {
 }
 
 /** The simplest first; `epoll` before `socket`, as it costs less and the kernel stamps arrivals. */
-function candidatesFor({ carrier, epoll }: TransportNeed): readonly Candidate["transport"][] {
+function candidatesFor(
+  { carrier, epoll, notFetch }: TransportNeed,
+): readonly Candidate["transport"][] {
   if (carrier === "grpc") return ["grpc", "grpc-socket"];
-  return ["fetch", ...(epoll === "usable" ? ["epoll" as const] : []), "socket"];
+  return [
+    ...(notFetch === undefined ? ["fetch" as const] : []),
+    ...(epoll === "usable" ? ["epoll" as const] : []),
+    "socket",
+  ];
 }
 
 /** A transport that could be taken. */

@@ -35,6 +35,7 @@ export async function describeRun(
     url: withoutSecrets(withoutPassword(plan.url)),
     protocol: plan.protocol,
     transport: plan.transport,
+    ...defined({ transportWhy: plan.transportWhy }),
     workers: plan.workers,
     ...(isProxied(plan.url, plan) && KNOW_PROXIES.includes(plan.transport)
       ? { proxied: true }

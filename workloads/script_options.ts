@@ -33,14 +33,7 @@ const { apiKey, transport, timeout, header, caCert, insecure, proxyLocal } = TAR
 /** How the server is reached, beyond its address. */
 export const SCRIPT_SERVER_OPTIONS = {
   ...{ apiKey, header, caCert, insecure, proxyLocal },
-  // Theirs is the platform's own client, as the scripts' was.
-  transport: option.choice({
-    ...transport,
-    default: "fetch",
-    help: "How bytes travel; auto chooses by the load and says why. gRPC protocols use grpc " +
-      "unless grpc-socket is given.",
-    advanced: true,
-  }),
+  transport: { ...transport, advanced: true },
   timeout: { ...timeout, advanced: true },
 };
 
