@@ -13,14 +13,13 @@ import { formatMs } from "../metrics/format.ts";
 import { type BenchPlan, takesLengthField } from "./bench_plan.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import { overCheckingTransport } from "./run_auto_transport.ts";
+import { checkRequestOf } from "./run_check_request.ts";
 import type { Prepared, PrepareHooks } from "./run_prepare.ts";
 import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
 import { refusal, type Refusing } from "./server_refuse.ts";
 import { askOver } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
-/** A longer answer would say no more about whether a length can be forced. */
-const CHECK_TOKENS = 64;
 const CHECK_ATTEMPTS = 3;
 /** Some thousand events, decoded in about 20 ms. */
 const WARM_UP_BYTES = 2e6;
@@ -95,8 +94,7 @@ async function tryOnce(
   { stopSignal, onProgress }: CheckHooks,
 ): Promise<Attempt> {
   const { protocol, target, requests, patience } = prepared;
-  const first = requests[0]!;
-  const request = { ...first, outputTokens: Math.min(first.outputTokens, CHECK_TOKENS) };
+  const request = checkRequestOf(requests[0]!);
   const wire = protocol.buildRequest(request, target);
   const sent = transport.send(wire, {
     timeoutMs: patience.limitMs(plan.timeoutMs),

@@ -80,8 +80,9 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
         onProgress: hooks.onProgress,
       });
     // A random base keeps two benchmarks of one server from sharing ids (T32 in
-    // docs/python-scripts.md); never 0, which some clients leave out on the wire.
-    const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + 1n;
+    // docs/python-scripts.md); never 0, which some clients leave out on the wire, and
+    // not 1, so that the check has one below it.
+    const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + 2n;
     const encoded = dataset.prompts.map((prompt, i): GenerationRequest => ({
       model,
       messages: prompt.messages,

@@ -42,7 +42,7 @@ export function startCompletionsServer(
       );
       events.push({ choices: [{ text: "", finish_reason: "length" }] }, { choices: [], usage });
       const lines = [...events.map((event) => JSON.stringify(event)), "[DONE]"];
-      return new Response(lines.map((line) => `data: ${line}\n\n`).join(""), {
+      return new Response(streamed(lines.map((line) => `data: ${line}\n\n`)), {
         headers: { "content-type": "text/event-stream" },
       });
     },
@@ -52,4 +52,18 @@ export function startCompletionsServer(
     bodies,
     stop: () => server.shutdown(),
   };
+}
+
+/** How long the first event precedes the others: an answer at once would prove no stream. */
+const FIRST_MS = 5;
+
+function streamed([first = "", ...rest]: readonly string[]): ReadableStream<Uint8Array> {
+  return new ReadableStream<string>({
+    async start(controller) {
+      controller.enqueue(first);
+      await new Promise((resolve) => setTimeout(resolve, FIRST_MS));
+      controller.enqueue(rest.join(""));
+      controller.close();
+    },
+  }).pipeThrough(new TextEncoderStream());
 }
