@@ -11,9 +11,11 @@ import {
 } from "../metrics/script_clients_row.ts";
 import { backendValues } from "../workloads/script_run.ts";
 import { findBackend, SCRIPT_BACKENDS } from "../workloads/script_target.ts";
-import type { BenchPlan } from "../workloads/bench_plan.ts";
+import { MEASURE_OPTIONS } from "../workloads/bench_options.ts";
+import { type BenchPlan, planRun } from "../workloads/bench_plan.ts";
 import { CLIENTS_OPTIONS, type ClientsValues, planClients } from "../workloads/script_clients.ts";
-import { parseOptions } from "../workloads/option_parse.ts";
+import { parseOptions, withDefaults } from "../workloads/option_parse.ts";
+import { prepare } from "../workloads/run_prepare.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { createRecord } from "./support/create_record.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
@@ -259,6 +261,23 @@ function planOf(argv: readonly string[]): Promise<BenchPlan> {
   const { backend = "vllm" } = values;
   return planClients(values, { backend, url: "http://127.0.0.1:9" });
 }
+
+Deno.test("num-clients and bench send a system prompt file to the byte", async () => {
+  await inTempFolder(async (folder) => {
+    const text = "\ufeff You are careful.\r\n\n \n";
+    await Deno.writeTextFile(`${folder}/system.txt`, text);
+    const plan = await planOf([`--system-prompt-path=${folder}/system.txt`, "--num-requests=2"]);
+    assertEquals(plan.systemPrompt, text);
+    const { wires } = await prepare({ ...plan, model: "m" }, {});
+    const { prompt } = JSON.parse(new TextDecoder().decode(wires[0]!.body));
+    assert(prompt.startsWith(`${text}\n`), prompt);
+    const bench = await planRun(
+      withDefaults(MEASURE_OPTIONS, { systemPromptFile: `${folder}/system.txt` }),
+      { command: "bench", url: "http://127.0.0.1:9", options: {} },
+    );
+    assertEquals(bench.systemPrompt, text);
+  });
+});
 
 Deno.test("num-clients takes 0.1 s of ramp-up a user, and one stop time for all (T20)", async () => {
   const plan = await planOf(["--num-threads=300", "--stop-time=10"]);

@@ -208,4 +208,10 @@ Deno.test("lengthMismatch warns when answers differ in length from what was aske
     lengthMismatch([exact, short]),
     "WARNING: Did not generate requested number of tokens. Request 11, but got 6 (1 of 2 answers)",
   );
+  const outcome = { kind: "wrong_length", message: "2 tokens delivered, 9 forced" } as const;
+  const missed = createRecord({ ticks: [[10, 2]], requestedTokens: 9, outcome });
+  assertEquals(
+    lengthMismatch([exact, missed]),
+    "WARNING: Did not generate requested number of tokens. Request 12, but got 5 (1 of 2 answers)",
+  );
 });

@@ -25,8 +25,6 @@ async function measureRows(
       concurrency: [1],
       witness: false,
       gpu: "off",
-      transport: "fetch",
-      workers: 0,
       ...options,
     });
     // The first request is the check.

@@ -279,7 +279,7 @@ export async function planRun(
       outputTokens: outputTokens === undefined
         ? undefined
         : parseLengthSpec(String(outputTokens), "--output-tokens"),
-      systemPrompt: (await readFile("--system-prompt-file", systemPromptFile))?.trimEnd(),
+      systemPrompt: await readFile("--system-prompt-file", systemPromptFile),
       tokenizer: values.tokenizer ?? folder?.path,
       extraBody,
     }),
@@ -456,10 +456,11 @@ async function apiKeyVariable(): Promise<string | undefined> {
   return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
 }
 
+/** The text of a file to the byte, its last line end and a byte order mark included. */
 async function readFile(option: string, path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
-    return await Deno.readTextFile(path);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await Deno.readFile(path));
   } catch (error) {
     throw fileError(`Cannot read ${option} ${path}`, error);
   }

@@ -20,6 +20,7 @@ export const numClients: Command = defineCommand({
     "The definitions are right where the script's are not: tokens are counted by the engine's " +
     "counters instead of events, a stream without an end mark or with an error is a failure, the " +
     "stop time counts from the start of the run for all users, and an unknown option is an error. " +
+    "As in the script, E2E and TPOT of the row end at the end mark of the stream, not at its last token. " +
     "--script-numbers adds the row as the script would have printed it.",
   options: CLIENTS_OPTIONS,
   examples: {

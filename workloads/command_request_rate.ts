@@ -57,7 +57,8 @@ export const requestRate: Command = defineCommand({
     "header and a row of 36 columns.\n\n" +
     "Requests leave on an absolute schedule, where the script sleeps after each launch and drifts; " +
     "the length of the answers is forced, which it does not do (--length cap is its way); the wait " +
-    "for the first token is not a gap between tokens. --script-numbers adds the row as the script " +
+    "for the first token is not a gap between tokens. As in the script, E2E and TPOT of the row end at " +
+    "the end mark of the stream, not at its last token. --script-numbers adds the row as the script " +
     "would have printed it.",
   options: OPTIONS,
   examples: {

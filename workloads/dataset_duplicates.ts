@@ -4,21 +4,14 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import type { Prompt } from "./prompt.ts";
 
-/** Longer keys, those of images, are hashed. */
-const LONG_KEY = 1000;
-
-/** Prompts that are equal to one that stands earlier in the list, in messages and ids. */
+/** Prompts that are equal to one that stands earlier in the list, in roles, text and ids. */
 export function countDuplicates(prompts: readonly Prompt[]): number {
-  return prompts.length - new Set(prompts.map(keyOf)).size;
-}
-
-function keyOf({ messages, tokenIds }: Prompt): string {
-  const key = JSON.stringify([
-    messages.map(({ role, content, extra }) => [role, content, extra]),
-    tokenIds,
-  ]);
-  return key.length > LONG_KEY ? createHash("sha256").update(key).digest("base64") : key;
+  const seen = new Set(
+    prompts.map(({ messages, tokenIds }) =>
+      JSON.stringify([messages.map(({ role, content }) => [role, content]), tokenIds])
+    ),
+  );
+  return prompts.length - seen.size;
 }

@@ -137,11 +137,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
   tally.check();
   if (order !== "file") {
     for (const place of shuffledPlaces(places, order, seed).slice(0, count)) {
-      const value = await items.at(place);
-      if (value === undefined) {
-        throw new UserError(`The file "${file.path}" changed while it was read`);
-      }
-      add(rowOf(value, keys), place.number);
+      add(rowOf(await items.at(place), keys), place.number);
     }
   }
   const unsure = withoutLength === 0

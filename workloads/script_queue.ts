@@ -114,9 +114,12 @@ export async function measureQueue<N, L>(
   return ran.exitCode;
 }
 
-/** The scripts' warning, which could never be printed there (T3). */
+/** The scripts' warning, which could never be printed there (T3); over all answers that ended. */
 export function lengthMismatch(records: readonly RequestRecord[]): string | undefined {
-  const completed = records.filter(({ outcome }) => outcome.kind === "ok");
+  // A forced length that was missed is a failure, and what the warning is about.
+  const completed = records.filter(({ outcome: { kind } }) =>
+    kind === "ok" || kind === "wrong_length"
+  );
   const differing = completed.filter(({ requestedTokens, outputTokens }) =>
     outputTokens?.tokens !== requestedTokens
   );
