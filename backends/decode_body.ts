@@ -4,7 +4,7 @@
  * @module
  */
 import { describePage, errorMessage, messageOf, oneLine } from "./error_message.ts";
-import { cutEvents, hasLargerEvent } from "./framing.ts";
+import { cutEvents, unfitEvents } from "./framing.ts";
 import type { EventSink } from "./event_sink.ts";
 import { scanSse } from "./framing_sse_scan.ts";
 import { JsonScanner } from "./json_scan.ts";
@@ -169,8 +169,13 @@ export class BodyReader {
   read(): void {
     const { body } = this.#exchange;
     const framing = this.#protocol.framing(this.#request.stream);
-    if (hasLargerEvent(framing, body, maxEventBytes(this.#maxAnswerBytes))) {
-      this.malformed = largeEventMessage(this.#maxAnswerBytes);
+    const unfit = unfitEvents(framing, body, {
+      bytes: maxEventBytes(this.#maxAnswerBytes),
+      count: this.#mostEvents,
+    });
+    if (unfit !== undefined) {
+      const say = unfit === "large" ? largeEventMessage : manyEventsMessage;
+      this.malformed = say(this.#maxAnswerBytes);
       return;
     }
     const { quick } = this.#protocol;

@@ -79,20 +79,35 @@ function cutWhole(
   }
 }
 
+/** What a body may hold. */
+export interface EventLimits {
+  /** Of one event with its framing and what precedes it: comments, empty lines. */
+  readonly bytes: number;
+  /** Of them, comments and empty ones included. */
+  readonly count: number;
+}
+
 /**
- * Whether an event takes more than so many bytes, with its framing and what precedes it: comments,
- * empty lines. Its content would be parsed in one piece, which can take many times as much memory.
+ * Whether an event is so large, or so many are in the body, that they should not be read. The content
+ * of an event is parsed in one piece, which can take many times as much memory.
+ *
+ * A body that is no longer than a single event may be is always read.
  */
-export function hasLargerEvent(framing: Framing, body: Uint8Array, bytes: number): boolean {
-  // What is done for almost every body.
-  if (body.length <= bytes) return false;
-  if (framing === "json") return true;
-  for (let start = 0; body.length - start > bytes;) {
+export function unfitEvents(
+  framing: Framing,
+  body: Uint8Array,
+  { bytes, count }: EventLimits,
+): "large" | "many" | undefined {
+  if (body.length <= bytes) return undefined;
+  if (framing === "json") return "large";
+  let events = 0;
+  for (let start = 0; start < body.length; events++) {
     const end = eventEnd(framing, body, start);
-    if (end - start > bytes) return true;
+    if (end - start > bytes) return "large";
+    if (events === count) return "many";
     start = end;
   }
-  return false;
+  return undefined;
 }
 
 /** The end of the event that begins at `from`, or of the body. */

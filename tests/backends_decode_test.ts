@@ -888,4 +888,12 @@ Deno.test("a body with too many events is not read to its end", () => {
     kind: "protocol_error",
     message: "the answer has more than 100 events (--max-answer 6400 bytes / 64 bytes)",
   });
+  // Where it is long, comments and empty lines count as well, and nothing is parsed.
+  const comments = decodeExchange(
+    cannedExchange(`data: {}\n\n${":\n\n".repeat(600)}`),
+    { ...plain, framing: () => "sse" },
+    cannedRequest(),
+    cannedOptions(options),
+  );
+  assertEquals([comments.outcome, comments.events], [many(101), 0]);
 });

@@ -24,6 +24,8 @@ interface Setup {
   readonly stopAtMs?: number;
   readonly abortAtMs?: number;
   readonly withoutArrivals?: boolean;
+  /** Too much waits to be decoded, in this span of time. */
+  readonly crowded?: readonly [fromMs: number, toMs: number];
 }
 
 interface Outcome {
@@ -87,6 +89,10 @@ async function play(setup: Setup): Promise<Outcome> {
       departures.push(departure);
       exchanges.push(exchange);
     },
+    crowded: () => {
+      const [fromMs, toMs] = setup.crowded ?? [0, 0];
+      return clock.now() >= fromMs && clock.now() < toMs;
+    },
     onDropped: (departure, reason) => void dropped.push({ departure, reason }),
     stopSignal: stop.signal,
     abortSignal: abort.signal,
@@ -124,6 +130,27 @@ const open = (changes: Partial<OpenLoad> = {}): OpenLoad => ({
   maxInFlight: 0,
   overflow: "wait",
   ...changes,
+});
+
+Deno.test("runLoad() asks for nothing more while too much waits to be decoded", async () => {
+  const { sentMs, dropped } = await play({
+    load: closed(2),
+    stop: { requests: 6 },
+    crowded: [50, 230],
+  });
+  // Looked at every 20 ms.
+  assertEquals([sentMs, dropped], [[0, 0, 240, 240, 340, 340], []]);
+  const stopped = await play({
+    load: closed(2),
+    stop: { requests: 6 },
+    crowded: [50, Infinity],
+    stopAtMs: 200,
+  });
+  assertEquals([stopped.sentMs, stopped.endedMs], [[0, 0], 200]);
+  assertEquals(
+    stopped.dropped.map(({ reason }) => reason),
+    Array(2).fill("answers waited to be decoded until the sending ended"),
+  );
 });
 
 Deno.test("runLoad() closed: each user sends its next request when its last has ended", async () => {

@@ -51,6 +51,8 @@ export interface RunMessage {
   readonly startEpochMs: number;
   /** One Int32 shared by all threads: requests that were taken, or prompts of a `shared` sequence. */
   readonly queue: SharedArrayBuffer;
+  /** Memory of the {@linkcode Backlog} of all threads. */
+  readonly backlog: SharedArrayBuffer;
   /** Streams of known timing beside the load; absent = none. */
   readonly witness?: WitnessShare;
 }

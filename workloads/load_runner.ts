@@ -8,6 +8,7 @@ import { aborted, type Clock, onAbort } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
+import { BACKLOG_POLL_MS } from "./load_backlog.ts";
 import type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
 import { requestLimit, sequenceOf, type TakeNext } from "./load_sequence.ts";
 import { createTurns, type Turns } from "./load_turns.ts";
@@ -52,6 +53,8 @@ export interface RunnerTools {
   readonly arrivals?: Iterator<number>;
   readonly takeNext: TakeNext;
   readonly onExchange: (departure: Departure, exchange: Exchange) => void;
+  /** So much waits to be decoded that nothing more should be asked for. */
+  readonly crowded?: () => boolean;
   /** Never sent: limit in flight, or no slot before the end. */
   readonly onDropped: (departure: Departure, reason: string) => void;
   /** Stop sending and drain. */
@@ -122,6 +125,12 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
       await turns.depart();
       starts.last = clock.now() - originMs;
       starts.users++;
+    }
+    while (tools.crowded?.()) {
+      await clock.sleepUntil(clock.now() + BACKLOG_POLL_MS, sending.signal);
+      if (!sending.signal.aborted) continue;
+      tools.onDropped(departure, "answers waited to be decoded until the sending ended");
+      return false;
     }
     const pass = Math.floor(departure.index / share.poolSize);
     const wire = tools.requestOf(departure.item, departure.index, pass);

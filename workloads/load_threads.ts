@@ -15,6 +15,7 @@ import {
 } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import { startWorker } from "../backends/worker.ts";
+import { Backlog } from "./load_backlog.ts";
 import { DecodeQueue } from "./load_decode_queue.ts";
 import { unpackExchanges } from "./load_exchange_pack.ts";
 import type { Load } from "./load.ts";
@@ -152,11 +153,14 @@ async function runJob(
     return connects ? thread.connect(count, witnesses[worker]) : undefined;
   }));
   const queue = new SharedArrayBuffer(4);
+  const backlog = new Backlog();
   const startEpochMs = epochOriginMs() + systemClock.now() + START_LEAD_MS;
   job.witness?.onStart(startEpochMs);
   const answers = new DecodeQueue(
     ({ departure, exchange, originMs }) => {
-      const of = isWitness(departure) ? job.witness : job;
+      const witnessed = isWitness(departure);
+      if (!witnessed) backlog.remove(exchange.body.length);
+      const of = witnessed ? job.witness : job;
       of?.onExchange(departure, exchange, originMs);
     },
     { inline },
@@ -169,6 +173,7 @@ async function runJob(
     const witness = witnesses[worker];
     const start = {
       ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },
+      backlog: backlog.memory,
       ...defined({ witness }),
     };
     return thread.run({ kind: "run", ...start }, answers, job);

@@ -14,6 +14,7 @@ import {
 } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { findProtocol } from "../backends/protocols.ts";
+import { MAX_ANSWER_BYTES } from "../backends/limits.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport, TransportOptions } from "../backends/transport.ts";
 import { startTicker, type Ticker } from "../backends/ticker.ts";
@@ -28,6 +29,7 @@ import {
   type RunMessage,
   type ToThread,
 } from "./load_messages.ts";
+import { Backlog, backlogLimit } from "./load_backlog.ts";
 import { createOutbox, type Outbox } from "./load_outbox.ts";
 import { sampleLoopLag } from "./load_loop_lag.ts";
 import { rehearse } from "./load_rehearsal.ts";
@@ -119,6 +121,9 @@ export function createLoadThread(
     }
     const speak = protocol;
     const queue = new Int32Array(message.queue);
+    const backlog = new Backlog(message.backlog);
+    const { maxAnswerBytes = MAX_ANSWER_BYTES } = share;
+    let streams = 0;
     const originMs = message.startEpochMs - epochOriginMs();
     stop = new AbortController();
     abort = new AbortController();
@@ -147,12 +152,14 @@ export function createLoadThread(
         : {}),
       takeNext: () => Atomics.add(queue, 0, 1),
       onSent: () => {
-        counters[COUNTER_SENT]!++;
+        streams = Math.max(streams, ++counters[COUNTER_SENT]! - counters[COUNTER_ENDED]!);
       },
       onExchange: (departure, exchange) => {
         counters[COUNTER_ENDED]!++;
+        backlog.add(exchange.body.length);
         reply({ kind: "exchange", departure, exchange, originMs });
       },
+      crowded: () => backlog.bytes > backlogLimit(maxAnswerBytes, streams),
       onDropped: (departure, reason) => reply({ kind: "dropped", departure, reason }),
       ...defined({
         beside: witness && ((turns: Turns) =>
