@@ -1,4 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
+import type { GenerationRequest, Target } from "../backends/protocol.ts";
+import { PROTOCOLS } from "../backends/protocols.ts";
 import { callUrl, mergeBody, requestHeaders, serverRoot } from "../backends/json_request.ts";
 
 Deno.test("callUrl() repeats nothing that the base URL already holds", () => {
@@ -24,6 +26,54 @@ Deno.test("callUrl() repeats nothing that the base URL already holds", () => {
   for (const [baseUrl, endpoint, url] of table) {
     const target = { baseUrl, headers: {}, ...(endpoint !== undefined && { endpoint }) };
     assertStrictEquals(callUrl(target, path), url, `${baseUrl} ${endpoint}`);
+  }
+});
+
+Deno.test("callUrl() takes full addresses of calls that stand elsewhere, with their queries", () => {
+  const chat = "/v1/chat/completions";
+  const azure = "https://h/openai/deployments/d/chat/completions";
+  const table: readonly [path: string, target: Omit<Target, "headers">, url: string][] = [
+    [chat, { baseUrl: azure, query: "api-version=1" }, `${azure}?api-version=1`],
+    [chat, { baseUrl: "http://h/openai/chat/completions" }, "http://h/openai/chat/completions"],
+    [chat, { baseUrl: "http://h/v1", query: "a=b" }, `http://h${chat}?a=b`],
+    [chat, { baseUrl: "http://h", endpoint: "/x?a=b" }, "http://h/x?a=b"],
+    [chat, { baseUrl: "http://h", endpoint: "/x?a=b", query: "c=d" }, "http://h/x?a=b&c=d"],
+    [chat, { baseUrl: "http://h", endpoint: "https://g/x?a=b" }, "https://g/x?a=b"],
+    ["/v1/completions", { baseUrl: "http://h/api/completions" }, "http://h/api/completions"],
+    // That is the address of another call.
+    [
+      "/v1/completions",
+      { baseUrl: "http://h/api/chat/completions" },
+      "http://h/api/chat/completions/v1/completions",
+    ],
+    ["/generate", { baseUrl: "http://h/x/generate" }, "http://h/x/generate"],
+  ];
+  for (const [path, target, url] of table) {
+    assertStrictEquals(callUrl({ ...target, headers: {} }, path), url);
+  }
+});
+
+Deno.test("null in the user's own fields removes any field that a protocol sends", () => {
+  for (const protocol of PROTOCOLS.filter(({ carrier }) => carrier === "http")) {
+    const request: GenerationRequest = {
+      model: "m",
+      messages: [{ role: "user", content: "Hi" }],
+      outputTokens: 4,
+      length: protocol.forcesLength ? "forced" : "cap",
+      stream: true,
+      sampling: { temperature: 0.5, topP: 0.9, topK: 5 },
+      requestId: 1n,
+    };
+    const bodyOf = (extraBody?: Record<string, unknown>): Record<string, unknown> => {
+      const wire = protocol.buildRequest(
+        { ...request, ...(extraBody && { extraBody }) },
+        { baseUrl: "http://h", headers: {} },
+      );
+      return JSON.parse(new TextDecoder().decode(wire.body));
+    };
+    for (const name of Object.keys(bodyOf())) {
+      assertEquals(name in bodyOf({ [name]: null }), false, `${protocol.name} ${name}`);
+    }
   }
 });
 

@@ -1,5 +1,6 @@
 /** Situations that users reported: a server refuses, and the program says what cures it, or does it. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { startSimServer } from "../backends/sim_server.ts";
 import { makeCertificates } from "./support/certificates.ts";
 import {
   latin1,
@@ -122,6 +123,33 @@ Deno.test("case 18: max_completion_tokens is found out, and each prompt keeps it
       }
     }
   }));
+
+Deno.test("case 18: max_tokens refused in other words is the same", async () => {
+  for (
+    const words of [
+      "Unrecognized request argument supplied: max_tokens",
+      "Unknown parameter: 'max_tokens'",
+    ]
+  ) {
+    const ran = await bench(
+      serving((body) => "max_tokens" in body ? answer(400, refused(words)) : undefined),
+    );
+    assertEquals(ran.code, 0, ran.err);
+  }
+  // A length that is too large is another matter.
+  const large = await bench(
+    serving(() =>
+      answer(
+        400,
+        refused(
+          "'max_tokens' or 'max_completion_tokens' is too large: 4. This model's " +
+            "maximum context length is 2 tokens",
+        ),
+      )
+    ),
+  );
+  assertMatch(large.err, /model's context: --max-total-tokens 2 /);
+});
 
 Deno.test("case 19: the parameter that is refused is named, and its cure works", async () => {
   const forced = serving((body) => {
@@ -321,6 +349,16 @@ Deno.test("a port that speaks another protocol is recognized", async () => {
     }
   } finally {
     await http.close();
+  }
+  const engine = await startSimServer({ grpcPort: 0 });
+  try {
+    for (const transport of ["fetch", "socket"]) {
+      const url = engine.grpcUrl!.replace("grpc", "http");
+      const ran = await runCli(["bench", url, ...QUICK, `--transport=${transport}`]);
+      assertMatch(ran.err, /HTTP\/2 only on this port, as gRPC ports do.*or a gRPC --protocol/);
+    }
+  } finally {
+    await engine.stop();
   }
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const greeting = latin1("SSH-2.0-OpenSSH_9.2p1\r\n");

@@ -16,6 +16,8 @@ import { overCheckingTransport } from "./run_auto_transport.ts";
 import { checkRequestOf } from "./run_check_request.ts";
 import type { Prepared, PrepareHooks } from "./run_prepare.ts";
 import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
+import { NOTHING_SENT } from "./server_refusal_facts.ts";
+import { refusedParameter } from "./server_refusal_parameter.ts";
 import { refusal, type Refusing } from "./server_refuse.ts";
 import { askOver } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
@@ -139,12 +141,15 @@ function withOtherLengthField(
 }
 
 /** Whether the words name the other field, or refuse `max_tokens` as such. */
-function wantsOtherField(said: string, { body }: Exchange): boolean {
-  const words = `${said} ${new TextDecoder().decode(body.subarray(0, 8192))}`;
+function wantsOtherField(said: string, exchange: Exchange): boolean {
+  const body = new TextDecoder().decode(exchange.body.subarray(0, 8192));
+  const words = `${said} ${body}`;
   if (!/max_tokens/.test(words) || /context|too (large|long|many)|exceed/i.test(words)) {
     return false;
   }
-  return /max_completion_tokens|unsupported_parameter|deprecated/.test(words);
+  const sent = { ...NOTHING_SENT, fields: ["max_tokens"] };
+  return words.includes("max_completion_tokens") ||
+    refusedParameter({ said, body, sent }) !== undefined;
 }
 
 /** What follows a failure: another attempt (that counts, or not), or the end. */

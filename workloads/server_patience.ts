@@ -72,7 +72,7 @@ export class Patience {
 export function isNotYet(outcome: Outcome, carrier: "http" | "grpc" | "inprocess"): boolean {
   switch (outcome.kind) {
     case "connect_error":
-      return !/certificate|CERT|TLS|SSL|InvalidContentType|wrong version|proxy|host name not found/i
+      return !/certificate|CERT|TLS|SSL|InvalidContentType|wrong version/i
         .test(outcome.message);
     case "timeout":
       return true;

@@ -35,7 +35,9 @@ const SUGGESTION =
 const COMMON = new Set(["model", "messages", "prompt", "inputs", "input", "text_input", "text"]);
 
 /** The path of the field that the server does not take; `undefined` when it says something else. */
-export function refusedParameter({ said, body, sent }: RefusalFacts): string | undefined {
+export function refusedParameter(
+  { said, body, sent }: Pick<RefusalFacts, "said" | "body" | "sent">,
+): string | undefined {
   const candidates = sent.fields.filter((path) => !COMMON.has(lastName(path)));
   const structured = structuredParameter(body);
   if (structured !== undefined && NOT_TAKEN.test(`${structured.code} ${said}`)) {
@@ -79,6 +81,7 @@ function nameIndex(text: string, name: string): number {
 
 /** Options that send a field. */
 const OPTIONS: Readonly<Record<string, string>> = {
+  max_completion_tokens: "--max-completion-tokens",
   temperature: "--temperature",
   top_p: "--top-p",
   topp: "--top-p",
@@ -99,6 +102,7 @@ export function withoutParameter(path: string, { forced, own }: SentFacts): stri
   if (forced.includes(path)) return "use --length cap, which does not send it";
   const option = OPTIONS[name];
   if (option !== undefined) return `leave out ${option}, or add ${removed}`;
+  if (name === "max_tokens") return `try --max-completion-tokens, or leave it out by ${removed}`;
   if (name === "stream") return "use --no-stream";
   return `leave it out by ${removed}`;
 }

@@ -193,7 +193,11 @@ function sentFields(protocol: Protocol, target: Target, request: GenerationReque
   try {
     const { body } = protocol.buildRequest(request, target);
     const parsed: unknown = JSON.parse(new TextDecoder().decode(body));
-    return isObject(parsed) ? fieldPaths(parsed) : [];
+    if (!isObject(parsed)) return [];
+    const { sampling_parameters: packed } = parsed;
+    // Triton's vLLM backend takes JSON inside the JSON.
+    if (typeof packed !== "string") return fieldPaths(parsed);
+    return fieldPaths({ ...parsed, sampling_parameters: JSON.parse(packed) });
   } catch {
     return [];
   }
