@@ -10,7 +10,7 @@ import { scanSse } from "./framing_sse_scan.ts";
 import { JsonScanner } from "./json_scan.ts";
 import { largeEventMessage, manyEventsMessage, maxEventBytes, maxEvents } from "./limits.ts";
 import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
-import type { RequestRecord, TokenCount, TokenSource } from "./record.ts";
+import type { TokenCount, TokenSource } from "./record.ts";
 import { type Exchange, KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
 
 /**
@@ -583,7 +583,7 @@ interface BodyTokens {
   readonly rejected: TokenCount | undefined;
   /** Tokens that were counted and not sent. */
   readonly unseen: number;
-  /** See {@linkcode RequestRecord.firstTickTokens}. */
+  /** The record's `firstTickTokens`. */
   readonly firstTick: TokenCount | undefined;
   readonly ticks: Ticks;
 }
