@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { approximationText, generatedText, throughputRows } from "./summary_text.ts";
+import { limitValueText } from "./limit.ts";
+import { approximationText, generatedText, sloLimitText, throughputRows } from "./summary_text.ts";
 import { gpuChart } from "./chart_gpu.ts";
 import { histogramChart } from "./chart_histogram.ts";
 import { seriesChart } from "./chart_series.ts";
@@ -252,7 +253,7 @@ ${table}`;
 }
 
 function facts(load: LoadSummary): Markup {
-  const tables = [throughputTable, tokenTable, streamTable, sloTable];
+  const tables = [throughputTable, tokenTable, streamTable, sloTable, limitTable];
   return markup`<div class="facts">${tables.map((table) => table(load))}</div>
 `;
 }
@@ -339,20 +340,35 @@ function sloTable(load: LoadSummary): Markup {
       left("Limit"),
       right("met by"),
       right("of offered"),
+      right("without the value"),
     ],
     rows: [
-      ...slo.limits.map(({ metric, limit, met, attainment }) => {
-        const found = metricOf(load, metric);
-        return [
-          `${found?.title ?? metric} ${found?.better === "higher" ? "≥" : "≤"} ${
-            formatValue(limit, found?.unit ?? "ms")
-          }`,
-          formatCount(met),
-          formatShare(attainment),
-        ];
-      }),
-      ["All limits", formatCount(slo.good), formatShare(slo.attainment)],
+      ...slo.limits.map((limit) => [
+        sloLimitText(limit, load.metrics),
+        formatCount(limit.met),
+        formatShare(limit.attainment),
+        formatCount(limit.unmeasured),
+      ]),
+      ["All limits", formatCount(slo.good), formatShare(slo.attainment), ""],
     ],
+  });
+}
+
+/** Limits on figures of the load. */
+function limitTable({ limits }: LoadSummary): Markup {
+  if (limits.length === 0) return markup``;
+  const verdicts = { true: "kept", false: "missed", undefined: "not measured, so not kept" };
+  return htmlTable({
+    caption: "Limits of the load",
+    columns: [left("Limit"), left(""), right("measured"), left("outcome")],
+    rows: limits.map(({ text, required, value, unit, kept, reason }) => [
+      text,
+      required ? "required" : "reported",
+      limitValueText(value, unit),
+      kept === true
+        ? verdicts.true
+        : markup`<b class="bad">${verdicts[`${kept}`]}</b>${reason !== undefined && `: ${reason}`}`,
+    ]),
   });
 }
 

@@ -25,6 +25,7 @@ import { type LoadSummary, metricOf, type MetricSummary } from "./load_summary.t
 import { KEY_METRICS } from "./metrics.ts";
 import { mergedText } from "./merged_clients.ts";
 import type { Summary } from "./summary.ts";
+import { limitResultText } from "./summary_text.ts";
 
 /** Warnings of one kind that are shown; the rest is folded. */
 const WARNINGS_SHOWN = 3;
@@ -151,6 +152,13 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
     return markup`<div class="card"><dt>${title}</dt><dd><strong>${value}</strong>${lines}</dd></div>
 `;
   };
+  const limitCard = (limits: LoadSummary["limits"]) => {
+    const kept = limits.filter((limit) => limit.kept).length;
+    const lines = limits.map((limit) =>
+      limit.kept ? limitResultText(limit) : markup`<b class="bad">${limitResultText(limit)}</b>`
+    );
+    return card("Limits", `${formatCount(kept)} of ${formatCount(limits.length)} kept`, lines);
+  };
   const [first, ...rest] = keyPercentiles(summary);
   const metricCards = KEY_METRICS.map((name) => {
     const metric = metricOf(load, name);
@@ -188,6 +196,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       markup`whole run; steady window ${rate(steady, "qps")}`,
       ...steadyTimes,
     ]),
+    load.limits.length > 0 && limitCard(load.limits),
     slo && card("Goodput", formatValue(slo.goodput, "req/s"), [
       `${formatShare(slo.attainment)} of offered requests met every limit`,
     ]),
@@ -195,6 +204,13 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
   return markup`<dl class="cards">
 ${cards}${metricCards}</dl>
 ${bracketNote(summary)}`;
+}
+
+/** `3 of 4` limits. */
+function keptOf({ limits }: LoadSummary): HtmlValue {
+  const kept = limits.filter((limit) => limit.kept).length;
+  const text = `${formatCount(kept)} of ${formatCount(limits.length)}`;
+  return kept === limits.length ? text : markup`<b class="bad">${text}</b>`;
 }
 
 /** What kept the success from being 100 %. */
@@ -219,6 +235,7 @@ function loadsTable(summary: Summary): Markup {
   const percentiles = keyPercentiles(summary);
   const withVerdict = loads.some(({ verdict }) => verdict !== undefined);
   const withSlo = loads.some(({ slo }) => slo !== undefined);
+  const withLimits = loads.some(({ limits }) => limits.length > 0);
   const metrics = [...KEY_METRICS, ...KEY_METRICS.map(intendedName)].flatMap((name) =>
     loads.map((load) => metricOf(load, name)).find((metric) => metric !== undefined) ?? []
   );
@@ -228,6 +245,7 @@ function loadsTable(summary: Summary): Markup {
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Whole run")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
     ...(withSlo ? ["req/s", "met"].map((heading) => right(heading, "Goodput")) : []),
+    ...(withLimits ? [right("kept", "Limits")] : []),
     ...(withVerdict ? [right("verdict", "Client")] : []),
     ...metrics.flatMap(({ title, unit }) =>
       percentiles.map((p) => right(formatPercentile(p), `${title} (${unit})`))
@@ -249,6 +267,7 @@ function loadsTable(summary: Summary): Markup {
       formatShare(counts.successRate),
       ...rates,
       ...(withSlo ? [formatNumber(slo?.goodput), formatShare(slo?.attainment)] : []),
+      ...(withLimits ? [keptOf(load)] : []),
       ...(withVerdict ? [verdict === undefined ? NOT_AVAILABLE : verdictBadge(verdict.kind)] : []),
       // The unit is that of the group.
       ...metrics.flatMap(({ name }) =>

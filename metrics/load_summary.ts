@@ -15,6 +15,7 @@ import type {
   Series,
   Throughput,
 } from "./load_series.ts";
+import type { Limited, LimitOperator } from "./limit.ts";
 import type { Metric } from "./metric.ts";
 import type { ClientHealth, Count, LoadPlan, ServerLost, Witness } from "./run.ts";
 
@@ -68,6 +69,8 @@ export interface LoadSummary {
   readonly approximation: Approximation | undefined;
   /** Service-level objectives; absent when no limits were given. */
   readonly slo: SloSummary | undefined;
+  /** Limits on figures of the load, by `--slo` and `--require`, in the order given. */
+  readonly limits: readonly LimitResult[];
   /** Concurrent requests. */
   readonly inFlight: InFlight;
   /** Sent requests, by kind of connection. */
@@ -301,12 +304,36 @@ export interface MetricSummary
 /** Histogram of one metric. */
 export interface MetricHistogram extends Pick<Metric, "name" | "title" | "unit">, Histogram {}
 
-/** One limit of a service-level objective. */
+/** One limit of a service-level objective, on each request. */
 export interface SloLimit {
   /** A metric with one value per request. */
   readonly metric: string;
   /** Largest good value in the metric's unit (smallest, for a metric of which more is better). */
   readonly limit: number;
+  /** How a value is compared; absent = at most the limit (at least, where more is better). */
+  readonly operator?: LimitOperator;
+}
+
+/** A limit on a figure of a load, and whether the load kept it. */
+export interface LimitResult {
+  /** Metric with its percentile, or figure: `ttft:p99`, `attainment`. */
+  readonly name: string;
+  /** How the value is compared with the limit. */
+  readonly operator: LimitOperator;
+  /** The limit, in `unit`. */
+  readonly limit: number;
+  /** Unit of limit and value; `share` = from 0 to 1. */
+  readonly unit: Limited["unit"];
+  /** The limit for people, e.g. `ttft:p99 < 500 ms`. */
+  readonly text: string;
+  /** By `--require`: missing it is exit code 5; otherwise it is only reported. */
+  readonly required: boolean;
+  /** What was measured; absent = it was not. */
+  readonly value: number | undefined;
+  /** Absent = not measured, which does not keep a limit. */
+  readonly kept: boolean | undefined;
+  /** Why it was not measured. */
+  readonly reason: string | undefined;
 }
 
 /** How many requests met the limits. */
@@ -315,6 +342,8 @@ export interface SloSummary {
   readonly limits: readonly (SloLimit & {
     /** Completed requests that met this limit. */
     readonly met: Count;
+    /** Completed requests without this value, which do not meet the limit. */
+    readonly unmeasured: Count;
     /** met ÷ offered. */
     readonly attainment: number | undefined;
   })[];

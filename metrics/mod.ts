@@ -71,6 +71,7 @@ export type {
   Generated,
   Histogram,
   Lengths,
+  LimitResult,
   MetricHistogram,
   Percentile,
   RejectedCounts,
@@ -170,4 +171,12 @@ export {
 export { DEFAULT_PERCENTILES, REPORT_SCHEMA, type ValueKeeping } from "./summary.ts";
 export { groupFailures } from "./summary_outcomes.ts";
 export { meetsSlo } from "./summary_slo.ts";
+export {
+  type Limit,
+  type Limited,
+  type LimitOperator,
+  type LimitStatistic,
+  parseLimits,
+} from "./limit.ts";
+export { LIMITED, parseRequired } from "./check_limit.ts";
 export { windowThroughput } from "./summary_throughput.ts";

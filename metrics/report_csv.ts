@@ -6,7 +6,7 @@
 import { stringify } from "@std/csv";
 import { visibleCell } from "../backends/visible_text.ts";
 import type { Bracket } from "./load_bracket.ts";
-import { type LoadSummary, metricOf } from "./load_summary.ts";
+import { type LimitResult, type LoadSummary, metricOf } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
 import { METRICS } from "./metrics.ts";
 import type { Report } from "./report.ts";
@@ -93,8 +93,16 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
       latencyBrackets(name, percentiles)
     ),
     ["empty_answers", ({ counts }) => counts.empty],
+    ["limits_kept", limitNames(({ kept }) => kept === true)],
+    ["limits_missed", limitNames(({ kept }) => kept === false)],
+    ["limits_not_measured", limitNames(({ kept }) => kept === undefined)],
     ["server_lost_ms", ({ serverLost }) => serverLost?.atMs],
   ];
+}
+
+/** The limits of `--slo` on the load and of `--require` that came to this. */
+function limitNames(of: (limit: LimitResult) => boolean): (load: LoadSummary) => string {
+  return ({ limits }) => limits.filter(of).map(({ text }) => text).join("; ");
 }
 
 function ends(

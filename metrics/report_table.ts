@@ -8,6 +8,8 @@ import {
   approximationText,
   bracketsText,
   generatedText,
+  limitResultText,
+  sloLimitText,
   throughputRows,
   witnessText,
 } from "./summary_text.ts";
@@ -22,11 +24,15 @@ import {
   formatNumber,
   formatPercentile,
   formatShare,
-  formatValue,
   plural,
 } from "./format.ts";
 import type { GpuDeviceSummary } from "./load_series.ts";
-import { findMetric, type LoadSummary, type MetricSummary } from "./load_summary.ts";
+import {
+  findMetric,
+  type LimitResult,
+  type LoadSummary,
+  type MetricSummary,
+} from "./load_summary.ts";
 import { mergedText } from "./merged_clients.ts";
 import { repeatsText } from "./check_pool.ts";
 import type { RunHeader } from "./run.ts";
@@ -212,6 +218,7 @@ function loadLines(load: LoadSummary, header: RunHeader, page: Page): readonly s
     ...labelled("Generated", generatedText(load), page),
     ...(knowsConnections(load) ? labelled("Connections", connectionsText(load), page) : []),
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
+    ...load.limits.flatMap((limit) => limitLines(limit, page)),
     ...gpuLines(load, page),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
     ...(load.verdict === undefined ? [] : verdictLines(load.verdict, page)),
@@ -317,11 +324,20 @@ function connectionsText({ connections }: LoadSummary): string {
 }
 
 function sloText(slo: NonNullable<LoadSummary["slo"]>, metrics: readonly MetricSummary[]): string {
-  const limits = slo.limits.map(({ metric, limit, attainment }) => {
-    const unit = metrics.find(({ name }) => name === metric)?.unit ?? "ms";
-    return `${metric} ≤ ${formatValue(limit, unit)} met by ${formatShare(attainment)}`;
+  const limits = slo.limits.map((limit) => {
+    const unmeasured = limit.unmeasured === 0
+      ? ""
+      : ` (${plural(limit.unmeasured, "answer")} without it)`;
+    return `${sloLimitText(limit, metrics)} met by ${formatShare(limit.attainment)}${unmeasured}`;
   });
   return `${formatShare(slo.attainment)} of offered requests are good: ${limits.join(", ")}`;
+}
+
+function limitLines(limit: LimitResult, page: Page): readonly string[] {
+  const lines = labelled(limit.required ? "Required" : "Limit", limitResultText(limit), page);
+  return limit.kept === true
+    ? lines
+    : lines.map((line) => page.paint(limit.required ? "red" : "yellow", line));
 }
 
 function clientText(client: NonNullable<LoadSummary["client"]>): string {

@@ -12,6 +12,7 @@ import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulat
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { LoadEnd, Run, RunHeader } from "./run.ts";
+import type { Limit } from "./limit.ts";
 import type { Slo } from "./summary_slo.ts";
 
 /** Version of the JSON report. */
@@ -37,6 +38,8 @@ export interface SummaryOptions {
   readonly percentiles?: readonly number[];
   /** Limits that a good request meets; without them there is no goodput. */
   readonly slo?: Slo | undefined;
+  /** Limits that each load has to keep, as read by `parseRequired`; results are in its `limits`. */
+  readonly require?: readonly Limit[] | undefined;
   /**
    * A load is `ok` where both ends of each headline figure (median, p90 and p99 of TTFT, TPOT, ITL and
    * E2E) and of the throughput lie within this share of what is printed, or within 1 ms of TTFT and E2E
@@ -138,13 +141,13 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
  * ```
  */
 export function createAccumulator(header: RunHeader, options: SummaryOptions = {}): Accumulator {
-  const { percentiles = DEFAULT_PERCENTILES, slo, values = "raw" } = options;
+  const { percentiles = DEFAULT_PERCENTILES, slo, require, values = "raw" } = options;
   const { clientTolerance = CLIENT_TOLERANCE } = options;
   const { rawTicks = RAW_TICKS, onHistogram } = options;
   for (const p of percentiles) minimumSamples(p);
   const startLoads = (values: "raw" | "histogram") =>
     header.loads.map((plan) =>
-      createLoadAccumulator({ plan, header, slo, clientTolerance, values })
+      createLoadAccumulator({ plan, header, slo, require, clientTolerance, values })
     );
   const ends: LoadEnd[] = [];
   let unread = 0;

@@ -14,8 +14,10 @@ import { consistencyFold } from "./check_consistency.ts";
 import type { Fold } from "./fold.ts";
 import { summarizeGpu } from "./summary_gpu.ts";
 import { histogram } from "./stat_histogram.ts";
+import { judgeLimits } from "./check_limit.ts";
+import type { Limit } from "./limit.ts";
 import type { LoadSummary, MetricHistogram, MetricSummary } from "./load_summary.ts";
-import type { LoadValues, ValuesEnds } from "./summary_values.ts";
+import type { ValuesEnds } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { describe, type ValueSet } from "./stat_quantile.ts";
@@ -39,6 +41,8 @@ export interface LoadAccumulatorOptions {
   readonly header: RunHeader;
   /** Limits that a good request meets; absent = no goodput. */
   readonly slo?: Slo | undefined;
+  /** Limits that the load has to keep. */
+  readonly require?: readonly Limit[] | undefined;
   /** Share of a figure by which its ends may differ from it in a load that is `ok`. */
   readonly clientTolerance: number;
   /** `raw`: keep every record; `histogram`: bounded memory. */
@@ -57,7 +61,7 @@ export interface LoadAccumulator {
 
 /** Starts a load. Warm-up, cancelled and dropped requests are only counted. */
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
-  const { plan, header, slo, clientTolerance } = options;
+  const { plan, header, slo, require = [], clientTolerance } = options;
   const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
   const values = options.values === "raw"
     ? createRawValues(plan)
@@ -80,7 +84,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     stream: streamFold(),
     generated: generatedFold(),
   };
-  const limits = slo?.limits.map((limit) => ({ limit, met: 0 })) ?? [];
+  const limits = slo?.limits.map((limit) => ({ limit, met: 0, unmeasured: 0 })) ?? [];
   let good = 0;
 
   return {
@@ -93,7 +97,11 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const isGood = slo !== undefined && meetsSlo(record, slo);
       if (record.outcome.kind === "ok") {
         for (const fold of Object.values<Fold<unknown>>(ofCompleted)) fold.add(record);
-        for (const one of limits) if (meetsLimit(record, one.limit)) one.met++;
+        for (const one of limits) {
+          const meets = meetsLimit(record, one.limit);
+          if (meets) one.met++;
+          if (meets === undefined) one.unmeasured++;
+        }
         if (isGood) good++;
       }
       values.add(record, isGood);
@@ -112,7 +120,28 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const throughput = { run: rates(run, rate), steady };
       const ends = values.ends(withStall(end));
       const share = (part: number) => counts.offered === 0 ? undefined : part / counts.offered;
-      const described = describeMetrics(values, { metrics, percentiles, ends });
+      // Sorting a million values takes its time, and is done once.
+      const sets = new Map(metrics.map((metric) => [metric, values.valuesOf(metric)]));
+      const described = describeMetrics(sets, { percentiles, ends });
+      const objectives = slo !== undefined && slo.limits.length > 0
+        ? {
+          limits: limits.map(({ limit, met, unmeasured }) => ({
+            ...limit,
+            met,
+            unmeasured,
+            attainment: share(met),
+          })),
+          good,
+          goodput: requestRate(run, good),
+          steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
+          attainment: share(good),
+        }
+        : undefined;
+      const generated = ofCompleted.generated.result();
+      const judged = {
+        load: { counts, throughput, slo: objectives, generated },
+        valuesOf: (metric: Metric) => sets.get(metric),
+      };
       const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
         label: plan.label,
         plan,
@@ -131,16 +160,14 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         lengths: ofCompleted.lengths.result(),
         cache: ofCompleted.cache.result(),
         stream: ofCompleted.stream.result(),
-        generated: ofCompleted.generated.result(),
+        generated,
         metrics: described.metrics,
         approximation: values.approximation,
-        slo: slo && {
-          limits: limits.map(({ limit, met }) => ({ ...limit, met, attainment: share(met) })),
-          good,
-          goodput: requestRate(run, good),
-          steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
-          attainment: share(good),
-        },
+        slo: objectives,
+        limits: [
+          ...judgeLimits(slo?.ofLoad ?? [], { ...judged, required: false }),
+          ...judgeLimits(require, { ...judged, required: true }),
+        ],
         inFlight,
         connections: ofAll.connections.result(),
         bracketBasis: ends?.basis,
@@ -177,18 +204,16 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
 }
 
 function describeMetrics(
-  values: LoadValues,
-  { metrics, percentiles, ends }: {
-    readonly metrics: readonly Metric[];
+  values: ReadonlyMap<Metric, ValueSet>,
+  { percentiles, ends }: {
     readonly percentiles: readonly number[];
     readonly ends: ValuesEnds | undefined;
   },
 ): Pick<LoadSummary, "metrics" | "histograms"> & { readonly figures: readonly HeadlineFigure[] } {
   const histograms: MetricHistogram[] = [];
   const figures: HeadlineFigure[] = [];
-  const described = metrics.map((metric): MetricSummary => {
+  const described = [...values].map(([metric, own]): MetricSummary => {
     const { name, title, unit, better, per, formula } = metric;
-    const own = values.valuesOf(metric);
     if (metric.rank === "key") histograms.push({ name, title, unit, ...histogram(own) });
     const distribution = describe(own, percentiles);
     const sets = ends?.of(metric, distribution.count);

@@ -12,7 +12,14 @@ import {
   plural,
 } from "./format.ts";
 import type { BracketBasis } from "./load_bracket.ts";
-import { type LoadSummary, metricOf } from "./load_summary.ts";
+import { limitValueText } from "./limit.ts";
+import {
+  type LimitResult,
+  type LoadSummary,
+  metricOf,
+  type MetricSummary,
+  type SloLimit,
+} from "./load_summary.ts";
 import type { LatenessSpread } from "./run.ts";
 
 /** How near the numbers are; absent when everything is exact. */
@@ -136,3 +143,21 @@ export function throughputRows(
     whole("In flight, max", inFlight.max),
   ];
 }
+
+/** A limit on each request: `ttft ≤ 500 ms`. */
+export function sloLimitText(
+  { metric, limit, operator }: SloLimit,
+  metrics: readonly Pick<MetricSummary, "name" | "unit" | "better">[],
+): string {
+  const { unit = "ms", better = "lower" } = metrics.find(({ name }) => name === metric) ?? {};
+  const sign = operator ?? (better === "higher" ? ">=" : "<=");
+  return `${metric} ${SIGNS[sign]} ${limitValueText(limit, unit)}`;
+}
+
+/** `ttft:p99 < 500 ms kept: 412.3 ms`, `… not kept: not measured, no request completed`. */
+export function limitResultText({ text, value, unit, kept, reason }: LimitResult): string {
+  if (kept === undefined) return `${text} not kept: not measured, ${reason}`;
+  return `${text} ${kept ? "kept" : "missed"}: ${limitValueText(value, unit)}`;
+}
+
+const SIGNS = { "<": "<", "<=": "≤", ">": ">", ">=": "≥" } as const;

@@ -1,6 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { summarize } from "../metrics/summary.ts";
-import { accumulateFor, exitCode, summarizeFor } from "../workloads/run_results.ts";
+import { parseRequired } from "../metrics/check_limit.ts";
+import type { LoadEnd } from "../metrics/run.ts";
+import { parseSlo } from "../metrics/summary_slo.ts";
+import {
+  accumulateFor,
+  exitCode,
+  missedLimits,
+  summarizeFor,
+  unreachableLimits,
+} from "../workloads/run_results.ts";
 import { EXIT } from "../workloads/user_error.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
@@ -27,6 +36,38 @@ Deno.test("exitCode: an interrupt wins over failures", () => {
   const run = createRun([dropped], { ends: [{ interrupted: true }] });
   const report = { format: "table", percentiles: [50], maxFailuresPercent: 0 };
   assertEquals(exitCode(summarize(run), report), EXIT.interrupted);
+});
+
+Deno.test("exitCode: a required limit that was not kept, and what wins over it", () => {
+  const requiring = (text: string, records = [completed], end: Partial<LoadEnd> = {}) => {
+    const require = parseRequired(text);
+    const run = createRun(records, { ends: [end] });
+    const report = { format: "table", percentiles: [50], maxFailuresPercent: 0, require };
+    const summary = summarizeFor(run, report);
+    return [exitCode(summary, report), ...missedLimits(summary)];
+  };
+  assertEquals(requiring("ttft:max<=100"), [EXIT.ok]);
+  assertEquals(requiring("ttft:max<100"), [EXIT.missed, "ttft:max < 100 ms missed: 100 ms"]);
+  assertEquals(requiring("ttft:p99<500"), [
+    EXIT.missed,
+    "ttft:p99 < 500 ms not kept: not measured, p99 needs 100 values, there are 1",
+  ]);
+  assertEquals(requiring("ttft:max<1", [completed, failed])[0], EXIT.missed);
+  const serverLost = { atMs: 1, failures: 20, message: "refused" };
+  assertEquals(requiring("ttft:max<1", [completed], { serverLost })[0], EXIT.failures);
+  assertEquals(requiring("ttft:max<1", [completed], { interrupted: true })[0], EXIT.interrupted);
+  // What --slo says of the load is only reported.
+  const slo = parseSlo("ttft:max<1");
+  const report = { format: "table", percentiles: [50], maxFailuresPercent: 0, slo };
+  assertEquals(exitCode(summarizeFor(createRun([completed]), report), report), EXIT.ok);
+});
+
+Deno.test("unreachableLimits says before the run what it cannot measure", () => {
+  const report = { format: "table", percentiles: [], maxFailuresPercent: 0 };
+  const require = parseRequired("goodput>3req/s,failures<1%");
+  assertEquals(unreachableLimits({ ...report, require }).length, 1);
+  assertEquals(unreachableLimits({ ...report, require, slo: parseSlo("ttft:5") }), []);
+  assertEquals(unreachableLimits({ ...report, require, slo: parseSlo("ttft:p99<5") }).length, 1);
 });
 
 Deno.test("the tolerance of the verdict is a percentage of the report", () => {

@@ -334,8 +334,16 @@ export const REPORT_OPTIONS = group("Report", {
     help: "Percentiles of every distribution; each needs enough samples or prints n/a.",
   }),
   slo: option.text({
-    value: "METRIC:MS[,…]",
-    help: "Service level objective, e.g. ttft:500,tpot:50: adds goodput and attainment.",
+    value: "LIMIT[,…]",
+    help: "Service level objective, e.g. ttft:500,tpot:50: adds goodput and attainment. With a " +
+      "percentile (ttft:p99<500) it is a limit on the load. Only reported, see --require.",
+  }),
+  require: option.text({
+    value: "LIMIT[,…]",
+    help: "Limits that every load has to keep, else the exit code is 5, e.g. " +
+      '"ttft:p99<500,attainment>95%,failures<1%": a metric with a percentile, mean, median, min or ' +
+      "max (without one, every value), or a figure such as throughput, goodput, success or errors; " +
+      "in ms, s, %, tok/s, req/s. What was not measured is not kept.",
   }),
   clientTolerance: option.number({
     value: "PERCENT",
@@ -349,7 +357,7 @@ export const REPORT_OPTIONS = group("Report", {
   }),
   maxFailures: option.number({
     value: "PERCENT",
-    default: 0,
+    defaultText: "0; with a limit of --require on failures, that one alone",
     min: 0,
     max: 100,
     help: "Allowed share of failed requests; beyond it the exit code is 1.",

@@ -9,6 +9,8 @@ import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
 import { MOST_LOADS } from "../metrics/run.ts";
 import type { ValueKeeping } from "../metrics/summary.ts";
+import { parseRequired } from "../metrics/check_limit.ts";
+import type { Limit } from "../metrics/limit.ts";
 import { parseSlo, type Slo } from "../metrics/summary_slo.ts";
 import { checkModelFolder } from "./bench_model_folder.ts";
 import {
@@ -154,6 +156,8 @@ export interface ReportPlan {
   readonly percentiles: readonly number[];
   /** Limits that a good request meets; absent = no goodput. */
   readonly slo?: Slo;
+  /** Limits that every load has to keep; absent = none. */
+  readonly require?: readonly Limit[];
   /** How near both ends of a figure must be to it in a load that is `ok`, 0 to 100; default 5. */
   readonly clientTolerancePercent?: number;
   /** How values are kept; absent = as the run that is reported kept them, else `auto`. */
@@ -290,12 +294,8 @@ export async function planRun(
 /** Turns the report options into a plan. @throws {UserError} for a bad `--slo`. */
 export function planReport(values: ReportValues): ReportPlan {
   const { format, percentiles, clientTolerance, maxFailures, values: keeping } = values;
-  let slo: Slo | undefined;
-  try {
-    slo = values.slo === undefined ? undefined : parseSlo(values.slo);
-  } catch (error) {
-    throw new UserError((error as Error).message.replace("SLO", "--slo"));
-  }
+  const slo = readLimits(values.slo, parseSlo);
+  const require = readLimits(values.require, parseRequired);
   if (percentiles.includes(100)) {
     throw new UserError(
       'Cannot use --percentiles 100: the largest value is always shown, as "max"',
@@ -305,9 +305,23 @@ export function planReport(values: ReportValues): ReportPlan {
     format,
     percentiles,
     clientTolerancePercent: clientTolerance,
-    maxFailuresPercent: maxFailures,
-    ...defined({ slo, values: keeping }),
+    maxFailuresPercent: maxFailures ?? (require?.some(limitsFailures) ? 100 : 0),
+    ...defined({ slo, require, values: keeping }),
   };
+}
+
+/** @throws {UserError} with the option's name. */
+function readLimits<T>(text: string | undefined, parse: (text: string) => T): T | undefined {
+  try {
+    return text === undefined ? undefined : parse(text);
+  } catch (error) {
+    throw new UserError((error as Error).message.replace(/^Cannot use SLO/, "Cannot use --slo"));
+  }
+}
+
+/** Whoever sets a limit on failures decides how many there may be. */
+function limitsFailures({ name }: Limit): boolean {
+  return ["failures", "errors", "success"].includes(name);
 }
 
 function planLoads(values: MeasureValues): Load[] {

@@ -19,7 +19,7 @@ import { repeatableValues } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import { measure, type MeasureHooks } from "./run_measure.ts";
 import { keepResults, measureRecorded } from "./run_recorded.ts";
-import { accumulateFor, exitCode, printReport } from "./run_results.ts";
+import { accumulateFor, exitCode, printReport, unreachableLimits } from "./run_results.ts";
 import { EXIT } from "./user_error.ts";
 
 /**
@@ -184,6 +184,7 @@ export async function benchAndReport(
   options: SaveOptions,
 ): Promise<number> {
   let accumulator: Accumulator | undefined;
+  for (const line of unreachableLimits(report)) host.note(line);
   const measured = await measureRecorded(plan, host, {
     folder: options.save ? options.out ?? true : undefined,
     keepRecords: false,

@@ -15,6 +15,9 @@ import {
   type SummaryOptions,
   VALUE_KEEPINGS,
 } from "../metrics/summary.ts";
+import { needsSlo } from "../metrics/check_limit.ts";
+import { limitText } from "../metrics/limit.ts";
+import { limitResultText } from "../metrics/summary_text.ts";
 import type { ReportPlan } from "./bench_plan.ts";
 import { outExists } from "./record_outputs.ts";
 import type { Host } from "./command.ts";
@@ -61,10 +64,13 @@ export function summarizeFor(run: Run, report: ReportPlan): Summary {
   return summarize(run, summaryOptions(report));
 }
 
-function summaryOptions({ percentiles, slo, clientTolerancePercent }: ReportPlan): SummaryOptions {
+function summaryOptions(
+  { percentiles, slo, require, clientTolerancePercent }: ReportPlan,
+): SummaryOptions {
   return {
     percentiles,
     slo,
+    require,
     ...(clientTolerancePercent === undefined
       ? {}
       : { clientTolerance: clientTolerancePercent / 100 }),
@@ -91,11 +97,12 @@ export function accumulateFor(
   });
 }
 
-/** Prints the report that `--format` names. */
+/** Prints the report that `--format` names, and what of `--require` was missed. */
 export function printReport(summary: Summary, report: ReportPlan, host: Host): void {
   const found = REPORTS.find(({ name }) => name === report.format) ?? REPORTS[0]!;
   const text = found.render(summary, { color: host.color, width: host.columns });
   host.print(text.endsWith("\n") ? text.slice(0, -1) : text, { styled: true });
+  for (const line of missedLimits(summary)) host.note(`Required: ${line}`);
 }
 
 /** Writes the reports into a folder; returns their paths. @throws {UserError} */
@@ -117,10 +124,30 @@ export async function writeReports(
   return paths;
 }
 
-/** Exit code of a measured run: an interrupt wins, then the loss of the server. */
+/** Limits of `--require` that no run can keep as it is asked: said before it, not after an hour. */
+export function unreachableLimits({ require = [], slo }: ReportPlan): readonly string[] {
+  if (slo !== undefined && slo.limits.length > 0) return [];
+  return require.filter(needsSlo).map((limit) =>
+    `--require ${
+      limitText(limit)
+    } will not be kept: add --slo, which says what a good request is, ` +
+    "e.g. --slo ttft:500,tpot:50"
+  );
+}
+
+/** Limits of `--require` that were not kept, one line each, for the user who waits for the exit code. */
+export function missedLimits({ loads }: Summary): readonly string[] {
+  return loads.flatMap(({ label, limits }) =>
+    limits.filter(({ required, kept }) => required && kept !== true)
+      .map((limit) => `${loads.length > 1 ? `${label}: ` : ""}${limitResultText(limit)}`)
+  );
+}
+
+/** Exit code of a measured run: an interrupt wins, then the loss of the server, then a missed limit. */
 export function exitCode(summary: Summary, report: ReportPlan): number {
   if (summary.loads.some((load) => load.interrupted)) return EXIT.interrupted;
   if (summary.loads.some((load) => load.serverLost !== undefined)) return EXIT.failures;
+  if (missedLimits(summary).length > 0) return EXIT.missed;
   const tooMany = summary.loads.some(({ counts }) => {
     const failed = counts.failed + counts.dropped;
     const judged = counts.completed + failed;

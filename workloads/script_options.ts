@@ -53,7 +53,7 @@ export const SCRIPT_RUN_OPTIONS = {
   workers: LOAD_OPTIONS.workers,
   stopOnErrors: LOAD_OPTIONS.stopOnErrors,
   extraBody: { ...REQUEST_OPTIONS.extraBody, advanced: true },
-  maxFailures: REPORT_OPTIONS.maxFailures,
+  maxFailures: option.number({ ...REPORT_OPTIONS.maxFailures, default: 0 }),
   out: {
     ...SAVE_OPTIONS.out,
     needs: [],

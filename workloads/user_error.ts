@@ -12,6 +12,7 @@ export const EXIT: {
   readonly failures: 1;
   readonly usage: 2;
   readonly unreachable: 3;
+  readonly missed: 5;
   readonly internal: 70;
   readonly interrupted: 130;
 } = {
@@ -23,6 +24,8 @@ export const EXIT: {
   usage: 2,
   /** The server does not answer, or is not the server expected. */
   unreachable: 3,
+  /** A load did not keep a limit of `--require`. */
+  missed: 5,
   /** A fault of ours: printed with its stack. */
   internal: 70,
   /** Stopped by Ctrl-C; what was measured is reported. */
