@@ -29,11 +29,15 @@ export interface Limited {
 
 /** A limit as it was written, in base units: ms, tokens/s, req/s, shares from 0 to 1. */
 export interface Limit {
+  /** Name of what it limits, one of {@linkcode Limited}. */
   readonly name: string;
   /** Absent where there is one value, and where every value has to keep the limit. */
   readonly statistic?: LimitStatistic;
+  /** How a value has to compare with the limit. */
   readonly operator: LimitOperator;
+  /** The limit. */
   readonly value: number;
+  /** Unit of the limit. */
   readonly unit: Limited["unit"];
   /** It was written without an operator, as in `ttft:500`. */
   readonly bare?: true;

@@ -155,8 +155,8 @@ Deno.test("summarize relates goodput to time and attainment to all requests offe
   const slo = parseSlo("ttft:200,tpot:10");
   assertEquals(summarize(createRun(records), { slo }).loads[0]!.slo, {
     limits: [
-      { metric: "ttft", limit: 200, met: 1, attainment: 0.25 },
-      { metric: "tpot", limit: 10, met: 2, attainment: 0.5 },
+      { metric: "ttft", limit: 200, met: 1, unmeasured: 0, attainment: 0.25 },
+      { metric: "tpot", limit: 10, met: 2, unmeasured: 0, attainment: 0.5 },
     ],
     good: 1,
     goodput: 0.5,

@@ -10,9 +10,9 @@ Deno.test("bench and report: --require decides the exit code, --slo only reports
         ...["bench", server.url, "--requests=20", "--warmup=0", "--concurrency=2,4"],
         ...["--output-tokens=4", "--no-witness", `--out=${folder}/${name}`, ...argv],
       ]);
-    const kept = await bench("kept", "--require", "ttft:p90<60s,success>=100%,failures<1%");
+    const kept = await bench("kept", "--require", "e2e:p90<60s,success>=100%,failures<1%");
     assertEquals([kept.code, kept.err.includes("Required")], [0, false], kept.err);
-    assertStringIncludes(kept.out, "Required     ttft:p90 < 60 s kept");
+    assertStringIncludes(kept.out, "Required     e2e:p90 < 60 s kept");
 
     const missed = await bench("missed", "--require", "throughput>1e9tok/s,attainment>0.95");
     assertEquals(missed.code, 5, missed.err);
@@ -27,14 +27,14 @@ Deno.test("bench and report: --require decides the exit code, --slo only reports
         `${users}: attainment > 95 % not kept: not measured, no --slo`,
       );
     }
-    const reported = await bench("reported", "--slo", "ttft:p50<0.001,ttft:0.001");
+    const reported = await bench("reported", "--slo", "e2e:p50<0.001,ttft:0.001");
     assertEquals(reported.code, 0, reported.err);
-    assertStringIncludes(reported.out, "Limit        ttft:p50 < 0.001 ms missed");
+    assertStringIncludes(reported.out, "Limit        e2e:p50 < 0.001 ms missed");
 
     const report = (...argv: string[]) => runCli(["report", `${folder}/kept`, ...argv]);
     assertEquals((await report()).code, 0);
-    assertEquals((await report("--require", "ttft:p50<0.001")).code, 5);
-    assertEquals((await report("--require", "ttft:p99<60s")).code, 5);
+    assertEquals((await report("--require", "e2e:p50<0.001")).code, 5);
+    assertEquals((await report("--require", "e2e:p99<60s")).code, 5);
     const wrong = await report("--require", "ttft:p99");
     assertEquals(wrong.code, 2);
     assertStringIncludes(wrong.err, "put it in quotes");
