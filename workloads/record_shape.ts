@@ -359,6 +359,7 @@ export const headerShape: Shape = objectOf<RunHeader>({
   url: text,
   protocol: text,
   transport: text,
+  transportWhy: optional(text),
   proxied: optional(onlyTrue),
   workers: countTo(1e6),
   model: text,
