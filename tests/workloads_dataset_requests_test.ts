@@ -80,6 +80,22 @@ Deno.test("whole requests are sent as they are", async () => {
   }]);
 });
 
+Deno.test("notes in rows are not sent, and named in the report", async () => {
+  const row = {
+    ...{ prompt: "x", response: "two words", model: "gpt-4", reasoning: "so", tools: null },
+    ...{ category: "c", metadata: { a: 1 }, "\u202eodd\n": 1 },
+  };
+  const { bodies, run } = await measureRows([row]);
+  assertEquals(Object.keys(bodies[0]!).sort(), [
+    ...["ignore_eos", "max_tokens", "messages", "min_tokens", "model", "stream"],
+    "stream_options",
+  ]);
+  assertEquals(bodies[0]!.model, "m");
+  assertEquals(run.header.dataset.remarks, [
+    'fields of the file that are not sent: "model", "reasoning", "category", "metadata", "?odd\\n"',
+  ]);
+});
+
 Deno.test("whole requests are to end by themselves, unless a length is forced", async () => {
   const text = { prompt: "x", max_tokens: 2 };
   const batch = {

@@ -102,5 +102,10 @@ export const REQUEST_FIELDS: ReadonlySet<string> = new Set([
   ...["return_token_ids", "return_tokens_as_token_ids", "request_id", "safety_settings"],
 ]);
 
+/** Those of them that are notes of the file's author where they hold no object. */
+export const OBJECT_FIELDS: ReadonlySet<string> = new Set([
+  ...["reasoning", "thinking", "audio", "prediction"],
+]);
+
 /** Fields of a request that say how the answer travels: the options of the run decide that. */
 export const STREAM_FIELDS: readonly string[] = ["stream", "stream_options"];

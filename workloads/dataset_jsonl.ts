@@ -80,14 +80,15 @@ export const jsonl: DatasetKind = {
   fileEndings: [".jsonl", ".ndjson", ".csv"],
   recognizes: (rows) => rows.length > 0,
   areRequests: (rows, { order, promptKey }) =>
-    order !== "api-bench-tools" && promptKey === undefined && rows.some(isRequest),
+    order !== "api-bench-tools" &&
+    rows.some((row) => isRequest(row, typeof promptKey === "string" ? promptKey : undefined)),
   options: JSONL_OPTIONS,
   load,
 };
 
-function isRequest(value: unknown): boolean {
+function isRequest(value: unknown, promptKey: string | undefined): boolean {
   try {
-    const { ownFields, path } = rowOf(value);
+    const { ownFields, path } = rowOf(value, { promptKey });
     return ownFields !== undefined || path !== undefined;
   } catch (error) {
     if (error instanceof TypeError) return false;

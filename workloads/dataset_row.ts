@@ -12,6 +12,7 @@ import {
   COMPANION_FIELDS,
   ID_FIELDS,
   LENGTH_FIELDS,
+  OBJECT_FIELDS,
   PROMPT_FIELDS,
   REQUEST_FIELDS,
   STREAM_FIELDS,
@@ -59,9 +60,10 @@ export function rowOf(value: unknown, keys: RowKeys = {}): Row {
     }
     return { ...splitAnswer(messagesOf(value, "prompt")), unused: [] };
   }
-  if (isObject(value.body) && ("url" in value || "custom_id" in value)) return batchRow(value);
-  const used = new Set<string>([...ID_FIELDS, ...LENGTH_FIELDS, ...ANSWER_FIELDS]);
   const { promptKey, outputKey } = keys;
+  const isBatch = isObject(value.body) && ("url" in value || "custom_id" in value);
+  if (isBatch && promptKey === undefined) return batchRow(value);
+  const used = new Set<string>([...ID_FIELDS, ...LENGTH_FIELDS, ...ANSWER_FIELDS]);
   const field = promptKey ?? findPrompt(value);
   used.add(promptKey?.split(".")[0] ?? field);
   const { messages, tokenIds } = promptOf(valueAt(value, field), field);
@@ -82,16 +84,9 @@ export function rowOf(value: unknown, keys: RowKeys = {}): Row {
   if (outputKey !== undefined && length === undefined && answer === undefined) {
     throw new TypeError(`has no text and no number above 0 as ${outputKey}`);
   }
-  const ownFields: Record<string, unknown> = {};
-  if (field === "prompt" || field === "messages") {
-    for (const [name, own] of Object.entries(value)) {
-      // Rows with an answer come from a model that may not be the one measured.
-      const foreign = name === "model" && answer !== undefined;
-      if (!REQUEST_FIELDS.has(name) || used.has(name) || own === undefined || foreign) continue;
-      ownFields[name] = own;
-      used.add(name);
-    }
-  }
+  const isRequest = field === "prompt" || field === "messages";
+  const ownFields = isRequest ? requestFields(value, answer !== undefined) : {};
+  for (const name of Object.keys(ownFields)) used.add(name);
   return {
     messages: addTexts(split.messages, companions.map((name) => value[name] as string)),
     unused: unusedOf(value, used),
@@ -104,6 +99,17 @@ export function rowOf(value: unknown, keys: RowKeys = {}): Row {
       lengthField: lengthFieldOf(value),
     }),
   };
+}
+
+/** What of a row with a prompt is for the server; a file's author may keep notes beside. */
+function requestFields(row: JsonObject, hasAnswer: boolean): Record<string, unknown> {
+  const fields = Object.entries(row).filter(([name, value]) =>
+    REQUEST_FIELDS.has(name) && value !== null &&
+    (!OBJECT_FIELDS.has(name) || isObject(value)) &&
+    // Rows with an answer come from a model that may not be the one measured.
+    (name !== "model" || !hasAnswer)
+  );
+  return Object.fromEntries(fields);
 }
 
 /** The calls of a batch file that can be measured. */
