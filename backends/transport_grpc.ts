@@ -204,6 +204,11 @@ class Channel {
   }
 }
 
+/** Messages closer than this came together. */
+const AT_ONCE_MS = 1;
+/** So many of them are taken without a pause. */
+const MOST_IN_ROW = 256;
+
 interface CallRequest {
   /** `/package.Service/Method`. */
   readonly path: string;
@@ -251,6 +256,9 @@ class LibraryCall implements WatchedExchange {
   #firstByteMs: number | undefined;
   #stream: ClientReadableStream<Buffer> | undefined;
   #settled = false;
+  #latestMs = 0;
+  /** Messages that followed each other at once. */
+  #inRow = 0;
 
   constructor(facts: CallFacts) {
     this.#facts = facts;
@@ -302,9 +310,22 @@ class LibraryCall implements WatchedExchange {
     const readMs = this.#wakeUp.stamp(log, counters, atMs, bytes);
     options.onRead?.(readMs, log.copyFrom(log.bytes - bytes));
     const large = largeEnd(log, options.maxBytes ?? MAX_ANSWER_BYTES);
-    if (large === undefined) return;
+    if (large === undefined) return this.#breathe(atMs);
     this.#settle(atMs, large);
     this.#stream?.cancel();
+  }
+
+  /**
+   * The library hands over all it has in one go, and may have a million messages: no timer, deadline
+   * or interrupt would be served meanwhile.
+   */
+  #breathe(atMs: number): void {
+    this.#inRow = atMs - this.#latestMs < AT_ONCE_MS ? this.#inRow + 1 : 0;
+    this.#latestMs = atMs;
+    if (this.#inRow < MOST_IN_ROW) return;
+    this.#inRow = 0;
+    this.#stream?.pause();
+    void nextTurn().then(() => this.#stream?.resume());
   }
 
   #finish(atMs: number, status: StatusObject): void {

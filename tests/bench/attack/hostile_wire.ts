@@ -12,6 +12,8 @@ export const LOAD_TOKENS = 100;
 export class Wire {
   readonly #conn: Deno.TcpConn;
   readonly #over: AbortSignal;
+  /** Several streams of a connection may write. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(conn: Deno.TcpConn, over: AbortSignal) {
     this.#conn = conn;
@@ -19,7 +21,11 @@ export class Wire {
   }
 
   /** Waits until the client has taken it. @throws when the client has left. */
-  async write(data: string | Uint8Array): Promise<void> {
+  write(data: string | Uint8Array): Promise<void> {
+    return this.#writing = this.#writing.then(() => this.#writeAll(data));
+  }
+
+  async #writeAll(data: string | Uint8Array): Promise<void> {
     let bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
     while (bytes.length > 0) bytes = bytes.subarray(await this.#conn.write(bytes));
   }
