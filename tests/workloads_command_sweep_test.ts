@@ -52,6 +52,7 @@ async function withSweeps(
 }
 
 const CSV = "result/benchmark_vllm_all_cuda_result.csv";
+const CASES = "result/benchmark_vllm_all_cuda_cases.jsonl";
 const STATE = "result/benchmark_vllm_all_cuda_cases.jsonl";
 const LOG = "log/benchmark_all_cuda.log";
 
@@ -116,6 +117,29 @@ Deno.test("sweep warms up outside of the rows, and lists no case twice by defaul
     const phases = (await readRecordFile(records)).records.map(({ phase }) => phase);
     assertEquals(phases.filter((phase) => phase === "warmup").length, 2);
     assertEquals(phases.length, 8);
+  });
+});
+
+Deno.test("sweep --resume leaves out lines that cannot be used, and runs their cases again", async () => {
+  await withSweeps(async ({ folder, run, read }) => {
+    await run(["--clients=1,2,3"]);
+    const path = `${folder}/${CASES}`;
+    const lines = (await read(CASES)).split("\n");
+    lines[2] = lines[2]!.replace('"index":1', '"index":"one"');
+    lines[3] = lines[3]!.replace('"row":["7"', '"row":["=1+1"');
+    await Deno.writeTextFile(path, lines.join("\n"));
+    const resumed = await run(["--clients=1,2,3", "--resume"]);
+    assertStringIncludes(
+      resumed.err,
+      `${CASES}, line 3 is left out, and its case runs again: index is "one", not a whole number`,
+    );
+    assertEquals(resumed.out.match(/CLIENTS\d/g), ["CLIENTS2"]);
+    // What the file claims is no formula in the table.
+    assertMatch(await read(CSV), /^'=1\+1,1,3,/m);
+    await Deno.writeTextFile(path, `${lines[0]!.replace('"cases":[', '"cases":[1,')}\n`);
+    const { code, err } = await run(["--clients=1,2,3", "--resume"]);
+    assertEquals(code, 2);
+    assertStringIncludes(err, "it is not the state of a sweep (cases[0] is 1, not an object)");
   });
 });
 

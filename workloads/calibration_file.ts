@@ -11,6 +11,17 @@ import type {
   MemoryPerStream,
 } from "../metrics/run.ts";
 import { formatMib } from "../metrics/format.ts";
+import {
+  countTo,
+  listOf,
+  numberFrom,
+  objectOf,
+  oneOf,
+  optional,
+  readSmallFile,
+  textTo,
+} from "./json_shape.ts";
+import { calibrationCell, calibrationLimit, memoryPerStream } from "./record_shape.ts";
 import { fileError, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -194,25 +205,55 @@ export async function saveCalibration(
   return path;
 }
 
+/** Of all machines of a user, with thousands of cells each. */
+const MOST_BYTES = 64 * 2 ** 20;
+const MOST_ENTRIES = 1e5;
+
+const machineShape = objectOf<MachineCalibration>({
+  machine: objectOf<CalibratedMachine>({
+    os: textTo(1000),
+    arch: textTo(1000),
+    cpu: optional(textTo(1000)),
+    cores: countTo(1e6),
+    effectiveCores: optional(numberFrom(0, 1e6)),
+    memoryMiB: optional(numberFrom(0, 1e12)),
+    deno: textTo(1000),
+    version: textTo(1000),
+  }),
+  savedAt: textTo(1000),
+  cells: listOf(calibrationCell, MOST_ENTRIES),
+  limits: listOf(calibrationLimit, MOST_ENTRIES),
+  memory: optional(listOf(memoryPerStream, MOST_ENTRIES)),
+  capacityPerSec: optional(numberFrom(0, 1e15)),
+});
+const fileShape = objectOf<CalibrationFile>({
+  schema: oneOf([SCHEMA]),
+  machines: listOf(machineShape, MOST_ENTRIES),
+});
+
 async function readMachines(path: string): Promise<readonly MachineCalibration[]> {
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = await readSmallFile(path, MOST_BYTES);
   } catch (error) {
     throw fileError(`Cannot read the calibration ${path}`, error);
   }
-  let content: Partial<CalibrationFile> | null;
+  let content: unknown;
   try {
     content = JSON.parse(text);
   } catch {
-    content = null;
+    throw notOurs(path, "it is not JSON");
   }
-  if (content?.schema !== SCHEMA || !Array.isArray(content.machines)) {
-    throw new UserError(
-      `Cannot use ${path} as a calibration: such files are written by "tokometer calibrate"`,
-    );
-  }
-  return content.machines;
+  const problem = fileShape(content, "");
+  if (problem !== undefined) throw notOurs(path, problem);
+  return (content as CalibrationFile).machines;
+}
+
+function notOurs(path: string, problem: string): UserError {
+  return new UserError(
+    `Cannot use ${path} as a calibration: ${problem}; such files are written by ` +
+      '"tokometer calibrate"',
+  );
 }
 
 function permittedDefault(name: "read" | "write"): string | undefined {

@@ -61,7 +61,7 @@ async function runSweep(given: GivenSweepValues, host: Host): Promise<number> {
   const server = { ...values, tp: launch === undefined ? 1 : gpusOf(tp) };
   const place = { address: values.baseUrl, shown: "--base-url" };
   return await measureChosen(server, host, place, async ({ url }) => {
-    const planned = await planSweep(values, url);
+    const planned = await planSweep(values, url, host);
     return { plan: planned.plans[0]!, run: (watched) => measureCases(planned, values, watched) };
   });
 }
@@ -83,7 +83,11 @@ interface PlannedSweep {
   readonly finished?: ReadonlyMap<number, SweepEnd>;
 }
 
-async function planSweep(values: SweepValues, url: string): Promise<PlannedSweep> {
+async function planSweep(
+  values: SweepValues,
+  url: string,
+  host: Host,
+): Promise<PlannedSweep> {
   const cases = await sweepCases(values);
   const plans: BenchPlan[] = [];
   // All of them before the first starts: a mistake in the options is not a failed case.
@@ -96,7 +100,9 @@ async function planSweep(values: SweepValues, url: string): Promise<PlannedSweep
     options: repeatableValues(SWEEP_OPTIONS, values),
     cases,
   };
-  const state = values.resume ? await readSweepState(files.cases) : undefined;
+  const state = values.resume
+    ? await readSweepState(files.cases, (line) => host.note(line))
+    : undefined;
   const finished = state === undefined ? undefined : finishedCases(state, header);
   // A resumed sweep keeps its first line, with the time and version of its start.
   const begun = state === undefined ? header : state.header;

@@ -52,19 +52,21 @@ export function numberFrom(min: number, max: number): Shape {
       : wrong(value, at, wanted);
 }
 
-/** A whole number from 0 on. */
-export function countTo(max: number): Shape {
-  const wanted = `a whole number from 0 to ${max}`;
+/** A whole number. */
+export function countTo(max: number, min: number = 0): Shape {
+  const wanted = `a whole number from ${min} to ${max}`;
   return (value, at) =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
       ? undefined
       : wrong(value, at, wanted);
 }
 
 /** A text of at most so many UTF-16 units. */
-export function textTo(max: number): Shape {
+export function textTo(max: number, min: number = 0): Shape {
   return (value, at) => {
-    if (typeof value !== "string") return wrong(value, at, "a text");
+    if (typeof value !== "string" || value.length < min) {
+      return wrong(value, at, min > 0 ? "a text that is not empty" : "a text");
+    }
     return value.length <= max
       ? undefined
       : `${at} has ${value.length} characters, more than ${max}`;
@@ -102,10 +104,11 @@ export function listOf(shape: Shape, most: number): Shape {
 export function objectOf<T>(shapes: ShapesOf<T>): Shape {
   const fields = Object.entries<Shape>(shapes);
   return (value, at) => {
-    if (!isPlain(value)) return wrong(value, at, "an object");
+    if (!isPlain(value)) return wrong(value, at === "" ? "it" : at, "an object");
     for (const [name, shape] of fields) {
-      const found = shape(Object.hasOwn(value, name) ? value[name] : undefined, "");
-      if (found !== undefined) return shape(value[name], at === "" ? name : `${at}.${name}`);
+      const own = Object.hasOwn(value, name) ? value[name] : undefined;
+      const found = shape(own, "");
+      if (found !== undefined) return shape(own, at === "" ? name : `${at}.${name}`);
     }
     return undefined;
   };

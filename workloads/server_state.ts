@@ -4,6 +4,7 @@
  * @module
  */
 import type { ProcessIdentity } from "../backends/process_tree.ts";
+import { countTo, numberFrom, objectOf, optional, readSmallFile, textTo } from "./json_shape.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** A server that `tokometer serve start` has started; without its command line, which may hold a key. */
@@ -75,22 +76,37 @@ export async function readStates(folder: string): Promise<ReadonlyMap<string, Se
   return states;
 }
 
+/** Some hundred bytes. */
+const MOST_BYTES = 1 << 20;
+
+const name = textTo(1e5, 1);
+const stateShape = objectOf<ServerState>({
+  engine: name,
+  protocol: name,
+  url: name,
+  // A wrong number would end processes of other users.
+  process: objectOf<ProcessIdentity>({
+    pid: countTo(2 ** 53, 2),
+    mark: name,
+    startTicks: optional(numberFrom(0, 1e18)),
+  }),
+  log: name,
+  logStart: countTo(2 ** 53),
+  startedAt: textTo(1e5),
+});
+
 async function readState(path: string): Promise<ServerState | undefined> {
-  let value: Partial<ServerState> | null;
+  let value: unknown;
   try {
-    value = JSON.parse(await Deno.readTextFile(path));
+    value = JSON.parse(await readSmallFile(path, MOST_BYTES));
   } catch (error) {
     // Another command has stopped this server since the folder was listed.
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw unreadable(path, (error as Error).message);
   }
-  const { pid, mark } = value?.process ?? {};
-  const texts = [value?.engine, value?.protocol, value?.url, value?.log, mark];
-  // A wrong number would end processes of other users.
-  const sound = texts.every((text) => typeof text === "string" && text !== "") &&
-    typeof pid === "number" && Number.isSafeInteger(pid) && pid > 1;
-  if (!sound) throw unreadable(path, "it does not describe a server");
+  const problem = stateShape(value, "");
+  if (problem !== undefined) throw unreadable(path, `it does not describe a server (${problem})`);
   return value as ServerState;
 }
 

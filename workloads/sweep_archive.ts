@@ -62,7 +62,7 @@ export async function archiveSweep(files: SweepFiles): Promise<string | undefine
     for (const name of await namesIn(files.resultFolder)) {
       if (RESULTS.test(name)) names.push(name);
     }
-    const log = await readIfThere(files.log);
+    const log = await beginningOf(files.log);
     if (names.length === 0 && log === undefined) return undefined;
     const date = dateOfLog(log) ?? await dateOfFiles(files, names);
     const folder = await newFolder(`${files.resultFolder}/${date}`);
@@ -117,10 +117,14 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** The text of a file, if it exists. */
-export async function readIfThere(path: string): Promise<string | undefined> {
+const MOST_LINE_BYTES = 4096;
+
+/** The beginning of a file's text, if it exists. */
+async function beginningOf(path: string): Promise<string | undefined> {
   try {
-    return await Deno.readTextFile(path);
+    using file = await Deno.open(path);
+    const bytes = new Uint8Array(MOST_LINE_BYTES);
+    return new TextDecoder().decode(bytes.subarray(0, await file.read(bytes) ?? 0));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -149,7 +153,7 @@ interface SweepLog {
 /** Opens the log; a new one begins with the line that {@linkcode archiveSweep} looks for. */
 export async function openSweepLog(files: SweepFiles, nowMs: () => number): Promise<SweepLog> {
   await Deno.mkdir(files.logFolder, { recursive: true });
-  if (await readIfThere(files.log) === undefined) {
+  if (await beginningOf(files.log) === undefined) {
     const first = `[INFO] benchmark_all_cuda.sh started at ${dateText(nowMs())}\n`;
     await Deno.writeTextFile(files.log, first);
   }

@@ -5,9 +5,20 @@
  *
  * @module
  */
-import { readIfThere } from "./sweep_archive.ts";
+import {
+  anything,
+  countTo,
+  listOf,
+  mapOf,
+  numberFrom,
+  objectOf,
+  oneOf,
+  optional,
+  readSmallFile,
+  textTo,
+} from "./json_shape.ts";
 import type { SweepCase } from "./sweep_cases.ts";
-import { UserError } from "./user_error.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** The first line. Options without secrets (T38). */
 export interface SweepHeader {
@@ -38,34 +49,87 @@ interface SweepState {
   readonly ends: readonly SweepEnd[];
 }
 
+/** Thousands of cases, a kilobyte each. */
+const MOST_BYTES = 64 * 2 ** 20;
+const MOST_CASES = 1e5;
+const text = textTo(1e5);
+const number = numberFrom(0, 1e12);
+
+const caseShape = objectOf<SweepCase>({
+  clients: number,
+  turns: number,
+  prompts: number,
+  rampUpTime: number,
+  stopTime: number,
+});
+const headerShape = objectOf<SweepHeader>({
+  schema: oneOf(["tokometer.sweep/1"]),
+  version: text,
+  startedAt: text,
+  options: mapOf(anything, 1000),
+  cases: listOf(caseShape, MOST_CASES),
+});
+const endShape = objectOf<SweepEnd>({
+  index: countTo(MOST_CASES),
+  case: caseShape,
+  endedAt: text,
+  row: optional(listOf(text, 1000)),
+  failed: optional(text),
+  records: optional(text),
+});
+
 /**
  * Reads the state of the last sweep. A last line that was cut off is left out.
  *
+ * @param note is told of every other line that is left out: its case runs again.
  * @throws {UserError} when the file is something else.
  */
-export async function readSweepState(path: string): Promise<SweepState | undefined> {
-  const text = await readIfThere(path);
-  if (text === undefined) return undefined;
-  const lines = text.split("\n");
+export async function readSweepState(
+  path: string,
+  note: (line: string) => void,
+): Promise<SweepState | undefined> {
+  let content: string;
+  try {
+    content = await readSmallFile(path, MOST_BYTES);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw fileError(`Cannot read ${path}`, error);
+  }
+  const lines = content.split("\n");
   // What follows the last line end is empty, or half a line.
   lines.pop();
-  const [header, ...ends] = lines.map((line) => {
-    try {
-      return JSON.parse(line) as Record<string, unknown>;
-    } catch {
-      throw notOurs(path);
+  let header: SweepHeader | undefined;
+  const ends: SweepEnd[] = [];
+  for (const [i, line] of lines.entries()) {
+    const value = parsed(line);
+    const problem = value === undefined
+      ? "it is not JSON"
+      : (header === undefined ? headerShape : endShape)(value, "");
+    if (problem === undefined) {
+      if (header === undefined) header = value as SweepHeader;
+      else ends.push(value as SweepEnd);
+    } else if (header === undefined) {
+      throw notOurs(path, problem);
+    } else {
+      note(`warning: ${path}, line ${i + 1} is left out, and its case runs again: ${problem}`);
     }
-  });
-  if (header?.schema !== "tokometer.sweep/1") throw notOurs(path);
-  return {
-    header: header as unknown as SweepHeader,
-    ends: ends as unknown as readonly SweepEnd[],
-  };
+  }
+  if (header === undefined) throw notOurs(path, "it is empty");
+  return { header, ends };
 }
 
-function notOurs(path: string): UserError {
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function notOurs(path: string, problem: string): UserError {
   return new UserError(
-    `Cannot resume from ${path}: it is not the state of a sweep; leave out --resume to start anew`,
+    `Cannot resume from ${path}: it is not the state of a sweep (${problem}); leave out --resume ` +
+      "to start anew",
   );
 }
 
@@ -83,7 +147,9 @@ export function finishedCases(state: SweepState, now: SweepHeader): ReadonlyMap<
     );
   }
   return new Map(
-    state.ends.filter(({ row }) => row !== undefined).map((end) => [end.index, end] as const),
+    state.ends.filter(({ row, index }) => row !== undefined && index < now.cases.length).map((
+      end,
+    ) => [end.index, end] as const),
   );
 }
 
