@@ -30,6 +30,7 @@ import {
   readCommandLine,
   readConfigFile,
   redactCommandLine,
+  refuseMasked,
   renderHelp,
   renderOverview,
   resolveSecrets,
@@ -152,6 +153,7 @@ async function run(
     ? await readConfigFile(common.config, command)
     : {};
   const { given } = readCommandLine(command, argv, config);
+  refuseMasked(command, config, given);
   keepSecrets(command.options, { ...config, ...given });
   const values = await resolveSecrets(command, completeValues(command, { ...config, ...given }));
   keepSecrets(command.options, values);
@@ -166,7 +168,9 @@ async function run(
       line.around(() => stdout(ready.endsWith("\n") ? ready : `${ready}\n`));
     },
     note,
-    progress: common.quiet === true ? () => {} : (text) => line.show(shown(text)),
+    progress: common.quiet === true
+      ? () => {}
+      : (text) => line.show(shown(text).replace(/\s/g, " ")),
     stdoutIsTerminal,
     color: typeof common.color === "boolean" ? common.color : stdoutIsTerminal && !outside.noColor,
     get columns(): number {

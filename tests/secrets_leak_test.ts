@@ -101,6 +101,15 @@ Deno.test("no output of a run holds a secret that the server repeats", () =>
         assertStringIncludes(records, "api-version=2024-10-21&subscription-key=***");
         assertStringIncludes(records, '"top_k":3');
 
+        // `***` would be sent as it stands.
+        const config = ["bench", `--config=${out}/records.jsonl`, `--api-key=${KEY}`, "--no-save"];
+        const refused = await runCli(config);
+        assertEquals(refused.code, 2);
+        assertStringIncludes(
+          refused.err,
+          'Cannot use "endpoint" of --config: it was stored without',
+        );
+
         for (const format of ["table", "csv", "json", "html"]) {
           const again = await runCli(["report", out, `--format=${format}`, "--max-failures=100"]);
           assertEquals(again.code, 0, again.err);

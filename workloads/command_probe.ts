@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visibleLine } from "../backends/visible_text.ts";
 import { systemClock } from "../backends/clock.ts";
 import { decodeSingle } from "../backends/decode.ts";
 import { defined } from "../backends/defined.ts";
@@ -208,13 +209,13 @@ function explain(
   }
   const { usage } = event;
   const parts = [
-    event.error === undefined ? "" : `error: ${event.error}`,
+    event.error === undefined ? "" : `error: ${visibleLine(event.error)}`,
     event.reasoning ? `thinking ${JSON.stringify(event.reasoning)}` : "",
     event.text ? `text ${JSON.stringify(event.text)}` : "",
     event.textSoFar === undefined ? "" : `text so far ${JSON.stringify(event.textSoFar)}`,
     event.newTokens === undefined ? "" : `${event.newTokens} new tokens (${event.source})`,
     event.totalTokens === undefined ? "" : `${event.totalTokens} tokens so far (${event.source})`,
-    event.finishReason === undefined ? "" : `finish: ${event.finishReason}`,
+    event.finishReason === undefined ? "" : `finish: ${visibleLine(event.finishReason)}`,
     usage === undefined
       ? ""
       : `usage: prompt ${usage.promptTokens ?? "?"}, output ${usage.outputTokens ?? "?"}` +
@@ -243,7 +244,7 @@ function describe(record: RequestRecord, status: number): string[] {
     `tokens         prompt ${count(record.promptTokens)}, output ${count(record.outputTokens)}, ` +
     `asked for ${record.requestedTokens}`,
     `reads, events  ${record.reads}, ${record.events}`,
-    `finish reason  ${record.finishReason ?? "n/a"}`,
+    `finish reason  ${visibleLine(record.finishReason ?? "n/a")}`,
     `connection     ${record.connection}` +
     (record.connectMs === undefined ? "" : `, connected in ${ms(record.connectMs)}`),
     `text           ${JSON.stringify(record.text ?? "")}`,

@@ -30,6 +30,7 @@ import {
   statePort,
   writeState,
 } from "./server_state.ts";
+import { maskSecretsInFile } from "./server_log_secrets.ts";
 import { shellLine, splitShellWords } from "./shell_split.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
 
@@ -218,6 +219,8 @@ async function start(given: ServeValues, host: Host): Promise<number> {
     host.print(`SERVER PID: ${server.pid}`);
     host.note(`Log: ${plan.logPath}`);
     await awaitReady(plan, server, host);
+    // Engines print their arguments as they start.
+    await maskSecretsInFile(server.logPath, server.logStart);
     ready = true;
   } catch (error) {
     if (error instanceof UserError && error.exitCode === EXIT.unreachable) {

@@ -50,7 +50,7 @@ export {
 } from "./live_progress.ts";
 export type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
 export { arrivalTimes } from "./load_arrival.ts";
-export { configValues, readConfigFile } from "./option_config_file.ts";
+export { configValues, readConfigFile, refuseMasked } from "./option_config_file.ts";
 export { EXIT_CODES, type HelpOptions, renderHelp, renderOverview } from "./option_help.ts";
 export { type CommandLine, completeValues, parseOptions, readCommandLine } from "./option_parse.ts";
 export { keepSecrets, redactCommandLine, resolveSecrets } from "./option_secret.ts";

@@ -11,6 +11,7 @@ import { withoutUnneeded } from "./option_needs.ts";
 import { COMMON_OPTIONS, convertJson, withDefaults } from "./option_parse.ts";
 import { nearestName } from "./option_suggest.ts";
 import { indexOptions, kebabCase, listOptions, plainName } from "./option_table.ts";
+import { MASK } from "./secret.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** A first line longer than this is not the header of a record file. */
@@ -112,6 +113,22 @@ function fromHeader(header: JsonObject, path: string, command: CommandTable): Va
   const given = configValues(command, options, path);
   const effective = withoutUnneeded(command.options, withDefaults(command.options, given));
   return Object.fromEntries(Object.entries(given).filter(([key]) => key in effective));
+}
+
+/**
+ * Refuses values of a file in which a secret was masked: `***` would be sent as it stands.
+ *
+ * @param given on the command line, which wins over the file.
+ * @throws {UserError}
+ */
+export function refuseMasked(command: CommandTable, config: Values, given: Values): void {
+  for (const { key, name } of listOptions(command.options)) {
+    if (given[key] !== undefined || !JSON.stringify(config[key] ?? "").includes(MASK)) continue;
+    throw new UserError(
+      `Cannot use "${name}" of --config: it was stored without its secret (${MASK}); give --${name} ` +
+        "on the command line",
+    );
+  }
 }
 
 /** The header of a record file, which may be gigabytes long; nothing for other files. */
