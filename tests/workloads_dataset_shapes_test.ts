@@ -171,6 +171,7 @@ Deno.test("CSV is read by its header, plain text line by line", async () => {
     ["one", "  two ", "three"],
   ]);
   assertEquals(text.prompts.map(({ id }) => id), ["1", "3", "4"]);
+  assertEquals((await loadContent("prompts", "one\ntwo")).kind, "text");
   // By content, not by name.
   assertEquals((await loadContent("a.txt", lines([{ prompt: "x" }]))).kind, "jsonl");
 });

@@ -61,7 +61,8 @@ export async function chooseDataset(
   return recognizing.find(({ options }) => own.every((key) => key in options)) ??
     recognizing[0] ??
     readers.find(({ fileEndings = [] }) => fileEndings.some((end) => path.endsWith(end))) ??
-    readers[0]!;
+    // Text of no known form; what cannot be read is refused by any of them.
+    (rows === undefined ? readers[0]! : text);
 }
 
 /** Whether the file holds whole requests, so that no length is to be forced on them. */
@@ -74,11 +75,13 @@ export async function holdsRequests(
   return areRequests(await firstRows(path) ?? [], extra);
 }
 
-/** Absent where the file is no JSON or cannot be read: its dataset will say why. */
+/** None where the file is no JSON; absent where it cannot be read: its dataset will say why. */
 async function firstRows(path: string): Promise<readonly unknown[] | undefined> {
   const rows: unknown[] = [];
+  let isOpen = false;
   try {
     using file = await openDatasetFile(path, { dataset: "", hint: "" });
+    isOpen = true;
     for await (const { value, problem } of jsonItems(file).each()) {
       if (problem === undefined) rows.push(value);
       if (rows.length >= LOOKED_AT) break;
@@ -86,7 +89,7 @@ async function firstRows(path: string): Promise<readonly unknown[] | undefined> 
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
   }
-  return rows.length === 0 ? undefined : rows;
+  return isOpen ? rows : undefined;
 }
 
 /** The dataset of that name. @throws {UserError} naming those that exist. */
