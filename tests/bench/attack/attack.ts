@@ -42,7 +42,9 @@ const TARGETS: readonly Target[] = [
       ...["--protocol", "openai-completions"],
       ...(one.name.startsWith("models") ? [] : ["--model", "m"]),
       // More than the kernel takes of a request that nobody reads.
-      ...(one.deaf ? ["--dataset", "synthetic", "--input-tokens", "1000000"] : []),
+      ...(one.deaf
+        ? ["--dataset", "synthetic", "--input-tokens", "1000000", "--prompts", "2"]
+        : []),
     ],
     start: (onAttack) => attack((wire) => serveHttp(one, wire, onAttack)),
   })),
@@ -54,9 +56,11 @@ const TARGETS: readonly Target[] = [
   })),
 ];
 
+const isName = TARGETS.some(({ name }) => name === values.only);
 const rows: string[][] = [];
 for (const { name, transports, options, start } of TARGETS) {
-  if (!name.includes(values.only)) continue;
+  // A whole name, or a part of several.
+  if (isName ? name !== values.only : !name.includes(values.only)) continue;
   for (const transport of transports) {
     if (values.transport !== "" && transport !== values.transport) continue;
     const over = (interrupt: boolean) =>
