@@ -1,4 +1,10 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import http2 from "node:http2";
 import { grpcTransport } from "../backends/transport_grpc.ts";
 import { loadGrpc } from "../backends/grpc_load.ts";
@@ -49,6 +55,29 @@ Deno.test("grpcAnswer() takes the first message, and needs a whole one", () => {
   for (const length of [0, 4, 5]) {
     assertThrows(() => grpcAnswer(whole.subarray(0, length)), SyntaxError, `${length} bytes`);
   }
+});
+
+Deno.test("grpc leaves turns to others while messages flood in", async () => {
+  let inTurn = 0;
+  let most = 0;
+  let over = false;
+  const turn = () => {
+    inTurn = 0;
+    if (!over) setImmediate(turn);
+  };
+  const onCall = (call: GrpcCall) => {
+    call.sendRaw(new Uint8Array(5 * 20_000));
+    call.end(0);
+  };
+  await withServer(onCall, async ({ send }) => {
+    setImmediate(turn);
+    const { end, body } = await send("", {
+      onRead: () => void (most = Math.max(most, ++inTurn)),
+    });
+    over = true;
+    assertEquals([end, body.length], [{ kind: "complete" }, 5 * 20_000]);
+  });
+  assert(most > 1 && most < 2000, `${most} messages without a turn`);
 });
 
 Deno.test("grpc does not wait for a message that is too large", async () => {
