@@ -18,7 +18,7 @@ import { checkRejectedCounts, checkStreaming, LOOK_FOR_BUFFERING } from "./check
 import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
-import { findMetric, type LoadSummary } from "./load_summary.ts";
+import { type Failure, findMetric, type LoadSummary } from "./load_summary.ts";
 import { fasterClient, highest, SLOW_GAP_MS, type VerdictEvidence } from "./check_causes.ts";
 import { checkWitness } from "./check_coverage.ts";
 import { checkPool } from "./check_pool.ts";
@@ -151,13 +151,27 @@ const checkEmpty: LoadCheck = ({ load: { counts, emptyReasons } }) => {
   ];
 };
 
-const checkFailures: LoadCheck = ({ load: { counts, failures } }) => {
+/** Failures that a proxy causes as well as the server behind it. */
+function byProxy({ kind, messages }: Failure): boolean {
+  return kind === "connect_error" ||
+    kind === "http_error" && messages.some(({ message }) => /^(407|502|503|504):/.test(message));
+}
+
+const checkFailures: LoadCheck = ({ load: { counts, failures }, header: { proxied, proxy } }) => {
   if (counts.failed === 0) return "No request failed";
   const top = failures[0]!;
+  const via = proxied === true && failures.some(byProxy)
+    ? `; requests went through the proxy ${
+      proxy ?? ""
+    } of the environment, which may be what refused`
+      .replace("  ", " ")
+    : "";
   return [
     `${formatCount(counts.failed)} of ${
       plural(counts.completed + counts.failed, "request")
-    } failed, most often ${top.kind} (${formatCount(top.count)}): ${top.messages[0]!.message}`,
+    } failed, most often ${top.kind} (${formatCount(top.count)}): ${
+      top.messages[0]!.message
+    }${via}`,
     "fix the cause before comparing: latencies are of completed requests only, so a server that fails early looks fast",
   ];
 };

@@ -123,6 +123,9 @@ function targetFacts(header: RunHeader): readonly (readonly HtmlValue[])[] {
     ["Protocol", protocol],
     ["Model", model === "" ? NOT_AVAILABLE : model],
     ["Transport", workers === 0 ? transport : `${transport} in ${plural(workers, "worker")}`],
+    ...(header.proxied === undefined
+      ? []
+      : [["Proxy of the environment", header.proxy ?? "yes"] as const]),
     ...(header.transportWhy === undefined
       ? []
       : [["Chosen by auto", header.transportWhy] as const]),

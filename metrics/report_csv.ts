@@ -97,6 +97,7 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ["limits_missed", limitNames(({ kept }) => kept === false)],
     ["limits_not_measured", limitNames(({ kept }) => kept === undefined)],
     ["server_lost_ms", ({ serverLost }) => serverLost?.atMs],
+    ["proxy", () => header.proxy],
   ];
 }
 

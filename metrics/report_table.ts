@@ -126,6 +126,10 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
       : wrapText(`auto took ${transport}: ${transportWhy}`, width).map((line) =>
         paint("dim", line)
       )),
+    ...(header.proxied === undefined ? [] : wrapText(
+      `through the proxy ${header.proxy ?? ""} of the environment`.replace("  ", " "),
+      width,
+    )),
     ...(header.merged === undefined ? [] : wrapText(mergedText(header.merged), width)),
   ];
 }

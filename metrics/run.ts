@@ -141,6 +141,8 @@ export interface RunHeader {
   readonly transportWhy?: string;
   /** Requests went through the environment's proxy, which only `fetch` and `grpc` know. */
   readonly proxied?: true;
+  /** That proxy, `host:port`; absent also in older files. */
+  readonly proxy?: string;
   /** Worker threads that send and read; 0 = the main thread does it. */
   readonly workers: Count;
   /** Served model name that was sent. */

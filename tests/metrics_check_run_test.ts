@@ -109,6 +109,15 @@ const FAULTS: readonly [
       ...[1, 2].map((index) => createFailure("wrong_length", { index, message: "0 tokens" })),
     ],
   ],
+  [
+    "failures",
+    "through the proxy proxy.example:3128 of the environment, which may be what refused",
+    [
+      createRecord(),
+      createFailure("http_error", { index: 1 }),
+    ],
+    { header: { proxied: true, proxy: "proxy.example:3128" } },
+  ],
   ["failures", "1 of 2 requests failed, most often truncated (1): it broke", [
     createRecord(),
     createFailure("truncated", { index: 1 }),

@@ -106,7 +106,14 @@ Deno.test("reportCsv gives both ends of every bracket, behind the columns that w
   const last = header.findLastIndex((name) => /_(low|high)/.test(name));
   assert(header.slice(first, last).every((name) => /_(low|high)(_ms|_per_sec)?$/.test(name)));
   assertEquals(header.slice(last + 1), [
-    ...["empty_answers", "limits_kept", "limits_missed", "limits_not_measured", "server_lost_ms"],
+    ...[
+      "empty_answers",
+      "limits_kept",
+      "limits_missed",
+      "limits_not_measured",
+      "server_lost_ms",
+      "proxy",
+    ],
   ]);
   assertEquals(header.filter((name) => name.startsWith("client_error")), []);
 });

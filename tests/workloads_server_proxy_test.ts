@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { isProxied } from "../workloads/server_proxy.ts";
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import type { Outcome } from "../backends/record.ts";
+import { findProxy, isProxied, proxyRefusal } from "../workloads/server_proxy.ts";
 
 const PROXY = "http://proxy.example:3128";
 
@@ -27,6 +28,39 @@ Deno.test("isProxied goes by the scheme's own variables", () => {
     assertEquals(proxied(url, { [variable]: "" }), false);
   }
   assertEquals(proxied("/models/tiny", { http_proxy: PROXY }), false);
+});
+
+Deno.test("findProxy names host and port, never a password", () => {
+  const cases: [value: string, address: string][] = [
+    ["http://proxy.example:3128", "proxy.example:3128"],
+    ["http://user:s3cret@proxy.example:3128/", "proxy.example:3128"],
+    ["user:s3cret@proxy.example:3128", "proxy.example:3128"],
+    ["proxy.example", "proxy.example:80"],
+    ["https://proxy.example", "proxy.example:443"],
+    ["socks5://u:s3cret@proxy.example", "proxy.example:1080"],
+    ["http://[2001:db8::1]:3128", "[2001:db8::1]:3128"],
+    ["http://user:s3cret@@:/bad url", "(its address cannot be read)"],
+  ];
+  for (const [value, address] of cases) {
+    const found = findProxy("http://llm.example", {
+      proxyLocal: false,
+      read: (name) => name === "HTTP_PROXY" ? value : undefined,
+    });
+    assertEquals(found, { address, variable: "HTTP_PROXY" }, value);
+  }
+});
+
+Deno.test("proxyRefusal speaks where it may be the proxy that refused", () => {
+  const proxy = { address: "proxy.example:3128", variable: "http_proxy" };
+  const message = "";
+  const says = (outcome: Outcome) => proxyRefusal(outcome, proxy) !== undefined;
+  for (const status of [407, 502, 503, 504]) assert(says({ kind: "http_error", status, message }));
+  for (const status of [400, 401, 404, 500]) {
+    assertFalse(says({ kind: "http_error", status, message }));
+  }
+  assert(says({ kind: "connect_error", message }));
+  assertFalse(says({ kind: "truncated", message }));
+  assertEquals(proxyRefusal({ kind: "connect_error", message }, undefined), undefined);
 });
 
 Deno.test("isProxied: local addresses only with --proxy-local", () => {

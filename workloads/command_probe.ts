@@ -27,7 +27,8 @@ import { group, option } from "./option_table.ts";
 import { refusal } from "./server_refuse.ts";
 import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
-import { overCheckingTransport } from "./run_auto_transport.ts";
+import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
+import { proxyOver } from "./server_proxy.ts";
 import { EXIT } from "./user_error.ts";
 import { whileWaiting } from "./live_waiting.ts";
 
@@ -77,7 +78,12 @@ async function runProbe(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
   const protocol = findProtocol(plan.protocol);
   const target = targetOf(plan);
   return await overCheckingTransport(plan, async (transport) => {
-    const refusing = { protocol, target, caCert: plan.caCert !== undefined };
+    const refusing = {
+      protocol,
+      target,
+      caCert: plan.caCert !== undefined,
+      proxy: proxyOver(checkingTransport(plan), plan),
+    };
     const patience = new Patience({ waitMs: plan.waitMs });
     const ask = askOver(transport, { ...refusing, patience, signal: host.interrupted });
     // The command is only printed; no server is needed.

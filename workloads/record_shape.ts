@@ -361,6 +361,7 @@ export const headerShape: Shape = objectOf<RunHeader>({
   transport: text,
   transportWhy: optional(text),
   proxied: optional(onlyTrue),
+  proxy: optional(text),
   workers: countTo(1e6),
   model: text,
   length: oneOf(["forced", "cap"]),

@@ -22,21 +22,25 @@ import { whyNotFetch } from "./run_auto_reach.ts";
 import { isProxied } from "./server_proxy.ts";
 import { transportOptions, withTransport } from "./server_target.ts";
 
+/** Name of the transport that carries the questions before the load. */
+export function checkingTransport(plan: BenchPlan): string {
+  const { transport, protocol } = plan;
+  if (transport !== AUTO_TRANSPORT) return transport;
+  if (findProtocol(protocol).carrier === "grpc") return "grpc";
+  return whyNotFetch(plan) === undefined ? "fetch" : "socket";
+}
+
 /** Opens what carries the questions before the load; closes it afterwards. */
 export function overCheckingTransport<T>(
   plan: BenchPlan,
   use: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const { transport, protocol } = plan;
-  const name = transport !== AUTO_TRANSPORT
-    ? transport
-    : findProtocol(protocol).carrier === "grpc"
-    ? "grpc"
-    : whyNotFetch(plan) === undefined
-    ? "fetch"
-    : "socket";
   return withTransport(
-    () => findTransport(name).open({ ...transportOptions(plan), clock: systemClock }),
+    () =>
+      findTransport(checkingTransport(plan)).open({
+        ...transportOptions(plan),
+        clock: systemClock,
+      }),
     use,
   );
 }

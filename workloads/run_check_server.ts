@@ -12,7 +12,8 @@ import type { Exchange, Transport } from "../backends/transport.ts";
 import { formatMs } from "../metrics/format.ts";
 import { type BenchPlan, takesLengthField } from "./bench_plan.ts";
 import { whileWaiting } from "./live_waiting.ts";
-import { overCheckingTransport } from "./run_auto_transport.ts";
+import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
+import { proxyOver } from "./server_proxy.ts";
 import { checkRequestOf } from "./run_check_request.ts";
 import type { Prepared, PrepareHooks } from "./run_prepare.ts";
 import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
@@ -193,6 +194,7 @@ async function explain(
     target,
     caCert: plan.caCert !== undefined,
     dataset: plan.dataset,
+    proxy: proxyOver(checkingTransport(plan), plan),
   };
   const served = "message" in outcome && /model|deployment/i.test(outcome.message)
     ? await listServed(refusing, transport)

@@ -13,11 +13,8 @@ import { withoutPassword } from "./option_secret.ts";
 import type { Dataset } from "./prompt.ts";
 import type { Prepared } from "./run_prepare.ts";
 import { withoutSecrets, withoutSecretsIn } from "./secret.ts";
-import { isProxied } from "./server_proxy.ts";
+import { proxyOver } from "./server_proxy.ts";
 import { VERSION } from "./version.ts";
-
-/** Transports that go through a proxy of the environment. */
-const KNOW_PROXIES: readonly string[] = ["fetch", "grpc"];
 
 /** Makes the header of the record file. */
 export async function describeRun(
@@ -25,6 +22,7 @@ export async function describeRun(
   { dataset, counter, model }: Prepared,
   commandLine: readonly string[],
 ): Promise<RunHeader> {
+  const proxy = proxyOver(plan.transport, plan);
   return {
     schema: RECORD_SCHEMA,
     version: VERSION,
@@ -37,9 +35,7 @@ export async function describeRun(
     transport: plan.transport,
     ...defined({ transportWhy: plan.transportWhy }),
     workers: plan.workers,
-    ...(isProxied(plan.url, plan) && KNOW_PROXIES.includes(plan.transport)
-      ? { proxied: true }
-      : {}),
+    ...(proxy === undefined ? {} : { proxied: true, proxy: proxy.address }),
     model: withoutSecrets(model),
     length: plan.length,
     stream: plan.stream,

@@ -15,7 +15,8 @@ import type { ProgressState } from "./live_progress.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import type { Load, Stop } from "./load.ts";
 import type { Dataset, TokenCounter } from "./prompt.ts";
-import { overCheckingTransport } from "./run_auto_transport.ts";
+import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
+import { proxyOver } from "./server_proxy.ts";
 import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
@@ -71,7 +72,12 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
   }
   return await overCheckingTransport(plan, async (transport) => {
     const patience = new Patience({ waitMs: plan.waitMs });
-    const refusing = { protocol, target, caCert: plan.caCert !== undefined };
+    const refusing = {
+      protocol,
+      target,
+      caCert: plan.caCert !== undefined,
+      proxy: proxyOver(checkingTransport(plan), plan),
+    };
     const ask = askOver(transport, { ...refusing, patience, signal: hooks.stopSignal });
     const model = modelOf(ownFields) ??
       await whileWaiting(chooseModel(refusing, ask, plan.model, hooks.note), {

@@ -1,41 +1,101 @@
 /**
- * Whether the environment's proxy stands between this client and the server: only some transports
+ * Which proxy of the environment stands between this client and the server: only some transports
  * know proxies.
  *
  * @module
  */
+import type { Outcome } from "../backends/record.ts";
 import { LOCAL_ADDRESSES } from "../backends/local_address.ts";
 
 /** Reads a variable; `undefined` when it is not set, or may not be read. */
 export type ReadVariable = (name: string) => string | undefined;
 
+/** A proxy of the environment. */
+export interface Proxy {
+  /** `host:port`, without a name or a password. */
+  readonly address: string;
+  /** The variable that sets it. */
+  readonly variable: string;
+}
+
+/** Whose proxy is looked for. */
+interface ProxyOptions {
+  /** `--proxy-local`: for local addresses, too. */
+  readonly proxyLocal: boolean;
+  readonly read?: ReadVariable;
+}
+
+/** Transports that go through a proxy of the environment. */
+const KNOW_PROXIES: readonly string[] = ["fetch", "grpc"];
+
+/** The proxy that requests over this transport go through; absent = none. */
+export function proxyOver(
+  transport: string,
+  { url, proxyLocal }: { readonly url: string; readonly proxyLocal: boolean },
+): Proxy | undefined {
+  return KNOW_PROXIES.includes(transport) ? findProxy(url, { proxyLocal }) : undefined;
+}
+
+/** Whether requests to that address go through a proxy of the environment: {@linkcode findProxy}. */
+export function isProxied(url: string, options: ProxyOptions): boolean {
+  return findProxy(url, options) !== undefined;
+}
+
+/** Statuses with which proxies say that they, and not the server, refuse. */
+const PROXY_STATUSES: readonly number[] = [407, 502, 503, 504];
+
 /**
- * Whether requests to that address go through a proxy of the environment, by the rules of Deno's
+ * What is to be said where it may be the proxy that refused, a sentence without a period; absent where
+ * it is not.
+ */
+export function proxyRefusal(outcome: Outcome, proxy: Proxy | undefined): string | undefined {
+  if (proxy === undefined) return undefined;
+  const refused = outcome.kind === "connect_error" || outcome.kind === "timeout" ||
+    outcome.kind === "http_error" && PROXY_STATUSES.includes(outcome.status);
+  if (!refused) return undefined;
+  return `it went through the proxy ${proxy.address} of the environment (${proxy.variable}), which ` +
+    "may be what refuses; NO_PROXY=HOST goes past it";
+}
+
+/**
+ * The proxy of the environment through which requests to that address go, by the rules of Deno's
  * `fetch` and of gRPC's library. Never asks for a permission: a variable that may not be read counts
  * as not set.
- *
- * @param proxyLocal `--proxy-local`: for local addresses, too.
  */
-export function isProxied(
+export function findProxy(
   url: string,
-  { proxyLocal, read = readPermitted }: {
-    readonly proxyLocal: boolean;
-    readonly read?: ReadVariable;
-  },
-): boolean {
+  { proxyLocal, read = readPermitted }: ProxyOptions,
+): Proxy | undefined {
   const [, scheme] = /^(https?|grpcs?):\/\//i.exec(url) ?? [];
   // URL knows no default rules for grpc:, so the host is read as http's.
   const server = URL.parse(url.replace(/^grpc/i, "http"));
-  if (scheme === undefined || server === null) return false;
+  if (scheme === undefined || server === null) return undefined;
   const host = server.hostname.replace(/^\[|\]$/g, "");
   const names = VARIABLES[scheme.toLowerCase()]!;
   // Of two spellings Deno takes the upper one.
   const valueOf = (name: string) => read(name.toUpperCase()) || read(name);
-  if (names.every((name) => !valueOf(name))) return false;
-  if (!proxyLocal && isExempt(host, LOCAL_ADDRESSES)) return false;
+  const variable = names.flatMap((name) => [name.toUpperCase(), name]).find((name) => read(name));
+  if (variable === undefined) return undefined;
+  if (!proxyLocal && isExempt(host, LOCAL_ADDRESSES)) return undefined;
   const exempt = scheme.startsWith("grpc") ? valueOf("no_grpc_proxy") : undefined;
-  return !isExempt(host, (exempt ?? valueOf("no_proxy") ?? "").split(","));
+  if (isExempt(host, (exempt ?? valueOf("no_proxy") ?? "").split(","))) return undefined;
+  return { address: proxyAddress(read(variable)!), variable };
 }
+
+/** `host:port` of a variable's value, which may hold a password. */
+function proxyAddress(value: string): string {
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`);
+  // Nothing of what cannot be read is repeated.
+  if (!url?.hostname) return "(its address cannot be read)";
+  return `${url.hostname}:${url.port || DEFAULT_PORTS[url.protocol] || "80"}`;
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, string>> = {
+  "https:": "443",
+  "socks5:": "1080",
+  "socks5h:": "1080",
+  "socks4:": "1080",
+};
 
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   http: ["http_proxy", "all_proxy"],

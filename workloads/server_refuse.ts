@@ -9,6 +9,7 @@ import { isObject } from "../backends/json_event.ts";
 import type { RefusedQuestion } from "../backends/json_ask.ts";
 import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
+import { type Proxy, proxyRefusal } from "./server_proxy.ts";
 import { lookAtPort } from "./server_port.ts";
 import { explainRefusal } from "./server_refusal.ts";
 import {
@@ -26,6 +27,8 @@ export interface Refusing {
   /** `--ca-cert` is given. */
   readonly caCert?: boolean;
   readonly dataset?: string;
+  /** The proxy of the environment that is asked; absent = the server itself is. */
+  readonly proxy?: Proxy | undefined;
 }
 
 /** A refusal of one request. */
@@ -72,7 +75,8 @@ export async function refusal(refusing: Refusing, refused: Refused): Promise<Err
     /model|info/.test(facts.path);
   return new UserError(
     `Cannot ${noAnswer ? "reach" : "use"} ${place}${noAnswer ? "" : ` as ${protocol.name}`}: ` +
-      sentence(facts) + (models ? `; --model NAME leaves out the question for ${facts.path}` : ""),
+      sentence(facts) + viaProxy(outcome, refusing) +
+      (models ? `; --model NAME leaves out the question for ${facts.path}` : ""),
     EXIT.unreachable,
   );
 }
@@ -93,9 +97,15 @@ export async function modelRefusal(
   const named = status < 400 || [401, 407, 429, 503].includes(status);
   return new UserError(
     `Cannot find out the model of ${refusing.target.baseUrl}: ${sentence(facts)}` +
+      viaProxy({ kind: "http_error", status, message: said }, refusing) +
       (named ? "" : "; or give --model NAME, then the list is not asked for"),
     EXIT.unreachable,
   );
+}
+
+function viaProxy(outcome: Outcome, { proxy }: Refusing): string {
+  const text = proxyRefusal(outcome, proxy);
+  return text === undefined ? "" : `; ${text}`;
 }
 
 /** What came, what it means, what to do. */
@@ -136,7 +146,8 @@ async function factsOf(refusing: Refusing, refused: Refused): Promise<RefusalFac
     ...(served === undefined ? {} : { served }),
     ...(dataset === undefined ? {} : { dataset }),
   };
-  if (!leavesOpenWhatSpeaks(facts)) return facts;
+  // Behind a proxy the server may not be reachable in another way.
+  if (refusing.proxy !== undefined || !leavesOpenWhatSpeaks(facts)) return facts;
   const speaks = await lookAtPort(target.baseUrl);
   return speaks === undefined ? facts : { ...facts, speaks };
 }
