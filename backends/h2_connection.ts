@@ -35,7 +35,13 @@ import {
 } from "./h2_frames.ts";
 import { type Field, HpackDecoder } from "./hpack.ts";
 import { showBytes } from "./limits.ts";
-import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_connection.ts";
+import {
+  FullReads,
+  type OpenSocket,
+  type Origin,
+  type Socket,
+  type SocketEvents,
+} from "./socket_connection.ts";
 
 /** Window of each stream. Data is taken at once, so a large window only saves WINDOW_UPDATEs. */
 const STREAM_WINDOW_BYTES = 8 * 1024 * 1024;
@@ -88,8 +94,12 @@ export abstract class H2Stream {
   abstract onFields(atMs: number, fields: readonly Field[]): void;
   /** `source[from, to)` is data; the next read overwrites it. */
   abstract onData(source: Uint8Array, from: number, to: number): void;
-  /** The read is over that brought data, which came at most `widthMs` earlier; NaN = unknown. */
-  abstract onReadEnd(atMs: number, widthMs: number): void;
+  /**
+   * The read is over that brought data, which came at most `widthMs` earlier; NaN = unknown.
+   *
+   * @param restOfMs stamp of the read before it, whose rest it took; `undefined` = none.
+   */
+  abstract onReadEnd(atMs: number, widthMs: number, restOfMs: number | undefined): void;
   /** The stream is over; nothing follows. */
   abstract onEnd(atMs: number, end: StreamEnd): void;
 }
@@ -137,6 +147,8 @@ export class H2Connection implements SocketEvents, FrameSink {
   #atMs = 0;
   /** How much earlier it may have come. */
   #widthMs = NaN;
+  readonly #fullReads = new FullReads();
+  #restOfMs: number | undefined;
   readonly #touched: H2Stream[] = [];
   /** Where the data of the current frame goes; `undefined` if the stream is gone. */
   #dataStream: H2Stream | undefined;
@@ -222,6 +234,7 @@ export class H2Connection implements SocketEvents, FrameSink {
   onBytes(buffer: Uint8Array, count: number): void {
     this.#atMs = this.#host.clock.now();
     this.#widthMs = this.#socket.readWidthMs?.(this.#atMs) ?? NaN;
+    this.#restOfMs = this.#fullReads.restOf(this.#atMs, count);
     if (this.#destroyed) return;
     try {
       this.#reader.push(buffer, 0, count);
@@ -491,7 +504,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#forget(stream);
     if (stream.touched) {
       stream.touched = false;
-      stream.onReadEnd(this.#atMs, this.#widthMs);
+      stream.onReadEnd(this.#atMs, this.#widthMs, this.#restOfMs);
     }
     stream.onEnd(this.#atMs, end);
     this.#madeRoom();
@@ -515,7 +528,7 @@ export class H2Connection implements SocketEvents, FrameSink {
       const stream = touched[i]!;
       if (!stream.touched) continue;
       stream.touched = false;
-      stream.onReadEnd(this.#atMs, this.#widthMs);
+      stream.onReadEnd(this.#atMs, this.#widthMs, this.#restOfMs);
     }
     touched.length = 0;
   }

@@ -17,6 +17,24 @@ const CR = 13;
 /** What sockets read to: a read that fills it leaves something behind. */
 export const READ_BYTES: number = 64 * 1024;
 
+/** The reads of one socket: what one has no room for comes with the next. */
+export class FullReads {
+  /** First and latest of those in a row that were full. */
+  #firstMs = NaN;
+  #latestMs = NaN;
+
+  /** To be called for each read; the stamp of the one whose rest it takes, `undefined` = none. */
+  restOf(atMs: number, count: number): number | undefined {
+    const restOfMs = atMs - this.#firstMs < LONGEST_WAKE_UP_MS ? this.#latestMs : undefined;
+    if (count < READ_BYTES) this.#firstMs = this.#latestMs = NaN;
+    else {
+      this.#latestMs = atMs;
+      if (Number.isNaN(this.#firstMs)) this.#firstMs = atMs;
+    }
+    return restOfMs;
+  }
+}
+
 /** Where a connection goes, and how it is secured. */
 export interface Origin {
   readonly host: string;
@@ -108,8 +126,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
   #exchange: E | undefined;
   #connected = false;
   #latestMs = -Infinity;
-  /** First of the latest reads in a row that filled the buffer: what follows had no room in it. */
-  #fullMs = -Infinity;
+  readonly #fullReads = new FullReads();
 
   /** Begins to connect. An exchange may be given with `use()` at once. */
   constructor(origin: Origin, host: ConnectionHost<E>) {
@@ -172,11 +189,9 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     const bodyStart = log.bytes;
     const used = parser.push(buffer, 0, count);
     const exact = atMs === stampMs && endsWithBody(buffer, parser.bodyEnd, count);
-    if (this.#fullMs > atMs - LONGEST_WAKE_UP_MS && log.reads > 0) {
+    if (this.#fullReads.restOf(atMs, count) !== undefined && log.reads > 0) {
       log.prolong(atMs, exact && widthMs < 0);
     } else log.stamp(atMs, exact ? widthMs : Math.abs(widthMs) + (atMs - stampMs));
-    if (count < READ_BYTES) this.#fullMs = -Infinity;
-    else if (this.#fullMs === -Infinity) this.#fullMs = atMs;
     if (exchange.firstByteMs === undefined && parser.headDone) exchange.firstByteMs = atMs;
     if (exchange.onRead !== undefined && log.bytes > bodyStart) {
       exchange.onRead(atMs, log.copyFrom(bodyStart));

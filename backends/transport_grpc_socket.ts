@@ -88,6 +88,8 @@ class SocketCall extends H2Stream implements WatchedExchange {
   readonly #maxBytes: number;
   /** Body bytes there were after the last read. */
   #readTo = 0;
+  /** When that was. */
+  #readMs = NaN;
   #firstByteMs: number | undefined;
   #connection: Exchange["connection"] = "unknown";
   #sentAgain = false;
@@ -126,11 +128,13 @@ class SocketCall extends H2Stream implements WatchedExchange {
     if (this.#keepData) this.#log.append(source, from, to);
   }
 
-  onReadEnd(atMs: number, widthMs: number): void {
+  onReadEnd(atMs: number, widthMs: number, restOfMs: number | undefined): void {
     const log = this.#log;
     const from = this.#readTo;
     if (log.bytes === from) return;
-    log.stamp(atMs, widthMs);
+    if (restOfMs !== undefined && restOfMs === this.#readMs) log.prolong(atMs, false);
+    else log.stamp(atMs, widthMs);
+    this.#readMs = atMs;
     this.#readTo = log.bytes;
     countRead(this.#transport.counters, log.bytes - from);
     if (this.#onRead !== undefined) this.#onRead(atMs, log.copyFrom(from));

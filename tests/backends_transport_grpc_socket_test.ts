@@ -9,7 +9,16 @@ import { systemClock } from "../backends/clock.ts";
 import { grpcFrame } from "../backends/grpc_frames.ts";
 import { percentDecode } from "../backends/grpc_response.ts";
 import { GrpcSocketTransport, grpcSocketTransport } from "../backends/transport_grpc_socket.ts";
-import { FLAG, FRAME, makeFrame, rstStream, SETTING, windowUpdate } from "../backends/h2_frames.ts";
+import { READ_BYTES } from "../backends/socket_connection.ts";
+import {
+  FLAG,
+  FRAME,
+  FRAME_HEAD_BYTES,
+  makeFrame,
+  rstStream,
+  SETTING,
+  windowUpdate,
+} from "../backends/h2_frames.ts";
 import { encodeHpack, type Field } from "../backends/hpack.ts";
 import { COUNTER_REPLACED, type Exchange, type SendOptions } from "../backends/transport.ts";
 import {
@@ -870,6 +879,30 @@ Deno.test("grpc-socket rehearses without a server", () =>
     await transport.close();
     assertEquals([servers.length, ...counters], [0, 0, 0, 0]);
   }));
+
+Deno.test("grpc-socket: what a full buffer left behind is of the same read", async () => {
+  for (const missing of [0, 1]) {
+    const message = grpcFrame(new Uint8Array(70_000));
+    const head = headers(1);
+    // As many frames as fit into one read, or a byte less.
+    const pieces = [head];
+    let sent = 0;
+    for (let left = READ_BYTES - missing - head.length; left > 0;) {
+      const bytes = Math.min(16_384, left - FRAME_HEAD_BYTES);
+      pieces.push(data(1, message.subarray(sent, sent + bytes).toHex()));
+      sent += bytes;
+      left -= FRAME_HEAD_BYTES + bytes;
+    }
+    const { end, readEnds } = await exchange((server) => {
+      server.say(...pieces);
+      server.say(data(1, message.subarray(sent).toHex()));
+      server.say(trailers(1));
+    });
+    assertEquals(end, { kind: "complete" });
+    const expected = missing === 0 ? [message.length] : [sent, message.length];
+    assertEquals([...readEnds], expected);
+  }
+});
 
 Deno.test("grpc-socket says what its stamps leave open", async () => {
   let calledMs = 0;
