@@ -45,16 +45,18 @@ export function mapTexts<T>(value: T, change: (text: string) => string): T {
 
 /** JSON in which such characters are escaped, so that it is exact and can be shown. */
 export function visibleJson(value: unknown): string {
-  // A tab or line feed in a text is escaped already.
-  return JSON.stringify(value).replace(
-    HIDDEN,
-    (found) =>
-      Array.from(
-        { length: found.length },
-        (_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, "0")}`,
-      ).join(""),
-  );
+  const json = JSON.stringify(value);
+  // Records are long lists of numbers: one look at them must be enough.
+  return BEYOND_ASCII.test(json) ? json.replace(HIDDEN, escaped) : json;
 }
+
+function escaped(hidden: string): string {
+  const units = Array.from({ length: hidden.length }, (_, i) => hidden.charCodeAt(i));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+}
+
+// JSON escapes what is below a blank.
+const BEYOND_ASCII = /[\u007f-\uffff]/;
 
 /**
  * A cell of a table that a spreadsheet will open: in one line, and never a formula. What a program
@@ -69,6 +71,7 @@ export function visibleCell(text: string): string {
 const FORMULA = /^[\s"'\p{Cc}\p{Cf}]*[=+\-@\uff1d\uff0b\uff0d\uff20]\s*\S|^[\t\r]/u;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
+// Without the flag u, which costs as much again; the last ones are surrogate pairs.
 const HIDDEN =
   // deno-lint-ignore no-control-regex
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e007f}]/gu;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff]|\udb40[\udc00-\udc7f]/g;

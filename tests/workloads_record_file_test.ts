@@ -134,6 +134,7 @@ Deno.test("record file: what is not one is refused with its line", async () => {
         ['{"header":{"schema":"tokometer.record/1"}}\n', "line 1"],
         [header.slice(0, 100), "its first line is cut short"],
         ["", "it is empty"],
+        ["\0".repeat(33 * 2 ** 20), "Line 1 is longer than 33554432 bytes"],
       ] as const
     ) {
       const path = `${folder}/x.jsonl`;

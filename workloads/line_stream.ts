@@ -26,7 +26,8 @@ const CARRIAGE_RETURN = 0x0d;
  * Memory: one chunk and one line. Chunks may be cut anywhere and reused once the next is asked for.
  *
  * @param options.maxLineBytes longest line accepted (64 MiB).
- * @param options.leaveOutLong a longer line has no text, instead of an error; it is not kept.
+ * @param options.leaveOutLong a longer line behind the first has no text, instead of an error; it is
+ * not kept.
  * @throws {SyntaxError} for a longer line.
  */
 export async function* readLines(
@@ -72,7 +73,7 @@ export async function* readLines(
     while (true) {
       const end = chunk.indexOf(LINE_FEED, start);
       const long = gathered + (end < 0 ? chunk.length : end) - start > maxLineBytes;
-      if (long && !leaveOutLong) {
+      if (long && !(leaveOutLong && number > 1)) {
         throw new SyntaxError(`Line ${number} is longer than ${maxLineBytes} bytes`);
       }
       if (end < 0) break;

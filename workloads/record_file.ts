@@ -319,9 +319,8 @@ async function* readEntries(
   } catch (error) {
     throw fileError(`Cannot read ${path}`, error);
   }
-  const options = { maxLineBytes: MOST_LINE_BYTES, leaveOutLong: true };
   let header: RunHeader | undefined;
-  for await (const { text, number, length, whole } of readLines(file.readable, options)) {
+  for await (const { text, number, length, whole } of linesOf(path, file)) {
     if (length === 0) continue;
     if (header !== undefined && skip !== undefined && text?.startsWith(skip)) continue;
     const value = text === undefined ? undefined : parseLine(text);
@@ -337,6 +336,15 @@ async function* readEntries(
     else yield defined({ record: value?.record, end: value?.end });
   }
   if (header === undefined) throw notRecords(path, "it is empty");
+}
+
+/** @throws {UserError} for a first line that is too long; of others only the length is known. */
+async function* linesOf(path: string, { readable }: Deno.FsFile): ReturnType<typeof readLines> {
+  try {
+    yield* readLines(readable, { maxLineBytes: MOST_LINE_BYTES, leaveOutLong: true });
+  } catch (error) {
+    throw error instanceof SyntaxError ? notRecords(path, error.message) : error;
+  }
 }
 
 /** @throws {UserError} for what is no header. */
