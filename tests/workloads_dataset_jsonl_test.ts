@@ -152,6 +152,13 @@ Deno.test("jsonl refuses a file of which more than half is bad, with the reasons
   const error = await assertRejects(() => load(good.repeat(3) + "{\n".repeat(4)), UserError);
   assertStringIncludes(error.message, "4 of 7 lines left out: it is not JSON (lines 4, 5, 6 …)");
   assertEquals((await load(good.repeat(4) + "{\n".repeat(4))).prompts.length, 4);
+  const roles = Array.from(
+    { length: 50 },
+    (_, i) => ({ messages: [{ role: `r${i}`, content: "x" }] }),
+  );
+  const { skipped } = await load(good.repeat(60) + lines(...roles));
+  assertEquals(Object.keys(skipped).length, 9);
+  assertEquals(skipped["cannot be used for other reasons (lines 69, 70, 71 …)"], 42);
 });
 
 Deno.test("jsonl counts bad rows also behind those that it sends", async () => {

@@ -7,6 +7,8 @@ import { plural } from "../metrics/format.ts";
 import type { Items } from "./dataset_items.ts";
 import { UserError } from "./user_error.ts";
 
+/** Reasons that are told apart: some name what stands in the row. */
+const NAMED_REASONS = 8;
 /** Places that are named for each reason. */
 const NAMED_PLACES = 3;
 /** Names of fields that are listed. */
@@ -31,10 +33,12 @@ export class RowTally {
   /** A row that cannot be used; `problem` completes "it …". */
   addBad(number: number, problem: string): void {
     this.bad++;
-    const reason = this.#reasons.get(problem) ?? { count: 0, places: [] };
+    const isNew = !this.#reasons.has(visible(problem)) && this.#reasons.size >= NAMED_REASONS;
+    const name = isNew ? "cannot be used for other reasons" : visible(problem);
+    const reason = this.#reasons.get(name) ?? { count: 0, places: [] };
     if (reason.places.length < NAMED_PLACES) reason.places.push(number);
     reason.count++;
-    this.#reasons.set(problem, reason);
+    this.#reasons.set(name, reason);
   }
 
   /** Fields of a row without a prompt. */
@@ -102,6 +106,13 @@ export class RowTally {
 
 /** A field's name, which may hold anything, on one line. */
 function quoted(name: string): string {
-  return JSON.stringify(name.slice(0, 60))
-    .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, "?");
+  return visible(JSON.stringify(name.slice(0, 60)));
+}
+
+/** Without characters that hide or turn around what stands beside them. */
+function visible(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    "?",
+  );
 }
