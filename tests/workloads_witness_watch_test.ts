@@ -35,6 +35,21 @@ Deno.test("witness: a load's own streams are compared, and are no part of it", a
   }
 });
 
+Deno.test("witness: a load on Triton has one, whose model it finds out", async () => {
+  const server = await startSimServer({ engine: "triton", ttft: "20", itl: "10", grpcPort: 0 });
+  try {
+    const { ends: [end] } = await measureBench(server.grpcUrl!, {
+      ...LOAD,
+      transport: "grpc-socket",
+      protocol: "triton-turbomind",
+    });
+    assert(end!.witness !== undefined, end!.witnessAbsent);
+    assertGreater(end!.witness.ticks, 20);
+  } finally {
+    await server.stop();
+  }
+});
+
 Deno.test("witness: a load over TLS has one over TLS, which trusts its own engine alone", async () => {
   const server = await startSimServer({ ttft: "20", itl: "10", grpcPort: 0, tls: true });
   const caCert = await Deno.makeTempFile();

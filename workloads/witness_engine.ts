@@ -183,7 +183,10 @@ async function prepared(
     : findTransport("socket");
   const transport = findTransport(name).open({ clock: patientClock, ...trust });
   try {
-    return await protocol.prepare(request, target, askOver(transport, { protocol, target }));
+    const ask = askOver(transport, { protocol, target });
+    // Triton's models have names of their own.
+    const [model = request.model] = await protocol.listModels?.(target, ask) ?? [];
+    return await protocol.prepare({ ...request, model }, target, ask);
   } finally {
     await transport.close();
   }
