@@ -169,13 +169,8 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     // The server may join events; where the reading thread is busy, it joins them itself.
     name: "coalesced_reads",
     suspectAbove: 1.1,
-    measure: ({ client, load, header }) => {
-      const gap = metricOf(load, "itl")?.distribution.median;
-      const busy = (client?.loopLagP99Ms ?? 0) > 5 || (client?.threadCpu ?? 0) > 0.5;
-      return busy && header.stream && (gap ?? 0) >= SLOW_GAP_MS
-        ? load.stream.eventsPerRead
-        : undefined;
-    },
+    measure: ({ client, load, header }) =>
+      header.stream && clientMayJoin(load, client) ? load.stream.eventsPerRead : undefined,
     explain: (events) =>
       `${formatNumber(events)} events arrived in one read while the client was busy`,
   },
@@ -222,6 +217,20 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
       "measure longer, so that more requests find an open connection, and let the server keep them open",
   },
 ];
+
+/**
+ * Whether this client was late enough to have joined the events of a read: as long as the last of them
+ * came after the first. Otherwise they were joined before they reached it.
+ */
+export function clientMayJoin(
+  load: Pick<LoadSummary, "metrics" | "stream">,
+  client: ClientHealth | undefined,
+): boolean {
+  const gapMs = metricOf(load, "itl")?.distribution.median ?? 0;
+  const events = load.stream.eventsPerRead ?? 1;
+  const spanMs = gapMs / Math.max(1, events) * Math.max(1, events - 1);
+  return gapMs >= SLOW_GAP_MS && (client?.loopLagP99Ms ?? 0) >= spanMs;
+}
 
 /** What a rule found. */
 export function reasonOf(rule: VerdictRule, evidence: VerdictEvidence): VerdictReason | undefined {

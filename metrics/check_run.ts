@@ -19,7 +19,13 @@ import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
 import { type Failure, findMetric, type LoadSummary } from "./load_summary.ts";
-import { fasterClient, highest, SLOW_GAP_MS, type VerdictEvidence } from "./check_causes.ts";
+import {
+  clientMayJoin,
+  fasterClient,
+  highest,
+  SLOW_GAP_MS,
+  type VerdictEvidence,
+} from "./check_causes.ts";
 import { checkWitness } from "./check_coverage.ts";
 import { checkPool } from "./check_pool.ts";
 
@@ -522,7 +528,9 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
       together
         ? `${
           formatNumber(eventsPerRead)
-        } events arrived in one read, joined by the server, a proxy or a busy client`
+        } events arrived in one read, joined by the server or a proxy${
+          clientMayJoin(load, load.client) ? ", or by this client, which read late" : ""
+        }`
         : "the engine puts several tokens into one event"
     }; ITL is the gap between groups${together ? ", TTFT the arrival of the first" : ""}`,
     together

@@ -269,8 +269,37 @@ Deno.test("clientVerdict finds nothing at the thresholds", () => {
     { ...healthy({ threadCpu: 0.5, loopLagP99Ms: 5 }), records: records({ reads: 2, events: 5 }) },
   ];
   for (const row of rows) assertEquals(loadOf(row).verdict?.reasons, []);
-  const busy = { ...healthy({ threadCpu: 0.6 }), records: records({ reads: 2, events: 5 }) };
-  assertEquals(loadOf(busy).verdict?.reasons.map(({ rule }) => rule), ["coalesced_reads"]);
+});
+
+Deno.test("clientVerdict: joined reads are the client's only where it was late for so long", () => {
+  // 2.5 events in a read, one each 10 ms ÷ 2.5: they came over 6 ms.
+  const joined = records({ reads: 2, events: 5 });
+  const rules = (client: Partial<ClientHealth>) =>
+    loadOf({ ...healthy(client), records: joined }).verdict?.reasons.map(({ rule }) => rule);
+  const says = (client: Partial<ClientHealth>) =>
+    loadOf({ ...healthy(client), records: joined }).checks
+      .find(({ name }) => name === "coalescing")!.message.includes("this client");
+  assertEquals([rules({ threadCpu: 0.6, loopLagP99Ms: 5 }), says({ loopLagP99Ms: 5 })], [
+    [],
+    false,
+  ]);
+  assertEquals([rules({ loopLagP99Ms: 7 }), says({ loopLagP99Ms: 7 })], [
+    ["coalesced_reads"],
+    true,
+  ]);
+});
+
+Deno.test("clientVerdict: gaps between the pieces of a buffer are nobody's", () => {
+  // Ticks that may have come 9 ms earlier leave p50 of ITL open.
+  const tickWidthUs = Uint32Array.of(0, 9000, 9000, 9000, 9000);
+  const wide = records().map((one) => ({ ...one, departedMs: one.sentMs!, tickWidthUs }));
+  const kindOf = (list: readonly RequestRecord[]) => {
+    const { kind, message } = loadOf({ client: QUIET, records: list }).verdict!;
+    return [kind, /ITL/.test(message)];
+  };
+  assertEquals(kindOf(wide), ["client-bound", true]);
+  const held = wide.map((one) => ({ ...one, heldReads: 3 }));
+  assertEquals(kindOf(held)[1], false);
 });
 
 Deno.test("clientVerdict counts failures of a kind once one of them was for want of descriptors", () => {
