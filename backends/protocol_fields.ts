@@ -21,7 +21,8 @@ export function plainPrompt(request: GenerationRequest): string {
  */
 export function textMessages({ messages }: GenerationRequest): readonly TextMessage[] {
   return messages.map(({ role, content, extra = {} }) => {
-    const others = [...partsBesideText(content), ...Object.keys(extra)];
+    const fields = Object.keys(extra).filter((name) => extra[name] !== null);
+    const others = [...partsBesideText(content), ...fields];
     if (others.length === 0) return { role, content: contentText(content) };
     throw new TypeError(
       `Cannot send ${others.join(", ")} of a message to a protocol that takes text: ` +

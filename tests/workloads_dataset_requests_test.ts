@@ -179,6 +179,13 @@ Deno.test("parts of messages are passed through unread, or refused by name", asy
   const text = { prompt: "x", max_tokens: 2, tools: TOOLS, top_p: 0.5 };
   const refused = () => measureRows([text], { protocol: "tgi", model: "m" });
   await assertRejects(refused, UserError, "Cannot send tools, top_p of prompt 1");
+  const message = { role: "user", content: "x", name: "boss", tool_calls: null };
+  const completions = { protocol: "openai-completions" };
+  const named = () => measureRows([{ messages: [message], max_tokens: 1 }], completions);
+  await assertRejects(named, UserError, "Cannot send name of a message");
+  const unnamed = { messages: [{ ...message, name: null }], max_tokens: 1 };
+  assertEquals((await measureRows([unnamed], completions)).bodies[0]?.prompt, "x");
+  assertEquals((await measureRows([unnamed])).bodies[0]?.messages, unnamed.messages);
   // Parts of text alone need no protocol of chats.
   const joined = [{ ...row, messages: [{ role: "user", content: [parts[0], parts[0]] }] }];
   const plain = await measureRows(joined, { protocol: "openai-completions" });

@@ -54,7 +54,7 @@ function messageOf(message: unknown, field: string): Message {
   if (typeof content === "string" || isParts(content)) {
     return { role, content, ...(Object.keys(extra).length > 0 ? { extra } : {}) };
   }
-  const calls = Object.keys(extra).length > 0;
+  const calls = Object.values(extra).some((value) => value !== null);
   if ((content === null || content === undefined) && calls) {
     // A call of a tool has no content, and says so.
     return { role, content: "", extra: saying === undefined ? extra : { ...extra, content } };
