@@ -32,6 +32,7 @@ import { sparePrompts } from "./load_sequence.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import type { Dataset } from "./prompt.ts";
+import { readTextFile } from "./text_file.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** A benchmark run, fully decided. It holds secrets and is never written anywhere. */
@@ -474,7 +475,7 @@ async function apiKeyVariable(): Promise<string | undefined> {
 async function readFile(option: string, path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await Deno.readFile(path));
+    return await readTextFile(path);
   } catch (error) {
     throw fileError(`Cannot read ${option} ${path}`, error);
   }

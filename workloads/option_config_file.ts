@@ -12,6 +12,7 @@ import { COMMON_OPTIONS, convertJson, withDefaults } from "./option_parse.ts";
 import { nearestName } from "./option_suggest.ts";
 import { indexOptions, kebabCase, listOptions, plainName } from "./option_table.ts";
 import { MASK } from "./secret.ts";
+import { readTextFile } from "./text_file.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** A first line longer than this is not the header of a record file. */
@@ -29,7 +30,7 @@ export async function readConfigFile(path: string, command: CommandTable): Promi
   let value: unknown;
   try {
     header = await readHeader(path);
-    if (header === undefined) value = JSON.parse(await Deno.readTextFile(path));
+    if (header === undefined) value = JSON.parse((await readTextFile(path)).replace(/^\ufeff/, ""));
   } catch (error) {
     throw fileError(`Cannot read ${shown}${error instanceof SyntaxError ? " as JSON" : ""}`, error);
   }

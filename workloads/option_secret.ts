@@ -5,10 +5,12 @@
  * @module
  */
 import { promptSecret } from "@std/cli/prompt-secret";
+import { messageOf } from "../backends/error_message.ts";
 import { isObject } from "../backends/json_event.ts";
 import type { CommandTable, OptionTable, OptionValue, Values, ValuesOf } from "./command.ts";
 import { listOptions, plainName } from "./option_table.ts";
 import { keepSecret, MASK } from "./secret.ts";
+import { readTextFile } from "./text_file.ts";
 import { UserError } from "./user_error.ts";
 
 /** How the help describes it. */
@@ -342,6 +344,9 @@ function keep(text: string): void {
 /** Where a secret is read from; no secret itself. */
 const SOURCE = /^(env|file):(.+)$/;
 
+/** Larger files hold something else. */
+const MOST_SECRET_BYTES: number = 64 * 1024;
+
 async function readSecret(option: string, given: string): Promise<string> {
   if (given === "-") return ask(option);
   const [, source, from] = SOURCE.exec(given) ?? [];
@@ -354,10 +359,10 @@ async function readSecret(option: string, given: string): Promise<string> {
   }
   let text: string;
   try {
-    text = await Deno.readTextFile(from);
+    text = await readTextFile(from, MOST_SECRET_BYTES);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
-    throw refused("the file cannot be read");
+    throw refused(error instanceof RangeError ? messageOf(error) : "the file cannot be read");
   }
   if (text.trim() === "") throw refused("the file is empty");
   return text.trim();
