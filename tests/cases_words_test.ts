@@ -388,15 +388,15 @@ Deno.test("case 37: one bounded wait, and --wait for a server that is starting",
 
   // It listens, loads its model, and only then answers.
   let number = 0;
-  const loading = (request: RawRequest): Answer =>
-    number++ < 1
-      ? answer(
-        503,
-        refused("Loading model", { type: "unavailable_error" }),
-        "retry-after-ms: 9\r\n",
-      )
-      : serving(() => undefined)(request);
+  const loading = serving(() =>
+    number++ < 4 ? answer(503, refused("Loading model"), "retry-after-ms: 9\r\n") : undefined
+  );
   assertEquals((await bench(loading, ["--wait=20"])).code, 0);
+  assertEquals(number, 7);
+  number = 0;
+  const unwaited = await bench(loading);
+  assertEquals([unwaited.code, number], [3, 3]);
+  assertMatch(unwaited.err, /status 503, Loading model; .*--wait SECONDS/);
 
   // It does not listen yet.
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -406,6 +406,7 @@ Deno.test("case 37: one bounded wait, and --wait for a server that is starting",
   const absent = await runCli(["bench", url, ...QUICK]);
   assertMatch(absent.err, /connection refused; is the server running there\? --wait SECONDS/);
   const waiting = runCli(["bench", url, ...QUICK, "--wait=20"]);
+  await new Promise((resolve) => setTimeout(resolve, 300));
   const late = Deno.serve(
     { hostname: "127.0.0.1", port, onListen: () => {} },
     async (request) => {

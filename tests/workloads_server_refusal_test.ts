@@ -153,6 +153,12 @@ const ROWS: readonly Row[] = [
     "one of `model`, `messages`, `temperature` at line 1 column 90",
     /take top_k: leave out --top-k/,
   ],
+  [
+    "serde, of a field that we do not send",
+    422,
+    "unknown field `best_of`, expected one of `model`, `messages`, `top_k`",
+    /refuses the request/,
+  ],
   ["Go", 400, '{"error":"json: unknown field \\"seed\\""}', /take seed: leave out --sampling-seed/],
   [
     "JSON Schema",
