@@ -24,6 +24,7 @@ const OPTIONS = {
   }),
   topK: option.integer({ ...REQUEST_OPTIONS.topK, default: 1 }),
   timeout: { ...TARGET_OPTIONS.timeout, advanced: true },
+  wait: { ...TARGET_OPTIONS.wait, advanced: true },
   caCert: TARGET_OPTIONS.caCert,
   ...SCRIPT_RUN_OPTIONS,
 };

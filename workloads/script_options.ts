@@ -22,19 +22,20 @@ export type SharedValues = Pick<MeasureValues, typeof SHARED_KEYS[number]>;
 
 /** Keys of {@linkcode SharedValues}: their values are handed on as they are. */
 export const SHARED_KEYS = [
-  ...["model", "endpoint", "header", "apiKey", "transport", "timeout", "caCert"] as const,
+  ...["model", "endpoint", "header", "apiKey", "transport", "timeout", "wait", "caCert"] as const,
   ...["insecure", "proxyLocal", "datasetPath", "tokenizer", "numTurns", "length"] as const,
   ...["stream", "temperature", "topP", "topK", "seed", "grace", "workers", "stopOnErrors"] as const,
   ...["extraBody", "saveText", "gpu"] as const,
 ] satisfies readonly (keyof MeasureValues)[];
 
-const { apiKey, transport, timeout, header, caCert, insecure, proxyLocal } = TARGET_OPTIONS;
+const { apiKey, transport, timeout, wait, header, caCert, insecure, proxyLocal } = TARGET_OPTIONS;
 
 /** How the server is reached, beyond its address. */
 export const SCRIPT_SERVER_OPTIONS = {
   ...{ apiKey, header, caCert, insecure, proxyLocal },
   transport: { ...transport, advanced: true },
   timeout: { ...timeout, advanced: true },
+  wait: { ...wait, advanced: true },
 };
 
 /** What the scripts did not have: records, warm-up, worker threads, exit code. */
