@@ -10,7 +10,7 @@ export interface AdviceQuestion {
   /** How the run was made, and on which machine. */
   readonly header: Pick<
     RunHeader,
-    "transport" | "transportWhy" | "url" | "workers" | "environment" | "proxied" | "calibration"
+    "transport" | "transportChoice" | "url" | "workers" | "environment" | "proxied"
   >;
   /** The load that the client was too slow for. */
   readonly load: Pick<LoadPlan, "label" | "kind" | "users" | "rampUpMs">;
@@ -78,11 +78,11 @@ const CHEAPER: Readonly<Record<string, string>> = { fetch: "socket", grpc: "grpc
 function fasterTransport(
   header: AdviceQuestion["header"],
 ): readonly string[] {
-  const { transport, transportWhy, url, environment: { os, ffi }, proxied } = header;
+  const { transport, transportChoice, url, environment: { os, ffi }, proxied } = header;
   // Only these two know proxies.
   if (proxied === true) return [];
   // What auto could have taken, it takes once it knows better.
-  const chosen = transportWhy !== undefined;
+  const chosen = transportChoice !== undefined;
   const isHttp = transport === "fetch" || transport === "socket";
   if (isHttp && os === "linux" && ffi !== false && url.startsWith("http:")) {
     if (!chosen || ffi !== true) {
@@ -96,9 +96,9 @@ function fasterTransport(
   }
   const cheaper = CHEAPER[transport];
   if (chosen && cheaper !== undefined) {
-    return header.calibration === undefined
-      ? ["run tokometer calibrate once: --transport auto then goes by what this machine carries"]
-      : [];
+    return transportChoice.calibrated
+      ? []
+      : ["run tokometer calibrate once: --transport auto then goes by what this machine carries"];
   }
   return cheaper === undefined ? [] : [`use --transport ${cheaper}, which costs less per read`];
 }

@@ -126,9 +126,9 @@ function targetFacts(header: RunHeader): readonly (readonly HtmlValue[])[] {
     ...(header.proxied === undefined
       ? []
       : [["Proxy of the environment", header.proxy ?? "yes"] as const]),
-    ...(header.transportWhy === undefined
+    ...(header.transportChoice === undefined
       ? []
-      : [["Chosen by auto", header.transportWhy] as const]),
+      : [["Chosen by auto", header.transportChoice.why] as const]),
     ["Streaming", stream ? "yes" : "no"],
     ["Answer lengths", length],
     ["Seed", String(seed)],

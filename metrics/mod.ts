@@ -105,6 +105,7 @@ export {
   type RunDataset,
   type RunTokenizer,
   type ServerLost,
+  type TransportReason,
   type Witness,
 } from "./run.ts";
 export {

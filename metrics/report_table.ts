@@ -107,7 +107,7 @@ function paint(style: Style, text: string): string {
 
 function headerLines({ header }: Summary, { paint, width }: Page): readonly string[] {
   const { version, scenario, protocol, transport, workers, model, url, dataset, seed } = header;
-  const { transportWhy } = header;
+  const { transportChoice } = header;
   const what = [`Tokometer ${version}`, scenario, protocol, url, model].filter((part) =>
     part !== ""
   );
@@ -121,9 +121,9 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
   return [
     ...wrapText(what.join(" · "), width).map((line) => paint("bold", line)),
     ...wrapText(how.join(" · "), width).map((line) => paint("dim", line)),
-    ...(transportWhy === undefined
+    ...(transportChoice === undefined
       ? []
-      : wrapText(`auto took ${transport}: ${transportWhy}`, width).map((line) =>
+      : wrapText(`auto took ${transport}: ${transportChoice.why}`, width).map((line) =>
         paint("dim", line)
       )),
     ...(header.proxied === undefined ? [] : wrapText(

@@ -137,8 +137,8 @@ export interface RunHeader {
   readonly protocol: string;
   /** Name of the transport, e.g. `fetch`. */
   readonly transport: string;
-  /** Why `--transport auto` took it, as clauses without a period; absent where the user named it. */
-  readonly transportWhy?: string;
+  /** Why `--transport auto` took it; absent where the user named it. */
+  readonly transportChoice?: TransportReason;
   /** Requests went through the environment's proxy, which only `fetch` and `grpc` know. */
   readonly proxied?: true;
   /** That proxy, `host:port`; absent also in older files. */
@@ -300,6 +300,14 @@ export interface MemoryPerStream extends CalibrationClient {
   readonly fewStreams: Count;
   /** Streams of the larger run. */
   readonly manyStreams: Count;
+}
+
+/** Why `--transport auto` took what it took. */
+export interface TransportReason {
+  /** Clauses without a period. */
+  readonly why: string;
+  /** It went by what `tokometer calibrate` had found on this machine. */
+  readonly calibrated: boolean;
 }
 
 /** Calibration that applies to a run: same machine, transport and number of worker threads. */

@@ -41,14 +41,16 @@ Deno.test("adviceFor names epoll only where it can be had", () => {
 Deno.test("adviceFor names none that auto could have taken", () => {
   const auto = (transport: string, ffi: boolean | undefined, rest: object = {}) =>
     ask({
-      header: { transport, transportWhy: "enough", ...rest },
+      header: { transport, transportChoice: { why: "enough", calibrated: false }, ...rest },
       environment: ffi === undefined ? {} : { ffi },
     });
   const CALIBRATE =
     "run tokometer calibrate once: --transport auto then goes by what this machine carries";
   assertEquals(auto("fetch", true), [CALIBRATE, LESS]);
   assertEquals(auto("fetch", false), [CALIBRATE, LESS]);
-  assertEquals(auto("fetch", true, { calibration: { savedAt: "", cells: [] } }), [LESS]);
+  assertEquals(auto("fetch", true, { transportChoice: { why: "enough", calibrated: true } }), [
+    LESS,
+  ]);
   assertEquals(auto("grpc", true, { url: "grpc://10.0.0.1" }), [CALIBRATE, LESS]);
   assertEquals(auto("socket", true), [LESS]);
   const permission =

@@ -7,7 +7,7 @@ import { defined } from "../backends/defined.ts";
 import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
-import { MOST_LOADS } from "../metrics/run.ts";
+import { MOST_LOADS, type TransportReason } from "../metrics/run.ts";
 import type { ValueKeeping } from "../metrics/summary.ts";
 import { parseRequired } from "../metrics/check_limit.ts";
 import type { Limit } from "../metrics/limit.ts";
@@ -48,7 +48,7 @@ export interface BenchPlan {
   /** Name in the registry of transports, e.g. `fetch`. */
   readonly transport: string;
   /** Why `--transport auto` took it, once it has. */
-  readonly transportWhy?: string;
+  readonly transportChoice?: TransportReason;
   /** Path of the generation call; absent = the protocol's own. */
   readonly endpoint?: string;
   /** Name to send; absent = the first one the server lists. */

@@ -30,6 +30,7 @@ import {
   type RunHeader,
   type RunTokenizer,
   type ServerLost,
+  type TransportReason,
   type Witness,
 } from "../metrics/run.ts";
 import {
@@ -359,7 +360,7 @@ export const headerShape: Shape = objectOf<RunHeader>({
   url: text,
   protocol: text,
   transport: text,
-  transportWhy: optional(text),
+  transportChoice: optional(objectOf<TransportReason>({ why: text, calibrated: flag })),
   proxied: optional(onlyTrue),
   proxy: optional(text),
   workers: countTo(1e6),

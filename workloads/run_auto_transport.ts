@@ -62,10 +62,11 @@ export async function settleTransport(
   const calibrated = plan.calibration === false
     ? {}
     : await lookUpMachine(environment, plan.calibration);
-  const limits = calibrated.found?.limits ?? [];
+  const limits = (calibrated.found?.limits ?? [])
+    .filter(({ workers }) => workers === plan.workers);
   const { transport, why } = chooseTransport({
     carrier: findProtocol(plan.protocol).carrier === "grpc" ? "grpc" : "http",
-    limits: limits.filter(({ workers }) => workers === plan.workers),
+    limits,
     loads: plan.loads.map((load, i) => withEnd(load, plan.stops[i]?.requests)),
     threads: Math.max(1, plan.workers),
     effectiveCores: environment.effectiveCores ?? environment.cores,
@@ -77,7 +78,7 @@ export async function settleTransport(
     ...defined({ notFetch: whyNotFetch(plan), notCalibrated: calibrated.why }),
   });
   note?.(`--transport auto takes ${transport}: ${why}`);
-  return { ...plan, transport, transportWhy: why };
+  return { ...plan, transport, transportChoice: { why, calibrated: limits.length > 0 } };
 }
 
 /** Requests that leave all at once are as many streams as there are requests. */

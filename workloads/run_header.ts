@@ -33,7 +33,7 @@ export async function describeRun(
     url: withoutSecrets(withoutPassword(plan.url)),
     protocol: plan.protocol,
     transport: plan.transport,
-    ...defined({ transportWhy: plan.transportWhy }),
+    ...defined({ transportChoice: plan.transportChoice }),
     workers: plan.workers,
     ...(proxy === undefined ? {} : { proxied: true, proxy: proxy.address }),
     model: withoutSecrets(model),
