@@ -38,6 +38,7 @@ Deno.test("chooseTransport takes the simplest that is enough", () => {
   check([
     [{}, "fetch", "enough for 1 stream with 20 tokens/s"],
     [{ loads: [users(16)] }, "fetch", "16 streams with 320 tokens/s"],
+    [{ loads: [users(16)], tokensPerSec: 0 }, "fetch", "enough for 16 streams per thread"],
     [{ loads: [users(17)] }, "epoll", "too many for fetch"],
     [{ loads: [users(17)], ...none }, "socket", "too many for fetch"],
     [{ loads: [users(10)], tokensPerSec: 201 }, "epoll", "2,010 tokens/s"],

@@ -258,9 +258,9 @@ function betterChance({ carrier, epoll }: TransportNeed): string {
 function describe(
   { streams, tokensPerSec }: Pick<Weight, "streams" | "tokensPerSec">,
 ): string {
-  return `${count(streams)} ${streams === 1 ? "stream" : "streams"} with ${
-    count(tokensPerSec)
-  } tokens/s`;
+  const what = `${count(streams)} ${streams === 1 ? "stream" : "streams"}`;
+  // 0: nobody knows.
+  return tokensPerSec === 0 ? what : `${what} with ${count(tokensPerSec)} tokens/s`;
 }
 
 function describeLimit(transport: string, limit: CalibrationLimit): string {
