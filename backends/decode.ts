@@ -22,7 +22,7 @@ export interface DecodeOptions
   readonly promptTokens?: TokenCount;
   /** Keep the text of the answer. Default false. */
   readonly keepText?: boolean;
-  /** Largest body that the transport took; an event may take a quarter of it. Default 64 MiB. */
+  /** Largest body that the transport took; an event may take a quarter of it. Default 48 MiB. */
   readonly maxAnswerBytes?: number;
   /** Counts the tokens of a text (thinking included) where the engine gives no count. */
   readonly countText?: (text: string) => number;

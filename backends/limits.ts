@@ -7,8 +7,11 @@
 import type { BodyLog } from "./buffers.ts";
 import type { ExchangeEnd } from "./transport.ts";
 
-/** Largest body unless said otherwise: an answer of 100,000 tokens takes some 30 MB. */
-export const MAX_ANSWER_BYTES: number = 64 * 2 ** 20;
+/**
+ * Largest body unless said otherwise. An answer of 100,000 tokens takes some 30 MB; two that never end,
+ * each of them in flight or copied, leave the process below 300 MB.
+ */
+export const MAX_ANSWER_BYTES: number = 48 * 2 ** 20;
 
 /** A single event, whose content is parsed in one piece, may take this part of the largest body. */
 const EVENT_PART = 4;

@@ -119,7 +119,7 @@ export interface TransportOptions {
 export interface SendOptions {
   /** Milliseconds from `sentMs` to giving up; 0 = never. */
   readonly timeoutMs: number;
-  /** Largest body: a larger one is dropped, and the exchange ends as `malformed`; default 64 MiB. */
+  /** Largest body: a larger one is dropped, and the exchange ends as `malformed`; default 48 MiB. */
   readonly maxBytes?: number;
   /** Cancels the exchange: it then ends as `cancelled`. */
   readonly signal?: AbortSignal;

@@ -71,6 +71,6 @@ Deno.test("sizes are shown in the largest unit of which they are a whole number"
     "1536 MiB",
     "4 GiB",
   ]);
-  assertEquals(maxEventBytes(), 16 * 2 ** 20);
-  assertEquals(largeEventMessage(), "an event is larger than 16 MiB (--max-answer 64 MiB / 4)");
+  assertEquals(maxEventBytes(), 12 * 2 ** 20);
+  assertEquals(largeEventMessage(), "an event is larger than 12 MiB (--max-answer 48 MiB / 4)");
 });

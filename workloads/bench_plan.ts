@@ -65,7 +65,7 @@ export interface BenchPlan {
   readonly proxyLocal: boolean;
   /** Time limit per request, in ms; 0 = none. */
   readonly timeoutMs: number;
-  /** Largest body of an answer; default 64 MiB. */
+  /** Largest body of an answer; default 48 MiB. */
   readonly maxAnswerBytes?: number;
 
   /** Time to wait for a server that is not there yet, in ms; absent = it must be there. */

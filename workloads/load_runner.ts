@@ -33,7 +33,7 @@ export interface LoadShare {
   readonly workers: number;
   readonly poolSize: number;
   readonly timeoutMs: number;
-  /** Largest body of an answer; default 64 MiB. */
+  /** Largest body of an answer; default 48 MiB. */
   readonly maxAnswerBytes?: number;
   /** How long requests in flight may go on after the sending has ended early. */
   readonly graceMs: number;

@@ -143,11 +143,11 @@ export const GRPC_ATTACKS: readonly GrpcAttack[] = [
     },
   },
   {
-    name: "60 MiB of messages, then silence",
+    name: "45 MiB of messages, then silence",
     async answer(call) {
       await call.head();
       const many = repeated(token(false));
-      for (let sent = 0; sent < 60 * 2 ** 20; sent += many.length) await call.data(many);
+      for (let sent = 0; sent < 45 * 2 ** 20; sent += many.length) await call.data(many);
       await call.wire.hold();
     },
   },
