@@ -8,7 +8,7 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
 import { GRPC_STATUS } from "../backends/grpc_status.ts";
-import type { Exchange, ExchangeEnd, Transport } from "../backends/transport.ts";
+import type { Exchange, ExchangeEnd, Transport, TransportOptions } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import { type GrpcCall, startGrpcServer } from "../backends/sim_grpc_call.ts";
 import { type BytePlan, bytePlans, concat } from "./support/byte_plans.ts";
@@ -82,8 +82,12 @@ async function compare(
   assertEquals(found.length, 0, `${found.length} differ:\n${found.slice(0, 5).join("\n")}`);
 }
 
-function openAll(...names: readonly string[]): Map<string, Transport> {
-  return new Map(names.map((name) => [name, findTransport(name).open({ clock: systemClock })]));
+function openAll(
+  names: readonly string[],
+  options: Partial<TransportOptions> = {},
+): Map<string, Transport> {
+  const open = (name: string) => findTransport(name).open({ clock: systemClock, ...options });
+  return new Map(names.map((name) => [name, open(name)]));
 }
 
 function httpSteps({ status, contentType, coding, writes, end }: BytePlan): Step[] {
@@ -108,19 +112,25 @@ function httpSteps({ status, contentType, coding, writes, end }: BytePlan): Step
   return steps.flat();
 }
 
-Deno.test("the same bytes are the same answer over every HTTP transport", async () => {
-  const plans = await bytePlans(SEED, "http");
-  assertGreater(plans.length, 200);
-  const server = await startRawServer(({ path }) => httpSteps(plans[Number(path.slice(1))]!));
-  const names = ["fetch", "socket", ...(Deno.build.os === "linux" ? ["epoll"] : [])];
-  const transports = openAll(...names);
+/** Serves the plans, and compares what the transports make of them. */
+async function compareHttp(
+  plans: readonly BytePlan[],
+  names: readonly string[],
+  tls?: { readonly cert: string; readonly key: string; readonly ca: string },
+): Promise<void> {
+  const server = await startRawServer(
+    ({ path }) => httpSteps(plans[Number(path.slice(1))]!),
+    tls === undefined ? {} : { tls },
+  );
+  const transports = openAll(names, tls === undefined ? {} : { caCert: tls.ca });
+  const origin = server.url.replace("127.0.0.1", tls === undefined ? "127.0.0.1" : "localhost");
   try {
     await compare(
       plans,
       transports,
       (transport, at) =>
         transport.send(
-          { method: "POST", url: `${server.url}/${at}`, headers: {}, body: latin1("{}") },
+          { method: "POST", url: `${origin}/${at}`, headers: {}, body: latin1("{}") },
           { timeoutMs: 30_000 },
         ),
     );
@@ -128,6 +138,30 @@ Deno.test("the same bytes are the same answer over every HTTP transport", async 
     for (const transport of transports.values()) await transport.close();
     await server.close();
   }
+}
+
+Deno.test("the same bytes are the same answer over every HTTP transport", async () => {
+  const plans = await bytePlans(SEED, "http");
+  assertGreater(plans.length, 200);
+  await compareHttp(plans, [
+    "fetch",
+    "socket",
+    ...(Deno.build.os === "linux" ? ["epoll"] : []),
+  ]);
+});
+
+Deno.test("the same bytes are the same answer over TLS", async () => {
+  // A part of them: only what carries them is different.
+  const plans = (await bytePlans(SEED, "http")).filter(({ end }, at) =>
+    at % 5 === 0 && end !== "reset"
+  );
+  const pem = (name: string) =>
+    Deno.readTextFileSync(new URL(`fixtures/tls_${name}.pem`, import.meta.url));
+  await compareHttp(plans, ["fetch", "socket"], {
+    cert: pem("cert"),
+    key: pem("key"),
+    ca: pem("ca"),
+  });
 });
 
 async function playCall(call: GrpcCall, { writes, end }: BytePlan): Promise<void> {
@@ -149,7 +183,7 @@ Deno.test("the same bytes are the same answer over both gRPC transports", async 
     clock: systemClock,
     onCall: (call) => void playCall(call, plans[Number(call.request.headers["x-plan"])]!),
   });
-  const transports = openAll("grpc", "grpc-socket");
+  const transports = openAll(["grpc", "grpc-socket"]);
   const origin = `grpc://127.0.0.1:${server.port}`;
   try {
     await compare(
