@@ -344,10 +344,12 @@ const checkSamples: LoadCheck = ({ load }) => {
   const wanted = Math.max(...distribution.percentiles.map(({ p }) => p), 0);
   const missing = distribution.percentiles.filter(({ value }) => value === undefined);
   if (missing.length === 0) return `${plural(counts.completed, "completed request")} are enough`;
+  const { count } = distribution;
+  const found = count < counts.completed
+    ? `${formatCount(count)} of ${plural(counts.completed, "completed request")} have a TTFT,`
+    : `${plural(count, "completed request")} ${count === 1 ? "is" : "are"}`;
   return [
-    `${plural(counts.completed, "completed request")} ${
-      counts.completed === 1 ? "is" : "are"
-    } too few for ${missing.map(({ p }) => formatPercentile(p)).join(", ")}`,
+    `${found} too few for ${missing.map(({ p }) => formatPercentile(p)).join(", ")}`,
     `send at least ${
       formatCount(minimumSamples(wanted))
     }, better ten times as many: a percentile of few values depends on a single request`,

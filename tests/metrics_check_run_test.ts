@@ -146,6 +146,10 @@ const FAULTS: readonly [
   ], { loads: [{ label: "200 users", users: 200 }] }],
   ["steady_window", "no request completed between", [createRecord()]],
   ["steady_window", "only 20.0 % of the run", records(), { ends: [{ rampEndMs: 11_850 }] }],
+  ["samples", "99 of 100 completed requests have a TTFT, too few for p99", [
+    ...records().slice(0, 99),
+    { ...records()[99]!, wholeBody: true },
+  ]],
   ["samples", "99 completed requests are too few for p99", records({}, 99)],
   [
     "littles_law",

@@ -8,6 +8,8 @@ import {
 } from "@std/assert";
 import type { LoadSummary } from "../metrics/load_summary.ts";
 import { renderTable, reportTable } from "../metrics/report_table.ts";
+import { reportHtml } from "../metrics/report_html.ts";
+import { reportJson } from "../metrics/report_json.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
@@ -250,6 +252,22 @@ Deno.test("reportTable prints n/a for what does not exist, never 0 (T13, T14)", 
     assertEquals(line.split(/\s+/).slice(1, -1).filter((cell) => cell !== "n/a"), [], line);
   }
   assertStringIncludes(text, "success n/a");
+});
+
+Deno.test("success is a share of all offered requests in every report", () => {
+  const run = createRun([
+    ...[0, 1, 2].map((index) => createRecord({ index })),
+    createFailure("dropped", { index: 3 }),
+  ], { loads: [{ kind: "open", ratePerSec: 10, maxInFlight: 1, overflow: "drop" }] });
+  const one = summarize(run);
+  assertStringIncludes(renderTable(one), "3 of 4 completed, 0 failed, 1 dropped, success 75.0 %");
+  const page = reportHtml.render(one);
+  assertStringIncludes(page, "completed; success 75.0 %");
+  assertStringIncludes(page, "1 never sent");
+  for (const report of [reportTable, reportHtml]) {
+    assertFalse(/success\s+100/.test(report.render(one)), report.name);
+  }
+  assertEquals(JSON.parse(reportJson.render(one)).loads[0].counts.successRate, 0.75);
 });
 
 Deno.test("reportTable shows failures and warnings with advice", () => {
