@@ -103,13 +103,15 @@ Deno.test("startSimGrpc() serves PPL and TurboMind over one connection", async (
 
 Deno.test("startSimGrpc() stamps each write before the client can have it", async () => {
   await withSim(async ({ generate, truth }) => {
-    const { exchange } = await generate(ppl);
+    const { exchange, record } = await generate(ppl);
     const [entry] = truth();
     assertEquals(entry?.writeTokens, [1, 2, 3, 4, 5, 6, 7, 8]);
     assertEquals([entry?.protocol, entry?.end, entry?.finish], ["ppl", "done", "length"]);
-    assertEquals(exchange.readMs.length, 8);
+    const { tickMs, tickTokens } = record;
     for (const [i, writeMs] of entry!.writeMs.entries()) {
-      assertLessOrEqual(writeMs, exchange.readMs[i]!);
+      // On a busy machine one read brings several writes.
+      const tick = tickTokens.findIndex((tokens) => tokens > i);
+      assertLessOrEqual(writeMs, tickMs[tick]!);
     }
     assertLessOrEqual(exchange.sentMs, entry!.arrivalMs);
   });
@@ -129,7 +131,7 @@ Deno.test("startSimGrpc() plays both versions of PPL", async () => {
 Deno.test("startSimGrpc() holds back texts of PPL tokens, not the tokens (T9)", async () => {
   await withSim(async ({ generate }) => {
     const { record, exchange } = await generate(ppl, { outputTokens: 40 });
-    assertEquals([record.outputTokens?.tokens, exchange.readMs.length], [40, 40]);
+    assertEquals([record.outputTokens?.tokens, record.events], [40, 40]);
     assertEquals(record.outcome, { kind: "ok" });
     let withoutText = 0;
     cutGrpcFrames(exchange.body, (message) => {
@@ -152,8 +154,8 @@ Deno.test("startSimGrpc() answers PPL prompts of token ids with token ids", asyn
 
 Deno.test("startSimGrpc() ends TurboMind streams with a response that adds nothing", async () => {
   await withSim(async ({ generate, truth }) => {
-    const { record, exchange } = await generate(tritonTurbomind);
-    assertEquals([exchange.readMs.length, record.tickTokens.length], [9, 8]);
+    const { record } = await generate(tritonTurbomind);
+    assertEquals([record.events, record.tickTokens.at(-1)], [9, 8]);
     // "Hello there" has 11 bytes: 3 tokens and the beginning of the sequence.
     assertEquals(record.promptTokens, { tokens: 4, source: "usage" });
     assertEquals(truth()[0]?.promptTokens, 4);
