@@ -54,7 +54,16 @@ Deno.test("checkRequestOf keeps the shape and changes the prompt, the id and a l
   const { messages: before, outputTokens: _, requestId: id, ...same } = first;
   assertEquals([outputTokens, requestId, id, rest], [64, 8n, 9n, same]);
   assertEquals(messages.map(({ role }) => role), before.map(({ role }) => role));
-  assert(String(messages[0]!.content).endsWith(String(before[0]!.content)));
+  const content = String(messages[0]!.content);
+  assert(content.endsWith(String(before[0]!.content)), content);
+  // A text that may fill the context is not longer than it was, and holds no half of a character.
+  const long = "😀".repeat(40);
+  const [other] =
+    checkRequestOf({ ...first, messages: [{ role: "user", content: long }] }).messages;
+  assertEquals([other!.content.length <= long.length, String(other!.content).isWellFormed()], [
+    true,
+    true,
+  ]);
 
   const image = { type: "image_url", image_url: { url: "data:," } };
   const [parts] = checkRequestOf({ ...first, messages: [{ role: "user", content: [image] }] })

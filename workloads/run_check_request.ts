@@ -30,9 +30,17 @@ function withPreamble(message: Message): Message {
   return {
     ...message,
     content: typeof content === "string"
-      ? PREAMBLE + content
+      ? begunAnew(content)
       : [{ type: "text", text: PREAMBLE }, ...content],
   };
+}
+
+/** A long text keeps its length, for it may fill the context to the last token. */
+function begunAnew(text: string): string {
+  if (text.length < 2 * PREAMBLE.length) return PREAMBLE + text;
+  const rest = text.slice(PREAMBLE.length);
+  // Not half of a character.
+  return PREAMBLE + rest.replace(/^[\udc00-\udfff]/, "");
 }
 
 /** The same ids, all of them known to the model, in another order behind the first, often a BOS. */
