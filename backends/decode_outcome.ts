@@ -5,13 +5,11 @@
  * @module
  */
 import { type BodyReader, serverMessage } from "./decode_body.ts";
-import { oneLine } from "./error_message.ts";
+import { bodyText, oneLine } from "./error_message.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import type { GenerationRequest, Protocol } from "./protocol.ts";
 import type { Outcome, TokenCount } from "./record.ts";
 import type { Exchange } from "./transport.ts";
-
-const decoder = new TextDecoder();
 
 /** What a refusal says stands at its beginning. */
 const MOST_READ_BYTES: number = 2 ** 20;
@@ -28,8 +26,9 @@ const WITHHELD =
 
 /** The outcome of a request that was refused: its status says so, whatever became of the body. */
 export function refusedOutcome(exchange: Exchange, protocol: Protocol): Outcome {
-  const { body, end } = exchange;
-  const said = serverMessage(protocol, decoder.decode(body.subarray(0, MOST_READ_BYTES)));
+  const { body, end, headers } = exchange;
+  const text = bodyText(body.subarray(0, MOST_READ_BYTES), headers?.["content-encoding"]);
+  const said = serverMessage(protocol, text);
   const message = body.length === 0 && end.kind === "malformed" ? oneLine(end.message) : said;
   return { kind: "http_error", status: exchange.status, message };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 
 /** Longest message kept in a record. */
 const MESSAGE_CHARS = 300;
@@ -35,6 +36,28 @@ export function readErrorBody(body: string): string {
   }
   return oneLine(errorMessage(parsed) ?? body);
 }
+
+/**
+ * The text of a body that says why a server refused; a compressed one is expanded, as far as a message
+ * needs it. What cannot be expanded is returned as it is.
+ *
+ * @param coding value of `content-encoding`.
+ */
+export function bodyText(body: Uint8Array, coding: string | undefined): string {
+  const expand = EXPANDERS[coding?.trim().toLowerCase() ?? ""];
+  if (expand === undefined) return new TextDecoder().decode(body);
+  try {
+    return new TextDecoder().decode(expand(body, { maxOutputLength: MOST_EXPANDED }));
+  } catch {
+    return `${body.length} bytes of ${coding} that cannot be read`;
+  }
+}
+
+/** A small body may expand to gigabytes. */
+const MOST_EXPANDED = 1024 * 1024;
+const EXPANDERS: Readonly<
+  Record<string, (body: Uint8Array, limit: { readonly maxOutputLength: number }) => Uint8Array>
+> = { gzip: gunzipSync, "x-gzip": gunzipSync, deflate: inflateSync, br: brotliDecompressSync };
 
 /** `HTML page "502 Bad Gateway"` for a web page, by its title or heading; else `undefined`. */
 export function describePage(body: string): string | undefined {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describePage, oneLine, readErrorBody } from "./error_message.ts";
+import { bodyText, describePage, oneLine, readErrorBody } from "./error_message.ts";
 import type { Ask, Asked, WireRequest } from "./protocol.ts";
 
 /** A question that a server refused. */
@@ -14,7 +14,7 @@ export class RefusedQuestion extends TypeError {
   readonly said: string;
 
   constructor(request: WireRequest, answer: Asked) {
-    const said = readErrorBody(new TextDecoder().decode(answer.body));
+    const said = readErrorBody(textOf(answer));
     super(`${callOf(request)} answered ${answer.status}, "${said}"`);
     this.name = "RefusedQuestion";
     this.request = request;
@@ -32,7 +32,7 @@ export class RefusedQuestion extends TypeError {
 export async function askJson(request: WireRequest, ask: Ask): Promise<unknown> {
   const asked = await ask(request);
   if (asked.status < 200 || asked.status > 299) throw new RefusedQuestion(request, asked);
-  const answer = new TextDecoder().decode(asked.body);
+  const answer = textOf(asked);
   try {
     return JSON.parse(answer);
   } catch {
@@ -42,6 +42,11 @@ export async function askJson(request: WireRequest, ask: Ask): Promise<unknown> 
         "check the base URL, or give --model NAME",
     );
   }
+}
+
+/** A question is not timed: its answer may be compressed. */
+function textOf({ body, headers }: Asked): string {
+  return bodyText(body, headers?.["content-encoding"]);
 }
 
 /** Without a query, which may hold a secret. */

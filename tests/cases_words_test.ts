@@ -1,4 +1,5 @@
 /** Situations that users reported: a server refuses, and the program says what cures it, or does it. */
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
 import { makeCertificates } from "./support/certificates.ts";
@@ -472,5 +473,19 @@ Deno.test("several models, a redirect, a web page and a compressed answer are to
       [`--transport=${transport}`],
     );
     assertMatch(ran.err, /answers are compressed \(gzip\).*turn compression off/);
+    // Questions and refusals are not timed: they are read.
+    const zipped = (status: number, body: unknown): Answer => {
+      const bytes = new Uint8Array(gzipSync(JSON.stringify(body)));
+      const lines = `content-encoding: gzip\r\ncontent-length: ${bytes.length}`;
+      return [`HTTP/1.1 ${status} X\r\n${lines}\r\n\r\n`, bytes];
+    };
+    const refusing = await bench(
+      ({ method }) =>
+        method === "GET"
+          ? zipped(200, { data: [{ id: "m" }] })
+          : zipped(400, refused("Unknown parameter: 'min_tokens'")),
+      [`--transport=${transport}`],
+    );
+    assertMatch(refusing.err, /status 400, Unknown parameter: 'min_tokens'; .*--length cap/);
   }
 });

@@ -24,7 +24,7 @@ import { renderProgress } from "./live_progress.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
 import { group, option } from "./option_table.ts";
-import { refusal } from "./server_refuse.ts";
+import { refusal, refusalText } from "./server_refuse.ts";
 import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetOf } from "./server_target.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
@@ -185,7 +185,7 @@ async function watch(watched: Watched, host: Host): Promise<number> {
       outcome,
       callUrl: wire.url,
       request,
-      body: new TextDecoder().decode(exchange.body.subarray(0, 8192)),
+      body: refusalText(exchange),
       ...defined({ headers: exchange.headers }),
     });
     host.note(`error: ${error.message}`);

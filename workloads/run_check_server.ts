@@ -19,7 +19,7 @@ import type { Prepared, PrepareHooks } from "./run_prepare.ts";
 import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
 import { NOTHING_SENT } from "./server_refusal_facts.ts";
 import { refusedParameter } from "./server_refusal_parameter.ts";
-import { refusal, type Refusing } from "./server_refuse.ts";
+import { refusal, refusalText, type Refusing } from "./server_refuse.ts";
 import { askOver } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -143,7 +143,7 @@ function withOtherLengthField(
 
 /** Whether the words name the other field, or refuse `max_tokens` as such. */
 function wantsOtherField(said: string, exchange: Exchange): boolean {
-  const body = new TextDecoder().decode(exchange.body.subarray(0, 8192));
+  const body = refusalText(exchange);
   const words = `${said} ${body}`;
   if (!/max_tokens/.test(words) || /context|too (large|long|many)|exceed/i.test(words)) {
     return false;
@@ -203,7 +203,7 @@ async function explain(
     outcome,
     callUrl: wire.url,
     request,
-    body: new TextDecoder().decode(exchange.body.subarray(0, 8192)),
+    body: refusalText(exchange),
     ...defined({ headers: exchange.headers, served }),
   });
 }

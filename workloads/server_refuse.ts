@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { oneLine } from "../backends/error_message.ts";
+import { bodyText, oneLine } from "../backends/error_message.ts";
 import { isObject } from "../backends/json_event.ts";
 import type { RefusedQuestion } from "../backends/json_ask.ts";
 import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { Outcome } from "../backends/record.ts";
+import type { Exchange } from "../backends/transport.ts";
 import { type Proxy, proxyRefusal } from "./server_proxy.ts";
 import { lookAtPort } from "./server_port.ts";
 import { explainRefusal } from "./server_refusal.ts";
@@ -90,7 +91,7 @@ export async function modelRefusal(
   const facts = await factsOf(refusing, {
     outcome: { kind: "http_error", status, message: said },
     callUrl: request.url,
-    body: new TextDecoder().decode(answer.body),
+    body: refusalText(answer),
     ...(headers === undefined ? {} : { headers }),
   });
   // What refuses every call is not cured by a name.
@@ -106,6 +107,14 @@ export async function modelRefusal(
 function viaProxy(outcome: Outcome, { proxy }: Refusing): string {
   const text = proxyRefusal(outcome, proxy);
   return text === undefined ? "" : `; ${text}`;
+}
+
+/** The beginning of a body that refuses. */
+export function refusalText(
+  { body, headers }: { readonly body: Uint8Array; readonly headers?: Exchange["headers"] },
+): string {
+  const coding = headers?.["content-encoding"];
+  return bodyText(coding === undefined ? body.subarray(0, BODY_CHARS) : body, coding);
 }
 
 /** What came, what it means, what to do. */
