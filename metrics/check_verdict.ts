@@ -12,6 +12,8 @@ import { isHeldBack } from "./check_generated.ts";
 import { reasonOf, RUN_AGAIN, VERDICT_RULES, type VerdictEvidence } from "./check_causes.ts";
 import { disagreement, explainDisagreement, isTrusted } from "./check_coverage.ts";
 import { nameFigures, type OpenFigure, openFigures } from "./check_figures.ts";
+import { formatMs } from "./format.ts";
+import type { ServerLost } from "./run.ts";
 import type { Verdict, VerdictKind, VerdictReason } from "./load_client.ts";
 import { findMetric } from "./load_summary.ts";
 
@@ -22,7 +24,7 @@ const HELD_BACK =
 
 /** What a kind of verdict says where no figure can be named. */
 const MESSAGES: Readonly<Record<VerdictKind, string>> = {
-  "no-measurement": "Nothing was measured",
+  "no-measurement": "No measurement",
   "ok": OK,
   "unknown": "The client seemed to have time, but its error is not known",
   "suspect": "Some of these numbers, mostly the tails, may be the client's",
@@ -31,10 +33,21 @@ const MESSAGES: Readonly<Record<VerdictKind, string>> = {
 
 /** The verdict on a load; absent where neither brackets nor the client's own figures are known. */
 export function clientVerdict(evidence: VerdictEvidence): Verdict | undefined {
-  if (evidence.load.counts.completed === 0) return verdictWithoutResults(evidence);
+  const { counts, serverLost } = evidence.load;
+  if (counts.completed === 0) return verdictWithoutResults(evidence);
+  if (serverLost !== undefined) return verdictOnLoss(serverLost);
   return evidence.load.bracketBasis === undefined
     ? verdictByRules(evidence)
     : verdictByBrackets(evidence);
+}
+
+/** A load that broke off is not the one that was asked for, however well its client did. */
+function verdictOnLoss({ atMs }: ServerLost): Verdict {
+  const kind = "no-measurement";
+  const message =
+    `${MESSAGES[kind]} as it was planned: the server was lost ${formatMs(atMs)} after ` +
+    "the start; what was measured before stands";
+  return { kind, message, reasons: [] };
 }
 
 /** Without a completed request the client's own figures say nothing, unless they are the cause. */

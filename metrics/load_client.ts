@@ -7,7 +7,7 @@
  * `ok`: the client had time, the numbers are the server's; `unknown`: it seemed to have time, and
  * nothing shows how late its stamps are; `suspect`: some numbers, mostly the tails, are partly the
  * client's; `client-bound`: the client was the limit, the server may be faster; `no-measurement`: no
- * request completed, so there is nothing to judge the client by.
+ * request completed or the server was lost, so the client is not judged.
  */
 export type VerdictKind = "ok" | "unknown" | "suspect" | "client-bound" | "no-measurement";
 

@@ -70,12 +70,18 @@ Deno.test("clientVerdict judges nobody where nothing was measured", () => {
     const { kind, message, reasons } = loadOf({ client: busy, records, ...fields }).verdict!;
     return [kind, message, reasons.length];
   };
-  assertEquals(verdict({}), ["no-measurement", "Nothing was measured: no request completed", 0]);
+  assertEquals(verdict({}), ["no-measurement", "No measurement: no request completed", 0]);
   assertEquals(verdict({ records: [] }), [
     "no-measurement",
-    "Nothing was measured: nothing was sent",
+    "No measurement: nothing was sent",
     0,
   ]);
+  // What was measured before the server went stands, and says nothing of the client either.
+  const serverLost = { atMs: 1500, failures: 20, message: "refused" };
+  const run = createRun([createRecord()], { ends: [{ client: busy, serverLost }] });
+  const lost = summarize(run).loads[0]!.verdict!;
+  assertEquals([lost.kind, lost.reasons], ["no-measurement", []]);
+  assertStringIncludes(lost.message, "the server was lost 1.50 s after the start");
   // Unless the client is why nothing was.
   const message = "Too many open files (os error 24)";
   const [kind] = verdict({ records: [createFailure("connect_error", { message })] });
