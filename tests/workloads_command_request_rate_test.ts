@@ -14,10 +14,11 @@ async function rated(
   options: Partial<SimOptions> = {},
 ): Promise<Ran & { readonly run: Run }> {
   const server = await startSimServer({ ttft: "1", itl: "0", ...options });
+  const address = options.grpcPort === undefined ? server.url : server.grpcUrl!.slice(7);
   try {
     return await inTempFolder(async (folder) => {
       const ran = await runCli([
-        ...["benchmark-serving-request-rate", "--base-url", server.url, "--out", `${folder}/out`],
+        ...["benchmark-serving-request-rate", "--base-url", address, "--out", `${folder}/out`],
         ...["--workers=0", "--sharegpt-output-len=5", ...argv],
       ]);
       return { ...ran, run: await readRecordFile(`${folder}/out/records.jsonl`) };
@@ -51,6 +52,23 @@ Deno.test("rateRow counts the wait for the first token as a gap only for the scr
   const maxItl = (firstGap: boolean) =>
     rateRow([record], 1000, { count: "texts", firstGap })[RATE_COLUMNS.indexOf("max_itl")];
   assertEquals([maxItl(false), maxItl(true)], ["10.000", "100.000"]);
+});
+
+Deno.test("request-rate --script-numbers has the script's gaps, of each of its two calls (T10, T16)", async () => {
+  const gaps = async (options: Partial<SimOptions>, ...argv: string[]) => {
+    const { out } = await rated(["--num-requests=3", "--script-numbers", ...argv], {
+      ...{ ttft: "150", itl: "2", anyModel: true },
+      ...options,
+    });
+    const row = /As the script counts:(.*)/.exec(out)![1]!.split(",");
+    const cell = (name: string) => Number(row[RATE_COLUMNS.indexOf(name)]);
+    return { ttft: cell("max_ttft"), longest: cell("max_itl"), median: cell("median_itl") };
+  };
+  // The first wait is a gap, and unlike in num-clients usage hides none.
+  const vllm = await gaps({ usage: "every-chunk" });
+  assert(vllm.longest >= vllm.ttft && vllm.median > 0, JSON.stringify(vllm));
+  const ppl = await gaps({ grpcPort: 0 }, "--backend=ppl");
+  assert(ppl.longest < ppl.ttft && ppl.median > 0, JSON.stringify(ppl));
 });
 
 const LOAD: OpenLoad = {
