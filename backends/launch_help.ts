@@ -49,8 +49,8 @@ export async function askKnownOptions(
 }
 
 /**
- * What a text of help lists, as argparse, llama.cpp and others write it. An unambiguous beginning of a
- * name counts as known, and so does `_` in place of `-`: parsers accept them.
+ * What a text of help lists, as argparse, llama.cpp and others write it. The beginning of a name counts
+ * as known, and so does `_` in place of `-`: parsers accept them.
  */
 export function knownOptions(help: string): KnowsOption {
   const known = new Set<string>();

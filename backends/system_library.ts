@@ -14,7 +14,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     `/usr/lib/${Deno.build.arch}-linux-gnu`,
     ...["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/lib/wsl/lib"],
   ],
-  windows: ["C:\\Windows\\System32"],
+  windows: ["C:\\Windows\\System32", "C:\\Program Files\\NVIDIA Corporation\\NVSMI"],
 };
 
 /**
@@ -38,10 +38,10 @@ export function openSystemLibrary<const S extends Deno.ForeignLibraryInterface>(
   name: string,
   symbols: S,
 ): Deno.DynamicLibrary<S> {
-  // The loader knows the library that is in use already, wherever it is.
-  if (Deno.permissions.querySync({ name: "ffi" }).state === "granted") {
-    return Deno.dlopen(name, symbols);
-  }
+  // The loader knows the library that is in use already, wherever it is. That of Windows looks into
+  // the current folder as well.
+  const { state } = Deno.permissions.querySync({ name: "ffi" });
+  if (state === "granted" && Deno.build.os !== "windows") return Deno.dlopen(name, symbols);
   const paths = pathsOf(name);
   const granted = paths.filter(isGranted);
   let failure: unknown;
