@@ -40,7 +40,9 @@ export async function askKnownOptions(
 ): Promise<KnowsOption | undefined> {
   for (const args of help) {
     if (asking.signal?.aborted) return undefined;
-    const text = await helpText(executable, args, asking);
+    const { ended, text } = await helpText(executable, args, asking);
+    // A program that takes its time, or a script that starts the engine whatever it is told.
+    if (!ended) return undefined;
     if (text === undefined) continue;
     const knows = knownOptions(text);
     if (options.port === undefined || knows(options.port)) return knows;
@@ -72,11 +74,12 @@ function spelled(name: string): string {
   return name.replace(/[.-]+$/, "").replaceAll("_", "-");
 }
 
+/** Whether it ended by itself, and what it printed where it did so well. */
 async function helpText(
   command: string,
   args: readonly string[],
   { signal, limitMs = HELP_LIMIT_MS, clock = systemClock }: AskOptionsOptions,
-): Promise<string | undefined> {
+): Promise<{ readonly ended: boolean; readonly text?: string }> {
   const logPath = await Deno.makeTempFile({ prefix: "tokometer-help-" });
   try {
     const asked = await startServer({ command, args }, { logPath, graceMs: 0, clock });
@@ -87,13 +90,13 @@ async function helpText(
         asked.ended,
         clock.sleepUntil(clock.now() + limitMs, over.signal).then(() => undefined, () => undefined),
       ]);
-      if (end?.code !== 0) return undefined;
+      if (end?.code !== 0) return { ended: end !== undefined };
     } finally {
       ignore?.();
       over.abort();
       await asked.stop();
     }
-    return await readStart(logPath);
+    return { ended: true, text: await readStart(logPath) };
   } finally {
     await Deno.remove(logPath).catch(() => {});
   }

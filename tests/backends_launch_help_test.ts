@@ -86,6 +86,11 @@ Deno.test({
     // A list without the port cannot be all of it.
     assertEquals(await asked('echo "  --model M"'), undefined);
     assertEquals(await asked("sleep 1000 & sleep 1000", { limitMs: 50 }), undefined);
+    // It is not asked again in other words.
+    assertEquals(
+      await asked('case "$*" in *=all) sleep 1000 ;; esac; echo "  --port P"', { limitMs: 50 }),
+      undefined,
+    );
     assertEquals(await asked("sleep 1000", { signal: AbortSignal.timeout(50) }), undefined);
     await assertRejects(
       () => askKnownOptions(findLaunchEngine("vllm"), "/nowhere/python"),

@@ -405,3 +405,27 @@ Deno.test({
       }
     }),
 });
+
+Deno.test({
+  ...LINUX,
+  name: "--launch says how to leave out an option that the engine refuses after all",
+  fn: () =>
+    inTempFolder(async (folder) => {
+      // It lists no options, and so all of ours are passed.
+      const program = `${folder}/vllm`;
+      await Deno.writeTextFile(
+        program,
+        `#!/bin/sh\ncase "$*" in *--help*) exit 1 ;; esac\n` +
+          `FAKE_LACKS=--swap-space exec ${FAKE} "$@"\n`,
+      );
+      await Deno.chmod(program, 0o755);
+      const line = (await launchLine(folder, "bench", "vllm", QUICK.bench!))
+        .map((word) => word.replace(FAKE, program));
+      const refused = await runCli([...line, "--quiet"]);
+      assertEquals(refused.code, 3, refused.err);
+      assertStringIncludes(refused.err, "unrecognized arguments: --swap-space");
+      assertStringIncludes(refused.err, 'left out by --launch-args="--name="');
+      const started = await runCli([...line, "--quiet", "--launch-args=--swap-space="]);
+      assertEquals(started.code, 0, started.err);
+    }),
+});

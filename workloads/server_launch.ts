@@ -265,12 +265,18 @@ export async function awaitReady(
         `Stopped waiting for ${engine.name}: interrupted`,
         EXIT.interrupted,
       );
-    case "ended":
-      host.note(await tail(server));
+    case "ended": {
+      const end = await tail(server);
+      host.note(end);
+      const hint =
+        /unrecognized argument|(unknown|invalid|unexpected) (argument|option|flag)/i.test(end)
+          ? '; an option that it does not take is left out by --launch-args="--name=" (in serve: -- --name=)'
+          : "";
       throw new UserError(
-        `Cannot start ${engine.name}: it ${describeEnd(await server.ended)} after ${took}`,
+        `Cannot start ${engine.name}: it ${describeEnd(await server.ended)} after ${took}${hint}`,
         EXIT.unreachable,
       );
+    }
     case "timeout":
       host.note(await tail(server));
       throw new UserError(
