@@ -168,7 +168,7 @@ function rowLabels(output: string): Set<string> {
 
 Deno.test("README's sample of the output has the rows and columns that are printed", async () => {
   const sample = /^```text\n([^]*?)^```$/m.exec(README)![1]!;
-  const server = await startSimServer({ ttft: "1", itl: "0" });
+  const server = await startSimServer({ ttft: "1", itl: "5" });
   try {
     const argv = [
       "--concurrency=1,2",
