@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { countNote } from "../workloads/prompt.ts";
 import type { ClosedLoad } from "../workloads/load.ts";
 import {
   type Sequence,
@@ -108,4 +109,10 @@ Deno.test("sequenceOf() legacy rotates and reverses as api_bench_tools does (T22
   // From user 4 on the rotation does nothing: the script slices past the end of its list.
   assertEquals(items(next, 4), [0, 1, 2, 3]);
   assertEquals(items(next, 5), [3, 2, 1, 0]);
+});
+
+Deno.test("countNote says nothing of prompts that only fast users need", () => {
+  const note = (found: number) => countNote(found, { count: 140, spare: 32 });
+  assertEquals([140, 120, 108].map(note), [undefined, undefined, undefined]);
+  assertEquals(note(107), "108 prompts wanted, 107 found");
 });

@@ -93,6 +93,8 @@ export interface BenchPlan {
   readonly datasetPath?: string;
   /** Size of the pool of prompts. */
   readonly prompts: number;
+  /** So many of these may be missing: only users that are faster than others need them. */
+  readonly sparePrompts?: number;
   /** The pool is all of a file, at most `prompts`. */
   readonly allPrompts?: boolean;
   /** The dataset's own options. */
@@ -214,9 +216,8 @@ export async function planRun(
   const warmups = parts.warmups ??
     loads.map((load) => values.warmup ?? (values.once ? 0 : usualWarmup(load)));
   const unlimited = wholeFile ? POOL_FOR_ONCE : POOL_FOR_DURATION;
-  const sizes = stops.map((stop, i) =>
-    (stop.requests ?? unlimited) + (values.once ? 0 : sparePrompts(loads[i]!, stop))
-  );
+  const spares = stops.map((stop, i) => values.once ? 0 : sparePrompts(loads[i]!, stop));
+  const sizes = stops.map((stop, i) => (stop.requests ?? unlimited) + spares[i]!);
   // With --once each load sends the whole pool.
   const wanted = (values.once ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)) +
     Math.max(0, ...warmups);
@@ -257,6 +258,7 @@ export async function planRun(
     workers: values.workers,
     dataset: dataset.name,
     prompts: values.prompts ?? wanted,
+    sparePrompts: values.prompts === undefined ? spares.reduce((sum, one) => sum + one, 0) : 0,
     allPrompts: wholeFile && values.prompts === undefined && values.requests === undefined,
     datasetExtra: { salt: randomSalt(), ...extra },
     turns: values.numTurns,

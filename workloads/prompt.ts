@@ -50,6 +50,8 @@ export interface DatasetOptions {
   readonly path?: string;
   /** How many prompts are wanted at most. */
   readonly count: number;
+  /** So many of them may be missing without a word: only users that are faster than others need them. */
+  readonly spare?: number;
   /** Fewer are as good: all of the file was asked for. */
   readonly allowsFewer?: boolean;
   /** Every random choice follows from it. */
@@ -120,9 +122,15 @@ export interface DatasetKind {
 /** What to say of the number of prompts found; absent where it is as wanted. */
 export function countNote(
   found: number,
-  { count, allowsFewer = false }: Pick<DatasetOptions, "count" | "allowsFewer">,
+  { count, spare = 0, allowsFewer = false }: Pick<
+    DatasetOptions,
+    "count" | "spare" | "allowsFewer"
+  >,
 ): string | undefined {
-  if (found < count) return allowsFewer ? undefined : `${count} prompts wanted, ${found} found`;
+  const wanted = count - spare;
+  if (found < count) {
+    return allowsFewer || found >= wanted ? undefined : `${wanted} prompts wanted, ${found} found`;
+  }
   return allowsFewer ? `the first ${found} prompts alone: give --prompts N for more` : undefined;
 }
 

@@ -199,6 +199,7 @@ export async function loadPrompts(
   const startMs = systemClock.now();
   const dataset = await findDataset(plan.dataset).load({
     count: plan.prompts,
+    spare: plan.sparePrompts ?? 0,
     allowsFewer: plan.allPrompts === true,
     seed: plan.seed,
     counter,
