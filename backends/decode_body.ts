@@ -553,10 +553,14 @@ export class BodyReader {
     const most = total - (ms.length - 1);
     const clamp = (count: number) => Math.max(tokens[0]!, Math.min(most, count));
     // A share, so that the tokenizer need not be the model's own.
-    const all = this.#countText?.(this.#aside + this.text) ?? 0;
+    const text = this.#aside + this.text;
+    const all = this.#countText?.(text) ?? 0;
     if (this.#countText !== undefined && all > 0) {
-      const share = this.#countText(this.#firstText) / all;
-      return { tokens: clamp(Math.round(share * total)), source: "tokenizer" };
+      // What follows may join the last token of the first text.
+      const first = text.startsWith(this.#firstText)
+        ? all - this.#countText(text.slice(this.#firstText.length))
+        : this.#countText(this.#firstText);
+      return { tokens: clamp(Math.round(first / all * total)), source: "tokenizer" };
     }
     const share = this.#firstChars / this.#chars;
     return { tokens: clamp(Math.round(share * total)), source: "estimate" };
