@@ -1,7 +1,11 @@
 /** Situations that users reported: a server refuses, and the program says what cures it, or does it. */
+import { createSecureServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { systemClock } from "../backends/clock.ts";
 import { startSimServer } from "../backends/sim_server.ts";
+import { findTransport } from "../backends/transports.ts";
 import { makeCertificates } from "./support/certificates.ts";
 import {
   latin1,
@@ -316,12 +320,13 @@ Deno.test({
           const plain = await run();
           assertEquals(plain.code, 3);
           assertMatch(plain.err, /not signed by an authority .*--ca-cert FILE.*--insecure/);
-          assertEquals((await run("--insecure")).code, 0);
           assertEquals((await run(`--ca-cert=${path}`)).code, 0, "auto");
           assertEquals((await run(`--ca-cert=${path}`, "--transport=socket")).code, 0);
           const fetched = await run(`--ca-cert=${path}`, "--transport=fetch");
           assertEquals(fetched.code, kind === "ca" ? 3 : 0, fetched.err);
           if (kind === "ca") assertMatch(fetched.err, /use --transport socket/);
+          if (kind !== "ca") continue;
+          assertEquals((await run("--insecure")).code, 0);
           const epoll = await run(`--ca-cert=${path}`, "--transport=epoll");
           assertMatch(epoll.err, /has no TLS: use --transport socket/);
           const http = server.url.replace("https", "http");
@@ -335,6 +340,30 @@ Deno.test({
         }
       }
     }),
+});
+
+Deno.test({
+  name: "case 29: over gRPC, too",
+  ignore: certificates === undefined,
+  async fn() {
+    for (const own of Object.values(certificates!.selfSigned)) {
+      const server = createSecureServer(own, (_, response) => {
+        response.writeHead(200, { "content-type": "application/grpc" });
+        response.addTrailers({ "grpc-status": "0" });
+        response.end();
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const url = `grpcs://127.0.0.1:${(server.address() as AddressInfo).port}/a.B/C`;
+      for (const name of ["grpc", "grpc-socket"]) {
+        const transport = findTransport(name).open({ clock: systemClock, caCert: own.cert });
+        const wire = { method: "POST", url, headers: {}, body: new Uint8Array(0) } as const;
+        const { end } = await transport.send(wire, { timeoutMs: 5000 });
+        await transport.close();
+        assertEquals(end, { kind: "complete" }, name);
+      }
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    }
+  },
 });
 
 Deno.test("a port that speaks another protocol is recognized", async () => {

@@ -121,10 +121,9 @@ export function refusalText(
 function sentence(facts: RefusalFacts): string {
   const { kind, carrier, status, speaks } = facts;
   // Where we have looked ourselves, the transport's guess is of no use.
-  const said = (speaks === undefined ? facts.said : facts.said.split(";")[0]!).replace(
-    /(?<!\.)\.$/,
-    "",
-  );
+  const said = (speaks === undefined ? facts.said : facts.said.split(";")[0]!)
+    .replace(/Other\(OtherError\((\w+)\)\)/, "$1")
+    .replace(/(?<!\.)\.$|:$/, "");
   const { happened, cure } = explainRefusal(facts);
   const came = kind === "http_error"
     ? `${carrier === "grpc" ? "gRPC status" : "status"} ${status}, ${said || "no message"}`
