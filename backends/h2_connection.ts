@@ -51,8 +51,12 @@ const CONNECTION_WINDOW_BYTES = 64 * 1024 * 1024;
 const INITIAL_STREAMS = 100;
 /** Largest header block, in bytes. */
 const HEADER_LIMIT = 256 * 1024;
-/** Most frames in a row that bring no part of an answer; each may want an answer of ours. */
-export const IDLE_FRAMES_LIMIT = 100_000;
+/**
+ * Most frames in a row that bring no part of an answer; each may want an answer of ours. For each frame
+ * of a request two more may come, since a server makes room for it again.
+ */
+export const IDLE_FRAMES_LIMIT = 10_000;
+const FRAMES_PER_SENT = 2;
 const PING_BYTES = 8;
 
 export type StreamEnd =
@@ -591,6 +595,7 @@ export class H2Connection implements SocketEvents, FrameSink {
       putFrameHead(frame, 0, { type: FRAME.data, flags, streamId: stream.id, length });
       frame.set(body.subarray(stream.bodyAt, stream.bodyAt + length), FRAME_HEAD_BYTES);
       this.#write(frame);
+      this.#idleFrames -= FRAMES_PER_SENT;
       stream.bodyAt += length;
       stream.sendWindow -= length;
       this.#sendWindow -= length;

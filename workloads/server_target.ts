@@ -75,7 +75,8 @@ function outcomeOf({ end, status }: Exchange): Outcome | undefined {
     case "grpc_status":
       return { kind: "http_error", status: end.status, message: end.message };
     case "malformed":
-      return { kind: "protocol_error", message: end.message };
+      // The limit of such an answer is another one than the option's.
+      return { kind: "protocol_error", message: end.message.replace(/ \(--max-answer.*\)$/, "") };
     case "cut":
       return { kind: "truncated", message: end.message };
     default:
