@@ -182,6 +182,21 @@ Deno.test("a URL's password is in no output", () =>
     }
   }));
 
+Deno.test("passwords too short to be looked for are not shown in URLs", async () => {
+  for (
+    const argv of [
+      ["bench", "http://u:pw@127.0.0.1:9?sig=ab", "--model=m", "--no-save"],
+      ["bench", "http://u:pw@127.0.0.1:9", "--transport=socket", "--no-save"],
+      ["bench", "http://u:pw@127.0.0.1:9", "--model=m", "--dry-run"],
+      ["probe", "http://u:pw@127.0.0.1:9?sig=ab", "--model=m", "--curl"],
+    ]
+  ) {
+    const { out, err } = await runCli(argv);
+    assertStringIncludes(out + err, "http://127.0.0.1:9");
+    assert(!/pw|sig=ab/.test(out + err), out + err);
+  }
+});
+
 Deno.test("errors and runs of the library are without secrets", async () => {
   const options = {
     ...{ apiKey: KEY, header: [`X-Tenant: ${HEADER}`], model: "m", length: "cap" as const },

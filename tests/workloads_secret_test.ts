@@ -1,13 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { bench } from "../workloads/command_bench.ts";
-import {
-  isSecretName,
-  keepHeader,
-  keepSecrets,
-  withoutPassword,
-} from "../workloads/option_secret.ts";
+import { keepHeader, keepSecrets } from "../workloads/option_secret.ts";
 import { keepSecret, placesOfSecrets, shown, withoutSecrets } from "../workloads/secret.ts";
 import { findSecrets, formsOf } from "../workloads/secret_forms.ts";
+import { isSecretName, withoutPassword } from "../workloads/secret_names.ts";
 import { ENCODINGS } from "./support/echo_server.ts";
 
 Deno.test("withoutSecrets finds a secret as it is, and in every encoding", () => {

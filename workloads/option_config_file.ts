@@ -11,7 +11,7 @@ import { withoutUnneeded } from "./option_needs.ts";
 import { COMMON_OPTIONS, convertJson, withDefaults } from "./option_parse.ts";
 import { nearestName } from "./option_suggest.ts";
 import { indexOptions, kebabCase, listOptions, plainName } from "./option_table.ts";
-import { MASK } from "./secret.ts";
+import { MASK } from "./secret_names.ts";
 import { readTextFile } from "./text_file.ts";
 import { fileError, UserError } from "./user_error.ts";
 

@@ -18,7 +18,7 @@ import type {
 } from "./command.ts";
 import { oursFor, ourValueFor } from "./option_foreign.ts";
 import { refuseUnneeded } from "./option_needs.ts";
-import { withoutPassword } from "./option_secret.ts";
+import { withoutPassword } from "./secret_names.ts";
 import { nearestName } from "./option_suggest.ts";
 import {
   dashed,

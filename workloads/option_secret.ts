@@ -9,7 +9,16 @@ import { messageOf } from "../backends/error_message.ts";
 import { isObject } from "../backends/json_event.ts";
 import type { CommandTable, OptionTable, OptionValue, Values, ValuesOf } from "./command.ts";
 import { listOptions, plainName } from "./option_table.ts";
-import { keepSecret, MASK } from "./secret.ts";
+import { keepSecret } from "./secret.ts";
+import {
+  isSecretField,
+  isSecretName,
+  isSecretQuery,
+  MASK,
+  QUERY_FIELD,
+  USER_INFO,
+  withoutPassword,
+} from "./secret_names.ts";
 import { readTextFile } from "./text_file.ts";
 import { UserError } from "./user_error.ts";
 
@@ -144,21 +153,7 @@ function hidden(option: string, value: string): string {
   return MASK;
 }
 
-/**
- * URLs in a text without their user and password, and with `***` for what looks like a key in their
- * queries: for everything that is stored or shown.
- */
-export function withoutPassword(text: string): string {
-  return text.replace(USER_INFO, "$1").replace(
-    QUERY_FIELD,
-    (all, before, name, value) => isSecretQuery(name, value) ? `${before}${MASK}` : all,
-  );
-}
-
-const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/)[^/?#\s]*@/gi;
-const QUERY_FIELD = /([?&;]([\w.~%-]+)=)([^&;#\s"']+)/g;
-
-/** The same, and without the values of options and fields that hold keys. */
+/** {@linkcode withoutPassword}, and without the values of options and fields that hold keys. */
 function withoutKeys(text: string): string {
   const body = parsedBody(text);
   if (body !== undefined) {
@@ -202,32 +197,6 @@ function parsedBody(text: string): Readonly<Record<string, unknown>> | undefined
 
 /** `--api-key X`, `--token=X` in arguments for another program. */
 const KEY_OPTION = /((?:^|\s)--?([a-z][\w-]*)(?:=|\s+))(?!-)("[^"]*"|'[^']*'|[^\s"']+)/gi;
-
-/** Whether a field of that name holds a key: `api_key`, `accessToken`; not `stop_token`. */
-export function isSecretName(name: string): boolean {
-  const words = name.replace(/([a-z\d])([A-Z])/g, "$1-$2").toLowerCase();
-  return SECRET_NAME.test(words) && !TOKEN_OF_TEXT.test(words);
-}
-
-const SECRET_NAME =
-  /(^|[-_.])(api-?key|apikey|key|secret|token|password|passwd|passphrase|pwd|credentials?|authorization|auth|cookie|signature|sig|jwt|bearer)$/;
-/** Tokens of a text and its marks. */
-const TOKEN_OF_TEXT =
-  /(stop|pad|bos|eos|unk|mask|sep|cls|start|end|begin|special|first|last|image|audio|video|think|tool|per|each)[-_.]token$/;
-
-/** The same, or a value that no one would write by hand: `sk-…`, a token of three parts. */
-function isSecretField(name: string, value: string): boolean {
-  return isSecretName(name) || KEY_SHAPE.test(value);
-}
-
-/** The same of a URL's query. */
-function isSecretQuery(name: string, value: string): boolean {
-  return isSecretField(name, value) || name === "code" || RANDOM.test(value);
-}
-
-const KEY_SHAPE =
-  /^(Bearer |Basic )?((sk|pk|hf|ghp|gho|github_pat|glpat|xox[abp]|AKIA|AIza)[-_]?[\w-]{12,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)$/;
-const RANDOM = /^([0-9a-f]{16,}|(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{20,})$/;
 
 /**
  * Remembers every secret in the values of a command's options, so that no text shows it from then on:

@@ -9,7 +9,7 @@ import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts"
 import type { BenchPlan } from "./bench_plan.ts";
 import { readEnvironment } from "./environment.ts";
 import { type Load, loadLabel, type Stop, stopOfPool } from "./load.ts";
-import { withoutPassword } from "./option_secret.ts";
+import { withoutPassword } from "./secret_names.ts";
 import type { Dataset } from "./prompt.ts";
 import type { Prepared } from "./run_prepare.ts";
 import { withoutSecrets, withoutSecretsIn } from "./secret.ts";

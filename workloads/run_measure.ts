@@ -26,7 +26,7 @@ import { checkServer, refuseInterrupted } from "./run_check_server.ts";
 import { describeRun, labelOf } from "./run_header.ts";
 import { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 import { LoadProgress } from "./run_progress.ts";
-import { withoutSecrets } from "./secret.ts";
+import { cleanMessage, withoutSecrets } from "./secret.ts";
 import { transportOptions } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 import { openWitness, type RunWitness } from "./witness_choice.ts";
@@ -146,7 +146,7 @@ function withoutOurSecrets(record: RequestRecord): RequestRecord {
   return {
     ...record,
     ...("message" in outcome
-      ? { outcome: { ...outcome, message: withoutSecrets(outcome.message) } }
+      ? { outcome: { ...outcome, message: cleanMessage(outcome.message) } }
       : {}),
     ...defined({
       finishReason: finishReason && withoutSecrets(finishReason),
@@ -292,7 +292,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     keep(record);
     const gone = server.see(record);
     if (gone === undefined) return;
-    lost = { ...gone, message: withoutSecrets(gone.message) };
+    lost = { ...gone, message: cleanMessage(gone.message) };
     sending.abort();
     hooks.note?.(lossNote(lost, wallClockMs() - (record.endMs ?? 0) + gone.atMs));
   };

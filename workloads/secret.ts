@@ -9,10 +9,8 @@
  * @module
  */
 import { mapTexts, visibleText } from "../backends/visible_text.ts";
+import { MASK, withoutPassword } from "./secret_names.ts";
 import { findSecrets, formsOf, type Place, type SecretForms } from "./secret_forms.ts";
-
-/** What stands in place of a secret. */
-export const MASK = "***";
 
 const secrets = new Set<string>();
 let forms: SecretForms = { anywhere: [], alone: [] };
@@ -59,9 +57,14 @@ export function knowsSecrets(): boolean {
   return secrets.size > 0;
 }
 
+/** A message without secrets, and without those in URLs that are too short to be looked for. */
+export function cleanMessage(text: string): string {
+  return withoutPassword(withoutSecrets(text));
+}
+
 /** What may be shown of a text that holds words of others: on a terminal, in a log. */
 export function shown(text: string): string {
-  return visibleText(withoutSecrets(text));
+  return visibleText(cleanMessage(text));
 }
 
 /** A value with {@linkcode withoutSecrets} of every text in it, at any depth. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf } from "../backends/error_message.ts";
-import { withoutSecrets } from "./secret.ts";
+import { cleanMessage } from "./secret.ts";
 
 /** Exit codes of every command. */
 export const EXIT: {
@@ -55,7 +55,7 @@ export class UserError extends Error {
    */
   constructor(message: string, exitCode: number = EXIT.usage, options: ErrorOptions = {}) {
     // It may quote a server, which may quote our key.
-    super(withoutSecrets(message), options);
+    super(cleanMessage(message), options);
     this.name = "UserError";
     this.exitCode = exitCode;
   }
