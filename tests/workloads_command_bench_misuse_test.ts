@@ -244,7 +244,7 @@ Deno.test("bench: a full disk loses the file, not the run", async () => {
     ]);
     assertEquals(code, 2, err);
     assertMatch(out, /60 of 60 completed/);
-    assertMatch(err, /error: Cannot write the record file .*No space left.*the file is not/);
+    assertMatch(err, /error: Cannot write the record file .*No space left.*the files are not/);
   } finally {
     await server.stop();
     await new Deno.Command("umount", { args: [folder] }).output();
