@@ -280,6 +280,12 @@ const RULES: readonly Rule[] = [
     "a web page answers, and no API",
     PATH_CURE,
   ],
+  [
+    "protocol_error",
+    /larger than/,
+    "no LLM server answers so",
+    "is it one that speaks this protocol? --max-answer allows longer generations",
+  ],
   ["truncated", ANY, "its answer broke off", "see the server's log"],
   ["any", ANY, "its answer is none of this protocol", "is --protocol right?"],
 ];

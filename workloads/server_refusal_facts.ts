@@ -45,6 +45,8 @@ export interface RefusalFacts {
   readonly served?: readonly string[];
   /** What was found to be spoken there; absent = nothing, or nobody looked. */
   readonly speaks?: PortSpeaks;
+  /** It was a question about the server, no generation. */
+  readonly question?: boolean;
   /** `--ca-cert` is given. */
   readonly caCert?: boolean;
   /** Name of the dataset, whose options make prompts shorter. */

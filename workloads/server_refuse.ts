@@ -75,7 +75,9 @@ export async function refusal(refusing: Refusing, refused: Refused): Promise<Err
   const models = outcome.kind === "timeout" && request === undefined &&
     /model|info/.test(facts.path);
   return new UserError(
-    `Cannot ${noAnswer ? "reach" : "use"} ${place}${noAnswer ? "" : ` as ${protocol.name}`}: ` +
+    `Cannot ${noAnswer ? "reach" : "use"} ${place}${
+      noAnswer || facts.question === true ? "" : ` as ${protocol.name}`
+    }: ` +
       sentence(facts) + viaProxy(outcome, refusing) +
       (models ? `; --model NAME leaves out the question for ${facts.path}` : ""),
     EXIT.unreachable,
@@ -127,7 +129,7 @@ function sentence(facts: RefusalFacts): string {
   const { happened, cure } = explainRefusal(facts);
   const came = kind === "http_error"
     ? `${carrier === "grpc" ? "gRPC status" : "status"} ${status}, ${said || "no message"}`
-    : kind === "connect_error" || kind === "timeout"
+    : kind === "connect_error" || kind === "timeout" || facts.question === true
     ? said
     : `${kind.replace("_", " ")}, ${said}`;
   return [came, [happened, cure].filter((text) => text !== "").join(": ")]
@@ -149,6 +151,7 @@ async function factsOf(refusing: Refusing, refused: Refused): Promise<RefusalFac
     sent: sentFacts(protocol, target, request),
     model: request?.model ?? "",
     caCert: caCert === true,
+    question: request === undefined,
     ...(body === undefined ? {} : { body: body.slice(0, BODY_CHARS) }),
     ...(headers === undefined ? {} : { headers }),
     ...(served === undefined ? {} : { served }),
