@@ -72,7 +72,7 @@ const READY = 2;
 const SHUTDOWN = 4;
 
 /** HTTP/2 window of a connection: many streams of tensors must not wait for each other. */
-const WINDOW_BYTES = 8 * 1024 * 1024;
+const WINDOW_BYTES = 2 * 1024 * 1024;
 
 /**
  * Shortest time between two attempts to connect; calls in between fail at once. Nearly as good as

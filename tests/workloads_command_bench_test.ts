@@ -66,9 +66,11 @@ Deno.test("bench: every request completes, tokens equal the engine's own log", a
   const names = saved.map(({ extension }) => `report.${extension}`);
   assertEquals(files, ["records.jsonl", ...names].sort());
   assertStringIncludes(out, "24 of 24 completed");
-  const why = run.header.transportChoice?.why ?? "none";
-  assertMatch(why, /^enough for 4 streams with [\d,]+ tokens\/s per thread that start at once$/);
-  assertStringIncludes(out.replaceAll(/\s+/g, " "), `auto took fetch: ${why}`);
+  // Tokens without a gap may be too many for fetch, or have no rate.
+  const { transport, transportChoice } = run.header;
+  assertMatch(transportChoice?.why ?? "none", /4 streams( with [\d,]+ tokens\/s)? per thread/);
+  const printed = `auto took ${transport}: ${transportChoice?.why}`;
+  assertStringIncludes(out.replaceAll(/\s+/g, " "), printed);
 });
 
 Deno.test("bench: both OpenAI routes, both transports, streaming and not", async () => {
