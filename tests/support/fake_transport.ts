@@ -16,7 +16,7 @@ export interface SentRequest {
 /**
  * Answers each request after `serviceMs` of the clock; keeps what was sent.
  *
- * @param refusedFrom connections from this one on are refused at once.
+ * @param refusedFrom connections from this one on are refused, after 1 ms.
  */
 export function fakeTransport(
   clock: Clock,
@@ -34,7 +34,7 @@ export function fakeTransport(
       const n = sent.push({ url: request.url, atMs: sentMs }) - 1;
       most = Math.max(most, ++inFlight);
       const refused = n >= refusedFrom;
-      if (!refused) await clock.sleepUntil(sentMs + serviceMs(n), signal);
+      await clock.sleepUntil(sentMs + (refused ? 1 : serviceMs(n)), signal);
       inFlight--;
       return {
         sentMs,
