@@ -92,9 +92,10 @@ Deno.test("no output of a run holds a secret that the server repeats", () =>
         assertCleanRun(ran, "bench");
         assertStringIncludes(ran.out, "Refused: '***'");
         assertEquals([...server.repeated].toSorted(), SENT.toSorted());
-        assertEquals((await assertCleanFiles(out)).toSorted(), [
-          ...["records.jsonl", "report.csv", "report.html", "report.json"],
-        ]);
+        const files = await assertCleanFiles(out);
+        for (const name of ["records.jsonl", "report.csv", "report.html", "report.json"]) {
+          assert(files.includes(name), `${name}: ${files}`);
+        }
         const records = await Deno.readTextFile(`${out}/records.jsonl`);
         assertStringIncludes(records, "You sent '***'");
         // What is no secret stays.
