@@ -8,8 +8,14 @@
  * @module
  */
 import { adviceFor } from "./check_advice.ts";
-import { isHeldBack } from "./check_generated.ts";
-import { reasonOf, RUN_AGAIN, VERDICT_RULES, type VerdictEvidence } from "./check_causes.ts";
+import { arrivesInGroups, isHeldBack } from "./check_generated.ts";
+import {
+  reasonOf,
+  RUN_AGAIN,
+  SLOW_GAP_MS,
+  VERDICT_RULES,
+  type VerdictEvidence,
+} from "./check_causes.ts";
 import { disagreement, explainDisagreement, isTrusted } from "./check_coverage.ts";
 import { nameFigures, type OpenFigure, openFigures } from "./check_figures.ts";
 import { formatMs } from "./format.ts";
@@ -21,6 +27,9 @@ const OK = "The client had time: these numbers are the server's";
 
 const HELD_BACK =
   "The client had time, but the answers did not reach it as streams: TTFT and TPOT are not defined";
+
+const IN_GROUPS =
+  "The client had time: these numbers are those of tokens that arrived in groups, joined before they came here";
 
 /** What a kind of verdict says where no figure can be named. */
 const MESSAGES: Readonly<Record<VerdictKind, string>> = {
@@ -99,7 +108,12 @@ function verdictByBrackets(evidence: VerdictEvidence): Verdict {
   ]);
   const worst = reasons.at(0)?.kind ?? "ok";
   if (worst === "ok") {
-    return { kind: worst, message: isHeldBack(load) ? HELD_BACK : OK, reasons };
+    const message = isHeldBack(load)
+      ? HELD_BACK
+      : arrivesInGroups(load, SLOW_GAP_MS)
+      ? IN_GROUPS
+      : OK;
+    return { kind: worst, message, reasons };
   }
   if (worst === kind) {
     const names = nameFigures(open);

@@ -546,3 +546,26 @@ Deno.test("the check of the witness says what it saw", () => {
   ]);
   assertEquals(messageOf({ records: list }), undefined);
 });
+
+Deno.test("clientVerdict: a client with time does not vouch for what came held back or in groups", () => {
+  const plain = () => {
+    const list = records().map((record) => ({
+      ...record,
+      departedMs: record.sentMs!,
+      tickWidthUs: new Uint32Array(record.tickMs.length),
+    }));
+    return loadOf({ client: QUIET, records: list }).verdict!;
+  };
+  assertMatch(plain().message, /these numbers are the server's/);
+  const groups = Array.from({ length: 100 }, (_, index) => {
+    const sentMs = index * 400;
+    return {
+      ...createRecord({ index, sentMs, ticks: [1, 2, 3].map((i) => [sentMs + 100 * i, 4 * i]) }),
+      ...{ endMs: sentMs + 300, events: 12, textEvents: 12, departedMs: sentMs },
+      tickWidthUs: new Uint32Array(3),
+    };
+  });
+  const grouped = loadOf({ client: QUIET, records: groups }).verdict!;
+  assertEquals(grouped.kind, "ok");
+  assertMatch(grouped.message, /tokens that arrived in groups/);
+});
