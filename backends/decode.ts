@@ -100,12 +100,12 @@ export function decodeExchange(
     (exchange.status < 200 || exchange.status > 299);
   const body = refused ? undefined : new BodyReader(exchange, protocol, request, options);
   body?.read();
-  const found = body?.result();
+  const found = body?.tokens.result(body.events);
   const outputTokens = found?.count;
   const outcome = body === undefined
     ? refusedOutcome(exchange, protocol)
     : bodyOutcome(exchange, protocol, request, body, outputTokens);
-  const usage = body?.usage;
+  const usage = body?.tokens.usage;
   const promptTokens: TokenCount | undefined = usage?.promptTokens !== undefined
     ? { tokens: usage.promptTokens, source: "usage" }
     : options.promptTokens;
@@ -150,31 +150,34 @@ export function decodeExchange(
     return record;
   }
   const { ticks, rejected, unseen, firstTick } = found;
-  const { firstEventMs, firstAnswerMs, firstToolMs } = body;
+  const { firstEventMs } = body;
+  const { firstAnswerMs, firstToolMs } = body.tokens;
   if (firstEventMs !== undefined) record.firstEventMs = firstEventMs - originMs;
   if (ticks.ms.length > 0) {
     record.firstTokenMs = ticks.ms[0]!;
     record.lastTokenMs = ticks.ms[ticks.ms.length - 1]!;
     if (ticks.widthUs !== undefined) record.tickWidthUs = ticks.widthUs;
   }
-  if (body.reasoningEvents + body.toolEvents > 0 && firstAnswerMs !== undefined) {
+  if (body.tokens.reasoningEvents + body.tokens.toolEvents > 0 && firstAnswerMs !== undefined) {
     record.firstAnswerMs = firstAnswerMs - originMs;
   }
   if (firstToolMs !== undefined) record.firstToolMs = firstToolMs - originMs;
-  if (body.tickSource !== undefined) record.tickSource = body.tickSource;
-  if (body.textEvents > 0) record.textEvents = body.textEvents;
-  if (body.reasoningEvents > 0) record.reasoningEvents = body.reasoningEvents;
-  if (body.toolEvents > 0) record.toolEvents = body.toolEvents;
-  if (body.whole && body.events > 0) record.wholeBody = true;
+  if (body.tokens.tickSource !== undefined) record.tickSource = body.tokens.tickSource;
+  if (body.tokens.textEvents > 0) record.textEvents = body.tokens.textEvents;
+  if (body.tokens.reasoningEvents > 0) record.reasoningEvents = body.tokens.reasoningEvents;
+  if (body.tokens.toolEvents > 0) record.toolEvents = body.tokens.toolEvents;
+  if (body.tokens.whole && body.events > 0) record.wholeBody = true;
   if (body.heldReads > 0) record.heldReads = body.heldReads;
   if (ticks.events !== undefined) record.tickEvents = ticks.events;
-  if (options.eventTicks && body.usageEvents > 0) record.usageEvents = body.usageEvents;
+  if (options.eventTicks && body.tokens.usageEvents > 0) {
+    record.usageEvents = body.tokens.usageEvents;
+  }
   if (outcome.kind === "ok" && isUnmarked(exchange, body, protocol)) record.unmarkedEnd = true;
   if (unseen > 0) record.unseenTokens = unseen;
   if (rejected !== undefined) record.rejectedCount = rejected;
   if (firstTick !== undefined) record.firstTickTokens = firstTick;
   if (body.finishReason !== undefined) record.finishReason = body.finishReason;
-  if (options.keepText) record.text = body.text;
+  if (options.keepText) record.text = body.tokens.text;
   return record;
 }
 
@@ -191,9 +194,9 @@ function isObjectText(body: Uint8Array): boolean {
 /** Whether an answer that counts as complete could as well have been cut short. */
 function isUnmarked(exchange: Exchange, body: BodyReader, protocol: Protocol): boolean {
   // A gRPC status is an end mark, and a whole body has a length.
-  return protocol.carrier === "http" && exchange.status !== 0 && !body.whole &&
+  return protocol.carrier === "http" && exchange.status !== 0 && !body.tokens.whole &&
     body.endMarkMs === undefined && body.finishReason === undefined &&
-    body.usage?.outputTokens === undefined;
+    body.tokens.usage?.outputTokens === undefined;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Reads the events of a body: text, token counts, and when they arrived.
+ * Reads the events of a body, and when they arrived.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { EventSink } from "./event_sink.ts";
 import { scanSse } from "./framing_sse_scan.ts";
 import { JsonScanner } from "./json_scan.ts";
 import { largeEventMessage, manyEventsMessage, maxEventBytes, maxEvents } from "./limits.ts";
-import type { EngineEvent, GenerationRequest, Protocol, QuickEvents, Usage } from "./protocol.ts";
-import type { TokenCount, TokenSource } from "./record.ts";
-import { type Exchange, KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
+import { BodyTokens, type TokenOptions } from "./decode_tokens.ts";
+import type { EngineEvent, GenerationRequest, Protocol, QuickEvents } from "./protocol.ts";
+import type { Exchange } from "./transport.ts";
 
 /**
  * Events that cannot be read, after which nothing more of a body is: the first of them has decided
@@ -31,12 +31,6 @@ const BETWEEN_EVENTS_BYTES = 8;
 /** Bytes of one write, cut on their way, come within this. */
 const SAME_WRITE_MS = 2;
 
-/** With so many events since its last step, a running count stands still. */
-const STILL_EVENTS = 3;
-
-/** Two counts agree when the lower is at least this share of the higher. */
-const AGREEMENT = 0.9;
-
 /** Names of server-sent events that report a failure, whatever their data. */
 const ERROR_EVENT = /^(error|failed|failure|exception)$|[._-](error|failed)$/i;
 
@@ -45,56 +39,30 @@ const KEEP_ALIVE = /^\W*(ping|pong|heart-?beat|keep-?alive|processing|ok)\W*$/i;
 
 const decoder = new TextDecoder();
 
-interface BodyOptions {
-  readonly originMs: number;
-  readonly keepText?: boolean;
-  readonly countText?: (text: string) => number;
-  readonly eventTicks?: boolean;
+interface BodyOptions extends TokenOptions {
   readonly maxAnswerBytes?: number;
 }
-
-/** Scratch space for ticks, whose number is not known beforehand. It grows and is reused. */
-let scratchMs = new Float64Array(1024);
-let scratchTokens = new Uint32Array(1024);
-let scratchEvents = new Uint32Array(1024);
-let scratchWidthUs = new Uint32Array(1024);
 
 /** One pass over the events of an exchange, and what they said. */
 export class BodyReader {
   events = 0;
-  textEvents = 0;
-  /** Of these, with thinking and nothing of the answer. */
-  reasoningEvents = 0;
-  /** Of these, with a part of a tool call. */
-  toolEvents = 0;
-  /** Of these, after the first and with usage. */
-  usageEvents = 0;
-  text = "";
   firstEventMs: number | undefined;
-  firstAnswerMs: number | undefined;
-  firstToolMs: number | undefined;
   endMarkMs: number | undefined;
   finishReason: string | undefined;
-  tickSource: TokenSource | undefined;
-  usage: Usage | undefined;
   /** The first error that the engine reported. */
   error: string | undefined;
   /** The first event that could not be read, or bytes that are not events at all. */
   malformed: string | undefined;
   /** The last event was incomplete. */
   torn = false;
-  /** The body is a single event, so its usage counts its own tokens. */
-  whole: boolean;
+  /** What the events say about tokens. */
+  readonly tokens: BodyTokens;
   /** Reads with several events that something on the way cut by bytes. */
   heldReads = 0;
 
   readonly #exchange: Exchange;
   readonly #protocol: Protocol;
   readonly #request: GenerationRequest;
-  readonly #originMs: number;
-  readonly #countText: ((text: string) => number) | undefined;
-  readonly #needText: boolean;
-  readonly #eventTicks: boolean;
   readonly #maxAnswerBytes: number | undefined;
   readonly #mostEvents: number;
   /** The read that completed the current event. */
@@ -106,39 +74,6 @@ export class BodyReader {
   #lastEnd = 0;
   #readEvents = 0;
 
-  #idTokens = 0;
-  #idSource: TokenSource = "ids";
-  #counter = -1;
-  #counterSource: TokenSource = "counter";
-  #soFar = "";
-  /** Text of thinking and tool calls. */
-  #aside = "";
-  /** Characters of everything generated, and of the thinking in it. */
-  #chars = 0;
-  #thinkingChars = 0;
-  /** Characters of the first tick, and its text where it is kept. */
-  #firstChars = 0;
-  #firstText = "";
-
-  /** What ticks count; fixed by the first event with tokens. */
-  #basis: "total" | "ids" | "events" | undefined;
-  /** Tokens so far on that basis. */
-  #tokens = 0;
-  /** How the engine's counter went: steps upwards after the first, the largest, and what preceded. */
-  #steps = 0;
-  #largestStep = 1;
-  #firstCount = 0;
-  /** Events with something generated before the counter's first value came, that one included. */
-  #eventsAtCount = 0;
-  /** What the closing usage counts beyond the counter. */
-  #closing = 0;
-  #ticks = 0;
-  #tickRead = -1;
-  /** The latest tick is as exact as the kernel's stamp, unless more comes with its read. */
-  #exact = false;
-  /** Every tick so far has a width. */
-  #widths: boolean;
-
   constructor(
     exchange: Exchange,
     protocol: Protocol,
@@ -148,21 +83,10 @@ export class BodyReader {
     this.#exchange = exchange;
     this.#protocol = protocol;
     this.#request = request;
-    this.#originMs = options.originMs;
-    this.#widths = exchange.readWidthMs !== undefined;
-    this.#countText = options.countText;
     this.#maxAnswerBytes = options.maxAnswerBytes;
     this.#mostEvents = maxEvents(options.maxAnswerBytes);
-    this.#eventTicks = options.eventTicks === true;
-    this.#needText = options.keepText === true || options.countText !== undefined;
-    this.whole = protocol.framing(request.stream) === "json";
-    // One slot more than there are reads, for bytes that no read accounts for.
-    if (scratchMs.length <= exchange.readMs.length) {
-      scratchMs = new Float64Array(exchange.readMs.length * 2);
-      scratchTokens = new Uint32Array(exchange.readMs.length * 2);
-      scratchEvents = new Uint32Array(exchange.readMs.length * 2);
-      scratchWidthUs = new Uint32Array(exchange.readMs.length * 2);
-    }
+    this.tokens = new BodyTokens(exchange, request, options);
+    this.tokens.whole = protocol.framing(request.stream) === "json";
   }
 
   /** Reads all events; called once. */
@@ -205,10 +129,10 @@ export class BodyReader {
     if (text.startsWith("[") && isListedError(text)) {
       this.error = serverMessage(this.#protocol, text);
     } else if (text.startsWith("{")) {
-      this.whole = true;
+      this.tokens.whole = true;
       this.#take(text, body.length, false);
       if (this.torn || this.error !== undefined) return;
-      if (this.#tokens === 0 && this.finishReason === undefined) {
+      if (this.tokens.textEvents === 0 && this.finishReason === undefined) {
         this.error = serverMessage(this.#protocol, text);
       }
     } else if (end.kind === "complete" && text !== "" && !/^(?::|data|event|id|retry)/.test(text)) {
@@ -238,7 +162,7 @@ export class BodyReader {
     } catch (error) {
       if (failed) {
         this.#use({ error: serverMessage(this.#protocol, String(data)) }, atMs, endOffset);
-      } else if (!terminated || (this.whole && end.kind !== "complete")) this.torn = true;
+      } else if (!terminated || (this.tokens.whole && end.kind !== "complete")) this.torn = true;
       else if (this.endMarkMs === undefined) {
         this.malformed ??= oneLine(
           `cannot read event ${this.events + 1}, "${quote(data)}": ${messageOf(error)}`,
@@ -266,15 +190,10 @@ export class BodyReader {
       this.malformed ??= manyEventsMessage(this.#maxAnswerBytes);
       throw ENOUGH;
     }
-    // A later event of the same read: the tick's own was not the last byte.
-    if (this.#exact && this.#tickRead === this.#readIndex) this.#setWidth(false);
     this.firstEventMs ??= atMs;
     if (event.error !== undefined) this.error ??= oneLine(event.error);
     if (event.finishReason !== undefined) this.finishReason = event.finishReason;
-    if (event.usage !== undefined) {
-      this.usage = this.usage === undefined ? event.usage : { ...this.usage, ...event.usage };
-    }
-    this.#count(event, atMs, endOffset);
+    if (this.tokens.take(event, atMs, endOffset, this.#readIndex)) this.#readEvents++;
     this.#lastEnd = endOffset;
     if (event.end) this.endMarkMs ??= atMs;
   }
@@ -291,310 +210,6 @@ export class BodyReader {
     }
     if (readMs[read + 1]! - readMs[read]! > SAME_WRITE_MS) this.heldReads++;
   }
-
-  #count(event: EngineEvent, atMs: number, endOffset: number): void {
-    const generated = this.#takeGenerated(event, atMs);
-    if (generated && event.usage !== undefined && this.textEvents > 1) this.usageEvents++;
-    const newTokens = event.newTokens ?? 0;
-    if (newTokens > 0) {
-      this.#idTokens += newTokens;
-      if (event.source !== undefined) this.#idSource = event.source;
-    }
-    let total = event.totalTokens;
-    if (total !== undefined) {
-      if (event.source !== undefined) this.#counterSource = event.source;
-      if (total > this.#counter) this.#stepTo(total);
-    } else if (this.#basis === "total" && this.#counter >= 0) {
-      // Where chunks carry running totals, the closing usage is the last one.
-      total = this.#closeCounter(event);
-    }
-    if (total === undefined && this.#isAll(event, generated)) total = event.usage?.outputTokens;
-
-    const before = this.#tokens;
-    // A total of 0 beside text is not a counter: some servers fill it in only at the end.
-    if (this.#basis === undefined) {
-      if (total !== undefined && total > 0) {
-        this.#basis = "total";
-        this.tickSource = this.#counter > 0 ? this.#counterSource : "usage";
-      } else if (newTokens > 0) {
-        this.#basis = "ids";
-        this.tickSource = this.#idSource;
-      } else if (generated) {
-        this.#basis = "events";
-        this.tickSource = "event";
-      } else return;
-    }
-    if (this.#basis === "events") this.#tokens = this.textEvents;
-    else if (this.#basis === "ids") this.#tokens += newTokens;
-    else if (total !== undefined && total > before) this.#tokens = total;
-    if (generated || this.#tokens > before) this.#tick(atMs, endOffset);
-  }
-
-  /** Notes what the event carries; returns whether that is anything. */
-  #takeGenerated(event: EngineEvent, atMs: number): boolean {
-    const { textSoFar, tool = "", reasoning = "" } = event;
-    let chars = event.text?.length ?? 0;
-    let text = event.text ?? "";
-    if (textSoFar !== undefined && textSoFar !== this.#soFar) {
-      chars = Math.max(1, textSoFar.length - this.#soFar.length);
-      if (this.#needText) text = textSoFar.slice(this.#soFar.length);
-      this.#soFar = textSoFar;
-      this.text = textSoFar;
-    } else if (chars > 0 && this.#needText) this.text += text;
-    const answer = chars > 0 || event.other === true;
-    if (answer) this.firstAnswerMs ??= atMs;
-    if (tool !== "") {
-      this.toolEvents++;
-      this.firstToolMs ??= atMs;
-    }
-    if (reasoning !== "") {
-      this.#thinkingChars += reasoning.length;
-      if (!answer && tool === "") this.reasoningEvents++;
-    }
-    if (!answer && tool === "" && reasoning === "") return false;
-    this.textEvents++;
-    this.#readEvents++;
-    chars += tool.length + reasoning.length;
-    this.#chars += chars;
-    const inFirst = this.#ticks === 0 || this.#ticks === 1 && this.#tickRead === this.#readIndex;
-    if (inFirst) this.#firstChars += chars;
-    if (this.#needText) {
-      this.#aside += reasoning + tool;
-      if (inFirst) this.#firstText += text + reasoning + tool;
-    }
-    return true;
-  }
-
-  /** Takes the next value of the engine's counter. */
-  #stepTo(total: number): void {
-    if (this.#counter <= 0) {
-      this.#firstCount = total;
-      this.#eventsAtCount = this.textEvents;
-    } else {
-      this.#steps++;
-      this.#largestStep = Math.max(this.#largestStep, total - this.#counter);
-    }
-    this.#counter = total;
-  }
-
-  /** The total that a closing event gives a running counter; nothing when it is no further step. */
-  #closeCounter(event: EngineEvent): number | undefined {
-    const total = event.usage?.outputTokens;
-    if (total === undefined || total <= this.#counter) return total;
-    const step = total - this.#counter;
-    if (event.finishReason === undefined || step > 2 * this.#largestStep) {
-      // Tokens that the stream did not show when they came, if ever.
-      this.#closing = total;
-      return undefined;
-    }
-    this.#stepTo(total);
-    return total;
-  }
-
-  /** Whether the event holds the whole generation, so that its usage counts its own tokens. */
-  #isAll(event: EngineEvent, generated: boolean): boolean {
-    return this.whole ||
-      this.#basis === undefined && generated &&
-        (event.finishReason !== undefined || event.end === true);
-  }
-
-  #tick(atMs: number, endOffset: number): void {
-    if (this.#tickRead !== this.#readIndex) {
-      this.#tickRead = this.#readIndex;
-      scratchMs[this.#ticks++] = atMs - this.#originMs;
-      this.#setWidth(this.#exchange.readEnds[this.#readIndex] === endOffset);
-    }
-    scratchTokens[this.#ticks - 1] = this.#tokens;
-    scratchEvents[this.#ticks - 1] = this.textEvents;
-  }
-
-  /** @param last the event ends with its read, whose last byte the kernel may have stamped. */
-  #setWidth(last: boolean): void {
-    if (!this.#widths) return;
-    const widthMs = this.#exchange.readWidthMs![this.#readIndex] ?? NaN;
-    this.#exact = widthMs < 0 && last;
-    const ms = this.#exact ? KERNEL_STAMP_WIDTH_MS : Math.abs(widthMs);
-    this.#widths = ms >= 0;
-    // One more, because times are rounded to whole microseconds.
-    scratchWidthUs[this.#ticks - 1] = Math.ceil(ms * 1000) + 1;
-  }
-
-  /** What came of all events together; called once, after {@linkcode BodyReader.read}. */
-  result(): BodyTokens {
-    const rejected = this.#rejectCounter();
-    const { count, rejected: other } = this.#totalCount(rejected !== undefined);
-    const hidden = count === undefined ? 0 : this.#hiddenTokens(count.tokens);
-    const ticks = this.#chosenTicks(hidden);
-    const unseen = Math.max(hidden, this.#closedUnseen(count, ticks));
-    return {
-      count,
-      rejected: rejected ?? other,
-      unseen,
-      firstTick: this.#firstTick(ticks, (count?.tokens ?? 0) - unseen),
-      ticks,
-    };
-  }
-
-  /**
-   * A running count that stands still while text comes, or that closes far from where it ran without
-   * having agreed with the events, is no counter: ticks then count events. Returns the count.
-   */
-  #rejectCounter(): TokenCount | undefined {
-    if (this.#basis !== "total" || this.#counter <= 0) return undefined;
-    const later = this.textEvents - this.#eventsAtCount;
-    const still = this.#steps === 0 && later >= STILL_EVENTS;
-    const astray = this.#closing > 0 && later > 0 && this.#counter < AGREEMENT * this.textEvents;
-    if (!still && !astray) return undefined;
-    this.#basis = "events";
-    this.tickSource = "event";
-    return { tokens: this.#counter, source: this.#counterSource };
-  }
-
-  /** The best count that the stream gave; none when there was no event at all. */
-  #totalCount(
-    counterRejected: boolean,
-  ): { readonly count: TokenCount | undefined; readonly rejected?: TokenCount } {
-    if (this.events === 0) return { count: undefined };
-    const { textEvents } = this;
-    const usage = this.usage?.outputTokens ?? -1;
-    const counter = Math.max(this.#counter, this.#closing);
-    const running: TokenCount = counter > 0 && !counterRejected
-      ? { tokens: counter, source: this.#counterSource }
-      : { tokens: this.#idTokens, source: this.#idSource };
-    if (running.tokens > 0 && running.tokens >= usage) return { count: running };
-    const stated: TokenCount = { tokens: usage, source: "usage" };
-    const byEvents: TokenCount = { tokens: textEvents, source: "event" };
-    if (usage > 0) {
-      // Hardly an event carries something generated without a token.
-      const denied = textEvents >= STILL_EVENTS && usage < textEvents / 2 && !this.whole;
-      return denied ? { count: byEvents, rejected: stated } : { count: stated };
-    }
-    if (textEvents === 0) {
-      if (this.#counter === 0) return { count: { tokens: 0, source: this.#counterSource } };
-      return { count: { tokens: 0, source: usage === 0 ? "usage" : "event" } };
-    }
-    // A total of 0 beside text was never filled in.
-    if (this.#countText === undefined) return { count: byEvents };
-    return this.#judgeTokenizer(byEvents, this.#countText(this.#aside + this.text));
-  }
-
-  /**
-   * The text encoded again, where the stream does not deny it. A text need not encode to the ids that
-   * it came from, and the tokenizer may be another model's, so what was asked for and the events, of
-   * which hardly one has no token, come first.
-   */
-  #judgeTokenizer(
-    byEvents: TokenCount,
-    tokens: number,
-  ): { readonly count: TokenCount; readonly rejected?: TokenCount } {
-    const { length, outputTokens: asked } = this.#request;
-    const counted: TokenCount = { tokens, source: "tokenizer" };
-    const events = byEvents.tokens;
-    const nearEvents = agree(tokens, events);
-    if (tokens !== events && length === "forced" && events === asked) {
-      return nearEvents ? { count: byEvents } : { count: byEvents, rejected: counted };
-    }
-    const possible = length === "forced"
-      ? nearEvents || agree(tokens, asked)
-      : tokens >= events && tokens <= asked || nearEvents || agree(tokens, asked);
-    return possible ? { count: counted } : { count: byEvents, rejected: counted };
-  }
-
-  /** Tokens of thinking that were counted and not sent. */
-  #hiddenTokens(total: number): number {
-    const thought = this.usage?.reasoningTokens ?? 0;
-    // A token has a character at least, so thinking of fewer was not all sent.
-    if (thought === 0 || this.#thinkingChars >= thought) return 0;
-    const others = this.textEvents - this.reasoningEvents;
-    // Some engines leave thinking out of the total.
-    if (total - thought < Math.min(others, 1)) return 0;
-    return Math.max(0, thought - this.reasoningEvents);
-  }
-
-  /** Tokens that only the closing total counts. */
-  #closedUnseen(count: TokenCount | undefined, { tokens }: Ticks): number {
-    if (this.#closing === 0 || this.#basis !== "total" || count === undefined) return 0;
-    return Math.max(0, count.tokens - (tokens[tokens.length - 1] ?? 0));
-  }
-
-  /** The ticks on the basis that held, without hidden tokens. */
-  #chosenTicks(hidden: number): Ticks {
-    const count = this.#ticks;
-    const source = this.#basis === "events" ? scratchEvents : scratchTokens;
-    const first = count === 0 ? 0 : source[0]!;
-    // A counter includes what was thought before the first token was sent.
-    const less = this.#basis !== "events" && first > hidden ? hidden : 0;
-    const ms = scratchMs.slice(0, count);
-    const tokens = source.slice(0, count);
-    const widthUs = this.#widths && count > 0 ? scratchWidthUs.slice(0, count) : undefined;
-    const events = this.#eventTicks ? scratchEvents.slice(0, count) : undefined;
-    let kept = 0;
-    for (let tick = 0; tick < count; tick++) {
-      // Reads that brought text and no token, such as the rest of one.
-      if (tokens[tick] === (kept === 0 ? 0 : source[tick - 1])) continue;
-      ms[kept] = ms[tick]!;
-      if (widthUs !== undefined) widthUs[kept] = widthUs[tick]!;
-      if (events !== undefined) events[kept] = events[tick]!;
-      tokens[kept++] = tokens[tick]! - less;
-    }
-    if (kept === count) return { ms, tokens, widthUs, events };
-    return {
-      ms: ms.slice(0, kept),
-      tokens: tokens.slice(0, kept),
-      widthUs: widthUs?.slice(0, kept),
-      events: events?.slice(0, kept),
-    };
-  }
-
-  /** Tokens of the first tick where its events hold several each, out of `total` sent. */
-  #firstTick({ ms, tokens }: Ticks, total: number): TokenCount | undefined {
-    if (this.#basis !== "events" || ms.length < 2 || this.#chars === 0) return undefined;
-    if (AGREEMENT * total <= this.textEvents) return undefined;
-    const most = total - (ms.length - 1);
-    const clamp = (count: number) => Math.max(tokens[0]!, Math.min(most, count));
-    // A share, so that the tokenizer need not be the model's own.
-    const text = this.#aside + this.text;
-    const all = this.#countText?.(text) ?? 0;
-    if (this.#countText !== undefined && all > 0) {
-      // What follows may join the last token of the first text.
-      const first = text.startsWith(this.#firstText)
-        ? all - this.#countText(text.slice(this.#firstText.length))
-        : this.#countText(this.#firstText);
-      return { tokens: clamp(Math.round(first / all * total)), source: "tokenizer" };
-    }
-    const share = this.#firstChars / this.#chars;
-    return { tokens: clamp(Math.round(share * total)), source: "estimate" };
-  }
-}
-
-/** Ticks as a record has them. */
-interface Ticks {
-  /** Relative to the origin. */
-  readonly ms: Float64Array;
-  /** Tokens so far at each. */
-  readonly tokens: Uint32Array;
-  /** How much earlier each may have been, in µs; absent where one of them is unknown. */
-  readonly widthUs: Uint32Array | undefined;
-  /** Events with something generated so far at each, where they are wanted. */
-  readonly events: Uint32Array | undefined;
-}
-
-/** What the events of a body say about tokens. */
-interface BodyTokens {
-  /** The best count; absent when there was no event at all. */
-  readonly count: TokenCount | undefined;
-  /** A count that the stream contradicts. */
-  readonly rejected: TokenCount | undefined;
-  /** Tokens that were counted and not sent. */
-  readonly unseen: number;
-  /** The record's `firstTickTokens`. */
-  readonly firstTick: TokenCount | undefined;
-  readonly ticks: Ticks;
-}
-
-/** Whether two counts are about the same; one more may be a special token's. */
-function agree(one: number, other: number): boolean {
-  return Math.abs(one - other) <= Math.max(1, (1 - AGREEMENT) * Math.max(one, other));
 }
 
 /** Whether data that is none of the protocol's is there by design: under a name, or as a word. */

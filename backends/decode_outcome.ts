@@ -63,7 +63,7 @@ export function bodyOutcome(
         }
         if (
           body.finishReason === undefined && protocol.endMark !== "eof" &&
-          !(body.whole && body.events > 0)
+          !(body.tokens.whole && body.events > 0)
         ) {
           return { kind: "truncated", message: "the body ended without an end mark" };
         }
