@@ -149,13 +149,9 @@ async function load(options: DatasetOptions): Promise<Dataset> {
       "for (--output-tokens)";
   return {
     prompts,
-    source: file.path,
-    sha256: file.sha256(),
-    read: tally.read,
-    skipped: tally.reasons(),
+    ...tally.factsOf(file, [tally.unusedText(), unsure]),
     duplicates: countDuplicates(prompts),
-    remarks: [file.remark, tally.unusedText(), unsure].filter((text) => text !== undefined),
-    ...defined({ bad: tally.badText(), note: countNote(prompts.length, options) }),
+    ...defined({ note: countNote(prompts.length, options) }),
   };
 }
 

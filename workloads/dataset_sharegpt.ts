@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { defined } from "../backends/defined.ts";
 import { isObject } from "../backends/json_event.ts";
 import { AUTHOR_FIELDS, CONVERSATION_FIELDS, SAYING_FIELDS } from "./dataset_fields.ts";
 import { openDatasetFile, type Place } from "./dataset_file.ts";
@@ -41,15 +40,8 @@ async function load(options: DatasetOptions): Promise<Dataset> {
   const pool = await indexItems(items, tally, options.onProgress);
   tally.check("; for prompts without answers use --dataset jsonl, with --prompt-key NAME");
   const sample = await sampleConversations({ ...pool, name: `"${file.path}"` }, options);
-  return {
-    ...sample,
-    read: tally.read,
-    skipped: { ...tally.reasons(), ...sample.skipped },
-    source: file.path,
-    sha256: file.sha256(),
-    remarks: file.remark === undefined ? [] : [file.remark],
-    ...defined({ bad: tally.badText() }),
-  };
+  const facts = tally.factsOf(file);
+  return { ...sample, ...facts, skipped: { ...facts.skipped, ...sample.skipped } };
 }
 
 /** Where each conversation stands, and how long it is. */

@@ -3,8 +3,11 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { plural } from "../metrics/format.ts";
+import type { DatasetFile } from "./dataset_file.ts";
 import type { Items } from "./dataset_items.ts";
+import type { Dataset } from "./prompt.ts";
 import { UserError } from "./user_error.ts";
 
 /** Reasons that are told apart: some name what stands in the row. */
@@ -77,6 +80,21 @@ export class RowTally {
   unusedText(): string | undefined {
     if (this.#unused.size === 0) return undefined;
     return `fields of the file that are not sent: ${[...this.#unused].map(quoted).join(", ")}`;
+  }
+
+  /** What a dataset says of the file and of the rows that were left out. */
+  factsOf(
+    file: Pick<DatasetFile, "path" | "sha256" | "remark">,
+    remarks: readonly (string | undefined)[] = [],
+  ): Pick<Dataset, "source" | "sha256" | "read" | "skipped" | "remarks" | "bad"> {
+    return {
+      source: file.path,
+      sha256: file.sha256(),
+      read: this.read,
+      skipped: this.reasons(),
+      remarks: [file.remark, ...remarks].filter((text) => text !== undefined),
+      ...defined({ bad: this.badText() }),
+    };
   }
 
   /**

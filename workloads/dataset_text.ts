@@ -61,12 +61,8 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     : undefined;
   return {
     prompts,
-    source: file.path,
-    sha256: file.sha256(),
-    read: tally.read,
-    skipped: tally.reasons(),
+    ...tally.factsOf(file, [unsure]),
     duplicates: countDuplicates(prompts),
-    remarks: [file.remark, unsure].filter((text) => text !== undefined),
-    ...defined({ bad: tally.badText(), note: countNote(prompts.length, options) }),
+    ...defined({ note: countNote(prompts.length, options) }),
   };
 }
