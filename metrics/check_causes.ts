@@ -170,7 +170,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     name: "coalesced_reads",
     suspectAbove: 1.1,
     measure: ({ client, load, header }) =>
-      header.stream && clientMayJoin(load, client) ? load.stream.eventsPerRead : undefined,
+      header.stream && clientMayJoin(load, client) ? load.stream.eventsPerTick : undefined,
     explain: (events) =>
       `${formatNumber(events)} events arrived in one read while the client was busy`,
   },
@@ -218,6 +218,19 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   },
 ];
 
+/** Groups of fewer are found now and then by any client. */
+export const GROUP = 2;
+
+/**
+ * Whether events arrived together, in groups with a pause between them: then the first of a group waited
+ * for the last.
+ */
+export function arrivesInGroups(load: Pick<LoadSummary, "metrics" | "stream">): boolean {
+  const { tokensPerTick = 1, eventsPerTick = 1 } = load.stream;
+  const gapMs = metricOf(load, "itl")?.distribution.median ?? 0;
+  return tokensPerTick >= GROUP && eventsPerTick >= GROUP && gapMs >= SLOW_GAP_MS;
+}
+
 /**
  * Whether this client was late enough to have joined the events of a read: as long as the last of them
  * came after the first. Otherwise they were joined before they reached it.
@@ -227,7 +240,7 @@ export function clientMayJoin(
   client: ClientHealth | undefined,
 ): boolean {
   const gapMs = metricOf(load, "itl")?.distribution.median ?? 0;
-  const events = load.stream.eventsPerRead ?? 1;
+  const events = load.stream.eventsPerTick ?? 1;
   const spanMs = gapMs / Math.max(1, events) * Math.max(1, events - 1);
   return gapMs >= SLOW_GAP_MS && (client?.loopLagP99Ms ?? 0) >= spanMs;
 }

@@ -7,7 +7,7 @@
 import type { TokenSource } from "../backends/record.ts";
 import type { Finding } from "./check.ts";
 import { formatCount, plural } from "./format.ts";
-import { type LoadSummary, metricOf } from "./load_summary.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import type { RunHeader } from "./run.ts";
 
 type GeneratedFacts = Pick<LoadSummary, "generated">;
@@ -19,22 +19,6 @@ const MOST = 0.5;
 export function isHeldBack({ generated: { answers } }: GeneratedFacts): boolean {
   const { streamed, once, whole, held } = answers;
   return once + whole + held > MOST * (streamed + once + whole + held);
-}
-
-/** Groups of fewer are found now and then by any client. */
-const GROUP_TOKENS = 2;
-
-/**
- * Whether events arrived together, in groups with a pause between them: then the first of a group waited
- * for the last, somewhere before this machine.
- */
-export function arrivesInGroups(
-  { stream, metrics }: Pick<LoadSummary, "stream" | "metrics">,
-  slowGapMs: number,
-): boolean {
-  const { tokensPerTick = 1, eventsPerRead = 1 } = stream;
-  const gapMs = metricOf({ metrics }, "itl")?.distribution.median ?? 0;
-  return tokensPerTick >= GROUP_TOKENS && eventsPerRead >= GROUP_TOKENS && gapMs >= slowGapMs;
 }
 
 /** Proof of streaming. */

@@ -22,6 +22,7 @@ import { type Failure, findMetric, type LoadSummary } from "./load_summary.ts";
 import {
   clientMayJoin,
   fasterClient,
+  GROUP,
   highest,
   SLOW_GAP_MS,
   type VerdictEvidence,
@@ -52,9 +53,6 @@ const CACHED_SHARE = 0.02;
 
 /** Below this many reads per token, tokens arrived in groups. */
 const READS_PER_TOKEN = 0.9;
-
-/** Any client finds two tokens at once now and then where they follow each other so fast. */
-const FAST_TOKENS_PER_TICK = 2;
 
 /** So much shorter than the time per token, most gaps are those inside of bursts. */
 const BURST_RATIO = 4;
@@ -508,7 +506,7 @@ const checkPrefixCache: LoadCheck = ({ load: { cache }, header }) => {
 
 const checkCoalescing: LoadCheck = ({ load, header }) => {
   if (!header.stream) return undefined;
-  const { readsPerToken, eventsPerRead, tokensPerTick } = load.stream;
+  const { readsPerToken, eventsPerTick, tokensPerTick } = load.stream;
   const gap = findMetric(load, "itl").distribution.median;
   const tokenMs = findMetric(load, "tpot").distribution.median ?? 0;
   if (readsPerToken === undefined || gap === undefined) return undefined;
@@ -520,16 +518,17 @@ const checkCoalescing: LoadCheck = ({ load, header }) => {
       `compare TPOT instead of ITL, and ${LOOK_FOR_BUFFERING}`,
     ];
   }
-  const fast = gap < SLOW_GAP_MS && (tokensPerTick ?? 1) < FAST_TOKENS_PER_TICK;
+  const fast = gap < SLOW_GAP_MS && (tokensPerTick ?? 1) < GROUP;
   if (fast || readsPerToken >= READS_PER_TOKEN) {
     return `${formatNumber(readsPerToken)} reads per token`;
   }
-  const together = (eventsPerRead ?? 0) > 1 / READS_PER_TOKEN;
+  // Closing events, which often share a read, are not tokens that waited.
+  const together = (eventsPerTick ?? 0) > 1 / READS_PER_TOKEN;
   return [
     `${formatNumber(tokensPerTick)} tokens arrived at once, every ${formatMs(gap)}: ${
       together
         ? `${
-          formatNumber(eventsPerRead)
+          formatNumber(eventsPerTick)
         } events arrived in one read, joined by the server or a proxy${
           clientMayJoin(load, load.client) ? ", or by this client, which read late" : ""
         }`

@@ -8,11 +8,11 @@
  * @module
  */
 import { adviceFor } from "./check_advice.ts";
-import { arrivesInGroups, isHeldBack } from "./check_generated.ts";
+import { isHeldBack } from "./check_generated.ts";
 import {
+  arrivesInGroups,
   reasonOf,
   RUN_AGAIN,
-  SLOW_GAP_MS,
   VERDICT_RULES,
   type VerdictEvidence,
 } from "./check_causes.ts";
@@ -108,11 +108,7 @@ function verdictByBrackets(evidence: VerdictEvidence): Verdict {
   ]);
   const worst = reasons.at(0)?.kind ?? "ok";
   if (worst === "ok") {
-    const message = isHeldBack(load)
-      ? HELD_BACK
-      : arrivesInGroups(load, SLOW_GAP_MS)
-      ? IN_GROUPS
-      : OK;
+    const message = isHeldBack(load) ? HELD_BACK : arrivesInGroups(load) ? IN_GROUPS : OK;
     return { kind: worst, message, reasons };
   }
   if (worst === kind) {

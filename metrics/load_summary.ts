@@ -206,8 +206,10 @@ export interface StreamShape {
   readonly tokensPerTick: number | undefined;
   /** Reads ÷ output tokens. */
   readonly readsPerToken: number | undefined;
-  /** Events ÷ reads; above 1, events arrived together. */
+  /** Events ÷ reads, closing events included. */
   readonly eventsPerRead: number | undefined;
+  /** Events with something generated ÷ ticks; above 1, such events arrived together. */
+  readonly eventsPerTick: number | undefined;
 }
 
 /** What completed answers carried, and how they came. */
@@ -252,8 +254,6 @@ export interface RejectedCounts {
   readonly count: TokenCount;
   /** The count that was believed instead. */
   readonly believed: TokenCount;
-  /** Sum of the counts that were believed. */
-  readonly believedTokens: Count;
 }
 
 /** One percentile of a distribution. */

@@ -14,7 +14,7 @@ export function generatedFold(): Fold<Generated> {
   const answers: Record<Delivery, number> = { streamed: 0, once: 0, whole: 0, held: 0 };
   const events = { answer: 0, reasoning: 0, tool: 0 };
   let [sent, unseen, unseenRequests] = [0, 0, 0];
-  let [rejected, believed] = [0, 0];
+  let rejected = 0;
   let first: RequestRecord | undefined;
   return {
     add(record) {
@@ -28,7 +28,6 @@ export function generatedFold(): Fold<Generated> {
       unseen += unseenTokens;
       if (record.rejectedCount === undefined) return;
       rejected++;
-      believed += record.outputTokens?.tokens ?? 0;
       if (first === undefined || record.index < first.index) first = record;
     },
     result: () => ({
@@ -42,7 +41,6 @@ export function generatedFold(): Fold<Generated> {
         index: first.index,
         count: first.rejectedCount!,
         believed: first.outputTokens!,
-        believedTokens: believed,
       },
     }),
   };

@@ -18,6 +18,18 @@ function records(fields: RecordFields = {}): readonly RequestRecord[] {
   );
 }
 
+/** The same with 2.5 events in each read. */
+function joinedRecords(): readonly RequestRecord[] {
+  return records().map((record) => ({
+    ...record,
+    tickMs: record.tickMs.slice(0, 4),
+    tickTokens: Uint32Array.of(2, 5, 7, 10),
+    lastTokenMs: record.tickMs[3]!,
+    outputTokens: { tokens: 10, source: "counter" },
+    ...{ requestedTokens: 10, reads: 4, events: 10 },
+  }));
+}
+
 /** What a quiet machine shows. */
 const QUIET: ClientHealth = {
   cpuCores: 0.1,
@@ -163,7 +175,7 @@ const FAULTS: readonly [fault: string, Evidence, rule: string, VerdictKind][] = 
   ],
   [
     "joined reads of a busy client",
-    { ...healthy({ loopLagP99Ms: 8 }), records: records({ reads: 2, events: 5 }) },
+    { ...healthy({ loopLagP99Ms: 8 }), records: joinedRecords() },
     "coalesced_reads",
     "suspect",
   ],
@@ -258,10 +270,10 @@ Deno.test("clientVerdict sees each fault and says what to do", async (t) => {
 });
 
 Deno.test("clientVerdict finds nothing at the thresholds", () => {
-  const fast = records({
-    ticks: [[100, 1], [101, 2], [102, 3], [103, 4], [104, 5]],
-    reads: 2,
-    events: 5,
+  const fast = joinedRecords().map((record) => {
+    const [first] = record.tickMs;
+    const tickMs = record.tickMs.map((_, i) => first! + i);
+    return { ...record, tickMs, lastTokenMs: tickMs[3]! };
   });
   const rows: readonly Evidence[] = [
     // Waiting as little as any machine does, though longer than it ran.
@@ -272,14 +284,14 @@ Deno.test("clientVerdict finds nothing at the thresholds", () => {
     healthy({ descriptors: 36, descriptorLimit: 100 }),
     // Streams that are too fast for a read per token.
     { ...healthy({ threadCpu: 0.6 }), records: fast },
-    { ...healthy({ threadCpu: 0.5, loopLagP99Ms: 5 }), records: records({ reads: 2, events: 5 }) },
+    { ...healthy({ threadCpu: 0.5, loopLagP99Ms: 5 }), records: joinedRecords() },
   ];
   for (const row of rows) assertEquals(loadOf(row).verdict?.reasons, []);
 });
 
 Deno.test("clientVerdict: joined reads are the client's only where it was late for so long", () => {
   // 2.5 events in a read, one each 10 ms ÷ 2.5: they came over 6 ms.
-  const joined = records({ reads: 2, events: 5 });
+  const joined = joinedRecords();
   const rules = (client: Partial<ClientHealth>) =>
     loadOf({ ...healthy(client), records: joined }).verdict?.reasons.map(({ rule }) => rule);
   const says = (client: Partial<ClientHealth>) =>
@@ -293,6 +305,10 @@ Deno.test("clientVerdict: joined reads are the client's only where it was late f
     ["coalesced_reads"],
     true,
   ]);
+  // Events that only close a stream, read together, are not tokens that anybody joined.
+  const closing = records().map((record) => ({ ...record, events: 13, textEvents: 5 }));
+  const closed = loadOf({ ...healthy({ loopLagP99Ms: 7 }), records: closing });
+  assertEquals(closed.verdict?.reasons, []);
 });
 
 Deno.test("clientVerdict: gaps between the pieces of a buffer are nobody's", () => {
