@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { visibleLine } from "../backends/visible_text.ts";
+import { visibleLine } from "./visible_text.ts";
 import type { Tick } from "./chart_scale.ts";
 import { type Markup, markup } from "./markup.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visibleText } from "../backends/visible_text.ts";
+import { visibleText } from "./visible_text.ts";
 import { NOT_AVAILABLE } from "./format.ts";
 
 /** Trusted markup; only {@linkcode markup} and {@linkcode ownMarkup} make it. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
-import { visibleCell } from "../backends/visible_text.ts";
+import { visibleCell } from "./visible_text.ts";
 import type { Bracket } from "./load_bracket.ts";
 import { type LimitResult, type LoadSummary, metricOf } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";

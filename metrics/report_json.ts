@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visibleJson } from "../backends/visible_text.ts";
+import { visibleJson } from "./visible_text.ts";
 import type { Report } from "./report.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visibleLines } from "../backends/visible_text.ts";
+import { visibleLines } from "./visible_text.ts";
 import {
   approximationText,
   bracketsText,

@@ -30,8 +30,8 @@ Deno.test("scanCode keeps the code and blanks what it says", () => {
 /** What a file may import of the other folders. */
 const ALLOWED: Readonly<Record<string, RegExp>> = {
   "backends": /^backends\//,
-  // They share the records with the backends, one helper, and how to show what others wrote.
-  "metrics": /^(metrics\/|backends\/(record|defined|visible_text)\.ts$)/,
+  // They share the records with the backends, and one helper.
+  "metrics": /^(metrics\/|backends\/(record|defined)\.ts$)/,
   "workloads": /^((backends|metrics|workloads)\/|deno\.json$)/,
   "mod.ts": /^(backends|metrics|workloads)\//,
   "cli.ts": /^(mod\.ts|workloads\/mod\.ts)$/,
@@ -102,7 +102,7 @@ const OWN_IMPORTS: Imports = new Map(
 
 Deno.test("imports go to lower rooms, and folders import one way", () => {
   assertEquals(misplaced(OWN_IMPORTS), []);
-  for (const shared of ["record", "defined", "visible_text"]) {
+  for (const shared of ["record", "defined"]) {
     assertEquals(IMPORTS.get(`backends/${shared}.ts`), []);
   }
 });

@@ -1,7 +1,7 @@
 /** A server, a dataset and a folder whose names and words are hostile, and all that is made of them. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/csv";
-import { visibleText } from "../backends/visible_text.ts";
+import { visibleText } from "../metrics/visible_text.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
 
 const EVIL =

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visibleLine } from "../backends/visible_text.ts";
+import { visibleLine } from "../metrics/visible_text.ts";
 import { systemClock } from "../backends/clock.ts";
 import { decodeSingle } from "../backends/decode.ts";
 import { defined } from "../backends/defined.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { oneLine } from "../backends/error_message.ts";
-import { visibleLine } from "../backends/visible_text.ts";
+import { visibleLine } from "../metrics/visible_text.ts";
 import { UserError } from "./user_error.ts";
 
 /** Says what is wrong with a value at a place of a file, e.g. `record.sentMs is "x"`; or nothing. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import { visibleJson } from "../backends/visible_text.ts";
+import { visibleJson } from "../metrics/visible_text.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
 import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
 import { readLines } from "./line_stream.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
-import { visibleCell } from "../backends/visible_text.ts";
+import { visibleCell } from "../metrics/visible_text.ts";
 import { withoutSecrets } from "./secret.ts";
 import { fileError } from "./user_error.ts";
 

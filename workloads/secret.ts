@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { mapTexts, visibleText } from "../backends/visible_text.ts";
+import { mapTexts, visibleText } from "../metrics/visible_text.ts";
 import { MASK, withoutPassword } from "./secret_names.ts";
 import { findSecrets, formsOf, type Place, type SecretForms } from "./secret_forms.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { visibleText } from "../backends/visible_text.ts";
+import { visibleText } from "../metrics/visible_text.ts";
 
 /** Enough for a Python traceback. */
 const LINES = 20;

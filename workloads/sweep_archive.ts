@@ -13,7 +13,7 @@
  * @module
  */
 import { wallClockMs } from "../backends/clock.ts";
-import { visibleLine } from "../backends/visible_text.ts";
+import { visibleLine } from "../metrics/visible_text.ts";
 import { withoutSecrets } from "./secret.ts";
 import { fileError } from "./user_error.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { stringify } from "@std/csv";
-import { visibleCell, visibleJson } from "../backends/visible_text.ts";
+import { visibleCell, visibleJson } from "../metrics/visible_text.ts";
 import { CLIENTS_COLUMNS } from "../metrics/script_clients_row.ts";
 import { archiveSweep, type SweepFiles } from "./sweep_archive.ts";
 import { withoutSecrets, withoutSecretsIn } from "./secret.ts";

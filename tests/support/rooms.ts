@@ -15,7 +15,7 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
       [
         "ground",
         "buffers clock defined error_message event_sink exchange latin1 limits local_address mt19937 process_tree " +
-        "protocol random record relaunch system_library ticker ticker_worker transport visible_text wake_up watchdog worker",
+        "protocol random record relaunch system_library ticker ticker_worker transport wake_up watchdog worker",
       ],
       ["wire machinery", "json http1 h2 hpack grpc protobuf kserve socket epoll inprocess node"],
       ["framing", "framing"],
@@ -30,7 +30,7 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
     metrics: [
       [
         "ground",
-        "run metric limit load_summary load_series load_bracket load_client record_bounds record_streaming format fold merged_clients check markup",
+        "run metric limit load_summary load_series load_bracket load_client record_bounds record_streaming format fold merged_clients check visible_text markup",
       ],
       ["stat", "stat"],
       ["metric", "metric metrics"],

@@ -6,7 +6,7 @@ import {
   visibleLine,
   visibleLines,
   visibleText,
-} from "../backends/visible_text.ts";
+} from "../metrics/visible_text.ts";
 
 /** One character of each kind that can deceive or command a reader, and their names. */
 const HIDDEN: readonly string[] = [
