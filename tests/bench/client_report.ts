@@ -7,15 +7,19 @@ import type { Plan } from "./client.ts";
 import type { ClientResult } from "./client_load.ts";
 
 /** One client in one round. */
-export interface Finding {
+export interface Finding<Result = ClientResult> {
   readonly client: string;
-  readonly result: ClientResult;
+  readonly result: Result;
+}
+
+/** What was found in each round. */
+export interface Rounds<Result = ClientResult> {
+  readonly rounds: readonly (readonly Finding<Result>[])[];
 }
 
 /** All rounds of a plan. */
-export interface Measured {
+export interface Measured extends Rounds {
   readonly plan: Plan;
-  readonly rounds: readonly (readonly Finding[])[];
 }
 
 /** Where and how it was measured. */
@@ -30,7 +34,7 @@ export interface Circumstances {
 }
 
 /** A number of a result; `null` where it has none. */
-export type Figure = (result: ClientResult) => number | null;
+export type Figure<Result = ClientResult> = (result: Result) => number | null;
 
 /** A row of the goals; `limits` are what must be reached and what would be better still. */
 interface Goal {
@@ -45,10 +49,10 @@ interface Goal {
 const perToken: Figure = ({ cpuMs, tokens }) => cpuMs / tokens;
 
 /** Median over the rounds of a client's own figure. */
-export function own(
-  measured: Pick<Measured, "rounds">,
+export function own<Result>(
+  measured: Rounds<Result>,
   client: string,
-  figure: Figure,
+  figure: Figure<Result>,
 ): number | undefined {
   return median(
     measured.rounds.flatMap((round) => {
@@ -60,11 +64,11 @@ export function own(
 }
 
 /** Ratios of two clients' figures, each taken inside its own round. */
-export function ratios(
-  measured: Pick<Measured, "rounds">,
+export function ratios<Result>(
+  measured: Rounds<Result>,
   over: string,
   under: string,
-  figure: Figure,
+  figure: Figure<Result>,
 ): number[] {
   return measured.rounds.flatMap((round) => {
     const a = round.find(({ client }) => client === over);
