@@ -47,11 +47,11 @@ const EVENTS_AT_ONCE = 1024;
 /** A thread inside `epoll_wait` cannot be terminated, so it returns this often. */
 const LONGEST_WAIT_MS = 500;
 /**
- * Microtask turns to yield after each batch, so that callers resumed by it can submit their next
- * request before the loop waits again. After a timer fired, our longest promise chain takes ten.
+ * Microtask turns to yield after a batch for which somebody may have waited, so that what it resumes
+ * is done, and the next request sent, before the loop waits again: our longest promise chains take
+ * twelve. Reads in the middle of an answer resume nobody, and need none.
  */
-const SETTLE_TURNS = 4;
-const SETTLE_TURNS_AFTER_WAKING = 12;
+const SETTLE_TURNS = 24;
 /** Waits shorter than this are spent spinning: the call that waits takes longer. */
 const SPIN_MS = 0.003;
 /**
@@ -71,8 +71,6 @@ const WAKE_MS = 0.3;
 /** Weight of the latest turn in the running average of the gap between reads. */
 const LATEST_WEIGHT = 0.05;
 
-const NOBODY: readonly (() => void)[] = [];
-
 interface Sleeper {
   readonly atMs: number;
   readonly wake: () => void;
@@ -80,8 +78,12 @@ interface Sleeper {
 
 /** Handles the readiness of a descriptor. */
 export interface Watcher {
-  /** Called with what the descriptor is ready for. */
-  ready(flags: number): void;
+  /**
+   * Called with what the descriptor is ready for.
+   *
+   * @returns false where nobody can have waited for it: then no promise was resolved.
+   */
+  ready(flags: number): boolean | void;
   /** Closes the descriptor; called at the end of the batch in which it asked to `closeLater`. */
   closeNow(): void;
 }
@@ -146,6 +148,8 @@ export class EpollLoop implements Clock {
   /** Sockets of this turn's list were empty at this time. */
   quietMs = 0;
   readonly #runDelay: RunDelay;
+  /** Somebody may go on since the last wait, for whom microtasks must run before the next one. */
+  #stirred = true;
   /** Running average of the time between two reads, ms. */
   #gapMs = Infinity;
   readonly #napTime = new Int32Array(4);
@@ -214,36 +218,39 @@ export class EpollLoop implements Clock {
     const events = new Int32Array(EVENTS_AT_ONCE * EVENT_WORDS);
     const wakes = new Uint8Array(8);
     onWake();
-    let woke = true;
-    let count = 0;
     for (;;) {
       if (platformTurns !== undefined && this.now() >= this.#platformDueMs) {
         await platformTurns.take();
         this.#platformDueMs = this.now() + platformTurns.everyMs;
       }
       this.#runPending();
-      for (let turns = settleTurns(woke, count, platformTurns); turns > 0; turns--) {
+      for (let turns = this.#settleTurns(); turns > 0; turns--) {
         await undefined;
         this.#runPending();
       }
       onSettled();
       if (this.#ended) break;
       this.#nap();
-      count = this.#wait(events);
+      const count = this.#wait(events);
       this.#countReads(count);
       let woken = false;
       for (let i = 0; i < count; i++) {
         const fd = events[i * EVENT_WORDS + EVENT_FD]!;
         if (fd === wakeFd) woken = true;
-        else this.#watchers[fd]?.ready(events[i * EVENT_WORDS]!);
+        else if (this.#watchers[fd]?.ready(events[i * EVENT_WORDS]!) !== false) {
+          this.#stirred = true;
+        }
       }
       if (woken) {
         symbols.read(wakeFd, wakes, 8n);
         onWake();
+        this.#stirred = true;
       }
-      woke = woken || this.#turns.length > 0;
-      for (const resolve of this.#turns.length > 0 ? this.#turns.splice(0) : NOBODY) resolve();
-      if (this.#wakeSleepers()) woke = true;
+      if (this.#turns.length > 0) {
+        for (const resolve of this.#turns.splice(0)) resolve();
+        this.#stirred = true;
+      }
+      if (this.#wakeSleepers()) this.#stirred = true;
       for (const timers of this.#timers) if (timers.dueMs() <= this.now()) timers.fire();
     }
     this.reader.close();
@@ -290,6 +297,13 @@ export class EpollLoop implements Clock {
    */
   closeLater(watcher: Watcher): void {
     this.#closing.push(watcher);
+  }
+
+  /** None where nobody goes on: a promise per turn would be garbage per token. */
+  #settleTurns(): number {
+    if (!this.#stirred && this.#held === 0) return 0;
+    this.#stirred = false;
+    return SETTLE_TURNS;
   }
 
   #runPending(): void {
@@ -391,16 +405,6 @@ export class EpollLoop implements Clock {
   }
 }
 
-/** None where only a server's timers fired: a promise per token would be garbage per token. */
-function settleTurns(
-  woke: boolean,
-  count: number,
-  platformTurns: PlatformTurns | undefined,
-): number {
-  if (woke) return SETTLE_TURNS_AFTER_WAKING;
-  return count === 0 && platformTurns !== undefined ? 0 : SETTLE_TURNS;
-}
-
 class EpollSocket implements Socket {
   readonly #loop: EpollLoop;
   readonly #events: SocketEvents;
@@ -463,23 +467,29 @@ class EpollSocket implements Socket {
     this.#events.onClose();
   }
 
-  ready(flags: number): void {
-    if (this.#destroyed) return;
-    if (!this.#connected) return this.#onAttempt();
+  ready(flags: number): boolean {
+    if (this.#destroyed) return false;
+    if (!this.#connected) {
+      this.#onAttempt();
+      return true;
+    }
     if ((flags & EPOLLOUT) !== 0) this.#flush();
-    if ((flags & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
+    if ((flags & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return false;
     const { buffer, libc, reader } = this.#loop;
     const emptyMs = this.#more ? this.#emptyMs : Math.max(this.#emptyMs, this.#loop.quietMs);
     const count = reader.receive(this.#fd, this.#emptyMs, emptyMs, this.#lossy);
     if (count > 0) {
       this.#more = count === READ_BYTES;
       if (!this.#more) this.#emptyMs = reader.emptyMs;
-      this.#events.onBytes(buffer, count, reader.arrivedMs, reader.widthMs);
-    } else if (count === 0) this.#events.onEnd();
+      return this.#events.onBytes(buffer, count, reader.arrivedMs, reader.widthMs) !== false;
+    }
+    if (count === 0) this.#events.onEnd();
     else {
       const error = errno(libc);
-      if (error !== EAGAIN && error !== EINTR) this.#events.onError(errorName(error));
+      if (error === EAGAIN || error === EINTR) return false;
+      this.#events.onError(errorName(error));
     }
+    return true;
   }
 
   #onAttempt(): void {

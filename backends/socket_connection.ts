@@ -73,8 +73,14 @@ export interface SocketEvents {
    * @param widthMs how much earlier they may have come: the socket was known to be empty then.
    * Negative = the kernel stamped the last byte, which came at `arrivedMs`; what is before it came at
    * most that much earlier. NaN or absent = unknown.
+   * @returns false where nobody can have waited for these bytes: they resolved no promise.
    */
-  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, widthMs?: number): void;
+  onBytes(
+    buffer: Uint8Array,
+    count: number,
+    arrivedMs?: number,
+    widthMs?: number,
+  ): boolean | void;
   /** The kernel had all that was written at `atMs` at the latest; may be called inside `write`. */
   onDeparted?(atMs: number): void;
   onEnd(): void;
@@ -170,7 +176,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     if (this.#exchange !== undefined) this.#exchange.departedMs = atMs;
   }
 
-  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, knownMs?: number): void {
+  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, knownMs?: number): boolean {
     const stampMs = arrivedMs ?? this.#host.clock.now();
     const widthMs = knownMs ?? this.#socket.readWidthMs?.(stampMs) ?? NaN;
     // Where the kernel stamped this read and not the one before, this one may seem to be earlier.
@@ -179,7 +185,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     if (exchange === undefined) {
       // Nothing was asked: these bytes (a 408, or the rest of a mistake) answer no request.
       this.destroy();
-      return;
+      return true;
     }
     const { counters } = this.#host;
     countRead(counters, count);
@@ -207,7 +213,8 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     } else if (parser.error !== undefined) {
       const message = parser.limitPassed ? parser.error : `not HTTP: ${parser.error}`;
       this.#finish(atMs, { kind: "malformed", message }, false);
-    }
+    } else return exchange.onRead !== undefined;
+    return true;
   }
 
   onEnd(): void {

@@ -108,14 +108,14 @@ test("lets a chain of ten promises run between a timer and the next wait", async
 });
 
 test(
-  "lets a chain of four promises run between an event and the next wait",
+  "lets a chain of twelve promises run between an event and the next wait",
   async (kernel, loop) => {
     let waits: number | undefined;
     loop.openSocket(
       ORIGIN,
       recording([], "socket", {
         async onConnected() {
-          for (let turns = 0; turns < 4; turns++) await undefined;
+          for (let turns = 0; turns < 12; turns++) await undefined;
           waits = kernel.waits;
         },
       }),
