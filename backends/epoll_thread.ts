@@ -95,7 +95,10 @@ export interface ServiceTools<From> {
  * @param nowOf the clock of the loop's stamps; default: the thread's own.
  */
 export function serveEpollThread<Setup, To, From>(
-  begin: (setup: Setup, tools: ServiceTools<From>) => EpollService<To>,
+  begin: (
+    setup: Setup,
+    tools: ServiceTools<From>,
+  ) => EpollService<To> | Promise<EpollService<To>>,
   nowOf: (setup: Setup) => () => number = () => systemClock.now,
 ): void {
   const scope = workerScope<ThreadStart<Setup>, From>();
@@ -116,7 +119,7 @@ export function serveEpollThread<Setup, To, From>(
       },
       onSettled: () => service.onSettled?.(),
     });
-    const service = begin(setup, {
+    const service = await begin(setup, {
       loop,
       post: (message, transfer = []) => scope.postMessage(message, transfer),
     });

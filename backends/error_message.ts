@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 
 /** Longest message kept in a record. */
 const MESSAGE_CHARS = 300;
@@ -47,7 +46,8 @@ export function bodyText(body: Uint8Array, coding: string | undefined): string {
   const expand = EXPANDERS[coding?.trim().toLowerCase() ?? ""];
   if (expand === undefined) return new TextDecoder().decode(body);
   try {
-    return new TextDecoder().decode(expand(body, { maxOutputLength: MOST_EXPANDED }));
+    const expanded = zlib()[expand]!(body, { maxOutputLength: MOST_EXPANDED });
+    return new TextDecoder().decode(expanded);
   } catch {
     return `${body.length} bytes of ${coding} that cannot be read`;
   }
@@ -55,9 +55,21 @@ export function bodyText(body: Uint8Array, coding: string | undefined): string {
 
 /** A small body may expand to gigabytes. */
 const MOST_EXPANDED = 1024 * 1024;
-const EXPANDERS: Readonly<
-  Record<string, (body: Uint8Array, limit: { readonly maxOutputLength: number }) => Uint8Array>
-> = { gzip: gunzipSync, "x-gzip": gunzipSync, deflate: inflateSync, br: brotliDecompressSync };
+/** Functions of `node:zlib` by coding. */
+const EXPANDERS: Readonly<Record<string, string>> = {
+  ...{ gzip: "gunzipSync", "x-gzip": "gunzipSync", deflate: "inflateSync" },
+  br: "brotliDecompressSync",
+};
+
+type Expand = (body: Uint8Array, limit: { readonly maxOutputLength: number }) => Uint8Array;
+
+/** Not imported: few servers compress, and loading it takes every thread 15 ms. */
+function zlib(): Readonly<Record<string, Expand>> {
+  const { process } = globalThis as unknown as {
+    readonly process: { getBuiltinModule(name: string): Readonly<Record<string, Expand>> };
+  };
+  return process.getBuiltinModule("node:zlib");
+}
 
 /** `HTML page "502 Bad Gateway"` for a web page, by its title or heading; else `undefined`. */
 export function describePage(body: string): string | undefined {

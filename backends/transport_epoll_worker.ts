@@ -7,7 +7,7 @@ import { epochOriginMs, systemClock } from "./clock.ts";
 import { defined } from "./defined.ts";
 import { type EpollService, serveEpollThread, type ServiceTools } from "./epoll_thread.ts";
 import type { WireRequest } from "./protocol.ts";
-import { SocketTransport } from "./transport_socket.ts";
+import { SocketTransport } from "./socket_transport.ts";
 import type { Exchange } from "./transport.ts";
 import { inWorker } from "./worker.ts";
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Clock, systemClock } from "../backends/clock.ts";
-import { SocketTransport, socketTransport } from "../backends/transport_socket.ts";
+import { SocketTransport } from "../backends/socket_transport.ts";
+import { socketTransport } from "../backends/transport_socket.ts";
 import type { OpenSocket } from "../backends/socket_connection.ts";
 import { openSocket as openNodeSocket } from "../backends/socket_node.ts";
 import { READ_BYTES } from "../backends/socket_connection.ts";

@@ -9,16 +9,29 @@ import {
   serveEpollThread,
   type ServiceTools,
 } from "../backends/epoll_thread.ts";
-import { SocketTransport } from "../backends/transport_socket.ts";
+import { SocketTransport } from "../backends/socket_transport.ts";
 import { inWorker } from "../backends/worker.ts";
 import type { FromThread, ToThread } from "./load_messages.ts";
 import { createOutbox } from "./load_outbox.ts";
-import { createLoadThread } from "./load_worker.ts";
+import { createLoadThread } from "./load_thread.ts";
 
 /** This file, for `startWorker`. */
 export const LOAD_LOOP_WORKER: string = "workloads/load_loop_worker.ts";
 
-function serve(_setup: null, { loop, post }: ServiceTools<FromThread>): EpollService<ToThread> {
+/** What the thread is started with. */
+export interface LoopSetup {
+  /** Protocol whose requests must be encoded again when the pool is used twice; absent = none. */
+  readonly encodes?: string;
+}
+
+async function serve(
+  { encodes }: LoopSetup,
+  { loop, post }: ServiceTools<FromThread>,
+): Promise<EpollService<ToThread>> {
+  // Now, since the platform loads nothing while the loop runs; most threads need none of it.
+  const protocol = encodes === undefined
+    ? undefined
+    : (await import("../backends/protocols.ts")).findProtocol(encodes);
   const outbox = createOutbox(loop, post);
   const handle = createLoadThread(
     {
@@ -40,6 +53,7 @@ function serve(_setup: null, { loop, post }: ServiceTools<FromThread>): EpollSer
           close() {},
         }),
       open: (_name, options) => new SocketTransport({ ...options, clock: loop }, loop.openSocket),
+      findProtocol: () => protocol!,
     },
   );
   return {

@@ -6,6 +6,7 @@
 import { epochOriginMs, onAbort, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { EpollThread } from "../backends/epoll_thread.ts";
+import { findProtocol } from "../backends/protocols.ts";
 import {
   COUNTER_BYTES,
   COUNTER_READS,
@@ -19,7 +20,7 @@ import { Backlog } from "./load_backlog.ts";
 import { DecodeQueue } from "./load_decode_queue.ts";
 import { unpackExchanges } from "./load_exchange_pack.ts";
 import type { Load } from "./load.ts";
-import { LOAD_LOOP_WORKER } from "./load_loop_worker.ts";
+import { LOAD_LOOP_WORKER, type LoopSetup } from "./load_loop_worker.ts";
 import { type LoopLag, worstLag } from "./load_loop_lag.ts";
 import {
   COUNTER_ENDED,
@@ -34,7 +35,8 @@ import {
 import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
 import { busiestUsage, type ThreadUsage } from "./load_thread_usage.ts";
 import { isWitness, type WitnessShare, witnessShare, type WitnessTask } from "./load_witness.ts";
-import { createLoadThread, LOAD_WORKER } from "./load_worker.ts";
+import { createLoadThread } from "./load_thread.ts";
+import { LOAD_WORKER, platformRuntime } from "./load_worker.ts";
 
 /** What the threads are opened with. */
 export interface ThreadsOptions extends ThreadSetup {
@@ -110,7 +112,7 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
   const { workers, ...setup } = options;
   const { ownLoop } = findTransport(setup.transport);
   const connect = ownLoop ? loopThread : workers === 0 ? inlineThread : workerThread;
-  const threads = Array.from({ length: Math.max(1, workers) }, () => new Thread(connect));
+  const threads = Array.from({ length: Math.max(1, workers) }, () => new Thread(connect, setup));
   try {
     await Promise.all(threads.map((thread) => thread.open(setup)));
   } catch (error) {
@@ -220,6 +222,9 @@ interface Connection {
   readonly end: () => void;
 }
 
+/** Starts a thread of one kind. */
+type Connect = (receive: (message: FromThread) => void, setup: ThreadSetup) => Connection;
+
 /** One sending thread, whatever its kind. */
 class Thread {
   readonly counters = new Uint32Array(new SharedArrayBuffer(COUNTER_SLOTS * 4));
@@ -227,8 +232,8 @@ class Thread {
   /** Handles what the thread reports; another one for each of our questions. */
   #receive: (message: FromThread) => void = () => {};
 
-  constructor(connect: (receive: (message: FromThread) => void) => Connection) {
-    this.#connection = connect((message) => this.#receive(message));
+  constructor(connect: Connect, setup: ThreadSetup) {
+    this.#connection = connect((message) => this.#receive(message), setup);
   }
 
   send(message: ToThread, transfer?: Transferable[]): void {
@@ -308,8 +313,10 @@ function workerThread(receive: (message: FromThread) => void): Connection {
   };
 }
 
-function loopThread(receive: (message: FromThread) => void): Connection {
-  const thread = new EpollThread<null, ToThread, FromThread>(LOAD_LOOP_WORKER, null, {
+function loopThread(receive: (message: FromThread) => void, setup: ThreadSetup): Connection {
+  const { name, usesRequestId } = findProtocol(setup.protocol);
+  const loopSetup = defined({ encodes: usesRequestId ? name : undefined });
+  const thread = new EpollThread<LoopSetup, ToThread, FromThread>(LOAD_LOOP_WORKER, loopSetup, {
     message: receive,
     failure: (message) => receive({ kind: "failed", message }),
   });
@@ -320,6 +327,6 @@ function loopThread(receive: (message: FromThread) => void): Connection {
 }
 
 function inlineThread(receive: (message: FromThread) => void): Connection {
-  const handle = createLoadThread({ send: receive });
+  const handle = createLoadThread({ send: receive }, platformRuntime);
   return { send: (message) => void handle(message), end: () => {} };
 }

@@ -1,214 +1,35 @@
 /**
- * A thread that sends and reads, and does nothing else. Decoding, counting and writing happen on the
- * thread that leads, so that none of them delays a stamp.
+ * A sending thread on the platform's event loop: a worker's, or the one of the thread that leads.
  *
  * @module
  */
-import { messageOf } from "../backends/error_message.ts";
-import {
-  type Clock,
-  epochOriginMs,
-  nextTurn,
-  patientClock,
-  systemClock,
-} from "../backends/clock.ts";
-import { defined } from "../backends/defined.ts";
+import { nextTurn, patientClock } from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
-import { MAX_ANSWER_BYTES } from "../backends/limits.ts";
-import type { Protocol, WireRequest } from "../backends/protocol.ts";
-import type { Transport, TransportOptions } from "../backends/transport.ts";
-import { startTicker, type Ticker } from "../backends/ticker.ts";
+import { startTicker } from "../backends/ticker.ts";
 import { findTransport } from "../backends/transports.ts";
 import { inWorker, workerScope } from "../backends/worker.ts";
-import { arrivalTimes } from "./load_arrival.ts";
-import {
-  COUNTER_ENDED,
-  COUNTER_SENT,
-  type FromThread,
-  type OpenMessage,
-  type RunMessage,
-  type ToThread,
-} from "./load_messages.ts";
-import { Backlog, backlogLimit } from "./load_backlog.ts";
-import { createOutbox, type Outbox } from "./load_outbox.ts";
-import { sampleLoopLag } from "./load_loop_lag.ts";
-import { rehearse } from "./load_rehearsal.ts";
-import { runLoad } from "./load_runner.ts";
-import { countThreadUsage } from "./load_thread_usage.ts";
-import type { Turns } from "./load_turns.ts";
-import { type WitnessShare, witnessStreams } from "./load_witness.ts";
+import type { FromThread, ToThread } from "./load_messages.ts";
+import { createOutbox } from "./load_outbox.ts";
+import { createLoadThread, type ThreadRuntime } from "./load_thread.ts";
 
 /** This file, for `startWorker`. */
 export const LOAD_WORKER: string = "workloads/load_worker.ts";
 
-/** The event loop that a thread runs on, and what belongs to it. */
-export interface ThreadRuntime {
-  /** For waits that no stamp depends on, and for measuring how late the loop is. */
-  readonly clock: Clock;
-  /** Resolves in a later turn of the event loop, after I/O that is ready has been served. */
-  readonly nextTurn: () => Promise<void>;
-  /** An exact clock, which costs a thread: for keeping a schedule. */
-  readonly startTicker: () => Promise<Ticker>;
-  /** The transport that was asked for. */
-  readonly open: (name: string, options: TransportOptions) => Transport;
-}
-
-const platform: ThreadRuntime = {
+/** For a thread without a loop of its own. */
+export const platformRuntime: ThreadRuntime = {
   clock: patientClock,
   nextTurn,
   startTicker,
   open: (name, options) => findTransport(name).open(options),
+  findProtocol,
 };
-
-/** Handles the messages to one thread; what it reports goes to `outbox`. */
-export function createLoadThread(
-  outbox: Pick<Outbox, "send"> & Partial<Outbox>,
-  runtime: ThreadRuntime = platform,
-): (message: ToThread) => Promise<void> {
-  const reply = outbox.send;
-  let opened: OpenMessage | undefined;
-  let transport: Transport | undefined;
-  let witnessTransport: Transport | undefined;
-  let ticker: Ticker | undefined;
-  let protocol: Protocol | undefined;
-  let counters: Uint32Array = new Uint32Array(0);
-  let stop = new AbortController();
-  let abort = new AbortController();
-
-  const open = async (message: OpenMessage): Promise<void> => {
-    opened = message;
-    protocol = findProtocol(message.protocol);
-    counters = new Uint32Array(message.counters);
-    const { transportOptions } = message;
-    transport = runtime.open(message.transport, {
-      ...transportOptions,
-      clock: systemClock,
-      counters,
-      ...defined({ collect: outbox.collect }),
-    });
-    await transport.ready?.(message.wires);
-    const [first] = message.wires;
-    const rehearsal = transport.rehearsal?.();
-    if (first !== undefined && rehearsal !== undefined) await rehearse(rehearsal, first, runtime);
-    if (message.scheduled) ticker = await runtime.startTicker();
-    reply({ kind: "opened" });
-  };
-
-  /** Of the same kind and in the same loop; its own, so that nothing of it counts or is trusted there. */
-  const openWitness = ({ caCert }: WitnessShare): Transport =>
-    witnessTransport ??= runtime.open(opened!.transport, {
-      clock: systemClock,
-      ...defined({ caCert, collect: outbox.collect }),
-    });
-
-  const connect = async (count: number, witness: WitnessShare | undefined): Promise<void> => {
-    const first = opened?.wires[0];
-    if (first !== undefined) await transport?.connect?.(first, count);
-    if (witness !== undefined && count > 0) {
-      await openWitness(witness).connect?.(witness.wire, witness.streams.length);
-    }
-    reply({ kind: "connected" });
-  };
-
-  const run = async (message: RunMessage): Promise<void> => {
-    if (opened === undefined || !transport || !protocol) {
-      throw new TypeError("Cannot run a load before the thread was opened");
-    }
-    const { wires, requests, target } = opened;
-    const { share } = message;
-    if (share.load.kind === "open" && ticker === undefined) {
-      throw new TypeError("Cannot run an open load in a thread that was not opened for one");
-    }
-    const speak = protocol;
-    const queue = new Int32Array(message.queue);
-    const backlog = new Backlog(message.backlog);
-    const { maxAnswerBytes = MAX_ANSWER_BYTES } = share;
-    let streams = 0;
-    const originMs = message.startEpochMs - epochOriginMs();
-    stop = new AbortController();
-    abort = new AbortController();
-
-    const requestOf = (item: number, index: number, pass: number): WireRequest => {
-      const position = (message.poolOffset + item) % wires.length;
-      const request = requests?.[position];
-      if (pass > 0 && request !== undefined) {
-        const requestId = request.requestId + BigInt(index) * BigInt(wires.length);
-        return speak.buildRequest({ ...request, requestId }, target);
-      }
-      return wires[position]!;
-    };
-
-    const { witness } = message;
-    const lag = sampleLoopLag(runtime.clock);
-    const countUsage = countThreadUsage(systemClock);
-    const end = await runLoad(share, {
-      clock: share.load.kind === "open" ? ticker! : runtime.clock,
-      transport,
-      nextTurn: runtime.nextTurn,
-      originMs,
-      requestOf,
-      ...(share.load.kind === "open"
-        ? { arrivals: arrivalTimes(share.load, message.seed, message.loadNumber) }
-        : {}),
-      takeNext: () => Atomics.add(queue, 0, 1),
-      onSent: () => {
-        streams = Math.max(streams, ++counters[COUNTER_SENT]! - counters[COUNTER_ENDED]!);
-      },
-      onExchange: (departure, exchange) => {
-        counters[COUNTER_ENDED]!++;
-        backlog.add(exchange.body.length);
-        reply({ kind: "exchange", departure, exchange, originMs });
-      },
-      crowded: () => backlog.bytes > backlogLimit(maxAnswerBytes, streams),
-      onDropped: (departure, reason) => reply({ kind: "dropped", departure, reason }),
-      ...defined({
-        beside: witness && ((turns: Turns) =>
-          witnessStreams({
-            share: witness,
-            transport: openWitness(witness),
-            clock: runtime.clock,
-            originMs,
-            onExchange: (departure, exchange) =>
-              reply({ kind: "exchange", departure, exchange, originMs }),
-          }, turns)),
-      }),
-      stopSignal: stop.signal,
-      abortSignal: abort.signal,
-    });
-    reply({ kind: "ended", end, ...defined({ usage: countUsage() }), lag: lag() });
-  };
-
-  return async (message: ToThread): Promise<void> => {
-    try {
-      switch (message.kind) {
-        case "open":
-          return await open(message);
-        case "connect":
-          return await connect(message.count, message.witness);
-        case "run":
-          return await run(message);
-        case "stop":
-          return stop.abort();
-        case "abort":
-          return abort.abort();
-        case "memory":
-          return outbox.giveBack?.(message.memory);
-        case "close":
-          await transport?.close();
-          await witnessTransport?.close();
-          ticker?.close();
-          return reply({ kind: "closed" });
-      }
-    } catch (error) {
-      reply({ kind: "failed", message: messageOf(error) });
-    }
-  };
-}
 
 if (inWorker(LOAD_WORKER)) {
   const scope = workerScope<ToThread, FromThread>();
-  const handle = createLoadThread(
-    createOutbox(patientClock, (message, transfer) => scope.postMessage(message, transfer)),
+  const outbox = createOutbox(
+    patientClock,
+    (message, transfer) => scope.postMessage(message, transfer),
   );
+  const handle = createLoadThread(outbox, platformRuntime);
   scope.onmessage = (event) => void handle(event.data);
 }
