@@ -15,7 +15,6 @@ import { arrivalTimes } from "./load_arrival.ts";
 import {
   COUNTER_ENDED,
   COUNTER_SENT,
-  type FromThread,
   type OpenMessage,
   type RunMessage,
   type ToThread,
