@@ -41,7 +41,7 @@ import {
   READ_BYTES,
   type Socket,
   type SocketEvents,
-} from "./socket_connection.ts";
+} from "./socket_events.ts";
 
 const EVENTS_AT_ONCE = 1024;
 /** A thread inside `epoll_wait` cannot be terminated, so it returns this often. */

@@ -14,7 +14,7 @@ import {
   settings,
 } from "./h2_frames.ts";
 import { encodeHpack } from "./hpack.ts";
-import type { OpenSocket } from "./socket_connection.ts";
+import type { OpenSocket } from "./socket_events.ts";
 
 const EVENTS = 12;
 const MESSAGE = grpcFrame(new Uint8Array(40));

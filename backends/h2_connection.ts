@@ -35,13 +35,8 @@ import {
 } from "./h2_frames.ts";
 import { type Field, HpackDecoder } from "./hpack.ts";
 import { showBytes } from "./limits.ts";
-import {
-  FullReads,
-  type OpenSocket,
-  type Origin,
-  type Socket,
-  type SocketEvents,
-} from "./socket_connection.ts";
+import { FullReads } from "./socket_connection.ts";
+import type { OpenSocket, Origin, Socket, SocketEvents } from "./socket_events.ts";
 
 /** Window of each stream. Data is taken at once, so a large window only saves WINDOW_UPDATEs. */
 const STREAM_WINDOW_BYTES = 8 * 1024 * 1024;

@@ -7,7 +7,7 @@
 import { messageOf } from "./error_message.ts";
 import type { Clock } from "./clock.ts";
 import { H2Connection, type H2Host, type H2Stream } from "./h2_connection.ts";
-import type { OpenSocket, Origin } from "./socket_connection.ts";
+import type { OpenSocket, Origin } from "./socket_events.ts";
 
 export interface H2PoolOptions {
   readonly clock: Clock;

@@ -19,7 +19,7 @@ import {
   STREAM_FLAGS,
 } from "./epoll_libc.ts";
 import { EpollLoop, type Watcher } from "./epoll_loop.ts";
-import type { OpenSocket } from "./socket_connection.ts";
+import type { OpenSocket } from "./socket_events.ts";
 import { EpollSimSocket } from "./sim_socket_epoll.ts";
 import {
   BACKLOG,

@@ -8,7 +8,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { systemClock } from "./clock.ts";
 import { defined } from "./defined.ts";
-import { type Origin, READ_BYTES, type Socket, type SocketEvents } from "./socket_connection.ts";
+import { type Origin, READ_BYTES, type Socket, type SocketEvents } from "./socket_events.ts";
 import { noteWrite, readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
 
 /**

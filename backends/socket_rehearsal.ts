@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OpenSocket } from "./socket_connection.ts";
+import type { OpenSocket } from "./socket_events.ts";
 
 /** Per stream: reads are rehearsed more often than requests. */
 const EVENTS = 12;

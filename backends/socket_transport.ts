@@ -18,13 +18,8 @@ import {
 import { encodeLatin1 } from "./latin1.ts";
 import { MAX_ANSWER_BYTES } from "./limits.ts";
 import type { WireRequest } from "./protocol.ts";
-import {
-  Connection,
-  type ConnectionHost,
-  type OpenSocket,
-  type Origin,
-  type RunningExchange,
-} from "./socket_connection.ts";
+import { Connection, type ConnectionHost, type RunningExchange } from "./socket_connection.ts";
+import type { OpenSocket, Origin } from "./socket_events.ts";
 import { openRehearsalSocket } from "./socket_rehearsal.ts";
 import {
   COUNTER_REPLACED,

@@ -34,7 +34,7 @@ import { H2Pool } from "./h2_pool.ts";
 import { encodeHpack, type Field } from "./hpack.ts";
 import { largeEnd, MAX_ANSWER_BYTES } from "./limits.ts";
 import type { WireRequest } from "./protocol.ts";
-import type { OpenSocket } from "./socket_connection.ts";
+import type { OpenSocket } from "./socket_events.ts";
 import { openSocket } from "./socket_node.ts";
 import {
   COUNTER_REPLACED,

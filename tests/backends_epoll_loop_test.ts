@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
 import { EPOLLIN, EPOLLOUT } from "../backends/epoll_libc.ts";
 import { EpollLoop } from "../backends/epoll_loop.ts";
-import type { Origin, SocketEvents } from "../backends/socket_connection.ts";
+import type { Origin, SocketEvents } from "../backends/socket_events.ts";
 import { FakeKernel, type Ready } from "./support/fake_kernel.ts";
 
 const ENETUNREACH = 101;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { H2Stream, type StreamEnd } from "../backends/h2_connection.ts";
 import { H2Pool } from "../backends/h2_pool.ts";
-import type { SocketEvents } from "../backends/socket_connection.ts";
+import type { SocketEvents } from "../backends/socket_events.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
 const ORIGIN = {

@@ -9,7 +9,7 @@ import { systemClock } from "../backends/clock.ts";
 import { grpcFrame } from "../backends/grpc_frames.ts";
 import { percentDecode } from "../backends/grpc_response.ts";
 import { GrpcSocketTransport, grpcSocketTransport } from "../backends/transport_grpc_socket.ts";
-import { READ_BYTES } from "../backends/socket_connection.ts";
+import { READ_BYTES } from "../backends/socket_events.ts";
 import {
   FLAG,
   FRAME,

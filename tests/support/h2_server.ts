@@ -14,7 +14,7 @@ import {
   settings,
 } from "../../backends/h2_frames.ts";
 import { encodeHpack, type Field, HpackDecoder } from "../../backends/hpack.ts";
-import type { OpenSocket, SocketEvents } from "../../backends/socket_connection.ts";
+import type { OpenSocket, SocketEvents } from "../../backends/socket_events.ts";
 
 /** A frame of the client's. */
 export interface SeenFrame extends FrameHead {
