@@ -11,8 +11,9 @@ import {
   errno,
   errorName,
   growDescriptorTable,
-  type Libc,
   openLibc,
+  openWakeLibc,
+  type WakeLibc,
 } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import { connectionFailure } from "./exchange.ts";
@@ -26,7 +27,7 @@ interface ThreadStart<Setup> {
 
 /** The thread, seen from the one that started it. */
 export class EpollThread<Setup, To, From> {
-  readonly #libc: Libc;
+  readonly #libc: WakeLibc;
   readonly #wakeFd: number;
   readonly #worker: Worker;
   readonly #port: MessagePort;
@@ -38,7 +39,7 @@ export class EpollThread<Setup, To, From> {
    * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
    */
   constructor(path: string, setup: Setup, on: WorkerListener<From>) {
-    this.#libc = openLibc();
+    this.#libc = openWakeLibc();
     this.#wakeFd = this.#libc.symbols.eventfd(0, EFD_FLAGS);
     if (this.#wakeFd < 0) {
       const cause = connectionFailure(errorName(errno(this.#libc)));
