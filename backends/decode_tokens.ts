@@ -340,26 +340,29 @@ export class BodyTokens {
     const first = count === 0 ? 0 : source[0]!;
     // A counter includes what was thought before the first token was sent.
     const less = this.#basis !== "events" && first > hidden ? hidden : 0;
-    const ms = scratchMs.slice(0, count);
-    const tokens = source.slice(0, count);
-    const widthUs = this.#widths && count > 0 ? scratchWidthUs.slice(0, count) : undefined;
-    const events = this.#eventTicks ? scratchEvents.slice(0, count) : undefined;
-    let kept = 0;
+    // Reads that brought text and no token, such as the rest of one, are no ticks.
+    let kept = count;
     for (let tick = 0; tick < count; tick++) {
-      // Reads that brought text and no token, such as the rest of one.
-      if (tokens[tick] === (kept === 0 ? 0 : source[tick - 1])) continue;
-      ms[kept] = ms[tick]!;
-      if (widthUs !== undefined) widthUs[kept] = widthUs[tick]!;
-      if (events !== undefined) events[kept] = events[tick]!;
-      tokens[kept++] = tokens[tick]! - less;
+      if (source[tick] === (tick === 0 ? 0 : source[tick - 1])) kept--;
     }
-    if (kept === count) return { ms, tokens, widthUs, events };
-    return {
-      ms: ms.slice(0, kept),
-      tokens: tokens.slice(0, kept),
-      widthUs: widthUs?.slice(0, kept),
-      events: events?.slice(0, kept),
-    };
+    const ticks = emptyTicks(kept, {
+      widths: this.#widths && count > 0,
+      events: this.#eventTicks,
+    });
+    const { ms, tokens, widthUs, events } = ticks;
+    let place = 0;
+    let before = 0;
+    for (let tick = 0; tick < count; tick++) {
+      const total = source[tick]!;
+      if (total === before) continue;
+      before = total;
+      ms[place] = scratchMs[tick]!;
+      tokens[place] = total - less;
+      if (widthUs !== undefined) widthUs[place] = scratchWidthUs[tick]!;
+      if (events !== undefined) events[place] = scratchEvents[tick]!;
+      place++;
+    }
+    return ticks;
   }
 
   /** Tokens of the first tick where its events hold several each, out of `total` sent. */
@@ -393,6 +396,31 @@ export interface Ticks {
   readonly widthUs: Uint32Array | undefined;
   /** Events with something generated so far at each, where they are wanted. */
   readonly events: Uint32Array | undefined;
+}
+
+const NO_MS = new Float64Array(0);
+const NO_TOKENS = new Uint32Array(0);
+
+/** Lists of so many ticks, side by side in memory of their own: of arrays apart each costs as much again. */
+function emptyTicks(
+  count: number,
+  { widths, events }: { readonly widths: boolean; readonly events: boolean },
+): Ticks {
+  if (count === 0) {
+    return {
+      ms: NO_MS,
+      tokens: NO_TOKENS,
+      widthUs: widths ? NO_TOKENS : undefined,
+      events: events ? NO_TOKENS : undefined,
+    };
+  }
+  const memory = new ArrayBuffer(count * (12 + (widths ? 4 : 0) + (events ? 4 : 0)));
+  return {
+    ms: new Float64Array(memory, 0, count),
+    tokens: new Uint32Array(memory, 8 * count, count),
+    widthUs: widths ? new Uint32Array(memory, 12 * count, count) : undefined,
+    events: events ? new Uint32Array(memory, (widths ? 16 : 12) * count, count) : undefined,
+  };
 }
 
 /** What the events of a body say about tokens. */

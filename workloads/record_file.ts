@@ -8,10 +8,10 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import { visibleJson } from "../metrics/visible_text.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
 import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
 import { readLines } from "./line_stream.ts";
+import { RecordLines } from "./record_line.ts";
 import { endShape, headerShape, recordShape } from "./record_shape.ts";
 import { fileError, UserError } from "./user_error.ts";
 
@@ -40,6 +40,8 @@ export interface RecordWriter {
 }
 
 const FLUSH_EVERY_MS = 1000;
+/** So much does not wait for the second to be over. */
+const FULL_BYTES: number = 1024 * 1024;
 
 /**
  * Starts a record file with its header.
@@ -75,15 +77,14 @@ const FLUSH_EVERY_MS = 1000;
  * ```
  */
 export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWriter {
-  const encoder = new TextEncoder();
-  let lines: string[] = [visibleJson({ header })];
+  const lines = new RecordLines();
+  lines.addValue({ header });
   let failure: Error | undefined;
   let writing: Promise<void> = Promise.resolve();
 
   const flush = (): Promise<void> => {
     if (lines.length === 0 || failure !== undefined) return writing;
-    const bytes = encoder.encode(lines.join("\n") + "\n");
-    lines = [];
+    const bytes = lines.take();
     writing = writing.then(() => sink.write(bytes)).catch((error) => {
       failure ??= error as Error;
     });
@@ -93,14 +94,16 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
   // The header is on disk before the first request leaves.
   void flush();
 
-  const add = (line: object) => {
-    // A run of days goes on, and must not keep what nobody will write.
-    if (failure === undefined) lines.push(visibleJson(line));
-    else lines = [];
-  };
   return {
-    add: (record) => add({ record: pack(record) }),
-    end: (end) => add({ end }),
+    add(record) {
+      // A run of days goes on, and must not keep what nobody will write.
+      if (failure !== undefined) return;
+      lines.addRecord(record);
+      if (lines.length >= FULL_BYTES) void flush();
+    },
+    end(end) {
+      if (failure === undefined) lines.addValue({ end });
+    },
     async close() {
       clearInterval(timer);
       await flush();
@@ -421,64 +424,6 @@ type PackedRecord = Omit<RequestRecord, TickField> & {
   readonly tickEvents?: readonly number[];
   readonly tickSource?: TokenSource;
 };
-
-/** Names of a record's stamps besides its ticks; the compiler checks that none is missing. */
-type StampName = Exclude<Extract<keyof RequestRecord, `${string}Ms`>, "tickMs" | "connectMs">;
-const STAMPS = Object.keys(
-  {
-    intendedMs: 0,
-    sentMs: 0,
-    departedMs: 0,
-    firstByteMs: 0,
-    firstEventMs: 0,
-    firstTokenMs: 0,
-    firstAnswerMs: 0,
-    firstToolMs: 0,
-    lastTokenMs: 0,
-    endMs: 0,
-  } satisfies Record<StampName, 0>,
-) as readonly StampName[];
-
-/** The record with every stamp changed, ticks included; the duration `connectMs` stays. */
-export function mapStamps(record: RequestRecord, change: (ms: number) => number): RequestRecord {
-  const changed: { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] } = {
-    ...record,
-    tickMs: record.tickMs.map(change),
-  };
-  for (const name of STAMPS) {
-    const ms = record[name];
-    if (ms !== undefined) changed[name] = change(ms);
-  }
-  return changed;
-}
-
-/**
- * The record with its times in whole microseconds, as the file keeps them: a report made while the
- * run is fresh and one made from the file are then the same to the last digit.
- */
-export function toMicroseconds(record: RequestRecord): RequestRecord {
-  const rounded = mapStamps(record, microseconds);
-  if (record.connectMs === undefined) return rounded;
-  return { ...rounded, connectMs: microseconds(record.connectMs) };
-}
-
-/** Milliseconds with whole microseconds. */
-export function microseconds(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
-}
-
-function pack(record: RequestRecord): PackedRecord {
-  const { tickMs, tickTokens, tickWidthUs, tickEvents, ...rest } = toMicroseconds(record);
-  return {
-    ...rest,
-    tickMs: Array.from(tickMs),
-    tickTokens: Array.from(tickTokens),
-    ...defined({
-      tickWidthUs: tickWidthUs && Array.from(tickWidthUs),
-      tickEvents: tickEvents && Array.from(tickEvents),
-    }),
-  };
-}
 
 function unpack(
   { tickMs, tickTokens, tickWidthUs, tickEvents, ...rest }: PackedRecord,

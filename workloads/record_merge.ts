@@ -14,14 +14,9 @@ import type { RequestRecord } from "../backends/record.ts";
 import { formatMs } from "../metrics/format.ts";
 import type { MergedClient, MergedClients } from "../metrics/merged_clients.ts";
 import type { ClientHealth, LoadEnd, LoadPlan, RunHeader, ServerLost } from "../metrics/run.ts";
-import {
-  mapStamps,
-  microseconds,
-  readRunOutline,
-  type RecordEntry,
-  streamRecordFile,
-} from "./record_file.ts";
+import { readRunOutline, type RecordEntry, streamRecordFile } from "./record_file.ts";
 import { mergeWitnesses } from "./record_merge_witness.ts";
+import { mapStamps, microseconds } from "./record_stamps.ts";
 import { UserError } from "./user_error.ts";
 
 /** How several clients are put on one time axis. */

@@ -20,7 +20,7 @@ import { sparePrompts } from "./load_sequence.ts";
 import { lossNote, usualStopOnErrors, watchServer } from "./load_server_watch.ts";
 import { type LoadThreads, openThreads } from "./load_threads.ts";
 import type { Dataset } from "./prompt.ts";
-import { microseconds, toMicroseconds } from "./record_file.ts";
+import { microseconds, roundStamps } from "./record_stamps.ts";
 import { settleTransport } from "./run_auto_transport.ts";
 import { checkServer, refuseInterrupted } from "./run_check_server.ts";
 import { describeRun, labelOf } from "./run_header.ts";
@@ -127,8 +127,9 @@ async function measureChecked(
     ...(protocol.usesRequestId === true ? { requests } : {}),
   });
   const records: RequestRecord[] = [];
-  const keep = (observed: RequestRecord) => {
-    const record = withoutOurSecrets(toMicroseconds(observed));
+  const keep = (record: RequestRecord) => {
+    roundStamps(record);
+    cleanWords(record);
     if (hooks.keepRecords !== false) records.push(record);
     hooks.onRecord?.(record);
   };
@@ -140,19 +141,16 @@ async function measureChecked(
   }
 }
 
-/** The record with the server's words cleaned: they may repeat our key. */
-function withoutOurSecrets(record: RequestRecord): RequestRecord {
+/** Cleans the server's words in a record that nobody else has seen: they may repeat our key. */
+function cleanWords(
+  record: { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] },
+): void {
   const { outcome, finishReason, text } = record;
-  return {
-    ...record,
-    ...("message" in outcome
-      ? { outcome: { ...outcome, message: cleanMessage(outcome.message) } }
-      : {}),
-    ...defined({
-      finishReason: finishReason && withoutSecrets(finishReason),
-      text: text && withoutSecrets(text),
-    }),
-  };
+  if (outcome.kind !== "ok") {
+    record.outcome = { ...outcome, message: cleanMessage(outcome.message) };
+  }
+  if (finishReason) record.finishReason = withoutSecrets(finishReason);
+  if (text) record.text = withoutSecrets(text);
 }
 
 function meanTokens({ requests }: Prepared): number {
@@ -250,24 +248,31 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   await gpus?.begin();
 
   const placeOf = ({ item }: Departure) => (poolOffset + item) % requests.length;
+  // One object for all answers: they are decoded one after the other.
+  const decoding: { -readonly [Name in keyof DecodeOptions]: DecodeOptions[Name] } = {
+    load: number,
+    phase,
+    index: 0,
+    user: 0,
+    promptId: "",
+    intendedMs: 0,
+    originMs: 0,
+    keepText: plan.saveText,
+    ...defined({ maxAnswerBytes: plan.maxAnswerBytes, eventTicks: plan.eventTicks }),
+    // An estimate of the text is worth less than one token per event.
+    ...(counter.source === "tokenizer" && plan.countText !== false
+      ? { countText: (text) => counter.count(text) }
+      : {}),
+  };
   const decodeOptions = (departure: Departure, originMs: number): DecodeOptions => {
-    const prompt = dataset.prompts[placeOf(departure)]!;
-    return {
-      load: number,
-      phase,
-      index: departure.index,
-      user: departure.user,
-      promptId: prompt.id,
-      intendedMs: originMs + departure.intendedMs,
-      originMs,
-      keepText: plan.saveText,
-      promptTokens: prompt.promptTokens,
-      ...defined({ maxAnswerBytes: plan.maxAnswerBytes, eventTicks: plan.eventTicks }),
-      // An estimate of the text is worth less than one token per event.
-      ...(counter.source === "tokenizer" && plan.countText !== false
-        ? { countText: (text) => counter.count(text) }
-        : {}),
-    };
+    const { id, promptTokens } = dataset.prompts[placeOf(departure)]!;
+    decoding.index = departure.index;
+    decoding.user = departure.user;
+    decoding.promptId = id;
+    decoding.intendedMs = originMs + departure.intendedMs;
+    decoding.originMs = originMs;
+    decoding.promptTokens = promptTokens;
+    return decoding;
   };
   const progress = new LoadProgress(threads, {
     phase: phase === "warmup" ? "warm-up" : "measuring",
