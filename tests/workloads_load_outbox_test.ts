@@ -42,9 +42,31 @@ Deno.test("createOutbox puts answers together, and loses and reorders none", asy
   assertEquals(buffers, 2);
 });
 
+Deno.test("createOutbox waits for the end of a burst, but not for long", async () => {
+  const clock = new FakeClock();
+  const messages: FromThread[] = [];
+  const { send } = createOutbox(clock, (message) => void messages.push(message));
+  const sendUntil = async (untilMs: number) => {
+    for (let index = 0; clock.now() < untilMs; index++) {
+      send({ kind: "exchange", ...ended(index) });
+      await clock.run(clock.sleepUntil(clock.now() + 5));
+    }
+  };
+  await sendUntil(100);
+  assertEquals(messages.length, 0);
+  await clock.run(clock.sleepUntil(130));
+  assertEquals(messages.length, 1);
+  await sendUntil(390);
+  assertEquals(messages.length > 1, true);
+});
+
 Deno.test("createOutbox does not let answers pile up", () => {
   const messages: FromThread[] = [];
   const { send } = createOutbox(new FakeClock(), (message) => void messages.push(message));
-  for (let i = 0; i < 600; i++) send({ kind: "exchange", ...ended(i) });
-  assertEquals(posted(messages).flat(), Array.from({ length: 576 }, (_, i) => i));
+  const sent = 5000;
+  for (let i = 0; i < sent; i++) send({ kind: "exchange", ...ended(i) });
+  const indexes = posted(messages).flat();
+  assertEquals(indexes, Array.from({ length: indexes.length }, (_, i) => i));
+  // Packs of 32 in 264 KiB each; 16 MiB of them may wait.
+  assertEquals(indexes.length > sent - 70 * 32, true);
 });

@@ -149,6 +149,11 @@ export class Packer {
     this.add({ ...ended, exchange: { ...ended.exchange, ...collected } });
   }
 
+  /** Memory of the packs that were not yet handed over. */
+  get bytes(): number {
+    return this.#open.reduce((sum, { memory }) => sum + memory.byteLength, 0);
+  }
+
   /** Closes the newest pack: it is ready once every answer with room in it was added. */
   close(): void {
     const last = this.#open.at(-1);

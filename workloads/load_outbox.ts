@@ -10,11 +10,15 @@ import { Packer } from "./load_exchange_pack.ts";
 import type { FromThread } from "./load_messages.ts";
 
 /**
- * How long an answer waits for others: longer than the burst in which the users of a batching engine
- * send again. On a machine with few cores, decoding answers right then would take the core from
- * those sends.
+ * An answer waits for others until none has ended for so long: until the burst is over in which the
+ * users of a batching engine send again. Where cores are few, decoding answers right then would take
+ * the core from those sends and from the first reads after them.
  */
-const PATIENCE_MS = 25;
+const QUIET_MS = 25;
+/** But no longer than this. */
+const PATIENCE_MS = 250;
+/** And not while so much waits. */
+const HELD_BYTES: number = 16 * 2 ** 20;
 
 /** Sends what a thread reports. */
 export interface Outbox {
@@ -33,13 +37,23 @@ export function createOutbox(
 ): Outbox {
   const packer = new Packer();
   let waiting = false;
-  const postReady = (): void => {
-    for (const pack of packer.takeReady()) post({ kind: "pack", pack }, [pack.memory]);
-  };
+  /** When the first and the last of those that wait have come. */
+  let firstMs = 0;
+  let lastMs = 0;
   const flush = (): void => {
     waiting = false;
     packer.close();
     postReady();
+  };
+  const postReady = (): void => {
+    for (const pack of packer.takeReady()) post({ kind: "pack", pack }, [pack.memory]);
+  };
+  const wait = async (): Promise<void> => {
+    while (waiting) {
+      const untilMs = Math.min(lastMs + QUIET_MS, firstMs + PATIENCE_MS);
+      if (clock.now() >= untilMs) return flush();
+      await clock.sleepUntil(untilMs);
+    }
   };
   return {
     collect: packer.collect,
@@ -49,12 +63,14 @@ export function createOutbox(
         flush();
         return post(message, []);
       }
+      packer.add(message);
+      lastMs = clock.now();
       if (!waiting) {
         waiting = true;
-        void clock.sleepUntil(clock.now() + PATIENCE_MS).then(() => waiting && flush());
+        firstMs = lastMs;
+        void wait();
       }
-      packer.add(message);
-      postReady();
+      if (packer.bytes > HELD_BYTES) postReady();
     },
   };
 }
