@@ -98,7 +98,7 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
   readonly #idle = new Map<Origin, Connection<SocketExchange>[]>();
   readonly #open = new Set<Connection<SocketExchange>>();
   #allClosed: (() => void) | undefined;
-  /** Connections opened ahead of their requests, and who waits for each. */
+  /** Connections that are being opened ahead of their requests, and what follows when they stand. */
   readonly #ahead = new Map<Connection<SocketExchange>, () => void>();
 
   /** @throws {TypeError} for an authority that is not PEM text. */
@@ -147,26 +147,33 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
       // The request itself will say why it cannot be sent.
       return;
     }
-    const untilMs = this.clock.now() + CONNECTING_MS;
+    const idle = this.#idle.get(origin)!;
     const over = new AbortController();
-    const timer = this.clock.sleepUntil(untilMs, over.signal);
-    const openSome = async (): Promise<void> => {
-      while (count > 0 && this.clock.now() < untilMs) {
-        count--;
-        const connection = this.#connect(origin);
-        await Promise.race([
-          new Promise<void>((resolve) => this.#ahead.set(connection, resolve)),
-          timer,
-        ]);
-        this.#ahead.delete(connection);
-      }
-    };
-    count -= this.#idle.get(origin)!.length;
-    await Promise.all(Array.from({ length: Math.min(count, CONNECTING_AT_ONCE) }, openSome));
+    const timer = this.clock.sleepUntil(this.clock.now() + CONNECTING_MS, over.signal);
+    await Promise.race([timer, this.#openAhead(origin, count - idle.length)]);
     over.abort();
+    this.#ahead.clear();
     // Taken from the end, so the one that has stood longest goes first: a server that serves one
     // connection after the other waits for that one.
-    this.#idle.get(origin)!.reverse();
+    idle.reverse();
+  }
+
+  /** Opens connections, some at once, each followed by the next. */
+  #openAhead(origin: Origin, count: number): Promise<void> {
+    return new Promise((resolve) => {
+      let left = count;
+      const open = (): void => {
+        left--;
+        const connection = this.#connect(origin);
+        this.#ahead.set(connection, () => {
+          this.#ahead.delete(connection);
+          if (left > 0) open();
+          else if (this.#ahead.size === 0) resolve();
+        });
+      };
+      while (left > 0 && this.#ahead.size < CONNECTING_AT_ONCE) open();
+      if (this.#ahead.size === 0) resolve();
+    });
   }
 
   rehearsal(): Transport {
