@@ -4,8 +4,6 @@
  *
  * @module
  */
-import process from "node:process";
-import { epochOriginMs } from "./clock.ts";
 import type { HttpExchange } from "./sim_http.ts";
 import { sendReply } from "./sim_http_answer.ts";
 import { simJsonReply } from "./sim_json.ts";
@@ -37,12 +35,8 @@ const CALLS: Readonly<
 > = {
   "/clock": {
     method: "GET",
-    answer(exchange, { loop: { clock } }) {
-      const { user, system } = process.cpuUsage();
-      const cpuMs = (user + system) / 1000;
-      const originEpochMs = epochOriginMs();
-      sendReply(exchange, simJsonReply(200, { nowMs: clock.now(), originEpochMs, cpuMs }));
-    },
+    answer: (exchange, { loop: { clock } }) =>
+      sendReply(exchange, simJsonReply(200, { nowMs: clock.now() })),
   },
   "/stats": {
     method: "GET",
@@ -51,10 +45,6 @@ const CALLS: Readonly<
   "/truth": {
     method: "GET",
     answer: (exchange, { truth, loop }) => void sendLines(exchange, truth.lines(), loop),
-  },
-  "/truth/take": {
-    method: "POST",
-    answer: (exchange, { truth, loop }) => void sendLines(exchange, truth.takeLines(), loop),
   },
   "/truth/reset": {
     method: "POST",

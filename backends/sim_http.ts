@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { defined } from "./defined.ts";
+import { decodeLatin1 } from "./latin1.ts";
 import type { SimCertificate } from "./sim_certificate.ts";
 import type { SimLoop, SimSocket, SimSocketEvents } from "./sim_loop.ts";
 import type { SimArrival, SimExchange, SimRequest } from "./sim_protocol.ts";
@@ -54,6 +54,10 @@ const MAX_HEAD_BYTES = 65_536;
 const MAX_BODY_BYTES = 256 * 2 ** 20;
 /** A client this far behind does not read at all: it is dropped before it uses up all memory. */
 const MAX_BUFFERED_BYTES = 64 * 2 ** 20;
+
+const encoder = new TextEncoder();
+const CR = 13;
+const LF = 10;
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
@@ -151,7 +155,7 @@ function serveConnection(
   function take(nowMs: number): void {
     if (current !== undefined || length === 0) return;
     if (head !== undefined && length < head.bodyStart + head.bodyLength) return;
-    const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
+    const bytes = chunks.length === 1 ? chunks[0]! : joinBytes(chunks);
     chunks = [bytes];
     head ??= readHead(bytes);
     if (head === undefined) {
@@ -205,12 +209,35 @@ function statusLine(status: number): string {
   return `${status} ${REASONS[status] ?? "Unknown"}`;
 }
 
+/** Number of bytes, in UTF-8 where it is a text. */
+export function byteLength(data: string | Uint8Array): number {
+  return typeof data === "string" ? encoder.encode(data).length : data.length;
+}
+
+/** The parts, one after the other. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Where the empty line after a request head begins; negative = it has not come. */
+function endOfHead(bytes: Uint8Array): number {
+  for (let at = bytes.indexOf(CR); at >= 0; at = bytes.indexOf(CR, at + 1)) {
+    if (bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at;
+  }
+  return -1;
+}
+
 /** Reads a request head; `undefined` while it is incomplete. */
 function readHead(bytes: Uint8Array): Head | undefined {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headEnd = view.indexOf("\r\n\r\n");
+  const headEnd = endOfHead(bytes);
   if (headEnd < 0) return undefined;
-  const [requestLine = "", ...lines] = view.toString("latin1", 0, headEnd).split("\r\n");
+  const [requestLine = "", ...lines] = decodeLatin1(bytes, 0, headEnd).split("\r\n");
   const [method = "", target = "", version = ""] = requestLine.split(" ");
   const headers: Record<string, string> = {};
   for (const line of lines) {
@@ -308,11 +335,12 @@ export class HttpExchange implements SimExchange {
   /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
   body(data: string | Uint8Array): number {
     if (!this.#chunked || data.length === 0) return this.raw(data);
-    if (typeof data !== "string") {
-      const head = Buffer.from(`${data.length.toString(16)}\r\n`);
-      return this.raw(Buffer.concat([head, data, Buffer.from("\r\n")]));
-    }
-    return this.raw(`${Buffer.byteLength(data).toString(16)}\r\n${data}\r\n`);
+    const head = `${byteLength(data).toString(16)}\r\n`;
+    return this.raw(
+      typeof data === "string"
+        ? `${head}${data}\r\n`
+        : joinBytes([encoder.encode(head), data, encoder.encode("\r\n")]),
+    );
   }
 
   /**

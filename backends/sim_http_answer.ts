@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import {
   type AnswerContext,
   BLOCKED_AT_BYTES,
@@ -19,7 +18,7 @@ import {
 } from "./sim_answer.ts";
 import type { SimSink } from "./sim_engine.ts";
 import { FramedChunk } from "./sim_frame.ts";
-import type { HttpExchange } from "./sim_http.ts";
+import { byteLength, type HttpExchange, joinBytes } from "./sim_http.ts";
 import type { SimFinish, SimReply, SimToken } from "./sim_protocol.ts";
 
 /** What an answer over HTTP is made with. */
@@ -27,13 +26,15 @@ type HttpContext = AnswerContext<HttpExchange>;
 
 type Data = string | Uint8Array;
 
+const encoder = new TextEncoder();
+
 /** Writes a complete answer. */
 export function sendReply(
   exchange: HttpExchange,
   reply: SimReply,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  const body = typeof reply.body === "string" ? Buffer.from(reply.body) : reply.body;
+  const body = bytesOf(reply.body);
   exchange.head(reply.status, {
     headers: { "content-type": reply.contentType, ...headers },
     body: body.length,
@@ -241,7 +242,7 @@ function wholeAnswer(context: HttpContext): () => void {
       exchange.head(200, {
         headers,
         // An honest length of half a text, or a promise that is then broken.
-        body: malformed ? Buffer.byteLength(half) : Buffer.byteLength(reply.body),
+        body: byteLength(malformed ? half : reply.body),
       });
       exchange.raw(half);
       if (malformed) exchange.finish();
@@ -255,7 +256,11 @@ function wholeAnswer(context: HttpContext): () => void {
 function joined(parts: readonly Data[]): Data {
   if (parts.length === 1) return parts[0]!;
   if (parts.every((part) => typeof part === "string")) return parts.join("");
-  return Buffer.concat(parts.map((part) => Buffer.from(part as string)));
+  return joinBytes(parts.map(bytesOf));
+}
+
+function bytesOf(data: Data): Uint8Array {
+  return typeof data === "string" ? encoder.encode(data) : data;
 }
 
 function lineEnds(data: Data, crlf: boolean): Data {

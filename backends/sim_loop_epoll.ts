@@ -81,19 +81,26 @@ export function startEpollSimLoop({ platformTurnMs = 20 } = {}): EpollSimLoop {
   });
   const running = loop.run();
   return {
-    name: "epoll",
-    clock: loop,
-    nextTurn: loop.nextTurn,
+    ...epollSimLoop(loop),
     openSocket: loop.openSocket,
-    addTimers: loop.addTimers,
-    // deno-lint-ignore require-await
-    listen: async (address, onSocket) => listen(loop, address, onSocket),
     async close() {
       loop.end();
       await running;
       libc.symbols.close(wakeFd);
       libc.close();
     },
+  };
+}
+
+/** For servers on a loop that somebody else runs. */
+export function epollSimLoop(loop: EpollLoop): SimLoop {
+  return {
+    name: "epoll",
+    clock: loop,
+    nextTurn: loop.nextTurn,
+    addTimers: loop.addTimers,
+    // deno-lint-ignore require-await
+    listen: async (address, onSocket) => listen(loop, address, onSocket),
   };
 }
 

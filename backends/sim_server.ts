@@ -1,8 +1,8 @@
 /**
  * The simulated server: an LLM engine over HTTP that knows when every token left. Besides the
  * protocols of its engine it answers `GET /health` and `/metrics` (Prometheus) and, for the program
- * that measures, `/truth` (one JSON line per request), `/truth/take` (the same, and forgets those that
- * have ended), `/truth/reset`, `/stats` and `/clock`, see `sim_control.ts`.
+ * that measures, `/truth` (one JSON line per request), `/truth/reset`, `/stats` and `/clock`, see
+ * `sim_control.ts`.
  *
  * @module
  */

@@ -226,11 +226,11 @@ export class TruthLog {
     for (const entry of this.#entries) yield JSON.stringify(entry.toRequest()) + "\n";
   }
 
-  /** The same, and drops the requests that have ended. */
-  takeLines(): Iterable<string> {
-    const lines = [...this.lines()];
+  /** All requests, and drops those that have ended. */
+  take(): TruthRequest[] {
+    const requests = this.requests();
     this.reset();
-    return lines;
+    return requests;
   }
 
   lateness(): Lateness {

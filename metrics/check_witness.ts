@@ -18,6 +18,8 @@ export interface WitnessTimes extends EngineTimes {
    * bytes left between `writeMs` and here, however long the engine waited for a core in between.
    */
   readonly writtenMs?: readonly number[];
+  /** When the engine had planned each of them; absent = unknown. */
+  readonly plannedMs?: readonly number[];
 }
 
 /** What a comparison is made of. */
@@ -48,9 +50,14 @@ export interface WitnessComparison {
   result(facts: WitnessFacts): Witness;
 }
 
+/**
+ * An engine that was longer held up than this was not alone in it: it lives in the client's process,
+ * and what was stopped may have been all of that (a signal, a frozen group). Its plan says since when.
+ */
+export const HELD_UP_MS = 5;
 /** A write of an engine that does not say when it returned took at most this long. */
 export const UNKNOWN_WRITE_MS = 1;
-/** The clocks of two processes are compared, and the kernel's stamps converted, this exactly. */
+/** The clocks of two threads are compared, and the kernel's stamps converted, this exactly. */
 export const CLOCK_SLACK_MS = 0.05;
 /** Windows are this wide, unless a load has more than {@linkcode MOST_WINDOWS} of them. */
 const WINDOW_MS = 100;
@@ -93,7 +100,7 @@ export function compareWitness({ exactArrivals }: WitnessOptions): WitnessCompar
   }
 
   return {
-    add(record, { arrivalMs, writeMs, writeTokens, writtenMs }, shiftMs) {
+    add(record, { arrivalMs, writeMs, writeTokens, writtenMs, plannedMs }, shiftMs) {
       compareDeparture(record, arrivalMs + shiftMs);
       const { tickMs, tickTokens, tickWidthUs } = record;
       someWidths ||= tickWidthUs !== undefined;
@@ -106,10 +113,12 @@ export function compareWitness({ exactArrivals }: WitnessOptions): WitnessCompar
         const atMs = tickMs[tick]!;
         const fromMs = writeMs[write]! + shiftMs;
         const toMs = (writtenMs?.[write] ?? writeMs[write]! + UNKNOWN_WRITE_MS) + shiftMs;
-        const lateMs = Math.max(0, atMs - fromMs);
+        const dueMs = (plannedMs?.[write] ?? NaN) + shiftMs;
+        const sinceMs = fromMs - dueMs > HELD_UP_MS ? dueMs : fromMs;
+        const lateMs = Math.max(0, atMs - sinceMs);
         ticks++;
         readLate.add(lateMs);
-        windows.add("read", { fromMs, toMs: atMs, lateMs });
+        windows.add("read", { fromMs: sinceMs, toMs: atMs, lateMs });
         const lowMs = tickWidthUs === undefined ? -Infinity : atMs - tickWidthUs[tick]! / 1000;
         if (atMs >= fromMs - CLOCK_SLACK_MS && lowMs <= toMs + CLOCK_SLACK_MS) ticksInside++;
       }

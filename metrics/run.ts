@@ -373,7 +373,7 @@ export interface LatenessSpread {
 
 /**
  * What a few streams showed of the client while a load ran: they went through the same threads and
- * transport to an engine of ours, in a process of its own, whose log has the true times.
+ * transport to an engine of ours, in a thread of its own, whose log has the true times.
  */
 export interface Witness {
   /** Concurrent streams. */
@@ -386,17 +386,20 @@ export interface Witness {
   readonly ticksInside?: Count;
   /** Of the requests, those whose arrival lies between `sentMs` and `departedMs`; absent likewise. */
   readonly departuresInside?: Count;
-  /** Client's stamp − engine's write. */
+  /**
+   * Client's stamp − engine's write; − the time planned for it, where the engine was held up for more
+   * than 5 ms, as all of the process may have been.
+   */
   readonly readLate: LatenessSpread;
   /** Arrival at the engine − `sentMs`. */
   readonly departLate: LatenessSpread;
   /** Width of the windows below, in ms. */
   readonly windowMs: number;
-  /** Largest client's stamp − engine's write in each window from the start of the load; `null` without a tick. */
+  /** Largest of the same in each window from the start of the load; `null` without a tick. */
   readonly readLateMaxMs: readonly (number | null)[];
   /** Largest arrival − `sentMs` in each window; `null` without a request. */
   readonly departLateMaxMs: readonly (number | null)[];
-  /** CPU time of the engine's process during the load, in ms; absent = unknown. */
+  /** CPU time of the engine's thread during the load, in ms; absent = unknown. */
   readonly cpuMs?: number;
 }
 

@@ -3,7 +3,7 @@ import type { SimOptions } from "../backends/sim_options.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 
 const READS = ["/truth", "/stats", "/clock"];
-const CHANGES = ["/truth/take", "/truth/reset"];
+const CHANGES = ["/truth/reset"];
 
 interface Answer {
   readonly status: number;

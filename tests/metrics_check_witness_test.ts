@@ -132,3 +132,17 @@ Deno.test("witness: without a request there is nothing to say", () => {
     departLateMaxMs: [],
   });
 });
+
+Deno.test("witness: an engine that was held up counts from its plan, as the whole process may have been", () => {
+  // Planned every 10 ms; the last two were written 200 ms late, and read at once.
+  const planned = engine().writeMs;
+  const heldUp = [0, 1, 4.9, 200, 200];
+  const writeMs = planned.map((ms, i) => ms + heldUp[i]!);
+  const times = engine({ plannedMs: planned, writeMs, writtenMs: writeMs.map((ms) => ms + 0.1) });
+  const ticks = [[100, 1], [111, 2], [125, 3], [330, 4], [340, 5]] as const;
+  const seen = compared(createRecord({ ticks, ...width(600, 600, 700, 600, 600) }), { times });
+  assertAlmostEquals(seen.readLate.maxMs!, 200.5, 0.001);
+  // At 129.5, where nothing was written, as at 330.
+  assertEquals(seen.readLateMaxMs, [0.5, 200.5, 200.5, 200.5]);
+  assertEquals(seen.ticksInside, 5);
+});

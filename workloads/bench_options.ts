@@ -395,9 +395,8 @@ export const SAVE_OPTIONS = group("Report", {
   }),
   witness: option.flag({
     default: true,
-    help:
-      "While a load runs, a few streams from an engine in a process of its own go through the " +
-      "same threads; its log shows how late the client's stamps are. --no-witness leaves them out.",
+    help: "While a load runs, a few streams from an engine in a thread of its own go through the " +
+      "same threads as the load; its log shows how late the client's stamps are. --no-witness leaves them out.",
     advanced: true,
   }),
   calibration: option.file({

@@ -27,7 +27,8 @@ export function countThreadUsage(clock: Clock): () => ThreadUsage | undefined {
   };
 }
 
-function readSchedule(): { readonly cpuMs: number; readonly waitMs: number } | undefined {
+/** What this thread used since it began; `undefined` likewise. */
+export function readSchedule(): { readonly cpuMs: number; readonly waitMs: number } | undefined {
   if (Deno.build.os !== "linux") return undefined;
   try {
     // Synchronous: an asynchronous read would run on another thread, and report that one.

@@ -138,8 +138,7 @@ export async function planBench(url: string, options: BenchOptions = {}): Promis
 
 /**
  * Measures a server as `tokometer bench` does, without printing or writing anything. Needs
- * `--allow-net` and `--allow-read`; where it may start programs, it runs the engine of the witness
- * streams, unless `witness` is false.
+ * `--allow-net` and `--allow-read`.
  *
  * @throws {UserError} as {@linkcode planBench}, and when the server cannot be used; failed requests
  * are in the records.

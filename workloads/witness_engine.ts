@@ -1,46 +1,30 @@
 /**
- * The engine of the witness streams: a simulated one in a process of its own, which speaks the run's
+ * The engine of the witness streams: a simulated one in a thread of its own, which speaks the run's
  * protocol at the run's token rate and knows when each request came and each token left.
  *
  * @module
  */
 import { epochOriginMs, patientClock, systemClock } from "../backends/clock.ts";
-import { defined } from "../backends/defined.ts";
+import { epollIsUsable, libcPermission } from "../backends/epoll_libc.ts";
+import { EpollThread } from "../backends/epoll_thread.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
-import { SIM_CERTIFICATE } from "../backends/sim_certificate.ts";
-import { type LaunchedSimulator, launchSimulator } from "../backends/sim_launch.ts";
-import { simPplV1 } from "../backends/sim_ppl.ts";
-import { findSimProtocol, SIM_ENGINES } from "../backends/sim_protocols.ts";
-import type { TruthRequest } from "../backends/sim_truth.ts";
-import type { Transport, TransportOptions } from "../backends/transport.ts";
+import type { TransportOptions } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { WitnessTimes } from "../metrics/check_witness.ts";
+import { mayReadWorker, startWorker, type WorkerListener } from "../backends/worker.ts";
 import { askOver } from "./server_target.ts";
+import { WITNESS_LOOP_WORKER } from "./witness_loop_worker.ts";
+import type { FromWitness, ToWitness, WitnessSetup, WitnessTaken } from "./witness_messages.ts";
+import { WITNESS_WORKER } from "./witness_worker.ts";
 
 /** What the engine imitates. */
 export interface WitnessPace {
   readonly protocol: Protocol;
-  /** Gap between the tokens of a stream, ms. */
-  readonly itlMs: number;
+  /** Gap between the tokens of a stream, ms; the thread starts meanwhile. */
+  readonly itlMs: number | Promise<number>;
   /** Ask for answers token by token. */
   readonly stream: boolean;
   /** Over TLS, as the load. */
   readonly tls: boolean;
-}
-
-/** A request as the engine saw it. */
-export interface WitnessEntry extends WitnessTimes {
-  readonly requestId: string;
-  /** The engine will write nothing more for it. */
-  readonly ended: boolean;
-}
-
-/** The engine's clock. */
-export interface WitnessClock {
-  /** The engine's times + `shiftMs` = times of this thread's clock. */
-  readonly shiftMs: number;
-  /** CPU time of its process so far, ms. */
-  readonly cpuMs: number;
 }
 
 /** A running engine. */
@@ -53,11 +37,11 @@ export interface WitnessEngine {
   readonly exactArrivals: boolean;
   /** PEM text of its certificate; absent = plaintext. */
   readonly caCert?: string;
-  /** Reads its clock. @throws {Error} when it does not answer. */
-  clock(): Promise<WitnessClock>;
+  /** The engine's times + `shiftMs` = times of this thread's clock. */
+  readonly shiftMs: number;
   /** Requests since the last call, ended ones only once. @throws {Error} when it does not answer. */
-  take(): Promise<WitnessEntry[]>;
-  /** Ends the process; idempotent. */
+  take(): Promise<WitnessTaken>;
+  /** Ends the thread; idempotent. */
   stop(): Promise<void>;
 }
 
@@ -68,7 +52,7 @@ const TTFT_MS = 20;
 const START_TIMEOUT_MS = 15_000;
 const ASK_TIMEOUT_MS = 5000;
 /** Questions for its clock: the quickest answers say most. */
-const CLOCK_QUESTIONS = 12;
+const CLOCK_QUESTIONS = 3;
 /** Two clocks compared through the time of day agree this well. */
 const CLOCK_TOLERANCE_MS = 0.02;
 
@@ -77,14 +61,12 @@ const CLOCK_TOLERANCE_MS = 0.02;
  * prompts.
  */
 export async function witnessDenied(): Promise<string | undefined> {
-  const allowed = async (descriptor: Deno.PermissionDescriptor) =>
-    (await Deno.permissions.query(descriptor)).state === "granted";
-  if (!await allowed({ name: "net", host: "127.0.0.1" })) {
+  const { state } = await Deno.permissions.query({ name: "net", host: "127.0.0.1" });
+  if (state !== "granted") {
     return "the program may not connect to this machine (--allow-net)";
   }
-  // Starting a process needs its path, and its environment.
-  if (!await allowed({ name: "run" })) {
-    return "the program may not start another process (--allow-run)";
+  if (![WITNESS_LOOP_WORKER, WITNESS_WORKER].every(mayReadWorker)) {
+    return "the program may not read the code of its thread (--allow-read)";
   }
   return undefined;
 }
@@ -92,74 +74,40 @@ export async function witnessDenied(): Promise<string | undefined> {
 /**
  * Starts the engine.
  *
- * @throws {Error} when it does not start, or this program cannot start itself again.
+ * @throws {Error} when it does not start.
  */
 export async function startWitnessEngine(pace: WitnessPace): Promise<WitnessEngine> {
-  const { protocol, itlMs, tls } = pace;
+  const { protocol, tls } = pace;
   const grpc = protocol.carrier === "grpc";
-  const sim = findSimProtocol(protocol.name);
-  // It serves one of PPL's versions, the second unless it is told otherwise.
-  if (sim === undefined || sim === simPplV1) {
-    throw new Error(`the simulated engine does not speak ${protocol.name}`);
-  }
-  const epoll = !grpc && !tls && Deno.build.os === "linux";
-  const engine = SIM_ENGINES.find(({ protocols }) => protocols.includes(sim))?.name;
-  const simulator = await launchSimulator([
-    "--port=0",
-    ...(grpc ? ["--grpc-port=0"] : []),
-    ...(tls ? ["--tls"] : []),
-    ...(epoll ? ["--loop=epoll", "--truth-returns"] : []),
-    ...(engine === undefined ? [] : [`--engine=${engine}`]),
-    "--any-model",
-    "--max-batch=0",
-    // Spread, so that its streams do not look at the same moments.
-    `--ttft=uniform:${TTFT_MS / 2}:${TTFT_MS / 2 + itlMs}`,
-    `--itl=uniform:${0.8 * itlMs}:${1.2 * itlMs}`,
-  ], { startTimeoutMs: START_TIMEOUT_MS });
-  // Never through a proxy, and with stamps of the very moments.
-  const trust = tls ? { caCert: SIM_CERTIFICATE.cert } : {};
-  const questions = findTransport("socket").open({ clock: systemClock, ...trust });
+  const thread = new EngineThread({ protocol: protocol.name, grpc, tls });
   try {
-    const target = {
-      baseUrl: (grpc ? simulator.grpcUrl : undefined) ?? simulator.url,
-      headers: {},
-    };
+    const itlMs = await pace.itlMs;
+    const served = await thread.ask({
+      kind: "serve",
+      // Spread, so that its streams do not look at the same moments.
+      ttft: `uniform:${TTFT_MS / 2}:${TTFT_MS / 2 + itlMs}`,
+      itl: `uniform:${0.8 * itlMs}:${1.2 * itlMs}`,
+    }, START_TIMEOUT_MS);
+    if (served.kind !== "serving") throw new Error(`it answered ${served.kind}`);
+    const byTimeOfDayMs = served.originEpochMs - epochOriginMs();
+    const { SIM_CERTIFICATE } = await import("../backends/sim_certificate.ts");
+    const trust = tls ? { caCert: SIM_CERTIFICATE.cert } : {};
+    const target = { baseUrl: served.url, headers: {} };
     const request = await prepared(pace, target, trust);
-    const originMs = await readOrigin(questions, simulator);
     return {
       protocol,
       request,
       wire: protocol.buildRequest(request, target),
-      exactArrivals: epoll,
+      exactArrivals: served.exactArrivals,
       ...trust,
-      async clock() {
-        const { cpuMs } = (await readClock(questions, simulator)).value;
-        return { shiftMs: originMs, cpuMs };
-      },
-      async take() {
-        const { text } = await ask(questions, "POST", `${simulator.url}/truth/take`);
-        return text.split("\n").filter(Boolean).map(entryOf);
-      },
-      async stop() {
-        await questions.close();
-        await stop(simulator);
-      },
+      shiftMs: await clockShift(thread, byTimeOfDayMs),
+      take: () => thread.take(),
+      stop: () => thread.stop(),
     };
   } catch (error) {
-    await questions.close();
-    await stop(simulator);
+    await thread.stop();
     throw error;
   }
-}
-
-/** There is nothing left for it to do, so it need not be asked politely, which takes a second. */
-async function stop(simulator: LaunchedSimulator): Promise<void> {
-  try {
-    Deno.kill(simulator.pid, "SIGKILL");
-  } catch {
-    // It has already ended.
-  }
-  await simulator.stop();
 }
 
 /** The request of all streams, after the calls that must precede it. */
@@ -178,6 +126,7 @@ async function prepared(
     requestId: 1n,
   };
   if (protocol.prepare === undefined) return request;
+  // Never through a proxy.
   const { name } = protocol.carrier === "grpc"
     ? findTransport("grpc-socket")
     : findTransport("socket");
@@ -192,27 +141,20 @@ async function prepared(
   }
 }
 
-interface ClockAnswer {
-  readonly nowMs: number;
-  readonly originEpochMs: number;
-  readonly cpuMs: number;
-}
-
 /**
  * What to add to the engine's times for those of this thread. By the time of day, which both clocks
  * know, unless that contradicts its answers: the time of day may have been set meanwhile.
  */
-async function readOrigin(transport: Transport, simulator: LaunchedSimulator): Promise<number> {
+async function clockShift(thread: EngineThread, byTimeOfDayMs: number): Promise<number> {
   let least = -Infinity;
   let most = Infinity;
-  let byTimeOfDay = 0;
   for (let i = 0; i < CLOCK_QUESTIONS; i++) {
-    const { value, askedMs, answeredMs } = await readClock(transport, simulator);
-    least = Math.max(least, askedMs - value.nowMs);
-    most = Math.min(most, answeredMs - value.nowMs);
-    byTimeOfDay = value.originEpochMs - epochOriginMs();
+    const askedMs = systemClock.now();
+    const { nowMs } = await thread.take();
+    least = Math.max(least, askedMs - nowMs);
+    most = Math.min(most, systemClock.now() - nowMs);
   }
-  return originBetween(least, most, byTimeOfDay);
+  return originBetween(least, most, byTimeOfDayMs);
 }
 
 /** The estimate where it lies between the two bounds, else their middle. */
@@ -221,36 +163,65 @@ export function originBetween(least: number, most: number, estimate: number): nu
   return agrees ? estimate : (least + most) / 2;
 }
 
-async function readClock(transport: Transport, { url }: LaunchedSimulator): Promise<{
-  readonly value: ClockAnswer;
-  readonly askedMs: number;
-  readonly answeredMs: number;
-}> {
-  const { text, askedMs, answeredMs } = await ask(transport, "GET", `${url}/clock`);
-  return { value: JSON.parse(text), askedMs, answeredMs };
-}
+/** The engine's thread, whatever its event loop. */
+class EngineThread {
+  readonly #post: (question: ToWitness) => void;
+  readonly #end: () => void;
+  /** Who waits for the next answers. */
+  #asked: PromiseWithResolvers<FromWitness>[] = [];
+  #failure: Error | undefined;
+  #stopping: Promise<void> | undefined;
 
-/** @throws {Error} */
-async function ask(transport: Transport, method: "GET" | "POST", url: string): Promise<{
-  readonly text: string;
-  readonly askedMs: number;
-  readonly answeredMs: number;
-}> {
-  const exchange = await transport.send({ method, url, headers: {} }, {
-    timeoutMs: ASK_TIMEOUT_MS,
-  });
-  const { end, status, body, sentMs, firstByteMs = sentMs } = exchange;
-  if (end.kind !== "complete" || status !== 200) {
-    throw new Error("message" in end ? end.message : `status ${status}`);
+  /** On a loop around `epoll` where that is possible, since its stamps are exact. */
+  constructor(setup: WitnessSetup) {
+    const on: WorkerListener<FromWitness> = {
+      message: (message) => this.#asked.shift()?.resolve(message),
+      failure: (message) => this.#fail(new Error(message)),
+    };
+    if (!setup.grpc && !setup.tls && libcPermission() === "granted" && epollIsUsable()) {
+      const thread = new EpollThread<WitnessSetup, ToWitness, FromWitness>(
+        WITNESS_LOOP_WORKER,
+        setup,
+        on,
+      );
+      this.#post = (question) => thread.post(question);
+      this.#end = () => thread.close();
+    } else {
+      const worker = startWorker<FromWitness>(WITNESS_WORKER, on);
+      worker.postMessage(setup);
+      this.#post = (question) => worker.postMessage(question);
+      this.#end = () => worker.terminate();
+    }
   }
-  return { text: new TextDecoder().decode(body), askedMs: sentMs, answeredMs: firstByteMs };
-}
 
-function entryOf(line: string): WitnessEntry {
-  const request: TruthRequest = JSON.parse(line);
-  const { requestId = "", arrivalMs, writeMs, writeTokens, writtenMs, end } = request;
-  return {
-    ...{ requestId, arrivalMs, writeMs, writeTokens, ended: end !== "running" },
-    ...defined({ writtenMs }),
-  };
+  /** @throws {Error} when it fails, or does not answer in time. */
+  async ask(question: ToWitness, timeoutMs: number = ASK_TIMEOUT_MS): Promise<FromWitness> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const asked = Promise.withResolvers<FromWitness>();
+    this.#asked.push(asked);
+    const timer = setTimeout(() => this.#fail(new Error("it does not answer")), timeoutMs);
+    try {
+      this.#post(question);
+      const answer = await asked.promise;
+      if (answer.kind === "failed") throw new Error(answer.message);
+      return answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async take(): Promise<WitnessTaken> {
+    const answer = await this.ask({ kind: "take" });
+    if (answer.kind !== "taken") throw new Error(`it answered ${answer.kind}`);
+    return answer;
+  }
+
+  stop(): Promise<void> {
+    return this.#stopping ??= this.ask({ kind: "stop" }).catch(() => {}).then(this.#end);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#asked.splice(0)) reject(error);
+  }
 }

@@ -12,7 +12,8 @@ import { compareWitness } from "../metrics/check_witness.ts";
 import type { Witness } from "../metrics/run.ts";
 import type { WitnessJob } from "./load_threads.ts";
 import { witnessId } from "./load_witness.ts";
-import type { WitnessClock, WitnessEngine, WitnessEntry } from "./witness_engine.ts";
+import type { WitnessEngine } from "./witness_engine.ts";
+import type { WitnessEntry } from "./witness_messages.ts";
 
 /** The witness of a load that runs. */
 export interface WitnessWatch {
@@ -48,15 +49,15 @@ export async function watchWitness(
   engine: WitnessEngine,
   { loadNumber, streams }: WatchOptions,
 ): Promise<WitnessWatch> {
-  const { protocol, request, wire, exactArrivals, caCert } = engine;
+  const { protocol, request, wire, exactArrivals, caCert, shiftMs } = engine;
   const comparison = compareWitness({ exactArrivals });
   const idPrefix = `${loadNumber}`;
   /** Requests that only one side has told of so far, by id. */
   const seen = new Map<string, RequestRecord>();
   const logged = new Map<string, WitnessEntry>();
-  const before: WitnessClock = await engine.clock();
   // What came before belongs to another load.
-  await engine.take();
+  const before = await engine.take();
+  let cpuMs = before.cpuMs;
   let startMs = 0;
   let failure: string | undefined;
 
@@ -66,12 +67,14 @@ export async function watchWitness(
     if (record === undefined || entry?.ended !== true) return;
     seen.delete(id);
     logged.delete(id);
-    comparison.add(record, entry, before.shiftMs - startMs);
+    comparison.add(record, entry, shiftMs - startMs);
   };
   const take = async (): Promise<void> => {
     if (failure !== undefined) return;
     try {
-      for (const entry of await engine.take()) {
+      const taken = await engine.take();
+      cpuMs = taken.cpuMs;
+      for (const entry of taken.entries) {
         logged.set(entry.requestId, entry);
         match(entry.requestId);
       }
@@ -116,11 +119,10 @@ export async function watchWitness(
         if (i > 0) await patientClock.sleepUntil(patientClock.now() + LAST_TAKE_EVERY_MS);
         await take();
       }
-      const cpuMs = await engine.clock().then(
-        (after) => after.cpuMs - before.cpuMs,
-        () => undefined,
-      );
-      const witness = comparison.result({ streams, cpuMs });
+      const witness = comparison.result({
+        streams,
+        cpuMs: cpuMs === undefined ? undefined : cpuMs - (before.cpuMs ?? 0),
+      });
       if (witness.ticks > 0) return witness;
       const absent = failure === undefined
         ? "the load ended before the witness had a token"
