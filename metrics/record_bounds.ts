@@ -37,11 +37,25 @@ export const ownBounds: BoundsOf = (record) => {
     return undefined;
   }
   if (tickWidthUs.length !== tickMs.length) return undefined;
-  return {
-    departedMs: Math.min(departedMs, firstByteMs, tickMs[0]!),
-    tickLowMs: (tick) => tickMs[tick]! - tickWidthUs[tick]! / 1000,
-  };
+  return new OwnBounds(Math.min(departedMs, firstByteMs, tickMs[0]!), tickMs, tickWidthUs);
 };
+
+/** A class, because every record is asked for them again and again. */
+class OwnBounds implements RecordBounds {
+  readonly departedMs: number;
+  readonly #tickMs: Float64Array;
+  readonly #tickWidthUs: Uint32Array;
+
+  constructor(departedMs: number, tickMs: Float64Array, tickWidthUs: Uint32Array) {
+    this.departedMs = departedMs;
+    this.#tickMs = tickMs;
+    this.#tickWidthUs = tickWidthUs;
+  }
+
+  tickLowMs(tick: number): number {
+    return this.#tickMs[tick]! - this.#tickWidthUs[tick]! / 1000;
+  }
+}
 
 /** Stamps that latencies are made of. */
 export type Stamp =

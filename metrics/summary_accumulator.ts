@@ -84,6 +84,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     stream: streamFold(),
     generated: generatedFold(),
   };
+  const foldsOfAll = Object.values<Fold<unknown>>(ofAll);
+  const foldsOfCompleted = Object.values<Fold<unknown>>(ofCompleted);
   const limits = slo?.limits.map((limit) => ({ limit, met: 0, unmeasured: 0 })) ?? [];
   let good = 0;
 
@@ -93,10 +95,10 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         warmup++;
         return;
       }
-      for (const fold of Object.values<Fold<unknown>>(ofAll)) fold.add(record);
+      for (const fold of foldsOfAll) fold.add(record);
       const isGood = slo !== undefined && meetsSlo(record, slo);
       if (record.outcome.kind === "ok") {
-        for (const fold of Object.values<Fold<unknown>>(ofCompleted)) fold.add(record);
+        for (const fold of foldsOfCompleted) fold.add(record);
         for (const one of limits) {
           const meets = meetsLimit(record, one.limit);
           if (meets) one.met++;

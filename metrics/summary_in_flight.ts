@@ -33,6 +33,28 @@ export function meanInFlight(
   return busyMs / (toMs - fromMs);
 }
 
+/** {@linkcode meanInFlight} in windows that follow each other; 0 for an empty one. */
+export function meanInFlightOver(
+  records: readonly RequestRecord[],
+  windows: readonly Window[],
+): number[] {
+  const from = Float64Array.from(windows, ({ fromMs }) => fromMs);
+  const to = Float64Array.from(windows, ({ toMs }) => toMs);
+  const busyMs = new Float64Array(windows.length);
+  const widthMs = windows.length === 0 ? 1 : Math.max(Number.MIN_VALUE, to[0]! - from[0]!);
+  const last = windows.length - 1;
+  for (const { sentMs, endMs = Infinity } of records) {
+    if (sentMs === undefined) continue;
+    // One more on either side: dividing rounds.
+    const first = Math.max(0, Math.floor((sentMs - from[0]!) / widthMs) - 1);
+    const end = Math.min(last, Math.floor((endMs - from[0]!) / widthMs) + 1);
+    for (let i = first; i <= end; i++) {
+      busyMs[i]! += Math.max(0, Math.min(endMs, to[i]!) - Math.max(sentMs, from[i]!));
+    }
+  }
+  return windows.map(({ fromMs, toMs }, i) => toMs > fromMs ? busyMs[i]! / (toMs - fromMs) : 0);
+}
+
 function maxInFlight(records: readonly RequestRecord[]): number | undefined {
   const sent = records.filter((record) => record.sentMs !== undefined);
   if (sent.length === 0) return undefined;

@@ -31,19 +31,26 @@ export function createRawValues(plan: LoadPlan): LoadValues {
   const records: RequestRecord[] = [];
   const completed: RequestRecord[] = [];
   const good: RequestRecord[] = [];
+  let ticks = 0;
   const finite = createFiniteValues();
   const late = createFiniteValues();
   return {
     approximation: undefined,
     add(record, isGood) {
       records.push(record);
-      if (record.outcome.kind === "ok") completed.push(record);
+      if (record.outcome.kind === "ok") {
+        completed.push(record);
+        ticks += record.tickMs.length;
+      }
       if (isGood) good.push(record);
     },
-    valuesOf: (metric) => exactValues(sortLists(listsOf(completed, metric, finite))),
+    valuesOf(metric) {
+      const room = metric.per === "request" ? completed.length : ticks;
+      return exactValues(sortLists(listsOf(completed, metric, finite), room));
+    },
     ends: (witness) => endsOf({ plan, records, completed }, witness),
     notFinite: finite.notFinite,
-    delays: () => exactValues(sortLists(listsOf(records, scheduleDelay, late))),
+    delays: () => exactValues(sortLists(listsOf(records, scheduleDelay, late), records.length)),
     inside: (window) => window,
     throughput: (window) => windowThroughput(completed, window),
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
@@ -95,7 +102,7 @@ function endsOf(
     basis: own ? "stamps" : "witness",
     of({ ends, per }, count) {
       if (ends === undefined) return undefined;
-      const [low, high, hidden] = [collectValues(count), collectValues(count), collectValues()];
+      const [low, high, hidden] = [collectValues(count), collectValues(count), collectValues(0)];
       for (const record of completed) {
         const found = finiteEnds(ends, record, boundsOf);
         low.add(found.low);

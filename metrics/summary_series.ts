@@ -6,7 +6,7 @@
 import type { Series } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { roundStep } from "./stat_histogram.ts";
-import { meanInFlight } from "./summary_in_flight.ts";
+import { meanInFlightOver } from "./summary_in_flight.ts";
 import { tokensPerTickToken } from "./summary_throughput.ts";
 
 /** Most stretches: a chart of this many points still shows every one. */
@@ -44,8 +44,9 @@ export function series(records: readonly RequestRecord[], durationMs: number): S
     startMs,
     completedPerSec: completed.map(perSec),
     outputTokensPerSec: tokens.map(perSec),
-    inFlight: startMs.map((fromMs) =>
-      meanInFlight(records, { fromMs, toMs: Math.min(fromMs + bucketMs, durationMs) }) ?? 0
+    inFlight: meanInFlightOver(
+      records,
+      startMs.map((fromMs) => ({ fromMs, toMs: Math.min(fromMs + bucketMs, durationMs) })),
     ),
     failed,
   };
