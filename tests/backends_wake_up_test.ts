@@ -79,3 +79,56 @@ Deno.test("WakeUp: the reads of other streams keep none of a stream's apart, nor
 Deno.test("WakeUp: a new stream's first read never joins", () => {
   assertEquals([startStream().read(1), startStream().read(1.01)], [1, 1.01]);
 });
+
+/** A stream whose reads have been far apart. */
+async function calmStream(atMs: number): Promise<ReturnType<typeof startStream>> {
+  const stream = startStream();
+  for (const beforeMs of [150, 100, 50]) {
+    stream.read(atMs - beforeMs);
+    await nextTurn().then(nextTurn);
+  }
+  return stream;
+}
+
+Deno.test("WakeUp: after calm reads no turns are counted, and the clock keeps a read apart", async () => {
+  const real = globalThis.setImmediate;
+  let counted = 0;
+  try {
+    globalThis.setImmediate = ((use: () => void) => {
+      counted++;
+      return real(use);
+    }) as typeof setImmediate;
+    const stream = await calmStream(10_000);
+    counted = 0;
+    assertEquals([10_000, 10_020, 10_023].map(stream.read), [10_000, 10_020, 10_023]);
+    assertEquals(counted, 0);
+    // Close to the last one: there may be more of its kind.
+    assertEquals(stream.read(10_024.5), 10_024.5);
+    assertEquals(counted, 1);
+    assertEquals(stream.read(10_030), 10_024.5);
+  } finally {
+    globalThis.setImmediate = real;
+  }
+});
+
+Deno.test("WakeUp: the first close read after calm ones came with the last, later ones by their turns", async () => {
+  const stream = await calmStream(20_000);
+  assertEquals([20_000, 20_000.05, 20_000.1].map(stream.read), [20_000, 20_000, 20_000]);
+  await nextTurn().then(nextTurn);
+  assertEquals(stream.read(20_000.15), 20_000.15);
+});
+
+Deno.test("WakeUp: a thread that never paused does not tell how far a stream's reads are apart", async () => {
+  const stream = await calmStream(30_000);
+  stream.read(30_000);
+  const other = startStream();
+  for (let atMs = 30_000; atMs < 30_004; atMs += 0.1) other.read(atMs);
+  assertEquals(stream.read(30_004), 30_000);
+  await nextTurn().then(nextTurn);
+  // So long is no wake-up.
+  const late = await calmStream(40_000);
+  late.read(40_000);
+  for (let atMs = 40_000; atMs < 40_006; atMs += 0.1) other.read(atMs);
+  assertEquals(late.read(40_006), 40_006);
+  await nextTurn().then(nextTurn);
+});
