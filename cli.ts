@@ -15,33 +15,24 @@
  *
  * @module
  */
-import { UserError, VERSION } from "./mod.ts";
-import {
-  type Command,
-  COMMANDS,
-  completeValues,
-  createInterrupt,
-  createProgressLine,
-  EXIT,
-  findCommand,
-  type Host,
-  keepSecrets,
-  type ProgressLineOptions,
-  readCommandLine,
-  readConfigFile,
-  redactCommandLine,
-  refuseMasked,
-  renderHelp,
-  renderOverview,
-  resolveSecrets,
-  shown,
-  versionLine,
-} from "./workloads/mod.ts";
+// One by one, as each command loads what it needs: mod.ts would load all that there is.
+import type { Command, CommandEntry, Host } from "./workloads/command.ts";
+import { COMMANDS, findCommand } from "./workloads/commands.ts";
+import { createInterrupt } from "./workloads/interrupt.ts";
+import { createProgressLine, type ProgressLineOptions } from "./workloads/live_progress.ts";
+import { readConfigFile, refuseMasked } from "./workloads/option_config_file.ts";
+import { renderHelp, renderOverview } from "./workloads/option_help.ts";
+import { completeValues, readCommandLine } from "./workloads/option_parse.ts";
+import { keepSecrets, redactCommandLine, resolveSecrets } from "./workloads/option_secret.ts";
+import { shown } from "./workloads/secret.ts";
+import { EXIT, UserError } from "./workloads/user_error.ts";
+import { VERSION, versionLine } from "./workloads/version.ts";
+import { holdWorkers, WORKERS } from "./workloads/workers.ts";
 
 /** What the program uses of the world outside; tests bring their own. */
 export interface Outside {
   /** Commands to choose from. */
-  readonly commands: readonly Command[];
+  readonly commands: readonly CommandEntry[];
   /** Times the progress line and tells one Ctrl-C from two. Default: this process's. */
   readonly clock?: ProgressLineOptions["clock"];
   /** Writes text to stdout as it is: results. */
@@ -114,8 +105,11 @@ async function dispatch(argv: readonly string[], outside: Outside): Promise<numb
       stderr(renderOverview(commands, { ...page, color: false }));
       return EXIT.usage;
     case "help":
-      if (rest[0] !== undefined) stdout(renderHelp(findCommand(rest[0], commands), page));
-      else stdout(renderOverview(commands, page));
+      if (rest[0] === undefined) stdout(renderOverview(commands, page));
+      else {
+        const { load, aliases } = findCommand(rest[0], commands);
+        stdout(renderHelp(await load(), { ...page, aliases }));
+      }
       return EXIT.ok;
     case "--help":
     case "-h":
@@ -126,13 +120,14 @@ async function dispatch(argv: readonly string[], outside: Outside): Promise<numb
       stdout(`${versionLine()}\n`);
       return EXIT.ok;
   }
-  const command = findCommand(first, commands);
+  const { load, aliases } = findCommand(first, commands);
+  const command = await load();
   if (asksForHelp(command, rest)) {
-    stdout(renderHelp(command, { ...page, advanced: false }));
+    stdout(renderHelp(command, { ...page, aliases, advanced: false }));
     return EXIT.ok;
   }
   try {
-    return await run(command, rest, outside, redactCommandLine(argv, commands));
+    return await run(command, rest, outside, redactCommandLine(argv, command));
   } catch (error) {
     const code = explain(error, outside);
     if (error instanceof UserError && code === EXIT.usage) {
@@ -345,7 +340,8 @@ function hangupIsIgnored(): boolean {
   }
 }
 
-// `import.meta.main` is true in a worker that loads this file as well.
+// It is true in a worker as well, which starts from this file where all is bundled into one.
+if (import.meta.main) await holdWorkers(WORKERS);
 if (import.meta.main && !("DedicatedWorkerGlobalScope" in globalThis)) {
   // Deno's own code for an unhandled rejection is 1, which means failed requests here.
   globalThis.addEventListener("unhandledrejection", (event) => {

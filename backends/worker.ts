@@ -6,8 +6,11 @@
  */
 import { bundleIsOurs, isBundled } from "./relaunch.ts";
 
-/** The entries that have been evaluated, in this thread. */
-const entries = new Set<string>();
+/** Entries of workers by their paths; each is evaluated when it is loaded. */
+export type WorkerEntries = Readonly<Record<string, () => Promise<unknown>>>;
+
+/** What this one file holds; elsewhere a worker starts from its own file. */
+let held: WorkerEntries = {};
 
 /** What {@linkcode workerUrl} needs to know. */
 export interface WorkerEnvironment {
@@ -32,7 +35,7 @@ export interface WorkerListener<From> {
  *   never answer.
  */
 export function startWorker<From = never>(path: string, on?: WorkerListener<From>): Worker {
-  if (isBundled(import.meta.url) && !entries.has(path)) {
+  if (isBundled(import.meta.url) && !Object.hasOwn(held, path)) {
     throw new TypeError(
       `Cannot start ${path}: it is not part of this one file; run Tokometer with deno run instead`,
     );
@@ -59,13 +62,33 @@ export function mayReadWorker(path: string): boolean {
 }
 
 /**
- * Whether this is the worker that was started with that path. In a bundle every worker evaluates all
- * entries, and only this distinguishes them.
+ * Whether this is the worker that was started with that path; the main thread and other workers may
+ * import the same file.
  */
 export function inWorker(path: string): boolean {
-  entries.add(path);
-  return "DedicatedWorkerGlobalScope" in globalThis &&
-    (globalThis as { readonly name?: unknown }).name === path;
+  return workerName() === path;
+}
+
+/**
+ * For the start of a program that everything is bundled into: says which workers it holds, and in one
+ * of them evaluates its entry. What is sent to the worker meanwhile waits for it.
+ */
+export async function holdWorkers(entries: WorkerEntries): Promise<void> {
+  held = entries;
+  const name = workerName();
+  if (name === undefined || !Object.hasOwn(held, name)) return;
+  const scope = workerScope<unknown, unknown>();
+  const early: MessageEvent[] = [];
+  scope.onmessage = (event) => void early.push(event);
+  await held[name]!();
+  for (const event of early) scope.onmessage(event);
+}
+
+/** What this worker was started as; undefined in the main thread. */
+function workerName(): string | undefined {
+  return "DedicatedWorkerGlobalScope" in globalThis
+    ? String((globalThis as { readonly name?: unknown }).name)
+    : undefined;
 }
 
 /** The members of a worker's global scope that are used here; Deno's types are those of a window. */

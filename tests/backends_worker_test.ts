@@ -73,16 +73,19 @@ Deno.test("startWorker starts the sending thread of a checkout", { timeout: 20_0
   worker.terminate();
 });
 
-/** Two entries in one file, as a bundle has them: each worker must be one of them only. */
+/** A program of two workers; a message that comes before a worker has loaded its entry waits. */
 const TWO_ENTRIES = `
-import { inWorker, startWorker } from "ROOT/backends/worker.ts";
-if (inWorker("a/one_worker.ts")) postMessage("one");
-if (inWorker("a/two_worker.ts")) postMessage("two");
+import { holdWorkers, startWorker } from "ROOT/backends/worker.ts";
+await holdWorkers({
+  "a/one_worker.ts": () => import("./one.ts"),
+  "a/two_worker.ts": () => import("./two.ts"),
+});
 if (!("DedicatedWorkerGlobalScope" in globalThis)) {
   Deno.unrefTimer(setTimeout(() => Deno.exit(1), 20_000)); // a worker that stays silent
   for (const path of ["a/two_worker.ts", "a/one_worker.ts"]) {
     const worker = startWorker(path);
     worker.onmessage = ({ data }) => { console.log(path, data); worker.terminate(); };
+    worker.postMessage("early");
   }
   try {
     startWorker("a/three_worker.ts");
@@ -91,9 +94,18 @@ if (!("DedicatedWorkerGlobalScope" in globalThis)) {
   }
 }`;
 
+/** One of its entries, which takes a while to load. */
+const ENTRY = `
+import { inWorker } from "ROOT/backends/worker.ts";
+await new Promise((done) => setTimeout(done, 50));
+if (inWorker("a/NAME_worker.ts")) onmessage = ({ data }) => postMessage("NAME " + data);`;
+
 Deno.test("startWorker starts one of several entries in one file, or reports that it is missing", async () => {
   await inTempFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/main.ts`, TWO_ENTRIES.replace("ROOT", ROOT.href));
+    const write = (name: string, text: string) =>
+      Deno.writeTextFile(`${folder}/${name}.ts`, text.replace("ROOT", ROOT.href));
+    await write("main", TWO_ENTRIES);
+    for (const name of ["one", "two"]) await write(name, ENTRY.replaceAll("NAME", name));
     const bundled = await runDeno(["bundle", "-o", "app.mjs", "main.ts"], folder);
     assert(bundled.success, bundled.output);
     const run = async () => {
@@ -107,8 +119,8 @@ Deno.test("startWorker starts one of several entries in one file, or reports tha
     assertEquals(await run(), [
       "Cannot start a/three_worker.ts: it is not part of this one file; " +
       "run Tokometer with deno run instead",
-      "a/one_worker.ts one",
-      "a/two_worker.ts two",
+      "a/one_worker.ts one early",
+      "a/two_worker.ts two early",
     ]);
   });
 });

@@ -3,7 +3,7 @@ import { delay } from "@std/async";
 import { main, type Outside } from "../cli.ts";
 import { SAME_SIGNAL_MS } from "../workloads/interrupt.ts";
 import { UserError } from "../workloads/user_error.ts";
-import { FAKE, seen } from "./support/fake_command.ts";
+import { FAKE, fakeEntry, seen } from "./support/fake_command.ts";
 import { CTRL_C, HAS_PTY, startOnPty } from "./support/pty.ts";
 
 interface Ran {
@@ -17,7 +17,7 @@ async function run(argv: readonly string[], overrides: Partial<Outside> = {}): P
   let out = "";
   let err = "";
   const code = await main(argv, {
-    commands: [FAKE],
+    commands: [fakeEntry()],
     stdout: (text) => void (out += text),
     stderr: (text) => void (err += text),
     stdoutIsTerminal: false,
@@ -80,10 +80,10 @@ Deno.test("main checks everything before it runs the command", async () => {
   let ran = false;
   const command = { ...FAKE, run: () => Promise.resolve(ran = true).then(() => 0) };
   for (const argv of [["u", "--rate", "x"], [], ["u", "--config", "no_such.json"]]) {
-    const { code } = await run(["fake", ...argv], { commands: [command] });
+    const { code } = await run(["fake", ...argv], { commands: [fakeEntry(command)] });
     assertEquals([code, ran], [2, false]);
   }
-  assertEquals((await run(["fake", "u"], { commands: [command] })).code, 0);
+  assertEquals((await run(["fake", "u"], { commands: [fakeEntry(command)] })).code, 0);
   assert(ran);
 });
 
@@ -124,7 +124,7 @@ Deno.test("main tells the exit code of each kind of failure", async () => {
     ],
   ];
   for (const [error, exitCode, text] of cases) {
-    const { code, err } = await run(["fake", "u"], { commands: [failing(error)] });
+    const { code, err } = await run(["fake", "u"], { commands: [fakeEntry(failing(error))] });
     assertEquals(code, exitCode);
     assertMatch(err, text);
   }
@@ -170,7 +170,7 @@ Deno.test("main ends at once on a third signal", async () => {
   const entered = Promise.withResolvers<void>();
   const stuck = { ...FAKE, run: () => (entered.resolve(), new Promise<number>(() => {})) };
   void run(["fake", "u"], {
-    commands: [stuck],
+    commands: [fakeEntry(stuck)],
     clock,
     onSignal: (listener) => {
       signal = listener;
@@ -231,7 +231,7 @@ Deno.test("main shows progress on stderr, and none with --quiet", async () => {
       return Promise.resolve(0);
     },
   };
-  const commands = [reporting];
+  const commands = [fakeEntry(reporting)];
   assertEquals(await run(["fake", "u"], { commands }), {
     code: 0,
     out: "result\n",

@@ -40,14 +40,14 @@ Deno.test("pages list every protocol, metric, command and exit code", () => {
   for (const { code, meaning } of EXIT_CODES) has(String(code), meaning);
 });
 
-Deno.test("command lines of the pages are understood by the program", () => {
+Deno.test("command lines of the pages are understood by the program", async () => {
   let lines = 0;
   for (const path of MANUAL) {
     for (const { words: [name, ...argv], line } of pageCommands(TEXTS.get(path)!)) {
       if (name === "help" || name === "--help") continue;
-      const command = COMMANDS.find((one) => one.name === name || one.aliases?.includes(name!));
+      const command = COMMANDS.find((one) => one.name === name || one.aliases.includes(name!));
       assert(command !== undefined, `${path}: ${line}`);
-      readCommandLine(command, argv);
+      readCommandLine(await command.load(), argv);
       lines++;
     }
   }
@@ -65,9 +65,10 @@ Deno.test("tasks that the pages name exist", () => {
 /** Options of other programs: Deno, and engines that Tokometer starts. */
 const FOREIGN = /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock|(no-)?swap-space)$/;
 
-Deno.test("options that the pages name exist", () => {
+Deno.test("options that the pages name exist", async () => {
   const known = new Set(["--help", "--version"]);
-  for (const { options } of COMMANDS) {
+  for (const { load } of COMMANDS) {
+    const { options } = await load();
     for (const { name, aliases = [] } of listOptions(options)) {
       for (const one of [name, ...aliases]) known.add(`--${one}`).add(`--no-${one}`);
     }

@@ -4,7 +4,7 @@ import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import { type ProcessIdentity, processTree } from "../backends/process_tree.ts";
 import { LAUNCH_OPTIONS } from "../workloads/server_launch_options.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import { COMMANDS } from "../workloads/commands.ts";
+import { findCommand } from "../workloads/commands.ts";
 import { LLAMA_SERVER, writeRandomModel } from "./support/llama_server.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";
 import { TOKENIZER, writeSharegpt } from "./support/sharegpt_file.ts";
@@ -108,9 +108,9 @@ for (const command of Object.keys(QUICK)) {
   });
 }
 
-Deno.test("every command that measures a server can launch it, with the same options", () => {
+Deno.test("every command that measures a server can launch it, with the same options", async () => {
   for (const command of Object.keys(QUICK)) {
-    const scenario = COMMANDS.find(({ name }) => name === command)!;
+    const scenario = await findCommand(command).load();
     const keys = Object.keys(scenario.options);
     for (const key of Object.keys(LAUNCH_OPTIONS)) assert(keys.includes(key), `${command} ${key}`);
   }

@@ -18,7 +18,7 @@ interface Addition {
   readonly name: string;
   readonly registry: string;
   readonly list: string;
-  /** What stands in the list, where that isn't the name. */
+  /** What stands in the list, where that isn't the name; it may import the file itself. */
   readonly entry?: string;
 }
 
@@ -62,9 +62,10 @@ const ADDITIONS: readonly Addition[] = [
   },
   {
     file: "workloads/command_protocols.ts",
-    name: "protocols",
+    name: "command",
     registry: "workloads/commands.ts",
     list: "COMMANDS",
+    entry: 'entry("protocols", "List the protocols", () => import("./command_protocols.ts"))',
   },
 ];
 
@@ -108,6 +109,7 @@ async function add(addition: Addition, folder: string): Promise<void> {
   assert(begin >= 0 && end >= 0, `${registry} has no list ${list}`);
   const line = source[end - 1] === "\n" ? `  ${entry},\n` : `, ${entry}`;
   const listed = source.slice(0, end) + line + source.slice(end);
+  if (entry.includes("import(")) return await Deno.writeTextFile(`${folder}/${registry}`, listed);
   const at = listed.indexOf("\nimport ") + 1;
   const imported = `import { ${name} } from "./${basename}";\n`;
   await Deno.writeTextFile(
@@ -134,7 +136,7 @@ Deno.test("one file and one line add a member to each registry, and the rest fol
         .map((line) => line.split("\t"));
       assertEquals(changed.map(([, , path]) => path), ADDITIONS.map((one) => one.registry).sort());
       for (const [added, removed, path] of changed) {
-        assert(added === "2" && Number(removed) <= 1, `${path}: ${added} and ${removed}`);
+        assert(Number(added) <= 2 && Number(removed) <= 1, `${path}: ${added} and ${removed}`);
       }
     });
 

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
 import { completeValues, readCommandLine } from "../workloads/option_parse.ts";
-import { COMMANDS } from "../workloads/commands.ts";
+import { findCommand } from "../workloads/commands.ts";
 import type { Values } from "../workloads/command.ts";
 import { ALONE, canBeAlone } from "./support/own_network.ts";
 import { inTempFolder } from "./support/run_cli.ts";
@@ -33,11 +33,9 @@ const CLIENTS = "$ python python/benchmark_serving_num_clients.py --base-url YOU
 const ALL = "$ bash benchmark_all_cuda.sh";
 
 /** Values of a line, with defaults. */
-function valuesOf(line: string): Values {
+async function valuesOf(line: string): Promise<Values> {
   const [name, ...argv] = wordsOf(line);
-  const plain = name!.replaceAll("_", "-");
-  const scenario = COMMANDS.find(({ name, aliases = [] }) => [name, ...aliases].includes(plain));
-  assert(scenario !== undefined, name);
+  const scenario = await findCommand(name!).load();
   return completeValues(scenario, readCommandLine(scenario, argv).given);
 }
 
@@ -45,9 +43,9 @@ function picked(values: Values, names: readonly string[]): unknown[] {
   return names.map((name) => values[name]);
 }
 
-Deno.test("seed lines mean what their documents say", () => {
+Deno.test("seed lines mean what their documents say", async () => {
   const profile = ["serverAddr", "tokenizerPath", "dataset", "concurrency", "numPrompts", "csv"];
-  assertEquals(picked(valuesOf(RESTFUL), [...profile, "streamOutput", "seed"]), [
+  assertEquals(picked(await valuesOf(RESTFUL), [...profile, "streamOutput", "seed"]), [
     "http://0.0.0.0:23333",
     "./internlm-7b/triton_models/tokenizer",
     "./ShareGPT_V3_unfiltered_cleaned_split.json",
@@ -57,7 +55,7 @@ Deno.test("seed lines mean what their documents say", () => {
     false,
     0,
   ]);
-  assertEquals(picked(valuesOf(SERVING), profile), [
+  assertEquals(picked(await valuesOf(SERVING), profile), [
     "0.0.0.0:33337",
     "./internlm-7b/triton_models/tokenizer",
     "./ShareGPT_V3_unfiltered_cleaned_split.json",
@@ -67,24 +65,24 @@ Deno.test("seed lines mean what their documents say", () => {
   ]);
   const clients = ["baseUrl", "backend", "model", "datasetPath", "numRequests", "numTurns"];
   assertEquals(
-    picked(valuesOf(CLIENTS), [...clients, "numClients", "rampUpTime", "stopTime"]),
+    picked(await valuesOf(CLIENTS), [...clients, "numClients", "rampUpTime", "stopTime"]),
     ["YOUR_SERVER_URL", "vllm", "PATH_TO_HF_MODEL", "datasets/samples_1024.json", 1024, 1].concat(
       [100, 10, 300],
     ),
   );
-  assertEquals(valuesOf(ALL).prompts, 1024);
+  assertEquals((await valuesOf(ALL)).prompts, 1024);
 });
 
-Deno.test("seed lines take lists and flags in the scripts' spellings (T46)", () => {
+Deno.test("seed lines take lists and flags in the scripts' spellings (T46)", async () => {
   const [, ...base] = wordsOf(RESTFUL);
-  const scenario = COMMANDS.find(({ name }) => name === "profile-restful-api")!;
+  const scenario = await findCommand("profile-restful-api").load();
   const given = (...argv: string[]) => readCommandLine(scenario, [...base, ...argv]).given;
   for (const flag of ["--stream_output", "--stream-output=True", "--stream_output True"]) {
     assertEquals(given(...flag.split(" ")).streamOutput, true, flag);
   }
   assertEquals(given("--nostream_output").streamOutput, false);
   assertEquals(given("--num_prompts=7", "--top_p", "0.8").numPrompts, 7);
-  const sweep = COMMANDS.find(({ name }) => name === "sweep")!;
+  const sweep = await findCommand("sweep").load();
   // A list of three is a list, not a start, a stop and a step.
   for (const list of ["1 16 32", "1,16,32", "[1, 16, 32]"]) {
     const { clients } = readCommandLine(sweep, ["--clients", ...list.split(" ")]).given;

@@ -6,7 +6,7 @@ import { startSimServer } from "../backends/sim_server.ts";
 import { lengthMismatch } from "../workloads/script_queue.ts";
 import { planScript } from "../workloads/script_run.ts";
 import { prepare } from "../workloads/run_prepare.ts";
-import { profileRestfulApi } from "../workloads/command_profile_restful_api.ts";
+import { command as profileRestfulApi } from "../workloads/command_profile_restful_api.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { createRecord } from "./support/create_record.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
-import { profileServing } from "../workloads/command_profile_serving.ts";
+import { command as profileServing } from "../workloads/command_profile_serving.ts";
 import { completeValues } from "../workloads/option_parse.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";

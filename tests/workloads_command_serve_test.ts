@@ -21,7 +21,7 @@ import { readLogTail } from "../workloads/server_log_tail.ts";
 import { parseOptions } from "../workloads/option_parse.ts";
 import { askForOneToken, waitUntilReady } from "../workloads/server_readiness.ts";
 import { defineCommand, type Host } from "../workloads/command.ts";
-import { serve } from "../workloads/command_serve.ts";
+import { command as serve } from "../workloads/command_serve.ts";
 import { readStates, type ServerState, statePath } from "../workloads/server_state.ts";
 import { splitShellWords } from "../workloads/shell_split.ts";
 import { UserError } from "../workloads/user_error.ts";
@@ -420,7 +420,6 @@ Deno.test("serve start --dry-run prints the command line for a shell", async () 
 /** A command that can launch. */
 const LAUNCHER = defineCommand({
   name: "launcher",
-  summary: "",
   description: "",
   options: LAUNCH_OPTIONS,
   examples: {},

@@ -4,7 +4,7 @@ import { SIM_FAULTS } from "../backends/sim_faults.ts";
 import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import { parseOptions } from "../workloads/option_parse.ts";
 import type { Host } from "../workloads/command.ts";
-import { simOptionsOf, simulate } from "../workloads/command_simulate.ts";
+import { command as simulate, simOptionsOf } from "../workloads/command_simulate.ts";
 import { UserError } from "../workloads/user_error.ts";
 
 /** Runs the command until it is interrupted; `whileRunning` gets its address. */

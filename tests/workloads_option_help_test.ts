@@ -3,6 +3,7 @@ import {
   breakCommand,
   defaultText,
   EXIT_CODES,
+  FIRST_EXAMPLES,
   optionHead,
   optionText,
   renderHelp,
@@ -10,14 +11,15 @@ import {
   wrap,
 } from "../workloads/option_help.ts";
 import { COMMON_OPTIONS, parseOptions, readCommandLine } from "../workloads/option_parse.ts";
-import type { Command } from "../workloads/command.ts";
+import type { Command, CommandEntry } from "../workloads/command.ts";
 import { listOptions, type NamedOption, option } from "../workloads/option_table.ts";
-import { COMMANDS } from "../workloads/commands.ts";
+import { COMMANDS, findCommand } from "../workloads/commands.ts";
 import { EXIT } from "../workloads/user_error.ts";
-import { FAKE } from "./support/fake_command.ts";
+import { FAKE, fakeEntry } from "./support/fake_command.ts";
 import { shellCommands } from "./support/shell_words.ts";
 
-const ALL: readonly Command[] = [FAKE, ...COMMANDS];
+const ENTRIES: readonly CommandEntry[] = [fakeEntry(), ...COMMANDS];
+const ALL: readonly Command[] = await Promise.all(ENTRIES.map(({ load }) => load()));
 
 /** The page without its line breaks, as wrapping may put them anywhere. */
 function flat(page: string): string {
@@ -83,7 +85,7 @@ Deno.test("no line of any help page is longer than 80 columns", () => {
   const pages = ALL.flatMap((scenario) =>
     [true, false].map((advanced) => renderHelp(scenario, { columns: 80, advanced }))
   );
-  for (const page of [...pages, renderOverview(ALL, { columns: 80 })]) {
+  for (const page of [...pages, renderOverview(ENTRIES, { columns: 80 })]) {
     for (const line of page.split("\n")) assert([...line].length <= 80, line);
   }
 });
@@ -127,15 +129,14 @@ Deno.test("renderHelp emphasizes with color only", () => {
   assertStringIncludes(renderHelp(FAKE, { color: true }), "\x1b[1mUsage:\x1b[22m");
 });
 
-Deno.test("every example of every command parses", () => {
+Deno.test("every example of every command parses", async () => {
   for (const scenario of ALL) {
     assert(Object.keys(scenario.examples).length > 0, `${scenario.name} has no example`);
     for (const line of Object.keys(scenario.examples)) {
       const commands = shellCommands(line).filter(([program]) => program === "tokometer");
       assert(commands.length > 0, line);
       for (const [, command, ...argv] of commands) {
-        const other = ALL.find(({ name, aliases }) => [name, ...aliases ?? []].includes(command!));
-        assert(other !== undefined, line);
+        const other = await findCommand(command!, ENTRIES).load();
         const { common } = readCommandLine(other, argv);
         // With a config file the positionals may stand in there.
         if (common.config === undefined) parseOptions(other, argv);
@@ -147,9 +148,11 @@ Deno.test("every example of every command parses", () => {
 Deno.test("every table of options is in order", () => {
   const groups = new Set(ALL.map(({ name }) => name));
   assertEquals(groups.size, ALL.length, "command names differ");
-  for (const { name: command, options: table, summary, description } of ALL) {
+  for (const { name: command, summary } of ENTRIES) {
     assert(summary.length > 0 && summary.length <= 70, `${command}: summary`);
     assert(!summary.endsWith("."), `${command}: a summary is no sentence`);
+  }
+  for (const { name: command, options: table, description } of ALL) {
     assert(description.length > 0, `${command}: description`);
     const names = new Set<string>(Object.keys(COMMON_OPTIONS));
     const options: readonly NamedOption[] = listOptions(table);
@@ -176,8 +179,10 @@ Deno.test("every table of options is in order", () => {
 });
 
 Deno.test("renderOverview lists every command and every exit code", () => {
-  const page = renderOverview(ALL);
-  for (const { name, summary } of ALL) {
+  const page = renderOverview(ENTRIES);
+  const examples = ALL.flatMap(({ examples }) => Object.keys(examples));
+  for (const line of FIRST_EXAMPLES) assert(examples.includes(line), line);
+  for (const { name, summary } of ENTRIES) {
     assertStringIncludes(flat(page), `${name} ${flat(summary)}`);
   }
   assertEquals(

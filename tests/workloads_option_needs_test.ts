@@ -7,8 +7,10 @@ import { repeatableValues } from "../workloads/option_secret.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 
+const LOADED = await Promise.all(COMMANDS.map(({ load }) => load()));
+
 function named(name: string) {
-  return COMMANDS.find((command) => command.name === name)!;
+  return LOADED.find((command) => command.name === name)!;
 }
 
 function refusal(line: string): string {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
-import { bench } from "../workloads/command_bench.ts";
+import { command as bench } from "../workloads/command_bench.ts";
 import { COMMANDS } from "../workloads/commands.ts";
 import { redactCommandLine, repeatableValues, resolveSecrets } from "../workloads/option_secret.ts";
 import { listOptions } from "../workloads/option_table.ts";
@@ -52,7 +52,7 @@ Deno.test("redactCommandLine hides secrets in every spelling, and nothing else",
     [["fake", "-k=s"], ["fake", "-k=***"]],
     [["fake", "--model", "s", "-n5"], ["fake", "--model", "s", "-n5"]],
   ];
-  for (const [argv, expected] of cases) assertEquals(redactCommandLine(argv, [FAKE]), expected);
+  for (const [argv, expected] of cases) assertEquals(redactCommandLine(argv, FAKE), expected);
 });
 
 Deno.test("repeatableValues leaves out the values of secret options, and the folder", () => {
@@ -61,8 +61,9 @@ Deno.test("repeatableValues leaves out the values of secret options, and the fol
   assertEquals(repeatableValues(bench.options, { out: "o", requests: 4 }), { requests: 4 });
 });
 
-Deno.test("no command stores or shows what belongs in a header or is a key", () => {
-  for (const { name, options } of COMMANDS) {
+Deno.test("no command stores or shows what belongs in a header or is a key", async () => {
+  for (const { name, load } of COMMANDS) {
+    const { options } = await load();
     const values = Object.fromEntries(Object.keys(options).map((key) => [key, `value of ${key}`]));
     const kept = Object.keys(repeatableValues(options, values));
     for (const { name: option, key } of listOptions(options)) {
@@ -107,7 +108,7 @@ Deno.test("nothing that is kept holds a key for a server that is launched (T38)"
       repeatableValues(bench.options, { launch: "vllm", launchArgs: text }),
       { launch: "vllm", "launch-args": expected },
     );
-    assertEquals(redactCommandLine(["bench", `--launch-args=${text}`], [bench]), [
+    assertEquals(redactCommandLine(["bench", `--launch-args=${text}`], bench), [
       "bench",
       `--launch-args=${expected}`,
     ]);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { bench } from "../workloads/command_bench.ts";
+import { command as bench } from "../workloads/command_bench.ts";
 import { keepHeader, keepSecrets } from "../workloads/option_secret.ts";
 import { keepSecret, placesOfSecrets, shown, withoutSecrets } from "../workloads/secret.ts";
 import { findSecrets, formsOf } from "../workloads/secret_forms.ts";

@@ -126,14 +126,22 @@ export interface Host {
   readonly commandLine: readonly string[];
 }
 
-/** One command: what it takes, how it explains itself, and what it does. */
-export interface Command<T extends OptionTable = OptionTable> {
+/** A command in the list of all: what it is called, and how the rest of it is loaded. */
+export interface CommandEntry {
   /** First word on the command line, e.g. `bench`. */
   readonly name: string;
   /** Other words that start it; `_` and `-` mean the same. */
-  readonly aliases?: readonly string[];
+  readonly aliases: readonly string[];
   /** One line for the list of commands. */
   readonly summary: string;
+  /** Its options, its help and what it runs, with all that this needs. */
+  readonly load: () => Promise<Command>;
+}
+
+/** One command: what it takes, how it explains itself, and what it does. */
+export interface Command<T extends OptionTable = OptionTable> {
+  /** Its name in the list of commands. */
+  readonly name: string;
   /** Paragraphs of the command's own help. */
   readonly description: string;
   /** What it takes besides the options that every command has. */

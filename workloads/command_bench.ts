@@ -50,9 +50,8 @@ const OPTIONS = {
   }),
 };
 
-export const bench: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "bench",
-  summary: "Benchmark a server that streams tokens",
   description:
     "Sends prompts to an LLM server, from a fixed number of users (--concurrency, a closed loop) or " +
     "at a fixed rate (--rate, an open loop), and reports throughput, TTFT, TPOT, ITL and E2E with " +

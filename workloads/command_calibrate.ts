@@ -118,9 +118,8 @@ const OPTIONS = {
 
 type CalibrateValues = ValuesOf<typeof OPTIONS>;
 
-export const calibrate: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "calibrate",
-  summary: "Find out how many streams this client carries on this machine",
   description:
     "For planning: which transport, and how many threads, will carry the streams of a run? Starts " +
     "the simulated engine in its own process, which records when every token left, and compares that " +

@@ -37,9 +37,8 @@ const OPTIONS = {
   ...SAVE_OPTIONS,
 };
 
-export const demo: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "demo",
-  summary: "Benchmark the built-in simulated engine, to see what comes out",
   description:
     "Starts the simulated engine in a process of its own, measures it with a growing number of " +
     "users over real HTTP, and leaves a result folder with a report page to look at. Takes well " +

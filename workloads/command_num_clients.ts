@@ -9,10 +9,8 @@ import { type Command, defineCommand } from "./command.ts";
 import { measureApiBench } from "./script_api_bench.ts";
 import { CLIENTS_OPTIONS, clientsScriptRow, planClients } from "./script_clients.ts";
 
-export const numClients: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "num-clients",
-  aliases: ["benchmark-serving-num-clients"],
-  summary: "A fixed number of users and one CSV line (api_bench_tools)",
   description:
     "What benchmark_serving_num_clients does: N users, started over a ramp-up time, each sending " +
     "its next prompt when the last answer is complete, until the stop time or until its prompts " +

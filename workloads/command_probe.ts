@@ -54,9 +54,8 @@ const OPTIONS = {
   }),
 };
 
-export const probe: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "probe",
-  summary: "Send one request and show every event with its stamp",
   description:
     "Sends a single request and prints each read of the body with the time since the request " +
     "left, and how each event in it is read: tokens so far, finish reason, usage. Use it to find out " +

@@ -143,9 +143,8 @@ const OPTIONS = {
 
 type GenerationValues = ValuesOf<typeof OPTIONS>;
 
-export const profileGeneration: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "profile-generation",
-  summary: "Static inference: fixed users and lengths (profile_generation)",
   description:
     "What LMDeploy's profile_generation does: for each number of users and each pair of prompt and " +
     "answer length, every user sends some warm-up rounds and then its rounds back to back, with the " +

@@ -31,9 +31,8 @@ const OPTIONS = {
   ...SCRIPT_RUN_OPTIONS,
 };
 
-export const profileRestfulApi: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "profile-restful-api",
-  summary: "LMDeploy's api_server with ShareGPT prompts (profile_restful_api)",
   description:
     "What LMDeploy's profile_restful_api does: samples prompts from a ShareGPT file with the " +
     "script's own generator and filters, sends each as a plain string, without chat template, to " +

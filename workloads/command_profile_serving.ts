@@ -29,9 +29,8 @@ const OPTIONS = {
   ...SCRIPT_RUN_OPTIONS,
 };
 
-export const profileServing: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "profile-serving",
-  summary: "TurboMind behind Triton with ShareGPT prompts (profile_serving)",
   description: "What LMDeploy's profile_serving does: the prompts, users, block and CSV of " +
     "profile-restful-api, over gRPC to Triton Inference Server with LMDeploy's TurboMind models.\n\n" +
     "The server tokenizes each prompt before the timed call and no text is fetched during it; the " +

@@ -61,9 +61,8 @@ const OPTIONS = {
 
 type ThroughputValues = ValuesOf<typeof OPTIONS>;
 
-export const profileThroughput: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "profile-throughput",
-  summary: "ShareGPT prompts as fast as an engine can (profile_throughput)",
   description:
     "What LMDeploy's profile_throughput does: samples prompts from a ShareGPT file with the " +
     "script's own generator and filters and has them answered with the reference answer's length " +

@@ -45,9 +45,8 @@ const OPTIONS = {
   }),
 };
 
-export const report: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "report",
-  summary: "Make the reports of a record file again",
   description:
     "Reads a record file and prints a report, on request with other percentiles or another service " +
     "level. With --out it also writes the HTML page, the JSON and the CSV into a new folder.\n\n" +

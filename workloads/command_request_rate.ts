@@ -47,10 +47,8 @@ const SELF = { name: "request-rate", options: OPTIONS };
 /** numpy seeds its generator with 32 bits. */
 const NUMPY_SEEDS = 2 ** 32;
 
-export const requestRate: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "request-rate",
-  aliases: ["benchmark-serving-request-rate"],
-  summary: "Poisson arrivals and one CSV line (api_bench_tools)",
   description:
     "What benchmark_serving_request_rate does: each prompt is sent once, with exponential gaps " +
     "of mean 1 ÷ rate, without a limit of requests in flight. Prints the script's two lines, a " +

@@ -149,9 +149,8 @@ const OPTIONS = {
 
 type ServeValues = ValuesOf<typeof OPTIONS>;
 
-export const serve: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "serve",
-  summary: "Start an inference server, check that it answers, stop it",
   description:
     "start runs an engine's own server in the background, with the command line that published " +
     "benchmarks use and its output in a log file, and waits until it answers a request for one " +

@@ -291,9 +291,8 @@ export function simOptionsOf(values: SimulateValues): Partial<SimOptions> {
   return pick(values, SERVER_KEYS);
 }
 
-export const simulate: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "simulate",
-  summary: "Serve an LLM without a model, with chosen times and faults",
   description:
     "Starts a server that speaks like an LLM engine and generates its answers without a " +
     "model: for demonstrations, for tests of clients, and to find out how exact a benchmark is on " +

@@ -30,10 +30,8 @@ import { finishedCases, readSweepState, type SweepEnd, type SweepHeader } from "
 import { EXIT, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
-export const sweep: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "sweep",
-  aliases: ["benchmark-all-cuda"],
-  summary: "num-clients over a list of cases into one CSV (api_bench_tools)",
   description:
     "What benchmark_all_cuda.sh does: runs num-clients with a growing number of users and appends " +
     "a row to result/benchmark_BACKEND_all_cuda_result.csv as each case ends. When a new sweep " +

@@ -3,52 +3,105 @@
  *
  * @module
  */
-import { bench } from "./command_bench.ts";
-import { calibrate } from "./command_calibrate.ts";
-import { demo } from "./command_demo.ts";
-import { numClients } from "./command_num_clients.ts";
-import { probe } from "./command_probe.ts";
-import { profileGeneration } from "./command_profile_generation.ts";
-import { profileRestfulApi } from "./command_profile_restful_api.ts";
-import { profileServing } from "./command_profile_serving.ts";
-import { profileThroughput } from "./command_profile_throughput.ts";
-import { report } from "./command_report.ts";
-import { requestRate } from "./command_request_rate.ts";
-import type { Command, Host } from "./command.ts";
-import { serve } from "./command_serve.ts";
-import { simulate } from "./command_simulate.ts";
-import { sweep } from "./command_sweep.ts";
+import type { Command, CommandEntry, Host } from "./command.ts";
 import { configValues } from "./option_config_file.ts";
 import { completeValues } from "./option_parse.ts";
 import { nearestName } from "./option_suggest.ts";
 import { UserError } from "./user_error.ts";
 
-/** Every command. A new one is one file and one line here; its help comes from its tables. */
-export const COMMANDS: readonly Command[] = [
-  bench,
-  report,
-  probe,
-  serve,
-  simulate,
-  calibrate,
-  demo,
-  numClients,
-  requestRate,
-  sweep,
-  profileRestfulApi,
-  profileGeneration,
-  profileServing,
-  profileThroughput,
+/**
+ * Every command. A new one is one file, which exports it as `command`, and one entry here; its help
+ * comes from its tables. What a command needs is loaded when it is named.
+ */
+export const COMMANDS: readonly CommandEntry[] = [
+  entry("bench", "Benchmark a server that streams tokens", () => import("./command_bench.ts")),
+  entry("report", "Make the reports of a record file again", () => import("./command_report.ts")),
+  entry(
+    "probe",
+    "Send one request and show every event with its stamp",
+    () => import("./command_probe.ts"),
+  ),
+  entry(
+    "serve",
+    "Start an inference server, check that it answers, stop it",
+    () => import("./command_serve.ts"),
+  ),
+  entry(
+    "simulate",
+    "Serve an LLM without a model, with chosen times and faults",
+    () => import("./command_simulate.ts"),
+  ),
+  entry(
+    "calibrate",
+    "Find out how many streams this client carries on this machine",
+    () => import("./command_calibrate.ts"),
+  ),
+  entry(
+    "demo",
+    "Benchmark the built-in simulated engine, to see what comes out",
+    () => import("./command_demo.ts"),
+  ),
+  entry(
+    "num-clients",
+    "A fixed number of users and one CSV line (api_bench_tools)",
+    () => import("./command_num_clients.ts"),
+    ["benchmark-serving-num-clients"],
+  ),
+  entry(
+    "request-rate",
+    "Poisson arrivals and one CSV line (api_bench_tools)",
+    () => import("./command_request_rate.ts"),
+    ["benchmark-serving-request-rate"],
+  ),
+  entry(
+    "sweep",
+    "num-clients over a list of cases into one CSV (api_bench_tools)",
+    () => import("./command_sweep.ts"),
+    ["benchmark-all-cuda"],
+  ),
+  entry(
+    "profile-restful-api",
+    "LMDeploy's api_server with ShareGPT prompts (profile_restful_api)",
+    () => import("./command_profile_restful_api.ts"),
+  ),
+  entry(
+    "profile-generation",
+    "Static inference: fixed users and lengths (profile_generation)",
+    () => import("./command_profile_generation.ts"),
+  ),
+  entry(
+    "profile-serving",
+    "TurboMind behind Triton with ShareGPT prompts (profile_serving)",
+    () => import("./command_profile_serving.ts"),
+  ),
+  entry(
+    "profile-throughput",
+    "ShareGPT prompts as fast as an engine can (profile_throughput)",
+    () => import("./command_profile_throughput.ts"),
+  ),
 ];
+
+/** An entry whose file exports the command. */
+function entry(
+  name: string,
+  summary: string,
+  file: () => Promise<{ readonly command: Command }>,
+  aliases: readonly string[] = [],
+): CommandEntry {
+  return { name, aliases, summary, load: async () => (await file()).command };
+}
 
 /**
  * The command of that name or alias; `_` and `-` mean the same.
  *
  * @throws {UserError} when there is none; the message names one that is spelled nearly so.
  */
-export function findCommand(name: string, commands: readonly Command[] = COMMANDS): Command {
+export function findCommand(
+  name: string,
+  commands: readonly CommandEntry[] = COMMANDS,
+): CommandEntry {
   const plain = name.replaceAll("_", "-");
-  const names = ({ name, aliases = [] }: Command) =>
+  const names = ({ name, aliases }: CommandEntry) =>
     [name, ...aliases].map((known) => known.replaceAll("_", "-"));
   const found = commands.find((command) => names(command).includes(plain));
   if (found !== undefined) return found;
@@ -90,7 +143,7 @@ export async function runCommand(
   options: Readonly<Record<string, unknown>> = {},
   host: Partial<Host> = {},
 ): Promise<number> {
-  const command = findCommand(name);
+  const command = await findCommand(name).load();
   const values = completeValues(command, configValues(command, options, "the options"));
   const never = new AbortController().signal;
   return await command.run(values, {

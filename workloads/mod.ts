@@ -25,6 +25,7 @@
 export type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
 export type {
   Command,
+  CommandEntry,
   CommandTable,
   Host,
   Need,

@@ -51,9 +51,9 @@ export async function readConfigFile(path: string, command: CommandTable): Promi
  *
  * @example
  * ```ts
- * import { COMMANDS, configValues } from "@tokometer/tokometer/workloads";
+ * import { configValues, findCommand } from "@tokometer/tokometer/workloads";
  *
- * const bench = COMMANDS.find(({ name }) => name === "bench")!;
+ * const bench = await findCommand("bench").load();
  * configValues(bench, { "output-tokens": 8 }, "bench.json"); // { outputTokens: "8" }
  * ```
  */

@@ -4,7 +4,7 @@
  * @module
  */
 import { unicodeWidth } from "@std/cli/unicode-width";
-import type { Command, Option, OptionTable } from "./command.ts";
+import type { Command, CommandEntry, Option, OptionTable } from "./command.ts";
 import { needText } from "./option_needs.ts";
 import { COMMON_OPTIONS, showSize } from "./option_parse.ts";
 import { SECRET_SOURCES } from "./option_secret.ts";
@@ -19,6 +19,8 @@ export interface HelpOptions {
   readonly color?: boolean;
   /** Options marked `advanced` as well (default: yes). */
   readonly advanced?: boolean;
+  /** Other names of the command (default: none). */
+  readonly aliases?: readonly string[];
   /** What `tokometer` stands for, if it is not a program on the PATH: `deno run -A cli.ts`. */
   readonly program?: string;
 }
@@ -49,7 +51,6 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
  *
  * const nap: Command = {
  *   name: "nap",
- *   summary: "Sleeps",
  *   description: "Sleeps a while.",
  *   options: { minutes: { kind: "number", value: "N", default: 20, help: "How long." } },
  *   examples: { "tokometer nap --minutes 5": "a short one" },
@@ -59,7 +60,7 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
  * ```
  */
 export function renderHelp(command: Command, options: HelpOptions = {}): string {
-  const { advanced = true } = options;
+  const { advanced = true, aliases = [] } = options;
   const page = new Page(options);
   const own = listOptions(command.options);
   const places = own.filter(({ argument }) => argument !== undefined);
@@ -68,7 +69,7 @@ export function renderHelp(command: Command, options: HelpOptions = {}): string 
     return required && unless === undefined ? shown : `[${shown}]`;
   });
   page.usage(["tokometer", command.name, ...usage, "[options]"].join(" "));
-  if (command.aliases?.length) page.prose(`Also known as ${command.aliases.join(", ")}`);
+  if (aliases.length > 0) page.prose(`Also known as ${aliases.join(", ")}`);
   page.blank();
   page.prose(command.description);
 
@@ -108,19 +109,26 @@ export function renderHelp(command: Command, options: HelpOptions = {}): string 
   return page.text;
 }
 
+/** What a newcomer may try: each stands in the help of its command as well. */
+export const FIRST_EXAMPLES: readonly string[] = [
+  "tokometer bench http://127.0.0.1:8000 --concurrency 1,8,64",
+  "tokometer report results/records.jsonl --percentiles 50,90,99,99.9",
+  "tokometer probe http://127.0.0.1:8000 --output-tokens 8",
+];
+
 /** The page of all commands. */
-export function renderOverview(commands: readonly Command[], options: HelpOptions = {}): string {
+export function renderOverview(
+  commands: readonly CommandEntry[],
+  options: HelpOptions = {},
+): string {
   const page = new Page(options);
   page.usage("tokometer <command> [options]");
   page.blank();
   page.prose("Benchmarks LLM inference servers, and measures its own error on this machine.");
   page.heading("Commands");
   page.table(commands.map(({ name, summary }) => [name, summary]));
-  const examples = commands.flatMap(({ examples }) => Object.keys(examples).slice(0, 1));
-  if (examples.length > 0) {
-    page.heading("Examples");
-    for (const line of examples.slice(0, 3)) page.command(line, 2, { bold: false });
-  }
+  page.heading("Examples");
+  for (const line of FIRST_EXAMPLES) page.command(line, 2, { bold: false });
   page.heading("Help");
   page.table([
     ["tokometer <command> --help", "The most used options of a command."],

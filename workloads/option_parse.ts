@@ -88,9 +88,9 @@ export function readCommandLine(
  *
  * @example
  * ```ts
- * import { COMMANDS, parseOptions } from "@tokometer/tokometer/workloads";
+ * import { findCommand, parseOptions } from "@tokometer/tokometer/workloads";
  *
- * const demo = COMMANDS.find(({ name }) => name === "demo")!;
+ * const demo = await findCommand("demo").load();
  * parseOptions(demo, ["--duration", "3"]); // { concurrency: [1, 8, 32, 64], duration: 3, … }
  * ```
  */

@@ -114,10 +114,10 @@ export function repeatableValues(
  */
 export function redactCommandLine(
   argv: readonly string[],
-  commands: readonly CommandTable[],
+  { options }: CommandTable,
 ): string[] {
   const secret = new Map(
-    commands.flatMap(({ options }) => listOptions(options))
+    listOptions(options)
       .filter((option) => option.secret)
       .flatMap(({ name, aliases = [] }) =>
         [name, ...aliases].map((one) => [plainName(one), name] as const)

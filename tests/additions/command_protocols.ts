@@ -9,9 +9,8 @@ import { option } from "../../workloads/option_table.ts";
 import { EXIT } from "../../workloads/user_error.ts";
 
 /** The command `protocols`. */
-export const protocols: Command = defineCommand({
+export const command: Command = defineCommand({
   name: "protocols",
-  summary: "List the protocols that requests can be sent in",
   description: "Prints one line per protocol: its name, what carries it and the path of its call.",
   options: {
     carrier: option.choice({

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { type Command, defineCommand, type Host, type Values } from "../../workloads/command.ts";
+import {
+  type Command,
+  type CommandEntry,
+  defineCommand,
+  type Host,
+  type Values,
+} from "../../workloads/command.ts";
 import { option } from "../../workloads/option_table.ts";
 
 /** What the last run was given. */
@@ -13,8 +19,6 @@ export const seen: { values: Values; host: Host | undefined } = { values: {}, ho
 /** `tokometer fake <url> [<files>...]`. */
 export const FAKE: Command = defineCommand({
   name: "fake",
-  aliases: ["fake_command"],
-  summary: "Pretends to measure",
   description: "Pretends to measure, so that tests can see what arrives.\n\nSends nothing.",
   options: {
     url: option.argument({ help: "Address of the server, e.g. http://x. Any will do." }),
@@ -70,6 +74,16 @@ export const FAKE: Command = defineCommand({
     return ACTIONS[values.do](host);
   },
 });
+
+/** {@linkcode FAKE}, or one that differs from it, as the list of commands has it. */
+export function fakeEntry(command: Command = FAKE): CommandEntry {
+  return {
+    name: command.name,
+    aliases: ["fake_command"],
+    summary: "Pretends to measure",
+    load: () => Promise.resolve(command),
+  };
+}
 
 const ACTIONS = {
   nothing: (_host: Host) => Promise.resolve(0),

@@ -60,6 +60,6 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
       ["run", "run"],
       ["script", "script"],
       ["sweep", "sweep"],
-      ["command", "command commands"],
+      ["command", "command commands workers"],
     ],
   };
