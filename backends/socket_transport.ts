@@ -91,7 +91,7 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
   readonly #watchdog: Watchdog;
   readonly #logs: LogPool;
   readonly #prepared = new Map<string, PreparedHead>();
-  /** Requests that were announced, by identity. */
+  /** Requests that were announced and not yet sent, by identity. */
   readonly #encoded = new Map<WireRequest, EncodedRequest>();
   readonly #origins = new Map<string, Origin>();
   /** Free connections; the one that was used last is used next. */
@@ -113,14 +113,15 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
   }
 
   send(request: WireRequest, options: SendOptions): Promise<Exchange> {
-    const sentMs = this.clock.now();
     let encoded: EncodedRequest;
     try {
       encoded = this.#encoded.get(request) ?? this.#encode(request);
+      this.#encoded.delete(request);
     } catch (error) {
-      return Promise.resolve(neverSent(sentMs, error));
+      return Promise.resolve(neverSent(this.clock.now(), error));
     }
     const { origin, wire } = encoded;
+    const sentMs = this.clock.now();
     return new Promise((resolve) => {
       const log = this.#logs.take();
       const exchange = new SocketExchange(this, wire, { sentMs, log, options, resolve });

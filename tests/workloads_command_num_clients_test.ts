@@ -15,6 +15,7 @@ import { MEASURE_OPTIONS } from "../workloads/bench_options.ts";
 import { type BenchPlan, planRun } from "../workloads/bench_plan.ts";
 import { CLIENTS_OPTIONS, type ClientsValues, planClients } from "../workloads/script_clients.ts";
 import { parseOptions, withDefaults } from "../workloads/option_parse.ts";
+import { WirePool } from "../workloads/load_wires.ts";
 import { prepare } from "../workloads/run_prepare.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { createRecord } from "./support/create_record.ts";
@@ -270,7 +271,7 @@ Deno.test("num-clients and bench send a system prompt file to the byte", async (
     const plan = await planOf([`--system-prompt-path=${folder}/system.txt`, "--num-requests=2"]);
     assertEquals(plan.systemPrompt, text);
     const { wires } = await prepare({ ...plan, model: "m" }, {});
-    const { prompt } = JSON.parse(new TextDecoder().decode(wires[0]!.body));
+    const { prompt } = JSON.parse(new TextDecoder().decode(new WirePool(wires).at(0).body));
     assert(prompt.startsWith(`${text}\n`), prompt);
     const bench = await planRun(
       withDefaults(MEASURE_OPTIONS, { systemPromptFile: `${folder}/system.txt` }),

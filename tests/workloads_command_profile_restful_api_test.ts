@@ -5,6 +5,7 @@ import type { SimOptions } from "../backends/sim_options.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { lengthMismatch } from "../workloads/script_queue.ts";
 import { planScript } from "../workloads/script_run.ts";
+import { WirePool } from "../workloads/load_wires.ts";
 import { prepare } from "../workloads/run_prepare.ts";
 import { command as profileRestfulApi } from "../workloads/command_profile_restful_api.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
@@ -192,7 +193,11 @@ Deno.test("profile-restful-api gives every request a session of its own, in ever
   });
   const sessions = async () => {
     const { wires } = await prepare(plan, {});
-    return wires.map(({ body }): number => JSON.parse(new TextDecoder().decode(body)).session_id);
+    const pool = new WirePool(wires);
+    return Array.from(
+      { length: pool.length },
+      (_, i): number => JSON.parse(new TextDecoder().decode(pool.at(i).body)).session_id,
+    );
   };
   // The script's are the thread numbers 0, 1 …, which two benchmarks of one server share.
   const all = [...await sessions(), ...await sessions()];

@@ -3,6 +3,7 @@ import { openaiCompletions } from "../backends/protocol_openai_completions.ts";
 import type { Exchange } from "../backends/transport.ts";
 import type { Load } from "../workloads/load.ts";
 import { type LoadJob, openThreads } from "../workloads/load_threads.ts";
+import { shareWires } from "../workloads/load_wires.ts";
 import { startCompletionsServer } from "./support/completions_server.ts";
 
 const CLOSED: Load = { kind: "closed", users: 16, rampUpMs: 0, sequence: "disjoint" };
@@ -28,7 +29,7 @@ async function runLoad(
     transportOptions: {},
     protocol: openaiCompletions.name,
     target,
-    wires: [
+    wires: shareWires([
       openaiCompletions.buildRequest({
         model: "m",
         messages: [{ role: "user", content: "Hello" }],
@@ -38,7 +39,7 @@ async function runLoad(
         sampling: {},
         requestId: 1n,
       }, target),
-    ],
+    ]),
     scheduled,
   });
   const never = new AbortController().signal;

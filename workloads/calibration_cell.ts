@@ -26,6 +26,7 @@ import {
 import { windowThroughput } from "../metrics/summary_throughput.ts";
 import { watchClient } from "./load_client_health.ts";
 import { openThreads } from "./load_threads.ts";
+import { shareWires } from "./load_wires.ts";
 
 /** A server that logs when each of its tokens left: the simulated engine, or one in C. */
 export interface TruthfulServer {
@@ -167,11 +168,13 @@ export async function openBed(options: BedOptions): Promise<CalibrationBed> {
     sampling: {},
     requestId: BigInt(i + 1),
   }));
-  const wires = requests.map((request) => {
-    const endpoint = simulator.endpointOf?.(request.requestId);
-    const wire = protocol.buildRequest(request, { ...target, ...defined({ endpoint }) });
-    return { ...wire, headers: { ...wire.headers, "x-request-id": `${request.requestId}` } };
-  });
+  const wires = shareWires(
+    requests.values().map((request) => {
+      const endpoint = simulator.endpointOf?.(request.requestId);
+      const wire = protocol.buildRequest(request, { ...target, ...defined({ endpoint }) });
+      return { ...wire, headers: { ...wire.headers, "x-request-id": `${request.requestId}` } };
+    }),
+  );
   const threads = await openThreads({
     workers,
     transport,

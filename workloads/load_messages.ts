@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
+import type { GenerationRequest, Target } from "../backends/protocol.ts";
 import { TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
 import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
 import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
 import type { ThreadUsage } from "./load_thread_usage.ts";
+import type { SharedWires } from "./load_wires.ts";
 import type { WitnessShare } from "./load_witness.ts";
 
 /** Positions in a thread's block of live counters, after the transport's own. */
@@ -25,7 +26,7 @@ export interface ThreadSetup {
   readonly protocol: string;
   readonly target: Target;
   /** Encoded once, before any load starts. */
-  readonly wires: readonly WireRequest[];
+  readonly wires: SharedWires;
   /** Only for protocols whose ids must not repeat: to encode again when the pool is used twice. */
   readonly requests?: readonly GenerationRequest[];
   /** An open load will come: get the clock ready that keeps a schedule. */

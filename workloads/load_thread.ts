@@ -26,6 +26,7 @@ import { rehearse } from "./load_rehearsal.ts";
 import { runLoad } from "./load_runner.ts";
 import { countThreadUsage } from "./load_thread_usage.ts";
 import type { Turns } from "./load_turns.ts";
+import { WirePool } from "./load_wires.ts";
 import { type WitnessShare, witnessStreams } from "./load_witness.ts";
 
 /** The event loop that a thread runs on, and what belongs to it. */
@@ -49,6 +50,7 @@ export function createLoadThread(
 ): (message: ToThread) => Promise<void> {
   const reply = outbox.send;
   let opened: OpenMessage | undefined;
+  let wires: WirePool | undefined;
   let transport: Transport | undefined;
   let witnessTransport: Transport | undefined;
   let ticker: Ticker | undefined;
@@ -58,6 +60,7 @@ export function createLoadThread(
 
   const open = async (message: OpenMessage): Promise<void> => {
     opened = message;
+    wires = new WirePool(message.wires);
     counters = new Uint32Array(message.counters);
     const { transportOptions } = message;
     transport = runtime.open(message.transport, {
@@ -66,8 +69,9 @@ export function createLoadThread(
       counters,
       ...defined({ collect: outbox.collect }),
     });
-    await transport.ready?.(message.wires);
-    const [first] = message.wires;
+    const kinds = wires.kinds();
+    await transport.ready?.(kinds);
+    const [first] = kinds;
     const rehearsal = transport.rehearsal?.();
     if (first !== undefined && rehearsal !== undefined) await rehearse(rehearsal, first, runtime);
     if (message.scheduled) ticker = await runtime.startTicker();
@@ -82,8 +86,7 @@ export function createLoadThread(
     });
 
   const connect = async (count: number, witness: WitnessShare | undefined): Promise<void> => {
-    const first = opened?.wires[0];
-    if (first !== undefined) await transport?.connect?.(first, count);
+    if (wires !== undefined && wires.length > 0) await transport?.connect?.(wires.at(0), count);
     if (witness !== undefined && count > 0) {
       await openWitness(witness).connect?.(witness.wire, witness.streams.length);
     }
@@ -91,12 +94,18 @@ export function createLoadThread(
   };
 
   const run = async (message: RunMessage): Promise<void> => {
-    if (opened === undefined || !transport) {
+    if (opened === undefined || wires === undefined || !transport) {
       throw new TypeError("Cannot run a load before the thread was opened");
     }
-    const { wires, requests, target } = opened;
+    const pool = wires;
+    const { requests, target } = opened;
     const protocol = requests && runtime.findProtocol(opened.protocol);
     const { share } = message;
+    if (share.load.kind === "closed" && share.workers === 1) {
+      // Users who start at once do not wait for each other's requests to be encoded.
+      const first = pool.makeAhead(message.poolOffset % pool.length, share.load.users);
+      await transport.ready?.(first);
+    }
     if (share.load.kind === "open" && ticker === undefined) {
       throw new TypeError("Cannot run an open load in a thread that was not opened for one");
     }
@@ -109,10 +118,10 @@ export function createLoadThread(
     abort = new AbortController();
 
     const requestOf = (item: number, index: number, pass: number): WireRequest => {
-      const position = (message.poolOffset + item) % wires.length;
+      const position = (message.poolOffset + item) % pool.length;
       const request = requests?.[position];
-      if (pass === 0 || request === undefined) return wires[position]!;
-      const requestId = request.requestId + BigInt(index) * BigInt(wires.length);
+      if (pass === 0 || request === undefined) return pool.at(position);
+      const requestId = request.requestId + BigInt(index) * BigInt(pool.length);
       return protocol!.buildRequest({ ...request, requestId }, target);
     };
 

@@ -12,6 +12,7 @@ import type { Exchange, Transport } from "../backends/transport.ts";
 import { formatMs } from "../metrics/format.ts";
 import { type BenchPlan, takesLengthField } from "./bench_plan.ts";
 import { whileWaiting } from "./live_waiting.ts";
+import { shareWires } from "./load_wires.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
 import { proxyOver } from "./server_proxy.ts";
 import { checkRequestOf } from "./run_check_request.ts";
@@ -137,7 +138,9 @@ function withOtherLengthField(
     ...request,
     lengthField: "max_completion_tokens",
   }));
-  const wires = renamed.map((request) => protocol.buildRequest(request, target));
+  const wires = shareWires(
+    renamed.values().map((request) => protocol.buildRequest(request, target)),
+  );
   return { ...prepared, requests: renamed, wires };
 }
 

@@ -6,7 +6,7 @@
 import { pooledMap } from "@std/async";
 import { systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
-import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
+import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import { checkTakesTokenIds, findProtocol, PROTOCOLS } from "../backends/protocols.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { lengthsOf } from "./dataset_length.ts";
@@ -14,6 +14,7 @@ import { findDataset } from "./datasets.ts";
 import type { ProgressState } from "./live_progress.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import type { Load, Stop } from "./load.ts";
+import { type SharedWires, shareWires } from "./load_wires.ts";
 import type { Dataset, TokenCounter } from "./prompt.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
 import { proxyOver } from "./server_proxy.ts";
@@ -49,7 +50,7 @@ export interface Prepared {
   /** One for each prompt of the dataset, in its order. */
   readonly requests: readonly GenerationRequest[];
   /** The same requests encoded, in the same order. */
-  readonly wires: readonly WireRequest[];
+  readonly wires: SharedWires;
 }
 
 /** Loading that takes no longer shows no progress line. */
@@ -107,11 +108,13 @@ export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Pre
     const requests = protocol.prepare === undefined
       ? encoded
       : await prepareAll(encoded, (request) => protocol.prepare!(request, target, ask));
-    const wires = requests.map((request, i) =>
-      asUserError(
-        () => protocol.buildRequest(request, target),
-        ` (prompt ${dataset.prompts[i]!.id})`,
-      )
+    const wires = shareWires(
+      requests.values().map((request, i) =>
+        asUserError(
+          () => protocol.buildRequest(request, target),
+          ` (prompt ${dataset.prompts[i]!.id})`,
+        )
+      ),
     );
     return { protocol, target, dataset, counter, patience, model, requests, wires };
   });

@@ -10,6 +10,7 @@ import { decodeExchange } from "../../backends/decode.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../../backends/protocol.ts";
 import type { Exchange } from "../../backends/transport.ts";
 import { openThreads } from "../../workloads/load_threads.ts";
+import { shareWires } from "../../workloads/load_wires.ts";
 
 /** Receipt minus departure, in ms; null where nothing was kept. */
 export interface ErrorMs {
@@ -176,7 +177,7 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
     transportOptions: {},
     protocol: protocol.name,
     target: bench.target,
-    wires: [warm.wire, measured.wire],
+    wires: shareWires([warm.wire, measured.wire]),
     scheduled: rate !== undefined,
   });
   const idle = new AbortController().signal;

@@ -1,0 +1,127 @@
+/**
+ * Encoded requests that all threads of a run share. As objects they would be copied into every thread,
+ * and each small body is memory of its own.
+ *
+ * @module
+ */
+import type { WireRequest } from "../backends/protocol.ts";
+
+/** Everything of a request besides its body. */
+type WireHead = Omit<WireRequest, "body">;
+
+/** What a thread is sent: its large parts are shared and not copied. */
+export interface SharedWires {
+  /** Those that occur, mostly one. */
+  readonly heads: readonly WireHead[];
+  /** Bodies one behind the other. */
+  readonly chunks: readonly SharedArrayBuffer[];
+  /** {@linkcode FIELDS} numbers for each request. */
+  readonly places: SharedArrayBuffer;
+}
+
+/** Head, chunk, and where in the chunk the body begins and ends. */
+const FIELDS = 4;
+/** Chunk of a request without a body. */
+const NO_BODY = 2 ** 32 - 1;
+const FIRST_CHUNK_BYTES: number = 2 ** 16;
+const MOST_CHUNK_BYTES: number = 2 ** 24;
+
+/** Puts requests where all threads can read them; they are taken one by one and need not exist at once. */
+export function shareWires(wires: Iterable<WireRequest>): SharedWires {
+  const heads: WireHead[] = [];
+  const chunks: SharedArrayBuffer[] = [];
+  const places: number[] = [];
+  let chunk = new Uint8Array(new SharedArrayBuffer(0));
+  let used = 0;
+  for (const { body, ...head } of wires) {
+    const last = heads.at(-1);
+    if (last === undefined || !isSame(last, head)) heads.push(head);
+    if (body === undefined) {
+      places.push(heads.length - 1, NO_BODY, 0, 0);
+      continue;
+    }
+    if (chunks.length === 0 || used + body.length > chunk.length) {
+      const bytes = Math.min(MOST_CHUNK_BYTES, Math.max(FIRST_CHUNK_BYTES, 2 * chunk.length));
+      chunk = new Uint8Array(new SharedArrayBuffer(Math.max(bytes, body.length)));
+      chunks.push(chunk.buffer);
+      used = 0;
+    }
+    chunk.set(body, used);
+    places.push(heads.length - 1, chunks.length - 1, used, used += body.length);
+  }
+  const memory = new SharedArrayBuffer(4 * places.length);
+  new Uint32Array(memory).set(places);
+  return { heads, chunks, places: memory };
+}
+
+/** Shared requests by their position. */
+export class WirePool {
+  readonly #heads: readonly WireHead[];
+  readonly #chunks: readonly Uint8Array[];
+  readonly #places: Uint32Array;
+  /** Requests that were made ahead of their turn, by position. */
+  readonly #ahead = new Map<number, WireRequest>();
+
+  constructor({ heads, chunks, places }: SharedWires) {
+    this.#heads = heads;
+    this.#chunks = chunks.map((chunk) => new Uint8Array(chunk));
+    this.#places = new Uint32Array(places);
+  }
+
+  get length(): number {
+    return this.#places.length / FIELDS;
+  }
+
+  /** The request at a position, with a body of its own. @throws {RangeError} where there is none. */
+  at(position: number): WireRequest {
+    const ahead = this.#ahead.get(position);
+    if (ahead !== undefined) {
+      this.#ahead.delete(position);
+      return ahead;
+    }
+    const at = position * FIELDS;
+    const head = this.#heads[this.#places[at]!];
+    if (head === undefined) {
+      throw new RangeError(`Cannot take request ${position} of ${this.length}`);
+    }
+    const chunk = this.#places[at + 1]!;
+    if (chunk === NO_BODY) return head;
+    const body = this.#chunks[chunk]!.slice(this.#places[at + 2]!, this.#places[at + 3]!);
+    return { ...head, body: body as Uint8Array<ArrayBuffer> };
+  }
+
+  /**
+   * Makes some requests ahead, from a position on and around the end: {@linkcode at} gives them out, each
+   * once. Those of an earlier call are forgotten.
+   */
+  makeAhead(from: number, count: number): readonly WireRequest[] {
+    this.#ahead.clear();
+    const { length } = this;
+    const made = Array.from(
+      { length: Math.min(count, length) },
+      (_, i) => this.at((from + i) % length),
+    );
+    made.forEach((wire, i) => this.#ahead.set((from + i) % length, wire));
+    return made;
+  }
+
+  /** The first request of each kind: what a transport can get ready for all of them. */
+  kinds(): readonly WireRequest[] {
+    const found: WireRequest[] = [];
+    for (let position = 0; position < this.length; position++) {
+      if (this.#places[position * FIELDS] === found.length) found.push(this.at(position));
+    }
+    return found;
+  }
+}
+
+function isSame(one: WireHead, other: WireHead): boolean {
+  if (one.method !== other.method || one.url !== other.url) return false;
+  if (one.headers === other.headers) return true;
+  const names = Object.keys(other.headers);
+  // Transports may write them in their order.
+  return names.length === Object.keys(one.headers).length &&
+    Object.keys(one.headers).every((name, i) =>
+      name === names[i] && one.headers[name] === other.headers[name]
+    );
+}
