@@ -150,6 +150,10 @@ Deno.test("@std/cli unicodeWidth counts columns", () => {
     ["日本", 4],
     ["━─…", 3],
     ["µs ≥ τ", 6],
+    ["한글", 4],
+    ["ｆull（", 7],
+    ["😀!", 3],
+    ["a\u200db", 2],
   ];
   for (const [text, columns] of cases) assertEquals(unicodeWidth(text), columns, text);
 });
@@ -181,6 +185,9 @@ Deno.test("@std/csv parse reads what stringify writes", () => {
   assertEquals(parse("\ufeffa,b"), [["a", "b"]], "nor is the mark a letter");
   assertThrows(() => parse('a"b,c\n'), SyntaxError);
   assertThrows(() => parse('"a'), SyntaxError);
+  assertThrows(() => parse('"a"b'), SyntaxError);
+  assertEquals(parse('a,\r\n"",b\n,'), [["a", ""], ["", "b"], ["", ""]], "empty values");
+  assertEquals(parse('""""\nx,"a,\r\n"'), [['"'], ["x", "a,\r\n"]]);
 });
 
 Deno.test("@std/async delay resolves after its time", async () => {
