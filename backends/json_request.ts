@@ -40,10 +40,16 @@ export function serverRoot(baseUrl: string, path: string): string {
  * elsewhere (`…/deployments/x/chat/completions`). The target's query follows.
  */
 export function callUrl(target: Target, path: string): string {
+  if (lastCall?.target === target && lastCall.path === path) return lastCall.url;
   const { query } = target;
-  const url = plainCallUrl(target, path);
-  return query === undefined ? url : `${url}${url.includes("?") ? "&" : "?"}${query}`;
+  const plain = plainCallUrl(target, path);
+  const url = query === undefined ? plain : `${plain}${plain.includes("?") ? "&" : "?"}${query}`;
+  lastCall = { target, path, url };
+  return url;
 }
+
+/** Thousands of requests go to one address. */
+let lastCall: { readonly target: Target; readonly path: string; readonly url: string } | undefined;
 
 function plainCallUrl(target: Target, path: string): string {
   const call = target.endpoint ?? path;
@@ -112,12 +118,23 @@ export function postJson(
   body: Readonly<Record<string, unknown>>,
   { target, request }: { readonly target: Target; readonly request: GenerationRequest },
 ): WireRequest {
+  const { ownFields, extraBody } = request;
+  const fields = ownFields === undefined ? body : { ...body, ...ownFields };
+  if (lastHeaders?.target !== target) {
+    const headers = requestHeaders(target, { "content-type": "application/json" });
+    lastHeaders = { target, headers };
+  }
   return {
     method: "POST",
     url,
-    headers: requestHeaders(target, { "content-type": "application/json" }),
+    headers: lastHeaders.headers,
     body: ENCODER.encode(
-      JSON.stringify(mergeBody({ ...body, ...request.ownFields }, request.extraBody)),
+      JSON.stringify(extraBody === undefined ? fields : mergeBody(fields, extraBody)),
     ),
   };
 }
+
+/** The same for all requests to a target. */
+let lastHeaders:
+  | { readonly target: Target; readonly headers: WireRequest["headers"] }
+  | undefined;

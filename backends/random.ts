@@ -38,19 +38,31 @@ export function createRandom(seed: number, label: string): Random {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new RangeError(`Cannot use seed ${seed}: give an integer from 0 to ${2 ** 53 - 1}`);
   }
-  let [a, b, c, d] = initialState(`${seed}:${label}`);
-  function uint32(): number {
-    const scrambled = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0;
-    const shifted = b << 9;
-    c ^= a;
-    d ^= b;
-    b ^= c;
-    a ^= d;
-    c ^= shifted;
-    d = rotateLeft(d, 11);
-    return scrambled;
+  return new Xoshiro(initialState(`${seed}:${label}`));
+}
+
+class Xoshiro implements Random {
+  readonly #state: Int32Array;
+
+  constructor(state: Int32Array) {
+    this.#state = state;
   }
-  return { uint32, next: () => toDouble(uint32(), uint32()) };
+
+  uint32(): number {
+    const state = this.#state;
+    const b = state[1]!;
+    const c = state[2]! ^ state[0]!;
+    const d = state[3]! ^ b;
+    state[1] = b ^ c;
+    state[0]! ^= d;
+    state[2] = c ^ (b << 9);
+    state[3] = rotateLeft(d, 11);
+    return Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0;
+  }
+
+  next(): number {
+    return toDouble(this.uint32(), this.uint32());
+  }
 }
 
 /** Joins two 32-bit draws to a double in [0, 1): 27 bits of the first, 26 of the second. */
@@ -76,11 +88,15 @@ export function uniformInteger(random: Random, bounds: { low: number; high: numb
       `Cannot draw an integer from ${low} to ${high}: give low ≤ high, integers`,
     );
   }
-  // Draws in the last, incomplete block are rejected: a plain remainder would favor small values.
-  const limit = 2 ** 32 - 2 ** 32 % count;
+  return low + integerBelow(random, count);
+}
+
+/** Uniform integer in [0, count), for a `count` that is known to be an integer from 1 to 2³². */
+export function integerBelow(random: Random, count: number): number {
   let draw = random.uint32();
-  while (draw >= limit) draw = random.uint32();
-  return low + draw % count;
+  // Draws in the last, incomplete block are rejected: a plain remainder would favor small values.
+  while (draw >= 2 ** 32 - count && draw >= 2 ** 32 - 2 ** 32 % count) draw = random.uint32();
+  return draw % count;
 }
 
 /** Exponential with the given mean: the gaps of a Poisson process. Never negative, 0 possible. */
@@ -148,7 +164,7 @@ function rotateLeft(word: number, bits: number): number {
  * 128 bits from a text: two independent 32-bit hashes, each stretched to two words, so that
  * neighboring seeds and labels that differ in one letter share nothing.
  */
-function initialState(text: string): [number, number, number, number] {
+function initialState(text: string): Int32Array {
   let first = 0x811c9dc5;
   let second = 0x9e3779b9;
   for (let i = 0; i < text.length; i++) {
@@ -156,13 +172,13 @@ function initialState(text: string): [number, number, number, number] {
     first = Math.imul(first ^ unit, 0x01000193);
     second = rotateLeft(Math.imul(second ^ unit, 0x85ebca6b), 13);
   }
-  return [
+  return Int32Array.of(
     scramble(first),
     scramble(second ^ 0x6a09e667),
     scramble(first ^ rotateLeft(second, 16)),
     // An all-zero state would never change; a set bit rules it out.
     scramble(second + 0x3c6ef372) | 1,
-  ];
+  );
 }
 
 /** The finishing step of MurmurHash3: each input bit moves about half of the output bits. */

@@ -8,8 +8,7 @@
  * @module
  */
 import { nextTurn } from "../backends/clock.ts";
-import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
-import { countDuplicates } from "./dataset_duplicates.ts";
+import { createRandom, integerBelow, type Random, uniformInteger } from "../backends/random.ts";
 import { readExtra } from "./dataset_extra.ts";
 import {
   formatLengthSpec,
@@ -114,7 +113,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
       (salt === "" ? "" : `, salt ${salt}`),
     read: count,
     skipped: {},
-    duplicates: countDuplicates(prompts),
+    duplicates: count - seen.size,
   };
 
   function promptOf(body: Body, index: number): Prompt {
@@ -235,14 +234,16 @@ function compose({ random, openings, tokens, counter, vocabulary }: Composing): 
   let text = opening;
   let left = tokens - counter.count(text);
   for (let attempt = 0; attempt < 200; attempt++) {
+    // Joined at the end: each word added to the text would be an object.
+    const parts = text === "" ? [] : [text];
     while (true) {
       const affordable = left >= maxCost ? words.length : countAffordable(words, left);
       if (affordable === 0) break;
-      const pick = uniformInteger(random, { low: 0, high: affordable - 1 });
-      const { word, cost } = words[pick] as Vocabulary["words"][number];
-      text += text === "" ? word : ` ${word}`;
+      const { word, cost } = words[integerBelow(random, affordable)]!;
+      parts.push(word);
       left -= cost;
     }
+    text = parts.join(" ");
     left = tokens - counter.count(text);
     if (left === 0) return text;
     if (left < 0) text = opening + shortened(text.slice(opening.length), tokens / (tokens - left));
@@ -273,14 +274,14 @@ function countAffordable(words: Vocabulary["words"], left: number): number {
 function codeOf(random: Random): string {
   let code = "";
   for (let i = 0; i < 8; i++) {
-    code += String.fromCharCode(97 + uniformInteger(random, { low: 0, high: 25 }));
+    code += String.fromCharCode(97 + integerBelow(random, 26));
   }
   return code;
 }
 
 /** A letter that seldom becomes one token with the word before it. */
 function letterOf(random: Random): string {
-  return "qxzjvk"[uniformInteger(random, { low: 0, high: 5 })] as string;
+  return "qxzjvk"[integerBelow(random, 6)]!;
 }
 
 const WORDS: readonly string[] = words.join(" ").split(" ");

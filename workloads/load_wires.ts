@@ -12,14 +12,14 @@ type WireHead = Omit<WireRequest, "body">;
 /** What a thread is sent: its large parts are shared and not copied. */
 export interface SharedWires {
   /** Those that occur, mostly one. */
-  readonly heads: readonly WireHead[];
+  readonly heads: readonly Omit<WireRequest, "body">[];
   /** Bodies one behind the other. */
   readonly chunks: readonly SharedArrayBuffer[];
-  /** {@linkcode FIELDS} numbers for each request. */
+  /** Four numbers of 32 bits for each request: its head, its chunk, and where its body begins and ends. */
   readonly places: SharedArrayBuffer;
 }
 
-/** Head, chunk, and where in the chunk the body begins and ends. */
+/** Numbers for each request. */
 const FIELDS = 4;
 /** Chunk of a request without a body. */
 const NO_BODY = 2 ** 32 - 1;

@@ -60,6 +60,7 @@ export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from 
 export type { Alignment } from "./record_merge.ts";
 export { planBench } from "./run_bench.ts";
 export { measure } from "./run_measure.ts";
+export type { SharedWires } from "./load_wires.ts";
 export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export { shown } from "./secret.ts";
 export { estimateCounter, loadTokenizer } from "./tokenizer.ts";
