@@ -34,6 +34,9 @@ const WORD_COPY_BYTES = 512;
 /** No block. */
 const NONE = -1;
 
+/** For stamps that are given as numbers. */
+const given = new Float64Array(2);
+
 /** What was collected of one body; the arrays are exactly as long as what they hold. */
 export interface CollectedBody {
   /** The bytes, without transfer coding. */
@@ -72,7 +75,7 @@ class Segment {
   readonly times: Float64Array<ArrayBuffer>;
   readonly ends: Uint32Array<ArrayBuffer>;
   readonly widths: Float32Array<ArrayBuffer>;
-  readonly #words: DataView<ArrayBuffer>;
+  readonly words: DataView<ArrayBuffer>;
 
   constructor(byteLength: number) {
     const buffer = new ArrayBuffer(byteLength);
@@ -80,7 +83,7 @@ class Segment {
     this.times = new Float64Array(buffer);
     this.ends = new Uint32Array(buffer);
     this.widths = new Float32Array(buffer);
-    this.#words = new DataView(buffer);
+    this.words = new DataView(buffer);
   }
 
   /** Gives the memory back at once, not when the collector looks. */
@@ -98,16 +101,23 @@ class Segment {
         bytes.set(to - from === source.length ? source : source.subarray(from, to), at);
         return;
       }
-      const words = this.#words;
-      const read = lastWords ??= new DataView(source.buffer, source.byteOffset, source.byteLength);
-      for (; from + 16 <= to; at += 16, from += 16) {
-        words.setUint32(at, read.getUint32(from));
-        words.setUint32(at + 4, read.getUint32(from + 4));
-        words.setUint32(at + 8, read.getUint32(from + 8));
-        words.setUint32(at + 12, read.getUint32(from + 12));
-      }
+      lastWords ??= new DataView(source.buffer, source.byteOffset, source.byteLength);
+      const wide = (to - from) & ~15;
+      copyWords(this.words, at, lastWords, from, wide);
+      at += wide;
+      from += wide;
     }
     for (; from < to; at++, from++) bytes[at] = source[from]!;
+  }
+}
+
+/** Copies a multiple of sixteen bytes. */
+function copyWords(target: DataView, at: number, source: DataView, from: number, bytes: number) {
+  for (const end = from + bytes; from < end; at += 16, from += 16) {
+    target.setUint32(at, source.getUint32(from, true), true);
+    target.setUint32(at + 4, source.getUint32(from + 4, true), true);
+    target.setUint32(at + 8, source.getUint32(from + 8, true), true);
+    target.setUint32(at + 12, source.getUint32(from + 12, true), true);
   }
 }
 
@@ -227,14 +237,21 @@ export class BodyLog implements BodySink {
    * the same read at most that much earlier. Without bytes, nothing.
    */
   stamp(atMs: number, widthMs: number = NaN): void {
+    given[0] = atMs;
+    given[1] = widthMs;
+    this.stampRead(given);
+  }
+
+  /** The same with the two numbers in an array, where they are no objects. */
+  stampRead(stamp: Float64Array): void {
     if (this.bytes === this.#stampedBytes) return;
     const slot = this.reads % BLOCK_STAMPS;
     if (slot === 0) this.#growStamps();
     const { times, ends, widths } = this.#stampBlocks.segment(this.#lastStamps);
     const offset = this.#stampBlocks.offset(this.#lastStamps);
-    times[offset / 8 + slot] = atMs;
+    times[offset / 8 + slot] = stamp[0]!;
     ends[offset / 4 + BLOCK_STAMPS * 2 + slot] = this.bytes;
-    widths[offset / 4 + BLOCK_STAMPS * 3 + slot] = widthMs;
+    widths[offset / 4 + BLOCK_STAMPS * 3 + slot] = stamp[1]!;
     this.reads++;
     this.#stampedBytes = this.bytes;
   }
@@ -280,16 +297,18 @@ export class BodyLog implements BodySink {
 
   /** @param leaving the chunks are not needed any more. */
   #copyTo(copy: Uint8Array, start: number, leaving: boolean): void {
+    const words = new DataView(copy.buffer, copy.byteOffset, copy.byteLength);
     let blockStart = 0;
     for (let block = this.#firstBlock; block !== NONE; block = this.#blocks.next(block)) {
       const from = Math.max(start, blockStart);
       const to = Math.min(this.bytes, blockStart + BLOCK_BYTES);
       if (from < to) {
-        const { bytes } = this.#blocks.segment(block);
+        const segment = this.#blocks.segment(block);
+        const { bytes } = segment;
         const shift = this.#blocks.offset(block) - blockStart;
-        if (to - from <= LOOP_COPY_BYTES) {
-          for (let at = from; at < to; at++) copy[at - start] = bytes[at + shift]!;
-        } else copy.set(bytes.subarray(from + shift, to + shift), from - start);
+        const wide = (to - from) & ~15;
+        copyWords(words, from - start, segment.words, from + shift, wide);
+        for (let at = from + wide; at < to; at++) copy[at - start] = bytes[at + shift]!;
       }
       blockStart += BLOCK_BYTES;
     }

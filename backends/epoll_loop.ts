@@ -126,7 +126,7 @@ export class EpollLoop implements Clock {
   readonly #addresses = new Map<string, readonly Address[]>();
   #closing: Watcher[] = [];
   #later: (() => void)[] = [];
-  #sleepers: Sleeper[] = [];
+  readonly #sleepers: Sleeper[] = [];
   #turns: (() => void)[] = [];
   /** No sleeper is due before this; earlier than the first one where a sleeper was aborted. */
   #dueMs = Infinity;
@@ -174,7 +174,8 @@ export class EpollLoop implements Clock {
     if (atMs <= this.now() || signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = () => {
-        this.#sleepers = this.#sleepers.filter((one) => one !== sleeper);
+        const at = this.#sleepers.indexOf(sleeper);
+        if (at >= 0) this.#sleepers.splice(at, 1);
         signal?.removeEventListener("abort", wake);
         resolve();
       };
@@ -394,8 +395,15 @@ export class EpollLoop implements Clock {
     if (this.#dueMs === Infinity) return false;
     const nowMs = this.now();
     if (nowMs < this.#dueMs) return false;
-    for (const { wake } of this.#sleepers.filter(({ atMs }) => atMs <= nowMs)) wake();
-    this.#dueMs = this.#sleepers.reduce((least, { atMs }) => Math.min(least, atMs), Infinity);
+    let dueMs = Infinity;
+    for (let i = 0; i < this.#sleepers.length;) {
+      const { atMs, wake } = this.#sleepers[i]!;
+      if (atMs > nowMs) {
+        dueMs = Math.min(dueMs, atMs);
+        i++;
+      } else wake(); // Which takes it out.
+    }
+    this.#dueMs = dueMs;
     return true;
   }
 
@@ -483,7 +491,7 @@ class EpollSocket implements Socket {
     if (count > 0) {
       this.#more = count === READ_BYTES;
       if (!this.#more) this.#emptyMs = reader.emptyMs;
-      return this.#events.onBytes(buffer, count, reader.arrivedMs, reader.widthMs) !== false;
+      return this.#events.onBytes(buffer, count, reader) !== false;
     }
     if (count === 0) this.#events.onEnd();
     else {

@@ -14,6 +14,7 @@ import {
   SO_TIMESTAMPNS,
   STREAM_FLAGS,
 } from "./epoll_libc.ts";
+import type { ReadStamp } from "./socket_events.ts";
 import { KERNEL_STAMP_WIDTH_MS } from "./transport.ts";
 
 // Offsets in the memory that the kernel reads and writes; 64 bits, little endian.
@@ -41,13 +42,16 @@ const TRIES = 5;
 /** A stamp further off than this does not belong to the read: the time of day was set. */
 const TOLERANCE_MS = 0.05;
 
-export class StampedReader {
-  /** When the last byte of the last read was received, on the given clock. */
-  arrivedMs = 0;
-  /** How much earlier what was read last may have come; see `SocketEvents.onBytes`. */
-  widthMs = NaN;
-  /** A time at which the socket was empty, unless the last read filled the buffer. */
-  emptyMs = 0;
+/** Positions of times: as fields of an object, each would be a new number per read. */
+const ARRIVED = 0;
+const WIDTH = 1;
+const EMPTY = 2;
+const NOT_BEFORE = 3;
+const KNOWN_EMPTY = 4;
+const TIMES = 5;
+
+export class StampedReader implements ReadStamp {
+  readonly #times = new Float64Array(TIMES);
   /** Whether the kernel stamped it; otherwise it is the time of the read. */
   stamped = false;
   readonly #libc: Libc;
@@ -74,6 +78,21 @@ export class StampedReader {
   #olderTransitMs = 0;
   /** A recent reading of our clock: reading it costs as much as reading a socket. */
   #knownMs = -Infinity;
+
+  /** When the last byte of the last read was received, on the given clock. */
+  get arrivedMs(): number {
+    return this.#times[ARRIVED]!;
+  }
+
+  /** How much earlier what was read last may have come; see {@linkcode ReadStamp}. */
+  get widthMs(): number {
+    return this.#times[WIDTH]!;
+  }
+
+  /** A time at which the socket was empty, unless the last read filled the buffer. */
+  get emptyMs(): number {
+    return this.#times[EMPTY]!;
+  }
 
   /** @param buffer where every read goes to; must live as long as this. */
   constructor(libc: Libc, now: () => number, buffer: Uint8Array<ArrayBuffer>) {
@@ -106,10 +125,19 @@ export class StampedReader {
     emptyMs: number = notBeforeMs,
     lossy: boolean = false,
   ): number {
+    this.#times[NOT_BEFORE] = notBeforeMs;
+    this.#times[KNOWN_EMPTY] = emptyMs;
+    return this.#receive(fd, lossy);
+  }
+
+  #receive(fd: number, lossy: boolean): number {
     const words = this.#words;
     words[MSGHDR_CONTROL_LENGTH / 4] = CONTROL_BYTES;
     const count = this.#libc.symbols.recvmsg(fd, this.#message, 0);
     if (count <= 0) return count;
+    const times = this.#times;
+    const notBeforeMs = times[NOT_BEFORE]!;
+    const emptyMs = times[KNOWN_EMPTY]!;
     this.stamped = words[MSGHDR_CONTROL_LENGTH / 4] !== 0 &&
       words[CONTROL_TYPE / 4] === SO_TIMESTAMPNS;
     if (this.stamped) {
@@ -117,41 +145,41 @@ export class StampedReader {
       const atMs = seconds * 1000 + words[CONTROL_NANOSECONDS / 4]! / 1e6 + this.#shiftMs;
       if (atMs > this.#knownMs) this.#knownMs = this.#now();
       if (atMs <= this.#knownMs + TOLERANCE_MS && atMs >= notBeforeMs - TOLERANCE_MS) {
-        this.arrivedMs = this.emptyMs = Math.max(notBeforeMs, Math.min(atMs, this.#knownMs));
-        if (lossy && emptyMs - this.arrivedMs > KERNEL_STAMP_WIDTH_MS) {
+        const arrivedMs = Math.max(notBeforeMs, Math.min(atMs, this.#knownMs));
+        times[ARRIVED] = times[EMPTY] = arrivedMs;
+        if (lossy && emptyMs - arrivedMs > KERNEL_STAMP_WIDTH_MS) {
           // It had come, and was no use until a segment before it was sent again; or the kernel was
           // late with its own work. Which of them, nobody says.
           this.stamped = false;
-          this.arrivedMs = this.#now();
-          this.widthMs = this.arrivedMs - this.emptyMs + KERNEL_STAMP_WIDTH_MS;
+          times[ARRIVED] = this.#now();
+          times[WIDTH] = times[ARRIVED]! - arrivedMs + KERNEL_STAMP_WIDTH_MS;
           return count;
         }
-        const widthMs = this.arrivedMs - this.#lowMs(notBeforeMs, emptyMs) + KERNEL_STAMP_WIDTH_MS;
+        const transitMs = emptyMs - arrivedMs;
+        let lowMs = notBeforeMs;
+        if (transitMs > KERNEL_STAMP_WIDTH_MS) {
+          // Stamped, and not yet in the socket when that was found empty: where the kernel has no core
+          // for it, that takes as long as several tokens. Then only its stamps say what came when.
+          this.#transitMs = Math.max(this.#transitMs, transitMs);
+        } else {
+          // When what came before the stamped byte had not yet come.
+          lowMs = Math.min(arrivedMs, Math.max(notBeforeMs, emptyMs - this.#transit()));
+        }
+        const widthMs = arrivedMs - lowMs + KERNEL_STAMP_WIDTH_MS;
         // Where the buffer was filled the stamp may be that of bytes which are still to be read.
-        this.widthMs = count < this.#bufferBytes ? -widthMs : widthMs;
+        times[WIDTH] = count < this.#bufferBytes ? -widthMs : widthMs;
         return count;
       }
       this.stamped = false;
       this.compareClocks();
     }
     // Not the time of the read, during which more may have come.
-    this.emptyMs = Math.max(notBeforeMs, this.#knownMs);
-    this.arrivedMs = this.#now();
+    times[EMPTY] = Math.max(notBeforeMs, this.#knownMs);
+    const nowMs = this.#now();
+    times[ARRIVED] = nowMs;
     // What was on its way from the network to the socket when that was found empty came earlier.
-    this.widthMs = Math.max(0, this.arrivedMs - emptyMs) + this.#transit() + KERNEL_STAMP_WIDTH_MS;
+    times[WIDTH] = Math.max(0, nowMs - emptyMs) + this.#transit() + KERNEL_STAMP_WIDTH_MS;
     return count;
-  }
-
-  /** When what came before the stamped byte had not yet come. */
-  #lowMs(notBeforeMs: number, emptyMs: number): number {
-    const transitMs = emptyMs - this.arrivedMs;
-    if (transitMs > KERNEL_STAMP_WIDTH_MS) {
-      // Stamped, and not yet in the socket when that was found empty: where the kernel has no core
-      // for it, that takes as long as several tokens. Then only its stamps say what came when.
-      this.#transitMs = Math.max(this.#transitMs, transitMs);
-      return notBeforeMs;
-    }
-    return Math.min(this.arrivedMs, Math.max(notBeforeMs, emptyMs - this.#transit()));
   }
 
   /** The longest that something stamped was seen to take to its socket, of late. */

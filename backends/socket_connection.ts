@@ -13,6 +13,7 @@ import {
   type OpenSocket,
   type Origin,
   READ_BYTES,
+  type ReadStamp,
   type Socket,
   type SocketEvents,
 } from "./socket_events.ts";
@@ -21,11 +22,19 @@ import { LONGEST_WAKE_UP_MS } from "./wake_up.ts";
 
 const CR = 13;
 
+/** Stamp of the read that is being handled. */
+const read = new Float64Array(2);
+
 /** The reads of one socket: what one has no room for comes with the next. */
 export class FullReads {
   /** First and latest of those in a row that were full. */
   #firstMs = NaN;
   #latestMs = NaN;
+
+  /** The last read was full. Where neither it nor this one is, `restOf` need not be called. */
+  get any(): boolean {
+    return !Number.isNaN(this.#firstMs);
+  }
 
   /** To be called for each read; the stamp of the one whose rest it takes, `undefined` = none. */
   restOf(atMs: number, count: number): number | undefined {
@@ -123,9 +132,11 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     if (this.#exchange !== undefined) this.#exchange.departedMs = atMs;
   }
 
-  onBytes(buffer: Uint8Array, count: number, arrivedMs?: number, knownMs?: number): boolean {
-    const stampMs = arrivedMs ?? this.#host.clock.now();
-    const widthMs = knownMs ?? this.#socket.readWidthMs?.(stampMs) ?? NaN;
+  onBytes(buffer: Uint8Array, count: number, stamp?: ReadStamp): boolean {
+    const stampMs = stamp === undefined ? this.#host.clock.now() : stamp.arrivedMs;
+    const widthMs = stamp === undefined
+      ? this.#socket.readWidthMs?.(stampMs) ?? NaN
+      : stamp.widthMs;
     // Where the kernel stamped this read and not the one before, this one may seem to be earlier.
     const atMs = this.#latestMs = Math.max(this.#latestMs, stampMs);
     const exchange = this.#exchange;
@@ -142,9 +153,14 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     const bodyStart = log.bytes;
     const used = parser.push(buffer, 0, count);
     const exact = atMs === stampMs && endsWithBody(buffer, parser.bodyEnd, count);
-    if (this.#fullReads.restOf(atMs, count) !== undefined && log.reads > 0) {
+    const full = this.#fullReads.any || count === READ_BYTES;
+    if (full && this.#fullReads.restOf(atMs, count) !== undefined && log.reads > 0) {
       log.prolong(atMs, exact && widthMs < 0);
-    } else log.stamp(atMs, exact ? widthMs : Math.abs(widthMs) + (atMs - stampMs));
+    } else {
+      read[0] = atMs;
+      read[1] = exact ? widthMs : Math.abs(widthMs) + (atMs - stampMs);
+      log.stampRead(read);
+    }
     if (exchange.firstByteMs === undefined && parser.headDone) exchange.firstByteMs = atMs;
     if (exchange.onRead !== undefined && log.bytes > bodyStart) {
       exchange.onRead(atMs, log.copyFrom(bodyStart));

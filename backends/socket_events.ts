@@ -34,6 +34,18 @@ export interface Socket {
   readWidthMs?(atMs: number): number;
 }
 
+/** When the bytes of a read came. */
+export interface ReadStamp {
+  /** When they had arrived, on the host's clock. */
+  readonly arrivedMs: number;
+  /**
+   * How much earlier they may have come: the socket was known to be empty then. Negative = the kernel
+   * stamped the last byte, which came at `arrivedMs`; what is before it came at most that much earlier.
+   * NaN = unknown.
+   */
+  readonly widthMs: number;
+}
+
 /** Called by a socket, always after the function that opened it has returned. */
 export interface SocketEvents {
   /** Connected, and the TLS handshake is over where there is one. */
@@ -41,18 +53,10 @@ export interface SocketEvents {
   /**
    * The first `count` bytes of `buffer` were read; the next read overwrites them.
    *
-   * @param arrivedMs when they had arrived, on the host's clock; otherwise the receiver reads it.
-   * @param widthMs how much earlier they may have come: the socket was known to be empty then.
-   * Negative = the kernel stamped the last byte, which came at `arrivedMs`; what is before it came at
-   * most that much earlier. NaN or absent = unknown.
+   * @param stamp when they had arrived; without it, the receiver reads the clock. Valid during the call.
    * @returns false where nobody can have waited for these bytes: they resolved no promise.
    */
-  onBytes(
-    buffer: Uint8Array,
-    count: number,
-    arrivedMs?: number,
-    widthMs?: number,
-  ): boolean | void;
+  onBytes(buffer: Uint8Array, count: number, stamp?: ReadStamp): boolean | void;
   /** The kernel had all that was written at `atMs` at the latest; may be called inside `write`. */
   onDeparted?(atMs: number): void;
   onEnd(): void;

@@ -222,7 +222,8 @@ function reading(kernel: FakeKernel, loop: EpollLoop, count: number) {
     return loop.openSocket(
       ORIGIN,
       recording([], `${i}`, {
-        onBytes: (_buffer, _count, atMs, widthMs) => void reads[i]!.push([atMs!, widthMs!]),
+        onBytes: (_buffer, _count, stamp) =>
+          void reads[i]!.push([stamp!.arrivedMs, stamp!.widthMs]),
         onDeparted: (atMs) => void departures.push(atMs),
       }),
     );

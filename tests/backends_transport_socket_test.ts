@@ -74,7 +74,8 @@ Deno.test("socket uses the stamps of the kernel, and never lets them run backwar
     const read = (text: string, atMs: number, arrivedMs?: number, widthMs?: number) => {
       nowMs = atMs;
       const bytes = new TextEncoder().encode(text);
-      events.onBytes(bytes, bytes.length, arrivedMs, widthMs);
+      const stamp = arrivedMs === undefined ? undefined : { arrivedMs, widthMs: widthMs ?? NaN };
+      events.onBytes(bytes, bytes.length, stamp);
     };
     queueMicrotask(() => events.onConnected());
     return {
@@ -121,7 +122,7 @@ Deno.test("socket: what a full buffer left behind is of the same read, as wide a
     const transport = new SocketTransport({ clock }, (_origin, events) => {
       const read = (text: string, atMs: number, widthMs: number) => {
         const bytes = new TextEncoder().encode(text);
-        events.onBytes(bytes, bytes.length, atMs, widthMs);
+        events.onBytes(bytes, bytes.length, { arrivedMs: atMs, widthMs });
       };
       queueMicrotask(() => events.onConnected());
       return {
@@ -149,7 +150,7 @@ async function widthsOf(head: string, reads: readonly (readonly [string, number]
   const transport = new SocketTransport({ clock }, (_origin, events) => {
     const read = (text: string, widthMs?: number) => {
       const bytes = new TextEncoder().encode(text);
-      events.onBytes(bytes, bytes.length, 1000, widthMs);
+      events.onBytes(bytes, bytes.length, { arrivedMs: 1000, widthMs: widthMs ?? NaN });
     };
     queueMicrotask(() => events.onConnected());
     return {
