@@ -6,17 +6,9 @@
  */
 import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
 import { systemClock } from "./clock.ts";
-import {
-  EFD_FLAGS,
-  errno,
-  errorName,
-  growDescriptorTable,
-  openLibc,
-  openWakeLibc,
-  type WakeLibc,
-} from "./epoll_libc.ts";
+import { openLibc } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
-import { connectionFailure } from "./exchange.ts";
+import { LoopWaker } from "./epoll_wake.ts";
 import { startWorker, type WorkerListener, workerScope } from "./worker.ts";
 
 interface ThreadStart<Setup> {
@@ -27,8 +19,7 @@ interface ThreadStart<Setup> {
 
 /** The thread, seen from the one that started it. */
 export class EpollThread<Setup, To, From> {
-  readonly #libc: WakeLibc;
-  readonly #wakeFd: number;
+  readonly #waker: LoopWaker;
   readonly #worker: Worker;
   readonly #port: MessagePort;
 
@@ -39,40 +30,31 @@ export class EpollThread<Setup, To, From> {
    * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
    */
   constructor(path: string, setup: Setup, on: WorkerListener<From>) {
-    this.#libc = openWakeLibc();
-    this.#wakeFd = this.#libc.symbols.eventfd(0, EFD_FLAGS);
-    if (this.#wakeFd < 0) {
-      const cause = connectionFailure(errorName(errno(this.#libc)));
-      this.#libc.close();
-      throw new TypeError(`Cannot open --transport epoll: ${cause}`);
-    }
-    growDescriptorTable(this.#libc, this.#wakeFd);
+    this.#waker = new LoopWaker();
     const channel = new MessageChannel();
     this.#port = channel.port1;
     try {
       this.#worker = startWorker(path, on);
     } catch (error) {
       this.#port.close();
-      this.#libc.symbols.close(this.#wakeFd);
-      this.#libc.close();
+      this.#waker.close();
       throw error;
     }
-    const start: ThreadStart<Setup> = { port: channel.port2, wakeFd: this.#wakeFd, setup };
+    const start: ThreadStart<Setup> = { port: channel.port2, wakeFd: this.#waker.fd, setup };
     this.#worker.postMessage(start, [channel.port2]);
   }
 
   /** Sends a message and interrupts the loop's waiting. */
   post(message: To, transfer: Transferable[] = []): void {
     this.#port.postMessage(message, transfer);
-    this.#libc.symbols.write(this.#wakeFd, BigUint64Array.of(1n), 8n);
+    this.#waker.wake();
   }
 
   /** Ends the thread, once its loop is over. */
   close(): void {
     this.#worker.terminate();
     this.#port.close();
-    this.#libc.symbols.close(this.#wakeFd);
-    this.#libc.close();
+    this.#waker.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Load } from "../workloads/load.ts";
-import { streamsBeside, tooShort } from "../workloads/witness_choice.ts";
+import { streamsBeside, tooShort, witnessPace } from "../workloads/witness_choice.ts";
 import { originBetween } from "../workloads/witness_engine.ts";
 
 const users = (count: number): Load => ({
@@ -34,4 +34,18 @@ Deno.test("witness: the time of day decides between two clocks unless their answ
   assertEquals(originBetween(99.9, 100.1, 100.02), 100.02);
   assertEquals(originBetween(99.9, 100.1, 100.11), 100.11);
   assertEquals(originBetween(99, 101, 350), 100);
+});
+
+Deno.test("witness: its streams are as slow as enough ticks allow, but where they give the brackets", () => {
+  const pace = (transport: string, itlMs: number, streamMs: number) =>
+    witnessPace({ transport, itlMs, streamMs });
+  // Two streams beside 14 s of load: 300 ticks, 100 departures.
+  assertEquals(pace("epoll", 20, 28_000), { itlMs: 93.3, outputTokens: 3 });
+  assertEquals(pace("socket", 20, 28_000), pace("epoll", 20, 28_000));
+  // No faster than the load, no slower than ten tokens a second.
+  assertEquals(pace("grpc-socket", 50, 2_000).itlMs, 50);
+  assertEquals(pace("epoll", 20, 1e6).itlMs, 100);
+  for (const transport of ["fetch", "grpc", "auto"]) {
+    assertEquals(pace(transport, 20, 28_000), { itlMs: 20, outputTokens: 8 });
+  }
 });

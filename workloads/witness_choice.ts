@@ -12,6 +12,7 @@ import {
   startWitnessEngine,
   witnessDenied,
   type WitnessEngine,
+  type WitnessOptions,
   type WitnessPace,
 } from "./witness_engine.ts";
 import { type NoWitness, watchWitness, type WitnessWatch } from "./witness_watch.ts";
@@ -45,6 +46,12 @@ const LEAST_MS = 1000;
 const LEAST_STREAMS = 2;
 const SHARE_OF_STREAMS = 0.005;
 
+/** In a load: three times as many as a p99 needs, and as many as that. */
+const ENOUGH_TICKS = 300;
+const ENOUGH_DEPARTURES = 100;
+/** Short answers: departures matter as well. */
+const OUTPUT_TOKENS = 8;
+
 /** Starts the engine if a load needs it, without waiting for it. */
 export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
   const pace = paceOf(need.checked);
@@ -55,7 +62,19 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
   const starting = absent.some((reason) => reason === undefined)
     ? start({
       protocol: findProtocol(plan.protocol),
-      itlMs: roundTenth(clamp(pace.itlMs || DEFAULT_ITL_MS, LEAST_ITL_MS, MOST_ITL_MS)),
+      pace: witnessPace({
+        transport: plan.transport,
+        itlMs: pace.itlMs || DEFAULT_ITL_MS,
+        // Of the load where it has the least time.
+        streamMs: Math.min(
+          ...plan.loads.map((load, i) =>
+            absent[i] === undefined
+              ? sendingMs(load, plan.stops[i] ?? {}, answerMs) *
+                streamsBeside(inFlight(load, answerMs))
+              : Infinity
+          ),
+        ),
+      }),
       stream: plan.stream,
       tls: /^(https|grpcs):/i.test(plan.url),
     })
@@ -88,13 +107,44 @@ export function streamsBeside(inFlight: number): number {
 
 /** Why a load is too short for one, in a sentence without a period. */
 export function tooShort(load: Load, stop: Stop, answerMs: number): string | undefined {
-  const { requests = Infinity, durationMs = Infinity } = stop;
-  const sendingMs = load.kind === "closed"
-    ? Math.ceil(requests / load.users) * answerMs
-    : requests / load.ratePerSec * 1000 + answerMs;
-  if (requests >= LEAST_REQUESTS && Math.min(sendingMs, durationMs) >= LEAST_MS) return undefined;
+  const { requests = Infinity } = stop;
+  if (requests >= LEAST_REQUESTS && sendingMs(load, stop, answerMs) >= LEAST_MS) return undefined;
   return `the load is too short for one: fewer than ${LEAST_REQUESTS} requests, or than ` +
     `${LEAST_MS / 1000} s`;
+}
+
+/** About how long a load takes. */
+function sendingMs(
+  load: Load,
+  { requests = Infinity, durationMs = Infinity }: Stop,
+  answerMs: number,
+): number {
+  const allMs = load.kind === "closed"
+    ? Math.ceil(requests / load.users) * answerMs
+    : requests / load.ratePerSec * 1000 + answerMs;
+  return Math.min(allMs, durationMs);
+}
+
+/**
+ * How the streams go beside a load with this gap between tokens. Where the client's stamps tell what
+ * they leave open, the streams check that, and need no more ticks and departures than say how often it
+ * holds; where they give it, they go as the load does.
+ *
+ * @param need.streamMs time of all streams together.
+ */
+export function witnessPace(
+  { transport, itlMs, streamMs }: {
+    readonly transport: string;
+    readonly itlMs: number;
+    readonly streamMs: number;
+  },
+): WitnessPace {
+  const checks = /^(socket|epoll|grpc-socket)$/.test(transport);
+  const gapMs = checks ? Math.max(itlMs, streamMs / ENOUGH_TICKS) : itlMs;
+  return {
+    itlMs: roundTenth(clamp(gapMs, LEAST_ITL_MS, MOST_ITL_MS)),
+    outputTokens: checks ? ENOUGH_TICKS / ENOUGH_DEPARTURES : OUTPUT_TOKENS,
+  };
 }
 
 function reasonAgainst({ protocol, witness }: BenchPlan): string | undefined {
@@ -104,9 +154,9 @@ function reasonAgainst({ protocol, witness }: BenchPlan): string | undefined {
   return undefined;
 }
 
-async function start(pace: WitnessPace): Promise<WitnessEngine | string> {
+async function start(options: WitnessOptions): Promise<WitnessEngine | string> {
   try {
-    return await witnessDenied() ?? await startWitnessEngine(pace);
+    return await witnessDenied() ?? await startWitnessEngine(options);
   } catch (error) {
     return failed(error);
   }

@@ -6,25 +6,39 @@
  */
 import { epochOriginMs, patientClock, systemClock } from "../backends/clock.ts";
 import { epollIsUsable, libcPermission } from "../backends/epoll_libc.ts";
-import { EpollThread } from "../backends/epoll_thread.ts";
+import { LoopWaker } from "../backends/epoll_wake.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { TransportOptions } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
 import { mayReadWorker, startWorker, type WorkerListener } from "../backends/worker.ts";
 import { askOver } from "./server_target.ts";
-import { WITNESS_LOOP_WORKER } from "./witness_loop_worker.ts";
+import {
+  ASKED_BYTES,
+  ASKED_STOP,
+  ASKED_TAKE,
+  WITNESS_LOOP_WORKER,
+  type WitnessLoopStart,
+} from "./witness_loop_worker.ts";
 import type { FromWitness, ToWitness, WitnessSetup, WitnessTaken } from "./witness_messages.ts";
 import { WITNESS_WORKER } from "./witness_worker.ts";
 
 /** What the engine imitates. */
-export interface WitnessPace {
+export interface WitnessOptions {
   readonly protocol: Protocol;
-  /** Gap between the tokens of a stream, ms; the thread starts meanwhile. */
-  readonly itlMs: number | Promise<number>;
+  /** The thread starts meanwhile. */
+  readonly pace: WitnessPace | Promise<WitnessPace>;
   /** Ask for answers token by token. */
   readonly stream: boolean;
   /** Over TLS, as the load. */
   readonly tls: boolean;
+}
+
+/** How its streams go. */
+export interface WitnessPace {
+  /** Gap between the tokens of a stream, ms. */
+  readonly itlMs: number;
+  /** Of each answer. */
+  readonly outputTokens: number;
 }
 
 /** A running engine. */
@@ -45,8 +59,6 @@ export interface WitnessEngine {
   stop(): Promise<void>;
 }
 
-/** Short answers: departures are compared as well. */
-const OUTPUT_TOKENS = 8;
 const TTFT_MS = 20;
 /** A first start may compile the program. */
 const START_TIMEOUT_MS = 15_000;
@@ -76,12 +88,12 @@ export async function witnessDenied(): Promise<string | undefined> {
  *
  * @throws {Error} when it does not start.
  */
-export async function startWitnessEngine(pace: WitnessPace): Promise<WitnessEngine> {
-  const { protocol, tls } = pace;
+export async function startWitnessEngine(options: WitnessOptions): Promise<WitnessEngine> {
+  const { protocol, tls } = options;
   const grpc = protocol.carrier === "grpc";
   const thread = new EngineThread({ protocol: protocol.name, grpc, tls });
   try {
-    const itlMs = await pace.itlMs;
+    const { itlMs, outputTokens } = await options.pace;
     const served = await thread.ask({
       kind: "serve",
       // Spread, so that its streams do not look at the same moments.
@@ -93,7 +105,7 @@ export async function startWitnessEngine(pace: WitnessPace): Promise<WitnessEngi
     const { SIM_CERTIFICATE } = await import("../backends/sim_certificate.ts");
     const trust = tls ? { caCert: SIM_CERTIFICATE.cert } : {};
     const target = { baseUrl: served.url, headers: {} };
-    const request = await prepared(pace, target, trust);
+    const request = await prepared(options, { target, trust, outputTokens });
     return {
       protocol,
       request,
@@ -112,14 +124,17 @@ export async function startWitnessEngine(pace: WitnessPace): Promise<WitnessEngi
 
 /** The request of all streams, after the calls that must precede it. */
 async function prepared(
-  { protocol, stream }: WitnessPace,
-  target: Target,
-  trust: Pick<TransportOptions, "caCert">,
+  { protocol, stream }: WitnessOptions,
+  { target, trust, outputTokens }: {
+    readonly target: Target;
+    readonly trust: Pick<TransportOptions, "caCert">;
+    readonly outputTokens: number;
+  },
 ): Promise<GenerationRequest> {
   const request: GenerationRequest = {
     model: "simulated",
     messages: [{ role: "user", content: "How late are you?" }],
-    outputTokens: OUTPUT_TOKENS,
+    outputTokens,
     length: protocol.forcesLength ? "forced" : "cap",
     stream,
     sampling: {},
@@ -178,20 +193,10 @@ class EngineThread {
       message: (message) => this.#asked.shift()?.resolve(message),
       failure: (message) => this.#fail(new Error(message)),
     };
-    if (!setup.grpc && !setup.tls && libcPermission() === "granted" && epollIsUsable()) {
-      const thread = new EpollThread<WitnessSetup, ToWitness, FromWitness>(
-        WITNESS_LOOP_WORKER,
-        setup,
-        on,
-      );
-      this.#post = (question) => thread.post(question);
-      this.#end = () => thread.close();
-    } else {
-      const worker = startWorker<FromWitness>(WITNESS_WORKER, on);
-      worker.postMessage(setup);
-      this.#post = (question) => worker.postMessage(question);
-      this.#end = () => worker.terminate();
-    }
+    const epoll = !setup.grpc && !setup.tls && libcPermission() === "granted" && epollIsUsable();
+    ({ post: this.#post, end: this.#end } = epoll
+      ? loopThread(setup, on)
+      : platformThread(setup, on));
   }
 
   /** @throws {Error} when it fails, or does not answer in time. */
@@ -224,4 +229,44 @@ class EngineThread {
     this.#failure ??= error;
     for (const { reject } of this.#asked.splice(0)) reject(error);
   }
+}
+
+/** A way to ask a thread, and to end it once it has stopped. */
+interface Link {
+  readonly post: (question: ToWitness) => void;
+  readonly end: () => void;
+}
+
+function loopThread(setup: WitnessSetup, on: WorkerListener<FromWitness>): Link {
+  const waker = new LoopWaker();
+  const counts = new SharedArrayBuffer(ASKED_BYTES);
+  const asked = new Int32Array(counts);
+  let worker: Worker;
+  try {
+    worker = startWorker<FromWitness>(WITNESS_LOOP_WORKER, on);
+  } catch (error) {
+    waker.close();
+    throw error;
+  }
+  worker.postMessage({ setup, wakeFd: waker.fd, asked: counts } satisfies WitnessLoopStart);
+  let first = true;
+  return {
+    post(question) {
+      // The first question starts the loop, which then hears of nothing else.
+      if (first) worker.postMessage(question);
+      else Atomics.add(asked, question.kind === "stop" ? ASKED_STOP : ASKED_TAKE, 1);
+      if (!first) waker.wake();
+      first = false;
+    },
+    end() {
+      worker.terminate();
+      waker.close();
+    },
+  };
+}
+
+function platformThread(setup: WitnessSetup, on: WorkerListener<FromWitness>): Link {
+  const worker = startWorker<FromWitness>(WITNESS_WORKER, on);
+  worker.postMessage(setup);
+  return { post: (question) => worker.postMessage(question), end: () => worker.terminate() };
 }
