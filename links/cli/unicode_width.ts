@@ -16,7 +16,8 @@ export function unicodeWidth(str: string): number {
   return width;
 }
 
-const PLAIN = /^[\x20-\x7e]*$/;
+/** ASCII, the ellipsis, and what bars and frames are drawn with. */
+const PLAIN = /^[\x20-\x7e\u2026\u2500-\u259f]*$/;
 
 // Made when a text first needs them: properties of Unicode take milliseconds to compile.
 let invisibleLetters: RegExp | undefined;
