@@ -4,12 +4,15 @@
  *
  * @module
  */
-import { type MessagePort as NodePort, receiveMessageOnPort } from "node:worker_threads";
+import type { MessagePort as NodePort } from "node:worker_threads";
 import { systemClock } from "./clock.ts";
 import { openLibc } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import { LoopWaker } from "./epoll_wake.ts";
+import { nodeModule } from "./node_module.ts";
 import { startWorker, type WorkerListener, workerScope } from "./worker.ts";
+
+const threads = nodeModule<typeof import("node:worker_threads")>("node:worker_threads");
 
 interface ThreadStart<Setup> {
   readonly port: MessagePort;
@@ -88,6 +91,7 @@ export function serveEpollThread<Setup, To, From>(
   scope.onmessage = async (event) => {
     const { wakeFd, setup } = event.data;
     const port = event.data.port as unknown as NodePort;
+    const { receiveMessageOnPort } = threads();
     const libc = openLibc();
     const loop = new EpollLoop({
       libc,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nodeModule } from "./node_module.ts";
 
 /** Longest message kept in a record. */
 const MESSAGE_CHARS = 300;
@@ -63,13 +64,7 @@ const EXPANDERS: Readonly<Record<string, string>> = {
 
 type Expand = (body: Uint8Array, limit: { readonly maxOutputLength: number }) => Uint8Array;
 
-/** Not imported: few servers compress, and loading it takes every thread 15 ms. */
-function zlib(): Readonly<Record<string, Expand>> {
-  const { process } = globalThis as unknown as {
-    readonly process: { getBuiltinModule(name: string): Readonly<Record<string, Expand>> };
-  };
-  return process.getBuiltinModule("node:zlib");
-}
+const zlib = nodeModule<Readonly<Record<string, Expand>>>("node:zlib");
 
 /** `HTML page "502 Bad Gateway"` for a web page, by its title or heading; else `undefined`. */
 export function describePage(body: string): string | undefined {

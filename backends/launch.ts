@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, fstatSync, openSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import { type Clock, wallClockMs } from "./clock.ts";
 import { defined } from "./defined.ts";
+import { nodeModule } from "./node_module.ts";
 import type { EngineCommand } from "./launch_engines.ts";
 import { type LaunchGuard, startGuard } from "./launch_guard.ts";
 import {
@@ -19,6 +19,9 @@ import {
   type ProcessIdentity,
   readProcess,
 } from "./process_tree.ts";
+
+const files = nodeModule<typeof import("node:fs")>("node:fs");
+const processes = nodeModule<typeof import("node:child_process")>("node:child_process");
 
 /** How a server's process ended. */
 export interface ServerEnd {
@@ -71,16 +74,16 @@ export async function startServer(
 ): Promise<ServerProcess> {
   const { logPath, endWithUs = true, graceMs = GRACE_MS, clock } = options;
   const mark = `${Deno.pid}.${wallClockMs()}.${++started}`;
-  const log = openSync(logPath, "a");
+  const log = files().openSync(logPath, "a");
   let guard: LaunchGuard | undefined;
   let child: ChildProcess;
   let ended: Promise<ServerEnd>;
   let logStart: number;
   try {
-    logStart = fstatSync(log).size;
+    logStart = files().fstatSync(log).size;
     // Started before the server, so that there is always someone to end it.
     guard = endWithUs ? startGuard(mark, graceMs) : undefined;
-    child = spawn(command, [...args], {
+    child = processes().spawn(command, [...args], {
       detached: true,
       stdio: ["ignore", log, log],
       env: { ...Deno.env.toObject(), [MARK_VARIABLE]: mark },
@@ -91,7 +94,7 @@ export async function startServer(
     await guard?.dismiss();
     throw error;
   } finally {
-    closeSync(log);
+    files().closeSync(log);
   }
   const pid = child.pid!;
   await guard?.watch(pid);

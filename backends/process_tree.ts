@@ -7,7 +7,7 @@
  *
  * @module
  */
-import process from "node:process";
+import { nodeModule } from "./node_module.ts";
 import type { Clock } from "./clock.ts";
 import { systemClock } from "./clock.ts";
 
@@ -148,10 +148,12 @@ function signalTree(identity: ProcessIdentity, name: "SIGTERM" | "SIGKILL"): voi
   }
 }
 
+const node = nodeModule<typeof import("node:process")>("node:process");
+
 /** Sends a signal (0 = only check); false when there is no such process, or it is not ours. */
 function signal(pid: number, name: "SIGTERM" | "SIGKILL" | 0): boolean {
   try {
-    return process.kill(pid, name);
+    return node().kill(pid, name);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     return false;

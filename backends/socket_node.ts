@@ -3,35 +3,39 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import net from "node:net";
-import tls from "node:tls";
+import type { Buffer } from "node:buffer";
+import type { Socket as PlatformSocket } from "node:net";
 import { systemClock } from "./clock.ts";
 import { defined } from "./defined.ts";
+import { nodeModule } from "./node_module.ts";
 import { type Origin, READ_BYTES, type Socket, type SocketEvents } from "./socket_events.ts";
 import { noteWrite, readWidthMs, releaseTurns, retainTurns } from "./socket_turns.ts";
+
+const buffers = nodeModule<typeof import("node:buffer")>("node:buffer");
+const net = nodeModule<typeof import("node:net")>("node:net");
+const tls = nodeModule<typeof import("node:tls")>("node:tls");
 
 /**
  * Where every socket of this thread reads to. Safe to share: the platform fills it and calls back in
  * one step, and the callback leaves nothing behind in it.
  */
-const readBuffer = Buffer.alloc(READ_BYTES);
+let sharedBuffer: Buffer | undefined;
 
 /** Ours, of a socket of the platform. All share their listeners, so that each costs little. */
 const OURS = Symbol("ours");
 
-interface Plain extends net.Socket {
+interface Plain extends PlatformSocket {
   [OURS]: NodeSocket;
 }
 
 class NodeSocket implements Socket {
   readonly readWidthMs = readWidthMs;
   readonly events: SocketEvents;
-  readonly #plain: net.Socket;
+  readonly #plain: PlatformSocket;
   /** It was said when what was written last had left. */
   #told = true;
 
-  constructor(plain: net.Socket, events: SocketEvents) {
+  constructor(plain: PlatformSocket, events: SocketEvents) {
     this.#plain = Object.assign(plain, { [OURS]: this });
     this.events = events;
   }
@@ -82,6 +86,7 @@ function onClose(this: Plain): void {
 }
 
 export function openSocket(origin: Origin, events: SocketEvents): Socket {
+  const readBuffer = sharedBuffer ??= buffers().Buffer.alloc(READ_BYTES);
   const options = {
     host: origin.host,
     port: origin.port,
@@ -95,16 +100,16 @@ export function openSocket(origin: Origin, events: SocketEvents): Socket {
     },
   };
   const plain = origin.secure
-    ? tls.connect({
+    ? tls().connect({
       ...options,
       ALPNProtocols: [origin.alpn ?? "http/1.1"],
       rejectUnauthorized: !origin.insecure,
       ...defined({
-        servername: origin.serverName ?? (net.isIP(origin.host) === 0 ? origin.host : undefined),
+        servername: origin.serverName ?? (net().isIP(origin.host) === 0 ? origin.host : undefined),
         ca: origin.caCert === undefined ? undefined : [origin.caCert],
       }),
     })
-    : net.connect(options);
+    : net().connect(options);
   if (origin.secure) plain.setNoDelay(true);
   retainTurns();
   plain

@@ -20,7 +20,7 @@
  *
  * @module
  */
-import process from "node:process";
+import { cpuUsage } from "./cpu_usage.ts";
 import { systemClock } from "./clock.ts";
 
 /** Shorter gaps between turns are taken as work: asking how they were spent costs 2 µs. */
@@ -138,7 +138,7 @@ class Schedule {
   /** Time that the thread ran, or could have run, since the last call. */
   awakeMs(): number {
     // The account is of the last tick, 4 ms ago at most, unless someone asks for the usage.
-    process.cpuUsage();
+    cpuUsage();
     this.#file.seekSync(0, Deno.SeekMode.Start);
     this.#file.readSync(this.#text);
     const spentMs = sumOfTwo(this.#text) / 1e6;

@@ -20,7 +20,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Client, ClientReadableStream, Metadata, StatusObject } from "@grpc/grpc-js";
 import { defined } from "./defined.ts";
 import { type BodyLog, LogPool } from "./buffers.ts";
@@ -46,6 +46,7 @@ import { type GrpcModule, loadGrpc } from "./grpc_load.ts";
 import { GRPC_STATUS } from "./grpc_status.ts";
 import { largeEnd, largeEventMessage, MAX_ANSWER_BYTES, maxEventBytes } from "./limits.ts";
 import { isLocal } from "./local_address.ts";
+import { nodeModule } from "./node_module.ts";
 import type { WireRequest } from "./protocol.ts";
 import {
   type Exchange,
@@ -58,6 +59,8 @@ import {
 } from "./transport.ts";
 import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 import { WakeUp } from "./wake_up.ts";
+
+const buffers = nodeModule<typeof import("node:buffer")>("node:buffer");
 
 export const grpcTransport: TransportKind = {
   name: "grpc",
@@ -273,7 +276,7 @@ class LibraryCall implements WatchedExchange {
       : Infinity;
     const stream = this.#stream = channel.client.makeServerStreamRequest<Uint8Array, Buffer>(
       request.path,
-      (message) => Buffer.from(message.buffer, message.byteOffset, message.byteLength),
+      (message) => buffers().Buffer.from(message.buffer, message.byteOffset, message.byteLength),
       (message) => message,
       request.message,
       request.metadata,
@@ -399,7 +402,7 @@ function metadataOf(
   const metadata = new library.Metadata();
   for (const [name, value] of Object.entries(headers)) {
     if (NOT_METADATA.has(name)) continue;
-    metadata.set(name, name.endsWith("-bin") ? Buffer.from(value, "base64") : value);
+    metadata.set(name, name.endsWith("-bin") ? buffers().Buffer.from(value, "base64") : value);
   }
   return metadata;
 }
@@ -412,9 +415,9 @@ function openClient(
   let credentials = library.credentials.createInsecure();
   if (secure) {
     const roots = options.caCert !== undefined
-      ? Buffer.from(options.caCert)
+      ? buffers().Buffer.from(options.caCert)
       : grpcRootsPath !== undefined
-      ? Buffer.from(Deno.readFileSync(grpcRootsPath))
+      ? buffers().Buffer.from(Deno.readFileSync(grpcRootsPath))
       : null;
     credentials = library.credentials.createSsl(
       roots,

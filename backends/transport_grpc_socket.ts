@@ -13,7 +13,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { type BodyLog, LogPool } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
 import { checkAuthority, deadlineOf, finishExchange, neverSent, stoppedEnd } from "./exchange.ts";
@@ -34,6 +33,7 @@ import { H2Pool } from "./h2_pool.ts";
 import { encodeHpack, type Field } from "./hpack.ts";
 import { largeEnd, MAX_ANSWER_BYTES } from "./limits.ts";
 import type { WireRequest } from "./protocol.ts";
+import { nodeModule } from "./node_module.ts";
 import type { OpenSocket } from "./socket_events.ts";
 import { openSocket } from "./socket_node.ts";
 import {
@@ -314,12 +314,16 @@ function grpcTimeout(timeoutMs: number): string {
   return ms < 1e8 ? `${ms}m` : `${Math.min(99_999_999, Math.ceil(ms / 1000))}S`;
 }
 
+const buffers = nodeModule<typeof import("node:buffer")>("node:buffer");
+
 /** @throws {TypeError} for values that HTTP/2 cannot carry as gRPC writes them. */
 function metadataOf(headers: WireRequest["headers"]): Field[] {
   return Object.entries(headers).filter(([name]) => !NOT_METADATA.has(name)).map(
     ([name, value]) => {
       // However the user has written the bytes, this is how gRPC writes them.
-      if (name.endsWith("-bin")) return [name, Buffer.from(value, "base64").toString("base64")];
+      if (name.endsWith("-bin")) {
+        return [name, buffers().Buffer.from(value, "base64").toString("base64")];
+      }
       if (!/^[ -~]*$/.test(value)) {
         throw new TypeError(
           `Cannot send the header "${name}" over gRPC: its value holds other than printable ASCII`,

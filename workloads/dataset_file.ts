@@ -4,9 +4,11 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { nodeModule } from "../backends/node_module.ts";
 import { describeSignature, utf16Label } from "./dataset_signature.ts";
 import { fileError, UserError } from "./user_error.ts";
+
+const hashing = nodeModule<typeof import("node:crypto")>("node:crypto");
 
 /** An open file; dispose of it with `using`. */
 export interface DatasetFile extends Disposable {
@@ -79,7 +81,7 @@ export async function openDatasetFile(
       }
       const bytes = await readRange(file, path, { offset: 0, length: size });
       const text = new TextEncoder().encode(new TextDecoder(encoding).decode(bytes));
-      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      const sha256 = hashing().createHash("sha256").update(bytes).digest("hex");
       file.close();
       return inMemory(path, { text, sha256, remark: "the file is UTF-16 and was read as such" });
     }
@@ -96,14 +98,14 @@ function onDisk(
   path: string,
   { file, size, head }: { readonly file: Deno.FsFile; readonly size: number; head: Uint8Array },
 ): DatasetFile {
-  let hash = createHash("sha256");
+  let hash = hashing().createHash("sha256");
   return {
     path,
     head,
     async *chunks(onProgress) {
       const buffer = new Uint8Array(CHUNK_BYTES);
       let done = 0;
-      hash = createHash("sha256");
+      hash = hashing().createHash("sha256");
       await file.seek(0, Deno.SeekMode.Start);
       while (true) {
         const read = await file.read(buffer);

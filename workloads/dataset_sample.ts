@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { sampleConversations, SAMPLER_OPTIONS } from "./dataset_sampler.ts";
 import { conversationOf } from "./dataset_sharegpt.ts";
 import type { Dataset, DatasetKind, DatasetOptions } from "./prompt.ts";
@@ -27,6 +26,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
         conversationOf(conversations[position], position),
       ),
   }, options);
-  const sha256 = createHash("sha256").update(JSON.stringify(conversations)).digest("hex");
+  const bytes = new TextEncoder().encode(JSON.stringify(conversations));
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
   return { ...picked, source: "built-in sample", sha256 };
 }

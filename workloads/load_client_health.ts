@@ -3,7 +3,7 @@
  *
  * @module
  */
-import process from "node:process";
+import { cpuUsage } from "../backends/cpu_usage.ts";
 import { systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { ClientHealth } from "../metrics/run.ts";
@@ -19,10 +19,10 @@ export interface HealthWatch {
 
 export function watchClient(live: LiveCounters): HealthWatch {
   const startMs = systemClock.now();
-  const cpuBefore = process.cpuUsage();
+  const cpuBefore = cpuUsage();
   let peakRss = 0;
   const sample = () => {
-    peakRss = Math.max(peakRss, process.memoryUsage().rss);
+    peakRss = Math.max(peakRss, Deno.memoryUsage().rss);
   };
   sample();
   return {
@@ -30,10 +30,10 @@ export function watchClient(live: LiveCounters): HealthWatch {
     finish({ lag, usage }, after) {
       sample();
       const wallMs = systemClock.now() - startMs;
-      const cpu = process.cpuUsage(cpuBefore);
+      const { user, system } = cpuUsage();
       const stamped = (after.stamped - live.stamped) >>> 0;
       return {
-        cpuCores: (cpu.user + cpu.system) / 1000 / wallMs,
+        cpuCores: (user + system - cpuBefore.user - cpuBefore.system) / 1000 / wallMs,
         loopLagP50Ms: lag.p50Ms,
         loopLagP99Ms: lag.p99Ms,
         loopLagMaxMs: lag.maxMs,

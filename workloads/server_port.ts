@@ -3,9 +3,11 @@
  *
  * @module
  */
-import net from "node:net";
-import tls from "node:tls";
 import { oneLine } from "../backends/error_message.ts";
+import { nodeModule } from "../backends/node_module.ts";
+
+const net = nodeModule<typeof import("node:net")>("node:net");
+const tls = nodeModule<typeof import("node:tls")>("node:tls");
 
 /** What a port speaks; `other`: it greets with something else. */
 export type PortSpeaks =
@@ -60,7 +62,7 @@ function firstBytes(host: string, port: number, hello: string): Promise<Uint8Arr
   return new Promise((resolve) => {
     let connected = false;
     let got = new Uint8Array(0);
-    const socket = net.connect({ host, port }, () => {
+    const socket = net().connect({ host, port }, () => {
       connected = true;
       socket.write(hello, "latin1");
     });
@@ -81,7 +83,7 @@ function firstBytes(host: string, port: number, hello: string): Promise<Uint8Arr
 
 function speaksTls(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = tls.connect({ host, port, rejectUnauthorized: false });
+    const socket = tls().connect({ host, port, rejectUnauthorized: false });
     const over = (found: boolean) => {
       clearTimeout(timer);
       socket.destroy();
