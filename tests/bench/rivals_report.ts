@@ -95,40 +95,90 @@ function nameOf(client: string, findings: readonly RivalFinding[]): string {
   return used.size === 0 ? client : `${client} (${[...used].join(", ")})`;
 }
 
-function rowOf(measured: Measured, client: string, name: string): string[] {
+/** Cells of a client under a load: medians over rounds; ratios to the rival are taken inside each. */
+function cellsOf(measured: Measured, client: string) {
   const goals = goalsOf(measured, client);
   const mark = (goal: Goal["name"], text: string) =>
     goals.some((one) => one.name === goal && isMissed(one)) ? `**${text}**` : text;
   const mine = (read: Read) => own(measured, client, read);
-  const beside = (read: Read, decimals: number) => {
-    const times = client === RIVAL ? undefined : median(ratios(measured, client, RIVAL, read));
-    const value = mine(read)?.toFixed(decimals) ?? "n/a";
-    return times === undefined ? value : `${value} (${figure(times)} ×)`;
-  };
-  const said = (read: (figures: RivalFigures) => Said) =>
-    `${mine((one) => read(one).printed)?.toFixed(2) ?? "n/a"} ` +
-    `(${mine((one) => read(one).truth)?.toFixed(2) ?? "n/a"})`;
-  return [
-    name,
-    mark("cpu", beside(cpu, 2)),
-    mark("memory", beside(memory, 0)),
-    figure(mine(({ togetherMiB }) => togetherMiB), 0),
-    mark("first", mine(first)?.toFixed(2) ?? "n/a"),
-    mine(({ wallSec }) => wallSec)?.toFixed(1) ?? "n/a",
-    said(({ ttftP50 }) => ttftP50),
-    said(({ ttftP99 }) => ttftP99),
-    `${mark("p50", figure(mine(errorP50)))} / ${mark("p99", figure(mine(errorP99)))}`,
-    said(({ itlP99 }) => itlP99),
-    figure(mine(({ itlP99 }) => error(itlP99))),
+  const fixed = (read: Read, decimals: number) => mine(read)?.toFixed(decimals) ?? "n/a";
+  const times = (read: Read) => figure(median(ratios(measured, client, RIVAL, read)));
+  const said = (read: (figures: RivalFigures) => Said): [printed: string, truth: string] => [
+    fixed((one) => read(one).printed, 2),
+    fixed((one) => read(one).truth, 2),
   ];
+  return {
+    cpu: fixed(cpu, 2),
+    cpuTimes: mark("cpu", times(cpu)),
+    memory: fixed(memory, 0),
+    memoryTimes: mark("memory", times(memory)),
+    together: fixed(({ togetherMiB }) => togetherMiB, 0),
+    first: mark("first", fixed(first, 2)),
+    wall: fixed(({ wallSec }) => wallSec, 1),
+    ttftP50: said(({ ttftP50 }) => ttftP50),
+    ttftP99: said(({ ttftP99 }) => ttftP99),
+    itlP99: said(({ itlP99 }) => itlP99),
+    errorP50: mark("p50", figure(mine(errorP50))),
+    errorP99: mark("p99", figure(mine(errorP99))),
+    errorItl: figure(mine(({ itlP99 }) => error(itlP99))),
+  };
 }
 
-/** The whole page: medians over rounds; ratios to the rival are taken inside each. */
+type Cells = ReturnType<typeof cellsOf>;
+
+/** Of the short table: what was printed less what is true is its error. */
+const SHORT: readonly (readonly [head: string, cell: (cells: Cells) => string])[] = [
+  ["CPU s", ({ cpu }) => cpu],
+  [`× ${RIVAL}`, ({ cpuTimes }) => cpuTimes],
+  ["MiB", ({ memory }) => memory],
+  ["×", ({ memoryTimes }) => memoryTimes],
+  ["first s", ({ first }) => first],
+  ["TTFT p50", ({ ttftP50: [printed] }) => printed],
+  ["error", ({ errorP50 }) => errorP50],
+  ["p99", ({ ttftP99: [printed] }) => printed],
+  ["error", ({ errorP99 }) => errorP99],
+  ["ITL p99", ({ itlP99: [printed] }) => printed],
+  ["error", ({ errorItl }) => errorItl],
+];
+
+const beside = ([printed, truth]: readonly [string, string]): string => `${printed} (${truth})`;
+
+/** Of the whole table. */
+const WHOLE: typeof SHORT = [
+  ["CPU s", ({ cpu }) => cpu],
+  ["memory of the largest process MiB", ({ memory }) => memory],
+  ["of all", ({ together }) => together],
+  ["first request s", ({ first }) => first],
+  ["wall s", ({ wall }) => wall],
+  ["TTFT p50 (true)", ({ ttftP50 }) => beside(ttftP50)],
+  ["TTFT p99 (true)", ({ ttftP99 }) => beside(ttftP99)],
+  ["error p50 / p99 ms", ({ errorP50, errorP99 }) => `${errorP50} / ${errorP99}`],
+  ["ITL p99 (true)", ({ itlP99 }) => beside(itlP99)],
+  ["error ms", ({ errorItl }) => errorItl],
+];
+
+/** Two rows a load: the rival, and all of ours. */
+function shortRows(measured: Measured, clients: readonly string[]): string[][] {
+  const groups = [[RIVAL], clients.filter((client) => client !== RIVAL)];
+  return groups.flatMap((group, i) => {
+    const present = group.filter((client) => clients.includes(client));
+    if (present.length === 0) return [];
+    const cells = present.map((client) => cellsOf(measured, client));
+    return [[
+      i === 0 ? measured.load.title : "",
+      present.join(" / "),
+      ...SHORT.map(([, cell]) => cells.map(cell).join(" / ")),
+    ]];
+  });
+}
+
+/** The whole page. */
 export function rivalsReport(
   loads: readonly RivalLoad[],
   findings: readonly RivalFinding[],
 ): string {
-  const rows: string[][] = [];
+  const short: string[][] = [];
+  const whole: string[][] = [];
   const missed: string[] = [];
   let judged = 0;
   let rounds = 0;
@@ -136,11 +186,11 @@ export function rivalsReport(
     const measured = measuredOf(load, findings);
     const mine = findings.filter((one) => one.load === load.name && one.figures !== undefined);
     rounds = Math.max(rounds, measured.rounds.length);
-    let title = load.title;
-    for (const client of load.clients) {
-      if (!mine.some((one) => one.client === client)) continue;
-      rows.push([title, ...rowOf(measured, client, nameOf(client, mine))]);
-      title = "";
+    const clients = load.clients.filter((client) => mine.some((one) => one.client === client));
+    short.push(...shortRows(measured, clients));
+    for (const client of clients) {
+      const cells = cellsOf(measured, client);
+      whole.push([load.name, nameOf(client, mine), ...WHOLE.map(([, cell]) => cell(cells))]);
       for (const goal of goalsOf(measured, client)) {
         if (goal.value === undefined || goal.limit === Infinity) continue;
         judged++;
@@ -153,30 +203,18 @@ export function rivalsReport(
   }
   const failures = findings.filter(({ failed }) => failed !== undefined);
   const dates = findings.map(({ at }) => at.slice(0, 10)).toSorted();
-  const head = [
-    "load",
-    "client",
-    `CPU s (× ${RIVAL})`,
-    "memory MiB",
-    "of all",
-    "first request s",
-    "wall s",
-    "TTFT p50 (true)",
-    "TTFT p99 (true)",
-    "error p50 / p99 ms",
-    "ITL p99 (true)",
-    "error ms",
-  ];
   return [
     `Measured ${
       dates[0] ?? "never"
     }: Deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} ` +
     `cores, medians of ${rounds} rounds.`,
     "",
-    ...table(head, rows),
+    ...table(["load", "client", ...SHORT.map(([head]) => head)], short),
     "",
     `${judged - missed.length} of ${judged} goals are reached${missed.length > 0 ? "; not:" : "."}`,
     ...(missed.length > 0 ? ["", ...missed] : []),
+    "",
+    ...table(["load", "client", ...WHOLE.map(([head]) => head)], whole),
     ...(failures.length > 0 ? ["", "Failed:", ""] : []),
     ...failures.map(({ load, client, round, failed }) =>
       `- ${load}, ${client}, round ${round + 1}: ${failed}`
