@@ -4,7 +4,7 @@
  * @module
  */
 import type { Histogram } from "./load_summary.ts";
-import { asSet, type SortedValues, type ValueSet } from "./stat_quantile.ts";
+import { asSet, countBelow, type SortedValues, type ValueSet } from "./stat_quantile.ts";
 
 /** More bars would be too narrow to tell apart. */
 const MAX_BINS = 60;
@@ -23,6 +23,16 @@ export function histogram(values: SortedValues | ValueSet): Histogram {
   const scale = min > 0 && max / min > LOG_FROM_RATIO ? "log" : "linear";
   const edges = scale === "log" ? logEdges(min, max) : linearEdges(min, max);
   const counts = new Array<number>(edges.length - 1).fill(0);
+  if (set.sorted !== undefined) {
+    let before = 0;
+    for (let bin = 0; bin < counts.length; bin++) {
+      const last = bin === counts.length - 1;
+      const below = last ? set.count : countBelow(set.sorted, edges[bin + 1]!);
+      counts[bin] = below - before;
+      before = below;
+    }
+    return { scale, edges, counts };
+  }
   let bin = 0;
   set.each((value, count) => {
     while (bin < counts.length - 1 && value >= edges[bin + 1]!) bin++;

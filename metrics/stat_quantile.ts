@@ -18,6 +18,8 @@ export interface ValueSet extends Omit<Distribution, "median" | "percentiles"> {
   quantile(p: number): number | undefined;
   /** Values in ascending order, equal ones together or one by one. */
   each(visit: (value: number, count: number) => void): void;
+  /** All of them, where they are kept: what would walk through them can then search. */
+  readonly sorted?: SortedValues;
 }
 
 /**
@@ -154,7 +156,39 @@ export function exactValues(values: SortedValues): ValueSet {
     each(visit) {
       for (let i = 0; i < count; i++) visit(values[i]!, 1);
     },
+    sorted: values,
   };
+}
+
+/** How many values are below a limit. */
+export function countBelow(values: SortedValues, limit: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The value with so many below it or equal, in both together; the second ones from `from` on. */
+export function atRankOfBoth(
+  one: SortedValues,
+  other: SortedValues,
+  { rank, from }: { readonly rank: number; readonly from: number },
+): number {
+  const others = other.length - from;
+  let low = Math.max(0, rank - others);
+  let high = Math.min(rank, one.length);
+  for (;;) {
+    // So many of the first and of the second come before it.
+    const i = (low + high) >>> 1;
+    const j = rank - i;
+    if (i > 0 && j < others && one[i - 1]! > other[from + j]!) high = i - 1;
+    else if (j > 0 && i < one.length && other[from + j - 1]! > one[i]!) low = i + 1;
+    else return Math.min(one[i] ?? Infinity, j < others ? other[from + j]! : Infinity);
+  }
 }
 
 /**

@@ -10,7 +10,7 @@
  */
 import type { Bracket, DistributionBrackets } from "./load_bracket.ts";
 import type { Distribution } from "./load_summary.ts";
-import type { ValueSet } from "./stat_quantile.ts";
+import { atRankOfBoth, countBelow, type SortedValues, type ValueSet } from "./stat_quantile.ts";
 
 /** The ends of the values of one metric. */
 export interface EndSets {
@@ -94,6 +94,9 @@ function lowOfAll({ low, hidden }: EndSets, p: number): number {
  */
 function highOfAll({ high, hidden }: EndSets, p: number): number {
   if (hidden.count === 0) return high.quantile(p)!;
+  if (high.sorted !== undefined && hidden.sorted !== undefined) {
+    return highOfSorted(high.sorted, hidden.sorted, p);
+  }
   const all: (readonly [value: number, count: number])[] = [];
   hidden.each((value, n) => all.push([value, n]));
   let highest = -Infinity;
@@ -104,6 +107,21 @@ function highOfAll({ high, hidden }: EndSets, p: number): number {
     if (!(found > highest)) return highest;
     highest = found;
     larger = all.filter(([value]) => value > found);
+  }
+}
+
+/** {@linkcode highOfAll} of values that are kept. */
+function highOfSorted(high: SortedValues, hidden: SortedValues, p: number): number {
+  let highest = -Infinity;
+  let from = hidden.length;
+  while (true) {
+    const count = high.length + hidden.length - from;
+    const rank = Math.ceil((count - 1) * p / 100);
+    const found = atRankOfBoth(high, hidden, { rank, from });
+    if (!(found > highest)) return highest;
+    highest = found;
+    from = countBelow(hidden, found);
+    while (hidden[from] === found) from++;
   }
 }
 

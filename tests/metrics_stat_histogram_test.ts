@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { histogram, roundStep } from "../metrics/stat_histogram.ts";
-import { sortValues } from "../metrics/stat_quantile.ts";
+import { exactValues, sortValues } from "../metrics/stat_quantile.ts";
 
 Deno.test("roundStep takes the next of 1, 2, 5 × 10ⁿ", () => {
   const table: [number, number][] = [[1, 1], [1.1, 2], [2.5, 5], [5.1, 10], [0.03, 0.05]];
@@ -29,6 +29,9 @@ Deno.test("histogram counts every value once in at most 60 bars", () => {
         (_, i) => offset + spread * ((i * 37) % 200) / 199,
       );
       const { edges, counts } = histogram(sortValues(values));
+      // Searched or walked through, they are the same.
+      const { sorted: _, ...walked } = exactValues(sortValues(values));
+      assertEquals(histogram(walked).counts, counts);
       assert(counts.length <= 60, `${counts.length} bars`);
       assertEquals(edges.length, counts.length + 1);
       assertEquals(counts.reduce((sum, one) => sum + one, 0), 200);

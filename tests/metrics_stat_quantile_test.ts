@@ -6,6 +6,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  atRankOfBoth,
+  countBelow,
   describe,
   minimumSamples,
   quantile,
@@ -105,4 +107,19 @@ Deno.test("describe of no values has a count of 0 and nothing else (T14)", () =>
 Deno.test("describe keeps the mean of equal values within them", () => {
   const same = describe(sortValues(new Array(10).fill(0.1)), []);
   assertEquals([same.mean, same.std], [0.1, 0]);
+});
+
+Deno.test("searching in kept values finds what walking through them does", () => {
+  for (let n = 0; n <= 40; n++) {
+    const one = sortValues(Array.from({ length: n }, (_, i) => (i * i) % 23 - 5));
+    const other = sortValues(Array.from({ length: (n * 7) % 19 }, (_, i) => (i * i * 3) % 29 - 8));
+    for (let limit = -9; limit < 31; limit += 0.5) {
+      assertEquals(countBelow(one, limit), one.filter((value) => value < limit).length);
+    }
+    for (let from = 0; from <= other.length; from++) {
+      const both = Float64Array.of(...one, ...other.subarray(from)).sort();
+      const found = Array.from(both, (_, rank) => atRankOfBoth(one, other, { rank, from }));
+      assertEquals(found, Array.from(both));
+    }
+  }
 });

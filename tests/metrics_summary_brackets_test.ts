@@ -184,7 +184,17 @@ Deno.test("brackets hold the truth whichever hidden values there were", () => {
     const percentiles = [0, 37, 50, 80];
     const printed = describe(set(high), percentiles);
     const ends = { low: set(low), high: set(high), hidden: set(hidden), relativeError: 0 };
-    const { mean, median, percentiles: brackets } = bracketsOf(printed, ends);
+    const found = bracketsOf(printed, ends);
+    const { mean, median, percentiles: brackets } = found;
+    // Searched or walked through, they are the same.
+    const walked = (values: readonly number[]) => {
+      const { sorted: _, ...rest } = set(values);
+      return rest;
+    };
+    assertEquals(
+      found,
+      bracketsOf(printed, { ...ends, high: walked(high), hidden: walked(hidden) }),
+    );
     for (let world = 0; world < 20; world++) {
       // Extremes are the hardest: all ends low, or all high.
       const at = world === 0 ? () => 0 : world === 1 ? () => 1 : () => random.next();
