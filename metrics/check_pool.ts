@@ -13,9 +13,9 @@ export function repeatsText(
   { counts }: Pick<LoadSummary, "counts">,
   { dataset: { prompts } }: RunHeader,
 ): string | undefined {
-  const sent = counts.offered - counts.dropped + counts.warmup;
+  const sent = counts.offered - counts.dropped + counts.warmupFromPool;
   if (prompts === 0 || sent <= prompts) return undefined;
-  const warmup = counts.warmup === 0 ? "" : ", warm-up included";
+  const warmup = counts.warmupFromPool === 0 ? "" : ", warm-up included";
   return `${plural(prompts, "prompt")} for ${plural(sent, "request")}${warmup}: each was sent ${
     formatNumber(sent / prompts)
   } times on average`;

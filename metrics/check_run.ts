@@ -273,7 +273,7 @@ const checkRequests: LoadCheck = ({ load, header }) => {
     ];
   }
   const mayBeFewer = stopDurationMs !== undefined || !complete || interrupted ||
-    header.dataset.prompts < stopRequests + counts.warmup;
+    header.dataset.prompts < stopRequests + counts.warmupFromPool;
   if (counts.offered === stopRequests) return "Every planned request is recorded";
   if (mayBeFewer) return undefined;
   return [

@@ -4,7 +4,13 @@
  * @module
  */
 import { limitValueText } from "./limit.ts";
-import { approximationText, generatedText, sloLimitText, throughputRows } from "./summary_text.ts";
+import {
+  approximationText,
+  generatedText,
+  sloLimitText,
+  throughputRows,
+  warmupText,
+} from "./summary_text.ts";
 import { gpuChart } from "./chart_gpu.ts";
 import { histogramChart } from "./chart_histogram.ts";
 import { seriesChart } from "./chart_series.ts";
@@ -327,7 +333,7 @@ function streamTable(load: LoadSummary): Markup {
     ["New connections", formatCount(connections.new)],
     ["Reused connections", formatCount(connections.reused)],
     ...(connections.unknown > 0 ? [["Unknown connections", formatCount(connections.unknown)]] : []),
-    ["Warm-up requests, excluded", formatCount(counts.warmup)],
+    ["Warm-up", warmupText(load) ?? "none"],
   ]);
 }
 

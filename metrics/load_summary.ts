@@ -113,6 +113,10 @@ export interface Counts {
   readonly dropped: Count;
   /** Requests sent before the measurement; in no result. */
   readonly warmup: Count;
+  /** Of the warm-up, those with prompts of the pool; the others had marks of their own. */
+  readonly warmupFromPool: Count;
+  /** Tokens that the warm-up asked for, all together. */
+  readonly warmupTokens: Count;
   /** Of the failed ones, those that the server answered without a single token. */
   readonly empty: Count;
   /** completed ÷ offered: what was never sent, or not waited for, is no success. */

@@ -11,6 +11,7 @@ import {
   limitResultText,
   sloLimitText,
   throughputRows,
+  warmupText,
   witnessText,
 } from "./summary_text.ts";
 import type { Verdict } from "./load_client.ts";
@@ -217,6 +218,7 @@ function loadLines(load: LoadSummary, header: RunHeader, page: Page): readonly s
     ...labelled("Witness", witnessText(load), page),
     ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Tokens", tokensText(load), page),
+    ...labelled("Warm-up", warmupText(load), page),
     ...labelled("Prompts", repeatsText(load, header), page),
     ...labelled("Stream", streamText(load), page),
     ...labelled("Generated", generatedText(load), page),

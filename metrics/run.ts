@@ -22,6 +22,9 @@ export function isRecordSchema(schema: unknown): boolean {
   return RECORD_SCHEMAS.includes(schema);
 }
 
+/** `promptId` of the requests of a short warm-up: prompts that no load measures. */
+export const WARM_UP_PROMPT = "warm-up";
+
 /** Loads that one run may have: each has charts and tables of its own. */
 export const MOST_LOADS = 1000;
 

@@ -23,7 +23,7 @@ import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { describe, type ValueSet } from "./stat_quantile.ts";
 import { createRawValues } from "./summary_raw_values.ts";
 import { METRICS } from "./metrics.ts";
-import type { LoadEnd, LoadPlan, RunHeader } from "./run.ts";
+import { type LoadEnd, type LoadPlan, type RunHeader, WARM_UP_PROMPT } from "./run.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
 import { generatedFold } from "./summary_generated.ts";
 import { streamFold } from "./summary_stream_shape.ts";
@@ -66,7 +66,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
   const values = options.values === "raw"
     ? createRawValues(plan)
     : createBinnedValues(metrics, plan);
-  let warmup = 0;
+  const warmup = { warmup: 0, warmupFromPool: 0, warmupTokens: 0 };
   const ofAll = {
     counts: outcomeFold(),
     failures: failureFold(),
@@ -92,7 +92,9 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
   return {
     add(record) {
       if (record.phase === "warmup") {
-        warmup++;
+        warmup.warmup++;
+        warmup.warmupTokens += record.requestedTokens;
+        if (record.promptId !== WARM_UP_PROMPT) warmup.warmupFromPool++;
         return;
       }
       for (const fold of foldsOfAll) fold.add(record);
@@ -111,7 +113,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     summary({ end: recorded, percentiles }) {
       const end = recorded ?? ofAll.end.result();
       const { durationMs } = end;
-      const counts = { ...ofAll.counts.result(), warmup };
+      const counts = { ...ofAll.counts.result(), ...warmup };
       const [prompt, output] = [ofCompleted.prompt.result(), ofCompleted.output.result()];
       const run: Window = { fromMs: 0, toMs: durationMs };
       const window = values.inside({ fromMs: end.rampEndMs, toMs: end.sendingEndMs });

@@ -32,7 +32,7 @@ export function isFailure(record: RequestRecord): boolean {
 }
 
 /** Counts measured requests by how they ended. */
-export function outcomeFold(): Fold<Omit<Counts, "warmup">> {
+export function outcomeFold(): Fold<Omit<Counts, "warmup" | "warmupFromPool" | "warmupTokens">> {
   let [offered, sent, completed, cancelled, dropped, empty] = [0, 0, 0, 0, 0, 0];
   return {
     add(record) {

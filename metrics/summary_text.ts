@@ -36,6 +36,13 @@ export function approximationText(
   }; the rest is exact`;
 }
 
+/** What was sent before the measurement; absent where nothing was. */
+export function warmupText({ counts }: Pick<LoadSummary, "counts">): string | undefined {
+  const { warmup, warmupTokens } = counts;
+  if (warmup === 0) return undefined;
+  return `${plural(warmup, "request")} for ${plural(warmupTokens, "token")}, not counted`;
+}
+
 /** What the answers carried besides plain tokens of the answer; absent where there is nothing to say. */
 export function generatedText(
   { generated }: Pick<LoadSummary, "generated">,
