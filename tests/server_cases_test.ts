@@ -89,7 +89,7 @@ function answer({ method, index }: RawRequest, mode: string, log: Log): readonly
   log.push(stamps);
   // The check before the load must pass for the failures of a load to be seen.
   const failing = mode === "event_error" || mode === "abort";
-  for (const [at, text] of MODES[failing && index < 2 ? "plain" : mode]!) {
+  for (const [at, text] of MODES[failing && index < 3 ? "plain" : mode]!) {
     if (at > atMs) steps.push(at - atMs);
     atMs = Math.max(atMs, at);
     steps.push(() => void stamps.push(performance.now()));

@@ -144,8 +144,18 @@ Deno.test("synthetic names its recipe", async () => {
 Deno.test("synthetic tells progress to the end", async () => {
   const told: number[] = [];
   const onProgress = (done: number) => void told.push(done);
-  await make({ inputTokens: "5000" }, { count: 10, onProgress });
-  assertEquals(told, [5, 10, 10]);
+  await make({ inputTokens: "5000" }, { count: 50, onProgress });
+  assertEquals(told.at(-1), 50);
+  assertEquals(told, told.toSorted((a, b) => a - b));
+  assert(told.length > 1, "a long load pauses");
+});
+
+Deno.test("synthetic makes its first prompt alone as with others, and gives up when told to", async () => {
+  const extra = { inputTokens: "30", prefixTokens: 4, salt: "s" };
+  const { prompts: [alone] } = await make(extra, { count: 1 });
+  assertEquals(alone, (await make(extra, { count: 20 })).prompts[0]);
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assertRejects(() => make({ inputTokens: "5000" }, { count: 50, signal }), Error, "enough");
 });
 
 Deno.test("synthetic refuses what has no effect or cannot be made", async () => {

@@ -55,9 +55,13 @@ Deno.test("options that the load would not use are refused, defaults are not", a
   }]);
 });
 
-Deno.test("warm-up without --warmup: one request per user, 8 for an open loop", async () => {
+Deno.test("warm-up without --warmup: short answers, of prompts beside the pool's", async () => {
   const warmups = async (options: BenchOptions) => (await planBench(URL, options)).warmups;
-  assertEquals(await warmups({ concurrency: [1, 8, 64, 65] }), [1, 8, 64, 64]);
-  assertEquals(await warmups({ rate: [0.5, 100] }), [8, 8]);
+  assertEquals(await warmups({ concurrency: [1, 8] }), ["short", "short"]);
+  assertEquals(await warmups({ rate: [0.5, 100] }), ["short", "short"]);
   assertEquals(await warmups({ rate: [0.5], warmup: 0 }), [0]);
+  assertEquals(await warmups({ once: true, dataset: "synthetic" }), [0]);
+  const prompts = async (options: BenchOptions) =>
+    (await planBench(URL, { concurrency: [1], requests: 10, ...options })).prompts;
+  assertEquals([await prompts({}), await prompts({ warmup: 3 })], [10, 13]);
 });

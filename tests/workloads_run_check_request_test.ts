@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { checkRequestOf } from "../workloads/run_check_request.ts";
+import type { GenerationRequest } from "../backends/protocol.ts";
+import { checkRequestOf, markedRequest } from "../workloads/run_check_request.ts";
 import { startCompletionsServer } from "./support/completions_server.ts";
 import { cannedRequest } from "./support/protocol_contract.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
@@ -49,10 +50,16 @@ Deno.test("no command sends a prompt in its check that it measures", async () =>
 });
 
 Deno.test("checkRequestOf keeps the shape and changes the prompt, the id and a long answer", () => {
-  const first = cannedRequest({ outputTokens: 500, requestId: 9n });
+  const first = cannedRequest({ outputTokens: 500, requestId: 9n, stream: true });
   const { messages, outputTokens, requestId, ...rest } = checkRequestOf(first);
   const { messages: before, outputTokens: _, requestId: id, ...same } = first;
-  assertEquals([outputTokens, requestId, id, rest], [64, 8n, 9n, same]);
+  assertEquals([outputTokens, requestId, id, rest], [8, 8n, 9n, same]);
+  const lengthOf = (fields: Partial<GenerationRequest>, few?: boolean) =>
+    checkRequestOf(cannedRequest(fields), few === undefined ? {} : { few }).outputTokens;
+  assertEquals(lengthOf({ outputTokens: 4 }), 4);
+  // Nothing is seen of an answer in one piece but its time.
+  assertEquals(lengthOf({ outputTokens: 500, stream: false }), 64);
+  assertEquals(lengthOf({ outputTokens: 500, stream: true }, false), 64);
   assertEquals(messages.map(({ role }) => role), before.map(({ role }) => role));
   const content = String(messages[0]!.content);
   assert(content.endsWith(String(before[0]!.content)), content);
@@ -76,4 +83,8 @@ Deno.test("checkRequestOf sends known ids in another order", () => {
     checkRequestOf(cannedRequest({ messages: [], promptTokenIds })).promptTokenIds;
   assertEquals(ids([1, 5, 6, 7]), [1, 7, 6, 5]);
   assertEquals([ids([7, 7, 7]), ids([7]), ids([])], [[7, 7, 7, 7], [7, 7], []]);
+  const turned = (turn: number) =>
+    markedRequest(cannedRequest({ messages: [], promptTokenIds: [1, 5, 6, 7] }), "", turn)
+      .promptTokenIds;
+  assertEquals([0, 1, 2, 3].map(turned), [[1, 7, 6, 5], [1, 6, 5, 7], [1, 5, 7, 6], [1, 7, 6, 5]]);
 });

@@ -27,10 +27,8 @@ export const DEFAULT_REQUESTS = 100;
 const MOST_ANSWER_BYTES: number = 500 * 2 ** 20;
 /** At least this many per user. */
 export const DEFAULT_REQUESTS_PER_USER = 4;
-/** Most warm-up requests of a closed loop without `--warmup`: one per user. */
-export const MOST_WARMUPS = 64;
-/** Warm-up requests of an open loop without `--warmup`. */
-export const OPEN_LOOP_WARMUPS = 8;
+/** Most short warm-up requests: what comes beyond would wait in the engine's queue. */
+export const MOST_WARMUPS = 1024;
 
 const WITH_RATE: Need = { key: "rate", because: "only an open loop has it, add --rate" };
 const WITHOUT_RATE: Need = {
@@ -307,8 +305,10 @@ export const LOAD_OPTIONS = group("Load", {
   }),
   warmup: option.integer({
     min: 0,
-    defaultText: `one per user, at most ${MOST_WARMUPS}; ${OPEN_LOOP_WARMUPS} with --rate`,
-    help: "Requests before each load that are not counted.",
+    defaultText:
+      `one per stream of the load, at most ${MOST_WARMUPS}, all at once, with answers as ` +
+      "short as the check's (8 tokens)",
+    help: "Whole requests before each load that are not counted; 0 = none.",
   }),
   workers: option.integer({
     default: 1,

@@ -19,8 +19,6 @@ import {
   DEFAULT_USERS,
   MEASURE_OPTIONS,
   type MeasureValues,
-  MOST_WARMUPS,
-  OPEN_LOOP_WARMUPS,
   type ReportValues,
 } from "./bench_options.ts";
 import type { OptionValue } from "./command.ts";
@@ -75,8 +73,11 @@ export interface BenchPlan {
   readonly loads: readonly Load[];
   /** For each load, in the same order. */
   readonly stops: readonly Stop[];
-  /** Requests before each load that are not counted, in the same order. */
-  readonly warmups: readonly number[];
+  /**
+   * What is sent before each load and not counted, in the same order: so many of the pool's requests, or
+   * `short`: one with a short answer for each stream of the load, all at once.
+   */
+  readonly warmups: readonly (number | "short")[];
   /** Time for requests in flight to finish when sending has ended, in ms. */
   readonly graceMs: number;
   /** Threads that send and read; 0 = the main one. */
@@ -214,13 +215,13 @@ export async function planRun(
   const stops = parts.stops ?? asked.map((load) => planStop(load, values, wholeFile));
   const loads = parts.loads ?? asked.map((load, i) => clampUsers(load, stops[i]!));
   const warmups = parts.warmups ??
-    loads.map((load) => values.warmup ?? (values.once ? 0 : usualWarmup(load)));
+    loads.map(() => values.warmup ?? (values.once ? 0 : "short"));
   const unlimited = wholeFile ? POOL_FOR_ONCE : POOL_FOR_DURATION;
   const spares = stops.map((stop, i) => values.once ? 0 : sparePrompts(loads[i]!, stop));
   const sizes = stops.map((stop, i) => (stop.requests ?? unlimited) + spares[i]!);
   // With --once each load sends the whole pool.
   const wanted = (values.once ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)) +
-    Math.max(0, ...warmups);
+    poolOfWarmups(warmups);
   const extra = datasetExtra(dataset, values);
   const endsByItself = await holdsRequests(dataset, values.datasetPath, extra);
   const length = values.length ?? (protocol.forcesLength && !endsByItself ? "forced" : "cap");
@@ -373,9 +374,9 @@ function planStop(
   });
 }
 
-/** Warm-up requests of a load that asks for none. */
-function usualWarmup(load: Load): number {
-  return load.kind === "closed" ? Math.min(load.users, MOST_WARMUPS) : OPEN_LOOP_WARMUPS;
+/** Prompts at the front of the pool that warm-ups take and no load measures. */
+export function poolOfWarmups(warmups: BenchPlan["warmups"]): number {
+  return Math.max(0, ...warmups.map((warmup) => warmup === "short" ? 0 : warmup));
 }
 
 /** Users beyond the number of requests would only idle (T27 in docs/python-scripts.md). */

@@ -123,9 +123,8 @@ async function showPlan(
         ...(stop.requests === undefined ? [] : [`${stop.requests} requests`]),
         ...(stop.durationMs === undefined ? [] : [`${stop.durationMs / 1000} s`]),
       ];
-      return `load        ${loadLabel(load)}, ${ends.join(" or ")}, after ${
-        plan.warmups[i]
-      } for warm-up`;
+      const warmup = plan.warmups[i] === "short" ? "short answers" : plan.warmups[i];
+      return `load        ${loadLabel(load)}, ${ends.join(" or ")}, after ${warmup} for warm-up`;
     }),
     "",
     "first prompts:",

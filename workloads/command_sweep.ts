@@ -7,7 +7,6 @@ import { wallClockMs } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { clientsRow } from "../metrics/script_clients_row.ts";
 import { groupFailures } from "../metrics/summary_outcomes.ts";
-import { MOST_WARMUPS } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type Command, defineCommand, type Host, type Values } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
@@ -20,6 +19,7 @@ import { openSweepLog, type SweepFiles, sweepFiles } from "./sweep_archive.ts";
 import { type SweepCase, sweepCases } from "./sweep_cases.ts";
 import {
   type GivenSweepValues,
+  MOST_SWEEP_WARMUPS,
   SWEEP_OPTIONS,
   SWEEP_VARIABLES,
   type SweepValues,
@@ -164,7 +164,7 @@ async function measureCases(
 
 /** The plan of a case: num-clients with the sweep's options. */
 async function planCase(values: SweepValues, one: SweepCase, url: string): Promise<BenchPlan> {
-  const { backend, warmup = Math.min(one.clients, MOST_WARMUPS) } = values;
+  const { backend, warmup = Math.min(one.clients, MOST_SWEEP_WARMUPS) } = values;
   const known = Object.keys(CLIENTS_OPTIONS) as (keyof typeof CLIENTS_OPTIONS)[];
   const ofCase = withDefaults(CLIENTS_OPTIONS, {
     ...pick<Values, string>(values, known),

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { nextTurn } from "../backends/clock.ts";
+import { nextTurn, systemClock } from "../backends/clock.ts";
 import { createRandom, integerBelow, type Random, uniformInteger } from "../backends/random.ts";
 import { readExtra } from "./dataset_extra.ts";
 import {
@@ -23,6 +23,8 @@ import words from "./dataset_synthetic_words.json" with { type: "json" };
 
 /** Length of prompts and of answers when none is given. */
 const DEFAULT_TOKENS = 128;
+/** Prompts are made so long before the thread does something else: a server's answer may come. */
+const SLICE_MS = 5;
 
 export const SYNTHETIC_OPTIONS = group("Prompts", {
   inputTokens: option.length({
@@ -57,6 +59,7 @@ export const synthetic: DatasetKind = {
   name: "synthetic",
   description: "prompts of exactly the length wanted, each different from all others",
   needsFile: false,
+  firstAlone: true,
   options: SYNTHETIC_OPTIONS,
   load,
 };
@@ -87,7 +90,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
 
   const prompts: Prompt[] = [];
   const seen = new Set<string>();
-  let sinceYield = 0;
+  let lastMs = systemClock.now();
   for (let index = 0; index < count; index++) {
     const tokens = inputTokens(index);
     const random = stream(index);
@@ -98,11 +101,11 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     }
     seen.add(keyOf(body));
     prompts.push(promptOf(body, index));
-    sinceYield += tokens;
-    if (sinceYield > 20_000) {
-      sinceYield = 0;
+    if (systemClock.now() - lastMs > SLICE_MS) {
       options.onProgress?.(index + 1, count);
       await nextTurn();
+      options.signal?.throwIfAborted();
+      lastMs = systemClock.now();
     }
   }
   options.onProgress?.(count, count);

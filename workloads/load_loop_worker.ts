@@ -60,7 +60,7 @@ async function serve(
     onMessage(message) {
       const work = handle(message);
       // Opening is made of promises alone: no event would wake the loop.
-      if (message.kind === "open") loop.hold(work);
+      if (message.kind === "open" || message.kind === "pool") loop.hold(work);
     },
     onEnd: () => post({ kind: "closed" }),
   };

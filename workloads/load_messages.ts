@@ -19,16 +19,20 @@ export const COUNTER_ENDED: number = TRANSPORT_COUNTERS + 1;
 /** Length of the block. */
 export const COUNTER_SLOTS: number = TRANSPORT_COUNTERS + 2;
 
-/** What every thread is opened with. */
-export interface ThreadSetup {
-  readonly transport: string;
-  readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "collect">;
-  readonly protocol: string;
-  readonly target: Target;
+/** Prompts, ready to be sent. */
+export interface Pool {
   /** Encoded once, before any load starts. */
   readonly wires: SharedWires;
   /** Only for protocols whose ids must not repeat: to encode again when the pool is used twice. */
   readonly requests?: readonly GenerationRequest[];
+}
+
+/** What every thread is opened with: all prompts, or one that is rehearsed with before they are there. */
+export interface ThreadSetup extends Pool {
+  readonly transport: string;
+  readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "collect">;
+  readonly protocol: string;
+  readonly target: Target;
   /** An open load will come: get the clock ready that keeps a schedule. */
   readonly scheduled: boolean;
 }
@@ -54,6 +58,8 @@ export interface RunMessage {
   readonly queue: SharedArrayBuffer;
   /** Memory of the {@linkcode Backlog} of all threads. */
   readonly backlog: SharedArrayBuffer;
+  /** Requests of this load alone, in place of the prompts. */
+  readonly wires?: SharedWires;
   /** Streams of known timing beside the load; absent = none. */
   readonly witness?: WitnessShare;
 }
@@ -61,6 +67,8 @@ export interface RunMessage {
 /** To a sending thread. */
 export type ToThread =
   | OpenMessage
+  /** Prompts in place of those before. */
+  | ({ readonly kind: "pool" } & Pool)
   /** Open so many connections before they are needed, and those of the witness. */
   | { readonly kind: "connect"; readonly count: number; readonly witness?: WitnessShare }
   | RunMessage
@@ -81,6 +89,7 @@ export interface EndedMessage {
 /** From a sending thread. */
 export type FromThread =
   | { readonly kind: "opened" }
+  | { readonly kind: "pooled" }
   | { readonly kind: "connected" }
   /** From the thread that leads, where it sends itself. */
   | ({ readonly kind: "exchange" } & EndedRequest)

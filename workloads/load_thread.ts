@@ -16,6 +16,7 @@ import {
   COUNTER_ENDED,
   COUNTER_SENT,
   type OpenMessage,
+  type Pool,
   type RunMessage,
   type ToThread,
 } from "./load_messages.ts";
@@ -43,6 +44,16 @@ export interface ThreadRuntime {
   readonly findProtocol: (name: string) => Protocol;
 }
 
+/** Prompts as a thread reads them. */
+interface ThreadPool {
+  readonly wires: WirePool;
+  readonly requests: Pool["requests"];
+}
+
+function poolOf({ wires, requests }: Pool): ThreadPool {
+  return { wires: new WirePool(wires), requests };
+}
+
 /** Handles the messages to one thread; what it reports goes to `outbox`. */
 export function createLoadThread(
   outbox: Pick<Outbox, "send"> & Partial<Outbox>,
@@ -50,7 +61,7 @@ export function createLoadThread(
 ): (message: ToThread) => Promise<void> {
   const reply = outbox.send;
   let opened: OpenMessage | undefined;
-  let wires: WirePool | undefined;
+  let pool: ThreadPool | undefined;
   let transport: Transport | undefined;
   let witnessTransport: Transport | undefined;
   let ticker: Ticker | undefined;
@@ -60,7 +71,7 @@ export function createLoadThread(
 
   const open = async (message: OpenMessage): Promise<void> => {
     opened = message;
-    wires = new WirePool(message.wires);
+    const { wires } = pool = poolOf(message);
     counters = new Uint32Array(message.counters);
     const { transportOptions } = message;
     transport = runtime.open(message.transport, {
@@ -78,6 +89,12 @@ export function createLoadThread(
     reply({ kind: "opened" });
   };
 
+  const take = async (message: Pool): Promise<void> => {
+    pool = poolOf(message);
+    await transport?.ready?.(pool.wires.kinds());
+    reply({ kind: "pooled" });
+  };
+
   /** Of the same kind and in the same loop; its own, so that nothing of it counts or is trusted there. */
   const openWitness = ({ caCert }: WitnessShare): Transport =>
     witnessTransport ??= runtime.open(opened!.transport, {
@@ -86,7 +103,9 @@ export function createLoadThread(
     });
 
   const connect = async (count: number, witness: WitnessShare | undefined): Promise<void> => {
-    if (wires !== undefined && wires.length > 0) await transport?.connect?.(wires.at(0), count);
+    if (pool !== undefined && pool.wires.length > 0) {
+      await transport?.connect?.(pool.wires.at(0), count);
+    }
     if (witness !== undefined && count > 0) {
       await openWitness(witness).connect?.(witness.wire, witness.streams.length);
     }
@@ -94,16 +113,18 @@ export function createLoadThread(
   };
 
   const run = async (message: RunMessage): Promise<void> => {
-    if (opened === undefined || wires === undefined || !transport) {
+    if (opened === undefined || pool === undefined || !transport) {
       throw new TypeError("Cannot run a load before the thread was opened");
     }
-    const pool = wires;
-    const { requests, target } = opened;
+    const { wires, requests } = message.wires === undefined
+      ? pool
+      : poolOf({ wires: message.wires });
+    const { target } = opened;
     const protocol = requests && runtime.findProtocol(opened.protocol);
     const { share } = message;
     if (share.load.kind === "closed" && share.workers === 1) {
       // Users who start at once do not wait for each other's requests to be encoded.
-      const first = pool.makeAhead(message.poolOffset % pool.length, share.load.users);
+      const first = wires.makeAhead(message.poolOffset % wires.length, share.load.users);
       await transport.ready?.(first);
     }
     if (share.load.kind === "open" && ticker === undefined) {
@@ -118,10 +139,10 @@ export function createLoadThread(
     abort = new AbortController();
 
     const requestOf = (item: number, index: number, pass: number): WireRequest => {
-      const position = (message.poolOffset + item) % pool.length;
+      const position = (message.poolOffset + item) % wires.length;
       const request = requests?.[position];
-      if (pass === 0 || request === undefined) return pool.at(position);
-      const requestId = request.requestId + BigInt(index) * BigInt(pool.length);
+      if (pass === 0 || request === undefined) return wires.at(position);
+      const requestId = request.requestId + BigInt(index) * BigInt(wires.length);
       return protocol!.buildRequest({ ...request, requestId }, target);
     };
 
@@ -170,6 +191,8 @@ export function createLoadThread(
       switch (message.kind) {
         case "open":
           return await open(message);
+        case "pool":
+          return await take(message);
         case "connect":
           return await connect(message.count, message.witness);
         case "run":

@@ -28,6 +28,7 @@ import {
   COUNTER_SLOTS,
   type EndedMessage,
   type FromThread,
+  type Pool,
   type RunMessage,
   type ThreadSetup,
   type ToThread,
@@ -48,7 +49,9 @@ export interface ThreadsOptions extends ThreadSetup {
 export interface LoadJob
   extends
     Omit<LoadShare, "worker" | "workers">,
-    Pick<RunMessage, "seed" | "loadNumber" | "poolOffset"> {
+    Pick<RunMessage, "seed" | "loadNumber" | "poolOffset" | "wires"> {
+  /** From now to the start, ms; default enough for every thread to hear of it. */
+  readonly leadMs?: number;
   /** First Ctrl-C. */
   readonly stopSignal: AbortSignal;
   /** Second Ctrl-C. */
@@ -95,6 +98,8 @@ export interface LiveCounters {
 
 /** Opened threads. */
 export interface LoadThreads {
+  /** Gives them the prompts, where they were opened before these were there. */
+  take(pool: Pool): Promise<void>;
   run(job: LoadJob): Promise<JobEnd>;
   live(): LiveCounters;
   close(): Promise<void>;
@@ -120,6 +125,9 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
     throw error;
   }
   return {
+    async take(pool) {
+      await Promise.all(threads.map((thread) => thread.take(pool)));
+    },
     run: (job) => runJob(threads, job, { inline: connect === inlineThread }),
     live() {
       const sum = (slot: number) =>
@@ -145,7 +153,7 @@ async function runJob(
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
   const { load, stop, poolSize, timeoutMs, maxAnswerBytes, graceMs } = job;
-  const { seed, loadNumber, poolOffset } = job;
+  const { seed, loadNumber, poolOffset, wires, leadMs = START_LEAD_MS } = job;
   const witnesses = threads.map((_, worker) =>
     job.witness && witnessShare(job.witness, worker, threads.length)
   );
@@ -156,7 +164,7 @@ async function runJob(
   }));
   const queue = new SharedArrayBuffer(4);
   const backlog = new Backlog();
-  const startEpochMs = epochOriginMs() + systemClock.now() + START_LEAD_MS;
+  const startEpochMs = epochOriginMs() + systemClock.now() + leadMs;
   job.witness?.onStart(startEpochMs);
   const answers = new DecodeQueue(
     ({ departure, exchange, originMs }) => {
@@ -176,7 +184,7 @@ async function runJob(
     const start = {
       ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },
       backlog: backlog.memory,
-      ...defined({ witness }),
+      ...defined({ wires, witness }),
     };
     return thread.run({ kind: "run", ...start }, answers, job);
   });
@@ -242,6 +250,10 @@ class Thread {
 
   async open(setup: ThreadSetup): Promise<void> {
     await this.#ask({ kind: "open", ...setup, counters: this.counters.buffer }, "opened");
+  }
+
+  async take(pool: Pool): Promise<void> {
+    await this.#ask({ kind: "pool", ...pool }, "pooled");
   }
 
   async connect(count: number, witness: WitnessShare | undefined): Promise<void> {

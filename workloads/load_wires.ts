@@ -28,30 +28,41 @@ const MOST_CHUNK_BYTES: number = 2 ** 24;
 
 /** Puts requests where all threads can read them; they are taken one by one and need not exist at once. */
 export function shareWires(wires: Iterable<WireRequest>): SharedWires {
-  const heads: WireHead[] = [];
-  const chunks: SharedArrayBuffer[] = [];
-  const places: number[] = [];
-  let chunk = new Uint8Array(new SharedArrayBuffer(0));
-  let used = 0;
-  for (const { body, ...head } of wires) {
-    const last = heads.at(-1);
-    if (last === undefined || !isSame(last, head)) heads.push(head);
-    if (body === undefined) {
-      places.push(heads.length - 1, NO_BODY, 0, 0);
-      continue;
+  const sharer = new WireSharer();
+  for (const wire of wires) sharer.add(wire);
+  return sharer.shared();
+}
+
+/** The same, for requests that are made a few at a time. */
+export class WireSharer {
+  readonly #heads: WireHead[] = [];
+  readonly #chunks: SharedArrayBuffer[] = [];
+  readonly #places: number[] = [];
+  #chunk = new Uint8Array(new SharedArrayBuffer(0));
+  #used = 0;
+
+  add({ body, ...head }: WireRequest): void {
+    const last = this.#heads.at(-1);
+    if (last === undefined || !isSame(last, head)) this.#heads.push(head);
+    const at = this.#heads.length - 1;
+    if (body === undefined) return void this.#places.push(at, NO_BODY, 0, 0);
+    const { length } = this.#chunk;
+    if (this.#chunks.length === 0 || this.#used + body.length > length) {
+      const bytes = Math.min(MOST_CHUNK_BYTES, Math.max(FIRST_CHUNK_BYTES, 2 * length));
+      this.#chunk = new Uint8Array(new SharedArrayBuffer(Math.max(bytes, body.length)));
+      this.#chunks.push(this.#chunk.buffer);
+      this.#used = 0;
     }
-    if (chunks.length === 0 || used + body.length > chunk.length) {
-      const bytes = Math.min(MOST_CHUNK_BYTES, Math.max(FIRST_CHUNK_BYTES, 2 * chunk.length));
-      chunk = new Uint8Array(new SharedArrayBuffer(Math.max(bytes, body.length)));
-      chunks.push(chunk.buffer);
-      used = 0;
-    }
-    chunk.set(body, used);
-    places.push(heads.length - 1, chunks.length - 1, used, used += body.length);
+    this.#chunk.set(body, this.#used);
+    this.#places.push(at, this.#chunks.length - 1, this.#used, this.#used += body.length);
   }
-  const memory = new SharedArrayBuffer(4 * places.length);
-  new Uint32Array(memory).set(places);
-  return { heads, chunks, places: memory };
+
+  /** All that were added; called once. */
+  shared(): SharedWires {
+    const memory = new SharedArrayBuffer(4 * this.#places.length);
+    new Uint32Array(memory).set(this.#places);
+    return { heads: this.#heads, chunks: this.#chunks, places: memory };
+  }
 }
 
 /** Shared requests by their position. */

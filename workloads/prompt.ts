@@ -68,6 +68,8 @@ export interface DatasetOptions {
   readonly extra: Readonly<Record<string, unknown>>;
   /** Says how far a long load is (0…1, or bytes done without a total). */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Gives up a long load, where the dataset can. */
+  readonly signal?: AbortSignal;
 }
 
 /** Prompts and what was left out on the way. */
@@ -100,6 +102,8 @@ export interface DatasetKind {
   readonly description: string;
   /** It cannot do without `path`; otherwise it takes none. */
   readonly needsFile: boolean;
+  /** Its first prompt can be had alone, the same as with others, and says whether the options fit. */
+  readonly firstAlone?: boolean;
   /** Endings of its files, e.g. `.jsonl`: such a file is taken for this dataset. */
   readonly fileEndings?: readonly string[];
   /** Whether a JSON file that begins with these rows is one of its own; the first such kind is taken. */

@@ -16,15 +16,21 @@ import { formatMs } from "../metrics/format.ts";
 import { AUTO_TRANSPORT } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { lookUpMachine } from "./calibration_file.ts";
-import { readEnvironment } from "./environment.ts";
 import type { Load } from "./load.ts";
+import { answerMs, inFlight, paceOf } from "./load_pace.ts";
 import { whyNotFetch } from "./run_auto_reach.ts";
 import { isProxied } from "./server_proxy.ts";
 import { transportOptions, withTransport } from "./server_target.ts";
 
 /** Name of the transport that carries the questions before the load. */
 export function checkingTransport(plan: BenchPlan): string {
-  const { transport, protocol } = plan;
+  const { transport, protocol, url } = plan;
+  if (transport === "epoll") {
+    // A thread for one request costs more than all else that comes before the load. What this thread
+    // can send in the same way, it sends; the rest is refused as epoll refuses it.
+    const alike = /^http:/i.test(url) && !isProxied(url, plan) && whyNotFetch(plan) === undefined;
+    return alike ? "fetch" : transport;
+  }
   if (transport !== AUTO_TRANSPORT) return transport;
   if (findProtocol(protocol).carrier === "grpc") return "grpc";
   return whyNotFetch(plan) === undefined ? "fetch" : "socket";
@@ -45,40 +51,61 @@ export function overCheckingTransport<T>(
   );
 }
 
+/** The choice of a transport: what is known of it before the server is, and the decision. */
+export interface TransportQuestion {
+  /** What it will be whatever the check shows; absent where the pace of the answers decides. */
+  readonly early: string | undefined;
+  /**
+   * Decides, from what the checked server says of the load to come.
+   *
+   * @param outputTokens mean length of the answers that will be asked for.
+   */
+  settle(checked: RequestRecord, outputTokens: number): BenchPlan;
+}
+
 /**
- * Decides for `--transport auto`, from what the checked server says of the load to come and from
- * what was calibrated on this machine.
+ * Looks up what `--transport auto` depends on: the load, this machine, and what was calibrated on it.
+ *
+ * @throws {UserError} for a calibration that cannot be read.
  */
-export async function settleTransport(
+export async function askForTransport(
   plan: BenchPlan,
-  checked: RequestRecord,
+  environment: Environment,
   note: ((line: string) => void) | undefined,
-): Promise<BenchPlan> {
-  if (plan.transport !== AUTO_TRANSPORT) return plan;
-  const { sentMs = 0, firstTokenMs = 0, lastTokenMs = 0, endMs = 0 } = checked;
-  const tokens = checked.outputTokens?.tokens ?? 1;
-  const streamMs = lastTokenMs - firstTokenMs;
-  const environment = await readEnvironment();
+): Promise<TransportQuestion> {
+  if (plan.transport !== AUTO_TRANSPORT) return { early: plan.transport, settle: () => plan };
   const calibrated = plan.calibration === false
     ? {}
     : await lookUpMachine(environment, plan.calibration);
   const limits = (calibrated.found?.limits ?? [])
     .filter(({ workers }) => workers === plan.workers);
-  const { transport, why } = chooseTransport({
-    carrier: findProtocol(plan.protocol).carrier === "grpc" ? "grpc" : "http",
-    limits,
-    loads: plan.loads.map((load, i) => withEnd(load, plan.stops[i]?.requests)),
-    threads: Math.max(1, plan.workers),
-    effectiveCores: environment.effectiveCores ?? environment.cores,
-    // An answer that came at once says nothing of a rate; one of a single token has none.
-    tokensPerSec: tokens > 1 && streamMs > 0 ? (tokens - 1) / streamMs * 1000 : 0,
-    latencyMs: endMs - sentMs,
-    proxied: isProxied(plan.url, plan),
-    epoll: epollFor(plan.url, environment),
-    ...defined({ notFetch: whyNotFetch(plan), notCalibrated: calibrated.why }),
-  });
-  note?.(`--transport auto takes ${transport}: ${why}`);
-  return { ...plan, transport, transportChoice: { why, calibrated: limits.length > 0 } };
+  const choose = (pace: Pick<TransportNeed, "tokensPerSec" | "latencyMs">) =>
+    chooseTransport({
+      carrier: findProtocol(plan.protocol).carrier === "grpc" ? "grpc" : "http",
+      limits,
+      loads: plan.loads.map((load, i) => withEnd(load, plan.stops[i]?.requests)),
+      threads: Math.max(1, plan.workers),
+      effectiveCores: environment.effectiveCores ?? environment.cores,
+      ...pace,
+      proxied: isProxied(plan.url, plan),
+      epoll: epollFor(plan.url, environment),
+      ...defined({ notFetch: whyNotFetch(plan), notCalibrated: calibrated.why }),
+    });
+  const slowest = choose({ tokensPerSec: 0, latencyMs: 1 }).transport;
+  const fastest = choose({ tokensPerSec: Infinity, latencyMs: Infinity }).transport;
+  return {
+    early: slowest === fastest ? slowest : undefined,
+    settle(checked, outputTokens) {
+      const pace = paceOf(checked);
+      const { transport, why } = choose({
+        // An answer that came at once says nothing of a rate; one of a single token has none.
+        tokensPerSec: pace.itlMs > 0 ? 1000 / pace.itlMs : 0,
+        latencyMs: answerMs(pace, outputTokens),
+      });
+      note?.(`--transport auto takes ${transport}: ${why}`);
+      return { ...plan, transport, transportChoice: { why, calibrated: limits.length > 0 } };
+    },
+  };
 }
 
 /** Requests that leave all at once are as many streams as there are requests. */
@@ -270,11 +297,9 @@ function describeLimit(transport: string, limit: CalibrationLimit): string {
     : `calibrated here, ${transport} kept ${kept} up to ${describe(limit)}`;
 }
 
-/** Requests in flight: the users, or by Little's law what arrives while one is answered. */
+/** Requests in flight, at least one. */
 function streamsOf(load: Load, latencyMs: number): number {
-  if (load.kind === "closed") return load.users;
-  const limit = load.maxInFlight === 0 ? Infinity : load.maxInFlight;
-  return Math.min(limit, Math.max(1, load.ratePerSec * latencyMs / 1000));
+  return Math.max(1, inFlight(load, latencyMs));
 }
 
 function count(value: number): string {

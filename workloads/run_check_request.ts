@@ -7,46 +7,70 @@
  */
 import type { GenerationRequest, Message } from "../backends/protocol.ts";
 
-/** A longer answer would say no more about whether a length can be forced. */
-const CHECK_TOKENS = 64;
+/** As many as show whether a length can be forced, and the pace of the tokens. */
+const FEW_TOKENS = 8;
+/** Of an answer in one piece only the whole time is known, and more tokens say more of it. */
+const SOME_TOKENS = 64;
 
 /** What the check's prompt begins with, so that it shares no beginning with a prompt of the load. */
 const PREAMBLE = "Checking the server. ";
 
-/** The check for a load that begins with that request; ids of a load begin above 1. */
-export function checkRequestOf(first: GenerationRequest): GenerationRequest {
-  const { messages: [head, ...rest], promptTokenIds: ids } = first;
+/**
+ * The check for a load that begins with that request; ids of a load begin above 1. It asks for few
+ * tokens, unless an engine has refused so few.
+ */
+export function checkRequestOf(
+  first: GenerationRequest,
+  { few = first.stream }: { readonly few?: boolean } = {},
+): GenerationRequest {
   return {
-    ...first,
-    messages: head === undefined ? [] : [withPreamble(head), ...rest],
-    ...(ids !== undefined && { promptTokenIds: otherIds(ids) }),
-    outputTokens: Math.min(first.outputTokens, CHECK_TOKENS),
+    ...markedRequest(first, PREAMBLE),
+    outputTokens: Math.min(first.outputTokens, few ? FEW_TOKENS : SOME_TOKENS),
     requestId: first.requestId - 1n,
   };
 }
 
-function withPreamble(message: Message): Message {
+/**
+ * A request of the same shape, whose prompt begins otherwise: by that text, or with the ids in another
+ * order, of which there is one for each `turn`.
+ */
+export function markedRequest(
+  request: GenerationRequest,
+  preamble: string,
+  turn = 0,
+): GenerationRequest {
+  const { messages: [head, ...rest], promptTokenIds: ids } = request;
+  return {
+    ...request,
+    messages: head === undefined ? [] : [withPreamble(head, preamble), ...rest],
+    ...(ids !== undefined && { promptTokenIds: otherIds(ids, turn) }),
+  };
+}
+
+function withPreamble(message: Message, preamble: string): Message {
   const { content } = message;
   return {
     ...message,
     content: typeof content === "string"
-      ? begunAnew(content)
-      : [{ type: "text", text: PREAMBLE }, ...content],
+      ? begunAnew(content, preamble)
+      : [{ type: "text", text: preamble }, ...content],
   };
 }
 
 /** A long text keeps its length, for it may fill the context to the last token. */
-function begunAnew(text: string): string {
-  if (text.length < 2 * PREAMBLE.length) return PREAMBLE + text;
-  const rest = text.slice(PREAMBLE.length);
+function begunAnew(text: string, preamble: string): string {
+  if (text.length < 2 * preamble.length) return preamble + text;
+  const rest = text.slice(preamble.length);
   // Not half of a character.
-  return PREAMBLE + rest.replace(/^[\udc00-\udfff]/, "");
+  return preamble + rest.replace(/^[\udc00-\udfff]/, "");
 }
 
 /** The same ids, all of them known to the model, in another order behind the first, often a BOS. */
-function otherIds([bos, ...ids]: readonly number[]): readonly number[] {
+function otherIds([bos, ...ids]: readonly number[], turn: number): readonly number[] {
   if (bos === undefined) return [];
   const reversed = ids.toReversed();
+  const at = turn % Math.max(1, ids.length);
+  const turned = [...reversed.slice(at), ...reversed.slice(0, at)];
   // Where that changes nothing, such as in one id repeated: one more.
-  return reversed.every((id, i) => id === ids[i]) ? [bos, ...ids, bos] : [bos, ...reversed];
+  return turned.every((id, i) => id === ids[i]) ? [bos, ...ids, bos] : [bos, ...turned];
 }

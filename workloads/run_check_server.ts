@@ -12,11 +12,10 @@ import type { Exchange, Transport } from "../backends/transport.ts";
 import { formatMs } from "../metrics/format.ts";
 import { type BenchPlan, takesLengthField } from "./bench_plan.ts";
 import { whileWaiting } from "./live_waiting.ts";
-import { shareWires } from "./load_wires.ts";
-import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
+import { checkingTransport } from "./run_auto_transport.ts";
 import { proxyOver } from "./server_proxy.ts";
 import { checkRequestOf } from "./run_check_request.ts";
-import type { Prepared, PrepareHooks } from "./run_prepare.ts";
+import type { Preparation, PrepareHooks } from "./run_prepare.ts";
 import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
 import { NOTHING_SENT } from "./server_refusal_facts.ts";
 import { refusedParameter } from "./server_refusal_parameter.ts";
@@ -25,8 +24,6 @@ import { askOver } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 const CHECK_ATTEMPTS = 3;
-/** Some thousand events, decoded in about 20 ms. */
-const WARM_UP_BYTES = 2e6;
 /** Time to ask which models there are, when the one that was asked for is refused. */
 const MODELS_MS = 5000;
 
@@ -36,69 +33,79 @@ export interface CheckHooks extends Pick<PrepareHooks, "onProgress" | "note"> {
   readonly stopSignal: AbortSignal;
 }
 
+/** What is checked: where requests go, and the first one. */
+export type CheckedRequest = Pick<Preparation, "protocol" | "target" | "patience" | "first">;
+
 /** A server that can be measured. */
 export interface CheckedServer {
   /** Record of the check request. */
   readonly checked: RequestRecord;
-  /** What was prepared, in the form that the server takes. */
-  readonly prepared: Prepared;
+  /** Name of the length that the server takes, where it refused the usual one. */
+  readonly lengthField?: GenerationRequest["lengthField"];
 }
 
 /** One check request and what became of it. */
 interface Attempt {
-  readonly prepared: Prepared;
+  readonly asked: CheckedRequest;
   readonly request: GenerationRequest;
   readonly wire: WireRequest;
   readonly exchange: Exchange;
   readonly record: RequestRecord;
-  /** Makes the record again. */
-  readonly decode: () => RequestRecord;
 }
 
 /**
  * Sends the check request. A server that fails now and then can be measured, so a failure is tried
- * twice more; a server that asks to wait is given that time; without a connection there is no server,
- * unless one is waited for.
+ * twice more, with as long an answer as the load's: some engines refuse short ones. A server that asks
+ * to wait is given that time; without a connection there is no server, unless one is waited for.
  *
  * @throws {UserError} when the server cannot be measured, or when interrupted.
  */
 export async function checkServer(
   plan: BenchPlan,
-  asked: Prepared,
+  given: CheckedRequest,
+  transport: Transport,
   hooks: CheckHooks,
 ): Promise<CheckedServer> {
-  return await overCheckingTransport(plan, async (transport) => {
-    let prepared = asked;
-    for (let attempt = 1;; attempt++) {
-      const tried = await tryOnce(plan, prepared, transport, hooks);
-      refuseInterrupted(hooks.stopSignal);
-      const { outcome } = tried.record;
-      if (outcome.kind === "ok") {
-        warmUp(tried);
-        return { checked: tried.record, prepared };
-      }
-      const other = withOtherLengthField(tried);
-      if (other !== undefined) {
-        hooks.note?.("The server takes max_completion_tokens and not max_tokens: that is sent");
-        prepared = other;
-        attempt--;
-        continue;
-      }
-      const next = await afterFailure(tried, attempt, hooks);
-      if (next === "refuse") throw await explain(plan, tried, transport);
-      if (next === "wait") attempt--;
+  let asked = given;
+  let few = given.first.stream;
+  for (let attempt = 1;; attempt++) {
+    const tried = await tryOnce(plan, asked, { ...hooks, transport, few });
+    refuseInterrupted(hooks.stopSignal);
+    const { outcome } = tried.record;
+    if (outcome.kind === "ok") {
+      const { lengthField } = asked.first;
+      return {
+        checked: tried.record,
+        ...(asked === given ? {} : defined({ lengthField })),
+      };
     }
-  });
+    const other = withOtherLengthField(tried);
+    if (other !== undefined) {
+      hooks.note?.("The server takes max_completion_tokens and not max_tokens: that is sent");
+      asked = { ...asked, first: other };
+      attempt--;
+      continue;
+    }
+    const next = await afterFailure(tried, attempt, hooks);
+    if (next === "refuse") throw await explain(plan, tried, transport);
+    if (next === "wait") attempt--;
+    else few = false;
+  }
+}
+
+/** How one request is sent. */
+interface TryOptions extends CheckHooks {
+  readonly transport: Transport;
+  readonly few: boolean;
 }
 
 async function tryOnce(
   plan: BenchPlan,
-  prepared: Prepared,
-  transport: Transport,
-  { stopSignal, onProgress }: CheckHooks,
+  asked: CheckedRequest,
+  { transport, few, stopSignal, onProgress }: TryOptions,
 ): Promise<Attempt> {
-  const { protocol, target, requests, patience } = prepared;
-  const request = checkRequestOf(requests[0]!);
+  const { protocol, target, first, patience } = asked;
+  const request = checkRequestOf(first, { few });
   const wire = protocol.buildRequest(request, target);
   const sent = transport.send(wire, {
     timeoutMs: patience.limitMs(plan.timeoutMs),
@@ -111,37 +118,23 @@ async function tryOnce(
     label: "the server's first answer",
     onProgress,
   });
-  const decode = () =>
-    decodeSingle(exchange, protocol, request, {
-      promptId: "check",
-      ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
-    });
-  return { prepared, request, wire, exchange, record: decode(), decode };
+  const record = decodeSingle(exchange, protocol, request, {
+    promptId: "check",
+    ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
+  });
+  return { asked, request, wire, exchange, record };
 }
 
-/** Warms up the decoder: the JIT should have compiled it before the load starts. */
-function warmUp({ exchange, decode }: Attempt): void {
-  for (let bytes = 0; bytes < WARM_UP_BYTES; bytes += exchange.body.length + 1) decode();
-}
-
-/** The same requests with the other name of their length, where that is what was refused. */
+/** The same request with the other name of its length, where that is what was refused. */
 function withOtherLengthField(
-  { prepared, request, exchange, record: { outcome } }: Attempt,
-): Prepared | undefined {
-  const { protocol, target, requests } = prepared;
+  { asked: { protocol, first }, request, exchange, record: { outcome } }: Attempt,
+): GenerationRequest | undefined {
   if (request.lengthField !== undefined || !takesLengthField(protocol)) return undefined;
   const own = request.extraBody ?? {};
   if ("max_tokens" in own || "max_completion_tokens" in own) return undefined;
   const refused = outcome.kind === "http_error" || outcome.kind === "engine_error";
   if (!refused || !wantsOtherField(outcome.message, exchange)) return undefined;
-  const renamed = requests.map((request): GenerationRequest => ({
-    ...request,
-    lengthField: "max_completion_tokens",
-  }));
-  const wires = shareWires(
-    renamed.values().map((request) => protocol.buildRequest(request, target)),
-  );
-  return { ...prepared, requests: renamed, wires };
+  return { ...first, lengthField: "max_completion_tokens" };
 }
 
 /** Whether the words name the other field, or refuse `max_tokens` as such. */
@@ -158,11 +151,11 @@ function wantsOtherField(said: string, exchange: Exchange): boolean {
 
 /** What follows a failure: another attempt (that counts, or not), or the end. */
 async function afterFailure(
-  { prepared, exchange, record: { outcome } }: Attempt,
+  { asked, exchange, record: { outcome } }: Attempt,
   attempt: number,
   { stopSignal, onProgress, note }: CheckHooks,
 ): Promise<"again" | "wait" | "refuse"> {
-  const { patience, protocol: { carrier } } = prepared;
+  const { patience, protocol: { carrier } } = asked;
   if (isNotYet(outcome, carrier)) {
     const askedMs = retryAfterMs(exchange.headers);
     const limited = asksToWait(outcome);
@@ -188,10 +181,10 @@ async function afterFailure(
 
 async function explain(
   plan: BenchPlan,
-  { prepared, request, wire, exchange, record: { outcome } }: Attempt,
+  { asked, request, wire, exchange, record: { outcome } }: Attempt,
   transport: Transport,
 ): Promise<Error> {
-  const { protocol, target } = prepared;
+  const { protocol, target } = asked;
   const refusing: Refusing = {
     protocol,
     target,

@@ -7,7 +7,6 @@ import { wallClockMs } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
-import { readEnvironment } from "./environment.ts";
 import { type Load, loadLabel, type Stop, stopOfPool } from "./load.ts";
 import { withoutPassword } from "./secret_names.ts";
 import type { Dataset } from "./prompt.ts";
@@ -17,11 +16,11 @@ import { proxyOver } from "./server_proxy.ts";
 import { VERSION } from "./version.ts";
 
 /** Makes the header of the record file. */
-export async function describeRun(
+export function describeRun(
   plan: BenchPlan,
   { dataset, counter, model }: Prepared,
-  commandLine: readonly string[],
-): Promise<RunHeader> {
+  { commandLine, environment }: Pick<RunHeader, "commandLine" | "environment">,
+): RunHeader {
   const proxy = proxyOver(plan.transport, plan);
   return {
     schema: RECORD_SCHEMA,
@@ -53,7 +52,7 @@ export async function describeRun(
       label: labelOf(plan, i),
       ...describeLoad(load, stopOfPool(plan.stops[i] ?? {}, dataset.prompts.length)),
     })),
-    environment: await readEnvironment(),
+    environment,
   };
 }
 

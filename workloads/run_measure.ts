@@ -10,24 +10,29 @@ import { defined } from "../backends/defined.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
-import type { LoadEnd, Run, RunHeader, ServerLost } from "../metrics/run.ts";
-import type { BenchPlan } from "./bench_plan.ts";
+import {
+  type LoadEnd,
+  type Run,
+  type RunHeader,
+  type ServerLost,
+  WARM_UP_PROMPT,
+} from "../metrics/run.ts";
+import { type BenchPlan, poolOfWarmups } from "./bench_plan.ts";
 import { type GpuSampler, isThisMachine, isTrouble, openGpuSampler } from "./gpu_sampler.ts";
 import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { watchClient } from "./load_client_health.ts";
 import type { Departure } from "./load_runner.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { lossNote, usualStopOnErrors, watchServer } from "./load_server_watch.ts";
-import { type LoadThreads, openThreads } from "./load_threads.ts";
+import type { LoadThreads } from "./load_threads.ts";
 import type { Dataset } from "./prompt.ts";
 import { microseconds, roundStamps } from "./record_stamps.ts";
-import { settleTransport } from "./run_auto_transport.ts";
-import { checkServer, refuseInterrupted } from "./run_check_server.ts";
+import { beginRun, type Begun } from "./run_begin.ts";
 import { describeRun, labelOf } from "./run_header.ts";
-import { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
+import { meanTokens, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 import { LoadProgress } from "./run_progress.ts";
+import { shortWarmUp, type WarmUp } from "./run_warm_up.ts";
 import { cleanMessage, withoutSecrets } from "./secret.ts";
-import { transportOptions } from "./server_target.ts";
 import { EXIT, UserError } from "./user_error.ts";
 import { openWitness, type RunWitness } from "./witness_choice.ts";
 
@@ -41,7 +46,7 @@ export interface MeasureHooks extends PrepareHooks {
   readonly commandLine: readonly string[];
   /** Called once everything is prepared, just before the first load. */
   readonly onHeader?: (header: RunHeader) => Promise<void>;
-  /** Called once the prompts are chosen, before {@linkcode onHeader}. */
+  /** Called once the prompts are chosen; the server may not have answered the check yet. */
   readonly onDataset?: (dataset: Dataset) => void;
   /** `false`: records go to {@linkcode onRecord} alone, the run has none. Default `true`. */
   readonly keepRecords?: boolean;
@@ -60,11 +65,11 @@ const PROGRESS_EVERY_MS = 250;
  * requests are in the records.
  */
 export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run> {
-  // Before the first request, which may be what loads a model into the memory of a GPU.
-  const gpus = await openGpus(plan, hooks);
+  const opening = openGpus(plan, hooks);
   try {
-    return await measureWatched(plan, hooks, gpus);
+    return await measureWatched(plan, hooks, opening);
   } finally {
+    const gpus = await opening;
     const failure = gpus?.failure();
     if (failure !== undefined) hooks.note?.(`The GPUs were not watched to the end: ${failure}`);
     await gpus?.close();
@@ -88,44 +93,28 @@ async function openGpus(
 async function measureWatched(
   asked: BenchPlan,
   hooks: MeasureHooks,
-  gpus: GpuSampler | undefined,
+  opening: Promise<GpuSampler | undefined>,
 ): Promise<Run> {
-  const planned = await prepare(asked, hooks);
-  hooks.onDataset?.(planned.dataset);
-  refuseInterrupted(hooks.stopSignal);
-  const { checked, prepared } = await checkServer(asked, planned, hooks);
+  // The first request may be what loads a model into the memory of a GPU.
+  const begun = await beginRun(asked, hooks, opening);
+  const { prepared, checked } = begun;
   const witness = openWitness(asked, { checked, outputTokens: meanTokens(prepared) });
   try {
-    return await measureChecked({ asked, checked, prepared, hooks, gpus, witness });
+    return await measureBegun(begun, { hooks, gpus: await opening, witness });
   } finally {
+    await begun.close();
     await witness.close();
   }
 }
 
-/** What is known once the server is checked. */
-interface Checked extends Pick<Running, "prepared" | "hooks" | "gpus" | "witness"> {
-  readonly asked: BenchPlan;
-  readonly checked: RequestRecord;
-}
-
-async function measureChecked(
-  { asked, checked, prepared, hooks, gpus, witness }: Checked,
+async function measureBegun(
+  begun: Begun,
+  { hooks, gpus, witness }: Pick<Running, "hooks" | "gpus" | "witness">,
 ): Promise<Run> {
-  const plan = await settleTransport(asked, checked, hooks.note);
-  const header = await describeRun(plan, prepared, hooks.commandLine);
-  await hooks.onHeader?.(header);
-
-  const { protocol, target, wires, requests } = prepared;
-  const threads = await openThreads({
-    workers: plan.workers,
-    transport: plan.transport,
-    transportOptions: transportOptions(plan),
-    protocol: plan.protocol,
-    target,
-    wires,
-    scheduled: plan.loads.some(({ kind }) => kind === "open"),
-    ...(protocol.usesRequestId === true ? { requests } : {}),
-  });
+  const { plan, prepared, checked, environment } = begun;
+  const { commandLine } = hooks;
+  const header = describeRun(plan, prepared, { commandLine, environment });
+  const [threads] = await Promise.all([begun.open(), hooks.onHeader?.(header)]);
   const records: RequestRecord[] = [];
   const keep = (record: RequestRecord) => {
     roundStamps(record);
@@ -133,12 +122,10 @@ async function measureChecked(
     if (hooks.keepRecords !== false) records.push(record);
     hooks.onRecord?.(record);
   };
-  try {
-    const ends = await measureLoads({ plan, prepared, hooks, threads, gpus, witness, keep });
-    return { header, records, ends };
-  } finally {
-    await threads.close();
-  }
+  const ends = await measureLoads({
+    ...{ plan, prepared, checked, hooks, threads, gpus, witness, keep },
+  });
+  return { header, records, ends };
 }
 
 /** Cleans the server's words in a record that nobody else has seen: they may repeat our key. */
@@ -153,14 +140,11 @@ function cleanWords(
   if (text) record.text = withoutSecrets(text);
 }
 
-function meanTokens({ requests }: Prepared): number {
-  return requests.reduce((sum, { outputTokens }) => sum + outputTokens, 0) / requests.length;
-}
-
 /** What stays the same over the loads of a run. */
 interface Running {
   readonly plan: BenchPlan;
   readonly prepared: Prepared;
+  readonly checked: RequestRecord;
   readonly hooks: MeasureHooks;
   readonly threads: LoadThreads;
   readonly gpus: GpuSampler | undefined;
@@ -171,24 +155,13 @@ interface Running {
 async function measureLoads(running: Running): Promise<LoadEnd[]> {
   const { plan, hooks } = running;
   const ends: LoadEnd[] = [];
-  let poolOffset = Math.max(0, ...plan.warmups);
+  let poolOffset = poolOfWarmups(plan.warmups);
   let lost: ServerLost | undefined;
   for (const [number, load] of plan.loads.entries()) {
     const own = plan.own?.loads[number];
     const stop = stopOfPool(plan.stops[number] ?? {}, running.prepared.requests.length);
-    const warmups = plan.warmups[number] ?? 0;
-    if (warmups > 0 && !hooks.stopSignal.aborted && lost === undefined) {
-      const { serverLost } = await measureLoad(running, {
-        number,
-        // Its prompts are a queue: none of those that will be measured is sent before.
-        load: load.kind === "closed" && load.sequence === "disjoint"
-          ? { ...load, sequence: "shared" }
-          : load,
-        stop: { requests: warmups },
-        phase: "warmup",
-        poolOffset: own?.warmupFrom ?? 0,
-      });
-      lost = serverLost;
+    if (plan.warmups[number] !== 0 && !hooks.stopSignal.aborted && lost === undefined) {
+      lost = (await measureLoad(running, warmUpPart(running, number))).serverLost;
     }
     // The script's rotation counts from the pool's first prompt, warm-up or not.
     const fromFirst = load.kind === "closed" && load.sequence === "legacy";
@@ -210,6 +183,30 @@ async function measureLoads(running: Running): Promise<LoadEnd[]> {
     throw new UserError("Interrupted before anything was measured", EXIT.interrupted);
   }
   return ends;
+}
+
+/** The warm-up of a load. */
+function warmUpPart({ plan, prepared, checked }: Running, number: number): Part {
+  const load = plan.loads[number]!;
+  const warmup = plan.warmups[number] ?? 0;
+  const stop = plan.stops[number] ?? {};
+  if (warmup === "short") {
+    const short = shortWarmUp({ prepared, checked, load, stop, number });
+    return {
+      ...{ number, load: short.load, stop: { requests: short.requests.length }, phase: "warmup" },
+      ...{ poolOffset: 0, own: short },
+    };
+  }
+  return {
+    number,
+    // Its prompts are a queue: none of those that will be measured is sent before.
+    load: load.kind === "closed" && load.sequence === "disjoint"
+      ? { ...load, sequence: "shared" }
+      : load,
+    stop: { requests: warmup },
+    phase: "warmup",
+    poolOffset: plan.own?.loads[number]?.warmupFrom ?? 0,
+  };
 }
 
 /**
@@ -235,12 +232,15 @@ interface Part {
   readonly stop: Stop;
   readonly phase: "warmup" | "measure";
   readonly poolOffset: number;
+  /** Requests of its own, in place of the pool's. */
+  readonly own?: WarmUp;
 }
 
 async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   const { plan, prepared, hooks, threads, keep } = running;
-  const { dataset, requests, protocol, counter } = prepared;
-  const { number, load, stop, phase, poolOffset } = part;
+  const { dataset, protocol, counter } = prepared;
+  const { number, load, stop, phase, poolOffset, own } = part;
+  const { requests } = own ?? prepared;
   const gpus = phase === "measure" ? running.gpus : undefined;
   const witness = phase === "measure"
     ? await running.witness.watch(number)
@@ -265,10 +265,10 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       : {}),
   };
   const decodeOptions = (departure: Departure, originMs: number): DecodeOptions => {
-    const { id, promptTokens } = dataset.prompts[placeOf(departure)]!;
+    const { id, promptTokens } = dataset.prompts[placeOf(departure) % dataset.prompts.length]!;
     decoding.index = departure.index;
     decoding.user = departure.user;
-    decoding.promptId = id;
+    decoding.promptId = own === undefined ? id : WARM_UP_PROMPT;
     decoding.intendedMs = originMs + departure.intendedMs;
     decoding.originMs = originMs;
     decoding.promptTokens = promptTokens;
@@ -327,6 +327,8 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       abortSignal: hooks.abortSignal,
       onExchange,
       onDropped,
+      // Nobody minds when exactly it starts.
+      ...(own === undefined ? {} : { wires: own.wires, leadMs: 0 }),
       ...("job" in witness ? { witness: witness.job } : {}),
     });
     // What the client did is counted before the last GPU sample is waited for.

@@ -4,9 +4,10 @@
  * @module
  */
 import { pooledMap } from "@std/async";
-import { systemClock } from "../backends/clock.ts";
+import { nextTurn, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
-import type { GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
+import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
+import type { Transport } from "../backends/transport.ts";
 import { checkTakesTokenIds, findProtocol, PROTOCOLS } from "../backends/protocols.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { lengthsOf } from "./dataset_length.ts";
@@ -14,8 +15,8 @@ import { findDataset } from "./datasets.ts";
 import type { ProgressState } from "./live_progress.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import type { Load, Stop } from "./load.ts";
-import { type SharedWires, shareWires } from "./load_wires.ts";
-import type { Dataset, TokenCounter } from "./prompt.ts";
+import { type SharedWires, shareWires, WireSharer } from "./load_wires.ts";
+import type { Dataset, Prompt, TokenCounter } from "./prompt.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
 import { proxyOver } from "./server_proxy.ts";
 import { Patience } from "./server_patience.ts";
@@ -53,10 +54,32 @@ export interface Prepared {
   readonly wires: SharedWires;
 }
 
+/** What the check of the server needs: everything but the other prompts. */
+export interface Preparation extends Omit<Prepared, "dataset" | "requests" | "wires"> {
+  /** The request of the first prompt. */
+  readonly first: GenerationRequest;
+  /**
+   * Makes what is still missing, a little at a time, so that a server's answer is read meanwhile.
+   * Called once.
+   *
+   * @param signal gives it up, with an error.
+   * @param onDataset is called when all prompts are there.
+   * @throws {UserError} when prompts cannot be made or sent.
+   */
+  readonly finish: (
+    signal?: AbortSignal,
+    onDataset?: (dataset: Dataset) => void,
+  ) => Promise<Prepared>;
+}
+
 /** Loading that takes no longer shows no progress line. */
 const QUIET_LOADING_MS = 1000;
 /** Preprocessing calls at once: quick, and no load test of its own. */
 const PREPARE_AT_ONCE = 8;
+/** Requests are encoded so long before the thread reads what has come. */
+const ENCODE_MS = 5;
+/** So many ids below those of the pool are free: for the check and for warm-ups. */
+const FREE_IDS = 1n << 32n;
 
 /**
  * Loads the prompts, finds the model, encodes every request.
@@ -64,60 +87,120 @@ const PREPARE_AT_ONCE = 8;
  * @throws {UserError} when a file, the tokenizer or the server cannot be used.
  */
 export async function prepare(plan: BenchPlan, hooks: PrepareHooks): Promise<Prepared> {
+  return await overCheckingTransport(plan, async (transport) => {
+    const { finish } = await beginPreparing(plan, hooks, transport);
+    return await finish();
+  });
+}
+
+/**
+ * Finds the model and makes the first request: of all prompts, or, where they are generated, of the
+ * first one alone.
+ *
+ * @throws {UserError} as {@linkcode prepare}.
+ */
+export async function beginPreparing(
+  plan: BenchPlan,
+  hooks: PrepareHooks,
+  transport: Transport,
+): Promise<Preparation> {
   const protocol = findProtocol(plan.protocol);
   const target = targetOf(plan);
-  const { counter, dataset } = await loadPrompts(plan, hooks);
-  const ownFields = ownFieldsOf(dataset, plan, protocol);
-  if (dataset.prompts.some(({ tokenIds }) => tokenIds !== undefined)) {
+  const counter = await loadCounter(plan);
+  const firstAlone = plan.own === undefined && findDataset(plan.dataset).firstAlone === true;
+  const known = await loadDataset(plan, counter, firstAlone ? { first: true } : hooks);
+  const ownFields = ownFieldsOf(known, plan, protocol);
+  if (known.prompts.some(({ tokenIds }) => tokenIds !== undefined)) {
     asUserError(() => checkTakesTokenIds(protocol));
   }
-  return await overCheckingTransport(plan, async (transport) => {
-    const patience = new Patience({ waitMs: plan.waitMs });
-    const refusing = {
-      protocol,
-      target,
-      caCert: plan.caCert !== undefined,
-      proxy: proxyOver(checkingTransport(plan), plan),
-    };
-    const ask = askOver(transport, { ...refusing, patience, signal: hooks.stopSignal });
-    const model = modelOf(ownFields) ??
-      await whileWaiting(chooseModel(refusing, ask, plan.model, hooks.note), {
-        clock: systemClock,
-        label: "the server's list of models",
-        onProgress: hooks.onProgress,
-      });
-    // A random base keeps two benchmarks of one server from sharing ids (T32 in
-    // docs/python-scripts.md); never 0, which some clients leave out on the wire, and
-    // not 1, so that the check has one below it.
-    const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + 2n;
-    const encoded = dataset.prompts.map((prompt, i): GenerationRequest => ({
-      model,
-      messages: prompt.messages,
-      outputTokens: prompt.outputTokens,
-      length: plan.length,
-      stream: plan.stream,
-      sampling: plan.sampling,
-      requestId: base + BigInt(i),
-      ...defined({
-        promptTokenIds: prompt.tokenIds,
-        ownFields: ownFields[i],
-        extraBody: plan.extraBody,
-        lengthField: plan.lengthField ?? prompt.lengthField,
-      }),
-    }));
-    const requests = protocol.prepare === undefined
-      ? encoded
-      : await prepareAll(encoded, (request) => protocol.prepare!(request, target, ask));
-    const wires = shareWires(
-      requests.values().map((request, i) =>
-        asUserError(
-          () => protocol.buildRequest(request, target),
-          ` (prompt ${dataset.prompts[i]!.id})`,
-        )
-      ),
-    );
-    return { protocol, target, dataset, counter, patience, model, requests, wires };
+  const patience = new Patience({ waitMs: plan.waitMs });
+  const refusing = {
+    protocol,
+    target,
+    caCert: plan.caCert !== undefined,
+    proxy: proxyOver(checkingTransport(plan), plan),
+  };
+  const ask = askOver(transport, { ...refusing, patience, signal: hooks.stopSignal });
+  const model = modelOf(ownFields) ??
+    await whileWaiting(chooseModel(refusing, ask, plan.model, hooks.note), {
+      clock: systemClock,
+      label: "the server's list of models",
+      onProgress: hooks.onProgress,
+    });
+  // A random base keeps two benchmarks of one server from sharing ids (T32 in
+  // docs/python-scripts.md); never 0, which some clients leave out on the wire.
+  const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + FREE_IDS;
+  const requestOf = (prompt: Prompt, i: number): GenerationRequest => ({
+    model,
+    messages: prompt.messages,
+    outputTokens: prompt.outputTokens,
+    length: plan.length,
+    stream: plan.stream,
+    sampling: plan.sampling,
+    requestId: base + BigInt(i),
+    ...defined({
+      promptTokenIds: prompt.tokenIds,
+      ownFields: ownFields[i],
+      extraBody: plan.extraBody,
+      lengthField: plan.lengthField ?? prompt.lengthField,
+    }),
   });
+  const prepareOne = protocol.prepare === undefined
+    ? undefined
+    : (request: GenerationRequest) => protocol.prepare!(request, target, ask);
+  const requestsOf = async ({ prompts }: Dataset): Promise<readonly GenerationRequest[]> => {
+    const encoded = prompts.map(requestOf);
+    return prepareOne === undefined ? encoded : await prepareAll(encoded, prepareOne);
+  };
+  // Where each request is a question to the server, all are asked before the check.
+  const early = firstAlone && prepareOne !== undefined
+    ? await loadDataset(plan, counter, hooks)
+    : known;
+  const ready = await requestsOf(early);
+  const wireOf = (request: GenerationRequest, { id }: Prompt): WireRequest =>
+    asUserError(() => protocol.buildRequest(request, target), ` (prompt ${id})`);
+  const first = ready[0]!;
+  wireOf(first, early.prompts[0]!);
+  return {
+    ...{ protocol, target, counter, patience, model, first },
+    async finish(signal, onDataset) {
+      const dataset = firstAlone && early === known
+        ? await loadDataset(plan, counter, { ...hooks, ...defined({ signal }) })
+        : early;
+      onDataset?.(dataset);
+      const requests = dataset === early ? ready : await requestsOf(dataset);
+      const sharer = new WireSharer();
+      let lastMs = systemClock.now();
+      for (const [i, request] of requests.entries()) {
+        sharer.add(wireOf(request, dataset.prompts[i]!));
+        if (systemClock.now() - lastMs < ENCODE_MS) continue;
+        await nextTurn();
+        signal?.throwIfAborted();
+        lastMs = systemClock.now();
+      }
+      const wires = sharer.shared();
+      return { protocol, target, counter, patience, model, dataset, requests, wires };
+    },
+  };
+}
+
+/** The same requests with the other name of their length. */
+export function withLengthField(
+  prepared: Prepared,
+  lengthField: GenerationRequest["lengthField"],
+): Prepared {
+  if (lengthField === undefined) return prepared;
+  const { protocol, target } = prepared;
+  const requests = prepared.requests.map((request) => ({ ...request, lengthField }));
+  const wires = shareWires(
+    requests.values().map((request) => protocol.buildRequest(request, target)),
+  );
+  return { ...prepared, requests, wires };
+}
+
+/** Mean length of the answers that are asked for. */
+export function meanTokens({ requests }: Pick<Prepared, "requests">): number {
+  return requests.reduce((sum, { outputTokens }) => sum + outputTokens, 0) / requests.length;
 }
 
 /** Protocols refuse what they cannot express by a TypeError: here the user asked for it. */
@@ -195,14 +278,25 @@ export async function loadPrompts(
   plan: BenchPlan,
   hooks: PrepareHooks,
 ): Promise<{ counter: TokenCounter; dataset: Dataset }> {
-  const counter = plan.tokenizer === undefined
-    ? estimateCounter
-    : await loadTokenizer(plan.tokenizer);
-  if (plan.own !== undefined) return { counter, dataset: plan.own.dataset };
+  const counter = await loadCounter(plan);
+  return { counter, dataset: await loadDataset(plan, counter, hooks) };
+}
+
+async function loadCounter({ tokenizer }: BenchPlan): Promise<TokenCounter> {
+  return tokenizer === undefined ? estimateCounter : await loadTokenizer(tokenizer);
+}
+
+/** @param hooks.first only the first prompt, without a word about the others. */
+async function loadDataset(
+  plan: BenchPlan,
+  counter: TokenCounter,
+  hooks: PrepareHooks & { readonly first?: true; readonly signal?: AbortSignal },
+): Promise<Dataset> {
+  if (plan.own !== undefined) return plan.own.dataset;
   const startMs = systemClock.now();
   const dataset = await findDataset(plan.dataset).load({
-    count: plan.prompts,
-    spare: plan.sparePrompts ?? 0,
+    count: hooks.first === true ? 1 : plan.prompts,
+    spare: hooks.first === true ? 0 : plan.sparePrompts ?? 0,
     allowsFewer: plan.allPrompts === true,
     seed: plan.seed,
     counter,
@@ -226,8 +320,10 @@ export async function loadPrompts(
       outputTokens: plan.outputTokens &&
         lengthsOf(plan.outputTokens, { seed: plan.seed, label: "output-tokens" }),
       systemPrompt: plan.systemPrompt,
+      signal: hooks.signal,
     }),
   });
+  if (hooks.first === true) return dataset;
   for (const remark of [dataset.bad, ...dataset.remarks ?? []]) {
     if (remark !== undefined) hooks.note?.(remark);
   }
@@ -240,7 +336,7 @@ export async function loadPrompts(
       : "";
     hooks.note?.(`${dataset.note}${again}`);
   }
-  return { counter, dataset };
+  return dataset;
 }
 
 /** Whether the load starts over with the first prompt when it has sent all of them. */

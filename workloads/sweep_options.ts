@@ -4,7 +4,7 @@
  * @module
  */
 import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
-import { LOAD_OPTIONS, MOST_WARMUPS } from "./bench_options.ts";
+import { LOAD_OPTIONS } from "./bench_options.ts";
 import type { ValuesOf } from "./command.ts";
 import { group, option } from "./option_table.ts";
 import { SEQUENCE_OPTION } from "./script_clients.ts";
@@ -18,6 +18,9 @@ import {
   SCRIPT_BACKENDS,
 } from "./script_target.ts";
 import { UserError } from "./user_error.ts";
+
+/** Most warm-up requests of a case that asks for none. */
+export const MOST_SWEEP_WARMUPS = 64;
 
 const fromVariable = (name: string) => `$${name}, if set`;
 
@@ -85,7 +88,7 @@ export const SWEEP_OPTIONS = {
   },
   warmup: {
     ...LOAD_OPTIONS.warmup,
-    defaultText: `one per user, at most ${MOST_WARMUPS}`,
+    defaultText: `one per user, at most ${MOST_SWEEP_WARMUPS}`,
     help: "Requests before each case that are not counted.",
   },
   ...group("Labels", {

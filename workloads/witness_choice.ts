@@ -8,6 +8,7 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import type { Load, Stop } from "./load.ts";
+import { answerMs, inFlight, paceOf } from "./load_pace.ts";
 import {
   startWitnessEngine,
   witnessDenied,
@@ -55,9 +56,9 @@ const OUTPUT_TOKENS = 8;
 /** Starts the engine if a load needs it, without waiting for it. */
 export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
   const pace = paceOf(need.checked);
-  const answerMs = pace.ttftMs + pace.itlMs * Math.max(0, need.outputTokens - 1);
+  const meanAnswerMs = answerMs(pace, need.outputTokens);
   const absent = plan.loads.map((load, i) =>
-    reasonAgainst(plan) ?? tooShort(load, plan.stops[i] ?? {}, answerMs)
+    reasonAgainst(plan) ?? tooShort(load, plan.stops[i] ?? {}, meanAnswerMs)
   );
   const starting = absent.some((reason) => reason === undefined)
     ? start({
@@ -85,7 +86,7 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
       if (reason !== undefined) return { absent: reason };
       const engine = await starting!;
       if (typeof engine === "string") return { absent: engine };
-      const streams = streamsBeside(inFlight(plan.loads[loadNumber]!, answerMs));
+      const streams = streamsBeside(inFlight(plan.loads[loadNumber]!, meanAnswerMs));
       try {
         return await watchWitness(engine, { loadNumber, streams });
       } catch (error) {
@@ -164,22 +165,6 @@ async function start(options: WitnessOptions): Promise<WitnessEngine | string> {
 
 function failed(error: unknown): string {
   return `its engine cannot be used: ${oneLine(messageOf(error))}`;
-}
-
-function inFlight(load: Load, answerMs: number): number {
-  if (load.kind === "closed") return load.users;
-  const limit = load.maxInFlight === 0 ? Infinity : load.maxInFlight;
-  return Math.min(limit, load.ratePerSec * answerMs / 1000);
-}
-
-function paceOf(record: RequestRecord): { readonly ttftMs: number; readonly itlMs: number } {
-  const { sentMs = 0, firstTokenMs = record.endMs ?? 0, lastTokenMs = firstTokenMs } = record;
-  const [firstTokens = 0] = record.tickTokens;
-  const later = (record.outputTokens?.tokens ?? 0) - firstTokens;
-  return {
-    ttftMs: firstTokenMs - sentMs,
-    itlMs: later > 0 ? (lastTokenMs - firstTokenMs) / later : 0,
-  };
 }
 
 function clamp(value: number, least: number, most: number): number {

@@ -12,9 +12,19 @@ export interface CompletionsServer {
   stop(): Promise<void>;
 }
 
-/** Starts it on a free port; every `failEvery`-th request is refused. */
+/** What it does besides answering. */
+export interface CompletionsServerOptions {
+  /** Every so many-th request is refused with 503. */
+  readonly failEvery?: number;
+  /** Shorter answers are refused with 400. */
+  readonly leastTokens?: number;
+  /** Called when a request has come; its answer waits for what this returns. */
+  readonly hold?: (body: Record<string, unknown>) => Promise<void> | undefined;
+}
+
+/** Starts it on a free port. */
 export function startCompletionsServer(
-  options: { readonly failEvery?: number } = {},
+  options: CompletionsServerOptions = {},
 ): CompletionsServer {
   const bodies: Record<string, unknown>[] = [];
   const server = Deno.serve(
@@ -29,6 +39,10 @@ export function startCompletionsServer(
         return Response.json({ error: "full" }, { status: 503 });
       }
       const tokens = body.max_tokens ?? body.max_completion_tokens;
+      if (tokens < (options.leastTokens ?? 0)) {
+        return Response.json({ error: { message: "too few tokens" } }, { status: 400 });
+      }
+      await options.hold?.(body);
       const usage = {
         prompt_tokens: Array.isArray(body.prompt) ? body.prompt.length : 7,
         completion_tokens: tokens,

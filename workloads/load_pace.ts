@@ -1,0 +1,41 @@
+/**
+ * How fast a server answers, from the record of one request, and what follows for a load.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { Load } from "./load.ts";
+
+/** The pace of one answer. */
+export interface Pace {
+  /** From sending to the first token; of an answer in one piece, to its end. */
+  readonly ttftMs: number;
+  /** From token to token; 0 = the answer does not show it. */
+  readonly itlMs: number;
+}
+
+/** The pace that a record shows. */
+export function paceOf(record: RequestRecord): Pace {
+  const { sentMs = 0, firstTokenMs = record.endMs ?? 0, lastTokenMs = firstTokenMs } = record;
+  const [firstTokens = 0] = record.tickTokens;
+  const later = (record.outputTokens?.tokens ?? 0) - firstTokens;
+  return {
+    ttftMs: firstTokenMs - sentMs,
+    itlMs: later > 0 ? (lastTokenMs - firstTokenMs) / later : 0,
+  };
+}
+
+/** How long an answer of so many tokens takes at that pace. */
+export function answerMs({ ttftMs, itlMs }: Pace, outputTokens: number): number {
+  return ttftMs + itlMs * Math.max(0, outputTokens - 1);
+}
+
+/**
+ * Requests in flight: the users, or by Little's law what arrives while one is answered. Infinite where
+ * all leave at once.
+ */
+export function inFlight(load: Load, answerMs: number): number {
+  if (load.kind === "closed") return load.users;
+  const limit = load.maxInFlight === 0 ? Infinity : load.maxInFlight;
+  return Math.min(limit, load.ratePerSec * answerMs / 1000);
+}

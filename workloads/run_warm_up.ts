@@ -1,0 +1,65 @@
+/**
+ * What a load sends before it is measured, unless so many whole requests were asked for: short answers
+ * for all of its streams at once. They warm up the server at the load's concurrency (its kernels, graphs
+ * and memory), its connections and this program, at the cost of a few tokens each.
+ *
+ * @module
+ */
+import type { GenerationRequest } from "../backends/protocol.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import { MOST_WARMUPS } from "./bench_options.ts";
+import type { ClosedLoad, Load, Stop } from "./load.ts";
+import { answerMs, inFlight, paceOf } from "./load_pace.ts";
+import { type SharedWires, shareWires } from "./load_wires.ts";
+import { markedRequest } from "./run_check_request.ts";
+import { meanTokens, type Prepared } from "./run_prepare.ts";
+
+/** A load of its own before the one that is measured. */
+export interface WarmUp {
+  readonly load: ClosedLoad;
+  readonly requests: readonly GenerationRequest[];
+  readonly wires: SharedWires;
+}
+
+/** What the warm-up depends on. */
+export interface WarmUpNeed {
+  readonly prepared: Pick<Prepared, "protocol" | "target" | "requests">;
+  /** The record of the request that checked the server: it has the pace, and a length that works. */
+  readonly checked: RequestRecord;
+  readonly load: Load;
+  readonly stop: Stop;
+  /** Number of the load: each has a warm-up of its own. */
+  readonly number: number;
+}
+
+/** Requests like those of the load, that share no beginning with them, as short as the check. */
+export function shortWarmUp({ prepared, checked, load, stop, number }: WarmUpNeed): WarmUp {
+  const { protocol, target, requests: pool } = prepared;
+  const users = warmUpStreams({
+    load,
+    stop,
+    meanMs: answerMs(paceOf(checked), meanTokens(prepared)),
+  });
+  const requests = Array.from({ length: users }, (_, i): GenerationRequest => {
+    const request = pool[i % pool.length]!;
+    return {
+      ...markedRequest(request, `Warm-up ${number + 1}. `, number + 1),
+      outputTokens: Math.min(request.outputTokens, checked.requestedTokens),
+      // Below the check's.
+      requestId: pool[0]!.requestId - BigInt(2 + number * MOST_WARMUPS + i),
+    };
+  });
+  return {
+    load: { kind: "closed", users, rampUpMs: 0, sequence: "shared" },
+    requests,
+    wires: shareWires(requests.values().map((one) => protocol.buildRequest(one, target))),
+  };
+}
+
+/** As many as will be in flight. @param meanMs how long an answer of the load takes. */
+export function warmUpStreams(
+  { load, stop, meanMs }: Pick<WarmUpNeed, "load" | "stop"> & { readonly meanMs: number },
+): number {
+  const most = Math.min(MOST_WARMUPS, stop.requests ?? Infinity);
+  return Math.max(1, Math.min(most, Math.ceil(inFlight(load, meanMs))));
+}
