@@ -317,7 +317,7 @@ function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
 }
 
 function streamTable(load: LoadSummary): Markup {
-  const { stream, connections, counts, generated: { answers } } = load;
+  const { stream, connections, generated: { answers } } = load;
   const generated = generatedText(load);
   return factTable("Stream and connections", [
     ["Answers streamed", formatCount(answers.streamed)],

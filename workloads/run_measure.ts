@@ -97,8 +97,8 @@ async function measureWatched(
 ): Promise<Run> {
   // The first request may be what loads a model into the memory of a GPU.
   const begun = await beginRun(asked, hooks, opening);
-  const { prepared, checked } = begun;
-  const witness = openWitness(asked, { checked, outputTokens: meanTokens(prepared) });
+  const { plan, prepared, checked } = begun;
+  const witness = openWitness(plan, { checked, outputTokens: meanTokens(prepared) });
   try {
     return await measureBegun(begun, { hooks, gpus: await opening, witness });
   } finally {

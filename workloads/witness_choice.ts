@@ -70,8 +70,8 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
         streamMs: Math.min(
           ...plan.loads.map((load, i) =>
             absent[i] === undefined
-              ? sendingMs(load, plan.stops[i] ?? {}, answerMs) *
-                streamsBeside(inFlight(load, answerMs))
+              ? sendingMs(load, plan.stops[i] ?? {}, meanAnswerMs) *
+                streamsBeside(inFlight(load, meanAnswerMs))
               : Infinity
           ),
         ),
