@@ -183,6 +183,8 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
 
   async close(): Promise<void> {
     this.#watchdog.close();
+    // Otherwise each of them would be looked for when it is closed.
+    for (const idle of this.#idle.values()) idle.length = 0;
     for (const connection of this.#open) connection.destroy();
     if (this.#open.size > 0) {
       await new Promise<void>((resolve) => this.#allClosed = resolve);

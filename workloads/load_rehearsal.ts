@@ -13,7 +13,7 @@ import { runLoad } from "./load_runner.ts";
  * Enough to have what runs for every read and request compiled once. More, until the JIT has optimized
  * it, costs a thread 50 ms and did not make the first tokens after the start any more exact.
  */
-const REQUESTS = 100;
+const REQUESTS = 32;
 const USERS = 16;
 
 /** Sends the requests over `transport`, then closes it. */
