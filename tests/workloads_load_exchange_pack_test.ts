@@ -5,6 +5,7 @@ import {
   type EndedRequest,
   FULL_PACK,
   Packer,
+  PackReturns,
   unpackExchanges,
 } from "../workloads/load_exchange_pack.ts";
 import { cannedExchange } from "./support/protocol_contract.ts";
@@ -119,4 +120,21 @@ Deno.test("memory that came back is used again", () => {
   packer.close();
   packer.takeReady();
   assert(collected(packer, "third").body.buffer !== large);
+});
+
+Deno.test("after a burst the memory that nobody would keep is freed at once", () => {
+  const packer = new Packer();
+  const memories = Array.from({ length: 20 }, () => {
+    packer.add(ended(0, cannedExchange("x")));
+    packer.close();
+    return packer.takeReady()[0]!.memory;
+  });
+  const returns = new PackReturns();
+  for (const _ of memories) returns.received();
+  assertEquals(memories.map((memory) => returns.wants(memory)).filter(Boolean).length, 8);
+  assertEquals(memories.filter(({ detached }) => detached).length, 12);
+  // The next one was sent in memory that was there.
+  returns.received();
+  assertEquals([returns.wants(memories[0]!), returns.wants(memories[1]!)], [true, false]);
+  assertEquals(returns.wants(new ArrayBuffer(8)), false);
 });

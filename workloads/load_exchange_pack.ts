@@ -170,9 +170,7 @@ export class Packer {
 
   /** Takes back a pack's memory, which is no longer read. */
   giveBack(memory: ArrayBuffer): void {
-    if (this.#spare.length < SPARE_PACKS && memory.byteLength === HEADER_BYTES + PACK_BYTES) {
-      this.#spare.push(memory);
-    }
+    if (this.#spare.length < SPARE_PACKS && isUsual(memory)) this.#spare.push(memory);
   }
 
   #packFor(bytes: number): Pack {
@@ -185,6 +183,34 @@ export class Packer {
     this.#open.push(pack);
     return pack;
   }
+}
+
+/**
+ * Decides where packs are decoded which memory goes back. After a burst there is far more than the
+ * other thread keeps, and what it does not keep would wait there for a collector that seldom comes.
+ */
+export class PackReturns {
+  /** Buffers that the other thread has for later, at most. */
+  #there = 0;
+
+  /** A pack has come. */
+  received(): void {
+    this.#there = Math.max(0, this.#there - 1);
+  }
+
+  /** Whether the memory is to be sent back; frees it if not. */
+  wants(memory: ArrayBuffer): boolean {
+    if (isUsual(memory) && this.#there < SPARE_PACKS) {
+      this.#there++;
+      return true;
+    }
+    memory.transfer(0);
+    return false;
+  }
+}
+
+function isUsual(memory: ArrayBuffer): boolean {
+  return memory.byteLength === HEADER_BYTES + PACK_BYTES;
 }
 
 /** The answers of a pack, as views of its memory. */
