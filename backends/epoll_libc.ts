@@ -66,6 +66,10 @@ export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
 export const EPOLLHUP = 16;
+/** The other side has closed its direction. */
+export const EPOLLRDHUP = 0x2000;
+/** Reported once, not until it is dealt with: the kernel need not look at each socket again. */
+export const EPOLLET: number = 2 ** 31;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_MOD = 3;
 export const EPOLL_CLOEXEC = 0x80000;

@@ -17,9 +17,11 @@ import {
   EPOLL_CTL_ADD,
   EPOLL_CTL_MOD,
   EPOLLERR,
+  EPOLLET,
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLRDHUP,
   errno,
   errorName,
   EVENT_FD,
@@ -73,6 +75,11 @@ const WAKE_MS = 0.3;
 /** Weight of the latest turn in the running average of the gap between reads. */
 const LATEST_WEIGHT = 0.05;
 
+/** What a connected socket is asked for. */
+const READING: number = EPOLLIN | EPOLLRDHUP | EPOLLET;
+/** Behind what there is to read, the connection ends. */
+const ENDING: number = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
 interface Sleeper {
   readonly atMs: number;
   readonly wake: () => void;
@@ -125,6 +132,8 @@ export class EpollLoop implements Clock {
   readonly #watchers: (Watcher | undefined)[] = [];
   readonly #addresses = new Map<string, readonly Address[]>();
   #closing: Watcher[] = [];
+  /** Those with something left to read, which the kernel does not report again. */
+  #unread: Watcher[] = [];
   #later: (() => void)[] = [];
   readonly #sleepers: Sleeper[] = [];
   #turns: (() => void)[] = [];
@@ -237,12 +246,18 @@ export class EpollLoop implements Clock {
       const count = this.#wait(events);
       this.#countReads(count);
       let woken = false;
+      const unread = this.#unread;
+      if (unread.length > 0) this.#unread = [];
       for (let i = 0; i < count; i++) {
         const fd = events[i * EVENT_WORDS + EVENT_FD]!;
         if (fd === wakeFd) woken = true;
         else if (this.#watchers[fd]?.ready(events[i * EVENT_WORDS]!) !== false) {
           this.#stirred = true;
         }
+      }
+      if (unread !== this.#unread) {
+        for (const watcher of unread) watcher.ready(EPOLLIN);
+        this.#stirred = true;
       }
       if (woken) {
         symbols.read(wakeFd, wakes, 8n);
@@ -281,6 +296,11 @@ export class EpollLoop implements Clock {
     this.#watchers[fd] = watcher;
     this.#open++;
     this.#control(EPOLL_CTL_ADD, fd, interest);
+  }
+
+  /** Tells `watcher` in the next turn that there is something to read. */
+  readLater(watcher: Watcher): void {
+    this.#unread.push(watcher);
   }
 
   /** Changes what a watched descriptor is asked for. */
@@ -334,7 +354,7 @@ export class EpollLoop implements Clock {
   }
 
   #timeoutMs(): number {
-    if (this.#held > 0 || this.#turns.length > 0) return 0;
+    if (this.#held > 0 || this.#turns.length > 0 || this.#unread.length > 0) return 0;
     let dueMs = Math.min(this.#dueMs, this.#platformDueMs);
     for (const timers of this.#timers) dueMs = Math.min(dueMs, timers.dueMs());
     if (dueMs === Infinity) return LONGEST_WAIT_MS;
@@ -344,7 +364,8 @@ export class EpollLoop implements Clock {
 
   /** Lets more reads gather before the loop looks for them. */
   #nap(): void {
-    if (this.#held > 0 || this.#turns.length > 0 || !this.reader.stamped) return;
+    if (this.#held > 0 || this.#turns.length > 0 || this.#unread.length > 0) return;
+    if (!this.reader.stamped) return;
     // The tokens of a server on this loop must not wait, nor must its clients.
     if (this.#timers.length > 0) return;
     const longestMs = Math.min(NAP_MS, this.#gapMs * this.#open * NAP_SHARE);
@@ -428,6 +449,8 @@ class EpollSocket implements Socket {
   #emptyMs = 0;
   /** The last read left something. */
   #more = false;
+  /** The kernel has said that the connection ends. */
+  #ending = false;
   /** Where it goes, segments may be lost. */
   #lossy = true;
 
@@ -463,7 +486,7 @@ class EpollSocket implements Socket {
     const sent = sendSome(this.#loop.libc, this.#fd, bytes, bytes.length);
     if (sent === bytes.length) return this.#events.onDeparted?.(this.#loop.now());
     this.#unsent.push(bytes.subarray(sent));
-    this.#loop.rewatch(this.#fd, EPOLLIN | EPOLLOUT);
+    this.#loop.rewatch(this.#fd, READING | EPOLLOUT);
   }
 
   destroy(): void {
@@ -484,18 +507,21 @@ class EpollSocket implements Socket {
       return true;
     }
     if ((flags & EPOLLOUT) !== 0) this.#flush();
-    if ((flags & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return false;
+    if ((flags & ENDING) !== 0) this.#ending = true;
+    else if ((flags & EPOLLIN) === 0) return false;
     const { buffer, libc, reader } = this.#loop;
     const emptyMs = this.#more ? this.#emptyMs : Math.max(this.#emptyMs, this.#loop.quietMs);
     const count = reader.receive(this.#fd, this.#emptyMs, emptyMs, this.#lossy);
     if (count > 0) {
       this.#more = count === READ_BYTES;
       if (!this.#more) this.#emptyMs = reader.emptyMs;
+      if (this.#more || this.#ending) this.#loop.readLater(this);
       return this.#events.onBytes(buffer, count, reader) !== false;
     }
     if (count === 0) this.#events.onEnd();
     else {
       const error = errno(libc);
+      if (error === EINTR) this.#loop.readLater(this);
       if (error === EAGAIN || error === EINTR) return false;
       this.#events.onError(errorName(error));
     }
@@ -506,7 +532,7 @@ class EpollSocket implements Socket {
     let failed = socketError(this.#loop.libc, this.#fd);
     if (failed === 0) {
       this.#connected = true;
-      this.#loop.rewatch(this.#fd, EPOLLIN);
+      this.#loop.rewatch(this.#fd, READING);
       return this.#events.onConnected();
     }
     this.#loop.close(this.#fd);
@@ -551,6 +577,6 @@ class EpollSocket implements Socket {
       this.#unsent.shift();
     }
     this.#events.onDeparted?.(this.#loop.now());
-    this.#loop.rewatch(this.#fd, EPOLLIN);
+    this.#loop.rewatch(this.#fd, READING);
   }
 }

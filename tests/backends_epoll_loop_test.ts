@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
-import { EPOLLIN, EPOLLOUT } from "../backends/epoll_libc.ts";
+import { EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../backends/epoll_libc.ts";
 import { EpollLoop } from "../backends/epoll_loop.ts";
 import type { Origin, SocketEvents } from "../backends/socket_events.ts";
 import { FakeKernel, type Ready } from "./support/fake_kernel.ts";
@@ -328,18 +328,41 @@ test("takes a full list for no sign that other sockets were empty", async (kerne
   assertReads(reads[1]!, [[1.8, 0.8 + 0.1], [2, 0.2 + 0.1]]);
 });
 
+test("reads what is before the end of a connection, and then its end", async (kernel, loop) => {
+  const log: string[] = [];
+  loop.openSocket(
+    ORIGIN,
+    recording(log, "socket", {
+      onBytes() {
+        log.push(`read ${kernel.bytes}`);
+        kernel.bytes = kernel.bytes === 5 ? 3 : 0;
+      },
+    }),
+  );
+  kernel.script = [
+    () => [[12, EPOLLOUT]],
+    // All at once, and once only: data, and behind it that no more will come.
+    () => [[12, EPOLLIN | EPOLLRDHUP]],
+    () => [],
+    () => [],
+  ];
+  await loop.run();
+  assertEquals(log, ["socket connected", "read 5", "read 3", "socket ended"]);
+});
+
 test("takes a read that filled the buffer for no sign of an empty socket", async (kernel, loop) => {
   const { fds: [a], reads } = reading(kernel, loop, 1);
-  const read = (bytes: number, receivedMs: number, untilMs: number) => () => {
+  const read = (bytes: number, receivedMs: number, untilMs: number, fds = [a!]) => () => {
     kernel.bytes = bytes;
     kernel.receivedMs = receivedMs;
-    return waitUntil(kernel, untilMs, [a!])();
+    return waitUntil(kernel, untilMs, fds)();
   };
   kernel.script = [
     () => [[a!, EPOLLOUT]],
     read(5, 1.1, 1.2),
     read(64 * 1024, 1.3, 1.4),
-    read(5, 1.35, 1.6),
+    // The kernel does not report again what it has reported.
+    read(5, 1.35, 1.6, []),
     read(5, 1.7, 1.8),
   ];
   await loop.run();
