@@ -160,11 +160,11 @@ export class Packer {
     if (last !== undefined && last.count > 0) last.closed = true;
   }
 
-  /** Packs that are ready; they are the caller's. */
-  takeReady(): readonly ExchangePack[] {
+  /** Packs that are ready, the oldest first; they are the caller's. */
+  takeReady(most: number = Infinity): readonly ExchangePack[] {
     if (!this.#open.some(({ complete }) => complete)) return NONE;
-    const ready = this.#open.filter(({ complete }) => complete);
-    this.#open = this.#open.filter(({ complete }) => !complete);
+    const ready = this.#open.filter(({ complete }) => complete).slice(0, most);
+    this.#open = this.#open.filter((pack) => !ready.includes(pack));
     return ready.map(({ memory, count, types, ends }) => ({ memory, count, types, ends }));
   }
 

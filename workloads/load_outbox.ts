@@ -45,8 +45,8 @@ export function createOutbox(
     packer.close();
     postReady();
   };
-  const postReady = (): void => {
-    for (const pack of packer.takeReady()) post({ kind: "pack", pack }, [pack.memory]);
+  const postReady = (most?: number): void => {
+    for (const pack of packer.takeReady(most)) post({ kind: "pack", pack }, [pack.memory]);
   };
   const wait = async (): Promise<void> => {
     while (waiting) {
@@ -70,7 +70,8 @@ export function createOutbox(
         firstMs = lastMs;
         void wait();
       }
-      if (packer.bytes > HELD_BYTES) postReady();
+      // One, not all, or their decoding would keep the core for a tenth of a second.
+      if (packer.bytes > HELD_BYTES) postReady(1);
     },
   };
 }
