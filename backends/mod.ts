@@ -70,7 +70,8 @@ export type {
   ExchangeEnd,
   SendOptions,
   Transport,
+  TransportEntry,
   TransportKind,
   TransportOptions,
 } from "./transport.ts";
-export { findTransport, TRANSPORTS } from "./transports.ts";
+export { findTransport, openTransport, TRANSPORTS } from "./transports.ts";

@@ -155,8 +155,8 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** A kind of transport, as listed in the registry. */
-export interface TransportKind {
+/** A transport in the list of all: what it is, and how the rest of it is loaded. */
+export interface TransportEntry {
   /** Name on the command line, e.g. `fetch`. */
   readonly name: string;
   /** For the list of transports: what it does, and up to which load. */
@@ -165,6 +165,14 @@ export interface TransportKind {
   readonly carrier: "http" | "grpc" | "inprocess";
   /** It reads in an event loop of its own, in which a load's threads can run: `epoll`. */
   readonly ownLoop?: true;
+  /** What opens it, with all that this needs. */
+  readonly load: () => Promise<TransportKind>;
+}
+
+/** What opens a transport. */
+export interface TransportKind {
+  /** Its name in the list of transports. */
+  readonly name: string;
   /** Opens one with its own connection pool; the caller closes it. */
   readonly open: (options: TransportOptions) => Transport;
 }

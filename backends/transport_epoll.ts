@@ -26,10 +26,6 @@ import {
 
 export const epollTransport: TransportKind = {
   name: "epoll",
-  description:
-    "HTTP/1.1 over Linux's epoll, arrivals stamped by the kernel: the most accurate, half the CPU of fetch; needs --allow-ffi, no TLS",
-  carrier: "http",
-  ownLoop: true,
   open: (options) => new EpollTransport(options),
 };
 

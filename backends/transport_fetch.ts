@@ -47,8 +47,6 @@ const NO_LOCAL_PROXY = LOCAL_ADDRESSES.join(",");
 
 export const fetchTransport: TransportKind = {
   name: "fetch",
-  description: "Deno's fetch: HTTP/1.1, TLS, proxies; good for a handful of streams",
-  carrier: "http",
   open: openFetch,
 };
 

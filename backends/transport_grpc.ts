@@ -64,8 +64,6 @@ const buffers = nodeModule<typeof import("node:buffer")>("node:buffer");
 
 export const grpcTransport: TransportKind = {
   name: "grpc",
-  description: "gRPC over HTTP/2, plaintext or TLS, with the gRPC project's library",
-  carrier: "grpc",
   open: openGrpc,
 };
 

@@ -51,9 +51,6 @@ import { type StopReason, Watchdog, type WatchedExchange } from "./watchdog.ts";
 
 export const grpcSocketTransport: TransportKind = {
   name: "grpc-socket",
-  description:
-    "gRPC over plain sockets: a fraction of the CPU of grpc, good up to thousands of streams",
-  carrier: "grpc",
   open: (options) => new GrpcSocketTransport(options, openSocket),
 };
 

@@ -36,8 +36,6 @@ import { startWorker } from "./worker.ts";
 
 export const inprocessTransport: TransportKind = {
   name: "inprocess",
-  description: "A model in a worker of this program; the only one for in-process protocols",
-  carrier: "inprocess",
   open: (options) => new InprocessTransport(options, startEngineWorker),
 };
 

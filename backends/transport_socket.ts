@@ -9,8 +9,5 @@ import type { TransportKind } from "./transport.ts";
 
 export const socketTransport: TransportKind = {
   name: "socket",
-  description:
-    "HTTP/1.1 over plain sockets: half the CPU of fetch or less, good up to thousands of streams",
-  carrier: "http",
   open: (options) => new SocketTransport(options, openSocket),
 };

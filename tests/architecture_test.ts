@@ -263,7 +263,7 @@ Deno.test("what runs models in process is neither in imports nor in the lock", a
 const REGISTRIES: readonly (readonly [type: string, file: string, list: string, lazy?: "lazy"])[] =
   [
     ["Protocol", "backends/protocols.ts", "PROTOCOLS"],
-    ["TransportKind", "backends/transports.ts", "TRANSPORTS"],
+    ["TransportKind", "backends/transports.ts", "TRANSPORTS", "lazy"],
     ["SimProtocol", "backends/sim_protocols.ts", "SIM_PROTOCOLS"],
     ["Metric", "metrics/metrics.ts", "METRICS"],
     ["Report", "metrics/reports.ts", "REPORTS"],

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { findTransport } from "../backends/transports.ts";
+import { openTransport } from "../backends/transports.ts";
 import { makeCertificates } from "./support/certificates.ts";
 import {
   latin1,
@@ -355,7 +355,7 @@ Deno.test({
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const url = `grpcs://127.0.0.1:${(server.address() as AddressInfo).port}/a.B/C`;
       for (const name of ["grpc", "grpc-socket"]) {
-        const transport = findTransport(name).open({ clock: systemClock, caCert: own.cert });
+        const transport = await openTransport(name, { clock: systemClock, caCert: own.cert });
         const wire = { method: "POST", url, headers: {}, body: new Uint8Array(0) } as const;
         const { end } = await transport.send(wire, { timeoutMs: 5000 });
         await transport.close();

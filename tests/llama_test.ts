@@ -9,7 +9,7 @@ import { decodeExchange } from "../backends/decode.ts";
 import { cutEvents } from "../backends/framing.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
-import { findTransport } from "../backends/transports.ts";
+import { openTransport } from "../backends/transports.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { LLAMA_SERVER, writeRandomModel } from "./support/llama_server.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
@@ -106,7 +106,7 @@ Deno.test({
       const protocol = findProtocol("openai-chat");
       const target = { baseUrl: url, headers: {} };
       for (const name of ["fetch", "socket"]) {
-        const transport = findTransport(name).open({ clock: systemClock });
+        const transport = await openTransport(name, { clock: systemClock });
         try {
           for (let i = 0; i < 3; i++) {
             const request: GenerationRequest = {

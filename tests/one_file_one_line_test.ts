@@ -41,6 +41,8 @@ const ADDITIONS: readonly Addition[] = [
     name: "tracedTransport",
     registry: "backends/transports.ts",
     list: "TRANSPORTS",
+    entry: '{ name: "traced", description: "socket with a traceparent header", carrier: "http", ' +
+      'load: async () => (await import("./transport_traced.ts")).tracedTransport }',
   },
   {
     file: "workloads/dataset_lines.ts",

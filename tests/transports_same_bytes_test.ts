@@ -9,7 +9,7 @@ import { systemClock } from "../backends/clock.ts";
 import { decodeExchange } from "../backends/decode.ts";
 import { GRPC_STATUS } from "../backends/grpc_status.ts";
 import type { Exchange, ExchangeEnd, Transport, TransportOptions } from "../backends/transport.ts";
-import { findTransport } from "../backends/transports.ts";
+import { openTransport } from "../backends/transports.ts";
 import { type GrpcCall, startGrpcServer } from "../backends/sim_grpc_call.ts";
 import { type BytePlan, bytePlans, concat } from "./support/byte_plans.ts";
 import { wire } from "./support/grpc_contract.ts";
@@ -82,12 +82,14 @@ async function compare(
   assertEquals(found.length, 0, `${found.length} differ:\n${found.slice(0, 5).join("\n")}`);
 }
 
-function openAll(
+async function openAll(
   names: readonly string[],
   options: Partial<TransportOptions> = {},
-): Map<string, Transport> {
-  const open = (name: string) => findTransport(name).open({ clock: systemClock, ...options });
-  return new Map(names.map((name) => [name, open(name)]));
+): Promise<Map<string, Transport>> {
+  const open = (name: string) => openTransport(name, { clock: systemClock, ...options });
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await open(name)] as const)),
+  );
 }
 
 function httpSteps({ status, contentType, coding, writes, end }: BytePlan): Step[] {
@@ -122,7 +124,7 @@ async function compareHttp(
     ({ path }) => httpSteps(plans[Number(path.slice(1))]!),
     tls === undefined ? {} : { tls },
   );
-  const transports = openAll(names, tls === undefined ? {} : { caCert: tls.ca });
+  const transports = await openAll(names, tls === undefined ? {} : { caCert: tls.ca });
   const origin = server.url.replace("127.0.0.1", tls === undefined ? "127.0.0.1" : "localhost");
   try {
     await compare(
@@ -183,7 +185,7 @@ Deno.test("the same bytes are the same answer over both gRPC transports", async 
     clock: systemClock,
     onCall: (call) => void playCall(call, plans[Number(call.request.headers["x-plan"])]!),
   });
-  const transports = openAll(["grpc", "grpc-socket"]);
+  const transports = await openAll(["grpc", "grpc-socket"]);
   const origin = `grpc://127.0.0.1:${server.port}`;
   try {
     await compare(

@@ -39,9 +39,9 @@ export interface ThreadRuntime {
   /** An exact clock, which costs a thread: for keeping a schedule. */
   readonly startTicker: () => Promise<Ticker>;
   /** The transport that was asked for. */
-  readonly open: (name: string, options: TransportOptions) => Transport;
+  readonly open: (name: string, options: TransportOptions) => Transport | Promise<Transport>;
   /** The protocol that was asked for; only needed to encode requests again. */
-  readonly findProtocol: (name: string) => Protocol;
+  readonly findProtocol: (name: string) => Protocol | Promise<Protocol>;
 }
 
 /** Prompts as a thread reads them. */
@@ -65,16 +65,23 @@ export function createLoadThread(
   let transport: Transport | undefined;
   let witnessTransport: Transport | undefined;
   let ticker: Ticker | undefined;
+  let protocol: Protocol | undefined;
   let counters: Uint32Array = new Uint32Array(0);
   let stop = new AbortController();
   let abort = new AbortController();
 
+  const adopt = async (message: Pool): Promise<ThreadPool> => {
+    pool = poolOf(message);
+    if (pool.requests !== undefined) protocol = await runtime.findProtocol(opened!.protocol);
+    return pool;
+  };
+
   const open = async (message: OpenMessage): Promise<void> => {
     opened = message;
-    const { wires } = pool = poolOf(message);
+    const { wires } = await adopt(message);
     counters = new Uint32Array(message.counters);
     const { transportOptions } = message;
-    transport = runtime.open(message.transport, {
+    transport = await runtime.open(message.transport, {
       ...transportOptions,
       clock: systemClock,
       counters,
@@ -90,14 +97,14 @@ export function createLoadThread(
   };
 
   const take = async (message: Pool): Promise<void> => {
-    pool = poolOf(message);
-    await transport?.ready?.(pool.wires.kinds());
+    const { wires } = await adopt(message);
+    await transport?.ready?.(wires.kinds());
     reply({ kind: "pooled" });
   };
 
   /** Of the same kind and in the same loop; its own, so that nothing of it counts or is trusted there. */
-  const openWitness = ({ caCert }: WitnessShare): Transport =>
-    witnessTransport ??= runtime.open(opened!.transport, {
+  const openWitness = async ({ caCert }: WitnessShare): Promise<Transport> =>
+    witnessTransport ??= await runtime.open(opened!.transport, {
       clock: systemClock,
       ...defined({ caCert, collect: outbox.collect }),
     });
@@ -107,7 +114,8 @@ export function createLoadThread(
       await transport?.connect?.(pool.wires.at(0), count);
     }
     if (witness !== undefined && count > 0) {
-      await openWitness(witness).connect?.(witness.wire, witness.streams.length);
+      const transport = await openWitness(witness);
+      await transport.connect?.(witness.wire, witness.streams.length);
     }
     reply({ kind: "connected" });
   };
@@ -120,7 +128,6 @@ export function createLoadThread(
       ? pool
       : poolOf({ wires: message.wires });
     const { target } = opened;
-    const protocol = requests && runtime.findProtocol(opened.protocol);
     const { share } = message;
     if (share.load.kind === "closed" && share.workers === 1) {
       // Users who start at once do not wait for each other's requests to be encoded.
@@ -147,6 +154,7 @@ export function createLoadThread(
     };
 
     const { witness } = message;
+    const watched = witness && (witnessTransport ?? await openWitness(witness));
     const lag = sampleLoopLag(runtime.clock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
@@ -173,7 +181,7 @@ export function createLoadThread(
         beside: witness && ((turns: Turns) =>
           witnessStreams({
             share: witness,
-            transport: openWitness(witness),
+            transport: watched!,
             clock: runtime.clock,
             originMs,
             onExchange: (departure, exchange) =>

@@ -4,9 +4,8 @@
  * @module
  */
 import { nextTurn, patientClock } from "../backends/clock.ts";
-import { findProtocol } from "../backends/protocols.ts";
 import { startTicker } from "../backends/ticker.ts";
-import { findTransport } from "../backends/transports.ts";
+import { openTransport } from "../backends/transports.ts";
 import { inWorker, workerScope } from "../backends/worker.ts";
 import type { FromThread, ToThread } from "./load_messages.ts";
 import { createOutbox } from "./load_outbox.ts";
@@ -20,8 +19,8 @@ export const platformRuntime: ThreadRuntime = {
   clock: patientClock,
   nextTurn,
   startTicker,
-  open: (name, options) => findTransport(name).open(options),
-  findProtocol,
+  open: openTransport,
+  findProtocol: async (name) => (await import("../backends/protocols.ts")).findProtocol(name),
 };
 
 if (inWorker(LOAD_WORKER)) {

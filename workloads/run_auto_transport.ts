@@ -9,7 +9,7 @@ import { epollIsUsable } from "../backends/epoll_libc.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
-import { findTransport } from "../backends/transports.ts";
+import { openTransport } from "../backends/transports.ts";
 import { weighLimits } from "../metrics/check_calibration.ts";
 import type { CalibrationLimit, Environment } from "../metrics/run.ts";
 import { formatMs } from "../metrics/format.ts";
@@ -43,7 +43,7 @@ export function overCheckingTransport<T>(
 ): Promise<T> {
   return withTransport(
     () =>
-      findTransport(checkingTransport(plan)).open({
+      openTransport(checkingTransport(plan), {
         ...transportOptions(plan),
         clock: systemClock,
       }),

@@ -11,7 +11,7 @@ import { MAX_REPLY_BYTES } from "../backends/limits.ts";
 import type { Ask, GenerationRequest, Protocol, Target } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
-import { findTransport } from "../backends/transports.ts";
+import { openTransport } from "../backends/transports.ts";
 
 const PROMPT = "Check server status";
 /** A first request may compile kernels; after this time the server is asked again. */
@@ -62,7 +62,7 @@ export async function askForOneToken(
   const { clock = systemClock } = options;
   // A new one each time: a gRPC channel that was refused waits longer each time.
   const name = protocol.carrier === "http" ? "fetch" : protocol.carrier;
-  const transport = findTransport(name).open({ clock });
+  const transport = await openTransport(name, { clock });
   try {
     const first = protocol.forcesLength ? "forced" : "cap";
     const record = await send(protocol, target, transport, { ...options, length: first });

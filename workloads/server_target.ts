@@ -159,10 +159,10 @@ export function transportOptions(
 
 /** Opens a transport for questions; closes it afterwards whatever happens. */
 export async function withTransport<T>(
-  open: () => Transport,
+  open: () => Promise<Transport>,
   use: (transport: Transport) => Promise<T>,
 ): Promise<T> {
-  const transport = open();
+  const transport = await open();
   try {
     return await use(transport);
   } finally {

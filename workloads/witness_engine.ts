@@ -9,7 +9,7 @@ import { epollIsUsable, libcPermission } from "../backends/epoll_libc.ts";
 import { LoopWaker } from "../backends/epoll_wake.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { TransportOptions } from "../backends/transport.ts";
-import { findTransport } from "../backends/transports.ts";
+import { openTransport } from "../backends/transports.ts";
 import { mayReadWorker, startWorker, type WorkerListener } from "../backends/worker.ts";
 import { askOver } from "./server_target.ts";
 import {
@@ -142,10 +142,8 @@ async function prepared(
   };
   if (protocol.prepare === undefined) return request;
   // Never through a proxy.
-  const { name } = protocol.carrier === "grpc"
-    ? findTransport("grpc-socket")
-    : findTransport("socket");
-  const transport = findTransport(name).open({ clock: patientClock, ...trust });
+  const name = protocol.carrier === "grpc" ? "grpc-socket" : "socket";
+  const transport = await openTransport(name, { clock: patientClock, ...trust });
   try {
     const ask = askOver(transport, { protocol, target });
     // Triton's models have names of their own.

@@ -11,8 +11,6 @@ import { socketTransport } from "../../backends/transport_socket.ts";
 /** The transport `traced`. */
 export const tracedTransport: TransportKind = {
   name: "traced",
-  description: "socket with a traceparent header in each request, for servers that trace",
-  carrier: "http",
   open: (options) => traced(socketTransport.open(options)),
 };
 

@@ -12,7 +12,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { systemClock } from "../../backends/clock.ts";
 import type { Exchange } from "../../backends/transport.ts";
-import { findTransport } from "../../backends/transports.ts";
+import { openTransport } from "../../backends/transports.ts";
 
 /** One load. */
 interface Plan {
@@ -109,7 +109,7 @@ function quantile(sorted: Float64Array, share: number): number {
 
 async function runClient(name: string, port: number, plan: Plan): Promise<Result> {
   const offsetMs = clockOffsetMs();
-  const transport = findTransport(name).open({ clock: systemClock });
+  const transport = await openTransport(name, { clock: systemClock });
   const exchanges: Exchange[][] = Array.from({ length: plan.streams }, () => []);
   const request = (tokens: number, query: string) => ({
     method: "POST" as const,

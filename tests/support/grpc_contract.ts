@@ -494,13 +494,13 @@ export function grpcContract(kind: TransportKind): void {
   test("survives servers that go away while it is idle", async () => {
     // In a process of its own: without node_http2.ts, Deno 2.9 does not fail here, it crashes.
     const { code, stdout } = await runScript(
-      `import { findTransport } from "ROOT/backends/transports.ts";
+      `import { openTransport } from "ROOT/backends/transports.ts";
       import { systemClock } from "ROOT/backends/clock.ts";
       import { startGrpcServer } from "ROOT/backends/sim_grpc_call.ts";
       const options = { host: "127.0.0.1", port: 0, clock: systemClock };
       for (let i = 0; i < 60; i++) {
         const server = await startGrpcServer({ ...options, onCall: (call) => call.end(0) });
-        const transport = findTransport("${kind.name}").open({ clock: systemClock });
+        const transport = await openTransport("${kind.name}", { clock: systemClock });
         const url = "grpc://127.0.0.1:" + server.port + "/a.B/C";
         const request = { method: "POST", url, headers: {}, body: new Uint8Array(1) } as const;
         await transport.send(request, { timeoutMs: 60_000 });
@@ -518,7 +518,7 @@ export function grpcContract(kind: TransportKind): void {
   test("survives a GOAWAY while it is idle, whatever its reason", async () => {
     const { code, stdout, stderr } = await runScript(
       `import http2 from "node:http2";
-      import { findTransport } from "ROOT/backends/transports.ts";
+      import { openTransport } from "ROOT/backends/transports.ts";
       import { systemClock } from "ROOT/backends/clock.ts";
       import { H2_CODE } from "ROOT/backends/h2_frames.ts";
       import { closeLate } from "ROOT/backends/node_http2.ts";
@@ -538,7 +538,7 @@ export function grpcContract(kind: TransportKind): void {
       const request = { method: "POST", url, headers: {}, body: new Uint8Array(1) } as const;
       for (let i = 0; i < 60; i++) {
         const code = [H2_CODE.NO_ERROR, H2_CODE.INTERNAL_ERROR, H2_CODE.ENHANCE_YOUR_CALM][i % 3];
-        const transport = findTransport("${kind.name}").open({ clock: systemClock });
+        const transport = await openTransport("${kind.name}", { clock: systemClock });
         await transport.send(request, { timeoutMs: 60_000 });
         // The client has its answer, and nothing else goes on until it has hung up.
         const hungUp = new Promise((resolve) => session.once("close", resolve));
@@ -563,7 +563,7 @@ export function grpcContract(kind: TransportKind): void {
       if (Deno.args.length > 0) {
         const server = await startGrpcServer({ host: "127.0.0.1", port: 0, clock: systemClock,
           onCall: (call) => call.end(0) });
-        const transport = kind.open({ clock: systemClock });
+        const transport = (await kind.load()).open({ clock: systemClock });
         const request = { method: "POST", url: "grpc://127.0.0.1:" + server.port + "/a.B/C",
           headers: {}, body: new Uint8Array(0) } as const;
         const { end } = await transport.send(request, { timeoutMs: 60_000 });

@@ -6,7 +6,7 @@
  */
 import { systemClock } from "../../backends/clock.ts";
 import { decodeExchange } from "../../backends/decode.ts";
-import { findTransport } from "../../backends/transports.ts";
+import { openTransport } from "../../backends/transports.ts";
 import type { GenerationRequest } from "../../backends/protocol.ts";
 import type { RequestRecord } from "../../backends/record.ts";
 import { transformers } from "../../backends/protocol_transformers.ts";
@@ -14,7 +14,7 @@ import { cannedOptions } from "./protocol_contract.ts";
 
 const [folder = ""] = Deno.args;
 const target = { baseUrl: folder, headers: {} };
-const transport = findTransport("inprocess").open({ clock: systemClock });
+const transport = await openTransport("inprocess", { clock: systemClock });
 
 const base: GenerationRequest = {
   model: "",

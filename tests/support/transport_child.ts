@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../backends/clock.ts";
 import type { ExchangeEnd } from "../../backends/transport.ts";
-import { findTransport } from "../../backends/transports.ts";
+import { openTransport } from "../../backends/transports.ts";
 
 /** Sent to the child. */
 interface Orders {
@@ -63,7 +63,7 @@ if (import.meta.main) {
   const { transport: name, urls, timeoutMs, proxyLocal = false }: Orders = JSON.parse(
     Deno.args[0]!,
   );
-  const transport = findTransport(name).open({ clock: systemClock, proxyLocal });
+  const transport = await openTransport(name, { clock: systemClock, proxyLocal });
   const exchanges = await Promise.all(
     urls.map((url) => transport.send({ method: "GET", url, headers: {} }, { timeoutMs })),
   );
