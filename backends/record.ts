@@ -65,7 +65,8 @@ export const OUTCOME_KINDS: readonly Outcome["kind"][] = [
 
 /**
  * Observations of one request. Times are milliseconds on the run's monotonic clock, counted from
- * the start of its load (`0` = the measured part began); stamps that never happened are absent.
+ * the start of its load (`0` = the measured part began); stamps that never happened are absent. The
+ * lists of a record lie side by side in one piece of memory: who transfers one transfers all.
  */
 export interface RequestRecord {
   /** Which load of the command (0-based position in its list). */
