@@ -330,10 +330,12 @@ export class EpollLoop implements Clock {
   }
 
   #runPending(): void {
+    if (this.#later.length === 0 && this.#closing.length === 0) return;
     while (this.#later.length > 0) for (const task of this.#later.splice(0)) task();
     while (this.#closing.length > 0) {
       for (const watcher of this.#closing.splice(0)) watcher.closeNow();
     }
+    this.#stirred = true;
   }
 
   /** Waits for events until the next timer is due; returns their number. */

@@ -126,6 +126,26 @@ test(
   },
 );
 
+test("lets promises go on after what runs later, too", async (kernel, loop) => {
+  let waits: number | undefined;
+  loop.openSocket(
+    ORIGIN,
+    recording([], "socket", {
+      onBytes() {
+        loop.later(async () => {
+          for (let turns = 0; turns < 10; turns++) await undefined;
+          waits = kernel.waits;
+        });
+        // Nobody waits for the bytes themselves.
+        return false;
+      },
+    }),
+  );
+  kernel.script = [() => [[12, EPOLLOUT]], () => [[12, EPOLLIN]], () => [], () => []];
+  await loop.run();
+  assertEquals(waits, 2);
+});
+
 test("naps where stamped reads are dense, but not beyond a timer", async (kernel, loop) => {
   const fds = openMany(kernel, loop, 25);
   let lateMs: number | undefined;
