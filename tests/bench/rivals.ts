@@ -34,6 +34,8 @@ import { buildTools, killTracked } from "./truth_servers.ts";
 const HERE = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const TOKENS = 64;
 const TTFT_MS = 50;
+/** Of clients that are only shown. */
+const SHOWN_ROUNDS = 2;
 
 function users(count: number, itlMs: number, requests: number, clients: string[]): RivalLoad {
   return {
@@ -47,13 +49,14 @@ function users(count: number, itlMs: number, requests: number, clients: string[]
 
 /** All loads; users start all at once. */
 const LOADS: readonly RivalLoad[] = [
-  users(64, 20, 640, ["fetch", "socket", "epoll", "auto"]),
+  { ...users(64, 20, 640, ["fetch", "socket", "epoll", "auto"]), shown: ["fetch", "auto"] },
   users(512, 50, 1024, ["socket", "epoll", "auto"]),
   {
     name: "poisson-50",
     title: "50/s (Poisson), 20 ms, 1,000 requests",
     ...{ rate: 50, requests: 1000, itlMs: 20, ttftMs: TTFT_MS, tokens: TOKENS },
     clients: [RIVAL, "socket", "epoll", "auto"],
+    shown: ["auto"],
   },
   users(1024, 50, 2048, ["socket", "epoll", "auto"]),
   users(4096, 50, 8192, ["socket", "epoll", "auto"]),
@@ -139,9 +142,12 @@ async function main(): Promise<number> {
     await output(Deno.execPath(), ["run", "-q", "-A", `${values.tree}/cli.ts`, "--version"]);
     for (const load of loads) {
       for (let round = 0; round < Number(values.rounds); round++) {
+        const clients = load.clients.filter((client) =>
+          round < SHOWN_ROUNDS || !load.shown?.includes(client)
+        );
         // Each client is first once.
-        const from = round % load.clients.length;
-        for (const client of [...load.clients.slice(from), ...load.clients.slice(0, from)]) {
+        const from = round % clients.length;
+        for (const client of [...clients.slice(from), ...clients.slice(0, from)]) {
           const finding = await runRival({ ...place, load, client, round });
           findings.push(finding);
           say(`${load.name}, round ${round + 1}, ${client}: ${describe(finding)}`);

@@ -24,6 +24,8 @@ export interface RivalLoad {
   readonly itlMs: number;
   /** {@link RIVAL}, a transport, or `auto`: none is asked for. */
   readonly clients: readonly string[];
+  /** Those of them of which nothing is asked: fewer rounds are enough. */
+  readonly shown?: readonly string[];
 }
 
 /** A figure as the client printed it and by the server's log of the same requests, in ms. */
