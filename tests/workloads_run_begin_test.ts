@@ -93,18 +93,17 @@ Deno.test("a prompt that cannot be sent is told while the check still waits, and
   await inTempFolder(async (folder) => {
     const datasetPath = `${folder}/rows.jsonl`;
     await Deno.writeTextFile(datasetPath, BAD);
-    let cancelled = false;
-    const { url, stop } = startCompletionsServer({ hold: () => new Promise(() => {}) });
+    const held = Promise.withResolvers<void>();
+    const { url, stop } = startCompletionsServer({ hold: () => held.promise });
     const options = { ...QUIET, dataset: "jsonl", datasetPath, requests: 2, concurrency: [1] };
     try {
       const error = await assertRejects(() => measureBench(url, options), UserError);
       assertStringIncludes(error.message, "prompt");
       assertEquals(error.exitCode, EXIT.usage);
-      cancelled = true;
     } finally {
-      void stop();
+      held.resolve();
+      await stop();
     }
-    assert(cancelled);
     const gone = `http://127.0.0.1:${await refusedPort()}`;
     const error = await assertRejects(
       () => measureBench(gone, { ...options, model: "m" }),
