@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { nextTurn, systemClock } from "../backends/clock.ts";
+import { patientClock, systemClock } from "../backends/clock.ts";
 import { createRandom, integerBelow, type Random, uniformInteger } from "../backends/random.ts";
 import { readExtra } from "./dataset_extra.ts";
 import {
@@ -23,8 +23,9 @@ import words from "./dataset_synthetic_words.json" with { type: "json" };
 
 /** Length of prompts and of answers when none is given. */
 const DEFAULT_TOKENS = 128;
-/** Prompts are made so long before the thread does something else: a server's answer may come. */
+/** Prompts are made so long before the thread rests and reads what has come: a server's answer may. */
 const SLICE_MS = 5;
+const REST_MS = 1;
 
 export const SYNTHETIC_OPTIONS = group("Prompts", {
   inputTokens: option.length({
@@ -103,7 +104,7 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     prompts.push(promptOf(body, index));
     if (systemClock.now() - lastMs > SLICE_MS) {
       options.onProgress?.(index + 1, count);
-      await nextTurn();
+      await patientClock.sleepUntil(systemClock.now() + REST_MS);
       options.signal?.throwIfAborted();
       lastMs = systemClock.now();
     }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { nextTurn, patientClock } from "../backends/clock.ts";
+import { patientClock } from "../backends/clock.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
 import type { Environment } from "../metrics/run.ts";
@@ -48,6 +48,8 @@ export interface BeginHooks extends PrepareHooks {
   readonly onDataset?: (dataset: Dataset) => void;
 }
 
+/** Connecting to a server nearby, and sending to it. */
+const LEAVING_MS = 3;
 /** So long a server's refusal waits for prompts that may be refused, too. */
 const REFUSAL_WAITS_MS = 1000;
 
@@ -109,8 +111,8 @@ async function checkMeanwhile(
     stopSignal: AbortSignal.any([hooks.stopSignal, over.signal]),
   });
   const finishing = (async () => {
-    // The request leaves before this thread is busy.
-    await nextTurn();
+    // An idle thread sends the request, a busy one does not.
+    await patientClock.sleepUntil(patientClock.now() + LEAVING_MS);
     const [prepared] = await Promise.all([
       preparation.finish(over.signal, hooks.onDataset),
       early && threads.begin(early, preparation),

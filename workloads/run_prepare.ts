@@ -4,7 +4,7 @@
  * @module
  */
 import { pooledMap } from "@std/async";
-import { nextTurn, systemClock } from "../backends/clock.ts";
+import { patientClock, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { Transport } from "../backends/transport.ts";
@@ -76,8 +76,12 @@ export interface Preparation extends Omit<Prepared, "dataset" | "requests" | "wi
 const QUIET_LOADING_MS = 1000;
 /** Preprocessing calls at once: quick, and no load test of its own. */
 const PREPARE_AT_ONCE = 8;
-/** Requests are encoded so long before the thread reads what has come. */
+/**
+ * Requests are encoded so long before the thread reads what has come, for which it must be idle: a turn
+ * of the event loop alone reads nothing.
+ */
 const ENCODE_MS = 5;
+const REST_MS = 1;
 /** So many ids below those of the pool are free: for the check and for warm-ups. */
 const FREE_IDS = 1n << 32n;
 
@@ -174,7 +178,7 @@ export async function beginPreparing(
       for (const [i, request] of requests.entries()) {
         sharer.add(wireOf(request, dataset.prompts[i]!));
         if (systemClock.now() - lastMs < ENCODE_MS) continue;
-        await nextTurn();
+        await patientClock.sleepUntil(systemClock.now() + REST_MS);
         signal?.throwIfAborted();
         lastMs = systemClock.now();
       }
