@@ -5,7 +5,7 @@
  * @module
  */
 import { epochOriginMs, patientClock, systemClock } from "../backends/clock.ts";
-import { epollIsUsable, libcPermission } from "../backends/epoll_libc.ts";
+import { libcPermission } from "../backends/epoll_libc.ts";
 import { LoopWaker } from "../backends/epoll_wake.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { TransportOptions } from "../backends/transport.ts";
@@ -191,10 +191,7 @@ class EngineThread {
       message: (message) => this.#asked.shift()?.resolve(message),
       failure: (message) => this.#fail(new Error(message)),
     };
-    const epoll = !setup.grpc && !setup.tls && libcPermission() === "granted" && epollIsUsable();
-    ({ post: this.#post, end: this.#end } = epoll
-      ? loopThread(setup, on)
-      : platformThread(setup, on));
+    ({ post: this.#post, end: this.#end } = loopThread(setup, on) ?? platformThread(setup, on));
   }
 
   /** @throws {Error} when it fails, or does not answer in time. */
@@ -235,8 +232,14 @@ interface Link {
   readonly end: () => void;
 }
 
-function loopThread(setup: WitnessSetup, on: WorkerListener<FromWitness>): Link {
-  const waker = new LoopWaker();
+/** `undefined` where the loop has no such carrier, may not be used, or does not run. */
+function loopThread(
+  setup: WitnessSetup,
+  on: WorkerListener<FromWitness>,
+): Link | undefined {
+  if (setup.grpc || setup.tls || libcPermission() !== "granted") return undefined;
+  const waker = openWaker();
+  if (waker === undefined) return undefined;
   const counts = new SharedArrayBuffer(ASKED_BYTES);
   const asked = new Int32Array(counts);
   let worker: Worker;
@@ -261,6 +264,15 @@ function loopThread(setup: WitnessSetup, on: WorkerListener<FromWitness>): Link 
       waker.close();
     },
   };
+}
+
+function openWaker(): LoopWaker | undefined {
+  try {
+    return new LoopWaker();
+  } catch {
+    // Another system, or a Linux with another C library.
+    return undefined;
+  }
 }
 
 function platformThread(setup: WitnessSetup, on: WorkerListener<FromWitness>): Link {
