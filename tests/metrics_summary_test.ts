@@ -8,6 +8,8 @@ import {
 import { findMetric } from "../metrics/load_summary.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize } from "../metrics/summary.ts";
+import { warmupText } from "../metrics/summary_text.ts";
+import { repeatsText } from "../metrics/check_pool.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 
@@ -54,8 +56,26 @@ Deno.test("summarize keeps loads apart and excludes warm-up, cancelled and dropp
   assertEquals([one!.label, two!.label], ["1 user", "2 users"]);
   assertEquals(findMetric(one!, "ttft").distribution.max, 100);
   assertEquals(findMetric(two!, "ttft").distribution.max, 5000);
+  assertEquals(warmupText(one!), "1 request for 1 token, not counted");
+  assertEquals(warmupText(two!), undefined);
   const { warmup, completed, cancelled, dropped, offered } = one!.counts;
   assertEquals([warmup, completed, cancelled, dropped, offered], [1, 1, 1, 1, 3]);
+});
+
+Deno.test("a warm-up with prompts of its own repeats none of the pool", () => {
+  const repeats = (promptId: string) => {
+    const run = createRun([
+      createRecord({ index: 0, phase: "warmup", promptId }),
+      ...[0, 1].map((index) => createRecord({ index })),
+    ]);
+    const header = { ...run.header, dataset: { ...run.header.dataset, prompts: 2 } };
+    return repeatsText(summarize({ ...run, header }).loads[0]!, header);
+  };
+  assertEquals(repeats("warm-up"), undefined);
+  assertEquals(
+    repeats("0"),
+    "2 prompts for 3 requests, warm-up included: each was sent 1.50 times on average",
+  );
 });
 
 Deno.test("summarize of an empty load has no 0 in place of a missing number (T13, T14)", () => {
