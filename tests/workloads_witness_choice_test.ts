@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Load } from "../workloads/load.ts";
-import { streamsBeside, tooShort, witnessPace } from "../workloads/witness_choice.ts";
+import { orLate, streamsBeside, tooShort, witnessPace } from "../workloads/witness_choice.ts";
 import { originBetween } from "../workloads/witness_engine.ts";
 
 const users = (count: number): Load => ({
@@ -48,4 +48,9 @@ Deno.test("witness: its streams are as slow as enough ticks allow, but where the
   for (const transport of ["fetch", "grpc", "auto"]) {
     assertEquals(pace(transport, 20, 28_000), { itlMs: 20, outputTokens: 8 });
   }
+});
+
+Deno.test("a load does not wait for an engine that is late", async () => {
+  assertEquals(await orLate(new Promise<string>(() => {}), 1), undefined);
+  assertEquals(await orLate(Promise.resolve("engine"), 60_000), "engine");
 });

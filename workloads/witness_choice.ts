@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf, oneLine } from "../backends/error_message.ts";
+import { patientClock } from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
@@ -43,6 +44,9 @@ const MOST_ITL_MS = 100;
 /** Loads below either of these are too short to be judged. */
 const LEAST_REQUESTS = 20;
 const LEAST_MS = 1000;
+
+/** A load waits no longer for its witness: it goes without, and a later one may have it. */
+const LATE_MS = 3000;
 
 const LEAST_STREAMS = 2;
 const SHARE_OF_STREAMS = 0.005;
@@ -84,7 +88,8 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
     async watch(loadNumber) {
       const reason = absent[loadNumber];
       if (reason !== undefined) return { absent: reason };
-      const engine = await starting!;
+      const engine = await orLate(starting!, LATE_MS);
+      if (engine === undefined) return { absent: "its engine was not ready in time" };
       if (typeof engine === "string") return { absent: engine };
       const streams = streamsBeside(inFlight(plan.loads[loadNumber]!, meanAnswerMs));
       try {
@@ -98,6 +103,17 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
       if (engine !== undefined && typeof engine !== "string") await engine.stop();
     },
   };
+}
+
+/** What is ready in that time; `undefined` = it is not. */
+export async function orLate<T>(starting: Promise<T>, limitMs: number): Promise<T | undefined> {
+  const over = new AbortController();
+  const late = patientClock.sleepUntil(patientClock.now() + limitMs, over.signal);
+  try {
+    return await Promise.race([starting, late.then(() => undefined)]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Streams beside so many of the load: two, from 512 on half a percent. */
