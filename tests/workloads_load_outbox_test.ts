@@ -5,9 +5,9 @@ import { createOutbox } from "../workloads/load_outbox.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { cannedExchange } from "./support/protocol_contract.ts";
 
-function ended(index: number): EndedRequest {
+function ended(index: number, user = 0): EndedRequest {
   return {
-    departure: { index, user: 0, item: 0, intendedMs: 0 },
+    departure: { index, user, item: 0, intendedMs: 0 },
     exchange: cannedExchange("hi"),
     originMs: 0,
   };
@@ -69,4 +69,19 @@ Deno.test("createOutbox does not let answers pile up", () => {
   assertEquals(indexes, Array.from({ length: indexes.length }, (_, i) => i));
   // Packs of 32 in 264 KiB each; 16 MiB of them may wait.
   assertEquals(indexes.length > sent - 70 * 32, true);
+});
+
+Deno.test("createOutbox sends answers of a witness with others, and with what is sent at once", async () => {
+  const clock = new FakeClock();
+  const messages: FromThread[] = [];
+  const { send } = createOutbox(clock, (message) => void messages.push(message));
+  send({ kind: "exchange", ...ended(0, -1) });
+  await clock.run(clock.sleepUntil(1000));
+  assertEquals(posted(messages), []);
+  send({ kind: "exchange", ...ended(1) });
+  await clock.run(clock.sleepUntil(1100));
+  assertEquals(posted(messages), [[0, 1]]);
+  send({ kind: "exchange", ...ended(2, -1) });
+  send({ kind: "closed" });
+  assertEquals(posted(messages).slice(1), [[2], "closed"]);
 });

@@ -8,6 +8,7 @@ import type { Collect } from "../backends/buffers.ts";
 import type { Clock } from "../backends/clock.ts";
 import { Packer } from "./load_exchange_pack.ts";
 import type { FromThread } from "./load_messages.ts";
+import { isWitness } from "./load_witness.ts";
 
 /**
  * An answer waits for others until none has ended for so long: until the burst is over in which the
@@ -64,11 +65,14 @@ export function createOutbox(
         return post(message, []);
       }
       packer.add(message);
-      lastMs = clock.now();
-      if (!waiting) {
-        waiting = true;
-        firstMs = lastMs;
-        void wait();
+      // Those of a witness wait for what comes next: the other thread need not wake for them alone.
+      if (!isWitness(message.departure)) {
+        lastMs = clock.now();
+        if (!waiting) {
+          waiting = true;
+          firstMs = lastMs;
+          void wait();
+        }
       }
       // One, not all, or their decoding would keep the core for a tenth of a second.
       if (packer.bytes > HELD_BYTES) postReady(1);
