@@ -9,7 +9,13 @@ import { systemClock } from "./clock.ts";
 import { openLibc } from "./epoll_libc.ts";
 import { EpollLoop } from "./epoll_loop.ts";
 import { LoopWaker } from "./epoll_wake.ts";
-import { startWorker, type WorkerListener, workerScope } from "./worker.ts";
+import {
+  type StartedWorker,
+  startWorker,
+  type WorkerListener,
+  type WorkerOptions,
+  workerScope,
+} from "./worker.ts";
 
 interface ThreadStart<Setup> {
   readonly port: MessagePort;
@@ -20,7 +26,7 @@ interface ThreadStart<Setup> {
 /** The thread, seen from the one that started it. */
 export class EpollThread<Setup, To, From> {
   readonly #waker: LoopWaker;
-  readonly #worker: Worker;
+  readonly #worker: StartedWorker;
   readonly #port: MessagePort;
 
   /**
@@ -29,12 +35,12 @@ export class EpollThread<Setup, To, From> {
    * @throws {TypeError} where there is no Linux, or no descriptor left.
    * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
    */
-  constructor(path: string, setup: Setup, on: WorkerListener<From>) {
+  constructor(path: string, setup: Setup, on: WorkerListener<From>, options: WorkerOptions = {}) {
     this.#waker = new LoopWaker();
     const channel = new MessageChannel();
     this.#port = channel.port1;
     try {
-      this.#worker = startWorker(path, on);
+      this.#worker = startWorker(path, on, options);
     } catch (error) {
       this.#port.close();
       this.#waker.close();

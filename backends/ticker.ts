@@ -7,7 +7,7 @@
  */
 import { type Clock, epochOriginMs, nextTurn, systemClock } from "./clock.ts";
 import { type TickerStart, WORD_CLOSE, WORD_REQUESTS, WORD_TICKS, WORDS } from "./ticker_worker.ts";
-import { mayReadWorker, startWorker } from "./worker.ts";
+import { mayReadWorker, type StartedWorker, startWorker } from "./worker.ts";
 
 /** A clock with a thread of its own; must be closed. */
 export interface Ticker extends Clock {
@@ -39,7 +39,7 @@ export async function startTicker(originMs: number = epochOriginMs()): Promise<T
   if (!mayReadWorker(path)) return withoutThread();
   const memory = new SharedArrayBuffer(WORDS * 4 + 8);
   const started = Promise.withResolvers<boolean>();
-  let worker: Worker | undefined;
+  let worker: StartedWorker | undefined;
   try {
     worker = startWorker(path, {
       message: () => started.resolve(true),
@@ -59,7 +59,7 @@ function withoutThread(): Ticker {
 }
 
 class WorkerTicker implements Ticker {
-  readonly #worker: Worker;
+  readonly #worker: StartedWorker;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #due: Float64Array<SharedArrayBuffer>;
   readonly now = systemClock.now;
@@ -68,7 +68,7 @@ class WorkerTicker implements Ticker {
   #pumping = false;
   #closed = false;
 
-  constructor(worker: Worker, memory: SharedArrayBuffer) {
+  constructor(worker: StartedWorker, memory: SharedArrayBuffer) {
     this.#worker = worker;
     this.#words = new Int32Array(memory, 0, WORDS);
     this.#due = new Float64Array(memory, WORDS * 4, 1);

@@ -65,12 +65,26 @@ Deno.test("startWorker is the only way to a worker", async () => {
 });
 
 Deno.test("startWorker starts the sending thread of a checkout", { timeout: 20_000 }, async () => {
-  const worker = startWorker(PATH);
   const answer = Promise.withResolvers<unknown>();
-  worker.onmessage = ({ data }) => answer.resolve(data);
+  const worker = startWorker(PATH, { message: answer.resolve, failure: answer.reject });
   worker.postMessage({ kind: "close" });
   assertEquals(await answer.promise, { kind: "closed" });
   worker.terminate();
+});
+
+Deno.test("startWorker limits a worker's memory", { timeout: 20_000 }, async () => {
+  const limited = (newObjectsMiB?: number) => {
+    const answer = Promise.withResolvers<unknown>();
+    const worker = startWorker(
+      "tests/support/limits_worker.ts",
+      { message: answer.resolve, failure: answer.reject },
+      { newObjectsMiB },
+    );
+    worker.postMessage("ask");
+    return answer.promise.finally(() => worker.terminate());
+  };
+  assertEquals(await limited(6), { asked: "ask", newObjectsMiB: 6 });
+  assertEquals(await limited(), { asked: "ask", newObjectsMiB: undefined });
 });
 
 /** A program of two workers; a message that comes before a worker has loaded its entry waits. */
@@ -83,8 +97,10 @@ await holdWorkers({
 if (!("DedicatedWorkerGlobalScope" in globalThis)) {
   Deno.unrefTimer(setTimeout(() => Deno.exit(1), 20_000)); // a worker that stays silent
   for (const path of ["a/two_worker.ts", "a/one_worker.ts"]) {
-    const worker = startWorker(path);
-    worker.onmessage = ({ data }) => { console.log(path, data); worker.terminate(); };
+    const worker = startWorker(path, {
+      message: (data) => { console.log(path, data); worker.terminate(); },
+      failure: console.log,
+    });
     worker.postMessage("early");
   }
   try {

@@ -7,7 +7,7 @@ import { defined } from "../backends/defined.ts";
 import type { GpuDevice } from "../backends/telemetry_gpu.ts";
 import { nvmlAbsence } from "../backends/telemetry_gpu_nvml.ts";
 import { NO_ANSWER, smiAbsence } from "../backends/telemetry_gpu_smi.ts";
-import { startWorker } from "../backends/worker.ts";
+import { type StartedWorker, startWorker } from "../backends/worker.ts";
 import type { GpuSamples } from "../metrics/run.ts";
 import { type GpuKeeper, keepGpu } from "./gpu_track.ts";
 import { type FromGpuThread, GPU_WORKER, type ToGpuThread } from "./gpu_worker.ts";
@@ -103,7 +103,7 @@ async function openThread(
     absent = message.reason;
     for (const resolve of waiting.values()) resolve(message);
   };
-  let worker: Worker;
+  let worker: StartedWorker;
   try {
     worker = startWorker<FromGpuThread>(GPU_WORKER, {
       message: receive,

@@ -194,5 +194,6 @@ function setupOf(
     protocol: protocol.name,
     target,
     scheduled: plan.loads.some(({ kind }) => kind === "open"),
+    streams: Math.max(0, ...plan.loads.map((load) => load.kind === "closed" ? load.users : 0)),
   };
 }

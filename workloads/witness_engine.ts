@@ -10,7 +10,12 @@ import { LoopWaker } from "../backends/epoll_wake.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { TransportOptions } from "../backends/transport.ts";
 import { openTransport } from "../backends/transports.ts";
-import { mayReadWorker, startWorker, type WorkerListener } from "../backends/worker.ts";
+import {
+  mayReadWorker,
+  type StartedWorker,
+  startWorker,
+  type WorkerListener,
+} from "../backends/worker.ts";
 import { askOver } from "./server_target.ts";
 import {
   ASKED_BYTES,
@@ -242,7 +247,7 @@ function loopThread(
   if (waker === undefined) return undefined;
   const counts = new SharedArrayBuffer(ASKED_BYTES);
   const asked = new Int32Array(counts);
-  let worker: Worker;
+  let worker: StartedWorker;
   try {
     worker = startWorker<FromWitness>(WITNESS_LOOP_WORKER, on);
   } catch (error) {
