@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { nodeModule } from "./node_module.ts";
 import { bundleIsOurs, isBundled } from "./relaunch.ts";
 
 /** Entries of workers by their paths; each is evaluated when it is loaded. */
@@ -69,16 +70,15 @@ export function startWorker<From = never>(
   return worker;
 }
 
+const workerThreads = nodeModule<typeof import("node:worker_threads")>("node:worker_threads");
+
 /** The same worker by Node's way to start one, the only way to limit its memory. */
 function startLimited<From>(
   path: string,
   on: WorkerListener<From>,
   maxYoungGenerationSizeMb: number,
 ): StartedWorker {
-  // Not imported: loading it takes every start 10 ms.
-  const { Worker } = (globalThis as unknown as NodeGlobal).process
-    .getBuiltinModule("node:worker_threads");
-  const worker = new Worker(workerUrl(path), {
+  const worker = new (workerThreads().Worker)(workerUrl(path), {
     name: path,
     resourceLimits: { maxYoungGenerationSizeMb },
   });
@@ -87,12 +87,6 @@ function startLimited<From>(
   return {
     postMessage: (message, transfer = []) => worker.postMessage(message, transfer as []),
     terminate: () => void worker.terminate(),
-  };
-}
-
-interface NodeGlobal {
-  readonly process: {
-    getBuiltinModule(name: "node:worker_threads"): typeof import("node:worker_threads");
   };
 }
 
