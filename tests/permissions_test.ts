@@ -69,6 +69,19 @@ Deno.test("bench, report and probe run with the least permissions", async () => 
   }
 });
 
+Deno.test("witness streams need no permission but those of bench", async () => {
+  const server = await startSimServer({ ttft: "20", itl: "10" });
+  try {
+    const argv = ["--requests=48", "--output-tokens=10", "--concurrency=4", "--warmup=0"];
+    const { out, err } = await runWith(flagsOf("bench --no-save"), [
+      ...["bench", server.url, "--no-save", ...argv],
+    ]);
+    assertMatch(out, /^Witness +2 streams, \d+ ticks/m, err);
+  } finally {
+    await server.stop();
+  }
+});
+
 Deno.test("simulate runs with net alone", async () => {
   const { code, out, err } = await runWith(flagsOf("simulate"), [
     "simulate",
