@@ -63,6 +63,8 @@ const errorP99: Read = ({ ttftP99 }) => error(ttftP99);
 const cpu: Read = ({ cpuSec }) => cpuSec;
 const memory: Read = ({ largestMiB }) => largestMiB;
 const first: Read = ({ firstSec }) => firstSec;
+/** Without the server's own time for what comes before. */
+const ownFirst: Read = ({ firstSec, servingSec }) => firstSec - servingSec;
 
 /** What is asked of a client under a load; nothing of those that are only shown. */
 function goalsOf(measured: Measured, client: string): Goal[] {
@@ -76,8 +78,8 @@ function goalsOf(measured: Measured, client: string): Goal[] {
     { name: "cpu", text: "× CPU", limit: cpuLimit, value: times(cpu) },
     { name: "memory", text: "× memory", limit: MEMORY_LIMIT, value: times(memory) },
     {
-      ...{ name: "first", text: "s to the first measured request" },
-      ...{ limit: FIRST_LIMIT_SEC, value: own(measured, client, first) },
+      ...{ name: "first", text: "s of its own to the first measured request" },
+      ...{ limit: FIRST_LIMIT_SEC, value: own(measured, client, ownFirst) },
     },
     { name: "p50", text: "× error of TTFT p50", limit: 1, value: times(errorP50) },
     { name: "p99", text: "× error of TTFT p99", limit: 1, value: times(errorP99) },
@@ -113,7 +115,8 @@ function cellsOf(measured: Measured, client: string) {
     memory: fixed(memory, 0),
     memoryTimes: mark("memory", times(memory)),
     together: fixed(({ togetherMiB }) => togetherMiB, 0),
-    first: mark("first", fixed(first, 2)),
+    first: fixed(first, 2),
+    ownFirst: mark("first", fixed(ownFirst, 2)),
     wall: fixed(({ wallSec }) => wallSec, 1),
     ttftP50: said(({ ttftP50 }) => ttftP50),
     ttftP99: said(({ ttftP99 }) => ttftP99),
@@ -133,6 +136,7 @@ const SHORT: readonly (readonly [head: string, cell: (cells: Cells) => string])[
   ["MiB", ({ memory }) => memory],
   ["×", ({ memoryTimes }) => memoryTimes],
   ["first s", ({ first }) => first],
+  ["its own", ({ ownFirst }) => ownFirst],
   ["TTFT p50", ({ ttftP50: [printed] }) => printed],
   ["error", ({ errorP50 }) => errorP50],
   ["p99", ({ ttftP99: [printed] }) => printed],
@@ -148,7 +152,7 @@ const WHOLE: typeof SHORT = [
   ["CPU s", ({ cpu }) => cpu],
   ["memory of the largest process MiB", ({ memory }) => memory],
   ["of all", ({ together }) => together],
-  ["first request s", ({ first }) => first],
+  ["first request s (its own)", ({ first, ownFirst }) => `${first} (${ownFirst})`],
   ["wall s", ({ wall }) => wall],
   ["TTFT p50 (true)", ({ ttftP50 }) => beside(ttftP50)],
   ["TTFT p99 (true)", ({ ttftP99 }) => beside(ttftP99)],

@@ -45,6 +45,8 @@ export interface RivalFigures {
   readonly togetherMiB: number;
   /** From its start until the server had the first request of the measured load. */
   readonly firstSec: number;
+  /** Of that, how long the server was answering: a check, a warm-up. */
+  readonly servingSec: number;
   readonly ttftP50: Said;
   readonly ttftP99: Said;
   readonly itlP99: Said;
@@ -211,8 +213,9 @@ export async function runRival(order: RivalOrder): Promise<RivalFinding> {
       tools,
     );
     const said = await (client === RIVAL ? rivalSaid : ourReport)(out, load.requests);
-    const rows = measuredRows(await server.rows(), load.requests);
-    const cost = { cpuSec, wallSec, largestMiB, togetherMiB };
+    const all = await server.rows();
+    const rows = measuredRows(all, load.requests);
+    const cost = { cpuSec, wallSec, largestMiB, togetherMiB, servingSec: servingBefore(all, rows) };
     return { ...start, used: said.used, figures: { ...cost, ...besideTruth(rows, said) } };
   } catch (error) {
     const failed = error instanceof Error ? error.message : `${error}`;
@@ -221,6 +224,22 @@ export async function runRival(order: RivalOrder): Promise<RivalFinding> {
     await server.stop();
     await Deno.remove(out, { recursive: true });
   }
+}
+
+/** Seconds in which the server answered something before the first of the measured requests. */
+export function servingBefore(
+  all: readonly ServerRow[],
+  measured: readonly ServerRow[],
+): number {
+  let servedMs = 0;
+  let untilMs = 0;
+  const firstMs = Math.min(...measured.map(({ arrivalMs }) => arrivalMs));
+  for (const { arrivalMs, writeMs } of all.toSorted((a, b) => a.arrivalMs - b.arrivalMs)) {
+    const endMs = Math.min(firstMs, writeMs.at(-1) ?? arrivalMs);
+    servedMs += Math.max(0, endMs - Math.max(untilMs, arrivalMs));
+    untilMs = Math.max(untilMs, endMs);
+  }
+  return servedMs / 1e3;
 }
 
 /** What was printed beside what the log of the measured requests says; times count from the start. */
