@@ -47,17 +47,27 @@ export interface CollectedBody {
   readonly readEnds: Uint32Array<ArrayBuffer>;
   /** See {@linkcode BodyLog.stamp}. */
   readonly readWidthMs: Float32Array<ArrayBuffer>;
+  /** The body itself, where it is held; the arrays are then empty. */
+  readonly held?: HeldBody;
 }
 
-/** Makes arrays for a body of that many bytes which came in that many reads. */
-export type Collect = (bytes: number, reads: number) => CollectedBody;
+/** A finished body that still lies where it was collected, in blocks. */
+export interface HeldBody {
+  /** Bytes of the body. */
+  readonly bytes: number;
+  /** Reads that brought some of them. */
+  readonly reads: number;
+  /** Copies all of it to arrays of exactly that length; the blocks are then used again. Called once. */
+  moveTo(target: CollectedBody): void;
+}
 
-const collectApart: Collect = (bytes, reads) => ({
-  body: new Uint8Array(bytes),
-  readMs: new Float64Array(reads),
-  readEnds: new Uint32Array(reads),
-  readWidthMs: new Float32Array(reads),
-});
+/** Stands for the arrays of a body that is held. */
+const NOT_COLLECTED: CollectedBody = {
+  body: new Uint8Array(0),
+  readMs: new Float64Array(0),
+  readEnds: new Uint32Array(0),
+  readWidthMs: new Float32Array(0),
+};
 
 /** Takes byte ranges of a buffer that its owner will overwrite after the call. */
 export interface BodySink {
@@ -190,7 +200,7 @@ class Blocks {
  * The body of one answer and the stamps of its reads. Taken from a {@linkcode LogPool} and
  * returned to it by `finish()`; must not be used afterwards.
  */
-export class BodyLog implements BodySink {
+export class BodyLog implements BodySink, HeldBody {
   /** Bytes so far. */
   bytes = 0;
   /** Reads that brought at least one byte. */
@@ -211,6 +221,8 @@ export class BodyLog implements BodySink {
   #firstStamps = NONE;
   #lastStamps = NONE;
   #stampedBytes = 0;
+  /** Finished, and not counted by the pool any more. */
+  #held = false;
 
   constructor(pool: LogPool, blocks: Blocks, stampBlocks: Blocks) {
     this.#pool = pool;
@@ -326,7 +338,8 @@ export class BodyLog implements BodySink {
 
   /** Forgets everything and gives its memory back. */
   clear(): void {
-    this.#pool.bytes -= this.bytes;
+    if (!this.#held) this.#pool.bytes -= this.bytes;
+    this.#held = false;
     if (this.#firstBlock !== NONE) this.#blocks.give(this.#firstBlock, this.#lastBlock);
     if (this.#firstStamps !== NONE) this.#stampBlocks.give(this.#firstStamps, this.#lastStamps);
     for (const chunk of this.#chunks.splice(0)) this.#pool.giveChunk(chunk);
@@ -345,11 +358,29 @@ export class BodyLog implements BodySink {
         0;
   }
 
-  /** Copies everything out in exact size and gives this log back to its pool. */
+  /**
+   * Ends the body. Its log goes back to its pool at once, all of it copied out in exact size, or, where
+   * the pool holds bodies, when it is moved.
+   */
   finish(): CollectedBody {
-    const collected = this.#pool.collect(this.bytes, this.reads);
-    const { readMs, readEnds, readWidthMs } = collected;
-    this.#copyTo(collected.body, 0, true);
+    this.#pool.open--;
+    if (this.#pool.holds) {
+      this.#pool.bytes -= this.bytes;
+      this.#held = true;
+      return { ...NOT_COLLECTED, held: this };
+    }
+    const collected = {
+      body: new Uint8Array(this.bytes),
+      readMs: new Float64Array(this.reads),
+      readEnds: new Uint32Array(this.reads),
+      readWidthMs: new Float32Array(this.reads),
+    };
+    this.moveTo(collected);
+    return collected;
+  }
+
+  moveTo({ body, readMs, readEnds, readWidthMs }: CollectedBody): void {
+    this.#copyTo(body, 0, true);
     let read = 0;
     for (let block = this.#firstStamps; block !== NONE; block = this.#stampBlocks.next(block)) {
       const { times, ends, widths } = this.#stampBlocks.segment(block);
@@ -362,7 +393,6 @@ export class BodyLog implements BodySink {
     }
     this.clear();
     this.#pool.give(this);
-    return collected;
   }
 
   #grow(): void {
@@ -394,19 +424,19 @@ export class BodyLog implements BodySink {
 
 /** Free lists of logs and of their memory; as large as the most that was ever in use at once. */
 export class LogPool {
-  readonly collect: Collect;
+  /** Finished bodies stay in their blocks until they are moved. */
+  readonly holds: boolean;
   /** Bytes of all bodies that are being collected. */
   bytes = 0;
-  /** Logs that are in use. */
+  /** Bodies that are being collected. */
   open = 0;
   readonly #logs: BodyLog[] = [];
   readonly #spare: Segment[] = [];
   readonly #blocks = new Blocks(BLOCK_BYTES);
   readonly #stampBlocks = new Blocks(STAMP_BLOCK_BYTES);
 
-  /** @param collect where finished bodies are put; default: arrays of their own. */
-  constructor(collect: Collect = collectApart) {
-    this.collect = collect;
+  constructor({ holds = false }: { readonly holds?: boolean } = {}) {
+    this.holds = holds;
   }
 
   /** Blocks that were in use at once: for bodies, and for stamps. */
@@ -430,9 +460,8 @@ export class LogPool {
     else chunk.free();
   }
 
-  /** Called by {@linkcode BodyLog.finish}. */
+  /** Takes a log that is empty and no longer used. */
   give(log: BodyLog): void {
-    this.open--;
     this.#logs.push(log);
   }
 }

@@ -42,6 +42,7 @@ export function finishExchange(facts: ExchangeFacts, collected: CollectedBody): 
     connection: facts.connection,
     end: facts.end,
   };
+  if (collected.held !== undefined) exchange.held = collected.held;
   if (facts.headers !== undefined) exchange.headers = facts.headers;
   if (facts.departedMs !== undefined) exchange.departedMs = facts.departedMs;
   if (facts.firstByteMs !== undefined) exchange.firstByteMs = facts.firstByteMs;

@@ -17,7 +17,7 @@
  *
  * @module
  */
-export type { Collect, CollectedBody } from "./buffers.ts";
+export type { CollectedBody, HeldBody } from "./buffers.ts";
 export { type Clock, systemClock, type TimerQueue } from "./clock.ts";
 export { decodeExchange, type DecodeOptions } from "./decode.ts";
 export type { CutOptions, EventSink } from "./event_sink.ts";

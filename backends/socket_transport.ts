@@ -108,7 +108,7 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
     this.clock = options.clock;
     this.openSocket = openSocket;
     this.counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
-    this.#logs = new LogPool(options.collect);
+    this.#logs = new LogPool(options);
     this.#watchdog = new Watchdog(options.clock);
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Collect } from "./buffers.ts";
+import type { HeldBody } from "./buffers.ts";
 import type { Clock } from "./clock.ts";
 import type { WireRequest } from "./protocol.ts";
 
@@ -61,6 +61,8 @@ export interface Exchange {
    * much. NaN, or absent altogether, where the transport cannot tell.
    */
   readWidthMs?: Float32Array<ArrayBuffer>;
+  /** The body and its stamps, where the transport holds them; their arrays are then empty. */
+  held?: HeldBody;
   /** Whether it waited for a new connection; `unknown` where the runtime hides it. */
   connection: "new" | "reused" | "unknown";
   /** Duration of connecting (TCP, TLS); absent for reused connections or where unknown. */
@@ -111,8 +113,8 @@ export interface TransportOptions {
   readonly proxyLocal?: boolean;
   /** Live counters for the progress line, incremented at each read. */
   readonly counters?: Uint32Array;
-  /** Where finished bodies and their stamps are put; default: arrays of their own. */
-  readonly collect?: Collect;
+  /** Bodies are left where they were collected, in {@linkcode Exchange.held}; default: in arrays. */
+  readonly holds?: boolean;
 }
 
 /** Options of one exchange. */

@@ -71,7 +71,7 @@ function openFetch(options: TransportOptions): Transport {
     clock: options.clock,
     counters: options.counters ?? new Uint32Array(TRANSPORT_COUNTERS),
     watchdog: new Watchdog(options.clock),
-    logs: new LogPool(options.collect),
+    logs: new LogPool(options),
     readBuffers: [],
     answered: false,
     client,

@@ -105,7 +105,7 @@ class GrpcTransport implements Transport {
     this.#options = options;
     this.#loading = loading;
     this.#counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
-    this.#logs = new LogPool(options.collect);
+    this.#logs = new LogPool(options);
     this.#watchdog = new Watchdog(options.clock);
   }
 

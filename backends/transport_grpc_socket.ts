@@ -213,7 +213,7 @@ export class GrpcSocketTransport implements Transport {
     this.clock = options.clock;
     this.counters = options.counters ?? new Uint32Array(TRANSPORT_COUNTERS);
     this.#openSocket = openSocket;
-    this.#logs = new LogPool(options.collect);
+    this.#logs = new LogPool(options);
     this.#watchdog = new Watchdog(options.clock);
   }
 

@@ -5,7 +5,7 @@ import {
   type EndedRequest,
   FULL_PACK,
   Packer,
-  PackReturns,
+  SPARE_PACKS,
   unpackExchanges,
 } from "../workloads/load_exchange_pack.ts";
 import { cannedExchange } from "./support/protocol_contract.ts";
@@ -18,20 +18,23 @@ function ended(index: number, exchange: Exchange): EndedRequest {
   };
 }
 
-/** An exchange whose body was collected by `packer`, as a transport's is. */
-function collected(packer: Packer, text: string): Exchange {
-  const log = new LogPool(packer.collect).take();
+/** An exchange whose body still lies in the blocks of `pool`, as a transport's does. */
+function held(pool: LogPool, text: string): Exchange {
+  const log = pool.take();
   const bytes = new TextEncoder().encode(text);
   log.append(bytes, 0, bytes.length);
   log.stamp(2.5);
   return { ...cannedExchange(text), ...log.finish() };
 }
 
-/** What arrives in the other thread. */
+/** All that waits, as it arrives in the other thread. */
 function sent(packer: Packer): EndedRequest[][] {
-  return packer.takeReady().map((pack) =>
-    unpackExchanges(structuredClone(pack, { transfer: [pack.memory] }))
-  );
+  const packs: EndedRequest[][] = [];
+  while (packer.count > 0) {
+    const pack = packer.take();
+    packs.push(unpackExchanges(structuredClone(pack, { transfer: [pack.memory] })));
+  }
+  return packs;
 }
 
 Deno.test("a pack holds what was added to its packer", () => {
@@ -51,90 +54,57 @@ Deno.test("a pack holds what was added to its packer", () => {
   ];
   const packer = new Packer();
   for (const one of all) packer.add(one);
-  assertEquals(sent(packer), []);
-  packer.close();
   assertEquals(sent(packer), [all]);
-  packer.close();
-  assertEquals(sent(packer), []);
+  assertEquals([packer.count, packer.bytes], [0, 0]);
 });
 
-Deno.test("a body that was collected in a pack is not copied into it again", () => {
+Deno.test("a body stays in its blocks until its pack is made", () => {
+  const pool = new LogPool({ holds: true });
   const packer = new Packer();
-  const exchange = collected(packer, "hello");
-  packer.add(ended(0, exchange));
-  packer.close();
-  const [pack] = packer.takeReady();
-  assertStrictEquals(pack!.memory, exchange.body.buffer);
-  const [one] = unpackExchanges(pack!);
+  packer.add(ended(0, held(pool, "hello")));
+  packer.add(ended(1, held(pool, "next")));
+  assertEquals([packer.count, packer.bytes], [2, 9]);
+  // In no way in flight any more.
+  assertEquals([pool.open, pool.bytes, pool.blocks], [0, 0, 4]);
+  const [one] = unpackExchanges(packer.take(1));
   assertEquals(new TextDecoder().decode(one!.exchange.body), "hello");
   assertEquals(one!.exchange.readMs, Float64Array.of(2.5));
   assertEquals(one!.exchange.readEnds, Uint32Array.of(5));
-});
-
-Deno.test("a pack waits for the answers that lie in it", () => {
-  const packer = new Packer();
-  const early = collected(packer, "early");
-  const late = collected(packer, "late");
-  packer.add(ended(0, early));
-  packer.close();
-  assertEquals(sent(packer), []);
-  // What ends meanwhile goes into the next one.
-  packer.add(ended(1, collected(packer, "next")));
-  packer.add(ended(2, late));
-  const packs = sent(packer);
-  assertEquals(packs.map((pack) => pack.map(({ departure }) => departure.index)), [[0, 2]]);
-  packer.close();
-  assertEquals(sent(packer).flat().map(({ departure }) => departure.index), [1]);
+  assertEquals([packer.count, packer.bytes], [1, 4]);
+  // In the blocks of the first one.
+  packer.add(ended(2, held(pool, "third")));
+  assertEquals([pool.open, pool.bytes, pool.blocks], [0, 0, 4]);
+  const texts = sent(packer).flat().map(({ exchange }) => new TextDecoder().decode(exchange.body));
+  assertEquals(texts, ["next", "third"]);
 });
 
 Deno.test("a pack is full when it holds as many answers, or as many bytes, as it can", () => {
+  const pool = new LogPool({ holds: true });
   const packer = new Packer();
-  for (let i = 0; i < FULL_PACK; i++) packer.add(ended(i, collected(packer, "x")));
-  assertEquals(sent(packer).map((pack) => pack.length), [FULL_PACK]);
+  for (let i = 0; i <= FULL_PACK; i++) packer.add(ended(i, held(pool, "x")));
+  assertEquals(sent(packer).map((pack) => pack.length), [FULL_PACK, 1]);
   const long = "y".repeat(100_000);
   const huge = "z".repeat(1_000_001);
   const texts = [long, long, long, huge, "end"];
-  texts.forEach((text, i) => packer.add(ended(i, collected(packer, text))));
-  packer.close();
+  texts.forEach((text, i) => packer.add(ended(i, held(pool, text))));
   const packs = sent(packer);
   assertEquals(packs.map((pack) => pack.length), [2, 1, 1, 1]);
   const arrived = packs.flat().map(({ exchange }) => new TextDecoder().decode(exchange.body));
   assert(arrived.every((text, i) => text === texts[i]));
 });
 
-Deno.test("memory that came back is used again", () => {
+Deno.test("memory that came back is used again, and freed where it is not kept", () => {
   const packer = new Packer();
-  const first = collected(packer, "first");
-  packer.add(ended(0, first));
-  packer.close();
-  const [pack] = packer.takeReady();
-  const memory = structuredClone(pack!.memory, { transfer: [pack!.memory] });
-  packer.giveBack(memory);
-  const second = collected(packer, "second");
-  assertStrictEquals(second.body.buffer, memory);
-  assertEquals(new TextDecoder().decode(second.body), "second");
+  const memories = Array.from({ length: SPARE_PACKS + 1 }, (_, i) => {
+    packer.add(ended(i, cannedExchange("x")));
+    return packer.take().memory;
+  });
+  for (const memory of memories) packer.giveBack(memory);
+  assertEquals(memories.map(({ detached }) => detached), [false, false, false, false, true]);
+  packer.add(ended(0, cannedExchange("y")));
+  assertStrictEquals(packer.take().memory, memories[SPARE_PACKS - 1]);
   // Of an answer that alone was larger than a pack, nothing is kept.
   const large = new ArrayBuffer(2_000_000);
   packer.giveBack(large);
-  packer.add(ended(1, second));
-  packer.close();
-  packer.takeReady();
-  assert(collected(packer, "third").body.buffer !== large);
-});
-
-Deno.test("after a burst the memory that nobody would keep is freed at once", () => {
-  const packer = new Packer();
-  const memories = Array.from({ length: 20 }, () => {
-    packer.add(ended(0, cannedExchange("x")));
-    packer.close();
-    return packer.takeReady()[0]!.memory;
-  });
-  const returns = new PackReturns();
-  for (const _ of memories) returns.received();
-  assertEquals(memories.map((memory) => returns.wants(memory)).filter(Boolean).length, 8);
-  assertEquals(memories.filter(({ detached }) => detached).length, 12);
-  // The next one was sent in memory that was there.
-  returns.received();
-  assertEquals([returns.wants(memories[0]!), returns.wants(memories[1]!)], [true, false]);
-  assertEquals(returns.wants(new ArrayBuffer(8)), false);
+  assert(large.detached);
 });

@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { type EndedRequest, unpackExchanges } from "../workloads/load_exchange_pack.ts";
-import type { FromThread } from "../workloads/load_messages.ts";
+import {
+  type EndedRequest,
+  SPARE_PACKS,
+  unpackExchanges,
+} from "../workloads/load_exchange_pack.ts";
+import type { EndedMessage, FromThread } from "../workloads/load_messages.ts";
 import { createOutbox } from "../workloads/load_outbox.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { cannedExchange } from "./support/protocol_contract.ts";
@@ -60,15 +64,49 @@ Deno.test("createOutbox waits for the end of a burst, but not for long", async (
   assertEquals(messages.length > 1, true);
 });
 
-Deno.test("createOutbox does not let answers pile up", () => {
+/** More than may be posted at once. */
+const MANY = 1000;
+
+Deno.test("createOutbox copies answers into packs no sooner than others were decoded", async () => {
+  const clock = new FakeClock();
+  const order: unknown[] = [];
+  const away: ArrayBuffer[] = [];
+  const outbox = createOutbox(clock, (message) => {
+    // Now, since its memory is used again.
+    order.push(...posted([message]));
+    if (message.kind === "pack") away.push(message.pack.memory);
+  });
+  for (let i = 0; i < MANY; i++) outbox.send({ kind: "exchange", ...ended(i) });
+  await clock.run(clock.sleepUntil(300));
+  outbox.send({ kind: "ended" } as EndedMessage);
+  outbox.send({ kind: "dropped", departure: ended(0).departure, reason: "" });
+  assertEquals(order.splice(SPARE_PACKS), ["dropped"]);
+  while (away.length > 0) {
+    assertEquals(away.length <= SPARE_PACKS, true);
+    outbox.giveBack(away.shift()!);
+  }
+  assertEquals(order.flat(), [...Array.from({ length: MANY }, (_, i) => i), "ended"]);
+});
+
+Deno.test("createOutbox waits for no memory when it is to hurry", () => {
+  const messages: FromThread[] = [];
+  const outbox = createOutbox(new FakeClock(), (message) => void messages.push(message));
+  for (let i = 0; i < MANY; i++) outbox.send({ kind: "exchange", ...ended(i) });
+  outbox.send({ kind: "ended" } as EndedMessage);
+  assertEquals(messages.length, SPARE_PACKS);
+  outbox.hurry();
+  assertEquals(posted(messages).at(-1), "ended");
+  assertEquals(posted(messages).flat().length, MANY + 1);
+});
+
+Deno.test("createOutbox does not wait for the end of a burst when much waits", () => {
   const messages: FromThread[] = [];
   const { send } = createOutbox(new FakeClock(), (message) => void messages.push(message));
-  const sent = 5000;
-  for (let i = 0; i < sent; i++) send({ kind: "exchange", ...ended(i) });
-  const indexes = posted(messages).flat();
-  assertEquals(indexes, Array.from({ length: indexes.length }, (_, i) => i));
-  // Packs of 32 in 264 KiB each; 16 MiB of them may wait.
-  assertEquals(indexes.length > sent - 70 * 32, true);
+  const mebibyte = "x".repeat(2 ** 20);
+  for (let i = 0; i < 20; i++) {
+    send({ kind: "exchange", ...ended(i), exchange: cannedExchange(mebibyte) });
+  }
+  assertEquals(posted(messages), [[0], [1], [2], [3]]);
 });
 
 Deno.test("createOutbox sends answers of a witness with others, and with what is sent at once", async () => {

@@ -1,8 +1,8 @@
 /**
- * Answers on their way from the thread that reads to the one that decodes. Their bodies and stamps
- * are collected in the memory they travel in, some dozen answers per buffer, and the buffer comes
- * back to be used again: sent as objects, or copied and allocated anew, they would cost more than
- * reading them did.
+ * Answers on their way from the thread that reads to the one that decodes: some dozen per buffer, and
+ * the buffer comes back to be used again. Sent as objects, or in memory that is allocated anew, they
+ * would cost more than reading them did. Until there is a buffer for it, a body stays in the blocks in
+ * which it was collected.
  *
  * @module
  */
@@ -37,7 +37,7 @@ const HEADER_BYTES: number = FULL_PACK * FIELDS * 8;
 /** Room in a pack, unless one answer alone needs more; pages that are never written cost nothing. */
 const PACK_BYTES: number = 256 * 1024;
 /** Buffers that are kept for later. */
-const SPARE_PACKS = 8;
+export const SPARE_PACKS = 4;
 const CONNECTIONS: readonly Exchange["connection"][] = ["new", "reused", "unknown"];
 /** Stands for a number that is absent. */
 const ABSENT = NaN;
@@ -62,47 +62,89 @@ function collectInto(
   };
 }
 
-/** A buffer that is being filled. */
-class Pack implements ExchangePack {
-  readonly memory: ArrayBuffer;
-  readonly types: string[] = [];
-  readonly ends: ExchangeEnd[] = [];
-  /** Answers that are complete in here. */
-  count = 0;
-  /** Answers that room was reserved for. */
-  reserved = 0;
-  /** Takes no more. */
-  closed = false;
-  readonly #numbers: Float64Array;
-  #at = HEADER_BYTES;
+/** Bytes of an answer, wherever it lies. */
+function bodyBytes({ held, body }: Exchange): number {
+  return held?.bytes ?? body.length;
+}
 
-  constructor(memory: ArrayBuffer) {
-    this.memory = memory;
-    this.#numbers = new Float64Array(memory, 0, FULL_PACK * FIELDS);
+/** Bytes that an answer takes in a pack. */
+function packedBytes(exchange: Exchange): number {
+  return collectedBytes(bodyBytes(exchange), exchange.held?.reads ?? exchange.readMs.length);
+}
+
+/** Puts answers into packs, when there is somebody to read them. */
+export class Packer {
+  /** Answers that wait, of which the first `#taken` were packed. */
+  #waiting: EndedRequest[] = [];
+  #taken = 0;
+  #bytes = 0;
+  readonly #spare: ArrayBuffer[] = [];
+
+  /** Answers that wait. */
+  get count(): number {
+    return this.#waiting.length - this.#taken;
   }
 
-  get complete(): boolean {
-    return this.closed && this.count === this.reserved;
+  /** Their bytes. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  hasRoom(bytes: number): boolean {
-    return !this.closed && this.#at + bytes <= this.memory.byteLength;
+  /** Adds an answer that is over; its body stays where it is. */
+  add(ended: EndedRequest): void {
+    this.#waiting.push(ended);
+    this.#bytes += bodyBytes(ended.exchange);
   }
 
-  reserve(bytes: number, reads: number): CollectedBody {
-    const { memory } = this;
-    const place = this.#at;
-    this.#at += collectedBytes(bytes, reads);
-    this.closed = ++this.reserved === FULL_PACK;
-    return collectInto(memory, place, bytes, reads);
+  /** A pack of the first answers that wait, at most so many; at least one must. */
+  take(most: number = FULL_PACK): ExchangePack {
+    const from = this.#taken;
+    let bytes = packedBytes(this.#waiting[from]!.exchange);
+    const room = Math.max(PACK_BYTES, bytes);
+    let to = from + 1;
+    for (const end = from + Math.min(most, FULL_PACK, this.count); to < end; to++) {
+      const more = packedBytes(this.#waiting[to]!.exchange);
+      if (bytes + more > room) break;
+      bytes += more;
+    }
+    const memory = (room > PACK_BYTES ? undefined : this.#spare.pop()) ??
+      new ArrayBuffer(HEADER_BYTES + room);
+    const pack = { memory, count: to - from, types: [], ends: [] };
+    const taken = this.#waiting.slice(from, to);
+    this.#taken = to;
+    // A held body that was moved has no bytes any more.
+    for (const { exchange } of taken) this.#bytes -= bodyBytes(exchange);
+    writePack(pack, taken);
+    if (this.count === 0) {
+      this.#waiting = [];
+      this.#taken = 0;
+    }
+    return pack;
   }
 
-  add({ departure, exchange, originMs }: EndedRequest): void {
-    const { types, ends } = this;
-    const numbers = this.#numbers;
+  /** Takes back a pack's memory, which is no longer read. */
+  giveBack(memory: ArrayBuffer): void {
+    const usual = memory.byteLength === HEADER_BYTES + PACK_BYTES;
+    if (usual && this.#spare.length < SPARE_PACKS) this.#spare.push(memory);
+    // At once, not when the collector looks.
+    else memory.transfer(0);
+  }
+}
+
+/** Moves answers into the memory of a pack. */
+function writePack(
+  { memory, types, ends }: { memory: ArrayBuffer; types: string[]; ends: ExchangeEnd[] },
+  all: readonly EndedRequest[],
+): void {
+  const numbers = new Float64Array(memory, 0, FULL_PACK * FIELDS);
+  let at = 0;
+  let place = HEADER_BYTES;
+  for (const { departure, exchange, originMs } of all) {
+    const { held, body, readMs } = exchange;
+    const bytes = held?.bytes ?? body.length;
+    const reads = held?.reads ?? readMs.length;
     let type = types.indexOf(exchange.contentType);
     if (type < 0) type = types.push(exchange.contentType) - 1;
-    let at = this.count++ * FIELDS;
     numbers[at++] = departure.index;
     numbers[at++] = departure.user;
     numbers[at++] = departure.item;
@@ -117,100 +159,25 @@ class Pack implements ExchangePack {
     numbers[at++] = CONNECTIONS.indexOf(exchange.connection);
     numbers[at++] = exchange.connectMs ?? ABSENT;
     numbers[at++] = exchange.end.kind === "complete" ? ABSENT : ends.push(exchange.end) - 1;
-    numbers[at++] = exchange.readMs.byteOffset;
-    numbers[at++] = exchange.readMs.length;
-    numbers[at++] = exchange.body.length;
+    numbers[at++] = place;
+    numbers[at++] = reads;
+    numbers[at++] = bytes;
+    const target = collectInto(memory, place, bytes, reads);
+    if (held === undefined) copyArrays(exchange, target);
+    else held.moveTo(target);
+    place += collectedBytes(bytes, reads);
   }
 }
 
-const NONE: readonly ExchangePack[] = [];
-
-/** Collects answers in packs. */
-export class Packer {
-  /** Packs that were not yet handed over, the newest last. */
-  #open: Pack[] = [];
-  readonly #spare: ArrayBuffer[] = [];
-
-  /** For a transport: room for a finished answer, which should then be added. */
-  readonly collect = (bytes: number, reads: number): CollectedBody =>
-    this.#packFor(collectedBytes(bytes, reads)).reserve(bytes, reads);
-
-  /** Adds an answer that is over; its body may lie where `collect` put it. */
-  add(ended: EndedRequest): void {
-    const { body, readMs, readEnds, readWidthMs } = ended.exchange;
-    const pack = this.#open.find(({ memory }) => memory === body.buffer);
-    if (pack !== undefined) return pack.add(ended);
-    const collected = this.collect(body.length, readMs.length);
-    collected.body.set(body);
-    collected.readMs.set(readMs);
-    collected.readEnds.set(readEnds);
-    if (readWidthMs === undefined) collected.readWidthMs.fill(NaN);
-    else collected.readWidthMs.set(readWidthMs);
-    this.add({ ...ended, exchange: { ...ended.exchange, ...collected } });
-  }
-
-  /** Memory of the packs that were not yet handed over. */
-  get bytes(): number {
-    return this.#open.reduce((sum, { memory }) => sum + memory.byteLength, 0);
-  }
-
-  /** Closes the newest pack: it is ready once every answer with room in it was added. */
-  close(): void {
-    const last = this.#open.at(-1);
-    if (last !== undefined && last.count > 0) last.closed = true;
-  }
-
-  /** Packs that are ready, the oldest first; they are the caller's. */
-  takeReady(most: number = Infinity): readonly ExchangePack[] {
-    if (!this.#open.some(({ complete }) => complete)) return NONE;
-    const ready = this.#open.filter(({ complete }) => complete).slice(0, most);
-    this.#open = this.#open.filter((pack) => !ready.includes(pack));
-    return ready.map(({ memory, count, types, ends }) => ({ memory, count, types, ends }));
-  }
-
-  /** Takes back a pack's memory, which is no longer read. */
-  giveBack(memory: ArrayBuffer): void {
-    if (this.#spare.length < SPARE_PACKS && isUsual(memory)) this.#spare.push(memory);
-  }
-
-  #packFor(bytes: number): Pack {
-    const last = this.#open.at(-1);
-    if (last?.hasRoom(bytes)) return last;
-    if (last !== undefined) last.closed = true;
-    const memory = (bytes > PACK_BYTES ? undefined : this.#spare.pop()) ??
-      new ArrayBuffer(HEADER_BYTES + Math.max(PACK_BYTES, bytes));
-    const pack = new Pack(memory);
-    this.#open.push(pack);
-    return pack;
-  }
-}
-
-/**
- * Decides where packs are decoded which memory goes back. After a burst there is far more than the
- * other thread keeps, and what it does not keep would wait there for a collector that seldom comes.
- */
-export class PackReturns {
-  /** Buffers that the other thread has for later, at most. */
-  #there = 0;
-
-  /** A pack has come. */
-  received(): void {
-    this.#there = Math.max(0, this.#there - 1);
-  }
-
-  /** Whether the memory is to be sent back; frees it if not. */
-  wants(memory: ArrayBuffer): boolean {
-    if (isUsual(memory) && this.#there < SPARE_PACKS) {
-      this.#there++;
-      return true;
-    }
-    memory.transfer(0);
-    return false;
-  }
-}
-
-function isUsual(memory: ArrayBuffer): boolean {
-  return memory.byteLength === HEADER_BYTES + PACK_BYTES;
+function copyArrays(
+  { body, readMs, readEnds, readWidthMs }: Exchange,
+  target: CollectedBody,
+): void {
+  target.body.set(body);
+  target.readMs.set(readMs);
+  target.readEnds.set(readEnds);
+  if (readWidthMs === undefined) target.readWidthMs.fill(NaN);
+  else target.readWidthMs.set(readWidthMs);
 }
 
 /** The answers of a pack, as views of its memory. */

@@ -30,7 +30,7 @@ export interface Pool {
 /** What every thread is opened with: all prompts, or one that is rehearsed with before they are there. */
 export interface ThreadSetup extends Pool {
   readonly transport: string;
-  readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "collect">;
+  readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "holds">;
   readonly protocol: string;
   readonly target: Target;
   /** An open load will come: get the clock ready that keeps a schedule. */

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { Collect } from "../backends/buffers.ts";
 import type { Clock } from "../backends/clock.ts";
-import { Packer } from "./load_exchange_pack.ts";
+import { FULL_PACK, Packer, SPARE_PACKS } from "./load_exchange_pack.ts";
 import type { FromThread } from "./load_messages.ts";
 import { isWitness } from "./load_witness.ts";
 
@@ -23,12 +22,18 @@ const HELD_BYTES: number = 16 * 2 ** 20;
 
 /** Sends what a thread reports. */
 export interface Outbox {
-  /** Sends at once, behind all answers that came before; answers wait a moment for others. */
+  /**
+   * Answers wait a moment for others, and then for memory of those before to come back: they are not
+   * copied sooner than they can be decoded. The last messages of a load and of a thread go behind all
+   * answers, others at once.
+   */
   send(message: FromThread): void;
-  /** Where the thread's transport puts finished bodies. */
-  readonly collect: Collect;
+  /** The thread's transport leaves bodies where they were collected. */
+  readonly holds: true;
   /** Takes back memory of answers that were decoded. */
   giveBack(memory: ArrayBuffer): void;
+  /** Waits for nothing any more: what is left of the run may be given up. */
+  hurry(): void;
 }
 
 /** @param post sends to the other thread. */
@@ -41,13 +46,27 @@ export function createOutbox(
   /** When the first and the last of those that wait have come. */
   let firstMs = 0;
   let lastMs = 0;
+  /** Answers that have waited for others long enough. */
+  let due = 0;
+  /** Packs on their way, and how many may be. */
+  let away = 0;
+  let mostAway = SPARE_PACKS;
+  /** Messages behind all answers. */
+  const last: FromThread[] = [];
+
+  const postDue = (): void => {
+    while (due > 0 && away < mostAway) {
+      const pack = packer.take(Math.min(due, FULL_PACK));
+      due -= pack.count;
+      away++;
+      post({ kind: "pack", pack }, [pack.memory]);
+    }
+    if (packer.count === 0) { for (const message of last.splice(0)) post(message, []); }
+  };
   const flush = (): void => {
     waiting = false;
-    packer.close();
-    postReady();
-  };
-  const postReady = (most?: number): void => {
-    for (const pack of packer.takeReady(most)) post({ kind: "pack", pack }, [pack.memory]);
+    due = packer.count;
+    postDue();
   };
   const wait = async (): Promise<void> => {
     while (waiting) {
@@ -57,13 +76,22 @@ export function createOutbox(
     }
   };
   return {
-    collect: packer.collect,
-    giveBack: (memory) => packer.giveBack(memory),
+    holds: true,
+    giveBack(memory) {
+      packer.giveBack(memory);
+      away--;
+      postDue();
+    },
+    hurry() {
+      mostAway = Infinity;
+      postDue();
+    },
     send(message) {
-      if (message.kind !== "exchange") {
-        flush();
-        return post(message, []);
+      if (message.kind === "ended" || message.kind === "closed") {
+        last.push(message);
+        return flush();
       }
+      if (message.kind !== "exchange") return post(message, []);
       packer.add(message);
       // Those of a witness wait for what comes next: the other thread need not wake for them alone.
       if (!isWitness(message.departure)) {
@@ -74,8 +102,11 @@ export function createOutbox(
           void wait();
         }
       }
-      // One, not all, or their decoding would keep the core for a tenth of a second.
-      if (packer.bytes > HELD_BYTES) postReady(1);
+      // One pack, not all, or their decoding would keep the core for a tenth of a second.
+      if (packer.bytes > HELD_BYTES && due === 0) {
+        due = Math.min(packer.count, FULL_PACK);
+        postDue();
+      }
     },
   };
 }

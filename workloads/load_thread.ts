@@ -85,7 +85,7 @@ export function createLoadThread(
       ...transportOptions,
       clock: systemClock,
       counters,
-      ...defined({ collect: outbox.collect }),
+      ...defined({ holds: outbox.holds }),
     });
     const kinds = wires.kinds();
     await transport.ready?.(kinds);
@@ -106,7 +106,7 @@ export function createLoadThread(
   const openWitness = async ({ caCert }: WitnessShare): Promise<Transport> =>
     witnessTransport ??= await runtime.open(opened!.transport, {
       clock: systemClock,
-      ...defined({ caCert, collect: outbox.collect }),
+      ...defined({ caCert, holds: outbox.holds }),
     });
 
   const connect = async (count: number, witness: WitnessShare | undefined): Promise<void> => {
@@ -172,7 +172,7 @@ export function createLoadThread(
       },
       onExchange: (departure, exchange) => {
         counters[COUNTER_ENDED]!++;
-        backlog.add(exchange.body.length);
+        backlog.add(exchange.held?.bytes ?? exchange.body.length);
         reply({ kind: "exchange", departure, exchange, originMs });
       },
       crowded: () => backlog.bytes > backlogLimit(maxAnswerBytes, streams),
@@ -208,6 +208,7 @@ export function createLoadThread(
         case "stop":
           return stop.abort();
         case "abort":
+          outbox.hurry?.();
           return abort.abort();
         case "memory":
           return outbox.giveBack?.(message.memory);

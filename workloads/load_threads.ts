@@ -18,7 +18,7 @@ import { findTransport } from "../backends/transports.ts";
 import { startWorker, type WorkerOptions } from "../backends/worker.ts";
 import { Backlog } from "./load_backlog.ts";
 import { DecodeQueue } from "./load_decode_queue.ts";
-import { PackReturns, unpackExchanges } from "./load_exchange_pack.ts";
+import { unpackExchanges } from "./load_exchange_pack.ts";
 import type { Load } from "./load.ts";
 import { LOAD_LOOP_WORKER, type LoopSetup } from "./load_loop_worker.ts";
 import { type LoopLag, worstLag } from "./load_loop_lag.ts";
@@ -250,7 +250,6 @@ type Connect = (
 class Thread {
   readonly counters = new Uint32Array(new SharedArrayBuffer(COUNTER_SLOTS * 4));
   readonly #connection: Connection;
-  readonly #returns = new PackReturns();
   /** Handles what the thread reports; another one for each of our questions. */
   #receive: (message: FromThread) => void = () => {};
 
@@ -286,7 +285,6 @@ class Thread {
           case "exchange":
             return answers.add(message);
           case "pack": {
-            this.#returns.received();
             const unpacked = unpackExchanges(message.pack);
             const last = unpacked.length - 1;
             return unpacked.forEach((one, i) =>
@@ -315,7 +313,7 @@ class Thread {
   }
 
   readonly #giveBack = (memory: ArrayBuffer): void => {
-    if (this.#returns.wants(memory)) this.send({ kind: "memory", memory }, [memory]);
+    this.send({ kind: "memory", memory }, [memory]);
   };
 
   #ask(message: ToThread, answer: FromThread["kind"]): Promise<void> {
