@@ -48,7 +48,10 @@ const WIDTH = 1;
 const EMPTY = 2;
 const NOT_BEFORE = 3;
 const KNOWN_EMPTY = 4;
-const TIMES = 5;
+/** The longest transit since the last comparison of the clocks, and between the two before. */
+const TRANSIT = 5;
+const OLDER_TRANSIT = 6;
+const TIMES = 7;
 
 export class StampedReader implements ReadStamp {
   readonly #times = new Float64Array(TIMES);
@@ -73,9 +76,6 @@ export class StampedReader implements ReadStamp {
   #leastShiftMs = -Infinity;
   #mostShiftMs = Infinity;
   #comparedMs = -Infinity;
-  /** Since the last comparison, and between the two before. */
-  #transitMs = 0;
-  #olderTransitMs = 0;
   /** A recent reading of our clock: reading it costs as much as reading a socket. */
   #knownMs = -Infinity;
 
@@ -160,7 +160,7 @@ export class StampedReader implements ReadStamp {
         if (transitMs > KERNEL_STAMP_WIDTH_MS) {
           // Stamped, and not yet in the socket when that was found empty: where the kernel has no core
           // for it, that takes as long as several tokens. Then only its stamps say what came when.
-          this.#transitMs = Math.max(this.#transitMs, transitMs);
+          times[TRANSIT] = Math.max(times[TRANSIT]!, transitMs);
         } else {
           // When what came before the stamped byte had not yet come.
           lowMs = Math.min(arrivedMs, Math.max(notBeforeMs, emptyMs - this.#transit()));
@@ -184,7 +184,7 @@ export class StampedReader implements ReadStamp {
 
   /** The longest that something stamped was seen to take to its socket, of late. */
   #transit(): number {
-    return Math.max(this.#transitMs, this.#olderTransitMs);
+    return Math.max(this.#times[TRANSIT]!, this.#times[OLDER_TRANSIT]!);
   }
 
   /** Compares our clock with the system's, unless that was done shortly before `nowMs`. */
@@ -192,8 +192,8 @@ export class StampedReader implements ReadStamp {
     this.#knownMs = nowMs;
     if (nowMs - this.#comparedMs < COMPARE_MS) return;
     this.compareClocks();
-    this.#olderTransitMs = this.#transitMs;
-    this.#transitMs = 0;
+    this.#times[OLDER_TRANSIT] = this.#times[TRANSIT]!;
+    this.#times[TRANSIT] = 0;
   }
 
   /**

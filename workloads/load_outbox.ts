@@ -41,6 +41,9 @@ export function createOutbox(
   clock: Clock,
   post: (message: FromThread, transfer: ArrayBuffer[]) => void,
 ): Outbox {
+  // When memory with several views is first transferred in a thread, V8 drops all optimized code that
+  // reads typed arrays: now, while there is none, and not when the first answers are sent.
+  new Uint8Array(1).subarray(0).buffer.transfer();
   const packer = new Packer();
   let waiting = false;
   /** When the first and the last of those that wait have come. */
