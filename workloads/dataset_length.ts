@@ -97,6 +97,8 @@ export function lengthsOf(
   spec: LengthSpec,
   options: { readonly seed: number; readonly label: string },
 ): (index: number) => number {
+  // Nothing is drawn: a generator for each index would cost more than the rest of a prompt.
+  if (spec.kind === "fixed") return () => spec.tokens;
   return (index) => drawLength(createRandom(options.seed, `${options.label}/${index}`), spec);
 }
 
