@@ -57,7 +57,7 @@ Deno.test("rateRow counts the wait for the first token as a gap only for the scr
 Deno.test("request-rate --script-numbers has the script's gaps, of each of its two calls (T10, T16)", async () => {
   const gaps = async (options: Partial<SimOptions>, ...argv: string[]) => {
     const { out } = await rated(["--num-requests=3", "--script-numbers", ...argv], {
-      ...{ ttft: "150", itl: "2", anyModel: true },
+      ...{ ttft: "150", itl: "8", anyModel: true },
       ...options,
     });
     const row = /As the script counts:(.*)/.exec(out)![1]!.split(",");
