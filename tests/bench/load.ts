@@ -179,6 +179,7 @@ export async function runBenchLoad(bench: BenchLoad): Promise<LoadResult> {
     target: bench.target,
     wires: shareWires([warm.wire, measured.wire]),
     scheduled: rate !== undefined,
+    streams,
   });
   const idle = new AbortController().signal;
   const job = (poolOffset: number, users: number, requests: number, rampUpMs: number) => ({
