@@ -5,8 +5,8 @@
  */
 import type { SimProtocol } from "./sim_protocol.ts";
 
-/** How each is loaded, by the client protocol that it serves; a new one is a line here. */
-const LOADERS: Readonly<Record<string, () => Promise<SimProtocol>>> = {
+/** How most are loaded by themselves; what is not here is found in the list of all. */
+const LOADERS: Readonly<Record<string, () => Promise<SimProtocol | undefined>>> = {
   "openai-completions": async () => (await import("./sim_openai.ts")).simOpenaiCompletions,
   "openai-chat": async () => (await import("./sim_openai.ts")).simOpenaiChat,
   "lmdeploy-chat": async () => (await import("./sim_lmdeploy.ts")).simLmdeployChat,
@@ -25,9 +25,12 @@ const LOADERS: Readonly<Record<string, () => Promise<SimProtocol>>> = {
   "triton-turbomind": async () => (await import("./sim_triton_grpc.ts")).simTritonGrpc,
   // Its versions share a path, so a server speaks one of them.
   "ppl": async () => (await import("./sim_ppl.ts")).simPpl,
+  "ppl-v1": () => Promise.resolve(undefined),
 };
 
 /** Loads it; `undefined` = there is none. */
 export async function loadSimProtocol(protocol: string): Promise<SimProtocol | undefined> {
-  return Object.hasOwn(LOADERS, protocol) ? await LOADERS[protocol]!() : undefined;
+  if (Object.hasOwn(LOADERS, protocol)) return await LOADERS[protocol]!();
+  const { findSimProtocol } = await import("./sim_protocols.ts");
+  return findSimProtocol(protocol);
 }
