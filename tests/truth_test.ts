@@ -175,7 +175,7 @@ Deno.test({
       assert(records.every((one) => one.outputTokens!.tokens === one.requestedTokens));
       const { tokens } = await stats();
       const counted = records.reduce((sum, one) => sum + one.outputTokens!.tokens, 0);
-      const check = Math.min(64, records.find(({ index }) => index === 0)!.requestedTokens);
+      const check = Math.min(8, records.find(({ index }) => index === 0)!.requestedTokens);
       assertEquals(tokens, counted + check);
     }),
 });
