@@ -62,8 +62,9 @@ Deno.test("tasks that the pages name exist", () => {
   }
 });
 
-/** Options of other programs: Deno, and engines that Tokometer starts. */
-const FOREIGN = /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock|(no-)?swap-space)$/;
+/** Options of other programs: Deno, V8, and engines that Tokometer starts. */
+const FOREIGN =
+  /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock|(no-)?swap-space|max-semi-space-size)$/;
 
 Deno.test("options that the pages name exist", async () => {
   const known = new Set(["--help", "--version"]);
