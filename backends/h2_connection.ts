@@ -33,6 +33,7 @@ import {
   showCode,
   windowUpdate,
 } from "./h2_frames.ts";
+import { joinBytes } from "./join_bytes.ts";
 import { type Field, HpackDecoder } from "./hpack.ts";
 import { showBytes } from "./limits.ts";
 import { FullReads } from "./socket_connection.ts";
@@ -614,14 +615,7 @@ export class H2Connection implements SocketEvents, FrameSink {
     this.#out = [];
     this.#leaving.push(...this.#complete);
     this.#complete = [];
-    if (out.length === 1) return this.#socket.write(out[0]!);
-    const all = new Uint8Array(out.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const bytes of out) {
-      all.set(bytes, at);
-      at += bytes.length;
-    }
-    this.#socket.write(all);
+    this.#socket.write(out.length === 1 ? out[0]! : joinBytes(out));
   }
 }
 

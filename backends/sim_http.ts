@@ -5,6 +5,7 @@
  * @module
  */
 import { defined } from "./defined.ts";
+import { joinBytes } from "./join_bytes.ts";
 import { decodeLatin1 } from "./latin1.ts";
 import type { SimCertificate } from "./sim_certificate.ts";
 import type { SimLoop, SimSocket, SimSocketEvents } from "./sim_loop.ts";
@@ -58,6 +59,7 @@ const MAX_BUFFERED_BYTES = 64 * 2 ** 20;
 const encoder = new TextEncoder();
 const CR = 13;
 const LF = 10;
+const CRLF = Uint8Array.of(CR, LF);
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
@@ -209,20 +211,9 @@ function statusLine(status: number): string {
   return `${status} ${REASONS[status] ?? "Unknown"}`;
 }
 
-/** Number of bytes, in UTF-8 where it is a text. */
-export function byteLength(data: string | Uint8Array): number {
-  return typeof data === "string" ? encoder.encode(data).length : data.length;
-}
-
-/** The parts, one after the other. */
-export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+/** The bytes, in UTF-8 where it is a text. */
+export function bytesOf(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? encoder.encode(data) : data;
 }
 
 /** Where the empty line after a request head begins; negative = it has not come. */
@@ -335,12 +326,8 @@ export class HttpExchange implements SimExchange {
   /** Writes a piece of the body (a chunk, when chunked); returns the instant just before it. */
   body(data: string | Uint8Array): number {
     if (!this.#chunked || data.length === 0) return this.raw(data);
-    const head = `${byteLength(data).toString(16)}\r\n`;
-    return this.raw(
-      typeof data === "string"
-        ? `${head}${data}\r\n`
-        : joinBytes([encoder.encode(head), data, encoder.encode("\r\n")]),
-    );
+    const bytes = bytesOf(data);
+    return this.raw(joinBytes([bytesOf(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]));
   }
 
   /**

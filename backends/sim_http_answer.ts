@@ -18,15 +18,14 @@ import {
 } from "./sim_answer.ts";
 import type { SimSink } from "./sim_engine.ts";
 import { FramedChunk } from "./sim_frame.ts";
-import { byteLength, type HttpExchange, joinBytes } from "./sim_http.ts";
+import { joinBytes } from "./join_bytes.ts";
+import { bytesOf, type HttpExchange } from "./sim_http.ts";
 import type { SimFinish, SimReply, SimToken } from "./sim_protocol.ts";
 
 /** What an answer over HTTP is made with. */
 type HttpContext = AnswerContext<HttpExchange>;
 
 type Data = string | Uint8Array;
-
-const encoder = new TextEncoder();
 
 /** Writes a complete answer. */
 export function sendReply(
@@ -242,7 +241,7 @@ function wholeAnswer(context: HttpContext): () => void {
       exchange.head(200, {
         headers,
         // An honest length of half a text, or a promise that is then broken.
-        body: byteLength(malformed ? half : reply.body),
+        body: bytesOf(malformed ? half : reply.body).length,
       });
       exchange.raw(half);
       if (malformed) exchange.finish();
@@ -257,10 +256,6 @@ function joined(parts: readonly Data[]): Data {
   if (parts.length === 1) return parts[0]!;
   if (parts.every((part) => typeof part === "string")) return parts.join("");
   return joinBytes(parts.map(bytesOf));
-}
-
-function bytesOf(data: Data): Uint8Array {
-  return typeof data === "string" ? encoder.encode(data) : data;
 }
 
 function lineEnds(data: Data, crlf: boolean): Data {

@@ -11,7 +11,6 @@ export const TRANSPORTS: readonly TransportEntry[] = [
     name: "fetch",
     description: "Deno's fetch: HTTP/1.1, TLS, proxies; good for a handful of streams",
     carrier: "http",
-
     load: async () => (await import("./transport_fetch.ts")).fetchTransport,
   },
   {
@@ -19,7 +18,6 @@ export const TRANSPORTS: readonly TransportEntry[] = [
     description:
       "HTTP/1.1 over plain sockets: half the CPU of fetch or less, good up to thousands of streams",
     carrier: "http",
-
     load: async () => (await import("./transport_socket.ts")).socketTransport,
   },
   {
@@ -34,7 +32,6 @@ export const TRANSPORTS: readonly TransportEntry[] = [
     name: "grpc",
     description: "gRPC over HTTP/2, plaintext or TLS, with the gRPC project's library",
     carrier: "grpc",
-
     load: async () => (await import("./transport_grpc.ts")).grpcTransport,
   },
   {
@@ -42,14 +39,12 @@ export const TRANSPORTS: readonly TransportEntry[] = [
     description:
       "gRPC over plain sockets: a fraction of the CPU of grpc, good up to thousands of streams",
     carrier: "grpc",
-
     load: async () => (await import("./transport_grpc_socket.ts")).grpcSocketTransport,
   },
   {
     name: "inprocess",
     description: "A model in a worker of this program; the only one for in-process protocols",
     carrier: "inprocess",
-
     load: async () => (await import("./transport_inprocess.ts")).inprocessTransport,
   },
 ];

@@ -11,7 +11,8 @@ import { GRPC_STATUS } from "../backends/grpc_status.ts";
 import type { Exchange, ExchangeEnd, Transport, TransportOptions } from "../backends/transport.ts";
 import { openTransport } from "../backends/transports.ts";
 import { type GrpcCall, startGrpcServer } from "../backends/sim_grpc_call.ts";
-import { type BytePlan, bytePlans, concat } from "./support/byte_plans.ts";
+import { joinBytes } from "../backends/join_bytes.ts";
+import { type BytePlan, bytePlans } from "./support/byte_plans.ts";
 import { wire } from "./support/grpc_contract.ts";
 import { cannedExchange, cannedOptions, cannedRequest } from "./support/protocol_contract.ts";
 import { FIN, latin1, RST, startRawServer, type Step } from "./support/raw_server.ts";
@@ -45,11 +46,11 @@ function essence(plan: BytePlan, exchange: Exchange): Record<string, unknown> {
 function expected(plan: BytePlan): Record<string, unknown> {
   const { writes, status, contentType, coding, end } = plan;
   let bytes = 0;
-  const cuts = writes.map((parts) => bytes += concat(parts).length);
+  const cuts = writes.map((parts) => bytes += joinBytes(parts).length);
   const whole = end === "complete" || (coding === "close" && end === "cut");
   const ended: ExchangeEnd = whole ? { kind: "complete" } : { kind: "cut", message: "" };
   const fields = { status, contentType, cuts, end: ended };
-  return essence(plan, cannedExchange(concat(writes.flat()), fields));
+  return essence(plan, cannedExchange(joinBytes(writes.flat()), fields));
 }
 
 /** Sends every plan over every transport until it came as written, or not at all. */
@@ -103,10 +104,10 @@ function httpSteps({ status, contentType, coding, writes, end }: BytePlan): Step
     ? `content-length: ${promised}\r\n`
     : "connection: close\r\n";
   const chunk = (part: Uint8Array) =>
-    concat([latin1(`${part.length.toString(16)}\r\n`), part, latin1("\r\n")]);
+    joinBytes([latin1(`${part.length.toString(16)}\r\n`), part, latin1("\r\n")]);
   const steps: readonly (readonly Step[])[] = [
     [`HTTP/1.1 ${status} Whatever\r\ncontent-type: ${contentType}\r\n${framing}\r\n`],
-    ...writes.map((parts) => [GAP_MS, chunked ? concat(parts.map(chunk)) : concat(parts)]),
+    ...writes.map((parts) => [GAP_MS, chunked ? joinBytes(parts.map(chunk)) : joinBytes(parts)]),
     [GAP_MS],
     end === "reset" ? [RST] : chunked && end === "complete" ? ["0\r\n\r\n"] : [],
     end === "cut" || (end === "complete" && coding === "close") ? [FIN] : [],

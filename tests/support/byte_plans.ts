@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { joinBytes } from "../../backends/join_bytes.ts";
 import type { GenerationRequest, Protocol } from "../../backends/protocol.ts";
 import { findProtocol, PROTOCOLS } from "../../backends/protocols.ts";
 import { createRandom, type Random, uniformInteger } from "../../backends/random.ts";
@@ -164,7 +165,7 @@ function madeAnswers(): Answer[] {
 
 /** The same bytes, cut and written in different ways, and some of them not to their end. */
 function shapesOf({ parts, ...answer }: Answer, random: Random): BytePlan[] {
-  const all = concat(parts);
+  const all = joinBytes(parts);
   const codings: readonly Coding[] = ["chunked", "length", "close"];
   const coding = codings[below(random, codings.length)]!;
   const shape = (name: string, fields: Pick<BytePlan, "writes" | "end" | "coding">): BytePlan => ({
@@ -178,7 +179,7 @@ function shapesOf({ parts, ...answer }: Answer, random: Random): BytePlan[] {
   return [
     shape("an event a write", { ...complete, writes: groups(parts, 1), coding: "chunked" }),
     shape("bundles of chunks", { ...complete, writes: groups(parts, 3), coding: "chunked" }),
-    shape("joined events", { ...complete, writes: groups(parts, 2).map((of) => [concat(of)]) }),
+    shape("joined events", { ...complete, writes: groups(parts, 2).map((of) => [joinBytes(of)]) }),
     shape("cut anywhere", { ...complete, writes: groups(cuts(all, 4, random), 1) }),
     shape("chunks cut anywhere", { ...complete, writes: groups(cuts(all, 12, random), 4) }),
     shape(`a ${end}`, { coding, end, writes: groups(cuts(broken, 3, random), 1) }),
@@ -204,15 +205,4 @@ function cuts(bytes: Uint8Array, pieces: number, random: Random): Uint8Array[] {
 /** A whole number from 0 to before `count`. */
 function below(random: Random, count: number): number {
   return uniformInteger(random, { low: 0, high: count - 1 });
-}
-
-/** One array of several. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -14,7 +14,7 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
     backends: [
       [
         "ground",
-        "buffers clock cpu_usage defined error_message event_sink exchange latin1 limits local_address mt19937 node_module process_tree " +
+        "buffers clock cpu_usage defined error_message event_sink exchange join_bytes latin1 limits local_address mt19937 node_module process_tree " +
         "protocol random record relaunch system_library ticker ticker_worker transport wake_up watchdog worker",
       ],
       ["wire machinery", "json http1 h2 hpack grpc protobuf kserve socket epoll inprocess node"],
