@@ -46,6 +46,8 @@ export type Outcome =
   | { readonly kind: "wrong_length"; readonly message: string }
   /** We stopped it: grace period over, or an interrupt. Excluded from results and counted. */
   | { readonly kind: "cancelled"; readonly message: string }
+  /** The plan had its user leave before the end: neither a failure nor a complete answer. */
+  | { readonly kind: "cancelled_as_planned"; readonly message: string }
   /** Never sent: the limit of requests in flight was reached and overflow is `drop`. */
   | { readonly kind: "dropped"; readonly message: string };
 
@@ -60,6 +62,7 @@ export const OUTCOME_KINDS: readonly Outcome["kind"][] = [
   "engine_error",
   "wrong_length",
   "cancelled",
+  "cancelled_as_planned",
   "dropped",
 ];
 
@@ -80,7 +83,38 @@ export interface RequestRecord {
   /** Id of the prompt in its dataset. */
   readonly promptId: string;
 
-  /** When the schedule wanted it to leave; in a closed loop, when its user became free. */
+  /** Session that it belongs to, unique in its load, e.g. `trace_0274#2`; absent = it stands alone. */
+  readonly session?: string;
+  /** Its number in its chain of the session, from 1 on. */
+  readonly turn?: number;
+  /** Chain of the session: 0 = the main one; others are sub-agents and helpers. */
+  readonly chain?: number;
+  /** How deep that chain is nested: 0 = the main one; absent = 0. */
+  readonly depth?: number;
+  /** Class of a mix that its prompt comes from; absent = there is no mix. */
+  readonly class?: string;
+  /** Model that was asked for, where a run asks for several. */
+  readonly model?: string;
+  /** Position in the header's `urls`, where a run has several. */
+  readonly server?: number;
+  /** Stage of the rate that its intended time lies in, 0-based; absent = there are none. */
+  readonly stage?: number;
+  /**
+   * Tokens of the prompt without the template, as planned; absent where only text was given.
+   */
+  readonly contentTokens?: number;
+  /**
+   * Of these, tokens that a perfect, endless prefix cache would have had, in the order in which requests
+   * were sent; absent = not known.
+   */
+  readonly expectedCachedTokens?: number;
+  /** The server refused it since prompt and answer do not fit into its context; absent = it did not. */
+  readonly contextTooLong?: true;
+
+  /**
+   * When the schedule wanted it to leave; in a closed loop, when its user became free; in a session, the
+   * end of what it waited for and its delay.
+   */
   readonly intendedMs: number;
   /** Just before the request was handed to the transport. */
   readonly sentMs?: number;

@@ -8,11 +8,12 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { MergedClients } from "./merged_clients.ts";
 
 /** Version of the record file, in its header. */
-export const RECORD_SCHEMA = "tokometer.record/3";
+export const RECORD_SCHEMA = "tokometer.record/4";
 
 /** This version and the older ones, whose files lack only what came later. */
 const RECORD_SCHEMAS: readonly unknown[] = [
   RECORD_SCHEMA,
+  "tokometer.record/3",
   "tokometer.record/2",
   "tokometer.record/1",
 ];
@@ -79,7 +80,17 @@ export interface LoadPlan {
   /** Closed loop: time over which users start, in ms. */
   readonly rampUpMs?: number;
   /** Open loop: distribution of the gaps between arrivals. */
-  readonly arrival?: "constant" | "poisson" | "gamma";
+  readonly arrival?: "constant" | "poisson" | "gamma" | "calibrated-poisson" | "stages" | "trace";
+  /** Stages of the rate, in their order; absent = the rate stays the same. */
+  readonly stages?: readonly RateStagePlan[];
+  /** Requests wait for others (`sessions`) or leave as recorded (`schedule`); absent = neither. */
+  readonly replay?: "sessions" | "schedule";
+  /** Schedule: recorded times are divided by it. */
+  readonly speedup?: number;
+  /** Users: pause between an answer and the next request, as a distribution, e.g. `5000`, in ms. */
+  readonly thinkTime?: string;
+  /** Most requests before their first token; absent = no limit. */
+  readonly maxPrefill?: Count;
   /** Open loop: planned arrivals per second. */
   readonly ratePerSec?: number;
   /** Open loop: limit of requests in flight; 0 = none. */
@@ -90,6 +101,58 @@ export interface LoadPlan {
   readonly stopRequests?: Count;
   /** Sending stops after this time in ms; absent = no limit. */
   readonly stopDurationMs?: number;
+}
+
+/** A part of a load with a rate of its own. */
+export interface RateStagePlan {
+  /** Rate at its start, requests per second. */
+  readonly fromPerSec: number;
+  /** Rate at its end. */
+  readonly toPerSec: number;
+  /** How it changes between them; absent = it does not, or linearly. */
+  readonly exponential?: true;
+  /** Length in ms. */
+  readonly durationMs: number;
+}
+
+/** How recorded traffic or sessions are sent. */
+export interface RunReplay {
+  /** Format of the recording, e.g. `mooncake`. */
+  readonly format: string;
+  /** `schedule`: at recorded instants; `sessions`: each request after what it waits for. */
+  readonly mode: "schedule" | "sessions";
+  /** Sessions found, and requests in them, those left out not counted. */
+  readonly sessions: Count;
+  /** Requests of all sessions. */
+  readonly turns: Count;
+  /** Recorded times are divided by it; schedule only. */
+  readonly speedup?: number;
+  /** Longest delay in ms; absent = no limit. */
+  readonly idleCapMs?: number;
+  /** `recorded`: prompts hold the recorded answers; `live`: those of the server. */
+  readonly history: "recorded" | "live";
+  /** Tokens of a block, where prompts are made from block ids. */
+  readonly blockTokens?: Count;
+  /** Share of the prompt tokens that a perfect cache has when the file is sent in its order, 0 to 1. */
+  readonly expectedShare?: number;
+  /** Sessions begin at an instant of their record that is drawn from 0 to this share. */
+  readonly sessionStart?: number;
+}
+
+/** A scenario with rules of its own, and whether the run kept them. */
+export interface RunScenario {
+  /** Its name, e.g. `agentx`. */
+  readonly name: string;
+  /** Rules that options broke, each in a sentence without a period; empty = none. */
+  readonly broken: readonly string[];
+}
+
+/** A share of the requests: a class of a mix, or a model. */
+export interface RunShare {
+  /** Name of the class or of the model. */
+  readonly name: string;
+  /** Weight among all of the list. */
+  readonly weight: number;
 }
 
 /** The prompts of a run. */
@@ -158,6 +221,22 @@ export interface RunHeader {
   readonly seed: number;
   /** Where the prompts came from. */
   readonly dataset: RunDataset;
+  /** How sessions or recorded traffic are sent; absent = single requests. */
+  readonly replay?: RunReplay;
+  /** Scenario whose rules were asked for. */
+  readonly ruledBy?: RunScenario;
+  /** Classes of a mix; absent = there is none. */
+  readonly classes?: readonly RunShare[];
+  /** Models that are asked for, where they are several. */
+  readonly models?: readonly RunShare[];
+  /** Servers under test without passwords, where they are several; the first is `url`. */
+  readonly urls?: readonly string[];
+  /** What the salt is renewed for; absent = older files, or prompts without one. */
+  readonly saltScope?: "load" | "session" | "request" | "none";
+  /** Share of the prompt tokens that the prefix cache is to have, 0 to 1; absent = not asked for. */
+  readonly askedCachedShare?: number;
+  /** What was asked to empty its prefix cache before each load; absent = nothing. */
+  readonly resetCache?: string;
   /** How the client counted tokens of texts. */
   readonly tokenizer: RunTokenizer;
   /** Loads as planned, in the order of measurement. */
@@ -444,6 +523,30 @@ export interface LoadEnd {
   readonly client?: ClientHealth;
   /** GPU samples; absent when none were taken. */
   readonly gpu?: GpuSamples;
+  /** Why the server's prefix cache was not emptied before it, as was asked. */
+  readonly cacheNotReset?: string;
+}
+
+/** How a session went, as a line of the record file. Times in ms from the start of the load. */
+export interface SessionEnd {
+  /** 0-based position in the header's `loads`. */
+  readonly load: Count;
+  /** As in its records. */
+  readonly session: string;
+  /** Slot that it ran in. */
+  readonly user: Count;
+  /** When it took the slot. */
+  readonly startMs: number;
+  /** When its last request had ended. */
+  readonly endMs: number;
+  /** Requests sent and measured. */
+  readonly sent: Count;
+  /** Requests that a failure, a context that is too long, or the end of the load kept from being sent. */
+  readonly notSent: Count;
+  /** Requests before the drawn instant at which it began. */
+  readonly leftOut?: Count;
+  /** Why it ended: `done`, a failed request, one that the context has no room for, or the end of the load. */
+  readonly end: "done" | "failed" | "context" | "cut";
 }
 
 /** A run as it was measured; every summary is made from it. */
@@ -454,4 +557,6 @@ export interface Run {
   readonly records: readonly RequestRecord[];
   /** One per load that was measured or skipped; a killed client's run has fewer. */
   readonly ends: readonly LoadEnd[];
+  /** Sessions that ended, in the order of their ends; absent = the run had none. */
+  readonly sessions?: readonly SessionEnd[];
 }

@@ -201,7 +201,7 @@ Deno.test("record file: a bad line is named with its field and value, and left o
     [
       "outcome",
       { kind: "ok\u202e" },
-      'record.outcome.kind is "ok�", not one of ok, http_error, connect_error, timeout, truncated, protocol_error, engine_error, wrong_length, cancelled, dropped',
+      'record.outcome.kind is "ok�", not one of ok, http_error, connect_error, timeout, truncated, protocol_error, engine_error, wrong_length, cancelled, cancelled_as_planned, dropped',
     ],
     [
       "outcome",

@@ -42,8 +42,27 @@ export interface OpenLoad {
   readonly legacyRng?: boolean;
 }
 
+/**
+ * Requests that the leading thread gives out one by one, each with its instant: sessions, whose
+ * requests wait for others, and recorded schedules.
+ */
+export interface ReplayLoad {
+  /** Tells it from other loads. */
+  readonly kind: "replay";
+  /** `sessions`: each request after what it waits for; `schedule`: at recorded instants. */
+  readonly mode: "sessions" | "schedule";
+  /** Sessions: session trees that are alive at once; schedule: 0. */
+  readonly users: number;
+  /** Schedule: recorded times are divided by it. */
+  readonly speedup: number;
+  /** Schedule: limit of requests in flight; 0 = none. */
+  readonly maxInFlight: number;
+  /** Schedule: at the limit, `wait` or `drop`. */
+  readonly overflow: "wait" | "drop";
+}
+
 /** One load of a command. */
-export type Load = ClosedLoad | OpenLoad;
+export type Load = ClosedLoad | OpenLoad | ReplayLoad;
 
 /** When a load stops sending; with both, whichever comes first. */
 export interface Stop {
@@ -64,6 +83,12 @@ export function stopOfPool(stop: Stop, poolSize: number): Stop {
 /** `64 users`, `8 req/s poisson`. */
 export function loadLabel(load: Load): string {
   if (load.kind === "closed") return `${load.users} ${load.users === 1 ? "user" : "users"}`;
+  if (load.kind === "replay") {
+    if (load.mode === "sessions") {
+      return `${load.users} ${load.users === 1 ? "session" : "sessions"}`;
+    }
+    return load.speedup === 1 ? "as recorded" : `as recorded × ${load.speedup}`;
+  }
   if (load.ratePerSec === Infinity) return "all at once";
   return `${load.ratePerSec} req/s ${load.arrival}`;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GenerationRequest, Target } from "../backends/protocol.ts";
+import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
 import { TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
 import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
@@ -64,8 +64,20 @@ export interface RunMessage {
   readonly witness?: WitnessShare;
 }
 
+/** A request that a thread is to send, of a load that the leading thread gives out. */
+export interface Order {
+  /** With the instant at which it is to leave, ms from the load's origin; late ones leave at once. */
+  readonly departure: Departure;
+  /** Its body is transferred. */
+  readonly wire: WireRequest;
+}
+
 /** To a sending thread. */
 export type ToThread =
+  /** One more request; the load is one of orders. */
+  | { readonly kind: "order"; readonly order: Order }
+  /** There are no more orders: the load ends with the last answer. */
+  | { readonly kind: "last-order" }
   | OpenMessage
   /** Prompts in place of those before. */
   | ({ readonly kind: "pool" } & Pool)
@@ -93,6 +105,8 @@ export type FromThread =
   | { readonly kind: "connected" }
   /** From the thread that leads, where it sends itself. */
   | ({ readonly kind: "exchange" } & EndedRequest)
+  /** An order has left; told as soon as it has. */
+  | { readonly kind: "sent"; readonly index: number; readonly sentMs: number }
   /** Several answers, from a thread of its own. */
   | { readonly kind: "pack"; readonly pack: ExchangePack }
   | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }

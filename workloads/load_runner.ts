@@ -145,6 +145,7 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   const beside = tools.beside?.(turns) ?? NOTHING_BESIDE;
   const running = { ...tools, send, starts, sending: sending.signal, beside };
   const { load } = share;
+  if (load.kind === "replay") throw new TypeError("Cannot run a load of orders yet");
   const end = load.kind === "closed"
     ? await runClosed({ ...share, load }, running)
     : await runOpen({ ...share, load }, running);

@@ -29,7 +29,7 @@ export function requestLimit(stop: Stop, poolSize: number): number {
  * spreads about as the square root of its share.
  */
 export function sparePrompts(load: Load, { requests }: Stop): number {
-  if (load.kind === "open" || load.sequence !== "disjoint" || requests === undefined) return 0;
+  if (load.kind !== "closed" || load.sequence !== "disjoint" || requests === undefined) return 0;
   const share = requests / load.users;
   return load.users === 1 || share <= 1 ? 0 : load.users * Math.ceil(Math.sqrt(share));
 }

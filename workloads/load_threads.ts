@@ -224,7 +224,7 @@ async function runJob(
  * to each open connection, idle or not.
  */
 function connectionsOf(load: Load, worker: number, workers: number): number {
-  if (load.kind === "open" || load.rampUpMs > 0) return 0;
+  if (load.kind !== "closed" || load.rampUpMs > 0) return 0;
   return Math.ceil((load.users - worker) / workers);
 }
 

@@ -1,18 +1,24 @@
 /**
  * The record file: JSON lines, appended as requests end, read back by every report.
  *
- * Line 1 `{"header": RunHeader}`, then `{"record": …}` for each request and `{"end": LoadEnd}` for
- * each load. Times have whole microseconds. A file that was cut short (a killed client, a full
+ * Line 1 `{"header": RunHeader}`, then `{"record": …}` for each request, `{"session": SessionEnd}` for
+ * each session and `{"end": LoadEnd}` for each load. Times have whole microseconds. A file that was cut short (a killed client, a full
  * disk) is read up to its last whole line.
  *
  * @module
  */
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
-import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
+import {
+  type LoadEnd,
+  RECORD_SCHEMA,
+  type Run,
+  type RunHeader,
+  type SessionEnd,
+} from "../metrics/run.ts";
 import { readLines } from "./line_stream.ts";
 import { RecordLines } from "./record_line.ts";
-import { endShape, headerShape, recordShape } from "./record_shape.ts";
+import { endShape, headerShape, recordShape, sessionShape } from "./record_shape.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** Where record lines go; rejects e.g. on a full disk. */
@@ -31,6 +37,8 @@ export interface RecordSink {
 export interface RecordWriter {
   /** Queues a request that has ended; never waits. */
   add(record: RequestRecord): void;
+  /** Queues how a session went; never waits. */
+  session(session: SessionEnd): void;
   /** Queues how a load went; never waits. */
   end(end: LoadEnd): void;
   /** Writes what is left and closes. */
@@ -100,6 +108,9 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
       if (failure !== undefined) return;
       lines.addRecord(record);
       if (lines.length >= FULL_BYTES) void flush();
+    },
+    session(session) {
+      if (failure === undefined) lines.addValue({ session });
     },
     end(end) {
       if (failure === undefined) lines.addValue({ end });
@@ -192,6 +203,8 @@ export interface RecordEntry {
   readonly header?: RunHeader;
   /** One request. */
   readonly record?: RequestRecord;
+  /** How a session went. */
+  readonly session?: SessionEnd;
   /** How a load went. */
   readonly end?: LoadEnd;
 }
@@ -218,11 +231,17 @@ export interface RecordEntry {
  * ```
  */
 export async function readRecordFile(path: string): Promise<Run> {
-  let run: { header: RunHeader; records: RequestRecord[]; ends: LoadEnd[] } | undefined;
-  for await (const { header, record, end, fault } of streamRecordFile(path)) {
+  let run: {
+    header: RunHeader;
+    records: RequestRecord[];
+    ends: LoadEnd[];
+    sessions?: SessionEnd[];
+  } | undefined;
+  for await (const { header, record, session, end, fault } of streamRecordFile(path)) {
     if (fault !== undefined) throw notRecords(path, `line ${fault.line}: ${fault.problem}`);
     if (header !== undefined) run = { header, records: [], ends: [] };
     if (record !== undefined) run?.records.push(record);
+    if (session !== undefined && run !== undefined) (run.sessions ??= []).push(session);
     if (end !== undefined) run?.ends.push(end);
   }
   return run!;
@@ -271,6 +290,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
       }
       yield { record };
     }
+    if (line.session !== undefined) yield { session: line.session };
     if (line.end !== undefined) {
       loads.delete(line.end.load);
       yield { end: line.end };
@@ -336,7 +356,7 @@ async function* readEntries(
     if (value === undefined && !whole) return;
     const problem = value === undefined ? unreadable(text, length) : problemOf(value, header);
     if (problem !== undefined) yield { fault: { path, line: number, problem } };
-    else yield defined({ record: value?.record, end: value?.end });
+    else yield defined({ record: value?.record, session: value?.session, end: value?.end });
   }
   if (header === undefined) throw notRecords(path, "it is empty");
 }
@@ -372,11 +392,14 @@ function unreadable(text: string | undefined, length: number): string {
 }
 
 /** What is wrong with a line behind the header, if anything. */
-function problemOf({ record, end }: Line, { loads }: RunHeader): string | undefined {
-  if (record === undefined && end === undefined) return "it holds neither a record nor an end";
+function problemOf({ record, session, end }: Line, { loads }: RunHeader): string | undefined {
+  if (record === undefined && session === undefined && end === undefined) {
+    return "it holds neither a record nor an end";
+  }
   for (
     const [name, shape, value] of [
       ["record", recordShape, record],
+      ["session", sessionShape, session],
       ["end", endShape, end],
     ] as const
   ) {
@@ -393,6 +416,7 @@ function problemOf({ record, end }: Line, { loads }: RunHeader): string | undefi
 interface Line {
   readonly header?: RunHeader;
   readonly record?: PackedRecord;
+  readonly session?: SessionEnd;
   readonly end?: LoadEnd;
   readonly fault?: NonNullable<RecordEntry["fault"]>;
 }
@@ -401,8 +425,8 @@ function parseLine(text: string): Omit<Line, "fault"> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;
-    const { header, record, end } = value as Line;
-    return defined({ header, record, end });
+    const { header, record, session, end } = value as Line;
+    return defined({ header, record, session, end });
   } catch {
     return undefined;
   }

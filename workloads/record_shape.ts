@@ -25,11 +25,16 @@ import {
   type LoadPlan,
   type MemoryPerStream,
   MOST_LOADS,
+  type RateStagePlan,
   type RunCalibration,
   type RunDataset,
   type RunHeader,
+  type RunReplay,
+  type RunScenario,
+  type RunShare,
   type RunTokenizer,
   type ServerLost,
+  type SessionEnd,
   type TransportReason,
   type Witness,
 } from "../metrics/run.ts";
@@ -109,6 +114,17 @@ const recordFields = objectOf<RecordLine>({
   index: count,
   user: count,
   promptId: text,
+  session: optional(text),
+  turn: optional(count),
+  chain: optional(count),
+  depth: optional(count),
+  class: optional(text),
+  model: optional(text),
+  server: optional(count),
+  stage: optional(count),
+  contentTokens: optional(countTo(MOST_32)),
+  expectedCachedTokens: optional(countTo(MOST_32)),
+  contextTooLong: optional(onlyTrue),
   intendedMs: ms,
   sentMs: optional(ms),
   departedMs: optional(ms),
@@ -235,6 +251,20 @@ export const endShape: Shape = objectOf<LoadEnd>({
   witnessAbsent: optional(text),
   client: optional(clientHealth),
   gpu: optional(gpuSamples),
+  cacheNotReset: optional(text),
+});
+
+/** What is wrong with the end of a session, if anything. */
+export const sessionShape: Shape = objectOf<SessionEnd>({
+  load: countTo(MOST_LOADS - 1),
+  session: text,
+  user: count,
+  startMs: ms,
+  endMs: ms,
+  sent: count,
+  notSent: count,
+  leftOut: optional(count),
+  end: oneOf(["done", "failed", "context", "cut"]),
 });
 
 const environment = objectOf<Environment>({
@@ -256,7 +286,22 @@ const loadPlan = objectOf<LoadPlan>({
   kind: oneOf(["closed", "open"]),
   users: optional(count),
   rampUpMs: optional(durationMs),
-  arrival: optional(oneOf(["constant", "poisson", "gamma"])),
+  arrival: optional(
+    oneOf(["constant", "poisson", "gamma", "calibrated-poisson", "stages", "trace"]),
+  ),
+  stages: optional(listOf(
+    objectOf<RateStagePlan>({
+      fromPerSec: amount,
+      toPerSec: amount,
+      exponential: optional(onlyTrue),
+      durationMs,
+    }),
+    1000,
+  )),
+  replay: optional(oneOf(["sessions", "schedule"])),
+  speedup: optional(amount),
+  thinkTime: optional(text),
+  maxPrefill: optional(count),
   ratePerSec: optional(amount),
   maxInFlight: optional(count),
   overflow: optional(oneOf(["wait", "drop"])),
@@ -344,6 +389,21 @@ const calibration = objectOf<RunCalibration>({
   limits: optional(listOf(calibrationLimit, MOST_ENTRIES)),
 });
 
+const shares = listOf(objectOf<RunShare>({ name: text, weight: amount }), MOST_ENTRIES);
+
+const replay = objectOf<RunReplay>({
+  format: text,
+  mode: oneOf(["schedule", "sessions"]),
+  sessions: count,
+  turns: count,
+  speedup: optional(amount),
+  idleCapMs: optional(durationMs),
+  history: oneOf(["recorded", "live"]),
+  blockTokens: optional(count),
+  expectedShare: optional(share),
+  sessionStart: optional(share),
+});
+
 const schema: Shape = (value, at) =>
   isRecordSchema(value)
     ? undefined
@@ -369,6 +429,14 @@ export const headerShape: Shape = objectOf<RunHeader>({
   stream: flag,
   seed: numberFrom(-1e300, 1e300),
   dataset,
+  replay: optional(replay),
+  ruledBy: optional(objectOf<RunScenario>({ name: text, broken: listOf(text, 1000) })),
+  classes: optional(shares),
+  models: optional(shares),
+  urls: optional(listOf(text, 1000)),
+  saltScope: optional(oneOf(["load", "session", "request", "none"])),
+  askedCachedShare: optional(share),
+  resetCache: optional(text),
   tokenizer: objectOf<RunTokenizer>({ source: oneOf(["tokenizer", "estimate"]), name: text }),
   loads: listOf(loadPlan, MOST_LOADS),
   environment,

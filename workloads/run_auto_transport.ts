@@ -110,7 +110,7 @@ export async function askForTransport(
 
 /** Requests that leave all at once are as many streams as there are requests. */
 function withEnd(load: Load, requests: number | undefined): Load {
-  if (load.kind === "closed" || load.ratePerSec !== Infinity || requests === undefined) return load;
+  if (load.kind !== "open" || load.ratePerSec !== Infinity || requests === undefined) return load;
   return load.maxInFlight > 0 ? load : { ...load, maxInFlight: requests };
 }
 
@@ -266,6 +266,7 @@ function reaches(
 }
 
 function startsAtOnce(load: Load): boolean {
+  if (load.kind === "replay") return load.mode === "sessions";
   return load.kind === "closed" ? load.rampUpMs === 0 : load.ratePerSec === Infinity;
 }
 

@@ -71,6 +71,12 @@ function describeLoad(load: Load, stop: Stop): Omit<LoadPlan, "label"> {
   if (load.kind === "closed") {
     return { ...stops, kind: "closed", users: load.users, rampUpMs: load.rampUpMs };
   }
+  if (load.kind === "replay") {
+    const { mode, users, speedup, maxInFlight, overflow } = load;
+    return mode === "sessions"
+      ? { ...stops, kind: "closed", users, rampUpMs: 0, replay: mode }
+      : { ...stops, kind: "open", arrival: "trace", replay: mode, speedup, maxInFlight, overflow };
+  }
   return {
     ...stops,
     kind: "open",

@@ -15,6 +15,7 @@ import {
   type Run,
   type RunHeader,
   type ServerLost,
+  type SessionEnd,
   WARM_UP_PROMPT,
 } from "../metrics/run.ts";
 import { type BenchPlan, poolOfWarmups } from "./bench_plan.ts";
@@ -52,6 +53,8 @@ export interface MeasureHooks extends PrepareHooks {
   readonly keepRecords?: boolean;
   /** Called for each request that has ended, warm-up included. */
   readonly onRecord?: (record: RequestRecord) => void;
+  /** Called when a session of a measured load has ended. */
+  readonly onSession?: (session: SessionEnd) => void;
   /** Called when no request of a measured load is in flight any more. */
   readonly onLoadEnd?: (end: LoadEnd) => void;
 }

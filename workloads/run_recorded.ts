@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import type { LoadEnd, Run, RunHeader, SessionEnd } from "../metrics/run.ts";
 import type { Summary } from "../metrics/summary.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
@@ -28,6 +28,7 @@ export interface RecordOptions {
   /** Called before the first record. */
   readonly onHeader?: (header: RunHeader) => void;
   readonly onRecord?: ((record: RequestRecord) => void) | undefined;
+  readonly onSession?: ((session: SessionEnd) => void) | undefined;
   readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
 }
 
@@ -49,7 +50,7 @@ export async function measureRecorded(
   host: Host,
   options: RecordOptions,
 ): Promise<RecordedRun> {
-  const { keepRecords = true, onDataset, onHeader, onRecord, onLoadEnd } = options;
+  const { keepRecords = true, onDataset, onHeader, onRecord, onSession, onLoadEnd } = options;
   let { file } = options;
   let folder: string | undefined;
   let writer: RecordWriter | undefined;
@@ -72,6 +73,10 @@ export async function measureRecorded(
       onRecord: (record) => {
         writer?.add(record);
         onRecord?.(record);
+      },
+      onSession: (session) => {
+        writer?.session(session);
+        onSession?.(session);
       },
       onLoadEnd: (end) => {
         writer?.end(end);

@@ -49,6 +49,8 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
       ["option", "option"],
       ["tokenizer", "tokenizer"],
       ["dataset", "dataset datasets"],
+      ["trace", "trace traces"],
+      ["session", "session"],
       ["record", "record"],
       ["gpu", "gpu"],
       ["load", "load"],
