@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Exchange } from "../backends/transport.ts";
 import { arrivalTimes } from "../workloads/load_arrival.ts";
 import type { ClosedLoad, Load, OpenLoad, Stop } from "../workloads/load.ts";
-import { type Departure, runLoad, type ShareEnd } from "../workloads/load_runner.ts";
+import { runLoad, type ShareEnd } from "../workloads/load_runner.ts";
+import type { Departure } from "../workloads/order.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { fakeTransport } from "./support/fake_transport.ts";
 

@@ -2,8 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import type { Exchange, Transport } from "../backends/transport.ts";
 import { arrivalTimes } from "../workloads/load_arrival.ts";
 import type { Load } from "../workloads/load.ts";
-import { type Departure, runLoad } from "../workloads/load_runner.ts";
+import { runLoad } from "../workloads/load_runner.ts";
 import { isWitness, witnessId, witnessShare, witnessStreams } from "../workloads/load_witness.ts";
+import type { Departure } from "../workloads/order.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { fakeTransport } from "./support/fake_transport.ts";
 

@@ -8,7 +8,7 @@
  */
 import type { CollectedBody } from "../backends/buffers.ts";
 import type { Exchange, ExchangeEnd } from "../backends/transport.ts";
-import type { Departure } from "./load_runner.ts";
+import type { Departure } from "./order.ts";
 
 /** A request that is over. */
 export interface EndedRequest {

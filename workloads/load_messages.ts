@@ -3,14 +3,15 @@
  *
  * @module
  */
-import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
+import type { GenerationRequest, Target } from "../backends/protocol.ts";
 import { TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
 import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
-import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
+import type { LoadShare, ShareEnd } from "./load_runner.ts";
 import type { ThreadUsage } from "./load_thread_usage.ts";
 import type { SharedWires } from "./load_wires.ts";
 import type { WitnessShare } from "./load_witness.ts";
+import type { Departure, Order } from "./order.ts";
 
 /** Positions in a thread's block of live counters, after the transport's own. */
 export const COUNTER_SENT: number = TRANSPORT_COUNTERS;
@@ -64,14 +65,6 @@ export interface RunMessage {
   readonly witness?: WitnessShare;
 }
 
-/** A request that a thread is to send, of a load that the leading thread gives out. */
-export interface Order {
-  /** With the instant at which it is to leave, ms from the load's origin; late ones leave at once. */
-  readonly departure: Departure;
-  /** Its body is transferred. */
-  readonly wire: WireRequest;
-}
-
 /** To a sending thread. */
 export type ToThread =
   /** One more request; the load is one of orders. */
@@ -105,7 +98,9 @@ export type FromThread =
   | { readonly kind: "connected" }
   /** From the thread that leads, where it sends itself. */
   | ({ readonly kind: "exchange" } & EndedRequest)
-  /** An order has left; told as soon as it has. */
+  /** An order was not sent and will not be. */
+  | { readonly kind: "revoked"; readonly index: number }
+  /** An order has left; told as soon as it has; ms from the load's origin. */
   | { readonly kind: "sent"; readonly index: number; readonly sentMs: number }
   /** Several answers, from a thread of its own. */
   | { readonly kind: "pack"; readonly pack: ExchangePack }

@@ -12,17 +12,7 @@ import { BACKLOG_POLL_MS } from "./load_backlog.ts";
 import type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
 import { requestLimit, sequenceOf, type TakeNext } from "./load_sequence.ts";
 import { createTurns, type Turns } from "./load_turns.ts";
-
-/** One request that left, or would have. */
-export interface Departure {
-  /** Unique in its load. */
-  readonly index: number;
-  readonly user: number;
-  /** Position in the pool of prompts. */
-  readonly item: number;
-  /** Milliseconds from the load's origin. */
-  readonly intendedMs: number;
-}
+import type { Departure } from "./order.ts";
 
 /** One thread's share of a load. */
 export interface LoadShare {

@@ -33,11 +33,12 @@ import {
   type ThreadSetup,
   type ToThread,
 } from "./load_messages.ts";
-import type { Departure, LoadShare, ShareEnd } from "./load_runner.ts";
+import type { LoadShare, ShareEnd } from "./load_runner.ts";
 import { busiestUsage, type ThreadUsage } from "./load_thread_usage.ts";
 import { isWitness, type WitnessShare, witnessShare, type WitnessTask } from "./load_witness.ts";
 import { createLoadThread } from "./load_thread.ts";
 import { LOAD_WORKER, platformRuntime } from "./load_worker.ts";
+import type { Departure, OrderSource } from "./order.ts";
 
 /** What the threads are opened with. */
 export interface ThreadsOptions extends ThreadSetup {
@@ -71,6 +72,8 @@ export interface LoadJob
   readonly onDropped: (departure: Departure, reason: string) => void;
   /** Streams of known timing beside the load; absent = none. */
   readonly witness?: WitnessJob;
+  /** Gives out the requests of a load of kind `replay`. */
+  readonly orders?: OrderSource;
 }
 
 /** A load's witness. */

@@ -8,8 +8,9 @@
 import type { Clock } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
-import type { Departure, StreamsBeside } from "./load_runner.ts";
+import type { StreamsBeside } from "./load_runner.ts";
 import type { Turns } from "./load_turns.ts";
+import type { Departure } from "./order.ts";
 
 /** The witness of a load. */
 export interface WitnessTask {
