@@ -101,6 +101,8 @@ export interface Trace {
   readonly sessions: readonly TraceSession[];
   /** Its requests know their sessions: they can be replayed as such. */
   readonly hasSessions: boolean;
+  /** Its requests know when they were sent: they can be sent at these instants again. */
+  readonly hasInstants: boolean;
   /** Where not asked for: whether prompts hold the recorded answers or the server's own. */
   readonly history: "recorded" | "live";
   /** Reason → requests left out for it. */

@@ -1,0 +1,93 @@
+/**
+ * A prefix cache that never forgets: how many tokens of a request it would have.
+ *
+ * @module
+ */
+import type { BlockIds } from "./trace.ts";
+
+/** A request as a cache sees it. */
+export interface SeenRequest {
+  /** Block ids mean the same wherever this is the same. */
+  readonly scope: string;
+  /** From the first token on. */
+  readonly blocks: BlockIds | Uint32Array;
+  readonly blockTokens: number;
+  /** Tokens of the prompt: a block that they cut counts none. */
+  readonly inputTokens: number;
+  /** Mark of the prompt: what differs in it shares nothing. */
+  readonly salt?: string;
+}
+
+/**
+ * A prefix cache without end, in front of which requests pass in the order in which they leave. It
+ * takes 8 to 16 bytes for each block that differs.
+ */
+export class PerfectCache {
+  readonly #scopes = new Map<string, BlockSet>();
+
+  /**
+   * How many tokens of the request it has; then it has all of them.
+   *
+   * @returns tokens of whole blocks: all before the first block that was not seen.
+   */
+  see(request: SeenRequest): number {
+    const { blocks, blockTokens, inputTokens } = request;
+    const shared = this.seeBlocks(request);
+    const whole = blockTokens === 0 ? 0 : Math.floor(inputTokens / blockTokens);
+    return Math.min(shared, whole, blocks.length) * blockTokens;
+  }
+
+  /** The same in blocks, a cut last one included. */
+  seeBlocks({ scope, salt = "", blocks }: SeenRequest): number {
+    if (blocks.length === 0) return 0;
+    const name = `${salt}\0${scope}`;
+    let seen = this.#scopes.get(name);
+    if (seen === undefined) this.#scopes.set(name, seen = new BlockSet());
+    const ids = blocks instanceof Uint32Array ? blocks : blocks.toArray();
+    let shared = 0;
+    while (shared < ids.length && seen.has(ids[shared]!)) shared++;
+    for (let i = shared; i < ids.length; i++) seen.add(ids[i]!);
+    return shared;
+  }
+
+  /** Forgets what can come no more: the session whose mark it was is over. */
+  forget({ scope, salt = "" }: Pick<SeenRequest, "scope" | "salt">): void {
+    this.#scopes.delete(`${salt}\0${scope}`);
+  }
+}
+
+/** Ids with open addressing, at most half full; 0 marks a free place, so the id 0 stands apart. */
+class BlockSet {
+  #slots = new Uint32Array(64);
+  #used = 0;
+  #hasZero = false;
+
+  has(id: number): boolean {
+    return id === 0 ? this.#hasZero : this.#slots[this.#find(id)] === id;
+  }
+
+  add(id: number): void {
+    if (id === 0) {
+      this.#hasZero = true;
+      return;
+    }
+    const slot = this.#find(id);
+    if (this.#slots[slot] === id) return;
+    this.#slots[slot] = id;
+    if (2 * ++this.#used > this.#slots.length) this.#grow();
+  }
+
+  /** The place of an id, or the free one where it belongs. */
+  #find(id: number): number {
+    const last = this.#slots.length - 1;
+    let slot = (Math.imul(id, 0x9e3779b1) >>> 7) & last;
+    for (; this.#slots[slot] !== 0 && this.#slots[slot] !== id; slot = (slot + 1) & last);
+    return slot;
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Uint32Array(2 * old.length);
+    for (const id of old) if (id !== 0) this.#slots[this.#find(id)] = id;
+  }
+}
