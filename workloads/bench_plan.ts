@@ -7,7 +7,7 @@ import { defined } from "../backends/defined.ts";
 import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
-import { MOST_LOADS, type TransportReason } from "../metrics/run.ts";
+import { MOST_LOADS, type RunShare, type TransportReason } from "../metrics/run.ts";
 import type { ValueKeeping } from "../metrics/summary.ts";
 import { parseRequired } from "../metrics/check_limit.ts";
 import type { Limit } from "../metrics/limit.ts";
@@ -23,6 +23,7 @@ import {
 } from "./bench_options.ts";
 import type { OptionValue } from "./command.ts";
 import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
+import type { MixClass } from "./dataset_mix.ts";
 import { chooseDataset, datasetExtra, holdsRequests } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
@@ -49,8 +50,19 @@ export interface BenchPlan {
   readonly transportChoice?: TransportReason;
   /** Path of the generation call; absent = the protocol's own. */
   readonly endpoint?: string;
+  /** All servers, where they are several; the first is `url` with `query`. */
+  readonly urls?: readonly ServerUrl[];
   /** Name to send; absent = the first one the server lists. */
   readonly model?: string;
+  /** Models to ask for, where they are several; the first is `model`. */
+  readonly models?: readonly RunShare[];
+  /** How a request or a session gets one of them: drawn by weight, or by turns. */
+  readonly modelAssignment?: "random" | "round-robin";
+  /**
+   * Header, in lower case, whose value is another one for each session, and for each request that
+   * belongs to none.
+   */
+  readonly sessionHeader?: string;
   /** Secret, already read from its source; absent = none is sent. */
   readonly apiKey?: string;
   /** Extra request headers by name; may be secrets. */
@@ -100,6 +112,8 @@ export interface BenchPlan {
   readonly allPrompts?: boolean;
   /** The dataset's own options. */
   readonly datasetExtra: Readonly<Record<string, unknown>>;
+  /** Classes of a mix with their datasets, in place of `dataset`. */
+  readonly classes?: readonly MixClass[];
   /** Prompts that the command made itself, instead of a dataset's. */
   readonly own?: OwnPrompts;
   /** Answer lengths that override the dataset's own. */
@@ -139,6 +153,9 @@ export interface BenchPlan {
   /** Option values that repeat the run, without secrets. */
   readonly options: Readonly<Record<string, OptionValue>>;
 }
+
+/** Where one of several servers listens. */
+export type ServerUrl = Pick<BenchPlan, "url" | "query">;
 
 /** Prompts made by a command whose loads differ in them. */
 export interface OwnPrompts {
