@@ -312,9 +312,8 @@ Deno.test("num-clients refuses what it does not know or cannot do (T23, T24)", a
 
 Deno.test("num-clients: every option of the script changes the plan or the request (T24)", async () => {
   const planText = async (argv: string[]) => {
-    const { options: _, datasetExtra, ...plan } = await planOf(argv);
-    const { salt: _salt, ...extra } = datasetExtra;
-    return JSON.stringify({ ...plan, extra });
+    const { options: _, salt: _salt, ...plan } = await planOf(argv);
+    return JSON.stringify(plan);
   };
   await inTempFolder(async (folder) => {
     const file = `${folder}/text.json`;

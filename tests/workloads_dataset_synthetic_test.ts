@@ -6,13 +6,17 @@ import { UserError } from "../workloads/user_error.ts";
 
 const FIXTURES = new URL("./fixtures/tokenizers/", import.meta.url).pathname;
 
-function make(extra: Record<string, unknown>, options: Partial<DatasetOptions> = {}) {
+function make(
+  { salt = "run-1", ...extra }: Record<string, unknown> & { readonly salt?: string },
+  options: Partial<DatasetOptions> = {},
+) {
   return synthetic.load({
     count: 20,
     seed: 1,
     counter: estimateCounter,
     turns: 1,
-    extra: { salt: "run-1", ...extra },
+    salt,
+    extra,
     ...options,
   });
 }

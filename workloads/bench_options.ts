@@ -208,6 +208,23 @@ export const DATASET_OPTIONS = {
     }),
   }),
   ...DATASET_EXTRA_OPTIONS,
+  ...group("Prompts", {
+    saltScope: option.choice({
+      value: "SCOPE",
+      choices: ["load", "session", "request", "none"],
+      defaultText: "load; session for traces",
+      help: "A mark at the very front of each prompt keeps the prefix cache of the server from " +
+        "knowing it. It is new for each load, for each session (traces), or for each request; " +
+        "none: prompts are sent as they are.",
+    }),
+    salt: option.text({
+      defaultText: "random in each run",
+      help:
+        "What the marks, and synthetic prompts beside --seed, follow from. Give the salt of an " +
+        "earlier run to send its prompts again.",
+      advanced: true,
+    }),
+  }),
   seed: option.integer({
     default: 0,
     min: 0,
@@ -301,6 +318,12 @@ export const LOAD_OPTIONS = group("Load", {
     help:
       "Stop when so many connections in a row are refused or broken, for 2 s at least: the server " +
       "is gone, and the exit code is 1. 0 = never.",
+    advanced: true,
+  }),
+  resetCache: option.text({
+    value: "vllm|sglang|URL",
+    help: "Empty the server's prefix cache before each load and its warm-up, by the engine's own " +
+      "call, or by a POST to that URL. Where it fails the run goes on, and says so.",
     advanced: true,
   }),
   warmup: option.integer({

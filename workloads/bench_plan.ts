@@ -30,7 +30,8 @@ import type { Load, Stop } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { option } from "./option_table.ts";
-import type { Dataset } from "./prompt.ts";
+import type { SaltScope } from "./session_salt.ts";
+import type { Dataset, DatasetKind } from "./prompt.ts";
 import { readTextFile } from "./text_file.ts";
 import { fileError, UserError } from "./user_error.ts";
 
@@ -114,6 +115,12 @@ export interface BenchPlan {
   readonly datasetExtra: Readonly<Record<string, unknown>>;
   /** Classes of a mix with their datasets, in place of `dataset`. */
   readonly classes?: readonly MixClass[];
+  /** What the marks at the front of prompts are renewed for. */
+  readonly saltScope: SaltScope;
+  /** What the marks and synthetic prompts follow from; empty = prompts of earlier runs may come again. */
+  readonly salt: string;
+  /** What is asked to empty its prefix cache before each load: an engine, or a URL that is posted to. */
+  readonly resetCache?: string;
   /** Prompts that the command made itself, instead of a dataset's. */
   readonly own?: OwnPrompts;
   /** Answer lengths that override the dataset's own. */
@@ -278,7 +285,10 @@ export async function planRun(
     prompts: values.prompts ?? wanted,
     sparePrompts: values.prompts === undefined ? spares.reduce((sum, one) => sum + one, 0) : 0,
     allPrompts: wholeFile && values.prompts === undefined && values.requests === undefined,
-    datasetExtra: { salt: randomSalt(), ...extra },
+    datasetExtra: extra,
+    saltScope: planSaltScope(values, dataset),
+    // Without marks prompts are those of other runs, too.
+    salt: values.saltScope === "none" ? "" : values.salt ?? randomSalt(),
     turns: values.numTurns,
     length,
     stream: values.stream,
@@ -296,6 +306,7 @@ export async function planRun(
         : undefined,
       calibration: values.noCalibration === true ? false as const : values.calibration,
       stopOnErrors: values.stopOnErrors,
+      resetCache: values.resetCache,
       endpoint,
       model,
       apiKey,
@@ -394,6 +405,21 @@ function planStop(
 /** Prompts at the front of the pool that warm-ups take and no load measures. */
 export function poolOfWarmups(warmups: BenchPlan["warmups"]): number {
   return Math.max(0, ...warmups.map((warmup) => warmup === "short" ? 0 : warmup));
+}
+
+/** @throws {UserError} for a scope that the dataset does not have. */
+function planSaltScope({ saltScope, salt }: MeasureValues, dataset: DatasetKind): SaltScope {
+  if (saltScope === "none" && salt !== undefined) {
+    throw new UserError(
+      "Cannot use --salt with --salt-scope none: then there are no marks, leave one of them out",
+    );
+  }
+  if (saltScope === "session" && dataset.hasSessions !== true) {
+    throw new UserError(
+      `Cannot use --salt-scope session with --dataset ${dataset.name}: it has no sessions, use load or request`,
+    );
+  }
+  return saltScope ?? (dataset.hasSessions === true ? "session" : "load");
 }
 
 /** Users beyond the number of requests would only idle (T27 in docs/python-scripts.md). */

@@ -328,12 +328,8 @@ async function makePrompts(
       counter: estimateCounter,
       turns: 1,
       outputTokens: () => outputTokens,
-      extra: {
-        inputTokens: String(promptTokens),
-        tokenIds: true,
-        vocab,
-        salt: `profile-generation/${number}`,
-      },
+      salt: `profile-generation/${number}`,
+      extra: { inputTokens: String(promptTokens), tokenIds: true, vocab },
     });
     const from = prompts.length + concurrency * warmups;
     loads.push({

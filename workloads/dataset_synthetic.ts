@@ -39,10 +39,22 @@ export const SYNTHETIC_OPTIONS = group("Prompts", {
     help: "Put the same N tokens in front of all synthetic prompts, to measure a prefix cache.",
     advanced: true,
   }),
-  salt: option.text({
-    defaultText: "random in each run",
-    help: "Synthetic prompts follow from --seed and this text. Give the salt of an earlier run " +
-      "to send its prompts again.",
+  prefixPools: option.text({
+    value: "G:TOKENS[:zipf=S]",
+    needs: [{ key: "prefixTokens", not: true, because: "both stand in front, leave one out" }],
+    help:
+      "Put one of G prefixes of so many tokens in front of each synthetic prompt, drawn by seed: " +
+      "each as often as any other, or by Zipf's law with that exponent. They are sent once before " +
+      "each load, so that a prefix cache has them.",
+    advanced: true,
+  }),
+  cachedShare: option.number({
+    value: "PERCENT",
+    min: 0,
+    max: 99,
+    help: "Share of the tokens of synthetic prompts that the prefix cache is to have: sets the " +
+      "length of the prefixes of --prefix-pools (one without it), and the rest of each prompt is " +
+      "new. --input-tokens is then the length of the whole prompt.",
     advanced: true,
   }),
   tokenIds: option.flag({
@@ -68,7 +80,8 @@ export const synthetic: DatasetKind = {
 async function load(options: DatasetOptions): Promise<Dataset> {
   const { count, seed, counter, systemPrompt } = options;
   const extra = readExtra(SYNTHETIC_OPTIONS, options.extra);
-  const { salt = "", prefixTokens = 0, tokenIds: asIds = false, vocab: vocabulary } = extra;
+  const { salt = "" } = options;
+  const { prefixTokens = 0, tokenIds: asIds = false, vocab: vocabulary } = extra;
   const spec = parseLengthSpec(`${extra.inputTokens ?? DEFAULT_TOKENS}`, "--input-tokens");
   if (options.turns > 1) {
     throw new UserError(`Cannot make synthetic prompts of ${options.turns} turns: they have one`);

@@ -63,6 +63,7 @@ export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";
 export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export { shown } from "./secret.ts";
+export type { SaltScope } from "./session_salt.ts";
 export { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 export { Patience, type PatienceOptions } from "./server_patience.ts";
 export { EXIT } from "./user_error.ts";

@@ -64,6 +64,10 @@ export interface DatasetOptions {
   readonly systemPrompt?: string;
   /** User messages T of a conversation that are sent (prompt = its first 2T − 1 messages). */
   readonly turns: number;
+  /** What generated prompts follow from beside the seed. */
+  readonly salt?: string;
+  /** Mark at the very front of each prompt; absent = none. */
+  readonly mark?: string;
   /** Options of the dataset's own, by name, already checked (see its `options`). */
   readonly extra: Readonly<Record<string, unknown>>;
   /** Says how far a long load is (0…1, or bytes done without a total). */
@@ -104,6 +108,8 @@ export interface DatasetKind {
   readonly needsFile: boolean;
   /** Its first prompt can be had alone, the same as with others, and says whether the options fit. */
   readonly firstAlone?: boolean;
+  /** Its prompts are turns of sessions. */
+  readonly hasSessions?: true;
   /** Endings of its files, e.g. `.jsonl`: such a file is taken for this dataset. */
   readonly fileEndings?: readonly string[];
   /** Whether a JSON file that begins with these rows is one of its own; the first such kind is taken. */

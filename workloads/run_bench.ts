@@ -54,6 +54,7 @@ export type BenchOptions = Readonly<{
   once?: boolean;
   grace?: number;
   stopOnErrors?: number;
+  resetCache?: string;
   warmup?: number;
   workers?: number;
   // Prompts; from `sampler` on those of single datasets.
@@ -64,6 +65,8 @@ export type BenchOptions = Readonly<{
   tokenizer?: string;
   numTurns?: number;
   systemPromptFile?: string;
+  saltScope?: "load" | "session" | "request" | "none";
+  salt?: string;
   seed?: number;
   sampler?: SamplerName;
   minPromptTokens?: number;
@@ -76,7 +79,8 @@ export type BenchOptions = Readonly<{
   outputKey?: string;
   inputTokens?: string | number;
   prefixTokens?: number;
-  salt?: string;
+  prefixPools?: string;
+  cachedShare?: number;
   tokenIds?: boolean;
   vocab?: number;
   // Request.

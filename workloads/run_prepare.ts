@@ -306,6 +306,7 @@ async function loadDataset(
     counter,
     turns: plan.turns,
     extra: plan.datasetExtra,
+    salt: plan.salt,
     onProgress(done, total) {
       const elapsedMs = systemClock.now() - startMs;
       if (elapsedMs < QUIET_LOADING_MS) return;

@@ -52,7 +52,7 @@ export async function planScript(
     command: name,
     url,
     options: repeatableValues(options, given),
-    parts: { warmups: plan.loads.map(() => given.warmup ?? 0), ...plan },
+    parts: { warmups: plan.loads.map(() => given.warmup ?? 0), saltScope: "none", ...plan },
   });
   return planned;
 }
