@@ -1,0 +1,267 @@
+/**
+ * Which request of which session leaves when: a state machine without clock and I/O.
+ *
+ * A fixed number of slots holds one session each. A turn is ready when all that it waits for has ended,
+ * and leaves after its delay. A slot is free when its whole session has ended, sub-agents in the
+ * background included; then it takes the next session.
+ *
+ * @module
+ */
+import { createRandom } from "../backends/random.ts";
+import type { SessionEnd } from "../metrics/run.ts";
+import { DueHeap } from "./session_due_heap.ts";
+import { partsFrom, type QueueOptions, sessionQueue, type TurnPart } from "./session_queue.ts";
+import type { DueTurn, SessionUse, TurnEnd, TurnSource } from "./session_turn.ts";
+import type { TraceSession } from "./trace.ts";
+
+/** How sessions are sent. */
+export interface ConductorOptions extends QueueOptions {
+  /** Sessions that are alive at once. */
+  readonly slots: number;
+  /** Slot i begins at i · rampUpMs ÷ slots. */
+  readonly rampUpMs?: number;
+  /** Longest delay of a turn; absent = no limit. */
+  readonly idleCapMs?: number;
+  /** The first session of each slot begins at an instant drawn from 0 to this share of its record. */
+  readonly sessionStart?: number;
+  /** Measured requests after which nothing more is sent; absent = no limit. */
+  readonly mostTurns?: number;
+  /** Called when all that a session has sent has ended. */
+  readonly onSession?: (end: SessionEnd, use: SessionUse) => void;
+}
+
+/** `waiting` for others, `ready` to be taken, `taken`: its prompt is made, `running`: it is sent. */
+type TurnState = "waiting" | "ready" | "taken" | "running" | "over";
+
+/** A session that has a slot. */
+interface Tree {
+  readonly use: SessionUse;
+  readonly slot: number;
+  readonly startMs: number;
+  /** Absent = all of it is measured. */
+  readonly parts: readonly TurnPart[] | undefined;
+  /** Of each turn. */
+  readonly states: TurnState[];
+  /** Of each turn, how many of those that it waits for have not ended. */
+  readonly missing: number[];
+  /** Of each turn, the latest end of those. */
+  readonly afterMs: number[];
+  /** Turns that are not over. */
+  open: number;
+  sent: number;
+  notSent: number;
+  leftOut: number;
+  lastEndMs: number;
+  /** Why nothing more of it is sent; absent = it goes on. */
+  end: Exclude<SessionEnd["end"], "done"> | undefined;
+}
+
+/** A turn of a tree. */
+interface Place {
+  readonly tree: Tree;
+  readonly position: number;
+}
+
+/** Sends sessions from a fixed number of slots. */
+export class SessionConductor implements TurnSource {
+  readonly #options: ConductorOptions;
+  readonly #queue: Iterator<SessionUse>;
+  readonly #trees = new Set<Tree>();
+  readonly #ready = new DueHeap<Place>();
+  /** Those that were taken and have not ended, by index. */
+  readonly #taken = new Map<number, Place>();
+  readonly #dependents = new WeakMap<TraceSession, readonly (readonly number[])[]>();
+  #indexes = 0;
+  #measured = 0;
+  #stopped = false;
+
+  /** Fills the slots: their first turns are ready. */
+  constructor(sessions: readonly TraceSession[], options: ConductorOptions) {
+    this.#options = options;
+    this.#queue = sessionQueue(sessions, options);
+    const { slots, rampUpMs = 0, sessionStart } = options;
+    const starts = createRandom(options.seed, `session-start:${options.load}`);
+    for (let slot = 0; slot < slots; slot++) {
+      const share = sessionStart === undefined ? 0 : sessionStart * starts.next();
+      this.#fill(slot, slot * rampUpMs / slots, share);
+    }
+  }
+
+  get isDone(): boolean {
+    return this.#trees.size === 0;
+  }
+
+  nextDueMs(): number | undefined {
+    return this.#ready.dueMs();
+  }
+
+  take(): DueTurn | undefined {
+    const next = this.#ready.take();
+    if (next === undefined) return undefined;
+    const { dueMs, item: { tree, position } } = next;
+    const index = this.#indexes++;
+    tree.states[position] = "taken";
+    this.#taken.set(index, { tree, position });
+    const { slot: user, use } = tree;
+    const phase = phaseOf(tree, position);
+    if (phase === "measure" && ++this.#measured === this.#options.mostTurns) {
+      this.#endSending(["waiting", "ready"]);
+    }
+    return { index, user, use, position, phase, dueMs };
+  }
+
+  give(index: number): boolean {
+    const { tree, position } = this.#taken.get(index)!;
+    if (tree.states[position] !== "taken") {
+      this.#taken.delete(index);
+      return false;
+    }
+    tree.states[position] = "running";
+    if (phaseOf(tree, position) === "measure") tree.sent++;
+    return true;
+  }
+
+  ended(index: number, endMs: number, how: TurnEnd): void {
+    const { tree, position } = this.#takeBack(index);
+    tree.lastEndMs = Math.max(tree.lastEndMs, endMs);
+    this.#close(tree, position);
+    if (how === "ok") this.#release(tree, position, endMs);
+    else this.#endTree(tree, how);
+    this.#freeSlot(tree);
+  }
+
+  revoked(index: number): void {
+    const { tree, position } = this.#takeBack(index);
+    if (phaseOf(tree, position) === "measure") {
+      tree.sent--;
+      tree.notSent++;
+    }
+    this.#close(tree, position);
+    this.#endTree(tree, "cut");
+    this.#freeSlot(tree);
+  }
+
+  stop(): void {
+    this.#endSending(["waiting", "ready", "taken"]);
+  }
+
+  #takeBack(index: number): Place {
+    const place = this.#taken.get(index)!;
+    this.#taken.delete(index);
+    return place;
+  }
+
+  /** No slot takes a session, and no session goes on. */
+  #endSending(withdrawn: readonly TurnState[]): void {
+    this.#stopped = true;
+    for (const tree of this.#trees) {
+      if (!tree.states.some((state) => withdrawn.includes(state))) continue;
+      this.#endTree(tree, "cut", withdrawn);
+      this.#freeSlot(tree);
+    }
+  }
+
+  /** The next session takes the slot, if there is one. @param share of its record where it begins. */
+  #fill(slot: number, startMs: number, share: number): void {
+    if (this.#stopped) return;
+    const { value: use, done } = this.#queue.next();
+    if (done === true) return;
+    const { turns } = use.session;
+    const parts = share === 0 ? undefined : partsFrom(use.session, share);
+    const isOut = (position: number) => parts?.[position] === "left out";
+    const tree: Tree = {
+      ...{ use, slot, startMs, parts },
+      states: turns.map((_, position) => isOut(position) ? "over" : "waiting"),
+      missing: turns.map(({ waitsFor }, position) =>
+        parts?.[position] === "warmup" ? 0 : waitsFor.filter((one) => !isOut(one)).length
+      ),
+      afterMs: turns.map(() => startMs),
+      open: turns.length,
+      sent: 0,
+      notSent: 0,
+      leftOut: 0,
+      lastEndMs: startMs,
+      end: undefined,
+    };
+    if (parts !== undefined) {
+      tree.open -= parts.filter((part) => part === "left out").length;
+      tree.leftOut = parts.filter((part) => part !== "measured").length;
+    }
+    this.#trees.add(tree);
+    for (const position of turns.keys()) this.#readyIfFree(tree, position);
+    this.#freeSlot(tree);
+  }
+
+  /** A turn that waits for nothing more gets its instant. */
+  #readyIfFree(tree: Tree, position: number): void {
+    if (tree.states[position] !== "waiting" || tree.missing[position] !== 0) return;
+    tree.states[position] = "ready";
+    const { delayMs } = tree.use.session.turns[position]!;
+    // What comes before the session's beginning is not waited for.
+    const waitMs = tree.parts?.[position] === "warmup"
+      ? 0
+      : Math.min(delayMs, this.#options.idleCapMs ?? Infinity);
+    this.#ready.add(tree.afterMs[position]! + waitMs, { tree, position });
+  }
+
+  /** Those that wait for a turn are told of its end. */
+  #release(tree: Tree, position: number, endMs: number): void {
+    for (const one of this.#dependentsOf(tree.use.session)[position]!) {
+      tree.missing[one]!--;
+      tree.afterMs[one] = Math.max(tree.afterMs[one]!, endMs);
+      this.#readyIfFree(tree, one);
+    }
+  }
+
+  /** Nothing more of a session is sent, but what runs goes on. */
+  #endTree(
+    tree: Tree,
+    how: NonNullable<Tree["end"]>,
+    withdrawn: readonly TurnState[] = ["waiting", "ready", "taken"],
+  ): void {
+    tree.end ??= how;
+    for (const [position, state] of tree.states.entries()) {
+      if (!withdrawn.includes(state)) continue;
+      if (phaseOf(tree, position) === "measure") {
+        tree.notSent++;
+        if (state === "taken") this.#measured--;
+      }
+      this.#close(tree, position);
+    }
+    this.#ready.remove((place) => place.tree === tree);
+  }
+
+  #close(tree: Tree, position: number): void {
+    tree.states[position] = "over";
+    tree.open--;
+  }
+
+  /** Lets the slot of a session go that is over. */
+  #freeSlot(tree: Tree): void {
+    if (tree.open > 0 || !this.#trees.delete(tree)) return;
+    const { use, slot: user, startMs, lastEndMs: endMs, sent, notSent, leftOut, end } = tree;
+    this.#options.onSession?.({
+      ...{ load: this.#options.load, session: use.name, user, startMs, endMs, sent, notSent },
+      ...(leftOut > 0 ? { leftOut } : {}),
+      end: end ?? "done",
+    }, use);
+    this.#fill(user, endMs, 0);
+  }
+
+  /** Of each turn, those that wait for it. */
+  #dependentsOf(session: TraceSession): readonly (readonly number[])[] {
+    let lists = this.#dependents.get(session);
+    if (lists === undefined) {
+      const found: number[][] = session.turns.map(() => []);
+      for (const [position, { waitsFor }] of session.turns.entries()) {
+        for (const one of waitsFor) found[one]!.push(position);
+      }
+      this.#dependents.set(session, lists = found);
+    }
+    return lists;
+  }
+}
+
+function phaseOf({ parts }: Tree, position: number): DueTurn["phase"] {
+  return parts?.[position] === "warmup" ? "warmup" : "measure";
+}

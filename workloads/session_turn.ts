@@ -1,0 +1,56 @@
+/**
+ * One request of a replay, from the moment when it is known that it will leave.
+ *
+ * @module
+ */
+import type { TraceSession, Turn } from "./trace.ts";
+
+/** A session as it is sent once. */
+export interface SessionUse {
+  readonly session: TraceSession;
+  /** How often it was sent before in the same load, plus one. */
+  readonly number: number;
+  /** Its id; from its second use on with the number: `trace_0274#2`. */
+  readonly name: string;
+}
+
+/** A request that is to leave. */
+export interface DueTurn {
+  /** Unique in its load. */
+  readonly index: number;
+  /** Slot of its session; of a schedule, its row's number. */
+  readonly user: number;
+  readonly use: SessionUse;
+  /** Position among the session's turns. */
+  readonly position: number;
+  /** `warmup`: what the session had sent before the instant at which it begins; not measured. */
+  readonly phase: "warmup" | "measure";
+  /** When it is to leave, ms from the load's origin. */
+  readonly dueMs: number;
+}
+
+/** How a request ended, as far as its session is concerned. */
+export type TurnEnd = "ok" | "failed" | "context" | "cut";
+
+/** Knows which request is to leave next. Pure: it has no clock and sends nothing. */
+export interface TurnSource {
+  /** When the next one is to leave, ms from the load's origin; absent = none is ready now. */
+  nextDueMs(): number | undefined;
+  /** Takes that one, whose prompt is made then. */
+  take(): DueTurn | undefined;
+  /** Whether one that was taken is still to be sent; then it counts as sent, else it is over. */
+  give(index: number): boolean;
+  /** It has ended. */
+  ended(index: number, endMs: number, how: TurnEnd): void;
+  /** It was given and did not leave. */
+  revoked(index: number): void;
+  /** Nothing more is sent. */
+  stop(): void;
+  /** Nothing is left to send, and nothing is under way. */
+  readonly isDone: boolean;
+}
+
+/** The turn itself. */
+export function turnOf({ use, position }: Pick<DueTurn, "use" | "position">): Turn {
+  return use.session.turns[position]!;
+}
