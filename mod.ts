@@ -61,7 +61,8 @@ export {
 } from "./metrics/summary.ts";
 export type { Check } from "./metrics/check.ts";
 export type { Verdict } from "./metrics/load_client.ts";
-export { findMetric, type LoadSummary, type MetricSummary } from "./metrics/load_summary.ts";
+export type { MetricSummary } from "./metrics/load_figures.ts";
+export { findMetric, type LoadSummary } from "./metrics/load_summary.ts";
 export type { Metric } from "./metrics/metric.ts";
 export { METRICS } from "./metrics/metrics.ts";
 export { parseSlo, type Slo } from "./metrics/summary_slo.ts";

@@ -15,7 +15,8 @@ import {
   plural,
 } from "./format.ts";
 import type { Bracket } from "./load_bracket.ts";
-import type { Histogram, Percentile } from "./load_summary.ts";
+import type { Percentile } from "./load_figures.ts";
+import type { Histogram } from "./load_summary.ts";
 import { type Markup, markup } from "./markup.ts";
 import type { Unit } from "./metric.ts";
 

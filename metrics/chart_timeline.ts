@@ -36,11 +36,12 @@ const LEAST_WIDTH = 1;
 
 /** Mark at the end of a request that did not complete: a shape, so that no color is needed. */
 export const TIMELINE_MARKS: readonly {
-  readonly kind: "failed" | "cancelled" | "dropped";
+  readonly kind: "failed" | "cancelled" | "cancelledAsPlanned" | "dropped";
   readonly mark: string;
 }[] = [
   { kind: "failed", mark: "×" },
   { kind: "cancelled", mark: "○" },
+  { kind: "cancelledAsPlanned", mark: "◇" },
   { kind: "dropped", mark: "△" },
 ];
 
@@ -122,6 +123,8 @@ function groupOf(outcome: Outcome["kind"]): Group {
     case "cancelled":
     case "dropped":
       return outcome;
+    case "cancelled_as_planned":
+      return "cancelledAsPlanned";
     default:
       return "failed";
   }

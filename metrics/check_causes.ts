@@ -17,7 +17,8 @@ import {
   formatShare,
   plural,
 } from "./format.ts";
-import { type LoadSummary, metricOf } from "./load_summary.ts";
+import { metricOf } from "./load_figures.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples, type ValueSet } from "./stat_quantile.ts";
 
 /** What a verdict is based on. */

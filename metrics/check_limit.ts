@@ -38,7 +38,10 @@ function share(
   of: (counts: LoadSummary["counts"]) => number,
 ): Pick<LoadFigure, "measure" | "absent"> {
   return {
-    measure: ({ counts }) => counts.offered === 0 ? undefined : of(counts) / counts.offered,
+    measure({ counts }) {
+      const meant = counts.offered - counts.cancelledAsPlanned;
+      return meant === 0 ? undefined : of(counts) / meant;
+    },
     absent: "no request was due",
   };
 }

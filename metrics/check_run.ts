@@ -393,7 +393,8 @@ const checkLittle: LoadCheck = ({ load }) => {
     formatMs(mean)
   } = ${formatNumber(product)}`;
   if (Math.abs(inFlight - product) <= LITTLE_TOLERANCE * inFlight) return found;
-  const others = load.counts.failed + load.counts.cancelled;
+  const { failed, cancelled, cancelledAsPlanned } = load.counts;
+  const others = failed + cancelled + cancelledAsPlanned;
   return [
     others > 0
       ? `${found}: the difference is due to ${plural(others, "request")} that did not complete`

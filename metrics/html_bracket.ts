@@ -5,7 +5,8 @@
  */
 import { type Bracketed, formatBracketed } from "./format.ts";
 import type { Bracket } from "./load_bracket.ts";
-import type { LoadSummary, MetricSummary } from "./load_summary.ts";
+import type { MetricSummary } from "./load_figures.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import { type HtmlValue, markup } from "./markup.ts";
 import type { Unit } from "./metric.ts";
 import { bracketsText, witnessText } from "./summary_text.ts";

@@ -34,7 +34,8 @@ import { clientSection } from "./html_client.ts";
 import { type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { factTable, htmlTable, left, right } from "./html_table.ts";
-import { type LoadSummary, metricOf, type TokenTotals } from "./load_summary.ts";
+import { metricOf } from "./load_figures.ts";
+import type { LoadSummary, TokenTotals } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
 
@@ -88,6 +89,9 @@ function outcomeText({ counts, durationMs }: LoadSummary): string {
     ...(counts.failed > 0 ? [`${formatCount(counts.failed)} failed`] : []),
     ...(counts.empty > 0 ? [`of these ${plural(counts.empty, "empty answer")}`] : []),
     ...(counts.cancelled > 0 ? [`${formatCount(counts.cancelled)} cancelled`] : []),
+    ...(counts.cancelledAsPlanned > 0
+      ? [`${formatCount(counts.cancelledAsPlanned)} cancelled as planned`]
+      : []),
     ...(counts.dropped > 0 ? [`${formatCount(counts.dropped)} dropped`] : []),
     `in ${formatMs(durationMs)}`,
   ].join(", ");
@@ -130,11 +134,16 @@ function timeline(load: LoadSummary, { summary, position }: Place): Markup {
   if (counts.offered === 0) return noteUnder("Timeline of requests", "Nothing was sent");
   const swatch = (kind: string, width: number) =>
     markup`<svg width="22" height="10" aria-hidden="true"><path class="${kind}" stroke-width="${width}" d="M0 5H22"/></svg>`;
-  const names = { failed: "failed", cancelled: "cancelled", dropped: "never sent" } as const;
+  const names = {
+    failed: "failed",
+    cancelled: "cancelled",
+    cancelledAsPlanned: "cancelled as planned",
+    dropped: "never sent",
+  } as const;
   const marks = TIMELINE_MARKS.filter(({ kind }) => counts[kind] > 0).map(({ kind, mark }) =>
-    markup`<span>${kind !== "dropped" && swatch(kind, 3)} <b class="${kind}">${mark}</b> ${
-      names[kind]
-    }</span>`
+    markup`<span>${
+      (kind === "failed" || kind === "cancelled") && swatch(kind, 3)
+    } <b class="${kind}">${mark}</b> ${names[kind]}</span>`
   );
   const drawn = timelineChart({
     id: `${loadId(position)}-timeline`,
@@ -297,6 +306,9 @@ function tokenTable({ tokens, lengths, cache }: LoadSummary): Markup {
   return factTable("Tokens", [
     ...side("Prompt", tokens.prompt),
     ...side("Output", tokens.output),
+    ...(tokens.cancelledAsPlanned === undefined
+      ? []
+      : [["Tokens until users left as planned", formatCount(tokens.cancelledAsPlanned)]]),
     ["Requested tokens", formatCount(lengths.requestedTokens)],
     ["Delivered tokens", formatCount(lengths.deliveredTokens)],
     [

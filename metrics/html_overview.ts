@@ -21,7 +21,8 @@ import { BRACKET_NOTE, bracketedCell, percentileBracket, percentileCell } from "
 import { verdictBadge } from "./html_client.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
-import { type LoadSummary, metricOf, type MetricSummary } from "./load_summary.ts";
+import { metricOf, type MetricSummary } from "./load_figures.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import { mergedText } from "./merged_clients.ts";
 import type { Summary } from "./summary.ts";

@@ -13,7 +13,7 @@ import {
 } from "./format.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { factTable, htmlTable, left } from "./html_table.ts";
-import type { MetricSummary } from "./load_summary.ts";
+import type { MetricSummary } from "./load_figures.ts";
 import type { Environment, LoadPlan, RunHeader } from "./run.ts";
 import type { Summary } from "./summary.ts";
 

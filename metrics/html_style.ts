@@ -85,7 +85,7 @@ figure,.facts>*{break-inside:avoid;min-width:0}
 .chart text{font-size:11px;fill:var(--muted)}
 .chart text.label{fill:var(--text)}
 .chart text.empty{font-size:13px}
-.chart text.failed,.chart text.cancelled,.chart text.dropped{font-size:13px;font-weight:700}
+.chart text.failed,.chart text.cancelled,.chart text.cancelledAsPlanned,.chart text.dropped{font-size:13px;font-weight:700}
 .chart text.failed{fill:var(--bad)}
 .grid,.notch,.base,.mark,.cursor{stroke:var(--line);stroke-width:1;shape-rendering:crispEdges}
 .base,.notch{stroke:var(--muted)}
@@ -140,4 +140,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "6kJdCAl8nroG6e5QtZ53StUjzofg32YfcNRhchTAj9w=";
+export const PAGE_STYLE_SHA256 = "aMnTdtCE8X0plJJ5Y10ZRmbjEGYZZedj7CN3sME54Fg=";

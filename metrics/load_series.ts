@@ -68,7 +68,7 @@ export interface Series {
   readonly startMs: readonly number[];
   /** Completed requests per second. */
   readonly completedPerSec: readonly number[];
-  /** Output tokens per second by arrival, of requests that completed in the end. */
+  /** Output tokens per second by arrival, of requests that completed or whose users left as planned. */
   readonly outputTokensPerSec: readonly number[];
   /** Time average of requests in flight. */
   readonly inFlight: readonly number[];

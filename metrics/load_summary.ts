@@ -5,8 +5,10 @@
  */
 import type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
-import type { BracketBasis, DistributionBrackets } from "./load_bracket.ts";
+import type { BracketBasis } from "./load_bracket.ts";
 import type { Verdict } from "./load_client.ts";
+import { metricOf, type MetricSummary, type OutcomeCounts } from "./load_figures.ts";
+import type { Grouping } from "./load_groups.ts";
 import type {
   Approximation,
   Arrivals,
@@ -15,6 +17,7 @@ import type {
   Series,
   Throughput,
 } from "./load_series.ts";
+import type { ContextOverflow, Lanes, PrefixShare, SessionsSummary } from "./load_sessions.ts";
 import type { Limited, LimitOperator } from "./limit.ts";
 import type { Metric } from "./metric.ts";
 import type { ClientHealth, Count, LoadPlan, ServerLost, Witness } from "./run.ts";
@@ -39,7 +42,7 @@ export interface LoadSummary {
   readonly failures: readonly Failure[];
   /** Why the engine ended answers without a token, in its own words, most frequent first. */
   readonly emptyReasons: readonly EmptyReason[];
-  /** Rates of completed requests and their tokens. */
+  /** Rates of completed requests, and of tokens until users left as planned, too. */
   readonly throughput: {
     /** Whole run, ramp-up and drain included. */
     readonly run: Throughput;
@@ -54,6 +57,11 @@ export interface LoadSummary {
     readonly prompt: TokenTotals;
     /** Output tokens. */
     readonly output: TokenTotals;
+    /**
+     * Output tokens until users left as planned: in the throughput, and in no other result; absent where
+     * none did.
+     */
+    readonly cancelledAsPlanned: number | undefined;
   };
   /** Requested and delivered answer lengths. */
   readonly lengths: Lengths;
@@ -65,6 +73,14 @@ export interface LoadSummary {
   readonly generated: Generated;
   /** In display order; closed loops leave out the metrics of open loops. */
   readonly metrics: readonly MetricSummary[];
+  /** The same for parts of the requests: by turn, prompt length, class, model, server, stage. */
+  readonly groups: readonly Grouping[];
+  /** How sessions went; absent when the load has none. */
+  readonly sessions: SessionsSummary | undefined;
+  /** Requests that the context had no room for; absent when there are none. */
+  readonly contextTooLong: ContextOverflow | undefined;
+  /** Prompt tokens from the prefix cache, expected and measured; absent where nothing is expected. */
+  readonly prefix: PrefixShare | undefined;
   /** How near percentiles and the course over time are; absent = exact. */
   readonly approximation: Approximation | undefined;
   /** Service-level objectives; absent when no limits were given. */
@@ -93,24 +109,14 @@ export interface LoadSummary {
   readonly histograms: readonly MetricHistogram[];
   /** A sample of requests, spread evenly over the load. */
   readonly timeline: readonly TimelineEntry[];
+  /** Requests of sessions as lanes; absent when the load has none. */
+  readonly lanes: Lanes | undefined;
   /** What was checked about the load. */
   readonly checks: readonly Check[];
 }
 
-/** Requests of a load; offered = completed + failed + cancelled + dropped. */
-export interface Counts {
-  /** Requests of the load, sent or not. */
-  readonly offered: Count;
-  /** Requests handed to the transport. */
-  readonly sent: Count;
-  /** Requests that ended well; all results come from them. */
-  readonly completed: Count;
-  /** Requests that the server failed, or that failed on the way. */
-  readonly failed: Count;
-  /** Requests that the client stopped; in no result. */
-  readonly cancelled: Count;
-  /** Requests that the in-flight limit kept from being sent; in no result. */
-  readonly dropped: Count;
+/** Requests of a load. */
+export interface Counts extends OutcomeCounts {
   /** Requests sent before the measurement; in no result. */
   readonly warmup: Count;
   /** Of the warm-up, those with prompts of the pool; the others had marks of their own. */
@@ -119,14 +125,12 @@ export interface Counts {
   readonly warmupTokens: Count;
   /** Of the failed ones, those that the server answered without a single token. */
   readonly empty: Count;
-  /** completed ÷ offered: what was never sent, or not waited for, is no success. */
-  readonly successRate: number | undefined;
 }
 
 /** Requests that failed in the same way. */
 export interface Failure {
   /** Their outcome. */
-  readonly kind: Exclude<Outcome["kind"], "ok" | "cancelled" | "dropped">;
+  readonly kind: Exclude<Outcome["kind"], "ok" | "cancelled" | "cancelled_as_planned" | "dropped">;
   /** How many there are. */
   readonly count: Count;
   /** Messages, most frequent first, at most three. */
@@ -260,32 +264,6 @@ export interface RejectedCounts {
   readonly believed: TokenCount;
 }
 
-/** One percentile of a distribution. */
-export interface Percentile {
-  /** 50 = median, 99.9 = the value that one in a thousand exceeds. */
-  readonly p: number;
-  /** Absent when there are fewer than 100 ÷ (100 − p) values. */
-  readonly value: number | undefined;
-}
-
-/** A set of numbers in short. Without values all but `count` are absent, never 0. */
-export interface Distribution {
-  /** Number of values. */
-  readonly count: Count;
-  /** Smallest value. */
-  readonly min: number | undefined;
-  /** Largest value. */
-  readonly max: number | undefined;
-  /** Sum ÷ count. */
-  readonly mean: number | undefined;
-  /** Middle value; unlike `p50` it needs no minimum number of samples. */
-  readonly median: number | undefined;
-  /** Population standard deviation (÷ n, not n − 1): the values are all there were. */
-  readonly std: number | undefined;
-  /** Percentiles, in the requested order. */
-  readonly percentiles: readonly Percentile[];
-}
-
 /** Counts between edges; bar i covers [edges[i], edges[i + 1]), the last one its end too. */
 export interface Histogram {
   /** Bars of equal width, or of equal ratio. */
@@ -294,15 +272,6 @@ export interface Histogram {
   readonly edges: readonly number[];
   /** Values in each bar. */
   readonly counts: readonly Count[];
-}
-
-/** A metric and its distribution over the completed requests. */
-export interface MetricSummary
-  extends Pick<Metric, "name" | "title" | "unit" | "better" | "per" | "formula"> {
-  /** Distribution, in the metric's unit. */
-  readonly distribution: Distribution;
-  /** What the client's stamps leave open about it; absent = unknown, or not a time. */
-  readonly brackets: DistributionBrackets | undefined;
 }
 
 /** Histogram of one metric. */
@@ -348,7 +317,7 @@ export interface SloSummary {
     readonly met: Count;
     /** Completed requests without this value, which do not meet the limit. */
     readonly unmeasured: Count;
-    /** met ÷ offered. */
+    /** met ÷ (offered − cancelledAsPlanned). */
     readonly attainment: number | undefined;
   })[];
   /** Requests that met all limits. */
@@ -357,7 +326,7 @@ export interface SloSummary {
   readonly goodput: number | undefined;
   /** Good requests per second of the steady window. */
   readonly steadyGoodput: number | undefined;
-  /** good ÷ offered; failed, cancelled and dropped requests are not good. */
+  /** good ÷ (offered − cancelledAsPlanned); failed, cancelled and dropped requests are not good. */
   readonly attainment: number | undefined;
 }
 
@@ -379,14 +348,6 @@ export interface TimelineEntry {
   readonly endMs: number | undefined;
   /** How the request ended. */
   readonly outcome: Outcome["kind"];
-}
-
-/** Results of one metric; absent when the load has no metric of this name. */
-export function metricOf(
-  { metrics }: Pick<LoadSummary, "metrics">,
-  name: string,
-): MetricSummary | undefined {
-  return metrics.find((metric) => metric.name === name);
 }
 
 /**

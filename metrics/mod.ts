@@ -48,6 +48,8 @@ export {
 } from "./format.ts";
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";
+export type { Distribution, OutcomeCounts, Percentile } from "./load_figures.ts";
+export type { Grouping, GroupingName, GroupSlo, GroupSummary, StageRate } from "./load_groups.ts";
 export type {
   Approximation,
   Arrivals,
@@ -62,10 +64,19 @@ export type {
   Window,
 } from "./load_series.ts";
 export type {
+  ContextOverflow,
+  Lane,
+  LaneChain,
+  Lanes,
+  LaneSession,
+  PrefixShare,
+  SessionEnds,
+  SessionsSummary,
+} from "./load_sessions.ts";
+export type {
   Cache,
   ConnectionCounts,
   Counts,
-  Distribution,
   EmptyReason,
   Failure,
   Generated,
@@ -73,7 +84,6 @@ export type {
   Lengths,
   LimitResult,
   MetricHistogram,
-  Percentile,
   RejectedCounts,
   SloLimit,
   SloSummary,

@@ -31,6 +31,11 @@ export function isStreamed(record: RequestRecord): boolean {
   return deliveryOf(record) === "streamed";
 }
 
+/** Whether its tokens count in throughputs: it completed, or its user left as the plan had it. */
+export function isWork({ outcome: { kind } }: RequestRecord): boolean {
+  return kind === "ok" || kind === "cancelled_as_planned";
+}
+
 /** Output tokens that were sent: those that were counted without those that nobody saw. */
 export function sentTokens({ outputTokens, unseenTokens = 0 }: RequestRecord): number | undefined {
   return outputTokens === undefined ? undefined : outputTokens.tokens - unseenTokens;

@@ -6,7 +6,8 @@
 import { stringify } from "@std/csv";
 import { visibleCell } from "./visible_text.ts";
 import type { Bracket } from "./load_bracket.ts";
-import { type LimitResult, type LoadSummary, metricOf } from "./load_summary.ts";
+import { metricOf } from "./load_figures.ts";
+import type { LimitResult, LoadSummary } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
 import { METRICS } from "./metrics.ts";
 import type { Report } from "./report.ts";

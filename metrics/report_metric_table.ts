@@ -5,7 +5,7 @@
  */
 import type { Bracket } from "./load_bracket.ts";
 import { formatBracketed, formatCount, formatPercentile } from "./format.ts";
-import type { MetricSummary } from "./load_summary.ts";
+import type { MetricSummary } from "./load_figures.ts";
 import { numberColumn, type TextColumn, textTable } from "./report_text_table.ts";
 
 /** One line of the table. */

@@ -28,12 +28,8 @@ import {
   plural,
 } from "./format.ts";
 import type { GpuDeviceSummary } from "./load_series.ts";
-import {
-  findMetric,
-  type LimitResult,
-  type LoadSummary,
-  type MetricSummary,
-} from "./load_summary.ts";
+import type { MetricSummary } from "./load_figures.ts";
+import { findMetric, type LimitResult, type LoadSummary } from "./load_summary.ts";
 import { mergedText } from "./merged_clients.ts";
 import { repeatsText } from "./check_pool.ts";
 import type { RunHeader } from "./run.ts";
@@ -239,6 +235,9 @@ function requestsText({ counts, durationMs, interrupted, serverLost }: LoadSumma
       counts.empty > 0 ? ` (${plural(counts.empty, "empty answer")})` : ""
     }`,
     ...(counts.cancelled > 0 ? [`${formatCount(counts.cancelled)} cancelled`] : []),
+    ...(counts.cancelledAsPlanned > 0
+      ? [`${formatCount(counts.cancelledAsPlanned)} cancelled as planned`]
+      : []),
     ...(counts.dropped > 0 ? [`${formatCount(counts.dropped)} dropped`] : []),
   ];
   return `${parts.join(", ")}, success ${formatShare(counts.successRate)}, in ${
@@ -306,6 +305,11 @@ function tokensText({ tokens, lengths, cache }: LoadSummary): string {
     side("prompt"),
     side("output"),
     `${formatCount(lengths.exact)} of ${plural(answers, "answer")} as long as requested`,
+    ...(tokens.cancelledAsPlanned === undefined ? [] : [
+      `${
+        plural(tokens.cancelledAsPlanned, "output token")
+      } until users left as planned, in the throughput only`,
+    ]),
     ...(cache.reported === 0 ? [] : [`${formatShare(cache.share)} of prompts cached`]),
   ].join(", ");
 }

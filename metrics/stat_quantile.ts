@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Distribution } from "./load_summary.ts";
+import type { Distribution } from "./load_figures.ts";
 
 /**
  * Finite numbers in ascending order, made by {@linkcode sortValues} only. The brand exists for the

@@ -11,7 +11,7 @@ import { checkRun } from "./check_run.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
-import type { LoadEnd, Run, RunHeader } from "./run.ts";
+import type { LoadEnd, Run, RunHeader, SessionEnd } from "./run.ts";
 import type { Limit } from "./limit.ts";
 import type { Slo } from "./summary_slo.ts";
 
@@ -80,6 +80,8 @@ const MOVED_AT_ONCE = 16;
 export interface Accumulator {
   /** Adds a record of any load. */
   add(record: RequestRecord): void;
+  /** Adds how a session of any load went. */
+  session(session: SessionEnd): void;
   /** Adds the end of a load. */
   end(end: LoadEnd): void;
   /** Counts a line of the record file that could not be used. */
@@ -109,6 +111,7 @@ export interface Accumulator {
 export function summarize(run: Run, options: SummaryOptions = {}): Summary {
   const accumulator = createAccumulator(run.header, options);
   for (const record of run.records) accumulator.add(record);
+  for (const session of run.sessions ?? []) accumulator.session(session);
   for (const end of run.ends) accumulator.end(end);
   return accumulator.summary();
 }
@@ -150,6 +153,8 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       createLoadAccumulator({ plan, header, slo, require, clientTolerance, values })
     );
   const ends: LoadEnd[] = [];
+  // Far fewer than records; where those are not kept, these are not either.
+  const keptSessions: SessionEnd[] = [];
   let unread = 0;
   // While all records are kept, nothing is computed during the measurement.
   const kept: RequestRecord[] = [];
@@ -161,6 +166,8 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
   const moveKept = (into: readonly LoadAccumulator[], most: number) => {
     for (let i = 0; i < most && kept.length > 0; i++) feed(into, kept.pop()!);
   };
+  const feedSession = (into: readonly LoadAccumulator[], session: SessionEnd) =>
+    into[session.load]?.session(session);
   return {
     add(record) {
       if (loads !== undefined) {
@@ -172,7 +179,12 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       keptTicks += record.tickMs.length + RECORD_TICKS;
       if (values === "raw" || keptTicks <= rawTicks) return;
       loads = startLoads("histogram");
+      for (const session of keptSessions.splice(0)) feedSession(loads, session);
       onHistogram?.();
+    },
+    session(session) {
+      if (loads === undefined) keptSessions.push(session);
+      else feedSession(loads, session);
     },
     end: (end) => void ends.push(end),
     unread: () => void unread++,
@@ -181,6 +193,7 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       if (full === undefined) {
         full = startLoads("raw");
         for (const record of inOrder(kept)) feed(full, record);
+        for (const session of keptSessions) feedSession(full, session);
       } else {
         moveKept(full, Infinity);
       }

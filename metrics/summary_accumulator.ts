@@ -16,15 +16,23 @@ import { summarizeGpu } from "./summary_gpu.ts";
 import { histogram } from "./stat_histogram.ts";
 import { judgeLimits } from "./check_limit.ts";
 import type { Limit } from "./limit.ts";
-import type { LoadSummary, MetricHistogram, MetricSummary } from "./load_summary.ts";
+import type { MetricSummary } from "./load_figures.ts";
+import type { LoadSummary, MetricHistogram } from "./load_summary.ts";
 import type { ValuesEnds } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { describe, type ValueSet } from "./stat_quantile.ts";
 import { createRawValues } from "./summary_raw_values.ts";
 import { METRICS } from "./metrics.ts";
-import { type LoadEnd, type LoadPlan, type RunHeader, WARM_UP_PROMPT } from "./run.ts";
+import {
+  type LoadEnd,
+  type LoadPlan,
+  type RunHeader,
+  type SessionEnd,
+  WARM_UP_PROMPT,
+} from "./run.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
+import { isWork, sentTokens } from "./record_streaming.ts";
 import { generatedFold } from "./summary_generated.ts";
 import { streamFold } from "./summary_stream_shape.ts";
 import { rates } from "./summary_throughput.ts";
@@ -53,6 +61,8 @@ export interface LoadAccumulatorOptions {
 export interface LoadAccumulator {
   /** Adds a record: with `raw` values in the order of their numbers, else in any. */
   add(record: RequestRecord): void;
+  /** Adds how a session went. */
+  session(session: SessionEnd): void;
   /** Results of all so far; without an end, durations come from the stamps. */
   summary(
     options: { readonly end: LoadEnd | undefined; readonly percentiles: readonly number[] },
@@ -84,6 +94,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     stream: streamFold(),
     generated: generatedFold(),
   };
+  const left = { requests: 0, prompt: 0, output: 0 };
   const foldsOfAll = Object.values<Fold<unknown>>(ofAll);
   const foldsOfCompleted = Object.values<Fold<unknown>>(ofCompleted);
   const limits = slo?.limits.map((limit) => ({ limit, met: 0, unmeasured: 0 })) ?? [];
@@ -107,9 +118,14 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           if (meets === undefined) one.unmeasured++;
         }
         if (isGood) good++;
+      } else if (isWork(record)) {
+        left.requests++;
+        if (record.firstTokenMs !== undefined) left.prompt += record.promptTokens?.tokens ?? 0;
+        left.output += sentTokens(record) ?? 0;
       }
       values.add(record, isGood);
     },
+    session() {},
     summary({ end: recorded, percentiles }) {
       const end = recorded ?? ofAll.end.result();
       const { durationMs } = end;
@@ -120,10 +136,17 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const steady = window && values.throughput(window);
       const inFlight = values.inFlight(run, steady);
       const arrivals = ofAll.arrivals.result();
-      const rate = { completed: counts.completed, prompt: prompt.total, output: output.total };
+      const plus = (total: number | undefined, more: number) =>
+        more === 0 ? total : (total ?? 0) + more;
+      const rate = {
+        completed: counts.completed,
+        prompt: plus(prompt.total, left.prompt),
+        output: plus(output.total, left.output),
+      };
       const throughput = { run: rates(run, rate), steady };
       const ends = values.ends(withStall(end));
-      const share = (part: number) => counts.offered === 0 ? undefined : part / counts.offered;
+      const meant = counts.offered - counts.cancelledAsPlanned;
+      const share = (part: number) => meant === 0 ? undefined : part / meant;
       // Sorting a million values takes its time, and is done once.
       const sets = new Map(metrics.map((metric) => [metric, values.valuesOf(metric)]));
       const described = describeMetrics(sets, { percentiles, ends });
@@ -160,12 +183,19 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           ? throughput
           : bracketThroughput(throughput, ends, { plan, inFlight, arrivals }),
         arrivals,
-        tokens: { prompt, output },
+        tokens: {
+          ...{ prompt, output },
+          cancelledAsPlanned: left.requests === 0 ? undefined : left.output,
+        },
         lengths: ofCompleted.lengths.result(),
         cache: ofCompleted.cache.result(),
         stream: ofCompleted.stream.result(),
         generated,
         metrics: described.metrics,
+        groups: [],
+        sessions: undefined,
+        contextTooLong: undefined,
+        prefix: undefined,
         approximation: values.approximation,
         slo: objectives,
         limits: [
@@ -181,6 +211,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         series: values.series(durationMs),
         histograms: described.histograms,
         timeline: values.timeline(),
+        lanes: undefined,
       };
       const delays = values.delays();
       const verdict = clientVerdict({

@@ -25,6 +25,7 @@ import { createBinnedEnds } from "./summary_binned_ends.ts";
 import type { ConstantLateness } from "./summary_pace.ts";
 import { rates, tokensPerTickToken, type Work } from "./summary_throughput.ts";
 import { type WorkEnds, workEnds } from "./summary_throughput_brackets.ts";
+import { isWork } from "./record_streaming.ts";
 import { createTimeBins } from "./summary_time_bins.ts";
 import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts";
 
@@ -78,20 +79,21 @@ export function createBinnedValues(
           sample = sample.filter((entry) => entry.index % sampleEvery === 0);
         }
       }
-      if (kind !== "ok") {
+      if (!isWork(record)) {
         if (endMs !== undefined && kind !== "cancelled") bins.count("failed", endMs);
         return;
       }
-      for (const { metric, values } of histograms) {
+      const completed = kind === "ok";
+      for (const { metric, values } of completed ? histograms : []) {
         for (const value of finite.of(metric, record)) values.add(value);
       }
-      if (endMs !== undefined) {
+      if (completed && endMs !== undefined) {
         bins.count("completed", endMs);
         if (good) bins.count("good", endMs);
       }
       const { promptTokens, outputTokens, firstTokenMs, tickMs, tickTokens } = record;
       const lowMs = (tick: number) => bounds?.tickLowMs(tick) ?? tickMs[tick]!;
-      if (endMs !== undefined) {
+      if (completed && endMs !== undefined) {
         const last = tickMs.length - 1;
         bins.count("completedEarliest", last < 0 ? endMs : endMs - tickMs[last]! + lowMs(last));
       }

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Bracket, DistributionBrackets } from "./load_bracket.ts";
-import type { Distribution } from "./load_summary.ts";
+import type { Distribution } from "./load_figures.ts";
 import { atRankOfBoth, countBelow, type SortedValues, type ValueSet } from "./stat_quantile.ts";
 
 /** The ends of the values of one metric. */

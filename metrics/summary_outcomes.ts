@@ -13,8 +13,8 @@ const MESSAGES_SHOWN = 3;
 const OTHER_MESSAGES = "(other messages)";
 
 /**
- * Whether the server failed this request. What the client decided (`cancelled`, `dropped`) is not a
- * failure.
+ * Whether the server failed this request. What the client decided (`cancelled`, `cancelled_as_planned`,
+ * `dropped`) is not a failure.
  *
  * @example
  * ```ts
@@ -34,6 +34,7 @@ export function isFailure(record: RequestRecord): boolean {
 /** Counts measured requests by how they ended. */
 export function outcomeFold(): Fold<Omit<Counts, "warmup" | "warmupFromPool" | "warmupTokens">> {
   let [offered, sent, completed, cancelled, dropped, empty] = [0, 0, 0, 0, 0, 0];
+  let cancelledAsPlanned = 0;
   return {
     add(record) {
       const { outcome: { kind }, sentMs } = record;
@@ -42,12 +43,15 @@ export function outcomeFold(): Fold<Omit<Counts, "warmup" | "warmupFromPool" | "
       if (sentMs !== undefined) sent++;
       if (kind === "ok") completed++;
       if (kind === "cancelled") cancelled++;
+      if (kind === "cancelled_as_planned") cancelledAsPlanned++;
       if (kind === "dropped") dropped++;
     },
     result() {
-      const failed = offered - completed - cancelled - dropped;
-      const successRate = offered === 0 ? undefined : completed / offered;
-      return { offered, sent, completed, failed, cancelled, dropped, empty, successRate };
+      const meant = offered - cancelledAsPlanned;
+      const failed = meant - completed - cancelled - dropped;
+      const successRate = meant === 0 ? undefined : completed / meant;
+      const ways = { completed, failed, cancelled, cancelledAsPlanned, dropped };
+      return { offered, sent, ...ways, empty, successRate };
     },
   };
 }
@@ -104,6 +108,7 @@ function failureOf(
   switch (outcome.kind) {
     case "ok":
     case "cancelled":
+    case "cancelled_as_planned":
     case "dropped":
       return undefined;
     case "http_error":

@@ -17,6 +17,7 @@ import {
 } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { ownBounds } from "./record_bounds.ts";
+import { isWork } from "./record_streaming.ts";
 import type { LoadPlan, Witness } from "./run.ts";
 import { collectValues, exactValues, sortLists } from "./stat_quantile.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
@@ -30,6 +31,8 @@ import { mostBounds, witnessBounds } from "./summary_witness_bounds.ts";
 export function createRawValues(plan: LoadPlan): LoadValues {
   const records: RequestRecord[] = [];
   const completed: RequestRecord[] = [];
+  // The same, and those whose users left as planned; most loads have none of these.
+  let work = completed;
   const good: RequestRecord[] = [];
   let ticks = 0;
   const finite = createFiniteValues();
@@ -40,7 +43,11 @@ export function createRawValues(plan: LoadPlan): LoadValues {
       records.push(record);
       if (record.outcome.kind === "ok") {
         completed.push(record);
+        if (work !== completed) work.push(record);
         ticks += record.tickMs.length;
+      } else if (isWork(record)) {
+        if (work === completed) work = [...completed];
+        work.push(record);
       }
       if (isGood) good.push(record);
     },
@@ -48,11 +55,11 @@ export function createRawValues(plan: LoadPlan): LoadValues {
       const room = metric.per === "request" ? completed.length : ticks;
       return exactValues(sortLists(listsOf(completed, metric, finite), room));
     },
-    ends: (witness) => endsOf({ plan, records, completed }, witness),
+    ends: (witness) => endsOf({ plan, records, completed, work }, witness),
     notFinite: finite.notFinite,
     delays: () => exactValues(sortLists(listsOf(records, scheduleDelay, late), records.length)),
     inside: (window) => window,
-    throughput: (window) => windowThroughput(completed, window),
+    throughput: (window) => windowThroughput(work, window),
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
     inFlight: (run, steady) => inFlight(records, run, steady),
     series: (durationMs) => series(records, durationMs),
@@ -75,10 +82,11 @@ function* listsOf(
 }
 
 function endsOf(
-  { plan, records, completed }: {
+  { plan, records, completed, work }: {
     readonly plan: LoadPlan;
     readonly records: readonly RequestRecord[];
     readonly completed: readonly RequestRecord[];
+    readonly work: readonly RequestRecord[];
   },
   witness: Witness | undefined,
 ): ValuesEnds | undefined {
@@ -91,7 +99,7 @@ function endsOf(
     pace: foldAll(paceFold(plan, boundsOf), records)(NEVER_LATE),
     work: ({ fromMs, toMs }) => {
       const before = (ms: number, end: "low" | "high") =>
-        workBefore(completed, ms, end === "low" ? boundsOf : undefined);
+        workBefore(work, ms, end === "low" ? boundsOf : undefined);
       return workEnds({
         fromLow: before(fromMs, "low"),
         fromHigh: before(fromMs, "high"),

@@ -7,6 +7,7 @@ import type { Series } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { roundStep } from "./stat_histogram.ts";
 import { meanInFlightOver } from "./summary_in_flight.ts";
+import { isWork } from "./record_streaming.ts";
 import { tokensPerTickToken } from "./summary_throughput.ts";
 
 /** Most stretches: a chart of this many points still shows every one. */
@@ -24,11 +25,11 @@ export function series(records: readonly RequestRecord[], durationMs: number): S
   for (const record of buckets === 0 ? [] : records) {
     const { outcome: { kind }, endMs, tickMs, tickTokens } = record;
     if (endMs === undefined || endMs > durationMs || kind === "cancelled") continue;
-    if (kind !== "ok") {
+    if (!isWork(record)) {
       failed[bucketOf(endMs)]!++;
       continue;
     }
-    completed[bucketOf(endMs)]!++;
+    if (kind === "ok") completed[bucketOf(endMs)]!++;
     const weight = tokensPerTickToken(record);
     let before = 0;
     for (let i = 0; i < tickMs.length; i++) {

@@ -13,13 +13,8 @@ import {
 } from "./format.ts";
 import type { BracketBasis } from "./load_bracket.ts";
 import { limitValueText } from "./limit.ts";
-import {
-  type LimitResult,
-  type LoadSummary,
-  metricOf,
-  type MetricSummary,
-  type SloLimit,
-} from "./load_summary.ts";
+import { metricOf, type MetricSummary } from "./load_figures.ts";
+import type { LimitResult, LoadSummary, SloLimit } from "./load_summary.ts";
 import type { LatenessSpread } from "./run.ts";
 
 /** How near the numbers are; absent when everything is exact. */

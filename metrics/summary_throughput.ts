@@ -11,7 +11,7 @@ import type { BoundsOf } from "./record_bounds.ts";
 /**
  * Rates over a window in the middle: requests by their end, output tokens by their ticks, prompt
  * tokens by the first token (when the prompt had been read). Requests that begin before or end after
- * the window count with the tokens that arrived in it.
+ * the window count with the tokens that arrived in it, and so do those whose users left as planned.
  *
  * Absent when no request completed in the window: it then says nothing about the server.
  */
@@ -23,7 +23,7 @@ export function windowThroughput(
   let output: number | undefined;
   let prompt: number | undefined;
   for (const record of records) {
-    if (isInside(window, record.endMs)) completed++;
+    if (record.outcome.kind === "ok" && isInside(window, record.endMs)) completed++;
     output = add(output, tokensInside(record, window));
     const read = record.promptTokens?.tokens;
     prompt = add(
@@ -72,7 +72,7 @@ export function workBefore(
     const { endMs = Infinity, firstTokenMs = Infinity, tickMs, tickTokens } = record;
     const last = tickMs.length - 1;
     const widthMs = bounds === undefined || last < 0 ? 0 : tickMs[last]! - bounds.tickLowMs(last);
-    if (endMs - widthMs < ms) completed++;
+    if (record.outcome.kind === "ok" && endMs - widthMs < ms) completed++;
     const read = record.promptTokens?.tokens;
     const firstMs = bounds === undefined || last < 0 ? firstTokenMs : bounds.tickLowMs(0);
     prompt = add(prompt, read === undefined ? read : firstMs < ms ? read : 0);

@@ -10,17 +10,19 @@ Deno.test("outcomeFold keeps our own decisions apart from the server's failures"
     createRecord(),
     createFailure("timeout"),
     createFailure("cancelled"),
+    createFailure("cancelled_as_planned"),
     createFailure("dropped"),
   ];
   assertEquals(foldAll(outcomeFold(), records), {
-    offered: 6,
-    sent: 5,
+    offered: 7,
+    sent: 6,
     completed: 3,
     failed: 1,
     cancelled: 1,
+    cancelledAsPlanned: 1,
     dropped: 1,
     empty: 0,
-    // What was never sent, or not waited for, is no success.
+    // What was never sent, or not waited for, is no success; who left as planned was not to succeed.
     successRate: 0.5,
   });
 });

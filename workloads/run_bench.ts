@@ -195,6 +195,7 @@ export async function benchAndReport(
       accumulator = accumulateFor(header, report, host);
     },
     onRecord: (record) => accumulator?.add(record),
+    onSession: (session) => accumulator?.session(session),
     onLoadEnd: (end) => accumulator?.end(end),
   });
   const summary = accumulator!.summary();
