@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Admission, SimulatedEngine } from "./sim_engine.ts";
+import type { Admission } from "./sim_batch.ts";
+import type { SimulatedEngine } from "./sim_engine.ts";
 import { type SimOptions, simQuirks } from "./sim_options.ts";
 import type { SimExchange, SimJob, SimProtocol, SimStream, SimToken } from "./sim_protocol.ts";
 import type { TruthEnd, TruthEntry, TruthLog } from "./sim_truth.ts";
@@ -28,21 +29,25 @@ export function admitRequest<Exchange extends SimExchange>(
   parts: Omit<AnswerContext<Exchange>, "admission" | "truth">,
   log: TruthLog,
 ): AnswerContext<Exchange> {
-  const { exchange, protocol, job, engine } = parts;
-  const admission = engine.admit(job);
+  const { exchange, protocol, engine, options: { routeBy, replicas } } = parts;
+  // The text of a prompt is needed here only, and its answer may take minutes.
+  const { promptTexts: _, ...job } = parts.job;
+  const route = routeBy === undefined ? undefined : exchange.request.headers[routeBy.toLowerCase()];
+  const admission = engine.admit(parts.job, route);
   const requestId = exchange.request.headers["x-request-id"];
   const truth = log.begin({
     serial: admission.serial,
     protocol: protocol.name,
     path: exchange.request.path,
     ...(requestId !== undefined && { requestId }),
+    ...(replicas > 1 && { replica: admission.replica }),
     ...exchange.arrival,
     promptTokens: job.promptTokens,
     cachedTokens: admission.cachedTokens,
     requestedTokens: job.maxTokens,
     faults: [...admission.faults.keys()],
   });
-  return { ...parts, admission, truth };
+  return { ...parts, job, admission, truth };
 }
 
 /** Logs the end of an answer. */

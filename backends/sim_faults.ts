@@ -13,6 +13,8 @@ export interface SimFault {
   readonly help: string;
   /** What the number after the probability means, and its default. */
   readonly parameter?: { readonly meaning: string; readonly default: number };
+  /** The call that it affects; absent = requests to generate. */
+  readonly call?: "reset";
 }
 
 const AFTER = {
@@ -95,6 +97,12 @@ export const SIM_FAULTS: readonly SimFault[] = [
     help: "Generates more slowly",
     parameter: { meaning: "factor", default: 10 },
   },
+  {
+    name: "reset-fails",
+    help:
+      "Refuses to empty the prefix cache: vLLM says so in the body under status 200, SGLang by 400",
+    call: "reset",
+  },
 ];
 
 /** A fault to inject: `NAME[:probability][:parameter]`. */
@@ -136,17 +144,19 @@ export function parseFault(text: string): FaultSetting {
   return { fault, probability, parameter };
 }
 
-/** Draws the faults of the request `serial`. */
+/** Draws the faults of the request `serial`, or of the call of another kind with that number. */
 export function pickFaults(
   settings: readonly FaultSetting[],
-  options: { readonly seed: number; readonly serial: number },
+  options: { readonly seed: number; readonly serial: number; readonly call?: SimFault["call"] },
 ): FaultPlan {
   const plan = new Map<string, number>();
   if (settings.length === 0) return plan;
   const random = createRandom(options.seed, `sim-fault:${options.serial}`);
   for (const { fault, probability, parameter } of settings) {
     // One draw per entry, so that changing one probability leaves the other faults as they were.
-    if (random.next() < probability) plan.set(fault.name, parameter);
+    if (random.next() < probability && fault.call === options.call) {
+      plan.set(fault.name, parameter);
+    }
   }
   return plan;
 }

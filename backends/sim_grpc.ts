@@ -17,7 +17,8 @@ import {
   type MidStreamFaults,
   openStream,
 } from "./sim_answer.ts";
-import type { SimSink, SimulatedEngine } from "./sim_engine.ts";
+import type { SimSink } from "./sim_batch.ts";
+import type { SimulatedEngine } from "./sim_engine.ts";
 import { type GrpcCall, startGrpcServer } from "./sim_grpc_call.ts";
 import type { SimCertificate } from "./sim_certificate.ts";
 import type { SimPort } from "./sim_http.ts";

@@ -16,7 +16,7 @@ import {
   type MidStreamFaults,
   openStream,
 } from "./sim_answer.ts";
-import type { SimSink } from "./sim_engine.ts";
+import type { SimSink } from "./sim_batch.ts";
 import { FramedChunk } from "./sim_frame.ts";
 import { joinBytes } from "./join_bytes.ts";
 import { bytesOf, type HttpExchange } from "./sim_http.ts";

@@ -4,14 +4,8 @@
  * @module
  */
 import { count, isObject, type JsonObject } from "./json_event.ts";
-import {
-  type SimJob,
-  simPromptTokens,
-  type SimReply,
-  type SimRequest,
-  type SimStream,
-  type SimToken,
-} from "./sim_protocol.ts";
+import type { SimJob, SimReply, SimRequest, SimStream, SimToken } from "./sim_protocol.ts";
+import { simPromptTokens } from "./sim_prompt.ts";
 
 const decoder = new TextDecoder();
 
@@ -98,8 +92,8 @@ export function simJob(
   refuse: (problem: string) => SimReply,
 ): SimJob | SimReply {
   const promptIds = simIds(parts.prompt);
-  const promptText = promptIds === undefined ? contents(parts.prompt) : "";
-  if (promptText === undefined) return refuse("the prompt is missing");
+  const promptTexts = promptIds === undefined ? contents(parts.prompt) : [];
+  if (promptTexts === undefined) return refuse("the prompt is missing");
   const maxTokens = parts.maxTokens === undefined || parts.maxTokens === null
     ? parts.defaultMaxTokens
     : count(parts.maxTokens);
@@ -108,8 +102,8 @@ export function simJob(
   }
   return {
     model: parts.model,
-    promptTokens: promptIds?.length ?? simPromptTokens(promptText),
-    ...(promptIds !== undefined && { promptIds }),
+    promptTokens: promptIds?.length ?? simPromptTokens(...promptTexts),
+    ...(promptIds === undefined ? { promptTexts } : { promptIds }),
     maxTokens,
     minTokens: count(parts.minTokens) ?? 0,
     ignoreEos: parts.ignoreEos === true,
@@ -118,10 +112,10 @@ export function simJob(
   };
 }
 
-/** Text unchanged, or the contents of messages. */
-function contents(prompt: unknown): string | undefined {
-  if (typeof prompt === "string") return prompt;
+/** One text, or the contents of messages. */
+function contents(prompt: unknown): readonly string[] | undefined {
+  if (typeof prompt === "string") return [prompt];
   if (!Array.isArray(prompt) || prompt.length === 0) return undefined;
   const parts = prompt.map((message) => isObject(message) ? message.content : undefined);
-  return parts.every((part) => typeof part === "string") ? parts.join("") : undefined;
+  return parts.every((part) => typeof part === "string") ? parts : undefined;
 }

@@ -12,6 +12,7 @@ import {
   simSse,
   simText,
 } from "./sim_json.ts";
+import { contextBody } from "./sim_context.ts";
 import type { SimFinish, SimProtocol, SimReply, SimStream } from "./sim_protocol.ts";
 
 /** `/completion`: the count so far in every event, totals and timings in a last one without text. */
@@ -48,6 +49,7 @@ export const simLlamacpp: SimProtocol = {
   closing: (stream, finish) => simEnds(stream) ? simSse(final(stream, "", [], finish)) : "",
   errorEvent: (_stream, message) => simSse({ error: { code: 500, message, type: "server_error" } }),
   errorReply,
+  tooLong: (words, size) => simJsonReply(words.status, contextBody(words, size)),
   whole: (stream, tokens, finish) =>
     simJsonReply(
       200,

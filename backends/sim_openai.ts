@@ -14,16 +14,24 @@ import {
   simSse,
   simText,
 } from "./sim_json.ts";
+import { contextBody } from "./sim_context.ts";
 import {
-  type EventFrame,
-  type SimFinish,
-  type SimJob,
-  simPromptTokens,
-  type SimProtocol,
-  type SimReply,
-  type SimRequest,
-  type SimStream,
-  type SimToken,
+  callDelta,
+  calledTool,
+  firstTool,
+  messageTexts,
+  wholeCall,
+} from "./sim_openai_messages.ts";
+import { simPromptTokens } from "./sim_prompt.ts";
+import type {
+  EventFrame,
+  SimFinish,
+  SimJob,
+  SimProtocol,
+  SimReply,
+  SimRequest,
+  SimStream,
+  SimToken,
 } from "./sim_protocol.ts";
 
 /** What differs between the two calls. */
@@ -34,18 +42,15 @@ interface Dialect {
   readonly object: string;
   readonly chunkObject: string;
   readonly defaultMaxTokens: number;
-  /** Text and token ids of the prompt, or what is wrong with it. */
+  /** Texts or token ids of the prompt, or what is wrong with it. */
   readonly prompt: (body: JsonObject) => Prompt | string;
   /** The part of a choice that carries text, for one event. */
-  readonly delta: (stream: SimStream, tokens: readonly SimToken[]) => JsonObject;
+  readonly delta: (stream: SimStream, tokens: readonly SimToken[], last: boolean) => JsonObject;
   /** The same for an answer that is not streamed. */
-  readonly message: (tokens: readonly SimToken[]) => JsonObject;
+  readonly message: (stream: SimStream, tokens: readonly SimToken[]) => JsonObject;
 }
 
-interface Prompt {
-  readonly text: string;
-  readonly ids?: readonly number[];
-}
+type Prompt = Pick<SimJob, "promptIds" | "promptTexts">;
 
 /**
  * Unix seconds in every answer: fixed, as the same seed must give the same bytes.
@@ -61,7 +66,7 @@ const COMPLETIONS: Dialect = {
   defaultMaxTokens: 16,
   prompt: completionsPrompt,
   delta: (_stream, tokens) => ({ text: simText(tokens) }),
-  message: (tokens) => ({ text: simText(tokens) }),
+  message: (_stream, tokens) => ({ text: simText(tokens) }),
 };
 
 const CHAT: Dialect = {
@@ -72,20 +77,24 @@ const CHAT: Dialect = {
   chunkObject: "chat.completion.chunk",
   defaultMaxTokens: 512,
   prompt: chatPrompt,
-  delta: (stream, tokens) => {
+  delta: (stream, tokens, last) => {
     const { thought, answer } = split(tokens);
-    if (!stream.quirks.has("reasoning")) return { delta: { content: answer } };
+    const said = answerDelta(stream, answer, last);
+    if (!stream.quirks.has("reasoning")) return { delta: said };
     return {
       delta: {
-        ...(thought !== "" && { reasoning_content: thought }),
-        ...((answer !== "" || thought === "") && { content: answer }),
+        ...(thought.length > 0 && { reasoning_content: simText(thought) }),
+        ...((answer.length > 0 || thought.length === 0) && said),
       },
     };
   },
-  message: (tokens) => {
+  message: (stream, tokens) => {
     const { thought, answer } = split(tokens);
-    const reasoning = thought !== "" && { reasoning_content: thought };
-    return { message: { role: "assistant", ...reasoning, content: answer } };
+    const reasoning = thought.length > 0 && { reasoning_content: simText(thought) };
+    const said = calledTool(stream) === undefined
+      ? { content: simText(answer) }
+      : { content: null, tool_calls: [wholeCall(stream, answer)] };
+    return { message: { role: "assistant", ...reasoning, ...said } };
   },
 };
 
@@ -121,6 +130,11 @@ function dialectProtocol(dialect: Dialect): SimProtocol {
     errorEvent: (_stream, message) =>
       simSse({ error: { message, type: "InternalServerError", param: null, code: 500 } }) + DONE,
     errorReply,
+    tooLong: (words, size) =>
+      simJsonReply(
+        words.status,
+        contextBody(words, size, (message) => errorBody(words.status, message)),
+      ),
     whole: (stream, tokens, finish) => wholeReply(dialect, stream, { tokens, finish }),
   };
 }
@@ -128,6 +142,10 @@ function dialectProtocol(dialect: Dialect): SimProtocol {
 const DONE = "data: [DONE]\n\n";
 
 function errorReply(status: number, message: string): SimReply {
+  return simJsonReply(status, errorBody(status, message));
+}
+
+function errorBody(status: number, message: string): JsonObject {
   const type = status === 404
     ? "NotFoundError"
     : status === 401
@@ -135,7 +153,7 @@ function errorReply(status: number, message: string): SimReply {
     : status < 500
     ? "BadRequestError"
     : "InternalServerError";
-  return simJsonReply(status, { error: { message, type, param: null, code: status } });
+  return { error: { message, type, param: null, code: status } };
 }
 
 function acceptJob(dialect: Dialect, request: SimRequest): SimJob | SimReply {
@@ -161,15 +179,15 @@ function acceptJob(dialect: Dialect, request: SimRequest): SimJob | SimReply {
   if (Number(body.n ?? 1) !== 1) return errorReply(400, "n must be 1 here");
   return {
     model: String(body.model ?? ""),
-    promptTokens: prompt.ids?.length ?? simPromptTokens(prompt.text),
-    ...(prompt.ids !== undefined && { promptIds: prompt.ids }),
+    promptTokens: prompt.promptIds?.length ?? simPromptTokens(...prompt.promptTexts ?? []),
+    ...prompt,
     maxTokens,
     minTokens,
     ignoreEos: body.ignore_eos === true,
     stream,
     includeUsage: streamOptions?.include_usage === true,
     continuousUsage: streamOptions?.continuous_usage_stats === true,
-    extra: { promptText: prompt.text, returnTokenIds: body.return_token_ids === true },
+    extra: { returnTokenIds: body.return_token_ids === true, tool: firstTool(body) },
   };
 }
 
@@ -178,32 +196,33 @@ function completionsPrompt(body: JsonObject): Prompt | string {
   let prompt = body.prompt;
   const isList = Array.isArray(prompt) && typeof prompt[0] !== "number";
   if (isList && (prompt as unknown[]).length === 1) prompt = (prompt as unknown[])[0];
-  if (typeof prompt === "string") return { text: prompt };
-  const ids = simIds(prompt);
-  return ids === undefined ? "prompt must be a string or a list of token ids" : { text: "", ids };
+  if (typeof prompt === "string") return { promptTexts: [prompt] };
+  const promptIds = simIds(prompt);
+  return promptIds === undefined ? "prompt must be a string or a list of token ids" : { promptIds };
 }
 
 function chatPrompt(body: JsonObject): Prompt | string {
   const messages = body.messages;
   // LMDeploy takes a plain string as well.
-  if (typeof messages === "string") return { text: messages };
+  if (typeof messages === "string") return { promptTexts: [messages] };
   if (!Array.isArray(messages) || messages.length === 0) return "messages must be a list";
-  const contents = messages.map((message) => contentText((message as JsonObject | null)?.content));
-  return { text: contents.join("\n") };
+  return { promptTexts: messageTexts(messages) };
 }
 
-/** Content is a string or a list of parts with texts. */
-function contentText(content: unknown): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return content.map((part) => String((part as JsonObject | null)?.text ?? "")).join("");
-}
-
-function split(tokens: readonly SimToken[]): { thought: string; answer: string } {
+function split(
+  tokens: readonly SimToken[],
+): { thought: readonly SimToken[]; answer: readonly SimToken[] } {
   return {
-    thought: simText(tokens.filter((token) => token.reasoning)),
-    answer: simText(tokens.filter((token) => !token.reasoning)),
+    thought: tokens.filter((token) => token.reasoning),
+    answer: tokens.filter((token) => !token.reasoning),
   };
+}
+
+/** What is answered, as text or as a part of a call. */
+function answerDelta(stream: SimStream, answer: readonly SimToken[], last: boolean): JsonObject {
+  if (calledTool(stream) === undefined) return { content: simText(answer) };
+  const answeredSoFar = stream.tokensSoFar - (stream.reasoningSoFar ?? 0);
+  return callDelta(stream, answer, { first: answeredSoFar === answer.length, last });
 }
 
 function envelope(dialect: Dialect, stream: SimStream): JsonObject {
@@ -239,7 +258,7 @@ function tokenEvent(dialect: Dialect, stream: SimStream, step: Step): string {
     ...envelope(dialect, stream),
     choices: [{
       index: 0,
-      ...dialect.delta(stream, tokens),
+      ...dialect.delta(stream, tokens, last),
       logprobs: null,
       finish_reason: finishesHere ? finish : null,
       ...(withTokenIds(stream) && { token_ids: tokens.map((token) => token.id) }),
@@ -273,7 +292,12 @@ function closingEvents(dialect: Dialect, stream: SimStream, finish: SimFinish): 
   if (dialect === CHAT) {
     events.push(simSse({
       ...envelope(dialect, stream),
-      choices: [{ index: 0, delta: { content: "" }, logprobs: null, finish_reason: finish }],
+      choices: [{
+        index: 0,
+        delta: { content: "" },
+        logprobs: null,
+        finish_reason: reasonOf(dialect, stream, finish),
+      }],
       ...((usageInEvents(stream) || stream.quirks.has("usage:last-chunk")) &&
         { usage: usage(stream) }),
     }));
@@ -284,6 +308,10 @@ function closingEvents(dialect: Dialect, stream: SimStream, finish: SimFinish): 
     events.push(simSse({ ...envelope(dialect, stream), choices: [], usage: usage(stream) }));
   }
   return events.join("") + DONE;
+}
+
+function reasonOf(dialect: Dialect, stream: SimStream, finish: SimFinish): string {
+  return dialect === CHAT && calledTool(stream) !== undefined ? "tool_calls" : finish;
 }
 
 function usageInEvents(stream: SimStream): boolean {
@@ -317,9 +345,9 @@ function wholeReply(
     object: dialect.object,
     choices: [{
       index: 0,
-      ...dialect.message(answer.tokens),
+      ...dialect.message(stream, answer.tokens),
       logprobs: null,
-      finish_reason: answer.finish,
+      finish_reason: reasonOf(dialect, stream, answer.finish),
       ...(withTokenIds(stream) && { token_ids: answer.tokens.map((token) => token.id) }),
     }],
     ...(!stream.quirks.has("usage:never") && { usage: usage(stream) }),

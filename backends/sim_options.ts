@@ -49,6 +49,8 @@ export interface SimOptions {
   readonly allowedHosts: readonly string[];
   /** Prompt and answer tokens together at most; 0 = no limit. */
   readonly maxModelLen: number;
+  /** Whose words say that a request is longer (see `CONTEXT_WORDS`); absent = those of the engine. */
+  readonly contextWords?: string;
   /** Seed of everything random: lengths, schedules, event sizes, faults. */
   readonly seed: number;
 
@@ -77,10 +79,27 @@ export interface SimOptions {
   readonly earlyStop: number;
   /** Thinking tokens at the start of each answer. */
   readonly reasoning: number;
+  /** Chat answers are a call of the first tool that the request offers, where it offers any. */
+  readonly toolCalls: boolean;
   /** How characters that span tokens are delivered. */
   readonly utf8: Utf8Mode;
-  /** Prompt tokens shared with recent prompts are reported as cached and cost nothing. */
+  /**
+   * Blocks that earlier prompts began with are cached: they cost nothing and are reported. A prompt counts
+   * as seen from its arrival on.
+   */
   readonly prefixCache: boolean;
+  /** Tokens that the prefix cache of a replica holds; the least recently used go first. 0 = endless. */
+  readonly cacheTokens: number;
+  /** Tokens of a block of it; blocks are cached whole. */
+  readonly cacheBlock: number;
+
+  /** Engines behind the one address, each with a batch and a prefix cache of its own. */
+  readonly replicas: number;
+  /**
+   * Header whose value decides the replica; absent, or a request without it = one replica after the
+   * other.
+   */
+  readonly routeBy?: string;
 
   /** Where the stream carries token totals. */
   readonly usage: UsagePlacement;
@@ -126,8 +145,12 @@ export const SIM_DEFAULTS: SimOptions = {
   eventsPerWrite: 1,
   earlyStop: 0,
   reasoning: 0,
+  toolCalls: false,
   utf8: "whole",
   prefixCache: false,
+  cacheTokens: 0,
+  cacheBlock: 16,
+  replicas: 1,
   usage: "asked",
   roleChunk: "with-first",
   tokenIds: false,
@@ -143,7 +166,9 @@ export const SIM_DEFAULTS: SimOptions = {
 export function simQuirks(options: SimOptions): Set<string> {
   const quirks = new Set<string>([`usage:${options.usage}`, `role-chunk:${options.roleChunk}`]);
   if (options.tokenIds) quirks.add("token-ids");
-  if (options.prefixCache) quirks.add("cached-tokens");
+  // TGI has a prefix cache and keeps its hits to itself.
+  if (options.prefixCache && options.engine !== "tgi") quirks.add("cached-tokens");
+  if (options.toolCalls) quirks.add("tool-calls");
   if (options.utf8 === "joined") quirks.add("join-utf8");
   if (options.reasoning > 0) quirks.add("reasoning");
   return quirks;

@@ -16,15 +16,15 @@ import {
   type PplTokens,
 } from "./protocol_ppl_messages.ts";
 import type { Input } from "./protobuf.ts";
-import {
-  type SimFinish,
-  type SimJob,
-  simPromptTokens,
-  type SimProtocol,
-  type SimReply,
-  type SimRequest,
-  type SimStream,
-  type SimToken,
+import { simPromptTokens } from "./sim_prompt.ts";
+import type {
+  SimFinish,
+  SimJob,
+  SimProtocol,
+  SimReply,
+  SimRequest,
+  SimStream,
+  SimToken,
 } from "./sim_protocol.ts";
 
 /** Length of an answer to a request without one. */
@@ -84,7 +84,7 @@ function accept(
   return {
     model: "",
     promptTokens: ids?.length ?? simPromptTokens(request.prompt),
-    ...(ids !== undefined && { promptIds: ids }),
+    ...(ids === undefined ? { promptTexts: [request.prompt] } : { promptIds: ids }),
     maxTokens: max_new_tokens || DEFAULT_NEW_TOKENS,
     minTokens: 0,
     ignoreEos: ignore_eos_token,

@@ -1,44 +1,71 @@
 /**
- * A prefix cache as a client sees it: how much of a prompt is the start of a recent one.
+ * The prefix cache of a simulated engine: whole blocks of the prompts so far, by what they and all before
+ * them hold, as engines with paged attention keep them.
  *
  * @module
  */
+import { LruTable } from "./sim_lru_table.ts";
+import { blockKeys, noKeys } from "./sim_prompt.ts";
 import type { SimJob } from "./sim_protocol.ts";
 
-/** Engines cache whole blocks, usually of 16 tokens. */
-const BLOCK_TOKENS = 16;
-
-/** Prompts remembered; the oldest is forgotten first. */
-const REMEMBERED = 256;
-
-/**
- * Remembers prompts. They are compared by token ids or, where a protocol gives it in
- * `extra.promptText`, by text, of which four characters count as a token. The last token of a prompt
- * is never cached: the engine needs it to generate.
- */
-export class PrefixCache {
-  readonly #recent: (string | readonly number[])[] = [];
-
-  /** Cached tokens of this prompt, which is remembered from now on. */
-  lookUp(job: SimJob): number {
-    const text = job.extra["promptText"];
-    const prompt = job.promptIds ?? (typeof text === "string" ? text : undefined);
-    if (prompt === undefined) return 0;
-    let shared = 0;
-    for (const known of this.#recent) {
-      if (typeof known === typeof prompt) shared = Math.max(shared, commonPrefix(known, prompt));
-    }
-    this.#recent.push(prompt);
-    if (this.#recent.length > REMEMBERED) this.#recent.shift();
-    const tokens = typeof prompt === "string" ? Math.floor(shared / 4) : shared;
-    const usable = Math.min(tokens, job.promptTokens - 1);
-    return Math.floor(usable / BLOCK_TOKENS) * BLOCK_TOKENS;
-  }
+/** How large a cache is. */
+export interface PrefixCacheOptions {
+  /** Tokens that it holds; 0 = endless. */
+  readonly cacheTokens: number;
+  /** Tokens of a block. */
+  readonly cacheBlock: number;
 }
 
-function commonPrefix(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
-  const length = Math.min(a.length, b.length);
-  let index = 0;
-  while (index < length && a[index] === b[index]) index++;
-  return index;
+/** Blocks of an endless cache after all: at most 0.8 GiB. */
+const MOST_BLOCKS = 2 ** 24;
+
+/** Blocks of prompts, of which those used longest ago go first. */
+export class PrefixCache {
+  readonly #blockTokens: number;
+  readonly #mostBlocks: number;
+  readonly #table: LruTable;
+  readonly #keys = noKeys();
+  #entries = new Int32Array(64);
+
+  constructor({ cacheTokens, cacheBlock }: PrefixCacheOptions) {
+    this.#blockTokens = cacheBlock;
+    this.#mostBlocks = cacheTokens === 0 ? MOST_BLOCKS : Math.floor(cacheTokens / cacheBlock);
+    this.#table = new LruTable(this.#mostBlocks);
+  }
+
+  /** Blocks that it holds now. */
+  get blocks(): number {
+    return this.#table.size;
+  }
+
+  /**
+   * Cached tokens of this prompt, whose blocks are cached from now on. At least one token is never taken
+   * from the cache: the engine needs it to generate, so of a prompt that is all there the last block is
+   * computed again.
+   */
+  lookUp(job: Pick<SimJob, "promptIds" | "promptTexts" | "promptTokens">): number {
+    const table = this.#table;
+    const keys = this.#keys;
+    blockKeys(job, this.#blockTokens, keys);
+    const kept = Math.min(keys.count, this.#mostBlocks);
+    if (kept > this.#entries.length) this.#entries = new Int32Array(2 * kept);
+    const entries = this.#entries;
+    let found = 0;
+    for (; found < kept; found++) {
+      const entry = table.find(keys.high[found]!, keys.low[found]!);
+      if (entry < 0) break;
+      table.touch(entry);
+      entries[found] = entry;
+    }
+    for (let i = found; i < kept; i++) entries[i] = table.add(keys.high[i]!, keys.low[i]!);
+    // The front of a prompt is the newest: no block is dropped before all that depend on it.
+    for (let i = kept - 1; i >= 0; i--) table.touch(entries[i]!);
+    const cached = found * this.#blockTokens;
+    return cached < job.promptTokens ? cached : Math.max(0, cached - this.#blockTokens);
+  }
+
+  /** Forgets all prompts. */
+  clear(): void {
+    this.#table.clear();
+  }
 }

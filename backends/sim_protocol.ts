@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ContextSize, ContextWords } from "./sim_context.ts";
 import type { TruthFacts } from "./sim_truth.ts";
 
 /** A parsed HTTP request, or a gRPC call (path = `/package.Service/Method`). */
@@ -40,7 +41,10 @@ export interface SimJob {
   readonly model: string;
   /** Given ids counted, else ⌈UTF-8 bytes ÷ 4⌉ (of the contents of all messages). */
   readonly promptTokens: number;
+  /** The prompt for the prefix cache, where it is given as ids. */
   readonly promptIds?: readonly number[];
+  /** The same as text: the contents of its messages, or one text. */
+  readonly promptTexts?: readonly string[];
   /** Requested upper limit. */
   readonly maxTokens: number;
   /** Requested lower limit. */
@@ -48,6 +52,8 @@ export interface SimJob {
   /** The length is forced: the engine does not stop early. */
   readonly ignoreEos: boolean;
   readonly stream: boolean;
+  /** It is longer than the context, and its engine answers nothing instead of refusing it. */
+  readonly noRoom?: true;
   readonly includeUsage?: boolean;
   /** Usage on every event (vLLM's `continuous_usage_stats`). */
   readonly continuousUsage?: boolean;
@@ -83,7 +89,7 @@ export interface SimStream {
   /**
    * Quirks chosen on the command line: `usage:asked|own-chunk|last-chunk|every-chunk|never`,
    * `role-chunk:early|with-first|none`, `done:missing`, `token-ids`, `cached-tokens`, `join-utf8`
-   * (no event while a character is incomplete), `reasoning`.
+   * (no event while a character is incomplete), `reasoning`, `tool-calls`.
    */
   readonly quirks: ReadonlySet<string>;
 }
@@ -135,15 +141,12 @@ export interface SimProtocol {
   readonly errorEvent: (stream: SimStream, message: string) => string | Uint8Array;
   /** An error instead of a stream. */
   readonly errorReply: (status: number, message: string) => SimReply;
+  /** The refusal of a request that is longer than the context; absent = as other errors. */
+  readonly tooLong?: (words: ContextWords, size: ContextSize) => SimReply;
   /** The answer when `stream` is false. */
   readonly whole: (
     stream: SimStream,
     tokens: readonly SimToken[],
     finish: SimFinish,
   ) => SimReply;
-}
-
-/** Tokens of a prompt when no ids are given: ⌈UTF-8 bytes ÷ 4⌉, at least 1. */
-export function simPromptTokens(text: string): number {
-  return Math.max(1, Math.ceil(new TextEncoder().encode(text).length / 4));
 }

@@ -28,6 +28,8 @@ export interface SimEngineKind {
   readonly description: string;
   /** Its own calls; they take precedence over those that all engines share. */
   readonly protocols: readonly SimProtocol[];
+  /** How it refuses what is too long (see `CONTEXT_WORDS`). */
+  readonly contextWords: string;
 }
 
 /** Calls that every engine answers. */
@@ -38,7 +40,12 @@ const GRPC: readonly SimProtocol[] = [simPpl, simPplV1, simTritonGrpc];
 
 /** Every engine that can be played; a new one is a file and a line here. */
 export const SIM_ENGINES: readonly SimEngineKind[] = [
-  { name: "openai", description: "vLLM: OpenAI completions and chat", protocols: [] },
+  {
+    name: "openai",
+    description: "vLLM: OpenAI completions and chat",
+    protocols: [],
+    contextWords: "vllm",
+  },
   {
     name: "lmdeploy",
     description: "LMDeploy: /v1/chat/interactive, /generate of both ages, its OpenAI calls",
@@ -48,31 +55,65 @@ export const SIM_ENGINES: readonly SimEngineKind[] = [
       simLmdeployChat,
       simLmdeployCompletions,
     ],
+    contextWords: "lmdeploy",
   },
-  { name: "lightllm", description: "LightLLM: /generate_stream", protocols: [simLightllm] },
+  {
+    name: "lightllm",
+    description: "LightLLM: /generate_stream",
+    protocols: [simLightllm],
+    contextWords: "lightllm",
+  },
   {
     name: "lightllm-tgi",
     description: "LightLLM with --use_tgi_api",
     protocols: [simLightllmTgi],
+    contextWords: "lightllm",
   },
-  { name: "sglang", description: "SGLang: /generate", protocols: [simSglang] },
+  {
+    name: "sglang",
+    description: "SGLang: /generate",
+    protocols: [simSglang],
+    contextWords: "sglang",
+  },
   {
     name: "tgi",
     description: "Text Generation Inference: /generate_stream",
     protocols: [simTgi],
+    contextWords: "tgi",
   },
-  { name: "llama.cpp", description: "llama.cpp: /completion", protocols: [simLlamacpp] },
+  {
+    name: "llama.cpp",
+    description: "llama.cpp: /completion",
+    protocols: [simLlamacpp],
+    contextWords: "llama.cpp",
+  },
   {
     name: "amsv2",
     description: "AMSv2: /text-generation/generate_stream",
     protocols: [simAmsv2],
+    contextWords: "vllm",
   },
   {
     name: "triton",
     description: "Triton: /v2/models/NAME/generate_stream of TensorRT-LLM and vLLM",
     protocols: [simTritonHttp],
+    contextWords: "trtllm",
   },
 ];
+
+/**
+ * Looks up an engine.
+ *
+ * @throws {RangeError} when no engine has this name.
+ */
+export function simEngineKind(engine: string): SimEngineKind {
+  const kind = SIM_ENGINES.find(({ name }) => name === engine);
+  if (kind === undefined) {
+    const known = SIM_ENGINES.map(({ name }) => name).join(", ");
+    throw new RangeError(`Cannot play the engine ${JSON.stringify(engine)}: known are ${known}`);
+  }
+  return kind;
+}
 
 /**
  * The protocols of an engine over HTTP, in the order in which they are tried.
@@ -80,12 +121,7 @@ export const SIM_ENGINES: readonly SimEngineKind[] = [
  * @throws {RangeError} when no engine has this name.
  */
 export function simProtocolsOf(engine: string): readonly SimProtocol[] {
-  const kind = SIM_ENGINES.find(({ name }) => name === engine);
-  if (kind === undefined) {
-    const known = SIM_ENGINES.map(({ name }) => name).join(", ");
-    throw new RangeError(`Cannot play the engine ${JSON.stringify(engine)}: known are ${known}`);
-  }
-  return [...kind.protocols, ...SHARED];
+  return [...simEngineKind(engine).protocols, ...SHARED];
 }
 
 /** The protocols over gRPC. PPL's two versions share a path, so only one of them is served. */

@@ -1,13 +1,15 @@
 /**
  * The simulated server: an LLM engine over HTTP that knows when every token left. Besides the
- * protocols of its engine it answers `GET /health` and `/metrics` (Prometheus) and, for the program
- * that measures, `/truth` (one JSON line per request), `/truth/reset`, `/stats` and `/clock`, see
+ * protocols of its engine it answers `GET /health`, `/metrics` (Prometheus), the engine's call that
+ * empties the prefix cache and, for the program that measures, `/truth` (one JSON line per request), `/truth/reset`, `/stats` and `/clock`, see
  * `sim_control.ts`.
  *
  * @module
  */
 import { admitRequest } from "./sim_answer.ts";
+import { simCacheReset } from "./sim_cache_reset.ts";
 import { SIM_CERTIFICATE } from "./sim_certificate.ts";
+import { contextWordsOf, roomFor } from "./sim_context.ts";
 import { answerControl, hasKey } from "./sim_control.ts";
 import { createSimEngine, type EngineLoad } from "./sim_engine.ts";
 import type { HttpExchange, SimConnections, SimPort } from "./sim_http.ts";
@@ -17,8 +19,9 @@ import { simJsonReply } from "./sim_json.ts";
 import type { SimLoopName } from "./sim_loop.ts";
 import { platformLoop } from "./sim_loop_platform.ts";
 import { SIM_DEFAULTS, type SimOptions } from "./sim_options.ts";
-import type { SimJob, SimReply } from "./sim_protocol.ts";
-import { simProtocolsOf } from "./sim_protocols.ts";
+import { simPrometheusReply } from "./sim_prometheus.ts";
+import type { SimJob, SimProtocol, SimReply, SimRequest } from "./sim_protocol.ts";
+import { simEngineKind, simProtocolsOf } from "./sim_protocols.ts";
 import { type Lateness, TruthLog, type TruthRequest } from "./sim_truth.ts";
 
 /** State of a server (`GET /stats`). */
@@ -86,6 +89,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   const { clock } = loop;
   const options = checked({ ...SIM_DEFAULTS, ...given, clock, loop });
   const protocols = simProtocolsOf(options.engine);
+  const words = contextWordsOf(options.contextWords ?? simEngineKind(options.engine).contextWords);
   const engine = createSimEngine(options);
   const truth = new TruthLog(
     options.truthWrites,
@@ -100,7 +104,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     if (answerControl(exchange, controlled)) return;
     const protocol = protocols.find((each) => each.matches(method, path));
     if (protocol === undefined) {
-      const known = builtIn(path);
+      const known = builtIn(exchange.request);
       return sendReply(
         exchange,
         known ?? simJsonReply(404, { error: `Not found: ${method} ${path}` }),
@@ -116,7 +120,9 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     if (refusal !== undefined) {
       return sendReply(exchange, protocol.errorReply(refusal.status, refusal.message));
     }
-    const context = admitRequest({ exchange, protocol, job, engine, options }, truth);
+    const fitting = fit(job, protocol, exchange);
+    if (fitting === undefined) return;
+    const context = admitRequest({ exchange, protocol, job: fitting, engine, options }, truth);
     clientPorts.push(exchange.arrival.clientPort);
     if (clientPorts.length > PORTS_KEPT) clientPorts.shift();
     answer(context);
@@ -126,11 +132,25 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
     if (!options.anyModel && job.model !== options.model) {
       return { status: 404, message: `The model \`${job.model}\` does not exist` };
     }
-    const total = job.promptTokens + job.maxTokens;
-    if (options.maxModelLen > 0 && total > options.maxModelLen) {
-      const message = `The context is ${options.maxModelLen} tokens, ${job.promptTokens} in the ` +
-        `prompt and ${job.maxTokens} to generate make ${total}`;
-      return { status: 400, message };
+    return undefined;
+  }
+
+  /** The job as far as the context has room for it; `undefined` = it is refused, as its engine does. */
+  function fit(job: SimJob, protocol: SimProtocol, exchange: HttpExchange): SimJob | undefined {
+    const size = { ...job, limit: options.maxModelLen };
+    const maxTokens = roomFor(size, words);
+    if (maxTokens !== undefined) {
+      const minTokens = Math.min(maxTokens, job.minTokens);
+      return maxTokens === job.maxTokens ? job : { ...job, maxTokens, minTokens };
+    }
+    if (words.stream === "empty") return { ...job, noRoom: true };
+    if (words.stream === "cut" && job.stream) {
+      exchange.head(200, { headers: { "content-type": "text/event-stream" }, body: "chunked" });
+      exchange.close();
+    } else {
+      const reply = protocol.tooLong?.(words, size) ??
+        protocol.errorReply(words.status, words.message(size));
+      sendReply(exchange, reply);
     }
     return undefined;
   }
@@ -150,14 +170,10 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   }
 
   /** Answers for paths that the engine's own protocols leave free. */
-  function builtIn(path: string): SimReply | undefined {
+  function builtIn({ method, path }: SimRequest): SimReply | undefined {
     if (path === "/health") return { status: 200, contentType: "text/plain", body: "" };
-    if (path !== "/metrics") return undefined;
-    return {
-      status: 200,
-      contentType: "text/plain; version=0.0.4; charset=utf-8",
-      body: prometheus(engine.load(), options.model),
-    };
+    if (path === "/metrics") return simPrometheusReply(engine.load(), options);
+    return simCacheReset(options.engine, { method, path }, engine.resetCache);
   }
 
   const secure = options.tls ? { tls: SIM_CERTIFICATE } : {};
@@ -213,6 +229,9 @@ const LEAST = {
   stepMsPerRequest: 0,
   stepMsPerKilotoken: 0,
   reasoning: 0,
+  cacheTokens: 0,
+  cacheBlock: 1,
+  replicas: 1,
   truthWrites: 0,
 };
 
@@ -222,6 +241,13 @@ function checked(options: SimOptions): SimOptions {
     if (value >= least) continue;
     throw new RangeError(`Cannot use ${name} ${value}: give a number of at least ${least}`);
   }
+  const { cacheTokens, cacheBlock } = options;
+  if (cacheTokens > 0 && cacheTokens < cacheBlock) {
+    throw new RangeError(
+      `Cannot use cacheTokens ${cacheTokens}: a block alone has ${cacheBlock}, give more or a smaller ` +
+        "cacheBlock",
+    );
+  }
   if (options.tls && options.loop?.name === "epoll") {
     throw new RangeError("Cannot serve TLS on a loop around epoll: it has none");
   }
@@ -229,17 +255,4 @@ function checked(options: SimOptions): SimOptions {
     throw new RangeError(`Cannot use earlyStop ${options.earlyStop}: give a probability in 0…1`);
   }
   return options;
-}
-
-/** Counters under the names that scrapers of vLLM look for. */
-function prometheus(load: EngineLoad, model: string): string {
-  const label = `{model_name=${JSON.stringify(model)}}`;
-  const rows: readonly (readonly [string, "gauge" | "counter", number])[] = [
-    ["vllm:num_requests_running", "gauge", load.running],
-    ["vllm:num_requests_waiting", "gauge", load.waiting],
-    ["vllm:prompt_tokens_total", "counter", load.promptTokens],
-    ["vllm:generation_tokens_total", "counter", load.outputTokens],
-  ];
-  return rows.map(([name, type, value]) => `# TYPE ${name} ${type}\n${name}${label} ${value}\n`)
-    .join("");
 }

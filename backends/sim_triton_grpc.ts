@@ -26,14 +26,8 @@ import {
   type TensorType,
   textTensor,
 } from "./kserve_tensors.ts";
-import {
-  type SimJob,
-  simPromptTokens,
-  type SimProtocol,
-  type SimReply,
-  type SimRequest,
-  type SimStream,
-} from "./sim_protocol.ts";
+import { simPromptTokens } from "./sim_prompt.ts";
+import type { SimJob, SimProtocol, SimReply, SimRequest, SimStream } from "./sim_protocol.ts";
 import { textOfTokens } from "./sim_tokens.ts";
 
 const MODEL = "turbomind";

@@ -16,6 +16,8 @@ export interface TruthFacts {
   readonly path: string;
   /** Value of the header `x-request-id`. */
   readonly requestId?: string;
+  /** 0-based number of the engine that ran it, where there are several. */
+  readonly replica?: number;
   /** Client's port; 0 = unknown. */
   readonly clientPort: number;
   /** 1-based number of its connection. */

@@ -6,6 +6,7 @@
  */
 import { aborted, systemClock } from "../backends/clock.ts";
 import { DISTRIBUTION_FORMS } from "../backends/sim_distribution.ts";
+import { CONTEXT_WORDS } from "../backends/sim_context.ts";
 import { SIM_FAULTS } from "../backends/sim_faults.ts";
 import { SIM_DEFAULTS, type SimOptions } from "../backends/sim_options.ts";
 import type { SimLoop } from "../backends/sim_loop.ts";
@@ -34,6 +35,11 @@ const STEP_NEEDS: readonly Need[] = [
 
 const cost = (field: CostField, help: string): Option<number> =>
   option.number({ value: "MS", min: 0, default: SIM_DEFAULTS[field], help });
+
+const NEEDS_CACHE: Need = {
+  key: "prefixCache",
+  because: "without a cache it has no effect, add --prefix-cache",
+};
 
 type CostField = "prefillMs" | "stepMs" | "stepMsPerRequest" | "stepMsPerKilotoken";
 
@@ -135,6 +141,14 @@ const SERVER_OPTIONS = {
       help: "Refuse requests whose prompt and answer together have more tokens; 0 = never.",
       advanced: true,
     }),
+    contextWords: option.choice({
+      value: "WHOSE",
+      choices: CONTEXT_WORDS.map(({ name }) => name),
+      defaultText: "those of the engine",
+      needs: [{ key: "maxModelLen", because: "nothing is refused without --max-model-len N" }],
+      help: "Whose words and status refuse a request that is too long, in OpenAI's calls.",
+      advanced: true,
+    }),
     seed: option.integer({
       min: 0,
       default: SIM_DEFAULTS.seed,
@@ -161,10 +175,39 @@ const SERVER_OPTIONS = {
     group: "Batching engine",
   }),
   ...withNeeds(STEP_OPTIONS, ...STEP_NEEDS),
-  prefixCache: option.flag({
-    default: SIM_DEFAULTS.prefixCache,
-    help: "Cache the beginnings of recent prompts, and report their tokens as cached.",
-    group: "Batching engine",
+  ...group("Prefix cache and replicas", {
+    prefixCache: option.flag({
+      default: SIM_DEFAULTS.prefixCache,
+      help:
+        "Cache the blocks that earlier prompts began with. Their tokens take no time with the " +
+        "batching engine and are reported as cached.",
+    }),
+    cacheTokens: option.integer({
+      min: 0,
+      default: SIM_DEFAULTS.cacheTokens,
+      needs: [NEEDS_CACHE],
+      help:
+        "Tokens that the cache holds, for each replica; the blocks used longest ago go first. " +
+        "0 = endless.",
+    }),
+    cacheBlock: option.integer({
+      min: 1,
+      default: SIM_DEFAULTS.cacheBlock,
+      needs: [NEEDS_CACHE],
+      help: "Tokens of a cached block; a prompt shares whole blocks only.",
+    }),
+    replicas: option.integer({
+      min: 1,
+      max: 1024,
+      default: SIM_DEFAULTS.replicas,
+      help: "Engines behind the one address, each with a batch and a cache of its own. They take " +
+        "requests by turns.",
+    }),
+    routeBy: option.text({
+      value: "HEADER",
+      defaultText: "by turns",
+      help: "Send requests with the same value of this header to the same replica.",
+    }),
   }),
   ...group("Answers", {
     tokensPerEvent: option.text({
@@ -189,6 +232,10 @@ const SERVER_OPTIONS = {
       min: 0,
       default: SIM_DEFAULTS.reasoning,
       help: "Reasoning tokens before each answer.",
+    }),
+    toolCalls: option.flag({
+      default: SIM_DEFAULTS.toolCalls,
+      help: "Answer a chat request that offers tools with a call of the first one.",
     }),
     utf8: option.choice({
       value: "HOW",
