@@ -31,6 +31,12 @@ export const DEFAULT_REQUESTS_PER_USER = 4;
 export const MOST_WARMUPS = 1024;
 
 const WITH_RATE: Need = { key: "rate", because: "only an open loop has it, add --rate" };
+/** A recording has instants of its own; other files are refused where the loads are planned. */
+const WITH_SCHEDULE: Need = {
+  key: "rate",
+  or: ["datasetPath"],
+  because: "only an open loop has it, add --rate, or a recording that is replayed as a schedule",
+};
 const WITHOUT_RATE: Need = {
   key: "rate",
   not: true,
@@ -271,14 +277,14 @@ export const LOAD_OPTIONS = group("Load", {
   maxInFlight: option.integer({
     default: 0,
     min: 0,
-    needs: [WITH_RATE],
+    needs: [WITH_SCHEDULE],
     help: "Most requests at once; 0 = no limit.",
   }),
   overflow: option.choice({
     value: "HOW",
     default: "wait",
     choices: ["wait", "drop"],
-    needs: [WITH_RATE, {
+    needs: [WITH_SCHEDULE, {
       key: "maxInFlight",
       because: "without a limit nothing overflows, add --max-in-flight N",
     }],

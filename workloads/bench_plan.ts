@@ -30,6 +30,7 @@ import type { Load, Stop } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { option } from "./option_table.ts";
+import type { ReplayPlan } from "./session_plan.ts";
 import type { SaltScope } from "./session_salt.ts";
 import type { Dataset, DatasetKind } from "./prompt.ts";
 import { readTextFile } from "./text_file.ts";
@@ -121,6 +122,8 @@ export interface BenchPlan {
   readonly salt: string;
   /** What is asked to empty its prefix cache before each load: an engine, or a URL that is posted to. */
   readonly resetCache?: string;
+  /** A recording that is replayed, in place of a pool of prompts. */
+  readonly replay?: ReplayPlan;
   /** Prompts that the command made itself, instead of a dataset's. */
   readonly own?: OwnPrompts;
   /** Answer lengths that override the dataset's own. */
@@ -219,14 +222,19 @@ interface PlanSettings {
  */
 export async function planRun(
   values: MeasureValues,
-  { command, url: given, options, parts = {} }: PlanSettings,
+  { command, url: address, options, parts: given = {} }: PlanSettings,
 ): Promise<BenchPlan> {
   const apiKey = checkSecret("--api-key", values.apiKey) ?? await apiKeyVariable();
-  keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: given });
+  keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: address });
   const headers = readHeaders(values.header ?? []);
   const protocol = findProtocol(values.protocol);
-  const { url, query } = checkUrl(given, protocol.carrier);
+  const { url, query } = checkUrl(address, protocol.carrier);
   const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
+  const dataset = await chooseDataset(values.dataset, values.datasetPath, values);
+  const extra = datasetExtra(dataset, values);
+  const parts = dataset.hasSessions === true
+    ? { ...await replayParts(values, extra), ...given }
+    : given;
   const asked = parts.loads ?? planLoads(values);
   if (asked.length > MOST_LOADS) {
     throw new UserError(
@@ -234,7 +242,6 @@ export async function planRun(
         "after it",
     );
   }
-  const dataset = await chooseDataset(values.dataset, values.datasetPath, values);
   const wholeFile = values.once === true && dataset.needsFile;
   const stops = parts.stops ?? asked.map((load) => planStop(load, values, wholeFile));
   const loads = parts.loads ?? asked.map((load, i) => clampUsers(load, stops[i]!));
@@ -246,8 +253,8 @@ export async function planRun(
   // With --once each load sends the whole pool.
   const wanted = (values.once ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)) +
     poolOfWarmups(warmups);
-  const extra = datasetExtra(dataset, values);
-  const endsByItself = await holdsRequests(dataset, values.datasetPath, extra);
+  const endsByItself = parts.replay?.trace.history === "live" ||
+    await holdsRequests(dataset, values.datasetPath, extra);
   const length = values.length ?? (protocol.forcesLength && !endsByItself ? "forced" : "cap");
   if (length === "forced" && !protocol.forcesLength) {
     throw new UserError(
@@ -356,6 +363,14 @@ function limitsFailures({ name }: Limit): boolean {
   return ["failures", "errors", "success"].includes(name);
 }
 
+async function replayParts(
+  values: MeasureValues,
+  extra: Readonly<Record<string, unknown>>,
+): Promise<Partial<BenchPlan>> {
+  const { planReplayParts } = await import("./bench_replay.ts");
+  return await planReplayParts(values, extra);
+}
+
 function planLoads(values: MeasureValues): Load[] {
   const { concurrency, rate } = values;
   if (concurrency !== undefined && rate !== undefined) {
@@ -379,6 +394,9 @@ function planLoads(values: MeasureValues): Load[] {
       maxInFlight,
       overflow,
     }));
+  }
+  if (values.maxInFlight > 0) {
+    throw new UserError("Cannot use --max-in-flight without --rate: only an open loop has it");
   }
   return (concurrency ?? [DEFAULT_USERS]).map((users) => ({
     kind: "closed",

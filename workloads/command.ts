@@ -32,6 +32,8 @@ export interface Need {
   readonly key: string;
   /** It must have one of these values; absent = it must be given and neither `false` nor 0. */
   readonly is?: readonly OptionValue[];
+  /** Keys of which any does as well. */
+  readonly or?: readonly string[];
   /** The other way round: it must not be given. */
   readonly not?: true;
   /** End of the error message: why, and what would work. */

@@ -10,6 +10,7 @@ import { jsonItems } from "./dataset_items.ts";
 import { sharegpt } from "./dataset_sharegpt.ts";
 import { synthetic } from "./dataset_synthetic.ts";
 import { text } from "./dataset_text.ts";
+import { trace } from "./dataset_trace.ts";
 import type { DatasetKind } from "./prompt.ts";
 import type { OptionTable, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
@@ -17,7 +18,14 @@ import { listOptions } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
 /** Every dataset. A new one is a file and a line here. */
-export const DATASETS: readonly DatasetKind[] = [sample, sharegpt, jsonl, text, synthetic];
+export const DATASETS: readonly DatasetKind[] = [
+  sample,
+  sharegpt,
+  jsonl,
+  text,
+  synthetic,
+  trace,
+];
 
 /** Where prompts come from without `--dataset` and `--dataset-path`. */
 export const DEFAULT_DATASET = sample.name;
@@ -54,7 +62,9 @@ export async function chooseDataset(
   }
   const readers = DATASETS.filter(({ needsFile }) => needsFile);
   const own = Object.keys(DATASET_EXTRA_OPTIONS).filter((key) => values[key] !== undefined);
+  if (await isFolder(path)) return trace;
   const rows = await firstRows(path);
+  if (await isRecording(path, rows)) return trace;
   const recognizing = rows === undefined
     ? []
     : readers.filter(({ recognizes }) => recognizes?.(rows) === true);
@@ -63,6 +73,24 @@ export async function chooseDataset(
     readers.find(({ fileEndings = [] }) => fileEndings.some((end) => path.endsWith(end))) ??
     // Text of no known form; what cannot be read is refused by any of them.
     (rows === undefined ? readers[0]! : text);
+}
+
+/** Only recordings have folders; what is wrong with one is said by who reads it. */
+async function isFolder(path: string): Promise<boolean> {
+  return (await Deno.stat(path).catch(() => undefined))?.isDirectory === true;
+}
+
+/** Fields that recordings have; what reads them is not loaded for a file without. */
+const RECORDED = ["timestamp", "input_length", "hash_ids", "requests", "turns", "chat_id"];
+
+async function isRecording(path: string, rows: readonly unknown[] | undefined): Promise<boolean> {
+  const mayBe = path.endsWith(".csv") ||
+    rows?.some((row) =>
+      typeof row === "object" && row !== null && RECORDED.some((field) => field in row)
+    );
+  if (!mayBe) return false;
+  const { recognizesTrace } = await import("./traces.ts");
+  return await recognizesTrace(path, rows ?? []);
 }
 
 /** Whether the file holds whole requests, so that no length is to be forced on them. */

@@ -53,6 +53,8 @@ export interface ReplayLoad {
   readonly mode: "sessions" | "schedule";
   /** Sessions: session trees that are alive at once; schedule: 0. */
   readonly users: number;
+  /** Sessions: slot i starts at i · rampUpMs ÷ users; default 0. */
+  readonly rampUpMs?: number;
   /** Schedule: recorded times are divided by it. */
   readonly speedup: number;
   /** Schedule: limit of requests in flight; 0 = none. */

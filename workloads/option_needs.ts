@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Need, OptionTable, Values } from "./command.ts";
+import type { Need, OptionTable, OptionValue, Values } from "./command.ts";
 import { listOptions, type NamedOption, shownName } from "./option_table.ts";
 import { UserError } from "./user_error.ts";
 
@@ -40,17 +40,22 @@ export function withoutUnneeded(table: OptionTable, values: Values): Values {
 /** What an option needs, for the help: `only with --rate`, `not with --cases`. */
 export function needText({ needs = [] }: NamedOption, table: OptionTable): readonly string[] {
   const options = listOptions(table);
-  return needs.filter(({ byHeading }) => !byHeading).map(({ key, is, not }) => {
+  return needs.filter(({ byHeading }) => !byHeading).map(({ key, or = [], is, not }) => {
     const other = named(options, key);
     if (other.kind === "flag" && other.default === true) return `not with --no-${other.name}`;
-    return `${not ? "not" : "only"} with ${shownName(other)}${isText(is)}`;
+    const others = [other, ...or.map((one) => named(options, one))].map(shownName).join(" or ");
+    return `${not ? "not" : "only"} with ${others}${isText(is)}`;
   });
 }
 
-function isMet({ key, is, not }: Need, values: Values): boolean {
+function isMet({ key, or = [], is, not }: Need, values: Values): boolean {
   const value = values[key];
-  const on = value !== undefined && value !== false && value !== 0;
+  const on = [key, ...or].some((one) => isOn(values[one]));
   return not ? !on : is === undefined ? on : is.includes(value);
+}
+
+function isOn(value: OptionValue): boolean {
+  return value !== undefined && value !== false && value !== 0;
 }
 
 function condition(

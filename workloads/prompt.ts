@@ -108,7 +108,7 @@ export interface DatasetKind {
   readonly needsFile: boolean;
   /** Its first prompt can be had alone, the same as with others, and says whether the options fit. */
   readonly firstAlone?: boolean;
-  /** Its prompts are turns of sessions. */
+  /** Its prompts are turns of sessions, which are replayed: there is no pool of them. */
   readonly hasSessions?: true;
   /** Endings of its files, e.g. `.jsonl`: such a file is taken for this dataset. */
   readonly fileEndings?: readonly string[];

@@ -12,6 +12,7 @@ import type { Host, InputOf } from "./command.ts";
 import type { JSONL_OPTIONS } from "./dataset_jsonl.ts";
 import type { SAMPLER_OPTIONS, SamplerName } from "./dataset_sampler.ts";
 import type { SYNTHETIC_OPTIONS } from "./dataset_synthetic.ts";
+import type { TRACE_OPTIONS } from "./dataset_trace.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import { configValues } from "./option_config_file.ts";
 import { completeValues } from "./option_parse.ts";
@@ -83,6 +84,16 @@ export type BenchOptions = Readonly<{
   cachedShare?: number;
   tokenIds?: boolean;
   vocab?: number;
+  // Recordings.
+  traceFormat?: "mooncake" | "azure" | "burstgpt" | "bailian" | "weka" | "sessions";
+  replay?: "schedule" | "sessions";
+  speedup?: number;
+  from?: string | number;
+  to?: string | number;
+  idleCap?: string | number;
+  maxContext?: number;
+  sessionStart?: number;
+  history?: "recorded" | "live";
   // Request.
   length?: "forced" | "cap";
   maxCompletionTokens?: boolean;
@@ -107,6 +118,7 @@ type KnownInput = InputOf<
   & typeof SAMPLER_OPTIONS
   & typeof JSONL_OPTIONS
   & typeof SYNTHETIC_OPTIONS
+  & typeof TRACE_OPTIONS
 >;
 
 // The public type must be written out for JSR; these lines fail where it differs from the tables.

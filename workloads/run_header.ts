@@ -72,9 +72,9 @@ function describeLoad(load: Load, stop: Stop): Omit<LoadPlan, "label"> {
     return { ...stops, kind: "closed", users: load.users, rampUpMs: load.rampUpMs };
   }
   if (load.kind === "replay") {
-    const { mode, users, speedup, maxInFlight, overflow } = load;
+    const { mode, users, rampUpMs = 0, speedup, maxInFlight, overflow } = load;
     return mode === "sessions"
-      ? { ...stops, kind: "closed", users, rampUpMs: 0, replay: mode }
+      ? { ...stops, kind: "closed", users, rampUpMs, replay: mode }
       : { ...stops, kind: "open", arrival: "trace", replay: mode, speedup, maxInFlight, overflow };
   }
   return {

@@ -1,0 +1,167 @@
+/**
+ * Makes prompts just ahead of their departure, and hands them over a moment before: few enough that
+ * memory does not grow with the recording, early enough that long ones leave on time.
+ *
+ * @module
+ */
+import type { Order, OrderDesk } from "./order.ts";
+import { DueHeap } from "./session_due_heap.ts";
+import type { DueTurn, TurnSource } from "./session_turn.ts";
+
+/** So long before it is due a prompt is made. */
+const MAKE_AHEAD_MS = 2000;
+/** So long before it is due it is handed over: until then it can be withdrawn. */
+const GIVE_AHEAD_MS = 50;
+/** So many bytes of prompts may wait for their departure. */
+const MOST_WAITING_BYTES: number = 32 * 2 ** 20;
+/** Prompts that are asked for at once: one is made while another one is on its way. */
+const MOST_MAKING = 2;
+
+/** What the prompts of a load are made and given with. */
+export interface LookaheadOptions {
+  readonly source: TurnSource;
+  /** Makes the request of a turn. */
+  readonly make: (turn: DueTurn) => Promise<Order["wire"]>;
+  /** A prompt could not be made: nothing more is given. */
+  readonly onFailure: (error: unknown) => void;
+  /** Default {@linkcode MOST_WAITING_BYTES}. */
+  readonly mostWaitingBytes?: number;
+  /** Calls later; returns what takes that back. Default: the platform's timer. */
+  readonly later?: (action: () => void, delayMs: number) => () => void;
+}
+
+interface Made {
+  readonly turn: DueTurn;
+  readonly wire: Order["wire"];
+  readonly bytes: number;
+}
+
+/** Takes what is due from a source, and gives it to a desk as orders. */
+export class Lookahead {
+  readonly #options: Required<LookaheadOptions>;
+  /** Made, and not yet given. */
+  readonly #made = new DueHeap<Made>();
+  /** Bytes of those that were given and have not left, by index. */
+  readonly #given = new Map<number, number>();
+  #makingCount = 0;
+  #madeBytes = 0;
+  #givenBytes = 0;
+  #desk: OrderDesk | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #finished = false;
+  #onQuiet: (() => void) | undefined;
+
+  constructor(options: LookaheadOptions) {
+    this.#options = { later: callLater, mostWaitingBytes: MOST_WAITING_BYTES, ...options };
+  }
+
+  /** Makes what is due at the start of the load; resolves when that is made. */
+  prepare(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onQuiet = resolve;
+      this.pump();
+    });
+  }
+
+  /** From now on orders are given. */
+  start(desk: OrderDesk): void {
+    this.#desk = desk;
+    this.pump();
+  }
+
+  /** An order has left, or will not. */
+  left(index: number): void {
+    const bytes = this.#given.get(index);
+    if (bytes === undefined) return;
+    this.#given.delete(index);
+    this.#givenBytes -= bytes;
+    this.pump();
+  }
+
+  /** Makes and gives what is to be made and given now. Called whenever the source may have more. */
+  pump(): void {
+    if (this.#finished) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const nowMs = this.#desk?.now() ?? 0;
+    const nextMs = Math.min(this.#giveUntil(nowMs), this.#makeUntil(nowMs));
+    if (this.#options.source.isDone) return this.finish();
+    if (this.#desk === undefined) {
+      if (this.#makingCount === 0) this.#onQuiet?.();
+    } else if (nextMs < Infinity) {
+      const action = () => this.pump();
+      this.#cancelTimer = this.#options.later(action, Math.max(0, nextMs - nowMs));
+    }
+  }
+
+  /** Gives nothing more. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#cancelTimer?.();
+    while (this.#made.take() !== undefined);
+    this.#onQuiet?.();
+    this.#desk?.finish();
+  }
+
+  /** Gives what is due soon; returns when the next one is. */
+  #giveUntil(nowMs: number): number {
+    if (this.#desk === undefined) return Infinity;
+    for (;;) {
+      const dueMs = this.#made.dueMs();
+      if (dueMs === undefined) return Infinity;
+      if (dueMs > nowMs + GIVE_AHEAD_MS) return dueMs - GIVE_AHEAD_MS;
+      const { item: { turn, wire, bytes } } = this.#made.take()!;
+      this.#madeBytes -= bytes;
+      if (!this.#options.source.give(turn.index)) continue;
+      this.#given.set(turn.index, bytes);
+      this.#givenBytes += bytes;
+      const { index, user, dueMs: intendedMs } = turn;
+      this.#desk.give({ departure: { index, user, item: 0, intendedMs }, wire });
+    }
+  }
+
+  /** Has made what is due in a while; returns when the next one is to be made. */
+  #makeUntil(nowMs: number): number {
+    const { source, mostWaitingBytes } = this.#options;
+    while (this.#makingCount < MOST_MAKING) {
+      const dueMs = source.nextDueMs();
+      if (dueMs === undefined) return Infinity;
+      // What leaves, or is made, comes back to this.
+      if (this.#givenBytes >= mostWaitingBytes) return Infinity;
+      const isDue = dueMs <= nowMs + GIVE_AHEAD_MS;
+      if (!isDue) {
+        // Before the load begins only what its beginning needs is made.
+        if (this.#desk === undefined) return Infinity;
+        if (dueMs > nowMs + MAKE_AHEAD_MS) return dueMs - MAKE_AHEAD_MS;
+        if (this.#madeBytes + this.#givenBytes >= mostWaitingBytes) return dueMs - GIVE_AHEAD_MS;
+      } else if (this.#desk === undefined && this.#madeBytes >= mostWaitingBytes) return Infinity;
+      const turn = source.take();
+      if (turn !== undefined) void this.#make(turn);
+    }
+    return Infinity;
+  }
+
+  async #make(turn: DueTurn): Promise<void> {
+    this.#makingCount++;
+    try {
+      const wire = await this.#options.make(turn);
+      this.#makingCount--;
+      if (this.#finished) return;
+      const bytes = wire.body?.length ?? 0;
+      this.#madeBytes += bytes;
+      this.#made.add(turn.dueMs, { turn, wire, bytes });
+      this.pump();
+    } catch (error) {
+      this.#makingCount--;
+      if (this.#finished) return;
+      this.finish();
+      this.#options.onFailure(error);
+    }
+  }
+}
+
+function callLater(action: () => void, delayMs: number): () => void {
+  const timer = setTimeout(action, delayMs);
+  return () => clearTimeout(timer);
+}
