@@ -62,7 +62,6 @@ export async function chooseDataset(
   }
   const readers = DATASETS.filter(({ needsFile }) => needsFile);
   const own = Object.keys(DATASET_EXTRA_OPTIONS).filter((key) => values[key] !== undefined);
-  if (await isFolder(path)) return trace;
   const rows = await firstRows(path);
   if (await isRecording(path, rows)) return trace;
   const recognizing = rows === undefined
@@ -75,22 +74,21 @@ export async function chooseDataset(
     (rows === undefined ? readers[0]! : text);
 }
 
-/** Only recordings have folders; what is wrong with one is said by who reads it. */
-async function isFolder(path: string): Promise<boolean> {
-  return (await Deno.stat(path).catch(() => undefined))?.isDirectory === true;
-}
-
 /** Fields that recordings have; what reads them is not loaded for a file without. */
 const RECORDED = ["timestamp", "input_length", "hash_ids", "requests", "turns", "chat_id"];
 
 async function isRecording(path: string, rows: readonly unknown[] | undefined): Promise<boolean> {
-  const mayBe = path.endsWith(".csv") ||
-    rows?.some((row) =>
+  const mayBe = path.endsWith(".csv") || rows === undefined ||
+    rows.some((row) =>
       typeof row === "object" && row !== null && RECORDED.some((field) => field in row)
     );
   if (!mayBe) return false;
   const { recognizesTrace } = await import("./traces.ts");
-  return await recognizesTrace(path, rows ?? []);
+  try {
+    return await recognizesTrace(path, rows);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the file holds whole requests, so that no length is to be forced on them. */

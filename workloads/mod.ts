@@ -22,7 +22,7 @@
  *
  * @module
  */
-export type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
+export type { BenchPlan, OwnPrompts, ServerUrl } from "./bench_plan.ts";
 export type {
   Command,
   CommandEntry,
@@ -39,6 +39,7 @@ export type {
 export { COMMANDS, findCommand, runCommand } from "./commands.ts";
 export { type JsonElement, readJsonArray } from "./dataset_json_stream.ts";
 export type { LengthSpec } from "./dataset_length.ts";
+export type { MixClass } from "./dataset_mix.ts";
 export type { SamplerName } from "./dataset_sampler.ts";
 export { DATASETS, findDataset } from "./datasets.ts";
 export type { GpuChoice } from "./gpu_sampler.ts";
@@ -63,8 +64,19 @@ export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";
 export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export { shown } from "./secret.ts";
+export type { ReplayPlan } from "./session_plan.ts";
 export type { SaltScope } from "./session_salt.ts";
+export type { ScheduledRow } from "./session_schedule.ts";
 export { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 export { Patience, type PatienceOptions } from "./server_patience.ts";
+export type {
+  BlockIds,
+  BlockPrompt,
+  Chain,
+  MessagesPrompt,
+  Trace,
+  TraceSession,
+  Turn,
+} from "./trace.ts";
 export { EXIT } from "./user_error.ts";
 export { versionLine } from "./version.ts";

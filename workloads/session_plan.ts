@@ -16,6 +16,7 @@ import { UserError } from "./user_error.ts";
 export interface ReplayPlan {
   /** Without what is left out. */
   readonly trace: Trace;
+  /** Requests wait for others, or leave at recorded instants. */
   readonly mode: "sessions" | "schedule";
   /** Schedule: recorded times are divided by it. */
   readonly speedup: number;
@@ -25,6 +26,7 @@ export interface ReplayPlan {
   readonly idleCapMs?: number;
   /** The first sessions begin at instants drawn from 0 to this share of their records. */
   readonly sessionStart?: number;
+  /** Whose answers prompts hold: the recorded ones, or those of the server. */
   readonly history: "recorded" | "live";
   /** Sessions are used again when all were. */
   readonly repeats: boolean;

@@ -9,6 +9,7 @@ import type { TraceSession } from "./trace.ts";
 
 /** A request and its instant. */
 export interface ScheduledRow {
+  /** That it belongs to. */
   readonly session: TraceSession;
   /** Position among the session's turns. */
   readonly position: number;

@@ -16,6 +16,7 @@ export interface BlockIds {
 
 /** A prompt of which the lengths are known, and which blocks it shares with others. */
 export interface BlockPrompt {
+  /** Tells it from a prompt that is written out. */
   readonly kind: "blocks";
   /** Tokens, the template's own not counted. */
   readonly inputTokens: number;
@@ -28,12 +29,14 @@ export interface BlockPrompt {
 
 /** A prompt that is written out. */
 export interface MessagesPrompt {
+  /** Tells it from a prompt of blocks. */
   readonly kind: "messages";
   /**
    * `whole`: the whole conversation; `new`: what is behind the conversation so far, the answers of the
    * turns that it waits for included.
    */
   readonly holds: "whole" | "new";
+  /** In their order. */
   readonly messages: readonly Message[];
   /** Tools to offer, as the protocol wants them. */
   readonly tools?: readonly unknown[];
@@ -59,6 +62,7 @@ export interface Turn {
   readonly outputTokens?: number;
   /** Position of its model in the session's `models`; absent = the run's first. */
   readonly model?: number;
+  /** What is sent. */
   readonly prompt: BlockPrompt | MessagesPrompt;
 }
 
@@ -80,6 +84,7 @@ export interface TraceSession {
   readonly id: string;
   /** Block ids mean the same in all sessions of the same scope. */
   readonly scope: string;
+  /** Its agents; the first is its own. */
   readonly chains: readonly Chain[];
   /** In the order of the file; every turn stands behind those that it waits for. */
   readonly turns: readonly Turn[];
