@@ -92,7 +92,7 @@ export class SocketTransport implements Transport, ConnectionHost<SocketExchange
   readonly #logs: LogPool;
   readonly #prepared = new Map<string, PreparedHead>();
   /** Requests that were announced and not yet sent, by identity. */
-  readonly #encoded = new Map<WireRequest, EncodedRequest>();
+  readonly #encoded = new WeakMap<WireRequest, EncodedRequest>();
   readonly #origins = new Map<string, Origin>();
   /** Free connections; the one that was used last is used next. */
   readonly #idle = new Map<Origin, Connection<SocketExchange>[]>();

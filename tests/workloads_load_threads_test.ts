@@ -6,7 +6,7 @@ import { type LoadJob, openThreads } from "../workloads/load_threads.ts";
 import { shareWires } from "../workloads/load_wires.ts";
 import { startCompletionsServer } from "./support/completions_server.ts";
 
-const CLOSED: Load = { kind: "closed", users: 16, rampUpMs: 0, sequence: "disjoint" };
+const CLOSED: Load = { kind: "closed", users: 16, rampUpMs: 0, sequence: "rounds" };
 const OPEN: Load = {
   ...{ kind: "open", arrival: "constant", ratePerSec: 1000, shape: 1 },
   ...{ maxInFlight: 0, overflow: "wait" },
@@ -83,7 +83,7 @@ for (const [load, scheduled] of [[CLOSED, false], [OPEN, true]] as const) {
   });
 }
 
-Deno.test("openThreads() refuses an open load that it was not opened for", async () => {
+Deno.test("openThreads() keeps a schedule only where it was opened for one", async () => {
   await assertRejects(
     () => runLoad({ load: OPEN, scheduled: false, onExchange() {} }),
     Error,

@@ -53,19 +53,27 @@ export class DecodeQueue {
   /** Some of those that were added, of which the first `#done` are decoded. */
   #batch: Entry[] = [];
   #done = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #prompt: boolean;
+  /** Ends the wait for the next slice. */
+  #cancel: (() => void) | undefined;
 
   /**
    * @param decode must keep neither the exchange nor its arrays.
    * @param options.inline answers are read on this very thread.
+   * @param options.prompt somebody waits for each answer: they wait for nothing but their turn.
    * @param options.now measures slices; default: the system's clock.
    */
   constructor(
     decode: (ended: EndedRequest) => void,
-    { inline, now = systemClock.now }: { readonly inline: boolean; readonly now?: () => number },
+    { inline, prompt = false, now = systemClock.now }: {
+      readonly inline: boolean;
+      readonly prompt?: boolean;
+      readonly now?: () => number;
+    },
   ) {
     this.#decode = decode;
     this.#now = now;
+    this.#prompt = prompt;
     this.#delayMs = inline ? INLINE_DELAY_MS : 0;
     this.#sliceMs = inline ? INLINE_SLICE_MS : ASIDE_SLICE_MS;
   }
@@ -73,7 +81,7 @@ export class DecodeQueue {
   /** Queues an answer; `giveBack` gets the memory of its arrays when it is decoded. */
   add(ended: EndedRequest, giveBack?: (memory: ArrayBuffer) => void): void {
     this.#added.push({ ended, giveBack });
-    this.#timer ??= setTimeout(this.#decodeSlice, this.#delayMs);
+    this.#cancel ??= this.#soon(this.#delayMs);
   }
 
   /**
@@ -94,16 +102,26 @@ export class DecodeQueue {
 
   /** Decodes nothing more until something is added. */
   close(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   readonly #decodeSlice = (): void => {
     const waiting = this.#batch.length - this.#done + this.#added.length;
     const slices = Math.min(MOST_SLICES, 1 + waiting / WAITING_PER_SLICE);
     const more = this.#decodeUntil(this.#now() + this.#sliceMs * slices);
-    this.#timer = more ? setTimeout(this.#decodeSlice, 0) : undefined;
+    this.#cancel = more ? this.#soon(0) : undefined;
   };
+
+  /** Decodes a slice soon: a timer of the platform is a millisecond late, a turn of its loop is not. */
+  #soon(delayMs: number): () => void {
+    if (this.#prompt) {
+      const turn = setImmediate(this.#decodeSlice);
+      return () => clearImmediate(turn);
+    }
+    const timer = setTimeout(this.#decodeSlice, delayMs);
+    return () => clearTimeout(timer);
+  }
 
   /** Decodes what waits, until it is too late for another one; returns whether any is left. */
   #decodeUntil(untilMs: number): boolean {

@@ -7,7 +7,8 @@ import type { GenerationRequest, Target } from "../backends/protocol.ts";
 import { TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
 import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
-import type { LoadShare, ShareEnd } from "./load_runner.ts";
+import type { LoadShare, ShareEnd } from "./load_agenda.ts";
+import type { OrdersTold } from "./load_orders.ts";
 import type { ThreadUsage } from "./load_thread_usage.ts";
 import type { SharedWires } from "./load_wires.ts";
 import type { WitnessShare } from "./load_witness.ts";
@@ -34,7 +35,7 @@ export interface ThreadSetup extends Pool {
   readonly transportOptions: Omit<TransportOptions, "clock" | "counters" | "holds">;
   readonly protocol: string;
   readonly target: Target;
-  /** An open load will come: get the clock ready that keeps a schedule. */
+  /** A load of arrivals or orders will come: get the clock ready that keeps a schedule. */
   readonly scheduled: boolean;
 }
 
@@ -98,10 +99,8 @@ export type FromThread =
   | { readonly kind: "connected" }
   /** From the thread that leads, where it sends itself. */
   | ({ readonly kind: "exchange" } & EndedRequest)
-  /** An order was not sent and will not be. */
-  | { readonly kind: "revoked"; readonly index: number }
-  /** An order has left; told as soon as it has; ms from the load's origin. */
-  | { readonly kind: "sent"; readonly index: number; readonly sentMs: number }
+  /** What became of orders. */
+  | ({ readonly kind: "told" } & OrdersTold)
   /** Several answers, from a thread of its own. */
   | { readonly kind: "pack"; readonly pack: ExchangePack }
   | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }

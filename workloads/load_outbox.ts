@@ -32,6 +32,8 @@ export interface Outbox {
   readonly holds: true;
   /** Takes back memory of answers that were decoded. */
   giveBack(memory: ArrayBuffer): void;
+  /** Whether answers wait for no others: somebody waits for each of them. */
+  promptly(on: boolean): void;
   /** Waits for nothing any more: what is left of the run may be given up. */
   hurry(): void;
 }
@@ -46,6 +48,7 @@ export function createOutbox(
   new Uint8Array(1).subarray(0).buffer.transfer();
   const packer = new Packer();
   let waiting = false;
+  let prompt = false;
   /** When the first and the last of those that wait have come. */
   let firstMs = 0;
   let lastMs = 0;
@@ -85,6 +88,9 @@ export function createOutbox(
       away--;
       postDue();
     },
+    promptly(on) {
+      prompt = on;
+    },
     hurry() {
       mostAway = Infinity;
       postDue();
@@ -98,6 +104,7 @@ export function createOutbox(
       packer.add(message);
       // Those of a witness wait for what comes next: the other thread need not wake for them alone.
       if (!isWitness(message.departure)) {
+        if (prompt) return flush();
         lastMs = clock.now();
         if (!waiting) {
           waiting = true;

@@ -8,26 +8,13 @@ import { aborted, type Clock, onAbort } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
+import type { Agenda, LoadShare, ShareEnd } from "./load_agenda.ts";
+import { Arrivals } from "./load_arrivals.ts";
 import { BACKLOG_POLL_MS } from "./load_backlog.ts";
-import type { ClosedLoad, Load, OpenLoad, Stop } from "./load.ts";
-import { requestLimit, sequenceOf, type TakeNext } from "./load_sequence.ts";
+import type { TakeNext } from "./load_sequence.ts";
 import { createTurns, type Turns } from "./load_turns.ts";
+import { Users } from "./load_users.ts";
 import type { Departure } from "./order.ts";
-
-/** One thread's share of a load. */
-export interface LoadShare {
-  readonly load: Load;
-  readonly stop: Stop;
-  /** This thread's number and how many there are: users and arrivals are dealt round-robin. */
-  readonly worker: number;
-  readonly workers: number;
-  readonly poolSize: number;
-  readonly timeoutMs: number;
-  /** Largest body of an answer; default 48 MiB. */
-  readonly maxAnswerBytes?: number;
-  /** How long requests in flight may go on after the sending has ended early. */
-  readonly graceMs: number;
-}
 
 /** What the runner works with. */
 export interface RunnerTools {
@@ -41,6 +28,8 @@ export interface RunnerTools {
   readonly requestOf: (item: number, index: number, pass: number) => WireRequest;
   /** Intended times of this load's arrivals, ms from the origin (open loads). */
   readonly arrivals?: Iterator<number>;
+  /** What is given out one by one (loads of orders). */
+  readonly orders?: Agenda;
   readonly takeNext: TakeNext;
   readonly onExchange: (departure: Departure, exchange: Exchange) => void;
   /** So much waits to be decoded that nothing more should be asked for. */
@@ -67,18 +56,11 @@ export interface StreamsBeside {
 
 const NOTHING_BESIDE: StreamsBeside = { start() {}, end: () => Promise.resolve() };
 
-/** How the share went; ms from the origin. */
-export interface ShareEnd {
-  /** When the last user's first request left; the end of the share, where not every user began. */
-  readonly rampEndMs: number;
-  /** First moment when a free slot found nothing left to send. */
-  readonly sendingEndMs: number;
-}
-
 /** Runs one thread's share of a load to its end, drain included. Never rejects for the server. */
 export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<ShareEnd> {
   const { clock, originMs } = tools;
-  // Ends the waiting of the schedule: by the caller, or when the duration is over.
+  const agenda = agendaOf(share, tools);
+  // Ends the waiting of what is to be sent: by the caller, or when the duration is over.
   const sending = new AbortController();
   // Ends what is in flight: by the caller, or when the grace period is over.
   const inFlight = new AbortController();
@@ -103,42 +85,17 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   })();
 
   const turns = createTurns(tools.nextTurn);
-  // One for all: what each request in flight keeps counts ten thousand times.
-  const options: SendOptions = {
-    timeoutMs: share.timeoutMs,
-    signal: inFlight.signal,
-    ...defined({ maxBytes: share.maxAnswerBytes }),
-  };
-  const starts = { last: 0, users: 0 };
-  const send: Send = async (departure, now) => {
-    if (!now) {
-      await turns.depart();
-      starts.last = clock.now() - originMs;
-      starts.users++;
-    }
-    while (tools.crowded?.()) {
-      await clock.sleepUntil(clock.now() + BACKLOG_POLL_MS, sending.signal);
-      if (!sending.signal.aborted) continue;
-      tools.onDropped(departure, "answers waited to be decoded until the sending ended");
-      return false;
-    }
-    const pass = Math.floor(departure.index / share.poolSize);
-    const wire = tools.requestOf(departure.item, departure.index, pass);
-    tools.onSent?.();
-    const exchange = await tools.transport.send(wire, options);
-    await turns.finish();
-    const refused = exchange.end.kind === "connect_error";
-    tools.onExchange(departure, exchange);
-    return refused;
-  };
-
   const beside = tools.beside?.(turns) ?? NOTHING_BESIDE;
-  const running = { ...tools, send, starts, sending: sending.signal, beside };
-  const { load } = share;
-  if (load.kind === "replay") throw new TypeError("Cannot run a load of orders yet");
-  const end = load.kind === "closed"
-    ? await runClosed({ ...share, load }, running)
-    : await runOpen({ ...share, load }, running);
+  const signals = { sending: sending.signal, inFlight: inFlight.signal };
+  const send = sender(share, tools, { ...signals, agenda, turns });
+  await runAgenda(agenda, {
+    ...tools,
+    limit: slotsOf(share),
+    send,
+    beside,
+    sending: sending.signal,
+  });
+  const end = agenda.end();
   await beside.end();
 
   over.abort();
@@ -148,6 +105,38 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
   return end;
 }
 
+/** What the share's load sends when. */
+function agendaOf(share: LoadShare, tools: RunnerTools): Agenda {
+  const { load } = share;
+  const { clock, originMs, requestOf, takeNext, arrivals, orders } = tools;
+  const now = () => clock.now() - originMs;
+  if (load.kind === "closed") return new Users(share, load, { now, requestOf, takeNext });
+  if (load.kind === "replay") {
+    if (orders === undefined) throw new TypeError("Cannot run a load of orders without orders");
+    return orders;
+  }
+  if (arrivals === undefined) throw new TypeError("Cannot run an open load without arrivals");
+  return new Arrivals(share, load, arrivals, { now, requestOf });
+}
+
+/** How many requests of a share may be in flight, and what becomes of others. */
+interface Slots {
+  readonly inFlight: number;
+  readonly overflow: "wait" | "drop";
+  /** For messages: the limit of the whole load. */
+  readonly ofLoad: number;
+}
+
+/** The limit is shared out like the arrivals; a share below one could never send. */
+function slotsOf({ load, workers }: LoadShare): Slots {
+  if (load.kind === "closed" || load.maxInFlight === 0) {
+    return { inFlight: Infinity, overflow: "wait", ofLoad: Infinity };
+  }
+  const { maxInFlight, overflow } = load;
+  const inFlight = Math.max(1, Math.floor(maxInFlight / workers));
+  return { inFlight, overflow, ofLoad: maxInFlight };
+}
+
 /**
  * Sends a request and resolves when its answer was handed on: whether there was no connection.
  *
@@ -155,115 +144,133 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
  */
 type Send = (departure: Departure, now: boolean) => Promise<boolean>;
 
-/**
- * A user whose connection was refused waits so long before its next request: without a pause, a
- * server that is gone would be asked thousands of times a second. All users together ask no more
- * than about once a millisecond.
- */
-function refusedPauseMs(users: number): number {
-  return Math.max(100, users);
-}
-
-/** A load that is being run. */
-interface Running extends Omit<RunnerTools, "beside"> {
-  readonly beside: StreamsBeside;
-  readonly send: Send;
-  /** First requests of users: when the last one left, ms from the origin, and how many did. */
-  readonly starts: { readonly last: number; readonly users: number };
-  /** Aborted when nothing more may be sent. */
-  readonly sending: AbortSignal;
-}
-
-async function runClosed(
-  { load, stop, poolSize, worker, workers }: LoadShare & { readonly load: ClosedLoad },
-  { clock, originMs, takeNext, send, starts, sending, beside }: Running,
-): Promise<ShareEnd> {
-  const next = sequenceOf(load, { poolSize, stop, takeNext });
-  const deadlineMs = stop.durationMs ?? Infinity;
-  let sendingEndMs = Infinity;
-
-  const stopped = () => {
-    sendingEndMs = Math.min(sendingEndMs, clock.now() - originMs, deadlineMs);
+function sender(
+  share: LoadShare,
+  { clock, originMs, transport, crowded, onSent, onExchange, onDropped }: RunnerTools,
+  { agenda, turns, sending, inFlight }: {
+    readonly agenda: Agenda;
+    readonly turns: Turns;
+    readonly sending: AbortSignal;
+    readonly inFlight: AbortSignal;
+  },
+): Send {
+  // One for all: what each request in flight keeps counts ten thousand times.
+  const options: SendOptions = {
+    timeoutMs: share.timeoutMs,
+    signal: inFlight,
+    ...defined({ maxBytes: share.maxAnswerBytes }),
   };
-
-  const user = async (u: number): Promise<void> => {
-    for (let k = 0; !sending.aborted; k++) {
-      const nowMs = clock.now() - originMs;
-      // "No time left" means "do not start", never "unlimited" (T20 in docs/python-scripts.md).
-      if (nowMs >= deadlineMs) break;
-      const request = next(u, k);
-      if (request === undefined) break;
-      const { index, item } = request;
-      const refused = await send({ index, user: u, item, intendedMs: nowMs }, k > 0);
-      if (refused) await clock.sleepUntil(clock.now() + refusedPauseMs(load.users), sending);
+  let telling = false;
+  const tellSoon = async (): Promise<void> => {
+    telling = true;
+    await turns.idle();
+    telling = false;
+    agenda.tell?.();
+  };
+  return async (departure, now) => {
+    if (!now) {
+      await turns.depart();
+      agenda.onDeparture?.(departure, clock.now() - originMs);
     }
-    stopped();
-  };
-
-  const count = Math.ceil((load.users - worker) / workers);
-  if (load.rampUpMs > 0 || count === 0) beside.start(1);
-  // One after the other: thousands of users that wait for their start would each need a timer.
-  const users: Promise<void>[] = [];
-  for (let u = worker; u < load.users; u += workers) {
-    const startMs = (u * load.rampUpMs) / load.users;
-    if (startMs > clock.now() - originMs) await clock.sleepUntil(originMs + startMs, sending);
-    if (sending.aborted) {
-      stopped();
-      break;
+    while (crowded?.()) {
+      await clock.sleepUntil(clock.now() + BACKLOG_POLL_MS, sending);
+      if (!sending.aborted) continue;
+      onDropped(departure, "answers waited to be decoded until the sending ended");
+      return false;
     }
-    users.push(user(u));
-    beside.start(users.length / count);
-  }
-  await Promise.all(users);
-  return {
-    rampEndMs: starts.users < count ? Math.max(0, clock.now() - originMs) : starts.last,
-    sendingEndMs: isFinite(sendingEndMs) ? Math.max(0, sendingEndMs) : 0,
+    const wire = agenda.requestOf(departure);
+    onSent?.();
+    let exchange: Exchange;
+    if (agenda.onSent === undefined) exchange = await transport.send(wire, options);
+    else {
+      const sentMs = clock.now();
+      const answer = transport.send(wire, options);
+      agenda.onSent(departure, sentMs - originMs);
+      if (!telling) void tellSoon();
+      exchange = await answer;
+    }
+    await turns.finish();
+    agenda.tell?.();
+    const refused = exchange.end.kind === "connect_error";
+    onExchange(departure, exchange);
+    return refused;
   };
 }
 
-async function runOpen(
-  { load, stop, poolSize, worker, workers }: LoadShare & { readonly load: OpenLoad },
-  { clock, originMs, arrivals, onDropped, send, sending, beside }: Running,
-): Promise<ShareEnd> {
-  if (arrivals === undefined) throw new TypeError("Cannot run an open load without arrivals");
-  const requests = requestLimit(stop, poolSize);
-  const durationMs = stop.durationMs ?? Infinity;
-  // The limit is shared out like the arrivals; a share below one could never send.
-  const limit = load.maxInFlight === 0
-    ? Infinity
-    : Math.max(1, Math.floor(load.maxInFlight / workers));
-
-  const running = new Set<Promise<void>>();
+/** Sends what is due, and after each answer what follows it, until nothing is left. */
+function runAgenda(
+  agenda: Agenda,
+  { clock, originMs, limit, send, beside, sending, onDropped }: Omit<RunnerTools, "beside"> & {
+    readonly limit: Slots;
+    readonly send: Send;
+    readonly beside: StreamsBeside;
+    readonly sending: AbortSignal;
+  },
+): Promise<void> {
+  const { promise: done, resolve, reject } = Promise.withResolvers<void>();
+  let flying = 0;
+  /** Due, and without a slot. */
   const waiting: Departure[] = [];
-  let sendingEndMs = 0;
+  /** Instants that are being slept for, the earliest last: one for all that waits behind it. */
+  const sleeping: number[] = [];
+  let begun = 0;
 
-  const launch = (departure: Departure): void => {
-    const task: Promise<void> = send(departure, false).then(() => {
-      running.delete(task);
-      const first = sending.aborted ? undefined : waiting.shift();
-      if (first !== undefined) launch(first);
-    });
-    running.add(task);
+  const startBeside = (): void => {
+    if (begun === 1) return;
+    begun = agenda.begun();
+    if (begun > 0) beside.start(begun);
+  };
+  const fly = async (first: Departure): Promise<void> => {
+    flying++;
+    try {
+      let next: Departure | undefined = first;
+      for (let now = false; next !== undefined; now = true) {
+        const refused: boolean = await send(next, now);
+        next = agenda.follow?.(next, refused);
+      }
+    } catch (error) {
+      reject(error);
+    }
+    flying--;
+    const late = sending.aborted ? undefined : waiting.shift();
+    if (late !== undefined) void fly(late);
+    else goOn();
+  };
+  const begin = (departure: Departure): void => {
+    if (flying < limit.inFlight) void fly(departure);
+    else if (limit.overflow === "wait") waiting.push(departure);
+    else onDropped(departure, `${limit.ofLoad} requests were in flight`);
+  };
+  const sleep = async (dueMs: number): Promise<void> => {
+    sleeping.push(dueMs);
+    await clock.sleepUntil(originMs + dueMs, sending);
+    sleeping.splice(sleeping.indexOf(dueMs), 1);
+    goOn();
+  };
+  const goOn = (): void => {
+    if (!sending.aborted) {
+      let dueMs: number;
+      for (let nowMs: number; (dueMs = agenda.dueMs()) <= (nowMs = clock.now() - originMs);) {
+        const departure = agenda.take(nowMs);
+        if (departure !== undefined) begin(departure);
+        startBeside();
+      }
+      if (dueMs < (sleeping.at(-1) ?? Infinity)) void sleep(dueMs);
+    }
+    if (flying === 0 && agenda.over()) resolve();
   };
 
-  const burst = load.ratePerSec === Infinity && requests < Infinity;
-  if (!burst) beside.start(1);
-  for (let index = 0; index < requests; index++) {
-    const intendedMs = arrivals.next().value as number;
-    if (intendedMs >= durationMs) break;
-    if (index % workers !== worker) continue;
-    await clock.sleepUntil(originMs + intendedMs, sending);
-    if (sending.aborted) break;
-    const departure = { index, user: worker, item: index % poolSize, intendedMs };
-    sendingEndMs = clock.now() - originMs;
-    if (running.size < limit) launch(departure);
-    else if (load.overflow === "wait") waiting.push(departure);
-    else onDropped(departure, `${load.maxInFlight} requests were in flight`);
-    if (burst) beside.start((index + workers) / requests);
-  }
-  while (running.size > 0) await Promise.all(running);
-  for (const departure of waiting) {
-    onDropped(departure, "no slot was free before the sending ended");
-  }
-  return { rampEndMs: 0, sendingEndMs };
+  agenda.onChange = goOn;
+  const ignore = onAbort(sending, () => {
+    agenda.stop();
+    goOn();
+  });
+  startBeside();
+  goOn();
+  return done.then(() => {
+    ignore();
+    for (const departure of waiting) {
+      onDropped(departure, "no slot was free before the sending ended");
+    }
+  });
 }

@@ -24,11 +24,13 @@ import { Backlog, backlogLimit } from "./load_backlog.ts";
 import type { Outbox } from "./load_outbox.ts";
 import { sampleLoopLag } from "./load_loop_lag.ts";
 import { rehearse } from "./load_rehearsal.ts";
+import { Orders } from "./load_orders.ts";
 import { runLoad } from "./load_runner.ts";
 import { countThreadUsage } from "./load_thread_usage.ts";
 import type { Turns } from "./load_turns.ts";
 import { WirePool } from "./load_wires.ts";
 import { type WitnessShare, witnessStreams } from "./load_witness.ts";
+import type { Order } from "./order.ts";
 
 /** The event loop that a thread runs on, and what belongs to it. */
 export interface ThreadRuntime {
@@ -54,6 +56,10 @@ function poolOf({ wires, requests }: Pool): ThreadPool {
   return { wires: new WirePool(wires), requests };
 }
 
+/** Bodies from this size on are made ready ahead, where so much time is left. */
+const LARGE_BODY_BYTES: number = 2 ** 15;
+const ENCODING_MS = 2;
+
 /** Handles the messages to one thread; what it reports goes to `outbox`. */
 export function createLoadThread(
   outbox: Pick<Outbox, "send"> & Partial<Outbox>,
@@ -69,6 +75,8 @@ export function createLoadThread(
   let counters: Uint32Array = new Uint32Array(0);
   let stop = new AbortController();
   let abort = new AbortController();
+  let orders: Orders | undefined;
+  let originMs = 0;
 
   const adopt = async (message: Pool): Promise<ThreadPool> => {
     pool = poolOf(message);
@@ -129,19 +137,25 @@ export function createLoadThread(
       : poolOf({ wires: message.wires });
     const { target } = opened;
     const { share } = message;
+    // Before anything is waited for: orders may follow at once.
+    orders = share.load.kind === "replay"
+      ? new Orders((told) => reply({ kind: "told", ...told }))
+      : undefined;
+    outbox.promptly?.(orders !== undefined);
+    originMs = message.startEpochMs - epochOriginMs();
     if (share.load.kind === "closed" && share.workers === 1) {
       // Users who start at once do not wait for each other's requests to be encoded.
       const first = wires.makeAhead(message.poolOffset % wires.length, share.load.users);
       await transport.ready?.(first);
     }
-    if (share.load.kind === "open" && ticker === undefined) {
-      throw new TypeError("Cannot run an open load in a thread that was not opened for one");
+    const keepsTimes = share.load.kind !== "closed";
+    if (keepsTimes && ticker === undefined) {
+      throw new TypeError("Cannot keep a schedule in a thread that was not opened for one");
     }
     const queue = new Int32Array(message.queue);
     const backlog = new Backlog(message.backlog);
     const { maxAnswerBytes = MAX_ANSWER_BYTES } = share;
     let streams = 0;
-    const originMs = message.startEpochMs - epochOriginMs();
     stop = new AbortController();
     abort = new AbortController();
 
@@ -158,7 +172,7 @@ export function createLoadThread(
     const lag = sampleLoopLag(runtime.clock);
     const countUsage = countThreadUsage(systemClock);
     const end = await runLoad(share, {
-      clock: share.load.kind === "open" ? ticker! : runtime.clock,
+      clock: keepsTimes ? ticker! : runtime.clock,
       transport,
       nextTurn: runtime.nextTurn,
       originMs,
@@ -166,6 +180,7 @@ export function createLoadThread(
       ...(share.load.kind === "open"
         ? { arrivals: arrivalTimes(share.load, message.seed, message.loadNumber) }
         : {}),
+      ...defined({ orders }),
       takeNext: () => Atomics.add(queue, 0, 1),
       onSent: () => {
         streams = Math.max(streams, ++counters[COUNTER_SENT]! - counters[COUNTER_ENDED]!);
@@ -194,6 +209,15 @@ export function createLoadThread(
     reply({ kind: "ended", end, ...defined({ usage: countUsage() }), lag: lag() });
   };
 
+  const give = (order: Order): void => {
+    const { wire, departure } = order;
+    const large = (wire.body?.length ?? 0) >= LARGE_BODY_BYTES;
+    const leftMs = originMs + departure.intendedMs - systemClock.now();
+    // Copying it takes longer than sending a small one: not when it is due.
+    if (large && leftMs > ENCODING_MS) void transport?.ready?.([wire]);
+    orders!.give(order);
+  };
+
   return async (message: ToThread): Promise<void> => {
     try {
       switch (message.kind) {
@@ -205,6 +229,10 @@ export function createLoadThread(
           return await connect(message.count, message.witness);
         case "run":
           return await run(message);
+        case "order":
+          return give(message.order);
+        case "last-order":
+          return orders?.finish();
         case "stop":
           return stop.abort();
         case "abort":

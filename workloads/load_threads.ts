@@ -18,6 +18,7 @@ import { findTransport } from "../backends/transports.ts";
 import { startWorker, type WorkerOptions } from "../backends/worker.ts";
 import { Backlog } from "./load_backlog.ts";
 import { DecodeQueue } from "./load_decode_queue.ts";
+import { Desk } from "./load_desk.ts";
 import { unpackExchanges } from "./load_exchange_pack.ts";
 import type { Load } from "./load.ts";
 import { LOAD_LOOP_WORKER, type LoopSetup } from "./load_loop_worker.ts";
@@ -33,7 +34,7 @@ import {
   type ThreadSetup,
   type ToThread,
 } from "./load_messages.ts";
-import type { LoadShare, ShareEnd } from "./load_runner.ts";
+import type { LoadShare, ShareEnd } from "./load_agenda.ts";
 import { busiestUsage, type ThreadUsage } from "./load_thread_usage.ts";
 import { isWitness, type WitnessShare, witnessShare, type WitnessTask } from "./load_witness.ts";
 import { createLoadThread } from "./load_thread.ts";
@@ -176,7 +177,8 @@ async function runJob(
   }));
   const queue = new SharedArrayBuffer(4);
   const backlog = new Backlog();
-  const startEpochMs = epochOriginMs() + systemClock.now() + leadMs;
+  const originMs = systemClock.now() + leadMs;
+  const startEpochMs = epochOriginMs() + originMs;
   job.witness?.onStart(startEpochMs);
   const answers = new DecodeQueue(
     ({ departure, exchange, originMs }) => {
@@ -185,8 +187,9 @@ async function runJob(
       const of = witnessed ? job.witness : job;
       of?.onExchange(departure, exchange, originMs);
     },
-    { inline },
+    { inline, prompt: load.kind === "replay" },
   );
+  const desk = deskOf(threads, job, originMs);
   const ends = threads.map((thread, worker) => {
     const share = {
       ...{ load, stop, worker, workers: threads.length, poolSize, timeoutMs, graceMs },
@@ -198,7 +201,7 @@ async function runJob(
       backlog: backlog.memory,
       ...defined({ wires, witness }),
     };
-    return thread.run({ kind: "run", ...start }, answers, job);
+    return thread.run({ kind: "run", ...start }, answers, { ...job, desk });
   });
   const forward = (kind: "stop" | "abort") => () => {
     for (const thread of threads) thread.send({ kind });
@@ -206,6 +209,7 @@ async function runJob(
   const ignoreStop = onAbort(job.stopSignal, forward("stop"));
   const ignoreAbort = onAbort(job.abortSignal, forward("abort"));
   try {
+    desk?.open();
     const all = await Promise.all(ends);
     return {
       startEpochMs,
@@ -216,9 +220,24 @@ async function runJob(
     };
   } finally {
     answers.close();
+    desk?.close();
     ignoreStop();
     ignoreAbort();
   }
+}
+
+/** Where a load's orders come from. */
+function deskOf(threads: readonly Thread[], job: LoadJob, originMs: number): Desk | undefined {
+  const { orders, load, stop, stopSignal, abortSignal } = job;
+  if (load.kind !== "replay") return undefined;
+  if (orders === undefined) throw new TypeError("Cannot run a load of orders without their source");
+  return new Desk(orders, {
+    send: (thread, message, transfer) => threads[thread]!.send(message, transfer),
+    threads: threads.length,
+    originMs,
+    durationMs: stop.durationMs,
+    stopSignal: AbortSignal.any([stopSignal, abortSignal]),
+  });
 }
 
 /**
@@ -227,11 +246,11 @@ async function runJob(
  * to each open connection, idle or not.
  */
 function connectionsOf(load: Load, worker: number, workers: number): number {
-  if (load.kind !== "closed" || load.rampUpMs > 0) return 0;
+  if (load.kind === "open" || (load.kind === "closed" && load.rampUpMs > 0)) return 0;
   return Math.ceil((load.users - worker) / workers);
 }
 
-/** Closed: the first user without work ends the full load; open: the last departure does. */
+/** Closed: the first user without work ends the full load; else the last departure does. */
 function sendingEnd(load: Load, endsMs: readonly number[]): number {
   return load.kind === "closed" ? Math.min(...endsMs) : Math.max(...endsMs);
 }
@@ -280,7 +299,9 @@ class Thread {
   run(
     message: RunMessage,
     answers: DecodeQueue,
-    { onDropped, abortSignal }: Pick<LoadJob, "abortSignal" | "onDropped">,
+    { onDropped, abortSignal, desk }: Pick<LoadJob, "abortSignal" | "onDropped"> & {
+      readonly desk: Desk | undefined;
+    },
   ): Promise<EndedMessage> {
     return new Promise((resolve, reject) => {
       this.#receive = (message) => {
@@ -294,6 +315,8 @@ class Thread {
               answers.add(one, i === last ? this.#giveBack : undefined)
             );
           }
+          case "told":
+            return desk?.told(message);
           case "dropped":
             return onDropped(message.departure, message.reason);
           case "ended":

@@ -16,7 +16,12 @@ export interface Turns {
   depart(): Promise<void>;
   /** After an answer has ended: always after the reads that are ready now. */
   finish(): Promise<void>;
+  /** Once no work waits any more, or that took some turns. */
+  idle(): Promise<void>;
 }
+
+/** What waits for an idle turn waits no longer than this. */
+const BUSY_TURNS = 16;
 
 /**
  * One piece of work per turn while few wait; a sixteenth of them, up to four, when more do, so that
@@ -36,6 +41,15 @@ export function createTurns(nextTurn: () => Promise<void>): Turns {
   /** Index of the first that still waits. */
   let first = 0;
   let turning = false;
+  /** Those who wait for an idle turn, and turns for which they have. */
+  let idlers: (() => void)[] = [];
+  let busy = 0;
+  const release = (): void => {
+    const all = idlers;
+    idlers = [];
+    busy = 0;
+    for (const resolve of all) resolve();
+  };
   const turn = async (): Promise<void> => {
     turning = true;
     do {
@@ -51,8 +65,10 @@ export function createTurns(nextTurn: () => Promise<void>): Turns {
         waiting.length -= first;
         first = 0;
       }
+      if (idlers.length > 0 && ++busy > BUSY_TURNS) release();
     } while (waiting.length > 0);
     turning = false;
+    if (idlers.length > 0) release();
   };
   const wait = (): Promise<void> => new Promise((resolve) => void waiting.push(resolve));
   return {
@@ -66,5 +82,6 @@ export function createTurns(nextTurn: () => Promise<void>): Turns {
       if (!turning) void turn();
       return mine;
     },
+    idle: () => turning ? new Promise((resolve) => void idlers.push(resolve)) : Promise.resolve(),
   };
 }

@@ -38,7 +38,8 @@ export interface OrderSource {
   sent(index: number, sentMs: number): void;
   /**
    * Nothing more may be given: the load was stopped, or its duration is over. What was given before and
-   * has not left comes back by {@linkcode revoked}.
+   * was not due comes back by {@linkcode revoked}, and so does what is given in spite of it. What was due
+   * and waited for a slot is dropped, as of other loads.
    */
   stop(): void;
   /** An order was given, and will not be sent: it has no record. */
@@ -51,6 +52,6 @@ export interface OrderDesk {
   now(): number;
   /** Hands in an order. Of those for one instant, the first given leaves first. */
   give(order: Order): void;
-  /** There are no more: the load ends with its last answer. Needed after `stop`, too. */
+  /** There are no more: the load ends with its last answer. Not needed after `stop`. */
   finish(): void;
 }

@@ -193,7 +193,7 @@ function setupOf(
     transportOptions: transportOptions(plan),
     protocol: protocol.name,
     target,
-    scheduled: plan.loads.some(({ kind }) => kind === "open"),
+    scheduled: plan.loads.some(({ kind }) => kind !== "closed"),
     streams: Math.max(0, ...plan.loads.map((load) => load.kind === "closed" ? load.users : 0)),
   };
 }

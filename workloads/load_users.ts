@@ -1,0 +1,134 @@
+/**
+ * Users, each of whom sends its next request when its last one has ended.
+ *
+ * @module
+ */
+import type { WireRequest } from "../backends/protocol.ts";
+import type { ClosedLoad } from "./load.ts";
+import type { Agenda, AgendaTools, LoadShare, ShareEnd } from "./load_agenda.ts";
+import { DueQueue } from "./load_due.ts";
+import { type Sequence, sequenceOf, type TakeNext } from "./load_sequence.ts";
+import type { Departure } from "./order.ts";
+
+/**
+ * A user whose connection was refused waits so long before its next request: without a pause, a
+ * server that is gone would be asked thousands of times a second. All users together ask no more
+ * than about once a millisecond.
+ */
+function refusedPauseMs(users: number): number {
+  return Math.max(100, users);
+}
+
+/** This thread's users of a closed load. */
+export class Users implements Agenda {
+  readonly #load: ClosedLoad;
+  readonly #share: LoadShare;
+  readonly #tools: AgendaTools;
+  readonly #next: Sequence;
+  readonly #deadlineMs: number;
+  /** Users of this thread, and those of them that started, or would have. */
+  readonly #count: number;
+  #started = 0;
+  /** Requests that each has taken. */
+  readonly #taken: Uint32Array;
+  /** Requests of users who pause. */
+  readonly #pausing = new DueQueue<Departure>();
+  #stopped = false;
+  /** First requests: when the last one left, and how many did. */
+  #lastStartMs = 0;
+  #left = 0;
+  #sendingEndMs = Infinity;
+
+  constructor(
+    share: LoadShare,
+    load: ClosedLoad,
+    tools: AgendaTools & { readonly takeNext: TakeNext },
+  ) {
+    const { stop, poolSize, worker, workers } = share;
+    this.#load = load;
+    this.#share = share;
+    this.#tools = tools;
+    this.#next = sequenceOf(load, { poolSize, stop, takeNext: tools.takeNext });
+    this.#deadlineMs = stop.durationMs ?? Infinity;
+    this.#count = Math.ceil((load.users - worker) / workers);
+    this.#taken = new Uint32Array(this.#count);
+  }
+
+  dueMs(): number {
+    const pausedMs = this.#pausing.dueMs;
+    if (this.#started === this.#count) return pausedMs;
+    return Math.min(
+      pausedMs,
+      (this.#userOf(this.#started) * this.#load.rampUpMs) / this.#load.users,
+    );
+  }
+
+  take(nowMs: number): Departure | undefined {
+    const due = this.#pausing.dueMs <= nowMs ? this.#pausing.take() : undefined;
+    if (due === undefined) return this.#request(this.#userOf(this.#started++), nowMs);
+    // "No time left" means "do not start", never "unlimited" (T20 in docs/python-scripts.md).
+    if (nowMs >= this.#deadlineMs) return this.#stopAt(nowMs);
+    return { ...due, intendedMs: nowMs };
+  }
+
+  requestOf({ item, index }: Departure): WireRequest {
+    return this.#tools.requestOf(item, index, Math.floor(index / this.#share.poolSize));
+  }
+
+  follow({ user }: Departure, refused: boolean): Departure | undefined {
+    const nowMs = this.#tools.now();
+    if (this.#stopped) return this.#stopAt(nowMs);
+    const next = this.#request(user, nowMs);
+    if (next === undefined || !refused) return next;
+    this.#pausing.add(nowMs + refusedPauseMs(this.#load.users), next);
+    return undefined;
+  }
+
+  stop(): void {
+    if (!this.over()) this.#stopAt(this.#tools.now());
+    this.#started = this.#count;
+    this.#pausing.clear();
+    this.#stopped = true;
+  }
+
+  over(): boolean {
+    return this.#started === this.#count && this.#pausing.size === 0;
+  }
+
+  begun(): number {
+    return this.#load.rampUpMs > 0 || this.#count === 0 ? 1 : this.#started / this.#count;
+  }
+
+  onDeparture({ user }: Departure, atMs: number): void {
+    if (this.#taken[this.#placeOf(user)] !== 1) return;
+    this.#lastStartMs = atMs;
+    this.#left++;
+  }
+
+  end(): ShareEnd {
+    return {
+      rampEndMs: this.#left < this.#count ? Math.max(0, this.#tools.now()) : this.#lastStartMs,
+      sendingEndMs: isFinite(this.#sendingEndMs) ? Math.max(0, this.#sendingEndMs) : 0,
+    };
+  }
+
+  #userOf(place: number): number {
+    return this.#share.worker + place * this.#share.workers;
+  }
+
+  #placeOf(user: number): number {
+    return (user - this.#share.worker) / this.#share.workers;
+  }
+
+  #request(user: number, nowMs: number): Departure | undefined {
+    if (nowMs >= this.#deadlineMs) return this.#stopAt(nowMs);
+    const request = this.#next(user, this.#taken[this.#placeOf(user)]!++);
+    if (request === undefined) return this.#stopAt(nowMs);
+    return { index: request.index, user, item: request.item, intendedMs: nowMs };
+  }
+
+  /** A user has nothing left to send. */
+  #stopAt(nowMs: number): undefined {
+    this.#sendingEndMs = Math.min(this.#sendingEndMs, nowMs, this.#deadlineMs);
+  }
+}
