@@ -25,6 +25,8 @@ export interface BlockPrompt {
    * with nobody. Empty = it shares nothing.
    */
   readonly blocks: BlockIds;
+  /** Fields that are merged over the request. */
+  readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 /** A prompt that is written out. */

@@ -3,11 +3,33 @@
  *
  * @module
  */
+import { isObject } from "../backends/json_event.ts";
+import { jsonItems } from "./dataset_items.ts";
+import { nearestName } from "./option_suggest.ts";
 import type { Trace } from "./trace.ts";
+import { azure } from "./trace_azure.ts";
+import { bailian } from "./trace_bailian.ts";
+import { burstgpt } from "./trace_burstgpt.ts";
+import { openTrace } from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
+import { mooncake } from "./trace_mooncake.ts";
+import { sessions } from "./trace_sessions.ts";
+import { cellsOf } from "./trace_table.ts";
+import { weka } from "./trace_weka.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** Every format. A new one is a file and a line here. */
-export const TRACE_FORMATS: readonly TraceFormat[] = [];
+export const TRACE_FORMATS: readonly TraceFormat[] = [
+  mooncake,
+  azure,
+  burstgpt,
+  bailian,
+  weka,
+  sessions,
+];
+
+/** Rows that are looked at to tell one format from another. */
+const LOOKED_AT = 20;
 
 /**
  * Reads recorded traffic or hand-written sessions.
@@ -16,21 +38,76 @@ export const TRACE_FORMATS: readonly TraceFormat[] = [];
  * @param options.format name of the format; absent = told by the first rows.
  * @throws {UserError} when there is no such file, no format fits, or a row does not fit the format.
  */
-export function readTrace(
+export async function readTrace(
   path: string,
   options: ReadOptions & { readonly format?: string } = {},
 ): Promise<Trace> {
-  throw new Error(`not yet: ${path} ${Object.keys(options).length}`);
+  const { format, ...reading } = options;
+  if (format !== undefined) return await findTraceFormat(format).read(path, reading);
+  const isFolder = await isDirectory(path);
+  const rows = isFolder ? [] : await firstRows(path);
+  const found = isFolder ? weka : TRACE_FORMATS.find(({ recognizes }) => recognizes(rows));
+  if (found !== undefined) return await found.read(path, reading);
+  const [row] = rows;
+  throw new UserError(
+    `Cannot tell the format of "${path}": ` +
+      (isObject(row)
+        ? `its first row has the fields ${Object.keys(row).slice(0, 12).join(", ")}; `
+        : "its rows are no objects; ") +
+      `name it with --trace-format (${names().join(", ")})`,
+  );
+}
+
+/** The format of that name. @throws {UserError} naming those that exist. */
+export function findTraceFormat(name: string): TraceFormat {
+  const found = TRACE_FORMATS.find((format) => format.name === name);
+  if (found !== undefined) return found;
+  const near = nearestName(name, names());
+  throw new UserError(
+    `Cannot find --trace-format "${name}": ` +
+      (near === undefined ? "" : `did you mean ${near}? `) + `known are ${names().join(", ")}`,
+  );
 }
 
 /**
  * Whether a file that begins with these rows, or the folder, is a recording and no dataset of prompts.
  *
- * @param rows the first of the file, as a dataset's rows are read; absent for a folder.
+ * @param rows the first of the file, as a dataset's rows are read; absent where they could not be.
  */
-export function recognizesTrace(
+export async function recognizesTrace(
   path: string,
   rows: readonly unknown[] | undefined,
 ): Promise<boolean> {
-  throw new Error(`not yet: ${path} ${rows?.length}`);
+  // A table is read as a whole by a dataset, which is too much for many a recording.
+  const looked = /\.csv$/i.test(path) ? await firstRows(path) : rows;
+  if (looked !== undefined) return TRACE_FORMATS.some(({ recognizes }) => recognizes(looked));
+  return await isDirectory(path);
+}
+
+function names(): string[] {
+  return TRACE_FORMATS.map(({ name }) => name);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    throw fileError(`Cannot read "${path}"`, error);
+  }
+}
+
+/** The first rows of a file; of a table the first one, by the names of its header. */
+async function firstRows(path: string): Promise<readonly unknown[]> {
+  using file = await openTrace(path);
+  const [header = "", first = ""] = new TextDecoder().decode(file.head).split("\n", 2);
+  if (!/^\s*[[{"]/.test(header) && header.includes(",")) {
+    const cells = cellsOf(first);
+    return [Object.fromEntries(cellsOf(header).map((name, i) => [name, cells[i] ?? ""]))];
+  }
+  const rows: unknown[] = [];
+  for await (const { value, problem } of jsonItems(file).each()) {
+    if (problem === undefined) rows.push(value);
+    if (rows.length >= LOOKED_AT) break;
+  }
+  return rows;
 }
