@@ -3,35 +3,18 @@
  * is what the engine says it sent.
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { systemClock } from "../backends/clock.ts";
-import { decodeExchange } from "../backends/decode.ts";
-import { fetchTransport } from "../backends/transport_fetch.ts";
-import type { Ask, GenerationRequest, Protocol } from "../backends/protocol.ts";
+import type { Ask, Protocol } from "../backends/protocol.ts";
 import { findProtocol, PROTOCOLS } from "../backends/protocols.ts";
-import type { Outcome, RequestRecord } from "../backends/record.ts";
-import type { SimOptions } from "../backends/sim_options.ts";
+import type { Outcome } from "../backends/record.ts";
 import {
   findSimProtocol,
   SIM_ENGINES,
   SIM_PROTOCOLS,
   simProtocolsOf,
 } from "../backends/sim_protocols.ts";
-import { type SimServer, startSimServer } from "../backends/sim_server.ts";
-import { cannedOptions, cannedRequest } from "./support/protocol_contract.ts";
+import { startSimServer } from "../backends/sim_server.ts";
+import { answerOf, modelInPath, PAIRS, TOKENS } from "./support/sim_exchange.ts";
 import { simulatedStream } from "./support/simulated_bodies.ts";
-
-/** Protocols that a simulated engine answers, each with the engine. */
-const PAIRS = PROTOCOLS.filter(({ carrier }) => carrier === "http")
-  .map((protocol) => ({ protocol, engine: engineOf(protocol) }));
-
-/** The engine with a call of its own for the protocol, else the one without any calls of its own. */
-function engineOf({ name }: Protocol): string {
-  const sim = findSimProtocol(name);
-  assert(sim !== undefined, `no engine plays ${name}`);
-  return (SIM_ENGINES.find(({ protocols }) => protocols.includes(sim)) ?? SIM_ENGINES[0]!).name;
-}
-
-const TOKENS = 12;
 
 Deno.test("every protocol of a server has a simulated side, and the other way round (T36)", () => {
   const served = SIM_PROTOCOLS.flatMap(({ name, serves = [name] }) => serves);
@@ -189,40 +172,10 @@ Deno.test("findProtocol and simProtocolsOf list what there is for an unknown nam
   assertThrows(() => simProtocolsOf("nope"), RangeError, "lightllm-tgi");
 });
 
-/** The usual model, where the path of the call names one. */
-function modelInPath({ path }: Protocol): string | undefined {
-  return /\/models\/([^/]+)\//.exec(path)?.[1];
-}
-
 /** Does the engine have no event for an error inside a stream? */
 function breaksOffSilently(protocol: Protocol): boolean {
   const sim = findSimProtocol(protocol.name)!;
   return sim.errorEvent(simulatedStream(protocol, sim), "failed").length === 0;
-}
-
-/** One request to a fresh server; the server has stopped, but still knows what it sent. */
-async function answerOf(
-  options: Partial<SimOptions>,
-  protocol: Protocol,
-  overrides: Partial<GenerationRequest> = {},
-  apiKey = "",
-): Promise<{ record: RequestRecord; server: SimServer }> {
-  const server = await startSimServer({ ttft: "1", itl: "1", ...options });
-  const transport = fetchTransport.open({ clock: systemClock });
-  try {
-    const request = cannedRequest({
-      model: modelInPath(protocol) === undefined ? "simulated" : "",
-      outputTokens: TOKENS,
-      length: protocol.forcesLength ? "forced" : "cap",
-      ...overrides,
-    });
-    const wire = protocol.buildRequest(request, { baseUrl: server.url, apiKey, headers: {} });
-    const exchange = await transport.send(wire, { timeoutMs: 5000 });
-    return { record: decodeExchange(exchange, protocol, request, cannedOptions()), server };
-  } finally {
-    await transport.close();
-    await server.stop();
-  }
 }
 
 const ask: Ask = async ({ method, url, headers, body }) => {
