@@ -114,6 +114,7 @@ export {
   RECORD_SCHEMA,
   type RunCalibration,
   type RunDataset,
+  type RunDatasetPart,
   type RunReplay,
   type RunScenario,
   type RunShare,

@@ -173,6 +173,19 @@ export interface RunDataset {
   readonly bad?: string;
   /** What else is to be known of the prompts, each in a sentence without a period. */
   readonly remarks?: readonly string[];
+  /** Datasets of the classes of a mix, in the order of the header's `classes`. */
+  readonly parts?: readonly RunDatasetPart[];
+}
+
+/** The dataset of one class of a mix. */
+export interface RunDatasetPart
+  extends Pick<RunDataset, "kind" | "source" | "sha256" | "prompts" | "skipped" | "duplicates"> {
+  /** Name of the class. */
+  readonly class: string;
+  /** Mean length of its prompts in tokens, as the client counts them. */
+  readonly promptTokens: number;
+  /** Mean length of the answers that are asked for, in tokens. */
+  readonly outputTokens: number;
 }
 
 /** How the client counted tokens of texts. */

@@ -41,7 +41,8 @@ Deno.test("a short warm-up asks in the load's shape, as briefly as the check, fo
   );
   const prepared = {
     protocol: findProtocol("openai-chat"),
-    target: { baseUrl: "http://127.0.0.1:1", headers: {} },
+    targets: [1, 2].map((port) => ({ baseUrl: `http://127.0.0.1:${port}`, headers: {} })),
+    pool: { length: 2, modelAt: () => undefined, serverAt: (position: number) => position % 2 },
     requests: pool,
   };
   const warmUp = (number: number) =>
@@ -56,6 +57,8 @@ Deno.test("a short warm-up asks in the load's shape, as briefly as the check, fo
   const sent = new WirePool(wires);
   const bodies = [0, 1, 2].map((i) => JSON.parse(new TextDecoder().decode(sent.at(i).body)));
   assertEquals(bodies.map(({ max_tokens }) => max_tokens), [8, 3, 8]);
+  // To the server of the request that each is like.
+  assertEquals([0, 1, 2].map((i) => new URL(sent.at(i).url).port), ["1", "2", "1"]);
   const begins = (number: number) => String(warmUp(number).requests[0]!.messages[0]!.content);
   assert(begins(0).startsWith("Warm-up 1. "));
   assertNotEquals(begins(0), begins(1));

@@ -42,6 +42,11 @@ const WITHOUT_RATE: Need = {
   not: true,
   because: "only users (--concurrency) have it, leave one of them out",
 };
+const WITHOUT_MIX: Need = {
+  key: "mix",
+  not: true,
+  because: "its classes have their own files, leave one of them out",
+};
 const WITH_SAVE: Need = { key: "save", because: "nothing is kept, leave out one of them" };
 
 /** `--protocol` without a default. */
@@ -62,6 +67,13 @@ export const TARGET_OPTIONS = {
       aliases: ["m"],
       defaultText: "the first one the server lists",
       help: "Model name to send.",
+    }),
+    sessionHeader: option.text({
+      value: "NAME",
+      help:
+        "Request header for routers, e.g. X-Session-ID: its value is the same in all requests of " +
+        "a session, and another one in each session, or in each single request.",
+      advanced: true,
     }),
     endpoint: option.text({
       value: "PATH",
@@ -118,6 +130,24 @@ export const TARGET_OPTIONS = {
     }),
   }),
 };
+
+/** Several models in place of one. */
+export const MODELS_OPTIONS = group("Server", {
+  models: option.text({
+    value: '"NAME:WEIGHT,…"',
+    help:
+      "Several models of one load, such as LoRA adapters, by weight: drawn from --seed for each " +
+      "request, or for each session. Each is checked before the load and has a row of its own.",
+  }),
+  modelAssignment: option.choice({
+    value: "HOW",
+    default: "random",
+    choices: ["random", "round-robin"],
+    needs: [{ key: "models", because: "one model needs none, add --models" }],
+    help: "How requests get one of --models: drawn by weight, or by turns.",
+    advanced: true,
+  }),
+});
 
 /** What each request asks for. */
 export const REQUEST_OPTIONS = group("Request", {
@@ -177,15 +207,24 @@ export const DATASET_OPTIONS = {
     dataset: option.choice({
       default: DEFAULT_DATASET,
       choices: DATASETS.map((dataset) => dataset.name),
+      needs: [WITHOUT_MIX],
       help: `Source of the prompts. ${
         DATASETS.map(({ name, description }) => `${name}: ${description}`).join("; ")
       }.`,
     }),
     datasetPath: option.file({
+      needs: [WITHOUT_MIX],
       help: `File of the dataset. Without --dataset its rows decide, then its ending: ${
         DATASETS.filter(({ needsFile }) => needsFile)
           .map(({ name, fileEndings = [] }) => `${fileEndings.join(" ")} ${name}`).join(", ")
       }.`,
+    }),
+    mix: option.text({
+      value: '"NAME:WEIGHT=FILE,…"',
+      help:
+        "Classes of prompts in one load, each from a file of its own (of any kind, found as with " +
+        "--dataset-path), or synthetic:IN/OUT with lengths of prompts and answers: drawn from " +
+        "--seed by weight, each with rows of its own.",
     }),
     prompts: option.integer({
       min: 1,
@@ -309,6 +348,7 @@ export const LOAD_OPTIONS = group("Load", {
     help: "Stop sending after this time, in each load; with --requests whichever comes first.",
   }),
   once: option.flag({
+    needs: [{ key: "mix", not: true, because: "a mix sends shares, not whole files" }],
     help: "Send each prompt of the pool once, in each load: all of a file, without --requests or " +
       "--prompts. No warm-up, unless --warmup asks for one.",
   }),
@@ -448,6 +488,7 @@ export const SAVE_OPTIONS = group("Report", {
 /** Everything about what is sent and measured: what a plan is made of. */
 export const MEASURE_OPTIONS = {
   ...TARGET_OPTIONS,
+  ...MODELS_OPTIONS,
   ...LOAD_OPTIONS,
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,

@@ -13,6 +13,9 @@ import { parseRequired } from "../metrics/check_limit.ts";
 import type { Limit } from "../metrics/limit.ts";
 import { parseSlo, type Slo } from "../metrics/summary_slo.ts";
 import { checkModelFolder } from "./bench_model_folder.ts";
+import { planMix, planModels, planSessionHeader } from "./bench_mix.ts";
+import { poolOfWarmups } from "./bench_pool.ts";
+import { planServers, type ServerUrl } from "./bench_servers.ts";
 import {
   DEFAULT_REQUESTS,
   DEFAULT_REQUESTS_PER_USER,
@@ -65,6 +68,8 @@ export interface BenchPlan {
    * belongs to none.
    */
   readonly sessionHeader?: string;
+  /** What its values begin with: another text in each run. */
+  readonly sessionMark?: string;
   /** Secret, already read from its source; absent = none is sent. */
   readonly apiKey?: string;
   /** Extra request headers by name; may be secrets. */
@@ -164,9 +169,6 @@ export interface BenchPlan {
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
-/** Where one of several servers listens. */
-export type ServerUrl = Pick<BenchPlan, "url" | "query">;
-
 /** Prompts made by a command whose loads differ in them. */
 export interface OwnPrompts {
   /** The pool that all loads draw from. */
@@ -207,8 +209,10 @@ const POOL_FOR_ONCE = 100_000;
 interface PlanSettings {
   /** Name of the command, for the record's header. */
   readonly command: string;
-  /** Server, or for a model in process its folder or name. */
+  /** Server, or for a model in process its folder or name; of several the first. */
   readonly url: string;
+  /** The other servers. */
+  readonly moreUrls?: readonly string[];
   /** Option values that repeat the run, without secrets. */
   readonly options: Readonly<Record<string, OptionValue>>;
   /** Parts that the command decides itself; the pool of prompts is as large as these loads need. */
@@ -222,16 +226,18 @@ interface PlanSettings {
  */
 export async function planRun(
   values: MeasureValues,
-  { command, url: address, options, parts: given = {} }: PlanSettings,
+  { command, url: address, moreUrls = [], options, parts: given = {} }: PlanSettings,
 ): Promise<BenchPlan> {
   const apiKey = checkSecret("--api-key", values.apiKey) ?? await apiKeyVariable();
-  keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: address });
+  keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: [address, ...moreUrls].join(" ") });
   const headers = readHeaders(values.header ?? []);
   const protocol = findProtocol(values.protocol);
-  const { url, query } = checkUrl(address, protocol.carrier);
+  const servers = planServers([address, ...moreUrls], protocol.carrier);
+  const { url, query } = servers[0]!;
   const folder = protocol.carrier === "inprocess" ? await checkModelFolder(url, values) : undefined;
   const dataset = await chooseDataset(values.dataset, values.datasetPath, values);
-  const extra = datasetExtra(dataset, values);
+  const mix = values.mix === undefined ? undefined : await planMix(values.mix, values);
+  const extra = mix === undefined ? datasetExtra(dataset, values) : {};
   const parts = dataset.hasSessions === true
     ? { ...await replayParts(values, extra), ...given }
     : given;
@@ -242,9 +248,15 @@ export async function planRun(
         "after it",
     );
   }
+  const models = values.models === undefined ? undefined : planModels(values.models, {
+    model: values.model,
+    assignment: values.modelAssignment,
+  });
   const wholeFile = values.once === true && dataset.needsFile;
   const stops = parts.stops ?? asked.map((load) => planStop(load, values, wholeFile));
-  const loads = parts.loads ?? asked.map((load, i) => clampUsers(load, stops[i]!));
+  const hasShares = mix !== undefined || models !== undefined || servers.length > 1;
+  const loads = parts.loads ??
+    asked.map((load, i) => inOneQueue(clampUsers(load, stops[i]!), hasShares));
   const warmups = parts.warmups ??
     loads.map(() => values.warmup ?? (values.once ? 0 : "short"));
   const unlimited = wholeFile ? POOL_FOR_ONCE : POOL_FOR_DURATION;
@@ -253,7 +265,7 @@ export async function planRun(
   // With --once each load sends the whole pool.
   const wanted = (values.once ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)) +
     poolOfWarmups(warmups);
-  const endsByItself = parts.replay?.trace.history === "live" ||
+  const endsByItself = parts.replay?.trace.history === "live" || mix?.holdsRequests === true ||
     await holdsRequests(dataset, values.datasetPath, extra);
   const length = values.length ?? (protocol.forcesLength && !endsByItself ? "forced" : "cap");
   if (length === "forced" && !protocol.forcesLength) {
@@ -266,7 +278,7 @@ export async function planRun(
       `Cannot use --max-completion-tokens with ${protocol.name}: only OpenAI's calls have that field`,
     );
   }
-  const { datasetPath, outputTokens, extraBody, model, endpoint, systemPromptFile } = values;
+  const { datasetPath, outputTokens, extraBody, endpoint, systemPromptFile } = values;
   const transport = planTransport(protocol, values.transport);
   if (values.insecure === true && transport === "fetch") {
     throw new UserError(
@@ -288,7 +300,7 @@ export async function planRun(
     warmups,
     graceMs: values.grace * 1000,
     workers: values.workers,
-    dataset: dataset.name,
+    dataset: mix === undefined ? dataset.name : "mix",
     prompts: values.prompts ?? wanted,
     sparePrompts: values.prompts === undefined ? spares.reduce((sum, one) => sum + one, 0) : 0,
     allPrompts: wholeFile && values.prompts === undefined && values.requests === undefined,
@@ -307,6 +319,7 @@ export async function planRun(
     options,
     ...defined({
       query,
+      urls: servers.length > 1 ? servers : undefined,
       waitMs: values.wait === undefined || values.wait === 0 ? undefined : values.wait * 1000,
       lengthField: values.maxCompletionTokens === true
         ? "max_completion_tokens" as const
@@ -315,7 +328,14 @@ export async function planRun(
       stopOnErrors: values.stopOnErrors,
       resetCache: values.resetCache,
       endpoint,
-      model,
+      model: models?.[0]?.name ?? values.model,
+      models,
+      modelAssignment: models && values.modelAssignment,
+      sessionHeader: values.sessionHeader === undefined
+        ? undefined
+        : planSessionHeader(values.sessionHeader, headers),
+      sessionMark: values.sessionHeader === undefined ? undefined : randomSalt(),
+      classes: mix?.classes,
       apiKey,
       caCert: await readFile("--ca-cert", values.caCert),
       datasetPath,
@@ -420,11 +440,6 @@ function planStop(
   });
 }
 
-/** Prompts at the front of the pool that warm-ups take and no load measures. */
-export function poolOfWarmups(warmups: BenchPlan["warmups"]): number {
-  return Math.max(0, ...warmups.map((warmup) => warmup === "short" ? 0 : warmup));
-}
-
 /** @throws {UserError} for a scope that the dataset does not have. */
 function planSaltScope({ saltScope, salt }: MeasureValues, dataset: DatasetKind): SaltScope {
   if (saltScope === "none" && salt !== undefined) {
@@ -444,6 +459,14 @@ function planSaltScope({ saltScope, salt }: MeasureValues, dataset: DatasetKind)
 function clampUsers(load: Load, stop: Stop): Load {
   if (load.kind !== "closed" || stop.requests === undefined) return load;
   return load.users > stop.requests ? { ...load, users: stop.requests } : load;
+}
+
+/**
+ * Users who take turns at one queue send the pool from its front, however fast they are: then the load
+ * holds each class, model and server as often as it was planned.
+ */
+function inOneQueue(load: Load, hasShares: boolean): Load {
+  return hasShares && load.kind === "closed" ? { ...load, sequence: "shared" } : load;
 }
 
 function planSampling(values: MeasureValues): Sampling {
@@ -471,41 +494,6 @@ function planTransport({ name, carrier }: Protocol, asked: string): string {
 
 /** What a transport carries and how a protocol travels, as messages call it. */
 const CARRIERS = { http: "HTTP", grpc: "gRPC", inprocess: "in process" } as const;
-
-/** The server's address, and the query that follows it in every call. */
-function checkUrl(
-  given: string,
-  carrier: "http" | "grpc" | "inprocess",
-): { readonly url: string; readonly query?: string } {
-  // A folder, or a model's name on the hub.
-  if (carrier === "inprocess") return { url: given.replace(/(?<=.)\/+$/, "") };
-  const scheme = carrier === "grpc" ? "grpc" : "http";
-  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? given : `${scheme}://${given}`;
-  const [place = "", query] = full.split(/[?#]([^]*)/);
-  // URL knows no default rules for grpc:, so the host is checked as http's.
-  const url = URL.parse(place.replace(/^grpc(s?):/i, "http$1:"));
-  const schemes = carrier === "grpc" ? /^(grpcs?|https?):/i : /^https?:/i;
-  if (!schemes.test(full) || !url?.hostname) {
-    throw new UserError(
-      `Cannot use "${given}" as the server's URL: give one like ${scheme}://127.0.0.1:8000`,
-    );
-  }
-  if (query !== undefined && (carrier === "grpc" || full.includes("#"))) {
-    // The query may hold a secret.
-    throw new UserError(
-      `Cannot use "${place}${full[place.length]}…" as the server's URL: it ends before any ` +
-        `${carrier === "grpc" ? "? or #" : "#"}; a key goes into --api-key or --header`,
-    );
-  }
-  // A secret of it is not in the record that the run is repeated from.
-  if (query?.includes("***")) {
-    throw new UserError(
-      `Cannot use "${full}" as the server's URL: a part of its query was not stored, give the whole address`,
-    );
-  }
-  const plain = carrier === "grpc" ? place.replace(/^http(s?):/i, "grpc$1:") : place;
-  return { url: plain.replace(/\/+$/, ""), ...defined({ query: query || undefined }) };
-}
 
 /** Whether a protocol's calls have OpenAI's fields for the length. */
 export function takesLengthField({ path, carrier }: Protocol): boolean {

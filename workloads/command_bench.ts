@@ -9,6 +9,7 @@ import {
   DATASET_OPTIONS,
   DEFAULT_PROTOCOL,
   LOAD_OPTIONS,
+  MODELS_OPTIONS,
   PROTOCOL,
   REPORT_OPTIONS,
   REQUEST_OPTIONS,
@@ -16,6 +17,7 @@ import {
   TARGET_OPTIONS,
 } from "./bench_options.ts";
 import { type BenchPlan, planReport, planRun } from "./bench_plan.ts";
+import { serversOf } from "./bench_servers.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { joinContents } from "./prompt.ts";
@@ -28,8 +30,9 @@ import { shellLine } from "./shell_split.ts";
 import { EXIT } from "./user_error.ts";
 
 const OPTIONS = {
-  url: option.optionalArgument({
-    help: "where the server listens, e.g. http://127.0.0.1:8000",
+  url: option.optionalArguments({
+    help: "where the server listens, e.g. http://127.0.0.1:8000; each --url URL beside it adds a " +
+      "server, and requests take turns at them",
     unless: "launch",
   }),
   ...TARGET_OPTIONS,
@@ -38,6 +41,7 @@ const OPTIONS = {
     ...PROTOCOL,
     defaultText: `${DEFAULT_PROTOCOL}; with --launch the engine's own`,
   }),
+  ...MODELS_OPTIONS,
   ...LOAD_OPTIONS,
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
@@ -77,13 +81,13 @@ export const command: Command = defineCommand({
 
 async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
   const report = planReport(values);
-  const { url: address, out, save, dryRun: dry = false } = values;
+  const { url: [address, ...moreUrls] = [], out, save, dryRun: dry = false } = values;
   const place = { address, shown: "<url>", dry };
   return await measureChosen(values, host, place, async ({ url, launched }) => {
     const protocol = values.protocol ?? launched?.engine.protocol ?? DEFAULT_PROTOCOL;
-    const decided = { ...values, url, protocol };
+    const decided = { ...values, protocol, url: moreUrls.length > 0 ? [url, ...moreUrls] : url };
     const options = repeatableValues(OPTIONS, decided);
-    const plan = await planRun(decided, { command: "bench", url, options });
+    const plan = await planRun(decided, { command: "bench", url, moreUrls, options });
     return {
       plan,
       run: (watched) =>
@@ -106,7 +110,9 @@ async function showPlan(
     values.length === 0 ? "n/a" : (total(values) / values.length).toFixed(1);
   const lines = [
     ...(launched === undefined ? [] : [`start       ${shellLine(launched)}`]),
-    `server      ${plan.url}, ${plan.protocol} over ${plan.transport}`,
+    ...serversOf(plan).map(({ url }) =>
+      `server      ${url}, ${plan.protocol} over ${plan.transport}`
+    ),
     `model       ${plan.model ?? "the first one the server lists"}`,
     `prompts     ${prompts.length} from ${dataset.source}`,
     `  tokens    prompt ${mean(prompts.map((p) => p.promptTokens.tokens))}, ` +

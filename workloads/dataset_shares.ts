@@ -74,6 +74,29 @@ export class ShareDeck {
   }
 }
 
+/**
+ * A position in `weights` for each request of a pool whose loads take stretches of it one after
+ * another: each stretch has its own decks, so that each load has its shares to within one request.
+ *
+ * @param stretches their lengths.
+ */
+export function dealShares(
+  weights: readonly number[],
+  { seed, label, stretches }: {
+    readonly seed: number;
+    readonly label: string;
+    readonly stretches: readonly number[];
+  },
+): Uint32Array<ArrayBuffer> {
+  const dealt = new Uint32Array(stretches.reduce((sum, count) => sum + count, 0));
+  let at = 0;
+  for (const [i, count] of stretches.entries()) {
+    const deck = new ShareDeck(weights, { seed, label: `${label}/${i}`, count });
+    for (const end = at + count; at < end; at++) dealt[at] = deck.next();
+  }
+  return dealt;
+}
+
 /** The smallest deck that holds whole numbers of each, up to {@linkcode DECK_CARDS}. */
 function deckSize(weights: readonly number[]): number {
   const total = weights.reduce((sum, weight) => sum + weight, 0);

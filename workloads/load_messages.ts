@@ -45,6 +45,12 @@ export interface OpenMessage extends ThreadSetup {
   readonly counters: SharedArrayBuffer;
 }
 
+/** A header whose values begin alike and end with the number of the request. */
+export interface RequestHeader {
+  readonly name: string;
+  readonly prefix: string;
+}
+
 /** Runs one share of a load. */
 export interface RunMessage {
   readonly kind: "run";
@@ -62,6 +68,8 @@ export interface RunMessage {
   readonly backlog: SharedArrayBuffer;
   /** Requests of this load alone, in place of the prompts. */
   readonly wires?: SharedWires;
+  /** Header that has another value in each request; absent = there is none. */
+  readonly requestHeader?: RequestHeader;
   /** Streams of known timing beside the load; absent = none. */
   readonly witness?: WitnessShare;
 }

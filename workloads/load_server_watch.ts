@@ -7,6 +7,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import { formatMs, plural } from "../metrics/format.ts";
 import type { ServerLost } from "../metrics/run.ts";
 import type { Load } from "./load.ts";
+import { withoutPassword } from "./secret_names.ts";
 import type { LiveCounters } from "./load_threads.ts";
 
 /** A server that restarts within this time is not gone. */
@@ -18,10 +19,13 @@ const LEAST_FAILURES = 20;
 /** What the client's own system refuses says nothing of the server. */
 const OURS = /too many open files|EMFILE|os error 24\b|EADDRNOTAVAIL|assign requested address/i;
 
+/** What a watch looks at. */
+type WatchedRecord = Pick<RequestRecord, "outcome" | "firstByteMs" | "endMs" | "server">;
+
 /** Looks at the requests of a load as they end. */
 export interface ServerWatch {
   /** Takes a record; returns the loss, once, when this record shows it. */
-  see(record: Pick<RequestRecord, "outcome" | "firstByteMs" | "endMs">): ServerLost | undefined;
+  see(record: WatchedRecord): ServerLost | undefined;
 }
 
 /** Connections that fail in a row before the server counts as gone, where the user did not say. */
@@ -62,6 +66,35 @@ export function watchServer(
       if (failures < most || endMs - atMs < (idle ? LEAST_MS : OPEN_MS)) return undefined;
       lost = true;
       return { atMs, failures, message: outcome.message };
+    },
+  };
+}
+
+/**
+ * Watches one load of several servers, each by itself: one that is gone ends the load, whatever the
+ * others do. Nobody counts the requests that are open at each of them, so while any is open, a server
+ * that refuses has the longer time.
+ *
+ * @param servers their addresses.
+ */
+export function watchServers(
+  most: number,
+  { live, servers }: {
+    readonly live: () => Pick<LiveCounters, "reads" | "sent" | "ended">;
+    readonly servers: readonly string[];
+  },
+): ServerWatch {
+  if (servers.length < 2) return watchServer(most, live);
+  const answered = servers.map(() => 0);
+  const watches = servers.map((_, i) =>
+    watchServer(most, () => ({ ...live(), reads: answered[i]! }))
+  );
+  return {
+    see(record) {
+      const { server = 0, firstByteMs } = record;
+      if (firstByteMs !== undefined) answered[server]!++;
+      const lost = watches[server]!.see(record);
+      return lost && { ...lost, message: `${withoutPassword(servers[server]!)}: ${lost.message}` };
     },
   };
 }

@@ -52,6 +52,21 @@ interface ThreadPool {
   readonly requests: Pool["requests"];
 }
 
+/** The first request to each server. */
+function onePerServer(wires: readonly WireRequest[]): readonly WireRequest[] {
+  const byServer = new Map<string, WireRequest>();
+  for (const wire of wires) {
+    const place = /^[^/]*\/\/[^/?#]*/.exec(wire.url)?.[0] ?? wire.url;
+    if (!byServer.has(place)) byServer.set(place, wire);
+  }
+  return [...byServer.values()];
+}
+
+/** Of several servers, one may get more than its share of a thread's first requests. */
+function connectionsEach(count: number, servers: number): number {
+  return servers === 1 ? count : Math.min(count, Math.ceil(1.5 * count / servers) + 2);
+}
+
 function poolOf({ wires, requests }: Pool): ThreadPool {
   return { wires: new WirePool(wires), requests };
 }
@@ -119,7 +134,10 @@ export function createLoadThread(
 
   const connect = async (count: number, witness: WitnessShare | undefined): Promise<void> => {
     if (pool !== undefined && pool.wires.length > 0) {
-      await transport?.connect?.(pool.wires.at(0), count);
+      const servers = onePerServer(pool.wires.kinds());
+      for (const wire of servers) {
+        await transport?.connect?.(wire, connectionsEach(count, servers.length));
+      }
     }
     if (witness !== undefined && count > 0) {
       const transport = await openWitness(witness);
@@ -143,7 +161,9 @@ export function createLoadThread(
       : undefined;
     outbox.promptly?.(orders !== undefined);
     originMs = message.startEpochMs - epochOriginMs();
-    if (share.load.kind === "closed" && share.workers === 1) {
+    const { requestHeader } = message;
+    // With a header of its own, none is the one that is made ahead.
+    if (share.load.kind === "closed" && share.workers === 1 && requestHeader === undefined) {
       // Users who start at once do not wait for each other's requests to be encoded.
       const first = wires.makeAhead(message.poolOffset % wires.length, share.load.users);
       await transport.ready?.(first);
@@ -159,13 +179,21 @@ export function createLoadThread(
     stop = new AbortController();
     abort = new AbortController();
 
-    const requestOf = (item: number, index: number, pass: number): WireRequest => {
+    const plainOf = (item: number, index: number, pass: number): WireRequest => {
       const position = (message.poolOffset + item) % wires.length;
       const request = requests?.[position];
       if (pass === 0 || request === undefined) return wires.at(position);
       const requestId = request.requestId + BigInt(index) * BigInt(wires.length);
-      return protocol!.buildRequest({ ...request, requestId }, target);
+      const { body } = protocol!.buildRequest({ ...request, requestId }, target);
+      return { ...wires.headAt(position), ...defined({ body }) };
     };
+    const requestOf = requestHeader === undefined
+      ? plainOf
+      : (item: number, index: number, pass: number): WireRequest => {
+        const wire = plainOf(item, index, pass);
+        const { name, prefix } = requestHeader;
+        return { ...wire, headers: { ...wire.headers, [name]: `${prefix}-${index}` } };
+      };
 
     const { witness } = message;
     const watched = witness && (witnessTransport ?? await openWitness(witness));

@@ -58,7 +58,7 @@ const NEW_OBJECTS_MIB = 6;
 export interface LoadJob
   extends
     Omit<LoadShare, "worker" | "workers">,
-    Pick<RunMessage, "seed" | "loadNumber" | "poolOffset" | "wires"> {
+    Pick<RunMessage, "seed" | "loadNumber" | "poolOffset" | "wires" | "requestHeader"> {
   /** From now to the start, ms; default enough for every thread to hear of it. */
   readonly leadMs?: number;
   /** First Ctrl-C. */
@@ -166,7 +166,7 @@ async function runJob(
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
   const { load, stop, poolSize, timeoutMs, maxAnswerBytes, graceMs } = job;
-  const { seed, loadNumber, poolOffset, wires, leadMs = START_LEAD_MS } = job;
+  const { seed, loadNumber, poolOffset, wires, requestHeader, leadMs = START_LEAD_MS } = job;
   const witnesses = threads.map((_, worker) =>
     job.witness && witnessShare(job.witness, worker, threads.length)
   );
@@ -199,7 +199,7 @@ async function runJob(
     const start = {
       ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },
       backlog: backlog.memory,
-      ...defined({ wires, witness }),
+      ...defined({ wires, requestHeader, witness }),
     };
     return thread.run({ kind: "run", ...start }, answers, { ...job, desk });
   });

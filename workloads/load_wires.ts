@@ -36,15 +36,21 @@ export function shareWires(wires: Iterable<WireRequest>): SharedWires {
 /** The same, for requests that are made a few at a time. */
 export class WireSharer {
   readonly #heads: WireHead[] = [];
+  readonly #byText = new Map<string, number>();
   readonly #chunks: SharedArrayBuffer[] = [];
   readonly #places: number[] = [];
   #chunk = new Uint8Array(new SharedArrayBuffer(0));
   #used = 0;
+  /** Position of the head that was used last. */
+  #last = 0;
 
-  add({ body, ...head }: WireRequest): void {
-    const last = this.#heads.at(-1);
-    if (last === undefined || !isSame(last, head)) this.#heads.push(head);
-    const at = this.#heads.length - 1;
+  /** @param like position of a request with the same body, which is then kept once. */
+  add({ body, ...head }: WireRequest, like?: number): void {
+    const at = this.#headOf(head);
+    if (like !== undefined) {
+      const from = like * FIELDS;
+      return void this.#places.push(at, ...this.#places.slice(from + 1, from + FIELDS));
+    }
     if (body === undefined) return void this.#places.push(at, NO_BODY, 0, 0);
     const { length } = this.#chunk;
     if (this.#chunks.length === 0 || this.#used + body.length > length) {
@@ -55,6 +61,19 @@ export class WireSharer {
     }
     this.#chunk.set(body, this.#used);
     this.#places.push(at, this.#chunks.length - 1, this.#used, this.#used += body.length);
+  }
+
+  /** Of several servers and models, each has a head of its own. */
+  #headOf(head: WireHead): number {
+    const last = this.#heads.at(this.#last);
+    if (last !== undefined && isSame(last, head)) return this.#last;
+    const text = JSON.stringify([head.method, head.url, Object.entries(head.headers).toSorted()]);
+    let at = this.#byText.get(text);
+    if (at === undefined) {
+      at = this.#heads.push(head) - 1;
+      this.#byText.set(text, at);
+    }
+    return this.#last = at;
   }
 
   /** All that were added; called once. */
@@ -90,15 +109,19 @@ export class WirePool {
       this.#ahead.delete(position);
       return ahead;
     }
+    const head = this.headAt(position);
     const at = position * FIELDS;
-    const head = this.#heads[this.#places[at]!];
-    if (head === undefined) {
-      throw new RangeError(`Cannot take request ${position} of ${this.length}`);
-    }
     const chunk = this.#places[at + 1]!;
     if (chunk === NO_BODY) return head;
     const body = this.#chunks[chunk]!.slice(this.#places[at + 2]!, this.#places[at + 3]!);
     return { ...head, body: body as Uint8Array<ArrayBuffer> };
+  }
+
+  /** What is there of a request besides its body. @throws {RangeError} where there is none. */
+  headAt(position: number): WireHead {
+    const head = this.#heads[this.#places[position * FIELDS]!];
+    if (head !== undefined) return head;
+    throw new RangeError(`Cannot take request ${position} of ${this.length}`);
   }
 
   /**

@@ -22,7 +22,8 @@
  *
  * @module
  */
-export type { BenchPlan, OwnPrompts, ServerUrl } from "./bench_plan.ts";
+export type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
+export type { ServerUrl } from "./bench_servers.ts";
 export type {
   Command,
   CommandEntry,
@@ -62,6 +63,7 @@ export type { Alignment } from "./record_merge.ts";
 export { planBench } from "./run_bench.ts";
 export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";
+export type { PoolPlan, RequestShare } from "./run_pool.ts";
 export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export { shown } from "./secret.ts";
 export type { ReplayPlan } from "./session_plan.ts";

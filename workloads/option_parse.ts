@@ -474,7 +474,9 @@ function assignArguments(
   const replaced = all.filter(({ unless }) =>
     unless !== undefined && (values[unless] ?? config[unless]) !== undefined
   );
-  const open = all.filter((one) => values[one.key] === undefined && !replaced.includes(one));
+  const open = all.filter((one) =>
+    (values[one.key] === undefined || one.repeat) && !replaced.includes(one)
+  );
   let index = 0;
   for (const one of open) {
     if (index === texts.length) return;
@@ -484,7 +486,12 @@ function assignArguments(
     if (taken.includes("")) {
       throw new UserError(`Cannot use an empty <${name}>: ${sentenceStart(help)}`);
     }
-    values[key] = rest ? taken : checkChoice(one, taken[0]!);
+    const given = values[key] as readonly string[] | undefined;
+    values[key] = rest
+      ? taken
+      : one.repeat
+      ? [checkChoice(one, taken[0]!), ...given ?? []]
+      : checkChoice(one, taken[0]!);
     index += taken.length;
   }
   if (index === texts.length) return;

@@ -65,6 +65,12 @@ export const option = {
   ): Option<string | undefined> => (
     { kind: "text", argument: "one", required: spec.unless !== undefined, ...spec }
   ),
+  /** The same that may be repeated: the first by its place or its name, the others by its name. */
+  optionalArguments: (
+    spec: ArgumentSpec & { readonly unless?: string },
+  ): Option<readonly string[] | undefined> => (
+    { kind: "texts", argument: "one", repeat: true, required: spec.unless !== undefined, ...spec }
+  ),
   /** All arguments that remain, at least one. */
   rest: (spec: ArgumentSpec): Option<readonly string[]> => (
     { kind: "texts", argument: "rest", required: true, ...spec }

@@ -6,6 +6,7 @@
 import { contentText } from "../backends/protocol_fields.ts";
 import type { Message } from "../backends/protocol.ts";
 import type { TokenCount } from "../backends/record.ts";
+import type { RunDatasetPart } from "../metrics/run.ts";
 import type { OptionTable } from "./command.ts";
 
 /** One prompt of a dataset. */
@@ -26,6 +27,8 @@ export interface Prompt {
   readonly lengthField?: "max_completion_tokens";
   /** Path of the call that the prompt is a request for; absent = any. */
   readonly path?: string;
+  /** Class of the mix that it is of; absent = there is no mix. */
+  readonly class?: string;
 }
 
 /** Counts tokens of a text. */
@@ -92,6 +95,8 @@ export interface Dataset {
   readonly bad?: string;
   /** What else the report should say of the prompts, each in a sentence without a period. */
   readonly remarks?: readonly string[];
+  /** Of a mix: the dataset of each class. */
+  readonly parts?: readonly RunDatasetPart[];
   /** Prompts whose text also stands earlier in the list (prefix-cache hits to expect). */
   readonly duplicates: number;
   /** One sentence for the user, e.g. that there are fewer prompts than wanted. */

@@ -28,6 +28,7 @@ import {
   type RateStagePlan,
   type RunCalibration,
   type RunDataset,
+  type RunDatasetPart,
   type RunHeader,
   type RunReplay,
   type RunScenario,
@@ -309,6 +310,18 @@ const loadPlan = objectOf<LoadPlan>({
   stopDurationMs: optional(durationMs),
 });
 
+const datasetPart = objectOf<RunDatasetPart>({
+  class: text,
+  kind: text,
+  source: text,
+  sha256: optional(text),
+  prompts: count,
+  skipped: mapOf(count, 1000),
+  duplicates: count,
+  promptTokens: amount,
+  outputTokens: amount,
+});
+
 const dataset = objectOf<RunDataset>({
   kind: text,
   source: text,
@@ -318,6 +331,7 @@ const dataset = objectOf<RunDataset>({
   duplicates: count,
   bad: optional(text),
   remarks: optional(listOf(text, 1000)),
+  parts: optional(listOf(datasetPart, 1000)),
 });
 
 const errorSpread = objectOf<ErrorSpread>({

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BenchPlan } from "./bench_plan.ts";
+import { serversOf } from "./bench_servers.ts";
 import { isProxied } from "./server_proxy.ts";
 
 /** Ports that browsers do not connect to, nor does `fetch`: the list of the Fetch Standard. */
@@ -61,11 +62,16 @@ const BLOCKED_PORTS: ReadonlySet<number> = new Set([
  * authority's, as `openssl req -x509` makes it.
  */
 export function whyNotFetch(
-  { url, insecure, caCert, proxyLocal }: Pick<BenchPlan, "url" | "insecure" | "proxyLocal"> & {
-    readonly caCert?: string;
-  },
+  plan: Pick<BenchPlan, "url" | "urls" | "insecure" | "proxyLocal" | "caCert">,
 ): string | undefined {
-  if (insecure) return "fetch accepts no certificate unchecked";
+  if (plan.insecure) return "fetch accepts no certificate unchecked";
+  return serversOf(plan).map(({ url }) => whyNotTo(url, plan)).find((why) => why !== undefined);
+}
+
+function whyNotTo(
+  url: string,
+  { caCert, proxyLocal }: Pick<BenchPlan, "proxyLocal" | "caCert">,
+): string | undefined {
   const { port, protocol } = URL.parse(url) ?? {};
   // Only fetch knows proxies.
   if (isProxied(url, { proxyLocal })) return undefined;

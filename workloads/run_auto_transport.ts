@@ -15,6 +15,7 @@ import type { CalibrationLimit, Environment } from "../metrics/run.ts";
 import { formatMs } from "../metrics/format.ts";
 import { AUTO_TRANSPORT } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { serversOf } from "./bench_servers.ts";
 import { lookUpMachine } from "./calibration_file.ts";
 import type { Load } from "./load.ts";
 import { answerMs, inFlight, paceOf } from "./load_pace.ts";
@@ -24,11 +25,12 @@ import { transportOptions, withTransport } from "./server_target.ts";
 
 /** Name of the transport that carries the questions before the load. */
 export function checkingTransport(plan: BenchPlan): string {
-  const { transport, protocol, url } = plan;
+  const { transport, protocol } = plan;
   if (transport === "epoll") {
     // A thread for one request costs more than all else that comes before the load. What this thread
     // can send in the same way, it sends; the rest is refused as epoll refuses it.
-    const alike = /^http:/i.test(url) && !isProxied(url, plan) && whyNotFetch(plan) === undefined;
+    const alike = whyNotFetch(plan) === undefined &&
+      serversOf(plan).every(({ url }) => /^http:/i.test(url) && !isProxied(url, plan));
     return alike ? "fetch" : transport;
   }
   if (transport !== AUTO_TRANSPORT) return transport;
@@ -87,8 +89,8 @@ export async function askForTransport(
       threads: Math.max(1, plan.workers),
       effectiveCores: environment.effectiveCores ?? environment.cores,
       ...pace,
-      proxied: isProxied(plan.url, plan),
-      epoll: epollFor(plan.url, environment),
+      proxied: serversOf(plan).some(({ url }) => isProxied(url, plan)),
+      epoll: epollFor(plan, environment),
       ...defined({ notFetch: whyNotFetch(plan), notCalibrated: calibrated.why }),
     });
   const slowest = choose({ tokensPerSec: 0, latencyMs: 1 }).transport;
@@ -114,10 +116,10 @@ function withEnd(load: Load, requests: number | undefined): Load {
   return load.maxInFlight > 0 ? load : { ...load, maxInFlight: requests };
 }
 
-/** Whether `epoll` may be taken for this server; never asks for the permission. */
-function epollFor(url: string, { os, ffi }: Environment): EpollChance {
+/** Whether `epoll` may be taken for these servers; never asks for the permission. */
+function epollFor(plan: BenchPlan, { os, ffi }: Environment): EpollChance {
   if (os !== "linux") return "impossible";
-  if (url.startsWith("https:")) return "no TLS";
+  if (serversOf(plan).some(({ url }) => url.startsWith("https:"))) return "no TLS";
   if (ffi === undefined) return "not permitted";
   return ffi && epollIsUsable() ? "usable" : "impossible";
 }

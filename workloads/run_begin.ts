@@ -16,7 +16,7 @@ import { type LoadThreads, openThreads, type ThreadsOptions } from "./load_threa
 import { shareWires } from "./load_wires.ts";
 import type { Dataset } from "./prompt.ts";
 import { askForTransport, overCheckingTransport } from "./run_auto_transport.ts";
-import { checkServer, refuseInterrupted } from "./run_check_server.ts";
+import { checkAll, refuseInterrupted } from "./run_check_server.ts";
 import {
   beginPreparing,
   meanTokens,
@@ -106,7 +106,7 @@ async function checkMeanwhile(
   },
 ): Promise<{ readonly checked: RequestRecord; readonly prepared: Prepared }> {
   const over = new AbortController();
-  const checking = checkServer(plan, preparation, transport, {
+  const checking = checkAll(plan, preparation, transport, {
     ...hooks,
     stopSignal: AbortSignal.any([hooks.stopSignal, over.signal]),
   });

@@ -31,6 +31,9 @@ export type BenchOptions = Readonly<{
   // Server.
   protocol?: string;
   model?: string;
+  models?: string;
+  modelAssignment?: "random" | "round-robin";
+  sessionHeader?: string;
   endpoint?: string;
   header?: readonly string[];
   apiKey?: string;
@@ -61,6 +64,7 @@ export type BenchOptions = Readonly<{
   // Prompts; from `sampler` on those of single datasets.
   dataset?: string;
   datasetPath?: string;
+  mix?: string;
   prompts?: number;
   outputTokens?: string | number;
   tokenizer?: string;
@@ -130,7 +134,7 @@ const _everyListedIsAnOption: Required<BenchOptions> extends Required<KnownInput
 const LIBRARY = {
   name: "bench",
   options: {
-    url: option.argument({ help: "where the server listens, e.g. http://127.0.0.1:8000" }),
+    url: option.optionalArguments({ help: "where the servers listen, e.g. http://127.0.0.1:8000" }),
     ...MEASURE_OPTIONS,
   },
 };
@@ -138,17 +142,21 @@ const LIBRARY = {
 /**
  * A plan for {@linkcode measure}, as `tokometer bench` makes it.
  *
+ * @param urls the server; of several, which requests take turns at, all.
  * @param options secrets may be given as they are.
  * @throws {UserError} for unknown options (from JavaScript), wrong values, and those that would have
  * no effect.
  */
-export async function planBench(url: string, options: BenchOptions = {}): Promise<BenchPlan> {
-  const given = configValues(LIBRARY, { ...options, url }, "the options");
+export async function planBench(
+  urls: string | readonly string[],
+  options: BenchOptions = {},
+): Promise<BenchPlan> {
+  const given = configValues(LIBRARY, { ...options, url: urls }, "the options");
   const values = completeValues(LIBRARY, given);
+  const [url = "", ...moreUrls] = [urls].flat();
   return await planRun(values, {
-    command: LIBRARY.name,
-    url,
-    options: repeatableValues(LIBRARY.options, values),
+    ...{ command: LIBRARY.name, url, moreUrls },
+    options: repeatableValues(LIBRARY.options, { ...values, url: urls }),
   });
 }
 
@@ -171,7 +179,7 @@ export async function planBench(url: string, options: BenchOptions = {}): Promis
  * ```
  */
 export async function measureBench(
-  url: string,
+  url: string | readonly string[],
   options: BenchOptions = {},
   hooks: Partial<MeasureHooks> = {},
 ): Promise<Run> {

@@ -36,6 +36,40 @@ export interface CheckHooks extends Pick<PrepareHooks, "onProgress" | "note"> {
 /** What is checked: where requests go, and the first one. */
 export type CheckedRequest = Pick<Preparation, "protocol" | "target" | "patience" | "first">;
 
+/**
+ * {@linkcode checkServer}, and after it, one by one, every other server, model and class: what cannot be
+ * used is named before the load.
+ *
+ * @returns what the first one showed.
+ */
+export async function checkAll(
+  plan: BenchPlan,
+  preparation: CheckedRequest & Pick<Preparation, "others">,
+  transport: Transport,
+  hooks: CheckHooks,
+): Promise<CheckedServer> {
+  const check = async (asked: CheckedRequest): Promise<CheckedServer> => {
+    try {
+      return await checkServer({ ...plan, url: asked.target.baseUrl }, asked, transport, hooks);
+    } catch (error) {
+      if (plan.models === undefined || !(error instanceof UserError)) throw error;
+      throw new UserError(error.message.replace(/ by --model$/, " in --models"), error.exitCode);
+    }
+  };
+  const server = await check(preparation);
+  const { lengthField } = server;
+  for (const { target, first } of preparation.others) {
+    const asked = { ...preparation, target, first: { ...first, ...defined({ lengthField }) } };
+    const other = await check(asked);
+    if (other.lengthField === undefined) continue;
+    throw new UserError(
+      `Cannot send ${target.baseUrl} what ${preparation.target.baseUrl} takes: it wants the length as ` +
+        "max_completion_tokens, the other as max_tokens; measure them one after the other",
+    );
+  }
+  return server;
+}
+
 /** A server that can be measured. */
 export interface CheckedServer {
   /** Record of the check request. */

@@ -30,6 +30,11 @@ export function describeRun(
     commandLine: withoutSecretsIn(commandLine),
     options: withoutSecretsIn(plan.options as Readonly<Record<string, unknown>>),
     url: withoutSecrets(withoutPassword(plan.url)),
+    ...defined({
+      urls: plan.urls?.map(({ url }) => withoutSecrets(withoutPassword(url))),
+      models: plan.models?.map((one) => ({ ...one, name: withoutSecrets(one.name) })),
+      classes: plan.classes?.map(({ name, weight }) => ({ name, weight })),
+    }),
     protocol: plan.protocol,
     transport: plan.transport,
     ...defined({ transportChoice: plan.transportChoice }),
@@ -45,7 +50,10 @@ export function describeRun(
       prompts: dataset.prompts.length,
       skipped: dataset.skipped,
       duplicates: dataset.duplicates,
-      ...defined({ sha256: dataset.sha256, bad: dataset.bad, remarks: remarksOf(dataset) }),
+      ...defined({
+        ...{ sha256: dataset.sha256, bad: dataset.bad, remarks: remarksOf(dataset) },
+        parts: dataset.parts?.map((one) => ({ ...one, source: withoutSecrets(one.source) })),
+      }),
     },
     tokenizer: { source: counter.source, name: counter.name },
     loads: plan.loads.map((load, i) => ({

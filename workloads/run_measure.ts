@@ -18,14 +18,17 @@ import {
   type SessionEnd,
   WARM_UP_PROMPT,
 } from "../metrics/run.ts";
-import { type BenchPlan, poolOfWarmups } from "./bench_plan.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { poolOfWarmups } from "./bench_pool.ts";
+import { serversOf } from "./bench_servers.ts";
 import { type GpuSampler, isThisMachine, isTrouble, openGpuSampler } from "./gpu_sampler.ts";
 import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { watchClient } from "./load_client_health.ts";
 import { sparePrompts } from "./load_sequence.ts";
-import { lossNote, usualStopOnErrors, watchServer } from "./load_server_watch.ts";
+import { lossNote, usualStopOnErrors, watchServers } from "./load_server_watch.ts";
 import type { LoadThreads } from "./load_threads.ts";
 import type { Dataset } from "./prompt.ts";
+import type { RequestHeader } from "./load_messages.ts";
 import type { Departure } from "./order.ts";
 import { microseconds, roundStamps } from "./record_stamps.ts";
 import { beginRun, type Begun } from "./run_begin.ts";
@@ -81,11 +84,12 @@ export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run
 
 /** Only users who asked for GPUs are told that there are none; all are told of one that hangs. */
 async function openGpus(
-  { gpu = "off", protocol, url }: BenchPlan,
+  { gpu = "off", ...plan }: BenchPlan,
   hooks: MeasureHooks,
 ): Promise<GpuSampler | undefined> {
   if (gpu === "off") return undefined;
-  const here = findProtocol(protocol).carrier === "inprocess" || isThisMachine(url);
+  const here = findProtocol(plan.protocol).carrier === "inprocess" ||
+    serversOf(plan).some(({ url }) => isThisMachine(url));
   if (gpu === "auto" && !here) return undefined;
   const opened = await openGpuSampler(gpu);
   if (typeof opened !== "string") return opened;
@@ -141,6 +145,14 @@ function cleanWords(
   }
   if (finishReason) record.finishReason = withoutSecrets(finishReason);
   if (text) record.text = withoutSecrets(text);
+}
+
+/** `--session-header` of requests that belong to no session: each is one of its own. */
+function requestHeader(
+  { sessionHeader: name, sessionMark }: BenchPlan,
+  { phase, number }: Pick<Part, "phase" | "number">,
+): RequestHeader | undefined {
+  return name === undefined ? undefined : { name, prefix: `${sessionMark}-${phase[0]}${number}` };
 }
 
 /** What stays the same over the loads of a run. */
@@ -283,7 +295,16 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     stop,
     onProgress: hooks.onProgress,
   });
-  const server = watchServer(plan.stopOnErrors ?? usualStopOnErrors(load), threads.live);
+  const server = watchServers(
+    plan.stopOnErrors ?? usualStopOnErrors(load),
+    { live: threads.live, servers: serversOf(plan).map(({ url }) => url) },
+  );
+  const { shareAt } = prepared.pool;
+  const shared = (departure: Departure, record: RequestRecord): RequestRecord => {
+    if (shareAt === undefined) return record;
+    const place = placeOf(departure);
+    return Object.assign(record, shareAt(own === undefined ? place : own.likeAt(place)));
+  };
   const sending = new AbortController();
   const ignoreStop = onAbort(hooks.stopSignal, () => sending.abort());
   let lost: ServerLost | undefined;
@@ -293,7 +314,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   const onExchange = (departure: Departure, exchange: Exchange, originMs: number) => {
     const request = requests[placeOf(departure)]!;
     const options = decodeOptions(departure, originMs);
-    const record = decodeExchange(exchange, protocol, request, options);
+    const record = shared(departure, decodeExchange(exchange, protocol, request, options));
     progress.add(record);
     lastEndMs = Math.max(lastEndMs, exchange.endMs - originMs);
     if (record.outcome.kind !== "connect_error") lastAnswerMs = lastEndMs;
@@ -307,7 +328,8 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   const onDropped = (departure: Departure, reason: string) => {
     progress.addDropped();
     const outcome = { kind: "dropped", message: reason } as const;
-    keep(unsentRecord(requests[placeOf(departure)]!, decodeOptions(departure, 0), outcome));
+    const options = decodeOptions(departure, 0);
+    keep(shared(departure, unsentRecord(requests[placeOf(departure)]!, options, outcome)));
   };
 
   const health = watchClient(threads.live());
@@ -324,7 +346,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       poolOffset,
       poolSize: requests.length,
       timeoutMs: plan.timeoutMs,
-      ...defined({ maxAnswerBytes: plan.maxAnswerBytes }),
+      ...defined({ maxAnswerBytes: plan.maxAnswerBytes, requestHeader: requestHeader(plan, part) }),
       graceMs: plan.graceMs,
       stopSignal: sending.signal,
       abortSignal: hooks.abortSignal,

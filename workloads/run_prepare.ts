@@ -10,17 +10,19 @@ import type { GenerationRequest, Protocol, Target, WireRequest } from "../backen
 import type { Transport } from "../backends/transport.ts";
 import { checkTakesTokenIds, findProtocol, PROTOCOLS } from "../backends/protocols.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { poolStretches } from "./bench_pool.ts";
 import { lengthsOf } from "./dataset_length.ts";
 import { findDataset } from "./datasets.ts";
 import type { ProgressState } from "./live_progress.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import type { Load, Stop } from "./load.ts";
-import { type SharedWires, shareWires, WireSharer } from "./load_wires.ts";
-import type { Dataset, Prompt, TokenCounter } from "./prompt.ts";
+import { type SharedWires, WireSharer } from "./load_wires.ts";
+import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
+import { planPool, type PoolPlan } from "./run_pool.ts";
 import { proxyOver } from "./server_proxy.ts";
 import { Patience } from "./server_patience.ts";
-import { askOver, chooseModel, targetOf } from "./server_target.ts";
+import { askOver, chooseModel, targetsOf } from "./server_target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -38,8 +40,10 @@ export interface PrepareHooks {
 export interface Prepared {
   /** How the engine is spoken to. */
   readonly protocol: Protocol;
-  /** Where requests go, secrets included. */
+  /** Where requests go, of several servers to the first; secrets included. */
   readonly target: Target;
+  /** The same for each server. */
+  readonly targets: readonly Target[];
   /** Pool that the loads take their prompts from. */
   readonly dataset: Dataset;
   /** The tokenizer, or the estimate where none was given. */
@@ -48,16 +52,20 @@ export interface Prepared {
   readonly patience: Patience;
   /** Name that is sent: the one asked for, or the first one the server lists. */
   readonly model: string;
-  /** One for each prompt of the dataset, in its order. */
+  /** What each position of the pool holds. */
+  readonly pool: PoolPlan;
+  /** One for each position of the pool: the dataset's prompts, as often as the pool has them. */
   readonly requests: readonly GenerationRequest[];
   /** The same requests encoded, in the same order. */
   readonly wires: SharedWires;
 }
 
 /** What the check of the server needs: everything but the other prompts. */
-export interface Preparation extends Omit<Prepared, "dataset" | "requests" | "wires"> {
+export interface Preparation extends Omit<Prepared, "dataset" | "pool" | "requests" | "wires"> {
   /** The request of the first prompt. */
   readonly first: GenerationRequest;
+  /** What else is to be checked: other servers, models and classes. */
+  readonly others: readonly OtherFirst[];
   /**
    * Makes what is still missing, a little at a time, so that a server's answer is read meanwhile.
    * Called once.
@@ -70,6 +78,12 @@ export interface Preparation extends Omit<Prepared, "dataset" | "requests" | "wi
     signal?: AbortSignal,
     onDataset?: (dataset: Dataset) => void,
   ) => Promise<Prepared>;
+}
+
+/** A request to be checked, and where it goes. */
+export interface OtherFirst {
+  readonly target: Target;
+  readonly first: GenerationRequest;
 }
 
 /** Loading that takes no longer shows no progress line. */
@@ -109,9 +123,11 @@ export async function beginPreparing(
   transport: Transport,
 ): Promise<Preparation> {
   const protocol = findProtocol(plan.protocol);
-  const target = targetOf(plan);
+  const targets = targetsOf(plan);
+  const target = targets[0]!;
   const counter = await loadCounter(plan);
-  const firstAlone = plan.own === undefined && findDataset(plan.dataset).firstAlone === true;
+  const firstAlone = plan.own === undefined && plan.classes === undefined &&
+    findDataset(plan.dataset).firstAlone === true;
   const known = await loadDataset(plan, counter, firstAlone ? { first: true } : hooks);
   const ownFields = ownFieldsOf(known, plan, protocol);
   if (known.prompts.some(({ tokenIds }) => tokenIds !== undefined)) {
@@ -134,8 +150,8 @@ export async function beginPreparing(
   // A random base keeps two benchmarks of one server from sharing ids (T32 in
   // docs/python-scripts.md); never 0, which some clients leave out on the wire.
   const base = (crypto.getRandomValues(new BigUint64Array(1))[0]! >> 2n) + FREE_IDS;
-  const requestOf = (prompt: Prompt, i: number): GenerationRequest => ({
-    model,
+  const requestOf = (prompt: Prompt, i: number, own = i, name = model): GenerationRequest => ({
+    model: name,
     messages: prompt.messages,
     outputTokens: prompt.outputTokens,
     length: plan.length,
@@ -144,7 +160,7 @@ export async function beginPreparing(
     requestId: base + BigInt(i),
     ...defined({
       promptTokenIds: prompt.tokenIds,
-      ownFields: ownFields[i],
+      ownFields: ownFields[own],
       extraBody: plan.extraBody,
       lengthField: plan.lengthField ?? prompt.lengthField,
     }),
@@ -152,38 +168,51 @@ export async function beginPreparing(
   const prepareOne = protocol.prepare === undefined
     ? undefined
     : (request: GenerationRequest) => protocol.prepare!(request, target, ask);
-  const requestsOf = async ({ prompts }: Dataset): Promise<readonly GenerationRequest[]> => {
-    const encoded = prompts.map(requestOf);
+  const requestsOf = async (
+    { prompts }: Dataset,
+    pool: PoolPlan,
+  ): Promise<readonly GenerationRequest[]> => {
+    const encoded = Array.from({ length: pool.length }, (_, position) => {
+      const own = position % prompts.length;
+      return requestOf(prompts[own]!, position, own, pool.modelAt(position));
+    });
     return prepareOne === undefined ? encoded : await prepareAll(encoded, prepareOne);
   };
   // Where each request is a question to the server, all are asked before the check.
   const early = firstAlone && prepareOne !== undefined
     ? await loadDataset(plan, counter, hooks)
     : known;
-  const ready = await requestsOf(early);
-  const wireOf = (request: GenerationRequest, { id }: Prompt): WireRequest =>
-    asUserError(() => protocol.buildRequest(request, target), ` (prompt ${id})`);
-  const first = ready[0]!;
+  const earlyPool = planPool(plan, early.prompts);
+  const ready = await requestsOf(early, earlyPool);
+  const wireOf = (request: GenerationRequest, { id }: Prompt, server = 0): WireRequest =>
+    asUserError(() => protocol.buildRequest(request, targets[server]!), ` (prompt ${id})`);
+  const first: GenerationRequest = { ...ready[0]!, model };
   wireOf(first, early.prompts[0]!);
   return {
-    ...{ protocol, target, counter, patience, model, first },
+    ...{ protocol, target, targets, counter, patience, model, first },
+    others: othersOf(plan, { targets, first, prompts: early.prompts, requests: ready }),
     async finish(signal, onDataset) {
       const dataset = firstAlone && early === known
         ? await loadDataset(plan, counter, { ...hooks, ...defined({ signal }) })
         : early;
       onDataset?.(dataset);
-      const requests = dataset === early ? ready : await requestsOf(dataset);
-      const sharer = new WireSharer();
+      const { prompts } = dataset;
+      const pool = dataset === early ? earlyPool : planPool(plan, prompts);
+      const requests = dataset === early ? ready : await requestsOf(dataset, pool);
+      const sharer = new PoolSharer(protocol, pool, prompts.length);
       let lastMs = systemClock.now();
       for (const [i, request] of requests.entries()) {
-        sharer.add(wireOf(request, dataset.prompts[i]!));
+        sharer.add(wireOf(request, prompts[i % prompts.length]!, pool.serverAt(i)), request);
         if (systemClock.now() - lastMs < ENCODE_MS) continue;
         await patientClock.sleepUntil(systemClock.now() + REST_MS);
         signal?.throwIfAborted();
         lastMs = systemClock.now();
       }
       const wires = sharer.shared();
-      return { protocol, target, counter, patience, model, dataset, requests, wires };
+      return {
+        ...{ protocol, target, targets, counter, patience, model },
+        ...{ dataset, pool, requests, wires },
+      };
     },
   };
 }
@@ -194,12 +223,64 @@ export function withLengthField(
   lengthField: GenerationRequest["lengthField"],
 ): Prepared {
   if (lengthField === undefined) return prepared;
-  const { protocol, target } = prepared;
+  const { protocol, targets, pool, dataset } = prepared;
   const requests = prepared.requests.map((request) => ({ ...request, lengthField }));
-  const wires = shareWires(
-    requests.values().map((request) => protocol.buildRequest(request, target)),
+  const sharer = new PoolSharer(protocol, pool, dataset.prompts.length);
+  for (const [i, request] of requests.entries()) {
+    sharer.add(protocol.buildRequest(request, targets[pool.serverAt(i)]!), request);
+  }
+  return { ...prepared, requests, wires: sharer.shared() };
+}
+
+/** Other servers with the first prompt, other models on each of them, other classes on the first. */
+function othersOf(
+  { models = [] }: BenchPlan,
+  { targets, first, prompts, requests }: {
+    readonly targets: readonly Target[];
+    readonly first: GenerationRequest;
+    readonly prompts: readonly Prompt[];
+    readonly requests: readonly GenerationRequest[];
+  },
+): readonly OtherFirst[] {
+  const names = models.length === 0 ? [first.model] : models.map(({ name }) => name);
+  const asked = targets.flatMap((target) =>
+    names.map((model): OtherFirst => ({ target, first: { ...first, model } }))
   );
-  return { ...prepared, requests, wires };
+  const seen = new Set([prompts[0]?.class]);
+  const classes = prompts.flatMap((prompt, i): OtherFirst[] => {
+    if (seen.has(prompt.class)) return [];
+    seen.add(prompt.class);
+    return [{ target: targets[0]!, first: { ...requests[i]!, model: first.model } }];
+  });
+  return [...asked.slice(1), ...classes];
+}
+
+/** Encoded requests of a pool in which prompts are repeated: of equal bodies one is kept. */
+class PoolSharer {
+  readonly #sharer = new WireSharer();
+  readonly #known = new Map<string, number>();
+  /** Bodies may be equal. */
+  readonly #repeats: boolean;
+  readonly #prompts: number;
+  #position = 0;
+
+  constructor(protocol: Protocol, { length }: PoolPlan, prompts: number) {
+    this.#repeats = length > prompts && protocol.usesRequestId !== true;
+    this.#prompts = prompts;
+  }
+
+  add(wire: WireRequest, { model }: GenerationRequest): void {
+    const position = this.#position++;
+    if (!this.#repeats) return this.#sharer.add(wire);
+    const key = `${position % this.#prompts} ${model}`;
+    const like = this.#known.get(key);
+    this.#sharer.add(wire, like);
+    if (like === undefined) this.#known.set(key, position);
+  }
+
+  shared(): SharedWires {
+    return this.#sharer.shared();
+  }
 }
 
 /** Mean length of the answers that are asked for. */
@@ -297,8 +378,16 @@ async function loadDataset(
   hooks: PrepareHooks & { readonly first?: true; readonly signal?: AbortSignal },
 ): Promise<Dataset> {
   if (plan.own !== undefined) return plan.own.dataset;
+  const { classes } = plan;
   const startMs = systemClock.now();
-  const dataset = await findDataset(plan.dataset).load({
+  const load = classes === undefined
+    ? findDataset(plan.dataset).load
+    : async (options: DatasetOptions) => {
+      const { loadMix } = await import("./dataset_mix.ts");
+      const stretches = poolStretches(plan, plan.prompts);
+      return await loadMix(classes, { ...options, stretches, find: findDataset });
+    };
+  const dataset = await load({
     count: hooks.first === true ? 1 : plan.prompts,
     spare: hooks.first === true ? 0 : plan.sparePrompts ?? 0,
     allowsFewer: plan.allPrompts === true,

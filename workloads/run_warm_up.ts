@@ -19,11 +19,13 @@ export interface WarmUp {
   readonly load: ClosedLoad;
   readonly requests: readonly GenerationRequest[];
   readonly wires: SharedWires;
+  /** Position in the pool of the request that each is like. */
+  readonly likeAt: (index: number) => number;
 }
 
 /** What the warm-up depends on. */
 export interface WarmUpNeed {
-  readonly prepared: Pick<Prepared, "protocol" | "target" | "requests">;
+  readonly prepared: Pick<Prepared, "protocol" | "targets" | "pool" | "requests">;
   /** The record of the request that checked the server: it has the pace, and a length that works. */
   readonly checked: RequestRecord;
   readonly load: Load;
@@ -34,14 +36,15 @@ export interface WarmUpNeed {
 
 /** Requests like those of the load, that share no beginning with them, as short as the check. */
 export function shortWarmUp({ prepared, checked, load, stop, number }: WarmUpNeed): WarmUp {
-  const { protocol, target, requests: pool } = prepared;
+  const { protocol, targets, pool: { serverAt }, requests: pool } = prepared;
+  const likeAt = (index: number) => index % pool.length;
   const users = warmUpStreams({
     load,
     stop,
     meanMs: answerMs(paceOf(checked), meanTokens(prepared)),
   });
   const requests = Array.from({ length: users }, (_, i): GenerationRequest => {
-    const request = pool[i % pool.length]!;
+    const request = pool[likeAt(i)]!;
     return {
       ...markedRequest(request, `Warm-up ${number + 1}. `, number + 1),
       outputTokens: Math.min(request.outputTokens, checked.requestedTokens),
@@ -52,7 +55,10 @@ export function shortWarmUp({ prepared, checked, load, stop, number }: WarmUpNee
   return {
     load: { kind: "closed", users, rampUpMs: 0, sequence: "shared" },
     requests,
-    wires: shareWires(requests.values().map((one) => protocol.buildRequest(one, target))),
+    wires: shareWires(
+      requests.map((one, i) => protocol.buildRequest(one, targets[serverAt(likeAt(i))]!)),
+    ),
+    likeAt,
   };
 }
 

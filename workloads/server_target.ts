@@ -12,6 +12,7 @@ import type { Outcome } from "../backends/record.ts";
 import type { Exchange, Transport, TransportOptions } from "../backends/transport.ts";
 import { plural } from "../metrics/format.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { serversOf } from "./bench_servers.ts";
 import { asksToWait, isNotYet, Patience, retryAfterMs } from "./server_patience.ts";
 import { modelRefusal, refusal, type Refusing } from "./server_refuse.ts";
 import { EXIT, UserError } from "./user_error.ts";
@@ -144,10 +145,22 @@ function nameSome(names: readonly string[]): string {
   return names.length > 3 ? `${shown}, …` : shown;
 }
 
-/** Where a plan's requests go, secrets included. */
+/** Where a plan's requests go, of several servers to the first; secrets included. */
 export function targetOf(plan: BenchPlan): Target {
-  const { url, query, headers, endpoint, apiKey } = plan;
-  return { baseUrl: url, headers, ...defined({ query, endpoint, apiKey }) };
+  return targetsOf(plan)[0]!;
+}
+
+/** Where a plan's requests go: a target for each server. */
+export function targetsOf(plan: BenchPlan): readonly Target[] {
+  const { endpoint, apiKey, sessionHeader, sessionMark } = plan;
+  // Requests of the load have values of their own there; whatever else is asked has this one.
+  const headers = sessionHeader === undefined
+    ? plan.headers
+    : { ...plan.headers, [sessionHeader]: `${sessionMark}-question` };
+  return serversOf(plan).map(({ url, query }) => ({
+    ...{ baseUrl: url, headers },
+    ...defined({ query, endpoint, apiKey }),
+  }));
 }
 
 /** Options of a plan's transport. */

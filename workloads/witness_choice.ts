@@ -8,6 +8,7 @@ import { patientClock } from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import { serversOf } from "./bench_servers.ts";
 import type { Load, Stop } from "./load.ts";
 import { answerMs, inFlight, paceOf } from "./load_pace.ts";
 import {
@@ -81,7 +82,7 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
         ),
       }),
       stream: plan.stream,
-      tls: /^(https|grpcs):/i.test(plan.url),
+      tls: serversOf(plan).some(({ url }) => /^(https|grpcs):/i.test(url)),
     })
     : undefined;
   return {
