@@ -209,6 +209,8 @@ export interface Protocol {
   readonly tokenSource: TokenSource;
   /** A prompt may be given as token ids; absent = text only. */
   readonly takesTokenIds?: boolean;
+  /** Messages keep their roles; absent = their texts are sent as one prompt. */
+  readonly takesRoles?: boolean;
   /** `ownFields` of a request are fields of its call; absent = they cannot be sent. */
   readonly takesOwnFields?: boolean;
   /** The request id is sent and must not be in flight twice (sessions, gRPC request ids). */

@@ -23,6 +23,7 @@ export const openaiChat: Protocol = {
   description: "POST /v1/chat/completions with messages: vLLM (port 8000), SGLang (30000), " +
     "LMDeploy (23333), LightLLM, llama.cpp. Token counts come from the server's usage.",
   path: PATH,
+  takesRoles: true,
   takesOwnFields: true,
   buildRequest: (request, target) => {
     if (request.promptTokenIds !== undefined) {

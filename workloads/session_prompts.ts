@@ -4,26 +4,26 @@
  *
  * @module
  */
-import type {
-  GenerationRequest,
-  Message,
-  Protocol,
-  Target,
-  WireRequest,
-} from "../backends/protocol.ts";
+import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
+import { checkTakesTokenIds } from "../backends/protocols.ts";
+import { startWorker } from "../backends/worker.ts";
 import type { TokenCounter } from "./prompt.ts";
 import type { PromptSpec } from "./session.ts";
+import {
+  type PromptForm,
+  type RequestDefaults,
+  requestMaker,
+  type RequestParts,
+  requestWithoutPrompt,
+  type WrittenPrompt,
+} from "./session_prompt_request.ts";
+import { chooseUnits } from "./session_prompt_units.ts";
+import { UserError } from "./user_error.ts";
 
-/** A prompt that is written out, with all that is before its answer. */
-export interface WrittenPrompt {
-  readonly messages: readonly Message[];
-}
+export type { RequestDefaults, RequestParts, WrittenPrompt } from "./session_prompt_request.ts";
 
-/** What is the same in all requests of a run. */
-export type RequestDefaults = Pick<
-  GenerationRequest,
-  "length" | "lengthField" | "stream" | "sampling" | "extraBody"
->;
+/** The worker's file. */
+export const PROMPT_WORKER: string = "workloads/session_prompt_worker.ts";
 
 export interface PromptMakerOptions {
   readonly protocol: Protocol;
@@ -35,28 +35,11 @@ export interface PromptMakerOptions {
   readonly counter: TokenCounter;
   readonly defaults: RequestDefaults;
   /** Prompts of blocks are sent as token ids. */
-  readonly tokenIds?: boolean;
+  readonly tokenIds?: boolean | undefined;
   /** Size of the vocabulary that ids are drawn from; absent = ids of the tokenizer's words. */
-  readonly vocab?: number;
-  /** 0 = on the calling thread; default 1. */
+  readonly vocab?: number | undefined;
+  /** 0 = on the calling thread; default 1, of a protocol of the list. */
   readonly workers?: 0 | 1;
-}
-
-/** What one request has besides its prompt. */
-export interface RequestParts {
-  readonly outputTokens: number;
-  readonly model: string;
-  readonly requestId: bigint;
-  /** When it is to leave, ms on any one clock: what is due first is made first. */
-  readonly dueMs?: number;
-  /** Headers of its own, over those of the target. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Another server than the target's. */
-  readonly baseUrl?: string;
-  /** Fields that are merged over the request; those that the user gave stand above them. */
-  readonly extra?: Readonly<Record<string, unknown>>;
-  /** Tools to offer, as the protocol wants them. */
-  readonly tools?: readonly unknown[];
 }
 
 /** A request that is ready to leave. */
@@ -69,12 +52,40 @@ export interface MadePrompt {
 /** Makes requests. */
 export interface PromptMaker {
   /**
-   * @throws {UserError} when the protocol cannot send it, or the maker was closed.
+   * Makes one; of several, what is due first is made first.
+   *
+   * @throws {UserError} when the protocol cannot send it.
+   * @throws {DOMException} `AbortError` when the maker was closed.
    */
   make(prompt: PromptSpec | WrittenPrompt, parts: RequestParts): Promise<MadePrompt>;
   /** Gives up what is not yet made, and its thread. */
   close(): void;
 }
+
+/** To the worker. */
+export type ToPromptWorker =
+  | {
+    readonly kind: "open";
+    readonly protocol: string;
+    readonly target: Target;
+    readonly seed: number;
+    readonly form: PromptForm;
+    readonly defaults: RequestDefaults;
+  }
+  | {
+    readonly kind: "make";
+    readonly prompt: PromptSpec | WrittenPrompt;
+    readonly parts: RequestParts;
+  };
+
+/** From the worker: answers to `make`, in order. */
+export type FromPromptWorker =
+  | { readonly kind: "made"; readonly wire: WireRequest }
+  /** `refused`: by the protocol. */
+  | { readonly kind: "refused" | "failed"; readonly message: string };
+
+/** Requests that the worker holds at once: one that it makes, and one so that it need not wait. */
+const AT_WORK = 2;
 
 /**
  * Starts the thread and chooses the words that prompts are made of.
@@ -82,6 +93,168 @@ export interface PromptMaker {
  * @throws {UserError} when the tokenizer has too few words of one token, or when the protocol takes
  *   no prompts of this kind.
  */
-export function openPromptMaker(_options: PromptMakerOptions): PromptMaker {
-  throw new Error("not yet");
+export function openPromptMaker(options: PromptMakerOptions): PromptMaker {
+  const { protocol, target, seed, defaults } = options;
+  const form = promptForm(options);
+  const post = options.workers === 0
+    ? makeHere(requestMaker({ protocol, target, seed, form, defaults }))
+    : makeThere({ kind: "open", protocol: protocol.name, target, seed, form, defaults });
+  return new Queue(defaults, post);
+}
+
+/** How prompts of blocks can be sent. @throws {UserError} */
+function promptForm({ protocol, counter, tokenIds, vocab }: PromptMakerOptions): PromptForm {
+  if (protocol.prepare !== undefined) {
+    throw new UserError(
+      `Cannot send recorded prompts over ${protocol.name}: each would be a question to the server ` +
+        "before its time; use another protocol",
+    );
+  }
+  if (tokenIds !== true) {
+    if (vocab !== undefined) throw new UserError(`Cannot use --vocab ${vocab} without --token-ids`);
+    return { kind: "text", units: chooseUnits(counter) };
+  }
+  try {
+    checkTakesTokenIds(protocol);
+  } catch (error) {
+    throw new UserError((error as Error).message);
+  }
+  if (vocab !== undefined) return { kind: "vocabulary", size: vocab };
+  const { ids } = chooseUnits(counter);
+  if (ids !== undefined) return { kind: "ids", ids };
+  throw new UserError("Cannot make token ids: give --tokenizer PATH, or --vocab N");
+}
+
+interface Waiting {
+  readonly prompt: PromptSpec | WrittenPrompt;
+  readonly parts: RequestParts;
+  readonly dueMs: number;
+  readonly made: PromiseWithResolvers<MadePrompt>;
+}
+
+/** Makes one request after the other; `close` ends the thread. */
+interface Bench {
+  make(waiting: Waiting, done: (answer: FromPromptWorker) => void): void;
+  close(): void;
+}
+
+/** What waits for its turn, by the time when it is due. */
+class Queue implements PromptMaker {
+  readonly #defaults: RequestDefaults;
+  readonly #bench: Bench;
+  readonly #waiting: Waiting[] = [];
+  readonly #atWork = new Set<Waiting>();
+  #closed = false;
+
+  constructor(defaults: RequestDefaults, bench: Bench) {
+    this.#defaults = defaults;
+    this.#bench = bench;
+  }
+
+  make(prompt: PromptSpec | WrittenPrompt, parts: RequestParts): Promise<MadePrompt> {
+    const made = Promise.withResolvers<MadePrompt>();
+    if (this.#closed) {
+      made.reject(closedError());
+      return made.promise;
+    }
+    const waiting = { prompt, parts, dueMs: parts.dueMs ?? -Infinity, made };
+    let at = this.#waiting.length;
+    while (at > 0 && this.#waiting[at - 1]!.dueMs > waiting.dueMs) at--;
+    this.#waiting.splice(at, 0, waiting);
+    this.#take();
+    return made.promise;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#bench.close();
+    for (const { made } of [...this.#atWork, ...this.#waiting]) made.reject(closedError());
+    this.#atWork.clear();
+    this.#waiting.length = 0;
+  }
+
+  #take(): void {
+    while (this.#atWork.size < AT_WORK) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#atWork.add(next);
+      this.#bench.make(next, (answer) => {
+        this.#atWork.delete(next);
+        if (answer.kind === "made") {
+          const request = requestWithoutPrompt(this.#defaults, next.parts);
+          next.made.resolve({ wire: answer.wire, request });
+        } else {
+          next.made.reject(
+            answer.kind === "refused" ? new UserError(answer.message) : new Error(answer.message),
+          );
+        }
+        this.#take();
+      });
+    }
+  }
+}
+
+function closedError(): DOMException {
+  return new DOMException("The prompts are not needed any more", "AbortError");
+}
+
+/** Answers to a `make`. */
+export function answerOf(make: () => WireRequest): FromPromptWorker {
+  try {
+    return { kind: "made", wire: make() };
+  } catch (error) {
+    // Protocols refuse what they cannot express by a TypeError.
+    const kind = error instanceof TypeError ? "refused" : "failed";
+    return { kind, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** On this thread, in a turn of its own. */
+function makeHere(make: ReturnType<typeof requestMaker>): Bench {
+  let closed = false;
+  return {
+    make({ prompt, parts }, done) {
+      queueMicrotask(() => {
+        if (!closed) done(answerOf(() => make(prompt, parts)));
+      });
+    },
+    close() {
+      closed = true;
+    },
+  };
+}
+
+/** On a thread of its own, which answers in order. */
+function makeThere(open: ToPromptWorker): Bench {
+  const asked: ((answer: FromPromptWorker) => void)[] = [];
+  let failure: string | undefined;
+  const worker = startWorker<FromPromptWorker>(PROMPT_WORKER, {
+    message: (answer) => asked.shift()?.(answer),
+    failure(message) {
+      failure = message;
+      for (const done of asked.splice(0)) done({ kind: "failed", message });
+    },
+  });
+  const post = (message: ToPromptWorker) => worker.postMessage(message);
+  post(open);
+  return {
+    make({ prompt, parts }, done) {
+      if (failure !== undefined) {
+        const message = failure;
+        return queueMicrotask(() => done({ kind: "failed", message }));
+      }
+      asked.push(done);
+      post({ kind: "make", prompt: withOwnMemory(prompt), parts });
+    },
+    close: () => worker.terminate(),
+  };
+}
+
+/** A view takes all memory that it looks at to the other thread. */
+function withOwnMemory(prompt: PromptSpec | WrittenPrompt): PromptSpec | WrittenPrompt {
+  if ("messages" in prompt) return prompt;
+  const { blocks } = prompt;
+  return blocks.byteLength === blocks.buffer.byteLength
+    ? prompt
+    : { ...prompt, blocks: blocks.slice() };
 }
