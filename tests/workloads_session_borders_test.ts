@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { bordersOf } from "../workloads/session_borders.ts";
 import type { TraceSession } from "../workloads/trace.ts";
+import { readTrace } from "../workloads/traces.ts";
 import { blockSession, drawSession } from "./support/block_sessions.ts";
+
+/** Folder of recorded traffic. */
+const TRACES = Deno.env.get("TOKOMETER_TRACES");
 
 Deno.test("bordersOf puts a turn's answer behind its ids, and leaves the last message to the user", () => {
   const session = blockSession([
@@ -91,38 +95,54 @@ Deno.test("bordersOf has one message where sessions share blocks, none for writt
   assertEquals(bordersOf(written, 10), [undefined, undefined]);
 });
 
-Deno.test("bordersOf gives prompts that share blocks the same messages there", () => {
-  let compared = 0;
+/** Checks all borders of a session; returns how many of them stand inside of shared blocks. */
+function checkSharing(session: TraceSession, blockTokens: number, name: string): number {
+  const laid = bordersOf(session, blockTokens);
+  const turns = session.turns.map(({ prompt }, i) => {
+    assert(prompt.kind === "blocks");
+    return { ...laid[i]!, ids: prompt.blocks.toArray(), inputTokens: prompt.inputTokens };
+  });
   let inside = 0;
-  for (let seed = 0; seed < 400; seed++) {
-    const session = drawSession(seed, 10);
-    const laid = bordersOf(session, 10);
-    const turns = session.turns.map(({ prompt }, i) => {
-      assert(prompt.kind === "blocks");
-      return { ...laid[i]!, ids: prompt.blocks.toArray(), inputTokens: prompt.inputTokens };
-    });
-    for (const [i, { borders, hasSystem, inputTokens }] of turns.entries()) {
-      const place = `seed ${seed}, turn ${i}: ${borders} of ${inputTokens}`;
-      assertEquals(borders.at(-1), inputTokens, place);
-      assert(borders.every((border, k) => border > (borders[k - 1] ?? 0)), place);
-      assertEquals(borders.length % 2 === 1, !hasSystem, `the user is not last: ${place}`);
-    }
-    for (const [i, one] of turns.entries()) {
-      for (const [k, other] of turns.slice(0, i).entries()) {
-        let shared = 0;
-        while (shared < one.ids.length && one.ids[shared] === other.ids[shared]) shared++;
-        // The whole prompt may be a beginning of the other's: then its last token is one apart.
-        const end = Math.min(shared * 10, one.inputTokens - 1, other.inputTokens - 1);
-        if (end <= 0) continue;
-        const within = (borders: readonly number[]) => borders.filter((border) => border < end);
-        const place = `seed ${seed}, turns ${k} and ${i}, ${end} tokens`;
-        assertEquals(within(one.borders), within(other.borders), place);
-        assertEquals(one.hasSystem, other.hasSystem, place);
-        compared++;
-        inside += within(one.borders).length;
-      }
+  for (const [i, one] of turns.entries()) {
+    const { borders, hasSystem, inputTokens } = one;
+    const place = `${name}, turn ${i}: ${borders} of ${inputTokens}`;
+    assertEquals(borders.at(-1), inputTokens, place);
+    assert(borders.every((border, k) => border > (borders[k - 1] ?? 0)), place);
+    assertEquals(borders.length % 2 === 1, !hasSystem, `the user is not last: ${place}`);
+    for (const [k, other] of turns.slice(0, i).entries()) {
+      let shared = 0;
+      while (shared < one.ids.length && one.ids[shared] === other.ids[shared]) shared++;
+      // The whole prompt may be a beginning of the other's: then its last token is one apart.
+      const end = Math.min(shared * blockTokens, inputTokens - 1, other.inputTokens - 1);
+      if (end <= 0) continue;
+      const within = (list: readonly number[]) => list.filter((border) => border < end);
+      const pair = `${name}, turns ${k} and ${i}, ${end} tokens`;
+      assertEquals(within(borders), within(other.borders), pair);
+      assertEquals(hasSystem, other.hasSystem, pair);
+      inside += within(borders).length;
     }
   }
-  assertGreater(compared, 10_000);
+  return inside;
+}
+
+Deno.test("bordersOf gives prompts that share blocks the same messages there", () => {
+  let inside = 0;
+  for (let seed = 0; seed < 300; seed++) {
+    inside += checkSharing(drawSession(seed, 10), 10, `seed ${seed}`);
+  }
   assertGreater(inside, 10_000);
+});
+
+Deno.test({
+  name: "bordersOf does so for recorded sessions (TOKOMETER_TRACES)",
+  ignore: TRACES === undefined,
+  fn: async () => {
+    const { sessions, blockTokens } = await readTrace(`${TRACES}/weka`);
+    assertEquals(sessions.length, 11);
+    for (const session of sessions) {
+      assertGreater(checkSharing(session, blockTokens, session.id), 0);
+      // All of them name their system's length.
+      assert(bordersOf(session, blockTokens).every((laid) => laid!.hasSystem), session.id);
+    }
+  },
 });
