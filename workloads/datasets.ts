@@ -102,7 +102,7 @@ export async function holdsRequests(
 }
 
 /** None where the file is no JSON; absent where it cannot be read: its dataset will say why. */
-async function firstRows(path: string): Promise<readonly unknown[] | undefined> {
+export async function firstRows(path: string): Promise<readonly unknown[] | undefined> {
   const rows: unknown[] = [];
   let isOpen = false;
   try {

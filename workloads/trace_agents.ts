@@ -126,7 +126,8 @@ class Placing {
       turns.push(turn);
       lastOf[chain] = turn;
       for (const child of agents) {
-        const origin = { waitsFor: [turn], depth: depth + 1, parent: positions[chain]! };
+        const parent = positions[chain]!;
+        const origin = { waitsFor: [turn], depth: this.draft.chains[parent]!.depth + 1, parent };
         pending.push({ ...this.place(child, origin), chain });
       }
     }

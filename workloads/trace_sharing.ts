@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BlockIds } from "./trace.ts";
+import type { BlockIds, Trace, TraceSession, Turn } from "./trace.ts";
 
 /** A request as a cache sees it. */
 export interface SeenRequest {
@@ -38,7 +38,7 @@ export class PerfectCache {
   }
 
   /** The same in blocks, a cut last one included. */
-  seeBlocks({ scope, salt = "", blocks }: SeenRequest): number {
+  seeBlocks({ scope, salt = "", blocks }: Pick<SeenRequest, "scope" | "salt" | "blocks">): number {
     if (blocks.length === 0) return 0;
     const name = `${salt}\0${scope}`;
     let seen = this.#scopes.get(name);
@@ -54,6 +54,65 @@ export class PerfectCache {
   forget({ scope, salt = "" }: Pick<SeenRequest, "scope" | "salt">): void {
     this.#scopes.delete(`${salt}\0${scope}`);
   }
+}
+
+/** What of a recording a perfect cache would have, if its requests were sent as recorded. */
+export interface TraceSharing {
+  readonly requests: number;
+  /** Ids of all requests, of cut blocks too. */
+  readonly blocks: number;
+  /** Of these, seen before together with all in front of them. */
+  readonly seenBlocks: number;
+  /** Tokens of the prompts whose lengths are known. */
+  readonly inputTokens: number;
+  /** Of these, in whole blocks that were seen before. */
+  readonly cachedTokens: number;
+  /** Of these, seen in the same session. */
+  readonly cachedInSession: number;
+}
+
+/** What of a recording a perfect cache would have, each request seen at its recorded instant. */
+export function sharingOf(trace: Trace): TraceSharing {
+  const sum = {
+    requests: 0,
+    blocks: 0,
+    seenBlocks: 0,
+    inputTokens: 0,
+    cachedTokens: 0,
+    cachedInSession: 0,
+  };
+  const { blockTokens } = trace;
+  const all = new PerfectCache();
+  const own = new PerfectCache();
+  for (const { session: { id, scope }, turn: { prompt } } of turnsInOrder(trace)) {
+    sum.requests++;
+    if (prompt.kind !== "blocks") continue;
+    const { inputTokens } = prompt;
+    sum.inputTokens += inputTokens;
+    if (prompt.blocks.length === 0) continue;
+    const blocks = prompt.blocks.toArray();
+    const whole = Math.min(Math.floor(inputTokens / blockTokens), blocks.length);
+    const seen = all.seeBlocks({ scope, blocks });
+    const seenInSession = trace.hasSessions ? own.seeBlocks({ scope, blocks, salt: id }) : 0;
+    sum.blocks += blocks.length;
+    sum.seenBlocks += seen;
+    sum.cachedTokens += Math.min(seen, whole) * blockTokens;
+    sum.cachedInSession += Math.min(seenInSession, whole) * blockTokens;
+  }
+  return sum;
+}
+
+/** All turns by their recorded instants; of equal ones in the order of the file. */
+export function* turnsInOrder(
+  { sessions, hasSessions }: Pick<Trace, "sessions" | "hasSessions">,
+): Generator<{ readonly session: TraceSession; readonly turn: Turn }> {
+  if (!hasSessions) {
+    // They are in order, and may be millions.
+    for (const session of sessions) for (const turn of session.turns) yield { session, turn };
+    return;
+  }
+  yield* sessions.flatMap((session) => session.turns.map((turn) => ({ session, turn })))
+    .sort((a, b) => a.turn.atMs - b.turn.atMs);
 }
 
 /** Ids with open addressing, at most half full; 0 marks a free place, so the id 0 stands apart. */

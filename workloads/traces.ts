@@ -78,10 +78,17 @@ export async function recognizesTrace(
   path: string,
   rows: readonly unknown[] | undefined,
 ): Promise<boolean> {
-  // A table is read as a whole by a dataset, which is too much for many a recording.
-  const looked = /\.csv$/i.test(path) ? await firstRows(path) : rows;
-  if (looked !== undefined) return TRACE_FORMATS.some(({ recognizes }) => recognizes(looked));
-  return await isDirectory(path);
+  try {
+    // A table is read as a whole by a dataset, which is too much for many a recording.
+    const looked = /\.csv$/i.test(path) ? await firstRows(path) : rows;
+    return looked === undefined
+      ? await isDirectory(path)
+      : TRACE_FORMATS.some(({ recognizes }) => recognizes(looked));
+  } catch (error) {
+    // Who reads it will say why it cannot be read.
+    if (error instanceof UserError) return false;
+    throw error;
+  }
 }
 
 function names(): string[] {
