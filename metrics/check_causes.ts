@@ -8,7 +8,7 @@
 import { adviceFor } from "./check_advice.ts";
 import type { HeadlineFigure } from "./check_figures.ts";
 import type { VerdictReason } from "./load_client.ts";
-import type { ClientHealth, RunHeader } from "./run.ts";
+import type { ClientHealth, LoadPlan, RunHeader } from "./run.ts";
 import {
   formatCount,
   formatMs,
@@ -275,12 +275,19 @@ export const RUN_AGAIN =
   "run it again; if it stays like this, find out what else runs on this machine";
 
 /**
- * Lateness of sending that only this client can have caused. A closed loop has no schedule: users
- * who start at one instant send one after the other.
+ * Whether each request has an instant at which only this client keeps it from leaving. A closed loop has
+ * no schedule: users who start at one instant send one after the other. In sessions it follows from the
+ * end before it; a limit of requests in prefill makes requests wait on purpose.
  */
+export function hasInstants({ kind, replay, maxPrefill }: LoadPlan): boolean {
+  return (kind === "open" || replay !== undefined) && maxPrefill === undefined;
+}
+
+/** Lateness of sending that only this client can have caused. */
 function lateDepartures({ load, delays }: VerdictEvidence): number | undefined {
-  const { plan: { kind, maxInFlight = 0 }, inFlight } = load;
-  if (kind === "closed" || (maxInFlight > 0 && inFlight.max === maxInFlight)) return undefined;
+  const { plan, inFlight } = load;
+  const { maxInFlight = 0 } = plan;
+  if (!hasInstants(plan) || (maxInFlight > 0 && inFlight.max === maxInFlight)) return undefined;
   return highest(delays, 99)?.value;
 }
 

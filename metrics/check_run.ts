@@ -23,12 +23,19 @@ import {
   clientMayJoin,
   fasterClient,
   GROUP,
+  hasInstants,
   highest,
   SLOW_GAP_MS,
   type VerdictEvidence,
 } from "./check_causes.ts";
 import { checkWitness } from "./check_coverage.ts";
 import { checkPool } from "./check_pool.ts";
+import {
+  checkCachedShare,
+  checkCacheReset,
+  checkContext,
+  checkSessions,
+} from "./check_sessions.ts";
 
 /** What the checks of a load look at. */
 export interface LoadFacts extends Pick<VerdictEvidence, "delays" | "header"> {
@@ -217,8 +224,7 @@ const checkOfferedRate: LoadCheck = ({ load }) => {
 };
 
 const checkScheduleDelay: LoadCheck = (facts) => {
-  // A closed loop has no schedule: users who start at one instant send one after the other.
-  if (facts.load.plan.kind === "closed") return undefined;
+  if (!hasInstants(facts.load.plan)) return undefined;
   const late = highest(facts.delays, 99);
   if (late === undefined) return undefined;
   const found = `${late.name} of the schedule delay is ${formatMs(late.value)}`;
@@ -299,7 +305,9 @@ const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
 };
 
 const checkConcurrency: LoadCheck = ({ load }) => {
-  const { plan: { kind, users }, inFlight: { max }, counts } = load;
+  const { plan: { kind, users, replay, thinkTime }, inFlight: { max }, counts } = load;
+  // Sessions and users who think have nothing in flight in their pauses.
+  if (replay !== undefined || thinkTime !== undefined) return undefined;
   if (kind === "open" || users === undefined || max === undefined) return undefined;
   const found = `${formatCount(max)} of ${plural(users, "user")} had a request in flight at once`;
   if (max >= FULL_CONCURRENCY * users) return found;
@@ -493,7 +501,10 @@ function checkTokenSource(side: "prompt" | "output"): LoadCheck {
   };
 }
 
-const checkPrefixCache: LoadCheck = ({ load: { cache }, header }) => {
+const checkPrefixCache: LoadCheck = ({ load, header }) => {
+  const compared = checkCachedShare(load, header);
+  if (compared !== undefined) return compared;
+  const { cache } = load;
   if (cache.share === undefined) return undefined;
   const found = `${formatShare(cache.share)} of the prompt tokens came from the prefix cache`;
   if (cache.share <= CACHED_SHARE) return found;
@@ -554,6 +565,8 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   rejected_counts: ({ load }) => checkRejectedCounts(load),
   clients: ({ load, header }) => checkClients(load.plan, header),
   failures: checkFailures,
+  context_too_long: ({ load }) => checkContext(load),
+  sessions: ({ load }) => checkSessions(load),
   empty_answers: checkEmpty,
   cancelled: checkCancelled,
   dropped: checkDropped,
@@ -572,6 +585,7 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   prompt_token_source: checkTokenSource("prompt"),
   output_token_source: checkTokenSource("output"),
   prefix_cache: checkPrefixCache,
+  cache_reset: ({ load, header }) => checkCacheReset(load, header),
   coalescing: checkCoalescing,
 };
 

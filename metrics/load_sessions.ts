@@ -80,6 +80,8 @@ export interface Lanes {
   readonly slots: Count;
   /** Every n-th slot is here: all of them would be too many requests. */
   readonly every: Count;
+  /** Only requests that were due before this are here, in ms; absent = all of these slots. */
+  readonly untilMs: number | undefined;
   /** By their numbers. */
   readonly lanes: readonly Lane[];
 }

@@ -81,6 +81,8 @@ export interface LoadSummary {
   readonly contextTooLong: ContextOverflow | undefined;
   /** Prompt tokens from the prefix cache, expected and measured; absent where nothing is expected. */
   readonly prefix: PrefixShare | undefined;
+  /** Why the server's prefix cache was not emptied before it, as was asked; absent = it was, or not asked. */
+  readonly cacheNotReset: string | undefined;
   /** How near percentiles and the course over time are; absent = exact. */
   readonly approximation: Approximation | undefined;
   /** Service-level objectives; absent when no limits were given. */

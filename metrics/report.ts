@@ -21,6 +21,8 @@ export interface Report {
   readonly description: string;
   /** Extension of a file that holds it, without the dot. */
   readonly extension: string;
+  /** Runs that have something in it; of others it is not written. Default all. */
+  readonly appliesTo?: (summary: Summary) => boolean;
   /** Whether every run writes it into its folder of results. Default true. */
   readonly saved?: boolean;
   /** Pure: the same summary gives the same text. */

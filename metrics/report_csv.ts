@@ -99,6 +99,27 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ["limits_not_measured", limitNames(({ kept }) => kept === undefined)],
     ["server_lost_ms", ({ serverLost }) => serverLost?.atMs],
     ["proxy", () => header.proxy],
+    ["cancelled_as_planned", ({ counts }) => counts.cancelledAsPlanned],
+    ["sessions_done", ({ sessions }) => sessions?.ends.done],
+    ["sessions_failed", ({ sessions }) => sessions?.ends.failed],
+    ["sessions_context", ({ sessions }) => sessions?.ends.context],
+    ["sessions_cut", ({ sessions }) => sessions?.ends.cut],
+    ["sessions_per_hour", ({ sessions }) => sessions?.perHour],
+    ["turns_per_sec", ({ sessions }) => sessions?.turnsPerSec],
+    ["turns_not_sent", ({ sessions }) => sessions?.turnsNotSent],
+    ["session_time_mean_ms", ({ sessions }) => sessions?.time.mean],
+    ["session_time_median_ms", ({ sessions }) => sessions?.time.median],
+    ...percentiles.map((p, i): Column => [
+      `session_time_${formatPercentile(p)}_ms`,
+      ({ sessions }) => sessions?.time.percentiles[i]?.value,
+    ]),
+    [
+      "context_too_long",
+      ({ contextTooLong, sessions }) => contextTooLong?.requests ?? (sessions && 0),
+    ],
+    ["asked_cached_share", () => header.askedCachedShare],
+    ["expected_cached_share", ({ prefix }) => prefix?.expected.share],
+    ["new_tokens_total", ({ prefix }) => prefix?.expected.newTokens],
   ];
 }
 

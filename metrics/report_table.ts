@@ -30,9 +30,10 @@ import {
 import type { GpuDeviceSummary } from "./load_series.ts";
 import type { MetricSummary } from "./load_figures.ts";
 import { findMetric, type LimitResult, type LoadSummary } from "./load_summary.ts";
+import { groupTableLines } from "./report_group_table.ts";
+import { prefixText, replayText, saltText, sessionsText } from "./summary_session_text.ts";
 import { mergedText } from "./merged_clients.ts";
 import { repeatsText } from "./check_pool.ts";
-import type { RunHeader } from "./run.ts";
 import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import type { RenderOptions, Report } from "./report.ts";
 import { inParentheses, metricTableLines, tailPercentile } from "./report_metric_table.ts";
@@ -82,7 +83,7 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
   const blocks = [
     headerLines(summary, page),
     ...(several ? [overviewLines(summary, page)] : []),
-    ...summary.loads.map((load) => loadLines(load, summary.header, page)),
+    ...summary.loads.map((load) => loadLines(load, summary, page)),
     warningLines(summary.checks, page),
   ];
   return blocks.filter((lines) => lines.length > 0).map((lines) => `${lines.join("\n")}\n`)
@@ -121,6 +122,11 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
     ...(transportChoice === undefined
       ? []
       : wrapText(`auto took ${transport}: ${transportChoice.why}`, width).map((line) =>
+        paint("dim", line)
+      )),
+    ...(header.replay === undefined
+      ? []
+      : wrapText(`${replayText(header.replay)}, ${saltText(header)}`, width).map((line) =>
         paint("dim", line)
       )),
     ...(header.proxied === undefined ? [] : wrapText(
@@ -190,7 +196,11 @@ function percentileCell(load: LoadSummary, name: string, position: number): Brac
   return formatBracketed(distribution.percentiles[position]?.value, bracket, "ms");
 }
 
-function loadLines(load: LoadSummary, header: RunHeader, page: Page): readonly string[] {
+function loadLines(
+  load: LoadSummary,
+  { header, percentiles }: Summary,
+  page: Page,
+): readonly string[] {
   return [
     page.paint("bold", load.label),
     ...labelled("Requests", requestsText(load), page),
@@ -210,6 +220,12 @@ function loadLines(load: LoadSummary, header: RunHeader, page: Page): readonly s
     "",
     ...metricLines(load, page),
     "",
+    ...load.groups.flatMap((grouping) => {
+      const [heading, ...lines] = groupTableLines(grouping, percentiles, page.width);
+      return [page.paint("bold", heading!), ...lines, ""];
+    }),
+    ...labelled("Sessions", sessionsText(load), page),
+    ...labelled("Prefix", prefixText(load, header), page),
     ...(load.counts.completed === 0 ? [] : labelled("Brackets", bracketsText(load), page)),
     ...labelled("Witness", witnessText(load), page),
     ...labelled("Accuracy", approximationText(load), page),

@@ -5,6 +5,7 @@
  */
 import type { Report } from "./report.ts";
 import { reportCsv } from "./report_csv.ts";
+import { reportGroups } from "./report_groups.ts";
 import { reportHtml } from "./report_html.ts";
 import { reportJson } from "./report_json.ts";
 import { reportTable } from "./report_table.ts";
@@ -29,4 +30,5 @@ export const REPORTS: readonly Report[] = [
   reportCsv,
   reportJson,
   reportHtml,
+  reportGroups,
 ];

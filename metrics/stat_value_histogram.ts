@@ -219,8 +219,10 @@ interface Buckets {
 
 /** Counts by bucket; only octaves in use take memory. */
 function createBuckets(): Buckets {
-  const octaves = new Array<Float64Array | undefined>(OCTAVES).fill(undefined);
+  // Most histograms have no value below zero: those take nothing.
+  let octaves: (Float64Array | undefined)[] = [];
   const add = (bucket: number, count: number) => {
+    if (octaves.length === 0) octaves = new Array(OCTAVES).fill(undefined);
     const octave = octaves[bucket >>> OCTAVE_BITS] ??= new Float64Array(OCTAVE);
     octave[bucket & (OCTAVE - 1)]! += count;
   };

@@ -6,23 +6,18 @@
 import type { RequestRecord } from "../backends/record.ts";
 import { arrivalFold } from "./summary_arrivals.ts";
 import { withStall } from "./summary_witness_bounds.ts";
-import { bracketsOf, type EndSets } from "./summary_brackets.ts";
-import { HEADLINE_FLOOR_MS, HEADLINE_PERCENTILES, type HeadlineFigure } from "./check_figures.ts";
 import { createBinnedValues } from "./summary_binned_values.ts";
 import { checkLoad } from "./check_run.ts";
 import { consistencyFold } from "./check_consistency.ts";
 import type { Fold } from "./fold.ts";
 import { summarizeGpu } from "./summary_gpu.ts";
-import { histogram } from "./stat_histogram.ts";
 import { judgeLimits } from "./check_limit.ts";
 import type { Limit } from "./limit.ts";
-import type { MetricSummary } from "./load_figures.ts";
-import type { LoadSummary, MetricHistogram } from "./load_summary.ts";
-import type { ValuesEnds } from "./summary_values.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
-import { describe, type ValueSet } from "./stat_quantile.ts";
 import { createRawValues } from "./summary_raw_values.ts";
+import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { METRICS } from "./metrics.ts";
 import {
   type LoadEnd,
@@ -39,6 +34,11 @@ import { rates } from "./summary_throughput.ts";
 import { bracketThroughput } from "./summary_throughput_brackets.ts";
 import type { Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
+import { createGroups } from "./summary_groups.ts";
+import { createLanes } from "./summary_lanes.ts";
+import { describeMetrics } from "./summary_metrics.ts";
+import { contextFold, prefixFold } from "./summary_prefix.ts";
+import { createSessions } from "./summary_sessions.ts";
 import { clientVerdict } from "./check_verdict.ts";
 
 /** Everything but the records that a load's results depend on. */
@@ -72,10 +72,17 @@ export interface LoadAccumulator {
 /** Starts a load. Warm-up, cancelled and dropped requests are only counted. */
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
   const { plan, header, slo, require = [], clientTolerance } = options;
-  const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
+  const metrics = METRICS.filter((metric) => isOfLoad(metric, plan));
   const values = options.values === "raw"
     ? createRawValues(plan)
     : createBinnedValues(metrics, plan);
+  const groups = createGroups({
+    ...{ plan, header, metrics },
+    values: options.values,
+    slo: slo !== undefined && slo.limits.length > 0,
+  });
+  const sessions = createSessions(plan, options.values);
+  const lanes = createLanes(plan);
   const warmup = { warmup: 0, warmupFromPool: 0, warmupTokens: 0 };
   const ofAll = {
     counts: outcomeFold(),
@@ -85,6 +92,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     connections: connectionFold(),
     end: endFold(plan),
     consistency: consistencyFold(),
+    context: contextFold(),
   };
   const ofCompleted = {
     prompt: tokenFold(({ promptTokens }) => promptTokens),
@@ -93,6 +101,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     cache: cacheFold(),
     stream: streamFold(),
     generated: generatedFold(),
+    prefix: prefixFold(),
   };
   const left = { requests: 0, prompt: 0, output: 0 };
   const foldsOfAll = Object.values<Fold<unknown>>(ofAll);
@@ -124,8 +133,14 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         left.output += sentTokens(record) ?? 0;
       }
       values.add(record, isGood);
+      groups.add(record, isGood);
+      sessions.add(record);
+      lanes.add(record);
     },
-    session() {},
+    session(session) {
+      sessions.session(session);
+      lanes.session(session);
+    },
     summary({ end: recorded, percentiles }) {
       const end = recorded ?? ofAll.end.result();
       const { durationMs } = end;
@@ -192,10 +207,11 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         stream: ofCompleted.stream.result(),
         generated,
         metrics: described.metrics,
-        groups: [],
-        sessions: undefined,
-        contextTooLong: undefined,
-        prefix: undefined,
+        groups: groups.result({ durationMs, witness: withStall(end), percentiles }),
+        sessions: sessions.result({ durationMs, percentiles }),
+        contextTooLong: ofAll.context.result(),
+        prefix: ofCompleted.prefix.result(),
+        cacheNotReset: end.cacheNotReset,
         approximation: values.approximation,
         slo: objectives,
         limits: [
@@ -211,7 +227,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         series: values.series(durationMs),
         histograms: described.histograms,
         timeline: values.timeline(),
-        lanes: undefined,
+        lanes: lanes.result(),
       };
       const delays = values.delays();
       const verdict = clientVerdict({
@@ -238,48 +254,10 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
   };
 }
 
-function describeMetrics(
-  values: ReadonlyMap<Metric, ValueSet>,
-  { percentiles, ends }: {
-    readonly percentiles: readonly number[];
-    readonly ends: ValuesEnds | undefined;
-  },
-): Pick<LoadSummary, "metrics" | "histograms"> & { readonly figures: readonly HeadlineFigure[] } {
-  const histograms: MetricHistogram[] = [];
-  const figures: HeadlineFigure[] = [];
-  const described = [...values].map(([metric, own]): MetricSummary => {
-    const { name, title, unit, better, per, formula } = metric;
-    if (metric.rank === "key") histograms.push({ name, title, unit, ...histogram(own) });
-    const distribution = describe(own, percentiles);
-    const sets = ends?.of(metric, distribution.count);
-    if (sets === undefined || sets.low.count === 0) {
-      const brackets = undefined;
-      return { name, title, unit, better, per, formula, distribution, brackets };
-    }
-    figures.push(...headlineFigures(metric, own, sets));
-    const brackets = bracketsOf(distribution, sets);
-    return { name, title, unit, better, per, formula, distribution, brackets };
-  });
-  return { metrics: described, histograms, figures };
-}
-
-/** The figures of a metric that the verdict looks at, whichever ones the report shows. */
-function headlineFigures(
-  { name, title }: Metric,
-  values: ValueSet,
-  ends: EndSets,
-): readonly HeadlineFigure[] {
-  if (HEADLINE_FLOOR_MS[name] === undefined) return [];
-  const distribution = describe(values, HEADLINE_PERCENTILES);
-  const { median, percentiles } = bracketsOf(distribution, ends);
-  return percentiles.flatMap(({ p, bracket }, i): readonly HeadlineFigure[] => {
-    // The median needs no minimum of samples.
-    const value = p === 50 ? distribution.median : distribution.percentiles[i]!.value;
-    const ends = p === 50 ? median : bracket;
-    return value === undefined || ends === undefined
-      ? []
-      : [{ metric: name, title, p, value, bracket: ends }];
-  });
+/** Users have no schedule; requests of sessions are due at an instant, which no user waits for. */
+function isOfLoad(metric: Metric, { kind, replay }: LoadPlan): boolean {
+  return kind === "open" || !metric.openLoopOnly ||
+    replay !== undefined && metric === scheduleDelay;
 }
 
 /** Requests per second. */

@@ -114,6 +114,13 @@ Deno.test("reportCsv gives both ends of every bracket, behind the columns that w
       "server_lost_ms",
       "proxy",
     ],
+    "cancelled_as_planned",
+    ...["sessions_done", "sessions_failed", "sessions_context", "sessions_cut"],
+    ...["sessions_per_hour", "turns_per_sec", "turns_not_sent"],
+    ...["session_time_mean_ms", "session_time_median_ms"],
+    ...SUMMARY.percentiles.map((p) => `session_time_p${p}_ms`),
+    "context_too_long",
+    ...["asked_cached_share", "expected_cached_share", "new_tokens_total"],
   ]);
   assertEquals(header.filter((name) => name.startsWith("client_error")), []);
 });

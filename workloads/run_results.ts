@@ -112,7 +112,7 @@ export async function writeReports(
 ): Promise<Readonly<Record<string, string>>> {
   const paths: Record<string, string> = {};
   for (const report of REPORTS) {
-    if (report.saved === false) continue;
+    if (report.saved === false || report.appliesTo?.(summary) === false) continue;
     const path = `${folder}/report.${report.extension}`;
     try {
       await Deno.writeTextFile(path, report.render(summary));
