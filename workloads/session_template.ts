@@ -4,7 +4,6 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import { estimateCounter } from "./tokenizer.ts";
 import type { TokenCounter } from "./prompt.ts";
 
 /**
@@ -14,7 +13,7 @@ import type { TokenCounter } from "./prompt.ts";
 export function templateTokens(
   { promptTokens }: Pick<RequestRecord, "promptTokens">,
   contentTokens: number,
-  { source }: Pick<TokenCounter, "source"> = estimateCounter,
+  { source }: Pick<TokenCounter, "source">,
 ): number | undefined {
   if (source === "estimate" || promptTokens?.source !== "usage") return undefined;
   return promptTokens.tokens - contentTokens;
@@ -23,5 +22,7 @@ export function templateTokens(
 /** For the report, in a sentence without a period. */
 export function templateRemark(tokens: number | undefined): string | undefined {
   if (tokens === undefined) return undefined;
-  return `The server's template adds ${tokens} tokens to a prompt of one message; prompts have exactly the recorded lengths without them`;
+  const [amount, them] = tokens === 1 ? ["1 token", "it"] : [`${tokens} tokens`, "them"];
+  return `The server's template adds ${amount} to a prompt of one message; ` +
+    `the recorded lengths are without ${them}`;
 }
