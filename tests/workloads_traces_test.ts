@@ -217,7 +217,9 @@ Deno.test("readTrace says what it cannot tell, read or find", async () => {
     await fails("did you mean mooncake?", "moncake");
     await fails("line 1: it has none of input_length, text_input, messages", "mooncake");
     await Deno.writeTextFile(path, "[1, 2]");
-    await fails("its rows are no objects");
+    await fails("it holds no JSON objects and no table");
+    await Deno.writeTextFile(path, "a plain text\n");
+    await fails("it holds no JSON objects and no table");
     await assertRejects(() => readTrace(`${folder}/none`), UserError, "no such file");
     await Deno.writeTextFile(path, "");
     await fails("it is empty");

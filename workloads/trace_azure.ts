@@ -6,6 +6,7 @@
  */
 import { isObject } from "../backends/json_event.ts";
 import type { Trace } from "./trace.ts";
+import { NO_BLOCKS } from "./trace_block_ids.ts";
 import { LeftOut, misfit, openTrace, refuseNothing } from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
 import { RowTable } from "./trace_rows.ts";
@@ -39,7 +40,11 @@ async function read(path: string, options: ReadOptions): Promise<Trace> {
     const inputTokens = row.tokens("ContextTokens");
     const outputTokens = row.tokens("GeneratedTokens");
     if (left.isEmpty(inputTokens, outputTokens)) continue;
-    table.add({ atMs: betweenMs(first, instant), inputTokens, outputTokens });
+    table.add({
+      atMs: betweenMs(first, instant),
+      outputTokens,
+      prompt: { kind: "blocks", inputTokens, blocks: NO_BLOCKS },
+    });
   }
   const sessions = table.sessions();
   refuseNothing(path, sessions.length, left);

@@ -8,7 +8,7 @@ import { isObject } from "../backends/json_event.ts";
 import { countTo, listOf, numberFrom, objectOf, optional } from "./json_shape.ts";
 import type { BlockIds, Trace, TraceSession } from "./trace.ts";
 import { blockIds, NO_BLOCKS, sharedLength } from "./trace_block_ids.ts";
-import { roundMs, SessionDraft } from "./trace_draft.ts";
+import { SessionDraft } from "./trace_draft.ts";
 import {
   checkIds,
   LeftOut,
@@ -21,6 +21,7 @@ import {
   traceRows,
 } from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
+import { roundMs } from "./trace_rows.ts";
 
 const BLOCK_TOKENS = 16;
 

@@ -4,14 +4,13 @@
  *
  * @module
  */
-import { defined } from "../backends/defined.ts";
 import { isObject } from "../backends/json_event.ts";
 import type { Trace, TraceSession } from "./trace.ts";
 import { NO_BLOCKS } from "./trace_block_ids.ts";
-import { roundMs, SessionDraft } from "./trace_draft.ts";
+import { SessionDraft } from "./trace_draft.ts";
 import { LeftOut, openTrace, refuseNothing } from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
-import { RowTable, type TraceRow } from "./trace_rows.ts";
+import { roundMs, RowTable, type TraceRow } from "./trace_rows.ts";
 import { type TableRow, tableRows } from "./trace_table.ts";
 
 const COLUMNS = ["Timestamp", "Request tokens", "Response tokens"];
@@ -46,8 +45,8 @@ async function read(path: string, options: ReadOptions): Promise<Trace> {
     }
   }
   const hasSessions = sessions.size > 0;
-  for (const row of hasSessions ? table.rows() : []) {
-    sessions.set(`row ${sessions.size + 1}`, [row]);
+  for (let row = 0; hasSessions && row < table.length; row++) {
+    sessions.set(`row ${row + 1}`, [table.at(row)]);
   }
   const all = hasSessions ? sessionsOf(sessions) : table.sessions();
   refuseNothing(path, all.length, left);
@@ -67,15 +66,16 @@ async function read(path: string, options: ReadOptions): Promise<Trace> {
 
 function requestOf(
   row: TableRow,
-  lengths: { readonly inputTokens: number; readonly outputTokens: number },
+  { inputTokens, outputTokens }: { readonly inputTokens: number; readonly outputTokens: number },
 ): TraceRow {
   const atMs = roundMs(1000 * row.number("Timestamp"));
   const took = row.text("Elapsed time");
   return {
-    ...lengths,
     atMs,
-    ...(took === "" ? {} : { endMs: roundMs(atMs + 1000 * row.number("Elapsed time")) }),
-    ...defined({ model: row.text("Model") || undefined }),
+    endMs: took === "" ? undefined : roundMs(atMs + 1000 * row.number("Elapsed time")),
+    outputTokens,
+    model: row.text("Model") || undefined,
+    prompt: { kind: "blocks", inputTokens, blocks: NO_BLOCKS },
   };
 }
 
@@ -92,7 +92,7 @@ function sessionOf(id: string, requests: readonly TraceRow[], from: number): Tra
   const startMs = requests[0]!.atMs - from;
   const draft = new SessionDraft(id, { scope: "burstgpt", startMs });
   const tails: number[] = [];
-  for (const { endMs, model, ...request } of requests) {
+  for (const { endMs, ...request } of requests) {
     const atMs = roundMs(request.atMs - from);
     let chain = tails.findLastIndex((tail) => {
       const before = draft.turns[tail]!;
@@ -105,13 +105,11 @@ function sessionOf(id: string, requests: readonly TraceRow[], from: number): Tra
         : draft.addChain({ name: "parallel", parent: 0, depth: 1, systemTokens: 0 });
     }
     tails[chain] = draft.addTurn({
+      ...request,
       atMs,
       endMs: endMs === undefined ? undefined : roundMs(endMs - from),
       chain,
       waitsFor,
-      outputTokens: request.outputTokens,
-      model,
-      prompt: { kind: "blocks", inputTokens: request.inputTokens, blocks: NO_BLOCKS },
     });
   }
   return draft.session();

@@ -5,7 +5,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { BlockPrompt, Chain, MessagesPrompt, TraceSession, Turn } from "./trace.ts";
-import { MAIN_CHAIN } from "./trace_rows.ts";
+import { MAIN_CHAIN, roundMs } from "./trace_rows.ts";
 
 /** A turn, before it has its number and its delay. */
 export interface TurnDraft {
@@ -103,9 +103,4 @@ export class SessionDraft {
     const known = this.#models.indexOf(name);
     return known >= 0 ? known : this.#models.push(name) - 1;
   }
-}
-
-/** Without what binary fractions leave behind: to the nanosecond. */
-export function roundMs(ms: number): number {
-  return Math.round(ms * 1e6) / 1e6;
 }

@@ -19,9 +19,9 @@ import {
   optional,
   type Shape,
 } from "./json_shape.ts";
-import type { MessagesPrompt, Trace, TraceSession } from "./trace.ts";
+import type { BlockIds, BlockPrompt, MessagesPrompt, Trace, TraceSession } from "./trace.ts";
 import { blockIds, NO_BLOCKS, sharedLength } from "./trace_block_ids.ts";
-import { roundMs, SessionDraft } from "./trace_draft.ts";
+import { SessionDraft } from "./trace_draft.ts";
 import {
   checkIds,
   LeftOut,
@@ -34,7 +34,7 @@ import {
   traceRows,
 } from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
-import { RowTable } from "./trace_rows.ts";
+import { roundMs, RowTable } from "./trace_rows.ts";
 
 const BLOCK_TOKENS = 512;
 /** Prompts that a row may hold, one of them. */
@@ -118,12 +118,8 @@ async function read(path: string, options: ReadOptions): Promise<Trace> {
     } else {
       table.add({
         atMs: row.timestamp ?? 0,
-        inputTokens: row.input_length ?? 0,
-        ...defined({
-          outputTokens: row.output_length,
-          blocks: row.hash_ids === undefined ? undefined : blockIds(row.hash_ids),
-          messages: request.prompt,
-        }),
+        outputTokens: row.output_length,
+        prompt: request.prompt ?? blockPrompt(row, blockIds(row.hash_ids ?? [])),
       });
     }
   }
@@ -183,6 +179,11 @@ function requestOf(row: MooncakeRow, path: string, line: number): Request {
   return { row, line, prompt: written(row, path, line) };
 }
 
+/** The prompt of a row that has a length. */
+function blockPrompt({ input_length = 0, extra }: MooncakeRow, blocks: BlockIds): BlockPrompt {
+  return { kind: "blocks", inputTokens: input_length, blocks, ...defined({ extra }) };
+}
+
 /** The prompt of a row that writes it out. */
 function written(row: MooncakeRow, path: string, line: number): MessagesPrompt | undefined {
   const field = row.messages === undefined ? "text_input" : "messages";
@@ -205,6 +206,13 @@ function written(row: MooncakeRow, path: string, line: number): MessagesPrompt |
   };
 }
 
+/** Rows of a session by their instants, where all have one. */
+function inOrder(requests: readonly Request[]): readonly Request[] {
+  return requests.every(({ row }) => row.timestamp !== undefined)
+    ? requests.toSorted((a, b) => a.row.timestamp! - b.row.timestamp!)
+    : requests;
+}
+
 /** Makes sessions of rows that name one. */
 class Drafts {
   /** Some prompts go on from the server's own answers. */
@@ -224,20 +232,16 @@ class Drafts {
     named: ReadonlyMap<string, readonly Request[]>,
     others: RowTable,
   ): readonly TraceSession[] {
-    const starts = [...named.values()].map((requests) => this.#startOf(requests));
-    const from = starts.concat(others.atMs).reduce((least, at) => Math.min(least, at), Infinity);
-    const sessions = [...named].map(([id, requests]) => this.#sessionOf(id, requests, from));
-    let number = 0;
-    for (const { atMs, inputTokens, outputTokens, blocks, messages } of others.rows()) {
-      const startMs = roundMs(atMs - from);
-      const draft = new SessionDraft(`row ${++number}`, { scope: "mooncake", startMs });
-      draft.addTurn({
-        atMs: startMs,
-        chain: draft.addChain(),
-        waitsFor: [],
-        outputTokens,
-        prompt: messages ?? { kind: "blocks", inputTokens, blocks: blocks ?? NO_BLOCKS },
-      });
+    const ordered = [...named].map(([id, requests]) => ({ id, requests: inOrder(requests) }));
+    const rows = Array.from({ length: others.length }, (_, row) => others.at(row));
+    const from = ordered.map(({ requests }) => this.#startOf(requests))
+      .concat(rows.map(({ atMs }) => atMs))
+      .reduce((least, at) => Math.min(least, at), Infinity);
+    const sessions = ordered.map(({ id, requests }) => this.#sessionOf(id, requests, from));
+    for (const [number, row] of rows.entries()) {
+      const atMs = roundMs(row.atMs - from);
+      const draft = new SessionDraft(`row ${number + 1}`, { scope: "mooncake", startMs: atMs });
+      draft.addTurn({ ...row, atMs, chain: draft.addChain(), waitsFor: [] });
       sessions.push(draft.session());
     }
     return sessions.sort((a, b) => a.turns[0]!.atMs - b.turns[0]!.atMs);
@@ -252,18 +256,15 @@ class Drafts {
   }
 
   #sessionOf(id: string, requests: readonly Request[], from: number): TraceSession {
-    const ordered = requests.every(({ row }) => row.timestamp !== undefined)
-      ? requests.toSorted((a, b) => a.row.timestamp! - b.row.timestamp!)
-      : requests;
-    this.#checkModes(ordered);
-    const startMs = roundMs(this.#startOf(ordered) - from);
+    this.#checkModes(requests);
+    const startMs = roundMs(this.#startOf(requests) - from);
     const draft = new SessionDraft(id, { scope: "mooncake", startMs });
     const chain = draft.addChain();
     let tools: readonly unknown[] | undefined;
     let before: { readonly row: MooncakeRow; readonly position: number } | undefined;
     let list = NO_BLOCKS;
     let atMs = startMs;
-    for (const { row, prompt } of ordered) {
+    for (const { row, prompt } of requests) {
       atMs = row.timestamp !== undefined
         ? roundMs(row.timestamp - from)
         : before === undefined
@@ -288,7 +289,7 @@ class Drafts {
         delayMs: isFirst ? 0 : delayMs,
         outputTokens: row.output_length,
         prompt: prompt === undefined
-          ? { kind: "blocks", inputTokens: row.input_length!, blocks: list }
+          ? blockPrompt(row, list)
           : { ...prompt, ...defined({ tools }) },
       });
       before = { row, position };

@@ -5,7 +5,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { BlockIds, BlockPrompt, Chain, MessagesPrompt, TraceSession, Turn } from "./trace.ts";
+import type { BlockPrompt, Chain, MessagesPrompt, TraceSession, Turn } from "./trace.ts";
 import { NO_BLOCKS } from "./trace_block_ids.ts";
 
 /** The one chain of a session without helpers. */
@@ -15,13 +15,10 @@ export const MAIN_CHAIN: Chain = { name: "main", depth: 0, systemTokens: 0 };
 export interface TraceRow {
   /** On any axis: that of the file. */
   readonly atMs: number;
-  readonly endMs?: number;
-  readonly inputTokens: number;
-  readonly outputTokens?: number;
-  readonly blocks?: BlockIds;
-  readonly model?: string;
-  /** Instead of lengths. */
-  readonly messages?: MessagesPrompt;
+  readonly endMs?: number | undefined;
+  readonly outputTokens?: number | undefined;
+  readonly model?: string | undefined;
+  readonly prompt: BlockPrompt | MessagesPrompt;
 }
 
 const CHAINS: readonly Chain[] = [MAIN_CHAIN];
@@ -30,13 +27,12 @@ const NO_MODELS: readonly string[] = [];
 /** Rows by column, in the order of the file. */
 export class RowTable {
   readonly scope: string;
-  readonly atMs: number[] = [];
-  readonly endMs: number[] = [];
-  readonly inputTokens: number[] = [];
-  readonly outputTokens: number[] = [];
-  readonly blocks: (BlockIds | undefined)[] = [];
-  readonly messages: (MessagesPrompt | undefined)[] = [];
-  readonly models: (readonly string[])[] = [];
+  readonly #atMs: number[] = [];
+  readonly #endMs: number[] = [];
+  readonly #outputTokens: number[] = [];
+  /** A length alone is a number. */
+  readonly #prompts: (number | BlockPrompt | MessagesPrompt)[] = [];
+  readonly #models: (readonly string[])[] = [];
   readonly #modelLists = new Map<string, readonly string[]>();
 
   /** @param scope of the block ids. */
@@ -44,41 +40,48 @@ export class RowTable {
     this.scope = scope;
   }
 
-  add(row: TraceRow): void {
-    this.atMs.push(row.atMs);
-    this.endMs.push(row.endMs ?? NaN);
-    this.inputTokens.push(row.inputTokens);
-    this.outputTokens.push(row.outputTokens ?? -1);
-    if (row.blocks !== undefined) this.blocks[this.atMs.length - 1] = row.blocks;
-    if (row.messages !== undefined) this.messages[this.atMs.length - 1] = row.messages;
-    this.models.push(row.model === undefined ? NO_MODELS : this.#modelList(row.model));
+  /** How many there are. */
+  get length(): number {
+    return this.#atMs.length;
+  }
+
+  add({ atMs, endMs = NaN, outputTokens = -1, model, prompt }: TraceRow): void {
+    const isLength = prompt.kind === "blocks" && prompt.blocks.length === 0 &&
+      prompt.extra === undefined;
+    this.#atMs.push(atMs);
+    this.#endMs.push(endMs);
+    this.#outputTokens.push(outputTokens);
+    this.#prompts.push(isLength ? prompt.inputTokens : prompt);
+    this.#models.push(model === undefined ? NO_MODELS : this.#modelList(model));
+  }
+
+  /** A row again. */
+  at(row: number): TraceRow & { readonly models: readonly string[] } {
+    const endMs = this.#endMs[row]!;
+    const outputTokens = this.#outputTokens[row]!;
+    const prompt = this.#prompts[row]!;
+    const models = this.#models[row]!;
+    return {
+      atMs: this.#atMs[row]!,
+      models,
+      prompt: typeof prompt === "number"
+        ? { kind: "blocks", inputTokens: prompt, blocks: NO_BLOCKS }
+        : prompt,
+      ...defined({
+        endMs: Number.isNaN(endMs) ? undefined : endMs,
+        outputTokens: outputTokens < 0 ? undefined : outputTokens,
+        model: models[0],
+      }),
+    };
   }
 
   /** Sessions by their instants, from the first one on; equal instants stay in the file's order. */
   sessions(): readonly TraceSession[] {
-    const order = Uint32Array.from(this.atMs, (_, i) => i);
-    if (!isAscending(this.atMs)) order.sort((a, b) => this.atMs[a]! - this.atMs[b]! || a - b);
-    const from = order.length === 0 ? 0 : this.atMs[order[0]!]!;
+    const atMs = this.#atMs;
+    const order = Uint32Array.from(atMs, (_, i) => i);
+    if (!isAscending(atMs)) order.sort((a, b) => atMs[a]! - atMs[b]! || a - b);
+    const from = order.length === 0 ? 0 : atMs[order[0]!]!;
     return Array.from(order, (row, i) => new RowSession(this, { row, from, number: i + 1 }));
-  }
-
-  /** Its rows again, in the order of the file. */
-  *rows(): Generator<TraceRow> {
-    for (let i = 0; i < this.atMs.length; i++) {
-      const endMs = this.endMs[i]!;
-      const outputTokens = this.outputTokens[i]!;
-      yield {
-        atMs: this.atMs[i]!,
-        inputTokens: this.inputTokens[i]!,
-        ...defined({
-          endMs: Number.isNaN(endMs) ? undefined : endMs,
-          outputTokens: outputTokens < 0 ? undefined : outputTokens,
-          blocks: this.blocks[i],
-          messages: this.messages[i],
-          model: this.models[i]![0],
-        }),
-      };
-    }
   }
 
   #modelList(model: string): readonly string[] {
@@ -120,30 +123,28 @@ class RowSession implements TraceSession {
   }
 
   get models(): readonly string[] {
-    return this.#table.models[this.#row]!;
+    return this.#table.at(this.#row).models;
   }
 
   get turns(): readonly Turn[] {
-    const table = this.#table;
-    const row = this.#row;
-    const atMs = table.atMs[row]! - this.#from;
-    const endMs = table.endMs[row]! - this.#from;
-    const outputTokens = table.outputTokens[row]!;
-    const prompt: BlockPrompt | MessagesPrompt = table.messages[row] ?? {
-      kind: "blocks",
-      inputTokens: table.inputTokens[row]!,
-      blocks: table.blocks[row] ?? NO_BLOCKS,
-    };
+    const { atMs, endMs, outputTokens, model, prompt } = this.#table.at(this.#row);
     return [{
-      atMs,
-      ...(Number.isNaN(endMs) ? {} : { endMs }),
+      atMs: roundMs(atMs - this.#from),
       waitsFor: [],
       delayMs: 0,
       chain: 0,
       number: 1,
-      ...(outputTokens < 0 ? {} : { outputTokens }),
-      ...(this.models.length === 0 ? {} : { model: 0 }),
       prompt,
+      ...defined({
+        endMs: endMs === undefined ? undefined : roundMs(endMs - this.#from),
+        outputTokens,
+        model: model === undefined ? undefined : 0,
+      }),
     }];
   }
+}
+
+/** Without what binary fractions leave behind: to the nanosecond. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 1e6) / 1e6;
 }

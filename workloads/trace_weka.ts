@@ -23,9 +23,9 @@ import {
 import { concat } from "./line_stream.ts";
 import type { Trace, TraceSession } from "./trace.ts";
 import { type Agent, type AgentStep, sessionOf } from "./trace_agents.ts";
-import { roundMs } from "./trace_draft.ts";
 import { LeftOut, misfit, MOST_ID, MOST_TOKENS, openTrace, refuseNothing } from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
+import { roundMs } from "./trace_rows.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 const hashing = nodeModule<typeof import("node:crypto")>("node:crypto");

@@ -5,6 +5,7 @@
  */
 import { isObject } from "../backends/json_event.ts";
 import { jsonItems } from "./dataset_items.ts";
+import { shapeOf } from "./dataset_shape.ts";
 import { nearestName } from "./option_suggest.ts";
 import type { Trace } from "./trace.ts";
 import { azure } from "./trace_azure.ts";
@@ -53,7 +54,7 @@ export async function readTrace(
     `Cannot tell the format of "${path}": ` +
       (isObject(row)
         ? `its first row has the fields ${Object.keys(row).slice(0, 12).join(", ")}; `
-        : "its rows are no objects; ") +
+        : "it holds no JSON objects and no table with a header; ") +
       `name it with --trace-format (${names().join(", ")})`,
   );
 }
@@ -111,6 +112,7 @@ async function firstRows(path: string): Promise<readonly unknown[]> {
     const cells = cellsOf(first);
     return [Object.fromEntries(cellsOf(header).map((name, i) => [name, cells[i] ?? ""]))];
   }
+  if (shapeOf(file.head).kind === "text") return [];
   const rows: unknown[] = [];
   for await (const { value, problem } of jsonItems(file).each()) {
     if (problem === undefined) rows.push(value);
