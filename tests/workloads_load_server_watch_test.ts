@@ -1,6 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Outcome } from "../backends/record.ts";
-import { lossNote, usualStopOnErrors, watchServer } from "../workloads/load_server_watch.ts";
+import {
+  lossNote,
+  usualStopOnErrors,
+  watchServer,
+  watchServers,
+} from "../workloads/load_server_watch.ts";
 
 const REFUSED: Outcome = { kind: "connect_error", message: "Connection refused" };
 
@@ -76,4 +81,30 @@ Deno.test("lossNote() says when", () => {
   const note = lossNote({ atMs: 1234, failures: 20, message: "Connection refused" }, 0);
   assertStringIncludes(note, "1.23 s after the start of the load, at 1970-01-01T00:00:00.000Z");
   assertStringIncludes(note, '20 connections in a row failed, the last with "Connection refused"');
+});
+
+Deno.test("watchServers() sees the one that is gone among those that answer", () => {
+  const servers = ["http://a:1", "http://user:secret@b:2"];
+  const ok: Outcome = { kind: "ok" };
+  const losses = (gone: number, live: ReturnType<typeof IDLE>) => {
+    const watch = watchServers(20, { live: () => live, servers });
+    for (let endMs = 0; endMs <= 60_000; endMs += 100) {
+      watch.see({ outcome: ok, firstByteMs: endMs, endMs, server: 1 - gone });
+      const lost = watch.see({ outcome: REFUSED, endMs, server: gone });
+      if (lost !== undefined) return { endMs, message: lost.message };
+    }
+    return undefined;
+  };
+  assertEquals(losses(1, IDLE()), { endMs: 2000, message: "http://b:2: Connection refused" });
+  // Requests are open somewhere, and nobody knows where.
+  const busy = { reads: 7, sent: 9, ended: 5 };
+  assertEquals(losses(0, busy), { endMs: 30_000, message: "http://a:1: Connection refused" });
+  // Both refuse now and then, none of them 20 times in a row.
+  const watch = watchServers(20, { live: IDLE, servers });
+  for (let endMs = 0; endMs <= 60_000; endMs += 200) {
+    const outcome = endMs % 3000 === 0 ? ok : REFUSED;
+    for (const server of [0, 1]) {
+      assertEquals(watch.see({ outcome, firstByteMs: endMs, endMs, server }), undefined);
+    }
+  }
 });

@@ -355,3 +355,24 @@ Deno.test("a size is read in powers of 1024 or of 1000, and shown as it is writt
   }
   assertEquals([0, 1000, 4096, 3 * 2 ** 29].map(showSize), ["0", "1000", "4KiB", "1536MiB"]);
 });
+
+Deno.test("an argument that may be repeated stands first by its place, the others by its name", () => {
+  const table = {
+    name: "x",
+    options: {
+      url: option.optionalArguments({ help: "where", unless: "launch" }),
+      launch: option.text({ help: "what" }),
+      requests: option.integer({ aliases: ["n"], help: "how many" }),
+    },
+  };
+  const urls = (...argv: string[]) => parseOptions(table, argv).url;
+  assertEquals(urls("a"), ["a"]);
+  assertEquals(urls("a", "--url", "b", "-n", "1", "--url=c"), ["a", "b", "c"]);
+  assertEquals(urls("--url", "b", "a", "--url=c"), ["a", "b", "c"]);
+  assertEquals(urls("--url=b"), ["b"]);
+  assertEquals(urls("--launch=vllm"), undefined);
+  // A file of options names one, or a list of them.
+  assertEquals(parseOptions(table, [], { url: ["a", "b"] }).url, ["a", "b"]);
+  assertThrows(() => urls("a", "b"), UserError, 'Cannot use b: "x" takes only <url>');
+  assertThrows(() => urls(), UserError, "without <url>");
+});

@@ -9,6 +9,8 @@ export interface CompletionsServer {
   readonly url: string;
   /** Bodies of the generation calls, in the order of their arrival. */
   readonly bodies: Record<string, unknown>[];
+  /** Their headers, in the same order. */
+  readonly heads: Headers[];
   stop(): Promise<void>;
 }
 
@@ -16,6 +18,8 @@ export interface CompletionsServer {
 export interface CompletionsServerOptions {
   /** Every so many-th request is refused with 503. */
   readonly failEvery?: number;
+  /** Names that it serves, listed in this order; default any, of which it lists `m`. */
+  readonly models?: readonly string[];
   /** Shorter answers are refused with 400. */
   readonly leastTokens?: number;
   /** Called when a request has come; its answer waits for what this returns. */
@@ -27,14 +31,21 @@ export function startCompletionsServer(
   options: CompletionsServerOptions = {},
 ): CompletionsServer {
   const bodies: Record<string, unknown>[] = [];
+  const heads: Headers[] = [];
+  const { models } = options;
   const server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen: () => {} },
     async (request) => {
       if (new URL(request.url).pathname === "/v1/models") {
-        return Response.json({ data: [{ id: "m" }] });
+        return Response.json({ data: (models ?? ["m"]).map((id) => ({ id })) });
       }
       const body = await request.json();
       bodies.push(body);
+      heads.push(request.headers);
+      if (models?.includes(body.model) === false) {
+        const message = `The model \`${body.model}\` does not exist`;
+        return Response.json({ error: { message } }, { status: 404 });
+      }
       if (bodies.length % (options.failEvery ?? Infinity) === 0) {
         return Response.json({ error: "full" }, { status: 503 });
       }
@@ -64,6 +75,7 @@ export function startCompletionsServer(
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
     bodies,
+    heads,
     stop: () => server.shutdown(),
   };
 }
