@@ -80,7 +80,7 @@ export interface LoadPlan {
   /** Closed loop: time over which users start, in ms. */
   readonly rampUpMs?: number;
   /** Open loop: distribution of the gaps between arrivals. */
-  readonly arrival?: "constant" | "poisson" | "gamma" | "calibrated-poisson" | "stages" | "trace";
+  readonly arrival?: "constant" | "poisson" | "gamma" | "calibrated-poisson" | "trace";
   /** Stages of the rate, in their order; absent = the rate stays the same. */
   readonly stages?: readonly RateStagePlan[];
   /** Requests wait for others (`sessions`) or leave as recorded (`schedule`); absent = neither. */
@@ -91,7 +91,7 @@ export interface LoadPlan {
   readonly thinkTime?: string;
   /** Most requests before their first token; absent = no limit. */
   readonly maxPrefill?: Count;
-  /** Open loop: planned arrivals per second. */
+  /** Open loop: planned arrivals per second; with stages their mean over the load. */
   readonly ratePerSec?: number;
   /** Open loop: limit of requests in flight; 0 = none. */
   readonly maxInFlight?: Count;

@@ -13,6 +13,7 @@ import type { Need, ValuesOf } from "./command.ts";
 import { DATASET_EXTRA_OPTIONS, DATASETS, DEFAULT_DATASET } from "./datasets.ts";
 import { LENGTH_SPEC_FORMS } from "./dataset_length.ts";
 import { GPU_CHOICES } from "./gpu_sampler.ts";
+import { RATE_STAGES_FORM } from "./bench_stages.ts";
 import { group, option } from "./option_table.ts";
 
 /** Protocol without `--protocol`. */
@@ -30,11 +31,15 @@ export const DEFAULT_REQUESTS_PER_USER = 4;
 /** Most short warm-up requests: what comes beyond would wait in the engine's queue. */
 export const MOST_WARMUPS = 1024;
 
-const WITH_RATE: Need = { key: "rate", because: "only an open loop has it, add --rate" };
+const WITH_RATE: Need = {
+  key: "rate",
+  or: ["rateStages"],
+  because: "only an open loop has it, add --rate",
+};
 /** A recording has instants of its own; other files are refused where the loads are planned. */
 const WITH_SCHEDULE: Need = {
   key: "rate",
-  or: ["datasetPath"],
+  or: ["rateStages", "datasetPath"],
   because: "only an open loop has it, add --rate, or a recording that is replayed as a schedule",
 };
 const WITHOUT_RATE: Need = {
@@ -46,6 +51,11 @@ const WITHOUT_MIX: Need = {
   key: "mix",
   not: true,
   because: "its classes have their own files, leave one of them out",
+};
+const WITHOUT_STAGES: Need = {
+  key: "rateStages",
+  not: true,
+  because: "only users (--concurrency) have it, leave one of them out",
 };
 const WITH_SAVE: Need = { key: "save", because: "nothing is kept, leave out one of them" };
 
@@ -295,11 +305,33 @@ export const LOAD_OPTIONS = group("Load", {
     help: "Open loop: requests per second, on a fixed schedule whatever the server does; " +
       "inf = all at once.",
   }),
+  rateStages: option.text({
+    value: "STAGE[,…]",
+    needs: [
+      {
+        key: "concurrency",
+        not: true,
+        because:
+          "one is a closed loop, the other an open one; to cap an open loop use --max-in-flight",
+      },
+      { key: "rate", not: true, because: "the stages say the rates, leave one of them out" },
+      {
+        key: "duration",
+        not: true,
+        because: "the load ends with its last stage, leave one of them out",
+      },
+    ],
+    help: `Open loop whose rate changes: ${RATE_STAGES_FORM}, e.g. ` +
+      "2@30s,2..16@60s,16@2m,exp:16..2@30s. The load ends with its last stage, and each stage is " +
+      "reported by itself.",
+  }),
   arrival: option.choice({
     default: "poisson",
-    choices: ["poisson", "constant", "gamma"],
+    choices: ["poisson", "calibrated-poisson", "constant", "gamma"],
     needs: [WITH_RATE],
-    help: "Distribution of the gaps between requests.",
+    help:
+      "Distribution of the gaps between requests. calibrated-poisson stretches them so that all " +
+      "requests together take exactly their number divided by the rate.",
   }),
   burstiness: option.number({
     value: "SHAPE",
@@ -332,7 +364,7 @@ export const LOAD_OPTIONS = group("Load", {
   }),
   rampUp: option.seconds({
     default: 0,
-    needs: [WITHOUT_RATE],
+    needs: [WITHOUT_RATE, WITHOUT_STAGES],
     help: "User i of N starts at i/N of this time.",
   }),
   requests: option.integer({

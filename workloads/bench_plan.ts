@@ -31,6 +31,8 @@ import { chooseDataset, datasetExtra, holdsRequests } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
 import type { Load, Stop } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
+import { parseRateStages } from "./bench_stages.ts";
+import { peakRate, stagesMs } from "./load_stages.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import type { ReplayPlan } from "./session_plan.ts";
@@ -392,7 +394,13 @@ async function replayParts(
 }
 
 function planLoads(values: MeasureValues): Load[] {
-  const { concurrency, rate } = values;
+  const { concurrency, rate, rateStages, arrival, burstiness, maxInFlight, overflow } = values;
+  if (arrival === "calibrated-poisson") checkCalibrated(values);
+  const open = { kind: "open", arrival, shape: burstiness, maxInFlight, overflow } as const;
+  if (rateStages !== undefined) {
+    const stages = parseRateStages(rateStages);
+    return [{ ...open, ratePerSec: peakRate(stages), stages }];
+  }
   if (concurrency !== undefined && rate !== undefined) {
     throw new UserError(
       "Cannot use --concurrency and --rate together: one is a closed loop, the other an open one; " +
@@ -400,20 +408,12 @@ function planLoads(values: MeasureValues): Load[] {
     );
   }
   if (rate !== undefined) {
-    const { arrival, burstiness, maxInFlight, overflow } = values;
     if (rate.includes(Infinity) && values.requests === undefined && values.duration !== undefined) {
       throw new UserError(
         "Cannot use --rate inf with --duration alone: all requests leave at once, add --requests N",
       );
     }
-    return rate.map((ratePerSec) => ({
-      kind: "open",
-      arrival,
-      ratePerSec,
-      shape: burstiness,
-      maxInFlight,
-      overflow,
-    }));
+    return rate.map((ratePerSec) => ({ ...open, ratePerSec }));
   }
   if (values.maxInFlight > 0) {
     throw new UserError("Cannot use --max-in-flight without --rate: only an open loop has it");
@@ -426,11 +426,31 @@ function planLoads(values: MeasureValues): Load[] {
   }));
 }
 
+/** @throws {UserError} unless the number of requests and the rate are known. */
+function checkCalibrated({ rate, rateStages, requests, duration }: MeasureValues): void {
+  const problem = rateStages !== undefined
+    ? "with --rate-stages: it stretches gaps to one rate, use poisson"
+    : rate?.includes(Infinity)
+    ? "with --rate inf: all requests leave at once"
+    : requests === undefined && duration !== undefined
+    ? "with --duration alone: it has to know how many requests there are, add --requests N"
+    : undefined;
+  if (problem === undefined) return;
+  throw new UserError(`Cannot use --arrival calibrated-poisson ${problem}`);
+}
+
 function planStop(
   load: Load,
   { requests, duration, once }: MeasureValues,
   wholeFile: boolean,
 ): Stop {
+  if (load.kind === "open" && load.stages !== undefined) {
+    return defined({
+      requests,
+      durationMs: stagesMs(load.stages),
+      once: once === true ? true as const : undefined,
+    });
+  }
   const users = load.kind === "closed" ? load.users : 0;
   const fallback = Math.max(DEFAULT_REQUESTS, DEFAULT_REQUESTS_PER_USER * users);
   return defined({

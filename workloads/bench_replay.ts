@@ -72,6 +72,11 @@ function refuseForAll(values: MeasureValues): void {
       "the recording says when requests leave, use --speedup or --concurrency",
     ],
     [
+      values.rateStages !== undefined,
+      "--rate-stages",
+      "the recording says when requests leave, use --speedup",
+    ],
+    [
       values.prompts !== undefined,
       "--prompts",
       "it has no pool of prompts, use --requests or --duration",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RateStagePlan } from "../metrics/run.ts";
 
 /** N users, each sending its next request when the last one has ended. */
 export interface ClosedLoad {
@@ -28,10 +29,15 @@ export interface ClosedLoad {
 export interface OpenLoad {
   /** Tells it from a closed load. */
   readonly kind: "open";
-  /** Gaps between requests: all equal, exponential, or gamma with `shape`. */
-  readonly arrival: "constant" | "poisson" | "gamma";
-  /** Infinity = all at once. */
+  /**
+   * Gaps between requests: all equal, exponential, exponential and stretched to last as long as planned,
+   * or gamma with `shape`.
+   */
+  readonly arrival: "constant" | "poisson" | "calibrated-poisson" | "gamma";
+  /** Infinity = all at once; with stages the highest. */
   readonly ratePerSec: number;
+  /** Rate over time; absent = it stays the same. */
+  readonly stages?: readonly RateStagePlan[];
   /** Gamma shape: 1 = Poisson, below 1 burstier, above 1 smoother. */
   readonly shape: number;
   /** Limit of requests in flight; 0 = none. */
@@ -92,5 +98,17 @@ export function loadLabel(load: Load): string {
     return load.speedup === 1 ? "as recorded" : `as recorded × ${load.speedup}`;
   }
   if (load.ratePerSec === Infinity) return "all at once";
-  return `${load.ratePerSec} req/s ${load.arrival}`;
+  const rate = load.stages === undefined ? `${load.ratePerSec}` : ratePath(load.stages);
+  return `${rate} req/s ${load.arrival}`;
+}
+
+/** Rates in the label of a load with stages, at most. */
+const PATH_RATES = 6;
+
+/** `2→16→2`: the rates that stages go through. */
+function ratePath(stages: readonly RateStagePlan[]): string {
+  const rates = stages.flatMap(({ fromPerSec, toPerSec }) => [fromPerSec, toPerSec])
+    .filter((rate, i, all) => rate !== all[i - 1]);
+  if (rates.length <= PATH_RATES) return rates.join("→");
+  return `${rates.slice(0, PATH_RATES - 1).join("→")}→…→${rates.at(-1)}`;
 }

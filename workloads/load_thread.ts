@@ -26,6 +26,7 @@ import { sampleLoopLag } from "./load_loop_lag.ts";
 import { rehearse } from "./load_rehearsal.ts";
 import { Orders } from "./load_orders.ts";
 import { runLoad } from "./load_runner.ts";
+import { requestLimit } from "./load_sequence.ts";
 import { countThreadUsage } from "./load_thread_usage.ts";
 import type { Turns } from "./load_turns.ts";
 import { WirePool } from "./load_wires.ts";
@@ -206,7 +207,14 @@ export function createLoadThread(
       originMs,
       requestOf,
       ...(share.load.kind === "open"
-        ? { arrivals: arrivalTimes(share.load, message.seed, message.loadNumber) }
+        ? {
+          arrivals: arrivalTimes(
+            share.load,
+            message.seed,
+            message.loadNumber,
+            requestLimit(share.stop, share.poolSize),
+          ),
+        }
         : {}),
       ...defined({ orders }),
       takeNext: () => Atomics.add(queue, 0, 1),

@@ -51,6 +51,7 @@ const NAMES: readonly (readonly [ours: string, theirs: string])[] = [
     "warmup-percent",
   ],
   ["--ramp-up SECONDS", "spawn-rate ramp-up-strategy ramp-up-start-rps concurrency-ramp-duration"],
+  ["--rate-stages STAGE,STAGE,…", "request-rate-series load-stages rate-series"],
   ["--arrival NAME", "arrival-pattern request-rate-mode"],
 
   // Prompts.

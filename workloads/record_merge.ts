@@ -258,7 +258,11 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
   return {
     label: same ? `${plans.length} × ${first.label}` : labels.join(" + "),
     kind: first.kind,
-    ...defined({ arrival: first.arrival, overflow: first.overflow }),
+    ...defined({
+      arrival: first.arrival,
+      overflow: first.overflow,
+      stages: mergeStages(plans.map(({ stages }) => stages)),
+    }),
     ...together("users", sum),
     ...together("ratePerSec", sum),
     ...together("stopRequests", sum),
@@ -266,6 +270,20 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
     ...together("stopDurationMs", largest),
     ...together("maxInFlight", (limits) => limits.includes(0) ? 0 : sum(limits)),
   };
+}
+
+/** Equal stages with the sum of their rates; different ones have nothing in common. */
+function mergeStages(all: readonly LoadPlan["stages"][]): LoadPlan["stages"] {
+  const [first] = all;
+  const ofOne = JSON.stringify(first);
+  if (first === undefined || all.some((stages) => JSON.stringify(stages) !== ofOne)) {
+    return undefined;
+  }
+  return first.map((stage) => ({
+    ...stage,
+    fromPerSec: all.length * stage.fromPerSec,
+    toPerSec: all.length * stage.toPerSec,
+  }));
 }
 
 /** Users of a load, or the threads that are numbered like users in an open loop. */

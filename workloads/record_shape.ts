@@ -288,7 +288,7 @@ const loadPlan = objectOf<LoadPlan>({
   users: optional(count),
   rampUpMs: optional(durationMs),
   arrival: optional(
-    oneOf(["constant", "poisson", "gamma", "calibrated-poisson", "stages", "trace"]),
+    oneOf(["constant", "poisson", "gamma", "calibrated-poisson", "trace"]),
   ),
   stages: optional(listOf(
     objectOf<RateStagePlan>({

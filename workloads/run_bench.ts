@@ -48,7 +48,8 @@ export type BenchOptions = Readonly<{
   // Load.
   concurrency?: readonly number[];
   rate?: readonly number[];
-  arrival?: "poisson" | "constant" | "gamma";
+  rateStages?: string;
+  arrival?: "poisson" | "calibrated-poisson" | "constant" | "gamma";
   burstiness?: number;
   maxInFlight?: number;
   overflow?: "wait" | "drop";

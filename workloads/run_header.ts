@@ -8,6 +8,7 @@ import { defined } from "../backends/defined.ts";
 import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type Load, loadLabel, type Stop, stopOfPool } from "./load.ts";
+import { meanRate } from "./load_stages.ts";
 import { withoutPassword } from "./secret_names.ts";
 import type { Dataset } from "./prompt.ts";
 import type { Prepared } from "./run_prepare.ts";
@@ -89,8 +90,12 @@ function describeLoad(load: Load, stop: Stop): Omit<LoadPlan, "label"> {
     ...stops,
     kind: "open",
     arrival: load.arrival,
-    // JSON has no infinity; the label says it.
-    ...(load.ratePerSec === Infinity ? {} : { ratePerSec: load.ratePerSec }),
+    ...(load.stages !== undefined
+      ? { ratePerSec: meanRate(load.stages), stages: load.stages }
+      // JSON has no infinity; the label says it.
+      : load.ratePerSec === Infinity
+      ? {}
+      : { ratePerSec: load.ratePerSec }),
     maxInFlight: load.maxInFlight,
     overflow: load.overflow,
   };

@@ -26,6 +26,7 @@ import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { watchClient } from "./load_client_health.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { lossNote, usualStopOnErrors, watchServers } from "./load_server_watch.ts";
+import { stageAt } from "./load_stages.ts";
 import type { LoadThreads } from "./load_threads.ts";
 import type { Dataset } from "./prompt.ts";
 import type { RequestHeader } from "./load_messages.ts";
@@ -135,10 +136,11 @@ async function measureBegun(
   return { header, records, ends };
 }
 
+/** A record that nobody else has seen. */
+type Editable = { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] };
+
 /** Cleans the server's words in a record that nobody else has seen: they may repeat our key. */
-function cleanWords(
-  record: { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] },
-): void {
+function cleanWords(record: Editable): void {
   const { outcome, finishReason, text } = record;
   if (outcome.kind !== "ok") {
     record.outcome = { ...outcome, message: cleanMessage(outcome.message) };
@@ -262,6 +264,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     : { absent: "a warm-up has none" };
   await gpus?.begin();
 
+  const stages = phase === "measure" && load.kind === "open" ? load.stages : undefined;
   const placeOf = ({ item }: Departure) => (poolOffset + item) % requests.length;
   // One object for all answers: they are decoded one after the other.
   const decoding: { -readonly [Name in keyof DecodeOptions]: DecodeOptions[Name] } = {
@@ -292,6 +295,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   const progress = new LoadProgress(threads, {
     phase: phase === "warmup" ? "warm-up" : "measuring",
     label: labelOf(plan, number),
+    stages,
     stop,
     onProgress: hooks.onProgress,
   });
@@ -300,7 +304,8 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     { live: threads.live, servers: serversOf(plan).map(({ url }) => url) },
   );
   const { shareAt } = prepared.pool;
-  const shared = (departure: Departure, record: RequestRecord): RequestRecord => {
+  const shared = (departure: Departure, record: Editable): RequestRecord => {
+    if (stages !== undefined) record.stage = stageAt(stages, departure.intendedMs);
     if (shareAt === undefined) return record;
     const place = placeOf(departure);
     return Object.assign(record, shareAt(own === undefined ? place : own.likeAt(place)));

@@ -6,8 +6,10 @@
 import { systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import type { RateStagePlan } from "../metrics/run.ts";
 import type { ProgressState } from "./live_progress.ts";
 import type { Stop } from "./load.ts";
+import { stageAt } from "./load_stages.ts";
 import type { LoadThreads } from "./load_threads.ts";
 
 /** The load that is counted. */
@@ -15,6 +17,8 @@ export interface LoadProgressOptions {
   /** `warm-up` or `measuring`. */
   readonly phase: string;
   readonly label: string;
+  /** Stages of its rate; absent = there are none. */
+  readonly stages?: readonly RateStagePlan[] | undefined;
   /** When it ends, from which the time left is estimated. */
   readonly stop: Stop;
   readonly onProgress: ((state: ProgressState) => void) | undefined;
@@ -54,7 +58,7 @@ export class LoadProgress {
   }
 
   report(): void {
-    const { phase, label, stop, onProgress } = this.#options;
+    const { phase, label, stages, stop, onProgress } = this.#options;
     const live = this.#threads.live();
     const nowMs = systemClock.now();
     // Events in flight are not decoded yet: reads stand for tokens, by the ratio seen so far.
@@ -69,7 +73,9 @@ export class LoadProgress {
     const elapsedMs = nowMs - this.#startMs;
     onProgress?.({
       phase,
-      label,
+      label: stages === undefined
+        ? label
+        : `${label}, stage ${stageAt(stages, elapsedMs) + 1} of ${stages.length}`,
       done: this.#done,
       failed: this.#failed,
       inFlight: live.sent - live.ended,
