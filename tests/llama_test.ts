@@ -5,12 +5,16 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../backends/clock.ts";
-import { decodeExchange } from "../backends/decode.ts";
+import { decodeExchange, decodeSingle } from "../backends/decode.ts";
 import { cutEvents } from "../backends/framing.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { openTransport } from "../backends/transports.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
+import { bordersOf } from "../workloads/session_borders.ts";
+import { openPromptMaker } from "../workloads/session_prompts.ts";
+import { loadTokenizer } from "../workloads/tokenizer.ts";
+import { blockSession } from "./support/block_sessions.ts";
 import { LLAMA_SERVER, writeRandomModel } from "./support/llama_server.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
 
@@ -22,9 +26,12 @@ interface Llama {
   metric(name: string): Promise<number>;
 }
 
-async function withLlama(use: (llama: Llama, folder: string) => Promise<void>): Promise<void> {
+async function withLlama(
+  use: (llama: Llama, folder: string) => Promise<void>,
+  kind: "spm" | "bpe" = "spm",
+): Promise<void> {
   await inTempFolder(async (folder) => {
-    const model = await writeRandomModel(folder);
+    const model = await writeRandomModel(folder, kind);
     const child = new Deno.Command(LLAMA_SERVER!, {
       args: ["-m", model, "--host", "127.0.0.1", "--port", "0", "-np", "16"]
         .concat(["-c", "65536", "-t", "1", "--metrics"]),
@@ -153,4 +160,72 @@ Deno.test({
         }
       }
     }),
+});
+
+/** Tokens of the template around these messages: roles in letters, two line ends each, the opening. */
+function templateAround(roles: readonly string[]): number {
+  return 1 + sum([...roles.map((role) => role.length + 2), "assistant".length + 1]);
+}
+
+Deno.test({
+  name:
+    "llama.cpp: prompts of blocks have the tokens wanted, and it finds what they share (LLAMA_SERVER)",
+  ignore: LLAMA_SERVER === undefined,
+  fn: () =>
+    withLlama(async ({ url }, folder) => {
+      const session = blockSession([
+        { ids: [1, 2, 3, 4], inputTokens: 4 * 16 + 7, outputTokens: 9 },
+        { ids: [1, 2, 3, 4, 5, 6], inputTokens: 6 * 16 + 5, outputTokens: 3 },
+        // Compacted: the last two are not kept.
+        { ids: [1, 2, 3, 4, 9], inputTokens: 5 * 16 + 1 },
+      ], { systemTokens: [20] });
+      const laid = bordersOf(session, 16);
+      const counter = await loadTokenizer(folder);
+      const transport = await openTransport("fetch", { clock: systemClock });
+      try {
+        for (const name of ["openai-chat", "openai-completions"]) {
+          const protocol = findProtocol(name);
+          const maker = openPromptMaker({
+            ...{ protocol, target: { baseUrl: url, headers: {} }, seed: 5, counter, workers: 0 },
+            defaults: {
+              length: "forced",
+              stream: true,
+              sampling: {},
+              // One place for all, so that each finds what the one before it has left.
+              extraBody: { id_slot: name === "openai-chat" ? 0 : 1, cache_prompt: true },
+            },
+          });
+          const seen: (readonly (number | undefined)[])[] = [];
+          for (const [i, { prompt }] of session.turns.entries()) {
+            assert(prompt.kind === "blocks");
+            const { wire, request } = await maker.make({
+              inputTokens: prompt.inputTokens,
+              blocks: prompt.blocks.toArray(),
+              blockTokens: 16,
+              scope: session.scope,
+              filler: `turn ${i}`,
+              ...laid[i]!,
+              salt: { mark: "m", at: laid[i]!.borders[0]! },
+            }, { outputTokens: 4, model: "m", requestId: BigInt(i + 1) });
+            const exchange = await transport.send(wire, { timeoutMs: 60_000 });
+            const record = decodeSingle(exchange, protocol, request, { promptId: "p" });
+            assertEquals(record.outcome, { kind: "ok" }, name);
+            seen.push([record.promptTokens?.tokens, record.cachedTokens]);
+          }
+          maker.close();
+          if (name === "openai-completions") {
+            // The engine puts one token in front.
+            assertEquals(seen, [[1 + 71, 0], [1 + 101, 1 + 64], [1 + 81, 1 + 64]]);
+            continue;
+          }
+          // Where the first user's part ends, one has a line end, the other filler or the next block.
+          const cached = 64 + templateAround(["system", "user"]) - "\nassistant\n".length;
+          const two = templateAround(["system", "user"]);
+          const four = templateAround(["system", "user", "assistant", "user"]);
+          assertEquals(seen, [[71 + two, 0], [101 + four, cached], [81 + two, cached]]);
+        }
+      } finally {
+        await transport.close();
+      }
+    }, "bpe"),
 });
