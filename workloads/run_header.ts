@@ -16,11 +16,18 @@ import { withoutSecrets, withoutSecretsIn } from "./secret.ts";
 import { proxyOver } from "./server_proxy.ts";
 import { VERSION } from "./version.ts";
 
+/** What a header holds that is in no plan. */
+interface HeaderFacts
+  extends Pick<RunHeader, "commandLine" | "environment">, Partial<Pick<RunHeader, "replay">> {
+  /** What else is to be said of the prompts. */
+  readonly remarks?: readonly string[];
+}
+
 /** Makes the header of the record file. */
 export function describeRun(
   plan: BenchPlan,
   { dataset, counter, model }: Prepared,
-  { commandLine, environment }: Pick<RunHeader, "commandLine" | "environment">,
+  { commandLine, environment, replay, remarks }: HeaderFacts,
 ): RunHeader {
   const proxy = proxyOver(plan.transport, plan);
   return {
@@ -48,14 +55,16 @@ export function describeRun(
     dataset: {
       kind: plan.dataset,
       source: withoutSecrets(dataset.source),
-      prompts: dataset.prompts.length,
+      prompts: replay?.turns ?? dataset.prompts.length,
       skipped: dataset.skipped,
       duplicates: dataset.duplicates,
       ...defined({
-        ...{ sha256: dataset.sha256, bad: dataset.bad, remarks: remarksOf(dataset) },
+        ...{ sha256: dataset.sha256, bad: dataset.bad, remarks: remarksOf(dataset, remarks) },
         parts: dataset.parts?.map((one) => ({ ...one, source: withoutSecrets(one.source) })),
       }),
     },
+    ...defined({ replay }),
+    saltScope: plan.saltScope,
     tokenizer: { source: counter.source, name: counter.name },
     loads: plan.loads.map((load, i) => ({
       label: labelOf(plan, i),
@@ -65,8 +74,11 @@ export function describeRun(
   };
 }
 
-function remarksOf({ note, remarks = [] }: Dataset): readonly string[] | undefined {
-  const all = [...(note === undefined ? [] : [note]), ...remarks];
+function remarksOf(
+  { note, remarks = [] }: Dataset,
+  more: readonly string[] = [],
+): readonly string[] | undefined {
+  const all = [...(note === undefined ? [] : [note]), ...remarks, ...more];
   return all.length === 0 ? undefined : all;
 }
 

@@ -34,6 +34,7 @@ import type { Departure } from "./order.ts";
 import { microseconds, roundStamps } from "./record_stamps.ts";
 import { beginRun, type Begun } from "./run_begin.ts";
 import { describeRun, labelOf } from "./run_header.ts";
+import type { Replay, ReplayJob } from "./run_replay.ts";
 import { meanTokens, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 import { LoadProgress } from "./run_progress.ts";
 import { shortWarmUp, type WarmUp } from "./run_warm_up.ts";
@@ -121,19 +122,35 @@ async function measureBegun(
 ): Promise<Run> {
   const { plan, prepared, checked, environment } = begun;
   const { commandLine } = hooks;
-  const header = describeRun(plan, prepared, { commandLine, environment });
+  const replay = plan.replay === undefined
+    ? undefined
+    : (await import("./run_replay.ts")).openReplay({ plan, prepared, checked });
+  for (const remark of replay?.remarks ?? []) hooks.note?.(remark);
+  const header = describeRun(plan, prepared, {
+    ...{ commandLine, environment },
+    ...defined({ replay: replay?.outline, remarks: replay?.remarks }),
+  });
   const [threads] = await Promise.all([begun.open(), hooks.onHeader?.(header)]);
   const records: RequestRecord[] = [];
+  const sessions: SessionEnd[] = [];
   const keep = (record: RequestRecord) => {
     roundStamps(record);
     cleanWords(record);
     if (hooks.keepRecords !== false) records.push(record);
     hooks.onRecord?.(record);
   };
-  const ends = await measureLoads({
-    ...{ plan, prepared, checked, hooks, threads, gpus, witness, keep },
-  });
-  return { header, records, ends };
+  const keepSession = (end: SessionEnd) => {
+    if (hooks.keepRecords !== false) sessions.push(end);
+    hooks.onSession?.(end);
+  };
+  try {
+    const ends = await measureLoads({
+      ...{ plan, prepared, checked, hooks, threads, gpus, witness, keep, keepSession, replay },
+    });
+    return { header, records, ends, ...(sessions.length > 0 ? { sessions } : {}) };
+  } finally {
+    replay?.close();
+  }
 }
 
 /** A record that nobody else has seen. */
@@ -167,6 +184,9 @@ interface Running {
   readonly gpus: GpuSampler | undefined;
   readonly witness: RunWitness;
   readonly keep: (record: RequestRecord) => void;
+  readonly keepSession: (end: SessionEnd) => void;
+  /** What makes the requests of a recording; absent = they come from a pool. */
+  readonly replay: Replay | undefined;
 }
 
 async function measureLoads(running: Running): Promise<LoadEnd[]> {
@@ -253,11 +273,21 @@ interface Part {
   readonly own?: WarmUp;
 }
 
+/** The measured part of a recording's load; its warm-up is none of it. */
+function beginReplay(
+  { replay, keepSession: onSession }: Running,
+  { number, load, stop, phase }: Part,
+): ReplayJob | undefined {
+  if (load.kind !== "replay" || phase === "warmup") return undefined;
+  return replay?.begin({ number, load, stop, onSession });
+}
+
 async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   const { plan, prepared, hooks, threads, keep } = running;
   const { dataset, protocol, counter } = prepared;
   const { number, load, stop, phase, poolOffset, own } = part;
   const { requests } = own ?? prepared;
+  const replay = beginReplay(running, part);
   const gpus = phase === "measure" ? running.gpus : undefined;
   const witness = phase === "measure"
     ? await running.witness.watch(number)
@@ -265,6 +295,9 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   await gpus?.begin();
 
   const stages = phase === "measure" && load.kind === "open" ? load.stages : undefined;
+  // The first prompts of a recording are there when the load begins.
+  await replay?.prepare();
+
   const placeOf = ({ item }: Departure) => (poolOffset + item) % requests.length;
   // One object for all answers: they are decoded one after the other.
   const decoding: { -readonly [Name in keyof DecodeOptions]: DecodeOptions[Name] } = {
@@ -282,6 +315,9 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       ? { countText: (text) => counter.count(text) }
       : {}),
   };
+  const requestOf = replay === undefined
+    ? (departure: Departure) => requests[placeOf(departure)]!
+    : (departure: Departure) => replay.requestOf(departure);
   const decodeOptions = (departure: Departure, originMs: number): DecodeOptions => {
     const { id, promptTokens } = dataset.prompts[placeOf(departure) % dataset.prompts.length]!;
     decoding.index = departure.index;
@@ -290,6 +326,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     decoding.intendedMs = originMs + departure.intendedMs;
     decoding.originMs = originMs;
     decoding.promptTokens = promptTokens;
+    if (replay !== undefined) Object.assign(decoding, replay.labelOf(departure));
     return decoding;
   };
   const progress = new LoadProgress(threads, {
@@ -317,24 +354,30 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   // Refusals after the loss are no part of what was measured.
   let lastAnswerMs = 0;
   const onExchange = (departure: Departure, exchange: Exchange, originMs: number) => {
-    const request = requests[placeOf(departure)]!;
+    const request = requestOf(departure);
     const options = decodeOptions(departure, originMs);
     const record = shared(departure, decodeExchange(exchange, protocol, request, options));
+    replay?.complete(record, exchange);
     progress.add(record);
     lastEndMs = Math.max(lastEndMs, exchange.endMs - originMs);
     if (record.outcome.kind !== "connect_error") lastAnswerMs = lastEndMs;
     keep(record);
     const gone = server.see(record);
-    if (gone === undefined) return;
-    lost = { ...gone, message: cleanMessage(gone.message) };
-    sending.abort();
-    hooks.note?.(lossNote(lost, wallClockMs() - (record.endMs ?? 0) + gone.atMs));
+    if (gone !== undefined) {
+      lost = { ...gone, message: cleanMessage(gone.message) };
+      sending.abort();
+      hooks.note?.(lossNote(lost, wallClockMs() - (record.endMs ?? 0) + gone.atMs));
+    }
+    replay?.ended(record);
   };
   const onDropped = (departure: Departure, reason: string) => {
     progress.addDropped();
     const outcome = { kind: "dropped", message: reason } as const;
     const options = decodeOptions(departure, 0);
-    keep(shared(departure, unsentRecord(requests[placeOf(departure)]!, options, outcome)));
+    const record = shared(departure, unsentRecord(requestOf(departure), options, outcome));
+    replay?.complete(record);
+    keep(record);
+    replay?.ended(record);
   };
 
   const health = watchClient(threads.live());
@@ -360,7 +403,9 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       // Nobody minds when exactly it starts.
       ...(own === undefined ? {} : { wires: own.wires, leadMs: 0 }),
       ...("job" in witness ? { witness: witness.job } : {}),
+      ...defined({ orders: replay?.orders }),
     });
+    if (replay?.failure !== undefined) throw replay.failure;
     // What the client did is counted before the last GPU sample is waited for.
     const client = health.finish(end, threads.live());
     const gpu = await gpus?.finish(end.startEpochMs);

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { SAYS_CONTEXT } from "./server_context.ts";
 import type { RefusalFacts } from "./server_refusal_facts.ts";
 import { factTexts } from "./server_refusal_texts.ts";
 
@@ -179,7 +180,7 @@ const RULES: readonly Rule[] = [
   // Prompts that are too long: they name fields, too.
   [
     REFUSED,
-    /context.?(length|size|window)|max_model_len|max_seq_len|max_total_tokens|`inputs`.*tokens|max_input_length|longer than the|too many (input )?tokens|(input|prompt|request)\b.{0,40}(too long|exceed)|token count exceeds|reduce the length/i,
+    SAYS_CONTEXT,
     "the prompt and its answer are longer than the model's context",
     "{shorter}",
   ],

@@ -1,0 +1,375 @@
+/**
+ * A recording as a load of orders: what leaves next, what its prompt is, and what its record says beyond
+ * the exchange.
+ *
+ * @module
+ */
+import { defined } from "../backends/defined.ts";
+import type { GenerationRequest } from "../backends/protocol.ts";
+import type { RequestRecord, TokenCount } from "../backends/record.ts";
+import type { Exchange } from "../backends/transport.ts";
+import type { RunReplay, SessionEnd } from "../metrics/run.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { USUAL_OUTPUT_TOKENS } from "./bench_replay.ts";
+import { lengthsOf } from "./dataset_length.ts";
+import type { ReplayLoad, Stop } from "./load.ts";
+import type { Departure, OrderSource } from "./order.ts";
+import type { Begun } from "./run_begin.ts";
+import { checkRequestOf } from "./run_check_request.ts";
+import type { Prepared } from "./run_prepare.ts";
+import { isContextTooLong } from "./server_context.ts";
+import type { SessionPlace } from "./session.ts";
+import { answerMessage } from "./session_answer.ts";
+import { bordersOf, type PromptBorders } from "./session_borders.ts";
+import { SessionConductor } from "./session_conductor.ts";
+import { Conversations } from "./session_conversation.ts";
+import { Lookahead } from "./session_lookahead.ts";
+import type { ReplayPlan } from "./session_plan.ts";
+import { openPromptMaker, type PromptMaker } from "./session_prompts.ts";
+import { type Salt, saltOf } from "./session_salt.ts";
+import { outlineOf } from "./session_outline.ts";
+import { templateRemark, templateTokens } from "./session_template.ts";
+import { ScheduleConductor } from "./session_schedule.ts";
+import {
+  type DueTurn,
+  type SessionUse,
+  type TurnEnd,
+  turnOf,
+  type TurnSource,
+} from "./session_turn.ts";
+import type { TraceSession } from "./trace.ts";
+import { PerfectCache } from "./trace_sharing.ts";
+
+/** A record that nobody else has seen. */
+type OpenRecord = { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] };
+
+/** A replay's load that runs. */
+export interface ReplayJob {
+  readonly orders: OrderSource;
+  /** Makes the first prompts. */
+  prepare(): Promise<void>;
+  /** What was asked for, without its prompt. */
+  requestOf(departure: Departure): GenerationRequest;
+  /** What the record says of an order beyond its exchange, before that is decoded. */
+  labelOf(departure: Departure): Pick<RequestRecord, "promptId" | "phase"> & {
+    readonly promptTokens?: TokenCount;
+  };
+  /** Completes a record, while its exchange is there. */
+  complete(record: OpenRecord, exchange?: Exchange): void;
+  /** The record was kept: what waits for it may leave. */
+  ended(record: RequestRecord): void;
+  /** A prompt could not be made: the load is not what was asked for. */
+  readonly failure: unknown;
+}
+
+/** A load of a replay, as it is begun. */
+export interface ReplayPart {
+  /** Its position in the run. */
+  readonly number: number;
+  readonly load: ReplayLoad;
+  readonly stop: Stop;
+  readonly onSession: (end: SessionEnd) => void;
+}
+
+/** What all loads of a replay share. */
+export interface Replay {
+  /** For the header. */
+  readonly outline: RunReplay;
+  /** What else is to be said of its prompts, each in a sentence without a period. */
+  readonly remarks: readonly string[];
+  begin(part: ReplayPart): ReplayJob;
+  close(): void;
+}
+
+/** What is known of a request that is under way. */
+interface UnderWay {
+  readonly turn: DueTurn;
+  readonly request: GenerationRequest;
+  readonly salt: Salt | undefined;
+  cachedTokens: number | undefined;
+}
+
+/** Gets ready what makes the prompts. @throws {UserError} where they cannot be made. */
+export function openReplay(
+  { plan, prepared, checked }: Pick<Begun, "plan" | "prepared" | "checked">,
+): Replay {
+  const { protocol, target, counter, requests: [first] } = prepared;
+  const { length, lengthField, stream, sampling, extraBody } = first!;
+  const { tokenIds, vocab } = plan.datasetExtra as { tokenIds?: boolean; vocab?: number };
+  const maker = openPromptMaker({
+    ...{ protocol, target, seed: plan.seed, counter },
+    defaults: { length, stream, sampling, ...defined({ lengthField, extraBody }) },
+    ...defined({ tokenIds, vocab }),
+  });
+  const run = { plan, replay: plan.replay!, prepared, maker };
+  const [message, ...others] = checkRequestOf(first!).messages;
+  const template = others.length > 0 || typeof message?.content !== "string"
+    ? undefined
+    : templateTokens(checked, counter.count(message.content), counter);
+  const remark = templateRemark(template);
+  return {
+    outline: outlineOf(run.replay),
+    remarks: remark === undefined ? [] : [remark],
+    begin: (part) => new Job(run, part),
+    close: () => maker.close(),
+  };
+}
+
+/** What stays the same over the loads. */
+interface ReplayRun {
+  readonly plan: BenchPlan;
+  readonly replay: ReplayPlan;
+  readonly prepared: Prepared;
+  readonly maker: PromptMaker;
+}
+
+class Job implements ReplayJob, OrderSource {
+  readonly orders: OrderSource = this;
+  failure: unknown;
+  readonly #run: ReplayRun;
+  readonly #part: ReplayPart;
+  readonly #source: TurnSource;
+  readonly #ahead: Lookahead;
+  readonly #underWay = new Map<number, UnderWay>();
+  readonly #conversations: Conversations;
+  readonly #cache = new PerfectCache();
+  readonly #borders = new WeakMap<TraceSession, ReturnType<typeof bordersOf>>();
+  readonly #models: readonly string[];
+  /** Of models in the recording, where sessions have none of their own. */
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #outputTokens: (turn: DueTurn) => number;
+
+  constructor(run: ReplayRun, part: ReplayPart) {
+    this.#run = run;
+    this.#part = part;
+    const { plan, replay, prepared } = run;
+    this.#source = this.#createSource();
+    this.#conversations = new Conversations(replay.history === "live");
+    this.#models = plan.models?.map(({ name }) => name) ?? [prepared.model];
+    this.#places = modelPlaces(replay);
+    this.#outputTokens = outputTokensOf(plan, replay);
+    this.#ahead = new Lookahead({
+      source: this.#source,
+      make: (turn) => this.#make(turn),
+      onFailure: (error) => {
+        this.failure ??= error;
+        this.#source.stop();
+      },
+    });
+  }
+
+  prepare(): Promise<void> {
+    return this.#ahead.prepare();
+  }
+
+  start(desk: Parameters<OrderSource["start"]>[0]): void {
+    this.#ahead.start(desk);
+  }
+
+  sent(index: number): void {
+    const underWay = this.#underWay.get(index);
+    if (underWay !== undefined) underWay.cachedTokens = this.#see(underWay);
+    this.#ahead.left(index);
+  }
+
+  stop(): void {
+    this.#source.stop();
+    this.#ahead.finish();
+  }
+
+  revoked(index: number): void {
+    this.#underWay.delete(index);
+    this.#source.revoked(index);
+    this.#ahead.left(index);
+  }
+
+  requestOf({ index }: Departure): GenerationRequest {
+    return this.#underWay.get(index)!.request;
+  }
+
+  labelOf({ index }: Departure): ReturnType<ReplayJob["labelOf"]> {
+    const { turn } = this.#underWay.get(index)!;
+    const { phase, use: { session }, position } = turn;
+    const { prompt } = turnOf(turn);
+    const { source } = this.#run.prepared.counter;
+    return {
+      phase,
+      promptId: session.turns.length === 1 ? session.id : `${session.id}/${position}`,
+      ...(prompt.kind === "blocks"
+        ? { promptTokens: { tokens: prompt.inputTokens, source } as const }
+        : {}),
+    };
+  }
+
+  complete(record: OpenRecord, exchange?: Exchange): void {
+    const { turn, request, cachedTokens } = this.#underWay.get(record.index)!;
+    Object.assign(record, this.#placeOf(turn), defined({ expectedCachedTokens: cachedTokens }));
+    if (this.#models.length > 1) record.model = request.model;
+    if (record.outcome.kind !== "ok") {
+      if (isContextTooLong(record.outcome)) record.contextTooLong = true;
+    } else if (exchange !== undefined && this.#isLive(turn)) {
+      const { protocol } = this.#run.prepared;
+      this.#conversations.answered(turn, answerMessage(exchange, protocol, request));
+    }
+  }
+
+  ended({ index, outcome, contextTooLong, endMs, intendedMs }: RequestRecord): void {
+    this.#underWay.delete(index);
+    this.#ahead.left(index);
+    const how: TurnEnd = contextTooLong === true ? "context" : TURN_ENDS[outcome.kind] ?? "failed";
+    this.#source.ended(index, endMs ?? intendedMs, how);
+    this.#ahead.pump();
+  }
+
+  #createSource(): TurnSource {
+    const { plan: { seed }, replay } = this.#run;
+    const { number: load, load: { users: slots, rampUpMs }, stop, onSession } = this.#part;
+    if (replay.mode === "schedule") return new ScheduleConductor(replay.rows, stop.requests);
+    const { idleCapMs, sessionStart, repeats } = replay;
+    return new SessionConductor(replay.trace.sessions, {
+      ...{ seed, load, slots, repeats },
+      ...defined({ rampUpMs, idleCapMs, sessionStart, mostTurns: stop.requests }),
+      onSession: (end, use) => {
+        this.#forget(use);
+        onSession(end);
+      },
+    });
+  }
+
+  async #make(turn: DueTurn) {
+    const { plan, replay: { trace }, maker, prepared } = this.#run;
+    const { use: { session, name }, position } = turn;
+    const { prompt, model = 0 } = turnOf(turn);
+    const parts = {
+      outputTokens: this.#outputTokens(turn),
+      model: this.#modelOf(session, model),
+      requestId: prepared.requests[0]!.requestId + BigInt(turn.index + 1),
+      dueMs: turn.dueMs,
+      ...(plan.sessionHeader === undefined
+        ? {}
+        : { headers: { [plan.sessionHeader]: `${plan.salt}-${this.#part.number}-${name}` } }),
+    };
+    if (prompt.kind === "messages") {
+      const messages = this.#conversations.messagesOf(turn);
+      const { extra, tools } = prompt;
+      const made = await maker.make({ messages }, { ...parts, ...defined({ extra, tools }) });
+      this.#underWay.set(turn.index, { turn, ...made, salt: undefined, cachedTokens: undefined });
+      return made.wire;
+    }
+    const borders = this.#bordersOf(session)[position] ??
+      { borders: [prompt.inputTokens], hasSystem: false };
+    const salt = this.#saltOf(turn, borders);
+    const { extra } = prompt;
+    const made = await maker.make({
+      inputTokens: prompt.inputTokens,
+      blocks: prompt.blocks.toArray(),
+      blockTokens: trace.blockTokens,
+      scope: session.scope,
+      filler: `${name}/${position}`,
+      ...borders,
+      ...defined({ salt }),
+    }, { ...parts, ...defined({ extra }) });
+    this.#underWay.set(turn.index, { turn, ...made, salt, cachedTokens: undefined });
+    return made.wire;
+  }
+
+  /** The recording's first model is the run's first, the second its second, and around. */
+  #modelOf(session: TraceSession, position: number): string {
+    const name = session.models[position];
+    const place = name === undefined ? 0 : this.#places.get(name) ?? position;
+    return this.#models[place % this.#models.length]!;
+  }
+
+  #bordersOf(session: TraceSession): ReturnType<typeof bordersOf> {
+    let borders = this.#borders.get(session);
+    if (borders === undefined) {
+      borders = bordersOf(session, this.#run.replay.trace.blockTokens);
+      this.#borders.set(session, borders);
+    }
+    return borders;
+  }
+
+  #saltOf({ use, position }: DueTurn, { borders, hasSystem }: PromptBorders): Salt | undefined {
+    const { plan } = this.#run;
+    return saltOf(plan.saltScope, {
+      run: plan.salt,
+      load: this.#part.number,
+      session: use.name,
+      turn: position,
+      systemTokens: hasSystem ? borders[0] ?? 0 : 0,
+    });
+  }
+
+  /** Tokens that a perfect cache has of a request that leaves now. */
+  #see({ turn, salt }: UnderWay): number | undefined {
+    const { prompt } = turnOf(turn);
+    if (prompt.kind !== "blocks") return undefined;
+    const { blockTokens } = this.#run.replay.trace;
+    if (blockTokens === 0) return undefined;
+    const request = {
+      scope: turn.use.session.scope,
+      blocks: prompt.blocks,
+      blockTokens,
+      inputTokens: prompt.inputTokens,
+      ...defined({ salt: salt?.mark, saltAt: salt?.at }),
+    };
+    return this.#cache.see(request);
+  }
+
+  #placeOf(turn: DueTurn): SessionPlace {
+    const { use: { session, name } } = turn;
+    const { prompt, chain, number } = turnOf(turn);
+    const depth = session.chains[chain]?.depth;
+    const tokens = prompt.kind === "blocks" ? { contentTokens: prompt.inputTokens } : {};
+    if (!this.#run.replay.trace.hasSessions) return tokens;
+    return { session: name, turn: number, chain, ...(depth ? { depth } : {}), ...tokens };
+  }
+
+  #isLive(turn: DueTurn): boolean {
+    return this.#run.replay.history === "live" && turnOf(turn).prompt.kind === "messages";
+  }
+
+  /** What only this use of a session needed. */
+  #forget(use: SessionUse): void {
+    this.#conversations.forget(use);
+    const { plan } = this.#run;
+    if (plan.saltScope !== "session") return;
+    const { mark } = saltOf("session", {
+      ...{ run: plan.salt, load: this.#part.number, session: use.name, turn: 0, systemTokens: 0 },
+    })!;
+    this.#cache.forget({ scope: use.session.scope, salt: mark });
+  }
+}
+
+/** What an outcome means for a session; others have failed. */
+const TURN_ENDS: Readonly<Partial<Record<RequestRecord["outcome"]["kind"], TurnEnd>>> = {
+  ok: "ok",
+  cancelled_as_planned: "ok",
+  cancelled: "cut",
+  dropped: "cut",
+};
+
+/** Tokens to ask for: those of the recording, unless the user gave others. */
+function outputTokensOf(plan: BenchPlan, { trace }: ReplayPlan): (turn: DueTurn) => number {
+  if (plan.outputTokens === undefined) {
+    return (turn) => turnOf(turn).outputTokens ?? USUAL_OUTPUT_TOKENS;
+  }
+  const lengths = lengthsOf(plan.outputTokens, { seed: plan.seed, label: "output-tokens" });
+  /** Position of a session's first request in the recording. */
+  const firsts = new Map<TraceSession, number>();
+  let count = 0;
+  for (const session of trace.sessions) {
+    firsts.set(session, count);
+    count += session.turns.length;
+  }
+  return ({ use, position }) => lengths(firsts.get(use.session)! + position);
+}
+
+/** Where requests know nothing of sessions, the whole recording has one list of models. */
+function modelPlaces(
+  { trace: { hasSessions, sessions } }: ReplayPlan,
+): ReadonlyMap<string, number> {
+  if (hasSessions) return new Map();
+  const names = new Set(sessions.flatMap(({ models }) => models));
+  return new Map([...names].map((name, place) => [name, place]));
+}
