@@ -340,7 +340,8 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     plan.stopOnErrors ?? usualStopOnErrors(load),
     { live: threads.live, servers: serversOf(plan).map(({ url }) => url) },
   );
-  const { shareAt } = prepared.pool;
+  // Requests of a recording have their shares by sessions.
+  const shareAt = replay === undefined ? prepared.pool.shareAt : undefined;
   const shared = (departure: Departure, record: Editable): RequestRecord => {
     if (stages !== undefined) record.stage = stageAt(stages, departure.intendedMs);
     if (shareAt === undefined) return record;

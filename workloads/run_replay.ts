@@ -205,6 +205,8 @@ class Job implements ReplayJob, OrderSource {
     const { turn, request, cachedTokens } = this.#underWay.get(record.index)!;
     Object.assign(record, this.#placeOf(turn), defined({ expectedCachedTokens: cachedTokens }));
     if (this.#models.length > 1) record.model = request.model;
+    const server = this.#serverOf(turn);
+    if (server !== undefined) record.server = server;
     if (record.outcome.kind !== "ok") {
       if (isContextTooLong(record.outcome)) record.contextTooLong = true;
     } else if (exchange !== undefined && this.#isLive(turn)) {
@@ -240,14 +242,16 @@ class Job implements ReplayJob, OrderSource {
     const { plan, replay: { trace }, maker, prepared } = this.#run;
     const { use: { session, name }, position } = turn;
     const { prompt, model = 0 } = turnOf(turn);
+    const server = this.#serverOf(turn);
     const parts = {
       outputTokens: this.#outputTokens(turn),
       model: this.#modelOf(session, model),
       requestId: prepared.requests[0]!.requestId + BigInt(turn.index + 1),
       dueMs: turn.dueMs,
-      ...(plan.sessionHeader === undefined
-        ? {}
-        : { headers: { [plan.sessionHeader]: `${plan.salt}-${this.#part.number}-${name}` } }),
+      ...(server === undefined || server === 0 ? {} : { baseUrl: plan.urls![server]!.url }),
+      ...(plan.sessionHeader === undefined ? {} : {
+        headers: { [plan.sessionHeader]: `${plan.sessionMark}-${this.#part.number}-${name}` },
+      }),
     };
     if (prompt.kind === "messages") {
       const messages = this.#conversations.messagesOf(turn);
@@ -271,6 +275,12 @@ class Job implements ReplayJob, OrderSource {
     }, { ...parts, ...defined({ extra }) });
     this.#underWay.set(turn.index, { turn, ...made, salt, cachedTokens: undefined });
     return made.wire;
+  }
+
+  /** Sessions take turns at the servers; absent = there is one. */
+  #serverOf({ use: { order } }: DueTurn): number | undefined {
+    const { urls = [] } = this.#run.plan;
+    return urls.length > 1 ? order % urls.length : undefined;
   }
 
   /** The recording's first model is the run's first, the second its second, and around. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Message } from "../backends/protocol.ts";
-import { continueConversation } from "./session_answer.ts";
+import { continueConversation, type ConversationChanges } from "./session_answer.ts";
 import { type DueTurn, type SessionUse, turnOf } from "./session_turn.ts";
 import type { MessagesPrompt } from "./trace.ts";
 
@@ -19,10 +19,10 @@ interface Conversation {
 /** The conversations of sessions that are alive. */
 export class Conversations {
   readonly #live: boolean;
+  /** What had to be changed in conversations to go on. */
+  readonly changes: ConversationChanges[] = [];
   /** By session and chain. */
   readonly #last = new Map<SessionUse, Map<number, Conversation>>();
-  /** What had to be changed in a conversation → how often. */
-  readonly remarks: Map<string, number> = new Map<string, number>();
 
   /** @param live prompts hold the server's own answers. */
   constructor(live: boolean) {
@@ -75,8 +75,8 @@ export class Conversations {
 
   #join({ sent, answer }: Conversation, written: readonly Message[]): readonly Message[] {
     if (!this.#live || answer === undefined) return [...sent, ...written];
-    const { messages, remarks } = continueConversation(sent, answer, written);
-    for (const remark of remarks) this.remarks.set(remark, (this.remarks.get(remark) ?? 0) + 1);
+    const { messages, changes } = continueConversation(sent, answer, written);
+    this.changes.push(changes);
     return messages;
   }
 }

@@ -21,9 +21,15 @@ export function* sessionQueue(
   sessions: readonly TraceSession[],
   { seed, load, repeats }: QueueOptions,
 ): Generator<SessionUse> {
+  let order = 0;
   for (let number = 1; number === 1 || repeats && sessions.length > 0; number++) {
     for (const session of shuffled(createRandom(seed, `sessions:${load}:${number}`), sessions)) {
-      yield { session, number, name: number === 1 ? session.id : `${session.id}#${number}` };
+      yield {
+        session,
+        order: order++,
+        number,
+        name: number === 1 ? session.id : `${session.id}#${number}`,
+      };
     }
   }
 }

@@ -46,6 +46,7 @@ export class ScheduleConductor implements TurnSource {
   readonly #rows: readonly ScheduledRow[];
   readonly #uses = new Map<TraceSession, SessionUse>();
   #next = 0;
+  #sessions = 0;
   /** Taken and not over. */
   #open = 0;
   #stopped = false;
@@ -90,9 +91,13 @@ export class ScheduleConductor implements TurnSource {
 
   #useOf(session: TraceSession): SessionUse {
     // Rows of one request each are not looked up again.
-    if (session.turns.length === 1) return { session, number: 1, name: session.id };
+    if (session.turns.length === 1) return this.#newUse(session);
     let use = this.#uses.get(session);
-    if (use === undefined) this.#uses.set(session, use = { session, number: 1, name: session.id });
+    if (use === undefined) this.#uses.set(session, use = this.#newUse(session));
     return use;
+  }
+
+  #newUse(session: TraceSession): SessionUse {
+    return { session, order: this.#sessions++, number: 1, name: session.id };
   }
 }

@@ -8,6 +8,8 @@ import type { TraceSession, Turn } from "./trace.ts";
 /** A session as it is sent once. */
 export interface SessionUse {
   readonly session: TraceSession;
+  /** Position in the order in which sessions are taken. */
+  readonly order: number;
   /** How often it was sent before in the same load, plus one. */
   readonly number: number;
   /** Its id; from its second use on with the number: `trace_0274#2`. */
