@@ -407,6 +407,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       ...defined({ orders: replay?.orders }),
     });
     if (replay?.failure !== undefined) throw replay.failure;
+    for (const note of replay?.notes() ?? []) hooks.note?.(note);
     // What the client did is counted before the last GPU sample is waited for.
     const client = health.finish(end, threads.live());
     const gpu = await gpus?.finish(end.startEpochMs);

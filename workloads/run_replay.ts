@@ -19,7 +19,7 @@ import { checkRequestOf } from "./run_check_request.ts";
 import type { Prepared } from "./run_prepare.ts";
 import { isContextTooLong } from "./server_context.ts";
 import type { SessionPlace } from "./session.ts";
-import { answerMessage } from "./session_answer.ts";
+import { answerMessage, changeRemarks } from "./session_answer.ts";
 import { bordersOf, type PromptBorders } from "./session_borders.ts";
 import { SessionConductor } from "./session_conductor.ts";
 import { Conversations } from "./session_conversation.ts";
@@ -60,6 +60,8 @@ export interface ReplayJob {
   ended(record: RequestRecord): void;
   /** A prompt could not be made: the load is not what was asked for. */
   readonly failure: unknown;
+  /** What is to be said of the load when it has ended, each in a sentence without a period. */
+  notes(): readonly string[];
 }
 
 /** A load of a replay, as it is begun. */
@@ -221,6 +223,10 @@ class Job implements ReplayJob, OrderSource {
     const how: TurnEnd = contextTooLong === true ? "context" : TURN_ENDS[outcome.kind] ?? "failed";
     this.#source.ended(index, endMs ?? intendedMs, how);
     this.#ahead.pump();
+  }
+
+  notes(): readonly string[] {
+    return changeRemarks(this.#conversations.changes);
   }
 
   #createSource(): TurnSource {

@@ -76,7 +76,7 @@ export class Conversations {
   #join({ sent, answer }: Conversation, written: readonly Message[]): readonly Message[] {
     if (!this.#live || answer === undefined) return [...sent, ...written];
     const { messages, changes } = continueConversation(sent, answer, written);
-    this.changes.push(changes);
+    if (Object.values(changes).some((count) => count > 0)) this.changes.push(changes);
     return messages;
   }
 }
