@@ -186,7 +186,7 @@ Deno.test({
         for (const name of ["openai-chat", "openai-completions"]) {
           const protocol = findProtocol(name);
           const maker = openPromptMaker({
-            ...{ protocol, target: { baseUrl: url, headers: {} }, seed: 5, counter, workers: 0 },
+            ...{ protocol, targets: [{ baseUrl: url, headers: {} }], seed: 5, counter, workers: 0 },
             defaults: {
               length: "forced",
               stream: true,

@@ -17,6 +17,7 @@ import { TEST_TOKENIZERS } from "./support/test_tokenizers.ts";
 const CHAT = findProtocol("openai-chat");
 const COMPLETIONS = findProtocol("openai-completions");
 const TARGET: Target = { baseUrl: "http://h:1", headers: { "X-Team": "a" } };
+const OTHER: Target = { baseUrl: "http://other:2", headers: { "X-Team": "b" } };
 const PARTS: RequestParts = { outputTokens: 5, model: "m", requestId: 3n };
 const DEFAULTS = { length: "forced", stream: true, sampling: {} } as const;
 
@@ -166,7 +167,7 @@ Deno.test("what has no roles gets one text without borders", () => {
   const spec = { ...drawSpec(1, 40), borders: [10, 20, 40], hasSystem: true };
   const body = (name: string) => {
     const protocol = findProtocol(name);
-    const make = requestMaker({ protocol, target: TARGET, seed: 1, form, defaults: DEFAULTS });
+    const make = requestMaker({ protocol, targets: [TARGET], seed: 1, form, defaults: DEFAULTS });
     return JSON.parse(new TextDecoder().decode(make(spec, PARTS).body));
   };
   assertEquals(body("openai-chat").messages.map(({ role }: Message) => role), [
@@ -198,7 +199,7 @@ Deno.test("ids are those of the tokenizer's words, or of a vocabulary", async ()
 Deno.test("a request has its own model, headers, server, fields, and tools", () => {
   const form = { kind: "text", units: ESTIMATED } as const;
   const make = requestMaker({
-    ...{ protocol: CHAT, target: TARGET, seed: 1, form },
+    ...{ protocol: CHAT, targets: [TARGET, OTHER], seed: 1, form },
     defaults: { ...DEFAULTS, extraBody: { a: { mine: 1 }, gone: null } },
   });
   const messages: Message[] = [
@@ -208,12 +209,12 @@ Deno.test("a request has its own model, headers, server, fields, and tools", () 
   const { url, headers, body } = make({ messages }, {
     ...PARTS,
     headers: { "X-Session-ID": "s1" },
-    baseUrl: "http://other:2",
+    server: 1,
     extra: { a: { file: 2, mine: 3 }, gone: 4, chat_template_kwargs: { x: true } },
     tools: [{ type: "function", function: { name: "f" } }],
   });
   assertEquals(url, "http://other:2/v1/chat/completions");
-  assertEquals([headers["x-team"], headers["x-session-id"]], ["a", "s1"]);
+  assertEquals([headers["x-team"], headers["x-session-id"]], ["b", "s1"]);
   const sent = JSON.parse(new TextDecoder().decode(body));
   assertEquals(sent.model, "m");
   assertEquals(sent.max_tokens, 5);
@@ -231,8 +232,9 @@ Deno.test("a request has its own model, headers, server, fields, and tools", () 
     undefined,
   ]);
   const tgi = requestMaker({
-    ...{ protocol: findProtocol("tgi"), target: TARGET, seed: 1, form, defaults: DEFAULTS },
+    ...{ protocol: findProtocol("tgi"), targets: [TARGET], seed: 1, form, defaults: DEFAULTS },
   });
+  assertThrows(() => make({ messages }, { ...PARTS, server: 2 }), RangeError, "server 2 of 2");
   assertThrows(() => tgi({ messages }, { ...PARTS, tools: [] }), TypeError, "tools to tgi");
 });
 

@@ -12,7 +12,7 @@ import { UserError } from "../workloads/user_error.ts";
 
 const OPTIONS: PromptMakerOptions = {
   protocol: findProtocol("openai-chat"),
-  target: { baseUrl: "http://h:1", headers: {}, apiKey: "sk-1" },
+  targets: [{ baseUrl: "http://h:1", headers: {}, apiKey: "sk-1" }],
   seed: 3,
   counter: estimateCounter,
   defaults: { length: "forced", stream: true, sampling: { temperature: 0 } },

@@ -35,8 +35,8 @@ export interface RequestParts {
   readonly dueMs?: number;
   /** Headers of its own, over those of the target. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Another server than the target's. */
-  readonly baseUrl?: string;
+  /** Position of its server among the targets; default 0. */
+  readonly server?: number;
   /** Fields that are merged over the request; those that the user gave stand above them. */
   readonly extra?: Readonly<Record<string, unknown>>;
   /** Tools to offer, as the protocol wants them. */
@@ -51,7 +51,8 @@ export type PromptForm =
 
 export interface RequestMakerOptions {
   readonly protocol: Protocol;
-  readonly target: Target;
+  /** Where requests go, secrets included. */
+  readonly targets: readonly Target[];
   readonly seed: number;
   readonly form: PromptForm;
   readonly defaults: RequestDefaults;
@@ -62,15 +63,19 @@ export type RequestMaker = (prompt: PromptSpec | WrittenPrompt, parts: RequestPa
 
 /** A maker whose tables are ready. Its requests throw as the protocol's `buildRequest` does. */
 export function requestMaker(options: RequestMakerOptions): RequestMaker {
-  const { protocol, target, defaults } = options;
+  const { protocol, targets, defaults } = options;
   const contentOf = contentMaker(options);
   return (prompt, parts) => {
     const content = "messages" in prompt ? { messages: prompt.messages } : contentOf(prompt);
-    const { tools } = parts;
-    const { headers, baseUrl = target.baseUrl } = parts;
-    const own = headers === undefined && baseUrl === target.baseUrl
+    const { tools, headers, server = 0 } = parts;
+    const target = targets[server];
+    if (target === undefined) {
+      throw new RangeError(`Cannot send to server ${server} of ${targets.length}`);
+    }
+    // Without headers of its own, the same object: address and headers are then made once.
+    const own = headers === undefined
       ? target
-      : { ...target, baseUrl, headers: { ...target.headers, ...headers } };
+      : { ...target, headers: { ...target.headers, ...headers } };
     if (tools !== undefined && protocol.takesOwnFields !== true) {
       throw new TypeError(`Cannot send tools to ${protocol.name}: use openai-chat`);
     }

@@ -28,7 +28,7 @@ export const PROMPT_WORKER: string = "workloads/session_prompt_worker.ts";
 export interface PromptMakerOptions {
   readonly protocol: Protocol;
   /** Where requests go, secrets included. */
-  readonly target: Target;
+  readonly targets: readonly Target[];
   /** All blocks follow from it. */
   readonly seed: number;
   /** Prompts of blocks have exact lengths by it. */
@@ -67,7 +67,7 @@ export type ToPromptWorker =
   | {
     readonly kind: "open";
     readonly protocol: string;
-    readonly target: Target;
+    readonly targets: readonly Target[];
     readonly seed: number;
     readonly form: PromptForm;
     readonly defaults: RequestDefaults;
@@ -94,11 +94,11 @@ const AT_WORK = 2;
  *   no prompts of this kind.
  */
 export function openPromptMaker(options: PromptMakerOptions): PromptMaker {
-  const { protocol, target, seed, defaults } = options;
+  const { protocol, targets, seed, defaults } = options;
   const form = promptForm(options);
   const post = options.workers === 0
-    ? makeHere(requestMaker({ protocol, target, seed, form, defaults }))
-    : makeThere({ kind: "open", protocol: protocol.name, target, seed, form, defaults });
+    ? makeHere(requestMaker({ protocol, targets, seed, form, defaults }))
+    : makeThere({ kind: "open", protocol: protocol.name, targets, seed, form, defaults });
   return new Queue(defaults, post);
 }
 
