@@ -25,6 +25,8 @@ async function measureRows(
       concurrency: [1],
       witness: false,
       gpu: "off",
+      // What the file says, and nothing more.
+      saltScope: "none",
       ...options,
     });
     // The first request is the check.

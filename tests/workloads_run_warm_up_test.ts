@@ -44,6 +44,8 @@ Deno.test("a short warm-up asks in the load's shape, as briefly as the check, fo
     targets: [1, 2].map((port) => ({ baseUrl: `http://127.0.0.1:${port}`, headers: {} })),
     pool: { length: 2, modelAt: () => undefined, serverAt: (position: number) => position % 2 },
     requests: pool,
+    dataset: { prompts: [] },
+    marks: undefined,
   };
   const warmUp = (number: number) =>
     shortWarmUp({

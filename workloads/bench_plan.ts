@@ -24,7 +24,7 @@ import {
   type MeasureValues,
   type ReportValues,
 } from "./bench_options.ts";
-import type { OptionValue } from "./command.ts";
+import type { OptionValue, Values } from "./command.ts";
 import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import type { MixClass } from "./dataset_mix.ts";
 import { chooseDataset, datasetExtra, holdsRequests } from "./datasets.ts";
@@ -34,7 +34,7 @@ import { sparePrompts } from "./load_sequence.ts";
 import { parseRateStages } from "./bench_stages.ts";
 import { peakRate, stagesMs } from "./load_stages.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
-import { option } from "./option_table.ts";
+import { kebabCase, option } from "./option_table.ts";
 import type { ReplayPlan } from "./session_plan.ts";
 import type { SaltScope } from "./session_salt.ts";
 import type { Dataset, DatasetKind } from "./prompt.ts";
@@ -127,6 +127,8 @@ export interface BenchPlan {
   readonly saltScope: SaltScope;
   /** What the marks and synthetic prompts follow from; empty = prompts of earlier runs may come again. */
   readonly salt: string;
+  /** The prefixes of prompts are sent once before each load, so that a cache has them. */
+  readonly warmPrefixes?: boolean;
   /** What is asked to empty its prefix cache before each load: an engine, or a URL that is posted to. */
   readonly resetCache?: string;
   /** A recording that is replayed, in place of a pool of prompts. */
@@ -267,6 +269,9 @@ export async function planRun(
   // With --once each load sends the whole pool.
   const wanted = (values.once ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)) +
     poolOfWarmups(warmups);
+  const saltScope = planSaltScope(values, dataset);
+  if (saltScope === "request" && parts.replay === undefined) checkRequestScope(stops, extra);
+  if (asksForPrefixes(values)) checkPrefixes(values, protocol);
   const endsByItself = parts.replay?.trace.history === "live" || mix?.holdsRequests === true ||
     await holdsRequests(dataset, values.datasetPath, extra);
   const length = values.length ?? (protocol.forcesLength && !endsByItself ? "forced" : "cap");
@@ -307,7 +312,8 @@ export async function planRun(
     sparePrompts: values.prompts === undefined ? spares.reduce((sum, one) => sum + one, 0) : 0,
     allPrompts: wholeFile && values.prompts === undefined && values.requests === undefined,
     datasetExtra: extra,
-    saltScope: planSaltScope(values, dataset),
+    saltScope,
+    warmPrefixes: asksForPrefixes(values) && values.warmup !== 0,
     // Without marks prompts are those of other runs, too.
     salt: values.saltScope === "none" ? "" : values.salt ?? randomSalt(),
     turns: values.numTurns,
@@ -473,6 +479,56 @@ function planSaltScope({ saltScope, salt }: MeasureValues, dataset: DatasetKind)
     );
   }
   return saltScope ?? (dataset.hasSessions === true ? "session" : "load");
+}
+
+function asksForPrefixes(values: MeasureValues): boolean {
+  const { prefixPools, cachedShare } = values as Values;
+  return prefixPools !== undefined || cachedShare !== undefined;
+}
+
+/** @throws {UserError} where a mark for each request cannot be had, or undoes what was asked for. */
+function checkRequestScope(
+  stops: readonly Stop[],
+  extra: Readonly<Record<string, unknown>>,
+): void {
+  const shared = ["prefixPools", "cachedShare", "prefixTokens"].find((key) => extra[key]);
+  if (shared !== undefined) {
+    throw new UserError(
+      `Cannot use --salt-scope request with --${
+        kebabCase(shared)
+      }: with a mark of its own at the ` +
+        "front no request has anything in common with another, use --salt-scope load",
+    );
+  }
+  if (stops.some(({ requests, once }) => requests === undefined && once !== true)) {
+    throw new UserError(
+      "Cannot use --salt-scope request with --duration alone: the marks are made before the load, " +
+        "add --requests N",
+    );
+  }
+}
+
+/** @throws {UserError} where prefixes cannot be sent before the load. */
+function checkPrefixes(values: MeasureValues, protocol: Protocol): void {
+  const { warmup, mix, cachedShare, tokenIds } = values as Values;
+  const name = cachedShare === undefined ? "prefix-pools" : "cached-share";
+  if (mix !== undefined) {
+    throw new UserError(
+      `Cannot use --${name} with --mix: the prefixes of one dataset are sent before a load, run its ` +
+        "classes one by one",
+    );
+  }
+  if (cachedShare !== undefined && warmup === 0) {
+    throw new UserError(
+      `Cannot use --cached-share ${cachedShare} with --warmup 0: the prefixes are sent before each ` +
+        "load, leave --warmup out",
+    );
+  }
+  if (protocol.prepare !== undefined && tokenIds !== true) {
+    throw new UserError(
+      `Cannot use --${name} with ${protocol.name}: its server makes the token ids, add --token-ids`,
+    );
+  }
 }
 
 /** Users beyond the number of requests would only idle (T27 in docs/python-scripts.md). */

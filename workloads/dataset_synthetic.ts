@@ -8,7 +8,8 @@
  * @module
  */
 import { patientClock, systemClock } from "../backends/clock.ts";
-import { createRandom, integerBelow, type Random, uniformInteger } from "../backends/random.ts";
+import { defined } from "../backends/defined.ts";
+import { createRandom, type Random, uniformInteger } from "../backends/random.ts";
 import { readExtra } from "./dataset_extra.ts";
 import {
   formatLengthSpec,
@@ -18,8 +19,10 @@ import {
 } from "./dataset_length.ts";
 import { group, option } from "./option_table.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
+import { planPrefixes, TextPrefix } from "./dataset_prefix.ts";
+import { idsOfMark, markLength } from "./dataset_salt.ts";
+import { codeOf, composeExact, measureWords } from "./dataset_words.ts";
 import { UserError } from "./user_error.ts";
-import words from "./dataset_synthetic_words.json" with { type: "json" };
 
 /** Length of prompts and of answers when none is given. */
 const DEFAULT_TOKENS = 128;
@@ -50,8 +53,9 @@ export const SYNTHETIC_OPTIONS = group("Prompts", {
   }),
   cachedShare: option.number({
     value: "PERCENT",
-    min: 0,
+    min: 1,
     max: 99,
+    needs: [{ key: "prefixTokens", not: true, because: "both stand in front, leave one out" }],
     help: "Share of the tokens of synthetic prompts that the prefix cache is to have: sets the " +
       "length of the prefixes of --prefix-pools (one without it), and the rest of each prompt is " +
       "new. --input-tokens is then the length of the whole prompt.",
@@ -73,21 +77,27 @@ export const synthetic: DatasetKind = {
   description: "prompts of exactly the length wanted, each different from all others",
   needsFile: false,
   firstAlone: true,
+  marksItself: true,
   options: SYNTHETIC_OPTIONS,
   load,
 };
 
 async function load(options: DatasetOptions): Promise<Dataset> {
-  const { count, seed, counter, systemPrompt } = options;
+  const { count, seed, counter, systemPrompt, salt = "", mark = "" } = options;
   const extra = readExtra(SYNTHETIC_OPTIONS, options.extra);
-  const { salt = "" } = options;
   const { prefixTokens = 0, tokenIds: asIds = false, vocab: vocabulary } = extra;
+  const { prefixPools, cachedShare } = extra;
   const spec = parseLengthSpec(`${extra.inputTokens ?? DEFAULT_TOKENS}`, "--input-tokens");
   if (options.turns > 1) {
     throw new UserError(`Cannot make synthetic prompts of ${options.turns} turns: they have one`);
   }
   if (asIds && systemPrompt !== undefined) {
     throw new UserError("Cannot put a system prompt in front of token ids: leave one of them out");
+  }
+  if (cachedShare !== undefined && systemPrompt !== undefined) {
+    throw new UserError(
+      `Cannot use --cached-share ${cachedShare} with a system prompt, which is cached, too: leave one of them out`,
+    );
   }
   if (vocabulary !== undefined && !asIds) {
     throw new UserError(`Cannot use --vocab ${vocabulary} without --token-ids`);
@@ -97,24 +107,34 @@ async function load(options: DatasetOptions): Promise<Dataset> {
   }
 
   const inputTokens = lengthsOf(spec, { seed, label: "input-tokens" });
+  const plan = planPrefixes({ prefixPools, cachedShare }, seed);
   const stream = (label: string | number) => createRandom(seed, `synthetic/${salt}/${label}`);
-  const make = vocabulary === undefined
-    ? textMaker(counter, { prefix: stream("prefix"), prefixTokens, asIds })
-    : idMaker(vocabulary, { prefix: stream("prefix"), prefixTokens });
+  const making = { stream, mark, prefixTokens };
+  const maker = vocabulary === undefined
+    ? textMaker(counter, { ...making, asIds })
+    : idMaker(vocabulary, making);
 
   const prompts: Prompt[] = [];
+  const longest = new Map<number, number>();
   const seen = new Set<string>();
   let lastMs = systemClock.now();
   for (let index = 0; index < count; index++) {
-    const tokens = inputTokens(index);
+    const asked = inputTokens(index);
+    const prefix = plan === undefined
+      ? undefined
+      : { pool: plan.poolOf(index), tokens: plan.tokensOf(asked) };
+    const tokens = plan?.lengthOf(asked) ?? prefixTokens + asked;
     const random = stream(index);
-    let body = make(random, tokens);
+    let body = maker.make(random, tokens, prefix);
     // Short prompts are easily equal: try again, and count those that stay equal as duplicates.
     for (let attempt = 0; attempt < 20 && seen.has(keyOf(body)); attempt++) {
-      body = make(random, tokens);
+      body = maker.make(random, tokens, prefix);
     }
     seen.add(keyOf(body));
-    prompts.push(promptOf(body, index));
+    prompts.push({ ...promptOf(body, { index, tokens }), ...defined({ prefix }) });
+    if (prefix !== undefined) {
+      longest.set(prefix.pool, Math.max(longest.get(prefix.pool) ?? 0, prefix.tokens));
+    }
     if (systemClock.now() - lastMs > SLICE_MS) {
       options.onProgress?.(index + 1, count);
       await patientClock.sleepUntil(systemClock.now() + REST_MS);
@@ -127,13 +147,29 @@ async function load(options: DatasetOptions): Promise<Dataset> {
     prompts,
     source: `synthetic, ${formatLengthSpec(spec)} tokens` +
       (prefixTokens > 0 ? ` after ${prefixTokens} in common` : "") +
+      (plan === undefined ? "" : `, ${plan.title}`) +
       (salt === "" ? "" : `, salt ${salt}`),
     read: count,
     skipped: {},
     duplicates: count - seen.size,
+    ...(plan === undefined ? {} : {
+      prefixes: new Map(
+        longest.entries().filter(([, tokens]) => tokens > 0).map(([pool, tokens]) => [
+          pool,
+          {
+            ...promptOf(maker.prefix({ pool, tokens }), { index: 0, tokens }),
+            id: `prefix-${pool}`,
+          },
+        ]),
+      ),
+      askedCachedShare: plan.share ?? shareOf(prompts),
+    }),
   };
 
-  function promptOf(body: Body, index: number): Prompt {
+  function promptOf(
+    body: Body,
+    { index, tokens }: { readonly index: number; readonly tokens: number },
+  ): Prompt {
     const outputTokens = options.outputTokens?.(index) ?? DEFAULT_TOKENS;
     const id = String(index);
     if (body.ids !== undefined) {
@@ -141,13 +177,15 @@ async function load(options: DatasetOptions): Promise<Dataset> {
         ? []
         : [{ role: "user", content: body.text } as const];
       const promptTokens = { tokens: body.ids.length, source: "ids" } as const;
-      return { id, messages, tokenIds: body.ids, promptTokens, outputTokens };
+      return {
+        ...{ id, messages, tokenIds: body.ids, promptTokens, outputTokens },
+        ...defined({ markIds: body.markIds }),
+      };
     }
     const user = { role: "user", content: body.text } as const;
     const { source } = counter;
     if (systemPrompt === undefined) {
-      const promptTokens = { tokens: prefixTokens + inputTokens(index), source };
-      return { id, messages: [user], promptTokens, outputTokens };
+      return { id, messages: [user], promptTokens: { tokens, source }, outputTokens };
     }
     const promptTokens = { tokens: counter.count(`${systemPrompt}\n${body.text}`), source };
     const messages = [{ role: "system", content: systemPrompt } as const, user];
@@ -155,150 +193,113 @@ async function load(options: DatasetOptions): Promise<Dataset> {
   }
 }
 
+/** What their prefixes are of all tokens of the prompts. */
+function shareOf(prompts: readonly Prompt[]): number {
+  const sum = (tokensOf: (prompt: Prompt) => number) =>
+    prompts.reduce((total, prompt) => total + tokensOf(prompt), 0);
+  return sum(({ prefix }) => prefix?.tokens ?? 0) / sum(({ promptTokens }) => promptTokens.tokens);
+}
+
 /** A prompt's content: text, ids, or ids that also have a text. */
 type Body =
   | { readonly text: string; readonly ids?: undefined }
-  | { readonly text?: string; readonly ids: readonly number[] };
+  | {
+    readonly text?: string;
+    readonly ids: readonly number[];
+    readonly markIds?: Prompt["markIds"];
+  };
 
-type Maker = (random: Random, tokens: number) => Body;
+/** A prefix that others have, too, and how much of it a prompt has. */
+type Prefix = NonNullable<Prompt["prefix"]>;
+
+interface Maker {
+  /** A prompt of so many tokens in all. */
+  readonly make: (random: Random, tokens: number, prefix: Prefix | undefined) => Body;
+  readonly prefix: (prefix: Prefix) => Body;
+}
+
+/** What all prompts follow from, whatever they are made of. */
+interface Making {
+  readonly stream: (label: string) => Random;
+  /** At the very front; empty = none. */
+  readonly mark: string;
+  /** Tokens in front that all prompts have in common. */
+  readonly prefixTokens: number;
+}
 
 function keyOf(body: Body): string {
   return body.text ?? body.ids?.join() ?? "";
 }
 
 /** Random ids. The ends of a vocabulary are left out: special tokens live there. */
-function idMaker(
-  vocabulary: number,
-  options: { readonly prefix: Random; readonly prefixTokens: number },
-): Maker {
+function idMaker(vocabulary: number, { stream, mark, prefixTokens }: Making): Maker {
   const margin = Math.floor(vocabulary / 8);
   const bounds = { low: margin, high: vocabulary - 1 - margin };
   const draw = (random: Random, tokens: number) =>
     Array.from({ length: tokens }, () => uniformInteger(random, bounds));
-  const prefix = draw(options.prefix, options.prefixTokens);
-  return (random, tokens) => ({ ids: [...prefix, ...draw(random, tokens)] });
+  const choices = bounds.high - bounds.low + 1;
+  const markIds = {
+    at: 0,
+    of: (mark: string) => idsOfMark(mark, choices, (choice) => bounds.low + choice),
+  };
+  const markTokens = mark === "" ? 0 : markLength(choices);
+  /** The mark takes the place of the first ones, unless so few would be left that prompts were equal. */
+  const marked = (ids: number[]): Body => {
+    if (markTokens === 0 || ids.length < 2 * markTokens) return { ids };
+    return { ids: [...markIds.of(mark), ...ids.slice(markTokens)], markIds };
+  };
+  const common = draw(stream("prefix"), prefixTokens);
+  const pools = new Map<number, { readonly random: Random; readonly ids: number[] }>();
+  const cut = ({ pool, tokens }: Prefix) => {
+    let made = pools.get(pool);
+    if (made === undefined) pools.set(pool, made = { random: stream(`prefix/${pool}`), ids: [] });
+    for (const id of draw(made.random, Math.max(0, tokens - made.ids.length))) made.ids.push(id);
+    return made.ids.slice(0, tokens);
+  };
+  return {
+    make(random, tokens, prefix) {
+      const front = prefix === undefined ? common : cut(prefix);
+      return marked([...front, ...draw(random, tokens - front.length)]);
+    },
+    prefix: (prefix) => marked(cut(prefix)),
+  };
 }
 
 function textMaker(
   counter: TokenCounter,
-  options: { readonly prefix: Random; readonly prefixTokens: number; readonly asIds: boolean },
+  { stream, mark, prefixTokens, asIds }: Making & { readonly asIds: boolean },
 ): Maker {
-  const { prefixTokens, asIds } = options;
   const vocabulary = measureWords(counter);
   const compose = (random: Random, openings: readonly string[], tokens: number) =>
     composeExact({ random, openings, tokens, counter, vocabulary });
-  const prefix = prefixTokens === 0
-    ? ""
-    : compose(options.prefix, [codeOf(options.prefix), ""], prefixTokens);
-  return (random, tokens) => {
-    const code = codeOf(random);
-    const openings = prefix === "" ? [code, ""] : [`${prefix} ${code}`, prefix];
-    const text = compose(random, openings, prefixTokens + tokens);
-    return asIds ? { text, ids: counter.encode?.(text) ?? [] } : { text };
+  const opened = (code: string) => [...(mark === "" ? [] : [mark + code]), code, ""];
+  const random = stream("prefix");
+  const common = prefixTokens === 0 ? "" : compose(random, opened(codeOf(random)), prefixTokens);
+  const pools = new Map<number, TextPrefix>();
+  const cut = ({ pool, tokens }: Prefix) => {
+    let made = pools.get(pool);
+    if (made === undefined) {
+      const random = stream(`prefix/${pool}`);
+      made = new TextPrefix(mark + codeOf(random), { random, counter, vocabulary });
+      pools.set(pool, made);
+    }
+    return made.cut(tokens);
+  };
+  const bodyOf = (text: string): Body => {
+    if (!asIds) return { text };
+    const encode = (text: string) => counter.encode?.(text) ?? [];
+    return {
+      ...{ text, ids: encode(text) },
+      ...(mark !== "" && text.startsWith(mark) ? { markIds: { at: 0, of: encode } } : {}),
+    };
+  };
+  return {
+    make(random, tokens, prefix) {
+      const code = codeOf(random);
+      const front = prefix === undefined ? common : cut(prefix);
+      const openings = front === "" ? opened(code) : [`${front} ${code}`, front];
+      return bodyOf(compose(random, openings, tokens));
+    },
+    prefix: (prefix) => bodyOf(cut(prefix)),
   };
 }
-
-interface Vocabulary {
-  /** Words and what each adds behind another one, in tokens, cheapest first. */
-  readonly words: readonly { readonly word: string; readonly cost: number }[];
-  readonly maxCost: number;
-}
-
-/** Costs may be fractions: an estimate counts bytes. */
-function measureWords(counter: TokenCounter): Vocabulary {
-  const times = 8;
-  const start = counter.count("so");
-  const words = WORDS.map((word) => ({
-    word,
-    cost: (counter.count("so" + ` ${word}`.repeat(times)) - start) / times,
-  })).filter(({ cost }) => cost > 0).sort((a, b) => a.cost - b.cost);
-  return { words, maxCost: words.at(-1)?.cost ?? 1 };
-}
-
-/** What a text is made of. */
-interface Composing {
-  readonly random: Random;
-  /** Beginnings, best first; the first one that fits is used. */
-  readonly openings: readonly string[];
-  readonly tokens: number;
-  readonly counter: TokenCounter;
-  readonly vocabulary: Vocabulary;
-}
-
-/**
- * A text of exactly so many tokens, counted as a whole in the end: text decoded from random ids would
- * encode to another number of tokens (T33 in docs/python-scripts.md). Words are added by their known
- * cost; what is then missing is filled with shorter words and letters.
- */
-function composeExact(request: Composing): string {
-  const { tokens, counter } = request;
-  for (let drawn = 0; drawn < DRAWS; drawn++) {
-    const text = compose(request);
-    if (text !== undefined) return text;
-  }
-  throw new UserError(
-    `Cannot make a prompt of exactly ${tokens} tokens with the tokenizer ${counter.name}: use another length, or --token-ids`,
-  );
-}
-
-/** A tokenizer that joins words across blanks may leave a draw no way to its length. */
-const DRAWS = 50;
-
-/** One draw; absent where it did not come to the length. */
-function compose({ random, openings, tokens, counter, vocabulary }: Composing): string | undefined {
-  const { words, maxCost } = vocabulary;
-  const opening = openings.find((text) => counter.count(text) <= tokens) ?? "";
-  let text = opening;
-  let left = tokens - counter.count(text);
-  for (let attempt = 0; attempt < 200; attempt++) {
-    // Joined at the end: each word added to the text would be an object.
-    const parts = text === "" ? [] : [text];
-    while (true) {
-      const affordable = left >= maxCost ? words.length : countAffordable(words, left);
-      if (affordable === 0) break;
-      const { word, cost } = words[integerBelow(random, affordable)]!;
-      parts.push(word);
-      left -= cost;
-    }
-    text = parts.join(" ");
-    left = tokens - counter.count(text);
-    if (left === 0) return text;
-    if (left < 0) text = opening + shortened(text.slice(opening.length), tokens / (tokens - left));
-    else if (countAffordable(words, left) === 0) text += letterOf(random);
-    if (left < 0) left = tokens - counter.count(text);
-  }
-  return undefined;
-}
-
-/** The share of a text's words that comes to the length, by their mean; one word less at least. */
-function shortened(text: string, share: number): string {
-  const words = text.split(" ");
-  return words.slice(0, Math.min(words.length - 1, Math.floor(words.length * share))).join(" ");
-}
-
-function countAffordable(words: Vocabulary["words"], left: number): number {
-  let low = 0;
-  let high = words.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((words[middle] as Vocabulary["words"][number]).cost <= left) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Eight letters: two of 100,000 prompts are equal in one of forty runs. */
-function codeOf(random: Random): string {
-  let code = "";
-  for (let i = 0; i < 8; i++) {
-    code += String.fromCharCode(97 + integerBelow(random, 26));
-  }
-  return code;
-}
-
-/** A letter that seldom becomes one token with the word before it. */
-function letterOf(random: Random): string {
-  return "qxzjvk"[integerBelow(random, 6)]!;
-}
-
-const WORDS: readonly string[] = words.join(" ").split(" ");

@@ -70,6 +70,8 @@ export interface RunMessage {
   readonly wires?: SharedWires;
   /** Header that has another value in each request; absent = there is none. */
   readonly requestHeader?: RequestHeader;
+  /** The same, where their ids must not repeat. */
+  readonly requests?: Pool["requests"];
   /** Streams of known timing beside the load; absent = none. */
   readonly witness?: WitnessShare;
 }

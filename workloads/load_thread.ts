@@ -153,7 +153,7 @@ export function createLoadThread(
     }
     const { wires, requests } = message.wires === undefined
       ? pool
-      : poolOf({ wires: message.wires });
+      : poolOf({ wires: message.wires, ...defined({ requests: message.requests }) });
     const { target } = opened;
     const { share } = message;
     // Before anything is waited for: orders may follow at once.

@@ -55,10 +55,12 @@ const MANY_STREAMS = 2048;
 const NEW_OBJECTS_MIB = 6;
 
 /** One load to run; its pool begins at `poolOffset` of the prompts and may go around. */
-export interface LoadJob
-  extends
-    Omit<LoadShare, "worker" | "workers">,
-    Pick<RunMessage, "seed" | "loadNumber" | "poolOffset" | "wires" | "requestHeader"> {
+export interface LoadJob extends
+  Omit<LoadShare, "worker" | "workers">,
+  Pick<
+    RunMessage,
+    "seed" | "loadNumber" | "poolOffset" | "wires" | "requests" | "requestHeader"
+  > {
   /** From now to the start, ms; default enough for every thread to hear of it. */
   readonly leadMs?: number;
   /** First Ctrl-C. */
@@ -166,7 +168,8 @@ async function runJob(
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
   const { load, stop, poolSize, timeoutMs, maxAnswerBytes, graceMs } = job;
-  const { seed, loadNumber, poolOffset, wires, requestHeader, leadMs = START_LEAD_MS } = job;
+  const { seed, loadNumber, poolOffset, leadMs = START_LEAD_MS } = job;
+  const { wires, requests, requestHeader } = job;
   const witnesses = threads.map((_, worker) =>
     job.witness && witnessShare(job.witness, worker, threads.length)
   );
@@ -199,7 +202,7 @@ async function runJob(
     const start = {
       ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },
       backlog: backlog.memory,
-      ...defined({ wires, requestHeader, witness }),
+      ...defined({ wires, requests, requestHeader, witness }),
     };
     return thread.run({ kind: "run", ...start }, answers, { ...job, desk });
   });

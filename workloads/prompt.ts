@@ -17,6 +17,10 @@ export interface Prompt {
   readonly messages: readonly Message[];
   /** Exact token ids, where the dataset makes them. */
   readonly tokenIds?: readonly number[];
+  /** How a mark is made of ids, always of as many, where some stand for it; from `at` on. */
+  readonly markIds?: { readonly at: number; readonly of: (mark: string) => readonly number[] };
+  /** Number of the prefix that it has in common with others, and how many of its tokens that has. */
+  readonly prefix?: { readonly pool: number; readonly tokens: number };
   /** Our count before sending, with its source; the record prefers the engine's own. */
   readonly promptTokens: TokenCount;
   /** Tokens to ask for. */
@@ -97,6 +101,13 @@ export interface Dataset {
   readonly remarks?: readonly string[];
   /** Of a mix: the dataset of each class. */
   readonly parts?: readonly RunDatasetPart[];
+  /**
+   * The prefixes of the prompts, to be sent before a load, so that a cache has them. A prompt's own
+   * `prefix` says which: the longest one of its number.
+   */
+  readonly prefixes?: ReadonlyMap<number, Prompt>;
+  /** Share of the prompt tokens that a prefix cache is to have, 0 to 1; absent = not asked for. */
+  readonly askedCachedShare?: number;
   /** Prompts whose text also stands earlier in the list (prefix-cache hits to expect). */
   readonly duplicates: number;
   /** One sentence for the user, e.g. that there are fewer prompts than wanted. */
@@ -115,6 +126,8 @@ export interface DatasetKind {
   readonly firstAlone?: boolean;
   /** Its prompts are turns of sessions, which are replayed: there is no pool of them. */
   readonly hasSessions?: true;
+  /** It puts `mark` in front of its prompts itself, as a part of their length. */
+  readonly marksItself?: true;
   /** Endings of its files, e.g. `.jsonl`: such a file is taken for this dataset. */
   readonly fileEndings?: readonly string[];
   /** Whether a JSON file that begins with these rows is one of its own; the first such kind is taken. */

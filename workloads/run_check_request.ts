@@ -6,6 +6,8 @@
  * @module
  */
 import type { GenerationRequest, Message } from "../backends/protocol.ts";
+import { withIds } from "./dataset_salt.ts";
+import type { OtherMark } from "./run_salt.ts";
 
 /** As many as show whether a length can be forced, and the pace of the tokens. */
 const FEW_TOKENS = 8;
@@ -21,29 +23,31 @@ const PREAMBLE = "Checking the server. ";
  */
 export function checkRequestOf(
   first: GenerationRequest,
-  { few = first.stream }: { readonly few?: boolean } = {},
+  { few = first.stream, mark }: { readonly few?: boolean; readonly mark?: OtherMark } = {},
 ): GenerationRequest {
   return {
-    ...markedRequest(first, PREAMBLE),
+    ...markedRequest(first, PREAMBLE, 0, mark),
     outputTokens: Math.min(first.outputTokens, few ? FEW_TOKENS : SOME_TOKENS),
     requestId: first.requestId - 1n,
   };
 }
 
 /**
- * A request of the same shape, whose prompt begins otherwise: by that text, or with the ids in another
- * order, of which there is one for each `turn`.
+ * A request of the same shape, whose prompt begins otherwise: by that text behind a mark, or with the
+ * ids of a mark, or with the ids in another order, of which there is one for each `turn`.
  */
 export function markedRequest(
   request: GenerationRequest,
   preamble: string,
   turn = 0,
+  mark?: OtherMark,
 ): GenerationRequest {
   const { messages: [head, ...rest], promptTokenIds: ids } = request;
+  const beginning = (mark?.text ?? "") + preamble;
   return {
     ...request,
-    messages: head === undefined ? [] : [withPreamble(head, preamble), ...rest],
-    ...(ids !== undefined && { promptTokenIds: otherIds(ids, turn) }),
+    messages: head === undefined ? [] : [withPreamble(head, beginning), ...rest],
+    ...(ids !== undefined && { promptTokenIds: markedIds(ids, turn, mark) }),
   };
 }
 
@@ -63,6 +67,16 @@ function begunAnew(text: string, preamble: string): string {
   const rest = text.slice(preamble.length);
   // Not half of a character.
   return preamble + rest.replace(/^[\udc00-\udfff]/, "");
+}
+
+function markedIds(
+  ids: readonly number[],
+  turn: number,
+  mark: OtherMark | undefined,
+): readonly number[] {
+  return mark?.ids === undefined
+    ? otherIds(ids, turn)
+    : withIds(ids, mark.ids.at, mark.ids.of(mark.text));
 }
 
 /** The same ids, all of them known to the model, in another order behind the first, often a BOS. */

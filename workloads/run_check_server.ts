@@ -34,7 +34,10 @@ export interface CheckHooks extends Pick<PrepareHooks, "onProgress" | "note"> {
 }
 
 /** What is checked: where requests go, and the first one. */
-export type CheckedRequest = Pick<Preparation, "protocol" | "target" | "patience" | "first">;
+export type CheckedRequest = Pick<
+  Preparation,
+  "protocol" | "target" | "patience" | "first" | "otherMark"
+>;
 
 /**
  * {@linkcode checkServer}, and after it, one by one, every other server, model and class: what cannot be
@@ -138,8 +141,8 @@ async function tryOnce(
   asked: CheckedRequest,
   { transport, few, stopSignal, onProgress }: TryOptions,
 ): Promise<Attempt> {
-  const { protocol, target, first, patience } = asked;
-  const request = checkRequestOf(first, { few });
+  const { protocol, target, first, patience, otherMark: mark } = asked;
+  const request = checkRequestOf(first, { few, ...defined({ mark }) });
   const wire = protocol.buildRequest(request, target);
   const sent = transport.send(wire, {
     timeoutMs: patience.limitMs(plan.timeoutMs),

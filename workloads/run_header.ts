@@ -63,8 +63,12 @@ export function describeRun(
         parts: dataset.parts?.map((one) => ({ ...one, source: withoutSecrets(one.source) })),
       }),
     },
-    ...defined({ replay }),
     saltScope: plan.saltScope,
+    ...defined({
+      replay,
+      askedCachedShare: dataset.askedCachedShare,
+      resetCache: plan.resetCache,
+    }),
     tokenizer: { source: counter.source, name: counter.name },
     loads: plan.loads.map((load, i) => ({
       label: labelOf(plan, i),

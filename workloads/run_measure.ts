@@ -28,16 +28,23 @@ import { sparePrompts } from "./load_sequence.ts";
 import { lossNote, usualStopOnErrors, watchServers } from "./load_server_watch.ts";
 import { stageAt } from "./load_stages.ts";
 import type { LoadThreads } from "./load_threads.ts";
-import type { Dataset } from "./prompt.ts";
 import type { RequestHeader } from "./load_messages.ts";
+import type { Dataset } from "./prompt.ts";
 import type { Departure } from "./order.ts";
 import { microseconds, roundStamps } from "./record_stamps.ts";
 import { beginRun, type Begun } from "./run_begin.ts";
 import { describeRun, labelOf } from "./run_header.ts";
 import type { Replay, ReplayJob } from "./run_replay.ts";
+import { expectShares } from "./run_expected_share.ts";
 import { meanTokens, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 import { LoadProgress } from "./run_progress.ts";
-import { shortWarmUp, type WarmUp } from "./run_warm_up.ts";
+import {
+  type LoadReach,
+  type LoadRequests,
+  requestsOfLoad,
+  requestsOfWarmUp,
+} from "./run_load_requests.ts";
+import { prefixWarmUp, shortWarmUp, type WarmUp } from "./run_warm_up.ts";
 import { cleanMessage, withoutSecrets } from "./secret.ts";
 import { EXIT, UserError } from "./user_error.ts";
 import { openWitness, type RunWitness } from "./witness_choice.ts";
@@ -197,20 +204,25 @@ async function measureLoads(running: Running): Promise<LoadEnd[]> {
   for (const [number, load] of plan.loads.entries()) {
     const own = plan.own?.loads[number];
     const stop = stopOfPool(plan.stops[number] ?? {}, running.prepared.requests.length);
-    if (plan.warmups[number] !== 0 && !hooks.stopSignal.aborted && lost === undefined) {
-      lost = (await measureLoad(running, warmUpPart(running, number))).serverLost;
-    }
     // The script's rotation counts from the pool's first prompt, warm-up or not.
     const fromFirst = load.kind === "closed" && load.sequence === "legacy";
+    const from = own?.from ?? (fromFirst ? 0 : poolOffset);
+    const reach = { number, from, count: reachOf(load, stop) };
+    const part: Part = { number, load, stop, phase: "measure", poolOffset: from };
+    const before = await partsBefore(running, reach);
+    for (const warmUp of before.warmUps) {
+      if (hooks.stopSignal.aborted || lost !== undefined) break;
+      lost = (await measureLoad(running, warmUp)).serverLost;
+    }
     const end = hooks.stopSignal.aborted || lost !== undefined
       ? skippedLoad(number, lost)
-      : await measureLoad(running, {
-        number,
-        load,
-        stop,
-        phase: "measure",
-        poolOffset: own?.from ?? (fromFirst ? 0 : poolOffset),
-      });
+      : await measureLoad(
+        running,
+        before.own === undefined ? part : {
+          ...part,
+          ...{ poolOffset: 0, own: before.own },
+        },
+      );
     lost ??= end.serverLost;
     ends.push(end);
     hooks.onLoadEnd?.(end);
@@ -222,18 +234,46 @@ async function measureLoads(running: Running): Promise<LoadEnd[]> {
   return ends;
 }
 
+/** What is sent before a load, and its own requests, which are encoded before that. */
+async function partsBefore(
+  running: Running,
+  reach: LoadReach,
+): Promise<{ readonly own: LoadRequests | undefined; readonly warmUps: readonly Part[] }> {
+  const { plan, prepared, checked, hooks } = running;
+  if (hooks.stopSignal.aborted) return { own: undefined, warmUps: [] };
+  const { number } = reach;
+  const own = plan.replay === undefined ? await requestsOfLoad(prepared, reach) : undefined;
+  const warmUps: Part[] = [];
+  if (plan.warmups[number] !== 0) warmUps.push(await warmUpPart(running, number));
+  const need = { load: plan.loads[number]!, stop: plan.stops[number] ?? {}, number };
+  const prefixes = plan.warmPrefixes === true
+    ? prefixWarmUp({ prepared, checked, ...need }, reach)
+    : undefined;
+  if (prefixes !== undefined) warmUps.push(partOf(prefixes, number));
+  return { own, warmUps };
+}
+
+/** Requests that a load may take from the pool, with those that only fast users need. */
+function reachOf(load: Load, stop: Stop): number {
+  return (stop.requests ?? Infinity) + sparePrompts(load, stop);
+}
+
+/** A warm-up with requests of its own. */
+function partOf(own: WarmUp, number: number): Part {
+  const stop = { requests: own.requests.length };
+  return { number, load: own.load, stop, phase: "warmup", poolOffset: 0, own, beside: true };
+}
+
 /** The warm-up of a load. */
-function warmUpPart({ plan, prepared, checked }: Running, number: number): Part {
+async function warmUpPart({ plan, prepared, checked }: Running, number: number): Promise<Part> {
   const load = plan.loads[number]!;
   const warmup = plan.warmups[number] ?? 0;
   const stop = plan.stops[number] ?? {};
   if (warmup === "short") {
-    const short = shortWarmUp({ prepared, checked, load, stop, number });
-    return {
-      ...{ number, load: short.load, stop: { requests: short.requests.length }, phase: "warmup" },
-      ...{ poolOffset: 0, own: short },
-    };
+    return partOf(shortWarmUp({ prepared, checked, load, stop, number }), number);
   }
+  const from = plan.own?.loads[number]?.warmupFrom ?? 0;
+  const own = await requestsOfWarmUp(prepared, { number, from, count: warmup });
   return {
     number,
     // Its prompts are a queue: none of those that will be measured is sent before.
@@ -242,7 +282,7 @@ function warmUpPart({ plan, prepared, checked }: Running, number: number): Part 
       : load,
     stop: { requests: warmup },
     phase: "warmup",
-    poolOffset: plan.own?.loads[number]?.warmupFrom ?? 0,
+    ...(own === undefined ? { poolOffset: from } : { poolOffset: 0, own }),
   };
 }
 
@@ -270,7 +310,9 @@ interface Part {
   readonly phase: "warmup" | "measure";
   readonly poolOffset: number;
   /** Requests of its own, in place of the pool's. */
-  readonly own?: WarmUp;
+  readonly own?: LoadRequests;
+  /** They are no prompts of the pool. */
+  readonly beside?: true;
 }
 
 /** The measured part of a recording's load; its warm-up is none of it. */
@@ -285,7 +327,7 @@ function beginReplay(
 async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   const { plan, prepared, hooks, threads, keep } = running;
   const { dataset, protocol, counter } = prepared;
-  const { number, load, stop, phase, poolOffset, own } = part;
+  const { number, load, stop, phase, poolOffset, own, beside = false } = part;
   const { requests } = own ?? prepared;
   const replay = beginReplay(running, part);
   const gpus = phase === "measure" ? running.gpus : undefined;
@@ -299,6 +341,11 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   await replay?.prepare();
 
   const placeOf = ({ item }: Departure) => (poolOffset + item) % requests.length;
+  /** Position in the pool of the request that it is, or is like. */
+  const likeOf = (departure: Departure) => {
+    const place = placeOf(departure);
+    return own === undefined ? place : own.likeAt(place);
+  };
   // One object for all answers: they are decoded one after the other.
   const decoding: { -readonly [Name in keyof DecodeOptions]: DecodeOptions[Name] } = {
     load: number,
@@ -319,10 +366,10 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     ? (departure: Departure) => requests[placeOf(departure)]!
     : (departure: Departure) => replay.requestOf(departure);
   const decodeOptions = (departure: Departure, originMs: number): DecodeOptions => {
-    const { id, promptTokens } = dataset.prompts[placeOf(departure) % dataset.prompts.length]!;
+    const { id, promptTokens } = dataset.prompts[likeOf(departure) % dataset.prompts.length]!;
     decoding.index = departure.index;
     decoding.user = departure.user;
-    decoding.promptId = own === undefined ? id : WARM_UP_PROMPT;
+    decoding.promptId = beside ? WARM_UP_PROMPT : id;
     decoding.intendedMs = originMs + departure.intendedMs;
     decoding.originMs = originMs;
     decoding.promptTokens = promptTokens;
@@ -342,11 +389,14 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
   );
   // Requests of a recording have their shares by sessions.
   const shareAt = replay === undefined ? prepared.pool.shareAt : undefined;
+  const expected = phase === "warmup"
+    ? undefined
+    : expectShares(prepared, { warmed: plan.warmPrefixes === true });
   const shared = (departure: Departure, record: Editable): RequestRecord => {
     if (stages !== undefined) record.stage = stageAt(stages, departure.intendedMs);
-    if (shareAt === undefined) return record;
-    const place = placeOf(departure);
-    return Object.assign(record, shareAt(own === undefined ? place : own.likeAt(place)));
+    if (shareAt === undefined && expected === undefined) return record;
+    const like = likeOf(departure);
+    return Object.assign(record, shareAt?.(like), expected?.(like));
   };
   const sending = new AbortController();
   const ignoreStop = onAbort(hooks.stopSignal, () => sending.abort());
@@ -401,8 +451,10 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       abortSignal: hooks.abortSignal,
       onExchange,
       onDropped,
+      ...(own === undefined ? {} : { wires: own.wires }),
+      ...(own !== undefined && !beside && protocol.usesRequestId === true ? { requests } : {}),
       // Nobody minds when exactly it starts.
-      ...(own === undefined ? {} : { wires: own.wires, leadMs: 0 }),
+      ...(beside ? { leadMs: 0 } : {}),
       ...("job" in witness ? { witness: witness.job } : {}),
       ...defined({ orders: replay?.orders }),
     });

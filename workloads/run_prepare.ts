@@ -20,6 +20,14 @@ import { type SharedWires, WireSharer } from "./load_wires.ts";
 import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
 import { planPool, type PoolPlan } from "./run_pool.ts";
+import {
+  loadMark,
+  markDataset,
+  marksOfRun,
+  type OtherMark,
+  otherMarkOf,
+  type RunMarks,
+} from "./run_salt.ts";
 import { proxyOver } from "./server_proxy.ts";
 import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetsOf } from "./server_target.ts";
@@ -58,6 +66,8 @@ export interface Prepared {
   readonly requests: readonly GenerationRequest[];
   /** The same requests encoded, in the same order. */
   readonly wires: SharedWires;
+  /** How prompts are marked; absent = they are not. */
+  readonly marks: RunMarks | undefined;
 }
 
 /** What the check of the server needs: everything but the other prompts. */
@@ -66,6 +76,8 @@ export interface Preparation extends Omit<Prepared, "dataset" | "pool" | "reques
   readonly first: GenerationRequest;
   /** What else is to be checked: other servers, models and classes. */
   readonly others: readonly OtherFirst[];
+  /** A mark for requests beside the pool that share its beginning otherwise. */
+  readonly otherMark?: OtherMark;
   /**
    * Makes what is still missing, a little at a time, so that a server's answer is read meanwhile.
    * Called once.
@@ -126,9 +138,12 @@ export async function beginPreparing(
   const targets = targetsOf(plan);
   const target = targets[0]!;
   const counter = await loadCounter(plan);
+  const marks = marksOfRun(plan, counter);
   const firstAlone = plan.own === undefined && plan.classes === undefined &&
     findDataset(plan.dataset).firstAlone === true;
-  const known = await loadDataset(plan, counter, firstAlone ? { first: true } : hooks);
+  const load = async (options: LoadHooks) =>
+    await loadMarked(plan, { counter, marks, protocol }, options);
+  const known = await load(firstAlone ? { ...hooks, first: true } : hooks);
   const ownFields = ownFieldsOf(known, plan, protocol);
   if (known.prompts.some(({ tokenIds }) => tokenIds !== undefined)) {
     asUserError(() => checkTakesTokenIds(protocol));
@@ -179,9 +194,7 @@ export async function beginPreparing(
     return prepareOne === undefined ? encoded : await prepareAll(encoded, prepareOne);
   };
   // Where each request is a question to the server, all are asked before the check.
-  const early = firstAlone && prepareOne !== undefined
-    ? await loadDataset(plan, counter, hooks)
-    : known;
+  const early = firstAlone && prepareOne !== undefined ? await load(hooks) : known;
   const earlyPool = planPool(plan, early.prompts);
   const ready = await requestsOf(early, earlyPool);
   const wireOf = (request: GenerationRequest, { id }: Prompt, server = 0): WireRequest =>
@@ -189,32 +202,67 @@ export async function beginPreparing(
   const first: GenerationRequest = { ...ready[0]!, model };
   wireOf(first, early.prompts[0]!);
   return {
-    ...{ protocol, target, targets, counter, patience, model, first },
+    ...{ protocol, target, targets, counter, patience, model, first, marks },
+    ...defined({ otherMark: otherMarkOf(marks, "check", early.prompts[0]) }),
     others: othersOf(plan, { targets, first, prompts: early.prompts, requests: ready }),
     async finish(signal, onDataset) {
       const dataset = firstAlone && early === known
-        ? await loadDataset(plan, counter, { ...hooks, ...defined({ signal }) })
+        ? await load({ ...hooks, ...defined({ signal }) })
         : early;
       onDataset?.(dataset);
       const { prompts } = dataset;
       const pool = dataset === early ? earlyPool : planPool(plan, prompts);
       const requests = dataset === early ? ready : await requestsOf(dataset, pool);
       const sharer = new PoolSharer(protocol, pool, prompts.length);
-      let lastMs = systemClock.now();
-      for (const [i, request] of requests.entries()) {
-        sharer.add(wireOf(request, prompts[i % prompts.length]!, pool.serverAt(i)), request);
-        if (systemClock.now() - lastMs < ENCODE_MS) continue;
-        await patientClock.sleepUntil(systemClock.now() + REST_MS);
-        signal?.throwIfAborted();
-        lastMs = systemClock.now();
-      }
+      await slowly(requests.length, signal, (i) => {
+        const request = requests[i]!;
+        sharer.add(wireOf(request, prompts[i % prompts.length]!, pool.serverAt(i)), request, i);
+      });
       const wires = sharer.shared();
       return {
-        ...{ protocol, target, targets, counter, patience, model },
+        ...{ protocol, target, targets, counter, patience, model, marks },
         ...{ dataset, pool, requests, wires },
       };
     },
   };
+}
+
+/** Does something so many times, a few at a time. @param signal gives it up, with an error. */
+async function slowly(
+  times: number,
+  signal: AbortSignal | undefined,
+  act: (number: number) => void,
+): Promise<void> {
+  let lastMs = systemClock.now();
+  for (let number = 0; number < times; number++) {
+    act(number);
+    if (systemClock.now() - lastMs < ENCODE_MS) continue;
+    await patientClock.sleepUntil(systemClock.now() + REST_MS);
+    signal?.throwIfAborted();
+    lastMs = systemClock.now();
+  }
+}
+
+/** Encodes requests in place of those of the pool, each like the one at a position of it. */
+export async function encodeLike(
+  { protocol, targets, pool, dataset }: Pick<
+    Prepared,
+    "protocol" | "targets" | "pool" | "dataset"
+  >,
+  { requests, likeAt, distinct }: {
+    readonly requests: readonly GenerationRequest[];
+    readonly likeAt: (index: number) => number;
+    /** No two have the same body. */
+    readonly distinct: boolean;
+  },
+): Promise<SharedWires> {
+  const sharer = new PoolSharer(protocol, pool, distinct ? Infinity : dataset.prompts.length);
+  await slowly(requests.length, undefined, (i) => {
+    const position = likeAt(i);
+    const target = targets[pool.serverAt(position)]!;
+    sharer.add(protocol.buildRequest(requests[i]!, target), requests[i]!, position);
+  });
+  return sharer.shared();
 }
 
 /** The same requests with the other name of their length. */
@@ -227,7 +275,7 @@ export function withLengthField(
   const requests = prepared.requests.map((request) => ({ ...request, lengthField }));
   const sharer = new PoolSharer(protocol, pool, dataset.prompts.length);
   for (const [i, request] of requests.entries()) {
-    sharer.add(protocol.buildRequest(request, targets[pool.serverAt(i)]!), request);
+    sharer.add(protocol.buildRequest(request, targets[pool.serverAt(i)]!), request, i);
   }
   return { ...prepared, requests, wires: sharer.shared() };
 }
@@ -262,20 +310,21 @@ class PoolSharer {
   /** Bodies may be equal. */
   readonly #repeats: boolean;
   readonly #prompts: number;
-  #position = 0;
+  #count = 0;
 
   constructor(protocol: Protocol, { length }: PoolPlan, prompts: number) {
     this.#repeats = length > prompts && protocol.usesRequestId !== true;
     this.#prompts = prompts;
   }
 
-  add(wire: WireRequest, { model }: GenerationRequest): void {
-    const position = this.#position++;
+  /** @param position in the pool, of a request that differs from it in its mark alone. */
+  add(wire: WireRequest, { model }: GenerationRequest, position: number): void {
+    const count = this.#count++;
     if (!this.#repeats) return this.#sharer.add(wire);
     const key = `${position % this.#prompts} ${model}`;
     const like = this.#known.get(key);
     this.#sharer.add(wire, like);
-    if (like === undefined) this.#known.set(key, position);
+    if (like === undefined) this.#known.set(key, count);
   }
 
   shared(): SharedWires {
@@ -364,20 +413,47 @@ export async function loadPrompts(
   hooks: PrepareHooks,
 ): Promise<{ counter: TokenCounter; dataset: Dataset }> {
   const counter = await loadCounter(plan);
-  return { counter, dataset: await loadDataset(plan, counter, hooks) };
+  const protocol = findProtocol(plan.protocol);
+  const marks = marksOfRun(plan, counter);
+  return { counter, dataset: await loadMarked(plan, { counter, marks, protocol }, hooks) };
 }
 
 async function loadCounter({ tokenizer }: BenchPlan): Promise<TokenCounter> {
   return tokenizer === undefined ? estimateCounter : await loadTokenizer(tokenizer);
 }
 
-/** @param hooks.first only the first prompt, without a word about the others. */
-async function loadDataset(
+/** What loading prompts reports and obeys. */
+interface LoadHooks extends PrepareHooks {
+  /** Only the first prompt, without a word about the others. */
+  readonly first?: true;
+  readonly signal?: AbortSignal;
+}
+
+/** The dataset, each prompt with its mark at the front. */
+async function loadMarked(
   plan: BenchPlan,
-  counter: TokenCounter,
-  hooks: PrepareHooks & { readonly first?: true; readonly signal?: AbortSignal },
+  { counter, marks, protocol }: {
+    readonly counter: TokenCounter;
+    readonly marks: RunMarks | undefined;
+    readonly protocol: Protocol;
+  },
+  hooks: LoadHooks,
 ): Promise<Dataset> {
   if (plan.own !== undefined) return plan.own.dataset;
+  // In front of a system prompt, too.
+  const mark = plan.systemPrompt === undefined ? marks?.marks.of(loadMark(0)) : undefined;
+  const marked = mark !== undefined && plan.classes === undefined &&
+    findDataset(plan.dataset).marksItself === true;
+  const dataset = await loadDataset(plan, { counter, mark }, hooks);
+  const { salt, extraBody } = plan;
+  return markDataset(dataset, marks, { marked, salt, protocol, ...defined({ extraBody }) });
+}
+
+async function loadDataset(
+  plan: BenchPlan,
+  { counter, mark }: { readonly counter: TokenCounter; readonly mark: string | undefined },
+  hooks: LoadHooks,
+): Promise<Dataset> {
   const { classes } = plan;
   const startMs = systemClock.now();
   const load = classes === undefined
@@ -415,6 +491,7 @@ async function loadDataset(
         lengthsOf(plan.outputTokens, { seed: plan.seed, label: "output-tokens" }),
       systemPrompt: plan.systemPrompt,
       signal: hooks.signal,
+      mark,
     }),
   });
   if (hooks.first === true) return dataset;
