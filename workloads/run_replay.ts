@@ -95,11 +95,11 @@ interface UnderWay {
 export function openReplay(
   { plan, prepared, checked }: Pick<Begun, "plan" | "prepared" | "checked">,
 ): Replay {
-  const { protocol, target, counter, requests: [first] } = prepared;
+  const { protocol, targets, counter, requests: [first] } = prepared;
   const { length, lengthField, stream, sampling, extraBody } = first!;
   const { tokenIds, vocab } = plan.datasetExtra as { tokenIds?: boolean; vocab?: number };
   const maker = openPromptMaker({
-    ...{ protocol, target, seed: plan.seed, counter },
+    ...{ protocol, targets, seed: plan.seed, counter },
     defaults: { length, stream, sampling, ...defined({ lengthField, extraBody }) },
     ...defined({ tokenIds, vocab }),
   });
@@ -254,7 +254,7 @@ class Job implements ReplayJob, OrderSource {
       model: this.#modelOf(session, model),
       requestId: prepared.requests[0]!.requestId + BigInt(turn.index + 1),
       dueMs: turn.dueMs,
-      ...(server === undefined || server === 0 ? {} : { baseUrl: plan.urls![server]!.url }),
+      ...defined({ server }),
       ...(plan.sessionHeader === undefined ? {} : {
         headers: { [plan.sessionHeader]: `${plan.sessionMark}-${this.#part.number}-${name}` },
       }),
