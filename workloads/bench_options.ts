@@ -9,6 +9,7 @@ import { TRANSPORTS } from "../backends/transports.ts";
 import { CLIENT_TOLERANCE } from "../metrics/check_figures.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import { DEFAULT_PERCENTILES, VALUE_KEEPINGS } from "../metrics/summary.ts";
+import { SCENARIOS } from "./bench_scenarios.ts";
 import type { Need, ValuesOf } from "./command.ts";
 import { DATASET_EXTRA_OPTIONS, DATASETS, DEFAULT_DATASET } from "./datasets.ts";
 import { LENGTH_SPEC_FORMS } from "./dataset_length.ts";
@@ -383,6 +384,18 @@ export const LOAD_OPTIONS = group("Load", {
     needs: [{ key: "mix", not: true, because: "a mix sends shares, not whole files" }],
     help: "Send each prompt of the pool once, in each load: all of a file, without --requests or " +
       "--prompts. No warm-up, unless --warmup asks for one.",
+  }),
+  scenario: option.choice({
+    choices: SCENARIOS.map(({ name }) => name),
+    help: `Rules of a public benchmark, which fix other options. ${
+      SCENARIOS.map(({ name, description }) => `${name}: ${description}`).join("; ")
+    }. A run that breaks one is invalid, and the exit code is 6.`,
+  }),
+  trialDuration: option.seconds({
+    min: 0.001,
+    needs: [{ key: "scenario", because: "other runs have --duration" }],
+    help: "Time of each load in place of the scenario's: to try it out. The run is then invalid.",
+    advanced: true,
   }),
   grace: option.seconds({
     default: 30,

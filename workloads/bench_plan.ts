@@ -7,7 +7,12 @@ import { defined } from "../backends/defined.ts";
 import type { Protocol, Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
-import { MOST_LOADS, type RunShare, type TransportReason } from "../metrics/run.ts";
+import {
+  MOST_LOADS,
+  type RunScenario,
+  type RunShare,
+  type TransportReason,
+} from "../metrics/run.ts";
 import type { ValueKeeping } from "../metrics/summary.ts";
 import { parseRequired } from "../metrics/check_limit.ts";
 import type { Limit } from "../metrics/limit.ts";
@@ -24,6 +29,7 @@ import {
   type MeasureValues,
   type ReportValues,
 } from "./bench_options.ts";
+import { applyScenario } from "./bench_scenarios.ts";
 import type { OptionValue, Values } from "./command.ts";
 import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import type { MixClass } from "./dataset_mix.ts";
@@ -33,6 +39,7 @@ import type { Load, Stop } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { parseRateStages } from "./bench_stages.ts";
 import { peakRate, stagesMs } from "./load_stages.ts";
+import { withDefaults } from "./option_parse.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { kebabCase, option } from "./option_table.ts";
 import type { ReplayPlan } from "./session_plan.ts";
@@ -169,6 +176,8 @@ export interface BenchPlan {
   readonly witness?: boolean;
   /** File of calibrations; absent = the user's own, `false` = none. */
   readonly calibration?: string | false;
+  /** Scenario whose rules were asked for, and those that options broke. */
+  readonly ruledBy?: RunScenario;
   /** Option values that repeat the run, without secrets. */
   readonly options: Readonly<Record<string, OptionValue>>;
 }
@@ -203,6 +212,8 @@ export interface ReportPlan {
   readonly maxFailuresPercent: number;
 }
 
+/** Options that nobody gave. */
+const USUAL_VALUES: Values = withDefaults(MEASURE_OPTIONS, {});
 const POOL_FOR_DURATION = 1000;
 /** The server's address may hold a password. */
 const PLAN_SECRETS = { ...MEASURE_OPTIONS, url: option.argument({ help: "" }) };
@@ -229,9 +240,10 @@ interface PlanSettings {
  * @throws {UserError} for combinations that cannot work, and files that cannot be read.
  */
 export async function planRun(
-  values: MeasureValues,
+  asked: MeasureValues,
   { command, url: address, moreUrls = [], options, parts: given = {} }: PlanSettings,
 ): Promise<BenchPlan> {
+  const { values, ruledBy } = applyScenario(asked, USUAL_VALUES);
   const apiKey = checkSecret("--api-key", values.apiKey) ?? await apiKeyVariable();
   keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: [address, ...moreUrls].join(" ") });
   const headers = readHeaders(values.header ?? []);
@@ -245,10 +257,10 @@ export async function planRun(
   const parts = dataset.hasSessions === true
     ? { ...await replayParts(values, extra), ...given }
     : given;
-  const asked = parts.loads ?? planLoads(values);
-  if (asked.length > MOST_LOADS) {
+  const wantedLoads = parts.loads ?? planLoads(values);
+  if (wantedLoads.length > MOST_LOADS) {
     throw new UserError(
-      `Cannot measure ${asked.length} loads in one run: ${MOST_LOADS} is the most, run the others ` +
+      `Cannot measure ${wantedLoads.length} loads in one run: ${MOST_LOADS} is the most, run the others ` +
         "after it",
     );
   }
@@ -257,10 +269,10 @@ export async function planRun(
     assignment: values.modelAssignment,
   });
   const wholeFile = values.once === true && dataset.needsFile;
-  const stops = parts.stops ?? asked.map((load) => planStop(load, values, wholeFile));
+  const stops = parts.stops ?? wantedLoads.map((load) => planStop(load, values, wholeFile));
   const hasShares = mix !== undefined || models !== undefined || servers.length > 1;
   const loads = parts.loads ??
-    asked.map((load, i) => inOneQueue(clampUsers(load, stops[i]!), hasShares));
+    wantedLoads.map((load, i) => inOneQueue(clampUsers(load, stops[i]!), hasShares));
   const warmups = parts.warmups ??
     loads.map(() => values.warmup ?? (values.once ? 0 : "short"));
   const unlimited = wholeFile ? POOL_FOR_ONCE : POOL_FOR_DURATION;
@@ -326,6 +338,7 @@ export async function planRun(
     witness: values.witness,
     options,
     ...defined({
+      ruledBy,
       query,
       urls: servers.length > 1 ? servers : undefined,
       waitMs: values.wait === undefined || values.wait === 0 ? undefined : values.wait * 1000,

@@ -57,6 +57,8 @@ export type BenchOptions = Readonly<{
   requests?: number;
   duration?: number;
   once?: boolean;
+  scenario?: string;
+  trialDuration?: number;
   grace?: number;
   stopOnErrors?: number;
   resetCache?: string;

@@ -39,6 +39,7 @@ export function describeRun(
     options: withoutSecretsIn(plan.options as Readonly<Record<string, unknown>>),
     url: withoutSecrets(withoutPassword(plan.url)),
     ...defined({
+      ruledBy: plan.ruledBy,
       urls: plan.urls?.map(({ url }) => withoutSecrets(withoutPassword(url))),
       models: plan.models?.map((one) => ({ ...one, name: withoutSecrets(one.name) })),
       classes: plan.classes?.map(({ name, weight }) => ({ name, weight })),

@@ -6,6 +6,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import { MOST_WARMUPS } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolStretches } from "./bench_pool.ts";
 import { serversOf } from "./bench_servers.ts";
@@ -80,9 +81,11 @@ function classOf(prompts: readonly Prompt[], position: number): Pick<RequestShar
  * prompt is sent once, it is there once.
  */
 function timesOver(
-  { warmups, stops }: Pick<BenchPlan, "warmups" | "stops">,
+  { warmups, stops, replay }: Pick<BenchPlan, "warmups" | "stops" | "replay">,
   prompts: number,
 ): number {
+  // Its pool is for warm-ups alone.
+  if (replay !== undefined) return Math.ceil(MOST_WARMUPS / prompts);
   if (stops.some(({ once }) => once)) return 1;
   const wanted = stops.reduce((sum, { requests = FOR_DURATION }) => sum + requests, 0) +
     warmups.reduce<number>((sum, warmup) => sum + (warmup === "short" ? 0 : warmup), 0);
