@@ -178,10 +178,21 @@ export interface RunDataset {
 }
 
 /** The dataset of one class of a mix. */
-export interface RunDatasetPart
-  extends Pick<RunDataset, "kind" | "source" | "sha256" | "prompts" | "skipped" | "duplicates"> {
+export interface RunDatasetPart {
   /** Name of the class. */
   readonly class: string;
+  /** Kind of dataset, e.g. `jsonl`. */
+  readonly kind: string;
+  /** File or generator. */
+  readonly source: string;
+  /** SHA-256 of the file, in hex. */
+  readonly sha256?: string;
+  /** Prompts of its own; a class that needs more sends them again from the first. */
+  readonly prompts: Count;
+  /** Entries left out, by reason. */
+  readonly skipped: Readonly<Record<string, Count>>;
+  /** Prompts that repeat an earlier one. */
+  readonly duplicates: Count;
   /** Mean length of its prompts in tokens, as the client counts them. */
   readonly promptTokens: number;
   /** Mean length of the answers that are asked for, in tokens. */

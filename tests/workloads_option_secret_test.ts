@@ -67,8 +67,9 @@ Deno.test("no command stores or shows what belongs in a header or is a key", asy
     const values = Object.fromEntries(Object.keys(options).map((key) => [key, `value of ${key}`]));
     const kept = Object.keys(repeatableValues(options, values));
     for (const { name: option, key } of listOptions(options)) {
-      // Keys of JSON objects are no secrets.
-      const secret = /(^|-)((?<!^(prompt|output)-)key|header|token|secret|password)$/.test(option);
+      // Keys of JSON objects are no secrets, nor is a header's name alone.
+      const secret = /(^|-)((?<!^(prompt|output)-)key|(?<!^session-)header|token|secret|password)$/
+        .test(option);
       assertEquals(options[key]?.secret ?? false, secret, `${name} --${option}`);
       if (secret) assert(!kept.includes(option), `${name} --${option}`);
     }
