@@ -80,7 +80,7 @@ Deno.test("parseRateStages() names the stage that makes no sense", () => {
     "-2@3s": "Cannot use the stage -2@3s: give",
     "inf@3s": "Cannot use the stage inf@3s: give",
     "2...4@3s": "Cannot use the stage 2...4@3s: give",
-    "2@3parsecs": "the stage 2@3parsecs:",
+    "2@3parsecs": "Cannot use the stage 2@3parsecs, length 3parsecs: give seconds",
     "2@0s": "Cannot use the stage 2@0s: it has no length",
     "exp:0..4@3s": "an exponential never reaches 0",
     "0@3s,0..0@1m": "no request is ever due",

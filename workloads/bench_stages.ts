@@ -40,7 +40,7 @@ function parseStage(text: string): RateStagePlan {
     throw problem(`give ${RATE_STAGES_FORM}, with rates in requests per second`);
   }
   const stage = { fromPerSec: Number(from), toPerSec: Number(to) };
-  const durationMs = parseDuration(time, `the stage ${text}:`);
+  const durationMs = parseDuration(time, `the stage ${text}, length`);
   if (durationMs === 0) throw problem("it has no length");
   if (exp === undefined) return { ...stage, durationMs };
   if (stage.fromPerSec === 0 || stage.toPerSec === 0) {
