@@ -5,7 +5,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { GenerationRequest } from "../backends/protocol.ts";
+import type { GenerationRequest, WireRequest } from "../backends/protocol.ts";
 import type { RequestRecord, TokenCount } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import type { RunReplay, SessionEnd } from "../metrics/run.ts";
@@ -83,9 +83,12 @@ export interface Replay {
   close(): void;
 }
 
+/** A turn whose instant may not be known yet. */
+type KnownTurn = Omit<DueTurn, "dueMs"> & Partial<DueTurn>;
+
 /** What is known of a request that is under way. */
 interface UnderWay {
-  readonly turn: DueTurn;
+  readonly turn: KnownTurn;
   readonly request: GenerationRequest;
   readonly salt: Salt | undefined;
   cachedTokens: number | undefined;
@@ -139,7 +142,7 @@ class Job implements ReplayJob, OrderSource {
   readonly #models: readonly string[];
   /** Of models in the recording, where sessions have none of their own. */
   readonly #places: ReadonlyMap<string, number>;
-  readonly #outputTokens: (turn: DueTurn) => number;
+  readonly #outputTokens: (turn: KnownTurn) => number;
 
   constructor(run: ReplayRun, part: ReplayPart) {
     this.#run = run;
@@ -153,6 +156,7 @@ class Job implements ReplayJob, OrderSource {
     this.#ahead = new Lookahead({
       source: this.#source,
       make: (turn) => this.#make(turn),
+      onForgone: (index) => this.#underWay.delete(index),
       onFailure: (error) => {
         this.failure ??= error;
         this.#source.stop();
@@ -237,6 +241,7 @@ class Job implements ReplayJob, OrderSource {
     return new SessionConductor(replay.trace.sessions, {
       ...{ seed, load, slots, repeats },
       ...defined({ rampUpMs, idleCapMs, sessionStart, mostTurns: stop.requests }),
+      canForesee: ({ prompt }) => prompt.kind === "blocks" || prompt.holds === "whole",
       onSession: (end, use) => {
         this.#forget(use);
         onSession(end);
@@ -244,7 +249,7 @@ class Job implements ReplayJob, OrderSource {
     });
   }
 
-  async #make(turn: DueTurn) {
+  async #make(turn: KnownTurn): Promise<WireRequest> {
     const { plan, replay: { trace }, maker, prepared } = this.#run;
     const { use: { session, name }, position } = turn;
     const { prompt, model = 0 } = turnOf(turn);
@@ -253,8 +258,7 @@ class Job implements ReplayJob, OrderSource {
       outputTokens: this.#outputTokens(turn),
       model: this.#modelOf(session, model),
       requestId: prepared.requests[0]!.requestId + BigInt(turn.index + 1),
-      dueMs: turn.dueMs,
-      ...defined({ server }),
+      ...defined({ dueMs: turn.dueMs, server }),
       ...(plan.sessionHeader === undefined ? {} : {
         headers: { [plan.sessionHeader]: `${plan.sessionMark}-${this.#part.number}-${name}` },
       }),
@@ -284,7 +288,7 @@ class Job implements ReplayJob, OrderSource {
   }
 
   /** Sessions take turns at the servers; absent = there is one. */
-  #serverOf({ use: { order } }: DueTurn): number | undefined {
+  #serverOf({ use: { order } }: KnownTurn): number | undefined {
     const { urls = [] } = this.#run.plan;
     return urls.length > 1 ? order % urls.length : undefined;
   }
@@ -305,7 +309,7 @@ class Job implements ReplayJob, OrderSource {
     return borders;
   }
 
-  #saltOf({ use, position }: DueTurn, { borders, hasSystem }: PromptBorders): Salt | undefined {
+  #saltOf({ use, position }: KnownTurn, { borders, hasSystem }: PromptBorders): Salt | undefined {
     const { plan } = this.#run;
     return saltOf(plan.saltScope, {
       run: plan.salt,
@@ -332,7 +336,7 @@ class Job implements ReplayJob, OrderSource {
     return this.#cache.see(request);
   }
 
-  #placeOf(turn: DueTurn): SessionPlace {
+  #placeOf(turn: KnownTurn): SessionPlace {
     const { use: { session, name } } = turn;
     const { prompt, chain, number } = turnOf(turn);
     const depth = session.chains[chain]?.depth;
@@ -341,7 +345,7 @@ class Job implements ReplayJob, OrderSource {
     return { session: name, turn: number, chain, ...(depth ? { depth } : {}), ...tokens };
   }
 
-  #isLive(turn: DueTurn): boolean {
+  #isLive(turn: KnownTurn): boolean {
     return this.#run.replay.history === "live" && turnOf(turn).prompt.kind === "messages";
   }
 
@@ -366,7 +370,7 @@ const TURN_ENDS: Readonly<Partial<Record<RequestRecord["outcome"]["kind"], TurnE
 };
 
 /** Tokens to ask for: those of the recording, unless the user gave others. */
-function outputTokensOf(plan: BenchPlan, { trace }: ReplayPlan): (turn: DueTurn) => number {
+function outputTokensOf(plan: BenchPlan, { trace }: ReplayPlan): (turn: KnownTurn) => number {
   if (plan.outputTokens === undefined) {
     return (turn) => turnOf(turn).outputTokens ?? USUAL_OUTPUT_TOKENS;
   }

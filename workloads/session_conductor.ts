@@ -12,7 +12,7 @@ import type { SessionEnd } from "../metrics/run.ts";
 import { DueHeap } from "./session_due_heap.ts";
 import { partsFrom, type QueueOptions, sessionQueue, type TurnPart } from "./session_queue.ts";
 import type { DueTurn, SessionUse, TurnEnd, TurnSource } from "./session_turn.ts";
-import type { TraceSession } from "./trace.ts";
+import type { TraceSession, Turn } from "./trace.ts";
 
 /** How sessions are sent. */
 export interface ConductorOptions extends QueueOptions {
@@ -26,9 +26,14 @@ export interface ConductorOptions extends QueueOptions {
   readonly sessionStart?: number;
   /** Measured requests after which nothing more is sent; absent = no limit. */
   readonly mostTurns?: number;
+  /** Whether a prompt can be made before what it waits for has ended; default: none. */
+  readonly canForesee?: (turn: Turn) => boolean;
   /** Called when all that a session has sent has ended. */
   readonly onSession?: (end: SessionEnd, use: SessionUse) => void;
 }
+
+/** Prompts of turns that leave so soon after others are made while these run. */
+const SOON_MS = 250;
 
 /** `waiting` for others, `ready` to be taken, `taken`: its prompt is made, `running`: it is sent. */
 type TurnState = "waiting" | "ready" | "taken" | "running" | "over";
@@ -46,6 +51,8 @@ interface Tree {
   readonly missing: number[];
   /** Of each turn, the latest end of those. */
   readonly afterMs: number[];
+  /** Indexes of turns that were foreseen, by their positions. */
+  readonly foreseen: Map<number, number>;
   /** Turns that are not over. */
   open: number;
   sent: number;
@@ -71,7 +78,10 @@ export class SessionConductor implements TurnSource {
   /** Those that were taken and have not ended, by index. */
   readonly #taken = new Map<number, Place>();
   readonly #dependents = new WeakMap<TraceSession, readonly (readonly number[])[]>();
+  /** Those that wait for one that runs, and for nothing else. */
+  #soon: Place[] = [];
   #indexes = 0;
+  onForgone: ((index: number) => void) | undefined;
   #measured = 0;
   #stopped = false;
 
@@ -99,15 +109,27 @@ export class SessionConductor implements TurnSource {
     const next = this.#ready.take();
     if (next === undefined) return undefined;
     const { dueMs, item: { tree, position } } = next;
-    const index = this.#indexes++;
+    const turn = this.#turnAt(tree, position);
+    const { index, phase } = turn;
+    tree.foreseen.delete(position);
     tree.states[position] = "taken";
     this.#taken.set(index, { tree, position });
-    const { slot: user, use } = tree;
-    const phase = phaseOf(tree, position);
     if (phase === "measure" && ++this.#measured === this.#options.mostTurns) {
       this.#endSending(["waiting", "ready"]);
     }
-    return { index, user, use, position, phase, dueMs };
+    return { ...turn, dueMs };
+  }
+
+  foresee(): Omit<DueTurn, "dueMs"> | undefined {
+    for (;;) {
+      const place = this.#soon.shift();
+      if (place === undefined) return undefined;
+      const { tree, position } = place;
+      if (tree.states[position] !== "waiting" || tree.foreseen.has(position)) continue;
+      const turn = this.#turnAt(tree, position);
+      tree.foreseen.set(position, turn.index);
+      return turn;
+    }
   }
 
   give(index: number): boolean {
@@ -118,6 +140,7 @@ export class SessionConductor implements TurnSource {
     }
     tree.states[position] = "running";
     if (phaseOf(tree, position) === "measure") tree.sent++;
+    this.#lookOut(tree, position);
     return true;
   }
 
@@ -143,6 +166,28 @@ export class SessionConductor implements TurnSource {
 
   stop(): void {
     this.#endSending(["waiting", "ready", "taken"]);
+  }
+
+  #turnAt(tree: Tree, position: number): Omit<DueTurn, "dueMs"> {
+    const { slot: user, use } = tree;
+    const index = tree.foreseen.get(position) ?? this.#indexes++;
+    return { index, user, use, position, phase: phaseOf(tree, position) };
+  }
+
+  /** Notes what will be ready soon after a turn that runs now. */
+  #lookOut(tree: Tree, position: number): void {
+    const { canForesee = () => false } = this.#options;
+    const { session } = tree.use;
+    for (const one of this.#dependentsOf(session)[position]!) {
+      if (tree.missing[one] !== 1 || tree.states[one] !== "waiting") continue;
+      const turn = session.turns[one]!;
+      if (this.#capped(turn.delayMs) > SOON_MS || !canForesee(turn)) continue;
+      this.#soon.push({ tree, position: one });
+    }
+  }
+
+  #capped(delayMs: number): number {
+    return Math.min(delayMs, this.#options.idleCapMs ?? Infinity);
   }
 
   #takeBack(index: number): Place {
@@ -176,6 +221,7 @@ export class SessionConductor implements TurnSource {
         parts?.[position] === "warmup" ? 0 : waitsFor.filter((one) => !isOut(one)).length
       ),
       afterMs: turns.map(() => startMs),
+      foreseen: new Map(),
       open: turns.length,
       sent: 0,
       notSent: 0,
@@ -198,9 +244,7 @@ export class SessionConductor implements TurnSource {
     tree.states[position] = "ready";
     const { delayMs } = tree.use.session.turns[position]!;
     // What comes before the session's beginning is not waited for.
-    const waitMs = tree.parts?.[position] === "warmup"
-      ? 0
-      : Math.min(delayMs, this.#options.idleCapMs ?? Infinity);
+    const waitMs = tree.parts?.[position] === "warmup" ? 0 : this.#capped(delayMs);
     this.#ready.add(tree.afterMs[position]! + waitMs, { tree, position });
   }
 
@@ -227,8 +271,16 @@ export class SessionConductor implements TurnSource {
         if (state === "taken") this.#measured--;
       }
       this.#close(tree, position);
+      this.#forgo(tree, position);
     }
     this.#ready.remove((place) => place.tree === tree);
+  }
+
+  #forgo(tree: Tree, position: number): void {
+    const index = tree.foreseen.get(position);
+    if (index === undefined) return;
+    tree.foreseen.delete(position);
+    this.onForgone?.(index);
   }
 
   #close(tree: Tree, position: number): void {

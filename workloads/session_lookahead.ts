@@ -16,12 +16,16 @@ const GIVE_AHEAD_MS = 50;
 const MOST_WAITING_BYTES: number = 32 * 2 ** 20;
 /** Prompts that are asked for at once: one is made while another one is on its way. */
 const MOST_MAKING = 2;
+/** The same of those that are due: their maker takes the most urgent first. */
+const MOST_DUE_MAKING = 16;
 
 /** What the prompts of a load are made and given with. */
 export interface LookaheadOptions {
   readonly source: TurnSource;
   /** Makes the request of a turn. */
-  readonly make: (turn: DueTurn) => Promise<Order["wire"]>;
+  readonly make: (turn: Omit<DueTurn, "dueMs"> & Partial<DueTurn>) => Promise<Order["wire"]>;
+  /** One that was made will not be given. */
+  readonly onForgone?: (index: number) => void;
   /** A prompt could not be made: nothing more is given. */
   readonly onFailure: (error: unknown) => void;
   /** Default {@linkcode MOST_WAITING_BYTES}. */
@@ -36,9 +40,17 @@ interface Made {
   readonly bytes: number;
 }
 
+interface Foreseen {
+  readonly making: Promise<Order["wire"]>;
+  /** 0 = not made yet. */
+  bytes: number;
+}
+
 /** Takes what is due from a source, and gives it to a desk as orders. */
 export class Lookahead {
-  readonly #options: Required<LookaheadOptions>;
+  readonly #options: Required<Omit<LookaheadOptions, "onForgone">>;
+  /** Made or being made before it is known when they are due, by index. */
+  readonly #foreseen = new Map<number, Foreseen>();
   /** Made, and not yet given. */
   readonly #made = new DueHeap<Made>();
   /** Bytes of those that were given and have not left, by index. */
@@ -46,6 +58,7 @@ export class Lookahead {
   #makingCount = 0;
   #madeBytes = 0;
   #givenBytes = 0;
+  #foreseenBytes = 0;
   #desk: OrderDesk | undefined;
   #cancelTimer: (() => void) | undefined;
   #finished = false;
@@ -53,6 +66,10 @@ export class Lookahead {
 
   constructor(options: LookaheadOptions) {
     this.#options = { later: callLater, mostWaitingBytes: MOST_WAITING_BYTES, ...options };
+    options.source.onForgone = (index) => {
+      void this.#takeForeseen(index);
+      options.onForgone?.(index);
+    };
   }
 
   /** Makes what is due at the start of the load; resolves when that is made. */
@@ -123,29 +140,75 @@ export class Lookahead {
 
   /** Has made what is due in a while; returns when the next one is to be made. */
   #makeUntil(nowMs: number): number {
-    const { source, mostWaitingBytes } = this.#options;
-    while (this.#makingCount < MOST_MAKING) {
+    const { source } = this.#options;
+    for (;;) {
       const dueMs = source.nextDueMs();
-      if (dueMs === undefined) return Infinity;
-      // What leaves, or is made, comes back to this.
-      if (this.#givenBytes >= mostWaitingBytes) return Infinity;
-      const isDue = dueMs <= nowMs + GIVE_AHEAD_MS;
-      if (!isDue) {
+      const isDue = dueMs !== undefined && dueMs <= nowMs + GIVE_AHEAD_MS;
+      // What is made, or leaves, comes back to this.
+      if (
+        this.#makingCount >= (isDue && this.#desk !== undefined ? MOST_DUE_MAKING : MOST_MAKING)
+      ) {
+        return Infinity;
+      }
+      if (isDue) {
+        if (this.#isFull(isDue)) return Infinity;
+      } else {
         // Before the load begins only what its beginning needs is made.
         if (this.#desk === undefined) return Infinity;
-        if (dueMs > nowMs + MAKE_AHEAD_MS) return dueMs - MAKE_AHEAD_MS;
-        if (this.#madeBytes + this.#givenBytes >= mostWaitingBytes) return dueMs - GIVE_AHEAD_MS;
-      } else if (this.#desk === undefined && this.#madeBytes >= mostWaitingBytes) return Infinity;
+        const isSoon = dueMs !== undefined && dueMs <= nowMs + MAKE_AHEAD_MS;
+        if (this.#isFull(isDue)) return dueMs === undefined ? Infinity : dueMs - GIVE_AHEAD_MS;
+        if (!isSoon) {
+          if (this.#foresee()) continue;
+          return dueMs === undefined ? Infinity : dueMs - MAKE_AHEAD_MS;
+        }
+      }
       const turn = source.take();
       if (turn !== undefined) void this.#make(turn);
     }
-    return Infinity;
+  }
+
+  /** Whether so much waits to leave that nothing more is made; what is due need not wait for the rest. */
+  #isFull(isDue: boolean): boolean {
+    const waiting = isDue && this.#desk !== undefined
+      ? this.#givenBytes
+      : this.#givenBytes + this.#madeBytes + this.#foreseenBytes;
+    return waiting >= this.#options.mostWaitingBytes;
+  }
+
+  /** Begins to make one whose instant is not known yet; returns whether there was one. */
+  #foresee(): boolean {
+    const turn = this.#options.source.foresee?.();
+    if (turn === undefined) return false;
+    this.#makingCount++;
+    const making = this.#options.make(turn);
+    const foreseen = { making, bytes: 0 };
+    this.#foreseen.set(turn.index, foreseen);
+    making.then(({ body }) => {
+      if (this.#foreseen.get(turn.index) !== foreseen) return;
+      foreseen.bytes = body?.length ?? 0;
+      this.#foreseenBytes += foreseen.bytes;
+    }, () => {
+      // Told when it is taken.
+    }).finally(() => {
+      this.#makingCount--;
+      this.pump();
+    });
+    return true;
+  }
+
+  /** Takes out one that was foreseen. */
+  #takeForeseen(index: number): Promise<Order["wire"]> | undefined {
+    const foreseen = this.#foreseen.get(index);
+    if (foreseen === undefined) return undefined;
+    this.#foreseen.delete(index);
+    this.#foreseenBytes -= foreseen.bytes;
+    return foreseen.making;
   }
 
   async #make(turn: DueTurn): Promise<void> {
     this.#makingCount++;
     try {
-      const wire = await this.#options.make(turn);
+      const wire = await (this.#takeForeseen(turn.index) ?? this.#options.make(turn));
       this.#makingCount--;
       if (this.#finished) return;
       const bytes = wire.body?.length ?? 0;

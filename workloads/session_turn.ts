@@ -48,6 +48,13 @@ export interface TurnSource {
   revoked(index: number): void;
   /** Nothing more is sent. */
   stop(): void;
+  /**
+   * Takes a turn that will be ready soon after one that runs now, so that its prompt can be made before;
+   * {@linkcode take} gives it again with its instant. Absent = none.
+   */
+  foresee?(): Omit<DueTurn, "dueMs"> | undefined;
+  /** Called with one that was foreseen and will not be taken. */
+  onForgone?: ((index: number) => void) | undefined;
   /** Nothing is left to send, and nothing is under way. */
   readonly isDone: boolean;
 }
