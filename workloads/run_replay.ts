@@ -106,7 +106,7 @@ export function openReplay(
     defaults: { length, stream, sampling, ...defined({ lengthField, extraBody }) },
     ...defined({ tokenIds, vocab }),
   });
-  const run = { plan, replay: plan.replay!, prepared, maker };
+  const run = { plan, replay: plan.replay!, prepared, maker, cache: new PerfectCache() };
   const [message, ...others] = checkRequestOf(first!).messages;
   const template = others.length > 0 || typeof message?.content !== "string"
     ? undefined
@@ -126,6 +126,13 @@ interface ReplayRun {
   readonly replay: ReplayPlan;
   readonly prepared: Prepared;
   readonly maker: PromptMaker;
+  readonly cache: PerfectCache;
+}
+
+/** What the server may know of earlier loads it knows, unless their marks or a reset keep it from that. */
+function cacheOf({ plan: { saltScope, resetCache }, cache }: ReplayRun): PerfectCache {
+  const goesOn = (saltScope === "session" || saltScope === "none") && resetCache === undefined;
+  return goesOn ? cache : new PerfectCache();
 }
 
 class Job implements ReplayJob, OrderSource {
@@ -137,7 +144,7 @@ class Job implements ReplayJob, OrderSource {
   readonly #ahead: Lookahead;
   readonly #underWay = new Map<number, UnderWay>();
   readonly #conversations: Conversations;
-  readonly #cache = new PerfectCache();
+  readonly #cache: PerfectCache;
   readonly #borders = new WeakMap<TraceSession, ReturnType<typeof bordersOf>>();
   readonly #models: readonly string[];
   /** Of models in the recording, where sessions have none of their own. */
@@ -148,6 +155,7 @@ class Job implements ReplayJob, OrderSource {
     this.#run = run;
     this.#part = part;
     const { plan, replay, prepared } = run;
+    this.#cache = cacheOf(run);
     this.#source = this.#createSource();
     this.#conversations = new Conversations(replay.history === "live");
     this.#models = plan.models?.map(({ name }) => name) ?? [prepared.model];

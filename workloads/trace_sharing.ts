@@ -16,6 +16,8 @@ export interface SeenRequest {
   readonly inputTokens: number;
   /** Mark of the prompt: what differs in it shares nothing. */
   readonly salt?: string;
+  /** Token before which the mark stands; default 0: the very front. */
+  readonly saltAt?: number;
 }
 
 /**
@@ -38,12 +40,24 @@ export class PerfectCache {
   }
 
   /** The same in blocks, a cut last one included. */
-  seeBlocks({ scope, salt = "", blocks }: Pick<SeenRequest, "scope" | "salt" | "blocks">): number {
+  seeBlocks(
+    { scope, salt = "", saltAt = 0, blocks, blockTokens = 0 }:
+      & Pick<SeenRequest, "scope" | "salt" | "saltAt" | "blocks">
+      & Partial<SeenRequest>,
+  ): number {
     if (blocks.length === 0) return 0;
-    const name = `${salt}\0${scope}`;
+    const ids = blocks instanceof Uint32Array ? blocks : blocks.toArray();
+    // Blocks that end before the mark are shared with prompts of other marks.
+    const before = blockTokens === 0 ? 0 : Math.min(ids.length, Math.floor(saltAt / blockTokens));
+    const shared = before === 0 ? 0 : this.#seeIn(`\0${scope}`, ids.subarray(0, before));
+    const behind = this.#seeIn(`${salt}\0${scope}`, ids.subarray(before));
+    return shared < before ? shared : before + behind;
+  }
+
+  /** How many of the first ids that set has; then it has all of them. */
+  #seeIn(name: string, ids: Uint32Array): number {
     let seen = this.#scopes.get(name);
     if (seen === undefined) this.#scopes.set(name, seen = new BlockSet());
-    const ids = blocks instanceof Uint32Array ? blocks : blocks.toArray();
     let shared = 0;
     while (shared < ids.length && seen.has(ids[shared]!)) shared++;
     for (let i = shared; i < ids.length; i++) seen.add(ids[i]!);
