@@ -22,6 +22,14 @@ export interface Tip {
   readonly lines: readonly string[];
 }
 
+/** A text for one bar among many. */
+export interface SpanTip extends Tip {
+  /** Left end of the bar, from 0 to 1; its `at` counts from the top. */
+  readonly from: number;
+  /** Right end. */
+  readonly to: number;
+}
+
 /** One drawing area of a chart; several are stacked over the same horizontal axis. */
 export interface Panel {
   /** Height in pixels. */
@@ -36,6 +44,8 @@ export interface Panel {
   readonly labels?: Markup | readonly Markup[];
   /** Pixels between the name and the area, for labels. Default 0. */
   readonly above?: number;
+  /** No lines at the ticks of the vertical axis, where each names a row. Default false. */
+  readonly plain?: boolean;
   /** Printed in the middle when there is nothing to draw. */
   readonly empty?: string | undefined;
 }
@@ -54,8 +64,15 @@ export interface Frame {
   readonly ticks: readonly Tick[];
   /** Name and unit of the horizontal axis. */
   readonly name: string;
-  /** Texts along the horizontal axis, or along the vertical axis of a single panel (`at` 0 = top). */
-  readonly tips?: { readonly axis: "x" | "y"; readonly list: readonly Tip[] };
+  /** In a box that scrolls where it is higher than a screen, with its time axis in sight. Default false. */
+  readonly scrolls?: boolean;
+  /**
+   * Texts along the horizontal axis, along the vertical axis of a single panel (`at` 0 = top), or for
+   * bars in it.
+   */
+  readonly tips?:
+    | { readonly axis: "x" | "y"; readonly list: readonly Tip[] }
+    | { readonly axis: "xy"; readonly list: readonly SpanTip[] };
 }
 
 const NAME_HEIGHT = 20;
@@ -64,7 +81,7 @@ const AXIS_HEIGHT = 38;
 
 /** The chart as one SVG. */
 export function chart(frame: Frame): Markup {
-  const { id, title, description, panels, ticks, name, tips } = frame;
+  const { id, title, description, panels, ticks, name, tips, scrolls = false } = frame;
   let top = 0;
   const drawn: Markup[] = [];
   const plot = { from: Infinity, to: 0 };
@@ -75,17 +92,31 @@ export function chart(frame: Frame): Markup {
     plot.to = from + panel.height;
     top = plot.to + PANEL_GAP;
   }
-  const height = plot.to + AXIS_HEIGHT;
-  const numbers = ticks.map(({ at, label }) =>
-    markup`<text class="tick" x="${percent(at)}" y="${
-      plot.to + 16
-    }" text-anchor="middle">${label}</text>`
-  );
+  const axis = (y: number) => {
+    const numbers = ticks.map(({ at, label }) =>
+      markup`<text class="tick" x="${percent(at)}" y="${
+        y + 16
+      }" text-anchor="middle">${label}</text>`
+    );
+    return markup`${numbers}<text class="axis" x="50%" y="${
+      y + 33
+    }" text-anchor="middle">${name}</text>`;
+  };
+  const head = markup`<title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>`;
   const tipData = tips !== undefined && tips.list.length > 0 && tipAttributes(tips, plot);
+  if (scrolls) {
+    return markup`<div class="scrolls" role="region" aria-label="${title}" tabindex="0">
+<div class="chart">
+<svg height="${plot.to + 4}" role="img" aria-labelledby="${id}-t ${id}-d"${tipData}>
+${head}
+${drawn}
+</svg><svg height="${AXIS_HEIGHT}" aria-hidden="true">${axis(0)}</svg></div></div>
+`;
+  }
   return markup`<div class="chart">
-<svg height="${height}" role="img" aria-labelledby="${id}-t ${id}-d"${tipData}>
-<title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>
-${drawn}${numbers}<text class="axis" x="50%" y="${plot.to + 33}" text-anchor="middle">${name}</text>
+<svg height="${plot.to + AXIS_HEIGHT}" role="img" aria-labelledby="${id}-t ${id}-d"${tipData}>
+${head}
+${drawn}${axis(plot.to)}
 </svg></div>
 `;
 }
@@ -123,12 +154,14 @@ function drawPanel(
     readonly ticks: readonly Tick[];
   },
 ): Markup {
-  const { height, name, shapes, labels, empty } = panel;
+  const { height, name, shapes, labels, plain = false, empty } = panel;
   const bottom = from + height;
   const grid = panel.ticks.map(({ at, label }) => {
     const y = round(from + (1 - at) * height, 1);
-    return markup`<line class="grid" x2="100%" y1="${y}" y2="${y}"/>
-<text class="tick" x="-8" y="${y + 4}" text-anchor="end">${label}</text>`;
+    return markup`${
+      !plain && markup`<line class="grid" x2="100%" y1="${y}" y2="${y}"/>
+`
+    }<text class="tick" x="-8" y="${y + 4}" text-anchor="end">${label}</text>`;
   });
   const notches = ticks.map(({ at }) => {
     const x = percent(at);
@@ -142,12 +175,20 @@ ${grid}${notches}<line class="base" x2="100%" y1="${bottom}" y2="${bottom}"/>
 ${empty && markup`<text class="empty" x="50%" y="${middle}" text-anchor="middle">${empty}</text>`}`;
 }
 
-/** Data for the page's script: places in thousandths, one text per line, its lines separated by tabs. */
+/**
+ * Data for the page's script: places in thousandths (of bars also both ends), one text per line, its
+ * lines separated by tabs.
+ */
 function tipAttributes(
-  { axis, list }: NonNullable<Frame["tips"]>,
+  tips: NonNullable<Frame["tips"]>,
   { from, to }: { readonly from: number; readonly to: number },
 ): Markup {
-  const places = list.map(({ at }) => round(at * 1000, 1)).join(" ");
+  const { axis } = tips;
+  const thousandths = (part: number) => round(part * 1000, 1);
+  const places = tips.axis === "xy"
+    ? tips.list.map((tip) => [tip.at, tip.from, tip.to].map(thousandths).join(" ")).join(" ")
+    : tips.list.map(({ at }) => thousandths(at)).join(" ");
+  const list: readonly Tip[] = tips.list;
   const texts = list.map(({ lines }) => lines.map(visibleLine).join("\t")).join("\n");
   return markup` data-axis="${axis}" data-from="${from}" data-to="${to}" data-at="${places}" data-tips="${texts}"`;
 }

@@ -30,6 +30,9 @@ import {
 } from "./format.ts";
 import type { GpuSummary } from "./load_series.ts";
 import { bracketedCell, percentileBracket, percentileCell } from "./html_bracket.ts";
+import { groupSections } from "./html_groups.ts";
+import { lanesSection, sessionTable } from "./html_sessions.ts";
+import type { RunHeader } from "./run.ts";
 import { clientSection } from "./html_client.ts";
 import { type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
@@ -69,12 +72,18 @@ function loadSection(load: LoadSummary, place: Place): Markup {
   const open = loads.length <= LOADS_OPEN && markup` open`;
   const parts = [
     distributions(load, place),
-    timeline(load, place),
+    load.lanes === undefined
+      ? timeline(load, place)
+      : lanesSection(load, { id: loadId(place.position), loads: loads.length }),
     overTime(load, place),
     metricTable(load),
+    groupSections(load, {
+      id: loadId(place.position),
+      percentiles: keyPercentiles(place.summary),
+    }),
     clientSection(load),
     failureTable(load),
-    facts(load),
+    facts(load, place.summary.header),
     checkList(load),
   ];
   return markup`<details class="load" id="${loadId(place.position)}"${open}>
@@ -267,9 +276,9 @@ function failureTable({ failures, counts }: LoadSummary): Markup {
 ${table}`;
 }
 
-function facts(load: LoadSummary): Markup {
-  const tables = [throughputTable, tokenTable, streamTable, sloTable, limitTable];
-  return markup`<div class="facts">${tables.map((table) => table(load))}</div>
+function facts(load: LoadSummary, header: RunHeader): Markup {
+  const tables = [throughputTable, sessionTable, tokenTable, streamTable, sloTable, limitTable];
+  return markup`<div class="facts">${tables.map((table) => table(load, header))}</div>
 `;
 }
 

@@ -14,7 +14,10 @@ tip.setAttribute("role", "status");
 let leave = () => {};
 for (const svg of document.querySelectorAll("svg[data-tips]")) {
   const { axis, from, to, at, tips } = svg.dataset;
-  const places = at.split(" ").map((place) => place / 1000);
+  const numbers = at.split(" ").map((place) => place / 1000);
+  // Of bars: the row, the left end, the right end.
+  const bars = axis === "xy";
+  const places = bars ? numbers.filter((_, i) => i % 3 === 0) : numbers;
   const texts = tips.split("\\n").map((text) => text.replaceAll("\\t", "\\n"));
   const top = +from, height = to - from;
   // The browser would show the title as a second text at the pointer.
@@ -32,8 +35,8 @@ for (const svg of document.querySelectorAll("svg[data-tips]")) {
     shown = i;
     const box = svg.getBoundingClientRect();
     const [x, y] = axis === "x" ? [places[i], 0] : [0, places[i]];
-    const end = axis === "x" ? [x, 1] : [1, y];
-    cursor.setAttribute("x1", 100 * x + "%");
+    const end = axis === "x" ? [x, 1] : bars ? [numbers[3 * i + 2], y] : [1, y];
+    cursor.setAttribute("x1", 100 * (bars ? numbers[3 * i + 1] : x) + "%");
     cursor.setAttribute("x2", 100 * end[0] + "%");
     cursor.setAttribute("y1", top + y * height);
     cursor.setAttribute("y2", top + end[1] * height);
@@ -52,13 +55,17 @@ for (const svg of document.querySelectorAll("svg[data-tips]")) {
   };
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
-    const place = axis === "x"
-      ? (event.clientX - box.left) / box.width
-      : (event.clientY - box.top - top) / height;
+    const x = (event.clientX - box.left) / box.width;
+    const place = axis === "x" ? x : (event.clientY - box.top - top) / height;
+    const far = (i) => {
+      const off = Math.abs(places[i] - place);
+      if (!bars) return off;
+      // In pixels; the row counts more than the place in it.
+      const [from, to] = [numbers[3 * i + 1], numbers[3 * i + 2]];
+      return 8 * off * height + Math.max(0, from - x, x - to) * box.width;
+    };
     let near = 0;
-    for (let i = 1; i < places.length; i++) {
-      if (Math.abs(places[i] - place) < Math.abs(places[near] - place)) near = i;
-    }
+    for (let i = 1; i < places.length; i++) if (far(i) < far(near)) near = i;
     leave();
     show(near, event.clientX);
   });
@@ -72,7 +79,7 @@ for (const svg of document.querySelectorAll("svg[data-tips]")) {
     show(Math.min(places.length - 1, Math.max(0, shown + step)));
   });
 }
-addEventListener("scroll", () => leave(), { passive: true });
+addEventListener("scroll", () => leave(), { passive: true, capture: true });
 const loads = [...document.querySelectorAll("details.load")];
 const openTarget = () => {
   const target = loads.find((load) => "#" + load.id === location.hash);
@@ -103,4 +110,4 @@ if (loads.length > 1) {
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_SCRIPT}. */
-export const PAGE_SCRIPT_SHA256 = "jXXONEQLfTkgF5lvJnSrcrhQAjGwClZTOG+FQRzNTVs=";
+export const PAGE_SCRIPT_SHA256 = "rILWnWP8oVmDcSurCweCEQCmLBR08AqD2tvEl5MlkOY=";

@@ -85,8 +85,12 @@ figure,.facts>*{break-inside:avoid;min-width:0}
 .chart text{font-size:11px;fill:var(--muted)}
 .chart text.label{fill:var(--text)}
 .chart text.empty{font-size:13px}
-.chart text.failed,.chart text.cancelled,.chart text.cancelledAsPlanned,.chart text.dropped{font-size:13px;font-weight:700}
-.chart text.failed{fill:var(--bad)}
+.chart text.failed,.chart text.context,.chart text.cancelled,.chart text.cancelledAsPlanned,.chart text.dropped{font-size:13px;font-weight:700}
+.chart text.failed,.chart text.context,b.failed,b.context{color:var(--bad);fill:var(--bad)}
+.chart text.context{font-size:10px}
+.scrolls{max-height:min(70vh,640px);overflow:auto}
+.scrolls>.chart{min-width:600px}
+.scrolls svg+svg{position:sticky;bottom:0;background:var(--bg);box-shadow:-48px 0 var(--bg),14px 0 var(--bg)}
 .grid,.notch,.base,.mark,.cursor{stroke:var(--line);stroke-width:1;shape-rendering:crispEdges}
 .base,.notch{stroke:var(--muted)}
 .mark{stroke:var(--text);stroke-dasharray:2 2}
@@ -104,12 +108,21 @@ path.failed{stroke:var(--bad)}
 .prefill{stroke:var(--soft)}
 .decode{stroke:var(--accent)}
 g>path.failed,.legend path.failed{stroke-dasharray:4 2}
+path.session,path.spawn{stroke:var(--muted)}
+path.delay{stroke:var(--muted);stroke-opacity:.55}
+path.late{stroke:var(--warn)}
+path.lane{fill:var(--raised)}
+path.nested{stroke-opacity:.75}
+.legend path.late,.legend path.session{stroke-opacity:1}
 path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .curve{stroke:var(--accent);stroke-width:1.5}
 .curve.rank1{stroke:var(--text);stroke-dasharray:4 3}
 .whisker{stroke:var(--accent);stroke-width:5;stroke-opacity:.35}
 .whisker.rank1{stroke:var(--text)}
 .dot{fill:var(--accent);stroke:var(--accent);stroke-width:1.5}
+.curve.rank2{stroke:var(--good);stroke-dasharray:1 3}
+.whisker.rank2{stroke:var(--good)}
+.dot.rank2{fill:var(--good);stroke:var(--good)}
 .dot.rank1{fill:var(--bg);stroke:var(--text)}
 .dot.failed{stroke:var(--bad)}
 .load{margin-top:44px;border-top:1px solid var(--line);padding-top:18px}
@@ -136,8 +149,8 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line)}
 .tools+.load{margin-top:24px}
 button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;padding:0;cursor:pointer;text-decoration:underline;text-underline-offset:2px}
 @media (max-width:560px){body{padding-top:20px}h1{font-size:23px}.verdict dl,.rules{grid-template-columns:1fr;gap:2px}.verdict dd,.rules dd{margin-bottom:8px}.chart{margin-right:10px}}
-@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools{display:none}.load{border:0;margin:24px 0 0}.load+.load{break-before:page}.scroll{overflow:visible}table{font-size:10px}thead th{font-size:inherit}th,td{padding-left:8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}.charts:not(.two){grid-template-columns:repeat(3,1fr)}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
+@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools{display:none}.scrolls{max-height:none;overflow:visible}.scrolls>.chart{min-width:0}.scrolls svg+svg{position:static}.load{border:0;margin:24px 0 0}.load+.load{break-before:page}.scroll{overflow:visible}table{font-size:10px}thead th{font-size:inherit}th,td{padding-left:8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}.charts:not(.two){grid-template-columns:repeat(3,1fr)}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "aMnTdtCE8X0plJJ5Y10ZRmbjEGYZZedj7CN3sME54Fg=";
+export const PAGE_STYLE_SHA256 = "Fxvwrio9ZXfQm2jJvrUKy4E+a1sOx6Ri6IUNebiTmIU=";

@@ -171,7 +171,7 @@ Deno.test("groups: a stage counts what was due, sent and completed while it last
     at(3, 1, 2500, 0, 9000),
   ];
   const [found] = groupsOf(records, {
-    plan: { kind: "open", arrival: "stages", stages },
+    plan: { kind: "open", arrival: "poisson", stages },
   });
   assertEquals(found!.groups.map(({ name, rate }) => ({ name, ...rate })), [
     {
