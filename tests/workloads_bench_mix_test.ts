@@ -53,6 +53,7 @@ Deno.test("--mix says what is wrong with it", async () => {
 Deno.test("--models: the first is the one to ask questions for, and --model none beside it", async () => {
   const plan = await planBench(A, { models: "base:70,sql:20,chat:10" });
   assertEquals([plan.model, plan.modelAssignment], ["base", "random"]);
+  await refused({ models: "a,b", modelAssignment: "recorded" }, "without a recording");
   assertEquals(plan.models?.map(({ weight }) => weight), [70, 20, 10]);
   await refused({ models: "a,b", model: "a" }, "Cannot use --model a and --models together");
   await refused({ models: "a:3" }, "give several, or --model NAME");

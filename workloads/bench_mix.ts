@@ -18,6 +18,8 @@ import {
 } from "./datasets.ts";
 import { listOptions } from "./option_table.ts";
 import type { DatasetKind } from "./prompt.ts";
+import { type ModelAssignment, usualAssignment } from "./session_models.ts";
+import type { Trace } from "./trace.ts";
 import { UserError } from "./user_error.ts";
 
 /** The classes of `--mix`. */
@@ -124,18 +126,26 @@ function refuseUnused(kinds: readonly DatasetKind[], values: Values): void {
   }
 }
 
+/** The models of a run, and how requests get them. */
+export interface ModelsPlan {
+  readonly models: readonly RunShare[];
+  readonly modelAssignment: ModelAssignment;
+}
+
 /**
  * Reads `base:70,sql:20,chat:10`.
  *
- * @throws {UserError} beside `--model`, for one name alone, and for weights where models take turns.
+ * @throws {UserError} beside `--model`, for one name alone, and for weights where they have no effect.
  */
 export function planModels(
   text: string,
-  { model, assignment }: {
+  { model, assignment, trace }: {
     readonly model: string | undefined;
-    readonly assignment: "random" | "round-robin";
+    readonly assignment: ModelAssignment | undefined;
+    /** The recording that is replayed; absent = there is none. */
+    readonly trace: Pick<Trace, "sessions"> | undefined;
   },
-): readonly RunShare[] {
+): ModelsPlan {
   const models = parseShares(text, "--models");
   if (model !== undefined) {
     throw new UserError(
@@ -147,12 +157,19 @@ export function planModels(
       `Cannot use --models with "${models[0]!.name}" alone: give several, or --model NAME`,
     );
   }
-  if (assignment === "round-robin" && models.some(({ weight }) => weight !== models[0]!.weight)) {
+  const modelAssignment = assignment ?? usualAssignment(models, trace);
+  const equal = models.every(({ weight }) => weight === models[0]!.weight);
+  if (modelAssignment !== "random" && !equal) {
     throw new UserError(
-      "Cannot use --model-assignment round-robin with weights: the models take turns",
+      `Cannot use --model-assignment ${modelAssignment} with weights: ${
+        modelAssignment === "recorded" ? "the recording decides" : "the models take turns"
+      }`,
     );
   }
-  return models;
+  if (modelAssignment === "recorded" && trace === undefined) {
+    throw new UserError("Cannot use --model-assignment recorded without a recording");
+  }
+  return { models, modelAssignment };
 }
 
 /** Headers that the transport or the protocol writes. */

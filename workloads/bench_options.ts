@@ -152,10 +152,11 @@ export const MODELS_OPTIONS = group("Server", {
   }),
   modelAssignment: option.choice({
     value: "HOW",
-    default: "random",
-    choices: ["random", "round-robin"],
+    choices: ["random", "round-robin", "recorded"],
+    defaultText: "random; recorded for a recording of several models, without weights",
     needs: [{ key: "models", because: "one model needs none, add --models" }],
-    help: "How requests get one of --models: drawn by weight, or by turns.",
+    help: "How requests or sessions get one of --models: drawn by weight, by turns, or as in the " +
+      "recording, whose first model is the first of --models, and so on.",
     advanced: true,
   }),
 });

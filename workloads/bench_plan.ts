@@ -43,6 +43,7 @@ import { withDefaults } from "./option_parse.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { kebabCase, option } from "./option_table.ts";
 import type { ReplayPlan } from "./session_plan.ts";
+import type { ModelAssignment } from "./session_models.ts";
 import type { SaltScope } from "./session_salt.ts";
 import type { Dataset, DatasetKind } from "./prompt.ts";
 import { readTextFile } from "./text_file.ts";
@@ -71,7 +72,7 @@ export interface BenchPlan {
   /** Models to ask for, where they are several; the first is `model`. */
   readonly models?: readonly RunShare[];
   /** How a request or a session gets one of them: drawn by weight, or by turns. */
-  readonly modelAssignment?: "random" | "round-robin";
+  readonly modelAssignment?: ModelAssignment;
   /**
    * Header, in lower case, whose value is another one for each session, and for each request that
    * belongs to none.
@@ -264,9 +265,8 @@ export async function planRun(
         "after it",
     );
   }
-  const models = values.models === undefined ? undefined : planModels(values.models, {
-    model: values.model,
-    assignment: values.modelAssignment,
+  const { models, modelAssignment } = values.models === undefined ? {} : planModels(values.models, {
+    ...{ model: values.model, trace: parts.replay?.trace, assignment: values.modelAssignment },
   });
   const wholeFile = values.once === true && dataset.needsFile;
   const stops = parts.stops ?? wantedLoads.map((load) => planStop(load, values, wholeFile));
@@ -351,7 +351,7 @@ export async function planRun(
       endpoint,
       model: models?.[0]?.name ?? values.model,
       models,
-      modelAssignment: models && values.modelAssignment,
+      modelAssignment,
       sessionHeader: values.sessionHeader === undefined
         ? undefined
         : planSessionHeader(values.sessionHeader, headers),

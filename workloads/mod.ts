@@ -69,6 +69,7 @@ export { prepare, type Prepared, type PrepareHooks } from "./run_prepare.ts";
 export type { RunMarks } from "./run_salt.ts";
 export { shown } from "./secret.ts";
 export type { ReplayPlan } from "./session_plan.ts";
+export type { ModelAssignment } from "./session_models.ts";
 export type { SaltScope } from "./session_salt.ts";
 export type { ScheduledRow } from "./session_schedule.ts";
 export { estimateCounter, loadTokenizer } from "./tokenizer.ts";

@@ -32,7 +32,7 @@ export type BenchOptions = Readonly<{
   protocol?: string;
   model?: string;
   models?: string;
-  modelAssignment?: "random" | "round-robin";
+  modelAssignment?: "random" | "round-robin" | "recorded";
   sessionHeader?: string;
   endpoint?: string;
   header?: readonly string[];

@@ -24,6 +24,7 @@ import { bordersOf, type PromptBorders } from "./session_borders.ts";
 import { SessionConductor } from "./session_conductor.ts";
 import { Conversations } from "./session_conversation.ts";
 import { Lookahead } from "./session_lookahead.ts";
+import { SessionModels } from "./session_models.ts";
 import type { ReplayPlan } from "./session_plan.ts";
 import { openPromptMaker, type PromptMaker } from "./session_prompts.ts";
 import { type Salt, saltOf } from "./session_salt.ts";
@@ -146,10 +147,8 @@ class Job implements ReplayJob, OrderSource {
   readonly #conversations: Conversations;
   readonly #cache: PerfectCache;
   readonly #borders = new WeakMap<TraceSession, ReturnType<typeof bordersOf>>();
-  readonly #models: readonly string[];
-  /** Of models in the recording, where sessions have none of their own. */
-  readonly #places: ReadonlyMap<string, number>;
   readonly #outputTokens: (turn: KnownTurn) => number;
+  readonly #models: SessionModels;
 
   constructor(run: ReplayRun, part: ReplayPart) {
     this.#run = run;
@@ -158,8 +157,11 @@ class Job implements ReplayJob, OrderSource {
     this.#cache = cacheOf(run);
     this.#source = this.#createSource();
     this.#conversations = new Conversations(replay.history === "live");
-    this.#models = plan.models?.map(({ name }) => name) ?? [prepared.model];
-    this.#places = modelPlaces(replay);
+    this.#models = new SessionModels({
+      models: plan.models ?? [{ name: prepared.model, weight: 1 }],
+      assignment: plan.modelAssignment ?? "recorded",
+      ...{ seed: plan.seed, load: part.number, trace: replay.trace },
+    });
     this.#outputTokens = outputTokensOf(plan, replay);
     this.#ahead = new Lookahead({
       source: this.#source,
@@ -218,7 +220,7 @@ class Job implements ReplayJob, OrderSource {
   complete(record: OpenRecord, exchange?: Exchange): void {
     const { turn, request, cachedTokens } = this.#underWay.get(record.index)!;
     Object.assign(record, this.#placeOf(turn), defined({ expectedCachedTokens: cachedTokens }));
-    if (this.#models.length > 1) record.model = request.model;
+    if (this.#run.plan.models !== undefined) record.model = request.model;
     const server = this.#serverOf(turn);
     if (server !== undefined) record.server = server;
     if (record.outcome.kind !== "ok") {
@@ -264,7 +266,7 @@ class Job implements ReplayJob, OrderSource {
     const server = this.#serverOf(turn);
     const parts = {
       outputTokens: this.#outputTokens(turn),
-      model: this.#modelOf(session, model),
+      model: this.#models.of(turn.use, model),
       requestId: prepared.requests[0]!.requestId + BigInt(turn.index + 1),
       ...defined({ dueMs: turn.dueMs, server }),
       ...(plan.sessionHeader === undefined ? {} : {
@@ -299,13 +301,6 @@ class Job implements ReplayJob, OrderSource {
   #serverOf({ use: { order } }: KnownTurn): number | undefined {
     const { urls = [] } = this.#run.plan;
     return urls.length > 1 ? order % urls.length : undefined;
-  }
-
-  /** The recording's first model is the run's first, the second its second, and around. */
-  #modelOf(session: TraceSession, position: number): string {
-    const name = session.models[position];
-    const place = name === undefined ? 0 : this.#places.get(name) ?? position;
-    return this.#models[place % this.#models.length]!;
   }
 
   #bordersOf(session: TraceSession): ReturnType<typeof bordersOf> {
@@ -391,13 +386,4 @@ function outputTokensOf(plan: BenchPlan, { trace }: ReplayPlan): (turn: KnownTur
     count += session.turns.length;
   }
   return ({ use, position }) => lengths(firsts.get(use.session)! + position);
-}
-
-/** Where requests know nothing of sessions, the whole recording has one list of models. */
-function modelPlaces(
-  { trace: { hasSessions, sessions } }: ReplayPlan,
-): ReadonlyMap<string, number> {
-  if (hasSessions) return new Map();
-  const names = new Set(sessions.flatMap(({ models }) => models));
-  return new Map([...names].map((name, place) => [name, place]));
 }
