@@ -37,6 +37,20 @@ Deno.test("chooseUnits finds words that are one token each behind every other", 
   }
 });
 
+Deno.test("chooseUnits takes the words of the estimate from a tokenizer that has them all", () => {
+  const seen = new Map<string, number>();
+  const idOf = (word: string) => seen.get(word) ?? seen.set(word, seen.size).size - 1;
+  const encode = (text: string) => text.match(/ ?\w+/g)?.map(idOf) ?? [];
+  const words: TokenCounter = {
+    source: "tokenizer",
+    name: "words",
+    encode,
+    count: (text) => encode(text).length,
+  };
+  const { behind, front } = chooseUnits(words);
+  assertEquals({ behind, front }, chooseUnits(estimateCounter));
+});
+
 /** One token a letter, one a space; and some words, one of which swallows what is behind it. */
 function letterCounter(words: readonly string[], glued: string = "-"): TokenCounter {
   const known = [...words, ..." abcdefghijklmnopqrstuvwxyz"];

@@ -62,7 +62,8 @@ export const SYNTHETIC_OPTIONS = group("Prompts", {
     advanced: true,
   }),
   tokenIds: option.flag({
-    help: "Send synthetic prompts as token ids: from the tokenizer, or random ones with --vocab.",
+    help: "Send synthetic and recorded prompts as token ids: from the tokenizer, or random ones " +
+      "with --vocab.",
     advanced: true,
   }),
   vocab: option.integer({

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SYNTHETIC_OPTIONS } from "./dataset_synthetic.ts";
 import { DURATION_FORMS } from "./option_duration.ts";
 import { group, option } from "./option_table.ts";
 import type { DatasetKind } from "./prompt.ts";
@@ -76,6 +77,10 @@ export const trace: DatasetKind = {
   description: "recorded traffic or hand-written sessions, replayed",
   needsFile: true,
   hasSessions: true,
-  options: TRACE_OPTIONS,
+  options: {
+    ...TRACE_OPTIONS,
+    tokenIds: SYNTHETIC_OPTIONS.tokenIds,
+    vocab: SYNTHETIC_OPTIONS.vocab,
+  },
   load: () => Promise.reject(new TypeError("Cannot make a pool of prompts of a recording")),
 };

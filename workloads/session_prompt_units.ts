@@ -33,7 +33,7 @@ const MOST_TRIES = 8;
  *
  * With the estimate each has four bytes; they are words that are one token for common tokenizers,
  * too, so that an estimated length is nearly the true one. With a tokenizer each pair of words is
- * checked by encoding it.
+ * checked by encoding it; where the words of the estimate are all found, prompts are the same as with it.
  *
  * @throws {UserError} when the tokenizer has fewer than 16 words of one token.
  */
@@ -61,12 +61,10 @@ export function chooseUnits(counter: TokenCounter): UnitTable {
         "use --token-ids with --vocab N, or leave out --tokenizer",
     );
   }
-  const fronts = new Set(front);
   const table = Array.from({ length: UNITS }, (_, i) => kept[i % kept.length]!);
   return {
     behind: table.map(({ word }) => ` ${word}`),
-    // The word itself, where it is one token there as well.
-    front: table.map(({ word }, i) => fronts.has(word) ? word : front[i % front.length]!),
+    front: table.map((_, i) => front[i % front.length]!),
     ids: table.map(({ id }) => id),
   };
 }
