@@ -509,10 +509,14 @@ const checkPrefixCache: LoadCheck = ({ load, header }) => {
   const found = `${formatShare(cache.share)} of the prompt tokens came from the prefix cache`;
   if (cache.share <= CACHED_SHARE) return found;
   return [
-    `${found}: the engine saw these prompts before, so TTFT is that of a warm cache`,
-    header.dataset.kind === "synthetic"
-      ? "for a cold cache, restart the engine or disable its prefix cache"
-      : "for a cold cache, use the synthetic dataset, whose prompts are new in every run, or restart the engine",
+    `${found}: the engine saw ${
+      header.saltScope === "load" ? "their beginnings before in this load" : "these prompts before"
+    }, so TTFT is that of a warm cache`,
+    header.saltScope === "load"
+      ? "prompts begin alike or are sent again: where they should not, add --salt-scope request"
+      : header.saltScope === "none"
+      ? "for a cold cache, leave --salt-scope none out, or restart the engine"
+      : "for a cold cache, restart the engine or disable its prefix cache",
   ];
 };
 

@@ -30,6 +30,7 @@ import {
   type ReportValues,
 } from "./bench_options.ts";
 import { applyScenario } from "./bench_scenarios.ts";
+import { checkResetCache } from "./bench_reset.ts";
 import type { OptionValue, Values } from "./command.ts";
 import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import type { MixClass } from "./dataset_mix.ts";
@@ -284,6 +285,7 @@ export async function planRun(
   const saltScope = planSaltScope(values, dataset);
   if (saltScope === "request" && parts.replay === undefined) checkRequestScope(stops, extra);
   if (asksForPrefixes(values)) checkPrefixes(values, protocol);
+  if (values.resetCache !== undefined) checkResetCache(values.resetCache, protocol);
   const endsByItself = parts.replay?.trace.history === "live" || mix?.holdsRequests === true ||
     await holdsRequests(dataset, values.datasetPath, extra);
   const length = values.length ?? (protocol.forcesLength && !endsByItself ? "forced" : "cap");

@@ -9,6 +9,7 @@ import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts"
 import type { BenchPlan } from "./bench_plan.ts";
 import { type Load, loadLabel, type Stop, stopOfPool } from "./load.ts";
 import { meanRate } from "./load_stages.ts";
+import { shownReset } from "./bench_reset.ts";
 import { withoutPassword } from "./secret_names.ts";
 import type { Dataset } from "./prompt.ts";
 import type { Prepared } from "./run_prepare.ts";
@@ -67,8 +68,8 @@ export function describeRun(
     saltScope: plan.saltScope,
     ...defined({
       replay,
-      askedCachedShare: dataset.askedCachedShare,
-      resetCache: plan.resetCache,
+      askedCachedShare: plan.warmPrefixes === true ? dataset.askedCachedShare : undefined,
+      resetCache: plan.resetCache === undefined ? undefined : shownReset(plan.resetCache),
     }),
     tokenizer: { source: counter.source, name: counter.name },
     loads: plan.loads.map((load, i) => ({

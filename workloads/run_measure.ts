@@ -44,6 +44,7 @@ import {
   requestsOfLoad,
   requestsOfWarmUp,
 } from "./run_load_requests.ts";
+import { resetCaches } from "./run_reset_cache.ts";
 import { prefixWarmUp, shortWarmUp, type WarmUp } from "./run_warm_up.ts";
 import { cleanMessage, withoutSecrets } from "./secret.ts";
 import { EXIT, UserError } from "./user_error.ts";
@@ -210,6 +211,8 @@ async function measureLoads(running: Running): Promise<LoadEnd[]> {
     const reach = { number, from, count: reachOf(load, stop) };
     const part: Part = { number, load, stop, phase: "measure", poolOffset: from };
     const before = await partsBefore(running, reach);
+    const skips = hooks.stopSignal.aborted || lost !== undefined;
+    const notReset = skips ? undefined : await emptyCaches(running);
     for (const warmUp of before.warmUps) {
       if (hooks.stopSignal.aborted || lost !== undefined) break;
       lost = (await measureLoad(running, warmUp)).serverLost;
@@ -224,14 +227,22 @@ async function measureLoads(running: Running): Promise<LoadEnd[]> {
         },
       );
     lost ??= end.serverLost;
-    ends.push(end);
-    hooks.onLoadEnd?.(end);
+    const told = { ...end, ...defined({ cacheNotReset: notReset }) };
+    ends.push(told);
+    hooks.onLoadEnd?.(told);
     poolOffset += (stop.requests ?? 0) + sparePrompts(load, stop);
   }
   if (lost === undefined && ends.every(({ skipped }) => skipped)) {
     throw new UserError("Interrupted before anything was measured", EXIT.interrupted);
   }
   return ends;
+}
+
+/** Before anything of a load is sent, its warm-up included. A failure is told, and the run goes on. */
+async function emptyCaches({ plan, prepared, hooks }: Running): Promise<string | undefined> {
+  const why = await resetCaches(plan, prepared, hooks.stopSignal);
+  if (why !== undefined) hooks.note?.(`The prefix cache was not emptied: ${why}`);
+  return why;
 }
 
 /** What is sent before a load, and its own requests, which are encoded before that. */
