@@ -22,21 +22,29 @@ const LABEL_HEIGHT = 14;
 
 /** Panels over one time axis with one step per stretch; failures only where there are any. */
 export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Markup {
-  const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed } = series;
+  const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed, arrivals } =
+    series;
   const { at, ticks, name } = timeAxis(durationMs);
   const endMs = startMs.map((ms) => Math.min(ms + bucketMs, durationMs));
   const shade = steady === undefined ? markup`` : shadeWindow(at(steady.fromMs), at(steady.toMs));
-  const panel = (name: string, values: readonly number[], kind: "line" | "failed"): Panel => {
-    const y = linearScale(0, Math.max(0, ...values), {
+  const panel = (
+    name: string,
+    values: readonly number[],
+    kind: "line" | "failed",
+    above: readonly number[] = [],
+  ): Panel => {
+    const y = linearScale(0, Math.max(0, ...values, ...above), {
       ticks: 4,
       round: true,
       whole: kind === "failed",
     });
-    const steps = values.map((value, i) =>
-      `${i === 0 ? `M${across(at(startMs[0]!))} ` : "V"}${down(y.at(value), HEIGHT)}H${
-        across(at(endMs[i]!))
-      }`
-    ).join("");
+    const stepsOf = (values: readonly number[]) =>
+      values.map((value, i) =>
+        `${i === 0 ? `M${across(at(startMs[0]!))} ` : "V"}${down(y.at(value), HEIGHT)}H${
+          across(at(endMs[i]!))
+        }`
+      ).join("");
+    const steps = stepsOf(values);
     return {
       height: HEIGHT,
       name,
@@ -45,6 +53,7 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
         shade,
         path(`${kind} area`, `${steps}V${HEIGHT}H0Z`),
         path(kind, steps),
+        path("curve rank1", stepsOf(above)),
       ],
       empty: values.length === 0 ? "nothing was sent" : undefined,
     };
@@ -74,6 +83,14 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
         above: LABEL_HEIGHT,
         labels: labelWindow(at(steady.fromMs), at(steady.toMs)),
       },
+      ...(arrivals === undefined ? [] : [
+        panel(
+          "Requests sent/s (dashed: due)",
+          rates(arrivals.sentPerSec),
+          "line",
+          rates(arrivals.duePerSec),
+        ),
+      ]),
       panel("Completed requests/s", rates(completedPerSec), "line"),
       panel("Requests in flight", inFlight, "line"),
       ...(failures === 0
@@ -89,6 +106,10 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
         lines: [
           `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
           `${formatNumber(rates(outputTokensPerSec)[i])} output tokens/s`,
+          ...(arrivals === undefined ? [] : [
+            `${formatNumber(rates(arrivals.duePerSec)[i])} requests/s due`,
+            `${formatNumber(rates(arrivals.sentPerSec)[i])} requests/s sent`,
+          ]),
           `${formatNumber(rates(completedPerSec)[i])} completed requests/s`,
           `${formatNumber(inFlight[i])} in flight`,
           ...(failed[i]! > 0 ? [`${formatCount(failed[i])} failed`] : []),

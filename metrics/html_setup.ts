@@ -14,6 +14,7 @@ import {
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { factTable, htmlTable, left } from "./html_table.ts";
 import type { MetricSummary } from "./load_figures.ts";
+import { mixFacts, replayFacts, replayPlan } from "./html_replay.ts";
 import type { Environment, LoadPlan, RunHeader } from "./run.ts";
 import type { Summary } from "./summary.ts";
 
@@ -28,9 +29,11 @@ export function setupSection({ header }: Summary): Markup {
     columns: [left("Load"), left("plan")],
     rows: header.loads.map((plan) => [plan.label, planText(plan)]),
   });
+  const recorded = replayFacts(header);
   const tables = [
     factTable("Target", targetFacts(header)),
     factTable("Dataset", datasetFacts(header)),
+    ...(recorded.length === 0 ? [] : [factTable("Sessions and recording", recorded)]),
     factTable("Client", clientFacts(header)),
   ];
   const folded = options.length > 0 && markup`<details class="checks">
@@ -100,7 +103,7 @@ const RULES: readonly (readonly [term: string, meaning: string])[] = [
   ["Latencies", "Of completed requests only; warm-up requests are excluded from everything."],
   [
     "Success",
-    "completed ÷ (completed + failed); cancelled and dropped requests are counted separately.",
+    "completed ÷ (offered − cancelled as planned): what was never sent, or not waited for, is no success.",
   ],
   [
     "Bracket",
@@ -132,6 +135,7 @@ function targetFacts(header: RunHeader): readonly (readonly HtmlValue[])[] {
     ["Streaming", stream ? "yes" : "no"],
     ["Answer lengths", length],
     ["Seed", String(seed)],
+    ...mixFacts(header),
   ];
 }
 
@@ -158,6 +162,12 @@ function datasetFacts({ dataset, tokenizer }: RunHeader): readonly (readonly Htm
       skipped.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(", ") || "none",
     ],
     ...(dataset.bad === undefined ? [] : [["Rows", dataset.bad]]),
+    ...(dataset.parts ?? []).map((part) => [
+      `Class ${part.class}`,
+      `${part.kind} ${part.source}, ${plural(part.prompts, "prompt")}, mean ${
+        formatNumber(part.promptTokens)
+      } tokens in, ${formatNumber(part.outputTokens)} out`,
+    ]),
     ...(dataset.remarks ?? []).map((remark, i) => [i === 0 ? "Remarks" : "", remark]),
     ["Tokens counted by", `${tokenizer.source} ${tokenizer.name}`],
   ];
@@ -197,6 +207,7 @@ function planText(plan: LoadPlan): string {
     ...(maxInFlight === undefined || maxInFlight === 0
       ? []
       : [`at most ${formatCount(maxInFlight)} in flight, then ${overflow ?? "wait"}`]),
+    ...replayPlan(plan),
     ...(stops.length === 0 ? [] : [`until ${stops.join(" or ")}`]),
   ].join(", ");
 }

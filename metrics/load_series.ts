@@ -74,6 +74,16 @@ export interface Series {
   readonly inFlight: readonly number[];
   /** Requests that failed in the stretch: a count, not a rate. */
   readonly failed: readonly Count[];
+  /** Requests that were due and that were sent; absent where their rate is not to change. */
+  readonly arrivals: SeriesArrivals | undefined;
+}
+
+/** Requests by stretch: as planned or recorded, and as this client sent them. */
+export interface SeriesArrivals {
+  /** Requests that were due, per second. */
+  readonly duePerSec: readonly number[];
+  /** Requests that left, per second. */
+  readonly sentPerSec: readonly number[];
 }
 
 /** How near the numbers of a load are that come from histograms and time bins. */

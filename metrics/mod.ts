@@ -60,6 +60,7 @@ export type {
   GpuUse,
   InFlight,
   Series,
+  SeriesArrivals,
   Throughput,
   Window,
 } from "./load_series.ts";

@@ -18,7 +18,7 @@ import {
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
-import { MAX_BUCKETS } from "./summary_series.ts";
+import { hasArrivals, MAX_BUCKETS } from "./summary_series.ts";
 import type { Window } from "./load_series.ts";
 import type { LoadPlan } from "./run.ts";
 import { createBinnedEnds } from "./summary_binned_ends.ts";
@@ -32,14 +32,15 @@ import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts"
 /** Keeps the values of these metrics. */
 export function createBinnedValues(
   metrics: readonly Metric[],
-  plan: Pick<LoadPlan, "rampUpMs">,
+  plan: Pick<LoadPlan, "rampUpMs" | "replay" | "stages">,
 ): LoadValues {
   const histograms = metrics.map((metric) => ({ metric, values: createValueHistogram() }));
   const delays = createValueHistogram();
   const finite = createFiniteValues();
   const late = createFiniteValues();
   const ends = createBinnedEnds(metrics, plan);
-  const bins = createTimeBins();
+  const arrivals = hasArrivals(plan);
+  const bins = createTimeBins(arrivals ? ["due", "sent"] : []);
   let prompts = false;
   let outputs = false;
   let sample: TimelineEntry[] = [];
@@ -68,7 +69,11 @@ export function createBinnedValues(
       return { relativeError: RELATIVE_ERROR, binMs: bins.widthMs };
     },
     add(record, good) {
-      const { sentMs, endMs, outcome: { kind }, index } = record;
+      const { intendedMs, sentMs, endMs, outcome: { kind }, index } = record;
+      if (arrivals) {
+        bins.count("due", intendedMs);
+        if (sentMs !== undefined) bins.count("sent", sentMs);
+      }
       for (const delay of late.of(scheduleDelay, record)) delays.add(delay);
       if (sentMs !== undefined) bins.busy(sentMs, endMs);
       const bounds = ends.add(record);
@@ -153,7 +158,7 @@ export function createBinnedValues(
         // The very end belongs to the last stretch.
         counted: { fromMs: i * bucketMs, toMs: (i + (i + 1 === buckets ? 2 : 1)) * bucketMs },
       }));
-      const perSec = (counter: "completed" | "outputTokens") =>
+      const perSec = (counter: "completed" | "outputTokens" | "due" | "sent") =>
         stretches.map(({ fromMs, toMs, counted }) =>
           bins.total(counter, counted) * 1000 / (toMs - fromMs)
         );
@@ -164,6 +169,7 @@ export function createBinnedValues(
         outputTokensPerSec: perSec("outputTokens"),
         inFlight: stretches.map((window) => bins.meanBusy(window) ?? 0),
         failed: stretches.map(({ counted }) => bins.total("failed", counted)),
+        arrivals: arrivals ? { duePerSec: perSec("due"), sentPerSec: perSec("sent") } : undefined,
       };
     },
     timeline: () => [...sample].sort((a, b) => a.index - b.index),

@@ -117,12 +117,15 @@ function short(tokens: number): string {
   return tokens < 2 ** 20 ? `${tokens / 1024}k` : `${tokens / 2 ** 20}M`;
 }
 
-/** `1: 2/s, 30 s`, `2: 2–16/s, 60 s`, `4: exp. 16–2/s, 30 s`. */
 function stageName(number: number, stage: RateStagePlan | undefined): string {
-  if (stage === undefined) return `stage ${number + 1}`;
+  return stage === undefined ? `stage ${number + 1}` : `${number + 1}: ${stageText(stage)}`;
+}
+
+/** `2/s, 30 s`, `2–16/s, 60 s`, `exp. 16–2/s, 30 s`. */
+export function stageText(stage: RateStagePlan): string {
   const { fromPerSec, toPerSec, exponential, durationMs } = stage;
   const rate = fromPerSec === toPerSec
     ? formatNumber(fromPerSec)
     : `${exponential ? "exp. " : ""}${formatNumber(fromPerSec)}–${formatNumber(toPerSec)}`;
-  return `${number + 1}: ${rate}/s, ${formatMs(durationMs)}`;
+  return `${rate}/s, ${formatMs(durationMs)}`;
 }

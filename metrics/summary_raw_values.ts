@@ -62,7 +62,7 @@ export function createRawValues(plan: LoadPlan): LoadValues {
     throughput: (window) => windowThroughput(work, window),
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
     inFlight: (run, steady) => inFlight(records, run, steady),
-    series: (durationMs) => series(records, durationMs),
+    series: (durationMs) => series(records, durationMs, plan),
     timeline() {
       const entries = Math.min(records.length, TIMELINE_ENTRIES);
       return Array.from(

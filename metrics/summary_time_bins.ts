@@ -14,7 +14,9 @@ import type { Window } from "./load_series.ts";
 export type BinCounter =
   | ("completed" | "good" | "failed" | "outputTokens" | "promptTokens")
   /** By the earliest time at which it can have been. */
-  | ("completedEarliest" | "outputTokensEarliest" | "promptTokensEarliest");
+  | ("completedEarliest" | "outputTokensEarliest" | "promptTokensEarliest")
+  /** Only where they are asked for. */
+  | ("due" | "sent");
 
 /** Counters by time. */
 export interface TimeBins {
@@ -49,9 +51,9 @@ const COUNTERS: readonly BinCounter[] = [
 ];
 
 /** Starts with bins of 1 ms, enough for eight seconds. */
-export function createTimeBins(): TimeBins {
+export function createTimeBins(more: readonly BinCounter[] = []): TimeBins {
   const counts = Object.fromEntries(
-    COUNTERS.map((counter) => [counter, new Float64Array(BINS)]),
+    [...COUNTERS, ...more].map((counter) => [counter, new Float64Array(BINS)]),
   ) as Record<BinCounter, Float64Array>;
   // Starts and ends of requests: how many in each bin, and the sum of their distances to its start.
   const begins = { count: new Float64Array(BINS), offsetUs: new Float64Array(BINS) };

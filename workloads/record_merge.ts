@@ -13,7 +13,14 @@ import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { formatMs } from "../metrics/format.ts";
 import type { MergedClient, MergedClients } from "../metrics/merged_clients.ts";
-import type { ClientHealth, LoadEnd, LoadPlan, RunHeader, ServerLost } from "../metrics/run.ts";
+import type {
+  ClientHealth,
+  LoadEnd,
+  LoadPlan,
+  RunHeader,
+  RunReplay,
+  ServerLost,
+} from "../metrics/run.ts";
 import { readRunOutline, type RecordEntry, streamRecordFile } from "./record_file.ts";
 import { mergeWitnesses } from "./record_merge_witness.ts";
 import { mapStamps, microseconds } from "./record_stamps.ts";
@@ -30,6 +37,18 @@ interface Client {
 
 /** Must be equal for the records of two files to mean the same. */
 const EQUAL = ["protocol", "model", "length", "stream"] as const;
+
+/** What records of sessions, of several servers, and of salted prompts mean, in words. */
+const SAME_SETUP: readonly (readonly [what: string, of: (header: RunHeader) => string])[] = [
+  [
+    "the recording",
+    ({ replay }) => replay === undefined ? "none" : `${replay.format}, ${replay.history} history`,
+  ],
+  // Records name a server by its position.
+  ["the list of servers", ({ urls }) => urls === undefined ? "none" : urls.join(" ")],
+  // Files of before have none, whatever their prompts had.
+  ["the salt", ({ saltScope, replay }) => replay === undefined ? "any" : saltScope ?? "unknown"],
+];
 
 /**
  * Reads several record files as one: its header, every record, and an end for each load. Needs
@@ -84,15 +103,30 @@ export async function* mergeRecordFiles(
     const before = header.loads.map((_, load) =>
       sum(clients.slice(0, client).map(({ header }) => usersOf(header, load)))
     );
-    for await (const { record, end, fault } of streamRecordFile(path)) {
+    // Every client may send the same sessions: they are told apart, as their users are.
+    const nameOf = (session: string) => `${session} of client ${client + 1}`;
+    for await (const { record, session, end, fault } of streamRecordFile(path)) {
       if (fault !== undefined) yield { fault };
       if (end !== undefined) ends.push({ client, end });
+      if (session !== undefined) {
+        const laterMs = axis.laterMs[client]![session.load] ?? 0;
+        yield {
+          session: {
+            ...session,
+            session: nameOf(session.session),
+            user: session.user + (before[session.load] ?? 0),
+            startMs: microseconds(session.startMs + laterMs),
+            endMs: microseconds(session.endMs + laterMs),
+          },
+        };
+      }
       if (record === undefined) continue;
       yield {
         record: {
           ...shiftRecord(record, axis.laterMs[client]![record.load] ?? 0),
           index: record.index * clients.length + client,
           user: record.user + (before[record.load] ?? 0),
+          ...(record.session === undefined ? {} : { session: nameOf(record.session) }),
         },
       };
     }
@@ -117,8 +151,13 @@ function refuseDifferentRuns([first, ...others]: readonly Client[]): void {
       const [theirs, ours] = [other.header[field], first!.header[field]];
       if (theirs !== ours) refuse(other, `${field} is ${theirs} in one and ${ours} in the other`);
     }
+    for (const [what, of] of SAME_SETUP) {
+      const [theirs, ours] = [of(other.header), of(first!.header)];
+      if (theirs !== ours) refuse(other, `${what} is ${theirs} in one and ${ours} in the other`);
+    }
     const kinds = ({ header: { loads } }: Client) =>
-      loads.map(({ kind }) => kind === "open" ? "open loop" : "closed loop").join(", ");
+      loads.map(({ kind, replay }) => replay ?? (kind === "open" ? "open loop" : "closed loop"))
+        .join(", ");
     if (kinds(other) !== kinds(first!)) {
       refuse(other, `their loads differ (${kinds(other)}; ${kinds(first!)})`);
     }
@@ -219,8 +258,14 @@ function mergeHeaders(clients: readonly Client[], { clock, laterMs, untimed }: A
   const repeated = headers.filter(({ seed, dataset: { kind, source } }) =>
     kind !== "synthetic" && seed === first.seed && source === dataset.source
   ).slice(1);
+  const { replay } = first;
+  const recordings = new Set(headers.map(({ dataset }) => dataset.sha256 ?? dataset.source));
   return {
     ...rest,
+    ...(replay === undefined || recordings.size < 2
+      ? {}
+      : { replay: mergeReplays(headers.flatMap(({ replay }) => replay ?? [])) }),
+    ...mergeScenarios(headers),
     loads: first.loads.map((_, load) => mergePlans(headers.map(({ loads }) => loads[load]!))),
     dataset: {
       ...dataset,
@@ -241,6 +286,25 @@ function mergeHeaders(clients: readonly Client[], { clock, laterMs, untimed }: A
   };
 }
 
+/** Of different recordings, whose order in one file does not exist. */
+function mergeReplays(replays: readonly RunReplay[]): RunReplay {
+  const { expectedShare: _, ...first } = replays[0]!;
+  return {
+    ...first,
+    sessions: sum(replays.map(({ sessions }) => sessions)),
+    turns: sum(replays.map(({ turns }) => turns)),
+  };
+}
+
+/** A rule that one client broke is broken. */
+function mergeScenarios(headers: readonly RunHeader[]): Pick<RunHeader, "ruledBy"> {
+  const ruled = headers.flatMap(({ ruledBy }) => ruledBy ?? []);
+  if (ruled.length === 0) return {};
+  const broken = new Set(ruled.flatMap(({ broken }) => broken));
+  if (ruled.length < headers.length) broken.add("some of the merged clients had no scenario");
+  return { ruledBy: { name: ruled[0]!.name, broken: [...broken] } };
+}
+
 /** `2 × 64 users`, `64 users + 32 users`. */
 function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
   const first = plans[0]!;
@@ -248,7 +312,9 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
   const same = labels.every((label) => label === first.label);
   /** Combined where every plan has it. */
   const together = (
-    field: "users" | "ratePerSec" | "stopRequests" | "rampUpMs" | "stopDurationMs" | "maxInFlight",
+    field:
+      | ("users" | "ratePerSec" | "stopRequests" | "rampUpMs" | "stopDurationMs" | "maxInFlight")
+      | ("maxPrefill" | "speedup"),
     combine: (values: readonly number[]) => number,
   ) => {
     const values = plans.flatMap((plan) => plan[field] ?? []);
@@ -262,10 +328,15 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
       arrival: first.arrival,
       overflow: first.overflow,
       stages: mergeStages(plans.map(({ stages }) => stages)),
+      replay: first.replay,
+      thinkTime: [...new Set(plans.flatMap(({ thinkTime }) => thinkTime ?? []))].join(" or ") ||
+        undefined,
     }),
     ...together("users", sum),
     ...together("ratePerSec", sum),
     ...together("stopRequests", sum),
+    ...together("maxPrefill", sum),
+    ...together("speedup", largest),
     ...together("rampUpMs", largest),
     ...together("stopDurationMs", largest),
     ...together("maxInFlight", (limits) => limits.includes(0) ? 0 : sum(limits)),
