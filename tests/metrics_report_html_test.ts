@@ -16,6 +16,7 @@ import { parseSlo } from "../metrics/summary_slo.ts";
 import { summarize, type SummaryOptions } from "../metrics/summary.ts";
 import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun, type RunFields } from "./support/create_run.ts";
+import { createSessionsRun } from "./support/create_sessions.ts";
 import { withBrackets } from "./support/with_brackets.ts";
 
 function render(run: Run, options: SummaryOptions = {}): string {
@@ -90,6 +91,12 @@ const PAGES: Readonly<Record<string, () => string>> = {
   "one percentile, several loads": () => render(several(3, 20), { percentiles: [99.9] }),
   "a load without an end": () => render({ ...HEALTHY, ends: [] }),
   "an open loop": () => render(open()),
+  "sessions": () => render(createSessionsRun()),
+  "sessions without a request": () => render({ ...createSessionsRun(), records: [] }),
+  "sessions whose ends are unknown": () => render({ ...createSessionsRun(), sessions: [] }),
+  "a recorded schedule": () =>
+    render(open({ loads: [{ kind: "open", replay: "schedule", speedup: 20, arrival: "trace" }] })),
+  "stages and classes": () => render(staged()),
   "unequal loads": () =>
     render(createRun([...requests(30), createFailure("timeout", { load: 1 })], {
       loads: [{}, { label: "8 req/s poisson", kind: "open", ratePerSec: 8 }, {}],
@@ -120,6 +127,47 @@ function several(loads: number, count: number): Run {
   );
   return createRun(records, { loads: plans });
 }
+
+/** Two stages of 9 s, and requests of two classes. */
+function staged(): Run {
+  const stage = { fromPerSec: 6, toPerSec: 7, durationMs: 9000 };
+  const records = requests(120).map((record, i) => ({
+    ...record,
+    stage: record.sentMs! < 9000 ? 0 : 1,
+    class: i % 3 === 0 ? "<code>" : "chat",
+  }));
+  return createRun(records, {
+    header: { classes: [{ name: "chat", weight: 2 }, { name: "<code>", weight: 1 }] },
+    loads: [{ label: "2 stages", kind: "open", arrival: "poisson", stages: [stage, stage] }],
+  });
+}
+
+Deno.test("reportHtml shows what was due beside what was sent, by stage and over time", () => {
+  const page = render(staged());
+  assertStringIncludes(page, "Requests sent/s (dashed: due)");
+  assertStringIncludes(page, "Requests per second, due, sent and completed, by stage");
+  const text = textOf(page);
+  assertStringIncludes(text, "1: 6–7/s, 9.00 s 60 0");
+  assertStringIncludes(text, "stages 6–7/s, 9.00 s, 6–7/s, 9.00 s");
+  assertStringIncludes(text, "By class");
+  assertFalse(textOf(render(HEALTHY)).includes("dashed: due"));
+});
+
+Deno.test("reportHtml tells how sessions went, and what they were to be", () => {
+  const text = textOf(render(createSessionsRun()));
+  for (
+    const part of [
+      ...["Sessions in their slots", "By turn", "By prompt tokens", "Sessions/h"],
+      ...["Ended by a failed request 1", "Ended by a context too long 1", "Turns not sent"],
+      ...["Cached share, perfect cache", "Cached share in the file's order 93.0 %"],
+      ...["Format weka", "Longest pause 60.0 s", "History in prompts the recorded answers"],
+      "Salt a new one per session",
+    ]
+  ) assertStringIncludes(text, part);
+  for (const part of ["Sessions in", "By turn", "Sessions/h", "Salt", "Recording"]) {
+    assertFalse(textOf(render(HEALTHY)).includes(part), part);
+  }
+});
 
 function open(fields: RunFields = {}): Run {
   return createRun(requests(120).map((record) => ({ ...record, intendedMs: record.sentMs! - 0 })), {

@@ -1,6 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { summarize } from "../metrics/summary.ts";
 import { series } from "../metrics/summary_series.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
+import { createRun } from "./support/create_run.ts";
 
 Deno.test("series puts each event into its stretch", () => {
   // 12 s in stretches of 100 ms.
@@ -31,6 +33,27 @@ Deno.test("series conserves requests and tokens, also in a short last stretch", 
   assertAlmostEquals(total(outputTokensPerSec), 250);
   assertAlmostEquals(total(completedPerSec), 50);
   assert(startMs.length <= 120);
+});
+
+Deno.test("series of stages and recordings has what was due and what was sent", () => {
+  const records = [
+    createRecord({ intendedMs: 0, sentMs: 0 }),
+    createRecord({ intendedMs: 50, sentMs: 250, ticks: [[300, 1]] }),
+    createFailure("dropped", { intendedMs: 120 }),
+  ];
+  const { arrivals } = series(records, 12_000, { replay: "schedule" });
+  assertEquals(arrivals!.duePerSec.slice(0, 3), [20, 10, 0]);
+  assertEquals(arrivals!.sentPerSec.slice(0, 3), [10, 0, 10]);
+  assertEquals(series(records, 12_000, { replay: "sessions" }).arrivals, undefined);
+  const run = createRun(records, {
+    loads: [{ kind: "open", replay: "schedule" }],
+    ends: [{ durationMs: 8000 }],
+  });
+  const [binned] = summarize(run, { values: "histogram" }).loads;
+  const sum = (perSec: readonly number[]) => perSec.reduce((sum, one) => sum + one, 0);
+  const { bucketMs, arrivals: inBins } = binned!.series;
+  assertAlmostEquals(sum(inBins!.duePerSec) * bucketMs / 1000, 3, 1e-9);
+  assertAlmostEquals(sum(inBins!.sentPerSec) * bucketMs / 1000, 2, 1e-9);
 });
 
 Deno.test("series of an empty load is empty (T14)", () => {

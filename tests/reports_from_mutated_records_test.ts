@@ -77,29 +77,57 @@ async function sampleLines(folder: string): Promise<string[]> {
       },
       ...{ rejectedCount: TOKENS, firstTickTokens: TOKENS },
       ...(index === 3 ? { wholeBody: true as const } : {}),
+      ...{ session: `s${index % 3}#1`, turn: 1 + index, chain: index % 2, depth: index % 2 },
+      ...{ class: index < 6 ? "chat" : "code", model: "base", server: index % 2, stage: index % 2 },
+      ...{ contentTokens: 100 * index, expectedCachedTokens: 60 * index },
       ...{ connectMs: 1, cachedTokens: 3, reasoningTokens: 1, textEvents: 5, text: "Hello" },
     })),
     createRecord({ load, index: 12, phase: "warmup" }),
     createFailure("http_error", { load, index: 13, message: "status 500: it broke" }),
+    createFailure("http_error", { load, index: 17, session: "s1#1", contextTooLong: true }),
     createFailure("dropped", { load, index: 14 }),
+    createFailure("cancelled_as_planned", { load, index: 16 }),
     createFailure("cancelled", { load, index: 15 }),
   ]);
+  const share = { name: "chat", weight: 2 };
+  const stage = { fromPerSec: 4, toPerSec: 12, exponential: true, durationMs: 200 } as const;
   const run = createRun(records, {
+    header: {
+      replay: {
+        ...{ format: "weka", mode: "sessions", sessions: 3, turns: 12, history: "recorded" },
+        ...{ blockTokens: 64, expectedShare: 0.6, sessionStart: 1, idleCapMs: 1000, speedup: 2 },
+      },
+      ruledBy: { name: "agentx", broken: ["it is short"] },
+      ...{ classes: [share, { name: "code", weight: 1 }], models: [share] },
+      ...{ urls: ["http://a", "http://b"], saltScope: "session", askedCachedShare: 0.5 },
+      resetCache: "vllm",
+    },
     loads: [
-      { stopRequests: 16, stopDurationMs: 5000 },
+      {
+        ...{ stopRequests: 18, stopDurationMs: 5000, replay: "sessions", users: 3 },
+        ...{ thinkTime: "5000", maxPrefill: 4 },
+      },
       {
         ...{ kind: "open", label: "8 req/s", arrival: "poisson", ratePerSec: 8, maxInFlight: 4 },
-        ...{ overflow: "drop", stopDurationMs: 5000 },
+        ...{ overflow: "drop", stopDurationMs: 5000, replay: "schedule", speedup: 2 },
+        stages: [stage, { ...stage, toPerSec: 4 }],
       },
     ],
     ends: [0, 1].map(() => ({
       ...{ startedAtMs: 1.8e12, gpu: GPU, witness: WITNESS, client: CLIENT },
+      cacheNotReset: "it said 500",
       serverLost: { atMs: 400, failures: 3, message: "refused" },
     })),
   });
   const path = `${folder}/sample.jsonl`;
   const writer = startRecordFile(await openRecordFile(path), run.header);
   for (const record of run.records) writer.add(record);
+  for (const [i, end] of (["done", "failed", "context", "cut"] as const).entries()) {
+    writer.session({
+      ...{ load: i % 2, session: `s${i}#1`, user: i, startMs: 0, endMs: 400 + i, end },
+      ...{ sent: 4, notSent: i, leftOut: 1 },
+    });
+  }
   for (const end of run.ends) writer.end(end);
   await writer.close();
   return (await Deno.readTextFile(path)).trimEnd().split("\n");
@@ -114,12 +142,13 @@ async function summariesOf(entries: () => ReturnType<typeof streamRecordFile>): 
   let durationMs = 0;
   for (const values of ["raw", "histogram"] as const) {
     let accumulator: Accumulator | undefined;
-    for await (const { header, record, end, fault } of entries()) {
+    for await (const { header, record, session, end, fault } of entries()) {
       if (header !== undefined) accumulator = createAccumulator(header, { values, slo: SLO });
       if (record !== undefined) {
         accumulator!.add(record);
         if (values === "raw" && record.phase === "measure") records.push(record);
       }
+      if (session !== undefined) accumulator!.session(session);
       if (end !== undefined) {
         accumulator!.end(end);
         durationMs = end.durationMs;

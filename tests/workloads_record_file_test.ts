@@ -12,6 +12,7 @@ import {
 import { UserError } from "../workloads/user_error.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { createSessionsRun } from "./support/create_sessions.ts";
 
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -44,7 +45,7 @@ Deno.test("record file: what was written is read back", async () => {
   });
 });
 
-for (const older of ["tokometer.record/1", "tokometer.record/2"]) {
+for (const older of ["tokometer.record/1", "tokometer.record/2", "tokometer.record/3"]) {
   Deno.test(`record file: a file of ${older} is read, without what came later`, async () => {
     await inFolder(async (folder) => {
       const path = `${folder}/r.jsonl`;
@@ -56,10 +57,40 @@ for (const older of ["tokometer.record/1", "tokometer.record/2"]) {
       const run = await readRecordFile(path);
       assertEquals(run.header.schema, RECORD_SCHEMA);
       assertEquals(run.records[0]!.tickWidthUs, undefined);
+      assertEquals([run.sessions, run.header.replay], [undefined, undefined]);
       assertEquals(summarize(run).loads[0]?.counts.completed, 1);
     });
   });
 }
+
+Deno.test("record file: sessions, and what their requests and their run have, are kept", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const run = createSessionsRun({
+      slots: 2,
+      header: {
+        ruledBy: { name: "agentx", broken: ["the duration is below 900 s"] },
+        classes: [{ name: "chat", weight: 7 }],
+        models: [{ name: "base", weight: 1 }],
+        urls: ["http://a:1", "http://b:2"],
+        askedCachedShare: 0.6,
+        resetCache: "vllm",
+      },
+    });
+    const mixed = { class: "chat", model: "base", server: 1, stage: 0 };
+    const records = run.records.map((record) => ({ ...record, ...mixed }));
+    const writer = startRecordFile(await openRecordFile(path), run.header);
+    for (const record of records) writer.add(record);
+    for (const session of run.sessions!) writer.session(session);
+    for (const end of run.ends) writer.end(end);
+    await writer.close();
+    const read = await readRecordFile(path);
+    assertEquals(read.header, run.header);
+    assertEquals(read.sessions, run.sessions!);
+    assertEquals(read.records, records.map((record) => ({ ...record })));
+    assertEquals(summarize(read), summarize({ ...run, records }));
+  });
+});
 
 Deno.test("record file: what stamps leave open is kept", async () => {
   await inFolder(async (folder) => {

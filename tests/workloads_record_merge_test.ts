@@ -8,13 +8,14 @@ import {
 } from "@std/assert";
 import { createRandom } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadEnd, LoadPlan, Run, RunHeader, Witness } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, Run, RunHeader, SessionEnd, Witness } from "../metrics/run.ts";
 import { createAccumulator, summarize, type Summary } from "../metrics/summary.ts";
 import { type Alignment, mergeRecordFiles } from "../workloads/record_merge.ts";
 import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { createSessionsRun } from "./support/create_sessions.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
 
 /** What one machine brings; the rest of its run follows. */
@@ -25,6 +26,7 @@ interface Client {
   readonly ends?: readonly Partial<LoadEnd>[];
   /** Killed: the file has no ends. */
   readonly killed?: boolean;
+  readonly sessions?: readonly SessionEnd[];
 }
 
 const EPOCH = 1_790_000_000_000;
@@ -48,6 +50,7 @@ async function write(path: string, client: Client, number: number): Promise<void
   });
   const writer = startRecordFile(await openRecordFile(path), run.header);
   for (const record of run.records) writer.add(record);
+  for (const session of client.sessions ?? []) writer.session(session);
   if (!client.killed) { for (const end of run.ends) writer.end(end); }
   await writer.close();
 }
@@ -63,15 +66,18 @@ async function merge(
     let header: RunHeader | undefined;
     const records: RequestRecord[] = [];
     const ends: LoadEnd[] = [];
+    const sessions: SessionEnd[] = [];
     for await (const entry of mergeRecordFiles(paths, options)) {
       header ??= entry.header;
       if (entry.record !== undefined) records.push(entry.record);
+      if (entry.session !== undefined) sessions.push(entry.session);
       if (entry.end !== undefined) ends.push(entry.end);
     }
     const accumulator = createAccumulator(header!, { values: options.values ?? "raw" });
     for (const record of records) accumulator.add(record);
+    for (const session of sessions) accumulator.session(session);
     for (const end of ends) accumulator.end(end);
-    return { run: { header: header!, records, ends }, summary: accumulator.summary() };
+    return { run: { header: header!, records, ends, sessions }, summary: accumulator.summary() };
   });
 }
 
@@ -364,3 +370,54 @@ Deno.test("mergeRecordFiles: witnesses are one, each on the time axis of its cli
     .map((client, i) => ({ ...client, header: { seed: i } })));
   assertEquals(none.run.ends[0]!.witnessAbsent, "a");
 });
+
+Deno.test("mergeRecordFiles: clients that sent the same sessions keep them apart", async () => {
+  const { header, records, sessions } = createSessionsRun({ slots: 2, sessions: 1 });
+  const { replay, saltScope } = header;
+  const client = (startedAtMs: number): Client => ({
+    ...{ records, sessions: sessions! },
+    header: { replay: replay!, saltScope: saltScope! },
+    loads: [{ label: "2 sessions", users: 2, replay: "sessions", maxPrefill: 4 }],
+    ends: [{ startedAtMs }],
+  });
+  const { run, summary } = await merge([client(EPOCH), client(EPOCH + 100)]);
+  assertEquals(run.header.loads[0], {
+    ...{ label: "2 × 2 sessions", kind: "closed", users: 4, rampUpMs: 0 },
+    ...{ replay: "sessions", maxPrefill: 8 },
+  });
+  const [load] = summary.loads;
+  assertEquals(load!.sessions!.ends, { done: 2, failed: 0, context: 0, cut: 2 });
+  assertEquals(load!.lanes!.lanes.map(({ user, sessions }) => [user, sessions[0]!.session]), [
+    [0, "trace_0000#1 of client 1"],
+    [1, "trace_0001#1 of client 1"],
+    [2, "trace_0000#1 of client 2"],
+    [3, "trace_0001#1 of client 2"],
+  ]);
+  const [first, , third] = load!.lanes!.lanes;
+  assertEquals(third!.sessions[0]!.startMs, first!.sessions[0]!.startMs + 100);
+});
+
+for (
+  const [name, header, reason] of [
+    ["sessions and single requests", {}, "the recording is none in one and weka"],
+    ["histories", { history: "live" }, "weka, live history in one and weka, recorded history"],
+    ["salts", { saltScope: "none" }, "the salt is none in one and session"],
+    ["servers", { urls: ["http://a", "http://b"] }, "the list of servers is http://a http://b in"],
+  ] as const
+) {
+  Deno.test(`mergeRecordFiles refuses other ${name}`, async () => {
+    const { header: { replay, saltScope } } = createSessionsRun();
+    const records = [createRecord()];
+    const first = { replay: replay!, saltScope: saltScope! };
+    const other = "history" in header
+      ? { ...first, replay: { ...replay!, ...header } }
+      : name.startsWith("sessions")
+      ? {}
+      : { ...first, ...header };
+    await assertRejects(
+      () => merge([{ records, header: first }, { records, header: other }]),
+      UserError,
+      reason,
+    );
+  });
+}

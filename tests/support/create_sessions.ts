@@ -31,6 +31,8 @@ export function createSessionsRun(fields: SessionsFields = {}): Run {
   const records: RequestRecord[] = [];
   const sessions: SessionEnd[] = [];
   const between = (low: number, high: number) => low + Math.round(random.next() * (high - low));
+  // As record files keep times.
+  const us = (ms: number) => Math.round(ms * 1000) / 1000;
   let index = 0;
   const request = (
     place: Partial<RequestRecord> & { readonly content: number; readonly cached: number },
@@ -38,7 +40,7 @@ export function createSessionsRun(fields: SessionsFields = {}): Run {
     kind: "ok" | "http_error" = "ok",
   ): number => {
     const { content, cached, ...rest } = place;
-    const sentMs = dueMs + between(0, 2) / 10 + (random.next() < 0.03 ? 40 : 0);
+    const sentMs = us(dueMs + between(0, 2) / 10 + (random.next() < 0.03 ? 40 : 0));
     const ttft = 20 + (content - cached) / 50;
     const tokens = between(5, 40);
     const shared = {
@@ -54,7 +56,10 @@ export function createSessionsRun(fields: SessionsFields = {}): Run {
       ? createRecord({
         ...shared,
         cachedTokens: Math.floor(cached * 0.98 / 16) * 16,
-        ticks: Array.from({ length: tokens }, (_, i) => [sentMs + ttft + 12 * i, i + 1] as const),
+        ticks: Array.from(
+          { length: tokens },
+          (_, i) => [us(sentMs + ttft + 12 * i), i + 1] as const,
+        ),
         requestedTokens: tokens,
       })
       : createFailure(kind, { ...shared, afterMs: 30 });
