@@ -103,44 +103,81 @@ async function showPlan(
   host: Host,
   launched: EngineCommand | undefined,
 ): Promise<number> {
-  const { dataset, counter } = await loadPrompts(plan, { note: (line) => host.note(line) });
-  const { prompts } = dataset;
-  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
-  const mean = (values: readonly number[]) =>
-    values.length === 0 ? "n/a" : (total(values) / values.length).toFixed(1);
+  const { content, first, length } = plan.replay === undefined
+    ? await poolPreview(plan, host)
+    : await replayPreview(plan, plan.replay);
   const lines = [
     ...(launched === undefined ? [] : [`start       ${shellLine(launched)}`]),
     ...serversOf(plan).map(({ url }) =>
       `server      ${url}, ${plan.protocol} over ${plan.transport}`
     ),
     `model       ${plan.model ?? "the first one the server lists"}`,
-    `prompts     ${prompts.length} from ${dataset.source}`,
-    `  tokens    prompt ${mean(prompts.map((p) => p.promptTokens.tokens))}, ` +
-    `answer ${mean(prompts.map((p) => p.outputTokens))} on average (${
-      counter.source === "estimate" ? `estimated: ${counter.name}` : counter.name
-    })`,
-    ...Object.entries(dataset.skipped).map(([reason, count]) => `  left out  ${count}: ${reason}`),
-    ...(dataset.duplicates > 0 ? [`  repeated  ${dataset.duplicates} prompts`] : []),
+    ...content,
     `length      ${plan.length}`,
     `seed        ${plan.seed}`,
     ...plan.loads.map((load, i) => {
-      const stop = stopOfPool(plan.stops[i]!, prompts.length);
+      const stop = stopOfPool(plan.stops[i]!, length);
       const ends = [
         ...(stop.requests === undefined ? [] : [`${stop.requests} requests`]),
         ...(stop.durationMs === undefined ? [] : [`${stop.durationMs / 1000} s`]),
       ];
       const warmup = plan.warmups[i] === "short" ? "short answers" : plan.warmups[i];
-      return `load        ${loadLabel(load)}, ${ends.join(" or ")}, after ${warmup} for warm-up`;
+      return `load        ${loadLabel(load)}, ${
+        ends.join(" or ") || "all of it once"
+      }, after ${warmup} for warm-up`;
     }),
     "",
     "first prompts:",
-    ...prompts.slice(0, 3).map((prompt) => {
+    ...first,
+  ];
+  for (const line of lines) host.print(line);
+  return EXIT.ok;
+}
+
+/** What is sent, and the first of it. */
+interface Preview {
+  readonly content: readonly string[];
+  readonly first: readonly string[];
+  /** Prompts that there are. */
+  readonly length: number;
+}
+
+async function replayPreview(
+  { seed, saltScope, prompts }: BenchPlan,
+  replay: NonNullable<BenchPlan["replay"]>,
+): Promise<Preview> {
+  const { firstRequestLines, replayLines } = await import("./session_preview.ts");
+  return {
+    content: replayLines(replay, { seed, saltScope }),
+    first: firstRequestLines(replay, { seed, saltScope }),
+    length: prompts,
+  };
+}
+
+async function poolPreview(plan: BenchPlan, host: Host): Promise<Preview> {
+  const { dataset, counter } = await loadPrompts(plan, { note: (line) => host.note(line) });
+  const { prompts } = dataset;
+  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+  const mean = (values: readonly number[]) =>
+    values.length === 0 ? "n/a" : (total(values) / values.length).toFixed(1);
+  return {
+    content: [
+      `prompts     ${prompts.length} from ${dataset.source}`,
+      `  tokens    prompt ${mean(prompts.map((p) => p.promptTokens.tokens))}, ` +
+      `answer ${mean(prompts.map((p) => p.outputTokens))} on average (${
+        counter.source === "estimate" ? `estimated: ${counter.name}` : counter.name
+      })`,
+      ...Object.entries(dataset.skipped).map(([reason, count]) =>
+        `  left out  ${count}: ${reason}`
+      ),
+      ...(dataset.duplicates > 0 ? [`  repeated  ${dataset.duplicates} prompts`] : []),
+    ],
+    first: prompts.slice(0, 3).map((prompt) => {
       const text = joinContents(prompt.messages);
       const start = text.replace(/\s+/g, " ").slice(0, 70);
       return `  ${prompt.id}: ${prompt.promptTokens.tokens} → ${prompt.outputTokens} tokens, ` +
         `"${start}${text.length > 70 ? "…" : ""}"`;
     }),
-  ];
-  for (const line of lines) host.print(line);
-  return EXIT.ok;
+    length: prompts.length,
+  };
 }
