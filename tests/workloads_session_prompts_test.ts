@@ -75,18 +75,21 @@ Deno.test("what is due first is made first", async () => {
   for (const workers of [0, 1] as const) {
     const maker = openPromptMaker({ ...OPTIONS, workers });
     const order: string[] = [];
-    const make = (name: string, dueMs: number) =>
-      maker.make(specOf(name), { ...PARTS, dueMs }).then(() => void order.push(name));
+    const make = (name: string, dueMs?: number) =>
+      maker.make(specOf(name), { ...PARTS, ...(dueMs === undefined ? {} : { dueMs }) })
+        .then(() => void order.push(name));
     // The first two are taken at once.
     await Promise.all([
       make("x", 9),
       make("y", 9),
       make("c", 3),
+      // Of no known instant: like the one before it.
+      make("c2"),
       make("a", 1),
       make("b", 2),
       make("a2", 1),
     ]);
-    assertEquals(order, ["x", "y", "a", "a2", "b", "c"]);
+    assertEquals(order, ["x", "y", "a", "a2", "b", "c", "c2"]);
     maker.close();
   }
 });

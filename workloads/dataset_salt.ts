@@ -126,7 +126,8 @@ export function withOtherMark(prompt: Prompt, from: string, to: string): Prompt 
   };
 }
 
-function marked(message: Message, mark: string): Message {
+/** The message with a mark at the front of its content. */
+export function marked(message: Message, mark: string): Message {
   const { content } = message;
   return {
     ...message,

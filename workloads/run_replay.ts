@@ -5,13 +5,15 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { GenerationRequest, WireRequest } from "../backends/protocol.ts";
+import type { GenerationRequest, Message, WireRequest } from "../backends/protocol.ts";
 import type { RequestRecord, TokenCount } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
+import { plural } from "../metrics/format.ts";
 import type { RunReplay, SessionEnd } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { USUAL_OUTPUT_TOKENS } from "./bench_replay.ts";
 import { lengthsOf } from "./dataset_length.ts";
+import { type Marks, marksOf } from "./dataset_salt.ts";
 import type { ReplayLoad, Stop } from "./load.ts";
 import type { Departure, OrderSource } from "./order.ts";
 import type { Begun } from "./run_begin.ts";
@@ -27,7 +29,7 @@ import { Lookahead } from "./session_lookahead.ts";
 import { SessionModels } from "./session_models.ts";
 import type { ReplayPlan } from "./session_plan.ts";
 import { openPromptMaker, type PromptMaker } from "./session_prompts.ts";
-import { type Salt, saltOf } from "./session_salt.ts";
+import { markMessages, type Salt, saltOf } from "./session_salt.ts";
 import { outlineOf } from "./session_outline.ts";
 import { templateRemark, templateTokens } from "./session_template.ts";
 import { ScheduleConductor } from "./session_schedule.ts";
@@ -107,15 +109,23 @@ export function openReplay(
     defaults: { length, stream, sampling, ...defined({ lengthField, extraBody }) },
     ...defined({ tokenIds, vocab }),
   });
-  const run = { plan, replay: plan.replay!, prepared, maker, cache: new PerfectCache() };
+  const replay = plan.replay!;
+  const marks = marksOf(plan.salt, counter);
+  const run = { plan, replay, prepared, maker, marks, cache: new PerfectCache() };
   const [message, ...others] = checkRequestOf(first!).messages;
   const template = others.length > 0 || typeof message?.content !== "string"
     ? undefined
     : templateTokens(checked, counter.count(message.content), counter);
   const remark = templateRemark(template);
   return {
-    outline: outlineOf(run.replay),
-    remarks: remark === undefined ? [] : [remark],
+    outline: outlineOf(replay),
+    remarks: [
+      ...(remark === undefined ? [] : [remark]),
+      ...(plan.saltScope === "none" || !hasWritten(replay) ? [] : [
+        `Prompts that are written out have a mark of their ${plan.saltScope}, of ` +
+        `${plural(marks.tokens, "token")} more (--salt-scope none leaves it out)`,
+      ]),
+    ],
     begin: (part) => new Job(run, part),
     close: () => maker.close(),
   };
@@ -127,7 +137,14 @@ interface ReplayRun {
   readonly replay: ReplayPlan;
   readonly prepared: Prepared;
   readonly maker: PromptMaker;
+  /** For prompts that are written out. */
+  readonly marks: Marks;
   readonly cache: PerfectCache;
+}
+
+/** Whether some prompts are written out. */
+function hasWritten({ trace: { sessions } }: ReplayPlan): boolean {
+  return sessions.some(({ turns }) => turns.some(({ prompt }) => prompt.kind === "messages"));
 }
 
 /** What the server may know of earlier loads it knows, unless their marks or a reset keep it from that. */
@@ -274,7 +291,7 @@ class Job implements ReplayJob, OrderSource {
       }),
     };
     if (prompt.kind === "messages") {
-      const messages = this.#conversations.messagesOf(turn);
+      const messages = this.#marked(turn, this.#conversations.messagesOf(turn));
       const { extra, tools } = prompt;
       const made = await maker.make({ messages }, { ...parts, ...defined({ extra, tools }) });
       this.#underWay.set(turn.index, { turn, ...made, salt: undefined, cachedTokens: undefined });
@@ -321,6 +338,14 @@ class Job implements ReplayJob, OrderSource {
       turn: position,
       systemTokens: hasSystem ? borders[0] ?? 0 : 0,
     });
+  }
+
+  #marked(turn: KnownTurn, messages: readonly Message[]): readonly Message[] {
+    const { plan, marks } = this.#run;
+    const salt = this.#saltOf(turn, { borders: [], hasSystem: false });
+    return salt === undefined
+      ? messages
+      : markMessages(messages, plan.saltScope, marks.of(salt.mark));
   }
 
   /** Tokens that a perfect cache has of a request that leaves now. */

@@ -31,7 +31,7 @@ export interface RequestParts {
   readonly outputTokens: number;
   readonly model: string;
   readonly requestId: bigint;
-  /** When it is to leave, ms of any one clock: what is due first is made first. */
+  /** When it is to leave, ms of any one clock, where it is known: what is due first is made first. */
   readonly dueMs?: number;
   /** Headers of its own, over those of the target. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -144,6 +144,8 @@ class Queue implements PromptMaker {
   readonly #bench: Bench;
   readonly #waiting: Waiting[] = [];
   readonly #atWork = new Set<Waiting>();
+  /** Of the latest call: what has no instant yet is in line with what was asked for before it. */
+  #lastDueMs = -Infinity;
   #closed = false;
 
   constructor(defaults: RequestDefaults, bench: Bench) {
@@ -157,7 +159,9 @@ class Queue implements PromptMaker {
       made.reject(closedError());
       return made.promise;
     }
-    const waiting = { prompt, parts, dueMs: parts.dueMs ?? -Infinity, made };
+    const { dueMs = this.#lastDueMs } = parts;
+    this.#lastDueMs = dueMs;
+    const waiting = { prompt, parts, dueMs, made };
     let at = this.#waiting.length;
     while (at > 0 && this.#waiting[at - 1]!.dueMs > waiting.dueMs) at--;
     this.#waiting.splice(at, 0, waiting);

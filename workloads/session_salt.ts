@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { Message } from "../backends/protocol.ts";
+import { marked } from "./dataset_salt.ts";
+
 /** What a mark is renewed for. */
 export type SaltScope = "load" | "session" | "request" | "none";
 
@@ -45,4 +48,19 @@ export function saltOf(scope: SaltScope, facts: SaltFacts): Salt | undefined {
     case "request":
       return { mark: `${run}.${load}.${session}.${turn}`, at: 0 };
   }
+}
+
+/**
+ * Written messages with a mark, which adds to their length: of a session in front of the first message
+ * of the user, else at the very front.
+ */
+export function markMessages(
+  messages: readonly Message[],
+  scope: SaltScope,
+  mark: string,
+): readonly Message[] {
+  if (scope === "none") return messages;
+  const user = scope === "session" ? messages.findIndex(({ role }) => role === "user") : 0;
+  const at = Math.max(0, user);
+  return messages.map((message, i) => i === at ? marked(message, mark) : message);
 }
