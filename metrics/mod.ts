@@ -15,6 +15,7 @@
  *
  * @module
  */
+export type { ScenarioSummary } from "./check_scenario.ts";
 export { warnings } from "./check.ts";
 export { adviceFor, type AdviceQuestion } from "./check_advice.ts";
 export { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibration.ts";

@@ -31,6 +31,7 @@ import type { GpuDeviceSummary } from "./load_series.ts";
 import type { MetricSummary } from "./load_figures.ts";
 import { findMetric, type LimitResult, type LoadSummary } from "./load_summary.ts";
 import { groupTableLines } from "./report_group_table.ts";
+import { scenarioText } from "./check_scenario.ts";
 import { prefixText, replayText, saltText, sessionsText } from "./summary_session_text.ts";
 import { mergedText } from "./merged_clients.ts";
 import { repeatsText } from "./check_pool.ts";
@@ -103,7 +104,10 @@ function paint(style: Style, text: string): string {
   return `\x1b[${SGR[style]}m${text}\x1b[0m`;
 }
 
-function headerLines({ header }: Summary, { paint, width }: Page): readonly string[] {
+function headerLines(
+  { header, scenario: ruled }: Summary,
+  { paint, width }: Page,
+): readonly string[] {
   const { version, scenario, protocol, transport, workers, model, url, dataset, seed } = header;
   const { transportChoice } = header;
   const what = [`Tokometer ${version}`, scenario, protocol, url, model].filter((part) =>
@@ -128,6 +132,11 @@ function headerLines({ header }: Summary, { paint, width }: Page): readonly stri
       ? []
       : wrapText(`${replayText(header.replay)}, ${saltText(header)}`, width).map((line) =>
         paint("dim", line)
+      )),
+    ...(ruled === undefined
+      ? []
+      : wrapText(`scenario ${scenarioText(ruled)}`, width).map((line) =>
+        paint(ruled.valid ? "dim" : "red", line)
       )),
     ...(header.proxied === undefined ? [] : wrapText(
       `through the proxy ${header.proxy ?? ""} of the environment`.replace("  ", " "),

@@ -8,6 +8,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { Check } from "./check.ts";
 import { CLIENT_TOLERANCE } from "./check_figures.ts";
 import { checkRun } from "./check_run.ts";
+import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scenario.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
@@ -28,6 +29,8 @@ export interface Summary {
   readonly percentiles: readonly number[];
   /** Results of each load, in the order of the run. */
   readonly loads: readonly LoadSummary[];
+  /** Whether the run is valid by the rules of its scenario; absent = it has none. */
+  readonly scenario: ScenarioSummary | undefined;
   /** What was checked about the run as a whole. */
   readonly checks: readonly Check[];
 }
@@ -197,14 +200,13 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       } else {
         moveKept(full, Infinity);
       }
+      const summaries = full.map((load, number) =>
+        load.summary({ end: ends.find((end) => end.load === number), percentiles })
+      );
+      const scenario = judgeScenario(header, summaries);
       return {
-        schema: REPORT_SCHEMA,
-        header,
-        percentiles,
-        loads: full.map((load, number) =>
-          load.summary({ end: ends.find((end) => end.load === number), percentiles })
-        ),
-        checks: checkRun(header, unread),
+        ...{ schema: REPORT_SCHEMA, header, percentiles, loads: summaries, scenario },
+        checks: [...checkRun(header, unread), ...checkScenario(scenario)],
       };
     },
   };

@@ -143,10 +143,14 @@ export function missedLimits({ loads }: Summary): readonly string[] {
   );
 }
 
-/** Exit code of a measured run: an interrupt wins, then the loss of the server, then a missed limit. */
+/**
+ * Exit code of a measured run: an interrupt wins, then the loss of the server, then a broken rule, then a
+ * missed limit.
+ */
 export function exitCode(summary: Summary, report: ReportPlan): number {
   if (summary.loads.some((load) => load.interrupted)) return EXIT.interrupted;
   if (summary.loads.some((load) => load.serverLost !== undefined)) return EXIT.failures;
+  if (summary.scenario?.valid === false) return EXIT.invalid;
   if (missedLimits(summary).length > 0) return EXIT.missed;
   const tooMany = summary.loads.some(({ counts }) => {
     const failed = counts.failed + counts.dropped;

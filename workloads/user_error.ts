@@ -13,6 +13,7 @@ export const EXIT: {
   readonly usage: 2;
   readonly unreachable: 3;
   readonly missed: 5;
+  readonly invalid: 6;
   readonly internal: 70;
   readonly interrupted: 130;
 } = {
@@ -26,6 +27,8 @@ export const EXIT: {
   unreachable: 3,
   /** A load did not keep a limit of `--require`. */
   missed: 5,
+  /** The run broke a rule of its scenario. */
+  invalid: 6,
   /** A fault of ours: printed with its stack. */
   internal: 70,
   /** Stopped by Ctrl-C; what was measured is reported. */
