@@ -98,7 +98,7 @@ function refuseForAll(values: MeasureValues): void {
   }
 }
 
-function scheduleLoad(values: MeasureValues, { speedup }: ReplayPlan): Load {
+function scheduleLoad(values: MeasureValues, { speedup, rows }: ReplayPlan): Load {
   for (
     const [given, name] of [
       [values.concurrency !== undefined, "--concurrency"],
@@ -112,7 +112,22 @@ function scheduleLoad(values: MeasureValues, { speedup }: ReplayPlan): Load {
     );
   }
   const { maxInFlight, overflow } = values;
-  return { kind: "replay", mode: "schedule", users: 0, speedup, maxInFlight, overflow };
+  return {
+    ...{ kind: "replay", mode: "schedule", users: 0, speedup, maxInFlight, overflow },
+    ...{ peakPerSec: peakOf(rows), lastMs: rows.at(-1)!.dueMs },
+  };
+}
+
+/** Requests that leave within this are counted for the densest stretch. */
+const PEAK_MS = 5000;
+
+function peakOf(rows: ReplayPlan["rows"]): number {
+  let most = 0;
+  for (let first = 0, last = 0; last < rows.length; last++) {
+    while (rows[last]!.dueMs - rows[first]!.dueMs > PEAK_MS) first++;
+    most = Math.max(most, last - first + 1);
+  }
+  return most / (PEAK_MS / 1000);
 }
 
 function sessionLoads(values: MeasureValues, { trace, repeats }: ReplayPlan): Load[] {

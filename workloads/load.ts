@@ -63,6 +63,10 @@ export interface ReplayLoad {
   readonly rampUpMs?: number;
   /** Schedule: recorded times are divided by it. */
   readonly speedup: number;
+  /** Schedule: requests per second where they are densest; absent = not known. */
+  readonly peakPerSec?: number;
+  /** Schedule: how long it takes; absent = not known. */
+  readonly lastMs?: number;
   /** Schedule: limit of requests in flight; 0 = none. */
   readonly maxInFlight: number;
   /** Schedule: at the limit, `wait` or `drop`. */

@@ -36,8 +36,8 @@ export function answerMs({ ttftMs, itlMs }: Pace, outputTokens: number): number 
  */
 export function inFlight(load: Load, answerMs: number): number {
   if (load.kind === "closed") return load.users;
-  // Of a schedule nothing is known here.
-  if (load.kind === "replay") return Math.max(1, load.users);
+  if (load.kind === "replay" && load.mode === "sessions") return Math.max(1, load.users);
   const limit = load.maxInFlight === 0 ? Infinity : load.maxInFlight;
-  return Math.min(limit, load.ratePerSec * answerMs / 1000);
+  const perSec = load.kind === "replay" ? load.peakPerSec ?? 0 : load.ratePerSec;
+  return Math.min(limit, perSec * answerMs / 1000);
 }

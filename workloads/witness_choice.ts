@@ -137,8 +137,8 @@ function sendingMs(
   { requests = Infinity, durationMs = Infinity }: Stop,
   answerMs: number,
 ): number {
-  // How long a recording takes is not known here; it has its own end.
-  if (load.kind === "replay") return durationMs;
+  // How long sessions take is not known here; they have an end of their own.
+  if (load.kind === "replay") return Math.min(durationMs, load.lastMs ?? Infinity);
   const allMs = load.kind === "closed"
     ? Math.ceil(requests / load.users) * answerMs
     : requests / load.ratePerSec * 1000 + answerMs;
