@@ -19,6 +19,7 @@ import {
 } from "./format.ts";
 import { BRACKET_NOTE, bracketedCell, percentileBracket, percentileCell } from "./html_bracket.ts";
 import { verdictBadge } from "./html_client.ts";
+import { numberCard } from "./html_page.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
@@ -148,11 +149,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
   const { counts, throughput: { run, steady }, slo } = load;
   const rate = (window: typeof steady, key: "qps" | "outputTokensPerSec") =>
     bracketedCell(formatBracketed(window?.[key], window?.brackets?.[key], "1"));
-  const card = (title: string, value: HtmlValue, notes: readonly HtmlValue[]) => {
-    const lines = notes.map((note) => markup`<span>${note}</span>`);
-    return markup`<div class="card"><dt>${title}</dt><dd><strong>${value}</strong>${lines}</dd></div>
-`;
-  };
+  const card = numberCard;
   const limitCard = (limits: LoadSummary["limits"]) => {
     const kept = limits.filter((limit) => limit.kept).length;
     const lines = limits.map((limit) =>

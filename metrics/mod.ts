@@ -98,6 +98,17 @@ export type { Unit } from "./metric.ts";
 export type { RecordBounds, ValueEnds } from "./record_bounds.ts";
 export type { JsonSchema } from "./report_schema.ts";
 export { type TextColumn, textTable, wrapText } from "./report_text_table.ts";
+export { tracePage } from "./html_trace.ts";
+export { traceTable } from "./report_trace_table.ts";
+export type {
+  TraceModel,
+  TracePrompt,
+  TraceRate,
+  TraceReplay,
+  TraceSharingSummary,
+  TraceSummary,
+  TraceValues,
+} from "./summary_trace.ts";
 export {
   type CalibrationCell,
   type CalibrationClient,

@@ -14,8 +14,13 @@ export const reportJson: Report = {
   name: "json",
   description: "Everything that was computed, for programs (a JSON Schema describes it)",
   extension: "json",
-  render: (summary) => `${layOut(summary, "")}\n`,
+  render: (summary) => `${jsonText(summary)}\n`,
 };
+
+/** A value as JSON that a person can read as well: what was `undefined` in a list is `null`. */
+export function jsonText(value: unknown): string {
+  return layOut(value, "");
+}
 
 /** Lists of numbers and small objects stay on one line: a chart's series is one line, not 120. */
 function layOut(value: unknown, indent: string): string {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
+import { exampleText } from "../workloads/trace_examples.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 import { TOKENIZER, writeSharegpt } from "./support/sharegpt_file.ts";
 
@@ -31,6 +32,7 @@ const NEEDS: readonly { readonly command: string; readonly flags: readonly strin
   { command: "bench", flags: ["--allow-net", "--allow-read", "--allow-write"] },
   { command: "bench --no-save", flags: ["--allow-net", "--allow-read"] },
   { command: "report", flags: ["--allow-read"] },
+  { command: "trace", flags: ["--allow-read"] },
   { command: "probe", flags: ["--allow-net"] },
   { command: "simulate", flags: ["--allow-net"] },
   ...[
@@ -61,6 +63,10 @@ Deno.test("bench, report and probe run with the least permissions", async () => 
       assertEquals(unsaved.code, 0, unsaved.err);
       const report = await runWith(flagsOf("report"), ["report", out]);
       assertEquals(report.code, 0, report.err);
+      const sessions = `${folder}/chat.jsonl`;
+      await Deno.writeTextFile(sessions, exampleText("chat"));
+      const trace = await runWith([`--allow-read=${sessions}`], ["trace", sessions]);
+      assertEquals(trace.code, 0, trace.err);
       const probe = await runWith(flagsOf("probe"), ["probe", server.url, "--output-tokens=2"]);
       assertEquals(probe.code, 0, probe.err);
     });

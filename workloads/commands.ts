@@ -22,6 +22,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import("./command_probe.ts"),
   ),
   entry(
+    "trace",
+    "Describe recorded traffic or sessions without sending anything",
+    () => import("./command_trace.ts"),
+  ),
+  entry(
     "serve",
     "Start an inference server, check that it answers, stop it",
     () => import("./command_serve.ts"),

@@ -83,5 +83,9 @@ export type {
   TraceSession,
   Turn,
 } from "./trace.ts";
+export { type DescribeOptions, describeTrace } from "./trace_description.ts";
+export type { ReadOptions } from "./trace_format.ts";
+export { PerfectCache, type SeenRequest, sharingOf, type TraceSharing } from "./trace_sharing.ts";
+export { readTrace } from "./traces.ts";
 export { EXIT } from "./user_error.ts";
 export { versionLine } from "./version.ts";

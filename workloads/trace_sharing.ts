@@ -11,6 +11,7 @@ export interface SeenRequest {
   readonly scope: string;
   /** From the first token on. */
   readonly blocks: BlockIds | Uint32Array;
+  /** Tokens of a block; 0 = it shares nothing. */
   readonly blockTokens: number;
   /** Tokens of the prompt: a block that they cut counts none. */
   readonly inputTokens: number;
@@ -72,6 +73,7 @@ export class PerfectCache {
 
 /** What of a recording a perfect cache would have, if its requests were sent as recorded. */
 export interface TraceSharing {
+  /** How many were seen. */
   readonly requests: number;
   /** Ids of all requests, of cut blocks too. */
   readonly blocks: number;

@@ -38,6 +38,24 @@ const LOOKED_AT = 20;
  * @param path a file, or a folder of files of the format `weka`.
  * @param options.format name of the format; absent = told by the first rows.
  * @throws {UserError} when there is no such file, no format fits, or a row does not fit the format.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readTrace } from "@tokometer/tokometer/workloads";
+ *
+ * const path = await Deno.makeTempFile();
+ * await Deno.writeTextFile(
+ *   path,
+ *   `{"timestamp": 9000, "input_length": 700, "output_length": 20, "hash_ids": [1, 2]}
+ * {"timestamp": 9250, "input_length": 600, "output_length": 30, "hash_ids": [1, 3]}
+ * `,
+ * );
+ * const { format, sessions } = await readTrace(path);
+ * const instants = sessions.flatMap(({ turns }) => turns.map(({ atMs }) => atMs));
+ * assertEquals([format, ...instants], ["mooncake", 0, 250]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readTrace(
   path: string,

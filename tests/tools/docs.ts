@@ -15,6 +15,7 @@ import { REPORTS } from "../../metrics/reports.ts";
 import { COMMANDS } from "../../workloads/commands.ts";
 import { DATASETS } from "../../workloads/datasets.ts";
 import { EXIT_CODES } from "../../workloads/option_help.ts";
+import { TRACE_FORMATS } from "../../workloads/traces.ts";
 import { ROOMS } from "../support/rooms.ts";
 import { PERMISSIONS } from "./compile.ts";
 
@@ -45,6 +46,10 @@ export const TABLES: Readonly<Record<string, Table>> = {
   datasets: {
     head: ["`--dataset`", "prompts"],
     rows: DATASETS.map(({ name, description }) => [code(name), description]),
+  },
+  "trace formats": {
+    head: ["`--trace-format`", "files"],
+    rows: TRACE_FORMATS.map(({ name, description }) => [code(name), description]),
   },
   metrics: {
     head: ["metric", "name", "unit", "formula"],
