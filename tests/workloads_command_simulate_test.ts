@@ -95,6 +95,13 @@ Deno.test("simulate turns wrong values into one sentence", async () => {
   const cases: [string[], RegExp][] = [
     [["--ttft", "soon"], /Cannot read the distribution "soon"/],
     [["--fault", "earthquake"], /Cannot inject the fault "earthquake": known are/],
+    [
+      ["--prefix-cache", "--cache-tokens", "15"],
+      /Cannot use --cache-tokens 15: a block alone has 16/,
+    ],
+    [["--cache-tokens", "64"], /Cannot use --cache-tokens .*add --prefix-cache/],
+    [["--route-by", "x-session"], /Cannot use --route-by x-session with one replica/],
+    [["--context-words", "vllm"], /add --max-model-len|nothing is refused/],
     [["--fault", "cut:2"], /probability must be in 0…1/],
   ];
   for (const [argv, message] of cases) {

@@ -12,6 +12,7 @@ import { startSimServer } from "../backends/sim_server.ts";
 import { parseRateStages } from "../workloads/bench_stages.ts";
 import { loadLabel, type OpenLoad } from "../workloads/load.ts";
 import { arrivalTimes } from "../workloads/load_arrival.ts";
+import { inFlight } from "../workloads/load_pace.ts";
 import {
   areaOf,
   instantsOf,
@@ -239,6 +240,8 @@ Deno.test("--rate-stages is a load of its own that ends with its last stage", as
   const { loads, stops } = await planBench(URL, { rateStages: ALL, arrival: "constant" });
   assertEquals(loads, [open(STAGES, { arrival: "constant" })]);
   assertEquals(stops, [{ durationMs: 240_000 }]);
+  // What is estimated before the load goes by its highest rate.
+  assertEquals(inFlight(loads[0]!, 500), 8);
   const some = await planBench(URL, { rateStages: "4@1s", requests: 3 });
   assertEquals(some.stops, [{ requests: 3, durationMs: 1000 }]);
 });

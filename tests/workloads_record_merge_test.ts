@@ -261,6 +261,14 @@ Deno.test("mergeRecordFiles: plans add up, the worst client speaks for all", asy
     replacedConnections: 4,
   });
   assert(interrupted);
+  // The same stages add up; different ones have no rate over time in common.
+  const stages = (toPerSec: number) => [{ fromPerSec: 2, toPerSec, durationMs: 9000 }];
+  const staged = async (...ends: number[]) => {
+    const plans = ends.map((end) => ({ records, loads: [{ ...open, stages: stages(end) }] }));
+    return (await merge(plans)).run.header.loads[0]?.stages;
+  };
+  assertEquals(await staged(4, 4), [{ fromPerSec: 4, toPerSec: 8, durationMs: 9000 }]);
+  assertEquals(await staged(4, 6), undefined);
   // One pool, one seed: the second client sends the first one's prompts again.
   const dataset = { kind: "jsonl", source: "a.jsonl", prompts: 100, skipped: {}, duplicates: 5 };
   const same = await merge([{ records, header: { dataset } }, { records, header: { dataset } }]);

@@ -376,6 +376,7 @@ async function run(values: SimulateValues, host: Host): Promise<number> {
     host.print(faultList());
     return EXIT.ok;
   }
+  checkCache(values);
   const { loop, warmUp, close } = await openLoop(values);
   let server: SimServer;
   try {
@@ -400,6 +401,21 @@ async function run(values: SimulateValues, host: Host): Promise<number> {
     host.note(`Served ${load.requests} requests, ${load.outputTokens} tokens` + lateText(lateness));
   }
   return EXIT.ok;
+}
+
+/** @throws {UserError} for what would have no effect. */
+function checkCache({ cacheTokens, cacheBlock, replicas, routeBy }: SimulateValues): void {
+  if (cacheTokens > 0 && cacheTokens < cacheBlock) {
+    throw new UserError(
+      `Cannot use --cache-tokens ${cacheTokens}: a block alone has ${cacheBlock} tokens, give more or a ` +
+        "smaller --cache-block",
+    );
+  }
+  if (routeBy !== undefined && replicas === 1) {
+    throw new UserError(
+      `Cannot use --route-by ${routeBy} with one replica: there is no choice, add --replicas N`,
+    );
+  }
 }
 
 /** The loop of a server, with what it needs before and after. */
