@@ -117,6 +117,22 @@ Deno.test("startSimServer says it in OpenAI's calls in the words that are asked 
   }
 });
 
+Deno.test("the words of each engine tell a prompt that is too long from one that leaves no room", () => {
+  const said = (name: string, promptTokens: number) =>
+    contextWordsOf(name).message({ promptTokens, maxTokens: 30, limit: 50 });
+  const rows = {
+    "vllm-0.10": ["is too large: 30. .* your request has 40 input tokens", "has 60 input tokens"],
+    sglang: ["a total of 70 tokens: 40 tokens from", "The input \\(60 tokens\\) is longer"],
+    tgi: ["must be <= 50. Given: 40 `inputs` tokens and 30", "must have less than 50 tokens"],
+    lightllm: ["total len .* is too long > max_req_total_len:50", "len 60 is too long > 50"],
+    openai: ["you requested 70 tokens \\(40 in", "your messages resulted in 60 tokens"],
+  };
+  for (const [name, [noRoom, tooLong]] of Object.entries(rows)) {
+    assertMatch(said(name, 40), new RegExp(noRoom!));
+    assertMatch(said(name, 60), new RegExp(tooLong!));
+  }
+});
+
 Deno.test("roomFor leaves an answer what the context has, where only the prompt has to fit", () => {
   const room = (promptTokens: number, promptOnly?: true) =>
     roomFor({ promptTokens, maxTokens: 10, limit: 50 }, { ...(promptOnly && { promptOnly }) });

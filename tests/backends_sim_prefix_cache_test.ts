@@ -84,6 +84,20 @@ Deno.test("PrefixCache keeps the front of a prompt that is larger than it", () =
   assertEquals(cache.lookUp(ids(...run(0, 40))), 4);
 });
 
+Deno.test("PrefixCache takes prompts of hundreds of thousands of tokens", () => {
+  const cache = createCache({ cacheBlock: 16 });
+  const text = "0123456789abcdef".repeat(150_000);
+  const other = `${text.slice(0, -100)}é${text.slice(-98)}`;
+  assertEquals(cache.lookUp(texts(text)), 0);
+  assertEquals(cache.lookUp(texts(text)), 600_000 - 16);
+  assertEquals(cache.lookUp(texts(other)), 600_000 - 32);
+  assertEquals(cache.blocks, 37_500 + 2);
+  // A short one after it is none the worse.
+  assertEquals([cache.lookUp(texts("short")), cache.lookUp(texts(text))], [0, 600_000 - 16]);
+  assertEquals(cache.lookUp(ids(...run(0, 100_000))), 0);
+  assertEquals(cache.lookUp(ids(...run(0, 100_001))), 100_000);
+});
+
 Deno.test("PrefixCache forgets on demand", () => {
   const cache = createCache();
   cache.lookUp(ids(...run(0, 9)));
