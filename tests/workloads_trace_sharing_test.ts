@@ -21,6 +21,8 @@ Deno.test("PerfectCache has what was seen from the front, in whole blocks", () =
   // The last block is cut.
   assertEquals(cache.see(request([0, 1, 2], 25)), 20);
   assertEquals(cache.seeBlocks(request([0, 1, 2], 25)), 3);
+  // It was never seen whole.
+  assertEquals([cache.see(request([0, 8], 15)), cache.see(request([0, 8]))], [10, 10]);
   // Tokens behind the last id are nobody's.
   assertEquals(cache.see(request([0], 19)), 10);
   assertEquals(cache.see(request([], 5)), 0);
@@ -90,14 +92,14 @@ Deno.test("sharingOf tells what is shared in a session from what is shared with 
     sessions: [
       // The second turn is later than the other session's.
       session("a", [turn(0, [1, 2], 20), turn(9, [1, 2, 5], 30)]),
-      session("b", [turn(5, [1, 5], 15)]),
+      session("b", [turn(5, [1, 5], 20)]),
     ],
   };
   assertEquals(sharingOf(trace), {
     requests: 3,
     blocks: 7,
     seenBlocks: 4,
-    inputTokens: 65,
+    inputTokens: 70,
     cachedTokens: 10 + 30,
     cachedInSession: 20,
   });

@@ -13,7 +13,7 @@ export interface SeenRequest {
   readonly blocks: BlockIds | Uint32Array;
   /** Tokens of a block; 0 = it shares nothing. */
   readonly blockTokens: number;
-  /** Tokens of the prompt: a block that they cut counts none. */
+  /** Tokens of the prompt: a block that they cut is not seen. */
   readonly inputTokens: number;
   /** Mark of the prompt: what differs in it shares nothing. */
   readonly salt?: string;
@@ -35,12 +35,14 @@ export class PerfectCache {
    */
   see(request: SeenRequest): number {
     const { blocks, blockTokens, inputTokens } = request;
-    const shared = this.seeBlocks(request);
-    const whole = blockTokens === 0 ? 0 : Math.floor(inputTokens / blockTokens);
-    return Math.min(shared, whole, blocks.length) * blockTokens;
+    if (blockTokens === 0 || blocks.length === 0) return 0;
+    const ids = blocks instanceof Uint32Array ? blocks : blocks.toArray();
+    // A block that is cut is none that another request could have whole.
+    const whole = ids.subarray(0, Math.floor(inputTokens / blockTokens));
+    return this.seeBlocks({ ...request, blocks: whole }) * blockTokens;
   }
 
-  /** The same in blocks, a cut last one included. */
+  /** The same in blocks, and any that is given counts, whole or cut. */
   seeBlocks(
     { scope, salt = "", saltAt = 0, blocks, blockTokens = 0 }:
       & Pick<SeenRequest, "scope" | "salt" | "saltAt" | "blocks">
@@ -98,6 +100,7 @@ export function sharingOf(trace: Trace): TraceSharing {
     cachedInSession: 0,
   };
   const { blockTokens } = trace;
+  const blocksSeen = new PerfectCache();
   const all = new PerfectCache();
   const own = new PerfectCache();
   for (const { session: { id, scope }, turn: { prompt } } of turnsInOrder(trace)) {
@@ -107,13 +110,11 @@ export function sharingOf(trace: Trace): TraceSharing {
     sum.inputTokens += inputTokens;
     if (prompt.blocks.length === 0) continue;
     const blocks = prompt.blocks.toArray();
-    const whole = Math.min(Math.floor(inputTokens / blockTokens), blocks.length);
-    const seen = all.seeBlocks({ scope, blocks });
-    const seenInSession = trace.hasSessions ? own.seeBlocks({ scope, blocks, salt: id }) : 0;
+    const request = { scope, blocks, blockTokens, inputTokens };
     sum.blocks += blocks.length;
-    sum.seenBlocks += seen;
-    sum.cachedTokens += Math.min(seen, whole) * blockTokens;
-    sum.cachedInSession += Math.min(seenInSession, whole) * blockTokens;
+    sum.seenBlocks += blocksSeen.seeBlocks({ scope, blocks });
+    sum.cachedTokens += all.see(request);
+    if (trace.hasSessions) sum.cachedInSession += own.see({ ...request, salt: id });
   }
   return sum;
 }
