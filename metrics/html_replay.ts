@@ -3,19 +3,19 @@
  *
  * @module
  */
+import type { ScenarioSummary } from "./check_scenario.ts";
 import { formatCount, formatMs, formatNumber, formatShare } from "./format.ts";
 import type { HtmlValue } from "./markup.ts";
 import type { LoadPlan, RunHeader, RunShare } from "./run.ts";
+import type { Summary } from "./summary.ts";
 import { stageText } from "./summary_group_keys.ts";
 
 type Facts = readonly (readonly HtmlValue[])[];
 
 /** How a recording is sent; empty for single requests. */
-export function replayFacts({ replay, dataset, askedCachedShare, ruledBy }: RunHeader): Facts {
-  const rules: Facts = ruledBy === undefined ? [] : [
-    ["Scenario", ruledBy.name],
-    ...ruledBy.broken.map((rule, i) => [i === 0 ? "Rules broken" : "", rule]),
-  ];
+export function replayFacts({ header, scenario }: Pick<Summary, "header" | "scenario">): Facts {
+  const { replay, dataset, askedCachedShare } = header;
+  const rules = scenarioFacts(scenario);
   if (replay === undefined) return rules;
   const { format, mode, sessions, turns, speedup, idleCapMs, history, blockTokens } = replay;
   return [
@@ -51,6 +51,16 @@ export function replayFacts({ replay, dataset, askedCachedShare, ruledBy }: RunH
       ? []
       : [["Cached share asked for", formatShare(askedCachedShare)]]),
     ["Recording", dataset.source],
+  ];
+}
+
+function scenarioFacts(scenario: ScenarioSummary | undefined): Facts {
+  if (scenario === undefined) return [];
+  const { name, valid, broken, failedShare = 0 } = scenario;
+  return [
+    ["Scenario", `${name}, ${valid ? "valid" : "invalid"}`],
+    ...broken.map((rule, i) => [i === 0 ? "Rules broken" : "", rule]),
+    ...(failedShare === 0 ? [] : [["Failed, which no rule limits", formatShare(failedShare)]]),
   ];
 }
 

@@ -19,7 +19,7 @@ import type { Environment, LoadPlan, RunHeader } from "./run.ts";
 import type { Summary } from "./summary.ts";
 
 /** Command line, dataset, versions, machine. */
-export function setupSection({ header }: Summary): Markup {
+export function setupSection({ header, scenario }: Summary): Markup {
   const options = Object.entries(header.options).map(([name, value]) =>
     [name, markup`<code>${optionText(value)}</code>`] as const
   );
@@ -29,7 +29,7 @@ export function setupSection({ header }: Summary): Markup {
     columns: [left("Load"), left("plan")],
     rows: header.loads.map((plan) => [plan.label, planText(plan)]),
   });
-  const recorded = replayFacts(header);
+  const recorded = replayFacts({ header, scenario });
   const tables = [
     factTable("Target", targetFacts(header)),
     factTable("Dataset", datasetFacts(header)),
@@ -166,7 +166,10 @@ function datasetFacts({ dataset, tokenizer }: RunHeader): readonly (readonly Htm
       `Class ${part.class}`,
       `${part.kind} ${part.source}, ${plural(part.prompts, "prompt")}, mean ${
         formatNumber(part.promptTokens)
-      } tokens in, ${formatNumber(part.outputTokens)} out`,
+      } tokens in, ${formatNumber(part.outputTokens)} out${
+        Object.entries(part.skipped).map(([reason, count]) => `; ${reason} ${formatCount(count)}`)
+          .join("")
+      }${part.sha256 === undefined ? "" : `; SHA-256 ${part.sha256}`}`,
     ]),
     ...(dataset.remarks ?? []).map((remark, i) => [i === 0 ? "Remarks" : "", remark]),
     ["Tokens counted by", `${tokenizer.source} ${tokenizer.name}`],

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
 import { scenarioText } from "../metrics/check_scenario.ts";
+import { reportHtml } from "../metrics/report_html.ts";
 import { reportJson } from "../metrics/report_json.ts";
 import { reportTable } from "../metrics/report_table.ts";
 import type { RunScenario } from "../metrics/run.ts";
@@ -79,7 +80,7 @@ Deno.test("a load whose record has no end is invalid", () => {
   assertEquals(scenario?.broken, ["the record of the load has no end"]);
 });
 
-Deno.test("table and JSON say what became of the scenario", () => {
+Deno.test("table, page and JSON say what became of the scenario", () => {
   const valid = judge(many(3));
   const broken = ["each load took 20 s"];
   const invalid = judge(many(3), { ruledBy: { name: "agentx", broken } });
@@ -89,6 +90,9 @@ Deno.test("table and JSON say what became of the scenario", () => {
     "scenario agentx: invalid, each load took 20 s\n",
   );
   assertStringIncludes(reportTable.render(invalid), "Warning: The scenario agentx: invalid");
+  const page = reportHtml.render(invalid);
+  assertStringIncludes(page, "agentx, invalid");
+  assertStringIncludes(page, "each load took 20 s");
   assertEquals(JSON.parse(reportJson.render(valid)).scenario.valid, true);
   assertEquals(JSON.parse(reportJson.render(invalid)).scenario.broken, broken);
 });
