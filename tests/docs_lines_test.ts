@@ -40,7 +40,10 @@ function smaller([name, ...argv]: readonly string[]): string[] {
     return [name!, ...argv];
   }
   const kept = [...argv];
+  // A recording has lengths of its own, and its prompts are no warm-up.
+  const recorded = argv[argv.indexOf("--dataset") + 1] === "trace";
   for (const [option, value] of Object.entries(SMALL[name!] ?? {})) {
+    if (recorded && option !== "requests") continue;
     const at = kept.indexOf(`--${option}`);
     if (at < 0) kept.push(`--${option}`, value);
     else {
