@@ -56,6 +56,7 @@ export interface RunningExchange {
   /** Largest body. */
   readonly maxBytes: number;
   readonly onRead: ((atMs: number, bytes: Uint8Array) => void) | undefined;
+  readonly onFirst: (() => void) | undefined;
   firstByteMs: number | undefined;
   connectMs: number | undefined;
   departedMs: number | undefined;
@@ -162,6 +163,8 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
       log.stampRead(read);
     }
     if (exchange.firstByteMs === undefined && parser.headDone) exchange.firstByteMs = atMs;
+    const first = exchange.onFirst !== undefined && bodyStart === 0 && log.bytes > 0;
+    if (first) exchange.onFirst!();
     if (exchange.onRead !== undefined && log.bytes > bodyStart) {
       exchange.onRead(atMs, log.copyFrom(bodyStart));
     }
@@ -176,7 +179,7 @@ export class Connection<E extends RunningExchange> implements SocketEvents {
     } else if (parser.error !== undefined) {
       const message = parser.limitPassed ? parser.error : `not HTTP: ${parser.error}`;
       this.#finish(atMs, { kind: "malformed", message }, false);
-    } else return exchange.onRead !== undefined;
+    } else return first || exchange.onRead !== undefined;
     return true;
   }
 

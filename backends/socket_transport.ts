@@ -45,6 +45,7 @@ class SocketExchange implements RunningExchange, WatchedExchange {
   readonly log: BodyLog;
   readonly options: SendOptions;
   readonly sentMs: number;
+  readonly onFirst: SendOptions["onFirst"];
   readonly resolve: (exchange: Exchange) => void;
   readonly #transport: SocketTransport;
   firstByteMs: number | undefined = undefined;
@@ -66,6 +67,7 @@ class SocketExchange implements RunningExchange, WatchedExchange {
     this.sentMs = sentMs;
     this.log = log;
     this.options = options;
+    this.onFirst = options.onFirst;
     this.resolve = resolve;
   }
 

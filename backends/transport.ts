@@ -21,7 +21,12 @@ export type ExchangeEnd =
   /** gRPC: a status other than OK. */
   | { readonly kind: "grpc_status"; readonly status: number; readonly message: string }
   | { readonly kind: "timeout"; readonly message: string }
-  | { readonly kind: "cancelled"; readonly message: string };
+  | {
+    readonly kind: "cancelled";
+    readonly message: string;
+    /** The plan had the user leave. */
+    readonly planned?: true;
+  };
 
 /**
  * Everything that the wire showed of one request: plain data that can be sent between threads. Times
@@ -125,6 +130,8 @@ export interface SendOptions {
   readonly maxBytes?: number;
   /** Cancels the exchange: it then ends as `cancelled`. */
   readonly signal?: AbortSignal;
+  /** Called once, when the first bytes of the answer's body have been stamped. */
+  readonly onFirst?: () => void;
   /**
    * Sees each read as it happens (`probe`), in pieces of one stamp where a library hands it over so;
    * never set in a benchmark.

@@ -77,12 +77,13 @@ class EpollTransport implements Transport {
       const id = ++this.#lastId;
       this.#pending.set(id, { sentMs, options, resolve });
       if (this.#failure !== undefined) return this.#fail(this.#failure);
-      const { timeoutMs, maxBytes, signal, onRead } = options;
+      const { timeoutMs, maxBytes, signal, onRead, onFirst } = options;
       const reads = onRead !== undefined;
+      const first = onFirst !== undefined;
       const number = signal === undefined ? undefined : this.#use(signal);
       const { body, ...head } = request;
       this.#thread.post({
-        ...{ kind: "send", id, request: head, timeoutMs, maxBytes, signal: number, reads },
+        ...{ kind: "send", id, request: head, timeoutMs, maxBytes, signal: number, reads, first },
         body: body === undefined ? undefined : bufferOf(body),
       });
     });
@@ -102,6 +103,7 @@ class EpollTransport implements Transport {
 
   #receive(message: FromEpollThread): void {
     if (message.kind === "closed") return this.#onClosed();
+    if (message.kind === "first") return this.#pending.get(message.id)?.options.onFirst?.();
     if (message.kind === "read") {
       return this.#pending.get(message.id)?.options.onRead?.(message.atMs, message.bytes);
     }

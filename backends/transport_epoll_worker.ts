@@ -32,6 +32,8 @@ export type ToEpollThread =
     readonly signal: number | undefined;
     /** Report each read. */
     readonly reads: boolean;
+    /** Report the first bytes of the body. */
+    readonly first: boolean;
   }
   | { readonly kind: "abort"; readonly signal: number }
   | { readonly kind: "forget"; readonly signal: number }
@@ -50,6 +52,7 @@ export type FromEpollThread =
     readonly atMs: number;
     readonly bytes: Uint8Array;
   }
+  | { readonly kind: "first"; readonly id: number }
   | { readonly kind: "closed" };
 
 function serve(
@@ -70,7 +73,7 @@ function serve(
   const onMessage = (message: ToEpollThread): void => {
     switch (message.kind) {
       case "send": {
-        const { id, body, timeoutMs, maxBytes, signal, reads } = message;
+        const { id, body, timeoutMs, maxBytes, signal, reads, first } = message;
         const request = body === undefined
           ? message.request
           : { ...message.request, body: new Uint8Array(body) };
@@ -78,6 +81,7 @@ function serve(
           timeoutMs,
           ...defined({ maxBytes }),
           ...(signal !== undefined && { signal: signalOf(signal).signal }),
+          ...(first && { onFirst: () => post({ kind: "first", id }) }),
           ...(reads && { onRead: (atMs, bytes) => post({ kind: "read", id, atMs, bytes }) }),
         }).then((exchange) => ended.push({ id, exchange }));
         return;

@@ -165,6 +165,7 @@ async function send(
         }
         log.append(value, 0, value.length);
         const readMs = wakeUp.stamp(log, counters, endMs, value.length);
+        if (options.onFirst !== undefined && log.bytes === value.length) options.onFirst();
         options.onRead?.(readMs, value.slice());
         end = largeEnd(log, options.maxBytes ?? MAX_ANSWER_BYTES);
         if (end !== undefined) {

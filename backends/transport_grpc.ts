@@ -309,6 +309,7 @@ class LibraryCall implements WatchedExchange {
     log.append(this.#prefix, 0, GRPC_PREFIX_BYTES);
     log.append(message, 0, message.length);
     const readMs = this.#wakeUp.stamp(log, counters, atMs, bytes);
+    if (options.onFirst !== undefined && log.bytes === bytes) options.onFirst();
     options.onRead?.(readMs, log.copyFrom(log.bytes - bytes));
     const large = largeEnd(log, options.maxBytes ?? MAX_ANSWER_BYTES);
     if (large === undefined) return this.#breathe(atMs);

@@ -134,6 +134,7 @@ class SocketCall extends H2Stream implements WatchedExchange {
     this.#readMs = atMs;
     this.#readTo = log.bytes;
     countRead(this.#transport.counters, log.bytes - from);
+    if (from === 0) this.#facts.options.onFirst?.();
     if (this.#onRead !== undefined) this.#onRead(atMs, log.copyFrom(from));
     const large = largeEnd(log, this.#maxBytes);
     if (large === undefined) return;

@@ -281,6 +281,7 @@ class Generation implements WatchedExchange {
     log.append(bytes, 0, bytes.length);
     log.stamp(atMs);
     countRead(counters, bytes.length);
+    if (log.bytes === bytes.length) options.onFirst?.();
     options.onRead?.(atMs, bytes);
   }
 

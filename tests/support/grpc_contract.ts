@@ -148,6 +148,19 @@ export function grpcContract(kind: TransportKind): void {
     });
   });
 
+  test("tells of the first message once", async () => {
+    let told = 0;
+    const onFirst = () => void told++;
+    await withServer((call) => answer(call, "a", "", "ccc"), async ({ send }) => {
+      await send("ask", { onFirst });
+      assertEquals(told, 1);
+    });
+    await withServer((call) => answer(call), async ({ send }) => {
+      await send("ask", { onFirst });
+      assertEquals(told, 1);
+    });
+  });
+
   test("keeps messages with their frames, stamped in order", async () => {
     const counters = new Uint32Array(2);
     const seen: [number, string][] = [];

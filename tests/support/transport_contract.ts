@@ -458,6 +458,27 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
       },
     ));
 
+  test("tells of the first bytes of a body once, and of none", async () => {
+    const seen: string[] = [];
+    const options = {
+      onFirst: () => void seen.push("first"),
+      onRead: () => void seen.push("read"),
+    };
+    await serve(
+      () => [CHUNKED, 20, chunk("one"), 20, chunk("two"), 20, "0\r\n\r\n"],
+      async ({ send }) => {
+        await send({}, options);
+        assertEquals(seen, ["first", "read", "read"]);
+        await send({}, { onFirst: options.onFirst });
+        assertEquals(seen.slice(3), ["first"]);
+      },
+    );
+    await serve(() => ["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"], async ({ send }) => {
+      assertEquals((await send({}, options)).body.length, 0);
+      assertEquals(seen.length, 4);
+    });
+  });
+
   test("takes what was handed over in one wake-up as one read", () => {
     const groups = ["abcdefgh", "ijklmnop", "qrstuvwx"];
     const steps = groups.flatMap((letters) => [25, [...letters].map(chunk).join("")]);
