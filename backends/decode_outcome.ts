@@ -49,9 +49,13 @@ export function bodyOutcome(
   // After the end mark the answer is whole: how the connection ends no longer matters.
   if (body.endMarkMs === undefined) {
     switch (end.kind) {
+      case "cancelled":
+        return {
+          kind: end.planned ? "cancelled_as_planned" : "cancelled",
+          message: oneLine(end.message),
+        };
       case "connect_error":
       case "timeout":
-      case "cancelled":
         return { kind: end.kind, message: oneLine(end.message) };
       case "malformed":
         return { kind: "protocol_error", message: oneLine(end.message) };

@@ -116,6 +116,11 @@ export interface RequestRecord {
    * end of what it waited for and its delay.
    */
   readonly intendedMs: number;
+  /**
+   * Of the time from there to `sentMs`: how long it waited since too many requests had no first byte of
+   * their answer (`--max-prefill`), ms; absent = it did not.
+   */
+  readonly heldMs?: number;
   /** Just before the request was handed to the transport. */
   readonly sentMs?: number;
   /** When it had left at the latest: it left between `sentMs` and here; absent = unknown. */

@@ -305,9 +305,10 @@ const checkClient: LoadCheck = ({ load: { verdict, client } }) => {
 };
 
 const checkConcurrency: LoadCheck = ({ load }) => {
-  const { plan: { kind, users, replay, thinkTime }, inFlight: { max }, counts } = load;
-  // Sessions and users who think have nothing in flight in their pauses.
-  if (replay !== undefined || thinkTime !== undefined) return undefined;
+  const { plan, inFlight: { max }, counts } = load;
+  const { kind, users, replay, thinkTime, maxPrefill } = plan;
+  // Sessions and users who think have nothing in flight in their pauses, nor while they are held back.
+  if (replay !== undefined || thinkTime !== undefined || maxPrefill !== undefined) return undefined;
   if (kind === "open" || users === undefined || max === undefined) return undefined;
   const found = `${formatCount(max)} of ${plural(users, "user")} had a request in flight at once`;
   if (max >= FULL_CONCURRENCY * users) return found;

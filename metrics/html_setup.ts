@@ -196,7 +196,8 @@ function clientFacts(
 }
 
 function planText(plan: LoadPlan): string {
-  const { kind, users, rampUpMs, arrival, ratePerSec, maxInFlight, overflow } = plan;
+  const { kind, users, rampUpMs, thinkTime, maxPrefill, cancel } = plan;
+  const { arrival, ratePerSec, maxInFlight, overflow } = plan;
   const { stopRequests, stopDurationMs } = plan;
   const stops = [
     ...(stopRequests === undefined ? [] : [plural(stopRequests, "request")]),
@@ -206,6 +207,11 @@ function planText(plan: LoadPlan): string {
     kind === "closed" ? "closed loop" : "open loop",
     ...(users === undefined ? [] : [plural(users, "user")]),
     ...(rampUpMs === undefined || rampUpMs === 0 ? [] : [`ramp-up ${formatMs(rampUpMs)}`]),
+    ...(thinkTime === undefined ? [] : [`think time ${thinkTime} ms`]),
+    ...(maxPrefill === undefined
+      ? []
+      : [`at most ${plural(maxPrefill, "request")} before the first token`]),
+    ...(cancel === undefined ? [] : [`users leave ${cancel}`]),
     ...(ratePerSec === undefined ? [] : [`${ratePerSec} req/s ${arrival ?? ""}`.trim()]),
     ...(maxInFlight === undefined || maxInFlight === 0
       ? []

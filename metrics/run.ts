@@ -91,6 +91,8 @@ export interface LoadPlan {
   readonly thinkTime?: string;
   /** Most requests before their first token; absent = no limit. */
   readonly maxPrefill?: Count;
+  /** Users who leave: how many, and when, e.g. `10%:after=ttft+500ms`; absent = none. */
+  readonly cancel?: string;
   /** Open loop: planned arrivals per second; with stages their mean over the load. */
   readonly ratePerSec?: number;
   /** Open loop: limit of requests in flight; 0 = none. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Exchange } from "../backends/transport.ts";
 import { arrivalTimes } from "../workloads/load_arrival.ts";
-import type { ClosedLoad, Load, OpenLoad, Stop } from "../workloads/load.ts";
+import type { CancelSpec, ClosedLoad, Load, OpenLoad, Stop } from "../workloads/load.ts";
 import type { ShareEnd } from "../workloads/load_agenda.ts";
 import { runLoad } from "../workloads/load_runner.ts";
 import type { Departure } from "../workloads/order.ts";
@@ -26,6 +26,11 @@ interface Setup {
   readonly stopAtMs?: number;
   readonly abortAtMs?: number;
   readonly withoutArrivals?: boolean;
+  readonly thinkMs?: (user: number, k: number) => number;
+  readonly firstMs?: (n: number) => number;
+  readonly maxPrefill?: number;
+  readonly cancel?: CancelSpec;
+  readonly leaves?: (departure: Departure) => boolean;
   /** Too much waits to be decoded, in this span of time. */
   readonly crowded?: readonly [fromMs: number, toMs: number];
 }
@@ -47,7 +52,12 @@ interface Outcome {
 
 async function play(setup: Setup): Promise<Outcome> {
   const clock = new FakeClock();
-  const transport = fakeTransport(clock, setup.serviceMs ?? (() => 100), setup.refusedFrom);
+  const transport = fakeTransport(
+    clock,
+    setup.serviceMs ?? (() => 100),
+    setup.refusedFrom,
+    setup.firstMs,
+  );
   const stop = new AbortController();
   const abort = new AbortController();
   const departures: Departure[] = [];
@@ -73,6 +83,8 @@ async function play(setup: Setup): Promise<Outcome> {
     poolSize: setup.poolSize ?? 1000,
     timeoutMs: 0,
     graceMs: setup.graceMs ?? 30_000,
+    ...(setup.maxPrefill === undefined ? {} : { maxPrefill: setup.maxPrefill }),
+    ...(setup.cancel === undefined ? {} : { cancel: setup.cancel }),
   }, {
     clock,
     transport,
@@ -87,6 +99,8 @@ async function play(setup: Setup): Promise<Outcome> {
       ? { arrivals: arrivalTimes(load, 0, 0) }
       : {}),
     takeNext: setup.takeNext ?? (() => queue++),
+    ...(setup.thinkMs === undefined ? {} : { thinkMs: setup.thinkMs }),
+    ...(setup.leaves === undefined ? {} : { leaves: setup.leaves }),
     onExchange(departure, exchange) {
       departures.push(departure);
       exchanges.push(exchange);
@@ -224,6 +238,60 @@ Deno.test("runLoad() closed: users whose connection is refused do not spin", asy
   // Ctrl-C does not wait for the pause.
   const stopped = await play({ load: closed(9000), stop: {}, refusedFrom: 0, stopAtMs: 50 });
   assertEquals(stopped.endedMs, 50);
+});
+
+const thinking = (users: number): ClosedLoad => ({
+  ...closed(users),
+  thinkTime: { kind: "fixed", ms: 1 },
+});
+
+Deno.test("runLoad() closed: users think between an answer and their next request", async () => {
+  const { sentMs, departures, end } = await play({
+    load: thinking(2),
+    stop: { requests: 6 },
+    thinkMs: (user, k) => 1000 * k + user,
+  });
+  // Answers take 100 ms: the first request at once, the next ones as drawn from the end on.
+  assertEquals(sentMs, [0, 0, 1100, 1101, 3200, 3202]);
+  // Think time is no lateness.
+  assertEquals(departures.map(({ intendedMs }) => intendedMs), sentMs);
+  // Nobody thinks of a request that will not be sent.
+  assertEquals(end, { rampEndMs: 0, sendingEndMs: 3300 });
+});
+
+Deno.test("runLoad() closed: who still thinks when the duration ends sends nothing more", async () => {
+  const { sentMs, end, endedMs } = await play({
+    load: thinking(2),
+    stop: { durationMs: 1000 },
+    thinkMs: (user) => user === 0 ? 300 : 2000,
+  });
+  assertEquals(sentMs, [0, 0, 400, 800]);
+  assertEquals([end.sendingEndMs, endedMs], [1000, 1000]);
+  // Ctrl-C does not wait for the end of thinking.
+  const stopped = await play({ load: thinking(1), stop: {}, thinkMs: () => 9000, stopAtMs: 150 });
+  assertEquals([stopped.sentMs, stopped.end.sendingEndMs, stopped.endedMs], [[0], 150, 150]);
+});
+
+Deno.test("runLoad() closed: users who end thinking at once leave one by one", async () => {
+  const { sentMs, turns } = await play({
+    load: thinking(3),
+    stop: { requests: 6 },
+    thinkMs: () => 50,
+  });
+  assertEquals(sentMs, [0, 0, 0, 150, 150, 150]);
+  // Two for each request, and one in which the last of three first ones was still waiting.
+  assert(turns >= 6, `${turns}`);
+});
+
+Deno.test("runLoad() closed: many who think leave in the order of their instants", async () => {
+  const { sentMs, endedMs } = await play({
+    load: thinking(40),
+    stop: { durationMs: 2000 },
+    thinkMs: (user, k) => (user * 7919 + k * 104_729) % 1500,
+  });
+  assert(sentMs.length > 80, `${sentMs.length}`);
+  assertEquals(sentMs, sentMs.toSorted((a, b) => a - b));
+  assert(endedMs >= 2000);
 });
 
 Deno.test("runLoad() measured concurrency is the one asked for (T48)", async () => {
@@ -423,4 +491,124 @@ Deno.test("runLoad() second interrupt: cancels what is in flight", async () => {
   });
   assertEquals(exchanges.map((exchange) => exchange.end.kind), ["cancelled", "cancelled"]);
   assertEquals(endedMs, 200);
+});
+
+Deno.test("runLoad() prefill limit: others wait for the first bytes, and what held them is said", async () => {
+  const { sentMs, departures, mostInFlight } = await play({
+    load: open({ ratePerSec: 100 }),
+    stop: { requests: 5 },
+    maxPrefill: 2,
+    firstMs: () => 50,
+    serviceMs: () => 500,
+  });
+  // Due at 0, 10, 20 …; two at a time before their first bytes.
+  assertEquals(sentMs, [0, 10, 50, 60, 100]);
+  assertEquals(departures.map(({ intendedMs }) => intendedMs), [0, 10, 20, 30, 40]);
+  assertEquals(departures.map(({ heldMs }) => heldMs), [undefined, undefined, 30, 30, 60]);
+  assertEquals(mostInFlight, 5);
+});
+
+Deno.test("runLoad() prefill limit: an answer without bytes makes room, too", async () => {
+  const { sentMs } = await play({
+    load: closed(3),
+    stop: { requests: 3 },
+    maxPrefill: 1,
+    refusedFrom: 0,
+  });
+  assertEquals(sentMs, [0, 1, 2]);
+});
+
+Deno.test("runLoad() prefill limit: threads keep it together", async () => {
+  const most = async (maxPrefill: number, workers: number) => {
+    const shares = Array.from({ length: workers }, (_, worker) =>
+      play({
+        load: closed(12),
+        stop: { requests: 24 },
+        workers,
+        worker,
+        maxPrefill,
+        // The answer begins with its end.
+        firstMs: () => 100,
+      }));
+    return (await Promise.all(shares)).map(({ mostInFlight }) => mostInFlight);
+  };
+  assertEquals(await most(4, 1), [4]);
+  assertEquals(await most(5, 2), [3, 2]);
+  assertEquals(await most(3, 3), [1, 1, 1]);
+});
+
+Deno.test("runLoad() prefill limit: who waits when the sending ends is dropped", async () => {
+  const { sentMs, dropped, endedMs } = await play({
+    load: closed(3),
+    stop: { durationMs: 70 },
+    maxPrefill: 1,
+    firstMs: () => 50,
+    serviceMs: () => 200,
+  });
+  assertEquals(sentMs, [0, 50]);
+  assertEquals(dropped.map(({ reason }) => reason), [
+    "1 requests had no token until the sending ended",
+  ]);
+  assertEquals(endedMs, 250);
+});
+
+const LEAVE: CancelSpec = { share: 0.5, from: "sent", afterMs: 30 };
+const planned = ({ end }: Exchange) => end.kind === "cancelled" ? end.planned ?? false : end.kind;
+
+Deno.test("runLoad() users who leave: their requests are cancelled in time, others are not", async () => {
+  const leaves = ({ index }: Departure) => index % 2 === 1;
+  const sent = await play({ load: closed(1), stop: { requests: 4 }, cancel: LEAVE, leaves });
+  // The user's next request follows at once.
+  assertEquals(sent.sentMs, [0, 100, 130, 230]);
+  assertEquals(sent.exchanges.map(planned), ["complete", true, "complete", true]);
+  assertEquals(sent.endedMs, 260);
+  const first = await play({
+    load: open(),
+    stop: { requests: 4 },
+    cancel: { ...LEAVE, from: "first", afterMs: 20 },
+    leaves,
+    firstMs: (n) => 10 * n,
+    serviceMs: (n) => n === 3 ? 45 : 1000,
+  });
+  assertEquals(first.sentMs, [0, 100, 200, 300]);
+  // The last one's answer is there before its user would leave.
+  assertEquals(
+    first.exchanges.map((one) => [planned(one), one.endMs]).toSorted(([, a], [, b]) => +a! - +b!),
+    [[true, 130], ["complete", 345], ["complete", 1000], ["complete", 1200]],
+  );
+});
+
+Deno.test("runLoad() users who leave: an interrupt is no plan, and nobody is waited for", async () => {
+  const { exchanges, endedMs } = await play({
+    load: closed(2),
+    stop: {},
+    cancel: { ...LEAVE, afterMs: 60_000 },
+    leaves: () => true,
+    serviceMs: () => 90_000,
+    abortAtMs: 500,
+  });
+  assertEquals(exchanges.map(planned), [false, false]);
+  assertEquals(endedMs, 500);
+  // The timers of those who would have left later are gone with the load.
+  const over = await play({
+    load: closed(2),
+    stop: { requests: 2 },
+    cancel: { ...LEAVE, afterMs: 60_000 },
+    leaves: () => true,
+  });
+  assertEquals(over.endedMs, 100);
+});
+
+Deno.test("runLoad() users who leave keep nobody's place before the first token", async () => {
+  const { sentMs, exchanges } = await play({
+    load: closed(2),
+    stop: { requests: 4 },
+    maxPrefill: 1,
+    cancel: LEAVE,
+    leaves: () => true,
+    firstMs: () => 1000,
+    serviceMs: () => 2000,
+  });
+  assertEquals(sentMs, [0, 30, 60, 90]);
+  assertEquals(exchanges.map(planned), [true, true, true, true]);
 });

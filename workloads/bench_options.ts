@@ -15,6 +15,8 @@ import { DATASET_EXTRA_OPTIONS, DATASETS, DEFAULT_DATASET } from "./datasets.ts"
 import { LENGTH_SPEC_FORMS } from "./dataset_length.ts";
 import { GPU_CHOICES } from "./gpu_sampler.ts";
 import { RATE_STAGES_FORM } from "./bench_stages.ts";
+import { CANCEL_FORMS } from "./load_cancel.ts";
+import { TIME_SPEC_FORMS } from "./load_time.ts";
 import { group, option } from "./option_table.ts";
 
 /** Protocol without `--protocol`. */
@@ -368,6 +370,28 @@ export const LOAD_OPTIONS = group("Load", {
     default: 0,
     needs: [WITHOUT_RATE, WITHOUT_STAGES],
     help: "User i of N starts at i/N of this time.",
+  }),
+  thinkTime: option.length({
+    value: "TIME",
+    defaultText: "none",
+    needs: [WITHOUT_RATE, WITHOUT_STAGES],
+    help: "Users: time from the end of an answer to the user's next request, drawn by --seed: " +
+      `${TIME_SPEC_FORMS}. It counts as no lateness, and a warm-up has none.`,
+  }),
+  maxPrefill: option.integer({
+    min: 1,
+    defaultText: "no limit",
+    help:
+      "Most requests before their first token, which is told by the first bytes of the answer. " +
+      "Others wait: their lateness shows, and records say how long they were held.",
+  }),
+  cancel: option.text({
+    value: "SHARE:after=TIME",
+    defaultText: "nobody leaves",
+    help:
+      "A share of the users, drawn by --seed for each request, leaves that long after sending, " +
+      `or after the first bytes of the answer: ${CANCEL_FORMS}. Such requests are ` +
+      "no failures and have no latencies; their tokens count in the throughput.",
   }),
   requests: option.integer({
     aliases: ["n", "num-requests", "num-prompts"],

@@ -36,11 +36,13 @@ import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import type { MixClass } from "./dataset_mix.ts";
 import { chooseDataset, datasetExtra, holdsRequests } from "./datasets.ts";
 import type { GpuChoice } from "./gpu_sampler.ts";
-import type { Load, Stop } from "./load.ts";
+import type { CancelSpec, Load, Stop } from "./load.ts";
+import { parseCancel } from "./load_cancel.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { parseRateStages } from "./bench_stages.ts";
 import { peakRate, stagesMs } from "./load_stages.ts";
 import { withDefaults } from "./option_parse.ts";
+import { meanTimeMs, parseTimeSpec } from "./load_time.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
 import { kebabCase, option } from "./option_table.ts";
 import type { ReplayPlan } from "./session_plan.ts";
@@ -112,6 +114,10 @@ export interface BenchPlan {
   readonly graceMs: number;
   /** Threads that send and read; 0 = the main one. */
   readonly workers: number;
+  /** Most requests before the first bytes of their answers; absent = no limit. */
+  readonly maxPrefill?: number;
+  /** Users who leave; absent = none. */
+  readonly cancel?: CancelSpec;
   /**
    * Connections that fail in a row before the server counts as gone; 0 = never, absent = 20, and at
    * least two for each user.
@@ -320,7 +326,7 @@ export async function planRun(
     stops,
     warmups,
     graceMs: values.grace * 1000,
-    workers: values.workers,
+    workers: workersOf(values),
     dataset: mix === undefined ? dataset.name : "mix",
     prompts: values.prompts ?? wanted,
     sparePrompts: values.prompts === undefined ? spares.reduce((sum, one) => sum + one, 0) : 0,
@@ -349,6 +355,8 @@ export async function planRun(
         : undefined,
       calibration: values.noCalibration === true ? false as const : values.calibration,
       stopOnErrors: values.stopOnErrors,
+      maxPrefill: values.maxPrefill,
+      cancel: values.cancel === undefined ? undefined : parseCancel(values.cancel),
       resetCache: values.resetCache,
       endpoint,
       model: models?.[0]?.name ?? values.model,
@@ -371,6 +379,11 @@ export async function planRun(
     }),
     ...parts,
   };
+}
+
+/** Each thread has a part of `--max-prefill`: there are no more threads than requests it lets through. */
+function workersOf({ workers, maxPrefill = Infinity }: MeasureValues): number {
+  return Math.min(workers, maxPrefill);
 }
 
 /** Turns the report options into a plan. @throws {UserError} for a bad `--slo`. */
@@ -439,11 +452,13 @@ function planLoads(values: MeasureValues): Load[] {
   if (values.maxInFlight > 0) {
     throw new UserError("Cannot use --max-in-flight without --rate: only an open loop has it");
   }
+  const thinkTime = parseTimeSpec(String(values.thinkTime ?? 0), "--think-time");
   return (concurrency ?? [DEFAULT_USERS]).map((users) => ({
     kind: "closed",
     users,
     rampUpMs: values.rampUp * 1000,
     sequence: "disjoint",
+    ...(meanTimeMs(thinkTime) === 0 ? {} : { thinkTime }),
   }));
 }
 

@@ -81,6 +81,11 @@ function refuseForAll(values: MeasureValues): void {
       "--prompts",
       "it has no pool of prompts, use --requests or --duration",
     ],
+    [
+      values.thinkTime !== undefined,
+      "--think-time",
+      "the recording has delays of its own, cut them with --idle-cap",
+    ],
     [values.numTurns !== 1, "--num-turns", "the recording says what each request holds"],
     [
       values.systemPromptFile !== undefined,

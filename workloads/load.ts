@@ -5,6 +5,24 @@
  */
 import type { RateStagePlan } from "../metrics/run.ts";
 
+/** A time in ms, or a distribution of times. */
+export type TimeSpec =
+  | { readonly kind: "fixed"; readonly ms: number }
+  | { readonly kind: "uniform"; readonly low: number; readonly high: number }
+  | { readonly kind: "normal"; readonly mean: number; readonly std: number }
+  /** `median` · exp(`sigma` · z). */
+  | { readonly kind: "lognormal"; readonly median: number; readonly sigma: number }
+  | { readonly kind: "exponential"; readonly mean: number };
+
+/** Users who leave: their requests are cancelled. */
+export interface CancelSpec {
+  /** Of all requests, above 0 and up to 1. */
+  readonly share: number;
+  /** What the time counts from: sending, or the first bytes of the answer. */
+  readonly from: "sent" | "first";
+  readonly afterMs: number;
+}
+
 /** N users, each sending its next request when the last one has ended. */
 export interface ClosedLoad {
   /** Tells it from an open load. */
@@ -23,6 +41,8 @@ export interface ClosedLoad {
   readonly sequence: "disjoint" | "rounds" | "shared" | "legacy" | "shuffled";
   /** For `shuffled`; default 0. */
   readonly seed?: number;
+  /** From the end of an answer to the user's next request; absent = none. */
+  readonly thinkTime?: TimeSpec;
 }
 
 /** Requests leave on a fixed schedule, whatever the server does. */
@@ -92,9 +112,17 @@ export function stopOfPool(stop: Stop, poolSize: number): Stop {
   return endless && stop.once === true ? { ...stop, requests: poolSize } : stop;
 }
 
+/** Whether its requests leave at instants of their own, and not only because others have ended. */
+export function hasInstants(load: Load): boolean {
+  return load.kind !== "closed" || load.thinkTime !== undefined;
+}
+
 /** `64 users`, `8 req/s poisson`. */
 export function loadLabel(load: Load): string {
-  if (load.kind === "closed") return `${load.users} ${load.users === 1 ? "user" : "users"}`;
+  if (load.kind === "closed") {
+    const users = `${load.users} ${load.users === 1 ? "user" : "users"}`;
+    return load.thinkTime === undefined ? users : `${users} with think time`;
+  }
   if (load.kind === "replay") {
     if (load.mode === "sessions") {
       return `${load.users} ${load.users === 1 ? "session" : "sessions"}`;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { WireRequest } from "../backends/protocol.ts";
-import type { Load, Stop } from "./load.ts";
+import type { CancelSpec, Load, Stop } from "./load.ts";
 import type { Departure } from "./order.ts";
 
 /** One thread's share of a load. */
@@ -21,6 +21,10 @@ export interface LoadShare {
   readonly maxAnswerBytes?: number;
   /** How long requests in flight may go on after the sending has ended early. */
   readonly graceMs: number;
+  /** Most requests of the whole load before the first bytes of their answers; absent = no limit. */
+  readonly maxPrefill?: number;
+  /** Users who leave before their answer has ended; absent = none. */
+  readonly cancel?: CancelSpec;
 }
 
 /** How the share went; ms from the origin. */

@@ -53,10 +53,11 @@ export class Desk implements OrderDesk {
       throw new RangeError(`Cannot give order ${departure.index}: the last one was given`);
     }
     if (this.#stopped) return this.#source.revoked(departure.index);
-    const wire = withOwnBody(order.wire);
-    const transfer = wire.body === undefined ? [] : [wire.body.buffer];
+    const { body: view, ...head } = order.wire;
+    const body = view && bufferOf(view);
     const thread = departure.user % this.#tools.threads;
-    this.#tools.send(thread, { kind: "order", order: { departure, wire } }, transfer);
+    const transfer = body === undefined ? [] : [body];
+    this.#tools.send(thread, { kind: "order", departure, head, body }, transfer);
   }
 
   finish(): void {
@@ -96,9 +97,7 @@ export class Desk implements OrderDesk {
   }
 }
 
-/** With a body whose memory holds nothing else: all of it is transferred. */
-function withOwnBody(wire: Order["wire"]): Order["wire"] {
-  const { body } = wire;
-  if (body === undefined || body.length === body.buffer.byteLength) return wire;
-  return { ...wire, body: body.slice() };
+/** Memory that holds a body and nothing else: all of it is transferred. */
+function bufferOf(body: Uint8Array<ArrayBuffer>): ArrayBuffer {
+  return body.length === body.buffer.byteLength ? body.buffer : body.slice().buffer;
 }

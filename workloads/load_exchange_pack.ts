@@ -32,7 +32,7 @@ export interface ExchangePack {
 /** Answers in one pack at most. */
 export const FULL_PACK = 32;
 /** Numbers per answer besides its reads. */
-const FIELDS = 17;
+const FIELDS = 18;
 const HEADER_BYTES: number = FULL_PACK * FIELDS * 8;
 /** Room in a pack, unless one answer alone needs more; pages that are never written cost nothing. */
 const PACK_BYTES: number = 256 * 1024;
@@ -149,6 +149,7 @@ function writePack(
     numbers[at++] = departure.user;
     numbers[at++] = departure.item;
     numbers[at++] = departure.intendedMs;
+    numbers[at++] = departure.heldMs ?? ABSENT;
     numbers[at++] = originMs;
     numbers[at++] = exchange.sentMs;
     numbers[at++] = exchange.departedMs ?? ABSENT;
@@ -186,12 +187,14 @@ export function unpackExchanges({ memory, count, types, ends }: ExchangePack): E
   const result: EndedRequest[] = [];
   for (let i = 0; i < count; i++) {
     let at = i * FIELDS;
-    const departure = {
+    const departure: { -readonly [Name in keyof Departure]: Departure[Name] } = {
       index: numbers[at++]!,
       user: numbers[at++]!,
       item: numbers[at++]!,
       intendedMs: numbers[at++]!,
     };
+    const heldMs = numbers[at++]!;
+    if (!Number.isNaN(heldMs)) departure.heldMs = heldMs;
     const originMs = numbers[at++]!;
     const sentMs = numbers[at++]!;
     const departedMs = numbers[at++]!;

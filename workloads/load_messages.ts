@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GenerationRequest, Target } from "../backends/protocol.ts";
+import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
 import { TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
 import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
@@ -12,7 +12,7 @@ import type { OrdersTold } from "./load_orders.ts";
 import type { ThreadUsage } from "./load_thread_usage.ts";
 import type { SharedWires } from "./load_wires.ts";
 import type { WitnessShare } from "./load_witness.ts";
-import type { Departure, Order } from "./order.ts";
+import type { Departure } from "./order.ts";
 
 /** Positions in a thread's block of live counters, after the transport's own. */
 export const COUNTER_SENT: number = TRANSPORT_COUNTERS;
@@ -79,7 +79,13 @@ export interface RunMessage {
 /** To a sending thread. */
 export type ToThread =
   /** One more request; the load is one of orders. */
-  | { readonly kind: "order"; readonly order: Order }
+  | {
+    readonly kind: "order";
+    readonly departure: Departure;
+    readonly head: Omit<WireRequest, "body">;
+    /** Not a view: a thread with a loop of its own would look at each byte of one. */
+    readonly body: ArrayBuffer | undefined;
+  }
   /** There are no more orders: the load ends with the last answer. */
   | { readonly kind: "last-order" }
   | OpenMessage

@@ -4,7 +4,8 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { Load } from "./load.ts";
+import type { ClosedLoad, Load } from "./load.ts";
+import { meanTimeMs } from "./load_time.ts";
 
 /** The pace of one answer. */
 export interface Pace {
@@ -30,12 +31,20 @@ export function answerMs({ ttftMs, itlMs }: Pace, outputTokens: number): number 
   return ttftMs + itlMs * Math.max(0, outputTokens - 1);
 }
 
+/** How long a user pauses between an answer and its next request, on average. */
+export function meanThinkMs({ thinkTime }: ClosedLoad): number {
+  return thinkTime === undefined ? 0 : meanTimeMs(thinkTime);
+}
+
 /**
- * Requests in flight: the users, or by Little's law what arrives while one is answered. Infinite where
+ * Requests in flight: the users, as long as they do not think, or by Little's law what arrives while one is answered. Infinite where
  * all leave at once.
  */
 export function inFlight(load: Load, answerMs: number): number {
-  if (load.kind === "closed") return load.users;
+  if (load.kind === "closed") {
+    const thinkMs = meanThinkMs(load);
+    return thinkMs === 0 ? load.users : load.users * answerMs / (answerMs + thinkMs);
+  }
   if (load.kind === "replay" && load.mode === "sessions") return Math.max(1, load.users);
   const limit = load.maxInFlight === 0 ? Infinity : load.maxInFlight;
   const perSec = load.kind === "replay" ? load.peakPerSec ?? 0 : load.ratePerSec;

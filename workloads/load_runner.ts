@@ -4,55 +4,15 @@
  *
  * @module
  */
-import { aborted, type Clock, onAbort } from "../backends/clock.ts";
-import { defined } from "../backends/defined.ts";
-import type { WireRequest } from "../backends/protocol.ts";
-import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
+import { aborted, onAbort } from "../backends/clock.ts";
 import type { Agenda, LoadShare, ShareEnd } from "./load_agenda.ts";
+import { Alarm } from "./load_alarm.ts";
 import { Arrivals } from "./load_arrivals.ts";
-import { BACKLOG_POLL_MS } from "./load_backlog.ts";
-import type { TakeNext } from "./load_sequence.ts";
-import { createTurns, type Turns } from "./load_turns.ts";
+import type { RunnerTools, StreamsBeside } from "./load_runner_tools.ts";
+import { createSender, type Send } from "./load_sender.ts";
+import { createTurns } from "./load_turns.ts";
 import { Users } from "./load_users.ts";
 import type { Departure } from "./order.ts";
-
-/** What the runner works with. */
-export interface RunnerTools {
-  readonly clock: Clock;
-  readonly transport: Transport;
-  /** Resolves in a later event-loop turn. */
-  readonly nextTurn: () => Promise<void>;
-  /** Clock time of the load's start; may lie a little ahead. */
-  readonly originMs: number;
-  /** The encoded request of a pool item; `pass` counts how often the pool was used up before. */
-  readonly requestOf: (item: number, index: number, pass: number) => WireRequest;
-  /** Intended times of this load's arrivals, ms from the origin (open loads). */
-  readonly arrivals?: Iterator<number>;
-  /** What is given out one by one (loads of orders). */
-  readonly orders?: Agenda;
-  readonly takeNext: TakeNext;
-  readonly onExchange: (departure: Departure, exchange: Exchange) => void;
-  /** So much waits to be decoded that nothing more should be asked for. */
-  readonly crowded?: () => boolean;
-  /** Never sent: limit in flight, or no slot before the end. */
-  readonly onDropped: (departure: Departure, reason: string) => void;
-  /** Stop sending and drain. */
-  readonly stopSignal: AbortSignal;
-  /** Cancel what is in flight, too. */
-  readonly abortSignal: AbortSignal;
-  /** Live numbers: sent, ended. */
-  readonly onSent?: () => void;
-  /** Gets streams ready that run beside the load and take their turns with it; absent = none. */
-  readonly beside?: (turns: Turns) => StreamsBeside;
-}
-
-/** Streams that are no part of the load. */
-export interface StreamsBeside {
-  /** Starts those whose turn has come when this share of the users has started. */
-  start(share: number): void;
-  /** Cancels what is in flight; resolves when it was handed on. */
-  end(): Promise<void>;
-}
 
 const NOTHING_BESIDE: StreamsBeside = { start() {}, end: () => Promise.resolve() };
 
@@ -86,8 +46,8 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 
   const turns = createTurns(tools.nextTurn);
   const beside = tools.beside?.(turns) ?? NOTHING_BESIDE;
-  const signals = { sending: sending.signal, inFlight: inFlight.signal };
-  const send = sender(share, tools, { ...signals, agenda, turns });
+  const signals = { sending: sending.signal, inFlight: inFlight.signal, over: over.signal };
+  const send = createSender(share, { ...tools, ...signals, agenda, turns });
   await runAgenda(agenda, {
     ...tools,
     limit: slotsOf(share),
@@ -108,9 +68,9 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 /** What the share's load sends when. */
 function agendaOf(share: LoadShare, tools: RunnerTools): Agenda {
   const { load } = share;
-  const { clock, originMs, requestOf, takeNext, arrivals, orders } = tools;
+  const { clock, originMs, requestOf, takeNext, thinkMs, arrivals, orders } = tools;
   const now = () => clock.now() - originMs;
-  if (load.kind === "closed") return new Users(share, load, { now, requestOf, takeNext });
+  if (load.kind === "closed") return new Users(share, load, { now, requestOf, takeNext, thinkMs });
   if (load.kind === "replay") {
     if (orders === undefined) throw new TypeError("Cannot run a load of orders without orders");
     return orders;
@@ -137,66 +97,6 @@ function slotsOf({ load, workers }: LoadShare): Slots {
   return { inFlight, overflow, ofLoad: maxInFlight };
 }
 
-/**
- * Sends a request and resolves when its answer was handed on: whether there was no connection.
- *
- * @param now it needs no event-loop turn of its own, as after the end of a user's last answer.
- */
-type Send = (departure: Departure, now: boolean) => Promise<boolean>;
-
-function sender(
-  share: LoadShare,
-  { clock, originMs, transport, crowded, onSent, onExchange, onDropped }: RunnerTools,
-  { agenda, turns, sending, inFlight }: {
-    readonly agenda: Agenda;
-    readonly turns: Turns;
-    readonly sending: AbortSignal;
-    readonly inFlight: AbortSignal;
-  },
-): Send {
-  // One for all: what each request in flight keeps counts ten thousand times.
-  const options: SendOptions = {
-    timeoutMs: share.timeoutMs,
-    signal: inFlight,
-    ...defined({ maxBytes: share.maxAnswerBytes }),
-  };
-  let telling = false;
-  const tellSoon = async (): Promise<void> => {
-    telling = true;
-    await turns.idle();
-    telling = false;
-    agenda.tell?.();
-  };
-  return async (departure, now) => {
-    if (!now) {
-      await turns.depart();
-      agenda.onDeparture?.(departure, clock.now() - originMs);
-    }
-    while (crowded?.()) {
-      await clock.sleepUntil(clock.now() + BACKLOG_POLL_MS, sending);
-      if (!sending.aborted) continue;
-      onDropped(departure, "answers waited to be decoded until the sending ended");
-      return false;
-    }
-    const wire = agenda.requestOf(departure);
-    onSent?.();
-    let exchange: Exchange;
-    if (agenda.onSent === undefined) exchange = await transport.send(wire, options);
-    else {
-      const sentMs = clock.now();
-      const answer = transport.send(wire, options);
-      agenda.onSent(departure, sentMs - originMs);
-      if (!telling) void tellSoon();
-      exchange = await answer;
-    }
-    await turns.finish();
-    agenda.tell?.();
-    const refused = exchange.end.kind === "connect_error";
-    onExchange(departure, exchange);
-    return refused;
-  };
-}
-
 /** Sends what is due, and after each answer what follows it, until nothing is left. */
 function runAgenda(
   agenda: Agenda,
@@ -211,8 +111,6 @@ function runAgenda(
   let flying = 0;
   /** Due, and without a slot. */
   const waiting: Departure[] = [];
-  /** Instants that are being slept for, the earliest last: one for all that waits behind it. */
-  const sleeping: number[] = [];
   let begun = 0;
 
   const startBeside = (): void => {
@@ -241,25 +139,21 @@ function runAgenda(
     else if (limit.overflow === "wait") waiting.push(departure);
     else onDropped(departure, `${limit.ofLoad} requests were in flight`);
   };
-  const sleep = async (dueMs: number): Promise<void> => {
-    sleeping.push(dueMs);
-    await clock.sleepUntil(originMs + dueMs, sending);
-    sleeping.splice(sleeping.indexOf(dueMs), 1);
-    goOn();
-  };
   const goOn = (): void => {
     if (!sending.aborted) {
+      // On the clock's own scale: its alarm rings there, and a difference would be rounded.
       let dueMs: number;
-      for (let nowMs: number; (dueMs = agenda.dueMs()) <= (nowMs = clock.now() - originMs);) {
-        const departure = agenda.take(nowMs);
+      for (let nowMs: number; (dueMs = originMs + agenda.dueMs()) <= (nowMs = clock.now());) {
+        const departure = agenda.take(nowMs - originMs);
         if (departure !== undefined) begin(departure);
         startBeside();
       }
-      if (dueMs < (sleeping.at(-1) ?? Infinity)) void sleep(dueMs);
+      alarm.at(dueMs);
     }
     if (flying === 0 && agenda.over()) resolve();
   };
 
+  const alarm = new Alarm(clock, sending, goOn);
   agenda.onChange = goOn;
   const ignore = onAbort(sending, () => {
     agenda.stop();

@@ -11,6 +11,7 @@ import { MAX_ANSWER_BYTES } from "../backends/limits.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport, TransportOptions } from "../backends/transport.ts";
 import type { Ticker } from "../backends/ticker.ts";
+import { hasInstants } from "./load.ts";
 import { arrivalTimes } from "./load_arrival.ts";
 import {
   COUNTER_ENDED,
@@ -21,6 +22,7 @@ import {
   type ToThread,
 } from "./load_messages.ts";
 import { Backlog, backlogLimit } from "./load_backlog.ts";
+import { leaversOf } from "./load_cancel.ts";
 import type { Outbox } from "./load_outbox.ts";
 import { sampleLoopLag } from "./load_loop_lag.ts";
 import { rehearse } from "./load_rehearsal.ts";
@@ -28,10 +30,10 @@ import { Orders } from "./load_orders.ts";
 import { runLoad } from "./load_runner.ts";
 import { requestLimit } from "./load_sequence.ts";
 import { countThreadUsage } from "./load_thread_usage.ts";
+import { thinkTimes } from "./load_time.ts";
 import type { Turns } from "./load_turns.ts";
 import { WirePool } from "./load_wires.ts";
 import { type WitnessShare, witnessStreams } from "./load_witness.ts";
-import type { Order } from "./order.ts";
 
 /** The event loop that a thread runs on, and what belongs to it. */
 export interface ThreadRuntime {
@@ -169,7 +171,8 @@ export function createLoadThread(
       const first = wires.makeAhead(message.poolOffset % wires.length, share.load.users);
       await transport.ready?.(first);
     }
-    const keepsTimes = share.load.kind !== "closed";
+    const { load } = share;
+    const keepsTimes = hasInstants(load);
     if (keepsTimes && ticker === undefined) {
       throw new TypeError("Cannot keep a schedule in a thread that was not opened for one");
     }
@@ -218,6 +221,10 @@ export function createLoadThread(
         : {}),
       ...defined({ orders }),
       takeNext: () => Atomics.add(queue, 0, 1),
+      ...(load.kind === "closed" && load.thinkTime !== undefined
+        ? { thinkMs: thinkTimes(load.thinkTime, message) }
+        : {}),
+      ...(share.cancel === undefined ? {} : { leaves: leaversOf(share.cancel, message) }),
       onSent: () => {
         streams = Math.max(streams, ++counters[COUNTER_SENT]! - counters[COUNTER_ENDED]!);
       },
@@ -245,13 +252,13 @@ export function createLoadThread(
     reply({ kind: "ended", end, ...defined({ usage: countUsage() }), lag: lag() });
   };
 
-  const give = (order: Order): void => {
-    const { wire, departure } = order;
-    const large = (wire.body?.length ?? 0) >= LARGE_BODY_BYTES;
+  const give = ({ departure, head, body }: Extract<ToThread, { kind: "order" }>): void => {
+    const wire = body === undefined ? head : { ...head, body: new Uint8Array(body) };
+    const large = (body?.byteLength ?? 0) >= LARGE_BODY_BYTES;
     const leftMs = originMs + departure.intendedMs - systemClock.now();
     // Copying it takes longer than sending a small one: not when it is due.
     if (large && leftMs > ENCODING_MS) void transport?.ready?.([wire]);
-    orders!.give(order);
+    orders!.give({ departure, wire });
   };
 
   return async (message: ToThread): Promise<void> => {
@@ -266,7 +273,7 @@ export function createLoadThread(
         case "run":
           return await run(message);
         case "order":
-          return give(message.order);
+          return give(message);
         case "last-order":
           return orders?.finish();
         case "stop":

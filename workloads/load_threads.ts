@@ -167,7 +167,7 @@ async function runJob(
   job: LoadJob,
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
-  const { load, stop, poolSize, timeoutMs, maxAnswerBytes, graceMs } = job;
+  const { load, stop, poolSize, timeoutMs, maxAnswerBytes, graceMs, maxPrefill, cancel } = job;
   const { seed, loadNumber, poolOffset, leadMs = START_LEAD_MS } = job;
   const { wires, requests, requestHeader } = job;
   const witnesses = threads.map((_, worker) =>
@@ -196,7 +196,7 @@ async function runJob(
   const ends = threads.map((thread, worker) => {
     const share = {
       ...{ load, stop, worker, workers: threads.length, poolSize, timeoutMs, graceMs },
-      ...defined({ maxAnswerBytes }),
+      ...defined({ maxAnswerBytes, maxPrefill, cancel }),
     };
     const witness = witnesses[worker];
     const start = {
@@ -249,7 +249,7 @@ function deskOf(threads: readonly Thread[], job: LoadJob, originMs: number): Des
  * to each open connection, idle or not.
  */
 function connectionsOf(load: Load, worker: number, workers: number): number {
-  if (load.kind === "open" || (load.kind === "closed" && load.rampUpMs > 0)) return 0;
+  if (load.kind === "open" || (load.rampUpMs ?? 0) > 0) return 0;
   return Math.ceil((load.users - worker) / workers);
 }
 

@@ -19,11 +19,18 @@ function refusedPauseMs(users: number): number {
   return Math.max(100, users);
 }
 
+/** What users work with. */
+export interface UsersTools extends AgendaTools {
+  readonly takeNext: TakeNext;
+  /** How long a user thinks before its request number `k`, in ms; absent = not at all. */
+  readonly thinkMs: ((user: number, k: number) => number) | undefined;
+}
+
 /** This thread's users of a closed load. */
 export class Users implements Agenda {
   readonly #load: ClosedLoad;
   readonly #share: LoadShare;
-  readonly #tools: AgendaTools;
+  readonly #tools: UsersTools;
   readonly #next: Sequence;
   readonly #deadlineMs: number;
   /** Users of this thread, and those of them that started, or would have. */
@@ -31,7 +38,7 @@ export class Users implements Agenda {
   #started = 0;
   /** Requests that each has taken. */
   readonly #taken: Uint32Array;
-  /** Requests of users who pause. */
+  /** Requests of users who think, or pause. */
   readonly #pausing = new DueQueue<Departure>();
   #stopped = false;
   /** First requests: when the last one left, and how many did. */
@@ -42,7 +49,7 @@ export class Users implements Agenda {
   constructor(
     share: LoadShare,
     load: ClosedLoad,
-    tools: AgendaTools & { readonly takeNext: TakeNext },
+    tools: UsersTools,
   ) {
     const { stop, poolSize, worker, workers } = share;
     this.#load = load;
@@ -55,20 +62,15 @@ export class Users implements Agenda {
   }
 
   dueMs(): number {
-    const pausedMs = this.#pausing.dueMs;
-    if (this.#started === this.#count) return pausedMs;
-    return Math.min(
-      pausedMs,
-      (this.#userOf(this.#started) * this.#load.rampUpMs) / this.#load.users,
-    );
+    return Math.min(this.#pausing.dueMs, this.#startMs());
   }
 
   take(nowMs: number): Departure | undefined {
-    const due = this.#pausing.dueMs <= nowMs ? this.#pausing.take() : undefined;
+    const due = this.#pausing.dueMs < this.#startMs() ? this.#pausing.take() : undefined;
     if (due === undefined) return this.#request(this.#userOf(this.#started++), nowMs);
-    // "No time left" means "do not start", never "unlimited" (T20 in docs/python-scripts.md).
     if (nowMs >= this.#deadlineMs) return this.#stopAt(nowMs);
-    return { ...due, intendedMs: nowMs };
+    // A pause after a refusal was no plan of the user's.
+    return this.#load.thinkTime === undefined ? { ...due, intendedMs: nowMs } : due;
   }
 
   requestOf({ item, index }: Departure): WireRequest {
@@ -78,9 +80,12 @@ export class Users implements Agenda {
   follow({ user }: Departure, refused: boolean): Departure | undefined {
     const nowMs = this.#tools.now();
     if (this.#stopped) return this.#stopAt(nowMs);
-    const next = this.#request(user, nowMs);
-    if (next === undefined || !refused) return next;
-    this.#pausing.add(nowMs + refusedPauseMs(this.#load.users), next);
+    const { thinkMs } = this.#tools;
+    let pauseMs = thinkMs === undefined ? 0 : thinkMs(user, this.#taken[this.#placeOf(user)]!);
+    if (refused) pauseMs = Math.max(pauseMs, refusedPauseMs(this.#load.users));
+    const next = this.#request(user, nowMs, pauseMs);
+    if (next === undefined || pauseMs === 0) return next;
+    this.#pausing.add(next.intendedMs, next);
     return undefined;
   }
 
@@ -112,6 +117,12 @@ export class Users implements Agenda {
     };
   }
 
+  /** When the next user starts; Infinity = all have. */
+  #startMs(): number {
+    if (this.#started === this.#count) return Infinity;
+    return (this.#userOf(this.#started) * this.#load.rampUpMs) / this.#load.users;
+  }
+
   #userOf(place: number): number {
     return this.#share.worker + place * this.#share.workers;
   }
@@ -120,11 +131,13 @@ export class Users implements Agenda {
     return (user - this.#share.worker) / this.#share.workers;
   }
 
-  #request(user: number, nowMs: number): Departure | undefined {
+  /** What a user sends next, after a pause: whoever is to send nothing more need not think of it. */
+  #request(user: number, nowMs: number, pauseMs = 0): Departure | undefined {
+    // "No time left" means "do not start", never "unlimited" (T20 in docs/python-scripts.md).
     if (nowMs >= this.#deadlineMs) return this.#stopAt(nowMs);
     const request = this.#next(user, this.#taken[this.#placeOf(user)]!++);
     if (request === undefined) return this.#stopAt(nowMs);
-    return { index: request.index, user, item: request.item, intendedMs: nowMs };
+    return { index: request.index, user, item: request.item, intendedMs: nowMs + pauseMs };
   }
 
   /** A user has nothing left to send. */

@@ -8,7 +8,7 @@
 import type { Clock } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, SendOptions, Transport } from "../backends/transport.ts";
-import type { StreamsBeside } from "./load_runner.ts";
+import type { StreamsBeside } from "./load_runner_tools.ts";
 import type { Turns } from "./load_turns.ts";
 import type { Departure } from "./order.ts";
 

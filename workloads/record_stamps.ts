@@ -6,7 +6,10 @@
 import type { RequestRecord } from "../backends/record.ts";
 
 /** Names of a record's stamps besides its ticks; the compiler checks that none is missing. */
-type StampName = Exclude<Extract<keyof RequestRecord, `${string}Ms`>, "tickMs" | "connectMs">;
+type StampName = Exclude<
+  Extract<keyof RequestRecord, `${string}Ms`>,
+  "tickMs" | "connectMs" | "heldMs"
+>;
 const STAMPS = Object.keys(
   {
     intendedMs: 0,
@@ -24,7 +27,7 @@ const STAMPS = Object.keys(
 
 type Changing = { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] };
 
-/** The record with every stamp changed, ticks included; the duration `connectMs` stays. */
+/** The record with every stamp changed, ticks included; durations stay. */
 export function mapStamps(record: RequestRecord, change: (ms: number) => number): RequestRecord {
   const changed: Changing = { ...record, tickMs: record.tickMs.map(change) };
   for (const name of STAMPS) {
@@ -41,13 +44,14 @@ export function mapStamps(record: RequestRecord, change: (ms: number) => number)
  */
 export function roundStamps(record: RequestRecord): void {
   const changing: Changing = record;
-  const { tickMs, connectMs } = record;
+  const { tickMs, connectMs, heldMs } = record;
   for (let i = 0; i < tickMs.length; i++) tickMs[i] = microseconds(tickMs[i]!);
   for (const name of STAMPS) {
     const ms = changing[name];
     if (ms !== undefined) changing[name] = microseconds(ms);
   }
   if (connectMs !== undefined) changing.connectMs = microseconds(connectMs);
+  if (heldMs !== undefined) changing.heldMs = microseconds(heldMs);
 }
 
 /** Milliseconds with whole microseconds. */

@@ -11,6 +11,7 @@ import type { Transport } from "../backends/transport.ts";
 import type { Environment } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { readEnvironment } from "./environment.ts";
+import { hasInstants } from "./load.ts";
 import type { Pool } from "./load_messages.ts";
 import { type LoadThreads, openThreads, type ThreadsOptions } from "./load_threads.ts";
 import { shareWires } from "./load_wires.ts";
@@ -193,7 +194,7 @@ function setupOf(
     transportOptions: transportOptions(plan),
     protocol: protocol.name,
     target,
-    scheduled: plan.loads.some(({ kind }) => kind !== "closed"),
+    scheduled: plan.loads.some(hasInstants),
     streams: Math.max(0, ...plan.loads.map((load) => load.kind === "closed" ? load.users : 0)),
   };
 }

@@ -54,6 +54,9 @@ export type BenchOptions = Readonly<{
   maxInFlight?: number;
   overflow?: "wait" | "drop";
   rampUp?: number;
+  thinkTime?: string | number;
+  maxPrefill?: number;
+  cancel?: string;
   requests?: number;
   duration?: number;
   once?: boolean;

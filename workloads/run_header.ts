@@ -11,6 +11,8 @@ import { type Load, loadLabel, type Stop, stopOfPool } from "./load.ts";
 import { meanRate } from "./load_stages.ts";
 import { shownReset } from "./bench_reset.ts";
 import { withoutPassword } from "./secret_names.ts";
+import { formatCancel } from "./load_cancel.ts";
+import { formatTimeSpec } from "./load_time.ts";
 import type { Dataset } from "./prompt.ts";
 import type { Prepared } from "./run_prepare.ts";
 import { withoutSecrets, withoutSecretsIn } from "./secret.ts";
@@ -75,6 +77,10 @@ export function describeRun(
     loads: plan.loads.map((load, i) => ({
       label: labelOf(plan, i),
       ...describeLoad(load, stopOfPool(plan.stops[i] ?? {}, dataset.prompts.length)),
+      ...defined({
+        maxPrefill: plan.maxPrefill,
+        cancel: plan.cancel && formatCancel(plan.cancel),
+      }),
     })),
     environment,
   };
@@ -96,7 +102,9 @@ export function labelOf({ own, loads }: BenchPlan, load: number): string {
 function describeLoad(load: Load, stop: Stop): Omit<LoadPlan, "label"> {
   const stops = defined({ stopRequests: stop.requests, stopDurationMs: stop.durationMs });
   if (load.kind === "closed") {
-    return { ...stops, kind: "closed", users: load.users, rampUpMs: load.rampUpMs };
+    const { users, rampUpMs, thinkTime } = load;
+    const think = thinkTime === undefined ? {} : { thinkTime: formatTimeSpec(thinkTime) };
+    return { ...stops, kind: "closed", users, rampUpMs, ...think };
   }
   if (load.kind === "replay") {
     const { mode, users, rampUpMs = 0, speedup, maxInFlight, overflow } = load;

@@ -288,13 +288,18 @@ async function warmUpPart({ plan, prepared, checked }: Running, number: number):
   return {
     number,
     // Its prompts are a queue: none of those that will be measured is sent before.
-    load: load.kind === "closed" && load.sequence === "disjoint"
-      ? { ...load, sequence: "shared" }
-      : load,
+    load: warmUpLoad(load),
     stop: { requests: warmup },
     phase: "warmup",
     ...(own === undefined ? { poolOffset: from } : { poolOffset: 0, own }),
   };
+}
+
+/** The load of whole requests that warms up: nobody thinks, and what may be disjoint is shared. */
+function warmUpLoad(load: Load): Load {
+  if (load.kind !== "closed") return load;
+  const { thinkTime: _, ...rest } = load;
+  return rest.sequence === "disjoint" ? { ...rest, sequence: "shared" } : rest;
 }
 
 /**
@@ -404,6 +409,7 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     ? undefined
     : expectShares(prepared, { warmed: plan.warmPrefixes === true });
   const shared = (departure: Departure, record: Editable): RequestRecord => {
+    if (departure.heldMs !== undefined) record.heldMs = departure.heldMs;
     if (stages !== undefined) record.stage = stageAt(stages, departure.intendedMs);
     if (shareAt === undefined && expected === undefined) return record;
     const like = likeOf(departure);
@@ -456,7 +462,12 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       poolOffset,
       poolSize: requests.length,
       timeoutMs: plan.timeoutMs,
-      ...defined({ maxAnswerBytes: plan.maxAnswerBytes, requestHeader: requestHeader(plan, part) }),
+      ...defined({
+        maxAnswerBytes: plan.maxAnswerBytes,
+        requestHeader: requestHeader(plan, part),
+        maxPrefill: plan.maxPrefill,
+        cancel: phase === "measure" ? plan.cancel : undefined,
+      }),
       graceMs: plan.graceMs,
       stopSignal: sending.signal,
       abortSignal: hooks.abortSignal,

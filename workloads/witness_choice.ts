@@ -10,7 +10,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
 import type { Load, Stop } from "./load.ts";
-import { answerMs, inFlight, paceOf } from "./load_pace.ts";
+import { answerMs, inFlight, meanThinkMs, paceOf } from "./load_pace.ts";
 import {
   startWitnessEngine,
   witnessDenied,
@@ -140,7 +140,7 @@ function sendingMs(
   // How long sessions take is not known here; they have an end of their own.
   if (load.kind === "replay") return Math.min(durationMs, load.lastMs ?? Infinity);
   const allMs = load.kind === "closed"
-    ? Math.ceil(requests / load.users) * answerMs
+    ? Math.ceil(requests / load.users) * (answerMs + meanThinkMs(load))
     : requests / load.ratePerSec * 1000 + answerMs;
   return Math.min(allMs, durationMs);
 }

@@ -17,11 +17,13 @@ export interface SentRequest {
  * Answers each request after `serviceMs` of the clock; keeps what was sent.
  *
  * @param refusedFrom connections from this one on are refused, after 1 ms.
+ * @param firstMs how long the first bytes of an answer take.
  */
 export function fakeTransport(
   clock: Clock,
   serviceMs: (n: number) => number,
   refusedFrom = Infinity,
+  firstMs: (n: number) => number = () => 0,
 ): Transport & { readonly sent: SentRequest[]; readonly mostInFlight: () => number } {
   const sent: SentRequest[] = [];
   let inFlight = 0;
@@ -29,11 +31,15 @@ export function fakeTransport(
   return {
     sent,
     mostInFlight: () => most,
-    async send(request: WireRequest, { signal }): Promise<Exchange> {
+    async send(request: WireRequest, { signal, onFirst }): Promise<Exchange> {
       const sentMs = clock.now();
       const n = sent.push({ url: request.url, atMs: sentMs }) - 1;
       most = Math.max(most, ++inFlight);
       const refused = n >= refusedFrom;
+      if (onFirst !== undefined && !refused) {
+        await clock.sleepUntil(sentMs + firstMs(n), signal);
+        if (!signal?.aborted) onFirst();
+      }
       await clock.sleepUntil(sentMs + (refused ? 1 : serviceMs(n)), signal);
       inFlight--;
       return {
