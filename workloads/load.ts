@@ -7,11 +7,15 @@ import type { RateStagePlan } from "../metrics/run.ts";
 
 /** A time in ms, or a distribution of times. */
 export type TimeSpec =
+  /** Always the same. */
   | { readonly kind: "fixed"; readonly ms: number }
+  /** From `low` to `high`. */
   | { readonly kind: "uniform"; readonly low: number; readonly high: number }
+  /** A bell; what is below 0 counts as 0. */
   | { readonly kind: "normal"; readonly mean: number; readonly std: number }
   /** `median` · exp(`sigma` · z). */
   | { readonly kind: "lognormal"; readonly median: number; readonly sigma: number }
+  /** As between independent events. */
   | { readonly kind: "exponential"; readonly mean: number };
 
 /** Users who leave: their requests are cancelled. */
@@ -20,6 +24,7 @@ export interface CancelSpec {
   readonly share: number;
   /** What the time counts from: sending, or the first bytes of the answer. */
   readonly from: "sent" | "first";
+  /** How long after it, in ms. */
   readonly afterMs: number;
 }
 

@@ -52,7 +52,7 @@ export {
   type ProgressLineOptions,
   renderProgress,
 } from "./live_progress.ts";
-export type { ClosedLoad, Load, OpenLoad, ReplayLoad, Stop } from "./load.ts";
+export type { CancelSpec, ClosedLoad, Load, OpenLoad, ReplayLoad, Stop, TimeSpec } from "./load.ts";
 export { arrivalTimes } from "./load_arrival.ts";
 export { configValues, readConfigFile, refuseMasked } from "./option_config_file.ts";
 export { EXIT_CODES, type HelpOptions, renderHelp, renderOverview } from "./option_help.ts";
