@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
 import { pageCommands } from "./support/page_commands.ts";
+import { agentFile, mooncakeRows } from "./support/recordings.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
 import { sharegptText, TOKENIZER } from "./support/sharegpt_file.ts";
 import { PAGES, readPage } from "./tools/docs.ts";
@@ -70,6 +71,9 @@ async function furnish(folder: string): Promise<void> {
       await Deno.copyFile(`${TOKENIZER}/${name}`, `${folder}/${place}/${name}`);
     }
   }
+  await Deno.mkdir(`${folder}/agents`);
+  await Deno.writeTextFile(`${folder}/agents/one.json`, agentFile("one"));
+  await Deno.writeTextFile(`${folder}/mooncake.jsonl`, mooncakeRows(20));
   for (const name of ["ShareGPT.json", "samples.json"]) {
     await Deno.writeTextFile(`${folder}/${name}`, sharegptText(30));
   }
