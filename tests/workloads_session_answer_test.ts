@@ -84,6 +84,14 @@ Deno.test("answerMessage tells calls apart that all have one number, or none, or
   assertEquals(answerOf([part(0, { function: { name: "f", arguments: "{}" } })]).extra, {
     tool_calls: [call("call_7_0", "f", "{}")],
   });
+  // The name in every delta, the id late or in the first alone: one call.
+  for (const ids of [["", "a"], ["a", ""]]) {
+    const events = ids.map((id, i) =>
+      part(0, { id, function: { name: "f", arguments: i === 0 ? "{" : "}" } })
+    );
+    assertEquals(answerOf(events).extra, { tool_calls: [call("a", "f", "{}")] });
+  }
+  assertEquals(answerOf([delta({ content: "Hi" }), { choices: null }, [], 7]).content, "Hi");
 });
 
 Deno.test("answerMessage leaves thinking out, or keeps it in the server's own field", () => {

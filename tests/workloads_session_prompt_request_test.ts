@@ -231,11 +231,13 @@ Deno.test("a request has its own model, headers, server, fields, and tools", () 
     "http://h:1/v1/chat/completions",
     undefined,
   ]);
-  const tgi = requestMaker({
-    ...{ protocol: findProtocol("tgi"), targets: [TARGET], seed: 1, form, defaults: DEFAULTS },
-  });
   assertThrows(() => make({ messages }, { ...PARTS, server: 2 }), RangeError, "server 2 of 2");
-  assertThrows(() => tgi({ messages }, { ...PARTS, tools: [] }), TypeError, "tools to tgi");
+  for (const name of ["tgi", "openai-completions"]) {
+    const protocol = findProtocol(name);
+    const text = requestMaker({ protocol, targets: [TARGET], seed: 1, form, defaults: DEFAULTS });
+    const tools = () => text({ messages }, { ...PARTS, tools: [] });
+    assertThrows(tools, TypeError, `Cannot send tools to ${name}: use openai-chat`);
+  }
 });
 
 Deno.test("a session's salt stands where it was put, in every turn", () => {

@@ -76,7 +76,7 @@ export function requestMaker(options: RequestMakerOptions): RequestMaker {
     const own = headers === undefined
       ? target
       : { ...target, headers: { ...target.headers, ...headers } };
-    if (tools !== undefined && protocol.takesOwnFields !== true) {
+    if (tools !== undefined && protocol.takesRoles !== true) {
       throw new TypeError(`Cannot send tools to ${protocol.name}: use openai-chat`);
     }
     return protocol.buildRequest({
