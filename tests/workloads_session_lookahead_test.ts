@@ -156,6 +156,14 @@ Deno.test("a prompt that cannot be made ends the load with its error", async () 
   await one.failOne();
   await one.makeAll();
   assertEquals([one.failures.length, one.finished(), one.given], [1, 1, []]);
+  // Before the load has begun: then it is over as soon as it does.
+  const early = bench(rowsAt(0));
+  const ready = early.lookahead.prepare();
+  await early.failOne();
+  await ready;
+  assertEquals([early.failures.length, early.finished()], [1, 0]);
+  early.lookahead.start(early.desk);
+  assertEquals(early.finished(), 1);
 });
 
 Deno.test("a foreseen prompt is made while its predecessor runs, and given without another one", async () => {

@@ -83,7 +83,9 @@ export class Lookahead {
   /** From now on orders are given. */
   start(desk: OrderDesk): void {
     this.#desk = desk;
-    this.pump();
+    // A first prompt that could not be made has ended it already.
+    if (this.#finished) desk.finish();
+    else this.pump();
   }
 
   /** An order has left, or will not. */
