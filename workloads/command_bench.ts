@@ -71,6 +71,8 @@ export const command: Command = defineCommand({
       "three closed loops and the curve of throughput against latency",
     "tokometer bench http://127.0.0.1:8000 --rate 2,4,8 --duration 60 --slo ttft:500,tpot:50":
       "Poisson arrivals for a minute each, with goodput against a service level",
+    "tokometer bench http://127.0.0.1:8000 --rate-stages 2@30s,2..16@60s,16@2m":
+      "arrivals whose rate rises, reported stage by stage",
     'tokometer bench http://127.0.0.1:8000 --concurrency 16 --require "ttft:p99<500,failures<1%"':
       "exit code 5 where the server misses a limit, for a pipeline",
     "tokometer bench http://127.0.0.1:8000 --dataset synthetic --input-tokens 1024 --output-tokens 128 --tokenizer ./model":

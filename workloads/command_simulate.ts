@@ -350,12 +350,14 @@ export const command: Command = defineCommand({
     "It records when every token left: GET /truth returns that as one JSON line per request, and " +
     "POST /truth/reset forgets it. GET /stats shows how late the server itself was and who " +
     "connected, GET /clock its time, GET /metrics what a Prometheus scraper expects. Prompt tokens " +
-    "are the ids given, else the bytes of the text divided by four.",
+    "are the ids given, else the bytes of all messages divided by four.",
   options: OPTIONS,
   examples: {
     "tokometer simulate": "A batching engine on port 8000",
     "tokometer simulate --ttft lognormal:200:0.4 --itl normal:20:2 --port 0":
       "streams with chosen times, on a free port",
+    "tokometer simulate --prefix-cache --cache-tokens 500000 --replicas 4 --route-by X-Session-ID":
+      "four engines with prefix caches, each session on one of them",
     "tokometer simulate --fault cut:0.05 --fault http-429:0.1 --fault stall:0.01:5000":
       "A server that fails now and then",
   },
