@@ -84,9 +84,11 @@ for (const path of PAGES) {
   if (commands.length === 0) continue;
   Deno.test(`${path}: its lines run`, async () => {
     const openai = await startSimServer({ ttft: "1", itl: "0", anyModel: true });
+    const second = await startSimServer({ ttft: "1", itl: "0", anyModel: true });
     const lmdeploy = await startSimServer({ ttft: "1", itl: "0", engine: "lmdeploy", grpcPort: 0 });
     const addresses: readonly (readonly [string, string])[] = [
       ["http://127.0.0.1:8000", openai.url],
+      ["http://127.0.0.1:8001", second.url],
       ["http://127.0.0.1:23333", lmdeploy.url],
       ["0.0.0.0:33337", lmdeploy.grpcUrl!.slice("grpc://".length)],
     ];
@@ -106,7 +108,7 @@ for (const path of PAGES) {
       });
     } finally {
       Deno.chdir(before);
-      await Promise.all([openai.stop(), lmdeploy.stop()]);
+      await Promise.all([openai.stop(), second.stop(), lmdeploy.stop()]);
     }
   });
 }
