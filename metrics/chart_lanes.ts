@@ -254,7 +254,9 @@ function drawChain(
     strokes.add(kind, nested, `M${from} ${y}H${to}`);
   };
   let freeMs = first ? session.startMs : undefined;
-  for (const [i, dueMs] of chain.intendedMs.entries()) {
+  for (const [i, intendedMs] of chain.intendedMs.entries()) {
+    // A request that the plan holds back is in a pause.
+    const dueMs = intendedMs + (chain.heldMs?.[i] ?? 0);
     if (freeMs !== undefined) bar("delay", freeMs, dueMs, 0);
     const sentMs = chain.sentMs[i];
     freeMs = Math.max(freeMs ?? 0, endOf(chain, i));
@@ -319,6 +321,7 @@ function describe(
   const since = (ms: number | null | undefined) =>
     formatMs(sent === undefined || ms === null || ms === undefined ? undefined : ms - sent);
   const tokens = chain.promptTokens[i] ?? undefined;
+  const held = chain.heldMs?.[i] ?? 0;
   return [
     `${session.session}, slot ${user + 1}, turn ${turn[i]}${
       depth === 0 && chain === session.chains[0]
@@ -329,7 +332,7 @@ function describe(
     }${outcome[i] === "ok" ? "" : `: ${outcome[i]}`}`,
     `due at ${formatMs(intendedMs[i])}, ${
       sent === undefined ? "never sent" : `sent ${formatMs(sent - intendedMs[i]!)} later`
-    }`,
+    }${held > 0 ? `, held for ${formatMs(held)}` : ""}`,
     ...(sent === undefined ? [] : [
       `TTFT ${since(firstTokenMs[i])}, E2E ${since(lastTokenMs[i])}${
         tokens === undefined ? "" : `, ${formatCount(tokens)} prompt tokens`

@@ -277,10 +277,10 @@ export const RUN_AGAIN =
 /**
  * Whether each request has an instant at which only this client keeps it from leaving. A closed loop has
  * no schedule: users who start at one instant send one after the other. In sessions it follows from the
- * end before it; a limit of requests in prefill makes requests wait on purpose.
+ * end before it.
  */
-export function hasInstants({ kind, replay, maxPrefill }: LoadPlan): boolean {
-  return (kind === "open" || replay !== undefined) && maxPrefill === undefined;
+export function hasInstants({ kind, replay }: LoadPlan): boolean {
+  return kind === "open" || replay !== undefined;
 }
 
 /** Lateness of sending that only this client can have caused. */

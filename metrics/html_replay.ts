@@ -87,7 +87,7 @@ function sharesFacts(title: string, shares: readonly RunShare[] = []): Facts {
 
 /** What a plan has besides users and rates. */
 export function replayPlan(
-  { replay, speedup, stages = [], thinkTime, maxPrefill }: LoadPlan,
+  { replay, speedup, stages = [], thinkTime, maxPrefill, cancel }: LoadPlan,
 ): readonly string[] {
   return [
     ...(replay === undefined ? [] : [replay === "sessions" ? "sessions" : "as recorded"]),
@@ -97,5 +97,6 @@ export function replayPlan(
     ...(maxPrefill === undefined
       ? []
       : [`at most ${formatCount(maxPrefill)} before their first token`]),
+    ...(cancel === undefined ? [] : [`users leave ${cancel}`]),
   ];
 }

@@ -120,6 +120,8 @@ export interface LaneChain {
   readonly intendedMs: readonly number[];
   /** When it was sent; `null` = never. */
   readonly sentMs: readonly (number | null)[];
+  /** For how long the plan held each back (`--max-prefill`); absent = it held none. */
+  readonly heldMs: readonly number[] | undefined;
   /** First event with a token; `null` = none came. */
   readonly firstTokenMs: readonly (number | null)[];
   /** Last event with a token. */

@@ -9,6 +9,7 @@ import { e2e } from "./metric_e2e.ts";
 import { e2eIntended } from "./metric_e2e_intended.ts";
 import { itl } from "./metric_itl.ts";
 import { lengthShortfall } from "./metric_length_shortfall.ts";
+import { held } from "./metric_held.ts";
 import type { Metric } from "./metric.ts";
 import { outputTokens } from "./metric_output_tokens.ts";
 import { promptTokens } from "./metric_prompt_tokens.ts";
@@ -43,6 +44,7 @@ export const METRICS: readonly Metric[] = [
   e2e,
   e2eIntended,
   scheduleDelay,
+  held,
   connectTime,
   promptTokens,
   outputTokens,

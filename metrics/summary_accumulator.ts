@@ -17,7 +17,6 @@ import type { LoadSummary } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { createRawValues } from "./summary_raw_values.ts";
-import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { METRICS } from "./metrics.ts";
 import {
   type LoadEnd,
@@ -72,7 +71,7 @@ export interface LoadAccumulator {
 /** Starts a load. Warm-up, cancelled and dropped requests are only counted. */
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
   const { plan, header, slo, require = [], clientTolerance } = options;
-  const metrics = METRICS.filter((metric) => isOfLoad(metric, plan));
+  const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
   const values = options.values === "raw"
     ? createRawValues(plan)
     : createBinnedValues(metrics, plan);
@@ -252,12 +251,6 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       };
     },
   };
-}
-
-/** Users have no schedule; requests of sessions are due at an instant, which no user waits for. */
-function isOfLoad(metric: Metric, { kind, replay }: LoadPlan): boolean {
-  return kind === "open" || !metric.openLoopOnly ||
-    replay !== undefined && metric === scheduleDelay;
 }
 
 /** Requests per second. */

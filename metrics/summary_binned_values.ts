@@ -10,6 +10,7 @@
  * @module
  */
 import {
+  CLIENT_DELAY,
   createFiniteValues,
   type LoadValues,
   TIMELINE_ENTRIES,
@@ -17,7 +18,6 @@ import {
 } from "./summary_values.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
-import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { hasArrivals, MAX_BUCKETS } from "./summary_series.ts";
 import type { Window } from "./load_series.ts";
 import type { LoadPlan } from "./run.ts";
@@ -74,7 +74,7 @@ export function createBinnedValues(
         bins.count("due", intendedMs);
         if (sentMs !== undefined) bins.count("sent", sentMs);
       }
-      for (const delay of late.of(scheduleDelay, record)) delays.add(delay);
+      for (const delay of late.of(CLIENT_DELAY, record)) delays.add(delay);
       if (sentMs !== undefined) bins.busy(sentMs, endMs);
       const bounds = ends.add(record);
       if (index % sampleEvery === 0) {

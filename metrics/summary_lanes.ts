@@ -35,6 +35,7 @@ interface Entry {
   readonly turn: number;
   readonly intendedMs: number;
   readonly sentMs: number | null;
+  readonly heldMs: number;
   readonly firstTokenMs: number | null;
   readonly lastTokenMs: number | null;
   readonly endMs: number | null;
@@ -89,12 +90,12 @@ export function createLanes({ replay, users = 0 }: LoadPlan): LanesCollector {
 }
 
 function entryOf(record: RequestRecord, session: string): Entry {
-  const { user, chain = 0, depth = 0, turn = 0, intendedMs, outcome } = record;
+  const { user, chain = 0, depth = 0, turn = 0, intendedMs, heldMs = 0, outcome } = record;
   const { sentMs = null, firstTokenMs = null, lastTokenMs = null, endMs = null } = record;
   const promptTokens = record.contentTokens ?? record.promptTokens?.tokens ?? null;
   return {
     ...{ user, session, chain, depth, turn, intendedMs, promptTokens, outcome: outcome.kind },
-    ...{ sentMs, firstTokenMs, lastTokenMs, endMs },
+    ...{ sentMs, heldMs, firstTokenMs, lastTokenMs, endMs },
   };
 }
 
@@ -140,6 +141,7 @@ function chainOf(requests: readonly Entry[]): LaneChain {
     turn: column("turn"),
     intendedMs: column("intendedMs"),
     sentMs: column("sentMs"),
+    heldMs: requests.some(({ heldMs }) => heldMs > 0) ? column("heldMs") : undefined,
     firstTokenMs: column("firstTokenMs"),
     lastTokenMs: column("lastTokenMs"),
     endMs: column("endMs"),

@@ -54,7 +54,7 @@ export function paceFold(
   const later = { pausesUs: 0, count: 0, allUs: 0 };
   return {
     add(record) {
-      const { intendedMs, sentMs, endMs, connectMs = 0 } = record;
+      const { intendedMs, sentMs, endMs, connectMs = 0, heldMs = 0 } = record;
       if (sentMs === undefined || endMs === undefined) return;
       const bounds = boundsOf(record);
       const last = bounds && stampEnds(record, bounds, "lastTokenMs");
@@ -63,7 +63,8 @@ export function paceFold(
       const lowMs = last?.low ?? endMs;
       const widthMs = last === undefined ? 0 : last.high - last.low;
       if (!Number.isFinite(intendedMs + departedMs + lowMs + endMs)) return;
-      const lateMs = Math.max(0, departedMs - intendedMs);
+      // What the plan held back would have waited for any client.
+      const lateMs = Math.max(0, departedMs - intendedMs - heldMs);
       firstDueMs = Math.min(firstDueMs, intendedMs);
       firstDepartedMs = Math.min(firstDepartedMs, departedMs);
       lastLowMs = Math.max(lastLowMs, lowMs);

@@ -7,6 +7,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import { foldAll } from "./fold.ts";
 import { inFlight } from "./summary_in_flight.ts";
 import {
+  CLIENT_DELAY,
   createFiniteValues,
   finiteEnds,
   type FiniteValues,
@@ -20,7 +21,6 @@ import { ownBounds } from "./record_bounds.ts";
 import { isWork } from "./record_streaming.ts";
 import type { LoadPlan, Witness } from "./run.ts";
 import { collectValues, exactValues, sortLists } from "./stat_quantile.ts";
-import { scheduleDelay } from "./metric_schedule_delay.ts";
 import { series } from "./summary_series.ts";
 import { NEVER_LATE, paceFold } from "./summary_pace.ts";
 import { windowThroughput, workBefore } from "./summary_throughput.ts";
@@ -57,7 +57,7 @@ export function createRawValues(plan: LoadPlan): LoadValues {
     },
     ends: (witness) => endsOf({ plan, records, completed, work }, witness),
     notFinite: finite.notFinite,
-    delays: () => exactValues(sortLists(listsOf(records, scheduleDelay, late), records.length)),
+    delays: () => exactValues(sortLists(listsOf(records, CLIENT_DELAY, late), records.length)),
     inside: (window) => window,
     throughput: (window) => windowThroughput(work, window),
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
@@ -75,7 +75,7 @@ export function createRawValues(plan: LoadPlan): LoadValues {
 
 function* listsOf(
   records: readonly RequestRecord[],
-  metric: Metric,
+  metric: Pick<Metric, "name" | "values">,
   finite: FiniteValues,
 ): Generator<readonly number[]> {
   for (const record of records) yield finite.of(metric, record);

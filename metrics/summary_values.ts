@@ -30,7 +30,7 @@ export interface LoadValues {
    * say it themselves; absent where neither does.
    */
   ends(witness: Witness | undefined): ValuesEnds | undefined;
-  /** How late each request was sent, completed or not. */
+  /** How late each request was sent because of the client, completed or not. */
   delays(): ValueSet;
   /** The part of a window with known results; absent when it holds no time. */
   inside(window: Window): Window | undefined;
@@ -80,7 +80,7 @@ export function finiteEnds(
 /** Lets finite values pass: a single other one would spoil all numbers of its metric. */
 export interface FiniteValues {
   /** Finite values of a record; the others are counted. */
-  of(metric: Metric, record: RequestRecord): readonly number[];
+  of(metric: Pick<Metric, "name" | "values">, record: RequestRecord): readonly number[];
   /** The others. */
   notFinite(): Suspects;
 }
@@ -103,6 +103,13 @@ export function createFiniteValues(): FiniteValues {
     notFinite: others.result,
   };
 }
+
+/** How late a request left because of the client: what the plan held back was not late. */
+export const CLIENT_DELAY: Pick<Metric, "name" | "values"> = {
+  name: "schedule_delay",
+  values: ({ intendedMs, sentMs, heldMs = 0 }) =>
+    sentMs === undefined ? [] : [sentMs - intendedMs - heldMs],
+};
 
 /** Most requests of a timeline. */
 export const TIMELINE_ENTRIES = 400;

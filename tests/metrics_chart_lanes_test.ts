@@ -15,6 +15,7 @@ function chain(starts: readonly number[], fields: Partial<LaneChain> = {}): Lane
     turn: starts.map((_, i) => i + 1),
     intendedMs: starts,
     sentMs: starts,
+    heldMs: undefined,
     firstTokenMs: starts.map((ms) => ms + 50),
     lastTokenMs: starts.map((ms) => ms + 100),
     endMs: starts.map((ms) => ms + 100),
@@ -61,6 +62,13 @@ Deno.test("lanesChart shows what left late, from when it was due", () => {
   ]]));
   // 4 ms are no fault, 10 ms are.
   assertEquals(pathOf(chart, "late"), "M390 10H400");
+});
+
+Deno.test("lanesChart takes what the plan held back for a pause", () => {
+  const chart = draw(lanes([[session([chain([100], { intendedMs: [40], heldMs: [58] })])]]));
+  assertEquals(pathOf(chart, "delay"), "M0 10H98");
+  assertEquals(pathOf(chart, "late"), "");
+  assertEquals(tipsOf(chart)[0]![1], "due at 40.0 ms, sent 60.0 ms later, held for 58.0 ms");
 });
 
 Deno.test("lanesChart puts sub-agents below their agent, in the first row that is free", () => {

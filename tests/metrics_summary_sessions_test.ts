@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { metricOf } from "../metrics/load_figures.ts";
 import type { Run, SessionEnd } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
 import { createLanes, LANE_REQUESTS } from "../metrics/summary_lanes.ts";
@@ -91,6 +92,23 @@ Deno.test("sessions: an end that failed is told with what was not sent", () => {
   const { ok, message } = checks.find(({ name }) => name === "sessions")!;
   assertEquals(ok, false);
   assert(message.includes("7 requests were not sent"), message);
+});
+
+Deno.test("sessions: a departure is late by what the plan did not hold it back for", () => {
+  const check = (heldMs: number | undefined, values: "raw" | "histogram") => {
+    const records = Array.from({ length: 20 }, (_, index) => {
+      const intendedMs = index * 1000;
+      return createRecord({ index, intendedMs, sentMs: intendedMs + 50, heldMs, session: "a" });
+    });
+    const run = createRun(records, { loads: [{ ...PLAN, maxPrefill: 1 }] });
+    const [load] = summarize(run, { values }).loads;
+    const waited = metricOf(load!, "held")!.distribution.median;
+    return [load!.checks.find(({ name }) => name === "schedule_delay")!.ok, waited];
+  };
+  for (const values of ["raw", "histogram"] as const) {
+    assertEquals(check(49, values), [true, 49]);
+    assertEquals(check(undefined, values), [false, undefined]);
+  }
 });
 
 Deno.test("sessions: ends of one load do not count in another, whenever values move", () => {

@@ -79,7 +79,7 @@ async function sampleLines(folder: string): Promise<string[]> {
       ...(index === 3 ? { wholeBody: true as const } : {}),
       ...{ session: `s${index % 3}#1`, turn: 1 + index, chain: index % 2, depth: index % 2 },
       ...{ class: index < 6 ? "chat" : "code", model: "base", server: index % 2, stage: index % 2 },
-      ...{ contentTokens: 100 * index, expectedCachedTokens: 60 * index },
+      ...{ heldMs: index, contentTokens: 100 * index, expectedCachedTokens: 60 * index },
       ...{ connectMs: 1, cachedTokens: 3, reasoningTokens: 1, textEvents: 5, text: "Hello" },
     })),
     createRecord({ load, index: 12, phase: "warmup" }),

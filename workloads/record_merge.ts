@@ -329,8 +329,8 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
       overflow: first.overflow,
       stages: mergeStages(plans.map(({ stages }) => stages)),
       replay: first.replay,
-      thinkTime: [...new Set(plans.flatMap(({ thinkTime }) => thinkTime ?? []))].join(" or ") ||
-        undefined,
+      thinkTime: anyOf(plans.map(({ thinkTime }) => thinkTime)),
+      cancel: anyOf(plans.map(({ cancel }) => cancel)),
     }),
     ...together("users", sum),
     ...together("ratePerSec", sum),
@@ -341,6 +341,11 @@ function mergePlans(plans: readonly LoadPlan[]): LoadPlan {
     ...together("stopDurationMs", largest),
     ...together("maxInFlight", (limits) => limits.includes(0) ? 0 : sum(limits)),
   };
+}
+
+/** What the clients did, one or the other. */
+function anyOf(texts: readonly (string | undefined)[]): string | undefined {
+  return [...new Set(texts.filter((text) => text !== undefined))].join(" or ") || undefined;
 }
 
 /** Equal stages with the sum of their rates; different ones have nothing in common. */
