@@ -42,7 +42,8 @@ function smaller([name, ...argv]: readonly string[]): string[] {
   }
   const kept = [...argv];
   // A recording has lengths of its own, and its prompts are no warm-up.
-  const recorded = argv[argv.indexOf("--dataset") + 1] === "trace";
+  const recorded = argv[argv.indexOf("--dataset") + 1] === "trace" ||
+    argv[argv.indexOf("--dataset-path") + 1] === "planner.jsonl";
   for (const [option, value] of Object.entries(SMALL[name!] ?? {})) {
     if (recorded && option !== "requests") continue;
     const at = kept.indexOf(`--${option}`);
