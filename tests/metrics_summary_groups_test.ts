@@ -9,6 +9,7 @@ import { plannedRate } from "../metrics/summary_stages.ts";
 import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { createSessionsRun } from "./support/create_sessions.ts";
+import { WITNESS } from "./support/with_brackets.ts";
 
 interface Given {
   readonly plan?: Partial<LoadPlan>;
@@ -230,7 +231,7 @@ Deno.test("groups: histograms give what raw values give, within their error", ()
   assertEquals(binned!.lanes, raw!.lanes);
 });
 
-Deno.test("groups: brackets hold the values, and take nothing that is known of most values only", () => {
+Deno.test("groups: brackets hold the values", () => {
   const records = Array.from({ length: 30 }, (_, index) => ({
     ...createRecord({
       ...{ index, sentMs: index * 10, departedMs: index * 10 + 0.1, class: "a" },
@@ -244,4 +245,22 @@ Deno.test("groups: brackets hold the values, and take nothing that is known of m
     assert(low < distribution.median! && distribution.median! <= high, values);
     assertAlmostEquals(low, 99.8, 0.2);
   }
+});
+
+Deno.test("groups: what holds for most values of a load is not taken for those of a group", () => {
+  const records = Array.from(
+    { length: 40 },
+    (_, index) => createRecord({ index, sentMs: index * 10, class: index % 4 === 0 ? "a" : "b" }),
+  );
+  // A witness that was seldom late, and once by 40 ms: a group may be all of what was late.
+  const readLate = { p50Ms: 0.1, p90Ms: 0.2, p99Ms: 40, maxMs: 40 };
+  const witness = { ...WITNESS, readLate, readLateMaxMs: [40, 40, 40] };
+  const run = createRun(records, { ends: [{ witness }] });
+  const load = summarize(run).loads[0]!;
+  const width = (metrics: GroupSummary["metrics"]) => {
+    const { low, high } = metricOf({ metrics }, "ttft")!.brackets!.median!;
+    return high - low;
+  };
+  assert(width(load.metrics) < 2, String(width(load.metrics)));
+  for (const { metrics } of load.groups[0]!.groups) assert(width(metrics) > 39);
 });
