@@ -4,10 +4,12 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
+import { findProtocol } from "../backends/protocols.ts";
 import { DEFAULT_USERS, type MeasureValues } from "./bench_options.ts";
 import type { Load, Stop } from "./load.ts";
 import type { Dataset, Prompt } from "./prompt.ts";
 import { planReplay, type ReplayPlan } from "./session_plan.ts";
+import { checkPromptForm, checkWrittenPrompts } from "./session_prompt_check.ts";
 import type { SaltScope } from "./session_salt.ts";
 import type { MessagesPrompt, Turn } from "./trace.ts";
 import { UserError } from "./user_error.ts";
@@ -44,6 +46,11 @@ export async function planReplayParts(
     endless: once !== true && (duration !== undefined || requests !== undefined),
   });
   const { mode, trace, rows } = replay;
+  const protocol = findProtocol(values.protocol);
+  const hasTokenizer = values.tokenizer !== undefined;
+  const { tokenIds, vocab } = extra as { tokenIds?: boolean; vocab?: number };
+  checkPromptForm({ protocol, tokenIds, vocab, hasTokenizer });
+  checkWrittenPrompts(trace, { protocol, tokenIds });
   const loads = mode === "schedule" ? [scheduleLoad(values, replay)] : sessionLoads(values, replay);
   const turns = mode === "schedule"
     ? rows.length

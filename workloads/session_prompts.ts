@@ -5,10 +5,10 @@
  * @module
  */
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
-import { checkTakesTokenIds } from "../backends/protocols.ts";
 import { startWorker } from "../backends/worker.ts";
 import type { TokenCounter } from "./prompt.ts";
 import type { PromptSpec } from "./session.ts";
+import { checkPromptForm } from "./session_prompt_check.ts";
 import {
   type PromptForm,
   type RequestDefaults,
@@ -102,27 +102,12 @@ export function openPromptMaker(options: PromptMakerOptions): PromptMaker {
   return new Queue(defaults, post);
 }
 
-/** How prompts of blocks can be sent. @throws {UserError} */
+/** How prompts of blocks are sent. @throws {UserError} */
 function promptForm({ protocol, counter, tokenIds, vocab }: PromptMakerOptions): PromptForm {
-  if (protocol.prepare !== undefined) {
-    throw new UserError(
-      `Cannot send recorded prompts over ${protocol.name}: each would be a question to the server ` +
-        "before its time; use another protocol",
-    );
-  }
-  if (tokenIds !== true) {
-    if (vocab !== undefined) throw new UserError(`Cannot use --vocab ${vocab} without --token-ids`);
-    return { kind: "text", units: chooseUnits(counter) };
-  }
-  try {
-    checkTakesTokenIds(protocol);
-  } catch (error) {
-    throw new UserError((error as Error).message);
-  }
+  checkPromptForm({ protocol, tokenIds, vocab, hasTokenizer: counter.encode !== undefined });
   if (vocab !== undefined) return { kind: "vocabulary", size: vocab };
-  const { ids } = chooseUnits(counter);
-  if (ids !== undefined) return { kind: "ids", ids };
-  throw new UserError("Cannot make token ids: give --tokenizer PATH, or --vocab N");
+  const units = chooseUnits(counter);
+  return tokenIds === true ? { kind: "ids", ids: units.ids! } : { kind: "text", units };
 }
 
 interface Waiting {
