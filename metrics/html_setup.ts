@@ -196,7 +196,7 @@ function clientFacts(
 }
 
 function planText(plan: LoadPlan): string {
-  const { kind, users, rampUpMs, thinkTime, maxPrefill, cancel } = plan;
+  const { kind, users, rampUpMs } = plan;
   const { arrival, ratePerSec, maxInFlight, overflow } = plan;
   const { stopRequests, stopDurationMs } = plan;
   const stops = [
@@ -207,11 +207,6 @@ function planText(plan: LoadPlan): string {
     kind === "closed" ? "closed loop" : "open loop",
     ...(users === undefined ? [] : [plural(users, "user")]),
     ...(rampUpMs === undefined || rampUpMs === 0 ? [] : [`ramp-up ${formatMs(rampUpMs)}`]),
-    ...(thinkTime === undefined ? [] : [`think time ${thinkTime} ms`]),
-    ...(maxPrefill === undefined
-      ? []
-      : [`at most ${plural(maxPrefill, "request")} before the first token`]),
-    ...(cancel === undefined ? [] : [`users leave ${cancel}`]),
     ...(ratePerSec === undefined ? [] : [`${ratePerSec} req/s ${arrival ?? ""}`.trim()]),
     ...(maxInFlight === undefined || maxInFlight === 0
       ? []

@@ -118,3 +118,21 @@ Deno.test("DecodeQueue looks at the clock only after some thousand bytes", async
   assertEquals(first, 500);
   assertEquals(looks, 1 + Math.floor(500 / Math.ceil(4096 / 80)));
 });
+
+Deno.test("DecodeQueue decodes in the next turn of the loop where somebody waits for each answer", async () => {
+  for (const inline of [false, true]) {
+    const decoded: number[] = [];
+    const queue = new DecodeQueue(({ departure }) => void decoded.push(departure.index), {
+      inline,
+      prompt: true,
+    });
+    queue.add(ended(0));
+    assertEquals(decoded, []);
+    await new Promise((resolve) => setImmediate(resolve));
+    assertEquals(decoded, [0]);
+    queue.add(ended(1));
+    queue.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    assertEquals(decoded, [0]);
+  }
+});

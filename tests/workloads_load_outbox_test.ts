@@ -123,3 +123,20 @@ Deno.test("createOutbox sends answers of a witness with others, and with what is
   send({ kind: "closed" });
   assertEquals(posted(messages).slice(1), [[2], "closed"]);
 });
+
+Deno.test("createOutbox waits for no other answer where somebody waits for each", () => {
+  const messages: FromThread[] = [];
+  const outbox = createOutbox(new FakeClock(), (message) => void messages.push(message));
+  outbox.promptly(true);
+  outbox.send({ kind: "exchange", ...ended(0) });
+  outbox.send({ kind: "exchange", ...ended(1) });
+  assertEquals(posted(messages), [[0], [1]]);
+  // Those of a witness wait all the same.
+  outbox.send({ kind: "exchange", ...ended(2, -1) });
+  assertEquals(messages.length, 2);
+  outbox.promptly(false);
+  outbox.send({ kind: "exchange", ...ended(3) });
+  assertEquals(messages.length, 2);
+  outbox.send({ kind: "closed" });
+  assertEquals(posted(messages).slice(2), [[2, 3], "closed"]);
+});

@@ -77,3 +77,30 @@ Deno.test("createTurns() lets a few of some dozens go in each turn", async () =>
   await loop.pass();
   assertEquals(gone, 17);
 });
+
+Deno.test("createTurns() is idle once nothing waits, and does not wait for that for long", async () => {
+  const loop = createLoop();
+  const turns = createTurns(loop.nextTurn);
+  const seen: string[] = [];
+  const watch = (name: string) => void turns.idle().then(() => seen.push(name));
+  watch("at once");
+  await Promise.resolve();
+  assertEquals(seen, ["at once"]);
+  for (const n of [0, 1, 2]) void turns.depart().then(() => seen.push(`${n}`));
+  watch("behind all");
+  for (let pass = 0; pass < 4; pass++) await loop.pass();
+  assertEquals(seen, ["at once", "0", "1", "2", "behind all"]);
+  // Something always waits.
+  let busy = true;
+  const keepBusy = async () => {
+    while (busy) await turns.finish();
+  };
+  const working = [keepBusy(), keepBusy()];
+  watch("in spite of others");
+  let passes = 0;
+  for (; seen.at(-1) !== "in spite of others" && passes < 100; passes++) await loop.pass();
+  assertEquals(passes < 100 && passes > 3, true, `${passes}`);
+  busy = false;
+  for (let pass = 0; pass < 4; pass++) await loop.pass();
+  await Promise.all(working);
+});

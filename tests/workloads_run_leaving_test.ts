@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import type { SimServer } from "../backends/sim_server.ts";
+import type { LoadEnd } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
 import { leaversOf, parseCancel } from "../workloads/load_cancel.ts";
 import { type BenchOptions, measureBench } from "../workloads/run_bench.ts";
@@ -113,6 +114,8 @@ Deno.test("--think-time: users pause between answers, and nothing of it is laten
   assertEquals(records.map(kindOf), Array(12).fill("ok"));
   const { thinkTime, users } = run.header.loads[0]!;
   assertEquals([thinkTime, users], ["uniform:20:60", 3]);
+  const [{ durationMs, sendingEndMs }] = run.ends as [LoadEnd];
+  assert(sendingEndMs <= durationMs, `${sendingEndMs} of ${durationMs}`);
   for (const user of [0, 1, 2]) {
     const own = records.filter((one) => one.user === user)
       .toSorted((a, b) => a.intendedMs - b.intendedMs);

@@ -491,7 +491,12 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
       startedAtMs: microseconds(end.startEpochMs),
       durationMs: lost === undefined ? lastEndMs : Math.max(lastAnswerMs, lost.atMs),
       rampEndMs: end.rampEndMs,
-      sendingEndMs: Math.min(end.sendingEndMs, lost?.atMs ?? Infinity),
+      // Users who think send nothing more long before they would have.
+      sendingEndMs: Math.min(
+        end.sendingEndMs,
+        lost?.atMs ?? Infinity,
+        load.kind === "closed" && load.thinkTime !== undefined ? lastEndMs : Infinity,
+      ),
       interrupted: hooks.stopSignal.aborted,
       ...defined({ serverLost: lost }),
       ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
