@@ -222,7 +222,9 @@ function addSession(
 ): void {
   const { sessions, ids, left } = gathered;
   const wrong = FILE(value, "");
-  if (wrong !== undefined) throw misfit(at.path, at.line, wrong);
+  if (wrong !== undefined) {
+    throw misfit(at.path, at.line, isSession(value) ? wrong : `${wrong} (as weka files have it)`);
+  }
   const file = value as JsonObject & WekaFile;
   if (gathered.blockTokens !== 0 && gathered.blockTokens !== file.block_size) {
     throw misfit(
