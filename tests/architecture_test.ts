@@ -268,6 +268,7 @@ const REGISTRIES: readonly (readonly [type: string, file: string, list: string, 
     ["Metric", "metrics/metrics.ts", "METRICS"],
     ["Report", "metrics/reports.ts", "REPORTS"],
     ["DatasetKind", "workloads/datasets.ts", "DATASETS"],
+    ["TraceFormat", "workloads/traces.ts", "TRACE_FORMATS"],
     ["Command", "workloads/commands.ts", "COMMANDS", "lazy"],
   ];
 
