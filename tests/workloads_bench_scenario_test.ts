@@ -65,6 +65,8 @@ Deno.test("agentx refuses what contradicts it, with the rule", async () => {
       [{ once: true }, "each load ends by its time"],
       [{ outputTokens: 8 }, "their recorded length"],
       [{ stop: ["x"] }, "their recorded length"],
+      [{ thinkTime: "5s" }, "pauses are as recorded"],
+      [{ cancel: "10%:after=1s" }, "no request is given up"],
       [{ extraBody: { ignore_eos: false } }, "Cannot use --extra-body with --scenario agentx"],
       [{ duration: 60 }, "each load takes 900 s at least; --trial-duration 60 tries it out"],
       [{ duration: 900, trialDuration: 60 }, "leave one of them out"],

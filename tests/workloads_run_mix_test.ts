@@ -84,6 +84,9 @@ Deno.test("requests take turns at the servers; each class and model has its shar
     for (const record of measured(records)) {
       assertEquals(record.requestedTokens, lengths[record.class!]);
     }
+    const texts = servers.flatMap(({ bodies }) => bodies.map(({ prompt }) => String(prompt)));
+    const tokens = texts.filter((text) => !/Checking/.test(text)).map((text) => text.length / 4);
+    assertEquals(count(tokens.map(Math.ceil)), { 8: 18 * 4, 64: 12 * 4 });
     const sent = servers.map(({ bodies }) => bodies.length);
     const checks = [3 + 1, 3].map((one) => one * runs.length);
     assertEquals(sent, checks.map((one) => one + 15 * runs.length));

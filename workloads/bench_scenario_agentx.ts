@@ -48,6 +48,9 @@ const RULES: readonly Rule[] = [
   { key: "once", because: "each load ends by its time" },
   { key: "outputTokens", because: "answers have their recorded length" },
   { key: "stop", because: "answers have their recorded length" },
+  { key: "thinkTime", because: "pauses are as recorded" },
+  { key: "maxPrefill", because: "nothing holds a request back" },
+  { key: "cancel", because: "no request is given up" },
   { key: "mix", because: RECORDED },
   {
     key: "extraBody",

@@ -4,6 +4,8 @@
  * @module
  */
 import type { EngineCommand } from "../backends/launch_engines.ts";
+import { formatShare } from "../metrics/format.ts";
+import type { RunShare } from "../metrics/run.ts";
 import { loadLabel, stopOfPool } from "./load.ts";
 import {
   DATASET_OPTIONS,
@@ -113,7 +115,15 @@ async function showPlan(
     ...serversOf(plan).map(({ url }) =>
       `server      ${url}, ${plan.protocol} over ${plan.transport}`
     ),
-    `model       ${plan.model ?? "the first one the server lists"}`,
+    ...(plan.models === undefined
+      ? [`model       ${plan.model ?? "the first one the server lists"}`]
+      : shareLines("model", plan.models)),
+    ...(plan.ruledBy === undefined ? [] : [
+      `scenario    ${plan.ruledBy.name}${
+        plan.ruledBy.broken.map((rule) => `; invalid: ${rule}`).join("")
+      }`,
+    ]),
+    ...shareLines("class", plan.classes ?? []),
     ...content,
     `length      ${plan.length}`,
     `seed        ${plan.seed}`,
@@ -182,4 +192,12 @@ async function poolPreview(plan: BenchPlan, host: Host): Promise<Preview> {
     }),
     length: prompts.length,
   };
+}
+
+/** One line for each share, with its part of all. */
+function shareLines(title: string, shares: readonly RunShare[]): readonly string[] {
+  const all = shares.reduce((sum, { weight }) => sum + weight, 0);
+  return shares.map(({ name, weight }) =>
+    `${title.padEnd(12)}${name}, ${formatShare(weight / all)}`
+  );
 }

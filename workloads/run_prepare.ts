@@ -442,8 +442,13 @@ async function loadMarked(
   if (plan.own !== undefined) return plan.own.dataset;
   // In front of a system prompt, too.
   const mark = plan.systemPrompt === undefined ? marks?.marks.of(loadMark(0)) : undefined;
-  const marked = mark !== undefined && plan.classes === undefined &&
-    findDataset(plan.dataset).marksItself === true;
+  const marksItself = (name: string) =>
+    mark !== undefined && findDataset(name).marksItself === true;
+  const itself = plan.classes === undefined
+    ? marksItself(plan.dataset)
+    : new Set(plan.classes.filter(({ dataset }) => marksItself(dataset)).map(({ name }) => name));
+  const marked = (prompt: Prompt) =>
+    typeof itself === "boolean" ? itself : itself.has(prompt.class ?? "");
   const dataset = await loadDataset(plan, { counter, mark }, hooks);
   const { salt, extraBody } = plan;
   return markDataset(dataset, marks, { marked, salt, protocol, ...defined({ extraBody }) });

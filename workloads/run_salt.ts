@@ -61,21 +61,22 @@ export function requestMark(position: number, load?: number): string {
 /**
  * The dataset with its marks: those of the first load, or one for each prompt.
  *
- * @param options.marked the dataset has put the mark of the first load in front by itself.
+ * @param options.marked whether the dataset has put the mark of the first load in front by itself.
  */
 export function markDataset(
   dataset: Dataset,
   run: RunMarks | undefined,
   { marked, salt, extraBody, protocol }:
     & Pick<BenchPlan, "salt" | "extraBody">
-    & { readonly marked: boolean; readonly protocol: Protocol },
+    & { readonly marked: (prompt: Prompt) => boolean; readonly protocol: Protocol },
 ): Dataset {
   if (run === undefined || run.scope === "session") return dataset;
   const { marks, scope } = run;
   const base = marks.of(loadMark(0));
   const known = knownIds(dataset.prompts);
   const add = (prompt: Prompt) =>
-    marked ? prompt : withMark(prompt, base, { tokens: marks.tokens, known });
+    marked(prompt) ? prompt : withMark(prompt, base, { tokens: marks.tokens, known });
+  const within = dataset.prompts.filter(marked).length;
   let without = 0;
   const prompts = dataset.prompts.map((prompt, position) => {
     const first = add(prompt);
@@ -88,7 +89,11 @@ export function markDataset(
   const hidden = PROMPT_FIELDS.filter((name) => extraBody?.[name] !== undefined);
   const remarks = [
     `each prompt begins with a mark of its ${scope}: ${plural(marks.tokens, "token")} ${
-      marked ? "of its length" : "more"
+      within === 0
+        ? "more"
+        : within === prompts.length
+        ? "of its length"
+        : "more, of their length in synthetic ones"
     } (--salt ${salt} repeats it, --salt-scope none leaves it out)`,
     ...(without === 0
       ? []
