@@ -52,3 +52,14 @@ Deno.test("bench loads no module of Node and no package until one is used", () =
   assert(loaded.includes("workloads/run_measure.ts"));
   assertEquals(among(loaded, OTHERS), []);
 });
+
+Deno.test("bench loads nothing that reads or replays recordings until there is one", () => {
+  const loaded = loadedWith("cli.ts", "workloads/command_bench.ts");
+  // Names of options; marks and models, which single requests have, too.
+  const known = /^workloads\/(dataset_trace|session_salt|session_models)\.ts$/;
+  assertEquals(
+    among(loaded, /^workloads\/(\w+_)?(traces?|session|replay)(_\w+)?\.ts$/)
+      .filter((path) => !known.test(path)),
+    [],
+  );
+});
