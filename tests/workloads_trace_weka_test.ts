@@ -116,6 +116,44 @@ Deno.test("weka: think_time counts only where no end is known and no sub-agent l
   );
 });
 
+Deno.test("weka: where a sub-agent's last request has no end, its own is the end", async () => {
+  const unknown = { api_time: null };
+  const session = await sessionOf([
+    request(0, ids(1, 4), unknown),
+    subAgent(9, 6000, [request(0, [50], unknown), request(2, [50, 51], unknown)]),
+    request(12, ids(1, 6), { think_time: 11 }),
+  ]);
+  assertEquals(turnLines(session).at(-1), "main0 2 at 12000 after 0,2 +3000");
+  const launched = await sessionOf([
+    request(0, ids(1, 4), unknown),
+    subAgent(4, null, [request(4, [50], unknown)]),
+    request(12, ids(1, 6), { think_time: 11 }),
+  ]);
+  // Neither has an end: the start of the later one is all that is left.
+  assertEquals(turnLines(launched).at(-1), "main0 2 at 12000 after 0,1 +8000");
+});
+
+Deno.test("weka: helpers inside of a sub-agent are joined in it, or with it", async () => {
+  const session = await sessionOf([
+    request(0, ids(1, 4)),
+    subAgent(20, 18_000, [
+      request(0, [1, 50]),
+      request(2, [1, 60], { api_time: 2.5 }),
+      request(2.5, [1, 70], { api_time: 9 }),
+      request(5, [1, 50, 51]),
+    ]),
+    request(25, ids(1, 6)),
+  ]);
+  assertEquals(turnLines(session), [
+    "main0 1 at 0 after - +0",
+    "Explore1 1 at 2000 after 0 +1000",
+    "helper2 1 at 4000 after 1 +1000",
+    "helper3 1 at 4500 after 1 +1500",
+    "Explore1 2 at 7000 after 1,2 +500",
+    "main0 2 at 25000 after 0,3,4 +11500",
+  ]);
+});
+
 Deno.test("weka: sub-agents start behind the request before them, beside each other, and are joined", async () => {
   const session = await sessionOf([
     request(0, ids(1, 4)),

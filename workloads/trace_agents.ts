@@ -40,6 +40,8 @@ export interface AgentStep {
 interface Placed {
   readonly lasts: readonly number[];
   readonly endMs: number;
+  /** What the record says of its end, where it says nothing of its last turns' ends. */
+  readonly saidEndMs: number | undefined;
 }
 
 /** Turns of an agent's chain that are still to come may wait for these. */
@@ -101,6 +103,7 @@ class Placing {
     const positions = [main, ...helpers];
     const lastOf: (number | undefined)[] = [];
     const turns: number[] = [];
+    const waited = new Set<number>();
     // What no turn waits for yet: of sub-agents, by the chain that is to wait for them.
     let pending: Pending[] = agent.before.map((child) => ({
       ...this.place(child, { waitsFor: begun, depth: depth + 1, parent: main }),
@@ -122,7 +125,9 @@ class Placing {
       const helped = (joins.get(i) ?? []).map((last) => turns[last]!);
       const waitsFor = [...new Set([...own, ...joined.flatMap(({ lasts }) => lasts), ...helped])]
         .sort((a, b) => a - b);
-      const turn = this.#add(request, { chain: positions[chain]!, waitsFor });
+      for (const position of waitsFor) waited.add(position);
+      const agentEndsMs = joined.flatMap(({ saidEndMs }) => saidEndMs ?? []);
+      const turn = this.#add(request, { chain: positions[chain]!, waitsFor, agentEndsMs });
       turns.push(turn);
       lastOf[chain] = turn;
       for (const child of agents) {
@@ -131,16 +136,24 @@ class Placing {
         pending.push({ ...this.place(child, origin), chain });
       }
     }
-    const lasts = lastOf.flatMap((turn) => turn ?? []).concat(
-      pending.flatMap(({ lasts }) => lasts),
-    );
+    const lasts = lastOf.flatMap((turn) => turn === undefined || waited.has(turn) ? [] : turn)
+      .concat(pending.flatMap(({ lasts }) => lasts));
     const ends = steps.map(({ request: { startMs, endMs } }) => endMs ?? agent.endMs ?? startMs);
-    return { lasts, endMs: Math.max(...ends, ...pending.map(({ endMs }) => endMs)) };
+    const isKnown = lasts.every((turn) => this.draft.turns[turn]!.endMs !== undefined);
+    return {
+      lasts,
+      endMs: Math.max(...ends, ...pending.map(({ endMs }) => endMs)),
+      saidEndMs: isKnown ? undefined : agent.endMs,
+    };
   }
 
   #add(
     request: AgentRequest,
-    { chain, waitsFor }: { readonly chain: number; readonly waitsFor: readonly number[] },
+    { chain, waitsFor, agentEndsMs }: {
+      readonly chain: number;
+      readonly waitsFor: readonly number[];
+      readonly agentEndsMs: readonly number[];
+    },
   ): number {
     const { startMs, endMs, ids, model, inputTokens, outputTokens, thinkMs } = request;
     let like: { readonly list: BlockIds; readonly shared: number } | undefined;
@@ -155,6 +168,7 @@ class Placing {
       endMs: endMs === undefined ? undefined : endMs - this.#startMs,
       chain,
       waitsFor,
+      otherEndsMs: agentEndsMs.map((endMs) => endMs - this.#startMs),
       thinkMs,
       outputTokens,
       model,

@@ -18,6 +18,8 @@ export interface TurnDraft {
   readonly waitsFor: readonly number[];
   /** What the record says of the time between; otherwise it follows from starts and ends. */
   readonly delayMs?: number | undefined;
+  /** Recorded ends that it waited for, besides those of turns. */
+  readonly otherEndsMs?: readonly number[] | undefined;
   /** What the record says where no end is known, and nothing else than the turn before lies between. */
   readonly thinkMs?: number | undefined;
   readonly outputTokens?: number | undefined;
@@ -90,10 +92,10 @@ export class SessionDraft {
    * From the latest recorded end of all that it waits for: what lies before it is the recorded
    * server's time. Where no end is known the starts are all that is left.
    */
-  #delayMs({ atMs, waitsFor, thinkMs }: TurnDraft): number {
+  #delayMs({ atMs, waitsFor, otherEndsMs = [], thinkMs }: TurnDraft): number {
     if (waitsFor.length === 0) return Math.max(0, atMs - this.#startMs);
     const waited = waitsFor.map((position) => this.#turns[position]!);
-    const ends = waited.flatMap(({ endMs }) => endMs ?? []);
+    const ends = waited.flatMap(({ endMs }) => endMs ?? []).concat(otherEndsMs);
     if (ends.length > 0) return roundMs(Math.max(0, atMs - Math.max(...ends)));
     if (thinkMs !== undefined && waited.length === 1) return thinkMs;
     return roundMs(Math.max(0, atMs - Math.max(...waited.map((turn) => turn.atMs))));

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import { isObject, type JsonObject } from "../backends/json_event.ts";
 import { nodeModule } from "../backends/node_module.ts";
 import { plural } from "../metrics/format.ts";
@@ -297,8 +298,10 @@ class StepReader {
   #subAgent(step: WekaAgent, place: string, originMs: number): Agent | undefined {
     const first = step.requests[0];
     if (first === undefined) return undefined;
-    const endMs = originMs + msOf(step.t);
-    const startMs = roundMs(endMs - (step.duration_ms ?? 0));
+    const atMs = originMs + msOf(step.t);
+    // One that was only launched has no duration, and no end.
+    const endMs = typeof step.duration_ms === "number" ? atMs : undefined;
+    const startMs = roundMs(atMs - (step.duration_ms ?? 0));
     // Where the first request is not before the start, its requests are on the parent's axis.
     const isAbsolute = originMs + msOf(first.t) >= startMs;
     const agent = this.agent({
@@ -306,7 +309,7 @@ class StepReader {
       fields: step,
       place: `${place}.requests`,
       originMs: isAbsolute ? originMs : startMs,
-      endMs,
+      ...defined({ endMs }),
     });
     return agent.requests.length === 0 && agent.before.length === 0 ? undefined : agent;
   }
