@@ -6,13 +6,11 @@
  */
 import { findProtocol } from "../backends/protocols.ts";
 import { inWorker, workerScope } from "../backends/worker.ts";
+import { answerOf, type FromPromptWorker, type ToPromptWorker } from "./session_prompt_messages.ts";
 import { type RequestMaker, requestMaker } from "./session_prompt_request.ts";
-import {
-  answerOf,
-  type FromPromptWorker,
-  PROMPT_WORKER,
-  type ToPromptWorker,
-} from "./session_prompts.ts";
+
+/** This file, for `startWorker`. */
+export const PROMPT_WORKER: string = "workloads/session_prompt_worker.ts";
 
 if (inWorker(PROMPT_WORKER)) {
   const scope = workerScope<ToPromptWorker, FromPromptWorker>();

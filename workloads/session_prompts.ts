@@ -9,6 +9,7 @@ import { startWorker } from "../backends/worker.ts";
 import type { TokenCounter } from "./prompt.ts";
 import type { PromptSpec } from "./session.ts";
 import { checkPromptForm } from "./session_prompt_check.ts";
+import { answerOf, type FromPromptWorker, type ToPromptWorker } from "./session_prompt_messages.ts";
 import {
   type PromptForm,
   type RequestDefaults,
@@ -17,13 +18,11 @@ import {
   requestWithoutPrompt,
   type WrittenPrompt,
 } from "./session_prompt_request.ts";
+import { PROMPT_WORKER } from "./session_prompt_worker.ts";
 import { chooseUnits } from "./session_prompt_units.ts";
 import { UserError } from "./user_error.ts";
 
 export type { RequestDefaults, RequestParts, WrittenPrompt } from "./session_prompt_request.ts";
-
-/** The worker's file. */
-export const PROMPT_WORKER: string = "workloads/session_prompt_worker.ts";
 
 export interface PromptMakerOptions {
   readonly protocol: Protocol;
@@ -61,28 +60,6 @@ export interface PromptMaker {
   /** Gives up what is not yet made, and its thread. */
   close(): void;
 }
-
-/** To the worker. */
-export type ToPromptWorker =
-  | {
-    readonly kind: "open";
-    readonly protocol: string;
-    readonly targets: readonly Target[];
-    readonly seed: number;
-    readonly form: PromptForm;
-    readonly defaults: RequestDefaults;
-  }
-  | {
-    readonly kind: "make";
-    readonly prompt: PromptSpec | WrittenPrompt;
-    readonly parts: RequestParts;
-  };
-
-/** From the worker: answers to `make`, in order. */
-export type FromPromptWorker =
-  | { readonly kind: "made"; readonly wire: WireRequest }
-  /** `refused`: by the protocol. */
-  | { readonly kind: "refused" | "failed"; readonly message: string };
 
 /** Requests that the worker holds at once: one that it makes, and one so that it need not wait. */
 const AT_WORK = 2;
@@ -185,17 +162,6 @@ class Queue implements PromptMaker {
 
 function closedError(): DOMException {
   return new DOMException("The prompts are not needed any more", "AbortError");
-}
-
-/** Answers to a `make`. */
-export function answerOf(make: () => WireRequest): FromPromptWorker {
-  try {
-    return { kind: "made", wire: make() };
-  } catch (error) {
-    // Protocols refuse what they cannot express by a TypeError.
-    const kind = error instanceof TypeError ? "refused" : "failed";
-    return { kind, message: error instanceof Error ? error.message : String(error) };
-  }
 }
 
 /** On this thread, in a turn of its own. */
