@@ -190,8 +190,13 @@ function rowTicks(
  */
 function thinOut(entries: readonly TimelineEntry[], rows: number): readonly TimelineEntry[] {
   if (entries.length <= rows) return entries;
-  const rare = spread(entries.filter(({ outcome }) => outcome !== "ok"), Math.floor(rows / 2));
-  const common = entries.filter(({ outcome }) => outcome === "ok");
+  // Users who leave as planned are as many as the plan says.
+  const usual = new Set<TimelineEntry["outcome"]>(["ok", "cancelled_as_planned"]);
+  const rare = spread(
+    entries.filter(({ outcome }) => !usual.has(outcome)),
+    Math.floor(rows / 2),
+  );
+  const common = entries.filter(({ outcome }) => usual.has(outcome));
   const kept = new Set([...rare, ...spread(common, rows - rare.length)]);
   return entries.filter((entry) => kept.has(entry));
 }

@@ -403,6 +403,9 @@ const checkLittle: LoadCheck = ({ load }) => {
   } = ${formatNumber(product)}`;
   if (Math.abs(inFlight - product) <= LITTLE_TOLERANCE * inFlight) return found;
   const { failed, cancelled, cancelledAsPlanned } = load.counts;
+  if (failed + cancelled === 0 && cancelledAsPlanned > 0) {
+    return `${found}: ${plural(cancelledAsPlanned, "request")} ended when users left, as planned`;
+  }
   const others = failed + cancelled + cancelledAsPlanned;
   return [
     others > 0

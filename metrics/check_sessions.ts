@@ -63,7 +63,7 @@ export function checkSessions({ sessions }: Pick<LoadSummary, "sessions">): Find
 /** The share of cached tokens that was asked for, or is to be expected, beside that of the server. */
 export function checkCachedShare(
   { prefix, cache }: Pick<LoadSummary, "prefix" | "cache">,
-  { askedCachedShare, replay }: RunHeader,
+  { askedCachedShare, replay, saltScope }: RunHeader,
 ): Finding | undefined {
   const expected = askedCachedShare ?? prefix?.expected.share;
   if (expected === undefined) return undefined;
@@ -80,7 +80,9 @@ export function checkCachedShare(
   return [
     found,
     apart > 0
-      ? "the server knew prompts of before: restart it, empty its cache (--reset-cache), or let the salt be new in each run"
+      ? `the server knew prompts of before${
+        saltScope === "session" ? ", such as system messages, which stand before the salt" : ""
+      }: restart it, or empty its cache before the load (--reset-cache)`
       : replay?.mode === "sessions" || askedCachedShare !== undefined
       ? "its cache is too small, is off, or was asked elsewhere (several replicas): look at its settings and at its router"
       : "its cache is too small or off, or requests came before what they share was computed",

@@ -59,7 +59,7 @@ export function groupTableLines(
     column("ok", ({ counts }) => formatCount(counts.completed)),
     column("failed", ({ counts }) => formatCount(counts.failed)),
     ...some(({ counts }) => counts.cancelledAsPlanned > 0, [
-      column("left", ({ counts }) => formatCount(counts.cancelledAsPlanned), 7),
+      column("left", ({ counts }) => formatCount(counts.cancelledAsPlanned)),
     ]),
     ...some(({ rate }) => rate, [
       column("due/s", ({ rate }) => formatNumber(rate?.offeredPerSec)),
