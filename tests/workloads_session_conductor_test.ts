@@ -203,3 +203,15 @@ Deno.test("prompts of turns that follow at once are foreseen, and forgone when t
   other.ended(0, 5, "failed");
   assertEquals(forgone, [lost.index]);
 });
+
+Deno.test("a slot without a connection waits before it takes the next session", () => {
+  const sessions = Array.from({ length: 6 }, (_, i) => sessionOf(`s${i}`, [{}, {}]));
+  const starts = (how: "refused" | "failed") => {
+    const { conductor, ends } = conduct(sessions, { slots: 2 });
+    play(conductor, () => ({ ms: 1, how }));
+    assertEquals(ends.map(({ end }) => end), ends.map(() => "failed"));
+    return ends.map(({ startMs }) => startMs);
+  };
+  assertEquals(starts("failed"), [0, 0, 1, 1, 2, 2]);
+  assertEquals(starts("refused"), [0, 0, 101, 101, 202, 202]);
+});

@@ -21,6 +21,7 @@ import {
 import { type BenchPlan, planReport, planRun } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { formatLengthSpec } from "./dataset_length.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { joinContents } from "./prompt.ts";
 import { option } from "./option_table.ts";
@@ -155,12 +156,17 @@ interface Preview {
 }
 
 async function replayPreview(
-  { seed, saltScope, prompts }: BenchPlan,
+  { seed, saltScope, prompts, outputTokens }: BenchPlan,
   replay: NonNullable<BenchPlan["replay"]>,
 ): Promise<Preview> {
   const { firstRequestLines, replayLines } = await import("./session_preview.ts");
   return {
-    content: replayLines(replay, { seed, saltScope }),
+    content: [
+      ...replayLines(replay, { seed, saltScope }),
+      ...(outputTokens === undefined
+        ? []
+        : [`  answers   ${formatLengthSpec(outputTokens)} tokens in place of the recorded ones`]),
+    ],
     first: firstRequestLines(replay, { seed, saltScope }),
     length: prompts,
   };

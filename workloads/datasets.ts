@@ -87,6 +87,7 @@ async function isRecording(path: string, rows: readonly unknown[] | undefined): 
   try {
     return await recognizesTrace(path, rows);
   } catch {
+    // Why it cannot be read is said by the dataset that is taken for it.
     return false;
   }
 }

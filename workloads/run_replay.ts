@@ -393,6 +393,7 @@ class Job implements ReplayJob, OrderSource {
 const TURN_ENDS: Readonly<Partial<Record<RequestRecord["outcome"]["kind"], TurnEnd>>> = {
   ok: "ok",
   cancelled_as_planned: "ok",
+  connect_error: "refused",
   cancelled: "cut",
   dropped: "cut",
 };

@@ -35,6 +35,12 @@ export interface ConductorOptions extends QueueOptions {
 /** Prompts of turns that leave so soon after others are made while these run. */
 const SOON_MS = 250;
 
+/**
+ * Where there is no connection the next session begins so much later for each slot: without a pause a
+ * server that restarts would cost every session of the recording.
+ */
+const REFUSED_PAUSE_MS = 50;
+
 /** `waiting` for others, `ready` to be taken, `taken`: its prompt is made, `running`: it is sent. */
 type TurnState = "waiting" | "ready" | "taken" | "running" | "over";
 
@@ -59,6 +65,8 @@ interface Tree {
   notSent: number;
   leftOut: number;
   lastEndMs: number;
+  /** How long its slot waits for the next session. */
+  pauseMs: number;
   /** Why nothing more of it is sent; absent = it goes on. */
   end: Exclude<SessionEnd["end"], "done"> | undefined;
 }
@@ -149,7 +157,8 @@ export class SessionConductor implements TurnSource {
     tree.lastEndMs = Math.max(tree.lastEndMs, endMs);
     this.#close(tree, position);
     if (how === "ok") this.#release(tree, position, endMs);
-    else this.#endTree(tree, how);
+    else this.#endTree(tree, how === "refused" ? "failed" : how);
+    if (how === "refused") tree.pauseMs = REFUSED_PAUSE_MS * this.#options.slots;
     this.#freeSlot(tree);
   }
 
@@ -227,6 +236,7 @@ export class SessionConductor implements TurnSource {
       notSent: 0,
       leftOut: 0,
       lastEndMs: startMs,
+      pauseMs: 0,
       end: undefined,
     };
     if (parts !== undefined) {
@@ -297,7 +307,7 @@ export class SessionConductor implements TurnSource {
       ...(leftOut > 0 ? { leftOut } : {}),
       end: end ?? "done",
     }, use);
-    this.#fill(user, endMs, 0);
+    this.#fill(user, endMs + tree.pauseMs, 0);
   }
 
   /** Of each turn, those that wait for it. */

@@ -31,8 +31,8 @@ export interface DueTurn {
   readonly dueMs: number;
 }
 
-/** How a request ended, as far as its session is concerned. */
-export type TurnEnd = "ok" | "failed" | "context" | "cut";
+/** How a request ended, as far as its session is concerned; `refused`: it failed without a connection. */
+export type TurnEnd = "ok" | "failed" | "refused" | "context" | "cut";
 
 /** Knows which request is to leave next. Pure: it has no clock and sends nothing. */
 export interface TurnSource {
