@@ -13,6 +13,7 @@ import {
   findDataset,
 } from "../workloads/datasets.ts";
 import { UserError } from "../workloads/user_error.ts";
+import { inTempFolder } from "./support/run_cli.ts";
 
 const NAMES = DATASETS.map(({ name }) => name);
 
@@ -46,9 +47,19 @@ Deno.test("chooseDataset takes the dataset whose files end like the one given", 
     ["jsonl", "a.txt", "jsonl"],
     ["sharegpt", "a.jsonl", "sharegpt"],
   ];
-  for (const [name, path, chosen] of cases) {
-    assertEquals((await chooseDataset(name, path)).name, chosen);
-  }
+  await inTempFolder(async (folder) => {
+    for (const [name, path, chosen] of cases) {
+      // Nothing in it tells more than its name.
+      if (path !== undefined) await Deno.writeTextFile(`${folder}/${path}`, "");
+      const given = path === undefined ? undefined : `${folder}/${path}`;
+      assertEquals((await chooseDataset(name, given)).name, chosen);
+    }
+    await assertRejects(
+      () => chooseDataset("sample", `${folder}/none.jsonl`),
+      UserError,
+      `Cannot read --dataset-path "${folder}/none.jsonl": there is no such file or folder`,
+    );
+  });
   const refused = [["jsonl", undefined, "add --dataset-path FILE"], [
     "synthetic",
     "a.json",

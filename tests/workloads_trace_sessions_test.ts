@@ -122,10 +122,15 @@ Deno.test("sessions: what does not fit is named, unknown fields with the nearest
 });
 
 Deno.test("sessions: a file whose fields are misspelled is still taken for one", async () => {
-  const failed = await readWritten([{ turns: [{ messages: "x", dely_ms: 3 }] }]).catch((error) =>
-    error.message
-  );
-  assert(String(failed).includes("did you mean delay_ms?"), String(failed));
+  for (
+    const [turn, field] of [
+      [{ messages: "x", dely_ms: 3 }, "delay_ms"],
+      [{ message: "x" }, "messages"],
+    ] as const
+  ) {
+    const failed = await readWritten([{ turns: [turn] }]).catch((error) => error.message);
+    assert(String(failed).includes(`did you mean ${field}?`), String(failed));
+  }
 });
 
 Deno.test("sessions: long conversations do not fill the stack", async () => {

@@ -177,6 +177,7 @@ Deno.test("TRACE_FORMATS are told apart by their rows, and no dataset is taken f
     { custom_id: "a", method: "POST", url: "/v1/completions", body: { prompt: "x" } },
     { turns: ["first question", "second question"] },
     { turns: [{ role: "user", content: "x" }] },
+    { turns: [{ text: "x" }] },
     "a text",
     [{ role: "user", content: "x" }],
     { question: "x", instruction: "y" },

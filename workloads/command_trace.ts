@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemClock } from "../backends/clock.ts";
 import { tracePage } from "../metrics/html_trace.ts";
 import { jsonText } from "../metrics/report_json.ts";
 import { traceTable } from "../metrics/report_trace_table.ts";
@@ -19,8 +20,8 @@ import { readTrace, TRACE_FORMATS } from "./traces.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
 
 const FORMATS = ["table", "json", "html"] as const;
-/** Smaller ones are read at once. */
-const LONG_BYTES = 2 ** 25;
+/** Reading that takes no longer shows no progress line. */
+const QUIET_READING_MS = 1000;
 
 const OPTIONS = {
   path: option.optionalArgument({
@@ -121,11 +122,14 @@ async function describe(
     : idleCap === undefined
     ? DEFAULT_IDLE_CAP_MS
     : parseDuration(idleCap, "--idle-cap");
+  const startMs = systemClock.now();
   const read = await readTrace(path, {
     ...(traceFormat === undefined ? {} : { format: traceFormat }),
     signal: host.interrupted,
     onProgress: (done, total) => {
-      if (total > LONG_BYTES) host.progress(`Reading ${path}: ${Math.floor(100 * done / total)} %`);
+      if (systemClock.now() - startMs < QUIET_READING_MS) return;
+      // The first part says whether the line is another one.
+      host.progress(`Reading ${path}  ${Math.floor(100 * done / total)} %`);
     },
   });
   host.progress("");

@@ -15,7 +15,7 @@ import type { DatasetKind } from "./prompt.ts";
 import type { OptionTable, Values } from "./command.ts";
 import { nearestName } from "./option_suggest.ts";
 import { listOptions } from "./option_table.ts";
-import { UserError } from "./user_error.ts";
+import { fileError, UserError } from "./user_error.ts";
 
 /** Every dataset. A new one is a file and a line here. */
 export const DATASETS: readonly DatasetKind[] = [
@@ -60,6 +60,7 @@ export async function chooseDataset(
   if (name !== DEFAULT_DATASET) {
     throw new UserError(`Cannot use --dataset-path with --dataset ${name}: it reads no file`);
   }
+  await refuseMissing(path);
   const readers = DATASETS.filter(({ needsFile }) => needsFile);
   const own = Object.keys(DATASET_EXTRA_OPTIONS).filter((key) => values[key] !== undefined);
   const rows = await firstRows(path);
@@ -74,8 +75,19 @@ export async function chooseDataset(
     (rows === undefined ? readers[0]! : text);
 }
 
+/** Which dataset a file would be cannot be told where there is none. @throws {UserError} */
+async function refuseMissing(path: string): Promise<void> {
+  try {
+    await Deno.stat(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) return;
+    throw fileError(`Cannot read --dataset-path "${path}"`, error);
+  }
+}
+
 /** Fields that recordings have; what reads them is not loaded for a file without. */
-const RECORDED = ["timestamp", "input_length", "hash_ids", "requests", "turns", "chat_id"];
+const RECORDED = ["timestamp", "input_length", "hash_ids", "requests", "turns", "chat_id"]
+  .concat(["delay", "message_mode"]);
 
 async function isRecording(path: string, rows: readonly unknown[] | undefined): Promise<boolean> {
   const mayBe = path.endsWith(".csv") || rows === undefined ||

@@ -6,6 +6,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import { isObject } from "../backends/json_event.ts";
+import { AUTHOR_FIELDS, SAYING_FIELDS } from "./dataset_fields.ts";
 import { jsonItems } from "./dataset_items.ts";
 import { messagesOf } from "./dataset_message.ts";
 import type { Trace, TraceSession } from "./trace.ts";
@@ -26,12 +27,11 @@ export const sessions: TraceFormat = {
   read,
 };
 
-/** With a field of ours in a turn, and none that others have there. */
+/** Turns that are objects, and none as a dataset's messages are: a field may be misspelled. */
 function isSession(row: unknown): boolean {
   if (!isObject(row) || !Array.isArray(row.turns)) return false;
   const [turn] = row.turns;
-  return isObject(turn) && !("role" in turn) && !("from" in turn) &&
-    ["messages", "output_tokens", "delay_ms"].some((name) => name in turn);
+  return isObject(turn) && ![...AUTHOR_FIELDS, ...SAYING_FIELDS].some((name) => name in turn);
 }
 
 interface WrittenTurn {
