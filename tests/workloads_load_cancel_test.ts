@@ -70,5 +70,6 @@ Deno.test("leaversOf draws a share of the requests, each by itself", () => {
   // An order's own key counts, whatever its number.
   const keyed = drawn.map((_, index) => leaves(at(index, "a/1")));
   assertEquals(new Set(keyed).size, 1);
+  assert(!leaversOf({ ...spec, share: 1 }, { seed: 1, loadNumber: 0 })({ ...at(3), key: null }));
   assert(leaversOf({ ...spec, share: 1 }, { seed: 1, loadNumber: 0 })(at(3)));
 });

@@ -48,7 +48,7 @@ export function leaversOf(
   { seed, loadNumber }: { readonly seed: number; readonly loadNumber: number },
 ): (departure: Departure) => boolean {
   return ({ index, key }) =>
-    createRandom(seed, `cancel/${loadNumber}/${key ?? index}`).next() < share;
+    key !== null && createRandom(seed, `cancel/${loadNumber}/${key ?? index}`).next() < share;
 }
 
 /** A request whose user will leave. */

@@ -14,8 +14,11 @@ export interface Departure {
   readonly item: number;
   /** Milliseconds from the load's origin. */
   readonly intendedMs: number;
-  /** Of an order: what is drawn for the request follows from it; default its index. */
-  readonly key?: string;
+  /**
+   * Of an order: what is drawn for the request follows from it; default its index, `null` = nothing is
+   * drawn.
+   */
+  readonly key?: string | null;
   /** Of a request that is over: how long a limit of the plan kept it from leaving, ms; absent = none did. */
   readonly heldMs?: number;
 }

@@ -135,8 +135,10 @@ export class Lookahead {
       if (!this.#options.source.give(turn.index)) continue;
       this.#given.set(turn.index, bytes);
       this.#givenBytes += bytes;
-      const { index, user, dueMs: intendedMs } = turn;
-      this.#desk.give({ departure: { index, user, item: 0, intendedMs }, wire });
+      const { index, user, dueMs: intendedMs, use, position, phase } = turn;
+      // Whose user leaves does not depend on which sessions were faster; nobody leaves in a warm-up.
+      const key = phase === "warmup" ? null : `${use.name}/${position}`;
+      this.#desk.give({ departure: { index, user, item: 0, intendedMs, key }, wire });
     }
   }
 
