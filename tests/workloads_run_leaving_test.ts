@@ -7,7 +7,7 @@ import type { LoadEnd } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
 import { leaversOf, parseCancel } from "../workloads/load_cancel.ts";
 import { type BenchOptions, measureBench } from "../workloads/run_bench.ts";
-import { runCli } from "./support/run_cli.ts";
+import { inTempFolder, runCli } from "./support/run_cli.ts";
 
 /** A load of few requests, for a server of a known pace. */
 const SHORT: BenchOptions = {
@@ -86,6 +86,27 @@ Deno.test("--cancel after sending, in an open loop: whoever was answered before 
     ...{ concurrency: [2], requests: 8, outputTokens: 4, cancel: "100%:after=30" },
   });
   assertEquals(quick.map(kindOf), Array(8).fill("ok"));
+});
+
+Deno.test("--cancel in sessions: the same turns whatever the threads, and their sessions go on", async () => {
+  await inTempFolder(async (folder) => {
+    const turn = { messages: [{ role: "user", content: "Go on." }], output_tokens: 40 };
+    const path = `${folder}/talks.jsonl`;
+    const talks = ["a", "b", "c"].map((id) => ({ id, turns: [turn, turn, turn, turn] }));
+    await Deno.writeTextFile(path, talks.map((one) => JSON.stringify(one)).join("\n"));
+    const leavers: string[][] = [];
+    for (const workers of [1, 2]) {
+      const { records } = await measured({
+        ...{ dataset: "trace", datasetPath: path, concurrency: [3], workers, outputTokens: 40 },
+        cancel: "50%:after=ttft+50ms",
+      });
+      assertEquals(records.length, 12);
+      const left = records.filter((one) => kindOf(one) === "cancelled_as_planned");
+      assert(left.length > 0 && left.length < 12, `${left.length}`);
+      leavers.push(left.map(({ session, turn }) => `${session} ${turn}`).toSorted());
+    }
+    assertEquals(leavers[0], leavers[1]);
+  });
 });
 
 Deno.test("--max-prefill: no more than so many are before their first token at the server", async () => {
