@@ -111,7 +111,7 @@ Deno.test("every transport sends to several servers", async () => {
       const urls = servers.map(({ url, grpcUrl }) => protocol === "ppl" ? grpcUrl! : url);
       const { records } = await measureBench(urls, {
         ...QUICK,
-        ...{ protocol, transport, requests: 12, models: "a,b", dataset: "synthetic" },
+        ...{ protocol, transport, requests: 12, dataset: "synthetic" },
       });
       const all = measured(records);
       assertEquals(count(all.map(({ outcome }) => outcome.kind)), { ok: 12 }, transport);
@@ -158,6 +158,19 @@ Deno.test("a name that one of the servers does not know is named before the load
     // Three names on the first, two on the second, and nothing of the load.
     assert(servers[0]!.bodies.length === 3, `${servers[0]!.bodies.length}`);
   });
+});
+
+Deno.test("a call that names no model cannot ask for several", async () => {
+  const server = await startSimServer({ engine: "tgi", ttft: "1", itl: "1" });
+  try {
+    await assertRejects(
+      () => measureBench(server.url, { ...QUICK, protocol: "tgi", models: "a,b" }),
+      UserError,
+      "Cannot use --models over tgi: its call names no model",
+    );
+  } finally {
+    await server.stop();
+  }
 });
 
 Deno.test("a server that is not there stops the run with its address", async () => {

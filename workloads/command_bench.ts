@@ -34,6 +34,7 @@ import { EXIT } from "./user_error.ts";
 
 const OPTIONS = {
   url: option.optionalArguments({
+    value: "URL",
     help: "where the server listens, e.g. http://127.0.0.1:8000; each --url URL beside it adds a " +
       "server, and requests take turns at them",
     unless: "launch",

@@ -29,7 +29,7 @@ interface ListMaker {
 }
 
 /** An argument: given by its place on the command line. */
-type ArgumentSpec = Pick<Option, "help">;
+type ArgumentSpec = Pick<Option, "help" | "value">;
 
 const make = (kind: OptionKind, usual: Partial<Option> = {}) => (spec: object): Option => ({
   ...usual,

@@ -201,6 +201,7 @@ export async function beginPreparing(
     asUserError(() => protocol.buildRequest(request, targets[server]!), ` (prompt ${id})`);
   const first: GenerationRequest = { ...ready[0]!, model };
   wireOf(first, early.prompts[0]!);
+  refuseUnnamed(plan, { protocol, target, first });
   return {
     ...{ protocol, target, targets, counter, patience, model, first, marks },
     ...defined({ otherMark: otherMarkOf(marks, "check", early.prompts[0]) }),
@@ -278,6 +279,21 @@ export function withLengthField(
     sharer.add(protocol.buildRequest(request, targets[pool.serverAt(i)]!), request, i);
   }
   return { ...prepared, requests, wires: sharer.shared() };
+}
+
+/** @throws {UserError} where the call names no model: all would be the same request. */
+function refuseUnnamed(
+  { models = [] }: BenchPlan,
+  { protocol, target, first }: Pick<Preparation, "protocol" | "target" | "first">,
+): void {
+  const [one, other] = models.slice(0, 2).map(({ name: model }) => {
+    const { url, body = new Uint8Array() } = protocol.buildRequest({ ...first, model }, target);
+    return `${url} ${new TextDecoder().decode(body)}`;
+  });
+  if (one === undefined || one !== other) return;
+  throw new UserError(
+    `Cannot use --models over ${protocol.name}: its call names no model, so all requests would be alike`,
+  );
 }
 
 /** Other servers with the first prompt, other models on each of them, other classes on the first. */
