@@ -276,6 +276,13 @@ Deno.test("mergeRecordFiles: plans add up, the worst client speaks for all", asy
   const own = { dataset, seed: 1 };
   const other = await merge([{ records, header: { dataset } }, { records, header: own }]);
   assertEquals(other.run.header.dataset.duplicates, 10);
+  // With marks of their own they have nothing in common.
+  const saltScope = "load";
+  for (const [options, duplicates] of [[{}, 10], [{ salt: "a" }, 105]] as const) {
+    const header = { dataset, saltScope, options } as const;
+    const marked = await merge([{ records, header }, { records, header }]);
+    assertEquals(marked.run.header.dataset.duplicates, duplicates);
+  }
 });
 
 const MISFITS: readonly [name: string, first: Client, second: Client, message: RegExp][] = [

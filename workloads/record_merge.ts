@@ -248,15 +248,22 @@ function absenceOf(
   return {};
 }
 
+/** Whether the marks at the front of their prompts are the same; most are drawn in each run. */
+function hasMarksOf(header: RunHeader, first: RunHeader): boolean {
+  if (first.saltScope === undefined || first.saltScope === "none") return true;
+  return first.options.salt !== undefined && header.options.salt === first.options.salt;
+}
+
 function mergeHeaders(clients: readonly Client[], { clock, laterMs, untimed }: Axis): RunHeader {
   const headers = clients.map(({ header }) => header);
   const first = headers[0]!;
   const { dataset } = first;
   // The error of one client under its part of the load is not that of all of them.
   const { calibration: _, ...rest } = first;
-  // Clients of one seed send the same prompts, unless these are generated anew for each run.
-  const repeated = headers.filter(({ seed, dataset: { kind, source } }) =>
-    kind !== "synthetic" && seed === first.seed && source === dataset.source
+  // Clients of one seed send the same prompts, unless these are generated anew or marked in each run.
+  const repeated = headers.filter((header) =>
+    header.dataset.kind !== "synthetic" && header.seed === first.seed &&
+    header.dataset.source === dataset.source && hasMarksOf(header, first)
   ).slice(1);
   const { replay } = first;
   const recordings = new Set(headers.map(({ dataset }) => dataset.sha256 ?? dataset.source));
