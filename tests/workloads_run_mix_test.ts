@@ -227,3 +227,52 @@ Deno.test("bench takes --url beside its argument, and hides what is secret in it
     });
   });
 });
+
+Deno.test("a session keeps its server, its model and its header's value", async () => {
+  await withServers([undefined, undefined], async (urls, servers) => {
+    await inTempFolder(async (folder) => {
+      const datasetPath = `${folder}/sessions.jsonl`;
+      const turn = (text: string) => ({
+        messages: [{ role: "user", content: text }],
+        output_tokens: 3,
+        delay_ms: 0,
+      });
+      const sessions = Array.from({ length: 6 }, (_, id) => ({
+        id: `s${id}`,
+        turns: [1, 2, 3].map((number) => turn(`session ${id} turn ${number}`)),
+      }));
+      await Deno.writeTextFile(
+        datasetPath,
+        sessions.map((session) => `${JSON.stringify(session)}\n`).join(""),
+      );
+      const { requests: _, outputTokens: __, ...quick } = QUICK;
+      const { header, records } = await measureBench(urls, {
+        ...quick,
+        ...{ dataset: "trace", datasetPath, models: "a:2,b:1", sessionHeader: "X-Session-ID" },
+        workers: 2,
+      });
+      assertEquals(header.models?.length, 2);
+      const of = Map.groupBy(measured(records), ({ session }) => session);
+      assertEquals([...of.values()].map((all) => all.length), [3, 3, 3, 3, 3, 3]);
+      const places = [...of.values()].map((all) =>
+        new Set(all.map(({ server, model }) => `${server} ${model}`))
+      );
+      assertEquals(places.map(({ size }) => size), [1, 1, 1, 1, 1, 1]);
+      assertEquals(count(measured(records).map(({ server }) => server)), { 0: 9, 1: 9 });
+      assertEquals(count(measured(records).map(({ model }) => model)), { a: 12, b: 6 });
+      // What was really sent: all turns of a session at one place with one value.
+      const seen = new Map<string, Set<string>>();
+      for (const [server, { bodies, heads }] of servers.entries()) {
+        for (const [i, { prompt, model }] of bodies.entries()) {
+          const [session] = /session \d/.exec(String(prompt)) ?? [];
+          if (session === undefined || /Checking|Warm-up/.test(String(prompt))) continue;
+          const place = `${server} ${model} ${heads[i]!.get("x-session-id")}`;
+          seen.set(session, (seen.get(session) ?? new Set()).add(place));
+        }
+      }
+      assertEquals([...seen.values()].map(({ size }) => size), [1, 1, 1, 1, 1, 1]);
+      const values = [...seen.values()].map(([place]) => place!.split(" ")[2]);
+      assertEquals(new Set(values).size, 6);
+    });
+  });
+});
