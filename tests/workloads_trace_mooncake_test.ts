@@ -89,9 +89,14 @@ Deno.test("mooncake: without instants only sessions can be replayed", async () =
   const { hasInstants, sessions, remarks } = await readWritten([
     { session_id: "a", text_input: "one", output_length: 3 },
     { session_id: "a", text_input: "two", output_length: 3, delay: 40 },
+    { session_id: "a", text_input: "three", output_length: 3 },
   ], { format: "mooncake" });
   assertEquals([hasInstants, remarks], [false, []]);
-  assertEquals(turnLines(sessions[0]!), ["main0 1 at 0 after - +0", "main0 2 at 40 after 0 +40"]);
+  assertEquals(turnLines(sessions[0]!), [
+    "main0 1 at 0 after - +0",
+    "main0 2 at 40 after 0 +40",
+    "main0 3 at 40 after 1 +0",
+  ]);
 });
 
 Deno.test("mooncake: texts and messages are whole conversations, or what is new in a session", async () => {
@@ -143,6 +148,12 @@ Deno.test("mooncake: what does not fit is named by line and field", async () => 
   await refuse([{ timestamp: 0 }], "it has none of input_length, text_input, messages");
   await refuse([{ timestamp: 0, text_input: "x", hash_ids: [1] }], "hash_ids needs input_length");
   await refuse([row(0, { tools: [] })], "tools needs messages");
+  for (const session_id of ["", 1.5, null]) {
+    await refuse(
+      [row(0, { session_id })],
+      `session_id is ${JSON.stringify(session_id)}, not a text`,
+    );
+  }
   await refuse([row(0, { message_mode: "delta" })], "which needs messages");
   await refuse([row(0, { message_mode: "x" })], 'message_mode is "x", not one of history, delta');
   await refuse([{ timestamp: 0, messages: [{ role: "x", content: "y" }] }], 'the role "x"');

@@ -168,6 +168,7 @@ Deno.test("TRACE_FORMATS are told apart by their rows, and no dataset is taken f
       assertEquals(taking.map((format) => format.name), [name], JSON.stringify(row));
     }
   }
+  assertEquals(await recognizesTrace("rows.jsonl", []), false);
   const others: readonly unknown[] = [
     { conversations: [{ from: "human", value: "x" }, { from: "gpt", value: "y" }] },
     { prompt: "x", output_tokens: 3 },

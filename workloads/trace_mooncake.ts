@@ -275,7 +275,6 @@ class Drafts {
       const shared = sharedLength(ids, before?.row.hash_ids ?? []);
       list = blockIds(ids, { list, shared });
       const isFirst = before === undefined;
-      const delayMs = row.delay ?? (isFirst || row.timestamp !== undefined ? undefined : 0);
       if (!isFirst && row.delay === undefined && row.timestamp !== undefined) {
         this.countsStarts = true;
       }
@@ -286,7 +285,7 @@ class Drafts {
         atMs,
         chain,
         waitsFor: before === undefined ? [] : [before.position],
-        delayMs: isFirst ? 0 : delayMs,
+        delayMs: isFirst ? 0 : row.delay,
         outputTokens: row.output_length,
         prompt: prompt === undefined
           ? blockPrompt(row, list)
