@@ -288,17 +288,20 @@ Deno.test("hand-written sessions are sent with the server's own answers", async 
       await Deno.writeTextFile(path, JSON.stringify({ id: "chat", turns }));
       const tokensOf = ({ records }: Run) =>
         records.map(({ promptTokens }) => promptTokens!.tokens);
-      const live = await replay(server.url, path, { concurrency: [1], saveText: true });
+      const plain = { concurrency: [1], salt: undefined!, saltScope: "none" } as const;
+      const live = await replay(server.url, path, { ...plain, saveText: true });
       const texts = live.records.map(({ text = "" }) => new TextEncoder().encode(text).length);
       assertEquals(live.header.replay?.history, "live");
-      // A mark of two tokens stands in front.
       assertEquals(tokensOf(live), [
-        102,
-        102 + Math.ceil((80 + texts[0]!) / 4),
-        102 + Math.ceil((120 + texts[0]! + texts[1]!) / 4),
+        100,
+        Math.ceil((480 + texts[0]!) / 4),
+        Math.ceil((520 + texts[0]! + texts[1]!) / 4),
       ]);
-      const recorded = await replay(server.url, path, { concurrency: [1], history: "recorded" });
-      assertEquals(tokensOf(recorded), [102, 122, 132]);
+      const recorded = await replay(server.url, path, { ...plain, history: "recorded" });
+      assertEquals(tokensOf(recorded), [100, 120, 130]);
+      // A mark of two tokens stands in front.
+      const marked = await replay(server.url, path, { concurrency: [1], history: "recorded" });
+      assertEquals(tokensOf(marked), [102, 122, 132]);
     });
   } finally {
     await server.stop();
@@ -333,4 +336,54 @@ Deno.test("options that a recording has no place for are refused with a reason",
     );
     assertStringIncludes(error.message, "it is for trace");
   });
+});
+
+Deno.test("a turn arrives at the server after the end of the one before and its delay", async () => {
+  const server = await startSimServer({ ttft: "3", itl: "1" });
+  try {
+    await inTempFolder(async (folder) => {
+      const path = `${folder}/chain.jsonl`;
+      const turn = { messages: "Go on.", output_tokens: 5, delay_ms: 15 };
+      await Deno.writeTextFile(path, JSON.stringify({ id: "chain", turns: Array(8).fill(turn) }));
+      await replay(server.url, path, { concurrency: [1], workers: 2 });
+      // Behind the check.
+      const seen = server.truth().slice(-8).toSorted((a, b) => a.arrivalMs - b.arrivalMs);
+      for (const [i, { arrivalMs }] of seen.entries()) {
+        const before = seen[i - 1];
+        if (before === undefined) continue;
+        const lastMs = before.writeMs.at(-1) ?? before.endMs!;
+        assert(arrivalMs - lastMs >= 15 - 0.5, `${arrivalMs - lastMs} ms behind the one before`);
+      }
+    });
+  } finally {
+    await server.stop();
+  }
+});
+
+const TRACES = Deno.env.get("TOKOMETER_TRACES");
+
+Deno.test({
+  name: "what is sent of recorded agents shares as much as their files say (TOKOMETER_TRACES)",
+  ignore: TRACES === undefined,
+  async fn() {
+    const server = await startSimServer({
+      ...{ ttft: "1", itl: "0", prefixCache: true, cacheBlock: 64 },
+    });
+    try {
+      // One session at a time, as the golden values were computed.
+      const { records, sessions, header } = await replay(server.url, `${TRACES}/weka`, {
+        ...{ concurrency: [1], idleCap: 0, outputTokens: 2 },
+      });
+      assertEquals([records.length, sessions?.length], [470, 11]);
+      const sum = (of: (record: RequestRecord) => number) =>
+        records.reduce((total, record) => total + of(record), 0);
+      const tokens = sum(({ contentTokens = 0 }) => contentTokens);
+      assertEquals(sum(({ promptTokens }) => promptTokens!.tokens), tokens);
+      const expected = sum(({ expectedCachedTokens = 0 }) => expectedCachedTokens);
+      assertEquals(sum(({ cachedTokens = 0 }) => cachedTokens), expected);
+      assert(Math.abs(expected / tokens - header.replay!.expectedShare!) < 1e-9);
+    } finally {
+      await server.stop();
+    }
+  },
 });
