@@ -84,7 +84,7 @@ export function checkCachedShare(
         saltScope === "session" ? ", such as system messages, which stand before the salt" : ""
       }: restart it, or empty its cache before the load (--reset-cache)`
       : replay?.mode === "sessions" || askedCachedShare !== undefined
-      ? "its cache is too small, is off, or was asked elsewhere (several replicas): look at its settings and at its router"
+      ? "its cache is too small, is off, was asked elsewhere (several replicas), or shares whole blocks, of which short prefixes have few: look at its settings and at its router"
       : "its cache is too small or off, or requests came before what they share was computed",
   ];
 }

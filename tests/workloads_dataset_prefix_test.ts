@@ -225,6 +225,26 @@ Deno.test("the prefixes are sent before each load, and a perfect cache has what 
   }
 });
 
+Deno.test("the prefixes go to each server and for each model", async () => {
+  const servers = await Promise.all(
+    [1, 2].map(() => startSimServer({ ttft: "0", itl: "0", prefixCache: true, cacheBlock: 1 })),
+  );
+  try {
+    const { records } = await measureBench(servers.map(({ url }) => url), {
+      ...{ gpu: "off", witness: false, noCalibration: true, transport: "fetch", timeout: 30 },
+      ...{ outputTokens: 2, workers: 0, dataset: "synthetic", requests: 12, concurrency: [1] },
+      ...{ prefixPools: "2:80", inputTokens: 20 },
+    });
+    for (const { cachedTokens, expectedCachedTokens, phase } of records) {
+      if (phase === "warmup") continue;
+      assertEquals(expectedCachedTokens, 80);
+      assert(cachedTokens! >= 79, `${cachedTokens}`);
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+});
+
 Deno.test("without a warm-up the first of each prefix finds nothing; a prompt sent again finds all", async () => {
   const asked = { prefixPools: "2:80", inputTokens: 20, concurrency: [1], warmup: 0 };
   const { header, records } = await cachedShares({ ...asked, prompts: 4 });

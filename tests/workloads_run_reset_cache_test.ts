@@ -43,7 +43,7 @@ async function withServer<T>(
 }
 
 /** Why the caches were not emptied before each load, with what the user was told. */
-async function resetting(url: string, options: BenchOptions) {
+async function resetting(url: string | readonly string[], options: BenchOptions) {
   const notes: string[] = [];
   const { header, ends } = await measureBench(url, { ...QUIET, ...options }, {
     note: (line) => notes.push(line),
@@ -137,6 +137,17 @@ Deno.test("a URL gets one POST as it is, and the key at the server's own host on
       const here = await resetting(url, { ...key, resetCache: `${url}/mine` });
       assertEquals(asked, [{ path: "/mine", key: "Bearer sekret-key" }]);
       assertStringIncludes(here.why[0]!, "/mine: 400 no");
+    });
+  });
+});
+
+Deno.test("of several servers every one is asked, and the one that fails is named", async () => {
+  const says = (success: boolean) => () => Response.json({ success });
+  await withServer(() => new Response(null, { status: 401 }), async (bad, askedBad) => {
+    await withServer(says(true), async (good, asked) => {
+      const { why } = await resetting([good, bad], { resetCache: "vllm" });
+      assertEquals([asked.length, askedBad.length], [1, 2]);
+      assertEquals(why, [`POST ${bad}/reset_prefix_cache: 401`]);
     });
   });
 });
