@@ -43,6 +43,10 @@ const draw = (lanes: Lanes) => lanesChart({ id: "l", lanes, durationMs: 1000 });
 
 Deno.test("lanesChart draws requests, the pauses between them, and where a session begins", () => {
   const chart = draw(lanes([[session([chain([100, 400])], { startMs: 50 })]]));
+  // Half as wide before the first token.
+  for (const [kind, width] of [["delay", 1], ["prefill", 6], ["decode", 12]]) {
+    assertStringIncludes(chart.toString(), `<g stroke-width="${width}"><path class="${kind}"`);
+  }
   assertEquals(pathOf(chart, "prefill"), "M100 10H150M400 10H450");
   assertEquals(pathOf(chart, "decode"), "M150 10H200M450 10H500");
   // From the start of the session, and from the end of the request before.
@@ -122,6 +126,9 @@ Deno.test("lanes: what is not drawn is said", () => {
   assertEquals(slotsText(all, 8), "8 slots");
   assertEquals(slotsText(all, 4), "4 of 8 slots, every 2nd");
   assertEquals(slotsText({ ...all, slots: 80, every: 10 }, 8), "8 of 80 slots, every 10th");
+  assertEquals(slotsText({ ...all, slots: 24, every: 3 }, 8), "8 of 24 slots, every 3rd");
+  assertEquals(slotsText({ ...all, slots: 96, every: 12 }, 8), "8 of 96 slots, every 12th");
+  assertEquals(slotsText({ ...all, slots: 176, every: 22 }, 8), "8 of 176 slots, every 22nd");
   assertEquals(
     slotsText({ ...all, untilMs: 60_000 }, 8),
     "8 slots, only requests that were due in the first 60.0 s",
