@@ -5,42 +5,29 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { GenerationRequest, Message, WireRequest } from "../backends/protocol.ts";
+import type { GenerationRequest } from "../backends/protocol.ts";
 import type { RequestRecord, TokenCount } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import { plural } from "../metrics/format.ts";
 import type { RunReplay, SessionEnd } from "../metrics/run.ts";
-import type { BenchPlan } from "./bench_plan.ts";
-import { USUAL_OUTPUT_TOKENS } from "./bench_replay.ts";
-import { lengthsOf } from "./dataset_length.ts";
-import { type Marks, marksOf } from "./dataset_salt.ts";
+import { marksOf } from "./dataset_salt.ts";
 import type { ReplayLoad, Stop } from "./load.ts";
 import type { Departure, OrderSource } from "./order.ts";
 import type { Begun } from "./run_begin.ts";
 import { checkRequestOf } from "./run_check_request.ts";
-import type { Prepared } from "./run_prepare.ts";
+import { type KnownTurn, ReplayRequests, type ReplayRun } from "./run_replay_request.ts";
 import { isContextTooLong } from "./server_context.ts";
 import type { SessionPlace } from "./session.ts";
 import { answerMessage, changeRemarks } from "./session_answer.ts";
-import { bordersOf, type PromptBorders } from "./session_borders.ts";
 import { SessionConductor } from "./session_conductor.ts";
-import { Conversations } from "./session_conversation.ts";
 import { Lookahead } from "./session_lookahead.ts";
-import { SessionModels } from "./session_models.ts";
-import type { ReplayPlan } from "./session_plan.ts";
-import { openPromptMaker, type PromptMaker } from "./session_prompts.ts";
-import { markMessages, type Salt, saltOf } from "./session_salt.ts";
 import { outlineOf } from "./session_outline.ts";
-import { templateRemark, templateTokens } from "./session_template.ts";
+import type { ReplayPlan } from "./session_plan.ts";
+import { openPromptMaker } from "./session_prompts.ts";
+import { type Salt, saltOf } from "./session_salt.ts";
 import { ScheduleConductor } from "./session_schedule.ts";
-import {
-  type DueTurn,
-  type SessionUse,
-  type TurnEnd,
-  turnOf,
-  type TurnSource,
-} from "./session_turn.ts";
-import type { TraceSession } from "./trace.ts";
+import { templateRemark, templateTokens } from "./session_template.ts";
+import { type SessionUse, type TurnEnd, turnOf, type TurnSource } from "./session_turn.ts";
 import { PerfectCache } from "./trace_sharing.ts";
 
 /** A record that nobody else has seen. */
@@ -86,9 +73,6 @@ export interface Replay {
   close(): void;
 }
 
-/** A turn whose instant may not be known yet. */
-type KnownTurn = Omit<DueTurn, "dueMs"> & Partial<DueTurn>;
-
 /** What is known of a request that is under way. */
 interface UnderWay {
   readonly turn: KnownTurn;
@@ -131,17 +115,6 @@ export function openReplay(
   };
 }
 
-/** What stays the same over the loads. */
-interface ReplayRun {
-  readonly plan: BenchPlan;
-  readonly replay: ReplayPlan;
-  readonly prepared: Prepared;
-  readonly maker: PromptMaker;
-  /** For prompts that are written out. */
-  readonly marks: Marks;
-  readonly cache: PerfectCache;
-}
-
 /** Whether some prompts are written out. */
 function hasWritten({ trace: { sessions } }: ReplayPlan): boolean {
   return sessions.some(({ turns }) => turns.some(({ prompt }) => prompt.kind === "messages"));
@@ -161,28 +134,22 @@ class Job implements ReplayJob, OrderSource {
   readonly #source: TurnSource;
   readonly #ahead: Lookahead;
   readonly #underWay = new Map<number, UnderWay>();
-  readonly #conversations: Conversations;
+  readonly #requests: ReplayRequests;
   readonly #cache: PerfectCache;
-  readonly #borders = new WeakMap<TraceSession, ReturnType<typeof bordersOf>>();
-  readonly #outputTokens: (turn: KnownTurn) => number;
-  readonly #models: SessionModels;
 
   constructor(run: ReplayRun, part: ReplayPart) {
     this.#run = run;
     this.#part = part;
-    const { plan, replay, prepared } = run;
     this.#cache = cacheOf(run);
+    this.#requests = new ReplayRequests(run, part.number);
     this.#source = this.#createSource();
-    this.#conversations = new Conversations(replay.history === "live");
-    this.#models = new SessionModels({
-      models: plan.models ?? [{ name: prepared.model, weight: 1 }],
-      assignment: plan.modelAssignment ?? "recorded",
-      ...{ seed: plan.seed, load: part.number, trace: replay.trace },
-    });
-    this.#outputTokens = outputTokensOf(plan, replay);
     this.#ahead = new Lookahead({
       source: this.#source,
-      make: (turn) => this.#make(turn),
+      make: async (turn) => {
+        const { wire, request, salt } = await this.#requests.make(turn);
+        this.#underWay.set(turn.index, { turn, request, salt, cachedTokens: undefined });
+        return wire;
+      },
       onForgone: (index) => this.#underWay.delete(index),
       onFailure: (error) => {
         this.failure ??= error;
@@ -238,13 +205,13 @@ class Job implements ReplayJob, OrderSource {
     const { turn, request, cachedTokens } = this.#underWay.get(record.index)!;
     Object.assign(record, this.#placeOf(turn), defined({ expectedCachedTokens: cachedTokens }));
     if (this.#run.plan.models !== undefined) record.model = request.model;
-    const server = this.#serverOf(turn);
+    const server = this.#requests.serverOf(turn);
     if (server !== undefined) record.server = server;
     if (record.outcome.kind !== "ok") {
       if (isContextTooLong(record.outcome)) record.contextTooLong = true;
-    } else if (exchange !== undefined && this.#isLive(turn)) {
+    } else if (exchange !== undefined && this.#requests.keepsAnswer(turn)) {
       const { protocol } = this.#run.prepared;
-      this.#conversations.answered(turn, answerMessage(exchange, protocol, request));
+      this.#requests.answered(turn, answerMessage(exchange, protocol, request));
     }
   }
 
@@ -257,7 +224,7 @@ class Job implements ReplayJob, OrderSource {
   }
 
   notes(): readonly string[] {
-    return changeRemarks(this.#conversations.changes);
+    return changeRemarks(this.#requests.changes);
   }
 
   #createSource(): TurnSource {
@@ -274,78 +241,6 @@ class Job implements ReplayJob, OrderSource {
         onSession(end);
       },
     });
-  }
-
-  async #make(turn: KnownTurn): Promise<WireRequest> {
-    const { plan, replay: { trace }, maker, prepared } = this.#run;
-    const { use: { session, name }, position } = turn;
-    const { prompt, model = 0 } = turnOf(turn);
-    const server = this.#serverOf(turn);
-    const parts = {
-      outputTokens: this.#outputTokens(turn),
-      model: this.#models.of(turn.use, model),
-      requestId: prepared.requests[0]!.requestId + BigInt(turn.index + 1),
-      ...defined({ dueMs: turn.dueMs, server }),
-      ...(plan.sessionHeader === undefined ? {} : {
-        headers: { [plan.sessionHeader]: `${plan.sessionMark}-${this.#part.number}-${name}` },
-      }),
-    };
-    if (prompt.kind === "messages") {
-      const messages = this.#marked(turn, this.#conversations.messagesOf(turn));
-      const { extra, tools } = prompt;
-      const made = await maker.make({ messages }, { ...parts, ...defined({ extra, tools }) });
-      this.#underWay.set(turn.index, { turn, ...made, salt: undefined, cachedTokens: undefined });
-      return made.wire;
-    }
-    const borders = this.#bordersOf(session)[position] ??
-      { borders: [prompt.inputTokens], hasSystem: false };
-    const salt = this.#saltOf(turn, borders);
-    const { extra } = prompt;
-    const made = await maker.make({
-      inputTokens: prompt.inputTokens,
-      blocks: prompt.blocks.toArray(),
-      blockTokens: trace.blockTokens,
-      scope: session.scope,
-      filler: `${name}/${position}`,
-      ...borders,
-      ...defined({ salt }),
-    }, { ...parts, ...defined({ extra }) });
-    this.#underWay.set(turn.index, { turn, ...made, salt, cachedTokens: undefined });
-    return made.wire;
-  }
-
-  /** Sessions take turns at the servers; absent = there is one. */
-  #serverOf({ use: { order } }: KnownTurn): number | undefined {
-    const { urls = [] } = this.#run.plan;
-    return urls.length > 1 ? order % urls.length : undefined;
-  }
-
-  #bordersOf(session: TraceSession): ReturnType<typeof bordersOf> {
-    let borders = this.#borders.get(session);
-    if (borders === undefined) {
-      borders = bordersOf(session, this.#run.replay.trace.blockTokens);
-      this.#borders.set(session, borders);
-    }
-    return borders;
-  }
-
-  #saltOf({ use, position }: KnownTurn, { borders, hasSystem }: PromptBorders): Salt | undefined {
-    const { plan } = this.#run;
-    return saltOf(plan.saltScope, {
-      run: plan.salt,
-      load: this.#part.number,
-      session: use.name,
-      turn: position,
-      systemTokens: hasSystem ? borders[0] ?? 0 : 0,
-    });
-  }
-
-  #marked(turn: KnownTurn, messages: readonly Message[]): readonly Message[] {
-    const { plan, marks } = this.#run;
-    const salt = this.#saltOf(turn, { borders: [], hasSystem: false });
-    return salt === undefined
-      ? messages
-      : markMessages(messages, plan.saltScope, marks.of(salt.mark));
   }
 
   /** Tokens that a perfect cache has of a request that leaves now. */
@@ -373,13 +268,9 @@ class Job implements ReplayJob, OrderSource {
     return { session: name, turn: number, chain, ...(depth ? { depth } : {}), ...tokens };
   }
 
-  #isLive(turn: KnownTurn): boolean {
-    return this.#run.replay.history === "live" && turnOf(turn).prompt.kind === "messages";
-  }
-
   /** What only this use of a session needed. */
   #forget(use: SessionUse): void {
-    this.#conversations.forget(use);
+    this.#requests.forget(use);
     const { plan } = this.#run;
     if (plan.saltScope !== "session") return;
     const { mark } = saltOf("session", {
@@ -397,19 +288,3 @@ const TURN_ENDS: Readonly<Partial<Record<RequestRecord["outcome"]["kind"], TurnE
   cancelled: "cut",
   dropped: "cut",
 };
-
-/** Tokens to ask for: those of the recording, unless the user gave others. */
-function outputTokensOf(plan: BenchPlan, { trace }: ReplayPlan): (turn: KnownTurn) => number {
-  if (plan.outputTokens === undefined) {
-    return (turn) => turnOf(turn).outputTokens ?? USUAL_OUTPUT_TOKENS;
-  }
-  const lengths = lengthsOf(plan.outputTokens, { seed: plan.seed, label: "output-tokens" });
-  /** Position of a session's first request in the recording. */
-  const firsts = new Map<TraceSession, number>();
-  let count = 0;
-  for (const session of trace.sessions) {
-    firsts.set(session, count);
-    count += session.turns.length;
-  }
-  return ({ use, position }) => lengths(firsts.get(use.session)! + position);
-}
