@@ -229,3 +229,37 @@ Deno.test({
       }
     }, "bpe"),
 });
+
+Deno.test({
+  name: "llama.cpp: a second run finds nothing of the first, prefixes are found (LLAMA_SERVER)",
+  ignore: LLAMA_SERVER === undefined,
+  fn: () =>
+    withLlama(async ({ url }, folder) => {
+      const cached = async (name: string, ...argv: string[]) => {
+        const out = `${folder}/${name}`;
+        const { code, err } = await runCli([
+          ...["bench", url, "--out", out, "--gpu", "off", "--no-witness"],
+          ...["--output-tokens", "4", "--requests", "6", "-c", "1", "--tokenizer", folder, ...argv],
+        ]);
+        assertEquals(code, 0, err);
+        const { records } = await readRecordFile(`${out}/records.jsonl`);
+        return records.filter(({ phase }) => phase === "measure").map(
+          ({ cachedTokens = 0, promptTokens, expectedCachedTokens }) =>
+            [cachedTokens, promptTokens!.tokens, expectedCachedTokens ?? 0] as const,
+        );
+      };
+      await cached("one");
+      // The template's own beginning, which stands before every mark.
+      const [first] = await cached("two");
+      assert(first![0] <= 8, `${first}`);
+      await cached("three", "--salt-scope", "none");
+      for (const [tokens, all] of await cached("four", "--salt-scope", "none")) {
+        assert(tokens > all / 2, `${tokens} of ${all}`);
+      }
+      const pools = ["--dataset", "synthetic", "--prefix-pools", "2:120", "--input-tokens", "30"];
+      for (const [tokens, , expected] of await cached("five", ...pools)) {
+        assertEquals(expected, 120);
+        assert(Math.abs(tokens - expected) <= 10, `${tokens}`);
+      }
+    }, "bpe"),
+});

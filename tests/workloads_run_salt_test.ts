@@ -212,6 +212,7 @@ Deno.test("scopes and salts that would have no effect are refused", async () => 
   const refused = async (options: BenchOptions) =>
     (await assertRejects(() => measureBench("http://127.0.0.1:9", options), UserError)).message;
   assertStringIncludes(await refused({ saltScope: "none", salt: "a" }), "there are no marks");
+  assertStringIncludes(await refused({ salt: "none" }), "--salt-scope none");
   assertStringIncludes(await refused({ saltScope: "session" }), "no sessions");
   assertStringIncludes(await refused({ saltScope: "request", duration: 1 }), "--requests N");
   assertStringIncludes(

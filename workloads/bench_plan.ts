@@ -503,6 +503,9 @@ function planSaltScope({ saltScope, salt }: MeasureValues, dataset: DatasetKind)
       "Cannot use --salt with --salt-scope none: then there are no marks, leave one of them out",
     );
   }
+  if (salt === "none") {
+    throw new UserError("Cannot use --salt none: --salt-scope none leaves the marks out");
+  }
   if (saltScope === "session" && dataset.hasSessions !== true) {
     throw new UserError(
       `Cannot use --salt-scope session with --dataset ${dataset.name}: it has no sessions, use load or request`,
