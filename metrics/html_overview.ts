@@ -147,6 +147,7 @@ ${numbers}</section>
 
 function loadCards(load: LoadSummary, summary: Summary): Markup {
   const { counts, throughput: { run, steady }, slo } = load;
+  const { header } = summary;
   const rate = (window: typeof steady, key: "qps" | "outputTokensPerSec") =>
     bracketedCell(formatBracketed(window?.[key], window?.brackets?.[key], "1"));
   const card = numberCard;
@@ -195,6 +196,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       ...steadyTimes,
     ]),
     load.limits.length > 0 && limitCard(load.limits),
+    ...sessionCards(load, header).map(([title, value, notes]) => card(title, value, notes)),
     slo && card("Goodput", formatValue(slo.goodput, "req/s"), [
       `${formatShare(slo.attainment)} of offered requests met every limit`,
     ]),
@@ -202,6 +204,46 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
   return markup`<dl class="cards">
 ${cards}${metricCards}</dl>
 ${bracketNote(summary)}`;
+}
+
+type Card = readonly [title: string, value: HtmlValue, notes: readonly HtmlValue[]];
+
+/** Sessions, and the share of prompts from the prefix cache; nothing for single requests. */
+function sessionCards(
+  { sessions, prefix }: LoadSummary,
+  { askedCachedShare, replay }: Summary["header"],
+): readonly Card[] {
+  const cards: Card[] = [];
+  if (sessions !== undefined) {
+    const { ends: { done, failed, context, cut }, perHour, turnsPerSec, time } = sessions;
+    const early = failed + context;
+    cards.push([
+      "Sessions",
+      `${formatCount(done)} of ${formatCount(done + early + cut)}`,
+      [
+        `done; ${formatNumber(perHour)} sessions/h, ${formatNumber(turnsPerSec)} turns/s`,
+        ...(early === 0 ? [] : [markup`<b class="bad">${formatCount(early)} ended early</b>`]),
+        ...(cut === 0 ? [] : [`${formatCount(cut)} cut by the end of the load`]),
+        ...(time.count === 0 ? [] : [`median time ${formatMs(time.median)}`]),
+      ],
+    ]);
+  }
+  if (prefix !== undefined) {
+    const { expected, measured } = prefix;
+    cards.push([
+      "Prompt tokens cached",
+      measured.share === undefined ? NOT_AVAILABLE : formatShare(measured.share),
+      [
+        measured.share === undefined ? "not reported by the engine" : "by the server",
+        `a perfect cache has ${formatShare(expected.share)}`,
+        ...(askedCachedShare === undefined ? [] : [`${formatShare(askedCachedShare)} asked for`]),
+        ...(replay?.expectedShare === undefined
+          ? []
+          : [`in the file's order ${formatShare(replay.expectedShare)}`]),
+      ],
+    ]);
+  }
+  return cards;
 }
 
 /** `3 of 4` limits. */

@@ -34,6 +34,21 @@ Deno.test("seriesChart counts failures in a panel of their own", () => {
   assertStringIncludes(chart.toString(), "Failed requests (in each 2.00 ms)");
 });
 
+Deno.test("seriesChart shows what was due as a dashed line over what was sent", () => {
+  const records = [0, 1, 2, 3].map((index) =>
+    createRecord({ index, intendedMs: index * 500, sentMs: index * 1000 })
+  );
+  const chart = seriesChart({
+    id: "s",
+    series: series(records, 4000, { replay: "schedule" }),
+    durationMs: 4000,
+    steady: undefined,
+  });
+  assertStringIncludes(chart.toString(), "Requests sent/s (dashed: due)");
+  assertEquals(pathOf(chart, "curve rank1").startsWith("M0 "), true);
+  assertStringIncludes(tipsOf(chart)[0]!.join(), "requests/s due");
+});
+
 Deno.test("seriesChart makes no rate of a last stretch that is almost nothing", () => {
   // One request ends 1 ms into the last stretch of 100 ms: not 1000 requests a second.
   const data = {
@@ -43,6 +58,7 @@ Deno.test("seriesChart makes no rate of a last stretch that is almost nothing", 
     outputTokensPerSec: [50, 1000],
     inFlight: [1, 1],
     failed: [0, 0],
+    arrivals: undefined,
   };
   const chart = seriesChart({ id: "s", series: data, durationMs: 101, steady: undefined });
   assertStringIncludes(chart.toString(), "at most 50 output tokens/s, 10 completed requests/s");

@@ -162,6 +162,10 @@ Deno.test("reportHtml tells how sessions went, and what they were to be", () => 
       ...["Cached share, perfect cache", "Cached share in the file's order 93.0 %"],
       ...["Format weka", "Longest pause 60.0 s", "History in prompts the recorded answers"],
       "Salt a new one per session",
+      "Sessions 5 of 8 done; ",
+      "2 ended early",
+      "1 cut by the end of the load",
+      "Prompt tokens cached",
     ]
   ) assertStringIncludes(text, part);
   for (const part of ["Sessions in", "By turn", "Sessions/h", "Salt", "Recording"]) {
