@@ -26,14 +26,15 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 export function parseJson(source: Uint8Array | string | undefined): ParsedJson {
   const text = typeof source === "string" ? source : decode(source);
   if (text === undefined) return { value: undefined, problem: NOT_UTF8 };
-  if (text.length > LONG_TEXT && isDeepText(text)) return { value: undefined, problem: TOO_DEEP };
+  const isLong = text.length > LONG_TEXT;
+  if (isLong && isDeepText(text)) return { value: undefined, problem: TOO_DEEP };
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return { value: undefined, problem: "is not JSON" };
   }
-  if (isDeeper(value, MAX_DEPTH)) return { value: undefined, problem: TOO_DEEP };
+  if (!isLong && isDeeper(value, MAX_DEPTH)) return { value: undefined, problem: TOO_DEEP };
   // Raw UTF-8 cannot hold a half: it was written as an escape.
   return { value: /\\ud[89a-f]/i.test(text) ? wellFormed(value) : value };
 }
@@ -50,21 +51,29 @@ function decode(bytes: Uint8Array | undefined): string | undefined {
   }
 }
 
+/** Looks at codes: a character of its own for each takes many times as long. */
 function isDeepText(text: string): boolean {
   let depth = 0;
   let inString = false;
   for (let at = 0; at < text.length; at++) {
-    const char = text[at];
+    const code = text.charCodeAt(at);
     if (inString) {
-      if (char === "\\") at++;
-      else if (char === '"') inString = false;
-    } else if (char === '"') inString = true;
-    else if (char === "[" || char === "{") {
+      if (code === BACKSLASH) at++;
+      else if (code === QUOTE) inString = false;
+    } else if (code === QUOTE) inString = true;
+    else if (code === OPEN_BRACKET || code === OPEN_BRACE) {
       if (++depth > MAX_DEPTH) return true;
-    } else if (char === "]" || char === "}") depth--;
+    } else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth--;
   }
   return false;
 }
+
+const QUOTE = 0x22;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
