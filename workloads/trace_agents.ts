@@ -138,11 +138,12 @@ class Placing {
     }
     const lasts = lastOf.flatMap((turn) => turn === undefined || waited.has(turn) ? [] : turn)
       .concat(pending.flatMap(({ lasts }) => lasts));
-    const ends = steps.map(({ request: { startMs, endMs } }) => endMs ?? agent.endMs ?? startMs);
+    const ends = steps.map(({ request: { startMs, endMs } }) => endMs ?? agent.endMs ?? startMs)
+      .concat(pending.map(({ endMs }) => endMs));
     const isKnown = lasts.every((turn) => this.draft.turns[turn]!.endMs !== undefined);
     return {
       lasts,
-      endMs: Math.max(...ends, ...pending.map(({ endMs }) => endMs)),
+      endMs: ends.reduce((latest, endMs) => Math.max(latest, endMs), -Infinity),
       saidEndMs: isKnown ? undefined : agent.endMs,
     };
   }

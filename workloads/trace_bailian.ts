@@ -136,7 +136,8 @@ function rootOf(
 }
 
 function sessionOf(id: string, requests: readonly Request[], from: number): TraceSession {
-  const startMs = roundMs(Math.min(...requests.map(({ atMs }) => atMs)) - from);
+  const first = requests.reduce((least, { atMs }) => Math.min(least, atMs), Infinity);
+  const startMs = roundMs(first - from);
   const draft = new SessionDraft(id, { scope: "bailian", startMs });
   const positions = new Map<number, { readonly position: number; readonly list: BlockIds }>();
   const followed = new Set<number>();

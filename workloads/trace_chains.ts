@@ -61,7 +61,7 @@ export function hasEnded(
   return endMs <= now + ROUNDING_MS;
 }
 
-/** The chain that a request continues. */
+/** The chain that a request continues: of the longest tail that it keeps whole, else most of. */
 function continued(
   request: Recorded,
   { position, requests, tails }: {
@@ -70,35 +70,54 @@ function continued(
     readonly tails: readonly number[];
   },
 ): number | undefined {
-  const candidates = [...tails.entries()]
-    .map(([chain, tail]) => ({ chain, tail, before: requests[tail]! }))
-    .filter(({ before }) => before.model === request.model && hasEnded(before, request))
-    .map((candidate) => ({
-      ...candidate,
-      shared: sharedLength(candidate.before.ids, request.ids),
-    }))
-    // The longest tail that is kept whole, else what keeps most; of equals the latest.
-    .sort((a, b) =>
-      Number(isWhole(b)) - Number(isWhole(a)) || b.shared - a.shared || b.tail - a.tail
-    );
-  return candidates.find((candidate) =>
-    isWhole(candidate) ||
-    candidate.shared > 0 &&
-      !isTouched(candidate.before, candidate.shared, requests.slice(position + 1))
-  )?.chain;
+  let whole: Candidate | undefined;
+  const parts: Candidate[] = [];
+  for (let chain = 0; chain < tails.length; chain++) {
+    const tail = tails[chain]!;
+    const before = requests[tail]!;
+    if (before.model !== request.model || !hasEnded(before, request)) continue;
+    const candidate = { chain, tail, shared: sharedLength(before.ids, request.ids) };
+    if (candidate.shared === before.ids.length) {
+      if (whole === undefined || isBetter(candidate, whole)) whole = candidate;
+    } else if (candidate.shared > 0) parts.push(candidate);
+  }
+  if (whole !== undefined) return whole.chain;
+  parts.sort((a, b) => isBetter(a, b) ? -1 : 1);
+  return parts.find(({ tail, shared }) => !isTouched(requests, { tail, kept: shared, position }))
+    ?.chain;
 }
 
-function isWhole(
-  { before, shared }: { readonly before: Recorded; readonly shared: number },
+/** A chain that a request may continue. */
+interface Candidate {
+  readonly chain: number;
+  /** Position of its last request. */
+  readonly tail: number;
+  /** Ids that the request keeps of it. */
+  readonly shared: number;
+}
+
+/** More is kept; of equals it is the later one. */
+function isBetter(a: Candidate, b: Candidate): boolean {
+  return a.shared > b.shared || a.shared === b.shared && a.tail > b.tail;
+}
+
+/** Whether a request behind a position has more of the tail than the beginning that was kept. */
+function isTouched(
+  requests: readonly Recorded[],
+  { tail, kept, position }: {
+    readonly tail: number;
+    readonly kept: number;
+    readonly position: number;
+  },
 ): boolean {
-  return shared === before.ids.length;
-}
-
-/** Whether one of the others has more of the tail than the beginning that was kept. */
-function isTouched(tail: Recorded, kept: number, others: readonly Recorded[]): boolean {
-  return others.some(({ ids }) =>
-    ids.length > kept && ids[kept] === tail.ids[kept] && sharedLength(ids, tail.ids) > kept
-  );
+  const { ids } = requests[tail]!;
+  for (let i = position + 1; i < requests.length; i++) {
+    const other = requests[i]!.ids;
+    if (other.length > kept && other[kept] === ids[kept] && sharedLength(other, ids) > kept) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /** The last request in front of a position that had ended when that one started. */
@@ -113,7 +132,7 @@ function lastEnded(requests: readonly Recorded[], position: number): number | un
 function mainFirst({ chainOf, after }: Chains): Chains {
   const lengths = after.map(() => 0);
   for (const chain of chainOf) lengths[chain]!++;
-  const main = lengths.indexOf(Math.max(...lengths));
+  const main = lengths.indexOf(lengths.reduce((most, length) => Math.max(most, length), 0));
   const places = after.map((_, chain) => chain === main ? 0 : chain < main ? chain + 1 : chain);
   const moved: (number | undefined)[] = [];
   for (const [chain, founder] of after.entries()) moved[places[chain]!] = founder;

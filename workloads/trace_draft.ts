@@ -96,13 +96,18 @@ export class SessionDraft {
     if (waitsFor.length === 0) return Math.max(0, atMs - this.#startMs);
     const waited = waitsFor.map((position) => this.#turns[position]!);
     const ends = waited.flatMap(({ endMs }) => endMs ?? []).concat(otherEndsMs);
-    if (ends.length > 0) return roundMs(Math.max(0, atMs - Math.max(...ends)));
+    if (ends.length > 0) return roundMs(Math.max(0, atMs - largest(ends)));
     if (thinkMs !== undefined && waited.length === 1) return thinkMs;
-    return roundMs(Math.max(0, atMs - Math.max(...waited.map((turn) => turn.atMs))));
+    return roundMs(Math.max(0, atMs - largest(waited.map((turn) => turn.atMs))));
   }
 
   #modelAt(name: string): number {
     const known = this.#models.indexOf(name);
     return known >= 0 ? known : this.#models.push(name) - 1;
   }
+}
+
+/** A turn may wait for more than a call has room for. */
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), -Infinity);
 }
