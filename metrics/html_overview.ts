@@ -275,6 +275,8 @@ function loadsTable(summary: Summary): Markup {
   const percentiles = keyPercentiles(summary);
   const withVerdict = loads.some(({ verdict }) => verdict !== undefined);
   const withSlo = loads.some(({ slo }) => slo !== undefined);
+  const withSessions = loads.some(({ sessions }) => sessions !== undefined);
+  const withPrefix = loads.some(({ prefix }) => prefix !== undefined);
   const withLimits = loads.some(({ limits }) => limits.length > 0);
   const metrics = [...KEY_METRICS, ...KEY_METRICS.map(intendedName)].flatMap((name) =>
     loads.map((load) => metricOf(load, name)).find((metric) => metric !== undefined) ?? []
@@ -285,6 +287,8 @@ function loadsTable(summary: Summary): Markup {
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Whole run")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
     ...(withSlo ? ["req/s", "met"].map((heading) => right(heading, "Goodput")) : []),
+    ...(withSessions ? ["done", "per h"].map((heading) => right(heading, "Sessions")) : []),
+    ...(withPrefix ? ["expected", "server"].map((heading) => right(heading, "Cached")) : []),
     ...(withLimits ? [right("kept", "Limits")] : []),
     ...(withVerdict ? [right("verdict", "Client")] : []),
     ...metrics.flatMap(({ title, unit }) =>
@@ -307,6 +311,12 @@ function loadsTable(summary: Summary): Markup {
       formatShare(counts.successRate),
       ...rates,
       ...(withSlo ? [formatNumber(slo?.goodput), formatShare(slo?.attainment)] : []),
+      ...(withSessions
+        ? [formatCount(load.sessions?.ends.done), formatNumber(load.sessions?.perHour)]
+        : []),
+      ...(withPrefix
+        ? [formatShare(load.prefix?.expected.share), formatShare(load.prefix?.measured.share)]
+        : []),
       ...(withLimits ? [keptOf(load)] : []),
       ...(withVerdict ? [verdict === undefined ? NOT_AVAILABLE : verdictBadge(verdict.kind)] : []),
       // The unit is that of the group.

@@ -180,6 +180,12 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     column("req/s", ({ throughput }) => formatNumber(throughput.run.qps)),
     column("out tok/s", ({ throughput }) => formatNumber(throughput.run.outputTokensPerSec)),
     column("steady", ({ throughput }) => formatNumber(throughput.steady?.outputTokensPerSec)),
+    ...(loads.every(({ sessions }) => sessions === undefined) ? [] : [
+      column("sessions/h", ({ sessions }) => formatNumber(sessions?.perHour), 3),
+    ]),
+    ...(loads.every(({ prefix }) => prefix?.measured.share === undefined) ? [] : [
+      column("cached", ({ prefix }) => formatShare(prefix?.measured.share), 3),
+    ]),
     ...pair("ttft", "TTFT", 0),
     // The tail of TTFT is the figure that a client spoils first.
     ...(tail === undefined || ends.every((cell) => cell === "") ? [] : [

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { reportGroups } from "../metrics/report_groups.ts";
 import { groupTableLines } from "../metrics/report_group_table.ts";
+import { reportHtml } from "../metrics/report_html.ts";
 import { renderTable } from "../metrics/report_table.ts";
 import { summarize } from "../metrics/summary.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
@@ -84,6 +85,21 @@ Deno.test("the table tells sessions, prefixes and the recording; single requests
   for (const part of ["Sessions", "Prefix", "Turn", "Prompt tokens"]) {
     assertFalse(single.includes(part), part);
   }
+});
+
+Deno.test("several loads of sessions are compared by sessions per hour and cached share", () => {
+  const one = createSessionsRun({ slots: 2 });
+  const run = {
+    ...one,
+    header: { ...one.header, loads: [one.header.loads[0]!, one.header.loads[0]!] },
+    records: [...one.records, ...one.records.map((record) => ({ ...record, load: 1 }))],
+    sessions: one.sessions!.slice(1),
+  };
+  const summary = summarize(run);
+  const heading = renderTable(summary).split("\n").find((line) => line.startsWith("Load "))!;
+  assertStringIncludes(heading, "sessions/h  cached");
+  const page = reportHtml.render(summary).replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+  assertStringIncludes(page, "done per h expected server");
 });
 
 Deno.test("the table tells requests cancelled as planned apart, with their tokens", () => {
