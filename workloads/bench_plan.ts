@@ -31,6 +31,7 @@ import {
 } from "./bench_options.ts";
 import { applyScenario } from "./bench_scenarios.ts";
 import { checkResetCache } from "./bench_reset.ts";
+import { asksForPrefixes, checkPrefixes, checkRequestScope, planSaltScope } from "./bench_salt.ts";
 import type { OptionValue, Values } from "./command.ts";
 import { type LengthSpec, parseLengthSpec } from "./dataset_length.ts";
 import type { MixClass } from "./dataset_mix.ts";
@@ -44,11 +45,11 @@ import { peakRate, stagesMs } from "./load_stages.ts";
 import { withDefaults } from "./option_parse.ts";
 import { meanTimeMs, parseTimeSpec } from "./load_time.ts";
 import { checkSecret, keepSecrets } from "./option_secret.ts";
-import { kebabCase, option } from "./option_table.ts";
+import { option } from "./option_table.ts";
 import type { ReplayPlan } from "./session_plan.ts";
 import type { ModelAssignment } from "./session_models.ts";
 import type { SaltScope } from "./session_salt.ts";
-import type { Dataset, DatasetKind } from "./prompt.ts";
+import type { Dataset } from "./prompt.ts";
 import { readTextFile } from "./text_file.ts";
 import { fileError, UserError } from "./user_error.ts";
 
@@ -494,74 +495,6 @@ function planStop(
     durationMs: duration === undefined ? undefined : duration * 1000,
     once: once === true ? true as const : undefined,
   });
-}
-
-/** @throws {UserError} for a scope that the dataset does not have. */
-function planSaltScope({ saltScope, salt }: MeasureValues, dataset: DatasetKind): SaltScope {
-  if (saltScope === "none" && salt !== undefined) {
-    throw new UserError(
-      "Cannot use --salt with --salt-scope none: then there are no marks, leave one of them out",
-    );
-  }
-  if (salt === "none") {
-    throw new UserError("Cannot use --salt none: --salt-scope none leaves the marks out");
-  }
-  if (saltScope === "session" && dataset.hasSessions !== true) {
-    throw new UserError(
-      `Cannot use --salt-scope session with --dataset ${dataset.name}: it has no sessions, use load or request`,
-    );
-  }
-  return saltScope ?? (dataset.hasSessions === true ? "session" : "load");
-}
-
-function asksForPrefixes(values: MeasureValues): boolean {
-  const { prefixPools, cachedShare } = values as Values;
-  return prefixPools !== undefined || cachedShare !== undefined;
-}
-
-/** @throws {UserError} where a mark for each request cannot be had, or undoes what was asked for. */
-function checkRequestScope(
-  stops: readonly Stop[],
-  extra: Readonly<Record<string, unknown>>,
-): void {
-  const shared = ["prefixPools", "cachedShare", "prefixTokens"].find((key) => extra[key]);
-  if (shared !== undefined) {
-    throw new UserError(
-      `Cannot use --salt-scope request with --${
-        kebabCase(shared)
-      }: with a mark of its own at the ` +
-        "front no request has anything in common with another, use --salt-scope load",
-    );
-  }
-  if (stops.some(({ requests, once }) => requests === undefined && once !== true)) {
-    throw new UserError(
-      "Cannot use --salt-scope request with --duration alone: the marks are made before the load, " +
-        "add --requests N",
-    );
-  }
-}
-
-/** @throws {UserError} where prefixes cannot be sent before the load. */
-function checkPrefixes(values: MeasureValues, protocol: Protocol): void {
-  const { warmup, mix, cachedShare, tokenIds } = values as Values;
-  const name = cachedShare === undefined ? "prefix-pools" : "cached-share";
-  if (mix !== undefined) {
-    throw new UserError(
-      `Cannot use --${name} with --mix: the prefixes of one dataset are sent before a load, run its ` +
-        "classes one by one",
-    );
-  }
-  if (cachedShare !== undefined && warmup === 0) {
-    throw new UserError(
-      `Cannot use --cached-share ${cachedShare} with --warmup 0: the prefixes are sent before each ` +
-        "load, leave --warmup out",
-    );
-  }
-  if (protocol.prepare !== undefined && tokenIds !== true) {
-    throw new UserError(
-      `Cannot use --${name} with ${protocol.name}: its server makes the token ids, add --token-ids`,
-    );
-  }
 }
 
 /** Users beyond the number of requests would only idle (T27 in docs/python-scripts.md). */

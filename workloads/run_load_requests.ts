@@ -8,7 +8,8 @@ import { defined } from "../backends/defined.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
 import { withOtherMark } from "./dataset_salt.ts";
 import type { SharedWires } from "./load_wires.ts";
-import { encodeLike, type Prepared } from "./run_prepare.ts";
+import { PoolSharer, slowly } from "./run_encode.ts";
+import type { Prepared } from "./run_prepare.ts";
 import { firstMark, loadMark, requestMark } from "./run_salt.ts";
 
 /** Requests of a load, in the order in which it takes them. */
@@ -66,7 +67,7 @@ async function remark(
   { from, count }: Pick<LoadReach, "from" | "count">,
   nameOf: (index: number) => string,
 ): Promise<LoadRequests> {
-  const { dataset: { prompts }, requests: pool, marks } = prepared;
+  const { protocol, targets, pool: plan, dataset: { prompts }, requests: pool, marks } = prepared;
   const { scope, marks: { of } } = marks!;
   const likeAt = (index: number) => (from + index) % pool.length;
   const requests = Array.from({ length: count }, (_, index): GenerationRequest => {
@@ -86,6 +87,13 @@ async function remark(
       ...defined({ promptTokenIds: tokenIds ?? request.promptTokenIds }),
     };
   });
-  const distinct = scope === "request";
-  return { requests, likeAt, wires: await encodeLike(prepared, { requests, likeAt, distinct }) };
+  // Of equal bodies one is kept.
+  const known = scope === "request" ? Infinity : prompts.length;
+  const sharer = new PoolSharer(protocol, plan, known);
+  await slowly(requests.length, undefined, (index) => {
+    const [request, position] = [requests[index]!, likeAt(index)];
+    const target = targets[plan.serverAt(position)]!;
+    sharer.add(protocol.buildRequest(request, target), request, position);
+  });
+  return { requests, likeAt, wires: sharer.shared() };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { pooledMap } from "@std/async";
-import { patientClock, systemClock } from "../backends/clock.ts";
+import { systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest, Protocol, Target, WireRequest } from "../backends/protocol.ts";
 import type { Transport } from "../backends/transport.ts";
@@ -16,9 +16,10 @@ import { findDataset } from "./datasets.ts";
 import type { ProgressState } from "./live_progress.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import type { Load, Stop } from "./load.ts";
-import { type SharedWires, WireSharer } from "./load_wires.ts";
+import type { SharedWires } from "./load_wires.ts";
 import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
+import { PoolSharer, slowly } from "./run_encode.ts";
 import { planPool, type PoolPlan } from "./run_pool.ts";
 import {
   loadMark,
@@ -102,12 +103,6 @@ export interface OtherFirst {
 const QUIET_LOADING_MS = 1000;
 /** Preprocessing calls at once: quick, and no load test of its own. */
 const PREPARE_AT_ONCE = 8;
-/**
- * Requests are encoded so long before the thread reads what has come, for which it must be idle: a turn
- * of the event loop alone reads nothing.
- */
-const ENCODE_MS = 5;
-const REST_MS = 1;
 /** So many ids below those of the pool are free: for the check and for warm-ups. */
 const FREE_IDS = 1n << 32n;
 
@@ -228,44 +223,6 @@ export async function beginPreparing(
   };
 }
 
-/** Does something so many times, a few at a time. @param signal gives it up, with an error. */
-async function slowly(
-  times: number,
-  signal: AbortSignal | undefined,
-  act: (number: number) => void,
-): Promise<void> {
-  let lastMs = systemClock.now();
-  for (let number = 0; number < times; number++) {
-    act(number);
-    if (systemClock.now() - lastMs < ENCODE_MS) continue;
-    await patientClock.sleepUntil(systemClock.now() + REST_MS);
-    signal?.throwIfAborted();
-    lastMs = systemClock.now();
-  }
-}
-
-/** Encodes requests in place of those of the pool, each like the one at a position of it. */
-export async function encodeLike(
-  { protocol, targets, pool, dataset }: Pick<
-    Prepared,
-    "protocol" | "targets" | "pool" | "dataset"
-  >,
-  { requests, likeAt, distinct }: {
-    readonly requests: readonly GenerationRequest[];
-    readonly likeAt: (index: number) => number;
-    /** No two have the same body. */
-    readonly distinct: boolean;
-  },
-): Promise<SharedWires> {
-  const sharer = new PoolSharer(protocol, pool, distinct ? Infinity : dataset.prompts.length);
-  await slowly(requests.length, undefined, (i) => {
-    const position = likeAt(i);
-    const target = targets[pool.serverAt(position)]!;
-    sharer.add(protocol.buildRequest(requests[i]!, target), requests[i]!, position);
-  });
-  return sharer.shared();
-}
-
 /** The same requests with the other name of their length. */
 export function withLengthField(
   prepared: Prepared,
@@ -317,35 +274,6 @@ function othersOf(
     return [{ target: targets[0]!, first: { ...requests[i]!, model: first.model } }];
   });
   return [...asked.slice(1), ...classes];
-}
-
-/** Encoded requests of a pool in which prompts are repeated: of equal bodies one is kept. */
-class PoolSharer {
-  readonly #sharer = new WireSharer();
-  readonly #known = new Map<string, number>();
-  /** Bodies may be equal. */
-  readonly #repeats: boolean;
-  readonly #prompts: number;
-  #count = 0;
-
-  constructor(protocol: Protocol, { length }: PoolPlan, prompts: number) {
-    this.#repeats = length > prompts && protocol.usesRequestId !== true;
-    this.#prompts = prompts;
-  }
-
-  /** @param position in the pool, of a request that differs from it in its mark alone. */
-  add(wire: WireRequest, { model }: GenerationRequest, position: number): void {
-    const count = this.#count++;
-    if (!this.#repeats) return this.#sharer.add(wire);
-    const key = `${position % this.#prompts} ${model}`;
-    const like = this.#known.get(key);
-    this.#sharer.add(wire, like);
-    if (like === undefined) this.#known.set(key, count);
-  }
-
-  shared(): SharedWires {
-    return this.#sharer.shared();
-  }
 }
 
 /** Mean length of the answers that are asked for. */
