@@ -255,5 +255,5 @@ function inSlots(sessionsMs: readonly number[], slots: number): number {
     for (let slot = 1; slot < free.length; slot++) if (free[slot]! < free[next]!) next = slot;
     free[next]! += ms;
   }
-  return Math.max(...free);
+  return free.reduce((longest, ms) => Math.max(longest, ms), 0);
 }
