@@ -302,6 +302,15 @@ Deno.test("hand-written sessions are sent with the server's own answers", async 
       // A mark of two tokens stands in front.
       const marked = await replay(server.url, path, { concurrency: [1], history: "recorded" });
       assertEquals(tokensOf(marked), [102, 122, 132]);
+      // Where the server counts nothing, we do.
+      const silent = await startSimServer({ ttft: "1", itl: "0", usage: "never" });
+      try {
+        const counted = await replay(silent.url, path, { concurrency: [1], history: "recorded" });
+        assertEquals(tokensOf(counted), [102, 122, 132]);
+        assert(counted.records.every((one) => one.promptTokens!.source === "estimate"));
+      } finally {
+        await silent.stop();
+      }
     });
   } finally {
     await server.stop();

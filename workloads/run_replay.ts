@@ -42,7 +42,8 @@ export interface ReplayJob {
   requestOf(departure: Departure): GenerationRequest;
   /** What the record says of an order beyond its exchange, before that is decoded. */
   labelOf(departure: Departure): Pick<RequestRecord, "promptId" | "phase"> & {
-    readonly promptTokens?: TokenCount;
+    /** Absent where it is not known before it is counted. */
+    readonly promptTokens: TokenCount | undefined;
   };
   /** Completes a record, while its exchange is there. */
   complete(record: OpenRecord, exchange?: Exchange): void;
@@ -195,9 +196,7 @@ class Job implements ReplayJob, OrderSource {
     return {
       phase,
       promptId: session.turns.length === 1 ? session.id : `${session.id}/${position}`,
-      ...(prompt.kind === "blocks"
-        ? { promptTokens: { tokens: prompt.inputTokens, source } as const }
-        : {}),
+      promptTokens: prompt.kind === "blocks" ? { tokens: prompt.inputTokens, source } : undefined,
     };
   }
 
@@ -209,7 +208,11 @@ class Job implements ReplayJob, OrderSource {
     if (server !== undefined) record.server = server;
     if (record.outcome.kind !== "ok") {
       if (isContextTooLong(record.outcome)) record.contextTooLong = true;
-    } else if (exchange !== undefined && this.#requests.keepsAnswer(turn)) {
+      return;
+    }
+    // Counting takes time: only where the server did not.
+    record.promptTokens ??= this.#requests.writtenTokens(turn);
+    if (exchange !== undefined && this.#requests.keepsAnswer(turn)) {
       const { protocol } = this.#run.prepared;
       this.#requests.answered(turn, answerMessage(exchange, protocol, request));
     }

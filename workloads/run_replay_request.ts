@@ -5,12 +5,13 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest, Message, WireRequest } from "../backends/protocol.ts";
+import type { TokenCount } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { USUAL_OUTPUT_TOKENS } from "./bench_replay.ts";
 import { lengthsOf } from "./dataset_length.ts";
 import type { Marks } from "./dataset_salt.ts";
 import type { Prepared } from "./run_prepare.ts";
-import type { ConversationChanges } from "./session_answer.ts";
+import { contentTokens, type ConversationChanges } from "./session_answer.ts";
 import { bordersOf, type PromptBorders } from "./session_borders.ts";
 import { Conversations } from "./session_conversation.ts";
 import { SessionModels } from "./session_models.ts";
@@ -85,6 +86,14 @@ export class ReplayRequests {
   serverOf({ use: { order } }: KnownTurn): number | undefined {
     const { urls = [] } = this.#run.plan;
     return urls.length > 1 ? order % urls.length : undefined;
+  }
+
+  /** Tokens of a prompt that is written out, by our own count. */
+  writtenTokens(turn: KnownTurn): TokenCount {
+    const { prepared: { counter }, marks, plan } = this.#run;
+    const tokens = contentTokens(this.#conversations.sentOf(turn), counter);
+    const mark = plan.saltScope === "none" ? 0 : marks.tokens;
+    return { tokens: tokens + mark, source: counter.source };
   }
 
   /** Whether the server's answer goes into later prompts. */

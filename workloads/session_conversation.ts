@@ -39,6 +39,11 @@ export class Conversations {
     return messages;
   }
 
+  /** Messages of the last request of that turn's agent. */
+  sentOf(turn: Pick<DueTurn, "use" | "position">): readonly Message[] {
+    return this.#of(turn.use).get(turnOf(turn).chain)?.sent ?? [];
+  }
+
   /** The server's answer to the last request of that turn's agent. */
   answered(turn: Pick<DueTurn, "use" | "position">, answer: Message): void {
     const { chain } = turnOf(turn);
