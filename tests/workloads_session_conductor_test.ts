@@ -215,3 +215,22 @@ Deno.test("a slot without a connection waits before it takes the next session", 
   assertEquals(starts("failed"), [0, 0, 1, 1, 2, 2]);
   assertEquals(starts("refused"), [0, 0, 101, 101, 202, 202]);
 });
+
+Deno.test("the first prompt of the session that takes the next slot is foreseen", () => {
+  const sessions = [sessionOf("a", [{}]), sessionOf("b", [{}]), sessionOf("c", [{}])];
+  const { conductor, ends } = conduct(sessions, { canForesee: () => true });
+  const forgone: number[] = [];
+  conductor.onForgone = (index) => forgone.push(index);
+  conductor.give(conductor.take()!.index);
+  const coming = conductor.foresee()!;
+  assertEquals(conductor.foresee(), undefined);
+  conductor.ended(0, 40, "ok");
+  const next = conductor.take()!;
+  assertEquals([next.index, next.use, next.dueMs], [coming.index, coming.use, 40]);
+  conductor.give(next.index);
+  const last = conductor.foresee()!;
+  conductor.stop();
+  assertEquals(forgone, [last.index]);
+  conductor.ended(next.index, 50, "ok");
+  assertEquals([ends.length, conductor.isDone], [2, true]);
+});

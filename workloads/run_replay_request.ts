@@ -18,7 +18,7 @@ import { SessionModels } from "./session_models.ts";
 import type { ReplayPlan } from "./session_plan.ts";
 import type { PromptMaker, RequestParts } from "./session_prompts.ts";
 import { markMessages, type Salt, saltOf } from "./session_salt.ts";
-import { type DueTurn, type SessionUse, turnOf } from "./session_turn.ts";
+import { type DueTurn, type ForeseenTurn, type SessionUse, turnOf } from "./session_turn.ts";
 import type { BlockPrompt, MessagesPrompt, TraceSession } from "./trace.ts";
 import type { PerfectCache } from "./trace_sharing.ts";
 
@@ -35,7 +35,7 @@ export interface ReplayRun {
 }
 
 /** A turn whose instant may not be known yet. */
-export type KnownTurn = Omit<DueTurn, "dueMs"> & Partial<DueTurn>;
+export type KnownTurn = ForeseenTurn & Partial<DueTurn>;
 
 /** A request that was made. */
 export interface MadeRequest {

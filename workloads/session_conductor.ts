@@ -10,8 +10,18 @@
 import { createRandom } from "../backends/random.ts";
 import type { SessionEnd } from "../metrics/run.ts";
 import { DueHeap } from "./session_due_heap.ts";
-import { partsFrom, type QueueOptions, sessionQueue, type TurnPart } from "./session_queue.ts";
-import type { DueTurn, SessionUse, TurnEnd, TurnSource } from "./session_turn.ts";
+import { type QueueOptions, sessionQueue } from "./session_queue.ts";
+import {
+  dependentsOf,
+  endOf,
+  phaseOf,
+  type Place,
+  plantTree,
+  type Tree,
+  type TreeStart,
+  type TurnState,
+} from "./session_tree.ts";
+import type { DueTurn, ForeseenTurn, SessionUse, TurnEnd, TurnSource } from "./session_turn.ts";
 import type { TraceSession, Turn } from "./trace.ts";
 
 /** How sessions are sent. */
@@ -41,46 +51,18 @@ const SOON_MS = 250;
  */
 const REFUSED_PAUSE_MS = 50;
 
-/** `waiting` for others, `ready` to be taken, `taken`: its prompt is made, `running`: it is sent. */
-type TurnState = "waiting" | "ready" | "taken" | "running" | "over";
-
-/** A session that has a slot. */
-interface Tree {
+/** The next session of the queue, and the indexes of its turns that were foreseen. */
+interface Coming {
   readonly use: SessionUse;
-  readonly slot: number;
-  readonly startMs: number;
-  /** Absent = all of it is measured. */
-  readonly parts: readonly TurnPart[] | undefined;
-  /** Of each turn. */
-  readonly states: TurnState[];
-  /** Of each turn, how many of those that it waits for have not ended. */
-  readonly missing: number[];
-  /** Of each turn, the latest end of those. */
-  readonly afterMs: number[];
-  /** Indexes of turns that were foreseen, by their positions. */
   readonly foreseen: Map<number, number>;
-  /** Turns that are not over. */
-  open: number;
-  sent: number;
-  notSent: number;
-  leftOut: number;
-  lastEndMs: number;
-  /** How long its slot waits for the next session. */
-  pauseMs: number;
-  /** Why nothing more of it is sent; absent = it goes on. */
-  end: Exclude<SessionEnd["end"], "done"> | undefined;
-}
-
-/** A turn of a tree. */
-interface Place {
-  readonly tree: Tree;
-  readonly position: number;
 }
 
 /** Sends sessions from a fixed number of slots. */
 export class SessionConductor implements TurnSource {
   readonly #options: ConductorOptions;
   readonly #queue: Iterator<SessionUse>;
+  /** Taken from the queue before there is a slot for it. */
+  #coming: Coming | undefined;
   readonly #trees = new Set<Tree>();
   readonly #ready = new DueHeap<Place>();
   /** Those that were taken and have not ended, by index. */
@@ -101,7 +83,7 @@ export class SessionConductor implements TurnSource {
     const starts = createRandom(options.seed, `session-start:${options.load}`);
     for (let slot = 0; slot < slots; slot++) {
       const share = sessionStart === undefined ? 0 : sessionStart * starts.next();
-      this.#fill(slot, slot * rampUpMs / slots, share);
+      this.#fill({ slot, startMs: slot * rampUpMs / slots, share });
     }
   }
 
@@ -128,16 +110,30 @@ export class SessionConductor implements TurnSource {
     return { ...turn, dueMs };
   }
 
-  foresee(): Omit<DueTurn, "dueMs"> | undefined {
+  foresee(): ForeseenTurn | undefined {
     for (;;) {
       const place = this.#soon.shift();
-      if (place === undefined) return undefined;
+      if (place === undefined) return this.#foreseeNext();
       const { tree, position } = place;
       if (tree.states[position] !== "waiting" || tree.foreseen.has(position)) continue;
       const turn = this.#turnAt(tree, position);
       tree.foreseen.set(position, turn.index);
       return turn;
     }
+  }
+
+  /** A first turn of the session that takes the next slot. */
+  #foreseeNext(): ForeseenTurn | undefined {
+    const coming = this.#stopped ? undefined : this.#comingNext();
+    if (coming === undefined) return undefined;
+    const { use, foreseen } = coming;
+    const position = use.session.turns.findIndex((turn, position) =>
+      turn.waitsFor.length === 0 && !foreseen.has(position) && this.#isSoon(turn)
+    );
+    if (position < 0) return undefined;
+    const index = this.#indexes++;
+    foreseen.set(position, index);
+    return { index, use, position, phase: "measure" };
   }
 
   give(index: number): boolean {
@@ -185,14 +181,15 @@ export class SessionConductor implements TurnSource {
 
   /** Notes what will be ready soon after a turn that runs now. */
   #lookOut(tree: Tree, position: number): void {
-    const { canForesee = () => false } = this.#options;
     const { session } = tree.use;
     for (const one of this.#dependentsOf(session)[position]!) {
       if (tree.missing[one] !== 1 || tree.states[one] !== "waiting") continue;
-      const turn = session.turns[one]!;
-      if (this.#capped(turn.delayMs) > SOON_MS || !canForesee(turn)) continue;
-      this.#soon.push({ tree, position: one });
+      if (this.#isSoon(session.turns[one]!)) this.#soon.push({ tree, position: one });
     }
+  }
+
+  #isSoon(turn: Turn): boolean {
+    return this.#capped(turn.delayMs) <= SOON_MS && this.#options.canForesee?.(turn) === true;
   }
 
   #capped(delayMs: number): number {
@@ -208,6 +205,8 @@ export class SessionConductor implements TurnSource {
   /** No slot takes a session, and no session goes on. */
   #endSending(withdrawn: readonly TurnState[]): void {
     this.#stopped = true;
+    for (const index of this.#coming?.foreseen.values() ?? []) this.onForgone?.(index);
+    this.#coming = undefined;
     for (const tree of this.#trees) {
       if (!tree.states.some((state) => withdrawn.includes(state))) continue;
       this.#endTree(tree, "cut", withdrawn);
@@ -215,37 +214,22 @@ export class SessionConductor implements TurnSource {
     }
   }
 
-  /** The next session takes the slot, if there is one. @param share of its record where it begins. */
-  #fill(slot: number, startMs: number, share: number): void {
-    if (this.#stopped) return;
-    const { value: use, done } = this.#queue.next();
-    if (done === true) return;
-    const { turns } = use.session;
-    const parts = share === 0 ? undefined : partsFrom(use.session, share);
-    const isOut = (position: number) => parts?.[position] === "left out";
-    const tree: Tree = {
-      ...{ use, slot, startMs, parts },
-      states: turns.map((_, position) => isOut(position) ? "over" : "waiting"),
-      missing: turns.map(({ waitsFor }, position) =>
-        parts?.[position] === "warmup" ? 0 : waitsFor.filter((one) => !isOut(one)).length
-      ),
-      afterMs: turns.map(() => startMs),
-      foreseen: new Map(),
-      open: turns.length,
-      sent: 0,
-      notSent: 0,
-      leftOut: 0,
-      lastEndMs: startMs,
-      pauseMs: 0,
-      end: undefined,
-    };
-    if (parts !== undefined) {
-      tree.open -= parts.filter((part) => part === "left out").length;
-      tree.leftOut = parts.filter((part) => part !== "measured").length;
-    }
+  /** The next session takes the slot, if there is one. */
+  #fill(start: TreeStart): void {
+    const coming = this.#stopped ? undefined : this.#comingNext();
+    if (coming === undefined) return;
+    this.#coming = undefined;
+    const tree = plantTree(coming.use, start);
+    for (const [position, index] of coming.foreseen) tree.foreseen.set(position, index);
     this.#trees.add(tree);
-    for (const position of turns.keys()) this.#readyIfFree(tree, position);
+    for (const position of tree.states.keys()) this.#readyIfFree(tree, position);
     this.#freeSlot(tree);
+  }
+
+  #comingNext(): Coming | undefined {
+    if (this.#coming !== undefined) return this.#coming;
+    const { value: use, done } = this.#queue.next();
+    return done === true ? undefined : this.#coming = { use, foreseen: new Map() };
   }
 
   /** A turn that waits for nothing more gets its instant. */
@@ -253,7 +237,6 @@ export class SessionConductor implements TurnSource {
     if (tree.states[position] !== "waiting" || tree.missing[position] !== 0) return;
     tree.states[position] = "ready";
     const { delayMs } = tree.use.session.turns[position]!;
-    // What comes before the session's beginning is not waited for.
     const waitMs = tree.parts?.[position] === "warmup" ? 0 : this.#capped(delayMs);
     this.#ready.add(tree.afterMs[position]! + waitMs, { tree, position });
   }
@@ -301,29 +284,15 @@ export class SessionConductor implements TurnSource {
   /** Lets the slot of a session go that is over. */
   #freeSlot(tree: Tree): void {
     if (tree.open > 0 || !this.#trees.delete(tree)) return;
-    const { use, slot: user, startMs, lastEndMs: endMs, sent, notSent, leftOut, end } = tree;
-    this.#options.onSession?.({
-      ...{ load: this.#options.load, session: use.name, user, startMs, endMs, sent, notSent },
-      ...(leftOut > 0 ? { leftOut } : {}),
-      end: end ?? "done",
-    }, use);
-    this.#fill(user, endMs + tree.pauseMs, 0);
+    const { use, slot, lastEndMs, pauseMs } = tree;
+    this.#options.onSession?.(endOf(tree, this.#options.load), use);
+    this.#fill({ slot, startMs: lastEndMs + pauseMs, share: 0 });
   }
 
   /** Of each turn, those that wait for it. */
   #dependentsOf(session: TraceSession): readonly (readonly number[])[] {
     let lists = this.#dependents.get(session);
-    if (lists === undefined) {
-      const found: number[][] = session.turns.map(() => []);
-      for (const [position, { waitsFor }] of session.turns.entries()) {
-        for (const one of waitsFor) found[one]!.push(position);
-      }
-      this.#dependents.set(session, lists = found);
-    }
+    if (lists === undefined) this.#dependents.set(session, lists = dependentsOf(session));
     return lists;
   }
-}
-
-function phaseOf({ parts }: Tree, position: number): DueTurn["phase"] {
-  return parts?.[position] === "warmup" ? "warmup" : "measure";
 }

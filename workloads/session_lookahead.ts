@@ -6,7 +6,7 @@
  */
 import type { Order, OrderDesk } from "./order.ts";
 import { DueHeap } from "./session_due_heap.ts";
-import type { DueTurn, TurnSource } from "./session_turn.ts";
+import type { DueTurn, ForeseenTurn, TurnSource } from "./session_turn.ts";
 
 /** So long before it is due a prompt is made. */
 const MAKE_AHEAD_MS = 2000;
@@ -23,7 +23,7 @@ const MOST_DUE_MAKING = 16;
 export interface LookaheadOptions {
   readonly source: TurnSource;
   /** Makes the request of a turn. */
-  readonly make: (turn: Omit<DueTurn, "dueMs"> & Partial<DueTurn>) => Promise<Order["wire"]>;
+  readonly make: (turn: ForeseenTurn & Partial<DueTurn>) => Promise<Order["wire"]>;
   /** One that was made will not be given. */
   readonly onForgone?: (index: number) => void;
   /** A prompt could not be made: nothing more is given. */

@@ -31,6 +31,9 @@ export interface DueTurn {
   readonly dueMs: number;
 }
 
+/** One whose instant and slot are not known yet. */
+export type ForeseenTurn = Omit<DueTurn, "dueMs" | "user">;
+
 /** How a request ended, as far as its session is concerned; `refused`: it failed without a connection. */
 export type TurnEnd = "ok" | "failed" | "refused" | "context" | "cut";
 
@@ -52,7 +55,7 @@ export interface TurnSource {
    * Takes a turn that will be ready soon after one that runs now, so that its prompt can be made before;
    * {@linkcode take} gives it again with its instant. Absent = none.
    */
-  foresee?(): Omit<DueTurn, "dueMs"> | undefined;
+  foresee?(): ForeseenTurn | undefined;
   /** Called with one that was foreseen and will not be taken. */
   onForgone?: ((index: number) => void) | undefined;
   /** Nothing is left to send, and nothing is under way. */
