@@ -62,6 +62,7 @@ Deno.test("trace refuses what it cannot read, and says what would work", () =>
     await fails([path, "--idle-cap", "soon"], "Cannot use --idle-cap soon");
     await fails([path, "--example", "chat"], "--example");
     await fails(["--schema", "--example", "chat"], "--schema");
+    await fails(["--example", "chat", "--speedup", "2"], "--speedup");
     await fails([path, "--out", `${folder}/none/x.html`], "Cannot write");
     await Deno.writeTextFile(path, ROWS + "{\n");
     await fails([path], "line 4: it is not JSON");

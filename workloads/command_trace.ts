@@ -11,7 +11,7 @@ import type { TraceSummary } from "../metrics/summary_trace.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { DEFAULT_IDLE_CAP_MS, TRACE_OPTIONS } from "./dataset_trace.ts";
 import { parseDuration } from "./option_duration.ts";
-import { option } from "./option_table.ts";
+import { option, withNeeds } from "./option_table.ts";
 import { withinContext } from "./session_limit.ts";
 import { describeTrace } from "./trace_description.ts";
 import { exampleText, SESSION_EXAMPLES } from "./trace_examples.ts";
@@ -27,30 +27,32 @@ const OPTIONS = {
   path: option.optionalArgument({
     help: "a recording, a folder of recorded sessions, or a file of written sessions",
   }),
-  traceFormat: TRACE_OPTIONS.traceFormat,
-  maxContext: TRACE_OPTIONS.maxContext,
-  speedup: option.number({
-    value: "FACTOR",
-    min: 0.001,
-    max: 1e6,
-    default: 1,
-    help: "How much faster than recorded a schedule would be replayed.",
-  }),
-  concurrency: option.integers({
-    value: "N[,N…]",
-    default: [1, 8, 64],
-    min: 1,
-    max: 100_000,
-    aliases: ["c"],
-    help: "Sessions at a time for which to say how long a replay takes.",
-  }),
-  idleCap: TRACE_OPTIONS.idleCap,
-  format: option.choice({
-    value: "NAME",
-    default: "table",
-    choices: FORMATS,
-    help: "How it is printed.",
-  }),
+  ...withNeeds({
+    traceFormat: TRACE_OPTIONS.traceFormat,
+    maxContext: TRACE_OPTIONS.maxContext,
+    speedup: option.number({
+      value: "FACTOR",
+      min: 0.001,
+      max: 1e6,
+      default: 1,
+      help: "How much faster than recorded a schedule would be replayed.",
+    }),
+    concurrency: option.integers({
+      value: "N[,N…]",
+      default: [1, 8, 64],
+      min: 1,
+      max: 100_000,
+      aliases: ["c"],
+      help: "Sessions at a time for which to say how long a replay takes.",
+    }),
+    idleCap: TRACE_OPTIONS.idleCap,
+    format: option.choice({
+      value: "NAME",
+      default: "table",
+      choices: FORMATS,
+      help: "How it is printed.",
+    }),
+  }, { key: "path", because: "it describes a recording", byHeading: true }),
   out: option.text({
     value: "FILE",
     aliases: ["o"],
