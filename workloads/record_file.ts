@@ -18,6 +18,7 @@ import {
 } from "../metrics/run.ts";
 import { readLines } from "./line_stream.ts";
 import { RecordLines } from "./record_line.ts";
+import { OpenSessions } from "./record_sessions.ts";
 import { endShape, headerShape, recordShape, sessionShape } from "./record_shape.ts";
 import { fileError, UserError } from "./user_error.ts";
 
@@ -276,8 +277,12 @@ export async function readRecordFile(path: string): Promise<Run> {
 export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntry> {
   const loads = new Map<number, { lastMs: number; lastSentMs: number }>();
   let header: RunHeader | undefined;
+  let sessions: OpenSessions | undefined;
   for await (const line of readEntries(path)) {
-    if (line.header !== undefined) yield { header: header = line.header };
+    if (line.header !== undefined) {
+      yield { header: header = line.header };
+      sessions = new OpenSessions(header.loads);
+    }
     if (line.fault !== undefined) yield { fault: line.fault };
     if (line.record !== undefined) {
       const record = unpack(line.record);
@@ -288,9 +293,13 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
           lastSentMs: Math.max(lastSentMs, record.sentMs ?? 0),
         });
       }
+      sessions!.add(record);
       yield { record };
     }
-    if (line.session !== undefined) yield { session: line.session };
+    if (line.session !== undefined) {
+      sessions!.close(line.session);
+      yield { session: line.session };
+    }
     if (line.end !== undefined) {
       loads.delete(line.end.load);
       yield { end: line.end };
@@ -300,6 +309,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
   for (const [load, plan] of header!.loads.entries()) {
     const seen = loads.get(load);
     if (seen === undefined) continue;
+    for (const session of sessions!.left(load)) yield { session };
     yield {
       end: {
         load,
