@@ -34,6 +34,7 @@ import {
   startRawServer,
   type Step,
 } from "./raw_server.ts";
+import { startSlowReader } from "./slow_reader.ts";
 import { runChild } from "./transport_child.ts";
 
 /** Where transports may differ, and why. */
@@ -512,6 +513,24 @@ export function transportContract(kind: TransportKind, traits: TransportTraits):
     return serve(() => [chunks(...text)], async ({ send }) => {
       assertEquals(body(await send()), text);
     });
+  });
+
+  test("writes 24 MiB unharmed to a server that reads slowly, and reads others meanwhile", async () => {
+    const big = new Uint8Array(24 << 20);
+    for (let i = 0, x = 1; i < big.length; i++) big[i] = (x = (x * 48271) % 0x7fffffff) & 0xff;
+    const slow = await startSlowReader(big.length);
+    await serve(() => [chunks("hello")], async ({ send }) => {
+      const ends: string[] = [];
+      const large = send({ url: slow.url, body: big }).then(({ end }) => ends.push(end.kind));
+      // Leaves later, and does not wait for the large one.
+      ends.push(body(await send()));
+      await large;
+      assertEquals(ends, ["hello", "complete"]);
+    });
+    const received = await slow.received;
+    assertEquals(received.length, big.length);
+    assert(received.every((byte, i) => byte === big[i]));
+    await slow.close();
   });
 
   test("reads 8 MiB unharmed", () => {
