@@ -234,3 +234,35 @@ Deno.test("the first prompt of the session that takes the next slot is foreseen"
   conductor.ended(next.index, 50, "ok");
   assertEquals([ends.length, conductor.isDone], [2, true]);
 });
+
+Deno.test("what is ready when a session fails is never due, and counts for no limit", () => {
+  const planner = plannerSession();
+  const { conductor, ends } = conduct([planner, sessionOf("after", [{}, {}, {}])], {
+    ...{ seed: 2, mostTurns: 4 },
+  });
+  // The session that comes first.
+  const first = conductor.take()!;
+  assertEquals(first.use.session, planner, "the seed takes the planner first");
+  conductor.give(first.index);
+  conductor.ended(first.index, 100, "ok");
+  const helper = conductor.take()!;
+  const other = conductor.take()!;
+  conductor.give(helper.index);
+  conductor.ended(helper.index, 120, "failed");
+  // The slot has gone on; the other helper was withdrawn.
+  assertEquals(conductor.give(other.index), false);
+  const rest = play(conductor, () => ({ ms: 1 }));
+  assertEquals(namesOf(rest), ["after 0", "after 1"]);
+  assertEquals(ends.map(({ sent, notSent, end }) => [sent, notSent, end]), [
+    [2, 4, "failed"],
+    [2, 1, "cut"],
+  ]);
+
+  const single = conduct([plannerSession()]).conductor;
+  single.give(single.take()!.index);
+  single.ended(0, 100, "ok");
+  single.give(single.take()!.index);
+  assertEquals(single.nextDueMs(), 115);
+  single.ended(1, 112, "failed");
+  assertEquals(single.nextDueMs(), undefined);
+});

@@ -129,10 +129,10 @@ Deno.test("orders that do not leave hold back those that come after", async () =
 });
 
 Deno.test("what was withdrawn is not given, and the last answer finishes the load once", async () => {
-  const source = new SessionConductor(
-    [sessionOf("a", [{}, { delayMs: 1000 }, { waitsFor: [0], delayMs: 1500 }])],
-    { seed: 0, load: 0, slots: 1, repeats: false },
-  );
+  const failing = sessionOf("a", [{}, { delayMs: 1000 }, { waitsFor: [0], delayMs: 1500 }]);
+  const source = new SessionConductor([failing, sessionOf("b", [{ delayMs: 9000 }])], {
+    ...{ seed: 0, load: 0, slots: 2, repeats: false },
+  });
   const one = bench(source);
   one.lookahead.start(one.desk);
   await one.makeAll();
@@ -145,7 +145,13 @@ Deno.test("what was withdrawn is not given, and the last answer finishes the loa
   source.ended(1, 1000, "failed");
   one.lookahead.pump();
   await one.passTo(1450);
-  assertEquals([one.given, one.finished()], [[0, 1], 1]);
+  assertEquals([one.given, one.finished()], [[0, 1], 0]);
+  await one.passTo(7000);
+  await one.makeAll();
+  await one.passTo(8950);
+  assertEquals(one.given, [0, 1, 3]);
+  source.ended(3, 9010, "ok");
+  one.lookahead.pump();
   one.lookahead.finish();
   assertEquals(one.finished(), 1);
 });

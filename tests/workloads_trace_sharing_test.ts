@@ -104,3 +104,23 @@ Deno.test("sharingOf tells what is shared in a session from what is shared with 
     cachedInSession: 20,
   });
 });
+
+Deno.test("what stands before a mark is shared by prompts of other marks", () => {
+  const cache = new PerfectCache();
+  const see = (salt: string, ids: readonly number[], saltAt = 20) =>
+    cache.see({
+      ...{ scope: "file", salt, saltAt, blocks: Uint32Array.from(ids), blockTokens: 8 },
+      inputTokens: 8 * ids.length,
+    });
+  assertEquals(see("a", [1, 2, 3, 4]), 0);
+  assertEquals(see("a", [1, 2, 3, 4, 5]), 32);
+  // The mark stands in the third block.
+  assertEquals(see("b", [1, 2, 3, 4, 5]), 16);
+  assertEquals(see("b", [1, 2, 3, 4, 5]), 40);
+  // At the very front nothing is shared.
+  assertEquals(see("c", [1, 2, 3], 0), 0);
+  cache.forget({ scope: "file", salt: "b" });
+  assertEquals(see("b", [1, 2, 3, 4, 5]), 16);
+  // Another system message shares nothing behind it either.
+  assertEquals(see("a", [9, 2, 3, 4]), 0);
+});
