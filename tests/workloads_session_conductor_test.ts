@@ -65,6 +65,9 @@ Deno.test("so many sessions are alive as there are slots, from their turns of th
   const { conductor, ends } = conduct(sessions, { slots: 4, rampUpMs: 400 });
   play(conductor, ({ index }) => ({ ms: 10 + index * 7 % 50 }));
   assertEquals(ends.length, 20);
+  // From then on a slot is empty.
+  const emptied = ends.map(({ endMs }) => endMs).toSorted((a, b) => a - b).at(-4);
+  assertEquals(conductor.idleFromMs, emptied);
   assertEquals(new Set(ends.map(({ session }) => session)).size, 20);
   assertEquals(ends.filter(({ startMs }) => startMs % 100 === 0).length >= 4, true);
   for (const { startMs } of ends) {

@@ -486,14 +486,15 @@ async function measureLoad(running: Running, part: Part): Promise<LoadEnd> {
     const client = health.finish(end, threads.live());
     const gpu = await gpus?.finish(end.startEpochMs);
     const shown = "job" in witness ? await witness.finish() : witness;
+    const { rampEndMs, sendingEndMs } = replay?.windowOf(end) ?? end;
     return {
       load: number,
       startedAtMs: microseconds(end.startEpochMs),
       durationMs: lost === undefined ? lastEndMs : Math.max(lastAnswerMs, lost.atMs),
-      rampEndMs: end.rampEndMs,
+      rampEndMs,
       // Users who think send nothing more long before they would have.
       sendingEndMs: Math.min(
-        end.sendingEndMs,
+        sendingEndMs,
         lost?.atMs ?? Infinity,
         load.kind === "closed" && load.thinkTime !== undefined ? lastEndMs : Infinity,
       ),

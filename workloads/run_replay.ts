@@ -9,7 +9,7 @@ import type { GenerationRequest } from "../backends/protocol.ts";
 import type { RequestRecord, TokenCount } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import { plural } from "../metrics/format.ts";
-import type { RunReplay, SessionEnd } from "../metrics/run.ts";
+import type { LoadEnd, RunReplay, SessionEnd } from "../metrics/run.ts";
 import { marksOf } from "./dataset_salt.ts";
 import type { ReplayLoad, Stop } from "./load.ts";
 import type { Departure, OrderSource } from "./order.ts";
@@ -49,11 +49,19 @@ export interface ReplayJob {
   complete(record: OpenRecord, exchange?: Exchange): void;
   /** The record was kept: what waits for it may leave. */
   ended(record: RequestRecord): void;
+  /**
+   * When all of the load was there, by what the threads saw: from the end of its warm-up to when a slot
+   * found no session.
+   */
+  windowOf(end: LoadWindow): LoadWindow;
   /** A prompt could not be made: the load is not what was asked for. */
   readonly failure: unknown;
   /** What is to be said of the load when it has ended, each in a sentence without a period. */
   notes(): readonly string[];
 }
+
+/** Where a load is whole, ms from its start. */
+type LoadWindow = Pick<LoadEnd, "rampEndMs" | "sendingEndMs">;
 
 /** A load of a replay, as it is begun. */
 export interface ReplayPart {
@@ -136,6 +144,8 @@ class Job implements ReplayJob, OrderSource {
   readonly #ahead: Lookahead;
   readonly #underWay = new Map<number, UnderWay>();
   readonly #requests: ReplayRequests;
+  /** End of the last request of the warm-up. */
+  #warmedMs = 0;
   readonly #cache: PerfectCache;
 
   constructor(run: ReplayRun, part: ReplayPart) {
@@ -218,7 +228,17 @@ class Job implements ReplayJob, OrderSource {
     }
   }
 
-  ended({ index, outcome, contextTooLong, endMs, intendedMs }: RequestRecord): void {
+  windowOf({ rampEndMs, sendingEndMs }: LoadWindow): LoadWindow {
+    const { users, rampUpMs = 0 } = this.#part.load;
+    const slotsMs = users === 0 ? 0 : rampUpMs * (users - 1) / users;
+    return {
+      rampEndMs: Math.max(rampEndMs, slotsMs, this.#warmedMs),
+      sendingEndMs: Math.min(sendingEndMs, this.#source.idleFromMs ?? Infinity),
+    };
+  }
+
+  ended({ index, outcome, contextTooLong, phase, endMs, intendedMs }: RequestRecord): void {
+    if (phase === "warmup") this.#warmedMs = Math.max(this.#warmedMs, endMs ?? 0);
     this.#underWay.delete(index);
     this.#ahead.left(index);
     const how: TurnEnd = contextTooLong === true ? "context" : TURN_ENDS[outcome.kind] ?? "failed";

@@ -74,6 +74,7 @@ export class SessionConductor implements TurnSource {
   onForgone: ((index: number) => void) | undefined;
   #measured = 0;
   #stopped = false;
+  #idleFromMs: number | undefined;
 
   /** Fills the slots: their first turns are ready. */
   constructor(sessions: readonly TraceSession[], options: ConductorOptions) {
@@ -89,6 +90,11 @@ export class SessionConductor implements TurnSource {
 
   get isDone(): boolean {
     return this.#trees.size === 0;
+  }
+
+  /** When a slot first found no session to take; absent = none has. */
+  get idleFromMs(): number | undefined {
+    return this.#idleFromMs;
   }
 
   nextDueMs(): number | undefined {
@@ -216,8 +222,12 @@ export class SessionConductor implements TurnSource {
 
   /** The next session takes the slot, if there is one. */
   #fill(start: TreeStart): void {
-    const coming = this.#stopped ? undefined : this.#comingNext();
-    if (coming === undefined) return;
+    if (this.#stopped) return;
+    const coming = this.#comingNext();
+    if (coming === undefined) {
+      this.#idleFromMs ??= start.startMs;
+      return;
+    }
     this.#coming = undefined;
     const tree = plantTree(coming.use, start);
     for (const [position, index] of coming.foreseen) tree.foreseen.set(position, index);

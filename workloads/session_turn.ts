@@ -58,6 +58,8 @@ export interface TurnSource {
   foresee?(): ForeseenTurn | undefined;
   /** Called with one that was foreseen and will not be taken. */
   onForgone?: ((index: number) => void) | undefined;
+  /** From when on fewer are alive than there are slots; absent = all slots have one, or there are none. */
+  readonly idleFromMs?: number | undefined;
   /** Nothing is left to send, and nothing is under way. */
   readonly isDone: boolean;
 }
