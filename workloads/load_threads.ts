@@ -5,8 +5,6 @@
  */
 import { epochOriginMs, onAbort, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
-import { EpollThread } from "../backends/epoll_thread.ts";
-import { findProtocol } from "../backends/protocols.ts";
 import {
   COUNTER_BYTES,
   COUNTER_READS,
@@ -15,30 +13,22 @@ import {
   type Exchange,
 } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
-import { startWorker, type WorkerOptions } from "../backends/worker.ts";
 import { Backlog } from "./load_backlog.ts";
 import { DecodeQueue } from "./load_decode_queue.ts";
 import { Desk } from "./load_desk.ts";
-import { unpackExchanges } from "./load_exchange_pack.ts";
 import type { Load } from "./load.ts";
-import { LOAD_LOOP_WORKER, type LoopSetup } from "./load_loop_worker.ts";
 import { type LoopLag, worstLag } from "./load_loop_lag.ts";
 import {
   COUNTER_ENDED,
   COUNTER_SENT,
-  COUNTER_SLOTS,
-  type EndedMessage,
-  type FromThread,
   type Pool,
   type RunMessage,
   type ThreadSetup,
-  type ToThread,
 } from "./load_messages.ts";
 import type { LoadShare, ShareEnd } from "./load_agenda.ts";
 import { busiestUsage, type ThreadUsage } from "./load_thread_usage.ts";
-import { isWitness, type WitnessShare, witnessShare, type WitnessTask } from "./load_witness.ts";
-import { createLoadThread } from "./load_thread.ts";
-import { LOAD_WORKER, platformRuntime } from "./load_worker.ts";
+import { isWitness, witnessShare, type WitnessTask } from "./load_witness.ts";
+import { inlineThread, loopThread, SendingThread, workerThread } from "./load_sending_thread.ts";
 import type { Departure, OrderSource } from "./order.ts";
 
 /** What the threads are opened with. */
@@ -132,7 +122,7 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
   const connect = ownLoop ? loopThread : workers === 0 ? inlineThread : workerThread;
   const count = Math.max(1, workers);
   const memory = streams / count < MANY_STREAMS ? {} : { newObjectsMiB: NEW_OBJECTS_MIB };
-  const threads = Array.from({ length: count }, () => new Thread(connect, setup, memory));
+  const threads = Array.from({ length: count }, () => new SendingThread(connect, setup, memory));
   try {
     await Promise.all(threads.map((thread) => thread.open(setup)));
   } catch (error) {
@@ -163,7 +153,7 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
 }
 
 async function runJob(
-  threads: readonly Thread[],
+  threads: readonly SendingThread[],
   job: LoadJob,
   { inline }: { readonly inline: boolean },
 ): Promise<JobEnd> {
@@ -230,7 +220,11 @@ async function runJob(
 }
 
 /** Where a load's orders come from. */
-function deskOf(threads: readonly Thread[], job: LoadJob, originMs: number): Desk | undefined {
+function deskOf(
+  threads: readonly SendingThread[],
+  job: LoadJob,
+  originMs: number,
+): Desk | undefined {
   const { orders, load, stop, stopSignal, abortSignal } = job;
   if (load.kind !== "replay") return undefined;
   if (orders === undefined) throw new TypeError("Cannot run a load of orders without their source");
@@ -257,130 +251,3 @@ function connectionsOf(load: Load, worker: number, workers: number): number {
 function sendingEnd(load: Load, endsMs: readonly number[]): number {
   return load.kind === "closed" ? Math.min(...endsMs) : Math.max(...endsMs);
 }
-
-/** The other side of a thread. */
-interface Connection {
-  readonly send: (message: ToThread, transfer?: Transferable[]) => void;
-  readonly end: () => void;
-}
-
-/** Starts a thread of one kind. */
-type Connect = (
-  receive: (message: FromThread) => void,
-  setup: ThreadSetup,
-  memory: WorkerOptions,
-) => Connection;
-
-/** One sending thread, whatever its kind. */
-class Thread {
-  readonly counters = new Uint32Array(new SharedArrayBuffer(COUNTER_SLOTS * 4));
-  readonly #connection: Connection;
-  /** Handles what the thread reports; another one for each of our questions. */
-  #receive: (message: FromThread) => void = () => {};
-
-  constructor(connect: Connect, setup: ThreadSetup, memory: WorkerOptions) {
-    this.#connection = connect((message) => this.#receive(message), setup, memory);
-  }
-
-  send(message: ToThread, transfer?: Transferable[]): void {
-    this.#connection.send(message, transfer);
-  }
-
-  async open(setup: ThreadSetup): Promise<void> {
-    await this.#ask({ kind: "open", ...setup, counters: this.counters.buffer }, "opened");
-  }
-
-  async take(pool: Pool): Promise<void> {
-    await this.#ask({ kind: "pool", ...pool }, "pooled");
-  }
-
-  async connect(count: number, witness: WitnessShare | undefined): Promise<void> {
-    await this.#ask({ kind: "connect", count, ...defined({ witness }) }, "connected");
-  }
-
-  /** Runs a share; what ends on the way goes to `answers`, which is empty in the end. */
-  run(
-    message: RunMessage,
-    answers: DecodeQueue,
-    { onDropped, abortSignal, desk }: Pick<LoadJob, "abortSignal" | "onDropped"> & {
-      readonly desk: Desk | undefined;
-    },
-  ): Promise<EndedMessage> {
-    return new Promise((resolve, reject) => {
-      this.#receive = (message) => {
-        switch (message.kind) {
-          case "exchange":
-            return answers.add(message);
-          case "pack": {
-            const unpacked = unpackExchanges(message.pack);
-            const last = unpacked.length - 1;
-            return unpacked.forEach((one, i) =>
-              answers.add(one, i === last ? this.#giveBack : undefined)
-            );
-          }
-          case "told":
-            return desk?.told(message);
-          case "dropped":
-            return onDropped(message.departure, message.reason);
-          case "ended":
-            return void answers.drain(abortSignal).then(() => resolve(message), reject);
-          case "failed":
-            return reject(new Error(message.message));
-        }
-      };
-      this.send(message);
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.#ask({ kind: "close" }, "closed").catch(() => {});
-    this.end();
-  }
-
-  end(): void {
-    this.#connection.end();
-  }
-
-  readonly #giveBack = (memory: ArrayBuffer): void => {
-    this.send({ kind: "memory", memory }, [memory]);
-  };
-
-  #ask(message: ToThread, answer: FromThread["kind"]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#receive = (message) => {
-        if (message.kind === answer) resolve();
-        if (message.kind === "failed") reject(new Error(message.message));
-      };
-      this.send(message);
-    });
-  }
-}
-
-const workerThread: Connect = (receive, _setup, memory) => {
-  const worker = startWorker<FromThread>(LOAD_WORKER, {
-    message: receive,
-    failure: (message) => receive({ kind: "failed", message }),
-  }, memory);
-  return {
-    send: (message, transfer = []) => worker.postMessage(message, transfer),
-    end: () => worker.terminate(),
-  };
-};
-
-const loopThread: Connect = (receive, setup, memory) => {
-  const { name, usesRequestId } = findProtocol(setup.protocol);
-  const loopSetup = defined({ encodes: usesRequestId ? name : undefined });
-  const thread = new EpollThread<LoopSetup, ToThread, FromThread>(LOAD_LOOP_WORKER, loopSetup, {
-    message: receive,
-    failure: (message) => receive({ kind: "failed", message }),
-  }, memory);
-  return {
-    send: (message, transfer) => thread.post(message, transfer),
-    end: () => thread.close(),
-  };
-};
-
-const inlineThread: Connect = (receive) => {
-  const handle = createLoadThread({ send: receive }, platformRuntime);
-  return { send: (message) => void handle(message), end: () => {} };
-};
