@@ -28,7 +28,7 @@ async function inFolderOf(
   });
 }
 
-const QUIET = { gpu: "off", witness: false, warmup: 0 } as const;
+const QUIET = { gpu: "off", witness: false, warmup: 0, workers: 0 } as const;
 
 /** Without what only sessions have. */
 const SCHEDULE = { replay: "schedule", idleCap: undefined! } as const;
@@ -101,7 +101,7 @@ Deno.test("marks and lengths follow from seed and salt, whatever the number of t
       // The cache of a server that saw the same prompts before knows every one of them.
       const server = await startSimServer({ ttft: "1", itl: "0", prefixCache: true });
       try {
-        const options = { concurrency: [2], requests: 40, workers } as const;
+        const options = { concurrency: [3], idleCap: 0, workers } as const;
         await replay(server.url, folder, options);
         const again = await replay(server.url, folder, options);
         const known = ({ records }: Run) =>
