@@ -31,7 +31,7 @@ function cachedByLoad({ header, records }: Run): number[] {
   return header.loads.map((_, number) =>
     records.filter(({ load, phase }) => load === number && phase === "measure")
       .reduce((sum, { cachedTokens = 0, outcome }) => {
-        assertEquals(outcome.kind, "ok");
+        assertEquals(outcome, { kind: "ok" });
         return sum + cachedTokens;
       }, 0)
   );
@@ -86,12 +86,11 @@ Deno.test("the second run of a command shares nothing with the first, whatever t
       await bench(options);
       const { header, records } = await bench({ ...options, requests: 1 });
       const [first] = records.filter(({ phase }) => phase === "measure");
-      const { cachedTokens = 0 } = first!;
-      // The id that a model begins every prompt with; marks of few ids may begin alike.
-      assert(
-        name === "ids.jsonl" ? cachedTokens < 10 : cachedTokens === 0,
-        `${name} ${cachedTokens}`,
-      );
+      const { cachedTokens = 0, outcome } = first!;
+      assertEquals(outcome, { kind: "ok" }, name);
+      // Marks of few ids may begin alike, behind the id that a model begins every prompt with; the first
+      // token of two marks of letters is the same once in half a million times.
+      assert(cachedTokens <= (name === "ids.jsonl" ? 9 : 1), `${name}: ${cachedTokens} cached`);
       assertEquals(header.saltScope, "load");
       // Without a mark it is known from before, or this test could not fail.
       const none = { ...options, saltScope: "none" } as const;
