@@ -20,7 +20,7 @@
 
 // Measure a server.
 export { type BenchOptions, measureBench } from "./workloads/run_bench.ts";
-export type { MeasureHooks } from "./workloads/run_measure.ts";
+export type { MeasureHooks } from "./workloads/run_hooks.ts";
 export type { ProgressState } from "./workloads/live_progress.ts";
 export type { Protocol } from "./backends/protocol.ts";
 export { findProtocol, PROTOCOLS } from "./backends/protocols.ts";

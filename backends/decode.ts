@@ -8,7 +8,7 @@ import { bodyOutcome, refusedOutcome } from "./decode_outcome.ts";
 import { defined } from "./defined.ts";
 import { isObject } from "./json_event.ts";
 import type { GenerationRequest, Protocol } from "./protocol.ts";
-import type { Outcome, RequestRecord, TokenCount } from "./record.ts";
+import type { Outcome, RecordDraft, RequestRecord, TokenCount } from "./record.ts";
 import type { Exchange } from "./transport.ts";
 
 /** What a record says of a request besides what came back. */
@@ -110,7 +110,7 @@ export function decodeExchange(
     ? { tokens: usage.promptTokens, source: "usage" }
     : options.promptTokens;
   // Written out, here and below: spreading would cost a microsecond per request.
-  const record: { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] } = {
+  const record: RecordDraft = {
     load: options.load,
     phase: options.phase,
     index: options.index,

@@ -219,3 +219,6 @@ export interface RequestRecord {
   /** Only with `--save-text`. */
   readonly text?: string;
 }
+
+/** A record that nobody else has seen: it may still be changed. */
+export type RecordDraft = { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RequestRecord } from "../backends/record.ts";
+import type { RecordDraft, RequestRecord } from "../backends/record.ts";
 
 /** Names of a record's stamps besides its ticks; the compiler checks that none is missing. */
 type StampName = Exclude<
@@ -25,11 +25,9 @@ const STAMPS = Object.keys(
   } satisfies Record<StampName, 0>,
 ) as readonly StampName[];
 
-type Changing = { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] };
-
 /** The record with every stamp changed, ticks included; durations stay. */
 export function mapStamps(record: RequestRecord, change: (ms: number) => number): RequestRecord {
-  const changed: Changing = { ...record, tickMs: record.tickMs.map(change) };
+  const changed: RecordDraft = { ...record, tickMs: record.tickMs.map(change) };
   for (const name of STAMPS) {
     const ms = record[name];
     if (ms !== undefined) changed[name] = change(ms);
@@ -43,7 +41,7 @@ export function mapStamps(record: RequestRecord, change: (ms: number) => number)
  * the last digit.
  */
 export function roundStamps(record: RequestRecord): void {
-  const changing: Changing = record;
+  const changing: RecordDraft = record;
   const { tickMs, connectMs, heldMs } = record;
   for (let i = 0; i < tickMs.length; i++) tickMs[i] = microseconds(tickMs[i]!);
   for (const name of STAMPS) {

@@ -15,15 +15,14 @@ import { hasInstants } from "./load.ts";
 import type { Pool } from "./load_messages.ts";
 import { type LoadThreads, openThreads, type ThreadsOptions } from "./load_threads.ts";
 import { shareWires } from "./load_wires.ts";
-import type { Dataset } from "./prompt.ts";
 import { askForTransport, overCheckingTransport } from "./run_auto_transport.ts";
 import { checkAll, refuseInterrupted } from "./run_check_server.ts";
+import type { MeasureHooks, PrepareHooks } from "./run_hooks.ts";
 import {
   beginPreparing,
   meanTokens,
   type Preparation,
   type Prepared,
-  type PrepareHooks,
   withLengthField,
 } from "./run_prepare.ts";
 import { transportOptions } from "./server_target.ts";
@@ -43,11 +42,7 @@ export interface Begun {
 }
 
 /** What beginning reports and obeys. */
-export interface BeginHooks extends PrepareHooks {
-  readonly stopSignal: AbortSignal;
-  /** Called once the prompts are chosen, mostly before the check is answered. */
-  readonly onDataset?: (dataset: Dataset) => void;
-}
+export type BeginHooks = PrepareHooks & Pick<MeasureHooks, "stopSignal" | "onDataset">;
 
 /** Connecting to a server nearby, and sending to it. */
 const LEAVING_MS = 3;

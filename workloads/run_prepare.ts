@@ -13,11 +13,11 @@ import type { BenchPlan } from "./bench_plan.ts";
 import { poolStretches } from "./bench_pool.ts";
 import { lengthsOf } from "./dataset_length.ts";
 import { findDataset } from "./datasets.ts";
-import type { ProgressState } from "./live_progress.ts";
 import { whileWaiting } from "./live_waiting.ts";
 import type { Load, Stop } from "./load.ts";
 import type { SharedWires } from "./load_wires.ts";
 import type { Dataset, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
+import type { PrepareHooks } from "./run_hooks.ts";
 import { checkingTransport, overCheckingTransport } from "./run_auto_transport.ts";
 import { PoolSharer, slowly } from "./run_encode.ts";
 import { planPool, type PoolPlan } from "./run_pool.ts";
@@ -34,16 +34,6 @@ import { Patience } from "./server_patience.ts";
 import { askOver, chooseModel, targetsOf } from "./server_target.ts";
 import { estimateCounter, loadTokenizer } from "./tokenizer.ts";
 import { EXIT, UserError } from "./user_error.ts";
-
-/** What preparing reports. */
-export interface PrepareHooks {
-  /** Called a few times a second while requests run, and while prompts take long to load. */
-  readonly onProgress?: (state: ProgressState) => void;
-  /** Receives remarks for the user, one line each. */
-  readonly note?: (line: string) => void;
-  /** First Ctrl-C. */
-  readonly stopSignal?: AbortSignal;
-}
 
 /** Everything that is ready before the first timer starts. */
 export interface Prepared {

@@ -6,7 +6,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
-import type { RequestRecord, TokenCount } from "../backends/record.ts";
+import type { RecordDraft, RequestRecord, TokenCount } from "../backends/record.ts";
 import type { Exchange } from "../backends/transport.ts";
 import { plural } from "../metrics/format.ts";
 import type { LoadEnd, RunReplay, SessionEnd } from "../metrics/run.ts";
@@ -30,9 +30,6 @@ import { templateRemark, templateTokens } from "./session_template.ts";
 import { type SessionUse, type TurnEnd, turnOf, type TurnSource } from "./session_turn.ts";
 import { PerfectCache } from "./trace_sharing.ts";
 
-/** A record that nobody else has seen. */
-type OpenRecord = { -readonly [Name in keyof RequestRecord]: RequestRecord[Name] };
-
 /** A replay's load that runs. */
 export interface ReplayJob {
   readonly orders: OrderSource;
@@ -46,7 +43,7 @@ export interface ReplayJob {
     readonly promptTokens: TokenCount | undefined;
   };
   /** Completes a record, while its exchange is there. */
-  complete(record: OpenRecord, exchange?: Exchange): void;
+  complete(record: RecordDraft, exchange?: Exchange): void;
   /** The record was kept: what waits for it may leave. */
   ended(record: RequestRecord): void;
   /**
@@ -210,7 +207,7 @@ class Job implements ReplayJob, OrderSource {
     };
   }
 
-  complete(record: OpenRecord, exchange?: Exchange): void {
+  complete(record: RecordDraft, exchange?: Exchange): void {
     const { turn, request, cachedTokens } = this.#underWay.get(record.index)!;
     Object.assign(record, this.#placeOf(turn), defined({ expectedCachedTokens: cachedTokens }));
     if (this.#run.plan.models !== undefined) record.model = request.model;

@@ -1,0 +1,41 @@
+/**
+ * What a run tells as it goes on, and the signals that stop it.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { LoadEnd, RunHeader, SessionEnd } from "../metrics/run.ts";
+import type { ProgressState } from "./live_progress.ts";
+import type { Dataset } from "./prompt.ts";
+
+/** What preparing reports. */
+export interface PrepareHooks {
+  /** Called a few times a second while requests run, and while prompts take long to load. */
+  readonly onProgress?: (state: ProgressState) => void;
+  /** Receives remarks for the user, one line each. */
+  readonly note?: (line: string) => void;
+  /** First Ctrl-C. */
+  readonly stopSignal?: AbortSignal;
+}
+
+/** Signals that stop a run, and functions that it calls as it goes on. */
+export interface MeasureHooks extends PrepareHooks {
+  /** First Ctrl-C: stop sending, drain. */
+  readonly stopSignal: AbortSignal;
+  /** Second Ctrl-C: cancel what is in flight. */
+  readonly abortSignal: AbortSignal;
+  /** Command line without secrets, for the header. */
+  readonly commandLine: readonly string[];
+  /** Called once everything is prepared, just before the first load. */
+  readonly onHeader?: (header: RunHeader) => Promise<void>;
+  /** Called once the prompts are chosen; the server may not have answered the check yet. */
+  readonly onDataset?: (dataset: Dataset) => void;
+  /** `false`: records go to {@linkcode onRecord} alone, the run has none. Default `true`. */
+  readonly keepRecords?: boolean;
+  /** Called for each request that has ended, warm-up included. */
+  readonly onRecord?: (record: RequestRecord) => void;
+  /** Called when a session of a measured load has ended. */
+  readonly onSession?: (session: SessionEnd) => void;
+  /** Called when no request of a measured load is in flight any more. */
+  readonly onLoadEnd?: (end: LoadEnd) => void;
+}

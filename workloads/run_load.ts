@@ -1,0 +1,194 @@
+/**
+ * One load of a run, or the warm-up before it: it is sent, its answers are taken, and what the client,
+ * the GPUs and the witness showed meanwhile stands in its end.
+ *
+ * @module
+ */
+import { onAbort } from "../backends/clock.ts";
+import { defined } from "../backends/defined.ts";
+import type { RequestRecord } from "../backends/record.ts";
+import type { LoadEnd, SessionEnd } from "../metrics/run.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { serversOf } from "./bench_servers.ts";
+import type { GpuSampler } from "./gpu_sampler.ts";
+import { watchClient } from "./load_client_health.ts";
+import type { RequestHeader } from "./load_messages.ts";
+import { usualStopOnErrors, watchServers } from "./load_server_watch.ts";
+import type { LoadJob, LoadThreads } from "./load_threads.ts";
+import type { Begun } from "./run_begin.ts";
+import { labelOf } from "./run_header.ts";
+import type { MeasureHooks } from "./run_hooks.ts";
+import { LoadAnswers } from "./run_load_answers.ts";
+import { type LoadPart, stagesOf } from "./run_load_part.ts";
+import { LoadRecords } from "./run_load_records.ts";
+import { LoadProgress } from "./run_progress.ts";
+import type { Replay, ReplayJob } from "./run_replay.ts";
+import { microseconds } from "./record_stamps.ts";
+import { withoutSecrets } from "./secret.ts";
+import type { RunWitness } from "./witness_choice.ts";
+import type { NoWitness, WitnessWatch } from "./witness_watch.ts";
+
+/** What stays the same over the loads of a run. */
+export interface Running extends Pick<Begun, "plan" | "prepared" | "checked"> {
+  readonly hooks: MeasureHooks;
+  readonly threads: LoadThreads;
+  readonly gpus: GpuSampler | undefined;
+  readonly witness: RunWitness;
+  readonly keep: (record: RequestRecord) => void;
+  readonly keepSession: (end: SessionEnd) => void;
+  /** What makes the requests of a recording; absent = they come from a pool. */
+  readonly replay: Replay | undefined;
+}
+
+const PROGRESS_EVERY_MS = 250;
+
+/** Sends a load, or a warm-up, to its end. */
+export async function measureLoad(running: Running, part: LoadPart): Promise<LoadEnd> {
+  const { hooks, threads } = running;
+  const measured = part.phase === "measure";
+  const replay = beginReplay(running, part);
+  const gpus = measured ? running.gpus : undefined;
+  const witness = measured
+    ? await running.witness.watch(part.number)
+    : { absent: "a warm-up has none" };
+  await gpus?.begin();
+  // The first prompts of a recording are there when the load begins.
+  await replay?.prepare();
+
+  const progress = progressOf(running, part);
+  const sending = new AbortController();
+  const answers = takeAnswers(running, { part, replay, progress, sending });
+  const ignoreStop = onAbort(hooks.stopSignal, () => sending.abort());
+  const health = watchClient(threads.live());
+  const timer = setInterval(() => {
+    health.sample();
+    progress.report();
+  }, PROGRESS_EVERY_MS);
+  try {
+    const job = jobOf(running, { part, replay, witness, answers, stopSignal: sending.signal });
+    const end = await threads.run(job);
+    if (replay?.failure !== undefined) throw replay.failure;
+    for (const note of replay?.notes() ?? []) hooks.note?.(note);
+    // What the client did is counted before the last GPU sample is waited for.
+    const client = health.finish(end, threads.live());
+    const gpu = await gpus?.finish(end.startEpochMs);
+    const shown = "job" in witness ? await witness.finish() : witness;
+    const { rampEndMs, sendingEndMs } = replay?.windowOf(end) ?? end;
+    return {
+      load: part.number,
+      startedAtMs: microseconds(end.startEpochMs),
+      durationMs: answers.durationMs,
+      rampEndMs,
+      sendingEndMs: Math.min(sendingEndMs, givenUpMs(part, answers)),
+      interrupted: hooks.stopSignal.aborted,
+      ...defined({ serverLost: answers.lost }),
+      ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
+      client,
+      ...defined({ gpu }),
+    };
+  } finally {
+    clearInterval(timer);
+    ignoreStop();
+    if ("job" in witness) witness.stop();
+    if (measured) progress.report();
+  }
+}
+
+/** The measured part of a recording's load; its warm-up is none of it. */
+function beginReplay(
+  { replay, keepSession: onSession }: Running,
+  { number, load, stop, phase }: LoadPart,
+): ReplayJob | undefined {
+  if (load.kind !== "replay" || phase === "warmup") return undefined;
+  return replay?.begin({ number, load, stop, onSession });
+}
+
+function progressOf({ plan, hooks, threads }: Running, part: LoadPart): LoadProgress {
+  return new LoadProgress(threads, {
+    phase: part.phase === "warmup" ? "warm-up" : "measuring",
+    label: labelOf(plan, part.number),
+    stages: stagesOf(part),
+    stop: part.stop,
+    onProgress: hooks.onProgress,
+  });
+}
+
+/** Gets ready what takes the answers, and stops sending when the server is gone. */
+function takeAnswers(
+  { plan, prepared, hooks, threads, keep }: Running,
+  { part, replay, progress, sending }: {
+    readonly part: LoadPart;
+    readonly replay: ReplayJob | undefined;
+    readonly progress: LoadProgress;
+    readonly sending: AbortController;
+  },
+): LoadAnswers {
+  const server = watchServers(
+    plan.stopOnErrors ?? usualStopOnErrors(part.load),
+    { live: threads.live, servers: serversOf(plan).map(({ url }) => url) },
+  );
+  return new LoadAnswers({
+    records: new LoadRecords({ plan, prepared, part, replay }),
+    ...{ progress, server, replay, keep },
+    note: hooks.note,
+    onLost: () => sending.abort(),
+  });
+}
+
+/** What the threads are told of a part. */
+function jobOf(
+  { plan, prepared, hooks }: Running,
+  { part, replay, witness, answers, stopSignal }: {
+    readonly part: LoadPart;
+    readonly replay: ReplayJob | undefined;
+    readonly witness: WitnessWatch | NoWitness;
+    readonly answers: LoadAnswers;
+    readonly stopSignal: AbortSignal;
+  },
+): LoadJob {
+  const { number, load, stop, phase, poolOffset, own, beside = false } = part;
+  const { requests } = own ?? prepared;
+  return {
+    load,
+    stop,
+    seed: plan.seed,
+    loadNumber: number,
+    poolOffset,
+    poolSize: requests.length,
+    timeoutMs: plan.timeoutMs,
+    ...defined({
+      maxAnswerBytes: plan.maxAnswerBytes,
+      requestHeader: requestHeader(plan, part),
+      maxPrefill: plan.maxPrefill,
+      cancel: phase === "measure" ? plan.cancel : undefined,
+    }),
+    graceMs: plan.graceMs,
+    stopSignal,
+    abortSignal: hooks.abortSignal,
+    onExchange: (departure, exchange, originMs) => answers.add(departure, exchange, originMs),
+    onDropped: (departure, reason) => answers.addDropped(departure, reason),
+    ...(own === undefined ? {} : { wires: own.wires }),
+    ...(own !== undefined && !beside && prepared.protocol.usesRequestId === true
+      ? { requests }
+      : {}),
+    // Nobody minds when exactly it starts.
+    ...(beside ? { leadMs: 0 } : {}),
+    ...("job" in witness ? { witness: witness.job } : {}),
+    ...defined({ orders: replay?.orders }),
+  };
+}
+
+/** `--session-header` of requests that belong to no session: each is one of its own. */
+function requestHeader(
+  { sessionHeader: name, sessionMark }: BenchPlan,
+  { phase, number }: LoadPart,
+): RequestHeader | undefined {
+  return name === undefined ? undefined : { name, prefix: `${sessionMark}-${phase[0]}${number}` };
+}
+
+/** When sending was given up before its end, ms from the start of the load; Infinity = it was not. */
+function givenUpMs({ load }: LoadPart, { lost, lastEndMs }: LoadAnswers): number {
+  // Users who think send nothing more long before they would have.
+  const thinks = load.kind === "closed" && load.thinkTime !== undefined;
+  return Math.min(lost?.atMs ?? Infinity, thinks ? lastEndMs : Infinity);
+}

@@ -1,0 +1,105 @@
+/**
+ * The parts of a load: what is sent to warm up before it, and the load itself.
+ *
+ * @module
+ */
+import type { RateStagePlan } from "../metrics/run.ts";
+import type { Load, Stop } from "./load.ts";
+import { sparePrompts } from "./load_sequence.ts";
+import type { Begun } from "./run_begin.ts";
+import {
+  type LoadReach,
+  type LoadRequests,
+  requestsOfLoad,
+  requestsOfWarmUp,
+} from "./run_load_requests.ts";
+import { prefixWarmUp, shortWarmUp, type WarmUp } from "./run_warm_up.ts";
+
+/** A load, or the warm-up before it. */
+export interface LoadPart {
+  /** Position of the load in the run. */
+  readonly number: number;
+  readonly load: Load;
+  readonly stop: Stop;
+  readonly phase: "warmup" | "measure";
+  /** Position in the pool of its first request. */
+  readonly poolOffset: number;
+  /** Requests of its own, in place of the pool's. */
+  readonly own?: LoadRequests;
+  /** They are no prompts of the pool. */
+  readonly beside?: true;
+}
+
+/** What the parts of a run are made from. */
+type PartSource = Pick<Begun, "plan" | "prepared" | "checked">;
+
+/** Requests that a load may take from the pool, with those that only fast users need. */
+export function reachOf(load: Load, stop: Stop): number {
+  return (stop.requests ?? Infinity) + sparePrompts(load, stop);
+}
+
+/** Stages that the records of a part are told by; absent = its rate stays the same. */
+export function stagesOf({ phase, load }: LoadPart): readonly RateStagePlan[] | undefined {
+  return phase === "measure" && load.kind === "open" ? load.stages : undefined;
+}
+
+/** The load itself as it was planned, with the requests that it takes from the pool. */
+export async function measuredPart(
+  { plan, prepared }: Pick<PartSource, "plan" | "prepared">,
+  { load, stop, reach }: { readonly load: Load; readonly stop: Stop; readonly reach: LoadReach },
+): Promise<LoadPart> {
+  const { number, from } = reach;
+  const part = { number, load, stop, phase: "measure", poolOffset: from } as const;
+  const own = plan.replay === undefined ? await requestsOfLoad(prepared, reach) : undefined;
+  return own === undefined ? part : { ...part, poolOffset: 0, own };
+}
+
+/** What is sent before a load. */
+export async function warmUpParts(source: PartSource, reach: LoadReach): Promise<LoadPart[]> {
+  const { plan, prepared, checked } = source;
+  const { number } = reach;
+  const parts: LoadPart[] = [];
+  if (plan.warmups[number] !== 0) parts.push(await warmUpPart(source, number));
+  const need = { load: plan.loads[number]!, stop: plan.stops[number] ?? {}, number };
+  const prefixes = plan.warmPrefixes === true
+    ? prefixWarmUp({ prepared, checked, ...need }, reach)
+    : undefined;
+  if (prefixes !== undefined) parts.push(partOf(prefixes, number));
+  return parts;
+}
+
+/** The warm-up of a load. */
+async function warmUpPart(
+  { plan, prepared, checked }: PartSource,
+  number: number,
+): Promise<LoadPart> {
+  const load = plan.loads[number]!;
+  const warmup = plan.warmups[number] ?? 0;
+  const stop = plan.stops[number] ?? {};
+  if (warmup === "short") {
+    return partOf(shortWarmUp({ prepared, checked, load, stop, number }), number);
+  }
+  const from = plan.own?.loads[number]?.warmupFrom ?? 0;
+  const own = await requestsOfWarmUp(prepared, { number, from, count: warmup });
+  return {
+    number,
+    // Its prompts are a queue: none of those that will be measured is sent before.
+    load: warmUpLoad(load),
+    stop: { requests: warmup },
+    phase: "warmup",
+    ...(own === undefined ? { poolOffset: from } : { poolOffset: 0, own }),
+  };
+}
+
+/** A warm-up with requests of its own. */
+function partOf(own: WarmUp, number: number): LoadPart {
+  const stop = { requests: own.requests.length };
+  return { number, load: own.load, stop, phase: "warmup", poolOffset: 0, own, beside: true };
+}
+
+/** The load of whole requests that warms up: nobody thinks, and what may be disjoint is shared. */
+function warmUpLoad(load: Load): Load {
+  if (load.kind !== "closed") return load;
+  const { thinkTime: _, ...rest } = load;
+  return rest.sequence === "disjoint" ? { ...rest, sequence: "shared" } : rest;
+}
