@@ -11,6 +11,7 @@ import {
   formatNumber,
   formatPercentile,
   formatShare,
+  plural,
 } from "./format.ts";
 import { factTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
@@ -23,13 +24,18 @@ const COARSE_REQUESTS = 1500;
 
 /** Lanes of a load; nothing where it has no sessions. */
 export function lanesSection(
-  { lanes, durationMs }: LoadSummary,
+  { lanes, durationMs, sessions }: LoadSummary,
   { id, loads }: { readonly id: string; readonly loads: number },
 ): Markup {
   if (lanes === undefined) return markup``;
   const requests = loads > COARSE_FROM ? { requests: COARSE_REQUESTS } : {};
   const shown = drawnLanes(lanes, requests.requests);
   const found = marksOf(shown);
+  const early = shown.flatMap(({ sessions }) => sessions)
+    .filter(({ end }) => end === "failed" || end === "context").length;
+  const { failed = 0, context = 0 } = sessions?.ends ?? {};
+  // What a reader looks for first.
+  const hidden = failed + context - early;
   const swatch = (kind: string, width: number) =>
     markup`<svg width="22" height="10" aria-hidden="true"><path class="${kind}" stroke-width="${width}" d="M0 5H22"/></svg>`;
   const marks = LANE_MARKS.filter(({ kind }) => found.has(kind)).map(({ kind, mark, name }) =>
@@ -44,7 +50,12 @@ export function lanesSection(
 <figure>${lanesChart({ id: `${id}-lanes`, lanes, durationMs, ...requests })}</figure>
 <p class="note">${
     capitalize(slotsText(lanes, shown.length))
-  }; sub-agents and helpers below their agent.</p>
+  }; sub-agents and helpers below their agent.${
+    hidden > 0 &&
+    ` ${plural(hidden, "session")} that ended early ${
+      hidden === 1 ? "is" : "are"
+    } in slots that are not drawn.`
+  }</p>
 `;
 }
 

@@ -151,6 +151,16 @@ Deno.test("the page draws 500 slots in less than 1.5 MB, and no number that does
   assertLess(Number(height), 6000);
 });
 
+Deno.test("the page says where sessions that ended early are not drawn", () => {
+  const note = (slots: number) => {
+    const page = reportHtml.render(summarize(createSessionsRun({ slots, sessions: 1, turns: 40 })));
+    return page.split("\n").find((line) => line.includes("helpers below their agent"))!;
+  };
+  assertEquals(note(4), '<p class="note">4 slots; sub-agents and helpers below their agent.</p>');
+  assertStringIncludes(note(200), "100 of 200 slots, every 2nd");
+  assertStringIncludes(note(200), "1 session that ended early is in slots that are not drawn.");
+});
+
 Deno.test("groupChart leaves a gap where a group has too few requests", () => {
   const chart = groupChart({
     ...{ id: "g", title: "TTFT by turn", name: "Turn", figure: "TTFT", unit: "ms" },

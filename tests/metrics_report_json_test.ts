@@ -7,6 +7,7 @@ import { summarize, type Summary } from "../metrics/summary.ts";
 import { createCell, createLimit } from "./support/create_calibration.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { createSessionsRun } from "./support/create_sessions.ts";
 import { runApart } from "./support/run_apart.ts";
 import { WITNESS } from "./support/with_brackets.ts";
 
@@ -87,6 +88,25 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
     createRun([createRecord({ firstAnswerMs: 110 })], { loads: [OPEN] }),
     { slo: parseSlo("ttft:500") },
   ),
+  sessions: summarize(createSessionsRun({ header: { askedCachedShare: 0.5 } }), {
+    slo: parseSlo("ttft:50"),
+  }),
+  "stages, classes, and users who leave": summarize(createRun([
+    createRecord({ class: "chat", stage: 0 }),
+    createRecord({
+      ...{ index: 1, class: "code", stage: 1, server: 1, model: "base" },
+      outcome: { kind: "cancelled_as_planned", message: "left" },
+    }),
+  ], {
+    loads: [{
+      ...{ kind: "open", label: "2 stages", arrival: "poisson", cancel: "10%:after=200ms" },
+      stages: [
+        { fromPerSec: 1, toPerSec: 2, durationMs: 100 },
+        { fromPerSec: 2, toPerSec: 1, durationMs: 100, exponential: true },
+      ],
+    }],
+    header: { urls: ["http://a", "http://b"], classes: [{ name: "chat", weight: 1 }] },
+  })),
 };
 
 // deno-lint-ignore no-explicit-any
