@@ -5,6 +5,8 @@
  * @module
  */
 import { across, chart, path, percent, PLOT_WIDTH, round, type SpanTip } from "./chart_frame.ts";
+import { LANE_MARKS, type LaneMark, markOf } from "./chart_lane_marks.ts";
+import { beginOf, endOf, rowsOf } from "./chart_lane_rows.ts";
 import { timeAxis } from "./chart_scale.ts";
 import { formatCount, formatMs, plural } from "./format.ts";
 import type { Lane, LaneChain, Lanes, LaneSession } from "./load_sessions.ts";
@@ -32,21 +34,6 @@ const LEAST_LATE = 3;
 /** More marks than this hide what they mark. */
 const MOST_MARKS = 500;
 
-/** Marks at the end of requests that did not complete. */
-export const LANE_MARKS: readonly {
-  readonly kind: "failed" | "context" | "cancelled" | "cancelledAsPlanned" | "dropped";
-  readonly mark: string;
-  readonly name: string;
-}[] = [
-  { kind: "failed", mark: "×", name: "failed" },
-  { kind: "context", mark: "■", name: "too long for the context" },
-  { kind: "cancelled", mark: "○", name: "cut by the end of the load" },
-  { kind: "cancelledAsPlanned", mark: "◇", name: "cancelled as planned" },
-  { kind: "dropped", mark: "△", name: "never sent" },
-];
-
-type Mark = (typeof LANE_MARKS)[number]["kind"];
-
 /** Strokes of a lane, drawn in this order. */
 const STROKES = [
   "session",
@@ -59,20 +46,6 @@ const STROKES = [
   "late",
 ] as const;
 type Stroke = (typeof STROKES)[number];
-
-/** The marks that a chart of these lanes has. */
-export function marksOf(lanes: readonly Lane[]): ReadonlySet<Mark> {
-  const found = new Set<Mark>();
-  for (const session of lanes.flatMap(({ sessions }) => sessions)) {
-    for (const chain of session.chains) {
-      for (const i of chain.turn.keys()) {
-        const mark = markOf(session, chain, i);
-        if (mark !== undefined) found.add(mark);
-      }
-    }
-  }
-  return found;
-}
 
 /** Lanes that fit: all, or every n-th, evenly. */
 export function drawnLanes({ lanes }: Lanes, requests: number = Infinity): readonly Lane[] {
@@ -178,33 +151,6 @@ function ordinal(number: number): string {
   return (teen ? undefined : ["th", "st", "nd", "rd"][number % 10]) ?? "th";
 }
 
-interface LaneRows {
-  /** Rows of the lane. */
-  readonly count: number;
-  /** Row of each chain: 0 for the main ones, below it the first that is free. */
-  readonly of: ReadonlyMap<LaneChain, number>;
-}
-
-function rowsOf({ sessions }: Lane): LaneRows {
-  const of = new Map<LaneChain, number>();
-  // When each row is free; the main agents of the slot follow each other.
-  const freeMs: number[] = [Infinity];
-  for (const { chains } of sessions) {
-    for (const chain of chains) {
-      if (chain.depth === 0 && chain === chains[0]) {
-        of.set(chain, 0);
-        continue;
-      }
-      const startMs = beginOf(chain, 0);
-      const free = freeMs.findIndex((ms) => ms <= startMs);
-      const row = free < 0 ? freeMs.length : free;
-      freeMs[row] = chain.turn.reduce((last, _, i) => Math.max(last, endOf(chain, i)), startMs);
-      of.set(chain, row);
-    }
-  }
-  return { count: freeMs.length, of };
-}
-
 interface Strokes {
   add(kind: Stroke, nested: boolean, d: string): void;
   drawn(): readonly Markup[];
@@ -273,41 +219,11 @@ function drawChain(
   }
 }
 
-function markOf(
-  { end, chains }: LaneSession,
-  chain: LaneChain,
-  i: number,
-): Mark | undefined {
-  const outcome = chain.outcome[i];
-  switch (outcome) {
-    case "ok":
-      return undefined;
-    case "cancelled":
-    case "dropped":
-      return outcome;
-    case "cancelled_as_planned":
-      return "cancelledAsPlanned";
-    default: {
-      // The request that ended the session is the last one of its chain.
-      const last = i === chain.turn.length - 1;
-      return end === "context" && last && chains.includes(chain) ? "context" : "failed";
-    }
-  }
-}
-
-function markAt(kind: Mark, x: number, y: number): Markup {
+function markAt(kind: LaneMark, x: number, y: number): Markup {
   const { mark } = LANE_MARKS.find((one) => one.kind === kind)!;
   return markup`<text class="${kind}" x="${percent(x)}" y="${
     round(y + 4, 1)
   }" text-anchor="middle">${mark}</text>`;
-}
-
-function beginOf({ sentMs, intendedMs }: LaneChain, i: number): number {
-  return sentMs[i] ?? intendedMs[i]!;
-}
-
-function endOf(chain: LaneChain, i: number): number {
-  return chain.endMs[i] ?? chain.lastTokenMs[i] ?? chain.firstTokenMs[i] ?? beginOf(chain, i);
 }
 
 function describe(

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { drawnLanes, LANE_MARKS, lanesChart, LATE_MS, marksOf, slotsText } from "./chart_lanes.ts";
+import { LANE_MARKS, marksOf } from "./chart_lane_marks.ts";
+import { drawnLanes, lanesChart, LATE_MS, slotsText } from "./chart_lanes.ts";
 import {
   capitalize,
   formatCount,
