@@ -181,7 +181,7 @@ Deno.test("time, chance, the terminal and the exit are each in one place (T18)",
     [
       /\bgetRandomValues\b|\brandomUUID\b/g,
       "chance without a seed",
-      /^workloads\/(run_prepare|bench_plan)\.ts$/,
+      /^workloads\/(run_prepare|bench_run_plan)\.ts$/,
     ],
     [/\bDeno\.exit\b|\bDeno\.exitCode\b/g, "Deno.exit", /^cli\.ts$/],
     [/\bconsole\s*\./g, "console", /^$/],

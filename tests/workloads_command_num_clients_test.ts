@@ -12,7 +12,8 @@ import {
 import { backendValues } from "../workloads/script_run.ts";
 import { findBackend, SCRIPT_BACKENDS } from "../workloads/script_target.ts";
 import { MEASURE_OPTIONS } from "../workloads/bench_options.ts";
-import { type BenchPlan, planRun } from "../workloads/bench_plan.ts";
+import type { BenchPlan } from "../workloads/bench_plan.ts";
+import { planRun } from "../workloads/bench_run_plan.ts";
 import { CLIENTS_OPTIONS, type ClientsValues, planClients } from "../workloads/script_clients.ts";
 import { parseOptions, withDefaults } from "../workloads/option_parse.ts";
 import { WirePool } from "../workloads/load_wires.ts";

@@ -18,7 +18,9 @@ import {
   SAVE_OPTIONS,
   TARGET_OPTIONS,
 } from "./bench_options.ts";
-import { type BenchPlan, planReport, planRun } from "./bench_plan.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { planReport } from "./bench_report_plan.ts";
+import { planRun } from "./bench_run_plan.ts";
 import { serversOf } from "./bench_servers.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { formatLengthSpec } from "./dataset_length.ts";

@@ -5,7 +5,8 @@
  */
 import { launchSimulator } from "../backends/sim_launch.ts";
 import { LOAD_OPTIONS, MEASURE_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options.ts";
-import { planReport, planRun } from "./bench_plan.ts";
+import { planReport } from "./bench_report_plan.ts";
+import { planRun } from "./bench_run_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { withDefaults } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";

@@ -7,7 +7,9 @@
 import type { Run } from "../metrics/run.ts";
 import type { Accumulator } from "../metrics/summary.ts";
 import { MEASURE_OPTIONS } from "./bench_options.ts";
-import { type BenchPlan, planRun, type ReportPlan } from "./bench_plan.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import { planRun } from "./bench_run_plan.ts";
+import type { ReportPlan } from "./bench_report_plan.ts";
 import type { Host, InputOf } from "./command.ts";
 import type { JSONL_OPTIONS } from "./dataset_jsonl.ts";
 import type { SAMPLER_OPTIONS, SamplerName } from "./dataset_sampler.ts";

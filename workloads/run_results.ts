@@ -18,7 +18,7 @@ import {
 import { needsSlo } from "../metrics/check_limit.ts";
 import { limitText } from "../metrics/limit.ts";
 import { limitResultText } from "../metrics/summary_text.ts";
-import type { ReportPlan } from "./bench_plan.ts";
+import type { ReportPlan } from "./bench_report_plan.ts";
 import { outExists } from "./record_outputs.ts";
 import type { Host } from "./command.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
