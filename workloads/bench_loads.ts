@@ -4,12 +4,12 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
+import type { MeasureValues } from "./bench_options.ts";
 import {
   DEFAULT_REQUESTS,
   DEFAULT_REQUESTS_PER_USER,
   DEFAULT_USERS,
-  type MeasureValues,
-} from "./bench_options.ts";
+} from "./bench_options_load.ts";
 import { parseRateStages } from "./bench_stages.ts";
 import type { Load, Stop } from "./load.ts";
 import { peakRate, stagesMs } from "./load_stages.ts";

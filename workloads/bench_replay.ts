@@ -5,7 +5,8 @@
  */
 import { defined } from "../backends/defined.ts";
 import { findProtocol } from "../backends/protocols.ts";
-import { DEFAULT_USERS, type MeasureValues } from "./bench_options.ts";
+import type { MeasureValues } from "./bench_options.ts";
+import { DEFAULT_USERS } from "./bench_options_load.ts";
 import type { Load, Stop } from "./load.ts";
 import type { Dataset, Prompt } from "./prompt.ts";
 import { planReplay, type ReplayPlan } from "./session_plan.ts";

@@ -7,17 +7,16 @@ import type { EngineCommand } from "../backends/launch_engines.ts";
 import { formatShare } from "../metrics/format.ts";
 import type { RunShare } from "../metrics/run.ts";
 import { loadLabel, stopOfPool } from "./load.ts";
+import { LOAD_OPTIONS } from "./bench_options_load.ts";
+import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
+import { REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
+import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import {
-  DATASET_OPTIONS,
   DEFAULT_PROTOCOL,
-  LOAD_OPTIONS,
   MODELS_OPTIONS,
   PROTOCOL,
-  REPORT_OPTIONS,
-  REQUEST_OPTIONS,
-  SAVE_OPTIONS,
   TARGET_OPTIONS,
-} from "./bench_options.ts";
+} from "./bench_options_server.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { planReport } from "./bench_report_plan.ts";
 import { planRun } from "./bench_run_plan.ts";

@@ -20,7 +20,7 @@ import {
 import { type MachineCalibration, machineOf, saveCalibration } from "./calibration_file.ts";
 import { measureMemory } from "./calibration_memory.ts";
 import { findStreamLimit } from "./calibration_limit.ts";
-import { LOAD_OPTIONS } from "./bench_options.ts";
+import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { readEnvironment } from "./environment.ts";
 import { describeFindings, type Findings, isGrpc, isUsable } from "./calibration_report.ts";
 import { busyMachine, watchStrangers } from "./calibration_strangers.ts";

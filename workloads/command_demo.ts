@@ -4,7 +4,9 @@
  * @module
  */
 import { launchSimulator } from "../backends/sim_launch.ts";
-import { LOAD_OPTIONS, MEASURE_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options.ts";
+import { MEASURE_OPTIONS } from "./bench_options.ts";
+import { LOAD_OPTIONS } from "./bench_options_load.ts";
+import { REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
 import { planReport } from "./bench_report_plan.ts";
 import { planRun } from "./bench_run_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";

@@ -18,7 +18,9 @@ import type {
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Transport } from "../backends/transport.ts";
-import { MEASURE_OPTIONS, REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
+import { MEASURE_OPTIONS } from "./bench_options.ts";
+import { REQUEST_OPTIONS } from "./bench_options_request.ts";
+import { TARGET_OPTIONS } from "./bench_options_server.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { planRun } from "./bench_run_plan.ts";
 import { renderProgress } from "./live_progress.ts";

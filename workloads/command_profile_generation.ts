@@ -24,7 +24,7 @@ import {
 import type { GpuSummary } from "../metrics/load_series.ts";
 import { summarizeGpu } from "../metrics/summary_gpu.ts";
 import type { LoadEnd } from "../metrics/run.ts";
-import { REQUEST_OPTIONS } from "./bench_options.ts";
+import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { countDuplicates } from "./dataset_duplicates.ts";

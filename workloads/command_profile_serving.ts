@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
+import { REQUEST_OPTIONS } from "./bench_options_request.ts";
+import { TARGET_OPTIONS } from "./bench_options_server.ts";
 import { type Command, defineCommand } from "./command.ts";
 import { option } from "./option_table.ts";
 import { SCRIPT_RUN_OPTIONS } from "./script_options.ts";

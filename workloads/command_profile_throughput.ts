@@ -14,7 +14,8 @@ import {
   throughputNumbers,
   throughputScriptNumbers,
 } from "../metrics/script_throughput_numbers.ts";
-import { DATASET_OPTIONS, REQUEST_OPTIONS } from "./bench_options.ts";
+import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
+import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { option } from "./option_table.ts";

@@ -5,7 +5,7 @@
  */
 import { plural } from "../metrics/format.ts";
 import type { Accumulator, Summary } from "../metrics/summary.ts";
-import { REPORT_OPTIONS } from "./bench_options.ts";
+import { REPORT_OPTIONS } from "./bench_options_report.ts";
 import { planReport } from "./bench_report_plan.ts";
 import { mergeRecordFiles } from "./record_merge.ts";
 import { checkOutputs } from "./record_outputs.ts";

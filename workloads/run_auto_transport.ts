@@ -13,7 +13,7 @@ import { openTransport } from "../backends/transports.ts";
 import { weighLimits } from "../metrics/check_calibration.ts";
 import type { CalibrationLimit, Environment } from "../metrics/run.ts";
 import { formatMs } from "../metrics/format.ts";
-import { AUTO_TRANSPORT } from "./bench_options.ts";
+import { AUTO_TRANSPORT } from "./bench_options_server.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
 import { lookUpMachine } from "./calibration_file.ts";

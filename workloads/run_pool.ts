@@ -6,7 +6,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import { MOST_WARMUPS } from "./bench_options.ts";
+import { MOST_WARMUPS } from "./bench_options_load.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolStretches } from "./bench_pool.ts";
 import { serversOf } from "./bench_servers.ts";

@@ -8,7 +8,7 @@
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import { MOST_WARMUPS } from "./bench_options.ts";
+import { MOST_WARMUPS } from "./bench_options_load.ts";
 import type { ClosedLoad, Load, Stop } from "./load.ts";
 import { answerMs, inFlight, paceOf } from "./load_pace.ts";
 import { type SharedWires, shareWires } from "./load_wires.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { clientsRow } from "../metrics/script_clients_row.ts";
-import { DATASET_OPTIONS } from "./bench_options.ts";
+import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import type { ValuesOf } from "./command.ts";
 import type { ClosedLoad } from "./load.ts";

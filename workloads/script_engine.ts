@@ -15,7 +15,7 @@ import {
 } from "../backends/transformers_folder.ts";
 import { transformers } from "../backends/protocol_transformers.ts";
 import { checkModelFolder } from "./bench_model_folder.ts";
-import { PROTOCOL, TARGET_OPTIONS } from "./bench_options.ts";
+import { PROTOCOL, TARGET_OPTIONS } from "./bench_options_server.ts";
 import type { Host, ValuesOf } from "./command.ts";
 import { group, option } from "./option_table.ts";
 import type { OutputValues } from "./record_outputs.ts";

@@ -4,15 +4,12 @@
  *
  * @module
  */
-import {
-  DATASET_OPTIONS,
-  LOAD_OPTIONS,
-  type MeasureValues,
-  REPORT_OPTIONS,
-  REQUEST_OPTIONS,
-  SAVE_OPTIONS,
-  TARGET_OPTIONS,
-} from "./bench_options.ts";
+import type { MeasureValues } from "./bench_options.ts";
+import { LOAD_OPTIONS } from "./bench_options_load.ts";
+import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
+import { REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
+import { REQUEST_OPTIONS } from "./bench_options_request.ts";
+import { TARGET_OPTIONS } from "./bench_options_server.ts";
 import { group, option } from "./option_table.ts";
 import { BACKEND_CHOICES, DEFAULT_BACKEND } from "./script_target.ts";
 import { LAUNCH_OPTIONS } from "./server_launch_options.ts";

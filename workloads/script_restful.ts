@@ -9,7 +9,8 @@ import {
   restfulScriptNumbers,
 } from "../metrics/script_restful_numbers.ts";
 import { restfulBlock, restfulRow } from "../metrics/script_serving_report.ts";
-import { REQUEST_OPTIONS, TARGET_OPTIONS } from "./bench_options.ts";
+import { REQUEST_OPTIONS } from "./bench_options_request.ts";
+import { TARGET_OPTIONS } from "./bench_options_server.ts";
 import type { CommandTable, Host, ValuesOf } from "./command.ts";
 import { option } from "./option_table.ts";
 import { measureChosen } from "./run_chosen_server.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { LAUNCH_ENGINES } from "../backends/launch_engines.ts";
-import { LOAD_OPTIONS } from "./bench_options.ts";
+import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import type { ValuesOf } from "./command.ts";
 import { group, option } from "./option_table.ts";
 import { SEQUENCE_OPTION } from "./script_clients.ts";
