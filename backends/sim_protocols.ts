@@ -28,8 +28,8 @@ export interface SimEngineKind {
   readonly description: string;
   /** Its own calls; they take precedence over those that all engines share. */
   readonly protocols: readonly SimProtocol[];
-  /** How it refuses what is too long (see `CONTEXT_WORDS`). */
-  readonly contextWords: string;
+  /** How it refuses what is too long (see `CONTEXT_WORDS`); default as vLLM. */
+  readonly contextWords?: string;
 }
 
 /** Calls that every engine answers. */
@@ -44,7 +44,6 @@ export const SIM_ENGINES: readonly SimEngineKind[] = [
     name: "openai",
     description: "vLLM: OpenAI completions and chat",
     protocols: [],
-    contextWords: "vllm",
   },
   {
     name: "lmdeploy",

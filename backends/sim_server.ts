@@ -89,7 +89,8 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   const { clock } = loop;
   const options = checked({ ...SIM_DEFAULTS, ...given, clock, loop });
   const protocols = simProtocolsOf(options.engine);
-  const words = contextWordsOf(options.contextWords ?? simEngineKind(options.engine).contextWords);
+  const { contextWords = simEngineKind(options.engine).contextWords ?? "vllm" } = options;
+  const words = contextWordsOf(contextWords);
   const engine = createSimEngine(options);
   const truth = new TruthLog(
     options.truthWrites,
