@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { planBench } from "../workloads/run_bench.ts";
-import { loadPrompts, prepare } from "../workloads/run_prepare.ts";
+import { prepare } from "../workloads/run_prepare.ts";
 import { EXIT, UserError } from "../workloads/user_error.ts";
 
 Deno.test("prepare() fails with the server's own refusal where several requests fail at once", async () => {
@@ -14,19 +14,4 @@ Deno.test("prepare() fails with the server's own refusal where several requests 
   });
   const error = await assertRejects(() => prepare(plan, {}), UserError, "Cannot reach");
   assertEquals(error.exitCode, EXIT.unreachable);
-});
-
-Deno.test("loadPrompts() says that a pool with too few prompts starts over", async () => {
-  const path = await Deno.makeTempFile({ suffix: ".jsonl" });
-  try {
-    await Deno.writeTextFile(path, '{"prompt": "Hi", "output_tokens": 1}\n');
-    const plan = await planBench("http://127.0.0.1:1", { datasetPath: path, prompts: 3 });
-    const notes: string[] = [];
-    await loadPrompts(plan, { note: (line) => void notes.push(line) });
-    assertEquals(notes, [
-      "3 prompts wanted, 1 found; a pool that is too small is sent again from its start",
-    ]);
-  } finally {
-    await Deno.remove(path);
-  }
 });

@@ -28,7 +28,7 @@ import { joinContents } from "./prompt.ts";
 import { option } from "./option_table.ts";
 import { benchAndReport } from "./run_bench.ts";
 import { measureChosen } from "./run_chosen_server.ts";
-import { loadPrompts } from "./run_prepare.ts";
+import { loadPrompts } from "./run_prompts.ts";
 import { LAUNCH_OPTIONS } from "./server_launch_options.ts";
 import { shellLine } from "./shell_split.ts";
 import { EXIT } from "./user_error.ts";

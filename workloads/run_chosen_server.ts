@@ -8,7 +8,7 @@ import { defined } from "../backends/defined.ts";
 import type { LaunchEngine, LaunchSettings } from "../backends/launch_engines.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type LaunchPlan, planLaunch, withLaunched } from "./server_launch.ts";
-import { loadPrompts } from "./run_prepare.ts";
+import { loadPrompts } from "./run_prompts.ts";
 import { togetherMessage } from "./option_parse.ts";
 import { checkOutputs, type OutputValues } from "./record_outputs.ts";
 import { renderProgress } from "./live_progress.ts";
