@@ -1,8 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { openaiCompletions } from "../backends/protocol_openai_completions.ts";
 import type { WireRequest } from "../backends/protocol.ts";
-import { createRandom } from "../backends/random.ts";
-import { DueQueue } from "../workloads/load_due.ts";
 import type { ReplayLoad } from "../workloads/load.ts";
 import { Orders } from "../workloads/load_orders.ts";
 import { runLoad } from "../workloads/load_runner.ts";
@@ -18,22 +16,6 @@ const SESSIONS: ReplayLoad = {
   ...{ maxInFlight: 0, overflow: "wait" },
 };
 const SCHEDULE: ReplayLoad = { ...SESSIONS, mode: "schedule", users: 0 };
-
-Deno.test("DueQueue gives the earliest first, and of one instant the first that came", () => {
-  const random = createRandom(1, "due");
-  const queue = new DueQueue<string>();
-  const added: [number, string][] = [];
-  const taken: string[] = [];
-  for (let i = 0; i < 500; i++) {
-    const atMs = Math.floor(random.next() * 40);
-    queue.add(atMs, `${i}`);
-    added.push([atMs, `${i}`]);
-  }
-  assertEquals(queue.dueMs, Math.min(...added.map(([atMs]) => atMs)));
-  while (queue.size > 0) taken.push(queue.take()!);
-  assertEquals(taken, added.toSorted(([a], [b]) => a - b).map(([, item]) => item));
-  assertEquals([queue.take(), queue.dueMs], [undefined, Infinity]);
-});
 
 interface Played {
   /** What happened, and when. */

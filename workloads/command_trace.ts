@@ -9,10 +9,9 @@ import { jsonText } from "../metrics/report_json.ts";
 import { traceTable } from "../metrics/report_trace_table.ts";
 import type { TraceSummary } from "../metrics/summary_trace.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
-import { DEFAULT_IDLE_CAP_MS, TRACE_OPTIONS } from "./dataset_trace.ts";
-import { parseDuration } from "./option_duration.ts";
+import { readIdleCap, TRACE_OPTIONS } from "./dataset_trace.ts";
 import { option, withNeeds } from "./option_table.ts";
-import { withinContext } from "./session_limit.ts";
+import { traceWithin } from "./session_limit.ts";
 import { describeTrace } from "./trace_description.ts";
 import { exampleText, SESSION_EXAMPLES } from "./trace_examples.ts";
 import { SESSION_SCHEMA } from "./trace_sessions.ts";
@@ -119,11 +118,7 @@ async function describe(
   host: Host,
 ): Promise<TraceSummary> {
   const { traceFormat, maxContext, speedup, concurrency, idleCap } = values;
-  const idleCapMs = idleCap === "none"
-    ? undefined
-    : idleCap === undefined
-    ? DEFAULT_IDLE_CAP_MS
-    : parseDuration(idleCap, "--idle-cap");
+  const idleCapMs = readIdleCap(idleCap);
   const startMs = systemClock.now();
   const read = await readTrace(path, {
     ...(traceFormat === undefined ? {} : { format: traceFormat }),
@@ -135,12 +130,7 @@ async function describe(
     },
   });
   host.progress("");
-  const limited = maxContext === undefined ? undefined : withinContext(read.sessions, maxContext);
-  const trace = limited === undefined ? read : {
-    ...read,
-    sessions: limited.sessions,
-    skipped: { ...read.skipped, ...limited.skipped },
-  };
+  const trace = traceWithin(read, maxContext);
   if (trace.sessions.length === 0) {
     throw new UserError(`Cannot describe ${path}: --max-context leaves nothing of it`);
   }

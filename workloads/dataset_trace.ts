@@ -5,12 +5,18 @@
  * @module
  */
 import { SYNTHETIC_OPTIONS } from "./dataset_synthetic.ts";
-import { DURATION_FORMS } from "./option_duration.ts";
+import { DURATION_FORMS, parseDuration } from "./option_duration.ts";
 import { group, option } from "./option_table.ts";
 import type { DatasetKind } from "./prompt.ts";
 
 /** Longest pause between the requests of a session without `--idle-cap`. */
-export const DEFAULT_IDLE_CAP_MS = 60_000;
+const DEFAULT_IDLE_CAP_MS = 60_000;
+
+/** `--idle-cap` in ms; absent = pauses are as recorded. @throws {UserError} for what is no time. */
+export function readIdleCap(given: string | number | undefined): number | undefined {
+  if (given === "none") return undefined;
+  return given === undefined ? DEFAULT_IDLE_CAP_MS : parseDuration(given, "--idle-cap");
+}
 
 /** How a recording is replayed. */
 export const TRACE_OPTIONS = group("Replay", {

@@ -8,7 +8,7 @@ import { createRandom } from "../backends/random.ts";
 import type { Exchange } from "../backends/transport.ts";
 import type { CancelSpec } from "./load.ts";
 import { Alarm } from "./load_alarm.ts";
-import { DueQueue } from "./load_due.ts";
+import { DueQueue } from "./due_queue.ts";
 import { parseTimeMs } from "./load_time.ts";
 import type { Departure } from "./order.ts";
 import { UserError } from "./user_error.ts";

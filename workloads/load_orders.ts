@@ -7,7 +7,7 @@
  */
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Agenda, ShareEnd } from "./load_agenda.ts";
-import { DueQueue } from "./load_due.ts";
+import { DueQueue } from "./due_queue.ts";
 import type { Departure, Order } from "./order.ts";
 
 /** What is told back of orders; ms from the load's origin. */

@@ -6,7 +6,7 @@
 import type { WireRequest } from "../backends/protocol.ts";
 import type { ClosedLoad } from "./load.ts";
 import type { Agenda, AgendaTools, LoadShare, ShareEnd } from "./load_agenda.ts";
-import { DueQueue } from "./load_due.ts";
+import { DueQueue } from "./due_queue.ts";
 import { type Sequence, sequenceOf, type TakeNext } from "./load_sequence.ts";
 import type { Departure } from "./order.ts";
 

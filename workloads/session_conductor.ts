@@ -9,7 +9,7 @@
  */
 import { createRandom } from "../backends/random.ts";
 import type { SessionEnd } from "../metrics/run.ts";
-import { DueHeap } from "./session_due_heap.ts";
+import { DueQueue } from "./due_queue.ts";
 import { type QueueOptions, sessionQueue } from "./session_queue.ts";
 import {
   dependentsOf,
@@ -64,7 +64,7 @@ export class SessionConductor implements TurnSource {
   /** Taken from the queue before there is a slot for it. */
   #coming: Coming | undefined;
   readonly #trees = new Set<Tree>();
-  readonly #ready = new DueHeap<Place>();
+  readonly #ready = new DueQueue<Place>();
   /** Those that were taken and have not ended, by index. */
   readonly #taken = new Map<number, Place>();
   readonly #dependents = new WeakMap<TraceSession, readonly (readonly number[])[]>();
@@ -98,13 +98,14 @@ export class SessionConductor implements TurnSource {
   }
 
   nextDueMs(): number | undefined {
-    return this.#ready.dueMs();
+    return this.#ready.size === 0 ? undefined : this.#ready.dueMs;
   }
 
   take(): DueTurn | undefined {
-    const next = this.#ready.take();
-    if (next === undefined) return undefined;
-    const { dueMs, item: { tree, position } } = next;
+    const { dueMs } = this.#ready;
+    const place = this.#ready.take();
+    if (place === undefined) return undefined;
+    const { tree, position } = place;
     const turn = this.#turnAt(tree, position);
     const { index, phase } = turn;
     tree.foreseen.delete(position);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TraceSession, Turn } from "./trace.ts";
+import type { Trace, TraceSession, Turn } from "./trace.ts";
 
 /** What is left of sessions, and how much is not. */
 export interface Limited {
@@ -42,6 +42,13 @@ export function withinContext(sessions: readonly TraceSession[], mostTokens: num
       ...(waiting > 0 ? { "wait for a request that is longer than --max-context": waiting } : {}),
     },
   };
+}
+
+/** The recording within `--max-context`; absent = all of it. */
+export function traceWithin(read: Trace, maxContext: number | undefined): Trace {
+  if (maxContext === undefined) return read;
+  const { sessions, skipped } = withinContext(read.sessions, maxContext);
+  return { ...read, sessions, skipped: { ...read.skipped, ...skipped } };
 }
 
 function tokensOf({ prompt, outputTokens = 0 }: Turn): number {

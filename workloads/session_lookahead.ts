@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { DueQueue } from "./due_queue.ts";
 import type { Order, OrderDesk } from "./order.ts";
-import { DueHeap } from "./session_due_heap.ts";
 import type { DueTurn, ForeseenTurn, TurnSource } from "./session_turn.ts";
 
 /** So long before it is due a prompt is made. */
@@ -52,7 +52,7 @@ export class Lookahead {
   /** Made or being made before it is known when they are due, by index. */
   readonly #foreseen = new Map<number, Foreseen>();
   /** Made, and not yet given. */
-  readonly #made = new DueHeap<Made>();
+  readonly #made = new DueQueue<Made>();
   /** Bytes of those that were given and have not left, by index. */
   readonly #given = new Map<number, number>();
   #makingCount = 0;
@@ -118,7 +118,7 @@ export class Lookahead {
     if (this.#finished) return;
     this.#finished = true;
     this.#cancelTimer?.();
-    while (this.#made.take() !== undefined);
+    this.#made.clear();
     this.#onQuiet?.();
     this.#desk?.finish();
   }
@@ -127,10 +127,9 @@ export class Lookahead {
   #giveUntil(nowMs: number): number {
     if (this.#desk === undefined) return Infinity;
     for (;;) {
-      const dueMs = this.#made.dueMs();
-      if (dueMs === undefined) return Infinity;
+      const { dueMs } = this.#made;
       if (dueMs > nowMs + GIVE_AHEAD_MS) return dueMs - GIVE_AHEAD_MS;
-      const { item: { turn, wire, bytes } } = this.#made.take()!;
+      const { turn, wire, bytes } = this.#made.take()!;
       this.#madeBytes -= bytes;
       if (!this.#options.source.give(turn.index)) continue;
       this.#given.set(turn.index, bytes);

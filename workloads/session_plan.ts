@@ -4,9 +4,9 @@
  * @module
  */
 import { readExtra } from "./dataset_extra.ts";
-import { DEFAULT_IDLE_CAP_MS, TRACE_OPTIONS } from "./dataset_trace.ts";
+import { readIdleCap, TRACE_OPTIONS } from "./dataset_trace.ts";
 import { parseDuration } from "./option_duration.ts";
-import { withinContext } from "./session_limit.ts";
+import { traceWithin } from "./session_limit.ts";
 import { type ScheduledRow, scheduleOf } from "./session_schedule.ts";
 import type { Trace } from "./trace.ts";
 import { readTrace } from "./traces.ts";
@@ -55,12 +55,7 @@ export async function planReplay(
   const mode = options.replay ?? (read.hasSessions ? "sessions" : "schedule");
   refuseOtherMode(mode, options);
   refuseMode(mode, read);
-  const limited = maxContext === undefined ? undefined : withinContext(read.sessions, maxContext);
-  const trace = limited === undefined ? read : {
-    ...read,
-    sessions: limited.sessions,
-    skipped: { ...read.skipped, ...limited.skipped },
-  };
+  const trace = traceWithin(read, maxContext);
   if (trace.sessions.length === 0) {
     throw new UserError(`Cannot replay ${path}: nothing of it is left to send`);
   }
@@ -68,11 +63,7 @@ export async function planReplay(
   if (sessionStart !== undefined && sessionStart > 0) {
     refuseStart(trace, history);
   }
-  const idleCapMs = options.idleCap === "none"
-    ? undefined
-    : options.idleCap === undefined
-    ? DEFAULT_IDLE_CAP_MS
-    : parseDuration(options.idleCap, "--idle-cap");
+  const idleCapMs = readIdleCap(options.idleCap);
   const { speedup = 1 } = options;
   return {
     ...{ trace, mode, speedup, history, repeats: endless },

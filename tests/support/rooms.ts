@@ -44,7 +44,7 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
     workloads: [
       [
         "ground",
-        "user_error text_file secret secret_forms secret_names json_shape command prompt load order version effective_cores environment interrupt shell_split line_stream",
+        "user_error text_file secret secret_forms secret_names json_shape command prompt load order due_queue version effective_cores environment interrupt shell_split line_stream",
       ],
       ["option", "option"],
       ["tokenizer", "tokenizer"],

@@ -57,6 +57,13 @@ export class DueQueue<T> {
     return first.item;
   }
 
+  /** Takes out all for which this holds. */
+  remove(isUnwanted: (item: T) => boolean): void {
+    const kept = this.#heap.filter(({ item }) => !isUnwanted(item));
+    // Sorted entries are a heap.
+    this.#heap.splice(0, Infinity, ...kept.toSorted((a, b) => isBefore(a, b) ? -1 : 1));
+  }
+
   /** Takes all, in no order. */
   clear(): T[] {
     return this.#heap.splice(0).map(({ item }) => item);
