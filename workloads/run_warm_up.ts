@@ -44,7 +44,7 @@ export interface WarmUpNeed {
 
 /** Requests like those of the load, that share no beginning with them, as short as the check. */
 export function shortWarmUp({ prepared, checked, load, stop, number }: WarmUpNeed): WarmUp {
-  const { protocol, targets, pool: { serverAt }, requests: pool, dataset, marks } = prepared;
+  const { requests: pool, dataset, marks } = prepared;
   const likeAt = (index: number) => index % pool.length;
   const users = warmUpStreams({
     load,
@@ -62,14 +62,7 @@ export function shortWarmUp({ prepared, checked, load, stop, number }: WarmUpNee
       requestId: pool[0]!.requestId - BigInt(2 + number * MOST_WARMUPS + i),
     };
   });
-  return {
-    load: { kind: "closed", users, rampUpMs: 0, sequence: "shared" },
-    requests,
-    wires: shareWires(
-      requests.map((one, i) => protocol.buildRequest(one, targets[serverAt(likeAt(i))]!)),
-    ),
-    likeAt,
-  };
+  return atOnce(prepared, { users, requests, likeAt });
 }
 
 /**
@@ -80,7 +73,7 @@ export function prefixWarmUp(
   { prepared, checked, load, stop, number }: WarmUpNeed,
   { from, count }: Pick<LoadReach, "from" | "count">,
 ): WarmUp | undefined {
-  const { protocol, targets, pool: { serverAt, modelAt }, requests: pool, marks } = prepared;
+  const { pool: { serverAt, modelAt }, requests: pool, marks } = prepared;
   const { prompts, prefixes } = prepared.dataset;
   if (prefixes === undefined) return undefined;
   const positions = new Map<string, number>();
@@ -111,6 +104,14 @@ export function prefixWarmUp(
   });
   const meanMs = answerMs(paceOf(checked), meanTokens(prepared));
   const users = Math.min(requests.length, warmUpStreams({ load, stop, meanMs }));
+  return atOnce(prepared, { users, requests, likeAt });
+}
+
+/** So many users who send these requests. */
+function atOnce(
+  { protocol, targets, pool: { serverAt } }: WarmUpNeed["prepared"],
+  { users, requests, likeAt }: Pick<WarmUp, "requests" | "likeAt"> & { readonly users: number },
+): WarmUp {
   return {
     load: { kind: "closed", users, rampUpMs: 0, sequence: "shared" },
     requests,
