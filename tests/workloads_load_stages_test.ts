@@ -289,7 +289,9 @@ Deno.test("bench sends along stages, the same with any number of threads, and na
       const records = run.records.filter(({ phase }) => phase === "measure")
         .toSorted((a, b) => a.index - b.index);
       for (const { intendedMs, stage } of records) assertEquals(stage, stageAt(stages, intendedMs));
-      intended.push(records.map(({ intendedMs, stage }) => [intendedMs, stage]));
+      // On a busy machine what is due just before the end may come too late to leave.
+      const early = records.filter(({ intendedMs }) => intendedMs < 500);
+      intended.push(early.map(({ intendedMs, stage }) => [intendedMs, stage]));
     }
     assertGreater(intended[0]!.length, 20);
     assertEquals(intended[1], intended[0]);
