@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CalibrationLimit } from "./run.ts";
+import type { CalibrationLimit } from "./run_calibration.ts";
 
 /** A load to compare with a limit. */
 export interface WeighedLoad {

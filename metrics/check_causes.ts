@@ -8,7 +8,8 @@
 import { adviceFor } from "./check_advice.ts";
 import type { HeadlineFigure } from "./check_figures.ts";
 import type { VerdictReason } from "./load_client.ts";
-import type { ClientHealth, LoadPlan, RunHeader } from "./run.ts";
+import type { LoadPlan, RunHeader } from "./run.ts";
+import type { ClientHealth } from "./run_client.ts";
 import {
   formatCount,
   formatMs,

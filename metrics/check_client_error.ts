@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ClientError, ErrorSpread } from "./run.ts";
+import type { ClientError, ErrorSpread } from "./run_calibration.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { minimumSamples, quantile, sortValues } from "./stat_quantile.ts";
 

@@ -6,7 +6,7 @@
 import type { Finding } from "./check.ts";
 import { formatCount, formatShare, plural } from "./format.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import type { Witness } from "./run.ts";
+import type { Witness } from "./run_client.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 
 /** Share of the witness' times that may lie outside what the client's stamps leave open. */

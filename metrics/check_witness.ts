@@ -7,7 +7,7 @@
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { EngineTimes } from "./check_client_error.ts";
-import type { LatenessSpread, Witness } from "./run.ts";
+import type { LatenessSpread, Witness } from "./run_client.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import { createValueHistogram, type ValueHistogram } from "./stat_value_histogram.ts";
 

@@ -9,7 +9,7 @@ import { type Markup, markup } from "./markup.ts";
 import { bracketNotes } from "./html_bracket.ts";
 import { factTable } from "./html_table.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import type { LatenessSpread, Witness } from "./run.ts";
+import type { LatenessSpread, Witness } from "./run_client.ts";
 
 /** Verdict, brackets, witness and health of one load; empty when nothing is known about the client. */
 export function clientSection(load: LoadSummary): Markup {

@@ -5,7 +5,7 @@
  */
 import type { DistributionBrackets } from "./load_bracket.ts";
 import type { Metric } from "./metric.ts";
-import type { Count } from "./run.ts";
+import type { Count } from "./count.ts";
 
 /**
  * Requests by how they ended; offered = completed + failed + cancelled + cancelledAsPlanned + dropped.

@@ -7,7 +7,7 @@
 import type { MetricSummary, OutcomeCounts } from "./load_figures.ts";
 import type { PrefixShare } from "./load_sessions.ts";
 import type { Throughput } from "./load_series.ts";
-import type { Count } from "./run.ts";
+import type { Count } from "./count.ts";
 
 /** What requests can be told apart by. */
 export type GroupingName = "turn" | "prompt" | "class" | "model" | "server" | "stage";

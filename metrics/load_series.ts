@@ -4,7 +4,8 @@
  * @module
  */
 import type { Bracket } from "./load_bracket.ts";
-import type { Count, GpuSamples, GpuTrack } from "./run.ts";
+import type { Count } from "./count.ts";
+import type { GpuSamples, GpuTrack } from "./run_gpu.ts";
 
 /** A stretch of a load, in ms from its start. */
 export interface Window {

@@ -6,7 +6,8 @@
  */
 import type { Outcome } from "../backends/record.ts";
 import type { Distribution } from "./load_figures.ts";
-import type { Count, SessionEnd } from "./run.ts";
+import type { Count } from "./count.ts";
+import type { SessionEnd } from "./run_replay.ts";
 
 /** Sessions of a load. */
 export interface SessionsSummary {

@@ -20,7 +20,9 @@ import type {
 import type { ContextOverflow, Lanes, PrefixShare, SessionsSummary } from "./load_sessions.ts";
 import type { Limited, LimitOperator } from "./limit.ts";
 import type { Metric } from "./metric.ts";
-import type { ClientHealth, Count, LoadPlan, ServerLost, Witness } from "./run.ts";
+import type { Count } from "./count.ts";
+import type { LoadPlan, ServerLost } from "./run.ts";
+import type { ClientHealth, Witness } from "./run_client.ts";
 
 /** Results of one load, from its measured requests only. */
 export interface LoadSummary {

@@ -109,34 +109,30 @@ export type {
   TraceSummary,
   TraceValues,
 } from "./summary_trace.ts";
+export type { Count } from "./count.ts";
 export {
-  type CalibrationCell,
-  type CalibrationClient,
-  type CalibrationLimit,
-  type CalibrationLoad,
-  type ClientError,
-  type ClientHealth,
-  type Count,
-  type EngineAccuracy,
   type Environment,
-  type ErrorSpread,
-  type GpuSamples,
-  type GpuTrack,
-  type LatenessSpread,
   type RateStagePlan,
   RECORD_SCHEMA,
-  type RunCalibration,
-  type RunDataset,
-  type RunDatasetPart,
-  type RunReplay,
   type RunScenario,
   type RunShare,
-  type RunTokenizer,
   type ServerLost,
-  type SessionEnd,
   type TransportReason,
-  type Witness,
 } from "./run.ts";
+export type {
+  CalibrationCell,
+  CalibrationClient,
+  CalibrationLimit,
+  CalibrationLoad,
+  ClientError,
+  EngineAccuracy,
+  ErrorSpread,
+  RunCalibration,
+} from "./run_calibration.ts";
+export type { ClientHealth, LatenessSpread, Witness } from "./run_client.ts";
+export type { RunDataset, RunDatasetPart, RunTokenizer } from "./run_dataset.ts";
+export type { GpuSamples, GpuTrack } from "./run_gpu.ts";
+export type { RunReplay, SessionEnd } from "./run_replay.ts";
 export {
   CLIENTS_COLUMNS,
   type ClientsCounting,

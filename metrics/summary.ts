@@ -12,7 +12,8 @@ import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scen
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
-import type { LoadEnd, Run, RunHeader, SessionEnd } from "./run.ts";
+import type { LoadEnd, Run, RunHeader } from "./run.ts";
+import type { SessionEnd } from "./run_replay.ts";
 import type { Limit } from "./limit.ts";
 import type { Slo } from "./summary_slo.ts";
 

@@ -18,13 +18,8 @@ import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { createRawValues } from "./summary_raw_values.ts";
 import { METRICS } from "./metrics.ts";
-import {
-  type LoadEnd,
-  type LoadPlan,
-  type RunHeader,
-  type SessionEnd,
-  WARM_UP_PROMPT,
-} from "./run.ts";
+import { type LoadEnd, type LoadPlan, type RunHeader, WARM_UP_PROMPT } from "./run.ts";
+import type { SessionEnd } from "./run_replay.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
 import { isWork, sentTokens } from "./record_streaming.ts";
 import { generatedFold } from "./summary_generated.ts";

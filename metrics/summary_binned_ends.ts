@@ -10,7 +10,8 @@
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
 import { type BoundsOf, ownBounds, type RecordBounds } from "./record_bounds.ts";
-import type { LatenessSpread, LoadPlan, Witness } from "./run.ts";
+import type { LoadPlan } from "./run.ts";
+import type { LatenessSpread, Witness } from "./run_client.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 import {
   createValueHistogram,

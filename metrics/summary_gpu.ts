@@ -5,7 +5,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { GpuDeviceSummary, GpuSeries, GpuSummary, GpuTotal } from "./load_series.ts";
-import type { GpuSamples, GpuTrack } from "./run.ts";
+import type { GpuSamples, GpuTrack } from "./run_gpu.ts";
 
 type Values = readonly (number | null)[];
 

@@ -10,7 +10,7 @@ import type { Grouping, GroupSlo, GroupSummary } from "./load_groups.ts";
 import type { Window } from "./load_series.ts";
 import type { Metric } from "./metric.ts";
 import { isWork, sentTokens } from "./record_streaming.ts";
-import type { Witness } from "./run.ts";
+import type { Witness } from "./run_client.ts";
 import { createGroupValues, type GroupValues } from "./summary_group_values.ts";
 import { describeMetric } from "./summary_metrics.ts";
 import { outcomeFold } from "./summary_outcomes.ts";

@@ -6,7 +6,8 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Lane, LaneChain, Lanes, LaneSession } from "./load_sessions.ts";
-import type { LoadPlan, SessionEnd } from "./run.ts";
+import type { LoadPlan } from "./run.ts";
+import type { SessionEnd } from "./run_replay.ts";
 
 /** Collects lanes. */
 export interface LanesCollector {

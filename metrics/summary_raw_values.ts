@@ -19,7 +19,8 @@ import {
 import type { Metric } from "./metric.ts";
 import { ownBounds } from "./record_bounds.ts";
 import { isWork } from "./record_streaming.ts";
-import type { LoadPlan, Witness } from "./run.ts";
+import type { LoadPlan } from "./run.ts";
+import type { Witness } from "./run_client.ts";
 import { collectValues, exactValues, sortLists } from "./stat_quantile.ts";
 import { series } from "./summary_series.ts";
 import { NEVER_LATE, paceFold } from "./summary_pace.ts";

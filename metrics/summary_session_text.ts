@@ -12,7 +12,8 @@ import {
   plural,
 } from "./format.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import type { RunHeader, RunReplay } from "./run.ts";
+import type { RunHeader } from "./run.ts";
+import type { RunReplay } from "./run_replay.ts";
 
 /** How sessions went; absent for a load without sessions. */
 export function sessionsText({ sessions }: Pick<LoadSummary, "sessions">): string | undefined {

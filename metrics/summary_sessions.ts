@@ -5,7 +5,8 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { SessionsSummary } from "./load_sessions.ts";
-import type { LoadPlan, SessionEnd } from "./run.ts";
+import type { LoadPlan } from "./run.ts";
+import type { SessionEnd } from "./run_replay.ts";
 import { describe, sortValues } from "./stat_quantile.ts";
 import { createValueHistogram } from "./stat_value_histogram.ts";
 

@@ -15,7 +15,7 @@ import type { BracketBasis } from "./load_bracket.ts";
 import { limitValueText } from "./limit.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
 import type { LimitResult, LoadSummary, SloLimit } from "./load_summary.ts";
-import type { LatenessSpread } from "./run.ts";
+import type { LatenessSpread } from "./run_client.ts";
 
 /** How near the numbers are; absent when everything is exact. */
 export function approximationText(

@@ -11,7 +11,7 @@ import { createSuspects, type Suspects } from "./check_consistency.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import type { BoundsOf, ValueEnds } from "./record_bounds.ts";
-import type { Witness } from "./run.ts";
+import type { Witness } from "./run_client.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 import type { EndSets } from "./summary_brackets.ts";
 import type { Pace } from "./summary_pace.ts";

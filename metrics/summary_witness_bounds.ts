@@ -6,7 +6,8 @@
  */
 import type { Metric } from "./metric.ts";
 import { type BoundsOf, ownBounds } from "./record_bounds.ts";
-import type { LoadEnd, Witness } from "./run.ts";
+import type { LoadEnd } from "./run.ts";
+import type { Witness } from "./run_client.ts";
 
 /**
  * The latest of so many ticks is exceeded by one in a hundred. Fewer would make the brackets of a p99

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { CalibrationCell } from "../metrics/run.ts";
+import type { CalibrationCell } from "../metrics/run_calibration.ts";
 import {
   type CalibrationFinding,
   type CalibrationPlan,

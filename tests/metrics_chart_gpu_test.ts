@@ -4,7 +4,7 @@ import { generationMemory } from "../metrics/script_generation_csv.ts";
 import { summarizeGpu } from "../metrics/summary_gpu.ts";
 import { reportHtml } from "../metrics/report_html.ts";
 import { renderTable } from "../metrics/report_table.ts";
-import type { GpuSamples, GpuTrack } from "../metrics/run.ts";
+import type { GpuSamples, GpuTrack } from "../metrics/run_gpu.ts";
 import { summarize } from "../metrics/summary.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";

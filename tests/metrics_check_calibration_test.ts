@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type WeighedLoad, weighLimits } from "../metrics/check_calibration.ts";
-import type { CalibrationLimit } from "../metrics/run.ts";
+import type { CalibrationLimit } from "../metrics/run_calibration.ts";
 import { createLimit } from "./support/create_calibration.ts";
 
 /** 10 streams with 500 tokens/s were fine. */

@@ -4,7 +4,8 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { Bracket } from "../metrics/load_bracket.ts";
 import { findMetric, type LoadSummary } from "../metrics/load_summary.ts";
 import { METRICS } from "../metrics/metrics.ts";
-import type { LoadEnd, Witness } from "../metrics/run.ts";
+import type { LoadEnd } from "../metrics/run.ts";
+import type { Witness } from "../metrics/run_client.ts";
 import { describe, exactValues, sortValues } from "../metrics/stat_quantile.ts";
 import { bracketsOf } from "../metrics/summary_brackets.ts";
 import { summarize, type SummaryOptions } from "../metrics/summary.ts";
@@ -12,7 +13,7 @@ import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { LATENESS, witness, world } from "./support/late_client.ts";
 import { defined } from "../backends/defined.ts";
-import type { ClientHealth } from "../metrics/run.ts";
+import type { ClientHealth } from "../metrics/run_client.ts";
 import { withStall, witnessBounds } from "../metrics/summary_witness_bounds.ts";
 
 /** Sums in another order differ in their last bits. */

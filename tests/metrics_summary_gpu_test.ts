@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { summarizeGpu } from "../metrics/summary_gpu.ts";
-import type { GpuSamples, GpuTrack } from "../metrics/run.ts";
+import type { GpuSamples, GpuTrack } from "../metrics/run_gpu.ts";
 
 /** Two seconds of a GPU. */
 function track(fields: Partial<GpuTrack> = {}): GpuTrack {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { metricOf } from "../metrics/load_figures.ts";
-import type { Run, SessionEnd } from "../metrics/run.ts";
+import type { Run } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import { summarize } from "../metrics/summary.ts";
 import { createLanes, LANE_REQUESTS } from "../metrics/summary_lanes.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";

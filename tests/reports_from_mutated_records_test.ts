@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createRandom, uniformInteger } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { GpuSamples, Witness } from "../metrics/run.ts";
+import type { Witness } from "../metrics/run_client.ts";
+import type { GpuSamples } from "../metrics/run_gpu.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import { clientsRow, rateRow } from "../metrics/script_clients_row.ts";
 import {

@@ -8,7 +8,8 @@ import {
 } from "@std/assert";
 import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import type { CalibrationCell, CalibrationLimit, Environment } from "../metrics/run.ts";
+import type { Environment } from "../metrics/run.ts";
+import type { CalibrationCell, CalibrationLimit } from "../metrics/run_calibration.ts";
 import {
   lookUpMachine,
   machineOf,

@@ -8,7 +8,9 @@ import {
 } from "@std/assert";
 import { createRandom } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadEnd, LoadPlan, Run, RunHeader, SessionEnd, Witness } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
+import type { Witness } from "../metrics/run_client.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import { createAccumulator, summarize, type Summary } from "../metrics/summary.ts";
 import { type Alignment, mergeRecordFiles } from "../workloads/record_merge.ts";
 import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";

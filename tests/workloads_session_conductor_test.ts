@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { SessionEnd } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import { type ConductorOptions, SessionConductor } from "../workloads/session_conductor.ts";
 import { namesOf, plannerSession, play, sessionOf } from "./support/sessions.ts";
 

@@ -16,7 +16,7 @@ import type { SimLoopName } from "../backends/sim_loop.ts";
 import { epollIsPermitted } from "../backends/sim_loop_epoll.ts";
 import type { Lateness } from "../backends/sim_truth.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { CalibrationCell, EngineAccuracy } from "../metrics/run.ts";
+import type { CalibrationCell, EngineAccuracy } from "../metrics/run_calibration.ts";
 import {
   type EngineTimes,
   errorSpread,

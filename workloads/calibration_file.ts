@@ -4,12 +4,12 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
+import type { Environment } from "../metrics/run.ts";
 import type {
   CalibrationCell,
   CalibrationLimit,
-  Environment,
   MemoryPerStream,
-} from "../metrics/run.ts";
+} from "../metrics/run_calibration.ts";
 import { formatMib } from "../metrics/format.ts";
 import {
   countTo,

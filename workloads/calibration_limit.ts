@@ -4,7 +4,7 @@
  * @module
  */
 import { LIMIT_TOLERANCE } from "../metrics/check_calibration.ts";
-import type { CalibrationCell, CalibrationLimit, ErrorSpread } from "../metrics/run.ts";
+import type { CalibrationCell, CalibrationLimit, ErrorSpread } from "../metrics/run_calibration.ts";
 import { readDescriptors } from "./load_client_health.ts";
 
 export interface LimitSearch {

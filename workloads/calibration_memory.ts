@@ -6,7 +6,7 @@
  */
 import { type SelfCommand, selfCommand } from "../backends/relaunch.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { MemoryPerStream } from "../metrics/run.ts";
+import type { MemoryPerStream } from "../metrics/run_calibration.ts";
 import { PROTOCOL_OF, type TruthfulServer } from "./calibration_cell.ts";
 
 export interface MemoryJob {

@@ -10,7 +10,7 @@ import type {
   CalibrationLimit,
   ErrorSpread,
   MemoryPerStream,
-} from "../metrics/run.ts";
+} from "../metrics/run_calibration.ts";
 import {
   formatCount,
   formatMs,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { CalibrationCell } from "../metrics/run.ts";
+import type { CalibrationCell } from "../metrics/run_calibration.ts";
 import { formatNumber, formatShare } from "../metrics/format.ts";
 import type { Cores } from "./effective_cores.ts";
 

@@ -7,7 +7,7 @@ import { systemClock, wallClockMs } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { LaunchedSimulator } from "../backends/sim_launch.ts";
 import { TRANSPORTS } from "../backends/transports.ts";
-import type { CalibrationCell } from "../metrics/run.ts";
+import type { CalibrationCell } from "../metrics/run_calibration.ts";
 import { plural } from "../metrics/format.ts";
 import { minimumSamples } from "../metrics/stat_quantile.ts";
 import {

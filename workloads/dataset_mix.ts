@@ -5,7 +5,8 @@
  */
 import { defined } from "../backends/defined.ts";
 import { createRandom } from "../backends/random.ts";
-import type { RunDatasetPart, RunShare } from "../metrics/run.ts";
+import type { RunShare } from "../metrics/run.ts";
+import type { RunDatasetPart } from "../metrics/run_dataset.ts";
 import { lengthsOf, parseLengthSpec } from "./dataset_length.ts";
 import { dealShares } from "./dataset_shares.ts";
 import type { Dataset, DatasetKind, DatasetOptions, Prompt } from "./prompt.ts";

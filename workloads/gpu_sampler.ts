@@ -8,7 +8,7 @@ import type { GpuDevice } from "../backends/telemetry_gpu.ts";
 import { nvmlAbsence } from "../backends/telemetry_gpu_nvml.ts";
 import { NO_ANSWER, smiAbsence } from "../backends/telemetry_gpu_smi.ts";
 import { type StartedWorker, startWorker } from "../backends/worker.ts";
-import type { GpuSamples } from "../metrics/run.ts";
+import type { GpuSamples } from "../metrics/run_gpu.ts";
 import { type GpuKeeper, keepGpu } from "./gpu_track.ts";
 import { type FromGpuThread, GPU_WORKER, type ToGpuThread } from "./gpu_worker.ts";
 

@@ -6,7 +6,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { GpuDevice } from "../backends/telemetry_gpu.ts";
-import type { GpuSamples, GpuTrack } from "../metrics/run.ts";
+import type { GpuSamples, GpuTrack } from "../metrics/run_gpu.ts";
 
 /** One GPU at one instant, with the memory of its processes told apart; absent = unknown. */
 export interface GpuLook {

@@ -11,7 +11,7 @@ import { openNvml } from "../backends/telemetry_gpu_nvml.ts";
 import { NO_ANSWER, startSmi } from "../backends/telemetry_gpu_smi.ts";
 import { processTree, readProcess } from "../backends/process_tree.ts";
 import { inWorker, workerScope } from "../backends/worker.ts";
-import type { GpuSamples } from "../metrics/run.ts";
+import type { GpuSamples } from "../metrics/run_gpu.ts";
 import type { GpuLook } from "./gpu_track.ts";
 
 /** This file, for `startWorker`. */

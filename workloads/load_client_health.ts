@@ -6,7 +6,7 @@
 import { cpuUsage } from "../backends/cpu_usage.ts";
 import { systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
-import type { ClientHealth } from "../metrics/run.ts";
+import type { ClientHealth } from "../metrics/run_client.ts";
 import type { JobEnd, LiveCounters } from "./load_threads.ts";
 
 /** Measures the client from its start to `finish()`. */

@@ -6,7 +6,7 @@
 import { contentText } from "../backends/protocol_fields.ts";
 import type { Message } from "../backends/protocol.ts";
 import type { TokenCount } from "../backends/record.ts";
-import type { RunDatasetPart } from "../metrics/run.ts";
+import type { RunDatasetPart } from "../metrics/run_dataset.ts";
 import type { OptionTable } from "./command.ts";
 
 /** One prompt of a dataset. */

@@ -9,13 +9,8 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
-import {
-  type LoadEnd,
-  RECORD_SCHEMA,
-  type Run,
-  type RunHeader,
-  type SessionEnd,
-} from "../metrics/run.ts";
+import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import { readLines } from "./line_stream.ts";
 import { RecordLines } from "./record_line.ts";
 import { OpenSessions } from "./record_sessions.ts";

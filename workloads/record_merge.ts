@@ -13,14 +13,9 @@ import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { formatMs } from "../metrics/format.ts";
 import type { MergedClient, MergedClients } from "../metrics/merged_clients.ts";
-import type {
-  ClientHealth,
-  LoadEnd,
-  LoadPlan,
-  RunHeader,
-  RunReplay,
-  ServerLost,
-} from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, RunHeader, ServerLost } from "../metrics/run.ts";
+import type { ClientHealth } from "../metrics/run_client.ts";
+import type { RunReplay } from "../metrics/run_replay.ts";
 import { readRunOutline, type RecordEntry, streamRecordFile } from "./record_file.ts";
 import { mergeWitnesses } from "./record_merge_witness.ts";
 import { mapStamps, microseconds } from "./record_stamps.ts";

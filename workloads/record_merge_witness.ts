@@ -4,7 +4,8 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { LatenessSpread, LoadEnd, Witness } from "../metrics/run.ts";
+import type { LoadEnd } from "../metrics/run.ts";
+import type { LatenessSpread, Witness } from "../metrics/run_client.ts";
 
 /** All witnesses as one; none where a client had none, whose records may need it. */
 export function mergeWitnesses(

@@ -4,7 +4,8 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadPlan, SessionEnd } from "../metrics/run.ts";
+import type { LoadPlan } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 
 /** Sessions of a record file that are alive where it has been read to. */
 export class OpenSessions {

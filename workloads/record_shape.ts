@@ -10,35 +10,31 @@ import {
   type TokenSource,
 } from "../backends/record.ts";
 import {
-  type CalibrationCell,
-  type CalibrationLimit,
-  type ClientError,
-  type ClientHealth,
-  type EngineAccuracy,
   type Environment,
-  type ErrorSpread,
-  type GpuSamples,
-  type GpuTrack,
   isRecordSchema,
-  type LatenessSpread,
   type LoadEnd,
   type LoadPlan,
-  type MemoryPerStream,
   MOST_LOADS,
   type RateStagePlan,
-  type RunCalibration,
-  type RunDataset,
-  type RunDatasetPart,
   type RunHeader,
-  type RunReplay,
   type RunScenario,
   type RunShare,
-  type RunTokenizer,
   type ServerLost,
-  type SessionEnd,
   type TransportReason,
-  type Witness,
 } from "../metrics/run.ts";
+import type {
+  CalibrationCell,
+  CalibrationLimit,
+  ClientError,
+  EngineAccuracy,
+  ErrorSpread,
+  MemoryPerStream,
+  RunCalibration,
+} from "../metrics/run_calibration.ts";
+import type { ClientHealth, LatenessSpread, Witness } from "../metrics/run_client.ts";
+import type { RunDataset, RunDatasetPart, RunTokenizer } from "../metrics/run_dataset.ts";
+import type { GpuSamples, GpuTrack } from "../metrics/run_gpu.ts";
+import type { RunReplay, SessionEnd } from "../metrics/run_replay.ts";
 import {
   anything,
   countTo,

@@ -4,7 +4,8 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadEnd, RunHeader, SessionEnd } from "../metrics/run.ts";
+import type { LoadEnd, RunHeader } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { ProgressState } from "./live_progress.ts";
 import type { Dataset } from "./prompt.ts";
 

@@ -7,7 +7,8 @@
 import { onAbort } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadEnd, SessionEnd } from "../metrics/run.ts";
+import type { LoadEnd } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
 import type { GpuSampler } from "./gpu_sampler.ts";

@@ -7,7 +7,8 @@
 import { defined } from "../backends/defined.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RecordDraft, RequestRecord } from "../backends/record.ts";
-import type { LoadEnd, Run, ServerLost, SessionEnd } from "../metrics/run.ts";
+import type { LoadEnd, Run, ServerLost } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolOfWarmups } from "./bench_pool.ts";
 import { serversOf } from "./bench_servers.ts";

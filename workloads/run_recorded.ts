@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { LoadEnd, Run, RunHeader, SessionEnd } from "../metrics/run.ts";
+import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { Summary } from "../metrics/summary.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 import { createRandom } from "../backends/random.ts";
-import type { SessionEnd } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import { DueQueue } from "./due_queue.ts";
 import { type QueueOptions, sessionQueue } from "./session_queue.ts";
 import {

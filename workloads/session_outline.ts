@@ -4,7 +4,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { RunReplay } from "../metrics/run.ts";
+import type { RunReplay } from "../metrics/run_replay.ts";
 import type { ReplayPlan } from "./session_plan.ts";
 import { scheduleOf } from "./session_schedule.ts";
 import { PerfectCache } from "./trace_sharing.ts";

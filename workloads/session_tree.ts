@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SessionEnd } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
 import { partsFrom, type TurnPart } from "./session_queue.ts";
 import type { DueTurn, SessionUse } from "./session_turn.ts";
 import type { TraceSession } from "./trace.ts";

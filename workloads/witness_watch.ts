@@ -9,7 +9,7 @@ import { decodeExchange } from "../backends/decode.ts";
 import { messageOf } from "../backends/error_message.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { compareWitness } from "../metrics/check_witness.ts";
-import type { Witness } from "../metrics/run.ts";
+import type { Witness } from "../metrics/run_client.ts";
 import type { WitnessJob } from "./load_threads.ts";
 import { witnessId } from "./load_witness.ts";
 import type { WitnessEngine } from "./witness_engine.ts";

@@ -17,7 +17,7 @@ import { systemClock } from "../../backends/clock.ts";
 import { selfCommand } from "../../backends/relaunch.ts";
 import type { LaunchedSimulator } from "../../backends/sim_launch.ts";
 import type { SimLoopName } from "../../backends/sim_loop.ts";
-import type { CalibrationCell } from "../../metrics/run.ts";
+import type { CalibrationCell } from "../../metrics/run_calibration.ts";
 import type { EngineTimes } from "../../metrics/check_client_error.ts";
 import {
   type EnginePace,

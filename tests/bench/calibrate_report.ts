@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CalibrationCell, ErrorSpread } from "../../metrics/run.ts";
+import type { CalibrationCell, ErrorSpread } from "../../metrics/run_calibration.ts";
 import { type Circumstances, figure, median, table } from "./client_report.ts";
 
 /** A load of both servers. */

@@ -3,7 +3,11 @@
  *
  * @module
  */
-import type { CalibrationCell, CalibrationLimit, ErrorSpread } from "../../metrics/run.ts";
+import type {
+  CalibrationCell,
+  CalibrationLimit,
+  ErrorSpread,
+} from "../../metrics/run_calibration.ts";
 
 const NEARLY_NONE: ErrorSpread = { count: 100, p50Ms: 0.1, p99Ms: 1, maxMs: 2 };
 

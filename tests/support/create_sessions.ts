@@ -6,7 +6,8 @@
  */
 import { createRandom } from "../../backends/random.ts";
 import type { RequestRecord } from "../../backends/record.ts";
-import type { Run, RunHeader, SessionEnd } from "../../metrics/run.ts";
+import type { Run, RunHeader } from "../../metrics/run.ts";
+import type { SessionEnd } from "../../metrics/run_replay.ts";
 import { createFailure, createRecord } from "./create_record.ts";
 import { createRun } from "./create_run.ts";
 

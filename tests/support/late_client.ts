@@ -5,7 +5,7 @@
  */
 import { createRandom, type Random } from "../../backends/random.ts";
 import type { RequestRecord } from "../../backends/record.ts";
-import type { Witness } from "../../metrics/run.ts";
+import type { Witness } from "../../metrics/run_client.ts";
 import { createRecord, type RecordFields } from "./create_record.ts";
 
 /** A request as it was, and as a client with late stamps saw it. */

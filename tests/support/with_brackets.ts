@@ -6,7 +6,7 @@
 import type { Bracket } from "../../metrics/load_bracket.ts";
 import type { Throughput } from "../../metrics/load_series.ts";
 import type { LoadSummary } from "../../metrics/load_summary.ts";
-import type { Witness } from "../../metrics/run.ts";
+import type { Witness } from "../../metrics/run_client.ts";
 import type { Summary } from "../../metrics/summary.ts";
 
 /** How far the ends are from the value; they are never below 0. */
