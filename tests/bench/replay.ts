@@ -203,6 +203,8 @@ async function measure(
   try {
     const { rssMiB, cpuSec, said } = await runBench(server.url, out, [
       ...["--dataset=trace", `--dataset-path=${traces}/${plan.file}`, `--transport=${transport}`],
+      // Raw values of four million ticks would look like growth.
+      "--values=histogram",
       ...plan.options,
       ...server.options,
     ]);
