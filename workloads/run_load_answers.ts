@@ -12,7 +12,7 @@ import { lossNote, type ServerWatch } from "./load_server_watch.ts";
 import type { Departure } from "./order.ts";
 import type { LoadRecords } from "./run_load_records.ts";
 import type { LoadProgress } from "./run_progress.ts";
-import type { ReplayJob } from "./run_replay.ts";
+import type { ReplayJob } from "./run_replay_job.ts";
 import { cleanMessage } from "./secret.ts";
 
 /** Who hears of the answers of a load. */

@@ -16,7 +16,7 @@ import { type ExpectedShare, expectShares } from "./run_expected_share.ts";
 import { type LoadPart, stagesOf } from "./run_load_part.ts";
 import type { RequestShare } from "./run_pool.ts";
 import type { Prepared } from "./run_prepare.ts";
-import type { ReplayJob } from "./run_replay.ts";
+import type { ReplayJob } from "./run_replay_job.ts";
 
 /** What the records of a load depend on. */
 export interface LoadRecordsNeed {

@@ -1,0 +1,259 @@
+/**
+ * One load of a recording: what leaves next, what was asked for, and what its records say beyond their
+ * exchanges.
+ *
+ * @module
+ */
+import { defined } from "../backends/defined.ts";
+import type { GenerationRequest } from "../backends/protocol.ts";
+import type { RecordDraft, RequestRecord, TokenCount } from "../backends/record.ts";
+import type { Exchange } from "../backends/transport.ts";
+import type { LoadEnd } from "../metrics/run.ts";
+import type { SessionEnd } from "../metrics/run_replay.ts";
+import type { ReplayLoad, Stop } from "./load.ts";
+import type { Departure, OrderSource } from "./order.ts";
+import { type KnownTurn, ReplayRequests, type ReplayRun } from "./run_replay_request.ts";
+import { isContextTooLong } from "./server_context.ts";
+import type { SessionPlace } from "./session.ts";
+import { answerMessage, changeRemarks } from "./session_answer.ts";
+import { SessionConductor } from "./session_conductor.ts";
+import { Lookahead } from "./session_lookahead.ts";
+import { type Salt, saltOf } from "./session_salt.ts";
+import { ScheduleConductor } from "./session_schedule.ts";
+import { type SessionUse, type TurnEnd, turnOf, type TurnSource } from "./session_turn.ts";
+import { PerfectCache } from "./trace_sharing.ts";
+
+/** A replay's load that runs. */
+export interface ReplayJob {
+  readonly orders: OrderSource;
+  /** Makes the first prompts. */
+  prepare(): Promise<void>;
+  /** What was asked for, without its prompt. */
+  requestOf(departure: Departure): GenerationRequest;
+  /** What the record says of an order beyond its exchange, before that is decoded. */
+  labelOf(departure: Departure): Pick<RequestRecord, "promptId" | "phase"> & {
+    /** Absent where it is not known before it is counted. */
+    readonly promptTokens: TokenCount | undefined;
+  };
+  /** Completes a record, while its exchange is there. */
+  complete(record: RecordDraft, exchange?: Exchange): void;
+  /** The record was kept: what waits for it may leave. */
+  ended(record: RequestRecord): void;
+  /**
+   * When all of the load was there, by what the threads saw: from the end of its warm-up to when a slot
+   * found no session.
+   */
+  windowOf(end: LoadWindow): LoadWindow;
+  /** A prompt could not be made: the load is not what was asked for. */
+  readonly failure: unknown;
+  /** What is to be said of the load when it has ended, each in a sentence without a period. */
+  notes(): readonly string[];
+}
+
+/** Where a load is whole, ms from its start. */
+type LoadWindow = Pick<LoadEnd, "rampEndMs" | "sendingEndMs">;
+
+/** A load of a replay, as it is begun. */
+export interface ReplayPart {
+  /** Its position in the run. */
+  readonly number: number;
+  readonly load: ReplayLoad;
+  readonly stop: Stop;
+  readonly onSession: (end: SessionEnd) => void;
+}
+
+/** What is known of a request that is under way. */
+interface UnderWay {
+  readonly turn: KnownTurn;
+  readonly request: GenerationRequest;
+  readonly salt: Salt | undefined;
+  cachedTokens: number | undefined;
+}
+
+/** Begins a load. */
+export function createReplayJob(run: ReplayRun, part: ReplayPart): ReplayJob {
+  return new Job(run, part);
+}
+
+/** What the server may know of earlier loads it knows, unless their marks or a reset keep it from that. */
+function cacheOf({ plan: { saltScope, resetCache }, cache }: ReplayRun): PerfectCache {
+  const goesOn = (saltScope === "session" || saltScope === "none") && resetCache === undefined;
+  return goesOn ? cache : new PerfectCache();
+}
+
+class Job implements ReplayJob, OrderSource {
+  readonly orders: OrderSource = this;
+  failure: unknown;
+  readonly #run: ReplayRun;
+  readonly #part: ReplayPart;
+  readonly #source: TurnSource;
+  readonly #ahead: Lookahead;
+  readonly #underWay = new Map<number, UnderWay>();
+  readonly #requests: ReplayRequests;
+  /** End of the last request of the warm-up. */
+  #warmedMs = 0;
+  readonly #cache: PerfectCache;
+
+  constructor(run: ReplayRun, part: ReplayPart) {
+    this.#run = run;
+    this.#part = part;
+    this.#cache = cacheOf(run);
+    this.#requests = new ReplayRequests(run, part.number);
+    this.#source = this.#createSource();
+    this.#ahead = new Lookahead({
+      source: this.#source,
+      make: async (turn) => {
+        const { wire, request, salt } = await this.#requests.make(turn);
+        this.#underWay.set(turn.index, { turn, request, salt, cachedTokens: undefined });
+        return wire;
+      },
+      onForgone: (index) => this.#underWay.delete(index),
+      onFailure: (error) => {
+        this.failure ??= error;
+        this.#source.stop();
+      },
+    });
+  }
+
+  prepare(): Promise<void> {
+    return this.#ahead.prepare();
+  }
+
+  start(desk: Parameters<OrderSource["start"]>[0]): void {
+    this.#ahead.start(desk);
+  }
+
+  sent(index: number): void {
+    const underWay = this.#underWay.get(index);
+    if (underWay !== undefined) underWay.cachedTokens = this.#see(underWay);
+    this.#ahead.left(index);
+  }
+
+  stop(): void {
+    this.#source.stop();
+    this.#ahead.finish();
+  }
+
+  revoked(index: number): void {
+    this.#underWay.delete(index);
+    this.#source.revoked(index);
+    this.#ahead.left(index);
+  }
+
+  requestOf({ index }: Departure): GenerationRequest {
+    return this.#underWay.get(index)!.request;
+  }
+
+  labelOf({ index }: Departure): ReturnType<ReplayJob["labelOf"]> {
+    const { turn } = this.#underWay.get(index)!;
+    const { phase, use: { session }, position } = turn;
+    const { prompt } = turnOf(turn);
+    const { source } = this.#run.prepared.counter;
+    return {
+      phase,
+      promptId: session.turns.length === 1 ? session.id : `${session.id}/${position}`,
+      promptTokens: prompt.kind === "blocks" ? { tokens: prompt.inputTokens, source } : undefined,
+    };
+  }
+
+  complete(record: RecordDraft, exchange?: Exchange): void {
+    const { turn, request, cachedTokens } = this.#underWay.get(record.index)!;
+    Object.assign(record, this.#placeOf(turn), defined({ expectedCachedTokens: cachedTokens }));
+    if (this.#run.plan.models !== undefined) record.model = request.model;
+    const server = this.#requests.serverOf(turn);
+    if (server !== undefined) record.server = server;
+    if (record.outcome.kind !== "ok") {
+      if (isContextTooLong(record.outcome)) record.contextTooLong = true;
+      return;
+    }
+    // Counting takes time: only where the server did not.
+    record.promptTokens ??= this.#requests.writtenTokens(turn);
+    if (exchange !== undefined && this.#requests.keepsAnswer(turn)) {
+      const { protocol } = this.#run.prepared;
+      this.#requests.answered(turn, answerMessage(exchange, protocol, request));
+    }
+  }
+
+  windowOf({ rampEndMs, sendingEndMs }: LoadWindow): LoadWindow {
+    const { users, rampUpMs = 0 } = this.#part.load;
+    const slotsMs = users === 0 ? 0 : rampUpMs * (users - 1) / users;
+    return {
+      rampEndMs: Math.max(rampEndMs, slotsMs, this.#warmedMs),
+      sendingEndMs: Math.min(sendingEndMs, this.#source.idleFromMs ?? Infinity),
+    };
+  }
+
+  ended({ index, outcome, contextTooLong, phase, endMs, intendedMs }: RequestRecord): void {
+    if (phase === "warmup") this.#warmedMs = Math.max(this.#warmedMs, endMs ?? 0);
+    this.#underWay.delete(index);
+    this.#ahead.left(index);
+    const how: TurnEnd = contextTooLong === true ? "context" : TURN_ENDS[outcome.kind] ?? "failed";
+    this.#source.ended(index, endMs ?? intendedMs, how);
+    this.#ahead.pump();
+  }
+
+  notes(): readonly string[] {
+    return changeRemarks(this.#requests.changes);
+  }
+
+  #createSource(): TurnSource {
+    const { plan: { seed }, replay } = this.#run;
+    const { number: load, load: { users: slots, rampUpMs }, stop, onSession } = this.#part;
+    if (replay.mode === "schedule") return new ScheduleConductor(replay.rows, stop.requests);
+    const { idleCapMs, sessionStart, repeats } = replay;
+    return new SessionConductor(replay.trace.sessions, {
+      ...{ seed, load, slots, repeats },
+      ...defined({ rampUpMs, idleCapMs, sessionStart, mostTurns: stop.requests }),
+      canForesee: ({ prompt }) => prompt.kind === "blocks" || prompt.holds === "whole",
+      onSession: (end, use) => {
+        this.#forget(use);
+        onSession(end);
+      },
+    });
+  }
+
+  /** Tokens that a perfect cache has of a request that leaves now. */
+  #see({ turn, salt }: UnderWay): number | undefined {
+    const { prompt } = turnOf(turn);
+    if (prompt.kind !== "blocks") return undefined;
+    const { blockTokens } = this.#run.replay.trace;
+    if (blockTokens === 0) return undefined;
+    const request = {
+      scope: turn.use.session.scope,
+      blocks: prompt.blocks,
+      blockTokens,
+      inputTokens: prompt.inputTokens,
+      ...defined({ salt: salt?.mark, saltAt: salt?.at }),
+    };
+    return this.#cache.see(request);
+  }
+
+  #placeOf(turn: KnownTurn): SessionPlace {
+    const { use: { session, name } } = turn;
+    const { prompt, chain, number } = turnOf(turn);
+    const depth = session.chains[chain]?.depth;
+    const tokens = prompt.kind === "blocks" ? { contentTokens: prompt.inputTokens } : {};
+    if (!this.#run.replay.trace.hasSessions) return tokens;
+    return { session: name, turn: number, chain, ...(depth ? { depth } : {}), ...tokens };
+  }
+
+  /** What only this use of a session needed. */
+  #forget(use: SessionUse): void {
+    this.#requests.forget(use);
+    const { plan } = this.#run;
+    if (plan.saltScope !== "session") return;
+    const { mark } = saltOf("session", {
+      ...{ run: plan.salt, load: this.#part.number, session: use.name, turn: 0, systemTokens: 0 },
+    })!;
+    this.#cache.forget({ scope: use.session.scope, salt: mark });
+  }
+}
+
+/** What an outcome means for a session; others have failed. */
+const TURN_ENDS: Readonly<Partial<Record<RequestRecord["outcome"]["kind"], TurnEnd>>> = {
+  ok: "ok",
+  cancelled_as_planned: "ok",
+  connect_error: "refused",
+  cancelled: "cut",
+  dropped: "cut",
+};
