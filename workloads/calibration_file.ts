@@ -21,7 +21,7 @@ import {
   readSmallFile,
   textTo,
 } from "./json_shape.ts";
-import { calibrationCell, calibrationLimit, memoryPerStream } from "./record_shape.ts";
+import { calibrationCell, calibrationLimit, memoryPerStream } from "./record_shape_calibration.ts";
 import { fileError, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 

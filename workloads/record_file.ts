@@ -14,7 +14,9 @@ import type { SessionEnd } from "../metrics/run_replay.ts";
 import { readLines } from "./line_stream.ts";
 import { RecordLines } from "./record_line.ts";
 import { OpenSessions } from "./record_sessions.ts";
-import { endShape, headerShape, recordShape, sessionShape } from "./record_shape.ts";
+import { endShape, sessionShape } from "./record_shape_end.ts";
+import { headerShape } from "./record_shape_header.ts";
+import { recordShape } from "./record_shape_request.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** Where record lines go; rejects e.g. on a full disk. */
