@@ -60,7 +60,7 @@ export { type CommandLine, completeValues, parseOptions, readCommandLine } from 
 export { keepSecrets, redactCommandLine, resolveSecrets } from "./option_secret.ts";
 export { nearestName } from "./option_suggest.ts";
 export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
-export type { Alignment } from "./record_merge.ts";
+export type { Alignment } from "./record_merge_axis.ts";
 export { planBench } from "./run_bench.ts";
 export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";
