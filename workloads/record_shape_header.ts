@@ -75,25 +75,24 @@ const loadPlan = objectOf<LoadPlan>({
   stopDurationMs: optional(durationMs),
 });
 
-const datasetPart = objectOf<RunDatasetPart>({
-  class: text,
+const DATASET = {
   kind: text,
   source: text,
   sha256: optional(text),
   prompts: count,
   skipped: mapOf(count, 1000),
   duplicates: count,
+};
+
+const datasetPart = objectOf<RunDatasetPart>({
+  class: text,
+  ...DATASET,
   promptTokens: amount,
   outputTokens: amount,
 });
 
 const dataset = objectOf<RunDataset>({
-  kind: text,
-  source: text,
-  sha256: optional(text),
-  prompts: count,
-  skipped: mapOf(count, 1000),
-  duplicates: count,
+  ...DATASET,
   bad: optional(text),
   remarks: optional(listOf(text, 1000)),
   parts: optional(listOf(datasetPart, 1000)),
