@@ -8,11 +8,12 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { MeasureValues } from "./bench_options.ts";
 import { DEFAULT_USERS } from "./bench_options_load.ts";
 import type { Load, Stop } from "./load.ts";
-import type { Dataset, Prompt } from "./prompt.ts";
-import { planReplay, type ReplayPlan } from "./session_plan.ts";
+import { type Dataset, joinContents, type Prompt } from "./prompt.ts";
+import { countTurns, planReplay, type ReplayPlan } from "./session_plan.ts";
 import { checkPromptForm, checkWrittenPrompts } from "./session_prompt_check.ts";
 import type { SaltScope } from "./session_salt.ts";
 import type { MessagesPrompt, Turn } from "./trace.ts";
+import { estimateCounter } from "./tokenizer.ts";
 import { UserError } from "./user_error.ts";
 
 /** What a replay decides of its run. */
@@ -46,16 +47,13 @@ export async function planReplayParts(
     extra,
     endless: once !== true && (duration !== undefined || requests !== undefined),
   });
-  const { mode, trace, rows } = replay;
+  const { mode, trace } = replay;
   const protocol = findProtocol(values.protocol);
   const hasTokenizer = values.tokenizer !== undefined;
   const { tokenIds, vocab } = extra as { tokenIds?: boolean; vocab?: number };
   checkPromptForm({ protocol, tokenIds, vocab, hasTokenizer });
   checkWrittenPrompts(trace, { protocol, tokenIds });
   const loads = mode === "schedule" ? [scheduleLoad(values, replay)] : sessionLoads(values, replay);
-  const turns = mode === "schedule"
-    ? rows.length
-    : trace.sessions.reduce((sum, { turns }) => sum + turns.length, 0);
   const stop = defined({
     requests,
     durationMs: duration === undefined ? undefined : duration * 1000,
@@ -65,7 +63,7 @@ export async function planReplayParts(
     loads,
     stops: loads.map(() => stop),
     warmups: loads.map(() => values.warmup === 0 ? 0 : "short"),
-    prompts: turns,
+    prompts: countTurns(replay),
     saltScope: saltScope ?? (mode === "schedule" ? "load" : "session"),
     own: { dataset: checkDataset(replay), loads: [] },
   };
@@ -193,7 +191,10 @@ function checkPrompt({ prompt }: Turn): Pick<Prompt, "messages" | "promptTokens"
   };
   return {
     messages,
-    promptTokens: { tokens: Math.ceil(CHECK_TEXT.length / 4), source: "estimate" },
+    promptTokens: {
+      tokens: estimateCounter.count(joinContents(messages)),
+      source: estimateCounter.source,
+    },
     ...(Object.keys(fields).length === 0 ? {} : { ownFields: fields }),
   };
 }

@@ -5,9 +5,8 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { RunReplay } from "../metrics/run_replay.ts";
-import type { ReplayPlan } from "./session_plan.ts";
-import { scheduleOf } from "./session_schedule.ts";
-import { PerfectCache } from "./trace_sharing.ts";
+import { countTurns, type ReplayPlan, turnsOf } from "./session_plan.ts";
+import { PerfectCache, type PlacedTurn } from "./trace_sharing.ts";
 
 /** Of more blocks the share is not worth the wait before the first request. */
 const MOST_BLOCKS = 5_000_000;
@@ -15,39 +14,39 @@ const MOST_BLOCKS = 5_000_000;
 /** Makes the part of the header. */
 export function outlineOf(plan: ReplayPlan): RunReplay {
   const { trace, mode, speedup, rows, idleCapMs, history, sessionStart } = plan;
+  const { format, blockTokens } = trace;
   const sessions = mode === "sessions"
-    ? trace.sessions
-    : [...new Set(rows.map(({ session }) => session))];
+    ? trace.sessions.length
+    : new Set(rows.map(({ session }) => session)).size;
   return {
-    format: trace.format,
+    format,
     mode,
-    sessions: sessions.length,
-    turns: mode === "schedule"
-      ? rows.length
-      : sessions.reduce((sum, { turns }) => sum + turns.length, 0),
+    sessions,
+    turns: countTurns(plan),
     ...(mode === "schedule" ? { speedup } : {}),
     history,
-    ...(trace.blockTokens > 0 ? { blockTokens: trace.blockTokens } : {}),
-    ...defined({ idleCapMs, sessionStart, expectedShare: expectedShare(plan) }),
+    ...(blockTokens > 0 ? { blockTokens } : {}),
+    ...defined({
+      idleCapMs,
+      sessionStart,
+      expectedShare: expectedShare(turnsOf(plan), blockTokens),
+    }),
   };
 }
 
-/** Share of the prompt tokens that a perfect cache has in the order of the file. */
-function expectedShare({ trace, mode, rows }: ReplayPlan): number | undefined {
-  const { blockTokens } = trace;
+/** Share of the prompt tokens that a perfect cache has in that order. */
+function expectedShare(turns: Iterable<PlacedTurn>, blockTokens: number): number | undefined {
   if (blockTokens === 0) return undefined;
-  const sent = mode === "schedule" ? rows : scheduleOf(trace.sessions, { speedup: 1 });
   const cache = new PerfectCache();
   let cached = 0;
   let tokens = 0;
   let blocks = 0;
-  for (const { session, position } of sent) {
-    const { prompt } = session.turns[position]!;
+  for (const { session: { scope }, turn: { prompt } } of turns) {
     if (prompt.kind !== "blocks") continue;
     blocks += prompt.blocks.length;
     if (blocks > MOST_BLOCKS) return undefined;
     const { inputTokens } = prompt;
-    cached += cache.see({ scope: session.scope, blocks: prompt.blocks, blockTokens, inputTokens });
+    cached += cache.see({ scope, blocks: prompt.blocks, blockTokens, inputTokens });
     tokens += inputTokens;
   }
   return tokens === 0 ? undefined : cached / tokens;

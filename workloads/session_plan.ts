@@ -7,8 +7,10 @@ import { readExtra } from "./dataset_extra.ts";
 import { readIdleCap, TRACE_OPTIONS } from "./dataset_trace.ts";
 import { parseDuration } from "./option_duration.ts";
 import { traceWithin } from "./session_limit.ts";
+import { kebabCase } from "./option_table.ts";
 import { type ScheduledRow, scheduleOf } from "./session_schedule.ts";
 import type { Trace } from "./trace.ts";
+import { type PlacedTurn, turnsInOrder } from "./trace_sharing.ts";
 import { readTrace } from "./traces.ts";
 import { UserError } from "./user_error.ts";
 
@@ -73,9 +75,22 @@ export async function planReplay(
   };
 }
 
-/** Options that only one of the ways has, by the names under which they are given. */
+/** How many requests are sent when each is sent once. */
+export function countTurns({ mode, trace, rows }: ReplayPlan): number {
+  return mode === "schedule"
+    ? rows.length
+    : trace.sessions.reduce((sum, { turns }) => sum + turns.length, 0);
+}
+
+/** These requests, in the order of their recorded instants. */
+export function* turnsOf({ mode, trace, rows }: ReplayPlan): Generator<PlacedTurn> {
+  if (mode === "sessions") yield* turnsInOrder(trace);
+  for (const { session, position } of rows) yield { session, turn: session.turns[position]! };
+}
+
+/** Options that only one of the ways has. */
 const ONLY_SCHEDULE = ["speedup", "from", "to"] as const;
-const ONLY_SESSIONS = [["idleCap", "--idle-cap"], ["sessionStart", "--session-start"]] as const;
+const ONLY_SESSIONS = ["idleCap", "sessionStart"] as const;
 
 function refuseOtherMode(
   mode: ReplayPlan["mode"],
@@ -89,13 +104,13 @@ function refuseOtherMode(
         "schedule or leave it out",
     );
   }
-  const given = ONLY_SESSIONS.find(([key]) => options[key] !== undefined);
+  const given = ONLY_SESSIONS.find((key) => options[key] !== undefined);
   if (given === undefined) return;
   throw new UserError(
-    `Cannot use ${
-      given[1]
-    } with --replay schedule: requests leave at recorded instants there, add ` +
-      "--replay sessions or leave it out",
+    `Cannot use --${
+      kebabCase(given)
+    } with --replay schedule: requests leave at recorded instants ` +
+      "there, add --replay sessions or leave it out",
   );
 }
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { Message } from "../backends/protocol.ts";
 import { marked } from "./dataset_salt.ts";
 

@@ -8,7 +8,7 @@ import { isObject } from "../backends/json_event.ts";
 import type { Trace, TraceSession } from "./trace.ts";
 import { NO_BLOCKS } from "./trace_block_ids.ts";
 import { SessionDraft } from "./trace_draft.ts";
-import { LeftOut, openTrace, refuseNothing } from "./trace_file.ts";
+import { addToSession, LeftOut, openTrace, refuseNothing } from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
 import { roundMs, RowTable, type TraceRow } from "./trace_rows.ts";
 import { type TableRow, tableRows } from "./trace_table.ts";
@@ -40,8 +40,7 @@ async function read(path: string, options: ReadOptions): Promise<Trace> {
       const request = requestOf(row, { inputTokens, outputTokens });
       const id = row.text("Session ID") || row.text("SessionID");
       if (id === "") table.add(request);
-      else if (sessions.has(id)) sessions.get(id)!.push(request);
-      else sessions.set(id, [request]);
+      else addToSession(sessions, id, request);
     }
   }
   const hasSessions = sessions.size > 0;

@@ -97,6 +97,13 @@ export class LeftOut {
   }
 }
 
+/** Adds a row to those of its session. */
+export function addToSession<Row>(sessions: Map<string, Row[]>, id: string, row: Row): void {
+  const rows = sessions.get(id);
+  if (rows === undefined) sessions.set(id, [row]);
+  else rows.push(row);
+}
+
 /** @throws {UserError} for a recording without a single request. */
 export function refuseNothing(path: string, requests: number, left: LeftOut): void {
   if (requests > 0) return;

@@ -9,7 +9,15 @@ import { isObject } from "../backends/json_event.ts";
 import type { Trace, TraceSession } from "./trace.ts";
 import { blockIds, NO_BLOCKS, sharedLength } from "./trace_block_ids.ts";
 import { SessionDraft } from "./trace_draft.ts";
-import { LeftOut, misfit, NO_ENDS, openTrace, refuseNothing, traceRows } from "./trace_file.ts";
+import {
+  addToSession,
+  LeftOut,
+  misfit,
+  NO_ENDS,
+  openTrace,
+  refuseNothing,
+  traceRows,
+} from "./trace_file.ts";
 import type { ReadOptions, TraceFormat } from "./trace_format.ts";
 import {
   BLOCK_TOKENS,
@@ -52,9 +60,7 @@ async function read(path: string, options: ReadOptions): Promise<Trace> {
     if (row.timestamp !== undefined) timed++;
     else if (row.session_id === undefined) untimed ??= line;
     if (row.session_id !== undefined) {
-      const id = String(row.session_id);
-      if (sessions.has(id)) sessions.get(id)!.push(request);
-      else sessions.set(id, [request]);
+      addToSession(sessions, String(row.session_id), request);
     } else {
       table.add({
         atMs: row.timestamp ?? 0,

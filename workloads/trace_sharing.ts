@@ -119,10 +119,16 @@ export function sharingOf(trace: Trace): TraceSharing {
   return sum;
 }
 
+/** A turn and the session that it is of. */
+export interface PlacedTurn {
+  readonly session: TraceSession;
+  readonly turn: Turn;
+}
+
 /** All turns by their recorded instants; of equal ones in the order of the file. */
 export function* turnsInOrder(
   { sessions, hasSessions }: Pick<Trace, "sessions" | "hasSessions">,
-): Generator<{ readonly session: TraceSession; readonly turn: Turn }> {
+): Generator<PlacedTurn> {
   if (!hasSessions) {
     // They are in order, and may be millions.
     for (const session of sessions) for (const turn of session.turns) yield { session, turn };
