@@ -4,6 +4,7 @@
  * @module
  */
 import type { DistributionBrackets } from "./load_bracket.ts";
+import type { DistributionIntervals } from "./load_interval.ts";
 import type { Metric } from "./metric.ts";
 import type { Count } from "./count.ts";
 
@@ -67,6 +68,8 @@ export interface MetricSummary
   readonly distribution: Distribution;
   /** What the client's stamps leave open about it; absent = unknown, or not a time. */
   readonly brackets: DistributionBrackets | undefined;
+  /** What chance leaves open about it; absent = the load was too short to tell. */
+  readonly intervals: DistributionIntervals | undefined;
 }
 
 /** Results of one metric; absent when there is no metric of this name. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Bracket } from "./load_bracket.ts";
+import type { Interval } from "./load_interval.ts";
 import type { Count } from "./count.ts";
 import type { GpuSamples, GpuTrack } from "./run_gpu.ts";
 
@@ -38,6 +39,15 @@ export interface Throughput extends Window {
     readonly outputTokensPerSec: Bracket | undefined;
     /** Of `totalTokensPerSec`. */
     readonly totalTokensPerSec: Bracket | undefined;
+  } | undefined;
+  /** What chance leaves open about these rates; absent = the load was too short to tell. */
+  readonly intervals: {
+    /** Of `qps`. */
+    readonly qps: Interval | undefined;
+    /** Of `outputTokensPerSec`. */
+    readonly outputTokensPerSec: Interval | undefined;
+    /** Of `totalTokensPerSec`. */
+    readonly totalTokensPerSec: Interval | undefined;
   } | undefined;
 }
 

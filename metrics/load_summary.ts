@@ -6,6 +6,7 @@
 import type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
 import type { BracketBasis } from "./load_bracket.ts";
+import type { Interval, SamplingBasis } from "./load_interval.ts";
 import type { Verdict } from "./load_client.ts";
 import { metricOf, type MetricSummary, type OutcomeCounts } from "./load_figures.ts";
 import type { Grouping } from "./load_groups.ts";
@@ -97,6 +98,8 @@ export interface LoadSummary {
   readonly connections: ConnectionCounts;
   /** Where the brackets come from; absent = there are none. */
   readonly bracketBasis: BracketBasis | undefined;
+  /** How the sampling intervals were made, or why there are none. */
+  readonly sampling: SamplingBasis;
   /** What streams of known timing showed of the client; absent = there were none. */
   readonly witness: Witness | undefined;
   /** Why there were none, in a sentence without a period. */
@@ -332,6 +335,15 @@ export interface SloSummary {
   readonly steadyGoodput: number | undefined;
   /** good ÷ (offered − cancelledAsPlanned); failed, cancelled and dropped requests are not good. */
   readonly attainment: number | undefined;
+  /** What chance leaves open about these figures; absent = the load was too short to tell. */
+  readonly intervals: {
+    /** Of `goodput`. */
+    readonly goodput: Interval | undefined;
+    /** Of `steadyGoodput`. */
+    readonly steadyGoodput: Interval | undefined;
+    /** Of `attainment`. */
+    readonly attainment: Interval | undefined;
+  } | undefined;
 }
 
 /** One request of the timeline; times in ms from the start of the load. */

@@ -48,6 +48,7 @@ export {
   formatValue,
 } from "./format.ts";
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
+export type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";
 export type { Distribution, OutcomeCounts, Percentile } from "./load_figures.ts";
 export type { Grouping, GroupingName, GroupSlo, GroupSummary, StageRate } from "./load_groups.ts";
@@ -116,6 +117,7 @@ export {
   RECORD_SCHEMA,
   type RunScenario,
   type RunShare,
+  type RunSide,
   type ServerLost,
   type TransportReason,
 } from "./run.ts";

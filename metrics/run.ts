@@ -14,11 +14,12 @@ import type { GpuSamples } from "./run_gpu.ts";
 import type { RunReplay, SessionEnd } from "./run_replay.ts";
 
 /** Version of the record file, in its header. */
-export const RECORD_SCHEMA = "tokometer.record/4";
+export const RECORD_SCHEMA = "tokometer.record/5";
 
 /** This version and the older ones, whose files lack only what came later. */
 const RECORD_SCHEMAS: readonly unknown[] = [
   RECORD_SCHEMA,
+  "tokometer.record/4",
   "tokometer.record/3",
   "tokometer.record/2",
   "tokometer.record/1",
@@ -101,6 +102,20 @@ export interface LoadPlan {
   readonly stopRequests?: Count;
   /** Sending stops after this time in ms; absent = no limit. */
   readonly stopDurationMs?: number;
+  /** Which repeat of the same load it is, from 1 on; absent = the load is measured once. */
+  readonly repeat?: Count;
+  /** Side of a comparison inside the run, position in the header's `sides`; absent = there are none. */
+  readonly side?: Count;
+}
+
+/** One of the sides that a run compares by turns. */
+export interface RunSide {
+  /** Its name in reports, e.g. `a`. */
+  readonly name: string;
+  /** Its server, without a password. */
+  readonly url: string;
+  /** What differs besides the server, for people, e.g. `--extra-body {"n":2}`; absent = nothing. */
+  readonly differs?: string;
 }
 
 /** A part of a load with a rate of its own. */
@@ -141,6 +156,14 @@ export interface RunHeader {
   readonly startedAt: string;
   /** Name of the command, e.g. `bench`. */
   readonly scenario: string;
+  /** Name that the user gave the run; absent = none. */
+  readonly name?: string;
+  /** Tags that the user gave it. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** How often each load is measured; absent = once. */
+  readonly repeats?: Count;
+  /** Sides that are compared by turns; absent = there is one server. */
+  readonly sides?: readonly RunSide[];
   /** Command line without secrets. */
   readonly commandLine: readonly string[];
   /** Option values that repeat the run; `--config FILE` reads them back. */

@@ -171,6 +171,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           goodput: requestRate(run, good),
           steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
           attainment: share(good),
+          intervals: undefined,
         }
         : undefined;
       const generated = ofCompleted.generated.result();
@@ -215,6 +216,13 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         inFlight,
         connections: ofAll.connections.result(),
         bracketBasis: ends?.basis,
+        sampling: {
+          level: 0.95,
+          blocks: undefined,
+          blockMs: undefined,
+          correlationMs: undefined,
+          absent: "not computed yet",
+        },
         witness: end.witness,
         witnessAbsent: end.witnessAbsent,
         gpu: summarizeGpu(end.gpu, output.total),

@@ -31,7 +31,10 @@ export function describeMetric(
   const found = ends?.of(metric, distribution.count);
   const sets = found === undefined || found.low.count === 0 ? undefined : found;
   const brackets = sets && bracketsOf(distribution, sets);
-  const summary = { name, title, unit, better, per, formula, distribution, brackets };
+  const summary = {
+    ...{ name, title, unit, better, per, formula, distribution, brackets },
+    intervals: undefined,
+  };
   return { summary, sets };
 }
 

@@ -114,6 +114,7 @@ export function rates(window: Window, { completed, prompt, output }: Work): Thro
       ? undefined
       : perSec(prompt + output),
     brackets: undefined,
+    intervals: undefined,
   };
 }
 

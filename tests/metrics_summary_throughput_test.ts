@@ -12,6 +12,7 @@ Deno.test("rates divide completed requests and their tokens by the duration (T15
     outputTokensPerSec: 5,
     totalTokensPerSec: 15,
     brackets: undefined,
+    intervals: undefined,
   });
 });
 

@@ -45,7 +45,14 @@ Deno.test("record file: what was written is read back", async () => {
   });
 });
 
-for (const older of ["tokometer.record/1", "tokometer.record/2", "tokometer.record/3"]) {
+for (
+  const older of [
+    "tokometer.record/1",
+    "tokometer.record/2",
+    "tokometer.record/3",
+    "tokometer.record/4",
+  ]
+) {
   Deno.test(`record file: a file of ${older} is read, without what came later`, async () => {
     await inFolder(async (folder) => {
       const path = `${folder}/r.jsonl`;

@@ -12,6 +12,7 @@ import {
   type RunHeader,
   type RunScenario,
   type RunShare,
+  type RunSide,
   type TransportReason,
 } from "../metrics/run.ts";
 import type { RunDataset, RunDatasetPart, RunTokenizer } from "../metrics/run_dataset.ts";
@@ -73,6 +74,8 @@ const loadPlan = objectOf<LoadPlan>({
   overflow: optional(oneOf(["wait", "drop"])),
   stopRequests: optional(count),
   stopDurationMs: optional(durationMs),
+  repeat: optional(count),
+  side: optional(count),
 });
 
 const DATASET = {
@@ -124,6 +127,12 @@ export const headerShape: Shape = objectOf<RunHeader>({
   version: text,
   startedAt: text,
   scenario: text,
+  name: optional(text),
+  tags: optional(mapOf(text, 1000)),
+  repeats: optional(count),
+  sides: optional(
+    listOf(objectOf<RunSide>({ name: text, url: text, differs: optional(text) }), 2),
+  ),
   commandLine: listOf(text, MOST_ENTRIES),
   options: mapOf(anything, 1000),
   url: text,

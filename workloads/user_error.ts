@@ -12,6 +12,7 @@ export const EXIT: {
   readonly failures: 1;
   readonly usage: 2;
   readonly unreachable: 3;
+  readonly undecided: 4;
   readonly missed: 5;
   readonly invalid: 6;
   readonly internal: 70;
@@ -25,6 +26,8 @@ export const EXIT: {
   usage: 2,
   /** The server does not answer, or is not the server expected. */
   unreachable: 3,
+  /** A gate is neither passed nor missed: the intervals reach over its limits. */
+  undecided: 4,
   /** A load did not keep a limit of `--require`. */
   missed: 5,
   /** The run broke a rule of its scenario. */
