@@ -49,6 +49,7 @@ export {
 } from "./format.ts";
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 export type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
+export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";
 export type { Distribution, OutcomeCounts, Percentile } from "./load_figures.ts";
 export type { Grouping, GroupingName, GroupSlo, GroupSummary, StageRate } from "./load_groups.ts";
