@@ -15,16 +15,17 @@ import {
   exitCode,
   makeResultFolder,
   printReport,
-  RECORD_FILE,
   writeReports,
 } from "./run_results.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { group, option } from "./option_table.ts";
+import { resolveResult } from "./results_resolve.ts";
 import { UserError } from "./user_error.ts";
 
 const OPTIONS = {
   file: option.rest({
-    help: "a record file (records.jsonl in a result folder), or those of several clients",
+    help: "a result folder or its record file, latest or previous (of tokometer-results), or the " +
+      "record files of several clients",
   }),
 
   ...REPORT_OPTIONS,
@@ -70,7 +71,7 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
   const plan = planReport(values);
   await checkOutputs(values);
   const { align } = values;
-  const files = await Promise.all(values.file.map(recordFileIn));
+  const files = await Promise.all(values.file.map(resolveResult));
   if (files.length === 1 && align !== undefined) {
     throw new UserError(
       `Cannot use --align ${align} with one record file: it is for the files of several clients`,
@@ -124,16 +125,4 @@ function refuseEmpty({ loads }: Summary, files: readonly string[]): void {
       killed ? "client ended" : "run was stopped"
     } before the first measured request${after}; run it again`,
   );
-}
-
-/** The record file in a result folder, or the file itself. */
-async function recordFileIn(path: string): Promise<string> {
-  try {
-    const { isDirectory } = await Deno.stat(path);
-    return isDirectory ? `${path.replace(/\/+$/, "")}/${RECORD_FILE}` : path;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    // Opening it tells why it cannot be read.
-    return path;
-  }
 }

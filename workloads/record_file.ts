@@ -321,6 +321,16 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
 }
 
 /**
+ * Reads the first line of a record file.
+ *
+ * @throws {UserError} when it is missing or is not a record file.
+ */
+export async function readRunHeader(path: string): Promise<RunHeader> {
+  for await (const { header } of readEntries(path)) return header!;
+  throw notRecords(path, "it is empty");
+}
+
+/**
  * Reads header and ends of a record file, without its records.
  *
  * @throws {UserError} when it is missing or is not a record file.

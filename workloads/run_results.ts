@@ -26,6 +26,9 @@ import { EXIT, fileError, UserError } from "./user_error.ts";
 /** Name of the record file in a result folder. */
 export const RECORD_FILE = "records.jsonl";
 
+/** Where result folders are made that the user gave no name. */
+export const RESULTS_FOLDER = "tokometer-results";
+
 /**
  * Makes a new folder for results.
  *
@@ -36,7 +39,7 @@ export async function makeResultFolder(given: string | undefined): Promise<strin
     const stamp = new Date(wallClockMs()).toISOString().slice(0, 19).replace(/:/g, "-");
     // Two runs in one second get folders of their own.
     for (let n = 1;; n++) {
-      const path = `tokometer-results/${stamp}${n === 1 ? "" : `-${n}`}`;
+      const path = `${RESULTS_FOLDER}/${stamp}${n === 1 ? "" : `-${n}`}`;
       if (await makeFolder(path)) return path;
     }
   }
