@@ -33,7 +33,12 @@ export interface CompareOptions {
   readonly margin?: number;
   /** Runs without repeats may pass or miss a gate. */
   readonly singleRun?: boolean;
+  /** Largest share of requests that may fail before there is no verdict. Default 0.01. */
+  readonly maxFailures?: number;
 }
+
+/** What a gate comes to: `refused` = there are no verdicts, `none` = nothing was asked. */
+export type GateOutcome = "passed" | "missed" | "undecided" | "refused" | "none";
 
 /** A limit on a change, e.g. `ttft:p99<+5%`. */
 export interface GateLimit {
@@ -55,7 +60,7 @@ export type CompareUnit = "repeats" | "within";
 
 /** A figure of one side. */
 export interface SideValue {
-  /** Mean over the repeats, or the run's own; absent = it has none. */
+  /** Mean over the repeats (geometric where all are above 0), or the run's own; absent = it has none. */
   readonly value: number | undefined;
   /** What chance leaves open, from run to run where there are repeats, else inside the run. */
   readonly interval: Interval | undefined;
@@ -63,6 +68,10 @@ export interface SideValue {
   readonly bracket: Bracket | undefined;
   /** One for each repeat, in the order of measurement. */
   readonly values: readonly number[];
+  /** Standard deviation from run to run, as a share of the value; absent without repeats. */
+  readonly spread: number | undefined;
+  /** What chance inside one run explains of it, likewise; absent = unknown. */
+  readonly spreadWithin: number | undefined;
 }
 
 /** One figure of a load on two sides. */
