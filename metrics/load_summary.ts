@@ -22,6 +22,9 @@ import type { ContextOverflow, Lanes, PrefixShare, SessionsSummary } from "./loa
 import type { Limited, LimitOperator } from "./limit.ts";
 import type { Metric } from "./metric.ts";
 import type { Count } from "./count.ts";
+import type { Slices } from "./load_slices.ts";
+import type { Stalls } from "./load_stalls.ts";
+import type { SteadyState } from "./load_steady.ts";
 import type { LoadPlan, ServerLost } from "./run.ts";
 import type { ClientHealth, Witness } from "./run_client.ts";
 
@@ -52,6 +55,8 @@ export interface LoadSummary {
     /** From the end of the ramp-up to the first moment when nothing was left to send. */
     readonly steady: Throughput | undefined;
   };
+  /** The steady state that a test found, beside the window of `throughput.steady`, which is by plan. */
+  readonly steadyState: SteadyState;
   /** Arrival rates; absent in closed loops. */
   readonly arrivals: Arrivals | undefined;
   /** Tokens of completed requests. */
@@ -112,6 +117,10 @@ export interface LoadSummary {
   readonly verdict: Verdict | undefined;
   /** The load over time. */
   readonly series: Series;
+  /** The load over time with latencies. */
+  readonly slices: Slices;
+  /** Long gaps between tokens. */
+  readonly stalls: Stalls;
   /** Histograms of the latencies. */
   readonly histograms: readonly MetricHistogram[];
   /** A sample of requests, spread evenly over the load. */

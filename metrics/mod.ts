@@ -50,6 +50,9 @@ export {
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 export type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
+export type { Slice, SliceLatency, Slices } from "./load_slices.ts";
+export type { Stall, StallCauses, Stalls } from "./load_stalls.ts";
+export type { SteadyMetric, SteadySearch, SteadyState, SteadyTrend } from "./load_steady.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";
 export type { Distribution, OutcomeCounts, Percentile } from "./load_figures.ts";
 export type { Grouping, GroupingName, GroupSlo, GroupSummary, StageRate } from "./load_groups.ts";

@@ -192,6 +192,10 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         throughput: ends === undefined
           ? throughput
           : bracketThroughput(throughput, ends, { plan, inFlight, arrivals }),
+        steadyState: {
+          ...{ window: undefined, absent: "not computed yet", search: undefined },
+          ...{ throughput: undefined, inFlight: undefined, metrics: [] },
+        },
         arrivals,
         tokens: {
           ...{ prompt, output },
@@ -227,6 +231,11 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         witnessAbsent: end.witnessAbsent,
         gpu: summarizeGpu(end.gpu, output.total),
         series: values.series(durationMs),
+        slices: { sliceMs: 1000, askedMs: 1000, most: 0, slices: [] },
+        stalls: {
+          ...{ factor: 10, thresholdMs: undefined, count: 0, totalMs: 0, share: undefined },
+          ...{ worst: [], counted: 0, causes: { client: 0, server: 0, several: 0, single: 0 } },
+        },
         histograms: described.histograms,
         timeline: values.timeline(),
         lanes: lanes.result(),
