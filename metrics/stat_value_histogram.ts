@@ -192,6 +192,41 @@ export function createValueHistogram(data?: ValueHistogramData): ValueHistogram 
   return histogram;
 }
 
+/** Counts of values by {@linkcode bucketNumber}. */
+export type BucketCounts = ReadonlyMap<number, number>;
+
+/** Number of the bucket that counts a value, ascending with it. */
+export function bucketNumber(value: number): number {
+  const units = Math.round(value * UNITS);
+  if (units === 0) return 0;
+  return units > 0 ? bucketOf(units / UNITS) : -bucketOf(-units / UNITS);
+}
+
+/**
+ * A histogram of values that were counted by their buckets; the deviation and both ends are those of the
+ * buckets.
+ *
+ * @param sum of the values in millionths, a whole number.
+ */
+export function histogramOfBuckets(counts: BucketCounts, sum: number): ValueHistogram {
+  let squares = 0n;
+  let [min, max] = [Infinity, -Infinity];
+  const positive = createBuckets();
+  const negative = createBuckets();
+  for (const [bucket, count] of counts) {
+    const value = bucket < 0 ? -valueOf(-bucket) : bucket === 0 ? 0 : valueOf(bucket);
+    [min, max] = [Math.min(min, value), Math.max(max, value)];
+    squares += BigInt(Math.round(value * UNITS)) ** 2n * BigInt(count);
+    if (bucket > 0) positive.add(bucket, count);
+    else if (bucket < 0) negative.add(-bucket, count);
+  }
+  return createValueHistogram({
+    ...{ bits: BITS, sum: String(BigInt(sum)), squares: String(squares) },
+    ...(counts.size === 0 ? {} : { min, max }),
+    ...{ negative: negative.pack(), zero: counts.get(0) ?? 0, positive: positive.pack() },
+  });
+}
+
 const word = new DataView(new ArrayBuffer(8));
 
 /** The exponent and the first nine bits behind it, rounded: ascending with the (positive) value. */

@@ -21,6 +21,7 @@ import type { Metric } from "./metric.ts";
 import { hasArrivals, MAX_BUCKETS } from "./summary_series.ts";
 import type { Window } from "./load_series.ts";
 import type { LoadPlan } from "./run.ts";
+import { createBinnedCells } from "./summary_binned_cells.ts";
 import { createBinnedEnds } from "./summary_binned_ends.ts";
 import type { ConstantLateness } from "./summary_pace.ts";
 import { rates, tokensPerTickToken, type Work } from "./summary_throughput.ts";
@@ -39,6 +40,7 @@ export function createBinnedValues(
   const finite = createFiniteValues();
   const late = createFiniteValues();
   const ends = createBinnedEnds(metrics, plan);
+  const cells = createBinnedCells(metrics);
   const arrivals = hasArrivals(plan);
   const bins = createTimeBins(arrivals ? ["due", "sent"] : []);
   let prompts = false;
@@ -77,6 +79,7 @@ export function createBinnedValues(
       for (const delay of late.of(CLIENT_DELAY, record)) delays.add(delay);
       if (sentMs !== undefined) bins.busy(sentMs, endMs);
       const bounds = ends.add(record);
+      cells.add(record, good);
       if (index % sampleEvery === 0) {
         sample.push(timelineEntry(record));
         while (sample.length > TIMELINE_ENTRIES) {
@@ -172,6 +175,7 @@ export function createBinnedValues(
         arrivals: arrivals ? { duePerSec: perSec("due"), sentPerSec: perSec("sent") } : undefined,
       };
     },
+    cells: () => cells.result(),
     timeline: () => [...sample].sort((a, b) => a.index - b.index),
   };
 }

@@ -22,6 +22,7 @@ import { isWork } from "./record_streaming.ts";
 import type { LoadPlan } from "./run.ts";
 import type { Witness } from "./run_client.ts";
 import { collectValues, exactValues, sortLists } from "./stat_quantile.ts";
+import { rawCells } from "./summary_raw_cells.ts";
 import { series } from "./summary_series.ts";
 import { NEVER_LATE, paceFold } from "./summary_pace.ts";
 import { windowThroughput, workBefore } from "./summary_throughput.ts";
@@ -64,6 +65,10 @@ export function createRawValues(plan: LoadPlan): LoadValues {
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
     inFlight: (run, steady) => inFlight(records, run, steady),
     series: (durationMs) => series(records, durationMs, plan),
+    cells(durationMs) {
+      const goods = new Set(good);
+      return rawCells({ records, isGood: (record) => goods.has(record), durationMs });
+    },
     timeline() {
       const entries = Math.min(records.length, TIMELINE_ENTRIES);
       return Array.from(

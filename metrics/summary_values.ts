@@ -14,6 +14,7 @@ import type { BoundsOf, ValueEnds } from "./record_bounds.ts";
 import type { Witness } from "./run_client.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 import type { EndSets } from "./summary_brackets.ts";
+import type { LoadCells } from "./summary_cells.ts";
 import type { Pace } from "./summary_pace.ts";
 import type { WorkEnds } from "./summary_throughput_brackets.ts";
 
@@ -42,6 +43,8 @@ export interface LoadValues {
   inFlight(run: Window, steady: Window | undefined): InFlight;
   /** The load over time. */
   series(durationMs: number): Series;
+  /** The same in cells, for statistics. */
+  cells(durationMs: number): LoadCells;
   /** A sample of the records, by their numbers. */
   timeline(): readonly TimelineEntry[];
   /** Values that were left out because they are not finite, of the metrics summarized so far. */

@@ -1,0 +1,177 @@
+/**
+ * Cells of a load whose records are not kept: they double in width when the load outlasts them, and
+ * values are counted by the buckets of a histogram. The order of the records does not matter.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { Metric } from "./metric.ts";
+import { isWork } from "./record_streaming.ts";
+import { bucketNumber, histogramOfBuckets } from "./stat_value_histogram.ts";
+import {
+  CELL_COUNTERS,
+  type CellCounter,
+  eachTimedValue,
+  hasCells,
+  type LoadCells,
+  type MetricCells,
+  MOST_CELLS,
+} from "./summary_cells.ts";
+import { tokensPerTickToken } from "./summary_throughput.ts";
+
+/** Collects records. */
+export interface BinnedCells {
+  /** Adds a measured record; `good`: it met all limits. */
+  add(record: RequestRecord, good: boolean): void;
+  /** The cells so far. */
+  result(): LoadCells;
+}
+
+/** Width of the first cells; a load of a quarter of a second fills them. */
+const FIRST_US = 1000;
+
+/** Sums are in whole millionths, so that they do not depend on the order. */
+const UNITS = 1e6;
+
+type Counts = Map<number, number>;
+
+interface Kept {
+  readonly metric: Metric;
+  readonly count: Float64Array;
+  readonly sum: Float64Array;
+  /** Counts of each cell; several until they are merged. */
+  readonly cells: Counts[][];
+}
+
+/** Cells of these metrics, as far as they have any. */
+export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
+  const counts = Object.fromEntries(
+    CELL_COUNTERS.map((counter) => [counter, new Float64Array(MOST_CELLS)]),
+  ) as Record<CellCounter, Float64Array>;
+  const kept = metrics.filter(hasCells).map((metric): Kept => ({
+    metric,
+    count: new Float64Array(MOST_CELLS),
+    sum: new Float64Array(MOST_CELLS),
+    cells: Array.from({ length: MOST_CELLS }, () => []),
+  }));
+  let widthUs = FIRST_US;
+  let used = 0;
+  // Merging all at once would keep a measuring thread for milliseconds.
+  const unmerged: Counts[][] = [];
+
+  const double = () => {
+    const sums = [...Object.values(counts), ...kept.flatMap(({ count, sum }) => [count, sum])];
+    for (const values of sums) {
+      for (let i = 0; i < MOST_CELLS / 2; i++) values[i] = values[2 * i]! + values[2 * i + 1]!;
+      values.fill(0, MOST_CELLS / 2);
+    }
+    for (const { cells } of kept) {
+      for (let i = 0; i < MOST_CELLS / 2; i++) {
+        cells[i] = [...cells[2 * i]!, ...cells[2 * i + 1]!];
+        if (cells[i]!.length > 1) unmerged.push(cells[i]!);
+      }
+      for (let i = MOST_CELLS / 2; i < MOST_CELLS; i++) cells[i] = [];
+    }
+    widthUs *= 2;
+    used = Math.ceil(used / 2);
+  };
+  const cellOf = (ms: number): number => {
+    const us = Math.max(0, Math.round(ms * 1000));
+    while (us >= MOST_CELLS * widthUs) double();
+    const cell = Math.floor(us / widthUs);
+    if (cell >= used) used = cell + 1;
+    return cell;
+  };
+  const count = (counter: CellCounter, ms: number | undefined, amount = 1) => {
+    if (ms !== undefined && Number.isFinite(ms)) counts[counter][cellOf(ms)]! += amount;
+  };
+
+  return {
+    add(record, good) {
+      const { intendedMs, sentMs, endMs, firstTokenMs, tickMs, tickTokens } = record;
+      const { kind } = record.outcome;
+      mergeOne(unmerged);
+      count("sent", sentMs);
+      if (kind !== "cancelled_as_planned") count("offered", intendedMs);
+      if (good) count("offeredGood", intendedMs);
+      if (!isWork(record)) {
+        if (kind !== "cancelled") count("failed", endMs);
+        return;
+      }
+      if (good) count("good", endMs);
+      count("promptTokens", firstTokenMs, record.promptTokens?.tokens ?? 0);
+      const weight = tokensPerTickToken(record);
+      let before = 0;
+      for (let i = 0; i < tickMs.length; i++) {
+        const tokens = Math.round(tickTokens[i]! * weight);
+        count("outputTokens", tickMs[i]!, tokens - before);
+        before = tokens;
+      }
+      if (kind !== "ok") return;
+      count("completed", endMs);
+      for (const { metric, count, sum, cells } of kept) {
+        eachTimedValue(metric, record, (ms, value) => {
+          const cell = cellOf(ms);
+          count[cell]!++;
+          sum[cell]! += Math.round(value * UNITS);
+          const buckets = cells[cell]![0] ??= new Map();
+          const bucket = bucketNumber(value);
+          buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
+        });
+      }
+    },
+    result: () => ({
+      widthMs: widthUs / 1000,
+      cells: used,
+      counts: (counter) => counts[counter].subarray(0, used),
+      metric(metric) {
+        const found = kept.find((one) => one.metric === metric);
+        return found && metricCells(found, used);
+      },
+    }),
+  };
+}
+
+/** Merges the counts of a cell that are still apart. */
+function mergeOne(unmerged: Counts[][]): void {
+  const cell = unmerged.pop();
+  if (cell === undefined) return;
+  while (cell.length > 1) {
+    for (const [bucket, count] of cell.pop()!) {
+      cell[0]!.set(bucket, (cell[0]!.get(bucket) ?? 0) + count);
+    }
+  }
+}
+
+function metricCells({ count, sum, cells }: Kept, used: number): MetricCells {
+  return {
+    count: count.subarray(0, used),
+    sum: sum.subarray(0, used).map((units) => units / UNITS),
+    around: (limits) =>
+      limits.map((limit) => {
+        const at = bucketNumber(limit);
+        const below = new Float64Array(used);
+        const equal = new Float64Array(used);
+        for (let cell = 0; cell < used; cell++) {
+          for (const counts of cells[cell]!) {
+            for (const [bucket, n] of counts) {
+              if (bucket < at) below[cell]! += n;
+              else if (bucket === at) equal[cell]! += n;
+            }
+          }
+        }
+        return { below, equal };
+      }),
+    values(fromCell, toCell) {
+      const all: Counts = new Map();
+      let units = 0;
+      for (let cell = fromCell; cell < Math.min(toCell, used); cell++) {
+        units += sum[cell]!;
+        for (const counts of cells[cell]!) {
+          for (const [bucket, n] of counts) all.set(bucket, (all.get(bucket) ?? 0) + n);
+        }
+      }
+      return histogramOfBuckets(all, units);
+    },
+  };
+}
