@@ -18,6 +18,15 @@
 export type { ScenarioSummary } from "./check_scenario.ts";
 export { warnings } from "./check.ts";
 export { adviceFor, type AdviceQuestion } from "./check_advice.ts";
+export type {
+  CapacityAnswer,
+  CapacityOutcome,
+  CapacityProbe,
+  CapacitySummary,
+  CurveSummary,
+  ProbeVerdict,
+} from "./capacity_result.ts";
+export type { FindAxis, RunFind } from "./run_find.ts";
 export { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibration.ts";
 export { VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_causes.ts";
 export { CLIENT_TOLERANCE, type HeadlineFigure } from "./check_figures.ts";

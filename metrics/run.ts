@@ -10,6 +10,7 @@ import type { MergedClients } from "./merged_clients.ts";
 import type { RunCalibration } from "./run_calibration.ts";
 import type { ClientHealth, Witness } from "./run_client.ts";
 import type { RunDataset, RunTokenizer } from "./run_dataset.ts";
+import type { RunFind } from "./run_find.ts";
 import type { GpuSamples } from "./run_gpu.ts";
 import type { RunReplay, SessionEnd } from "./run_replay.ts";
 
@@ -106,6 +107,8 @@ export interface LoadPlan {
   readonly repeat?: Count;
   /** Side of a comparison inside the run, position in the header's `sides`; absent = there are none. */
   readonly side?: Count;
+  /** The load was decided while the run went on: rate, users, speed or sessions that it tried. */
+  readonly probe?: number;
 }
 
 /** One of the sides that a run compares by turns. */
@@ -210,7 +213,9 @@ export interface RunHeader {
   readonly resetCache?: string;
   /** How the client counted tokens of texts. */
   readonly tokenizer: RunTokenizer;
-  /** Loads as planned, in the order of measurement. */
+  /** What the run looks for, which decides its loads as it goes on; absent = all are planned. */
+  readonly find?: RunFind;
+  /** Loads as planned, in the order of measurement; those that were decided later are added. */
   readonly loads: readonly LoadPlan[];
   /** Machine and programs of the client. */
   readonly environment: Environment;
@@ -268,6 +273,8 @@ export interface LoadEnd {
   readonly gpu?: GpuSamples;
   /** Why the server's prefix cache was not emptied before it, as was asked. */
   readonly cacheNotReset?: string;
+  /** Why the search stopped it before its end, in a clause without a period; absent = it did not. */
+  readonly cutShort?: string;
 }
 
 /** A run as it was measured; every summary is made from it. */

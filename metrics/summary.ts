@@ -12,7 +12,8 @@ import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scen
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
-import type { LoadEnd, Run, RunHeader } from "./run.ts";
+import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
+import type { LoadEnd, LoadPlan, Run, RunHeader } from "./run.ts";
 import type { SessionEnd } from "./run_replay.ts";
 import type { Limit } from "./limit.ts";
 import type { Slo } from "./summary_slo.ts";
@@ -32,6 +33,10 @@ export interface Summary {
   readonly loads: readonly LoadSummary[];
   /** Whether the run is valid by the rules of its scenario; absent = it has none. */
   readonly scenario: ScenarioSummary | undefined;
+  /** The highest load within a service level; absent = the run did not look for it. */
+  readonly capacity: CapacitySummary | undefined;
+  /** From idle to saturation; absent = the run did not look for it. */
+  readonly curve: CurveSummary | undefined;
   /** What was checked about the run as a whole. */
   readonly checks: readonly Check[];
 }
@@ -82,6 +87,8 @@ const MOVED_AT_ONCE = 16;
 
 /** Summarizes records that are seen once, in any order. */
 export interface Accumulator {
+  /** Adds a load that was decided while the run went on; before its records. */
+  plan(plan: LoadPlan): void;
   /** Adds a record of any load. */
   add(record: RequestRecord): void;
   /** Adds how a session of any load went. */
@@ -152,10 +159,10 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
   const { clientTolerance = CLIENT_TOLERANCE } = options;
   const { rawTicks = RAW_TICKS, onHistogram } = options;
   for (const p of percentiles) minimumSamples(p);
-  const startLoads = (values: "raw" | "histogram") =>
-    header.loads.map((plan) =>
-      createLoadAccumulator({ plan, header, slo, require, clientTolerance, values })
-    );
+  const plans = [...header.loads];
+  const startLoad = (plan: LoadPlan, values: "raw" | "histogram") =>
+    createLoadAccumulator({ plan, header, slo, require, clientTolerance, values });
+  const startLoads = (values: "raw" | "histogram") => plans.map((plan) => startLoad(plan, values));
   const ends: LoadEnd[] = [];
   // Far fewer than records; where those are not kept, these are not either.
   const keptSessions: SessionEnd[] = [];
@@ -173,6 +180,10 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
   const feedSession = (into: readonly LoadAccumulator[], session: SessionEnd) =>
     into[session.load]?.session(session);
   return {
+    plan(plan) {
+      plans.push(plan);
+      loads?.push(startLoad(plan, "histogram"));
+    },
     add(record) {
       if (loads !== undefined) {
         feed(loads, record);
@@ -206,7 +217,10 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       );
       const scenario = judgeScenario(header, summaries);
       return {
-        ...{ schema: REPORT_SCHEMA, header, percentiles, loads: summaries, scenario },
+        ...{ schema: REPORT_SCHEMA, percentiles, loads: summaries, scenario },
+        header: { ...header, loads: plans },
+        capacity: undefined,
+        curve: undefined,
         checks: [...checkRun(header, unread), ...checkScenario(scenario)],
       };
     },

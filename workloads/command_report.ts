@@ -82,7 +82,7 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
     : mergeRecordFiles(files, { align });
   let accumulator: Accumulator | undefined;
   let faults = 0;
-  for await (const { header, record, session, end, fault } of entries) {
+  for await (const { header, plan: decided, record, session, end, fault } of entries) {
     if (fault !== undefined) {
       accumulator?.unread();
       if (++faults <= NAMED_FAULTS) {
@@ -90,6 +90,7 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
       }
     }
     if (header !== undefined) accumulator = accumulateFor(header, plan, host);
+    if (decided !== undefined) accumulator?.plan(decided);
     if (record !== undefined) accumulator?.add(record);
     if (session !== undefined) accumulator?.session(session);
     if (end !== undefined) accumulator?.end(end);

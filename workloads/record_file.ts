@@ -2,20 +2,28 @@
  * The record file: JSON lines, appended as requests end, read back by every report.
  *
  * Line 1 `{"header": RunHeader}`, then `{"record": …}` for each request, `{"session": SessionEnd}` for
- * each session and `{"end": LoadEnd}` for each load. Times have whole microseconds. A file that was cut short (a killed client, a full
- * disk) is read up to its last whole line.
+ * each session and `{"end": LoadEnd}` for each load. A load that was decided while the run went on has a
+ * line `{"plan": LoadPlan}` before its first record. Times have whole microseconds. A file that was cut
+ * short (a killed client, a full disk) is read up to its last whole line.
  *
  * @module
  */
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord, TokenSource } from "../backends/record.ts";
-import { type LoadEnd, RECORD_SCHEMA, type Run, type RunHeader } from "../metrics/run.ts";
+import {
+  type LoadEnd,
+  type LoadPlan,
+  MOST_LOADS,
+  RECORD_SCHEMA,
+  type Run,
+  type RunHeader,
+} from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import { readLines } from "./line_stream.ts";
 import { RecordLines } from "./record_line.ts";
 import { OpenSessions } from "./record_sessions.ts";
 import { endShape, sessionShape } from "./record_shape_end.ts";
-import { headerShape } from "./record_shape_header.ts";
+import { headerShape, planShape } from "./record_shape_header.ts";
 import { recordShape } from "./record_shape_request.ts";
 import { fileError, UserError } from "./user_error.ts";
 
@@ -33,6 +41,8 @@ export interface RecordSink {
  * Appends records in the background, at most a second behind: a client that is killed loses no more.
  */
 export interface RecordWriter {
+  /** Queues a load that was decided while the run goes on; before its records. Never waits. */
+  plan(plan: LoadPlan): void;
   /** Queues a request that has ended; never waits. */
   add(record: RequestRecord): void;
   /** Queues how a session went; never waits. */
@@ -106,6 +116,9 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
       if (failure !== undefined) return;
       lines.addRecord(record);
       if (lines.length >= FULL_BYTES) void flush();
+    },
+    plan(plan) {
+      if (failure === undefined) lines.addValue({ plan });
     },
     session(session) {
       if (failure === undefined) lines.addValue({ session });
@@ -199,6 +212,8 @@ export interface RecordEntry {
   };
   /** What was run. */
   readonly header?: RunHeader;
+  /** A load that the header does not know; it comes before its records. */
+  readonly plan?: LoadPlan;
   /** One request. */
   readonly record?: RequestRecord;
   /** How a session went. */
@@ -235,9 +250,10 @@ export async function readRecordFile(path: string): Promise<Run> {
     ends: LoadEnd[];
     sessions?: SessionEnd[];
   } | undefined;
-  for await (const { header, record, session, end, fault } of streamRecordFile(path)) {
+  for await (const { header, plan, record, session, end, fault } of streamRecordFile(path)) {
     if (fault !== undefined) throw notRecords(path, `line ${fault.line}: ${fault.problem}`);
     if (header !== undefined) run = { header, records: [], ends: [] };
+    if (plan !== undefined && run !== undefined) run.header = withPlan(run.header, plan);
     if (record !== undefined) run?.records.push(record);
     if (session !== undefined && run !== undefined) (run.sessions ??= []).push(session);
     if (end !== undefined) run?.ends.push(end);
@@ -274,11 +290,16 @@ export async function readRecordFile(path: string): Promise<Run> {
 export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntry> {
   const loads = new Map<number, { lastMs: number; lastSentMs: number }>();
   let header: RunHeader | undefined;
+  let plans: LoadPlan[] = [];
   let sessions: OpenSessions | undefined;
   for await (const line of readEntries(path)) {
     if (line.header !== undefined) {
       yield { header: header = line.header };
-      sessions = new OpenSessions(header.loads);
+      sessions = new OpenSessions(plans = [...header.loads]);
+    }
+    if (line.plan !== undefined) {
+      plans.push(line.plan);
+      yield { plan: line.plan };
     }
     if (line.fault !== undefined) yield { fault: line.fault };
     if (line.record !== undefined) {
@@ -303,7 +324,7 @@ export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntr
     }
   }
   // Loads that were running when the client was killed.
-  for (const [load, plan] of header!.loads.entries()) {
+  for (const [load, plan] of plans.entries()) {
     const seen = loads.get(load);
     if (seen === undefined) continue;
     for (const session of sessions!.left(load)) yield { session };
@@ -340,6 +361,7 @@ export async function readRunOutline(path: string): Promise<Omit<Run, "records">
   const ends: LoadEnd[] = [];
   for await (const line of readEntries(path, { skip: '{"record":' })) {
     header ??= line.header;
+    if (line.plan !== undefined) header = withPlan(header!, line.plan);
     if (line.end !== undefined) ends.push(line.end);
   }
   return { header: header!, ends };
@@ -360,20 +382,27 @@ async function* readEntries(
     throw fileError(`Cannot read ${path}`, error);
   }
   let header: RunHeader | undefined;
+  let loads = 0;
   for await (const { text, number, length, whole } of linesOf(path, file)) {
     if (length === 0) continue;
     if (header !== undefined && skip !== undefined && text?.startsWith(skip)) continue;
     const value = text === undefined ? undefined : parseLine(text);
     if (header === undefined) {
       header = checkedHeader(value, { path, number, cut: !whole });
+      loads = header.loads.length;
       yield { header };
       continue;
     }
     // The client was killed while writing its last line.
     if (value === undefined && !whole) return;
-    const problem = value === undefined ? unreadable(text, length) : problemOf(value, header);
-    if (problem !== undefined) yield { fault: { path, line: number, problem } };
-    else yield defined({ record: value?.record, session: value?.session, end: value?.end });
+    const problem = value === undefined ? unreadable(text, length) : problemOf(value, loads);
+    if (problem !== undefined) {
+      yield { fault: { path, line: number, problem } };
+      continue;
+    }
+    if (value?.plan !== undefined) loads++;
+    const { plan, record, session, end } = value!;
+    yield defined({ plan, record, session, end });
   }
   if (header === undefined) throw notRecords(path, "it is empty");
 }
@@ -409,7 +438,16 @@ function unreadable(text: string | undefined, length: number): string {
 }
 
 /** What is wrong with a line behind the header, if anything. */
-function problemOf({ record, session, end }: Line, { loads }: RunHeader): string | undefined {
+function problemOf(
+  { plan, record, session, end }: Line,
+  /** Known so far. */
+  loads: number,
+): string | undefined {
+  if (plan !== undefined) {
+    return loads < MOST_LOADS
+      ? planShape(plan, "plan")
+      : `it is a plan of a load beyond the ${MOST_LOADS} that a run may have`;
+  }
   if (record === undefined && session === undefined && end === undefined) {
     return "it holds neither a record nor an end";
   }
@@ -423,7 +461,7 @@ function problemOf({ record, session, end }: Line, { loads }: RunHeader): string
     if (value === undefined) continue;
     const problem = shape(value, name);
     if (problem !== undefined) return problem;
-    if (value.load >= loads.length) {
+    if (value.load >= loads) {
       return `${name}.load is ${value.load}: the header has no such load`;
     }
   }
@@ -432,6 +470,7 @@ function problemOf({ record, session, end }: Line, { loads }: RunHeader): string
 
 interface Line {
   readonly header?: RunHeader;
+  readonly plan?: LoadPlan;
   readonly record?: PackedRecord;
   readonly session?: SessionEnd;
   readonly end?: LoadEnd;
@@ -442,11 +481,16 @@ function parseLine(text: string): Omit<Line, "fault"> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;
-    const { header, record, session, end } = value as Line;
-    return defined({ header, record, session, end });
+    const { header, plan, record, session, end } = value as Line;
+    return defined({ header, plan, record, session, end });
   } catch {
     return undefined;
   }
+}
+
+/** A header that knows one more load. */
+function withPlan(header: RunHeader, plan: LoadPlan): RunHeader {
+  return { ...header, loads: [...header.loads, plan] };
 }
 
 function notRecords(path: string, reason: string): UserError {

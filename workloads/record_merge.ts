@@ -125,6 +125,12 @@ function refuseDifferentRuns([first, ...others]: readonly Client[]): void {
   const refuse = ({ path }: Client, reason: string): never => {
     throw new UserError(`Cannot merge ${path} with ${first!.path}: ${reason}`);
   };
+  const searching = [first!, ...others].find(({ header: { find } }) => find !== undefined);
+  if (searching !== undefined) {
+    throw new UserError(
+      `Cannot merge ${searching.path}: it decided its loads as it went on, so no other client had the same`,
+    );
+  }
   const seen = new Set([JSON.stringify(first!.header)]);
   for (const other of others) {
     const text = JSON.stringify(other.header);

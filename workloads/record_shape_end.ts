@@ -60,6 +60,7 @@ export const endShape: Shape = objectOf<LoadEnd>({
   client: optional(clientHealth),
   gpu: optional(gpuSamples),
   cacheNotReset: optional(text),
+  cutShort: optional(text),
 });
 
 /** What is wrong with the end of a session, if anything. */

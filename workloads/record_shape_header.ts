@@ -16,6 +16,7 @@ import {
   type TransportReason,
 } from "../metrics/run.ts";
 import type { RunDataset, RunDatasetPart, RunTokenizer } from "../metrics/run_dataset.ts";
+import type { RunFind } from "../metrics/run_find.ts";
 import type { RunReplay } from "../metrics/run_replay.ts";
 import {
   anything,
@@ -47,7 +48,8 @@ const environment = objectOf<Environment>({
   v8: text,
 });
 
-const loadPlan = objectOf<LoadPlan>({
+/** What is wrong with the plan of a load, if anything. */
+export const planShape: Shape = objectOf<LoadPlan>({
   label: text,
   kind: oneOf(["closed", "open"]),
   users: optional(count),
@@ -76,6 +78,7 @@ const loadPlan = objectOf<LoadPlan>({
   stopDurationMs: optional(durationMs),
   repeat: optional(count),
   side: optional(count),
+  probe: optional(amount),
 });
 
 const DATASET = {
@@ -116,6 +119,18 @@ const replay = objectOf<RunReplay>({
   sessionStart: optional(share),
 });
 
+const find = objectOf<RunFind>({
+  goal: oneOf(["capacity", "curve"]),
+  axis: oneOf(["rate", "concurrency", "speedup", "sessions"]),
+  slo: optional(text),
+  attainment: optional(share),
+  maxFailures: share,
+  tolerance: share,
+  first: amount,
+  lowest: amount,
+  highest: amount,
+});
+
 const schema: Shape = (value, at) =>
   isRecordSchema(value)
     ? undefined
@@ -148,6 +163,7 @@ export const headerShape: Shape = objectOf<RunHeader>({
   seed: numberFrom(-1e300, 1e300),
   dataset,
   replay: optional(replay),
+  find: optional(find),
   ruledBy: optional(objectOf<RunScenario>({ name: text, broken: listOf(text, 1000) })),
   classes: optional(shares),
   models: optional(shares),
@@ -156,7 +172,7 @@ export const headerShape: Shape = objectOf<RunHeader>({
   askedCachedShare: optional(share),
   resetCache: optional(text),
   tokenizer: objectOf<RunTokenizer>({ source: oneOf(["tokenizer", "estimate"]), name: text }),
-  loads: listOf(loadPlan, MOST_LOADS),
+  loads: listOf(planShape, MOST_LOADS),
   environment,
   // Made when files are merged; no record file has it.
   merged: optional(() => "header.merged is there, which no record file has"),
