@@ -9,6 +9,7 @@ import { formatPercentile } from "./format.ts";
 import { metricOf } from "./load_figures.ts";
 import type { Bracket } from "./load_bracket.ts";
 import type { Interval } from "./load_interval.ts";
+import { perSecond, rateEnds, type Speed, SPEEDS } from "./load_speed.ts";
 import type { Throughput } from "./load_series.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { Metric, Unit } from "./metric.ts";
@@ -60,16 +61,36 @@ export const HEADLINE_FIGURES: readonly Figure[] = [
 ];
 
 /**
- * The figure of a name such as `throughput`, `ttft:p99`, `itl:mean` or `e2e:p99.9`; `median` means `p50`.
+ * The figure of a name such as `throughput`, `ttft:p99`, `itl:mean`, `e2e:p99.9` or `interactivity:p90`;
+ * `median` means `p50`.
  * Absent where there is none. A load has a percentile only where its summary was asked for it.
  */
 export function findFigure(name: string): Figure | undefined {
   const known = HEADLINE_FIGURES.find((figure) => figure.name === name);
   if (known !== undefined) return known;
   const [metricName, statistic = "mean"] = name.split(":");
-  const metric = METRICS.find((one) => one.name === metricName);
+  const speed = SPEEDS.find((one) => one.name === metricName);
+  const metric = METRICS.find((one) => one.name === (speed?.metric ?? metricName));
   if (metric === undefined || !/^(mean|median|p\d+(\.\d+)?)$/.test(statistic)) return undefined;
-  return ofMetric(metric, statistic === "median" ? "p50" : statistic);
+  const figure = ofMetric(metric, statistic === "median" ? "p50" : statistic);
+  return speed === undefined ? figure : inverse(speed, figure);
+}
+
+/** Tokens per second at a time per token: p90 is the speed of the slow tail. */
+function inverse({ name, title }: Speed, time: Figure): Figure {
+  return {
+    name: time.name.replace(/^[^:]*/, name),
+    title: `${title} ${time.title.split(" ").at(-1)}`,
+    unit: "tokens/s",
+    better: "higher",
+    of: (load) => {
+      const found = time.of(load);
+      const value = perSecond(found?.value);
+      if (found === undefined || value === undefined) return undefined;
+      const { bracket, interval, samples } = found;
+      return { value, bracket: rateEnds(bracket), interval: rateEnds(interval), samples };
+    },
+  };
 }
 
 function rate(

@@ -5,13 +5,16 @@
  */
 import { cachedTokens } from "./metric_cached_tokens.ts";
 import { connectTime } from "./metric_connect_time.ts";
+import { decodeRate } from "./metric_decode_rate.ts";
 import { e2e } from "./metric_e2e.ts";
 import { e2eIntended } from "./metric_e2e_intended.ts";
+import { e2ePerToken } from "./metric_e2e_per_token.ts";
 import { itl } from "./metric_itl.ts";
 import { lengthShortfall } from "./metric_length_shortfall.ts";
 import { held } from "./metric_held.ts";
 import type { Metric } from "./metric.ts";
 import { outputTokens } from "./metric_output_tokens.ts";
+import { prefillRate } from "./metric_prefill_rate.ts";
 import { promptTokens } from "./metric_prompt_tokens.ts";
 import { readsPerToken } from "./metric_reads_per_token.ts";
 import { scheduleDelay } from "./metric_schedule_delay.ts";
@@ -21,6 +24,7 @@ import { ttft } from "./metric_ttft.ts";
 import { ttftAnswer } from "./metric_ttft_answer.ts";
 import { ttftIntended } from "./metric_ttft_intended.ts";
 import { ttftTool } from "./metric_ttft_tool.ts";
+import { ttst } from "./metric_ttst.ts";
 
 /**
  * All metrics in display order.
@@ -52,6 +56,10 @@ export const METRICS: readonly Metric[] = [
   cachedTokens,
   tokensPerTick,
   readsPerToken,
+  ttst,
+  e2ePerToken,
+  decodeRate,
+  prefillRate,
 ];
 
 /** Names of the metrics that every report shows first. */

@@ -119,3 +119,27 @@ Deno.test("METRICS from the intended time hold what those from sent hide (T19)",
   assertEquals([valuesOf("ttft", held), valuesOf("ttft_intended", held)], [[100], [1100]]);
   assertEquals([valuesOf("e2e", held), valuesOf("e2e_intended", held)], [[200], [1200]]);
 });
+
+Deno.test("e2e_per_token has the wait for the first token in it, and counts unseen thinking", () => {
+  assertEquals(valuesOf("e2e_per_token", STREAM), [250 / 4]);
+  const thinking = createRecord({
+    ...{ sentMs: 0, ticks: [[100, 1], [200, 2]], unseenTokens: 8 },
+    outputTokens: { tokens: 10, source: "usage" },
+  });
+  assertEquals(valuesOf("e2e_per_token", thinking), [20]);
+  assertEquals(valuesOf("tpot", thinking), [100]);
+});
+
+Deno.test("ttst is the first gap, and of streams only", () => {
+  assertEquals(valuesOf("ttst", STREAM), [50]);
+  assertEquals(valuesOf("ttst", createRecord({ ticks: [[100, 2], [130, 2], [150, 3]] })), [50]);
+  assertEquals(valuesOf("ttst", createRecord({ ticks: [[100, 1]] })), []);
+  assertEquals(valuesOf("ttst", createRecord({ ticks: [[1, 1], [2, 2]], wholeBody: true })), []);
+});
+
+Deno.test("rates of a request are tokens per second, and none where no time passed", () => {
+  assertEquals(valuesOf("decode_rate", STREAM), [20]);
+  assertEquals(valuesOf("prefill_rate", STREAM), [100]);
+  const atOnce = createRecord({ sentMs: 100, ticks: [[100, 1], [100, 2]] });
+  assertEquals([valuesOf("decode_rate", atOnce), valuesOf("prefill_rate", atOnce)], [[], []]);
+});
