@@ -27,7 +27,7 @@ import type { LoadSummary } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import { mergedText } from "./merged_clients.ts";
 import type { Summary } from "./summary.ts";
-import { limitResultText } from "./summary_text.ts";
+import { calledText, limitResultText } from "./summary_text.ts";
 
 /** Warnings of one kind that are shown; the rest is folded. */
 const WARNINGS_SHOWN = 3;
@@ -59,6 +59,7 @@ export function percentileOf(metric: MetricSummary | undefined, p: number): numb
 /** Model, engine, date, dataset, lengths. */
 export function titleBlock({ header, loads }: Summary): Markup {
   const { version, scenario, model, url, protocol, startedAt, dataset, length } = header;
+  const called = calledText(header);
   const badges = [
     loads.some(({ interrupted }) => interrupted) && badge("interrupted"),
     loads.some(({ serverLost }) => serverLost !== undefined) && badge("server lost"),
@@ -72,6 +73,9 @@ export function titleBlock({ header, loads }: Summary): Markup {
 <span>${dataset.kind}, ${plural(dataset.prompts, "prompt")}</span>
 <span>${length === "forced" ? "forced" : "capped"} lengths</span></p>
 ${
+    called !== undefined && markup`<p class="what"><span><bdi>${called}</bdi></span></p>
+`
+  }${
     header.merged && markup`<p class="what"><span>${mergedText(header.merged)}</span></p>
 `
   }</header>

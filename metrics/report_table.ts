@@ -7,6 +7,7 @@ import { visibleLines } from "./visible_text.ts";
 import {
   approximationText,
   bracketsText,
+  calledText,
   generatedText,
   limitResultText,
   sloLimitText,
@@ -110,6 +111,7 @@ function headerLines(
 ): readonly string[] {
   const { version, scenario, protocol, transport, workers, model, url, dataset, seed } = header;
   const { transportChoice } = header;
+  const called = calledText(header);
   const what = [`Tokometer ${version}`, scenario, protocol, url, model].filter((part) =>
     part !== ""
   );
@@ -122,6 +124,7 @@ function headerLines(
   ];
   return [
     ...wrapText(what.join(" · "), width).map((line) => paint("bold", line)),
+    ...(called === undefined ? [] : wrapText(called, width)),
     ...wrapText(how.join(" · "), width).map((line) => paint("dim", line)),
     ...(transportChoice === undefined
       ? []

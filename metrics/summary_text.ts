@@ -15,7 +15,17 @@ import type { BracketBasis } from "./load_bracket.ts";
 import { limitValueText } from "./limit.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
 import type { LimitResult, LoadSummary, SloLimit } from "./load_summary.ts";
+import type { RunHeader } from "./run.ts";
 import type { LatenessSpread } from "./run_client.ts";
+
+/** What the user calls a run: `nightly · commit=1a2b3c · gpu=h100`; absent = it has neither name nor tags. */
+export function calledText(
+  { name, tags = {} }: Pick<RunHeader, "name" | "tags">,
+): string | undefined {
+  const parts = Object.entries(tags).map(([key, value]) => `${key}=${value}`);
+  const all = name === undefined ? parts : [name, ...parts];
+  return all.length === 0 ? undefined : all.join(" · ");
+}
 
 /** How near the numbers are; absent when everything is exact. */
 export function approximationText(

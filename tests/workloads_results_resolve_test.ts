@@ -6,7 +6,7 @@ import { writeResults } from "./support/write_results.ts";
 
 /** A result folder that was measured on this day. */
 async function results(folder: string, day: number): Promise<void> {
-  await writeResults(folder, [], { header: { startedAt: `2026-01-0${day}T00:00:00.000Z` } });
+  await writeResults(folder, [], { header: { startedAt: `2026-01-0${day}T12:00:00.000Z` } });
 }
 
 /** Runs in a folder as a user who stands there. */

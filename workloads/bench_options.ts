@@ -5,7 +5,7 @@
  */
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
-import { type REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
+import { NAME_OPTIONS, type REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
 import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import { MODELS_OPTIONS, TARGET_OPTIONS } from "./bench_options_server.ts";
 import type { ValuesOf } from "./command.ts";
@@ -17,6 +17,7 @@ export const MEASURE_OPTIONS = {
   ...LOAD_OPTIONS,
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
+  ...NAME_OPTIONS,
   gpu: SAVE_OPTIONS.gpu,
   witness: SAVE_OPTIONS.witness,
   calibration: SAVE_OPTIONS.calibration,

@@ -65,6 +65,19 @@ export const REPORT_OPTIONS = group("Report", {
   }),
 });
 
+/** What a run is called. */
+export const NAME_OPTIONS = group("Report", {
+  name: option.text({
+    value: "TEXT",
+    help: "Name of the run in reports, comparisons and tokometer runs.",
+  }),
+  tag: option.texts({
+    value: "KEY=VALUE",
+    repeat: true,
+    help: "A tag of the run, e.g. commit=1a2b3c; may be repeated. Kept with the run, never sent.",
+  }),
+});
+
 /** Where results are kept; only for commands that measure. */
 export const SAVE_OPTIONS = group("Report", {
   out: option.text({

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Sampling } from "../backends/protocol.ts";
-import type { RunScenario, RunShare, TransportReason } from "../metrics/run.ts";
+import type { RunHeader, RunScenario, RunShare, TransportReason } from "../metrics/run.ts";
 import type { ServerUrl } from "./bench_servers.ts";
 import type { OptionValue } from "./command.ts";
 import type { LengthSpec } from "./dataset_length.ts";
@@ -150,6 +150,8 @@ export interface BenchPlan {
   readonly calibration?: string | false;
   /** Scenario whose rules were asked for, and those that options broke. */
   readonly ruledBy?: RunScenario;
+  /** What the user calls the run. */
+  readonly called?: Pick<RunHeader, "name" | "tags">;
   /** Option values that repeat the run, without secrets. */
   readonly options: Readonly<Record<string, OptionValue>>;
 }

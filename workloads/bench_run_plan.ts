@@ -15,6 +15,7 @@ import { MEASURE_OPTIONS, type MeasureValues } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolOfWarmups } from "./bench_pool.ts";
 import { checkResetCache } from "./bench_reset.ts";
+import { planName } from "./bench_name.ts";
 import { asksForPrefixes, checkPrefixes, checkRequestScope, planSaltScope } from "./bench_salt.ts";
 import { applyScenario } from "./bench_scenarios.ts";
 import { planSecrets } from "./bench_secrets.ts";
@@ -129,6 +130,7 @@ export async function planRun(
     saveText: values.saveText === true,
     gpu: values.gpu,
     witness: values.witness,
+    called: planName(values),
     options,
     ...defined({
       ruledBy,

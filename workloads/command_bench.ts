@@ -9,7 +9,7 @@ import type { RunShare } from "../metrics/run.ts";
 import { loadLabel, stopOfPool } from "./load.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
-import { REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
+import { NAME_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
 import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import {
   DEFAULT_PROTOCOL,
@@ -51,6 +51,7 @@ const OPTIONS = {
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
   ...REPORT_OPTIONS,
+  ...NAME_OPTIONS,
   ...SAVE_OPTIONS,
   ...LAUNCH_OPTIONS,
   dryRun: option.flag({

@@ -68,6 +68,8 @@ export type { PoolPlan, RequestShare } from "./run_pool.ts";
 export type { PrepareHooks } from "./run_hooks.ts";
 export { prepare, type Prepared } from "./run_prepare.ts";
 export type { RunMarks } from "./run_salt.ts";
+export { type ListedRun, listRuns, type RunList } from "./results_list.ts";
+export { resolveResults, type ResultRun } from "./results_resolve.ts";
 export { shown } from "./secret.ts";
 export type { ReplayPlan } from "./session_plan.ts";
 export type { ModelAssignment } from "./session_models.ts";

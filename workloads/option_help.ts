@@ -34,7 +34,8 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   },
   { code: EXIT.usage, meaning: "wrong options, values or files: nothing was measured" },
   { code: EXIT.unreachable, meaning: "the server does not answer, or is not the one expected" },
-  { code: EXIT.missed, meaning: "a limit of --require was missed, or its value was not measured" },
+  { code: EXIT.undecided, meaning: "a --gate is undecided: an interval reaches over its limit" },
+  { code: EXIT.missed, meaning: "a limit of --require or --gate was missed, or was not measured" },
   { code: EXIT.invalid, meaning: "the run is invalid by the rules of its --scenario" },
   { code: EXIT.internal, meaning: "a bug in Tokometer; please report it" },
   {

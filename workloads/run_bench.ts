@@ -118,6 +118,8 @@ export type BenchOptions = Readonly<{
   stop?: readonly string[];
   extraBody?: Readonly<Record<string, unknown>>;
   // Record.
+  name?: string;
+  tag?: readonly string[];
   gpu?: GpuChoice;
   witness?: boolean;
   calibration?: string;

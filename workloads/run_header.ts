@@ -38,6 +38,7 @@ export function describeRun(
     version: VERSION,
     startedAt: new Date(wallClockMs()).toISOString(),
     scenario: plan.scenario,
+    ...withoutSecretsIn(plan.called ?? {}),
     commandLine: withoutSecretsIn(commandLine),
     options: withoutSecretsIn(plan.options as Readonly<Record<string, unknown>>),
     url: withoutSecrets(withoutPassword(plan.url)),
