@@ -15,6 +15,27 @@
  *
  * @module
  */
+export type {
+  Cause,
+  Definitions,
+  Dialect,
+  DialectFigure,
+  DialectFile,
+  DialectLoad,
+  DialectOwnFigure,
+  Quantity,
+  Statistic,
+} from "./dialect.ts";
+export type { ExplainedCause, ExplainedFigure, SpokenFigure } from "./dialect_explain.ts";
+export {
+  type DialectEntry,
+  type DialectOptions,
+  DIALECTS,
+  explainDialect,
+  readDialect,
+  type SpokenLoad,
+  type SpokenRun,
+} from "./dialects.ts";
 export type { ScenarioSummary } from "./check_scenario.ts";
 export { warnings } from "./check.ts";
 export { adviceFor, type AdviceQuestion } from "./check_advice.ts";

@@ -30,7 +30,9 @@ export interface ReportPlan {
 }
 
 /** Turns the report options into a plan. @throws {UserError} for a bad `--slo`. */
-export function planReport(values: ReportValues): ReportPlan {
+export function planReport(
+  values: Partial<ReportValues> & Pick<ReportValues, "format" | "percentiles">,
+): ReportPlan {
   const { format, percentiles, clientTolerance, maxFailures, values: keeping } = values;
   const slo = readLimits(values.slo, parseSlo);
   const require = readLimits(values.require, parseRequired);
@@ -42,9 +44,8 @@ export function planReport(values: ReportValues): ReportPlan {
   return {
     format,
     percentiles,
-    clientTolerancePercent: clientTolerance,
     maxFailuresPercent: maxFailures ?? (require?.some(limitsFailures) ? 100 : 0),
-    ...defined({ slo, require, values: keeping }),
+    ...defined({ slo, require, values: keeping, clientTolerancePercent: clientTolerance }),
   };
 }
 

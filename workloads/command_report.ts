@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DIALECTS } from "../metrics/dialects.ts";
 import { plural } from "../metrics/format.ts";
 import type { Accumulator, Summary } from "../metrics/summary.ts";
 import { REPORT_OPTIONS } from "./bench_options_report.ts";
@@ -18,7 +19,7 @@ import {
   writeReports,
 } from "./run_results.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
-import { group, option } from "./option_table.ts";
+import { group, option, pick, withNeeds } from "./option_table.ts";
 import { resolveResult } from "./results_resolve.ts";
 import { UserError } from "./user_error.ts";
 
@@ -29,7 +30,18 @@ const OPTIONS = {
   }),
 
   ...REPORT_OPTIONS,
+  ...withNeeds(
+    pick(REPORT_OPTIONS, ["require", "clientTolerance", "maxFailures", "values"]),
+    { key: "as", not: true, because: "it is none of the other tool's; leave out one of them" },
+  ),
   ...group("Report", {
+    as: option.choice({
+      value: "TOOL",
+      choices: DIALECTS.map(({ name }) => name),
+      help:
+        "The figures, and with --out the files, that another tool would have made of the same events " +
+        "by its own definitions; --format json prints its file. See tokometer explain.",
+    }),
     align: option.choice({
       value: "HOW",
       defaultText: "wall where all files have the start times of their loads, else start",
@@ -41,7 +53,8 @@ const OPTIONS = {
     out: option.text({
       value: "DIR",
       aliases: ["o"],
-      help: "New folder for report.html, report.json and report.csv.",
+      help:
+        "New folder for report.html, report.json and report.csv, or with --as for the files of that tool.",
     }),
   }),
 };
@@ -60,6 +73,8 @@ export const command: Command = defineCommand({
     "tokometer report results/records.jsonl --format json": "everything, for a program",
     "tokometer report node-a/records.jsonl node-b/records.jsonl":
       "two clients of one server, as one load",
+    "tokometer report latest --as vllm --out as-vllm":
+      "what vllm bench serve would have printed, and its file",
   },
   run: runReport,
 });
@@ -76,6 +91,15 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
     throw new UserError(
       `Cannot use --align ${align} with one record file: it is for the files of several clients`,
     );
+  }
+  const { as, out } = values;
+  if (as !== undefined) {
+    const { format } = plan;
+    if (format !== "table" && format !== "json") {
+      throw new UserError(`Cannot use --format ${format} with --as: table and json are there`);
+    }
+    const { reportAs } = await import("./results_dialect.ts");
+    return await reportAs({ ...plan, as, files, align, out }, host);
   }
   const entries = files.length === 1
     ? streamRecordFile(files[0]!)

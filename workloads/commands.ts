@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("report", "Make the reports of a record file again", () => import("./command_report.ts")),
   entry("runs", "List the results that there are", () => import("./command_runs.ts")),
   entry(
+    "explain",
+    "Say why another tool prints other figures for the same events",
+    () => import("./command_explain.ts"),
+  ),
+  entry(
     "probe",
     "Send one request and show every event with its stamp",
     () => import("./command_probe.ts"),

@@ -1,0 +1,287 @@
+/**
+ * The values of a load by given definitions: the building blocks of which every dialect is made.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { Definitions, DialectFigure, DialectLoad, Quantity, Statistic } from "./dialect.ts";
+import { isStreamed, isWork, sentTokens } from "./record_streaming.ts";
+import {
+  exactValues,
+  minimumSamples,
+  quantile,
+  type SortedValues,
+  sortLists,
+} from "./stat_quantile.ts";
+
+/** Values by the definitions that they depend on, computed once. */
+export class DialectValues {
+  readonly #load: DialectLoad;
+  readonly #sorted = new Map<string, SortedValues>();
+
+  constructor(load: DialectLoad) {
+    this.#load = load;
+  }
+
+  /** A figure by these definitions, in its unit; absent where it has no value. */
+  figure(
+    { quantity, statistic, scale = 1 }: DialectFigure,
+    definitions: Definitions,
+  ): number | undefined {
+    const value = this.#statistic(quantity, statistic, definitions);
+    return value === undefined ? undefined : value * scale;
+  }
+
+  /** The values of a quantity in ascending order, in ms, tokens or requests. */
+  values(quantity: Quantity, definitions: Definitions): SortedValues {
+    const key = [quantity, ...DEPENDS[quantity].map((name) => definitions[name])].join("\n");
+    let values = this.#sorted.get(key);
+    if (values === undefined) {
+      values = sortLists(this.#lists(quantity, definitions));
+      this.#sorted.set(key, values);
+    }
+    return values;
+  }
+
+  *#lists(quantity: Quantity, definitions: Definitions): Iterable<readonly number[]> {
+    for (const record of this.#load.records) {
+      if (isCounted(record, definitions, isTotal(quantity))) {
+        yield valuesOf(record, quantity, definitions);
+      }
+    }
+  }
+
+  #statistic(
+    quantity: Quantity,
+    statistic: Statistic,
+    definitions: Definitions,
+  ): number | undefined {
+    const values = this.values(quantity, definitions);
+    const set = exactValues(values);
+    if (typeof statistic === "number") return percentile(values, statistic, definitions);
+    switch (statistic) {
+      case "count":
+        return set.count;
+      case "sum":
+        return set.count === 0 ? 0 : set.mean! * set.count;
+      case "rate": {
+        const seconds = durationMs(this.#load, definitions) / 1000;
+        const sum = set.count === 0 ? 0 : set.mean! * set.count;
+        return seconds > 0 ? sum / seconds : undefined;
+      }
+      default:
+        return set[statistic];
+    }
+  }
+}
+
+/** Which definitions change the values of a quantity: others need not be tried. */
+export const DEPENDS: Readonly<Record<Quantity, readonly (keyof Definitions)[]>> = {
+  ttft: ["requests", "first", "proof"],
+  tpot: ["requests", "tokens", "first", "proof", "decodeFrom", "decodeEnd", "divisor"],
+  itl: ["requests", "first", "gaps"],
+  e2e: ["requests", "end"],
+  output: ["requests", "tokens"],
+  prompt: ["requests"],
+  total: ["requests", "tokens"],
+  requests: ["requests"],
+};
+
+/** Totals also hold the tokens of users who left as planned; only ours have such users. */
+function isTotal(quantity: Quantity): boolean {
+  return quantity === "output" || quantity === "prompt" || quantity === "total";
+}
+
+/** Whether a request has values. */
+export function isCounted(
+  record: RequestRecord,
+  { requests }: Pick<Definitions, "requests">,
+  total: boolean = false,
+): boolean {
+  const { outcome: { kind }, tickMs } = record;
+  switch (requests) {
+    case "completed":
+      return total ? isWork(record) : kind === "ok";
+    case "answered":
+      return kind === "ok" ||
+        (kind === "wrong_length" || kind === "engine_error") && tickMs.length > 0;
+  }
+}
+
+/** The values of one request that counts. */
+export function valuesOf(
+  record: RequestRecord,
+  quantity: Quantity,
+  definitions: Definitions,
+): readonly number[] {
+  switch (quantity) {
+    case "ttft":
+      return one(between(record.sentMs, firstMs(record, definitions)));
+    case "tpot":
+      return one(timePerToken(record, definitions));
+    case "itl":
+      return gapsOf(record, definitions);
+    case "e2e":
+      return one(between(record.sentMs, endOf(record, definitions.end)));
+    case "output":
+      return one(outputTokens(record, definitions));
+    case "prompt":
+      return one(record.promptTokens?.tokens);
+    case "total":
+      return [(record.promptTokens?.tokens ?? 0) + (outputTokens(record, definitions) ?? 0)];
+    case "requests":
+      return [1];
+  }
+}
+
+function one(value: number | undefined): readonly number[] {
+  return value === undefined ? [] : [value];
+}
+
+function between(from: number | undefined, to: number | undefined): number | undefined {
+  return from === undefined || to === undefined ? undefined : to - from;
+}
+
+/** When the first token came; absent without proof of streaming, where that is asked for. */
+export function firstMs(
+  record: RequestRecord,
+  { first, proof }: Pick<Definitions, "first" | "proof">,
+): number | undefined {
+  if (proof === "streamed" && !isStreamed(record)) return undefined;
+  switch (first) {
+    case "token":
+      return record.firstTokenMs;
+    case "event":
+      return record.firstEventMs ?? record.firstTokenMs;
+    case "answer": {
+      const apart = (record.reasoningEvents ?? 0) + (record.toolEvents ?? 0) > 0;
+      return apart ? record.firstAnswerMs : record.firstTokenMs;
+    }
+  }
+}
+
+function endOf(record: RequestRecord, end: Definitions["end"]): number | undefined {
+  return end === "last token" ? record.lastTokenMs : record.endMs;
+}
+
+/** Tokens of the answer. */
+export function outputTokens(
+  record: RequestRecord,
+  { tokens }: Pick<Definitions, "tokens">,
+): number | undefined {
+  switch (tokens) {
+    case "best":
+      return record.outputTokens?.tokens;
+    case "server":
+      return record.rejectedCount?.source === "usage"
+        ? record.rejectedCount.tokens
+        : record.outputTokens?.tokens;
+    case "chunks":
+      return chunksOf(record);
+    case "requested":
+      return record.requestedTokens;
+  }
+}
+
+/** Chunks that carried something generated; of records that do not say, reads. */
+export function chunksOf({ textEvents, tickMs }: RequestRecord): number {
+  return Math.max(textEvents ?? 0, tickMs.length);
+}
+
+function timePerToken(record: RequestRecord, definitions: Definitions): number | undefined {
+  const { decodeFrom, decodeEnd, divisor, proof } = definitions;
+  const { tickTokens, firstTickTokens } = record;
+  const from = decodeFrom === "sent" ? record.sentMs : firstMs(record, definitions);
+  const spanMs = between(from, endOf(record, decodeEnd));
+  const tokens = outputTokens(record, definitions);
+  if (spanMs === undefined || tokens === undefined) return undefined;
+  // Where one read holds the answer, there is no duration to divide.
+  if (proof === "streamed" && (!isStreamed(record) || tickTokens.length < 2)) return undefined;
+  const by = divisor === "all"
+    ? tokens
+    : divisor === "all but one"
+    ? tokens - 1
+    : (definitions.tokens === "best" ? sentTokens(record) ?? tokens : tokens) -
+      (firstTickTokens?.tokens ?? tickTokens[0] ?? 1);
+  return by > 0 ? spanMs / by : undefined;
+}
+
+/** Gaps of one request, in the order in which they came. */
+export function gapsOf(
+  record: RequestRecord,
+  { gaps, first }: Pick<Definitions, "gaps" | "first">,
+): readonly number[] {
+  const { tickMs, tickTokens } = record;
+  const found: number[] = [];
+  const start = firstMs(record, { first, proof: "any" });
+  if (tickMs.length === 0 || start === undefined) return found;
+  const chunks = chunksPerRead(record);
+  let last = start;
+  for (let i = 0; i < tickMs.length; i++) {
+    const ms = tickMs[i]!;
+    if (ms < start) continue;
+    // The first counted event begins the gaps and ends none.
+    const begins = ms === start;
+    if (!begins) {
+      if (gaps === "spread") {
+        const tokens = Math.max(1, tickTokens[i]! - (i === 0 ? 0 : tickTokens[i - 1]!));
+        for (let n = 0; n < tokens; n++) found.push((ms - last) / tokens);
+      } else if (gaps === "chunks" || i === 0 || tickTokens[i] !== tickTokens[i - 1]) {
+        found.push(ms - last);
+      } else continue;
+    }
+    if (gaps === "chunks") { for (let n = 1; n < (chunks?.[i] ?? 1); n++) found.push(0); }
+    last = ms;
+  }
+  // Where only the total is known, it is known how many came together, and not with which read.
+  if (gaps === "chunks" && chunks === undefined) {
+    for (let n = chunksOf(record) - tickMs.length; n > 0; n--) found.push(0);
+  }
+  return found;
+}
+
+/** Chunks of each read; absent where a record holds their total only. */
+function chunksPerRead(record: RequestRecord): Uint32Array | undefined {
+  const { tickEvents, tickTokens, tickSource, tickMs } = record;
+  const total = chunksOf(record);
+  const counts = tickEvents ??
+    (tickSource === "event" || tickTokens[tickTokens.length - 1] === total
+      ? tickTokens
+      : undefined);
+  if (counts === undefined) return undefined;
+  return Uint32Array.from(tickMs, (_, i) => counts[i]! - (i === 0 ? 0 : counts[i - 1]!));
+}
+
+/** The time that rates are divided by, in ms. */
+export function durationMs(
+  { end, records }: Pick<DialectLoad, "end" | "records">,
+  { duration, requests }: Pick<Definitions, "duration" | "requests">,
+): number {
+  if (duration === "load") return end.durationMs;
+  let first = Infinity;
+  let last = 0;
+  for (const record of records) {
+    if (record.sentMs === undefined) continue;
+    if (duration === "first sent to last end" && !isCounted(record, { requests })) continue;
+    first = Math.min(first, record.sentMs);
+    last = Math.max(last, record.endMs ?? 0);
+  }
+  if (duration === "until all ended") return Math.max(last, 0);
+  return Math.max(0, last - (Number.isFinite(first) ? first : 0));
+}
+
+function percentile(
+  values: SortedValues,
+  p: number,
+  { percentiles }: Pick<Definitions, "percentiles">,
+): number | undefined {
+  switch (percentiles) {
+    case "enough values":
+      // The median of few values is what it is.
+      return p !== 50 && values.length < minimumSamples(p) ? undefined : quantile(values, p);
+    case "any number of values":
+      return quantile(values, p);
+    case "nearest rank":
+      return values[Math.min(values.length - 1, Math.floor(values.length * p / 100))];
+  }
+}
