@@ -104,6 +104,8 @@ async function readRun(
   let faults = 0;
   for await (const entry of entries) {
     header ??= entry.header;
+    // Loads that were decided while the run went on.
+    if (entry.plan !== undefined) header = { ...header!, loads: [...header!.loads, entry.plan] };
     // Answers of the warm-up stand in no figure.
     if (entry.record?.phase === "measure") records.push(entry.record);
     if (entry.end !== undefined) ends.push(entry.end);
