@@ -6,6 +6,7 @@
 import type { Sampling } from "../backends/protocol.ts";
 import type { RunHeader, RunScenario, RunShare, TransportReason } from "../metrics/run.ts";
 import type { ServerUrl } from "./bench_servers.ts";
+import type { Measurement } from "./bench_order.ts";
 import type { OptionValue } from "./command.ts";
 import type { LengthSpec } from "./dataset_length.ts";
 import type { MixClass } from "./dataset_mix.ts";
@@ -74,6 +75,10 @@ export interface BenchPlan {
    * `short`: one with a short answer for each stream of the load, all at once.
    */
   readonly warmups: readonly (number | "short")[];
+  /** The order of measurement, where loads are repeated; absent = each of them once. */
+  readonly order?: readonly Measurement[];
+  /** The other side, which is measured by turns with this one: the same loads of the same prompts. */
+  readonly other?: OtherSide;
   /** Time for requests in flight to finish when sending has ended, in ms. */
   readonly graceMs: number;
   /** Threads that send and read; 0 = the main one. */
@@ -154,6 +159,14 @@ export interface BenchPlan {
   readonly called?: Pick<RunHeader, "name" | "tags">;
   /** Option values that repeat the run, without secrets. */
   readonly options: Readonly<Record<string, OptionValue>>;
+}
+
+/** The second side of a comparison inside a run. */
+export interface OtherSide {
+  /** How it is measured; its order is that of the first side. */
+  readonly plan: BenchPlan;
+  /** What differs besides the server, for people; absent = nothing. */
+  readonly differs?: string;
 }
 
 /** Prompts made by a command whose loads differ in them. */

@@ -7,9 +7,10 @@ import { wallClockMs } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { type LoadPlan, RECORD_SCHEMA, type RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
-import { type Load, loadLabel, type Stop, stopOfPool } from "./load.ts";
+import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { meanRate } from "./load_stages.ts";
 import { shownReset } from "./bench_reset.ts";
+import { labelOf, orderOf } from "./bench_order.ts";
 import { withoutPassword } from "./secret_names.ts";
 import { formatCancel } from "./load_cancel.ts";
 import { formatTimeSpec } from "./load_time.ts";
@@ -71,14 +72,19 @@ export function describeRun(
     saltScope: plan.saltScope,
     ...defined({
       replay,
+      repeats: repeatsOf(plan),
       askedCachedShare: plan.warmPrefixes === true ? dataset.askedCachedShare : undefined,
       resetCache: plan.resetCache === undefined ? undefined : shownReset(plan.resetCache),
     }),
     tokenizer: { source: counter.source, name: counter.name },
-    loads: plan.loads.map((load, i) => ({
-      label: labelOf(plan, i),
-      ...describeLoad(load, stopOfPool(plan.stops[i] ?? {}, dataset.prompts.length)),
+    loads: orderOf(plan).map(({ base, repeat, side }, number) => ({
+      label: labelOf(plan, number),
+      ...describeLoad(
+        plan.loads[base]!,
+        stopOfPool(plan.stops[base] ?? {}, dataset.prompts.length),
+      ),
       ...defined({
+        ...{ repeat, side },
         maxPrefill: plan.maxPrefill,
         cancel: plan.cancel && formatCancel(plan.cancel),
       }),
@@ -87,17 +93,18 @@ export function describeRun(
   };
 }
 
+/** How often each load is measured; absent = once. */
+function repeatsOf({ order = [] }: BenchPlan): number | undefined {
+  const last = Math.max(...order.map(({ repeat = 0 }) => repeat));
+  return last > 1 ? last : undefined;
+}
+
 function remarksOf(
   { note, remarks = [] }: Dataset,
   more: readonly string[] = [],
 ): readonly string[] | undefined {
   const all = [...(note === undefined ? [] : [note]), ...remarks, ...more];
   return all.length === 0 ? undefined : all;
-}
-
-/** Name of a load in reports and progress lines. */
-export function labelOf({ own, loads }: BenchPlan, load: number): string {
-  return own?.loads[load]?.label ?? loadLabel(loads[load]!);
 }
 
 function describeLoad(load: Load, stop: Stop): Omit<LoadPlan, "label"> {

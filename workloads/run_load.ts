@@ -11,13 +11,13 @@ import type { LoadEnd } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
+import { labelOf } from "./bench_order.ts";
 import type { GpuSampler } from "./gpu_sampler.ts";
 import { watchClient } from "./load_client_health.ts";
 import type { RequestHeader } from "./load_messages.ts";
 import { usualStopOnErrors, watchServers } from "./load_server_watch.ts";
 import type { LoadJob, LoadThreads } from "./load_threads.ts";
 import type { Begun } from "./run_begin.ts";
-import { labelOf } from "./run_header.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { LoadAnswers } from "./run_load_answers.ts";
 import { type LoadPart, stagesOf } from "./run_load_part.ts";
@@ -50,9 +50,7 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
   const measured = part.phase === "measure";
   const replay = beginReplay(running, part);
   const gpus = measured ? running.gpus : undefined;
-  const witness = measured
-    ? await running.witness.watch(part.number)
-    : { absent: "a warm-up has none" };
+  const witness = measured ? await running.witness.watch(part) : { absent: "a warm-up has none" };
   await gpus?.begin();
   // The first prompts of a recording are there when the load begins.
   await replay?.prepare();
@@ -99,10 +97,10 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
 /** The measured part of a recording's load; its warm-up is none of it. */
 function beginReplay(
   { replay, keepSession: onSession }: Running,
-  { number, load, stop, phase }: LoadPart,
+  { number, base, load, stop, phase }: LoadPart,
 ): ReplayJob | undefined {
   if (load.kind !== "replay" || phase === "warmup") return undefined;
-  return replay?.begin({ number, load, stop, onSession });
+  return replay?.begin({ number, base, load, stop, onSession });
 }
 
 function progressOf({ plan, hooks, threads }: Running, part: LoadPart): LoadProgress {
@@ -148,13 +146,14 @@ function jobOf(
     readonly stopSignal: AbortSignal;
   },
 ): LoadJob {
-  const { number, load, stop, phase, poolOffset, own, beside = false } = part;
+  const { base, load, stop, phase, poolOffset, own, beside = false } = part;
   const { requests } = own ?? prepared;
   return {
     load,
     stop,
     seed: plan.seed,
-    loadNumber: number,
+    // Repeats of a load have its instants.
+    loadNumber: base,
     poolOffset,
     poolSize: requests.length,
     timeoutMs: plan.timeoutMs,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RateStagePlan } from "../metrics/run.ts";
+import type { LoadPlace } from "./bench_order.ts";
 import type { Load, Stop } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import type { Begun } from "./run_begin.ts";
@@ -16,9 +17,7 @@ import {
 import { prefixWarmUp, shortWarmUp, type WarmUp } from "./run_warm_up.ts";
 
 /** A load, or the warm-up before it. */
-export interface LoadPart {
-  /** Position of the load in the run. */
-  readonly number: number;
+export interface LoadPart extends LoadPlace {
   readonly load: Load;
   readonly stop: Stop;
   readonly phase: "warmup" | "measure";
@@ -48,8 +47,8 @@ export async function measuredPart(
   { plan, prepared }: Pick<PartSource, "plan" | "prepared">,
   { load, stop, reach }: { readonly load: Load; readonly stop: Stop; readonly reach: LoadReach },
 ): Promise<LoadPart> {
-  const { number, from } = reach;
-  const part = { number, load, stop, phase: "measure", poolOffset: from } as const;
+  const { number, base, from } = reach;
+  const part = { number, base, load, stop, phase: "measure", poolOffset: from } as const;
   const own = plan.replay === undefined ? await requestsOfLoad(prepared, reach) : undefined;
   return own === undefined ? part : { ...part, poolOffset: 0, own };
 }
@@ -57,32 +56,32 @@ export async function measuredPart(
 /** What is sent before a load. */
 export async function warmUpParts(source: PartSource, reach: LoadReach): Promise<LoadPart[]> {
   const { plan, prepared, checked } = source;
-  const { number } = reach;
+  const { number, base } = reach;
   const parts: LoadPart[] = [];
-  if (plan.warmups[number] !== 0) parts.push(await warmUpPart(source, number));
-  const need = { load: plan.loads[number]!, stop: plan.stops[number] ?? {}, number };
+  if (plan.warmups[base] !== 0) parts.push(await warmUpPart(source, reach));
+  const need = { load: plan.loads[base]!, stop: plan.stops[base] ?? {}, number };
   const prefixes = plan.warmPrefixes === true
     ? prefixWarmUp({ prepared, checked, ...need }, reach)
     : undefined;
-  if (prefixes !== undefined) parts.push(partOf(prefixes, number));
+  if (prefixes !== undefined) parts.push(partOf(prefixes, reach));
   return parts;
 }
 
 /** The warm-up of a load. */
 async function warmUpPart(
   { plan, prepared, checked }: PartSource,
-  number: number,
+  { number, base }: LoadPlace,
 ): Promise<LoadPart> {
-  const load = plan.loads[number]!;
-  const warmup = plan.warmups[number] ?? 0;
-  const stop = plan.stops[number] ?? {};
+  const load = plan.loads[base]!;
+  const warmup = plan.warmups[base] ?? 0;
+  const stop = plan.stops[base] ?? {};
   if (warmup === "short") {
-    return partOf(shortWarmUp({ prepared, checked, load, stop, number }), number);
+    return partOf(shortWarmUp({ prepared, checked, load, stop, number }), { number, base });
   }
-  const from = plan.own?.loads[number]?.warmupFrom ?? 0;
+  const from = plan.own?.loads[base]?.warmupFrom ?? 0;
   const own = await requestsOfWarmUp(prepared, { number, from, count: warmup });
   return {
-    number,
+    ...{ number, base },
     // Its prompts are a queue: none of those that will be measured is sent before.
     load: warmUpLoad(load),
     stop: { requests: warmup },
@@ -92,9 +91,9 @@ async function warmUpPart(
 }
 
 /** A warm-up with requests of its own. */
-function partOf(own: WarmUp, number: number): LoadPart {
+function partOf(own: WarmUp, { number, base }: LoadPlace): LoadPart {
   const stop = { requests: own.requests.length };
-  return { number, load: own.load, stop, phase: "warmup", poolOffset: 0, own, beside: true };
+  return { number, base, load: own.load, stop, phase: "warmup", poolOffset: 0, own, beside: true };
 }
 
 /** The load of whole requests that warms up: nobody thinks, and what may be disjoint is shared. */

@@ -6,6 +6,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { GenerationRequest } from "../backends/protocol.ts";
+import type { LoadPlace } from "./bench_order.ts";
 import { withOtherMark } from "./dataset_salt.ts";
 import type { SharedWires } from "./load_wires.ts";
 import { PoolSharer, slowly } from "./run_encode.ts";
@@ -21,9 +22,9 @@ export interface LoadRequests {
 }
 
 /** Which prompts of the pool a load takes. */
-export interface LoadReach {
-  /** Number of the load. */
-  readonly number: number;
+export interface LoadReach extends LoadPlace {
+  /** A load before it has sent the same prompts. */
+  readonly again: boolean;
   /** Position of its first prompt; it goes around at the end of the pool. */
   readonly from: number;
   /** Requests at most; Infinity = not known. */
@@ -39,7 +40,7 @@ type Marking = Pick<
 /** The requests of a load; absent where those of the pool have its marks. */
 export async function requestsOfLoad(
   prepared: Marking,
-  { number, from, count }: LoadReach,
+  { number, from, count, again }: LoadReach,
 ): Promise<LoadRequests | undefined> {
   const { marks, requests: { length }, dataset: { prompts } } = prepared;
   if (marks === undefined || marks.scope === "session") return undefined;
@@ -48,14 +49,14 @@ export async function requestsOfLoad(
     return await remark(prepared, { from, count: Math.min(count, length) }, () => loadMark(number));
   }
   // No prompt is sent twice.
-  if (from + count <= prompts.length) return undefined;
+  if (!again && from + count <= prompts.length) return undefined;
   return await remark(prepared, { from, count }, (n) => requestMark(n, number));
 }
 
 /** Whole requests of the pool for a warm-up; absent where they have no marks. */
 export async function requestsOfWarmUp(
   prepared: Marking,
-  { number, from, count }: LoadReach,
+  { number, from, count }: Pick<LoadReach, "number" | "from" | "count">,
 ): Promise<LoadRequests | undefined> {
   const { marks } = prepared;
   if (marks === undefined || marks.scope === "session") return undefined;

@@ -12,6 +12,7 @@ import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolOfWarmups } from "./bench_pool.ts";
 import { serversOf } from "./bench_servers.ts";
+import { isSentAgain, orderOf } from "./bench_order.ts";
 import { type GpuSampler, isThisMachine, isTrouble, openGpuSampler } from "./gpu_sampler.ts";
 import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
@@ -126,29 +127,41 @@ function cleanWords(record: RecordDraft): void {
 }
 
 async function measureLoads(running: Running): Promise<LoadEnd[]> {
-  const { plan, prepared, hooks } = running;
+  const { plan, hooks } = running;
   const ends: LoadEnd[] = [];
-  let poolOffset = poolOfWarmups(plan.warmups);
   let lost: ServerLost | undefined;
-  for (const [number, load] of plan.loads.entries()) {
-    const own = plan.own?.loads[number];
-    const stop = stopOfPool(plan.stops[number] ?? {}, prepared.requests.length);
-    // The script's rotation counts from the pool's first prompt, warm-up or not.
-    const fromFirst = load.kind === "closed" && load.sequence === "legacy";
-    const from = own?.from ?? (fromFirst ? 0 : poolOffset);
-    const reach = { number, from, count: reachOf(load, stop) };
+  const order = orderOf(plan);
+  const stretches = stretchesOf(running);
+  for (const [number, { base }] of order.entries()) {
+    const { load, stop, from } = stretches[base]!;
+    const again = isSentAgain(order, number);
+    const reach = { number, base, again, from, count: reachOf(load, stop) };
     const end = lost === undefined
       ? await measureWarmedUp(running, { load, stop, reach })
       : skippedLoad(number, lost);
     lost ??= end.serverLost;
     ends.push(end);
     hooks.onLoadEnd?.(end);
-    poolOffset += (stop.requests ?? 0) + sparePrompts(load, stop);
   }
   if (lost === undefined && ends.every(({ skipped }) => skipped)) {
     throw new UserError("Interrupted before anything was measured", EXIT.interrupted);
   }
   return ends;
+}
+
+/** Each load of the plan, and where in the pool its prompts begin: the same for all of its repeats. */
+function stretchesOf(
+  { plan, prepared }: Running,
+): readonly { readonly load: Load; readonly stop: Stop; readonly from: number }[] {
+  let poolOffset = poolOfWarmups(plan.warmups);
+  return plan.loads.map((load, base) => {
+    const stop = stopOfPool(plan.stops[base] ?? {}, prepared.requests.length);
+    // The script's rotation counts from the pool's first prompt, warm-up or not.
+    const fromFirst = load.kind === "closed" && load.sequence === "legacy";
+    const from = plan.own?.loads[base]?.from ?? (fromFirst ? 0 : poolOffset);
+    poolOffset += (stop.requests ?? 0) + sparePrompts(load, stop);
+    return { load, stop, from };
+  });
 }
 
 /** Measures a load after its warm-up, unless a Ctrl-C comes before it or the server is lost. */

@@ -10,6 +10,7 @@ import type { RecordDraft, RequestRecord, TokenCount } from "../backends/record.
 import type { Exchange } from "../backends/transport.ts";
 import type { LoadEnd } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
+import type { LoadPlace } from "./bench_order.ts";
 import type { ReplayLoad, Stop } from "./load.ts";
 import type { Departure, OrderSource } from "./order.ts";
 import { type KnownTurn, ReplayRequests, type ReplayRun } from "./run_replay_request.ts";
@@ -54,9 +55,7 @@ export interface ReplayJob {
 type LoadWindow = Pick<LoadEnd, "rampEndMs" | "sendingEndMs">;
 
 /** A load of a replay, as it is begun. */
-export interface ReplayPart {
-  /** Its position in the run. */
-  readonly number: number;
+export interface ReplayPart extends LoadPlace {
   readonly load: ReplayLoad;
   readonly stop: Stop;
   readonly onSession: (end: SessionEnd) => void;
@@ -98,7 +97,7 @@ class Job implements ReplayJob, OrderSource {
     this.#run = run;
     this.#part = part;
     this.#cache = cacheOf(run);
-    this.#requests = new ReplayRequests(run, part.number);
+    this.#requests = new ReplayRequests(run, part);
     this.#source = this.#createSource();
     this.#ahead = new Lookahead({
       source: this.#source,
@@ -198,16 +197,17 @@ class Job implements ReplayJob, OrderSource {
 
   #createSource(): TurnSource {
     const { plan: { seed }, replay } = this.#run;
-    const { number: load, load: { users: slots, rampUpMs }, stop, onSession } = this.#part;
+    const { number, base, load: { users: slots, rampUpMs }, stop, onSession } = this.#part;
     if (replay.mode === "schedule") return new ScheduleConductor(replay.rows, stop.requests);
     const { idleCapMs, sessionStart, repeats } = replay;
     return new SessionConductor(replay.trace.sessions, {
-      ...{ seed, load, slots, repeats },
+      // Repeats of a load have its order of sessions.
+      ...{ seed, load: base, slots, repeats },
       ...defined({ rampUpMs, idleCapMs, sessionStart, mostTurns: stop.requests }),
       canForesee: ({ prompt }) => prompt.kind === "blocks" || prompt.holds === "whole",
       onSession: (end, use) => {
         this.#forget(use);
-        onSession(end);
+        onSession({ ...end, load: number });
       },
     });
   }

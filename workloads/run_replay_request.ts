@@ -8,6 +8,7 @@ import type { GenerationRequest, Message, WireRequest } from "../backends/protoc
 import type { TokenCount } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { USUAL_OUTPUT_TOKENS } from "./bench_replay.ts";
+import type { LoadPlace } from "./bench_order.ts";
 import { lengthsOf } from "./dataset_length.ts";
 import type { Marks } from "./dataset_salt.ts";
 import type { Prepared } from "./run_prepare.ts";
@@ -55,16 +56,15 @@ export class ReplayRequests {
   readonly #models: SessionModels;
   readonly #outputTokens: (turn: KnownTurn) => number;
 
-  /** @param load its position in the run. */
-  constructor(run: ReplayRun, load: number) {
+  constructor(run: ReplayRun, { number, base }: LoadPlace) {
     const { plan, replay, prepared } = run;
     this.#run = run;
-    this.#load = load;
+    this.#load = number;
     this.#conversations = new Conversations(replay.history === "live");
     this.#models = new SessionModels({
       models: plan.models ?? [{ name: prepared.model, weight: 1 }],
       assignment: plan.modelAssignment ?? "recorded",
-      ...{ seed: plan.seed, load, trace: replay.trace },
+      ...{ seed: plan.seed, load: base, trace: replay.trace },
     });
     this.#outputTokens = outputTokensOf(plan, replay);
   }

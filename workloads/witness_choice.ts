@@ -9,6 +9,7 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
+import type { LoadPlace } from "./bench_order.ts";
 import type { Load, Stop } from "./load.ts";
 import { answerMs, inFlight, meanThinkMs, paceOf } from "./load_pace.ts";
 import {
@@ -23,7 +24,7 @@ import { type NoWitness, watchWitness, type WitnessWatch } from "./witness_watch
 /** The witness of a run. */
 export interface RunWitness {
   /** Gets the witness of a load ready. Never rejects. */
-  watch(loadNumber: number): Promise<WitnessWatch | NoWitness>;
+  watch(place: LoadPlace): Promise<WitnessWatch | NoWitness>;
   /** Ends its engine. */
   close(): Promise<void>;
 }
@@ -86,15 +87,15 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
     })
     : undefined;
   return {
-    async watch(loadNumber) {
-      const reason = absent[loadNumber];
+    async watch({ number, base }) {
+      const reason = absent[base];
       if (reason !== undefined) return { absent: reason };
       const engine = await orLate(starting!, LATE_MS);
       if (engine === undefined) return { absent: "its engine was not ready in time" };
       if (typeof engine === "string") return { absent: engine };
-      const streams = streamsBeside(inFlight(plan.loads[loadNumber]!, meanAnswerMs));
+      const streams = streamsBeside(inFlight(plan.loads[base]!, meanAnswerMs));
       try {
-        return await watchWitness(engine, { loadNumber, streams });
+        return await watchWitness(engine, { loadNumber: number, streams });
       } catch (error) {
         return { absent: failed(error) };
       }
