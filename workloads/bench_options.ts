@@ -6,6 +6,7 @@
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
 import { NAME_OPTIONS, type REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
+import { REPEAT_OPTIONS } from "./bench_options_repeat.ts";
 import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import { MODELS_OPTIONS, TARGET_OPTIONS } from "./bench_options_server.ts";
 import type { ValuesOf } from "./command.ts";
@@ -15,6 +16,7 @@ export const MEASURE_OPTIONS = {
   ...TARGET_OPTIONS,
   ...MODELS_OPTIONS,
   ...LOAD_OPTIONS,
+  ...REPEAT_OPTIONS,
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
   ...NAME_OPTIONS,

@@ -6,12 +6,14 @@
 import { defined } from "../backends/defined.ts";
 import type { Sampling } from "../backends/protocol.ts";
 import { findProtocol } from "../backends/protocols.ts";
+import { plural } from "../metrics/format.ts";
 import { MOST_LOADS } from "../metrics/run.ts";
 import { planLength } from "./bench_length.ts";
 import { clampUsers, inOneQueue, planLoads, planStop } from "./bench_loads.ts";
 import { planMix, planModels, planSessionHeader } from "./bench_mix.ts";
 import { checkModelFolder } from "./bench_model_folder.ts";
 import { MEASURE_OPTIONS, type MeasureValues } from "./bench_options.ts";
+import { planOrder } from "./bench_order.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolOfWarmups } from "./bench_pool.ts";
 import { checkResetCache } from "./bench_reset.ts";
@@ -72,12 +74,8 @@ export async function planRun(
     ? { ...await replayParts(values, extra), ...given }
     : given;
   const wantedLoads = parts.loads ?? planLoads(values);
-  if (wantedLoads.length > MOST_LOADS) {
-    throw new UserError(
-      `Cannot measure ${wantedLoads.length} loads in one run: ${MOST_LOADS} is the most, run the others ` +
-        "after it",
-    );
-  }
+  const repeats = values.repeat ?? 1;
+  checkLoads(wantedLoads.length, { repeats });
   const { models, modelAssignment } = values.models === undefined ? {} : planModels(values.models, {
     ...{ model: values.model, trace: parts.replay?.trace, assignment: values.modelAssignment },
   });
@@ -135,6 +133,7 @@ export async function planRun(
     ...defined({
       ruledBy,
       query,
+      order: planOrder({ loads: loads.length, repeats, sides: 1, seed: values.seed }),
       urls: servers.length > 1 ? servers : undefined,
       waitMs: values.wait === undefined || values.wait === 0 ? undefined : values.wait * 1000,
       lengthField,
@@ -164,6 +163,17 @@ export async function planRun(
     }),
     ...parts,
   };
+}
+
+/** @throws {UserError} for more measurements than a run may have. */
+function checkLoads(loads: number, { repeats }: { readonly repeats: number }): void {
+  const all = loads * repeats;
+  if (all <= MOST_LOADS) return;
+  throw new UserError(
+    `Cannot measure ${all} loads in one run${
+      repeats === 1 ? "" : ` (${plural(loads, "load")}, ${repeats} times)`
+    }: ${MOST_LOADS} is the most, run the others after it`,
+  );
 }
 
 /** How many prompts the loads need, and how many of them only users that are faster than others. */

@@ -5,12 +5,31 @@
  */
 import type { Protocol } from "../backends/protocol.ts";
 import type { MeasureValues } from "./bench_options.ts";
+import type { BenchPlan } from "./bench_plan.ts";
 import type { Values } from "./command.ts";
 import type { Stop } from "./load.ts";
 import { kebabCase } from "./option_table.ts";
 import type { DatasetKind } from "./prompt.ts";
 import type { SaltScope } from "./session_salt.ts";
 import { UserError } from "./user_error.ts";
+
+/**
+ * Why repeats of a load may find their prompts in a prefix cache, in a sentence without a period; absent =
+ * they do not.
+ */
+export function warmRepeats(
+  { order = [], saltScope, resetCache }: Pick<BenchPlan, "order" | "saltScope" | "resetCache">,
+  protocol: Protocol,
+): string | undefined {
+  if (resetCache !== undefined || !order.some(({ repeat = 1 }) => repeat > 1)) return undefined;
+  const why = saltScope === "none"
+    ? "without marks"
+    : saltScope === "load" && protocol.prepare !== undefined
+    ? "with the mark of the first one, for the server made the token ids before it"
+    : undefined;
+  return why && `Repeats send the same prompts ${why}: a prefix cache may know them from the ` +
+      "repeat before (--reset-cache empties it)";
+}
 
 /** @throws {UserError} for a scope that the dataset does not have. */
 export function planSaltScope({ saltScope, salt }: MeasureValues, dataset: DatasetKind): SaltScope {

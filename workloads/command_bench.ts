@@ -10,6 +10,7 @@ import { loadLabel, stopOfPool } from "./load.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
 import { NAME_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
+import { REPEAT_OPTIONS } from "./bench_options_repeat.ts";
 import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import {
   DEFAULT_PROTOCOL,
@@ -48,6 +49,7 @@ const OPTIONS = {
   }),
   ...MODELS_OPTIONS,
   ...LOAD_OPTIONS,
+  ...REPEAT_OPTIONS,
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
   ...REPORT_OPTIONS,

@@ -22,7 +22,8 @@
  *
  * @module
  */
-export type { BenchPlan, OwnPrompts } from "./bench_plan.ts";
+export type { Measurement } from "./bench_order.ts";
+export type { BenchPlan, OtherSide, OwnPrompts } from "./bench_plan.ts";
 export type { ServerUrl } from "./bench_servers.ts";
 export type {
   Command,

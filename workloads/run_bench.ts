@@ -70,6 +70,7 @@ export type BenchOptions = Readonly<{
   resetCache?: string;
   warmup?: number;
   workers?: number;
+  repeat?: number;
   // Prompts; from `sampler` on those of single datasets.
   dataset?: string;
   datasetPath?: string;

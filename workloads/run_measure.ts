@@ -11,6 +11,7 @@ import type { LoadEnd, Run, ServerLost } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolOfWarmups } from "./bench_pool.ts";
+import { warmRepeats } from "./bench_salt.ts";
 import { serversOf } from "./bench_servers.ts";
 import { isSentAgain, orderOf } from "./bench_order.ts";
 import { type GpuSampler, isThisMachine, isTrouble, openGpuSampler } from "./gpu_sampler.ts";
@@ -88,7 +89,10 @@ async function measureBegun(
   const replay = plan.replay === undefined
     ? undefined
     : (await import("./run_replay.ts")).openReplay({ plan, prepared, checked });
-  for (const remark of replay?.remarks ?? []) hooks.note?.(remark);
+  const warm = warmRepeats(plan, prepared.protocol);
+  for (const remark of [...replay?.remarks ?? [], ...warm === undefined ? [] : [warm]]) {
+    hooks.note?.(remark);
+  }
   const header = describeRun(plan, prepared, {
     ...{ commandLine, environment },
     ...defined({ replay: replay?.outline, remarks: replay?.remarks }),
