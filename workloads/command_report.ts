@@ -5,22 +5,15 @@
  */
 import { DIALECTS } from "../metrics/dialects.ts";
 import { plural } from "../metrics/format.ts";
-import type { Accumulator, Summary } from "../metrics/summary.ts";
+import type { Summary } from "../metrics/summary.ts";
 import { REPORT_OPTIONS } from "./bench_options_report.ts";
 import { planReport } from "./bench_report_plan.ts";
-import { mergeRecordFiles } from "./record_merge.ts";
 import { checkOutputs } from "./record_outputs.ts";
-import { streamRecordFile } from "./record_file.ts";
-import {
-  accumulateFor,
-  exitCode,
-  makeResultFolder,
-  printReport,
-  writeReports,
-} from "./run_results.ts";
+import { exitCode, makeResultFolder, printReport, writeReports } from "./run_results.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { group, option, pick, withNeeds } from "./option_table.ts";
 import { resolveResult } from "./results_resolve.ts";
+import { summarizeRecords } from "./results_summary.ts";
 import { UserError } from "./user_error.ts";
 
 const OPTIONS = {
@@ -79,9 +72,6 @@ export const command: Command = defineCommand({
   run: runReport,
 });
 
-/** Lines that are left out, and named; further ones are only counted. */
-const NAMED_FAULTS = 5;
-
 async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
   const plan = planReport(values);
   await checkOutputs(values);
@@ -101,28 +91,7 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
     const { reportAs } = await import("./results_dialect.ts");
     return await reportAs({ ...plan, as, files, align, out }, host);
   }
-  const entries = files.length === 1
-    ? streamRecordFile(files[0]!)
-    : mergeRecordFiles(files, { align });
-  let accumulator: Accumulator | undefined;
-  let faults = 0;
-  for await (const { header, plan: decided, record, session, end, fault } of entries) {
-    if (fault !== undefined) {
-      accumulator?.unread();
-      if (++faults <= NAMED_FAULTS) {
-        host.note(`warning: ${fault.path}, line ${fault.line} is left out: ${fault.problem}`);
-      }
-    }
-    if (header !== undefined) accumulator = accumulateFor(header, plan, host);
-    if (decided !== undefined) accumulator?.plan(decided);
-    if (record !== undefined) accumulator?.add(record);
-    if (session !== undefined) accumulator?.session(session);
-    if (end !== undefined) accumulator?.end(end);
-  }
-  if (faults > NAMED_FAULTS) {
-    host.note(`warning: ${plural(faults - NAMED_FAULTS, "more line")} left out`);
-  }
-  const summary = accumulator!.summary();
+  const summary = await summarizeRecords(files, { plan, host, align });
   refuseEmpty(summary, files);
   printReport(summary, plan, host);
   if (values.out !== undefined) {

@@ -266,6 +266,7 @@ export async function readRecordFile(path: string): Promise<Run> {
  * that cannot be used is left out and named. A load without an end is given one as far as its records
  * tell. Needs `--allow-read`.
  *
+ * @param options.onRead told the bytes of each line, to show how far it is.
  * @throws {UserError} when it is missing or is not a record file.
  *
  * @example
@@ -287,12 +288,15 @@ export async function readRecordFile(path: string): Promise<Run> {
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function* streamRecordFile(path: string): AsyncGenerator<RecordEntry> {
+export async function* streamRecordFile(
+  path: string,
+  options: { readonly onRead?: ((bytes: number) => void) | undefined } = {},
+): AsyncGenerator<RecordEntry> {
   const loads = new Map<number, { lastMs: number; lastSentMs: number }>();
   let header: RunHeader | undefined;
   let plans: LoadPlan[] = [];
   let sessions: OpenSessions | undefined;
-  for await (const line of readEntries(path)) {
+  for await (const line of readEntries(path, options)) {
     if (line.header !== undefined) {
       yield { header: header = line.header };
       sessions = new OpenSessions(plans = [...header.loads]);
@@ -373,7 +377,10 @@ const MOST_LINE_BYTES = 32 * 2 ** 20;
 /** Lines of a record file; those that begin with `skip` are left unread. */
 async function* readEntries(
   path: string,
-  { skip }: { readonly skip?: string } = {},
+  { skip, onRead }: {
+    readonly skip?: string;
+    readonly onRead?: ((bytes: number) => void) | undefined;
+  } = {},
 ): AsyncGenerator<Line> {
   let file: Deno.FsFile;
   try {
@@ -384,6 +391,7 @@ async function* readEntries(
   let header: RunHeader | undefined;
   let loads = 0;
   for await (const { text, number, length, whole } of linesOf(path, file)) {
+    onRead?.(length + 1);
     if (length === 0) continue;
     if (header !== undefined && skip !== undefined && text?.startsWith(skip)) continue;
     const value = text === undefined ? undefined : parseLine(text);

@@ -73,7 +73,10 @@ const SAME_SETUP: readonly (readonly [what: string, of: (header: RunHeader) => s
  */
 export async function* mergeRecordFiles(
   paths: readonly string[],
-  options: { readonly align?: Alignment | undefined } = {},
+  options: {
+    readonly align?: Alignment | undefined;
+    readonly onRead?: ((bytes: number) => void) | undefined;
+  } = {},
 ): AsyncGenerator<RecordEntry> {
   const clients: Client[] = [];
   for (const path of paths) clients.push({ path, ...await readRunOutline(path) });
@@ -88,7 +91,7 @@ export async function* mergeRecordFiles(
     );
     // Every client may send the same sessions: they are told apart, as their users are.
     const nameOf = (session: string) => `${session} of client ${client + 1}`;
-    for await (const { record, session, end, fault } of streamRecordFile(path)) {
+    for await (const { record, session, end, fault } of streamRecordFile(path, options)) {
       if (fault !== undefined) yield { fault };
       if (end !== undefined) ends.push({ client, end });
       if (session !== undefined) {

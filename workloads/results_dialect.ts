@@ -7,19 +7,14 @@ import { explainDialect, readDialect, type SpokenRun } from "../metrics/dialects
 import type { DialectFile } from "../metrics/dialect.ts";
 import type { SpokenFigure } from "../metrics/dialect_explain.ts";
 import { fileWord } from "../metrics/dialect_names.ts";
-import { plural } from "../metrics/format.ts";
 import { dialectTable, explanationTable } from "../metrics/report_dialect.ts";
 import { jsonText } from "../metrics/report_json.ts";
 import type { Run, RunHeader } from "../metrics/run.ts";
 import type { Slo } from "../metrics/summary_slo.ts";
 import type { Host } from "./command.ts";
-import { type RecordEntry, streamRecordFile } from "./record_file.ts";
-import { mergeRecordFiles } from "./record_merge.ts";
+import { readRecords } from "./results_summary.ts";
 import { makeResultFolder } from "./run_results.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
-
-/** Lines that are left out, and named; further ones are only counted. */
-const NAMED_FAULTS = 5;
 
 /** What is asked of a run in a dialect. */
 export interface DialectRequest {
@@ -95,28 +90,16 @@ async function readRun(
   { files, align }: Pick<DialectRequest, "files" | "align">,
   host: Host,
 ): Promise<Run> {
-  const entries: AsyncIterable<RecordEntry> = files.length === 1
-    ? streamRecordFile(files[0]!)
-    : mergeRecordFiles(files, { align });
   let header: RunHeader | undefined;
   const records: Run["records"][number][] = [];
   const ends: Run["ends"][number][] = [];
-  let faults = 0;
-  for await (const entry of entries) {
+  for await (const entry of readRecords(files, { host, align })) {
     header ??= entry.header;
     // Loads that were decided while the run went on.
     if (entry.plan !== undefined) header = { ...header!, loads: [...header!.loads, entry.plan] };
     // Answers of the warm-up stand in no figure.
     if (entry.record?.phase === "measure") records.push(entry.record);
     if (entry.end !== undefined) ends.push(entry.end);
-    const { fault } = entry;
-    if (fault === undefined) continue;
-    if (++faults <= NAMED_FAULTS) {
-      host.note(`warning: ${fault.path}, line ${fault.line} is left out: ${fault.problem}`);
-    }
-  }
-  if (faults > NAMED_FAULTS) {
-    host.note(`warning: ${plural(faults - NAMED_FAULTS, "more line")} left out`);
   }
   return { header: header!, records, ends };
 }
