@@ -64,7 +64,7 @@ export interface SideValue {
   readonly value: number | undefined;
   /** What chance leaves open, from run to run where there are repeats, else inside the run. */
   readonly interval: Interval | undefined;
-  /** What the client's stamps leave open: the widest of the runs. */
+  /** What the client's stamps leave open: means of the runs' ends; absent where one is unknown. */
   readonly bracket: Bracket | undefined;
   /** One for each repeat, in the order of measurement. */
   readonly values: readonly number[];
@@ -108,6 +108,8 @@ export interface Difference {
   readonly values: readonly string[];
   /** It makes any verdict meaningless. */
   readonly fatal: boolean;
+  /** Name of the load that it is about; absent = the runs. */
+  readonly load: string | undefined;
 }
 
 /** Whether a limit of the gate was kept. */
@@ -134,6 +136,8 @@ export interface ComparedLoad {
   readonly side: string;
   /** Repeats on each side. */
   readonly repeats: readonly [a: Count, b: Count];
+  /** Why this load has no verdicts; absent = it has. */
+  readonly refused: string | undefined;
   /** Its figures. */
   readonly figures: readonly ComparedFigure[];
 }
@@ -148,7 +152,7 @@ export interface Comparison {
   readonly margin: number;
   /** What differs, the fatal first. */
   readonly differences: readonly Difference[];
-  /** Why there are no verdicts; absent = there are. */
+  /** Why there are no verdicts at all; absent = there are some, see also each load. */
   readonly refused: string | undefined;
   /** Loads that both sides have. */
   readonly loads: readonly ComparedLoad[];

@@ -1,6 +1,7 @@
 /**
  * One grammar for limits, wherever they are asked for:
- * `metric[:percentile] (< | <= | > | >=) value[unit]`, several by commas.
+ * `metric[:percentile] (< | <= | > | >=) value[unit]`, several by commas. Limits on changes have a sign:
+ * `ttft:p99<+5%`.
  *
  * @module
  */
@@ -25,6 +26,8 @@ export interface Limited {
   readonly many: boolean;
   /** What a limit without an operator means, as in `ttft:500`; absent = it needs one. */
   readonly bare?: "<=" | ">=";
+  /** It limits a change, a share with a sign: `+5%`, `-3%`. */
+  readonly change?: true;
 }
 
 /** A limit as it was written, in base units: ms, tokens/s, req/s, shares from 0 to 1. */
@@ -147,14 +150,20 @@ function parseStatistic(text: string, { name, many }: Limited): LimitStatistic {
 }
 
 function parseValue(text: string, limited: Limited): Pick<Limit, "value" | "unit"> {
-  const { name, unit, otherUnit } = limited;
-  const match = /^([+]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\s<>≤≥]*)$/i.exec(text);
-  const number = match === null ? NaN : Number(match[1]);
+  const { name, unit, otherUnit, change } = limited;
+  const match = /^([+\-−]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\s<>≤≥]*)$/i.exec(text);
+  const signed = match === null ? NaN : Number(match[1]!.replace("−", "-"));
+  const number = /^[-−]/.test(text) && change !== true ? NaN : signed;
   if (!Number.isFinite(number)) {
     const [, p] = /^([\d.]+)\s*[<>≤≥]/.exec(text) ?? [];
     if (p !== undefined) throw new RangeError(`"${p}" of ${name} is no percentile, write p${p}`);
     if (/^(p\d|mean$|median$|min$|max$)/.test(text)) {
       throw new SyntaxError(`${name}:${text} ${CUT}`);
+    }
+    if (change === true) {
+      throw new RangeError(
+        `the limit "${text}" of ${name} is no change in %, such as +5% or -3%`,
+      );
     }
     throw new RangeError(
       `the limit "${text}" of ${name} is not a number of ${unitName(unit)}; give a number of at ` +
@@ -163,6 +172,9 @@ function parseValue(text: string, limited: Limited): Pick<Limit, "value" | "unit
   }
   const written = match![2]!;
   if (written === "") {
+    if (change === true && Math.abs(number) > 1) {
+      throw new RangeError(`the limit "${text}" of ${name} is a change: write ${text}%`);
+    }
     if (unit === "share" && number > 1) {
       throw new RangeError(`${name} is a share from 0 to 1: write ${number}% or ${number / 100}`);
     }
