@@ -11,17 +11,20 @@
  * @module
  */
 import type { Bracket } from "./load_bracket.ts";
-import { orderOf, type Pair, pairsOf, type Sample } from "./compare_measured.ts";
+import { type Pair, pairsOf, type Sample } from "./compare_measured.ts";
+import {
+  LINEAR,
+  meanOf,
+  pairedChange,
+  type Scale,
+  scaleOf,
+  TAIL,
+  varianceOf,
+  withinSpread,
+} from "./compare_spread.ts";
 import type { CompareUnit, SideValue } from "./compare_result.ts";
 import type { Interval } from "./load_interval.ts";
 import { studentQuantile, studentTail } from "./stat_student.ts";
-
-/** Share on each side of a 95 % interval. */
-export const TAIL = 0.025;
-
-/** Pairs of either order that an order term needs, and pairs altogether: it costs one of them. */
-const EACH_ORDER = 2;
-const ORDERED_PAIRS = 5;
 
 /** What binary fractions add to values that are the same. */
 const ROUNDING = 1e-12;
@@ -50,16 +53,6 @@ interface Estimate {
   readonly pValue: number;
 }
 
-/** Logs where all is above 0, else the values themselves. */
-interface Scale {
-  readonly log: boolean;
-  readonly to: (value: number) => number;
-  readonly from: (value: number) => number;
-}
-
-const LOG: Scale = { log: true, to: Math.log, from: Math.exp };
-const LINEAR: Scale = { log: false, to: (value) => value, from: (value) => value };
-
 /** The change between two sides; both have at least one value. */
 export function changeOf(a: readonly Sample[], b: readonly Sample[]): Change {
   const scale = scaleOf([...a, ...b]);
@@ -81,10 +74,7 @@ export function sideValue(samples: readonly Sample[]): SideValue {
   const values = samples.map(({ value }) => value);
   const scale = scaleOf(samples);
   const [first] = samples;
-  const within = samples.map((one) => relativeError(one));
-  const spreadWithin = within.every((one) => one !== undefined) && within.length > 0
-    ? Math.sqrt(meanOf(within.map((one) => one ** 2)))
-    : undefined;
+  const spreadWithin = withinSpread(samples)?.std;
   if (first === undefined || samples.length === 1) {
     return {
       value: first?.value,
@@ -115,19 +105,6 @@ function meanBracket(samples: readonly Sample[], scale: Scale): Bracket | undefi
   const low = scale.from(meanOf(ends((bracket) => bracket.low)));
   const high = scale.from(meanOf(ends((bracket) => bracket.high)));
   return Number.isNaN(low) || Number.isNaN(high) ? undefined : { low, high };
-}
-
-/** Standard error inside a run, as a share of the value; absent = its interval is. */
-function relativeError({ value, interval, freedom }: Sample): number | undefined {
-  if (interval === undefined || !(value > 0)) return undefined;
-  const wide = studentQuantile(TAIL, freedom) * 2;
-  return interval.low > 0
-    ? Math.log(interval.high / interval.low) / wide
-    : (interval.high - interval.low) / value / wide;
-}
-
-function scaleOf(samples: readonly Sample[]): Scale {
-  return samples.every(({ value }) => value > 0) ? LOG : LINEAR;
 }
 
 function intervalScale(samples: readonly Sample[], scale: Scale): Scale {
@@ -191,35 +168,9 @@ function welchFreedom(
   return (a + b) ** 2 / (a ** 2 / freedomA + b ** 2 / freedomB);
 }
 
-function pairedEstimate(pairs: readonly Pair<Sample>[], { to }: Scale): Estimate | string {
-  const changes = pairs.map(({ a, b }) => to(b.value) - to(a.value));
-  const orders = pairs.map(orderOf);
-  const forward = orders.filter((order) => order > 0).length;
-  if (
-    pairs.length < ORDERED_PAIRS || Math.min(forward, pairs.length - forward) < EACH_ORDER
-  ) {
-    const error = Math.sqrt(varianceOf(changes) / pairs.length);
-    return studentEstimate(meanOf(changes), error, pairs.length - 1);
-  }
-  // Each order has its own mean; half their difference is what the turn does, half their sum the change.
-  const groups = [1, -1].map((sign) => changes.filter((_, i) => orders[i] === sign));
-  const means = groups.map(meanOf);
-  const freedom = pairs.length - 2;
-  const rest = groups.reduce(
-    (sum, group, i) => sum + group.reduce((own, one) => own + (one - means[i]!) ** 2, 0),
-    0,
-  ) / freedom;
-  const error = Math.sqrt(rest * groups.reduce((sum, { length }) => sum + 1 / length, 0)) / 2;
-  return studentEstimate((means[0]! + means[1]!) / 2, error, freedom);
-}
-
-/** Standard deviation that repeats of one change have, on the log scale; and what it was found from. */
-export function pairSpread(pairs: readonly Pair<Sample>[]): number | undefined {
-  if (pairs.length < 2) return undefined;
-  const scale = scaleOf(pairs.flatMap(({ a, b }) => [a, b]));
-  return scale.log
-    ? Math.sqrt(varianceOf(pairs.map(({ a, b }) => Math.log(b.value / a.value))))
-    : undefined;
+function pairedEstimate(pairs: readonly Pair<Sample>[], scale: Scale): Estimate | string {
+  const { value, error, freedom } = pairedChange(pairs, scale);
+  return studentEstimate(value, error, freedom);
 }
 
 function studentEstimate(found: number, error: number, freedom: number): Estimate | string {
@@ -269,14 +220,4 @@ function asChange(
     pValue: known?.pValue,
     absent: typeof estimate === "string" ? estimate : undefined,
   };
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** With n − 1: the values are a sample of runs. */
-function varianceOf(values: readonly number[]): number {
-  const mean = meanOf(values);
-  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
 }
