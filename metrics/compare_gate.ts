@@ -17,6 +17,7 @@ import { formatPercent, spanText } from "./compare_words.ts";
 import { findFigure, HEADLINE_FIGURES } from "./figure.ts";
 import { type Limited, nameOf, parseLimits } from "./limit.ts";
 import type { Interval } from "./load_interval.ts";
+import { SPEEDS } from "./load_speed.ts";
 import { METRICS } from "./metrics.ts";
 
 /** Fewer repeats on a side do not decide a gate: two hardly show their own spread. */
@@ -26,6 +27,7 @@ export const GATE_REPEATS = 3;
 const CHANGES: readonly Limited[] = [
   ...HEADLINE_FIGURES.filter(({ name }) => !name.includes(":")).map((one) => changeOf(one, false)),
   ...METRICS.map((one) => changeOf(one, true)),
+  ...SPEEDS.map(({ name }) => changeOf({ name, better: "higher" }, true)),
 ];
 
 function changeOf(
@@ -154,7 +156,24 @@ export function gateOutcome(
   return gate.some(({ result }) => result === "undecided") ? "undecided" : "passed";
 }
 
-/** Exit code of a comparison: 0, 2 refused, 4 undecided (0 where that passes), 5 missed. */
+/**
+ * Exit code of a comparison: 0, 2 refused, 4 undecided (0 where that passes), 5 missed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { compareExitCode, compareRuns, parseGate } from "@tokometer/tokometer/metrics";
+ * import { measureBench, startSimServer, summarize } from "@tokometer/tokometer";
+ *
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * const runs = [summarize(await measureBench(server.url, { concurrency: [1], requests: 4 }))];
+ * await server.stop();
+ * const sides = [{ name: "before", runs }, { name: "after", runs }];
+ * const comparison = compareRuns(sides, { gate: parseGate("throughput>-3%") });
+ * // A single run does not decide a gate; one of a client that was the limit is refused.
+ * assertEquals([2, 4].includes(compareExitCode(comparison)), true);
+ * ```
+ */
 export function compareExitCode(
   comparison: Pick<Comparison, "gate" | "refused" | "loads">,
   { undecided = "fail" }: { readonly undecided?: "fail" | "pass" } = {},

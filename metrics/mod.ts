@@ -51,6 +51,30 @@ export type { FindAxis, RunFind } from "./run_find.ts";
 export { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibration.ts";
 export { VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_causes.ts";
 export { CLIENT_TOLERANCE, type HeadlineFigure } from "./check_figures.ts";
+export type { Figure, FiguredLoad, FigureValue } from "./figure.ts";
+export { compareRuns } from "./compare.ts";
+export { compareExitCode, parseGate } from "./compare_gate.ts";
+export {
+  type ComparePlan,
+  comparePlan,
+  type ComparePlanOptions,
+  type PlannedFigure,
+} from "./compare_plan.ts";
+export {
+  COMPARE_SCHEMA,
+  type ComparedFigure,
+  type ComparedLoad,
+  type CompareOptions,
+  type CompareSide,
+  type CompareUnit,
+  type CompareVerdict,
+  type Comparison,
+  type Difference,
+  type GateLimit,
+  type GateOutcome,
+  type GateResult,
+  type SideValue,
+} from "./compare_result.ts";
 export {
   type EngineTimes,
   errorSpread,
