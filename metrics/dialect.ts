@@ -11,9 +11,11 @@ import type { Slo } from "./summary_slo.ts";
 /** Every definition by which tools differ; ours are {@linkcode OUR_DEFINITIONS}. */
 export interface Definitions {
   /** Which requests have values. */
-  readonly requests: "completed" | "answered";
+  readonly requests: "completed" | "answered" | "good status";
   /** Who counts the tokens of an answer. */
-  readonly tokens: "best" | "server" | "chunks" | "requested";
+  readonly tokens: "best" | "server" | "server or requested" | "chunks" | "requested";
+  /** Who counts the tokens of a prompt. */
+  readonly prompt: "server" | "client";
   /** Which event ends the time to first token. */
   readonly first: "token" | "event" | "answer";
   /** Whether an answer has a first token that nothing shows. */
@@ -38,6 +40,7 @@ export interface Definitions {
 export const OUR_DEFINITIONS: Definitions = {
   requests: "completed",
   tokens: "best",
+  prompt: "server",
   first: "token",
   proof: "streamed",
   gaps: "reads",
@@ -64,6 +67,7 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       completed: "complete answers of the length that was forced",
       answered: "every answer with a token under a good status, also one of a wrong length",
+      "good status": "every answer under a good status, also an empty one, whose TTFT is 0",
     },
   },
   tokens: {
@@ -71,8 +75,16 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       best: "the best count: counter, ids, usage that the stream does not deny, tokenizer, events",
       server: "the server's usage as it stands",
+      "server or requested": "the server's usage, without one the length that was asked for",
       chunks: "chunks that carry something generated",
       requested: "the length that was asked for",
+    },
+  },
+  prompt: {
+    title: "prompt tokens",
+    choices: {
+      server: "the server's count, with the chat template",
+      client: "the client's count of the prompt alone",
     },
   },
   first: {

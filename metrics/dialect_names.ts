@@ -28,3 +28,8 @@ export function fileWord(text: string): string {
   const word = text.replace(/[^\w.+-]+/g, "_").replace(/^[.-]+/, "").slice(0, 100);
   return word === "" ? "run" : word;
 }
+
+/** `0102`, UTC. */
+export function monthDay(ms: number): string {
+  return dateTimeStamp(ms).slice(4, 8);
+}

@@ -82,8 +82,8 @@ export const DEPENDS: Readonly<Record<Quantity, readonly (keyof Definitions)[]>>
   itl: ["requests", "first", "gaps"],
   e2e: ["requests", "end"],
   output: ["requests", "tokens"],
-  prompt: ["requests"],
-  total: ["requests", "tokens"],
+  prompt: ["requests", "prompt"],
+  total: ["requests", "tokens", "prompt"],
   requests: ["requests"],
 };
 
@@ -105,6 +105,8 @@ export function isCounted(
     case "answered":
       return kind === "ok" ||
         (kind === "wrong_length" || kind === "engine_error") && tickMs.length > 0;
+    case "good status":
+      return kind === "ok" || kind === "wrong_length" || kind === "engine_error";
   }
 }
 
@@ -116,7 +118,7 @@ export function valuesOf(
 ): readonly number[] {
   switch (quantity) {
     case "ttft":
-      return one(between(record.sentMs, firstMs(record, definitions)));
+      return one(between(record.sentMs, firstOrSentMs(record, definitions)));
     case "tpot":
       return one(timePerToken(record, definitions));
     case "itl":
@@ -126,9 +128,9 @@ export function valuesOf(
     case "output":
       return one(outputTokens(record, definitions));
     case "prompt":
-      return one(record.promptTokens?.tokens);
+      return one(promptTokens(record, definitions));
     case "total":
-      return [(record.promptTokens?.tokens ?? 0) + (outputTokens(record, definitions) ?? 0)];
+      return [(promptTokens(record, definitions) ?? 0) + (outputTokens(record, definitions) ?? 0)];
     case "requests":
       return [1];
   }
@@ -160,8 +162,23 @@ export function firstMs(
   }
 }
 
-function endOf(record: RequestRecord, end: Definitions["end"]): number | undefined {
+/** As {@linkcode firstMs}; of an empty answer that counts, when it was sent. */
+function firstOrSentMs(record: RequestRecord, definitions: Definitions): number | undefined {
+  return firstMs(record, definitions) ??
+    (definitions.requests === "good status" ? record.sentMs : undefined);
+}
+
+/** When a request ended. */
+export function endOf(record: RequestRecord, end: Definitions["end"]): number | undefined {
   return end === "last token" ? record.lastTokenMs : record.endMs;
+}
+
+/** Tokens of the prompt. */
+export function promptTokens(
+  { promptTokens, contentTokens }: RequestRecord,
+  { prompt }: Pick<Definitions, "prompt">,
+): number | undefined {
+  return (prompt === "client" ? contentTokens : undefined) ?? promptTokens?.tokens;
 }
 
 /** Tokens of the answer. */
@@ -176,11 +193,20 @@ export function outputTokens(
       return record.rejectedCount?.source === "usage"
         ? record.rejectedCount.tokens
         : record.outputTokens?.tokens;
+    case "server or requested":
+      return isByServer(record)
+        ? outputTokens(record, { tokens: "server" })
+        : record.requestedTokens;
     case "chunks":
       return chunksOf(record);
     case "requested":
       return record.requestedTokens;
   }
+}
+
+function isByServer({ rejectedCount, outputTokens }: RequestRecord): boolean {
+  const { source } = rejectedCount ?? outputTokens ?? {};
+  return source === "usage" || source === "counter" || source === "ids";
 }
 
 /** Chunks that carried something generated; of records that do not say, reads. */
@@ -191,7 +217,7 @@ export function chunksOf({ textEvents, tickMs }: RequestRecord): number {
 function timePerToken(record: RequestRecord, definitions: Definitions): number | undefined {
   const { decodeFrom, decodeEnd, divisor, proof } = definitions;
   const { tickTokens, firstTickTokens } = record;
-  const from = decodeFrom === "sent" ? record.sentMs : firstMs(record, definitions);
+  const from = decodeFrom === "sent" ? record.sentMs : firstOrSentMs(record, definitions);
   const spanMs = between(from, endOf(record, decodeEnd));
   const tokens = outputTokens(record, definitions);
   if (spanMs === undefined || tokens === undefined) return undefined;

@@ -1,0 +1,53 @@
+/** Each dialect's numbers are those that the tool's own code made of the same bytes at the same times. */
+import { assert, assertEquals } from "@std/assert";
+import { DIALECTS, readDialect } from "../metrics/dialects.ts";
+import { parseSlo } from "../metrics/summary_slo.ts";
+import { createRun } from "./support/create_run.ts";
+import {
+  dialectScenario,
+  type ScenarioProtocol,
+  scenarioRecords,
+} from "./support/dialect_scenario.ts";
+import GOLDEN from "./fixtures/dialect_golden.json" with { type: "json" };
+
+/** By tool, by scenario, by the tool's name of the figure. */
+const NUMBERS: Readonly<Record<string, Record<string, Record<string, number | null>>>> = GOLDEN;
+
+/** Share by which floating point may differ. */
+const ROUNDING = 1e-9;
+
+for (const { name } of DIALECTS) {
+  Deno.test(`the numbers of ${name} are those that its own code makes of the same stream`, async () => {
+    const scenarios = Object.entries(NUMBERS[name] ?? {});
+    assert(scenarios.length > 0, "tests/peer/dialect_golden.py makes them");
+    for (const [scenario, golden] of scenarios) {
+      const usage = !scenario.endsWith("-no-usage");
+      const protocol = scenario.replace("-no-usage", "") as ScenarioProtocol;
+      const records = scenarioRecords(protocol, dialectScenario(protocol, { usage }));
+      const durationMs = Math.max(...records.map(({ endMs }) => endMs!));
+      const run = createRun(records, { header: { protocol }, ends: [{ durationMs }] });
+      const { loads: [load] } = await readDialect(name, run, {
+        percentiles: [90, 99],
+        slo: parseSlo("ttft:60,tpot:15"),
+      });
+      const spoken = new Map(load!.figures.map(({ name, theirs }) => [name, theirs]));
+      const wrong = Object.entries(golden).filter(([figure, value]) => {
+        const ours = spoken.get(figure) ?? null;
+        return value === null || ours === null
+          ? value !== ours
+          : !(Math.abs(ours - value) <= ROUNDING * Math.max(1, Math.abs(value)));
+      });
+      assertEquals(
+        wrong.map(([figure, value]) => [figure, value, spoken.get(figure)]),
+        [],
+        scenario,
+      );
+      // A figure that the tool does not make is only said to be one of its own.
+      const unknown = [...spoken.keys()].filter((figure) => !(figure in golden));
+      assertEquals(unknown.filter((figure) => !OF_THE_RUN.includes(figure)), [], scenario);
+    }
+  });
+}
+
+/** What the tools take from their clock or their options, and not from their formulas. */
+const OF_THE_RUN: readonly string[] = ["duration", "request_goodput"];
