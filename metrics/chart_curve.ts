@@ -6,8 +6,14 @@
  */
 import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, timeUnit } from "./chart_scale.ts";
-import { bracketedText, formatBracketed, formatNumber, formatPercentile } from "./format.ts";
-import type { Bracket } from "./load_bracket.ts";
+import { uprightWhiskers } from "./chart_whisker.ts";
+import {
+  type Doubt,
+  doubtedText,
+  formatDoubted,
+  formatNumber,
+  formatPercentile,
+} from "./format.ts";
 import { type Markup, markup } from "./markup.ts";
 
 /** One load. */
@@ -20,8 +26,8 @@ export interface CurvePoint {
   readonly throughput: number | undefined;
   /** Latencies in ms, one per percentile of the chart. */
   readonly latencies: readonly (number | undefined)[];
-  /** What the client leaves open about them, where that is known. */
-  readonly brackets: readonly (Bracket | undefined)[];
+  /** What is open about each of them. */
+  readonly doubts: readonly Doubt[];
   /** Marks failed requests, because a server that refuses work looks fast. */
   readonly failed: boolean;
 }
@@ -52,13 +58,15 @@ const CROWD = 20;
 /** Above this ratio of largest to smallest, the vertical axis is logarithmic. */
 const LOG_FROM_RATIO = 20;
 
-/** Lines through the loads, one per percentile, labels beside the upper line, brackets as whiskers. */
+/** Lines through the loads, one per percentile, labels beside the upper line, whiskers for what is open. */
 export function curveChart({ id, title, name, percentiles, points }: CurveChart): Markup {
   const placed = points.filter(({ throughput, latencies }) =>
     throughput !== undefined && latencies.some((latency) => latency !== undefined)
   );
   const values = placed.flatMap(({ latencies }) => latencies.filter((one) => one !== undefined));
-  const highs = placed.flatMap(({ brackets }) => brackets.flatMap((one) => one?.high ?? []));
+  const highs = placed.flatMap(({ doubts }) =>
+    doubts.flatMap(({ client, sampling }) => [client?.high ?? 0, sampling?.high ?? 0])
+  );
   const highest = Math.max(0, ...values, ...highs);
   const lowest = Math.min(highest, ...values);
   const time = timeUnit(highest);
@@ -81,15 +89,14 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
     )
   );
   const radius = placed.length > CROWD ? 2.5 : 3.5;
-  const whiskers = placed.flatMap(({ throughput, brackets }) =>
-    brackets.flatMap((bracket, rank) => {
-      if (bracket === undefined) return [];
-      const x1 = percent(x.at(throughput!));
-      const low = Math.max(lowest > 0 && y.kind === "log" ? lowest : 0, bracket.low);
-      return markup`<line class="whisker rank${rank}" x1="${x1}" x2="${x1}" y1="${
-        yOf(bracket.high)
-      }" y2="${yOf(low)}"/>`;
-    })
+  const low = lowest > 0 && y.kind === "log" ? lowest : 0;
+  const whiskers = placed.map(({ throughput, doubts }) =>
+    doubts.map((doubt, rank) =>
+      uprightWhiskers(x.at(throughput!), doubt, {
+        kind: `rank${rank}`,
+        yOf: (latency) => yOf(Math.max(low, latency)),
+      })
+    )
   );
   const dots = placed.map(({ throughput, latencies, failed }) => {
     const cx = percent(x.at(throughput!));
@@ -133,15 +140,15 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
 }
 
 function describePoint(
-  { label, throughput, latencies, brackets, failed }: CurvePoint,
+  { label, throughput, latencies, doubts, failed }: CurvePoint,
   percentiles: readonly number[],
 ): readonly string[] {
   return [
     label,
     `${formatNumber(throughput)} output tokens/s`,
     ...percentiles.map((p, rank) => {
-      const latency = formatBracketed(latencies[rank], brackets[rank], "ms");
-      return `${formatPercentile(p)} ${bracketedText(latency)}`;
+      const latency = formatDoubted(latencies[rank], doubts[rank] ?? {}, "ms");
+      return `${formatPercentile(p)} ${doubtedText(latency)}`;
     }),
     ...(failed ? ["with failed requests"] : []),
   ];

@@ -5,16 +5,18 @@
  */
 import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
 import { linearScale, logScale, type Scale, timeUnit } from "./chart_scale.ts";
+import { levelWhiskers } from "./chart_whisker.ts";
 import {
-  bracketedText,
   capitalize,
-  formatBracketed,
+  type Doubt,
+  doubtedText,
+  DOUBTS,
   formatCount,
+  formatDoubted,
   formatPercentile,
   formatValue,
   plural,
 } from "./format.ts";
-import type { Bracket } from "./load_bracket.ts";
 import type { Percentile } from "./load_figures.ts";
 import type { Histogram } from "./load_summary.ts";
 import { type Markup, markup } from "./markup.ts";
@@ -30,9 +32,9 @@ interface HistogramChart extends Histogram {
   readonly marks: readonly Mark[];
 }
 
-/** A percentile, and what the client leaves open about it. */
+/** A percentile, and what is open about it. */
 interface Mark extends Percentile {
-  readonly bracket?: Bracket | undefined;
+  readonly doubt?: Doubt;
 }
 
 const HEIGHT = 120;
@@ -47,26 +49,32 @@ const LABEL_WIDTH = 0.15;
 /** Marks closer than this share of the width are drawn as one. */
 const SAME_PLACE = 0.01;
 
-/** Bars between the edges, percentile lines across them, and bands below their names as wide as the brackets. */
+/** Bars between the edges, percentile lines across them, and below their names what is open about them. */
 export function histogramChart(data: HistogramChart): Markup {
   const { id, title, unit, counted, edges, counts } = data;
   const time = unit === "ms" ? timeUnit(edges.at(-1) ?? 0) : { name: unit, ms: 1 };
   const x = horizontal(data, time.ms);
   const y = linearScale(0, Math.max(0, ...counts), { ticks: 4, round: true, whole: true });
   const at = (value: number) => x.at(value / time.ms);
-  const marks = data.marks.flatMap(({ p, value, bracket }) =>
-    value === undefined ? [] : [{ p, value, bracket }]
+  const marks = data.marks.flatMap(({ p, value, doubt = {} }) =>
+    value === undefined ? [] : [{ p, value, doubt }]
   ).sort((a, b) => a.p - b.p);
-  const lines = mergeMarks(marks.map(({ p, value, bracket }) => ({
+  const lines = mergeMarks(marks.map(({ p, value, doubt }) => ({
     p,
     at: at(value),
-    // The axis may end before the bracket does.
-    ...(bracket !== undefined && {
-      from: Math.max(0, at(bracket.low)),
-      to: Math.min(1, at(bracket.high)),
-    }),
+    // The axis may end before these do, and then they end with it.
+    doubt: Object.fromEntries(
+      DOUBTS.flatMap((name) => {
+        const ends = doubt[name];
+        return ends === undefined ? [] : [[name, { low: at(ends.low), high: at(ends.high) }]];
+      }),
+    ) as Doubt,
   })));
-  const rows = labelRows(lines);
+  const rows = labelRows(lines.map(({ at, doubt: { client, sampling } }) => ({
+    at,
+    from: Math.min(at, client?.low ?? at, sampling?.low ?? at),
+    to: Math.max(at, client?.high ?? at, sampling?.high ?? at),
+  })));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const bars = counts.map((count, i): string => {
     if (count === 0) return "";
@@ -82,8 +90,8 @@ export function histogramChart(data: HistogramChart): Markup {
       `${formatCount(count)} of ${plural(total, counted.slice(0, -1), counted)}`,
     ],
   }));
-  const found = marks.map(({ p, value, bracket }) =>
-    `${formatPercentile(p)} ${bracketedText(formatBracketed(value, bracket, unit))}`
+  const found = marks.map(({ p, value, doubt }) =>
+    `${formatPercentile(p)} ${doubtedText(formatDoubted(value, doubt, unit))}`
   );
   return chart({
     id,
@@ -92,7 +100,7 @@ export function histogramChart(data: HistogramChart): Markup {
       ? "No values"
       : `${plural(total, "value")} from ${formatValue(edges[0], unit)} to ${
         formatValue(edges.at(-1), unit)
-      }${found.length > 0 ? `: ${found.join(", ")}` : ""}`,
+      }${found.length > 0 ? `: ${found.join("; ")}` : ""}`,
     panels: [{
       height: HEIGHT,
       // At least two rows, so that charts side by side have the same height.
@@ -127,22 +135,18 @@ function horizontal({ scale, edges }: Histogram, per: number): Scale {
 interface MarkLine {
   readonly label: string;
   readonly at: number;
-  /** Ends of its bracket. */
-  readonly from?: number;
-  readonly to?: number;
+  /** What is open about it, as places. */
+  readonly doubt: Doubt;
 }
 
-function drawMark({ label, at, from, to }: MarkLine, row: number): Markup {
+function drawMark({ label, at, doubt }: MarkLine, row: number): Markup {
   const x = percent(at);
   const y = -4 - row * MARK_ROW;
   // At the ends the label is aligned inwards.
   const anchor = at < 0.06 ? "start" : at > 0.94 ? "end" : "middle";
-  const band = from !== undefined && to !== undefined &&
-    markup`<line class="band" x1="${percent(from)}" x2="${percent(to)}" y1="${y + 2}" y2="${
-      y + 2
-    }"/>
-`;
-  return markup`${band}<line class="mark" x1="${x}" x2="${x}" y1="${y + 2}" y2="${HEIGHT}"/>
+  const whiskers = levelWhiskers(y + 2, doubt, { kind: "mark", xOf: (place) => place });
+  return markup`${whiskers}
+<line class="mark" x1="${x}" x2="${x}" y1="${y + 2}" y2="${HEIGHT}"/>
 <text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>`;
 }
 
@@ -155,8 +159,8 @@ function mergeMarks(
     const last = merged.at(-1);
     if (last !== undefined && mark.at - last.at < SAME_PLACE) {
       last.label += ` ${formatPercentile(p)}`;
-      // Brackets of neighbors lie in the same order as their values.
-      if (mark.to !== undefined) last.to = mark.to;
+      // Ends of neighbors lie in the same order as their values.
+      last.doubt = joined(last.doubt, mark.doubt);
     } else {
       merged.push({ ...mark, label: formatPercentile(p) });
     }
@@ -164,9 +168,17 @@ function mergeMarks(
   return merged;
 }
 
-/** The lowest row with room for each label and its band, given from left to right. */
+function joined(first: Doubt, second: Doubt): Doubt {
+  const one = (name: keyof Doubt) => {
+    const [a, b] = [first[name], second[name]];
+    return a === undefined || b === undefined ? a ?? b : { low: a.low, high: b.high };
+  };
+  return { client: one("client"), sampling: one("sampling") };
+}
+
+/** The lowest row with room for each label and what is open about it, given from left to right. */
 export function labelRows(
-  lines: readonly Pick<MarkLine, "at" | "from" | "to">[],
+  lines: readonly { readonly at: number; readonly from?: number; readonly to?: number }[],
 ): readonly number[] {
   const ends: { readonly label: number; readonly band: number }[] = [];
   return lines.map(({ at, from = at, to = at }) => {

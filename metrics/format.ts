@@ -5,6 +5,7 @@
  * @module
  */
 import type { Bracket } from "./load_bracket.ts";
+import type { Interval } from "./load_interval.ts";
 import type { Unit } from "./metric.ts";
 
 /** Digits of milliseconds that records hold. */
@@ -105,6 +106,52 @@ export function formatBracketed(
 /** `50.1 ms (49.9–50.3)`; the number alone where nothing is known of its bracket. */
 export function bracketedText({ value, ends }: Bracketed): string {
   return ends === undefined ? value : `${value} (${ends})`;
+}
+
+/** The two things that are open about a number, and the names that they have wherever they are told. */
+export interface Doubt {
+  /** What the client's stamps leave open. */
+  readonly client?: Bracket | undefined;
+  /** What chance leaves open. */
+  readonly sampling?: Interval | undefined;
+}
+
+/** Names of what is open, in the order in which it is told. */
+export const DOUBTS: readonly (keyof Doubt)[] = ["client", "sampling"];
+
+/** A number and what is open about it; names go with the ends, so that neither is taken for the other. */
+export interface Doubted extends Partial<Readonly<Record<keyof Doubt, string>>> {
+  /** The number with its unit: `50.1 ms`. */
+  readonly value: string;
+}
+
+/** The number in digits that fit its bracket, and both ends of each, outwards: `49.9–50.3`. */
+export function formatDoubted(value: number | undefined, doubt: Doubt, unit: Unit): Doubted {
+  const client = formatBracketed(value, doubt.client, unit);
+  const sampling = formatBracketed(value, doubt.sampling, unit);
+  return {
+    value: (client.ends === undefined ? sampling : client).value,
+    ...(client.ends !== undefined && { client: client.ends }),
+    ...(sampling.ends !== undefined && { sampling: sampling.ends }),
+  };
+}
+
+/** Only the wider one, where there is no room for both. */
+export function formatWider(value: number | undefined, doubt: Doubt, unit: Unit): Doubted {
+  const { client, sampling } = doubt;
+  const wider = client === undefined ||
+    sampling !== undefined && sampling.high - sampling.low > client.high - client.low;
+  return formatDoubted(value, wider ? { sampling } : { client }, unit);
+}
+
+/** `client 49.9–50.3`, `sampling 48.7–51.6`: what is known to be open. */
+export function doubtTexts(doubted: Doubted): readonly string[] {
+  return DOUBTS.flatMap((name) => doubted[name] === undefined ? [] : `${name} ${doubted[name]}`);
+}
+
+/** `50.1 ms, client 49.9–50.3, sampling 48.7–51.6`. */
+export function doubtedText(doubted: Doubted): string {
+  return [doubted.value, ...doubtTexts(doubted)].join(", ");
 }
 
 /** A bracket is at least so many units of its last digit wide, unless that takes too many digits. */

@@ -6,7 +6,7 @@
  */
 import { groupChart, type GroupSeries } from "./chart_groups.ts";
 import { formatCount, formatNumber, formatPercentile, formatShare } from "./format.ts";
-import { percentileBracket, percentileCell } from "./html_bracket.ts";
+import { doubtOf, percentileCell } from "./html_bracket.ts";
 import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
 import { metricOf } from "./load_figures.ts";
 import type { Grouping, GroupSummary } from "./load_groups.ts";
@@ -56,7 +56,7 @@ function latencyChart(
   const series = shown.map((p): GroupSeries => ({
     name: formatPercentile(p),
     values: own.map((one) => one?.distribution.percentiles.find((it) => it.p === p)?.value),
-    brackets: own.map((one) => percentileBracket(one, p)),
+    brackets: own.map((one) => doubtOf(one, p).client),
   }));
   const drawn = groupChart({
     id: `${id}-${by}-${metric}`,

@@ -17,8 +17,8 @@ import { seriesChart } from "./chart_series.ts";
 import { TIMELINE_MARKS, timelineChart } from "./chart_timeline.ts";
 import { warnings } from "./check.ts";
 import {
-  formatBracketed,
   formatCount,
+  formatDoubted,
   formatMib,
   formatMs,
   formatNumber,
@@ -29,7 +29,7 @@ import {
   plural,
 } from "./format.ts";
 import type { GpuSummary } from "./load_series.ts";
-import { bracketedCell, percentileBracket, percentileCell } from "./html_bracket.ts";
+import { doubtedCell, doubtOf, percentileCell } from "./html_bracket.ts";
 import { groupSections } from "./html_groups.ts";
 import { lanesSection, sessionTable } from "./html_sessions.ts";
 import type { RunHeader } from "./run.ts";
@@ -37,7 +37,7 @@ import { clientSection } from "./html_client.ts";
 import { type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { factTable, htmlTable, left, right } from "./html_table.ts";
-import { metricOf } from "./load_figures.ts";
+import { metricOf, percentileDoubt } from "./load_figures.ts";
 import type { LoadSummary, TokenTotals } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
@@ -118,7 +118,7 @@ function distributions(load: LoadSummary, { summary, position }: Place): Markup 
     const marks = percentiles.map((p) => ({
       p,
       value: percentileOf(metric, p),
-      bracket: percentileBracket(metric, p),
+      doubt: doubtOf(metric, p),
     }));
     const values = percentiles.map((p) =>
       markup` <span>${formatPercentile(p)} <b>${percentileCell(metric, p, metric.unit)}</b></span>`
@@ -235,12 +235,18 @@ function metricTable(load: LoadSummary): Markup {
       right("max"),
       right("values"),
     ],
-    rows: metrics.map(({ title, unit, distribution, brackets }) => [
+    rows: metrics.map(({ title, unit, distribution, brackets, intervals }) => [
       title,
-      bracketedCell(formatBracketed(distribution.mean, brackets?.mean, unit)),
+      doubtedCell(
+        formatDoubted(
+          distribution.mean,
+          { client: brackets?.mean, sampling: intervals?.mean },
+          unit,
+        ),
+      ),
       ...[distribution.std, distribution.min].map((value) => formatValue(value, unit)),
       ...distribution.percentiles.map(({ value }, i) =>
-        bracketedCell(formatBracketed(value, brackets?.percentiles[i]?.bracket, unit))
+        doubtedCell(formatDoubted(value, percentileDoubt({ brackets, intervals }, i), unit))
       ),
       formatValue(distribution.max, unit),
       formatCount(distribution.count),
@@ -293,8 +299,8 @@ function throughputTable(load: LoadSummary): Markup {
     ],
     rows: throughputRows(load).map(({ name, run, steady }) => [
       name,
-      bracketedCell(run),
-      steady === undefined ? "" : bracketedCell(steady),
+      doubtedCell(run),
+      steady === undefined ? "" : doubtedCell(steady),
     ]),
   });
 }

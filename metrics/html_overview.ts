@@ -7,17 +7,23 @@ import { curveChart, type CurvePoint } from "./chart_curve.ts";
 import { type Check, warnings } from "./check.ts";
 import {
   capitalize,
-  formatBracketed,
   formatCount,
   formatMs,
   formatNumber,
   formatPercentile,
   formatShare,
-  formatValue,
   NOT_AVAILABLE,
   plural,
 } from "./format.ts";
-import { BRACKET_NOTE, bracketedCell, percentileBracket, percentileCell } from "./html_bracket.ts";
+import {
+  attainmentCell,
+  doubtNotes,
+  doubtOf,
+  goodputCell,
+  percentileCell,
+  rateCell,
+} from "./html_bracket.ts";
+import { whiskerLegend } from "./chart_whisker.ts";
 import { verdictBadge } from "./html_client.ts";
 import { numberCard } from "./html_page.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
@@ -152,8 +158,7 @@ ${numbers}</section>
 function loadCards(load: LoadSummary, summary: Summary): Markup {
   const { counts, throughput: { run, steady }, slo } = load;
   const { header } = summary;
-  const rate = (window: typeof steady, key: "qps" | "outputTokensPerSec") =>
-    bracketedCell(formatBracketed(window?.[key], window?.brackets?.[key], "1"));
+  const rate = rateCell;
   const card = numberCard;
   const limitCard = (limits: LoadSummary["limits"]) => {
     const kept = limits.filter((limit) => limit.kept).length;
@@ -175,8 +180,10 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       `${metric.title} ${formatPercentile(first)}`,
       percentileCell(metric, first, metric.unit),
       [
-        // With brackets, one line would be too long.
-        ...(metric.brackets === undefined ? [line(metric, rest)] : rest.map((p) => at(metric, p))),
+        // With what is open, one line would be too long.
+        ...(metric.brackets === undefined && metric.intervals === undefined
+          ? [line(metric, rest)]
+          : rest.map((p) => at(metric, p))),
         ...(intended === undefined
           ? []
           : [markup`from the intended time: ${line(intended, [first, ...rest])}`]),
@@ -201,13 +208,13 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
     ]),
     load.limits.length > 0 && limitCard(load.limits),
     ...sessionCards(load, header).map(([title, value, notes]) => card(title, value, notes)),
-    slo && card("Goodput", formatValue(slo.goodput, "req/s"), [
-      `${formatShare(slo.attainment)} of offered requests met every limit`,
+    slo && card("Goodput", goodputCell(slo, "req/s"), [
+      markup`${attainmentCell(slo)} of offered requests met every limit`,
     ]),
   ];
   return markup`<dl class="cards">
 ${cards}${metricCards}</dl>
-${bracketNote(summary)}`;
+${doubtNotes(summary)}`;
 }
 
 type Card = readonly [title: string, value: HtmlValue, notes: readonly HtmlValue[]];
@@ -303,9 +310,7 @@ function loadsTable(summary: Summary): Markup {
     const { label, counts, throughput, slo, verdict } = load;
     const { run, steady } = throughput;
     const rates = [run, steady].flatMap((window) =>
-      (["qps", "outputTokensPerSec"] as const).map((key) =>
-        bracketedCell(formatBracketed(window?.[key], window?.brackets?.[key], "1"))
-      )
+      (["qps", "outputTokensPerSec"] as const).map((key) => rateCell(window, key))
     );
     const stopped = stoppedBy(load);
     return [
@@ -314,7 +319,11 @@ function loadsTable(summary: Summary): Markup {
       counts.failed > 0 ? markup`<b class="bad">${formatCount(counts.failed)}</b>` : "0",
       formatShare(counts.successRate),
       ...rates,
-      ...(withSlo ? [formatNumber(slo?.goodput), formatShare(slo?.attainment)] : []),
+      ...(withSlo
+        ? slo === undefined
+          ? [NOT_AVAILABLE, NOT_AVAILABLE]
+          : [goodputCell(slo, "1"), attainmentCell(slo)]
+        : []),
       ...(withSessions
         ? [formatCount(load.sessions?.ends.done), formatNumber(load.sessions?.perHour)]
         : []),
@@ -336,14 +345,7 @@ function loadsTable(summary: Summary): Markup {
     hideCaption: true,
     dense: true,
   });
-  return markup`${table}${bracketNote(summary)}`;
-}
-
-function bracketNote({ loads }: Summary): Markup {
-  return loads.some(({ bracketBasis }) => bracketBasis !== undefined)
-    ? markup`<p class="note">${BRACKET_NOTE}</p>
-`
-    : markup``;
+  return markup`${table}${doubtNotes(summary)}`;
 }
 
 /** Throughput against latency, for more than one load. */
@@ -372,7 +374,7 @@ export function loadCurve(summary: Summary): Markup {
         label: load.label,
         throughput: rate?.outputTokensPerSec,
         latencies: percentiles.map((p) => percentileOf(own, p)),
-        brackets: percentiles.map((p) => percentileBracket(own, p)),
+        doubts: percentiles.map((p) => doubtOf(own, p)),
         failed: load.counts.failed > 0,
       };
     });
@@ -392,14 +394,15 @@ ${curve}${missingNotes(points, percentiles)}</figure>
 <path class="curve rank${rank}" d="M0 5H30"/><circle class="dot rank${rank}" cx="15" cy="5" r="3.5"/>
 </svg> ${formatPercentile(p)}</span>`
   );
-  const bracketed = loads.some(({ bracketBasis }) => bracketBasis !== undefined) &&
-    markup`<span><svg width="30" height="10" aria-hidden="true"><path class="whisker rank0" d="M0 5H30"/></svg> bracket</span>`;
+  const drawn = loads.flatMap((load) =>
+    KEY_METRICS.flatMap((name) => percentiles.map((p) => doubtOf(metricOf(load, name), p)))
+  );
   const unit = kinds.has("closed") ? "users" : "requests/s";
   const failed = loads.some(({ counts }) => counts.failed > 0) &&
     markup`<span><b class="bad">×</b> with failed requests</span>`;
   return markup`<section>
 <h2>Throughput against latency</h2>
-<p class="legend">${swatches}${bracketed}<span>${
+<p class="legend">${swatches}${whiskerLegend(drawn)}<span>${
     shortNames ? `numbers beside points: ${unit}` : "one point per load"
   }</span>${failed}</p>
 <div class="charts">${charts}</div>

@@ -98,7 +98,10 @@ figure,.facts>*{break-inside:avoid;min-width:0}
 .bar{fill:var(--accent)}
 path{vector-effect:non-scaling-stroke;fill:none}
 path.bar{fill:var(--accent)}
-.band{stroke:var(--text);stroke-width:4;stroke-opacity:.35}
+.whisker{stroke:var(--accent);stroke-width:5;stroke-opacity:.35}
+.whisker.mark{stroke:var(--text);stroke-width:4;stroke-dasharray:none}
+.chance{stroke:var(--accent);stroke-width:1.2}
+.chance.mark{stroke:var(--text);stroke-dasharray:none}
 .line{stroke:var(--accent);stroke-width:1.5}
 .line.area{fill:var(--accent);fill-opacity:.1;stroke:none}
 path.failed{stroke:var(--bad)}
@@ -117,11 +120,10 @@ path.nested{stroke-opacity:.75}
 path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .curve{stroke:var(--accent);stroke-width:1.5}
 .curve.rank1{stroke:var(--text);stroke-dasharray:4 3}
-.whisker{stroke:var(--accent);stroke-width:5;stroke-opacity:.35}
-.whisker.rank1{stroke:var(--text)}
+.whisker.rank1,.chance.rank1{stroke:var(--text)}
 .dot{fill:var(--accent);stroke:var(--accent);stroke-width:1.5}
 .curve.rank2{stroke:var(--good);stroke-dasharray:1 3}
-.whisker.rank2{stroke:var(--good)}
+.whisker.rank2,.chance.rank2{stroke:var(--good)}
 .dot.rank2{fill:var(--good);stroke:var(--good)}
 .dot.rank1{fill:var(--bg);stroke:var(--text)}
 .dot.failed{stroke:var(--bad)}
@@ -153,4 +155,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "Fxvwrio9ZXfQm2jJvrUKy4E+a1sOx6Ri6IUNebiTmIU=";
+export const PAGE_STYLE_SHA256 = "EkhrXzRqQwR2xxiZZYFCkNWcZXq+uTHMUjmY5Q5gxwU=";

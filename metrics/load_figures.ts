@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { DistributionBrackets } from "./load_bracket.ts";
-import type { DistributionIntervals } from "./load_interval.ts";
+import type { Bracket, DistributionBrackets } from "./load_bracket.ts";
+import type { DistributionIntervals, Interval } from "./load_interval.ts";
 import type { Metric } from "./metric.ts";
 import type { Count } from "./count.ts";
 
@@ -78,4 +78,15 @@ export function metricOf(
   name: string,
 ): MetricSummary | undefined {
   return metrics.find((metric) => metric.name === name);
+}
+
+/** What is open about the percentile at a position: for the client, and by chance. */
+export function percentileDoubt(
+  { brackets, intervals }: Pick<MetricSummary, "brackets" | "intervals">,
+  position: number,
+): { readonly client: Bracket | undefined; readonly sampling: Interval | undefined } {
+  return {
+    client: brackets?.percentiles[position]?.bracket,
+    sampling: intervals?.percentiles[position]?.interval,
+  };
 }

@@ -6,6 +6,8 @@
 import { stringify } from "@std/csv";
 import { visibleCell } from "./visible_text.ts";
 import type { Bracket } from "./load_bracket.ts";
+import type { Interval } from "./load_interval.ts";
+import type { Throughput } from "./load_series.ts";
 import { metricOf } from "./load_figures.ts";
 import type { LimitResult, LoadSummary } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
@@ -88,8 +90,8 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ["witness_departures", ({ witness }) => witness?.requests],
     ["witness_departures_inside", ({ witness }) => witness?.departuresInside],
     ["witness_absent", ({ witnessAbsent }) => witnessAbsent],
-    ...rateBrackets("", ({ throughput }) => throughput.run),
-    ...rateBrackets("steady_", ({ throughput }) => throughput.steady),
+    ...rateEnds("", "", ({ throughput }) => throughput.run.brackets),
+    ...rateEnds("steady_", "", ({ throughput }) => throughput.steady?.brackets),
     ...METRICS.filter(({ ends }) => ends !== undefined).flatMap(({ name }) =>
       latencyBrackets(name, percentiles)
     ),
@@ -120,6 +122,16 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ["asked_cached_share", () => header.askedCachedShare],
     ["expected_cached_share", ({ prefix }) => prefix?.expected.share],
     ["new_tokens_total", ({ prefix }) => prefix?.expected.newTokens],
+    ["sampling_blocks", ({ sampling }) => sampling.blocks],
+    ["sampling_block_ms", ({ sampling }) => sampling.blockMs],
+    ["sampling_absent", ({ sampling }) => sampling.absent],
+    ...rateEnds("", SAMPLING, ({ throughput }) => throughput.run.intervals),
+    ...rateEnds("steady_", SAMPLING, ({ throughput }) => throughput.steady?.intervals),
+    ...ends(["goodput", "_per_sec"], ({ slo }) => slo?.intervals?.goodput, SAMPLING),
+    ...ends(["attainment", ""], ({ slo }) => slo?.intervals?.attainment, SAMPLING),
+    ...METRICS.filter(({ ends }) => ends !== undefined).flatMap(({ name }) =>
+      latencyIntervals(name, percentiles)
+    ),
   ];
 }
 
@@ -128,27 +140,29 @@ function limitNames(of: (limit: LimitResult) => boolean): (load: LoadSummary) =>
   return ({ limits }) => limits.filter(of).map(({ text }) => text).join("; ");
 }
 
+/** Before `_low` and `_high` of sampling intervals; brackets have nothing there. */
+const SAMPLING = "_sampling";
+
 function ends(
   [before, after]: readonly [before: string, after: string],
-  of: (load: LoadSummary) => Bracket | undefined,
+  of: (load: LoadSummary) => Bracket | Interval | undefined,
+  kind: "" | typeof SAMPLING = "",
 ): readonly Column[] {
   return [
-    [`${before}_low${after}`, (load) => of(load)?.low],
-    [`${before}_high${after}`, (load) => of(load)?.high],
+    [`${before}${kind}_low${after}`, (load) => of(load)?.low],
+    [`${before}${kind}_high${after}`, (load) => of(load)?.high],
   ];
 }
 
-function rateBrackets(
+function rateEnds(
   prefix: string,
-  of: (load: LoadSummary) => LoadSummary["throughput"]["steady"],
+  kind: "" | typeof SAMPLING,
+  of: (load: LoadSummary) => Throughput["brackets"] | Throughput["intervals"],
 ): readonly Column[] {
   return [
-    ...ends([`${prefix}qps`, ""], (load) => of(load)?.brackets?.qps),
-    ...ends(
-      [`${prefix}output_tokens`, "_per_sec"],
-      (load) => of(load)?.brackets?.outputTokensPerSec,
-    ),
-    ...ends([`${prefix}total_tokens`, "_per_sec"], (load) => of(load)?.brackets?.totalTokensPerSec),
+    ...ends([`${prefix}qps`, ""], (load) => of(load)?.qps, kind),
+    ...ends([`${prefix}output_tokens`, "_per_sec"], (load) => of(load)?.outputTokensPerSec, kind),
+    ...ends([`${prefix}total_tokens`, "_per_sec"], (load) => of(load)?.totalTokensPerSec, kind),
   ];
 }
 
@@ -159,6 +173,21 @@ function latencyBrackets(metric: string, percentiles: readonly number[]): readon
     ...ends([`${metric}_median`, "_ms"], (load) => of(load)?.median),
     ...percentiles.flatMap((p, i) =>
       ends([`${metric}_${formatPercentile(p)}`, "_ms"], (load) => of(load)?.percentiles[i]?.bracket)
+    ),
+  ];
+}
+
+function latencyIntervals(metric: string, percentiles: readonly number[]): readonly Column[] {
+  const of = (load: LoadSummary) => metricOf(load, metric)?.intervals;
+  return [
+    ...ends([`${metric}_mean`, "_ms"], (load) => of(load)?.mean, SAMPLING),
+    ...ends([`${metric}_median`, "_ms"], (load) => of(load)?.median, SAMPLING),
+    ...percentiles.flatMap((p, i) =>
+      ends(
+        [`${metric}_${formatPercentile(p)}`, "_ms"],
+        (load) => of(load)?.percentiles[i]?.interval,
+        SAMPLING,
+      )
     ),
   ];
 }

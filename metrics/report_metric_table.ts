@@ -1,24 +1,31 @@
 /**
- * The terminal's table of metrics: numbers, and below them what the client leaves open about them.
+ * The terminal's table of metrics: numbers, and below them what the client and what chance leave open
+ * about them.
  *
  * @module
  */
-import type { Bracket } from "./load_bracket.ts";
-import { formatBracketed, formatCount, formatPercentile } from "./format.ts";
-import type { MetricSummary } from "./load_figures.ts";
+import {
+  type Doubt,
+  type Doubted,
+  formatCount,
+  formatDoubted,
+  formatPercentile,
+} from "./format.ts";
+import { type MetricSummary, percentileDoubt } from "./load_figures.ts";
 import { numberColumn, type TextColumn, textTable } from "./report_text_table.ts";
 
 /** One line of the table. */
 export interface MetricLine {
   /** The line. */
   readonly text: string;
-  /** Whether it has the brackets of the line above. */
+  /** Whether it belongs to the numbers of a line above. */
   readonly below: boolean;
 }
 
 /**
- * A row for each metric, and below the numbers of a latency their brackets: of all of them where
- * there is room beside every percentile, else of fewer, of the median and the tail at least.
+ * A row for each metric, and below the numbers of a latency a row with their brackets (`client`) and
+ * one with their intervals (`sampling`): of all of them where there is room beside every percentile,
+ * else of fewer, of the median and the tail at least.
  */
 export function metricTableLines(
   heading: string,
@@ -28,8 +35,9 @@ export function metricTableLines(
   const percentiles = metrics[0]?.distribution.percentiles.map(({ p }) => p) ?? [];
   const tail = tailPercentile(percentiles);
   const rows = metrics.flatMap((metric): readonly MetricRow[] => [
-    { metric, below: false },
-    ...(metric.brackets === undefined ? [] : [{ metric, below: true }]),
+    { metric, below: undefined },
+    ...(metric.brackets === undefined ? [] : [{ metric, below: "client" } as const]),
+    ...(metric.intervals === undefined ? [] : [{ metric, below: "sampling" } as const]),
   ]);
   const variants = bracketedPositions(percentiles, tail).map((positions) =>
     textTable(metricColumns(heading, rows, { percentiles, tail, positions }), width)
@@ -43,29 +51,31 @@ export function metricTableLines(
   const [first, ...lines] = variants[shown.indexOf(Math.max(...shown))]!;
   return [
     { text: first!, below: false },
-    // Brackets that found no room, or belong to numbers that do not exist, leave no empty line.
-    ...lines.map((text, i) => ({ text, below: rows[i]!.below })).filter(({ text }) => text !== ""),
+    // What found no room, or belongs to numbers that do not exist, leaves no empty line.
+    ...lines.map((text, i) => ({ text, below: rows[i]!.below !== undefined })).filter((
+      { text, below },
+    ) => !below || text.includes("–")),
   ];
 }
 
-/** The numbers of a metric, or their brackets below them. */
+/** The numbers of a metric, or what is open about them. */
 interface MetricRow {
   readonly metric: MetricSummary;
-  readonly below: boolean;
+  readonly below: keyof Doubt | undefined;
 }
 
 interface MetricColumns {
   readonly percentiles: readonly number[];
   /** Position of the percentile that is never left out. */
   readonly tail: number | undefined;
-  /** Positions of the percentiles that have brackets below them. */
+  /** Positions of the percentiles that have ends below them. */
   readonly positions: ReadonlySet<number | typeof MEAN>;
 }
 
 /** Position of the mean. */
 const MEAN = "mean";
 
-/** Which numbers have brackets: all of them, then one fewer each time, the dearest last. */
+/** Which numbers have ends: all of them, then one fewer each time, the dearest last. */
 function bracketedPositions(
   percentiles: readonly number[],
   tail: number | undefined,
@@ -90,53 +100,49 @@ function metricColumns(
     unit === "ms" || unit === "1" ? title : `${title}, ${unit}`;
   const column = (
     name: string,
-    numberOf: (metric: MetricSummary) => readonly [number | undefined, Bracket | undefined],
+    numberOf: (metric: MetricSummary) => readonly [number | undefined, Doubt],
     dropOrder?: number,
   ): TextColumn => {
     const cells = rows.map(({ metric, below }) => {
-      const [number, bracket] = numberOf(metric);
-      const unit = metric.unit === "ms" ? "ms" : "1";
-      const { value, ends } = formatBracketed(number, bracket, unit);
-      return below ? inParentheses(ends) : value;
+      const [number, doubt] = numberOf(metric);
+      const doubted: Doubted = formatDoubted(number, doubt, metric.unit === "ms" ? "ms" : "1");
+      return doubted[below ?? "value"] ?? "";
     });
     return numberColumn(name, cells, dropOrder);
   };
   return [
     {
       heading,
-      cells: rows.map(({ metric, below }) => below ? "" : titleOf(metric)),
+      cells: rows.map(({ metric, below }) => below === undefined ? titleOf(metric) : `  ${below}`),
       align: "left",
     },
     column(
       "mean",
-      ({ distribution, brackets }) => [
+      ({ distribution, brackets, intervals }) => [
         distribution.mean,
-        positions.has(MEAN) ? brackets?.mean : undefined,
+        positions.has(MEAN) ? { client: brackets?.mean, sampling: intervals?.mean } : {},
       ],
     ),
-    column("min", ({ distribution }) => [distribution.min, undefined], 3),
+    column("min", ({ distribution }) => [distribution.min, {}], 3),
     ...percentiles.map((p, i) =>
       column(
         formatPercentile(p),
-        ({ distribution, brackets }) => [
-          distribution.percentiles[i]?.value,
-          positions.has(i) ? brackets?.percentiles[i]?.bracket : undefined,
+        (metric) => [
+          metric.distribution.percentiles[i]?.value,
+          positions.has(i) ? percentileDoubt(metric, i) : {},
         ],
         i === tail || p === 50 ? undefined : p === 90 || p > 99 ? 1 : 2,
       )
     ),
-    column("max", ({ distribution }) => [distribution.max, undefined]),
+    column("max", ({ distribution }) => [distribution.max, {}]),
     numberColumn(
       "samples",
-      rows.map(({ metric, below }) => below ? "" : formatCount(metric.distribution.count)),
+      rows.map(({ metric, below }) =>
+        below === undefined ? formatCount(metric.distribution.count) : ""
+      ),
       0,
     ),
   ];
-}
-
-/** `(49.9–50.3)`, or nothing where no bracket is known. */
-export function inParentheses(ends: string | undefined): string {
-  return ends === undefined ? "" : `(${ends})`;
 }
 
 /** Position of the tail percentile: 99, else the highest below it, else the highest. */

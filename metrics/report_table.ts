@@ -10,6 +10,8 @@ import {
   calledText,
   generatedText,
   limitResultText,
+  samplingText,
+  shareEnds,
   sloLimitText,
   throughputRows,
   warmupText,
@@ -18,18 +20,20 @@ import {
 import type { Verdict } from "./load_client.ts";
 import { type Check, warnings } from "./check.ts";
 import {
-  type Bracketed,
-  formatBracketed,
+  type Doubted,
+  DOUBTS,
+  doubtTexts,
   formatCount,
   formatMib,
   formatMs,
   formatNumber,
   formatPercentile,
   formatShare,
+  formatWider,
   plural,
 } from "./format.ts";
 import type { GpuDeviceSummary } from "./load_series.ts";
-import type { MetricSummary } from "./load_figures.ts";
+import { type MetricSummary, percentileDoubt } from "./load_figures.ts";
 import { findMetric, type LimitResult, type LoadSummary } from "./load_summary.ts";
 import { groupTableLines } from "./report_group_table.ts";
 import { scenarioText } from "./check_scenario.ts";
@@ -38,10 +42,11 @@ import { mergedText } from "./merged_clients.ts";
 import { repeatsText } from "./check_pool.ts";
 import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import type { RenderOptions, Report } from "./report.ts";
-import { inParentheses, metricTableLines, tailPercentile } from "./report_metric_table.ts";
+import { metricTableLines, tailPercentile } from "./report_metric_table.ts";
 import type { Summary } from "./summary.ts";
 import {
   numberColumn as numbers,
+  tableWidth,
   type TextColumn,
   textTable,
   wrapText,
@@ -156,9 +161,7 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
   const column = (heading: string, cell: (load: LoadSummary) => string, dropOrder?: number) =>
     numbers(heading, loads.map(cell), dropOrder);
   const tail = tailPercentile(percentiles);
-  const ends = loads.map((load) =>
-    tail === undefined ? "" : inParentheses(percentileCell(load, "ttft", tail).ends)
-  );
+  const tails = tail === undefined ? [] : loads.map((load) => percentileCell(load, "ttft", tail));
   const pair = (name: string, title: string, dropOrder: number): readonly TextColumn[] => [
     column(
       `${title} p50`,
@@ -168,10 +171,7 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     ...(tail === undefined ? [] : [
       column(
         formatPercentile(percentiles[tail]!),
-        (load) =>
-          name === "ttft"
-            ? percentileCell(load, name, tail).value
-            : formatMs(findMetric(load, name).distribution.percentiles[tail]?.value),
+        (load) => percentileCell(load, name, tail).value,
         name === "ttft" ? undefined : dropOrder + 1,
       ),
     ]),
@@ -190,10 +190,8 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
       column("cached", ({ prefix }) => formatShare(prefix?.measured.share), 3),
     ]),
     ...pair("ttft", "TTFT", 0),
-    // The tail of TTFT is the figure that a client spoils first.
-    ...(tail === undefined || ends.every((cell) => cell === "") ? [] : [
-      numbers("(low–high)", ends, 1),
-    ]),
+    // The tail of TTFT is the figure that a client spoils first, and chance most.
+    ...doubtColumns(tails, 1),
     ...pair("itl", "ITL", 2),
     ...pair("e2e", "E2E", 5),
     ...(loads.every(({ verdict }) => verdict === undefined) ? [] : [
@@ -203,15 +201,34 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
   return [
     paint("bold", heading!),
     ...rows.map((row, i) => loads[i]!.counts.failed > 0 ? paint("red", row) : row),
-    ...wrapText(STEADY_NOTE, width).map((line) => paint("dim", line)),
+    ...[STEADY_NOTE, ...DOUBTS.filter((name) => heading!.includes(name)).map((name) => NOTES[name])]
+      .flatMap((note) => wrapText(note, width)).map((line) => paint("dim", line)),
   ];
 }
 
-/** One percentile with its bracket. */
-function percentileCell(load: LoadSummary, name: string, position: number): Bracketed {
-  const { distribution, brackets } = findMetric(load, name);
-  const bracket = brackets?.percentiles[position]?.bracket;
-  return formatBracketed(distribution.percentiles[position]?.value, bracket, "ms");
+/** What a heading means that names what is open about the tail. */
+const NOTES: Readonly<Record<(typeof DOUBTS)[number], string>> = {
+  client: "client: TTFT's tail at this host lies between, as far as the client can tell",
+  sampling: "sampling: what chance leaves open about TTFT's tail, more than the client does",
+};
+
+/** The wider of what is open about each figure; named in the heading, or in each cell where they differ. */
+function doubtColumns(figures: readonly Doubted[], dropOrder: number): readonly TextColumn[] {
+  const named = DOUBTS.filter((name) => figures.some((figure) => figure[name] !== undefined));
+  const [only, other] = named;
+  if (only === undefined) return [];
+  return [
+    other === undefined
+      ? numbers(only, figures.map((figure) => figure[only] ?? ""), dropOrder)
+      : numbers("client or sampling", figures.map((one) => doubtTexts(one).join()), dropOrder),
+  ];
+}
+
+/** One percentile with the wider of what is open about it. */
+function percentileCell(load: LoadSummary, name: string, position: number): Doubted {
+  const metric = findMetric(load, name);
+  const { value } = metric.distribution.percentiles[position] ?? {};
+  return formatWider(value, name === "ttft" ? percentileDoubt(metric, position) : {}, "ms");
 }
 
 function loadLines(
@@ -245,6 +262,7 @@ function loadLines(
     ...labelled("Sessions", sessionsText(load), page),
     ...labelled("Prefix", prefixText(load, header), page),
     ...(load.counts.completed === 0 ? [] : labelled("Brackets", bracketsText(load), page)),
+    ...(load.counts.completed === 0 ? [] : labelled("Sampling", samplingText(load), page)),
     ...labelled("Witness", witnessText(load), page),
     ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Tokens", tokensText(load), page),
@@ -279,29 +297,40 @@ function requestsText({ counts, durationMs, interrupted, serverLost }: LoadSumma
   }${interrupted ? " (interrupted)" : ""}${serverLost === undefined ? "" : " (server lost)"}`;
 }
 
-function throughputLines(load: LoadSummary, { paint, width }: Page): readonly string[] {
+/** Rates, and beside them what is open about them; where that leaves no room, the window has a line. */
+function throughputLines(load: LoadSummary, page: Page): readonly string[] {
   const { steady } = load.throughput;
   const rows = throughputRows(load);
-  const window = steady === undefined
-    ? "steady n/a"
-    : `steady ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`;
-  const column = (heading: string, cells: readonly (Bracketed | undefined)[]) => [
+  const column = (heading: string, cells: readonly (Doubted | undefined)[], dropOrder?: number) => [
     numbers(heading, cells.map((cell) => cell?.value ?? "")),
-    ...(cells.every((cell) => cell?.ends === undefined) ? [] : [
-      {
-        heading: "",
-        cells: cells.map((cell) => inParentheses(cell?.ends)),
-        align: "left",
-        dropOrder: 0,
-      } as const,
-    ]),
+    ...DOUBTS.filter((name) => cells.some((cell) => cell?.[name] !== undefined)).map((name) =>
+      numbers(
+        name,
+        cells.map((cell) => cell?.[name] ?? ""),
+        // Those of the whole run stay longest, and what chance leaves open.
+        dropOrder === undefined ? 0 : name === "client" ? dropOrder + 1 : dropOrder,
+      )
+    ),
   ];
-  const [heading, ...lines] = textTable([
-    { heading: "Throughput", cells: rows.map(({ name }) => name), align: "left" },
+  const table = (window: string) => [
+    { heading: "Throughput", cells: rows.map(({ name }) => name), align: "left" } as const,
     ...column("whole run", rows.map(({ run }) => run)),
-    ...column(window, rows.map(({ steady }) => steady)),
-  ], width);
-  return [paint("bold", heading!), ...lines];
+    ...column(window, rows.map(({ steady }) => steady), 1),
+  ];
+  const times = steady === undefined
+    ? ""
+    : `${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`;
+  const wide = table(steady === undefined ? "steady n/a" : `steady ${times}`);
+  const fits = tableWidth(wide) <= page.width;
+  const [heading, ...lines] = textTable(fits ? wide : table("steady"), page.width);
+  const window = `the steady window is from ${times}`;
+  return [
+    page.paint("bold", heading!),
+    ...lines,
+    ...(fits || steady === undefined
+      ? []
+      : wrapText(window, page.width).map((line) => page.paint("dim", line))),
+  ];
 }
 
 function metricLines(load: LoadSummary, page: Page): readonly string[] {
@@ -374,7 +403,11 @@ function sloText(slo: NonNullable<LoadSummary["slo"]>, metrics: readonly MetricS
       : ` (${plural(limit.unmeasured, "answer")} without it)`;
     return `${sloLimitText(limit, metrics)} met by ${formatShare(limit.attainment)}${unmeasured}`;
   });
-  return `${formatShare(slo.attainment)} of offered requests are good: ${limits.join(", ")}`;
+  const interval = slo.intervals?.attainment;
+  const sampling = interval === undefined ? "" : `, sampling ${shareEnds(interval)},`;
+  return `${formatShare(slo.attainment)}${sampling} of offered requests are good: ${
+    limits.join(", ")
+  }`;
 }
 
 function limitLines(limit: LimitResult, page: Page): readonly string[] {

@@ -35,13 +35,7 @@ const LEAST_NAME = 12;
  * names in the left column are cut.
  */
 export function textTable(columns: readonly TextColumn[], width: number): readonly string[] {
-  const shown = columns.map(({ heading, cells, align, dropOrder }) => ({
-    heading,
-    cells,
-    align,
-    dropOrder,
-    width: Math.max(heading.length, ...cells.map((cell) => cell.length)),
-  }));
+  const shown = columns.map((column) => ({ ...column, width: columnWidth(column) }));
   const excess = () =>
     shown.reduce((sum, one) => sum + one.width + GAP.length, -GAP.length) - width;
   while (excess() > 0) {
@@ -68,6 +62,15 @@ export function textTable(columns: readonly TextColumn[], width: number): readon
     line(({ heading }) => heading),
     ...Array.from({ length: rows }, (_, i) => line(({ cells }) => cells[i] ?? "")),
   ];
+}
+
+/** How wide the whole table is. */
+export function tableWidth(columns: readonly TextColumn[]): number {
+  return columns.reduce((sum, one) => sum + columnWidth(one) + GAP.length, -GAP.length);
+}
+
+function columnWidth({ heading, cells }: TextColumn): number {
+  return Math.max(heading.length, ...cells.map((cell) => cell.length));
 }
 
 /** Breaks a text between words into lines of at most `width`; longer words stay whole. */

@@ -4,14 +4,16 @@
  * @module
  */
 import {
-  type Bracketed,
-  formatBracketed,
+  type Doubted,
   formatCount,
+  formatDoubted,
   formatMs,
   formatShare,
   plural,
 } from "./format.ts";
 import type { BracketBasis } from "./load_bracket.ts";
+import type { Interval, SamplingBasis } from "./load_interval.ts";
+import type { Throughput } from "./load_series.ts";
 import { limitValueText } from "./limit.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
 import type { LimitResult, LoadSummary, SloLimit } from "./load_summary.ts";
@@ -75,13 +77,30 @@ export function generatedText(
 export function bracketsText({ bracketBasis }: Pick<LoadSummary, "bracketBasis">): string {
   return bracketBasis === undefined
     ? "none: nothing tells how late this client's stamps may be"
-    : `(low–high): the true figure at the client's host lies between; from ${BASES[bracketBasis]}`;
+    : `client: the true figure at the client's host lies between; from ${BASES[bracketBasis]}`;
 }
 
 const BASES: Readonly<Record<BracketBasis, string>> = {
   stamps: "what each stamp leaves open",
   witness: "how late the witness streams were, since this transport cannot tell",
 };
+
+/** How the sampling intervals of a load were made, or why there are none. */
+export function samplingText({ sampling }: Pick<LoadSummary, "sampling">): string {
+  const { level, blocks, blockMs, correlationMs, absent } = sampling;
+  if (blocks === undefined || absent !== undefined) return `none: ${absent ?? "unknown why"}`;
+  const alike = correlationMs === undefined || correlationMs === 0
+    ? ""
+    : ` (values stay alike for ${formatMs(correlationMs)})`;
+  return `${formatCount(level * 100)} of 100 such intervals hold the figure ` +
+    `of an endless load; from ${plural(blocks, "block")} of ${formatMs(blockMs)}${alike}. ` +
+    "Differences from run to run are not in it";
+}
+
+/** An interval of a share: `96.1–98.4 %`. */
+export function shareEnds({ low, high }: Interval): string {
+  return `${formatShare(low).replace(/ %$/, "")}–${formatShare(high)}`;
+}
 
 /** What the witness streams showed, or why there were none; absent = nothing is known of any. */
 export function witnessText(
@@ -115,16 +134,26 @@ export interface ThroughputRow {
   /** Name with the unit. */
   readonly name: string;
   /** Over the whole run. */
-  readonly run: Bracketed;
+  readonly run: Doubted;
   /** Over the steady window; absent for what has no value there. */
-  readonly steady: Bracketed | undefined;
+  readonly steady: Doubted | undefined;
+}
+
+/** Rates that have brackets and intervals. */
+export type RateName = keyof NonNullable<Throughput["brackets"]>;
+
+/** A rate of a window with what is open about it. */
+export function doubtedRate(window: Throughput | undefined, key: RateName): Doubted {
+  const doubt = { client: window?.brackets?.[key], sampling: window?.intervals?.[key] };
+  return formatDoubted(window?.[key], doubt, "1");
 }
 
 /** Rates and requests in flight. */
 export function throughputRows(
-  { throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary,
+  { plan, throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary,
 ): readonly ThroughputRow[] {
-  const plain = (value: number | undefined): Bracketed => formatBracketed(value, undefined, "1");
+  const plain = (value: number | undefined, sampling?: Interval): Doubted =>
+    formatDoubted(value, { sampling }, "1");
   const whole = (name: string, all: number | undefined): ThroughputRow => ({
     name,
     run: plain(all),
@@ -135,10 +164,10 @@ export function throughputRows(
     run: plain(all),
     steady: plain(part),
   });
-  const rate = (name: string, key: "qps" | "outputTokensPerSec" | "totalTokensPerSec") => ({
+  const rate = (name: string, key: RateName) => ({
     name,
-    run: formatBracketed(run[key], run.brackets?.[key], "1"),
-    steady: formatBracketed(steady?.[key], steady?.brackets?.[key], "1"),
+    run: doubtedRate(run, key),
+    steady: doubtedRate(steady, key),
   });
   return [
     ...(arrivals === undefined ? [] : [
@@ -150,7 +179,12 @@ export function throughputRows(
     both("Requests/min", run.rpm, steady?.rpm),
     rate("Output tokens/s", "outputTokensPerSec"),
     rate("Prompt + output tokens/s", "totalTokensPerSec"),
-    ...(slo === undefined ? [] : [both("Goodput, req/s", slo.goodput, slo.steadyGoodput)]),
+    ...(slo === undefined ? [] : [{
+      name: "Goodput, req/s",
+      run: plain(slo.goodput, slo.intervals?.goodput),
+      steady: plain(slo.steadyGoodput, slo.intervals?.steadyGoodput),
+    }]),
+    ...(plan.users === undefined ? [] : [whole("Users, planned", plan.users)]),
     both("In flight, mean", inFlight.mean, inFlight.steadyMean),
     whole("In flight, max", inFlight.max),
   ];

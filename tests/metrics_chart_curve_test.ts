@@ -7,7 +7,7 @@ const POINT: CurvePoint = {
   label: "1 user",
   throughput: 100,
   latencies: [10, 20],
-  brackets: [undefined, undefined],
+  doubts: [{}, {}],
   failed: false,
 };
 
@@ -72,7 +72,7 @@ Deno.test("curveChart lets no labels overlap, however many loads there are", () 
 
 Deno.test("curveChart draws brackets as whiskers, all of them inside the plot", () => {
   const chart = curve([
-    { ...POINT, brackets: [{ low: 5, high: 12 }, { low: 18, high: 40 }] },
+    { ...POINT, doubts: [{ client: { low: 5, high: 12 } }, { client: { low: 18, high: 40 } }] },
     { ...POINT, throughput: 200 },
   ]);
   // The axis goes to the highest end, 40 ms, over 210 pixels.
@@ -85,12 +85,32 @@ Deno.test("curveChart draws brackets as whiskers, all of them inside the plot", 
     'class="whisker rank1" x1="50%" x2="50%" y1="0" y2="115.5"',
   );
   assertEquals(chart.toString().match(/class="whisker/g)?.length, 2);
-  assertEquals(tipsOf(chart)[0]?.slice(2), ["p50 10.0 ms (5–12)", "p99 20.0 ms (18–40)"]);
+  assertEquals(tipsOf(chart)[0]?.slice(2), [
+    "p50 10.0 ms, client 5–12",
+    "p99 20.0 ms, client 18–40",
+  ]);
   // On a logarithmic axis there is no 0.
   const log = curve([
-    { ...POINT, latencies: [1, 1000], brackets: [{ low: 0, high: 2 }, { low: 900, high: 1100 }] },
+    {
+      ...POINT,
+      latencies: [1, 1000],
+      doubts: [{ client: { low: 0, high: 2 } }, { client: { low: 900, high: 1100 } }],
+    },
   ]);
   for (const [, y1, y2] of log.toString().matchAll(/class="whisker.* y1="([^"]*)" y2="([^"]*)"/g)) {
     for (const y of [Number(y1), Number(y2)]) assert(y >= 0 && y <= 210, `${y}`);
   }
+});
+
+Deno.test("curveChart draws what chance leaves open with another sign, and names both", () => {
+  const doubt = { client: { low: 9, high: 11 }, sampling: { low: 5, high: 40 } };
+  const chart = curve([{ ...POINT, doubts: [doubt, {}] }, { ...POINT, throughput: 200 }]);
+  const text = chart.toString();
+  // 40 ms is the top of 210 pixels.
+  assertStringIncludes(
+    text,
+    '<svg x="50%"><path class="chance rank0" d="M-4 0H4M0 0V183.8M-4 183.8H4"/></svg>',
+  );
+  assertEquals([text.match(/"whisker/g)?.length, text.match(/"chance/g)?.length], [1, 1]);
+  assertEquals(tipsOf(chart)[0]?.[2], "p50 10.0 ms, client 9.0–11.0, sampling 5–40");
 });

@@ -55,9 +55,9 @@ Deno.test("histogramChart gives equal percentiles one label", () => {
 
 Deno.test("histogramChart draws each bracket below the name of its percentile, inside the plot", () => {
   const marks = [
-    { p: 50, value: 20, bracket: { low: 10, high: 30 } },
-    { p: 90, value: 70, bracket: { low: 65, high: 200 } },
-    { p: 99, value: 70.1, bracket: { low: 65, high: 210 } },
+    { p: 50, value: 20, doubt: { client: { low: 10, high: 30 } } },
+    { p: 90, value: 70, doubt: { client: { low: 65, high: 200 } } },
+    { p: 99, value: 70.1, doubt: { client: { low: 65, high: 210 } } },
   ];
   const chart = histogramChart({
     ...BARS,
@@ -66,10 +66,24 @@ Deno.test("histogramChart draws each bracket below the name of its percentile, i
     counts: [0, 5, 0, 10, 0, 0, 0, 5],
     marks,
   }).toString();
-  assertStringIncludes(chart, 'class="band" x1="12.5%" x2="37.5%"');
-  assertStringIncludes(chart, 'class="band" x1="81.25%" x2="100%"');
-  assertEquals(chart.match(/class="band"/g)?.length, 2);
-  assertStringIncludes(chart, "p50 20.0 ms (10–30), p90 70.0 ms (65–200)");
+  assertStringIncludes(chart, 'class="whisker mark" x1="12.5%" x2="37.5%"');
+  assertStringIncludes(chart, 'class="whisker mark" x1="81.25%" x2="100%"');
+  assertEquals(chart.match(/class="whisker mark"/g)?.length, 2);
+  assertStringIncludes(chart, "p50 20.0 ms, client 10–30; p90 70.0 ms, client 65–200");
+});
+
+Deno.test("histogramChart draws what chance leaves open as a line with ends, inside the plot", () => {
+  const chart = histogramChart({
+    ...BARS,
+    scale: "linear",
+    edges: [0, 10, 20, 30, 40, 50, 60, 70, 80],
+    counts: [0, 5, 0, 10, 0, 0, 0, 5],
+    marks: [{ p: 50, value: 20, doubt: { sampling: { low: 10, high: 100 } } }],
+  }).toString();
+  assertStringIncludes(chart, 'class="chance mark" x1="12.5%" x2="100%"');
+  assertEquals(chart.match(/class="chance mark"/g)?.length, 3);
+  assertEquals(chart.match(/class="whisker/g), null);
+  assertStringIncludes(chart, "p50 20.0 ms, sampling 10–100");
 });
 
 Deno.test("labelRows gives each label a row with room", () => {

@@ -1,13 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   bracketedText,
+  doubtedText,
   formatBracketed,
   formatCount,
+  formatDoubted,
   formatMs,
   formatNumber,
   formatPercentile,
   formatShare,
   formatValue,
+  formatWider,
   plural,
 } from "../metrics/format.ts";
 
@@ -114,4 +117,18 @@ Deno.test("formatBracketed prints no bracket without its number, none narrower t
     assert(from! <= low + near && to! >= high - near, `${low} ${high}: ${printed.ends}`);
     assert(from! <= shown && shown <= to!, `${printed.value} ${printed.ends}`);
   }
+});
+
+Deno.test("what is open about a number goes under its name, both or the wider one", () => {
+  const doubt = { client: { low: 49.9, high: 50.3 }, sampling: { low: 48.7, high: 51.6 } };
+  assertEquals(
+    doubtedText(formatDoubted(50.1, doubt, "ms")),
+    "50.1 ms, client 49.9–50.3, sampling 48.7–51.6",
+  );
+  assertEquals(formatWider(50.1, doubt, "ms"), { value: "50.1 ms", sampling: "48.7–51.6" });
+  const wide = { ...doubt, client: { low: 10, high: 90 } };
+  assertEquals(Object.keys(formatWider(50.1, wide, "ms")), ["value", "client"]);
+  assertEquals(formatWider(50.1, { client: doubt.client }, "ms").client, "49.9–50.3");
+  assertEquals(formatWider(50.1, {}, "ms"), { value: "50.1 ms" });
+  assertEquals(doubtedText(formatDoubted(undefined, doubt, "ms")), "n/a");
 });

@@ -7,6 +7,7 @@ import { summarize } from "../metrics/summary.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { withBrackets } from "./support/with_brackets.ts";
+import { withIntervals, withoutIntervals } from "./support/with_intervals.ts";
 
 const SUMMARY = summarize(
   createRun([
@@ -102,10 +103,11 @@ Deno.test("reportCsv gives both ends of every bracket, behind the columns that w
   };
   for (const [name, value] of Object.entries(expected)) assertEquals(closed![name], value, name);
   assertEquals(open!.ttft_intended_mean_low_ms, "119.8");
-  const first = header.findIndex((name) => /_(low|high)/.test(name));
-  const last = header.findLastIndex((name) => /_(low|high)/.test(name));
+  const of = (name: string) => /_(low|high)/.test(name) && !name.includes("_sampling_");
+  const [first, last] = [header.findIndex(of), header.findLastIndex(of)];
   assert(header.slice(first, last).every((name) => /_(low|high)(_ms|_per_sec)?$/.test(name)));
-  assertEquals(header.slice(last + 1), [
+  const next = header.indexOf("sampling_blocks");
+  assertEquals(header.slice(last + 1, next), [
     ...[
       "empty_answers",
       "limits_kept",
@@ -123,6 +125,29 @@ Deno.test("reportCsv gives both ends of every bracket, behind the columns that w
     ...["asked_cached_share", "expected_cached_share", "new_tokens_total"],
   ]);
   assertEquals(header.filter((name) => name.startsWith("client_error")), []);
+});
+
+Deno.test("reportCsv gives sampling intervals columns of their own, behind all others", () => {
+  const { header, rows: [closed] } = table(withIntervals(SUMMARY));
+  const low = (name: string) => String(Number(closed![name]) * 0.9);
+  const expected: Record<string, string> = {
+    sampling_blocks: "42",
+    sampling_block_ms: "280",
+    sampling_absent: "",
+    qps_sampling_low: low("qps"),
+    output_tokens_sampling_low_per_sec: low("output_tokens_per_sec"),
+    ttft_mean_sampling_low_ms: low("ttft_mean_ms"),
+    ttft_p50_sampling_low_ms: "",
+    attainment_sampling_high: "0.75",
+  };
+  for (const [name, value] of Object.entries(expected)) assertEquals(closed![name], value, name);
+  const first = header.indexOf("sampling_blocks");
+  assert(header.slice(first + 3).every((name) => /_sampling_(low|high)(_|$)/.test(name)));
+  const { rows: [without] } = table(withoutIntervals(SUMMARY));
+  assertEquals([without!.sampling_absent, without!.qps_sampling_low], [
+    "12 blocks, 20 are needed",
+    "",
+  ]);
 });
 
 Deno.test("reportCsv leaves brackets empty where nobody knows them", () => {

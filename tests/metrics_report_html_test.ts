@@ -18,6 +18,7 @@ import { createFailure, createRecord, type RecordFields } from "./support/create
 import { createRun, type RunFields } from "./support/create_run.ts";
 import { createSessionsRun } from "./support/create_sessions.ts";
 import { withBrackets } from "./support/with_brackets.ts";
+import { withIntervals, withoutIntervals } from "./support/with_intervals.ts";
 
 function render(run: Run, options: SummaryOptions = {}): string {
   return reportHtml.render(summarize(run, options));
@@ -329,20 +330,22 @@ Deno.test("reportHtml leads with what is wrong, and says so when nothing is", ()
 Deno.test("reportHtml puts brackets, witness and verdict beside the results", () => {
   const client = { cpuCores: 0.1, loopLagP50Ms: 1, loopLagP99Ms: 2, loopLagMaxMs: 3 };
   const records = requests(120);
-  const summary = withBrackets(summarize(createRun(records, { ends: [{ client }] })));
+  const summary = withBrackets(
+    withoutIntervals(summarize(createRun(records, { ends: [{ client }] }))),
+  );
   const page = reportHtml.render(summary);
   assertWellFormed(page);
   assertNumbers(page);
   const text = textOf(page);
   assertStringIncludes(
     text,
-    "TTFT p50 100.0 ms (99.8–100.1) p90 100.0 ms (99.8–100.1) p99 100.0 ms (99.8–100.1) TPOT",
+    "TTFT p50 100.0 ms client 99.8–100.1 p90 100.0 ms client 99.8–100.1 p99 100.0 ms client 99.8–100.1 TPOT",
   );
   assertStringIncludes(
     text,
-    "Requests/s 6.67 (6.46–6.77) whole run; steady window 6.61 (6.41–6.72)",
+    "Requests/s 6.67 client 6.46–6.77 whole run; steady window 6.61 client 6.41–6.72",
   );
-  assertStringIncludes(text, "(low–high): the true figure at the client's host lies between.");
+  assertStringIncludes(text, "client: the true figure at the client's host lies between.");
   assertStringIncludes(text, "from what each stamp leaves open.");
   assertStringIncludes(text, "Witness: 2 streams, 1,204 ticks: 99.9 % inside;");
   assertStringIncludes(
@@ -351,19 +354,22 @@ Deno.test("reportHtml puts brackets, witness and verdict beside the results", ()
   );
   assertStringIncludes(text, "Requests sent late, p50 · p99 · max 0.020 ms · 0.400 ms · 0.400 ms");
   assertFalse(page.includes("±"));
-  const twice = withBrackets(summarize(createRun([...records, ...requests(120, { load: 1 })], {
-    loads: [{}, { label: "again" }],
-    ends: [{ client }, {}],
-  })));
-  const loads = [twice.loads[0]!, summarize(createRun(requests(120))).loads[0]!];
+  const twice = withBrackets(
+    withoutIntervals(summarize(createRun([...records, ...requests(120, { load: 1 })], {
+      loads: [{}, { label: "again" }],
+      ends: [{ client }, {}],
+    }))),
+  );
+  const plain = withoutIntervals(summarize(createRun(requests(120))));
+  const loads = [twice.loads[0]!, plain.loads[0]!];
   const several = reportHtml.render({ ...twice, loads });
   assertWellFormed(several);
   assertStringIncludes(several, '<td class="right first"><b class="warn">unknown</b></td>');
   assertStringIncludes(several, 'colspan="3" class="group">TTFT (ms)</th>');
-  assertStringIncludes(textOf(several), "p50 p99 bracket numbers beside points: users");
+  assertStringIncludes(textOf(several), "p50 p99 open for the client numbers beside points: users");
   // Of the second load nothing is known.
   assertStringIncludes(textOf(several), "n/a 100 100 100 10 10 10");
-  assertStringIncludes(textOf(several), " 100.0 (99.8–100.1) 100.0 (99.8–100.1) 100.0 ");
+  assertStringIncludes(textOf(several), " 100.0 client 99.8–100.1 100.0 client 99.8–100.1 100.0 ");
   assertFalse(render(createRun(records)).includes("The client's part"));
 });
 
@@ -373,15 +379,41 @@ Deno.test("reportHtml puts each bracket beside its own percentile, in cards and 
     return createRecord({ index: i, sentMs, ticks: [[sentMs + i + 1, 1], [sentMs + i + 11, 2]] });
   });
   const width = { below: 0.4, above: 0.2 };
-  const page = reportHtml.render(withBrackets(summarize(createRun(records)), width));
-  const expected = "p50 50.5 ms (50.1–50.7) p90 90.1 ms (89.7–90.3) p99 99.0 ms (98.6–99.3)";
+  const summary = withBrackets(withoutIntervals(summarize(createRun(records))), width);
+  const page = reportHtml.render(summary);
+  const expected =
+    "p50 50.5 ms client 50.1–50.7 p90 90.1 ms client 89.7–90.3 p99 99.0 ms client 98.6–99.3";
   assertEquals(textOf(page).split(`TTFT ${expected}`).length, 3, "a card and a chart");
   assertStringIncludes(
     page,
-    `100 values from 1.00 ms to 100 ms: ${expected.replaceAll(") p", "), p")}`,
+    `100 values from 1.00 ms to 100 ms: ${
+      expected.replaceAll(" client", ", client").replaceAll(/ p(9\d)/g, "; p$1")
+    }`,
   );
   const empty = textOf(reportHtml.render(withBrackets(summarize(createRun([])))));
   assertFalse(empty.includes("Brackets:"));
+});
+
+Deno.test("reportHtml tells what chance leaves open under a name of its own, in cards and charts", () => {
+  const run = createRun([...requests(120), ...requests(120, { load: 1 })], {
+    loads: [{}, { label: "again" }],
+  });
+  const both = withIntervals(withBrackets(summarize(run, { slo: parseSlo("ttft:500") })));
+  const page = reportHtml.render(both);
+  assertWellFormed(page);
+  assertNumbers(page);
+  const text = textOf(page);
+  // The wider one in the overview, both in the table of metrics.
+  assertStringIncludes(text, "TTFT p50 100 ms sampling 90–110 p90 100 ms sampling 90–110");
+  assertStringIncludes(text, "TTFT 100.0 ms client 99.8–100.1 sampling 90–110");
+  assertStringIncludes(text, "Goodput, req/s 6.67 sampling 6.0–7.4");
+  assertStringIncludes(text, "differences from run to run are not in it");
+  assertStringIncludes(text, "open for the client open by sampling");
+  assertStringIncludes(text, "from 42 blocks of 280 ms (values stay alike for 60.0 ms)");
+  assert(page.includes('class="chance rank0"') && page.includes('class="whisker rank0"'));
+  const none = textOf(reportHtml.render(withoutIntervals(both)));
+  assertStringIncludes(none, "Sampling: none: 12 blocks, 20 are needed.");
+  assertFalse(none.includes("sampling 9"));
 });
 
 Deno.test("reportHtml says why there was no witness", () => {

@@ -15,6 +15,7 @@ import { summarize, type Summary } from "../metrics/summary.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { withBrackets, WITNESS } from "./support/with_brackets.ts";
+import { withIntervals, withoutIntervals } from "./support/with_intervals.ts";
 
 /** 100 requests in a row, 150 ms each. */
 const ONE = summarize(createRun(
@@ -56,6 +57,7 @@ Requests/s                     6.67                   6.60
 Requests/min                    400                    396
 Output tokens/s                33.3                   33.3
 Prompt + output tokens/s        100                    100
+Users, planned                    1
 In flight, mean                   1                      1
 In flight, max                    1
 
@@ -67,6 +69,7 @@ E2E              140 ms   140 ms   140 ms   140 ms   140 ms   140 ms   140 ms   
 Schedule delay     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms      100
 
 Brackets     none: nothing tells how late this client's stamps may be
+Sampling     none: 12 blocks, 20 are needed
 Tokens       prompt 1,000 (mean 10, max 10; usage), output 500 (mean 5, max 5; counter), 100 of 100
              answers as long as requested
 Stream       1 token per tick, 1 read per token, 1 event per read
@@ -77,7 +80,7 @@ Verdict      unknown: The client seemed to have time, but its error is not known
 `;
 
 Deno.test("reportTable prints one load in detail", () => {
-  assertEquals(reportTable.render(known(ONE)), EXPECTED);
+  assertEquals(reportTable.render(withoutIntervals(known(ONE))), EXPECTED);
 });
 
 /** Metrics that were added since are further rows. */
@@ -119,34 +122,70 @@ Deno.test("reportTable says when arrivals were stamped by the kernel", () => {
   assertMatch(text(0.5), / 50(\.0)? % of reads stamped by the kernel/);
 });
 
-const BRACKETED = `\
-Throughput                whole run                 steady 0 ms to 14.8 s
-Requests/s                     6.67  (6.46–6.77)                     6.60  (6.39–6.70)
-Requests/min                    400                                   396
-Output tokens/s               33.33  (33.13–33.44)                  33.33  (33.13–33.44)
-Prompt + output tokens/s      100.0  (99.8–100.1)                   100.0  (99.8–100.1)
-In flight, mean                   1                                     1
+const DOUBTED = `\
+Throughput                whole run       client  sampling  steady       client  sampling
+Requests/s                     6.67    6.46–6.77   6.0–7.4    6.60    6.39–6.70   5.9–7.3
+Requests/min                    400                            396
+Output tokens/s               33.33  33.13–33.44     30–37   33.33  33.13–33.44     30–37
+Prompt + output tokens/s      100.0   99.8–100.1    90–110   100.0   99.8–100.1    90–110
+Users, planned                    1
+In flight, mean                   1                              1
 In flight, max                    1
+the steady window is from 0 ms to 14.8 s
 
-Latency            mean            p50            p90      p95            p99      max  samples
-TTFT             100 ms       100.0 ms       100.0 ms   100 ms       100.0 ms   100 ms      100
-                          (99.8–100.1)   (99.8–100.1)            (99.8–100.1)
-TPOT            10.0 ms       10.00 ms       10.00 ms  10.0 ms       10.00 ms  10.0 ms      100
-                          (9.80–10.10)   (9.80–10.10)            (9.80–10.10)
-ITL             10.0 ms       10.00 ms       10.00 ms  10.0 ms       10.00 ms  10.0 ms      400
-                          (9.80–10.10)   (9.80–10.10)            (9.80–10.10)
-E2E              140 ms       140.0 ms       140.0 ms   140 ms       140.0 ms   140 ms      100
-                         (139.8–140.1)  (139.8–140.1)           (139.8–140.1)
-Schedule delay     0 ms           0 ms           0 ms     0 ms           0 ms     0 ms      100
-                              (0–0.10)       (0–0.10)                (0–0.10)
+Latency                mean          p50          p90          p95          p99      max  samples
+TTFT               100.0 ms     100.0 ms     100.0 ms     100.0 ms     100.0 ms   100 ms      100
+  client         99.8–100.1   99.8–100.1   99.8–100.1   99.8–100.1   99.8–100.1
+  sampling           90–110       90–110       90–110       90–110       90–110
+TPOT               10.00 ms     10.00 ms     10.00 ms     10.00 ms     10.00 ms  10.0 ms      100
+  client         9.80–10.10   9.80–10.10   9.80–10.10   9.80–10.10   9.80–10.10
+  sampling         9.0–11.0     9.0–11.0     9.0–11.0     9.0–11.0     9.0–11.0
+ITL                10.00 ms     10.00 ms     10.00 ms     10.00 ms     10.00 ms  10.0 ms      400
+  client         9.80–10.10   9.80–10.10   9.80–10.10   9.80–10.10   9.80–10.10
+  sampling         9.0–11.0     9.0–11.0     9.0–11.0     9.0–11.0     9.0–11.0
+E2E                140.0 ms     140.0 ms     140.0 ms     140.0 ms     140.0 ms   140 ms      100
+  client        139.8–140.1  139.8–140.1  139.8–140.1  139.8–140.1  139.8–140.1
+  sampling          126–154      126–154      126–154      126–154      126–154
+Schedule delay         0 ms         0 ms         0 ms         0 ms         0 ms     0 ms      100
+  client             0–0.10       0–0.10       0–0.10       0–0.10       0–0.10
+  sampling              0–0          0–0          0–0          0–0          0–0
 
-Brackets     (low–high): the true figure at the client's host lies between; from what each stamp
-             leaves open
+Brackets     client: the true figure at the client's host lies between; from what each stamp leaves
+             open
+Sampling     95 of 100 such intervals hold the figure of an endless load; from 42 blocks of 280 ms
+             (values stay alike for 60.0 ms). Differences from run to run are not in it
 Witness      2 streams, 1,204 ticks: 99.9 % inside; 40 departures: 100 % inside
 Tokens`;
 
-Deno.test("reportTable prints the bracket of a rate beside it, of a latency below it", () => {
-  assertStringIncludes(renderTable(withBrackets(known(ONE)), { width: 100 }), BRACKETED);
+Deno.test("reportTable prints what is open about a rate beside it, of a latency below it", () => {
+  const summary = withIntervals(withBrackets(known(ONE)));
+  assertStringIncludes(renderTable(summary, { width: 100 }), DOUBTED);
+});
+
+Deno.test("reportTable keeps names and steady window where there is less room", () => {
+  const text = renderTable(withIntervals(withBrackets(known(ONE))), { width: 80 });
+  assertStringIncludes(
+    text,
+    `
+Throughput                whole run       client  sampling  steady  sampling
+Requests/s                     6.67    6.46–6.77   6.0–7.4    6.60   5.9–7.3
+`,
+  );
+  const alone = renderTable(withBrackets(known(ONE)), { width: 80 });
+  assertStringIncludes(
+    alone,
+    `
+Throughput                whole run       client  steady       client
+`,
+  );
+});
+
+Deno.test("reportTable: good requests have an interval, too", () => {
+  const records = Array.from({ length: 4 }, (_, index) => createRecord({ index }));
+  const good = withIntervals(summarize(createRun(records), { slo: parseSlo("ttft:500") }));
+  const text = renderTable(good).replaceAll(/\s+/g, " ");
+  assertStringIncludes(text, "SLO 100 %, sampling 50.0–75.0 %, of offered requests are good");
+  assertMatch(text, / Goodput, req\/s 28\.6 25–32 /);
 });
 
 Deno.test("reportTable brackets every figure where there is room, the median and the tail always", () => {
@@ -162,15 +201,15 @@ Deno.test("reportTable brackets every figure where there is room, the median and
     for (const line of lines) assertLessOrEqual(line.length, width, line);
     return [
       lines[heading]!.split(/ +/).slice(1).join(" "),
-      lines[heading + 2]!.match(/\([^)]+\)/g)?.length,
+      lines[heading + 2]!.match(/\d–\d/g)?.length,
     ];
   };
-  assertEquals(bracketed(100, [50, 90, 99]), ["mean p50 p90 p99 max samples", 4]);
+  assertEquals(bracketed(100, [50, 90, 99]), ["mean min p50 p90 p99 max samples", 4]);
   assertEquals(bracketed(100, [50, 75, 90, 95, 99, 99.9]), [
     "mean p50 p75 p90 p99 p99.9 max samples",
-    2,
+    3,
   ]);
-  assertEquals(bracketed(80, [50, 90, 95, 99]), ["mean p50 p90 p99 max samples", 2]);
+  assertEquals(bracketed(80, [50, 90, 95, 99]), ["mean p50 p90 p99 max samples", 3]);
   assertEquals(bracketed(100, []), ["mean min max samples", 1]);
 });
 
@@ -218,9 +257,9 @@ Deno.test("reportTable: a load's line has the bracket of its tail and the verdic
   const records = [0, 1].flatMap((load) =>
     Array.from({ length: 100 }, (_, index) => createRecord({ load, index }))
   );
-  const plain = summarize(
+  const plain = withoutIntervals(summarize(
     createRun(records, { loads: [{ label: "1 user" }, { label: "2 users" }], ends: [{ client }] }),
-  );
+  ));
   const { loads, ...rest } = withBrackets(plain);
   const lines = (summary: Summary, width: number) =>
     renderTable(summary, { width }).split("\n").filter((line) =>
@@ -228,12 +267,25 @@ Deno.test("reportTable: a load's line has the bracket of its tail and the verdic
     );
   const summary = { ...rest, loads: [loads[0]!, plain.loads[1]!] };
   const [heading, first, second] = lines(summary, 100);
-  assertMatch(heading!, /out tok\/s +steady +TTFT p50 +p99 +\(low–high\) +ITL p50 +p99$/);
-  assertMatch(first!, / 100\.0 ms +\(99\.8–100\.1\) +10\.0 ms/);
+  assertMatch(heading!, /out tok\/s +steady +TTFT p50 +p99 +client +ITL p50 +p99$/);
+  assertMatch(first!, / 100\.0 ms +99\.8–100\.1 +10\.0 ms/);
   // Nothing is known of the second load.
   assertFalse(second!.includes("–"), second);
   assertMatch(lines(plain, 100)[0]!, / verdict$/);
-  assertFalse(lines(plain, 100)[0]!.includes("low"));
+  assertFalse(lines(plain, 100)[0]!.includes("client"));
+  // The wider one is named in the heading, or in each row where loads differ.
+  const chance = withIntervals({ ...rest, loads });
+  assertMatch(lines(chance, 100)[0]!, / p99 +sampling +ITL/);
+  assertMatch(lines(chance, 100)[1]!, / 100 ms +90–110 /);
+  const mixed = { ...rest, loads: [loads[0]!, chance.loads[1]!] };
+  const [named, one, two] = lines(mixed, 100);
+  assertMatch(named!, / p99 +client or sampling /);
+  assertMatch(one!, / client 99\.8–100\.1 /);
+  assertMatch(two!, / sampling 90–110 /);
+  const page = renderTable(mixed);
+  for (const note of ["client: TTFT's tail at", "sampling: what chance leaves open"]) {
+    assertStringIncludes(page, note);
+  }
 });
 
 Deno.test("reportTable stays within the width, at most 100 columns", () => {
