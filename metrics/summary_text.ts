@@ -12,7 +12,7 @@ import {
   plural,
 } from "./format.ts";
 import type { BracketBasis } from "./load_bracket.ts";
-import type { Interval, SamplingBasis } from "./load_interval.ts";
+import type { Interval } from "./load_interval.ts";
 import type { Throughput } from "./load_series.ts";
 import { limitValueText } from "./limit.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
