@@ -388,8 +388,8 @@ export interface TimelineEntry {
  * const server = await startSimServer({ ttft: "1", itl: "0" });
  * const run = await measureBench(server.url, { concurrency: [1], requests: 4 });
  * await server.stop();
- * const ttft = findMetric(summarize(run).loads[0]!, "ttft");
- * assertEquals([ttft.unit, ttft.distribution.count], ["ms", 4]);
+ * const e2e = findMetric(summarize(run).loads[0]!, "e2e");
+ * assertEquals([e2e.unit, e2e.distribution.count], ["ms", 4]);
  * ```
  */
 export function findMetric(

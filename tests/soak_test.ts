@@ -31,7 +31,8 @@ Deno.test("soak: a run in histograms, and the same reports from its file", async
     const ran = await runCli(["bench", url, ...LOAD, "--values=histogram", "--out", out]);
     assertEquals(ran.code, 0, ran.err);
     assertStringIncludes(ran.out, "120 of 120 completed");
-    assertMatch(ran.out, /Accuracy {5}percentiles within ±0\.1 % \(histograms, 1,\d{3} gaps\)/);
+    // How many gaps there are depends on how many tokens a busy machine hands over at once.
+    assertMatch(ran.out, /Accuracy {5}percentiles within ±0\.1 % \(histograms, [\d,]+ gaps\)/);
     // Without a word about values the report keeps them as the run did.
     const again = await runCli(["report", out, "--out", `${folder}/b`]);
     assertEquals(again.out, ran.out);

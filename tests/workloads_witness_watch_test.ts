@@ -1,17 +1,26 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { SIM_CERTIFICATE } from "../backends/sim_certificate.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import { measureBench } from "../workloads/run_bench.ts";
+import { type BenchOptions, measureBench } from "../workloads/run_bench.ts";
+import type { Run } from "../metrics/run.ts";
 
 /** The least load that has a witness. */
 const LOAD = { concurrency: [4], requests: 48, outputTokens: 10, warmup: 0 } as const;
+
+/** Measures, again where a busy machine was too slow to start the witness's engine in time. */
+async function measureWatched(url: string, options: BenchOptions): Promise<Run> {
+  for (let left = 3;; left--) {
+    const run = await measureBench(url, options);
+    if (left === 0 || run.ends[0]?.witnessAbsent !== "its engine was not ready in time") return run;
+  }
+}
 
 Deno.test("witness: a load's own streams are compared, and are no part of it", async () => {
   const server = await startSimServer({ ttft: "20", itl: "10", grpcPort: 0 });
   try {
     for (const name of ["fetch", Deno.build.os === "linux" ? "epoll" : "socket", "grpc-socket"]) {
       const grpc = name === "grpc-socket";
-      const { records, ends: [end] } = await measureBench(grpc ? server.grpcUrl! : server.url, {
+      const { records, ends: [end] } = await measureWatched(grpc ? server.grpcUrl! : server.url, {
         ...LOAD,
         transport: name,
         ...(grpc ? { protocol: "ppl", model: "simulated" } : {}),
@@ -38,7 +47,7 @@ Deno.test("witness: a load's own streams are compared, and are no part of it", a
 Deno.test("witness: a load on Triton has one, whose model it finds out", async () => {
   const server = await startSimServer({ engine: "triton", ttft: "20", itl: "10", grpcPort: 0 });
   try {
-    const { ends: [end] } = await measureBench(server.grpcUrl!, {
+    const { ends: [end] } = await measureWatched(server.grpcUrl!, {
       ...LOAD,
       transport: "grpc-socket",
       protocol: "triton-turbomind",
@@ -65,7 +74,7 @@ Deno.test("witness: a load over TLS has one over TLS, which trusts its own engin
       const { transport } = way;
       const url = transport === "grpc-socket" ? server.grpcUrl! : server.url;
       assert(/^(https|grpcs):/.test(url), url);
-      const { records, ends: [end] } = await measureBench(url, { ...LOAD, ...way });
+      const { records, ends: [end] } = await measureWatched(url, { ...LOAD, ...way });
       const { witness } = end!;
       assert(witness !== undefined, `${transport}: ${end!.witnessAbsent}`);
       assertGreater(witness.ticks, 20, transport);
@@ -88,7 +97,7 @@ Deno.test("witness: a load without one says why", async () => {
   const server = await startSimServer({ ttft: "1", itl: "0" });
   try {
     const absent = async (options: Parameters<typeof measureBench>[1]) =>
-      (await measureBench(server.url, { ...LOAD, ...options })).ends[0]!.witnessAbsent;
+      (await measureWatched(server.url, { ...LOAD, ...options })).ends[0]!.witnessAbsent;
     assertEquals(await absent({ witness: false }), "it was switched off");
     assertEquals(
       await absent({ requests: 4 }),
