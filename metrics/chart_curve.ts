@@ -107,10 +107,13 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
       }" r="${radius}"/>`
     );
   });
-  const labels = placeLabels(placed.map(({ short, throughput, latencies, failed }) => ({
+  const labels = placeLabels(placed.map(({ short, throughput, latencies, doubts, failed }) => ({
     text: failed ? `${short} ×` : short,
     at: x.at(throughput!),
-    dots: latencies.filter((one) => one !== undefined).map(yOf),
+    dots: [
+      ...latencies,
+      ...doubts.flatMap(({ client, sampling }) => [client?.high, sampling?.high]),
+    ].filter((one) => one !== undefined).map(yOf),
   })));
   const names = percentiles.map(formatPercentile);
   const described = placed.map((point) => describePoint(point, percentiles).join(", "));

@@ -144,7 +144,7 @@ function drawMark({ label, at, doubt }: MarkLine, row: number): Markup {
   const y = -4 - row * MARK_ROW;
   // At the ends the label is aligned inwards.
   const anchor = at < 0.06 ? "start" : at > 0.94 ? "end" : "middle";
-  const whiskers = levelWhiskers(y + 2, doubt, { kind: "mark", xOf: (place) => place });
+  const whiskers = levelWhiskers(y + 4, doubt, { kind: "mark", xOf: (place) => place });
   return markup`${whiskers}
 <line class="mark" x1="${x}" x2="${x}" y1="${y + 2}" y2="${HEIGHT}"/>
 <text class="label" x="${x}" y="${y}" text-anchor="${anchor}">${label}</text>`;

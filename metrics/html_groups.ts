@@ -158,7 +158,7 @@ function groupTable({ title, groups }: Grouping, { percentiles }: GroupPlace): M
     for (const p of percentiles) {
       add(
         right(formatPercentile(p), metric.title),
-        (group) => percentileCell(metricOf(group, name), p, metric.unit),
+        (group) => percentileCell(metricOf(group, name), p),
       );
     }
   }

@@ -121,7 +121,7 @@ function distributions(load: LoadSummary, { summary, position }: Place): Markup 
       doubt: doubtOf(metric, p),
     }));
     const values = percentiles.map((p) =>
-      markup` <span>${formatPercentile(p)} <b>${percentileCell(metric, p, metric.unit)}</b></span>`
+      markup` <span>${formatPercentile(p)} <b>${percentileCell(metric, p)}</b></span>`
     );
     const drawn = histogramChart({
       ...bars,

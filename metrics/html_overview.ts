@@ -16,10 +16,11 @@ import {
   plural,
 } from "./format.ts";
 import {
-  attainmentCell,
+  barePercentileCell,
+  bareRateCell,
   doubtNotes,
   doubtOf,
-  goodputCell,
+  goodCells,
   percentileCell,
   rateCell,
 } from "./html_bracket.ts";
@@ -29,7 +30,7 @@ import { numberCard } from "./html_page.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
-import type { LoadSummary } from "./load_summary.ts";
+import type { LoadSummary, SloSummary } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import { mergedText } from "./merged_clients.ts";
 import type { Summary } from "./summary.ts";
@@ -167,18 +168,24 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
     );
     return card("Limits", `${formatCount(kept)} of ${formatCount(limits.length)} kept`, lines);
   };
+  const goodCard = (slo: SloSummary) => {
+    const [goodput, attainment] = goodCells(slo).named;
+    return card("Goodput", goodput, [
+      markup`${attainment} of offered requests met every limit`,
+    ]);
+  };
   const [first, ...rest] = keyPercentiles(summary);
   const metricCards = KEY_METRICS.map((name) => {
     const metric = metricOf(load, name);
     if (metric === undefined || first === undefined) return undefined;
     const at = (metric: MetricSummary, p: number) =>
-      markup`${formatPercentile(p)} ${percentileCell(metric, p, metric.unit)}`;
+      markup`${formatPercentile(p)} ${percentileCell(metric, p)}`;
     const line = (metric: MetricSummary, list: readonly number[]) =>
       list.map((p, i) => markup`${i > 0 && " · "}${at(metric, p)}`);
     const intended = metricOf(load, intendedName(name));
     return card(
       `${metric.title} ${formatPercentile(first)}`,
-      percentileCell(metric, first, metric.unit),
+      percentileCell(metric, first),
       [
         // With what is open, one line would be too long.
         ...(metric.brackets === undefined && metric.intervals === undefined
@@ -208,9 +215,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
     ]),
     load.limits.length > 0 && limitCard(load.limits),
     ...sessionCards(load, header).map(([title, value, notes]) => card(title, value, notes)),
-    slo && card("Goodput", goodputCell(slo, "req/s"), [
-      markup`${attainmentCell(slo)} of offered requests met every limit`,
-    ]),
+    slo && goodCard(slo),
   ];
   return markup`<dl class="cards">
 ${cards}${metricCards}</dl>
@@ -310,7 +315,7 @@ function loadsTable(summary: Summary): Markup {
     const { label, counts, throughput, slo, verdict } = load;
     const { run, steady } = throughput;
     const rates = [run, steady].flatMap((window) =>
-      (["qps", "outputTokensPerSec"] as const).map((key) => rateCell(window, key))
+      (["qps", "outputTokensPerSec"] as const).map((key) => bareRateCell(window, key))
     );
     const stopped = stoppedBy(load);
     return [
@@ -320,9 +325,7 @@ function loadsTable(summary: Summary): Markup {
       formatShare(counts.successRate),
       ...rates,
       ...(withSlo
-        ? slo === undefined
-          ? [NOT_AVAILABLE, NOT_AVAILABLE]
-          : [goodputCell(slo, "1"), attainmentCell(slo)]
+        ? slo === undefined ? [NOT_AVAILABLE, NOT_AVAILABLE] : goodCells(slo).signed
         : []),
       ...(withSessions
         ? [formatCount(load.sessions?.ends.done), formatNumber(load.sessions?.perHour)]
@@ -334,7 +337,7 @@ function loadsTable(summary: Summary): Markup {
       ...(withVerdict ? [verdict === undefined ? NOT_AVAILABLE : verdictBadge(verdict.kind)] : []),
       // The unit is that of the group.
       ...metrics.flatMap(({ name }) =>
-        percentiles.map((p) => percentileCell(metricOf(load, name), p, "1"))
+        percentiles.map((p) => barePercentileCell(metricOf(load, name), p))
       ),
     ];
   });
@@ -345,7 +348,7 @@ function loadsTable(summary: Summary): Markup {
     hideCaption: true,
     dense: true,
   });
-  return markup`${table}${doubtNotes(summary)}`;
+  return markup`${table}${doubtNotes(summary, true)}`;
 }
 
 /** Throughput against latency, for more than one load. */
