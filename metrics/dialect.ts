@@ -11,13 +11,13 @@ import type { Slo } from "./summary_slo.ts";
 /** Every definition by which tools differ; ours are {@linkcode OUR_DEFINITIONS}. */
 export interface Definitions {
   /** Which requests have values. */
-  readonly requests: "completed" | "answered" | "good status";
+  readonly requests: "completed" | "answered" | "answered without error" | "good status";
   /** Who counts the tokens of an answer. */
   readonly tokens: "best" | "server" | "server or requested" | "chunks" | "requested";
   /** Who counts the tokens of a prompt. */
   readonly prompt: "server" | "client";
   /** Which event ends the time to first token. */
-  readonly first: "token" | "event" | "answer";
+  readonly first: "token" | "event" | "answer" | "answer or tool";
   /** Whether an answer has a first token that nothing shows. */
   readonly proof: "streamed" | "any";
   /** What the gaps are between, and what is done with several tokens in one. */
@@ -31,7 +31,11 @@ export interface Definitions {
   /** When a request ends. */
   readonly end: "last token" | "end of stream";
   /** The time that rates are divided by. */
-  readonly duration: "load" | "until all ended" | "first sent to last end";
+  readonly duration:
+    | "load"
+    | "until all ended"
+    | "first sent to last end"
+    | "first sent to last token";
   /** How a percentile is read off. */
   readonly percentiles: "enough values" | "any number of values" | "nearest rank";
 }
@@ -67,6 +71,8 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       completed: "complete answers of the length that was forced",
       answered: "every answer with a token under a good status, also one of a wrong length",
+      "answered without error":
+        "every answer with a token and no error, also one of a wrong length",
       "good status": "every answer under a good status, also an empty one, whose TTFT is 0",
     },
   },
@@ -93,6 +99,8 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
       token: "first event with a token, thinking included",
       event: "first event of any kind, role and empty ones included",
       answer: "first event with a token of the answer, thinking left out",
+      "answer or tool":
+        "first event with a token of the answer or of a tool call, thinking left out",
     },
   },
   proof: {
@@ -135,7 +143,9 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       load: "start of the load to the end of the last counted request",
       "until all ended": "start of the load until every request had ended, failed ones included",
-      "first sent to last end": "first request sent to the end of the last one",
+      "first sent to last end":
+        "first request sent to the end of the last one, of those that count",
+      "first sent to last token": "first request sent to the last token, of those that count",
     },
   },
   percentiles: {
@@ -148,8 +158,25 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
   },
 };
 
-/** What a figure is made of: one value per request, `itl` one per gap; `total` is prompt and output. */
-export type Quantity = "ttft" | "tpot" | "itl" | "e2e" | "output" | "prompt" | "total" | "requests";
+/**
+ * What a figure is made of: one value per request, `itl` one per gap. `total` is prompt and output, `decode`
+ * the time from first to last token, `ttst` the first gap; the rest are tokens/s of a request: of its
+ * decoding, of all of it, and of its prompt.
+ */
+export type Quantity =
+  | "ttft"
+  | "ttst"
+  | "tpot"
+  | "itl"
+  | "e2e"
+  | "decode"
+  | "output"
+  | "prompt"
+  | "total"
+  | "requests"
+  | "decode rate"
+  | "output rate"
+  | "prompt rate";
 
 /** What is done with the values: a percentile by its number, `rate` = their sum ÷ the duration in s. */
 export type Statistic = number | "mean" | "std" | "min" | "max" | "sum" | "count" | "rate";

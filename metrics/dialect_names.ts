@@ -33,3 +33,8 @@ export function fileWord(text: string): string {
 export function monthDay(ms: number): string {
   return dateTimeStamp(ms).slice(4, 8);
 }
+
+/** `2026-01-02T03:04:05.678000`, UTC, as Python writes it. */
+export function isoSeconds(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 23)}000`;
+}

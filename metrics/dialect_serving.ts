@@ -14,6 +14,7 @@ import type {
   Statistic,
 } from "./dialect.ts";
 import { durationMs, endOf, firstMs, gapsOf, isCounted, valuesOf } from "./dialect_values.ts";
+import { visibleLine, visibleText } from "./visible_text.ts";
 
 /** A count of requests or tokens, or their rate. */
 export function total(
@@ -194,9 +195,11 @@ export function detailLists(
     output_lens: ofCounted((record) => first(record, "output"), 0),
     ttfts: ofCounted((record) => first(record, "ttft") / 1000, 0),
     itls: ofCounted((record) => gapsOf(record, definitions).map((gap) => gap / 1000), []),
-    generated_texts: requests.map(({ text }) => text ?? ""),
+    generated_texts: requests.map(({ text = "" }) => visibleText(text)),
     errors: requests.map((record) =>
-      isCounted(record, definitions) || !("message" in record.outcome) ? "" : record.outcome.message
+      isCounted(record, definitions) || !("message" in record.outcome)
+        ? ""
+        : visibleLine(record.outcome.message)
     ),
   };
 }

@@ -80,11 +80,19 @@ export const DEPENDS: Readonly<Record<Quantity, readonly (keyof Definitions)[]>>
   ttft: ["requests", "first", "proof"],
   tpot: ["requests", "tokens", "first", "proof", "decodeFrom", "decodeEnd", "divisor"],
   itl: ["requests", "first", "gaps"],
+  ttst: ["requests", "first", "gaps"],
+  decode: ["requests", "first", "proof", "decodeFrom", "decodeEnd"],
   e2e: ["requests", "end"],
   output: ["requests", "tokens"],
   prompt: ["requests", "prompt"],
   total: ["requests", "tokens", "prompt"],
   requests: ["requests"],
+  "decode rate": [
+    ...["requests", "tokens", "first", "proof"] as const,
+    ...["decodeFrom", "decodeEnd", "divisor"] as const,
+  ],
+  "output rate": ["requests", "tokens", "end"],
+  "prompt rate": ["requests", "prompt", "first", "proof"],
 };
 
 /** Totals also hold the tokens of users who left as planned; only ours have such users. */
@@ -105,6 +113,8 @@ export function isCounted(
     case "answered":
       return kind === "ok" ||
         (kind === "wrong_length" || kind === "engine_error") && tickMs.length > 0;
+    case "answered without error":
+      return kind === "ok" || kind === "wrong_length" && tickMs.length > 0;
     case "good status":
       return kind === "ok" || kind === "wrong_length" || kind === "engine_error";
   }
@@ -133,11 +143,36 @@ export function valuesOf(
       return [(promptTokens(record, definitions) ?? 0) + (outputTokens(record, definitions) ?? 0)];
     case "requests":
       return [1];
+    case "ttst":
+      return gapsOf(record, definitions).slice(0, 1);
+    case "decode":
+      return one(decodeMs(record, definitions));
+    case "decode rate":
+      return one(perSec(1, timePerToken(record, definitions)));
+    case "output rate":
+      return one(
+        perSec(
+          outputTokens(record, definitions),
+          between(record.sentMs, endOf(record, definitions.end)),
+        ),
+      );
+    case "prompt rate":
+      return one(
+        perSec(
+          promptTokens(record, definitions),
+          between(record.sentMs, firstOrSentMs(record, definitions)),
+        ),
+      );
   }
 }
 
 function one(value: number | undefined): readonly number[] {
   return value === undefined ? [] : [value];
+}
+
+/** Absent where there is no time to divide by. */
+function perSec(amount: number | undefined, ms: number | undefined): number | undefined {
+  return amount === undefined || ms === undefined || ms <= 0 ? undefined : amount * 1000 / ms;
 }
 
 function between(from: number | undefined, to: number | undefined): number | undefined {
@@ -158,6 +193,11 @@ export function firstMs(
     case "answer": {
       const apart = (record.reasoningEvents ?? 0) + (record.toolEvents ?? 0) > 0;
       return apart ? record.firstAnswerMs : record.firstTokenMs;
+    }
+    case "answer or tool": {
+      if (!record.reasoningEvents) return record.firstTokenMs;
+      const ms = Math.min(record.firstAnswerMs ?? Infinity, record.firstToolMs ?? Infinity);
+      return Number.isFinite(ms) ? ms : undefined;
     }
   }
 }
@@ -214,11 +254,16 @@ export function chunksOf({ textEvents, tickMs }: RequestRecord): number {
   return Math.max(textEvents ?? 0, tickMs.length);
 }
 
-function timePerToken(record: RequestRecord, definitions: Definitions): number | undefined {
-  const { decodeFrom, decodeEnd, divisor, proof } = definitions;
-  const { tickTokens, firstTickTokens } = record;
+function decodeMs(record: RequestRecord, definitions: Definitions): number | undefined {
+  const { decodeFrom, decodeEnd } = definitions;
   const from = decodeFrom === "sent" ? record.sentMs : firstOrSentMs(record, definitions);
-  const spanMs = between(from, endOf(record, decodeEnd));
+  return between(from, endOf(record, decodeEnd));
+}
+
+function timePerToken(record: RequestRecord, definitions: Definitions): number | undefined {
+  const { divisor, proof } = definitions;
+  const { tickTokens, firstTickTokens } = record;
+  const spanMs = decodeMs(record, definitions);
   const tokens = outputTokens(record, definitions);
   if (spanMs === undefined || tokens === undefined) return undefined;
   // Where one read holds the answer, there is no duration to divide.
@@ -281,19 +326,20 @@ function chunksPerRead(record: RequestRecord): Uint32Array | undefined {
 /** The time that rates are divided by, in ms. */
 export function durationMs(
   { end, records }: Pick<DialectLoad, "end" | "records">,
-  { duration, requests }: Pick<Definitions, "duration" | "requests">,
+  definitions: Pick<Definitions, "duration" | "requests">,
 ): number {
+  const { duration } = definitions;
   if (duration === "load") return end.durationMs;
+  const all = duration === "until all ended";
+  const ended = duration === "first sent to last token" ? "lastTokenMs" : "endMs";
   let first = Infinity;
   let last = 0;
   for (const record of records) {
-    if (record.sentMs === undefined) continue;
-    if (duration === "first sent to last end" && !isCounted(record, { requests })) continue;
+    if (record.sentMs === undefined || !(all || isCounted(record, definitions))) continue;
     first = Math.min(first, record.sentMs);
-    last = Math.max(last, record.endMs ?? 0);
+    last = Math.max(last, record[ended] ?? 0);
   }
-  if (duration === "until all ended") return Math.max(last, 0);
-  return Math.max(0, last - (Number.isFinite(first) ? first : 0));
+  return Math.max(0, last - (all ? 0 : Math.min(first, last)));
 }
 
 function percentile(

@@ -25,6 +25,7 @@ export interface DialectEntry {
 /** Every dialect; what one needs is loaded when it is named. */
 export const DIALECTS: readonly DialectEntry[] = [
   entry("vllm", () => import("./dialect_vllm.ts")),
+  entry("aiperf", () => import("./dialect_aiperf.ts")),
   entry("sglang", () => import("./dialect_sglang.ts")),
   entry("lmdeploy", () => import("./dialect_lmdeploy.ts")),
 ];

@@ -37,20 +37,20 @@ export function dialectScenario(
   const chat = protocol === "openai-chat";
   const random = createRandom(7, "dialects");
   const gap = () => Math.round((5 + 20 * random.next() ** 3) * 1000) / 1000;
-  const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
+  const object = chat ? "chat.completion.chunk" : "text_completion";
+  const data = (value: object) => `data: ${JSON.stringify({ id: "x", object, ...value })}\n\n`;
   const delta = (fields: object, finish: string | null = null) =>
-    data({ id: "x", choices: [{ index: 0, delta: fields, finish_reason: finish }] });
+    data({ choices: [{ index: 0, delta: fields, finish_reason: finish }] });
   const token = (n: number, finish: string | null = null) => {
     const text = ` ${WORDS[n % 4]}`;
     return chat
       ? delta({ content: text }, finish)
-      : data({ id: "x", choices: [{ index: 0, text, finish_reason: finish }] });
+      : data({ choices: [{ index: 0, text, finish_reason: finish }] });
   };
   const role = delta({ role: "assistant", content: "" });
   const closing = (tokens: number) =>
     (usage
       ? data({
-        id: "x",
         choices: [],
         usage: { prompt_tokens: 21, completion_tokens: tokens, total_tokens: 21 + tokens },
       })
