@@ -20,7 +20,7 @@ export interface SteadyState {
   readonly throughput: Throughput | undefined;
   /** Time average of requests in flight inside it. */
   readonly inFlight: number | undefined;
-  /** TTFT, TPOT, ITL and E2E of the completed requests that were sent inside it. */
+  /** TTFT, TPOT and E2E of the completed requests that were sent inside it, ITL of gaps that ended there. */
   readonly metrics: readonly SteadyMetric[];
 }
 
@@ -34,21 +34,23 @@ export interface SteadySearch {
   readonly cells: Count;
   /** Of the output tokens per second. */
   readonly throughput: SteadyTrend;
-  /** Of the median TTFT, by the time of sending. */
+  /** Of the mean TTFT, by the time of sending. */
   readonly ttft: SteadyTrend;
 }
 
 /** The warm-up and the trend of one course. */
 export interface SteadyTrend {
-  /** Where its warm-up ends, in ms from the start of the load; absent = not within the first half. */
-  readonly warmupEndMs: number | undefined;
-  /** Change over the window by its slope, as a share of its median; absent = not tested. */
+  /** Where its warm-up ends, in ms from the start of the load. */
+  readonly warmupEndMs: number;
+  /** Change from there on, by the slope or by the largest step, as a share of the median; absent = it is 0. */
   readonly change: number | undefined;
-  /** How often chance alone makes a trend as clear; absent = not tested. */
-  readonly pValue: number | undefined;
+  /** How often chance alone makes a trend as clear. */
+  readonly pValue: number;
+  /** Whether that is a trend. */
+  readonly trend: boolean;
 }
 
-/** A latency of the requests sent in the steady state. */
+/** A latency in the steady state. */
 export interface SteadyMetric extends Pick<Metric, "name" | "title" | "unit"> {
   /** Its values. */
   readonly distribution: Distribution;

@@ -104,7 +104,7 @@ export {
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 export type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
-export type { Slice, SliceLatency, Slices } from "./load_slices.ts";
+export type { SliceLatency, Slices } from "./load_slices.ts";
 export type { Stall, StallCauses, Stalls } from "./load_stalls.ts";
 export type { SteadyMetric, SteadySearch, SteadyState, SteadyTrend } from "./load_steady.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";

@@ -27,14 +27,14 @@ export interface ValueSet extends Omit<Distribution, "median" | "percentiles"> {
  *
  * @throws {RangeError} when a value is not finite.
  */
-export function sortValues(values: readonly number[]): SortedValues {
+export function sortValues(values: ArrayLike<number>): SortedValues {
   return sortLists([values]);
 }
 
 /** Takes values list by list, so that a million lists need not exist at once. */
 export interface ValueCollector {
   /** Adds the values of a list. */
-  add(list: readonly number[]): void;
+  add(list: ArrayLike<number>): void;
   /**
    * All of them, sorted; nothing can be added any more.
    *
@@ -89,7 +89,7 @@ export function collectValues(room: number = 1024): ValueCollector {
  * @param room values that are expected; more may come.
  * @throws {RangeError} when a value is not finite.
  */
-export function sortLists(lists: Iterable<readonly number[]>, room?: number): SortedValues {
+export function sortLists(lists: Iterable<ArrayLike<number>>, room?: number): SortedValues {
   const values = collectValues(room);
   for (const list of lists) values.add(list);
   return values.sorted();
@@ -167,6 +167,18 @@ export function countBelow(values: SortedValues, limit: number): number {
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (values[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** How many ascending values are at most a limit. */
+export function countUpTo(values: Float64Array, limit: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle]! <= limit) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -202,6 +202,11 @@ export function bucketNumber(value: number): number {
   return units > 0 ? bucketOf(units / UNITS) : -bucketOf(-units / UNITS);
 }
 
+/** The value that a bucket counts under. */
+export function bucketValue(bucket: number): number {
+  return bucket === 0 ? 0 : bucket < 0 ? -valueOf(-bucket) : valueOf(bucket);
+}
+
 /**
  * A histogram of values that were counted by their buckets; the deviation and both ends are those of the
  * buckets.
@@ -214,7 +219,7 @@ export function histogramOfBuckets(counts: BucketCounts, sum: number): ValueHist
   const positive = createBuckets();
   const negative = createBuckets();
   for (const [bucket, count] of counts) {
-    const value = bucket < 0 ? -valueOf(-bucket) : bucket === 0 ? 0 : valueOf(bucket);
+    const value = bucketValue(bucket);
     [min, max] = [Math.min(min, value), Math.max(max, value)];
     squares += BigInt(Math.round(value * UNITS)) ** 2n * BigInt(count);
     if (bucket > 0) positive.add(bucket, count);

@@ -16,6 +16,7 @@ import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
 import type { LoadEnd, LoadPlan, Run, RunHeader } from "./run.ts";
 import type { SessionEnd } from "./run_replay.ts";
 import type { Limit } from "./limit.ts";
+import { LEAST_SLICE_MS, SLICE_MS } from "./summary_slices.ts";
 import type { Slo } from "./summary_slo.ts";
 
 /** Version of the JSON report. */
@@ -61,6 +62,8 @@ export interface SummaryOptions {
    * {@linkcode SummaryOptions.rawTicks}. Default `raw`.
    */
   readonly values?: ValueKeeping;
+  /** Length of the slices over time, in ms, from 10 on; longer in a load of more than 600. Default 1000. */
+  readonly sliceMs?: number;
   /** For `auto`: most ticks to keep, where a request counts as 50 more. Default 20 million. */
   readonly rawTicks?: number;
   /** For `auto`: called once when the limit is reached. */
@@ -105,7 +108,7 @@ export interface Accumulator {
  * Summarizes every load of a run. Warm-up requests are excluded; cancelled and dropped ones are only
  * counted.
  *
- * @throws {RangeError} when a percentile is not from 0 to below 100.
+ * @throws {RangeError} when a percentile is not from 0 to below 100, or slices are shorter than 10 ms.
  *
  * @example
  * ```ts
@@ -131,7 +134,7 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
  * Summarizes a run while its records arrive, with `values: "histogram"` in memory that does not grow
  * with their number. Records of several clients of one server go into one accumulator.
  *
- * @throws {RangeError} when a percentile is not from 0 to below 100.
+ * @throws {RangeError} when a percentile is not from 0 to below 100, or slices are shorter than 10 ms.
  *
  * @example
  * ```ts
@@ -157,11 +160,16 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
 export function createAccumulator(header: RunHeader, options: SummaryOptions = {}): Accumulator {
   const { percentiles = DEFAULT_PERCENTILES, slo, require, values = "raw" } = options;
   const { clientTolerance = CLIENT_TOLERANCE } = options;
-  const { rawTicks = RAW_TICKS, onHistogram } = options;
+  const { rawTicks = RAW_TICKS, onHistogram, sliceMs = SLICE_MS } = options;
   for (const p of percentiles) minimumSamples(p);
+  if (!(sliceMs >= LEAST_SLICE_MS && Number.isFinite(sliceMs))) {
+    throw new RangeError(
+      `Cannot cut a load into slices of ${sliceMs} ms: give ${LEAST_SLICE_MS} or more`,
+    );
+  }
   const plans = [...header.loads];
   const startLoad = (plan: LoadPlan, values: "raw" | "histogram") =>
-    createLoadAccumulator({ plan, header, slo, require, clientTolerance, values });
+    createLoadAccumulator({ plan, header, slo, require, clientTolerance, values, sliceMs });
   const startLoads = (values: "raw" | "histogram") => plans.map((plan) => startLoad(plan, values));
   const ends: LoadEnd[] = [];
   // Far fewer than records; where those are not kept, these are not either.

@@ -18,6 +18,7 @@ import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
 import { createRawValues } from "./summary_raw_values.ts";
 import { METRICS } from "./metrics.ts";
+import { itl as ITL } from "./metric_itl.ts";
 import { type LoadEnd, type LoadPlan, type RunHeader, WARM_UP_PROMPT } from "./run.ts";
 import type { SessionEnd } from "./run_replay.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
@@ -29,7 +30,10 @@ import { bracketThroughput } from "./summary_throughput_brackets.ts";
 import type { Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
 import { createGroups } from "./summary_groups.ts";
+import { findSteadyState } from "./summary_steady.ts";
 import { createLanes } from "./summary_lanes.ts";
+import { createSlices, SLICE_MS } from "./summary_slices.ts";
+import { createStalls } from "./summary_stalls.ts";
 import { describeMetrics } from "./summary_metrics.ts";
 import { contextFold, prefixFold } from "./summary_prefix.ts";
 import { createSessions } from "./summary_sessions.ts";
@@ -49,6 +53,8 @@ export interface LoadAccumulatorOptions {
   readonly clientTolerance: number;
   /** `raw`: keep every record; `histogram`: bounded memory. */
   readonly values: "raw" | "histogram";
+  /** Length of the slices, in ms; absent = a second. */
+  readonly sliceMs?: number | undefined;
 }
 
 /** Adds up the records of one load. */
@@ -77,6 +83,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
   });
   const sessions = createSessions(plan, options.values);
   const lanes = createLanes(plan);
+  const slices = createSlices({ askedMs: options.sliceMs ?? SLICE_MS, values: options.values });
+  const stalls = createStalls();
   const warmup = { warmup: 0, warmupFromPool: 0, warmupTokens: 0 };
   const ofAll = {
     counts: outcomeFold(),
@@ -130,6 +138,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       groups.add(record, isGood);
       sessions.add(record);
       lanes.add(record);
+      slices.add(record);
+      stalls.add(record);
     },
     session(session) {
       sessions.session(session);
@@ -192,10 +202,10 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         throughput: ends === undefined
           ? throughput
           : bracketThroughput(throughput, ends, { plan, inFlight, arrivals }),
-        steadyState: {
-          ...{ window: undefined, absent: "not computed yet", search: undefined },
-          ...{ throughput: undefined, inFlight: undefined, metrics: [] },
-        },
+        steadyState: findSteadyState({
+          ...{ plan, end, values, percentiles, metrics: described.metrics },
+          cells: values.cells(durationMs),
+        }),
         arrivals,
         tokens: {
           ...{ prompt, output },
@@ -231,11 +241,12 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         witnessAbsent: end.witnessAbsent,
         gpu: summarizeGpu(end.gpu, output.total),
         series: values.series(durationMs),
-        slices: { sliceMs: 1000, askedMs: 1000, most: 0, slices: [] },
-        stalls: {
-          ...{ factor: 10, thresholdMs: undefined, count: 0, totalMs: 0, share: undefined },
-          ...{ worst: [], counted: 0, causes: { client: 0, server: 0, several: 0, single: 0 } },
-        },
+        slices: slices.result(durationMs),
+        stalls: stalls.result({
+          itl: sets.get(ITL)!,
+          inFlightAt: values.inFlightAt(),
+          witness: end.witness,
+        }),
         histograms: described.histograms,
         timeline: values.timeline(),
         lanes: lanes.result(),

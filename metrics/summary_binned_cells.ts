@@ -65,6 +65,8 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
       for (let i = 0; i < MOST_CELLS / 2; i++) values[i] = values[2 * i]! + values[2 * i + 1]!;
       values.fill(0, MOST_CELLS / 2);
     }
+    // The new cells hold what was still apart in the old ones: merged twice, it would count twice.
+    unmerged.length = 0;
     for (const { cells } of kept) {
       for (let i = 0; i < MOST_CELLS / 2; i++) {
         cells[i] = [...cells[2 * i]!, ...cells[2 * i + 1]!];

@@ -151,6 +151,8 @@ export function createBinnedValues(
       mean: bins.meanBusy(run),
       steadyMean: steady && bins.meanBusy(steady),
     }),
+    inFlightAt: () => bins.busyAt(),
+    inFlightOver: (windows) => windows.map((window) => bins.meanBusy(window) ?? 0),
     series(durationMs) {
       let bucketMs = bins.widthMs;
       while (durationMs > MAX_BUCKETS * bucketMs) bucketMs += bins.widthMs;

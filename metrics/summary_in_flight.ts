@@ -5,6 +5,7 @@
  */
 import type { InFlight, Window } from "./load_series.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import { countUpTo } from "./stat_quantile.ts";
 
 /** Counts requests from sent to end, however they ended, as each one occupied the server. */
 export function inFlight(
@@ -53,6 +54,14 @@ export function meanInFlightOver(
     }
   }
   return windows.map(({ fromMs, toMs }, i) => toMs > fromMs ? busyMs[i]! / (toMs - fromMs) : 0);
+}
+
+/** Requests in flight at an instant: sent, and not ended. */
+export function inFlightAt(records: readonly RequestRecord[]): (ms: number) => number {
+  const sent = records.filter(({ sentMs }) => sentMs !== undefined);
+  const starts = Float64Array.from(sent, ({ sentMs }) => sentMs!).sort();
+  const ends = Float64Array.from(sent, ({ endMs }) => endMs ?? Infinity).sort();
+  return (ms) => countUpTo(starts, ms) - countUpTo(ends, ms);
 }
 
 function maxInFlight(records: readonly RequestRecord[]): number | undefined {

@@ -5,7 +5,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { foldAll } from "./fold.ts";
-import { inFlight } from "./summary_in_flight.ts";
+import { inFlight, inFlightAt, meanInFlightOver } from "./summary_in_flight.ts";
 import {
   CLIENT_DELAY,
   createFiniteValues,
@@ -64,6 +64,8 @@ export function createRawValues(plan: LoadPlan): LoadValues {
     throughput: (window) => windowThroughput(work, window),
     goodIn: (window) => windowThroughput(good, window)?.completed ?? 0,
     inFlight: (run, steady) => inFlight(records, run, steady),
+    inFlightAt: () => inFlightAt(records),
+    inFlightOver: (windows) => meanInFlightOver(records, windows),
     series: (durationMs) => series(records, durationMs, plan),
     cells(durationMs) {
       const goods = new Set(good);

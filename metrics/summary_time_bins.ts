@@ -20,7 +20,7 @@ export type BinCounter =
 
 /** Counters by time. */
 export interface TimeBins {
-  /** Width of all bins, 1 ms × 2ⁿ. */
+  /** Width of all bins, the first × 2ⁿ. */
   readonly widthMs: number;
   /** Counts `amount` (default 1) at a time; before 0 counts at 0, a time that is none nowhere. */
   count(counter: BinCounter, ms: number, amount?: number): void;
@@ -32,12 +32,22 @@ export interface TimeBins {
   total(counter: BinCounter, window: Window): number;
   /** Average in flight; the window ends with a bin, or after everything counted. */
   meanBusy(window: Window): number | undefined;
+  /** About how many are in flight at a time: the average of its bin. */
+  busyAt(): (ms: number) => number;
   /** Lower bound of the most in flight. */
   maxBusy(): number | undefined;
 }
 
 /** Number of bins; those of an hour of load are half a second wide. */
-const BINS = 8192;
+const MOST_BINS = 8192;
+
+/** How time is cut. */
+export interface TimeBinOptions {
+  /** Number of bins, even. Default 8192. */
+  readonly bins?: number;
+  /** Width of the first bins, in whole microseconds. Default 1 ms. */
+  readonly widthMs?: number;
+}
 
 const COUNTERS: readonly BinCounter[] = [
   "completed",
@@ -50,27 +60,30 @@ const COUNTERS: readonly BinCounter[] = [
   "promptTokensEarliest",
 ];
 
-/** Starts with bins of 1 ms, enough for eight seconds. */
-export function createTimeBins(more: readonly BinCounter[] = []): TimeBins {
+/** By default starts with bins of 1 ms, enough for eight seconds. */
+export function createTimeBins(
+  more: readonly BinCounter[] = [],
+  { bins = MOST_BINS, widthMs = 1 }: TimeBinOptions = {},
+): TimeBins {
   const counts = Object.fromEntries(
-    [...COUNTERS, ...more].map((counter) => [counter, new Float64Array(BINS)]),
+    [...COUNTERS, ...more].map((counter) => [counter, new Float64Array(bins)]),
   ) as Record<BinCounter, Float64Array>;
   // Starts and ends of requests: how many in each bin, and the sum of their distances to its start.
-  const begins = { count: new Float64Array(BINS), offsetUs: new Float64Array(BINS) };
-  const ends = { count: new Float64Array(BINS), offsetUs: new Float64Array(BINS) };
-  let widthUs = 1000;
+  const begins = { count: new Float64Array(bins), offsetUs: new Float64Array(bins) };
+  const ends = { count: new Float64Array(bins), offsetUs: new Float64Array(bins) };
+  let widthUs = Math.round(widthMs * 1000);
   let used = 0;
 
   const double = () => {
     for (const { count, offsetUs } of [begins, ends]) {
-      for (let i = 0; i < BINS / 2; i++) {
+      for (let i = 0; i < bins / 2; i++) {
         offsetUs[i] = offsetUs[2 * i]! + offsetUs[2 * i + 1]! + widthUs * count[2 * i + 1]!;
       }
-      offsetUs.fill(0, BINS / 2);
+      offsetUs.fill(0, bins / 2);
     }
     for (const values of [...Object.values(counts), begins.count, ends.count]) {
-      for (let i = 0; i < BINS / 2; i++) values[i] = values[2 * i]! + values[2 * i + 1]!;
-      values.fill(0, BINS / 2);
+      for (let i = 0; i < bins / 2; i++) values[i] = values[2 * i]! + values[2 * i + 1]!;
+      values.fill(0, bins / 2);
     }
     widthUs *= 2;
     used = Math.ceil(used / 2);
@@ -78,7 +91,7 @@ export function createTimeBins(more: readonly BinCounter[] = []): TimeBins {
   /** A time in microseconds; makes sure that there is a bin for it. */
   const fit = (ms: number): number => {
     const us = Math.max(0, Math.round(ms * 1000));
-    while (us >= BINS * widthUs) double();
+    while (us >= bins * widthUs) double();
     used = Math.max(used, Math.floor(us / widthUs) + 1);
     return us;
   };
@@ -136,6 +149,16 @@ export function createTimeBins(more: readonly BinCounter[] = []): TimeBins {
       const fromUs = Math.round(window.fromMs * 1000);
       busyUs += now * Math.max(0, toUs - Math.max(to * widthUs, fromUs));
       return busyUs / (toUs - fromUs);
+    },
+    busyAt() {
+      let now = 0;
+      const means = Float64Array.from({ length: used }, (_, i) => {
+        const [began, ended] = [begins.count[i]!, ends.count[i]!];
+        const mean = now + began - ended - (begins.offsetUs[i]! - ends.offsetUs[i]!) / widthUs;
+        now += began - ended;
+        return mean;
+      });
+      return (ms) => Math.round(means[Math.floor(Math.max(0, ms) * 1000 / widthUs)] ?? now);
     },
     maxBusy() {
       let now = 0;

@@ -41,6 +41,10 @@ export interface LoadValues {
   goodIn(window: Window): number;
   /** Concurrent requests. */
   inFlight(run: Window, steady: Window | undefined): InFlight;
+  /** How many are in flight at a time. */
+  inFlightAt(): (ms: number) => number;
+  /** Time averages of them in stretches of equal length that follow each other and hold whole time bins. */
+  inFlightOver(windows: readonly Window[]): readonly number[];
   /** The load over time. */
   series(durationMs: number): Series;
   /** The same in cells, for statistics. */
