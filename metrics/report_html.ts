@@ -7,6 +7,7 @@ import type { Markup } from "./markup.ts";
 import { loadSections } from "./html_load.ts";
 import { keyNumbers, loadCurve, titleBlock, verdictBlock } from "./html_overview.ts";
 import { htmlPage } from "./html_page.ts";
+import { repeatsSection } from "./html_repeats.ts";
 import { definitionSection, setupSection } from "./html_setup.ts";
 import { plural } from "./format.ts";
 import type { Report } from "./report.ts";
@@ -28,6 +29,7 @@ function page(summary: Summary): Markup {
     verdictBlock,
     keyNumbers,
     loadCurve,
+    repeatsSection,
     loadSections,
     setupSection,
     definitionSection,

@@ -43,6 +43,8 @@ import { repeatsText } from "./check_pool.ts";
 import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import type { RenderOptions, Report } from "./report.ts";
 import { metricTableLines, tailPercentile } from "./report_metric_table.ts";
+import { repeatTableLines } from "./report_repeats_table.ts";
+import { REPEATS_NOTE } from "./summary_repeats_text.ts";
 import type { Summary } from "./summary.ts";
 import {
   numberColumn as numbers,
@@ -90,6 +92,7 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
   const blocks = [
     headerLines(summary, page),
     ...(several ? [overviewLines(summary, page)] : []),
+    repeatLines(summary, page),
     ...summary.loads.map((load) => loadLines(load, summary, page)),
     warningLines(summary.checks, page),
   ];
@@ -203,6 +206,17 @@ function overviewLines({ loads, percentiles }: Summary, { paint, width }: Page):
     ...rows.map((row, i) => loads[i]!.counts.failed > 0 ? paint("red", row) : row),
     ...[STEADY_NOTE, ...DOUBTS.filter((name) => heading!.includes(name)).map((name) => NOTES[name])]
       .flatMap((note) => wrapText(note, width)).map((line) => paint("dim", line)),
+  ];
+}
+
+/** What differs from run to run, where loads were repeated. */
+function repeatLines({ repeats }: Summary, { paint, width }: Page): readonly string[] {
+  if (repeats === undefined) return [];
+  const [heading, ...rows] = repeatTableLines(repeats, width);
+  return [
+    paint("bold", heading!),
+    ...rows,
+    ...wrapText(REPEATS_NOTE, width).map((line) => paint("dim", line)),
   ];
 }
 

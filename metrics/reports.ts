@@ -8,6 +8,7 @@ import { reportCsv } from "./report_csv.ts";
 import { reportGroups } from "./report_groups.ts";
 import { reportHtml } from "./report_html.ts";
 import { reportJson } from "./report_json.ts";
+import { reportRepeats } from "./report_repeats.ts";
 import { reportTable } from "./report_table.ts";
 
 /**
@@ -31,4 +32,5 @@ export const REPORTS: readonly Report[] = [
   reportJson,
   reportHtml,
   reportGroups,
+  reportRepeats,
 ];

@@ -15,6 +15,7 @@ import { minimumSamples } from "./stat_quantile.ts";
 import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
 import type { LoadEnd, LoadPlan, Run, RunHeader } from "./run.ts";
 import type { SessionEnd } from "./run_replay.ts";
+import { checkRepeats, type RepeatedLoad, summarizeRepeats } from "./summary_repeats.ts";
 import type { Limit } from "./limit.ts";
 import { LEAST_SLICE_MS, SLICE_MS } from "./summary_slices.ts";
 import type { Slo } from "./summary_slo.ts";
@@ -32,6 +33,8 @@ export interface Summary {
   readonly percentiles: readonly number[];
   /** Results of each load, in the order of the run. */
   readonly loads: readonly LoadSummary[];
+  /** What differs from run to run, for each load that was repeated; absent = none was. */
+  readonly repeats: readonly RepeatedLoad[] | undefined;
   /** Whether the run is valid by the rules of its scenario; absent = it has none. */
   readonly scenario: ScenarioSummary | undefined;
   /** The highest load within a service level; absent = the run did not look for it. */
@@ -224,12 +227,18 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
         load.summary({ end: ends.find((end) => end.load === number), percentiles })
       );
       const scenario = judgeScenario(header, summaries);
+      const repeats = summarizeRepeats(summaries);
       return {
         ...{ schema: REPORT_SCHEMA, percentiles, loads: summaries, scenario },
         header: { ...header, loads: plans },
+        repeats,
         capacity: undefined,
         curve: undefined,
-        checks: [...checkRun(header, unread), ...checkScenario(scenario)],
+        checks: [
+          ...checkRun(header, unread),
+          ...checkScenario(scenario),
+          ...checkRepeats(repeats, header),
+        ],
       };
     },
   };
