@@ -27,7 +27,7 @@ import { generatedFold } from "./summary_generated.ts";
 import { streamFold } from "./summary_stream_shape.ts";
 import { rates } from "./summary_throughput.ts";
 import { bracketThroughput } from "./summary_throughput_brackets.ts";
-import type { Window } from "./load_series.ts";
+import type { Throughput, Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
 import { createGroups } from "./summary_groups.ts";
 import { findSteadyState } from "./summary_steady.ts";
@@ -36,6 +36,7 @@ import { createSlices, SLICE_MS } from "./summary_slices.ts";
 import { createStalls } from "./summary_stalls.ts";
 import { describeMetrics } from "./summary_metrics.ts";
 import { contextFold, prefixFold } from "./summary_prefix.ts";
+import { createSampling } from "./summary_sampling.ts";
 import { createSessions } from "./summary_sessions.ts";
 import { clientVerdict } from "./check_verdict.ts";
 
@@ -162,13 +163,30 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         prompt: plus(prompt.total, left.prompt),
         output: plus(output.total, left.output),
       };
-      const throughput = { run: rates(run, rate), steady };
+      const sampling = createSampling({
+        cells: values.cells(durationMs),
+        sending: { fromMs: end.rampEndMs, toMs: end.sendingEndMs },
+        relativeError: values.approximation?.relativeError ?? 0,
+      });
+      const withIntervals = (of: Throughput): Throughput => ({
+        ...of,
+        intervals: sampling.rates(of),
+      });
+      const throughput = {
+        run: withIntervals(rates(run, rate)),
+        steady: steady && withIntervals(steady),
+      };
       const ends = values.ends(withStall(end));
       const meant = counts.offered - counts.cancelledAsPlanned;
       const share = (part: number) => meant === 0 ? undefined : part / meant;
       // Sorting a million values takes its time, and is done once.
       const sets = new Map(metrics.map((metric) => [metric, values.valuesOf(metric)]));
-      const described = describeMetrics(sets, { percentiles, ends });
+      const described = describeMetrics(sets, { percentiles, ends, sampling });
+      const goodput = {
+        goodput: requestRate(run, good),
+        steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
+        attainment: share(good),
+      };
       const objectives = slo !== undefined && slo.limits.length > 0
         ? {
           limits: limits.map(({ limit, met, unmeasured }) => ({
@@ -178,10 +196,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
             attainment: share(met),
           })),
           good,
-          goodput: requestRate(run, good),
-          steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
-          attainment: share(good),
-          intervals: undefined,
+          ...goodput,
+          intervals: sampling.goodput(goodput, { run, steady }),
         }
         : undefined;
       const generated = ofCompleted.generated.result();
@@ -230,13 +246,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         inFlight,
         connections: ofAll.connections.result(),
         bracketBasis: ends?.basis,
-        sampling: {
-          level: 0.95,
-          blocks: undefined,
-          blockMs: undefined,
-          correlationMs: undefined,
-          absent: "not computed yet",
-        },
+        sampling: sampling.basis(),
         witness: end.witness,
         witnessAbsent: end.witnessAbsent,
         gpu: summarizeGpu(end.gpu, output.total),

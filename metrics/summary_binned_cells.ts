@@ -11,6 +11,7 @@ import { bucketNumber, histogramOfBuckets } from "./stat_value_histogram.ts";
 import {
   CELL_COUNTERS,
   type CellCounter,
+  eachPart,
   eachTimedValue,
   hasCells,
   type LoadCells,
@@ -101,7 +102,14 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
         return;
       }
       if (good) count("good", endMs);
-      count("promptTokens", firstTokenMs, record.promptTokens?.tokens ?? 0);
+      const prompt = record.promptTokens?.tokens ?? 0;
+      count("promptTokens", firstTokenMs, prompt);
+      if (endMs !== undefined && Number.isFinite(endMs)) cellOf(endMs);
+      eachPart(record, { widthMs: widthUs / 1000, cells: MOST_CELLS }, (cell, part) => {
+        if (kind === "ok") counts.completedFlow[cell]! += part;
+        if (good) counts.goodFlow[cell]! += part;
+        counts.promptFlow[cell]! += part * prompt;
+      });
       const weight = tokensPerTickToken(record);
       let before = 0;
       for (let i = 0; i < tickMs.length; i++) {

@@ -12,7 +12,7 @@ import type { Metric } from "./metric.ts";
 import type { ValueSet } from "./stat_quantile.ts";
 
 /** Most cells of a load; one that has lasted for a while has at least half as many. */
-export const MOST_CELLS = 256;
+export const MOST_CELLS = 512;
 
 /** What is counted by time. */
 export type CellCounter =
@@ -22,6 +22,11 @@ export type CellCounter =
   | ("completed" | "good" | "failed")
   /** Output tokens by the tick they came with, prompt tokens by the first token. */
   | ("outputTokens" | "promptTokens")
+  /**
+   * Completed and good requests and prompt tokens as if each request had been done bit by bit from when
+   * it was sent to its end: users who wait for each other make no waves.
+   */
+  | ("completedFlow" | "goodFlow" | "promptFlow")
   /** Requests without those that were cancelled as planned, and the good ones, by when they were due. */
   | ("offered" | "offeredGood");
 
@@ -33,6 +38,9 @@ export const CELL_COUNTERS: readonly CellCounter[] = [
   "failed",
   "outputTokens",
   "promptTokens",
+  "completedFlow",
+  "goodFlow",
+  "promptFlow",
   "offered",
   "offeredGood",
 ];
@@ -97,5 +105,30 @@ export function eachTimedValue(
   let next = 0;
   for (let i = 1; i < tickMs.length && next < values.length; i++) {
     if (tickTokens[i] !== tickTokens[i - 1]) visit(tickMs[i]!, values[next++]!);
+  }
+}
+
+/** Smallest part of a request that a flow counts. */
+const PART = 2 ** -20;
+
+/**
+ * Visits the cells that a request was being done in, with its part in each. Parts are whole multiples
+ * of the same, and those of two cells that are joined add up to that of both.
+ */
+export function eachPart(
+  { sentMs, endMs }: Pick<RequestRecord, "sentMs" | "endMs">,
+  { widthMs, cells }: { readonly widthMs: number; readonly cells: number },
+  visit: (cell: number, part: number) => void,
+): void {
+  if (sentMs === undefined || endMs === undefined || !Number.isFinite(sentMs + endMs)) return;
+  const last = cells - 1;
+  const cellOf = (ms: number) => Math.max(0, Math.min(last, Math.floor(ms / widthMs)));
+  const done = (ms: number) => Math.round((ms - sentMs) / (endMs - sentMs) / PART) * PART;
+  const to = cellOf(endMs);
+  let before = 0;
+  for (let cell = cellOf(sentMs); cell <= to; cell++) {
+    const after = cell === to ? 1 : done((cell + 1) * widthMs);
+    visit(cell, after - before);
+    before = after;
   }
 }

@@ -10,6 +10,7 @@ import type { Metric } from "./metric.ts";
 import { histogram } from "./stat_histogram.ts";
 import { describe, type ValueSet } from "./stat_quantile.ts";
 import { bracketsOf, type EndSets } from "./summary_brackets.ts";
+import type { Sampling } from "./summary_sampling.ts";
 import type { ValuesEnds } from "./summary_values.ts";
 
 /** What to describe, and with what. */
@@ -18,13 +19,15 @@ export interface DescribeOptions {
   readonly percentiles: readonly number[];
   /** What the stamps leave open; absent = unknown. */
   readonly ends: Pick<ValuesEnds, "of"> | undefined;
+  /** What chance leaves open; absent = not asked for. */
+  readonly sampling?: Pick<Sampling, "metric">;
 }
 
 /** A metric and its distribution, with brackets where they are known. */
 export function describeMetric(
   metric: Metric,
   values: ValueSet,
-  { percentiles, ends }: DescribeOptions,
+  { percentiles, ends, sampling }: DescribeOptions,
 ): { readonly summary: MetricSummary; readonly sets: EndSets | undefined } {
   const { name, title, unit, better, per, formula } = metric;
   const distribution = describe(values, percentiles);
@@ -33,7 +36,7 @@ export function describeMetric(
   const brackets = sets && bracketsOf(distribution, sets);
   const summary = {
     ...{ name, title, unit, better, per, formula, distribution, brackets },
-    intervals: undefined,
+    intervals: sampling?.metric(metric, values, distribution),
   };
   return { summary, sets };
 }

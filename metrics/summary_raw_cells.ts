@@ -10,6 +10,7 @@ import { collectValues, exactValues } from "./stat_quantile.ts";
 import {
   CELL_COUNTERS,
   type CellCounter,
+  eachPart,
   eachTimedValue,
   hasCells,
   type LoadCells,
@@ -38,7 +39,8 @@ export function rawCells({ records, isGood, durationMs }: RawCellsOptions): Load
   return {
     widthMs,
     cells,
-    counts: (counter) => (counted ??= countCells({ records, isGood, cells, cellOf }))[counter],
+    counts: (counter) =>
+      (counted ??= countCells({ records, isGood, cells, cellOf, widthMs }))[counter],
     metric: (metric) =>
       hasCells(metric) ? metricCells(metric, { records, cells, cellOf }) : undefined,
   };
@@ -51,7 +53,10 @@ interface Cut {
 }
 
 function countCells(
-  { records, isGood, cells, cellOf }: Cut & Pick<RawCellsOptions, "isGood">,
+  { records, isGood, cells, cellOf, widthMs }:
+    & Cut
+    & Pick<RawCellsOptions, "isGood">
+    & Pick<LoadCells, "widthMs">,
 ): Readonly<Record<CellCounter, Float64Array>> {
   const counts = Object.fromEntries(
     CELL_COUNTERS.map((counter) => [counter, new Float64Array(cells)]),
@@ -73,7 +78,13 @@ function countCells(
     }
     if (kind === "ok") count("completed", endMs);
     if (good) count("good", endMs);
-    count("promptTokens", firstTokenMs, record.promptTokens?.tokens ?? 0);
+    const prompt = record.promptTokens?.tokens ?? 0;
+    count("promptTokens", firstTokenMs, prompt);
+    eachPart(record, { widthMs, cells }, (cell, part) => {
+      if (kind === "ok") counts.completedFlow[cell]! += part;
+      if (good) counts.goodFlow[cell]! += part;
+      counts.promptFlow[cell]! += part * prompt;
+    });
     const weight = tokensPerTickToken(record);
     let before = 0;
     for (let i = 0; i < tickMs.length; i++) {

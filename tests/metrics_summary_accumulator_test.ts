@@ -83,11 +83,17 @@ function exactParts(load: LoadSummary): unknown {
   const { arrivals, tokens, lengths, cache, stream, connections, slo, client } = load;
   const names = load.checks.map(({ name, ok }) => [name, ok]);
   return {
-    ...{ label, plan, interrupted, complete, durationMs, counts, failures, run: throughput.run },
+    ...{ label, plan, interrupted, complete, durationMs, counts, failures },
+    run: { ...throughput.run, intervals: undefined },
     ...{ arrivals, tokens, lengths, cache, stream, connections, client, names },
-    ...{ slo: { ...slo, steadyGoodput: undefined }, verdict: load.verdict?.kind },
+    ...{
+      slo: { ...slo, steadyGoodput: undefined, intervals: undefined },
+      verdict: load.verdict?.kind,
+    },
     metrics: load.metrics.map(({ distribution: { count }, ...metric }) => ({ ...metric, count }))
-      .map(({ distribution: _, ...rest }: Record<string, unknown>) => rest),
+      .map(
+        ({ distribution: _, intervals: __, ...rest }: Record<string, unknown>) => rest,
+      ),
   };
 }
 
