@@ -21,7 +21,7 @@ import { withBrackets } from "./support/with_brackets.ts";
 import { withIntervals, withoutIntervals } from "./support/with_intervals.ts";
 
 function render(run: Run, options: SummaryOptions = {}): string {
-  return reportHtml.render(summarize(run, options));
+  return reportHtml.render(withoutIntervals(summarize(run, options)));
 }
 
 /** `count` requests in a row, 150 ms each, TTFT 100 ms, four gaps of 10 ms. */

@@ -171,7 +171,7 @@ Throughput                whole run       client  sampling  steady  sampling
 Requests/s                     6.67    6.46–6.77   6.0–7.4    6.60   5.9–7.3
 `,
   );
-  const alone = renderTable(withBrackets(known(ONE)), { width: 80 });
+  const alone = renderTable(withoutIntervals(withBrackets(known(ONE))), { width: 80 });
   assertStringIncludes(
     alone,
     `
