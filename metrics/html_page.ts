@@ -8,13 +8,14 @@ import { PAGE_STYLE, PAGE_STYLE_SHA256 } from "./html_style.ts";
 import { type HtmlValue, type Markup, markup, ownMarkup } from "./markup.ts";
 
 /** Only our style sheet and script, by their hashes; nothing is fetched or sent. */
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${PAGE_STYLE_SHA256}'`,
-  `script-src 'sha256-${PAGE_SCRIPT_SHA256}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-].join("; ");
+const policyOf = (styles: readonly string[]): string =>
+  [
+    "default-src 'none'",
+    `style-src ${styles.map((sha256) => `'sha256-${sha256}'`).join(" ")}`,
+    `script-src 'sha256-${PAGE_SCRIPT_SHA256}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
 
 /** The parts of a page. */
 export interface PageParts {
@@ -26,20 +27,28 @@ export interface PageParts {
   readonly sections: readonly Markup[];
   /** Name and number of the form of its data. */
   readonly schema: string;
+  /** A style sheet beside that of all pages. */
+  readonly style?: { readonly text: string; readonly sha256: string };
 }
 
 /** The whole page. */
-export function htmlPage({ title, version, header, sections, schema }: PageParts): Markup {
+export function htmlPage(
+  { title, version, header, sections, schema, style }: PageParts,
+): Markup {
+  const hashes = [PAGE_STYLE_SHA256, ...(style === undefined ? [] : [style.sha256])];
   return markup`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${ownMarkup(POLICY)}">
+<meta http-equiv="Content-Security-Policy" content="${ownMarkup(policyOf(hashes))}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="generator" content="Tokometer ${version}">
 <title>${title} · Tokometer</title>
-<style>${ownMarkup(PAGE_STYLE)}</style>
+<style>${ownMarkup(PAGE_STYLE)}</style>${
+    style && markup`
+<style>${ownMarkup(style.text)}</style>`
+  }
 </head>
 <body>
 ${header}<main>

@@ -16,6 +16,11 @@ import { UserError } from "./user_error.ts";
 export const COMMANDS: readonly CommandEntry[] = [
   entry("bench", "Benchmark a server that streams tokens", () => import("./command_bench.ts")),
   entry("report", "Make the reports of a record file again", () => import("./command_report.ts")),
+  entry(
+    "compare",
+    "Tell whether runs differ, and whether a change is within limits",
+    () => import("./command_compare.ts"),
+  ),
   entry("runs", "List the results that there are", () => import("./command_runs.ts")),
   entry(
     "explain",

@@ -12,11 +12,12 @@ import { mergeRecordFiles } from "./record_merge.ts";
 import type { Alignment } from "./record_merge_axis.ts";
 import { type RecordEntry, streamRecordFile } from "./record_file.ts";
 import { accumulateFor } from "./run_results.ts";
+import { EXIT, UserError } from "./user_error.ts";
 
 /** How files are read. */
 export interface Reading {
   /** Who is told what was left out, and how far it is. */
-  readonly host: Pick<Host, "note" | "progress">;
+  readonly host: Pick<Host, "note" | "progress" | "interrupted">;
   /** For the files of several clients of one server: how they share a time axis. */
   readonly align?: Alignment | undefined;
   /** What is read, for the progress line. Default `records`. */
@@ -69,6 +70,9 @@ export async function* readRecords(
   let faults = 0;
   try {
     for await (const entry of entries) {
+      if (host.interrupted.aborted) {
+        throw new UserError("Stopped before all records were read", EXIT.interrupted);
+      }
       const { fault } = entry;
       if (fault !== undefined && ++faults <= NAMED_FAULTS) {
         host.note(`warning: ${fault.path}, line ${fault.line} is left out: ${fault.problem}`);

@@ -1,0 +1,169 @@
+/**
+ * Comparisons in words and numbers, the same in the terminal, on the page and in a pull request.
+ *
+ * @module
+ */
+import type {
+  ComparedFigure,
+  ComparedLoad,
+  CompareSide,
+  Comparison,
+  Difference,
+  GateOutcome,
+  GateResult,
+  SideValue,
+} from "./compare_result.ts";
+import { signedPercent, spanText } from "./compare_words.ts";
+import {
+  capitalize,
+  formatBracketed,
+  formatShare,
+  formatValue,
+  NOT_AVAILABLE,
+  plural,
+} from "./format.ts";
+import type { Figure } from "./figure.ts";
+
+/** Sides in tables: `A`, `B`, … */
+export function sideLetter(at: number): string {
+  return at < 26 ? String.fromCharCode(65 + at) : `S${at + 1}`;
+}
+
+/** Letter of the second side of a load or of a result of the gate. */
+export function letterOf({ sides }: Comparison, name: string): string {
+  return sideLetter(Math.max(1, sides.findIndex((side, i) => i > 0 && side.name === name)));
+}
+
+/** What a comparison is of: `candidate against baseline`, `b and c against a`. */
+export function compareTitle({ sides }: Comparison): string {
+  const [first, ...others] = sides.map(({ name }) => name);
+  const last = others.pop() ?? NOT_AVAILABLE;
+  return `${others.length > 0 ? `${others.join(", ")} and ` : ""}${last} against ${first}`;
+}
+
+/** `candidate: 3 runs, 2026-01-02 03:04, http://host, llama`. */
+export function sideText({ name, runs }: CompareSide): string {
+  const headers = runs.map(({ header }) => header);
+  const began = headers.map(({ startedAt }) => startedAt).sort()[0];
+  const same = (of: (header: (typeof headers)[number]) => string) =>
+    [...new Set(headers.map(of))].filter((text) => text !== "");
+  return [
+    plural(runs.length, "run"),
+    ...(began === undefined ? [] : [`${runs.length > 1 ? "from " : ""}${minute(began)}`]),
+    ...same(({ url }) => url).slice(0, 2),
+    ...same(({ model }) => model).slice(0, 2),
+    ...tagsOf(headers),
+  ].reduce((text, part, i) => i === 0 ? `${name}: ${part}` : `${text}, ${part}`, name);
+}
+
+/** Tags that all runs of a side have. */
+function tagsOf(
+  headers: readonly { readonly tags?: Readonly<Record<string, string>> }[],
+): string[] {
+  return Object.entries(headers[0]?.tags ?? {})
+    .filter(([key, value]) => headers.every(({ tags }) => tags?.[key] === value))
+    .map(([key, value]) => `${key}=${value}`);
+}
+
+/** `2026-01-02 03:04`, UTC. */
+function minute(startedAt: string): string {
+  return startedAt.slice(0, 16).replace("T", " ");
+}
+
+/** Title of a load: `8 users, 3 and 3 repeats`, `8 users`. */
+export function loadTitle({ label, repeats: [a, b] }: ComparedLoad): string {
+  if (a <= 1 && b <= 1) return label;
+  return a === b ? `${label}, ${plural(a, "repeat")} each` : `${label}, ${a} and ${b} repeats`;
+}
+
+/** A figure of a side with its unit. */
+export function sideValueText({ value }: SideValue, unit: Figure["unit"]): string {
+  return unitText(value, unit);
+}
+
+/** What the client's stamps leave open about a side: `49.9–50.3`; absent = unknown. */
+export function sideBracketText(
+  { value, bracket }: SideValue,
+  unit: Figure["unit"],
+): string | undefined {
+  return unit === "share" ? undefined : formatBracketed(value, bracket, unit).ends;
+}
+
+/** What chance leaves open about a side: `48.7–51.6`; absent = unknown. */
+export function sideIntervalText(
+  { value, interval }: SideValue,
+  unit: Figure["unit"],
+): string | undefined {
+  if (interval === undefined) return undefined;
+  if (unit !== "share") return formatBracketed(value, interval, unit).ends;
+  return `${points(interval.low)}–${points(interval.high)} %`;
+}
+
+/** `+16.0 tokens/s`, `−3.1 ms`, `+0.4 points`. */
+export function differenceText({ difference, unit }: ComparedFigure): string {
+  const value = difference?.value;
+  if (value === undefined) return NOT_AVAILABLE;
+  const size = Math.abs(value);
+  const text = unit === "share" ? `${points(size)} points` : unitText(size, unit);
+  return value === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
+}
+
+/** The relative change: `+4.2 %`. */
+export function changeCell({ ratio }: Pick<ComparedFigure, "ratio">): string {
+  return ratio === undefined ? NOT_AVAILABLE : signedPercent(ratio.value - 1);
+}
+
+/** What chance leaves open about the relative change: `+1.1 to +7.5 %`. */
+export function changeIntervalCell({ ratio }: Pick<ComparedFigure, "ratio">): string {
+  return ratio?.interval === undefined ? NOT_AVAILABLE : spanText(ratio.interval);
+}
+
+/** What was measured for a limit: `+3.1 %, sampling +1.1 to +5.2 %`. */
+export function measuredText({ measured }: GateResult): string {
+  if (measured === undefined) return "not measured";
+  const { value, interval } = measured;
+  if (interval === undefined) return signedPercent(value);
+  const span = spanText({ low: interval.low + 1, high: interval.high + 1 });
+  return `${signedPercent(value)}, sampling ${span}`;
+}
+
+/** `passed`, `undecided: the interval holds the limit`. */
+export function gateResultText({ result, reason }: GateResult): string {
+  return reason === undefined ? result : `${result}: ${reason}`;
+}
+
+/** Where a limit was looked at, as far as there are several places: `C, 8 users`. */
+export function gatePlace(result: GateResult, comparison: Comparison): string {
+  const { loads, sides } = comparison;
+  return [
+    ...(sides.length > 2 ? [letterOf(comparison, result.side)] : []),
+    ...(new Set(loads.map(({ label }) => label)).size > 1 ? [result.load] : []),
+  ].join(", ");
+}
+
+/** What the gate comes to. */
+export const GATE_WORDS: Readonly<Record<GateOutcome, string>> = {
+  passed: "Gate passed",
+  missed: "Gate missed",
+  undecided: "Gate undecided",
+  refused: "No verdict",
+  none: "No gate",
+};
+
+/** What differs, and where: `model`, `failed requests of 8 users`. */
+export function differenceName({ what, load }: Difference): string {
+  return load === undefined ? what : `${what} of ${load}`;
+}
+
+/** Sentences of ours with a capital letter and a period. */
+export function sentence(text: string): string {
+  return `${capitalize(text)}.`;
+}
+
+function unitText(value: number | undefined, unit: Figure["unit"]): string {
+  return unit === "share" ? formatShare(value) : formatValue(value, unit);
+}
+
+function points(share: number): string {
+  return (share * 100).toFixed(1);
+}

@@ -1,0 +1,300 @@
+/**
+ * Parts of the page of a comparison.
+ *
+ * @module
+ */
+import { differenceChart } from "./chart_difference.ts";
+import { overlayChart } from "./chart_overlay.ts";
+import { sharedHistograms } from "./compare_distribution.ts";
+import { gateOutcome } from "./compare_gate.ts";
+import type {
+  ComparedFigure,
+  ComparedLoad,
+  CompareSide,
+  Comparison,
+  GateOutcome,
+  SideValue,
+} from "./compare_result.ts";
+import {
+  changeCell,
+  changeIntervalCell,
+  differenceName,
+  differenceText,
+  GATE_WORDS,
+  gatePlace,
+  gateResultText,
+  letterOf,
+  loadTitle,
+  measuredText,
+  sentence,
+  sideBracketText,
+  sideIntervalText,
+  sideLetter,
+  sideText,
+  sideValueText,
+} from "./compare_text.ts";
+import { formatPercent } from "./compare_words.ts";
+import { htmlTable, left, right } from "./html_table.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
+import { KEY_METRICS } from "./metrics.ts";
+
+/** Who is compared with whom. */
+export function compareHead(comparison: Comparison, sides: readonly CompareSide[]): Markup {
+  const { version } = sides[0]!.runs[0]!.header;
+  const [first, ...others] = comparison.sides.map(({ name }) => markup`<bdi>${name}</bdi>`);
+  const list = others.flatMap((other, i) => [i > 0 && ", ", other]);
+  return markup`<header>
+<p class="brand">Tokometer ${version} · compare</p>
+<h1>${list} against ${first}</h1>
+<ul class="sides">${
+    sides.map((side, i) =>
+      markup`<li>${sideKey(i)}<bdi>${sideText(side)}</bdi></li>
+`
+    )
+  }</ul></header>
+`;
+}
+
+/** The letter of a side in the color of its outlines. */
+function sideKey(at: number): Markup {
+  return markup`<b class="key side${at}">${sideLetter(at)}</b> `;
+}
+
+const CLEAR: readonly GateOutcome[] = ["passed"];
+
+/** The answer, the gate above it where there is one. */
+export function answerBlock(comparison: Comparison): Markup {
+  const outcome = gateOutcome(comparison);
+  const [first = "", ...others] = comparison.answer.map(sentence);
+  const tone = outcome === "missed" || outcome === "refused"
+    ? "broken"
+    : CLEAR.includes(outcome)
+    ? "clear"
+    : outcome === "none"
+    ? "plain"
+    : "doubt";
+  const remarks = comparison.remarks.map((remark) =>
+    markup`<li>${sentence(remark)}</li>
+`
+  );
+  return markup`<section class="verdict ${tone}" aria-label="Answer">
+<h2>${outcome === "none" ? "" : `${GATE_WORDS[outcome]}. `}${first}</h2>
+${
+    others.map((one) =>
+      markup`<p>${one}</p>
+`
+    )
+  }${remarks.length > 0 && markup`<ul class="remarks">${remarks}</ul>`}</section>
+`;
+}
+
+/** What differs besides what is compared. */
+export function differencesSection({ differences, sides, unmatched }: Comparison): Markup {
+  const table = differences.length === 0
+    ? markup`<p class="note">Nothing else: model, data, options, client and versions are the same.</p>
+`
+    : htmlTable({
+      caption: "What differs",
+      hideCaption: true,
+      columns: [left("What"), ...sides.map((_, i) => left(sideLetter(i))), left("")],
+      rows: differences.map((one) => [
+        differenceName(one),
+        ...sides.map((_, i) => one.values[i] ?? ""),
+        one.fatal ? markup`<b class="bad">no verdict</b>` : "",
+      ]),
+    });
+  const only = unmatched.length > 0 &&
+    markup`<p class="note">Loads without a counterpart: ${unmatched.join("; ")}.</p>
+`;
+  return markup`<section>
+<h2>What differs</h2>
+${table}${only}</section>
+`;
+}
+
+/** The limits and what came out. */
+export function gateSection(comparison: Comparison): Markup {
+  const { gate } = comparison;
+  if (gate.length === 0) return markup``;
+  const tones = { passed: "good", missed: "bad", undecided: "warn" } as const;
+  return markup`<section>
+<h2>Gate</h2>
+${
+    htmlTable({
+      caption: "Limits on the change from A",
+      hideCaption: true,
+      columns: [left("Limit"), left("load"), right("change"), left("result")],
+      rows: gate.map((result) => [
+        result.text,
+        gatePlace(result, comparison) || result.load,
+        measuredText(result),
+        markup`<b class="${tones[result.result]}">${result.result}</b>${
+          result.reason !== undefined && ` ${gateResultText(result).slice(result.result.length)}`
+        }`,
+      ]),
+    })
+  }</section>
+`;
+}
+
+/** Each load: changes as a chart, distributions over each other, figures as a table. */
+export function loadsSection(comparison: Comparison, sides: readonly CompareSide[]): Markup {
+  const labels = [...new Set(comparison.loads.map(({ label }) => label))];
+  return markup`${
+    labels.map((label, position) => {
+      const loads = comparison.loads.filter((load) => load.label === label);
+      return markup`<section class="compared">
+<h2>${labels.length > 1 || loads.length > 1 ? label : loadTitle(loads[0]!)}</h2>
+${
+        loads.map((load, i) =>
+          sideBlock(load, comparison, {
+            id: `load-${position + 1}-${i + 1}`,
+            alone: loads.length === 1,
+          })
+        )
+      }${distributions(label, sides, { comparison, id: `load-${position + 1}` })}</section>
+`;
+    })
+  }`;
+}
+
+function sideBlock(
+  load: ComparedLoad,
+  comparison: Comparison,
+  { id, alone }: { readonly id: string; readonly alone: boolean },
+): Markup {
+  const letter = letterOf(comparison, load.side);
+  const heading = alone ? markup`` : markup`<h3>${loadTitle(load)}, ${letter} against A</h3>
+`;
+  if (load.refused !== undefined) {
+    return markup`${heading}<p><b class="bad">No verdict:</b> ${load.refused}.</p>
+${figureTable(load, letter, comparison)}`;
+  }
+  const drawn = comparison.refused === undefined && markup`<figure class="changes"><figcaption>
+<strong>Change from A to ${letter}</strong>
+<span>line: 95 % of chance · band: margin of ±${
+    formatPercent(comparison.margin)
+  }</span></figcaption>
+${
+    differenceChart({
+      id: `${id}-changes`,
+      title: `Change from A to ${letter}, ${load.label}`,
+      margin: comparison.margin,
+      rows: load.figures,
+    })
+  }</figure>
+`;
+  return markup`${heading}${drawn}${figureTable(load, letter, comparison)}`;
+}
+
+function figureTable(
+  { figures, label }: ComparedLoad,
+  letter: string,
+  comparison: Comparison,
+): Markup {
+  const cell = (side: SideValue, unit: ComparedFigure["unit"]): HtmlValue => {
+    const sampling = sideIntervalText(side, unit);
+    const client = sideBracketText(side, unit);
+    return markup`${sideValueText(side, unit)}${
+      sampling !== undefined && markup`<small>sampling ${sampling}</small>`
+    }${client !== undefined && markup`<small>client ${client}</small>`}`;
+  };
+  const table = htmlTable({
+    caption: `Figures of ${label}`,
+    hideCaption: true,
+    columns: [
+      left("Figure"),
+      right("A"),
+      right(letter),
+      right("difference"),
+      right("change"),
+      right("sampling 95 %"),
+      left("verdict"),
+    ],
+    rows: figures.map((one) => [
+      one.title,
+      cell(one.a, one.unit),
+      cell(one.b, one.unit),
+      differenceText(one),
+      changeCell(one),
+      changeIntervalCell(one),
+      comparison.refused === undefined ? verdictCell(one) : "",
+    ]),
+  });
+  return figures.length === 0
+    ? markup`<p class="note">No figure was measured on both sides.</p>
+`
+    : markup`<details class="checks" open><summary>Figures</summary>
+${table}</details>
+`;
+}
+
+function verdictCell({ verdict, reason }: ComparedFigure): HtmlValue {
+  return markup`<b class="verdict-${verdict}">${verdict}</b>${
+    verdict === "undecided" && reason !== undefined && markup`<small>${reason}</small>`
+  }`;
+}
+
+function distributions(
+  label: string,
+  sides: readonly CompareSide[],
+  { comparison, id }: { readonly comparison: Comparison; readonly id: string },
+): Markup {
+  const shared = sharedHistograms(sides, label, KEY_METRICS);
+  if (shared.length === 0) return markup``;
+  const key = comparison.sides.map(({ name }, i) =>
+    markup`<span>${sideKey(i)}<bdi>${name}</bdi></span>`
+  );
+  return markup`<h3>Distributions</h3>
+<p class="legend">${key}</p>
+<div class="charts two">${
+    shared.map((one) =>
+      markup`<figure><figcaption><strong>${one.title}</strong></figcaption>
+${
+        overlayChart({
+          ...one,
+          id: `${id}-${one.name}`,
+          sides: comparison.sides.map((_, i) => sideLetter(i)),
+        })
+      }</figure>
+`
+    )
+  }</div>
+`;
+}
+
+/** What the words of the page mean. */
+export function compareDefinitions({ margin }: Comparison): Markup {
+  const rules: readonly (readonly [term: string, meaning: string])[] = [
+    [
+      "Sampling",
+      "What chance leaves open: 95 of 100 such intervals hold the change that endless runs would show. With repeats it holds differences from run to run, from single runs it does not.",
+    ],
+    [
+      "Client",
+      "What the client's stamps leave open about a figure: its bracket. It is no matter of chance, more requests do not make it narrower.",
+    ],
+    [
+      "Same",
+      `The whole interval lies within the margin of ±${
+        formatPercent(margin)
+      }; it wins over better and worse.`,
+    ],
+    [
+      "Better, worse",
+      "The interval lies on one side of no change, also by Holm over the figures that are judged together.",
+    ],
+    ["Undecided", "Neither: the data cannot tell. More repeats make the interval narrower."],
+  ];
+  return markup`<section>
+<h2>What the words mean</h2>
+<dl class="rules">
+${
+    rules.map(([term, meaning]) =>
+      markup`<dt>${term}</dt><dd>${meaning}</dd>
+`
+    )
+  }</dl>
+</section>
+`;
+}
