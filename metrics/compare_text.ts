@@ -76,9 +76,12 @@ export function loadTitle({ label, repeats: [a, b] }: ComparedLoad): string {
   return a === b ? `${label}, ${plural(a, "repeat")} each` : `${label}, ${a} and ${b} repeats`;
 }
 
-/** A figure of a side with its unit. */
-export function sideValueText({ value }: SideValue, unit: Figure["unit"]): string {
-  return unitText(value, unit);
+/** A figure of a side; with its unit where the title does not tell it. */
+export function sideValueText(
+  { value }: SideValue,
+  { unit, title }: Pick<Figure, "unit" | "title">,
+): string {
+  return unitText(value, title.endsWith("/s") && unit !== "share" ? "1" : unit);
 }
 
 /** What the client's stamps leave open about a side: `49.9–50.3`; absent = unknown. */
@@ -100,11 +103,14 @@ export function sideIntervalText(
 }
 
 /** `+16.0 tokens/s`, `−3.1 ms`, `+0.4 points`. */
-export function differenceText({ difference, unit }: ComparedFigure): string {
+export function differenceText(
+  { difference, unit, title }: Pick<ComparedFigure, "difference" | "unit" | "title">,
+): string {
   const value = difference?.value;
   if (value === undefined) return NOT_AVAILABLE;
   const size = Math.abs(value);
-  const text = unit === "share" ? `${points(size)} points` : unitText(size, unit);
+  const bare = title.endsWith("/s") && unit !== "share";
+  const text = unit === "share" ? `${points(size)} points` : unitText(size, bare ? "1" : unit);
   return value === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
 }
 
@@ -155,9 +161,20 @@ export function differenceName({ what, load }: Difference): string {
   return load === undefined ? what : `${what} of ${load}`;
 }
 
-/** Sentences of ours with a capital letter and a period. */
+/** A sentence with a period, and a capital letter unless it begins with a name. */
 export function sentence(text: string): string {
-  return `${capitalize(text)}.`;
+  return `${OUR_WORD.test(text) ? capitalize(text) : text}.`;
+}
+
+/** Beginnings of sentences of ours; names of figures, loads and sides stay as they are. */
+const OUR_WORD =
+  /^(a|an|the|no|not|none|each|every|same|single|runs?|repeats?|intervals?|whether|undecided|better|worse)[ :]/;
+
+/** The answer without what a table of the gate shows. */
+export function answerBesideGate(
+  { answer, gate }: Pick<Comparison, "answer" | "gate">,
+): readonly string[] {
+  return answer.filter((one) => !gate.some(({ text }) => one.startsWith(text)));
 }
 
 function unitText(value: number | undefined, unit: Figure["unit"]): string {

@@ -16,16 +16,14 @@ import type {
   SideValue,
 } from "./compare_result.ts";
 import {
+  answerBesideGate,
   changeCell,
   changeIntervalCell,
   differenceName,
   differenceText,
-  GATE_WORDS,
   gatePlace,
-  gateResultText,
   letterOf,
   loadTitle,
-  measuredText,
   sentence,
   sideBracketText,
   sideIntervalText,
@@ -65,7 +63,7 @@ const CLEAR: readonly GateOutcome[] = ["passed"];
 /** The answer, the gate above it where there is one. */
 export function answerBlock(comparison: Comparison): Markup {
   const outcome = gateOutcome(comparison);
-  const [first = "", ...others] = comparison.answer.map(sentence);
+  const [first = "", ...others] = answerBesideGate(comparison).map(sentence);
   const tone = outcome === "missed" || outcome === "refused"
     ? "broken"
     : CLEAR.includes(outcome)
@@ -78,7 +76,7 @@ export function answerBlock(comparison: Comparison): Markup {
 `
   );
   return markup`<section class="verdict ${tone}" aria-label="Answer">
-<h2>${outcome === "none" ? "" : `${GATE_WORDS[outcome]}. `}${first}</h2>
+<h2>${first}</h2>
 ${
     others.map((one) =>
       markup`<p>${one}</p>
@@ -99,7 +97,7 @@ export function differencesSection({ differences, sides, unmatched }: Comparison
       columns: [left("What"), ...sides.map((_, i) => left(sideLetter(i))), left("")],
       rows: differences.map((one) => [
         differenceName(one),
-        ...sides.map((_, i) => one.values[i] ?? ""),
+        ...sides.map((_, i) => markup`<span class="wide">${one.values[i] ?? ""}</span>`),
         one.fatal ? markup`<b class="bad">no verdict</b>` : "",
       ]),
     });
@@ -123,15 +121,31 @@ ${
     htmlTable({
       caption: "Limits on the change from A",
       hideCaption: true,
-      columns: [left("Limit"), left("load"), right("change"), left("result")],
-      rows: gate.map((result) => [
-        result.text,
-        gatePlace(result, comparison) || result.load,
-        measuredText(result),
-        markup`<b class="${tones[result.result]}">${result.result}</b>${
-          result.reason !== undefined && ` ${gateResultText(result).slice(result.result.length)}`
-        }`,
-      ]),
+      columns: [
+        left("Limit"),
+        left("result"),
+        right("change"),
+        right("sampling 95 %"),
+        left("load"),
+        left(""),
+      ],
+      rows: gate.map((result) => {
+        const ratio = result.measured && {
+          value: result.measured.value + 1,
+          interval: result.measured.interval && {
+            low: result.measured.interval.low + 1,
+            high: result.measured.interval.high + 1,
+          },
+        };
+        return [
+          result.text,
+          markup`<b class="${tones[result.result]}">${result.result}</b>`,
+          changeCell({ ratio }),
+          changeIntervalCell({ ratio }),
+          gatePlace(result, comparison) || result.load,
+          result.reason !== undefined && markup`<span class="wide">${result.reason}</span>`,
+        ];
+      }),
     })
   }</section>
 `;
@@ -143,59 +157,64 @@ export function loadsSection(comparison: Comparison, sides: readonly CompareSide
   return markup`${
     labels.map((label, position) => {
       const loads = comparison.loads.filter((load) => load.label === label);
-      return markup`<section class="compared">
-<h2>${labels.length > 1 || loads.length > 1 ? label : loadTitle(loads[0]!)}</h2>
-${
-        loads.map((load, i) =>
-          sideBlock(load, comparison, {
-            id: `load-${position + 1}-${i + 1}`,
-            alone: loads.length === 1,
-          })
-        )
-      }${distributions(label, sides, { comparison, id: `load-${position + 1}` })}</section>
+      const place = { comparison, id: `load-${position + 1}`, alone: loads.length === 1 };
+      return markup`<section>
+<h2>${loads.length > 1 ? label : loadTitle(loads[0]!)}</h2>
+<div class="pair"><div>${loads.map((load, i) => changes(load, i, place))}</div>
+<div>${distributions(label, sides, place)}</div></div>
+${loads.map((load) => figureBlock(load, place))}</section>
 `;
     })
   }`;
 }
 
-function sideBlock(
-  load: ComparedLoad,
-  comparison: Comparison,
-  { id, alone }: { readonly id: string; readonly alone: boolean },
-): Markup {
+/** Where a load stands on the page. */
+interface Place {
+  readonly comparison: Comparison;
+  readonly id: string;
+  /** It has one side besides the first. */
+  readonly alone: boolean;
+}
+
+function changes(load: ComparedLoad, position: number, { comparison, id }: Place): Markup {
   const letter = letterOf(comparison, load.side);
-  const heading = alone ? markup`` : markup`<h3>${loadTitle(load)}, ${letter} against A</h3>
-`;
+  if (comparison.refused !== undefined) return markup``;
   if (load.refused !== undefined) {
-    return markup`${heading}<p><b class="bad">No verdict:</b> ${load.refused}.</p>
-${figureTable(load, letter, comparison)}`;
+    return markup`<p><b class="bad">No verdict on ${letter}:</b> ${load.refused}.</p>
+`;
   }
-  const drawn = comparison.refused === undefined && markup`<figure class="changes"><figcaption>
+  return markup`<figure class="changes"><figcaption>
 <strong>Change from A to ${letter}</strong>
 <span>line: 95 % of chance · band: margin of ±${
     formatPercent(comparison.margin)
   }</span></figcaption>
 ${
     differenceChart({
-      id: `${id}-changes`,
+      id: `${id}-${position + 1}-changes`,
       title: `Change from A to ${letter}, ${load.label}`,
       margin: comparison.margin,
       rows: load.figures,
     })
   }</figure>
 `;
-  return markup`${heading}${drawn}${figureTable(load, letter, comparison)}`;
+}
+
+function figureBlock(load: ComparedLoad, { comparison, alone }: Place): Markup {
+  const letter = letterOf(comparison, load.side);
+  const heading = alone ? "Figures" : `Figures, ${letter} against A: ${loadTitle(load)}`;
+  return markup`<h3>${heading}</h3>
+${figureTable(load, letter, comparison)}`;
 }
 
 function figureTable(
-  { figures, label }: ComparedLoad,
+  { figures, label, refused }: ComparedLoad,
   letter: string,
   comparison: Comparison,
 ): Markup {
-  const cell = (side: SideValue, unit: ComparedFigure["unit"]): HtmlValue => {
+  const cell = (side: SideValue, { unit, title }: ComparedFigure): HtmlValue => {
     const sampling = sideIntervalText(side, unit);
     const client = sideBracketText(side, unit);
-    return markup`${sideValueText(side, unit)}${
+    return markup`${sideValueText(side, { unit, title })}${
       sampling !== undefined && markup`<small>sampling ${sampling}</small>`
     }${client !== undefined && markup`<small>client ${client}</small>`}`;
   };
@@ -213,20 +232,18 @@ function figureTable(
     ],
     rows: figures.map((one) => [
       one.title,
-      cell(one.a, one.unit),
-      cell(one.b, one.unit),
+      cell(one.a, one),
+      cell(one.b, one),
       differenceText(one),
       changeCell(one),
       changeIntervalCell(one),
-      comparison.refused === undefined ? verdictCell(one) : "",
+      comparison.refused ?? refused === undefined ? verdictCell(one) : "",
     ]),
   });
   return figures.length === 0
     ? markup`<p class="note">No figure was measured on both sides.</p>
 `
-    : markup`<details class="checks" open><summary>Figures</summary>
-${table}</details>
-`;
+    : table;
 }
 
 function verdictCell({ verdict, reason }: ComparedFigure): HtmlValue {
@@ -238,16 +255,15 @@ function verdictCell({ verdict, reason }: ComparedFigure): HtmlValue {
 function distributions(
   label: string,
   sides: readonly CompareSide[],
-  { comparison, id }: { readonly comparison: Comparison; readonly id: string },
+  { comparison, id }: Place,
 ): Markup {
   const shared = sharedHistograms(sides, label, KEY_METRICS);
   if (shared.length === 0) return markup``;
   const key = comparison.sides.map(({ name }, i) =>
     markup`<span>${sideKey(i)}<bdi>${name}</bdi></span>`
   );
-  return markup`<h3>Distributions</h3>
-<p class="legend">${key}</p>
-<div class="charts two">${
+  return markup`<p class="legend">${key}</p>
+<div class="shapes">${
     shared.map((one) =>
       markup`<figure><figcaption><strong>${one.title}</strong></figcaption>
 ${

@@ -19,16 +19,20 @@ export const COMPARE_STYLE: string = `
 .verdict.broken h2{color:var(--bad)}
 .verdict p{margin-top:6px}
 .remarks{margin-top:10px;padding-left:18px;font-size:13px;color:var(--muted)}
-.verdict-better,text.verdict-better{color:var(--good);fill:var(--good)}
-.verdict-worse,text.verdict-worse{color:var(--bad);fill:var(--bad)}
-.verdict-undecided,text.verdict-undecided{color:var(--warn);fill:var(--warn)}
-.verdict-same,text.verdict-same{color:var(--muted);fill:var(--muted)}
+.verdict-better{color:var(--good)}
+.verdict-worse{color:var(--bad)}
+.verdict-undecided{color:var(--muted)}
+.verdict-same{color:var(--accent)}
 .chart text.verdict-better{fill:var(--good)}
 .chart text.verdict-worse{fill:var(--bad)}
-.chart text.verdict-undecided{fill:var(--warn)}
-.chart text.verdict-same{fill:var(--muted)}
+.chart text.verdict-undecided{fill:var(--muted)}
+.chart text.verdict-same{fill:var(--accent)}
 .chart text.cut{font-size:15px;fill:var(--text)}
-.changes{max-width:760px}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:24px 44px;align-items:start}
+.pair>:empty{display:none}
+.shapes{display:grid;gap:16px}
+td b{white-space:nowrap}
+.wide{display:block;min-width:20ch}
 .changes .chart{margin:0 14px}
 .margin{fill:var(--shade)}
 .none{stroke:var(--text);stroke-width:1}
@@ -36,11 +40,11 @@ export const COMPARE_STYLE: string = `
 .span{stroke-width:5;stroke-opacity:.45}
 .span.better,circle.better{stroke:var(--good);fill:var(--good)}
 .span.worse,circle.worse{stroke:var(--bad);fill:var(--bad)}
-.span.undecided,circle.undecided{stroke:var(--warn);fill:var(--warn)}
-.span.same,circle.same{stroke:var(--muted);fill:var(--muted)}
+.span.undecided,circle.undecided{stroke:var(--muted);fill:var(--muted)}
+.span.same,circle.same{stroke:var(--accent);fill:var(--accent)}
 path.area{fill:var(--side);fill-opacity:.13;stroke:none}
 path.outline{stroke:var(--side);stroke-width:1.6}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode COMPARE_STYLE}. */
-export const COMPARE_STYLE_SHA256 = "FFOHndHph6JJK4VskGRklbqDH/JvOh4hSD/EwFkt5+M=";
+export const COMPARE_STYLE_SHA256 = "iPa/gl4NhhNZdtSctTiG6jfI+CB9GGWdHlhoJoeITuc=";

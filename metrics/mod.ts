@@ -156,6 +156,9 @@ export type {
 export type { MergedClient, MergedClients } from "./merged_clients.ts";
 export type { Unit } from "./metric.ts";
 export type { RecordBounds, ValueEnds } from "./record_bounds.ts";
+export type { CompareRenderOptions, ComparisonReport } from "./report_compare.ts";
+export { compareSchema } from "./report_compare_schema.ts";
+export { COMPARISON_REPORTS } from "./report_comparisons.ts";
 export type { JsonSchema } from "./report_schema.ts";
 export { type TextColumn, textTable, wrapText } from "./report_text_table.ts";
 export { tracePage } from "./html_trace.ts";

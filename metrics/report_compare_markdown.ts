@@ -13,6 +13,7 @@ import type {
   GateResult,
 } from "./compare_result.ts";
 import {
+  answerBesideGate,
   changeCell,
   changeIntervalCell,
   compareTitle,
@@ -55,7 +56,7 @@ const SIGNS: Readonly<Record<CompareVerdict | GateResult["result"], string>> = {
 function renderMarkdown(comparison: Comparison, sides: readonly CompareSide[]): string {
   const blocks = [
     headBlock(comparison, sides),
-    comparison.answer.map((one) => plain(sentence(one))).join(" "),
+    answerBesideGate(comparison).map((one) => plain(sentence(one))).join("\n\n"),
     differenceBlock(comparison),
     gateBlock(comparison),
     ...comparison.loads.map((load) => loadBlock(load, comparison)),
@@ -111,8 +112,8 @@ function loadBlock(load: ComparedLoad, comparison: Comparison): string {
   if (refused !== undefined) return `**${plain(title)}**: no verdict, ${plain(refused)}`;
   const row = (one: ComparedFigure) => [
     one.title,
-    sideValueText(one.a, one.unit),
-    sideValueText(one.b, one.unit),
+    sideValueText(one.a, one),
+    sideValueText(one.b, one),
     differenceText(one),
     changeCell(one),
     changeIntervalCell(one),
@@ -151,7 +152,7 @@ function markdownTable(
 export function plain(text: string): string {
   return visibleLine(text)
     .replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]!)
-    .replace(/[\\`*_{}[\]()#!|~$]/g, (sign) => `&#${sign.charCodeAt(0)};`)
+    .replace(/[\\`*_[\]#|~$]/g, (sign) => `&#${sign.charCodeAt(0)};`)
     // Mentions of people and of issues, and addresses that would become links.
     .replace(/@/g, "&#64;")
     .replace(/:\/\//g, "&#58;//")

@@ -13,6 +13,7 @@ import type {
   GateResult,
 } from "./compare_result.ts";
 import {
+  answerBesideGate,
   changeCell,
   changeIntervalCell,
   compareTitle,
@@ -60,8 +61,8 @@ const VERDICT_STYLE: Readonly<Record<CompareVerdict | GateResult["result"], Styl
   passed: "green",
   worse: "red",
   missed: "red",
-  same: "dim",
-  undecided: "yellow",
+  same: "bold",
+  undecided: "dim",
 };
 
 interface Page {
@@ -131,7 +132,7 @@ function shortened(value: string, width: number): string {
 }
 
 function answerLines(comparison: Comparison, { paint, width }: Page): readonly string[] {
-  return comparison.answer.flatMap((one, i) =>
+  return answerBesideGate(comparison).flatMap((one, i) =>
     wrapText(sentence(one), width).map((line) => i === 0 ? paint("bold", line) : line)
   );
 }
@@ -153,13 +154,12 @@ function loadLines(
     numberColumn(heading, figures.map(cell), dropOrder);
   const [heading, ...rows] = textTable([
     text("Figure", figures.map((one) => one.title)),
-    column("A", ({ a, unit }) => sideValueText(a, unit)),
-    column(letter, ({ b, unit }) => sideValueText(b, unit)),
+    column("A", (one) => sideValueText(one.a, one)),
+    column(letter, (one) => sideValueText(one.b, one)),
     column("difference", differenceText, 1),
     column("change", changeCell),
     column("sampling 95 %", changeIntervalCell),
     text("verdict", figures.map(({ verdict }) => verdict)),
-    text("", figures.map(({ verdict, reason }) => verdict === "undecided" ? reason ?? "" : ""), 2),
   ], width);
   return [
     ...title,
@@ -171,6 +171,32 @@ function loadLines(
       return row.slice(0, at) + paint(VERDICT_STYLE[verdict], verdict) +
         row.slice(at + verdict.length);
     }),
+    ...reasonLines(load, width).map((line) => paint("dim", line)),
+  ];
+}
+
+/** Most reasons of a load. */
+const REASONS = 5;
+
+/** Why figures are undecided, but for the reason that most have. */
+function reasonLines({ figures, refused }: ComparedLoad, width: number): readonly string[] {
+  if (refused !== undefined) return [];
+  const byReason = new Map<string, string[]>();
+  for (const { verdict, reason = "", title } of figures) {
+    if (verdict === "undecided") byReason.set(reason, [...byReason.get(reason) ?? [], title]);
+  }
+  const [usual = "", count = 0] =
+    [...byReason].map(([reason, titles]) => [reason, titles.length] as const).toSorted((
+      [, a],
+      [, b],
+    ) => b - a)[0] ?? [];
+  const others = [...byReason].filter(([reason]) => reason !== usual);
+  return [
+    ...(usual === "" ? [] : hanging("  ", `undecided, ${count}: ${usual}`, width)),
+    ...others.slice(0, REASONS).flatMap(([reason, titles]) =>
+      hanging("  ", `undecided, ${titles.join(", ")}: ${reason}`, width)
+    ),
+    ...(others.length > REASONS ? [`  and ${others.length - REASONS} other reasons`] : []),
   ];
 }
 

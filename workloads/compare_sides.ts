@@ -8,7 +8,7 @@ import { plural } from "../metrics/format.ts";
 import type { CompareSide } from "../metrics/compare_result.ts";
 import { SIDE_NAMES } from "../metrics/load_repeats.ts";
 import type { RunHeader } from "../metrics/run.ts";
-import type { Summary } from "../metrics/summary.ts";
+import { DEFAULT_PERCENTILES, type Summary } from "../metrics/summary.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import type { ReportPlan } from "./bench_report_plan.ts";
 import type { Host } from "./command.ts";
@@ -25,6 +25,47 @@ export interface NamedSide {
   readonly runs: readonly (ResultRun & { readonly header: RunHeader })[];
   /** Only loads with this `plan.side` belong to it; absent = all. */
   readonly side?: number;
+}
+
+/**
+ * Reads results into what `compareRuns` takes, as `tokometer compare` does. Needs `--allow-read`.
+ *
+ * @param paths what the command takes: result folders, record files, folders of result folders, lists
+ * by commas, `latest`, `previous`.
+ * @param percentiles those that are compared, besides the default ones.
+ * @throws {UserError} for a path without results, a run that is there twice, and fewer than two sides.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { startSimServer } from "@tokometer/tokometer";
+ * import { main } from "@tokometer/tokometer/cli";
+ * import { compareRuns } from "@tokometer/tokometer/metrics";
+ * import { readCompareSides } from "@tokometer/tokometer/workloads";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * for (const name of ["before", "after"]) {
+ *   const argv = ["bench", server.url, "--requests=4", "--concurrency=1", `--out=${folder}/${name}`];
+ *   await main(argv, { stdout: () => {}, stderr: () => {} });
+ * }
+ * await server.stop();
+ * const sides = await readCompareSides([`${folder}/before`, `${folder}/after`]);
+ * assertEquals(compareRuns(sides).sides.map(({ name }) => name), ["before", "after"]);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function readCompareSides(
+  paths: readonly string[],
+  percentiles: readonly number[] = [],
+): Promise<readonly CompareSide[]> {
+  const all = [...new Set([...DEFAULT_PERCENTILES, ...percentiles])];
+  const plan = { format: "table", percentiles: all, maxFailuresPercent: 100 };
+  const interrupted = new AbortController().signal;
+  return await readSides(await findSides(paths), {
+    plan,
+    host: { note() {}, progress() {}, interrupted },
+  });
 }
 
 /**

@@ -38,6 +38,7 @@ export type {
   Values,
   ValuesOf,
 } from "./command.ts";
+export { readCompareSides } from "./compare_sides.ts";
 export { COMMANDS, findCommand, runCommand } from "./commands.ts";
 export { type JsonElement, readJsonArray } from "./dataset_json_stream.ts";
 export type { LengthSpec } from "./dataset_length.ts";

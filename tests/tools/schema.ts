@@ -1,6 +1,6 @@
 /**
- * Writes `metrics/report.schema.json`: the JSON Schema of the JSON report, generated from the type
- * `Summary` and its comments. The report writes `null` for what is `undefined` in the program.
+ * Writes the JSON Schemas of what is written as JSON, generated from the types and their comments:
+ * `null` stands there for what is `undefined` in the program. `--print report` prints one instead.
  *
  * @module
  */
@@ -17,11 +17,21 @@ interface Generator {
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** The checked-in schema. */
-const SCHEMA_FILE: URL = new URL("metrics/report.schema.json", ROOT);
+/** What has a schema in `metrics/`, by the first word of its file. */
+const SCHEMAS = {
+  report: { type: "Summary", file: "metrics/summary.ts", title: "Tokometer report" },
+  compare: {
+    type: "Comparison",
+    file: "metrics/compare_result.ts",
+    title: "Tokometer comparison",
+  },
+} as const;
+
+type SchemaName = keyof typeof SCHEMAS;
 
 /** The schema as it follows from the types, as the text of a JSON file. */
-async function generateSchema(): Promise<string> {
+async function generateSchema(name: SchemaName): Promise<string> {
+  const { type, file, title } = SCHEMAS[name];
   const folder = await Deno.makeTempDir({ prefix: "tokometer_schema_" });
   try {
     for (const part of ["metrics", "backends"]) {
@@ -45,26 +55,32 @@ async function generateSchema(): Promise<string> {
           lib: ["ESNext"],
           types: [],
         },
-        files: ["metrics/summary.ts"],
+        files: [file],
       }),
     );
     const { createGenerator }: Generator = await import(GENERATOR);
     const schema = createGenerator({
-      path: `${folder}/metrics/summary.ts`,
+      path: `${folder}/${file}`,
       tsconfig: `${folder}/tsconfig.json`,
-      type: "Summary",
+      type,
       topRef: false,
       skipTypeCheck: true,
       jsDoc: "extended",
-    }).createSchema("Summary");
-    return `${JSON.stringify({ title: "Tokometer report", ...schema }, null, 2)}\n`;
+    }).createSchema(type);
+    return `${JSON.stringify({ title, ...schema }, null, 2)}\n`;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
 if (import.meta.main) {
-  const schema = await generateSchema();
-  if (Deno.args.includes("--print")) await Deno.stdout.write(new TextEncoder().encode(schema));
-  else await Deno.writeTextFile(SCHEMA_FILE, schema);
+  const [flag, wanted] = Deno.args;
+  for (const name of Object.keys(SCHEMAS) as SchemaName[]) {
+    if (flag !== "--print") {
+      const file = new URL(`metrics/${name}.schema.json`, ROOT);
+      await Deno.writeTextFile(file, await generateSchema(name));
+    } else if (name === wanted) {
+      await Deno.stdout.write(new TextEncoder().encode(await generateSchema(name)));
+    }
+  }
 }
