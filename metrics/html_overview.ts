@@ -33,6 +33,7 @@ import { metricOf, type MetricSummary } from "./load_figures.ts";
 import type { LoadSummary, SloSummary } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import { mergedText } from "./merged_clients.ts";
+import { sidesText } from "./summary_repeats_text.ts";
 import type { Summary } from "./summary.ts";
 import { calledText, limitResultText } from "./summary_text.ts";
 
@@ -81,6 +82,9 @@ export function titleBlock({ header, loads }: Summary): Markup {
 <span>${length === "forced" ? "forced" : "capped"} lengths</span></p>
 ${
     called !== undefined && markup`<p class="what"><span><bdi>${called}</bdi></span></p>
+`
+  }${
+    header.sides && markup`<p class="what"><span>${sidesText(header)}</span></p>
 `
   }${
     header.merged && markup`<p class="what"><span>${mergedText(header.merged)}</span></p>

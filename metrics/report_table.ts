@@ -44,7 +44,7 @@ import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import type { RenderOptions, Report } from "./report.ts";
 import { metricTableLines, tailPercentile } from "./report_metric_table.ts";
 import { repeatTableLines } from "./report_repeats_table.ts";
-import { REPEATS_NOTE } from "./summary_repeats_text.ts";
+import { REPEATS_NOTE, sidesText } from "./summary_repeats_text.ts";
 import type { Summary } from "./summary.ts";
 import {
   numberColumn as numbers,
@@ -149,6 +149,7 @@ function headerLines(
       : wrapText(`scenario ${scenarioText(ruled)}`, width).map((line) =>
         paint(ruled.valid ? "dim" : "red", line)
       )),
+    ...wrapText(sidesText(header) ?? "", width).filter((line) => line !== ""),
     ...(header.proxied === undefined ? [] : wrapText(
       `through the proxy ${header.proxy ?? ""} of the environment`.replace("  ", " "),
       width,

@@ -5,6 +5,7 @@
  */
 import { type Bracketed, formatBracketed, NOT_AVAILABLE } from "./format.ts";
 import type { Interval } from "./load_interval.ts";
+import type { RunHeader } from "./run.ts";
 import type { RepeatedFigure } from "./summary_repeats.ts";
 
 /** A drift with a p-value below it has a mark; the check is stricter. */
@@ -15,6 +16,15 @@ export const REPEATS_NOTE =
   "mean of the runs; run to run: its 95 % interval by what differs between runs; spread: their standard " +
   "deviation; within: what chance inside the runs alone would give; drift: from the first to the " +
   "last, * where p < 0.05 by itself";
+
+/** Which sides a run compares by turns; absent = it has one. */
+export function sidesText({ sides }: Pick<RunHeader, "sides">): string | undefined {
+  if (sides === undefined) return undefined;
+  const shown = sides.map(({ name, url, differs }) =>
+    `${name} ${url}${differs === undefined ? "" : ` (${differs})`}`
+  );
+  return `by turns: ${shown.join(" · ")}`;
+}
 
 /** A mean and its interval from run to run, in digits that fit each other. */
 export function intervalText(

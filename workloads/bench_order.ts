@@ -8,6 +8,13 @@ import { createRandom } from "../backends/random.ts";
 import { type LoadTurn, turnLabel } from "../metrics/load_repeats.ts";
 import { type Load, loadLabel } from "./load.ts";
 
+/**
+ * Repeats of each load on each side, unless another number is asked for: even, so that each side comes
+ * first as often as the other, and at least five, below which Student's t makes an interval twice as wide
+ * as many repeats would have it.
+ */
+export const USUAL_PAIRS = 6;
+
 /** One measurement of a load. */
 export interface Measurement extends LoadTurn {
   /** Position of the load in the plan. */

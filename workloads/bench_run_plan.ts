@@ -22,6 +22,7 @@ import { asksForPrefixes, checkPrefixes, checkRequestScope, planSaltScope } from
 import { applyScenario } from "./bench_scenarios.ts";
 import { planSecrets } from "./bench_secrets.ts";
 import { planServers } from "./bench_servers.ts";
+import { differsText, hasSides, otherSide, repeatsOf } from "./bench_sides.ts";
 import { planTransport } from "./bench_transport.ts";
 import type { OptionValue, Values } from "./command.ts";
 import { parseLengthSpec } from "./dataset_length.ts";
@@ -57,7 +58,30 @@ interface PlanSettings {
  *
  * @throws {UserError} for combinations that cannot work, and files that cannot be read.
  */
-export async function planRun(
+export async function planRun(asked: MeasureValues, settings: PlanSettings): Promise<BenchPlan> {
+  const plan = await planSide(asked, settings);
+  const order = planOrder({
+    loads: plan.loads.length,
+    repeats: repeatsOf(asked),
+    sides: hasSides(asked) ? 2 : 1,
+    seed: plan.seed,
+  });
+  if (!hasSides(asked)) return { ...plan, ...defined({ order }) };
+  const { url, moreUrls = [] } = settings;
+  const other = otherSide(asked, [url, ...moreUrls]);
+  const [first = "", ...more] = other.servers;
+  const otherPlan = await planSide(other.values, { ...settings, url: first, moreUrls: more });
+  // The same prompts: marks are those of the first side.
+  const same = defined({ order, salt: plan.salt });
+  return {
+    ...plan,
+    ...same,
+    other: { plan: { ...otherPlan, ...same }, ...defined({ differs: differsText(asked) }) },
+  };
+}
+
+/** The plan of one side. */
+async function planSide(
   asked: MeasureValues,
   { command, url: address, moreUrls = [], options, parts: given = {} }: PlanSettings,
 ): Promise<BenchPlan> {
@@ -74,8 +98,7 @@ export async function planRun(
     ? { ...await replayParts(values, extra), ...given }
     : given;
   const wantedLoads = parts.loads ?? planLoads(values);
-  const repeats = values.repeat ?? 1;
-  checkLoads(wantedLoads.length, { repeats });
+  checkLoads(wantedLoads.length, asked);
   const { models, modelAssignment } = values.models === undefined ? {} : planModels(values.models, {
     ...{ model: values.model, trace: parts.replay?.trace, assignment: values.modelAssignment },
   });
@@ -133,7 +156,6 @@ export async function planRun(
     ...defined({
       ruledBy,
       query,
-      order: planOrder({ loads: loads.length, repeats, sides: 1, seed: values.seed }),
       urls: servers.length > 1 ? servers : undefined,
       waitMs: values.wait === undefined || values.wait === 0 ? undefined : values.wait * 1000,
       lengthField,
@@ -166,12 +188,18 @@ export async function planRun(
 }
 
 /** @throws {UserError} for more measurements than a run may have. */
-function checkLoads(loads: number, { repeats }: { readonly repeats: number }): void {
-  const all = loads * repeats;
+function checkLoads(loads: number, values: MeasureValues): void {
+  const repeats = repeatsOf(values);
+  const all = loads * repeats * (hasSides(values) ? 2 : 1);
   if (all <= MOST_LOADS) return;
+  const factors = [
+    plural(loads, "load"),
+    ...(repeats === 1 ? [] : [`${repeats} times`]),
+    ...(hasSides(values) ? ["on two sides"] : []),
+  ];
   throw new UserError(
     `Cannot measure ${all} loads in one run${
-      repeats === 1 ? "" : ` (${plural(loads, "load")}, ${repeats} times)`
+      factors.length === 1 ? "" : ` (${factors.join(", ")})`
     }: ${MOST_LOADS} is the most, run the others after it`,
   );
 }

@@ -71,6 +71,10 @@ export type BenchOptions = Readonly<{
   warmup?: number;
   workers?: number;
   repeat?: number;
+  against?: string;
+  againstBody?: Readonly<Record<string, unknown>>;
+  againstModel?: string;
+  againstProtocol?: string;
   // Prompts; from `sampler` on those of single datasets.
   dataset?: string;
   datasetPath?: string;

@@ -22,7 +22,9 @@ import { VERSION } from "./version.ts";
 
 /** What a header holds that is in no plan. */
 interface HeaderFacts
-  extends Pick<RunHeader, "commandLine" | "environment">, Partial<Pick<RunHeader, "replay">> {
+  extends
+    Pick<RunHeader, "commandLine" | "environment">,
+    Partial<Pick<RunHeader, "replay" | "sides">> {
   /** What else is to be said of the prompts. */
   readonly remarks?: readonly string[];
 }
@@ -31,7 +33,7 @@ interface HeaderFacts
 export function describeRun(
   plan: BenchPlan,
   { dataset, counter, model }: Prepared,
-  { commandLine, environment, replay, remarks }: HeaderFacts,
+  { commandLine, environment, replay, remarks, sides }: HeaderFacts,
 ): RunHeader {
   const proxy = proxyOver(plan.transport, plan);
   return {
@@ -73,6 +75,7 @@ export function describeRun(
     ...defined({
       replay,
       repeats: repeatsOf(plan),
+      sides,
       askedCachedShare: plan.warmPrefixes === true ? dataset.askedCachedShare : undefined,
       resetCache: plan.resetCache === undefined ? undefined : shownReset(plan.resetCache),
     }),

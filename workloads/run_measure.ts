@@ -18,17 +18,19 @@ import { type GpuSampler, isThisMachine, isTrouble, openGpuSampler } from "./gpu
 import { type Load, type Stop, stopOfPool } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { roundStamps } from "./record_stamps.ts";
-import { beginRun, type Begun } from "./run_begin.ts";
+import type { Begun } from "./run_begin.ts";
 import { describeRun } from "./run_header.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { measureLoad, type Running } from "./run_load.ts";
 import { measuredPart, reachOf, warmUpParts } from "./run_load_part.ts";
 import type { LoadReach } from "./run_load_requests.ts";
 import { meanTokens } from "./run_prepare.ts";
+import type { Replay } from "./run_replay.ts";
 import { resetCaches } from "./run_reset_cache.ts";
+import { beginSides, describeSides } from "./run_sides.ts";
 import { cleanMessage, withoutSecrets } from "./secret.ts";
 import { EXIT, UserError } from "./user_error.ts";
-import { openWitness } from "./witness_choice.ts";
+import { openWitness, type RunWitness } from "./witness_choice.ts";
 
 /**
  * Runs a plan to its end.
@@ -69,26 +71,31 @@ async function measureWatched(
   opening: Promise<GpuSampler | undefined>,
 ): Promise<Run> {
   // The first request may be what loads a model into the memory of a GPU.
-  const begun = await beginRun(asked, hooks, opening);
-  const { plan, prepared, checked } = begun;
-  const witness = openWitness(plan, { checked, outputTokens: meanTokens(prepared) });
+  const sides = await beginSides(asked, hooks, opening);
+  const witnesses: RunWitness[] = [];
   try {
-    return await measureBegun(begun, { hooks, gpus: await opening, witness });
+    for (const { plan, prepared, checked } of sides) {
+      // Two sides of one protocol share its engine.
+      const same = sides[0].plan.protocol === plan.protocol ? witnesses[0] : undefined;
+      witnesses.push(same ?? openWitness(plan, { checked, outputTokens: meanTokens(prepared) }));
+    }
+    return await measureBegun(sides, { hooks, gpus: await opening, witnesses });
   } finally {
-    await begun.close();
-    await witness.close();
+    for (const side of sides) await side.close();
+    for (const witness of new Set(witnesses)) await witness.close();
   }
 }
 
 async function measureBegun(
-  begun: Begun,
-  { hooks, gpus, witness }: Pick<Running, "hooks" | "gpus" | "witness">,
+  sides: readonly [Begun, ...Begun[]],
+  { hooks, gpus, witnesses }: Pick<Running, "hooks" | "gpus"> & {
+    readonly witnesses: readonly RunWitness[];
+  },
 ): Promise<Run> {
-  const { plan, prepared, checked, environment } = begun;
+  const { plan, prepared, environment } = sides[0];
   const { commandLine } = hooks;
-  const replay = plan.replay === undefined
-    ? undefined
-    : (await import("./run_replay.ts")).openReplay({ plan, prepared, checked });
+  const replays = plan.replay === undefined ? [] : await openReplays(sides);
+  const replay = replays[0];
   const warm = warmRepeats(plan, prepared.protocol);
   for (const remark of [...replay?.remarks ?? [], ...warm === undefined ? [] : [warm]]) {
     hooks.note?.(remark);
@@ -96,8 +103,12 @@ async function measureBegun(
   const header = describeRun(plan, prepared, {
     ...{ commandLine, environment },
     ...defined({ replay: replay?.outline, remarks: replay?.remarks }),
+    ...defined({ sides: describeSides(plan, sides) }),
   });
-  const [threads] = await Promise.all([begun.open(), hooks.onHeader?.(header)]);
+  const [threads] = await Promise.all([
+    Promise.all(sides.map((side) => side.open())),
+    hooks.onHeader?.(header),
+  ]);
   const records: RequestRecord[] = [];
   const sessions: SessionEnd[] = [];
   const keep = (record: RequestRecord) => {
@@ -111,13 +122,21 @@ async function measureBegun(
     hooks.onSession?.(end);
   };
   try {
-    const ends = await measureLoads({
-      ...{ plan, prepared, checked, hooks, threads, gpus, witness, keep, keepSession, replay },
-    });
+    const running = sides.map(({ plan, prepared, checked }, i): Running => ({
+      ...{ plan, prepared, checked, hooks, gpus, keep, keepSession },
+      ...{ threads: threads[i]!, witness: witnesses[i]!, replay: replays[i] },
+    }));
+    const ends = await measureLoads(running);
     return { header, records, ends, ...(sessions.length > 0 ? { sessions } : {}) };
   } finally {
-    replay?.close();
+    for (const one of replays) one.close();
   }
+}
+
+/** What makes the requests of a recording, for each side. */
+async function openReplays(sides: readonly Begun[]): Promise<readonly Replay[]> {
+  const { openReplay } = await import("./run_replay.ts");
+  return sides.map((side) => openReplay(side));
 }
 
 /** Cleans the server's words in a record that nobody else has seen: they may repeat our key. */
@@ -130,14 +149,15 @@ function cleanWords(record: RecordDraft): void {
   if (text) record.text = withoutSecrets(text);
 }
 
-async function measureLoads(running: Running): Promise<LoadEnd[]> {
-  const { plan, hooks } = running;
+async function measureLoads(sides: readonly Running[]): Promise<LoadEnd[]> {
+  const { plan, hooks } = sides[0]!;
   const ends: LoadEnd[] = [];
   let lost: ServerLost | undefined;
   const order = orderOf(plan);
-  const stretches = stretchesOf(running);
-  for (const [number, { base }] of order.entries()) {
-    const { load, stop, from } = stretches[base]!;
+  const stretches = sides.map(stretchesOf);
+  for (const [number, { base, side = 0 }] of order.entries()) {
+    const running = sides[side]!;
+    const { load, stop, from } = stretches[side]![base]!;
     const again = isSentAgain(order, number);
     const reach = { number, base, again, from, count: reachOf(load, stop) };
     const end = lost === undefined
