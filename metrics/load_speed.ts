@@ -92,6 +92,14 @@ export interface Economy {
   readonly costPerMillionOutputTokens: number | undefined;
 }
 
+/** What the work of a load cost. */
+export interface LoadEconomy {
+  /** Over the whole run. */
+  readonly run: Economy;
+  /** Over the steady window. */
+  readonly steady: Economy | undefined;
+}
+
 /** Tokens per second at a time per token; absent where there is none, or no end to it. */
 export function perSecond(msPerToken: number | undefined): number | undefined {
   return msPerToken === undefined || !(msPerToken > 0) ? undefined : 1000 / msPerToken;

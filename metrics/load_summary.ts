@@ -19,6 +19,7 @@ import type {
   Throughput,
 } from "./load_series.ts";
 import type { ContextOverflow, Lanes, PrefixShare, SessionsSummary } from "./load_sessions.ts";
+import type { LoadEconomy, Peaks, UserSpeed } from "./load_speed.ts";
 import type { Limited, LimitOperator } from "./limit.ts";
 import type { Metric } from "./metric.ts";
 import type { Count } from "./count.ts";
@@ -57,6 +58,12 @@ export interface LoadSummary {
   };
   /** The steady state that a test found, beside the window of `throughput.steady`, which is by plan. */
   readonly steadyState: SteadyState;
+  /** Most work in one second; absent where the load has no whole second. */
+  readonly peaks: Peaks | undefined;
+  /** How fast one user was served. */
+  readonly speed: UserSpeed;
+  /** Work per GPU and its cost; absent where neither GPUs nor cost were given. */
+  readonly economy: LoadEconomy | undefined;
   /** Arrival rates; absent in closed loops. */
   readonly arrivals: Arrivals | undefined;
   /** Tokens of completed requests. */

@@ -8,6 +8,7 @@ import { visibleCell } from "./visible_text.ts";
 import type { Bracket } from "./load_bracket.ts";
 import type { Interval } from "./load_interval.ts";
 import type { Throughput } from "./load_series.ts";
+import type { Economy } from "./load_speed.ts";
 import { metricOf } from "./load_figures.ts";
 import type { LimitResult, LoadSummary } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
@@ -36,7 +37,7 @@ export const reportCsv: Report = {
 };
 
 /** Header and rows come from one list, so that they cannot differ (T35 in docs/python-scripts.md). */
-function columnsOf({ header, percentiles }: Summary): readonly Column[] {
+function columnsOf({ header, percentiles, scale }: Summary): readonly Column[] {
   const { version, startedAt, protocol, transport, model, url } = header;
   return [
     ["load", ({ label }) => label],
@@ -132,12 +133,55 @@ function columnsOf({ header, percentiles }: Summary): readonly Column[] {
     ...METRICS.filter(({ ends }) => ends !== undefined).flatMap(({ name }) =>
       latencyIntervals(name, percentiles)
     ),
+    ...speedColumns(percentiles),
+    ["gpus", () => scale?.gpus],
+    ["cost_per_hour", () => scale?.costPerHour],
+    ...economyColumns("", ({ economy }) => economy?.run),
+    ...economyColumns("steady_", ({ economy }) => economy?.steady),
   ];
 }
 
 /** The limits of `--slo` on the load and of `--require` that came to this. */
 function limitNames(of: (limit: LimitResult) => boolean): (load: LoadSummary) => string {
   return ({ limits }) => limits.filter(of).map(({ text }) => text).join("; ");
+}
+
+/** Speed of one user, slow ones at high percentiles, and the busiest second. */
+function speedColumns(percentiles: readonly number[]): readonly Column[] {
+  const of = (name: "interactivity" | "userTokens"): readonly Column[] => [
+    [`${snakeCase(name)}_mean_per_sec`, ({ speed }) => speed[name].mean],
+    [`${snakeCase(name)}_median_per_sec`, ({ speed }) => speed[name].median],
+    ...percentiles.map((p, i): Column => [
+      `${snakeCase(name)}_${formatPercentile(p)}_per_sec`,
+      ({ speed }) => speed[name].percentiles[i]?.value,
+    ]),
+  ];
+  return [
+    ...of("interactivity"),
+    ...of("userTokens"),
+    ["output_tokens_per_e2e_sec", ({ speed }) => speed.overall],
+    ["output_tokens_per_user_sec", ({ speed }) => speed.perUser.run],
+    ["steady_output_tokens_per_user_sec", ({ speed }) => speed.perUser.steady],
+    ["peak_window_ms", ({ peaks }) => peaks?.windowMs],
+    ["peak_output_tokens_per_sec", ({ peaks }) => peaks?.outputTokensPerSec],
+    ["peak_qps", ({ peaks }) => peaks?.requestsPerSec],
+  ];
+}
+
+function economyColumns(
+  prefix: string,
+  of: (load: LoadSummary) => Economy | undefined,
+): readonly Column[] {
+  return [
+    [
+      `${prefix}output_tokens_per_sec_per_gpu`,
+      (load) => of(load)?.outputTokensPerSecPerGpu,
+    ],
+    [
+      `${prefix}cost_per_million_output_tokens`,
+      (load) => of(load)?.costPerMillionOutputTokens,
+    ],
+  ];
 }
 
 /** Before `_low` and `_high` of sampling intervals; brackets have nothing there. */

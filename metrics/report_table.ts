@@ -13,6 +13,7 @@ import {
   samplingText,
   shareEnds,
   sloLimitText,
+  speedText,
   throughputRows,
   warmupText,
   witnessText,
@@ -280,6 +281,7 @@ function loadLines(
     ...(load.counts.completed === 0 ? [] : labelled("Sampling", samplingText(load), page)),
     ...labelled("Witness", witnessText(load), page),
     ...labelled("Accuracy", approximationText(load), page),
+    ...labelled("Speed", speedText(load), page),
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Warm-up", warmupText(load), page),
     ...labelled("Prompts", repeatsText(load, header), page),
@@ -315,7 +317,7 @@ function requestsText({ counts, durationMs, interrupted, serverLost }: LoadSumma
 /** Rates, and beside them what is open about them; where that leaves no room, the window has a line. */
 function throughputLines(load: LoadSummary, page: Page): readonly string[] {
   const { steady } = load.throughput;
-  const rows = throughputRows(load);
+  const rows = throughputRows(load).filter(({ detail }) => !detail);
   const column = (heading: string, cells: readonly (Doubted | undefined)[], dropOrder?: number) => [
     numbers(heading, cells.map((cell) => cell?.value ?? "")),
     ...DOUBTS.filter((name) => cells.some((cell) => cell?.[name] !== undefined)).map((name) =>

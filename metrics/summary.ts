@@ -10,6 +10,7 @@ import { CLIENT_TOLERANCE } from "./check_figures.ts";
 import { checkRun } from "./check_run.ts";
 import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scenario.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
+import type { ServerScale } from "./load_speed.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
@@ -19,6 +20,7 @@ import { checkRepeats, type RepeatedLoad, summarizeRepeats } from "./summary_rep
 import type { Limit } from "./limit.ts";
 import { LEAST_SLICE_MS, SLICE_MS } from "./summary_slices.ts";
 import type { Slo } from "./summary_slo.ts";
+import { serverScale } from "./summary_speed.ts";
 
 /** Version of the JSON report. */
 export const REPORT_SCHEMA = "tokometer.report/1";
@@ -35,6 +37,8 @@ export interface Summary {
   readonly loads: readonly LoadSummary[];
   /** What differs from run to run, for each load that was repeated; absent = none was. */
   readonly repeats: readonly RepeatedLoad[] | undefined;
+  /** Size and price of the server, as the user said; absent = neither. */
+  readonly scale: ServerScale | undefined;
   /** Whether the run is valid by the rules of its scenario; absent = it has none. */
   readonly scenario: ScenarioSummary | undefined;
   /** The highest load within a service level; absent = the run did not look for it. */
@@ -53,6 +57,10 @@ export interface SummaryOptions {
   readonly slo?: Slo | undefined;
   /** Limits that each load has to keep, as read by `parseRequired`; results are in its `limits`. */
   readonly require?: readonly Limit[] | undefined;
+  /** GPUs of the server, for work per GPU. Default: as in the run's options. */
+  readonly gpus?: number | undefined;
+  /** What an hour of the whole server costs, in any currency. Default: as in the run's options. */
+  readonly costPerHour?: number | undefined;
   /**
    * A load is `ok` where both ends of each headline figure (median, p90 and p99 of TTFT, TPOT, ITL and
    * E2E) and of the throughput lie within this share of what is printed, or within 1 ms of TTFT and E2E
@@ -170,9 +178,11 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       `Cannot cut a load into slices of ${sliceMs} ms: give ${LEAST_SLICE_MS} or more`,
     );
   }
+  const scale = serverScale(options, header);
   const plans = [...header.loads];
+  const common = { header, slo, require, clientTolerance, sliceMs, scale };
   const startLoad = (plan: LoadPlan, values: "raw" | "histogram") =>
-    createLoadAccumulator({ plan, header, slo, require, clientTolerance, values, sliceMs });
+    createLoadAccumulator({ plan, values, ...common });
   const startLoads = (values: "raw" | "histogram") => plans.map((plan) => startLoad(plan, values));
   const ends: LoadEnd[] = [];
   // Far fewer than records; where those are not kept, these are not either.
@@ -229,7 +239,7 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       const scenario = judgeScenario(header, summaries);
       const repeats = summarizeRepeats(summaries);
       return {
-        ...{ schema: REPORT_SCHEMA, percentiles, loads: summaries, scenario },
+        ...{ schema: REPORT_SCHEMA, percentiles, loads: summaries, scale, scenario },
         header: { ...header, loads: plans },
         repeats,
         capacity: undefined,

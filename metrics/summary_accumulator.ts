@@ -24,6 +24,8 @@ import type { SessionEnd } from "./run_replay.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
 import { isWork, sentTokens } from "./record_streaming.ts";
 import { generatedFold } from "./summary_generated.ts";
+import type { ServerScale } from "./load_speed.ts";
+import { loadEconomy, overallSpeedFold, userSpeed } from "./summary_speed.ts";
 import { streamFold } from "./summary_stream_shape.ts";
 import { rates } from "./summary_throughput.ts";
 import { bracketThroughput } from "./summary_throughput_brackets.ts";
@@ -52,6 +54,8 @@ export interface LoadAccumulatorOptions {
   readonly require?: readonly Limit[] | undefined;
   /** Share of a figure by which its ends may differ from it in a load that is `ok`. */
   readonly clientTolerance: number;
+  /** Size and price of the server; absent = unknown. */
+  readonly scale?: ServerScale | undefined;
   /** `raw`: keep every record; `histogram`: bounded memory. */
   readonly values: "raw" | "histogram";
   /** Length of the slices, in ms; absent = a second. */
@@ -72,7 +76,7 @@ export interface LoadAccumulator {
 
 /** Starts a load. Warm-up, cancelled and dropped requests are only counted. */
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
-  const { plan, header, slo, require = [], clientTolerance } = options;
+  const { plan, header, slo, require = [], clientTolerance, scale } = options;
   const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
   const values = options.values === "raw"
     ? createRawValues(plan)
@@ -105,6 +109,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     stream: streamFold(),
     generated: generatedFold(),
     prefix: prefixFold(),
+    speed: overallSpeedFold(),
   };
   const left = { requests: 0, prompt: 0, output: 0 };
   const foldsOfAll = Object.values<Fold<unknown>>(ofAll);
@@ -222,6 +227,12 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           ...{ plan, end, values, percentiles, metrics: described.metrics },
           cells: values.cells(durationMs),
         }),
+        peaks: values.peaks(durationMs),
+        speed: userSpeed(
+          { metrics: described.metrics, throughput, inFlight, plan },
+          ofCompleted.speed.result(),
+        ),
+        economy: loadEconomy(throughput, scale),
         arrivals,
         tokens: {
           ...{ prompt, output },

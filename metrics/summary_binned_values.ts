@@ -24,6 +24,7 @@ import type { LoadPlan } from "./run.ts";
 import { createBinnedCells } from "./summary_binned_cells.ts";
 import { createBinnedEnds } from "./summary_binned_ends.ts";
 import type { ConstantLateness } from "./summary_pace.ts";
+import { PEAK_WINDOW_MS, peaksOf } from "./summary_peaks.ts";
 import { rates, tokensPerTickToken, type Work } from "./summary_throughput.ts";
 import { type WorkEnds, workEnds } from "./summary_throughput_brackets.ts";
 import { isWork } from "./record_streaming.ts";
@@ -178,6 +179,17 @@ export function createBinnedValues(
       };
     },
     cells: () => cells.result(),
+    peaks(durationMs) {
+      const windowMs = bins.widthMs * Math.max(1, Math.round(PEAK_WINDOW_MS / bins.widthMs));
+      const windows = Math.floor(durationMs / windowMs);
+      const amounts = (counter: "completed" | "outputTokens") =>
+        Array.from(
+          { length: windows },
+          (_, i) => bins.total(counter, { fromMs: i * windowMs, toMs: (i + 1) * windowMs }),
+        );
+      const tokens = outputs ? amounts("outputTokens") : undefined;
+      return peaksOf({ windowMs, requests: amounts("completed"), tokens });
+    },
     timeline: () => [...sample].sort((a, b) => a.index - b.index),
   };
 }

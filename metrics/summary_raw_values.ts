@@ -23,6 +23,7 @@ import type { LoadPlan } from "./run.ts";
 import type { Witness } from "./run_client.ts";
 import { collectValues, exactValues, sortLists } from "./stat_quantile.ts";
 import { rawCells } from "./summary_raw_cells.ts";
+import { peaks } from "./summary_peaks.ts";
 import { series } from "./summary_series.ts";
 import { NEVER_LATE, paceFold } from "./summary_pace.ts";
 import { windowThroughput, workBefore } from "./summary_throughput.ts";
@@ -67,6 +68,7 @@ export function createRawValues(plan: LoadPlan): LoadValues {
     inFlightAt: () => inFlightAt(records),
     inFlightOver: (windows) => meanInFlightOver(records, windows),
     series: (durationMs) => series(records, durationMs, plan),
+    peaks: (durationMs) => peaks(work, durationMs),
     cells(durationMs) {
       const goods = new Set(good);
       return rawCells({ records, isGood: (record) => goods.has(record), durationMs });

@@ -8,12 +8,15 @@ import {
   formatCount,
   formatDoubted,
   formatMs,
+  formatNumber,
+  formatPercentile,
   formatShare,
   plural,
 } from "./format.ts";
 import type { BracketBasis } from "./load_bracket.ts";
 import type { Interval } from "./load_interval.ts";
 import type { Throughput } from "./load_series.ts";
+import type { Economy, LoadEconomy, Peaks, SpeedSummary } from "./load_speed.ts";
 import { limitValueText } from "./limit.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
 import type { LimitResult, LoadSummary, SloLimit } from "./load_summary.ts";
@@ -137,6 +140,8 @@ export interface ThroughputRow {
   readonly run: Doubted;
   /** Over the steady window; absent for what has no value there. */
   readonly steady: Doubted | undefined;
+  /** Not for the terminal, which has it in words. */
+  readonly detail?: true;
 }
 
 /** Rates that have brackets and intervals. */
@@ -150,7 +155,8 @@ export function doubtedRate(window: Throughput | undefined, key: RateName): Doub
 
 /** Rates and requests in flight. */
 export function throughputRows(
-  { plan, throughput: { run, steady }, inFlight, arrivals, slo }: LoadSummary,
+  { plan, throughput: { run, steady }, inFlight, arrivals, slo, speed, peaks, economy }:
+    LoadSummary,
 ): readonly ThroughputRow[] {
   const plain = (value: number | undefined, sampling?: Interval): Doubted =>
     formatDoubted(value, { sampling }, "1");
@@ -187,7 +193,69 @@ export function throughputRows(
     ...(plan.users === undefined ? [] : [whole("Users, planned", plan.users)]),
     both("In flight, mean", inFlight.mean, inFlight.steadyMean),
     whole("In flight, max", inFlight.max),
+    {
+      ...both(`Output tokens/s ÷ ${speed.perUser.by}`, speed.perUser.run, speed.perUser.steady),
+      detail: true,
+    },
+    ...(peaks === undefined ? [] : [
+      {
+        ...whole(`Peak output tokens/s in ${peakWindow(peaks)}`, peaks.outputTokensPerSec),
+        detail: true,
+      },
+      {
+        ...whole(`Peak requests/s in ${peakWindow(peaks)}`, peaks.requestsPerSec),
+        detail: true,
+      },
+    ] as const),
+    ...economyRows(economy),
   ];
+}
+
+function economyRows(economy: LoadEconomy | undefined): readonly ThroughputRow[] {
+  const row = (name: string, key: keyof Economy): readonly ThroughputRow[] => {
+    const [run, steady] = [economy?.run[key], economy?.steady?.[key]];
+    if (run === undefined && steady === undefined) return [];
+    return [{
+      name,
+      run: formatDoubted(run, {}, "1"),
+      steady: formatDoubted(steady, {}, "1"),
+    }];
+  };
+  return [
+    ...row("Output tokens/s per GPU", "outputTokensPerSecPerGpu"),
+    ...row("Cost of 1M output tokens", "costPerMillionOutputTokens"),
+  ];
+}
+
+/** How fast one user was served, and the busiest second; absent where nothing shows it. */
+export function speedText(
+  { speed, peaks }: Pick<LoadSummary, "speed" | "peaks">,
+): string | undefined {
+  const one = [
+    ...speedParts(speed.interactivity, "from sent to last token"),
+    ...speedParts(speed.userTokens, "while tokens flow"),
+  ];
+  const parts = [
+    ...(one.length === 0 ? [] : [`one user, slower at higher percentiles: ${one.join("; ")}`]),
+    ...(peaks === undefined ? [] : [
+      `busiest ${peakWindow(peaks)} of the load: ${
+        formatNumber(peaks.outputTokensPerSec)
+      } output tokens/s, ${formatNumber(peaks.requestsPerSec)} req/s`,
+    ]),
+  ];
+  return parts.length === 0 ? undefined : parts.join("; ");
+}
+
+/** The median, then ever slower requests. */
+function speedParts({ median, percentiles }: SpeedSummary, what: string): readonly string[] {
+  if (median === undefined) return [];
+  const slower = percentiles.filter(({ p, value }) => [90, 99].includes(p) && value !== undefined);
+  const texts = slower.map(({ p, value }) => `${formatPercentile(p)} ${formatNumber(value)}`);
+  return [`${[`p50 ${formatNumber(median)}`, ...texts].join(", ")} tokens/s ${what}`];
+}
+
+function peakWindow({ windowMs }: Peaks): string {
+  return `${formatNumber(windowMs / 1000)} s`;
 }
 
 /** A limit on each request: `ttft ≤ 500 ms`. */

@@ -8,6 +8,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { BracketBasis } from "./load_bracket.ts";
 import type { Approximation, InFlight, Series, Throughput, Window } from "./load_series.ts";
 import { createSuspects, type Suspects } from "./check_consistency.ts";
+import type { Peaks } from "./load_speed.ts";
 import type { TimelineEntry } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import type { BoundsOf, ValueEnds } from "./record_bounds.ts";
@@ -47,6 +48,8 @@ export interface LoadValues {
   inFlightOver(windows: readonly Window[]): readonly number[];
   /** The load over time. */
   series(durationMs: number): Series;
+  /** Most work in one second, or in whole bins near it; absent where the load is shorter. */
+  peaks(durationMs: number): Peaks | undefined;
   /** The same in cells, for statistics. */
   cells(durationMs: number): LoadCells;
   /** A sample of the records, by their numbers. */

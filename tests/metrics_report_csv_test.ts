@@ -141,8 +141,9 @@ Deno.test("reportCsv gives sampling intervals columns of their own, behind all o
     attainment_sampling_high: "0.75",
   };
   for (const [name, value] of Object.entries(expected)) assertEquals(closed![name], value, name);
-  const first = header.indexOf("sampling_blocks");
-  assert(header.slice(first + 3).every((name) => /_sampling_(low|high)(_|$)/.test(name)));
+  const of = (name: string) => /_sampling_(low|high)(_|$)/.test(name);
+  const [first, last] = [header.indexOf("sampling_blocks"), header.findLastIndex(of)];
+  assert(header.slice(first + 3, last).every(of));
   const { rows: [without] } = table(withoutIntervals(SUMMARY));
   assertEquals([without!.sampling_absent, without!.qps_sampling_low], [
     "12 blocks, 20 are needed",
@@ -155,4 +156,26 @@ Deno.test("reportCsv leaves brackets empty where nobody knows them", () => {
   for (const name of ["bracket_basis", "witness_ticks", "ttft_mean_low_ms", "qps_high"]) {
     assertEquals(closed![name], "", name);
   }
+});
+
+Deno.test("reportCsv has the speed of one user, the busiest second, and what it cost", () => {
+  const run = createRun([createRecord({ endMs: 2500 })], { loads: [{ users: 2 }] });
+  const { rows: [row] } = table(summarize(run, { gpus: 4, costPerHour: 36, percentiles: [0, 90] }));
+  // 5 tokens in 140 ms, and 2 a second over the whole run.
+  const expected: Record<string, number | string> = {
+    interactivity_median_per_sec: 5000 / 140,
+    interactivity_p0_per_sec: 5000 / 140,
+    interactivity_p90_per_sec: "",
+    user_tokens_mean_per_sec: 100,
+    output_tokens_per_e2e_sec: 5000 / 140,
+    output_tokens_per_user_sec: 1,
+    peak_window_ms: 1000,
+    peak_output_tokens_per_sec: 5,
+    peak_qps: 0,
+    gpus: 4,
+    cost_per_hour: 36,
+    output_tokens_per_sec_per_gpu: 0.5,
+    cost_per_million_output_tokens: 5000,
+  };
+  for (const [name, value] of Object.entries(expected)) assertEquals(row![name], `${value}`, name);
 });

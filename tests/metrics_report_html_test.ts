@@ -17,6 +17,7 @@ import { summarize, type SummaryOptions } from "../metrics/summary.ts";
 import { createFailure, createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun, type RunFields } from "./support/create_run.ts";
 import { createSessionsRun } from "./support/create_sessions.ts";
+import { textOf } from "./support/html_text.ts";
 import { withBrackets } from "./support/with_brackets.ts";
 import { withIntervals, withoutIntervals } from "./support/with_intervals.ts";
 
@@ -33,12 +34,6 @@ function requests(count: number, fields: RecordFields = {}) {
 }
 
 const HEALTHY = createRun(requests(120));
-
-/** What a reader sees: no style, no script, no tags. */
-function textOf(page: string): string {
-  return page.replace(/<(style|script)>[^]*?<\/\1>/g, " ").replace(/<[^>]*>/g, " ")
-    .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code)).replace(/\s+/g, " ");
-}
 
 /** A page that a strict reader accepts: every tag closed in order, every attribute quoted. */
 function assertWellFormed(page: string): void {

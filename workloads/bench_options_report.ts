@@ -38,6 +38,19 @@ export const REPORT_OPTIONS = group("Report", {
       "max (without one, every value), or a figure such as throughput, goodput, success or errors; " +
       "in ms, s, %, tok/s, req/s. What was not measured is not kept.",
   }),
+  gpus: option.integer({
+    value: "N",
+    min: 1,
+    help: "GPUs of the server: adds output tokens/s per GPU.",
+    advanced: true,
+  }),
+  costPerHour: option.number({
+    value: "X",
+    min: 0,
+    help: "What an hour of the whole server costs, in any currency: adds the cost of a million " +
+      "output tokens.",
+    advanced: true,
+  }),
   clientTolerance: option.number({
     value: "PERCENT",
     default: CLIENT_TOLERANCE * 100,

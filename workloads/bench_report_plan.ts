@@ -21,6 +21,10 @@ export interface ReportPlan {
   readonly slo?: Slo;
   /** Limits that every load has to keep; absent = none. */
   readonly require?: readonly Limit[];
+  /** GPUs of the server; absent = as the run that is reported had it. */
+  readonly gpus?: number;
+  /** What an hour of it costs; absent = likewise. */
+  readonly costPerHour?: number;
   /** How near both ends of a figure must be to it in a load that is `ok`, 0 to 100; default 5. */
   readonly clientTolerancePercent?: number;
   /** How values are kept; absent = as the run that is reported kept them, else `auto`. */
@@ -34,6 +38,7 @@ export function planReport(
   values: Partial<ReportValues> & Pick<ReportValues, "format" | "percentiles">,
 ): ReportPlan {
   const { format, percentiles, clientTolerance, maxFailures, values: keeping } = values;
+  const { gpus, costPerHour } = values;
   const slo = readLimits(values.slo, parseSlo);
   const require = readLimits(values.require, parseRequired);
   if (percentiles.includes(100)) {
@@ -45,7 +50,10 @@ export function planReport(
     format,
     percentiles,
     maxFailuresPercent: maxFailures ?? (require?.some(limitsFailures) ? 100 : 0),
-    ...defined({ slo, require, values: keeping, clientTolerancePercent: clientTolerance }),
+    ...defined({
+      ...{ slo, require, gpus, costPerHour, values: keeping },
+      clientTolerancePercent: clientTolerance,
+    }),
   };
 }
 

@@ -24,7 +24,10 @@ const OPTIONS = {
 
   ...REPORT_OPTIONS,
   ...withNeeds(
-    pick(REPORT_OPTIONS, ["require", "clientTolerance", "maxFailures", "values"]),
+    pick(REPORT_OPTIONS, [
+      ...["require", "gpus", "costPerHour"] as const,
+      ...["clientTolerance", "maxFailures", "values"] as const,
+    ]),
     { key: "as", not: true, because: "it is none of the other tool's; leave out one of them" },
   ),
   ...group("Report", {

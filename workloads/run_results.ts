@@ -68,12 +68,14 @@ export function summarizeFor(run: Run, report: ReportPlan): Summary {
 }
 
 function summaryOptions(
-  { percentiles, slo, require, clientTolerancePercent }: ReportPlan,
+  { percentiles, slo, require, gpus, costPerHour, clientTolerancePercent }: ReportPlan,
 ): SummaryOptions {
   return {
     percentiles,
     slo,
     require,
+    gpus,
+    costPerHour,
     ...(clientTolerancePercent === undefined
       ? {}
       : { clientTolerance: clientTolerancePercent / 100 }),

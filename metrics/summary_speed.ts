@@ -1,0 +1,95 @@
+/**
+ * How fast one user of a load was served, and what the server's work cost.
+ *
+ * @module
+ */
+import type { RequestRecord } from "../backends/record.ts";
+import type { Fold } from "./fold.ts";
+import type { InFlight, Throughput } from "./load_series.ts";
+import {
+  type Economy,
+  type LoadEconomy,
+  type ServerScale,
+  speedOf,
+  SPEEDS,
+  type UserSpeed,
+} from "./load_speed.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import { e2ePerToken } from "./metric_e2e_per_token.ts";
+import type { RunHeader } from "./run.ts";
+
+/** Output tokens of completed requests ÷ the sum of their end-to-end latencies, tokens per second. */
+export function overallSpeedFold(): Fold<number | undefined> {
+  let tokens = 0;
+  let ms = 0;
+  return {
+    add(record: RequestRecord) {
+      const [perToken] = e2ePerToken.values(record);
+      if (perToken === undefined || !Number.isFinite(perToken)) return;
+      const own = record.outputTokens!.tokens;
+      tokens += own;
+      ms += perToken * own;
+    },
+    result: () => ms > 0 ? tokens * 1000 / ms : undefined,
+  };
+}
+
+/** Speed of one user. */
+export function userSpeed(
+  load: Pick<LoadSummary, "metrics" | "throughput" | "inFlight" | "plan">,
+  overall: number | undefined,
+): UserSpeed {
+  const { plan: { users }, throughput: { run, steady }, inFlight } = load;
+  const [interactivity, userTokens] = SPEEDS.map((speed) => speedOf(speed, load));
+  return {
+    interactivity: interactivity!,
+    userTokens: userTokens!,
+    overall,
+    perUser: {
+      by: users === undefined ? "in flight" : "users",
+      run: shared(run, users ?? inFlight.mean),
+      steady: shared(steady, users ?? inFlight.steadyMean),
+    },
+  };
+}
+
+/** Output tokens per second ÷ those who share them. */
+function shared(window: Throughput | undefined, by: number | undefined): number | undefined {
+  const rate = window?.outputTokensPerSec;
+  return rate === undefined || by === undefined || !(by > 0) ? undefined : rate / by;
+}
+
+/** What the work cost; absent where nothing is known of the server's size and price. */
+export function loadEconomy(
+  { run, steady }: LoadSummary["throughput"],
+  scale: ServerScale | undefined,
+): LoadEconomy | undefined {
+  if (scale === undefined) return undefined;
+  return { run: economy(run, scale), steady: steady && economy(steady, scale) };
+}
+
+function economy(window: Throughput, { gpus, costPerHour }: ServerScale): Economy {
+  const rate = window.outputTokensPerSec;
+  const perHour = (rate ?? 0) * 3600;
+  return {
+    outputTokensPerSecPerGpu: shared(window, gpus),
+    costPerMillionOutputTokens: costPerHour === undefined || !(perHour > 0)
+      ? undefined
+      : costPerHour * 1e6 / perHour,
+  };
+}
+
+/** Size and price of the server: as given, else as the run's options had them; absent = neither. */
+export function serverScale(
+  given: { readonly gpus?: number | undefined; readonly costPerHour?: number | undefined },
+  { options }: Pick<RunHeader, "options">,
+): ServerScale | undefined {
+  const gpus = given.gpus ?? positive(options.gpus);
+  const costPerHour = given.costPerHour ?? positive(options.costPerHour);
+  return gpus === undefined && costPerHour === undefined ? undefined : { gpus, costPerHour };
+}
+
+/** Of a file of others: anything else is no such number. */
+function positive(value: unknown): number | undefined {
+  return typeof value === "number" && value > 0 && Number.isFinite(value) ? value : undefined;
+}
