@@ -103,6 +103,15 @@ export {
 } from "./format.ts";
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
 export type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
+export type {
+  Economy,
+  LoadEconomy,
+  Peaks,
+  ServerScale,
+  Speed,
+  SpeedSummary,
+  UserSpeed,
+} from "./load_speed.ts";
 export type { Drift, RepeatedFigure, RepeatedLoad } from "./summary_repeats.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
 export type { SliceLatency, Slices } from "./load_slices.ts";

@@ -5,7 +5,7 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Fold } from "./fold.ts";
-import type { InFlight, Throughput } from "./load_series.ts";
+import type { Throughput } from "./load_series.ts";
 import {
   type Economy,
   type LoadEconomy,
@@ -15,22 +15,23 @@ import {
   type UserSpeed,
 } from "./load_speed.ts";
 import type { LoadSummary } from "./load_summary.ts";
-import { e2ePerToken } from "./metric_e2e_per_token.ts";
+import { e2e } from "./metric_e2e.ts";
 import type { RunHeader } from "./run.ts";
 
 /** Output tokens of completed requests ÷ the sum of their end-to-end latencies, tokens per second. */
 export function overallSpeedFold(): Fold<number | undefined> {
   let tokens = 0;
-  let ms = 0;
+  // Whole microseconds, as stamps have them: sums of these do not depend on the order of records.
+  let us = 0;
   return {
     add(record: RequestRecord) {
-      const [perToken] = e2ePerToken.values(record);
-      if (perToken === undefined || !Number.isFinite(perToken)) return;
-      const own = record.outputTokens!.tokens;
+      const [ms] = e2e.values(record);
+      const own = record.outputTokens?.tokens ?? 0;
+      if (ms === undefined || !Number.isFinite(ms) || !(own > 0)) return;
       tokens += own;
-      ms += perToken * own;
+      us += Math.round(ms * 1000);
     },
-    result: () => ms > 0 ? tokens * 1000 / ms : undefined,
+    result: () => us > 0 ? tokens * 1e6 / us : undefined,
   };
 }
 
