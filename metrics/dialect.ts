@@ -16,6 +16,8 @@ export interface Definitions {
   readonly tokens: "best" | "server" | "server or requested" | "chunks" | "requested";
   /** Who counts the tokens of a prompt. */
   readonly prompt: "server" | "client";
+  /** When a request begins. */
+  readonly start: "handed over" | "connected";
   /** Which event ends the time to first token. */
   readonly first: "token" | "event" | "answer" | "answer or tool";
   /** Whether an answer has a first token that nothing shows. */
@@ -28,6 +30,8 @@ export interface Definitions {
   readonly decodeEnd: "last token" | "end of stream";
   /** By how many tokens it is divided. */
   readonly divisor: "after the first read" | "all but one" | "all";
+  /** How often the time per token of a request counts. */
+  readonly weight: "once" | "once a token";
   /** When a request ends. */
   readonly end: "last token" | "end of stream";
   /** The time that rates are divided by. */
@@ -37,7 +41,11 @@ export interface Definitions {
     | "first sent to last end"
     | "first sent to last token";
   /** How a percentile is read off. */
-  readonly percentiles: "enough values" | "any number of values" | "nearest rank";
+  readonly percentiles:
+    | "enough values"
+    | "any number of values"
+    | "nearest rank"
+    | "cumulated share";
 }
 
 /** Our own definitions. */
@@ -45,12 +53,14 @@ export const OUR_DEFINITIONS: Definitions = {
   requests: "completed",
   tokens: "best",
   prompt: "server",
+  start: "handed over",
   first: "token",
   proof: "streamed",
   gaps: "reads",
   decodeFrom: "first",
   decodeEnd: "last token",
   divisor: "after the first read",
+  weight: "once",
   end: "last token",
   duration: "load",
   percentiles: "enough values",
@@ -91,6 +101,13 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       server: "the server's count, with the chat template",
       client: "the client's count of the prompt alone",
+    },
+  },
+  start: {
+    title: "begin of request",
+    choices: {
+      "handed over": "when it is handed to the transport, a new connection included",
+      connected: "when its head is written, a new connection left out",
     },
   },
   first: {
@@ -134,6 +151,13 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
       all: "all tokens",
     },
   },
+  weight: {
+    title: "weight of a request",
+    choices: {
+      once: "each request counts once",
+      "once a token": "each request counts as often as it has tokens in its time per token",
+    },
+  },
   end: {
     title: "end of request",
     choices: { "last token": "last token", "end of stream": "end of the stream" },
@@ -153,6 +177,7 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       "enough values": "linear between ranks, n/a with fewer than 100 ÷ (100 − N) values",
       "any number of values": "linear between ranks, with any number of values",
+      "cumulated share": "the least value up to which the share of the values lies",
       "nearest rank": "a value that was measured, with any number of values",
     },
   },

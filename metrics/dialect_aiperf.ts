@@ -363,7 +363,7 @@ function csv(rows: readonly FileRow[]): string {
 /** A line for each request, as its plots read them. */
 function lines(load: DialectLoad): string {
   const start = startMsOf(load);
-  const ns = (ms: number) => Number((BigInt(start) + BigInt(Math.round(ms))) * 1_000_000n);
+  const ns = (ms: number) => Math.round((start + ms) * 1000) * 1000;
   const counted = new Set(countedRequests(load, DEFINITIONS));
   return sentRequests(load).map((record, session_num) => {
     const { sentMs = 0, firstByteMs, endMs = sentMs, user, promptId } = record;

@@ -63,7 +63,7 @@ export function sentRequests({ records }: DialectLoad): readonly RequestRecord[]
 
 /** Requests that count. */
 export function countedRequests(
-  { records }: DialectLoad,
+  { records }: Pick<DialectLoad, "records">,
   definitions: Definitions,
 ): readonly RequestRecord[] {
   return records.filter((record) => isCounted(record, definitions));

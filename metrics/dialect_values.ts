@@ -29,7 +29,7 @@ export class DialectValues {
     definitions: Definitions,
   ): number | undefined {
     const value = this.#statistic(quantity, statistic, definitions);
-    return value === undefined ? undefined : value * scale;
+    return value === undefined || statistic === "count" ? value : value * scale;
   }
 
   /** The values of a quantity in ascending order, in ms, tokens or requests. */
@@ -77,23 +77,25 @@ export class DialectValues {
 
 /** Which definitions change the values of a quantity: others need not be tried. */
 export const DEPENDS: Readonly<Record<Quantity, readonly (keyof Definitions)[]>> = {
-  ttft: ["requests", "first", "proof"],
-  tpot: ["requests", "tokens", "first", "proof", "decodeFrom", "decodeEnd", "divisor"],
-  itl: ["requests", "first", "gaps"],
+  ttft: ["requests", "start", "first", "proof"],
   ttst: ["requests", "first", "gaps"],
-  decode: ["requests", "first", "proof", "decodeFrom", "decodeEnd"],
-  e2e: ["requests", "end"],
+  tpot: [...tokenTime("requests"), "weight"],
+  itl: ["requests", "first", "gaps"],
+  e2e: ["requests", "start", "end"],
+  decode: ["requests", "start", "first", "proof", "decodeFrom", "decodeEnd"],
   output: ["requests", "tokens"],
   prompt: ["requests", "prompt"],
   total: ["requests", "tokens", "prompt"],
   requests: ["requests"],
-  "decode rate": [
-    ...["requests", "tokens", "first", "proof"] as const,
-    ...["decodeFrom", "decodeEnd", "divisor"] as const,
-  ],
-  "output rate": ["requests", "tokens", "end"],
-  "prompt rate": ["requests", "prompt", "first", "proof"],
+  "decode rate": tokenTime("requests"),
+  "output rate": ["requests", "tokens", "start", "end"],
+  "prompt rate": ["requests", "prompt", "start", "first", "proof"],
 };
+
+/** What the time per token depends on. */
+function tokenTime(requests: "requests"): (keyof Definitions)[] {
+  return [requests, "tokens", "start", "first", "proof", "decodeFrom", "decodeEnd", "divisor"];
+}
 
 /** Totals also hold the tokens of users who left as planned; only ours have such users. */
 function isTotal(quantity: Quantity): boolean {
@@ -128,13 +130,13 @@ export function valuesOf(
 ): readonly number[] {
   switch (quantity) {
     case "ttft":
-      return one(between(record.sentMs, firstOrSentMs(record, definitions)));
+      return one(between(startOf(record, definitions), firstOrSentMs(record, definitions)));
     case "tpot":
-      return one(timePerToken(record, definitions));
+      return weighted(record, definitions);
     case "itl":
       return gapsOf(record, definitions);
     case "e2e":
-      return one(between(record.sentMs, endOf(record, definitions.end)));
+      return one(latencyMs(record, definitions));
     case "output":
       return one(outputTokens(record, definitions));
     case "prompt":
@@ -151,16 +153,13 @@ export function valuesOf(
       return one(perSec(1, timePerToken(record, definitions)));
     case "output rate":
       return one(
-        perSec(
-          outputTokens(record, definitions),
-          between(record.sentMs, endOf(record, definitions.end)),
-        ),
+        perSec(outputTokens(record, definitions), latencyMs(record, definitions)),
       );
     case "prompt rate":
       return one(
         perSec(
           promptTokens(record, definitions),
-          between(record.sentMs, firstOrSentMs(record, definitions)),
+          between(startOf(record, definitions), firstOrSentMs(record, definitions)),
         ),
       );
   }
@@ -202,10 +201,24 @@ export function firstMs(
   }
 }
 
+/** When a request began; where the transport does not know how long it connected, as it was handed over. */
+export function startOf(
+  { sentMs, connectMs = 0, connection }: RequestRecord,
+  { start }: Pick<Definitions, "start">,
+): number | undefined {
+  return sentMs === undefined || start === "handed over" || connection !== "new"
+    ? sentMs
+    : sentMs + connectMs;
+}
+
+function latencyMs(record: RequestRecord, definitions: Definitions): number | undefined {
+  return between(startOf(record, definitions), endOf(record, definitions.end));
+}
+
 /** As {@linkcode firstMs}; of an empty answer that counts, when it was sent. */
 function firstOrSentMs(record: RequestRecord, definitions: Definitions): number | undefined {
   return firstMs(record, definitions) ??
-    (definitions.requests === "good status" ? record.sentMs : undefined);
+    (definitions.requests === "good status" ? startOf(record, definitions) : undefined);
 }
 
 /** When a request ended. */
@@ -256,25 +269,42 @@ export function chunksOf({ textEvents, tickMs }: RequestRecord): number {
 
 function decodeMs(record: RequestRecord, definitions: Definitions): number | undefined {
   const { decodeFrom, decodeEnd } = definitions;
-  const from = decodeFrom === "sent" ? record.sentMs : firstOrSentMs(record, definitions);
+  const from = decodeFrom === "sent"
+    ? startOf(record, definitions)
+    : firstOrSentMs(record, definitions);
   return between(from, endOf(record, decodeEnd));
 }
 
 function timePerToken(record: RequestRecord, definitions: Definitions): number | undefined {
+  const spanMs = decodeMs(record, definitions);
+  const by = tokensDivided(record, definitions);
+  return spanMs === undefined || !(by > 0) ? undefined : spanMs / by;
+}
+
+/** The time per token, as often as it counts. */
+function weighted(record: RequestRecord, definitions: Definitions): readonly number[] {
+  const value = timePerToken(record, definitions);
+  if (value === undefined) return [];
+  if (definitions.weight === "once") return [value];
+  return Array.from({ length: tokensDivided(record, definitions) }, () => value);
+}
+
+/** Tokens by which the time per token is divided; 0 where there is no such time. */
+function tokensDivided(record: RequestRecord, definitions: Definitions): number {
   const { divisor, proof } = definitions;
   const { tickTokens, firstTickTokens } = record;
-  const spanMs = decodeMs(record, definitions);
-  const tokens = outputTokens(record, definitions);
-  if (spanMs === undefined || tokens === undefined) return undefined;
   // Where one read holds the answer, there is no duration to divide.
-  if (proof === "streamed" && (!isStreamed(record) || tickTokens.length < 2)) return undefined;
-  const by = divisor === "all"
-    ? tokens
-    : divisor === "all but one"
-    ? tokens - 1
-    : (definitions.tokens === "best" ? sentTokens(record) ?? tokens : tokens) -
-      (firstTickTokens?.tokens ?? tickTokens[0] ?? 1);
-  return by > 0 ? spanMs / by : undefined;
+  if (proof === "streamed" && (!isStreamed(record) || tickTokens.length < 2)) return 0;
+  const tokens = outputTokens(record, definitions) ?? 0;
+  switch (divisor) {
+    case "all":
+      return tokens;
+    case "all but one":
+      return Math.max(0, tokens - 1);
+    case "after the first read":
+      return (definitions.tokens === "best" ? sentTokens(record) ?? tokens : tokens) -
+        (firstTickTokens?.tokens ?? tickTokens[0] ?? 1);
+  }
 }
 
 /** Gaps of one request, in the order in which they came. */
@@ -353,7 +383,22 @@ function percentile(
       return p !== 50 && values.length < minimumSamples(p) ? undefined : quantile(values, p);
     case "any number of values":
       return quantile(values, p);
+    case "cumulated share":
+      return cumulatedShare(values, p / 100);
     case "nearest rank":
       return values[Math.min(values.length - 1, Math.floor(values.length * p / 100))];
   }
+}
+
+/** Equal values have one share; shares are added up as floating point adds them, which ties are decided by. */
+function cumulatedShare(values: SortedValues, share: number): number | undefined {
+  let sum = 0;
+  for (let i = 0; i < values.length;) {
+    let next = i;
+    while (next < values.length && values[next] === values[i]) next++;
+    sum += (next - i) / values.length;
+    if (sum >= share) return values[i];
+    i = next;
+  }
+  return values[values.length - 1];
 }

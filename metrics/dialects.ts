@@ -26,6 +26,7 @@ export interface DialectEntry {
 export const DIALECTS: readonly DialectEntry[] = [
   entry("vllm", () => import("./dialect_vllm.ts")),
   entry("aiperf", () => import("./dialect_aiperf.ts")),
+  entry("guidellm", () => import("./dialect_guidellm.ts")),
   entry("sglang", () => import("./dialect_sglang.ts")),
   entry("lmdeploy", () => import("./dialect_lmdeploy.ts")),
 ];

@@ -54,9 +54,9 @@ for (const { name } of DIALECTS) {
 /** Numbers of a file by their paths. */
 function numbersIn(value: unknown, path: string = ""): [string, number][] {
   if (typeof value === "number") return [[path, value]];
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([name, member]) =>
-    numbersIn(member, path === "" ? name : `${path}.${name}`)
+    numbersIn(member, path === "" || path === "benchmarks.0.metrics" ? name : `${path}.${name}`)
   );
 }
 
