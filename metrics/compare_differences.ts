@@ -6,7 +6,7 @@
 import { type MeasuredLoad, type Repeats, wholeRepeats } from "./compare_measured.ts";
 import type { CompareSide, Difference } from "./compare_result.ts";
 import { formatPercent } from "./compare_words.ts";
-import { formatNumber, formatShare, plural } from "./format.ts";
+import { formatMs, formatNumber, formatShare, plural } from "./format.ts";
 import type { LoadPlan, RunHeader } from "./run.ts";
 
 /** Mean lengths that differ by more are told. */
@@ -160,9 +160,7 @@ export function loadDifferences(
 
   const plans = each(({ load: { plan } }) => planText(plan, PLAN_FIELDS));
   if (unique(plans.flat()).length > 1) tell("load", texts(plans), true);
-  const ends = each(({ load: { plan } }) =>
-    planText(plan, ["stopRequests", "stopDurationMs", "rampUpMs"])
-  );
+  const ends = each(({ load: { plan } }) => lengthText(plan));
   if (unique(ends.flat()).length > 1) tell("length of the load", texts(ends), false);
 
   const clients = each(({ load: { verdict } }) => verdict?.kind ?? "not measured");
@@ -256,6 +254,16 @@ function planText(plan: LoadPlan, fields: readonly (keyof LoadPlan)[]): string {
     return [`${field} ${typeof value === "object" ? JSON.stringify(value) : value}`];
   });
   return texts.length === 0 ? "none" : texts.join(" ");
+}
+
+/** `60 s, 100 requests`, with the time over which users start. */
+function lengthText({ stopDurationMs, stopRequests, rampUpMs }: LoadPlan): string {
+  const parts = [
+    ...(stopDurationMs === undefined ? [] : [formatMs(stopDurationMs)]),
+    ...(stopRequests === undefined ? [] : [plural(stopRequests, "request")]),
+    ...(rampUpMs === undefined || rampUpMs === 0 ? [] : [`ramp-up ${formatMs(rampUpMs)}`]),
+  ];
+  return parts.length === 0 ? "no limit" : parts.join(", ");
 }
 
 function isDifferent(values: readonly (readonly string[])[]): boolean {
