@@ -110,6 +110,7 @@ function loadBlock(load: ComparedLoad, comparison: Comparison): string {
   const letter = letterOf(comparison, load.side);
   const title = `${loadTitle(load)}${comparison.sides.length > 2 ? `, ${letter} against A` : ""}`;
   if (refused !== undefined) return `**${plain(title)}**: no verdict, ${plain(refused)}`;
+  const judged = comparison.refused === undefined;
   const row = (one: ComparedFigure) => [
     one.title,
     sideValueText(one.a, one),
@@ -117,10 +118,18 @@ function loadBlock(load: ComparedLoad, comparison: Comparison): string {
     differenceText(one),
     changeCell(one),
     changeIntervalCell(one),
-    `${SIGNS[one.verdict]} ${one.verdict}`,
+    ...(judged ? [`${SIGNS[one.verdict]} ${one.verdict}`] : []),
   ];
   const table = markdownTable(
-    ["Figure", "A", letter, "difference", "change", "sampling 95 %", "verdict"],
+    [
+      "Figure",
+      "A",
+      letter,
+      "difference",
+      "change",
+      "sampling 95 %",
+      ...(judged ? ["verdict"] : []),
+    ],
     figures.map(row),
     { numbers: [1, 2, 3, 4, 5] },
   );

@@ -143,6 +143,7 @@ function loadLines(
   { paint, width }: Page,
 ): readonly string[] {
   const { figures, refused } = load;
+  const judged = (comparison.refused ?? refused) === undefined;
   const letter = letterOf(comparison, load.side);
   const against = comparison.sides.length > 2 ? `, ${letter} against A` : "";
   const title = [
@@ -154,24 +155,25 @@ function loadLines(
     numberColumn(heading, figures.map(cell), dropOrder);
   const [heading, ...rows] = textTable([
     text("Figure", figures.map((one) => one.title)),
-    column("A", (one) => sideValueText(one.a, one)),
-    column(letter, (one) => sideValueText(one.b, one)),
+    column("A", (one) => sideValueText(one.a, one), 0),
+    column(letter, (one) => sideValueText(one.b, one), 0),
     column("difference", differenceText, 1),
     column("change", changeCell),
     column("sampling 95 %", changeIntervalCell),
-    text("verdict", figures.map(({ verdict }) => verdict)),
+    ...(judged ? [text("verdict", figures.map(({ verdict }) => verdict))] : []),
   ], width);
   return [
     ...title,
     paint("dim", heading!),
     ...rows.map((row, i) => {
+      if (!judged) return row;
       const { verdict } = figures[i]!;
       // The last one: a figure may have the same word in its name.
       const at = row.lastIndexOf(verdict);
       return row.slice(0, at) + paint(VERDICT_STYLE[verdict], verdict) +
         row.slice(at + verdict.length);
     }),
-    ...reasonLines(load, width).map((line) => paint("dim", line)),
+    ...(judged ? reasonLines(load, width).map((line) => paint("dim", line)) : []),
   ];
 }
 
@@ -179,8 +181,7 @@ function loadLines(
 const REASONS = 5;
 
 /** Why figures are undecided, but for the reason that most have. */
-function reasonLines({ figures, refused }: ComparedLoad, width: number): readonly string[] {
-  if (refused !== undefined) return [];
+function reasonLines({ figures }: ComparedLoad, width: number): readonly string[] {
   const byReason = new Map<string, string[]>();
   for (const { verdict, reason = "", title } of figures) {
     if (verdict === "undecided") byReason.set(reason, [...byReason.get(reason) ?? [], title]);

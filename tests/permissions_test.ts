@@ -32,6 +32,8 @@ const NEEDS: readonly { readonly command: string; readonly flags: readonly strin
   { command: "bench", flags: ["--allow-net", "--allow-read", "--allow-write"] },
   { command: "bench --no-save", flags: ["--allow-net", "--allow-read"] },
   { command: "report", flags: ["--allow-read"] },
+  { command: "compare", flags: ["--allow-read"] },
+  { command: "runs", flags: ["--allow-read"] },
   { command: "trace", flags: ["--allow-read"] },
   { command: "probe", flags: ["--allow-net"] },
   { command: "simulate", flags: ["--allow-net"] },
@@ -63,6 +65,18 @@ Deno.test("bench, report and probe run with the least permissions", async () => 
       assertEquals(unsaved.code, 0, unsaved.err);
       const report = await runWith(flagsOf("report"), ["report", out]);
       assertEquals(report.code, 0, report.err);
+      const [other, runs] = [`${folder}/other`, `--allow-read=${folder}`];
+      const more = await runWith(flagsOf("bench"), ["bench", server.url, "--out", other, ...argv]);
+      assertEquals(more.code, 0, more.err);
+      const compare = await runWith(flagsOf("compare"), ["compare", out, other]);
+      assertEquals(compare.code, 0, compare.err);
+      assertStringIncludes(compare.out, "other against out");
+      // Reading the results is all that it takes; nobody is asked for the environment.
+      const narrow = await runWith([runs], ["compare", out, other, "--gate=ttft<+5%"]);
+      assertEquals([narrow.code, narrow.err], [4, ""]);
+      const list = await runWith([runs], ["runs", folder]);
+      assertEquals([list.code, list.err], [0, ""]);
+      assertStringIncludes(list.out, "2 runs in");
       const sessions = `${folder}/chat.jsonl`;
       await Deno.writeTextFile(sessions, exampleText("chat"));
       const trace = await runWith([`--allow-read=${sessions}`], ["trace", sessions]);
