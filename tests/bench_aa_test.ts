@@ -14,25 +14,25 @@ function tally(name: string, figure: string, count: number) {
 }
 
 Deno.test("a server compared with itself by turns is hardly ever better or worse", () => {
-  const count = 60;
+  const count = 30;
   const tallies = runStudy(study("turns"), { count });
   assert(tallies.length >= 15);
   for (const { name, known, decided, missed } of tallies) {
     assertEquals(known, count, name);
-    // 5 % of 60 is 3; above 8 a right method is found in one of 300 such tests, and seeds are fixed.
-    assert(decided <= 3 && missed <= 8, `${name}: ${decided} decided, ${missed} missed`);
+    // Of 30, 5 % are 1.5; more than 6 are found with a right method once in 1,600 times.
+    assert(decided <= 1 && missed <= 6, `${name}: ${decided} decided, ${missed} missed`);
   }
 });
 
 Deno.test("requests that are taken for independent find what is not there", () => {
-  const { known, decided } = tally("unblocked", "itl:mean", 30);
-  assertEquals(known, 30);
-  assert(decided >= 4, `${decided} of 30`);
+  const { known, decided } = tally("unblocked", "itl:mean", 16);
+  assertEquals(known, 16);
+  assert(decided >= 2, `${decided} of 16`);
 });
 
 Deno.test("+5 % is found at the size that a plan asks for", () => {
   const server = { ...STEADY_SERVER, slowness: 0.02, runEffect: 0.01, drift: 0.01 };
   const how = { server, figures: ["itl:mean"], all: false };
-  const [itl] = powerStudy({ ...how, repeatMs: 500, count: 10 });
-  assert(itl!.found >= 7, `${itl!.found} of ${itl!.count} with ${itl!.repeats} repeats`);
+  const [itl] = powerStudy({ ...how, repeatMs: 500, count: 6 });
+  assert(itl!.found >= 4, `${itl!.found} of ${itl!.count} with ${itl!.repeats} repeats`);
 });

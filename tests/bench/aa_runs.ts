@@ -32,7 +32,7 @@ export interface SyntheticServer {
 /** A server without differences from run to run. */
 export const STEADY_SERVER: SyntheticServer = {
   users: 4,
-  tokens: 12,
+  tokens: 6,
   ttftMs: 40,
   itlMs: 8,
   noise: 0.25,
