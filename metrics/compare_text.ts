@@ -13,6 +13,7 @@ import type {
   GateResult,
   SideValue,
 } from "./compare_result.ts";
+import type { RunHeader, RunSide } from "./run.ts";
 import { signedPercent, spanText } from "./compare_words.ts";
 import {
   capitalize,
@@ -42,7 +43,7 @@ export function compareTitle({ sides }: Comparison): string {
 }
 
 /** `candidate: 3 runs, 2026-01-02 03:04, http://host, llama`. */
-export function sideText({ name, runs }: CompareSide): string {
+export function sideText({ name, runs, side }: CompareSide): string {
   const headers = runs.map(({ header }) => header);
   const began = headers.map(({ startedAt }) => startedAt).sort()[0];
   const same = (of: (header: (typeof headers)[number]) => string) =>
@@ -50,10 +51,19 @@ export function sideText({ name, runs }: CompareSide): string {
   return [
     plural(runs.length, "run"),
     ...(began === undefined ? [] : [`${runs.length > 1 ? "from " : ""}${minute(began)}`]),
-    ...same(({ url }) => url).slice(0, 2),
-    ...same(({ model }) => model).slice(0, 2),
+    ...same(({ url, sides }) => ownSide(sides, side)?.url ?? url).slice(0, 2),
+    // That of the header is the first side's.
+    ...(side ? [] : same(({ model }) => model).slice(0, 2)),
+    ...same(({ sides }) => ownSide(sides, side)?.differs ?? "").slice(0, 2),
     ...tagsOf(headers),
   ].reduce((text, part, i) => i === 0 ? `${name}: ${part}` : `${text}, ${part}`, name);
+}
+
+function ownSide(
+  sides: RunHeader["sides"],
+  side: number | undefined,
+): RunSide | undefined {
+  return side === undefined ? undefined : sides?.[side];
 }
 
 /** Tags that all runs of a side have. */

@@ -5,7 +5,8 @@
  */
 import { PROTOCOLS } from "../backends/protocols.ts";
 import { USUAL_PAIRS } from "./bench_order.ts";
-import { group, option } from "./option_table.ts";
+import type { Need, ValuesOf } from "./command.ts";
+import { group, option, withNeeds } from "./option_table.ts";
 
 /** How often each load is measured. */
 export const REPEAT_OPTIONS = group("Repeats and sides", {
@@ -43,3 +44,39 @@ export const REPEAT_OPTIONS = group("Repeats and sides", {
     advanced: true,
   }),
 });
+
+const NEEDS_SIDES: Need = {
+  key: "against",
+  or: ["againstBody", "againstModel", "againstProtocol"],
+  because: "there is nothing to compare with, add --against URL",
+};
+
+/** What the comparison of two sides decides; only for commands that end with it. */
+export const GATE_OPTIONS = group(
+  "Repeats and sides",
+  withNeeds({
+    gate: option.text({
+      value: "LIMIT[,…]",
+      help:
+        "Limits on the change from the first side to the second, as of tokometer compare, e.g. " +
+        '"ttft:p99<+5%,throughput>-3%": the exit code is 5 where one is missed, 4 where it is ' +
+        "undecided.",
+    }),
+    margin: option.text({
+      value: "SHARE",
+      defaultText: "3%",
+      help:
+        "A change that does not matter: where the whole interval lies within it, the verdict is " +
+        "same.",
+    }),
+    undecided: option.choice({
+      value: "HOW",
+      default: "fail",
+      choices: ["fail", "pass"],
+      help: "What the exit code says of a gate that is undecided: 4, or pass: 0.",
+    }),
+  }, NEEDS_SIDES),
+);
+
+/** Values of {@linkcode GATE_OPTIONS}. */
+export type GateValues = ValuesOf<typeof GATE_OPTIONS>;

@@ -11,13 +11,15 @@ import { UserError } from "./user_error.ts";
 /** Options that make a second side. */
 const SIDE_OPTIONS = ["against", "againstBody", "againstModel", "againstProtocol"] as const;
 
+type SideValues = Pick<MeasureValues, typeof SIDE_OPTIONS[number] | "repeat">;
+
 /** Whether two sides are compared by turns. */
-export function hasSides(values: MeasureValues): boolean {
+export function hasSides(values: SideValues): boolean {
   return SIDE_OPTIONS.some((key) => values[key] !== undefined);
 }
 
 /** How often each load is measured on each side. */
-export function repeatsOf(values: MeasureValues): number {
+export function repeatsOf(values: SideValues): number {
   return values.repeat ?? (hasSides(values) ? USUAL_PAIRS : 1);
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { EngineCommand } from "../backends/launch_engines.ts";
 import { formatShare } from "../metrics/format.ts";
 import type { RunShare } from "../metrics/run.ts";
@@ -10,7 +11,7 @@ import { loadLabel, stopOfPool } from "./load.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
 import { NAME_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
-import { REPEAT_OPTIONS } from "./bench_options_repeat.ts";
+import { GATE_OPTIONS, REPEAT_OPTIONS } from "./bench_options_repeat.ts";
 import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import {
   DEFAULT_PROTOCOL,
@@ -19,15 +20,16 @@ import {
   TARGET_OPTIONS,
 } from "./bench_options_server.ts";
 import type { BenchPlan } from "./bench_plan.ts";
-import { planReport } from "./bench_report_plan.ts";
+import { planReport, type ReportPlan } from "./bench_report_plan.ts";
 import { planRun } from "./bench_run_plan.ts";
-import { serversOf } from "./bench_servers.ts";
+import { orderLines, serverLines } from "./bench_order_lines.ts";
+import { hasSides, repeatsOf } from "./bench_sides.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { formatLengthSpec } from "./dataset_length.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { joinContents } from "./prompt.ts";
 import { option } from "./option_table.ts";
-import { benchAndReport } from "./run_bench.ts";
+import { type AfterReport, benchAndReport } from "./run_bench.ts";
 import { measureChosen } from "./run_chosen_server.ts";
 import { loadPrompts } from "./run_prompts.ts";
 import { LAUNCH_OPTIONS } from "./server_launch_options.ts";
@@ -50,6 +52,7 @@ const OPTIONS = {
   ...MODELS_OPTIONS,
   ...LOAD_OPTIONS,
   ...REPEAT_OPTIONS,
+  ...GATE_OPTIONS,
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
   ...REPORT_OPTIONS,
@@ -90,7 +93,8 @@ export const command: Command = defineCommand({
 });
 
 async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
-  const report = planReport(values);
+  const comparing = hasSides(values) ? await planSides(values) : undefined;
+  const report = comparing?.report ?? planReport(values);
   const { url: [address, ...moreUrls] = [], out, save, dryRun: dry = false } = values;
   const place = { address, shown: "<url>", dry };
   return await measureChosen(values, host, place, async ({ url, launched }) => {
@@ -101,11 +105,28 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
     return {
       plan,
       run: (watched) =>
-        dry
-          ? showPlan(plan, watched, launched?.command)
-          : benchAndReport(plan, report, watched, { save, out }),
+        dry ? showPlan(plan, watched, launched?.command) : benchAndReport(plan, report, watched, {
+          ...{ save, out },
+          ...defined({ after: comparing?.after }),
+        }),
     };
   });
+}
+
+/** What a run with two sides ends with; a plain one loads nothing of it. */
+async function planSides(values: ValuesOf<typeof OPTIONS>): Promise<{
+  readonly report: ReportPlan;
+  readonly after: AfterReport;
+}> {
+  const { compareTurns, planComparison, withComparedPercentiles } = await import(
+    "./compare_turns.ts"
+  );
+  const { format } = values;
+  const turns = planComparison(values, { repeats: repeatsOf(values), format });
+  return {
+    report: withComparedPercentiles(planReport(values), turns),
+    after: (summary, place) => compareTurns(summary, turns, place),
+  };
 }
 
 async function showPlan(
@@ -118,9 +139,7 @@ async function showPlan(
     : await replayPreview(plan, plan.replay);
   const lines = [
     ...(launched === undefined ? [] : [`start       ${shellLine(launched)}`]),
-    ...serversOf(plan).map(({ url }) =>
-      `server      ${url}, ${plan.protocol} over ${plan.transport}`
-    ),
+    ...serverLines(plan),
     ...(plan.models === undefined
       ? [`model       ${plan.model ?? "the first one the server lists"}`]
       : shareLines("model", plan.models)),
@@ -144,6 +163,7 @@ async function showPlan(
         ends.join(" or ") || "all of it once"
       }, after ${warmup} for warm-up`;
     }),
+    ...orderLines(plan, length),
     "",
     "first prompts:",
     ...first,

@@ -18,10 +18,11 @@ import { appendJobSummary } from "./compare_job_summary.ts";
 import { printPlan } from "./compare_plan.ts";
 import { parseShare } from "./compare_share.ts";
 import { findSides, readSides } from "./compare_sides.ts";
+import { comparisonFile, writeComparison } from "./compare_write.ts";
 import { group, option } from "./option_table.ts";
 import { checkOutputs } from "./record_outputs.ts";
 import { makeResultFolder } from "./run_results.ts";
-import { EXIT, fileError, UserError } from "./user_error.ts";
+import { EXIT, UserError } from "./user_error.ts";
 
 const NOT_WITH_PLAN = { key: "plan", not: true, because: "a plan judges nothing" } as const;
 
@@ -104,7 +105,7 @@ const OPTIONS = {
       aliases: ["o"],
       needs: [NOT_WITH_PLAN],
       help: `New folder for ${
-        COMPARISON_REPORTS.filter(({ saved }) => saved).map(fileOf).join(", ")
+        COMPARISON_REPORTS.filter(({ saved }) => saved).map(comparisonFile).join(", ")
       }.`,
     }),
     jobSummary: option.flag({
@@ -227,20 +228,7 @@ async function writeReports(
   render: (report: ComparisonReport) => string,
   host: Host,
 ): Promise<void> {
-  const folder = await makeResultFolder(out);
-  for (const report of COMPARISON_REPORTS.filter(({ saved }) => saved)) {
-    const path = `${folder}/${fileOf(report)}`;
-    try {
-      await Deno.writeTextFile(path, render(report));
-    } catch (error) {
-      throw fileError(`Cannot write ${path}`, error);
-    }
-    host.note(`Wrote ${path}`);
-  }
-}
-
-function fileOf({ extension }: ComparisonReport): string {
-  return `compare.${extension}`;
+  await writeComparison(await makeResultFolder(out), render, host);
 }
 
 /** The exit code is 2 without an error: what makes it so stands where errors do, too. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Run } from "../metrics/run.ts";
-import type { Accumulator } from "../metrics/summary.ts";
+import type { Accumulator, Summary } from "../metrics/summary.ts";
 import { MEASURE_OPTIONS } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { planRun } from "./bench_run_plan.ts";
@@ -208,8 +208,16 @@ export async function measureBench(
   });
 }
 
+/** What follows the reports of a run; returns an exit code, which counts where the run went well. */
+export type AfterReport = (
+  summary: Summary,
+  place: { readonly host: Host; readonly folder: string | undefined },
+) => Promise<number>;
+
 /** Where a run's results go. */
 interface SaveOptions {
+  /** Told of the results when they are printed and kept. */
+  readonly after?: AfterReport;
   readonly save: boolean;
   /** Folder; absent = one named by date and time. */
   readonly out?: string | undefined;
@@ -240,5 +248,7 @@ export async function benchAndReport(
   if (!complete) return EXIT.usage;
   if (measured.folder !== undefined) host.note(`Records: ${measured.file}`);
   if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
-  return exitCode(summary, report);
+  const code = exitCode(summary, report);
+  const next = await options.after?.(summary, { host, folder: measured.folder });
+  return code === EXIT.ok ? next ?? code : code;
 }
