@@ -100,12 +100,14 @@ async function main(): Promise<void> {
   });
   const print = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
   const path = file ?? await Deno.makeTempFile({ suffix: ".jsonl" });
+  const other = `${path}.other`;
   try {
     const size = await Deno.stat(path).then(({ size }) => size, () => 0);
     if (size === 0) {
       await Deno.remove(path).catch(() => {});
       await writeFile(path, Number(ticks) * 1e6);
     }
+    await Deno.copyFile(path, other);
     const mib = (await Deno.stat(path)).size / 2 ** 20;
     print(`${ticks} million ticks in ${number(mib)} MiB\n`);
     print("| command | peak memory | CPU | time |");
@@ -115,13 +117,15 @@ async function main(): Promise<void> {
         ["report", path, "--values=raw"],
         ["report", path, "--values=histogram"],
         ["report", path, "--format=json"],
+        ["compare", path, other, "--format=html", "--gate=ttft:p99<+5%", "--single-run"],
       ]
     ) {
       const { peakMiB, cpuS, wallS } = await cost(args);
-      const shown = args.filter((arg) => arg !== path).join(" ");
+      const shown = args.filter((arg) => arg !== path && arg !== other).join(" ");
       print(`| \`${shown}\` | ${number(peakMiB)} MiB | ${number(cpuS)} s | ${number(wallS)} s |`);
     }
   } finally {
+    await Deno.remove(other).catch(() => {});
     if (file === undefined) await Deno.remove(path);
   }
 }
