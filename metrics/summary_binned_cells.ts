@@ -77,12 +77,19 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
     }
     widthUs *= 2;
     used = Math.ceil(used / 2);
+    last.toMs = 0;
   };
+  // Ticks follow each other: most are in the cell of the one before, well inside of these.
+  const last = { cell: 0, fromMs: 0, toMs: 0 };
   const cellOf = (ms: number): number => {
+    if (ms >= last.fromMs && ms < last.toMs) return last.cell;
     const us = Math.max(0, Math.round(ms * 1000));
     while (us >= MOST_CELLS * widthUs) double();
     const cell = Math.floor(us / widthUs);
     if (cell >= used) used = cell + 1;
+    last.cell = cell;
+    last.fromMs = cell * widthUs / 1000;
+    last.toMs = ((cell + 1) * widthUs - 1) / 1000;
     return cell;
   };
   const count = (counter: CellCounter, ms: number | undefined, amount = 1) => {
