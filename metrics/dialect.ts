@@ -11,7 +11,12 @@ import type { Slo } from "./summary_slo.ts";
 /** Every definition by which tools differ; ours are {@linkcode OUR_DEFINITIONS}. */
 export interface Definitions {
   /** Which requests have values. */
-  readonly requests: "completed" | "answered" | "answered without error" | "good status";
+  readonly requests:
+    | "completed"
+    | "answered"
+    | "answered without error"
+    | "good status"
+    | "good status without error";
   /** Who counts the tokens of an answer. */
   readonly tokens: "best" | "server" | "server or requested" | "chunks" | "requested";
   /** Who counts the tokens of a prompt. */
@@ -21,9 +26,9 @@ export interface Definitions {
   /** Which event ends the time to first token. */
   readonly first: "token" | "event" | "answer" | "answer or tool";
   /** Whether an answer has a first token that nothing shows. */
-  readonly proof: "streamed" | "any";
+  readonly proof: "streamed" | "any" | "any time above 0" | "several reads" | "several tokens";
   /** What the gaps are between, and what is done with several tokens in one. */
-  readonly gaps: "reads" | "chunks" | "spread";
+  readonly gaps: "reads" | "chunks" | "tokens" | "spread";
   /** When the time per token begins. */
   readonly decodeFrom: "first" | "sent";
   /** When it ends. */
@@ -38,6 +43,7 @@ export interface Definitions {
   readonly duration:
     | "load"
     | "until all ended"
+    | "first sent until all ended"
     | "first sent to last end"
     | "first sent to last token";
   /** How a percentile is read off. */
@@ -84,6 +90,8 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
       "answered without error":
         "every answer with a token and no error, also one of a wrong length",
       "good status": "every answer under a good status, also an empty one, whose TTFT is 0",
+      "good status without error":
+        "every answer under a good status without an error in it, also an empty one, whose TTFT is 0",
     },
   },
   tokens: {
@@ -125,6 +133,9 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       streamed: "have no first token",
       any: "have a first token when they came",
+      "any time above 0": "have a first token when they came, and a time per token above 0",
+      "several reads": "have a first token when they came, and no time per token",
+      "several tokens": "have a first token when they came; those of one token have none",
     },
   },
   gaps: {
@@ -132,6 +143,7 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       reads: "between reads with tokens",
       chunks: "between chunks, those of one read 0 apart",
+      tokens: "between tokens, those of one chunk or read 0 apart",
       spread: "between chunks, divided by the tokens of the later one and repeated as often",
     },
   },
@@ -167,6 +179,8 @@ export const CAUSES: { readonly [Name in keyof Definitions]: Cause<Definitions[N
     choices: {
       load: "start of the load to the end of the last counted request",
       "until all ended": "start of the load until every request had ended, failed ones included",
+      "first sent until all ended":
+        "first request sent until every request had ended, failed ones included",
       "first sent to last end":
         "first request sent to the end of the last one, of those that count",
       "first sent to last token": "first request sent to the last token, of those that count",

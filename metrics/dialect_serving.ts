@@ -74,10 +74,10 @@ export function durationFigure(
   name: string,
   title: string,
   definitions: Definitions,
+  how: string = "until every request had ended",
 ): DialectOwnFigure {
   return {
-    ...{ name, title, unit: "s" },
-    how: "until every request had ended",
+    ...{ name, title, unit: "s", how },
     of: (load) => durationMs(load, definitions) / 1000,
   };
 }
@@ -98,24 +98,27 @@ const LIMITED: Readonly<Record<string, "ttft" | "tpot" | "e2e">> = {
   e2e: "e2e",
 };
 
+/** Requests that keep every limit on ttft, tpot and e2e; absent where there is none. */
+export function goodRequests(load: DialectLoad, definitions: Definitions): number | undefined {
+  const limits = load.slo?.limits.filter(({ metric }) => Object.hasOwn(LIMITED, metric)) ?? [];
+  if (limits.length === 0) return undefined;
+  return countedRequests(load, definitions).filter((record) =>
+    limits.every(({ metric, limit }) =>
+      (valuesOf(record, LIMITED[metric]!, definitions)[0] ?? 0) <= limit
+    )
+  ).length;
+}
+
 /** Requests per second that keep every limit; none where there are no limits. */
 export function goodputFigures(
-  { slo }: DialectLoad,
+  load: DialectLoad,
   definitions: Definitions,
 ): readonly DialectOwnFigure[] {
-  const limits = slo?.limits.filter(({ metric }) => Object.hasOwn(LIMITED, metric)) ?? [];
-  if (limits.length === 0) return [];
+  if (goodRequests(load, definitions) === undefined) return [];
   return [{
     ...{ name: "request_goodput", title: "Request goodput (req/s)", unit: "req/s" },
     how: "requests within the limits on ttft, tpot and e2e; one token has a TPOT of 0",
-    of: (load) => {
-      const good = countedRequests(load, definitions).filter((record) =>
-        limits.every(({ metric, limit }) =>
-          (valuesOf(record, LIMITED[metric]!, definitions)[0] ?? 0) <= limit
-        )
-      ).length;
-      return good / (durationMs(load, definitions) / 1000);
-    },
+    of: (load) => (goodRequests(load, definitions) ?? 0) / (durationMs(load, definitions) / 1000),
   }];
 }
 

@@ -117,6 +117,8 @@ export function isCounted(
         (kind === "wrong_length" || kind === "engine_error") && tickMs.length > 0;
     case "answered without error":
       return kind === "ok" || kind === "wrong_length" && tickMs.length > 0;
+    case "good status without error":
+      return kind === "ok" || kind === "wrong_length";
     case "good status":
       return kind === "ok" || kind === "wrong_length" || kind === "engine_error";
   }
@@ -184,6 +186,7 @@ export function firstMs(
   { first, proof }: Pick<Definitions, "first" | "proof">,
 ): number | undefined {
   if (proof === "streamed" && !isStreamed(record)) return undefined;
+  if (proof === "several tokens" && (record.outputTokens?.tokens ?? 0) < 2) return undefined;
   switch (first) {
     case "token":
       return record.firstTokenMs;
@@ -218,7 +221,13 @@ function latencyMs(record: RequestRecord, definitions: Definitions): number | un
 /** As {@linkcode firstMs}; of an empty answer that counts, when it was sent. */
 function firstOrSentMs(record: RequestRecord, definitions: Definitions): number | undefined {
   return firstMs(record, definitions) ??
-    (definitions.requests === "good status" ? startOf(record, definitions) : undefined);
+    (countsEmpty(definitions) ? startOf(record, definitions) : undefined);
+}
+
+/** Whether empty answers count, with a first token when they began. */
+function countsEmpty({ requests, proof }: Definitions): boolean {
+  return proof !== "several tokens" &&
+    (requests === "good status" || requests === "good status without error");
 }
 
 /** When a request ended. */
@@ -278,7 +287,8 @@ function decodeMs(record: RequestRecord, definitions: Definitions): number | und
 function timePerToken(record: RequestRecord, definitions: Definitions): number | undefined {
   const spanMs = decodeMs(record, definitions);
   const by = tokensDivided(record, definitions);
-  return spanMs === undefined || !(by > 0) ? undefined : spanMs / by;
+  if (spanMs === undefined || !(by > 0)) return undefined;
+  return definitions.proof === "any time above 0" && spanMs <= 0 ? undefined : spanMs / by;
 }
 
 /** The time per token, as often as it counts. */
@@ -294,7 +304,8 @@ function tokensDivided(record: RequestRecord, definitions: Definitions): number 
   const { divisor, proof } = definitions;
   const { tickTokens, firstTickTokens } = record;
   // Where one read holds the answer, there is no duration to divide.
-  if (proof === "streamed" && (!isStreamed(record) || tickTokens.length < 2)) return 0;
+  if (proof === "streamed" && !isStreamed(record)) return 0;
+  if ((proof === "streamed" || proof === "several reads") && tickTokens.length < 2) return 0;
   const tokens = outputTokens(record, definitions) ?? 0;
   switch (divisor) {
     case "all":
@@ -316,39 +327,44 @@ export function gapsOf(
   const found: number[] = [];
   const start = firstMs(record, { first, proof: "any" });
   if (tickMs.length === 0 || start === undefined) return found;
-  const chunks = chunksPerRead(record);
+  const together = gaps === "chunks" || gaps === "tokens";
+  const total = gaps === "tokens" ? sentTokens(record) ?? chunksOf(record) : chunksOf(record);
+  const perRead = together ? piecesPerRead(record, gaps, total) : undefined;
   let last = start;
   for (let i = 0; i < tickMs.length; i++) {
     const ms = tickMs[i]!;
     if (ms < start) continue;
     // The first counted event begins the gaps and ends none.
-    const begins = ms === start;
-    if (!begins) {
+    if (ms !== start) {
       if (gaps === "spread") {
         const tokens = Math.max(1, tickTokens[i]! - (i === 0 ? 0 : tickTokens[i - 1]!));
         for (let n = 0; n < tokens; n++) found.push((ms - last) / tokens);
-      } else if (gaps === "chunks" || i === 0 || tickTokens[i] !== tickTokens[i - 1]) {
+      } else if (together || i === 0 || tickTokens[i] !== tickTokens[i - 1]) {
         found.push(ms - last);
       } else continue;
     }
-    if (gaps === "chunks") { for (let n = 1; n < (chunks?.[i] ?? 1); n++) found.push(0); }
+    if (perRead !== undefined) { for (let n = 1; n < perRead[i]!; n++) found.push(0); }
     last = ms;
   }
   // Where only the total is known, it is known how many came together, and not with which read.
-  if (gaps === "chunks" && chunks === undefined) {
-    for (let n = chunksOf(record) - tickMs.length; n > 0; n--) found.push(0);
+  if (together && perRead === undefined) {
+    for (let n = total - tickMs.length; n > 0; n--) found.push(0);
   }
   return found;
 }
 
-/** Chunks of each read; absent where a record holds their total only. */
-function chunksPerRead(record: RequestRecord): Uint32Array | undefined {
-  const { tickEvents, tickTokens, tickSource, tickMs } = record;
-  const total = chunksOf(record);
-  const counts = tickEvents ??
-    (tickSource === "event" || tickTokens[tickTokens.length - 1] === total
-      ? tickTokens
-      : undefined);
+/** Chunks or tokens of each read; absent where a record holds their total only. */
+function piecesPerRead(
+  { tickEvents, tickTokens, tickSource, tickMs }: RequestRecord,
+  pieces: "chunks" | "tokens",
+  total: number,
+): Uint32Array | undefined {
+  const ofChunks = tickEvents ?? (tickSource === "event" ? tickTokens : undefined);
+  const counts = pieces === "chunks" && ofChunks !== undefined
+    ? ofChunks
+    : tickTokens[tickTokens.length - 1] === total
+    ? tickTokens
+    : undefined;
   if (counts === undefined) return undefined;
   return Uint32Array.from(tickMs, (_, i) => counts[i]! - (i === 0 ? 0 : counts[i - 1]!));
 }
@@ -360,7 +376,7 @@ export function durationMs(
 ): number {
   const { duration } = definitions;
   if (duration === "load") return end.durationMs;
-  const all = duration === "until all ended";
+  const all = duration === "until all ended" || duration === "first sent until all ended";
   const ended = duration === "first sent to last token" ? "lastTokenMs" : "endMs";
   let first = Infinity;
   let last = 0;
@@ -369,7 +385,7 @@ export function durationMs(
     first = Math.min(first, record.sentMs);
     last = Math.max(last, record[ended] ?? 0);
   }
-  return Math.max(0, last - (all ? 0 : Math.min(first, last)));
+  return Math.max(0, last - (duration === "until all ended" ? 0 : Math.min(first, last)));
 }
 
 function percentile(
@@ -386,7 +402,7 @@ function percentile(
     case "cumulated share":
       return cumulatedShare(values, p / 100);
     case "nearest rank":
-      return values[Math.min(values.length - 1, Math.floor(values.length * p / 100))];
+      return values[Math.max(0, Math.ceil(values.length * p / 100) - 1)];
   }
 }
 

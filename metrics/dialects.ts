@@ -25,9 +25,12 @@ export interface DialectEntry {
 /** Every dialect; what one needs is loaded when it is named. */
 export const DIALECTS: readonly DialectEntry[] = [
   entry("vllm", () => import("./dialect_vllm.ts")),
+  entry("sglang", () => import("./dialect_sglang.ts")),
   entry("aiperf", () => import("./dialect_aiperf.ts")),
   entry("guidellm", () => import("./dialect_guidellm.ts")),
-  entry("sglang", () => import("./dialect_sglang.ts")),
+  entry("genai-perf", () => import("./dialect_genai_perf.ts")),
+  entry("inference-perf", () => import("./dialect_inference_perf.ts")),
+  entry("evalscope", () => import("./dialect_evalscope.ts")),
   entry("lmdeploy", () => import("./dialect_lmdeploy.ts")),
 ];
 
