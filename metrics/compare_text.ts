@@ -17,13 +17,15 @@ import type { RunHeader, RunSide } from "./run.ts";
 import { signedPercent, spanText } from "./compare_words.ts";
 import {
   capitalize,
-  formatBracketed,
+  type Doubted,
+  formatDoubted,
   formatShare,
   formatValue,
   NOT_AVAILABLE,
   plural,
 } from "./format.ts";
 import type { Figure } from "./figure.ts";
+import type { Unit } from "./metric.ts";
 
 /** Sides in tables: `A`, `B`, … */
 export function sideLetter(at: number): string {
@@ -91,25 +93,21 @@ export function sideValueText(
   { value }: SideValue,
   { unit, title }: Pick<Figure, "unit" | "title">,
 ): string {
-  return unitText(value, title.endsWith("/s") && unit !== "share" ? "1" : unit);
+  return unit === "share" ? formatShare(value) : formatValue(value, bareUnit(title, unit));
 }
 
-/** What the client's stamps leave open about a side: `49.9–50.3`; absent = unknown. */
-export function sideBracketText(
-  { value, bracket }: SideValue,
-  unit: Figure["unit"],
-): string | undefined {
-  return unit === "share" ? undefined : formatBracketed(value, bracket, unit).ends;
-}
-
-/** What chance leaves open about a side: `48.7–51.6`; absent = unknown. */
-export function sideIntervalText(
-  { value, interval }: SideValue,
-  unit: Figure["unit"],
-): string | undefined {
-  if (interval === undefined) return undefined;
-  if (unit !== "share") return formatBracketed(value, interval, unit).ends;
-  return `${points(interval.low)}–${points(interval.high)} %`;
+/** The same with what is open about it. */
+export function doubtedSide(
+  { value, bracket: client, interval: sampling }: SideValue,
+  { unit, title }: Pick<Figure, "unit" | "title">,
+): Doubted {
+  if (unit !== "share") return formatDoubted(value, { client, sampling }, bareUnit(title, unit));
+  return {
+    value: formatShare(value),
+    ...(sampling === undefined
+      ? {}
+      : { sampling: `${points(sampling.low)}–${points(sampling.high)} %` }),
+  };
 }
 
 /** `+16.0 tokens/s`, `−3.1 ms`, `+0.4 points`. */
@@ -119,8 +117,9 @@ export function differenceText(
   const value = difference?.value;
   if (value === undefined) return NOT_AVAILABLE;
   const size = Math.abs(value);
-  const bare = title.endsWith("/s") && unit !== "share";
-  const text = unit === "share" ? `${points(size)} points` : unitText(size, bare ? "1" : unit);
+  const text = unit === "share"
+    ? `${points(size)} points`
+    : formatValue(size, bareUnit(title, unit));
   return value === 0 ? text : `${value > 0 ? "+" : "−"}${text}`;
 }
 
@@ -187,8 +186,9 @@ export function answerBesideGate(
   return answer.filter((one) => !gate.some(({ text }) => one.startsWith(text)));
 }
 
-function unitText(value: number | undefined, unit: Figure["unit"]): string {
-  return unit === "share" ? formatShare(value) : formatValue(value, unit);
+/** No unit where the title tells it, as in `Output tokens/s`. */
+function bareUnit(title: string, unit: Unit): Unit {
+  return title.endsWith("/s") ? "1" : unit;
 }
 
 function points(share: number): string {

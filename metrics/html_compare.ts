@@ -13,7 +13,6 @@ import type {
   CompareSide,
   Comparison,
   GateOutcome,
-  SideValue,
 } from "./compare_result.ts";
 import {
   answerBesideGate,
@@ -21,17 +20,16 @@ import {
   changeIntervalCell,
   differenceName,
   differenceText,
+  doubtedSide,
   gatePlace,
   letterOf,
   loadTitle,
   sentence,
-  sideBracketText,
-  sideIntervalText,
   sideLetter,
   sideText,
-  sideValueText,
 } from "./compare_text.ts";
 import { formatPercent } from "./compare_words.ts";
+import { doubtedCell } from "./html_bracket.ts";
 import { htmlTable, left, right } from "./html_table.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { KEY_METRICS } from "./metrics.ts";
@@ -211,13 +209,6 @@ function figureTable(
   letter: string,
   comparison: Comparison,
 ): Markup {
-  const cell = (side: SideValue, { unit, title }: ComparedFigure): HtmlValue => {
-    const sampling = sideIntervalText(side, unit);
-    const client = sideBracketText(side, unit);
-    return markup`${sideValueText(side, { unit, title })}${
-      sampling !== undefined && markup`<small>sampling ${sampling}</small>`
-    }${client !== undefined && markup`<small>client ${client}</small>`}`;
-  };
   const table = htmlTable({
     caption: `Figures of ${label}`,
     hideCaption: true,
@@ -232,8 +223,8 @@ function figureTable(
     ],
     rows: figures.map((one) => [
       one.title,
-      cell(one.a, one),
-      cell(one.b, one),
+      doubtedCell(doubtedSide(one.a, one)),
+      doubtedCell(doubtedSide(one.b, one)),
       differenceText(one),
       changeCell(one),
       changeIntervalCell(one),
