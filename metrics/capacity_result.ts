@@ -31,6 +31,8 @@ export interface CapacityProbe {
   readonly verdict: ProbeVerdict;
   /** The limit that decided, with its value and interval; a clause without a period. */
   readonly reason: string;
+  /** Of the figure that is nearest to its limit, its part of the limit: above 1 is beyond it. */
+  readonly ratio: number | undefined;
   /** The search stopped it before its end. */
   readonly cutShort: boolean;
 }
@@ -60,7 +62,7 @@ export interface CapacityAnswer {
   readonly kept: number | undefined;
   /** Lowest load that was shown to break it. */
   readonly broke: number | undefined;
-  /** From `kept` to `broke`: 95 of 100 such searches hold the truth between them. */
+  /** From `kept` to `broke`, of whole loads to the one below: 95 of 100 such intervals hold the truth. */
   readonly interval: Interval | undefined;
   /** Loads that kept the service level above the lowest that broke it; they do not count. */
   readonly keptAbove: readonly number[];

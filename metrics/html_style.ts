@@ -104,6 +104,12 @@ path.bar{fill:var(--accent)}
 .chance.mark{stroke:var(--text);stroke-dasharray:none}
 .line{stroke:var(--accent);stroke-width:1.5}
 .line.area{fill:var(--accent);fill-opacity:.1;stroke:none}
+.band{fill:var(--shade)}
+.line.limit{stroke:var(--text);stroke-dasharray:4 3}
+.probe.keeps{fill:var(--good);stroke:var(--good)}
+.probe.breaks{fill:var(--bad);stroke:var(--bad)}
+.probe.undecided{fill:var(--bg);stroke:var(--warn);stroke-width:2}
+.probe.client-bound{fill:var(--bg);stroke:var(--muted);stroke-width:2}
 path.failed{stroke:var(--bad)}
 .failed.area{fill:var(--bad);fill-opacity:.25;stroke:none}
 .steady{fill:var(--shade)}
@@ -155,4 +161,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "EkhrXzRqQwR2xxiZZYFCkNWcZXq+uTHMUjmY5Q5gxwU=";
+export const PAGE_STYLE_SHA256 = "BGRET//TC7YiEXC2KqiUUkKiEeXLcoCF9eCE4x8zyiM=";

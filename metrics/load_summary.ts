@@ -37,6 +37,8 @@ export interface LoadSummary {
   readonly plan: LoadPlan;
   /** Stopped by hand or ended with its client: planned and measured load differ. */
   readonly interrupted: boolean;
+  /** Why the search for a capacity stopped it before its end; absent = it did not. */
+  readonly cutShort: string | undefined;
   /** The server went away, which ended this load or kept it from being sent; absent = it stayed. */
   readonly serverLost: ServerLost | undefined;
   /** Whether the load's end was recorded; if not, durations come from the last stamps. */

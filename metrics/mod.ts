@@ -47,6 +47,12 @@ export type {
   CurveSummary,
   ProbeVerdict,
 } from "./capacity_result.ts";
+export {
+  type CapacitySearch,
+  type CapacitySearchOptions,
+  type CapacityStep,
+  createCapacitySearch,
+} from "./capacity_search.ts";
 export type { FindAxis, RunFind } from "./run_find.ts";
 export { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibration.ts";
 export { VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_causes.ts";

@@ -37,8 +37,10 @@ export const reportCsv: Report = {
 };
 
 /** Header and rows come from one list, so that they cannot differ (T35 in docs/python-scripts.md). */
-function columnsOf({ header, percentiles, scale }: Summary): readonly Column[] {
+function columnsOf(summary: Summary): readonly Column[] {
+  const { header, percentiles, scale, loads, capacity } = summary;
   const { version, startedAt, protocol, transport, model, url } = header;
+  const verdicts = new Map(capacity?.probes.map(({ load, verdict }) => [loads[load], verdict]));
   return [
     ["load", ({ label }) => label],
     ...Object.entries({ version, startedAt, protocol, transport, model, url })
@@ -123,6 +125,9 @@ function columnsOf({ header, percentiles, scale }: Summary): readonly Column[] {
     ["asked_cached_share", () => header.askedCachedShare],
     ["expected_cached_share", ({ prefix }) => prefix?.expected.share],
     ["new_tokens_total", ({ prefix }) => prefix?.expected.newTokens],
+    ["probe", ({ plan }) => plan.probe],
+    ["probe_verdict", (load) => verdicts.get(load)],
+    ["cut_short", ({ cutShort }) => cutShort],
     ["sampling_blocks", ({ sampling }) => sampling.blocks],
     ["sampling_block_ms", ({ sampling }) => sampling.blockMs],
     ["sampling_absent", ({ sampling }) => sampling.absent],

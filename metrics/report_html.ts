@@ -4,6 +4,7 @@
  * @module
  */
 import type { Markup } from "./markup.ts";
+import { searchBlock } from "./html_capacity.ts";
 import { loadSections } from "./html_load.ts";
 import { keyNumbers, loadCurve, titleBlock, verdictBlock } from "./html_overview.ts";
 import { htmlPage } from "./html_page.ts";
@@ -26,6 +27,7 @@ function page(summary: Summary): Markup {
   const subject = header.model === "" ? header.url : header.model;
   const extent = loads.length === 1 ? loads[0]!.label : plural(loads.length, "load");
   const sections = [
+    searchBlock,
     verdictBlock,
     keyNumbers,
     loadCurve,
@@ -38,7 +40,7 @@ function page(summary: Summary): Markup {
     title: `${subject}, ${extent}`,
     version: header.version,
     header: titleBlock(summary),
-    sections: sections.map((section) => section(summary)),
+    sections: sections.flatMap((section) => section(summary) ?? []),
     schema,
   });
 }

@@ -36,6 +36,7 @@ import {
 import type { GpuDeviceSummary } from "./load_series.ts";
 import { type MetricSummary, percentileDoubt } from "./load_figures.ts";
 import { findMetric, type LimitResult, type LoadSummary } from "./load_summary.ts";
+import { loadsInDetail, searchLines } from "./report_capacity_table.ts";
 import { groupTableLines } from "./report_group_table.ts";
 import { scenarioText } from "./check_scenario.ts";
 import { prefixText, replayText, saltText, sessionsText } from "./summary_session_text.ts";
@@ -90,12 +91,14 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
     width: Math.min(width, MAX_WIDTH),
   };
   const several = summary.loads.length > 1;
+  const detailed = loadsInDetail(summary);
   const blocks = [
     headerLines(summary, page),
     ...(several ? [overviewLines(summary, page)] : []),
     repeatLines(summary, page),
-    ...summary.loads.map((load) => loadLines(load, summary, page)),
+    ...detailed.map((load) => loadLines(load, summary, page)),
     warningLines(summary.checks, page),
+    ...searchLines(summary, page.width),
   ];
   return blocks.filter((lines) => lines.length > 0).map((lines) => `${lines.join("\n")}\n`)
     .join("\n");

@@ -19,6 +19,9 @@ import type { SessionEnd } from "./run_replay.ts";
 import { checkRepeats, type RepeatedLoad, summarizeRepeats } from "./summary_repeats.ts";
 import type { Limit } from "./limit.ts";
 import { LEAST_SLICE_MS, SLICE_MS } from "./summary_slices.ts";
+import { summarizeCapacity } from "./capacity_summary.ts";
+import { summarizeCurve } from "./capacity_curve.ts";
+import { searchedLevel, withSearched } from "./summary_searched.ts";
 import type { Slo } from "./summary_slo.ts";
 import { serverScale } from "./summary_speed.ts";
 
@@ -169,7 +172,11 @@ export function summarize(run: Run, options: SummaryOptions = {}): Summary {
  * ```
  */
 export function createAccumulator(header: RunHeader, options: SummaryOptions = {}): Accumulator {
-  const { percentiles = DEFAULT_PERCENTILES, slo, require, values = "raw" } = options;
+  const { require, values = "raw" } = options;
+  const searched = searchedLevel(header.find);
+  const percentiles = withSearched(options.percentiles ?? DEFAULT_PERCENTILES, searched);
+  // A search is judged by its own service level, whatever else is asked for.
+  const slo = searched ?? options.slo;
   const { clientTolerance = CLIENT_TOLERANCE } = options;
   const { rawTicks = RAW_TICKS, onHistogram, sliceMs = SLICE_MS } = options;
   for (const p of percentiles) minimumSamples(p);
@@ -237,13 +244,16 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
         load.summary({ end: ends.find((end) => end.load === number), percentiles })
       );
       const scenario = judgeScenario(header, summaries);
-      const repeats = summarizeRepeats(summaries);
+      // Probes that were measured again are pooled by the search itself.
+      const repeats = header.find === undefined ? summarizeRepeats(summaries) : undefined;
       return {
         ...{ schema: REPORT_SCHEMA, percentiles, loads: summaries, scale, scenario },
         header: { ...header, loads: plans },
         repeats,
-        capacity: undefined,
-        curve: undefined,
+        capacity: header.find?.goal === "capacity"
+          ? summarizeCapacity(header.find, searched!, summaries)
+          : undefined,
+        curve: header.find?.goal === "curve" ? summarizeCurve(header.find, summaries) : undefined,
         checks: [
           ...checkRun(header, unread),
           ...checkScenario(scenario),

@@ -214,6 +214,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         label: plan.label,
         plan,
         interrupted: end.interrupted,
+        cutShort: end.cutShort,
         serverLost: end.serverLost,
         complete: recorded !== undefined && recorded.inferred !== true,
         durationMs,

@@ -123,6 +123,7 @@ Deno.test("reportCsv gives both ends of every bracket, behind the columns that w
     ...SUMMARY.percentiles.map((p) => `session_time_p${p}_ms`),
     "context_too_long",
     ...["asked_cached_share", "expected_cached_share", "new_tokens_total"],
+    ...["probe", "probe_verdict", "cut_short"],
   ]);
   assertEquals(header.filter((name) => name.startsWith("client_error")), []);
 });

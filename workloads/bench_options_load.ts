@@ -21,13 +21,13 @@ export const MOST_WARMUPS = 1024;
 
 const WITH_RATE: Need = {
   key: "rate",
-  or: ["rateStages"],
+  or: ["rateStages", "find"],
   because: "only an open loop has it, add --rate",
 };
 /** A recording has instants of its own; other files are refused where the loads are planned. */
 const WITH_SCHEDULE: Need = {
   key: "rate",
-  or: ["rateStages", "datasetPath"],
+  or: ["rateStages", "find", "datasetPath"],
   because: "only an open loop has it, add --rate, or a recording that is replayed as a schedule",
 };
 const WITHOUT_RATE: Need = {

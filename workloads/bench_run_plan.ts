@@ -40,7 +40,7 @@ const POOL_FOR_DURATION = 1000;
 const POOL_FOR_ONCE = 100_000;
 
 /** What the values of the options leave open. */
-interface PlanSettings {
+export interface PlanSettings {
   /** Name of the command, for the record's header. */
   readonly command: string;
   /** Server, or for a model in process its folder or name; of several the first. */

@@ -8,6 +8,7 @@ import type { EngineCommand } from "../backends/launch_engines.ts";
 import { formatShare } from "../metrics/format.ts";
 import type { RunShare } from "../metrics/run.ts";
 import { loadLabel, stopOfPool } from "./load.ts";
+import { FIND_OPTIONS } from "./bench_options_find.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
 import { NAME_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
@@ -51,6 +52,7 @@ const OPTIONS = {
   }),
   ...MODELS_OPTIONS,
   ...LOAD_OPTIONS,
+  ...FIND_OPTIONS,
   ...REPEAT_OPTIONS,
   ...GATE_OPTIONS,
   ...DATASET_OPTIONS,
@@ -101,14 +103,33 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
     const protocol = values.protocol ?? launched?.engine.protocol ?? DEFAULT_PROTOCOL;
     const decided = { ...values, protocol, url: moreUrls.length > 0 ? [url, ...moreUrls] : url };
     const options = repeatableValues(OPTIONS, decided);
-    const plan = await planRun(decided, { command: "bench", url, moreUrls, options });
+    const settings = { command: "bench", url, moreUrls, options };
+    const searching = values.find !== undefined || values.sweep !== undefined
+      ? await import("./find_bench.ts")
+      : undefined;
+    if (searching !== undefined) {
+      const { plan, lines, finderFor } = await searching.planSearch(decided, settings);
+      return {
+        plan,
+        run: (watched) =>
+          dry
+            ? showPlan(plan, watched, launched?.command, lines)
+            : benchAndReport(plan, report, watched, {
+              ...{ save, out },
+              finder: finderFor(watched, report),
+            }),
+      };
+    }
+    const plan = await planRun(decided, settings);
     return {
       plan,
       run: (watched) =>
-        dry ? showPlan(plan, watched, launched?.command) : benchAndReport(plan, report, watched, {
-          ...{ save, out },
-          ...defined({ after: comparing?.after }),
-        }),
+        dry
+          ? showPlan(plan, watched, launched?.command, loadLines(plan))
+          : benchAndReport(plan, report, watched, {
+            ...{ save, out },
+            ...defined({ after: comparing?.after }),
+          }),
     };
   });
 }
@@ -129,10 +150,29 @@ async function planSides(values: ValuesOf<typeof OPTIONS>): Promise<{
   };
 }
 
+/** The loads of a plan; the number of prompts is known when they were read. */
+function loadLines(plan: BenchPlan): (prompts: number) => readonly string[] {
+  return (prompts) => [
+    ...plan.loads.map((load, i) => {
+      const stop = stopOfPool(plan.stops[i]!, prompts);
+      const ends = [
+        ...(stop.requests === undefined ? [] : [`${stop.requests} requests`]),
+        ...(stop.durationMs === undefined ? [] : [`${stop.durationMs / 1000} s`]),
+      ];
+      const warmup = plan.warmups[i] === "short" ? "short answers" : plan.warmups[i];
+      return `load        ${loadLabel(load)}, ${
+        ends.join(" or ") || "all of it once"
+      }, after ${warmup} for warm-up`;
+    }),
+    ...orderLines(plan, prompts),
+  ];
+}
+
 async function showPlan(
   plan: BenchPlan,
   host: Host,
   launched: EngineCommand | undefined,
+  loads: (prompts: number) => readonly string[],
 ): Promise<number> {
   const { content, first, length } = plan.replay === undefined
     ? await poolPreview(plan, host)
@@ -152,18 +192,7 @@ async function showPlan(
     ...content,
     `length      ${plan.length}`,
     `seed        ${plan.seed}`,
-    ...plan.loads.map((load, i) => {
-      const stop = stopOfPool(plan.stops[i]!, length);
-      const ends = [
-        ...(stop.requests === undefined ? [] : [`${stop.requests} requests`]),
-        ...(stop.durationMs === undefined ? [] : [`${stop.durationMs / 1000} s`]),
-      ];
-      const warmup = plan.warmups[i] === "short" ? "short answers" : plan.warmups[i];
-      return `load        ${loadLabel(load)}, ${
-        ends.join(" or ") || "all of it once"
-      }, after ${warmup} for warm-up`;
-    }),
-    ...orderLines(plan, length),
+    ...loads(length),
     "",
     "first prompts:",
     ...first,

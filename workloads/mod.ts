@@ -46,6 +46,7 @@ export type { MixClass } from "./dataset_mix.ts";
 export type { SamplerName } from "./dataset_sampler.ts";
 export type { Marks } from "./dataset_salt.ts";
 export { DATASETS, findDataset } from "./datasets.ts";
+export { type CapacityOptions, findCapacity } from "./find_capacity.ts";
 export type { GpuChoice } from "./gpu_sampler.ts";
 export { createInterrupt, type Interrupt, type InterruptStage } from "./interrupt.ts";
 export {
@@ -64,6 +65,7 @@ export { nearestName } from "./option_suggest.ts";
 export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from "./prompt.ts";
 export type { Alignment } from "./record_merge_axis.ts";
 export { planBench } from "./run_bench.ts";
+export type { DecidedLoad, LiveLoad, LoadFinder } from "./run_finder.ts";
 export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";
 export type { PoolPlan, RequestShare } from "./run_pool.ts";

@@ -20,6 +20,7 @@ import { configValues } from "./option_config_file.ts";
 import { completeValues } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { option } from "./option_table.ts";
+import type { LoadFinder } from "./run_finder.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
 import { keepResults, measureRecorded } from "./run_recorded.ts";
@@ -221,6 +222,8 @@ interface SaveOptions {
   readonly save: boolean;
   /** Folder; absent = one named by date and time. */
   readonly out?: string | undefined;
+  /** Decides the loads while the run goes on; absent = the plan has them all. */
+  readonly finder?: LoadFinder | undefined;
 }
 
 /** Measures, keeps the records, prints and writes the reports; returns the exit code. */
@@ -238,6 +241,8 @@ export async function benchAndReport(
     onHeader: (header) => {
       accumulator = accumulateFor(header, report, host);
     },
+    finder: options.finder,
+    onPlan: (load) => accumulator?.plan(load),
     onRecord: (record) => accumulator?.add(record),
     onSession: (session) => accumulator?.session(session),
     onLoadEnd: (end) => accumulator?.end(end),

@@ -24,7 +24,7 @@ import { VERSION } from "./version.ts";
 interface HeaderFacts
   extends
     Pick<RunHeader, "commandLine" | "environment">,
-    Partial<Pick<RunHeader, "replay" | "sides">> {
+    Partial<Pick<RunHeader, "replay" | "sides" | "find">> {
   /** What else is to be said of the prompts. */
   readonly remarks?: readonly string[];
 }
@@ -33,7 +33,7 @@ interface HeaderFacts
 export function describeRun(
   plan: BenchPlan,
   { dataset, counter, model }: Prepared,
-  { commandLine, environment, replay, remarks, sides }: HeaderFacts,
+  { commandLine, environment, replay, remarks, sides, find }: HeaderFacts,
 ): RunHeader {
   const proxy = proxyOver(plan.transport, plan);
   return {
@@ -80,18 +80,10 @@ export function describeRun(
       resetCache: plan.resetCache === undefined ? undefined : shownReset(plan.resetCache),
     }),
     tokenizer: { source: counter.source, name: counter.name },
-    loads: orderOf(plan).map(({ base, repeat, side }, number) => ({
-      label: labelOf(plan, number),
-      ...describeLoad(
-        plan.loads[base]!,
-        stopOfPool(plan.stops[base] ?? {}, dataset.prompts.length),
-      ),
-      ...defined({
-        ...{ repeat, side },
-        maxPrefill: plan.maxPrefill,
-        cancel: plan.cancel && formatCancel(plan.cancel),
-      }),
-    })),
+    ...defined({ find }),
+    loads: find !== undefined
+      ? []
+      : orderOf(plan).map((_, number) => planOfLoad(plan, number, dataset.prompts.length)),
     environment,
   };
 }
@@ -108,6 +100,20 @@ function remarksOf(
 ): readonly string[] | undefined {
   const all = [...(note === undefined ? [] : [note]), ...remarks, ...more];
   return all.length === 0 ? undefined : all;
+}
+
+/** A load as the header keeps it. @param pool prompts that there are. */
+export function planOfLoad(plan: BenchPlan, number: number, pool: number): LoadPlan {
+  const { base, repeat, side } = orderOf(plan)[number]!;
+  return {
+    label: labelOf(plan, number),
+    ...describeLoad(plan.loads[base]!, stopOfPool(plan.stops[base] ?? {}, pool)),
+    ...defined({
+      ...{ repeat, side },
+      maxPrefill: plan.maxPrefill,
+      cancel: plan.cancel && formatCancel(plan.cancel),
+    }),
+  };
 }
 
 function describeLoad(load: Load, stop: Stop): Omit<LoadPlan, "label"> {

@@ -4,10 +4,11 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadEnd, RunHeader } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { ProgressState } from "./live_progress.ts";
 import type { Dataset } from "./prompt.ts";
+import type { LoadFinder } from "./run_finder.ts";
 
 /** What preparing reports. */
 export interface PrepareHooks {
@@ -33,6 +34,10 @@ export interface MeasureHooks extends PrepareHooks {
   readonly onDataset?: (dataset: Dataset) => void;
   /** `false`: records go to {@linkcode onRecord} alone, the run has none. Default `true`. */
   readonly keepRecords?: boolean;
+  /** Decides the loads while the run goes on: those of the plan are examples. Absent = it has them all. */
+  readonly finder?: LoadFinder;
+  /** Called for each load that the header does not know, before anything of it is sent. */
+  readonly onPlan?: (plan: LoadPlan) => void;
   /** Called for each request that has ended, warm-up included. */
   readonly onRecord?: (record: RequestRecord) => void;
   /** Called when a session of a measured load has ended. */

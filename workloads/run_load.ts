@@ -57,15 +57,29 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
 
   const progress = progressOf(running, part);
   const sending = new AbortController();
+  const cutting = new AbortController();
+  let cutShort: string | undefined;
   const answers = takeAnswers(running, { part, replay, progress, sending });
   const ignoreStop = onAbort(hooks.stopSignal, () => sending.abort());
   const health = watchClient(threads.live());
   const timer = setInterval(() => {
     health.sample();
-    progress.report();
+    const live = progress.report();
+    if (!measured || cutShort !== undefined) return;
+    cutShort = hooks.finder?.whyStop(live);
+    if (cutShort === undefined) return;
+    // What waits in the server would be waited for, and tells nothing more.
+    sending.abort();
+    cutting.abort();
   }, PROGRESS_EVERY_MS);
   try {
-    const job = jobOf(running, { part, replay, witness, answers, stopSignal: sending.signal });
+    const job = jobOf(running, {
+      ...{ part, replay, witness, answers },
+      stopSignal: sending.signal,
+      abortSignal: hooks.finder === undefined
+        ? hooks.abortSignal
+        : AbortSignal.any([hooks.abortSignal, cutting.signal]),
+    });
     const end = await threads.run(job);
     if (replay?.failure !== undefined) throw replay.failure;
     for (const note of replay?.notes() ?? []) hooks.note?.(note);
@@ -81,7 +95,7 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
       rampEndMs,
       sendingEndMs: Math.min(sendingEndMs, givenUpMs(part, answers)),
       interrupted: hooks.stopSignal.aborted,
-      ...defined({ serverLost: answers.lost }),
+      ...defined({ serverLost: answers.lost, cutShort }),
       ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
       client,
       ...defined({ gpu }),
@@ -105,7 +119,11 @@ function beginReplay(
 
 function progressOf({ plan, hooks, threads }: Running, part: LoadPart): LoadProgress {
   return new LoadProgress(threads, {
-    phase: part.phase === "warmup" ? "warm-up" : "measuring",
+    phase: part.phase === "warmup"
+      ? "warm-up"
+      : hooks.finder === undefined
+      ? "measuring"
+      : `probe ${part.number + 1},`,
     label: labelOf(plan, part.number),
     stages: stagesOf(part),
     stop: part.stop,
@@ -137,13 +155,14 @@ function takeAnswers(
 
 /** What the threads are told of a part. */
 function jobOf(
-  { plan, prepared, hooks }: Running,
-  { part, replay, witness, answers, stopSignal }: {
+  { plan, prepared }: Running,
+  { part, replay, witness, answers, stopSignal, abortSignal }: {
     readonly part: LoadPart;
     readonly replay: ReplayJob | undefined;
     readonly witness: WitnessWatch | NoWitness;
     readonly answers: LoadAnswers;
     readonly stopSignal: AbortSignal;
+    readonly abortSignal: AbortSignal;
   },
 ): LoadJob {
   const { base, load, stop, phase, poolOffset, own, beside = false } = part;
@@ -165,7 +184,7 @@ function jobOf(
     }),
     graceMs: plan.graceMs,
     stopSignal,
-    abortSignal: hooks.abortSignal,
+    abortSignal,
     onExchange: (departure, exchange, originMs) => answers.add(departure, exchange, originMs),
     onDropped: (departure, reason) => answers.addDropped(departure, reason),
     ...(own === undefined ? {} : { wires: own.wires }),

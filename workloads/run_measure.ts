@@ -16,6 +16,7 @@ import { serversOf } from "./bench_servers.ts";
 import { isSentAgain, orderOf } from "./bench_order.ts";
 import { type GpuSampler, isThisMachine, isTrouble, openGpuSampler } from "./gpu_sampler.ts";
 import { type Load, type Stop, stopOfPool } from "./load.ts";
+import { answerMs, paceOf } from "./load_pace.ts";
 import { sparePrompts } from "./load_sequence.ts";
 import { roundStamps } from "./record_stamps.ts";
 import type { Begun } from "./run_begin.ts";
@@ -103,8 +104,12 @@ async function measureBegun(
   const header = describeRun(plan, prepared, {
     ...{ commandLine, environment },
     ...defined({ replay: replay?.outline, remarks: replay?.remarks }),
-    ...defined({ sides: describeSides(plan, sides) }),
+    ...defined({
+      sides: describeSides(plan, sides),
+      find: hooks.finder?.begin(answerMs(paceOf(sides[0].checked), meanTokens(prepared))),
+    }),
   });
+  hooks.finder?.open(header);
   const [threads] = await Promise.all([
     Promise.all(sides.map((side) => side.open())),
     hooks.onHeader?.(header),
@@ -116,6 +121,7 @@ async function measureBegun(
     cleanWords(record);
     if (hooks.keepRecords !== false) records.push(record);
     hooks.onRecord?.(record);
+    hooks.finder?.see(record);
   };
   const keepSession = (end: SessionEnd) => {
     if (hooks.keepRecords !== false) sessions.push(end);
@@ -126,8 +132,18 @@ async function measureBegun(
       ...{ plan, prepared, checked, hooks, gpus, keep, keepSession },
       ...{ threads: threads[i]!, witness: witnesses[i]!, replay: replays[i] },
     }));
-    const ends = await measureLoads(running);
-    return { header, records, ends, ...(sessions.length > 0 ? { sessions } : {}) };
+    const { ends, plans } = hooks.finder === undefined
+      ? { ends: await measureLoads(running), plans: header.loads }
+      : await (await import("./run_found.ts")).measureFound(
+        running[0]!,
+        hooks.finder,
+        measureWarmedUp,
+      );
+    return {
+      header: { ...header, loads: plans },
+      ...{ records, ends },
+      ...(sessions.length > 0 ? { sessions } : {}),
+    };
   } finally {
     for (const one of replays) one.close();
   }

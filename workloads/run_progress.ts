@@ -11,6 +11,7 @@ import type { ProgressState } from "./live_progress.ts";
 import type { Stop } from "./load.ts";
 import { stageAt } from "./load_stages.ts";
 import type { LoadThreads } from "./load_threads.ts";
+import type { LiveLoad } from "./run_finder.ts";
 
 /** The load that is counted. */
 export interface LoadProgressOptions {
@@ -57,7 +58,8 @@ export class LoadProgress {
     this.#failed++;
   }
 
-  report(): void {
+  /** Tells how far it is, and returns what can be seen from outside. */
+  report(): LiveLoad {
     const { phase, label, stages, stop, onProgress } = this.#options;
     const live = this.#threads.live();
     const nowMs = systemClock.now();
@@ -71,6 +73,7 @@ export class LoadProgress {
     this.#lastReads = live.reads;
     this.#lastAtMs = nowMs;
     const elapsedMs = nowMs - this.#startMs;
+    const inFlight = live.sent - live.ended;
     onProgress?.({
       phase,
       label: stages === undefined
@@ -78,7 +81,7 @@ export class LoadProgress {
         : `${label}, stage ${stageAt(stages, elapsedMs) + 1} of ${stages.length}`,
       done: this.#done,
       failed: this.#failed,
-      inFlight: live.sent - live.ended,
+      inFlight,
       elapsedMs,
       ...defined({
         total: stop.requests,
@@ -86,6 +89,7 @@ export class LoadProgress {
         leftMs: timeLeftMs(stop, this.#done, elapsedMs),
       }),
     });
+    return { elapsedMs, sent: live.sent, inFlight };
   }
 }
 

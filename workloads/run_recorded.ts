@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { Summary } from "../metrics/summary.ts";
 import { defined } from "../backends/defined.ts";
@@ -12,6 +12,7 @@ import type { BenchPlan } from "./bench_plan.ts";
 import { measure } from "./run_measure.ts";
 import { renderProgress } from "./live_progress.ts";
 import type { Dataset } from "./prompt.ts";
+import type { LoadFinder } from "./run_finder.ts";
 import { openRecordFile, type RecordWriter, startRecordFile } from "./record_file.ts";
 import { makeResultFolder, RECORD_FILE, writeReports } from "./run_results.ts";
 import { UserError } from "./user_error.ts";
@@ -28,6 +29,10 @@ export interface RecordOptions {
   readonly onDataset?: (dataset: Dataset) => void;
   /** Called before the first record. */
   readonly onHeader?: (header: RunHeader) => void;
+  /** Decides the loads while the run goes on; absent = the plan has them all. */
+  readonly finder?: LoadFinder | undefined;
+  /** Called for each load that the header does not know, before anything of it is sent. */
+  readonly onPlan?: ((plan: LoadPlan) => void) | undefined;
   readonly onRecord?: ((record: RequestRecord) => void) | undefined;
   readonly onSession?: ((session: SessionEnd) => void) | undefined;
   readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
@@ -62,7 +67,7 @@ export async function measureRecorded(
       abortSignal: host.aborted,
       commandLine: host.commandLine,
       keepRecords,
-      ...defined({ onDataset }),
+      ...defined({ onDataset, finder: options.finder }),
       onHeader: async (header) => {
         onHeader?.(header);
         if (options.folder !== undefined) {
@@ -70,6 +75,10 @@ export async function measureRecorded(
           file = `${folder}/${RECORD_FILE}`;
         }
         if (file !== undefined) writer = startRecordFile(await openRecordFile(file), header);
+      },
+      onPlan: (plan) => {
+        writer?.plan(plan);
+        options.onPlan?.(plan);
       },
       onRecord: (record) => {
         writer?.add(record);

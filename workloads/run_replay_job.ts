@@ -197,8 +197,15 @@ class Job implements ReplayJob, OrderSource {
 
   #createSource(): TurnSource {
     const { plan: { seed }, replay } = this.#run;
-    const { number, base, load: { users: slots, rampUpMs }, stop, onSession } = this.#part;
-    if (replay.mode === "schedule") return new ScheduleConductor(replay.rows, stop.requests);
+    const { number, base, load: { users: slots, rampUpMs, speedup }, stop, onSession } = this.#part;
+    if (replay.mode === "schedule") {
+      // The rows are those of the plan's speed; loads of a search have others.
+      const faster = speedup / replay.speedup;
+      const rows = faster === 1
+        ? replay.rows
+        : replay.rows.map((row) => ({ ...row, dueMs: row.dueMs / faster }));
+      return new ScheduleConductor(rows, stop.requests);
+    }
     const { idleCapMs, sessionStart, repeats } = replay;
     return new SessionConductor(replay.trace.sessions, {
       // Repeats of a load have its order of sessions.

@@ -15,6 +15,7 @@ import {
   type SummaryOptions,
   VALUE_KEEPINGS,
 } from "../metrics/summary.ts";
+import type { CapacityOutcome } from "../metrics/capacity_result.ts";
 import { needsSlo } from "../metrics/check_limit.ts";
 import { limitText } from "../metrics/limit.ts";
 import { limitResultText } from "../metrics/summary_text.ts";
@@ -148,6 +149,17 @@ export function missedLimits({ loads }: Summary): readonly string[] {
   );
 }
 
+/** What a search exits with that was not interrupted. */
+const SEARCH_EXITS: Readonly<Record<CapacityOutcome, number>> = {
+  "found": EXIT.ok,
+  "at-least": EXIT.ok,
+  "below": EXIT.missed,
+  "undecided": EXIT.undecided,
+  "client-bound": EXIT.undecided,
+  // Between two probes no load has been interrupted.
+  "stopped": EXIT.interrupted,
+};
+
 /**
  * Exit code of a measured run: an interrupt wins, then the loss of the server, then a broken rule, then a
  * missed limit.
@@ -155,6 +167,9 @@ export function missedLimits({ loads }: Summary): readonly string[] {
 export function exitCode(summary: Summary, report: ReportPlan): number {
   if (summary.loads.some((load) => load.interrupted)) return EXIT.interrupted;
   if (summary.loads.some((load) => load.serverLost !== undefined)) return EXIT.failures;
+  // Broken loads are what a search looks for.
+  if (summary.capacity !== undefined) return SEARCH_EXITS[summary.capacity.outcome];
+  if (summary.curve !== undefined) return EXIT.ok;
   if (summary.scenario?.valid === false) return EXIT.invalid;
   if (missedLimits(summary).length > 0) return EXIT.missed;
   const tooMany = summary.loads.some(({ counts }) => {

@@ -9,7 +9,6 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
-import type { LoadPlace } from "./bench_order.ts";
 import type { Load, Stop } from "./load.ts";
 import { answerMs, inFlight, meanThinkMs, paceOf } from "./load_pace.ts";
 import {
@@ -21,10 +20,18 @@ import {
 } from "./witness_engine.ts";
 import { type NoWitness, watchWitness, type WitnessWatch } from "./witness_watch.ts";
 
+/** A load that may get one. */
+export interface WatchedPart {
+  /** Its position in the run. */
+  readonly number: number;
+  readonly load: Load;
+  readonly stop: Stop;
+}
+
 /** The witness of a run. */
 export interface RunWitness {
   /** Gets the witness of a load ready. Never rejects. */
-  watch(place: LoadPlace): Promise<WitnessWatch | NoWitness>;
+  watch(part: WatchedPart): Promise<WitnessWatch | NoWitness>;
   /** Ends its engine. */
   close(): Promise<void>;
 }
@@ -63,9 +70,9 @@ const OUTPUT_TOKENS = 8;
 export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
   const pace = paceOf(need.checked);
   const meanAnswerMs = answerMs(pace, need.outputTokens);
-  const absent = plan.loads.map((load, i) =>
-    reasonAgainst(plan) ?? tooShort(load, plan.stops[i] ?? {}, meanAnswerMs)
-  );
+  const reasonFor = (load: Load, stop: Stop) =>
+    reasonAgainst(plan) ?? tooShort(load, stop, meanAnswerMs);
+  const absent = plan.loads.map((load, i) => reasonFor(load, plan.stops[i] ?? {}));
   const starting = absent.some((reason) => reason === undefined)
     ? start({
       protocol: findProtocol(plan.protocol),
@@ -87,13 +94,16 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
     })
     : undefined;
   return {
-    async watch({ number, base }) {
-      const reason = absent[base];
+    async watch({ number, load, stop }) {
+      const reason = reasonFor(load, stop);
       if (reason !== undefined) return { absent: reason };
-      const engine = await orLate(starting!, LATE_MS);
+      if (starting === undefined) {
+        return { absent: "loads that were planned are too short for one" };
+      }
+      const engine = await orLate(starting, LATE_MS);
       if (engine === undefined) return { absent: "its engine was not ready in time" };
       if (typeof engine === "string") return { absent: engine };
-      const streams = streamsBeside(inFlight(plan.loads[base]!, meanAnswerMs));
+      const streams = streamsBeside(inFlight(load, meanAnswerMs));
       try {
         return await watchWitness(engine, { loadNumber: number, streams });
       } catch (error) {

@@ -1,0 +1,43 @@
+/** Searches on simulated time whose answer is known by construction, as Markdown. */
+import { ENGINES } from "../support/simulated_queue.ts";
+import { searchSimulated } from "../support/simulated_search.ts";
+
+const runs = Number(Deno.args[0] ?? 100);
+
+const rows = ENGINES.map((make) => {
+  const engine = make();
+  let [held, found, probes, requests, minutes, above] = [0, 0, 0, 0, 0, 0];
+  const widths: number[] = [];
+  for (let seed = 0; seed < runs; seed++) {
+    const search = searchSimulated(engine, { seed });
+    const { kept, broke, keptAbove } = search.capacity;
+    if ((kept ?? 0) <= engine.truth && (broke ?? Infinity) > engine.truth) held++;
+    else console.error(engine.name, seed, kept, broke, search.capacity.sentence);
+    if (search.capacity.outcome === "found") {
+      found++;
+      widths.push(broke! / kept! - 1);
+    }
+    if (keptAbove.length > 0) above++;
+    probes += search.probes;
+    requests += search.requests;
+    minutes += search.minutes;
+  }
+  const width = widths.toSorted((a, b) => a - b)[widths.length >> 1];
+  return [
+    engine.name,
+    `${engine.truth.toFixed(2)} req/s`,
+    `${held} of ${runs}`,
+    `${found} of ${runs}`,
+    width === undefined ? "n/a" : `${(width * 100).toFixed(1)} %`,
+    `${above} of ${runs}`,
+    (probes / runs).toFixed(1),
+    (requests / runs).toFixed(0),
+    (minutes / runs).toFixed(0),
+  ];
+});
+
+console.log(
+  "| engine | true limit | bracket holds it | both ends known | median width | told not monotonic | probes | requests | minutes |",
+);
+console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+for (const row of rows) console.log(`| ${row.join(" | ")} |`);

@@ -1,0 +1,42 @@
+/**
+ * A search as `tokometer bench` makes it from its options.
+ *
+ * @module
+ */
+import type { MeasureValues, ReportValues } from "./bench_options.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import type { ReportPlan } from "./bench_report_plan.ts";
+import { planRun, type PlanSettings } from "./bench_run_plan.ts";
+import type { Host } from "./command.ts";
+import { createFinder } from "./find_finder.ts";
+import { axisOf, exampleValues, type FindValues, planFind } from "./find_plan.ts";
+import { foresee } from "./find_loads.ts";
+import type { LoadFinder } from "./run_finder.ts";
+
+/** A search with everything checked, before a server is there. */
+export interface PlannedSearch {
+  /** Its loads are examples. */
+  readonly plan: BenchPlan;
+  /** What will be measured, for people who send nothing. */
+  readonly lines: () => readonly string[];
+  /** What decides the loads of a run. */
+  readonly finderFor: (host: Pick<Host, "note">, report: ReportPlan) => LoadFinder;
+}
+
+/** Plans a search. @throws {UserError} for what cannot be searched, and as `planRun`. */
+export async function planSearch(
+  values: MeasureValues & Pick<ReportValues, "maxFailures" | "slo"> & FindValues,
+  settings: PlanSettings,
+): Promise<PlannedSearch> {
+  const asked = planFind(values)!;
+  const plan = await planRun(await exampleValues(values, asked), settings);
+  const finderFor: PlannedSearch["finderFor"] = ({ note }, { clientTolerancePercent }) =>
+    createFinder({
+      ...{ asked, plan },
+      note: (line) => note(line),
+      ...(clientTolerancePercent === undefined
+        ? {}
+        : { clientTolerance: clientTolerancePercent / 100 }),
+    });
+  return { plan, finderFor, lines: () => foresee(asked, axisOf(asked, plan), plan) };
+}
