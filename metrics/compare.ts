@@ -4,10 +4,10 @@
  * @module
  */
 import { answerOf } from "./compare_answer.ts";
-import { type Change, changeOf, sideValue } from "./compare_change.ts";
+import { alongChange, type Change, changeOf, sideValue } from "./compare_change.ts";
 import { loadDifferences, refusal, runDifferences } from "./compare_differences.ts";
 import { judgeGate } from "./compare_gate.ts";
-import { measuredLoads, type Repeats, samplesOf, wholeRepeats } from "./compare_measured.ts";
+import { measuredLoads, type Repeats, samplesOf, usedRepeats } from "./compare_measured.ts";
 import {
   COMPARE_SCHEMA,
   type ComparedFigure,
@@ -183,17 +183,16 @@ function matchLoad(
     readonly figures: readonly Figure[];
   },
 ): Matched {
-  const whole = sides.map(wholeRepeats) as [Repeats, Repeats];
+  const whole = sides.map(usedRepeats) as [Repeats, Repeats];
   const found = figures.flatMap((figure): readonly Found[] => {
     const [a, b] = whole.map((repeats) => samplesOf(repeats, figure)) as [
       ReturnType<typeof samplesOf>,
       ReturnType<typeof samplesOf>,
     ];
     if (a.length === 0 && b.length === 0) return [];
-    return [{
-      ...{ figure, a: sideValue(a), b: sideValue(b) },
-      change: a.length === 0 || b.length === 0 ? undefined : changeOf(a, b),
-    }];
+    const change = a.length === 0 || b.length === 0 ? undefined : changeOf(a, b);
+    const values = { a: sideValue(a), b: sideValue(b) };
+    return [{ figure, ...(change === undefined ? values : alongChange(values, change)), change }];
   });
   const repeats = [whole[0].length, whole[1].length] as const;
   return { label, side, refused, sides: whole, repeats, found };

@@ -11,11 +11,14 @@ import type {
   GateResult,
 } from "./compare_result.ts";
 import { gateOutcome } from "./compare_gate.ts";
-import { changeText, formatPercent, signedPercent } from "./compare_words.ts";
+import { changeText, formatPercent, signedPercent, spanText } from "./compare_words.ts";
 import { plural } from "./format.ts";
 
 /** Changes that a sentence names; the others are counted. */
 const NAMED = 4;
+
+/** Undecided figures that it names. */
+const OPEN = 2;
 
 /** Figures of which a sentence speaks first. */
 const FIRST: readonly string[] = ["throughput", "ttft:p99", "itl:p99", "ttft:p50", "itl:mean"];
@@ -77,24 +80,27 @@ function loadSentence(load: ComparedLoad, { margin, loads, sides }: Told): strin
   const of = (verdict: CompareVerdict) => load.figures.filter((one) => one.verdict === verdict);
   const [worse, better, same, undecided] = [of("worse"), of("better"), of("same"), of("undecided")];
   const decided = [...worse, ...better];
+  const open = inFront(undecided).flatMap(({ title, ratio }) =>
+    ratio?.interval === undefined ? [] : [`${title} (95 %: ${spanText(ratio.interval)})`]
+  ).slice(0, OPEN);
   if (decided.length === 0) {
-    const open = undecided.filter(({ ratio }) => ratio?.interval !== undefined);
-    const named = inFront(open)[0];
-    const equal = same.length === 0
-      ? ""
-      : `${same.length} of ${plural(load.figures.length, "figure")} are the same within ${
+    const [only] = load.figures;
+    if (load.figures.length === 1 && only?.verdict === "same") {
+      const ends = only.ratio?.interval;
+      return `${where}${load.side} is the same as ${first?.name} in ${only.title} within ${
         formatPercent(margin)
-      }`;
-    if (named === undefined) {
-      return `${where}${
-        equal === ""
-          ? `whether ${load.side} differs from ${first?.name} is undecided`
-          : `${load.side} against ${first?.name}: ${equal}`
-      }`;
+      }${ends === undefined ? "" : ` (95 %: ${spanText(ends)})`}`;
     }
-    return `${where}no change of ${load.side} against ${first?.name} is shown${
-      equal === "" ? "" : `: ${equal}`
-    }; undecided is, for one, whether it is ${changeText(named)}`;
+    const such = open.length === 0 ? "" : `: ${open.join(", ")}`;
+    return same.length === 0
+      ? `${where}whether ${load.side} differs from ${first?.name} is undecided${such}`
+      : `${where}${load.side} against ${first?.name}: ${
+        undecided.length === 0 ? "all" : `${same.length} of`
+      } ${plural(load.figures.length, "figure")} are the same within ${formatPercent(margin)}${
+        undecided.length === 0
+          ? ""
+          : `, ${undecided.length} undecided${such.replace(":", ", such as")}`
+      }`;
   }
   const named = inFront(decided).slice(0, NAMED);
   const others = decided.length - named.length;

@@ -98,6 +98,25 @@ export function sideValue(samples: readonly Sample[]): SideValue {
   };
 }
 
+/**
+ * Values of two sides that took turns, without the drift between them: as far apart as their change,
+ * around the mean of both.
+ */
+export function alongChange(
+  { a, b }: { readonly a: SideValue; readonly b: SideValue },
+  { paired, ratio, difference }: Change,
+): { readonly a: SideValue; readonly b: SideValue } {
+  if (!paired || a.value === undefined || b.value === undefined) return { a, b };
+  if (ratio !== undefined && a.value > 0 && b.value > 0) {
+    const middle = Math.sqrt(a.value * b.value);
+    const half = Math.sqrt(ratio.value);
+    return { a: { ...a, value: middle / half }, b: { ...b, value: middle * half } };
+  }
+  const middle = (a.value + b.value) / 2;
+  const half = difference.value / 2;
+  return { a: { ...a, value: middle - half }, b: { ...b, value: middle + half } };
+}
+
 /** Mean of the ends: the true mean lies between them as each true value lies in its own. */
 function meanBracket(samples: readonly Sample[], scale: Scale): Bracket | undefined {
   const ends = (of: (bracket: Bracket) => number) =>

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type MeasuredLoad, type Repeats, wholeRepeats } from "./compare_measured.ts";
+import { leftOutFor, type MeasuredLoad, type Repeats, usedRepeats } from "./compare_measured.ts";
 import type { CompareSide, Difference } from "./compare_result.ts";
 import { formatPercent } from "./compare_words.ts";
 import { formatMs, formatNumber, formatShare, plural } from "./format.ts";
@@ -148,12 +148,10 @@ export function loadDifferences(
   const tell = (what: string, values: readonly string[], fatal: boolean): void => {
     found.push({ what, values, fatal, load: label });
   };
-  const whole = sides.map(wholeRepeats);
-  if (whole.some((repeats, i) => repeats.length < sides[i]!.length)) {
-    const values = sides.map((repeats, i) =>
-      `${whole[i]!.length} of ${repeats.length} ended as planned`
-    );
-    tell("interrupted", values, whole.some(({ length }) => length === 0));
+  const whole = sides.map(usedRepeats);
+  if (whole.some((used, i) => used.length < sides[i]!.length)) {
+    const values = sides.map((repeats, i) => leftOutText(repeats, whole[i]!));
+    tell("repeats left out", values, whole.some(({ length }) => length === 0));
   }
   const each = (of: (one: MeasuredLoad) => string) => whole.map((own) => unique(own.map(of)));
   const texts = (values: readonly (readonly string[])[]) => values.map((own) => own.join(", "));
@@ -237,6 +235,15 @@ export function refusal(differences: readonly Difference[]): string | undefined 
 /** `more than 1 % of the requests failed`, for remarks. */
 export function failureRule(maxFailures: number): string {
   return `a load of which more than ${formatPercent(maxFailures)} failed is not compared`;
+}
+
+/** `1 of 5: client-bound`. */
+function leftOutText(repeats: Repeats, used: Repeats): string {
+  const out = repeats.filter((one) => !used.includes(one));
+  if (out.length === 0) return "none";
+  return `${out.length} of ${repeats.length}: ${
+    unique(out.map((one) => leftOutFor(one)!)).join(", ")
+  }`;
 }
 
 function failedShare({ load: { counts } }: MeasuredLoad): number {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { measuredLoads, wholeRepeats } from "./compare_measured.ts";
+import { measuredLoads, usedRepeats } from "./compare_measured.ts";
 import type { CompareSide } from "./compare_result.ts";
 import type { Count } from "./count.ts";
 import type { Histogram, MetricHistogram } from "./load_summary.ts";
@@ -36,7 +36,7 @@ export function sharedHistograms(
   metrics: readonly string[],
 ): readonly SharedHistogram[] {
   const loads = sides.map((side) =>
-    wholeRepeats(measuredLoads(side).get(label) ?? []).map(({ load }) => load.histograms)
+    usedRepeats(measuredLoads(side).get(label) ?? []).map(({ load }) => load.histograms)
   );
   return metrics.flatMap((name) => {
     const found = loads.map((repeats) =>

@@ -49,9 +49,32 @@ function byStart({ header: a }: Summary, { header: b }: Summary): number {
   return a.startedAt < b.startedAt ? -1 : a.startedAt > b.startedAt ? 1 : 0;
 }
 
-/** Repeats whose load ended as planned: the others are not the load that was asked for. */
-export function wholeRepeats(repeats: Repeats): Repeats {
-  return repeats.filter(({ load }) => !load.interrupted && load.complete);
+/** Repeats that the client spoiled are left out where so many others remain, and at most this share. */
+const OTHERS = 3;
+const SPOILED = 0.2;
+
+/** Why a repeat is not used. */
+export type LeftOut = "interrupted" | "client-bound" | "no measurement";
+
+/** Why a repeat does not show what was asked for; absent = it does. */
+export function leftOutFor({ load: { interrupted, complete, verdict } }: MeasuredLoad):
+  | LeftOut
+  | undefined {
+  if (interrupted || !complete) return "interrupted";
+  if (verdict?.kind === "client-bound") return "client-bound";
+  return verdict?.kind === "no-measurement" ? "no measurement" : undefined;
+}
+
+/**
+ * Repeats that are compared: without those that did not end as planned, and without those of which the
+ * client was the limit where these are few. What the client does says nothing of the server, so leaving
+ * them out favors none; repeats in which the server failed stay.
+ */
+export function usedRepeats(repeats: Repeats): Repeats {
+  const whole = repeats.filter((one) => leftOutFor(one) !== "interrupted");
+  const good = whole.filter((one) => leftOutFor(one) !== "client-bound");
+  const spoiled = whole.length - good.length;
+  return good.length >= OTHERS && spoiled <= SPOILED * whole.length ? good : whole;
 }
 
 /** Values of a figure, without repeats that have none. */

@@ -15,7 +15,7 @@ import {
   pairsOf,
   type Repeats,
   samplesOf,
-  wholeRepeats,
+  usedRepeats,
 } from "./compare_measured.ts";
 import type { CompareSide, CompareUnit } from "./compare_result.ts";
 import { LEVEL } from "./compare_verdict.ts";
@@ -129,7 +129,7 @@ export function comparePlan(
   const loads = sides.map(measuredLoads);
   const labels = [...new Set(loads.flatMap((own) => [...own.keys()]))];
   const planned = labels.flatMap((label) => {
-    const repeats = loads.map((own) => wholeRepeats(own.get(label) ?? []));
+    const repeats = loads.map((own) => usedRepeats(own.get(label) ?? []));
     const measured = figures.filter((one) => repeats.some((own) => samplesOf(own, one).length > 0));
     const task = {
       ...{ shift: Math.log1p(effect), power },

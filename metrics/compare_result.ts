@@ -60,7 +60,10 @@ export type CompareUnit = "repeats" | "within";
 
 /** A figure of one side. */
 export interface SideValue {
-  /** Mean over the repeats (geometric where all are above 0), or the run's own; absent = it has none. */
+  /**
+   * Mean over the repeats (geometric where all are above 0), of turns without their drift, or the run's
+   * own; absent = it has none.
+   */
   readonly value: number | undefined;
   /** What chance leaves open, from run to run where there are repeats, else inside the run. */
   readonly interval: Interval | undefined;

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { compareRuns } from "../metrics/compare.ts";
 import { compareExitCode, parseGate } from "../metrics/compare_gate.ts";
 import type { CompareSide, Comparison } from "../metrics/compare_result.ts";
+import type { VerdictKind } from "../metrics/load_client.ts";
 import type { LoadSummary } from "../metrics/load_summary.ts";
 import type { LoadPlan, RunHeader } from "../metrics/run.ts";
 import { createCompared } from "./support/create_compared.ts";
@@ -58,8 +59,8 @@ Deno.test("what makes a comparison meaningless refuses it, and the exit code is 
       [{}, { plan: { thinkTime: "5000" } }, "load"],
       [{}, verdictOf("client-bound"), "client verdict"],
       [verdictOf("no-measurement"), {}, "client verdict"],
-      [{}, { load: { interrupted: true } }, "interrupted"],
-      [{}, { load: { complete: false } }, "interrupted"],
+      [{}, { load: { interrupted: true } }, "repeats left out"],
+      [{}, { load: { complete: false } }, "repeats left out"],
       [{}, failed(11), "failed requests"],
       [
         {},
@@ -143,8 +144,23 @@ Deno.test("a repeat that was interrupted is left out where others remain", () =>
   const { refused, loads, differences } = compareRuns(sides);
   assertEquals([refused, loads[0]!.repeats], [undefined, [2, 2]]);
   assertEquals(differences.map(({ what, values }) => [what, ...values]), [
-    ["interrupted", "2 of 3 ended as planned", "2 of 2 ended as planned"],
+    ["repeats left out", "1 of 3: interrupted", "none"],
   ]);
+});
+
+Deno.test("few repeats of which the client was the limit are left out, many are not", () => {
+  const run = (kind: VerdictKind) =>
+    createCompared([{ ttftMs: 100, load: { verdict: { kind, message: "", reasons: [] } } }]);
+  const good = Array.from({ length: 4 }, () => run("ok"));
+  const b = { name: "b", runs: good };
+  const one = compareRuns([{ name: "a", runs: [...good, run("client-bound")] }, b]);
+  assertEquals([one.refused, one.loads[0]!.repeats], [undefined, [4, 4]]);
+  assertEquals(one.differences.map(({ what, values }) => [what, ...values]), [
+    ["repeats left out", "1 of 5: client-bound", "none"],
+  ]);
+  const two = [run("client-bound"), run("client-bound")];
+  const many = compareRuns([{ name: "a", runs: [...good, ...two] }, b]);
+  assert(many.refused?.includes("client verdict"), many.refused);
 });
 
 Deno.test("one load that cannot be compared leaves the others, and refuses a gate", () => {

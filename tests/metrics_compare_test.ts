@@ -73,9 +73,10 @@ Deno.test("turns are compared as pairs, and a drift between them cancels out", (
   const noise = [1, 1.001, 0.999, 1.001, 1, 0.999];
   const sides = createTurns(a!.map(drifted), b!.map((turn, i) => 1.1 * noise[i]! * drifted(turn)));
   const comparison = compareRuns(sides, TTFT);
-  const { ratio, paired, verdict } = onlyFigure(comparison);
+  const { ratio, paired, verdict, a: first, b: second } = onlyFigure(comparison);
   assertEquals([paired, verdict], [true, "worse"]);
   assertAlmostEquals(ratio!.value, 1.1, 1e-3);
+  assertAlmostEquals(second.value! / first.value!, ratio!.value, 1e-9);
   assert(ratio!.interval!.high - ratio!.interval!.low < 0.01, "drift is left in the interval");
   assert(comparison.remarks.some((one) => one.includes("by turns")));
   // The same values as runs one by one: the drift is larger than the change.
@@ -194,6 +195,22 @@ Deno.test("the first side is compared with each of the others, load by load", ()
     comparison.answer[0],
     "1 user: b is 10.0 % slower in TTFT mean (95 %: 8.5 to 11.6 %) than a",
   );
+});
+
+Deno.test("the answer is a sentence with its uncertainty", () => {
+  const answer = (b: number, reach: number, options: CompareOptions = TTFT) =>
+    compareRuns([single("a", 100, reach), single("b", b, reach)], options).answer;
+  assertEquals(answer(105, 1), ["b is 5.0 % slower in TTFT mean (95 %: 3.6 to 6.5 %) than a"]);
+  assertEquals(answer(90, 1), ["b is 10.0 % faster in TTFT mean (95 %: 8.6 to 11.3 %) than a"]);
+  assertEquals(answer(100, 1), [
+    "b is the same as a in TTFT mean within 3 % (95 %: −1.4 to +1.4 %)",
+  ]);
+  assertEquals(answer(100, 9), [
+    "whether b differs from a is undecided: TTFT mean (95 %: −12.0 to +13.6 %)",
+  ]);
+  assertEquals(answer(120, 1, {}), [
+    "b is 20.0 % slower in TTFT mean (95 %: 18.4 to 21.6 %) than a; 6 undecided",
+  ]);
 });
 
 Deno.test("loads of several runs are repeats in the order of measurement", () => {
