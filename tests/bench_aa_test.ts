@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { STEADY_SERVER } from "./bench/aa_runs.ts";
 import { aaStudies, powerStudy, runStudy, type Study } from "./bench/aa_studies.ts";
 
-const STUDIES = aaStudies({ singleMs: 10_000, repeatMs: 700 });
+const STUDIES = aaStudies({ singleMs: 10_000, repeatMs: 500 });
 
 function study(name: string): Study {
   return STUDIES.find((one) => one.name === name)!;
@@ -14,13 +14,13 @@ function tally(name: string, figure: string, count: number) {
 }
 
 Deno.test("a server compared with itself by turns is hardly ever better or worse", () => {
-  const count = 30;
+  const count = 20;
   const tallies = runStudy(study("turns"), { count });
   assert(tallies.length >= 15);
   for (const { name, known, decided, missed } of tallies) {
     assertEquals(known, count, name);
-    // Of 30, 5 % are 1.5; more than 6 are found with a right method once in 1,600 times.
-    assert(decided <= 1 && missed <= 6, `${name}: ${decided} decided, ${missed} missed`);
+    // Of 20, 5 % are 1; more than 5 are found with a right method once in 3,000 times.
+    assert(decided <= 1 && missed <= 5, `${name}: ${decided} decided, ${missed} missed`);
   }
 });
 

@@ -61,16 +61,19 @@ const STEP_MS = 50;
 export function syntheticRun(
   server: SyntheticServer,
   loads: readonly SyntheticLoad[],
-  { seed, fields = {}, change = (summary) => summary }: {
+  { seed, from = 0, fields = {}, change = (summary) => summary }: {
     readonly seed: number;
+    /** Loads that were measured before, by which the server has drifted. */
+    readonly from?: number;
     readonly fields?: RunFields;
     /** What is done to the summary, which may look at the records. */
     readonly change?: (summary: Summary, records: readonly RequestRecord[]) => Summary;
   },
 ): Summary {
   const records = loads.flatMap((load, number) => {
-    const random = createRandom(seed, `load ${number}`);
-    const effect = server.runEffect * normal(random, { mean: 0, std: 1 }) + server.drift * number;
+    const random = createRandom(seed, `load ${from + number}`);
+    const drift = server.drift * (from + number);
+    const effect = server.runEffect * normal(random, { mean: 0, std: 1 }) + drift;
     return syntheticRecords(server, load, { number, random, effect });
   });
   const plans = loads.map(({ plan = {}, durationMs }): Partial<LoadPlan> => ({

@@ -67,8 +67,8 @@ function singleRuns(
   }));
 }
 
-/** Sides of one run that took turns in the order ABBA. */
-export function turns(
+/** Sides that took turns in the order ABBA; each pair is a run, so that few records are kept. */
+function turns(
   server: SyntheticServer,
   { durationMs, repeats, b = {} }: {
     readonly durationMs: number;
@@ -77,17 +77,19 @@ export function turns(
   },
   seed: number,
 ): readonly CompareSide[] {
-  const loads = Array.from({ length: repeats }, (_, i): readonly SyntheticLoad[] => {
-    const turn = [
+  const url = "http://127.0.0.1:8000";
+  const sides = [{ name: "a", url }, { name: "b", url }];
+  const runs = Array.from({ length: repeats }, (_, i): Summary => {
+    const pair: SyntheticLoad[] = [
       { durationMs, plan: { repeat: i + 1, side: 0 } },
       { durationMs, ...b, plan: { repeat: i + 1, side: 1 } },
     ];
-    return i % 2 === 0 ? turn : turn.reverse();
-  }).flat();
-  const url = "http://127.0.0.1:8000";
-  const header = { sides: [{ name: "a", url }, { name: "b", url }] };
-  const run = syntheticRun(server, loads, { seed, fields: { header } });
-  return ["a", "b"].map((name, side) => ({ name, side, runs: [run] }));
+    const startedAt = new Date(Date.UTC(2026, 0, 1) + i * 60_000).toISOString();
+    return syntheticRun(server, i % 2 === 0 ? pair : pair.reverse(), {
+      ...{ seed, from: 2 * i, fields: { header: { sides, startedAt } } },
+    });
+  });
+  return sides.map(({ name }, side) => ({ name, side, runs }));
 }
 
 /** Sides of several runs each, one side after the other. */
