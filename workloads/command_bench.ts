@@ -88,6 +88,8 @@ export const command: Command = defineCommand({
       "arrivals whose rate rises, reported stage by stage",
     'tokometer bench http://127.0.0.1:8000 --concurrency 16 --require "ttft:p99<500,failures<1%"':
       "exit code 5 where the server misses a limit, for a pipeline",
+    'tokometer bench http://127.0.0.1:8000 --against http://127.0.0.1:8001 --gate "ttft:p99<+5%"':
+      "two servers by turns, compared pair by pair",
     "tokometer bench http://127.0.0.1:8000 --dataset synthetic --input-tokens 1024 --output-tokens 128 --tokenizer ./model":
       "prompts of exactly 1024 tokens",
   },
