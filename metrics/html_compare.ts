@@ -209,6 +209,7 @@ function figureTable(
   letter: string,
   comparison: Comparison,
 ): Markup {
+  const judged = (comparison.refused ?? refused) === undefined;
   const table = htmlTable({
     caption: `Figures of ${label}`,
     hideCaption: true,
@@ -219,7 +220,7 @@ function figureTable(
       right("difference"),
       right("change"),
       right("sampling 95 %"),
-      left("verdict"),
+      ...(judged ? [left("verdict")] : []),
     ],
     rows: figures.map((one) => [
       one.title,
@@ -228,7 +229,7 @@ function figureTable(
       differenceText(one),
       changeCell(one),
       changeIntervalCell(one),
-      comparison.refused ?? refused === undefined ? verdictCell(one) : "",
+      ...(judged ? [verdictCell(one)] : []),
     ]),
   });
   return figures.length === 0

@@ -30,7 +30,7 @@ export const COMPARE_STYLE: string = `
 .chart text.cut{font-size:15px;fill:var(--text)}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:24px 44px;align-items:start}
 .pair>:empty{display:none}
-.shapes{display:grid;gap:16px}
+.shapes{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:16px 44px}
 td b{white-space:nowrap}
 .wide{display:block;min-width:20ch}
 .changes .chart{margin:0 14px}
@@ -47,4 +47,4 @@ path.outline{stroke:var(--side);stroke-width:1.6}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode COMPARE_STYLE}. */
-export const COMPARE_STYLE_SHA256 = "iPa/gl4NhhNZdtSctTiG6jfI+CB9GGWdHlhoJoeITuc=";
+export const COMPARE_STYLE_SHA256 = "slci06S8pmynPXL844NkMIUr22qkeumdMguS1rfTpX4=";

@@ -112,12 +112,15 @@ function differenceLines(
   { paint, width }: Page,
 ): readonly string[] {
   if (differences.length === 0) return ["Nothing else differs between the sides"];
+  const names = differences.map(differenceName);
+  const most = Math.max(...names.map(({ length }) => length), FATAL.length);
+  const room = Math.max(16, Math.floor((width - most - FATAL.length - 4) / sides.length) - 2);
   const [heading, ...rows] = textTable([
-    text("What differs", differences.map(differenceName)),
+    text("What differs", names),
     ...sides.map((_, i) =>
-      text(sideLetter(i), differences.map(({ values }) => shortened(values[i] ?? "", width)))
+      text(sideLetter(i), differences.map(({ values }) => shortened(values[i] ?? "", room)))
     ),
-    text("", differences.map(({ fatal }) => fatal ? "no verdict" : "")),
+    text("", differences.map(({ fatal }) => fatal ? FATAL : "")),
   ], width);
   return [
     paint("dim", heading!),
@@ -125,9 +128,11 @@ function differenceLines(
   ];
 }
 
+/** Mark of a difference that makes a verdict meaningless. */
+const FATAL = "no verdict";
+
 /** A value of a table of differences: long lists and addresses are cut. */
-function shortened(value: string, width: number): string {
-  const most = Math.max(16, Math.floor(width / 3));
+function shortened(value: string, most: number): string {
   return value.length > most ? `${value.slice(0, most - 1)}…` : value;
 }
 

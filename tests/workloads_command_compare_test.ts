@@ -230,3 +230,35 @@ Deno.test("compare tells a run's own sides from each other, pair by pair", () =>
     assertEquals(mixed.code, 2);
     assertStringIncludes(mixed.err, "its run compares sides by itself; tokometer compare");
   }));
+
+Deno.test("compare --plan tells how many repeats find a change; one side is enough", () =>
+  withSides(async (folder) => {
+    const ran = await runCli(["compare", `${folder}/before`, "--plan=5%", "--figures=ttft:p50"]);
+    assertEquals(ran.code, 0, ran.err);
+    assertMatch(ran.out, /repeats on each side .*find a change of 5 %/);
+    assertMatch(ran.out, /^TTFT p50 +\d+ /m);
+    const both = ["compare", `${folder}/before`, `${folder}/after`, "--plan=0.05"];
+    const json = await runCli([...both, "--format=json"]);
+    const { effect, figures } = JSON.parse(json.out);
+    assertEquals([effect, figures.length > 5], [0.05, true]);
+  }));
+
+Deno.test("latest and previous are results for report and compare", () =>
+  inTempFolder(async (folder) => {
+    const before = Deno.cwd();
+    Deno.chdir(folder);
+    try {
+      for (const [name, day] of [["x", 3], ["y", 2]] as const) {
+        await Deno.mkdir("tokometer-results", { recursive: true });
+        await writeResults(`tokometer-results/${name}`, repeatRecords(100, 0), {
+          header: { startedAt: `2026-01-0${day}T12:00:00.000Z` },
+        });
+      }
+      const compared = await runCli(["compare", "previous", "latest", "--no-job-summary"]);
+      assertStringIncludes(compared.out, "x against y");
+      assertStringIncludes((await runCli(["report", "latest"])).out, "2026-01-03T12:00");
+      assertStringIncludes((await runCli(["runs", "previous"])).out, "2026-01-02 12:00");
+    } finally {
+      Deno.chdir(before);
+    }
+  }));
