@@ -5,6 +5,7 @@
  */
 import type { Count } from "./count.ts";
 import type { Distribution } from "./load_figures.ts";
+import type { DistributionIntervals } from "./load_interval.ts";
 import type { Throughput, Window } from "./load_series.ts";
 import type { Metric } from "./metric.ts";
 
@@ -54,6 +55,8 @@ export interface SteadyTrend {
 export interface SteadyMetric extends Pick<Metric, "name" | "title" | "unit"> {
   /** Its values. */
   readonly distribution: Distribution;
+  /** What chance leaves open about it; absent = the stretch is too short to tell. */
+  readonly intervals: DistributionIntervals | undefined;
   /** Mean ÷ that of the whole run − 1. */
   readonly meanChange: number | undefined;
   /** Median ÷ that of the whole run − 1. */

@@ -168,10 +168,11 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         prompt: plus(prompt.total, left.prompt),
         output: plus(output.total, left.output),
       };
+      const cells = values.cells(durationMs);
+      const { relativeError = 0 } = values.approximation ?? {};
       const sampling = createSampling({
-        cells: values.cells(durationMs),
+        ...{ cells, relativeError },
         sending: { fromMs: end.rampEndMs, toMs: end.sendingEndMs },
-        relativeError: values.approximation?.relativeError ?? 0,
       });
       const withIntervals = (of: Throughput): Throughput => ({
         ...of,
@@ -226,7 +227,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           : bracketThroughput(throughput, ends, { plan, inFlight, arrivals }),
         steadyState: findSteadyState({
           ...{ plan, end, values, percentiles, metrics: described.metrics },
-          cells: values.cells(durationMs),
+          ...{ cells, relativeError },
         }),
         peaks: values.peaks(durationMs),
         speed: userSpeed(

@@ -82,6 +82,29 @@ export function hasCells({ better, per }: Pick<Metric, "better" | "per">): boole
   return better !== "neither" && per !== "tick";
 }
 
+/** The cells from one number up to, and without, another, as a load of their own. */
+export function cellsBetween(cells: LoadCells, from: number, to: number): LoadCells {
+  const between = (counts: Float64Array) => counts.subarray(from, to);
+  return {
+    widthMs: cells.widthMs,
+    cells: Math.max(0, Math.min(to, cells.cells) - from),
+    counts: (counter) => between(cells.counts(counter)),
+    metric(metric) {
+      const own = cells.metric(metric);
+      return own && {
+        count: between(own.count),
+        sum: between(own.sum),
+        around: (limits) =>
+          own.around(limits).map(({ below, equal }) => ({
+            below: between(below),
+            equal: between(equal),
+          })),
+        values: (fromCell, toCell) => own.values(from + fromCell, Math.min(to, from + toCell)),
+      };
+    },
+  };
+}
+
 /**
  * Visits the values of a completed record with the time that each belongs to, in ms from the start of
  * the load; none where one of them is not finite.

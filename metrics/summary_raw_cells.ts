@@ -35,16 +35,25 @@ export function rawCells({ records, isGood, durationMs }: RawCellsOptions): Load
   const widthMs = durationMs / MOST_CELLS;
   const cellOf = (ms: number) =>
     Math.max(0, Math.min(cells - 1, Math.floor(ms / durationMs * cells)));
+  // Records are walked once for each metric, whoever asks.
+  const known = new Map<Metric, MetricCells>();
   let counted: Readonly<Record<CellCounter, Float64Array>> | undefined;
   return {
     widthMs,
     cells,
     counts: (counter) =>
       (counted ??= countCells({ records, isGood, cells, cellOf, widthMs }))[counter],
-    metric: (metric) =>
-      hasCells(metric) ? metricCells(metric, { records, cells, cellOf }) : undefined,
+    metric(metric) {
+      if (!hasCells(metric)) return undefined;
+      const found = known.get(metric) ?? metricCells(metric, { records, cells, cellOf });
+      known.set(metric, found);
+      return found;
+    },
   };
 }
+
+/** Values that are collected together: one by one takes longer. */
+const AT_ONCE = 4096;
 
 interface Cut {
   readonly records: readonly RequestRecord[];
@@ -126,12 +135,14 @@ function metricCells(metric: Metric, { records, cells, cellOf }: Cut): MetricCel
     },
     values(fromCell, toCell) {
       const all = collectValues();
-      const one = [0];
+      let some: number[] = [];
       each((cell, value) => {
         if (cell < fromCell || cell >= toCell) return;
-        one[0] = value;
-        all.add(one);
+        if (some.push(value) < AT_ONCE) return;
+        all.add(some);
+        some = [];
       });
+      all.add(some);
       return exactValues(all.sorted());
     },
   };

@@ -18,7 +18,8 @@ import { METRICS } from "./metrics.ts";
 import type { LoadEnd, LoadPlan } from "./run.ts";
 import { describe } from "./stat_quantile.ts";
 import { type CourseFinding, findSteady } from "./stat_steady.ts";
-import type { LoadCells } from "./summary_cells.ts";
+import { cellsBetween, type LoadCells } from "./summary_cells.ts";
+import { createSampling } from "./summary_sampling.ts";
 import type { LoadValues } from "./summary_values.ts";
 
 /** In flight is reached with this share of the users. */
@@ -53,6 +54,8 @@ export interface SteadyOptions {
   readonly metrics: readonly MetricSummary[];
   /** From 0 to below 100, in the order in which reports list them. */
   readonly percentiles: readonly number[];
+  /** How far a value of the cells may be off, as a share of it; 0 = exact. */
+  readonly relativeError: number;
 }
 
 /** Cells from one number up to, and without, another. */
@@ -177,14 +180,19 @@ function trendOf(
 }
 
 function measured(
-  { cells, values, metrics, percentiles }: SteadyOptions,
+  { cells, values, metrics, percentiles, relativeError }: SteadyOptions,
   { from, to }: Range,
 ): Omit<SteadyState, "absent" | "search"> {
   const window: Window = { fromMs: from * cells.widthMs, toMs: to * cells.widthMs };
   const throughput: Throughput | undefined = values.throughput(window);
+  const inside: Window = { fromMs: 0, toMs: window.toMs - window.fromMs };
+  const sampling = createSampling({
+    ...{ cells: cellsBetween(cells, from, to), sending: inside, relativeError },
+  });
   return {
     window,
-    throughput,
+    throughput: throughput &&
+      { ...throughput, intervals: sampling.rates({ ...throughput, ...inside }) },
     inFlight: values.inFlight(window, window).steadyMean,
     metrics: STEADY_METRICS.flatMap((name) => {
       const metric = metricNamed(name);
@@ -194,6 +202,7 @@ function measured(
       const distribution = describe(found, percentiles);
       return [{
         ...{ name, title: metric.title, unit: metric.unit, distribution },
+        intervals: sampling.metric(metric, found, distribution),
         meanChange: changeOf(distribution.mean, whole.mean),
         medianChange: changeOf(distribution.median, whole.median),
       }];

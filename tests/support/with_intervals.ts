@@ -15,23 +15,27 @@ export function withIntervals(summary: Summary, share: number = 0.1): Summary {
 
 /** The same summary, as of loads that were too short. */
 export function withoutIntervals(summary: Summary): Summary {
-  return {
-    ...summary,
-    loads: summary.loads.map((load) => ({
-      ...load,
-      sampling: {
-        level: 0.95,
-        ...{ blocks: undefined, blockMs: undefined, correlationMs: undefined },
-        absent: "12 blocks, 20 are needed",
-      },
-      throughput: {
-        run: { ...load.throughput.run, intervals: undefined },
-        steady: load.throughput.steady && { ...load.throughput.steady, intervals: undefined },
-      },
-      metrics: load.metrics.map((metric) => ({ ...metric, intervals: undefined })),
-      slo: load.slo && { ...load.slo, intervals: undefined },
-    })),
-  };
+  const loads = withoutAny(summary.loads).map((load) => ({
+    ...load,
+    sampling: {
+      level: 0.95,
+      ...{ blocks: undefined, blockMs: undefined, correlationMs: undefined },
+      absent: "12 blocks, 20 are needed",
+    },
+  }));
+  return { ...summary, loads };
+}
+
+/** Whatever has intervals has none. */
+function withoutAny<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(withoutAny) as T;
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [
+      name,
+      name === "intervals" || name === "interval" ? undefined : withoutAny(one),
+    ]),
+  ) as T;
 }
 
 function open(load: LoadSummary, share: number): LoadSummary {
