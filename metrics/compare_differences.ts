@@ -27,9 +27,11 @@ interface RunFact {
 
 /** Options that say which prompts and lengths are sent. */
 const FATAL_OPTIONS: readonly string[] = [
-  ..."dataset mix input-tokens output-tokens num-turns sampler prompt-key output-key".split(" "),
-  ..."trace-format replay speedup from to idle-cap max-context history session-start".split(" "),
-  ..."prefix-pools cached-share scenario".split(" "),
+  ..."mix input-tokens output-tokens num-turns system-prompt-file sampler order".split(" "),
+  ..."min-prompt-tokens max-prompt-tokens min-output-tokens max-total-tokens".split(" "),
+  ..."require-human prompt-key output-key prefix-tokens prefix-pools cached-share".split(" "),
+  ..."token-ids trace-format replay speedup from to idle-cap max-context history".split(" "),
+  ..."session-start scenario trial-duration once".split(" "),
 ];
 
 /**
@@ -37,12 +39,15 @@ const FATAL_OPTIONS: readonly string[] = [
  * is printed, kept and checked.
  */
 const SILENT_OPTIONS: readonly string[] = [
-  ..."url urls protocol transport model seed salt salt-scope length stream dataset-path".split(" "),
-  ..."concurrency rate rate-stages arrival burstiness ramp-up think-time max-prefill".split(" "),
-  ..."max-in-flight overflow cancel duration requests repeat against against-extra-body".split(" "),
-  ..."out name tag format percentiles slo require max-failures client-tolerance values".split(" "),
-  ..."save save-text color config witness gpu launch-timeout wait api-key gpus".split(" "),
-  ..."cost-per-hour tokenizer".split(" "),
+  ..."url urls protocol transport model seed salt salt-scope length stream dataset".split(" "),
+  ..."dataset-path prompts tokenizer reset-cache concurrency rate rate-stages arrival".split(" "),
+  ..."burstiness ramp-up think-time max-prefill max-in-flight overflow cancel".split(" "),
+  ..."duration requests repeat against against-body against-model against-protocol".split(" "),
+  ..."sweep find attainment tolerance gate margin undecided slo require".split(" "),
+  ..."out name tag format percentiles max-failures client-tolerance values gpus".split(" "),
+  ..."cost-per-hour save save-text color config quiet dry-run witness calibration".split(" "),
+  ..."no-calibration gpu launch-timeout launch-port launch-log log-level wait".split(" "),
+  ..."api-key grace stop-on-errors max-answer".split(" "),
 ];
 
 const RUN_FACTS: readonly RunFact[] = [
