@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { startSimServer } from "../backends/sim_server.ts";
 import { baseLabel } from "../metrics/load_repeats.ts";
 import { planOrder } from "../workloads/bench_order.ts";
 import { type BenchOptions, measureBench, planBench } from "../workloads/run_bench.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { startCompletionsServer } from "./support/completions_server.ts";
+import { agentFile } from "./support/recordings.ts";
+import { inTempFolder } from "./support/run_cli.ts";
 
 const URL = "http://127.0.0.1:9";
 
@@ -127,4 +130,52 @@ Deno.test("a pool is as large as for one repeat, and measurements are limited", 
     UserError,
     "Cannot measure 1002 loads in one run (2 loads, 501 times): 1000 is the most",
   );
+});
+
+Deno.test("repeats of a recording have its sessions in the same order, each use with a mark", async () => {
+  await inTempFolder(async (folder) => {
+    for (const id of ["a", "b", "c", "d", "e"]) {
+      await Deno.writeTextFile(`${folder}/${id}.json`, agentFile(id));
+    }
+    const server = await startSimServer({ ttft: "1", itl: "0" });
+    const notes: string[] = [];
+    const replayed = async (saltScope: "load" | "session") =>
+      await measureBench(server.url, {
+        ...{
+          gpu: "off",
+          witness: false,
+          warmup: 0,
+          idleCap: "1ms",
+          noCalibration: true,
+          saltScope,
+        },
+        ...{ dataset: "trace", datasetPath: folder, concurrency: [1], repeat: 2 },
+      }, { note: (line) => notes.push(line) });
+    try {
+      const { header, records, sessions = [] } = await replayed("load");
+      assert(!notes.some((line) => line.startsWith("Repeats")));
+      assertEquals(header.loads.map(({ label }) => label), [
+        "1 session, repeat 1",
+        "1 session, repeat 2",
+      ]);
+      const orderOf = (load: number) =>
+        records.filter((one) => one.load === load).toSorted((a, b) => a.index - b.index)
+          .map(({ session, chain, turn }) => `${session} ${chain}.${turn}`);
+      assert(orderOf(0).length > 10);
+      assertEquals(orderOf(1).toSorted(), orderOf(0).toSorted());
+      const ends = (load: number) =>
+        sessions.filter((one) => one.load === load).map(({ session }) => session);
+      assertEquals(ends(0).length, 5);
+      assertEquals(ends(1), ends(0));
+      // A perfect cache knows nothing of the first repeat in the second.
+      const expected = (load: number) =>
+        records.filter((one) => one.load === load)
+          .reduce((sum, { expectedCachedTokens = 0 }) => sum + expectedCachedTokens, 0);
+      assertEquals(expected(1), expected(0));
+      await replayed("session");
+      assert(notes.some((line) => line.startsWith("Repeats share the system prompts")));
+    } finally {
+      await server.stop();
+    }
+  });
 });

@@ -18,10 +18,21 @@ import { UserError } from "./user_error.ts";
  * they do not.
  */
 export function warmRepeats(
-  { order = [], saltScope, resetCache }: Pick<BenchPlan, "order" | "saltScope" | "resetCache">,
+  { order = [], saltScope, resetCache, replay }: Pick<
+    BenchPlan,
+    "order" | "saltScope" | "resetCache" | "replay"
+  >,
   protocol: Protocol,
 ): string | undefined {
   if (resetCache !== undefined || !order.some(({ repeat = 1 }) => repeat > 1)) return undefined;
+  const shared = replay?.trace.sessions.some(({ chains }) =>
+    chains.some(({ systemTokens }) => systemTokens > 0)
+  );
+  if (saltScope === "session" && shared === true) {
+    return "Repeats share the system prompts of their sessions, whose marks stand behind these: a " +
+      "prefix cache may know them from the repeat before (--salt-scope load marks them, " +
+      "--reset-cache empties it)";
+  }
   const why = saltScope === "none"
     ? "without marks"
     : saltScope === "load" && protocol.prepare !== undefined
