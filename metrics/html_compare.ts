@@ -61,7 +61,11 @@ const CLEAR: readonly GateOutcome[] = ["passed"];
 /** The answer, the gate above it where there is one. */
 export function answerBlock(comparison: Comparison): Markup {
   const outcome = gateOutcome(comparison);
-  const [first = "", ...others] = answerBesideGate(comparison).map(sentence);
+  const sentences = answerBesideGate(comparison).map(sentence);
+  // Of several loads none is the answer before the others.
+  const [first = "", ...others] = outcome === "none" && sentences.length > 1
+    ? ["Answer", ...sentences]
+    : sentences;
   const tone = outcome === "missed" || outcome === "refused"
     ? "broken"
     : CLEAR.includes(outcome)

@@ -34,6 +34,7 @@ export const COMPARE_STYLE: string = `
 td b{white-space:nowrap}
 .wide{display:block;min-width:20ch}
 .changes .chart{margin:0 14px}
+.changes+.changes{margin-top:24px}
 .margin{fill:var(--shade)}
 .none{stroke:var(--text);stroke-width:1}
 .row{stroke:var(--line);stroke-width:1;shape-rendering:crispEdges}
@@ -47,4 +48,4 @@ path.outline{stroke:var(--side);stroke-width:1.6}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode COMPARE_STYLE}. */
-export const COMPARE_STYLE_SHA256 = "slci06S8pmynPXL844NkMIUr22qkeumdMguS1rfTpX4=";
+export const COMPARE_STYLE_SHA256 = "sdy9t9sU5QT3XXSRFyaD2vDr+C7CJx0upcC+fhn/Zcg=";

@@ -137,8 +137,10 @@ function shortened(value: string, most: number): string {
 }
 
 function answerLines(comparison: Comparison, { paint, width }: Page): readonly string[] {
-  return answerBesideGate(comparison).flatMap((one, i) =>
-    wrapText(sentence(one), width).map((line) => i === 0 ? paint("bold", line) : line)
+  const answer = answerBesideGate(comparison);
+  const first = comparison.gate.length > 0 || answer.length === 1;
+  return answer.flatMap((one, i) =>
+    wrapText(sentence(one), width).map((line) => i === 0 && first ? paint("bold", line) : line)
   );
 }
 

@@ -69,8 +69,9 @@ const OPTIONS = {
       help: "Figures to compare, e.g. throughput,ttft:p95,itl:mean.",
     }),
     percentiles: option.numbers({
-      ...REPORT_OPTIONS.percentiles,
-      default: [],
+      value: "P[,P…]",
+      min: 0,
+      max: 99.999,
       defaultText: "50,90,99",
       needs: [{ key: "figures", not: true, because: "each figure names its own percentile" }],
       help: "Percentiles of TTFT, TPOT, ITL and E2E to compare.",
@@ -177,7 +178,7 @@ async function runCompare(given: ValuesOf<typeof OPTIONS>, host: Host): Promise<
 /** @throws {UserError} for limits, figures and shares that are none. */
 function readOptions(given: ValuesOf<typeof OPTIONS>): CompareOptions {
   const { gate, margin, figures, percentiles, singleRun, maxFailures } = given;
-  const chosen = figures ?? (percentiles.length > 0 ? figuresWith(percentiles) : undefined);
+  const chosen = figures ?? (percentiles && figuresWith(percentiles));
   return {
     maxFailures: maxFailures / 100,
     singleRun: singleRun === true,
@@ -201,7 +202,7 @@ function figuresWith(percentiles: readonly number[]): readonly string[] {
 
 /** How the runs are summarized: with every percentile that is compared. */
 function reportPlan(given: ValuesOf<typeof OPTIONS>, options: CompareOptions): ReportPlan {
-  const { percentiles, slo, clientTolerance, values } = given;
+  const { percentiles = [], slo, clientTolerance, values } = given;
   return planReport({
     percentiles: [
       ...new Set([...DEFAULT_PERCENTILES, ...percentiles, ...comparePercentiles(options)]),
