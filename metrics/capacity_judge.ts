@@ -1,7 +1,7 @@
 /**
- * Whether a load keeps a service level, as far as chance lets one say so: the sampling interval of each
- * limited figure, widened to the error that one look of a search may have, lies within the limit,
- * beyond it, or reaches over it. What the client's stamps leave open is added at both ends. Repeats of a
+ * Whether a load keeps a service level, as far as chance lets one say so: an interval with the error that
+ * one look of a search may have lies within the limit, beyond it, or reaches over it. Of a percentile it
+ * is that of the share of values beyond the limit; of a mean or a rate the sampling interval, widened. What the client's stamps leave open is added at both ends. Repeats of a
  * load are pooled.
  *
  * @module
@@ -9,15 +9,17 @@
 import type { ProbeVerdict } from "./capacity_result.ts";
 import type { Count } from "./count.ts";
 import { findFigure } from "./figure.ts";
-import { formatShare } from "./format.ts";
+import { formatCount, formatShare } from "./format.ts";
+import { percentileOf } from "./check_limit.ts";
 import { keepsLimit, type Limit, limitText, limitValueText, nameOf } from "./limit.ts";
+import type { ShareWithin } from "./load_interval.ts";
 import type { LoadSummary, SloLimit } from "./load_summary.ts";
-import { normalQuantile, studentQuantile } from "./stat_student.ts";
+import { incompleteBeta, normalQuantile, studentQuantile } from "./stat_student.ts";
 
 /** What is judged of a load. */
 export type ProbedLoad = Pick<
   LoadSummary,
-  "counts" | "throughput" | "slo" | "metrics" | "sampling" | "verdict" | "cutShort"
+  "counts" | "throughput" | "slo" | "limits" | "metrics" | "sampling" | "verdict" | "cutShort"
 >;
 
 /** A service level. */
@@ -97,7 +99,12 @@ export function judgeProbe(
   const cut = loads.find(({ cutShort }) => cutShort !== undefined);
   const looks = [
     failureLook(loads, level, error),
-    ...limitsOf(level).map((limit) => limitLook(loads, limit, error)),
+    ...(level.ofLoad ?? []).map((limit, i) =>
+      percentileOf(limit) === undefined
+        ? limitLook(loads, limit, error)
+        : percentileLook(loads, { limit, at: i }, error)
+    ),
+    ...(level.limits.length === 0 ? [] : [attainmentLook(loads, level, error)]),
   ].filter((look) => look !== undefined);
   const margin = lowest(looks);
   const keeps = cut === undefined && looks.every(({ verdict }) => verdict === "keeps");
@@ -125,11 +132,6 @@ function lowest(looks: readonly ProbeLook[]): number | undefined {
   return margins.length === 0 ? undefined : Math.min(...margins);
 }
 
-function limitsOf({ limits, ofLoad = [], attainment }: ServiceLevel): readonly Limit[] {
-  const share = { name: "attainment", operator: ">=", value: attainment, unit: "share" } as const;
-  return limits.length === 0 ? ofLoad : [...ofLoad, share];
-}
-
 /** Failures speak only where there are more than allowed: none of them is a figure that could be better. */
 function failureLook(
   loads: readonly ProbedLoad[],
@@ -148,6 +150,111 @@ function failureLook(
     formatShare(maxFailures)
   } may (--max-failures)`;
   return { verdict: low > maxFailures ? "breaks" : "undecided", reason, ...rest };
+}
+
+/**
+ * A percentile keeps its limit where not too many values lie beyond it: so many of all can be by chance
+ * (Clopper and Pearson, 1934, with as many independent values as the clusters of values amount to).
+ */
+function percentileLook(
+  loads: readonly ProbedLoad[],
+  { limit, at }: { readonly limit: Limit; readonly at: number },
+  error: number,
+): LimitLook {
+  const p = percentileOf(limit)! / 100;
+  const upwards = limit.operator.startsWith(">");
+  const figure = findFigure(nameOf(limit))!;
+  const measured = loads.flatMap((load) => figure.of(load) ?? []);
+  const all = measured.reduce((sum, { samples }) => sum + samples, 0);
+  const mean = (of: (one: typeof measured[number]) => number) =>
+    measured.reduce((sum, one) => sum + one.samples / all * of(one), 0);
+  const value = measured.length === 0 ? undefined : Math.exp(mean((one) => LOG.to(one.value)));
+  const bracket = measured.length === 0 || measured.some((one) => one.bracket === undefined)
+    ? undefined
+    : { low: mean((one) => one.bracket!.low), high: mean((one) => one.bracket!.high) };
+  const look = shareLook(
+    loads.flatMap((load) => load.limits.filter(({ required }) => !required)[at]?.share ?? []),
+    { allowed: upwards ? p : 1 - p, error },
+  );
+  const margin = value === undefined
+    ? undefined
+    : (upwards ? -1 : 1) * (LOG.to(limit.value) - LOG.to(value));
+  const text = (one: number | undefined) => limitValueText(one, limit.unit);
+  if (look === undefined) {
+    const reason = `${limitText(limit)}: the probe is too short to tell`;
+    return { verdict: "undecided", reason, margin, bracketed: false };
+  }
+  // The client's error may be what keeps or breaks it.
+  const [best, worst] = bracket === undefined
+    ? [limit.value, limit.value]
+    : upwards
+    ? [bracket.high, bracket.low]
+    : [bracket.low, bracket.high];
+  const byClient = bracket !== undefined &&
+    (look.verdict === "keeps" && !keepsLimit(worst, limit) ||
+      look.verdict === "breaks" && keepsLimit(best, limit));
+  return {
+    verdict: byClient ? "undecided" : look.verdict,
+    reason: `${nameOf(limit)} ${text(value)}${
+      bracket === undefined ? "" : ` (client ${text(bracket.low)} to ${text(bracket.high)})`
+    }, ${look.text} not ${limit.operator} ${text(limit.value)}`,
+    margin,
+    bracketed: bracket !== undefined,
+  };
+}
+
+/** The share of good requests against the one that is asked for. */
+function attainmentLook(
+  loads: readonly ProbedLoad[],
+  { attainment }: ServiceLevel,
+  error: number,
+): LimitLook {
+  const shares = loads.flatMap(({ slo }) => slo?.share ?? []);
+  const look = shareLook(shares, { allowed: 1 - attainment, error });
+  const rest = { bracketed: false };
+  if (look === undefined) {
+    const reason = "attainment: the probe is too short to tell";
+    return { verdict: "undecided", reason, margin: undefined, ...rest };
+  }
+  const margin = LOG.to(Math.max(1e-6, 1 - attainment)) - LOG.to(Math.max(1e-6, look.beyond));
+  return { verdict: look.verdict, reason: `${look.text} not good`, margin, ...rest };
+}
+
+/** What shares within a limit say, all of them together; absent = nothing. */
+function shareLook(
+  shares: readonly ShareWithin[],
+  { allowed, error }: { readonly allowed: number; readonly error: number },
+): Pick<LimitLook, "verdict"> & { readonly beyond: number; readonly text: string } | undefined {
+  const of = shares.reduce((sum, one) => sum + one.of, 0);
+  if (of === 0) return undefined;
+  const hit = shares.reduce((sum, one) => sum + one.of - one.within, 0);
+  const clustered = shares.reduce((sum, one) => sum + one.of / of * one.clustered, 0);
+  const { low, high } = shareEnds(hit / clustered, of / clustered, error);
+  const alike = shares.some((one) => one.alike);
+  return {
+    beyond: hit / of,
+    verdict: low > allowed ? "breaks" : high <= allowed && !alike ? "keeps" : "undecided",
+    text: `${formatShare(hit / of)} (sampling ${formatShare(low)} to ${formatShare(high)}${
+      alike ? " or more, values stay alike for too long" : ""
+    }; ${formatShare(allowed)} may be) of ${formatCount(of)}`,
+  };
+}
+
+/** Ends of a chance of which `hit` of `of` came true, with the asked error at each side; not only whole numbers. */
+function shareEnds(hit: number, of: number, error: number): Pick<Measured, "low" | "high"> {
+  const solve = (tail: (chance: number) => number) => {
+    let [low, high] = [0, 1];
+    for (let i = 0; i < 50; i++) {
+      const middle = (low + high) / 2;
+      if (tail(middle) < error) low = middle;
+      else high = middle;
+    }
+    return (low + high) / 2;
+  };
+  return {
+    low: hit <= 0 ? 0 : solve((chance) => incompleteBeta(chance, hit, of - hit + 1)),
+    high: hit >= of ? 1 : 1 - solve((chance) => incompleteBeta(chance, of - hit, hit + 1)),
+  };
 }
 
 function limitLook(

@@ -14,6 +14,7 @@ import {
   nameOf,
   parseLimits,
 } from "./limit.ts";
+import type { ShareWithin } from "./load_interval.ts";
 import type { LimitResult, LoadSummary } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
@@ -147,10 +148,12 @@ function notStreamed(
 /** Judges limits by what a load measured, in their order. */
 export function judgeLimits(
   limits: readonly Limit[],
-  { load, valuesOf, required }: {
+  { load, valuesOf, shareOf, required }: {
     readonly load: LimitedLoad;
     /** Absent for a metric that this kind of load has not. */
     readonly valuesOf: (metric: Metric) => ValueSet | undefined;
+    /** Values within a limit on a percentile; absent where that is not known. */
+    readonly shareOf?: (metric: Metric, limit: Limit) => ShareWithin | undefined;
     readonly required: boolean;
   },
 ): readonly LimitResult[] {
@@ -166,8 +169,16 @@ export function judgeLimits(
       value,
       kept: value === undefined ? undefined : keepsLimit(value, limit),
       reason,
+      share: percentileOf(limit) === undefined
+        ? undefined
+        : shareOf?.(METRICS.find((one) => one.name === limit.name)!, limit),
     };
   });
+}
+
+/** Number of the percentile that is limited; absent = it is no percentile. */
+export function percentileOf({ statistic }: Pick<Limit, "statistic">): number | undefined {
+  return statistic === "median" ? 50 : typeof statistic === "number" ? statistic : undefined;
 }
 
 interface Measured {

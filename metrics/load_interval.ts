@@ -29,6 +29,18 @@ export interface DistributionIntervals {
   }[];
 }
 
+/** Values that lie within a limit, and how much they say of an endless load. */
+export interface ShareWithin {
+  /** How many do. */
+  readonly within: Count;
+  /** Of so many. */
+  readonly of: Count;
+  /** So many of them say as much as one that does not depend on the others: they cluster in time. */
+  readonly clustered: number;
+  /** They stay alike for so long that the load does not show how they cluster. */
+  readonly alike: boolean;
+}
+
 /** How the intervals of a load were made. */
 export interface SamplingBasis {
   /** Share of such intervals that hold the truth. */

@@ -6,7 +6,7 @@
 import type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
 import type { BracketBasis } from "./load_bracket.ts";
-import type { Interval, SamplingBasis } from "./load_interval.ts";
+import type { Interval, SamplingBasis, ShareWithin } from "./load_interval.ts";
 import type { Verdict } from "./load_client.ts";
 import { metricOf, type MetricSummary, type OutcomeCounts } from "./load_figures.ts";
 import type { Grouping } from "./load_groups.ts";
@@ -332,6 +332,8 @@ export interface LimitResult {
   readonly kept: boolean | undefined;
   /** Why it was not measured. */
   readonly reason: string | undefined;
+  /** Of a percentile: how many values lie within the limit; absent = the load was too short to tell. */
+  readonly share: ShareWithin | undefined;
 }
 
 /** How many requests met the limits. */
@@ -353,6 +355,8 @@ export interface SloSummary {
   readonly steadyGoodput: number | undefined;
   /** good ÷ (offered − cancelledAsPlanned); failed, cancelled and dropped requests are not good. */
   readonly attainment: number | undefined;
+  /** The good ones of those that were offered; absent = the load was too short to tell. */
+  readonly share: ShareWithin | undefined;
   /** What chance leaves open about these figures; absent = the load was too short to tell. */
   readonly intervals: {
     /** Of `goodput`. */

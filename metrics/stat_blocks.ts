@@ -53,8 +53,15 @@ const BLOCK_OF_ALIKE = 2;
 /** Most that neighboring stretches may seem correlated. */
 const MOST_CORRELATED = 0.9;
 
-/** Compares the stretches of a series that begins and ends with its first and last used cell. */
-export function blockSpread(cells: CellRatio): BlockSpread | NoSpread {
+/**
+ * Compares the stretches of a series that begins and ends with its first and last used cell.
+ *
+ * @param anyway also where values are alike for too long: the error is then too small.
+ */
+export function blockSpread(
+  cells: CellRatio,
+  { anyway = false }: { readonly anyway?: boolean } = {},
+): BlockSpread | NoSpread {
   const { amount, size } = trimmed(cells);
   const count = size.length;
   if (count < 2 * BLOCKS) return { absent: "few" };
@@ -78,7 +85,7 @@ export function blockSpread(cells: CellRatio): BlockSpread | NoSpread {
   }
   const blockCells = count / BLOCKS;
   const alikeCells = alike(excess);
-  if (alikeCells * BLOCK_OF_ALIKE > blockCells) return { absent: "alike", alikeCells };
+  if (!anyway && alikeCells * BLOCK_OF_ALIKE > blockCells) return { absent: "alike", alikeCells };
   let [squares, cubes, neighbors] = [0, 0, 0];
   for (let block = 0; block < BLOCKS; block++) {
     squares += blocks[block]! ** 2;

@@ -38,6 +38,7 @@ import { createSlices, SLICE_MS } from "./summary_slices.ts";
 import { createStalls } from "./summary_stalls.ts";
 import { describeMetrics } from "./summary_metrics.ts";
 import { contextFold, prefixFold } from "./summary_prefix.ts";
+import { goodShare, shareWithin } from "./summary_limit_shares.ts";
 import { createSampling } from "./summary_sampling.ts";
 import { createSessions } from "./summary_sessions.ts";
 import { clientVerdict } from "./check_verdict.ts";
@@ -203,6 +204,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           })),
           good,
           ...goodput,
+          share: goodShare(cells),
           intervals: sampling.goodput(goodput, { run, steady }),
         }
         : undefined;
@@ -210,6 +212,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const judged = {
         load: { counts, throughput, slo: objectives, generated },
         valuesOf: (metric: Metric) => sets.get(metric),
+        shareOf: (metric: Metric, limit: Limit) =>
+          shareWithin(cells, sets.get(metric), { metric, limit }),
       };
       const load: Omit<LoadSummary, "checks" | "client" | "verdict"> = {
         label: plan.label,
