@@ -108,7 +108,12 @@ export {
   formatValue,
 } from "./format.ts";
 export type { Bracket, BracketBasis, DistributionBrackets } from "./load_bracket.ts";
-export type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
+export type {
+  DistributionIntervals,
+  Interval,
+  SamplingBasis,
+  ShareWithin,
+} from "./load_interval.ts";
 export type {
   Economy,
   LoadEconomy,
