@@ -55,8 +55,10 @@ Deno.test("runs prints JSON, and one folder alone", () =>
         tags: null,
         startedAt: "2026-01-02T03:04:05.678Z",
         url: "http://127.0.0.1:8000",
+        sides: null,
         model: "tiny",
         loads: ["1 user"],
+        repeats: null,
         requests: { completed: 2, offered: 2 },
         verdict: all.runs[0].verdict,
         interrupted: false,
@@ -76,4 +78,23 @@ Deno.test("runs says where there is nothing", () =>
     assertEquals([missing.code, missing.out], [2, ""]);
     assertStringIncludes(missing.err, "there is no such file or folder");
     assertEquals((await runCli(["runs", folder])).out, `No results in ${folder}\n`);
+  }));
+
+Deno.test("runs takes repeats and sides of a load for one, and asks the report for those of a search", () =>
+  inTempFolder(async (folder) => {
+    const url = "http://a:1";
+    await writeResults(`${folder}/turns`, [], {
+      loads: ["a", "b"].flatMap((name, side) =>
+        [1, 2].map((repeat) => ({ label: `1 user, ${name}, repeat ${repeat}`, side, repeat }))
+      ),
+      header: { repeats: 2, sides: [{ name: "a", url }, { name: "b", url: "http://b:2" }] },
+    });
+    await writeResults(`${folder}/search`, [], { header: { loads: [] } });
+    await Deno.writeTextFile(
+      `${folder}/search/report.json`,
+      JSON.stringify({ loads: [1, 2].map((n) => ({ label: `${n} users`, counts: {} })) }),
+    );
+    const { out } = await runCli(["runs", folder], { columns: () => 200 });
+    assertMatch(out, /^turns .* 1 user, by turns 2 times .* http:\/\/a:1 and http:\/\/b:2$/m);
+    assertMatch(out, /^search .* 2 loads /m);
   }));

@@ -99,10 +99,10 @@ function table(runs: readonly ListedRun[], place: string, { columns }: Host): re
     ...maybe("name", runs.map(({ name = "" }) => name)),
     text("began (UTC)", runs.map(({ startedAt }) => minute(startedAt)), 2),
     text("model", runs.map(({ model }) => model), 3),
-    text("loads", runs.map(({ loads }) => loadsText(loads)), 4),
+    text("loads", runs.map(loadsText), 4),
     numberColumn("requests", runs.map(requestsText), 1),
     text("verdict", runs.map(verdictText)),
-    text("server", runs.map(({ url }) => url), 5),
+    text("server", runs.map(({ url, sides = [url] }) => sides.join(" and ")), 5),
     ...maybe("tags", runs.map(tagsText), 6),
   ], columns);
   return [...lines, "", `${plural(runs.length, "run")} in ${place}`];
@@ -113,8 +113,10 @@ function minute(startedAt: string): string {
   return startedAt.slice(0, 16).replace("T", " ");
 }
 
-function loadsText(loads: readonly string[]): string {
-  return loads.length === 1 ? loads[0]! : plural(loads.length, "load");
+function loadsText({ loads, repeats = 1, sides }: ListedRun): string {
+  const what = loads.length === 1 ? loads[0]! : plural(loads.length, "load");
+  const times = repeats > 1 ? `, ${sides === undefined ? "" : "by turns "}${repeats} times` : "";
+  return `${what}${times}`;
 }
 
 function requestsText({ requests }: ListedRun): string {
@@ -137,11 +139,11 @@ function tagsText({ tags = {} }: ListedRun): string {
 function toJson({ runs, unreadable }: RunList): object {
   return {
     schema: RUNS_SCHEMA,
-    runs: runs.map((
-      { folder, name, tags, startedAt, url, model, loads, requests, verdict, interrupted },
-    ) => ({
-      ...{ folder, name, tags, startedAt, url, model, loads, requests, verdict },
-      interrupted: interrupted === true,
+    runs: runs.map((run) => ({
+      ...{ folder: run.folder, name: run.name, tags: run.tags, startedAt: run.startedAt },
+      ...{ url: run.url, sides: run.sides, model: run.model, loads: run.loads },
+      ...{ repeats: run.repeats, requests: run.requests, verdict: run.verdict },
+      interrupted: run.interrupted === true,
     })),
     unreadable,
   };

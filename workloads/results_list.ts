@@ -7,6 +7,7 @@
 import { defined } from "../backends/defined.ts";
 import { isObject } from "../backends/json_event.ts";
 import type { VerdictKind } from "../metrics/load_client.ts";
+import { baseLabel } from "../metrics/load_repeats.ts";
 import type { RunHeader } from "../metrics/run.ts";
 import { readRunHeader } from "./record_file.ts";
 import { resultFoldersIn } from "./results_resolve.ts";
@@ -16,11 +17,13 @@ import { UserError } from "./user_error.ts";
 
 /** A run on disk, in short. */
 export interface ListedRun
-  extends Pick<RunHeader, "name" | "tags" | "startedAt" | "url" | "model"> {
+  extends Pick<RunHeader, "name" | "tags" | "startedAt" | "url" | "model" | "repeats"> {
   /** Its folder. */
   readonly folder: string;
-  /** Labels of its loads, in the order of measurement. */
+  /** Labels of its loads, in the order of measurement; repeats and sides of one load are one. */
   readonly loads: readonly string[];
+  /** Servers whose loads took turns; absent = there is one. */
+  readonly sides?: readonly string[];
   /** Measured requests that completed, and all that were to be sent; absent without a report. */
   readonly requests?: { readonly completed: number; readonly offered: number };
   /** The worst verdict of its loads; absent without a report, or where the client was not judged. */
@@ -78,14 +81,16 @@ export async function listRuns(folder: string): Promise<RunList> {
 }
 
 async function listRun(folder: string): Promise<ListedRun> {
-  const { name, tags, startedAt, url, model, loads } = await readRunHeader(
-    `${folder}/${RECORD_FILE}`,
-  );
+  const header = await readRunHeader(`${folder}/${RECORD_FILE}`);
+  const { name, tags, startedAt, url, model, repeats, sides } = header;
+  const { plans, ...outcome } = await readOutcome(`${folder}/report.json`);
+  // Loads of a search are decided while it goes on: the first line does not know them.
+  const loads = header.loads.length > 0 ? header.loads : plans;
   return {
     folder,
-    ...{ startedAt, url, model, loads: loads.map(({ label }) => label) },
-    ...defined({ name, tags }),
-    ...await readOutcome(`${folder}/report.json`),
+    ...{ startedAt, url, model, loads: [...new Set(loads.map(baseLabel))] },
+    ...defined({ name, tags, repeats, sides: sides?.map((side) => side.url) }),
+    ...outcome,
   };
 }
 
@@ -98,24 +103,29 @@ const VERDICTS: readonly VerdictKind[] = [
   "no-measurement",
 ];
 
+/** A load by its name. */
+type Labelled = Parameters<typeof baseLabel>[0];
+
 /** A larger report is none of ours. */
 const MOST_REPORT_BYTES = 256 * 2 ** 20;
 
 /** What the report beside a record file says; nothing where there is none, or no report of ours. */
 async function readOutcome(
   path: string,
-): Promise<Pick<ListedRun, "requests" | "verdict" | "interrupted">> {
+): Promise<
+  Pick<ListedRun, "requests" | "verdict" | "interrupted"> & { readonly plans: readonly Labelled[] }
+> {
   let report: unknown;
   try {
     report = JSON.parse(await readTextFile(path, MOST_REPORT_BYTES));
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
-    return {};
+    return { plans: [] };
   }
   const loads = isObject(report) && Array.isArray(report.loads)
     ? report.loads.filter(isObject)
     : [];
-  if (loads.length === 0) return {};
+  if (loads.length === 0) return { plans: [] };
   const sum = (field: string) =>
     loads.reduce(
       (total, { counts }) => total + (isObject(counts) ? Number(counts[field]) : NaN),
@@ -131,6 +141,7 @@ async function readOutcome(
     interrupted === true || isObject(serverLost)
   );
   return {
+    plans: loads.flatMap(({ label }) => typeof label === "string" ? [{ label }] : []),
     ...(Number.isFinite(requests.completed + requests.offered) ? { requests } : {}),
     ...defined({ verdict: VERDICTS[worst], interrupted: stopped ? true as const : undefined }),
   };
