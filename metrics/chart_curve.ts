@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { across, chart, down, path, percent, round, type Tip } from "./chart_frame.ts";
+import { across, chart, down, path, percent, type Tip } from "./chart_frame.ts";
+import { LABEL_HEIGHT, placeLabels } from "./chart_labels.ts";
 import { linearScale, logScale, timeUnit } from "./chart_scale.ts";
 import { uprightWhiskers } from "./chart_whisker.ts";
 import {
@@ -44,13 +45,6 @@ interface CurveChart {
 }
 
 const HEIGHT = 210;
-
-/** Labels are placed as if the chart were this wide; on a wider one they have more room. */
-const ASSUMED_WIDTH = 300;
-const LETTER = { width: 6.2, height: 12 };
-
-/** Most labels; the texts at the pointer give the rest. */
-const LABELS = 12;
 
 /** Above this number of points, dots are smaller. */
 const CROWD = 20;
@@ -123,7 +117,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
     description: placed.length === 0 ? "No load has both values" : described.join("; "),
     panels: [{
       height: HEIGHT,
-      above: LETTER.height,
+      above: LABEL_HEIGHT,
       name: `${title} (${time.name}${y.kind === "log" ? ", log scale" : ""})`,
       ticks: placed.length === 0 ? [] : y.ticks,
       shapes: lines,
@@ -155,71 +149,4 @@ function describePoint(
     }),
     ...(failed ? ["with failed requests"] : []),
   ];
-}
-
-/** A label and the dots that it belongs to; `at` from 0 to 1, `dots` in pixels from the top. */
-interface PointLabel {
-  readonly text: string;
-  readonly at: number;
-  readonly dots: readonly number[];
-}
-
-/** Labels the first and the last load, then the others where there is room; nothing overlaps. */
-function placeLabels(labels: readonly PointLabel[]): readonly Markup[] {
-  const taken: Box[] = labels.flatMap(({ at, dots }) =>
-    dots.map((y): Box => {
-      const center = at * ASSUMED_WIDTH;
-      return { left: center - DOT, right: center + DOT, top: y - DOT, bottom: y + DOT };
-    })
-  );
-  const placed: Markup[] = [];
-  for (const i of outerFirst(labels.length)) {
-    const { text, at, dots } = labels[i]!;
-    if (placed.length === LABELS) break;
-    const center = at * ASSUMED_WIDTH;
-    const width = text.length * LETTER.width;
-    const top = Math.min(...dots);
-    for (
-      const { left, base, anchor, dx } of [
-        { left: center - width / 2, base: top - 8, anchor: "middle", dx: 0 },
-        { left: center + 7, base: top + 4, anchor: "start", dx: 7 },
-        { left: center - 7 - width, base: top + 4, anchor: "end", dx: -7 },
-      ] as const
-    ) {
-      const box = { left, right: left + width, top: base - LETTER.height + 3, bottom: base };
-      const outside = left < -8 || box.right > ASSUMED_WIDTH + 12;
-      if (outside || taken.some((other) => overlap(box, other))) continue;
-      taken.push(box);
-      const [x, y] = [percent(at), round(base, 1)];
-      placed.push(
-        markup`<text class="label" x="${x}" dx="${dx}" y="${y}" text-anchor="${anchor}">${text}</text>`,
-      );
-      break;
-    }
-  }
-  return placed;
-}
-
-/** 0, n − 1, then the middle, the quarters …: any beginning of it is spread evenly. */
-function outerFirst(count: number): ReadonlySet<number> {
-  const order = new Set(count === 0 ? [] : [0, count - 1]);
-  for (let step = 2 ** Math.floor(Math.log2(Math.max(1, count))); step >= 1; step /= 2) {
-    for (let i = step; i < count; i += step) order.add(i);
-  }
-  return order;
-}
-
-/** In pixels of a chart of the assumed width. */
-interface Box {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-}
-
-/** Half the size of a dot. */
-const DOT = 3.5;
-
-function overlap(a: Box, b: Box): boolean {
-  return a.left < b.right + 2 && b.left < a.right + 2 && a.top < b.bottom && b.top < a.bottom;
 }

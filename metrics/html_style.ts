@@ -133,6 +133,14 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .dot.rank2{fill:var(--good);stroke:var(--good)}
 .dot.rank1{fill:var(--bg);stroke:var(--text)}
 .dot.failed{stroke:var(--bad)}
+.steps{stroke:var(--side,var(--accent));stroke-width:1.6}
+.point{fill:var(--side,var(--accent));stroke:var(--side,var(--accent));stroke-width:1.6}
+.point.hollow{fill:var(--bg)}
+.point.client-bound{stroke-dasharray:2 1.5}
+.point.plain{stroke:var(--muted)}
+.point.plain:not(.hollow){fill:var(--muted)}
+.whisker.point{stroke-width:5}
+.chance.point{stroke-width:1.1;stroke-opacity:.8}
 .load{margin-top:44px;border-top:1px solid var(--line);padding-top:18px}
 .load:not([open]),.tools+.load:not([open]){padding:12px 0;margin-top:0}
 .load:not([open])+.load[open]{margin-top:0}
@@ -161,4 +169,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "BGRET//TC7YiEXC2KqiUUkKiEeXLcoCF9eCE4x8zyiM=";
+export const PAGE_STYLE_SHA256 = "zBrxudO82vmgTv73gsTNdEkxTTMqrVVSht7SBH5SF40=";

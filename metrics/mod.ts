@@ -265,6 +265,17 @@ export {
   throughputNumbers,
   throughputScriptNumbers,
 } from "./script_throughput_numbers.ts";
+export type {
+  Frontier,
+  FrontierLoad,
+  FrontierPoint,
+  FrontierRole,
+  FrontierSide,
+  FrontierWindow,
+} from "./frontier.ts";
+export { findFrontier, type FrontierOptions } from "./frontier_sides.ts";
+export type { FrontierReport } from "./report_frontier.ts";
+export { FRONTIER_REPORTS } from "./report_frontiers.ts";
 export { histogram } from "./stat_histogram.ts";
 export {
   describe,

@@ -5,6 +5,7 @@
  */
 import type { Markup } from "./markup.ts";
 import { searchBlock } from "./html_capacity.ts";
+import { frontierSection } from "./html_frontier.ts";
 import { loadSections } from "./html_load.ts";
 import { keyNumbers, loadCurve, titleBlock, verdictBlock } from "./html_overview.ts";
 import { htmlPage } from "./html_page.ts";
@@ -31,6 +32,7 @@ function page(summary: Summary): Markup {
     verdictBlock,
     keyNumbers,
     loadCurve,
+    frontierSection,
     repeatsSection,
     loadSections,
     setupSection,

@@ -7,6 +7,8 @@
 import {
   type Doubt,
   type Doubted,
+  DOUBTS,
+  doubtTexts,
   formatCount,
   formatDoubted,
   formatPercentile,
@@ -151,4 +153,19 @@ export function tailPercentile(percentiles: readonly number[]): number | undefin
   const tail = Math.max(...(ordinary.length > 0 ? ordinary : percentiles));
   const position = percentiles.indexOf(tail);
   return position < 0 ? undefined : position;
+}
+
+/** The wider of what is open about each figure; named in the heading, or in each cell where they differ. */
+export function doubtColumns(
+  figures: readonly Doubted[],
+  dropOrder: number,
+): readonly TextColumn[] {
+  const named = DOUBTS.filter((name) => figures.some((figure) => figure[name] !== undefined));
+  const [only, other] = named;
+  if (only === undefined) return [];
+  return [
+    other === undefined
+      ? numberColumn(only, figures.map((figure) => figure[only] ?? ""), dropOrder)
+      : numberColumn("client or sampling", figures.map((one) => doubtTexts(one).join()), dropOrder),
+  ];
 }

@@ -23,7 +23,6 @@ import { type Check, warnings } from "./check.ts";
 import {
   type Doubted,
   DOUBTS,
-  doubtTexts,
   formatCount,
   formatMib,
   formatMs,
@@ -44,7 +43,7 @@ import { mergedText } from "./merged_clients.ts";
 import { repeatsText } from "./check_pool.ts";
 import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import type { RenderOptions, Report } from "./report.ts";
-import { metricTableLines, tailPercentile } from "./report_metric_table.ts";
+import { doubtColumns, metricTableLines, tailPercentile } from "./report_metric_table.ts";
 import { repeatTableLines } from "./report_repeats_table.ts";
 import { REPEATS_NOTE, sidesText } from "./summary_repeats_text.ts";
 import type { Summary } from "./summary.ts";
@@ -230,18 +229,6 @@ const NOTES: Readonly<Record<(typeof DOUBTS)[number], string>> = {
   client: "client: TTFT's tail at this host lies between, as far as the client can tell",
   sampling: "sampling: what chance leaves open about TTFT's tail, more than the client does",
 };
-
-/** The wider of what is open about each figure; named in the heading, or in each cell where they differ. */
-function doubtColumns(figures: readonly Doubted[], dropOrder: number): readonly TextColumn[] {
-  const named = DOUBTS.filter((name) => figures.some((figure) => figure[name] !== undefined));
-  const [only, other] = named;
-  if (only === undefined) return [];
-  return [
-    other === undefined
-      ? numbers(only, figures.map((figure) => figure[only] ?? ""), dropOrder)
-      : numbers("client or sampling", figures.map((one) => doubtTexts(one).join()), dropOrder),
-  ];
-}
 
 /** One percentile with the wider of what is open about it. */
 function percentileCell(load: LoadSummary, name: string, position: number): Doubted {

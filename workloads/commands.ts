@@ -21,6 +21,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "Tell whether runs differ, and whether a change is within limits",
     () => import("./command_compare.ts"),
   ),
+  entry(
+    "frontier",
+    "Put throughput against the speed of one user, for one server or several",
+    () => import("./command_frontier.ts"),
+  ),
   entry("runs", "List the results that there are", () => import("./command_runs.ts")),
   entry(
     "explain",

@@ -39,6 +39,7 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
       ["capacity", "capacity"],
       ["summary", "summary"],
       ["compare", "compare"],
+      ["frontier", "frontier"],
       ["script", "script"],
       ["dialect", "dialect dialects"],
       ["chart", "chart"],
