@@ -265,6 +265,7 @@ export {
   throughputNumbers,
   throughputScriptNumbers,
 } from "./script_throughput_numbers.ts";
+export { FRONTIER_SCHEMA } from "./frontier.ts";
 export type {
   Frontier,
   FrontierLoad,

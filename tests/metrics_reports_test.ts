@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { METRICS } from "../metrics/metrics.ts";
+import { COMPARISON_REPORTS } from "../metrics/report_comparisons.ts";
+import { FRONTIER_REPORTS } from "../metrics/report_frontiers.ts";
 import { REPORTS } from "../metrics/reports.ts";
 
 Deno.test("REPORTS have names, descriptions and extensions of their own", () => {
@@ -11,7 +13,12 @@ Deno.test("REPORTS have names, descriptions and extensions of their own", () => 
 });
 
 Deno.test("metrics/*.ts with a metric or a report are all in a registry", async () => {
-  const listed: readonly object[] = [...METRICS, ...REPORTS];
+  const listed: readonly object[] = [
+    ...METRICS,
+    ...REPORTS,
+    ...COMPARISON_REPORTS,
+    ...FRONTIER_REPORTS,
+  ];
   for await (const { name } of Deno.readDir(new URL("../metrics/", import.meta.url))) {
     if (!name.endsWith(".ts")) continue;
     const module: Record<string, unknown> = await import(`../metrics/${name}`);

@@ -23,7 +23,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry(
     "frontier",
-    "Put throughput against the speed of one user, for one server or several",
+    "Throughput against the speed of one user, servers in one chart",
     () => import("./command_frontier.ts"),
   ),
   entry("runs", "List the results that there are", () => import("./command_runs.ts")),
