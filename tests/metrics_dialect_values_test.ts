@@ -114,6 +114,15 @@ Deno.test("percentile rules differ with few values", () => {
   assertEquals(p90("enough values"), undefined);
   assertEquals(p90("any number of values"), 25);
   assertEquals(p90("nearest rank"), 40);
+  // Of two values, half lie up to the first.
+  const median = (percentiles: Definitions["percentiles"]) =>
+    values.figure(
+      { name: "", title: "", unit: "", quantity: "e2e", statistic: 50 },
+      by({ percentiles }),
+    );
+  assertEquals(median("any number of values"), 145);
+  assertEquals(median("nearest rank"), 140);
+  assertEquals(median("cumulated share"), 140);
 });
 
 Deno.test("each choice of a definition has words", () => {
