@@ -5,7 +5,7 @@
  */
 import { answerOf } from "./compare_answer.ts";
 import { alongChange, type Change, changeOf, sideValue } from "./compare_change.ts";
-import { loadDifferences, refusal, runDifferences } from "./compare_differences.ts";
+import { loadDifferences, OWN_OPTIONS, refusal, runDifferences } from "./compare_differences.ts";
 import { judgeGate } from "./compare_gate.ts";
 import { measuredLoads, type Repeats, samplesOf, usedRepeats } from "./compare_measured.ts";
 import {
@@ -83,11 +83,14 @@ export function compareRuns(
   ]);
   const differences: Difference[] = [...runDifferences(sides)];
   const [first, ...others] = sides.map((side) => ({ side, loads: measuredLoads(side) }));
-  const sameModel = !differences.some(({ what }) => what === "model");
+  const sameTokens = !differences.some(({ what, values }) =>
+    what === "model" || what === "protocol" ||
+    (what === OWN_OPTIONS && values.some((one) => /model|protocol/.test(one)))
+  );
   const matched = others.flatMap(({ side, loads }) =>
     [...first!.loads.keys()].filter((label) => loads.has(label)).map((label): Matched => {
       const own = [first!.loads.get(label)!, loads.get(label)!] as const;
-      const told = loadDifferences(own, { label, maxFailures, sameModel });
+      const told = loadDifferences(own, { label, maxFailures, sameTokens });
       const names = [first!.side.name, side.name];
       differences.push(...told.map((one) => namedValues(one, { names, sides })));
       return matchLoad(own, { label, side: side.name, figures, refused: refusal(told) });

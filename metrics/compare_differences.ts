@@ -50,6 +50,9 @@ const SILENT_OPTIONS: readonly string[] = [
   ..."api-key grace stop-on-errors max-answer".split(" "),
 ];
 
+/** What differs between the sides of one run besides their servers. */
+export const OWN_OPTIONS = "side's own options";
+
 const RUN_FACTS: readonly RunFact[] = [
   { what: "dataset", fatal: true, of: ({ dataset }) => dataset.kind },
   {
@@ -70,7 +73,7 @@ const RUN_FACTS: readonly RunFact[] = [
     of: ({ sides, url }, { side }) => side === undefined ? url : sides?.[side]?.url ?? url,
   },
   {
-    what: "side's own options",
+    what: OWN_OPTIONS,
     of: ({ sides }, { side }) => side === undefined ? undefined : sides?.[side]?.differs,
   },
   { what: "model", of: ({ model }) => model },
@@ -140,14 +143,14 @@ export interface LoadRules {
   readonly label: string;
   /** Largest share of requests that may fail. */
   readonly maxFailures: number;
-  /** The sides ask for the same model, so that tokens are the same. */
-  readonly sameModel: boolean;
+  /** The sides ask the same model in the same way, so that the same prompts are as many tokens. */
+  readonly sameTokens: boolean;
 }
 
 /** What differs between the repeats of one load on two sides, the fatal first. */
 export function loadDifferences(
   sides: readonly [Repeats, Repeats],
-  { label, maxFailures, sameModel }: LoadRules,
+  { label, maxFailures, sameTokens }: LoadRules,
 ): readonly Difference[] {
   const found: Difference[] = [];
   const tell = (what: string, values: readonly string[], fatal: boolean): void => {
@@ -191,7 +194,7 @@ export function loadDifferences(
     if (a === undefined || b === undefined) continue;
     const apart = Math.abs(b - a) / Math.max(a, b, 1e-9);
     const fatal = apart > LENGTHS_FATAL &&
-      (length.fatal === "always" || (length.fatal === "same model" && sameModel));
+      (length.fatal === "always" || (length.fatal === "same tokens" && sameTokens));
     if (apart > LENGTHS_TOLD) {
       tell(length.what, means.map((one) => `${formatNumber(one)} tokens`), fatal);
     }
@@ -208,7 +211,7 @@ export function loadDifferences(
 /** Mean lengths: what was asked has to be the same, what came may follow from what is compared. */
 const LENGTHS: readonly {
   readonly what: string;
-  readonly fatal: "always" | "same model" | "never";
+  readonly fatal: "always" | "same tokens" | "never";
   readonly of: (one: MeasuredLoad) => number | undefined;
 }[] = [
   {
@@ -221,7 +224,7 @@ const LENGTHS: readonly {
     },
   },
   {
-    ...{ what: "prompts, mean", fatal: "same model" },
+    ...{ what: "prompts, mean", fatal: "same tokens" },
     of: ({ load: { tokens } }) => tokens.prompt.mean,
   },
   {

@@ -5,7 +5,7 @@
  *     deno task bench:aa [--only single,turns,…] [--count 1000] [--from 0] [--real]
  *
  * All but `--real` is on simulated time and seeded, so that it gives the same numbers everywhere.
- * `--real` measures the simulated engine by real time, `--count` comparisons of 5 repeats by turns; a
+ * `--real` measures the simulated engine by real time, `--count` comparisons of 6 repeats by turns; a
  * comparison is false where any of its figures is better or worse.
  *
  * @module
@@ -21,6 +21,9 @@ import { aaStudies, powerStudy, runStudy, singlePowerStudy, type Study } from ".
 import { table } from "./client_report.ts";
 
 const LENGTHS = { singleMs: 60_000, repeatMs: 5000 };
+
+/** Pairs of loads of a real comparison. */
+const REAL_TURNS = 6;
 
 /** False verdicts that chance alone leaves at 5 %, beyond which a study of so many fails. */
 function mostFalse(count: number): number {
@@ -97,7 +100,7 @@ function powerText(): string {
   ].join("\n");
 }
 
-/** Five turns of ten loads each: the plans of a run that measured one load ten times. */
+/** Each comparison is a run of one load that was measured twelve times, as if by turns. */
 async function realStudy(): Promise<string> {
   const server = await launchSimulator(["--port=0", "--ttft=lognormal:20:0.3", "--itl=5"]);
   let wrong = 0;
@@ -106,7 +109,13 @@ async function realStudy(): Promise<string> {
   const names: string[] = [];
   for (let i = 0; i < count; i++) {
     const run = await measureBench(server.url, {
-      ...{ concurrency: [4], repeat: 10, duration: 1.5, outputTokens: 16, seed: from + i },
+      ...{
+        concurrency: [4],
+        repeat: 2 * REAL_TURNS,
+        duration: 1,
+        outputTokens: 16,
+        seed: from + i,
+      },
     });
     const summary = summarize(asTurns(run), { clientTolerance: 1e6 });
     const sides = ["a", "b"].map((name, side) => ({ name, side, runs: [summary] }));
