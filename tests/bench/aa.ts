@@ -15,8 +15,6 @@ import { parseArgs } from "node:util";
 import { measureBench, summarize } from "../../mod.ts";
 import { launchSimulator } from "../../backends/sim_launch.ts";
 import { compareRuns } from "../../metrics/compare.ts";
-import type { LoadPlan, Run } from "../../metrics/run.ts";
-import { turnLabel } from "../../metrics/load_repeats.ts";
 import { aaStudies, powerStudy, runStudy, singlePowerStudy, type Study } from "./aa_studies.ts";
 import { table } from "./client_report.ts";
 
@@ -100,7 +98,7 @@ function powerText(): string {
   ].join("\n");
 }
 
-/** Each comparison is a run of one load that was measured twelve times, as if by turns. */
+/** Each comparison is a run that has one server on both sides. */
 async function realStudy(): Promise<string> {
   const server = await launchSimulator(["--port=0", "--ttft=lognormal:20:0.3", "--itl=5"]);
   let wrong = 0;
@@ -109,15 +107,10 @@ async function realStudy(): Promise<string> {
   const names: string[] = [];
   for (let i = 0; i < count; i++) {
     const run = await measureBench(server.url, {
-      ...{
-        concurrency: [4],
-        repeat: 2 * REAL_TURNS,
-        duration: 1,
-        outputTokens: 16,
-        seed: from + i,
-      },
+      ...{ against: server.url, repeat: REAL_TURNS, concurrency: [4], duration: 1 },
+      ...{ outputTokens: 16, seed: from + i },
     });
-    const summary = summarize(asTurns(run), { clientTolerance: 1e6 });
+    const summary = summarize(run, { clientTolerance: 1e6 });
     const sides = ["a", "b"].map((name, side) => ({ name, side, runs: [summary] }));
     const { loads, refused } = compareRuns(sides);
     if (refused !== undefined) throw new Error(`a comparison was refused: ${refused}`);
@@ -135,15 +128,4 @@ async function realStudy(): Promise<string> {
   return `${wrong} of ${count} real comparisons of a server with itself are false` +
     (names.length === 0 ? "" : ` (${names.join(", ")})`) +
     `; ${excluded} of ${intervals} intervals do not hold "no change"`;
-}
-
-/** The same run, as if its loads had been two sides by turns. */
-function asTurns(run: Run): Run {
-  const loads = run.header.loads.map((plan, i): LoadPlan => {
-    const turn = { repeat: (i >> 1) + 1, side: (i & 1) ^ ((i >> 1) & 1) };
-    return { ...plan, ...turn, label: turnLabel("load", turn) };
-  });
-  const { url } = run.header;
-  const sides = [{ name: "a", url }, { name: "b", url }];
-  return { ...run, header: { ...run.header, loads, sides } };
 }
