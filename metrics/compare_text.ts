@@ -177,7 +177,7 @@ export function sentence(text: string): string {
 
 /** Beginnings of sentences of ours; names of figures, loads and sides stay as they are. */
 const OUR_WORD =
-  /^(a|an|the|no|not|none|each|every|same|single|runs?|repeats?|intervals?|whether|undecided|better|worse)[ :]/;
+  /^(a|an|the|no|not|none|each|every|same|single|runs?|repeats?|intervals?|whether|undecided|better|worse|this|where|neither|only|both|fewer)[ :,]/;
 
 /** The answer without what a table of the gate shows. */
 export function answerBesideGate(

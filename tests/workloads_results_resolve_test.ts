@@ -70,10 +70,15 @@ Deno.test("latest and previous are the newest by their headers, unless something
 Deno.test("resolveResults says what a path does not hold", () =>
   inTempFolder(async (folder) => {
     await Deno.mkdir(`${folder}/empty`);
+    await Deno.mkdir(`${folder}/some/broken`, { recursive: true });
+    await results(`${folder}/some/fine`, 1);
+    await Deno.writeTextFile(`${folder}/some/broken/records.jsonl`, "no header\n");
     const rows: readonly [path: string, says: string][] = [
       [`${folder}/missing`, "there is no such file or folder"],
       [`${folder}/empty`, "it holds no records.jsonl, and no folders that do"],
       [`${folder}/empty,`, "nothing between two commas"],
+      // A repeat that is silently left out would be missed by nobody.
+      [`${folder}/some`, `Cannot read ${folder}/some/broken/records.jsonl as a record file`],
       [`${folder}/missing,${folder}/empty`, "there is no such file or folder"],
       ["constructor", "there is no such file or folder"],
       ["x".repeat(5000), "there is no such file or folder"],

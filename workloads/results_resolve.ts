@@ -93,7 +93,7 @@ async function runIn(path: string): Promise<ResultRun | undefined> {
 async function runByAge(word: string): Promise<ResultRun> {
   const newer = BY_AGE[word]!;
   const known = await kindOf(RESULTS_FOLDER) === "folder"
-    ? await runsByAge(await resultFoldersIn(RESULTS_FOLDER))
+    ? await runsByAge(await resultFoldersIn(RESULTS_FOLDER), { lenient: true })
     : [];
   const run = known[newer];
   if (run !== undefined) return run;
@@ -103,14 +103,22 @@ async function runByAge(word: string): Promise<ResultRun> {
   );
 }
 
-/** Newest first, by the starts in their headers; folders whose header cannot be read are left out. */
-async function runsByAge(folders: readonly string[]): Promise<readonly ResultRun[]> {
+/**
+ * Newest first, by the starts in their headers.
+ *
+ * @param options.lenient folders whose header cannot be read are left out.
+ * @throws {UserError} for such a folder otherwise.
+ */
+async function runsByAge(
+  folders: readonly string[],
+  { lenient = false }: { readonly lenient?: boolean } = {},
+): Promise<readonly ResultRun[]> {
   const started = await Promise.all(folders.map(async (path) => {
     const records = `${path}/${RECORD_FILE}`;
     try {
       return { run: { records, path }, at: (await readRunHeader(records)).startedAt };
     } catch (error) {
-      if (error instanceof UserError) return undefined;
+      if (lenient && error instanceof UserError) return undefined;
       throw error;
     }
   }));
