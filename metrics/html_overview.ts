@@ -217,6 +217,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       markup`whole run; steady window ${rate(steady, "qps")}`,
       ...steadyTimes,
     ]),
+    ...speedCards(load).map(([title, value, notes]) => card(title, value, notes)),
     load.limits.length > 0 && limitCard(load.limits),
     ...sessionCards(load, header).map(([title, value, notes]) => card(title, value, notes)),
     slo && goodCard(slo),
@@ -227,6 +228,41 @@ ${doubtNotes(summary)}`;
 }
 
 type Card = readonly [title: string, value: HtmlValue, notes: readonly HtmlValue[]];
+
+/** What one user gets, and what the work costs where that was asked for. */
+function speedCards({ speed: { interactivity, userTokens }, economy }: LoadSummary): Card[] {
+  const slower = interactivity.percentiles.filter(({ p, value }) =>
+    (p === 90 || p === 99) && value !== undefined
+  );
+  const cards: Card[] = interactivity.median === undefined ? [] : [[
+    "One user, tokens/s at p50",
+    formatNumber(interactivity.median),
+    [
+      "from sent to last token",
+      ...(slower.length === 0 ? [] : [
+        `slower users: ${
+          slower.map(({ p, value }) => `${formatPercentile(p)} ${formatNumber(value)}`).join(" · ")
+        }`,
+      ]),
+      ...(userTokens.median === undefined
+        ? []
+        : [`once tokens flow ${formatNumber(userTokens.median)}`]),
+    ],
+  ]];
+  const { outputTokensPerSecPerGpu: perGpu, costPerMillionOutputTokens: cost } = economy?.run ?? {};
+  const steady = economy?.steady;
+  if (perGpu !== undefined) {
+    cards.push(["Output tokens/s per GPU", formatNumber(perGpu), [
+      `whole run; steady window ${formatNumber(steady?.outputTokensPerSecPerGpu)}`,
+    ]]);
+  }
+  if (cost !== undefined) {
+    cards.push(["Cost of 1M output tokens", formatNumber(cost), [
+      `whole run; steady window ${formatNumber(steady?.costPerMillionOutputTokens)}`,
+    ]]);
+  }
+  return cards;
+}
 
 /** Sessions, and the share of prompts from the prefix cache; nothing for single requests. */
 function sessionCards(
@@ -295,6 +331,10 @@ function loadsTable(summary: Summary): Markup {
   const percentiles = keyPercentiles(summary);
   const withVerdict = loads.some(({ verdict }) => verdict !== undefined);
   const withSlo = loads.some(({ slo }) => slo !== undefined);
+  const withGpus = loads.some(({ economy }) => economy?.run.outputTokensPerSecPerGpu !== undefined);
+  const withCost = loads.some(({ economy }) =>
+    economy?.run.costPerMillionOutputTokens !== undefined
+  );
   const withSessions = loads.some(({ sessions }) => sessions !== undefined);
   const withPrefix = loads.some(({ prefix }) => prefix !== undefined);
   const withLimits = loads.some(({ limits }) => limits.length > 0);
@@ -307,6 +347,8 @@ function loadsTable(summary: Summary): Markup {
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Whole run")),
     ...["req/s", "out tok/s"].map((heading) => right(heading, "Steady")),
     ...(withSlo ? ["req/s", "met"].map((heading) => right(heading, "Goodput")) : []),
+    ...(withGpus ? [right("tok/s", "Per GPU")] : []),
+    ...(withCost ? [right("1M tok", "Cost")] : []),
     ...(withSessions ? ["done", "per h"].map((heading) => right(heading, "Sessions")) : []),
     ...(withPrefix ? ["expected", "server"].map((heading) => right(heading, "Cached")) : []),
     ...(withLimits ? [right("kept", "Limits")] : []),
@@ -331,6 +373,8 @@ function loadsTable(summary: Summary): Markup {
       ...(withSlo
         ? slo === undefined ? [NOT_AVAILABLE, NOT_AVAILABLE] : goodCells(slo).signed
         : []),
+      ...(withGpus ? [formatNumber(load.economy?.run.outputTokensPerSecPerGpu)] : []),
+      ...(withCost ? [formatNumber(load.economy?.run.costPerMillionOutputTokens)] : []),
       ...(withSessions
         ? [formatCount(load.sessions?.ends.done), formatNumber(load.sessions?.perHour)]
         : []),
