@@ -47,7 +47,7 @@ export const REPEAT_OPTIONS = group("Repeats and sides", {
 
 const NEEDS_SIDES: Need = {
   key: "against",
-  or: ["againstBody", "againstModel", "againstProtocol"],
+  or: ["againstBody", "againstModel", "againstProtocol", "againstLaunchArgs", "againstLaunch"],
   because: "there is nothing to compare with, add --against URL",
 };
 

@@ -51,6 +51,10 @@ export interface PlanSettings {
   readonly options: Readonly<Record<string, OptionValue>>;
   /** Parts that the command decides itself; the pool of prompts is as large as these loads need. */
   readonly parts?: Partial<BenchPlan>;
+  /** What differs on the second side besides what the values say. */
+  readonly differs?: string | undefined;
+  /** A change of sides is dear: all loads of a repeat follow each other on each. */
+  readonly together?: boolean;
 }
 
 /**
@@ -65,6 +69,7 @@ export async function planRun(asked: MeasureValues, settings: PlanSettings): Pro
     repeats: repeatsOf(asked),
     sides: hasSides(asked) ? 2 : 1,
     seed: plan.seed,
+    ...defined({ together: settings.together }),
   });
   if (!hasSides(asked)) return { ...plan, ...defined({ order }) };
   const { url, moreUrls = [] } = settings;
@@ -76,7 +81,10 @@ export async function planRun(asked: MeasureValues, settings: PlanSettings): Pro
   return {
     ...plan,
     ...same,
-    other: { plan: { ...otherPlan, ...same }, ...defined({ differs: differsText(asked) }) },
+    other: {
+      plan: { ...otherPlan, ...same },
+      ...defined({ differs: differsText(asked, settings.differs) }),
+    },
   };
 }
 

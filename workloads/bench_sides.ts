@@ -54,12 +54,14 @@ export function otherSide(
 
 /** What differs on the second side besides the server, for people; absent = nothing. */
 export function differsText(
-  { againstBody, againstModel, againstProtocol }: MeasureValues,
+  { againstBody, againstModel, againstProtocol, protocol, model }: MeasureValues,
+  more?: string,
 ): string | undefined {
-  const parts = Object.entries(defined({
-    protocol: againstProtocol,
-    model: againstModel,
+  const values = Object.entries(defined({
+    protocol: againstProtocol === protocol ? undefined : againstProtocol,
+    model: againstModel === model ? undefined : againstModel,
     "extra-body": againstBody === undefined ? undefined : JSON.stringify(againstBody),
   })).map(([name, value]) => `--${name} ${value}`);
+  const parts = more === undefined ? values : [more, ...values];
   return parts.length === 0 ? undefined : parts.join(" ");
 }

@@ -33,7 +33,12 @@ import { option } from "./option_table.ts";
 import { type AfterReport, benchAndReport } from "./run_bench.ts";
 import { measureChosen } from "./run_chosen_server.ts";
 import { loadPrompts } from "./run_prompts.ts";
-import { LAUNCH_OPTIONS } from "./server_launch_options.ts";
+import { planOtherLaunch } from "./server_launch.ts";
+import {
+  AGAINST_LAUNCH_OPTIONS,
+  type AgainstLaunchValues,
+  LAUNCH_OPTIONS,
+} from "./server_launch_options.ts";
 import { shellLine } from "./shell_split.ts";
 import { EXIT } from "./user_error.ts";
 
@@ -55,6 +60,7 @@ const OPTIONS = {
   ...FIND_OPTIONS,
   ...REPEAT_OPTIONS,
   ...GATE_OPTIONS,
+  ...AGAINST_LAUNCH_OPTIONS,
   ...DATASET_OPTIONS,
   ...REQUEST_OPTIONS,
   ...REPORT_OPTIONS,
@@ -97,15 +103,23 @@ export const command: Command = defineCommand({
 });
 
 async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
-  const comparing = hasSides(values) ? await planSides(values) : undefined;
+  const other = planOtherLaunch(values);
+  const against = other?.url ?? values.against;
+  const comparing = hasSides({ ...values, against })
+    ? await planSides({ ...values, against })
+    : undefined;
   const report = comparing?.report ?? planReport(values);
   const { url: [address, ...moreUrls] = [], out, save, dryRun: dry = false } = values;
-  const place = { address, shown: "<url>", dry };
+  const place = { address, shown: "<url>", other, dry };
   return await measureChosen(values, host, place, async ({ url, launched }) => {
     const protocol = values.protocol ?? launched?.engine.protocol ?? DEFAULT_PROTOCOL;
     const decided = { ...values, protocol, url: moreUrls.length > 0 ? [url, ...moreUrls] : url };
     const options = repeatableValues(OPTIONS, decided);
-    const settings = { command: "bench", url, moreUrls, options };
+    const starts = [launched, other].flatMap((one) => one?.command ?? []);
+    const settings = {
+      ...{ command: "bench", url, moreUrls, options },
+      ...(other === undefined ? {} : { differs: launchText(values), together: true }),
+    };
     const searching = values.find !== undefined || values.sweep !== undefined
       ? await import("./find_bench.ts")
       : undefined;
@@ -114,26 +128,34 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
       return {
         plan,
         run: (watched) =>
-          dry
-            ? showPlan(plan, watched, launched?.command, lines)
-            : benchAndReport(plan, report, watched, {
-              ...{ save, out },
-              finder: finderFor(watched, report),
-            }),
+          dry ? showPlan(plan, watched, starts, lines) : benchAndReport(plan, report, watched, {
+            ...{ save, out },
+            finder: finderFor(watched, report),
+          }),
       };
     }
-    const plan = await planRun(decided, settings);
+    const againstProtocol = values.againstProtocol ?? other?.engine.protocol;
+    const plan = await planRun(
+      other === undefined ? decided : { ...decided, ...defined({ against, againstProtocol }) },
+      settings,
+    );
     return {
       plan,
-      run: (watched) =>
+      run: (watched, onTurn) =>
         dry
-          ? showPlan(plan, watched, launched?.command, loadLines(plan))
+          ? showPlan(plan, watched, starts, loadLines(plan))
           : benchAndReport(plan, report, watched, {
             ...{ save, out },
-            ...defined({ after: comparing?.after }),
+            ...defined({ after: comparing?.after, onTurn }),
           }),
     };
   });
+}
+
+/** What differs on the second side's server, for people. */
+function launchText({ againstLaunch, againstLaunchArgs }: AgainstLaunchValues): string {
+  const parts = defined({ "--launch": againstLaunch, "--launch-args": againstLaunchArgs });
+  return Object.entries(parts).map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
 /** What a run with two sides ends with; a plain one loads nothing of it. */
@@ -173,14 +195,14 @@ function loadLines(plan: BenchPlan): (prompts: number) => readonly string[] {
 async function showPlan(
   plan: BenchPlan,
   host: Host,
-  launched: EngineCommand | undefined,
+  starts: readonly EngineCommand[],
   loads: (prompts: number) => readonly string[],
 ): Promise<number> {
   const { content, first, length } = plan.replay === undefined
     ? await poolPreview(plan, host)
     : await replayPreview(plan, plan.replay);
   const lines = [
-    ...(launched === undefined ? [] : [`start       ${shellLine(launched)}`]),
+    ...starts.map((one) => `start       ${shellLine(one)}`),
     ...serverLines(plan),
     ...(plan.models === undefined
       ? [`model       ${plan.model ?? "the first one the server lists"}`]

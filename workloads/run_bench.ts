@@ -219,6 +219,8 @@ export type AfterReport = (
 interface SaveOptions {
   /** Told of the results when they are printed and kept. */
   readonly after?: AfterReport;
+  /** Makes the server of a side ready. */
+  readonly onTurn?: MeasureHooks["onTurn"];
   readonly save: boolean;
   /** Folder; absent = one named by date and time. */
   readonly out?: string | undefined;
@@ -238,6 +240,7 @@ export async function benchAndReport(
   const measured = await measureRecorded(plan, host, {
     folder: options.save ? options.out ?? true : undefined,
     keepRecords: false,
+    onTurn: options.onTurn,
     onHeader: (header) => {
       accumulator = accumulateFor(header, report, host);
     },

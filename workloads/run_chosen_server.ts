@@ -10,6 +10,7 @@ import type { BenchPlan } from "./bench_plan.ts";
 import { type LaunchPlan, planLaunch, withLaunched } from "./server_launch.ts";
 import { loadPrompts } from "./run_prompts.ts";
 import { togetherMessage } from "./option_parse.ts";
+import type { MeasureHooks } from "./run_hooks.ts";
 import { checkOutputs, type OutputValues } from "./record_outputs.ts";
 import { renderProgress } from "./live_progress.ts";
 import type { Host } from "./command.ts";
@@ -30,7 +31,7 @@ export interface ServerRun {
   /** How requests are sent: the server counts as ready when it answers one. */
   readonly plan: BenchPlan;
   /** Measures; returns the exit code. The host is interrupted when the server ends by itself. */
-  readonly run: (host: Host) => Promise<number>;
+  readonly run: (host: Host, onTurn?: MeasureHooks["onTurn"]) => Promise<number>;
 }
 
 /** Values that say which server, and where results go. */
@@ -46,6 +47,8 @@ interface ChooseOptions {
   readonly orModel?: boolean;
   /** Settings of an engine to launch that nobody chose. */
   readonly launchDefaults?: LaunchSettings["defaults"] | undefined;
+  /** The second side's server, started in place of the first for its turns; absent = there is none. */
+  readonly other?: LaunchPlan | undefined;
   /** Starts nothing, and runs all the same: for `--dry-run`. */
   readonly dry?: boolean;
 }
@@ -75,13 +78,19 @@ export async function measureChosen(
   const { plan, run } = await prepare({ url: launched.url, launched });
   if (dry) return await run(host);
   await tryPrompts(plan, host);
-  const asked = {
-    ...launched,
-    protocol: plan.protocol,
-    target: targetOf(plan),
-    ...defined({ model: plan.model }),
-  };
-  return await withLaunched(asked, host, (_, watched) => run(watched));
+  const asked = askedAs(launched, plan);
+  if (options.other === undefined || plan.other === undefined) {
+    return await withLaunched(asked, host, (_, watched) => run(watched));
+  }
+  const both = [asked, askedAs(options.other, plan.other.plan)];
+  const { withLaunchedByTurns } = await import("./server_turns.ts");
+  return await withLaunchedByTurns(both, host, (ready, watched) => run(watched, ready));
+}
+
+/** The server is ready when it answers what the plan asks. */
+function askedAs(launched: LaunchPlan, plan: BenchPlan): LaunchPlan {
+  const { protocol, model } = plan;
+  return { ...launched, protocol, target: targetOf(plan), ...defined({ model }) };
 }
 
 /** Loads the prompts in advance: a wrong file must not cost the start of an engine. */

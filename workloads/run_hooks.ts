@@ -40,6 +40,11 @@ export interface MeasureHooks extends PrepareHooks {
   readonly onPlan?: (plan: LoadPlan) => void;
   /** Called for each request that has ended, warm-up included. */
   readonly onRecord?: (record: RequestRecord) => void;
+  /**
+   * Makes the server of a side ready, before it is checked and before each of its loads; `block` is the
+   * repeat. A rejection is the loss of that server.
+   */
+  readonly onTurn?: (turn: { readonly side: number; readonly block?: number }) => Promise<void>;
   /** Called when a session of a measured load has ended. */
   readonly onSession?: (session: SessionEnd) => void;
   /** Called when no request of a measured load is in flight any more. */

@@ -171,11 +171,12 @@ async function measureLoads(sides: readonly Running[]): Promise<LoadEnd[]> {
   let lost: ServerLost | undefined;
   const order = orderOf(plan);
   const stretches = sides.map(stretchesOf);
-  for (const [number, { base, side = 0 }] of order.entries()) {
+  for (const [number, { base, side = 0, repeat: block = 1 }] of order.entries()) {
     const running = sides[side]!;
     const { load, stop, from } = stretches[side]![base]!;
     const again = isSentAgain(order, number);
     const reach = { number, base, again, from, count: reachOf(load, stop) };
+    if (!hooks.stopSignal.aborted) lost ??= await lostAtTurn(hooks, { side, block });
     const end = lost === undefined
       ? await measureWarmedUp(running, { load, stop, reach })
       : skippedLoad(number, lost);
@@ -187,6 +188,23 @@ async function measureLoads(sides: readonly Running[]): Promise<LoadEnd[]> {
     throw new UserError("Interrupted before anything was measured", EXIT.interrupted);
   }
   return ends;
+}
+
+/** Why the server of a turn could not be made ready; absent = it is. */
+async function lostAtTurn(
+  { onTurn, note, stopSignal }: MeasureHooks,
+  turn: { readonly side: number; readonly block: number },
+): Promise<ServerLost | undefined> {
+  try {
+    await onTurn?.(turn);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    // Ctrl-C came while it started.
+    if (stopSignal.aborted) return undefined;
+    note?.(`error: ${error.message}`);
+    return { atMs: 0, failures: 0, message: cleanMessage(error.message) };
+  }
 }
 
 /** Each load of the plan, and where in the pool its prompts begin: the same for all of its repeats. */

@@ -9,6 +9,7 @@ import type { Summary } from "../metrics/summary.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { BenchPlan } from "./bench_plan.ts";
+import type { MeasureHooks } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
 import { renderProgress } from "./live_progress.ts";
 import type { Dataset } from "./prompt.ts";
@@ -36,6 +37,8 @@ export interface RecordOptions {
   readonly onRecord?: ((record: RequestRecord) => void) | undefined;
   readonly onSession?: ((session: SessionEnd) => void) | undefined;
   readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
+  /** Makes the server of a side ready. */
+  readonly onTurn?: MeasureHooks["onTurn"] | undefined;
 }
 
 export interface RecordedRun {
@@ -67,7 +70,7 @@ export async function measureRecorded(
       abortSignal: host.aborted,
       commandLine: host.commandLine,
       keepRecords,
-      ...defined({ onDataset, finder: options.finder }),
+      ...defined({ onTurn: options.onTurn, onDataset, finder: options.finder }),
       onHeader: async (header) => {
         onHeader?.(header);
         if (options.folder !== undefined) {

@@ -10,6 +10,7 @@ import type { RunSide } from "../metrics/run.ts";
 import { SIDE_NAMES } from "../metrics/load_repeats.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { type BeginHooks, beginRun, type Begun } from "./run_begin.ts";
+import type { MeasureHooks } from "./run_hooks.ts";
 import { withoutSecrets } from "./secret.ts";
 import { withoutPassword } from "./secret_names.ts";
 
@@ -21,7 +22,7 @@ import { withoutPassword } from "./secret_names.ts";
  */
 export async function beginSides(
   asked: BenchPlan,
-  hooks: BeginHooks,
+  hooks: BeginHooks & Pick<MeasureHooks, "onTurn">,
   seen: Promise<unknown>,
 ): Promise<readonly [Begun, ...Begun[]]> {
   const told = new Set<string>();
@@ -30,10 +31,12 @@ export async function beginSides(
     if (!told.has(line)) hooks.note!(line);
     told.add(line);
   });
+  await hooks.onTurn?.({ side: 0 });
   const first = await beginRun(asked, { ...hooks, ...defined({ note }) }, seen);
   if (asked.other === undefined) return [first];
   try {
     const { onDataset: _, ...others } = hooks;
+    await hooks.onTurn?.({ side: 1 });
     const plan = alike(asked.other.plan, first.plan);
     return [first, await beginRun(plan, { ...others, ...defined({ note }) }, seen)];
   } catch (error) {

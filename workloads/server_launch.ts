@@ -25,7 +25,12 @@ import { maskSecretsInFile } from "./server_log_secrets.ts";
 import { readLogTail } from "./server_log_tail.ts";
 import { askForOneToken, type Waited, waitUntilReady } from "./server_readiness.ts";
 import type { Host } from "./command.ts";
-import { type EngineValues, type LaunchValues, SERVERS_FOLDER } from "./server_launch_options.ts";
+import {
+  type AgainstLaunchValues,
+  type EngineValues,
+  type LaunchValues,
+  SERVERS_FOLDER,
+} from "./server_launch_options.ts";
 import { splitShellWords } from "./shell_split.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
 
@@ -67,6 +72,23 @@ export function planLaunch(
     extraArgs: launchArgs === undefined ? [] : splitShellWords(launchArgs),
     logPath: values.launchLog,
     defaults,
+  });
+}
+
+/**
+ * The plan of the second side's server; `undefined` where it is not to be started.
+ *
+ * @throws {UserError} as {@linkcode planLaunch}.
+ */
+export function planOtherLaunch(
+  values: LaunchValues & AgainstLaunchValues,
+): LaunchPlan | undefined {
+  const { againstLaunch, againstLaunchArgs, launch, launchArgs } = values;
+  if (againstLaunch === undefined && againstLaunchArgs === undefined) return undefined;
+  return planLaunch({
+    ...values,
+    launch: againstLaunch ?? launch,
+    launchArgs: againstLaunchArgs ?? launchArgs,
   });
 }
 
@@ -147,52 +169,95 @@ export async function withLaunched(
   host: Host,
   use: (url: string, host: Host) => Promise<number>,
 ): Promise<number> {
-  const { engine, url } = plan;
+  const gone = new AbortController();
+  const server = await startLaunched(plan, host, gone);
+  try {
+    const work = () => use(plan.url, withSignal(host, gone.signal));
+    return await whileThere(work, { host, gone: gone.signal, told: () => server.told });
+  } finally {
+    await server.stop();
+  }
+}
+
+/** A server of ours that answers. */
+export interface Launched {
+  /** Resolves when its end was told, where it ended by itself. */
+  readonly told: Promise<void>;
+  /** Ends it with all its children. */
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Starts the server of a plan and waits until it answers.
+ *
+ * @param gone is aborted when the server ends by itself.
+ * @throws {UserError} as {@linkcode withLaunched}; then it was stopped.
+ */
+export async function startLaunched(
+  plan: LaunchPlan,
+  host: Host,
+  gone: AbortController,
+): Promise<Launched> {
+  const { engine } = plan;
   await refuseTakenAddress(plan);
   const server = await startPlanned(await installedPlan(plan, host), {});
-  const gone = new AbortController();
   let using = true;
-  try {
-    host.note(`Started ${engine.name} as process ${server.pid}, log: ${plan.logPath}`);
-    await awaitReady(plan, server, host);
-    const watched = server.ended.then(async (how) => {
-      // Ended by us, or before it was ready.
-      if (!using) return;
-      gone.abort();
-      host.note(
-        `warning: ${engine.name} ${describeEnd(how)} during the measurement, nothing more is ` +
-          `sent; ${await tail(server)}`,
-      );
-    });
-    const code = await endedEarly(() => use(url, withSignal(host, gone.signal)));
-    // One event-loop turn for the end of the server, if it came while results were processed.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    if (!gone.signal.aborted) return code;
-    await watched;
-    return host.interrupted.aborted ? code : EXIT.unreachable;
-  } finally {
+  const stop = async () => {
     using = false;
     host.progress(`stopping ${engine.name}`);
     await server.stop(host.aborted);
     await maskSecretsInFile(server.logPath, server.logStart);
     host.progress("");
+  };
+  try {
+    host.note(`Started ${engine.name} as process ${server.pid}, log: ${plan.logPath}`);
+    await awaitReady(plan, server, host);
+  } catch (error) {
+    await stop();
+    throw error;
   }
+  const told = server.ended.then(async (how) => {
+    // Ended by us.
+    if (!using) return;
+    gone.abort();
+    host.note(
+      `warning: ${engine.name} ${describeEnd(how)} during the measurement, nothing more is ` +
+        `sent; ${await tail(server)}`,
+    );
+  });
+  return { told, stop };
+}
 
-  /** The exit code; an error that follows from the server's end needs no second explanation. */
-  async function endedEarly(work: () => Promise<number>): Promise<number> {
-    try {
-      return await work();
-    } catch (error) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      if (!gone.signal.aborted || !(error instanceof UserError)) throw error;
-      if (error.exitCode !== EXIT.interrupted) host.note(`error: ${error.message}`);
-      return error.exitCode;
-    }
+/**
+ * The exit code of what uses a server of ours: another one where the server has ended by itself. An error
+ * that follows from its end needs no second explanation.
+ */
+export async function whileThere(
+  work: () => Promise<number>,
+  { host, gone, told }: {
+    readonly host: Host;
+    readonly gone: AbortSignal;
+    readonly told: () => Promise<void>;
+  },
+): Promise<number> {
+  let code: number;
+  try {
+    code = await work();
+  } catch (error) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (!gone.aborted || !(error instanceof UserError)) throw error;
+    if (error.exitCode !== EXIT.interrupted) host.note(`error: ${error.message}`);
+    code = error.exitCode;
   }
+  // One event-loop turn for the end of the server, if it came while results were processed.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  if (!gone.aborted) return code;
+  await told();
+  return host.interrupted.aborted ? code : EXIT.unreachable;
 }
 
 /** The same host, interrupted by one more signal; its getters stay getters. */
-function withSignal(host: Host, signal: AbortSignal): Host {
+export function withSignal(host: Host, signal: AbortSignal): Host {
   return Object.create(host, {
     interrupted: { value: AbortSignal.any([host.interrupted, signal]) },
   }) as Host;

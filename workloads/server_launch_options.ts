@@ -115,6 +115,36 @@ const LAUNCH_START_OPTIONS = {
   ...withNeeds(START_OPTIONS, NEEDS_LAUNCH),
 };
 
+const NOT_WITH_AGAINST: Need = {
+  key: "against",
+  not: true,
+  because: "a second server is one that runs already, or one to start: leave one of them out",
+};
+
+/** The second server of a comparison by turns, which is started in place of the first. */
+export const AGAINST_LAUNCH_OPTIONS = group(
+  "Repeats and sides",
+  withNeeds(
+    withNeeds({
+      againstLaunchArgs: option.text({
+        help:
+          "The second side is started with these arguments in place of --launch-args. One server " +
+          "runs at a time: each repeat of a side has one that was just started.",
+      }),
+      againstLaunch: option.text({
+        value: "ENGINE",
+        choices: LAUNCH_ENGINES.map(({ name }) => name),
+        help: "The second side is this engine, with the same model and settings.",
+        advanced: true,
+      }),
+    }, NEEDS_LAUNCH),
+    NOT_WITH_AGAINST,
+  ),
+);
+
+/** Values of {@linkcode AGAINST_LAUNCH_OPTIONS}. */
+export type AgainstLaunchValues = ValuesOf<typeof AGAINST_LAUNCH_OPTIONS>;
+
 /** Options of every command that can start the server it measures. */
 export const LAUNCH_OPTIONS = {
   ...LAUNCH_START_OPTIONS,
