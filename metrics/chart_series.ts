@@ -15,18 +15,22 @@ interface SeriesChart {
   readonly durationMs: number;
   /** Window to shade. */
   readonly steady: Window | undefined;
+  /** The steady state that a test found, to shade darker; absent = none. */
+  readonly found?: Window | undefined;
 }
 
 const HEIGHT = 76;
 const LABEL_HEIGHT = 14;
 
 /** Panels over one time axis with one step per stretch; failures only where there are any. */
-export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Markup {
+export function seriesChart({ id, series, durationMs, steady, found }: SeriesChart): Markup {
   const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed, arrivals } =
     series;
   const { at, ticks, name } = timeAxis(durationMs);
   const endMs = startMs.map((ms) => Math.min(ms + bucketMs, durationMs));
-  const shade = steady === undefined ? markup`` : shadeWindow(at(steady.fromMs), at(steady.toMs));
+  const shades = [steady, found].map((window) =>
+    window === undefined ? markup`` : shadeWindow(at(window.fromMs), at(window.toMs))
+  );
   const panel = (
     name: string,
     values: readonly number[],
@@ -50,7 +54,7 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
       name,
       ticks: values.length === 0 ? [] : y.ticks,
       shapes: values.length === 0 ? [] : [
-        shade,
+        ...shades,
         path(`${kind} area`, `${steps}V${HEIGHT}H0Z`),
         path(kind, steps),
         path("curve rank1", stepsOf(above)),
@@ -76,12 +80,16 @@ export function seriesChart({ id, series, durationMs, steady }: SeriesChart): Ma
       steady === undefined
         ? ""
         : `; steady window from ${formatMs(steady.fromMs)} to ${formatMs(steady.toMs)}`
+    }${
+      found === undefined
+        ? ""
+        : `; found steady from ${formatMs(found.fromMs)} to ${formatMs(found.toMs)}`
     }`,
     panels: [
       steady === undefined || startMs.length === 0 ? first : {
         ...first,
         above: LABEL_HEIGHT,
-        labels: labelWindow(at(steady.fromMs), at(steady.toMs)),
+        labels: labelWindow(at(steady.fromMs), at(steady.toMs), found !== undefined),
       },
       ...(arrivals === undefined ? [] : [
         panel(
@@ -125,9 +133,9 @@ function shadeWindow(from: number, to: number): Markup {
 }
 
 /** Label of the window, towards the side with more room. */
-function labelWindow(from: number, to: number): Markup {
+function labelWindow(from: number, to: number, found: boolean): Markup {
   const atStart = from < 0.7;
   return markup`<text class="label" x="${percent(atStart ? from : to)}" y="-4" text-anchor="${
     atStart ? "start" : "end"
-  }">steady window</text>`;
+  }">steady window${found && "; darker: found steady"}</text>`;
 }

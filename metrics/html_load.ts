@@ -34,6 +34,7 @@ import { groupSections } from "./html_groups.ts";
 import { lanesSection, sessionTable } from "./html_sessions.ts";
 import type { RunHeader } from "./run.ts";
 import { clientSection } from "./html_client.ts";
+import { slicesFigure, stallSection, steadyTable } from "./html_course.ts";
 import { type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { factTable, htmlTable, left, right } from "./html_table.ts";
@@ -77,6 +78,7 @@ function loadSection(load: LoadSummary, place: Place): Markup {
       ? timeline(load, place)
       : lanesSection(load, { id: loadId(place.position), loads: loads.length }),
     overTime(load, place),
+    stallSection(load),
     metricTable(load),
     groupSections(load, {
       id: loadId(place.position),
@@ -171,12 +173,14 @@ function timeline(load: LoadSummary, { summary, position }: Place): Markup {
 }
 
 function overTime(load: LoadSummary, place: Place): Markup {
-  const { series, durationMs, gpu, throughput: { steady } } = load;
+  const { series, durationMs, gpu, throughput: { steady }, steadyState } = load;
   if (series.startMs.length === 0) return markup``;
   const id = `${loadId(place.position)}-series`;
   return markup`<h3>Over time</h3>
-<figure>${seriesChart({ id, series, durationMs, steady })}</figure>
-${gpu && gpuFigure(gpu, { id: `${loadId(place.position)}-gpu`, durationMs })}`;
+<figure>${seriesChart({ id, series, durationMs, steady, found: steadyState.window })}</figure>
+${slicesFigure(load, `${loadId(place.position)}-slices`)}${
+    gpu && gpuFigure(gpu, { id: `${loadId(place.position)}-gpu`, durationMs })
+  }`;
 }
 
 function gpuFigure(
@@ -287,6 +291,7 @@ function facts(load: LoadSummary, header: RunHeader): Markup {
   const tables = [
     throughputTable,
     speedTable,
+    steadyTable,
     sessionTable,
     tokenTable,
     streamTable,

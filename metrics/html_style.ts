@@ -113,6 +113,7 @@ path.bar{fill:var(--accent)}
 path.failed{stroke:var(--bad)}
 .failed.area{fill:var(--bad);fill-opacity:.25;stroke:none}
 .steady{fill:var(--shade)}
+.stall{fill:var(--bad);fill-opacity:.35}
 .waiting{stroke:var(--muted)}
 .prefill{stroke:var(--soft)}
 .decode{stroke:var(--accent)}
@@ -169,4 +170,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "zBrxudO82vmgTv73gsTNdEkxTTMqrVVSht7SBH5SF40=";
+export const PAGE_STYLE_SHA256 = "JAD1xSDc315GV9y9g1QOwlpsj40wy8Aujt9HltwV7WQ=";

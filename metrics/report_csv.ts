@@ -15,6 +15,7 @@ import { formatPercentile } from "./format.ts";
 import { METRICS } from "./metrics.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
+import { STEADY_METRICS } from "./summary_steady.ts";
 
 /** Header cell and where its value comes from. */
 type Column = readonly [name: string, (load: LoadSummary) => string | number | boolean | undefined];
@@ -143,6 +144,20 @@ function columnsOf(summary: Summary): readonly Column[] {
     ["cost_per_hour", () => scale?.costPerHour],
     ...economyColumns("", ({ economy }) => economy?.run),
     ...economyColumns("steady_", ({ economy }) => economy?.steady),
+    ["found_steady_from_ms", ({ steadyState }) => steadyState.window?.fromMs],
+    ["found_steady_to_ms", ({ steadyState }) => steadyState.window?.toMs],
+    ["found_steady_absent", ({ steadyState }) => steadyState.absent],
+    ...throughputColumns("found_steady_", ({ steadyState }) => steadyState.throughput),
+    ["found_steady_in_flight_mean", ({ steadyState }) => steadyState.inFlight],
+    ...STEADY_METRICS.flatMap((name) => steadyColumns(name, percentiles)),
+    ["stall_threshold_ms", ({ stalls }) => stalls.thresholdMs],
+    ["stalls", ({ stalls }) => stalls.count],
+    ["stalls_total_ms", ({ stalls }) => stalls.totalMs],
+    ["stalls_share", ({ stalls }) => stalls.share],
+    ["stalls_client", ({ stalls }) => stalls.causes.client],
+    ["stalls_server", ({ stalls }) => stalls.causes.server],
+    ["stalls_several", ({ stalls }) => stalls.causes.several],
+    ["stalls_single", ({ stalls }) => stalls.causes.single],
   ];
 }
 
@@ -250,6 +265,20 @@ function throughputColumns(
     [`${prefix}rpm`, (load) => of(load)?.rpm],
     [`${prefix}output_tokens_per_sec`, (load) => of(load)?.outputTokensPerSec],
     [`${prefix}total_tokens_per_sec`, (load) => of(load)?.totalTokensPerSec],
+  ];
+}
+
+function steadyColumns(name: string, percentiles: readonly number[]): readonly Column[] {
+  const of = ({ steadyState }: LoadSummary) =>
+    steadyState.metrics.find((metric) => metric.name === name)?.distribution;
+  return [
+    [`found_steady_${name}_count`, (load) => of(load)?.count],
+    [`found_steady_${name}_mean_ms`, (load) => of(load)?.mean],
+    [`found_steady_${name}_median_ms`, (load) => of(load)?.median],
+    ...percentiles.map((p, i): Column => [
+      `found_steady_${name}_${formatPercentile(p)}_ms`,
+      (load) => of(load)?.percentiles[i]?.value,
+    ]),
   ];
 }
 

@@ -38,6 +38,7 @@ import { findMetric, type LimitResult, type LoadSummary } from "./load_summary.t
 import { loadsInDetail, searchLines } from "./report_capacity_table.ts";
 import { groupTableLines } from "./report_group_table.ts";
 import { scenarioText } from "./check_scenario.ts";
+import { stallsText, steadyText } from "./summary_course_text.ts";
 import { prefixText, replayText, saltText, sessionsText } from "./summary_session_text.ts";
 import { mergedText } from "./merged_clients.ts";
 import { repeatsText } from "./check_pool.ts";
@@ -272,6 +273,8 @@ function loadLines(
     ...labelled("Witness", witnessText(load), page),
     ...labelled("Accuracy", approximationText(load), page),
     ...labelled("Speed", speedText(load), page),
+    ...(load.counts.completed === 0 ? [] : labelled("Found steady", steadyText(load), page)),
+    ...labelled("Stalls", stallsText(load.stalls), page),
     ...labelled("Tokens", tokensText(load), page),
     ...labelled("Warm-up", warmupText(load), page),
     ...labelled("Prompts", repeatsText(load, header), page),

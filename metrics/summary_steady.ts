@@ -38,7 +38,7 @@ const MOST_BATCHES = 100;
 const NEGLIGIBLE_TTFT_MS = 1;
 
 /** Metrics that are told of the steady state. */
-const STEADY_METRICS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
+export const STEADY_METRICS: readonly string[] = ["ttft", "tpot", "itl", "e2e"];
 
 /** What a steady state is looked for in. */
 export interface SteadyOptions {

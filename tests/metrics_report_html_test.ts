@@ -467,8 +467,8 @@ Deno.test("reportHtml shows how to repeat the run", () => {
 Deno.test("reportHtml gives every chart a title and a description, every table a caption", () => {
   const page = render(several(2, 120));
   const charts = page.match(/<svg [^>]*role="img"[^>]*>\n<title id="[^"]+">[^<]+<\/title><desc/g);
-  // Three curves; four distributions, a timeline and a course for each load.
-  assertEquals(charts?.length, 3 + 2 * 6);
+  // Three curves; four distributions, a timeline and two courses for each load.
+  assertEquals(charts?.length, 3 + 2 * 7);
   assertEquals(page.match(/<svg [^>]*role="img"/g)?.length, charts!.length);
   assertEquals(page.match(/<caption/g)?.length, page.match(/<table/g)?.length);
 });

@@ -73,6 +73,9 @@ Sampling     none: 12 blocks, 20 are needed
 Speed        one user, slower at higher percentiles: p50 35.7, p90 35.7, p99 35.7 tokens/s from sent
              to last token; p50 100, p90 100, p99 100 tokens/s while tokens flow; busiest 1 s of the
              load: 35 output tokens/s, 7 req/s
+Found steady none: it takes 200 requests to find one, and 99 with a TTFT were sent while the load
+             was full
+Stalls       no gap of more than 100 ms (10 × the median ITL)
 Tokens       prompt 1,000 (mean 10, max 10; usage), output 500 (mean 5, max 5; counter), 100 of 100
              answers as long as requested
 Stream       1 token per tick, 1 read per token, 1 event per read

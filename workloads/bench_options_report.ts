@@ -68,6 +68,15 @@ export const REPORT_OPTIONS = group("Report", {
     max: 100,
     help: "Allowed share of failed requests; beyond it the exit code is 1.",
   }),
+  slices: option.number({
+    value: "SECONDS",
+    defaultText: "1; for a record file, as in its run",
+    min: 0.01,
+    max: 86_400,
+    help: "Length of the slices of report.slices.csv and of the charts of latencies over time; " +
+      "doubled until a load has at most 600.",
+    advanced: true,
+  }),
   values: option.choice({
     value: "HOW",
     defaultText: "auto; for a record file, as in its run",

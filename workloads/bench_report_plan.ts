@@ -29,6 +29,8 @@ export interface ReportPlan {
   readonly clientTolerancePercent?: number;
   /** How values are kept; absent = as the run that is reported kept them, else `auto`. */
   readonly values?: ValueKeeping;
+  /** Length of the slices in seconds; absent = as the run that is reported had them, else one. */
+  readonly sliceS?: number;
   /** Share of failed requests, 0 to 100, above which the exit code is 1. */
   readonly maxFailuresPercent: number;
 }
@@ -38,7 +40,7 @@ export function planReport(
   values: Partial<ReportValues> & Pick<ReportValues, "format" | "percentiles">,
 ): ReportPlan {
   const { format, percentiles, clientTolerance, maxFailures, values: keeping } = values;
-  const { gpus, costPerHour } = values;
+  const { gpus, costPerHour, slices } = values;
   const slo = readLimits(values.slo, parseSlo);
   const require = readLimits(values.require, parseRequired);
   if (percentiles.includes(100)) {
@@ -51,7 +53,7 @@ export function planReport(
     percentiles,
     maxFailuresPercent: maxFailures ?? (require?.some(limitsFailures) ? 100 : 0),
     ...defined({
-      ...{ slo, require, gpus, costPerHour, values: keeping },
+      ...{ slo, require, gpus, costPerHour, values: keeping, sliceS: slices },
       clientTolerancePercent: clientTolerance,
     }),
   };

@@ -26,7 +26,7 @@ const OPTIONS = {
   ...withNeeds(
     pick(REPORT_OPTIONS, [
       ...["require", "gpus", "costPerHour"] as const,
-      ...["clientTolerance", "maxFailures", "values"] as const,
+      ...["clientTolerance", "maxFailures", "values", "slices"] as const,
     ]),
     { key: "as", not: true, because: "it is none of the other tool's; leave out one of them" },
   ),

@@ -16,6 +16,7 @@ import {
   VALUE_KEEPINGS,
 } from "../metrics/summary.ts";
 import type { CapacityOutcome } from "../metrics/capacity_result.ts";
+import { LEAST_SLICE_MS } from "../metrics/summary_slices.ts";
 import { needsSlo } from "../metrics/check_limit.ts";
 import { limitText } from "../metrics/limit.ts";
 import { limitResultText } from "../metrics/summary_text.ts";
@@ -92,15 +93,22 @@ export function accumulateFor(
   { note }: Pick<Host, "note">,
 ): Accumulator {
   const asked = report.values ?? header.options.values;
+  const sliceS = report.sliceS ?? header.options.slices;
   return createAccumulator(header, {
     ...summaryOptions(report),
     values: VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
+    ...(isSliceS(sliceS) ? { sliceMs: Math.round(sliceS * 1e6) / 1000 } : {}),
     onHistogram: () =>
       note(
         "Too many values to keep them all: from here on they are counted in histograms, and " +
           `percentiles are within ±${RELATIVE_ERROR * 100} % (--values raw keeps them)`,
       ),
   });
+}
+
+/** What stands in a file may be anything. */
+function isSliceS(value: unknown): value is number {
+  return typeof value === "number" && value >= LEAST_SLICE_MS / 1000 && value <= 86_400;
 }
 
 /** Prints the report that `--format` names, and what of `--require` was missed. */

@@ -1,0 +1,94 @@
+/**
+ * Latencies of a load over time: median and 99th percentile of TTFT and ITL in each slice, and stalls.
+ *
+ * @module
+ */
+import { across, chart, down, type Panel, path, type Tip } from "./chart_frame.ts";
+import { linearScale, timeAxis } from "./chart_scale.ts";
+import { formatCount, formatMs, plural } from "./format.ts";
+import type { Window } from "./load_series.ts";
+import type { SliceLatency, Slices } from "./load_slices.ts";
+import type { Stall } from "./load_stalls.ts";
+import { type Markup, markup } from "./markup.ts";
+
+interface SlicesChart {
+  readonly id: string;
+  readonly slices: Slices;
+  readonly durationMs: number;
+  /** Window to shade: the steady state that was found. */
+  readonly steady: Window | undefined;
+  /** Stalls to mark. */
+  readonly stalls: readonly Stall[];
+}
+
+const HEIGHT = 76;
+
+/** Panels over one time axis, one step per slice; slices with too few values leave a gap. */
+export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesChart): Markup {
+  const { startMs, sliceMs, ttft, itl } = slices;
+  const { at, ticks, name } = timeAxis(durationMs);
+  const endMs = startMs.map((ms) => Math.min(ms + sliceMs, durationMs));
+  const shade = steady === undefined
+    ? markup``
+    : markup`<rect class="steady" x="${across(at(steady.fromMs))}" width="${
+      across(at(steady.toMs) - at(steady.fromMs))
+    }" height="${HEIGHT}"/>`;
+  const panel = (name: string, { p50, p99 }: SliceLatency, more: Markup): Panel => {
+    const known = [...p50, ...p99].filter((value) => value !== undefined);
+    if (known.length === 0) {
+      return { height: HEIGHT, name, ticks: [], shapes: [], empty: "too few values in each slice" };
+    }
+    const y = linearScale(0, Math.max(...known), { ticks: 4, round: true });
+    const steps = (values: SliceLatency["p50"]) => {
+      let before: number | undefined;
+      return values.map((value, i) => {
+        const from = across(at(startMs[i]!));
+        const step = value === undefined
+          ? ""
+          : `${before === undefined ? `M${from} ` : "V"}${down(y.at(value), HEIGHT)}H${
+            across(at(endMs[i]!))
+          }`;
+        before = value;
+        return step;
+      }).join("");
+    };
+    return {
+      ...{ height: HEIGHT, name, ticks: y.ticks },
+      shapes: [shade, more, path("line", steps(p50)), path("curve rank1", steps(p99))],
+    };
+  };
+  const marks = stalls.map(({ fromMs, toMs }) =>
+    markup`<rect class="stall" x="${across(at(fromMs))}" width="${
+      Math.max(2, Number(across(at(toMs) - at(fromMs))))
+    }" height="${HEIGHT}"/>`
+  );
+  const shown = stalls.length === 0 ? "" : `, ${plural(stalls.length, "stall")} marked`;
+  return chart({
+    id,
+    title: "Latencies over time",
+    description:
+      `${formatMs(durationMs)} in slices of ${formatMs(sliceMs)}: median and p99 of TTFT ` +
+      `by the time of sending, and of ITL by arrival${shown}`,
+    panels: [
+      panel("TTFT, ms: median (dashed: p99)", ttft, markup``),
+      panel(`ITL, ms: median (dashed: p99)${shown}`, itl, markup`${marks}`),
+    ],
+    ticks: startMs.length === 0 ? [] : ticks,
+    name,
+    tips: {
+      axis: "x",
+      list: startMs.map((fromMs, i): Tip => ({
+        at: (at(fromMs) + at(endMs[i]!)) / 2,
+        lines: [
+          `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
+          tipOf("TTFT", ttft, i),
+          tipOf("ITL", itl, i),
+        ],
+      })),
+    },
+  });
+}
+
+function tipOf(name: string, { count, p50, p99 }: SliceLatency, i: number): string {
+  return `${name} p50 ${formatMs(p50[i])}, p99 ${formatMs(p99[i])} of ${formatCount(count[i])}`;
+}
