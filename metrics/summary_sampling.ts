@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatMs } from "./format.ts";
 import type { Distribution } from "./load_figures.ts";
 import type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
 import type { Throughput, Window } from "./load_series.ts";
@@ -200,7 +201,8 @@ export function createSampling({ cells, sending, relativeError }: SamplingOption
         absent: given
           ? undefined
           : refused.alikeCells > 0
-          ? "values stay alike for too long: it takes a load of 40 times that"
+          ? `values stay alike for ${formatMs(length(refused.alikeCells))} or longer: ` +
+            "it takes a load of 40 times that"
           : `the load is too short: each ${BLOCKS}th of it needs values of its own`,
       };
     },

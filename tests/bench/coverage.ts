@@ -34,7 +34,7 @@ export const CASES: readonly (readonly [series: Series, lengths: readonly number
   [autocorrelated(LAWS.lognormal, 20), [4000, 16_000]],
   [autocorrelated(LAWS.pareto, 20), [16_000]],
   [queue(0.5), [4000, 16_000]],
-  [queue(0.7), [20_000]],
+  [queue(0.7), [8000, 20_000]],
   [autocorrelated(LAWS.bimodal, 0), [1000]],
   [autocorrelated(LAWS.bimodal, 20), [4000]],
 ];
@@ -70,9 +70,12 @@ function closed(state: number): LoadKind {
 
 const print = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 
+/** Of fewer intervals, a share says nothing; they are n/a. */
+const FEWEST = 0.01;
+
 /** `94.3 % × 1.21`, and how many have one where not all have. */
 function cell(one: Omit<Coverage, "name"> | undefined): string {
-  if (one === undefined || one.given === 0) return "n/a";
+  if (one === undefined || one.given < FEWEST) return "n/a";
   const few = one.given > 0.995 ? "" : ` (of ${(100 * one.given).toFixed(0)} %)`;
   return `${(100 * one.held).toFixed(1)} % × ${one.width.toFixed(2)}${few}`;
 }
