@@ -87,7 +87,7 @@ function exactParts(load: LoadSummary): unknown {
     run: { ...throughput.run, intervals: undefined },
     ...{ arrivals, tokens, lengths, cache, stream, connections, client, names },
     ...{
-      slo: { ...slo, steadyGoodput: undefined, intervals: undefined },
+      slo: { ...slo, steadyGoodput: undefined, intervals: undefined, share: undefined },
       verdict: load.verdict?.kind,
     },
     metrics: load.metrics.map(({ distribution: { count }, ...metric }) => ({ ...metric, count }))
