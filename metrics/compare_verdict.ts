@@ -5,6 +5,7 @@
  */
 import type { Change } from "./compare_change.ts";
 import type { ComparedFigure, CompareVerdict, SideValue } from "./compare_result.ts";
+import { plural } from "./format.ts";
 import type { Interval } from "./load_interval.ts";
 import { formatPercent, signedPercent, spanText } from "./compare_words.ts";
 
@@ -81,7 +82,7 @@ export function judge(
   }
   if (adjustedPValue === undefined || adjustedPValue > LEVEL) {
     return undecided(
-      `among ${family} figures one may look so by chance (p ${pText(pValue)}, by Holm ${
+      `among ${plural(family, "figure")} one may look so by chance (p ${pText(pValue)}, by Holm ${
         pText(adjustedPValue)
       })`,
     );

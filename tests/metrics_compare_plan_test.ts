@@ -45,6 +45,16 @@ Deno.test("turns are planned by how much the change of a pair differs", () => {
   assert(apart.figures[0]!.repeats! > 20);
 });
 
+Deno.test("a pair takes the place of two runs", () => {
+  // Changes of ±5 %, each sign in both orders. Ten pairs find one standard deviation (Cohen, 1988), the
+  // order term and the upper limit of the spread ask for a few more.
+  const signs = Array.from({ length: 40 }, (_, i) => i % 4 < 2 ? 1 : -1);
+  const sides = createTurns(signs.map(() => 100), signs.map((one) => 100 * 1.05 ** one));
+  const [figure] = comparePlan(sides, { effect: 0.05, ...TTFT }).figures;
+  assertAlmostEquals(figure!.spread!, Math.log(1.05), 2e-3);
+  assert(figure!.repeats! >= 11 && figure!.repeats! <= 14, `${figure!.repeats} pairs`);
+});
+
 Deno.test("a single run plans with what chance inside it leaves open, and says so", () => {
   const run = (reach: number) =>
     createCompared([{ ttftMs: 100, interval: { low: 100 - reach, high: 100 + reach } }]);

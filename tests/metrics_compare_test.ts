@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { comparePercentiles, compareRuns } from "../metrics/compare.ts";
+import { parseGate } from "../metrics/compare_gate.ts";
 import type { ComparedFigure, CompareOptions, Comparison } from "../metrics/compare_result.ts";
 import { holm } from "../metrics/compare_verdict.ts";
 import { createCompared, createSide, createTurns } from "./support/create_compared.ts";
@@ -28,13 +29,15 @@ Deno.test("intervals of single runs are combined by MOVER on logs", () => {
     name: "b",
     runs: [createCompared([{ ttftMs: 150, interval: { low: 140, high: 165 } }])],
   };
-  const { ratio, difference, chance, verdict } = onlyFigure(compareRuns([a, b], TTFT));
+  const { ratio, difference, chance, verdict, pValue } = onlyFigure(compareRuns([a, b], TTFT));
   // By hand: ln 1.5 = 0.405465; below √(ln²(150/140) + ln²(120/100)) = 0.194938, above
   // √(ln²(165/150) + ln²(100/90)) = 0.142074.
   assertAlmostEquals(ratio!.value, 1.5, 1e-12);
   assertAlmostEquals(Math.log(ratio!.interval!.low), 0.405465 - 0.194938, 1e-5);
   assertAlmostEquals(Math.log(ratio!.interval!.high), 0.405465 + 0.142074, 1e-5);
   assertAlmostEquals(difference!.value, 50, 1e-9);
+  // The end that faces no change: 0.405465 · 1.959964 / 0.194938 = 4.0766 standard errors.
+  assertAlmostEquals(pValue!, 4.57e-5, 1e-7);
   assertEquals([chance, verdict], ["within", "worse"]);
 });
 
@@ -85,6 +88,24 @@ Deno.test("turns are compared as pairs, and a drift between them cancels out", (
     createSide("b", b!.map((turn) => 1.1 * drifted(turn))),
   ], TTFT);
   assertEquals(onlyFigure(apart).verdict, "undecided");
+});
+
+Deno.test("pairs of both orders are compared without what the turn does", () => {
+  // Logs of the changes, b after a: 0.10, 0.12, 0.11; a after b: 0.02, 0.04, 0.03. By hand: means 0.11
+  // and 0.03, so 0.07; squares 0.0004 on 4 degrees of freedom; error √(0.0001/3 + 0.0001/3) / 2.
+  const changes = [0.10, 0.02, 0.12, 0.04, 0.11, 0.03];
+  const sides = createTurns(changes.map(() => 100), changes.map((one) => 100 * Math.exp(one)));
+  const { ratio } = onlyFigure(compareRuns(sides, TTFT));
+  assertAlmostEquals(Math.log(ratio!.value), 0.07, 1e-9);
+  assertAlmostEquals(Math.log(ratio!.interval!.high) - 0.07, 2.7764451 * 0.00408248, 1e-7);
+  // Four pairs are too few for that: the plain t of their changes.
+  const few = createTurns(
+    [100, 100, 100, 100],
+    changes.slice(0, 4).map((one) => 100 * Math.exp(one)),
+  );
+  const plain = onlyFigure(compareRuns(few, TTFT)).ratio!;
+  assertAlmostEquals(Math.log(plain.value), 0.07, 1e-9);
+  assertAlmostEquals(Math.log(plain.interval!.high) - 0.07, 3.1824463 * 0.0238048, 1e-6);
 });
 
 Deno.test("turns that always begin with the same side are told", () => {
@@ -152,6 +173,9 @@ Deno.test("one figure among many that looks changed is undecided", () => {
   assertEquals(verdict, "undecided");
   assert(reason!.startsWith("among 7 figures one may look so by chance"), reason);
   assert(pValue! < 0.05 && adjustedPValue! > 0.05);
+  const gate = parseGate("ttft<+9%,itl<+9%");
+  const gated = compareRuns(sides, { ...TTFT, margin: 0.001, gate }).loads[0]!.figures[0]!;
+  assert(gated.reason!.startsWith("among 2 figures"), gated.reason);
 });
 
 Deno.test("what cannot be told is undecided, with the reason", () => {
