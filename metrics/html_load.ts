@@ -36,10 +36,10 @@ import type { RunHeader } from "./run.ts";
 import { clientSection } from "./html_client.ts";
 import { slicesFigure, stallSection, steadyTable } from "./html_course.ts";
 import { type Markup, markup } from "./markup.ts";
+import { speedTable } from "./html_speed.ts";
 import { badge, checkTitle, keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { factTable, htmlTable, left, right } from "./html_table.ts";
 import { metricOf, percentileDoubt } from "./load_figures.ts";
-import type { SpeedSummary } from "./load_speed.ts";
 import type { LoadSummary, TokenTotals } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
@@ -316,35 +316,6 @@ function throughputTable(load: LoadSummary): Markup {
       doubtedCell(run),
       steady === undefined ? "" : doubtedCell(steady),
     ]),
-  });
-}
-
-/** Speed of one user: at high percentiles that of the slowest. */
-function speedTable({ speed, metrics }: LoadSummary): Markup {
-  const { interactivity, userTokens, overall } = speed;
-  const shown = interactivity.percentiles.map(({ p }, i) => ({ p, i })).filter(({ p }) =>
-    p === 50 || p === 90 || p === 99
-  );
-  if (interactivity.count === 0 || shown.length === 0) return markup``;
-  const cell = ({ percentiles, brackets, intervals }: SpeedSummary, i: number) =>
-    doubtedCell(
-      formatDoubted(percentiles[i]?.value, percentileDoubt({ brackets, intervals }, i), "1"),
-    );
-  const row = (speed: SpeedSummary) => [
-    `${speed.title}, 1 ÷ ${metricOf({ metrics }, speed.metric)?.title ?? speed.metric}`,
-    ...shown.map(({ i }) => cell(speed, i)),
-  ];
-  return htmlTable({
-    caption: "Speed of one user, output tokens/s",
-    columns: [
-      left(""),
-      ...shown.map(({ p }) => right(p > 50 ? `${formatPercentile(p)}, slow` : formatPercentile(p))),
-    ],
-    rows: [
-      row(interactivity),
-      row(userTokens),
-      ["All output tokens ÷ all E2E", formatNumber(overall), ...shown.slice(1).map(() => "")],
-    ],
   });
 }
 

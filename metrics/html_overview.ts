@@ -28,6 +28,7 @@ import { whiskerLegend } from "./chart_whisker.ts";
 import { verdictBadge } from "./html_client.ts";
 import { numberCard } from "./html_page.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
+import { speedCards } from "./html_speed.ts";
 import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
 import type { LoadSummary, SloSummary } from "./load_summary.ts";
@@ -217,7 +218,7 @@ function loadCards(load: LoadSummary, summary: Summary): Markup {
       markup`whole run; steady window ${rate(steady, "qps")}`,
       ...steadyTimes,
     ]),
-    ...speedCards(load).map(([title, value, notes]) => card(title, value, notes)),
+    ...speedCards(load),
     load.limits.length > 0 && limitCard(load.limits),
     ...sessionCards(load, header).map(([title, value, notes]) => card(title, value, notes)),
     slo && goodCard(slo),
@@ -228,41 +229,6 @@ ${doubtNotes(summary)}`;
 }
 
 type Card = readonly [title: string, value: HtmlValue, notes: readonly HtmlValue[]];
-
-/** What one user gets, and what the work costs where that was asked for. */
-function speedCards({ speed: { interactivity, userTokens }, economy }: LoadSummary): Card[] {
-  const slower = interactivity.percentiles.filter(({ p, value }) =>
-    (p === 90 || p === 99) && value !== undefined
-  );
-  const cards: Card[] = interactivity.median === undefined ? [] : [[
-    "One user, tokens/s at p50",
-    formatNumber(interactivity.median),
-    [
-      "from sent to last token",
-      ...(slower.length === 0 ? [] : [
-        `slower users: ${
-          slower.map(({ p, value }) => `${formatPercentile(p)} ${formatNumber(value)}`).join(" · ")
-        }`,
-      ]),
-      ...(userTokens.median === undefined
-        ? []
-        : [`once tokens flow ${formatNumber(userTokens.median)}`]),
-    ],
-  ]];
-  const { outputTokensPerSecPerGpu: perGpu, costPerMillionOutputTokens: cost } = economy?.run ?? {};
-  const steady = economy?.steady;
-  if (perGpu !== undefined) {
-    cards.push(["Output tokens/s per GPU", formatNumber(perGpu), [
-      `whole run; steady window ${formatNumber(steady?.outputTokensPerSecPerGpu)}`,
-    ]]);
-  }
-  if (cost !== undefined) {
-    cards.push(["Cost of 1M output tokens", formatNumber(cost), [
-      `whole run; steady window ${formatNumber(steady?.costPerMillionOutputTokens)}`,
-    ]]);
-  }
-  return cards;
-}
 
 /** Sessions, and the share of prompts from the prefix cache; nothing for single requests. */
 function sessionCards(

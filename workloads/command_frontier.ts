@@ -21,7 +21,7 @@ import { EXIT, fileError, UserError } from "./user_error.ts";
 import { VERSION } from "./version.ts";
 
 const OPTIONS = {
-  side: option.rest({
+  results: option.rest({
     help:
       "results of a server each: a result folder or its record file, a folder that holds several in " +
       "folders of their own, several by commas, latest or previous",
@@ -86,7 +86,7 @@ export const command: Command = defineCommand({
 
 async function runFrontier(given: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
   await checkOutputs(given);
-  const { side: paths = [], percentile, clientTolerance, values, out } = given;
+  const { results: paths = [], percentile, clientTolerance, values, out } = given;
   const named = await findSides(paths, { least: 1 });
   const scales = scalesOf(given, named.map(({ name }) => name));
   const plan = planReport({
