@@ -13,7 +13,7 @@ import type { LoadPlan, RunHeader } from "./run.ts";
 const LENGTHS_TOLD = 0.01;
 
 /** Mean lengths that differ by more are another load. */
-const LENGTHS_FATAL = 0.1;
+const LENGTHS_FATAL = 0.05;
 
 /** Shares of cached prompt tokens that differ by more are told. */
 const CACHE_TOLD = 0.05;

@@ -113,9 +113,9 @@ Deno.test("what only has to be known is told, and verdicts stand", () => {
       [failed(0), failed(9), "failed requests", ["0 %", "0.9 %"]],
       [
         {},
-        { load: { lengths: { ...plain().lengths, requestedTokens: 3.2 } } },
+        { load: { lengths: { ...plain().lengths, requestedTokens: 3.1 } } },
         "requested answers, mean",
-        ["3 tokens", "3.20 tokens"],
+        ["3 tokens", "3.10 tokens"],
       ],
     ] satisfies readonly (readonly [Fields, Fields, string, readonly string[]])[]
   ) {
