@@ -33,6 +33,7 @@ const NEEDS: readonly { readonly command: string; readonly flags: readonly strin
   { command: "bench --no-save", flags: ["--allow-net", "--allow-read"] },
   { command: "report", flags: ["--allow-read"] },
   { command: "compare", flags: ["--allow-read"] },
+  { command: "frontier", flags: ["--allow-read"] },
   { command: "runs", flags: ["--allow-read"] },
   { command: "trace", flags: ["--allow-read"] },
   { command: "probe", flags: ["--allow-net"] },
@@ -74,6 +75,8 @@ Deno.test("bench, report and probe run with the least permissions", async () => 
       // Reading the results is all that it takes; nobody is asked for the environment.
       const narrow = await runWith([runs], ["compare", out, other, "--gate=ttft<+5%"]);
       assertEquals([narrow.code, narrow.err], [4, ""]);
+      const frontier = await runWith([runs], ["frontier", out, other, "--percentile=50"]);
+      assertEquals([frontier.code, frontier.err], [0, ""]);
       const list = await runWith([runs], ["runs", folder]);
       assertEquals([list.code, list.err], [0, ""]);
       assertStringIncludes(list.out, "2 runs in");
