@@ -121,17 +121,20 @@ function trimmed({ amount, size }: CellRatio): CellRatio {
 function alike(excess: Float64Array): number {
   const count = excess.length;
   const most = Math.max(6, Math.ceil(count / BLOCKS) + 1);
-  const products = new Float64Array(most);
-  for (let lag = 0; lag < most; lag++) {
-    for (let i = lag; i < count; i++) products[lag]! += excess[i]! * excess[i - lag]!;
-  }
-  const peak = Math.max(products[1]!, products[2]!, products[3]!);
+  const product = (lag: number) => {
+    let sum = 0;
+    for (let i = lag; i < count; i++) sum += excess[i]! * excess[i - lag]!;
+    return sum;
+  };
   // Three neighbors together are no more alike than chance makes them (twice the error of their mean).
-  const chance = 2 * products[0]! / Math.sqrt(3 * count);
-  const fallen = Math.max(chance, peak / Math.E);
+  const chance = 2 * product(0) / Math.sqrt(3 * count);
+  let [before, own, after] = [product(1), product(2), product(3)];
+  const peak = Math.max(before, own, after);
   if (!(peak > chance)) return 0;
+  const fallen = Math.max(chance, peak / Math.E);
   for (let lag = 2; lag < most - 1; lag++) {
-    if (products[lag - 1]! + products[lag]! + products[lag + 1]! < 3 * fallen) return lag;
+    if (before + own + after < 3 * fallen) return lag;
+    [before, own, after] = [own, after, product(lag + 2)];
   }
   return most;
 }

@@ -164,21 +164,24 @@ function metricCells({ count, sum, cells }: Kept, used: number): MetricCells {
   return {
     count: count.subarray(0, used),
     sum: sum.subarray(0, used).map((units) => units / UNITS),
-    around: (limits) =>
-      limits.map((limit) => {
-        const at = bucketNumber(limit);
-        const below = new Float64Array(used);
-        const equal = new Float64Array(used);
-        for (let cell = 0; cell < used; cell++) {
-          for (const counts of cells[cell]!) {
-            for (const [bucket, n] of counts) {
-              if (bucket < at) below[cell]! += n;
-              else if (bucket === at) equal[cell]! += n;
+    around(limits) {
+      const at = limits.map(bucketNumber);
+      const found = limits.map(() => ({
+        below: new Float64Array(used),
+        equal: new Float64Array(used),
+      }));
+      for (let cell = 0; cell < used; cell++) {
+        for (const counts of cells[cell]!) {
+          counts.forEach((n, bucket) => {
+            for (let i = 0; i < at.length; i++) {
+              if (bucket < at[i]!) found[i]!.below[cell]! += n;
+              else if (bucket === at[i]) found[i]!.equal[cell]! += n;
             }
-          }
+          });
         }
-        return { below, equal };
-      }),
+      }
+      return found;
+    },
     values(fromCell, toCell) {
       const all: Counts = new Map();
       let units = 0;
