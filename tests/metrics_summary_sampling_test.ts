@@ -77,6 +77,19 @@ Deno.test("a window's rate is open by what its edges cut", () => {
   assert(intervals!.qps!.low < qps! && qps! < intervals!.qps!.high);
 });
 
+Deno.test("chance is judged behind the ramp-up, and leaves less open of the longer run", () => {
+  const run = createRun(LOAD, {
+    loads: [{ label: "8 users", users: 8 }],
+    ends: [{ rampEndMs: 20_000, sendingEndMs: KIND.sendingMs }],
+  });
+  const { throughput } = summarize(run).loads[0]!;
+  const [whole, steady] = [throughput.run, throughput.steady!].map(({ intervals }) =>
+    intervals!.outputTokensPerSec!.high - intervals!.outputTokensPerSec!.low
+  );
+  // Two thirds of the time; the square root of it.
+  assertAlmostEquals(whole! / steady!, Math.sqrt(2 / 3), 0.05);
+});
+
 Deno.test("a load that is too short has no intervals, and says why", () => {
   const few = summarize(createRun([createRecord()])).loads[0]!;
   assertStrictEquals(metricOf(few, "ttft")!.intervals, undefined);
