@@ -29,6 +29,7 @@ import {
   type VerdictEvidence,
 } from "./check_causes.ts";
 import { checkWitness } from "./check_coverage.ts";
+import { checkSaturation } from "./check_saturation.ts";
 import { checkPool } from "./check_pool.ts";
 import {
   checkCachedShare,
@@ -579,6 +580,7 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   cancelled: checkCancelled,
   dropped: checkDropped,
   offered_rate: checkOfferedRate,
+  saturation: ({ load }) => checkSaturation(load),
   schedule_delay: checkScheduleDelay,
   client: checkClient,
   witness: ({ load }) => checkWitness(load),
