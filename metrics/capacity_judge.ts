@@ -12,7 +12,7 @@ import { findFigure } from "./figure.ts";
 import { formatCount, formatShare } from "./format.ts";
 import { percentileOf } from "./check_limit.ts";
 import { keepsLimit, type Limit, limitText, limitValueText, nameOf } from "./limit.ts";
-import type { ShareWithin } from "./load_interval.ts";
+import type { Interval, ShareWithin } from "./load_interval.ts";
 import type { LoadSummary, SloLimit } from "./load_summary.ts";
 import { incompleteBeta, normalQuantile, studentQuantile } from "./stat_student.ts";
 
@@ -107,10 +107,9 @@ export function judgeProbe(
     ...(level.limits.length === 0 ? [] : [attainmentLook(loads, level, error)]),
   ].filter((look) => look !== undefined);
   const margin = lowest(looks);
-  const keeps = cut === undefined && looks.every(({ verdict }) => verdict === "keeps");
   const bound = loads.find(({ verdict }) => verdict?.kind === "client-bound");
-  // Where even the client's error leaves all within the limits, a faster client would find no less.
-  if (bound !== undefined && !(keeps && looks.every(({ bracketed }) => bracketed))) {
+  // Where both ends of the client's error lie on one side of each limit, a faster client finds no less.
+  if (bound !== undefined && looks.some(({ byClient }) => byClient !== false)) {
     return { verdict: "client-bound", reason: bound.verdict!.message, margin };
   }
   // The rest of a load that was cut short would only have been worse.
@@ -123,8 +122,8 @@ export function judgeProbe(
 
 /** What the measurements say of one limit. */
 interface LimitLook extends ProbeLook {
-  /** What the client leaves open is known, and counted. */
-  readonly bracketed: boolean;
+  /** Whether the client's error reaches over the limit; absent = it is not known. */
+  readonly byClient: boolean | undefined;
 }
 
 function lowest(looks: readonly ProbeLook[]): number | undefined {
@@ -140,7 +139,7 @@ function failureLook(
 ): LimitLook | undefined {
   if (ofLoad.some(({ name }) => COUNTED[name] !== undefined)) return undefined;
   const { hit, of } = counted(loads, COUNTED.failures!);
-  const rest = { margin: undefined, bracketed: true };
+  const rest = { margin: undefined, byClient: false };
   if (of === 0) return { verdict: "undecided", reason: "nothing was sent", ...rest };
   const share = hit / of;
   if (share <= maxFailures) return undefined;
@@ -182,25 +181,21 @@ function percentileLook(
   const text = (one: number | undefined) => limitValueText(one, limit.unit);
   if (look === undefined) {
     const reason = `${limitText(limit)}: the probe is too short to tell`;
-    return { verdict: "undecided", reason, margin, bracketed: false };
+    return { verdict: "undecided", reason, margin, byClient: undefined };
   }
-  // The client's error may be what keeps or breaks it.
-  const [best, worst] = bracket === undefined
-    ? [limit.value, limit.value]
-    : upwards
-    ? [bracket.high, bracket.low]
-    : [bracket.low, bracket.high];
-  const byClient = bracket !== undefined &&
-    (look.verdict === "keeps" && !keepsLimit(worst, limit) ||
-      look.verdict === "breaks" && keepsLimit(best, limit));
+  const byClient = bracket && reachesOver(bracket, limit);
   return {
-    verdict: byClient ? "undecided" : look.verdict,
+    verdict: byClient === true ? "undecided" : look.verdict,
     reason: `${nameOf(limit)} ${text(value)}${
       bracket === undefined ? "" : ` (client ${text(bracket.low)} to ${text(bracket.high)})`
     }, ${look.text} not ${limit.operator} ${text(limit.value)}`,
-    margin,
-    bracketed: bracket !== undefined,
+    ...{ margin, byClient },
   };
+}
+
+/** Whether a limit lies between these ends. */
+function reachesOver({ low, high }: Interval, limit: Limit): boolean {
+  return keepsLimit(low, limit) !== keepsLimit(high, limit);
 }
 
 /** The share of good requests against the one that is asked for. */
@@ -211,7 +206,7 @@ function attainmentLook(
 ): LimitLook {
   const shares = loads.flatMap(({ slo }) => slo?.share ?? []);
   const look = shareLook(shares, { allowed: 1 - attainment, error });
-  const rest = { bracketed: false };
+  const rest = { byClient: undefined };
   if (look === undefined) {
     const reason = "attainment: the probe is too short to tell";
     return { verdict: "undecided", reason, margin: undefined, ...rest };
@@ -268,7 +263,7 @@ function limitLook(
     : countedShare(loads, counts, error);
   if (typeof measured === "string") {
     const reason = `${limitText(limit)}: ${measured}`;
-    return { verdict: "undecided", reason, margin: undefined, bracketed: false };
+    return { verdict: "undecided", reason, margin: undefined, byClient: undefined };
   }
   const { value, low, high, client } = measured;
   const upwards = limit.operator.startsWith(">");
@@ -284,7 +279,9 @@ function limitLook(
   const text = (one: number) => limitValueText(one, limit.unit);
   return {
     verdict,
-    bracketed: counts !== undefined || client !== undefined,
+    byClient: counts !== undefined
+      ? false
+      : client && reachesOver({ low: value + client.low, high: value + client.high }, limit),
     reason: [
       `${nameOf(limit)} ${text(value)}`,
       `sampling ${text(low)} to ${text(high)}`,

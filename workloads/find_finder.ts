@@ -33,6 +33,8 @@ export interface FinderOptions {
   readonly clientTolerance?: number;
   /** Receives lines for the user. */
   readonly note?: (line: string) => void;
+  /** Receives each load when it has ended, before it is judged. */
+  readonly onLoad?: (load: LoadSummary) => void;
 }
 
 /** Makes what decides the loads of a run. @throws {UserError} where a recording has no such loads. */
@@ -115,6 +117,7 @@ class Finder implements LoadFinder {
     const { level } = this.#options.asked;
     const load = this.#accumulator!.summary({ end, percentiles: withSearched([50], level) });
     this.#loads.push(load);
+    this.#options.onLoad?.(load);
     this.#accumulator = undefined;
     if (!isMeasured(load)) {
       this.#broken = true;

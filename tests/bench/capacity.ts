@@ -6,8 +6,12 @@ const runs = Number(Deno.args[0] ?? 100);
 const missed: string[] = [];
 const print = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 
-const rows = ENGINES.map((make) => {
-  const engine = make();
+print(
+  "| engine | true limit | bracket holds it | both ends known | median width | told not monotonic | probes | requests | minutes |",
+);
+print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+for (const engine of ENGINES.map((make) => make())) {
+  if (Deno.args[1] !== undefined && engine.name !== Deno.args[1]) continue;
   let [held, found, probes, requests, minutes, above] = [0, 0, 0, 0, 0, 0];
   const widths: number[] = [];
   for (let seed = 0; seed < runs; seed++) {
@@ -25,7 +29,7 @@ const rows = ENGINES.map((make) => {
     minutes += search.minutes;
   }
   const width = widths.toSorted((a, b) => a - b)[widths.length >> 1];
-  return [
+  const row = [
     engine.name,
     `${engine.truth.toFixed(2)} req/s`,
     `${held} of ${runs}`,
@@ -36,11 +40,6 @@ const rows = ENGINES.map((make) => {
     (requests / runs).toFixed(0),
     (minutes / runs).toFixed(0),
   ];
-});
-
-print(
-  "| engine | true limit | bracket holds it | both ends known | median width | told not monotonic | probes | requests | minutes |",
-);
-print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-for (const row of rows) print(`| ${row.join(" | ")} |`);
+  print(`| ${row.join(" | ")} |`);
+}
 for (const line of missed) print(`\nnot held: ${line}`);

@@ -5,7 +5,8 @@
  */
 import type { CapacitySummary } from "../../metrics/capacity_result.ts";
 import type { LoadEnd, LoadPlan } from "../../metrics/run.ts";
-import { createAccumulator } from "../../metrics/summary.ts";
+import { summarizeCapacity } from "../../metrics/capacity_summary.ts";
+import type { LoadSummary } from "../../metrics/load_summary.ts";
 import { createFinder } from "../../workloads/find_finder.ts";
 import { type FindValues, planFind } from "../../workloads/find_plan.ts";
 import type { BenchPlan } from "../../workloads/bench_plan.ts";
@@ -36,10 +37,10 @@ export function searchSimulated(
 ): SimulatedSearch {
   const asked = planFind({ find: "rate", slo: `ttft:p99<${engine.limitMs}`, ...values })!;
   const plan = { loads: [EXAMPLE], stops: [{}], warmups: ["short"] } as unknown as BenchPlan;
-  const finder = createFinder({ asked, plan });
-  const header = createHeader({ find: finder.begin(engine.answerMs) });
-  finder.open(header);
-  const accumulator = createAccumulator(header);
+  const loads: LoadSummary[] = [];
+  const finder = createFinder({ asked, plan, onLoad: (load) => loads.push(load) });
+  const find = finder.begin(engine.answerMs);
+  finder.open(createHeader({ find }));
   let [probes, requests, minutes] = [0, 0, 0];
   for (let next = finder.next(); next !== undefined; next = finder.next()) {
     const load = probes++;
@@ -49,7 +50,6 @@ export function searchSimulated(
       probe: next.probe,
       ...(next.repeat === undefined ? {} : { repeat: next.repeat }),
     };
-    accumulator.plan(planned);
     finder.plan(planned);
     const all = engine.run({
       ratePerSec,
@@ -68,7 +68,6 @@ export function searchSimulated(
       }
       if (cutShort !== undefined) break;
       seen++;
-      accumulator.add({ ...record, load });
       finder.see({ ...record, load });
     }
     const durationMs = cutShort === undefined ? all.at(-1)!.endMs! : lookMs;
@@ -77,10 +76,9 @@ export function searchSimulated(
       interrupted: false,
       ...(cutShort === undefined ? {} : { cutShort }),
     };
-    accumulator.end(end);
     finder.end(end);
     requests += seen;
     minutes += durationMs / 60_000;
   }
-  return { capacity: accumulator.summary().capacity!, probes, requests, minutes };
+  return { capacity: summarizeCapacity(find, asked.level!, loads), probes, requests, minutes };
 }
