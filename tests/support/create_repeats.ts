@@ -23,9 +23,13 @@ export interface RepeatFields extends Pick<RunFields, "loads"> {
 }
 
 /** Requests one after the other; TTFT goes up and down by 2 %, from repeat to repeat by 0.2 %. */
-export function repeatRecords(ttftMs: number, repeat: number, load = 0): readonly RequestRecord[] {
+export function repeatRecords(
+  ttftMs: number,
+  repeat: number,
+  { load = 0, requests = REQUESTS }: { readonly load?: number; readonly requests?: number } = {},
+): readonly RequestRecord[] {
   let sentMs = 0;
-  return Array.from({ length: REQUESTS }, (_, index) => {
+  return Array.from({ length: requests }, (_, index) => {
     const first = ttftMs * (1 + 0.02 * Math.sin(index) + 0.002 * Math.cos(3 * repeat));
     const ticks = [0, 10, 20, 30].map((gap, i) => [sentMs + first + gap, i + 1] as const);
     const record = createRecord({ load, index, sentMs, departedMs: sentMs, ticks });
@@ -41,7 +45,7 @@ export function createRepeats(
   return Array.from(
     { length: repeats },
     (_, repeat) =>
-      createRun(loads.flatMap((_, load) => repeatRecords(ttftMs, repeat, load)), {
+      createRun(loads.flatMap((_, load) => repeatRecords(ttftMs, repeat, { load })), {
         loads,
         header: { startedAt: `2026-01-02T12:0${repeat}:05.678Z`, ...header },
       }),
