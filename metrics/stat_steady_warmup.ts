@@ -8,8 +8,11 @@ import { quantile, sortValues } from "./stat_quantile.ts";
 /** Values beyond so many quartile distances are drawn in: one spike is no warm-up. */
 const FENCES = 3;
 
-/** A distance of the quartiles is at least this share of the median: a course may have no noise at all. */
-const LEAST_SPREAD = 0.05;
+/**
+ * A distance of the quartiles is at least this share of the median: a course may have no noise at all. The
+ * average of three values of which one was drawn in is then within what is negligible.
+ */
+const LEAST_SPREAD = 0.04;
 
 /** The rule does not look at fewer values at the end: their variance is small by chance. */
 const LEAST_VALUES = 5;
