@@ -32,7 +32,7 @@ Deno.test("bench --against ends with a comparison, whose gate decides the exit c
   const [fast, slow] = both.urls;
   await inTempFolder(async (folder) => {
     const out = `${folder}/turns`;
-    const limit = ["--gate", "ttft:mean<+5%"];
+    const limit = ["--gate", "e2e:mean<+5%"];
     const missed = await runCli([
       ...["bench", fast, "--against", slow, ...SHORT, ...limit, "--out", out],
     ]);
@@ -58,7 +58,7 @@ Deno.test("standard output stays one document, and a gate that is kept is no fai
   await using both = await servers();
   const [fast, slow] = both.urls;
   const kept = await runCli([
-    ...["bench", slow, "--against", fast, ...SHORT, "--gate", "ttft:mean<+5%"],
+    ...["bench", slow, "--against", fast, ...SHORT, "--gate", "e2e:mean<+5%"],
     ...["--no-save", "--format", "json"],
   ]);
   assertDecided(kept, 0);
@@ -79,6 +79,11 @@ Deno.test("what has no effect without sides is refused, and a gate that no run c
   assertStringIncludes(await refused(...two, "--gate", "ttft<+5%"), "give --repeat 3 or more");
   assertStringIncludes(await refused(...two, "--gate", "nothing<+5%"), "--gate");
   assertStringIncludes(await refused(...two, "--margin", "300%"), "--margin");
+  const find = ["--find", "rate", "--slo", "ttft:p99<500"];
+  assertStringIncludes(
+    await refused(...find, "--against", "http://127.0.0.1:10"),
+    "Cannot use --find with --against: it looks at one server",
+  );
   assertStringIncludes(await refused("--against-protocol", "smoke"), "--against-protocol");
   assertStringIncludes(await refused("--against-body", "7"), "--against-body");
 });

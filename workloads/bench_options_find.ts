@@ -27,6 +27,11 @@ const LOADS_OF_ITS_OWN: readonly Need[] = [
     not: true,
     because: "it repeats what is undecided itself, leave one of them out",
   },
+  ...["against", "againstBody", "againstModel", "againstProtocol"].map((key) => ({
+    key,
+    not: true,
+    because: "it looks at one server, leave one of them out",
+  } as const)),
   { key: "scenario", not: true, because: "a scenario has loads of its own, leave one of them out" },
   {
     key: "require",

@@ -49,6 +49,7 @@ const NEEDS_SIDES: Need = {
   key: "against",
   or: ["againstBody", "againstModel", "againstProtocol", "againstLaunchArgs", "againstLaunch"],
   because: "there is nothing to compare with, add --against URL",
+  byHeading: true,
 };
 
 /** What the comparison of two sides decides; only for commands that end with it. */

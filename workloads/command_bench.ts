@@ -40,7 +40,7 @@ import {
   LAUNCH_OPTIONS,
 } from "./server_launch_options.ts";
 import { shellLine } from "./shell_split.ts";
-import { EXIT } from "./user_error.ts";
+import { EXIT, UserError } from "./user_error.ts";
 
 const OPTIONS = {
   url: option.optionalArguments({
@@ -104,6 +104,12 @@ export const command: Command = defineCommand({
 
 async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
   const other = planOtherLaunch(values);
+  if (other !== undefined && (values.find !== undefined || values.sweep !== undefined)) {
+    throw new UserError(
+      "Cannot use --find or --sweep with two servers to launch: they look at one, leave out " +
+        "--against-launch-args and --against-launch",
+    );
+  }
   const against = other?.url ?? values.against;
   const comparing = hasSides({ ...values, against })
     ? await planSides({ ...values, against })
