@@ -90,20 +90,20 @@ const BASES: Readonly<Record<BracketBasis, string>> = {
 
 /** How the sampling intervals of a load were made, or why there are none. */
 export function samplingText({ sampling }: Pick<LoadSummary, "sampling">): string {
-  const { level, blocks, blockMs, correlationMs, absent } = sampling;
+  const { level, blocks, blockMs, absent } = sampling;
   if (blocks === undefined || absent !== undefined) return `none: ${absent ?? "unknown why"}`;
-  const alike = correlationMs === undefined || correlationMs === 0
-    ? ""
-    : ` (values stay alike for ${formatMs(correlationMs)})`;
-  return `${formatCount(level * 100)} of 100 such intervals hold the figure ` +
-    `of an endless load; from ${plural(blocks, "block")} of ${formatMs(blockMs)}${alike}. ` +
-    "Differences from run to run are not in it";
+  return `${formatCount(level * 100)} of 100 such intervals hold the figure of an endless load, ` +
+    `not what differs from run to run; from ${plural(blocks, "block")} of ${formatMs(blockMs)}`;
 }
 
-/** An interval of a share: `96.1–98.4 %`. */
+/** An interval of a share, rounded outwards: `96.1–98.4 %`. */
 export function shareEnds({ low, high }: Interval): string {
-  return `${formatShare(low).replace(/ %$/, "")}–${formatShare(high)}`;
+  const text = (tenths: number) => (tenths / 10).toFixed(tenths % 1000 === 0 ? 0 : 1);
+  return `${text(Math.floor(low * 1000 + ROUNDING))}–${text(Math.ceil(high * 1000 - ROUNDING))} %`;
 }
+
+/** What binary fractions add to shares that are exact in tenths of a percent. */
+const ROUNDING = 1e-6;
 
 /** What the witness streams showed, or why there were none; absent = nothing is known of any. */
 export function witnessText(
@@ -231,27 +231,34 @@ function economyRows(economy: LoadEconomy | undefined): readonly ThroughputRow[]
 export function speedText(
   { speed, peaks }: Pick<LoadSummary, "speed" | "peaks">,
 ): string | undefined {
-  const one = [
-    ...speedParts(speed.interactivity, "from sent to last token"),
-    ...speedParts(speed.userTokens, "while tokens flow"),
-  ];
+  const { interactivity, userTokens } = speed;
+  const one = speedValues(interactivity).map(({ name, value }) => `${name} ${value}`);
+  const flowing = speedValues(userTokens).map(({ value }) => value);
   const parts = [
-    ...(one.length === 0 ? [] : [`one user, slower at higher percentiles: ${one.join("; ")}`]),
+    ...(one.length === 0 ? [] : [
+      `one user ${one.join(", ")} tokens/s${
+        flowing.length === 0 ? "" : `, once tokens flow ${flowing.join(", ")}`
+      }`,
+    ]),
     ...(peaks === undefined ? [] : [
-      `busiest ${peakWindow(peaks)} of the load: ${
-        formatNumber(peaks.outputTokensPerSec)
-      } output tokens/s, ${formatNumber(peaks.requestsPerSec)} req/s`,
+      `busiest ${peakWindow(peaks)} ${formatNumber(peaks.outputTokensPerSec)} output tokens/s, ${
+        formatNumber(peaks.requestsPerSec)
+      } req/s`,
     ]),
   ];
   return parts.length === 0 ? undefined : parts.join("; ");
 }
 
 /** The median, then ever slower requests. */
-function speedParts({ median, percentiles }: SpeedSummary, what: string): readonly string[] {
+function speedValues(
+  { median, percentiles }: SpeedSummary,
+): readonly { readonly name: string; readonly value: string }[] {
   if (median === undefined) return [];
   const slower = percentiles.filter(({ p, value }) => [90, 99].includes(p) && value !== undefined);
-  const texts = slower.map(({ p, value }) => `${formatPercentile(p)} ${formatNumber(value)}`);
-  return [`${[`p50 ${formatNumber(median)}`, ...texts].join(", ")} tokens/s ${what}`];
+  return [{ p: 50, value: median }, ...slower].map(({ p, value }) => ({
+    name: formatPercentile(p),
+    value: formatNumber(value),
+  }));
 }
 
 function peakWindow({ windowMs }: Peaks): string {

@@ -70,9 +70,8 @@ Schedule delay     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms     0 ms   
 
 Brackets     none: nothing tells how late this client's stamps may be
 Sampling     none: 12 blocks, 20 are needed
-Speed        one user, slower at higher percentiles: p50 35.7, p90 35.7, p99 35.7 tokens/s from sent
-             to last token; p50 100, p90 100, p99 100 tokens/s while tokens flow; busiest 1 s of the
-             load: 35 output tokens/s, 7 req/s
+Speed        one user p50 35.7, p90 35.7, p99 35.7 tokens/s, once tokens flow 100, 100, 100; busiest
+             1 s 35 output tokens/s, 7 req/s
 Found steady none: it takes 200 requests to find one, and 99 with a TTFT were sent while the load
              was full
 Stalls       no gap of more than 100 ms (10 × the median ITL)
@@ -158,8 +157,8 @@ Schedule delay         0 ms         0 ms         0 ms         0 ms         0 ms 
 
 Brackets     client: the true figure at the client's host lies between; from what each stamp leaves
              open
-Sampling     95 of 100 such intervals hold the figure of an endless load; from 42 blocks of 280 ms
-             (values stay alike for 60.0 ms). Differences from run to run are not in it
+Sampling     95 of 100 such intervals hold the figure of an endless load, not what differs from run
+             to run; from 42 blocks of 280 ms
 Witness      2 streams, 1,204 ticks: 99.9 % inside; 40 departures: 100 % inside
 Speed`;
 

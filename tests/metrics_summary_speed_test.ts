@@ -4,6 +4,7 @@ import type { RequestRecord } from "../backends/record.ts";
 import { renderTable } from "../metrics/report_table.ts";
 import { reportHtml } from "../metrics/report_html.ts";
 import { summarize, type SummaryOptions } from "../metrics/summary.ts";
+import { shareEnds } from "../metrics/summary_text.ts";
 import { peaksOf } from "../metrics/summary_peaks.ts";
 import { serverScale } from "../metrics/summary_speed.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
@@ -124,11 +125,17 @@ Deno.test("reports tell the speed of one user, the peaks and the cost", () => {
   assertStringIncludes(table, "Cost of 1M output tokens 100 ");
   assertStringIncludes(
     table,
-    "Speed one user, slower at higher percentiles: p50 35.7, p90 35.7 tokens/s from sent to last token",
+    "Speed one user p50 35.7, p90 35.7 tokens/s, once tokens flow 100, 100; busiest 1 s",
   );
   const page = textOf(reportHtml.render(withoutIntervals(summary)));
   assertStringIncludes(page, "Speed of one user, output tokens/s p50 p90, slow");
   assertStringIncludes(page, "Interactivity, 1 ÷ E2E per token 35.7 35.7");
   assertStringIncludes(page, "Peak requests/s in 1 s 7");
   assertStringIncludes(page, "Output tokens/s ÷ users 33.3");
+});
+
+Deno.test("the ends of a share are rounded outwards, so that they hold it", () => {
+  assertEquals(shareEnds({ low: 0.98049, high: 0.99996 }), "98.0–100 %");
+  assertEquals(shareEnds({ low: 0.961, high: 0.984 }), "96.1–98.4 %");
+  assertEquals(shareEnds({ low: 0, high: 0.0001 }), "0–0.1 %");
 });
