@@ -102,7 +102,8 @@ export interface LoadEconomy {
 
 /** Tokens per second at a time per token; absent where there is none, or no end to it. */
 export function perSecond(msPerToken: number | undefined): number | undefined {
-  return msPerToken === undefined || !(msPerToken > 0) ? undefined : 1000 / msPerToken;
+  const rate = 1000 / (msPerToken ?? 0);
+  return rate > 0 && Number.isFinite(rate) ? rate : undefined;
 }
 
 /** The ends change places: the longest time is the lowest rate. Absent where a rate has no end. */

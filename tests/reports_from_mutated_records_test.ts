@@ -4,6 +4,8 @@ import { createRandom, uniformInteger } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Witness } from "../metrics/run_client.ts";
 import type { GpuSamples } from "../metrics/run_gpu.ts";
+import { findFrontier } from "../metrics/frontier_sides.ts";
+import { FRONTIER_REPORTS } from "../metrics/report_frontiers.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import { clientsRow, rateRow } from "../metrics/script_clients_row.ts";
 import {
@@ -176,6 +178,10 @@ function* textsOf({ summaries, records, durationMs }: Read): Iterable<[string, s
   for (const summary of summaries) {
     for (const report of REPORTS) {
       yield [report.name, report.render(summary, { color: true, width: 100 })];
+    }
+    const frontier = findFrontier([{ name: "mutated", runs: [summary] }]);
+    for (const report of FRONTIER_REPORTS) {
+      yield [`frontier ${report.name}`, report.render(frontier, { version: "1.2.3" })];
     }
   }
   const setup = { concurrency: 2, streaming: true, prompts: 8 };
