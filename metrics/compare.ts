@@ -8,6 +8,7 @@ import { alongChange, type Change, changeOf, sideValue } from "./compare_change.
 import { loadDifferences, OWN_OPTIONS, refusal, runDifferences } from "./compare_differences.ts";
 import { judgeGate } from "./compare_gate.ts";
 import { measuredLoads, type Repeats, samplesOf, usedRepeats } from "./compare_measured.ts";
+import { runsAreUnits, samplesOfRuns } from "./compare_nested.ts";
 import {
   COMPARE_SCHEMA,
   type ComparedFigure,
@@ -187,11 +188,12 @@ function matchLoad(
   },
 ): Matched {
   const whole = sides.map(usedRepeats) as [Repeats, Repeats];
+  const byRun = runsAreUnits(...whole);
   const found = figures.flatMap((figure): readonly Found[] => {
-    const [a, b] = whole.map((repeats) => samplesOf(repeats, figure)) as [
-      ReturnType<typeof samplesOf>,
-      ReturnType<typeof samplesOf>,
-    ];
+    const [a = [], b = []] = whole.map((repeats) => {
+      const samples = samplesOf(repeats, figure);
+      return byRun ? samplesOfRuns(samples) : samples;
+    });
     if (a.length === 0 && b.length === 0) return [];
     const change = a.length === 0 || b.length === 0 ? undefined : changeOf(a, b);
     const values = { a: sideValue(a), b: sideValue(b) };

@@ -120,10 +120,15 @@ export function orderOf({ a, b }: Pair<Turn>): 1 | -1 {
 
 /** Whether the sides took turns and the same one was always first, so that drift is not taken out. */
 export function isOneOrder(a: Repeats, b: Repeats): boolean {
-  const turns = (repeats: Repeats) =>
-    repeats.map(({ run, position, load }) => ({ run, position, repeat: load.plan.repeat }));
-  const orders = pairsOf(turns(a), turns(b)).map(orderOf);
+  const orders = turnsOf(a, b).map(orderOf);
   return orders.length >= 2 && new Set(orders).size === 1;
+}
+
+/** Repeats of two sides that were measured by turns. */
+export function turnsOf(a: Repeats, b: Repeats): readonly Pair<Turn>[] {
+  const turns = (repeats: Repeats) =>
+    repeats.map(({ run, position, load }): Turn => ({ run, position, repeat: load.plan.repeat }));
+  return pairsOf(turns(a), turns(b));
 }
 
 function isSameRun(one: Summary, other: Summary): boolean {

@@ -219,7 +219,8 @@ function durationFor(
 ): number {
   const freedom = BLOCKS - 1;
   const apart = studentQuantile(task.tail, freedom) + studentQuantile(1 - task.power, freedom);
-  return durationMs * 2 * (std * apart / task.shift) ** 2;
+  // Not shorter than what was measured: a shorter run may have too few values for an interval.
+  return durationMs * Math.max(1, 2 * (std * apart / task.shift) ** 2);
 }
 
 function answerOf(

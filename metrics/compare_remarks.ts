@@ -5,7 +5,8 @@
  */
 import { failureRule } from "./compare_differences.ts";
 import { GATE_REPEATS } from "./compare_gate.ts";
-import { isOneOrder, type Repeats } from "./compare_measured.ts";
+import { isOneOrder, type Repeats, turnsOf } from "./compare_measured.ts";
+import { isNested, runsAreUnits } from "./compare_nested.ts";
 import type { Comparison } from "./compare_result.ts";
 import { LEVEL } from "./compare_verdict.ts";
 import { formatPercent } from "./compare_words.ts";
@@ -31,6 +32,9 @@ export function remarksOf(
   const fewest = Math.min(...loads.flatMap(({ repeats }) => repeats));
   const most = Math.max(...loads.flatMap(({ repeats }) => repeats));
   const oneOrder = repeats.some(([a, b]) => isOneOrder(a, b));
+  const nested = repeats.filter(([a, b]) =>
+    (isNested(a) || isNested(b)) && turnsOf(a, b).length < 2
+  );
   const paired = loads.some(({ figures }) => figures.some((one) => one.paired));
   const single = repeats.filter(([a, b]) => Math.max(a.length, b.length) === 1).flat(2);
   const absent = new Set(single.flatMap(({ load }) => load.sampling.absent ?? []));
@@ -61,6 +65,14 @@ export function remarksOf(
     ...(paired
       ? [
         "repeats were measured by turns of the sides: their pairs are compared, so drift cancels out",
+      ]
+      : []),
+    ...(nested.some(([a, b]) => runsAreUnits(a, b))
+      ? ["each run is one value, the mean of its repeats: these share what is special to their run"]
+      : nested.length > 0
+      ? [
+        "repeats of several runs are taken for runs of their own: what differs from run to run, and " +
+        "not within one, shows only in three or more runs on each side",
       ]
       : []),
     ...(oneOrder

@@ -248,6 +248,29 @@ Deno.test("loads of several runs are repeats in the order of measurement", () =>
   assertEquals([a.values, b.values], [[100, 102], [100, 101]]);
 });
 
+Deno.test("runs with repeats inside of them are one value each, where there are three or more", () => {
+  const run = (second: number, ttftMs: readonly number[]) =>
+    createCompared(
+      ttftMs.map((one, i) => ({ ttftMs: one, plan: { repeat: i + 1 } })),
+      { header: { startedAt: `2026-01-02T03:04:0${second}.000Z` } },
+    );
+  const side = (name: string, starts: readonly number[]) => ({
+    name,
+    runs: starts.map((start, i) => run(i, [start, start * 1.001, start / 1.001])),
+  });
+  // Runs differ by 10 %, their repeats by 0.1 %: nine values on each side would look sure.
+  const many = compareRuns([side("a", [100, 110, 90]), side("b", [108, 119, 97])], TTFT);
+  const { a, verdict } = onlyFigure(many);
+  assertEquals([a.values.length, verdict], [3, "undecided"]);
+  assertAlmostEquals(a.values[1]!, 110, 1e-9);
+  assert(many.remarks.some((one) => one.startsWith("each run is one value")));
+  const two = compareRuns([side("a", [100, 110]), side("b", [108, 119])], TTFT);
+  assertEquals(onlyFigure(two).a.values.length, 6);
+  assert(two.remarks.some((one) => one.startsWith("repeats of several runs")));
+  const one = compareRuns([side("a", [100]), side("b", [108])], TTFT);
+  assert(!one.remarks.some((remark) => /each run is one|repeats of several/.test(remark)));
+});
+
 Deno.test("percentiles that figures and gates need are listed", () => {
   const gate = [{ figure: "itl:p99.9", operator: "<", change: 0.05, text: "" } as const];
   assertEquals(comparePercentiles({ figures: ["ttft:p75", "throughput"], gate }), [75, 99.9]);

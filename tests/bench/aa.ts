@@ -48,7 +48,7 @@ if (values.real) {
   for (const study of aaStudies(LENGTHS)) {
     if (only === undefined || only.includes(study.name)) print(studyText(study));
   }
-  if (only === undefined || only.includes("power")) print(powerText());
+  if (only === undefined || only.includes("power")) printPower();
 }
 
 function studyText(study: Study): string {
@@ -79,24 +79,27 @@ function studyText(study: Study): string {
   ].join("\n");
 }
 
-function powerText(): string {
-  const tallies = [
-    ...powerStudy({ repeatMs: LENGTHS.repeatMs, from, count, all: false }),
-    ...powerStudy({ repeatMs: LENGTHS.repeatMs, from, count, all: true }),
-    ...singlePowerStudy({ singleMs: LENGTHS.singleMs, from, count }),
-  ];
-  return [
-    "### power: slower by 5 %, at the size that a plan from five turns asks for",
-    "",
-    ...table(
-      ["slower", "judged with", "repeats asked for (least, median, most)", "found"],
-      tallies.map(({ name, how, repeats, count, found }) => [
-        ...[name, how, repeats.join(", ")],
-        `${found} of ${count} (${(found / count * 100).toFixed(0)} %)`,
-      ]),
-    ),
-    "",
-  ].join("\n");
+function printPower(): void {
+  const repeatMs = LENGTHS.repeatMs;
+  const head = ["slower", "judged with", "repeats asked for (least, median, most)", "found"];
+  const [names, line] = table(head, [head]);
+  print(
+    `### power: slower by 5 %, at the size that a plan from a pilot asks for\n\n${names}\n${line}`,
+  );
+  for (
+    const study of [
+      () => powerStudy({ figures: ["itl:mean"], repeatMs, from, count, all: false }),
+      () => powerStudy({ figures: ["ttft:p99"], repeatMs, from, count, all: false }),
+      () => singlePowerStudy({ singleMs: LENGTHS.singleMs, from, count }),
+      () => powerStudy({ figures: ["itl:mean"], repeatMs, from, count, all: true }),
+      () => powerStudy({ figures: ["ttft:p99"], repeatMs, from, count, all: true }),
+    ]
+  ) {
+    for (const { name, how, repeats, count, found } of study()) {
+      const share = `${found} of ${count} (${(found / count * 100).toFixed(0)} %)`;
+      print(table(head, [[name, how, repeats.join(", "), share]]).at(-1)!);
+    }
+  }
 }
 
 /** Each comparison is a run that has one server on both sides. */

@@ -310,11 +310,11 @@ export function singlePowerStudy(
     for (let seed = from; seed < from + count; seed++) {
       const pilot = singleRuns(STEADY_SERVER, { durationMs: singleMs }, 3_000_000 + seed);
       const plan = comparePlan(pilot.slice(0, 1), { effect: 0.05, figures: [figure] });
-      const durationMs = Math.max(singleMs / 4, plan.figures[0]!.durationMs!);
+      const durationMs = plan.figures[0]?.durationMs ?? singleMs;
       longestMs = Math.max(longestMs, durationMs);
       const sides = singleRuns(STEADY_SERVER, { durationMs, b }, 4_000_000 + seed);
       const { loads } = compareRuns(sides, { figures: [figure] });
-      if (loads[0]!.figures[0]!.verdict === "worse") found++;
+      if (loads[0]!.figures[0]?.verdict === "worse") found++;
     }
     return {
       ...{ name: figure, how: "single runs", repeats: [1, 1, 1] as const, count, found, longestMs },
