@@ -54,8 +54,10 @@ export function sideText({ name, runs, side }: CompareSide): string {
     plural(runs.length, "run"),
     ...(began === undefined ? [] : [`${runs.length > 1 ? "from " : ""}${minute(began)}`]),
     ...same(({ url, sides }) => ownSide(sides, side)?.url ?? url).slice(0, 2),
-    // That of the header is the first side's.
-    ...(side ? [] : same(({ model }) => model).slice(0, 2)),
+    // That of the header is the first side's; another one stands in what differs.
+    ...same(({ model, sides }) =>
+      ownSide(sides, side)?.differs?.includes("model ") === true ? "" : model
+    ).slice(0, 2),
     ...same(({ sides }) => ownSide(sides, side)?.differs ?? "").slice(0, 2),
     ...tagsOf(headers),
   ].reduce((text, part, i) => i === 0 ? `${name}: ${part}` : `${text}, ${part}`, name);
