@@ -15,7 +15,7 @@ interface SeriesChart {
   readonly durationMs: number;
   /** Window to shade. */
   readonly steady: Window | undefined;
-  /** The steady state that a test found, to shade darker; absent = none. */
+  /** The steady state that a test found, to tint; absent = none. */
   readonly found?: Window | undefined;
 }
 
@@ -28,8 +28,8 @@ export function seriesChart({ id, series, durationMs, steady, found }: SeriesCha
     series;
   const { at, ticks, name } = timeAxis(durationMs);
   const endMs = startMs.map((ms) => Math.min(ms + bucketMs, durationMs));
-  const shades = [steady, found].map((window) =>
-    window === undefined ? markup`` : shadeWindow(at(window.fromMs), at(window.toMs))
+  const shades = ([[steady, "steady"], [found, "steady found"]] as const).map(([window, kind]) =>
+    window === undefined ? markup`` : shadeWindow(at(window.fromMs), at(window.toMs), kind)
   );
   const panel = (
     name: string,
@@ -127,9 +127,9 @@ export function seriesChart({ id, series, durationMs, steady, found }: SeriesCha
   });
 }
 
-function shadeWindow(from: number, to: number): Markup {
+function shadeWindow(from: number, to: number, kind: string): Markup {
   const width = across(to - from);
-  return markup`<rect class="steady" x="${across(from)}" width="${width}" height="${HEIGHT}"/>`;
+  return markup`<rect class="${kind}" x="${across(from)}" width="${width}" height="${HEIGHT}"/>`;
 }
 
 /** Label of the window, towards the side with more room. */
@@ -137,5 +137,5 @@ function labelWindow(from: number, to: number, found: boolean): Markup {
   const atStart = from < 0.7;
   return markup`<text class="label" x="${percent(atStart ? from : to)}" y="-4" text-anchor="${
     atStart ? "start" : "end"
-  }">steady window${found && "; darker: found steady"}</text>`;
+  }">steady window${found && "; green: found steady"}</text>`;
 }

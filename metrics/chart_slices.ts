@@ -30,7 +30,7 @@ export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesCh
   const endMs = startMs.map((ms) => Math.min(ms + sliceMs, durationMs));
   const shade = steady === undefined
     ? markup``
-    : markup`<rect class="steady" x="${across(at(steady.fromMs))}" width="${
+    : markup`<rect class="steady found" x="${across(at(steady.fromMs))}" width="${
       across(at(steady.toMs) - at(steady.fromMs))
     }" height="${HEIGHT}"/>`;
   const panel = (name: string, { p50, p99 }: SliceLatency, more: Markup): Panel => {
@@ -57,7 +57,7 @@ export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesCh
       shapes: [shade, more, path("line", steps(p50)), path("curve rank1", steps(p99))],
     };
   };
-  const marks = stalls.map(({ fromMs, toMs }) =>
+  const marks = unionOf(stalls).map(({ fromMs, toMs }) =>
     markup`<rect class="stall" x="${across(at(fromMs))}" width="${
       Math.max(2, Number(across(at(toMs) - at(fromMs))))
     }" height="${HEIGHT}"/>`
@@ -87,6 +87,17 @@ export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesCh
       })),
     },
   });
+}
+
+/** Stretches in which at least one stream stalled: one over the other would hide the lines. */
+function unionOf(stalls: readonly Stall[]): readonly Window[] {
+  const union: { fromMs: number; toMs: number }[] = [];
+  for (const { fromMs, toMs } of stalls.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const last = union.at(-1);
+    if (last !== undefined && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
+    else union.push({ fromMs, toMs });
+  }
+  return union;
 }
 
 function tipOf(name: string, { count, p50, p99 }: SliceLatency, i: number): string {

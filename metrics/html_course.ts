@@ -6,10 +6,10 @@
 import { slicesChart } from "./chart_slices.ts";
 import { capitalize, formatCount, formatMs, formatNumber, formatPercentile } from "./format.ts";
 import { factTable, htmlTable, left, right } from "./html_table.ts";
-import type { Stall } from "./load_stalls.ts";
+import type { Stall, StallCauses } from "./load_stalls.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { type Markup, markup } from "./markup.ts";
-import { signedShare, STALL_CAUSES, stallsText } from "./summary_course_text.ts";
+import { signedShare, stallsText } from "./summary_course_text.ts";
 
 /** Stalls on the page; all that are listed are in the JSON report. */
 const MOST_ROWS = 20;
@@ -71,12 +71,12 @@ ${
       columns: [
         left("At"),
         right("length"),
-        right("request"),
-        right("user"),
+        left("who stopped"),
         right("stalled then"),
         right("in flight"),
-        right("client late by"),
-        left("so"),
+        right("client late"),
+        right("request"),
+        right("user"),
       ],
       rows: rows.map(stallRow),
     })
@@ -87,16 +87,24 @@ ${
 ${table}`;
 }
 
+/** Short, so that the table fits a phone. */
+const CAUSE_NAMES: Readonly<Record<keyof StallCauses, string>> = {
+  client: "client",
+  server: "most",
+  several: "several",
+  single: "one",
+};
+
 function stallRow(stall: Stall): readonly string[] {
   const { fromMs, toMs, index, user, together, inFlight, clientLateMs, cause } = stall;
   return [
     formatMs(fromMs),
     formatMs(toMs - fromMs),
-    formatCount(index),
-    formatCount(user),
+    CAUSE_NAMES[cause],
     formatCount(together),
     formatCount(inFlight),
     clientLateMs === undefined ? "unknown" : formatMs(clientLateMs),
-    STALL_CAUSES[cause],
+    formatCount(index),
+    formatCount(user),
   ];
 }

@@ -113,7 +113,8 @@ path.bar{fill:var(--accent)}
 path.failed{stroke:var(--bad)}
 .failed.area{fill:var(--bad);fill-opacity:.25;stroke:none}
 .steady{fill:var(--shade)}
-.stall{fill:var(--bad);fill-opacity:.35}
+.steady.found{fill:var(--good);fill-opacity:.14}
+.stall{fill:var(--bad);fill-opacity:.2}
 .waiting{stroke:var(--muted)}
 .prefill{stroke:var(--soft)}
 .decode{stroke:var(--accent)}
@@ -170,4 +171,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "JAD1xSDc315GV9y9g1QOwlpsj40wy8Aujt9HltwV7WQ=";
+export const PAGE_STYLE_SHA256 = "uH8WbiA9pAFCh+tKVUhbrYbXpEcPbdOBo9dPEl/7994=";

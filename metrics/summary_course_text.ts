@@ -80,7 +80,7 @@ function stallText({ fromMs, toMs, index }: Stall): string {
 }
 
 /** What is said of each cause, for a list of them. */
-export const STALL_CAUSES: Readonly<Record<keyof StallCauses, string>> = {
+const STALL_CAUSES: Readonly<Record<keyof StallCauses, string>> = {
   client: "the client itself was late",
   server: "most streams stopped",
   several: "several streams stopped",
