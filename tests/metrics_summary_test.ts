@@ -182,6 +182,7 @@ Deno.test("summarize relates goodput to time and attainment to all requests offe
     goodput: 0.5,
     steadyGoodput: undefined,
     attainment: 0.25,
+    share: undefined,
     intervals: undefined,
   });
 });
