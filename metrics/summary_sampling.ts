@@ -229,9 +229,13 @@ function shareBelow({ below, equal }: CellsAround, size: Float64Array, rank: num
   return { amount: below.map((count, i) => count + share * equal[i]!), size };
 }
 
+/** A load has started where a cell first holds this share of what is usual. */
+const START = 0.5;
+
 /**
- * Amounts by cell while requests were sent, from the first amount on: before it there is nothing to
- * see, and behind it the load dies away. A load that is mostly edges counts as a whole.
+ * Amounts by cell while requests were sent, from when the load had started: before, the first prompts
+ * of all users are read at once, and behind it the load dies away. A load that is mostly edges counts as
+ * a whole.
  */
 function sendingCells(
   { widthMs, cells }: LoadCells,
@@ -241,9 +245,10 @@ function sendingCells(
   const all = new Float64Array(cells).map((_, i) =>
     amounts.reduce((sum, amount) => sum + amount[i]!, 0)
   );
-  const first = all.findIndex((amount) => amount > 0);
-  const from = Math.max(first, Math.ceil(fromMs / widthMs - 1e-9));
   const to = Math.min(cells, Math.floor(toMs / widthMs + 1e-9));
+  const usual = total(all.subarray(0, to)) / Math.max(1, to);
+  const first = all.findIndex((amount) => amount > 0 && amount >= START * usual);
+  const from = Math.max(first, Math.ceil(fromMs / widthMs - 1e-9));
   const amount = to - from < cells / 2 ? all : all.subarray(from, to);
   return { amount, size: new Float64Array(amount.length).fill(1) };
 }

@@ -71,6 +71,20 @@ Deno.test("users in step make no waves in the interval of a rate", () => {
   assert(run.intervals!.qps!.high - run.intervals!.qps!.low < 0.05 * run.qps!);
 });
 
+Deno.test("the first prompts of all users, which are read at once, are no chance", () => {
+  // One of 16 users has a token at once, all others wait for a second; then 20 tokens/s each.
+  const records = Array.from({ length: 160 }, (_, index) => {
+    const [user, turn] = [index % 16, Math.floor(index / 16)];
+    const startMs = (turn === 0 && user > 0 ? 1000 : 0) + turn * 1000 + (turn > 0 ? 1000 : 0);
+    const ticks = Array.from({ length: 20 }, (_, i) => [startMs + user + 50 * i, i + 1] as const);
+    const sentMs = turn === 0 ? 0 : startMs;
+    return createRecord({ index, sentMs, endMs: ticks.at(-1)![0], ticks });
+  });
+  const { run } = summarize(createRun(records)).loads[0]!.throughput;
+  const { low, high } = run.intervals!.outputTokensPerSec!;
+  assert(high - low < 0.1 * run.outputTokensPerSec!, `${low} to ${high}`);
+});
+
 Deno.test("a window's rate is open by what its edges cut", () => {
   const load = loadOf(LOAD);
   const { qps, intervals } = load.throughput.steady!;
