@@ -161,6 +161,8 @@ export function loadDifferences(
     const values = sides.map((repeats, i) => leftOutText(repeats, whole[i]!));
     tell("repeats left out", values, whole.some(({ length }) => length === 0));
   }
+  // Of what was not measured nothing differs.
+  if (whole.some(({ length }) => length === 0)) return found;
   const each = (of: (one: MeasuredLoad) => string) => whole.map((own) => unique(own.map(of)));
   const texts = (values: readonly (readonly string[])[]) => values.map((own) => own.join(", "));
 
@@ -177,10 +179,9 @@ export function loadDifferences(
     tell("client verdict", texts(clients), stopped);
   }
   const failed = whole.map((own) => Math.max(0, ...own.map(failedShare)));
-  if (failed.some((share) => share > maxFailures)) {
-    tell("failed requests", failed.map((share) => formatShare(share)), true);
-  } else if (failed.some((share) => share > 0)) {
-    tell("failed requests", failed.map((share) => formatShare(share)), false);
+  if (failed.some((share) => share > 0)) {
+    const fatal = failed.some((share) => share > maxFailures);
+    tell("failed requests", failed.map((share) => formatShare(share)), fatal);
   }
   const dropped = whole.map((own) =>
     Math.max(0, ...own.map(({ load: { counts } }) => shareOf(counts.dropped, counts.offered)))

@@ -148,6 +148,13 @@ Deno.test("a repeat that was interrupted is left out where others remain", () =>
   ]);
 });
 
+Deno.test("of a side that was interrupted nothing else is told", () => {
+  const { differences } = compare({ load: { interrupted: true } }, verdictOf("ok"));
+  assertEquals(differences.map(({ what, values }) => [what, ...values]), [
+    ["repeats left out", "1 of 1: interrupted", "none"],
+  ]);
+});
+
 Deno.test("few repeats of which the client was the limit are left out, many are not", () => {
   const run = (kind: VerdictKind) =>
     createCompared([{ ttftMs: 100, load: { verdict: { kind, message: "", reasons: [] } } }]);

@@ -112,7 +112,8 @@ function repeatedRuns(
 
 const RUN_EFFECT: SyntheticServer = { ...STEADY_SERVER, runEffect: 0.03 };
 const DRIFT: SyntheticServer = { ...RUN_EFFECT, drift: 0.01 };
-const SLOWED: SyntheticServer = { ...DRIFT, runEffect: 0.015, slowness: 0.05 };
+/** Hundreds of repeats may be asked for: with more drift, the last would measure another server. */
+const SLOWED: SyntheticServer = { ...DRIFT, drift: 0.001, runEffect: 0.015, slowness: 0.05 };
 
 /** All studies of a server with itself; `lengthMs` scales their loads. */
 export function aaStudies(
