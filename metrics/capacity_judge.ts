@@ -179,11 +179,11 @@ function percentileLook(
     ? undefined
     : (upwards ? -1 : 1) * (LOG.to(limit.value) - LOG.to(value));
   const text = (one: number | undefined) => limitValueText(one, limit.unit);
+  const byClient = bracket && reachesOver(bracket, limit);
   if (look === undefined) {
     const reason = `${limitText(limit)}: the probe is too short to tell`;
-    return { verdict: "undecided", reason, margin, byClient: undefined };
+    return { verdict: "undecided", reason, margin, byClient };
   }
-  const byClient = bracket && reachesOver(bracket, limit);
   return {
     verdict: byClient === true ? "undecided" : look.verdict,
     reason: `${nameOf(limit)} ${text(value)}${
