@@ -126,6 +126,12 @@ export function createCapacitySearch(options: CapacitySearchOptions): CapacitySe
   /** The middle of a step of the ladder below `broke`, the highest first: it may break as well. */
   function guard(broke: number): number | undefined {
     const below = rungs.filter((value) => value < broke).toSorted((a, b) => b - a);
+    // Where the ladder began so high, what is below it was not tried at all.
+    while (below.length > 0 && below.length <= MOST_GUARDS) {
+      const next = settable(below.at(-1)! / LADDER_RATIO, options);
+      if (next < lowest || next >= below.at(-1)!) break;
+      below.push(next);
+    }
     for (let i = 0; i + 1 < below.length && guards < MOST_GUARDS; i++) {
       const middle = between(below[i + 1]!, below[i]!);
       if (middle === undefined) continue;

@@ -50,7 +50,7 @@ Deno.test("capacity search: doubles until broken, looks into the ladder, halves 
 
 Deno.test("capacity search: halves where the first load breaks", () => {
   const { looks, answer } = searched({ ...RATE, tolerance: 0.5 }, upTo(1.2));
-  assertEquals(looks, [4, 2, 1, 1.414]);
+  assertEquals(looks, [4, 2, 1, 0.7071, 1.414]);
   assertEquals([answer.kept, answer.broke], [1, 1.414]);
 });
 
@@ -71,6 +71,15 @@ Deno.test("capacity search: a lower load that breaks counts, and the higher that
   );
   assert(answer.kept! < 5 && answer.broke! >= 5 && answer.broke! < 7, JSON.stringify(answer));
   assertEquals(answer.keptAbove, [8, 11.31, 16]);
+});
+
+Deno.test("capacity search: also below a first load that keeps, a lower one may break", () => {
+  const { answer } = searched(
+    { ...RATE, first: 8 },
+    (value) => value >= 12 || value >= 5 && value < 7 ? "breaks" : "keeps",
+  );
+  assert(answer.kept! < 5 && answer.broke! < 7, JSON.stringify(answer));
+  assertEquals(answer.keptAbove, [8]);
 });
 
 Deno.test("capacity search: what is undecided is measured three times, then left aside", () => {
