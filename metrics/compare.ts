@@ -6,7 +6,7 @@
 import { answerOf } from "./compare_answer.ts";
 import { alongChange, type Change, changeOf, sideValue } from "./compare_change.ts";
 import { loadDifferences, OWN_OPTIONS, refusal, runDifferences } from "./compare_differences.ts";
-import { judgeGate } from "./compare_gate.ts";
+import { judgeGate, missingGate } from "./compare_gate.ts";
 import { measuredLoads, type Repeats, samplesOf, usedRepeats } from "./compare_measured.ts";
 import { runsAreUnits, samplesOfRuns } from "./compare_nested.ts";
 import {
@@ -97,6 +97,10 @@ export function compareRuns(
       return matchLoad(own, { label, side: side.name, figures, refused: refusal(told) });
     })
   );
+  const missing = others.flatMap(({ side, loads }) =>
+    [...first!.loads.keys()].filter((label) => !loads.has(label))
+      .map((label) => ({ label, side: side.name }))
+  );
   differences.sort((one, other) => Number(other.fatal) - Number(one.fatal));
   const unmatched = unmatchedLoads([first!, ...others]);
   const refused = refusal(differences.filter(({ load }) => load === undefined)) ??
@@ -112,7 +116,13 @@ export function compareRuns(
     schema: COMPARE_SCHEMA,
     sides: sides.map(({ name, runs }) => ({ name, runs: runs.length })),
     ...{ margin, differences, refused, loads: judged, unmatched },
-    gate: refused === undefined ? gateResults(matched, { gate, singleRun }) : [],
+    gate: refused === undefined
+      ? [
+        ...gateResults(matched, { gate, singleRun }),
+        // A candidate that lacks a load of the baseline has not shown that it keeps the limit there.
+        ...missing.flatMap((load) => gate.map((limit) => missingGate(limit, load))),
+      ]
+      : [],
   };
   return {
     ...told,

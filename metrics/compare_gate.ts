@@ -88,23 +88,31 @@ export interface GatedFigure extends Pick<JudgedChange, "a" | "b" | "change"> {
   readonly singleRun: boolean;
 }
 
+/** A limit on a load that the first side measured and the other did not. */
+export function missingGate(
+  limit: GateLimit,
+  { label, side }: Pick<ComparedLoad, "label" | "side">,
+): GateResult {
+  const reason = `${side} did not measure this load`;
+  return { ...limit, side, load: label, measured: undefined, result: "undecided", reason };
+}
+
 /** Whether a limit was kept. */
-export function judgeGate(limit: GateLimit, gated: GatedFigure | undefined): GateResult {
-  const { load } = gated ?? {};
-  const ratio = gated?.change?.ratio;
+export function judgeGate(limit: GateLimit, gated: GatedFigure): GateResult {
+  const { label, side, refused } = gated.load;
+  const ratio = gated.change?.ratio;
   const interval = ratio?.interval;
   const measured = ratio && {
     value: ratio.value - 1,
     interval: interval && { low: interval.low - 1, high: interval.high - 1 },
   };
-  const base = { ...limit, side: load?.side ?? "", load: load?.label ?? "" };
+  const base = { ...limit, side, load: label };
   const undecided = (reason: string): GateResult => ({
     ...base,
     ...{ measured, result: "undecided", reason },
   });
-  if (gated === undefined) return undecided("the load was not measured on both sides");
-  if (gated.load.refused !== undefined) {
-    return { ...undecided(`not compared: ${gated.load.refused}`), measured: undefined };
+  if (refused !== undefined) {
+    return { ...undecided(`not compared: ${refused}`), measured: undefined };
   }
   if (measured?.interval === undefined) {
     return undecided(gated.change?.absent ?? "it was not measured on both sides");

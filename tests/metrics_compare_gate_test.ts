@@ -128,3 +128,20 @@ Deno.test("a figure that nobody measured leaves the gate undecided", () => {
   const { gate } = result([repeats("a", 100, 5), repeats("b", 100, 5)], "goodput>-3%");
   assertEquals([gate[0]!.result, gate[0]!.measured], ["undecided", undefined]);
 });
+
+Deno.test("a load of the first side that another lacks leaves the gate undecided", () => {
+  const run = (labels: readonly string[]) =>
+    createCompared(
+      labels.flatMap((label) =>
+        [1, 2, 3].map((repeat) => ({ ttftMs: 100 + repeat / 100, plan: { label, repeat } }))
+      ),
+    );
+  const both = ["1 user", "2 users"];
+  const gate = (a: readonly string[], b: readonly string[]) => {
+    const sides = [{ name: "a", runs: [run(a)] }, { name: "b", runs: [run(b)] }];
+    const { gate, exit } = result(sides, "ttft:mean<+5%");
+    return [exit, ...gate.map((one) => one.result)];
+  };
+  assertEquals(gate(both, ["1 user"]), [4, "passed", "undecided"]);
+  assertEquals(gate(["1 user"], both), [0, "passed"]);
+});
