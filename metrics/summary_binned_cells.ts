@@ -37,7 +37,6 @@ const UNITS = 1e6;
 type Counts = Map<number, number>;
 
 interface Kept {
-  readonly metric: Metric;
   readonly count: Float64Array;
   readonly sum: Float64Array;
   /** Counts of each cell; several until they are merged. */
@@ -49,26 +48,26 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
   const counts = Object.fromEntries(
     CELL_COUNTERS.map((counter) => [counter, new Float64Array(MOST_CELLS)]),
   ) as Record<CellCounter, Float64Array>;
-  const kept = metrics.filter(hasCells).map((metric): Kept => ({
-    metric,
-    count: new Float64Array(MOST_CELLS),
-    sum: new Float64Array(MOST_CELLS),
-    cells: Array.from({ length: MOST_CELLS }, () => []),
-  }));
+  const wanted = metrics.filter(hasCells);
+  // Most metrics of most loads have no values, and take no memory.
+  const kept = new Map<Metric, Kept>();
   let widthUs = FIRST_US;
   let used = 0;
   // Merging all at once would keep a measuring thread for milliseconds.
   const unmerged: Counts[][] = [];
 
   const double = () => {
-    const sums = [...Object.values(counts), ...kept.flatMap(({ count, sum }) => [count, sum])];
+    const sums = [
+      ...Object.values(counts),
+      ...[...kept.values()].flatMap(({ count, sum }) => [count, sum]),
+    ];
     for (const values of sums) {
       for (let i = 0; i < MOST_CELLS / 2; i++) values[i] = values[2 * i]! + values[2 * i + 1]!;
       values.fill(0, MOST_CELLS / 2);
     }
     // The new cells hold what was still apart in the old ones: merged twice, it would count twice.
     unmerged.length = 0;
-    for (const { cells } of kept) {
+    for (const { cells } of kept.values()) {
       for (let i = 0; i < MOST_CELLS / 2; i++) {
         cells[i] = [...cells[2 * i]!, ...cells[2 * i + 1]!];
         if (cells[i]!.length > 1) unmerged.push(cells[i]!);
@@ -126,12 +125,14 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
       }
       if (kind !== "ok") return;
       count("completed", endMs);
-      for (const { metric, count, sum, cells } of kept) {
+      for (const metric of wanted) {
+        let own = kept.get(metric);
         eachTimedValue(metric, record, (ms, value) => {
+          if (own === undefined) kept.set(metric, own = createKept());
           const cell = cellOf(ms);
-          count[cell]!++;
-          sum[cell]! += Math.round(value * UNITS);
-          const buckets = cells[cell]![0] ??= new Map();
+          own.count[cell]!++;
+          own.sum[cell]! += Math.round(value * UNITS);
+          const buckets = own.cells[cell]![0] ??= new Map();
           const bucket = bucketNumber(value);
           buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
         });
@@ -141,11 +142,17 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
       widthMs: widthUs / 1000,
       cells: used,
       counts: (counter) => counts[counter].subarray(0, used),
-      metric(metric) {
-        const found = kept.find((one) => one.metric === metric);
-        return found && metricCells(found, used);
-      },
+      metric: (metric) =>
+        wanted.includes(metric) ? metricCells(kept.get(metric) ?? createKept(), used) : undefined,
     }),
+  };
+}
+
+function createKept(): Kept {
+  return {
+    count: new Float64Array(MOST_CELLS),
+    sum: new Float64Array(MOST_CELLS),
+    cells: Array.from({ length: MOST_CELLS }, () => []),
   };
 }
 
