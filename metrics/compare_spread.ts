@@ -108,10 +108,11 @@ export function withinSpread(samples: readonly Sample[]): Spread | undefined {
 /** Standard error inside a run, as a share of the value; absent = its interval is. */
 function relativeError({ value, interval, freedom }: Sample): number | undefined {
   if (interval === undefined || !(value > 0)) return undefined;
-  const wide = studentQuantile(TAIL, freedom) * 2;
-  return interval.low > 0
-    ? Math.log(interval.high / interval.low) / wide
-    : (interval.high - interval.low) / value / wide;
+  const { low, high } = interval;
+  const below = low > 0 ? Math.log(value / low) : (value - low) / value;
+  const above = low > 0 ? Math.log(high / value) : (high - value) / value;
+  // As MOVER combines the two: those of percentiles differ.
+  return Math.hypot(below, above) / Math.SQRT2 / studentQuantile(TAIL, freedom);
 }
 
 /** Arithmetic mean. */
