@@ -62,7 +62,10 @@ export function searchLines(
       probes.map(({ ratio }) => ratio === undefined ? NOT_AVAILABLE : percentOf(ratio)),
     ),
   ], width);
-  return [["Probes", ...table], answer("Answer", capacity.sentence)];
+  return [
+    ...(probes.length === 0 ? [] : [["Probes", ...table]]),
+    answer("Answer", capacity.sentence),
+  ];
 }
 
 /** `82 %`, `12,000 %`. */

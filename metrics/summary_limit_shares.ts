@@ -16,6 +16,8 @@ import type { LoadCells } from "./summary_cells.ts";
  * all values lie within them.
  */
 const LOWER_SHARES: readonly number[] = [0.9, 0.95, 0.98, 0.99];
+/** And they are no farther from the limit than this: what is alike far below says nothing of it. */
+const NEAR = 4;
 /** Values beyond one, at least. */
 const LEAST_BEYOND = 10;
 
@@ -31,7 +33,11 @@ export function shareWithin(
   const lower = LOWER_SHARES.filter((share) => (1 - share) * values.count >= LEAST_BEYOND)
     .map((share) => values.quantile(100 * (upwards ? 1 - share : share))!)
     // Of equal values nothing is beyond.
-    .filter((one) => upwards ? one < values.max! && one > value : one > values.min! && one < value);
+    .filter((one) =>
+      upwards
+        ? one < values.max! && one > value && one < value * NEAR
+        : one > values.min! && one < value && one > value / NEAR
+    );
   const [limited, ...others] = own.around([value, ...lower]).map(({ below, equal }): CellRatio => {
     // `<` and `>=` leave the equal ones on the side of the limit.
     const withEqual = operator === "<=" || operator === ">";

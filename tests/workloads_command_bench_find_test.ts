@@ -22,7 +22,7 @@ Deno.test("bench --find: an answer, its probes in all reports, and again from th
     ]);
     assertEquals(run.code, 0, run.err);
     assertStringIncludes(run.err, "Looking for the highest load within ttft:p50 < 1 s");
-    assertMatch(run.err, /probe 1: 1 user is kept: ttft:p50 /);
+    assertMatch(run.err, /probe \d+: 1 user.* is kept: ttft:p50 /);
     assertStringIncludes(run.out, "Answer\n  Holds at least 4 users, the highest load that was");
     const report = await runCli(["report", `${folder}/run`, "--format=json"]);
     assertEquals(report.code, 0, report.err);
@@ -44,6 +44,12 @@ Deno.test("bench --find: an answer, its probes in all reports, and again from th
     await Deno.writeTextFile(`${folder}/cut.jsonl`, cut.join("\n"));
     const killed = await runCli(["report", `${folder}/cut.jsonl`]);
     assertStringIncludes(killed.out, "Stopped before there was an answer");
+    // Rubbish where the search stands is an error with its place.
+    const rubbish = lines.join("\n").replaceAll('"slo":"ttft:p50<1000"', '"slo":"ttft:p50"');
+    await Deno.writeTextFile(`${folder}/rubbish.jsonl`, rubbish);
+    const refused = await runCli(["report", `${folder}/rubbish.jsonl`]);
+    assertEquals(refused.code, 2, refused.err);
+    assertStringIncludes(refused.err, "header.find is no search");
     // Without the line of its plan, records of a load are of none.
     const without = lines.filter((line) => line !== plans.at(-1));
     await Deno.writeTextFile(`${folder}/without.jsonl`, without.join("\n"));

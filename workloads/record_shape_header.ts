@@ -16,7 +16,10 @@ import {
   type TransportReason,
 } from "../metrics/run.ts";
 import type { RunDataset, RunDatasetPart, RunTokenizer } from "../metrics/run_dataset.ts";
+import { createCapacitySearch } from "../metrics/capacity_search.ts";
 import type { RunFind } from "../metrics/run_find.ts";
+import { searchedLevel } from "../metrics/summary_searched.ts";
+import { messageOf } from "../backends/error_message.ts";
 import type { RunReplay } from "../metrics/run_replay.ts";
 import {
   anything,
@@ -119,7 +122,7 @@ const replay = objectOf<RunReplay>({
   sessionStart: optional(share),
 });
 
-const find = objectOf<RunFind>({
+const findFields = objectOf<RunFind>({
   goal: oneOf(["capacity", "curve"]),
   axis: oneOf(["rate", "concurrency", "speedup", "sessions"]),
   slo: optional(text),
@@ -130,6 +133,21 @@ const find = objectOf<RunFind>({
   lowest: amount,
   highest: amount,
 });
+
+/** Its fields, and whether it can be searched by. */
+const find: Shape = (value, at) => {
+  const problem = findFields(value, at);
+  if (problem !== undefined) return problem;
+  const asked = value as RunFind;
+  if (asked.goal === "capacity" && asked.slo === undefined) return `${at}.slo is missing`;
+  try {
+    searchedLevel(asked);
+    createCapacitySearch(asked);
+    return undefined;
+  } catch (error) {
+    return `${at} is no search: ${messageOf(error)}`;
+  }
+};
 
 const schema: Shape = (value, at) =>
   isRecordSchema(value)
