@@ -220,8 +220,13 @@ function latencyMs(record: RequestRecord, definitions: Definitions): number | un
 
 /** As {@linkcode firstMs}; of an empty answer that counts, when it was sent. */
 function firstOrSentMs(record: RequestRecord, definitions: Definitions): number | undefined {
-  return firstMs(record, definitions) ??
-    (countsEmpty(definitions) ? startOf(record, definitions) : undefined);
+  const ms = firstMs(record, definitions);
+  if (ms !== undefined || !countsEmpty(definitions)) return ms;
+  // What came at once is not empty.
+  const { first } = definitions;
+  return firstMs(record, { first, proof: "any" }) === undefined
+    ? startOf(record, definitions)
+    : undefined;
 }
 
 /** Whether empty answers count, with a first token when they began. */

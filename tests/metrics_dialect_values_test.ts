@@ -80,6 +80,16 @@ Deno.test("an answer that came at once has a first token for those who ask for n
   assertEquals(valuesOf(once, "tpot", by({ proof: "any", divisor: "all but one" })), [0]);
 });
 
+Deno.test("an empty answer has a first token of 0 for those who count it, what came at once has not", () => {
+  const once = createRecord({ ticks: [[100, 5]] });
+  const outcome = { kind: "wrong_length", message: "0 tokens" } as const;
+  const empty = createRecord({ sentMs: 50, ticks: [], outcome });
+  const counted = by({ requests: "good status" });
+  assertEquals(valuesOf(empty, "ttft", counted), [0]);
+  assertEquals(valuesOf(once, "ttft", counted), []);
+  assertEquals(valuesOf(empty, "ttft", by({})), []);
+});
+
 Deno.test("a server's count that its stream denies counts for those who trust it", () => {
   const record = createRecord({ rejectedCount: { tokens: 1, source: "usage" } });
   assertEquals(valuesOf(record, "output", by({})), [5]);
