@@ -22,7 +22,7 @@ import {
   type Statistic,
 } from "./dialect.ts";
 import { isoSeconds, startMsOf } from "./dialect_names.ts";
-import { countedRequests, fitsDetails, sentRequests } from "./dialect_serving.ts";
+import { countedRequests, fitsDetails, perSecond, sentRequests } from "./dialect_serving.ts";
 import { DialectValues, durationMs, valuesOf } from "./dialect_values.ts";
 import { visibleCell } from "./visible_text.ts";
 
@@ -237,7 +237,7 @@ function goodFigures({ slo }: DialectLoad): readonly DialectOwnFigure[] {
     {
       ...{ name: "goodput", title: "Goodput", unit: "requests/sec" },
       how: "good requests ÷ duration",
-      of: (load) => good(load) / (durationMs(load, DEFINITIONS) / 1000),
+      of: (load) => perSecond(good(load), load, DEFINITIONS),
     },
   ];
 }

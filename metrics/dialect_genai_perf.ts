@@ -17,8 +17,8 @@ import {
   type Quantity,
   type Statistic,
 } from "./dialect.ts";
-import { goodRequests } from "./dialect_serving.ts";
-import { DialectValues, durationMs } from "./dialect_values.ts";
+import { goodRequests, perSecond } from "./dialect_serving.ts";
+import { DialectValues } from "./dialect_values.ts";
 
 const DEFINITIONS: Definitions = {
   ...OUR_DEFINITIONS,
@@ -140,7 +140,7 @@ function json(load: DialectLoad): string {
         ...(good === undefined ? {} : {
           request_goodput: {
             unit: "requests/sec",
-            avg: good / (durationMs(load, DEFINITIONS) / 1000),
+            avg: perSecond(good, load, DEFINITIONS) ?? 0,
           },
         }),
         ...Object.fromEntries(

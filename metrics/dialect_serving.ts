@@ -27,6 +27,16 @@ export function total(
   return { name, title, quantity, statistic, unit: statistic === "rate" ? `${unit}/s` : unit };
 }
 
+/** An amount per second of the run; absent where the run took no time. */
+export function perSecond(
+  amount: number,
+  load: DialectLoad,
+  definitions: Definitions,
+): number | undefined {
+  const ms = durationMs(load, definitions);
+  return ms > 0 ? amount / (ms / 1000) : undefined;
+}
+
 /** Statistics of times in ms: the word in the file, the word that is printed, what it is. */
 export type Spread = readonly [word: string, heading: string, statistic: Statistic];
 
@@ -118,7 +128,7 @@ export function goodputFigures(
   return [{
     ...{ name: "request_goodput", title: "Request goodput (req/s)", unit: "req/s" },
     how: "requests within the limits on ttft, tpot and e2e; one token has a TPOT of 0",
-    of: (load) => (goodRequests(load, definitions) ?? 0) / (durationMs(load, definitions) / 1000),
+    of: (load) => perSecond(goodRequests(load, definitions) ?? 0, load, definitions),
   }];
 }
 

@@ -28,11 +28,12 @@ import {
   MIDDLE,
   peakFigures,
   percentileSpreads,
+  perSecond,
   sentRequests,
   spread,
   total,
 } from "./dialect_serving.ts";
-import { durationMs, valuesOf } from "./dialect_values.ts";
+import { valuesOf } from "./dialect_values.ts";
 import type { RunHeader } from "./run.ts";
 
 export const dialect: Dialect = {
@@ -84,10 +85,12 @@ function figures(load: DialectLoad): readonly (DialectFigure | DialectOwnFigure)
     {
       ...{ name: "concurrency", title: "Concurrency", unit: "" },
       how: "end-to-end latencies of all that count ÷ duration",
-      of: (load) =>
-        countedRequests(load, own)
-          .reduce((sum, record) => sum + (valuesOf(record, "e2e", own)[0] ?? 0), 0) /
-        durationMs(load, own),
+      of: (load) => {
+        const latencies = countedRequests(load, own).map((record) =>
+          (valuesOf(record, "e2e", own)[0] ?? 0) / 1000
+        );
+        return perSecond(latencies.reduce((sum, one) => sum + one, 0), load, own);
+      },
     },
     ...goodputFigures(load, own),
     ...spread(["e2e_latency", "E2E Latency", "e2e"], spreads),

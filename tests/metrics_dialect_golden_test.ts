@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DIALECTS, readDialect } from "../metrics/dialects.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
+import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import {
   dialectScenario,
@@ -66,3 +67,24 @@ function numbersIn(value: unknown, path: string = ""): [string, number][] {
 const OF_THE_RUN: readonly string[] = [
   ...["duration", "request_goodput", "good_request_count.avg", "goodput.avg"],
 ];
+
+Deno.test("a load without answers, and one without a stream, have no number that is none", async () => {
+  const loads = {
+    nothing: [],
+    failures: [createFailure("http_error"), createFailure("dropped", { index: 1 })],
+    whole: [createRecord({ wholeBody: true, ticks: [[100, 5]] })],
+    uncounted: [createRecord({ outputTokens: undefined, promptTokens: undefined })],
+  };
+  for (const [what, records] of Object.entries(loads)) {
+    for (const { name } of DIALECTS) {
+      const { loads: [load] } = await readDialect(name, createRun(records), {
+        slo: parseSlo("ttft:10"),
+      });
+      const odd = load!.figures.filter(({ theirs = 0 }) => !Number.isFinite(theirs));
+      assertEquals(odd.map((figure) => figure.name), [], `${what} ${name}`);
+      for (const { name: file, text } of load!.files()) {
+        assertEquals(/NaN|Infinity|undefined/.exec(text), null, `${what} ${file}`);
+      }
+    }
+  }
+});
