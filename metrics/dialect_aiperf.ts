@@ -23,7 +23,8 @@ import {
 } from "./dialect.ts";
 import { isoSeconds, startMsOf } from "./dialect_names.ts";
 import { countedRequests, fitsDetails, perSecond, sentRequests } from "./dialect_serving.ts";
-import { DialectValues, durationMs, valuesOf } from "./dialect_values.ts";
+import { valuesOf } from "./dialect_request.ts";
+import { DialectValues, durationMs } from "./dialect_values.ts";
 import { visibleCell } from "./visible_text.ts";
 
 const DEFINITIONS: Definitions = {

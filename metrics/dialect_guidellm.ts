@@ -31,14 +31,13 @@ import { startMsOf } from "./dialect_names.ts";
 import { countedRequests, sentRequests } from "./dialect_serving.ts";
 import {
   chunksOf,
-  DialectValues,
-  durationMs,
   endOf,
   firstMs,
   outputTokens,
   promptTokens,
   startOf,
-} from "./dialect_values.ts";
+} from "./dialect_request.ts";
+import { DialectValues, durationMs } from "./dialect_values.ts";
 
 const DEFINITIONS: Definitions = {
   ...OUR_DEFINITIONS,

@@ -13,7 +13,8 @@ import type {
   Quantity,
   Statistic,
 } from "./dialect.ts";
-import { durationMs, endOf, firstMs, gapsOf, isCounted, valuesOf } from "./dialect_values.ts";
+import { endOf, firstMs, gapsOf, isCounted, valuesOf } from "./dialect_request.ts";
+import { durationMs } from "./dialect_values.ts";
 import { visibleLine, visibleText } from "./visible_text.ts";
 
 /** A count of requests or tokens, or their rate. */

@@ -33,7 +33,7 @@ import {
   spread,
   total,
 } from "./dialect_serving.ts";
-import { valuesOf } from "./dialect_values.ts";
+import { valuesOf } from "./dialect_request.ts";
 import type { RunHeader } from "./run.ts";
 
 export const dialect: Dialect = {

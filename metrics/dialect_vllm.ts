@@ -31,7 +31,7 @@ import {
   spread,
   total,
 } from "./dialect_serving.ts";
-import { isCounted, valuesOf } from "./dialect_values.ts";
+import { isCounted, valuesOf } from "./dialect_request.ts";
 import type { RunHeader } from "./run.ts";
 
 export const dialect: Dialect = {

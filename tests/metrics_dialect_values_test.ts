@@ -1,7 +1,8 @@
 /** Values by given definitions; ours are those of the summary. */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { CAUSES, type Definitions, OUR_DEFINITIONS } from "../metrics/dialect.ts";
-import { DialectValues, durationMs, gapsOf, valuesOf } from "../metrics/dialect_values.ts";
+import { gapsOf, valuesOf } from "../metrics/dialect_request.ts";
+import { DialectValues, durationMs } from "../metrics/dialect_values.ts";
 import { summarize } from "../metrics/summary.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
