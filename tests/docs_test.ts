@@ -62,9 +62,9 @@ Deno.test("tasks that the pages name exist", () => {
   }
 });
 
-/** Options of other programs: Deno, V8, and engines that Tokometer starts. */
+/** Options of other programs: Deno, V8, engines that Tokometer starts, and benchmarks that it is compared with. */
 const FOREIGN =
-  /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock|(no-)?swap-space|max-semi-space-size)$/;
+  /^--(allow-\w+|use_tgi_api|max-num-seqs|no-lock|(no-)?swap-space|max-semi-space-size|save-(result|detailed)|use-server-token-count)$/;
 
 Deno.test("options that the pages name exist", async () => {
   const known = new Set(["--help", "--version"]);
