@@ -71,6 +71,9 @@ export function stallsText(stalls: Stalls): string | undefined {
     } of the streaming time`,
     ...(longest === undefined ? [] : [`the longest ${stallText(longest)}`]),
     stallCausesText(stalls),
+    ...(worst.every(({ clientLateMs }) => clientLateMs === undefined)
+      ? ["whether the client was late is unknown"]
+      : []),
   ].join("; ");
 }
 
