@@ -599,6 +599,9 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   coalescing: checkCoalescing,
 };
 
+/** Names of the checks of a load, the most serious first. */
+export const LOAD_CHECK_NAMES: readonly string[] = Object.keys(LOAD_CHECKS);
+
 function checkRows({ dataset: { bad } }: RunHeader): Finding | undefined {
   if (bad === undefined) return undefined;
   return [

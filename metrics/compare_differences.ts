@@ -44,8 +44,10 @@ const SILENT_OPTIONS: readonly string[] = [
   ..."burstiness ramp-up think-time max-prefill max-in-flight overflow cancel".split(" "),
   ..."duration requests repeat against against-body against-model against-protocol".split(" "),
   ..."sweep find attainment tolerance gate margin undecided slo require".split(" "),
-  ..."out name tag format percentiles max-failures client-tolerance values gpus".split(" "),
-  ..."cost-per-hour save save-text color config quiet dry-run witness calibration".split(" "),
+  ..."out name tag format details percentiles max-failures client-tolerance values gpus".split(" "),
+  ..."cost-per-hour slices save save-text color config quiet dry-run witness calibration".split(
+    " ",
+  ),
   ..."no-calibration gpu launch-timeout launch-port launch-log log-level wait".split(" "),
   ..."api-key grace stop-on-errors max-answer".split(" "),
 ];

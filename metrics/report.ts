@@ -11,6 +11,10 @@ export interface RenderOptions {
   readonly color?: boolean;
   /** Columns of the terminal; lines are never wider than 100. Default 100. */
   readonly width?: number;
+  /** Whether the table has the details of all loads also where an answer stands for them. Default false. */
+  readonly details?: boolean;
+  /** Where a reader finds details that are left out. Default: with this option. */
+  readonly detailsAt?: string | undefined;
 }
 
 /** A way to print a summary. */

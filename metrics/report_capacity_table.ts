@@ -5,37 +5,13 @@
  */
 import { axisText, VERDICT_WORDS } from "./capacity_summary.ts";
 import { capitalize, formatNumber, NOT_AVAILABLE } from "./format.ts";
-import type { LoadSummary } from "./load_summary.ts";
 import { numberColumn, textTable, wrapText } from "./report_text_table.ts";
 import type { Summary } from "./summary.ts";
 
-/** Loads that a reader wants to see whole: of a search those that its answer rests on. */
-export function loadsInDetail({ loads, capacity, curve }: Summary): readonly LoadSummary[] {
-  const values = capacity !== undefined
-    ? [capacity.kept, capacity.broke]
-    : curve !== undefined
-    ? [curve.knee]
-    : undefined;
-  if (values === undefined) return loads;
-  return loads.filter((load, i) =>
-    load.interrupted ||
-    values.some((value) => value !== undefined && value === load.plan.probe) &&
-      loads.findLastIndex(({ plan }) => plan.probe === load.plan.probe) === i
-  );
-}
-
-/** Blocks of lines; none where the run looked for nothing. */
-export function searchLines(
-  { capacity, curve, loads }: Summary,
-  width: number,
-): readonly (readonly string[])[] {
-  const answer = (name: string, sentence: string) => [
-    name,
-    ...wrapText(capitalize(sentence), width - 2).map((line) => `  ${line}`),
-  ];
-  if (curve !== undefined) return [answer("Curve", curve.sentence)];
-  if (capacity === undefined) return [];
-  const { probes, axis } = capacity;
+/** What each probe of a search found; none where the run looked for no limit. */
+export function probeLines({ capacity, loads }: Summary, width: number): readonly string[] {
+  const { probes = [], axis } = capacity ?? {};
+  if (axis === undefined || probes.length === 0) return [];
   const table = textTable([
     { heading: "Probe", cells: probes.map((_, i) => `${i + 1}`), align: "right" },
     {
@@ -62,10 +38,17 @@ export function searchLines(
       probes.map(({ ratio }) => ratio === undefined ? NOT_AVAILABLE : percentOf(ratio)),
     ),
   ], width);
-  return [
-    ...(probes.length === 0 ? [] : [["Probes", ...table]]),
-    answer("Answer", capacity.sentence),
+  return ["Probes", ...table];
+}
+
+/** What the run looked for; none where it looked for nothing. */
+export function answerLines({ capacity, curve }: Summary, width: number): readonly string[] {
+  const answer = (name: string, sentence: string) => [
+    name,
+    ...wrapText(capitalize(sentence), width - 2).map((line) => `  ${line}`),
   ];
+  if (curve !== undefined) return answer("Curve", curve.sentence);
+  return capacity === undefined ? [] : answer("Answer", capacity.sentence);
 }
 
 /** `82 %`, `12,000 %`. */

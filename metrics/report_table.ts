@@ -1,15 +1,17 @@
 /**
- * What a person reads in the terminal: one line per load, then each load in detail with warnings.
+ * What a person reads in the terminal: one line per load, then each load in detail with warnings, or, of
+ * a run that answers a question by many loads, the answer.
  *
  * @module
  */
 import { visibleLines } from "./visible_text.ts";
-import { loadsInDetail, searchLines } from "./report_capacity_table.ts";
+import { answerLines, probeLines } from "./report_capacity_table.ts";
 import type { RenderOptions, Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 import { type Page, paint, warningLines } from "./report_table_page.ts";
 import { headerLines, overviewLines, repeatLines } from "./report_table_overview.ts";
 import { loadLines } from "./report_table_load.ts";
+import { detailsLines, isAnswered, sharedWarningLines } from "./report_table_short.ts";
 
 /** The table as a report. */
 export const reportTable: Report = {
@@ -23,7 +25,8 @@ export const reportTable: Report = {
 const MAX_WIDTH = 100;
 
 /**
- * Renders a summary as tables for a terminal, in its width and with color.
+ * Renders a summary as tables for a terminal, in its width and with color. A run with repeats, sides or a
+ * search ends with its answer, and has the details of its loads on request.
  *
  * @example
  * ```ts
@@ -39,20 +42,25 @@ const MAX_WIDTH = 100;
 export function renderTable(given: Summary, options: RenderOptions = {}): string {
   // Names and messages of others must not control the terminal.
   const summary = visibleLines(given);
-  const { color = false, width = MAX_WIDTH } = options;
+  const { color = false, width = MAX_WIDTH, details = false, detailsAt } = options;
   const page: Page = {
     paint: color ? paint : (_, text) => text,
     width: Math.min(width, MAX_WIDTH),
   };
-  const several = summary.loads.length > 1;
-  const detailed = loadsInDetail(summary);
+  const { loads, checks } = summary;
+  const short = !details && isAnswered(summary);
   const blocks = [
     headerLines(summary, page),
-    ...(several ? [overviewLines(summary, page)] : []),
+    loads.length > (short ? 0 : 1) ? overviewLines(summary, page) : [],
     repeatLines(summary, page),
-    ...detailed.map((load) => loadLines(load, summary, page)),
-    warningLines(summary.checks, page),
-    ...searchLines(summary, page.width),
+    probeLines(summary, page.width),
+    ...(short
+      ? [
+        [...sharedWarningLines(loads, page), ...warningLines(checks, page)],
+        detailsLines(loads, detailsAt, page),
+      ]
+      : [...loads.map((load) => loadLines(load, summary, page)), warningLines(checks, page)]),
+    answerLines(summary, page.width),
   ];
   return blocks.filter((lines) => lines.length > 0).map((lines) => `${lines.join("\n")}\n`)
     .join("\n");

@@ -40,6 +40,25 @@ Deno.test("bench --against ends with a comparison, whose gate decides the exit c
     assertStringIncludes(missed.out, "3 users, b, repeat 3");
     assertStringIncludes(missed.out, `by turns: a ${fast} · b ${slow}`);
     assertStringIncludes(missed.out, "b against a");
+    // The answer is not buried below its loads; the line says where they are.
+    assert(!missed.out.includes("\nRequests  "), missed.out);
+    const at = `Details of 6 loads: ${out}/report.html, or tokometer report ${out} --details`;
+    assertStringIncludes(missed.out.replaceAll(/\s+/g, " "), at);
+    const report = await runCli(["report", out]);
+    assertStringIncludes(report.out.replaceAll(/\s+/g, " "), at);
+    const details = await runCli(["report", out, "--details"]);
+    assertEquals(details.out.match(/^Requests {2}/gm)?.length, 6, details.out);
+    assert(!details.out.includes("Details of"), details.out);
+    const noTable = await runCli(["report", out, "--details", "--format=csv"]);
+    assertEquals(noTable.code, 2, noTable.out);
+    assertStringIncludes(noTable.err, "only the table leaves details out");
+    // A record file by itself has no page beside it.
+    await Deno.copyFile(`${out}/records.jsonl`, `${folder}/alone.jsonl`);
+    const alone = await runCli(["report", `${folder}/alone.jsonl`]);
+    assertStringIncludes(
+      alone.out.replaceAll(/\s+/g, " "),
+      `Details of 6 loads: tokometer report ${folder}/alone.jsonl --details`,
+    );
     assertStringIncludes(missed.err, `Compare: ${out}/compare.html`);
     const names = [...Deno.readDirSync(out)].map(({ name }) => name);
     for (const name of ["compare.json", "compare.md", "compare.xml", "report.repeats.csv"]) {

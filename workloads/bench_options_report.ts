@@ -19,6 +19,12 @@ export const REPORT_OPTIONS = group("Report", {
     choices: REPORTS.map((report) => report.name),
     help: "Report on standard output.",
   }),
+  details: option.flag({
+    needs: [{ key: "format", is: ["table"], because: "only the table leaves details out" }],
+    help:
+      "Print the details of every load also where the table leaves them out: of a run with repeats, " +
+      "with sides, or with a search.",
+  }),
   percentiles: option.numbers({
     value: "P[,P…]",
     default: DEFAULT_PERCENTILES,

@@ -15,6 +15,8 @@ import { UserError } from "./user_error.ts";
 export interface ReportPlan {
   /** Name in the registry of reports, e.g. `table`. */
   readonly format: string;
+  /** Whether the table has the details of all loads also where an answer stands for them. */
+  readonly details?: boolean;
   /** Which ones to show, each from 0 to 100. */
   readonly percentiles: readonly number[];
   /** Limits that a good request meets; absent = no goodput. */
@@ -40,7 +42,7 @@ export function planReport(
   values: Partial<ReportValues> & Pick<ReportValues, "format" | "percentiles">,
 ): ReportPlan {
   const { format, percentiles, clientTolerance, maxFailures, values: keeping } = values;
-  const { gpus, costPerHour, slices } = values;
+  const { gpus, costPerHour, slices, details } = values;
   const slo = readLimits(values.slo, parseSlo);
   const require = readLimits(values.require, parseRequired);
   if (percentiles.includes(100)) {
@@ -53,7 +55,7 @@ export function planReport(
     percentiles,
     maxFailuresPercent: maxFailures ?? (require?.some(limitsFailures) ? 100 : 0),
     ...defined({
-      ...{ slo, require, gpus, costPerHour, values: keeping, sliceS: slices },
+      ...{ details, slo, require, gpus, costPerHour, values: keeping, sliceS: slices },
       clientTolerancePercent: clientTolerance,
     }),
   };

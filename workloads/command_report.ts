@@ -9,7 +9,15 @@ import type { Summary } from "../metrics/summary.ts";
 import { REPORT_OPTIONS } from "./bench_options_report.ts";
 import { planReport } from "./bench_report_plan.ts";
 import { checkOutputs } from "./record_outputs.ts";
-import { exitCode, makeResultFolder, printReport, writeReports } from "./run_results.ts";
+import {
+  detailsPlace,
+  exitCode,
+  makeResultFolder,
+  printReport,
+  RECORD_FILE,
+  REPORT_PAGE,
+  writeReports,
+} from "./run_results.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { group, option, pick, withNeeds } from "./option_table.ts";
 import { resolveResult } from "./results_resolve.ts";
@@ -26,7 +34,7 @@ const OPTIONS = {
   ...withNeeds(
     pick(REPORT_OPTIONS, [
       ...["require", "gpus", "costPerHour"] as const,
-      ...["clientTolerance", "maxFailures", "values", "slices"] as const,
+      ...["clientTolerance", "maxFailures", "values", "slices", "details"] as const,
     ]),
     { key: "as", not: true, because: "it is none of the other tool's; leave out one of them" },
   ),
@@ -96,13 +104,27 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
   }
   const summary = await summarizeRecords(files, { plan, host, align });
   refuseEmpty(summary, files);
-  printReport(summary, plan, host);
+  const { file: given } = values;
+  printReport(summary, plan, host, detailsPlace(given, await pageOf(files, out)));
   if (values.out !== undefined) {
     const folder = await makeResultFolder(values.out);
     const paths = await writeReports(summary, folder);
     for (const path of Object.values(paths)) host.note(`Wrote ${path}`);
   }
   return exitCode(summary, plan);
+}
+
+/** Path of the page that shows the same; none beside a record file that stands by itself. */
+async function pageOf(
+  files: readonly string[],
+  out: string | undefined,
+): Promise<string | undefined> {
+  if (out !== undefined) return `${out}/${REPORT_PAGE}`;
+  const [file = "", ...others] = files;
+  if (others.length > 0 || !file.endsWith(`/${RECORD_FILE}`)) return undefined;
+  const page = file.replace(/[^/]*$/, REPORT_PAGE);
+  const { isFile = false } = await Deno.stat(page).catch(() => ({ isFile: false }));
+  return isFile ? page : undefined;
 }
 
 /**

@@ -24,7 +24,14 @@ import type { LoadFinder } from "./run_finder.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
 import { keepResults, measureRecorded } from "./run_recorded.ts";
-import { accumulateFor, exitCode, printReport, unreachableLimits } from "./run_results.ts";
+import {
+  accumulateFor,
+  detailsPlace,
+  exitCode,
+  printReport,
+  REPORT_PAGE,
+  unreachableLimits,
+} from "./run_results.ts";
 import { EXIT } from "./user_error.ts";
 
 /**
@@ -251,12 +258,16 @@ export async function benchAndReport(
     onLoadEnd: (end) => accumulator?.end(end),
   });
   const summary = accumulator!.summary();
-  printReport(summary, report, host);
+  const { folder } = measured;
+  const place = folder === undefined
+    ? undefined
+    : detailsPlace([folder], `${folder}/${REPORT_PAGE}`);
+  printReport(summary, report, host, place);
   const { paths, complete } = await keepResults(measured, summary, host);
   if (!complete) return EXIT.usage;
-  if (measured.folder !== undefined) host.note(`Records: ${measured.file}`);
+  if (folder !== undefined) host.note(`Records: ${measured.file}`);
   if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
   const code = exitCode(summary, report);
-  const next = await options.after?.(summary, { host, folder: measured.folder });
+  const next = await options.after?.(summary, { host, folder });
   return code === EXIT.ok ? next ?? code : code;
 }

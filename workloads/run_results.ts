@@ -23,6 +23,7 @@ import { limitResultText } from "../metrics/summary_text.ts";
 import type { ReportPlan } from "./bench_report_plan.ts";
 import { outExists } from "./record_outputs.ts";
 import type { Host } from "./command.ts";
+import { shellLine } from "./shell_split.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
 
 /** Name of the record file in a result folder. */
@@ -111,13 +112,38 @@ function isSliceS(value: unknown): value is number {
   return typeof value === "number" && value >= LEAST_SLICE_MS / 1000 && value <= 86_400;
 }
 
-/** Prints the report that `--format` names, and what of `--require` was missed. */
-export function printReport(summary: Summary, report: ReportPlan, host: Host): void {
+/**
+ * Prints the report that `--format` names, and what of `--require` was missed.
+ *
+ * @param detailsAt where details are that the table leaves out; absent = nowhere.
+ */
+export function printReport(
+  summary: Summary,
+  report: ReportPlan,
+  host: Host,
+  detailsAt?: string,
+): void {
   const found = REPORTS.find(({ name }) => name === report.format) ?? REPORTS[0]!;
-  const text = found.render(summary, { color: host.color, width: host.columns });
+  const { details = false } = report;
+  const terminal = { color: host.color, width: host.columns };
+  const text = found.render(summary, { ...terminal, details, detailsAt });
   host.print(text.endsWith("\n") ? text.slice(0, -1) : text, { styled: true });
   for (const line of missedLimits(summary)) host.note(`Required: ${line}`);
 }
+
+/**
+ * Where the details of a run are.
+ *
+ * @param results as a user names them on the command line.
+ * @param page path of their report page, where there is one.
+ */
+export function detailsPlace(results: readonly string[], page?: string): string {
+  const again = shellLine({ command: "tokometer", args: ["report", ...results, "--details"] });
+  return page === undefined ? again : `${page}, or ${again}`;
+}
+
+/** Name of the page in a result folder. */
+export const REPORT_PAGE = "report.html";
 
 /** Writes the reports into a folder; returns their paths. @throws {UserError} */
 export async function writeReports(
