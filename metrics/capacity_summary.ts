@@ -3,12 +3,9 @@
  *
  * @module
  */
-import {
-  judgeProbe,
-  type ProbedLoad,
-  type ServiceLevel,
-  serviceLevelText,
-} from "./capacity_judge.ts";
+import { judgeProbe } from "./capacity_judge.ts";
+import type { ProbedLoad } from "./capacity_measured.ts";
+import { type ServiceLevel, serviceLevelText } from "./capacity_level.ts";
 import type {
   CapacityAnswer,
   CapacityProbe,

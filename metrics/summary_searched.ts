@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { searchedPercentiles, type ServiceLevel } from "./capacity_judge.ts";
+import { searchedPercentiles, type ServiceLevel } from "./capacity_level.ts";
 import type { RunFind } from "./run_find.ts";
 import { parseSlo } from "./summary_slo.ts";
 

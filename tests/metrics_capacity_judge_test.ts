@@ -1,5 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { judgeProbe, type ProbedLoad, type ServiceLevel } from "../metrics/capacity_judge.ts";
+import { judgeProbe } from "../metrics/capacity_judge.ts";
+import type { ProbedLoad } from "../metrics/capacity_measured.ts";
+import type { ServiceLevel } from "../metrics/capacity_level.ts";
 import { summarize } from "../metrics/summary.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";

@@ -10,7 +10,7 @@ import {
   MOST_REPEATS,
   settable,
 } from "../metrics/capacity_search.ts";
-import { serviceLevelText } from "../metrics/capacity_judge.ts";
+import { serviceLevelText } from "../metrics/capacity_level.ts";
 import { axisText } from "../metrics/capacity_summary.ts";
 import { formatCount, plural } from "../metrics/format.ts";
 import type { RunFind } from "../metrics/run_find.ts";

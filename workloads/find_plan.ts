@@ -8,7 +8,7 @@ import {
   searchedPercentiles,
   type ServiceLevel,
   whyNotSearched,
-} from "../metrics/capacity_judge.ts";
+} from "../metrics/capacity_level.ts";
 import { minimumSamples } from "../metrics/stat_quantile.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { MEASURE_OPTIONS } from "./bench_options.ts";
