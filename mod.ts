@@ -42,13 +42,12 @@ export type { LoadEnd, LoadPlan, Run, RunHeader } from "./metrics/run.ts";
 export { isFailure } from "./metrics/summary_outcomes.ts";
 export {
   openRecordFile,
-  readRecordFile,
-  type RecordEntry,
   type RecordSink,
   type RecordWriter,
   startRecordFile,
-  streamRecordFile,
-} from "./workloads/record_file.ts";
+} from "./workloads/record_writer.ts";
+export { readRecordFile, streamRecordFile } from "./workloads/record_file.ts";
+export type { RecordEntry } from "./workloads/record_entries.ts";
 export { mergeRecordFiles } from "./workloads/record_merge.ts";
 
 // Summarize it.

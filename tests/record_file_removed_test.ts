@@ -1,7 +1,7 @@
 /** A record file that is gone during a run is an error that names it; the results still come. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startSimServer } from "../backends/sim_server.ts";
-import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../workloads/record_writer.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";

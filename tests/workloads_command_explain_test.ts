@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DIALECTS } from "../metrics/dialects.ts";
 import { RECORD_SCHEMA } from "../metrics/run.ts";
-import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../workloads/record_writer.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";

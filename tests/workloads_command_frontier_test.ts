@@ -1,7 +1,7 @@
 /** `tokometer frontier` on record files. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { RunHeader } from "../metrics/run.ts";
-import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../workloads/record_writer.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";

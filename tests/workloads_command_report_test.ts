@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
 import type { LoadEnd } from "../metrics/run.ts";
-import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../workloads/record_writer.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createHeader, createRun } from "./support/create_run.ts";
 import { inTempFolder, type Ran, runCli } from "./support/run_cli.ts";

@@ -1,14 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RECORD_SCHEMA } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
-import {
-  openRecordFile,
-  readRecordFile,
-  readRunOutline,
-  type RecordSink,
-  startRecordFile,
-  streamRecordFile,
-} from "../workloads/record_file.ts";
+import { openRecordFile, type RecordSink, startRecordFile } from "../workloads/record_writer.ts";
+import { readRecordFile, readRunOutline, streamRecordFile } from "../workloads/record_file.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";

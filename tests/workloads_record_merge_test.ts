@@ -14,7 +14,7 @@ import type { SessionEnd } from "../metrics/run_replay.ts";
 import { createAccumulator, summarize, type Summary } from "../metrics/summary.ts";
 import { mergeRecordFiles } from "../workloads/record_merge.ts";
 import type { Alignment } from "../workloads/record_merge_axis.ts";
-import { openRecordFile, startRecordFile } from "../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../workloads/record_writer.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";

@@ -11,7 +11,8 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { LoadEnd, RunHeader } from "../metrics/run.ts";
-import { readRunOutline, type RecordEntry, streamRecordFile } from "./record_file.ts";
+import { readRunOutline, streamRecordFile } from "./record_file.ts";
+import type { RecordEntry } from "./record_entries.ts";
 import { alignLoads, type Alignment, type Client } from "./record_merge_axis.ts";
 import { mergeEnds } from "./record_merge_end.ts";
 import { mergeHeaders } from "./record_merge_header.ts";

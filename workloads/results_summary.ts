@@ -10,7 +10,8 @@ import type { ReportPlan } from "./bench_report_plan.ts";
 import type { Host } from "./command.ts";
 import { mergeRecordFiles } from "./record_merge.ts";
 import type { Alignment } from "./record_merge_axis.ts";
-import { type RecordEntry, streamRecordFile } from "./record_file.ts";
+import type { RecordEntry } from "./record_entries.ts";
+import { streamRecordFile } from "./record_file.ts";
 import { accumulateFor } from "./run_results.ts";
 import { EXIT, UserError } from "./user_error.ts";
 

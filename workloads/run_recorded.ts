@@ -14,7 +14,7 @@ import { measure } from "./run_measure.ts";
 import { renderProgress } from "./live_progress.ts";
 import type { Dataset } from "./prompt.ts";
 import type { LoadFinder } from "./run_finder.ts";
-import { openRecordFile, type RecordWriter, startRecordFile } from "./record_file.ts";
+import { openRecordFile, type RecordWriter, startRecordFile } from "./record_writer.ts";
 import { makeResultFolder, RECORD_FILE, writeReports } from "./run_results.ts";
 import { UserError } from "./user_error.ts";
 import type { Host } from "./command.ts";

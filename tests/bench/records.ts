@@ -12,7 +12,7 @@
 import { parseArgs } from "node:util";
 import { createRandom } from "../../backends/random.ts";
 import type { RequestRecord } from "../../backends/record.ts";
-import { openRecordFile, startRecordFile } from "../../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../../workloads/record_writer.ts";
 import { createRecord } from "../support/create_record.ts";
 import { createRun } from "../support/create_run.ts";
 

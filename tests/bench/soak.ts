@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { createRandom } from "../../backends/random.ts";
 import type { RequestRecord } from "../../backends/record.ts";
 import { createAccumulator } from "../../metrics/summary.ts";
-import { openRecordFile, startRecordFile } from "../../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../../workloads/record_writer.ts";
 import { createRecord } from "../support/create_record.ts";
 import { createRun } from "../support/create_run.ts";
 import { runCli } from "../support/run_cli.ts";

@@ -5,7 +5,7 @@
  */
 import type { RequestRecord } from "../../backends/record.ts";
 import { summarize } from "../../metrics/summary.ts";
-import { openRecordFile, startRecordFile } from "../../workloads/record_file.ts";
+import { openRecordFile, startRecordFile } from "../../workloads/record_writer.ts";
 import { RECORD_FILE, writeReports } from "../../workloads/run_results.ts";
 import { createRun, type RunFields } from "./create_run.ts";
 
