@@ -1,8 +1,12 @@
-/** Searches on simulated time whose answer is known by construction, as Markdown. */
+/**
+ * Searches on simulated time whose answer is known by construction, as Markdown.
+ * Arguments: searches of each engine (100), an engine's name or `all`, the first seed (0).
+ */
 import { ENGINES } from "../support/simulated_queue.ts";
 import { searchSimulated } from "../support/simulated_search.ts";
 
-const runs = Number(Deno.args[0] ?? 100);
+const [count = "100", only = "all", first = "0"] = Deno.args;
+const runs = Number(count);
 const missed: string[] = [];
 const print = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 
@@ -11,10 +15,10 @@ print(
 );
 print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
 for (const engine of ENGINES.map((make) => make())) {
-  if (Deno.args[1] !== undefined && engine.name !== Deno.args[1]) continue;
+  if (only !== "all" && engine.name !== only) continue;
   let [held, found, probes, requests, minutes, above] = [0, 0, 0, 0, 0, 0];
   const widths: number[] = [];
-  for (let seed = 0; seed < runs; seed++) {
+  for (let seed = Number(first); seed < Number(first) + runs; seed++) {
     const search = searchSimulated(engine, { seed });
     const { kept, broke, keptAbove } = search.capacity;
     if ((kept ?? 0) <= engine.truth && (broke ?? Infinity) > engine.truth) held++;
