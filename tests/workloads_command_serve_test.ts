@@ -10,12 +10,8 @@ import { systemClock } from "../backends/clock.ts";
 import { endProcessTree, isRunning, processTree, readProcess } from "../backends/process_tree.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import { startSimServer } from "../backends/sim_server.ts";
-import {
-  type LaunchPlan,
-  planLaunch,
-  waitForPlanned,
-  withLaunched,
-} from "../workloads/server_launch.ts";
+import { type LaunchPlan, planLaunch } from "../workloads/server_launch_plan.ts";
+import { waitForPlanned, withLaunched } from "../workloads/server_launch.ts";
 import { LAUNCH_OPTIONS } from "../workloads/server_launch_options.ts";
 import { readLogTail } from "../workloads/server_log_tail.ts";
 import { parseOptions } from "../workloads/option_parse.ts";

@@ -33,7 +33,7 @@ import { option } from "./option_table.ts";
 import { type AfterReport, benchAndReport } from "./run_bench.ts";
 import { measureChosen } from "./run_chosen_server.ts";
 import { loadPrompts } from "./run_prompts.ts";
-import { planOtherLaunch } from "./server_launch.ts";
+import { planOtherLaunch } from "./server_launch_plan.ts";
 import {
   AGAINST_LAUNCH_OPTIONS,
   type AgainstLaunchValues,

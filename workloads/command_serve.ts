@@ -8,14 +8,8 @@ import { defined } from "../backends/defined.ts";
 import { findLaunchEngine, LAUNCH_ENGINES } from "../backends/launch_engines.ts";
 import { endProcessTree, isRunning, processTree } from "../backends/process_tree.ts";
 import { findProtocol } from "../backends/protocols.ts";
-import {
-  awaitReady,
-  installedPlan,
-  type LaunchPlan,
-  planEngine,
-  refuseTakenAddress,
-  startPlanned,
-} from "./server_launch.ts";
+import { awaitReady, installedPlan, refuseTakenAddress, startPlanned } from "./server_launch.ts";
+import { type LaunchPlan, planEngine } from "./server_launch_plan.ts";
 import { ENGINE_OPTIONS, READY_TIMEOUT_S, SERVERS_FOLDER } from "./server_launch_options.ts";
 import { askForOneToken } from "./server_readiness.ts";
 import { type Command, defineCommand, type Host, type Need, type ValuesOf } from "./command.ts";

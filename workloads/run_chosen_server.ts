@@ -7,7 +7,8 @@
 import { defined } from "../backends/defined.ts";
 import type { LaunchEngine, LaunchSettings } from "../backends/launch_engines.ts";
 import type { BenchPlan } from "./bench_plan.ts";
-import { type LaunchPlan, planLaunch, withLaunched } from "./server_launch.ts";
+import { type LaunchPlan, planLaunch } from "./server_launch_plan.ts";
+import { withLaunched } from "./server_launch.ts";
 import { loadPrompts } from "./run_prompts.ts";
 import { togetherMessage } from "./option_parse.ts";
 import type { MeasureHooks } from "./run_hooks.ts";

@@ -5,13 +5,8 @@
  * @module
  */
 import type { Host } from "./command.ts";
-import {
-  type Launched,
-  type LaunchPlan,
-  startLaunched,
-  whileThere,
-  withSignal,
-} from "./server_launch.ts";
+import { type Launched, startLaunched, whileThere, withSignal } from "./server_launch.ts";
+import type { LaunchPlan } from "./server_launch_plan.ts";
 
 /** Which server is to be there, and for what. */
 export interface ServerTurn {
