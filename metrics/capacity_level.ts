@@ -7,7 +7,8 @@ import type { Count } from "./count.ts";
 import { findFigure } from "./figure.ts";
 import { formatShare } from "./format.ts";
 import { type Limit, limitText, nameOf } from "./limit.ts";
-import type { LoadSummary, SloLimit } from "./load_summary.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import type { SloLimit } from "./load_limits.ts";
 
 /** A service level. */
 export interface ServiceLevel {

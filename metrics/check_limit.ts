@@ -15,7 +15,8 @@ import {
   parseLimits,
 } from "./limit.ts";
 import type { ShareWithin } from "./load_interval.ts";
-import type { LimitResult, LoadSummary } from "./load_summary.ts";
+import type { LimitResult } from "./load_limits.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
 import { describe, minimumSamples, type ValueSet } from "./stat_quantile.ts";

@@ -13,7 +13,8 @@ import {
 } from "./format.ts";
 import { type MetricSummary, percentileDoubt } from "./load_figures.ts";
 import type { Throughput } from "./load_series.ts";
-import type { LoadSummary, SloSummary } from "./load_summary.ts";
+import type { LoadSummary } from "./load_summary.ts";
+import type { SloSummary } from "./load_limits.ts";
 import { type HtmlValue, markup } from "./markup.ts";
 import type { Unit } from "./metric.ts";
 import {

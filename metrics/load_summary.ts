@@ -6,7 +6,7 @@
 import type { Outcome, RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
 import type { Check } from "./check.ts";
 import type { BracketBasis } from "./load_bracket.ts";
-import type { Interval, SamplingBasis, ShareWithin } from "./load_interval.ts";
+import type { SamplingBasis } from "./load_interval.ts";
 import type { Verdict } from "./load_client.ts";
 import { metricOf, type MetricSummary, type OutcomeCounts } from "./load_figures.ts";
 import type { Grouping } from "./load_groups.ts";
@@ -20,7 +20,6 @@ import type {
 } from "./load_series.ts";
 import type { ContextOverflow, Lanes, PrefixShare, SessionsSummary } from "./load_sessions.ts";
 import type { LoadEconomy, Peaks, UserSpeed } from "./load_speed.ts";
-import type { Limited, LimitOperator } from "./limit.ts";
 import type { Metric } from "./metric.ts";
 import type { Count } from "./count.ts";
 import type { Slices } from "./load_slices.ts";
@@ -28,6 +27,7 @@ import type { Stalls } from "./load_stalls.ts";
 import type { SteadyState } from "./load_steady.ts";
 import type { LoadPlan, ServerLost } from "./run.ts";
 import type { ClientHealth, Witness } from "./run_client.ts";
+import type { LimitResult, SloSummary } from "./load_limits.ts";
 
 /** Results of one load, from its measured requests only. */
 export interface LoadSummary {
@@ -301,72 +301,6 @@ export interface Histogram {
 
 /** Histogram of one metric. */
 export interface MetricHistogram extends Pick<Metric, "name" | "title" | "unit">, Histogram {}
-
-/** One limit of a service-level objective, on each request. */
-export interface SloLimit {
-  /** A metric with one value per request. */
-  readonly metric: string;
-  /** Largest good value in the metric's unit (smallest, for a metric of which more is better). */
-  readonly limit: number;
-  /** How a value is compared; absent = at most the limit (at least, where more is better). */
-  readonly operator?: LimitOperator;
-}
-
-/** A limit on a figure of a load, and whether the load kept it. */
-export interface LimitResult {
-  /** Metric with its percentile, or figure: `ttft:p99`, `attainment`. */
-  readonly name: string;
-  /** How the value is compared with the limit. */
-  readonly operator: LimitOperator;
-  /** The limit, in `unit`. */
-  readonly limit: number;
-  /** Unit of limit and value; `share` = from 0 to 1. */
-  readonly unit: Limited["unit"];
-  /** The limit for people, e.g. `ttft:p99 < 500 ms`. */
-  readonly text: string;
-  /** By `--require`: missing it is exit code 5; otherwise it is only reported. */
-  readonly required: boolean;
-  /** What was measured; absent = it was not. */
-  readonly value: number | undefined;
-  /** Absent = not measured, which does not keep a limit. */
-  readonly kept: boolean | undefined;
-  /** Why it was not measured. */
-  readonly reason: string | undefined;
-  /** Of a percentile: how many values lie within the limit; absent = the load was too short to tell. */
-  readonly share: ShareWithin | undefined;
-}
-
-/** How many requests met the limits. */
-export interface SloSummary {
-  /** The limits, in the order given. */
-  readonly limits: readonly (SloLimit & {
-    /** Completed requests that met this limit. */
-    readonly met: Count;
-    /** Completed requests without this value, which do not meet the limit. */
-    readonly unmeasured: Count;
-    /** met ÷ (offered − cancelledAsPlanned). */
-    readonly attainment: number | undefined;
-  })[];
-  /** Requests that met all limits. */
-  readonly good: Count;
-  /** Good requests per second of the whole run. */
-  readonly goodput: number | undefined;
-  /** Good requests per second of the steady window. */
-  readonly steadyGoodput: number | undefined;
-  /** good ÷ (offered − cancelledAsPlanned); failed, cancelled and dropped requests are not good. */
-  readonly attainment: number | undefined;
-  /** The good ones of those that were offered; absent = the load was too short to tell. */
-  readonly share: ShareWithin | undefined;
-  /** What chance leaves open about these figures; absent = the load was too short to tell. */
-  readonly intervals: {
-    /** Of `goodput`. */
-    readonly goodput: Interval | undefined;
-    /** Of `steadyGoodput`. */
-    readonly steadyGoodput: Interval | undefined;
-    /** Of `attainment`. */
-    readonly attainment: Interval | undefined;
-  } | undefined;
-}
 
 /** One request of the timeline; times in ms from the start of the load. */
 export interface TimelineEntry {

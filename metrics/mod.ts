@@ -164,15 +164,13 @@ export type {
   Generated,
   Histogram,
   Lengths,
-  LimitResult,
   MetricHistogram,
   RejectedCounts,
-  SloLimit,
-  SloSummary,
   StreamShape,
   TimelineEntry,
   TokenTotals,
 } from "./load_summary.ts";
+export type { LimitResult, SloLimit, SloSummary } from "./load_limits.ts";
 export type { MergedClient, MergedClients } from "./merged_clients.ts";
 export type { Unit } from "./metric.ts";
 export type { RecordBounds, ValueEnds } from "./record_bounds.ts";

@@ -28,7 +28,8 @@ import {
   plural,
 } from "./format.ts";
 import type { MetricSummary } from "./load_figures.ts";
-import type { LimitResult, LoadSummary } from "./load_summary.ts";
+import type { LimitResult } from "./load_limits.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import { groupTableLines } from "./report_group_table.ts";
 import { stallsText, steadyText } from "./summary_course_text.ts";
 import { prefixText, sessionsText } from "./summary_session_text.ts";

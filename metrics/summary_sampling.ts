@@ -7,7 +7,7 @@ import { formatMs } from "./format.ts";
 import type { Distribution } from "./load_figures.ts";
 import type { DistributionIntervals, Interval, SamplingBasis } from "./load_interval.ts";
 import type { Throughput, Window } from "./load_series.ts";
-import type { SloSummary } from "./load_summary.ts";
+import type { SloSummary } from "./load_limits.ts";
 import type { Metric } from "./metric.ts";
 import {
   BLOCKS,

@@ -6,7 +6,7 @@
  */
 import { LIMITED, limitedMetric } from "./check_limit.ts";
 import { keepsLimit, type Limit, type Limited, parseLimits } from "./limit.ts";
-import type { SloLimit } from "./load_summary.ts";
+import type { SloLimit } from "./load_limits.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";

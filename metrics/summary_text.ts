@@ -19,7 +19,8 @@ import type { Throughput } from "./load_series.ts";
 import type { Economy, LoadEconomy, Peaks, SpeedSummary } from "./load_speed.ts";
 import { limitValueText } from "./limit.ts";
 import { metricOf, type MetricSummary } from "./load_figures.ts";
-import type { LimitResult, LoadSummary, SloLimit } from "./load_summary.ts";
+import type { LimitResult, SloLimit } from "./load_limits.ts";
+import type { LoadSummary } from "./load_summary.ts";
 import type { RunHeader } from "./run.ts";
 import type { LatenessSpread } from "./run_client.ts";
 

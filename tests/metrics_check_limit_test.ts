@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
 import { LIMITED, parseRequired } from "../metrics/check_limit.ts";
-import type { LimitResult } from "../metrics/load_summary.ts";
+import type { LimitResult } from "../metrics/load_limits.ts";
 import { METRICS } from "../metrics/metrics.ts";
 import { renderTable } from "../metrics/report_table.ts";
 import { reportHtml } from "../metrics/report_html.ts";
