@@ -85,12 +85,24 @@ function causeTable(
 }
 
 function differenceOf({ theirs, ours }: ExplainedFigure): string {
-  return theirs === undefined || ours === undefined ? "–" : signed(theirs - ours);
+  if (theirs === undefined || ours === undefined) return "–";
+  return isRounding(theirs - ours, theirs) ? "0" : signed(theirs - ours);
 }
 
-function reasons({ causes, how, unit }: ExplainedFigure): readonly string[] {
+/** What binary fractions add when the same numbers are computed another way. */
+function isRounding(size: number | undefined, of: number | undefined): boolean {
+  return size !== undefined && of !== undefined && Math.abs(size) < 1e-9 * Math.abs(of);
+}
+
+/** Causes of more than rounding. */
+function realCauses({ causes, theirs }: ExplainedFigure): ExplainedFigure["causes"] {
+  return causes.filter(({ size }) => !isRounding(size, theirs));
+}
+
+function reasons(figure: ExplainedFigure): readonly string[] {
+  const { how, unit } = figure;
   if (how !== undefined) return [how];
-  return causes.map(({ title, size }) =>
+  return realCauses(figure).map(({ title, size }) =>
     `${size === undefined ? NOT_AVAILABLE : `${signed(size)} ${unit}`.trim()} ${title}`
   );
 }
@@ -101,7 +113,7 @@ function definitionLines(
   name: string,
   width: number,
 ): readonly string[] {
-  const causes = figures.flatMap(({ causes }) => causes);
+  const causes = figures.flatMap(realCauses);
   const lines = new Set(
     causes.map(({ title, ours, theirs }) => `${title}: tokometer ${ours}; ${name} ${theirs}`),
   );
