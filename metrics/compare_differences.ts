@@ -240,7 +240,11 @@ const LENGTHS: readonly {
 export function refusal(differences: readonly Difference[]): string | undefined {
   const fatal = differences.filter((one) => one.fatal);
   if (fatal.length === 0) return undefined;
-  return fatal.map(({ what, values }) => `${what}: ${values.join(" against ")}`).join("; ");
+  return fatal.map(({ what, values }) => {
+    const [first, ...others] = values;
+    const same = others.length === 1 && others[0] === first;
+    return `${what}: ${same ? `${first} on both sides` : values.join(" against ")}`;
+  }).join("; ");
 }
 
 /** `more than 1 % of the requests failed`, for remarks. */

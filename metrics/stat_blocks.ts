@@ -10,6 +10,7 @@
  *
  * @module
  */
+
 /** Sums by cell of equal width; their ratio is what is estimated. */
 export interface CellRatio {
   /** Sum of values, or how many have a property. */

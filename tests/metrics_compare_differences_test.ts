@@ -184,6 +184,8 @@ Deno.test("one load that cannot be compared leaves the others, and refuses a gat
     undefined,
     "client verdict: not measured against client-bound",
   ]);
+  const both = compareRuns([{ name: "a", runs: [bound] }, { name: "b", runs: [bound] }]);
+  assertEquals(both.loads[1]?.refused, "client verdict: client-bound on both sides");
   assertEquals(compareExitCode(comparison), 0);
   const gated = compareRuns(sides, { gate: parseGate("ttft<5%") });
   assertEquals([gated.gate.map(({ result }) => result), compareExitCode(gated)], [
