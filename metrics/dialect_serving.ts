@@ -217,3 +217,8 @@ export function detailLists(
     ),
   };
 }
+
+/** Most requests at once, by users or by a limit; absent = no limit. */
+export function usersOf({ plan }: DialectLoad): number | undefined {
+  return plan.users ?? (plan.maxInFlight || undefined);
+}

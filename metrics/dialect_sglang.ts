@@ -32,6 +32,7 @@ import {
   sentRequests,
   spread,
   total,
+  usersOf,
 } from "./dialect_serving.ts";
 import { valuesOf } from "./dialect_request.ts";
 import type { RunHeader } from "./run.ts";
@@ -112,7 +113,7 @@ function result(load: DialectLoad): Record<string, unknown> {
     backend: backendOf(header),
     dataset_name: header.dataset.kind,
     request_rate: plan.replay === "schedule" ? "trace" : plan.ratePerSec ?? "inf",
-    max_concurrency: plan.users ?? (plan.maxInFlight || null),
+    max_concurrency: usersOf(load) ?? null,
     ...{ sharegpt_output_len: null, random_input_len: null, random_output_len: null },
     ...{ random_range_ratio: null, server_info: null },
     ...numbers,

@@ -30,6 +30,7 @@ import {
   sentRequests,
   spread,
   total,
+  usersOf,
 } from "./dialect_serving.ts";
 import { isCounted, valuesOf } from "./dialect_request.ts";
 import type { RunHeader } from "./run.ts";
@@ -113,10 +114,6 @@ function result(load: DialectLoad): Record<string, unknown> {
     rtfx: 0,
     ...detailed,
   };
-}
-
-function usersOf({ plan }: DialectLoad): number | undefined {
-  return plan.users ?? (plan.maxInFlight || undefined);
 }
 
 function backendOf({ protocol }: RunHeader): string {
