@@ -49,7 +49,7 @@ export type {
   WireRequest,
 } from "./protocol.ts";
 export { createRandom, type Random } from "./random.ts";
-export { OUTCOME_KINDS, type TokenSource } from "./record.ts";
+export { OUTCOME_KINDS, type ServerTimings, type TokenSource } from "./record.ts";
 export type { SelfCommand } from "./relaunch.ts";
 export type { SimCertificate } from "./sim_certificate.ts";
 export type { EngineLoad } from "./sim_engine.ts";

@@ -66,6 +66,24 @@ export const OUTCOME_KINDS: readonly Outcome["kind"][] = [
   "dropped",
 ];
 
+/** What an answer carries of the server's own times, in ms; absent = it does not say. */
+export interface ServerTimings {
+  /** From its arrival until the engine took it up. */
+  readonly queueMs?: number;
+  /** Reading the prompt, until the first token was there. */
+  readonly prefillMs?: number;
+  /** From the first token to the last. */
+  readonly decodeMs?: number;
+  /** From its arrival to the first token. */
+  readonly ttftMs?: number;
+  /** From its arrival to the end. */
+  readonly e2eMs?: number;
+  /** Tokens that were guessed ahead. */
+  readonly draftTokens?: number;
+  /** Of these, tokens that were right. */
+  readonly acceptedTokens?: number;
+}
+
 /**
  * Observations of one request. Times are milliseconds on the run's monotonic clock, counted from
  * the start of its load (`0` = the measured part began); stamps that never happened are absent. The
@@ -207,6 +225,8 @@ export interface RequestRecord {
   readonly requestedTokens: number;
   /** Exactly `requestedTokens` were demanded; otherwise they are a limit. */
   readonly lengthForced: boolean;
+  /** What the server itself said of this request; absent = nothing. */
+  readonly serverTimings?: ServerTimings;
   /** Why the engine stopped, in its own words, e.g. `length`; absent = it did not say. */
   readonly finishReason?: string;
 

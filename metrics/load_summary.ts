@@ -22,6 +22,7 @@ import type { ContextOverflow, Lanes, PrefixShare, SessionsSummary } from "./loa
 import type { LoadEconomy, Peaks, UserSpeed } from "./load_speed.ts";
 import type { Metric } from "./metric.ts";
 import type { Count } from "./count.ts";
+import type { ServerCounts, ServerSummary, Speculation, TimeSplit } from "./load_server.ts";
 import type { Slices } from "./load_slices.ts";
 import type { Stalls } from "./load_stalls.ts";
 import type { SteadyState } from "./load_steady.ts";
@@ -122,6 +123,14 @@ export interface LoadSummary {
   readonly client: ClientHealth | undefined;
   /** GPUs; absent when they were not sampled. */
   readonly gpu: GpuSummary | undefined;
+  /** What the server's own metrics said; absent when they were not read. */
+  readonly server: ServerSummary | undefined;
+  /** Where the time to the first token went; absent when the server does not tell. */
+  readonly timeSplit: TimeSplit | undefined;
+  /** Requests and tokens by the server's count beside ours; empty when it was not read. */
+  readonly serverCounts: readonly ServerCounts[];
+  /** How well the server guessed ahead; absent when nothing shows that it does. */
+  readonly speculation: Speculation | undefined;
   /** Was the server measured, or the client? Absent when the client was not measured. */
   readonly verdict: Verdict | undefined;
   /** The load over time. */

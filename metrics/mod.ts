@@ -123,6 +123,17 @@ export type {
   SpeedSummary,
   UserSpeed,
 } from "./load_speed.ts";
+export type {
+  ServerCounts,
+  ServerCourse,
+  ServerEndpoint,
+  ServerFigure,
+  ServerOther,
+  ServerSummary,
+  Speculation,
+  TimePart,
+  TimeSplit,
+} from "./load_server.ts";
 export type { Drift, RepeatedFigure, RepeatedLoad } from "./summary_repeats.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
 export type { SliceLatency, Slices } from "./load_slices.ts";
@@ -214,6 +225,7 @@ export type {
 export type { ClientHealth, LatenessSpread, Witness } from "./run_client.ts";
 export type { RunDataset, RunDatasetPart, RunTokenizer } from "./run_dataset.ts";
 export type { GpuSamples, GpuTrack } from "./run_gpu.ts";
+export type { ServerFamily, ServerHistogram, ServerScrapes, ServerSeries } from "./run_server.ts";
 export type { RunReplay, SessionEnd } from "./run_replay.ts";
 export {
   CLIENTS_COLUMNS,

@@ -13,13 +13,15 @@ import type { RunDataset, RunTokenizer } from "./run_dataset.ts";
 import type { RunFind } from "./run_find.ts";
 import type { GpuSamples } from "./run_gpu.ts";
 import type { RunReplay, SessionEnd } from "./run_replay.ts";
+import type { ServerScrapes } from "./run_server.ts";
 
 /** Version of the record file, in its header. */
-export const RECORD_SCHEMA = "tokometer.record/5";
+export const RECORD_SCHEMA = "tokometer.record/6";
 
 /** This version and the older ones, whose files lack only what came later. */
 const RECORD_SCHEMAS: readonly unknown[] = [
   RECORD_SCHEMA,
+  "tokometer.record/5",
   "tokometer.record/4",
   "tokometer.record/3",
   "tokometer.record/2",
@@ -209,6 +211,8 @@ export interface RunHeader {
   readonly saltScope?: "load" | "session" | "request" | "none";
   /** Share of the prompt tokens that the prefix cache is to have, 0 to 1; absent = not asked for. */
   readonly askedCachedShare?: number;
+  /** Metrics endpoints that are read, without passwords; absent = none. */
+  readonly serverMetrics?: readonly string[];
   /** What was asked to empty its prefix cache before each load; absent = nothing. */
   readonly resetCache?: string;
   /** How the client counted tokens of texts. */
@@ -271,6 +275,8 @@ export interface LoadEnd {
   readonly client?: ClientHealth;
   /** GPU samples; absent when none were taken. */
   readonly gpu?: GpuSamples;
+  /** What the server's metrics endpoints said; absent when none was read. */
+  readonly scrapes?: readonly ServerScrapes[];
   /** Why the server's prefix cache was not emptied before it, as was asked. */
   readonly cacheNotReset?: string;
   /** Why the search stopped it before its end, in a clause without a period; absent = it did not. */

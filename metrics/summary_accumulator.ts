@@ -267,6 +267,10 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         witness: end.witness,
         witnessAbsent: end.witnessAbsent,
         gpu: summarizeGpu(end.gpu, output.total),
+        server: undefined,
+        timeSplit: undefined,
+        serverCounts: [],
+        speculation: undefined,
         series: values.series(durationMs),
         slices: slices.result(durationMs),
         stalls: stalls.result({

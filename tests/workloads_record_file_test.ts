@@ -45,6 +45,7 @@ for (
     "tokometer.record/2",
     "tokometer.record/3",
     "tokometer.record/4",
+    "tokometer.record/5",
   ]
 ) {
   Deno.test(`record file: a file of ${older} is read, without what came later`, async () => {

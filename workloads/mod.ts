@@ -55,6 +55,7 @@ export {
   type ProgressLineOptions,
   renderProgress,
 } from "./live_progress.ts";
+export type { LiveCourse, LiveLatency, LiveLoadEnd, LiveState } from "./live_state.ts";
 export type { CancelSpec, ClosedLoad, Load, OpenLoad, ReplayLoad, Stop, TimeSpec } from "./load.ts";
 export { arrivalTimes } from "./load_arrival.ts";
 export { configValues, readConfigFile, refuseMasked } from "./option_config_file.ts";

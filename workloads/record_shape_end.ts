@@ -19,6 +19,7 @@ import {
   type Shape,
 } from "./json_shape.ts";
 import { clientHealth, witness } from "./record_shape_client.ts";
+import { scrapesShape } from "./record_shape_scrapes.ts";
 import { amount, count, durationMs, ms, text } from "./record_shape_values.ts";
 
 const MOST_SAMPLES = 600;
@@ -59,6 +60,7 @@ export const endShape: Shape = objectOf<LoadEnd>({
   witnessAbsent: optional(text),
   client: optional(clientHealth),
   gpu: optional(gpuSamples),
+  scrapes: optional(listOf(scrapesShape, 1000)),
   cacheNotReset: optional(text),
   cutShort: optional(text),
 });

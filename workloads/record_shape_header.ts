@@ -189,6 +189,7 @@ export const headerShape: Shape = objectOf<RunHeader>({
   saltScope: optional(oneOf(["load", "session", "request", "none"])),
   askedCachedShare: optional(share),
   resetCache: optional(text),
+  serverMetrics: optional(listOf(text, 1000)),
   tokenizer: objectOf<RunTokenizer>({ source: oneOf(["tokenizer", "estimate"]), name: text }),
   loads: listOf(planShape, MOST_LOADS),
   environment,

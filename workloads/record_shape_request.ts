@@ -6,6 +6,7 @@
 import {
   OUTCOME_KINDS,
   type RequestRecord,
+  type ServerTimings,
   type TokenCount,
   type TokenSource,
 } from "../backends/record.ts";
@@ -21,7 +22,7 @@ import {
   type Shape,
   textTo,
 } from "./json_shape.ts";
-import { count, durationMs, MOST_32, MOST_TICKS, ms, text } from "./record_shape_values.ts";
+import { amount, count, durationMs, MOST_32, MOST_TICKS, ms, text } from "./record_shape_values.ts";
 
 const SOURCES = Object.keys(
   {
@@ -113,6 +114,15 @@ const recordFields = objectOf<RecordLine>({
   reasoningTokens: optional(countTo(MOST_32)),
   requestedTokens: countTo(MOST_32),
   lengthForced: flag,
+  serverTimings: optional(objectOf<ServerTimings>({
+    queueMs: optional(amount),
+    prefillMs: optional(amount),
+    decodeMs: optional(amount),
+    ttftMs: optional(amount),
+    e2eMs: optional(amount),
+    draftTokens: optional(countTo(MOST_32)),
+    acceptedTokens: optional(countTo(MOST_32)),
+  })),
   finishReason: optional(text),
   connection: oneOf(["new", "reused", "unknown"]),
   connectMs: optional(durationMs),

@@ -1,0 +1,113 @@
+/**
+ * A run as it is seen while it goes on: one state from which the terminal, the page, `/status` and
+ * `/metrics` are drawn.
+ *
+ * @module
+ */
+import type { Outcome } from "../backends/record.ts";
+
+/** A run at one instant. */
+export interface LiveState {
+  /** `loading prompts`, `warm-up`, `measuring` … */
+  readonly phase: string;
+  /** Load that is measured: `64 users`. */
+  readonly label: string;
+  /** Its number, from 1 on; 0 = before the first. */
+  readonly load: number;
+  /** How many loads there are; absent = they are decided as the run goes on. */
+  readonly loads: number | undefined;
+  /** Requests of this load that have ended. */
+  readonly done: number;
+  /** Requests of it, where that is known. */
+  readonly total: number | undefined;
+  /** Of the ended ones, those that did not succeed. */
+  readonly failed: number;
+  /** Sent and not ended. */
+  readonly inFlight: number;
+  /** Output tokens per second since the last update, estimated from reads. */
+  readonly tokensPerSec: number | undefined;
+  /** Since this load, or phase, began, in ms. */
+  readonly elapsedMs: number;
+  /** Until its end, where there is an estimate, in ms. */
+  readonly leftMs: number | undefined;
+  /** Since the run began, in ms. */
+  readonly runElapsedMs: number;
+  /** Until the end of the whole run, in ms. */
+  readonly runLeftMs: number | undefined;
+  /** Latencies of the requests that ended in the last ten seconds. */
+  readonly recent: {
+    /** Time to the first token, in ms. */
+    readonly ttft: LiveLatency;
+    /** Gaps between ticks, in ms. */
+    readonly itl: LiveLatency;
+    /** To the last token, in ms. */
+    readonly e2e: LiveLatency;
+  };
+  /** Failures of the load by their kind, most frequent first, with the message of the last. */
+  readonly failures: readonly {
+    readonly kind: Outcome["kind"];
+    readonly count: number;
+    readonly message: string;
+  }[];
+  /** Whether server or client is measured, as far as can be told; absent = too early. */
+  readonly verdict: {
+    readonly state: "ok" | "doubtful" | "client-bound";
+    /** Clause without a period; empty where it is ok. */
+    readonly why: string;
+  } | undefined;
+  /** What the server's metrics said last; absent = they are not read. */
+  readonly server: {
+    readonly running: number | undefined;
+    readonly waiting: number | undefined;
+    /** Share of the cache in use, 0 to 1. */
+    readonly cacheUse: number | undefined;
+  } | undefined;
+  /** The load so far in slices of a second; longer ones when there are more than 600. */
+  readonly course: LiveCourse;
+  /** Loads that have ended. */
+  readonly ended: readonly LiveLoadEnd[];
+}
+
+/** Percentiles of the last seconds. */
+export interface LiveLatency {
+  /** Values. */
+  readonly count: number;
+  /** Median in ms; absent = too few values. */
+  readonly p50Ms: number | undefined;
+  /** 99th percentile in ms; absent = too few values. */
+  readonly p99Ms: number | undefined;
+}
+
+/** A load over time; lists have a value for each slice. */
+export interface LiveCourse {
+  /** Length of a slice in ms. */
+  readonly sliceMs: number;
+  /** Output tokens per second of requests that ended in the slice, by arrival. */
+  readonly tokensPerSec: readonly number[];
+  /** Requests in flight at its end. */
+  readonly inFlight: readonly number[];
+  /** Median TTFT of requests that ended in it, in ms. */
+  readonly ttftP50Ms: readonly (number | null)[];
+  /** 99th percentile of it. */
+  readonly ttftP99Ms: readonly (number | null)[];
+  /** Median gap between ticks of requests that ended in it, in ms. */
+  readonly itlP50Ms: readonly (number | null)[];
+  /** Failures. */
+  readonly failed: readonly number[];
+}
+
+/** A load that has ended, in short. */
+export interface LiveLoadEnd {
+  /** Name of the load, e.g. `64 users`. */
+  readonly label: string;
+  /** Requests that succeeded. */
+  readonly completed: number;
+  /** Requests that failed. */
+  readonly failed: number;
+  /** Output tokens per second over the load. */
+  readonly tokensPerSec: number | undefined;
+  /** Time to the first token. */
+  readonly ttft: LiveLatency;
+  /** Gaps between ticks. */
+  readonly itl: LiveLatency;
+}
