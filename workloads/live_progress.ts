@@ -10,6 +10,8 @@ import { type Clock, systemClock } from "../backends/clock.ts";
 export interface ProgressState {
   /** `loading prompts`, `warm-up`, `measuring` … */
   readonly phase: string;
+  /** 0-based number of the load; absent = none is sent. */
+  readonly load?: number;
   /** Which part of the run: `64 users`. */
   readonly label: string;
   /** Requests that have ended. */

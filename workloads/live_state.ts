@@ -44,28 +44,73 @@ export interface LiveState {
     readonly e2e: LiveLatency;
   };
   /** Failures of the load by their kind, most frequent first, with the message of the last. */
-  readonly failures: readonly {
-    readonly kind: Outcome["kind"];
-    readonly count: number;
-    readonly message: string;
-  }[];
+  readonly failures: readonly LiveFailure[];
   /** Whether server or client is measured, as far as can be told; absent = too early. */
-  readonly verdict: {
-    readonly state: "ok" | "doubtful" | "client-bound";
-    /** Clause without a period; empty where it is ok. */
-    readonly why: string;
-  } | undefined;
+  readonly verdict: LiveVerdict | undefined;
   /** What the server's metrics said last; absent = they are not read. */
-  readonly server: {
-    readonly running: number | undefined;
-    readonly waiting: number | undefined;
-    /** Share of the cache in use, 0 to 1. */
-    readonly cacheUse: number | undefined;
-  } | undefined;
+  readonly server: LiveServer | undefined;
   /** The load so far in slices of a second; longer ones when there are more than 600. */
   readonly course: LiveCourse;
   /** Loads that have ended. */
   readonly ended: readonly LiveLoadEnd[];
+  /** All requests of the run that were measured, for counters that never fall. */
+  readonly totals: LiveTotals;
+}
+
+/** Failures of one kind. */
+export interface LiveFailure {
+  /** Its kind. */
+  readonly kind: Outcome["kind"];
+  /** Requests. */
+  readonly count: number;
+  /** Message of the last of them, cleaned of secrets; in one line. */
+  readonly message: string;
+}
+
+/** Whether server or client is measured, as far as can be told while the load runs. */
+export interface LiveVerdict {
+  /** `ok`: nothing speaks against the client so far. */
+  readonly state: "ok" | "doubtful" | "client-bound";
+  /** Clause without a period; empty where it is ok. */
+  readonly why: string;
+}
+
+/** What the server's metrics said last, over all of its endpoints. */
+export interface LiveServer {
+  /** Requests that it works on. */
+  readonly running: number | undefined;
+  /** Requests that wait in it. */
+  readonly waiting: number | undefined;
+  /** Share of the cache in use, 0 to 1. */
+  readonly cacheUse: number | undefined;
+}
+
+/** What was measured since the run began; warm-ups are no part of it. */
+export interface LiveTotals {
+  /** Requests that have ended, by how; kinds that did not happen are absent. */
+  readonly outcomes: { readonly [Kind in Outcome["kind"]]?: number };
+  /** Prompt tokens of these, where known. */
+  readonly promptTokens: number;
+  /** Output tokens of these. */
+  readonly outputTokens: number;
+  /** Time to the first token. */
+  readonly ttft: LiveHistogram;
+  /** Gaps between ticks. */
+  readonly itl: LiveHistogram;
+  /** To the last token. */
+  readonly e2e: LiveHistogram;
+}
+
+/** Values by size. */
+export interface LiveHistogram {
+  /** Upper edges of the buckets in ms, ascending; the last bucket has none. */
+  readonly edgesMs: readonly number[];
+  /** Values in each bucket (above the edge before it, up to its own), not cumulative; one more than edges. */
+  readonly counts: readonly number[];
+  /** Values. */
+  readonly count: number;
+  /** Their sum in ms. */
+  readonly sumMs: number;
 }
 
 /** Percentiles of the last seconds. */

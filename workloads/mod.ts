@@ -55,7 +55,18 @@ export {
   type ProgressLineOptions,
   renderProgress,
 } from "./live_progress.ts";
-export type { LiveCourse, LiveLatency, LiveLoadEnd, LiveState } from "./live_state.ts";
+export { createLiveBoard, type LiveBoard, type LiveBoardOptions } from "./live_board.ts";
+export type {
+  LiveCourse,
+  LiveFailure,
+  LiveHistogram,
+  LiveLatency,
+  LiveLoadEnd,
+  LiveServer,
+  LiveState,
+  LiveTotals,
+  LiveVerdict,
+} from "./live_state.ts";
 export type { CancelSpec, ClosedLoad, Load, OpenLoad, ReplayLoad, Stop, TimeSpec } from "./load.ts";
 export { arrivalTimes } from "./load_arrival.ts";
 export { configValues, readConfigFile, refuseMasked } from "./option_config_file.ts";
