@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CHART_STYLE, CHART_STYLE_SHA256 } from "./chart_style.ts";
 import { PAGE_SCRIPT, PAGE_SCRIPT_SHA256 } from "./html_script.ts";
 import { PAGE_STYLE, PAGE_STYLE_SHA256 } from "./html_style.ts";
 import { type HtmlValue, type Markup, markup, ownMarkup } from "./markup.ts";
@@ -35,7 +36,11 @@ export interface PageParts {
 export function htmlPage(
   { title, version, header, sections, schema, style }: PageParts,
 ): Markup {
-  const hashes = [PAGE_STYLE_SHA256, ...(style === undefined ? [] : [style.sha256])];
+  const hashes = [
+    CHART_STYLE_SHA256,
+    PAGE_STYLE_SHA256,
+    ...(style === undefined ? [] : [style.sha256]),
+  ];
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -45,6 +50,7 @@ export function htmlPage(
 <meta name="referrer" content="no-referrer">
 <meta name="generator" content="Tokometer ${version}">
 <title>${title} · Tokometer</title>
+<style>${ownMarkup(CHART_STYLE)}</style>
 <style>${ownMarkup(PAGE_STYLE)}</style>${
     style && markup`
 <style>${ownMarkup(style.text)}</style>`

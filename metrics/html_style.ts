@@ -6,9 +6,6 @@
 
 /** Light, dark and print; no file, font or image is fetched. */
 export const PAGE_STYLE: string = `
-:root{color-scheme:light dark;--bg:#fff;--raised:#f6f7f8;--text:#1b1e23;--muted:#5c636e;--line:#dfe2e6;--accent:#1f5fbf;--soft:#9dbfea;--shade:#eff1f3;--good:#13713f;--goodbg:#eef8f2;--warn:#8a5200;--warnbg:#fdf6e8;--bad:#b3261e}
-@media (prefers-color-scheme:dark){:root{--bg:#15181c;--raised:#1d2126;--text:#e4e7eb;--muted:#9ba3ae;--line:#30353c;--accent:#78abf5;--soft:#3f6396;--shade:#21262c;--good:#6cc995;--goodbg:#17251d;--warn:#e3b261;--warnbg:#2a2315;--bad:#ff8d84}}
-@media print{:root{color-scheme:light;--bg:#fff;--raised:#fff;--text:#000;--muted:#444;--line:#ccc;--accent:#1f5fbf;--soft:#9dbfea;--shade:#f0f0f0;--good:#13713f;--goodbg:#fff;--warn:#8a5200;--warnbg:#fff;--bad:#b3261e}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0 auto;padding:32px clamp(16px,4vw,48px) 64px;max-width:1280px;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums}
@@ -79,70 +76,6 @@ td.left{overflow-wrap:anywhere}
 figcaption{display:flex;flex-wrap:wrap;gap:0 14px;font-size:13px;color:var(--muted);margin-bottom:4px}
 figcaption strong,figcaption b{color:var(--text);font-weight:600}
 figure,.facts>*{break-inside:avoid;min-width:0}
-.chart{position:relative;margin:0 14px 0 48px}
-.chart svg{display:block;overflow:visible}
-.chart>svg{width:100%;touch-action:pan-y}
-.chart text{font-size:11px;fill:var(--muted)}
-.chart text.label{fill:var(--text)}
-.chart text.empty{font-size:13px}
-.chart text.failed,.chart text.context,.chart text.cancelled,.chart text.cancelledAsPlanned,.chart text.dropped{font-size:13px;font-weight:700}
-.chart text.failed,.chart text.context,b.failed,b.context{color:var(--bad);fill:var(--bad)}
-.chart text.context{font-size:10px}
-.scrolls{max-height:min(70vh,640px);overflow:auto}
-.scrolls>.chart{min-width:600px}
-.scrolls svg+svg{position:sticky;bottom:0;background:var(--bg);box-shadow:-48px 0 var(--bg),14px 0 var(--bg)}
-.grid,.notch,.base,.mark,.cursor{stroke:var(--line);stroke-width:1;shape-rendering:crispEdges}
-.base,.notch{stroke:var(--muted)}
-.mark{stroke:var(--text);stroke-dasharray:2 2}
-.cursor{stroke:var(--text)}
-.bar{fill:var(--accent)}
-path{vector-effect:non-scaling-stroke;fill:none}
-path.bar{fill:var(--accent)}
-.whisker{stroke:var(--accent);stroke-width:5;stroke-opacity:.35}
-.whisker.mark{stroke:var(--text);stroke-width:4;stroke-dasharray:none}
-.chance{stroke:var(--accent);stroke-width:1.2}
-.chance.mark{stroke:var(--text);stroke-dasharray:none}
-.line{stroke:var(--accent);stroke-width:1.5}
-.line.area{fill:var(--accent);fill-opacity:.1;stroke:none}
-.band{fill:var(--shade)}
-.line.limit{stroke:var(--text);stroke-dasharray:4 3}
-.probe.keeps{fill:var(--good);stroke:var(--good)}
-.probe.breaks{fill:var(--bad);stroke:var(--bad)}
-.probe.undecided{fill:var(--bg);stroke:var(--warn);stroke-width:2}
-.probe.client-bound{fill:var(--bg);stroke:var(--muted);stroke-width:2}
-path.failed{stroke:var(--bad)}
-.failed.area{fill:var(--bad);fill-opacity:.25;stroke:none}
-.steady{fill:var(--shade)}
-.steady.found{fill:var(--good);fill-opacity:.14}
-.stall{fill:var(--bad);fill-opacity:.2}
-.waiting{stroke:var(--muted)}
-.prefill{stroke:var(--soft)}
-.decode{stroke:var(--accent)}
-g>path.failed,.legend path.failed{stroke-dasharray:4 2}
-path.session,path.spawn{stroke:var(--muted)}
-path.delay{stroke:var(--muted);stroke-opacity:.55}
-path.late{stroke:var(--warn)}
-path.lane{fill:var(--raised)}
-path.nested{stroke-opacity:.75}
-.legend path.late,.legend path.session{stroke-opacity:1}
-path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
-.curve{stroke:var(--accent);stroke-width:1.5}
-.curve.rank1{stroke:var(--text);stroke-dasharray:4 3}
-.whisker.rank1,.chance.rank1{stroke:var(--text)}
-.dot{fill:var(--accent);stroke:var(--accent);stroke-width:1.5}
-.curve.rank2{stroke:var(--good);stroke-dasharray:1 3}
-.whisker.rank2,.chance.rank2{stroke:var(--good)}
-.dot.rank2{fill:var(--good);stroke:var(--good)}
-.dot.rank1{fill:var(--bg);stroke:var(--text)}
-.dot.failed{stroke:var(--bad)}
-.steps{stroke:var(--side,var(--accent));stroke-width:1.6}
-.point{fill:var(--side,var(--accent));stroke:var(--side,var(--accent));stroke-width:1.6}
-.point.hollow{fill:var(--bg)}
-.point.client-bound{stroke-dasharray:2 1.5}
-.point.plain{stroke:var(--muted)}
-.point.plain:not(.hollow){fill:var(--muted)}
-.whisker.point{stroke-width:5}
-.chance.point{stroke-width:1.1;stroke-opacity:.8}
 .load{margin-top:44px;border-top:1px solid var(--line);padding-top:18px}
 .load:not([open]),.tools+.load:not([open]){padding:12px 0;margin-top:0}
 .load:not([open])+.load[open]{margin-top:0}
@@ -171,4 +104,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "uH8WbiA9pAFCh+tKVUhbrYbXpEcPbdOBo9dPEl/7994=";
+export const PAGE_STYLE_SHA256 = "8oUasAztCAnf4BWtdeOYS0RQgLwDeEUhBGYa8zD+EXc=";
