@@ -20,6 +20,16 @@ code,pre{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;ov
 pre{margin:0 0 20px;padding:12px 14px;background:var(--raised);border:1px solid var(--line);border-radius:6px;white-space:pre-wrap}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.skip{position:absolute;left:-9999px}
+.skip:focus{left:16px;top:8px;z-index:4;padding:6px 12px;background:var(--bg);border:1px solid var(--line);border-radius:6px}
+main:focus{outline:0}
+.part,.load,section[id]{scroll-margin-top:52px}
+.contents{position:sticky;top:0;z-index:3;margin-top:20px;background:var(--bg);border-bottom:1px solid var(--line);overflow-x:auto;scrollbar-width:thin;font-size:13px;white-space:nowrap}
+.contents ul{display:flex;list-style:none}
+.contents li{display:flex}
+.contents a{display:block;padding:10px 16px 10px 0;color:var(--text);text-decoration:none}
+.contents a:hover{text-decoration:underline}
+.contents li li a{color:var(--muted)}
 .brand,.what,.note,.legend,.sum,footer{color:var(--muted);font-size:13px}
 .what{display:flex;flex-wrap:wrap;margin-top:6px;overflow-wrap:anywhere}
 .what>:not(:last-child)::after{content:"·";margin:0 8px}
@@ -100,8 +110,8 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line)}
 .tools+.load{margin-top:24px}
 button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;padding:0;cursor:pointer;text-decoration:underline;text-underline-offset:2px}
 @media (max-width:560px){body{padding-top:20px}h1{font-size:23px}.verdict dl,.rules{grid-template-columns:1fr;gap:2px}.verdict dd,.rules dd{margin-bottom:8px}.chart{margin-right:10px}}
-@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools{display:none}.scrolls{max-height:none;overflow:visible}.scrolls>.chart{min-width:0}.scrolls svg+svg{position:static}.load{border:0;margin:24px 0 0}.load+.load{break-before:page}.scroll{overflow:visible}table{font-size:10px}thead th{font-size:inherit}th,td{padding-left:8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}.charts:not(.two){grid-template-columns:repeat(3,1fr)}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
+@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools,.skip,.contents{display:none}.scrolls{max-height:none;overflow:visible}.scrolls>.chart{min-width:0}.scrolls svg+svg{position:static}.load{border:0;margin:24px 0 0}.load+.load{break-before:page}.scroll{overflow:visible}table{font-size:10px}thead th{font-size:inherit}th,td{padding-left:8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}.charts:not(.two){grid-template-columns:repeat(3,1fr)}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "8oUasAztCAnf4BWtdeOYS0RQgLwDeEUhBGYa8zD+EXc=";
+export const PAGE_STYLE_SHA256 = "Fv/lIlPtpa0boerUXlAs/3yyAhG6h3D9jn+0Falu1Go=";

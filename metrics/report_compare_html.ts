@@ -39,6 +39,6 @@ function page(comparison: Comparison, sides: readonly CompareSide[]): string {
       compareDefinitions(comparison),
     ],
     schema: comparison.schema,
-    style: { text: COMPARE_STYLE, sha256: COMPARE_STYLE_SHA256 },
+    styles: [{ text: COMPARE_STYLE, sha256: COMPARE_STYLE_SHA256 }],
   }).toString();
 }

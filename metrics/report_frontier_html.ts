@@ -39,7 +39,7 @@ ${frontierTable(frontier)}${notesOf([...FRONTIER_NOTES, ...leftOutNotes(frontier
 `,
       ],
       schema: frontier.schema,
-      style: { text: FRONTIER_STYLE, sha256: FRONTIER_STYLE_SHA256 },
+      styles: [{ text: FRONTIER_STYLE, sha256: FRONTIER_STYLE_SHA256 }],
     }).toString(),
 };
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Markup } from "./markup.ts";
+import { type Markup, markup } from "./markup.ts";
 import { searchBlock } from "./html_capacity.ts";
+import { contentsNav, LOADS_ID, placedParts } from "./html_contents.ts";
 import { frontierSection } from "./html_frontier.ts";
 import { loadSections } from "./html_load.ts";
 import { keyNumbers } from "./html_key_numbers.ts";
@@ -25,26 +26,38 @@ export const reportHtml: Report = {
   render: (summary) => page(summary).toString(),
 };
 
+/** From top to bottom: id, name in the contents, what it holds; nothing where it has nothing. */
+const PARTS: readonly (readonly [
+  id: string,
+  title: string,
+  part: (summary: Summary) => Markup | undefined,
+])[] = [
+  ["answer", "Answer", searchBlock],
+  ["warnings", "Checks", verdictBlock],
+  ["numbers", "Key numbers", keyNumbers],
+  ["curve", "Latency", loadCurve],
+  ["frontier", "Frontier", frontierSection],
+  ["repeats", "Repeats", repeatsSection],
+  [LOADS_ID, "Loads", loadSections],
+  ["setup", "Configuration", setupSection],
+  ["definitions", "Definitions", definitionSection],
+];
+
 function page(summary: Summary): Markup {
   const { header, loads, schema } = summary;
   const subject = header.model === "" ? header.url : header.model;
   const extent = loads.length === 1 ? loads[0]!.label : plural(loads.length, "load");
-  const sections = [
-    searchBlock,
-    verdictBlock,
-    keyNumbers,
-    loadCurve,
-    frontierSection,
-    repeatsSection,
-    loadSections,
-    setupSection,
-    definitionSection,
-  ];
+  const parts = PARTS.map(([id, title, part]) => ({
+    id,
+    title,
+    content: part(summary) ?? markup``,
+  }));
   return htmlPage({
     title: `${subject}, ${extent}`,
     version: header.version,
     header: titleBlock(summary),
-    sections: sections.flatMap((section) => section(summary) ?? []),
+    contents: contentsNav(parts, loads),
+    sections: placedParts(parts),
     schema,
   });
 }
