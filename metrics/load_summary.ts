@@ -10,6 +10,8 @@ import type { SamplingBasis } from "./load_interval.ts";
 import type { Verdict } from "./load_client.ts";
 import { metricOf, type MetricSummary, type OutcomeCounts } from "./load_figures.ts";
 import type { Grouping } from "./load_groups.ts";
+import type { HeatMap } from "./load_heat.ts";
+import type { Quantiles } from "./load_quantiles.ts";
 import type {
   Approximation,
   Arrivals,
@@ -141,6 +143,10 @@ export interface LoadSummary {
   readonly stalls: Stalls;
   /** Histograms of the latencies. */
   readonly histograms: readonly MetricHistogram[];
+  /** Curves of the key metrics: every percentile that they have values for. */
+  readonly quantiles: readonly Quantiles[];
+  /** TTFT by when it was sent, ITL by when the gap ended; of completed requests. */
+  readonly heatMaps: readonly HeatMap[];
   /** A sample of requests, spread evenly over the load. */
   readonly timeline: readonly TimelineEntry[];
   /** Requests of sessions as lanes; absent when the load has none. */

@@ -137,6 +137,8 @@ export type {
 export type { Drift, RepeatedFigure, RepeatedLoad } from "./summary_repeats.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
 export type { SliceLatency, Slices } from "./load_slices.ts";
+export type { HeatMap } from "./load_heat.ts";
+export type { Quantiles } from "./load_quantiles.ts";
 export type { Stall, StallCauses, Stalls } from "./load_stalls.ts";
 export type { SteadyMetric, SteadySearch, SteadyState, SteadyTrend } from "./load_steady.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";

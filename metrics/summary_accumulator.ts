@@ -279,6 +279,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           witness: end.witness,
         }),
         histograms: described.histograms,
+        quantiles: described.quantiles,
+        heatMaps: slices.heat(durationMs),
         timeline: values.timeline(),
         lanes: lanes.result(),
       };

@@ -6,10 +6,12 @@
 import { HEADLINE_FLOOR_MS, HEADLINE_PERCENTILES, type HeadlineFigure } from "./check_figures.ts";
 import type { MetricSummary } from "./load_figures.ts";
 import type { MetricHistogram } from "./load_summary.ts";
+import type { Quantiles } from "./load_quantiles.ts";
 import type { Metric } from "./metric.ts";
 import { histogram } from "./stat_histogram.ts";
 import { describe, type ValueSet } from "./stat_quantile.ts";
 import { bracketsOf, type EndSets } from "./summary_brackets.ts";
+import { quantilesOf } from "./summary_quantiles.ts";
 import type { Sampling } from "./summary_sampling.ts";
 import type { ValuesEnds } from "./summary_values.ts";
 
@@ -41,25 +43,31 @@ export function describeMetric(
   return { summary, sets };
 }
 
-/** All metrics of a load, histograms of the key ones, and the figures that the verdict looks at. */
+/** All metrics of a load, histograms and curves of the key ones, and the figures that the verdict looks at. */
 export function describeMetrics(
   values: ReadonlyMap<Metric, ValueSet>,
   options: DescribeOptions,
 ): {
   readonly metrics: readonly MetricSummary[];
   readonly histograms: readonly MetricHistogram[];
+  readonly quantiles: readonly Quantiles[];
   readonly figures: readonly HeadlineFigure[];
 } {
   const histograms: MetricHistogram[] = [];
+  const quantiles: Quantiles[] = [];
   const figures: HeadlineFigure[] = [];
   const metrics = [...values].map(([metric, own]) => {
     const { name, title, unit } = metric;
-    if (metric.rank === "key") histograms.push({ name, title, unit, ...histogram(own) });
+    if (metric.rank === "key") {
+      histograms.push({ name, title, unit, ...histogram(own) });
+      const curve = quantilesOf(metric, own);
+      if (curve !== undefined) quantiles.push(curve);
+    }
     const { summary, sets } = describeMetric(metric, own, options);
     if (sets !== undefined) figures.push(...headlineFigures(metric, own, sets));
     return summary;
   });
-  return { metrics, histograms, figures };
+  return { metrics, histograms, quantiles, figures };
 }
 
 /** The figures of a metric that the verdict looks at, whichever ones the report shows. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { HeatMap } from "./load_heat.ts";
 import type { SliceLatency, Slices } from "./load_slices.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
@@ -12,6 +13,7 @@ import { isWork } from "./record_streaming.ts";
 import { minimumSamples, quantile, sortValues } from "./stat_quantile.ts";
 import { bucketNumber, bucketValue } from "./stat_value_histogram.ts";
 import { eachTimedValue } from "./summary_cells.ts";
+import { createHeat, type HeatFold } from "./summary_heat.ts";
 import { tokensPerTickToken } from "./summary_throughput.ts";
 import { createTimeBins } from "./summary_time_bins.ts";
 
@@ -41,16 +43,22 @@ export interface SliceFold {
   add(record: RequestRecord): void;
   /** The slices of a load of this length. */
   result(durationMs: number): Slices;
+  /** The same latencies in cells of time and size. */
+  heat(durationMs: number): readonly HeatMap[];
 }
 
 /** Has no record yet. */
 export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
   const bins = createTimeBins(["sent"], { bins: MOST_SLICES, widthMs: askedMs });
   let widthMs = askedMs;
-  const latencies = ["ttft", "itl"].map((name) => ({
-    metric: METRICS.find((metric) => metric.name === name)!,
-    slices: Array.from({ length: MOST_SLICES }, () => createValues(values)),
-  }));
+  const latencies = ["ttft", "itl"].map((name): Latency => {
+    const metric = METRICS.find((metric) => metric.name === name)!;
+    return {
+      metric,
+      slices: Array.from({ length: MOST_SLICES }, () => createValues(values)),
+      heat: createHeat(metric),
+    };
+  });
   const [ttft, itl] = latencies as [Latency, Latency];
   /** What was counted later than all bins has doubled them. */
   const keepUp = () => {
@@ -86,8 +94,9 @@ export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
       }
       keepUp();
       if (kind !== "ok") return;
-      for (const { metric, slices } of latencies) {
+      for (const { metric, slices, heat } of latencies) {
         eachTimedValue(metric, record, (ms, value) => {
+          heat.add(ms, value);
           const slice = Math.min(MOST_SLICES - 1, Math.max(0, Math.floor(ms / widthMs)));
           slices[slice]!.add(value);
         });
@@ -121,12 +130,14 @@ export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
         itl: latencyOf(itl, count),
       };
     },
+    heat: (durationMs) => latencies.flatMap(({ heat }) => heat.result(durationMs) ?? []),
   };
 }
 
 interface Latency {
   readonly metric: Metric;
   readonly slices: SliceValues[];
+  readonly heat: HeatFold;
 }
 
 function latencyOf({ slices }: Latency, count: number): SliceLatency {
