@@ -157,6 +157,16 @@ async function run(
   const line = createProgressLine({ write: stderr, terminal: stderrIsTerminal, clock });
   const interrupt = createInterrupt(clock);
   const note = (text: string) => line.around(() => stderr(`${shown(text)}\n`));
+  const stop = () => {
+    switch (interrupt.signal()) {
+      case "interrupt":
+        return note("Stopping; Ctrl-C again stops at once");
+      case "abort":
+        return note("Stopping at once");
+      case "exit":
+        return outside.exit(EXIT.interrupted);
+    }
+  };
   const host: Host = {
     print(text, { styled = false } = {}) {
       const ready = styled ? text : shown(text);
@@ -173,6 +183,9 @@ async function run(
     },
     interrupted: interrupt.interrupted,
     aborted: interrupt.aborted,
+    interrupt: () => {
+      if (!interrupt.aborted.aborted) stop();
+    },
     commandLine,
   };
   const stopListening = outside.onSignal((signal) => {
@@ -182,14 +195,7 @@ async function run(
       interrupt.signal();
       return note("Stopping: the terminal was closed");
     }
-    switch (interrupt.signal()) {
-      case "interrupt":
-        return note("Stopping; Ctrl-C again stops at once");
-      case "abort":
-        return note("Stopping at once");
-      case "exit":
-        return outside.exit(EXIT.interrupted);
-    }
+    stop();
   });
   try {
     return await command.run(values, host);

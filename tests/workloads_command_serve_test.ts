@@ -44,6 +44,7 @@ function fakeHost(): Host & { readonly out: string[]; readonly err: string[] } {
     columns: 80,
     interrupted: never,
     aborted: never,
+    interrupt: () => {},
     commandLine: [],
   };
 }

@@ -30,6 +30,7 @@ async function runCommand(
     columns: 80,
     interrupted: interrupt.signal,
     aborted: new AbortController().signal,
+    interrupt: () => {},
     commandLine: [],
   };
   const code = await simulate.run(parseOptions(simulate, argv), host);

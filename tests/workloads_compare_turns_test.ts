@@ -21,6 +21,7 @@ function fakeHost() {
     progress() {},
     interrupted: never,
     aborted: never,
+    interrupt: () => {},
     commandLine: [],
     columns: 80,
     stdoutIsTerminal: false,

@@ -124,6 +124,8 @@ export interface Host {
   readonly interrupted: AbortSignal;
   /** Second Ctrl-C: stop at once, report what was measured. */
   readonly aborted: AbortSignal;
+  /** Asks for what Ctrl-C asks for: the first call {@linkcode interrupted}, the next {@linkcode aborted}. */
+  interrupt(): void;
   /** The command line as given, for the record's header (secrets are removed by the caller). */
   readonly commandLine: readonly string[];
 }

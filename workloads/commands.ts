@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command, CommandEntry, Host } from "./command.ts";
+import { createInterrupt } from "./interrupt.ts";
 import { configValues } from "./option_config_file.ts";
 import { completeValues } from "./option_parse.ts";
 import { nearestName } from "./option_suggest.ts";
@@ -166,7 +167,9 @@ export async function runCommand(
 ): Promise<number> {
   const command = await findCommand(name).load();
   const values = completeValues(command, configValues(command, options, "the options"));
-  const never = new AbortController().signal;
+  const stopping = createInterrupt();
+  const either = (own: AbortSignal | undefined, ours: AbortSignal) =>
+    own === undefined ? ours : AbortSignal.any([own, ours]);
   return await command.run(values, {
     print() {},
     note() {},
@@ -174,9 +177,10 @@ export async function runCommand(
     stdoutIsTerminal: false,
     color: false,
     columns: 100,
-    interrupted: never,
-    aborted: never,
+    interrupt: () => void stopping.signal(),
     commandLine: [],
     ...host,
+    interrupted: either(host.interrupted, stopping.interrupted),
+    aborted: either(host.aborted, stopping.aborted),
   });
 }
