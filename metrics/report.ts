@@ -13,6 +13,8 @@ export interface RenderOptions {
   readonly width?: number;
   /** Whether the table has the details of all loads also where an answer stands for them. Default false. */
   readonly details?: boolean;
+  /** Whether the table has the server's metrics whose meaning is not known; details, too. Default false. */
+  readonly allServerMetrics?: boolean;
   /** Where a reader finds details that are left out. Default: with this option. */
   readonly detailsAt?: string | undefined;
 }

@@ -43,12 +43,14 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
   // Names and messages of others must not control the terminal.
   const summary = visibleLines(given);
   const { color = false, width = MAX_WIDTH, details = false, detailsAt } = options;
+  const { allServerMetrics = false } = options;
   const page: Page = {
     paint: color ? paint : (_, text) => text,
     width: Math.min(width, MAX_WIDTH),
+    allServerMetrics,
   };
   const { loads, checks } = summary;
-  const short = !details && isAnswered(summary);
+  const short = !details && !allServerMetrics && isAnswered(summary);
   const blocks = [
     headerLines(summary, page),
     loads.length > (short ? 0 : 1) ? overviewLines(summary, page) : [],

@@ -40,6 +40,7 @@ import type { Summary } from "./summary.ts";
 import { numberColumn as numbers, tableWidth, textTable, wrapText } from "./report_text_table.ts";
 import { labelled, type Page, type Style, warningLines } from "./report_table_page.ts";
 import { clientText, gpuLines } from "./report_table_machine.ts";
+import { serverLines } from "./report_table_server.ts";
 
 /** All that a person may want to know about a load, and its warnings. */
 export function loadLines(
@@ -70,6 +71,7 @@ export function loadLines(
       const [heading, ...lines] = groupTableLines(grouping, percentiles, page.width);
       return [page.paint("bold", heading!), ...lines, ""];
     }),
+    ...ended(serverLines(load, page)),
     ...labelled("Sessions", sessionsText(load), page),
     ...labelled("Prefix", prefixText(load, header), page),
     ...(load.counts.completed === 0 ? [] : labelled("Brackets", bracketsText(load), page)),
@@ -92,6 +94,11 @@ export function loadLines(
     ...(load.verdict === undefined ? [] : verdictLines(load.verdict, page)),
     ...(warnings(load.checks).length === 0 ? [] : ["", ...warningLines(load.checks, page)]),
   ];
+}
+
+/** Lines, and an empty one behind them where there are any. */
+function ended(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? lines : [...lines, ""];
 }
 
 function requestsText({ counts, durationMs, interrupted, serverLost }: LoadSummary): string {

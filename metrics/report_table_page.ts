@@ -13,6 +13,8 @@ export type Style = "bold" | "dim" | "red" | "yellow";
 export interface Page {
   readonly paint: (style: Style, text: string) => string;
   readonly width: number;
+  /** Whether metrics of the server whose meaning is not known are shown. Default false. */
+  readonly allServerMetrics?: boolean;
 }
 
 const SGR: Readonly<Record<Style, string>> = { bold: "1", dim: "2", red: "31", yellow: "33" };

@@ -25,6 +25,13 @@ export const REPORT_OPTIONS = group("Report", {
       "Print the details of every load also where the table leaves them out: of a run with repeats, " +
       "with sides, or with a search.",
   }),
+  allServerMetrics: option.flag({
+    needs: [{ key: "format", is: ["table"], because: "the other reports have them all" }],
+    help:
+      "Print, with the details of every load, also metrics of the server whose meaning is not " +
+      "known, as it exposed them.",
+    advanced: true,
+  }),
   percentiles: option.numbers({
     value: "P[,P…]",
     default: DEFAULT_PERCENTILES,

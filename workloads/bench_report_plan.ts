@@ -17,6 +17,8 @@ export interface ReportPlan {
   readonly format: string;
   /** Whether the table has the details of all loads also where an answer stands for them. */
   readonly details?: boolean;
+  /** Whether the table has the server's metrics whose meaning is not known. */
+  readonly allServerMetrics?: boolean;
   /** Which ones to show, each from 0 to 100. */
   readonly percentiles: readonly number[];
   /** Limits that a good request meets; absent = no goodput. */
@@ -42,7 +44,7 @@ export function planReport(
   values: Partial<ReportValues> & Pick<ReportValues, "format" | "percentiles">,
 ): ReportPlan {
   const { format, percentiles, clientTolerance, maxFailures, values: keeping } = values;
-  const { gpus, costPerHour, slices, details } = values;
+  const { gpus, costPerHour, slices, details, allServerMetrics } = values;
   const slo = readLimits(values.slo, parseSlo);
   const require = readLimits(values.require, parseRequired);
   if (percentiles.includes(100)) {
@@ -55,7 +57,16 @@ export function planReport(
     percentiles,
     maxFailuresPercent: maxFailures ?? (require?.some(limitsFailures) ? 100 : 0),
     ...defined({
-      ...{ details, slo, require, gpus, costPerHour, values: keeping, sliceS: slices },
+      ...{
+        details,
+        allServerMetrics,
+        slo,
+        require,
+        gpus,
+        costPerHour,
+        values: keeping,
+        sliceS: slices,
+      },
       clientTolerancePercent: clientTolerance,
     }),
   };

@@ -34,7 +34,14 @@ const OPTIONS = {
   ...withNeeds(
     pick(REPORT_OPTIONS, [
       ...["require", "gpus", "costPerHour"] as const,
-      ...["clientTolerance", "maxFailures", "values", "slices", "details"] as const,
+      ...[
+        "clientTolerance",
+        "maxFailures",
+        "values",
+        "slices",
+        "details",
+        "allServerMetrics",
+      ] as const,
     ]),
     { key: "as", not: true, because: "it is none of the other tool's; leave out one of them" },
   ),

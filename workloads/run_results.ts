@@ -124,9 +124,9 @@ export function printReport(
   detailsAt?: string,
 ): void {
   const found = REPORTS.find(({ name }) => name === report.format) ?? REPORTS[0]!;
-  const { details = false } = report;
+  const { details = false, allServerMetrics = false } = report;
   const terminal = { color: host.color, width: host.columns };
-  const text = found.render(summary, { ...terminal, details, detailsAt });
+  const text = found.render(summary, { ...terminal, details, allServerMetrics, detailsAt });
   host.print(text.endsWith("\n") ? text.slice(0, -1) : text, { styled: true });
   for (const line of missedLimits(summary)) host.note(`Required: ${line}`);
 }

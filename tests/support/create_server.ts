@@ -35,7 +35,7 @@ export function createFigure(
   fields: Pick<ServerFigure, "role" | "title" | "kind"> & Partial<ServerFigure>,
 ): ServerFigure {
   return {
-    unit: "1",
+    unit: "requests",
     names: [`vllm:${fields.role}`],
     mean: undefined,
     max: undefined,
@@ -91,8 +91,8 @@ export function createServer(fields: Partial<ServerSummary> = {}): ServerSummary
         ...{ difference: 6000, perSec: 600 },
       }),
       createTimes("ttft", "TTFT", 119),
-      createTimes("queue", "Queue time", 80),
-      createTimes("prefill", "Prefill time", 39),
+      createTimes("queue_time", "Queue time", 80),
+      createTimes("prefill_time", "Prefill time", 39),
     ],
     others: [
       {
@@ -107,8 +107,13 @@ export function createServer(fields: Partial<ServerSummary> = {}): ServerSummary
     course: {
       timeMs: [0, 2500, 5000, 7500, 10_000],
       lines: [
-        { role: "running", title: "Requests running", unit: "1", values: [0, 8, 8, 7, 0] },
-        { role: "waiting", title: "Requests waiting", unit: "1", values: [0, 5, null, 2, 0] },
+        { role: "running", title: "Requests running", unit: "requests", values: [0, 8, 8, 7, 0] },
+        {
+          role: "waiting",
+          title: "Requests waiting",
+          unit: "requests",
+          values: [0, 5, null, 2, 0],
+        },
         {
           role: "cache_use",
           title: "KV cache in use",

@@ -1,0 +1,248 @@
+/**
+ * What the server said of a load in words, the same in the terminal and on the page.
+ *
+ * @module
+ */
+import {
+  formatCount,
+  formatMib,
+  formatMs,
+  formatNumber,
+  formatPercentile,
+  formatShare,
+  NOT_AVAILABLE,
+  plural,
+} from "./format.ts";
+import type {
+  ServerCounts,
+  ServerEndpoint,
+  ServerFigure,
+  ServerSummary,
+  Speculation,
+  TimePart,
+  TimeSplit,
+} from "./load_server.ts";
+
+/** What each part of the time to the first token is, for people who see its name alone. */
+export const PART_MEANINGS: Readonly<Record<TimePart["name"], string>> = {
+  client: "in this program",
+  connect: "opening connections",
+  network: "on the way, and in what stands between",
+  queue: "in the server, waiting to be taken up",
+  prefill: "in the server, reading the prompt",
+  rest: "what nothing tells: in the server, on the way, or both",
+};
+
+/** What the counts of both sides are of. */
+export const COUNT_TITLES: Readonly<Record<ServerCounts["what"], string>> = {
+  requests: "requests",
+  prompt_tokens: "prompt tokens",
+  output_tokens: "output tokens",
+  cached_tokens: "cached prompt tokens",
+};
+
+/** A value of a server's metric with its unit; counts of things have none. */
+export function formatServerValue(value: number | undefined, unit: string): string {
+  if (value === undefined) return NOT_AVAILABLE;
+  switch (unit) {
+    case "ms":
+      return formatMs(value);
+    case "share":
+      return formatShare(value);
+    case "MiB":
+      return formatMib(value);
+    case "W":
+    case "J":
+      return `${formatNumber(value)} ${unit}`;
+    default:
+      return formatNumber(value);
+  }
+}
+
+/** A title, with what is counted where it does not say so: `GPU power`, `Prompt tokens/s`. */
+export function serverLineTitle(title: string, unit: string): string {
+  if (unit.endsWith("/s")) return `${title}/s`;
+  switch (unit) {
+    case "share":
+      return `${title}, %`;
+    case "ms":
+    case "MiB":
+    case "W":
+    case "J":
+      return `${title}, ${unit}`;
+    default:
+      return title;
+  }
+}
+
+/** A percentile of a histogram, and the edges of the bucket that it lies in. */
+export function bucketTexts(
+  { value, bucket }: ServerFigure["percentiles"][number],
+  unit: string,
+): { readonly value: string; readonly bucket: string } {
+  const shown = formatServerValue(value, unit);
+  if (bucket === undefined) return { value: shown, bucket: "" };
+  const low = formatServerValue(bucket.low, unit);
+  // Nothing says how far above the last edge it lies.
+  if (bucket.high === undefined) return { value: `> ${low}`, bucket: "" };
+  const high = formatServerValue(bucket.high, unit);
+  const [number, own] = low.split(" ");
+  return { value: shown, bucket: `${high.endsWith(` ${own}`) ? number : low}–${high}` };
+}
+
+/** `vllm at http://…: read 11 times, the slowest answer took 4.2 ms`. */
+export function endpointText(endpoint: ServerEndpoint): string {
+  const { url, engine, scrapes, failed, failure, slowestMs, window, resets } = endpoint;
+  return [
+    `${url}${engine === undefined ? "" : ` (${engine})`}: ${
+      scrapes === 0 ? "never read" : `read ${plural(scrapes, "time")}`
+    }${window === undefined ? "" : ` from ${formatMs(window.fromMs)} to ${formatMs(window.toMs)}`}`,
+    ...(slowestMs === undefined ? [] : [`the slowest answer took ${formatMs(slowestMs)}`]),
+    ...(failed === 0 ? [] : [
+      `${plural(failed, "scrape")} failed${failure === undefined ? "" : `, the last: ${failure}`}`,
+    ]),
+    ...(resets === 0 ? [] : [
+      `${plural(resets, "counter")} began anew: the server, or a part of it, started again`,
+    ]),
+  ].join("; ");
+}
+
+/** `120 ms = client 0.2 + network 0.8 + queue 80.0 + prefill 39.0`: the digits show the sum. */
+export function splitText({ ttftMs, parts }: TimeSplit): string {
+  const digits = splitDigits(ttftMs);
+  const sum = parts.map(({ name, meanMs }) => `${name} ${splitNumber(meanMs, digits)}`);
+  return `${formatMs(ttftMs)} = ${sum.join(" + ")}${ttftMs < 1000 ? "" : " ms"}`;
+}
+
+/** What the parts are means of; percentiles of differences are no differences of percentiles. */
+export function splitBasisText({ basis, requests }: TimeSplit): string {
+  return basis === "requests"
+    ? `of ${plural(requests, "answer")} that carried the server's times`
+    : `means of both sides over the same time, ${
+      plural(requests, "request")
+    }; percentiles do not subtract, so there are none`;
+}
+
+/** One part of a split in cells. */
+export interface SplitRow {
+  readonly name: TimePart["name"];
+  /** Mean with its unit. */
+  readonly mean: string;
+  /** What the client's stamps leave open, `0.1–0.3`; empty = unknown, or none of it. */
+  readonly client: string;
+  /** Share of the TTFT; below zero for a part that is. */
+  readonly share: string;
+  /** Values of the percentiles of the first part, in their order. */
+  readonly percentiles: readonly string[];
+  /** Where its bar begins and ends, in ms; backwards for a part below zero. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** The parts as rows, each beginning where the one before it ended. */
+export function splitRows({ ttftMs, parts }: TimeSplit): readonly SplitRow[] {
+  const digits = splitDigits(ttftMs);
+  let atMs = 0;
+  return parts.map(({ name, meanMs, bracket, percentiles }) => {
+    const fromMs = atMs;
+    atMs += meanMs;
+    return {
+      name,
+      mean: `${splitNumber(meanMs, digits)} ms`,
+      client: bracket === undefined
+        ? ""
+        : `${splitNumber(bracket.low, digits)}–${splitNumber(bracket.high, digits)}`,
+      share: ttftMs > 0
+        ? `${(100 * meanMs / ttftMs).toFixed(1).replace("-", "−")} %`
+        : NOT_AVAILABLE,
+      percentiles: percentiles.map(({ valueMs }) => formatMs(valueMs)),
+      fromMs,
+      toMs: atMs,
+    };
+  });
+}
+
+/** Counts of both sides: `requests 120 (ours 120), prompt tokens …`. */
+export function countsText(counts: readonly ServerCounts[]): string | undefined {
+  if (counts.length === 0) return undefined;
+  const parts = counts.map(({ what, server, client }) =>
+    server === client
+      ? `${COUNT_TITLES[what]} ${formatCount(server)} on both sides`
+      : `${COUNT_TITLES[what]} ${formatCount(server)} (ours ${formatCount(client)})`
+  );
+  const others = othersText(counts);
+  return [parts.join(", "), ...(others === undefined ? [] : [others])].join("; ");
+}
+
+/** That somebody else was served, too; absent where nothing shows it. */
+export function othersText(counts: readonly ServerCounts[]): string | undefined {
+  return counts.some(({ others }) => others)
+    ? "someone else uses this server: its own times and means are of both"
+    : undefined;
+}
+
+/** Where the accepted length comes from. */
+const SPECULATION_BASES: Readonly<Record<Speculation["basis"], string>> = {
+  counters: "by the server's counters",
+  requests: "by the answers' own counts",
+  ticks: "our estimate, tokens per tick",
+};
+
+/** How well the server guessed ahead, in one sentence. */
+export function speculationText(speculation: Speculation): string {
+  const { basis, acceptedLength, acceptance, byPosition, tokensPerTick, joinedTicks } = speculation;
+  return [
+    `${formatNumber(acceptedLength)} tokens a step ${SPECULATION_BASES[basis]}`,
+    ...(acceptance === undefined ? [] : [`${formatShare(acceptance)} of guessed tokens accepted`]),
+    ...(byPosition.length === 0 ? [] : [
+      `by position ${byPosition.map((share) => formatShare(share)).join(", ")}`,
+    ]),
+    ...(tokensPerTick === undefined || basis === "ticks" ? [] : [
+      `our estimate beside it: ${formatNumber(tokensPerTick)} tokens per tick`,
+    ]),
+    ...(joinedTicks === undefined
+      ? []
+      : [`${formatShare(joinedTicks)} of ticks with more than one token`]),
+  ].join(", ");
+}
+
+/** Percentiles that any histogram of the server has, in ascending order. */
+export function serverPercentiles({ figures }: ServerSummary): readonly number[] {
+  const all = new Set(figures.flatMap(({ percentiles }) => percentiles.map(({ p }) => p)));
+  return [...all].sort((a, b) => a - b);
+}
+
+/** The percentile of a figure as texts; empty where it has none. */
+export function percentileTexts(
+  { percentiles, unit }: ServerFigure,
+  p: number,
+): { readonly value: string; readonly bucket: string } {
+  const found = percentiles.find((one) => one.p === p);
+  return found === undefined ? { value: "", bucket: "" } : bucketTexts(found, unit);
+}
+
+/** Headings of percentiles. */
+export function percentileHeadings(percentiles: readonly number[]): readonly string[] {
+  return percentiles.map(formatPercentile);
+}
+
+/** Digits behind the point of all parts: one more than the whole has, so that small ones are seen. */
+function splitDigits(ttftMs: number): number {
+  const before = Math.floor(Math.log10(Math.max(1, Math.abs(ttftMs)))) + 1;
+  return Math.max(0, Math.min(3, 4 - before));
+}
+
+/** A part in these digits; one too small for them keeps its first digit. */
+function splitNumber(ms: number, digits: number): string {
+  const text = ms.toFixed(digits);
+  if (Number(text) !== 0) return Number(text) < 0 ? `−${text.slice(1)}` : grouped(text);
+  for (let more = digits + 1; more <= 3; more++) {
+    const finer = ms.toFixed(more);
+    if (Number(finer) !== 0) return ms < 0 ? `−${finer.slice(1)}` : finer;
+  }
+  return "0";
+}
+
+function grouped(text: string): string {
+  return text.replace(/\B(?=(\d{3})+(?=$|\.))/g, ",");
+}
