@@ -258,6 +258,10 @@ export interface StreamShape {
   readonly eventsPerRead: number | undefined;
   /** Events with something generated ÷ ticks; above 1, such events arrived together. */
   readonly eventsPerTick: number | undefined;
+  /** Share of the ticks with more than one token; absent = of no tick it is known how many it had. */
+  readonly joinedTicks: number | undefined;
+  /** Requests that are left out of it, as their ticks count events that had several tokens. */
+  readonly uncountedTicks: Count;
 }
 
 /** What completed answers carried, and how they came. */

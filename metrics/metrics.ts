@@ -10,6 +10,7 @@ import { e2e } from "./metric_e2e.ts";
 import { e2eIntended } from "./metric_e2e_intended.ts";
 import { e2ePerToken } from "./metric_e2e_per_token.ts";
 import { itl } from "./metric_itl.ts";
+import { itlPerToken } from "./metric_itl_per_token.ts";
 import { lengthShortfall } from "./metric_length_shortfall.ts";
 import { held } from "./metric_held.ts";
 import type { Metric } from "./metric.ts";
@@ -45,6 +46,7 @@ export const METRICS: readonly Metric[] = [
   ttftTool,
   tpot,
   itl,
+  itlPerToken,
   e2e,
   e2eIntended,
   scheduleDelay,

@@ -41,6 +41,10 @@ import { contextFold, prefixFold } from "./summary_prefix.ts";
 import { goodShare, shareWithin } from "./summary_limit_shares.ts";
 import { createSampling } from "./summary_sampling.ts";
 import { createSessions } from "./summary_sessions.ts";
+import { summarizeServer } from "./summary_server.ts";
+import { serverCountsFold } from "./summary_server_counts.ts";
+import { speculationFold } from "./summary_speculation.ts";
+import { timeSplitFold } from "./summary_time_split.ts";
 import { clientVerdict } from "./check_verdict.ts";
 
 /** Everything but the records that a load's results depend on. */
@@ -91,6 +95,9 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
   const lanes = createLanes(plan);
   const slices = createSlices({ askedMs: options.sliceMs ?? SLICE_MS, values: options.values });
   const stalls = createStalls();
+  const timeSplit = timeSplitFold();
+  const serverCounts = serverCountsFold();
+  const speculation = speculationFold();
   const warmup = { warmup: 0, warmupFromPool: 0, warmupTokens: 0 };
   const ofAll = {
     counts: outcomeFold(),
@@ -130,6 +137,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const isGood = slo !== undefined && meetsSlo(record, slo);
       if (record.outcome.kind === "ok") {
         for (const fold of foldsOfCompleted) fold.add(record);
+        timeSplit.add(record);
+        speculation.add(record);
         for (const one of limits) {
           const meets = meetsLimit(record, one.limit);
           if (meets) one.met++;
@@ -147,6 +156,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       lanes.add(record);
       slices.add(record);
       stalls.add(record);
+      serverCounts.add(record);
     },
     session(session) {
       sessions.session(session);
@@ -155,6 +165,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     summary({ end: recorded, percentiles }) {
       const end = recorded ?? ofAll.end.result();
       const { durationMs } = end;
+      const server = summarizeServer(end.scrapes);
       const counts = { ...ofAll.counts.result(), ...warmup };
       const [prompt, output] = [ofCompleted.prompt.result(), ofCompleted.output.result()];
       const run: Window = { fromMs: 0, toMs: durationMs };
@@ -246,7 +257,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         },
         lengths: ofCompleted.lengths.result(),
         cache: ofCompleted.cache.result(),
-        stream: ofCompleted.stream.result(),
+        stream: { ...ofCompleted.stream.result(), ...speculation.ticks() },
         generated,
         metrics: described.metrics,
         groups: groups.result({ durationMs, witness: withStall(end), percentiles }),
@@ -267,10 +278,14 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         witness: end.witness,
         witnessAbsent: end.witnessAbsent,
         gpu: summarizeGpu(end.gpu, output.total),
-        server: undefined,
-        timeSplit: undefined,
-        serverCounts: [],
-        speculation: undefined,
+        server,
+        timeSplit: timeSplit.result({
+          ...{ server, percentiles },
+          witness: end.witness,
+          sent: counts.sent,
+        }),
+        serverCounts: serverCounts.result(server),
+        speculation: speculation.result({ server, scrapes: end.scrapes }),
         series: values.series(durationMs),
         slices: slices.result(durationMs),
         stalls: stalls.result({

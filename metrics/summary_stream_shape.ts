@@ -9,7 +9,7 @@ import { joinedEvents } from "./record_bounds.ts";
 import { sentTokens } from "./record_streaming.ts";
 
 /** Adds up ticks, reads and events. */
-export function streamFold(): Fold<StreamShape> {
+export function streamFold(): Fold<Omit<StreamShape, "joinedTicks" | "uncountedTicks">> {
   let [ticks, reads, events, generated, bytes, tokens] = [0, 0, 0, 0, 0, 0];
   const ratio = (over: number, under: number) => under === 0 ? undefined : over / under;
   return {

@@ -1,0 +1,293 @@
+/**
+ * Where the time to the first token went: of the same requests, where the answers carry the server's
+ * own times, else by means of the same window, since percentiles of different sets do not subtract.
+ *
+ * @module
+ */
+import type { RequestRecord, ServerTimings } from "../backends/record.ts";
+import type { Bracket } from "./load_bracket.ts";
+import type { ServerFigure, ServerSummary, TimePart, TimeSplit } from "./load_server.ts";
+import { ownBounds } from "./record_bounds.ts";
+import { isStreamed } from "./record_streaming.ts";
+import type { Witness } from "./run_client.ts";
+import { createValueHistogram, type ValueHistogram } from "./stat_value_histogram.ts";
+import { splitRemarks } from "./summary_time_split_text.ts";
+
+/** Adds up completed records; its memory does not grow with their number. */
+export interface TimeSplitFold {
+  /** Adds a completed record. */
+  add(record: RequestRecord): void;
+  /** The split of all so far; absent when the server told nothing, or of other requests than ours. */
+  result(options: TimeSplitOptions): TimeSplit | undefined;
+}
+
+/** What a split depends on besides the completed records. */
+export interface TimeSplitOptions {
+  /** What the server's metrics said. */
+  readonly server: ServerSummary | undefined;
+  /** What streams of known timing showed of the client. */
+  readonly witness: Witness | undefined;
+  /** Requests that were sent, however they ended: the server may have counted each of them. */
+  readonly sent: number;
+  /** Percentiles of the parts. */
+  readonly percentiles: readonly number[];
+}
+
+/** Means of fewer of the server's requests, or of more, than this share are of other ones. */
+const COUNT_TOLERANCE = 0.05;
+
+/** Sums over requests with their TTFT on both sides of a stamp. */
+interface Sums {
+  requests: number;
+  ttftMs: number;
+  connectMs: number;
+  /** Most that the client's stamps can have added; only of requests whose bounds are known. */
+  clientMostMs: number;
+  bounded: number;
+}
+
+/** Has no record yet. */
+export function timeSplitFold(): TimeSplitFold {
+  const all = emptySums();
+  const told = createTold();
+  return {
+    add(record) {
+      const { sentMs, firstTokenMs, serverTimings } = record;
+      if (sentMs === undefined || firstTokenMs === undefined || !isStreamed(record)) return;
+      const ttftMs = firstTokenMs - sentMs;
+      if (!Number.isFinite(ttftMs)) return;
+      const seen: Seen = {
+        ttftMs,
+        connectMs: record.connectMs ?? 0,
+        clientMostMs: clientAtMost(record),
+      };
+      addTo(all, seen);
+      if (serverTimings !== undefined) told.add(seen, serverTimings);
+    },
+    result(options) {
+      if (all.requests === 0) return undefined;
+      return told.result(options, all.requests) ?? ofMeans(all, options);
+    },
+  };
+}
+
+/** What the client saw of one request. */
+interface Seen {
+  readonly ttftMs: number;
+  readonly connectMs: number;
+  /** Absent = nobody knows. */
+  readonly clientMostMs: number | undefined;
+}
+
+/** How much of the TTFT can be the client's own: the departure and the stamp of the first token. */
+function clientAtMost(record: RequestRecord): number | undefined {
+  const bounds = ownBounds(record);
+  if (bounds === undefined) return undefined;
+  const departing = bounds.departedMs - record.sentMs! - (record.connectMs ?? 0);
+  return Math.max(0, departing) + Math.max(0, record.tickMs[0]! - bounds.tickLowMs(0));
+}
+
+function emptySums(): Sums {
+  return { requests: 0, ttftMs: 0, connectMs: 0, clientMostMs: 0, bounded: 0 };
+}
+
+function addTo(sums: Sums, { ttftMs, connectMs, clientMostMs }: Seen): void {
+  sums.requests++;
+  sums.ttftMs += ttftMs;
+  sums.connectMs += connectMs;
+  if (clientMostMs === undefined) return;
+  sums.clientMostMs += clientMostMs;
+  sums.bounded++;
+}
+
+/** The client's own share of the mean: half of what its stamps leave open, or what a witness saw. */
+function clientShare(
+  { requests, bounded, clientMostMs }: Sums,
+  witness: Witness | undefined,
+): { readonly meanMs: number; readonly bracket: Bracket | undefined } | undefined {
+  if (bounded === requests) {
+    const most = clientMostMs / requests;
+    return { meanMs: most / 2, bracket: { low: 0, high: most } };
+  }
+  const { p50Ms: read } = witness?.readLate ?? {};
+  const { p50Ms: depart } = witness?.departLate ?? {};
+  if (read === undefined || depart === undefined) return undefined;
+  return { meanMs: read + depart, bracket: undefined };
+}
+
+/** Parts that a server tells, in the order of time. */
+const SERVER_PARTS = ["queue", "prefill"] as const;
+
+/** Requests whose answers tell something. */
+function createTold(): {
+  add(seen: Seen, timings: ServerTimings): void;
+  result(options: TimeSplitOptions, all: number): TimeSplit | undefined;
+} {
+  // Requests whose answers tell the same belong together: by far most loads have one such set.
+  const sets = new Map<string, ToldSet>();
+  return {
+    add(seen, timings) {
+      const { queueMs, prefillMs } = timings;
+      const ttftMs = serverTtft(timings);
+      if (queueMs === undefined && prefillMs === undefined && ttftMs === undefined) return;
+      const key = [queueMs, prefillMs, ttftMs, seen.clientMostMs]
+        .map((ms) => ms === undefined ? "-" : "+").join("");
+      let set = sets.get(key);
+      if (set === undefined) sets.set(key, set = createToldSet());
+      addTo(set.sums, seen);
+      const told = [queueMs, prefillMs];
+      let left = seen.ttftMs - seen.connectMs;
+      if (seen.clientMostMs !== undefined) {
+        set.client.add(seen.clientMostMs / 2);
+        left -= seen.clientMostMs / 2;
+      }
+      set.connect.add(seen.connectMs);
+      let rest = ttftMs ?? left;
+      for (const [i, ms] of told.entries()) {
+        if (ms === undefined) continue;
+        set.parts[i]!.add(ms);
+        rest -= ms;
+      }
+      if (ttftMs !== undefined) {
+        set.network.add(left - ttftMs);
+        if (left - ttftMs < 0) set.below++;
+      } else if (rest < 0) set.below++;
+      set.rest.add(rest);
+    },
+    result(options, all) {
+      const [best] = [...sets.values()].sort((a, b) => b.sums.requests - a.sums.requests);
+      // Metrics of all requests say more than the answers of a few.
+      if (best === undefined || best.sums.requests * 2 < all && options.server !== undefined) {
+        return undefined;
+      }
+      return splitOf(best, options, all);
+    },
+  };
+}
+
+interface ToldSet {
+  readonly sums: Sums;
+  readonly client: ValueHistogram;
+  readonly connect: ValueHistogram;
+  readonly network: ValueHistogram;
+  readonly parts: readonly ValueHistogram[];
+  readonly rest: ValueHistogram;
+  /** Requests whose remainder is below zero. */
+  below: number;
+}
+
+function createToldSet(): ToldSet {
+  return {
+    sums: emptySums(),
+    client: createValueHistogram(),
+    connect: createValueHistogram(),
+    network: createValueHistogram(),
+    parts: SERVER_PARTS.map(() => createValueHistogram()),
+    rest: createValueHistogram(),
+    below: 0,
+  };
+}
+
+/** From arrival to the first token, by the server. */
+function serverTtft({ ttftMs, e2eMs, decodeMs }: ServerTimings): number | undefined {
+  if (ttftMs !== undefined) return ttftMs;
+  return e2eMs === undefined || decodeMs === undefined ? undefined : e2eMs - decodeMs;
+}
+
+function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSplit {
+  const { sums, network, rest } = set;
+  const { witness, percentiles } = options;
+  const client = clientShare(sums, witness);
+  /** A client that a witness knows is the same for every request, and is not in the values yet. */
+  const shift = client === undefined || sums.bounded === sums.requests ? 0 : client.meanMs;
+  const part = (name: TimePart["name"], values: ValueHistogram, less = 0): TimePart => ({
+    name,
+    meanMs: (values.mean ?? 0) - less,
+    bracket: undefined,
+    percentiles: percentiles.map((p) => {
+      const value = values.quantile(p);
+      return { p, valueMs: value === undefined ? undefined : value - less };
+    }),
+  });
+  const hasTtft = network.count > 0;
+  const parts = [
+    ...client === undefined ? [] : [
+      sums.bounded === sums.requests
+        ? { ...part("client", set.client), bracket: client.bracket }
+        : { name: "client" as const, ...client, percentiles: [] },
+    ],
+    ...sums.connectMs > 0 ? [part("connect", set.connect)] : [],
+    ...hasTtft ? [part("network", network, shift)] : [],
+    ...SERVER_PARTS.flatMap((name, i) =>
+      set.parts[i]!.count === 0 ? [] : [part(name, set.parts[i]!)]
+    ),
+    part("rest", rest, hasTtft ? 0 : shift),
+  ];
+  const split: Omit<TimeSplit, "remarks"> = {
+    basis: "requests",
+    requests: sums.requests,
+    ttftMs: sums.ttftMs / sums.requests,
+    parts,
+  };
+  return {
+    ...split,
+    remarks: splitRemarks(split, { hasTtft, below: set.below, ours: all, server: undefined }),
+  };
+}
+
+/** By the server's histograms of the same window. */
+function ofMeans(all: Sums, { server, witness, sent }: TimeSplitOptions): TimeSplit | undefined {
+  if (server === undefined) return undefined;
+  const ours = all.requests;
+  const ttft = figureOf(server, "ttft");
+  const queue = meanOf(server, "queue_time", ours);
+  const prefill = meanOf(server, "prefill_time", ours);
+  const counted = ttft?.count ?? queue?.count ?? prefill?.count;
+  if (counted === undefined) return undefined;
+  // Others' requests would be in its means, and some of ours are missing from those of one replica.
+  const tolerance = COUNT_TOLERANCE * ours;
+  if (counted > sent + tolerance || counted < ours - tolerance) return undefined;
+  const client = clientShare(all, witness);
+  const ttftMs = all.ttftMs / ours;
+  const connectMs = all.connectMs / ours;
+  const left = ttftMs - connectMs - (client?.meanMs ?? 0);
+  const inServer = ttft?.mean;
+  const rest = (inServer ?? left) - (queue?.meanMs ?? 0) - (prefill?.meanMs ?? 0);
+  const part = (name: TimePart["name"], meanMs: number, bracket?: Bracket): TimePart => ({
+    ...{ name, meanMs, bracket },
+    percentiles: [],
+  });
+  const split: Omit<TimeSplit, "remarks"> = {
+    basis: "means",
+    requests: ours,
+    ttftMs,
+    parts: [
+      ...client === undefined ? [] : [part("client", client.meanMs, client.bracket)],
+      ...connectMs > 0 ? [part("connect", connectMs)] : [],
+      ...inServer === undefined ? [] : [part("network", left - inServer)],
+      ...queue === undefined ? [] : [part("queue", queue.meanMs)],
+      ...prefill === undefined ? [] : [part("prefill", prefill.meanMs)],
+      part("rest", rest),
+    ],
+  };
+  const hasTtft = inServer !== undefined;
+  return { ...split, remarks: splitRemarks(split, { hasTtft, below: 0, ours, server: counted }) };
+}
+
+/** Mean of a histogram, or of a sum of times over as many requests as the server counted. */
+function meanOf(
+  server: ServerSummary,
+  role: "queue_time" | "prefill_time",
+  ours: number,
+): { readonly meanMs: number; readonly count: number } | undefined {
+  const { mean, count } = figureOf(server, role) ?? {};
+  if (mean !== undefined && count !== undefined) return { meanMs: mean, count };
+  const sum = figureOf(server, `${role}_sum`)?.difference;
+  if (sum === undefined) return undefined;
+  const requests = figureOf(server, "requests_done")?.difference ?? ours;
+  return requests > 0 ? { meanMs: sum / requests, count: requests } : undefined;
+}
+
+function figureOf({ figures }: ServerSummary, role: string): ServerFigure | undefined {
+  return figures.find((figure) => figure.role === role);
+}
