@@ -37,15 +37,21 @@ export function loadSections(summary: Summary): Markup {
 
 function loadSection(load: LoadSummary, place: Place): Markup {
   const { loads } = place.summary;
-  const found = warnings(load.checks).length;
+  const found = warnings(load.checks);
   const badges = [
     load.interrupted && badge("interrupted"),
     load.serverLost !== undefined && badge("server lost"),
     !load.complete && badge("incomplete record"),
-    found > 0 && badge(plural(found, "warning")),
+    found.length > 0 && badge(plural(found.length, "warning")),
   ];
   const open = loads.length <= LOADS_OPEN && markup` open`;
+  const names = [...new Set(found.map(({ name }) => checkTitle(name)))].join(", ");
   const parts = [
+    names !== "" && loads.length > 1 &&
+    markup`<p class="note"><a href="#warnings">${
+      found.length === 1 ? "Warning" : "Warnings"
+    }</a>: ${names}</p>
+`,
     distributions(load, place),
     load.lanes === undefined
       ? timeline(load, place)

@@ -3,17 +3,20 @@
  *
  * @module
  */
-import { type Check, warnings } from "./check.ts";
-import { capitalize, plural } from "./format.ts";
-import { type Markup, markup } from "./markup.ts";
+import { warnings } from "./check.ts";
+import { capitalize, formatCount, plural } from "./format.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import type { MetricSummary } from "./load_figures.ts";
 import { mergedText } from "./merged_clients.ts";
 import { sidesText } from "./summary_repeats_text.ts";
 import type { Summary } from "./summary.ts";
 import { calledText } from "./summary_text.ts";
+import { type SharedWarning, sharedWarnings } from "./summary_warnings.ts";
 
-/** Warnings of one kind that are shown; the rest is folded. */
-const WARNINGS_SHOWN = 3;
+/** Loads that a warning names; the rest is folded. */
+const LOADS_SHOWN = 6;
+
+type Loads = Summary["loads"];
 
 /** Percentiles for the key numbers: 50, 90 and 99 where requested, else the first three. */
 export function keyPercentiles({ percentiles }: Pick<Summary, "percentiles">): readonly number[] {
@@ -70,47 +73,62 @@ export function badge(text: string): Markup {
   return markup` <span class="badge warn">${text}</span>`;
 }
 
-/** What the checks found, grouped by question. */
+/** What the checks found: each warning once, with links to the loads it is about. */
 export function verdictBlock({ loads, checks }: Summary): Markup {
-  const groups = new Map<string, { readonly load: number | undefined; readonly check: Check }[]>();
-  const collect = (list: readonly Check[], load: number | undefined) => {
-    for (const check of warnings(list)) {
-      groups.set(check.name, [...(groups.get(check.name) ?? []), { load, check }]);
-    }
-  };
-  for (const [load, { checks }] of loads.entries()) collect(checks, load);
-  collect(checks, undefined);
   const asked = loads.reduce((sum, load) => sum + load.checks.length, checks.length);
-  const found = [...groups.values()].reduce((sum, group) => sum + group.length, 0);
-  if (found === 0) {
+  const found: readonly SharedWarning[] = [
+    ...sharedWarnings(loads),
+    ...warnings(checks).map((check) => ({ ...check, alike: true, loads: [] })),
+  ];
+  if (found.length === 0) {
     return markup`<section class="verdict clear" aria-label="Verdict">
 <h2><span class="sign" aria-hidden="true">✓</span> All ${plural(asked, "check")} passed</h2>
 </section>
 `;
   }
-  const line = ({ load, check: { message } }: { load: number | undefined; check: Check }) =>
-    load === undefined || loads.length < 2
-      ? markup`<p>${message}</p>`
-      : markup`<p><a href="#${loadId(load)}">${loads[load]!.label}</a>: ${message}</p>`;
+  // Several findings of one check stand under one name.
+  const groups = new Map<string, SharedWarning[]>();
+  for (const warning of found) {
+    groups.set(warning.name, [...(groups.get(warning.name) ?? []), warning]);
+  }
   const entries = [...groups].map(([name, group]) => {
-    const lines = group.map(line);
-    const [shown, folded] = [lines.slice(0, WARNINGS_SHOWN), lines.slice(WARNINGS_SHOWN)];
-    const more = folded.length > 0 &&
-      markup`<details><summary>and ${
-        plural(folded.length, "more load")
-      }</summary>${folded}</details>`;
-    const advice = new Set(group.flatMap(({ check }) => check.advice ?? []));
+    const advice = new Set(group.flatMap(({ advice }) => advice ?? []));
     const hints = [...advice].map((text) => markup`<p class="advice">${capitalize(text)}</p>`);
     return markup`<dt>${checkTitle(name)}</dt>
-<dd>${shown}${more}${hints}</dd>
+<dd>${group.map((warning) => warningText(warning, loads))}${hints}</dd>
 `;
   });
-  const summary = `${plural(found, "warning")} from ${plural(asked, "check")}`;
+  const summary = `${plural(found.length, "warning")} from ${plural(asked, "check")}`;
   return markup`<section class="verdict doubt" aria-label="Verdict">
 <h2><span class="sign" aria-hidden="true">!</span> Read before using the numbers: ${summary}</h2>
 <dl>${entries}</dl>
 </section>
 `;
+}
+
+/** `8 users, 16 users and 32 users: …`, each a link. */
+function warningText({ message, alike, loads: of }: SharedWarning, loads: Loads): Markup {
+  if (of.length === 0 || loads.length < 2) return markup`<p>${message}</p>`;
+  const link = (i: number) => markup`<a href="#${loadId(i)}">${loads[i]!.label}</a>`;
+  const [shown, folded] = of.length > LOADS_SHOWN + 1
+    ? [of.slice(0, LOADS_SHOWN), of.slice(LOADS_SHOWN)]
+    : [of, []];
+  const all = of.length === loads.length && of.length > 2 && `All ${plural(of.length, "load")}`;
+  const where = all
+    ? alike ? all : markup`${all}, first ${link(of[0]!)}`
+    : markup`${listed(shown.map(link), folded.length)}${!alike && ", first as said here"}`;
+  const more = !all && folded.length > 0 &&
+    markup`<details class="more"><summary>the other ${plural(folded.length, "load")}</summary>${
+      listed(folded.map(link), 0)
+    }</details>`;
+  return markup`<p>${where}: ${message}</p>${more}`;
+}
+
+/** `a, b and c`; with more to come `a, b, c and 5 more`. */
+function listed(items: readonly Markup[], more: number): readonly HtmlValue[] {
+  const last = more > 0 ? items.length : items.length - 1;
+  const list = items.flatMap((item, i) => [i === 0 ? "" : i === last ? " and " : ", ", item]);
+  return more > 0 ? [...list, ` and ${formatCount(more)} more`] : list;
 }
 
 /** `offered_rate` as `Offered rate`. */

@@ -51,6 +51,7 @@ b.good{color:var(--good)}
 .verdict dl{display:grid;grid-template-columns:minmax(110px,max-content) 1fr;gap:10px 20px;margin-top:12px;font-size:14px}
 .verdict dt{font-weight:600}
 .verdict dd{min-width:0;overflow-wrap:anywhere;max-width:96ch}
+.more summary{color:var(--muted);font-size:13px}
 .advice{color:var(--muted)}
 .advice::before{content:"→ "}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,236px),1fr));gap:1px;padding:1px}
@@ -91,6 +92,7 @@ figure,.facts>*{break-inside:avoid;min-width:0}
 .load:not([open])+.load[open]{margin-top:0}
 summary{cursor:pointer}
 .load>summary>h2{display:inline}
+.load>summary+.note{margin-top:10px}
 .sum{margin-left:8px}
 .checks{margin-top:28px}
 .checks ul{list-style:none;margin-top:8px;font-size:13px;overflow-wrap:anywhere}
@@ -114,4 +116,4 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "Fv/lIlPtpa0boerUXlAs/3yyAhG6h3D9jn+0Falu1Go=";
+export const PAGE_STYLE_SHA256 = "f8ywu134ocbxR0a3NP3E+1FmCzKL6W36jI9YqTPVN00=";

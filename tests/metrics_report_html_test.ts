@@ -430,9 +430,39 @@ Deno.test("reportHtml says why there was no witness", () => {
   assertStringIncludes(text, "Witness: none: no free port.");
 });
 
-Deno.test("reportHtml folds the same warning of many loads", () => {
-  const page = render(several(8, 20));
-  assertStringIncludes(page, "<summary>and 5 more loads</summary>");
+Deno.test("reportHtml tells a warning once, with links to its loads", () => {
+  const page = render(several(4, 20));
+  const block = /<section class="verdict doubt"[^]*?<\/section>/.exec(page)![0];
+  assertEquals(block.match(/2 of 20 requests failed/g)?.length, 1);
+  assertStringIncludes(textOf(block), "All 4 loads: 2 of 20 requests failed");
+  const some = createRun([
+    ...requests(20),
+    ...requests(30, { load: 1 }),
+    ...requests(2000, { load: 2 }),
+  ], {
+    loads: [{ label: "1 user" }, { label: "2 users" }, { label: "4 users" }],
+  });
+  const text = render(some);
+  assertStringIncludes(
+    text,
+    '<a href="#load-1">1 user</a> and <a href="#load-2">2 users</a>: 20 to 30 completed requests',
+  );
+  // Loads say no more than which warnings are theirs.
+  assertEquals(text.match(/20 to 30 completed/g)?.length, 1);
+});
+
+Deno.test("reportHtml folds the names of many loads that share a warning", () => {
+  const failing = Array.from({ length: 10 }, (_, load) => createFailure("timeout", { load }));
+  const run = createRun([...failing, ...requests(200, { load: 10 })], {
+    loads: Array.from({ length: 11 }, (_, i) => ({ label: `load ${i}` })),
+  });
+  const page = render(run);
+  assertWellFormed(page);
+  assertStringIncludes(page, '<a href="#load-6">load 5</a> and 4 more: 1 of 1 request failed');
+  assertStringIncludes(
+    page,
+    '<a href="#load-9">load 8</a> and <a href="#load-10">load 9</a></details>',
+  );
 });
 
 Deno.test("reportHtml marks interrupted and incomplete loads", () => {
