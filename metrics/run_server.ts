@@ -11,6 +11,8 @@ export interface ServerScrapes {
   readonly url: string;
   /** When each answer came, at most 600; the first is from before the load, the last from after it. */
   readonly timeMs: readonly number[];
+  /** Answers, where they are more than are kept; absent = as many as there are times. */
+  readonly answers?: Count;
   /** Longest time that an answer took, in ms. */
   readonly slowestMs?: number;
   /** Scrapes without a usable answer; absent = none. */

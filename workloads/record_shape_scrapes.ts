@@ -61,6 +61,7 @@ const family = objectOf<ServerFamily>({
 export const scrapesShape: Shape = objectOf<ServerScrapes>({
   url: text,
   timeMs: listOf(ms, MOST_SCRAPES),
+  answers: optional(count),
   slowestMs: optional(durationMs),
   failed: optional(objectOf<{ count: number; message: string }>({ count, message: text })),
   families: listOf(family, MOST_SERIES),

@@ -1,0 +1,91 @@
+/**
+ * Finds the metrics of known meaning among those that endpoints expose.
+ *
+ * @module
+ */
+import type { ServerFamily, ServerScrapes, ServerSeries } from "./run_server.ts";
+import {
+  SERVER_ENGINES,
+  SERVER_ROLES,
+  type ServerName,
+  type ServerRole,
+  type ServerRoleMeaning,
+} from "./server_names.ts";
+
+/** One series of known meaning. */
+export interface KnownSeries {
+  /** What was read of its endpoint. */
+  readonly scrapes: ServerScrapes;
+  /** Engine whose name it has. */
+  readonly engine: string;
+  /** What it means. */
+  readonly meaning: ServerRoleMeaning;
+  /** Its line in the list of names. */
+  readonly name: ServerName;
+  /** Factor from its values to our unit. */
+  readonly scale: number;
+  /** Its metric. */
+  readonly family: ServerFamily;
+  /** Its values. */
+  readonly series: ServerSeries;
+}
+
+const MEANINGS = new Map(SERVER_ROLES.map((meaning) => [meaning.role, meaning]));
+
+/** Names in the one spelling that is compared. */
+const KNOWN = new Set(
+  SERVER_ENGINES.flatMap(({ names }) => names.flatMap(({ names }) => names.map(spelling))),
+);
+
+/** What a role means. */
+export function meaningOf(role: ServerRole): ServerRoleMeaning {
+  return MEANINGS.get(role)!;
+}
+
+/** Whether the meaning of a metric of that name is known. */
+export function isKnownName(name: string): boolean {
+  return KNOWN.has(spelling(name));
+}
+
+/**
+ * All series of known meaning, by the order of roles. Each endpoint gives a role once: by the first line of
+ * the list that it has.
+ */
+export function knownSeries(scrapes: readonly ServerScrapes[]): readonly KnownSeries[] {
+  const found = scrapes.flatMap(ofEndpoint);
+  return SERVER_ROLES.flatMap(({ role }) => found.filter(({ meaning }) => meaning.role === role));
+}
+
+function ofEndpoint(scrapes: ServerScrapes): readonly KnownSeries[] {
+  const families = new Map(scrapes.families.map((family) => [spelling(family.name), family]));
+  const taken = new Set<ServerRole>();
+  const found: KnownSeries[] = [];
+  for (const { engine, names } of SERVER_ENGINES) {
+    for (const name of names) {
+      if (taken.has(name.role)) continue;
+      const listed = name.names.flatMap((one) => families.get(spelling(one)) ?? []);
+      const chosen = name.added === true ? listed : listed.slice(0, 1);
+      const meaning = meaningOf(name.role);
+      const { scale = 1 } = name;
+      const series = chosen.flatMap((family) =>
+        family.series.filter(({ labels }) => isMeant(labels, name))
+          .map((series): KnownSeries => ({
+            ...{ scrapes, engine, meaning, name, scale, family, series },
+          }))
+      );
+      if (series.length === 0) continue;
+      taken.add(name.role);
+      found.push(...series);
+    }
+  }
+  return found;
+}
+
+function isMeant(labels: Readonly<Record<string, string>>, { where = {} }: ServerName): boolean {
+  return Object.entries(where).every(([label, value]) => (labels[label] ?? value) === value);
+}
+
+/** Some collectors allow no `:` in names, and some libraries leave `_total` out. */
+function spelling(name: string): string {
+  return name.replaceAll(":", "_").replace(/_total$/, "");
+}
