@@ -1,0 +1,116 @@
+/**
+ * Reads one sample of Prometheus's text format: name, labels, value.
+ *
+ * @module
+ */
+
+/** One line, its value not read yet; a timestamp and an exemplar are none of it. */
+export interface PrometheusSample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: string;
+}
+
+/** Labels of a series. */
+export const MOST_LABELS = 100;
+/** Characters of a name. */
+const MOST_NAME = 500;
+/** Characters of a label's value. */
+const MOST_VALUE = 10_000;
+
+const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
+const LABEL = /[a-zA-Z_][a-zA-Z0-9_]*/y;
+const SPACE = /[ \t]*/y;
+/** `value [timestamp] [# {labels} value [timestamp]]` */
+const REST = /^([^\s#]+)(?:[ \t]+[+-]?[\d.]+(?:e[+-]?\d+)?)?[ \t]*(?:#[ \t]*\{.*)?$/i;
+
+/** The sample of a line without spaces around it; a text says what is wrong. */
+export function readLabels(line: string): PrometheusSample | string {
+  const at = new Place(line);
+  let name = at.match(NAME);
+  at.match(SPACE);
+  const labels: Record<string, string> = Object.create(null);
+  if (at.take("{")) {
+    at.match(SPACE);
+    for (let count = 0; !at.take("}"); count++) {
+      if (count > MOST_LABELS) return `it has more than ${MOST_LABELS} labels`;
+      const quoted = at.quoted();
+      const label = quoted ?? at.match(LABEL);
+      if (label === undefined) return "its labels cannot be read";
+      at.match(SPACE);
+      if (at.take("=")) {
+        at.match(SPACE);
+        const value = at.quoted();
+        if (value === undefined) return "a label's value is not in quotes";
+        if (value.length > MOST_VALUE) return "a label's value is too long";
+        if (label in labels) return "a label is there twice";
+        labels[label] = value;
+      } else {
+        // A name in quotes stands in the braces.
+        if (quoted === undefined || name !== undefined || count > 0) {
+          return "its labels cannot be read";
+        }
+        name = quoted;
+      }
+      at.match(SPACE);
+      if (!at.take(",") && !at.ahead("}")) return "its labels cannot be read";
+      at.match(SPACE);
+    }
+  }
+  if (name === undefined || name === "") return "it has no name";
+  if (name.length > MOST_NAME) return "its name is too long";
+  const value = REST.exec(at.rest().trim())?.[1];
+  // Own objects with no prototype cannot be sent as they are to another thread.
+  return value === undefined ? "its value cannot be read" : { name, labels: { ...labels }, value };
+}
+
+/** A place in a line. */
+class Place {
+  readonly #line: string;
+  #at = 0;
+
+  constructor(line: string) {
+    this.#line = line;
+  }
+
+  match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#line)?.[0];
+    this.#at += found?.length ?? 0;
+    return found;
+  }
+
+  ahead(text: string): boolean {
+    return this.#line.startsWith(text, this.#at);
+  }
+
+  take(text: string): boolean {
+    if (!this.ahead(text)) return false;
+    this.#at += text.length;
+    return true;
+  }
+
+  /** A text in quotes with its escapes read; `undefined` = there is none, or it does not end. */
+  quoted(): string | undefined {
+    if (!this.ahead('"')) return undefined;
+    let text = "";
+    for (let i = this.#at + 1; i < this.#line.length; i++) {
+      const char = this.#line[i]!;
+      if (char === '"') {
+        this.#at = i + 1;
+        return text;
+      }
+      if (char !== "\\") text += char;
+      else {
+        const next = this.#line[++i] ?? "";
+        // Other escapes stay as they are, as Prometheus's own libraries have them.
+        text += next === "n" ? "\n" : next === "\\" || next === '"' ? next : `\\${next}`;
+      }
+    }
+    return undefined;
+  }
+
+  rest(): string {
+    return this.#line.slice(this.#at);
+  }
+}
