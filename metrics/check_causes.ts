@@ -68,7 +68,7 @@ const PRACTICALLY_ALL = 0.99;
 const DESCRIPTORS_RESERVED = 64;
 
 /** Error messages at the limit of open files. */
-const NO_DESCRIPTORS = /too many open files|EMFILE|os error 24\b/i;
+export const NO_DESCRIPTORS = /too many open files|EMFILE|os error 24\b/i;
 
 /** Streams with a larger gap between tokens have time for one read per token. */
 export const SLOW_GAP_MS = 2;

@@ -59,7 +59,7 @@ export interface OpenFigure {
 /** The figures that do not hold, in the order given, the throughput last. */
 export function openFigures(
   figures: readonly HeadlineFigure[],
-  run: Throughput,
+  run: Pick<Throughput, "qps" | "outputTokensPerSec" | "brackets">,
   tolerance: number,
 ): readonly OpenFigure[] {
   const open = figures.flatMap(({ metric, title, p, value, bracket }): readonly OpenFigure[] => {

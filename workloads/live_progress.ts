@@ -12,6 +12,8 @@ export interface ProgressState {
   readonly phase: string;
   /** 0-based number of the load; absent = none is sent. */
   readonly load?: number;
+  /** How many loads there are; absent = nobody knows. */
+  readonly loads?: number;
   /** Which part of the run: `64 users`. */
   readonly label: string;
   /** Requests that have ended. */

@@ -20,7 +20,7 @@ export interface LiveState {
   readonly done: number;
   /** Requests of it, where that is known. */
   readonly total: number | undefined;
-  /** Of the ended ones, those that did not succeed. */
+  /** Requests that failed or were never sent; what the plan or Ctrl-C cut is no failure. */
   readonly failed: number;
   /** Sent and not ended. */
   readonly inFlight: number;
@@ -34,7 +34,7 @@ export interface LiveState {
   readonly runElapsedMs: number;
   /** Until the end of the whole run, in ms. */
   readonly runLeftMs: number | undefined;
-  /** Latencies of the requests that ended in the last ten seconds. */
+  /** Latencies of the measured requests that ended in the last ten seconds. */
   readonly recent: {
     /** Time to the first token, in ms. */
     readonly ttft: LiveLatency;
@@ -43,7 +43,7 @@ export interface LiveState {
     /** To the last token, in ms. */
     readonly e2e: LiveLatency;
   };
-  /** Failures of the load by their kind, most frequent first, with the message of the last. */
+  /** What `failed` counts, by kind, most frequent first, with the message of the last. */
   readonly failures: readonly LiveFailure[];
   /** Whether server or client is measured, as far as can be told; absent = too early. */
   readonly verdict: LiveVerdict | undefined;
@@ -53,8 +53,6 @@ export interface LiveState {
   readonly course: LiveCourse;
   /** Loads that have ended. */
   readonly ended: readonly LiveLoadEnd[];
-  /** All requests of the run that were measured, for counters that never fall. */
-  readonly totals: LiveTotals;
 }
 
 /** Failures of one kind. */
@@ -85,34 +83,6 @@ export interface LiveServer {
   readonly cacheUse: number | undefined;
 }
 
-/** What was measured since the run began; warm-ups are no part of it. */
-export interface LiveTotals {
-  /** Requests that have ended, by how; kinds that did not happen are absent. */
-  readonly outcomes: { readonly [Kind in Outcome["kind"]]?: number };
-  /** Prompt tokens of these, where known. */
-  readonly promptTokens: number;
-  /** Output tokens of these. */
-  readonly outputTokens: number;
-  /** Time to the first token. */
-  readonly ttft: LiveHistogram;
-  /** Gaps between ticks. */
-  readonly itl: LiveHistogram;
-  /** To the last token. */
-  readonly e2e: LiveHistogram;
-}
-
-/** Values by size. */
-export interface LiveHistogram {
-  /** Upper edges of the buckets in ms, ascending; the last bucket has none. */
-  readonly edgesMs: readonly number[];
-  /** Values in each bucket (above the edge before it, up to its own), not cumulative; one more than edges. */
-  readonly counts: readonly number[];
-  /** Values. */
-  readonly count: number;
-  /** Their sum in ms. */
-  readonly sumMs: number;
-}
-
 /** Percentiles of the last seconds. */
 export interface LiveLatency {
   /** Values. */
@@ -123,36 +93,50 @@ export interface LiveLatency {
   readonly p99Ms: number | undefined;
 }
 
-/** A load over time; lists have a value for each slice. */
+/** A load over time; lists have a value for each slice, the last of which has not ended. */
 export interface LiveCourse {
   /** Length of a slice in ms. */
   readonly sliceMs: number;
-  /** Output tokens per second of requests that ended in the slice, by arrival. */
-  readonly tokensPerSec: readonly number[];
+  /** Output tokens per second, estimated from reads. */
+  readonly tokensPerSec: readonly (number | null)[];
+  /** Requests per second that completed in the slice. */
+  readonly completedPerSec: readonly number[];
   /** Requests in flight at its end. */
-  readonly inFlight: readonly number[];
-  /** Median TTFT of requests that ended in it, in ms. */
+  readonly inFlight: readonly (number | null)[];
+  /** Median TTFT of requests that ended in it, in ms; `null` = too few. */
   readonly ttftP50Ms: readonly (number | null)[];
   /** 99th percentile of it. */
   readonly ttftP99Ms: readonly (number | null)[];
   /** Median gap between ticks of requests that ended in it, in ms. */
   readonly itlP50Ms: readonly (number | null)[];
+  /** 99th percentile of it. */
+  readonly itlP99Ms: readonly (number | null)[];
   /** Failures. */
   readonly failed: readonly number[];
 }
 
 /** A load that has ended, in short. */
 export interface LiveLoadEnd {
+  /** Its number, from 1 on. */
+  readonly load: number;
   /** Name of the load, e.g. `64 users`. */
   readonly label: string;
+  /** Nothing of it was sent: the run was stopped, or the server lost. */
+  readonly skipped: boolean;
+  /** From its start to the end of its last request, in ms. */
+  readonly durationMs: number;
   /** Requests that succeeded. */
   readonly completed: number;
   /** Requests that failed. */
   readonly failed: number;
   /** Output tokens per second over the load. */
   readonly tokensPerSec: number | undefined;
+  /** Requests per second that completed. */
+  readonly completedPerSec: number | undefined;
   /** Time to the first token. */
   readonly ttft: LiveLatency;
   /** Gaps between ticks. */
   readonly itl: LiveLatency;
+  /** To the last token. */
+  readonly e2e: LiveLatency;
 }

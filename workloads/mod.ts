@@ -59,12 +59,10 @@ export { createLiveBoard, type LiveBoard, type LiveBoardOptions } from "./live_b
 export type {
   LiveCourse,
   LiveFailure,
-  LiveHistogram,
   LiveLatency,
   LiveLoadEnd,
   LiveServer,
   LiveState,
-  LiveTotals,
   LiveVerdict,
 } from "./live_state.ts";
 export type { CancelSpec, ClosedLoad, Load, OpenLoad, ReplayLoad, Stop, TimeSpec } from "./load.ts";

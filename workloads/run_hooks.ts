@@ -6,7 +6,9 @@
 import type { RequestRecord } from "../backends/record.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
+import type { Witness } from "../metrics/run_client.ts";
 import type { ProgressState } from "./live_progress.ts";
+import type { LiveServer } from "./live_state.ts";
 import type { Dataset } from "./prompt.ts";
 import type { LoadFinder } from "./run_finder.ts";
 
@@ -47,6 +49,10 @@ export interface MeasureHooks extends PrepareHooks {
   readonly onTurn?: (turn: { readonly side: number; readonly block?: number }) => Promise<void>;
   /** Called when a session of a measured load has ended. */
   readonly onSession?: (session: SessionEnd) => void;
+  /** Called every few seconds with what the witness of a load has shown so far. */
+  readonly onWitness?: (witness: Witness) => void;
+  /** Called when the server's metrics were read. */
+  readonly onScrape?: (server: LiveServer) => void;
   /** Called when no request of a measured load is in flight any more. */
   readonly onLoadEnd?: (end: LoadEnd) => void;
 }

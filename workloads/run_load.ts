@@ -11,7 +11,7 @@ import type { LoadEnd } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
-import { labelOf } from "./bench_order.ts";
+import { labelOf, orderOf } from "./bench_order.ts";
 import type { GpuSampler } from "./gpu_sampler.ts";
 import { watchClient } from "./load_client_health.ts";
 import type { RequestHeader } from "./load_messages.ts";
@@ -50,7 +50,9 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
   const measured = part.phase === "measure";
   const replay = beginReplay(running, part);
   const gpus = measured ? running.gpus : undefined;
-  const witness = measured ? await running.witness.watch(part) : { absent: "a warm-up has none" };
+  const witness = measured
+    ? await running.witness.watch(part, hooks.onWitness)
+    : { absent: "a warm-up has none" };
   await gpus?.begin();
   // The first prompts of a recording are there when the load begins.
   await replay?.prepare();
@@ -124,7 +126,8 @@ function progressOf({ plan, hooks, threads }: Running, part: LoadPart): LoadProg
       : hooks.finder === undefined
       ? "measuring"
       : `probe ${part.number + 1},`,
-    label: labelOf(plan, part.number),
+    ...{ load: part.number, label: labelOf(plan, part.number) },
+    loads: hooks.finder === undefined ? orderOf(plan).length : undefined,
     stages: stagesOf(part),
     stop: part.stop,
     onProgress: hooks.onProgress,

@@ -7,6 +7,7 @@ import { systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import type { RateStagePlan } from "../metrics/run.ts";
+import { isFailure } from "../metrics/summary_outcomes.ts";
 import type { ProgressState } from "./live_progress.ts";
 import type { Stop } from "./load.ts";
 import { stageAt } from "./load_stages.ts";
@@ -17,6 +18,10 @@ import type { LiveLoad } from "./run_finder.ts";
 export interface LoadProgressOptions {
   /** `warm-up` or `measuring`. */
   readonly phase: string;
+  /** 0-based number of the load. */
+  readonly load: number;
+  /** How many there are; absent = nobody knows. */
+  readonly loads?: number | undefined;
   readonly label: string;
   /** Stages of its rate; absent = there are none. */
   readonly stages?: readonly RateStagePlan[] | undefined;
@@ -46,9 +51,10 @@ export class LoadProgress {
   }
 
   /** Counts a request that has ended. */
-  add({ outcome, outputTokens, reads }: RequestRecord): void {
+  add(record: RequestRecord): void {
+    const { outputTokens, reads } = record;
     this.#done++;
-    if (outcome.kind !== "ok") this.#failed++;
+    if (isFailure(record)) this.#failed++;
     this.#tokens += outputTokens?.tokens ?? 0;
     this.#reads += reads;
   }
@@ -60,7 +66,7 @@ export class LoadProgress {
 
   /** Tells how far it is, and returns what can be seen from outside. */
   report(): LiveLoad {
-    const { phase, label, stages, stop, onProgress } = this.#options;
+    const { phase, load, loads, label, stages, stop, onProgress } = this.#options;
     const live = this.#threads.live();
     const nowMs = systemClock.now();
     // Events in flight are not decoded yet: reads stand for tokens, by the ratio seen so far.
@@ -75,7 +81,7 @@ export class LoadProgress {
     const elapsedMs = nowMs - this.#startMs;
     const inFlight = live.sent - live.ended;
     onProgress?.({
-      phase,
+      ...{ phase, load },
       label: stages === undefined
         ? label
         : `${label}, stage ${stageAt(stages, elapsedMs) + 1} of ${stages.length}`,
@@ -84,6 +90,7 @@ export class LoadProgress {
       inFlight,
       elapsedMs,
       ...defined({
+        loads,
         total: stop.requests,
         tokensPerSec: this.#tokensPerSec,
         leftMs: timeLeftMs(stop, this.#done, elapsedMs),

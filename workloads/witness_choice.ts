@@ -7,6 +7,7 @@ import { messageOf, oneLine } from "../backends/error_message.ts";
 import { patientClock } from "../backends/clock.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import type { Witness } from "../metrics/run_client.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
 import type { Load, Stop } from "./load.ts";
@@ -30,8 +31,8 @@ export interface WatchedPart {
 
 /** The witness of a run. */
 export interface RunWitness {
-  /** Gets the witness of a load ready. Never rejects. */
-  watch(part: WatchedPart): Promise<WitnessWatch | NoWitness>;
+  /** Gets the witness of a load ready; `onTake` is told what it has shown so far. Never rejects. */
+  watch(part: WatchedPart, onTake?: (witness: Witness) => void): Promise<WitnessWatch | NoWitness>;
   /** Ends its engine. */
   close(): Promise<void>;
 }
@@ -94,7 +95,7 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
     })
     : undefined;
   return {
-    async watch({ number, load, stop }) {
+    async watch({ number, load, stop }, onTake) {
       const reason = reasonFor(load, stop);
       if (reason !== undefined) return { absent: reason };
       if (starting === undefined) {
@@ -105,7 +106,7 @@ export function openWitness(plan: BenchPlan, need: WitnessNeed): RunWitness {
       if (typeof engine === "string") return { absent: engine };
       const streams = streamsBeside(inFlight(load, meanAnswerMs));
       try {
-        return await watchWitness(engine, { loadNumber: number, streams });
+        return await watchWitness(engine, { loadNumber: number, streams, onTake });
       } catch (error) {
         return { absent: failed(error) };
       }

@@ -36,6 +36,8 @@ export interface WatchOptions {
   readonly loadNumber: number;
   /** Concurrent streams. */
   readonly streams: number;
+  /** Told what it has shown so far, whenever the log was emptied. */
+  readonly onTake?: ((witness: Witness) => void) | undefined;
 }
 
 /** The engine's log is emptied this often. */
@@ -47,7 +49,7 @@ const LAST_TAKE_EVERY_MS = 10;
 /** Gets a witness ready. @throws {Error} when the engine does not answer. */
 export async function watchWitness(
   engine: WitnessEngine,
-  { loadNumber, streams }: WatchOptions,
+  { loadNumber, streams, onTake }: WatchOptions,
 ): Promise<WitnessWatch> {
   const { protocol, request, wire, exactArrivals, caCert, shiftMs } = engine;
   const comparison = compareWitness({ exactArrivals });
@@ -83,7 +85,16 @@ export async function watchWitness(
     }
   };
   let taking = Promise.resolve();
-  const timer = setInterval(() => void (taking = taking.then(take)), TAKE_EVERY_MS);
+  const shownSoFar = () =>
+    comparison.result({
+      streams,
+      cpuMs: cpuMs === undefined ? undefined : cpuMs - (before.cpuMs ?? 0),
+    });
+  const takeAndTell = async () => {
+    await take();
+    onTake?.(shownSoFar());
+  };
+  const timer = setInterval(() => void (taking = taking.then(takeAndTell)), TAKE_EVERY_MS);
 
   return {
     job: {
@@ -119,10 +130,7 @@ export async function watchWitness(
         if (i > 0) await patientClock.sleepUntil(patientClock.now() + LAST_TAKE_EVERY_MS);
         await take();
       }
-      const witness = comparison.result({
-        streams,
-        cpuMs: cpuMs === undefined ? undefined : cpuMs - (before.cpuMs ?? 0),
-      });
+      const witness = shownSoFar();
       if (witness.ticks > 0) return witness;
       const absent = failure === undefined
         ? "the load ended before the witness had a token"

@@ -1,0 +1,155 @@
+/**
+ * A load over time, in slices of a second. When there are too many of them, two become one.
+ *
+ * @module
+ */
+import { bucketOf, percentileOf } from "./live_histogram.ts";
+import type { LiveCourse } from "./live_state.ts";
+
+/** Most slices. */
+const MOST_SLICES = 600;
+const SLICE_MS = 1000;
+
+type Counts = Map<number, number>;
+
+/** Percentiles of counted values; absent until they are asked for. */
+interface Values {
+  count: number;
+  readonly counts: Counts;
+  known: { readonly p50: number | null; readonly p99: number | null } | undefined;
+}
+
+interface Slice {
+  /** Sum of rates × how long each held, in ms. */
+  rateMs: number;
+  /** How long they held. */
+  ratedMs: number;
+  inFlight: number | undefined;
+  completed: number;
+  failed: number;
+  readonly ttft: Values;
+  readonly itl: Values;
+}
+
+/** What is known at an instant of the load. */
+export interface CoursePoint {
+  /** Since the load began, in ms. */
+  readonly atMs: number;
+  /** Since the point before it. */
+  readonly tokensPerSec: number | undefined;
+  /** Sent and not ended. */
+  readonly inFlight: number;
+}
+
+/** Collects the course of one load. */
+export class Course {
+  #sliceMs = SLICE_MS;
+  #slices: Slice[] = [];
+  #lastMs = 0;
+
+  /** Adds how it is at an instant. */
+  see({ atMs, tokensPerSec, inFlight }: CoursePoint): void {
+    const slice = this.#at(atMs);
+    slice.inFlight = inFlight;
+    if (tokensPerSec !== undefined) {
+      const forMs = atMs - this.#lastMs;
+      slice.rateMs += tokensPerSec * forMs;
+      slice.ratedMs += forMs;
+    }
+    this.#lastMs = atMs;
+  }
+
+  /** Adds a request that completed, with its latencies in ms. */
+  completed(endMs: number, ttftMs: readonly number[], itlMs: readonly number[]): void {
+    const slice = this.#at(endMs);
+    slice.completed++;
+    add(slice.ttft, ttftMs);
+    add(slice.itl, itlMs);
+  }
+
+  /** Adds a request that failed. */
+  failed(endMs: number): void {
+    this.#at(endMs).failed++;
+  }
+
+  /** All so far, `elapsedMs` after its beginning. */
+  course(elapsedMs: number): LiveCourse {
+    const sliceMs = this.#sliceMs;
+    const slices = this.#slices;
+    const lengthMs = (i: number) => Math.max(1, Math.min(sliceMs, elapsedMs - i * sliceMs));
+    const of = <T>(value: (slice: Slice, i: number) => T): readonly T[] => slices.map(value);
+    return {
+      sliceMs,
+      tokensPerSec: of(({ rateMs, ratedMs }) => ratedMs > 0 ? rateMs / ratedMs : null),
+      completedPerSec: of(({ completed }, i) => completed * 1000 / lengthMs(i)),
+      inFlight: of(({ inFlight }) => inFlight ?? null),
+      ttftP50Ms: of(({ ttft }) => known(ttft).p50),
+      ttftP99Ms: of(({ ttft }) => known(ttft).p99),
+      itlP50Ms: of(({ itl }) => known(itl).p50),
+      itlP99Ms: of(({ itl }) => known(itl).p99),
+      failed: of(({ failed }) => failed),
+    };
+  }
+
+  #at(ms: number): Slice {
+    const atMs = Number.isFinite(ms) ? Math.max(0, ms) : 0;
+    while (atMs >= this.#sliceMs * MOST_SLICES) this.#halve();
+    const index = Math.floor(atMs / this.#sliceMs);
+    while (this.#slices.length <= index) this.#slices.push(emptySlice());
+    return this.#slices[index]!;
+  }
+
+  #halve(): void {
+    this.#sliceMs *= 2;
+    const halves = this.#slices;
+    this.#slices = Array.from({ length: Math.ceil(halves.length / 2) }, (_, i) => {
+      const one = halves[2 * i]!;
+      const other = halves[2 * i + 1];
+      return other === undefined ? one : joined(one, other);
+    });
+  }
+}
+
+function emptySlice(): Slice {
+  return {
+    ...{ rateMs: 0, ratedMs: 0, inFlight: undefined, completed: 0, failed: 0 },
+    ttft: { count: 0, counts: new Map(), known: undefined },
+    itl: { count: 0, counts: new Map(), known: undefined },
+  };
+}
+
+function joined(one: Slice, other: Slice): Slice {
+  return {
+    rateMs: one.rateMs + other.rateMs,
+    ratedMs: one.ratedMs + other.ratedMs,
+    inFlight: other.inFlight ?? one.inFlight,
+    completed: one.completed + other.completed,
+    failed: one.failed + other.failed,
+    ttft: sum(one.ttft, other.ttft),
+    itl: sum(one.itl, other.itl),
+  };
+}
+
+function sum(one: Values, other: Values): Values {
+  const counts = new Map(one.counts);
+  for (const [bucket, n] of other.counts) counts.set(bucket, (counts.get(bucket) ?? 0) + n);
+  return { count: one.count + other.count, counts, known: undefined };
+}
+
+function add(values: Values, ms: readonly number[]): void {
+  for (const value of ms) {
+    const bucket = bucketOf(value);
+    values.counts.set(bucket, (values.counts.get(bucket) ?? 0) + 1);
+  }
+  values.count += ms.length;
+  values.known = undefined;
+}
+
+function known(values: Values): { readonly p50: number | null; readonly p99: number | null } {
+  if (values.known === undefined) {
+    const ascending = [...values.counts].sort(([a], [b]) => a - b);
+    const percentile = (p: number) => percentileOf(p, values.count, ascending) ?? null;
+    values.known = { p50: percentile(50), p99: percentile(99) };
+  }
+  return values.known;
+}
