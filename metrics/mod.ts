@@ -135,6 +135,7 @@ export type {
   TimeSplit,
 } from "./load_server.ts";
 export type { Drift, RepeatedFigure, RepeatedLoad } from "./summary_repeats.ts";
+export type { Answer } from "./summary_answer.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
 export type { SliceLatency, Slices } from "./load_slices.ts";
 export type { HeatMap } from "./load_heat.ts";

@@ -9,6 +9,7 @@ import type { Check } from "./check.ts";
 import { CLIENT_TOLERANCE } from "./check_figures.ts";
 import { checkRun } from "./check_run.ts";
 import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scenario.ts";
+import { type Answer, answerOf } from "./summary_answer.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { ServerScale } from "./load_speed.ts";
 import type { LoadSummary } from "./load_summary.ts";
@@ -36,6 +37,8 @@ export interface Summary {
   readonly header: RunHeader;
   /** Percentiles of every distribution. */
   readonly percentiles: readonly number[];
+  /** What the run says at a glance. */
+  readonly answer: Answer;
   /** Results of each load, in the order of the run. */
   readonly loads: readonly LoadSummary[];
   /** What differs from run to run, for each load that was repeated; absent = none was. */
@@ -246,14 +249,19 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
       const scenario = judgeScenario(header, summaries);
       // Probes that were measured again are pooled by the search itself.
       const repeats = header.find === undefined ? summarizeRepeats(summaries) : undefined;
-      return {
-        ...{ schema: REPORT_SCHEMA, percentiles, loads: summaries, scale, scenario },
+      const answered = {
         header: { ...header, loads: plans },
+        loads: summaries,
         repeats,
         capacity: header.find?.goal === "capacity"
           ? summarizeCapacity(header.find, searched!, summaries)
           : undefined,
         curve: header.find?.goal === "curve" ? summarizeCurve(header.find, summaries) : undefined,
+      };
+      return {
+        ...{ schema: REPORT_SCHEMA, percentiles, scale, scenario },
+        ...answered,
+        answer: answerOf(answered),
         checks: [
           ...checkRun(header, unread),
           ...checkScenario(scenario),
