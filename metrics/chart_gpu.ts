@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { across, chart, down, type Panel, path, type Tip } from "./chart_frame.ts";
+import { chart, type Panel, path, type Tip } from "./chart_frame.ts";
+import { lineOf } from "./chart_line.ts";
 import { linearScale, timeAxis } from "./chart_scale.ts";
 import { formatMib, formatMs, formatNumber, formatShare, plural } from "./format.ts";
 import type { GpuSeries, GpuSummary } from "./load_series.ts";
@@ -31,7 +32,7 @@ export function gpuChart({ id, gpu, durationMs }: GpuChart): Markup {
     if (known.length === 0) return [];
     const y = linearScale(0, Math.max(least, ...known), { ticks: 4, round: true });
     const shapes = lists.map((values) =>
-      path("line", lineOf(values, (i, value) => [at(timeMs[i]!), y.at(value)]))
+      path("line", lineOf(values, HEIGHT, (i, value) => [at(timeMs[i]!), y.at(value)]))
     );
     return [{ height: HEIGHT, name, ticks: y.ticks, shapes }];
   };
@@ -68,23 +69,4 @@ function tipOf({ index, memoryMiB, utilization, powerW }: Device, i: number): st
   return `GPU ${index}: ${formatMib(memoryMiB[i] ?? undefined)}, ${
     formatShare(utilization[i] ?? undefined)
   } busy, ${formatNumber(powerW[i] ?? undefined)} W`;
-}
-
-/** Straight lines between neighbors, with a gap where a value is unknown. */
-function lineOf(
-  values: Values,
-  place: (i: number, value: number) => readonly [x: number, y: number],
-): string {
-  let pen = "M";
-  return values.map((value, i) => {
-    if (value === null) {
-      pen = "M";
-      return "";
-    }
-    const [x, y] = place(i, value);
-    const step = `${pen}${across(x)} ${down(y, HEIGHT)}`;
-    pen = "L";
-    // A single point would draw nothing.
-    return values.length === 1 ? `${step}h1` : step;
-  }).join("");
 }

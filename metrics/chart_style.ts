@@ -72,7 +72,16 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .point.plain:not(.hollow){fill:var(--muted)}
 .whisker.point{stroke-width:5}
 .chance.point{stroke-width:1.1;stroke-opacity:.8}
+.ours{stroke:var(--muted);stroke-width:4;stroke-opacity:.3}
+.piece{stroke:var(--bg);stroke-width:1;vector-effect:non-scaling-stroke}
+.piece.client{fill:var(--text)}
+.piece.connect{fill:var(--muted)}
+.piece.network{fill:var(--soft)}
+.piece.queue{fill:var(--warn)}
+.piece.prefill{fill:var(--accent)}
+.piece.rest{fill:var(--line);stroke:var(--muted)}
+.piece.below{fill-opacity:.45;stroke:var(--bad);stroke-width:1.5}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode CHART_STYLE}. */
-export const CHART_STYLE_SHA256 = "NLeBl22qghLr0N4hEOpzaobj6E7uJY8GQF0E3RAE6Go=";
+export const CHART_STYLE_SHA256 = "wmh1SMlxoZuMeZlLOvMOFrbDXwS8u8WO2MdogC/Z9VQ=";

@@ -20,6 +20,7 @@ import { clientSection } from "./html_client.ts";
 import { stallSection } from "./html_course.ts";
 import { type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId } from "./html_overview.ts";
+import { serverSection } from "./html_server.ts";
 import { htmlTable, left, right } from "./html_table.ts";
 import { percentileDoubt } from "./load_figures.ts";
 import type { LoadSummary } from "./load_summary.ts";
@@ -57,6 +58,7 @@ function loadSection(load: LoadSummary, place: Place): Markup {
       ? timeline(load, place)
       : lanesSection(load, { id: loadId(place.position), loads: loads.length }),
     overTime(load, place),
+    serverSection(load, { id: loadId(place.position) }),
     stallSection(load),
     metricTable(load),
     groupSections(load, {

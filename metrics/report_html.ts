@@ -14,6 +14,7 @@ import { titleBlock, verdictBlock } from "./html_overview.ts";
 import { htmlPage } from "./html_page.ts";
 import { repeatsSection } from "./html_repeats.ts";
 import { definitionSection, setupSection } from "./html_setup.ts";
+import { timeSplitSection } from "./html_server.ts";
 import { plural } from "./format.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
@@ -36,6 +37,7 @@ const PARTS: readonly (readonly [
   ["warnings", "Checks", verdictBlock],
   ["numbers", "Key numbers", keyNumbers],
   ["curve", "Latency", loadCurve],
+  ["time", "Where the time goes", timeSplitSection],
   ["frontier", "Frontier", frontierSection],
   ["repeats", "Repeats", repeatsSection],
   [LOADS_ID, "Loads", loadSections],

@@ -182,7 +182,7 @@ export function othersText(counts: readonly ServerCounts[]): string | undefined 
 }
 
 /** Where the accepted length comes from. */
-const SPECULATION_BASES: Readonly<Record<Speculation["basis"], string>> = {
+export const SPECULATION_BASES: Readonly<Record<Speculation["basis"], string>> = {
   counters: "by the server's counters",
   requests: "by the answers' own counts",
   ticks: "our estimate, tokens per tick",

@@ -39,14 +39,14 @@ function drawn(...devices: readonly GpuTrack[]): string {
   return gpuChart({ id: "g", gpu, durationMs: 100 }).toString();
 }
 
-Deno.test("gpuChart draws a line for each GPU, with a gap where a value is unknown", () => {
+Deno.test("gpuChart draws a line for each GPU, with a gap where a value is unknown and a dot between gaps", () => {
   const paths = [...drawn(A, B).matchAll(/<path class="line" d="([^"]*)"/g)].map(([, d]) => d);
   assertEquals(paths, [
     // From 0 to 4 GiB in 76 pixels, downwards.
-    "M0 57L250 38M1000 0",
+    "M0 57L250 38M1000 0h1",
     "M0 57L250 57L500 57L1000 57",
-    "M0 76L250 0M1000 38",
-    "M0 50.7L250 25.3M1000 0",
+    "M0 76L250 0M1000 38h1",
+    "M0 50.7L250 25.3M1000 0h1",
   ]);
 });
 
