@@ -21,6 +21,7 @@ export const COLORS: Readonly<
   goodbg: ["#eef8f2", "#17251d", "#fff"],
   warn: ["#8a5200", "#e3b261"],
   warnbg: ["#fdf6e8", "#2a2315", "#fff"],
+  wait: ["#c07f14", "#d9a441"],
   bad: ["#b3261e", "#ff8d84"],
   // One hue, its lightness in steps that the eye takes for equal: also told apart in gray.
   heat0: ["#dbe8f8", "#1d2f49"],

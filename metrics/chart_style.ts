@@ -77,11 +77,11 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .piece.client{fill:var(--text)}
 .piece.connect{fill:var(--muted)}
 .piece.network{fill:var(--soft)}
-.piece.queue{fill:var(--warn)}
+.piece.queue{fill:var(--wait)}
 .piece.prefill{fill:var(--accent)}
 .piece.rest{fill:var(--line);stroke:var(--muted)}
 .piece.below{fill-opacity:.45;stroke:var(--bad);stroke-width:1.5}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode CHART_STYLE}. */
-export const CHART_STYLE_SHA256 = "wmh1SMlxoZuMeZlLOvMOFrbDXwS8u8WO2MdogC/Z9VQ=";
+export const CHART_STYLE_SHA256 = "ojx845ES2dy/xX8G98HJAplSVNRyLV79wSUf5JodEcM=";

@@ -75,9 +75,9 @@ export function splitChart({ id, bars }: SplitChart): Markup {
     });
   });
   const labels = bars.map(({ label, split }, row) =>
-    markup`<text class="label" x="${percent(at(0))}" y="${row * ROW + LABEL - 5}">${label}: ${
-      formatMs(split.ttftMs)
-    }</text>`
+    markup`<text class="label" x="${percent(at(0))}" dx="${low < 0 ? 4 : 0}" y="${
+      row * ROW + LABEL - 5
+    }">${label}: ${formatMs(split.ttftMs)}</text>`
   );
   return chart({
     id,

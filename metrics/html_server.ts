@@ -110,7 +110,8 @@ export function serverSection(load: LoadSummary, { id }: { readonly id: string }
   const known = server ?? timeSplit ?? speculation ?? serverCounts[0];
   if (known === undefined) return markup``;
   return markup`<h3>The server’s own side</h3>
-${parts}`;
+<div class="server">${parts}</div>
+`;
 }
 
 function splitFigure(split: TimeSplit, id: string): Markup {
@@ -126,7 +127,6 @@ function splitFigure(split: TimeSplit, id: string): Markup {
       ...(brackets ? [right("client")] : []),
       right("share"),
       ...percentiles.map((p) => right(formatPercentile(p))),
-      left(""),
     ],
     rows: rows.map((row) => [
       markup`${swatch(row.name)} ${row.name}`,
@@ -134,13 +134,14 @@ function splitFigure(split: TimeSplit, id: string): Markup {
       ...(brackets ? [row.client] : []),
       row.share,
       ...row.percentiles,
-      PART_MEANINGS[row.name],
     ]),
   });
   return markup`<figure><figcaption><strong>Where the time to the first token goes</strong> <span>${
     splitBasisText(split)
   }</span></figcaption>
-${splitChart({ id, bars: [{ label: "TTFT", split }] })}</figure>
+${legendOf(rows.map(({ name }) => name))}${
+    splitChart({ id, bars: [{ label: "TTFT", split }] })
+  }</figure>
 ${table}${
     split.remarks.map((remark) =>
       markup`<p class="note warn">${capitalize(remark)}.</p>
@@ -261,7 +262,7 @@ function otherTable({ others, figures }: ServerSummary): Markup {
 <summary>${plural(others.length, "metric")} of the server whose meaning is not known${
     figures.length === 0 && ": none of its names is known"
   }</summary>
-${table}${more > 0 && noteOf(`${plural(more, "more")} in report.json.`)}</details>
+${table}${more > 0 && noteOf(`${formatCount(more)} more in report.json.`)}</details>
 `;
 }
 

@@ -96,7 +96,11 @@ export function endpointText(endpoint: ServerEndpoint): string {
   return [
     `${url}${engine === undefined ? "" : ` (${engine})`}: ${
       scrapes === 0 ? "never read" : `read ${plural(scrapes, "time")}`
-    }${window === undefined ? "" : ` from ${formatMs(window.fromMs)} to ${formatMs(window.toMs)}`}`,
+    }${
+      window === undefined
+        ? ""
+        : ` from ${formatMs(window.fromMs).replace("-", "−")} to ${formatMs(window.toMs)}`
+    }`,
     ...(slowestMs === undefined ? [] : [`the slowest answer took ${formatMs(slowestMs)}`]),
     ...(failed === 0 ? [] : [
       `${plural(failed, "scrape")} failed${failure === undefined ? "" : `, the last: ${failure}`}`,
@@ -155,7 +159,7 @@ export function splitRows({ ttftMs, parts }: TimeSplit): readonly SplitRow[] {
       share: ttftMs > 0
         ? `${(100 * meanMs / ttftMs).toFixed(1).replace("-", "−")} %`
         : NOT_AVAILABLE,
-      percentiles: percentiles.map(({ valueMs }) => formatMs(valueMs)),
+      percentiles: percentiles.map(({ valueMs }) => formatMs(valueMs).replace("-", "−")),
       fromMs,
       toMs: atMs,
     };

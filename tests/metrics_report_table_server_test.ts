@@ -140,9 +140,9 @@ Deno.test("failed scrapes, slow ones and counters that began anew are told", () 
   const text = lines.join(" ").replace(/<yellow>/g, "").replace(/\s+/g, " ");
   assertEquals(
     text,
-    "Scraped http://127.0.0.1:8000/metrics (vllm): read 11 times from -3.00 ms to 10.0 s; the slowest " +
+    "Scraped http://127.0.0.1:8000/metrics (vllm): read 11 times from −3.00 ms to 10.0 s; the slowest " +
       "answer took 30.0 s; 2 scrapes failed, the last: HTTP 500 " +
-      "Scraped http://b/metrics: read 11 times from -3.00 ms to 10.0 s; the slowest answer took 4.20 ms; " +
+      "Scraped http://b/metrics: read 11 times from −3.00 ms to 10.0 s; the slowest answer took 4.20 ms; " +
       "1 counter began anew: the server, or a part of it, started again " +
       "Scraped http://c/metrics: never read; 12 scrapes failed, the last: connection refused",
   );
