@@ -24,6 +24,7 @@ import type { ContextOverflow, Lanes, PrefixShare, SessionsSummary } from "./loa
 import type { LoadEconomy, Peaks, UserSpeed } from "./load_speed.ts";
 import type { Metric } from "./metric.ts";
 import type { Count } from "./count.ts";
+import type { RequestSample } from "./load_requests.ts";
 import type { ServerCounts, ServerSummary, Speculation, TimeSplit } from "./load_server.ts";
 import type { Slices } from "./load_slices.ts";
 import type { Stalls } from "./load_stalls.ts";
@@ -149,6 +150,13 @@ export interface LoadSummary {
   readonly heatMaps: readonly HeatMap[];
   /** A sample of requests, spread evenly over the load. */
   readonly timeline: readonly TimelineEntry[];
+  /**
+   * At most so many single requests: the slowest, failed ones, and an even sample of the others. For the
+   * page; JSON has none of it, the record file has them all.
+   *
+   * @hidden
+   */
+  readonly requests: (most: number) => RequestSample;
   /** Requests of sessions as lanes; absent when the load has none. */
   readonly lanes: Lanes | undefined;
   /** What was checked about the load. */

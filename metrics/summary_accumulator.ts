@@ -40,6 +40,7 @@ import { createStalls } from "./summary_stalls.ts";
 import { describeMetrics } from "./summary_metrics.ts";
 import { contextFold, prefixFold } from "./summary_prefix.ts";
 import { goodShare, shareWithin } from "./summary_limit_shares.ts";
+import { createRequests } from "./summary_requests.ts";
 import { createSampling } from "./summary_sampling.ts";
 import { createSessions } from "./summary_sessions.ts";
 import { serverCountsFold } from "./summary_server_counts.ts";
@@ -95,6 +96,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
   const lanes = createLanes(plan);
   const slices = createSlices({ askedMs: options.sliceMs ?? SLICE_MS, values: options.values });
   const stalls = createStalls();
+  const requests = createRequests();
   const timeSplit = timeSplitFold();
   const serverCounts = serverCountsFold();
   const speculation = speculationFold();
@@ -156,6 +158,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       lanes.add(record);
       slices.add(record);
       stalls.add(record);
+      requests.add(record);
       serverCounts.add(record);
     },
     session(session) {
@@ -297,6 +300,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         quantiles: described.quantiles,
         heatMaps: slices.heat(durationMs),
         timeline: values.timeline(),
+        requests: requests.result,
         lanes: lanes.result(),
       };
       const delays = values.delays();

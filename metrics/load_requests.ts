@@ -1,0 +1,34 @@
+/**
+ * Single requests of a load, for a reader who asks which ones were slow or failed.
+ *
+ * @module
+ */
+import type { Outcome } from "../backends/record.ts";
+import type { Count } from "./count.ts";
+
+/** What is told of one request; latencies as their metrics define them. */
+export interface RequestRow {
+  /** Number of the request in its load. */
+  readonly index: Count;
+  /** User of a closed loop, lane of an open loop. */
+  readonly user: Count;
+  /** When it was sent, in ms from the start of the load; absent = never. */
+  readonly sentMs: number | undefined;
+  readonly ttftMs: number | undefined;
+  readonly tpotMs: number | undefined;
+  /** To the last token; of a failed request to its end. */
+  readonly e2eMs: number | undefined;
+  readonly promptTokens: Count | undefined;
+  readonly outputTokens: Count | undefined;
+  readonly outcome: Outcome["kind"];
+  /** Why it failed; absent = it did not. */
+  readonly message: string | undefined;
+}
+
+/** Requests of a load, all or some of them. */
+export interface RequestSample {
+  /** Requests of the load. */
+  readonly total: Count;
+  /** By their numbers: the slowest, the first that failed, and an even sample of the others. */
+  readonly rows: readonly RequestRow[];
+}
