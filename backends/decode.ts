@@ -5,6 +5,7 @@
  */
 import { BodyReader } from "./decode_body.ts";
 import { bodyOutcome, refusedOutcome } from "./decode_outcome.ts";
+import { readServerTimings } from "./decode_timings.ts";
 import { defined } from "./defined.ts";
 import { isObject } from "./json_event.ts";
 import type { GenerationRequest, Protocol } from "./protocol.ts";
@@ -176,6 +177,8 @@ export function decodeExchange(
   if (unseen > 0) record.unseenTokens = unseen;
   if (rejected !== undefined) record.rejectedCount = rejected;
   if (firstTick !== undefined) record.firstTickTokens = firstTick;
+  const timings = body.timings === undefined ? undefined : readServerTimings(body.timings);
+  if (timings !== undefined) record.serverTimings = timings;
   if (body.finishReason !== undefined) record.finishReason = body.finishReason;
   if (options.keepText) record.text = body.tokens.text;
   return record;

@@ -49,6 +49,8 @@ export class BodyReader {
   firstEventMs: number | undefined;
   endMarkMs: number | undefined;
   finishReason: string | undefined;
+  /** The last times of its own that the engine told. */
+  timings: EngineEvent["timings"];
   /** The first error that the engine reported. */
   error: string | undefined;
   /** The first event that could not be read, or bytes that are not events at all. */
@@ -193,6 +195,7 @@ export class BodyReader {
     this.firstEventMs ??= atMs;
     if (event.error !== undefined) this.error ??= oneLine(event.error);
     if (event.finishReason !== undefined) this.finishReason = event.finishReason;
+    if (event.timings !== undefined) this.timings = event.timings;
     if (this.tokens.take(event, atMs, endOffset, this.#readIndex)) this.#readEvents++;
     this.#lastEnd = endOffset;
     if (event.end) this.endMarkMs ??= atMs;

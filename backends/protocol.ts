@@ -144,7 +144,7 @@ export interface EngineEvent {
   readonly error?: string;
   /** The protocol's end mark (`[DONE]`, `finished`, `stop:true`, status FINISHED). */
   readonly end?: boolean;
-  /** Server-side timings, kept by `probe` and compared in tests. */
+  /** The server's own times and counts of this request, under its own names (see `decode_timings.ts`). */
   readonly timings?: Readonly<Record<string, number>>;
 }
 

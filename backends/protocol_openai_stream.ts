@@ -57,6 +57,7 @@ export const openaiQuick: QuickEvents = {
       completion_tokens_details: { reasoning_tokens: "value" },
     },
     timings: "value",
+    metrics: "value",
   },
   read: (chunk) => readChunk(chunk, ""),
   // A delta in which nothing is found may hold a field that no list names.
@@ -105,6 +106,10 @@ function readChunk(chunk: JsonObject, text: string): EngineEvent {
     }
   }
   if (chunk.timings) event.timings = numbers(chunk.timings);
+  // vLLM with `--enable-per-request-metrics`, in the chunk with the usage.
+  else if (isObject(chunk.metrics)) {
+    event.timings = { ...numbers(chunk.metrics), ...numbers(chunk.metrics.speculative_decoding) };
+  }
   return event;
 }
 

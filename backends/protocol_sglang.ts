@@ -19,6 +19,13 @@ import type { EngineEvent, Protocol } from "./protocol.ts";
 
 const PATH = "/generate";
 
+/** What it tells of a request that is done; the queue with `--enable-metrics` only. */
+const TIMINGS = [
+  ...["e2e_latency", "queue_time"],
+  ...["spec_num_proposed_drafts", "spec_num_correct_drafts"],
+  ...["spec_draft_token_num", "spec_accept_token_num"],
+] as const;
+
 const FIELDS = {
   text: "value",
   output_ids: "value",
@@ -27,7 +34,7 @@ const FIELDS = {
     prompt_tokens: "value",
     cached_tokens: "value",
     finish_reason: "value",
-    e2e_latency: "value",
+    ...Object.fromEntries(TIMINGS.map((name) => [name, "value" as const])),
   },
 } as const;
 
@@ -100,7 +107,12 @@ function readAnswer(value: JsonObject): EngineEvent {
     if (type === "abort") event.error = text(message) || "the engine aborted the request";
   }
   if (typeof meta.e2e_latency === "number") {
-    event.timings = { e2e_latency: meta.e2e_latency };
+    const timings: Record<string, number> = {};
+    for (const name of TIMINGS) {
+      const value = meta[name];
+      if (typeof value === "number") timings[name] = value;
+    }
+    event.timings = timings;
   }
   return event;
 }

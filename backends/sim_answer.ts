@@ -8,6 +8,7 @@ import type { Admission } from "./sim_batch.ts";
 import type { SimulatedEngine } from "./sim_engine.ts";
 import { type SimOptions, simQuirks } from "./sim_options.ts";
 import type { SimExchange, SimJob, SimProtocol, SimStream, SimToken } from "./sim_protocol.ts";
+import type { SimTimes } from "./sim_times.ts";
 import type { TruthEnd, TruthEntry, TruthLog } from "./sim_truth.ts";
 
 /** What an answer is made with. */
@@ -60,6 +61,7 @@ export function endTruth(
 
 /** A stream whose totals grow with it. */
 export interface GrowingStream extends SimStream {
+  times?: SimTimes;
   tokensSoFar: number;
   reasoningSoFar: number;
   textSoFar: string;
@@ -83,6 +85,12 @@ export function openStream(
     cachedTokens: admission?.cachedTokens ?? 0,
     quirks,
   };
+}
+
+/** Notes the times of a request whose answer is this stream. */
+export function noteTimes(stream: GrowingStream, truth: TruthEntry, times: SimTimes): void {
+  stream.times = times;
+  truth.times = times;
 }
 
 /** Adds a token to the stream's totals. */

@@ -7,8 +7,11 @@
  * @module
  */
 import type { FaultPlan } from "./sim_faults.ts";
+import { SimMetrics } from "./sim_metrics.ts";
 import type { SimOptions } from "./sim_options.ts";
 import type { SimFinish, SimJob, SimToken } from "./sim_protocol.ts";
+import { parseSpeculation } from "./sim_speculation.ts";
+import type { SimTimes } from "./sim_times.ts";
 import type { Timeline, TimelineEntry } from "./sim_timeline.ts";
 
 /** A numbered request, with everything about it that chance decides. */
@@ -24,6 +27,8 @@ export interface Admission {
 
 /** Receives the tokens of one job; stamps and writes them. */
 export interface SimSink {
+  /** Called when the job is queued, with what the engine will note of it. */
+  readonly queued?: (times: SimTimes) => void;
   /** Called when tokens are due (`plannedMs`); stamps just before its write. */
   tokens(
     tokens: readonly SimToken[],
@@ -56,6 +61,9 @@ export interface Generation extends TimelineEntry {
   readonly slowness: number;
   readonly nextToken: (leftTokens: number) => SimToken;
   readonly eventSize: () => number;
+  /** Its prompt tokens that the prefix cache had. */
+  readonly cachedTokens: number;
+  readonly times: SimTimes;
   readonly ttft: () => number;
   readonly itl: () => number;
   emitted: number;
@@ -78,6 +86,10 @@ export interface SimBatch {
   readonly waiting: number;
   /** Tokens generated so far. */
   readonly outputTokens: number;
+  /** Prompt tokens and tokens generated so far, of the requests that generate. */
+  readonly contextTokens: number;
+  /** What it counted of its work. */
+  readonly metrics: SimMetrics;
   /** Queues a request, and starts it when there is room; its `fire` must call `fireOwn`. */
   add(generation: Generation): void;
   /** Ends a request; its sink is not called any more. */
@@ -104,20 +116,31 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
   const ownSchedules = options.ttft !== undefined || options.itl !== undefined;
   const limit = options.maxBatch ?? (ownSchedules ? 0 : 256);
   const maxRunning = limit === 0 ? Infinity : limit;
-  const oneAnEvent = options.tokensPerEvent === "1";
+  const speculation = options.speculate === undefined
+    ? undefined
+    : parseSpeculation(options.speculate);
+  const oneAnEvent = options.tokensPerEvent === "1" && speculation === undefined;
+  const metrics = new SimMetrics();
   const running = new Set<Generation>();
   const queue = new Set<Generation>();
   let outputTokens = 0;
 
   function emit(generation: Generation, plannedMs: number): void {
-    const { target, sink } = generation;
+    const { target, sink, times } = generation;
     if (generation.ready) {
       generation.ready = false;
       generation.emitted++;
       outputTokens++;
-      return sink.release!(plannedMs);
+      sink.release!(plannedMs);
+      metrics.gap.observe(plannedMs - times.lastTokenMs);
+      times.lastTokenMs = plannedMs;
+      return;
     }
-    const count = Math.min(generation.eventSize(), target - generation.emitted);
+    const first = generation.emitted === 0;
+    // Prefill gives one token, before anything is guessed.
+    const most = first && speculation !== undefined ? 1 : generation.eventSize();
+    const count = Math.min(most, target - generation.emitted);
+    note(generation, { first, count, plannedMs });
     // A literal of one element allocates less than a list that grows.
     const tokens = count === 0 ? [] : [generation.nextToken(target - generation.emitted++)];
     for (let i = 1; i < count; i++) {
@@ -127,6 +150,31 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
     const last = generation.emitted >= target;
     if (last) end(generation);
     sink.tokens(tokens, last, generation.finish, plannedMs);
+    if (last && generation.emitted > 0) {
+      metrics.ended(times, clock.now(), { tokens: generation.emitted, finish: generation.finish });
+    }
+  }
+
+  /** Accounts for tokens that are about to be sent. */
+  function note(
+    { times, job, cachedTokens }: Generation,
+    { first, count, plannedMs }: { first: boolean; count: number; plannedMs: number },
+  ): void {
+    if (first) {
+      times.firstTokenMs = plannedMs;
+      const prompt = { tokens: job.promptTokens, cached: cachedTokens };
+      if (count > 0) metrics.began(times, clock.now(), prompt);
+    } else {
+      metrics.gap.observe(plannedMs - times.lastTokenMs);
+      if (speculation !== undefined) {
+        const { draft } = speculation;
+        times.drafts++;
+        times.draftTokens += draft;
+        times.acceptedTokens += count - 1;
+        metrics.drafted(draft, count - 1);
+      }
+    }
+    times.lastTokenMs = plannedMs;
   }
 
   /** Prepares the next token ahead of time. */
@@ -167,6 +215,7 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
   function ownPacer(): Pacer {
     return {
       start(generation, nowMs) {
+        generation.times.scheduledMs = nowMs;
         generation.dueMs = nowMs + generation.ttft() * generation.slowness;
         timeline.add(generation);
       },
@@ -196,14 +245,14 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
         }
         // The tokens of a step leave in one burst; their bookkeeping can wait.
         for (const generation of running) prepare(generation);
-        const durationMs = beginStep();
+        const durationMs = beginStep(endMs);
         stepping = durationMs > 0;
         return stepping ? endMs + durationMs : undefined;
       },
     };
 
     /** Chooses what the next step computes; returns its duration, 0 when there is nothing to do. */
-    function beginStep(): number {
+    function beginStep(nowMs: number): number {
       let prefillBudget = options.prefillChunk;
       let prefilled = 0;
       let generating = 0;
@@ -211,6 +260,9 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
       for (const generation of running) {
         generation.prefillNow = Math.min(prefillBudget, generation.prefillLeft);
         prefillBudget -= generation.prefillNow;
+        if (generation.prefillNow > 0 && !(generation.times.scheduledMs >= 0)) {
+          generation.times.scheduledMs = nowMs;
+        }
         prefilled += generation.prefillNow;
         if (generation.prefillLeft > 0) continue;
         generating++;
@@ -241,7 +293,7 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
         generation.prefillLeft = Math.max(1, generation.prefillLeft);
         if (stepping) return;
         stepping = true;
-        step.dueMs = nowMs + beginStep();
+        step.dueMs = nowMs + beginStep(nowMs);
         timeline.add(step);
       },
       leave() {},
@@ -258,7 +310,15 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
     get outputTokens() {
       return outputTokens;
     },
+    get contextTokens() {
+      let tokens = 0;
+      for (const { job, emitted } of running) tokens += job.promptTokens + emitted;
+      return tokens;
+    },
+    metrics,
     add(generation) {
+      generation.times.queuedMs = clock.now();
+      generation.sink.queued?.(generation.times);
       queue.add(generation);
       fill(clock.now());
     },

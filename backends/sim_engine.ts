@@ -15,8 +15,11 @@ import {
 import { type Distribution, parseDistribution } from "./sim_distribution.ts";
 import { type FaultSetting, parseFault, pickFaults } from "./sim_faults.ts";
 import type { SimOptions } from "./sim_options.ts";
+import type { SimMetrics } from "./sim_metrics.ts";
 import { PrefixCache } from "./sim_prefix_cache.ts";
 import type { SimFinish, SimJob } from "./sim_protocol.ts";
+import { acceptedOf, parseSpeculation } from "./sim_speculation.ts";
+import { noTimes } from "./sim_times.ts";
 import { openTimeline, type Timeline } from "./sim_timeline.ts";
 import { tokenSource } from "./sim_tokens.ts";
 
@@ -36,8 +39,16 @@ export interface EngineLoad {
   readonly outputTokens: number;
   /** Tokens in the prefix cache right now. */
   readonly cacheTokens: number;
+  /** Prompt tokens and tokens generated so far of the requests in the batch. */
+  readonly contextTokens: number;
   /** Each replica by itself, where there are several. */
   readonly replicas?: readonly EngineLoad[];
+}
+
+/** One engine behind the address, with what it counted. */
+export interface MeteredEngine {
+  readonly load: EngineLoad;
+  readonly metrics: SimMetrics;
 }
 
 /** The engine as its servers (HTTP, gRPC) use it. */
@@ -59,6 +70,8 @@ export interface SimulatedEngine {
    */
   resetCache(): boolean;
   load(): EngineLoad;
+  /** Each replica with what it counted. */
+  metered(): readonly MeteredEngine[];
   /** Drops all jobs; their sinks are not called. */
   stop(): Promise<void>;
 }
@@ -84,6 +97,9 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
     itl: parseDistribution(options.itl ?? "0"),
     eventSize: parseDistribution(options.tokensPerEvent),
   };
+  const speculation = options.speculate === undefined
+    ? undefined
+    : parseSpeculation(options.speculate);
   const faults: readonly FaultSetting[] = options.faults.map(parseFault);
   const timeline = openTimeline(options.loop ?? { clock });
   const replicas = Array.from({ length: options.replicas }, (): Replica => ({
@@ -137,7 +153,11 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
         reasoning: options.reasoning,
         bytes: options.utf8 !== "whole" || plan.has("hold-utf8"),
       }),
-      eventSize: () => Math.max(1, Math.round(distributions.eventSize.sample(sizeRandom))),
+      eventSize: speculation === undefined
+        ? () => Math.max(1, Math.round(distributions.eventSize.sample(sizeRandom)))
+        : () => 1 + acceptedOf(speculation, sizeRandom),
+      cachedTokens,
+      times: noTimes(),
       ttft: draw(distributions.ttft, "ttft"),
       itl: draw(distributions.itl, "itl"),
       emitted: 0,
@@ -151,9 +171,9 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
   }
 
   function loadOf({ batch, cache, ...counted }: Replica): EngineLoad {
-    const { running, waiting, outputTokens } = batch;
+    const { running, waiting, outputTokens, contextTokens } = batch;
     const cacheTokens = cache.blocks * options.cacheBlock;
-    return { ...counted, running, waiting, outputTokens, cacheTokens };
+    return { ...counted, running, waiting, outputTokens, cacheTokens, contextTokens };
   }
 
   return {
@@ -178,6 +198,8 @@ export function createSimEngine(options: SimOptions): SimulatedEngine {
       const [first] = loads;
       return loads.length === 1 ? first! : { ...loads.reduce(sumOf), replicas: loads };
     },
+    metered: () =>
+      replicas.map((replica) => ({ load: loadOf(replica), metrics: replica.batch.metrics })),
     async stop() {
       for (const { batch } of replicas) batch.clear();
       await timeline.stop();
@@ -194,6 +216,7 @@ function sumOf(a: EngineLoad, b: EngineLoad): EngineLoad {
     cachedTokens: a.cachedTokens + b.cachedTokens,
     outputTokens: a.outputTokens + b.outputTokens,
     cacheTokens: a.cacheTokens + b.cacheTokens,
+    contextTokens: a.contextTokens + b.contextTokens,
   };
 }
 

@@ -15,6 +15,7 @@ import {
   injectInPlace,
   midStreamFault,
   type MidStreamFaults,
+  noteTimes,
   openStream,
 } from "./sim_answer.ts";
 import type { SimSink } from "./sim_batch.ts";
@@ -137,6 +138,7 @@ function answer(context: AnswerContext<GrpcCall>): void {
   let fault = midStreamFault(context);
 
   const sink: SimSink = {
+    queued: (times) => noteTimes(stream, truth, times),
     blocked: () => call.buffered > BLOCKED_AT_BYTES,
     tokens(tokens, last, finish, plannedMs) {
       if (call.closed) return;

@@ -14,6 +14,7 @@ import {
   type MidStreamFault,
   midStreamFault,
   type MidStreamFaults,
+  noteTimes,
   openStream,
 } from "./sim_answer.ts";
 import type { SimSink } from "./sim_batch.ts";
@@ -133,6 +134,7 @@ function streamAnswer(context: HttpContext): () => void {
   };
 
   const sink: SimSink = {
+    queued: (times) => noteTimes(stream, truth, times),
     blocked: () => exchange.holding || exchange.buffered > BLOCKED_AT_BYTES,
     tokens(tokens, last, finish, plannedMs) {
       if (exchange.closed) return;
@@ -215,6 +217,7 @@ function wholeAnswer(context: HttpContext): () => void {
   const stream = openStream(job, options, admission);
   const answered: SimToken[] = [];
   return engine.submit(job, {
+    queued: (times) => noteTimes(stream, truth, times),
     tokens(tokens, last, finish, plannedMs) {
       for (const token of tokens) countToken(stream, token);
       answered.push(...tokens);

@@ -13,6 +13,7 @@ import {
   simText,
 } from "./sim_json.ts";
 import { contextBody } from "./sim_context.ts";
+import { partsOf, type SimTimes } from "./sim_times.ts";
 import type { SimFinish, SimProtocol, SimReply, SimStream } from "./sim_protocol.ts";
 
 /** `/completion`: the count so far in every event, totals and timings in a last one without text. */
@@ -63,7 +64,7 @@ export const simLlamacpp: SimProtocol = {
 };
 
 function final(
-  { job, tokensSoFar, cachedTokens }: SimStream,
+  { job, tokensSoFar, cachedTokens, times }: SimStream,
   content: string,
   ids: readonly number[],
   finish: SimFinish,
@@ -84,7 +85,19 @@ function final(
       cache_n: cachedTokens,
       prompt_n: job.promptTokens - cachedTokens,
       predicted_n: tokensSoFar,
+      ...(times !== undefined && timesOf(times)),
     },
+  };
+}
+
+/** It tells prefill and decode, and not how long a request waited for a slot. */
+function timesOf(times: SimTimes): Record<string, number> {
+  const { prefillMs, decodeMs } = partsOf(times);
+  const { draftTokens, acceptedTokens } = times;
+  return {
+    prompt_ms: prefillMs,
+    predicted_ms: decodeMs,
+    ...(draftTokens > 0 && { draft_n: draftTokens, draft_n_accepted: acceptedTokens }),
   };
 }
 

@@ -23,6 +23,7 @@ import {
   wholeCall,
 } from "./sim_openai_messages.ts";
 import { simPromptTokens } from "./sim_prompt.ts";
+import { partsOf } from "./sim_times.ts";
 import type {
   EventFrame,
   SimFinish,
@@ -305,7 +306,14 @@ function closingEvents(dialect: Dialect, stream: SimStream, finish: SimFinish): 
   const ownChunk = stream.quirks.has("usage:own-chunk") ||
     (stream.quirks.has("usage:asked") && stream.job.includeUsage);
   if (ownChunk) {
-    events.push(simSse({ ...envelope(dialect, stream), choices: [], usage: usage(stream) }));
+    events.push(
+      simSse({
+        ...envelope(dialect, stream),
+        choices: [],
+        usage: usage(stream),
+        ...requestMetrics(stream),
+      }),
+    );
   }
   return events.join("") + DONE;
 }
@@ -335,6 +343,34 @@ function usage(stream: SimStream): JsonObject {
   };
 }
 
+/**
+ * The request's own times as vLLM gives them with `--enable-per-request-metrics`: its time to the first
+ * token counts from when it took the request up, not from its arrival.
+ */
+function requestMetrics({ quirks, times, tokensSoFar }: SimStream): JsonObject {
+  if (!quirks.has("request-metrics") || times === undefined) return {};
+  const { queueMs, prefillMs, decodeMs } = partsOf(times);
+  const { drafts, draftTokens, acceptedTokens } = times;
+  return {
+    metrics: {
+      time_to_first_token_ms: prefillMs,
+      generation_time_ms: decodeMs,
+      queue_time_ms: queueMs,
+      mean_itl_ms: tokensSoFar > 1 ? decodeMs / (tokensSoFar - 1) : null,
+      tokens_per_second: 1000 * tokensSoFar / (prefillMs + decodeMs),
+      ...(drafts > 0 && {
+        speculative_decoding: {
+          mean_acceptance_length: 1 + acceptedTokens / drafts,
+          draft_acceptance_rate: acceptedTokens / draftTokens,
+          num_spec_steps: drafts,
+          num_accepted_draft_tokens: acceptedTokens,
+          num_draft_tokens: draftTokens,
+        },
+      }),
+    },
+  };
+}
+
 function wholeReply(
   dialect: Dialect,
   stream: SimStream,
@@ -351,5 +387,6 @@ function wholeReply(
       ...(withTokenIds(stream) && { token_ids: answer.tokens.map((token) => token.id) }),
     }],
     ...(!stream.quirks.has("usage:never") && { usage: usage(stream) }),
+    ...requestMetrics(stream),
   });
 }

@@ -73,6 +73,10 @@ export interface SimOptions {
 
   /** Tokens per event, as a distribution (rounded, at least 1). */
   readonly tokensPerEvent: string;
+  /** Speculative decoding, `N:P`: tokens guessed for each step, each right with probability P. */
+  readonly speculate?: string;
+  /** The last event of OpenAI's calls has the request's own times, as vLLM gives them when told to. */
+  readonly requestMetrics: boolean;
   /** Events per write. */
   readonly eventsPerWrite: number;
   /** Probability that a request whose length is not forced ends before its limit. */
@@ -142,6 +146,7 @@ export const SIM_DEFAULTS: SimOptions = {
   stepMsPerRequest: 0.05,
   stepMsPerKilotoken: 0.02,
   tokensPerEvent: "1",
+  requestMetrics: false,
   eventsPerWrite: 1,
   earlyStop: 0,
   reasoning: 0,
@@ -171,5 +176,6 @@ export function simQuirks(options: SimOptions): Set<string> {
   if (options.toolCalls) quirks.add("tool-calls");
   if (options.utf8 === "joined") quirks.add("join-utf8");
   if (options.reasoning > 0) quirks.add("reasoning");
+  if (options.requestMetrics) quirks.add("request-metrics");
   return quirks;
 }

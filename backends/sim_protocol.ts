@@ -5,6 +5,7 @@
  * @module
  */
 import type { ContextSize, ContextWords } from "./sim_context.ts";
+import type { SimTimes } from "./sim_times.ts";
 import type { TruthFacts } from "./sim_truth.ts";
 
 /** A parsed HTTP request, or a gRPC call (path = `/package.Service/Method`). */
@@ -86,10 +87,12 @@ export interface SimStream {
   readonly textSoFar: string;
   /** Prompt tokens reported as cached. */
   readonly cachedTokens: number;
+  /** When the engine did what for it; absent = it was not submitted. */
+  readonly times?: SimTimes;
   /**
    * Quirks chosen on the command line: `usage:asked|own-chunk|last-chunk|every-chunk|never`,
    * `role-chunk:early|with-first|none`, `done:missing`, `token-ids`, `cached-tokens`, `join-utf8`
-   * (no event while a character is incomplete), `reasoning`, `tool-calls`.
+   * (no event while a character is incomplete), `reasoning`, `tool-calls`, `request-metrics`.
    */
   readonly quirks: ReadonlySet<string>;
 }

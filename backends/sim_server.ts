@@ -173,7 +173,7 @@ export async function startSimServer(given: Partial<SimOptions> = {}): Promise<S
   /** Answers for paths that the engine's own protocols leave free. */
   function builtIn({ method, path }: SimRequest): SimReply | undefined {
     if (path === "/health") return { status: 200, contentType: "text/plain", body: "" };
-    if (path === "/metrics") return simPrometheusReply(engine.load(), options);
+    if (path === "/metrics") return simPrometheusReply(engine.metered(), options);
     return simCacheReset(options.engine, { method, path }, engine.resetCache);
   }
 
@@ -251,6 +251,11 @@ function checked(options: SimOptions): SimOptions {
   }
   if (options.tls && options.loop?.name === "epoll") {
     throw new RangeError("Cannot serve TLS on a loop around epoll: it has none");
+  }
+  if (options.speculate !== undefined && options.tokensPerEvent !== SIM_DEFAULTS.tokensPerEvent) {
+    throw new RangeError(
+      `Cannot use tokensPerEvent ${options.tokensPerEvent} with speculation, which decides it`,
+    );
   }
   if (!(options.earlyStop >= 0 && options.earlyStop <= 1)) {
     throw new RangeError(`Cannot use earlyStop ${options.earlyStop}: give a probability in 0…1`);

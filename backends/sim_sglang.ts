@@ -15,6 +15,7 @@ import {
   simText,
 } from "./sim_json.ts";
 import type { SimFinish, SimProtocol, SimReply, SimStream } from "./sim_protocol.ts";
+import { partsOf, type SimTimes } from "./sim_times.ts";
 
 /** `/generate` with the whole text in every event, and `/get_model_info`. */
 export const simSglang: SimProtocol = {
@@ -53,7 +54,7 @@ export const simSglang: SimProtocol = {
 };
 
 function answer(
-  { job, serial, tokensSoFar, cachedTokens }: SimStream,
+  { job, serial, tokensSoFar, cachedTokens, times, quirks }: SimStream,
   text: string,
   finish: SimFinish | null,
 ): Record<string, unknown> {
@@ -69,7 +70,24 @@ function answer(
       prompt_tokens: job.promptTokens,
       completion_tokens: tokensSoFar,
       cached_tokens: cachedTokens,
+      // It tells them of requests that are done, the queue with `--enable-metrics` only.
+      ...(finish !== null && quirks.has("request-metrics") && times !== undefined &&
+        timesOf(times)),
     },
+  };
+}
+
+/** In seconds. */
+function timesOf(times: SimTimes): Record<string, number> {
+  const { queueMs, prefillMs, decodeMs } = partsOf(times);
+  return {
+    queue_time: queueMs / 1000,
+    e2e_latency: (queueMs + prefillMs + decodeMs) / 1000,
+    ...(times.drafts > 0 && {
+      spec_verify_ct: times.drafts,
+      spec_num_proposed_drafts: times.draftTokens,
+      spec_num_correct_drafts: times.acceptedTokens,
+    }),
   };
 }
 

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { SimTimes } from "./sim_times.ts";
 
 /** What is known about a request when it arrives. */
 export interface TruthFacts {
@@ -52,6 +53,10 @@ export interface TruthRequest extends TruthFacts {
   readonly writtenMs?: readonly number[];
   /** Tokens written so far, that write included. */
   readonly writeTokens: readonly number[];
+  /** When the engine had queued it; ms of the engine's clock, absent = it has not. */
+  readonly queuedMs?: number;
+  /** When the first step that worked on it began; ms of the engine's clock, absent = none has. */
+  readonly scheduledMs?: number;
   /** Why generation ended: `length` at the limit, `stop` before it; absent = it did not. */
   readonly finish?: "length" | "stop";
   /** End of the answer or of the connection; ms of the engine's clock, absent while it runs. */
@@ -82,6 +87,8 @@ const TIMES = 3;
 export class TruthEntry {
   readonly #log: TruthLog;
   readonly facts: TruthFacts;
+  /** The engine's schedule for it. */
+  times: Pick<SimTimes, "queuedMs" | "scheduledMs"> | undefined;
   #ms = new Float64Array(16 * TIMES);
   #tokens = new Uint32Array(16);
   #count = 0;
@@ -147,6 +154,7 @@ export class TruthEntry {
   }
 
   toRequest(): TruthRequest {
+    const { times } = this;
     const writeMs: number[] = [];
     const plannedMs: number[] = [];
     const writtenMs: number[] = [];
@@ -161,6 +169,8 @@ export class TruthEntry {
       plannedMs,
       ...(this.#log.logsReturns && { writtenMs }),
       writeTokens: [...this.#tokens.subarray(0, this.#count)],
+      ...(times !== undefined && times.queuedMs >= 0 && { queuedMs: times.queuedMs }),
+      ...(times !== undefined && times.scheduledMs >= 0 && { scheduledMs: times.scheduledMs }),
       ...(this.#finish !== undefined && { finish: this.#finish }),
       ...(this.#endMs !== undefined && { endMs: this.#endMs }),
       end: this.#end,

@@ -73,7 +73,7 @@ Deno.test("startSimServer counts the contents of all messages together", async (
     assertEquals(cachedTokens, 12);
     assertStringIncludes(
       (await call(server, "/metrics", "GET")).text,
-      'vllm:prefix_cache_hits_total{model_name="simulated"} 12\n',
+      'vllm:prefix_cache_hits_total{engine="0",model_name="simulated"} 12\n',
     );
   });
 });

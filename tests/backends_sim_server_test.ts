@@ -130,7 +130,7 @@ test("startSimServer answers /truth, /stats, /clock, /health and /metrics", asyn
     assertEquals(await get("/health"), "");
     assertStringIncludes(
       await get("/metrics"),
-      'vllm:generation_tokens_total{model_name="tiny"} 12\n',
+      'vllm:generation_tokens_total{engine="0",model_name="tiny"} 12\n',
     );
     await (await fetch(`${server.url}/truth/reset`, { method: "POST" })).body?.cancel();
     assertEquals([server.truth(), server.stats().clientPorts], [[], []]);

@@ -215,6 +215,23 @@ const SERVER_OPTIONS = {
       default: SIM_DEFAULTS.tokensPerEvent,
       help: "Tokens per event: a number or a distribution (speculative decoding).",
     }),
+    speculate: option.text({
+      value: "N:P",
+      defaultText: "off",
+      needs: [{
+        key: "tokensPerEvent",
+        is: [SIM_DEFAULTS.tokensPerEvent],
+        because: "speculation decides how many tokens an event has, leave out one of them",
+      }],
+      help: "Speculative decoding: guess N tokens for each step, each right with probability P " +
+        "where those before it are. Those that are right come in one event.",
+    }),
+    requestMetrics: option.flag({
+      default: SIM_DEFAULTS.requestMetrics,
+      help: "Give a request's own queue and prefill time in its last event, in OpenAI's calls as " +
+        "vLLM does with --enable-per-request-metrics, in SGLang's as with --enable-metrics. " +
+        "llama.cpp's call always has its timings.",
+    }),
     eventsPerWrite: option.integer({
       min: 1,
       default: SIM_DEFAULTS.eventsPerWrite,
