@@ -15,6 +15,7 @@ import type { LoadSummary } from "./load_summary.ts";
 import { formatPercentile } from "./format.ts";
 import { METRICS } from "./metrics.ts";
 import type { Report } from "./report.ts";
+import { serverColumns } from "./report_csv_server.ts";
 import type { Summary } from "./summary.ts";
 import { STEADY_METRICS } from "./summary_steady.ts";
 
@@ -159,6 +160,7 @@ function columnsOf(summary: Summary): readonly Column[] {
     ["stalls_server", ({ stalls }) => stalls.causes.server],
     ["stalls_several", ({ stalls }) => stalls.causes.several],
     ["stalls_single", ({ stalls }) => stalls.causes.single],
+    ...serverColumns(),
   ];
 }
 

@@ -9,6 +9,7 @@ import { reportGroups } from "./report_groups.ts";
 import { reportHtml } from "./report_html.ts";
 import { reportJson } from "./report_json.ts";
 import { reportRepeats } from "./report_repeats.ts";
+import { reportServer } from "./report_server.ts";
 import { reportSlices } from "./report_slices.ts";
 import { reportTable } from "./report_table.ts";
 
@@ -35,4 +36,5 @@ export const REPORTS: readonly Report[] = [
   reportGroups,
   reportRepeats,
   reportSlices,
+  reportServer,
 ];
