@@ -7,6 +7,15 @@ import { summarize, type Summary } from "../metrics/summary.ts";
 import { createCell, createLimit } from "./support/create_calibration.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import {
+  createEndpoint,
+  createPart,
+  createServer,
+  createServerSide,
+  createSpeculation,
+  createSplit,
+  withServer,
+} from "./support/create_server.ts";
 import { createSessionsRun } from "./support/create_sessions.ts";
 import { runApart } from "./support/run_apart.ts";
 import { WITNESS } from "./support/with_brackets.ts";
@@ -54,6 +63,27 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
       },
     }],
   })),
+  server: withServer(summarize(createRun([createRecord()]))),
+  "a server of whom little is known": withServer(
+    summarize(createRun([createRecord()])),
+    createServerSide({
+      server: createServer({
+        endpoints: [
+          createEndpoint({
+            ...{ engine: undefined, scrapes: 0, failed: 3, failure: "HTTP 500" },
+            ...{ slowestMs: undefined, window: undefined },
+          }),
+        ],
+        course: { timeMs: [], lines: [] },
+      }),
+      timeSplit: createSplit({ basis: "requests", parts: [createPart("rest", -3.5)] }),
+      serverCounts: [],
+      speculation: createSpeculation({
+        ...{ basis: "ticks", acceptance: undefined, byPosition: [] },
+        ...{ tokensPerTick: undefined, joinedTicks: undefined },
+      }),
+    }),
+  ),
   histograms: summarize(createRun([createRecord(), createFailure("timeout", { index: 1 })]), {
     values: "histogram",
   }),
