@@ -15,6 +15,7 @@ import { htmlPage } from "./html_page.ts";
 import { repeatsSection } from "./html_repeats.ts";
 import { definitionSection, setupSection } from "./html_setup.ts";
 import { timeSplitSection } from "./html_server.ts";
+import { SERVER_STYLE } from "./html_server_style.ts";
 import { plural } from "./format.ts";
 import type { Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
@@ -60,6 +61,7 @@ function page(summary: Summary): Markup {
     header: titleBlock(summary),
     contents: contentsNav(parts, loads),
     sections: placedParts(parts),
+    styles: [SERVER_STYLE],
     schema,
   });
 }
