@@ -156,7 +156,8 @@ async function run(
   const { clock, stdout, stderr, stdoutIsTerminal, stderrIsTerminal } = outside;
   const line = createProgressLine({ write: stderr, terminal: stderrIsTerminal, clock });
   const interrupt = createInterrupt(clock);
-  const note = (text: string) => line.around(() => stderr(`${shown(text)}\n`));
+  const note = (text: string, { styled = false } = {}) =>
+    line.around(() => stderr(`${styled ? text : shown(text)}\n`));
   const stop = () => {
     switch (interrupt.signal()) {
       case "interrupt":

@@ -110,8 +110,8 @@ export interface Host {
    * text that is `styled` is already so, and its ANSI colors stay.
    */
   print(text: string, options?: { readonly styled?: boolean }): void;
-  /** Writes a line of anything else: stderr. */
-  note(text: string): void;
+  /** Writes a line of anything else: stderr. A text that is `styled` is ours, and stays as it is. */
+  note(text: string, options?: { readonly styled?: boolean }): void;
   /** Replaces the progress line on a terminal; elsewhere occasional plain lines. `""` clears it. */
   progress(line: string): void;
   /** Results go to a screen and not into a file or pipe. */

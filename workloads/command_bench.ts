@@ -9,6 +9,7 @@ import { formatShare } from "../metrics/format.ts";
 import type { RunShare } from "../metrics/run.ts";
 import { loadLabel, stopOfPool } from "./load.ts";
 import { FIND_OPTIONS } from "./bench_options_find.ts";
+import { LIVE_OPTIONS } from "./bench_options_live.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
 import { NAME_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
@@ -29,10 +30,11 @@ import { type Command, defineCommand, type Host, type ValuesOf } from "./command
 import { formatLengthSpec } from "./dataset_length.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { joinContents } from "./prompt.ts";
-import { option } from "./option_table.ts";
+import { option, withNeeds } from "./option_table.ts";
 import { type AfterReport, benchAndReport } from "./run_bench.ts";
 import { measureChosen } from "./run_chosen_server.ts";
 import { loadPrompts } from "./run_prompts.ts";
+import { whileLive } from "./run_while_live.ts";
 import { planOtherLaunch } from "./server_launch_plan.ts";
 import {
   AGAINST_LAUNCH_OPTIONS,
@@ -66,6 +68,11 @@ const OPTIONS = {
   ...REPORT_OPTIONS,
   ...NAME_OPTIONS,
   ...SAVE_OPTIONS,
+  ...withNeeds(LIVE_OPTIONS, {
+    key: "dryRun",
+    not: true,
+    because: "nothing is measured, leave out one of them",
+  }),
   ...LAUNCH_OPTIONS,
   dryRun: option.flag({
     help: "Show the plan and the first prompts; send nothing.",
@@ -117,45 +124,53 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
   const report = comparing?.report ?? planReport(values);
   const { url: [address, ...moreUrls] = [], out, save, dryRun: dry = false } = values;
   const place = { address, shown: "<url>", other, dry };
-  return await measureChosen(values, host, place, async ({ url, launched }) => {
-    const protocol = values.protocol ?? launched?.engine.protocol ?? DEFAULT_PROTOCOL;
-    const decided = { ...values, protocol, url: moreUrls.length > 0 ? [url, ...moreUrls] : url };
-    const options = repeatableValues(OPTIONS, decided);
-    const starts = [launched, other].flatMap((one) => one?.command ?? []);
-    const settings = {
-      ...{ command: "bench", url, moreUrls, options },
-      ...(other === undefined ? {} : { differs: launchText(values), together: true }),
-    };
-    const searching = values.find !== undefined || values.sweep !== undefined
-      ? await import("./find_bench.ts")
-      : undefined;
-    if (searching !== undefined) {
-      const { plan, lines, finderFor } = await searching.planSearch(decided, settings);
+  const showing = {
+    ...{ port: values.live, host },
+    phase: values.launch === undefined ? "preparing" : "starting the server",
+  };
+  return await whileLive(showing, (open) =>
+    measureChosen(values, host, place, async (chosen) => {
+      const { url, launched } = chosen;
+      const protocol = values.protocol ?? launched?.engine.protocol ?? DEFAULT_PROTOCOL;
+      const decided = { ...values, protocol, url: moreUrls.length > 0 ? [url, ...moreUrls] : url };
+      const options = repeatableValues(OPTIONS, decided);
+      const starts = [launched, other].flatMap((one) => one?.command ?? []);
+      const settings = {
+        ...{ command: "bench", url, moreUrls, options },
+        ...(other === undefined ? {} : { differs: launchText(values), together: true }),
+      };
+      const searching = values.find !== undefined || values.sweep !== undefined
+        ? await import("./find_bench.ts")
+        : undefined;
+      if (searching !== undefined) {
+        const { plan, lines, finderFor } = await searching.planSearch(decided, settings);
+        const live = await open();
+        return {
+          plan,
+          run: (watched) =>
+            dry ? showPlan(plan, watched, starts, lines) : benchAndReport(plan, report, watched, {
+              ...{ save, out, live },
+              finder: finderFor(watched, report),
+            }),
+        };
+      }
+      const againstProtocol = values.againstProtocol ?? other?.engine.protocol;
+      const plan = await planRun(
+        other === undefined ? decided : { ...decided, ...defined({ against, againstProtocol }) },
+        settings,
+      );
+      const live = await open();
       return {
         plan,
-        run: (watched) =>
-          dry ? showPlan(plan, watched, starts, lines) : benchAndReport(plan, report, watched, {
-            ...{ save, out },
-            finder: finderFor(watched, report),
-          }),
+        run: (watched, onTurn) =>
+          dry
+            ? showPlan(plan, watched, starts, loadLines(plan))
+            : benchAndReport(plan, report, watched, {
+              ...{ save, out, live },
+              ...defined({ after: comparing?.after, onTurn }),
+            }),
       };
-    }
-    const againstProtocol = values.againstProtocol ?? other?.engine.protocol;
-    const plan = await planRun(
-      other === undefined ? decided : { ...decided, ...defined({ against, againstProtocol }) },
-      settings,
-    );
-    return {
-      plan,
-      run: (watched, onTurn) =>
-        dry
-          ? showPlan(plan, watched, starts, loadLines(plan))
-          : benchAndReport(plan, report, watched, {
-            ...{ save, out },
-            ...defined({ after: comparing?.after, onTurn }),
-          }),
-    };
-  });
+    }));
 }
 
 /** What differs on the second side's server, for people. */

@@ -5,6 +5,7 @@
  */
 import { launchSimulator } from "../backends/sim_launch.ts";
 import { MEASURE_OPTIONS } from "./bench_options.ts";
+import { LIVE_OPTIONS } from "./bench_options_live.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
 import { planReport } from "./bench_report_plan.ts";
@@ -14,6 +15,8 @@ import { withDefaults } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import { benchAndReport } from "./run_bench.ts";
+import type { LiveRun } from "./run_live.ts";
+import { whileLive } from "./run_while_live.ts";
 
 /** A batching engine: it slows down as it fills up and queues beyond 32 requests. */
 const ENGINE: readonly string[] = [
@@ -38,6 +41,7 @@ const OPTIONS = {
     help: "Length of each load.",
   }),
   ...SAVE_OPTIONS,
+  ...LIVE_OPTIONS,
 };
 
 export const command: Command = defineCommand({
@@ -55,6 +59,15 @@ export const command: Command = defineCommand({
 });
 
 async function runDemo(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<number> {
+  const showing = { port: values.live, host, phase: "starting the simulated engine" };
+  return await whileLive(showing, async (open) => measureDemo(values, host, await open()));
+}
+
+async function measureDemo(
+  values: ValuesOf<typeof OPTIONS>,
+  host: Host,
+  live: LiveRun | undefined,
+): Promise<number> {
   host.note("Starting the simulated engine …");
   const simulator = await launchSimulator(ENGINE);
   try {
@@ -67,7 +80,7 @@ async function runDemo(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<nu
     });
     const options = { url: simulator.url, ...repeatableValues(table, asked) };
     const plan = await planRun(asked, { command: "demo", url: simulator.url, options });
-    return await benchAndReport(plan, planReport(asked), host, values);
+    return await benchAndReport(plan, planReport(asked), host, { ...values, live });
   } finally {
     await simulator.stop();
   }

@@ -83,7 +83,7 @@ function bar(share: number): string {
 }
 
 /** `5 s`, `1:05`, `1:00:05`. */
-function clockText(ms: number): string {
+export function clockText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];

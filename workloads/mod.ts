@@ -65,6 +65,8 @@ export type {
   LiveState,
   LiveVerdict,
 } from "./live_state.ts";
+export type { LiveOver } from "./live_status.ts";
+export { type LiveOptions, type LiveRun, type RunWatch, startLive } from "./run_live.ts";
 export type { CancelSpec, ClosedLoad, Load, OpenLoad, ReplayLoad, Stop, TimeSpec } from "./load.ts";
 export { arrivalTimes } from "./load_arrival.ts";
 export { configValues, readConfigFile, refuseMasked } from "./option_config_file.ts";

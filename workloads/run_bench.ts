@@ -21,6 +21,7 @@ import { completeValues } from "./option_parse.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import type { LoadFinder } from "./run_finder.ts";
+import type { LiveRun } from "./run_live.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
 import { keepResults, measureRecorded } from "./run_recorded.ts";
@@ -233,6 +234,8 @@ interface SaveOptions {
   readonly out?: string | undefined;
   /** Decides the loads while the run goes on; absent = the plan has them all. */
   readonly finder?: LoadFinder | undefined;
+  /** Where the run is shown; absent = nowhere. */
+  readonly live?: LiveRun | undefined;
 }
 
 /** Measures, keeps the records, prints and writes the reports; returns the exit code. */
@@ -252,6 +255,7 @@ export async function benchAndReport(
       accumulator = accumulateFor(header, report, host);
     },
     finder: options.finder,
+    live: options.live,
     onPlan: (load) => accumulator?.plan(load),
     onRecord: (record) => accumulator?.add(record),
     onSession: (session) => accumulator?.session(session),
@@ -264,6 +268,7 @@ export async function benchAndReport(
     : detailsPlace([folder], `${folder}/${REPORT_PAGE}`);
   printReport(summary, report, host, place);
   const { paths, complete } = await keepResults(measured, summary, host);
+  options.live?.kept({ folder, report: paths.html });
   if (!complete) return EXIT.usage;
   if (folder !== undefined) host.note(`Records: ${measured.file}`);
   if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);

@@ -14,6 +14,7 @@ import { measure } from "./run_measure.ts";
 import { renderProgress } from "./live_progress.ts";
 import type { Dataset } from "./prompt.ts";
 import type { LoadFinder } from "./run_finder.ts";
+import type { LiveRun } from "./run_live.ts";
 import { openRecordFile, type RecordWriter, startRecordFile } from "./record_writer.ts";
 import { makeResultFolder, RECORD_FILE, writeReports } from "./run_results.ts";
 import { UserError } from "./user_error.ts";
@@ -37,6 +38,8 @@ export interface RecordOptions {
   readonly onRecord?: ((record: RequestRecord) => void) | undefined;
   readonly onSession?: ((session: SessionEnd) => void) | undefined;
   readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
+  /** Where the run is shown; absent = nowhere. */
+  readonly live?: LiveRun | undefined;
   /** Makes the server of a side ready. */
   readonly onTurn?: MeasureHooks["onTurn"] | undefined;
 }
@@ -60,6 +63,7 @@ export async function measureRecorded(
   options: RecordOptions,
 ): Promise<RecordedRun> {
   const { keepRecords = true, onDataset, onHeader, onRecord, onSession, onLoadEnd } = options;
+  const watch = options.live?.watch;
   let { file } = options;
   let folder: string | undefined;
   let writer: RecordWriter | undefined;
@@ -73,6 +77,7 @@ export async function measureRecorded(
       ...defined({ onTurn: options.onTurn, onDataset, finder: options.finder }),
       onHeader: async (header) => {
         onHeader?.(header);
+        await watch?.onHeader(header);
         if (options.folder !== undefined) {
           folder = await makeResultFolder(options.folder === true ? undefined : options.folder);
           file = `${folder}/${RECORD_FILE}`;
@@ -81,10 +86,12 @@ export async function measureRecorded(
       },
       onPlan: (plan) => {
         writer?.plan(plan);
+        watch?.onPlan(plan);
         options.onPlan?.(plan);
       },
       onRecord: (record) => {
         writer?.add(record);
+        watch?.onRecord(record);
         onRecord?.(record);
       },
       onSession: (session) => {
@@ -93,9 +100,13 @@ export async function measureRecorded(
       },
       onLoadEnd: (end) => {
         writer?.end(end);
+        watch?.onLoadEnd(end);
         onLoadEnd?.(end);
       },
-      onProgress: (state) => host.progress(renderProgress(state, host.columns)),
+      onProgress(state) {
+        watch?.onProgress(state);
+        host.progress(renderProgress(state, host.columns));
+      },
       note: (line) => host.note(line),
     });
   } finally {

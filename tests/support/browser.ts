@@ -33,11 +33,6 @@ export interface Page {
   }): Promise<void>;
   // deno-lint-ignore no-explicit-any
   evaluate<T = any>(script: string | ((argument: any) => unknown), argument?: unknown): Promise<T>;
-  // deno-lint-ignore no-explicit-any
-  waitForFunction(script: string | ((argument: any) => unknown), argument?: unknown, options?: {
-    readonly timeout?: number;
-    readonly polling?: number;
-  }): Promise<unknown>;
   waitForTimeout(ms: number): Promise<void>;
   textContent(selector: string): Promise<string | null>;
   click(selector: string): Promise<void>;
@@ -114,6 +109,20 @@ export async function openBrowser(): Promise<Browser> {
     },
     close: () => browser.close(),
   };
+}
+
+/**
+ * Waits until an expression is true on the page. Playwright's own way of waiting is not allowed by the
+ * content security policies of our pages.
+ *
+ * @throws after half a minute.
+ */
+export async function until(page: Page, expression: string): Promise<void> {
+  for (let looks = 0; looks < 300; looks++) {
+    if (await page.evaluate<boolean>(`Boolean(${expression})`)) return;
+    await page.waitForTimeout(100);
+  }
+  throw new Error(`It never became true: ${expression}`);
 }
 
 /** Takes a picture of the whole page in a view. */
