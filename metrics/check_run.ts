@@ -31,6 +31,7 @@ import {
 import { checkWitness } from "./check_coverage.ts";
 import { checkSaturation } from "./check_saturation.ts";
 import { checkPool } from "./check_pool.ts";
+import { checkOtherClients, checkServerCounts } from "./check_server.ts";
 import {
   checkCachedShare,
   checkCacheReset,
@@ -581,6 +582,8 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   dropped: checkDropped,
   offered_rate: checkOfferedRate,
   saturation: ({ load }) => checkSaturation(load),
+  other_clients: ({ load }) => checkOtherClients(load),
+  server_counts: ({ load }) => checkServerCounts(load),
   schedule_delay: checkScheduleDelay,
   client: checkClient,
   witness: ({ load }) => checkWitness(load),

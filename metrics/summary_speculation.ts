@@ -8,7 +8,7 @@ import type { ServerSummary, Speculation } from "./load_server.ts";
 import type { StreamShape } from "./load_summary.ts";
 import { knownTicks } from "./record_ticks.ts";
 import type { ServerScrapes } from "./run_server.ts";
-import { SERVER_ENGINES } from "./server_names.ts";
+import { knownSeries } from "./server_known.ts";
 import { sentTokens } from "./record_streaming.ts";
 
 /** Adds up completed records. */
@@ -119,33 +119,14 @@ function byCounters(
   return { basis: "counters", acceptedLength: length, acceptance, byPosition: [], ...shown };
 }
 
-/** Labels with the position in a draft, by the plain name of the metric. */
-const POSITION_LABELS: ReadonlyMap<string, string> = new Map(
-  SERVER_ENGINES.flatMap(({ names }) => names).flatMap(({ role, names, position }) =>
-    role !== "accepted_at_position" || position === undefined
-      ? []
-      : names.map((name) => [plainName(name), position] as const)
-  ),
-);
-
-/** Without what differs from version to version. */
-function plainName(name: string): string {
-  return name.replace(/_total$/, "").replaceAll(":", "_");
-}
-
 /** Accepted tokens by their position in a draft, over all endpoints. */
 function positions(scrapes: readonly ServerScrapes[] | undefined): readonly number[] {
   const found: number[] = [];
-  for (const { families } of scrapes ?? []) {
-    for (const { name, series } of families) {
-      const label = POSITION_LABELS.get(plainName(name));
-      if (label === undefined) continue;
-      for (const { labels, difference } of series) {
-        const position = Number(labels[label]);
-        if (!Number.isInteger(position) || position < 0 || position >= MOST_POSITIONS) continue;
-        found[position] = (found[position] ?? 0) + (difference ?? 0);
-      }
-    }
+  for (const { meaning, name, series } of knownSeries(scrapes ?? [])) {
+    if (meaning.role !== "accepted_at_position" || name.position === undefined) continue;
+    const position = Number(series.labels[name.position]);
+    if (!Number.isInteger(position) || position < 0 || position >= MOST_POSITIONS) continue;
+    found[position] = (found[position] ?? 0) + (series.difference ?? 0);
   }
   // Some count from 1 on.
   if (found.length > 0 && found[0] === undefined) found.shift();

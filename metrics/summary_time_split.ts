@@ -10,6 +10,7 @@ import type { ServerFigure, ServerSummary, TimePart, TimeSplit } from "./load_se
 import { ownBounds } from "./record_bounds.ts";
 import { isStreamed } from "./record_streaming.ts";
 import type { Witness } from "./run_client.ts";
+import { minimumSamples } from "./stat_quantile.ts";
 import { createValueHistogram, type ValueHistogram } from "./stat_value_histogram.ts";
 import { splitRemarks } from "./summary_time_split_text.ts";
 
@@ -205,7 +206,7 @@ function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSpli
     meanMs: (values.mean ?? 0) - less,
     bracket: undefined,
     percentiles: percentiles.map((p) => {
-      const value = values.quantile(p);
+      const value = values.count < minimumSamples(p) ? undefined : values.quantile(p);
       return { p, valueMs: value === undefined ? undefined : value - less };
     }),
   });
