@@ -32,9 +32,13 @@ export interface KnownSeries {
 
 const MEANINGS = new Map(SERVER_ROLES.map((meaning) => [meaning.role, meaning]));
 
-/** Names in the one spelling that is compared. */
-const KNOWN = new Set(
-  SERVER_ENGINES.flatMap(({ names }) => names.flatMap(({ names }) => names.map(spelling))),
+/** Kinds by names in the one spelling that is compared. */
+const KINDS = new Map(
+  SERVER_ENGINES.flatMap(({ names }) =>
+    names.flatMap(({ names, role }) =>
+      names.map((name) => [spelling(name), meaningOf(role).kind] as const)
+    )
+  ),
 );
 
 /** What a role means. */
@@ -42,9 +46,9 @@ export function meaningOf(role: ServerRole): ServerRoleMeaning {
   return MEANINGS.get(role)!;
 }
 
-/** Whether the meaning of a metric of that name is known. */
-export function isKnownName(name: string): boolean {
-  return KNOWN.has(spelling(name));
+/** The kind of a metric of that name; `undefined` = its meaning is not known. */
+export function knownKind(name: string): ServerRoleMeaning["kind"] | undefined {
+  return KINDS.get(spelling(name));
 }
 
 /**

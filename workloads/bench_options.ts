@@ -21,6 +21,7 @@ export const MEASURE_OPTIONS = {
   ...REQUEST_OPTIONS,
   ...NAME_OPTIONS,
   gpu: SAVE_OPTIONS.gpu,
+  serverMetrics: SAVE_OPTIONS.serverMetrics,
   witness: SAVE_OPTIONS.witness,
   calibration: SAVE_OPTIONS.calibration,
   noCalibration: SAVE_OPTIONS.noCalibration,

@@ -134,6 +134,13 @@ export const SAVE_OPTIONS = group("Report", {
       "nvidia-smi; auto = whatever is available, if the server runs here too.",
     advanced: true,
   }),
+  serverMetrics: option.text({
+    value: "URL[,URL…]|auto|off",
+    default: "auto",
+    help: "Read what the server says of itself, in Prometheus's format, before, during and after " +
+      "each load; auto = <server>/metrics of each --url, where it answers, and not of public HTTPS " +
+      "hosts. Exporters by their URLs, e.g. auto,http://node:9400/metrics. Never sent the API key.",
+  }),
   witness: option.flag({
     default: true,
     help: "While a load runs, a few streams from an engine in a thread of its own go through the " +

@@ -7,6 +7,7 @@ import type { Sampling } from "../backends/protocol.ts";
 import type { RunHeader, RunScenario, RunShare, TransportReason } from "../metrics/run.ts";
 import type { ServerUrl } from "./bench_servers.ts";
 import type { Measurement } from "./bench_order.ts";
+import type { MetricsChoice } from "./bench_server_metrics.ts";
 import type { OptionValue } from "./command.ts";
 import type { LengthSpec } from "./dataset_length.ts";
 import type { MixClass } from "./dataset_mix.ts";
@@ -149,6 +150,8 @@ export interface BenchPlan {
   readonly saveText: boolean;
   /** What looks at this machine's GPUs; absent = nothing. */
   readonly gpu?: GpuChoice;
+  /** Metrics endpoints that are read; absent = none. */
+  readonly serverMetrics?: MetricsChoice;
   /** Run witness streams beside each load; absent = the command has none. */
   readonly witness?: boolean;
   /** File of calibrations; absent = the user's own, `false` = none. */

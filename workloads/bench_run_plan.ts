@@ -21,6 +21,7 @@ import { planName } from "./bench_name.ts";
 import { asksForPrefixes, checkPrefixes, checkRequestScope, planSaltScope } from "./bench_salt.ts";
 import { applyScenario } from "./bench_scenarios.ts";
 import { planSecrets } from "./bench_secrets.ts";
+import { planServerMetrics } from "./bench_server_metrics.ts";
 import { planServers } from "./bench_servers.ts";
 import { differsText, hasSides, otherSide, repeatsOf } from "./bench_sides.ts";
 import { planTransport } from "./bench_transport.ts";
@@ -182,6 +183,7 @@ async function planSide(
       sessionMark: values.sessionHeader === undefined ? undefined : randomSalt(),
       classes: mix?.classes,
       apiKey,
+      serverMetrics: planServerMetrics(values.serverMetrics),
       caCert: await readFile("--ca-cert", values.caCert),
       datasetPath,
       outputTokens: outputTokens === undefined

@@ -47,6 +47,7 @@ export type { SamplerName } from "./dataset_sampler.ts";
 export type { Marks } from "./dataset_salt.ts";
 export { DATASETS, findDataset } from "./datasets.ts";
 export { type CapacityOptions, findCapacity } from "./find_capacity.ts";
+export type { MetricsChoice } from "./bench_server_metrics.ts";
 export type { GpuChoice } from "./gpu_sampler.ts";
 export { createInterrupt, type Interrupt, type InterruptStage } from "./interrupt.ts";
 export {

@@ -6,6 +6,7 @@
 import { defined } from "../backends/defined.ts";
 import type { LoadEnd, ServerLost } from "../metrics/run.ts";
 import type { ClientHealth } from "../metrics/run_client.ts";
+import type { ServerScrapes } from "../metrics/run_server.ts";
 import { mergeWitnesses } from "./record_merge_witness.ts";
 
 /** One end of those of each client. */
@@ -32,11 +33,31 @@ export function mergeEnds(
     ...(ends.some(({ end }) => end.inferred) ? { inferred: true } : {}),
     ...defined({ client, serverLost: firstLoss(ends) }),
     ...mergeWitnesses(timed),
+    ...defined({ scrapes: mergeScrapes(timed) }),
     // Only a client on the server's machine sees its GPUs.
     ...(gpu === undefined
       ? {}
       : { gpu: { ...gpu, timeMs: gpu.timeMs.map((ms) => ms + sampled!.laterMs) } }),
   };
+}
+
+/**
+ * Of clients that read one endpoint, what the one says that read it longest: each of them saw the load of
+ * all, and differences of the same counter do not add up.
+ */
+function mergeScrapes(
+  ends: readonly { readonly end: LoadEnd; readonly laterMs: number }[],
+): readonly ServerScrapes[] | undefined {
+  const longest = new Map<string, ServerScrapes>();
+  const spanOf = ({ timeMs }: ServerScrapes) => (timeMs.at(-1) ?? 0) - (timeMs[0] ?? 0);
+  for (const { end: { scrapes = [] }, laterMs } of ends) {
+    for (const one of scrapes) {
+      const before = longest.get(one.url);
+      if (before !== undefined && spanOf(before) >= spanOf(one)) continue;
+      longest.set(one.url, { ...one, timeMs: one.timeMs.map((ms) => ms + laterMs) });
+    }
+  }
+  return longest.size === 0 ? undefined : [...longest.values()];
 }
 
 /** Of clients that lost the server, the one that noticed first. */

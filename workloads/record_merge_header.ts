@@ -59,6 +59,7 @@ export function mergeHeaders(
       duplicates: sum(headers.map(({ dataset: { duplicates } }) => duplicates)) +
         sum(repeated.map(({ dataset: { prompts, duplicates } }) => prompts - duplicates)),
     },
+    ...mergeEndpoints(headers),
     merged: {
       clock,
       clients: clients.map(({ header: { environment, startedAt }, ends }, client) => ({
@@ -70,6 +71,12 @@ export function mergeHeaders(
       })),
     },
   };
+}
+
+/** All that were read. */
+function mergeEndpoints(headers: readonly RunHeader[]): Pick<RunHeader, "serverMetrics"> {
+  const urls = new Set(headers.flatMap(({ serverMetrics }) => serverMetrics ?? []));
+  return urls.size === 0 ? {} : { serverMetrics: [...urls] };
 }
 
 /** Of different recordings, whose order in one file does not exist. */

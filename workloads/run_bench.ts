@@ -135,6 +135,7 @@ export type BenchOptions = Readonly<{
   name?: string;
   tag?: readonly string[];
   gpu?: GpuChoice;
+  serverMetrics?: string;
   witness?: boolean;
   calibration?: string;
   noCalibration?: boolean;

@@ -24,7 +24,7 @@ import { VERSION } from "./version.ts";
 interface HeaderFacts
   extends
     Pick<RunHeader, "commandLine" | "environment">,
-    Partial<Pick<RunHeader, "replay" | "sides" | "find">> {
+    Partial<Pick<RunHeader, "replay" | "sides" | "find" | "serverMetrics">> {
   /** What else is to be said of the prompts. */
   readonly remarks?: readonly string[];
 }
@@ -33,7 +33,7 @@ interface HeaderFacts
 export function describeRun(
   plan: BenchPlan,
   { dataset, counter, model }: Prepared,
-  { commandLine, environment, replay, remarks, sides, find }: HeaderFacts,
+  { commandLine, environment, replay, remarks, sides, find, serverMetrics }: HeaderFacts,
 ): RunHeader {
   const proxy = proxyOver(plan.transport, plan);
   return {
@@ -76,6 +76,7 @@ export function describeRun(
       replay,
       repeats: repeatsOf(plan),
       sides,
+      serverMetrics,
       askedCachedShare: plan.warmPrefixes === true ? dataset.askedCachedShare : undefined,
       resetCache: plan.resetCache === undefined ? undefined : shownReset(plan.resetCache),
     }),

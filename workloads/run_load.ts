@@ -26,6 +26,7 @@ import { LoadProgress } from "./run_progress.ts";
 import type { Replay } from "./run_replay.ts";
 import type { ReplayJob } from "./run_replay_job.ts";
 import { microseconds } from "./record_stamps.ts";
+import type { Scraper } from "./scrape_sampler.ts";
 import { withoutSecrets } from "./secret.ts";
 import type { RunWitness } from "./witness_choice.ts";
 import type { NoWitness, WitnessWatch } from "./witness_watch.ts";
@@ -35,6 +36,8 @@ export interface Running extends Pick<Begun, "plan" | "prepared" | "checked"> {
   readonly hooks: MeasureHooks;
   readonly threads: LoadThreads;
   readonly gpus: GpuSampler | undefined;
+  /** What reads the metrics of the server; absent = nothing. */
+  readonly scraper: Scraper | undefined;
   readonly witness: RunWitness;
   readonly keep: (record: RequestRecord) => void;
   readonly keepSession: (end: SessionEnd) => void;
@@ -50,12 +53,15 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
   const measured = part.phase === "measure";
   const replay = beginReplay(running, part);
   const gpus = measured ? running.gpus : undefined;
+  const scraper = measured ? running.scraper : undefined;
   const witness = measured
     ? await running.witness.watch(part, hooks.onWitness)
     : { absent: "a warm-up has none" };
   await gpus?.begin();
   // The first prompts of a recording are there when the load begins.
   await replay?.prepare();
+  // Nothing of the load may be before it, and nothing else after it.
+  await scraper?.begin();
 
   const progress = progressOf(running, part);
   const sending = new AbortController();
@@ -87,7 +93,10 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
     for (const note of replay?.notes() ?? []) hooks.note?.(note);
     // What the client did is counted before the last GPU sample is waited for.
     const client = health.finish(end, threads.live());
-    const gpu = await gpus?.finish(end.startEpochMs);
+    const [scrapes, gpu] = await Promise.all([
+      scraper?.finish(end.startEpochMs),
+      gpus?.finish(end.startEpochMs),
+    ]);
     const shown = "job" in witness ? await witness.finish() : witness;
     const { rampEndMs, sendingEndMs } = replay?.windowOf(end) ?? end;
     return {
@@ -100,7 +109,7 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
       ...defined({ serverLost: answers.lost, cutShort }),
       ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
       client,
-      ...defined({ gpu }),
+      ...defined({ gpu, scrapes }),
     };
   } finally {
     clearInterval(timer);

@@ -101,17 +101,23 @@ async function measureBegun(
   for (const remark of [...replay?.remarks ?? [], ...warm === undefined ? [] : [warm]]) {
     hooks.note?.(remark);
   }
+  const watch = sides.some(({ plan }) => plan.serverMetrics !== undefined)
+    ? await import("./run_scrape.ts")
+    : undefined;
+  const endpoints = await watch?.findEndpoints(sides);
   const header = describeRun(plan, prepared, {
     ...{ commandLine, environment },
     ...defined({ replay: replay?.outline, remarks: replay?.remarks }),
+    ...defined({ serverMetrics: shownEndpoints(endpoints) }),
     ...defined({
       sides: describeSides(plan, sides),
       find: hooks.finder?.begin(answerMs(paceOf(sides[0].checked), meanTokens(prepared))),
     }),
   });
   hooks.finder?.open(header);
-  const [threads] = await Promise.all([
+  const [threads, scrapers = []] = await Promise.all([
     Promise.all(sides.map((side) => side.open())),
+    watch?.openScrapers(sides, endpoints!, hooks),
     hooks.onHeader?.(header),
   ]);
   const records: RequestRecord[] = [];
@@ -130,6 +136,7 @@ async function measureBegun(
   try {
     const running = sides.map(({ plan, prepared, checked }, i): Running => ({
       ...{ plan, prepared, checked, hooks, gpus, keep, keepSession },
+      scraper: scrapers[i],
       ...{ threads: threads[i]!, witness: witnesses[i]!, replay: replays[i] },
     }));
     const { ends, plans } = hooks.finder === undefined
@@ -146,7 +153,22 @@ async function measureBegun(
     };
   } finally {
     for (const one of replays) one.close();
+    for (const one of scrapers) {
+      const failure = one?.failure();
+      if (failure !== undefined) {
+        hooks.note?.(`The server's metrics were not read to the end: ${failure}`);
+      }
+      await one?.close();
+    }
   }
+}
+
+/** How the endpoints are shown, each once; absent = there is none. */
+function shownEndpoints(
+  sides: readonly (readonly { readonly shown: string }[])[] = [],
+): readonly string[] | undefined {
+  const shown = new Set(sides.flat().map(({ shown }) => shown));
+  return shown.size === 0 ? undefined : [...shown];
 }
 
 /** What makes the requests of a recording, for each side. */

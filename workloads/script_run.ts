@@ -49,7 +49,7 @@ export async function planScript(
   const handedOn = pick<Partial<SharedValues>, keyof SharedValues>(given, SHARED_KEYS);
   const values = withDefaults(MEASURE_OPTIONS, { ...handedOn, ...decided });
   // The scripts' commands send what the scripts send, and nothing beside it.
-  const { witness: _, ...planned } = await planRun(values, {
+  const { witness: _, serverMetrics: _metrics, ...planned } = await planRun(values, {
     command: name,
     url,
     options: repeatableValues(options, given),

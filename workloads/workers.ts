@@ -15,6 +15,7 @@ export const WORKERS: WorkerEntries = {
   "workloads/gpu_worker.ts": () => import("./gpu_worker.ts"),
   "workloads/load_loop_worker.ts": () => import("./load_loop_worker.ts"),
   "workloads/load_worker.ts": () => import("./load_worker.ts"),
+  "workloads/scrape_worker.ts": () => import("./scrape_worker.ts"),
   "workloads/session_prompt_worker.ts": () => import("./session_prompt_worker.ts"),
   "workloads/witness_loop_worker.ts": () => import("./witness_loop_worker.ts"),
   "workloads/witness_worker.ts": () => import("./witness_worker.ts"),
