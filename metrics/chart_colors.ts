@@ -15,7 +15,7 @@ export const COLORS: Readonly<
   muted: ["#5c636e", "#9ba3ae", "#444"],
   line: ["#dfe2e6", "#30353c", "#ccc"],
   accent: ["#1f5fbf", "#78abf5"],
-  soft: ["#9dbfea", "#3f6396"],
+  soft: ["#5f97de", "#4c78b5"],
   shade: ["#eff1f3", "#21262c", "#f0f0f0"],
   good: ["#13713f", "#6cc995"],
   goodbg: ["#eef8f2", "#17251d", "#fff"],
@@ -35,7 +35,10 @@ export const COLORS: Readonly<
 const list = (of: 0 | 1 | 2): string =>
   Object.entries(COLORS).map(([name, colors]) => `--${name}:${colors[of] ?? colors[0]}`).join(";");
 
-/** The same as rules of a style sheet. */
+/** The same as rules of a style sheet: as the system wants it, or as the reader chose on the page. */
 export const COLOR_RULES: string = `:root{color-scheme:light dark;${list(0)}}
-@media (prefers-color-scheme:dark){:root{${list(1)}}}
+@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){${list(1)}}}
+@media screen{:root[data-theme=light]{color-scheme:light}:root[data-theme=dark]{color-scheme:dark;${
+  list(1)
+}}}
 @media print{:root{color-scheme:light;${list(2)}}}`;

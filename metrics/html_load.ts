@@ -18,13 +18,15 @@ import { groupSections } from "./html_groups.ts";
 import { lanesSection } from "./html_sessions.ts";
 import { clientSection } from "./html_client.ts";
 import { stallSection } from "./html_course.ts";
-import { type Markup, markup } from "./markup.ts";
+import { loadState } from "./html_contents.ts";
+import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { badge, checkTitle, keyPercentiles, loadId } from "./html_overview.ts";
 import { serverSection } from "./html_server.ts";
 import { htmlTable, left, right } from "./html_table.ts";
 import { percentileDoubt } from "./load_figures.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { Summary } from "./summary.ts";
+import { requestQuotas, requestSection } from "./html_requests.ts";
 import { distributions, noteUnder, overTime, type Place, timeline } from "./html_load_charts.ts";
 import { facts } from "./html_load_facts.ts";
 
@@ -33,10 +35,16 @@ const LOADS_OPEN = 4;
 
 /** Sections of all loads. */
 export function loadSections(summary: Summary): Markup {
-  return markup`${summary.loads.map((load, i) => loadSection(load, { summary, position: i }))}`;
+  const quotas = requestQuotas(summary.loads);
+  if (summary.loads.length === 0) return markup``;
+  const sections = summary.loads.map((load, i) =>
+    loadSection(load, { summary, position: i }, quotas[i]!)
+  );
+  return markup`<div class="${sections.length > 1 ? "several" : "single"}">${sections}</div>
+`;
 }
 
-function loadSection(load: LoadSummary, place: Place): Markup {
+function loadSection(load: LoadSummary, place: Place, requests: number): Markup {
   const { loads } = place.summary;
   const found = warnings(load.checks);
   const badges = [
@@ -53,26 +61,45 @@ function loadSection(load: LoadSummary, place: Place): Markup {
       found.length === 1 ? "Warning" : "Warnings"
     }</a>: ${names}</p>
 `,
-    distributions(load, place),
-    load.lanes === undefined
-      ? timeline(load, place)
-      : lanesSection(load, { id: loadId(place.position), loads: loads.length }),
-    overTime(load, place),
+    block("distributions", distributions(load, place)),
+    block(
+      "screen",
+      load.lanes === undefined
+        ? timeline(load, place)
+        : lanesSection(load, { id: loadId(place.position), loads: loads.length }),
+    ),
+    block("course", overTime(load, place)),
     serverSection(load, { id: loadId(place.position) }),
-    stallSection(load),
-    metricTable(load),
-    groupSections(load, {
-      id: loadId(place.position),
-      percentiles: keyPercentiles(place.summary),
-    }),
-    clientSection(load),
+    block(
+      "screen",
+      [
+        stallSection(load),
+        metricTable(load),
+        groupSections(load, {
+          id: loadId(place.position),
+          percentiles: keyPercentiles(place.summary),
+        }),
+        clientSection(load),
+      ],
+    ),
     failureTable(load),
-    facts(load, place.summary.header),
-    checkList(load),
+    block(
+      "screen",
+      [requestSection(load, requests), facts(load, place.summary.header), checkList(load)],
+    ),
   ];
+  const { tone, sign, text } = loadState(load);
   return markup`<details class="load" id="${loadId(place.position)}"${open}>
-<summary><h2>${load.label}</h2>${badges} <span class="sum">${outcomeText(load)}</span></summary>
+<summary><b class="state ${tone}" role="img" aria-label="${text}">${sign}</b> <h2>${load.label}</h2>${badges} <span class="sum">${
+    outcomeText(load)
+  }</span></summary>
 ${parts}</details>
+`;
+}
+
+/** Parts that print alike: `screen` is left out on paper where a run has several loads. */
+function block(name: "distributions" | "course" | "screen", content: HtmlValue): Markup {
+  return markup`<div class="${name}">${content}</div>
 `;
 }
 

@@ -40,7 +40,7 @@ export interface PageParts {
   readonly schema: string;
   /** Style sheets beside those of all pages. */
   readonly styles?: readonly OwnText[];
-  /** Scripts beside that of all pages; each is a script of its own, so names do not meet. */
+  /** Scripts beside that of all pages; each a function that is called, so that names do not meet. */
   readonly scripts?: readonly OwnText[];
   /** Where a reader can go, between header and sections. */
   readonly contents?: Markup;

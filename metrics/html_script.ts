@@ -1,12 +1,13 @@
 /**
  * The script of the page. The page is complete without it: it adds texts at the pointer (or for the
- * arrow keys), opens a load that is linked to, and opens all loads for printing.
+ * arrow keys), opens a load that is linked to, sets colors, and prints with all details.
  *
  * @module
  */
 
 /** Plain browser JavaScript; it sends no request. */
 export const PAGE_SCRIPT: string = `
+(() => {
 "use strict";
 const tip = document.body.appendChild(document.createElement("div"));
 tip.className = "tip";
@@ -90,24 +91,52 @@ const openTarget = () => {
 };
 addEventListener("hashchange", openTarget);
 openTarget();
-addEventListener("beforeprint", () => {
-  for (const load of loads) load.open = true;
+/* What scrolls can be reached by keys, what does not is no stop on the way. */
+const reach = new ResizeObserver((boxes) => {
+  for (const { target } of boxes) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
 });
+for (const box of document.querySelectorAll(".scroll,.contents")) reach.observe(box);
+const button = (text, parent, click) => {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.addEventListener("click", () => click(made));
+  parent.append(made);
+  return made;
+};
 if (loads.length > 1) {
   const tools = document.createElement("p");
   tools.className = "tools";
   for (const [text, open] of [["Open all loads", true], ["Close all loads", false]]) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = text;
-    button.addEventListener("click", () => {
+    button(text, tools, () => {
       for (const load of loads) load.open = open;
     });
-    tools.append(button);
   }
   loads[0].before(tools);
 }
+const foot = document.querySelector("footer");
+const extras = document.createElement("p");
+extras.className = "tools";
+const root = document.documentElement;
+const modes = ["auto", "light", "dark"];
+let mode = 0;
+button("Colors: auto", extras, (made) => {
+  mode = (mode + 1) % 3;
+  root.dataset.theme = modes[mode];
+  made.textContent = "Colors: " + modes[mode];
+});
+button("Print with all details", extras, () => {
+  root.dataset.print = "all";
+  for (const load of loads) load.open = true;
+  print();
+  delete root.dataset.print;
+});
+foot.before(extras);
+})();
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_SCRIPT}. */
-export const PAGE_SCRIPT_SHA256 = "rILWnWP8oVmDcSurCweCEQCmLBR08AqD2tvEl5MlkOY=";
+export const PAGE_SCRIPT_SHA256 = "omhS5i2yNl5iDeTcmOdqKVf1dB4Sl2KYqhm3FXYEmDM=";

@@ -59,7 +59,9 @@ b.good{color:var(--good)}
 .card dt{color:var(--muted);font-size:13px}
 .card strong{display:block;font-size:24px;line-height:1.35;font-weight:600;letter-spacing:-.01em}
 .card span{display:block;color:var(--muted);font-size:13px}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;scrollbar-width:thin;background:linear-gradient(to right,var(--bg) 50%,transparent) 0 0/40px 100%,linear-gradient(to left,var(--bg) 50%,transparent) 100% 0/40px 100%,linear-gradient(to right,color-mix(in srgb,var(--muted) 45%,transparent),transparent) 0 0/14px 100%,linear-gradient(to left,color-mix(in srgb,var(--muted) 45%,transparent),transparent) 100% 0/14px 100%;background-repeat:no-repeat;background-attachment:local,local,scroll,scroll}
+.tall{max-height:80vh;overflow-y:auto}
+.tall thead{position:sticky;top:0;z-index:1;background:var(--bg)}
 .scroll:has(.dense){width:max-content;max-width:calc(100% + max(0px,(100vw - 1280px)/2))}
 table{border-collapse:separate;border-spacing:0;font-size:13px;line-height:1.4}
 caption{text-align:left;font-weight:650;font-size:14px;padding-bottom:6px}
@@ -74,7 +76,7 @@ thead .group{border:0;padding-bottom:0;text-align:left;color:var(--text);font-we
 .dense th,.dense td{padding-left:10px}
 .dense .first,.dense .group{padding-left:18px}
 .dense th:first-child{padding-left:0}
-tbody th{position:sticky;left:0;background:var(--bg);padding-right:8px}
+tbody th{position:sticky;left:0;background:var(--bg);padding-right:8px;max-width:38vw;white-space:normal;overflow-wrap:anywhere}
 tbody tr:hover th,tbody tr:hover td{background:var(--raised)}
 th.left,td.left{text-align:left;white-space:normal;min-width:8ch}
 td.left{overflow-wrap:anywhere}
@@ -92,6 +94,7 @@ figure,.facts>*{break-inside:avoid;min-width:0}
 .load:not([open])+.load[open]{margin-top:0}
 summary{cursor:pointer}
 .load>summary>h2{display:inline}
+.state{display:inline-block;width:1em}
 .load>summary+.note{margin-top:10px}
 .sum{margin-left:8px}
 .checks{margin-top:28px}
@@ -108,12 +111,22 @@ section>.facts{margin-top:0}
 footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line)}
 .tip{position:fixed;z-index:2;pointer-events:none;max-width:320px;padding:6px 9px;background:var(--text);color:var(--bg);font-size:12px;line-height:1.45;border-radius:4px;white-space:pre-line}
 .tip:empty{display:none}
-.tools{display:flex;gap:14px;margin:28px 0 12px}
+.tools{display:flex;flex-wrap:wrap;align-items:center;gap:6px 18px;margin:28px 0 12px}
 .tools+.load{margin-top:24px}
 button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;padding:0;cursor:pointer;text-decoration:underline;text-underline-offset:2px}
 @media (max-width:560px){body{padding-top:20px}h1{font-size:23px}.verdict dl,.rules{grid-template-columns:1fr;gap:2px}.verdict dd,.rules dd{margin-bottom:8px}.chart{margin-right:10px}}
-@media print{@page{margin:14mm}body{padding:0;max-width:none;font-size:12px}.tip,.tools,.skip,.contents{display:none}.scrolls{max-height:none;overflow:visible}.scrolls>.chart{min-width:0}.scrolls svg+svg{position:static}.load{border:0;margin:24px 0 0}.load+.load{break-before:page}.scroll{overflow:visible}table{font-size:10px}thead th{font-size:inherit}th,td{padding-left:8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}.charts:not(.two){grid-template-columns:repeat(3,1fr)}details::details-content{content-visibility:visible;height:auto}a{color:inherit;text-decoration:none}}
+.requests{margin-top:28px}
+.requests>.scroll,.checks>.scroll{margin-top:10px}
+.requests thead th:first-child,.requests tbody th{text-align:left}
+.requests thead button{color:inherit;font-size:inherit}
+th[aria-sort] button{color:var(--text)}
+th[aria-sort=descending] button::after{content:" ↓"}
+th[aria-sort=ascending] button::after{content:" ↑"}
+.tools label{font-size:13px}
+.tools .note{margin:0}
+input[type=search]{font:inherit;max-width:60vw;padding:2px 8px;color:var(--text);background:var(--bg);border:1px solid var(--muted);border-radius:6px}
+@media print{@page{margin:12mm}body{padding:0;max-width:none;font-size:11px;line-height:1.4}h1{font-size:20px}h2{font-size:15px}h3{font-size:12px;margin:14px 0 6px}section,.load{margin-top:20px}h2,h3,summary,.legend,caption{break-after:avoid}tr,.card,.verdict dd,.rules>*{break-inside:avoid}.tip,.tools,.skip,.contents{display:none}.scrolls{max-height:none;overflow:visible}.scrolls>.chart{min-width:0}.scrolls svg+svg{position:static}.scroll{overflow:visible;max-height:none;background:none}tbody th,.tall thead{position:static}.load{border-top:1px solid var(--line);padding-top:10px}.load>summary{list-style:none}.load>summary::-webkit-details-marker{display:none}.load>h3+.charts,.facts{margin-top:0}table{font-size:10px}thead th{font-size:inherit}th,td{padding:2px 0 2px 8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}td small{font-size:inherit}.charts,.charts.two{grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px 18px}.several .distributions .charts{grid-template-columns:repeat(4,1fr)}.several .course{display:grid;grid-template-columns:1fr 1fr;gap:0 24px}.course>:not(figure){grid-column:1/-1}.facts{gap:14px 28px}.card{padding:6px 10px}.card strong{font-size:17px}.verdict{padding:8px 12px}.rules{columns:2;display:block;font-size:9px}.rules dd{margin-bottom:4px}pre{padding:6px 8px;margin:0 0 10px}a{color:inherit;text-decoration:none}details::details-content{content-visibility:visible;height:auto}.more summary,.load .checks,.requests{display:none}html:not([data-print]) .several .screen{display:none}}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "f8ywu134ocbxR0a3NP3E+1FmCzKL6W36jI9YqTPVN00=";
+export const PAGE_STYLE_SHA256 = "ubxny4jnNBNmd/8tiLermOYdHKzzpug1PUQvWe3w+Rc=";

@@ -45,6 +45,9 @@ export interface HtmlTable {
   readonly dense?: boolean;
 }
 
+/** With more rows than this a table scrolls in its box, its headings in sight. */
+const TALL = 30;
+
 /** The table in a box that scrolls sideways where the page is too narrow for it. */
 export function htmlTable(table: HtmlTable): Markup {
   const { caption, columns, rows, hideCaption = false, dense = false } = table;
@@ -61,8 +64,11 @@ export function htmlTable(table: HtmlTable): Markup {
       ? markup`<td colspan="${span}"></td>`
       : markup`<th scope="colgroup" colspan="${span}" class="group">${name}</th>`
   );
+  // A header without words is none.
   const headings = columns.map(({ heading }, i) =>
-    markup`<th scope="col" class="${classOf(i)}">${heading}</th>`
+    heading === ""
+      ? markup`<td></td>`
+      : markup`<th scope="col" class="${classOf(i)}">${heading}</th>`
   );
   const head = headed &&
     markup`<thead>${
@@ -71,14 +77,16 @@ export function htmlTable(table: HtmlTable): Markup {
     }<tr>${headings}</tr></thead>
 `;
   const cellOf = (cell: HtmlValue, i: number) =>
-    i === 0
+    i === 0 && cell !== ""
       ? markup`<th scope="row">${cell}</th>`
       : markup`<td class="${classOf(i)}${cell === NOT_AVAILABLE && " na"}">${cell}</td>`;
   const body = rows.map((row) =>
     markup`<tr>${row.map(cellOf)}</tr>
 `
   );
-  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">
+  return markup`<div class="${
+    rows.length > TALL ? "scroll tall" : "scroll"
+  }" role="group" aria-label="${caption}" tabindex="0">
 <table class="${dense ? "dense" : "roomy"}">
 <caption class="${hideCaption ? "hidden" : "shown"}">${caption}</caption>
 ${head}<tbody>

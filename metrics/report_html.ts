@@ -13,6 +13,7 @@ import { loadCurve } from "./html_curve.ts";
 import { titleBlock, verdictBlock } from "./html_overview.ts";
 import { htmlPage } from "./html_page.ts";
 import { repeatsSection } from "./html_repeats.ts";
+import { REQUESTS_SCRIPT, REQUESTS_SCRIPT_SHA256 } from "./html_requests_script.ts";
 import { definitionSection, setupSection } from "./html_setup.ts";
 import { timeSplitSection } from "./html_server.ts";
 import { SERVER_STYLE } from "./html_server_style.ts";
@@ -63,5 +64,6 @@ function page(summary: Summary): Markup {
     sections: placedParts(parts),
     styles: [SERVER_STYLE],
     schema,
+    scripts: [{ text: REQUESTS_SCRIPT, sha256: REQUESTS_SCRIPT_SHA256 }],
   });
 }

@@ -244,7 +244,7 @@ Deno.test("reportHtml escapes every text that comes from a server or a file", ()
   });
   const page = render(run);
   assertWellFormed(page);
-  assertEquals(page.match(/<script>/g)?.length, 1);
+  assertEquals(page.match(/<script>/g)?.length, render(HEALTHY).match(/<script>/g)?.length);
   assertFalse(page.includes("<b onclick"));
   // deno-lint-ignore no-control-regex
   assertFalse(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/.test(page));
@@ -509,8 +509,8 @@ Deno.test("reportHtml gives every chart a title and a description, every table a
   assertEquals(page.match(/<caption/g)?.length, page.match(/<table/g)?.length);
 });
 
-Deno.test("reportHtml stays below 400 kB for four loads", () => {
-  assertLess(new TextEncoder().encode(render(several(4, 600))).length, 400_000);
+Deno.test("reportHtml stays below 500 kB for four loads with 2,400 requests", () => {
+  assertLess(new TextEncoder().encode(render(several(4, 600))).length, 500_000);
 });
 
 Deno.test("reportHtml opens few loads and folds many", () => {
