@@ -82,10 +82,15 @@ function loadSection(load: LoadSummary, place: Place, requests: number): Markup 
         clientSection(load),
       ],
     ),
-    failureTable(load),
+    load.failures.length > 0 && failureTable(load),
     block(
       "screen",
-      [requestSection(load, requests), facts(load, place.summary.header), checkList(load)],
+      [
+        load.failures.length === 0 && failureTable(load),
+        requestSection(load, requests),
+        facts(load, place.summary.header),
+        checkList(load),
+      ],
     ),
   ];
   const { tone, sign, text } = loadState(load);

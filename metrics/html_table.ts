@@ -48,6 +48,9 @@ export interface HtmlTable {
 /** With more rows than this a table scrolls in its box, its headings in sight. */
 const TALL = 30;
 
+/** With more columns than this, paper is too narrow for what is open beside each number. */
+const MANY = 14;
+
 /** The table in a box that scrolls sideways where the page is too narrow for it. */
 export function htmlTable(table: HtmlTable): Markup {
   const { caption, columns, rows, hideCaption = false, dense = false } = table;
@@ -87,7 +90,7 @@ export function htmlTable(table: HtmlTable): Markup {
   return markup`<div class="${
     rows.length > TALL ? "scroll tall" : "scroll"
   }" role="group" aria-label="${caption}" tabindex="0">
-<table class="${dense ? "dense" : "roomy"}">
+<table class="${dense ? columns.length > MANY ? "dense many" : "dense" : "roomy"}">
 <caption class="${hideCaption ? "hidden" : "shown"}">${caption}</caption>
 ${head}<tbody>
 ${body}</tbody></table></div>
