@@ -30,6 +30,7 @@ import {
   COUNT_TITLES,
   endpointText,
   formatServerValue,
+  isBelowZero,
   othersText,
   PART_MEANINGS,
   percentileTexts,
@@ -144,7 +145,7 @@ ${legendOf(rows.map(({ name }) => name))}${
   }</figure>
 ${table}${
     split.remarks.map((remark) =>
-      markup`<p class="note warn">${capitalize(remark)}.</p>
+      markup`<p class="note${isBelowZero(split) && " warn"}">${capitalize(remark)}.</p>
 `
     )
   }`;

@@ -71,7 +71,9 @@ export function definitionSection({ loads }: Summary): Markup {
 <h2>Definitions</h2>
 ${table}<dl class="rules">
 ${
-    RULES.map(([term, meaning]) =>
+    [...RULES, ...(loads.some(({ timeSplit }) => timeSplit) ? [PARTS_RULE] : [])].map((
+      [term, meaning],
+    ) =>
       markup`<dt>${term}</dt><dd>${meaning}</dd>
 `
     )
@@ -79,6 +81,11 @@ ${
 </section>
 `;
 }
+
+const PARTS_RULE: readonly [term: string, meaning: string] = [
+  "Parts of TTFT",
+  "The mean TTFT that the client saw = client (what its stamps add) + connect + network (what is left of both sides) + queue + prefill, as the server tells them + rest (the server's own TTFT − queue − prefill; without that TTFT, also the network).",
+];
 
 const RULES: readonly (readonly [term: string, meaning: string])[] = [
   ["Sent", "Just before the request is handed to the transport: latencies include connecting."],

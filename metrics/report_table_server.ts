@@ -12,6 +12,7 @@ import {
   countsText,
   endpointText,
   formatServerValue,
+  isBelowZero,
   othersText,
   percentileHeadings,
   percentileTexts,
@@ -88,7 +89,9 @@ function splitLines(split: TimeSplit, page: Page): readonly string[] {
     ...lines,
     ...labelled("TTFT", `${splitText(split)}, ${splitBasisText(split)}`, page),
     ...split.remarks.flatMap((remark) =>
-      labelled("", remark, page).map((line) => page.paint("yellow", line))
+      labelled("", remark, page).map((line) =>
+        isBelowZero(split) ? page.paint("yellow", line) : line
+      )
     ),
   ];
 }

@@ -127,6 +127,11 @@ export function splitBasisText({ basis, requests }: TimeSplit): string {
     }; percentiles do not subtract, so there are none`;
 }
 
+/** Whether a part is below zero, which no time is: the remarks say what that may be. */
+export function isBelowZero({ parts }: TimeSplit): boolean {
+  return parts.some(({ meanMs }) => meanMs < 0);
+}
+
 /** One part of a split in cells. */
 export interface SplitRow {
   readonly name: TimePart["name"];
