@@ -120,7 +120,7 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
     ? undefined
     : parseSpeculation(options.speculate);
   const oneAnEvent = options.tokensPerEvent === "1" && speculation === undefined;
-  const metrics = new SimMetrics();
+  const metrics = new SimMetrics(speculation?.draft);
   const running = new Set<Generation>();
   const queue = new Set<Generation>();
   let outputTokens = 0;
@@ -132,15 +132,18 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
       generation.emitted++;
       outputTokens++;
       sink.release!(plannedMs);
-      metrics.gap.observe(plannedMs - times.lastTokenMs);
-      times.lastTokenMs = plannedMs;
+      metrics.next(times, plannedMs, 1);
       return;
     }
     const first = generation.emitted === 0;
     // Prefill gives one token, before anything is guessed.
     const most = first && speculation !== undefined ? 1 : generation.eventSize();
     const count = Math.min(most, target - generation.emitted);
-    note(generation, { first, count, plannedMs });
+    if (!first) metrics.next(times, plannedMs, count);
+    else if (count > 0) {
+      const prompt = { tokens: generation.job.promptTokens, cached: generation.cachedTokens };
+      metrics.began(times, { plannedMs, nowMs: clock.now(), prompt });
+    }
     // A literal of one element allocates less than a list that grows.
     const tokens = count === 0 ? [] : [generation.nextToken(target - generation.emitted++)];
     for (let i = 1; i < count; i++) {
@@ -150,31 +153,10 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
     const last = generation.emitted >= target;
     if (last) end(generation);
     sink.tokens(tokens, last, generation.finish, plannedMs);
-    if (last && generation.emitted > 0) {
-      metrics.ended(times, clock.now(), { tokens: generation.emitted, finish: generation.finish });
+    if (last && count > 0) {
+      const { emitted, finish } = generation;
+      metrics.ended(times, { nowMs: clock.now(), emitted, finish });
     }
-  }
-
-  /** Accounts for tokens that are about to be sent. */
-  function note(
-    { times, job, cachedTokens }: Generation,
-    { first, count, plannedMs }: { first: boolean; count: number; plannedMs: number },
-  ): void {
-    if (first) {
-      times.firstTokenMs = plannedMs;
-      const prompt = { tokens: job.promptTokens, cached: cachedTokens };
-      if (count > 0) metrics.began(times, clock.now(), prompt);
-    } else {
-      metrics.gap.observe(plannedMs - times.lastTokenMs);
-      if (speculation !== undefined) {
-        const { draft } = speculation;
-        times.drafts++;
-        times.draftTokens += draft;
-        times.acceptedTokens += count - 1;
-        metrics.drafted(draft, count - 1);
-      }
-    }
-    times.lastTokenMs = plannedMs;
   }
 
   /** Prepares the next token ahead of time. */
@@ -215,7 +197,7 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
   function ownPacer(): Pacer {
     return {
       start(generation, nowMs) {
-        generation.times.scheduledMs = nowMs;
+        generation.times.scheduledMs = Math.max(nowMs, generation.times.queuedMs);
         generation.dueMs = nowMs + generation.ttft() * generation.slowness;
         timeline.add(generation);
       },
@@ -261,7 +243,7 @@ export function createSimBatch(options: SimOptions, timeline: Timeline): SimBatc
         generation.prefillNow = Math.min(prefillBudget, generation.prefillLeft);
         prefillBudget -= generation.prefillNow;
         if (generation.prefillNow > 0 && !(generation.times.scheduledMs >= 0)) {
-          generation.times.scheduledMs = nowMs;
+          generation.times.scheduledMs = Math.max(nowMs, generation.times.queuedMs);
         }
         prefilled += generation.prefillNow;
         if (generation.prefillLeft > 0) continue;

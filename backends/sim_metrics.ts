@@ -70,23 +70,52 @@ export class SimMetrics {
   readonly prefill: SimHistogram = new SimHistogram(REQUEST);
   readonly decode: SimHistogram = new SimHistogram(REQUEST);
 
-  /** A request got its first token. */
-  began(times: SimTimes, nowMs: number, prompt: { tokens: number; cached: number }): void {
+  readonly #draft: number | undefined;
+
+  /** @param draft tokens guessed for each step; absent = none. */
+  constructor(draft?: number) {
+    this.#draft = draft;
+  }
+
+  /**
+   * A request gets its first tokens. After a late wake-up it may have joined steps that were planned
+   * before it came.
+   */
+  began(
+    times: SimTimes,
+    { plannedMs, nowMs, prompt }: {
+      plannedMs: number;
+      nowMs: number;
+      prompt: { tokens: number; cached: number };
+    },
+  ): void {
+    times.firstTokenMs = times.lastTokenMs = Math.max(plannedMs, times.scheduledMs);
     this.promptTokens += prompt.tokens;
     this.cachedTokens += prompt.cached;
     this.firstToken.observe(nowMs - times.queuedMs);
   }
 
-  /** A step checked guessed tokens. */
-  drafted(draft: number, accepted: number): void {
+  /** A request gets further tokens, all of one step. */
+  next(times: SimTimes, plannedMs: number, count: number): void {
+    const gapMs = Math.max(0, plannedMs - times.lastTokenMs);
+    this.gap.observe(gapMs);
+    times.lastTokenMs += gapMs;
+    if (this.#draft === undefined) return;
+    const accepted = count - 1;
+    times.drafts++;
+    times.draftTokens += this.#draft;
+    times.acceptedTokens += accepted;
     this.drafts++;
-    this.draftTokens += draft;
+    this.draftTokens += this.#draft;
     this.acceptedTokens += accepted;
     for (let i = 0; i < accepted; i++) this.acceptedAt[i] = (this.acceptedAt[i] ?? 0) + 1;
   }
 
   /** A request got its last token. */
-  ended(times: SimTimes, nowMs: number, { tokens, finish }: { tokens: number; finish: SimFinish }) {
+  ended(
+    times: SimTimes,
+    { nowMs, emitted, finish }: { nowMs: number; emitted: number; finish: SimFinish },
+  ): void {
     const { queueMs, prefillMs, decodeMs } = partsOf(times);
     this.finished[finish]++;
     this.request.observe(nowMs - times.queuedMs);
@@ -94,6 +123,6 @@ export class SimMetrics {
     this.prefill.observe(prefillMs);
     this.decode.observe(decodeMs);
     this.inference.observe(prefillMs + decodeMs);
-    this.perToken.observe(tokens > 1 ? decodeMs / (tokens - 1) : 0);
+    this.perToken.observe(emitted > 1 ? decodeMs / (emitted - 1) : 0);
   }
 }
