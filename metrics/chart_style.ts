@@ -4,6 +4,28 @@
  * @module
  */
 import { COLOR_RULES } from "./chart_colors.ts";
+import { SIDE_COLORS } from "./chart_side_colors.ts";
+
+/** Of the loads, whose curves run beside each other for long: no gap is wider than a stroke needs. */
+const HUE_DASHES: readonly string[] = [
+  "none",
+  "8 3",
+  "3 2",
+  "10 3 2 3",
+  "16 3",
+  "6 2 1.5 2 1.5 2",
+  "12 2 5 2",
+  "2 1.5",
+];
+
+const hues = (of: 0 | 1): string =>
+  SIDE_COLORS.map((colors, hue) => `.cdf.hue${hue}{stroke:${colors[of]}}`).join("");
+
+/** Loads differ in their dashes, too, for those who do not see the colors. */
+const HUE_RULES = `${hues(0)}
+@media (prefers-color-scheme:dark){${hues(1)}}
+@media print{${hues(0)}}
+${HUE_DASHES.map((dashes, hue) => `.cdf.hue${hue}{stroke-dasharray:${dashes}}`).join("")}`;
 
 /** Rules of everything that is drawn; pages add theirs behind it. */
 export const CHART_STYLE: string = `
@@ -71,6 +93,18 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .point.plain{stroke:var(--muted)}
 .point.plain:not(.hollow){fill:var(--muted)}
 .whisker.point{stroke-width:5}
+.cdf{stroke-width:1.7}
+${HUE_RULES}
+.limit{stroke:var(--text);stroke-width:1.3}
+.limit.rest{stroke-dasharray:2 3;stroke-width:1}
+.chart text.limit{stroke:none}
+path.heat{stroke:none;shape-rendering:crispEdges}
+path.heat0{fill:var(--heat0)}
+path.heat1{fill:var(--heat1)}
+path.heat2{fill:var(--heat2)}
+path.heat3{fill:var(--heat3)}
+path.heat4{fill:var(--heat4)}
+path.heat5{fill:var(--heat5)}
 .chance.point{stroke-width:1.1;stroke-opacity:.8}
 .ours{stroke:var(--muted);stroke-width:4;stroke-opacity:.3}
 .piece{stroke:var(--bg);stroke-width:1;vector-effect:non-scaling-stroke}
@@ -84,4 +118,4 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode CHART_STYLE}. */
-export const CHART_STYLE_SHA256 = "rJ29WOAMlU+wlT6zq8dy/3KiljskSlxVQXEPKsw86M4=";
+export const CHART_STYLE_SHA256 = "R2hfZ5SyKJkjcq9bGkrwdbE75ennChRyN0vJKKiPiF8=";

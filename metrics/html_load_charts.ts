@@ -11,6 +11,7 @@ import { formatMib, formatNumber, formatPercentile, formatShare, NOT_AVAILABLE }
 import type { GpuSummary } from "./load_series.ts";
 import { doubtOf, percentileCell } from "./html_bracket.ts";
 import { slicesFigure } from "./html_course.ts";
+import { heatFigures } from "./html_heat.ts";
 import { type Markup, markup } from "./markup.ts";
 import { keyPercentiles, loadId, percentileOf } from "./html_overview.ts";
 import { htmlTable, left, right } from "./html_table.ts";
@@ -105,8 +106,8 @@ export function overTime(load: LoadSummary, place: Place): Markup {
   return markup`<h3>Over time</h3>
 <figure>${seriesChart({ id, series, durationMs, steady, found: steadyState.window })}</figure>
 ${slicesFigure(load, `${loadId(place.position)}-slices`)}${
-    gpu && gpuFigure(gpu, { id: `${loadId(place.position)}-gpu`, durationMs })
-  }`;
+    heatFigures(load, loadId(place.position))
+  }${gpu && gpuFigure(gpu, { id: `${loadId(place.position)}-gpu`, durationMs })}`;
 }
 
 function gpuFigure(

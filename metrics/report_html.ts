@@ -4,7 +4,10 @@
  * @module
  */
 import { type Markup, markup } from "./markup.ts";
+import { answerBlock } from "./html_answer.ts";
+import { ANSWER_STYLE, ANSWER_STYLE_SHA256 } from "./html_answer_style.ts";
 import { searchBlock } from "./html_capacity.ts";
+import { cdfSection } from "./html_cdf.ts";
 import { contentsNav, LOADS_ID, placedParts } from "./html_contents.ts";
 import { frontierSection } from "./html_frontier.ts";
 import { loadSections } from "./html_load.ts";
@@ -35,12 +38,14 @@ const PARTS: readonly (readonly [
   title: string,
   part: (summary: Summary) => Markup | undefined,
 ])[] = [
-  ["answer", "Answer", searchBlock],
+  ["answer", "Answer", answerBlock],
+  ["search", "Search", searchBlock],
   ["warnings", "Checks", verdictBlock],
   ["numbers", "Key numbers", keyNumbers],
   ["curve", "Latency", loadCurve],
   ["time", "Where the time goes", timeSplitSection],
   ["frontier", "Frontier", frontierSection],
+  ["distributions", "Distributions", cdfSection],
   ["repeats", "Repeats", repeatsSection],
   [LOADS_ID, "Loads", loadSections],
   ["setup", "Configuration", setupSection],
@@ -62,7 +67,7 @@ function page(summary: Summary): Markup {
     header: titleBlock(summary),
     contents: contentsNav(parts, loads),
     sections: placedParts(parts),
-    styles: [SERVER_STYLE],
+    styles: [{ text: ANSWER_STYLE, sha256: ANSWER_STYLE_SHA256 }, SERVER_STYLE],
     schema,
     scripts: [{ text: REQUESTS_SCRIPT, sha256: REQUESTS_SCRIPT_SHA256 }],
   });

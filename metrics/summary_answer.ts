@@ -125,7 +125,7 @@ function nothing({ loads }: AnsweredRun): Found | undefined {
   const [said] = worst?.messages ?? [];
   const cause = worst === undefined
     ? ""
-    : `: ${worst.kind} ${formatCount(worst.count)} times${
+    : `: ${worst.kind} ${plural(worst.count, "time")}${
       said === undefined ? "" : `, "${visibleLine(said.message).slice(0, MESSAGE_LENGTH)}"`
     }`;
   return { sentence: `none of ${plural(sent, "request")} completed${cause}`, none };

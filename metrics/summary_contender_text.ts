@@ -7,7 +7,7 @@ import { formatValue, plural } from "./format.ts";
 import { type Contender, figureOf, type RateBasis, rateOf } from "./summary_contenders.ts";
 
 /** Percentiles of the sentence: the farthest that a load has values for. */
-const TAILS: readonly number[] = [99, 95, 90, 50];
+export const TAILS: readonly number[] = [99, 95, 90, 50];
 
 /** `1,040 tokens/s, TTFT p99 412 ms, ITL p99 21 ms`. */
 export function inShort(one: Contender, basis: RateBasis): string {

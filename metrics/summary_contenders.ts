@@ -6,6 +6,7 @@
  */
 import type { Count } from "./count.ts";
 import { findFigure } from "./figure.ts";
+import type { Bracket } from "./load_bracket.ts";
 import type { Interval } from "./load_interval.ts";
 import { keepsLimit } from "./limit.ts";
 import type { LimitResult } from "./load_limits.ts";
@@ -32,6 +33,8 @@ export interface Contender {
 export interface ContenderFigure {
   /** The value, or the mean over the repeats. */
   readonly value: number;
+  /** What the client's stamps leave open; absent = unknown, or a mean over repeats. */
+  readonly bracket?: Bracket | undefined;
   /** What chance leaves open: in the load, or from run to run. */
   readonly interval: Interval | undefined;
 }
@@ -97,15 +100,16 @@ export function rateOf(
   }
   const rates = loads[0]!.throughput[window];
   const value = rates?.[field];
-  return value === undefined ? undefined : { value, interval: rates?.intervals?.[field] };
+  return value === undefined
+    ? undefined
+    : { value, bracket: rates?.brackets?.[field], interval: rates?.intervals?.[field] };
 }
 
 /** A figure by its name, such as `ttft:p99`. */
 export function figureOf(contender: Contender, name: string): ContenderFigure | undefined {
   const { loads, repeated } = contender;
   if (repeated !== undefined) return meanOf(repeated, name);
-  const found = findFigure(name)?.of(loads[0]!);
-  return found && { value: found.value, interval: found.interval };
+  return findFigure(name)?.of(loads[0]!);
 }
 
 /** Whether every one of its loads kept every limit. */
