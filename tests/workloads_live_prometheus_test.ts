@@ -1,24 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import type { RequestRecord } from "../backends/record.ts";
+import { parsePrometheus } from "../backends/telemetry_prometheus.ts";
+import { createLiveBoard } from "../workloads/live_board.ts";
 import { createLiveCounters, type LiveCounters } from "../workloads/live_counters.ts";
 import { renderPrometheus } from "../workloads/live_prometheus.ts";
 import type { LiveState } from "../workloads/live_state.ts";
 import { createRecord, type RecordFields } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 
-const NOTHING = { count: 0, p50Ms: undefined, p99Ms: undefined };
-
 function stateOf(fields: Partial<LiveState> = {}): LiveState {
   return {
-    ...{ phase: "measuring", label: "4 users", load: 1, loads: 2, done: 0, total: 8, failed: 0 },
-    ...{ inFlight: 3, tokensPerSec: undefined, elapsedMs: 500, leftMs: undefined },
+    ...createLiveBoard().state(),
+    ...{ phase: "measuring", label: "4 users", load: 1, loads: 2, inFlight: 3 },
     ...{ runElapsedMs: 1500, runLeftMs: undefined },
-    recent: { ttft: NOTHING, itl: NOTHING, e2e: NOTHING },
-    ...{ failures: [], verdict: undefined, server: undefined, ended: [] },
-    course: {
-      ...{ sliceMs: 1000, tokensPerSec: [], inFlight: [], ttftP50Ms: [] },
-      ...{ ttftP99Ms: [], itlP50Ms: [], failed: [] },
-    },
     ...fields,
   };
 }
@@ -145,4 +139,17 @@ Deno.test("OpenMetrics for whoever asks for it, with the same series", () => {
     "application/openmetrics-text;q=0",
   );
   assertEquals(refused.contentType, text.contentType);
+});
+
+Deno.test("what we write, we can read: both formats hold the same for our own scraper", () => {
+  const counters = counted({}, { outcome: { kind: "timeout", message: "slow" } });
+  const [text, open] = ["", "application/openmetrics-text"].map((accept) =>
+    parsePrometheus(renderPrometheus(counters.counts(), stateOf(), accept).body)
+  );
+  assertEquals([text!.unusable, text!.leftOut, open!.unusable], [0, 0, 0]);
+  assertEquals(open!.families, text!.families);
+  assertEquals(text!.typed, text!.families.length, "a family without a type");
+  const ttft = text!.families.find(({ name }) => name === "tokometer_time_to_first_token_seconds");
+  assertEquals(ttft?.type, "histogram");
+  assertEquals(ttft?.series[0]?.spread?.count, 1);
 });

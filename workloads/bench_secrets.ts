@@ -25,21 +25,27 @@ export async function planSecrets(
 }> {
   const apiKey = checkSecret("--api-key", values.apiKey) ?? await apiKeyVariable();
   keepSecrets(PLAN_SECRETS, { ...values, apiKey, url: addresses.join(" ") });
-  return { apiKey, headers: readHeaders(values.header ?? []) };
+  return { apiKey, headers: readHeaders("--header", values.header ?? []) };
 }
 
-function readHeaders(lines: readonly string[]): Record<string, string> {
+/**
+ * Headers by their names in lower case.
+ *
+ * @param option that they come from, for messages.
+ * @throws {UserError} for a line that is none, and a value that is a placeholder.
+ */
+export function readHeaders(option: string, lines: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const line of lines) {
     const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*(.*)$/.exec(line);
     if (match === null) {
       // The value may be a secret: only its beginning is repeated.
       throw new UserError(
-        `Cannot use --header "${line.slice(0, 12)}…": write it as "Name: value"`,
+        `Cannot use ${option} "${line.slice(0, 12)}…": write it as "Name: value"`,
       );
     }
     const value = match[2]!.trim();
-    headers[match[1]!.toLowerCase()] = checkSecret(`--header ${match[1]}`, value)!;
+    headers[match[1]!.toLowerCase()] = checkSecret(`${option} ${match[1]}`, value)!;
   }
   return headers;
 }

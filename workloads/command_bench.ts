@@ -31,7 +31,9 @@ import { formatLengthSpec } from "./dataset_length.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { joinContents } from "./prompt.ts";
 import { option, withNeeds } from "./option_table.ts";
+import { OTEL_OPTIONS, type OtelValues } from "./otel_options.ts";
 import { type AfterReport, benchAndReport } from "./run_bench.ts";
+import type { RunObserver } from "./run_hooks.ts";
 import { measureChosen } from "./run_chosen_server.ts";
 import { loadPrompts } from "./run_prompts.ts";
 import { whileLive } from "./run_while_live.ts";
@@ -68,7 +70,7 @@ const OPTIONS = {
   ...REPORT_OPTIONS,
   ...NAME_OPTIONS,
   ...SAVE_OPTIONS,
-  ...withNeeds(LIVE_OPTIONS, {
+  ...withNeeds({ ...LIVE_OPTIONS, ...OTEL_OPTIONS }, {
     key: "dryRun",
     not: true,
     because: "nothing is measured, leave out one of them",
@@ -122,6 +124,7 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
     ? await planSides({ ...values, against })
     : undefined;
   const report = comparing?.report ?? planReport(values);
+  const observe = values.otel === undefined ? undefined : await readCollector(values);
   const { url: [address, ...moreUrls] = [], out, save, dryRun: dry = false } = values;
   const place = { address, shown: "<url>", other, dry };
   const showing = {
@@ -149,7 +152,7 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
           plan,
           run: (watched) =>
             dry ? showPlan(plan, watched, starts, lines) : benchAndReport(plan, report, watched, {
-              ...{ save, out, live },
+              ...{ save, out, live, observe },
               finder: finderFor(watched, report),
             }),
         };
@@ -166,11 +169,17 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
           dry
             ? showPlan(plan, watched, starts, loadLines(plan))
             : benchAndReport(plan, report, watched, {
-              ...{ save, out, live },
+              ...{ save, out, live, observe },
               ...defined({ after: comparing?.after, onTurn }),
             }),
       };
     }));
+}
+
+/** What sends the run to a collector; a plain one loads nothing of it. */
+async function readCollector(values: OtelValues): Promise<(host: Host) => Promise<RunObserver>> {
+  const { planCollector } = await import("./otel_observer.ts");
+  return await planCollector(values);
 }
 
 /** What differs on the second side's server, for people. */

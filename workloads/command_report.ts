@@ -18,8 +18,10 @@ import {
   REPORT_PAGE,
   writeReports,
 } from "./run_results.ts";
+import type { RunObserver } from "./run_hooks.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
 import { group, option, pick, withNeeds } from "./option_table.ts";
+import { OTEL_OPTIONS, type OtelValues } from "./otel_options.ts";
 import { resolveResult } from "./results_resolve.ts";
 import { summarizeRecords } from "./results_summary.ts";
 import { UserError } from "./user_error.ts";
@@ -45,6 +47,10 @@ const OPTIONS = {
     ]),
     { key: "as", not: true, because: "it is none of the other tool's; leave out one of them" },
   ),
+  ...withNeeds(OTEL_OPTIONS, {
+    ...{ key: "as", not: true },
+    because: "spans are none of the other tool's; leave out one of them",
+  }),
   ...group("Report", {
     as: option.choice({
       value: "TOOL",
@@ -100,6 +106,12 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
       `Cannot use --align ${align} with one record file: it is for the files of several clients`,
     );
   }
+  if (files.length > 1 && values.otel !== undefined) {
+    throw new UserError(
+      "Cannot use --otel with the record files of several clients: each is a run of its own, send " +
+        "them one by one",
+    );
+  }
   const { as, out } = values;
   if (as !== undefined) {
     const { format } = plan;
@@ -109,7 +121,8 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
     const { reportAs } = await import("./results_dialect.ts");
     return await reportAs({ ...plan, as, files, align, out }, host);
   }
-  const summary = await summarizeRecords(files, { plan, host, align });
+  const observer = values.otel === undefined ? undefined : await collectorOf(values, host);
+  const summary = await summarizeRecords(files, { plan, host, align, observer });
   refuseEmpty(summary, files);
   const { file: given } = values;
   printReport(summary, plan, host, detailsPlace(given, await pageOf(files, out)));
@@ -118,7 +131,13 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
     const paths = await writeReports(summary, folder);
     for (const path of Object.values(paths)) host.note(`Wrote ${path}`);
   }
+  await observer?.finish();
   return exitCode(summary, plan);
+}
+
+async function collectorOf(values: OtelValues, host: Host): Promise<RunObserver> {
+  const { planCollector } = await import("./otel_observer.ts");
+  return await (await planCollector(values))(host);
 }
 
 /** Path of the page that shows the same; none beside a record file that stands by itself. */

@@ -87,7 +87,7 @@ export async function findCapacity(
     },
     onLoadEnd: (end) => {
       accumulator?.end(end);
-      hooks.onLoadEnd?.(end);
+      return hooks.onLoadEnd?.(end);
     },
   });
   const summary = accumulator!.summary();

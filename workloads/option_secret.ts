@@ -216,7 +216,8 @@ export function keepSecrets(table: OptionTable, values: Values): void {
 
 /** Remembers the value of a secret option; a header's value may have several parts. */
 function keepSecretValue(option: string, value: string): void {
-  const [, header, rest] = /^([\w-]+)\s*:\s*(.*)$/.exec(option === "header" ? value : "") ?? [];
+  const [, header, rest] = /^([\w-]+)\s*:\s*(.*)$/.exec(/(^|-)header$/.test(option) ? value : "") ??
+    [];
   if (header === undefined || rest === undefined) keep(value);
   else keepHeader(header, rest);
 }

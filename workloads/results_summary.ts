@@ -12,6 +12,7 @@ import { mergeRecordFiles } from "./record_merge.ts";
 import type { Alignment } from "./record_merge_axis.ts";
 import type { RecordEntry } from "./record_entries.ts";
 import { streamRecordFile } from "./record_file.ts";
+import type { RunObserver } from "./run_hooks.ts";
 import { accumulateFor } from "./run_results.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -39,17 +40,33 @@ const SHOWN_FROM_BYTES = 32 * 2 ** 20;
  */
 export async function summarizeRecords(
   files: readonly string[],
-  { plan, ...reading }: Reading & { readonly plan: ReportPlan },
+  { plan, observer, ...reading }: Reading & {
+    readonly plan: ReportPlan;
+    /** Is told of the run as if it went on. */
+    readonly observer?: RunObserver | undefined;
+  },
 ): Promise<Summary> {
   let accumulator: Accumulator | undefined;
   for await (const entry of readRecords(files, reading)) {
     const { header, plan: decided, record, session, end, fault } = entry;
     if (fault !== undefined) accumulator?.unread();
-    if (header !== undefined) accumulator = accumulateFor(header, plan, reading.host);
-    if (decided !== undefined) accumulator?.plan(decided);
-    if (record !== undefined) accumulator?.add(record);
+    if (header !== undefined) {
+      accumulator = accumulateFor(header, plan, reading.host);
+      observer?.onHeader(header);
+    }
+    if (decided !== undefined) {
+      accumulator?.plan(decided);
+      observer?.onPlan(decided);
+    }
+    if (record !== undefined) {
+      observer?.onRecord(record);
+      accumulator?.add(record);
+    }
     if (session !== undefined) accumulator?.session(session);
-    if (end !== undefined) accumulator?.end(end);
+    if (end !== undefined) {
+      accumulator?.end(end);
+      await observer?.onLoadEnd(end);
+    }
   }
   return accumulator!.summary();
 }

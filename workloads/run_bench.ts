@@ -22,7 +22,7 @@ import { repeatableValues } from "./option_secret.ts";
 import { option } from "./option_table.ts";
 import type { LoadFinder } from "./run_finder.ts";
 import type { LiveRun } from "./run_live.ts";
-import type { MeasureHooks } from "./run_hooks.ts";
+import type { MeasureHooks, RunObserver } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
 import { keepResults, measureRecorded } from "./run_recorded.ts";
 import {
@@ -237,6 +237,8 @@ interface SaveOptions {
   readonly finder?: LoadFinder | undefined;
   /** Where the run is shown; absent = nowhere. */
   readonly live?: LiveRun | undefined;
+  /** Begins to look on, just before anything is measured; absent = nobody does. */
+  readonly observe?: ((host: Host) => Promise<RunObserver>) | undefined;
 }
 
 /** Measures, keeps the records, prints and writes the reports; returns the exit code. */
@@ -246,6 +248,7 @@ export async function benchAndReport(
   host: Host,
   options: SaveOptions,
 ): Promise<number> {
+  const observer = await options.observe?.(host);
   let accumulator: Accumulator | undefined;
   for (const line of unreachableLimits(report)) host.note(line);
   const measured = await measureRecorded(plan, host, {
@@ -254,13 +257,23 @@ export async function benchAndReport(
     onTurn: options.onTurn,
     onHeader: (header) => {
       accumulator = accumulateFor(header, report, host);
+      observer?.onHeader(header);
     },
     finder: options.finder,
     live: options.live,
-    onPlan: (load) => accumulator?.plan(load),
-    onRecord: (record) => accumulator?.add(record),
+    onPlan: (load) => {
+      accumulator?.plan(load);
+      observer?.onPlan(load);
+    },
+    onRecord: (record) => {
+      accumulator?.add(record);
+      observer?.onRecord(record);
+    },
     onSession: (session) => accumulator?.session(session),
-    onLoadEnd: (end) => accumulator?.end(end),
+    onLoadEnd: (end) => {
+      accumulator?.end(end);
+      return observer?.onLoadEnd(end);
+    },
   });
   const summary = accumulator!.summary();
   const { folder } = measured;
@@ -270,6 +283,7 @@ export async function benchAndReport(
   printReport(summary, report, host, place);
   const { paths, complete } = await keepResults(measured, summary, host);
   options.live?.kept({ folder, report: paths.html });
+  await observer?.finish();
   if (!complete) return EXIT.usage;
   if (folder !== undefined) host.note(`Records: ${measured.file}`);
   if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);

@@ -58,7 +58,7 @@ export async function measureFound(
     const reach = { number, base: number, again: false, from, count: reachOf(load, stop) };
     const end = await measureOne({ ...running, plan: grown }, { load, stop, reach });
     ends.push(end);
-    hooks.onLoadEnd?.(end);
+    await hooks.onLoadEnd?.(end);
     finder.end(end);
     if (end.serverLost !== undefined) break;
     from += (stop.requests ?? 0) + sparePrompts(load, stop);

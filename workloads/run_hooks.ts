@@ -53,6 +53,23 @@ export interface MeasureHooks extends PrepareHooks {
   readonly onWitness?: (witness: Witness) => void;
   /** Called when the server's metrics were read. */
   readonly onScrape?: (server: LiveServer) => void;
-  /** Called when no request of a measured load is in flight any more. */
-  readonly onLoadEnd?: (end: LoadEnd) => void;
+  /**
+   * Called when no request of a measured load is in flight any more; the next load begins when what it
+   * returns has resolved.
+   */
+  readonly onLoadEnd?: (end: LoadEnd) => void | Promise<void>;
+}
+
+/** Is told of a run as it goes on, and then of its end. */
+export interface RunObserver {
+  /** Everything is prepared. */
+  onHeader(header: RunHeader): void;
+  /** A load was decided that the header does not know. */
+  onPlan(plan: LoadPlan): void;
+  /** A request has ended, warm-up included. */
+  onRecord(record: RequestRecord): void;
+  /** A load has ended; the next begins when it has resolved. */
+  onLoadEnd(end: LoadEnd): Promise<void>;
+  /** The run has ended, and its reports are there. */
+  finish(): Promise<void>;
 }

@@ -204,7 +204,7 @@ async function measureLoads(sides: readonly Running[]): Promise<LoadEnd[]> {
       : skippedLoad(number, lost);
     lost ??= end.serverLost;
     ends.push(end);
-    hooks.onLoadEnd?.(end);
+    await hooks.onLoadEnd?.(end);
   }
   if (lost === undefined && ends.every(({ skipped }) => skipped)) {
     throw new UserError("Interrupted before anything was measured", EXIT.interrupted);

@@ -37,9 +37,9 @@ export interface RecordOptions {
   readonly onPlan?: ((plan: LoadPlan) => void) | undefined;
   readonly onRecord?: ((record: RequestRecord) => void) | undefined;
   readonly onSession?: ((session: SessionEnd) => void) | undefined;
-  readonly onLoadEnd?: ((end: LoadEnd) => void) | undefined;
   /** Where the run is shown; absent = nowhere. */
   readonly live?: LiveRun | undefined;
+  readonly onLoadEnd?: ((end: LoadEnd) => void | Promise<void>) | undefined;
   /** Makes the server of a side ready. */
   readonly onTurn?: MeasureHooks["onTurn"] | undefined;
 }
@@ -101,7 +101,7 @@ export async function measureRecorded(
       onLoadEnd: (end) => {
         writer?.end(end);
         watch?.onLoadEnd(end);
-        onLoadEnd?.(end);
+        return onLoadEnd?.(end);
       },
       onProgress(state) {
         watch?.onProgress(state);
