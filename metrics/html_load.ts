@@ -30,22 +30,49 @@ import { requestQuotas, requestSection } from "./html_requests.ts";
 import { distributions, noteUnder, overTime, type Place, timeline } from "./html_load_charts.ts";
 import { facts } from "./html_load_facts.ts";
 
-/** More loads than this are folded: the page stays small. */
+/** More loads than this are folded. */
 const LOADS_OPEN = 4;
+
+/** With more loads than this, paper has the line of each load and no more. */
+const LOADS_PRINTED = 16;
+
+/** More loads than this have tables and no charts, so that the page stays small and opens fast. */
+const LOADS_DRAWN = 40;
+
+/** More loads than this have failures and warnings only. */
+const LOADS_LISTED = 200;
 
 /** Sections of all loads. */
 export function loadSections(summary: Summary): Markup {
-  const quotas = requestQuotas(summary.loads);
-  if (summary.loads.length === 0) return markup``;
-  const sections = summary.loads.map((load, i) =>
-    loadSection(load, { summary, position: i }, quotas[i]!)
-  );
-  return markup`<div class="${sections.length > 1 ? "several" : "single"}">${sections}</div>
+  const { loads } = summary;
+  if (loads.length === 0) return markup``;
+  const quotas = requestQuotas(loads);
+  const sections = loads.map((load, i) => {
+    const place = { summary, position: i };
+    return loadSection(load, place, [
+      loads.length <= LOADS_DRAWN && charts(load, place),
+      loads.length <= LOADS_LISTED
+        ? tables(load, place, quotas[i]!)
+        : load.failures.length > 0 && failureTable(load),
+    ]);
+  });
+  const missing = loads.length > LOADS_LISTED
+    ? "Charts and tables"
+    : loads.length > LOADS_DRAWN
+    ? "Charts"
+    : undefined;
+  const note = missing !== undefined &&
+    markup`<p class="note">${missing} of each load are left out, since a page with ${
+      plural(loads.length, "load")
+    } would not open in a browser; the JSON report has their numbers.</p>
+`;
+  const kind = loads.length === 1 ? "single" : loads.length > LOADS_PRINTED ? "crowd" : "several";
+  return markup`${note}<div class="${kind}">${sections}</div>
 `;
 }
 
-function loadSection(load: LoadSummary, place: Place, requests: number): Markup {
-  const { loads } = place.summary;
+function loadSection(load: LoadSummary, { summary, position }: Place, parts: HtmlValue): Markup {
+  const { loads } = summary;
   const found = warnings(load.checks);
   const badges = [
     load.interrupted && badge("interrupted"),
@@ -55,51 +82,53 @@ function loadSection(load: LoadSummary, place: Place, requests: number): Markup 
   ];
   const open = loads.length <= LOADS_OPEN && markup` open`;
   const names = [...new Set(found.map(({ name }) => checkTitle(name)))].join(", ");
-  const parts = [
-    names !== "" && loads.length > 1 &&
+  const named = names !== "" && loads.length > 1 &&
     markup`<p class="note"><a href="#warnings">${
       found.length === 1 ? "Warning" : "Warnings"
     }</a>: ${names}</p>
-`,
+`;
+  const { tone, sign, text } = loadState(load);
+  return markup`<details class="load" id="${loadId(position)}"${open}>
+<summary><b class="state ${tone}" role="img" aria-label="${text}">${sign}</b> <h2>${load.label}</h2>${badges} <span class="sum">${
+    outcomeText(load)
+  }</span></summary>
+${named}${parts}</details>
+`;
+}
+
+function charts(load: LoadSummary, place: Place): HtmlValue {
+  const id = loadId(place.position);
+  return [
     block("distributions", distributions(load, place)),
     block(
       "screen",
       load.lanes === undefined
         ? timeline(load, place)
-        : lanesSection(load, { id: loadId(place.position), loads: loads.length }),
+        : lanesSection(load, { id, loads: place.summary.loads.length }),
     ),
     block("course", overTime(load, place)),
-    serverSection(load, { id: loadId(place.position) }),
-    block(
-      "screen",
-      [
-        stallSection(load),
-        metricTable(load),
-        groupSections(load, {
-          id: loadId(place.position),
-          percentiles: keyPercentiles(place.summary),
-        }),
-        clientSection(load),
-      ],
-    ),
-    load.failures.length > 0 && failureTable(load),
-    block(
-      "screen",
-      [
-        load.failures.length === 0 && failureTable(load),
-        requestSection(load, requests),
-        facts(load, place.summary.header),
-        checkList(load),
-      ],
-    ),
+    serverSection(load, { id }),
+    block("screen", stallSection(load)),
   ];
-  const { tone, sign, text } = loadState(load);
-  return markup`<details class="load" id="${loadId(place.position)}"${open}>
-<summary><b class="state ${tone}" role="img" aria-label="${text}">${sign}</b> <h2>${load.label}</h2>${badges} <span class="sum">${
-    outcomeText(load)
-  }</span></summary>
-${parts}</details>
-`;
+}
+
+function tables(load: LoadSummary, { summary, position }: Place, requests: number): HtmlValue {
+  const failures = failureTable(load);
+  const none = load.failures.length === 0;
+  const groups = groupSections(load, {
+    id: loadId(position),
+    percentiles: keyPercentiles(summary),
+  });
+  return [
+    block("screen", [metricTable(load), groups, clientSection(load)]),
+    !none && failures,
+    block("screen", [
+      none && failures,
+      requestSection(load, requests),
+      facts(load, summary.header),
+      checkList(load),
+    ]),
+  ];
 }
 
 /** Parts that print alike: `screen` is left out on paper where a run has several loads. */
