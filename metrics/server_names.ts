@@ -77,6 +77,8 @@ export interface ServerName {
 export interface ServerEngine {
   /** Its name, e.g. `vllm`. */
   readonly engine: string;
+  /** Where it exposes them, for people. */
+  readonly endpoint: string;
   /** Where its names are told. */
   readonly source: string;
   /** Its metrics; of two lines of one role, the first that an endpoint has counts. */
@@ -138,6 +140,7 @@ export const SERVER_ROLES: readonly ServerRoleMeaning[] = [
 export const SERVER_ENGINES: readonly ServerEngine[] = [
   {
     engine: "vllm",
+    endpoint: "/metrics",
     // V1 first, then what V0 called it.
     source: "vllm/v1/metrics/loggers.py and vllm/v1/spec_decode/metrics.py of vLLM 0.32; " +
       "vllm/engine/metrics.py of 0.6 for V0",
@@ -191,6 +194,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "sglang",
+    endpoint: "/metrics, with --enable-metrics",
     source: "python/sglang/srt/observability/metrics_collector.py of SGLang 0.5; " +
       "docs/references/production_metrics.md",
     names: [
@@ -224,6 +228,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "tgi",
+    endpoint: "/metrics",
     source: "docs/source/reference/metrics.md of text-generation-inference 3",
     names: [
       { role: "running", names: ["tgi_batch_current_size"] },
@@ -239,7 +244,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "trtllm",
-    // At /prometheus/metrics: its /metrics is JSON.
+    endpoint: "/prometheus/metrics; its /metrics is JSON",
     source: "tensorrt_llm/metrics/collector.py of TensorRT-LLM 1.3 (trtllm-serve)",
     names: [
       { role: "running", names: ["trtllm_num_requests_running"] },
@@ -271,6 +276,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "triton",
+    endpoint: "/metrics of port 8002 (--metrics-port)",
     source: "docs/user_guide/metrics.md of Triton 2.60 and docs/model_config.md of its " +
       "TensorRT-LLM backend",
     names: [
@@ -316,6 +322,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "llamacpp",
+    endpoint: "/metrics, with --metrics",
     source: "tools/server/README.md of llama.cpp; llama-server 0.7.0 itself",
     names: [
       { role: "running", names: ["llamacpp:requests_processing"] },
@@ -351,6 +358,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "lmdeploy",
+    endpoint: "/metrics, with --enable-metrics",
     source: "lmdeploy/metrics/loggers.py of LMDeploy 0.12",
     names: [
       { role: "running", names: ["lmdeploy:num_requests_running"] },
@@ -383,6 +391,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "lightllm",
+    endpoint: "/metrics",
     source: "lightllm/server/metrics/metrics.py of LightLLM 1.1",
     names: [
       { role: "running", names: ["lightllm_batch_current_size"] },
@@ -405,6 +414,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "dcgm",
+    endpoint: "/metrics of port 9400",
     source: "etc/dcp-metrics-included.csv of dcgm-exporter 4",
     names: [
       { role: "gpu_utilization", names: ["DCGM_FI_DEV_GPU_UTIL"], scale: PERCENT },

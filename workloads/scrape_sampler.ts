@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type StartedWorker, startWorker } from "../backends/worker.ts";
+import { mayReadWorker, type StartedWorker, startWorker } from "../backends/worker.ts";
 import type { ServerScrapes } from "../metrics/run_server.ts";
 import type { Endpoint, ScrapeTransport } from "./scrape_ask.ts";
 import type { NewestServer } from "./scrape_newest.ts";
@@ -59,6 +59,7 @@ export async function openScraper(
     absent = message.reason;
     for (const resolve of waiting.values()) resolve(message);
   };
+  if (!mayReadWorker(SCRAPE_WORKER)) return "its thread needs --allow-read";
   let worker: StartedWorker;
   try {
     worker = startWorker<FromScrapeThread>(SCRAPE_WORKER, {

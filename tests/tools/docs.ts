@@ -11,6 +11,7 @@ import { TRANSFORMERS_SPECIFIER } from "../../backends/transformers_library.ts";
 import { TRANSPORTS } from "../../backends/transports.ts";
 import config from "../../deno.json" with { type: "json" };
 import { METRICS } from "../../metrics/metrics.ts";
+import { SERVER_ENGINES, SERVER_ROLES } from "../../metrics/server_names.ts";
 import { REPORTS } from "../../metrics/reports.ts";
 import { COMMANDS } from "../../workloads/commands.ts";
 import { DATASETS } from "../../workloads/datasets.ts";
@@ -54,6 +55,23 @@ export const TABLES: Readonly<Record<string, Table>> = {
   metrics: {
     head: ["metric", "name", "unit", "formula"],
     rows: METRICS.map(({ title, name, unit, formula }) => [title, code(name), unit, formula]),
+  },
+  "server engines": {
+    head: ["engine", "where it exposes them", "names from"],
+    rows: SERVER_ENGINES.map(({ engine, endpoint, source }) => [engine, endpoint, source]),
+  },
+  "server metrics": {
+    head: ["what", "in JSON", "unit", "known names"],
+    rows: SERVER_ROLES.map(({ role, title, unit }) => [
+      ...[title, code(role), unit],
+      [
+        ...new Set(
+          SERVER_ENGINES.flatMap(({ names }) =>
+            names.filter((one) => one.role === role).flatMap(({ names }) => names.map(code))
+          ),
+        ),
+      ].join(", "),
+    ]),
   },
   reports: {
     head: ["`--format`", "what it is"],
