@@ -11,6 +11,7 @@ export const SERVER_STYLE: OwnText = {
 .server>*+*{margin-top:18px}
 .server>.note+.note{margin-top:4px}
 .server figure>.legend{margin:6px 0 4px}
+.server .roomy tbody th{overflow-wrap:break-word}
 `,
-  sha256: "br+ZSL4CHzS5gC2aKP+sWwoXjEmsFrwD8RQwzeCnwy8=",
+  sha256: "Ehl3ilYkRF3n81NcFNT6Y3gx9ZNBoF76TUzg0W6n0Hg=",
 };

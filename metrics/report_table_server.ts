@@ -7,7 +7,12 @@ import { formatCount, formatMs, formatNumber, plural } from "./format.ts";
 import type { ServerFigure, ServerSummary, TimeSplit } from "./load_server.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { labelled, type Page } from "./report_table_page.ts";
-import { numberColumn as numbers, type TextColumn, textTable } from "./report_text_table.ts";
+import {
+  numberColumn as numbers,
+  type TextColumn,
+  textTable,
+  wrapText,
+} from "./report_text_table.ts";
 import {
   countsText,
   endpointText,
@@ -161,17 +166,17 @@ function othersHint({ others }: ServerSummary, page: Page): readonly string[] {
   return labelled("", text, page).map((line) => page.paint("dim", line));
 }
 
-/** Metrics whose meaning is not known, as they were exposed. */
+/** Metrics whose meaning is not known, as they were exposed; labels may be long. */
 function otherLines({ others }: ServerSummary, page: Page): readonly string[] {
   if (others.length === 0) return [];
-  const [heading, ...lines] = textTable([
-    { heading: "Other metrics", cells: others.map(({ name }) => name), align: "left" },
-    { heading: "type", cells: others.map(({ type }) => type), align: "left", dropOrder: 2 },
-    numbers("before", others.map(({ first }) => formatNumber(first)), 1),
-    numbers("after", others.map(({ last }) => formatNumber(last)), 0),
-    numbers("added", others.map(({ difference }) => formatNumber(difference))),
-  ], page.width);
-  return [page.paint("bold", heading!), ...lines];
+  const lines = others.flatMap(({ name, type, first, last, difference }) => {
+    const values = ([["before", first], ["after", last], ["added", difference]] as const)
+      .flatMap(([when, value]) => value === undefined ? [] : [`${formatNumber(value)} ${when}`]);
+    const text = `${name.replaceAll('",', '", ')}: ${[type, ...values].join(", ")}`;
+    return wrapText(text, Math.max(20, page.width - 2))
+      .map((line, i) => i === 0 ? line : `  ${line}`);
+  });
+  return [page.paint("bold", "Other metrics of the server"), ...lines];
 }
 
 /** A row for each load, of several: where the time goes as load grows. */

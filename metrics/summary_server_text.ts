@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { minimumSamples } from "./stat_quantile.ts";
 import {
   formatCount,
   formatMib,
@@ -76,12 +77,14 @@ export function serverLineTitle(title: string, unit: string): string {
 }
 
 /** A percentile of a histogram, and the edges of the bucket that it lies in. */
-export function bucketTexts(
+function bucketTexts(
   { value, bucket }: ServerFigure["percentiles"][number],
   unit: string,
 ): { readonly value: string; readonly bucket: string } {
   const shown = formatServerValue(value, unit);
-  if (bucket === undefined) return { value: shown, bucket: "" };
+  if (bucket === undefined || (value === undefined && bucket.high !== undefined)) {
+    return { value: shown, bucket: "" };
+  }
   const low = formatServerValue(bucket.low, unit);
   // Nothing says how far above the last edge it lies.
   if (bucket.high === undefined) return { value: `> ${low}`, bucket: "" };
@@ -223,11 +226,16 @@ export function serverPercentiles({ figures }: ServerSummary): readonly number[]
 
 /** The percentile of a figure as texts; empty where it has none. */
 export function percentileTexts(
-  { percentiles, unit }: ServerFigure,
+  { percentiles, unit, count }: ServerFigure,
   p: number,
 ): { readonly value: string; readonly bucket: string } {
   const found = percentiles.find((one) => one.p === p);
-  return found === undefined ? { value: "", bucket: "" } : bucketTexts(found, unit);
+  if (found === undefined) return { value: "", bucket: "" };
+  // Of too few values the bucket says no more than the percentile.
+  return bucketTexts(
+    count !== undefined && count < minimumSamples(p) ? { ...found, bucket: undefined } : found,
+    unit,
+  );
 }
 
 /** Headings of percentiles. */

@@ -1,66 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  parsePrometheus,
-  type PrometheusFamily,
-  type PrometheusSeries,
-} from "../backends/telemetry_prometheus.ts";
+import { parsePrometheus } from "../backends/telemetry_prometheus.ts";
 import type { ServerFigure } from "../metrics/load_server.ts";
-import type { ServerHistogram, ServerScrapes, ServerSeries } from "../metrics/run_server.ts";
+import type { ServerScrapes } from "../metrics/run_server.ts";
 import { SERVER_ENGINES, SERVER_ROLES } from "../metrics/server_names.ts";
 import { summarizeServer } from "../metrics/summary_server.ts";
+import { keepScrapes } from "../workloads/scrape_keeper.ts";
 import { type Expected, FAKE_METRICS, type FakeMetrics } from "./support/fake_metrics.ts";
 
-/** What two answers, 10 s apart, come to: written for this test alone, by the definitions. */
+/** What two answers, 10 s apart, come to. */
 function scrapesOf({ texts, path }: FakeMetrics): ServerScrapes {
-  const [before, after] = texts.map((text) => {
-    const { families, unusable } = parsePrometheus(text);
-    assertEquals(unusable, 0, "every line is usable");
-    return families;
-  });
-  return {
-    url: `http://127.0.0.1:8000${path}`,
-    timeMs: [0, 10_000],
-    families: after!.map(({ name, type, series }) => ({
-      ...{ name, type },
-      series: series.map((one) => {
-        const earlier = seriesOf(before!, name, one.labels);
-        return earlier === undefined ? { labels: one.labels } : addedBetween(type, earlier, one);
-      }),
-    })),
-  };
-}
-
-function seriesOf(
-  families: readonly PrometheusFamily[],
-  name: string,
-  labels: PrometheusSeries["labels"],
-): PrometheusSeries | undefined {
-  return families.find((family) => family.name === name)?.series
-    .find((one) => JSON.stringify(one.labels) === JSON.stringify(labels));
-}
-
-function addedBetween(
-  type: PrometheusFamily["type"],
-  { value: first, spread: old }: PrometheusSeries,
-  { labels, value: last, spread }: PrometheusSeries,
-): ServerSeries {
-  if (spread !== undefined && old !== undefined) {
-    const upTo = spread.upTo.map((count, i) => count - old.upTo[i]!);
-    const added: ServerHistogram = {
-      count: spread.count! - old.count!,
-      sum: spread.sum! - old.sum!,
-      edges: spread.edges.filter((edge) => edge !== Infinity),
-      counts: upTo.map((count, i) => count - (upTo[i - 1] ?? 0)),
-    };
-    return { labels, added };
+  const keeper = keepScrapes(`http://127.0.0.1:8000${path}`);
+  for (const [i, text] of texts.entries()) {
+    const parsed = parsePrometheus(text);
+    assertEquals(parsed.unusable, 0, "every line is usable");
+    keeper.add(i * 10_000, parsed, 1);
   }
-  const [low, high] = [Math.min(first!, last!), Math.max(first!, last!)];
-  return {
-    ...{ labels, first: first!, last: last! },
-    ...(type === "counter"
-      ? { difference: last! - first!, values: [first!, last!] }
-      : { mean: (first! + last!) / 2, min: low, max: high, values: [first!, last!] }),
-  };
+  return keeper.scrapes(0);
 }
 
 function near(actual: number | undefined, expected: number, what: string): void {

@@ -111,15 +111,44 @@ Deno.test("a value of a large unit and a small one keep the unit of each edge", 
   assertStringIncludes(serverLines({ ...NOTHING, server }, PAGE).join("\n"), "500 ms–2.50 s");
 });
 
+Deno.test("a percentile of too few values has neither number nor bucket", () => {
+  const figure = createFigure({
+    ...{ role: "ttft", title: "TTFT", kind: "histogram", unit: "ms", count: 35, mean: 700 },
+    percentiles: [
+      { p: 50, value: 738, bucket: { low: 500, high: 750 } },
+      { p: 99, value: undefined, bucket: { low: 2500, high: undefined } },
+    ],
+  });
+  const server = createServer({ figures: [figure], others: [] });
+  assertEquals(serverLines({ ...NOTHING, server }, PAGE).slice(1, 3), [
+    "TTFT      700 ms           738 ms  n/a      35",
+    "  bucket               500–750 ms",
+  ]);
+});
+
 Deno.test("metrics whose meaning is not known are shown on request", () => {
   const summary = withServer(summarize(createRun([createRecord()])));
   const short = renderTable(summary, { details: true });
   assertStringIncludes(short, "2 other metrics of the server: --all-server-metrics");
   assertFalse(short.includes("http_requests_total"));
   const all = renderTable(summary, { allServerMetrics: true });
-  assertStringIncludes(all, "http_requests_total        counter       1    122    121");
-  assertStringIncludes(all, 'process_open_fds{pid="1"}  gauge        30     31    n/a');
+  assertStringIncludes(all, "http_requests_total: counter, 1 before, 122 after, 121 added");
+  assertStringIncludes(all, 'process_open_fds{pid="1"}: gauge, 30 before, 31 after');
   assertFalse(all.includes("--all-server-metrics"));
+  const long = createServer({
+    figures: [],
+    others: [{
+      ...{ name: 'a_metric{engine="0",model_name="some model"}', type: "histogram" },
+      ...{ first: undefined, last: undefined, difference: 0.25 },
+    }],
+  });
+  const narrow = { ...PAGE, width: 32, allServerMetrics: true };
+  assertEquals(serverLines({ ...NOTHING, server: long }, narrow).slice(-4), [
+    "Other metrics of the server",
+    'a_metric{engine="0",',
+    '  model_name="some model"}:',
+    "  histogram, 0.250 added",
+  ]);
 });
 
 Deno.test("failed scrapes, slow ones and counters that began anew are told", () => {
