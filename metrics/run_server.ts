@@ -50,11 +50,11 @@ export interface ServerSeries {
   readonly difference?: number;
   /** Counter, histogram: values lower than the one before; absent = none. */
   readonly resets?: Count;
-  /** Gauge: average over the time of the load. */
+  /** Gauge: average over the time of the load; absent = it was not read during it. */
   readonly mean?: number;
-  /** Gauge: smallest value seen. */
+  /** Gauge: smallest value seen during the load. */
   readonly min?: number;
-  /** Gauge: largest value seen. */
+  /** Gauge: largest value seen during the load. */
   readonly max?: number;
   /** Counter, gauge of a known metric: value at each `timeMs`, `null` where it was not listed. */
   readonly values?: readonly (number | null)[];

@@ -42,12 +42,15 @@ function gaugeOf(
 ): Partial<ServerFigure> {
   const all = (of: "mean" | "max") =>
     known.map(({ series, scale }) => series[of] === undefined ? null : series[of] * scale);
+  const largest = joinValues(all("max"), join);
+  // It was not read while the load was under way.
+  if (largest === null) return {};
   const seen = course?.values.filter((value) => value !== null) ?? [];
   // Largest values of several series need not be of one instant.
-  const max = known.length > 1 && seen.length > 0
-    ? Math.max(...seen)
-    : joinValues(all("max"), join);
-  return { mean: joinValues(all("mean"), join) ?? undefined, max: max ?? undefined };
+  return {
+    mean: joinValues(all("mean"), join) ?? undefined,
+    max: known.length > 1 && seen.length > 0 ? Math.max(...seen) : largest,
+  };
 }
 
 function counterOf(known: readonly KnownSeries[]): Partial<ServerFigure> {

@@ -78,6 +78,14 @@ Deno.test("summarizeServer adds up replicas and ranks, and averages shares", () 
   assertEquals(course.lines.map(({ values }) => values), [[2, 6, 1], [0.5, 0.75, 0.25]]);
 });
 
+Deno.test("summarizeServer knows nothing of a gauge that was not read during the load", () => {
+  const idle = family("vllm:num_requests_running", "gauge", { first: 0, last: 0, values: [0, 0] });
+  const { figures } = summarizeServer([scrapes([idle]), scrapes([idle])])!;
+  assertEquals(figures.map(({ role, mean, max }) => [role, mean, max]), [
+    ["running", undefined, undefined],
+  ]);
+});
+
 const TTFT = {
   labels: {},
   added: { count: 200, sum: 20, edges: [0.05, 0.1, 0.2], counts: [50, 100, 49, 1] },

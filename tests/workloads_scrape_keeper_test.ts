@@ -15,7 +15,7 @@ function keep(
   texts.forEach((text, i) => keeper.add(1000 * i + 5000, parsePrometheus(text), 10 + i));
   const scrapes = keeper.scrapes(5500);
   // What is written can be read again.
-  assertEquals(scrapesShape(JSON.parse(JSON.stringify(scrapes))), undefined);
+  assertEquals(scrapesShape(JSON.parse(JSON.stringify(scrapes)), "scrapes"), undefined);
   return scrapes;
 }
 
@@ -59,6 +59,23 @@ Deno.test("keepScrapes: a gauge has its mean over time, and what is no number is
     ...{ first: 0, last: 2, mean: 2, min: 0, max: 4, values: [0, 4, null, 2, 2] },
   });
   assertEquals(only(keep(gauge("+Inf"))), { labels: {} });
+});
+
+Deno.test("keepScrapes: what is before and after a load is of no gauge's mean", () => {
+  const keeper = keepScrapes(URL);
+  const add = (atMs: number, text: string, outside: boolean) =>
+    keeper.add(atMs, parsePrometheus(text), 1, outside);
+  add(-10, gauge(0)[0]!, true);
+  add(100, gauge(6)[0]!, false);
+  add(300, gauge(8)[0]!, false);
+  add(310, gauge(1)[0]!, true);
+  const series = { labels: {}, first: 0, last: 1, mean: 7, min: 6, max: 8, values: [0, 6, 8, 1] };
+  assertEquals(only(keeper.scrapes(0)), series);
+  const short = keepScrapes(URL);
+  short.add(0, parsePrometheus(gauge(0)[0]!), 1, true);
+  short.add(9, parsePrometheus(gauge(0)[0]!), 1, true);
+  // How it was under way nobody knows.
+  assertEquals(only(short.scrapes(0)), { labels: {}, first: 0, last: 0, values: [0, 0] });
 });
 
 Deno.test("keepScrapes: histograms are differences, across a new beginning and other buckets", () => {

@@ -24,8 +24,11 @@ const MOST_LINES = 1000;
 
 /** Answers of one endpoint over one load, growing. */
 export interface ScrapeKeeper {
-  /** An answer; `atMs` on any scale, `tookMs` from asking to its end. */
-  add(atMs: number, text: PrometheusText, tookMs: number): void;
+  /**
+   * An answer; `atMs` on any scale, `tookMs` from asking to its end. What is not of the load itself is of
+   * no gauge's mean: before and after it a server is idle.
+   */
+  add(atMs: number, text: PrometheusText, tookMs: number, outside?: boolean): void;
   /** A scrape without a usable answer. */
   fail(message: string, tookMs?: number): void;
   /** Known gauges with their newest values. */
@@ -42,9 +45,10 @@ interface Track {
   readonly line: PointLine | undefined;
   first?: number;
   last?: number;
-  /** The answer that `last` is of, and when. */
+  /** The answer that `last` is of. */
   lastAnswer: number;
-  lastMs: number;
+  /** The same of the newest answer during the load. */
+  inside?: { readonly answer: number; readonly atMs: number; readonly value: number };
   rise: number;
   resets: number;
   min: number;
@@ -107,7 +111,7 @@ export function keepScrapes(
       labels,
       spread: family.kind === "spread" ? keepSpread() : undefined,
       line: isLine ? points.line() : undefined,
-      ...{ lastAnswer: 0, lastMs: NaN, rise: 0, resets: 0, area: 0, spanMs: 0 },
+      ...{ lastAnswer: 0, rise: 0, resets: 0, area: 0, spanMs: 0 },
       ...{ min: Infinity, max: -Infinity },
     };
     family.tracks.set(key, track);
@@ -115,7 +119,7 @@ export function keepScrapes(
   };
 
   /** A single value; those that JSON does not know are none. */
-  const addValue = (track: Track, value: number, atMs: number) => {
+  const addValue = (track: Track, value: number, atMs: number, outside: boolean) => {
     if (!Number.isFinite(value)) return;
     const { answers } = counts;
     track.line?.set(value);
@@ -126,15 +130,19 @@ export function keepScrapes(
     } else {
       if (value < track.last) track.resets++;
       track.rise += value < track.last ? Math.max(0, value) : value - track.last;
-      if (track.lastAnswer === answers - 1) {
-        const spanMs = atMs - track.lastMs;
-        track.area += (value + track.last) / 2 * spanMs;
-        track.spanMs += spanMs;
-      }
     }
+    track.last = value;
+    track.lastAnswer = answers;
+    if (outside) return;
+    const { inside: before } = track;
+    if (before?.answer === answers - 1) {
+      const spanMs = atMs - before.atMs;
+      track.area += (value + before.value) / 2 * spanMs;
+      track.spanMs += spanMs;
+    }
+    track.inside = { answer: answers, atMs, value };
     track.min = Math.min(track.min, value);
     track.max = Math.max(track.max, value);
-    Object.assign(track, { last: value, lastAnswer: answers, lastMs: atMs });
   };
 
   const took = (ms: number | undefined) => {
@@ -142,7 +150,7 @@ export function keepScrapes(
   };
 
   return {
-    add(atMs, text, tookMs) {
+    add(atMs, text, tookMs, outside = false) {
       counts.answers++;
       points.next(atMs);
       took(tookMs);
@@ -156,7 +164,7 @@ export function keepScrapes(
             track.spread?.add(series.spread, counts.answers > 1 && track.lastAnswer === 0);
             track.lastAnswer = counts.answers;
           } else if (series.value !== undefined && track.spread === undefined) {
-            addValue(track, series.value, atMs);
+            addValue(track, series.value, atMs, outside);
           }
         }
       }
@@ -199,7 +207,8 @@ export function keepScrapes(
 }
 
 function seriesOf(track: Track, { kind }: Family): ServerSeries {
-  const { labels, spread, line, first, last, rise, resets, min, max, area, spanMs } = track;
+  const { labels, spread, line, first, last, rise, resets, min, max, inside } = track;
+  const { area, spanMs } = track;
   if (spread !== undefined) {
     return {
       labels,
@@ -215,7 +224,9 @@ function seriesOf(track: Track, { kind }: Family): ServerSeries {
     ...defined({ first, last }),
     ...(kind === "counter"
       ? { difference: rise, ...(resets === 0 ? {} : { resets }) }
-      : { mean: spanMs > 0 ? area / spanMs : last, min, max }),
+      : inside === undefined
+      ? {}
+      : { mean: spanMs > 0 ? area / spanMs : inside.value, min, max }),
     ...defined({ values: line?.values }),
   };
 }

@@ -128,20 +128,20 @@ function readAgain(
   const resting = new AbortController();
   /** Drops the open question. */
   const asking = new AbortController();
-  const ask = async (limitMs: number) => {
+  const ask = async (limitMs: number, outside: boolean) => {
     const answer = await askEndpoint(transport, endpoint, {
       ...{ timeoutMs: limitMs, signal: asking.signal },
     });
     // Nobody waits for it any more.
     if (asking.signal.aborted) return;
     if ("failure" in answer) keeper.fail(answer.failure, answer.tookMs);
-    else keeper.add(answer.atMs, answer.text, answer.tookMs);
+    else keeper.add(answer.atMs, answer.text, answer.tookMs, outside);
   };
-  const askUsually = async () => {
-    await ask(timeoutMs);
+  const askUsually = async (outside = false) => {
+    await ask(timeoutMs, outside);
     if (!asking.signal.aborted) tellNewest();
   };
-  const first = askUsually();
+  const first = askUsually(true);
   const all = (async () => {
     let dueMs = clock.now() + periodMs;
     await first;
@@ -165,7 +165,7 @@ function readAgain(
       const isLate = await Promise.race([all.then(() => false), late]);
       over.abort();
       const leftMs = untilMs - clock.now();
-      if (!isLate && leftMs >= 1) return await ask(leftMs);
+      if (!isLate && leftMs >= 1) return await ask(leftMs, true);
       asking.abort();
       await all;
       const seconds = ((untilMs - beganMs) / 1000).toLocaleString("en-US");
