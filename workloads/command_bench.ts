@@ -128,7 +128,7 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
   const { url: [address, ...moreUrls] = [], out, save, dryRun: dry = false } = values;
   const place = { address, shown: "<url>", other, dry };
   const showing = {
-    ...{ port: values.live, host },
+    ...{ port: values.live, host, clientTolerance: values.clientTolerance },
     phase: values.launch === undefined ? "preparing" : "starting the server",
   };
   return await whileLive(showing, (open) =>

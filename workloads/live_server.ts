@@ -151,25 +151,36 @@ async function close(server: Server, ended: Promise<void>): Promise<void> {
 }
 
 async function listen(server: Server, port: number): Promise<void> {
+  const place = `127.0.0.1:${port}`;
+  // Node would throw it where nobody can catch it.
+  const { state } = await Deno.permissions.request({ name: "net", host: place });
+  if (state !== "granted") {
+    throw new UserError(
+      `Cannot serve the live page at ${place} without permission: ` +
+        `add --allow-net=${place} to deno run, or -A for everything`,
+    );
+  }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
+  server.listen(port, "127.0.0.1", resolve);
   try {
-    server.listen(port, "127.0.0.1", resolve);
     await promise;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    const { code } = error as { readonly code?: string };
-    const why = code === "EADDRINUSE"
-      ? "another program listens there, choose another port, or 0 for any free one"
-      : code === "EACCES"
-      ? "this user may not listen there, choose a port from 1024 on, or 0 for any free one"
-      : (error as Error).message;
-    throw new UserError(`Cannot serve the live page at 127.0.0.1:${port}: ${why}`);
+    const { code = "", message } = error as Error & { readonly code?: string };
+    throw new UserError(
+      `Cannot serve the live page at ${place}: ${LISTEN_ERRORS[code] ?? message}`,
+    );
   }
   server.off("error", reject);
   // A connection that cannot be taken is nothing to end a run for.
   server.on("error", () => {});
 }
+
+/** What to do about a port that cannot be had, by Node's code. */
+const LISTEN_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there, choose another port, or 0 for any free one",
+  EACCES: "this user may not listen there, choose a port from 1024 on, or 0 for any free one",
+};
 
 interface Reply {
   readonly type: string;

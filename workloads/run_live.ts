@@ -14,13 +14,18 @@ import type { MeasureHooks } from "./run_hooks.ts";
 
 /** What is told of a run as it goes on. */
 export type RunWatch = Required<
-  Pick<MeasureHooks, "onHeader" | "onPlan" | "onProgress" | "onRecord" | "onLoadEnd">
+  Pick<
+    MeasureHooks,
+    "onHeader" | "onPlan" | "onProgress" | "onRecord" | "onWitness" | "onScrape" | "onLoadEnd"
+  >
 >;
 
 /** Where a run is shown. */
 export interface LiveOptions {
   /** Port of 127.0.0.1. Default 0: any free one. */
   readonly port?: number;
+  /** How much of a figure the client may be, as a share, before it is doubtful. */
+  readonly clientTolerance?: number;
   /** What the stop button interrupts. Default: {@linkcode LiveRun.hooks} only. */
   readonly host?: Pick<Host, "interrupted" | "aborted" | "interrupt">;
   /** Receives the address with its token, which is masked as a secret from then on. */
@@ -67,11 +72,11 @@ export interface LiveRun {
  * ```
  */
 export async function startLive(options: LiveOptions = {}): Promise<LiveRun> {
-  const { port = 0, announce } = options;
+  const { port = 0, clientTolerance, announce } = options;
   const own = createInterrupt();
   const host = options.host ??
     { ...own, interrupt: () => void (own.aborted.aborted || own.signal()) };
-  const board = createLiveBoard();
+  const board = createLiveBoard({ clientTolerance });
   const counters = createLiveCounters();
   const server = await startLiveServer({
     ...{ port, board, stop: () => host.interrupt() },
@@ -94,6 +99,8 @@ export async function startLive(options: LiveOptions = {}): Promise<LiveRun> {
       board.onRecord(record);
       counters.record(record);
     },
+    onWitness: (witness) => board.onWitness(witness),
+    onScrape: (server) => board.onScrape(server),
     onLoadEnd(end) {
       board.onLoadEnd(end);
       counters.loadEnd(end);

@@ -94,6 +94,7 @@ export async function measureRecorded(
         watch?.onRecord(record);
         onRecord?.(record);
       },
+      ...(watch === undefined ? {} : { onWitness: watch.onWitness, onScrape: watch.onScrape }),
       onSession: (session) => {
         writer?.session(session);
         onSession?.(session);

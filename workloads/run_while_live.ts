@@ -12,6 +12,8 @@ export interface WhileLiveOptions {
   /** Port of the page; absent = nothing is shown. */
   readonly port: number | undefined;
   readonly host: Host;
+  /** In percent, as `--client-tolerance`; absent = its default. */
+  readonly clientTolerance?: number;
   /** What is done before the first load: `starting the server`. */
   readonly phase: string;
 }
@@ -23,7 +25,7 @@ export interface WhileLiveOptions {
  * @throws as `work`; {@linkcode UserError} when the port cannot be had.
  */
 export async function whileLive(
-  { port, host, phase }: WhileLiveOptions,
+  { port, host, clientTolerance, phase }: WhileLiveOptions,
   work: (open: () => Promise<LiveRun | undefined>) => Promise<number>,
 ): Promise<number> {
   let live: LiveRun | undefined;
@@ -31,8 +33,8 @@ export async function whileLive(
     if (port === undefined) return undefined;
     const { startLive } = await import("./run_live.ts");
     live = await startLive({
-      port,
-      host,
+      ...{ port, host },
+      ...(clientTolerance === undefined ? {} : { clientTolerance: clientTolerance / 100 }),
       announce: (url) => host.note(`Live: ${url}`, { styled: true }),
     });
     live.watch.onProgress({ phase, label: "", done: 0, failed: 0, inFlight: 0, elapsedMs: 0 });
