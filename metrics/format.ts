@@ -14,10 +14,11 @@ const MS_DIGITS = 3;
 /** Text for a number that does not exist. */
 export const NOT_AVAILABLE = "n/a";
 
-/** `0.006 ms`, `4.12 ms`, `412 ms`, `1.24 s`, `2 min 5 s`: a stamp is known to a microsecond. */
+/** `6 µs`, `4.12 ms`, `412 ms`, `1.24 s`, `2 min 5 s`: a stamp is known to a microsecond. */
 export function formatMs(ms: number | undefined): string {
   if (ms === undefined) return NOT_AVAILABLE;
   const rounded = Number(Math.abs(ms).toPrecision(3));
+  if (isMicroseconds(rounded)) return `${fixed(Math.round(ms * 1000), 0)} µs`;
   if (rounded < 1000) return `${fixed(ms, Math.min(MS_DIGITS, decimals(ms, 3)))} ms`;
   if (rounded < 100_000) return `${formatSignificant(ms / 1000)} s`;
   const seconds = Math.round(ms / 1000);
@@ -90,7 +91,7 @@ export function formatBracketed(
   const apart = high > low
     ? Math.max(0, Math.ceil(-Math.log10((high - low) / STEPS) - ROUNDING))
     : most;
-  const known = unit === "ms" && scale.per === 1 ? MS_DIGITS : Infinity;
+  const known = unit !== "ms" || scale.per > 1 ? Infinity : scale.per === 1 ? MS_DIGITS : 0;
   const digits = Math.min(most, apart, known);
   const own = Math.min(known, Math.max(digits, decimals(value / scale.per, 3)));
   return {
@@ -160,8 +161,14 @@ const STEPS = 4;
 /** Values so long are printed in minutes, their ends in seconds. */
 const MINUTES = "min";
 
+/** Whether a time, rounded, is told in microseconds. Nothing is 0 ms. */
+function isMicroseconds(ms: number): boolean {
+  return ms > 0 && ms < 1;
+}
+
 function timeScale(ms: number): { readonly per: number; readonly name: string } {
   const rounded = Number(Math.abs(ms).toPrecision(3));
+  if (isMicroseconds(rounded)) return { per: 0.001, name: " µs" };
   if (rounded < 1000) return { per: 1, name: " ms" };
   return { per: 1000, name: rounded < 100_000 ? " s" : MINUTES };
 }

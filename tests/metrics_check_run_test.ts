@@ -188,7 +188,7 @@ const FAULTS: readonly [
   ["coalescing", "4 tokens arrived at once, every 1.50 ms", [
     createRecord({ ticks: [[100, 4], [101.5, 8], [103, 12]], reads: 3, events: 12 }),
   ]],
-  ["coalescing", "half of the gaps are below 0.015 ms, while a token takes 11.4 ms", [
+  ["coalescing", "half of the gaps are below 15 µs, while a token takes 11.4 ms", [
     createRecord({
       ticks: [0, 80].flatMap((atMs) =>
         [1, 2, 3, 4].map((n) => [100 + atMs + n * 0.015, atMs / 20 + n] as const)

@@ -18,9 +18,10 @@ Deno.test("formatMs keeps three digits and takes the unit that fits", () => {
   const table: [number | undefined, string][] = [
     [undefined, "n/a"],
     [0, "0 ms"],
-    [0.006, "0.006 ms"],
-    [0.0351, "0.035 ms"],
-    [0.35, "0.350 ms"],
+    [0.006, "6 µs"],
+    [0.0351, "35 µs"],
+    [0.35, "350 µs"],
+    [0.9996, "1.00 ms"],
     [4.123, "4.12 ms"],
     [9.996, "10.0 ms"],
     [41.23, "41.2 ms"],
@@ -88,7 +89,9 @@ Deno.test("formatBracketed gives as many digits as tell the ends apart, rounded 
     [999.7, [990, 1004], "1.000 s (0.990–1.004)"],
     [125_000, [124_800, 125_300], "2 min 5 s (124.8–125.3 s)"],
     // A number that binary fractions put beside its decimal one.
-    [0.3, [0.1 + 0.2, 0.7], "0.300 ms (0.3–0.7)"],
+    [0.019, [0.017, 0.0234], "19 µs (17–24)"],
+    [0.0004, [0, 0.9], "0 µs (0–900)"],
+    [0.3, [0.1 + 0.2, 0.7], "300 µs (300–700)"],
   ];
   for (const [value, [low, high], text] of table) {
     assertEquals(bracketedText(formatBracketed(value, { low, high }, "ms")), text);

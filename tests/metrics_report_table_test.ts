@@ -232,8 +232,8 @@ Deno.test("reportTable says where brackets come from and what the witness saw", 
   const [, witness] = lines({ bracketBasis: "witness", witness: late });
   assertEquals(
     witness,
-    "Witness      2 streams, 1,204 ticks: read late by 0.050 ms at p50, 0.900 ms at p99; " +
-      "40 departures: late by 0.020 ms at p50, 0.400 ms at p99",
+    "Witness      2 streams, 1,204 ticks: read late by 50 µs at p50, 900 µs at p99; " +
+      "40 departures: late by 20 µs at p50, 400 µs at p99",
   );
   assertMatch(lines({ bracketBasis: "witness" })[0]!, /from how late the witness streams were/);
   const few = { ...WITNESS, ticks: 60, ticksInside: 60 };
