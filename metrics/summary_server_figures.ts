@@ -79,7 +79,7 @@ function histogramOf(
   return {
     count,
     mean: count > 0 ? sum / count : undefined,
-    percentiles: percentilesOf(joinBuckets(parts), percentiles),
+    percentiles: percentilesOf(joinBuckets(parts), percentiles, sum / count),
   };
 }
 
@@ -104,8 +104,15 @@ function joinBuckets(parts: readonly ServerHistogram[]): Buckets | undefined {
 
 type Buckets = Pick<ServerHistogram, "edges" | "counts">;
 
-/** By linear interpolation inside of the bucket, as Prometheus does it. */
-function percentilesOf(buckets: Buckets | undefined, percentiles: readonly number[]): Percentiles {
+/**
+ * By linear interpolation inside of the bucket, as Prometheus does it; but a bucket ends where the mean
+ * leaves no room: where half of the values are above 10 ms, the mean is above 5 ms.
+ */
+function percentilesOf(
+  buckets: Buckets | undefined,
+  percentiles: readonly number[],
+  mean: number,
+): Percentiles {
   if (buckets === undefined) return [];
   const { edges, counts } = buckets;
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -117,9 +124,11 @@ function percentilesOf(buckets: Buckets | undefined, percentiles: readonly numbe
       return count > 0 && below >= rank;
     });
     if (total === 0 || i < 0) return { p, value: undefined, bucket: undefined };
-    const high = edges[i];
+    const edge = edges[i];
     // Times begin at zero; of other values nothing is known below the first edge.
     const low = i > 0 ? edges[i - 1]! : Math.min(0, edges[0]!);
+    const most = mean * 100 / (100 - p);
+    const high = edge !== undefined && low >= 0 && most > low ? Math.min(edge, most) : edge;
     const bucket = { low, high };
     if (high === undefined || total < minimumSamples(p)) return { p, value: undefined, bucket };
     const inside = (rank - (below - counts[i]!)) / counts[i]!;

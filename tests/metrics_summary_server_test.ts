@@ -106,6 +106,20 @@ Deno.test("summarizeServer interpolates inside of a bucket and says which", () =
   ]);
 });
 
+Deno.test("summarizeServer: no percentile is larger than the mean allows", () => {
+  const wide = { added: { count: 8, sum: 0.0002, edges: [0.3, 0.5], counts: [8, 0, 0] } };
+  const { figures: [queue] } = summarizeServer(
+    [scrapes([family("vllm:request_queue_time_seconds", "histogram", wide)])],
+    [50, 75],
+  )!;
+  // 0.025 ms on average: half of them cannot be above 0.05 ms.
+  assertEquals(queue!.mean, 0.025);
+  assertEquals(queue!.percentiles, [
+    { p: 50, value: 0.025, bucket: { low: 0, high: 0.05 } },
+    { p: 75, value: 0.07500000000000001, bucket: { low: 0, high: 0.1 } },
+  ]);
+});
+
 Deno.test("summarizeServer joins histograms of the same buckets, and of others only their mean", () => {
   const other = { added: { ...TTFT.added, count: 100, sum: 40, edges: [0.1, 0.2, 0.3] } };
   const of = (...series: readonly Partial<ServerSeries>[]) =>

@@ -53,6 +53,11 @@ Deno.test("bench loads no module of Node and no package until one is used", () =
   assertEquals(among(loaded, OTHERS), []);
 });
 
+Deno.test("bench loads nothing that reads metrics endpoints until there may be one", () => {
+  const loaded = loadedWith("cli.ts", "workloads/command_bench.ts");
+  assertEquals(among(loaded, /scrape|telemetry_prometheus/), []);
+});
+
 Deno.test("bench loads nothing that reads or replays recordings until there is one", () => {
   const loaded = loadedWith("cli.ts", "workloads/command_bench.ts");
   // Names of options; marks and models, which single requests have, too.
