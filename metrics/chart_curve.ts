@@ -31,6 +31,16 @@ export interface CurvePoint {
   readonly doubts: readonly Doubt[];
   /** Marks failed requests, because a server that refuses work looks fast. */
   readonly failed: boolean;
+  /** Why the point is not certain, clauses without a period; drawn hollow. Default none. */
+  readonly flaws?: readonly string[];
+}
+
+/** A limit on the latency. */
+export interface CurveLimit {
+  /** In ms. */
+  readonly value: number;
+  /** `p99 < 500 ms`. */
+  readonly text: string;
 }
 
 interface CurveChart {
@@ -42,6 +52,8 @@ interface CurveChart {
   readonly percentiles: readonly number[];
   /** In the order in which they are joined. */
   readonly points: readonly CurvePoint[];
+  /** Drawn as lines across the chart. Default none. */
+  readonly limits?: readonly CurveLimit[];
 }
 
 const HEIGHT = 210;
@@ -53,7 +65,9 @@ const CROWD = 20;
 const LOG_FROM_RATIO = 20;
 
 /** Lines through the loads, one per percentile, labels beside the upper line, whiskers for what is open. */
-export function curveChart({ id, title, name, percentiles, points }: CurveChart): Markup {
+export function curveChart(
+  { id, title, name, percentiles, points, limits = [] }: CurveChart,
+): Markup {
   const placed = points.filter(({ throughput, latencies }) =>
     throughput !== undefined && latencies.some((latency) => latency !== undefined)
   );
@@ -61,8 +75,10 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
   const highs = placed.flatMap(({ doubts }) =>
     doubts.flatMap(({ client, sampling }) => [client?.high ?? 0, sampling?.high ?? 0])
   );
-  const highest = Math.max(0, ...values, ...highs);
-  const lowest = Math.min(highest, ...values);
+  const shown = placed.length === 0 ? [] : limits.filter(({ value }) => value > 0);
+  const bounds = shown.map(({ value }) => value);
+  const highest = Math.max(0, ...values, ...highs, ...bounds);
+  const lowest = Math.min(highest, ...values, ...bounds);
   const time = timeUnit(highest);
   const x = linearScale(0, Math.max(0, ...placed.map(({ throughput }) => throughput!)), {
     ticks: 5,
@@ -92,36 +108,54 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
       })
     )
   );
-  const dots = placed.map(({ throughput, latencies, failed }) => {
+  const dots = placed.map(({ throughput, latencies, failed, flaws = [] }) => {
     const cx = percent(x.at(throughput!));
     return latencies.map((latency, rank) =>
       latency !== undefined &&
-      markup`<circle class="dot rank${rank}${failed && " failed"}" cx="${cx}" cy="${
-        yOf(latency)
-      }" r="${radius}"/>`
+      markup`<circle class="dot rank${rank}${failed && " failed"}${
+        flaws.length > 0 && " hollow"
+      }" cx="${cx}" cy="${yOf(latency)}" r="${radius}"/>`
     );
   });
-  const labels = placeLabels(placed.map(({ short, throughput, latencies, doubts, failed }) => ({
-    text: failed ? `${short} ×` : short,
-    at: x.at(throughput!),
-    dots: [
-      ...latencies,
-      ...doubts.flatMap(({ client, sampling }) => [client?.high, sampling?.high]),
-    ].filter((one) => one !== undefined).map(yOf),
-  })));
+  const labels = placeLabels(
+    placed.map(({ short, throughput, latencies, doubts, failed }) => ({
+      text: failed ? `${short} ×` : short,
+      at: x.at(throughput!),
+      dots: [
+        ...latencies,
+        ...doubts.flatMap(({ client, sampling }) => [client?.high, sampling?.high]),
+      ].filter((one) => one !== undefined).map(yOf),
+    })),
+    {
+      lines: percentiles.map((_, rank) =>
+        placed.filter(({ latencies }) => latencies[rank] !== undefined).map((
+          { throughput, latencies },
+        ) => ({ at: x.at(throughput!), y: yOf(latencies[rank]!) }))
+      ),
+    },
+  );
+  const bars = shown.map(({ value, text }) => {
+    const at = yOf(value);
+    return markup`<line class="limit rest" x1="0" x2="100%" y1="${at}" y2="${at}"/><text class="label limit" x="3" y="${
+      at - 4
+    }">${text}</text>`;
+  });
   const names = percentiles.map(formatPercentile);
   const described = placed.map((point) => describePoint(point, percentiles).join(", "));
   return chart({
     id,
     title: `${title} ${names.join(" and ")} against throughput`,
-    description: placed.length === 0 ? "No load has both values" : described.join("; "),
+    description: placed.length === 0 ? "No load has both values" : [
+      ...described,
+      ...(shown.length === 0 ? [] : [`limits: ${shown.map(({ text }) => text).join(", ")}`]),
+    ].join("; "),
     panels: [{
       height: HEIGHT,
       above: LABEL_HEIGHT,
       name: `${title} (${time.name}${y.kind === "log" ? ", log scale" : ""})`,
       ticks: placed.length === 0 ? [] : y.ticks,
       shapes: lines,
-      labels: markup`${whiskers}${dots}${labels}`,
+      labels: markup`${bars}${whiskers}${dots}${labels}`,
       empty: placed.length === 0 ? "no load has enough completed requests" : undefined,
     }],
     ticks: placed.length === 0 ? [] : x.ticks,
@@ -137,7 +171,7 @@ export function curveChart({ id, title, name, percentiles, points }: CurveChart)
 }
 
 function describePoint(
-  { label, throughput, latencies, doubts, failed }: CurvePoint,
+  { label, throughput, latencies, doubts, failed, flaws = [] }: CurvePoint,
   percentiles: readonly number[],
 ): readonly string[] {
   return [
@@ -148,5 +182,6 @@ function describePoint(
       return `${formatPercentile(p)} ${doubtedText(latency)}`;
     }),
     ...(failed ? ["with failed requests"] : []),
+    ...(flaws.length > 0 ? [`not certain: ${flaws.join("; ")}`] : []),
   ];
 }

@@ -39,11 +39,24 @@ export function throughputName({ perGpu, window }: Pick<Frontier, "perGpu" | "wi
   }`;
 }
 
+/** A limit on one of the two figures. */
+export interface FrontierLimit {
+  readonly of: "interactivity" | "throughput";
+  readonly value: number;
+  /** As short as `> 20`: the axis says of what. */
+  readonly text: string;
+}
+
 /** The chart. */
-export function frontierChart(frontier: Frontier, id: string = "frontier"): Markup {
+export function frontierChart(
+  frontier: Frontier,
+  limits: readonly FrontierLimit[] = [],
+  id: string = "frontier",
+): Markup {
   const { points, sides } = frontier;
-  const x = axisOf(points, ({ interactivity }) => interactivity, 8);
-  const y = axisOf(points, ({ throughput }) => throughput, 7);
+  const bounds = (figure: FrontierLimit["of"]) => limits.filter(({ of }) => of === figure);
+  const x = axisOf(points, ({ interactivity }) => interactivity, 8, bounds("interactivity"));
+  const y = axisOf(points, ({ throughput }) => throughput, 7, bounds("throughput"));
   const yOf = (value: number) => down(y.at(value), HEIGHT);
   const steps = sides.map((_, side) => {
     const own = points.filter((point) => point.side === side && point.role === "frontier");
@@ -58,8 +71,10 @@ export function frontierChart(frontier: Frontier, id: string = "frontier"): Mark
   });
   const dots = points.map((point) =>
     markup`<circle class="point side${colorOf(point.side)}${
-      point.role !== "frontier" && ` hollow ${point.role}`
-    }" cx="${percent(x.at(point.interactivity.value))}" cy="${yOf(point.throughput.value)}" r="4"/>`
+      point.role !== "frontier" && ` ${point.role}`
+    }${point.doubts.length > 0 && " hollow"}" cx="${
+      percent(x.at(point.interactivity.value))
+    }" cy="${yOf(point.throughput.value)}" r="4"/>`
   );
   const labels = placeLabels(
     points.map(({ short, failed, interactivity, throughput }) => ({
@@ -75,20 +90,33 @@ export function frontierChart(frontier: Frontier, id: string = "frontier"): Mark
     })),
     { most: 40, width: LEAST_WIDTH },
   );
+  const bars = points.length === 0 ? [] : limits.map(({ of, value, text }) => {
+    if (of === "throughput") {
+      const at = yOf(value);
+      return markup`<line class="limit rest" x1="0" x2="100%" y1="${at}" y2="${at}"/><text class="label limit" x="100%" y="${
+        at - 4
+      }" text-anchor="end">${text}</text>`;
+    }
+    const at = percent(x.at(value));
+    return markup`<line class="limit rest" x1="${at}" x2="${at}" y1="0" y2="${HEIGHT}"/><text class="label limit" x="${at}" dx="4" y="${
+      HEIGHT - 6
+    }">${text}</text>`;
+  });
   const described = points.map((point) => describePoint(point, frontier));
   return chart({
     id,
     title: "Throughput against the speed of one user",
-    description: points.length === 0
-      ? "No load has both figures"
-      : described.map((lines) => lines.join(", ")).join("; "),
+    description: points.length === 0 ? "No load has both figures" : [
+      ...described.map((lines) => lines.join(", ")),
+      ...limits.map(({ of, text }) => `limit of ${of} ${text}`),
+    ].join("; "),
     panels: [{
       height: HEIGHT,
       above: LABEL_HEIGHT,
       name: throughputName(frontier),
       ticks: points.length === 0 ? [] : y.ticks,
       shapes: steps,
-      labels: markup`${whiskers}${dots}${labels}`,
+      labels: markup`${bars}${whiskers}${dots}${labels}`,
       empty: points.length === 0 ? "no load has both figures" : undefined,
     }],
     ticks: points.length === 0 ? [] : x.ticks,
@@ -121,19 +149,23 @@ export function frontierLegend({ points, sides }: Frontier): Markup {
   ).map((role) =>
     markup`<span>${
       swatch(
-        markup`<circle class="point plain${
-          role !== "frontier" && ` hollow ${role}`
+        markup`<circle class="point plain ${role}${
+          role === "client-bound" && " hollow"
         }" cx="15" cy="5" r="4"/>`,
       )
     } ${ROLE_NAMES[role]}</span>`
   );
+  const open = points.some(({ doubts, role }) => doubts.length > 0 && role !== "client-bound") &&
+    markup`<span>${
+      swatch(markup`<circle class="point plain hollow" cx="15" cy="5" r="4"/>`)
+    } not certain</span>`;
   const failed = points.some((point) => point.failed) &&
     markup`<span><b class="bad">×</b> with failed requests</span>`;
   const doubts = points.flatMap(({ interactivity, throughput }) => [
     doubtOf(interactivity),
     doubtOf(throughput),
   ]);
-  return markup`<p class="legend">${names}${roles}${
+  return markup`<p class="legend">${names}${roles}${open}${
     whiskerLegend(doubts)
   }${failed}<span>labels: users or req/s</span></p>
 `;
@@ -149,12 +181,16 @@ function axisOf(
   points: readonly FrontierPoint[],
   of: (point: FrontierPoint) => FigureValue,
   ticks: number,
+  limits: readonly FrontierLimit[],
 ): Scale {
   const highs = points.map((point) => {
     const { value, bracket, interval } = of(point);
     return Math.max(value, bracket?.high ?? 0, interval?.high ?? 0);
   });
-  return linearScale(0, Math.max(0, ...highs), { ticks, round: true });
+  return linearScale(0, Math.max(0, ...highs, ...limits.map(({ value }) => value)), {
+    ticks,
+    round: true,
+  });
 }
 
 /**
@@ -175,7 +211,7 @@ function stepPath(
 }
 
 function describePoint(point: FrontierPoint, { sides, perGpu }: Frontier): readonly string[] {
-  const { side, label, repeats, throughput, interactivity, role, failed } = point;
+  const { side, label, repeats, throughput, interactivity, role, failed, doubts } = point;
   const figure = (one: FigureValue) => doubtedText(formatDoubted(one.value, doubtOf(one), "1"));
   const cost = point.costPerMillionOutputTokens;
   return [
@@ -185,5 +221,6 @@ function describePoint(point: FrontierPoint, { sides, perGpu }: Frontier): reado
     ...(cost === undefined ? [] : [`${formatNumber(cost)} for 1M output tokens`]),
     ...(repeats > 1 ? [`mean of ${plural(repeats, "repeat")}`] : []),
     `${ROLE_NAMES[role]}${failed ? ", with failed requests" : ""}`,
+    ...(doubts.length === 0 ? [] : [`not certain: ${doubts.join("; ")}`]),
   ];
 }

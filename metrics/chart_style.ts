@@ -84,11 +84,13 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .curve.rank2{stroke:var(--good);stroke-dasharray:1 3}
 .whisker.rank2,.chance.rank2{stroke:var(--good)}
 .dot.rank2{fill:var(--good);stroke:var(--good)}
-.dot.rank1{fill:var(--bg);stroke:var(--text)}
-.dot.failed{stroke:var(--bad)}
+.dot.rank1{fill:var(--text);stroke:var(--text)}
+.dot.failed{stroke:var(--bad);fill:var(--bad)}
+.dot.hollow,.dot.failed.hollow{fill:var(--bg)}
 .steps{stroke:var(--side,var(--accent));stroke-width:1.6}
 .point{fill:var(--side,var(--accent));stroke:var(--side,var(--accent));stroke-width:1.6}
-.point.hollow{fill:var(--bg)}
+.point.dominated{fill-opacity:.3;stroke-opacity:.6}
+.point.hollow,.point.plain.hollow{fill:var(--bg);fill-opacity:1}
 .point.client-bound{stroke-dasharray:2 1.5}
 .point.plain{stroke:var(--muted)}
 .point.plain:not(.hollow){fill:var(--muted)}
@@ -118,4 +120,4 @@ path.heat5{fill:var(--heat5)}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode CHART_STYLE}. */
-export const CHART_STYLE_SHA256 = "R2hfZ5SyKJkjcq9bGkrwdbE75ennChRyN0vJKKiPiF8=";
+export const CHART_STYLE_SHA256 = "5F5ljR8yFMS+Dpv/s+UoZRPtOifa2pbGG/YDVPH+vaY=";

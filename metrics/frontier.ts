@@ -12,6 +12,8 @@ import { type Figure, type FigureValue, findFigure } from "./figure.ts";
 import type { Bracket } from "./load_bracket.ts";
 import type { ServerScale } from "./load_speed.ts";
 import type { LoadSummary } from "./load_summary.ts";
+import type { RunHeader } from "./run.ts";
+import { flawsOf, hollowFlaws } from "./summary_flaws.ts";
 import type { Summary } from "./summary.ts";
 
 /** Version of the JSON of a frontier. */
@@ -39,6 +41,8 @@ export interface FrontierLoad {
   readonly clientBound: boolean;
   /** Some requests failed, and a server that refuses work looks fast. */
   readonly failed: boolean;
+  /** Why the point is not certain, clauses without a period; empty = it stands. */
+  readonly doubts: readonly string[];
 }
 
 /** Loads of one server. */
@@ -58,7 +62,7 @@ export interface FrontierSide {
   }[];
 }
 
-/** What a point is; only those on the frontier are drawn full. */
+/** What a point is; what is not certain of any of them is in its `doubts`. */
 export type FrontierRole = "frontier" | "dominated" | "client-bound";
 
 /** A load as a point. Its throughput is that of one GPU where all sides say how many they have. */
@@ -127,20 +131,26 @@ export function withoutPoint(
     : undefined;
 }
 
-/** What a load says of itself beside its figures. */
+/** What a load says of itself beside its figures; `repeats`: how many of it make the point. */
 export function frontierFacts(
-  { plan, verdict, counts }: LoadSummary,
-): Pick<FrontierLoad, "short" | "clientBound" | "failed"> {
+  load: LoadSummary,
+  header: Pick<RunHeader, "options">,
+  repeats: Count = 1,
+): Pick<FrontierLoad, "short" | "clientBound" | "failed" | "doubts"> {
+  const { plan, verdict, counts } = load;
+  // Several repeats have an interval of their own.
+  const flaws = flawsOf(load, header).filter(({ kind }) => repeats === 1 || kind !== "short");
   return {
     short: `${plan.users ?? plan.ratePerSec ?? plan.label}`,
     clientBound: verdict?.kind === "client-bound" || verdict?.kind === "no-measurement",
     failed: counts.failed + counts.dropped > 0,
+    doubts: hollowFlaws(flaws).map(({ text }) => text),
   };
 }
 
 /** A run as a side: each load a point, also those of the same load. */
 export function frontierSide(
-  { loads, scale }: Pick<Summary, "loads" | "scale">,
+  { header, loads, scale }: Pick<Summary, "header" | "loads" | "scale">,
   { name, window, percentile }: {
     readonly name: string;
     readonly window: FrontierWindow;
@@ -158,7 +168,7 @@ export function frontierSide(
       continue;
     }
     points.push({
-      ...{ label, repeats: 1, ...frontierFacts(load) },
+      ...{ label, repeats: 1, ...frontierFacts(load, header) },
       throughput: figures.throughput.of(load)!,
       interactivity: figures.interactivity.of(load)!,
     });

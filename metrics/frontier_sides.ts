@@ -72,7 +72,7 @@ function averaged(
       return why === undefined;
     });
     if (good.length === 0) continue;
-    const facts = good.map(({ load }) => frontierFacts(load));
+    const facts = good.map(({ load, run }) => frontierFacts(load, run.header, good.length));
     const mean = (figure: Figure): FigureValue => {
       const samples = samplesOf(good, figure);
       const { value, bracket, interval } = sideValue(samples);
@@ -87,6 +87,7 @@ function averaged(
       interactivity: mean(figures.interactivity),
       clientBound: facts.some(({ clientBound }) => clientBound),
       failed: facts.some(({ failed }) => failed),
+      doubts: [...new Set(facts.flatMap(({ doubts }) => doubts))],
     });
   }
   const gpus = given.gpus ?? side.runs[0]?.scale?.gpus;

@@ -4,14 +4,13 @@
  *
  * @module
  */
-import { cdfChart, type CdfCurve, type CdfLimit, hueOf } from "./chart_cdf.ts";
-import { formatPercentile, plural } from "./format.ts";
-import { limitValueText } from "./limit.ts";
+import { cdfChart, type CdfCurve, hueOf } from "./chart_cdf.ts";
+import { plural } from "./format.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { type Markup, markup } from "./markup.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
-import { sloLimitText } from "./summary_text.ts";
+import { limitsOn } from "./html_limits.ts";
 
 /** More curves cannot be told apart, and the style sheet knows no more. */
 export const MOST_CURVES = 16;
@@ -56,34 +55,10 @@ export function loadCdfs({ loads }: Pick<Summary, "loads">): readonly LoadCdf[] 
       title,
       unit,
       curves,
-      limits: limitsOf(name, loads),
+      limits: limitsOn(name, loads),
     });
     return [{ name, title, chart }];
   }).slice(0, MOST_METRICS);
-}
-
-/** Limits on this metric, of requests and of its percentiles; each once. */
-function limitsOf(name: string, loads: readonly LoadSummary[]): readonly CdfLimit[] {
-  const limits = loads.flatMap((load): readonly CdfLimit[] => [
-    ...(load.slo?.limits ?? []).filter(({ metric }) => metric === name).map((limit) => ({
-      value: limit.limit,
-      p: undefined,
-      text: sloLimitText(limit, load.metrics),
-    })),
-    ...load.limits.flatMap(({ name: full, limit, unit, operator }): readonly CdfLimit[] => {
-      const [metric, statistic = ""] = full.split(":");
-      const p = /^p(\d+(\.\d+)?)$/.exec(statistic)?.[1] ?? (statistic === "median" ? "50" : "");
-      if (metric !== name || unit !== "ms" || statistic !== "" && p === "") return [];
-      return [{
-        value: limit,
-        p: p === "" ? undefined : Number(p),
-        text: `${p === "" ? "" : `${formatPercentile(Number(p))} `}${operator} ${
-          limitValueText(limit, unit)
-        }`,
-      }];
-    }),
-  ]);
-  return limits.filter((one, i) => limits.findIndex(({ text }) => text === one.text) === i);
 }
 
 /** The section; nothing for a single load, whose distributions stand with it. */

@@ -12,6 +12,8 @@ import { metricOf } from "./load_figures.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
+import { flawsOf, hollowFlaws } from "./summary_flaws.ts";
+import { limitsOn } from "./html_limits.ts";
 import { keyPercentiles, percentileOf } from "./html_overview.ts";
 
 /** Loads that a note names; the rest is counted. */
@@ -45,6 +47,7 @@ export function loadCurve(summary: Summary): Markup {
         latencies: percentiles.map((p) => percentileOf(own, p)),
         doubts: percentiles.map((p) => doubtOf(own, p)),
         failed: load.counts.failed > 0,
+        flaws: hollowFlaws(flawsOf(load, summary.header)).map(({ text }) => text),
       };
     });
     const curve = curveChart({
@@ -53,6 +56,7 @@ export function loadCurve(summary: Summary): Markup {
       name: `Output tokens/s, ${steady ? "steady window" : "whole run"}`,
       percentiles,
       points,
+      limits: limitsOn(name, loads),
     });
     return markup`<figure><figcaption><strong>${metric.title}</strong></figcaption>
 ${curve}${missingNotes(points, percentiles)}</figure>
@@ -67,13 +71,15 @@ ${curve}${missingNotes(points, percentiles)}</figure>
     KEY_METRICS.flatMap((name) => percentiles.map((p) => doubtOf(metricOf(load, name), p)))
   );
   const unit = kinds.has("closed") ? "users" : "requests/s";
+  const hollow = loads.some((load) => hollowFlaws(flawsOf(load, summary.header)).length > 0) &&
+    markup`<span><svg width="30" height="10" aria-hidden="true"><circle class="dot hollow" cx="15" cy="5" r="3.5"/></svg> not certain</span>`;
   const failed = loads.some(({ counts }) => counts.failed > 0) &&
     markup`<span><b class="bad">×</b> with failed requests</span>`;
   return markup`<section>
 <h2>Throughput against latency</h2>
 <p class="legend">${swatches}${whiskerLegend(drawn)}<span>${
     shortNames ? `numbers beside points: ${unit}` : "one point per load"
-  }</span>${failed}</p>
+  }</span>${hollow}${failed}</p>
 <div class="charts">${charts}</div>
 </section>
 `;

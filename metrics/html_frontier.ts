@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { doubtOf, frontierChart, frontierLegend, ROLE_NAMES } from "./chart_frontier.ts";
+import {
+  doubtOf,
+  frontierChart,
+  frontierLegend,
+  type FrontierLimit,
+  ROLE_NAMES,
+} from "./chart_frontier.ts";
 import { formatCount, formatDoubted, formatNumber, plural } from "./format.ts";
 import {
   type Frontier,
@@ -15,6 +21,7 @@ import {
 } from "./frontier.ts";
 import type { FigureValue } from "./figure.ts";
 import { doubtedCell } from "./html_bracket.ts";
+import { frontierLimits } from "./html_limits.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import { type HtmlColumn, htmlTable, left, right } from "./html_table.ts";
 import type { Summary } from "./summary.ts";
@@ -26,7 +33,7 @@ const LEAST_LOADS = 3;
 export const FRONTIER_NOTES: readonly string[] = [
   "Interactivity is 1 ÷ the percentile of E2E ÷ output tokens: the speed that the slowest requests fall short of, the wait for the first token in it.",
   "Nothing was measured between two points: the steps give a speed between them the throughput of the faster one.",
-  "Dominated points have less of both than another of the same server. Client-bound points show the client's limit: the server may do better.",
+  "Dominated points have less of both than another of the same server. Hollow points are not certain: the load was too short, requests failed, or the client had a part; a client-bound one shows the client's limit, and the server may do better.",
 ];
 
 /** The chart on the page of a run; nothing for few loads, or where loads are repeats of each other. */
@@ -39,13 +46,16 @@ export function frontierSection(summary: Summary): Markup {
   if (frontier.points.length < LEAST_LOADS) return markup``;
   return markup`<section>
 <h2>Throughput against the speed of one user</h2>
-${frontierFigure(frontier)}${notesOf(FRONTIER_NOTES)}</section>
+${frontierFigure(frontier, frontierLimits(loads, frontier))}${notesOf(FRONTIER_NOTES)}</section>
 `;
 }
 
 /** Legend and chart. */
-export function frontierFigure(frontier: Frontier): Markup {
-  return markup`${frontierLegend(frontier)}<figure>${frontierChart(frontier)}</figure>
+export function frontierFigure(
+  frontier: Frontier,
+  limits: readonly FrontierLimit[] = [],
+): Markup {
+  return markup`${frontierLegend(frontier)}<figure>${frontierChart(frontier, limits)}</figure>
 `;
 }
 
@@ -76,13 +86,14 @@ export function frontierTable(frontier: Frontier): Markup {
 
 /** What a point is, in words. */
 export function roleText(
-  { role, best, failed }: FrontierPoint,
+  { role, best, failed, doubts }: FrontierPoint,
   { sides }: Pick<Frontier, "sides">,
 ): string {
   const where = role === "frontier" && sides.length > 1
     ? best ? "on the frontier of all" : "on its own frontier"
     : ROLE_NAMES[role];
-  return `${where}${failed ? ", with failed requests" : ""}`;
+  const open = doubts.length === 0 || role === "client-bound" ? "" : `; ${doubts.join("; ")}`;
+  return `${where}${failed ? ", with failed requests" : ""}${open}`;
 }
 
 /** Loads without a point, in sentences. */

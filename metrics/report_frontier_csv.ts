@@ -52,5 +52,6 @@ function columnsOf({ sides, percentile, window, perGpu }: Frontier): readonly Co
     ["role", ({ role }) => role],
     ["best", ({ best }) => best],
     ["failed", ({ failed }) => failed],
+    ["doubts", ({ doubts }) => doubts.join("; ")],
   ];
 }

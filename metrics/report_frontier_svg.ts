@@ -38,7 +38,7 @@ ${
   ).join("\n")
 }
 path.steps,path.chance{fill:none}
-.point.hollow{fill:#fff}.point.client-bound{stroke-dasharray:2 1.5}`;
+.point.dominated{fill-opacity:.3;stroke-opacity:.6}.point.hollow{fill:#fff;fill-opacity:1}.point.client-bound{stroke-dasharray:2 1.5}`;
 
 function svgFile(frontier: Frontier, version: string): Markup {
   // The chart of the page, taken out of the page.
@@ -77,11 +77,17 @@ function legendRows({ points, sides }: Frontier): readonly Markup[] {
   );
   const signs = [
     ...roles.map((role) => ({
-      shape: markup`<circle class="point plain${
-        role !== "frontier" && ` hollow ${role}`
+      shape: markup`<circle class="point plain ${role}${
+        role === "client-bound" && " hollow"
       }" cx="15" cy="0" r="4"/>`,
       text: ROLE_NAMES[role],
     })),
+    ...(points.some(({ doubts, role }) => doubts.length > 0 && role !== "client-bound")
+      ? [{
+        shape: markup`<circle class="point plain hollow" cx="15" cy="0" r="4"/>`,
+        text: "not certain",
+      }]
+      : []),
     ...(chance
       ? [{
         shape: markup`<path class="chance" stroke="#5c636e" d="M1 -4V4M1 0H29M29 -4V4"/>`,

@@ -95,9 +95,9 @@ export function flawsOf(load: FlawedLoad, header: Pick<RunHeader, "options">): r
   return flaws;
 }
 
-/** Whether a point of this load is drawn hollow. */
-export function isHollow(flaws: readonly Flaw[]): boolean {
-  return flaws.some(({ kind }) => HOLLOW.includes(kind));
+/** Those for which a point of this load is drawn hollow; empty = it is drawn full. */
+export function hollowFlaws(flaws: readonly Flaw[]): readonly Flaw[] {
+  return flaws.filter(({ kind }) => HOLLOW.includes(kind));
 }
 
 /** Share of requests that may fail: as the run was told; a limit on failures is the limit. */

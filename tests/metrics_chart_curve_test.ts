@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import { curveChart, type CurvePoint } from "../metrics/chart_curve.ts";
+import { placeLabels } from "../metrics/chart_labels.ts";
 import { pathOf, tipsOf } from "./support/chart_parts.ts";
 
 const POINT: CurvePoint = {
@@ -113,4 +114,25 @@ Deno.test("curveChart draws what chance leaves open with another sign, and names
   );
   assertEquals([text.match(/"whisker/g)?.length, text.match(/"chance/g)?.length], [1, 1]);
   assertEquals(tipsOf(chart)[0]?.[2], "p50 10.0 ms, client 9.0–11.0, sampling 5–40");
+});
+
+Deno.test("curveChart draws limits as lines, and points that are not certain hollow", () => {
+  const chart = curveChart({
+    ...{ id: "c", title: "TTFT", name: "Output tokens/s", percentiles: [50, 99] },
+    points: [{ ...POINT, flaws: ["the load was too short"] }, { ...POINT, throughput: 200 }],
+    limits: [{ value: 40, text: "p99 < 40 ms" }],
+  }).toString();
+  assertEquals(chart.match(/<circle class="dot rank\d hollow"/g)?.length, 2);
+  assertStringIncludes(chart, "not certain: the load was too short");
+  // The limit is the end of the axis.
+  assertStringIncludes(chart, '<line class="limit rest" x1="0" x2="100%" y1="0" y2="0"/>');
+  assertStringIncludes(chart, "limits: p99 &#60; 40 ms");
+});
+
+Deno.test("placeLabels keeps labels off lines where there is room beside them", () => {
+  const label = { text: "64", at: 0.5, dots: [50] };
+  const [plain] = placeLabels([label]);
+  assertStringIncludes(plain!.toString(), 'text-anchor="middle"');
+  const upright = [[{ at: 0.5, y: 200 }, { at: 0.5, y: 0 }]];
+  assertStringIncludes(placeLabels([label], { lines: upright })[0]!.toString(), 'dx="7"');
 });

@@ -169,8 +169,8 @@ Deno.test("the chart goes in steps and joins only points of the frontier", () =>
   const steps = pathOf(chart, "steps side0");
   assert(/^M0 [\d.]+(V[\d.]+H[\d.]+){2}V320$/.test(steps), steps);
   const text = chart.toString();
-  assertEquals(text.match(/<circle class="point side0"/g)?.length, 2);
-  assertEquals(text.match(/<circle class="point side0 hollow dominated"/g)?.length, 1);
+  assertEquals(text.match(/<circle class="point side0 hollow"/g)?.length, 2);
+  assertEquals(text.match(/<circle class="point side0 dominated hollow"/g)?.length, 1);
   assertStringIncludes(text, "12 users, ");
   assertStringIncludes(frontierChart(findFrontier([])).toString(), "no load has both figures");
 });
@@ -222,4 +222,31 @@ Deno.test("the page of a run has its frontier from three loads on", () => {
   assert(!textOf(reportHtml.render(two)).includes(title));
   const repeated = { ...THREE, header: { ...THREE.header, repeats: 3 } };
   assert(!textOf(reportHtml.render(repeated)).includes(title));
+});
+
+Deno.test("points that are not certain are hollow and say why; repeats are certain by themselves", () => {
+  const verdict = { kind: "ok", message: "", reasons: [] } as const;
+  const long = changed(withIntervals(THREE), (_, i) => ({
+    verdict,
+    ...(i === 1 &&
+      { checks: [], interrupted: false, verdict: { ...verdict, kind: "suspect" as const } }),
+  }));
+  const frontier = findFrontier([sideOf("a", long)]);
+  assertEquals(frontier.points.map(({ doubts }) => doubts), [
+    [],
+    ["some figures, mostly the tails, may be the client's"],
+    [],
+  ]);
+  const chart = frontierChart(frontier, [{ of: "interactivity", value: 30, text: "> 30" }])
+    .toString();
+  assertEquals(chart.match(/<circle class="point side0 hollow"/g)?.length, 1);
+  assertEquals(chart.match(/<circle class="point side0"/g)?.length, 1);
+  assertStringIncludes(
+    chart,
+    "not certain: some figures, mostly the tails, may be the client&#39;s",
+  );
+  assertStringIncludes(chart, "limit of interactivity &#62; 30");
+  assertEquals(chart.match(/class="limit rest"/g)?.length, 1);
+  const repeated = findFrontier([sideOf("a", THREE, THREE)]);
+  assertEquals(repeated.points.flatMap(({ doubts }) => doubts), []);
 });
