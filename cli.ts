@@ -16,7 +16,7 @@
  * @module
  */
 // One by one, as each command loads what it needs: mod.ts would load all that there is.
-import type { Command, CommandEntry, Host } from "./workloads/command.ts";
+import type { Command, CommandEntry, Host, Screen } from "./workloads/command.ts";
 import { COMMANDS, findCommand } from "./workloads/commands.ts";
 import { createInterrupt } from "./workloads/interrupt.ts";
 import { createProgressLine, type ProgressLineOptions } from "./workloads/live_progress.ts";
@@ -47,6 +47,8 @@ export interface Outside {
   readonly noColor: boolean;
   /** Width of the terminal in characters; called for each page and each progress line. */
   readonly columns: () => number;
+  /** Its height in lines. */
+  readonly rows: () => number;
   /** Calls `listener` for each SIGINT, SIGTERM and SIGHUP; returns how to stop that. */
   readonly onSignal: (listener: (signal?: Deno.Signal) => void) => () => void;
   /** Ends the program at once. */
@@ -62,9 +64,10 @@ const PROCESS: Outside = {
   stdout: writerTo(Deno.stdout, (why) => lostOutput = why),
   stderr: writerTo(Deno.stderr),
   stdoutIsTerminal: Deno.stdout.isTerminal(),
-  stderrIsTerminal: Deno.stderr.isTerminal(),
+  stderrIsTerminal: Deno.stderr.isTerminal() && !terminalIsDumb(),
   noColor: Deno.noColor,
-  columns: terminalColumns,
+  columns: () => terminalSize().columns,
+  rows: () => terminalSize().rows,
   onSignal: listenToSignals,
   exit: Deno.exit,
 };
@@ -154,7 +157,9 @@ async function run(
   keepSecrets(command.options, values);
 
   const { clock, stdout, stderr, stdoutIsTerminal, stderrIsTerminal } = outside;
-  const line = createProgressLine({ write: stderr, terminal: stderrIsTerminal, clock });
+  const line = createProgressLine({
+    ...{ write: stderr, terminal: stderrIsTerminal, columns: outside.columns, clock },
+  });
   const interrupt = createInterrupt(clock);
   const note = (text: string, { styled = false } = {}) =>
     line.around(() => stderr(`${styled ? text : shown(text)}\n`));
@@ -176,7 +181,9 @@ async function run(
     note,
     progress: common.quiet === true
       ? () => {}
-      : (text) => line.show(shown(text).replace(/\s/g, " ")),
+      : (lines, { styled = false } = {}) =>
+        line.show(styled ? lines : [lines].flat().map((text) => shown(text).replace(/\s/g, " "))),
+    screen: stderrIsTerminal && common.quiet !== true ? screenOf(outside) : undefined,
     stdoutIsTerminal,
     color: typeof common.color === "boolean" ? common.color : stdoutIsTerminal && !outside.noColor,
     get columns(): number {
@@ -208,6 +215,22 @@ async function run(
     line.show("");
   }
 }
+
+/** Where progress is drawn, at its size of the moment. */
+function screenOf({ columns, rows, noColor }: Outside): Screen {
+  return {
+    get columns(): number {
+      return Math.max(1, columns() - ECHO_COLUMNS);
+    },
+    get rows(): number {
+      return rows();
+    },
+    color: !noColor,
+  };
+}
+
+/** The terminal shows `^C` behind the last line; if that wrapped, the lines would not be found again. */
+const ECHO_COLUMNS = 4;
 
 /** What `tokometer` in the help stands for. */
 function programLine(): string {
@@ -307,13 +330,20 @@ function writerTo(
 /** EIO and ENXIO: what a terminal that was closed answers. */
 const TERMINAL_GONE = /\(os error [56]\)/;
 
-function terminalColumns(): number {
+function terminalSize(): { readonly columns: number; readonly rows: number } {
   try {
     // A pseudo-terminal without a size reports 0.
-    return Deno.consoleSize().columns || 80;
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || 80, rows: rows || 24 };
   } catch {
-    return 80;
+    return { columns: 80, rows: 24 };
   }
+}
+
+/** Whether the terminal cannot move its cursor; false where the environment may not be read. */
+function terminalIsDumb(): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "TERM" });
+  return state === "granted" && Deno.env.get("TERM") === "dumb";
 }
 
 function listenToSignals(listener: (signal: Deno.Signal) => void): () => void {

@@ -221,6 +221,26 @@ Deno.test("main colors only a terminal, and never against NO_COLOR or --no-color
   assertStringIncludes(page.out, "\x1b[1m");
 });
 
+Deno.test("main tells a command of the terminal that progress is drawn on, at its size of the moment", async () => {
+  let size = { columns: 80, rows: 24 };
+  const outside = {
+    ...{ stderrIsTerminal: true, noColor: false },
+    ...{ columns: () => size.columns, rows: () => size.rows },
+  };
+  await run(["fake", "u"], outside);
+  const { screen } = seen.host!;
+  // Room for ^C behind the last line.
+  assertEquals([screen?.columns, screen?.rows, screen?.color], [76, 24, true]);
+  size = { columns: 2, rows: 5 };
+  assertEquals([screen?.columns, screen?.rows], [1, 5]);
+  await run(["fake", "u"], { ...outside, noColor: true });
+  assertEquals(seen.host?.screen?.color, false);
+  await run(["fake", "u", "-q"], outside);
+  assertEquals(seen.host?.screen, undefined);
+  await run(["fake", "u"], { stderrIsTerminal: false });
+  assertEquals(seen.host?.screen, undefined);
+});
+
 Deno.test("main shows progress on stderr, and none with --quiet", async () => {
   const reporting = {
     ...FAKE,
@@ -240,7 +260,7 @@ Deno.test("main shows progress on stderr, and none with --quiet", async () => {
   assertEquals((await run(["fake", "u", "-q"], { commands })).err, "note\n");
   assertEquals(
     (await run(["fake", "u"], { commands, stderrIsTerminal: true })).err,
-    "\r\x1b[Kmeasuring  1\r\x1b[Kmeasuring  1\r\x1b[Knote\nmeasuring  1\r\x1b[K",
+    "\r\x1b[Jmeasuring  1\r\x1b[J\x1b[Jmeasuring  1\r\x1b[Jnote\n\x1b[Jmeasuring  1\r\x1b[J",
   );
 });
 

@@ -68,3 +68,10 @@ Deno.test("bench loads nothing that reads or replays recordings until there is o
     [],
   );
 });
+
+Deno.test("bench loads nothing of a live view until there is a terminal or a page", () => {
+  const loaded = loadedWith("cli.ts", "workloads/command_bench.ts");
+  // The line of progress that every run has.
+  const known = /^workloads\/live_(progress|waiting)\.ts$/;
+  assertEquals(among(loaded, /^workloads\/live_/).filter((path) => !known.test(path)), []);
+});

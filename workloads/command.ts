@@ -112,8 +112,13 @@ export interface Host {
   print(text: string, options?: { readonly styled?: boolean }): void;
   /** Writes a line of anything else: stderr. A text that is `styled` is ours, and stays as it is. */
   note(text: string, options?: { readonly styled?: boolean }): void;
-  /** Replaces the progress line on a terminal; elsewhere occasional plain lines. `""` clears it. */
-  progress(line: string): void;
+  /**
+   * Replaces the progress on a terminal, a line or a few; elsewhere occasional plain lines. `""` clears
+   * it. What is `styled` is shown as it is, with its ANSI colors.
+   */
+  progress(lines: string | readonly string[], options?: { readonly styled?: boolean }): void;
+  /** Terminal that progress is drawn on; absent = progress goes to a file or pipe, or nowhere. */
+  readonly screen?: Screen | undefined;
   /** Results go to a screen and not into a file or pipe. */
   readonly stdoutIsTerminal: boolean;
   /** ANSI colors are welcome on stdout. */
@@ -128,6 +133,16 @@ export interface Host {
   interrupt(): void;
   /** The command line as given, for the record's header (secrets are removed by the caller). */
   readonly commandLine: readonly string[];
+}
+
+/** A terminal. */
+export interface Screen {
+  /** Width that lines of progress should fit into, in characters. */
+  readonly columns: number;
+  /** Its height in lines. */
+  readonly rows: number;
+  /** ANSI colors are welcome on it. */
+  readonly color: boolean;
 }
 
 /** A command in the list of all: what it is called, and how the rest of it is loaded. */

@@ -14,6 +14,7 @@ import type { ProgressState } from "./live_progress.ts";
 import { RecentValues } from "./live_recent.ts";
 import type { LiveLoadEnd, LiveServer, LiveState } from "./live_state.ts";
 import { runLeftMs } from "./live_time_left.ts";
+import { withoutSecrets } from "./secret.ts";
 
 /** What a board is made with. */
 export interface LiveBoardOptions {
@@ -39,6 +40,8 @@ export interface LiveBoard {
   onWitness(witness: Witness): void;
   /** A load has ended. */
   onLoadEnd(end: LoadEnd): void;
+  /** Nothing more is sent: Ctrl-C, or whoever stops it. */
+  onStop(): void;
   /** The server's metrics were read. */
   onScrape(server: LiveServer): void;
   /** The run as it is now. */
@@ -94,10 +97,15 @@ export function createLiveBoard(
   let load = new LoadBoard({ plan: undefined, tolerance });
   /** Load and phase that `load` is of. */
   let part = "";
+  /** What is shown over time. */
+  let measured = { course: load.course, number: -1 };
   let requestMs: number | undefined;
   let runningSinceMs: number | undefined;
   let measuredMs = 0;
+  let stopping = false;
 
+  const labelOf = (number: number) =>
+    visibleLine(withoutSecrets(number < 0 ? "" : plans[number]?.label ?? progress.label));
   const tell = () => {
     for (const listener of listeners) listener();
   };
@@ -107,6 +115,7 @@ export function createLiveBoard(
     if (next === part) return;
     part = next;
     load = new LoadBoard({ plan: plans[number], tolerance });
+    if (phase === "measure") measured = { course: load.course, number };
     for (const values of Object.values(recent)) values.clear();
   };
 
@@ -155,13 +164,16 @@ export function createLiveBoard(
       const { users } = plans[end.load] ?? {};
       // One that was skipped has no part of its own.
       if (end.skipped) begin(end.load, "measure");
-      const short = load.end(end, plans[end.load]?.label ?? progress.label);
+      const short = load.end(end, labelOf(end.load));
       ended.push(short);
       measuredMs += end.durationMs;
       if (users !== undefined && short.completed > 0) {
         requestMs = end.durationMs * users / (short.completed + short.failed);
       }
       tell();
+    },
+    onStop() {
+      stopping = true;
     },
     onScrape(seen) {
       server = seen;
@@ -176,9 +188,12 @@ export function createLiveBoard(
       const paceMs = users === undefined || !running || progress.done < users
         ? requestMs
         : progress.elapsedMs * users / progress.done;
-      const leftMs = ago(progress.leftMs);
+      const leftMs = stopping ? undefined : ago(progress.leftMs);
       return {
-        ...{ phase: progress.phase, label: visibleLine(progress.label) },
+        ...{
+          phase: stopping ? "stopping" : progress.phase,
+          label: visibleLine(withoutSecrets(progress.label)),
+        },
         load: progress.load === undefined ? ended.length : progress.load + 1,
         loads: header === undefined || header.find !== undefined ? undefined : plans.length,
         ...{ done: progress.done, total: progress.total, failed: progress.failed },
@@ -186,7 +201,7 @@ export function createLiveBoard(
         elapsedMs: progress.elapsedMs + sinceMs,
         leftMs,
         runElapsedMs: nowMs - startMs,
-        runLeftMs: header?.find !== undefined ? undefined : runLeftMs({
+        runLeftMs: stopping || header?.find !== undefined ? undefined : runLeftMs({
           ...{ plans, ended: ended.length, leftMs, requestMs: paceMs },
           warmingUp: progress.phase === WARM_UP,
           elapsedMs: running ? progress.elapsedMs : undefined,
@@ -200,7 +215,7 @@ export function createLiveBoard(
         failures: load.failures(),
         verdict: load.verdict.verdict(),
         server,
-        course: load.course.course(progress.elapsedMs),
+        course: measured.course.course(labelOf(measured.number)),
         ended: [...ended],
       };
     },

@@ -46,6 +46,8 @@ export class Course {
   #sliceMs = SLICE_MS;
   #slices: Slice[] = [];
   #lastMs = 0;
+  /** Latest instant of anything. */
+  #endMs = 0;
 
   /** Adds how it is at an instant. */
   see({ atMs, tokensPerSec, inFlight }: CoursePoint): void {
@@ -72,13 +74,15 @@ export class Course {
     this.#at(endMs).failed++;
   }
 
-  /** All so far, `elapsedMs` after its beginning. */
-  course(elapsedMs: number): LiveCourse {
+  /** All so far, of the load with that name. */
+  course(label: string): LiveCourse {
+    const elapsedMs = this.#endMs;
     const sliceMs = this.#sliceMs;
     const slices = this.#slices;
     const lengthMs = (i: number) => Math.max(1, Math.min(sliceMs, elapsedMs - i * sliceMs));
     const of = <T>(value: (slice: Slice, i: number) => T): readonly T[] => slices.map(value);
     return {
+      label,
       sliceMs,
       tokensPerSec: of(({ rateMs, ratedMs }) => ratedMs > 0 ? rateMs / ratedMs : null),
       completedPerSec: of(({ completed }, i) => completed * 1000 / lengthMs(i)),
@@ -93,6 +97,7 @@ export class Course {
 
   #at(ms: number): Slice {
     const atMs = Number.isFinite(ms) ? Math.max(0, ms) : 0;
+    this.#endMs = Math.max(this.#endMs, atMs);
     while (atMs >= this.#sliceMs * MOST_SLICES) this.#halve();
     const index = Math.floor(atMs / this.#sliceMs);
     while (this.#slices.length <= index) this.#slices.push(emptySlice());

@@ -91,7 +91,7 @@ export class LoadBoard {
     const perSec = (count: number) => durationMs > 0 ? count * 1000 / durationMs : undefined;
     const { ttft, itl, e2e } = this.#latencies;
     return {
-      ...{ load: load + 1, label: visibleLine(label), skipped: skipped === true, durationMs },
+      ...{ load: load + 1, label, skipped: skipped === true, durationMs },
       ...skipped
         ? { completed: 0, failed: 0, tokensPerSec: undefined, completedPerSec: undefined }
         : {

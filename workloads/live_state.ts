@@ -49,7 +49,10 @@ export interface LiveState {
   readonly verdict: LiveVerdict | undefined;
   /** What the server's metrics said last; absent = they are not read. */
   readonly server: LiveServer | undefined;
-  /** The load so far in slices of a second; longer ones when there are more than 600. */
+  /**
+   * The load so far, or the last one until another is measured, in slices of a second; longer ones when
+   * there are more than 600.
+   */
   readonly course: LiveCourse;
   /** Loads that have ended. */
   readonly ended: readonly LiveLoadEnd[];
@@ -95,6 +98,8 @@ export interface LiveLatency {
 
 /** A load over time; lists have a value for each slice, the last of which has not ended. */
 export interface LiveCourse {
+  /** Name of the load; empty = none is measured yet. */
+  readonly label: string;
   /** Length of a slice in ms. */
   readonly sliceMs: number;
   /** Output tokens per second, estimated from reads. */

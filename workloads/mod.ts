@@ -35,6 +35,7 @@ export type {
   OptionKind,
   OptionTable,
   OptionValue,
+  Screen,
   Values,
   ValuesOf,
 } from "./command.ts";
@@ -52,6 +53,7 @@ export type { GpuChoice } from "./gpu_sampler.ts";
 export { createInterrupt, type Interrupt, type InterruptStage } from "./interrupt.ts";
 export {
   createProgressLine,
+  type LineOptions,
   type ProgressLine,
   type ProgressLineOptions,
   renderProgress,
@@ -68,6 +70,7 @@ export type {
 } from "./live_state.ts";
 export type { LiveOver } from "./live_status.ts";
 export { type LiveOptions, type LiveRun, type RunWatch, startLive } from "./run_live.ts";
+export { type LiveViewOptions, renderLiveView } from "./live_view.ts";
 export type { CancelSpec, ClosedLoad, Load, OpenLoad, ReplayLoad, Stop, TimeSpec } from "./load.ts";
 export { arrivalTimes } from "./load_arrival.ts";
 export { configValues, readConfigFile, refuseMasked } from "./option_config_file.ts";

@@ -261,6 +261,9 @@ export async function benchAndReport(
     },
     finder: options.finder,
     live: options.live,
+    clientTolerance: report.clientTolerancePercent === undefined
+      ? undefined
+      : report.clientTolerancePercent / 100,
     onPlan: (load) => {
       accumulator?.plan(load);
       observer?.onPlan(load);

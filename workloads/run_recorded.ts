@@ -40,6 +40,8 @@ export interface RecordOptions {
   /** Where the run is shown; absent = nowhere. */
   readonly live?: LiveRun | undefined;
   readonly onLoadEnd?: ((end: LoadEnd) => void | Promise<void>) | undefined;
+  /** Share of a figure by which its ends may differ from it, for the verdict so far. */
+  readonly clientTolerance?: number | undefined;
   /** Makes the server of a side ready. */
   readonly onTurn?: MeasureHooks["onTurn"] | undefined;
 }
@@ -63,7 +65,11 @@ export async function measureRecorded(
   options: RecordOptions,
 ): Promise<RecordedRun> {
   const { keepRecords = true, onDataset, onHeader, onRecord, onSession, onLoadEnd } = options;
-  const watch = options.live?.watch;
+  // Whoever does not look pays nothing.
+  const drawn = host.screen === undefined
+    ? undefined
+    : (await import("./run_terminal.ts")).drawRun(host, options);
+  const watch = options.live?.watch ?? drawn?.watch;
   let { file } = options;
   let folder: string | undefined;
   let writer: RecordWriter | undefined;
@@ -104,9 +110,11 @@ export async function measureRecorded(
         watch?.onLoadEnd(end);
         return onLoadEnd?.(end);
       },
+      ...watch === undefined ? {} : { onWitness: watch.onWitness, onScrape: watch.onScrape },
       onProgress(state) {
         watch?.onProgress(state);
-        host.progress(renderProgress(state, host.columns));
+        if (drawn === undefined) host.progress(renderProgress(state, host.columns));
+        else drawn.show();
       },
       note: (line) => host.note(line),
     });
