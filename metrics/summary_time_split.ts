@@ -211,6 +211,13 @@ function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSpli
     }),
   });
   const hasTtft = network.count > 0;
+  const means = hasTtft ? undefined : sameRequests(options.server, sums.requests, all);
+  const told = set.parts.reduce((sum, { mean = 0 }) => sum + mean, 0);
+  const byMeans = (name: TimePart["name"], meanMs: number): TimePart => ({
+    ...{ name, meanMs, bracket: undefined },
+    percentiles: [],
+  });
+  const remainder = part("rest", rest, hasTtft ? 0 : shift);
   const parts = [
     ...client === undefined ? [] : [
       sums.bounded === sums.requests
@@ -219,10 +226,11 @@ function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSpli
     ],
     ...sums.connectMs > 0 ? [part("connect", set.connect)] : [],
     ...hasTtft ? [part("network", network, shift)] : [],
+    ...means === undefined ? [] : [byMeans("network", remainder.meanMs + told - means)],
     ...SERVER_PARTS.flatMap((name, i) =>
       set.parts[i]!.count === 0 ? [] : [part(name, set.parts[i]!)]
     ),
-    part("rest", rest, hasTtft ? 0 : shift),
+    means === undefined ? remainder : byMeans("rest", means - told),
   ];
   const split: Omit<TimeSplit, "remarks"> = {
     basis: "requests",
@@ -232,8 +240,22 @@ function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSpli
   };
   return {
     ...split,
-    remarks: splitRemarks(split, { hasTtft, below: set.below, ours: all, server: undefined }),
+    remarks: splitRemarks(split, {
+      hasTtft: hasTtft || means !== undefined,
+      byMeans: means !== undefined,
+      ...{ below: set.below, ours: all, server: undefined },
+    }),
   };
+}
+
+/** The server's own mean TTFT, where it is of the very requests whose answers tell the rest. */
+function sameRequests(
+  server: ServerSummary | undefined,
+  told: number,
+  all: number,
+): number | undefined {
+  const ttft = server && figureOf(server, "ttft");
+  return told === all && ttft?.count === all ? ttft.mean : undefined;
 }
 
 /** By the server's histograms of the same window. */
@@ -272,7 +294,10 @@ function ofMeans(all: Sums, { server, witness, sent }: TimeSplitOptions): TimeSp
     ],
   };
   const hasTtft = inServer !== undefined;
-  return { ...split, remarks: splitRemarks(split, { hasTtft, below: 0, ours, server: counted }) };
+  return {
+    ...split,
+    remarks: splitRemarks(split, { hasTtft, byMeans: false, below: 0, ours, server: counted }),
+  };
 }
 
 /** Mean of a histogram, or of a sum of times over as many requests as the server counted. */

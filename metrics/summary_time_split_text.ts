@@ -10,6 +10,8 @@ import type { TimePart, TimeSplit } from "./load_server.ts";
 export interface SplitFacts {
   /** The server's own TTFT is known. */
   readonly hasTtft: boolean;
+  /** The answers do not tell it: network and rest are told apart by means of the server's metrics. */
+  readonly byMeans: boolean;
   /** Requests whose remainder is below zero. */
   readonly below: number;
   /** Completed streams, whether their answers told anything or not. */
@@ -28,7 +30,7 @@ const LARGE_MS = 5;
 /** Sentences without a period. */
 export function splitRemarks(split: Omit<TimeSplit, "remarks">, facts: SplitFacts): string[] {
   const { ttftMs, parts, requests } = split;
-  const { hasTtft, below, ours, server } = facts;
+  const { hasTtft, byMeans, below, ours, server } = facts;
   const msOf = (name: TimePart["name"]) => parts.find((part) => part.name === name)?.meanMs;
   const network = msOf("network");
   const rest = msOf("rest") ?? 0;
@@ -49,6 +51,11 @@ export function splitRemarks(split: Omit<TimeSplit, "remarks">, facts: SplitFact
   } else if (msOf("prefill") === undefined) {
     remarks.push("The server does not tell how long prefill took: the rest holds it");
   }
+  if (byMeans) {
+    remarks.push(
+      "Network and rest come from the mean of the server's own TTFT: they have no percentiles",
+    );
+  }
   if (network !== undefined && network < -ZERO_MS) {
     remarks.push(
       `The server's own TTFT is ${
@@ -63,7 +70,7 @@ export function splitRemarks(split: Omit<TimeSplit, "remarks">, facts: SplitFact
       }: they overlap, or count work after the first token`,
     );
   }
-  if (below > 0 && (network ?? rest) >= -ZERO_MS) {
+  if (below > 0 && !byMeans && (network ?? rest) >= -ZERO_MS) {
     remarks.push(
       `The ${network === undefined ? "rest" : "network"} is below zero in ${
         formatCount(below)

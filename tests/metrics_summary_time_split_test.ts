@@ -114,6 +114,23 @@ Deno.test("timeSplit: the stamps' own bounds are half of the client's part, and 
   assertAddsUp(found);
 });
 
+Deno.test("timeSplit: metrics of the very same requests tell network and rest apart", () => {
+  const records = told({ queueMs: 50, prefillMs: 38 }, 120);
+  const found = split({ records, server: server({ ttft: 90 }), witness: WITNESS });
+  assertEquals([found!.basis, found!.parts.map(({ name }) => name)], [
+    "requests",
+    ["client", "network", "queue", "prefill", "rest"],
+  ]);
+  const { network, rest } = meansOf(found);
+  assertAlmostEquals(network!, 9.5);
+  assertAlmostEquals(rest!, 2);
+  assertAddsUp(found);
+  assertMatch(found!.remarks.join(), /come from the mean of the server's own TTFT/);
+  // Of other requests they do not.
+  const other = split({ records: records.slice(1), server: server({ ttft: 90 }) });
+  assertEquals(other!.parts.map(({ name }) => name), ["queue", "prefill", "rest"]);
+});
+
 Deno.test("timeSplit: below zero is told and not clipped", () => {
   const slow = split({ records: told({ ttftMs: 130, queueMs: 50, prefillMs: 38 }) });
   assertEquals(meansOf(slow).network, -30);
