@@ -35,6 +35,7 @@ import {
   PART_MEANINGS,
   percentileTexts,
   serverPercentiles,
+  shownFigures,
   SPECULATION_BASES,
   splitBasisText,
   splitRows,
@@ -100,6 +101,7 @@ export function serverSection(load: LoadSummary, { id }: { readonly id: string }
       serverCounts.length > 0 && countTable(load),
       speculation && speculationTable(speculation),
     ),
+    server && noneNote(server),
     server?.endpoints.map((endpoint) =>
       markup`<p class="note${endpoint.failed + endpoint.resets > 0 && " warn"}">Scraped <bdi>${
         endpointText(endpoint)
@@ -164,7 +166,7 @@ ${serverChart({ id, course, series, durationMs })}</figure>
 
 /** Gauges and histograms. */
 function figureTable(server: ServerSummary): Markup {
-  const shown = server.figures.filter(({ kind }) => kind !== "counter");
+  const { measured: shown } = shownFigures(server);
   if (shown.length === 0) return markup``;
   const percentiles = serverPercentiles(server);
   const value = (number: number | undefined, { unit }: ServerFigure) =>
@@ -199,8 +201,8 @@ function figureTable(server: ServerSummary): Markup {
   }`;
 }
 
-function counterTable({ figures }: ServerSummary): Markup | undefined {
-  const counters = figures.filter(({ kind }) => kind === "counter");
+function counterTable(server: ServerSummary): Markup | undefined {
+  const { counted: counters } = shownFigures(server);
   if (counters.length === 0) return undefined;
   return htmlTable({
     caption: "Counted by the server",
@@ -211,6 +213,11 @@ function counterTable({ figures }: ServerSummary): Markup | undefined {
       formatNumber(perSec),
     ]),
   });
+}
+
+function noneNote(server: ServerSummary): Markup {
+  const { none } = shownFigures(server);
+  return none === undefined ? markup`` : noteOf(`The server counted none of these: ${none}.`);
 }
 
 function countTable({ serverCounts }: LoadSummary): Markup {

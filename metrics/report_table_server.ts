@@ -18,10 +18,10 @@ import {
   endpointText,
   formatServerValue,
   isBelowZero,
-  othersText,
   percentileHeadings,
   percentileTexts,
   serverPercentiles,
+  shownFigures,
   speculationText,
   splitBasisText,
   splitRows,
@@ -34,13 +34,9 @@ type Side = Pick<LoadSummary, "server" | "timeSplit" | "serverCounts" | "specula
 /** Letters of a bar as long as the time to the first token. */
 const BAR = 30;
 
-/** One or two lines for where the details are not asked for; nothing where the server says nothing. */
-export function serverShortLines({ timeSplit, serverCounts }: Side, page: Page): readonly string[] {
-  return [
-    ...(timeSplit === undefined ? [] : labelled("TTFT", splitText(timeSplit), page)),
-    ...labelled("Server", othersText(serverCounts), page)
-      .map((line) => page.paint("yellow", line)),
-  ];
+/** One line for where the details are not asked for; nothing where the server says nothing. */
+export function serverShortLines({ timeSplit }: Side, page: Page): readonly string[] {
+  return timeSplit === undefined ? [] : labelled("TTFT", splitText(timeSplit), page);
 }
 
 /** All that the server said; metrics whose meaning is not known on request. */
@@ -57,6 +53,7 @@ export function serverLines(load: Side, page: Page): readonly string[] {
           endpoint.failed + endpoint.resets > 0 ? page.paint("yellow", line) : line
         )
       ),
+      ...labelled("At zero", server && shownFigures(server).none, page),
       ...labelled("Counts", countsText(serverCounts), page),
       ...(speculation === undefined
         ? []
@@ -113,7 +110,7 @@ function barText(from: number, to: number): string {
 
 /** Gauges and histograms; below the percentiles of a histogram the edges of their buckets. */
 function figureLines(server: ServerSummary, page: Page): readonly string[] {
-  const shown = server.figures.filter(({ kind }) => kind !== "counter");
+  const { measured: shown } = shownFigures(server);
   if (shown.length === 0) return [];
   const percentiles = serverPercentiles(server);
   const rows = shown.flatMap((figure) => [
@@ -149,8 +146,8 @@ function figureLines(server: ServerSummary, page: Page): readonly string[] {
   ];
 }
 
-function counterLines({ figures }: ServerSummary, page: Page): readonly string[] {
-  const counters = figures.filter(({ kind }) => kind === "counter");
+function counterLines(server: ServerSummary, page: Page): readonly string[] {
+  const { counted: counters } = shownFigures(server);
   if (counters.length === 0) return [];
   const [heading, ...lines] = textTable([
     { heading: "Server counted", cells: counters.map(({ title }) => title), align: "left" },

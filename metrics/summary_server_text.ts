@@ -218,6 +218,31 @@ export function speculationText(speculation: Speculation): string {
   ].join(", ");
 }
 
+/** Shown with what they are about: tokens accepted at a position, under speculative decoding. */
+const SHOWN_ELSEWHERE: readonly string[] = ["accepted_at_position"];
+
+/** The figures of a server as they are shown, those in which nothing happened by their titles alone. */
+export function shownFigures(
+  { figures }: ServerSummary,
+): {
+  /** Gauges, and histograms with a value. */
+  readonly measured: readonly ServerFigure[];
+  /** Counters that rose. */
+  readonly counted: readonly ServerFigure[];
+  /** `Preemptions, Drafts`: what stayed at zero; absent = nothing. */
+  readonly none: string | undefined;
+} {
+  const shown = figures.filter(({ role }) => !SHOWN_ELSEWHERE.includes(role));
+  const isNone = ({ count, difference }: ServerFigure) => count === 0 || difference === 0;
+  const none = shown.filter(isNone).map(({ title }) => title);
+  const some = shown.filter((figure) => !isNone(figure));
+  return {
+    measured: some.filter(({ kind }) => kind !== "counter"),
+    counted: some.filter(({ kind }) => kind === "counter"),
+    none: none.length === 0 ? undefined : none.join(", "),
+  };
+}
+
 /** Percentiles that any histogram of the server has, in ascending order. */
 export function serverPercentiles({ figures }: ServerSummary): readonly number[] {
   const all = new Set(figures.flatMap(({ percentiles }) => percentiles.map(({ p }) => p)));
