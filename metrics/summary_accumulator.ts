@@ -287,7 +287,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           witness: end.witness,
           sent: counts.sent,
         }),
-        serverCounts: serverCounts.result(server),
+        serverCounts: serverCounts.result(server, durationMs),
         speculation: speculation.result({ server, scrapes: end.scrapes }),
         series: values.series(durationMs),
         slices: slices.result(durationMs),

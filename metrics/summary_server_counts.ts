@@ -12,8 +12,11 @@ import type { ServerCounts, ServerSummary } from "./load_server.ts";
 export interface ServerCountsFold {
   /** Adds a measured record. */
   add(record: RequestRecord): void;
-  /** What both sides counted; empty where the server's counters were not read. */
-  result(server: ServerSummary | undefined): readonly ServerCounts[];
+  /**
+   * What both sides counted; empty where the server's counters were not read from before the load to after
+   * it, which took `durationMs`.
+   */
+  result(server: ServerSummary | undefined, durationMs: number): readonly ServerCounts[];
 }
 
 /** What both sides count. */
@@ -63,8 +66,9 @@ export function serverCountsFold(): ServerCountsFold {
       open.cached_tokens += cachedTokens ?? prompt;
       open.output_tokens += Math.max(record.requestedTokens, outputTokens?.tokens ?? 0);
     },
-    result(server) {
+    result(server, durationMs) {
       if (server === undefined || done.requests + open.requests === 0) return [];
+      if (!covers(server, durationMs)) return [];
       const before = runningBefore(server);
       const perRequest = (what: What) =>
         what === "requests" ? 1 : done[what] / Math.max(1, done.requests);
@@ -88,6 +92,14 @@ export function serverCountsFold(): ServerCountsFold {
       return found;
     },
   };
+}
+
+/** Whether every server was read before and after the load; an exporter counts no requests. */
+function covers({ endpoints }: ServerSummary, durationMs: number): boolean {
+  return endpoints.every(({ engine, window }) =>
+    engine === "dcgm" ||
+    window !== undefined && window.fromMs <= 0 && window.toMs >= durationMs
+  );
 }
 
 function isCounted(source: string | undefined): boolean {

@@ -26,7 +26,7 @@ function served(differences: Readonly<Record<string, number>> = {}): ServerSumma
 function counted(server: ServerSummary | undefined, records: readonly RequestRecord[] = OURS) {
   const fold = serverCountsFold();
   for (const record of records) fold.add(record);
-  return fold.result(server);
+  return fold.result(server, 1000);
 }
 
 function checked(server: ServerSummary, records: readonly RequestRecord[] = OURS, max = 8) {
@@ -49,6 +49,16 @@ Deno.test("serverCounts: both sides, and nothing where the server was not read",
     others: "Nobody else seems to use the server",
     counts: "The server counted 40 requests, the client 40",
   });
+});
+
+Deno.test("serverCounts: nothing where the server was not read over all of the load", () => {
+  const windows = [{ fromMs: 5, toMs: 1010 }, { fromMs: -9, toMs: 900 }, undefined];
+  for (const window of windows) {
+    const endpoints = [createEndpoint({ window })];
+    assertEquals(counted({ ...served(), endpoints }), []);
+    const gpu = [createEndpoint({ window, engine: "dcgm" })];
+    assertEquals(counted({ ...served(), endpoints: gpu }).length, 3);
+  }
 });
 
 Deno.test("serverCounts: cached tokens where answers tell them", () => {

@@ -87,7 +87,10 @@ Deno.test("keepScrapes: histograms are differences, across a new beginning and o
   const a = histogram({ "1": 2, "2": 5 }, 6, 10);
   const b = histogram({ "1": 3, "2": 9 }, 12, 30);
   assertEquals(of(a, b).added, { count: 6, sum: 20, edges: [1, 2], counts: [1, 3, 2] });
-  assertEquals(of(a).added, { count: 0, sum: 0, edges: [1, 2], counts: [0, 0, 0] });
+  assertEquals(of(a, a).added, { count: 0, sum: 0, edges: [1, 2], counts: [0, 0, 0] });
+  // Of a single answer no difference is known.
+  assertEquals(of(a), { labels: {} });
+  assertEquals(only(keep(counter(5))), { labels: {}, first: 5, last: 5, values: [5] });
   // It began anew: all of the second state came since.
   assertEquals(of(b, a), {
     ...{ labels: {}, resets: 1 },

@@ -198,7 +198,8 @@ export function keepScrapes(
         }),
         families: [...families].map(([name, family]): ServerFamily => ({
           ...{ name, type: family.type },
-          series: [...family.tracks.values()].map((track) => seriesOf(track, family)),
+          series: [...family.tracks.values()]
+            .map((track) => seriesOf(track, family, counts.answers > 1)),
         })).filter(({ series }) => series.length > 0),
         ...(counts.leftOut === 0 ? {} : { leftOut: counts.leftOut }),
       };
@@ -206,7 +207,8 @@ export function keepScrapes(
   };
 }
 
-function seriesOf(track: Track, { kind }: Family): ServerSeries {
+/** `changes`: there was more than one answer, so that a difference is known. */
+function seriesOf(track: Track, { kind }: Family, changes: boolean): ServerSeries {
   const { labels, spread, line, first, last, rise, resets, min, max, inside } = track;
   const { area, spanMs } = track;
   if (spread !== undefined) {
@@ -214,7 +216,7 @@ function seriesOf(track: Track, { kind }: Family): ServerSeries {
       labels,
       ...defined({
         resets: spread.resets() === 0 ? undefined : spread.resets(),
-        added: spread.added(),
+        added: changes ? spread.added() : undefined,
       }),
     };
   }
@@ -223,7 +225,10 @@ function seriesOf(track: Track, { kind }: Family): ServerSeries {
     labels,
     ...defined({ first, last }),
     ...(kind === "counter"
-      ? { difference: rise, ...(resets === 0 ? {} : { resets }) }
+      ? defined({
+        difference: changes ? rise : undefined,
+        resets: resets === 0 ? undefined : resets,
+      })
       : inside === undefined
       ? {}
       : { mean: spanMs > 0 ? area / spanMs : inside.value, min, max }),

@@ -55,8 +55,8 @@ interface Reading {
   readonly keeper: ScrapeKeeper;
   /** Resolves when its first question was answered, or failed. */
   readonly first: Promise<void>;
-  /** Asks once more, by `untilMs` at the latest, and stops. */
-  finish(untilMs: number): Promise<void>;
+  /** Asks once more, by `untilMs` at the latest, which is in `waitMs`, and stops. */
+  finish(untilMs: number, waitMs: number): Promise<void>;
   /** Stops at once. */
   stop(): void;
 }
@@ -95,7 +95,7 @@ export function createScrapeThread(
           return reply({ kind: "begun" });
         case "finish": {
           const untilMs = clock.now() + message.waitMs;
-          await Promise.all(readings.map((one) => one.finish(untilMs)));
+          await Promise.all(readings.map((one) => one.finish(untilMs, message.waitMs)));
           const startMs = message.startEpochMs - originMs;
           const scrapes = readings.map(({ keeper }) => keeper.scrapes(startMs));
           readings = [];
@@ -156,9 +156,8 @@ function readAgain(
   return {
     keeper,
     first,
-    async finish(untilMs) {
+    async finish(untilMs, waitMs) {
       resting.abort();
-      const beganMs = clock.now();
       const over = new AbortController();
       const late = clock.sleepUntil(untilMs, over.signal).then(() => !over.signal.aborted);
       // A question is still open.
@@ -168,8 +167,7 @@ function readAgain(
       if (!isLate && leftMs >= 1) return await ask(leftMs, true);
       asking.abort();
       await all;
-      const seconds = ((untilMs - beganMs) / 1000).toLocaleString("en-US");
-      keeper.fail(`an answer was still missing ${seconds} s after the load`);
+      keeper.fail(`an answer was still missing ${waitMs / 1000} s after the load`);
     },
     stop() {
       resting.abort();
