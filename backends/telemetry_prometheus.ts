@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { readLabels } from "./telemetry_prometheus_labels.ts";
+import { labelsKey, readLabels } from "./telemetry_prometheus_labels.ts";
 
 /** A metric with its series, in their order. */
 export interface PrometheusFamily {
@@ -183,8 +183,8 @@ class Reader {
     // When Python's client created a series.
     if (ending === "_created") return undefined;
     const spread = type === "histogram" || type === "summary";
-    const { le, quantile, ...rest } = labels;
-    const own = spread ? rest : labels;
+    const { le, quantile } = labels;
+    const own = spread ? withoutPlace(labels) : labels;
     const series = this.#seriesOf(family, type, own);
     if (series === undefined) return undefined;
     if (!spread) {
@@ -224,7 +224,7 @@ class Reader {
     type: PrometheusType,
     labels: Readonly<Record<string, string>>,
   ): Growing | undefined {
-    const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => a < b ? -1 : 1));
+    const key = labelsKey(labels);
     const family = this.#families.get(name);
     const known = family?.series.get(key);
     if (known !== undefined) return known;
@@ -242,6 +242,12 @@ class Reader {
     else this.#families.set(name, { type, series: new Map([[key, series]]) });
     return series;
   }
+}
+
+/** Without what tells the parts of a histogram or a summary apart. */
+function withoutPlace(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const { le: _, quantile: _quantile, ...rest } = labels;
+  return rest;
 }
 
 function finish({ labels, value, count, sum, buckets }: Growing, type: PrometheusType) {

@@ -93,24 +93,36 @@ class Place {
   /** A text in quotes with its escapes read; `undefined` = there is none, or it does not end. */
   quoted(): string | undefined {
     if (!this.ahead('"')) return undefined;
-    let text = "";
-    for (let i = this.#at + 1; i < this.#line.length; i++) {
-      const char = this.#line[i]!;
-      if (char === '"') {
-        this.#at = i + 1;
-        return text;
-      }
-      if (char !== "\\") text += char;
-      else {
-        const next = this.#line[++i] ?? "";
-        // Other escapes stay as they are, as Prometheus's own libraries have them.
-        text += next === "n" ? "\n" : next === "\\" || next === '"' ? next : `\\${next}`;
-      }
-    }
-    return undefined;
+    const from = this.#at + 1;
+    let end = this.#line.indexOf('"', from);
+    while (end >= 0 && isEscaped(this.#line, from, end)) end = this.#line.indexOf('"', end + 1);
+    if (end < 0) return undefined;
+    this.#at = end + 1;
+    const text = this.#line.slice(from, end);
+    // Other escapes stay as they are, as Prometheus's own libraries have them.
+    return text.includes("\\")
+      ? text.replace(/\\([\\"n])/g, (_, char) => char === "n" ? "\n" : char)
+      : text;
   }
 
   rest(): string {
     return this.#line.slice(this.#at);
   }
+}
+
+/** Whether an odd number of backslashes stands before a place. */
+function isEscaped(line: string, from: number, at: number): boolean {
+  let first = at;
+  while (first > from && line[first - 1] === "\\") first--;
+  return (at - first) % 2 === 1;
+}
+
+/** The same text for the same labels, whatever their order. */
+export function labelsKey(labels: Readonly<Record<string, string>>): string {
+  const names = Object.keys(labels);
+  if (names.length > 1) names.sort();
+  let key = "";
+  // No name holds a line end; a value that does cannot be taken for another one's name and value.
+  for (const name of names) key += `${name}\n${labels[name]!.length}\n${labels[name]}`;
+  return key;
 }

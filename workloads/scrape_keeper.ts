@@ -12,6 +12,7 @@ import {
   type PrometheusText,
   type PrometheusType,
 } from "../backends/telemetry_prometheus.ts";
+import { labelsKey } from "../backends/telemetry_prometheus_labels.ts";
 import type { ServerFamily, ServerScrapes, ServerSeries } from "../metrics/run_server.ts";
 import { knownKind } from "../metrics/server_known.ts";
 import { keepPoints, type PointLine } from "./scrape_points.ts";
@@ -101,7 +102,7 @@ export function keepScrapes(
   };
 
   const trackOf = (family: Family, { labels }: PrometheusSeries): Track | undefined => {
-    const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => a < b ? -1 : 1));
+    const key = labelsKey(labels);
     const found = family.tracks.get(key);
     if (found !== undefined || counts.series >= mostSeries) return found;
     counts.series++;
