@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { formatCount, formatMs, formatNumber, formatShare, plural } from "../metrics/format.ts";
+import {
+  formatCount,
+  formatMs,
+  formatNumber,
+  formatShare,
+  NOT_AVAILABLE,
+  plural,
+} from "../metrics/format.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import {
   clockText,
@@ -47,8 +54,9 @@ const STYLE = { dim: "2", bad: "31", doubtful: "33" } as const;
  */
 export function renderLiveView(state: LiveState, options: LiveViewOptions): readonly string[] {
   const { columns, rows } = options;
-  const left = timeLeft(state);
-  if (state.load === 0 || rows < LEAST_ROWS || columns < LEAST_COLUMNS) {
+  const narrow = columns < LEAST_COLUMNS;
+  const left = timeLeft(narrow ? { ...state, runLeftMs: undefined } : state);
+  if (state.load === 0 || rows < LEAST_ROWS || narrow) {
     return [fitLine(progressParts(progressOf(state), columns, left), options)];
   }
   return [
@@ -139,8 +147,9 @@ function latencyParts({ phase, recent: { ttft, itl, e2e } }: LiveState): readonl
   ];
 }
 
-/** `42.1 ms, p99 80 ms`; a p99 of too few values is none. */
+/** `p50 42.1 ms, p99 80 ms`; a percentile of too few values is none. */
 function latencyText({ p50Ms, p99Ms }: LiveLatency): string {
+  if (p50Ms === undefined) return NOT_AVAILABLE;
   return `p50 ${formatMs(p50Ms)}, p99 ${formatMs(p99Ms)}`;
 }
 

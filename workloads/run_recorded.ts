@@ -110,7 +110,6 @@ export async function measureRecorded(
         watch?.onLoadEnd(end);
         return onLoadEnd?.(end);
       },
-      ...watch === undefined ? {} : { onWitness: watch.onWitness, onScrape: watch.onScrape },
       onProgress(state) {
         watch?.onProgress(state);
         if (drawn === undefined) host.progress(renderProgress(state, host.columns));
