@@ -72,7 +72,7 @@ Deno.test({
   ignore: !HAS_PTY,
   fn: () =>
     benchOnPty({ columns: 80, rows: 6 }, async (pty) => {
-      await pty.waitFor("28 s left");
+      await pty.waitFor("29 s left");
       const lines = screenOf(pty.output, 80).filter((line) => VIEW.test(line));
       assertEquals(lines.length, 1);
       assertMatch(lines[0]!, /^measuring 2 users {2}━*─+ {2}\d+ done .* s left$/);
