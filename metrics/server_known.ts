@@ -71,11 +71,14 @@ function ofEndpoint(scrapes: ServerScrapes): readonly KnownSeries[] {
       const chosen = name.added === true ? listed : listed.slice(0, 1);
       const meaning = meaningOf(name.role);
       const { scale = 1 } = name;
-      const series = chosen.flatMap((family) =>
-        family.series.filter(({ labels }) => isMeant(labels, name))
-          .map((series): KnownSeries => ({
-            ...{ scrapes, engine, meaning, name, scale, family, series },
-          }))
+      const series = busiestStage(
+        chosen.flatMap((family) =>
+          family.series.filter(({ labels }) => isMeant(labels, name))
+            .map((series): KnownSeries => ({
+              ...{ scrapes, engine, meaning, name, scale, family, series },
+            }))
+        ),
+        name,
       );
       if (series.length === 0) continue;
       taken.add(name.role);
@@ -83,6 +86,21 @@ function ofEndpoint(scrapes: ServerScrapes): readonly KnownSeries[] {
     }
   }
   return found;
+}
+
+/** Of stages that count the same, those series of the one that counted most. */
+function busiestStage(
+  known: readonly KnownSeries[],
+  { stages }: ServerName,
+): readonly KnownSeries[] {
+  if (stages === undefined) return known;
+  const groups = [...Map.groupBy(known, ({ series }) => series.labels[stages] ?? "").values()];
+  const counted = (group: readonly KnownSeries[]) =>
+    group.reduce((sum, { series }) => sum + (series.difference ?? 0), 0);
+  return groups.reduce(
+    (most, group) => counted(group) > counted(most) ? group : most,
+    groups[0] ?? [],
+  );
 }
 
 function isMeant(labels: Readonly<Record<string, string>>, { where = {} }: ServerName): boolean {

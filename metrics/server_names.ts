@@ -69,6 +69,11 @@ export interface ServerName {
   readonly take?: "sum" | "count";
   /** Values of labels; series with another one, not those without the label, are left out. */
   readonly where?: Readonly<Record<string, string>>;
+  /**
+   * Label whose values are stages of the same requests, each of which counts them: the one that counted most
+   * is taken.
+   */
+  readonly stages?: string;
   /** Label with the position, where there is a series for each. */
   readonly position?: string;
 }
@@ -297,8 +302,9 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
         names: ["nv_trt_llm_kv_cache_block_metrics"],
         where: { kv_cache_block_type: "fraction" },
       },
-      { role: "requests_done", names: ["nv_inference_request_success"] },
-      { role: "requests_failed", names: ["nv_inference_request_failure"] },
+      // An ensemble, its preprocessing and its engine are models that count the same requests.
+      { role: "requests_done", names: ["nv_inference_request_success"], stages: "model" },
+      { role: "requests_failed", names: ["nv_inference_request_failure"], stages: "model" },
       {
         role: "prompt_tokens",
         names: ["nv_llm_input_token_len"],

@@ -171,6 +171,23 @@ Deno.test("summarizeServer takes a role of two engines at one endpoint once", ()
   assertEquals(others.map(({ name }) => name), ["nv_inference_request_success"]);
 });
 
+Deno.test("summarizeServer counts the requests of an ensemble once", () => {
+  const of = (model: string, difference: number) => ({ labels: { model }, difference });
+  const { figures } = summarizeServer([scrapes([
+    family(
+      "nv_inference_request_success",
+      "counter",
+      ...[of("preprocessing", 60), of("tensorrt_llm", 61), of("ensemble", 60)],
+    ),
+    // Each of them has a queue of its own.
+    family("nv_inference_queue_duration_us", "counter", of("preprocessing", 1000), of("x", 2000)),
+  ])])!;
+  assertEquals(figures.map(({ role, difference }) => [role, difference]), [
+    ["requests_done", 61],
+    ["queue_time_sum", 3],
+  ]);
+});
+
 Deno.test("summarizeServer shows what it does not know as it was exposed", () => {
   const { endpoints, figures, others, course } = summarizeServer([scrapes([
     family("my_total", "counter", {

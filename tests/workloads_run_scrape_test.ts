@@ -104,7 +104,7 @@ Deno.test("findEndpoints takes /metrics of each server that has metrics, and ask
 Deno.test("findEndpoints: not off the network's edge, not over gRPC, and not when it is off", async () => {
   assertEquals(await findEndpoints([planOf("https://api.example.com", "auto")]), [[]]);
   assertEquals(
-    await findEndpoints([planOf("grpc://127.0.0.1:1", "auto", { protocol: "triton-trtllm" })]),
+    await findEndpoints([planOf("grpc://127.0.0.1:1", "auto", { protocol: "triton-turbomind" })]),
     [[]],
   );
   assertEquals(await findEndpoints([planOf("http://127.0.0.1:1", "off")]), [[]]);
