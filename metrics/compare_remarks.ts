@@ -9,6 +9,7 @@ import { isOneOrder, type Repeats, turnsOf } from "./compare_measured.ts";
 import { isNested, runsAreUnits } from "./compare_nested.ts";
 import type { Comparison } from "./compare_result.ts";
 import { LEVEL } from "./compare_verdict.ts";
+import { timeSplitRemark } from "./compare_time_split.ts";
 import { formatPercent } from "./compare_words.ts";
 import { plural } from "./format.ts";
 
@@ -87,6 +88,9 @@ export function remarksOf(
     ...(unmatched.length > 0
       ? [`not compared, as not every side has it: ${unmatched.join("; ")}`]
       : []),
+    ...loads.flatMap(({ label, side }, i) =>
+      timeSplitRemark(repeats[i]!, { label, sides: [first?.name ?? "", side] }) ?? []
+    ),
     `same: the whole 95 % interval lies within ±${
       formatPercent(margin)
     }; better and worse: it lies ` +

@@ -12,6 +12,7 @@ export const SERVER_STYLE: OwnText = {
 .server>.note+.note{margin-top:4px}
 .server figure>.legend{margin:6px 0 4px}
 .server .roomy tbody th{overflow-wrap:break-word}
+@media print{.server td small{font-size:8px}}
 `,
-  sha256: "Ehl3ilYkRF3n81NcFNT6Y3gx9ZNBoF76TUzg0W6n0Hg=",
+  sha256: "0t+1ZIDR8sgGMN/UNJt8Ke7cGHwVgcA/T718s3AGeK4=",
 };

@@ -114,11 +114,12 @@ export function endpointText(endpoint: ServerEndpoint): string {
   ].join("; ");
 }
 
-/** `120 ms = client 0.2 + network 0.8 + queue 80.0 + prefill 39.0`: the digits show the sum. */
-export function splitText({ ttftMs, parts }: TimeSplit): string {
-  const digits = splitDigits(ttftMs);
-  const sum = parts.map(({ name, meanMs }) => `${name} ${splitNumber(meanMs, digits)}`);
-  return `${formatMs(ttftMs)} = ${sum.join(" + ")}${ttftMs < 1000 ? "" : " ms"}`;
+/** `120 ms = client 0.2 + network 0.8 + queue 80 + prefill 39`, in one unit, so that a reader can add. */
+export function splitText(split: TimeSplit): string {
+  const { unit, number } = splitScale(split);
+  const sum = split.parts.map(({ name, meanMs }) => `${name} ${number(meanMs)}`).join(" + ");
+  const whole = formatMs(split.ttftMs);
+  return `${whole} = ${sum}${whole.endsWith(` ${unit}`) ? "" : ` ${unit}`}`;
 }
 
 /** What the parts are means of; percentiles of differences are no differences of percentiles. */
@@ -152,18 +153,17 @@ export interface SplitRow {
 }
 
 /** The parts as rows, each beginning where the one before it ended. */
-export function splitRows({ ttftMs, parts }: TimeSplit): readonly SplitRow[] {
-  const digits = splitDigits(ttftMs);
+export function splitRows(split: TimeSplit): readonly SplitRow[] {
+  const { ttftMs, parts } = split;
+  const { unit, number } = splitScale(split);
   let atMs = 0;
   return parts.map(({ name, meanMs, bracket, percentiles }) => {
     const fromMs = atMs;
     atMs += meanMs;
     return {
       name,
-      mean: `${splitNumber(meanMs, digits)} ms`,
-      client: bracket === undefined
-        ? ""
-        : `${splitNumber(bracket.low, digits)}–${splitNumber(bracket.high, digits)}`,
+      mean: `${number(meanMs)} ${unit}`,
+      client: bracket === undefined ? "" : `${number(bracket.low)}–${number(bracket.high)}`,
       share: ttftMs > 0
         ? `${(100 * meanMs / ttftMs).toFixed(1).replace("-", "−")} %`
         : NOT_AVAILABLE,
@@ -268,19 +268,27 @@ export function percentileHeadings(percentiles: readonly number[]): readonly str
   return percentiles.map(formatPercentile);
 }
 
-/** Digits behind the point of all parts: one more than the whole has, so that small ones are seen. */
-function splitDigits(ttftMs: number): number {
-  const before = Math.floor(Math.log10(Math.max(1, Math.abs(ttftMs)))) + 1;
-  return Math.max(0, Math.min(3, 4 - before));
+/** Unit and digits of all parts: three significant ones of the whole. */
+function splitScale({ ttftMs }: TimeSplit): {
+  readonly unit: "ms" | "µs";
+  readonly number: (ms: number) => string;
+} {
+  // As the whole is printed.
+  const micro = formatMs(ttftMs).endsWith(" µs");
+  const whole = micro ? ttftMs * 1000 : ttftMs;
+  const before = Math.floor(Math.log10(Math.max(1, Math.abs(whole)))) + 1;
+  const digits = Math.max(0, 3 - before);
+  return {
+    unit: micro ? "µs" : "ms",
+    number: (ms) => splitNumber(micro ? ms * 1000 : ms, digits),
+  };
 }
 
 /** A part in these digits; one too small for them keeps its first digit. */
-function splitNumber(ms: number, digits: number): string {
-  const text = ms.toFixed(digits);
-  if (Number(text) !== 0) return Number(text) < 0 ? `−${text.slice(1)}` : grouped(text);
-  for (let more = digits + 1; more <= 3; more++) {
-    const finer = ms.toFixed(more);
-    if (Number(finer) !== 0) return ms < 0 ? `−${finer.slice(1)}` : finer;
+function splitNumber(value: number, digits: number): string {
+  for (let more = Math.abs(value) < 1 ? Math.max(1, digits) : digits; more <= 3; more++) {
+    const text = value.toFixed(more);
+    if (Number(text) !== 0) return grouped(text.replace("-", "−"));
   }
   return "0";
 }

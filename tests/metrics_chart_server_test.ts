@@ -96,7 +96,7 @@ Deno.test("splitChart stacks the parts, and what is below zero to the left of it
   ]);
   const below = splitChart({ id: "b", bars: bars(["queue", 150], ["rest", -50]) }).toString();
   assertEquals(rects(below), ["queue 250+750 at 16", "rest below 0+250 at 16"]);
-  assertStringIncludes(below, "8 users: 100 ms = queue 150.0 + rest −50.0");
+  assertStringIncludes(below, "8 users: 100 ms = queue 150 + rest −50");
   assertStringIncludes(below, 'data-axis="xy"');
   assertStringIncludes(below, "8 users, rest: -50.0 ms, -50.0 % of TTFT");
   assertStringIncludes(splitChart({ id: "e", bars: [] }).toString(), "nothing is known");

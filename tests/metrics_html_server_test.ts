@@ -40,7 +40,7 @@ Deno.test("the page shows where the time goes, the server's metrics and its coun
     const part of [
       "Where the time to the first token goes means of both sides over the same time, 120 requests",
       "client 0.2 ms 0.1–0.3 0.2 %",
-      "queue 80.0 ms 66.7 %",
+      "queue 80 ms 66.7 %",
       "The server over time",
       "Requests running 7.50 8",
       "TTFT 119 ms 107 ms in 95.2–119 ms > 476 ms 120",
@@ -109,7 +109,7 @@ Deno.test("a remainder below zero is drawn and told", () => {
     }),
   }));
   assertStringIncludes(page, 'class="piece rest below"');
-  assertStringIncludes(textOf(page), "rest −10.0 ms −8.3 %");
+  assertStringIncludes(textOf(page), "rest −10 ms −8.3 %");
   assertStringIncludes(textOf(page), "The server's times are longer than ours.");
 });
 
@@ -164,7 +164,7 @@ Deno.test("across loads there is a bar for each that knows where its time went",
   const page = timeSplitSection(summary).toString();
   const text = textOf(page);
   assertStringIncludes(text, "Load TTFT, mean client connect network queue prefill");
-  assertStringIncludes(text, "4 users 900 ms 1.0 ms 899.0 ms");
+  assertStringIncludes(text, "4 users 900 ms 1 ms 899 ms");
   assertStringIncludes(text, "The server does not tell it of 1 load.");
   assertEquals([...page.matchAll(/class="label"/g)].length, 2);
   assertStringIncludes(textOf(reportHtml.render(summary)), "Where the time goes");

@@ -26,7 +26,7 @@ Deno.test("a split is one line whose digits show the sum", () => {
   const line = (side = createServerSide()) => serverShortLines(side, PAGE).join(" ");
   assertEquals(
     line(),
-    "TTFT         120 ms = client 0.2 + network 0.8 + queue 80.0 + prefill 39.0",
+    "TTFT         120 ms = client 0.2 + network 0.8 + queue 80 + prefill 39",
   );
   const split = (ttftMs: number, ...parts: readonly number[]) => {
     const timeSplit = createSplit({ ttftMs, parts: parts.map((ms) => createPart("queue", ms)) });
@@ -34,20 +34,21 @@ Deno.test("a split is one line whose digits show the sum", () => {
   };
   // A part too small for the digits of the others keeps its first one.
   assertEquals(split(12_345, 0.02, 12_345), "12.3 s = queue 0.02 + queue 12,345 ms");
-  assertEquals(split(1.25, 0.0004, 1.25), "1.25 ms = queue 0 + queue 1.250");
+  assertEquals(split(1.25, 0.0004, 1.25), "1.25 ms = queue 0 + queue 1.25");
+  assertEquals(split(0.456, 0.02, 0.436), "456 µs = queue 20 + queue 436");
   // What is below zero is told, not clipped.
-  assertEquals(split(10, 13.25, -3.25), "10.0 ms = queue 13.25 + queue −3.25");
+  assertEquals(split(10, 13.25, -3.25), "10.0 ms = queue 13.3 + queue −3.3");
   assertEquals(line(NOTHING), "");
 });
 
 Deno.test("details have a bar for each part, which begins where the one before it ended", () => {
   const lines = serverLines({ ...NOTHING, timeSplit: createSplit() }, PAGE);
   assertEquals(lines.slice(0, 5), [
-    "Where TTFT goes     mean   client   share",
-    "client            0.2 ms  0.1–0.3   0.2 %  ▏",
-    "network           0.8 ms            0.7 %  ▏",
-    "queue            80.0 ms           66.7 %  ████████████████████",
-    "prefill          39.0 ms           32.5 %                      ██████████",
+    "Where TTFT goes    mean   client   share",
+    "client           0.2 ms  0.1–0.3   0.2 %  ▏",
+    "network          0.8 ms            0.7 %  ▏",
+    "queue             80 ms           66.7 %  ████████████████████",
+    "prefill           39 ms           32.5 %                      ██████████",
   ]);
   assertStringIncludes(
     lines.join(" ").replace(/\s+/g, " "),
@@ -63,7 +64,7 @@ Deno.test("a part below zero has a bar that goes back, and what is odd about it 
     remarks: ["the server's own times are longer than ours"],
   });
   const lines = serverLines({ ...NOTHING, timeSplit }, PAINTED);
-  assertEquals(lines[2], `rest             −10.0 ms   −8.3 %  ${" ".repeat(28)}░░`);
+  assertEquals(lines[2], `rest             −10 ms   −8.3 %  ${" ".repeat(28)}░░`);
   assertStringIncludes(lines.join("\n"), "of 1 answer that carried the server's times");
   assertEquals(
     lines.at(-1),
@@ -82,9 +83,9 @@ Deno.test("percentiles of the parts are shown where the answers carry times", ()
     ],
   });
   const [heading, queue, prefill] = serverLines({ ...NOTHING, timeSplit }, PAGE);
-  assertEquals(heading, "Where TTFT goes     mean   share      p50     p99");
-  assertStringIncludes(queue!, "80.0 ms  66.7 %  70.0 ms  200 ms  ████");
-  assertStringIncludes(prefill!, "40.0 ms  33.3 %  39.0 ms     n/a");
+  assertEquals(heading, "Where TTFT goes   mean   share      p50     p99");
+  assertStringIncludes(queue!, "80 ms  66.7 %  70.0 ms  200 ms  ████");
+  assertStringIncludes(prefill!, "40 ms  33.3 %  39.0 ms     n/a");
 });
 
 Deno.test("metrics of the server have the edges of the bucket below a percentile", () => {
@@ -249,9 +250,9 @@ Deno.test("several loads have a row each, with the parts that any of them has", 
     NOTHING,
   );
   assertEquals(splitTableLines(summary.loads, PAGE), [
-    "Where TTFT goes  TTFT mean  client  connect  network     queue  prefill",
-    "1 user              120 ms  0.2 ms            0.8 ms   80.0 ms  39.0 ms",
-    "8 users             900 ms           1.0 ms           899.0 ms",
+    "Where TTFT goes  TTFT mean  client  connect  network   queue  prefill",
+    "1 user              120 ms  0.2 ms            0.8 ms   80 ms    39 ms",
+    "8 users             900 ms             1 ms           899 ms",
   ]);
   assertEquals(splitTableLines([], PAGE), []);
 });
