@@ -109,6 +109,47 @@ Deno.test("record file: what stamps leave open is kept", async () => {
   });
 });
 
+Deno.test("record file: what metrics endpoints said is kept, and read as it was", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const run = createRun([createRecord()], {
+      header: { serverMetrics: ["http://a:1/metrics"] },
+      ends: [{
+        scrapes: [{
+          ...{ url: "http://a:1/metrics", timeMs: [-3.5, 1000, 2000.25], slowestMs: 12 },
+          ...{ failed: { count: 1, message: "status 500" }, leftOut: 2, answers: 3 },
+          families: [
+            {
+              ...{ name: "vllm:num_requests_running", type: "gauge" },
+              series: [{
+                ...{ labels: { engine: "0" }, first: 0, last: 1, mean: 2.5, min: 0, max: 4 },
+                values: [0, null, 1],
+              }],
+            },
+            {
+              ...{ name: "h_seconds", type: "histogram" },
+              series: [{
+                ...{ labels: {}, resets: 1 },
+                added: { count: 3, sum: -1.5, edges: [0.5, 1], counts: [1, 1, 1] },
+              }],
+            },
+          ],
+        }],
+      }],
+    });
+    const writer = startRecordFile(await openRecordFile(path), run.header);
+    for (const end of run.ends) writer.end(end);
+    await writer.close();
+    const read = await readRecordFile(path);
+    assertEquals(read.header.serverMetrics, ["http://a:1/metrics"]);
+    assertEquals(read.ends[0]!.scrapes, run.ends[0]!.scrapes);
+    assertEquals(
+      summarize(read).loads[0]!.server?.figures.map(({ role, mean }) => [role, mean]),
+      [["running", 2.5]],
+    );
+  });
+});
+
 Deno.test("record file: times keep a microsecond", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/r.jsonl`;

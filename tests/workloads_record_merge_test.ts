@@ -389,6 +389,34 @@ Deno.test("mergeRecordFiles: witnesses are one, each on the time axis of its cli
   assertEquals(none.run.ends[0]!.witnessAbsent, "a");
 });
 
+Deno.test("mergeRecordFiles: of clients that read one endpoint the one counts that read it longest", async () => {
+  const scrapes = (url: string, timeMs: readonly number[], difference: number) => ({
+    ...{ url, timeMs },
+    families: [{
+      ...{ name: "vllm:prompt_tokens_total", type: "counter" as const },
+      series: [{ labels: {}, first: 0, last: difference, difference }],
+    }],
+  });
+  const client = (serverMetrics: readonly string[], later: number, end: Partial<LoadEnd>) => ({
+    records: [createRecord()],
+    header: { serverMetrics },
+    ends: [{ startedAtMs: EPOCH + later, ...end }],
+  });
+  const { run, summary } = await merge([
+    client(["http://a"], 0, { scrapes: [scrapes("http://a", [-10, 900], 50)] }),
+    client(["http://a", "http://b"], 50, {
+      scrapes: [scrapes("http://a", [-20, 1000], 80), scrapes("http://b", [-20, 1000], 7)],
+    }),
+    client([], 0, {}),
+  ]);
+  assertEquals(run.header.serverMetrics, ["http://a", "http://b"]);
+  assertEquals(run.ends[0]!.scrapes?.map(({ url, timeMs }) => [url, timeMs]), [
+    ["http://a", [30, 1050]],
+    ["http://b", [30, 1050]],
+  ]);
+  assertEquals(summary.loads[0]!.server?.figures[0]!.difference, 87);
+});
+
 Deno.test("mergeRecordFiles: clients that sent the same sessions keep them apart", async () => {
   const { header, records, sessions } = createSessionsRun({ slots: 2, sessions: 1 });
   const { replay, saltScope } = header;
