@@ -23,6 +23,9 @@ interface SlicesChart {
 
 const HEIGHT = 76;
 
+/** Texts at the pointer; of more slices every n-th has one. */
+const MOST_TIPS = 200;
+
 /** Panels over one time axis, one step per slice; slices with too few values leave a gap. */
 export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesChart): Markup {
   const { startMs, sliceMs, ttft, itl } = slices;
@@ -77,14 +80,17 @@ export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesCh
     name,
     tips: {
       axis: "x",
-      list: startMs.map((fromMs, i): Tip => ({
-        at: (at(fromMs) + at(endMs[i]!)) / 2,
-        lines: [
-          `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
-          tipOf("TTFT", ttft, i),
-          tipOf("ITL", itl, i),
-        ],
-      })),
+      // More texts than a pointer can tell apart would be most of the page.
+      list: startMs.flatMap((fromMs, i): readonly Tip[] =>
+        i % Math.ceil(startMs.length / MOST_TIPS) > 0 ? [] : [{
+          at: (at(fromMs) + at(endMs[i]!)) / 2,
+          lines: [
+            `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
+            tipOf("TTFT", ttft, i),
+            tipOf("ITL", itl, i),
+          ],
+        }]
+      ),
     },
   });
 }

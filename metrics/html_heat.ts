@@ -21,6 +21,6 @@ export function heatFigures(
 ${heatLegend(map)}${heatChart({ id: `${id}-heat-${map.name}`, map, durationMs })}</figure>
 `;
   });
-  return figures.length === 0 ? markup`` : markup`<div class="charts two">${figures}</div>
+  return figures.length === 0 ? markup`` : markup`<div class="charts two heats">${figures}</div>
 `;
 }

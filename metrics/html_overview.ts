@@ -13,6 +13,9 @@ import type { Summary } from "./summary.ts";
 import { calledText } from "./summary_text.ts";
 import { type SharedWarning, sharedWarnings } from "./summary_warnings.ts";
 
+/** Longer names of models, in characters, are set smaller. */
+const LONG_NAME = 60;
+
 /** Loads that a warning names; the rest is folded. */
 const LOADS_SHOWN = 6;
 
@@ -50,8 +53,10 @@ export function titleBlock({ header, loads }: Summary): Markup {
   ];
   return markup`<header>
 <p class="brand">Tokometer ${version} · ${scenario}</p>
-<h1><bdi>${model === "" ? "Unnamed model" : model}</bdi>${badges}</h1>
-<p class="what"><span>${url}</span><span>${protocol}</span>
+<h1${model.length > LONG_NAME && markup` class="long"`}><bdi>${
+    model === "" ? "Unnamed model" : model
+  }</bdi>${badges}</h1>
+<p class="what"><span><bdi>${url}</bdi></span><span>${protocol}</span>
 <time datetime="${startedAt}">${readableTime(startedAt)}</time>
 <span>${dataset.kind}, ${plural(dataset.prompts, "prompt")}</span>
 <span>${length === "forced" ? "forced" : "capped"} lengths</span></p>

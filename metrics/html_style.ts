@@ -11,6 +11,7 @@ html{-webkit-text-size-adjust:100%}
 body{margin:0 auto;padding:32px clamp(16px,4vw,48px) 64px;max-width:1280px;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums}
 h1,h2,h3,p,dl,dd,figure,ul{margin:0;padding:0}
 h1{font-size:28px;line-height:1.25;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere}
+h1.long{font-size:19px}
 h2{font-size:19px;line-height:1.3;font-weight:650}
 h3{font-size:14px;font-weight:650;margin:32px 0 10px}
 section{margin-top:44px}
@@ -29,7 +30,7 @@ main:focus{outline:0}
 .contents li{display:flex}
 .contents a{display:block;padding:10px 16px 10px 0;color:var(--text);text-decoration:none}
 .contents a:hover{text-decoration:underline}
-.contents li li a{color:var(--muted)}
+.contents li li a{max-width:28ch;overflow:hidden;text-overflow:ellipsis;color:var(--muted)}
 .brand,.what,.note,.legend,.sum,footer{color:var(--muted);font-size:13px}
 .what{display:flex;flex-wrap:wrap;margin-top:6px;overflow-wrap:anywhere}
 .what>:not(:last-child)::after{content:"·";margin:0 8px}
@@ -76,8 +77,8 @@ thead .group{border:0;padding-bottom:0;text-align:left;color:var(--text);font-we
 .dense th,.dense td{padding-left:10px}
 .dense .first,.dense .group{padding-left:18px}
 .dense th:first-child{padding-left:0}
-.dense tbody th{min-width:9ch}
-tbody th{position:sticky;left:0;background:var(--bg);padding-right:8px;max-width:38vw;white-space:normal;overflow-wrap:anywhere}
+tbody th{position:sticky;left:0;background:var(--bg);padding-right:8px}
+tbody th.long{white-space:normal;min-width:min(20ch,34vw);overflow-wrap:anywhere}
 tbody tr:hover th,tbody tr:hover td{background:var(--raised)}
 th.left,td.left{text-align:left;white-space:normal;min-width:8ch}
 td.left{overflow-wrap:anywhere}
@@ -123,11 +124,11 @@ button{font:inherit;font-size:13px;color:var(--accent);background:none;border:0;
 th[aria-sort] button{color:var(--text)}
 th[aria-sort=descending] button::after{content:" ↓"}
 th[aria-sort=ascending] button::after{content:" ↑"}
-.tools label{font-size:13px}
+.tools label{display:flex;align-items:center;gap:6px;font-size:13px}
 .tools .note{margin:0}
 input[type=search]{font:inherit;max-width:60vw;padding:2px 8px;color:var(--text);background:var(--bg);border:1px solid var(--muted);border-radius:6px}
-@media print{@page{margin:12mm}body{padding:0;max-width:none;font-size:11px;line-height:1.4}h1{font-size:20px}h2{font-size:15px}h3{font-size:12px;margin:14px 0 6px}section,.load{margin-top:20px}h2,h3,summary,.legend,caption{break-after:avoid}tr,.card,.verdict dd,.rules>*{break-inside:avoid}.tip,.tools,.skip,.contents{display:none}.scrolls{max-height:none;overflow:visible}.scrolls>.chart{min-width:0}.scrolls svg+svg{position:static}.scroll{overflow:visible;max-height:none;background:none}tbody th,.tall thead{position:static}.load{border-top:1px solid var(--line);padding-top:10px}.load>summary{list-style:none}.load>summary::-webkit-details-marker{display:none}.load>h3+.charts,.facts{margin-top:0}table{font-size:10px}thead th{font-size:inherit}th,td{padding:2px 0 2px 8px}.dense{font-size:8px}.dense th,.dense td{padding-left:5px}.dense .first,.dense .group{padding-left:9px}.charts,.charts.two{grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px 18px}.several .distributions .charts{grid-template-columns:repeat(4,1fr)}.several .course{display:grid;grid-template-columns:1fr 1fr;gap:0 24px}.course>:not(figure){grid-column:1/-1}.distributions,.course,.charts>*{break-inside:avoid}.many td small{display:none}.facts{gap:14px 28px}.card{padding:6px 10px}.card strong{font-size:17px}.verdict{padding:8px 12px}.rules{columns:2;display:block;font-size:9px}.rules dd{margin-bottom:4px}pre{padding:6px 8px;margin:0 0 10px}a{color:inherit;text-decoration:none}details::details-content{content-visibility:visible;height:auto}.more summary,.load .checks,.requests{display:none}html:not([data-print]) .several .screen,.crowd .load>:not(summary){display:none}.crowd .load{margin:0;padding:3px 0}}
+@media print{@page{margin:12mm}body{zoom:.75;padding:0;max-width:none;font-size:13px;line-height:1.4}h1{font-size:22px}h2{font-size:17px}h3{font-size:13px;margin:14px 0 6px}section{margin-top:22px}section>h2{margin-bottom:8px}h2,h3,summary,.legend,caption,figcaption,.what{break-after:avoid}tr,.card,.verdict dd,.rules dt,.distributions,.course,.charts>*{break-inside:avoid}.tip,.tools,.skip,.contents{display:none}.scrolls{max-height:none;overflow:visible}.scrolls>.chart{min-width:0}.scrolls svg+svg{position:static}.scroll{overflow:visible;max-height:none;background:none}tbody th,.tall thead{position:static}.load,.load:not([open]){margin-top:16px;border-top:1px solid var(--line);padding:10px 0 0}.load>summary{list-style:none}.load>summary::-webkit-details-marker{display:none}.load>h3+.charts,.facts{margin-top:0}table,.dense{font-size:11px}thead th{font-size:inherit}th,td{padding:2px 0 2px 8px}.dense th,.dense td{padding-left:7px}.dense .first,.dense .group{padding-left:12px}.many td small,.distributions figcaption small{display:none}.charts,.charts.two{grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px 18px}.several .distributions .charts{grid-template-columns:repeat(4,1fr)}.several .course{display:grid;grid-template-columns:1fr 1fr;gap:0 24px}.course>:not(figure){grid-column:1/-1}.several .heats,.several .distributions>h3,.several .course>h3,.several .distributions text.tick[text-anchor=middle]:nth-of-type(2n),.checks{display:none}.facts{gap:14px 28px;grid-template-columns:repeat(auto-fit,minmax(270px,1fr))}.card{padding:6px 10px}.card strong{font-size:19px}.verdict{padding:8px 12px}.rules{columns:2;display:block;font-size:11px}.rules dd{margin-bottom:4px}pre{padding:6px 8px;margin:0 0 10px}footer{margin-top:20px}a{color:inherit;text-decoration:none}details::details-content{content-visibility:visible;height:auto}.more summary,.requests,html:not([data-print]) .several .screen,.crowd .load>:not(summary){display:none}.crowd .load{margin:0;padding:3px 0}}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "jiVqw4Quy+nkpmOu5HwphdOAEUKZVTKnmYrpfWaSmk4=";
+export const PAGE_STYLE_SHA256 = "MkSC7aqNva2sqkazE+1EvutEFijK37zebF+Gvt6TR3s=";

@@ -51,6 +51,9 @@ const TALL = 30;
 /** With more columns than this, paper is too narrow for what is open beside each number. */
 const MANY = 14;
 
+/** Names of rows longer than this, in characters, are broken into lines. */
+const LONG = 26;
+
 /** The table in a box that scrolls sideways where the page is too narrow for it. */
 export function htmlTable(table: HtmlTable): Markup {
   const { caption, columns, rows, hideCaption = false, dense = false } = table;
@@ -81,7 +84,7 @@ export function htmlTable(table: HtmlTable): Markup {
 `;
   const cellOf = (cell: HtmlValue, i: number) =>
     i === 0 && cell !== ""
-      ? markup`<th scope="row">${cell}</th>`
+      ? markup`<th scope="row"${textLength(cell) > LONG && markup` class="long"`}>${cell}</th>`
       : markup`<td class="${classOf(i)}${cell === NOT_AVAILABLE && " na"}">${cell}</td>`;
   const body = rows.map((row) =>
     markup`<tr>${row.map(cellOf)}</tr>
@@ -95,6 +98,11 @@ export function htmlTable(table: HtmlTable): Markup {
 ${head}<tbody>
 ${body}</tbody></table></div>
 `;
+}
+
+/** Characters that a reader sees. */
+function textLength(value: HtmlValue): number {
+  return markup`${value}`.toString().replace(/<[^>]*>/g, "").replace(/&#\d+;/g, "x").length;
 }
 
 function groupsOf(
