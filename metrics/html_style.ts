@@ -82,6 +82,8 @@ tbody th.long{white-space:normal;min-width:min(20ch,34vw);overflow-wrap:anywhere
 tbody tr:hover th,tbody tr:hover td{background:var(--raised)}
 th.left,td.left{text-align:left;white-space:normal;min-width:8ch}
 td.left{overflow-wrap:anywhere}
+td.left code{overflow-wrap:break-word}
+.facts td code{overflow-wrap:anywhere}
 .message{max-width:80ch}
 .message span{color:var(--muted)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin-bottom:8px}
@@ -131,4 +133,4 @@ input[type=search]{font:inherit;max-width:60vw;padding:2px 8px;color:var(--text)
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "MkSC7aqNva2sqkazE+1EvutEFijK37zebF+Gvt6TR3s=";
+export const PAGE_STYLE_SHA256 = "63/SimUWLXR8X+xZs4yQSsEvj5lULP1tWjPjfdlu+ak=";
