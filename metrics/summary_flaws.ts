@@ -74,7 +74,7 @@ export function flawsOf(load: FlawedLoad, header: Pick<RunHeader, "options">): r
     add("client-bound", "the client was the limit, the server may be faster");
   }
   const failed = counts.failed + counts.dropped;
-  if (failed > allowedFailures(load, header) * counts.offered) {
+  if (failed > allowedFailures(load, header) * (counts.completed + failed)) {
     add("failures", failuresText(counts));
   }
   if (warnings(load.checks).some(({ name }) => name === "saturation")) {

@@ -8,7 +8,7 @@ import type { HeatMap } from "./load_heat.ts";
 import type { Metric } from "./metric.ts";
 
 /** Columns that are kept; the map has at least half as many, unless the load is very short. */
-const COLUMNS = 64;
+const COLUMNS = 80;
 
 /** Length of a column at the start, in ms. */
 const FIRST_MS = 50;

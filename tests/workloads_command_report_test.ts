@@ -78,3 +78,24 @@ Deno.test("report names lines that cannot be used, counts them and reports the r
       if (format === "table") assertStringIncludes(out, "3 of 3 completed");
     }
   }));
+
+Deno.test("report --plots writes each chart into a new folder, and never over another", () =>
+  inTempFolder(async (folder) => {
+    const path = `${folder}/records.jsonl`;
+    const { header, ends: [end] } = createRun([]);
+    const writer = startRecordFile(await openRecordFile(path), header);
+    for (let index = 0; index < 10; index++) writer.add(createRecord({ index }));
+    writer.end(end!);
+    await writer.close();
+    const plots = `${folder}/plots`;
+    const { code, err } = await runCli(["report", path, "--plots", plots]);
+    assertEquals(code, 0, err);
+    assertMatch(err, /Plots: {3}\S+plots \(\d+ SVG files\)/);
+    assertMatch(await Deno.readTextFile(`${plots}/1-user-ttft-distribution.svg`), /^<svg /);
+    const again = await runCli(["report", path, "--plots", plots]);
+    assertEquals(again.code, 2);
+    assertStringIncludes(again.err, `Cannot use --plots ${plots}: it exists already`);
+    const other = await runCli(["report", path, "--plots", `${folder}/as`, "--as", "vllm"]);
+    assertEquals(other.code, 2);
+    assertStringIncludes(other.err, "--plots");
+  }));

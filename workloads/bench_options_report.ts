@@ -100,6 +100,14 @@ export const REPORT_OPTIONS = group("Report", {
   }),
 });
 
+/** Charts as files. */
+export const PLOT_OPTIONS = group("Report", {
+  plots: option.text({
+    value: "DIR",
+    help: "New folder for each chart of the page as an SVG file of its own, for slides and papers.",
+  }),
+});
+
 /** What a run is called. */
 export const NAME_OPTIONS = group("Report", {
   name: option.text({

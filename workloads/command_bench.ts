@@ -12,7 +12,12 @@ import { FIND_OPTIONS } from "./bench_options_find.ts";
 import { LIVE_OPTIONS } from "./bench_options_live.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
 import { DATASET_OPTIONS } from "./bench_options_prompts.ts";
-import { NAME_OPTIONS, REPORT_OPTIONS, SAVE_OPTIONS } from "./bench_options_report.ts";
+import {
+  NAME_OPTIONS,
+  PLOT_OPTIONS,
+  REPORT_OPTIONS,
+  SAVE_OPTIONS,
+} from "./bench_options_report.ts";
 import { GATE_OPTIONS, REPEAT_OPTIONS } from "./bench_options_repeat.ts";
 import { REQUEST_OPTIONS } from "./bench_options_request.ts";
 import {
@@ -70,7 +75,7 @@ const OPTIONS = {
   ...REPORT_OPTIONS,
   ...NAME_OPTIONS,
   ...SAVE_OPTIONS,
-  ...withNeeds({ ...LIVE_OPTIONS, ...OTEL_OPTIONS }, {
+  ...withNeeds({ ...PLOT_OPTIONS, ...LIVE_OPTIONS, ...OTEL_OPTIONS }, {
     key: "dryRun",
     not: true,
     because: "nothing is measured, leave out one of them",
@@ -125,7 +130,7 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
     : undefined;
   const report = comparing?.report ?? planReport(values);
   const observe = values.otel === undefined ? undefined : await readCollector(values);
-  const { url: [address, ...moreUrls] = [], out, save, dryRun: dry = false } = values;
+  const { url: [address, ...moreUrls] = [], out, save, plots, dryRun: dry = false } = values;
   const place = { address, shown: "<url>", other, dry };
   const showing = {
     ...{ port: values.live, host, clientTolerance: values.clientTolerance },
@@ -152,7 +157,7 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
           plan,
           run: (watched) =>
             dry ? showPlan(plan, watched, starts, lines) : benchAndReport(plan, report, watched, {
-              ...{ save, out, live, observe },
+              ...{ save, out, plots, live, observe },
               finder: finderFor(watched, report),
             }),
         };
@@ -169,7 +174,7 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
           dry
             ? showPlan(plan, watched, starts, loadLines(plan))
             : benchAndReport(plan, report, watched, {
-              ...{ save, out, live, observe },
+              ...{ save, out, plots, live, observe },
               ...defined({ after: comparing?.after, onTurn }),
             }),
       };

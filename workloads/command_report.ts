@@ -6,7 +6,7 @@
 import { DIALECTS } from "../metrics/dialects.ts";
 import { plural } from "../metrics/format.ts";
 import type { Summary } from "../metrics/summary.ts";
-import { REPORT_OPTIONS } from "./bench_options_report.ts";
+import { PLOT_OPTIONS, REPORT_OPTIONS } from "./bench_options_report.ts";
 import { planReport } from "./bench_report_plan.ts";
 import { checkOutputs } from "./record_outputs.ts";
 import {
@@ -50,6 +50,10 @@ const OPTIONS = {
   ...withNeeds(OTEL_OPTIONS, {
     ...{ key: "as", not: true },
     because: "spans are none of the other tool's; leave out one of them",
+  }),
+  ...withNeeds(PLOT_OPTIONS, {
+    ...{ key: "as", not: true },
+    because: "charts are none of the other tool's; leave out one of them",
   }),
   ...group("Report", {
     as: option.choice({
@@ -130,6 +134,10 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
     const folder = await makeResultFolder(values.out);
     const paths = await writeReports(summary, folder);
     for (const path of Object.values(paths)) host.note(`Wrote ${path}`);
+  }
+  if (values.plots !== undefined) {
+    const { writePlots } = await import("./run_plots.ts");
+    await writePlots(summary, values.plots, host);
   }
   await observer?.finish();
   return exitCode(summary, plan);

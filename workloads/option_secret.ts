@@ -89,9 +89,12 @@ const FORGOTTEN = new RegExp(
   "i",
 );
 
+/** Folders that must be new ones. */
+const PLACES: readonly string[] = ["out", "plots"];
+
 /**
  * Values that repeat a run, by their names on the command line: what a record's header holds. Left
- * out are secrets, the result folder, which must be a new one, and arguments that an option replaces.
+ * out are secrets, folders for results, which must be new ones, and arguments that an option replaces.
  */
 export function repeatableValues(
   table: OptionTable,
@@ -100,7 +103,7 @@ export function repeatableValues(
   return Object.fromEntries(
     listOptions(table)
       .filter(({ key, secret, unless }) =>
-        values[key] !== undefined && !secret && key !== "out" &&
+        values[key] !== undefined && !secret && !PLACES.includes(key) &&
         (unless === undefined || values[unless] === undefined)
       )
       .map(({ key, name }) => [name, valueWithoutKeys(values[key])]),

@@ -9,19 +9,24 @@ import { UserError } from "./user_error.ts";
 export interface OutputValues {
   readonly out?: string | undefined;
   readonly save?: boolean | undefined;
+  readonly plots?: string | undefined;
   readonly csv?: string | undefined;
   readonly noCsv?: boolean | undefined;
 }
 
 /**
- * Looks at the places that `--out` and `--csv` name.
+ * Looks at the places that `--out`, `--plots` and `--csv` name.
  *
  * @throws {UserError} for a folder that is there already, and a file that has no folder.
  */
-export async function checkOutputs({ out, save, ...files }: OutputValues): Promise<void> {
-  if (out !== undefined && save !== false) {
-    const found = await kindOf(out);
-    if (found === "folder" || found === "file") throw new UserError(outExists(out));
+export async function checkOutputs(
+  { out, save, plots, ...files }: OutputValues,
+): Promise<void> {
+  const folders = { "--out": save === false ? undefined : out, "--plots": plots };
+  for (const [option, path] of Object.entries(folders)) {
+    if (path === undefined) continue;
+    const found = await kindOf(path);
+    if (found === "folder" || found === "file") throw new UserError(outExists(path, option));
   }
   const csv = csvPath(files);
   if (csv === undefined) return;
@@ -38,8 +43,8 @@ export function csvPath(
 }
 
 /** Why results do not go into a folder that is there already. */
-export function outExists(path: string): string {
-  return `Cannot use --out ${path}: it exists already, and results never overwrite`;
+export function outExists(path: string, option: string = "--out"): string {
+  return `Cannot use ${option} ${path}: it exists already, and results never overwrite`;
 }
 
 function cannotWrite(path: string, why: string): UserError {

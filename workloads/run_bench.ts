@@ -233,6 +233,8 @@ interface SaveOptions {
   readonly save: boolean;
   /** Folder; absent = one named by date and time. */
   readonly out?: string | undefined;
+  /** New folder for the charts; absent = they stand in the page only. */
+  readonly plots?: string | undefined;
   /** Decides the loads while the run goes on; absent = the plan has them all. */
   readonly finder?: LoadFinder | undefined;
   /** Where the run is shown; absent = nowhere. */
@@ -290,6 +292,10 @@ export async function benchAndReport(
   if (!complete) return EXIT.usage;
   if (folder !== undefined) host.note(`Records: ${measured.file}`);
   if (paths.html !== undefined) host.note(`Report:  ${paths.html}`);
+  if (options.plots !== undefined) {
+    const { writePlots } = await import("./run_plots.ts");
+    await writePlots(summary, options.plots, host);
+  }
   const code = exitCode(summary, report);
   const next = await options.after?.(summary, { host, folder });
   return code === EXIT.ok ? next ?? code : code;

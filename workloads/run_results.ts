@@ -46,8 +46,13 @@ export async function makeResultFolder(given: string | undefined): Promise<strin
       if (await makeFolder(path)) return path;
     }
   }
-  if (await makeFolder(given)) return given;
-  throw new UserError(outExists(given));
+  await makeNewFolder(given);
+  return given;
+}
+
+/** Makes a folder that an option names. @throws {UserError} when it exists or cannot be made. */
+export async function makeNewFolder(path: string, option: string = "--out"): Promise<void> {
+  if (!await makeFolder(path)) throw new UserError(outExists(path, option));
 }
 
 async function makeFolder(path: string): Promise<boolean> {
