@@ -7,13 +7,13 @@ import { summarizeServer } from "../metrics/summary_server.ts";
 import { keepScrapes } from "../workloads/scrape_keeper.ts";
 import { type Expected, FAKE_METRICS, type FakeMetrics } from "./support/fake_metrics.ts";
 
-/** What two answers, 10 s apart, come to. */
-function scrapesOf({ texts, path }: FakeMetrics): ServerScrapes {
+/** What answers before a load, during it, and after it come to, each 5 s later. */
+function scrapesOf({ texts: [before, after], path }: FakeMetrics): ServerScrapes {
   const keeper = keepScrapes(`http://127.0.0.1:8000${path}`);
-  for (const [i, text] of texts.entries()) {
+  for (const [i, text] of [before, after, after].entries()) {
     const parsed = parsePrometheus(text);
     assertEquals(parsed.unusable, 0, "every line is usable");
-    keeper.add(i * 10_000, parsed, 1);
+    keeper.add(i * 5000, parsed, 1, i !== 1);
   }
   return keeper.scrapes(0);
 }
@@ -29,8 +29,8 @@ function assertFigure(figure: ServerFigure, expected: Expected, what: string): v
   assertEquals(figure.kind, expected.kind, what);
   switch (expected.kind) {
     case "gauge":
-      near(figure.max, Math.max(expected.first, expected.last), `${what} max`);
-      near(figure.mean, (expected.first + expected.last) / 2, `${what} mean`);
+      near(figure.max, expected.value, `${what} max`);
+      near(figure.mean, expected.value, `${what} mean`);
       return;
     case "counter":
       near(figure.difference, expected.difference, `${what} difference`);

@@ -9,7 +9,7 @@ import type { ServerRole } from "../../metrics/server_names.ts";
 
 /** What a figure of a load has to be. */
 export type Expected =
-  | { readonly kind: "gauge"; readonly first: number; readonly last: number }
+  | { readonly kind: "gauge"; readonly value: number }
   | { readonly kind: "counter"; readonly difference: number }
   | { readonly kind: "histogram"; readonly count: number; readonly mean: number };
 
@@ -130,7 +130,7 @@ function grown(before: number, added: number): Pair {
 }
 
 const counted = (difference: number): Expected => ({ kind: "counter", difference });
-const seen = (first: number, last: number): Expected => ({ kind: "gauge", first, last });
+const seen = (value: number): Expected => ({ kind: "gauge", value });
 const timed = (seconds: number, count: number = LOAD.requests): Expected => ({
   kind: "histogram",
   count,
@@ -188,9 +188,9 @@ function vllm(): FakeMetrics {
       counter("http_requests_total", [{ handler: "/v1/completions" }, grown(7, 120)]),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
-      cache_use: seen(0, 0.4),
+      running: seen(8),
+      waiting: seen(2),
+      cache_use: seen(0.4),
       preemptions: counted(4),
       requests_done: counted(LOAD.requests),
       prompt_tokens: counted(LOAD.promptTokens),
@@ -248,10 +248,10 @@ function sglang(): FakeMetrics {
       histogram("sglang:queue_time_seconds", rank("0"), SECONDS.queue),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
-      cache_use: seen(0, 0.4),
-      cache_hit_share: seen(0, 0.25),
+      running: seen(8),
+      waiting: seen(2),
+      cache_use: seen(0.4),
+      cache_hit_share: seen(0.25),
       requests_done: counted(LOAD.requests),
       requests_failed: counted(1),
       prompt_tokens: counted(LOAD.promptTokens),
@@ -291,8 +291,8 @@ function tgi(): FakeMetrics {
       histogram("tgi_request_mean_time_per_token_duration", {}, SECONDS.itl),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
+      running: seen(8),
+      waiting: seen(2),
       requests_done: counted(LOAD.requests),
       requests_failed: counted(2),
       prompt_tokens: counted(LOAD.promptTokens),
@@ -325,10 +325,10 @@ function trtllm(): FakeMetrics {
       gauge("trtllm_num_requests_waiting", [labels, [0, 2]]),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
-      cache_use: seen(0, 0.4),
-      cache_hit_share: seen(0, 0.25),
+      running: seen(8),
+      waiting: seen(2),
+      cache_use: seen(0.4),
+      cache_hit_share: seen(0.25),
       requests_done: counted(LOAD.requests),
       ttft: timed(SECONDS.ttft),
       queue_time: timed(SECONDS.queue),
@@ -386,15 +386,15 @@ function triton(): FakeMetrics {
       counter("nv_energy_consumption", [gpu, grown(1000, 4000)]),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
-      cache_use: seen(0, 0.4),
+      running: seen(8),
+      waiting: seen(2),
+      cache_use: seen(0.4),
       requests_done: counted(LOAD.requests),
       requests_failed: counted(3),
       queue_time_sum: counted(LOAD.requests * SECONDS.queue * 1000),
-      gpu_utilization: seen(0, 0.9),
-      gpu_memory_used: seen(1024, 3072),
-      gpu_power: seen(60, 400.5),
+      gpu_utilization: seen(0.9),
+      gpu_memory_used: seen(3072),
+      gpu_power: seen(400.5),
       gpu_energy: counted(4000),
     },
   };
@@ -440,8 +440,8 @@ function llamacpp(): FakeMetrics {
       gauge("llamacpp:requests_deferred", bare([0, 2])),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
+      running: seen(8),
+      waiting: seen(2),
       prompt_tokens: counted(LOAD.promptTokens),
       output_tokens: counted(LOAD.outputTokens),
       cached_tokens: counted(LOAD.cachedTokens),
@@ -488,9 +488,9 @@ function lmdeploy(): FakeMetrics {
       histogram("lmdeploy:request_decode_time_seconds", labels, SECONDS.decode),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
-      cache_use: seen(0, 0.4),
+      running: seen(8),
+      waiting: seen(2),
+      cache_use: seen(0.4),
       requests_done: counted(LOAD.requests),
       prompt_tokens: counted(LOAD.promptTokens),
       output_tokens: counted(LOAD.outputTokens),
@@ -539,9 +539,9 @@ function lightllm(): FakeMetrics {
       histogram("lightllm_request_inference_duration", labels, SECONDS.e2e),
     ]),
     expected: {
-      running: seen(0, 8),
-      waiting: seen(0, 2),
-      swapped: seen(0, 1),
+      running: seen(8),
+      waiting: seen(2),
+      swapped: seen(1),
       requests_done: counted(LOAD.requests),
       requests_failed: counted(2),
       prompt_tokens: counted(LOAD.promptTokens),
@@ -579,9 +579,9 @@ function dcgm(): FakeMetrics {
       gauge("DCGM_FI_DEV_FB_USED", [gpu("0"), [500, 100_000]], [gpu("1"), [500, 100_000]]),
     ]),
     expected: {
-      gpu_utilization: seen(0, 0.8),
-      gpu_memory_used: seen(1000, 200_000),
-      gpu_power: seen(150, 1100),
+      gpu_utilization: seen(0.8),
+      gpu_memory_used: seen(200_000),
+      gpu_power: seen(1100),
       gpu_energy: counted(11_000),
     },
   };
