@@ -123,6 +123,7 @@ export type {
   SpeedSummary,
   UserSpeed,
 } from "./load_speed.ts";
+export type { RequestRow, RequestSample } from "./load_requests.ts";
 export type {
   ServerCounts,
   ServerCourse,
