@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { itlPerToken } from "./metric_itl_per_token.ts";
+import { hasJoinedTicks } from "./summary_joined_ticks.ts";
 import { approximationText } from "./summary_text.ts";
 import { warnings } from "./check.ts";
 import {
@@ -152,7 +154,9 @@ function outcomeText({ counts, durationMs }: LoadSummary): string {
 }
 
 function metricTable(load: LoadSummary): Markup {
-  const { metrics } = load;
+  const metrics = load.metrics.filter(({ name }) =>
+    name !== itlPerToken.name || hasJoinedTicks(load)
+  );
   const percentiles = metrics[0]?.distribution.percentiles ?? [];
   const table = htmlTable({
     caption: "Every metric over the completed requests",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { joinedTicksText } from "./summary_joined_ticks.ts";
 import { limitValueText } from "./limit.ts";
 import { generatedText, sloLimitText, throughputRows, warmupText } from "./summary_text.ts";
 import { formatCount, formatMs, formatNumber, formatShare, plural } from "./format.ts";
@@ -97,6 +98,7 @@ function streamTable(load: LoadSummary): Markup {
     ...(generated === undefined ? [] : [["Generated", generated]]),
     ["Ticks", formatCount(stream.ticks)],
     ["Tokens per tick", formatNumber(stream.tokensPerTick)],
+    ...joinedTicksText(stream).map((text) => ["Joined", text]),
     ["Reads per token", formatNumber(stream.readsPerToken)],
     ["Events per read", formatNumber(stream.eventsPerRead)],
     ["Bytes of bodies", formatCount(stream.bytes)],

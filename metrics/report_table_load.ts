@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hasJoinedTicks, joinedTicksText } from "./summary_joined_ticks.ts";
 import {
   approximationText,
   bracketsText,
@@ -34,6 +35,7 @@ import { groupTableLines } from "./report_group_table.ts";
 import { stallsText, steadyText } from "./summary_course_text.ts";
 import { prefixText, sessionsText } from "./summary_session_text.ts";
 import { repeatsText } from "./check_pool.ts";
+import { itlPerToken } from "./metric_itl_per_token.ts";
 import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import { metricTableLines } from "./report_metric_table.ts";
 import type { Summary } from "./summary.ts";
@@ -156,7 +158,8 @@ function throughputLines(load: LoadSummary, page: Page): readonly string[] {
 
 function metricLines(load: LoadSummary, page: Page): readonly string[] {
   const shown = load.metrics.filter(({ name, distribution }) =>
-    KEY_METRICS.includes(name) || (distribution.count > 0 && !DETAIL_METRICS.includes(name))
+    KEY_METRICS.includes(name) || (distribution.count > 0 && !DETAIL_METRICS.includes(name)) ||
+    name === itlPerToken.name && hasJoinedTicks(load)
   );
   const others = shown.filter(({ unit }) => unit !== "ms");
   return [
@@ -202,9 +205,12 @@ function streamText({ stream }: LoadSummary): string {
   const { tokensPerTick, readsPerToken, eventsPerRead } = stream;
   const rate = (value: number | undefined, one: string) =>
     `${formatNumber(value)} ${value === 1 ? one : `${one}s`} per`;
-  return `${rate(tokensPerTick, "token")} tick, ${rate(readsPerToken, "read")} token, ${
-    rate(eventsPerRead, "event")
-  } read`;
+  return [
+    `${rate(tokensPerTick, "token")} tick`,
+    ...joinedTicksText(stream),
+    `${rate(readsPerToken, "read")} token`,
+    `${rate(eventsPerRead, "event")} read`,
+  ].join(", ");
 }
 
 /** `fetch` cannot tell new connections from reused ones; a line that says so would help nobody. */
