@@ -14,12 +14,17 @@ export interface RequestRow {
   readonly user: Count;
   /** When it was sent, in ms from the start of the load; absent = never. */
   readonly sentMs: number | undefined;
+  /** Time to the first token, in ms; absent = it has none. */
   readonly ttftMs: number | undefined;
+  /** Time per output token, in ms; absent = it has none. */
   readonly tpotMs: number | undefined;
   /** To the last token; of a failed request to its end. */
   readonly e2eMs: number | undefined;
+  /** Tokens of its prompt; absent = not counted. */
   readonly promptTokens: Count | undefined;
+  /** Tokens of its answer; absent = not counted. */
   readonly outputTokens: Count | undefined;
+  /** How it ended. */
   readonly outcome: Outcome["kind"];
   /** Why it failed; absent = it did not. */
   readonly message: string | undefined;
