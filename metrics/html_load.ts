@@ -109,7 +109,7 @@ function charts(load: LoadSummary, place: Place): HtmlValue {
         : lanesSection(load, { id, loads: place.summary.loads.length }),
     ),
     block("course", overTime(load, place)),
-    serverSection(load, { id }),
+    block("screen", serverSection(load, { id })),
     block("screen", stallSection(load)),
   ];
 }

@@ -90,11 +90,7 @@ ${table}${notes.map(noteOf)}</section>
 export function serverSection(load: LoadSummary, { id }: { readonly id: string }): Markup {
   const { server, timeSplit, serverCounts, speculation } = load;
   const others = othersText(serverCounts);
-  const parts = [
-    others !== undefined && markup`<p class="note warn">${capitalize(others)}.</p>
-`,
-    timeSplit && splitFigure(timeSplit, `${id}-split`),
-    server && courseFigure(load, server, `${id}-server`),
+  const measured = [
     server && figureTable(server),
     factsOf(
       server && counterTable(server),
@@ -110,14 +106,20 @@ export function serverSection(load: LoadSummary, { id }: { readonly id: string }
     ),
     server && otherTable(server),
   ];
-  const known = server ?? timeSplit ?? speculation ?? serverCounts[0];
-  if (known === undefined) return markup``;
-  return markup`<h3>The server’s own side</h3>
-<div class="server">${parts}</div>
-`;
+  const known = server ?? speculation ?? serverCounts[0];
+  return markup`${timeSplit && splitPart(timeSplit, `${id}-split`)}${
+    server && coursePart(load, server, `${id}-server`)
+  }${
+    known && markup`<h3>The server’s own side</h3>
+<div class="server">${
+      others !== undefined && markup`<p class="note warn">${capitalize(others)}.</p>
+`
+    }${measured}</div>
+`
+  }`;
 }
 
-function splitFigure(split: TimeSplit, id: string): Markup {
+function splitPart(split: TimeSplit, id: string): Markup {
   const rows = splitRows(split);
   const percentiles = split.parts[0]?.percentiles.map(({ p }) => p) ?? [];
   const brackets = rows.some(({ client }) => client !== "");
@@ -139,10 +141,9 @@ function splitFigure(split: TimeSplit, id: string): Markup {
       ...row.percentiles,
     ]),
   });
-  return markup`<figure><figcaption><strong>Where the time to the first token goes</strong> <span>${
-    splitBasisText(split)
-  }</span></figcaption>
-${legendOf(rows.map(({ name }) => name))}${
+  return markup`<h3>Where the time to the first token goes</h3>
+<div class="server"><p class="note">${capitalize(splitBasisText(split))}.</p>
+${legendOf(rows.map(({ name }) => name))}<figure>${
     splitChart({ id, bars: [{ label: "TTFT", split }] })
   }</figure>
 ${table}${
@@ -150,17 +151,18 @@ ${table}${
       markup`<p class="note${isBelowZero(split) && " warn"}">${capitalize(remark)}.</p>
 `
     )
-  }`;
+  }</div>
+`;
 }
 
-function courseFigure(
+function coursePart(
   { series, durationMs }: LoadSummary,
   { course }: ServerSummary,
   id: string,
 ): Markup {
   if (!hasServerChart(course)) return markup``;
-  return markup`<figure><figcaption><strong>The server over time</strong></figcaption>
-${serverChart({ id, course, series, durationMs })}</figure>
+  return markup`<h3>The server over time, by its own metrics</h3>
+<figure>${serverChart({ id, course, series, durationMs })}</figure>
 `;
 }
 
@@ -281,7 +283,7 @@ function factsOf(...tables: readonly (Markup | undefined | false)[]): Markup {
 
 function legendOf(names: readonly TimePart["name"][]): Markup {
   const parts = names.map((name) =>
-    markup`<span>${swatch(name)} ${name} <span class="sum">${PART_MEANINGS[name]}</span></span>
+    markup`<span>${swatch(name)} <b>${name}</b> ${PART_MEANINGS[name]}</span>
 `
   );
   return markup`<p class="legend">${parts}</p>

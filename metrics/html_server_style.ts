@@ -10,9 +10,10 @@ export const SERVER_STYLE: OwnText = {
   text: `
 .server>*+*{margin-top:18px}
 .server>.note+.note{margin-top:4px}
-.server figure>.legend{margin:6px 0 4px}
+.server>.legend{margin:8px 0 0}
+.server>.legend+figure{margin-top:6px}
 .server .roomy tbody th{overflow-wrap:break-word}
 @media print{.server td small{font-size:8px}}
 `,
-  sha256: "0t+1ZIDR8sgGMN/UNJt8Ke7cGHwVgcA/T718s3AGeK4=",
+  sha256: "SBnky9uNmcOft23KynF9moSkf7X3lTgdT94gJ/kmDOA=",
 };
