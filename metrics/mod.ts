@@ -135,7 +135,6 @@ export type {
   TimePart,
   TimeSplit,
 } from "./load_server.ts";
-export type { RequestRow, RequestSample } from "./load_requests.ts";
 export type { Drift, RepeatedFigure, RepeatedLoad } from "./summary_repeats.ts";
 export type { Answer } from "./summary_answer.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
