@@ -17,13 +17,16 @@ interface SeriesChart {
   readonly steady: Window | undefined;
   /** The steady state that a test found, to tint; absent = none. */
   readonly found?: Window | undefined;
+  /** Texts at the pointer. Default true; a drawing that is soon replaced needs none. */
+  readonly tips?: boolean;
 }
 
 const HEIGHT = 76;
 const LABEL_HEIGHT = 14;
 
 /** Panels over one time axis with one step per stretch; failures only where there are any. */
-export function seriesChart({ id, series, durationMs, steady, found }: SeriesChart): Markup {
+export function seriesChart(data: SeriesChart): Markup {
+  const { id, series, durationMs, steady, found, tips = true } = data;
   const { bucketMs, startMs, completedPerSec, outputTokensPerSec, inFlight, failed, arrivals } =
     series;
   const { at, ticks, name } = timeAxis(durationMs);
@@ -107,23 +110,27 @@ export function seriesChart({ id, series, durationMs, steady, found }: SeriesCha
     ],
     ticks: startMs.length === 0 ? [] : ticks,
     name,
-    tips: {
-      axis: "x",
-      list: startMs.map((fromMs, i): Tip => ({
-        at: (at(fromMs) + at(endMs[i]!)) / 2,
-        lines: [
-          `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
-          `${formatNumber(rates(outputTokensPerSec)[i])} output tokens/s`,
-          ...(arrivals === undefined ? [] : [
-            `${formatNumber(rates(arrivals.duePerSec)[i])} requests/s due`,
-            `${formatNumber(rates(arrivals.sentPerSec)[i])} requests/s sent`,
-          ]),
-          `${formatNumber(rates(completedPerSec)[i])} completed requests/s`,
-          `${formatNumber(inFlight[i])} in flight`,
-          ...(failed[i]! > 0 ? [`${formatCount(failed[i])} failed`] : []),
-        ],
-      })),
-    },
+    ...(tips
+      ? {
+        tips: {
+          axis: "x",
+          list: startMs.map((fromMs, i): Tip => ({
+            at: (at(fromMs) + at(endMs[i]!)) / 2,
+            lines: [
+              `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
+              `${formatNumber(rates(outputTokensPerSec)[i])} output tokens/s`,
+              ...(arrivals === undefined ? [] : [
+                `${formatNumber(rates(arrivals.duePerSec)[i])} requests/s due`,
+                `${formatNumber(rates(arrivals.sentPerSec)[i])} requests/s sent`,
+              ]),
+              `${formatNumber(rates(completedPerSec)[i])} completed requests/s`,
+              `${formatNumber(inFlight[i])} in flight`,
+              ...(failed[i]! > 0 ? [`${formatCount(failed[i])} failed`] : []),
+            ],
+          })),
+        },
+      }
+      : {}),
   });
 }
 

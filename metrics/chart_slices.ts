@@ -19,6 +19,8 @@ interface SlicesChart {
   readonly steady: Window | undefined;
   /** Stalls to mark. */
   readonly stalls: readonly Stall[];
+  /** Texts at the pointer. Default true; a drawing that is soon replaced needs none. */
+  readonly tips?: boolean;
 }
 
 const HEIGHT = 76;
@@ -27,7 +29,8 @@ const HEIGHT = 76;
 const MOST_TIPS = 200;
 
 /** Panels over one time axis, one step per slice; slices with too few values leave a gap. */
-export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesChart): Markup {
+export function slicesChart(data: SlicesChart): Markup {
+  const { id, slices, durationMs, steady, stalls, tips = true } = data;
   const { startMs, sliceMs, ttft, itl } = slices;
   const { at, ticks, name } = timeAxis(durationMs);
   const endMs = startMs.map((ms) => Math.min(ms + sliceMs, durationMs));
@@ -78,20 +81,24 @@ export function slicesChart({ id, slices, durationMs, steady, stalls }: SlicesCh
     ],
     ticks: startMs.length === 0 ? [] : ticks,
     name,
-    tips: {
-      axis: "x",
-      // More texts than a pointer can tell apart would be most of the page.
-      list: startMs.flatMap((fromMs, i): readonly Tip[] =>
-        i % Math.ceil(startMs.length / MOST_TIPS) > 0 ? [] : [{
-          at: (at(fromMs) + at(endMs[i]!)) / 2,
-          lines: [
-            `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
-            tipOf("TTFT", ttft, i),
-            tipOf("ITL", itl, i),
-          ],
-        }]
-      ),
-    },
+    ...(tips
+      ? {
+        tips: {
+          axis: "x",
+          // More texts than a pointer can tell apart would be most of the page.
+          list: startMs.flatMap((fromMs, i): readonly Tip[] =>
+            i % Math.ceil(startMs.length / MOST_TIPS) > 0 ? [] : [{
+              at: (at(fromMs) + at(endMs[i]!)) / 2,
+              lines: [
+                `${formatMs(fromMs)} to ${formatMs(endMs[i]!)}`,
+                tipOf("TTFT", ttft, i),
+                tipOf("ITL", itl, i),
+              ],
+            }]
+          ),
+        },
+      }
+      : {}),
   });
 }
 

@@ -106,6 +106,23 @@ Deno.test("witness streams need no permission but those of bench", async () => {
   }
 });
 
+Deno.test("--live needs its port, and says so before anything is sent", async () => {
+  const server = await startSimServer({ ttft: "1", itl: "0" });
+  try {
+    const argv = ["bench", server.url, "--no-save", "--requests=1", "--live=0"];
+    const net = `--allow-net=${new URL(server.url).host}`;
+    const refused = await runWith(["--allow-read", net], argv);
+    assertEquals(refused.code, 2);
+    assertStringIncludes(refused.err, "add --allow-net=127.0.0.1:0 to deno run, or -A");
+    assertEquals(server.stats().connections.accepted, 0);
+    const { code, err } = await runWith(["--allow-read", `${net},127.0.0.1:0`], argv);
+    assertEquals(code, 0, err);
+    assertMatch(err, /^Live: http:/m);
+  } finally {
+    await server.stop();
+  }
+});
+
 Deno.test("simulate runs with net alone", async () => {
   const { code, out, err } = await runWith(flagsOf("simulate"), [
     "simulate",

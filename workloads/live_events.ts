@@ -23,6 +23,9 @@ export interface EventsOptions {
   readonly everyMs: number;
 }
 
+/** Of this thread's time, what updates may take at most: the longer one takes, the fewer there are. */
+const MOST_SHARE = 0.02;
+
 /** Most readers at a time. */
 export const MOST_READERS = 16;
 
@@ -44,6 +47,7 @@ export class LiveEvents {
   readonly #readers = new Set<Reader>();
   readonly #over = new AbortController();
   #ticking = false;
+  #newest = { atMs: -Infinity, event: "" };
 
   constructor(options: EventsOptions) {
     this.#options = options;
@@ -63,7 +67,10 @@ export class LiveEvents {
     if (this.#readers.size >= MOST_READERS || this.#over.signal.aborted) return undefined;
     const reader: Reader = { sink, busySinceMs: undefined };
     this.#readers.add(reader);
-    this.#send(reader, HELLO + this.#options.render());
+    // Pages that are opened again and again cost no more than one that stays open.
+    const { clock, everyMs } = this.#options;
+    const { event } = clock.now() - this.#newest.atMs < everyMs ? this.#newest : this.#render();
+    this.#send(reader, HELLO + event);
     void this.#tick();
     return () => void this.#readers.delete(reader);
   }
@@ -93,22 +100,30 @@ export class LiveEvents {
   async #tick(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
-    const { clock, render, everyMs } = this.#options;
+    const { clock, everyMs } = this.#options;
     const { signal } = this.#over;
+    let tookMs = 0;
     while (true) {
-      await clock.sleepUntil(clock.now() + everyMs, signal);
+      await clock.sleepUntil(clock.now() + Math.max(everyMs, tookMs / MOST_SHARE), signal);
       if (signal.aborted || this.#readers.size === 0) break;
       const nowMs = clock.now();
       let event: string | undefined;
       for (const reader of this.#readers) {
-        if (reader.busySinceMs === undefined) this.#send(reader, event ??= render());
+        if (reader.busySinceMs === undefined) this.#send(reader, event ??= this.#render().event);
         else if (nowMs - reader.busySinceMs > GONE_AFTER_MS) {
           this.#readers.delete(reader);
           reader.sink.destroy();
         }
       }
+      tookMs = clock.now() - nowMs;
     }
     this.#ticking = false;
+  }
+
+  #render(): { readonly event: string } {
+    const { clock, render } = this.#options;
+    const atMs = clock.now();
+    return this.#newest = { atMs, event: render() };
   }
 
   #send(reader: Reader, text: string): void {

@@ -12,15 +12,15 @@ import { type Markup, markup, ownMarkup } from "../metrics/markup.ts";
 import type { LiveCourse, LiveLoadEnd, LiveState } from "./live_state.ts";
 
 /** The course of the load that is measured, or was last. */
-export function liveCharts({ course, label }: LiveState): Markup {
-  const { sliceMs, completedPerSec } = course;
+export function liveCharts({ course }: LiveState): Markup {
+  const { label, sliceMs, completedPerSec } = course;
   const slices = completedPerSec.length;
   if (slices === 0) return markup``;
   const startMs = Array.from({ length: slices }, (_, i) => i * sliceMs);
   const durationMs = slices * sliceMs;
   const none = startMs.map(() => 0);
   const series = seriesChart({
-    ...{ id: "series", durationMs, steady: undefined },
+    ...{ id: "series", durationMs, steady: undefined, tips: false },
     series: {
       ...{ bucketMs: sliceMs, startMs, completedPerSec, failed: course.failed },
       outputTokensPerSec: filled(course.tokensPerSec),
@@ -29,7 +29,7 @@ export function liveCharts({ course, label }: LiveState): Markup {
     },
   });
   const latencies = slicesChart({
-    ...{ id: "latencies", durationMs, steady: undefined, stalls: [] },
+    ...{ id: "latencies", durationMs, steady: undefined, stalls: [], tips: false },
     slices: {
       ...{ sliceMs, askedMs: sliceMs, most: slices, startMs },
       ...{ sent: none, completed: none, failed: course.failed, completedPerSec },
@@ -39,8 +39,8 @@ export function liveCharts({ course, label }: LiveState): Markup {
     },
   });
   return markup`<section><h2>Over time: ${label}</h2>
-<div class="charts two"><figure>${withoutTips(series)}</figure>
-<figure>${withoutTips(latencies)}</figure></div></section>
+<div class="charts two"><figure>${series}</figure>
+<figure>${latencies}</figure></div></section>
 `;
 }
 
@@ -119,7 +119,7 @@ function curveOf(loads: readonly LiveLoadEnd[], { key, title }: (typeof CURVES)[
     ...{ id: `curve-${key}`, title, points, percentiles: [50, 99] },
     name: "Output tokens/s, whole load",
   });
-  return markup`<figure><figcaption><strong>${title}</strong></figcaption>
+  return markup`<figure><figcaption><strong>${title}</strong> <span>median (dashed: p99)</span></figcaption>
 ${withoutTips(drawn)}</figure>
 `;
 }

@@ -13,7 +13,7 @@ import {
   plural,
 } from "../metrics/format.ts";
 import { numberCard } from "../metrics/html_page.ts";
-import { type HtmlValue, type Markup, markup } from "../metrics/markup.ts";
+import { type Markup, markup } from "../metrics/markup.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import { endedParts, liveCharts } from "./live_page_charts.ts";
 import { clockText } from "./live_progress.ts";
@@ -183,7 +183,7 @@ function figures(state: LiveState): Markup {
       failed === 0 ? "0" : markup`<b class="bad">${formatCount(failed)}</b>`,
       failed === 0 || done === 0 ? [] : [`${formatShare(failed / done)} of the load`],
     )
-  }${server && serverCards(server)}`;
+  }${server && serverCard(server)}`;
 }
 
 function latencyCard(name: string, { count, p50Ms, p99Ms }: LiveLatency, of: string): Markup {
@@ -193,13 +193,11 @@ function latencyCard(name: string, { count, p50Ms, p99Ms }: LiveLatency, of: str
   ]);
 }
 
-function serverCards({ running, waiting, cacheUse }: NonNullable<LiveState["server"]>): Markup {
-  const cards: readonly (readonly [string, string, HtmlValue])[] = [
-    ["Server: running", formatCount(running), "requests"],
-    ["Server: waiting", formatCount(waiting), "requests"],
-    ["Server: cache in use", formatShare(cacheUse), "of its KV cache"],
-  ];
-  return markup`${cards.map(([title, value, note]) => numberCard(title, value, [note]))}`;
+function serverCard({ running, waiting, cacheUse }: NonNullable<LiveState["server"]>): Markup {
+  return numberCard("Server, running", formatCount(running), [
+    ...(waiting === undefined ? [] : [`${formatCount(waiting)} waiting`]),
+    ...(cacheUse === undefined ? [] : [`${formatShare(cacheUse)} of its cache in use`]),
+  ]);
 }
 
 /** The verdict so far, in words. */

@@ -85,13 +85,18 @@ export function chromiumPath(): string | undefined {
   });
 }
 
-/** Opens the browser. @throws where there is none, or the driver cannot be had. */
-export async function openBrowser(): Promise<Browser> {
+/**
+ * Opens the browser.
+ *
+ * @param args further arguments of its command line.
+ * @throws where there is none, or the driver cannot be had.
+ */
+export async function openBrowser(args: readonly string[] = []): Promise<Browser> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error("There is no Chromium on this machine");
   const { chromium } = await import(PLAYWRIGHT);
   // The sandbox needs what containers do not have; only our own pages are opened.
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", ...args] });
   return {
     async newPage({ width = 1280, height = 900, dark = false, print = false } = {}) {
       const context = await browser.newContext({
