@@ -123,7 +123,8 @@ export class LiveEvents {
   #render(): { readonly event: string } {
     const { clock, render } = this.#options;
     const atMs = clock.now();
-    return this.#newest = { atMs, event: render() };
+    this.#newest = { atMs, event: render() };
+    return this.#newest;
   }
 
   #send(reader: Reader, text: string): void {
