@@ -183,7 +183,9 @@ async function run(
       ? () => {}
       : (lines, { styled = false } = {}) =>
         line.show(styled ? lines : [lines].flat().map((text) => shown(text).replace(/\s/g, " "))),
-    screen: stderrIsTerminal && common.quiet !== true ? screenOf(outside) : undefined,
+    screen: stderrIsTerminal && common.quiet !== true
+      ? screenOf(outside, typeof common.color === "boolean" ? common.color : !outside.noColor)
+      : undefined,
     stdoutIsTerminal,
     color: typeof common.color === "boolean" ? common.color : stdoutIsTerminal && !outside.noColor,
     get columns(): number {
@@ -217,7 +219,7 @@ async function run(
 }
 
 /** Where progress is drawn, at its size of the moment. */
-function screenOf({ columns, rows, noColor }: Outside): Screen {
+function screenOf({ columns, rows }: Outside, color: boolean): Screen {
   return {
     get columns(): number {
       return Math.max(1, columns() - ECHO_COLUMNS);
@@ -225,7 +227,7 @@ function screenOf({ columns, rows, noColor }: Outside): Screen {
     get rows(): number {
       return rows();
     },
-    color: !noColor,
+    color,
   };
 }
 

@@ -235,6 +235,8 @@ Deno.test("main tells a command of the terminal that progress is drawn on, at it
   assertEquals([screen?.columns, screen?.rows], [1, 5]);
   await run(["fake", "u"], { ...outside, noColor: true });
   assertEquals(seen.host?.screen?.color, false);
+  await run(["fake", "u", "--no-color"], outside);
+  assertEquals(seen.host?.screen?.color, false);
   await run(["fake", "u", "-q"], outside);
   assertEquals(seen.host?.screen, undefined);
   await run(["fake", "u"], { stderrIsTerminal: false });

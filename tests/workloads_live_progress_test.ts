@@ -37,6 +37,10 @@ Deno.test("renderProgress leaves out what matters least when columns are few", (
     [10, "measuring…"],
   ];
   for (const [columns, line] of cases) assertEquals(renderProgress(STATE, columns), line);
+  assertEquals(
+    renderProgress(STATE, 80, { bar: false }),
+    "measuring 64 users  load 3 of 8  30/40  2 failed  1234 tokens/s  22 s left",
+  );
   for (let columns = 1; columns < 120; columns++) {
     assert(unicodeWidth(renderProgress(STATE, columns)) <= columns, String(columns));
     assert(unicodeWidth(renderProgress({ ...STATE, label: "日本語" }, columns)) <= columns);

@@ -38,6 +38,7 @@ const BAR_COLUMNS = 20;
 /** In a line that is not wide. */
 const SHORT_BAR_COLUMNS = 10;
 const WIDE_COLUMNS = 100;
+const BAR_RANK = 4;
 
 /** A part of a line. */
 export interface LinePart {
@@ -76,7 +77,8 @@ export function fitLine(
 }
 
 /**
- * The state in at most `columns` columns; what matters least is left out first.
+ * The state in at most `columns` columns; what matters least is left out first, and `bar: false` leaves
+ * out the bar, which says nothing in a log.
  *
  * @example
  * ```ts
@@ -95,8 +97,13 @@ export function fitLine(
  * assertEquals(line, "measuring 4 users  ━━━━━━━───  30/40  1 failed  4 in flight  1:05");
  * ```
  */
-export function renderProgress(state: ProgressState, columns: number): string {
-  return fitLine(progressParts(state, columns), { columns });
+export function renderProgress(
+  state: ProgressState,
+  columns: number,
+  { bar = true }: { readonly bar?: boolean } = {},
+): string {
+  const parts = progressParts(state, columns);
+  return fitLine(bar ? parts : parts.filter(({ rank }) => rank !== BAR_RANK), { columns });
 }
 
 /**
@@ -114,7 +121,7 @@ export function progressParts(
   return [
     { text: `${phase} ${label}`.trim(), rank: 0, style: "1" },
     { text: loads > 1 ? `load ${load + 1} of ${loads}` : "", rank: 5 },
-    { text: share === undefined ? "" : bar(share, columns), rank: 4, style: "36" },
+    { text: share === undefined ? "" : bar(share, columns), rank: BAR_RANK, style: "36" },
     { text: total !== undefined ? `${done}/${total}` : done > 0 ? `${done} done` : "", rank: 1 },
     { text: failed === 0 ? "" : `${failed} failed`, rank: 2, style: "31" },
     { text: `${inFlight} in flight`, rank: 7 },

@@ -112,8 +112,8 @@ export async function measureRecorded(
       },
       onProgress(state) {
         watch?.onProgress(state);
-        if (drawn === undefined) host.progress(renderProgress(state, host.columns));
-        else drawn.show();
+        if (drawn !== undefined) drawn.show();
+        else host.progress(renderProgress(state, host.columns, { bar: false }));
       },
       note: (line) => host.note(line),
     });
