@@ -84,7 +84,7 @@ ${table}${
 
 /**
  * Base64 of all columns, one after the other: number and sending time as differences from the row
- * before, times in µs; what is absent is 0, everything else one more than it is.
+ * before, times in µs; what is absent is 0, everything else one more than it is. There is a row at least.
  */
 export function packRows(rows: readonly RequestRow[], messages: readonly string[]): string {
   const bytes: number[] = [];
@@ -100,11 +100,15 @@ export function packRows(rows: readonly RequestRow[], messages: readonly string[
       add(change < 0 ? -2 * change - 1 : 2 * change);
     }
   };
+  // What is the same in all rows is written once, after a 0.
   const plain = (valueOf: (row: RequestRow) => number | undefined) => {
-    for (const row of rows) {
+    const values = rows.map((row) => {
       const value = valueOf(row);
-      add(value === undefined || !(value >= 0) ? 0 : Math.round(value) + 1);
-    }
+      return value === undefined || !(value >= 0) ? 0 : Math.round(value) + 1;
+    });
+    const same = values.every((value) => value === values[0]);
+    add(same ? 0 : 1);
+    for (const value of same ? values.slice(0, 1) : values) add(value);
   };
   const us = (ms: number | undefined) => ms === undefined ? undefined : ms * 1000;
   // A request that was never sent stands where the one before it does.

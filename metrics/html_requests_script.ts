@@ -37,10 +37,12 @@ const unpack = ({ count, columns }) => {
       return sum += change % 2 ? -(change + 1) / 2 : change / 2;
     });
   };
-  const plain = () => read(() => {
-    const value = next();
-    return value === 0 ? undefined : value - 1;
-  });
+  const known = (value) => value === 0 ? undefined : value - 1;
+  const plain = () => {
+    if (next() === 1) return read(() => known(next()));
+    const value = known(next());
+    return read(() => value);
+  };
   const ms = (values) => values.map((us) => us === undefined ? undefined : us / 1000);
   const index = running(), moment = running(), user = plain(), sent = plain();
   const [ttft, tpot, e2e] = [ms(plain()), ms(plain()), ms(plain())];
@@ -167,4 +169,4 @@ for (const box of document.querySelectorAll("details.requests")) {
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode REQUESTS_SCRIPT}. */
-export const REQUESTS_SCRIPT_SHA256 = "GlE5mhaGfpRMjCUYZCs50mm3lgquXKJ3LqB9sXf6zNY=";
+export const REQUESTS_SCRIPT_SHA256 = "b36JPFNCn/bj7LBaCJasaG2QVlZu1q37XpP6JLDFovY=";
