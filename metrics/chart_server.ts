@@ -60,21 +60,24 @@ const PANELS: readonly PanelPlan[] = [
 const KINDS = ["line", "curve rank1", "curve rank2"] as const;
 const HEIGHT = 76;
 
-/** Roles that the chart draws. */
-export const CHARTED_ROLES: readonly string[] = PANELS.flatMap(({ roles }) => roles);
-
 /** Whether there is anything to draw. */
-export function hasServerChart({ lines, timeMs }: ServerCourse): boolean {
-  return timeMs.length > 1 &&
-    lines.some((line) => CHARTED_ROLES.includes(line.role) && known(line));
+export function hasServerChart(course: ServerCourse, durationMs: number): boolean {
+  return course.timeMs.length > 1 && drawnOf(course, durationMs).length > 0;
+}
+
+function drawnOf(
+  course: ServerCourse,
+  durationMs: number,
+): readonly { readonly plan: PanelPlan; readonly lines: readonly Line[] }[] {
+  return PANELS.map((plan) => ({ plan, lines: linesOf(course, plan, durationMs) }))
+    .filter(({ lines }) => lines.length > 0);
 }
 
 /** Panels over the time axis of the load. */
 export function serverChart({ id, course, series, durationMs }: ServerChart): Markup {
   const { timeMs } = course;
   const { at, ticks, name } = timeAxis(durationMs);
-  const drawn = PANELS.map((plan) => ({ plan, lines: linesOf(course, plan) }))
-    .filter(({ lines }) => lines.length > 0);
+  const drawn = drawnOf(course, durationMs);
   const panels = drawn.map(({ plan, lines }): Panel => {
     const { factor = 1, least = 0, unit } = plan;
     const ours = plan.ours?.(series) ?? [];
@@ -133,8 +136,21 @@ export function serverChart({ id, course, series, durationMs }: ServerChart): Ma
   });
 }
 
-function linesOf(course: ServerCourse, { roles, rare = false }: PanelPlan): readonly Line[] {
-  return roles.flatMap((role) => course.lines.filter((line) => line.role === role))
+function linesOf(
+  { lines, timeMs }: ServerCourse,
+  { roles, rare = false }: PanelPlan,
+  durationMs: number,
+): readonly Line[] {
+  return roles.flatMap((role) => lines.filter((line) => line.role === role))
+    // An idle server before and after the load, joined to its first value, would look like a slow start.
+    .map((line): Line =>
+      line.unit.endsWith("/s") ? line : {
+        ...line,
+        values: line.values.map((value, i) =>
+          timeMs[i]! < 0 || timeMs[i]! > durationMs ? null : value
+        ),
+      }
+    )
     .filter((line) => known(line) && !(rare && numbers(line).every((value) => value === 0)));
 }
 

@@ -160,7 +160,7 @@ function coursePart(
   { course }: ServerSummary,
   id: string,
 ): Markup {
-  if (!hasServerChart(course)) return markup``;
+  if (!hasServerChart(course, durationMs)) return markup``;
   return markup`<h3>The server over time, by its own metrics</h3>
 <figure>${serverChart({ id, course, series, durationMs })}</figure>
 `;
@@ -283,7 +283,7 @@ function factsOf(...tables: readonly (Markup | undefined | false)[]): Markup {
 
 function legendOf(names: readonly TimePart["name"][]): Markup {
   const parts = names.map((name) =>
-    markup`<span>${swatch(name)} <b>${name}</b> ${PART_MEANINGS[name]}</span>
+    markup`<span>${swatch(name)} <b>${name}</b>: ${PART_MEANINGS[name]}</span>
 `
   );
   return markup`<p class="legend">${parts}</p>

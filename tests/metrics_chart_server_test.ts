@@ -27,14 +27,14 @@ Deno.test("serverChart draws on the time axis of the load, with gaps where nothi
     { role: "running", title: "Requests running", unit: "requests", values: [0, 5, 10, 0] },
     { role: "waiting", title: "Requests waiting", unit: "requests", values: [null, 2.5, null, 5] },
   ]));
-  // From 0 to 10 in 76 pixels, downwards; the scrapes before and after the load stand at its ends.
-  assertEquals(paths(chart, "line"), ["M0 76L250 38L500 0L1000 76"]);
-  assertEquals(paths(chart, "curve rank1"), ["M250 57h1M1000 38h1"]);
+  // From 0 to 10 in 76 pixels, downwards; the idle server before and after the load is not drawn.
+  assertEquals(paths(chart, "line"), ["M250 38L500 0"]);
+  assertEquals(paths(chart, "curve rank1"), ["M250 57h1"]);
   assertStringIncludes(chart, "Requests running, waiting (dashed); gray: ours");
   assertEquals(paths(chart, "ours").length, 1);
   assertStringIncludes(
     chart,
-    "4 scrapes over 10.0 s: Requests running at most 10, Requests waiting at most 5",
+    "4 scrapes over 10.0 s: Requests running at most 10, Requests waiting at most 2.50",
   );
   assertStringIncludes(chart, "2.50 s\tRequests running: 5\tRequests waiting: 2.50");
   assertStringIncludes(chart, "Requests waiting: n/a");
@@ -52,7 +52,7 @@ Deno.test("serverChart has a panel for each metric that has a value, in fitting 
   assertStringIncludes(chart, "GPU memory in use, GiB");
   assertStringIncludes(chart, "KV cache in use at most 50.0 %, GPU memory at most 2.00 GiB");
   // 0 to 100 %, and 0 to 2 GiB.
-  assertEquals(paths(chart, "line"), ["M0 76L250 38L500 57L1000 76", "M0 38L250 0L500 0L1000 76"]);
+  assertEquals(paths(chart, "line"), ["M250 38L500 57", "M250 0L500 0"]);
   for (const absent of ["GPU power", "Preemptions", "Requests done"]) {
     assertFalse(chart.includes(absent), absent);
   }
@@ -64,16 +64,21 @@ Deno.test("a rate is named so, and rare events have a panel once there are any",
   ]));
   assertStringIncludes(chart, "Preemptions/s");
   assertStringIncludes(chart, "Preemptions: 2/s");
+  // The rate up to the scrape after the load is of the load.
+  assertEquals(paths(chart, "line"), ["M250 76L500 0L1000 76"]);
 });
 
-Deno.test("hasServerChart wants two scrapes and a value", () => {
-  assert(hasServerChart(createServer().course));
+Deno.test("hasServerChart wants two scrapes and a value inside of the load", () => {
+  const has = (course: ServerCourse) => hasServerChart(course, 10_000);
+  assert(has(createServer().course));
   const [line] = createServer().course.lines;
-  assertFalse(hasServerChart({ timeMs: [0], lines: [{ ...line!, values: [1] }] }));
-  assertFalse(hasServerChart({ timeMs: [0, 1], lines: [{ ...line!, values: [null, null] }] }));
-  assertFalse(
-    hasServerChart({ timeMs: [0, 1], lines: [{ ...line!, role: "e2e", values: [1, 1] }] }),
-  );
+  assertFalse(has({ timeMs: [0], lines: [{ ...line!, values: [1] }] }));
+  assertFalse(has({ timeMs: [0, 1], lines: [{ ...line!, values: [null, null] }] }));
+  assertFalse(has({ timeMs: [0, 1], lines: [{ ...line!, role: "e2e", values: [1, 1] }] }));
+  // A load shorter than the time between two scrapes.
+  const around = { timeMs: [-5, 10_005], lines: [{ ...line!, values: [0, 0] }] };
+  assertFalse(has(around));
+  assert(has({ ...around, lines: [{ ...line!, unit: "tokens/s", values: [null, 5] }] }));
 });
 
 Deno.test("splitChart stacks the parts, and what is below zero to the left of it", () => {
