@@ -250,6 +250,7 @@ Deno.test("main shows progress on stderr, and none with --quiet", async () => {
       host.progress("measuring  1");
       host.print("result");
       host.note("note");
+      host.progress("");
       return Promise.resolve(0);
     },
   };

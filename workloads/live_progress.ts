@@ -209,7 +209,7 @@ export function createProgressLine(options: ProgressLineOptions): ProgressLine {
   const clear = () => write(`${toTop()}\x1b[J`);
   return {
     show(given: string | readonly string[]): void {
-      const lines = typeof given === "string" ? given === "" ? [] : [given] : given;
+      const lines = [given].flat().filter((line) => line !== "");
       if (lines.length === 0) {
         if (terminal && shown.length > 0) clear();
         shown = [];
