@@ -221,7 +221,10 @@ export function speculationText(speculation: Speculation): string {
 /** Shown with what they are about: tokens accepted at a position, under speculative decoding. */
 const SHOWN_ELSEWHERE: readonly string[] = ["accepted_at_position"];
 
-/** The figures of a server as they are shown, those in which nothing happened by their titles alone. */
+/**
+ * The figures of a server as they are shown, those in which nothing happened by their titles alone; those
+ * that no scrape of the load told are left out.
+ */
 export function shownFigures(
   { figures }: ServerSummary,
 ): {
@@ -235,7 +238,9 @@ export function shownFigures(
   const shown = figures.filter(({ role }) => !SHOWN_ELSEWHERE.includes(role));
   const isNone = ({ count, difference }: ServerFigure) => count === 0 || difference === 0;
   const none = shown.filter(isNone).map(({ title }) => title);
-  const some = shown.filter((figure) => !isNone(figure));
+  const isKnown = ({ mean, count, difference }: ServerFigure) =>
+    mean !== undefined || count !== undefined || difference !== undefined;
+  const some = shown.filter((figure) => isKnown(figure) && !isNone(figure));
   return {
     measured: some.filter(({ kind }) => kind !== "counter"),
     counted: some.filter(({ kind }) => kind === "counter"),
