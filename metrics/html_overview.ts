@@ -19,6 +19,9 @@ const LONG_NAME = 60;
 /** Loads that a warning names; the rest is folded. */
 const LOADS_SHOWN = 6;
 
+/** Warnings of one check that are told; where there are more, the rest is folded. */
+const KINDS_SHOWN = 3;
+
 type Loads = Summary["loads"];
 
 /** Percentiles for the key numbers: 50, 90 and 99 where requested, else the first three. */
@@ -98,9 +101,15 @@ export function verdictBlock({ loads, checks }: Summary): Markup {
   }
   const entries = [...groups].map(([name, group]) => {
     const advice = new Set(group.flatMap(({ advice }) => advice ?? []));
+    const rest = group.slice(KINDS_SHOWN);
     const hints = [...advice].map((text) => markup`<p class="advice">${capitalize(text)}</p>`);
     return markup`<dt>${checkTitle(name)}</dt>
-<dd>${group.map((warning) => warningText(warning, loads))}${hints}</dd>
+<dd>${group.slice(0, KINDS_SHOWN).map((warning) => warningText(warning, loads))}${
+      rest.length > 0 &&
+      markup`<details class="more"><summary>${
+        formatCount(rest.length)
+      } more of this kind</summary>${rest.map((warning) => warningText(warning, loads))}</details>`
+    }${hints}</dd>
 `;
   });
   const summary = `${plural(found.length, "warning")} from ${plural(asked, "check")}`;

@@ -19,20 +19,21 @@ export interface SharedWarning extends Pick<Check, "name" | "advice"> {
 
 /** Warnings of the loads, the most serious first, those that several loads share once. */
 export function sharedWarnings(loads: readonly LoadSummary[]): readonly SharedWarning[] {
-  const shared = new Map<string, { readonly first: Check; readonly of: [number, string][] }>();
+  const shared = new Map<string, { readonly first: Check; readonly of: [number, Check][] }>();
   for (const [position, load] of loads.entries()) {
     for (const check of warnings(load.checks)) {
       const key = sameText(check, load);
       const known = shared.get(key) ?? { first: check, of: [] };
-      known.of.push([position, check.message]);
+      known.of.push([position, check]);
       shared.set(key, known);
     }
   }
   const sorted = [...shared.values()].sort((a, b) => rank(a.first) - rank(b.first));
   return sorted.map(({ first: { name, advice, message: first }, of }) => {
-    const message = mergedText(of.map(([, message]) => message));
+    const message = mergedText(of.map(([, { message }]) => message));
     return {
-      ...{ name, advice },
+      name,
+      advice: advice && (mergedText(of.map(([, { advice = "" }]) => advice)) ?? advice),
       message: message ?? first,
       alike: message !== undefined,
       // A load may say the same twice in other words.
@@ -55,7 +56,7 @@ const NUMBER = /(?<![\p{L}\d.,])\d[\d.,]*(?<=\d)(?: (?:µs|ms|s|%))?(?![\d\p{L}]
  * that come to the same verdict and the same advice.
  */
 function sameText({ name, message, advice }: Check, { verdict }: LoadSummary): string {
-  if (name === "client") return `${name} ${verdict?.kind} ${advice}`;
+  if (name === "client") return `${name} ${verdict?.kind} ${advice?.replace(NUMBER, "#")}`;
   const [says = ""] = message.split(/[:;]/, 1);
   return `${name} ${says.replace(NUMBER, "#")}`;
 }

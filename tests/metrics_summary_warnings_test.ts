@@ -59,6 +59,19 @@ Deno.test("sharedWarnings puts the most serious first", () => {
   ]);
 });
 
+Deno.test("sharedWarnings merges advice that differs in numbers", () => {
+  const [a, b] = loadsOf("samples", ["17 are few"], ["9 are few"]);
+  const advised = (load: LoadSummary, advice: string) => ({
+    ...load,
+    checks: load.checks.map((check) => ({ ...check, advice })),
+  });
+  const found = sharedWarnings([
+    advised(a!, "ramp up (--ramp-up 0.05)"),
+    advised(b!, "ramp up (--ramp-up 0.11)"),
+  ]);
+  assertEquals(found.map(({ advice }) => advice), ["ramp up (--ramp-up 0.05 to 0.11)"]);
+});
+
 Deno.test("sharedWarnings joins verdicts on the client by kind and advice", () => {
   const verdict = { kind: "suspect", message: "" } as LoadSummary["verdict"];
   const [a, b] = loadsOf("client", ["Suspect: CPU 90 %"], ["Suspect: timers 8 ms late"]);
