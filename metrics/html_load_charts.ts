@@ -20,7 +20,7 @@ import type { LoadSummary } from "./load_summary.ts";
 import { KEY_METRICS } from "./metrics.ts";
 import type { Summary } from "./summary.ts";
 
-/** More loads than this have coarser timelines: the page stays small. */
+/** More loads than this have coarser timelines and no heat maps: the page stays small. */
 const COARSE_FROM = 16;
 const COARSE_ROWS = 40;
 
@@ -106,7 +106,7 @@ export function overTime(load: LoadSummary, place: Place): Markup {
   return markup`<h3>Over time</h3>
 <figure>${seriesChart({ id, series, durationMs, steady, found: steadyState.window })}</figure>
 ${slicesFigure(load, `${loadId(place.position)}-slices`)}${
-    heatFigures(load, loadId(place.position))
+    place.summary.loads.length <= COARSE_FROM && heatFigures(load, loadId(place.position))
   }${gpu && gpuFigure(gpu, { id: `${loadId(place.position)}-gpu`, durationMs })}`;
 }
 

@@ -70,7 +70,8 @@ interface Found extends Partial<Pick<Answer, "load" | "knee">> {
 /** More of a server's words would hide ours. */
 const MESSAGE_LENGTH = 120;
 
-const GROWS = "; that is the highest load, so more may bring more";
+/** A server that answers less than this part of what is sent to it falls behind. */
+const ANSWERED = 0.9;
 
 const SOUND = "The server was measured, not the client.";
 
@@ -82,7 +83,7 @@ export function answerOf(run: AnsweredRun): Answer {
   const flaws = none ? [] : sharedFlaws(of, run.header);
   const unmeasured = unmeasuredText(run);
   const told = [
-    ...(of.length > 0 && flaws.length === 0 ? [SOUND] : []),
+    ...(of.length > 0 && flaws.length === 0 && !none ? [SOUND] : []),
     ...(flaws.length > 0 ? [`Read with care: ${flaws.map(({ text }) => text).join("; ")}.`] : []),
     ...(unmeasured === undefined ? [] : [`${unmeasured}.`]),
   ];
@@ -199,9 +200,7 @@ function compared(run: AnsweredRun): Found {
   return named(
     best,
     `highest throughput of ${count}: ${best.label}, ${inShort(best, basis)}${
-      knee === undefined
-        ? isLargest(best, contenders) ? GROWS : ""
-        : `; ${kneeText(knee, best, basis)}`
+      knee === undefined ? lastText(best, contenders) : `; ${kneeText(knee, best, basis)}`
     }`,
     { knee: knee?.position },
   );
@@ -227,6 +226,19 @@ function mostGoodput(
       formatValue(goodputOf(best), "req/s")
     } within ${texts} (${formatShare(share)} of its requests), ${inShort(best, basis)}`,
   );
+}
+
+/** What is known beyond the highest load. */
+function lastText(best: Contender, contenders: readonly Contender[]): string {
+  if (!isLargest(best, contenders)) return "";
+  const { arrivals, throughput: { run } } = best.loads[0]!;
+  const [sent = 0, answered = 0] = [arrivals?.sentPerSec, run.qps];
+  if (answered < ANSWERED * sent) {
+    return `; it fell behind: ${formatValue(sent, "req/s")} were sent, ${
+      formatValue(answered, "req/s")
+    } answered`;
+  }
+  return "; that is the highest load, so more may bring more";
 }
 
 /** What one load did with its limits, behind its name. */

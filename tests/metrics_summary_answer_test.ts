@@ -107,6 +107,15 @@ Deno.test("answer without limits: where the highest load is the fastest, more ma
   assertEquals(knee, undefined);
 });
 
+Deno.test("answer without limits: an open loop that fell behind brings no more", () => {
+  const summary = sound(loads([1, 100], [4, 100]));
+  const arrivals = { plannedPerSec: 100, scheduledPerSec: 100, sentPerSec: 80 };
+  assertMatch(
+    answer(summary, [{}, { arrivals }]).sentence,
+    /; it fell behind: 80 req\/s were sent, 28\.\d req\/s answered\.$/,
+  );
+});
+
 Deno.test("answer with limits on requests: the most goodput", () => {
   const slo = parseSlo("ttft:500");
   const found = answer(sound(THREE, { slo }));
