@@ -139,7 +139,6 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const isGood = slo !== undefined && meetsSlo(record, slo);
       if (record.outcome.kind === "ok") {
         for (const fold of foldsOfCompleted) fold.add(record);
-        timeSplit.add(record);
         speculation.add(record);
         for (const one of limits) {
           const meets = meetsLimit(record, one.limit);
@@ -160,6 +159,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       stalls.add(record);
       requests.add(record);
       serverCounts.add(record);
+      timeSplit.add(record);
     },
     session(session) {
       sessions.session(session);

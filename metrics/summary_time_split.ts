@@ -14,15 +14,15 @@ import { minimumSamples } from "./stat_quantile.ts";
 import { createValueHistogram, type ValueHistogram } from "./stat_value_histogram.ts";
 import { splitRemarks } from "./summary_time_split_text.ts";
 
-/** Adds up completed records; its memory does not grow with their number. */
+/** Adds up measured records; its memory does not grow with their number. */
 export interface TimeSplitFold {
-  /** Adds a completed record. */
+  /** Adds a measured record, however it ended. */
   add(record: RequestRecord): void;
   /** The split of all so far; absent when the server told nothing, or of other requests than ours. */
   result(options: TimeSplitOptions): TimeSplit | undefined;
 }
 
-/** What a split depends on besides the completed records. */
+/** What a split depends on besides the records. */
 export interface TimeSplitOptions {
   /** What the server's metrics said. */
   readonly server: ServerSummary | undefined;
@@ -50,6 +50,8 @@ interface Sums {
 /** Has no record yet. */
 export function timeSplitFold(): TimeSplitFold {
   const all = emptySums();
+  /** Those that did not complete, too: the server's TTFT is of all that got a token. */
+  const begun = emptySums();
   const told = createTold();
   return {
     add(record) {
@@ -62,12 +64,14 @@ export function timeSplitFold(): TimeSplitFold {
         connectMs: record.connectMs ?? 0,
         clientMostMs: clientAtMost(record),
       };
+      addTo(begun, seen);
+      if (record.outcome.kind !== "ok") return;
       addTo(all, seen);
       if (serverTimings !== undefined) told.add(seen, serverTimings);
     },
     result(options) {
       if (all.requests === 0) return undefined;
-      return told.result(options, all.requests) ?? ofMeans(all, options);
+      return told.result(options, all.requests) ?? ofMeans(all, begun, options);
     },
   };
 }
@@ -259,12 +263,22 @@ function sameRequests(
 }
 
 /** By the server's histograms of the same window. */
-function ofMeans(all: Sums, { server, witness, sent }: TimeSplitOptions): TimeSplit | undefined {
+function ofMeans(
+  completed: Sums,
+  begun: Sums,
+  { server, witness, sent }: TimeSplitOptions,
+): TimeSplit | undefined {
   if (server === undefined) return undefined;
-  const ours = all.requests;
   const ttft = figureOf(server, "ttft");
+  // Of the same requests as far as possible.
+  const all = ttft?.count !== undefined &&
+      Math.abs(ttft.count - begun.requests) < Math.abs(ttft.count - completed.requests)
+    ? begun
+    : completed;
+  const ours = all.requests;
   const queue = meanOf(server, "queue_time", ours);
   const prefill = meanOf(server, "prefill_time", ours);
+  const ended = queue?.count ?? prefill?.count;
   const counted = ttft?.count ?? queue?.count ?? prefill?.count;
   if (counted === undefined) return undefined;
   // Others' requests would be in its means, and some of ours are missing from those of one replica.
@@ -296,7 +310,9 @@ function ofMeans(all: Sums, { server, witness, sent }: TimeSplitOptions): TimeSp
   const hasTtft = inServer !== undefined;
   return {
     ...split,
-    remarks: splitRemarks(split, { hasTtft, byMeans: false, below: 0, ours, server: counted }),
+    remarks: splitRemarks(split, {
+      ...{ hasTtft, byMeans: false, below: 0, ours, server: counted, ended },
+    }),
   };
 }
 

@@ -16,6 +16,8 @@ export interface SplitFacts {
   readonly below: number;
   /** Completed streams, whether their answers told anything or not. */
   readonly ours: number;
+  /** Requests in the server's means of queue and prefill; absent where it is not asked. */
+  readonly ended?: number | undefined;
   /** Requests in the server's means; absent where the basis is requests. */
   readonly server: number | undefined;
 }
@@ -30,7 +32,7 @@ const LARGE_MS = 5;
 /** Sentences without a period. */
 export function splitRemarks(split: Omit<TimeSplit, "remarks">, facts: SplitFacts): string[] {
   const { ttftMs, parts, requests } = split;
-  const { hasTtft, byMeans, below, ours, server } = facts;
+  const { hasTtft, byMeans, below, ours, server, ended } = facts;
   const msOf = (name: TimePart["name"]) => parts.find((part) => part.name === name)?.meanMs;
   const network = msOf("network");
   const rest = msOf("rest") ?? 0;
@@ -94,8 +96,13 @@ export function splitRemarks(split: Omit<TimeSplit, "remarks">, facts: SplitFact
   if (server !== undefined && server !== ours) {
     remarks.push(
       `The server's means are of ${plural(server, "request")}, the client's of ${
-        plural(ours, "completed stream")
+        plural(ours, "stream")
       }`,
+    );
+  }
+  if (server !== undefined && ended !== undefined && ended !== server) {
+    remarks.push(
+      `Queue and prefill are means of the ${formatCount(ended)} that the server completed`,
     );
   }
   if (server === undefined && requests < ours) {
