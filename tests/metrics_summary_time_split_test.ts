@@ -187,8 +187,28 @@ Deno.test("timeSplit: means of other requests than ours are no split", () => {
   const cancelled = split({ records: ours().slice(0, 100), server: server(times), sent: 120 });
   assertMatch(
     cancelled!.remarks.join(),
-    /means are of 120 requests, the client's of 100 completed/,
+    /means are of 120 requests, the client's of 100 streams/,
   );
+});
+
+Deno.test("timeSplit: the server's TTFT is also of requests that were cancelled after it", () => {
+  const outcome = { kind: "cancelled", message: "" } as const;
+  const cut = Array.from({ length: 20 }, () => ({ outcome, ticks: [[40, 1], [50, 2]] as const }));
+  const found = split({
+    records: [...ours().slice(20), ...cut],
+    server: createServer({
+      figures: [createTimes("ttft", "TTFT", 80), {
+        ...createTimes("queue_time", "Queue", 30),
+        count: 100,
+      }],
+    }),
+  });
+  // 100 of 100 ms and 20 of 40 ms.
+  assertEquals([found!.requests, found!.ttftMs, meansOf(found).network], [120, 90, 10]);
+  assertMatch(found!.remarks.join(), /Queue and prefill are means of the 100 that/);
+  // What an answer tells counts where it is complete.
+  const alone = split({ records: cut.map((one) => ({ ...one, serverTimings: { ttftMs: 30 } })) });
+  assertEquals(alone, undefined);
 });
 
 Deno.test("timeSplit: answers of a few do not replace the metrics of all", () => {
