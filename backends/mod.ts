@@ -75,3 +75,11 @@ export type {
   TransportOptions,
 } from "./transport.ts";
 export { findTransport, openTransport, TRANSPORTS } from "./transports.ts";
+export {
+  parsePrometheus,
+  type PrometheusFamily,
+  type PrometheusSeries,
+  type PrometheusSpread,
+  type PrometheusText,
+  type PrometheusType,
+} from "./telemetry_prometheus.ts";

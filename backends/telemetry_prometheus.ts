@@ -17,9 +17,11 @@ export interface PrometheusFamily {
   readonly name: string;
   /** As its type line says; `untyped` without one, and for the types that only OpenMetrics has. */
   readonly type: PrometheusType;
+  /** One for each set of labels. */
   readonly series: readonly PrometheusSeries[];
 }
 
+/** What a type line may say, and `untyped`. */
 export type PrometheusType = "counter" | "gauge" | "histogram" | "summary" | "untyped";
 
 /** The series of one set of labels. */
@@ -46,13 +48,19 @@ export interface PrometheusSpread {
 
 /** What a text holds. */
 export interface PrometheusText {
+  /** In the order of their first samples. */
   readonly families: readonly PrometheusFamily[];
   /** Families with a type line. */
   readonly typed: number;
   /** Lines that could not be used; comments and blank lines are not among them. */
   readonly unusable: number;
   /** The first of them: its number and what is wrong with it. */
-  readonly firstUnusable?: { readonly line: number; readonly why: string };
+  readonly firstUnusable?: {
+    /** Counted from 1. */
+    readonly line: number;
+    /** A clause without a period. */
+    readonly why: string;
+  };
   /** Series beyond the limit. */
   readonly leftOut: number;
 }
@@ -64,7 +72,25 @@ export const MOST_BUCKETS = 1000;
 /** Characters of a line. */
 const MOST_LINE = 65_536;
 
-/** Reads a text; `mostSeries` is for tests. */
+/**
+ * Reads a text; `mostSeries` is for tests.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parsePrometheus } from "@tokometer/tokometer/backends";
+ *
+ * const { families, unusable } = parsePrometheus(
+ *   '# TYPE requests_total counter\nrequests_total{code="200"} 7\nnonsense\n',
+ * );
+ * assertEquals(families, [{
+ *   name: "requests_total",
+ *   type: "counter",
+ *   series: [{ labels: { code: "200" }, value: 7 }],
+ * }]);
+ * assertEquals(unusable, 1);
+ * ```
+ */
 export function parsePrometheus(
   text: string,
   mostSeries: number = MOST_SERIES,

@@ -135,6 +135,14 @@ export type {
   TimePart,
   TimeSplit,
 } from "./load_server.ts";
+export {
+  SERVER_ENGINES,
+  SERVER_ROLES,
+  type ServerEngine,
+  type ServerName,
+  type ServerRole,
+  type ServerRoleMeaning,
+} from "./server_names.ts";
 export type { Drift, RepeatedFigure, RepeatedLoad } from "./summary_repeats.ts";
 export type { Answer } from "./summary_answer.ts";
 export { baseLabel, type LoadTurn, SIDE_NAMES, turnLabel } from "./load_repeats.ts";
