@@ -45,7 +45,7 @@ Deno.test("renderLiveView shows a run in a few lines", () => {
     "measuring 64 users  load 3 of 8  ━━━━━━━━━━━━━━━─────  300/400  22 s left, 4:10 for all",
     "  64 in flight  1,234 tokens/s  ▁▅ █  server: 60 running, 4 waiting, cache 83.0 %",
     "  TTFT p50 42.1 ms, p99 80.2 ms  ITL p50 8.21 ms, p99 11.0 ms  last 10 s, 123 requests",
-    "  2 http error: 503: overloaded, come again later  1 timeout: no answer within 5 s",
+    "  failed: 2 × http error: 503: overloaded, come again later  1 × timeout: no answer within 5 s",
     "  so far: the client has time",
   ]);
 });
@@ -85,7 +85,7 @@ Deno.test("renderLiveView says only what is known", () => {
   assertEquals(renderLiveView(early, WIDE), [
     "measuring 64 users  load 3 of 8  300 done  1:05",
     "  64 in flight",
-    "  no request ended in the last 10 s",
+    "  no request completed in the last 10 s",
   ]);
   assertEquals(renderLiveView({ ...early, phase: "warm-up", total: 64 }, WIDE).length, 2);
   const loading = { ...early, phase: "waiting for", label: "the server", load: 0, done: 0 };
@@ -108,7 +108,8 @@ Deno.test("the time left is of the load and of all, and draining has none", () =
   assertEquals(left({ load: 8 }), "22 s left");
   assertEquals(left({ leftMs: 0 }), "draining, 4:10 for all");
   assertEquals(left({ leftMs: 0, load: 8 }), "draining");
-  assertEquals(left({ leftMs: 0, load: 8, inFlight: 0 }), "0 s left");
+  assertEquals(left({ leftMs: 0, load: 8, inFlight: 0 }), "1:05");
+  assertEquals(left({ leftMs: 0, inFlight: 0 }), "about 4:10 for all");
   assertEquals(left({ leftMs: undefined }), "about 4:10 for all");
   assertEquals(left({ leftMs: undefined, runLeftMs: undefined }), "1:05");
   assertEquals(left({ loads: undefined }), "22 s left", "a search has no known end");

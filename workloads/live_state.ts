@@ -34,7 +34,7 @@ export interface LiveState {
   readonly runElapsedMs: number;
   /** Until the end of the whole run, in ms. */
   readonly runLeftMs: number | undefined;
-  /** Latencies of the measured requests that ended in the last ten seconds. */
+  /** Latencies of the measured requests that completed in the last ten seconds. */
   readonly recent: {
     /** Time to the first token, in ms. */
     readonly ttft: LiveLatency;

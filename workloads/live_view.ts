@@ -86,19 +86,18 @@ function progressOf(state: LiveState): ProgressState {
 
 /** `22 s left`, `22 s left, 4:10 for all`; empty where nobody knows. */
 function timeLeft({ leftMs, runLeftMs, inFlight, load, loads = 1 }: LiveState): string {
-  const own = leftMs === undefined
-    ? ""
-    // Nothing more is sent, and what was sent is waited for.
-    : leftMs === 0 && inFlight > 0
-    ? "draining"
-    : `${clockText(leftMs)} left`;
+  // Nothing more is sent, and what was sent is waited for, if there is anything.
+  const over = leftMs === 0 ? inFlight > 0 ? "draining" : "" : undefined;
+  const own = over ?? (leftMs === undefined ? "" : `${clockText(leftMs)} left`);
   if (load === 0 || load >= loads || runLeftMs === undefined) return own;
   const all = `${clockText(runLeftMs)} for all`;
   return own === "" ? `about ${all}` : `${own}, ${all}`;
 }
 
 function flowParts(state: LiveState): readonly LinePart[] {
-  const { inFlight, tokensPerSec, server, course } = state;
+  const { inFlight, server, course } = state;
+  // What came last is no rate any more.
+  const tokensPerSec = inFlight === 0 ? undefined : state.tokensPerSec;
   const recent = course.tokensPerSec.slice(-SPARK_SLICES);
   return [
     { text: `  ${inFlight} in flight`, rank: 0 },
@@ -134,7 +133,7 @@ function serverText(server: LiveState["server"]): string {
 function latencyParts({ phase, recent: { ttft, itl, e2e } }: LiveState): readonly LinePart[] {
   if (phase === "warm-up") return [];
   if (e2e.count === 0) {
-    return [{ text: "  no request ended in the last 10 s", rank: 0, style: STYLE.dim }];
+    return [{ text: "  no request completed in the last 10 s", rank: 0, style: STYLE.dim }];
   }
   // Without streaming, how long answers take is all there is.
   const shown = ttft.count > 0 ? [["TTFT", ttft], ["ITL", itl]] as const : [["E2E", e2e]] as const;
@@ -155,7 +154,7 @@ function latencyText({ p50Ms, p99Ms }: LiveLatency): string {
 
 function failureParts({ failures }: LiveState): readonly LinePart[] {
   return failures.map(({ kind, count, message }, i): LinePart => ({
-    text: `${i === 0 ? "  " : ""}${formatCount(count)} ${kind.replaceAll("_", " ")}: ${
+    text: `${i === 0 ? "  failed: " : ""}${formatCount(count)} × ${kind.replaceAll("_", " ")}: ${
       visibleLine(message)
     }`,
     rank: i,

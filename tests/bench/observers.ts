@@ -50,7 +50,7 @@ const SLOW_MS = 30_000;
 /** Endpoints of this process that observers talk to. */
 interface Endpoints {
   readonly url: string;
-  /** The next answer is fast again: an endpoint that never answers is refused. */
+  /** The next two answers are fast again: an endpoint that never answers is refused. */
   reset(): void;
   stop(): Promise<void>;
 }
@@ -62,7 +62,7 @@ function startEndpoints(): Endpoints {
     ...{ hostname: "127.0.0.1", port: 0, signal: over.signal, onListen: () => {} },
     async handler(request) {
       const { pathname } = new URL(request.url);
-      if (pathname === "/slow" && asked++ > 0) {
+      if (pathname === "/slow" && asked++ > 1) {
         await systemClock.sleepUntil(systemClock.now() + SLOW_MS, over.signal);
       }
       if (pathname.startsWith("/v1/")) {

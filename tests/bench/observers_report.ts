@@ -25,7 +25,7 @@ export const OBSERVERS: Readonly<Record<string, Observer>> = {
   page: { title: "`--live`, a page that is read", options: [UNSCRAPED, "--live=0"] },
   scrape: { title: "`--server-metrics`", options: ["--server-metrics=ENDPOINT/metrics"] },
   slow: {
-    title: "`--server-metrics`, 30 s for each answer but the first",
+    title: "`--server-metrics`, 30 s for an answer during the load",
     options: ["--server-metrics=ENDPOINT/slow"],
   },
   otel: { title: "`--otel`", options: [UNSCRAPED, "--otel=ENDPOINT"] },
