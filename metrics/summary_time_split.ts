@@ -62,6 +62,7 @@ export function timeSplitFold(): TimeSplitFold {
       const seen: Seen = {
         ttftMs,
         connectMs: record.connectMs ?? 0,
+        decodeMs: (record.lastTokenMs ?? firstTokenMs) - firstTokenMs,
         clientMostMs: clientAtMost(record),
       };
       addTo(begun, seen);
@@ -80,6 +81,8 @@ export function timeSplitFold(): TimeSplitFold {
 interface Seen {
   readonly ttftMs: number;
   readonly connectMs: number;
+  /** From the first token to the last. */
+  readonly decodeMs: number;
   /** Absent = nobody knows. */
   readonly clientMostMs: number | undefined;
 }
@@ -133,13 +136,14 @@ function createTold(): {
   return {
     add(seen, timings) {
       const { queueMs, prefillMs } = timings;
-      const ttftMs = serverTtft(timings);
+      const ttftMs = serverTtft(timings, seen);
       if (queueMs === undefined && prefillMs === undefined && ttftMs === undefined) return;
       const key = [queueMs, prefillMs, ttftMs, seen.clientMostMs]
         .map((ms) => ms === undefined ? "-" : "+").join("");
       let set = sets.get(key);
       if (set === undefined) sets.set(key, set = createToldSet());
       addTo(set.sums, seen);
+      if (timings.ttftMs === undefined && timings.decodeMs === undefined) set.ourDecode = true;
       const told = [queueMs, prefillMs];
       let left = seen.ttftMs - seen.connectMs;
       if (seen.clientMostMs !== undefined) {
@@ -179,6 +183,8 @@ interface ToldSet {
   readonly rest: ValueHistogram;
   /** Requests whose remainder is below zero. */
   below: number;
+  /** The server's TTFT is what its end-to-end time leaves without our time of decoding. */
+  ourDecode: boolean;
 }
 
 function createToldSet(): ToldSet {
@@ -190,13 +196,17 @@ function createToldSet(): ToldSet {
     parts: SERVER_PARTS.map(() => createValueHistogram()),
     rest: createValueHistogram(),
     below: 0,
+    ourDecode: false,
   };
 }
 
-/** From arrival to the first token, by the server. */
-function serverTtft({ ttftMs, e2eMs, decodeMs }: ServerTimings): number | undefined {
+/**
+ * From arrival to the first token, by the server: of an end-to-end time what decoding leaves. Where it
+ * does not tell that, the client saw it: a constant delay on the way does not change it.
+ */
+function serverTtft({ ttftMs, e2eMs, decodeMs }: ServerTimings, seen: Seen): number | undefined {
   if (ttftMs !== undefined) return ttftMs;
-  return e2eMs === undefined || decodeMs === undefined ? undefined : e2eMs - decodeMs;
+  return e2eMs === undefined ? undefined : e2eMs - (decodeMs ?? seen.decodeMs);
 }
 
 function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSplit {
@@ -247,6 +257,7 @@ function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSpli
     remarks: splitRemarks(split, {
       hasTtft: hasTtft || means !== undefined,
       byMeans: means !== undefined,
+      ourDecode: hasTtft && set.ourDecode,
       ...{ below: set.below, ours: all, server: undefined },
     }),
   };

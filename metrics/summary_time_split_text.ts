@@ -12,6 +12,8 @@ export interface SplitFacts {
   readonly hasTtft: boolean;
   /** The answers do not tell it: network and rest are told apart by means of the server's metrics. */
   readonly byMeans: boolean;
+  /** The server's TTFT is its end-to-end time without the client's time from first to last token. */
+  readonly ourDecode?: boolean;
   /** Requests whose remainder is below zero. */
   readonly below: number;
   /** Completed streams, whether their answers told anything or not. */
@@ -32,7 +34,7 @@ const LARGE_MS = 5;
 /** Sentences without a period. */
 export function splitRemarks(split: Omit<TimeSplit, "remarks">, facts: SplitFacts): string[] {
   const { ttftMs, parts, requests } = split;
-  const { hasTtft, byMeans, below, ours, server, ended } = facts;
+  const { hasTtft, byMeans, below, ours, server, ended, ourDecode } = facts;
   const msOf = (name: TimePart["name"]) => parts.find((part) => part.name === name)?.meanMs;
   const network = msOf("network");
   const rest = msOf("rest") ?? 0;
@@ -52,6 +54,11 @@ export function splitRemarks(split: Omit<TimeSplit, "remarks">, facts: SplitFact
     remarks.push("The server does not tell how long requests queued: the rest holds it");
   } else if (msOf("prefill") === undefined) {
     remarks.push("The server does not tell how long prefill took: the rest holds it");
+  }
+  if (ourDecode === true) {
+    remarks.push(
+      "The server tells its end-to-end time: its TTFT is that without the time from the first token to the last, which is the client's",
+    );
   }
   if (byMeans) {
     remarks.push(

@@ -93,6 +93,11 @@ Deno.test("timeSplit: end-to-end and decode time give the server's TTFT", () => 
   const found = split({ records: told({ e2eMs: 490, decodeMs: 400, queueMs: 50 }) });
   assertEquals(meansOf(found), { network: 10, queue: 50, rest: 40 });
   assertMatch(found!.remarks.join(), /does not tell how long prefill took/);
+  // The answer took 40 ms from its first token to its last.
+  const sglang = split({ records: told({ e2eMs: 130, queueMs: 50 }) });
+  assertEquals(meansOf(sglang), { network: 10, queue: 50, rest: 40 });
+  assertMatch(sglang!.remarks.join(), /tells its end-to-end time/);
+  assertAddsUp(sglang);
 });
 
 Deno.test("timeSplit: the stamps' own bounds are half of the client's part, and its bracket", () => {
