@@ -127,11 +127,14 @@ export function curveChart(
       ].filter((one) => one !== undefined).map(yOf),
     })),
     {
-      lines: percentiles.map((_, rank) =>
-        placed.filter(({ latencies }) => latencies[rank] !== undefined).map((
-          { throughput, latencies },
-        ) => ({ at: x.at(throughput!), y: yOf(latencies[rank]!) }))
-      ),
+      lines: [
+        ...bounds.map((bound) => [{ at: 0, y: yOf(bound) }, { at: 1, y: yOf(bound) }]),
+        ...percentiles.map((_, rank) =>
+          placed.filter(({ latencies }) => latencies[rank] !== undefined).map((
+            { throughput, latencies },
+          ) => ({ at: x.at(throughput!), y: yOf(latencies[rank]!) }))
+        ),
+      ],
     },
   );
   const bars = shown.map(({ value, text }) => {

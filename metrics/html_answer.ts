@@ -30,7 +30,7 @@ import {
   rateBasis,
   rateOf,
 } from "./summary_contenders.ts";
-import { TAILS } from "./summary_contender_text.ts";
+import { type Tail, tailOf, tailsOf } from "./summary_contender_text.ts";
 
 /** A sign for each standing, so that color is not all that tells. */
 const SIGNS: Readonly<Record<Answer["standing"], readonly [sign: string, tone: string]>> = {
@@ -44,19 +44,24 @@ export function answerBlock(summary: Summary): Markup {
   const { sentence, soundness, standing } = summary.answer;
   const [sign, tone] = SIGNS[standing];
   const cards = figureCards(summary);
-  return markup`<section class="answer ${standing}" aria-labelledby="answer-text">
-<h2 class="hidden">Answer</h2>
+  return markup`<section class="answer ${standing}" aria-labelledby="answer-title">
+<h2 class="hidden" id="answer-title">Answer</h2>
 ${
     cards.length > 0 && markup`<dl class="large">
 ${cards}</dl>
 `
-  }<p class="lead" id="answer-text">${sentence}</p>
+  }<p class="lead">${unbroken(sentence)}</p>
 ${
     soundness !== "" &&
     markup`<p class="stands"><b class="${tone}" aria-hidden="true">${sign}</b> ${soundness}</p>
 `
   }</section>
 `;
+}
+
+/** A number stays with its unit, and a sign with its number. */
+function unbroken(sentence: string): string {
+  return sentence.replace(/(\d|[<>≤≥]) (?=\S)/g, "$1\u00a0");
 }
 
 function figureCards(summary: Summary): readonly Markup[] {
@@ -71,10 +76,17 @@ function figureCards(summary: Summary): readonly Markup[] {
     ? basis.window === "steady" ? "steady window" : "whole run"
     : `mean of ${plural(named.repeated.loads.length, "run")}`;
   if (loads.length > 1) {
+    const searched = capacity !== undefined && named.loads[0]!.plan.probe === capacity.kept;
     cards.push(numberCard(
       capacity === undefined ? loadTitle(named, summary) : "Largest load that kept it",
-      markup`<a href="#${loadId(named.position)}">${named.label}</a>`,
-      [`of ${plural(summary.repeats?.length ?? loads.length, "load")}`],
+      markup`<a href="#${loadId(named.position)}">${
+        searched ? axisText(capacity.kept!, capacity.axis) : named.label
+      }</a>`,
+      [
+        capacity === undefined
+          ? `of ${plural(summary.repeats?.length ?? loads.length, "load")}`
+          : `of ${plural(capacity.probes.length, "probe")}`,
+      ],
     ));
   }
   cards.push(numberCard(
@@ -82,8 +94,13 @@ function figureCards(summary: Summary): readonly Markup[] {
     figureCell(rateOf(named, basis), "1"),
     [of],
   ));
-  cards.push(...["ttft", "itl"].flatMap((name) => tailCard(named, name) ?? []));
-  if (cards.length < 4) cards.push(...[tailCard(named, "e2e") ?? []].flat());
+  const tails = tailsOf(named);
+  const whole = tails.some(({ name }) => name === "e2e") || cards.length > 1
+    ? undefined
+    : tailOf(named, "e2e");
+  cards.push(
+    ...[...tails, ...(whole === undefined ? [] : [whole])].map((tail) => tailCard(named, tail)),
+  );
   const speed = figureOf(named, "interactivity:p90");
   if (speed !== undefined && named.repeated === undefined) {
     cards.push(numberCard("One user, tokens/s", figureCell(speed, "1"), [
@@ -113,7 +130,7 @@ function figureCards(summary: Summary): readonly Markup[] {
   const light = contenders.find(({ position }) => position === knee);
   if (light !== undefined) {
     const share = (rateOf(light, basis)?.value ?? 0) / (rateOf(named, basis)?.value ?? 1);
-    const [p, ttft] = tailOf(light, "ttft") ?? [];
+    const ttft = tailOf(light, "ttft");
     cards.push(numberCard(
       "Nearly as much at",
       markup`<a href="#${loadId(light.position)}">${light.label}</a>`,
@@ -121,7 +138,7 @@ function figureCards(summary: Summary): readonly Markup[] {
         `${formatShare(share)} of it${
           ttft === undefined
             ? ""
-            : `, TTFT ${formatPercentile(p!)} ${formatWider(ttft.value, {}, "ms").value}`
+            : `, TTFT ${formatPercentile(ttft.p)} ${formatWider(ttft.figure.value, {}, "ms").value}`
         }`,
       ],
     ));
@@ -133,11 +150,11 @@ function figureCards(summary: Summary): readonly Markup[] {
 function capacityCards(capacity: Summary["capacity"]): readonly Markup[] {
   if (capacity?.estimate === undefined) return [];
   const { axis, estimate, interval, serviceLevel } = capacity;
-  const doubt = { sampling: interval };
-  const { value, sampling } = formatWider(estimate, doubt, "1");
   return [
-    numberCard("Capacity", axisText(Number(value.replaceAll(",", "")), axis), [
-      ...(sampling === undefined ? [] : [`95 %: ${sampling}`]),
+    numberCard("Capacity", axisText(estimate, axis), [
+      ...(interval === undefined
+        ? []
+        : [`95 %: ${formatNumber(interval.low)}–${formatNumber(interval.high)}`]),
       `within ${serviceLevel}`,
     ]),
   ];
@@ -150,29 +167,11 @@ function loadTitle(named: Contender, { answer, loads }: Summary): string {
   return "Highest throughput";
 }
 
-/** The percentile that a limit is about, else the farthest that there is. */
-function tailOf(
-  one: Contender,
-  name: string,
-): readonly [p: number, figure: ContenderFigure] | undefined {
-  const limited = one.loads[0]!.limits.flatMap(({ name: full }) => {
-    const [metric, statistic = ""] = full.split(":");
-    return metric === name && /^p[\d.]+$/.test(statistic) ? [Number(statistic.slice(1))] : [];
-  });
-  for (const p of [...limited, ...TAILS]) {
-    const found = figureOf(one, `${name}:p${p}`);
-    if (found !== undefined) return [p, found];
-  }
-  return undefined;
-}
-
-function tailCard(one: Contender, name: string): Markup | undefined {
-  const [p, figure] = tailOf(one, name) ?? [];
-  if (figure === undefined) return undefined;
+function tailCard(one: Contender, { name, p, figure }: Tail): Markup {
   const metric = metricOf(one.loads[0]!, name);
   const { median } = metric?.distribution ?? {};
   return numberCard(
-    `${metric?.title ?? name} ${formatPercentile(p!)}`,
+    `${metric?.title ?? name} ${formatPercentile(p)}`,
     figureCell(figure, "ms"),
     median === undefined || one.repeated !== undefined || p === 50
       ? []

@@ -39,8 +39,8 @@ ${METRIC_RULES}
 ${LOAD_RULES}
 }
 @media print{.picks input,.picks fieldset:first-child{display:none}.cdfs .charts{grid-template-columns:1fr 1fr}.large strong{font-size:24px}}
-@media (max-width:560px){.large{gap:10px 24px}.large .card{min-width:calc(50% - 12px)}.large strong{font-size:25px}.lead{font-size:16px}}
+@media (max-width:560px){.large{gap:10px 24px}.large .card{width:calc(50% - 12px);min-width:0}.large strong{font-size:25px}.lead{font-size:16px}}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode ANSWER_STYLE}. */
-export const ANSWER_STYLE_SHA256 = "dRMC6AQ4z62H36D55CaraSX/4xqZJ9UOAcOypTyLRoc=";
+export const ANSWER_STYLE_SHA256 = "PHC/0gAimvh/js6/F71YpAp1MELSwMd6qKwSUu/0phg=";

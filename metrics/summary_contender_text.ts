@@ -3,11 +3,17 @@
  *
  * @module
  */
-import { formatValue, plural } from "./format.ts";
-import { type Contender, figureOf, type RateBasis, rateOf } from "./summary_contenders.ts";
+import { formatPercentile, formatValue, plural } from "./format.ts";
+import {
+  type Contender,
+  type ContenderFigure,
+  figureOf,
+  type RateBasis,
+  rateOf,
+} from "./summary_contenders.ts";
 
 /** Percentiles of the sentence: the farthest that a load has values for. */
-export const TAILS: readonly number[] = [99, 95, 90, 50];
+const TAILS: readonly number[] = [99, 95, 90, 50];
 
 /** `1,040 tokens/s, TTFT p99 412 ms, ITL p99 21 ms`. */
 export function inShort(one: Contender, basis: RateBasis): string {
@@ -34,16 +40,45 @@ export function rateText(one: Contender, basis: RateBasis): string {
     : `${name} (mean of ${plural(repeated.loads.length, "run")})`;
 }
 
-/** TTFT and ITL at the farthest percentile that they have; E2E where nothing was streamed. */
-export function tailTexts(one: Contender): readonly string[] {
-  const texts = ["ttft", "itl"].flatMap((name) => tailText(one, name) ?? []);
-  return texts.length > 0 ? texts : [tailText(one, "e2e") ?? []].flat();
+/** Latencies that stand for a load: TTFT and ITL, and what else is limited. */
+const SHOWN: readonly string[] = ["ttft", "itl"];
+const LIMITED: readonly string[] = ["tpot", "e2e"];
+
+/** A latency of a contender at one percentile. */
+export interface Tail {
+  /** Name of the metric. */
+  readonly name: string;
+  /** The percentile that a limit is about, else the farthest that there is. */
+  readonly p: number;
+  readonly figure: ContenderFigure;
 }
 
-function tailText(one: Contender, name: string): string | undefined {
-  for (const p of TAILS) {
-    const found = figureOf(one, `${name}:p${p}`);
-    if (found !== undefined) return `${name.toUpperCase()} p${p} ${formatValue(found.value, "ms")}`;
+/** TTFT, ITL and limited latencies; E2E where nothing was streamed. */
+export function tailsOf(one: Contender): readonly Tail[] {
+  const { limits } = one.loads[0]!;
+  const limited = LIMITED.filter((name) =>
+    limits.some((limit) => limit.name.startsWith(`${name}:`))
+  );
+  const tails = [...SHOWN, ...limited].flatMap((name) => tailOf(one, name) ?? []);
+  return tails.length > 0 ? tails : [tailOf(one, "e2e") ?? []].flat();
+}
+
+/** One of them; absent where it has none. */
+export function tailOf(one: Contender, name: string): Tail | undefined {
+  const limited = one.loads[0]!.limits.flatMap(({ name: full }) => {
+    const [metric, statistic = ""] = full.split(":");
+    return metric === name && /^p[\d.]+$/.test(statistic) ? [Number(statistic.slice(1))] : [];
+  });
+  for (const p of [...limited, ...TAILS]) {
+    const figure = figureOf(one, `${name}:p${p}`);
+    if (figure !== undefined) return { name, p, figure };
   }
   return undefined;
+}
+
+/** `TTFT p99 412 ms`, one for each of its tails. */
+export function tailTexts(one: Contender): readonly string[] {
+  return tailsOf(one).map(({ name, p, figure }) =>
+    `${name.toUpperCase()} ${formatPercentile(p)} ${formatValue(figure.value, "ms")}`
+  );
 }

@@ -44,7 +44,7 @@ Deno.test("answerBlock of one load: its rate and its tails, large", () => {
     "One user, tokens/s",
   ]);
   const block = answerBlock(summary).toString();
-  assertStringIncludes(textOf(block), summary.answer.sentence);
+  assertStringIncludes(textOf(block).replace(/\u00a0/g, " "), summary.answer.sentence);
   assertStringIncludes(textOf(block), summary.answer.soundness);
 });
 
@@ -73,7 +73,10 @@ Deno.test("answerBlock without an answer has the sentence alone", () => {
     summarize(createRun([createFailure("timeout", { message: "<late>" })])),
   );
   assertEquals(block.toString().includes("<dl"), false);
-  assertStringIncludes(block.toString(), "None of 1 request completed: timeout 1 time, ");
+  assertStringIncludes(
+    block.toString().replace(/\u00a0/g, " "),
+    "None of 1 request completed: timeout 1 time, ",
+  );
   assertStringIncludes(block.toString(), "&#60;late&#62;");
 });
 
