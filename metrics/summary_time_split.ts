@@ -5,13 +5,19 @@
  * @module
  */
 import type { RequestRecord, ServerTimings } from "../backends/record.ts";
-import type { Bracket } from "./load_bracket.ts";
-import type { ServerFigure, ServerSummary, TimePart, TimeSplit } from "./load_server.ts";
-import { ownBounds } from "./record_bounds.ts";
+import type { ServerSummary, TimePart, TimeSplit } from "./load_server.ts";
 import { isStreamed } from "./record_streaming.ts";
-import type { Witness } from "./run_client.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import { createValueHistogram, type ValueHistogram } from "./stat_value_histogram.ts";
+import {
+  addTo,
+  clientShare,
+  emptySums,
+  type Seen,
+  seenOf,
+  type Sums,
+} from "./summary_time_split_client.ts";
+import { figureOf, splitOfMeans, type TimeSplitOptions } from "./summary_time_split_means.ts";
 import { splitRemarks } from "./summary_time_split_text.ts";
 
 /** Adds up measured records; its memory does not grow with their number. */
@@ -20,31 +26,6 @@ export interface TimeSplitFold {
   add(record: RequestRecord): void;
   /** The split of all so far; absent when the server told nothing, or of other requests than ours. */
   result(options: TimeSplitOptions): TimeSplit | undefined;
-}
-
-/** What a split depends on besides the records. */
-export interface TimeSplitOptions {
-  /** What the server's metrics said. */
-  readonly server: ServerSummary | undefined;
-  /** What streams of known timing showed of the client. */
-  readonly witness: Witness | undefined;
-  /** Requests that were sent, however they ended: the server may have counted each of them. */
-  readonly sent: number;
-  /** Percentiles of the parts. */
-  readonly percentiles: readonly number[];
-}
-
-/** Means of fewer of the server's requests, or of more, than this share are of other ones. */
-const COUNT_TOLERANCE = 0.05;
-
-/** Sums over requests with their TTFT on both sides of a stamp. */
-interface Sums {
-  requests: number;
-  ttftMs: number;
-  connectMs: number;
-  /** Most that the client's stamps can have added; only of requests whose bounds are known. */
-  clientMostMs: number;
-  bounded: number;
 }
 
 /** Has no record yet. */
@@ -57,14 +38,8 @@ export function timeSplitFold(): TimeSplitFold {
     add(record) {
       const { sentMs, firstTokenMs, serverTimings } = record;
       if (sentMs === undefined || firstTokenMs === undefined || !isStreamed(record)) return;
-      const ttftMs = firstTokenMs - sentMs;
-      if (!Number.isFinite(ttftMs)) return;
-      const seen: Seen = {
-        ttftMs,
-        connectMs: record.connectMs ?? 0,
-        decodeMs: (record.lastTokenMs ?? firstTokenMs) - firstTokenMs,
-        clientMostMs: clientAtMost(record),
-      };
+      const seen = seenOf(record, { sentMs, firstTokenMs });
+      if (!Number.isFinite(seen.ttftMs)) return;
       addTo(begun, seen);
       if (record.outcome.kind !== "ok") return;
       addTo(all, seen);
@@ -72,55 +47,9 @@ export function timeSplitFold(): TimeSplitFold {
     },
     result(options) {
       if (all.requests === 0) return undefined;
-      return told.result(options, all.requests) ?? ofMeans(all, begun, options);
+      return told.result(options, all.requests) ?? splitOfMeans(all, begun, options);
     },
   };
-}
-
-/** What the client saw of one request. */
-interface Seen {
-  readonly ttftMs: number;
-  readonly connectMs: number;
-  /** From the first token to the last. */
-  readonly decodeMs: number;
-  /** Absent = nobody knows. */
-  readonly clientMostMs: number | undefined;
-}
-
-/** How much of the TTFT can be the client's own: the departure and the stamp of the first token. */
-function clientAtMost(record: RequestRecord): number | undefined {
-  const bounds = ownBounds(record);
-  if (bounds === undefined) return undefined;
-  const departing = bounds.departedMs - record.sentMs! - (record.connectMs ?? 0);
-  return Math.max(0, departing) + Math.max(0, record.tickMs[0]! - bounds.tickLowMs(0));
-}
-
-function emptySums(): Sums {
-  return { requests: 0, ttftMs: 0, connectMs: 0, clientMostMs: 0, bounded: 0 };
-}
-
-function addTo(sums: Sums, { ttftMs, connectMs, clientMostMs }: Seen): void {
-  sums.requests++;
-  sums.ttftMs += ttftMs;
-  sums.connectMs += connectMs;
-  if (clientMostMs === undefined) return;
-  sums.clientMostMs += clientMostMs;
-  sums.bounded++;
-}
-
-/** The client's own share of the mean: half of what its stamps leave open, or what a witness saw. */
-function clientShare(
-  { requests, bounded, clientMostMs }: Sums,
-  witness: Witness | undefined,
-): { readonly meanMs: number; readonly bracket: Bracket | undefined } | undefined {
-  if (bounded === requests) {
-    const most = clientMostMs / requests;
-    return { meanMs: most / 2, bracket: { low: 0, high: most } };
-  }
-  const { p50Ms: read } = witness?.readLate ?? {};
-  const { p50Ms: depart } = witness?.departLate ?? {};
-  if (read === undefined || depart === undefined) return undefined;
-  return { meanMs: read + depart, bracket: undefined };
 }
 
 /** Parts that a server tells, in the order of time. */
@@ -271,76 +200,4 @@ function sameRequests(
 ): number | undefined {
   const ttft = server && figureOf(server, "ttft");
   return told === all && ttft?.count === all ? ttft.mean : undefined;
-}
-
-/** By the server's histograms of the same window. */
-function ofMeans(
-  completed: Sums,
-  begun: Sums,
-  { server, witness, sent }: TimeSplitOptions,
-): TimeSplit | undefined {
-  if (server === undefined) return undefined;
-  const ttft = figureOf(server, "ttft");
-  // Of the same requests as far as possible.
-  const all = ttft?.count !== undefined &&
-      Math.abs(ttft.count - begun.requests) < Math.abs(ttft.count - completed.requests)
-    ? begun
-    : completed;
-  const ours = all.requests;
-  const queue = meanOf(server, "queue_time", ours);
-  const prefill = meanOf(server, "prefill_time", ours);
-  const ended = queue?.count ?? prefill?.count;
-  const counted = ttft?.count ?? queue?.count ?? prefill?.count;
-  if (counted === undefined) return undefined;
-  // Others' requests would be in its means, and some of ours are missing from those of one replica.
-  const tolerance = COUNT_TOLERANCE * ours;
-  if (counted > sent + tolerance || counted < ours - tolerance) return undefined;
-  const client = clientShare(all, witness);
-  const ttftMs = all.ttftMs / ours;
-  const connectMs = all.connectMs / ours;
-  const left = ttftMs - connectMs - (client?.meanMs ?? 0);
-  const inServer = ttft?.mean;
-  const rest = (inServer ?? left) - (queue?.meanMs ?? 0) - (prefill?.meanMs ?? 0);
-  const part = (name: TimePart["name"], meanMs: number, bracket?: Bracket): TimePart => ({
-    ...{ name, meanMs, bracket },
-    percentiles: [],
-  });
-  const split: Omit<TimeSplit, "remarks"> = {
-    basis: "means",
-    requests: ours,
-    ttftMs,
-    parts: [
-      ...client === undefined ? [] : [part("client", client.meanMs, client.bracket)],
-      ...connectMs > 0 ? [part("connect", connectMs)] : [],
-      ...inServer === undefined ? [] : [part("network", left - inServer)],
-      ...queue === undefined ? [] : [part("queue", queue.meanMs)],
-      ...prefill === undefined ? [] : [part("prefill", prefill.meanMs)],
-      part("rest", rest),
-    ],
-  };
-  const hasTtft = inServer !== undefined;
-  return {
-    ...split,
-    remarks: splitRemarks(split, {
-      ...{ hasTtft, byMeans: false, below: 0, ours, server: counted, ended },
-    }),
-  };
-}
-
-/** Mean of a histogram, or of a sum of times over as many requests as the server counted. */
-function meanOf(
-  server: ServerSummary,
-  role: "queue_time" | "prefill_time",
-  ours: number,
-): { readonly meanMs: number; readonly count: number } | undefined {
-  const { mean, count } = figureOf(server, role) ?? {};
-  if (mean !== undefined && count !== undefined) return { meanMs: mean, count };
-  const sum = figureOf(server, `${role}_sum`)?.difference;
-  if (sum === undefined) return undefined;
-  const requests = figureOf(server, "requests_done")?.difference ?? ours;
-  return requests > 0 ? { meanMs: sum / requests, count: requests } : undefined;
-}
-
-function figureOf({ figures }: ServerSummary, role: string): ServerFigure | undefined {
-  return figures.find((figure) => figure.role === role);
 }

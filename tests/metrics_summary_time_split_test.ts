@@ -2,7 +2,8 @@ import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/asse
 import type { ServerTimings } from "../backends/record.ts";
 import type { TimeSplit } from "../metrics/load_server.ts";
 import type { Witness } from "../metrics/run_client.ts";
-import { timeSplitFold, type TimeSplitOptions } from "../metrics/summary_time_split.ts";
+import { timeSplitFold } from "../metrics/summary_time_split.ts";
+import type { TimeSplitOptions } from "../metrics/summary_time_split_means.ts";
 import { createRecord, type RecordFields } from "./support/create_record.ts";
 import { createFigure, createServer, createTimes } from "./support/create_server.ts";
 
