@@ -155,6 +155,30 @@ export function doubtedText(doubted: Doubted): string {
   return [doubted.value, ...doubtTexts(doubted)].join(", ");
 }
 
+/**
+ * The number alone, in as many digits as the wider of what is open about it supports, at least two and at
+ * most four: `45 ms`, `1,480`; in three where nothing is known.
+ */
+export function formatByError(value: number | undefined, doubt: Doubt, unit: Unit): string {
+  const widths = DOUBTS.flatMap((name) => {
+    const ends = doubt[name];
+    return ends === undefined ? [] : [ends.high - ends.low];
+  });
+  if (value === undefined || value === 0 || widths.length === 0) return formatValue(value, unit);
+  const scale = unit === "ms" ? timeScale(value) : { per: 1, name: unit === "1" ? "" : ` ${unit}` };
+  if (scale.name === MINUTES) return formatMs(value);
+  const [shown, width] = [value / scale.per, Math.max(...widths) / scale.per];
+  const most = decimals(shown, 4);
+  const apart = width > 0 ? Math.ceil(-Math.log10(width / STEPS) - ROUNDING) : most;
+  const least = 1 - Math.floor(Math.log10(Math.abs(shown)));
+  const known = unit !== "ms" || scale.per > 1 ? Infinity : scale.per === 1 ? MS_DIGITS : 0;
+  const digits = Math.min(known, Math.max(Math.min(most, apart), least));
+  const whole = 10 ** -digits;
+  return digits >= 0
+    ? `${fixed(shown, digits)}${scale.name}`
+    : `${formatCount(Math.round(shown / whole) * whole)}${scale.name}`;
+}
+
 /** A bracket is at least so many units of its last digit wide, unless that takes too many digits. */
 const STEPS = 4;
 

@@ -1,11 +1,11 @@
 /**
- * A search or a curve in the terminal: its probes, and its answer as the last thing that is read.
+ * A search in the terminal: its probes.
  *
  * @module
  */
 import { axisText, VERDICT_WORDS } from "./capacity_summary.ts";
-import { capitalize, formatNumber, NOT_AVAILABLE } from "./format.ts";
-import { numberColumn, textTable, wrapText } from "./report_text_table.ts";
+import { formatNumber, NOT_AVAILABLE } from "./format.ts";
+import { numberColumn, textTable } from "./report_text_table.ts";
 import type { Summary } from "./summary.ts";
 
 /** What each probe of a search found; none where the run looked for no limit. */
@@ -39,16 +39,6 @@ export function probeLines({ capacity, loads }: Summary, width: number): readonl
     ),
   ], width);
   return ["Probes", ...table];
-}
-
-/** What the run looked for; none where it looked for nothing. */
-export function answerLines({ capacity, curve }: Summary, width: number): readonly string[] {
-  const answer = (name: string, sentence: string) => [
-    name,
-    ...wrapText(capitalize(sentence), width - 2).map((line) => `  ${line}`),
-  ];
-  if (curve !== undefined) return answer("Curve", curve.sentence);
-  return capacity === undefined ? [] : answer("Answer", capacity.sentence);
 }
 
 /** `82 %`, `12,000 %`. */

@@ -1,22 +1,24 @@
 /**
- * What a person reads in the terminal: one line per load, then each load in detail with warnings, or, of
- * a run that answers a question by many loads, the answer.
+ * What a person reads in the terminal. It is read from its end, right above the prompt: there stand the
+ * answer and a line for each load; before them the warnings, each once; before these the details, of a
+ * single load always, of several on request.
  *
  * @module
  */
 import { visibleLines } from "./visible_text.ts";
-import { answerLines, probeLines } from "./report_capacity_table.ts";
+import { probeLines } from "./report_capacity_table.ts";
 import type { RenderOptions, Report } from "./report.ts";
 import type { Summary } from "./summary.ts";
 import { type Page, paint, warningLines } from "./report_table_page.ts";
 import { headerLines, overviewLines, repeatLines } from "./report_table_overview.ts";
 import { loadLines } from "./report_table_load.ts";
-import { detailsLines, isAnswered, sharedWarningLines } from "./report_table_short.ts";
+import { answerLines, detailsLines, isAnswered, sharedWarningLines } from "./report_table_short.ts";
+import { splitTableLines } from "./report_table_server.ts";
 
 /** The table as a report. */
 export const reportTable: Report = {
   name: "table",
-  description: "Tables for people: one line per load, details, warnings with advice",
+  description: "Tables for people: details, warnings with advice, one line per load, the answer",
   extension: "txt",
   saved: false,
   render: renderTable,
@@ -25,8 +27,8 @@ export const reportTable: Report = {
 const MAX_WIDTH = 100;
 
 /**
- * Renders a summary as tables for a terminal, in its width and with color. A run with repeats, sides or a
- * search ends with its answer, and has the details of its loads on request.
+ * Renders a summary as tables for a terminal, in its width and with color. It ends with the answer; several
+ * loads have their details on request.
  *
  * @example
  * ```ts
@@ -50,19 +52,19 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
     allServerMetrics,
   };
   const { loads, checks } = summary;
-  const short = !details && !allServerMetrics && isAnswered(summary);
+  const several = loads.length > 1 || isAnswered(summary);
+  const short = several && !details && !allServerMetrics;
   const blocks = [
     headerLines(summary, page),
-    loads.length > (short ? 0 : 1) ? overviewLines(summary, page) : [],
-    repeatLines(summary, page),
-    probeLines(summary, page.width),
     ...(short
-      ? [
-        [...sharedWarningLines(loads, page), ...warningLines(checks, page)],
-        detailsLines(loads, detailsAt, page),
-      ]
-      : [...loads.map((load) => loadLines(load, summary, page)), warningLines(checks, page)]),
-    answerLines(summary, page.width),
+      ? [splitTableLines(loads, page)]
+      : loads.map((load) => loadLines(load, summary, page))),
+    probeLines(summary, page.width),
+    [...sharedWarningLines(loads, page), ...warningLines(checks, page)],
+    short ? detailsLines(loads, detailsAt, page) : [],
+    several && loads.length > 0 ? overviewLines(summary, page) : [],
+    repeatLines(summary, page),
+    answerLines(summary, page),
   ];
   return blocks.filter((lines) => lines.length > 0).map((lines) => `${lines.join("\n")}\n`)
     .join("\n");

@@ -40,11 +40,11 @@ import { DETAIL_METRICS, KEY_METRICS } from "./metrics.ts";
 import { metricTableLines } from "./report_metric_table.ts";
 import type { Summary } from "./summary.ts";
 import { numberColumn as numbers, tableWidth, textTable, wrapText } from "./report_text_table.ts";
-import { labelled, type Page, type Style, warningLines } from "./report_table_page.ts";
+import { labelled, type Page, type Style } from "./report_table_page.ts";
 import { clientText, gpuLines } from "./report_table_machine.ts";
 import { serverLines } from "./report_table_server.ts";
 
-/** All that a person may want to know about a load, and its warnings. */
+/** All that a person may want to know about a load, besides its warnings. */
 export function loadLines(
   load: LoadSummary,
   { header, percentiles }: Summary,
@@ -93,8 +93,7 @@ export function loadLines(
     ...load.limits.flatMap((limit) => limitLines(limit, page)),
     ...gpuLines(load, page),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
-    ...(load.verdict === undefined ? [] : verdictLines(load.verdict, page)),
-    ...(warnings(load.checks).length === 0 ? [] : ["", ...warningLines(load.checks, page)]),
+    ...(load.verdict === undefined ? [] : verdictLines(load.verdict, load, page)),
   ];
 }
 
@@ -244,8 +243,15 @@ function limitLines(limit: LimitResult, page: Page): readonly string[] {
     : lines.map((line) => page.paint(limit.required ? "red" : "yellow", line));
 }
 
-function verdictLines(verdict: Verdict, page: Page): readonly string[] {
-  const lines = labelled("Verdict", `${verdict.kind}: ${verdict.message}`, page);
+function verdictLines(
+  verdict: Verdict,
+  { checks }: Pick<LoadSummary, "checks">,
+  page: Page,
+): readonly string[] {
+  // A warning says the same, and why.
+  const warned = warnings(checks).some(({ message }) => message.startsWith(verdict.message));
+  const text = warned ? verdict.kind : `${verdict.kind}: ${verdict.message}`;
+  const lines = labelled("Verdict", text, page);
   const style = STYLES[verdict.kind];
   return style === undefined ? lines : lines.map((line) => page.paint(style, line));
 }

@@ -28,9 +28,9 @@ export function paint(style: Style, text: string): string {
 
 /** Each warning with what to do about it. */
 export function warningLines(checks: readonly Check[], { paint, width }: Page): readonly string[] {
-  return warnings(checks).flatMap(({ message, advice = "" }) => [
+  return warnings(checks).flatMap(({ message, advice }) => [
     ...hanging("Warning:", message, width).map((line) => paint("yellow", line)),
-    ...hanging("  Advice:", advice, width),
+    ...(advice === undefined ? [] : hanging("  Advice:", advice, width)),
   ]);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a table has in place of the details of each load, where the run answers a question by many loads.
+ * What a table says of all loads together: warnings, where details are, the answer.
  *
  * @module
  */
@@ -16,16 +16,37 @@ export function isAnswered({ header, repeats, capacity, curve }: Summary): boole
   return [header.sides, repeats, capacity, curve].some((one) => one !== undefined);
 }
 
-/** Warnings of loads, the most serious first, those that several loads share once. */
+/** Warnings of loads, the most serious first, those that several loads share once, and so is advice. */
 export function sharedWarningLines(loads: readonly LoadSummary[], page: Page): readonly string[] {
-  return sharedWarnings(loads).flatMap(({ message, alike, loads: of, ...check }) => {
-    const share = of.length === loads.length ? "All" : `${formatCount(of.length)} of`;
-    const first = loads[of[0]!]!.label;
-    const where = of.length === 1
-      ? first
-      : `${share} ${plural(loads.length, "load")}${alike ? "" : `, first ${first}`}`;
-    return warningLines([{ ...check, ok: false, message: `${where}: ${message}` }], page);
+  const advised = new Set<string | undefined>();
+  return sharedWarnings(loads).flatMap(({ message, alike, loads: of, name, advice }) => {
+    const told = advised.has(advice);
+    advised.add(advice);
+    const where = loads.length === 1 ? "" : `${whereText(of, loads, alike)}: `;
+    const check = {
+      name,
+      ok: false,
+      message: `${where}${message}`,
+      advice: told ? undefined : advice,
+    };
+    return warningLines([check], page);
   });
+}
+
+/** Loads with names of their own, up to so many, are named. */
+const MOST_NAMED = 3;
+
+/** `All 4 loads`, `8 users and 64 users`, `5 of 8 loads, first 8 users`. */
+function whereText(of: readonly number[], loads: readonly LoadSummary[], alike: boolean): string {
+  const labels = of.map((position) => loads[position]!.label);
+  const first = labels[0]!;
+  if (of.length === 1) return first;
+  const count = plural(loads.length, "load");
+  if (of.length === loads.length) return `All ${count}${alike ? "" : `, first ${first}`}`;
+  if (!alike) return `${formatCount(of.length)} of ${count}, first ${first}`;
+  return of.length > MOST_NAMED
+    ? `${formatCount(of.length)} of ${count}`
+    : `${labels.slice(0, -1).join(", ")} and ${labels.at(-1)}`;
 }
 
 /** Where the details of the loads are. */
@@ -40,4 +61,16 @@ export function detailsLines(
     ? wrapText(`${all} are printed with --details`, width)
     : hanging(`${all}:`, visibleLine(at), width);
   return lines.map((line) => paint("dim", line));
+}
+
+/** What the run found, and whether it stands: the last thing that is read. */
+export function answerLines({ answer }: Summary, { paint, width }: Page): readonly string[] {
+  const { sentence, soundness, standing } = answer;
+  const style = standing === "sound" ? "dim" : standing === "doubtful" ? "yellow" : "red";
+  const indented = (text: string) => wrapText(text, width - 2).map((line) => `  ${line}`);
+  return [
+    paint("bold", "Answer"),
+    ...indented(sentence),
+    ...(soundness === "" ? [] : indented(soundness).map((line) => paint(style, line))),
+  ];
 }

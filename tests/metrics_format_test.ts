@@ -3,6 +3,7 @@ import {
   bracketedText,
   doubtedText,
   formatBracketed,
+  formatByError,
   formatCount,
   formatDoubted,
   formatMs,
@@ -134,4 +135,22 @@ Deno.test("what is open about a number goes under its name, both or the wider on
   assertEquals(formatWider(50.1, { client: doubt.client }, "ms").client, "49.9–50.3");
   assertEquals(formatWider(50.1, {}, "ms"), { value: "50.1 ms" });
   assertEquals(doubtedText(formatDoubted(undefined, doubt, "ms")), "n/a");
+});
+
+Deno.test("formatByError prints what the error leaves, two digits at least, four at most", () => {
+  const of = (value: number, low: number, high: number, unit: "ms" | "1" = "ms") =>
+    formatByError(value, { client: { low: value, high: value }, sampling: { low, high } }, unit);
+  assertEquals(of(45.11, 41, 51), "45 ms");
+  assertEquals(of(854.1, 808, 902), "850 ms");
+  assertEquals(of(14.16, 14.03, 14.16), "14.16 ms");
+  assertEquals(of(2531, 2100, 2900), "2.5 s");
+  assertEquals(of(12.3, 1, 90), "12 ms");
+  assertEquals(of(0.0193, 0.017, 0.023), "19 µs");
+  assertEquals(of(1477, 1431, 1596, "1"), "1,480");
+  assertEquals(of(1477.3, 1477.2, 1477.4, "1"), "1,477");
+  assertEquals(of(0.1234, 0.12, 0.13, "1"), "0.123");
+  assertEquals(of(125_000, 124_000, 126_000), "2 min 5 s");
+  assertEquals(of(0, 0, 5), "0 ms");
+  assertEquals(formatByError(4.123, {}, "ms"), "4.12 ms");
+  assertEquals(formatByError(undefined, {}, "ms"), "n/a");
 });

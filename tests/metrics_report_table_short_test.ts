@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
 import { renderTable } from "../metrics/report_table.ts";
+import { answerOf } from "../metrics/summary_answer.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
@@ -33,22 +34,37 @@ function words(summary: Summary, options: Parameters<typeof renderTable>[1] = {}
   return renderTable(summary, options).replaceAll(/\s+/g, " ");
 }
 
-Deno.test("a run with repeats ends with them and where details are, a plain one has its loads", () => {
-  const repeated = renderTable(run(4));
-  assertFalse(repeated.includes("Requests "), repeated);
-  assertMatch(repeated, /^Repeats /m);
-  assertStringIncludes(repeated.trimEnd().split("\n").at(-1)!, "Details of 4 loads are printed");
-  const plain = renderTable(run(4, { repeats: false }));
-  assertEquals(plain.match(/^Requests /gm)?.length, 4);
-  assertFalse(plain.includes("Details of"), plain);
-  assertEquals(renderTable(run(4, { repeats: false }), { details: true, detailsAt: "x" }), plain);
+Deno.test("a run of several loads leaves its details out and says where they are", () => {
+  for (const repeats of [true, false]) {
+    const text = renderTable(run(4, { repeats }));
+    assertFalse(text.includes("\nRequests "), text);
+    assertEquals(/^Repeats /m.test(text), repeats);
+    assertStringIncludes(text, "Details of 4 loads are printed");
+    // What is read first stands last.
+    const order = [
+      "Warning:",
+      "Details of",
+      "\nLoad ",
+      ...(repeats ? ["\nRepeats "] : []),
+      "\nAnswer\n",
+    ];
+    const places = order.map((part) => text.indexOf(part));
+    assertEquals(places, places.toSorted((a, b) => a - b), text);
+    assertFalse(places.includes(-1), text);
+  }
+  const one = renderTable(run(1, { repeats: false }));
+  assertMatch(one, /^Requests /m);
+  assertFalse(/Details of|^Load /m.test(one), one);
 });
 
-Deno.test("on request the details of all loads stand between the repeats and the end", () => {
+Deno.test("on request the details of all loads stand before what is read first", () => {
   const text = renderTable(run(3), { details: true, detailsAt: "run/report.html" });
   assertEquals(text.match(/^Requests /gm)?.length, 3);
   assertFalse(text.includes("run/report.html"), text);
-  assert(text.indexOf("Repeats ") < text.indexOf("\nRequests "), text);
+  assert(text.lastIndexOf("\nRequests ") < text.indexOf("\nLoad "), text);
+  assert(text.indexOf("\nLoad ") < text.indexOf("\nRepeats "), text);
+  // Each warning once, with details or without.
+  assertEquals(text.match(/too few for p50/g)?.length, 1);
 });
 
 Deno.test("sides and searches are answers as well, of one load, too", () => {
@@ -56,22 +72,27 @@ Deno.test("sides and searches are answers as well, of one load, too", () => {
   const sides = [{ name: "a", url: "http://a" }, { name: "b", url: "http://b" }];
   const capacity = {
     ...{ axis: "concurrency", outcome: "stopped", kept: 4, broke: undefined },
-    ...{ probes: [], sentence: "it holds 4 users" },
+    ...{ probes: [], sentence: "holds 4 users" },
   } as unknown as Summary["capacity"];
-  const curve = { sentence: "no knee" } as Summary["curve"];
+  const curve = { sentence: "no knee", loads: [] } as unknown as Summary["curve"];
+  const answered = (more: Partial<Summary>) => {
+    const summary = { ...one, ...more };
+    const { header, loads, repeats, capacity, curve } = summary;
+    return { ...summary, answer: answerOf({ header, loads, repeats, capacity, curve }) };
+  };
   const texts = [
-    { ...one, header: { ...one.header, sides } },
-    { ...one, capacity },
-    { ...one, curve },
+    answered({ header: { ...one.header, sides } }),
+    answered({ capacity }),
+    answered({ curve }),
   ].map((summary) => renderTable(summary));
   for (const text of texts) {
     assertStringIncludes(text, "Details of 1 load are printed");
     assertMatch(text, /^Load /m);
     assertFalse(text.includes("\nRequests "), text);
   }
-  assertMatch(texts[1]!, /Details of [^\n]*\n\nAnswer\n {2}It holds 4 users\n$/);
-  assertMatch(texts[2]!, /Details of [^\n]*\n\nCurve\n {2}No knee\n$/);
-  const none = { ...one, loads: [], capacity };
+  assertMatch(texts[1]!, /\n\nAnswer\n {2}The server holds 4 users\.\n/);
+  assertMatch(texts[2]!, /\n\nAnswer\n {2}No knee\.\n/);
+  const none = answered({ loads: [], capacity });
   assertFalse(/Details|^Load/m.test(renderTable(none)), renderTable(none));
 });
 
@@ -115,12 +136,12 @@ Deno.test("warnings with other reasons stay apart, and the client's go by its ve
     verdict: verdict(i === 2 ? "client-bound" : "suspect"),
   }));
   const text = words({ ...summary, loads });
-  const found = [...text.matchAll(/Warning: (.*?) Advice: (\w)/g)].map(([, ...parts]) => parts);
-  assertEquals(found.slice(0, 3), [
-    ["2 of 4 loads, first 8 users, repeat 1: p99 of ITL", "a"],
-    ["8 users, repeat 3: Lost", "a"],
-    ["8 users, repeat 4: p99 of E2E", "b"],
-  ]);
+  // The same advice stands once.
+  assertStringIncludes(
+    text,
+    "Warning: 2 of 4 loads, first 8 users, repeat 1: p99 of ITL Advice: a Warning: 8 users, repeat " +
+      "3: Lost Warning: 8 users, repeat 4: p99 of E2E Advice: b",
+  );
   const stopped = run(2, { broken: { 0: "busy" } });
   const kinds = stopped.loads.map((load, i) => ({
     ...load,
@@ -130,4 +151,22 @@ Deno.test("warnings with other reasons stay apart, and the client's go by its ve
     }],
   }));
   assertEquals(words({ ...stopped, loads: kinds }).match(/most often/g)?.length, 2);
+});
+
+Deno.test("a few loads that share a warning are named, more are counted", () => {
+  const checks = [{ name: "few", ok: false, message: "Too few", advice: "send more" }];
+  const summary = run(6, { repeats: false });
+  const told = (positions: readonly number[]) =>
+    words({
+      ...summary,
+      loads: summary.loads.map((load, i) => ({
+        ...load,
+        checks: positions.includes(i) ? checks : [],
+      })),
+    }).match(/Warning: (.*?): Too few/)?.[1];
+  assertEquals(told([2]), "3 users");
+  assertEquals(told([1, 4]), "2 users and 5 users");
+  assertEquals(told([0, 1, 4]), "1 users, 2 users and 5 users");
+  assertEquals(told([0, 1, 2, 4]), "4 of 6 loads");
+  assertEquals(told([0, 1, 2, 3, 4, 5]), "All 6 loads");
 });

@@ -82,6 +82,10 @@ Connections  100 reused
 Client       0.250 cores busy, timers late by 1.50 ms at p99, 80 MiB memory
 Verdict      unknown: The client seemed to have time, but its error is not known: nothing tells how
              late its stamps may be
+
+Answer
+  1 user: 33.3 output tokens/s, TTFT p99 100 ms, ITL p99 10.0 ms.
+  Read with care: nothing shows how exact the client was.
 `;
 
 Deno.test("reportTable prints one load in detail", () => {
@@ -245,16 +249,23 @@ Deno.test("reportTable says where brackets come from and what the witness saw", 
   ]);
 });
 
-Deno.test("reportTable puts one line per load before the details of several", () => {
-  const text = reportTable.render(SEVERAL);
-  const lines = text.split("\n");
-  const heading = lines.findIndex((line) => line.startsWith("Load "));
-  assertStringIncludes(lines[heading]!, "TTFT p50");
-  for (const [i, label] of ["1 user", "1,024 users", "12.5 req/s poisson"].entries()) {
-    assert(lines[heading + 1 + i]!.startsWith(label), lines[heading + 1 + i]);
-    assertEquals(lines.filter((line) => line === label).length, 1, label);
+Deno.test("reportTable ends with a line per load, behind the details where they are asked for", () => {
+  const labels = ["1 user", "1,024 users", "12.5 req/s poisson"];
+  const headingOf = (lines: readonly string[]) =>
+    lines.findIndex((line) => line.startsWith("Load "));
+  for (const details of [false, true]) {
+    const lines = renderTable(SEVERAL, { details }).split("\n");
+    const heading = headingOf(lines);
+    assertStringIncludes(lines[heading]!, "TTFT p50");
+    for (const [i, label] of labels.entries()) {
+      assert(lines[heading + 1 + i]!.startsWith(label), lines[heading + 1 + i]);
+      const own = lines.indexOf(label);
+      assertEquals(own >= 0 && own < heading, details, label);
+    }
+    assert(heading < lines.indexOf("Answer"));
+    assertLessOrEqual(lines.findLastIndex((line) => line.startsWith("Warning:")), heading);
   }
-  assertFalse(reportTable.render(ONE).includes("Load "));
+  assertEquals(headingOf(reportTable.render(ONE).split("\n")), -1);
 });
 
 Deno.test("reportTable: a load's line has the bracket of its tail and the verdict", () => {
@@ -272,8 +283,8 @@ Deno.test("reportTable: a load's line has the bracket of its tail and the verdic
     );
   const summary = { ...rest, loads: [loads[0]!, plain.loads[1]!] };
   const [heading, first, second] = lines(summary, 100);
-  assertMatch(heading!, /out tok\/s +steady +TTFT p50 +p99 +client +ITL p50 +p99$/);
-  assertMatch(first!, / 100\.0 ms +99\.8–100\.1 +10\.0 ms/);
+  assertMatch(heading!, /out tok\/s +steady +TTFT p50 +p99 +client +ITL p50 +verdict$/);
+  assertMatch(first!, / 100\.0 ms +99\.8–100\.1 +10\.00 ms/);
   // Nothing is known of the second load.
   assertFalse(second!.includes("–"), second);
   assertMatch(lines(plain, 100)[0]!, / verdict$/);
@@ -286,7 +297,7 @@ Deno.test("reportTable: a load's line has the bracket of its tail and the verdic
   const [named, one, two] = lines(mixed, 100);
   assertMatch(named!, / p99 +client or sampling /);
   assertMatch(one!, / client 99\.8–100\.1 /);
-  assertMatch(two!, / sampling 90–110 /);
+  assertMatch(two!, / sampling 90–110( |$)/);
   const page = renderTable(mixed);
   for (const note of ["client: TTFT's tail at", "sampling: what chance leaves open"]) {
     assertStringIncludes(page, note);
@@ -328,7 +339,7 @@ Deno.test("success is a share of all offered requests in every report", () => {
 });
 
 Deno.test("reportTable shows failures and warnings with advice", () => {
-  const text = reportTable.render(SEVERAL);
+  const text = renderTable(SEVERAL, { details: true });
   assertStringIncludes(text, "Failed       http_error 1: 503: a very long message");
   assertStringIncludes(text, "Warning: ");
   assertStringIncludes(text, "  Advice: ");

@@ -23,7 +23,7 @@ Deno.test("bench --find: an answer, its probes in all reports, and again from th
     assertEquals(run.code, 0, run.err);
     assertStringIncludes(run.err, "Looking for the highest load within ttft:p50 < 1 s");
     assertMatch(run.err, /probe \d+: 1 user.* is kept: ttft:p50 /);
-    assertStringIncludes(run.out, "Answer\n  Holds at least 4 users, the highest load that was");
+    assertStringIncludes(run.out, "Answer\n  The server holds at least 4 users, the highest load");
     const report = await runCli(["report", `${folder}/run`, "--format=json"]);
     assertEquals(report.code, 0, report.err);
     const { header, loads, capacity } = JSON.parse(report.out);
@@ -65,7 +65,7 @@ Deno.test("bench --find: a level that even the lowest load breaks is exit code 5
     ...["--requests=120", "--no-save", ...SMALL, LENIENT],
   ]);
   assertEquals(run.code, 5, run.err);
-  assertStringIncludes(run.out, "Does not hold even 1 user");
+  assertStringIncludes(run.out, "The server does not hold even 1 user");
 });
 
 Deno.test("bench --sweep auto: a curve with its knee", async () => {
@@ -75,7 +75,7 @@ Deno.test("bench --sweep auto: a curve with its knee", async () => {
     ...["--tolerance=20%", ...SMALL],
   ]);
   assertEquals(run.code, 0, run.err);
-  assertMatch(run.out, /Curve\n {2}(Knee at|No knee)/);
+  assertMatch(run.out, /Answer\n {2}(Knee at|No knee)/);
 });
 
 Deno.test("bench --find --dry-run says what it would do, and sends nothing", async () => {

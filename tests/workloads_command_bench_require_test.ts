@@ -8,7 +8,8 @@ Deno.test("bench and report: --require decides the exit code, --slo only reports
     const bench = async (name: string, ...argv: string[]) =>
       await runCli([
         ...["bench", server.url, "--requests=20", "--warmup=0", "--concurrency=2,4"],
-        ...["--output-tokens=4", "--no-witness", `--out=${folder}/${name}`, ...argv],
+        ...["--output-tokens=4", "--no-witness", `--out=${folder}/${name}`, "--details"],
+        ...argv,
       ]);
     const kept = await bench("kept", "--require", "e2e:p90<60s,success>=100%,failures<1%");
     assertEquals([kept.code, kept.err.includes("Required")], [0, false], kept.err);

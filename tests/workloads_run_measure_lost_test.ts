@@ -34,11 +34,9 @@ Deno.test("bench: a server that is gone ends the run, and what was measured stan
     const name = argv.join(" ");
     assertEquals(code, 1, `${name}\n${err}`);
     assertMatch(err, /The server was lost \S+ m?s after the start of the load, at 20\d\d-\d\d-/);
-    assertStringIncludes(out, "(server lost)");
-    assertStringIncludes(
-      out,
-      "no-measurement: No measurement as it was planned: the server was lost",
-    );
+    assertStringIncludes(out, "no-measurement");
+    assertMatch(out.replace(/\s+/g, " "), /No measurement as it was planned: the server was lost/);
+    assertMatch(out, /Answer\n[^]*[Tt]he server was lost/);
     const [first, ...later] = run.ends;
     const lost = first!.serverLost!;
     assert(lost.failures >= 20, name);
@@ -65,7 +63,8 @@ Deno.test("bench: a server that is gone before the first measured request is no 
   const argv = ["--concurrency=2", "--requests=40", "--warmup=100000", "--transport=socket"];
   const { code, err, out, run } = await benchLost([...argv, "--no-witness"], 40);
   assertEquals(code, 1, err);
-  assertStringIncludes(out, "no-measurement: No measurement: the server was gone");
+  assertMatch(out, /Verdict +no-measurement/);
+  assertStringIncludes(out, "No measurement: the server was gone");
   assertEquals(run.ends.map(({ skipped }) => skipped), [true]);
 });
 

@@ -22,8 +22,8 @@ export const REPORT_OPTIONS = group("Report", {
   details: option.flag({
     needs: [{ key: "format", is: ["table"], because: "only the table leaves details out" }],
     help:
-      "Print the details of every load also where the table leaves them out: of a run with repeats, " +
-      "with sides, or with a search.",
+      "Print the details of every load, which the table of several loads leaves out; those of a " +
+      "single load are there.",
   }),
   allServerMetrics: option.flag({
     needs: [{ key: "format", is: ["table"], because: "the other reports have them all" }],
