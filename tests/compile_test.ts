@@ -253,7 +253,7 @@ Deno.test({
       assertMatch(out, /^tokometer \S+ \(Deno \S+, V8 \S+, single file, \S+\)$/m);
       assertStringIncludes(out, "6 of 6 completed");
       assertStringIncludes(out, "CSV: profile_generation.csv");
-      assertMatch(out, /^socket +4 .* ms/m);
+      assertMatch(out, /^socket +4 .* (µs|ms)/m);
       assertStringIncludes(out, "records.jsonl\nreport.csv\nreport.html\nreport.json\n");
       assert(!/bug in Tokometer|Download/.test(out), out);
       assertEquals(entries(`${folder}/empty`).toSorted(), [

@@ -52,7 +52,7 @@ Deno.test({
       const [bar = "", flow = "", latency = ""] = during.slice(first);
       assertMatch(bar, /^measuring 2 users {2}━*─+ {2}\d+ done {2}\d+ s left$/);
       assertMatch(flow, /^ {2}\d in flight {2}[\d,]+ tokens\/s/);
-      assertMatch(latency, /^ {2}TTFT p50 .* ms, p99 .* {2}ITL p50 /);
+      assertMatch(latency, /^ {2}TTFT p50 .* [mµ]?s, p99 .* {2}ITL p50 /);
       assertEquals(during.filter((line) => VIEW.test(line)).length, during.length - first);
 
       await pty.type(CTRL_C);

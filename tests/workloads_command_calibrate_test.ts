@@ -442,7 +442,7 @@ Deno.test("calibrate: what it found decides for --transport auto, and no report"
       const out = `${folder}/out`;
       const ran = await runCli([...argv, "--calibration", file, "--out", out]);
       assertEquals(ran.code, 0, ran.err);
-      assertMatch(ran.out, /^Verdict +(ok|suspect|client-bound): /m);
+      assertMatch(ran.out, /^Verdict +(ok|suspect|client-bound)\b/m);
       assertMatch(
         ran.err,
         /^--transport auto takes (epoll|socket): .*calibrated here, fetch kept/m,

@@ -40,6 +40,7 @@ const OPTIONS = {
     min: 0.1,
     help: "Length of each load.",
   }),
+  details: { ...REPORT_OPTIONS.details, needs: [] },
   ...SAVE_OPTIONS,
   ...LIVE_OPTIONS,
 };
