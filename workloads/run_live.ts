@@ -9,6 +9,7 @@ import { renderPrometheus } from "./live_prometheus.ts";
 import { startLiveServer } from "./live_server.ts";
 import type { LiveOver } from "./live_status.ts";
 import { createInterrupt } from "./interrupt.ts";
+import { onAbort } from "../backends/clock.ts";
 import type { Host } from "./command.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 
@@ -106,6 +107,7 @@ export async function startLive(options: LiveOptions = {}): Promise<LiveRun> {
       counters.loadEnd(end);
     },
   };
+  const forget = onAbort(host.interrupted, () => board.onStop());
   let place: Pick<LiveOver, "folder" | "report"> = {};
   return {
     ...{ url: server.url, board, watch },
@@ -113,6 +115,9 @@ export async function startLive(options: LiveOptions = {}): Promise<LiveRun> {
       place = results;
     },
     hooks: { ...watch, stopSignal: host.interrupted, abortSignal: host.aborted },
-    finish: (over = {}) => server.finish({ ...place, ...over }),
+    finish(over = {}) {
+      forget();
+      return server.finish({ ...place, ...over });
+    },
   };
 }
