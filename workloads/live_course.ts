@@ -3,19 +3,16 @@
  *
  * @module
  */
-import { bucketOf, percentileOf } from "./live_histogram.ts";
+import { SmallHistogram } from "./live_histogram.ts";
 import type { LiveCourse } from "./live_state.ts";
 
 /** Most slices. */
 const MOST_SLICES = 600;
 const SLICE_MS = 1000;
 
-type Counts = Map<number, number>;
-
-/** Percentiles of counted values; absent until they are asked for. */
+/** Values of a slice; their percentiles are absent until they are asked for. */
 interface Values {
-  count: number;
-  readonly counts: Counts;
+  readonly histogram: SmallHistogram;
   known: { readonly p50: number | null; readonly p99: number | null } | undefined;
 }
 
@@ -107,54 +104,44 @@ export class Course {
   #halve(): void {
     this.#sliceMs *= 2;
     const halves = this.#slices;
-    this.#slices = Array.from({ length: Math.ceil(halves.length / 2) }, (_, i) => {
-      const one = halves[2 * i]!;
+    this.#slices = halves.filter((_, i) => i % 2 === 0);
+    for (const [i, slice] of this.#slices.entries()) {
       const other = halves[2 * i + 1];
-      return other === undefined ? one : joined(one, other);
-    });
+      if (other !== undefined) join(slice, other);
+    }
   }
 }
 
 function emptySlice(): Slice {
   return {
     ...{ rateMs: 0, ratedMs: 0, inFlight: undefined, completed: 0, failed: 0 },
-    ttft: { count: 0, counts: new Map(), known: undefined },
-    itl: { count: 0, counts: new Map(), known: undefined },
+    ttft: { histogram: new SmallHistogram(), known: undefined },
+    itl: { histogram: new SmallHistogram(), known: undefined },
   };
 }
 
-function joined(one: Slice, other: Slice): Slice {
-  return {
-    rateMs: one.rateMs + other.rateMs,
-    ratedMs: one.ratedMs + other.ratedMs,
-    inFlight: other.inFlight ?? one.inFlight,
-    completed: one.completed + other.completed,
-    failed: one.failed + other.failed,
-    ttft: sum(one.ttft, other.ttft),
-    itl: sum(one.itl, other.itl),
-  };
-}
-
-function sum(one: Values, other: Values): Values {
-  const counts = new Map(one.counts);
-  for (const [bucket, n] of other.counts) counts.set(bucket, (counts.get(bucket) ?? 0) + n);
-  return { count: one.count + other.count, counts, known: undefined };
+/** The first takes up the second. */
+function join(one: Slice, other: Slice): void {
+  one.rateMs += other.rateMs;
+  one.ratedMs += other.ratedMs;
+  one.inFlight = other.inFlight ?? one.inFlight;
+  one.completed += other.completed;
+  one.failed += other.failed;
+  for (const name of ["ttft", "itl"] as const) {
+    one[name].histogram.merge(other[name].histogram);
+    one[name].known = undefined;
+  }
 }
 
 function add(values: Values, ms: readonly number[]): void {
-  for (const value of ms) {
-    const bucket = bucketOf(value);
-    values.counts.set(bucket, (values.counts.get(bucket) ?? 0) + 1);
-  }
-  values.count += ms.length;
+  for (const value of ms) values.histogram.add(value);
   values.known = undefined;
 }
 
-function known(values: Values): { readonly p50: number | null; readonly p99: number | null } {
-  if (values.known === undefined) {
-    const ascending = [...values.counts].sort(([a], [b]) => a - b);
-    const percentile = (p: number) => percentileOf(p, values.count, ascending) ?? null;
-    values.known = { p50: percentile(50), p99: percentile(99) };
-  }
-  return values.known;
+function known(values: Values): NonNullable<Values["known"]> {
+  const { histogram } = values;
+  return values.known ??= {
+    p50: histogram.percentile(50) ?? null,
+    p99: histogram.percentile(99) ?? null,
+  };
 }

@@ -44,9 +44,12 @@ export function valueOf(bucket: number): number {
   return 2 ** octave * (1 + (part + 0.5) / (1 << PART_BITS));
 }
 
+const NONE = new Uint32Array(0);
+
 /** Counts of values. */
 export class SmallHistogram {
-  readonly #counts = new Uint32Array(BUCKETS);
+  /** Empty until there is a value: most seconds of most loads have none. */
+  #counts = NONE;
   #count = 0;
 
   /** How many values there are. */
@@ -56,8 +59,17 @@ export class SmallHistogram {
 
   /** Counts a value in ms. */
   add(ms: number): void {
+    if (this.#counts === NONE) this.#counts = new Uint32Array(BUCKETS);
     this.#counts[bucketOf(ms)]!++;
     this.#count++;
+  }
+
+  /** Counts all that another has counted. */
+  merge(other: SmallHistogram): void {
+    if (other.#count === 0) return;
+    if (this.#counts === NONE) this.#counts = new Uint32Array(BUCKETS);
+    for (let i = 0; i < BUCKETS; i++) this.#counts[i]! += other.#counts[i]!;
+    this.#count += other.#count;
   }
 
   /** Takes back what another has counted, whose values this one had counted, too. */
@@ -87,20 +99,4 @@ export class SmallHistogram {
   latency(): LiveLatency {
     return { count: this.#count, p50Ms: this.percentile(50), p99Ms: this.percentile(99) };
   }
-}
-
-/** A percentile of counted buckets, which come in ascending order; absent where values are too few. */
-export function percentileOf(
-  p: number,
-  count: number,
-  buckets: Iterable<readonly [bucket: number, count: number]>,
-): number | undefined {
-  if (count < minimumSamples(p)) return undefined;
-  const rank = (count - 1) * p / 100;
-  let passed = 0;
-  for (const [bucket, n] of buckets) {
-    passed += n;
-    if (passed > rank) return valueOf(bucket);
-  }
-  return undefined;
 }
