@@ -9,7 +9,7 @@ import type { Summary } from "./summary.ts";
 export interface RenderOptions {
   /** ANSI colors. Default false. */
   readonly color?: boolean;
-  /** Columns of the terminal; lines are never wider than 100. Default 100. */
+  /** Columns of the terminal; text is never wider than 100, tables of loads than 160. Default 100. */
   readonly width?: number;
   /** Whether the table has the details of all loads also where an answer stands for them. Default false. */
   readonly details?: boolean;

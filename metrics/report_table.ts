@@ -25,6 +25,8 @@ export const reportTable: Report = {
 };
 
 const MAX_WIDTH = 100;
+/** Longer rows are hard to follow. */
+const MAX_TABLE_WIDTH = 160;
 
 /**
  * Renders a summary as tables for a terminal, in its width and with color. It ends with the answer; several
@@ -49,6 +51,7 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
   const page: Page = {
     paint: color ? paint : (_, text) => text,
     width: Math.min(width, MAX_WIDTH),
+    tableWidth: Math.min(width, MAX_TABLE_WIDTH),
     allServerMetrics,
   };
   const { loads, checks } = summary;

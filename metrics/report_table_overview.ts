@@ -84,7 +84,7 @@ const GOODPUT_NOTE = "goodput: requests per second that met the service level";
  */
 export function overviewLines(
   { loads, percentiles }: Summary,
-  { paint, width }: Page,
+  { paint, width, tableWidth = width }: Page,
 ): readonly string[] {
   const column = (heading: string, cell: (load: LoadSummary) => string, dropOrder?: number) =>
     numbers(heading, loads.map(cell), dropOrder);
@@ -109,7 +109,7 @@ export function overviewLines(
   const [heading, ...rows] = textTable([
     { heading: "Load", cells: loads.map(({ label }) => label), align: "left" },
     column("ok", ({ counts }) => formatCount(counts.completed), 5),
-    column("failed", ({ counts }) => formatCount(counts.failed), someFailed ? 0 : 8),
+    column("failed", ({ counts }) => formatCount(counts.failed), someFailed ? 0 : 14),
     column("req/s", ({ throughput }) => rateCell(throughput.run, "qps"), 6),
     column("out tok/s", ({ throughput }) => rateCell(throughput.run, "outputTokensPerSec"), 1),
     column("steady", ({ throughput }) => rateCell(throughput.steady, "outputTokensPerSec"), 7),
@@ -133,7 +133,7 @@ export function overviewLines(
     ...(states.every((one) => one === "")
       ? []
       : [{ heading: "verdict", cells: states, align: "left" as const }]),
-  ], width);
+  ], tableWidth);
   const notes = [
     ...(heading!.includes("steady") ? [STEADY_NOTE] : []),
     ...(heading!.includes("goodput") ? [GOODPUT_NOTE] : []),

@@ -13,6 +13,8 @@ export type Style = "bold" | "dim" | "red" | "yellow";
 export interface Page {
   readonly paint: (style: Style, text: string) => string;
   readonly width: number;
+  /** For tables of loads, which may be wider than lines of text. Default `width`. */
+  readonly tableWidth?: number;
   /** Whether metrics of the server whose meaning is not known are shown. Default false. */
   readonly allServerMetrics?: boolean;
 }

@@ -283,7 +283,7 @@ Deno.test("reportTable: a load's line has the bracket of its tail and the verdic
     );
   const summary = { ...rest, loads: [loads[0]!, plain.loads[1]!] };
   const [heading, first, second] = lines(summary, 100);
-  assertMatch(heading!, /out tok\/s +steady +TTFT p50 +p99 +client +ITL p50 +verdict$/);
+  assertMatch(heading!, /out tok\/s +steady +TTFT p50 +p99 +client +ITL p50 +p99 +verdict$/);
   assertMatch(first!, / 100\.0 ms +99\.8–100\.1 +10\.00 ms/);
   // Nothing is known of the second load.
   assertFalse(second!.includes("–"), second);
@@ -304,11 +304,18 @@ Deno.test("reportTable: a load's line has the bracket of its tail and the verdic
   }
 });
 
-Deno.test("reportTable stays within the width, at most 100 columns", () => {
-  for (const width of [60, 80, 100, 200]) {
-    for (const line of renderTable(withBrackets(SEVERAL), { width }).split("\n")) {
-      // A word is never cut.
-      assert(line.length <= Math.min(width, 100) || /^\S+$/.test(line.trim()), line);
+Deno.test("reportTable stays within the width, its text within 100 columns, a line per load in 160", () => {
+  for (const details of [false, true]) {
+    for (const width of [40, 60, 80, 100, 120, 200]) {
+      const lines = renderTable(withBrackets(SEVERAL), { width, details }).split("\n");
+      const heading = lines.findIndex((line) => line.startsWith("Load "));
+      for (const [i, line] of lines.entries()) {
+        const most = i >= heading && i < heading + 4 ? 160 : 100;
+        // A word is never cut.
+        const within = line.length <= Math.min(width, most) || /^\S+$/.test(line.trim());
+        assert(within || width < 60, line);
+      }
+      if (width === 200) assertMatch(lines[heading]!, /ITL p50 +p99 +E2E p50 +p99/);
     }
   }
 });
