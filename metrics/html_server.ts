@@ -31,6 +31,7 @@ import {
   endpointText,
   formatServerValue,
   isBelowZero,
+  MOST_POSITIONS,
   othersText,
   PART_MEANINGS,
   percentileTexts,
@@ -244,7 +245,10 @@ function speculationTable(speculation: Speculation): Markup {
   return factTable("Speculative decoding", [
     ["Tokens of a step", `${formatNumber(acceptedLength)}, ${SPECULATION_BASES[basis]}`],
     ["Guessed tokens accepted", formatShare(acceptance)],
-    ...byPosition.map((share, i) => [`Accepted at position ${i + 1}`, formatShare(share)]),
+    ...byPosition.slice(0, MOST_POSITIONS).map((
+      share,
+      i,
+    ) => [`Accepted at position ${i + 1}`, formatShare(share)]),
     ...(basis === "ticks" ? [] : [["Our estimate, tokens per tick", formatNumber(tokensPerTick)]]),
     ["Ticks with more than one token", formatShare(joinedTicks)],
   ]);

@@ -360,6 +360,11 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
           "llamacpp:tokens_drafted_accepted_total",
         ],
       },
+      {
+        role: "accepted_at_position",
+        names: ["llamacpp:spec_decode_num_accepted_tokens_per_pos_total"],
+        position: "position",
+      },
     ],
   },
   {

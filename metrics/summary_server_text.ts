@@ -200,6 +200,9 @@ export const SPECULATION_BASES: Readonly<Record<Speculation["basis"], string>> =
   ticks: "our estimate, tokens per tick",
 };
 
+/** Positions of a draft that are shown: later ones are seldom reached. */
+export const MOST_POSITIONS = 8;
+
 /** How well the server guessed ahead, in one sentence. */
 export function speculationText(speculation: Speculation): string {
   const { basis, acceptedLength, acceptance, byPosition, tokensPerTick, joinedTicks } = speculation;
@@ -207,7 +210,9 @@ export function speculationText(speculation: Speculation): string {
     `${formatNumber(acceptedLength)} tokens a step ${SPECULATION_BASES[basis]}`,
     ...(acceptance === undefined ? [] : [`${formatShare(acceptance)} of guessed tokens accepted`]),
     ...(byPosition.length === 0 ? [] : [
-      `by position ${byPosition.map((share) => formatShare(share)).join(", ")}`,
+      `by position ${
+        byPosition.slice(0, MOST_POSITIONS).map((share) => formatShare(share)).join(", ")
+      }${byPosition.length > MOST_POSITIONS ? " …" : ""}`,
     ]),
     ...(tokensPerTick === undefined || basis === "ticks" ? [] : [
       `our estimate beside it: ${formatNumber(tokensPerTick)} tokens per tick`,

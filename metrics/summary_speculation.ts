@@ -130,6 +130,8 @@ function positions(scrapes: readonly ServerScrapes[] | undefined): readonly numb
   }
   // Some count from 1 on.
   if (found.length > 0 && found[0] === undefined) found.shift();
+  // A draft may be up to so long and never was.
+  while (found.length > 0 && !(found[found.length - 1]! > 0)) found.pop();
   return Array.from(found, (tokens) => tokens ?? 0);
 }
 
