@@ -49,7 +49,7 @@ const SILENT_OPTIONS: readonly string[] = [
     " ",
   ),
   ..."no-calibration gpu launch-timeout launch-port launch-log log-level wait".split(" "),
-  ..."api-key grace stop-on-errors max-answer".split(" "),
+  ..."api-key grace stop-on-errors max-answer live plots otel otel-header".split(" "),
 ];
 
 /** What differs between the sides of one run besides their servers. */

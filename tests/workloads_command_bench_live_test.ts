@@ -70,7 +70,8 @@ Deno.test("the page moves, its stop is Ctrl-C, and results are kept without its 
       assertEquals(ran.code, 130, ran.err);
       assertMatch(ran.err, /^Stopping; Ctrl-C again stops at once$/m);
       assertStringIncludes(html, "<title>");
-      const { records, ends } = await readRecordFile(`${out}/records.jsonl`);
+      const { header, records, ends } = await readRecordFile(`${out}/records.jsonl`);
+      assertEquals(header.options.live, undefined, "it changes nothing of what is measured");
       assertEquals(ends[0]?.interrupted, true);
       const completed = records.filter(({ outcome }) => outcome.kind === "ok").length;
       assert(completed >= 3);

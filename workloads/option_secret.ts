@@ -89,12 +89,12 @@ const FORGOTTEN = new RegExp(
   "i",
 );
 
-/** Folders that must be new ones. */
-const PLACES: readonly string[] = ["out", "plots"];
+/** Of one run only: folders that must be new ones, a port that may be taken. */
+const PLACES: readonly string[] = ["out", "plots", "live"];
 
 /**
  * Values that repeat a run, by their names on the command line: what a record's header holds. Left
- * out are secrets, folders for results, which must be new ones, and arguments that an option replaces.
+ * out are secrets, places of one run only, such as its folder, and arguments that an option replaces.
  */
 export function repeatableValues(
   table: OptionTable,
