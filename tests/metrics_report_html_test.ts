@@ -521,6 +521,39 @@ Deno.test("reportHtml opens few loads and folds many", () => {
   assertWellFormed(many);
 });
 
+Deno.test("reportHtml leaves out what would keep a page with many loads from opening", () => {
+  const drawn = (page: string) => page.match(/<div class="distributions">/g)?.length ?? 0;
+  const listed = (page: string) => page.match(/<h3>All metrics<\/h3>/g)?.length ?? 0;
+  const [some, more, most] = [40, 41, 201].map((loads) => {
+    const page = render(several(loads, 3));
+    assertWellFormed(page);
+    assertEquals(page.match(/<details class="load"/g)?.length, loads);
+    return page;
+  });
+  assertEquals([drawn(some!), listed(some!)], [40, 40]);
+  assertEquals([drawn(more!), listed(more!)], [0, 41]);
+  assertEquals([drawn(most!), listed(most!)], [0, 0]);
+  assertStringIncludes(
+    textOf(more!),
+    "Charts of each load are left out, since a page with 41 loads",
+  );
+  assertStringIncludes(textOf(most!), "Charts and tables of each load are left out");
+  assertLess(most!.length / 201, 4000);
+});
+
+Deno.test("reportHtml has a table for long names, right-to-left names and many rows", () => {
+  const labels = ["نموذج".repeat(9), "x".repeat(80)];
+  const run = createRun([createRecord(), createRecord({ load: 1 })], {
+    loads: labels.map((label) => ({ label })),
+    header: { model: "نموذج/".repeat(20) },
+  });
+  const page = render(run);
+  assertWellFormed(page);
+  assertStringIncludes(page, '<h1 class="long"><bdi>');
+  assertEquals(page.match(/<th scope="row" class="long"><a href="#load-/g)?.length, 2);
+  assertStringIncludes(render(several(40, 2)), '<div class="scroll tall"');
+});
+
 Deno.test("reportHtml is pure: the same summary gives the same page", () => {
   assertEquals(render(HEALTHY), render(HEALTHY));
 });
