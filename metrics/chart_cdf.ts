@@ -107,11 +107,13 @@ export function cdfChart({ id, title, unit, curves, limits }: CdfChart): Markup 
     description: empty ? "No values" : `${texts.join("; ")}${limited}`,
     panels: [{
       height: HEIGHT,
-      above: LABEL_HEIGHT + (limits.length > 0 ? LABEL_HEIGHT + 2 : 0),
+      above: LABEL_HEIGHT,
       name: "Percentile",
       ticks: empty ? [] : y.ticks,
       shapes,
-      labels: markup`${limits.map((limit) => limitLine(limit, xOf(limit.value), yOf))}${labels}`,
+      labels: markup`${
+        limits.map((limit, row) => limitLine(limit, { at: xOf(limit.value), row, yOf }))
+      }${labels}`,
       empty: empty ? "no values" : undefined,
     }],
     ticks: empty ? [] : x.ticks,
@@ -133,15 +135,22 @@ export function cdfChart({ id, title, unit, curves, limits }: CdfChart): Markup 
 }
 
 /** Up to the percentile that has to keep it, where a curve must be to the left of the corner. */
-function limitLine({ p, text }: CdfLimit, at: number, yOf: (p: number) => number): Markup {
+function limitLine(
+  { p, text }: CdfLimit,
+  { at, row, yOf }: {
+    readonly at: number;
+    readonly row: number;
+    readonly yOf: (p: number) => number;
+  },
+): Markup {
   const x = percent(at);
   const corner = p === undefined ? 0 : yOf(p);
-  const anchor = at < 0.2 ? "start" : at > 0.8 ? "end" : "middle";
+  const [anchor, dx] = at > 0.5 ? ["end", -5] : ["start", 5];
   return markup`<line class="limit" x1="${x}" x2="${x}" y1="${corner}" y2="${HEIGHT}"/>${
     p !== undefined &&
-    markup`<svg x="${x}"><path class="limit corner" d="M-9 ${corner}H0"/></svg><line class="limit rest" x1="${x}" x2="${x}" y1="-4" y2="${corner}"/>`
-  }<text class="label limit" x="${x}" y="${
-    -LABEL_HEIGHT - 4
+    markup`<svg x="${x}"><path class="limit" d="M-9 ${corner}H0"/></svg><line class="limit rest" x1="${x}" x2="${x}" y1="-4" y2="${corner}"/>`
+  }<text class="label limit" x="${x}" dx="${dx}" y="${
+    HEIGHT - 6 - row * LABEL_HEIGHT
   }" text-anchor="${anchor}">${text}</text>`;
 }
 

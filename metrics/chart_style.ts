@@ -34,7 +34,7 @@ ${COLOR_RULES}
 .chart svg{display:block;overflow:visible}
 .chart>svg{width:100%;touch-action:pan-y}
 .chart text{font-size:11px;fill:var(--muted)}
-.chart text.label{fill:var(--text)}
+.chart text.label{fill:var(--text);paint-order:stroke;stroke:var(--bg);stroke-width:2.5px;stroke-linejoin:round}
 .chart text.empty{font-size:13px}
 .chart text.failed,.chart text.context,.chart text.cancelled,.chart text.cancelledAsPlanned,.chart text.dropped{font-size:13px;font-weight:700}
 .chart text.failed,.chart text.context,b.failed,b.context{color:var(--bad);fill:var(--bad)}
@@ -97,9 +97,8 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .whisker.point{stroke-width:5}
 .cdf{stroke-width:1.7}
 ${HUE_RULES}
-.limit{stroke:var(--text);stroke-width:1.3}
-.limit.rest{stroke-dasharray:2 3;stroke-width:1}
-.chart text.limit{stroke:none}
+line.limit,path.limit{stroke:var(--text);stroke-width:1.3}
+line.limit.rest{stroke-dasharray:2 3;stroke-width:1}
 path.heat{stroke:none;shape-rendering:crispEdges}
 path.heat0{fill:var(--heat0)}
 path.heat1{fill:var(--heat1)}
@@ -120,4 +119,4 @@ path.heat5{fill:var(--heat5)}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode CHART_STYLE}. */
-export const CHART_STYLE_SHA256 = "5F5ljR8yFMS+Dpv/s+UoZRPtOifa2pbGG/YDVPH+vaY=";
+export const CHART_STYLE_SHA256 = "0blZTz9CecZ6K+8dFe5ZZP00uvsinc2cHVpoLDxGMpQ=";

@@ -77,9 +77,9 @@ ${curve}${missingNotes(points, percentiles)}</figure>
     markup`<span><b class="bad">×</b> with failed requests</span>`;
   return markup`<section>
 <h2>Throughput against latency</h2>
-<p class="legend">${swatches}${whiskerLegend(drawn)}<span>${
+<p class="legend">${swatches}${whiskerLegend(drawn)}${hollow}${failed}<span>${
     shortNames ? `numbers beside points: ${unit}` : "one point per load"
-  }</span>${hollow}${failed}</p>
+  }</span></p>
 <div class="charts">${charts}</div>
 </section>
 `;

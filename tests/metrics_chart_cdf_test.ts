@@ -51,8 +51,8 @@ Deno.test("cdfChart draws limits as lines, at their percentile with a corner", (
     ...{ value: 500, p: undefined, text: "ttft ≤ 500 ms" },
   }];
   const chart = cdfChart({ ...CHART, limits }).toString();
-  assertEquals(chart.match(/class="limit"/g)?.length, 2);
-  assertEquals(chart.match(/class="limit corner"/g)?.length, 1);
+  assertEquals(chart.match(/<line class="limit"/g)?.length, 2);
+  assertEquals(chart.match(/<path class="limit"/g)?.length, 1);
   assertStringIncludes(chart, "limits: p99 &#60; 90 ms, ttft ≤ 500 ms");
   // The farthest limit is on the axis.
   assertFalse(/x1="1\d\d\./.test(chart));
@@ -91,7 +91,7 @@ Deno.test("cdfSection draws the limits of requests and of percentiles, each once
     slo: parseSlo("ttft:500"),
     require: parseRequired("itl:p99<20,throughput>1"),
   })).toString();
-  assertEquals(section.match(/class="limit"/g)?.length, 2);
+  assertEquals(section.match(/<line class="limit"/g)?.length, 2);
   assertStringIncludes(section, ">p99 &#60; 20 ms</text>");
   assertStringIncludes(section, ">ttft ≤ 500 ms</text>");
 });

@@ -367,7 +367,10 @@ Deno.test("reportHtml puts brackets, witness and verdict beside the results", ()
   assertWellFormed(several);
   assertStringIncludes(several, '<td class="right first"><b class="warn">unknown</b></td>');
   assertStringIncludes(several, 'colspan="3" class="group">TTFT (ms)</th>');
-  assertStringIncludes(textOf(several), "p50 p99 open for the client numbers beside points: users");
+  assertStringIncludes(
+    textOf(several),
+    "p50 p99 open for the client not certain numbers beside points: users",
+  );
   // Of the second load nothing is known.
   assertStringIncludes(textOf(several), "n/a 100 100 100 10 10 10");
   assertStringIncludes(textOf(several), " 100.0 (99.8–100.1) 100.0 (99.8–100.1) 100.0 ");
