@@ -101,6 +101,19 @@ Deno.test("findEndpoints takes /metrics of each server that has metrics, and ask
   });
 });
 
+Deno.test("findEndpoints takes Triton's statistics of the model that is asked for", async () => {
+  const stats = '{"model_stats":[{"name":"m","inference_stats":{"success":{"count":1,"ns":2}}}]}';
+  await withServers([at("/v2/models/my%20m/stats", stats)], async ([url = ""]) => {
+    const protocol = "triton-vllm";
+    const [found] = await findEndpoints([planOf(url, "auto", { protocol, model: "my m" })]);
+    assertEquals(shownOf([found!]), [[`${url}/v2/models/my%20m/stats`]]);
+  });
+  await withServers([at("/v2/models/vllm_model/stats", stats)], async ([url = ""]) => {
+    const [found] = await findEndpoints([planOf(url, "auto", { protocol: "triton-vllm" })]);
+    assertEquals(shownOf([found!]), [[`${url}/v2/models/vllm_model/stats`]]);
+  });
+});
+
 Deno.test("findEndpoints: not off the network's edge, not over gRPC, and not when it is off", async () => {
   assertEquals(await findEndpoints([planOf("https://api.example.com", "auto")]), [[]]);
   assertEquals(

@@ -101,11 +101,20 @@ export async function openScrapers(
 
 /** For each server the addresses that are tried, of which the first that answers is taken. */
 function candidatesOf(plan: BenchPlan): readonly (readonly Endpoint[])[] {
-  const { carrier, path } = findProtocol(plan.protocol);
+  const { carrier, path, name } = findProtocol(plan.protocol);
   if (carrier !== "http") return [];
   const roots = serversOf(plan).map(({ url }) => foreignRoot(url, path) ?? serverRoot(url, path));
   return [...new Set(roots)].filter((root) => !isPublicService(root))
-    .map((root) => AUTO_PATHS.map((path) => endpointOf(root + path)));
+    .map((root) =>
+      [...name.startsWith("triton-") ? tritonPaths(plan, path) : [], ...AUTO_PATHS]
+        .map((path) => endpointOf(root + path))
+    );
+}
+
+/** Triton has its metrics at another port, and the statistics of a model at this one. */
+function tritonPaths({ model = "" }: BenchPlan, path: string): readonly string[] {
+  const asked = model === "" ? /^\/v2\/models\/([^/]+)/.exec(path)?.[1] : encodeURIComponent(model);
+  return asked === undefined ? [] : [`/v2/models/${asked}/stats`];
 }
 
 /** Asked for by nobody, such a request may be an attack in the eyes of who runs the service. */

@@ -6,6 +6,7 @@
 import type { Clock } from "../backends/clock.ts";
 import { oneLine } from "../backends/error_message.ts";
 import { parsePrometheus, type PrometheusText } from "../backends/telemetry_prometheus.ts";
+import { readTritonStatistics } from "../backends/telemetry_triton.ts";
 import type { Exchange, Transport, TransportOptions } from "../backends/transport.ts";
 import { openTransport } from "../backends/transports.ts";
 
@@ -69,7 +70,8 @@ export async function askEndpoint(
   const tookMs = exchange.endMs - first.sentMs;
   const failure = failureOf(exchange);
   if (failure !== undefined) return { failure, tookMs };
-  const text = parsePrometheus(new TextDecoder().decode(exchange.body));
+  const body = new TextDecoder().decode(exchange.body);
+  const text = readTritonStatistics(body) ?? parsePrometheus(body);
   const useless = uselessOf(text, exchange);
   if (useless !== undefined) return { failure: useless, tookMs };
   return { text, atMs: exchange.firstByteMs ?? exchange.endMs, tookMs };
