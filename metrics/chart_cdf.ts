@@ -46,7 +46,7 @@ export interface CdfChart {
 const HEIGHT = 260;
 
 /** Above this ratio of largest to smallest, the horizontal axis is logarithmic. */
-const LOG_FROM_RATIO = 12;
+const LOG_FROM_RATIO = 6;
 
 /** Percentiles whose values stand at the pointer. */
 const TOLD: readonly number[] = [10, 25, 50, 75, 90, 95, 99, 99.9, 99.99];
@@ -85,11 +85,18 @@ export function cdfChart({ id, title, unit, curves, limits }: CdfChart): Markup 
         .map((point, i) => `${i === 0 ? "M" : "L"}${point}`).join(""),
     )
   );
-  const labels = placeLabels(drawn.map(({ short, percentiles, values }) => ({
-    text: short,
-    at: xOf(values.at(-1)!),
-    dots: [yOf(percentiles.at(-1)!)],
-  })));
+  const labels = placeLabels(
+    drawn.map(({ short, percentiles, values }) => ({
+      text: short,
+      at: xOf(values.at(-1)!),
+      dots: [yOf(percentiles.at(-1)!)],
+    })),
+    {
+      lines: drawn.map(({ percentiles, values }) =>
+        values.map((value, i) => ({ at: xOf(value), y: yOf(percentiles[i]!) }))
+      ),
+    },
+  );
   const texts = drawn.map(({ label, ...curve }) =>
     `${label} ${
       DESCRIBED.flatMap((p) => {

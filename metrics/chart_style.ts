@@ -85,7 +85,6 @@ path.cancelled{stroke:var(--muted);stroke-dasharray:1 2}
 .whisker.rank2,.chance.rank2{stroke:var(--good)}
 .dot.rank2{fill:var(--good);stroke:var(--good)}
 .dot.rank1{fill:var(--text);stroke:var(--text)}
-.dot.failed{stroke:var(--bad);fill:var(--bad)}
 .dot.hollow,.dot.failed.hollow{fill:var(--bg)}
 .steps{stroke:var(--side,var(--accent));stroke-width:1.6}
 .point{fill:var(--side,var(--accent));stroke:var(--side,var(--accent));stroke-width:1.6}
@@ -119,4 +118,4 @@ path.heat5{fill:var(--heat5)}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode CHART_STYLE}. */
-export const CHART_STYLE_SHA256 = "0blZTz9CecZ6K+8dFe5ZZP00uvsinc2cHVpoLDxGMpQ=";
+export const CHART_STYLE_SHA256 = "2o3V/m3AqIkU2ApTHwsuwmdY1CdXgxHil1UXocpAvHU=";
