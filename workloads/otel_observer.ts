@@ -34,6 +34,8 @@ export interface OtelOptions extends OtelTools {
   readonly note: (line: string) => void;
   /** Second Ctrl-C: nothing more is sent. */
   readonly signal: AbortSignal;
+  /** First Ctrl-C: nothing is sent a second time. */
+  readonly stopSignal?: AbortSignal;
   /** Most requests of a load. Default 200,000. */
   readonly mostRequests?: number;
 }
@@ -45,10 +47,10 @@ export interface OtelOptions extends OtelTools {
  */
 export async function planCollector(
   values: OtelValues,
-): Promise<(host: Pick<Host, "note" | "aborted">) => Promise<OtelObserver>> {
+): Promise<(host: Pick<Host, "note" | "interrupted" | "aborted">) => Promise<OtelObserver>> {
   const target = await planOtel(values);
-  return async ({ note, aborted }) => {
-    const observer = createOtelObserver({ target, note, signal: aborted });
+  return async ({ note, interrupted: stopSignal, aborted: signal }) => {
+    const observer = createOtelObserver({ target, note, signal, stopSignal });
     await observer.check();
     return observer;
   };
@@ -74,7 +76,10 @@ export function createOtelObserver(options: OtelOptions): OtelObserver {
   let lost = false;
 
   const send = (body: string): Promise<Sent> =>
-    sendSpans(target, body, { ...options, attempts: lost ? 1 : undefined });
+    sendSpans(target, body, {
+      ...options,
+      attempts: lost || options.stopSignal?.aborted ? 1 : undefined,
+    });
   const sendAll = async (spanned: SpannedRun, spans: Iterable<OtelSpan>, count: number) => {
     tally.spans += count;
     const source = sourceOf(spanned);

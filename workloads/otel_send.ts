@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, patientClock, wallClockMs } from "../backends/clock.ts";
-import { messageOf } from "../backends/error_message.ts";
+import { messageOf, readErrorBody } from "../backends/error_message.ts";
 import { cleanMessage, withoutSecrets } from "./secret.ts";
 
 /** Where to, and as whom. */
@@ -109,7 +109,7 @@ async function sendOnce(
     }
     // A missing permission does not come back.
     const again = !(error instanceof Deno.errors.NotCapable);
-    return { failure: cleanMessage(messageOf(error)), rejected: 0, again };
+    return { failure: reasonOf(error), rejected: 0, again };
   }
 }
 
@@ -143,15 +143,19 @@ function partialSuccess(text: string): Sent {
   }
 }
 
+/** The innermost cause of what `fetch` threw. */
+function reasonOf(error: unknown): string {
+  const text = messageOf(
+    error instanceof Error && error.cause instanceof Error ? error.cause : error,
+  );
+  // "error sending request for url (…): client error (Connect): tcp connect error: …"
+  const [, inner = text] = /client error \(\w+\): (?:tcp connect error: )?(.*)$/s.exec(text) ?? [];
+  return shortWords(inner.replace(/ \(os error \d+\)/, ""));
+}
+
 function wordsOf(text: string): string {
-  let words: unknown = text;
-  try {
-    words = (JSON.parse(text) as { message?: unknown }).message ?? text;
-  } catch {
-    // Plain text, or a page.
-  }
-  const short = typeof words === "string" ? shortWords(words) : "";
-  return short === "" || short.startsWith("<") ? "" : `: ${short}`;
+  const short = shortWords(readErrorBody(text));
+  return short === "" ? "" : `: ${short}`;
 }
 
 function shortWords(text: string): string {
