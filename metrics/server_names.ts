@@ -281,7 +281,7 @@ export const SERVER_ENGINES: readonly ServerEngine[] = [
   },
   {
     engine: "triton",
-    endpoint: "/metrics of port 8002 (--metrics-port)",
+    endpoint: "/metrics of port 8002 (--metrics-port); /v2/models/MODEL/stats",
     source: "docs/user_guide/metrics.md of Triton 2.60 and docs/model_config.md of its " +
       "TensorRT-LLM backend",
     names: [
