@@ -2,8 +2,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createRandom, uniformInteger } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import { parsePrometheus } from "../backends/telemetry_prometheus.ts";
 import type { Witness } from "../metrics/run_client.ts";
 import type { GpuSamples } from "../metrics/run_gpu.ts";
+import type { ServerScrapes } from "../metrics/run_server.ts";
 import { findFrontier } from "../metrics/frontier_sides.ts";
 import { FRONTIER_REPORTS } from "../metrics/report_frontiers.ts";
 import { REPORTS } from "../metrics/reports.ts";
@@ -28,9 +30,11 @@ import { type Accumulator, createAccumulator, type Summary } from "../metrics/su
 import { mergeRecordFiles } from "../workloads/record_merge.ts";
 import { openRecordFile, startRecordFile } from "../workloads/record_writer.ts";
 import { streamRecordFile } from "../workloads/record_file.ts";
+import { keepScrapes } from "../workloads/scrape_keeper.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { FAKE_METRICS } from "./support/fake_metrics.ts";
 import { mutatedLine } from "./support/mutated_lines.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 
@@ -64,6 +68,18 @@ const CLIENT = {
   ...{ kernelStampedReads: 0.99, replacedConnections: 1 },
 };
 
+/** What an endpoint said before, during and after a load, between failures. */
+const SCRAPES: readonly ServerScrapes[] = FAKE_METRICS
+  .filter(({ engine }) => engine === "vllm" || engine === "dcgm")
+  .map(({ engine, texts: [before, after] }) => {
+    const keeper = keepScrapes(`http://${engine}/metrics`);
+    for (const [i, text] of [before, after, before, after].entries()) {
+      keeper.add(i * 100 - 1, parsePrometheus(text), 5, i % 3 === 0);
+      keeper.fail("status 500", 20);
+    }
+    return keeper.scrapes(0);
+  });
+
 /** Lines of a file that has every kind of field. */
 async function sampleLines(folder: string): Promise<string[]> {
   const records: RequestRecord[] = [0, 1].flatMap((load) => [
@@ -84,6 +100,10 @@ async function sampleLines(folder: string): Promise<string[]> {
       ...{ session: `s${index % 3}#1`, turn: 1 + index, chain: index % 2, depth: index % 2 },
       ...{ class: index < 6 ? "chat" : "code", model: "base", server: index % 2, stage: index % 2 },
       ...{ heldMs: index, contentTokens: 100 * index, expectedCachedTokens: 60 * index },
+      serverTimings: {
+        ...{ queueMs: 40, prefillMs: 50, decodeMs: 30, ttftMs: 95, e2eMs: 130 },
+        ...{ draftTokens: 6, acceptedTokens: 3 },
+      },
       ...{ connectMs: 1, cachedTokens: 3, reasoningTokens: 1, textEvents: 5, text: "Hello" },
     })),
     createRecord({ load, index: 12, phase: "warmup" }),
@@ -119,6 +139,7 @@ async function sampleLines(folder: string): Promise<string[]> {
     ],
     ends: [0, 1].map(() => ({
       ...{ startedAtMs: 1.8e12, gpu: GPU, witness: WITNESS, client: CLIENT },
+      scrapes: SCRAPES,
       cacheNotReset: "it said 500",
       serverLost: { atMs: 400, failures: 3, message: "refused" },
     })),
@@ -178,7 +199,10 @@ interface Read {
 function* textsOf({ summaries, records, durationMs }: Read): Iterable<[string, string]> {
   for (const summary of summaries) {
     for (const report of REPORTS) {
-      yield [report.name, report.render(summary, { color: true, width: 100 })];
+      yield [
+        report.name,
+        report.render(summary, { color: true, width: 100, allServerMetrics: true }),
+      ];
     }
     const frontier = findFrontier([{ name: "mutated", runs: [summary] }]);
     for (const report of FRONTIER_REPORTS) {
@@ -210,7 +234,8 @@ const NO_NUMBER = /\bNaN\b|\bundefined\b|Infinity|\[object |\binf\b|∞/;
 
 function assertPrintable(read: Read, where: string): void {
   for (const [name, text] of textsOf(read)) {
-    const found = NO_NUMBER.exec(text);
+    // Scripts of our own say `undefined`.
+    const found = NO_NUMBER.exec(text.replace(/<script>[^]*?<\/script>/g, ""));
     if (found === null) continue;
     const around = text.slice(Math.max(0, found.index - 200), found.index + 60);
     assert(false, `${where}, ${name}: ${around}`);
