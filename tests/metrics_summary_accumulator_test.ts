@@ -9,7 +9,7 @@ import { createRandom } from "../backends/random.ts";
 import { OUTCOME_KINDS, type RequestRecord } from "../backends/record.ts";
 import { findMetric, type LoadSummary } from "../metrics/load_summary.ts";
 import { reportHtml } from "../metrics/report_html.ts";
-import { reportTable } from "../metrics/report_table.ts";
+import { renderTable, reportTable } from "../metrics/report_table.ts";
 import { REPORTS } from "../metrics/reports.ts";
 import type { Run } from "../metrics/run.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
@@ -22,6 +22,7 @@ import {
 import { RELATIVE_ERROR } from "../metrics/stat_value_histogram.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { withRequests } from "./support/with_requests.ts";
 
 const us = (ms: number) => Math.round(ms * 1000) / 1000;
 const FAILURES = OUTCOME_KINDS.filter((kind) => kind !== "ok");
@@ -179,11 +180,6 @@ Deno.test("createAccumulator: the order of records changes nothing", () => {
   }
 });
 
-/** With requests in place of the function that gives them: functions equal only themselves. */
-function withRequests({ loads, ...summary }: Summary): unknown {
-  return { ...summary, loads: loads.map((load) => ({ ...load, requests: load.requests(1e9) })) };
-}
-
 Deno.test("createAccumulator: auto moves kept records into histograms, once, at the limit", () => {
   const run = eventful(1000, "closed");
   const ticks = sum(run.records.map(({ tickMs }) => tickMs.length + 50));
@@ -251,7 +247,7 @@ Deno.test("table and page say how near percentiles are, and nothing where they a
   const near = summarize(run, { values: "histogram" });
   const exact = summarize(run);
   const line = "percentiles within ±0.1 % (histograms, ";
-  assert(reportTable.render(near).includes(`Accuracy     ${line}`));
+  assert(renderTable(near, { details: true }).includes(`Accuracy     ${line}`));
   assert(reportHtml.render(near).includes(`Accuracy: ${line}`));
   for (const { render } of [reportTable, reportHtml]) assert(!render(exact).includes(line));
 });
