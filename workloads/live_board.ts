@@ -195,7 +195,11 @@ export function createLiveBoard(
           label: visibleLine(withoutSecrets(progress.label)),
         },
         load: progress.load === undefined ? ended.length : progress.load + 1,
-        loads: header === undefined || header.find !== undefined ? undefined : plans.length,
+        loads: header === undefined
+          ? progress.loads
+          : header.find === undefined
+          ? plans.length
+          : undefined,
         ...{ done: progress.done, total: progress.total, failed: progress.failed },
         ...{ inFlight: progress.inFlight, tokensPerSec: progress.tokensPerSec },
         elapsedMs: progress.elapsedMs + sinceMs,

@@ -3,9 +3,11 @@
  * is the truth, with nobody looking and with each observer by turns: the errors of our stamps beside
  * each other. Prints Markdown.
  *
- *     deno task bench:observers [--rounds 1] [--only NAME,…] [--transport socket] [--out FILE] [--from FILE,…]
+ *     deno task bench:observers [--rounds 1] [--only NAME,…] [--transport socket] [--nice N] [--out FILE]
+ *                               [--from FILE,…]
  *
- * A round has a run of each, in another order each time. `--out` adds a line of JSON for each run to a
+ * A round has a run of each, in another order each time. `--nice=-19` puts the client (all of it, the
+ * observers too) before what else runs on a machine that is not idle. `--out` adds a line of JSON for each run to a
  * file; `--from` measures nothing and reports such files: a long measurement in pieces. Needs Linux,
  * two cores, gcc, taskset, and `script` of util-linux; root for real-time priority.
  *
@@ -100,18 +102,33 @@ interface Ordered {
   readonly tools: TruthTools;
   readonly observer: string;
   readonly transport: string;
+  readonly nice: string;
   readonly endpoints: Endpoints;
 }
 
 /** One run. */
-async function observe({ tools, observer, transport, endpoints }: Ordered): Promise<ObservedRun> {
+async function observe(
+  { tools, observer, transport, nice, endpoints }: Ordered,
+): Promise<ObservedRun> {
   const out = `${tools.folder}/run`;
   endpoints.reset();
   const server = await startServer(tools, PLAN);
   try {
     const { options, terminal = false } = OBSERVERS[observer]!;
     const words = [
-      ...["timeout", "-k", "5", `${LIMIT_SEC}`, Deno.execPath(), "run", "-q", "-A"],
+      ...[
+        "nice",
+        "-n",
+        nice,
+        "timeout",
+        "-k",
+        "5",
+        `${LIMIT_SEC}`,
+        Deno.execPath(),
+        "run",
+        "-q",
+        "-A",
+      ],
       ...[`${HERE}/cli.ts`, "bench", server.url, ...server.options, ...LOAD],
       ...[`--transport=${transport}`, `--out=${out}`],
       ...options.map((word) => word.replace("ENDPOINT", endpoints.url)),
@@ -174,6 +191,7 @@ async function main(): Promise<number> {
       rounds: { type: "string", default: "1" },
       only: { type: "string", default: Object.keys(OBSERVERS).join(",") },
       transport: { type: "string", default: "socket" },
+      nice: { type: "string", default: "0" },
       out: { type: "string" },
       from: { type: "string" },
     },
@@ -205,7 +223,8 @@ async function main(): Promise<number> {
     const round = new Date().toISOString();
     for (let number = 0; number < Number(values.rounds); number++) {
       for (const observer of shuffled(random, values.only.split(","))) {
-        const where = { tools, observer, transport: values.transport, endpoints };
+        const { transport, nice } = values;
+        const where = { tools, observer, transport, nice, endpoints };
         const run = { round: `${round} ${number}`, ...await observe(where) };
         runs.push(run);
         say(`${observer}: ${JSON.stringify(run.errors)}, ${run.verdict}`);
