@@ -3,11 +3,11 @@
  * is the truth, with nobody looking and with each observer by turns: the errors of our stamps beside
  * each other. Prints Markdown.
  *
- *     deno task bench:observers [--rounds 1] [--only NAME,…] [--transport socket] [--nice N] [--out FILE]
- *                               [--from FILE,…]
+ *     deno task bench:observers [--rounds 1] [--only NAME,…] [--transport socket] [--real-time]
+ *                               [--out FILE] [--from FILE,…]
  *
- * A round has a run of each, in another order each time. `--nice=-19` puts the client (all of it, the
- * observers too) before what else runs on a machine that is not idle. `--out` adds a line of JSON for each run to a
+ * A round has a run of each, in another order each time. `--real-time` puts the client, all of its threads
+ * alike, before what else runs on a machine that is not idle. `--out` adds a line of JSON for each run to a
  * file; `--from` measures nothing and reports such files: a long measurement in pieces. Needs Linux,
  * two cores, gcc, taskset, and `script` of util-linux; root for real-time priority.
  *
@@ -102,13 +102,13 @@ interface Ordered {
   readonly tools: TruthTools;
   readonly observer: string;
   readonly transport: string;
-  readonly nice: string;
+  readonly realTime: boolean;
   readonly endpoints: Endpoints;
 }
 
 /** One run. */
 async function observe(
-  { tools, observer, transport, nice, endpoints }: Ordered,
+  { tools, observer, transport, realTime, endpoints }: Ordered,
 ): Promise<ObservedRun> {
   const out = `${tools.folder}/run`;
   endpoints.reset();
@@ -117,9 +117,7 @@ async function observe(
     const { options, terminal = false } = OBSERVERS[observer]!;
     const words = [
       ...[
-        "nice",
-        "-n",
-        nice,
+        ...(realTime ? ["chrt", "-r", "10"] : []),
         "timeout",
         "-k",
         "5",
@@ -191,7 +189,7 @@ async function main(): Promise<number> {
       rounds: { type: "string", default: "1" },
       only: { type: "string", default: Object.keys(OBSERVERS).join(",") },
       transport: { type: "string", default: "socket" },
-      nice: { type: "string", default: "0" },
+      "real-time": { type: "boolean", default: false },
       out: { type: "string" },
       from: { type: "string" },
     },
@@ -223,8 +221,8 @@ async function main(): Promise<number> {
     const round = new Date().toISOString();
     for (let number = 0; number < Number(values.rounds); number++) {
       for (const observer of shuffled(random, values.only.split(","))) {
-        const { transport, nice } = values;
-        const where = { tools, observer, transport, nice, endpoints };
+        const { transport, "real-time": realTime } = values;
+        const where = { tools, observer, transport, realTime, endpoints };
         const run = { round: `${round} ${number}`, ...await observe(where) };
         runs.push(run);
         say(`${observer}: ${JSON.stringify(run.errors)}, ${run.verdict}`);
