@@ -43,8 +43,8 @@ export function serverCountsFold(): ServerCountsFold {
   /** Of requests that ended otherwise, the most that the server may have counted. */
   const open = { requests: 0, prompt_tokens: 0, output_tokens: 0, cached_tokens: 0 };
   let cacheTold = false;
-  /** Counts of ours that the engine did not give. */
-  const foreign = { prompt_tokens: false, output_tokens: false };
+  /** Some output tokens are not by the engine's count. */
+  let foreign = false;
   return {
     add(record) {
       const { outcome, sentMs, promptTokens, outputTokens, cachedTokens } = record;
@@ -56,8 +56,7 @@ export function serverCountsFold(): ServerCountsFold {
         done.output_tokens += outputTokens?.tokens ?? 0;
         done.cached_tokens += cachedTokens ?? 0;
         if (cachedTokens !== undefined) cacheTold = true;
-        if (promptTokens?.source !== "usage") foreign.prompt_tokens = true;
-        if (!isCounted(outputTokens?.source)) foreign.output_tokens = true;
+        if (!isCounted(outputTokens?.source)) foreign = true;
         return;
       }
       open.requests++;
@@ -81,7 +80,7 @@ export function serverCountsFold(): ServerCountsFold {
         const most = done[what] * (1 + SLACK.share) + open[what] + older;
         // Tokens decide only where requests are not counted: engines count them each in its own way.
         const decides = what === "requests" ||
-          what === "output_tokens" && !foreign.output_tokens && found[0]?.what !== "requests";
+          what === "output_tokens" && !foreign && found[0]?.what !== "requests";
         found.push({
           what,
           server: counted,

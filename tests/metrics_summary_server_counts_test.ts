@@ -106,6 +106,16 @@ Deno.test("serverCounts: requests that never left are nobody's", () => {
 Deno.test("serverCounts: tokens decide where requests are not counted", () => {
   assertEquals(counted(counters({ output_tokens: 400 }))[0]!.others, true);
   assertEquals(counted(counters({ output_tokens: 204 }))[0]!.others, false);
+  // As many as the cancelled ones may have had: 8 of up to 5.
+  const cancelled = Array.from(
+    { length: 8 },
+    () => createFailure("cancelled", { requestedTokens: 5 }),
+  );
+  assertEquals(
+    counted(counters({ output_tokens: 240 }), [...OURS, ...cancelled])[0]!.others,
+    false,
+  );
+  assertEquals(counted(counters({ output_tokens: 250 }), [...OURS, ...cancelled])[0]!.others, true);
   // The last token of each answer, which it counts and does not report.
   assertEquals(counted(served({ output_tokens: 240 }))[2]!.others, false);
   const ownCount = OURS.map((record) => ({

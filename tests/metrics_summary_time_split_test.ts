@@ -85,6 +85,7 @@ Deno.test("timeSplit: without the server's own TTFT the rest holds the network, 
   const found = split({ records: told({ queueMs: 50, prefillMs: 38 }) });
   assertEquals(meansOf(found), { queue: 50, prefill: 38, rest: 12 });
   assertMatch(found!.remarks.join(), /does not tell its own TTFT: the rest holds network/);
+  assertEquals(found!.remarks.length, 1);
   const llama = split({ records: told({ prefillMs: 38, decodeMs: 400 }) });
   assertEquals(meansOf(llama), { prefill: 38, rest: 62 });
   assertMatch(llama!.remarks.join(), /the rest holds queue, network/);
