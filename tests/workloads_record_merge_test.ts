@@ -414,7 +414,7 @@ Deno.test("mergeRecordFiles: of clients that read one endpoint the one counts th
     ["http://a", [30, 1050]],
     ["http://b", [30, 1050]],
   ]);
-  assertEquals(summary.loads[0]!.server?.figures[0]!.difference, 87);
+  assertEquals(summary.loads[0]?.server?.figures[0]?.difference, 87);
 });
 
 Deno.test("mergeRecordFiles: clients that sent the same sessions keep them apart", async () => {
