@@ -39,6 +39,7 @@ import {
   shownFigures,
   SPECULATION_BASES,
   splitBasisText,
+  splitPercentiles,
   splitRows,
 } from "./summary_server_text.ts";
 
@@ -122,7 +123,7 @@ export function serverSection(load: LoadSummary, { id }: { readonly id: string }
 
 function splitPart(split: TimeSplit, id: string): Markup {
   const rows = splitRows(split);
-  const percentiles = split.parts[0]?.percentiles.map(({ p }) => p) ?? [];
+  const percentiles = splitPercentiles(split);
   const brackets = rows.some(({ client }) => client !== "");
   const table = htmlTable({
     caption: "Parts of the mean time to the first token",

@@ -24,6 +24,7 @@ import {
   shownFigures,
   speculationText,
   splitBasisText,
+  splitPercentiles,
   splitRows,
   splitText,
 } from "./summary_server_text.ts";
@@ -70,7 +71,7 @@ export function serverLines(load: Side, page: Page): readonly string[] {
 /** A row for each part with its bar, each bar beginning where the one before it ended. */
 function splitLines(split: TimeSplit, page: Page): readonly string[] {
   const rows = splitRows(split);
-  const percentiles = split.parts[0]?.percentiles.map(({ p }) => p) ?? [];
+  const percentiles = splitPercentiles(split);
   const span = Math.max(split.ttftMs, ...rows.map(({ fromMs, toMs }) => Math.max(fromMs, toMs)));
   const bars = rows.map(({ fromMs, toMs }) => barText(fromMs / span, toMs / span));
   const columns: readonly TextColumn[] = [

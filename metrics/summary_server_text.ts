@@ -136,6 +136,12 @@ export function isBelowZero({ parts }: TimeSplit): boolean {
   return parts.some(({ meanMs }) => meanMs < 0);
 }
 
+/** Percentiles that any part has: of a part that is the same for every request there are none. */
+export function splitPercentiles({ parts }: TimeSplit): readonly number[] {
+  const all = new Set(parts.flatMap(({ percentiles }) => percentiles.map(({ p }) => p)));
+  return [...all].sort((a, b) => a - b);
+}
+
 /** One part of a split in cells. */
 export interface SplitRow {
   readonly name: TimePart["name"];
@@ -145,7 +151,7 @@ export interface SplitRow {
   readonly client: string;
   /** Share of the TTFT; below zero for a part that is. */
   readonly share: string;
-  /** Values of the percentiles of the first part, in their order. */
+  /** Values of {@linkcode splitPercentiles}, in their order; empty = the part has none. */
   readonly percentiles: readonly string[];
   /** Where its bar begins and ends, in ms; backwards for a part below zero. */
   readonly fromMs: number;
@@ -156,6 +162,7 @@ export interface SplitRow {
 export function splitRows(split: TimeSplit): readonly SplitRow[] {
   const { ttftMs, parts } = split;
   const { unit, number } = splitScale(split);
+  const wanted = splitPercentiles(split);
   let atMs = 0;
   return parts.map(({ name, meanMs, bracket, percentiles }) => {
     const fromMs = atMs;
@@ -167,7 +174,10 @@ export function splitRows(split: TimeSplit): readonly SplitRow[] {
       share: ttftMs > 0
         ? `${(100 * meanMs / ttftMs).toFixed(1).replace("-", "−")} %`
         : NOT_AVAILABLE,
-      percentiles: percentiles.map(({ valueMs }) => formatMs(valueMs).replace("-", "−")),
+      percentiles: wanted.map((p) => {
+        const found = percentiles.find((one) => one.p === p);
+        return found === undefined ? "" : formatMs(found.valueMs).replace("-", "−");
+      }),
       fromMs,
       toMs: atMs,
     };

@@ -113,6 +113,19 @@ Deno.test("a remainder below zero is drawn and told", () => {
   assertStringIncludes(textOf(page), "The server's times are longer than ours.");
 });
 
+Deno.test("parts without percentiles stand beside those that have some", () => {
+  const percentiles = [{ p: 50, valueMs: 70 }, { p: 99, valueMs: undefined }];
+  const timeSplit = createSplit({
+    basis: "requests",
+    parts: [createPart("client", 0.5), createPart("queue", 119.5, { percentiles })],
+  });
+  const page = sectionOf({ ...NOTHING, timeSplit });
+  const cells = [...page.matchAll(/<tr>([^]*?)<\/tr>/g)]
+    .map(([, row]) => [...row!.matchAll(/<t[hd][ >]/g)].length);
+  assertEquals(cells, [5, 5, 5]);
+  assertStringIncludes(textOf(page), "queue 120 ms 99.6 % 70.0 ms n/a");
+});
+
 Deno.test("labels, names and messages of a server are text", () => {
   const nasty = `</details><script>alert(1)</script>"'<b onclick=x>\x1b[2J\u202e`;
   const server = createServer({

@@ -80,12 +80,14 @@ Deno.test("percentiles of the parts are shown where the answers carry times", ()
       createPart("prefill", 40, {
         percentiles: [{ p: 50, valueMs: 39 }, { p: 99, valueMs: undefined }],
       }),
+      createPart("client", 0.4),
     ],
   });
-  const [heading, queue, prefill] = serverLines({ ...NOTHING, timeSplit }, PAGE);
-  assertEquals(heading, "Where TTFT goes   mean   share      p50     p99");
+  const [heading, queue, prefill, client] = serverLines({ ...NOTHING, timeSplit }, PAGE);
+  assertEquals(heading, "Where TTFT goes    mean   share      p50     p99");
   assertStringIncludes(queue!, "80 ms  66.7 %  70.0 ms  200 ms  ████");
   assertStringIncludes(prefill!, "40 ms  33.3 %  39.0 ms     n/a");
+  assertStringIncludes(client!, "0.4 ms   0.3 %                    ");
 });
 
 Deno.test("metrics of the server have the edges of the bucket below a percentile", () => {
