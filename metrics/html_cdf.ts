@@ -88,7 +88,7 @@ ${cdfs.map(({ title }, i) => pick(title, `${i}`, i === 0))}${
 <fieldset><legend>Loads</legend>
 ${toggles}</fieldset>
 </div>
-<div class="charts">${
+<div class="charts two">${
     cdfs.map(({ title, chart }, i) =>
       markup`<figure class="metric${i}"><figcaption><strong>${title}</strong></figcaption>
 ${chart}</figure>
