@@ -5,6 +5,8 @@
  * @module
  */
 
+import { SIDE_COLORS } from "./chart_side_colors.ts";
+
 /** Names as in `var(--text)`; the six of `heat` grow from nearly nothing to much. */
 export const COLORS: Readonly<
   Record<string, readonly [light: string, dark: string, paper?: string]>
@@ -23,6 +25,8 @@ export const COLORS: Readonly<
   warnbg: ["#fdf6e8", "#2a2315", "#fff"],
   wait: ["#c07f14", "#d9a441"],
   bad: ["#b3261e", "#ff8d84"],
+  // Of loads that are drawn over each other.
+  ...Object.fromEntries(SIDE_COLORS.map((colors, i) => [`hue${i}`, colors])),
   // One hue, its lightness in steps that the eye takes for equal: also told apart in gray.
   heat0: ["#dbe8f8", "#1d2f49"],
   heat1: ["#b3cfef", "#24446f"],

@@ -4,7 +4,6 @@
  * @module
  */
 import { COLOR_RULES } from "./chart_colors.ts";
-import { SIDE_COLORS } from "./chart_side_colors.ts";
 
 /** Of the loads, whose curves run beside each other for long: no gap is wider than a stroke needs. */
 const HUE_DASHES: readonly string[] = [
@@ -18,14 +17,12 @@ const HUE_DASHES: readonly string[] = [
   "2 1.5",
 ];
 
-const hues = (of: 0 | 1): string =>
-  SIDE_COLORS.map((colors, hue) => `.cdf.hue${hue}{stroke:${colors[of]}}`).join("");
-
 /** Loads differ in their dashes, too, for those who do not see the colors. */
-const HUE_RULES = `${hues(0)}
-@media (prefers-color-scheme:dark){${hues(1)}}
-@media print{${hues(0)}}
-${HUE_DASHES.map((dashes, hue) => `.cdf.hue${hue}{stroke-dasharray:${dashes}}`).join("")}`;
+const HUE_RULES = `${
+  HUE_DASHES.map((dashes, hue) =>
+    `.cdf.hue${hue}{stroke:var(--hue${hue});stroke-dasharray:${dashes}}`
+  ).join("")
+}`;
 
 /** Rules of everything that is drawn; pages add theirs behind it. */
 export const CHART_STYLE: string = `
@@ -118,4 +115,4 @@ path.heat5{fill:var(--heat5)}
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode CHART_STYLE}. */
-export const CHART_STYLE_SHA256 = "2o3V/m3AqIkU2ApTHwsuwmdY1CdXgxHil1UXocpAvHU=";
+export const CHART_STYLE_SHA256 = "C8gaTiAZHy+MNCmbX8o5julfrYzPHyOtceOmZtrghyc=";

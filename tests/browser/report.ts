@@ -256,3 +256,32 @@ check(
       })
     ),
 );
+
+check(
+  "distributions show one metric or all, and only the loads that are chosen; paper shows all",
+  () =>
+    inBrowser((browser) =>
+      withPage(pageOf(runOf(3, 60)), async (url) => {
+        const { page, errors } = await browser.newPage();
+        await page.goto(url);
+        const shown = (selector: string) =>
+          page.evaluate<number>(
+            `[...document.querySelectorAll(${
+              JSON.stringify(selector)
+            })].filter((one) => one.getClientRects().length > 0).length`,
+          );
+        assertEquals(await shown(".cdfs figure"), 1);
+        assertEquals(await shown(".cdfs figure path.of1"), 1);
+        await page.click(".cdfs .metric-all");
+        assertEquals([await shown(".cdfs figure"), await shown("path.of1")], [4, 4]);
+        await page.click(".cdfs .pick1");
+        assertEquals([await shown("path.of0"), await shown("path.of1")], [4, 0]);
+        await page.click(".cdfs .metric-2");
+        assertEquals(await shown(".cdfs figure"), 1);
+        await page.emulateMedia({ media: "print" });
+        assertEquals([await shown(".cdfs figure"), await shown("path.of1")], [4, 4]);
+        assertEquals(errors, []);
+        await page.close();
+      })
+    ),
+);
