@@ -85,7 +85,7 @@ ${curves}${
       rows: ended.map((load) => [
         load.label,
         ...(load.skipped ? ["not measured"] : [formatCount(load.completed)]),
-        ...(load.skipped ? Array<string>(9).fill("") : [
+        ...(load.skipped ? Array<string>(10).fill("") : [
           formatCount(load.failed),
           formatNumber(load.tokensPerSec),
           formatNumber(load.completedPerSec),
