@@ -170,6 +170,7 @@ async function run(
       case "abort":
         return note("Stopping at once");
       case "exit":
+        line.show("");
         return outside.exit(EXIT.interrupted);
     }
   };

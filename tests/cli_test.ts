@@ -3,6 +3,7 @@ import { delay } from "@std/async";
 import { main, type Outside } from "../cli.ts";
 import { SAME_SIGNAL_MS } from "../workloads/interrupt.ts";
 import { UserError } from "../workloads/user_error.ts";
+import { createFakeTerminal } from "./support/fake_terminal.ts";
 import { FAKE, fakeEntry, seen } from "./support/fake_command.ts";
 import { CTRL_C, HAS_PTY, startOnPty } from "./support/pty.ts";
 
@@ -168,10 +169,18 @@ Deno.test("main ends at once on a third signal", async () => {
   let signal = () => {};
   const gone = Promise.withResolvers<number>();
   const entered = Promise.withResolvers<void>();
-  const stuck = { ...FAKE, run: () => (entered.resolve(), new Promise<number>(() => {})) };
+  const stuck = {
+    ...FAKE,
+    run(_: unknown, host: NonNullable<typeof seen.host>) {
+      host.progress(["measuring", "  more of it"]);
+      entered.resolve();
+      return new Promise<number>(() => {});
+    },
+  };
+  const terminal = createFakeTerminal(100);
   void run(["fake", "u"], {
     commands: [fakeEntry(stuck)],
-    clock,
+    ...{ clock, stderrIsTerminal: true, stderr: terminal.write },
     onSignal: (listener) => {
       signal = listener;
       return () => {};
@@ -184,6 +193,7 @@ Deno.test("main ends at once on a third signal", async () => {
     signal();
   }
   assertEquals(await gone.promise, 130);
+  assertEquals(terminal.screen, ["Stopping; Ctrl-C again stops at once", "Stopping at once"]);
 });
 
 Deno.test("main gives 130 when the second signal's abort is what ended the command", async () => {
