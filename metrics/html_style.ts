@@ -107,6 +107,8 @@ summary{cursor:pointer}
 .checks li{padding:2px 0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:32px 56px;margin-top:32px;align-items:start}
 .facts table{width:100%}
+.facts tbody th.long{min-width:0}
+@media screen and (min-width:900px){.facts>.scroll:has(td:nth-child(4)){grid-column:span 2}}
 .facts td,.facts thead th,.facts tr:has(td+td) th{white-space:normal}
 .facts td{overflow-wrap:anywhere}
 section>.facts{margin-top:0}
@@ -134,4 +136,4 @@ input[type=search]{font:inherit;max-width:60vw;padding:2px 8px;color:var(--text)
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_STYLE}. */
-export const PAGE_STYLE_SHA256 = "jc+4GWOERkjrzf8EpvAxsvy8U28zdI8TWL+S5O9XU7s=";
+export const PAGE_STYLE_SHA256 = "TwV6Malz0J+x0NTsUzMrRwtsGo9tYBUObllUH9w1FUs=";
