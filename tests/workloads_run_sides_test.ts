@@ -128,7 +128,7 @@ Deno.test("Ctrl-C in a later repeat keeps what there is", async () => {
       repeat: 3,
     }, {
       stopSignal: stop.signal,
-      onLoadEnd: ({ load }) => load === 2 && stop.abort(),
+      onLoadEnd: ({ load }) => void (load === 2 && stop.abort()),
     });
     assertEquals(run.ends.map(({ skipped = false }) => skipped), [
       ...[false, false, false],
