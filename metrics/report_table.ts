@@ -52,6 +52,7 @@ export function renderTable(given: Summary, options: RenderOptions = {}): string
     paint: color ? paint : (_, text) => text,
     width: Math.min(width, MAX_WIDTH),
     tableWidth: Math.min(width, MAX_TABLE_WIDTH),
+    details: details || allServerMetrics,
     allServerMetrics,
   };
   const { loads, checks } = summary;

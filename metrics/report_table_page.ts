@@ -15,6 +15,8 @@ export interface Page {
   readonly width: number;
   /** For tables of loads, which may be wider than lines of text. Default `width`. */
   readonly tableWidth?: number;
+  /** Whether the server's own side is shown in full. Default false. */
+  readonly details?: boolean;
   /** Whether metrics of the server whose meaning is not known are shown. Default false. */
   readonly allServerMetrics?: boolean;
 }

@@ -21,6 +21,7 @@ import {
   percentileHeadings,
   percentileTexts,
   serverPercentiles,
+  serverShortText,
   shownFigures,
   speculationText,
   splitBasisText,
@@ -35,13 +36,19 @@ type Side = Pick<LoadSummary, "server" | "timeSplit" | "serverCounts" | "specula
 /** Letters of a bar as long as the time to the first token. */
 const BAR = 30;
 
-/** One line for where the details are not asked for; nothing where the server says nothing. */
-export function serverShortLines({ timeSplit }: Side, page: Page): readonly string[] {
-  return timeSplit === undefined ? [] : labelled("TTFT", splitText(timeSplit), page);
+/** Two lines for where the details are not asked for; nothing where the server says nothing. */
+function shortLines({ timeSplit, server, serverCounts }: Side, page: Page): readonly string[] {
+  return [
+    ...(timeSplit === undefined ? [] : labelled("TTFT", splitText(timeSplit), page)),
+    ...(server === undefined
+      ? []
+      : labelled("Server", serverShortText(server, serverCounts), page)),
+  ];
 }
 
-/** All that the server said; metrics whose meaning is not known on request. */
+/** All that the server said where details are asked for, else the gist of it; metrics whose meaning is not known on request. */
 export function serverLines(load: Side, page: Page): readonly string[] {
+  if (page.details !== true) return shortLines(load, page);
   const all = page.allServerMetrics === true;
   const { server, timeSplit, serverCounts, speculation } = load;
   const blocks = [

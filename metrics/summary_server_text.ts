@@ -196,6 +196,35 @@ export function countsText(counts: readonly ServerCounts[]): string | undefined 
   return [parts.join(", "), ...(others === undefined ? [] : [others])].join("; ");
 }
 
+/** Gauges that a reader asks for first. */
+const FIRST_ROLES: readonly string[] = ["running", "waiting", "cache_use"];
+
+/** The server in one line: `running 3.34 (max 4), waiting 2 (max 5); requests as ours`. */
+export function serverShortText(
+  { figures, endpoints }: ServerSummary,
+  counts: readonly ServerCounts[],
+): string {
+  const gauges = figures.filter(({ role }) => FIRST_ROLES.includes(role))
+    .map(({ title, mean, max, unit }) =>
+      `${title.replace("Requests ", "")} ${formatServerValue(mean, unit)} (max ${
+        formatServerValue(max, unit)
+      })`
+    );
+  const preempted = figures.find(({ role }) => role === "preemptions")?.difference ?? 0;
+  const failed = endpoints.reduce((sum, { failed }) => sum + failed, 0);
+  const titles = (same: boolean) =>
+    counts.filter(({ server, client }) => (server === client) === same)
+      .map(({ what }) => COUNT_TITLES[what]).join(", ");
+  return [
+    ...(gauges.length === 0 ? [] : [gauges.join(", ")]),
+    ...(preempted === 0 ? [] : [plural(preempted, "preemption")]),
+    ...(titles(true) === "" ? [] : [`${titles(true)} as ours`]),
+    ...(titles(false) === "" ? [] : [`${titles(false)} not as ours`]),
+    ...(failed === 0 ? [] : [`${plural(failed, "scrape")} failed`]),
+    "all of it with --details",
+  ].join("; ");
+}
+
 /** That somebody else was served, too; absent where nothing shows it. */
 export function othersText(counts: readonly ServerCounts[]): string | undefined {
   return counts.some(({ others }) => others)

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { renderTable } from "../metrics/report_table.ts";
 import type { Page } from "../metrics/report_table_page.ts";
-import { serverLines, serverShortLines, splitTableLines } from "../metrics/report_table_server.ts";
+import { serverLines, splitTableLines } from "../metrics/report_table_server.ts";
 import { summarize } from "../metrics/summary.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
@@ -16,14 +16,16 @@ import {
   withServer,
 } from "./support/create_server.ts";
 
-const PAGE: Page = { paint: (_, text) => text, width: 100 };
+const SHORT: Page = { paint: (_, text) => text, width: 100, tableWidth: 100 };
+const PAGE: Page = { ...SHORT, details: true };
 const PAINTED: Page = { ...PAGE, paint: (style, text) => `<${style}>${text}` };
 const NOTHING = createServerSide({
   ...{ server: undefined, timeSplit: undefined, serverCounts: [], speculation: undefined },
 });
 
 Deno.test("a split is one line whose digits show the sum", () => {
-  const line = (side = createServerSide()) => serverShortLines(side, PAGE).join(" ");
+  const line = (side = createServerSide()) =>
+    serverLines({ ...side, server: undefined }, SHORT).join(" ");
   assertEquals(
     line(),
     "TTFT         120 ms = client 0.2 + network 0.8 + queue 80 + prefill 39",
@@ -39,6 +41,20 @@ Deno.test("a split is one line whose digits show the sum", () => {
   // What is below zero is told, not clipped.
   assertEquals(split(10, 13.25, -3.25), "10.0 ms = queue 13.3 + queue −3.3");
   assertEquals(line(NOTHING), "");
+});
+
+Deno.test("without details the server takes two lines", () => {
+  const side = createServerSide({
+    serverCounts: [
+      { what: "requests", server: 120, client: 120, others: false },
+      { what: "output_tokens", server: 6010, client: 6000, others: false },
+    ],
+  });
+  assertEquals(serverLines(side, { ...SHORT, width: 200 }), [
+    "TTFT         120 ms = client 0.2 + network 0.8 + queue 80 + prefill 39",
+    "Server       running 7.50 (max 8), waiting 2 (max 5), KV cache in use 42.0 % (max 61.0 %); " +
+    "3 preemptions; requests as ours; output tokens not as ours; all of it with --details",
+  ]);
 });
 
 Deno.test("details have a bar for each part, which begins where the one before it ended", () => {
