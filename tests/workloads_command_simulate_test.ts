@@ -104,6 +104,9 @@ Deno.test("simulate turns wrong values into one sentence", async () => {
     [["--route-by", "x-session"], /Cannot use --route-by x-session with one replica/],
     [["--context-words", "vllm"], /add --max-model-len|nothing is refused/],
     [["--fault", "cut:2"], /probability must be in 0…1/],
+    [["--speculate", "often"], /Cannot read the speculation "often": give N:P/],
+    [["--speculate", "3:0.5", "--tokens-per-event", "2"], /decides how many tokens an event has/],
+    [["--ppl-version", "1"], /add --grpc-port N/],
   ];
   for (const [argv, message] of cases) {
     const error = await assertRejects(() => runCommand(["--port", "0", ...argv]), UserError);
@@ -113,6 +116,11 @@ Deno.test("simulate turns wrong values into one sentence", async () => {
     const error = await assertRejects(() => runCommand(["--port", new URL(url).port]), UserError);
     assertMatch(error.message, /another program listens there; --port 0 takes a free port$/);
   });
+});
+
+Deno.test("simulate takes a version of PPL beside any free port", async () => {
+  const argv = ["--port", "0", "--grpc-port", "0", "--ppl-version", "1"];
+  assertMatch((await runCommand(argv)).printed.join(), /listening on grpc:/);
 });
 
 Deno.test("simulate explains every fault", async () => {

@@ -34,6 +34,8 @@ export interface Need {
   readonly is?: readonly OptionValue[];
   /** Keys of which any does as well. */
   readonly or?: readonly string[];
+  /** 0 is as good as any other value. */
+  readonly zero?: true;
   /** The other way round: it must not be given. */
   readonly not?: true;
   /** End of the error message: why, and what would work. */

@@ -94,7 +94,10 @@ const SERVER_OPTIONS = {
       advanced: true,
     }),
     pplVersion: option.integer<1 | 2>({
-      needs: [{ key: "grpcPort", because: "PPL is served over gRPC, add --grpc-port N" }],
+      needs: [{
+        ...{ key: "grpcPort", zero: true },
+        because: "PPL is served over gRPC, add --grpc-port N",
+      }],
       value: "N",
       min: 1,
       max: 2,

@@ -48,9 +48,9 @@ export function needText({ needs = [] }: NamedOption, table: OptionTable): reado
   });
 }
 
-function isMet({ key, or = [], is, not }: Need, values: Values): boolean {
+function isMet({ key, or = [], is, not, zero }: Need, values: Values): boolean {
   const value = values[key];
-  const on = [key, ...or].some((one) => isOn(values[one]));
+  const on = [key, ...or].some((one) => isOn(values[one]) || zero === true && values[one] === 0);
   return not ? !on : is === undefined ? on : is.includes(value);
 }
 
