@@ -11,6 +11,7 @@ function startEvilServer(): { readonly url: string; stop(): Promise<void> } {
   let count = 0;
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, ({ url }) => {
     if (url.endsWith("/models")) return Response.json({ data: [{ id: EVIL }] });
+    if (url.endsWith("/metrics")) return new Response(evilMetrics());
     // The request before the load is the first.
     if (count++ % 2 === 1) return Response.json({ error: { message: EVIL } }, { status: 500 });
     const event = (content: string, finish: string | null) =>
@@ -23,6 +24,18 @@ function startEvilServer(): { readonly url: string; stop(): Promise<void> } {
     });
   });
   return { url: `http://127.0.0.1:${server.addr.port}`, stop: () => server.shutdown() };
+}
+
+/** Labels may hold anything. */
+function evilMetrics(): string {
+  const label = EVIL.replace(/[\\"\n]/g, (one) => one === "\n" ? "\\n" : `\\${one}`);
+  return [
+    "# TYPE vllm:num_requests_running gauge",
+    `vllm:num_requests_running{model_name="${label}"} 1`,
+    "# TYPE evil counter",
+    `evil_total{model_name="${label}"} 1`,
+    "",
+  ].join("\n");
 }
 
 /** The text without our own colors, which are the only escapes that may be there. */
@@ -47,7 +60,7 @@ Deno.test("no word of others commands a terminal, a spreadsheet, a page or a pro
       const ran = await runCli([
         ...["bench", server.url, "--dataset=jsonl", `--dataset-path=${dataset}`, "--length=cap"],
         ...["--requests=4", "--concurrency=1", "--warmup=0", "--no-witness", "--save-text"],
-        ...["--max-failures=100", `--out=${out}`, "--workers=0"],
+        ...["--max-failures=100", `--out=${out}`, "--workers=0", "--all-server-metrics"],
       ], { stdoutIsTerminal: true, noColor: false });
       assertEquals(ran.code, 0, ran.err);
       const table = assertShown(ran.out, "stdout");
@@ -55,6 +68,7 @@ Deno.test("no word of others commands a terminal, a spreadsheet, a page or a pro
       assert(!/^error: forged/m.test(assertShown(ran.err, "stderr")), ran.err);
       const name = "=cmd|' /C calc'!A0�]0;title��[31m�gpj��2J�";
       assertStringIncludes(table.replace(/\s+/g, " "), name);
+      assertStringIncludes(table, "evil_total{model_name=");
 
       const read = (name: string) => Deno.readTextFile(`${out}/${name}`);
       for (const [heading, ...rows] of [parse(await read("report.csv"))]) {
