@@ -10,6 +10,7 @@ import type { Transport } from "../backends/transport.ts";
 import { inWorker, workerScope } from "../backends/worker.ts";
 import type { ServerScrapes } from "../metrics/run_server.ts";
 import { askEndpoint, type Endpoint, openForScrapes, type ScrapeTransport } from "./scrape_ask.ts";
+import { withinBudget } from "./scrape_budget.ts";
 import { keepScrapes, type ScrapeKeeper } from "./scrape_keeper.ts";
 import { newestOf, type NewestServer } from "./scrape_newest.ts";
 
@@ -97,7 +98,7 @@ export function createScrapeThread(
           const untilMs = clock.now() + message.waitMs;
           await Promise.all(readings.map((one) => one.finish(untilMs, message.waitMs)));
           const startMs = message.startEpochMs - originMs;
-          const scrapes = readings.map(({ keeper }) => keeper.scrapes(startMs));
+          const scrapes = withinBudget(readings.map(({ keeper }) => keeper.scrapes(startMs)));
           readings = [];
           return reply({ kind: "finished", scrapes });
         }
