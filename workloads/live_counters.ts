@@ -71,7 +71,19 @@ const E2E_EDGES_SEC = [
   ...[60, 90, 120, 180, 300, 600, 1200],
 ];
 
-/** Begins to count. */
+/**
+ * Begins to count.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createLiveCounters } from "@tokometer/tokometer/workloads";
+ *
+ * const counters = createLiveCounters();
+ * counters.progress({ phase: "measuring", inFlight: 3 });
+ * assertEquals(counters.counts().sent, 3);
+ * ```
+ */
 export function createLiveCounters(): LiveCounters {
   let header: RunHeader | undefined;
   let [sent, left, promptTokens, outputTokens, loadsEnded] = [0, 0, 0, 0, 0];

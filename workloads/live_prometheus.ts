@@ -26,6 +26,26 @@ export interface MetricsAnswer {
  * @param counts over the whole run, from `createLiveCounters`.
  * @param state the run now.
  * @param accept the header `Accept` of the request; absent = text format 0.0.4.
+ *
+ * @example
+ * ```ts
+ * import { assertStringIncludes } from "@std/assert";
+ * import { measureBench, startSimServer } from "@tokometer/tokometer";
+ * import {
+ *   createLiveBoard,
+ *   createLiveCounters,
+ *   renderPrometheus,
+ * } from "@tokometer/tokometer/workloads";
+ *
+ * const [board, counters] = [createLiveBoard(), createLiveCounters()];
+ * const server = await startSimServer({ ttft: "1", itl: "0" });
+ * await measureBench(server.url, { concurrency: [1], requests: 4 }, {
+ *   onRecord: (record) => counters.record(record),
+ * });
+ * await server.stop();
+ * const { body } = renderPrometheus(counters.counts(), board.state());
+ * assertStringIncludes(body, "tokometer_requests_completed_total 4");
+ * ```
  */
 export function renderPrometheus(
   counts: LiveCounts,

@@ -69,6 +69,15 @@ export type {
   LiveVerdict,
 } from "./live_state.ts";
 export type { LiveOver } from "./live_status.ts";
+export {
+  createLiveCounters,
+  type LiveCounters,
+  type LiveCounts,
+  type LiveHistogram,
+} from "./live_counters.ts";
+export { type MetricsAnswer, renderPrometheus } from "./live_prometheus.ts";
+export { sendRunSpans, type SpanCollector } from "./otel_run.ts";
+export type { SpansSent } from "./otel_observer.ts";
 export { type LiveOptions, type LiveRun, type RunWatch, startLive } from "./run_live.ts";
 export { type LiveViewOptions, renderLiveView } from "./live_view.ts";
 export type { CancelSpec, ClosedLoad, Load, OpenLoad, ReplayLoad, Stop, TimeSpec } from "./load.ts";

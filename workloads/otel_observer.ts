@@ -60,6 +60,18 @@ export async function planCollector(
 export interface OtelObserver extends RunObserver {
   /** Asks the collector before anything is measured, and tells where it does not answer. */
   check(): Promise<void>;
+  /** What was sent so far. */
+  sent(): SpansSent;
+}
+
+/** How many spans there were, and how many of them the collector took. */
+export interface SpansSent {
+  /** Of requests, loads and the run. */
+  readonly spans: number;
+  /** Of these, the ones that it took. */
+  readonly sent: number;
+  /** Why it did not take the others, a clause without a period; empty = it took all. */
+  readonly why: string;
 }
 
 /** Observes one run. */
@@ -139,6 +151,7 @@ export function createOtelObserver(options: OtelOptions): OtelObserver {
         tally.why ||= `more than ${formatCount(mostRequests)} requests of a load are not kept`;
       }
     },
+    sent: () => ({ ...tally }),
     async finish() {
       const spanned = await run;
       if (spanned !== undefined && endMs > 0) {

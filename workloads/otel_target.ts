@@ -27,8 +27,12 @@ export async function planOtel(values: OtelValues): Promise<OtelTarget> {
   return { url, headers };
 }
 
-/** The address with its path: OTLP's own where it has none of its own. */
-function endpointOf(given: string): string {
+/**
+ * The address with its path: OTLP's own where it has none of its own.
+ *
+ * @throws {UserError} for an address that is none.
+ */
+export function endpointOf(given: string): string {
   const wrong = (why: string) =>
     new UserError(`Cannot use --otel ${given}: ${why}, such as http://127.0.0.1:4318`);
   if (!/^https?:\/\//i.test(given) || !URL.canParse(given)) {
