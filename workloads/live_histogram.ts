@@ -90,9 +90,14 @@ export class SmallHistogram {
   percentile(p: number): number | undefined {
     if (this.#count < minimumSamples(p)) return undefined;
     const rank = (this.#count - 1) * p / 100;
+    const below = Math.floor(rank);
     let bucket = 0;
-    for (let passed = this.#counts[0]!; passed <= rank; passed += this.#counts[bucket]!) bucket++;
-    return valueOf(bucket);
+    let passed = this.#counts[0]!;
+    while (passed <= below) passed += this.#counts[++bucket]!;
+    const low = valueOf(bucket);
+    if (rank === below) return low;
+    while (passed <= below + 1) passed += this.#counts[++bucket]!;
+    return low + (valueOf(bucket) - low) * (rank - below);
   }
 
   /** Median and p99. */
