@@ -36,13 +36,16 @@ export function sharedWarningLines(loads: readonly LoadSummary[], page: Page): r
 /** Loads with names of their own, up to so many, are named. */
 const MOST_NAMED = 3;
 
-/** `All 4 loads`, `8 users and 64 users`, `5 of 8 loads, first 8 users`. */
+/** `All 4 loads`, `Both loads`, `8 users and 64 users`, `5 of 8 loads, first 8 users`. */
 function whereText(of: readonly number[], loads: readonly LoadSummary[], alike: boolean): string {
   const labels = of.map((position) => loads[position]!.label);
   const first = labels[0]!;
   if (of.length === 1) return first;
   const count = plural(loads.length, "load");
-  if (of.length === loads.length) return `All ${count}${alike ? "" : `, first ${first}`}`;
+  if (of.length === loads.length) {
+    const all = of.length === 2 ? "Both loads" : `All ${count}`;
+    return `${all}${alike ? "" : `, first ${first}`}`;
+  }
   if (!alike) return `${formatCount(of.length)} of ${count}, first ${first}`;
   return of.length > MOST_NAMED
     ? `${formatCount(of.length)} of ${count}`

@@ -169,4 +169,9 @@ Deno.test("a few loads that share a warning are named, more are counted", () => 
   assertEquals(told([0, 1, 4]), "1 users, 2 users and 5 users");
   assertEquals(told([0, 1, 2, 4]), "4 of 6 loads");
   assertEquals(told([0, 1, 2, 3, 4, 5]), "All 6 loads");
+  const two = run(2, { repeats: false });
+  assertStringIncludes(
+    words({ ...two, loads: two.loads.map((load) => ({ ...load, checks })) }),
+    "Warning: Both loads: Too few",
+  );
 });
