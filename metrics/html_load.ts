@@ -123,7 +123,7 @@ function tables(load: LoadSummary, { summary, position }: Place, requests: numbe
   });
   return [
     block("screen", [metricTable(load), groups, clientSection(load)]),
-    !none && failures,
+    !none && block("failures", failures),
     block("screen", [
       none && failures,
       requestSection(load, requests),
@@ -134,7 +134,10 @@ function tables(load: LoadSummary, { summary, position }: Place, requests: numbe
 }
 
 /** Parts that print alike: `screen` is left out on paper where a run has several loads. */
-function block(name: "distributions" | "course" | "screen", content: HtmlValue): Markup {
+function block(
+  name: "distributions" | "course" | "failures" | "screen",
+  content: HtmlValue,
+): Markup {
   return markup`<div class="${name}">${content}</div>
 `;
 }

@@ -91,10 +91,20 @@ const openTarget = () => {
 };
 addEventListener("hashchange", openTarget);
 openTarget();
+/* Folded loads are printed as well, also by browsers whose style sheets cannot say so. */
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = loads.filter((load) => !load.open);
+  for (const load of folded) load.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const load of folded) load.open = false;
+});
 /* What scrolls can be reached by keys, what does not is no stop on the way. */
 const reach = new ResizeObserver((boxes) => {
   for (const { target } of boxes) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = target;
+    if (scrollWidth > clientWidth || scrollHeight > clientHeight) target.tabIndex = 0;
     else target.removeAttribute("tabindex");
   }
 });
@@ -130,7 +140,6 @@ button("Colors: auto", extras, (made) => {
 });
 button("Print with all details", extras, () => {
   root.dataset.print = "all";
-  for (const load of loads) load.open = true;
   print();
   delete root.dataset.print;
 });
@@ -139,4 +148,4 @@ foot.before(extras);
 `;
 
 /** What the content security policy allows: base64 of the SHA-256 of {@linkcode PAGE_SCRIPT}. */
-export const PAGE_SCRIPT_SHA256 = "omhS5i2yNl5iDeTcmOdqKVf1dB4Sl2KYqhm3FXYEmDM=";
+export const PAGE_SCRIPT_SHA256 = "Qa7t6vGZDC5ICq2OlfGEuIuJB8ZPm6nVDf+gDTM4OQw=";
