@@ -42,7 +42,7 @@ const WIDE = { columns: 116, rows: 40 };
 
 Deno.test("renderLiveView shows a run in a few lines", () => {
   assertEquals(renderLiveView(STATE, WIDE), [
-    "measuring 64 users  load 3 of 8  ━━━━━━━━━━━━━━━─────  300/400  22 s left, 4:10 for all",
+    "measuring 64 users  load 3 of 8  ━━━━━━━━━━━━━━━─────  300/400  22 s left  all in 4:10",
     "  64 in flight  1,234 tokens/s  ▁▅ █  server: 60 running, 4 waiting, cache 83.0 %",
     "  TTFT p50 42.1 ms, p99 80.2 ms  ITL p50 8.21 ms, p99 11.0 ms  last 10 s, 123 requests",
     "  failed: 2 × http error: 503: overloaded, come again later  1 × timeout: no answer within 5 s",
@@ -70,7 +70,7 @@ Deno.test("renderLiveView fits any terminal, and the bar is there at 80 columns"
     }
   }
   assertEquals(renderLiveView(STATE, { columns: 76, rows: 7 }), [
-    "measuring 64 users  ━━━━━━━───  300/400  3 failed  22 s left, 4:10 for all",
+    "measuring 64 users  load 3 of 8  ━━━━━━━───  300/400  3 failed  22 s left",
   ]);
 });
 
@@ -103,15 +103,21 @@ Deno.test("renderLiveView says only what is known", () => {
 
 Deno.test("the time left is of the load and of all, and draining has none", () => {
   const left = (state: Partial<LiveState>) =>
-    renderLiveView({ ...STATE, ...state }, WIDE)[0]!.split("  ").at(-1);
-  assertEquals(left({}), "22 s left, 4:10 for all");
+    renderLiveView({ ...STATE, ...state }, WIDE)[0]!.split("300/400  ")[1];
+  assertEquals(left({}), "22 s left  all in 4:10");
   assertEquals(left({ load: 8 }), "22 s left");
-  assertEquals(left({ leftMs: 0 }), "draining, 4:10 for all");
+  assertEquals(left({ leftMs: 0 }), "draining  all in 4:10");
   assertEquals(left({ leftMs: 0, load: 8 }), "draining");
   assertEquals(left({ leftMs: 0, load: 8, inFlight: 0 }), "1:05");
-  assertEquals(left({ leftMs: 0, inFlight: 0 }), "about 4:10 for all");
-  assertEquals(left({ leftMs: undefined }), "about 4:10 for all");
+  assertEquals(left({ leftMs: 0, inFlight: 0 }), "1:05  all in 4:10");
+  assertEquals(left({ leftMs: undefined }), "1:05  all in 4:10");
   assertEquals(left({ leftMs: undefined, runLeftMs: undefined }), "1:05");
+  assertEquals(
+    renderLiveView(STATE, { columns: 76, rows: 24 })[0],
+    [
+      ...["measuring 64 users", "load 3 of 8", "━━━━━━━───", "300/400", "22 s left", "all in 4:10"],
+    ].join("  "),
+  );
   assertEquals(left({ loads: undefined }), "22 s left", "a search has no known end");
 });
 

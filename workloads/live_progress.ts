@@ -109,12 +109,15 @@ export function renderProgress(
 /**
  * The parts of {@linkcode renderProgress}.
  *
- * @param left text in place of the time left; without one, the time so far stands there.
+ * @param left texts in place of the time left of the load, without which the time so far stands there,
+ * and of all loads.
  */
 export function progressParts(
   state: ProgressState,
   columns: number,
-  left: string = state.leftMs === undefined ? "" : `${clockText(state.leftMs)} left`,
+  { own, all = "" }: { readonly own: string; readonly all?: string } = {
+    own: state.leftMs === undefined ? "" : `${clockText(state.leftMs)} left`,
+  },
 ): readonly LinePart[] {
   const { phase, label, load = 0, loads = 1, done, total, failed, inFlight } = state;
   const share = shareDone(state);
@@ -124,12 +127,13 @@ export function progressParts(
     { text: share === undefined ? "" : bar(share, columns), rank: BAR_RANK, style: "36" },
     { text: total !== undefined ? `${done}/${total}` : done > 0 ? `${done} done` : "", rank: 1 },
     { text: failed === 0 ? "" : `${failed} failed`, rank: 2, style: "31" },
-    { text: `${inFlight} in flight`, rank: 7 },
+    { text: `${inFlight} in flight`, rank: 8 },
     {
       text: state.tokensPerSec === undefined ? "" : `${Math.round(state.tokensPerSec)} tokens/s`,
-      rank: 6,
+      rank: 7,
     },
-    { text: left === "" ? clockText(state.elapsedMs) : left, rank: 3 },
+    { text: own === "" ? clockText(state.elapsedMs) : own, rank: 3 },
+    { text: all, rank: 6 },
   ];
 }
 

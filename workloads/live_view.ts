@@ -54,9 +54,8 @@ const STYLE = { dim: "2", bad: "31", doubtful: "33" } as const;
  */
 export function renderLiveView(state: LiveState, options: LiveViewOptions): readonly string[] {
   const { columns, rows } = options;
-  const narrow = columns < LEAST_COLUMNS;
-  const left = timeLeft(narrow ? { ...state, runLeftMs: undefined } : state);
-  if (state.load === 0 || rows < LEAST_ROWS || narrow) {
+  const left = timeLeft(state);
+  if (state.load === 0 || rows < LEAST_ROWS || columns < LEAST_COLUMNS) {
     return [fitLine(progressParts(progressOf(state), columns, left), options)];
   }
   return [
@@ -84,14 +83,19 @@ function progressOf(state: LiveState): ProgressState {
   };
 }
 
-/** `22 s left`, `22 s left, 4:10 for all`; empty where nobody knows. */
-function timeLeft({ leftMs, runLeftMs, inFlight, load, loads = 1 }: LiveState): string {
+/** `22 s left` and `all in 4:10`; empty where nobody knows. */
+function timeLeft(
+  { leftMs, runLeftMs, inFlight, load, loads = 1 }: LiveState,
+): { readonly own: string; readonly all: string } {
   // Nothing more is sent, and what was sent is waited for, if there is anything.
   const over = leftMs === 0 ? inFlight > 0 ? "draining" : "" : undefined;
-  const own = over ?? (leftMs === undefined ? "" : `${clockText(leftMs)} left`);
-  if (load === 0 || load >= loads || runLeftMs === undefined) return own;
-  const all = `${clockText(runLeftMs)} for all`;
-  return own === "" ? `about ${all}` : `${own}, ${all}`;
+  return {
+    own: over ?? (leftMs === undefined ? "" : `${clockText(leftMs)} left`),
+    // Of the last load it is the same.
+    all: load === 0 || load >= loads || runLeftMs === undefined
+      ? ""
+      : `all in ${clockText(runLeftMs)}`,
+  };
 }
 
 function flowParts(state: LiveState): readonly LinePart[] {
