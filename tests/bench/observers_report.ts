@@ -91,7 +91,23 @@ export function observersReport(runs: readonly ObservedRun[]): string {
     "",
     ...table(["observer", ...Object.values(ERRORS)], ratios),
     "",
+    smallestChance(runs, names.slice(1), errors),
+    "",
   ].join("\n");
+}
+
+/** Among so many comparisons a small chance is found by chance. */
+function smallestChance(
+  runs: readonly ObservedRun[],
+  names: readonly string[],
+  errors: readonly ErrorName[],
+): string {
+  const chances = names.flatMap((name) =>
+    errors.map((error) => flippedChance(pairs(runs, name, error)))
+  );
+  const smallest = Math.min(1, ...chances);
+  return `The smallest of ${chances.length} chances is ${smallest.toFixed(3)}; of so many ` +
+    `(Bonferroni) ${Math.min(1, smallest * chances.length).toFixed(2)}`;
 }
 
 /** Logarithms of the ratios to nobody of the same round. */
