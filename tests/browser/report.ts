@@ -83,7 +83,7 @@ function check(name: string, fn: () => Promise<void>): void {
 
 /** Every run in every view takes a minute: `deno task bench:browser`. */
 const ALL = Deno.args.includes("--all");
-const QUICK = ["three loads with failures", "long names"];
+const QUICK = ["three loads with failures"];
 
 for (const [name, run] of Object.entries(RUNS)) {
   if (!ALL && !QUICK.includes(name)) continue;
