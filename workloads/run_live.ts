@@ -4,6 +4,8 @@
  * @module
  */
 import { createLiveBoard, type LiveBoard } from "./live_board.ts";
+import { liveFrame } from "./live_page_frame.ts";
+import { rehearse } from "./live_rehearsal.ts";
 import { createLiveCounters } from "./live_counters.ts";
 import { renderPrometheus } from "./live_prometheus.ts";
 import { startLiveServer } from "./live_server.ts";

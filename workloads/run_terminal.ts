@@ -5,6 +5,7 @@
  */
 import type { Host } from "./command.ts";
 import { createLiveBoard } from "./live_board.ts";
+import { rehearse } from "./live_rehearsal.ts";
 import { renderLiveView } from "./live_view.ts";
 import type { LiveRun, RunWatch } from "./run_live.ts";
 
@@ -25,6 +26,7 @@ export function drawRun(
     readonly clientTolerance?: number | undefined;
   },
 ): DrawnRun {
+  rehearse((state) => renderLiveView(state, { columns: 120, rows: 40, color: true }));
   const board = live?.board ?? createLiveBoard({ clientTolerance });
   return {
     watch: {
