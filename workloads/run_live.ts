@@ -79,6 +79,7 @@ export async function startLive(options: LiveOptions = {}): Promise<LiveRun> {
   const own = createInterrupt();
   const host = options.host ??
     { ...own, interrupt: () => void (own.aborted.aborted || own.signal()) };
+  rehearse((state) => liveFrame({ state, header: undefined, stopping: "no", over: undefined }));
   const board = createLiveBoard({ clientTolerance });
   const counters = createLiveCounters();
   const server = await startLiveServer({
