@@ -174,9 +174,14 @@ export function formatByError(value: number | undefined, doubt: Doubt, unit: Uni
   const known = unit !== "ms" || scale.per > 1 ? Infinity : scale.per === 1 ? MS_DIGITS : 0;
   const digits = Math.min(known, Math.max(Math.min(most, apart), least));
   const whole = 10 ** -digits;
+  const rounded = Math.round(shown / whole) * whole;
+  // 999 µs in two digits is 1 ms.
+  if (unit === "ms" && scale.per < 1000 && Math.abs(rounded) >= 1000) {
+    return formatByError(Math.round(rounded) * scale.per, doubt, unit);
+  }
   return digits >= 0
     ? `${fixed(shown, digits)}${scale.name}`
-    : `${formatCount(Math.round(shown / whole) * whole)}${scale.name}`;
+    : `${formatCount(rounded)}${scale.name}`;
 }
 
 /** A bracket is at least so many units of its last digit wide, unless that takes too many digits. */

@@ -73,11 +73,14 @@ function columnWidth({ heading, cells }: TextColumn): number {
   return Math.max(heading.length, ...cells.map((cell) => cell.length));
 }
 
+/** A space, but for that between a number and its unit. */
+const BETWEEN_WORDS = / (?!(?<=\d )(?:µs|ms|s|min|%)(?!\w))/;
+
 /** Breaks a text between words into lines of at most `width`; longer words stay whole. */
 export function wrapText(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  for (const word of text.split(BETWEEN_WORDS)) {
     if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;

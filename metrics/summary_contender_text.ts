@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatPercentile, formatValue, plural } from "./format.ts";
+import { formatByError, formatPercentile, formatValue, plural } from "./format.ts";
 import {
   type Contender,
   type ContenderFigure,
@@ -32,9 +32,11 @@ export function rateText(one: Contender, basis: RateBasis): string {
   const rate = rateOf(one, basis);
   const { repeated } = one;
   if (rate === undefined) return "no tokens";
+  // In as many digits as the line of the load has.
+  const doubt = { client: rate.bracket, sampling: rate.interval };
   const name = basis.field === "qps"
-    ? formatValue(rate.value, "req/s")
-    : `${formatValue(rate.value, "1")} output tokens/s`;
+    ? formatByError(rate.value, doubt, "req/s")
+    : `${formatByError(rate.value, doubt, "1")} output tokens/s`;
   return repeated === undefined
     ? name
     : `${name} (mean of ${plural(repeated.loads.length, "run")})`;

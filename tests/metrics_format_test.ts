@@ -151,6 +151,8 @@ Deno.test("formatByError prints what the error leaves, two digits at least, four
   assertEquals(of(0.1234, 0.12, 0.13, "1"), "0.123");
   assertEquals(of(125_000, 124_000, 126_000), "2 min 5 s");
   assertEquals(of(0, 0, 5), "0 ms");
+  // What rounds to the next unit is told in it.
+  assertEquals(formatByError(0.9964, { sampling: { low: 0.7, high: 1.2 } }, "ms"), "1.0 ms");
   assertEquals(formatByError(4.123, {}, "ms"), "4.12 ms");
   assertEquals(formatByError(undefined, {}, "ms"), "n/a");
 });

@@ -55,7 +55,7 @@ const THREE = loads([1, 100], [4, 120], [16, 600]);
 Deno.test("answer: the fastest load within the limits, and that the server was measured", () => {
   const found = answer(sound(THREE, limits("ttft:p99<500")));
   assertEquals(found, {
-    sentence: "Best of 3 loads within ttft:p99 < 500 ms: 4 users, 124 output tokens/s, " +
+    sentence: "Best of 3 loads within ttft:p99 < 500 ms: 4 users, 124.1 output tokens/s, " +
       "TTFT p99 120 ms, ITL p99 10.0 ms.",
     soundness: "The server was measured, not the client.",
     standing: "sound",
@@ -91,7 +91,7 @@ Deno.test("answer without limits: the highest throughput and the knee before it"
   const found = answer(sound(loads([1, 100], [16, 100], [64, 580])));
   assertEquals(
     found.sentence,
-    "Highest throughput of 3 loads: 16 users, 536 output tokens/s, TTFT p99 100 ms, ITL p99 10.0 ms.",
+    "Highest throughput of 3 loads: 16 users, 535.7 output tokens/s, TTFT p99 100 ms, ITL p99 10.0 ms.",
   );
   const flat = answer(sound(loads([1, 100], [12, 100], [24, 230])));
   assertEquals([flat.load, flat.knee], [2, 1]);
@@ -133,7 +133,7 @@ Deno.test("answer of one load: its figures, and each limit kept or missed", () =
   const one = loads([4, 120]);
   assertEquals(
     answer(sound(one)).sentence,
-    "4 users: 124 output tokens/s, TTFT p99 120 ms, ITL p99 10.0 ms.",
+    "4 users: 124.1 output tokens/s, TTFT p99 120 ms, ITL p99 10.0 ms.",
   );
   assertMatch(
     answer(sound(one, limits("ttft:p99<500,itl:p99<5"))).sentence,
