@@ -237,13 +237,13 @@ Deno.test("bench: a full disk loses the file, not the run", async () => {
       server.url,
       "--out",
       `${folder}/out`,
-      "--requests=60",
+      "--requests=200",
       "--output-tokens=400",
       // The leaner ones join tokens of such a fast server, and have less to keep.
       "--transport=fetch",
     ]);
     assertEquals(code, 2, err);
-    assertMatch(out, /60 of 60 completed/);
+    assertMatch(out, /200 of 200 completed/);
     assertMatch(err, /error: Cannot write the record file .*No space left.*the files are not/);
   } finally {
     await server.stop();
