@@ -104,12 +104,13 @@ function searched({ capacity, curve, loads }: AnsweredRun): Found | undefined {
   }
   if (capacity === undefined) return undefined;
   const { outcome, sentence, kept, probes } = capacity;
-  const holds = /^(holds|does not hold)/.test(sentence);
+  const answered = outcome === "found" || outcome === "at-least" || outcome === "below";
   const at = probes.findLast(({ value, verdict }) => value === kept && verdict === "keeps");
   return {
-    sentence: holds ? `the server ${sentence}` : sentence,
+    // Those sentences begin with what the server holds.
+    sentence: answered ? `the server ${sentence}` : sentence,
     load: at?.load,
-    ...(["found", "at-least", "below"].includes(outcome) ? {} : { none: true as const }),
+    ...(answered ? {} : { none: true as const }),
   };
 }
 
@@ -173,7 +174,8 @@ function compared(run: AnsweredRun): Found {
   const { limits } = only.loads[0]!;
   if (limits.length > 0) {
     const texts = limits.map(({ text }) => text).join(" and ");
-    const best = highest(contenders.filter(keepsAll), basis);
+    const keeping = contenders.filter(keepsAll);
+    const best = highest(keeping, basis) ?? keeping[0];
     if (best !== undefined) {
       const near = open(best);
       return named(
