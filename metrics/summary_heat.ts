@@ -36,7 +36,7 @@ export interface HeatFold {
 /** Has no value yet. */
 export function createHeat(metric: Pick<Metric, "name" | "title" | "unit" | "per">): HeatFold {
   const { name, title, unit, per } = metric;
-  const cells = new Float64Array(COLUMNS * ROWS);
+  const cells = new Uint32Array(COLUMNS * ROWS);
   let columnMs = FIRST_MS;
   let values = 0;
   const double = () => {
@@ -52,6 +52,7 @@ export function createHeat(metric: Pick<Metric, "name" | "title" | "unit" | "per
   };
   return {
     add(ms, value) {
+      if (!Number.isFinite(ms)) return;
       while (ms >= COLUMNS * columnMs) double();
       const column = Math.max(0, Math.floor(ms / columnMs));
       cells[column * ROWS + rowOf(value)]!++;
@@ -104,7 +105,7 @@ function joinedRows(rows: number): number {
   return joined;
 }
 
-function columnsUsed(cells: Float64Array): number {
+function columnsUsed(cells: Uint32Array): number {
   for (let i = cells.length - 1; i >= 0; i--) if (cells[i]! > 0) return Math.floor(i / ROWS) + 1;
   return 0;
 }
