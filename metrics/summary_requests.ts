@@ -24,6 +24,9 @@ const KEPT = 20_000;
 /** Of these, the share for the slowest, and the same for those that failed. */
 const SPECIAL = 1 / 4;
 
+/** Hashes have 32 bits. */
+const MOST_EVERY = 2 ** 32;
+
 /** Longest message that is kept, in characters. */
 const MESSAGE_LENGTH = 300;
 
@@ -56,14 +59,15 @@ function pick(
   const special = Math.floor(most * SPECIAL);
   // Its size must only grow with the rows, or their order would matter: so it holds special ones too.
   let drawn = rows.filter((row) => isDrawn(row, every));
-  while (drawn.length > most - 2 * special) {
+  // Records of a file may all have one number: then no share of them is small enough.
+  while (drawn.length > most - 2 * special && every < MOST_EVERY) {
     every *= 2;
     drawn = drawn.filter((row) => isDrawn(row, every));
   }
   const kept = new Set([
     ...rows.toSorted((a, b) => (b.e2eMs ?? 0) - (a.e2eMs ?? 0) || byNumber(a, b)).slice(0, special),
     ...rows.filter(hasFailed).sort(byNumber).slice(0, special),
-    ...drawn,
+    ...drawn.slice(0, most - 2 * special),
   ]);
   return { rows: [...kept], every };
 }
