@@ -48,13 +48,17 @@ function lineOf(
   };
 }
 
-/** Rise per second since the answer before; a lower value began anew. The first has none. */
+/** Rise per second since the answer before that had it; a lower value began anew. The first has none. */
 function ratesOf(values: Values, timeMs: readonly number[]): Values {
+  let last: number | undefined;
   return values.map((value, i) => {
-    if (value === null || i === 0) return null;
-    // A series that is listed later was zero before.
-    const before = values[i - 1] ?? 0;
-    const seconds = (timeMs[i]! - timeMs[i - 1]!) / 1000;
+    if (value === null) return null;
+    // A series that is listed later was zero before; one that was left out for a while was not.
+    const from = last ?? i - 1;
+    last = i;
+    if (from < 0) return null;
+    const before = values[from] ?? 0;
+    const seconds = (timeMs[i]! - timeMs[from]!) / 1000;
     return seconds <= 0 ? null : (value < before ? value : value - before) / seconds;
   });
 }
