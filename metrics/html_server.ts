@@ -58,7 +58,8 @@ export function timeSplitSection({ loads }: Pick<Summary, "loads">): Markup {
   const shown = Math.min(known.length, MOST_BARS);
   const bars = Array.from(
     { length: shown },
-    (_, i) => known[Math.floor(i * known.length / shown)]!,
+    // The last one, mostly the highest, is among them.
+    (_, i) => known[Math.ceil((i + 1) * known.length / shown) - 1]!,
   );
   const names = PIECES.filter((name) =>
     known.some(({ split }) => split.parts.some((part) => part.name === name))
