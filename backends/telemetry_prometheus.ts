@@ -294,7 +294,8 @@ function finish({ labels, value, count, sum, buckets }: Growing, type: Prometheu
   };
 }
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+/** Each digit in one place only: otherwise a long line of digits would be tried in all ways to part it. */
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 
 function readNumber(text: string): number | undefined {
   if (NUMBER.test(text)) return Number(text);

@@ -182,3 +182,9 @@ Deno.test("parsePrometheus never throws, whatever the text", () => {
     ["constructor", "2"],
   ]);
 });
+
+Deno.test("parsePrometheus takes no longer for long lines of digits than for others", () => {
+  // Tried in all ways to part the digits, this would take minutes.
+  const { unusable } = parsePrometheus(`a ${"1".repeat(60_000)}x\n`.repeat(100));
+  assertEquals(unusable, 100);
+});

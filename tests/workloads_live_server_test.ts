@@ -212,3 +212,28 @@ Deno.test("a port that another program has is refused with what would work", asy
     `Cannot serve the live page at 127.0.0.1:${port}: another program listens there`,
   );
 });
+
+Deno.test("what cannot be drawn costs the page its news, and the run nothing", async () => {
+  const fail = (): never => {
+    throw new TypeError("a mistake of ours");
+  };
+  const site = await startLiveServer({
+    ...{ port: 0, board: { header: undefined, state: fail }, stop: () => {}, stopping: () => "no" },
+    metrics: fail,
+  });
+  const { port, searchParams } = new URL(site.url);
+  const withToken = `Authorization: Bearer ${searchParams.get("token")}`;
+  for (const path of ["/status", "/metrics"]) {
+    assertEquals(await ask(Number(port), [`GET ${path} HTTP/1.1`, HERE]), "");
+  }
+  {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    await connection.write(
+      new TextEncoder().encode(`GET /events HTTP/1.1\r\n${HERE}\r\n${withToken}\r\n\r\n`),
+    );
+    const buffer = new Uint8Array(4096);
+    const text = new TextDecoder().decode(buffer.subarray(0, await connection.read(buffer) ?? 0));
+    assertEquals(status(text), 200);
+    await site.finish({ exitCode: 0 });
+  }
+});

@@ -193,6 +193,35 @@ Deno.test("a collector that fails loses spans, not the run", async () => {
   }, () => new Response("nothing here", { status: 404 }));
 });
 
+Deno.test("a collector that is slow holds a run up for so long only, and a report not at all", async () => {
+  for (const patient of [false, true]) {
+    const clock = new FakeClock();
+    let posts = 0;
+    const observer = createOtelObserver({
+      ...{
+        target: { url: "http://h", headers: {} },
+        signal: never,
+        note: () => {},
+        clock,
+        patient,
+      },
+      fetch: async () => {
+        posts++;
+        await clock.sleepUntil(clock.now() + 9000);
+        return Response.json({});
+      },
+    });
+    const all = records(5000);
+    const { header, ends: [end] } = createRun(all);
+    observer.onHeader(header);
+    for (const record of all) observer.onRecord(record);
+    await clock.run(observer.onLoadEnd({ ...end!, startedAtMs: 1_796_074_279_343.5 }));
+    const { spans, sent, why } = observer.sent();
+    assertEquals([posts, spans, sent], patient ? [10, 5001, 5001] : [4, 5001, 2048]);
+    assertEquals(why, patient ? "" : "it took more than 30 s for the spans of a load");
+  }
+});
+
 Deno.test("a load with more requests than are kept, and a file without times, are told", async () => {
   await withCollector(async ({ url }) => {
     const [note] = await observed(url, records(10), { mostRequests: 4 });

@@ -66,7 +66,9 @@ Deno.test("planServerMetrics reads auto, off, and addresses", () => {
     auto: true,
     urls: ["http://node:9400/metrics", "http://h/x?a=1"],
   });
-  for (const wrong of ["off,auto", "", "ftp://h/metrics", "http://", "http://h/?key=***"]) {
+  for (
+    const wrong of ["off,auto", "", "ftp://h/metrics", "http://", "http://h/?key=***", "u:p@h:9400"]
+  ) {
     const error = (() => {
       try {
         return planServerMetrics(wrong);
@@ -76,6 +78,8 @@ Deno.test("planServerMetrics reads auto, off, and addresses", () => {
     })();
     assertEquals(error instanceof UserError, true, wrong);
   }
+  // No encoding, and no mistake of the program.
+  assertEquals(planServerMetrics("http://u:%zz@h")?.urls, ["http://u:%zz@h/metrics"]);
 });
 
 Deno.test("findEndpoints takes /metrics of each server that has metrics, and asks without any key", async () => {

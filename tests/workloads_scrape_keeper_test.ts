@@ -154,3 +154,11 @@ Deno.test("keepScrapes: the newest values are those of the newest answer", () =>
   add("other 2\n");
   assertEquals(keeper.latest().families.map(({ series }) => series), [[]]);
 });
+
+Deno.test("keepScrapes: values whose sums would be infinite are left out", () => {
+  const huge = 1.7e308;
+  assertEquals(only(keep(counter(1, huge, 0, huge, 3))).difference, 3);
+  assertEquals(only(keep(gauge(1, huge, huge, 3))).max, 3);
+  const spread = (sum: number) => `# TYPE a summary\na_sum ${sum}\na_count 1`;
+  assertEquals(only(keep([spread(-huge), spread(huge), spread(2), spread(5)])).added?.sum, 3);
+});

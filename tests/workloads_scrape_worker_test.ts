@@ -22,6 +22,7 @@ interface Answer {
 function createThread(
   answerOf: (url: string, number: number) => Answer,
   urls: readonly string[] = ["http://a/metrics"],
+  tellsNewest = true,
 ) {
   const clock = new FakeClock();
   const told: FromScrapeThread[] = [];
@@ -56,7 +57,7 @@ function createThread(
   const tell = (message: ToScrapeThread) => clock.run(handle(message));
   const wait = (ms: number) => clock.run(clock.sleepUntil(clock.now() + ms));
   const opened = tell({
-    ...{ kind: "open", periodMs: 1000, timeoutMs: 10_000, transport: {} },
+    ...{ kind: "open", periodMs: 1000, timeoutMs: 10_000, transport: {}, tellsNewest },
     endpoints: urls.map((url) => ({ url, shown: url })),
   });
   const finish = async (): Promise<readonly ServerScrapes[]> => {
@@ -95,6 +96,20 @@ Deno.test("the scrape thread asks before a load, each second, and after it", asy
   await thread.wait(5000);
   assertEquals(thread.asked.length, 5);
   assertEquals(Object.keys(thread.asked[0]!.headers), ["accept"]);
+});
+
+Deno.test("the scrape thread tells the newest values once a period, and only where they are wanted", async () => {
+  const urls = ["http://a/metrics", "http://b/metrics", "http://c/metrics"];
+  const newestOf = async (tellsNewest: boolean) => {
+    const thread = createThread((_, i) => ({ afterMs: 20, text: running(i) }), urls, tellsNewest);
+    await thread.opened;
+    await thread.tell({ kind: "begin" });
+    await thread.wait(3500);
+    await thread.finish();
+    return thread.told.filter(({ kind }) => kind === "newest").length;
+  };
+  assertEquals(await newestOf(true), 4);
+  assertEquals(await newestOf(false), 0);
 });
 
 Deno.test("the scrape thread never asks an endpoint twice at once, and waits briefly for a slow one", async () => {
@@ -168,7 +183,7 @@ Deno.test("the scrape thread says why it cannot read", async () => {
     ...{ clock: new FakeClock(), open: () => Promise.reject(new Error("no such authority")) },
   });
   await handle({
-    ...{ kind: "open", periodMs: 1, timeoutMs: 1, transport: {}, endpoints: [] },
+    ...{ kind: "open", periodMs: 1, timeoutMs: 1, transport: {}, endpoints: [], tellsNewest: true },
   });
   assertEquals(told, [{ kind: "absent", reason: "no such authority" }]);
 });

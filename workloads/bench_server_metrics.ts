@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { keepSecret } from "./secret.ts";
 import { withoutPassword } from "./secret_names.ts";
 import { UserError } from "./user_error.ts";
 
@@ -58,7 +57,13 @@ function endpointUrl(given: string): string {
         "give the whole address",
     );
   }
-  if (url.password !== "") keepSecret(decodeURIComponent(url.password));
+  // Records know a password in an address by what stands before it.
+  if (full !== given && url.username !== "") {
+    throw new UserError(
+      "Cannot use --server-metrics with a user in an address without a scheme: write http:// or " +
+        "https:// before it",
+    );
+  }
   if (url.pathname === "/") url.pathname = "/metrics";
   url.hash = "";
   return url.href;

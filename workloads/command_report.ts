@@ -145,7 +145,7 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
 
 async function collectorOf(values: OtelValues, host: Host): Promise<RunObserver> {
   const { planCollector } = await import("./otel_observer.ts");
-  return await (await planCollector(values))(host);
+  return await (await planCollector(values, { patient: true }))(host);
 }
 
 /** Path of the page that shows the same; none beside a record file that stands by itself. */

@@ -80,12 +80,19 @@ export async function startLiveServer(options: LiveServerOptions): Promise<LiveS
   let over: LiveOver | undefined;
   const seen = () => ({ state: board.state(), header: board.header, stopping: options.stopping() });
   // What others wrote is in it, and it leaves this process.
-  const dataOf = (name: string, value: unknown) =>
-    `event: ${name}\ndata: ${withoutSecrets(JSON.stringify(value))}\n\n`;
+  const frameOf = (name: string) => {
+    try {
+      const frame = JSON.stringify(liveFrame({ ...seen(), over }));
+      return `event: ${name}\ndata: ${withoutSecrets(frame)}\n\n`;
+    } catch {
+      // What cannot be drawn must not end the run. A comment: readers see that there is no news.
+      return ":\n\n";
+    }
+  };
   const events = new LiveEvents({
     clock,
     everyMs: UPDATE_MS,
-    render: () => dataOf("frame", liveFrame(seen())),
+    render: () => frameOf("frame"),
   });
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     // Not `URL`: a path such as `//` is none.
@@ -135,10 +142,7 @@ export async function startLiveServer(options: LiveServerOptions): Promise<LiveS
     url,
     finish(end: LiveOver): Promise<void> {
       over ??= end;
-      return closing ??= close(
-        server,
-        events.end(dataOf("over", liveFrame({ ...seen(), over })), LINGER_MS),
-      );
+      return closing ??= close(server, events.end(frameOf("over"), LINGER_MS));
     },
   };
 }

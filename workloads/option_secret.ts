@@ -293,7 +293,8 @@ const KEY_VARIABLES: readonly string[] = [
   "HUGGING_FACE_HUB_TOKEN",
 ];
 
-function decodePercent(text: string): string {
+/** Without percent signs; as it is where they are none of an encoding. */
+export function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { patientClock } from "../backends/clock.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { formatCount, plural } from "../metrics/format.ts";
 import type { LoadEnd, LoadPlan } from "../metrics/run.ts";
@@ -25,6 +26,8 @@ import {
 
 /** Spans of one request to the collector: about 1 MB. */
 const BATCH = 512;
+/** A run waits no longer for the spans of a load, apart from the batch that is on its way. */
+const LOAD_MS = 30_000;
 /** Requests of a load that are kept for their spans: about 100 MB. */
 const MOST_REQUESTS = 200_000;
 
@@ -38,6 +41,8 @@ export interface OtelOptions extends OtelTools {
   readonly stopSignal?: AbortSignal;
   /** Most requests of a load. Default 200,000. */
   readonly mostRequests?: number;
+  /** Nothing waits to be measured: a load's spans may take as long as they take. */
+  readonly patient?: boolean;
 }
 
 /**
@@ -47,10 +52,11 @@ export interface OtelOptions extends OtelTools {
  */
 export async function planCollector(
   values: OtelValues,
+  { patient = false }: Pick<OtelOptions, "patient"> = {},
 ): Promise<(host: Pick<Host, "note" | "interrupted" | "aborted">) => Promise<OtelObserver>> {
   const target = await planOtel(values);
   return async ({ note, interrupted: stopSignal, aborted: signal }) => {
-    const observer = createOtelObserver({ target, note, signal, stopSignal });
+    const observer = createOtelObserver({ target, note, signal, stopSignal, patient });
     await observer.check();
     return observer;
   };
@@ -76,7 +82,8 @@ export interface SpansSent {
 
 /** Observes one run. */
 export function createOtelObserver(options: OtelOptions): OtelObserver {
-  const { target, note, mostRequests = MOST_REQUESTS } = options;
+  const { target, note, mostRequests = MOST_REQUESTS, clock = patientClock } = options;
+  const limitMs = options.patient ? Infinity : LOAD_MS;
   const place = target.url;
   let run: Promise<SpannedRun> | undefined;
   const plans: LoadPlan[] = [];
@@ -95,7 +102,12 @@ export function createOtelObserver(options: OtelOptions): OtelObserver {
   const sendAll = async (spanned: SpannedRun, spans: Iterable<OtelSpan>, count: number) => {
     tally.spans += count;
     const source = sourceOf(spanned);
+    const untilMs = clock.now() + limitMs;
     for (const batch of batches(spans)) {
+      if (clock.now() > untilMs) {
+        tally.why = `it took more than ${limitMs / 1000} s for the spans of a load`;
+        return;
+      }
       const { failure, rejected, message } = await send(exportBody(source, batch));
       lost = failure !== undefined;
       tally.why = failure ?? message ?? tally.why;

@@ -50,7 +50,7 @@ export async function sendRunSpans(run: Run, collector: SpanCollector): Promise<
   const { url, headers = {}, signal = new AbortController().signal } = collector;
   const observer = createOtelObserver({
     ...{ target: { url: endpointOf(url), headers }, signal, note: () => {} },
-    mostRequests: run.records.length,
+    ...{ mostRequests: run.records.length, patient: true },
   });
   observer.onHeader(run.header);
   for (const end of run.ends) {

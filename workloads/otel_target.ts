@@ -4,9 +4,10 @@
  * @module
  */
 import { readHeaders } from "./bench_secrets.ts";
-import { keepHeader, keepSecrets } from "./option_secret.ts";
+import { decodePercent, keepHeader, keepSecrets } from "./option_secret.ts";
 import { OTEL_OPTIONS, type OtelValues } from "./otel_options.ts";
 import type { OtelTarget } from "./otel_send.ts";
+import { withoutPassword } from "./secret_names.ts";
 import { UserError } from "./user_error.ts";
 
 /** Variables with headers, the more special one first. */
@@ -34,7 +35,9 @@ export async function planOtel(values: OtelValues): Promise<OtelTarget> {
  */
 export function endpointOf(given: string): string {
   const wrong = (why: string) =>
-    new UserError(`Cannot use --otel ${given}: ${why}, such as http://127.0.0.1:4318`);
+    new UserError(
+      `Cannot use --otel ${withoutPassword(given)}: ${why}, such as http://127.0.0.1:4318`,
+    );
   if (!/^https?:\/\//i.test(given) || !URL.canParse(given)) {
     throw wrong("give the address of a collector that takes OTLP over HTTP");
   }
@@ -69,12 +72,7 @@ function readPair(variable: string, pair: string): [string, string] {
     // What it holds may be a secret.
     throw new UserError(`Cannot use ${variable}: write it as name=value,name=value`);
   }
-  let decoded = value;
-  try {
-    decoded = decodeURIComponent(value);
-  } catch {
-    // A percent sign that is one.
-  }
+  const decoded = decodePercent(value);
   keepHeader(name, decoded);
   return [name.toLowerCase(), decoded];
 }

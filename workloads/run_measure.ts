@@ -29,6 +29,7 @@ import { meanTokens } from "./run_prepare.ts";
 import type { Replay } from "./run_replay.ts";
 import { resetCaches } from "./run_reset_cache.ts";
 import { beginSides, describeSides } from "./run_sides.ts";
+import type { Scraper } from "./scrape_sampler.ts";
 import { cleanMessage, withoutSecrets } from "./secret.ts";
 import { EXIT, UserError } from "./user_error.ts";
 import { openWitness, type RunWitness } from "./witness_choice.ts";
@@ -97,43 +98,45 @@ async function measureBegun(
   const { commandLine } = hooks;
   const replays = plan.replay === undefined ? [] : await openReplays(sides);
   const replay = replays[0];
-  const warm = warmRepeats(plan, prepared.protocol);
-  for (const remark of [...replay?.remarks ?? [], ...warm === undefined ? [] : [warm]]) {
-    hooks.note?.(remark);
-  }
-  const watch = sides.some(({ plan }) => plan.serverMetrics !== undefined)
-    ? await import("./run_scrape.ts")
-    : undefined;
-  const endpoints = await watch?.findEndpoints(sides);
-  const header = describeRun(plan, prepared, {
-    ...{ commandLine, environment },
-    ...defined({ replay: replay?.outline, remarks: replay?.remarks }),
-    ...defined({ serverMetrics: shownEndpoints(endpoints) }),
-    ...defined({
-      sides: describeSides(plan, sides),
-      find: hooks.finder?.begin(answerMs(paceOf(sides[0].checked), meanTokens(prepared))),
-    }),
-  });
-  hooks.finder?.open(header);
-  const [threads, scrapers = []] = await Promise.all([
-    Promise.all(sides.map((side) => side.open())),
-    watch?.openScrapers(sides, endpoints!, hooks),
-    hooks.onHeader?.(header),
-  ]);
-  const records: RequestRecord[] = [];
-  const sessions: SessionEnd[] = [];
-  const keep = (record: RequestRecord) => {
-    roundStamps(record);
-    cleanWords(record);
-    if (hooks.keepRecords !== false) records.push(record);
-    hooks.onRecord?.(record);
-    hooks.finder?.see(record);
-  };
-  const keepSession = (end: SessionEnd) => {
-    if (hooks.keepRecords !== false) sessions.push(end);
-    hooks.onSession?.(end);
-  };
+  let scraping: Promise<readonly (Scraper | undefined)[]> | undefined;
   try {
+    const warm = warmRepeats(plan, prepared.protocol);
+    for (const remark of [...replay?.remarks ?? [], ...warm === undefined ? [] : [warm]]) {
+      hooks.note?.(remark);
+    }
+    const watch = sides.some(({ plan }) => plan.serverMetrics !== undefined)
+      ? await import("./run_scrape.ts")
+      : undefined;
+    const endpoints = await watch?.findEndpoints(sides);
+    const header = describeRun(plan, prepared, {
+      ...{ commandLine, environment },
+      ...defined({ replay: replay?.outline, remarks: replay?.remarks }),
+      ...defined({ serverMetrics: shownEndpoints(endpoints) }),
+      ...defined({
+        sides: describeSides(plan, sides),
+        find: hooks.finder?.begin(answerMs(paceOf(sides[0].checked), meanTokens(prepared))),
+      }),
+    });
+    hooks.finder?.open(header);
+    scraping = watch?.openScrapers(sides, endpoints!, hooks);
+    const [threads, scrapers = []] = await Promise.all([
+      Promise.all(sides.map((side) => side.open())),
+      scraping,
+      hooks.onHeader?.(header),
+    ]);
+    const records: RequestRecord[] = [];
+    const sessions: SessionEnd[] = [];
+    const keep = (record: RequestRecord) => {
+      roundStamps(record);
+      cleanWords(record);
+      if (hooks.keepRecords !== false) records.push(record);
+      hooks.onRecord?.(record);
+      hooks.finder?.see(record);
+    };
+    const keepSession = (end: SessionEnd) => {
+      if (hooks.keepRecords !== false) sessions.push(end);
+      hooks.onSession?.(end);
+    };
     const running = sides.map(({ plan, prepared, checked }, i): Running => ({
       ...{ plan, prepared, checked, hooks, gpus, keep, keepSession },
       scraper: scrapers[i],
@@ -153,7 +156,7 @@ async function measureBegun(
     };
   } finally {
     for (const one of replays) one.close();
-    for (const one of scrapers) {
+    for (const one of await scraping ?? []) {
       const failure = one?.failure();
       if (failure !== undefined) {
         hooks.note?.(`The server's metrics were not read to the end: ${failure}`);

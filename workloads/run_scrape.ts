@@ -9,6 +9,7 @@ import { isLocal } from "../backends/local_address.ts";
 import { findProtocol } from "../backends/protocols.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
+import { decodePercent } from "./option_secret.ts";
 import type { Begun } from "./run_begin.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { askEndpoint, type Endpoint, openForScrapes } from "./scrape_ask.ts";
@@ -144,7 +145,7 @@ function endpointOf(address: string): Endpoint {
   const { username, password } = url;
   if (username === "" && password === "") return { url: url.href, shown };
   url.username = url.password = "";
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const pair = `${decodePercent(username)}:${decodePercent(password)}`;
   const bytes = new TextEncoder().encode(pair);
   return { url: url.href, shown, authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
 }

@@ -16,7 +16,7 @@ import { labelsKey } from "../backends/telemetry_prometheus_labels.ts";
 import type { ServerFamily, ServerScrapes, ServerSeries } from "../metrics/run_server.ts";
 import { knownKind } from "../metrics/server_known.ts";
 import { keepPoints, type PointLine } from "./scrape_points.ts";
-import { keepSpread, type SpreadKeeper } from "./scrape_spread.ts";
+import { canBeAdded, keepSpread, type SpreadKeeper } from "./scrape_spread.ts";
 
 /** Answers of a load whose values are kept; an even number. */
 export const MOST_POINTS = 600;
@@ -121,7 +121,7 @@ export function keepScrapes(
 
   /** A single value; those that JSON does not know are none. */
   const addValue = (track: Track, value: number, atMs: number, outside: boolean) => {
-    if (!Number.isFinite(value)) return;
+    if (!canBeAdded(value)) return;
     const { answers } = counts;
     track.line?.set(value);
     if (track.last === undefined) {

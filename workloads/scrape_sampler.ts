@@ -26,7 +26,7 @@ export interface Scraper {
 
 export interface ScraperOptions {
   readonly transport: ScrapeTransport;
-  /** Called whenever an endpoint has answered during a load. */
+  /** Called with what the endpoints said last, about once a period during a load. */
   readonly onNewest?: ((server: NewestServer) => void) | undefined;
   /** Default 1 s. */
   readonly periodMs?: number;
@@ -88,7 +88,10 @@ export async function openScraper(
   };
 
   const opened = await ask(
-    { kind: "open", endpoints, periodMs, timeoutMs: TIMEOUT_MS, transport },
+    {
+      ...{ kind: "open", endpoints, periodMs, timeoutMs: TIMEOUT_MS, transport },
+      tellsNewest: onNewest !== undefined,
+    },
     "opened",
     TIMEOUT_MS,
   );

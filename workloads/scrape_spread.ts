@@ -63,11 +63,19 @@ export function keepSpread(): SpreadKeeper {
   };
 }
 
+/** Larger values mean nothing, and their sums could be infinite, which a record file cannot hold. */
+const MOST_VALUE = 1e100;
+
+/** Whether it is a number that many more like it can be added to. */
+export function canBeAdded(value: number): boolean {
+  return Math.abs(value) <= MOST_VALUE;
+}
+
 function stateOf({ count, sum = 0, edges, upTo }: PrometheusSpread): State | undefined {
   const finite = edges.filter((edge) => Number.isFinite(edge));
   const known = upTo.slice(0, finite.length);
   const all = count ?? known.at(-1);
-  if (all === undefined || ![all, sum, ...known].every(Number.isFinite) || all < 0) {
+  if (all === undefined || ![all, sum, ...known].every(canBeAdded) || all < 0) {
     return undefined;
   }
   const kept = finite.length > MOST_BUCKETS || edges[0] === -Infinity ? [] : finite;

@@ -27,6 +27,8 @@ export type ToScrapeThread =
     /** Time for an answer. */
     readonly timeoutMs: number;
     readonly transport: ScrapeTransport;
+    /** Somebody looks at the newest values. */
+    readonly tellsNewest: boolean;
   }
   /** A load is about to begin: ask now, and then again and again. */
   | { readonly kind: "begin" }
@@ -72,8 +74,14 @@ export function createScrapeThread(
   let settings: ToScrapeThread & { kind: "open" } | undefined;
   let readings: readonly Reading[] = [];
 
-  const tellNewest = () =>
+  let toldMs = -Infinity;
+  const tellNewest = () => {
+    const { tellsNewest, periodMs } = settings!;
+    // Of a hundred endpoints each answer is no news.
+    if (!tellsNewest || clock.now() - toldMs < periodMs / 2) return;
+    toldMs = clock.now();
     reply({ kind: "newest", server: newestOf(readings.map(({ keeper }) => keeper.latest())) });
+  };
 
   const begin = async () => {
     for (const one of readings) one.stop();
