@@ -71,7 +71,7 @@ Deno.test("sides and searches are answers as well, of one load, too", () => {
   const one = run(1, { repeats: false });
   const sides = [{ name: "a", url: "http://a" }, { name: "b", url: "http://b" }];
   const capacity = {
-    ...{ axis: "concurrency", outcome: "stopped", kept: 4, broke: undefined },
+    ...{ axis: "concurrency", outcome: "found", kept: 4, broke: undefined },
     ...{ probes: [], sentence: "holds 4 users" },
   } as unknown as Summary["capacity"];
   const curve = { sentence: "no knee", loads: [] } as unknown as Summary["curve"];
