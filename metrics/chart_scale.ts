@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { roundStep } from "./stat_histogram.ts";
+import { isOneValue, roundStep } from "./stat_histogram.ts";
 
 /** A labelled place on an axis. */
 export interface Tick {
@@ -64,11 +64,14 @@ export function timeAxis(
   };
 }
 
-/** Equal steps of 1, 2 or 5 × 10ⁿ. An empty range is widened, so that its value has a place. */
+/**
+ * Equal steps of 1, 2 or 5 × 10ⁿ. An empty range is widened, so that its value has a place; so is one
+ * that is as good as empty, whose steps would be too small to change a number.
+ */
 export function linearScale(min: number, max: number, options: ScaleOptions = {}): Scale {
   const { ticks: most = 6, round = false, whole = false } = options;
   let [low, high] = [min, max];
-  if (!(high > low)) {
+  if (!(high > low) || isOneValue(low, high)) {
     // Down to zero, or up by the value's own size.
     if (low > 0) low = 0;
     else high = low + Math.max(1, Math.abs(low));
@@ -94,7 +97,7 @@ export function linearScale(min: number, max: number, options: ScaleOptions = {}
  */
 export function logScale(min: number, max: number, options: ScaleOptions = {}): Scale {
   const { ticks: most = 6, round = false } = options;
-  if (!(min > 0) || !(max > min)) return linearScale(min, max, options);
+  if (!(min > 0) || !(max > min) || isOneValue(min, max)) return linearScale(min, max, options);
   let [low, high] = [Math.log10(min), Math.log10(max)];
   if (round) {
     low = Math.log10(roundBelow(min));

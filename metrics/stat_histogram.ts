@@ -41,6 +41,11 @@ export function histogram(values: SortedValues | ValueSet): Histogram {
   return { scale, edges, counts };
 }
 
+/** Whether two values differ by rounding alone: nothing between them can be told apart. */
+export function isOneValue(min: number, max: number): boolean {
+  return max - min <= 1e-9 * Math.max(Math.abs(min), Math.abs(max));
+}
+
 /** Smallest of 1, 2, 5 × 10ⁿ that is at least `least`, a readable step for an axis. */
 export function roundStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
@@ -50,7 +55,9 @@ export function roundStep(least: number): number {
 
 function linearEdges(min: number, max: number): number[] {
   // One bar fewer than the limit: rounding the first edge down can cost one.
-  const step = max > min ? roundStep((max - min) / (MAX_BINS - 1)) : roundStep(Math.abs(max) || 1);
+  const step = isOneValue(min, max)
+    ? roundStep(Math.abs(max) || 1)
+    : roundStep((max - min) / (MAX_BINS - 1));
   const first = Math.floor(min / step);
   const bins = Math.max(1, Math.ceil(max / step) - first);
   return Array.from({ length: bins + 1 }, (_, i) => (first + i) * step);

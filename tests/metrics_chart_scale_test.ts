@@ -61,6 +61,19 @@ Deno.test("logScale puts ticks at 1, 2, 5 where they fit, else at powers of ten"
   assertAlmostEquals(logScale(3, 80, { round: true }).max, 100, 1e-9);
 });
 
+Deno.test("a range that is one value but for rounding has a few ticks, and comes to an end", () => {
+  for (const value of [0.3, 1 / 3, 1e-7, 42, 1.7e12, -0.3]) {
+    const next = value + Math.abs(value) * 2 ** -52;
+    for (const scale of [linearScale, logScale]) {
+      for (const round of [false, true]) {
+        const { ticks, at } = scale(value, next, { round });
+        assert(ticks.length > 0 && ticks.length < 20, `${value}: ${ticks.length}`);
+        assert(at(value) >= 0 && at(value) <= 1);
+      }
+    }
+  }
+});
+
 Deno.test("logScale places equal ratios at equal distances, and falls back for zero", () => {
   const { at } = logScale(1, 10_000);
   assertEquals([1, 100, 10_000, 0, -5, 1e9].map(at), [0, 0.5, 1, 0, 0, 1]);

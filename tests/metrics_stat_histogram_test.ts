@@ -40,6 +40,15 @@ Deno.test("histogram counts every value once in at most 60 bars", () => {
   }
 });
 
+Deno.test("values that differ by rounding alone are in one bar", () => {
+  for (const value of [0.3, 1 / 3, 1e-7, 1.7e12, -0.3]) {
+    const next = value + Math.abs(value) * 2 ** -52;
+    const { edges, counts } = histogram(sortValues([value, next, next]));
+    assertEquals(counts.filter((count) => count > 0), [3], `${value}`);
+    assert(edges.length < 20 && edges.every((edge, i) => i === 0 || edge > edges[i - 1]!));
+  }
+});
+
 Deno.test("histogram of no values has no bars (T13)", () => {
   assertEquals(histogram(sortValues([])), { scale: "linear", edges: [], counts: [] });
 });
