@@ -54,6 +54,15 @@ export {
   createCapacitySearch,
 } from "./capacity_search.ts";
 export type { FindAxis, RunFind } from "./run_find.ts";
+export type {
+  ClockOffset,
+  FleetAgent,
+  FleetEnd,
+  FleetPart,
+  RunFleet,
+  RunPart,
+} from "./run_fleet.ts";
+export { LOAD_STATE_SCHEMA, type LoadState } from "./load_state.ts";
 export { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibration.ts";
 export { VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_causes.ts";
 export { CLIENT_TOLERANCE, type HeadlineFigure } from "./check_figures.ts";

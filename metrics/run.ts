@@ -11,16 +11,18 @@ import type { RunCalibration } from "./run_calibration.ts";
 import type { ClientHealth, Witness } from "./run_client.ts";
 import type { RunDataset, RunTokenizer } from "./run_dataset.ts";
 import type { RunFind } from "./run_find.ts";
+import type { FleetEnd, RunFleet, RunPart } from "./run_fleet.ts";
 import type { GpuSamples } from "./run_gpu.ts";
 import type { RunReplay, SessionEnd } from "./run_replay.ts";
 import type { ServerScrapes } from "./run_server.ts";
 
 /** Version of the record file, in its header. */
-export const RECORD_SCHEMA = "tokometer.record/6";
+export const RECORD_SCHEMA = "tokometer.record/7";
 
 /** This version and the older ones, whose files lack only what came later. */
 const RECORD_SCHEMAS: readonly unknown[] = [
   RECORD_SCHEMA,
+  "tokometer.record/6",
   "tokometer.record/5",
   "tokometer.record/4",
   "tokometer.record/3",
@@ -227,6 +229,10 @@ export interface RunHeader {
   readonly merged?: MergedClients;
   /** How exact this client was found to be; absent = not calibrated on this machine. */
   readonly calibration?: RunCalibration;
+  /** The part of a fleet's run that this client sent; its loads are those of all. Absent = it sent all. */
+  readonly part?: RunPart;
+  /** The machines that sent the loads together; absent = one client did. */
+  readonly fleet?: RunFleet;
 }
 
 /** Why `--transport auto` took what it took. */
@@ -281,6 +287,8 @@ export interface LoadEnd {
   readonly cacheNotReset?: string;
   /** Why the search stopped it before its end, in a clause without a period; absent = it did not. */
   readonly cutShort?: string;
+  /** How it went on each machine of a fleet; absent = one client sent it. */
+  readonly fleet?: FleetEnd;
 }
 
 /** A run as it was measured; every summary is made from it. */

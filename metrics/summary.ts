@@ -12,6 +12,7 @@ import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scen
 import { type Answer, answerOf } from "./summary_answer.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { ServerScale } from "./load_speed.ts";
+import type { LoadState } from "./load_state.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
@@ -117,6 +118,19 @@ export interface Accumulator {
   end(end: LoadEnd): void;
   /** Counts a line of the record file that could not be used. */
   unread(): void;
+  /**
+   * All so far of a load, to be absorbed by another accumulator of the same run.
+   *
+   * @throws {TypeError} where values are not kept as histograms.
+   */
+  state(load: number): LoadState;
+  /**
+   * Adds what another accumulator knows of a load, as if its records had been added here.
+   *
+   * @throws {TypeError} for the state of another version or another run, and where values are not kept as
+   * histograms.
+   */
+  absorb(state: LoadState): void;
   /** Summary of all so far; more may follow. */
   summary(): Summary;
 }
@@ -234,6 +248,12 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
     },
     end: (end) => void ends.push(end),
     unread: () => void unread++,
+    state() {
+      throw new TypeError("Cannot tell the state of a load: not yet");
+    },
+    absorb() {
+      throw new TypeError("Cannot absorb the state of a load: not yet");
+    },
     summary() {
       let full = loads;
       if (full === undefined) {

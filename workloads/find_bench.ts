@@ -8,10 +8,9 @@ import type { BenchPlan } from "./bench_plan.ts";
 import type { ReportPlan } from "./bench_report_plan.ts";
 import { planRun, type PlanSettings } from "./bench_run_plan.ts";
 import type { Host } from "./command.ts";
-import { createFinder } from "./find_finder.ts";
+import { createFinder, type DecidingFinder } from "./find_finder.ts";
 import { axisOf, exampleValues, type FindValues, planFind } from "./find_plan.ts";
 import { foresee } from "./find_loads.ts";
-import type { LoadFinder } from "./run_finder.ts";
 
 /** A search with everything checked, before a server is there. */
 export interface PlannedSearch {
@@ -20,7 +19,7 @@ export interface PlannedSearch {
   /** What will be measured, for people who send nothing. */
   readonly lines: () => readonly string[];
   /** What decides the loads of a run. */
-  readonly finderFor: (host: Pick<Host, "note">, report: ReportPlan) => LoadFinder;
+  readonly finderFor: (host: Pick<Host, "note">, report: ReportPlan) => DecidingFinder;
 }
 
 /** Plans a search. @throws {UserError} for what cannot be searched, and as `planRun`. */

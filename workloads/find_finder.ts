@@ -37,12 +37,18 @@ export interface FinderOptions {
   readonly onLoad?: (load: LoadSummary) => void;
 }
 
+/** A finder that answers at once. */
+export interface DecidingFinder extends LoadFinder {
+  begin(answerMs: number): RunFind;
+  next(): DecidedLoad | undefined;
+}
+
 /** Makes what decides the loads of a run. @throws {UserError} where a recording has no such loads. */
-export function createFinder(options: FinderOptions): LoadFinder {
+export function createFinder(options: FinderOptions): DecidingFinder {
   return new Finder(options);
 }
 
-class Finder implements LoadFinder {
+class Finder implements DecidingFinder {
   readonly #options: FinderOptions;
   readonly #axis: RunFind["axis"];
   readonly #loads: LoadSummary[] = [];

@@ -13,6 +13,7 @@ import {
   type Exchange,
 } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
+import type { AgentShare, LeasedPortion } from "./agent_share.ts";
 import { Backlog } from "./load_backlog.ts";
 import { DecodeQueue } from "./load_decode_queue.ts";
 import { Desk } from "./load_desk.ts";
@@ -53,6 +54,17 @@ export interface LoadJob extends
   > {
   /** From now to the start, ms; default enough for every thread to hear of it. */
   readonly leadMs?: number;
+  /** Other machines send the rest of the load; absent = all of it is sent here. */
+  readonly share?: AgentShare;
+  /**
+   * Called when every thread is ready: when the load begins, in ms since the epoch; `undefined` = it is not
+   * sent. Absent = after `leadMs`.
+   */
+  readonly startAt?: () => Promise<number | undefined>;
+  /** Where requests come from that the users of all machines draw on; absent = this machine counts them. */
+  readonly lease?: (
+    ask: { readonly want: number; readonly limit: number },
+  ) => Promise<LeasedPortion | undefined>;
   /** First Ctrl-C. */
   readonly stopSignal: AbortSignal;
   /** Second Ctrl-C. */

@@ -12,6 +12,7 @@ import {
   RECORD_SCHEMA,
   type RunHeader,
 } from "../metrics/run.ts";
+import type { LoadState } from "../metrics/load_state.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import { readLines } from "./line_stream.ts";
 import { endShape, sessionShape } from "./record_shape_end.ts";
@@ -38,6 +39,8 @@ export interface RecordEntry {
   readonly record?: RequestRecord;
   /** How a session went. */
   readonly session?: SessionEnd;
+  /** What was collected of a load elsewhere, in place of its records. */
+  readonly state?: LoadState;
   /** How a load went. */
   readonly end?: LoadEnd;
 }

@@ -19,6 +19,7 @@ import {
   type Shape,
 } from "./json_shape.ts";
 import { clientHealth, witness } from "./record_shape_client.ts";
+import { fleetEndShape } from "./record_shape_fleet.ts";
 import { scrapesShape } from "./record_shape_scrapes.ts";
 import { amount, count, durationMs, ms, text } from "./record_shape_values.ts";
 
@@ -63,6 +64,7 @@ export const endShape: Shape = objectOf<LoadEnd>({
   scrapes: optional(listOf(scrapesShape, 1000)),
   cacheNotReset: optional(text),
   cutShort: optional(text),
+  fleet: optional(fleetEndShape),
 });
 
 /** What is wrong with the end of a session, if anything. */

@@ -35,6 +35,7 @@ import {
   type Shape,
 } from "./json_shape.ts";
 import { calibration } from "./record_shape_calibration.ts";
+import { fleetShape, partShape } from "./record_shape_fleet.ts";
 import { amount, count, durationMs, MOST_ENTRIES, share, text } from "./record_shape_values.ts";
 
 const environment = objectOf<Environment>({
@@ -196,4 +197,6 @@ export const headerShape: Shape = objectOf<RunHeader>({
   // Made when files are merged; no record file has it.
   merged: optional(() => "header.merged is there, which no record file has"),
   calibration: optional(calibration),
+  part: optional(partShape),
+  fleet: optional(fleetShape),
 });

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { LoadState } from "../metrics/load_state.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { RunFind } from "../metrics/run_find.ts";
 import type { Load, Stop } from "./load.ts";
@@ -38,15 +39,17 @@ export interface LoadFinder {
    * @param answerMs how long a request takes alone.
    * @returns what the run looks for, for its header.
    */
-  begin(answerMs: number): RunFind;
+  begin(answerMs: number): RunFind | Promise<RunFind>;
   /** Called once, before the first load. */
   open(header: RunHeader): void;
   /** The next load; absent = the run is over. */
-  next(): DecidedLoad | undefined;
+  next(): DecidedLoad | undefined | Promise<DecidedLoad | undefined>;
   /** The load as it was planned, before anything of it is sent. */
   plan(plan: LoadPlan): void;
   /** A request has ended, one of a warm-up, too. */
   see(record: RequestRecord): void;
+  /** What another client has seen of the load, in place of its records. */
+  absorb?(state: LoadState): void;
   /** Called a few times a second: why the load is to be stopped; absent = it goes on. */
   whyStop(live: LiveLoad): string | undefined;
   /** The load has ended. */

@@ -43,7 +43,7 @@ export async function measureFound(
   const warmup = plan.warmups[0] ?? "short";
   let from = poolOfWarmups([warmup]);
   while (!hooks.stopSignal.aborted) {
-    const decided = finder.next();
+    const decided = await finder.next();
     if (decided === undefined) break;
     const { load, stop, probe, repeat } = decided;
     const number = loads.push(load) - 1;

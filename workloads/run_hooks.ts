@@ -11,6 +11,7 @@ import type { ProgressState } from "./live_progress.ts";
 import type { LiveServer } from "./live_state.ts";
 import type { Dataset } from "./prompt.ts";
 import type { LoadFinder } from "./run_finder.ts";
+import type { Together } from "./run_together.ts";
 
 /** What preparing reports. */
 export interface PrepareHooks {
@@ -58,6 +59,8 @@ export interface MeasureHooks extends PrepareHooks {
    * returns has resolved.
    */
   readonly onLoadEnd?: (end: LoadEnd) => void | Promise<void>;
+  /** Other machines send the same loads at the same time; absent = this client sends all. */
+  readonly together?: Together;
 }
 
 /** Is told of a run as it goes on, and then of its end. */

@@ -114,7 +114,7 @@ async function measureBegun(
       ...defined({ serverMetrics: shownEndpoints(endpoints) }),
       ...defined({
         sides: describeSides(plan, sides),
-        find: hooks.finder?.begin(answerMs(paceOf(sides[0].checked), meanTokens(prepared))),
+        find: await hooks.finder?.begin(answerMs(paceOf(sides[0].checked), meanTokens(prepared))),
       }),
     });
     hooks.finder?.open(header);

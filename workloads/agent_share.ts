@@ -1,0 +1,33 @@
+/**
+ * The part of a load that one of several machines sends: requests of a schedule, users and sessions are
+ * dealt round-robin, so that all parts together are the load of one machine.
+ *
+ * @module
+ */
+
+/** One machine's part: number `i` of a schedule, of users, of sessions is its own where `i % agents` is `agent`. */
+export interface AgentShare {
+  /** Number of this agent, from 0 on. */
+  readonly agent: number;
+  /** How many agents send the load together. */
+  readonly agents: number;
+}
+
+/** A portion of the requests of a load whose users draw on one count. */
+export interface LeasedPortion {
+  /** Number of its first request in the load. */
+  readonly from: number;
+  /** How many there are. */
+  readonly count: number;
+}
+
+/** The number of a thread, and of all threads, in a load that several machines send. */
+export function threadOfAll(
+  { worker, workers }: { readonly worker: number; readonly workers: number },
+  share: AgentShare = { agent: 0, agents: 1 },
+): { readonly worker: number; readonly workers: number } {
+  return {
+    worker: share.agent + share.agents * worker,
+    workers: share.agents * workers,
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * What a record file may say of the machines that sent a load together.
+ *
+ * @module
+ */
+import type {
+  ClockOffset,
+  FleetAgent,
+  FleetEnd,
+  FleetPart,
+  RunFleet,
+  RunPart,
+} from "../metrics/run_fleet.ts";
+import {
+  listOf,
+  numberFrom,
+  objectOf,
+  oneOf,
+  onlyTrue,
+  optional,
+  type Shape,
+} from "./json_shape.ts";
+import { clientHealth } from "./record_shape_client.ts";
+import { amount, count, durationMs, ms, text } from "./record_shape_values.ts";
+
+/** Most machines of a fleet. */
+export const MOST_AGENTS = 10_000;
+
+/** An offset is a difference of two clocks, which may be decades apart. */
+const offset = numberFrom(-1e13, 1e13);
+
+const clock = objectOf<ClockOffset>({
+  offsetMs: offset,
+  uncertaintyMs: durationMs,
+  samples: count,
+  driftPpm: optional(numberFrom(-1e9, 1e9)),
+});
+
+const agent = objectOf<FleetAgent>({
+  hostname: optional(text),
+  version: text,
+  cores: optional(amount),
+  transport: text,
+  workers: count,
+  file: optional(text),
+});
+
+const part = objectOf<FleetPart>({
+  agent: count,
+  sent: count,
+  completed: count,
+  failed: count,
+  outputTokens: count,
+  lateMs: ms,
+  clock: optional(clock),
+  verdict: optional(oneOf(["ok", "suspect", "client-bound"])),
+  causes: optional(listOf(text, 100)),
+  clientError: optional(amount),
+  client: optional(clientHealth),
+  lost: optional(objectOf<NonNullable<FleetPart["lost"]>>({
+    atMs: ms,
+    reason: text,
+    counted: optional(onlyTrue),
+  })),
+  fileFailure: optional(text),
+});
+
+/** The part of a fleet's run that a record file holds. */
+export const partShape: Shape = objectOf<RunPart>({
+  fleet: text,
+  run: text,
+  agent: count,
+  agents: count,
+});
+
+/** The machines of a run. */
+export const fleetShape: Shape = objectOf<RunFleet>({
+  name: text,
+  run: text,
+  agents: listOf(agent, MOST_AGENTS),
+});
+
+/** How a load went on them. */
+export const fleetEndShape: Shape = objectOf<FleetEnd>({
+  parts: listOf(part, MOST_AGENTS),
+  disconnectedMs: optional(durationMs),
+  takenOverMs: optional(ms),
+});
