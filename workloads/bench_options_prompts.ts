@@ -25,6 +25,7 @@ export const DATASET_OPTIONS = {
       }.`,
     }),
     datasetPath: option.file({
+      reads: "data",
       needs: [WITHOUT_MIX],
       help: `File of the dataset. Without --dataset its rows decide, then its ending: ${
         DATASETS.filter(({ needsFile }) => needsFile)
@@ -32,6 +33,7 @@ export const DATASET_OPTIONS = {
       }.`,
     }),
     mix: option.text({
+      reads: "mix",
       value: '"NAME:WEIGHT=FILE,…"',
       help:
         "Classes of prompts in one load, each from a file of its own (of any kind, found as with " +
@@ -49,6 +51,7 @@ export const DATASET_OPTIONS = {
       help: `Answer length to request, in tokens: ${LENGTH_SPEC_FORMS}.`,
     }),
     tokenizer: option.text({
+      reads: "tokenizer",
       value: "PATH",
       defaultText: "none: lengths are estimates and marked as such",
       help: "tokenizer.json or tokenizer.model, or the folder with it.",
@@ -59,6 +62,7 @@ export const DATASET_OPTIONS = {
       help: "User messages of a conversation that go into one prompt.",
     }),
     systemPromptFile: option.file({
+      reads: "file",
       aliases: ["system-prompt-path"],
       help: "Text sent before every prompt as a system message.",
       advanced: true,

@@ -82,6 +82,7 @@ export const TARGET_OPTIONS = {
       advanced: true,
     }),
     caCert: option.file({
+      reads: "file",
       help: "PEM file of a certificate authority to trust in addition to the system's.",
       advanced: true,
     }),

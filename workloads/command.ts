@@ -44,6 +44,13 @@ export interface Need {
   readonly byHeading?: true;
 }
 
+/**
+ * What of a machine's disk an option's value names, which the agents of a fleet need, too. `data`: a file
+ * of prompts or a recording, which may be a folder; `tokenizer`: its file or folder; `mix`: classes, some
+ * of which are from files.
+ */
+export type DiskUse = "file" | "data" | "tokenizer" | "mix";
+
 /** One option of a command, or one of its arguments. Made by `option.number({ … })` and the like. */
 export interface Option<T extends OptionValue = OptionValue> {
   /** How its value is read and checked. */
@@ -72,6 +79,8 @@ export interface Option<T extends OptionValue = OptionValue> {
   readonly emptyIsNone?: boolean;
   /** Heading in the help. */
   readonly group?: string;
+  /** Its value names something on disk that a run reads; absent = it does not, or each machine has its own. */
+  readonly reads?: DiskUse;
   /** Its value must never be printed or stored. */
   readonly secret?: boolean;
   /** Left out of the short help. */
