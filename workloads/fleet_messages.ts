@@ -6,7 +6,9 @@
  * |---|---|---|
  * | `hello` | agent → leader | asked again and again until there is a plan |
  * | `time` | agent → leader | asked; the clocks are compared |
- * | `<run>.secrets` `<run>.prepared` `<run>.ready` `<run>.lease` `<run>.find` `<run>.next` | agent → leader | asked |
+ * | `<run>.secrets` `<run>.lease` `<run>.find` `<run>.next` | agent → leader | asked |
+ * | `<run>.prepared` | agent → leader | asked until it is answered, with nothing |
+ * | `<run>.ready` | agent → leader | asked until the load begins or is left out; answered by the beat |
  * | `<run>.beat` | leader → agents | all that holds now: once a second, and at once when it changes |
  * | `<run>.update` | agent → leader | once a second |
  * | `<run>.end.<agent>` | agent → leader | delivered: the end of a load |
@@ -93,8 +95,10 @@ export interface FleetFile {
 
 /** Secrets, only ever as an answer, never kept. */
 export interface FleetSecrets {
-  readonly apiKey?: string;
-  readonly headers?: readonly string[];
+  /** Values of options that hold secrets, by their camel-case names: the key, headers, parts of a body. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+  /** Servers under test with their passwords; absent = those of the plan have none. */
+  readonly urls?: readonly string[];
 }
 
 /** Everything is prepared. */
@@ -145,6 +149,8 @@ export interface Update {
   readonly ttft: readonly number[];
   readonly itl: readonly number[];
   readonly clock?: ClockOffset;
+  /** Why this agent alone would end the load of a search now, as `LoadFinder.whyStop`. */
+  readonly cut?: string;
 }
 
 /** A load has ended on an agent. */

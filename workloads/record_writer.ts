@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { LoadState } from "../metrics/load_state.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import { RecordLines } from "./record_line.ts";
@@ -29,6 +30,8 @@ export interface RecordWriter {
   add(record: RequestRecord): void;
   /** Queues how a session went; never waits. */
   session(session: SessionEnd): void;
+  /** Queues what others have collected of a load; before its end. Never waits. */
+  state(state: LoadState): void;
   /** Queues how a load went; never waits. */
   end(end: LoadEnd): void;
   /** Writes what is left and closes. */
@@ -105,6 +108,9 @@ export function startRecordFile(sink: RecordSink, header: RunHeader): RecordWrit
     },
     session(session) {
       if (failure === undefined) lines.addValue({ session });
+    },
+    state(state) {
+      if (failure === undefined) lines.addValue({ state });
     },
     end(end) {
       if (failure === undefined) lines.addValue({ end });

@@ -24,7 +24,7 @@ import type { LoadFinder } from "./run_finder.ts";
 import type { LiveRun } from "./run_live.ts";
 import type { MeasureHooks, RunObserver } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
-import { keepResults, measureRecorded } from "./run_recorded.ts";
+import { keepResults, type Measure, measureRecorded } from "./run_recorded.ts";
 import {
   accumulateFor,
   detailsPlace,
@@ -239,6 +239,8 @@ interface SaveOptions {
   readonly finder?: LoadFinder | undefined;
   /** Where the run is shown; absent = nowhere. */
   readonly live?: LiveRun | undefined;
+  /** What measures, where that is not this client alone. */
+  readonly measure?: Measure | undefined;
   /** Begins to look on, just before anything is measured; absent = nobody does. */
   readonly observe?: ((host: Host) => Promise<RunObserver>) | undefined;
 }
@@ -261,6 +263,8 @@ export async function benchAndReport(
       accumulator = accumulateFor(header, report, host);
       observer?.onHeader(header);
     },
+    measure: options.measure,
+    onState: (state) => accumulator?.absorb(state),
     finder: options.finder,
     live: options.live,
     clientTolerance: report.clientTolerancePercent === undefined

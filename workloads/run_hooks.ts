@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { LoadState } from "../metrics/load_state.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { Witness } from "../metrics/run_client.ts";
@@ -48,6 +49,8 @@ export interface MeasureHooks extends PrepareHooks {
    * repeat. A rejection is the loss of that server.
    */
   readonly onTurn?: (turn: { readonly side: number; readonly block?: number }) => Promise<void>;
+  /** Called for what other clients have collected of a load, in place of its records; before its end. */
+  readonly onState?: (state: LoadState) => void;
   /** Called when a session of a measured load has ended. */
   readonly onSession?: (session: SessionEnd) => void;
   /** Called every few seconds with what the witness of a load has shown so far. */

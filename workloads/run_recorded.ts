@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LoadState } from "../metrics/load_state.ts";
 import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { Summary } from "../metrics/summary.ts";
@@ -44,7 +45,14 @@ export interface RecordOptions {
   readonly clientTolerance?: number | undefined;
   /** Makes the server of a side ready. */
   readonly onTurn?: MeasureHooks["onTurn"] | undefined;
+  /** Called for what other clients have collected of a load. */
+  readonly onState?: ((state: LoadState) => void) | undefined;
+  /** What measures; default this client. */
+  readonly measure?: Measure | undefined;
 }
+
+/** Runs a plan to its end, as `measure` does. */
+export type Measure = (plan: BenchPlan, hooks: MeasureHooks) => Promise<Run>;
 
 export interface RecordedRun {
   readonly run: Run;
@@ -75,7 +83,7 @@ export async function measureRecorded(
   let writer: RecordWriter | undefined;
   let run: Run;
   try {
-    run = await measure(plan, {
+    run = await (options.measure ?? measure)(plan, {
       stopSignal: host.interrupted,
       abortSignal: host.aborted,
       commandLine: host.commandLine,
@@ -101,6 +109,10 @@ export async function measureRecorded(
         onRecord?.(record);
       },
       ...(watch === undefined ? {} : { onWitness: watch.onWitness, onScrape: watch.onScrape }),
+      onState: (state) => {
+        writer?.state(state);
+        options.onState?.(state);
+      },
       onSession: (session) => {
         writer?.session(session);
         onSession?.(session);

@@ -102,7 +102,10 @@ export function accumulateFor(
   const sliceS = report.sliceS ?? header.options.slices;
   return createAccumulator(header, {
     ...summaryOptions(report),
-    values: VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
+    // What is added up from several machines comes without its values.
+    values: header.fleet !== undefined
+      ? "histogram"
+      : VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
     ...(isSliceS(sliceS) ? { sliceMs: Math.round(sliceS * 1e6) / 1000 } : {}),
     onHistogram: () =>
       note(
