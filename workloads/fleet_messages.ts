@@ -24,6 +24,7 @@ import type { AgentShare, LeasedPortion } from "./agent_share.ts";
 import type { OptionValue } from "./command.ts";
 import type { ProgressState } from "./live_progress.ts";
 import type { DecidedLoad } from "./run_finder.ts";
+import type { MeetingPoint } from "./run_together.ts";
 
 /** Version of the messages; leader and agents must have the same, and the same version of the program. */
 export const FLEET_PROTOCOL = 1;
@@ -109,10 +110,11 @@ export interface Prepared {
   readonly file?: string;
 }
 
-/** An agent can begin a load. */
+/** An agent has come to a point before a load: at `begin` it can begin it. */
 export interface Ready {
   readonly agent: number;
   readonly load: number;
+  readonly point: MeetingPoint | "begin";
 }
 
 /** All that holds in a run. An agent that heard the newest one knows everything. */
@@ -123,6 +125,8 @@ export interface Beat {
   /** The load that begins or goes on, and when it began by the leader's clock; absent = none yet. */
   readonly load?: number;
   readonly beginAtMs?: number;
+  /** The last point before a load to which all agents have come; absent = none yet. */
+  readonly met?: { readonly load: number; readonly point: MeetingPoint };
   /** Loads that must not be sent, or go on: why. */
   readonly skip?: { readonly load: number; readonly reason: string };
   /** The search has seen enough of this load: why. */

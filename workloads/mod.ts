@@ -91,7 +91,7 @@ export type { Dataset, DatasetKind, DatasetOptions, Prompt, TokenCounter } from 
 export type { Alignment } from "./record_merge_axis.ts";
 export { planBench } from "./run_bench.ts";
 export type { DecidedLoad, LiveLoad, LoadFinder } from "./run_finder.ts";
-export type { Together } from "./run_together.ts";
+export type { MeetingPoint, Together } from "./run_together.ts";
 export type { AgentShare, LeasedPortion } from "./agent_share.ts";
 export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";

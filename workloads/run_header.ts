@@ -24,7 +24,7 @@ import { VERSION } from "./version.ts";
 interface HeaderFacts
   extends
     Pick<RunHeader, "commandLine" | "environment">,
-    Partial<Pick<RunHeader, "replay" | "sides" | "find" | "serverMetrics">> {
+    Partial<Pick<RunHeader, "replay" | "sides" | "find" | "serverMetrics" | "part">> {
   /** What else is to be said of the prompts. */
   readonly remarks?: readonly string[];
 }
@@ -33,7 +33,7 @@ interface HeaderFacts
 export function describeRun(
   plan: BenchPlan,
   { dataset, counter, model }: Prepared,
-  { commandLine, environment, replay, remarks, sides, find, serverMetrics }: HeaderFacts,
+  { commandLine, environment, replay, remarks, sides, find, serverMetrics, part }: HeaderFacts,
 ): RunHeader {
   const proxy = proxyOver(plan.transport, plan);
   return {
@@ -81,7 +81,7 @@ export function describeRun(
       resetCache: plan.resetCache === undefined ? undefined : shownReset(plan.resetCache),
     }),
     tokenizer: { source: counter.source, name: counter.name },
-    ...defined({ find }),
+    ...defined({ find, part }),
     loads: find !== undefined
       ? []
       : orderOf(plan).map((_, number) => planOfLoad(plan, number, dataset.prompts.length)),

@@ -114,6 +114,7 @@ async function measureBegun(
       ...defined({ serverMetrics: shownEndpoints(endpoints) }),
       ...defined({
         sides: describeSides(plan, sides),
+        part: hooks.together?.share,
         find: await hooks.finder?.begin(answerMs(paceOf(sides[0].checked), meanTokens(prepared))),
       }),
     });

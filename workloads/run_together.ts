@@ -3,12 +3,25 @@
  *
  * @module
  */
-import type { AgentShare, LeasedPortion } from "./agent_share.ts";
+import type { RunPart } from "../metrics/run_fleet.ts";
+import type { LeasedPortion } from "./agent_share.ts";
+
+/**
+ * Where the machines wait for each other before a load, in this order. `quiet`: nothing of the load before
+ * is in flight anywhere. `reset`: the first machine has emptied the caches, where that was asked for; the
+ * warm-ups follow. The third is {@linkcode Together.begin}.
+ */
+export type MeetingPoint = "quiet" | "reset";
 
 /** Several machines send one load: what this one has to know, and to ask. */
 export interface Together {
-  /** What is its own. */
-  readonly share: AgentShare;
+  /** What is its own; the header has it, too. */
+  readonly share: RunPart;
+  /**
+   * This client has come to a point before a load: waits until all others have, or are lost. Resolves at
+   * once when `signal` is aborted.
+   */
+  meet(load: number, point: MeetingPoint, signal: AbortSignal): Promise<void>;
   /**
    * Everything for a measured load is ready here: waits for the others.
    *
