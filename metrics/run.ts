@@ -10,6 +10,7 @@ import type { MergedClients } from "./merged_clients.ts";
 import type { RunCalibration } from "./run_calibration.ts";
 import type { ClientHealth, Witness } from "./run_client.ts";
 import type { RunDataset, RunTokenizer } from "./run_dataset.ts";
+import type { LoadState } from "./load_state.ts";
 import type { RunFind } from "./run_find.ts";
 import type { FleetEnd, RunFleet, RunPart } from "./run_fleet.ts";
 import type { GpuSamples } from "./run_gpu.ts";
@@ -301,4 +302,6 @@ export interface Run {
   readonly ends: readonly LoadEnd[];
   /** Sessions that ended, in the order of their ends; absent = the run had none. */
   readonly sessions?: readonly SessionEnd[];
+  /** What was collected of loads elsewhere, in place of records; absent = nothing. */
+  readonly states?: readonly LoadState[];
 }

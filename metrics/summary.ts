@@ -154,9 +154,15 @@ export interface Accumulator {
  * ```
  */
 export function summarize(run: Run, options: SummaryOptions = {}): Summary {
-  const accumulator = createAccumulator(run.header, options);
+  const { states = [] } = run;
+  // Of loads that others collected there are no single values.
+  const accumulator = createAccumulator(
+    run.header,
+    states.length === 0 ? options : { ...options, values: "histogram" },
+  );
   for (const record of run.records) accumulator.add(record);
   for (const session of run.sessions ?? []) accumulator.session(session);
+  for (const state of states) accumulator.absorb(state);
   for (const end of run.ends) accumulator.end(end);
   return accumulator.summary();
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { LOAD_STATE_SCHEMA } from "../metrics/load_state.ts";
 import { RECORD_SCHEMA } from "../metrics/run.ts";
 import { summarize } from "../metrics/summary.ts";
 import { openRecordFile, type RecordSink, startRecordFile } from "../workloads/record_writer.ts";
@@ -47,6 +48,7 @@ for (
     "tokometer.record/3",
     "tokometer.record/4",
     "tokometer.record/5",
+    "tokometer.record/6",
   ]
 ) {
   Deno.test(`record file: a file of ${older} is read, without what came later`, async () => {
@@ -324,6 +326,33 @@ Deno.test("record file: lines that are none are named, and the rest is read", as
       "7: it holds neither a record nor an end",
     ]);
     await assertRejects(() => readRecordFile(path), UserError, "line 2: it is not JSON");
+  });
+});
+
+Deno.test("record file: what a leader collected of a load comes back, its outline has none of it", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/r.jsonl`;
+    const agents = [{ version: "1.0.0", transport: "socket", workers: 1 }];
+    const { header } = createRun([], { header: { fleet: { name: "f", run: "r1", agents } } });
+    const writer = startRecordFile(await openRecordFile(path), header);
+    const state = { schema: LOAD_STATE_SCHEMA, load: 0, parts: { counts: { ok: 4 } } } as const;
+    writer.state(state);
+    writer.end(END);
+    await writer.close();
+    assertEquals(await readRecordFile(path), { header, records: [], ends: [END], states: [state] });
+    assertEquals(await readRunOutline(path), { header, ends: [END] });
+    const lines = (await Deno.readTextFile(path)).split("\n");
+    for (
+      const [change, problem] of [
+        [{ schema: "tokometer.state/2" }, "state.schema is"],
+        [{ load: 1 }, "state.load is 1: the header has no such load"],
+        [{ parts: [] }, "state.parts is"],
+      ] as const
+    ) {
+      lines[1] = JSON.stringify({ state: { ...state, ...change } });
+      await Deno.writeTextFile(path, lines.join("\n"));
+      await assertRejects(() => readRecordFile(path), UserError, problem);
+    }
   });
 });
 

@@ -8,9 +8,6 @@ import type { FleetBus } from "./fleet_bus.ts";
 import type { MovingFiles } from "./fleet_files.ts";
 import type { AgentDone } from "./fleet_messages.ts";
 
-/** Folder for record files of agents, in the run's own. */
-export const AGENTS_FOLDER = "agents";
-
 /**
  * Stores an agent's record file, once it is closed. Needs `--allow-read`.
  *

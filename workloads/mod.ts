@@ -29,6 +29,7 @@ export type {
   Command,
   CommandEntry,
   CommandTable,
+  DiskUse,
   Host,
   Need,
   Option,

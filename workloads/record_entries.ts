@@ -16,6 +16,7 @@ import type { LoadState } from "../metrics/load_state.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import { readLines } from "./line_stream.ts";
 import { endShape, sessionShape } from "./record_shape_end.ts";
+import { stateShape } from "./record_shape_fleet.ts";
 import { headerShape, planShape } from "./record_shape_header.ts";
 import { recordShape } from "./record_shape_request.ts";
 import { fileError, UserError } from "./user_error.ts";
@@ -51,6 +52,7 @@ export interface Line {
   readonly plan?: LoadPlan;
   readonly record?: PackedRecord;
   readonly session?: SessionEnd;
+  readonly state?: LoadState;
   readonly end?: LoadEnd;
   readonly fault?: NonNullable<RecordEntry["fault"]>;
 }
@@ -69,11 +71,11 @@ export type PackedRecord = Omit<RequestRecord, TickField> & {
 /** A longer line is none of ours: it would be a request of a million ticks. */
 const MOST_LINE_BYTES = 32 * 2 ** 20;
 
-/** Lines of a record file; those that begin with `skip` are left unread. */
+/** Lines of a record file; those that begin with one of `skip` are left unread. */
 export async function* readEntries(
   path: string,
-  { skip, onRead }: {
-    readonly skip?: string;
+  { skip = [], onRead }: {
+    readonly skip?: readonly string[];
     readonly onRead?: ((bytes: number) => void) | undefined;
   } = {},
 ): AsyncGenerator<Line> {
@@ -88,7 +90,7 @@ export async function* readEntries(
   for await (const { text, number, length, whole } of linesOf(path, file)) {
     onRead?.(length + 1);
     if (length === 0) continue;
-    if (header !== undefined && skip !== undefined && text?.startsWith(skip)) continue;
+    if (header !== undefined && skip.some((start) => text?.startsWith(start))) continue;
     const value = text === undefined ? undefined : parseLine(text);
     if (header === undefined) {
       header = checkedHeader(value, { path, number, cut: !whole });
@@ -104,8 +106,8 @@ export async function* readEntries(
       continue;
     }
     if (value?.plan !== undefined) loads++;
-    const { plan, record, session, end } = value!;
-    yield defined({ plan, record, session, end });
+    const { plan, record, session, state, end } = value!;
+    yield defined({ plan, record, session, state, end });
   }
   if (header === undefined) throw notRecords(path, "it is empty");
 }
@@ -142,7 +144,7 @@ function unreadable(text: string | undefined, length: number): string {
 
 /** What is wrong with a line behind the header, if anything. */
 function problemOf(
-  { plan, record, session, end }: Line,
+  { plan, record, session, state, end }: Line,
   /** Known so far. */
   loads: number,
 ): string | undefined {
@@ -151,13 +153,14 @@ function problemOf(
       ? planShape(plan, "plan")
       : `it is a plan of a load beyond the ${MOST_LOADS} that a run may have`;
   }
-  if (record === undefined && session === undefined && end === undefined) {
+  if ([record, session, state, end].every((value) => value === undefined)) {
     return "it holds neither a record nor an end";
   }
   for (
     const [name, shape, value] of [
       ["record", recordShape, record],
       ["session", sessionShape, session],
+      ["state", stateShape, state],
       ["end", endShape, end],
     ] as const
   ) {
@@ -175,8 +178,8 @@ function parseLine(text: string): Omit<Line, "fault"> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;
-    const { header, plan, record, session, end } = value as Line;
-    return defined({ header, plan, record, session, end });
+    const { header, plan, record, session, state, end } = value as Line;
+    return defined({ header, plan, record, session, state, end });
   } catch {
     return undefined;
   }

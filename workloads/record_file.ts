@@ -3,13 +3,15 @@
  *
  * Line 1 `{"header": RunHeader}`, then `{"record": …}` for each request, `{"session": SessionEnd}` for
  * each session and `{"end": LoadEnd}` for each load. A load that was decided while the run went on has a
- * line `{"plan": LoadPlan}` before its first record. Times have whole microseconds. A file that was cut
+ * line `{"plan": LoadPlan}` before its first record. The leader of a fleet has no records: it writes
+ * `{"state": LoadState}` before the end of each load. Times have whole microseconds. A file that was cut
  * short (a killed client, a full disk) is read up to its last whole line.
  *
  * @module
  */
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
+import type { LoadState } from "../metrics/load_state.ts";
 import type { LoadEnd, LoadPlan, Run, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import { OpenSessions } from "./record_sessions.ts";
@@ -42,13 +44,16 @@ export async function readRecordFile(path: string): Promise<Run> {
     records: RequestRecord[];
     ends: LoadEnd[];
     sessions?: SessionEnd[];
+    states?: LoadState[];
   } | undefined;
-  for await (const { header, plan, record, session, end, fault } of streamRecordFile(path)) {
+  for await (const entry of streamRecordFile(path)) {
+    const { header, plan, record, session, state, end, fault } = entry;
     if (fault !== undefined) throw notRecords(path, `line ${fault.line}: ${fault.problem}`);
     if (header !== undefined) run = { header, records: [], ends: [] };
     if (plan !== undefined && run !== undefined) run.header = withPlan(run.header, plan);
     if (record !== undefined) run?.records.push(record);
     if (session !== undefined && run !== undefined) (run.sessions ??= []).push(session);
+    if (state !== undefined && run !== undefined) (run.states ??= []).push(state);
     if (end !== undefined) run?.ends.push(end);
   }
   return run!;
@@ -115,6 +120,7 @@ export async function* streamRecordFile(
       sessions!.close(line.session);
       yield { session: line.session };
     }
+    if (line.state !== undefined) yield { state: line.state };
     if (line.end !== undefined) {
       loads.delete(line.end.load);
       yield { end: line.end };
@@ -156,7 +162,7 @@ export async function readRunHeader(path: string): Promise<RunHeader> {
 export async function readRunOutline(path: string): Promise<Omit<Run, "records">> {
   let header: RunHeader | undefined;
   const ends: LoadEnd[] = [];
-  for await (const line of readEntries(path, { skip: '{"record":' })) {
+  for await (const line of readEntries(path, { skip: ['{"record":', '{"state":'] })) {
     header ??= line.header;
     if (line.plan !== undefined) header = withPlan(header!, line.plan);
     if (line.end !== undefined) ends.push(line.end);

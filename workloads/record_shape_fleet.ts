@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MOST_LOADS } from "../metrics/run.ts";
 import type {
   ClockOffset,
   FleetAgent,
@@ -11,8 +12,12 @@ import type {
   RunFleet,
   RunPart,
 } from "../metrics/run_fleet.ts";
+import { LOAD_STATE_SCHEMA, type LoadState } from "../metrics/load_state.ts";
 import {
+  anything,
+  countTo,
   listOf,
+  mapOf,
   numberFrom,
   objectOf,
   oneOf,
@@ -85,4 +90,11 @@ export const fleetEndShape: Shape = objectOf<FleetEnd>({
   parts: listOf(part, MOST_AGENTS),
   disconnectedMs: optional(durationMs),
   takenOverMs: optional(ms),
+});
+
+/** What was collected of a load elsewhere; its parts are checked by what adds them up. */
+export const stateShape: Shape = objectOf<LoadState>({
+  schema: oneOf([LOAD_STATE_SCHEMA]),
+  load: countTo(MOST_LOADS - 1),
+  parts: mapOf(anything, 1000),
 });

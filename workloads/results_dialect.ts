@@ -12,6 +12,7 @@ import { jsonText } from "../metrics/report_json.ts";
 import type { Run, RunHeader } from "../metrics/run.ts";
 import type { Slo } from "../metrics/summary_slo.ts";
 import type { Host } from "./command.ts";
+import { refuseLeaders } from "./record_leader.ts";
 import { readRecords } from "./results_summary.ts";
 import { makeResultFolder } from "./run_results.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
@@ -87,13 +88,14 @@ function refuseEmpty(
 }
 
 async function readRun(
-  { files, align }: Pick<DialectRequest, "files" | "align">,
+  { as, files, align }: Pick<DialectRequest, "as" | "files" | "align">,
   host: Host,
 ): Promise<Run> {
   let header: RunHeader | undefined;
   const records: Run["records"][number][] = [];
   const ends: Run["ends"][number][] = [];
   for await (const entry of readRecords(files, { host, align })) {
+    if (entry.header !== undefined) refuseLeaders(entry.header, `use --as ${as}`);
     header ??= entry.header;
     // Loads that were decided while the run went on.
     if (entry.plan !== undefined) header = { ...header!, loads: [...header!.loads, entry.plan] };

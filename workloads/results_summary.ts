@@ -4,13 +4,16 @@
  *
  * @module
  */
+import { messageOf } from "../backends/error_message.ts";
 import { formatShare, plural } from "../metrics/format.ts";
+import type { LoadState } from "../metrics/load_state.ts";
 import type { Accumulator, Summary } from "../metrics/summary.ts";
 import type { ReportPlan } from "./bench_report_plan.ts";
 import type { Host } from "./command.ts";
 import { mergeRecordFiles } from "./record_merge.ts";
 import type { Alignment } from "./record_merge_axis.ts";
 import type { RecordEntry } from "./record_entries.ts";
+import { refuseLeaders } from "./record_leader.ts";
 import { streamRecordFile } from "./record_file.ts";
 import type { RunObserver } from "./run_hooks.ts";
 import { accumulateFor } from "./run_results.ts";
@@ -48,9 +51,10 @@ export async function summarizeRecords(
 ): Promise<Summary> {
   let accumulator: Accumulator | undefined;
   for await (const entry of readRecords(files, reading)) {
-    const { header, plan: decided, record, session, end, fault } = entry;
+    const { header, plan: decided, record, session, state, end, fault } = entry;
     if (fault !== undefined) accumulator?.unread();
     if (header !== undefined) {
+      if (observer !== undefined) refuseLeaders(header, "use --otel");
       accumulator = accumulateFor(header, plan, reading.host);
       observer?.onHeader(header);
     }
@@ -63,12 +67,26 @@ export async function summarizeRecords(
       accumulator?.add(record);
     }
     if (session !== undefined) accumulator?.session(session);
+    if (state !== undefined) absorb(accumulator!, state, files);
     if (end !== undefined) {
       accumulator?.end(end);
       await observer?.onLoadEnd(end);
     }
   }
   return accumulator!.summary();
+}
+
+/** @throws {UserError} for a state that cannot be added, after which the load's results would be wrong. */
+function absorb(accumulator: Accumulator, state: LoadState, files: readonly string[]): void {
+  try {
+    accumulator.absorb(state);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UserError(
+      `Cannot read ${files.join(", ")}: the results of load ${state.load + 1} are not those of a ` +
+        `load: ${messageOf(error)}`,
+    );
+  }
 }
 
 /**

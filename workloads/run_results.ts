@@ -21,6 +21,7 @@ import { needsSlo } from "../metrics/check_limit.ts";
 import { limitText } from "../metrics/limit.ts";
 import { limitResultText } from "../metrics/summary_text.ts";
 import type { ReportPlan } from "./bench_report_plan.ts";
+import { isLeaders, refuseLeaders } from "./record_leader.ts";
 import { outExists } from "./record_outputs.ts";
 import type { Host } from "./command.ts";
 import { shellLine } from "./shell_split.ts";
@@ -91,21 +92,22 @@ function summaryOptions(
 }
 
 /**
- * Starts a summary as the options ask; without `--values`, values are kept as the run kept them.
+ * Starts a summary as the options ask; without `--values`, values are kept as the run kept them. A fleet's
+ * leader has no single values.
+ *
+ * @throws {UserError} where they are asked for all the same.
  */
 export function accumulateFor(
   header: RunHeader,
   report: ReportPlan,
   { note }: Pick<Host, "note">,
 ): Accumulator {
-  const asked = report.values ?? header.options.values;
+  if (report.values === "raw") refuseLeaders(header, "use --values raw");
+  const asked = isLeaders(header) ? "histogram" : report.values ?? header.options.values;
   const sliceS = report.sliceS ?? header.options.slices;
   return createAccumulator(header, {
     ...summaryOptions(report),
-    // What is added up from several machines comes without its values.
-    values: header.fleet !== undefined
-      ? "histogram"
-      : VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
+    values: VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
     ...(isSliceS(sliceS) ? { sliceMs: Math.round(sliceS * 1e6) / 1000 } : {}),
     onHistogram: () =>
       note(
