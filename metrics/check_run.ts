@@ -15,6 +15,15 @@ import {
   plural,
 } from "./format.ts";
 import { checkRejectedCounts, checkStreaming, LOOK_FOR_BUFFERING } from "./check_generated.ts";
+import {
+  checkFleet,
+  checkFleetClocks,
+  checkFleetLeader,
+  checkFleetRecords,
+  checkFleetStart,
+  checkFleetVersions,
+  checkPart,
+} from "./check_fleet.ts";
 import { checkClients, checkMergedClock } from "./check_merged_clients.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { RunHeader } from "./run.ts";
@@ -80,7 +89,10 @@ const ASSUMED: readonly TokenSource[] = ["event", "requested", "estimate"];
 
 /** Checks of one load that apply to it, in the order in which reports list them. */
 export function checkLoad(facts: LoadFacts): readonly Check[] {
-  return Object.entries(LOAD_CHECKS).flatMap(([name, find]) => checkOf(name, find(facts)));
+  const ofAll = facts.header.part === undefined ? [] : OF_ALL_AGENTS;
+  return Object.entries(LOAD_CHECKS).flatMap(([name, find]) =>
+    ofAll.includes(name) ? [] : checkOf(name, find(facts))
+  );
 }
 
 /**
@@ -92,6 +104,8 @@ export function checkRun(header: RunHeader, unread: number = 0): readonly Check[
   return [
     ...checkOf("unread_lines", checkUnread(unread)),
     ...checkOf("merged_clock", checkMergedClock(header)),
+    ...checkOf("fleet_part", checkPart(header)),
+    ...checkOf("fleet_versions", checkFleetVersions(header)),
     ...checkOf("dataset_rows", checkRows(header)),
     ...checkOf("duplicate_prompts", checkDuplicates(header)),
   ];
@@ -570,10 +584,12 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   requests: checkRequests,
   client_values: checkClientValues,
   server_lost: checkServerLost,
+  fleet: ({ load }) => checkFleet(load),
   complete: checkComplete,
   streaming: ({ load, header }) => checkStreaming(load, header),
   rejected_counts: ({ load }) => checkRejectedCounts(load),
   clients: ({ load, header }) => checkClients(load.plan, header),
+  fleet_start: ({ load }) => checkFleetStart(load),
   failures: checkFailures,
   context_too_long: ({ load }) => checkContext(load),
   sessions: ({ load }) => checkSessions(load),
@@ -585,6 +601,7 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   other_clients: ({ load }) => checkOtherClients(load),
   server_counts: ({ load }) => checkServerCounts(load),
   schedule_delay: checkScheduleDelay,
+  fleet_clocks: ({ load }) => checkFleetClocks(load),
   client: checkClient,
   witness: ({ load }) => checkWitness(load),
   concurrency: checkConcurrency,
@@ -600,7 +617,12 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   prefix_cache: checkPrefixCache,
   cache_reset: ({ load, header }) => checkCacheReset(load, header),
   coalescing: checkCoalescing,
+  fleet_leader: ({ load }) => checkFleetLeader(load),
+  fleet_records: ({ load }) => checkFleetRecords(load),
 };
+
+/** What can be said of all agents of a fleet together only: one of them sent a share. */
+const OF_ALL_AGENTS: readonly string[] = ["saturation", "other_clients", "server_counts"];
 
 /** Names of the checks of a load, the most serious first. */
 export const LOAD_CHECK_NAMES: readonly string[] = Object.keys(LOAD_CHECKS);

@@ -17,6 +17,7 @@ import {
   type VerdictEvidence,
 } from "./check_causes.ts";
 import { disagreement, explainDisagreement, isTrusted } from "./check_coverage.ts";
+import { withAgents } from "./check_fleet.ts";
 import { nameFigures, type OpenFigure, openFigures } from "./check_figures.ts";
 import { formatMs } from "./format.ts";
 import type { ServerLost } from "./run.ts";
@@ -42,6 +43,11 @@ const MESSAGES: Readonly<Record<VerdictKind, string>> = {
 
 /** The verdict on a load; absent where neither brackets nor the client's own figures are known. */
 export function clientVerdict(evidence: VerdictEvidence): Verdict | undefined {
+  return withAgents(ownVerdict(evidence), evidence.load.fleet);
+}
+
+/** The verdict on all that was measured together. */
+function ownVerdict(evidence: VerdictEvidence): Verdict | undefined {
   const { counts, serverLost } = evidence.load;
   if (counts.completed === 0) return verdictWithoutResults(evidence);
   if (serverLost !== undefined) return verdictOnLoss(serverLost);

@@ -68,12 +68,13 @@ export interface LoadState {
 
 /** Whether the numbers of a load can be used as they are. */
 export function loadState(load: LoadSummary): LoadState {
-  const { verdict, serverLost, interrupted, complete, counts } = load;
+  const { verdict, serverLost, fleet, interrupted, complete, counts } = load;
   const found = warnings(load.checks).length;
   const noted = found === 0 ? "" : `, ${plural(found, "warning")}`;
   const bad = (text: string): LoadState => ({ tone: "bad", sign: "✗", text: `${text}${noted}` });
   const warn = (text: string): LoadState => ({ tone: "warn", sign: "!", text });
   if (serverLost !== undefined) return bad("server lost");
+  if (fleet?.asAsked === false) return bad(fleet.lost > 0 ? "agent lost" : "agents late");
   if (counts.completed === 0) return bad("no request completed");
   if (verdict?.kind === "client-bound" || verdict?.kind === "no-measurement") {
     return bad(verdict.kind);

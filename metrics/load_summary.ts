@@ -8,6 +8,7 @@ import type { Check } from "./check.ts";
 import type { BracketBasis } from "./load_bracket.ts";
 import type { SamplingBasis } from "./load_interval.ts";
 import type { Verdict } from "./load_client.ts";
+import type { LoadFleet } from "./load_fleet.ts";
 import { metricOf, type MetricSummary, type OutcomeCounts } from "./load_figures.ts";
 import type { Grouping } from "./load_groups.ts";
 import type { HeatMap } from "./load_heat.ts";
@@ -134,6 +135,8 @@ export interface LoadSummary {
   readonly serverCounts: readonly ServerCounts[];
   /** How well the server guessed ahead; absent when nothing shows that it does. */
   readonly speculation: Speculation | undefined;
+  /** The machines that sent the load together; absent = one client sent it. */
+  readonly fleet: LoadFleet | undefined;
   /** Was the server measured, or the client? Absent when the client was not measured. */
   readonly verdict: Verdict | undefined;
   /** The load over time. */

@@ -160,6 +160,15 @@ export type { HeatMap } from "./load_heat.ts";
 export type { Quantiles } from "./load_quantiles.ts";
 export type { Stall, StallCauses, Stalls } from "./load_stalls.ts";
 export type { SteadyMetric, SteadySearch, SteadyState, SteadyTrend } from "./load_steady.ts";
+export type {
+  AgentClock,
+  AgentError,
+  AgentLoss,
+  AgentResult,
+  LoadFleet,
+  PresentShare,
+} from "./load_fleet.ts";
+export { fleetIsBroken } from "./summary_fleet.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";
 export type { Distribution, OutcomeCounts, Percentile } from "./load_figures.ts";
 export type { Grouping, GroupingName, GroupSlo, GroupSummary, StageRate } from "./load_groups.ts";

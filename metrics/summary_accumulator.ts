@@ -10,6 +10,7 @@ import { createBinnedValues } from "./summary_binned_values.ts";
 import { checkLoad } from "./check_run.ts";
 import { consistencyFold } from "./check_consistency.ts";
 import type { Fold } from "./fold.ts";
+import { planOfPart, summarizeFleet } from "./summary_fleet.ts";
 import { summarizeGpu } from "./summary_gpu.ts";
 import { summarizeServer } from "./summary_server.ts";
 import { judgeLimits } from "./check_limit.ts";
@@ -168,6 +169,8 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     summary({ end: recorded, percentiles }) {
       const end = recorded ?? ofAll.end.result();
       const { durationMs } = end;
+      // What is said of one agent of a fleet is said of its share.
+      const ownPlan = planOfPart(plan, header.part);
       const server = summarizeServer(end.scrapes);
       const counts = { ...ofAll.counts.result(), ...warmup };
       const [prompt, output] = [ofCompleted.prompt.result(), ofCompleted.output.result()];
@@ -249,7 +252,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         }),
         peaks: values.peaks(durationMs),
         speed: userSpeed(
-          { metrics: described.metrics, throughput, inFlight, plan },
+          { metrics: described.metrics, throughput, inFlight, plan: ownPlan },
           ofCompleted.speed.result(),
         ),
         economy: loadEconomy(throughput, scale),
@@ -280,6 +283,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         sampling: sampling.basis(),
         witness: end.witness,
         witnessAbsent: end.witnessAbsent,
+        fleet: recorded && summarizeFleet({ plan, end: recorded, header }),
         gpu: summarizeGpu(end.gpu, output.total),
         server,
         timeSplit: timeSplit.result({
@@ -304,8 +308,9 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
         lanes: lanes.result(),
       };
       const delays = values.delays();
+      const own = { ...load, plan: ownPlan };
       const verdict = clientVerdict({
-        load,
+        load: own,
         client: end.client,
         delays,
         figures: described.figures,
@@ -317,7 +322,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       return {
         ...withVerdict,
         checks: checkLoad({
-          load: withVerdict,
+          load: { ...own, client: end.client, verdict },
           consistency,
           notFinite: values.notFinite(),
           delays,

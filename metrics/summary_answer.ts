@@ -6,6 +6,7 @@
  */
 import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
 import type { Count } from "./count.ts";
+import { brokenText } from "./check_fleet.ts";
 import { capitalize, formatCount, formatShare, formatValue, plural } from "./format.ts";
 import { limitValueText } from "./limit.ts";
 import type { LimitResult } from "./load_limits.ts";
@@ -40,7 +41,10 @@ export interface Answer {
   readonly sentence: string;
   /** Whether it stands, in one or two sentences. */
   readonly soundness: string;
-  /** `sound`: it can be quoted; `doubtful`: read why; `none`: there is no answer. */
+  /**
+   * `sound`: it can be quoted; `doubtful`: read why; `none`: there is no answer, or it is not one to what
+   * was asked, as a fleet was not complete.
+   */
   readonly standing: "sound" | "doubtful" | "none";
   /** The load that it names, position in the run; absent = none. */
   readonly load: Count | undefined;
@@ -80,17 +84,23 @@ export function answerOf(run: AnsweredRun): Answer {
   const found = searched(run) ?? nothing(run) ?? sided(run) ?? compared(run);
   const { sentence, load, knee, none } = found;
   const of = found.of ?? (load === undefined ? [] : [run.loads[load]!]);
-  const flaws = none ? [] : sharedFlaws(of, run.header);
+  const broken = brokenFleetText(run.loads);
+  const flaws = none ? [] : sharedFlaws(of, run.header).filter(({ kind }) => kind !== "fleet");
   const unmeasured = unmeasuredText(run);
   const told = [
-    ...(of.length > 0 && flaws.length === 0 && !none ? [SOUND] : []),
+    ...(broken === undefined ? [] : [`Does not count as asked: ${broken}.`]),
+    ...(of.length > 0 && flaws.length === 0 && !none && broken === undefined ? [SOUND] : []),
     ...(flaws.length > 0 ? [`Read with care: ${flaws.map(({ text }) => text).join("; ")}.`] : []),
     ...(unmeasured === undefined ? [] : [`${unmeasured}.`]),
   ];
   return {
     sentence: `${capitalize(sentence)}.`,
     soundness: told.join(" "),
-    standing: none ? "none" : flaws.length > 0 || unmeasured !== undefined ? "doubtful" : "sound",
+    standing: none || broken !== undefined
+      ? "none"
+      : flaws.length > 0 || unmeasured !== undefined
+      ? "doubtful"
+      : "sound",
     load,
     knee,
   };
@@ -275,6 +285,18 @@ function missText(limit: LimitResult): string {
 
 function valueText({ value, unit, reason }: LimitResult): string {
   return value === undefined ? `not measured: ${reason}` : limitValueText(value, unit);
+}
+
+/** Why the run of a fleet is not the one that was asked for; absent where it is. */
+function brokenFleetText(loads: readonly LoadSummary[]): string | undefined {
+  const broken = loads.filter(({ fleet }) => fleet !== undefined && !fleet.asAsked);
+  const [first] = broken;
+  if (first === undefined) return undefined;
+  const why = brokenText(first.fleet);
+  if (loads.length === 1) return why;
+  return `${formatCount(broken.length)} of ${
+    plural(loads.length, "load")
+  } had not the whole fleet, first ${first.label}: ${why}`;
 }
 
 /** What is wrong with these loads, each kind once. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { warnings } from "./check.ts";
+import { brokenText } from "./check_fleet.ts";
 import { formatCount, formatMs, plural } from "./format.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { RunHeader } from "./run.ts";
@@ -15,6 +16,8 @@ export type FlawKind =
   | "nothing"
   /** It is not the load that was planned: stopped, or the server was lost. */
   | "unfinished"
+  /** An agent of the fleet was lost or late: not all of the load was there. */
+  | "fleet"
   /** The client was the limit. */
   | "client-bound"
   /** More requests failed, or were never sent, than were allowed. */
@@ -43,6 +46,7 @@ export type FlawedLoad = Pick<
   | "interrupted"
   | "complete"
   | "serverLost"
+  | "fleet"
   | "verdict"
   | "checks"
   | "limits"
@@ -53,6 +57,7 @@ export type FlawedLoad = Pick<
 const HOLLOW: readonly FlawKind[] = [
   "nothing",
   "unfinished",
+  "fleet",
   "client-bound",
   "failures",
   "suspect",
@@ -69,6 +74,8 @@ export function flawsOf(load: FlawedLoad, header: Pick<RunHeader, "options">): r
     add("unfinished", `the server was lost ${formatMs(serverLost.atMs)} after the start`);
   } else if (interrupted) add("unfinished", "the load was stopped before its end");
   else if (!complete) add("unfinished", "its record has no end");
+  const broken = brokenText(load.fleet);
+  if (broken !== undefined) add("fleet", broken);
   if (counts.completed === 0) return flaws;
   if (verdict?.kind === "client-bound") {
     add("client-bound", "the client was the limit, the server may be faster");
