@@ -169,6 +169,7 @@ export type {
   PresentShare,
 } from "./load_fleet.ts";
 export { fleetIsBroken } from "./summary_fleet.ts";
+export { fleetPartOf } from "./summary_fleet_part.ts";
 export type { VerdictKind, VerdictReason } from "./load_client.ts";
 export type { Distribution, OutcomeCounts, Percentile } from "./load_figures.ts";
 export type { Grouping, GroupingName, GroupSlo, GroupSummary, StageRate } from "./load_groups.ts";
