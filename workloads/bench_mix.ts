@@ -31,6 +31,8 @@ export interface Mix {
 
 /** Where a class begins behind a comma: file names may hold commas. */
 const NEXT_CLASS = /,(?=[^,=]*=)/;
+/** A dataset by its name, and what it is told. */
+const MADE = /^([a-z]+)(?::([^]*))?$/;
 
 /**
  * Reads `chat:70=FILE,code:30=FILE`; in place of a file `synthetic`, `synthetic:512/128` with its
@@ -74,6 +76,23 @@ export async function planMix(text: string, values: Values): Promise<Mix> {
   return { classes: found.map(({ one }) => one), holdsRequests: whole };
 }
 
+/** The text of `--mix` with other files in place of its own; what is made and not read stays. */
+export function replaceMixFiles(text: string, replace: (path: string) => string): string {
+  return text.split(NEXT_CLASS).map((part) => {
+    const at = part.indexOf("=");
+    const path = part.slice(at + 1).trim();
+    return at < 0 || path === "" || madeKind(path) !== undefined
+      ? part
+      : `${part.slice(0, at + 1)}${replace(path)}`;
+  }).join(",");
+}
+
+/** The dataset that a source names which needs no file. */
+function madeKind(source: string): DatasetKind | undefined {
+  const [, name] = MADE.exec(source) ?? [];
+  return DATASETS.find((kind) => kind.name === name && !kind.needsFile);
+}
+
 /** Lengths that a class has of its own. */
 interface OwnLengths {
   readonly inputTokens?: string;
@@ -84,8 +103,8 @@ async function chooseSource(
   source: string,
   values: Values,
 ): Promise<{ readonly kind: DatasetKind; readonly path?: string; readonly lengths?: OwnLengths }> {
-  const [, name, spec] = /^([a-z]+)(?::([^]*))?$/.exec(source) ?? [];
-  const made = DATASETS.find((kind) => kind.name === name && !kind.needsFile);
+  const [, , spec] = MADE.exec(source) ?? [];
+  const made = madeKind(source);
   if (made === undefined) {
     const kind = await chooseDataset(DEFAULT_DATASET, source, values);
     if (kind.hasSessions !== true) return { kind, path: source };
