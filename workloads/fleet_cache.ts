@@ -60,7 +60,7 @@ export class FileCache {
     const path = `${folder}/${key}/${place}`;
     if (await this.#holds(path, file)) return path;
     // Other agents on this machine may fetch it, too.
-    const own = `${folder}/${key}.${crypto.randomUUID()}`;
+    const own = await Deno.makeTempDir({ dir: folder, prefix: `${key}.` });
     try {
       const base = `${own}/${place}`;
       await makeParent(base, file);
