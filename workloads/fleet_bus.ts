@@ -29,11 +29,18 @@ export interface KeptValue {
   readonly revision: number;
 }
 
-/** A connection to the server of a fleet. It comes back by itself when it was cut. */
+/**
+ * A connection to the server of a fleet. It comes back by itself when it was cut. Subjects, keys and names
+ * are the fleet's own: `beat` of fleet `a` is another subject than that of fleet `b`.
+ */
 export interface FleetBus {
   /** The server's address, for people, without secrets. */
   readonly shown: string;
-  /** Sends to all who listen now; what is sent while the connection is cut may be lost. */
+  /**
+   * Sends to all who listen now; what is sent while the connection is cut may be lost.
+   *
+   * @throws {RangeError} for more than the server takes, usually 1 MiB; the same of `request` and `respond`.
+   */
   publish(subject: string, data: Uint8Array): void;
   /** Listens; `*` stands for a part of a subject, `>` for all further ones. */
   subscribe(subject: string, onMessage: (message: BusMessage) => void): BusSubscription;
@@ -106,4 +113,8 @@ export interface BusOptions {
   readonly fleet: string;
   /** What the server's list of clients shows. */
   readonly name: string;
+  /** Tries for so long until the server is there, ms. Default 0: once. */
+  readonly waitMs?: number;
+  /** Waits no longer. */
+  readonly signal?: AbortSignal;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { BUNDLE_MARK } from "../../backends/relaunch.ts";
+import { NATS_SPECIFIERS } from "../../workloads/fleet_nats_library.ts";
 import { runDeno } from "../support/run_deno.ts";
 
 /** Name of the one file; not `.js`, which could be taken for CommonJS. */
@@ -36,6 +37,21 @@ export async function bundleProgram(folder: string): Promise<Bundle> {
   const licenses = (await licensesOf(packages)).replaceAll("*/", "* /");
   await Deno.writeTextFile(path, `${mark}\n${source}\n/*\n${licenses}*/\n`);
   return { path, packages };
+}
+
+/** Bundles the client of NATS, which no file imports by a name that a bundler could follow. */
+export async function bundleNats(folder: string): Promise<string> {
+  const path = `${folder}/nats.mjs`;
+  const entry = `${folder}/nats_entry.ts`;
+  const lines = NATS_SPECIFIERS.map((specifier, i) =>
+    `import * as part${i} from ${JSON.stringify(specifier)};`
+  );
+  const parts = NATS_SPECIFIERS.map((_, i) => `...part${i}`).join();
+  await Deno.writeTextFile(entry, `${lines.join("\n")}\nexport const nats = { ${parts} };\n`);
+  const args = ["bundle", "--no-config", "--no-lock", "-o", path, entry];
+  const { success, output } = await runDeno(args, folder);
+  if (!success) throw new Error(`Cannot bundle the client of NATS:\n${output}`);
+  return path;
 }
 
 /** A path into the cache of packages, e.g. `../../home/me/.cache/deno/npm/HOST/`. */

@@ -1,0 +1,68 @@
+/**
+ * What tests of fleets need: a real NATS server, and its client without an entry in the lock file.
+ *
+ * @module
+ */
+import { NATS_HELD } from "../../workloads/fleet_nats_library.ts";
+import {
+  type NatsServer,
+  type NatsServerOptions,
+  startNatsServer,
+} from "../../workloads/fleet_server.ts";
+import { bundleNats } from "../tools/bundle.ts";
+
+/** For `ignore` of tests; their names then say why. */
+export const WITHOUT_NATS: boolean = !isInstalled();
+
+function isInstalled(): boolean {
+  try {
+    return new Deno.Command("nats-server", { args: ["--version"], stdout: "null", stderr: "null" })
+      .outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+/** `name`, and that it is skipped where there is no server. */
+export function natsTest(
+  name: string,
+  fn: (context: Deno.TestContext) => Promise<void>,
+): void {
+  Deno.test({
+    name: WITHOUT_NATS ? `${name} (skipped: nats-server is not installed)` : name,
+    ignore: WITHOUT_NATS,
+    fn,
+  });
+}
+
+let held: Promise<string> | undefined;
+
+/**
+ * Has this process load the client as an executable does, from a bundle: an import from the checkout
+ * would be written into `deno.lock`. Call it before the first `connectBus`.
+ *
+ * @returns the bundle.
+ */
+export function holdNats(): Promise<string> {
+  return held ??= (async () => {
+    const folder = await Deno.makeTempDir({ prefix: "tokometer-test-" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+    const path = await bundleNats(folder);
+    Object.assign(globalThis, { [NATS_HELD]: async () => (await import(`file://${path}`)).nats });
+    return path;
+  })();
+}
+
+/** Starts a server, lends it, and ends it. */
+export async function withNats(
+  use: (server: NatsServer) => Promise<void>,
+  options: NatsServerOptions = {},
+): Promise<void> {
+  await holdNats();
+  const server = await startNatsServer(options);
+  try {
+    await use(server);
+  } finally {
+    await server.stop();
+  }
+}
