@@ -21,6 +21,30 @@ export interface LeasedPortion {
   readonly count: number;
 }
 
+/** Whether this machine does what one does for all; alone it does. */
+export function isFirst(share: AgentShare | undefined): boolean {
+  return share === undefined || share.agent === 0;
+}
+
+/** How many of so many users, sessions or requests of a schedule are a machine's own. */
+export function partOfUsers(users: number, { agent, agents }: AgentShare): number {
+  return Math.max(0, Math.ceil((users - agent) / agents));
+}
+
+/**
+ * How large a portion of what is left may be: as asked, but at the end ever less, so that all machines run
+ * out at about the same time.
+ */
+export function portionSize(
+  { left, want, agents }: {
+    readonly left: number;
+    readonly want: number;
+    readonly agents: number;
+  },
+): number {
+  return Math.min(want, Math.max(Math.min(1, left), Math.floor(left / (2 * agents))));
+}
+
 /** The number of a thread, and of all threads, in a load that several machines send. */
 export function threadOfAll(
   { worker, workers }: { readonly worker: number; readonly workers: number },

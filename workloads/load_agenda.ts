@@ -15,6 +15,8 @@ export interface LoadShare {
   /** This thread's number and how many there are: users and arrivals are dealt round-robin. */
   readonly worker: number;
   readonly workers: number;
+  /** How many machines send the load: thread t of all is one of machine t % agents; default 1. */
+  readonly agents?: number;
   readonly poolSize: number;
   readonly timeoutMs: number;
   /** Largest body of an answer; default 48 MiB. */

@@ -14,6 +14,8 @@ export interface DeskTools {
   /** Sends a message to a thread. */
   readonly send: (thread: number, message: ToThread, transfer?: Transferable[]) => void;
   readonly threads: number;
+  /** Machines that send the load: users are dealt to them before they are to threads. */
+  readonly agents: number;
   /** Start of the load on this thread's clock. */
   readonly originMs: number;
   /** Absent = no limit. */
@@ -55,7 +57,8 @@ export class Desk implements OrderDesk {
     if (this.#stopped) return this.#source.revoked(departure.index);
     const { body: view, ...head } = order.wire;
     const body = view && bufferOf(view);
-    const thread = departure.user % this.#tools.threads;
+    const { agents, threads } = this.#tools;
+    const thread = Math.floor(departure.user / agents) % threads;
     const transfer = body === undefined ? [] : [body];
     this.#tools.send(thread, { kind: "order", departure, head, body }, transfer);
   }

@@ -5,6 +5,7 @@
  */
 import type { GenerationRequest, Target, WireRequest } from "../backends/protocol.ts";
 import { TRANSPORT_COUNTERS, type TransportOptions } from "../backends/transport.ts";
+import type { LeasedPortion } from "./agent_share.ts";
 import type { EndedRequest, ExchangePack } from "./load_exchange_pack.ts";
 import type { LoopLag } from "./load_loop_lag.ts";
 import type { LoadShare, ShareEnd } from "./load_agenda.ts";
@@ -51,6 +52,13 @@ export interface RequestHeader {
   readonly prefix: string;
 }
 
+/** The numbers of requests whose users draw on one count, of a machine that does not send all. */
+export type RequestNumbers =
+  /** `first`, and from there every so many. */
+  | { readonly kind: "dealt"; readonly first: number; readonly step: number }
+  /** Portions that follow. The first request of user u is none of them where u is below `reserved`. */
+  | { readonly kind: "leased"; readonly reserved: number };
+
 /** Runs one share of a load. */
 export interface RunMessage {
   readonly kind: "run";
@@ -66,6 +74,8 @@ export interface RunMessage {
   readonly queue: SharedArrayBuffer;
   /** Memory of the {@linkcode Backlog} of all threads. */
   readonly backlog: SharedArrayBuffer;
+  /** Which numbers the requests of this machine's users have; absent = all, in the order in which they take them. */
+  readonly numbers?: RequestNumbers;
   /** Requests of this load alone, in place of the prompts. */
   readonly wires?: SharedWires;
   /** Header that has another value in each request; absent = there is none. */
@@ -94,6 +104,8 @@ export type ToThread =
   /** Open so many connections before they are needed, and those of the witness. */
   | { readonly kind: "connect"; readonly count: number; readonly witness?: WitnessShare }
   | RunMessage
+  /** More requests of a load whose numbers are leased; absent = there are no more. */
+  | { readonly kind: "portion"; readonly portion: LeasedPortion | undefined }
   | { readonly kind: "stop" }
   | { readonly kind: "abort" }
   /** Memory of a pack that was decoded. */
@@ -117,6 +129,8 @@ export type FromThread =
   | ({ readonly kind: "exchange" } & EndedRequest)
   /** What became of orders. */
   | ({ readonly kind: "told" } & OrdersTold)
+  /** The newest portion is being used. */
+  | { readonly kind: "low" }
   /** Several answers, from a thread of its own. */
   | { readonly kind: "pack"; readonly pack: ExchangePack }
   | { readonly kind: "dropped"; readonly departure: Departure; readonly reason: string }

@@ -10,6 +10,22 @@ export function prefillShare(limit: number, worker: number, workers: number): nu
   return Math.floor(limit / workers) + (worker < limit % workers ? 1 : 0);
 }
 
+/** One machine's part of a limit, and the number of a thread among its own. */
+export function limitHere(
+  limit: number,
+  { worker, workers, agents = 1 }: {
+    readonly worker: number;
+    readonly workers: number;
+    readonly agents?: number;
+  },
+): { readonly limit: number; readonly worker: number; readonly workers: number } {
+  return {
+    limit: prefillShare(limit, worker % agents, agents),
+    worker: Math.floor(worker / agents),
+    workers: workers / agents,
+  };
+}
+
 /** Lets so many in at once; others wait, first come, first served. */
 export class PrefillGate {
   #free: number;

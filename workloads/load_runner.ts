@@ -8,6 +8,7 @@ import { aborted, onAbort } from "../backends/clock.ts";
 import type { Agenda, LoadShare, ShareEnd } from "./load_agenda.ts";
 import { Alarm } from "./load_alarm.ts";
 import { Arrivals } from "./load_arrivals.ts";
+import { limitHere } from "./load_prefill.ts";
 import type { RunnerTools, StreamsBeside } from "./load_runner_tools.ts";
 import { createSender, type Send } from "./load_sender.ts";
 import { createTurns } from "./load_turns.ts";
@@ -68,9 +69,11 @@ export async function runLoad(share: LoadShare, tools: RunnerTools): Promise<Sha
 /** What the share's load sends when. */
 function agendaOf(share: LoadShare, tools: RunnerTools): Agenda {
   const { load } = share;
-  const { clock, originMs, requestOf, takeNext, thinkMs, arrivals, orders } = tools;
+  const { clock, originMs, requestOf, takeNext, portions, thinkMs, arrivals, orders } = tools;
   const now = () => clock.now() - originMs;
-  if (load.kind === "closed") return new Users(share, load, { now, requestOf, takeNext, thinkMs });
+  if (load.kind === "closed") {
+    return new Users(share, load, { now, requestOf, takeNext, portions, thinkMs });
+  }
   if (load.kind === "replay") {
     if (orders === undefined) throw new TypeError("Cannot run a load of orders without orders");
     return orders;
@@ -88,12 +91,14 @@ interface Slots {
 }
 
 /** The limit is shared out like the arrivals; a share below one could never send. */
-function slotsOf({ load, workers }: LoadShare): Slots {
+function slotsOf(share: LoadShare): Slots {
+  const { load } = share;
   if (load.kind === "closed" || load.maxInFlight === 0) {
     return { inFlight: Infinity, overflow: "wait", ofLoad: Infinity };
   }
   const { maxInFlight, overflow } = load;
-  const inFlight = Math.max(1, Math.floor(maxInFlight / workers));
+  const { limit, workers } = limitHere(maxInFlight, share);
+  const inFlight = Math.max(1, Math.floor(limit / workers));
   return { inFlight, overflow, ofLoad: maxInFlight };
 }
 

@@ -7,6 +7,7 @@ import type { Clock } from "../backends/clock.ts";
 import type { WireRequest } from "../backends/protocol.ts";
 import type { Exchange, Transport } from "../backends/transport.ts";
 import type { Agenda } from "./load_agenda.ts";
+import type { Portions } from "./load_portions.ts";
 import type { TakeNext } from "./load_sequence.ts";
 import type { Turns } from "./load_turns.ts";
 import type { Departure } from "./order.ts";
@@ -26,6 +27,8 @@ export interface RunnerTools {
   /** What is given out one by one (loads of orders). */
   readonly orders?: Agenda;
   readonly takeNext: TakeNext;
+  /** Where the numbers of requests come from, where several machines draw on one count; absent = `takeNext`. */
+  readonly portions?: Portions;
   /** How long a user thinks before its request number `k`, in ms; absent = not at all. */
   readonly thinkMs?: (user: number, k: number) => number;
   /** Whether the user of a request will leave, where some do. */

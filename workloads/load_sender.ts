@@ -9,7 +9,7 @@ import type { Exchange, SendOptions } from "../backends/transport.ts";
 import type { Agenda, LoadShare } from "./load_agenda.ts";
 import { BACKLOG_POLL_MS } from "./load_backlog.ts";
 import { type Leaver, Leavers } from "./load_cancel.ts";
-import { PrefillGate, prefillShare } from "./load_prefill.ts";
+import { limitHere, PrefillGate, prefillShare } from "./load_prefill.ts";
 import type { RunnerTools } from "./load_runner_tools.ts";
 import type { Turns } from "./load_turns.ts";
 import type { Departure } from "./order.ts";
@@ -122,12 +122,10 @@ export function createSender(share: LoadShare, tools: SenderTools): Send {
   };
 }
 
-function gateOf(
-  { maxPrefill, worker, workers }: LoadShare,
-  sending: AbortSignal,
-): PrefillGate | undefined {
-  if (maxPrefill === undefined) return undefined;
-  const gate = new PrefillGate(prefillShare(maxPrefill, worker, workers));
+function gateOf(share: LoadShare, sending: AbortSignal): PrefillGate | undefined {
+  if (share.maxPrefill === undefined) return undefined;
+  const { limit, worker, workers } = limitHere(share.maxPrefill, share);
+  const gate = new PrefillGate(prefillShare(limit, worker, workers));
   onAbort(sending, () => gate.close());
   return gate;
 }

@@ -10,6 +10,7 @@ import { startWorker, type WorkerOptions } from "../backends/worker.ts";
 import type { DecodeQueue } from "./load_decode_queue.ts";
 import type { Desk } from "./load_desk.ts";
 import { unpackExchanges } from "./load_exchange_pack.ts";
+import type { Lease } from "./load_lease.ts";
 import { LOAD_LOOP_WORKER, type LoopSetup } from "./load_loop_worker.ts";
 import {
   COUNTER_SLOTS,
@@ -44,6 +45,8 @@ export interface ShareHooks {
   readonly abortSignal: AbortSignal;
   /** Where orders come from. */
   readonly desk: Desk | undefined;
+  /** Where numbers of requests come from; absent = from nowhere. */
+  readonly lease: Lease | undefined;
 }
 
 /** One sending thread, whatever its kind. */
@@ -77,7 +80,7 @@ export class SendingThread {
   run(
     message: RunMessage,
     answers: DecodeQueue,
-    { onDropped, abortSignal, desk }: ShareHooks,
+    { onDropped, abortSignal, desk, lease }: ShareHooks,
   ): Promise<EndedMessage> {
     return new Promise((resolve, reject) => {
       this.#receive = (message) => {
@@ -93,6 +96,8 @@ export class SendingThread {
           }
           case "told":
             return desk?.told(message);
+          case "low":
+            return lease?.low();
           case "dropped":
             return onDropped(message.departure, message.reason);
           case "ended":

@@ -27,6 +27,7 @@ import type { Outbox } from "./load_outbox.ts";
 import { sampleLoopLag } from "./load_loop_lag.ts";
 import { rehearse } from "./load_rehearsal.ts";
 import { Orders } from "./load_orders.ts";
+import { Portions } from "./load_portions.ts";
 import { runLoad } from "./load_runner.ts";
 import { requestLimit } from "./load_sequence.ts";
 import { countThreadUsage } from "./load_thread_usage.ts";
@@ -94,6 +95,7 @@ export function createLoadThread(
   let stop = new AbortController();
   let abort = new AbortController();
   let orders: Orders | undefined;
+  let portions: Portions | undefined;
   let originMs = 0;
 
   const adopt = async (message: Pool): Promise<ThreadPool> => {
@@ -162,6 +164,12 @@ export function createLoadThread(
     orders = share.load.kind === "replay"
       ? new Orders((told) => reply({ kind: "told", ...told }))
       : undefined;
+    const queue = new Int32Array(message.queue);
+    const count = () => Atomics.add(queue, 0, 1);
+    const { numbers } = message;
+    portions = numbers?.kind === "leased"
+      ? new Portions(numbers.reserved, count, () => reply({ kind: "low" }))
+      : undefined;
     outbox.promptly?.(orders !== undefined);
     originMs = message.startEpochMs - epochOriginMs();
     const { requestHeader } = message;
@@ -176,7 +184,6 @@ export function createLoadThread(
     if (keepsTimes && ticker === undefined) {
       throw new TypeError("Cannot keep a schedule in a thread that was not opened for one");
     }
-    const queue = new Int32Array(message.queue);
     const backlog = new Backlog(message.backlog);
     const { maxAnswerBytes = MAX_ANSWER_BYTES } = share;
     let streams = 0;
@@ -220,7 +227,8 @@ export function createLoadThread(
         }
         : {}),
       ...defined({ orders }),
-      takeNext: () => Atomics.add(queue, 0, 1),
+      takeNext: numbers?.kind === "dealt" ? () => numbers.first + numbers.step * count() : count,
+      ...defined({ portions }),
       ...(load.kind === "closed" && load.thinkTime !== undefined
         ? { thinkMs: thinkTimes(load.thinkTime, message) }
         : {}),
@@ -276,6 +284,10 @@ export function createLoadThread(
           return give(message);
         case "last-order":
           return orders?.finish();
+        case "portion":
+          return message.portion === undefined
+            ? portions?.finish()
+            : portions?.add(message.portion);
         case "stop":
           return stop.abort();
         case "abort":

@@ -13,11 +13,12 @@ import {
   type Exchange,
 } from "../backends/transport.ts";
 import { findTransport } from "../backends/transports.ts";
-import type { AgentShare, LeasedPortion } from "./agent_share.ts";
+import { type AgentShare, threadOfAll } from "./agent_share.ts";
 import { Backlog } from "./load_backlog.ts";
 import { DecodeQueue } from "./load_decode_queue.ts";
 import { Desk } from "./load_desk.ts";
 import type { Load } from "./load.ts";
+import { type AskForPortion, numbersOf } from "./load_lease.ts";
 import { type LoopLag, worstLag } from "./load_loop_lag.ts";
 import {
   COUNTER_ENDED,
@@ -47,7 +48,7 @@ const NEW_OBJECTS_MIB = 6;
 
 /** One load to run; its pool begins at `poolOffset` of the prompts and may go around. */
 export interface LoadJob extends
-  Omit<LoadShare, "worker" | "workers">,
+  Omit<LoadShare, "worker" | "workers" | "agents">,
   Pick<
     RunMessage,
     "seed" | "loadNumber" | "poolOffset" | "wires" | "requests" | "requestHeader"
@@ -62,9 +63,7 @@ export interface LoadJob extends
    */
   readonly startAt?: () => Promise<number | undefined>;
   /** Where requests come from that the users of all machines draw on; absent = this machine counts them. */
-  readonly lease?: (
-    ask: { readonly want: number; readonly limit: number },
-  ) => Promise<LeasedPortion | undefined>;
+  readonly lease?: AskForPortion;
   /** First Ctrl-C. */
   readonly stopSignal: AbortSignal;
   /** Second Ctrl-C. */
@@ -115,13 +114,15 @@ export interface LiveCounters {
 export interface LoadThreads {
   /** Gives them the prompts, where they were opened before these were there. */
   take(pool: Pool): Promise<void>;
-  run(job: LoadJob): Promise<JobEnd>;
+  run(job: LoadJob & { readonly startAt?: undefined }): Promise<JobEnd>;
+  /** `undefined` = it was not sent. */
+  run(job: LoadJob): Promise<JobEnd | undefined>;
   live(): LiveCounters;
   close(): Promise<void>;
 }
 
 /** Time for the start message to reach every thread before the first departure. */
-const START_LEAD_MS = 25;
+export const START_LEAD_MS = 25;
 
 /**
  * Starts the threads and their transports.
@@ -141,11 +142,12 @@ export async function openThreads(options: ThreadsOptions): Promise<LoadThreads>
     for (const thread of threads) thread.end();
     throw error;
   }
+  const run = (job: LoadJob) => runJob(threads, job, { inline: connect === inlineThread });
   return {
     async take(pool) {
       await Promise.all(threads.map((thread) => thread.take(pool)));
     },
-    run: (job) => runJob(threads, job, { inline: connect === inlineThread }),
+    run: run as LoadThreads["run"],
     live() {
       const sum = (slot: number) =>
         threads.reduce((total, { counters }) => total + (counters[slot] ?? 0), 0);
@@ -168,21 +170,35 @@ async function runJob(
   threads: readonly SendingThread[],
   job: LoadJob,
   { inline }: { readonly inline: boolean },
-): Promise<JobEnd> {
+): Promise<JobEnd | undefined> {
   const { load, stop, poolSize, timeoutMs, maxAnswerBytes, graceMs, maxPrefill, cancel } = job;
   const { seed, loadNumber, poolOffset, leadMs = START_LEAD_MS } = job;
   const { wires, requests, requestHeader } = job;
   const witnesses = threads.map((_, worker) =>
     job.witness && witnessShare(job.witness, worker, threads.length)
   );
+  const { agents = 1 } = job.share ?? {};
+  const places = threads.map((_, worker) =>
+    threadOfAll({ worker, workers: threads.length }, job.share)
+  );
   await Promise.all(threads.map((thread, worker) => {
-    const count = connectionsOf(load, worker, threads.length);
+    const count = connectionsOf(load, places[worker]!);
     const connects = count > 0 && !job.stopSignal.aborted;
     return connects ? thread.connect(count, witnesses[worker]) : undefined;
   }));
   const queue = new SharedArrayBuffer(4);
   const backlog = new Backlog();
-  const originMs = systemClock.now() + leadMs;
+  const { numbers, lease } = numbersOf(job, {
+    taken: () => Atomics.load(new Int32Array(queue), 0),
+    tell: (portion) => threads.forEach((thread) => thread.send({ kind: "portion", portion })),
+  });
+  lease?.prepare();
+  const atMs = await job.startAt?.();
+  if (job.startAt !== undefined && atMs === undefined) {
+    lease?.close();
+    return undefined;
+  }
+  const originMs = atMs === undefined ? systemClock.now() + leadMs : atMs - epochOriginMs();
   const startEpochMs = epochOriginMs() + originMs;
   job.witness?.onStart(startEpochMs);
   const answers = new DecodeQueue(
@@ -197,16 +213,17 @@ async function runJob(
   const desk = deskOf(threads, job, originMs);
   const ends = threads.map((thread, worker) => {
     const share = {
-      ...{ load, stop, worker, workers: threads.length, poolSize, timeoutMs, graceMs },
+      ...{ load, stop, ...places[worker]!, poolSize, timeoutMs, graceMs },
+      ...(job.share === undefined ? {} : { agents }),
       ...defined({ maxAnswerBytes, maxPrefill, cancel }),
     };
     const witness = witnesses[worker];
     const start = {
       ...{ share, seed, loadNumber, poolOffset, startEpochMs, queue },
       backlog: backlog.memory,
-      ...defined({ wires, requests, requestHeader, witness }),
+      ...defined({ wires, requests, requestHeader, witness, numbers }),
     };
-    return thread.run({ kind: "run", ...start }, answers, { ...job, desk });
+    return thread.run({ kind: "run", ...start }, answers, { ...job, desk, lease });
   });
   const forward = (kind: "stop" | "abort") => () => {
     for (const thread of threads) thread.send({ kind });
@@ -215,7 +232,9 @@ async function runJob(
   const ignoreAbort = onAbort(job.abortSignal, forward("abort"));
   try {
     desk?.open();
+    void lease?.open();
     const all = await Promise.all(ends);
+    lease?.throwFailure();
     return {
       startEpochMs,
       rampEndMs: Math.max(...all.map(({ end }) => end.rampEndMs)),
@@ -226,6 +245,7 @@ async function runJob(
   } finally {
     answers.close();
     desk?.close();
+    lease?.close();
     ignoreStop();
     ignoreAbort();
   }
@@ -242,7 +262,7 @@ function deskOf(
   if (orders === undefined) throw new TypeError("Cannot run a load of orders without their source");
   return new Desk(orders, {
     send: (thread, message, transfer) => threads[thread]!.send(message, transfer),
-    threads: threads.length,
+    ...{ threads: threads.length, agents: job.share?.agents ?? 1 },
     originMs,
     durationMs: stop.durationMs,
     stopSignal: AbortSignal.any([stopSignal, abortSignal]),
@@ -254,7 +274,7 @@ function deskOf(
  * each other's departures. Not where they start one after the other, since some servers lend a thread
  * to each open connection, idle or not.
  */
-function connectionsOf(load: Load, worker: number, workers: number): number {
+function connectionsOf(load: Load, { worker, workers }: ReturnType<typeof threadOfAll>): number {
   if (load.kind === "open" || (load.rampUpMs ?? 0) > 0) return 0;
   return Math.ceil((load.users - worker) / workers);
 }

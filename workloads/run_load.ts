@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { onAbort } from "../backends/clock.ts";
+import { onAbort, wallClockMs } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
-import type { LoadEnd } from "../metrics/run.ts";
+import type { LoadEnd, ServerLost } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { serversOf } from "./bench_servers.ts";
@@ -15,6 +15,7 @@ import { labelOf, orderOf } from "./bench_order.ts";
 import type { GpuSampler } from "./gpu_sampler.ts";
 import { watchClient } from "./load_client_health.ts";
 import type { RequestHeader } from "./load_messages.ts";
+import type { AskForPortion } from "./load_lease.ts";
 import { usualStopOnErrors, watchServers } from "./load_server_watch.ts";
 import type { LoadJob, LoadThreads } from "./load_threads.ts";
 import type { Begun } from "./run_begin.ts";
@@ -50,6 +51,7 @@ const PROGRESS_EVERY_MS = 250;
 /** Sends a load, or a warm-up, to its end. */
 export async function measureLoad(running: Running, part: LoadPart): Promise<LoadEnd> {
   const { hooks, threads } = running;
+  const { together } = hooks;
   const measured = part.phase === "measure";
   const replay = beginReplay(running, part);
   const gpus = measured ? running.gpus : undefined;
@@ -61,7 +63,7 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
   // The first prompts of a recording are there when the load begins.
   await replay?.prepare();
   // Nothing of the load may be before it, and nothing else after it.
-  await scraper?.begin();
+  if (together === undefined) await scraper?.begin();
 
   const progress = progressOf(running, part);
   const sending = new AbortController();
@@ -69,9 +71,11 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
   let cutShort: string | undefined;
   const answers = takeAnswers(running, { part, replay, progress, sending });
   const ignoreStop = onAbort(hooks.stopSignal, () => sending.abort());
-  const health = watchClient(threads.live());
+  let health = watchClient(threads.live());
+  let waits = measured && together !== undefined;
   const timer = setInterval(() => {
     health.sample();
+    if (waits) return;
     const live = progress.report();
     if (!measured || cutShort !== undefined) return;
     cutShort = hooks.finder?.whyStop(live);
@@ -83,12 +87,22 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
   try {
     const job = jobOf(running, {
       ...{ part, replay, witness, answers },
+      startAt: !waits ? undefined : async () => {
+        const { startTogether } = await import("./run_start.ts");
+        const signal = sending.signal;
+        const startMs = await startTogether(together!, { load: part.number, scraper, signal });
+        waits = false;
+        health = watchClient(threads.live());
+        progress.begin();
+        return startMs;
+      },
       stopSignal: sending.signal,
       abortSignal: hooks.finder === undefined
         ? hooks.abortSignal
         : AbortSignal.any([hooks.abortSignal, cutting.signal]),
     });
     const end = await threads.run(job);
+    if (end === undefined) return await notSent(part.number, gpus);
     if (replay?.failure !== undefined) throw replay.failure;
     for (const note of replay?.notes() ?? []) hooks.note?.(note);
     // What the client did is counted before the last GPU sample is waited for.
@@ -117,6 +131,25 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
     if ("job" in witness) witness.stop();
     if (measured) progress.report();
   }
+}
+
+/** The other machines do not send it either. */
+async function notSent(load: number, gpus: GpuSampler | undefined): Promise<LoadEnd> {
+  await gpus?.finish(wallClockMs());
+  return skippedLoad(load, undefined);
+}
+
+/** A load of which nothing was sent: without an end it would look like that of a client that was killed. */
+export function skippedLoad(load: number, lost: ServerLost | undefined): LoadEnd {
+  return {
+    load,
+    durationMs: 0,
+    rampEndMs: 0,
+    sendingEndMs: 0,
+    interrupted: lost === undefined,
+    skipped: true,
+    ...(lost === undefined ? {} : { serverLost: { ...lost, atMs: 0, failures: 0 } }),
+  };
 }
 
 /** The measured part of a recording's load; its warm-up is none of it. */
@@ -154,7 +187,7 @@ function takeAnswers(
   },
 ): LoadAnswers {
   const server = watchServers(
-    plan.stopOnErrors ?? usualStopOnErrors(part.load),
+    plan.stopOnErrors ?? usualStopOnErrors(part.load, hooks.together?.share),
     { live: threads.live, servers: serversOf(plan).map(({ url }) => url) },
   );
   return new LoadAnswers({
@@ -167,17 +200,18 @@ function takeAnswers(
 
 /** What the threads are told of a part. */
 function jobOf(
-  { plan, prepared }: Running,
-  { part, replay, witness, answers, stopSignal, abortSignal }: {
+  { plan, prepared, hooks: { together } }: Running,
+  { part, replay, witness, answers, startAt, stopSignal, abortSignal }: {
     readonly part: LoadPart;
     readonly replay: ReplayJob | undefined;
     readonly witness: WitnessWatch | NoWitness;
     readonly answers: LoadAnswers;
+    readonly startAt: LoadJob["startAt"];
     readonly stopSignal: AbortSignal;
     readonly abortSignal: AbortSignal;
   },
 ): LoadJob {
-  const { base, load, stop, phase, poolOffset, own, beside = false } = part;
+  const { base, load, stop, phase, poolOffset, own, beside = false, alone = false } = part;
   const { requests } = own ?? prepared;
   return {
     load,
@@ -193,6 +227,10 @@ function jobOf(
       requestHeader: requestHeader(plan, part),
       maxPrefill: plan.maxPrefill,
       cancel: phase === "measure" ? plan.cancel : undefined,
+      ...{ startAt, share: alone ? undefined : together?.share },
+      lease: phase === "measure" && together !== undefined
+        ? (ask: Parameters<AskForPortion>[0]) => together.lease(part.number, ask)
+        : undefined,
     }),
     graceMs: plan.graceMs,
     stopSignal,

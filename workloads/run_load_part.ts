@@ -4,6 +4,8 @@
  * @module
  */
 import type { RateStagePlan } from "../metrics/run.ts";
+import { defined } from "../backends/defined.ts";
+import { type AgentShare, isFirst } from "./agent_share.ts";
 import type { LoadPlace } from "./bench_order.ts";
 import type { Load, Stop } from "./load.ts";
 import { sparePrompts } from "./load_sequence.ts";
@@ -27,6 +29,8 @@ export interface LoadPart extends LoadPlace {
   readonly own?: LoadRequests;
   /** They are no prompts of the pool. */
   readonly beside?: true;
+  /** No other machine sends any of it. */
+  readonly alone?: true;
 }
 
 /** What the parts of a run are made from. */
@@ -54,16 +58,20 @@ export async function measuredPart(
 }
 
 /** What is sent before a load. */
-export async function warmUpParts(source: PartSource, reach: LoadReach): Promise<LoadPart[]> {
+export async function warmUpParts(
+  source: PartSource,
+  reach: LoadReach,
+  share?: AgentShare,
+): Promise<LoadPart[]> {
   const { plan, prepared, checked } = source;
   const { number, base } = reach;
   const parts: LoadPart[] = [];
-  if (plan.warmups[base] !== 0) parts.push(await warmUpPart(source, reach));
+  if (plan.warmups[base] !== 0) parts.push(await warmUpPart(source, reach, share));
   const need = { load: plan.loads[base]!, stop: plan.stops[base] ?? {}, number };
-  const prefixes = plan.warmPrefixes === true
+  const prefixes = plan.warmPrefixes === true && isFirst(share)
     ? prefixWarmUp({ prepared, checked, ...need }, reach)
     : undefined;
-  if (prefixes !== undefined) parts.push(partOf(prefixes, reach));
+  if (prefixes !== undefined) parts.push({ ...partOf(prefixes, reach), alone: true });
   return parts;
 }
 
@@ -71,12 +79,14 @@ export async function warmUpParts(source: PartSource, reach: LoadReach): Promise
 async function warmUpPart(
   { plan, prepared, checked }: PartSource,
   { number, base }: LoadPlace,
+  share: AgentShare | undefined,
 ): Promise<LoadPart> {
   const load = plan.loads[base]!;
   const warmup = plan.warmups[base] ?? 0;
   const stop = plan.stops[base] ?? {};
   if (warmup === "short") {
-    return partOf(shortWarmUp({ prepared, checked, load, stop, number }), { number, base });
+    const need = { prepared, checked, load, stop, number, ...defined({ agents: share?.agents }) };
+    return partOf(shortWarmUp(need), { number, base });
   }
   const from = plan.own?.loads[base]?.warmupFrom ?? 0;
   const own = await requestsOfWarmUp(prepared, { number, from, count: warmup });

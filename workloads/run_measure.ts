@@ -9,6 +9,7 @@ import { findProtocol } from "../backends/protocols.ts";
 import type { RecordDraft, RequestRecord } from "../backends/record.ts";
 import type { LoadEnd, Run, ServerLost } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
+import { isFirst } from "./agent_share.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { poolOfWarmups } from "./bench_pool.ts";
 import { warmRepeats } from "./bench_salt.ts";
@@ -22,7 +23,7 @@ import { roundStamps } from "./record_stamps.ts";
 import type { Begun } from "./run_begin.ts";
 import { describeRun } from "./run_header.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
-import { measureLoad, type Running } from "./run_load.ts";
+import { measureLoad, type Running, skippedLoad } from "./run_load.ts";
 import { measuredPart, reachOf, warmUpParts } from "./run_load_part.ts";
 import type { LoadReach } from "./run_load_requests.ts";
 import { meanTokens } from "./run_prepare.ts";
@@ -40,7 +41,11 @@ import { openWitness, type RunWitness } from "./witness_choice.ts";
  * @throws {UserError} when the server cannot be used or the data is unusable; failures of single
  * requests are in the records.
  */
-export async function measure(plan: BenchPlan, hooks: MeasureHooks): Promise<Run> {
+export async function measure(asked: BenchPlan, hooks: MeasureHooks): Promise<Run> {
+  const share = hooks.together?.share;
+  const plan = share === undefined
+    ? asked
+    : (await import("./run_share.ts")).planOfShare(asked, share);
   const opening = openGpus(plan, hooks);
   try {
     return await measureWatched(plan, hooks, opening);
@@ -253,13 +258,14 @@ async function measureWarmedUp(
   running: Running,
   planned: { readonly load: Load; readonly stop: Stop; readonly reach: LoadReach },
 ): Promise<LoadEnd> {
-  const { stopSignal } = running.hooks;
+  const { hooks, hooks: { stopSignal } } = running;
   const { number } = planned.reach;
   if (stopSignal.aborted) return skippedLoad(number, undefined);
   // All is encoded before anything is sent.
   const measured = await measuredPart(running, planned);
-  const warmUps = await warmUpParts(running, planned.reach);
-  const cacheNotReset = stopSignal.aborted ? undefined : await emptyCaches(running);
+  const warmUps = await warmUpParts(running, planned.reach, hooks.together?.share);
+  await hooks.together?.meet(number, "quiet", stopSignal);
+  const cacheNotReset = stopSignal.aborted ? undefined : await emptyCaches(running, number);
   let lost: ServerLost | undefined;
   for (const warmUp of warmUps) {
     if (stopSignal.aborted || lost !== undefined) break;
@@ -272,24 +278,14 @@ async function measureWarmedUp(
 }
 
 /** Before anything of a load is sent, its warm-up included. A failure is told, and the run goes on. */
-async function emptyCaches({ plan, prepared, hooks }: Running): Promise<string | undefined> {
-  const why = await resetCaches(plan, prepared, hooks.stopSignal);
+async function emptyCaches(
+  { plan, prepared, hooks }: Running,
+  load: number,
+): Promise<string | undefined> {
+  if (plan.resetCache === undefined) return undefined;
+  const { stopSignal, together } = hooks;
+  const why = isFirst(together?.share) ? await resetCaches(plan, prepared, stopSignal) : undefined;
+  await together?.meet(load, "reset", stopSignal);
   if (why !== undefined) hooks.note?.(`The prefix cache was not emptied: ${why}`);
   return why;
-}
-
-/**
- * Ctrl-C came before it, or the server was lost: without an end it would look like the load of a
- * client that was killed.
- */
-function skippedLoad(load: number, lost: ServerLost | undefined): LoadEnd {
-  return {
-    load,
-    durationMs: 0,
-    rampEndMs: 0,
-    sendingEndMs: 0,
-    interrupted: lost === undefined,
-    skipped: true,
-    ...(lost === undefined ? {} : { serverLost: { ...lost, atMs: 0, failures: 0 } }),
-  };
 }

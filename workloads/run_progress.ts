@@ -34,7 +34,7 @@ export interface LoadProgressOptions {
 export class LoadProgress {
   readonly #threads: LoadThreads;
   readonly #options: LoadProgressOptions;
-  readonly #startMs: number = systemClock.now();
+  #startMs: number = systemClock.now();
   #done = 0;
   #failed = 0;
   #tokens = 0;
@@ -48,6 +48,12 @@ export class LoadProgress {
     this.#threads = threads;
     this.#options = options;
     this.#lastReads = threads.live().reads;
+  }
+
+  /** The load begins only now. */
+  begin(): void {
+    this.#startMs = this.#lastAtMs = systemClock.now();
+    this.#lastReads = this.#threads.live().reads;
   }
 
   /** Counts a request that has ended. */

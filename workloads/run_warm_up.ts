@@ -40,16 +40,21 @@ export interface WarmUpNeed {
   readonly stop: Stop;
   /** Number of the load: each has a warm-up of its own. */
   readonly number: number;
+  /** Machines that send it together; default 1. */
+  readonly agents?: number;
 }
 
 /** Requests like those of the load, that share no beginning with them, as short as the check. */
-export function shortWarmUp({ prepared, checked, load, stop, number }: WarmUpNeed): WarmUp {
+export function shortWarmUp(
+  { prepared, checked, load, stop, number, agents }: WarmUpNeed,
+): WarmUp {
   const { requests: pool, dataset, marks } = prepared;
   const likeAt = (index: number) => index % pool.length;
   const users = warmUpStreams({
     load,
     stop,
     meanMs: answerMs(paceOf(checked), meanTokens(prepared)),
+    ...defined({ agents }),
   });
   const requests = Array.from({ length: users }, (_, i): GenerationRequest => {
     const request = pool[likeAt(i)]!;
@@ -122,10 +127,19 @@ function atOnce(
   };
 }
 
-/** As many as will be in flight. @param meanMs how long an answer of the load takes. */
+/**
+ * As many as will be in flight, and where a schedule is dealt at least one for each machine: each has
+ * connections and code of its own to warm.
+ *
+ * @param meanMs how long an answer of the load takes.
+ */
 export function warmUpStreams(
-  { load, stop, meanMs }: Pick<WarmUpNeed, "load" | "stop"> & { readonly meanMs: number },
+  { load, stop, meanMs, agents = 1 }: Pick<WarmUpNeed, "load" | "stop" | "agents"> & {
+    readonly meanMs: number;
+  },
 ): number {
   const most = Math.min(MOST_WARMUPS, stop.requests ?? Infinity);
-  return Math.max(1, Math.min(most, Math.ceil(inFlight(load, meanMs))));
+  const hasUsers = load.kind === "closed" || load.kind === "replay" && load.mode === "sessions";
+  const least = hasUsers ? 1 : Math.min(most, agents);
+  return Math.max(1, least, Math.min(most, Math.ceil(inFlight(load, meanMs))));
 }
