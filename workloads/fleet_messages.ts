@@ -131,6 +131,8 @@ export interface Beat {
   readonly skip?: { readonly load: number; readonly reason: string };
   /** The search has seen enough of this load: why. */
   readonly cut?: { readonly load: number; readonly reason: string };
+  /** Agents that are lost: what they send is no part of the run any more, and they go. Absent = none. */
+  readonly lost?: readonly number[];
   /** First and second Ctrl-C. */
   readonly stop: boolean;
   readonly abort: boolean;
@@ -155,6 +157,8 @@ export interface Update {
   readonly clock?: ClockOffset;
   /** Why this agent alone would end the load of a search now, as `LoadFinder.whyStop`. */
   readonly cut?: string;
+  /** It sends nothing more and leaves when what is in flight has ended: why, in a clause. */
+  readonly leaving?: string;
 }
 
 /** A load has ended on an agent. */

@@ -1,0 +1,33 @@
+/**
+ * One machine of a fleet, without a command line: waits for a plan, sends its share of each load, tells its
+ * leader how it goes, and leaves.
+ *
+ * @module
+ */
+import type { Host } from "./command.ts";
+import type { FleetBus } from "./fleet_bus.ts";
+
+/** How an agent takes part. */
+export interface AgentSettings {
+  /** Name of the fleet. */
+  readonly fleet: string;
+  /** Number that what started it gave it; absent = the leader gives one. */
+  readonly rank?: number | undefined;
+  /** Longest wait for a plan, in ms; absent = as long as it takes. */
+  readonly waitMs?: number | undefined;
+  /** New folder for its record file: its path, or `true` for one named by date and time; absent = none. */
+  readonly folder?: string | true | undefined;
+  /** Folder that keeps fetched files by their content; absent = one of the user's. */
+  readonly files?: string | undefined;
+}
+
+/**
+ * Takes part in one run of a fleet, to its end. Whatever happens to the leader or the network, it comes to
+ * an end.
+ *
+ * @returns the exit code: 0 done, 6 the leader was lost or the agent was to it, 130 interrupted here.
+ * @throws {UserError} when the leader refuses it, none came in time, or nothing can be measured here.
+ */
+export function joinFleet(_bus: FleetBus, _settings: AgentSettings, _host: Host): Promise<number> {
+  throw new TypeError("Cannot join a fleet: not yet");
+}
