@@ -48,7 +48,10 @@ export interface FleetAgent {
 export interface ClockOffset {
   /** The agent's clock minus the leader's, in ms. */
   readonly offsetMs: number;
-  /** Half of the smallest round trip: the truth is at most so far from `offsetMs`, whatever the way's halves were. */
+  /**
+   * The truth is at most so far from `offsetMs`, whatever the halves of the way were: half of the smallest
+   * round trip, and what the clocks may have drifted since.
+   */
   readonly uncertaintyMs: number;
   /** Round trips that were measured. */
   readonly samples: Count;

@@ -30,7 +30,6 @@ export const FLEET_OPTIONS = group("Fleet", {
   fleet: option.text({
     value: "NAME",
     needs: [
-      { key: "nats", because: "its agents are reached over NATS, add --nats URL" },
       { key: "agents", because: "it starts when all are there, add --agents N" },
       ...ALONE,
     ],

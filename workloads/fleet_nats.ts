@@ -22,7 +22,7 @@ import { readTextFile } from "./text_file.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
 
 /** What the name of a fleet must be: it is a part of subjects and of names of streams. */
-export const FLEET_NAME = /^[A-Za-z0-9_-]{1,40}$/;
+const FLEET_NAME = /^[A-Za-z0-9_-]{1,40}$/;
 
 /** One attempt to connect takes no longer. */
 const CONNECT_MS = 5000;
@@ -45,11 +45,7 @@ const HEAD_BYTES = 4096;
  */
 export async function connectBus(options: BusOptions): Promise<FleetBus> {
   const { fleet } = options;
-  if (!FLEET_NAME.test(fleet)) {
-    throw new UserError(
-      `Cannot call a fleet "${fleet}": it takes 1 to 40 letters, digits, "-" and "_"`,
-    );
-  }
+  checkFleetName(fleet);
   const { urls, user, password, token } = readServers(options);
   const shown = withoutPassword(urls.join());
   const secrets = await readCredentials(options);
@@ -79,6 +75,14 @@ export async function connectBus(options: BusOptions): Promise<FleetBus> {
     await connection.close();
     throw error;
   }
+}
+
+/** @throws {UserError} for a name that no fleet can have. */
+export function checkFleetName(fleet: string): void {
+  if (FLEET_NAME.test(fleet)) return;
+  throw new UserError(
+    `Cannot call a fleet "${fleet}": it takes 1 to 40 letters, digits, "-" and "_"`,
+  );
 }
 
 /** What is known of the servers and who we are to them. */

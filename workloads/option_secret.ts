@@ -281,6 +281,7 @@ function keepEnvironment(): void {
     keepWithin(read(name));
     keepWithin(read(name.toUpperCase()));
   }
+  keepWithin(read("NATS_URL"));
   for (const name of KEY_VARIABLES) keep(read(name) ?? "");
 }
 
@@ -291,6 +292,8 @@ const KEY_VARIABLES: readonly string[] = [
   "VLLM_API_KEY",
   "HF_TOKEN",
   "HUGGING_FACE_HUB_TOKEN",
+  "NATS_TOKEN",
+  "NATS_PASSWORD",
 ];
 
 /** Without percent signs; as it is where they are none of an encoding. */
