@@ -177,11 +177,12 @@ Deno.test("time, chance, the terminal and the exit are each in one place (T18)",
     [/\bDate\.now\b|\bnew Date\(\s*\)|(?<!\bnew )\bDate\(/g, "Date", /^backends\/clock\.ts$/],
     [/\bTemporal\.Now\b|\bprocess\.hrtime\b/g, "another clock", /^$/],
     [/\bMath\.random\b/g, "Math.random", /^$/],
-    // Salts of a run, which must differ between two runs of the same seed; the live page's token.
+    // Salts of a run, which must differ between two runs of the same seed; the tokens of the live page and of
+    // a fleet.
     [
       /\bgetRandomValues\b|\brandomUUID\b/g,
       "chance without a seed",
-      /^workloads\/(run_prepare|bench_run_plan|live_guard)\.ts$/,
+      /^workloads\/(run_prepare|bench_run_plan|live_guard|fleet_start_plan)\.ts$/,
     ],
     [/\bDeno\.exit\b|\bDeno\.exitCode\b/g, "Deno.exit", /^cli\.ts$/],
     [/\bconsole\s*\./g, "console", /^$/],

@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import("./command_explain.ts"),
   ),
   entry(
+    "fleet",
+    "Start machines that send one load together: Slurm, Kubernetes, ssh",
+    () => import("./command_fleet.ts"),
+  ),
+  entry(
     "probe",
     "Send one request and show every event with its stamp",
     () => import("./command_probe.ts"),

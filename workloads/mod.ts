@@ -94,6 +94,15 @@ export { planBench } from "./run_bench.ts";
 export type { DecidedLoad, LiveLoad, LoadFinder } from "./run_finder.ts";
 export type { MeetingPoint, Together } from "./run_together.ts";
 export type { AgentShare, LeasedPortion } from "./agent_share.ts";
+export type {
+  AnyStart,
+  FleetStart,
+  KubernetesStart,
+  SlurmStart,
+  SshStart,
+  StartTexts,
+} from "./fleet_start.ts";
+export { renderFleetStart } from "./fleet_start_texts.ts";
 export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";
 export type { PoolPlan, RequestShare } from "./run_pool.ts";

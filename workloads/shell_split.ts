@@ -40,9 +40,15 @@ export function splitShellWords(text: string): string[] {
 
 /** A command line to copy into a shell. */
 export function shellLine({ command, args }: EngineCommand): string {
-  return [command, ...args].map(quote).join(" ");
+  return shellWords([command, ...args]);
 }
 
-function quote(word: string): string {
+/** Words as a shell takes them for the same words. */
+export function shellWords(words: readonly string[]): string {
+  return words.map(shellWord).join(" ");
+}
+
+/** A word as a shell takes it for the same word. */
+export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
