@@ -5,8 +5,10 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import { NOT_AVAILABLE } from "./format.ts";
-import type { Fold } from "./fold.ts";
+import type { MergeableFold } from "./fold.ts";
+import type { Mergeable } from "./load_state.ts";
 import { sentTokens } from "./record_streaming.ts";
+import { mergeAll, readCount, readList, readText, sums } from "./state_read.ts";
 
 /** Requests with the same kind of fault, and the first of them. */
 export interface Suspects {
@@ -46,12 +48,15 @@ export interface Consistency {
 const ROUNDING_MS = 1e-6;
 
 /** Checks measured records, one at a time. */
-export function consistencyFold(): Fold<Consistency> {
+export function consistencyFold(): MergeableFold<Consistency> {
   const impossible = createSuspects();
   const broken = createSuspects();
-  let [counted, differing, apartTokens, seenTokens, countedTokens] = [0, 0, 0, 0, 0];
-  let [unmarked, unmarkedDiffering, unmarkedUnforced] = [0, 0, 0];
+  const counts = {
+    ...{ counted: 0, differing: 0, apartTokens: 0, seenTokens: 0, countedTokens: 0 },
+    ...{ unmarked: 0, unmarkedDiffering: 0, unmarkedUnforced: 0 },
+  };
   return {
+    ...mergeAll({ impossible, broken, counts: sums(counts) }),
     add(record) {
       const { index, outcome, tickTokens } = record;
       const reason = impossibility(record);
@@ -59,43 +64,48 @@ export function consistencyFold(): Fold<Consistency> {
       if (outcome.kind !== "ok") return;
       if (isBroken(record)) broken.add(index, "ticks and stamps of it disagree");
       if (record.unmarkedEnd) {
-        unmarked++;
-        if (!record.lengthForced) unmarkedUnforced++;
-        else if (record.outputTokens?.tokens !== record.requestedTokens) unmarkedDiffering++;
+        counts.unmarked++;
+        if (!record.lengthForced) counts.unmarkedUnforced++;
+        else if (record.outputTokens?.tokens !== record.requestedTokens) counts.unmarkedDiffering++;
       }
       const seen = tickTokens[tickTokens.length - 1];
       const sent = sentTokens(record);
       if (sent === undefined || seen === undefined) return;
-      counted++;
-      if (seen !== sent) differing++;
-      apartTokens += Math.abs(seen - sent);
-      seenTokens += seen;
-      countedTokens += sent;
+      counts.counted++;
+      if (seen !== sent) counts.differing++;
+      counts.apartTokens += Math.abs(seen - sent);
+      counts.seenTokens += seen;
+      counts.countedTokens += sent;
     },
-    result: () => ({
-      impossible: impossible.result(),
-      broken: broken.result(),
-      counted,
-      differing,
-      apartTokens,
-      seenTokens,
-      countedTokens,
-      ...{ unmarked, unmarkedDiffering, unmarkedUnforced },
-    }),
+    result: () => ({ impossible: impossible.result(), broken: broken.result(), ...counts }),
   };
 }
 
 /** Collects suspects, in any order. */
-export function createSuspects(): {
+export function createSuspects(): Mergeable & {
   add(index: number, reason: string): void;
   result(): Suspects;
 } {
   let count = 0;
   let first: { readonly index: number; readonly reason: string } | undefined;
+  const see = (index: number, reason: string) => {
+    if (first === undefined || index < first.index) first = { index, reason };
+  };
   return {
     add(index, reason) {
       count++;
-      if (first === undefined || index < first.index) first = { index, reason };
+      see(index, reason);
+    },
+    state: () => first === undefined ? [] : [count, first.index, first.reason],
+    merger(state) {
+      const list = readList(state, 3);
+      if (list.length === 0) return () => {};
+      const more = readCount(list[0]);
+      const [index, reason] = [readCount(list[1]), readText(list[2])];
+      return () => {
+        count += more;
+        see(index, reason);
+      };
     },
     result: () => ({ count, index: first?.index, reason: first?.reason }),
   };

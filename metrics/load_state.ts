@@ -22,6 +22,11 @@ export interface LoadState {
 export interface Mergeable {
   /** All so far, as JSON. */
   state(): unknown;
-  /** Adds what another one of its kind has collected. @throws {TypeError} for anything else. */
-  merge(state: unknown): void;
+  /**
+   * Checks what another one of its kind has collected.
+   *
+   * @returns what adds it, once, and cannot fail: what is wrong somewhere leaves everything as it was.
+   * @throws {TypeError} for anything else.
+   */
+  merger(state: unknown): () => void;
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { Mergeable } from "./load_state.ts";
+
 /** A sum of whole numbers without rounding, however many there are. */
-export interface ExactSum {
+export interface ExactSum extends Mergeable {
   /** Adds a whole number, positive or negative. */
   add(whole: number): void;
   /** Adds its square. */
@@ -41,6 +43,7 @@ export function createExactSum(): ExactSum {
       parts[1] = 0;
     }
   };
+  const total = () => carried + (BigInt(parts[1]!) << BigInt(BITS)) + BigInt(parts[0]!);
   const add = (whole: number) => {
     if (whole >= BASE || whole <= -BASE) {
       carried += BigInt(whole);
@@ -75,6 +78,20 @@ export function createExactSum(): ExactSum {
     addTotal(total) {
       carried += total;
     },
-    total: () => carried + (BigInt(parts[1]!) << BigInt(BITS)) + BigInt(parts[0]!),
+    total,
+    state: () => String(total()),
+    merger(state) {
+      const more = readTotal(state);
+      return () => void (carried += more);
+    },
   };
+}
+
+/** Digits of the squares of ten thousand billion values of a year in ns, and more. */
+const TOTAL = /^-?[0-9]{1,60}$/;
+
+/** A total in decimal. @throws {TypeError} for anything else. */
+function readTotal(value: unknown): bigint {
+  if (typeof value !== "string" || !TOTAL.test(value)) throw new TypeError("a sum is no number");
+  return BigInt(value);
 }

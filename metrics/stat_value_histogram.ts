@@ -14,8 +14,11 @@
  *
  * @module
  */
+import type { Mergeable } from "./load_state.ts";
 import { createExactSum } from "./stat_exact_sum.ts";
 import type { ValueSet } from "./stat_quantile.ts";
+import { packNumbers, unpackNumbers } from "./state_numbers.ts";
+import { readCount, readFields, reading, readNumber } from "./state_read.ts";
 
 /** Largest error of a value, as a share of it. */
 export const RELATIVE_ERROR = 0.001;
@@ -41,7 +44,7 @@ export interface ValueHistogramData {
 }
 
 /** Values added one at a time. Count, mean, deviation and both ends are exact. */
-export interface ValueHistogram extends ValueSet {
+export interface ValueHistogram extends ValueSet, Mergeable {
   /** Counts one more. @throws {RangeError} when the value is not finite. */
   add(value: number): void;
   /** Adds all values of another histogram. @throws {RangeError} when its buckets differ. */
@@ -63,6 +66,8 @@ const OCTAVE = 1 << OCTAVE_BITS;
 const OCTAVES = 2048;
 
 const UNITS = 1e6;
+
+const word = new DataView(new ArrayBuffer(8));
 
 /**
  * An empty histogram, or the one in `data`.
@@ -146,6 +151,31 @@ export function createValueHistogram(data?: ValueHistogramData): ValueHistogram 
       min = Math.min(min, more.min ?? Infinity);
       max = Math.max(max, more.max ?? -Infinity);
     },
+    state: () =>
+      count === 0 ? null : {
+        ...{ bits: BITS, sum: sum.state(), squares: squares.state(), min, max, zero },
+        negative: packNumbers(negative.pack()),
+        positive: packNumbers(positive.pack()),
+      },
+    merger(state) {
+      if (state === null) return () => {};
+      const more = readFields(state);
+      if (more.bits !== BITS) throw new TypeError(`its values do not have ${BITS} bits`);
+      const [below, above] = [readBuckets(more.negative), readBuckets(more.positive)];
+      const addSums = [
+        reading("sum", () => sum.merger(more.sum)),
+        reading("squares", () => squares.merger(more.squares)),
+      ];
+      const zeros = readCount(more.zero);
+      const [least, most] = [readNumber(more.min), readNumber(more.max)];
+      return () => {
+        count += zeros + negative.unpack(below) + positive.unpack(above);
+        zero += zeros;
+        for (const add of addSums) add();
+        min = Math.min(min, least);
+        max = Math.max(max, most);
+      };
+    },
     toJSON: () => ({
       bits: BITS,
       sum: String(sum.total()),
@@ -192,6 +222,25 @@ export function createValueHistogram(data?: ValueHistogramData): ValueHistogram 
   return histogram;
 }
 
+/** Buckets of a millionth and of a billion: each octave takes memory, and figures have no other sizes. */
+const [LEAST_BUCKET, MOST_BUCKET] = [bucketOf(2 ** -21), bucketOf(2 ** 50)];
+
+/** What a state packs. @throws {TypeError} for buckets that no figure has, or that do not ascend. */
+function readBuckets(packed: unknown): readonly number[] {
+  const pairs = unpackNumbers(packed, 2 * (MOST_BUCKET - LEAST_BUCKET));
+  if (pairs.length % 2 !== 0) throw new TypeError("a count of it is missing");
+  let bucket = 0;
+  for (let i = 0; i < pairs.length; i += 2) {
+    bucket += pairs[i]!;
+    const isNext = i === 0 || pairs[i]! > 0;
+    if (!isNext || bucket < LEAST_BUCKET || bucket > MOST_BUCKET) {
+      throw new TypeError("a bucket of it is none");
+    }
+    if (!(pairs[i + 1]! > 0)) throw new TypeError("a count of it is not above 0");
+  }
+  return pairs;
+}
+
 /** Counts of values by {@linkcode bucketNumber}. */
 export type BucketCounts = ReadonlyMap<number, number>;
 
@@ -231,8 +280,6 @@ export function histogramOfBuckets(counts: BucketCounts, sum: number): ValueHist
     ...{ negative: negative.pack(), zero: counts.get(0) ?? 0, positive: positive.pack() },
   });
 }
-
-const word = new DataView(new ArrayBuffer(8));
 
 /** The exponent and the first nine bits behind it, rounded: ascending with the (positive) value. */
 function bucketOf(value: number): number {

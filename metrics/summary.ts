@@ -12,7 +12,7 @@ import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scen
 import { type Answer, answerOf } from "./summary_answer.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
 import type { ServerScale } from "./load_speed.ts";
-import type { LoadState } from "./load_state.ts";
+import { LOAD_STATE_SCHEMA, type LoadState, type Mergeable } from "./load_state.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
@@ -21,6 +21,7 @@ import type { SessionEnd } from "./run_replay.ts";
 import { checkRepeats, type RepeatedLoad, summarizeRepeats } from "./summary_repeats.ts";
 import type { Limit } from "./limit.ts";
 import { LEAST_SLICE_MS, SLICE_MS } from "./summary_slices.ts";
+import { reading } from "./state_read.ts";
 import { summarizeCapacity } from "./capacity_summary.ts";
 import { summarizeCurve } from "./capacity_curve.ts";
 import { searchedLevel, withSearched } from "./summary_searched.ts";
@@ -230,6 +231,16 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
   };
   const feedSession = (into: readonly LoadAccumulator[], session: SessionEnd) =>
     into[session.load]?.session(session);
+  const partsOf = (load: number): Mergeable => {
+    if (loads === undefined) {
+      throw new TypeError('Cannot add up results of several machines: values are not "histogram"');
+    }
+    const parts = loads[load]?.parts;
+    if (parts === undefined) {
+      throw new TypeError(`Cannot add results of load ${load}: there is none`);
+    }
+    return parts;
+  };
   return {
     plan(plan) {
       plans.push(plan);
@@ -254,11 +265,22 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
     },
     end: (end) => void ends.push(end),
     unread: () => void unread++,
-    state() {
-      throw new TypeError("Cannot tell the state of a load: not yet");
+    state(load) {
+      const parts = partsOf(load);
+      moveKept(loads!, Infinity);
+      return {
+        schema: LOAD_STATE_SCHEMA,
+        load,
+        parts: parts.state() as LoadState["parts"],
+      };
     },
-    absorb() {
-      throw new TypeError("Cannot absorb the state of a load: not yet");
+    absorb({ schema, load, parts }) {
+      if (schema !== LOAD_STATE_SCHEMA) {
+        throw new TypeError(`Cannot add results of another version than ${LOAD_STATE_SCHEMA}`);
+      }
+      const own = partsOf(load);
+      const add = reading(`Cannot add results of load ${load + 1}`, () => own.merger(parts));
+      add();
     },
     summary() {
       let full = loads;

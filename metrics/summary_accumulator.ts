@@ -9,12 +9,13 @@ import { withStall } from "./summary_witness_bounds.ts";
 import { createBinnedValues } from "./summary_binned_values.ts";
 import { checkLoad } from "./check_run.ts";
 import { consistencyFold } from "./check_consistency.ts";
-import type { Fold } from "./fold.ts";
+import type { MergeableFold } from "./fold.ts";
 import { planOfPart, summarizeFleet } from "./summary_fleet.ts";
 import { summarizeGpu } from "./summary_gpu.ts";
 import { summarizeServer } from "./summary_server.ts";
 import { judgeLimits } from "./check_limit.ts";
 import type { Limit } from "./limit.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
@@ -25,6 +26,7 @@ import { type LoadEnd, type LoadPlan, type RunHeader, WARM_UP_PROMPT } from "./r
 import type { SessionEnd } from "./run_replay.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
 import { isWork, sentTokens } from "./record_streaming.ts";
+import { mergeAll, mergeEach, most, same, sums } from "./state_read.ts";
 import { generatedFold } from "./summary_generated.ts";
 import type { ServerScale } from "./load_speed.ts";
 import { loadEconomy, overallSpeedFold, userSpeed } from "./summary_speed.ts";
@@ -71,6 +73,8 @@ export interface LoadAccumulatorOptions {
 
 /** Adds up the records of one load. */
 export interface LoadAccumulator {
+  /** How what another machine has seen of it is added; absent with `raw` values. */
+  readonly parts?: Mergeable;
   /** Adds a record: with `raw` values in the order of their numbers, else in any. */
   add(record: RequestRecord): void;
   /** Adds how a session went. */
@@ -85,9 +89,8 @@ export interface LoadAccumulator {
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
   const { plan, header, slo, require = [], clientTolerance, scale } = options;
   const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
-  const values = options.values === "raw"
-    ? createRawValues(plan)
-    : createBinnedValues(metrics, plan);
+  const binned = options.values === "raw" ? undefined : createBinnedValues(metrics, plan);
+  const values = binned ?? createRawValues(plan);
   const groups = createGroups({
     ...{ plan, header, metrics },
     values: options.values,
@@ -123,12 +126,24 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     speed: overallSpeedFold(),
   };
   const left = { requests: 0, prompt: 0, output: 0 };
-  const foldsOfAll = Object.values<Fold<unknown>>(ofAll);
-  const foldsOfCompleted = Object.values<Fold<unknown>>(ofCompleted);
-  const limits = slo?.limits.map((limit) => ({ limit, met: 0, unmeasured: 0 })) ?? [];
-  let good = 0;
+  const foldsOfAll = Object.values<MergeableFold<unknown>>(ofAll);
+  const foldsOfCompleted = Object.values<MergeableFold<unknown>>(ofCompleted);
+  const limits = slo?.limits.map((limit) => ({ limit, seen: { met: 0, unmeasured: 0 } })) ?? [];
+  const good = { requests: 0 };
+  const parts = binned && mergeAll({
+    slo: same(JSON.stringify(slo?.limits ?? []), "other limits"),
+    warmup: sums(warmup),
+    all: mergeAll(ofAll),
+    completed: mergeAll(ofCompleted),
+    left: sums(left),
+    limits: mergeEach(limits.map(({ seen }) => sums(seen))),
+    good: sums(good),
+    values: binned,
+    ...{ groups, sessions, lanes, slices, stalls, requests, serverCounts, speculation, timeSplit },
+  });
 
   return {
+    ...(parts === undefined ? {} : { parts }),
     add(record) {
       if (record.phase === "warmup") {
         warmup.warmup++;
@@ -141,12 +156,12 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       if (record.outcome.kind === "ok") {
         for (const fold of foldsOfCompleted) fold.add(record);
         speculation.add(record);
-        for (const one of limits) {
-          const meets = meetsLimit(record, one.limit);
-          if (meets) one.met++;
-          if (meets === undefined) one.unmeasured++;
+        for (const { limit, seen } of limits) {
+          const meets = meetsLimit(record, limit);
+          if (meets) seen.met++;
+          if (meets === undefined) seen.unmeasured++;
         }
-        if (isGood) good++;
+        if (isGood) good.requests++;
       } else if (isWork(record)) {
         left.requests++;
         if (record.firstTokenMs !== undefined) left.prompt += record.promptTokens?.tokens ?? 0;
@@ -207,19 +222,18 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
       const sets = new Map(metrics.map((metric) => [metric, values.valuesOf(metric)]));
       const described = describeMetrics(sets, { percentiles, ends, sampling });
       const goodput = {
-        goodput: requestRate(run, good),
+        goodput: requestRate(run, good.requests),
         steadyGoodput: steady && (requestRate(steady, values.goodIn(steady)) ?? 0),
-        attainment: share(good),
+        attainment: share(good.requests),
       };
       const objectives = slo !== undefined && slo.limits.length > 0
         ? {
-          limits: limits.map(({ limit, met, unmeasured }) => ({
+          limits: limits.map(({ limit, seen }) => ({
             ...limit,
-            met,
-            unmeasured,
-            attainment: share(met),
+            ...seen,
+            attainment: share(seen.met),
           })),
-          good,
+          good: good.requests,
           ...goodput,
           share: goodShare(cells),
           intervals: sampling.goodput(goodput, { run, steady }),
@@ -339,9 +353,10 @@ function requestRate(window: Window, completed: number): number | undefined {
 }
 
 /** Sent requests by connection. */
-function connectionFold(): Fold<LoadSummary["connections"]> {
+function connectionFold(): MergeableFold<LoadSummary["connections"]> {
   const connections = { new: 0, reused: 0, unknown: 0 };
   return {
+    ...sums(connections),
     add({ sentMs, connection }) {
       if (sentMs !== undefined) connections[connection]++;
     },
@@ -350,19 +365,18 @@ function connectionFold(): Fold<LoadSummary["connections"]> {
 }
 
 /** End of a load whose record was cut off, from the stamps. */
-function endFold(plan: LoadPlan): Fold<LoadEnd> {
-  let durationMs = 0;
-  let sendingEndMs = 0;
+function endFold(plan: LoadPlan): MergeableFold<LoadEnd> {
+  const last = { durationMs: 0, sendingEndMs: 0 };
   return {
+    ...most(last),
     add({ sentMs = 0, endMs = 0 }) {
-      if (Number.isFinite(endMs)) durationMs = Math.max(durationMs, endMs);
-      if (Number.isFinite(sentMs)) sendingEndMs = Math.max(sendingEndMs, sentMs);
+      if (Number.isFinite(endMs)) last.durationMs = Math.max(last.durationMs, endMs);
+      if (Number.isFinite(sentMs)) last.sendingEndMs = Math.max(last.sendingEndMs, sentMs);
     },
     result: () => ({
       load: 0,
-      durationMs,
+      ...last,
       rampEndMs: plan.rampUpMs ?? 0,
-      sendingEndMs,
       interrupted: false,
     }),
   };

@@ -5,9 +5,13 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
 import { isWork } from "./record_streaming.ts";
+import { packSparse, unpackSparse } from "./state_numbers.ts";
+import { readCount, readFields, reading, readList, readWidth } from "./state_read.ts";
 import { bucketNumber, histogramOfBuckets } from "./stat_value_histogram.ts";
+import { type CellThere, packBuckets, unpackBuckets } from "./summary_bucket_cells.ts";
 import {
   CELL_COUNTERS,
   type CellCounter,
@@ -17,11 +21,12 @@ import {
   type LoadCells,
   type MetricCells,
   MOST_CELLS,
+  PART,
 } from "./summary_cells.ts";
 import { tokensPerTickToken } from "./summary_throughput.ts";
 
 /** Collects records. */
-export interface BinnedCells {
+export interface BinnedCells extends Mergeable {
   /** Adds a measured record; `good`: it met all limits. */
   add(record: RequestRecord, good: boolean): void;
   /** The cells so far. */
@@ -96,6 +101,54 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
   };
 
   return {
+    state: () => ({
+      ...{ widthUs, used },
+      counts: CELL_COUNTERS.map((counter) => packSparse(counts[counter], unitOf(counter))),
+      metrics: Object.fromEntries(
+        [...kept].map(([{ name }, own]) => [name, packKept(own)]),
+      ),
+    }),
+    merger(state) {
+      const more = readFields(state);
+      const otherUs = readWidth(more.widthUs, FIRST_US);
+      const usedThere = readCount(more.used);
+      if (!(usedThere <= MOST_CELLS)) throw new TypeError("it has too many cells");
+      const packed = readList(more.counts, CELL_COUNTERS.length);
+      const found = CELL_COUNTERS.map((counter, i) => ({
+        counter,
+        pairs: reading(counter, () => unpackSparse(packed[i], MOST_CELLS)),
+      }));
+      const others = readFields(more.metrics);
+      const values = wanted.flatMap((metric) =>
+        Object.hasOwn(others, metric.name)
+          ? [{ metric, kept: reading(metric.name, () => unpackKept(others[metric.name])) }]
+          : []
+      );
+      return () => {
+        while (widthUs < otherUs) double();
+        const ratio = widthUs / otherUs;
+        const cellOf = (cell: number) => Math.floor(cell / ratio);
+        for (const { counter, pairs } of found) {
+          const unit = unitOf(counter);
+          for (let i = 0; i < pairs.length; i += 2) {
+            counts[counter][cellOf(pairs[i]!)]! += pairs[i + 1]! / unit;
+          }
+        }
+        for (const { metric, kept: { sum, cells } } of values) {
+          let own = kept.get(metric);
+          if (own === undefined) kept.set(metric, own = createKept());
+          for (let i = 0; i < sum.length; i += 2) own.sum[cellOf(sum[i]!)]! += sum[i + 1]!;
+          for (const { cell, pairs } of cells) {
+            const into = own.cells[cellOf(cell)]![0] ??= new Map();
+            for (let i = 0; i < pairs.length; i += 2) {
+              own.count[cellOf(cell)]! += pairs[i + 1]!;
+              into.set(pairs[i]!, (into.get(pairs[i]!) ?? 0) + pairs[i + 1]!);
+            }
+          }
+        }
+        used = Math.max(used, Math.ceil(usedThere / ratio));
+      };
+    },
     add(record, good) {
       const { intendedMs, sentMs, endMs, firstTokenMs, tickMs, tickTokens } = record;
       const { kind } = record.outcome;
@@ -156,15 +209,40 @@ function createKept(): Kept {
   };
 }
 
+/** Flows are multiples of the smallest part. */
+function unitOf(counter: CellCounter): number {
+  return counter.endsWith("Flow") ? 1 / PART : 1;
+}
+
+/** Sums by cell, and the buckets of each. */
+function packKept({ sum, cells }: Kept): readonly [sum: string, buckets: string] {
+  for (const cell of cells) for (const apart of cell.splice(1)) mergeInto(cell[0]!, apart);
+  return [packSparse(sum), packBuckets(cells.map(([counts]) => counts))];
+}
+
+/** Values of one metric from a state. */
+interface KeptThere {
+  /** Cell and sum in turn. */
+  readonly sum: readonly number[];
+  readonly cells: readonly CellThere[];
+}
+
+function unpackKept(state: unknown): KeptThere {
+  const [sum, buckets] = readList(state, 2);
+  return { sum: unpackSparse(sum, MOST_CELLS), cells: unpackBuckets(buckets, MOST_CELLS) };
+}
+
 /** Merges the counts of a cell that are still apart. */
 function mergeOne(unmerged: Counts[][]): void {
   const cell = unmerged.pop();
   if (cell === undefined) return;
   while (cell.length > 1) {
-    for (const [bucket, count] of cell.pop()!) {
-      cell[0]!.set(bucket, (cell[0]!.get(bucket) ?? 0) + count);
-    }
+    mergeInto(cell[0]!, cell.pop()!);
   }
+}
+
+function mergeInto(own: Counts, more: Counts): void {
+  for (const [bucket, count] of more) own.set(bucket, (own.get(bucket) ?? 0) + count);
 }
 
 function metricCells({ count, sum, cells }: Kept, used: number): MetricCells {

@@ -8,6 +8,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
 import { type BoundsOf, ownBounds, type RecordBounds } from "./record_bounds.ts";
 import type { LoadPlan } from "./run.ts";
@@ -18,11 +19,12 @@ import {
   RELATIVE_ERROR,
   type ValueHistogram,
 } from "./stat_value_histogram.ts";
+import { mergeAll, mergeEach, most, readList, same, sums } from "./state_read.ts";
 import { type ConstantLateness, NEVER_LATE, paceFold } from "./summary_pace.ts";
 import { finiteEnds, type ValuesEnds } from "./summary_values.ts";
 
 /** Collects the ends of records, in any order. */
-export interface BinnedEnds {
+export interface BinnedEnds extends Mergeable {
   /** Adds a record; returns its bounds, as if it had never been late where it does not say. */
   add(record: RequestRecord): RecordBounds | undefined;
   /** As {@linkcode LoadValues.ends}, and how late reads can have been besides. */
@@ -73,17 +75,22 @@ export function createBinnedEnds(
     }]
   );
   const pace = paceFold(plan, (record) => ownBounds(record) ?? EXACT(record));
-  let own = 0;
-  let others = 0;
-  let unknowable = 0;
+  const counts = { own: 0, others: 0, unknowable: 0 };
+  const names = all.map(({ metric }) => metric.name).join(" ");
   return {
+    ...mergeAll({
+      names: same(names, "other metrics"),
+      counts: sums(counts),
+      pace,
+      metrics: mergeEach(all.map(mergeableEnds)),
+    }),
     add(record) {
       pace.add(record);
       if (record.outcome.kind !== "ok") return undefined;
       const knows = ownBounds(record) !== undefined;
-      if (knows) own++;
-      else if (EXACT(record) === undefined) unknowable++;
-      else others++;
+      if (knows) counts.own++;
+      else if (EXACT(record) === undefined) counts.unknowable++;
+      else counts.others++;
       const boundsOf = knows ? ownBounds : EXACT;
       for (const { metric, ends, low, high, hidden, perMs } of all) {
         const found = finiteEnds(ends, record, boundsOf);
@@ -96,16 +103,17 @@ export function createBinnedEnds(
         if (knows || metric.per === "gap" && perMs.read.low > 0) continue;
         for (const stamp of ["read", "departure"] as const) {
           const late = finiteEnds(ends, record, LATE[stamp]);
-          const most = perMs[stamp];
+          const own = perMs[stamp];
           for (let i = 0; i < late.low.length; i++) {
-            most.low = Math.max(most.low, (found.low[i]! - late.low[i]!) / PROBE_MS);
-            most.high = Math.max(most.high, (late.high[i]! - found.high[i]!) / PROBE_MS);
+            own.low = Math.max(own.low, perProbe(found.low[i]! - late.low[i]!));
+            own.high = Math.max(own.high, perProbe(late.high[i]! - found.high[i]!));
           }
         }
       }
       return boundsOf(record);
     },
     result(witness) {
+      const { own, others, unknowable } = counts;
       if (unknowable > 0 || own + others === 0) return undefined;
       const none = createValueHistogram();
       if (others === 0) {
@@ -139,6 +147,32 @@ export function createBinnedEnds(
           };
         },
       };
+    },
+  };
+}
+
+/** Differences of stamps differ in their last bits: the first of many equal ones must not decide. */
+function perProbe(differenceMs: number): number {
+  return Math.round(differenceMs / PROBE_MS * 1e6) / 1e6;
+}
+
+/** Ends that are the same on both sides are told once. */
+function mergeableEnds({ low, high, hidden, perMs: { read, departure } }: MetricEnds): Mergeable {
+  const rest = mergeAll({ hidden, read: most(read), departure: most(departure) });
+  return {
+    state() {
+      const [lows, highs] = [low.state(), high.state()];
+      const equal = JSON.stringify(lows) === JSON.stringify(highs);
+      return [lows, equal ? true : highs, rest.state()];
+    },
+    merger(state) {
+      const [lows, highs, more] = readList(state, 3);
+      const merge = [
+        low.merger(lows),
+        high.merger(highs === true ? lows : highs),
+        rest.merger(more),
+      ];
+      return () => merge.forEach((add) => add());
     },
   };
 }

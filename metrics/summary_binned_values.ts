@@ -9,14 +9,7 @@
  *
  * @module
  */
-import {
-  CLIENT_DELAY,
-  createFiniteValues,
-  type LoadValues,
-  TIMELINE_ENTRIES,
-  timelineEntry,
-} from "./summary_values.ts";
-import type { TimelineEntry } from "./load_summary.ts";
+import { CLIENT_DELAY, createFiniteValues, type LoadValues } from "./summary_values.ts";
 import type { Metric } from "./metric.ts";
 import { hasArrivals, MAX_BUCKETS } from "./summary_series.ts";
 import type { Window } from "./load_series.ts";
@@ -28,6 +21,9 @@ import { PEAK_WINDOW_MS, peaksOf } from "./summary_peaks.ts";
 import { rates, tokensPerTickToken, type Work } from "./summary_throughput.ts";
 import { type WorkEnds, workEnds } from "./summary_throughput_brackets.ts";
 import { isWork } from "./record_streaming.ts";
+import { either, mergeAll, mergeEach, same } from "./state_read.ts";
+import { sampleOfTimeline } from "./summary_timeline.ts";
+import type { Mergeable } from "./load_state.ts";
 import { createTimeBins } from "./summary_time_bins.ts";
 import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts";
 
@@ -35,7 +31,7 @@ import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts"
 export function createBinnedValues(
   metrics: readonly Metric[],
   plan: Pick<LoadPlan, "rampUpMs" | "replay" | "stages">,
-): LoadValues {
+): LoadValues & Mergeable {
   const histograms = metrics.map((metric) => ({ metric, values: createValueHistogram() }));
   const delays = createValueHistogram();
   const finite = createFiniteValues();
@@ -44,10 +40,8 @@ export function createBinnedValues(
   const cells = createBinnedCells(metrics);
   const arrivals = hasArrivals(plan);
   const bins = createTimeBins(arrivals ? ["due", "sent"] : []);
-  let prompts = false;
-  let outputs = false;
-  let sample: TimelineEntry[] = [];
-  let sampleEvery = 1;
+  const counted = { prompts: false, outputs: false };
+  const sample = sampleOfTimeline();
 
   const workIn = ({ fromMs, toMs }: Window, { readMs }: ConstantLateness): WorkEnds => {
     const before = (ms: number, when: "" | "Earliest"): Work => {
@@ -55,8 +49,8 @@ export function createBinnedValues(
         bins.total(`${counter}${when}`, { fromMs: 0, toMs: ms });
       return {
         completed: total("completed"),
-        prompt: prompts ? total("promptTokens") : undefined,
-        output: outputs ? total("outputTokens") : undefined,
+        prompt: counted.prompts ? total("promptTokens") : undefined,
+        output: counted.outputs ? total("outputTokens") : undefined,
       };
     };
     return workEnds({
@@ -68,11 +62,16 @@ export function createBinnedValues(
   };
 
   return {
+    ...mergeAll({
+      names: same(metrics.map(({ name }) => name).join(" "), "other metrics"),
+      histograms: mergeEach(histograms.map(({ values }) => values)),
+      ...{ delays, finite, late, ends, cells, bins, sample, counted: either(counted) },
+    }),
     get approximation() {
       return { relativeError: RELATIVE_ERROR, binMs: bins.widthMs };
     },
     add(record, good) {
-      const { intendedMs, sentMs, endMs, outcome: { kind }, index } = record;
+      const { intendedMs, sentMs, endMs, outcome: { kind } } = record;
       if (arrivals) {
         bins.count("due", intendedMs);
         if (sentMs !== undefined) bins.count("sent", sentMs);
@@ -81,13 +80,7 @@ export function createBinnedValues(
       if (sentMs !== undefined) bins.busy(sentMs, endMs);
       const bounds = ends.add(record);
       cells.add(record, good);
-      if (index % sampleEvery === 0) {
-        sample.push(timelineEntry(record));
-        while (sample.length > TIMELINE_ENTRIES) {
-          sampleEvery *= 2;
-          sample = sample.filter((entry) => entry.index % sampleEvery === 0);
-        }
-      }
+      sample.add(record);
       if (!isWork(record)) {
         if (endMs !== undefined && kind !== "cancelled") bins.count("failed", endMs);
         return;
@@ -106,14 +99,14 @@ export function createBinnedValues(
         const last = tickMs.length - 1;
         bins.count("completedEarliest", last < 0 ? endMs : endMs - tickMs[last]! + lowMs(last));
       }
-      prompts ||= promptTokens !== undefined;
+      counted.prompts ||= promptTokens !== undefined;
       if (promptTokens !== undefined && firstTokenMs !== undefined) {
         bins.count("promptTokens", firstTokenMs, promptTokens.tokens);
         const earliestMs = tickMs.length === 0 ? firstTokenMs : lowMs(0);
         bins.count("promptTokensEarliest", earliestMs, promptTokens.tokens);
       }
       if (outputTokens === undefined) return;
-      outputs = true;
+      counted.outputs = true;
       const weight = tokensPerTickToken(record);
       let before = 0;
       for (let i = 0; i < tickMs.length; i++) {
@@ -142,8 +135,8 @@ export function createBinnedValues(
       if (completed === 0) return undefined;
       return rates(window, {
         completed,
-        prompt: prompts ? bins.total("promptTokens", window) : undefined,
-        output: outputs ? bins.total("outputTokens", window) : undefined,
+        prompt: counted.prompts ? bins.total("promptTokens", window) : undefined,
+        output: counted.outputs ? bins.total("outputTokens", window) : undefined,
       });
     },
     goodIn: (window) => bins.total("good", window),
@@ -187,9 +180,9 @@ export function createBinnedValues(
           { length: windows },
           (_, i) => bins.total(counter, { fromMs: i * windowMs, toMs: (i + 1) * windowMs }),
         );
-      const tokens = outputs ? amounts("outputTokens") : undefined;
+      const tokens = counted.outputs ? amounts("outputTokens") : undefined;
       return peaksOf({ windowMs, requests: amounts("completed"), tokens });
     },
-    timeline: () => [...sample].sort((a, b) => a.index - b.index),
+    timeline: sample.entries,
   };
 }

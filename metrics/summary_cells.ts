@@ -132,7 +132,7 @@ export function eachTimedValue(
 }
 
 /** Smallest part of a request that a flow counts. */
-const PART = 2 ** -20;
+export const PART: number = 2 ** -20;
 
 /**
  * Visits the cells that a request was being done in, with its part in each. Parts are whole multiples

@@ -4,8 +4,10 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
 import type { LoadPlan } from "./run.ts";
+import { mergeAll, mergeEach } from "./state_read.ts";
 import { createValueHistogram } from "./stat_value_histogram.ts";
 import { createBinnedEnds } from "./summary_binned_ends.ts";
 import { createRawValues } from "./summary_raw_values.ts";
@@ -15,6 +17,8 @@ import { createFiniteValues, type LoadValues, type ValuesEnds } from "./summary_
 export interface GroupValues extends Pick<LoadValues, "add" | "valuesOf"> {
   /** As {@linkcode LoadValues.ends}. */
   ends(...witness: Parameters<LoadValues["ends"]>): Pick<ValuesEnds, "of"> | undefined;
+  /** How those of another machine are added; absent where records are kept. */
+  readonly parts?: Mergeable;
 }
 
 /**
@@ -34,6 +38,7 @@ function binnedGroup(metrics: readonly Metric[], plan: LoadPlan): GroupValues {
   const finite = createFiniteValues();
   const ends = createBinnedEnds(metrics, plan);
   return {
+    parts: mergeAll({ histograms: mergeEach([...histograms.values()]), finite, ends }),
     add(record: RequestRecord) {
       ends.add(record);
       if (record.outcome.kind !== "ok") return;
@@ -50,9 +55,9 @@ function binnedGroup(metrics: readonly Metric[], plan: LoadPlan): GroupValues {
  * Narrower ends that hold for most values of a load need not hold for most of a group: those outside
  * may all be in it.
  */
-function withoutMost({ add, valuesOf, ends }: GroupValues): GroupValues {
+function withoutMost({ ends, ...rest }: GroupValues): GroupValues {
   return {
-    ...{ add, valuesOf },
+    ...rest,
     ends(witness) {
       const found = ends(witness);
       return found && {

@@ -8,9 +8,19 @@ import type { RequestRecord } from "../backends/record.ts";
 import { GROUP_KEYS, type GroupContext } from "./summary_group_keys.ts";
 import type { Grouping, GroupSlo, GroupSummary } from "./load_groups.ts";
 import type { Window } from "./load_series.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
 import { isWork, sentTokens } from "./record_streaming.ts";
 import type { Witness } from "./run_client.ts";
+import {
+  mergeAll,
+  readFields,
+  reading,
+  readList,
+  readNumber,
+  readText,
+  sums,
+} from "./state_read.ts";
 import { createGroupValues, type GroupValues } from "./summary_group_values.ts";
 import { describeMetric } from "./summary_metrics.ts";
 import { outcomeFold } from "./summary_outcomes.ts";
@@ -29,7 +39,7 @@ export interface GroupsOptions extends GroupContext {
 }
 
 /** Adds up the groups of a load. */
-export interface Groups {
+export interface Groups extends Mergeable {
   /** Adds a measured record; `good`: it met all limits. */
   add(record: RequestRecord, good: boolean): void;
   /** Results so far. */
@@ -55,6 +65,9 @@ export const GROUP_METRICS: readonly string[] = [
 const MOST_GROUPS = 50;
 const OTHERS = "(others)";
 
+/** Numbers of groups are positions in lists of the header. */
+const MOST_ID = 1e5;
+
 /** Has no group yet. */
 export function createGroups(options: GroupsOptions): Groups {
   const { plan, slo, values } = options;
@@ -65,16 +78,46 @@ export function createGroups(options: GroupsOptions): Groups {
     key,
     groups: new Map<number | string, Group>(),
   }));
+  const createEmpty = () => createGroup(createGroupValues(metrics, plan, values));
+  const groupOf = (groups: Map<number | string, Group>, found: number | string): Group => {
+    const id = groups.has(found) || groups.size < MOST_GROUPS ? found : OTHERS;
+    let group = groups.get(id);
+    if (group === undefined) groups.set(id, group = createEmpty());
+    return group;
+  };
   return {
+    state: () => ({
+      stages: stages?.state() ?? null,
+      groups: Object.fromEntries(
+        groupings.filter(({ groups }) => groups.size > 0).map(({ key, groups }) => [
+          key.by,
+          [...groups].map(([id, group]) => [id, group.state()]),
+        ]),
+      ),
+    }),
+    merger(state) {
+      const more = readFields(state);
+      const merge = stages === undefined ? [] : [
+        reading("stages", () => stages.merger(more.stages)),
+      ];
+      const there = readFields(more.groups);
+      for (const { key, groups } of groupings) {
+        if (!Object.hasOwn(there, key.by)) continue;
+        for (const one of readList(there[key.by], MOST_GROUPS + 1)) {
+          const [id, own] = readList(one, 2);
+          const name = typeof id === "number" ? readNumber(id, 0, MOST_ID) : readText(id);
+          // Any group can check it; which one it is added to is known only when those before are there.
+          reading(`${key.by} ${id}`, () => createEmpty().merger(own));
+          merge.push(() => groupOf(groups, name).merger(own)());
+        }
+      }
+      return () => merge.forEach((add) => add());
+    },
     add(record, good) {
       stages?.add(record);
       for (const { key, groups } of groupings) {
         const found = key.of(record, options);
-        if (found === undefined) continue;
-        const id = groups.has(found) || groups.size < MOST_GROUPS ? found : OTHERS;
-        const group = groups.get(id) ?? createGroup(createGroupValues(metrics, plan, values));
-        groups.set(id, group);
-        group.add(record, good);
+        if (found !== undefined) groupOf(groups, found).add(record, good);
       }
     },
     result({ durationMs, witness, percentiles }) {
@@ -100,7 +143,7 @@ export function createGroups(options: GroupsOptions): Groups {
   };
 }
 
-interface Group {
+interface Group extends Mergeable {
   readonly values: GroupValues;
   add(record: RequestRecord, good: boolean): void;
   result(window: Window, slo: boolean): Omit<GroupSummary, "name" | "metrics" | "rate">;
@@ -110,11 +153,15 @@ function createGroup(values: GroupValues): Group {
   const outcomes = outcomeFold();
   const prefix = prefixFold();
   // Those of completed requests, and those of users who left as planned.
-  const done: Tokens = { prompt: undefined, output: undefined };
-  const left: Tokens = { prompt: undefined, output: undefined };
-  let good = 0;
+  const done = createTokens();
+  const left = createTokens();
+  const counts = { good: 0 };
   return {
     values,
+    ...mergeAll({
+      ...{ outcomes, prefix, done, left, counts: sums(counts) },
+      ...(values.parts === undefined ? {} : { values: values.parts }),
+    }),
     add(record, isGood) {
       outcomes.add(record);
       values.add(record, isGood);
@@ -122,38 +169,48 @@ function createGroup(values: GroupValues): Group {
       const completed = record.outcome.kind === "ok";
       const tokens = completed ? done : left;
       if (completed || record.firstTokenMs !== undefined) {
-        tokens.prompt = plus(tokens.prompt, record.promptTokens?.tokens);
+        tokens.add("prompt", record.promptTokens?.tokens);
       }
-      tokens.output = plus(
-        tokens.output,
-        completed ? record.outputTokens?.tokens : sentTokens(record),
-      );
+      tokens.add("output", completed ? record.outputTokens?.tokens : sentTokens(record));
       if (!completed) return;
       prefix.add(record);
-      if (isGood) good++;
+      if (isGood) counts.good++;
     },
     result(window, slo) {
-      const { empty: _, ...counts } = outcomes.result();
+      const { empty: _, ...ended } = outcomes.result();
       const throughput = rates(window, {
-        completed: counts.completed,
-        prompt: plus(done.prompt, left.prompt),
-        output: plus(done.output, left.output),
+        completed: ended.completed,
+        prompt: plus(done.total("prompt"), left.total("prompt")),
+        output: plus(done.total("output"), left.total("output")),
       });
       return {
-        counts,
+        counts: ended,
         throughput,
-        promptTokens: done.prompt,
-        outputTokens: done.output,
+        promptTokens: done.total("prompt"),
+        outputTokens: done.total("output"),
         prefix: prefix.result(),
-        slo: slo ? sloOf(good, counts, window) : undefined,
+        slo: slo ? sloOf(counts.good, ended, window) : undefined,
       };
     },
   };
 }
 
-interface Tokens {
-  prompt: number | undefined;
-  output: number | undefined;
+/** Tokens of prompts and answers, and how many of these are counted. */
+function createTokens(): Mergeable & {
+  add(side: "prompt" | "output", tokens: number | undefined): void;
+  total(side: "prompt" | "output"): number | undefined;
+} {
+  const tokens = { prompt: 0, output: 0 };
+  const counted = { prompt: 0, output: 0 };
+  return {
+    ...mergeAll({ tokens: sums(tokens), counted: sums(counted) }),
+    add(side, more) {
+      if (more === undefined) return;
+      counted[side]++;
+      tokens[side] += more;
+    },
+    total: (side) => counted[side] === 0 ? undefined : tokens[side],
+  };
 }
 
 function plus(sum: number | undefined, more: number | undefined): number | undefined {

@@ -5,7 +5,10 @@
  * @module
  */
 import type { HeatMap } from "./load_heat.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
+import { packSparse, unpackSparse } from "./state_numbers.ts";
+import { readFields, readWidth } from "./state_read.ts";
 
 /** Columns that are kept; the map has at least half as many, unless the load is very short. */
 const COLUMNS = 80;
@@ -26,7 +29,7 @@ const ROWS = 32 * PER_OCTAVE;
 const MOST_ROWS = 28;
 
 /** Counts the values of one metric. */
-export interface HeatFold {
+export interface HeatFold extends Mergeable {
   /** Adds a value that came at a time from the start of the load, both in ms. */
   add(ms: number, value: number): void;
   /** The map of a load of this length; absent without values. */
@@ -36,7 +39,7 @@ export interface HeatFold {
 /** Has no value yet. */
 export function createHeat(metric: Pick<Metric, "name" | "title" | "unit" | "per">): HeatFold {
   const { name, title, unit, per } = metric;
-  const cells = new Uint32Array(COLUMNS * ROWS);
+  const cells = new Float64Array(COLUMNS * ROWS);
   let columnMs = FIRST_MS;
   let values = 0;
   const double = () => {
@@ -51,6 +54,21 @@ export function createHeat(metric: Pick<Metric, "name" | "title" | "unit" | "per
     columnMs *= 2;
   };
   return {
+    state: () => ({ columnMs, cells: packSparse(cells) }),
+    merger(state) {
+      const more = readFields(state);
+      const otherMs = readWidth(more.columnMs, FIRST_MS);
+      const pairs = unpackSparse(more.cells, COLUMNS * ROWS);
+      return () => {
+        while (columnMs < otherMs) double();
+        const ratio = columnMs / otherMs;
+        for (let i = 0; i < pairs.length; i += 2) {
+          const [cell, count] = [pairs[i]!, pairs[i + 1]!];
+          cells[Math.floor(Math.floor(cell / ROWS) / ratio) * ROWS + cell % ROWS]! += count;
+          values += count;
+        }
+      };
+    },
     add(ms, value) {
       if (!Number.isFinite(ms)) return;
       while (ms >= COLUMNS * columnMs) double();
@@ -105,7 +123,7 @@ function joinedRows(rows: number): number {
   return joined;
 }
 
-function columnsUsed(cells: Uint32Array): number {
+function columnsUsed(cells: Float64Array): number {
   for (let i = cells.length - 1; i >= 0; i--) if (cells[i]! > 0) return Math.floor(i / ROWS) + 1;
   return 0;
 }

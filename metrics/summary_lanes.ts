@@ -4,13 +4,16 @@
  *
  * @module
  */
-import type { RequestRecord } from "../backends/record.ts";
+import { OUTCOME_KINDS, type RequestRecord } from "../backends/record.ts";
 import type { Lane, LaneChain, Lanes, LaneSession } from "./load_sessions.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { LoadPlan } from "./run.ts";
 import type { SessionEnd } from "./run_replay.ts";
+import { type ColumnsOf, packColumns, roundRow, unpackColumns } from "./state_columns.ts";
+import { readCount, readFields, readNumber } from "./state_read.ts";
 
 /** Collects lanes. */
-export interface LanesCollector {
+export interface LanesCollector extends Mergeable {
   /** Adds a measured request. */
   add(record: RequestRecord): void;
   /** Adds how a session went. */
@@ -35,32 +38,84 @@ interface Entry {
   readonly depth: number;
   readonly turn: number;
   readonly intendedMs: number;
-  readonly sentMs: number | null;
+  readonly sentMs: number | undefined;
   readonly heldMs: number;
-  readonly firstTokenMs: number | null;
-  readonly lastTokenMs: number | null;
-  readonly endMs: number | null;
+  readonly firstTokenMs: number | undefined;
+  readonly lastTokenMs: number | undefined;
+  readonly endMs: number | undefined;
   readonly outcome: RequestRecord["outcome"]["kind"];
-  readonly promptTokens: number | null;
+  readonly promptTokens: number | undefined;
+}
+
+const COLUMNS: ColumnsOf<Entry> = {
+  user: "count",
+  session: "text",
+  chain: "count",
+  depth: "count",
+  turn: "count",
+  intendedMs: "ms",
+  sentMs: "ms?",
+  heldMs: "ms",
+  firstTokenMs: "ms?",
+  lastTokenMs: "ms?",
+  endMs: "ms?",
+  outcome: OUTCOME_KINDS,
+  promptTokens: "count?",
+};
+
+const END_COLUMNS: ColumnsOf<SessionEnd> = {
+  load: "count",
+  session: "text",
+  user: "count",
+  startMs: "ms",
+  endMs: "ms",
+  sent: "count",
+  notSent: "count",
+  leftOut: "count?",
+  end: ["done", "failed", "context", "cut"],
+};
+
+/** How much is left out: one step after the other, each leaving out more, whatever was seen. */
+interface Thinning {
+  /** Every n-th slot is kept. */
+  readonly every: number;
+  /** Of these, what began before. */
+  readonly untilMs: number;
+}
+
+/** Slots first, as long as there are more than a few, then time; in the end nothing is left. */
+function thinnings(users: number): readonly Thinning[] {
+  const steps: Thinning[] = [{ every: 1, untilMs: ALL_MS }];
+  for (let every = 2; 2 * users > LEAST_SLOTS * every; every *= 2) {
+    steps.push({ every, untilMs: ALL_MS });
+  }
+  const { every } = steps.at(-1)!;
+  for (let untilMs = ALL_MS / 2; untilMs >= 1; untilMs /= 2) steps.push({ every, untilMs });
+  return [...steps, { every, untilMs: 0 }];
 }
 
 /** Has no request yet. */
-export function createLanes({ replay, users = 0 }: LoadPlan): LanesCollector {
+export function createLanes(
+  { replay, users = 0 }: LoadPlan,
+  most: number = LANE_REQUESTS,
+): LanesCollector {
+  const steps = thinnings(users);
+  let step = 0;
   let entries: Entry[] = [];
   let ends: SessionEnd[] = [];
   let slots = users;
-  let every = 1;
-  let untilMs = ALL_MS;
-  const isKept = (user: number, ms: number) => user % every === 0 && ms < untilMs;
+  const isKept = (user: number, ms: number) => {
+    const { every, untilMs } = steps[step]!;
+    return user % every === 0 && ms < untilMs;
+  };
   const thinOut = () => {
-    while (Math.max(entries.length, ends.length) > LANE_REQUESTS) {
-      const kept = new Set(entries.map(({ user }) => user));
-      if (kept.size > LEAST_SLOTS) every *= 2;
-      else untilMs /= 2;
-      // Whatever the stamps are, this ends.
-      if (untilMs < 1) untilMs = 0;
-      entries = entries.filter(({ user, intendedMs }) => isKept(user, intendedMs));
-      ends = ends.filter(({ user, startMs }) => isKept(user, startMs));
+    entries = entries.filter(({ user, intendedMs }) => isKept(user, intendedMs));
+    ends = ends.filter(({ user, startMs }) => isKept(user, startMs));
+  };
+  const keepFew = () => {
+    while (Math.max(entries.length, ends.length) > most && step < steps.length - 1) {
+      step++;
+      thinOut();
     }
   };
   return {
@@ -68,18 +123,40 @@ export function createLanes({ replay, users = 0 }: LoadPlan): LanesCollector {
       if (replay !== "sessions" || record.session === undefined) return;
       slots = Math.max(slots, record.user + 1);
       if (!isKept(record.user, record.intendedMs)) return;
-      entries.push(entryOf(record, record.session));
-      thinOut();
+      entries.push(roundRow(COLUMNS, entryOf(record, record.session)));
+      keepFew();
     },
     session(end) {
       if (replay !== "sessions") return;
       slots = Math.max(slots, end.user + 1);
       if (!isKept(end.user, end.startMs)) return;
-      ends.push(end);
-      thinOut();
+      ends.push(roundRow(END_COLUMNS, end));
+      keepFew();
+    },
+    state: () => ({
+      ...{ slots, step },
+      entries: packColumns(COLUMNS, entries),
+      ends: packColumns(END_COLUMNS, ends),
+    }),
+    merger(state) {
+      const more = readFields(state);
+      const slotsThere = readCount(more.slots);
+      const stepThere = readNumber(more.step, 0, steps.length - 1);
+      if (!Number.isInteger(stepThere)) throw new TypeError("its step is none");
+      const entriesThere = unpackColumns(COLUMNS, more.entries, most);
+      const endsThere = unpackColumns(END_COLUMNS, more.ends, most);
+      return () => {
+        slots = Math.max(slots, slotsThere);
+        step = Math.max(step, stepThere);
+        entries = [...entries, ...entriesThere];
+        ends = [...ends, ...endsThere];
+        thinOut();
+        keepFew();
+      };
     },
     result() {
       if (replay !== "sessions" || entries.length + ends.length === 0) return undefined;
+      const { every, untilMs } = steps[step]!;
       return {
         slots,
         every,
@@ -92,8 +169,8 @@ export function createLanes({ replay, users = 0 }: LoadPlan): LanesCollector {
 
 function entryOf(record: RequestRecord, session: string): Entry {
   const { user, chain = 0, depth = 0, turn = 0, intendedMs, heldMs = 0, outcome } = record;
-  const { sentMs = null, firstTokenMs = null, lastTokenMs = null, endMs = null } = record;
-  const promptTokens = record.contentTokens ?? record.promptTokens?.tokens ?? null;
+  const { sentMs, firstTokenMs, lastTokenMs, endMs } = record;
+  const promptTokens = record.contentTokens ?? record.promptTokens?.tokens;
   return {
     ...{ user, session, chain, depth, turn, intendedMs, promptTokens, outcome: outcome.kind },
     ...{ sentMs, heldMs, firstTokenMs, lastTokenMs, endMs },
@@ -137,16 +214,18 @@ function begins({ sentMs, intendedMs }: Entry): number {
 
 function chainOf(requests: readonly Entry[]): LaneChain {
   const column = <Name extends keyof Entry>(name: Name) => requests.map((one) => one[name]);
+  const known = (name: "sentMs" | "firstTokenMs" | "lastTokenMs" | "endMs" | "promptTokens") =>
+    requests.map((one) => one[name] ?? null);
   return {
     depth: requests[0]!.depth,
     turn: column("turn"),
     intendedMs: column("intendedMs"),
-    sentMs: column("sentMs"),
+    sentMs: known("sentMs"),
     heldMs: requests.some(({ heldMs }) => heldMs > 0) ? column("heldMs") : undefined,
-    firstTokenMs: column("firstTokenMs"),
-    lastTokenMs: column("lastTokenMs"),
-    endMs: column("endMs"),
+    firstTokenMs: known("firstTokenMs"),
+    lastTokenMs: known("lastTokenMs"),
+    endMs: known("endMs"),
     outcome: column("outcome"),
-    promptTokens: column("promptTokens"),
+    promptTokens: known("promptTokens"),
   };
 }

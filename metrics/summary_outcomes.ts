@@ -4,10 +4,16 @@
  * @module
  */
 import type { Counts, EmptyReason, Failure } from "./load_summary.ts";
-import type { Outcome, RequestRecord } from "../backends/record.ts";
-import { createTally, type Fold, foldAll, type Tally } from "./fold.ts";
+import { type Outcome, OUTCOME_KINDS, type RequestRecord } from "../backends/record.ts";
+import { createTally, foldAll, type MergeableFold, type Tally } from "./fold.ts";
+import { mergeAll, sums } from "./state_read.ts";
 
 const MESSAGES_SHOWN = 3;
+
+/** Outcomes that are failures of the server. */
+const FAILURE_KINDS = OUTCOME_KINDS.filter((kind): kind is Failure["kind"] =>
+  kind !== "ok" && kind !== "cancelled" && kind !== "cancelled_as_planned" && kind !== "dropped"
+);
 
 /** Stands for further messages when there are too many different ones. */
 const OTHER_MESSAGES = "(other messages)";
@@ -32,21 +38,27 @@ export function isFailure(record: RequestRecord): boolean {
 }
 
 /** Counts measured requests by how they ended. */
-export function outcomeFold(): Fold<Omit<Counts, "warmup" | "warmupFromPool" | "warmupTokens">> {
-  let [offered, sent, completed, cancelled, dropped, empty] = [0, 0, 0, 0, 0, 0];
-  let cancelledAsPlanned = 0;
+export function outcomeFold(): MergeableFold<
+  Omit<Counts, "warmup" | "warmupFromPool" | "warmupTokens">
+> {
+  const counts = {
+    ...{ offered: 0, sent: 0, completed: 0, cancelled: 0, cancelledAsPlanned: 0, dropped: 0 },
+    empty: 0,
+  };
   return {
+    ...sums(counts),
     add(record) {
       const { outcome: { kind }, sentMs } = record;
-      if (isEmptyAnswer(record)) empty++;
-      offered++;
-      if (sentMs !== undefined) sent++;
-      if (kind === "ok") completed++;
-      if (kind === "cancelled") cancelled++;
-      if (kind === "cancelled_as_planned") cancelledAsPlanned++;
-      if (kind === "dropped") dropped++;
+      if (isEmptyAnswer(record)) counts.empty++;
+      counts.offered++;
+      if (sentMs !== undefined) counts.sent++;
+      if (kind === "ok") counts.completed++;
+      if (kind === "cancelled") counts.cancelled++;
+      if (kind === "cancelled_as_planned") counts.cancelledAsPlanned++;
+      if (kind === "dropped") counts.dropped++;
     },
     result() {
+      const { offered, sent, completed, cancelled, cancelledAsPlanned, dropped, empty } = counts;
       const meant = offered - cancelledAsPlanned;
       const failed = meant - completed - cancelled - dropped;
       const successRate = meant === 0 ? undefined : completed / meant;
@@ -62,9 +74,11 @@ function isEmptyAnswer({ outcome, outputTokens }: RequestRecord): boolean {
 }
 
 /** Why answers without a token ended, most frequent first. */
-export function emptyFold(): Fold<readonly EmptyReason[]> {
-  const reasons = createTally<string>(OTHER_MESSAGES);
+export function emptyFold(): MergeableFold<readonly EmptyReason[]> {
+  const reasons = createTally<string>({ others: OTHER_MESSAGES });
   return {
+    state: reasons.state,
+    merger: reasons.merger,
     add(record) {
       if (isEmptyAnswer(record)) reasons.add(record.finishReason ?? "", record.index);
     },
@@ -80,23 +94,24 @@ export function groupFailures(records: readonly RequestRecord[]): readonly Failu
 }
 
 /** {@linkcode groupFailures}, one record at a time; of ten thousand messages and more not all. */
-export function failureFold(): Fold<readonly Failure[]> {
-  const kinds = createTally<Failure["kind"]>();
-  const messagesOf = new Map<Failure["kind"], Tally<string>>();
+export function failureFold(): MergeableFold<readonly Failure[]> {
+  const kinds = createTally<Failure["kind"]>({ known: FAILURE_KINDS });
+  const messages = Object.fromEntries(
+    FAILURE_KINDS.map((kind) => [kind, createTally<string>({ others: OTHER_MESSAGES })]),
+  ) as Record<Failure["kind"], Tally<string>>;
   return {
+    ...mergeAll({ kinds, ...messages }),
     add({ outcome, index }) {
       const failure = failureOf(outcome);
       if (failure === undefined) return;
       kinds.add(failure.kind, index);
-      const messages = messagesOf.get(failure.kind) ?? createTally(OTHER_MESSAGES);
-      messages.add(failure.message, index);
-      messagesOf.set(failure.kind, messages);
+      messages[failure.kind].add(failure.message, index);
     },
     result: () =>
       kinds.entries().map(([kind, count]): Failure => ({
         kind,
         count,
-        messages: messagesOf.get(kind)!.entries().map(([message, count]) => ({ message, count }))
+        messages: messages[kind].entries().map(([message, count]) => ({ message, count }))
           .sort((a, b) => b.count - a.count).slice(0, MESSAGES_SHOWN),
       })).sort((a, b) => b.count - a.count),
   };

@@ -5,8 +5,9 @@
  * @module
  */
 import type { LoadPlan } from "./run.ts";
-import type { Fold } from "./fold.ts";
+import type { MergeableFold } from "./fold.ts";
 import { type BoundsOf, stampEnds } from "./record_bounds.ts";
+import { least, mergeAll, most, sums } from "./state_read.ts";
 
 /** What a load would have been with a client that loses no time. */
 export interface Pace {
@@ -44,15 +45,19 @@ export type PaceOf = (late: ConstantLateness) => Pace;
 export function paceFold(
   { rampUpMs = 0 }: Pick<LoadPlan, "rampUpMs">,
   boundsOf: BoundsOf,
-): Fold<PaceOf> {
-  let firstDueMs = Infinity;
-  let firstDepartedMs = Infinity;
-  let lastLowMs = -Infinity;
-  let lastOnTimeMs = -Infinity;
+): MergeableFold<PaceOf> {
+  const first = { dueMs: Infinity, departedMs: Infinity };
+  const end = { lowMs: -Infinity, onTimeMs: -Infinity };
   // Whole microseconds: their sums are the same in any order.
   const start = { pausesUs: 0, count: 0, allUs: 0 };
   const later = { pausesUs: 0, count: 0, allUs: 0 };
   return {
+    ...mergeAll({
+      first: least(first),
+      end: most(end),
+      start: sums(start),
+      later: sums(later),
+    }),
     add(record) {
       const { intendedMs, sentMs, endMs, connectMs = 0, heldMs = 0 } = record;
       if (sentMs === undefined || endMs === undefined) return;
@@ -65,10 +70,10 @@ export function paceFold(
       if (!Number.isFinite(intendedMs + departedMs + lowMs + endMs)) return;
       // What the plan held back would have waited for any client.
       const lateMs = Math.max(0, departedMs - intendedMs - heldMs);
-      firstDueMs = Math.min(firstDueMs, intendedMs);
-      firstDepartedMs = Math.min(firstDepartedMs, departedMs);
-      lastLowMs = Math.max(lastLowMs, lowMs);
-      lastOnTimeMs = Math.max(lastOnTimeMs, lowMs - lateMs);
+      first.dueMs = Math.min(first.dueMs, intendedMs);
+      first.departedMs = Math.min(first.departedMs, departedMs);
+      end.lowMs = Math.max(end.lowMs, lowMs);
+      end.onTimeMs = Math.max(end.onTimeMs, lowMs - lateMs);
       const time = intendedMs <= rampUpMs ? start : later;
       time.count++;
       // A user is free when the answer has come, not when the client notices; connecting takes two.
@@ -85,8 +90,9 @@ export function paceFold(
         return allUs > 0 ? Math.min(1, pausesUs / allUs) : 0;
       };
       return {
-        shortestMs: lastLowMs - readMs - Math.max(0, firstDepartedMs + departureMs - firstDueMs),
-        onTimeMs: lastOnTimeMs - readMs - departureMs,
+        shortestMs: end.lowMs - readMs -
+          Math.max(0, first.departedMs + departureMs - first.dueMs),
+        onTimeMs: end.onTimeMs - readMs - departureMs,
         pauses: { run: share(start, later), steady: share(later) },
       };
     },

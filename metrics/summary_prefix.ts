@@ -4,14 +4,16 @@
  *
  * @module
  */
-import type { Fold } from "./fold.ts";
+import type { MergeableFold } from "./fold.ts";
 import type { ContextOverflow, PrefixShare } from "./load_sessions.ts";
+import { mergeAll, sums } from "./state_read.ts";
 
 /** Adds up completed records; absent where nothing is expected of any. */
-export function prefixFold(): Fold<PrefixShare | undefined> {
+export function prefixFold(): MergeableFold<PrefixShare | undefined> {
   const expected = { requests: 0, content: 0, cached: 0 };
   const measured = { requests: 0, prompt: 0, cached: 0 };
   return {
+    ...mergeAll({ expected: sums(expected), measured: sums(measured) }),
     add({ contentTokens, expectedCachedTokens, cachedTokens, promptTokens }) {
       if (contentTokens === undefined || expectedCachedTokens === undefined) return;
       expected.requests++;
@@ -42,14 +44,18 @@ export function prefixFold(): Fold<PrefixShare | undefined> {
 }
 
 /** Requests that the context had no room for, among those that were sent. */
-export function contextFold(): Fold<ContextOverflow | undefined> {
-  let [requests, sent] = [0, 0];
+export function contextFold(): MergeableFold<ContextOverflow | undefined> {
+  const counts = { requests: 0, sent: 0 };
   return {
+    ...sums(counts),
     add({ contextTooLong, sentMs }) {
-      if (sentMs !== undefined) sent++;
-      if (contextTooLong) requests++;
+      if (sentMs !== undefined) counts.sent++;
+      if (contextTooLong) counts.requests++;
     },
-    result: () => requests === 0 ? undefined : { requests, share: shareOf(requests, sent) },
+    result() {
+      const { requests, sent } = counts;
+      return requests === 0 ? undefined : { requests, share: shareOf(requests, sent) };
+    },
   };
 }
 

@@ -4,14 +4,17 @@
  *
  * @module
  */
-import type { RequestRecord } from "../backends/record.ts";
+import { OUTCOME_KINDS, type RequestRecord } from "../backends/record.ts";
 import type { RequestRow, RequestSample } from "./load_requests.ts";
+import type { Mergeable } from "./load_state.ts";
 import { e2e } from "./metric_e2e.ts";
 import { tpot } from "./metric_tpot.ts";
 import { ttft } from "./metric_ttft.ts";
+import { type ColumnsOf, packColumns, roundRow, unpackColumns } from "./state_columns.ts";
+import { readCount, readFields } from "./state_read.ts";
 
 /** Collects requests. */
-export interface RequestCollector {
+export interface RequestCollector extends Mergeable {
   /** Adds a measured request. */
   add(record: RequestRecord): void;
   /** At most so many of them. */
@@ -30,6 +33,19 @@ const MOST_EVERY = 2 ** 32;
 /** Longest message that is kept, in characters. */
 const MESSAGE_LENGTH = 300;
 
+const COLUMNS: ColumnsOf<RequestRow> = {
+  index: "count",
+  user: "count",
+  sentMs: "ms?",
+  ttftMs: "ms?",
+  tpotMs: "ms?",
+  e2eMs: "ms?",
+  promptTokens: "count?",
+  outputTokens: "count?",
+  outcome: OUTCOME_KINDS,
+  message: "text?",
+};
+
 /** Has no request yet. */
 export function createRequests(kept: number = KEPT): RequestCollector {
   let rows: RequestRow[] = [];
@@ -39,8 +55,25 @@ export function createRequests(kept: number = KEPT): RequestCollector {
   return {
     add(record) {
       total++;
-      rows.push(rowOf(record));
+      rows.push(roundRow(COLUMNS, rowOf(record)));
       if (rows.length >= 2 * kept) ({ rows, every } = pick(rows, kept, every));
+    },
+    state() {
+      const told = pick(rows, kept, every);
+      return { total, every: told.every, rows: packColumns(COLUMNS, told.rows.sort(byNumber)) };
+    },
+    merger(state) {
+      const more = readFields(state);
+      const [all, there] = [readCount(more.total), readCount(more.every)];
+      if (!(there <= MOST_EVERY && Number.isInteger(Math.log2(there)))) {
+        throw new TypeError("its share is no power of two");
+      }
+      const others = unpackColumns(COLUMNS, more.rows, kept);
+      return () => {
+        total += all;
+        for (const row of others) rows.push(row);
+        ({ rows, every } = pick(rows, kept, Math.max(every, there)));
+      };
     },
     result: (most) => ({
       total,

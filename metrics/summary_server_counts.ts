@@ -7,9 +7,11 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { ServerCounts, ServerSummary } from "./load_server.ts";
+import type { Mergeable } from "./load_state.ts";
+import { either, mergeAll, sums } from "./state_read.ts";
 
 /** Adds up measured records, however they ended. */
-export interface ServerCountsFold {
+export interface ServerCountsFold extends Mergeable {
   /** Adds a measured record. */
   add(record: RequestRecord): void;
   /**
@@ -42,10 +44,13 @@ export function serverCountsFold(): ServerCountsFold {
   const done = { requests: 0, prompt_tokens: 0, output_tokens: 0, cached_tokens: 0 };
   /** Of requests that ended otherwise, the most that the server may have counted. */
   const open = { requests: 0, prompt_tokens: 0, output_tokens: 0, cached_tokens: 0 };
-  let cacheTold = false;
-  /** Some output tokens are not by the engine's count. */
-  let foreign = false;
+  const seen = {
+    cacheTold: false,
+    /** Some output tokens are not by the engine's count. */
+    foreign: false,
+  };
   return {
+    ...mergeAll({ done: sums(done), open: sums(open), seen: either(seen) }),
     add(record) {
       const { outcome, sentMs, promptTokens, outputTokens, cachedTokens } = record;
       if (sentMs === undefined) return;
@@ -55,8 +60,8 @@ export function serverCountsFold(): ServerCountsFold {
         done.prompt_tokens += promptTokens?.tokens ?? 0;
         done.output_tokens += outputTokens?.tokens ?? 0;
         done.cached_tokens += cachedTokens ?? 0;
-        if (cachedTokens !== undefined) cacheTold = true;
-        if (!isCounted(outputTokens?.source)) foreign = true;
+        if (cachedTokens !== undefined) seen.cacheTold = true;
+        if (!isCounted(outputTokens?.source)) seen.foreign = true;
         return;
       }
       open.requests++;
@@ -74,13 +79,13 @@ export function serverCountsFold(): ServerCountsFold {
       const found: ServerCounts[] = [];
       for (const what of Object.keys(ROLES) as What[]) {
         const counted = server.figures.find(({ role }) => role === ROLES[what])?.difference;
-        if (counted === undefined || what === "cached_tokens" && !cacheTold) continue;
+        if (counted === undefined || what === "cached_tokens" && !seen.cacheTold) continue;
         // Requests of the load before, or of somebody else, that were in it when it was read first.
         const older = (before + SLACK.requests) * perRequest(what);
         const most = done[what] * (1 + SLACK.share) + open[what] + older;
         // Tokens decide only where requests are not counted: engines count them each in its own way.
         const decides = what === "requests" ||
-          what === "output_tokens" && !foreign && found[0]?.what !== "requests";
+          what === "output_tokens" && !seen.foreign && found[0]?.what !== "requests";
         found.push({
           what,
           server: counted,

@@ -5,13 +5,15 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { SessionsSummary } from "./load_sessions.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { LoadPlan } from "./run.ts";
 import type { SessionEnd } from "./run_replay.ts";
 import { describe, sortValues } from "./stat_quantile.ts";
+import { either, mergeAll, sums } from "./state_read.ts";
 import { createValueHistogram } from "./stat_value_histogram.ts";
 
 /** Adds up sessions and their requests. */
-export interface Sessions {
+export interface Sessions extends Mergeable {
   /** Adds a measured request. */
   add(record: RequestRecord): void;
   /** Adds how a session went. */
@@ -32,18 +34,19 @@ export function createSessions(
   const ends = { done: 0, failed: 0, context: 0, cut: 0 };
   const exact: number[] = [];
   const histogram = createValueHistogram();
-  let [completed, notSent, leftOut] = [0, 0, 0];
-  let any = replay === "sessions";
+  const turns = { completed: 0, notSent: 0, leftOut: 0 };
+  const seen = { any: replay === "sessions" };
   return {
+    ...mergeAll({ ends: sums(ends), turns: sums(turns), seen: either(seen), time: histogram }),
     add({ session, outcome }) {
-      if (session !== undefined && outcome.kind === "ok") completed++;
+      if (session !== undefined && outcome.kind === "ok") turns.completed++;
     },
     session(session) {
-      any = true;
+      seen.any = true;
       const { end, startMs, endMs } = session;
       ends[end]++;
-      notSent += session.notSent;
-      leftOut += session.leftOut ?? 0;
+      turns.notSent += session.notSent;
+      turns.leftOut += session.leftOut ?? 0;
       // One that was cut short says nothing about how long sessions take.
       if (end !== "done" || !Number.isFinite(endMs - startMs)) return;
       const ms = Math.max(0, endMs - startMs);
@@ -51,17 +54,17 @@ export function createSessions(
       else histogram.add(ms);
     },
     result({ durationMs, percentiles }) {
-      if (!any) return undefined;
+      if (!seen.any) return undefined;
       const per = (count: number, unitMs: number) =>
         durationMs > 0 ? count * unitMs / durationMs : undefined;
       return {
         ends: { ...ends },
         perHour: per(ends.done, MS_PER_HOUR),
-        turnsPerSec: per(completed, 1000),
+        turnsPerSec: per(turns.completed, 1000),
         time: describe(values === "raw" ? sortValues(exact) : histogram, percentiles),
-        turnsCompleted: completed,
-        turnsNotSent: notSent,
-        turnsLeftOut: leftOut,
+        turnsCompleted: turns.completed,
+        turnsNotSent: turns.notSent,
+        turnsLeftOut: turns.leftOut,
       };
     },
   };

@@ -7,11 +7,14 @@
 import type { RequestRecord } from "../backends/record.ts";
 import type { HeatMap } from "./load_heat.ts";
 import type { SliceLatency, Slices } from "./load_slices.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
 import { isWork } from "./record_streaming.ts";
+import { readFields, reading, readList } from "./state_read.ts";
 import { minimumSamples, quantile, sortValues } from "./stat_quantile.ts";
-import { bucketNumber, bucketValue } from "./stat_value_histogram.ts";
+import { type BucketCounts, bucketNumber, bucketValue } from "./stat_value_histogram.ts";
+import { packBuckets, unpackBuckets } from "./summary_bucket_cells.ts";
 import { eachTimedValue } from "./summary_cells.ts";
 import { createHeat, type HeatFold } from "./summary_heat.ts";
 import { tokensPerTickToken } from "./summary_throughput.ts";
@@ -38,7 +41,7 @@ export interface SliceOptions {
 }
 
 /** Collects records. */
-export interface SliceFold {
+export interface SliceFold extends Mergeable {
   /** Adds a measured record. */
   add(record: RequestRecord): void;
   /** The slices of a load of this length. */
@@ -73,6 +76,40 @@ export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
     }
   };
   return {
+    state() {
+      keepUp();
+      return {
+        bins: bins.state(),
+        latencies: latencies.map(({ slices, heat }) => [
+          packBuckets(slices.map((own) => own instanceof CountedValues ? own.counts : undefined)),
+          heat.state(),
+        ]),
+      };
+    },
+    merger(state) {
+      const more = readFields(state);
+      const mergeBins = reading("bins", () => bins.merger(more.bins));
+      const widthThereMs = Number(readFields(more.bins).widthUs) / 1000;
+      const there = readList(more.latencies, latencies.length);
+      const found = latencies.map(({ metric, slices, heat }, i) =>
+        reading(metric.name, () => {
+          const [buckets, cells] = readList(there[i], 2);
+          return { slices, cells: unpackBuckets(buckets, MOST_SLICES), heat: heat.merger(cells) };
+        })
+      );
+      return () => {
+        mergeBins();
+        keepUp();
+        const ratio = widthMs / widthThereMs;
+        for (const { slices, cells, heat } of found) {
+          heat();
+          for (const { cell, pairs } of cells) {
+            const own = slices[Math.floor(cell / ratio)];
+            if (own instanceof CountedValues) own.addPairs(pairs);
+          }
+        }
+      };
+    },
     add(record) {
       const { sentMs, endMs, tickMs, tickTokens, outcome: { kind } } = record;
       if (sentMs !== undefined) {
@@ -205,6 +242,18 @@ class ExactValues implements SliceValues {
 class CountedValues implements SliceValues {
   readonly #buckets = new Map<number, number>();
   count = 0;
+
+  get counts(): BucketCounts {
+    return this.#buckets;
+  }
+
+  /** Adds buckets and their counts, in turn. */
+  addPairs(pairs: readonly number[]): void {
+    for (let i = 0; i < pairs.length; i += 2) {
+      this.#buckets.set(pairs[i]!, (this.#buckets.get(pairs[i]!) ?? 0) + pairs[i + 1]!);
+      this.count += pairs[i + 1]!;
+    }
+  }
 
   add(value: number): void {
     const bucket = bucketNumber(value);

@@ -5,14 +5,16 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { ServerSummary, Speculation } from "./load_server.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { StreamShape } from "./load_summary.ts";
 import { knownTicks } from "./record_ticks.ts";
 import type { ServerScrapes } from "./run_server.ts";
 import { knownSeries } from "./server_known.ts";
 import { sentTokens } from "./record_streaming.ts";
+import { mergeAll, sums } from "./state_read.ts";
 
 /** Adds up completed records. */
-export interface SpeculationFold {
+export interface SpeculationFold extends Mergeable {
   /** Adds a completed record. */
   add(record: RequestRecord): void;
   /** What shows it; absent when nothing does. */
@@ -47,6 +49,7 @@ export function speculationFold(): SpeculationFold {
     uncountedTicks: known.uncounted,
   });
   return {
+    ...mergeAll({ told: sums(told), all: sums(all), known: sums(known) }),
     add(record) {
       const { draftTokens, acceptedTokens } = record.serverTimings ?? {};
       if (draftTokens !== undefined && acceptedTokens !== undefined) {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
-import type { Fold } from "./fold.ts";
+import type { MergeableFold } from "./fold.ts";
 import type { Throughput } from "./load_series.ts";
 import {
   type Economy,
@@ -17,21 +17,22 @@ import {
 import type { LoadSummary } from "./load_summary.ts";
 import { e2e } from "./metric_e2e.ts";
 import type { RunHeader } from "./run.ts";
+import { sums } from "./state_read.ts";
 
 /** Output tokens of completed requests ÷ the sum of their end-to-end latencies, tokens per second. */
-export function overallSpeedFold(): Fold<number | undefined> {
-  let tokens = 0;
+export function overallSpeedFold(): MergeableFold<number | undefined> {
   // Whole microseconds, as stamps have them: sums of these do not depend on the order of records.
-  let us = 0;
+  const all = { tokens: 0, us: 0 };
   return {
+    ...sums(all),
     add(record: RequestRecord) {
       const [ms] = e2e.values(record);
       const own = record.outputTokens?.tokens ?? 0;
       if (ms === undefined || !Number.isFinite(ms) || !(own > 0)) return;
-      tokens += own;
-      us += Math.round(ms * 1000);
+      all.tokens += own;
+      all.us += Math.round(ms * 1000);
     },
-    result: () => us > 0 ? tokens * 1e6 / us : undefined,
+    result: () => all.us > 0 ? all.tokens * 1e6 / all.us : undefined,
   };
 }
 

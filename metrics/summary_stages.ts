@@ -6,7 +6,10 @@
 import type { RequestRecord } from "../backends/record.ts";
 import type { StageRate } from "./load_groups.ts";
 import type { Window } from "./load_series.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { LoadPlan, RateStagePlan } from "./run.ts";
+import { packSparse, unpackSparse } from "./state_numbers.ts";
+import { readList } from "./state_read.ts";
 
 /** Stages by their times; absent where the rate stays the same. */
 export function stageWindows({ stages }: Pick<LoadPlan, "stages">): readonly Window[] | undefined {
@@ -28,7 +31,7 @@ export function plannedRate(
 }
 
 /** Counts requests by the stage in which they were due, sent, and completed. */
-export function createStageRates(windows: readonly Window[]): {
+export function createStageRates(windows: readonly Window[]): Mergeable & {
   add(record: RequestRecord): void;
   of(stage: number, plan: RateStagePlan | undefined): StageRate | undefined;
 } {
@@ -39,7 +42,18 @@ export function createStageRates(windows: readonly Window[]): {
     const stage = ms === undefined ? -1 : stageAt(windows, ms);
     if (stage >= 0) counts[stage]!++;
   };
+  const all = [due, sent, completed];
   return {
+    state: () => all.map((counts) => packSparse(counts)),
+    merger(state) {
+      const list = readList(state, all.length);
+      const more = all.map((counts, i) => unpackSparse(list[i], counts.length));
+      return () =>
+        all.forEach((counts, n) => {
+          const pairs = more[n]!;
+          for (let i = 0; i < pairs.length; i += 2) counts[pairs[i]!]! += pairs[i + 1]!;
+        });
+    },
     add({ stage, intendedMs, sentMs, endMs, outcome }) {
       // Where the schedule says it, its rounding decides.
       if (stage !== undefined && stage < due.length) due[stage]!++;

@@ -9,6 +9,9 @@
  * @module
  */
 import type { Window } from "./load_series.ts";
+import type { Mergeable } from "./load_state.ts";
+import { packSparse, unpackSparse } from "./state_numbers.ts";
+import { readCount, readFields, reading, readWidth } from "./state_read.ts";
 
 /** What is counted by time. */
 export type BinCounter =
@@ -19,7 +22,7 @@ export type BinCounter =
   | ("due" | "sent");
 
 /** Counters by time. */
-export interface TimeBins {
+export interface TimeBins extends Mergeable {
   /** Width of all bins, the first × 2ⁿ. */
   readonly widthMs: number;
   /** Counts `amount` (default 1) at a time; before 0 counts at 0, a time that is none nowhere. */
@@ -71,8 +74,14 @@ export function createTimeBins(
   // Starts and ends of requests: how many in each bin, and the sum of their distances to its start.
   const begins = { count: new Float64Array(bins), offsetUs: new Float64Array(bins) };
   const ends = { count: new Float64Array(bins), offsetUs: new Float64Array(bins) };
-  let widthUs = Math.round(widthMs * 1000);
+  const firstUs = Math.round(widthMs * 1000);
+  let widthUs = firstUs;
   let used = 0;
+  const lists: Readonly<Record<string, Float64Array>> = {
+    ...counts,
+    ...{ begins: begins.count, ends: ends.count },
+    ...{ beginsUs: begins.offsetUs, endsUs: ends.offsetUs },
+  };
 
   const double = () => {
     for (const { count, offsetUs } of [begins, ends]) {
@@ -109,6 +118,38 @@ export function createTimeBins(
   });
 
   return {
+    state: () => ({
+      ...{ firstUs, widthUs, used },
+      ...Object.fromEntries(Object.entries(lists).map(([name, own]) => [name, packSparse(own)])),
+    }),
+    merger(state) {
+      const more = readFields(state);
+      if (more.firstUs !== firstUs) throw new TypeError("its first bins are of another width");
+      const otherUs = readWidth(more.widthUs, firstUs);
+      const usedThere = readCount(more.used);
+      if (!(usedThere <= bins)) throw new TypeError("it has too many bins");
+      const found = Object.entries(lists).map(([name, own]) => ({
+        own,
+        pairs: reading(name, () => unpackSparse(more[name], bins)),
+        // Sums of distances to the start of a bin, which may not be that of the wider one.
+        of: name === "beginsUs" ? more.begins : name === "endsUs" ? more.ends : undefined,
+      }));
+      return () => {
+        while (widthUs < otherUs) double();
+        const ratio = widthUs / otherUs;
+        const binOf = (bin: number) => Math.floor(bin / ratio);
+        for (const { own, pairs, of } of found) {
+          for (let i = 0; i < pairs.length; i += 2) own[binOf(pairs[i]!)]! += pairs[i + 1]!;
+          if (of === undefined) continue;
+          const starts = unpackSparse(of, bins);
+          for (let i = 0; i < starts.length; i += 2) {
+            const bin = starts[i]!;
+            own[binOf(bin)]! += bin % ratio * otherUs * starts[i + 1]!;
+          }
+        }
+        used = Math.max(used, Math.ceil(usedThere / ratio));
+      };
+    },
     get widthMs() {
       return widthUs / 1000;
     },

@@ -6,22 +6,23 @@
  */
 import type { RequestRecord, ServerTimings } from "../backends/record.ts";
 import type { ServerSummary, TimePart, TimeSplit } from "./load_server.ts";
+import type { Mergeable } from "./load_state.ts";
 import { isStreamed } from "./record_streaming.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import { createValueHistogram, type ValueHistogram } from "./stat_value_histogram.ts";
+import { either, mergeAll, mergeEach, readFields, reading, sums } from "./state_read.ts";
 import {
-  addTo,
   clientShare,
-  emptySums,
+  createSums,
   type Seen,
   seenOf,
-  type Sums,
+  type SumsFold,
 } from "./summary_time_split_client.ts";
 import { figureOf, splitOfMeans, type TimeSplitOptions } from "./summary_time_split_means.ts";
 import { splitRemarks } from "./summary_time_split_text.ts";
 
 /** Adds up measured records; its memory does not grow with their number. */
-export interface TimeSplitFold {
+export interface TimeSplitFold extends Mergeable {
   /** Adds a measured record, however it ended. */
   add(record: RequestRecord): void;
   /** The split of all so far; absent when the server told nothing, or of other requests than ours. */
@@ -30,24 +31,26 @@ export interface TimeSplitFold {
 
 /** Has no record yet. */
 export function timeSplitFold(): TimeSplitFold {
-  const all = emptySums();
+  const all = createSums();
   /** Those that did not complete, too: the server's TTFT is of all that got a token. */
-  const begun = emptySums();
+  const begun = createSums();
   const told = createTold();
   return {
+    ...mergeAll({ all, begun, told }),
     add(record) {
       const { sentMs, firstTokenMs, serverTimings } = record;
       if (sentMs === undefined || firstTokenMs === undefined || !isStreamed(record)) return;
       const seen = seenOf(record, { sentMs, firstTokenMs });
-      if (!Number.isFinite(seen.ttftMs)) return;
-      addTo(begun, seen);
+      if (!Number.isFinite(seen.ttftMs + seen.connectMs)) return;
+      begun.add(seen);
       if (record.outcome.kind !== "ok") return;
-      addTo(all, seen);
+      all.add(seen);
       if (serverTimings !== undefined) told.add(seen, serverTimings);
     },
     result(options) {
-      if (all.requests === 0) return undefined;
-      return told.result(options, all.requests) ?? splitOfMeans(all, begun, options);
+      const { requests } = all.sums();
+      if (requests === 0) return undefined;
+      return told.result(options, requests) ?? splitOfMeans(all.sums(), begun.sums(), options);
     },
   };
 }
@@ -56,23 +59,38 @@ export function timeSplitFold(): TimeSplitFold {
 const SERVER_PARTS = ["queue", "prefill"] as const;
 
 /** Requests whose answers tell something. */
-function createTold(): {
+function createTold(): Mergeable & {
   add(seen: Seen, timings: ServerTimings): void;
   result(options: TimeSplitOptions, all: number): TimeSplit | undefined;
 } {
   // Requests whose answers tell the same belong together: by far most loads have one such set.
   const sets = new Map<string, ToldSet>();
+  const setOf = (key: string): ToldSet => {
+    let set = sets.get(key);
+    if (set === undefined) sets.set(key, set = createToldSet());
+    return set;
+  };
   return {
+    state: () => Object.fromEntries([...sets].map(([key, { merging }]) => [key, merging.state()])),
+    merger(state) {
+      const merge = Object.entries(readFields(state)).map(([key, own]) => {
+        if (!TOLD_KEY.test(key)) throw new TypeError("what it tells of is unknown");
+        reading(key, () => createToldSet().merging.merger(own));
+        return () => setOf(key).merging.merger(own)();
+      });
+      return () => merge.forEach((add) => add());
+    },
     add(seen, timings) {
       const { queueMs, prefillMs } = timings;
       const ttftMs = serverTtft(timings, seen);
       if (queueMs === undefined && prefillMs === undefined && ttftMs === undefined) return;
       const key = [queueMs, prefillMs, ttftMs, seen.clientMostMs]
         .map((ms) => ms === undefined ? "-" : "+").join("");
-      let set = sets.get(key);
-      if (set === undefined) sets.set(key, set = createToldSet());
-      addTo(set.sums, seen);
-      if (timings.ttftMs === undefined && timings.decodeMs === undefined) set.ourDecode = true;
+      const set = setOf(key);
+      set.sums.add(seen);
+      if (timings.ttftMs === undefined && timings.decodeMs === undefined) {
+        set.decode.ours = true;
+      }
       const told = [queueMs, prefillMs];
       let left = seen.ttftMs - seen.connectMs;
       if (seen.clientMostMs !== undefined) {
@@ -88,14 +106,17 @@ function createTold(): {
       }
       if (ttftMs !== undefined) {
         set.network.add(left - ttftMs);
-        if (left - ttftMs < 0) set.below++;
-      } else if (rest < 0) set.below++;
+        if (left - ttftMs < 0) set.below.requests++;
+      } else if (rest < 0) set.below.requests++;
       set.rest.add(rest);
     },
     result(options, all) {
-      const [best] = [...sets.values()].sort((a, b) => b.sums.requests - a.sums.requests);
+      const requests = (set: ToldSet) => set.sums.sums().requests;
+      const [[, best] = []] = [...sets].sort(([a, one], [b, other]) =>
+        requests(other) - requests(one) || (a < b ? -1 : 1)
+      );
       // Metrics of all requests say more than the answers of a few.
-      if (best === undefined || best.sums.requests * 2 < all && options.server !== undefined) {
+      if (best === undefined || requests(best) * 2 < all && options.server !== undefined) {
         return undefined;
       }
       return splitOf(best, options, all);
@@ -103,29 +124,44 @@ function createTold(): {
   };
 }
 
+/** Which of its times an answer tells: queue, prefill, TTFT, and whether the client knows its own. */
+const TOLD_KEY = /^[+-]{4}$/;
+
 interface ToldSet {
-  readonly sums: Sums;
+  readonly sums: SumsFold;
   readonly client: ValueHistogram;
   readonly connect: ValueHistogram;
   readonly network: ValueHistogram;
   readonly parts: readonly ValueHistogram[];
   readonly rest: ValueHistogram;
   /** Requests whose remainder is below zero. */
-  below: number;
+  readonly below: { requests: number };
   /** The server's TTFT is what its end-to-end time leaves without our time of decoding. */
-  ourDecode: boolean;
+  readonly decode: { ours: boolean };
+  /** All of these. */
+  readonly merging: Mergeable;
 }
 
 function createToldSet(): ToldSet {
-  return {
-    sums: emptySums(),
+  const values = {
+    sums: createSums(),
     client: createValueHistogram(),
     connect: createValueHistogram(),
     network: createValueHistogram(),
-    parts: SERVER_PARTS.map(() => createValueHistogram()),
     rest: createValueHistogram(),
-    below: 0,
-    ourDecode: false,
+  };
+  const parts = SERVER_PARTS.map(() => createValueHistogram());
+  const below = { requests: 0 };
+  const decode = { ours: false };
+  return {
+    ...values,
+    ...{ parts, below, decode },
+    merging: mergeAll({
+      ...values,
+      parts: mergeEach(parts),
+      below: sums(below),
+      decode: either(decode),
+    }),
   };
 }
 
@@ -139,7 +175,8 @@ function serverTtft({ ttftMs, e2eMs, decodeMs }: ServerTimings, seen: Seen): num
 }
 
 function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSplit {
-  const { sums, network, rest } = set;
+  const { network, rest } = set;
+  const sums = set.sums.sums();
   const { witness, percentiles } = options;
   const client = clientShare(sums, witness);
   /** A client that a witness knows is the same for every request, and is not in the values yet. */
@@ -186,8 +223,8 @@ function splitOf(set: ToldSet, options: TimeSplitOptions, all: number): TimeSpli
     remarks: splitRemarks(split, {
       hasTtft: hasTtft || means !== undefined,
       byMeans: means !== undefined,
-      ourDecode: hasTtft && set.ourDecode,
-      ...{ below: set.below, ours: all, server: undefined },
+      ourDecode: hasTtft && set.decode.ours,
+      ...{ below: set.below.requests, ours: all, server: undefined },
     }),
   };
 }

@@ -5,17 +5,28 @@
  */
 import type { RequestRecord } from "../backends/record.ts";
 import type { Bracket } from "./load_bracket.ts";
+import type { Mergeable } from "./load_state.ts";
 import { ownBounds } from "./record_bounds.ts";
 import type { Witness } from "./run_client.ts";
+import { createExactSum } from "./stat_exact_sum.ts";
+import { mergeAll, sums } from "./state_read.ts";
 
 /** Sums over requests with their TTFT on both sides of a stamp. */
 export interface Sums {
-  requests: number;
-  ttftMs: number;
-  connectMs: number;
+  readonly requests: number;
+  readonly ttftMs: number;
+  readonly connectMs: number;
   /** Most that the client's stamps can have added; only of requests whose bounds are known. */
-  clientMostMs: number;
-  bounded: number;
+  readonly clientMostMs: number;
+  readonly bounded: number;
+}
+
+/** Collects them, in any order. */
+export interface SumsFold extends Mergeable {
+  /** Adds what was seen of a request. */
+  add(seen: Seen): void;
+  /** All so far. */
+  sums(): Sums;
 }
 
 /** What the client saw of one request. */
@@ -49,19 +60,36 @@ function clientAtMost(record: RequestRecord): number | undefined {
   return Math.max(0, departing) + Math.max(0, record.tickMs[0]! - bounds.tickLowMs(0));
 }
 
-/** Sums over no request. */
-export function emptySums(): Sums {
-  return { requests: 0, ttftMs: 0, connectMs: 0, clientMostMs: 0, bounded: 0 };
-}
+/** Nanoseconds: sums of whole numbers do not depend on the order. */
+const NS = 1e6;
 
-/** Adds what was seen of a request. */
-export function addTo(sums: Sums, { ttftMs, connectMs, clientMostMs }: Seen): void {
-  sums.requests++;
-  sums.ttftMs += ttftMs;
-  sums.connectMs += connectMs;
-  if (clientMostMs === undefined) return;
-  sums.clientMostMs += clientMostMs;
-  sums.bounded++;
+/** Sums over no request. */
+export function createSums(): SumsFold {
+  const counts = { requests: 0, bounded: 0 };
+  const ttft = createExactSum();
+  const connect = createExactSum();
+  const clientMost = createExactSum();
+  const add = (sum: typeof ttft, ms: number) => {
+    if (Number.isFinite(ms)) sum.add(Math.round(ms * NS));
+  };
+  const ms = (sum: typeof ttft) => Number(sum.total()) / NS;
+  return {
+    ...mergeAll({ counts: sums(counts), ttft, connect, clientMost }),
+    add({ ttftMs, connectMs, clientMostMs }) {
+      counts.requests++;
+      add(ttft, ttftMs);
+      add(connect, connectMs);
+      if (clientMostMs === undefined) return;
+      add(clientMost, clientMostMs);
+      counts.bounded++;
+    },
+    sums: () => ({
+      ...counts,
+      ttftMs: ms(ttft),
+      connectMs: ms(connect),
+      clientMostMs: ms(clientMost),
+    }),
+  };
 }
 
 /** The client's own share of the mean: half of what its stamps leave open, or what a witness saw. */

@@ -5,55 +5,74 @@
  */
 import type { Cache, Lengths, TokenTotals } from "./load_summary.ts";
 import type { RequestRecord, TokenCount, TokenSource } from "../backends/record.ts";
-import { createTally, type Fold } from "./fold.ts";
+import { createTally, type MergeableFold } from "./fold.ts";
+import { mergeAll, most, sums } from "./state_read.ts";
+
+/** All that counts can come from. */
+const SOURCES: readonly TokenSource[] = [
+  ...["counter", "ids", "usage", "tokenizer", "event", "requested", "estimate"] as const,
+];
+
+/** A source in a state. @throws {TypeError} for anything else. */
+export function readSource(value: unknown): TokenSource {
+  const found = SOURCES.find((source) => source === value);
+  if (found === undefined) throw new TypeError("a source of tokens is unknown");
+  return found;
+}
 
 /** Totals of one count over completed records. */
 export function tokenFold(
   countOf: (record: RequestRecord) => TokenCount | undefined,
-): Fold<TokenTotals> {
-  const sources = createTally<TokenSource>();
-  let [total, max, counted, uncounted] = [0, 0, 0, 0];
+): MergeableFold<TokenTotals> {
+  const sources = createTally<TokenSource>({ known: SOURCES });
+  const counts = { total: 0, counted: 0, uncounted: 0 };
+  const largest = { tokens: 0 };
   return {
+    ...mergeAll({ sources, counts: sums(counts), largest: most(largest) }),
     add(record) {
       const count = countOf(record);
       if (count === undefined) {
-        uncounted++;
+        counts.uncounted++;
         return;
       }
-      counted++;
-      total += count.tokens;
-      max = Math.max(max, count.tokens);
+      counts.counted++;
+      counts.total += count.tokens;
+      largest.tokens = Math.max(largest.tokens, count.tokens);
       sources.add(count.source, record.index);
     },
-    result: () => ({
-      total: counted === 0 ? undefined : total,
-      mean: counted === 0 ? undefined : total / counted,
-      max: counted === 0 ? undefined : max,
-      sources: Object.fromEntries(sources.entries()),
-      uncounted,
-    }),
+    result() {
+      const { total, counted, uncounted } = counts;
+      return {
+        total: counted === 0 ? undefined : total,
+        mean: counted === 0 ? undefined : total / counted,
+        max: counted === 0 ? undefined : largest.tokens,
+        sources: Object.fromEntries(sources.entries()),
+        uncounted,
+      };
+    },
   };
 }
 
 /** Requested and delivered lengths of completed records (T2 and T3 in docs/python-scripts.md). */
-export function lengthFold(): Fold<Lengths> {
-  let [forced, requested, delivered] = [0, 0, 0];
+export function lengthFold(): MergeableFold<Lengths> {
+  const counts = { forced: 0, requested: 0, delivered: 0 };
   const ways = { exact: 0, shorter: 0, longer: 0 };
   return {
+    ...mergeAll({ counts: sums(counts), ways: sums(ways) }),
     add({ requestedTokens, outputTokens, lengthForced }) {
-      if (lengthForced) forced++;
+      if (lengthForced) counts.forced++;
       if (outputTokens === undefined) return;
-      requested += requestedTokens;
-      delivered += outputTokens.tokens;
+      counts.requested += requestedTokens;
+      counts.delivered += outputTokens.tokens;
       const difference = outputTokens.tokens - requestedTokens;
       ways[difference === 0 ? "exact" : difference < 0 ? "shorter" : "longer"]++;
     },
     result() {
       const known = ways.exact + ways.shorter + ways.longer > 0;
       return {
-        forced,
-        requestedTokens: known ? requested : undefined,
-        deliveredTokens: known ? delivered : undefined,
+        forced: counts.forced,
+        requestedTokens: known ? counts.requested : undefined,
+        deliveredTokens: known ? counts.delivered : undefined,
         ...ways,
       };
     },
@@ -61,19 +80,23 @@ export function lengthFold(): Fold<Lengths> {
 }
 
 /** Totals of the engine's prefix cache. */
-export function cacheFold(): Fold<Cache> {
-  let [reported, cached, prompt] = [0, 0, 0];
+export function cacheFold(): MergeableFold<Cache> {
+  const counts = { reported: 0, cached: 0, prompt: 0 };
   return {
+    ...sums(counts),
     add({ cachedTokens, promptTokens }) {
       if (cachedTokens === undefined) return;
-      reported++;
-      cached += cachedTokens;
-      prompt += promptTokens?.tokens ?? 0;
+      counts.reported++;
+      counts.cached += cachedTokens;
+      counts.prompt += promptTokens?.tokens ?? 0;
     },
-    result: () => ({
-      reported,
-      cachedTokens: reported === 0 ? undefined : cached,
-      share: prompt === 0 ? undefined : cached / prompt,
-    }),
+    result() {
+      const { reported, cached, prompt } = counts;
+      return {
+        reported,
+        cachedTokens: reported === 0 ? undefined : cached,
+        share: prompt === 0 ? undefined : cached / prompt,
+      };
+    },
   };
 }

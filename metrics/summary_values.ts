@@ -10,6 +10,7 @@ import type { Approximation, InFlight, Series, Throughput, Window } from "./load
 import { createSuspects, type Suspects } from "./check_consistency.ts";
 import type { Peaks } from "./load_speed.ts";
 import type { TimelineEntry } from "./load_summary.ts";
+import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
 import type { BoundsOf, ValueEnds } from "./record_bounds.ts";
 import type { Witness } from "./run_client.ts";
@@ -88,7 +89,7 @@ export function finiteEnds(
 }
 
 /** Lets finite values pass: a single other one would spoil all numbers of its metric. */
-export interface FiniteValues {
+export interface FiniteValues extends Mergeable {
   /** Finite values of a record; the others are counted. */
   of(metric: Pick<Metric, "name" | "values">, record: RequestRecord): readonly number[];
   /** The others. */
@@ -111,6 +112,8 @@ export function createFiniteValues(): FiniteValues {
       });
     },
     notFinite: others.result,
+    state: others.state,
+    merger: others.merger,
   };
 }
 

@@ -30,7 +30,7 @@ export const ROOMS: Readonly<Record<string, readonly (readonly [room: string, wo
     metrics: [
       [
         "ground",
-        "count run run_client run_calibration run_gpu run_dataset run_replay run_find run_fleet run_server load_state metric limit load_summary load_limits load_figures load_groups load_sessions load_series load_bracket load_interval load_speed load_steady load_slices load_heat load_quantiles load_stalls load_repeats load_requests load_client load_fleet load_server record_bounds record_streaming record_ticks format fold merged_clients check visible_text markup",
+        "count run run_client run_calibration run_gpu run_dataset run_replay run_find run_fleet run_server load_state state_read state_numbers state_columns metric limit load_summary load_limits load_figures load_groups load_sessions load_series load_bracket load_interval load_speed load_steady load_slices load_heat load_quantiles load_stalls load_repeats load_requests load_client load_fleet load_server record_bounds record_streaming record_ticks format fold merged_clients check visible_text markup",
       ],
       ["stat", "stat"],
       ["server", "server"],

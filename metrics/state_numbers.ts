@@ -1,0 +1,80 @@
+/**
+ * Many whole numbers as a short text: base64 VLQ, as source maps have them. Small ones take one
+ * character, there is nothing between them, and what is read is whole by construction.
+ *
+ * @module
+ */
+
+const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** A digit has five bits of a number; this one says that more follow. */
+const MORE = 32;
+
+const VALUES = new Uint8Array(128).fill(255);
+for (let i = 0; i < DIGITS.length; i++) VALUES[DIGITS.charCodeAt(i)] = i;
+
+/** Numbers up to here, positive and negative, are exact with a bit for the sign. */
+export const LARGEST_PACKED: number = 2 ** 52 - 1;
+
+/** Whole numbers as text; others are rounded, and those beyond {@linkcode LARGEST_PACKED} are cut to it. */
+export function packNumbers(numbers: Iterable<number>): string {
+  let text = "";
+  for (const number of numbers) {
+    const size = Math.min(LARGEST_PACKED, Math.round(Math.abs(number)) || 0);
+    let rest = 2 * size + (number < 0 && size > 0 ? 1 : 0);
+    while (rest >= MORE) {
+      text += DIGITS[MORE + rest % MORE];
+      rest = Math.floor(rest / MORE);
+    }
+    text += DIGITS[rest];
+  }
+  return text;
+}
+
+/** What {@linkcode packNumbers} was given. @throws {TypeError} for anything else, and more numbers. */
+export function unpackNumbers(text: unknown, most: number): number[] {
+  if (typeof text !== "string") throw new TypeError("it is no text of numbers");
+  const numbers: number[] = [];
+  for (let at = 0; at < text.length;) {
+    let [number, place, digit] = [0, 1, MORE];
+    while (digit >= MORE) {
+      digit = at < text.length ? VALUES[text.charCodeAt(at++)] ?? 255 : 255;
+      // Beyond this place a number is not exact.
+      if (digit === 255 || place > 2 ** 50) throw new TypeError("it is no text of numbers");
+      number += digit % MORE * place;
+      place *= MORE;
+    }
+    const size = Math.floor(number / 2);
+    if (size > LARGEST_PACKED) throw new TypeError("a number of it is too large");
+    if (numbers.length === most) throw new TypeError(`it has more than ${most} numbers`);
+    numbers.push(number % 2 === 0 ? size : -size);
+  }
+  return numbers;
+}
+
+/** Counts by position, most of them 0: pairs of the distance to the one before and the count. */
+export function packSparse(counts: ArrayLike<number>, unit = 1): string {
+  const pairs: number[] = [];
+  let last = 0;
+  for (let i = 0; i < counts.length; i++) {
+    if (counts[i] === 0) continue;
+    pairs.push(i - last, counts[i]! * unit);
+    last = i;
+  }
+  return packNumbers(pairs);
+}
+
+/** Position and count in turn, by position. @throws {TypeError} for a position of `length` or more. */
+export function unpackSparse(text: unknown, length: number): readonly number[] {
+  const pairs = unpackNumbers(text, 2 * length);
+  if (pairs.length % 2 !== 0) throw new TypeError("a count of it is missing");
+  let at = 0;
+  for (let i = 0; i < pairs.length; i += 2) {
+    const distance = pairs[i]!;
+    if (distance < (i === 0 ? 0 : 1)) throw new TypeError("its positions do not ascend");
+    at += distance;
+    if (at >= length) throw new TypeError(`a position of it is not below ${length}`);
+    pairs[i] = at;
+  }
+  return pairs;
+}
