@@ -62,7 +62,7 @@ export type {
   RunFleet,
   RunPart,
 } from "./run_fleet.ts";
-export { LOAD_STATE_SCHEMA, type LoadState } from "./load_state.ts";
+export { LOAD_STATE_SCHEMA, type LoadState, type Mergeable } from "./load_state.ts";
 export { type LimitFinding, type WeighedLoad, weighLimits } from "./check_calibration.ts";
 export { VERDICT_RULES, type VerdictEvidence, type VerdictRule } from "./check_causes.ts";
 export { CLIENT_TOLERANCE, type HeadlineFigure } from "./check_figures.ts";
