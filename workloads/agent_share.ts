@@ -13,6 +13,9 @@ export interface AgentShare {
   readonly agents: number;
 }
 
+/** The part of the only machine. */
+export const WHOLE: AgentShare = { agent: 0, agents: 1 };
+
 /** A portion of the requests of a load whose users draw on one count. */
 export interface LeasedPortion {
   /** Number of its first request in the load. */
@@ -24,6 +27,11 @@ export interface LeasedPortion {
 /** Whether this machine does what one does for all; alone it does. */
 export function isFirst(share: AgentShare | undefined): boolean {
   return share === undefined || share.agent === 0;
+}
+
+/** Whether that number of a schedule, of users or of sessions is a machine's own. */
+export function isOwn(number: number, { agent, agents }: AgentShare): boolean {
+  return number % agents === agent;
 }
 
 /** How many of so many users, sessions or requests of a schedule are a machine's own. */
@@ -48,7 +56,7 @@ export function portionSize(
 /** The number of a thread, and of all threads, in a load that several machines send. */
 export function threadOfAll(
   { worker, workers }: { readonly worker: number; readonly workers: number },
-  share: AgentShare = { agent: 0, agents: 1 },
+  share: AgentShare = WHOLE,
 ): { readonly worker: number; readonly workers: number } {
   return {
     worker: share.agent + share.agents * worker,

@@ -25,6 +25,8 @@ export interface LeaseTools {
   readonly limit: number;
   /** Those of them that are not asked for: the first ones. */
   readonly reserved: number;
+  /** So many could be sent here at most: others must not wait for what nobody can use; absent = any number. */
+  readonly usable?: number;
   /** Users of this machine. */
   readonly users: number;
   /** Requests that they have taken, those that they wait for included. */
@@ -92,9 +94,9 @@ export class Lease {
     this.#sinceMs = tools.now();
   }
 
-  /** What a question has failed with. @throws it. */
-  throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+  /** What a question has failed with. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /** Asks for the first portion, which is told by {@linkcode open}. */
@@ -146,13 +148,13 @@ export class Lease {
   }
 
   async #ask(): Promise<LeasedPortion | undefined> {
-    const { ask, limit, reserved, users, taken, now } = this.#tools;
-    const left = limit - reserved;
+    const { ask, limit, reserved, users, usable = Infinity, taken, now } = this.#tools;
+    const left = Math.min(limit - reserved, usable - this.#given);
     if (users === 0 || left <= 0) return undefined;
     const count = taken();
     const perMs = count / Math.max(1, now() - this.#sinceMs);
     const missing = Math.max(0, count - this.#given);
     const want = missing + Math.max(users, Math.ceil(perMs * LASTS_MS));
-    return await ask({ want: Math.min(want, left), limit: left });
+    return await ask({ want: Math.min(want, left), limit: limit - reserved });
   }
 }

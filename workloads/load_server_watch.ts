@@ -6,7 +6,7 @@
 import type { RequestRecord } from "../backends/record.ts";
 import { formatMs, plural } from "../metrics/format.ts";
 import type { ServerLost } from "../metrics/run.ts";
-import { type AgentShare, partOfUsers } from "./agent_share.ts";
+import { type AgentShare, partOfUsers, WHOLE } from "./agent_share.ts";
 import type { Load } from "./load.ts";
 import { withoutPassword } from "./secret_names.ts";
 import type { LiveCounters } from "./load_threads.ts";
@@ -32,7 +32,7 @@ export interface ServerWatch {
 /** Connections that fail in a row before the server counts as gone, where the user did not say. */
 export function usualStopOnErrors(
   load: Load,
-  share: AgentShare = { agent: 0, agents: 1 },
+  share: AgentShare = WHOLE,
 ): number {
   return load.kind === "closed"
     ? Math.max(LEAST_FAILURES, 2 * partOfUsers(load.users, share))

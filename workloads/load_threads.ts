@@ -234,7 +234,7 @@ async function runJob(
     desk?.open();
     void lease?.open();
     const all = await Promise.all(ends);
-    lease?.throwFailure();
+    if (lease?.failure !== undefined) throw lease.failure;
     return {
       startEpochMs,
       rampEndMs: Math.max(...all.map(({ end }) => end.rampEndMs)),

@@ -27,6 +27,7 @@ import { LoadProgress } from "./run_progress.ts";
 import type { Replay } from "./run_replay.ts";
 import type { ReplayJob } from "./run_replay_job.ts";
 import { microseconds } from "./record_stamps.ts";
+import type { Together } from "./run_together.ts";
 import type { Scraper } from "./scrape_sampler.ts";
 import { withoutSecrets } from "./secret.ts";
 import type { RunWitness } from "./witness_choice.ts";
@@ -154,11 +155,17 @@ export function skippedLoad(load: number, lost: ServerLost | undefined): LoadEnd
 
 /** The measured part of a recording's load; its warm-up is none of it. */
 function beginReplay(
-  { replay, keepSession: onSession }: Running,
+  { replay, keepSession: onSession, hooks: { together } }: Running,
   { number, base, load, stop, phase }: LoadPart,
 ): ReplayJob | undefined {
   if (load.kind !== "replay" || phase === "warmup") return undefined;
-  return replay?.begin({ number, base, load, stop, onSession });
+  const { share } = together ?? {};
+  const lease = together === undefined ? undefined : leaseOf(together, number);
+  return replay?.begin({ number, base, load, stop, onSession, ...defined({ share, lease }) });
+}
+
+function leaseOf(together: Together, load: number): AskForPortion {
+  return (ask) => together.lease(load, ask);
 }
 
 function progressOf({ plan, hooks, threads }: Running, part: LoadPart): LoadProgress {
@@ -228,9 +235,9 @@ function jobOf(
       maxPrefill: plan.maxPrefill,
       cancel: phase === "measure" ? plan.cancel : undefined,
       ...{ startAt, share: alone ? undefined : together?.share },
-      lease: phase === "measure" && together !== undefined
-        ? (ask: Parameters<AskForPortion>[0]) => together.lease(part.number, ask)
-        : undefined,
+      lease: phase === "warmup" || together === undefined
+        ? undefined
+        : leaseOf(together, part.number),
     }),
     graceMs: plan.graceMs,
     stopSignal,

@@ -10,9 +10,12 @@ import type { RecordDraft, RequestRecord, TokenCount } from "../backends/record.
 import type { Exchange } from "../backends/transport.ts";
 import type { LoadEnd } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
+import { type AgentShare, partOfUsers } from "./agent_share.ts";
 import type { LoadPlace } from "./bench_order.ts";
 import type { ReplayLoad, Stop } from "./load.ts";
+import type { AskForPortion } from "./load_lease.ts";
 import type { Departure, OrderSource } from "./order.ts";
+import { LeasedTurns } from "./run_replay_allowance.ts";
 import { type KnownTurn, ReplayRequests, type ReplayRun } from "./run_replay_request.ts";
 import { isContextTooLong } from "./server_context.ts";
 import type { SessionPlace } from "./session.ts";
@@ -20,6 +23,7 @@ import { answerMessage, changeRemarks } from "./session_answer.ts";
 import { SessionConductor } from "./session_conductor.ts";
 import { Lookahead } from "./session_lookahead.ts";
 import { type Salt, saltOf } from "./session_salt.ts";
+import { countOwnTurns } from "./session_queue.ts";
 import { ScheduleConductor } from "./session_schedule.ts";
 import { type SessionUse, type TurnEnd, turnOf, type TurnSource } from "./session_turn.ts";
 import { PerfectCache } from "./trace_sharing.ts";
@@ -59,6 +63,10 @@ export interface ReplayPart extends LoadPlace {
   readonly load: ReplayLoad;
   readonly stop: Stop;
   readonly onSession: (end: SessionEnd) => void;
+  /** Other machines send the rest; absent = all is sent here. */
+  readonly share?: AgentShare;
+  /** Where requests come from that all machines draw on; absent = this one counts them. */
+  readonly lease?: AskForPortion;
 }
 
 /** What is known of a request that is under way. */
@@ -86,6 +94,8 @@ class Job implements ReplayJob, OrderSource {
   readonly #run: ReplayRun;
   readonly #part: ReplayPart;
   readonly #source: TurnSource;
+  /** Absent = nobody else counts. */
+  #allowance: LeasedTurns | undefined;
   readonly #ahead: Lookahead;
   readonly #underWay = new Map<number, UnderWay>();
   readonly #requests: ReplayRequests;
@@ -114,8 +124,9 @@ class Job implements ReplayJob, OrderSource {
     });
   }
 
-  prepare(): Promise<void> {
-    return this.#ahead.prepare();
+  async prepare(): Promise<void> {
+    await this.#allowance?.prepare();
+    await this.#ahead.prepare();
   }
 
   start(desk: Parameters<OrderSource["start"]>[0]): void {
@@ -198,25 +209,42 @@ class Job implements ReplayJob, OrderSource {
   #createSource(): TurnSource {
     const { plan: { seed }, replay } = this.#run;
     const { number, base, load: { users: slots, rampUpMs, speedup }, stop, onSession } = this.#part;
+    const { share, lease: ask } = this.#part;
     if (replay.mode === "schedule") {
       // The rows are those of the plan's speed; loads of a search have others.
       const faster = speedup / replay.speedup;
       const rows = faster === 1
         ? replay.rows
         : replay.rows.map((row) => ({ ...row, dueMs: row.dueMs / faster }));
-      return new ScheduleConductor(rows, stop.requests);
+      return new ScheduleConductor(rows, stop.requests, share);
     }
     const { idleCapMs, sessionStart, repeats } = replay;
-    return new SessionConductor(replay.trace.sessions, {
+    const { sessions } = replay.trace;
+    const dealt = { seed, load: base, repeats, ...defined({ share }) };
+    const allowance = this.#allowance = share === undefined || stop.requests === undefined ||
+        ask === undefined
+      ? undefined
+      : new LeasedTurns({
+        ...{ ask, limit: stop.requests, slots: partOfUsers(slots, share) },
+        usable: repeats ? Infinity : countOwnTurns(sessions, dealt),
+        onChange: () => {
+          this.failure ??= allowance?.failure;
+          conductor.allowanceChanged();
+          this.#ahead.pump();
+        },
+      });
+    const mostTurns = allowance === undefined ? stop.requests : undefined;
+    const conductor = new SessionConductor(sessions, {
       // Repeats of a load have its order of sessions.
-      ...{ seed, load: base, slots, repeats },
-      ...defined({ rampUpMs, idleCapMs, sessionStart, mostTurns: stop.requests }),
+      ...{ ...dealt, slots },
+      ...defined({ rampUpMs, idleCapMs, sessionStart, mostTurns, allowance }),
       canForesee: ({ prompt }) => prompt.kind === "blocks" || prompt.holds === "whole",
       onSession: (end, use) => {
         this.#forget(use);
         onSession({ ...end, load: number });
       },
     });
+    return conductor;
   }
 
   /** Tokens that a perfect cache has of a request that leaves now. */

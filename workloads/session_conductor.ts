@@ -10,6 +10,7 @@
 import { createRandom } from "../backends/random.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import { DueQueue } from "./due_queue.ts";
+import { type AgentShare, isOwn, WHOLE } from "./agent_share.ts";
 import { type QueueOptions, sessionQueue } from "./session_queue.ts";
 import {
   dependentsOf,
@@ -21,7 +22,14 @@ import {
   type TreeStart,
   type TurnState,
 } from "./session_tree.ts";
-import type { DueTurn, ForeseenTurn, SessionUse, TurnEnd, TurnSource } from "./session_turn.ts";
+import type {
+  DueTurn,
+  ForeseenTurn,
+  SessionUse,
+  TurnAllowance,
+  TurnEnd,
+  TurnSource,
+} from "./session_turn.ts";
 import type { TraceSession, Turn } from "./trace.ts";
 
 /** How sessions are sent. */
@@ -36,6 +44,8 @@ export interface ConductorOptions extends QueueOptions {
   readonly sessionStart?: number;
   /** Measured requests after which nothing more is sent; absent = no limit. */
   readonly mostTurns?: number;
+  /** In its place, where several machines draw on one count of requests; absent = they do not. */
+  readonly allowance?: TurnAllowance;
   /** Whether a prompt can be made before what it waits for has ended; default: none. */
   readonly canForesee?: (turn: Turn) => boolean;
   /** Called when all that a session has sent has ended. */
@@ -60,6 +70,8 @@ interface Coming {
 /** Sends sessions from a fixed number of slots. */
 export class SessionConductor implements TurnSource {
   readonly #options: ConductorOptions;
+  /** Of the slots and sessions. */
+  readonly #share: AgentShare;
   readonly #queue: Iterator<SessionUse>;
   /** Taken from the queue before there is a slot for it. */
   #coming: Coming | undefined;
@@ -79,12 +91,13 @@ export class SessionConductor implements TurnSource {
   /** Fills the slots: their first turns are ready. */
   constructor(sessions: readonly TraceSession[], options: ConductorOptions) {
     this.#options = options;
+    this.#share = options.share ?? WHOLE;
     this.#queue = sessionQueue(sessions, options);
     const { slots, rampUpMs = 0, sessionStart } = options;
     const starts = createRandom(options.seed, `session-start:${options.load}`);
     for (let slot = 0; slot < slots; slot++) {
       const share = sessionStart === undefined ? 0 : sessionStart * starts.next();
-      this.#fill({ slot, startMs: slot * rampUpMs / slots, share });
+      if (isOwn(slot, this.#share)) this.#fill({ slot, startMs: slot * rampUpMs / slots, share });
     }
   }
 
@@ -98,10 +111,11 @@ export class SessionConductor implements TurnSource {
   }
 
   nextDueMs(): number | undefined {
-    return this.#ready.size === 0 ? undefined : this.#ready.dueMs;
+    return this.#ready.size === 0 || this.#isHeld ? undefined : this.#ready.dueMs;
   }
 
   take(): DueTurn | undefined {
+    if (this.#isHeld) return undefined;
     const { dueMs } = this.#ready;
     const place = this.#ready.take();
     if (place === undefined) return undefined;
@@ -111,10 +125,18 @@ export class SessionConductor implements TurnSource {
     tree.foreseen.delete(position);
     tree.states[position] = "taken";
     this.#taken.set(index, { tree, position });
-    if (phase === "measure" && ++this.#measured === this.#options.mostTurns) {
-      this.#endSending(["waiting", "ready"]);
+    if (phase === "measure") {
+      if (++this.#measured === this.#options.mostTurns) this.#endSending(["waiting", "ready"]);
+      this.#options.allowance?.take();
+      this.allowanceChanged();
     }
     return { ...turn, dueMs };
+  }
+
+  /** It may be known by now whether more may be sent. */
+  allowanceChanged(): void {
+    const { allowance } = this.#options;
+    if (allowance?.isOpen === false && !this.#stopped) this.#endSending(["waiting", "ready"]);
   }
 
   foresee(): ForeseenTurn | undefined {
@@ -138,7 +160,7 @@ export class SessionConductor implements TurnSource {
       turn.waitsFor.length === 0 && !foreseen.has(position) && this.#isSoon(turn)
     );
     if (position < 0) return undefined;
-    const index = this.#indexes++;
+    const index = this.#newIndex();
     foreseen.set(position, index);
     return { index, use, position, phase: "measure" };
   }
@@ -180,9 +202,27 @@ export class SessionConductor implements TurnSource {
     this.#endSending(["waiting", "ready", "taken"]);
   }
 
+  /** One that was counted is not sent. */
+  #uncount(): void {
+    this.#measured--;
+    this.#options.allowance?.giveBack();
+  }
+
+  /** Whether nothing is taken before it is known whether more may be sent. */
+  get #isHeld(): boolean {
+    const { allowance } = this.#options;
+    return allowance !== undefined && allowance.isOpen === undefined;
+  }
+
+  /** Unique over all machines. */
+  #newIndex(): number {
+    const { agent, agents } = this.#share;
+    return agent + agents * this.#indexes++;
+  }
+
   #turnAt(tree: Tree, position: number): Omit<DueTurn, "dueMs"> {
     const { slot: user, use } = tree;
-    const index = tree.foreseen.get(position) ?? this.#indexes++;
+    const index = tree.foreseen.get(position) ?? this.#newIndex();
     return { index, user, use, position, phase: phaseOf(tree, position) };
   }
 
@@ -272,7 +312,7 @@ export class SessionConductor implements TurnSource {
       if (!withdrawn.includes(state)) continue;
       if (phaseOf(tree, position) === "measure") {
         tree.notSent++;
-        if (state === "taken") this.#measured--;
+        if (state === "taken") this.#uncount();
       }
       this.#close(tree, position);
       this.#forgo(tree, position);

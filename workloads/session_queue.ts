@@ -4,6 +4,7 @@
  * @module
  */
 import { createRandom, shuffled } from "../backends/random.ts";
+import { type AgentShare, isOwn, WHOLE } from "./agent_share.ts";
 import type { SessionUse } from "./session_turn.ts";
 import type { TraceSession } from "./trace.ts";
 
@@ -14,24 +15,40 @@ export interface QueueOptions {
   readonly load: number;
   /** Sessions are used again when all were; otherwise each is used once. */
   readonly repeats: boolean;
+  /** Other machines send the other ones; absent = all are sent here. */
+  readonly share?: AgentShare;
 }
 
-/** All sessions in an order drawn by the seed; when they are used again, in another one. */
+/**
+ * All sessions in an order drawn by the seed; when they are used again, in another one. Of several machines
+ * each takes every so many of them.
+ */
 export function* sessionQueue(
   sessions: readonly TraceSession[],
-  { seed, load, repeats }: QueueOptions,
+  { seed, load, repeats, share = WHOLE }: QueueOptions,
 ): Generator<SessionUse> {
-  let order = 0;
+  let next = 0;
   for (let number = 1; number === 1 || repeats && sessions.length > 0; number++) {
     for (const session of shuffled(createRandom(seed, `sessions:${load}:${number}`), sessions)) {
+      const order = next++;
+      if (!isOwn(order, share)) continue;
       yield {
         session,
-        order: order++,
+        order,
         number,
         name: number === 1 ? session.id : `${session.id}#${number}`,
       };
     }
   }
+}
+
+/** Requests of the sessions that a machine sends, each once. */
+export function countOwnTurns(sessions: readonly TraceSession[], options: QueueOptions): number {
+  let turns = 0;
+  for (const { session } of sessionQueue(sessions, { ...options, repeats: false })) {
+    turns += session.turns.length;
+  }
+  return turns;
 }
 
 /** Which turns of a session are sent. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type AgentShare, isOwn, WHOLE } from "./agent_share.ts";
 import type { DueTurn, SessionUse, TurnSource } from "./session_turn.ts";
 import type { TraceSession } from "./trace.ts";
 
@@ -44,6 +45,7 @@ export function scheduleOf(
 /** Sends rows at their instants. */
 export class ScheduleConductor implements TurnSource {
   readonly #rows: readonly ScheduledRow[];
+  readonly #share: AgentShare;
   readonly #uses = new Map<TraceSession, SessionUse>();
   #next = 0;
   #sessions = 0;
@@ -51,9 +53,18 @@ export class ScheduleConductor implements TurnSource {
   #open = 0;
   #stopped = false;
 
-  /** @param mostTurns rows after which nothing more is sent. */
-  constructor(rows: readonly ScheduledRow[], mostTurns: number = Infinity) {
+  /**
+   * @param mostTurns rows after which nothing more is sent.
+   * @param share the rows that are sent; default all.
+   */
+  constructor(
+    rows: readonly ScheduledRow[],
+    mostTurns: number = Infinity,
+    share: AgentShare = WHOLE,
+  ) {
     this.#rows = rows.length > mostTurns ? rows.slice(0, mostTurns) : rows;
+    this.#share = share;
+    this.#skip();
   }
 
   get isDone(): boolean {
@@ -69,7 +80,9 @@ export class ScheduleConductor implements TurnSource {
     const index = this.#next++;
     const { session, position, dueMs } = this.#rows[index]!;
     this.#open++;
-    return { index, user: index, use: this.#useOf(session), position, phase: "measure", dueMs };
+    const use = this.#useOf(session);
+    this.#skip();
+    return { index, user: index, use, position, phase: "measure", dueMs };
   }
 
   give(): boolean {
@@ -87,6 +100,15 @@ export class ScheduleConductor implements TurnSource {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Goes on to the next row that is sent here. Sessions are counted over all rows. */
+  #skip(): void {
+    for (; this.#next < this.#rows.length && !isOwn(this.#next, this.#share); this.#next++) {
+      const { session } = this.#rows[this.#next]!;
+      if (session.turns.length === 1) this.#sessions++;
+      else this.#useOf(session);
+    }
   }
 
   #useOf(session: TraceSession): SessionUse {

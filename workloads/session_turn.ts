@@ -64,6 +64,16 @@ export interface TurnSource {
   readonly isDone: boolean;
 }
 
+/** Requests that may still be sent, of a load whose machines draw on one count. */
+export interface TurnAllowance {
+  /** Whether one more may be taken; `undefined` = that is not known yet. */
+  readonly isOpen: boolean | undefined;
+  /** One more is taken. */
+  take(): void;
+  /** One that was taken is not sent. */
+  giveBack(): void;
+}
+
 /** The turn itself. */
 export function turnOf({ use, position }: Pick<DueTurn, "use" | "position">): Turn {
   return use.session.turns[position]!;
