@@ -26,6 +26,8 @@ export interface RunFleet {
   readonly run: string;
   /** By their numbers. */
   readonly agents: readonly FleetAgent[];
+  /** It was put together from the record files of the agents, when they were read; absent = its leader wrote it. */
+  readonly fromRecords?: true;
 }
 
 /** One of the machines that send. */

@@ -43,7 +43,7 @@ Deno.test("resolveResults finds files, folders, folders of folders and lists, in
     // A name with a comma in it goes before a list.
     assertEquals(await pathsOf(`${folder}/all/c,d`), [`${folder}/all/c,d`]);
     assertEquals(await pathsOf(`${a}, ${folder}/all/b`), [a, `${folder}/all/b`]);
-    assertEquals(await resolveResult(a), `${a}/records.jsonl`);
+    assertEquals(await resolveResult(a), [`${a}/records.jsonl`]);
     await assertRejects(() => resolveResult(`${folder}/all`), UserError, "it holds 3, e.g.");
   }));
 

@@ -56,6 +56,6 @@ async function runExplain(values: ValuesOf<typeof OPTIONS>, host: Host): Promise
   }
   const plan = planReport(values);
   const { explainAs } = await import("./results_dialect.ts");
-  const files = [await resolveResult(file)];
+  const files = await resolveResult(file);
   return await explainAs({ ...plan, as, files, format }, host);
 }

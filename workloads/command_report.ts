@@ -104,7 +104,7 @@ async function runReport(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<
   const plan = planReport(values);
   await checkOutputs(values);
   const { align } = values;
-  const files = await Promise.all(values.file.map(resolveResult));
+  const files = (await Promise.all(values.file.map(resolveResult))).flat();
   if (files.length === 1 && align !== undefined) {
     throw new UserError(
       `Cannot use --align ${align} with one record file: it is for the files of several clients`,

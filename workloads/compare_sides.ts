@@ -13,7 +13,7 @@ import { visibleLine } from "../metrics/visible_text.ts";
 import type { ReportPlan } from "./bench_report_plan.ts";
 import type { Host } from "./command.ts";
 import { readRunHeader } from "./record_file.ts";
-import { resolveResults, type ResultRun } from "./results_resolve.ts";
+import { filesOf, resolveResults, type ResultRun } from "./results_resolve.ts";
 import { summarizeRecords } from "./results_summary.ts";
 import { UserError } from "./user_error.ts";
 
@@ -89,7 +89,9 @@ export async function findSides(
     places.push({ name: path, runs });
   }
   await refuseTwice(
-    places.flatMap(({ name, runs }) => runs.map(({ records }) => ({ place: name, records }))),
+    places.flatMap(({ name, runs }) =>
+      runs.flatMap(filesOf).map((records) => ({ place: name, records }))
+    ),
   );
   const [only] = places;
   if (places.length === 1) return sidesWithin(only!, least);
@@ -117,10 +119,10 @@ export async function readSides(
   },
 ): Promise<readonly CompareSide[]> {
   const read = new Map<string, Summary>();
-  const files = new Set(sides.flatMap(({ runs }) => runs.map(({ records }) => records)));
-  for (const records of files) {
-    const name = files.size === 1 ? records : `${records} (${read.size + 1} of ${files.size})`;
-    read.set(records, await summarizeRecords([records], { plan, host, name }));
+  const all = new Map(sides.flatMap(({ runs }) => runs.map((run) => [run.records, filesOf(run)])));
+  for (const [records, files] of all) {
+    const name = all.size === 1 ? records : `${records} (${read.size + 1} of ${all.size})`;
+    read.set(records, await summarizeRecords(files, { plan, host, name }));
   }
   return sides.map(({ name, runs, side }) => ({
     name,

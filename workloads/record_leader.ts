@@ -11,7 +11,7 @@ export const AGENTS_FOLDER = "agents";
 
 /** Whether a header is that of a leader, whose file has states in place of records. */
 export function isLeaders({ fleet, part }: Pick<RunHeader, "fleet" | "part">): boolean {
-  return fleet !== undefined && part === undefined;
+  return fleet !== undefined && fleet.fromRecords !== true && part === undefined;
 }
 
 /**

@@ -7,6 +7,8 @@
  * that axis shifts the requests of one client against those of another: it blurs what is counted over
  * time (steady window, in flight, series), but no latency.
  *
+ * Files of the agents of one fleet are parts of one run: see `record_merge_fleet.ts`.
+ *
  * @module
  */
 import type { RequestRecord } from "../backends/record.ts";
@@ -15,6 +17,7 @@ import { readRunOutline, streamRecordFile } from "./record_file.ts";
 import type { RecordEntry } from "./record_entries.ts";
 import { alignLoads, type Alignment, type Client } from "./record_merge_axis.ts";
 import { mergeEnds } from "./record_merge_end.ts";
+import { isOfFleet, mergeParts } from "./record_merge_fleet.ts";
 import { mergeHeaders } from "./record_merge_header.ts";
 import { mapStamps, microseconds } from "./record_stamps.ts";
 import { UserError } from "./user_error.ts";
@@ -81,6 +84,7 @@ export async function* mergeRecordFiles(
 ): AsyncGenerator<RecordEntry> {
   const clients: Client[] = [];
   for (const path of paths) clients.push({ path, ...await readRunOutline(path) });
+  if (clients.some(isOfFleet)) return yield* mergeParts(clients, options);
   refuseDifferentRuns(clients);
   const axis = alignLoads(clients, options.align);
   yield { header: mergeHeaders(clients, axis) };

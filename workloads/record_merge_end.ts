@@ -4,15 +4,22 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { LoadEnd, ServerLost } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan, ServerLost } from "../metrics/run.ts";
 import type { ClientHealth } from "../metrics/run_client.ts";
 import type { ServerScrapes } from "../metrics/run_server.ts";
 import { mergeWitnesses } from "./record_merge_witness.ts";
 
-/** One end of those of each client. */
+/**
+ * One end of those of each client.
+ *
+ * @param dealt the load, where its clients sent parts of one: departures of one schedule are over with
+ * the last of them. Absent = each client had a load of its own, and all of them sent until the first
+ * one's end.
+ */
 export function mergeEnds(
   load: number,
   ends: readonly { readonly end: LoadEnd; readonly laterMs: number }[],
+  dealt?: Pick<LoadPlan, "kind">,
 ): LoadEnd {
   // A client that never began the load has no times.
   const begun = ends.filter(({ end }) => !end.skipped);
@@ -27,7 +34,9 @@ export function mergeEnds(
     durationMs: last(({ durationMs }) => durationMs),
     // The steady window lies between the last client's start and the first one's end.
     rampEndMs: last(({ rampEndMs }) => rampEndMs),
-    sendingEndMs: Math.min(...timed.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
+    sendingEndMs: dealt?.kind === "open"
+      ? last(({ sendingEndMs }) => sendingEndMs)
+      : Math.min(...timed.map(({ end, laterMs }) => laterMs + end.sendingEndMs)),
     interrupted: ends.some(({ end }) => end.interrupted),
     ...(ends.every(({ end }) => end.skipped) ? { skipped: true } : {}),
     ...(ends.some(({ end }) => end.inferred) ? { inferred: true } : {}),

@@ -83,6 +83,8 @@ export const fleetShape: Shape = objectOf<RunFleet>({
   name: text,
   run: text,
   agents: listOf(agent, MOST_AGENTS),
+  // Made when files are merged; no record file has it.
+  fromRecords: optional(() => "fleet.fromRecords is there, which no record file has"),
 });
 
 /** How a load went on them. */

@@ -5,13 +5,16 @@
  */
 import { visibleLine } from "../metrics/visible_text.ts";
 import { readRunHeader } from "./record_file.ts";
+import { isLeaders } from "./record_leader.ts";
 import { RECORD_FILE, RESULTS_FOLDER } from "./run_results.ts";
 import { fileError, UserError } from "./user_error.ts";
 
 /** A run on disk. */
 export interface ResultRun {
-  /** Path of its record file. */
+  /** Path of its record file; of those of a fleet's agents the first. */
   readonly records: string;
+  /** All of its record files, where its requests are in several: those of a fleet's agents. */
+  readonly parts?: readonly string[];
   /** What the user can call it: its folder, or the record file where it has no folder of its own. */
   readonly path: string;
 }
@@ -44,14 +47,19 @@ export async function resolveResults(path: string): Promise<readonly ResultRun[]
   throw fileError(`Cannot read ${shown(path)}`, new Deno.errors.NotFound());
 }
 
+/** The record files of a run. */
+export function filesOf({ records, parts = [records] }: ResultRun): readonly string[] {
+  return parts;
+}
+
 /**
- * The record file of the one run that a path means, for commands that read single runs.
+ * The record files of the one run that a path means, for commands that read single runs.
  *
  * @throws {UserError} as {@linkcode resolveResults}, and when it means several.
  */
-export async function resolveResult(path: string): Promise<string> {
+export async function resolveResult(path: string): Promise<readonly string[]> {
   const [first, ...others] = await resolveResults(path);
-  if (others.length === 0) return first!.records;
+  if (others.length === 0) return filesOf(first!);
   throw new UserError(
     `Cannot tell which run of ${shown(path)} is meant: it holds ${others.length + 1}, ` +
       `e.g. ${shown(others.at(-1)!.path)}`,
@@ -79,10 +87,42 @@ async function runsIn(folder: string): Promise<readonly ResultRun[]> {
   const own = await runIn(path);
   if (own !== undefined) return [own];
   const runs = await runsByAge(await resultFoldersIn(path));
+  const fleet = await fleetRunIn(path, runs);
+  if (fleet !== undefined) return [fleet];
   if (runs.length > 0) return runs.toReversed();
   throw new UserError(
     `Cannot use ${shown(folder)}: it holds no ${RECORD_FILE}, and no folders that do`,
   );
+}
+
+/** The one run whose parts a folder holds, and nothing else, with its leader's file beside the folder. */
+async function fleetRunIn(
+  path: string,
+  runs: readonly ResultRun[],
+): Promise<ResultRun | undefined> {
+  const headers = await Promise.all(runs.map(({ records }) => readRunHeader(records)));
+  const [first] = headers;
+  if (first?.part === undefined) return undefined;
+  if (!headers.every(({ part }) => part?.run === first.part!.run)) return undefined;
+  const files = runs.map(({ records }) => records).sort();
+  return {
+    records: files[0]!,
+    parts: [...await leaderBeside(path, first.part.run), ...files],
+    path,
+  };
+}
+
+async function leaderBeside(path: string, run: string): Promise<readonly string[]> {
+  const records = `${path}/../${RECORD_FILE}`;
+  if (await kindOf(records) !== "file") return [];
+  try {
+    const header = await readRunHeader(records);
+    return isLeaders(header) && header.fleet!.run === run ? [records] : [];
+  } catch (error) {
+    // What cannot be read says nothing of them.
+    if (error instanceof UserError) return [];
+    throw error;
+  }
 }
 
 async function runIn(path: string): Promise<ResultRun | undefined> {
