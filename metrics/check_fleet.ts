@@ -114,11 +114,16 @@ export function lossText(one: LostAgent, plan: Pick<LoadPlan, "users">): string 
   return `${agentName(one)} ${lostWhen(atMs)} (${reason}), so that ${missing}`;
 }
 
+/** Whether an agent began so late that it shows in the load. */
+export function isLate({ lateMs }: Pick<AgentResult, "lateMs">, plan: LoadPlan): boolean {
+  return lateMs > blurredMs(plan);
+}
+
 /** How far the agents' beginnings are apart. */
 export function checkFleetStart({ plan, fleet }: FleetFacts): Finding | undefined {
   if (fleet === undefined) return undefined;
   const began = fleet.agents.filter(({ lost }) => lost === undefined || lost.atMs > 0);
-  const late = began.filter(({ lateMs }) => lateMs > blurredMs(plan))
+  const late = began.filter((one) => isLate(one, plan))
     .sort((a, b) => b.lateMs - a.lateMs);
   const [worst] = late;
   if (worst === undefined) {

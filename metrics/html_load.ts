@@ -19,6 +19,7 @@ import { doubtedCell } from "./html_bracket.ts";
 import { groupSections } from "./html_groups.ts";
 import { lanesSection } from "./html_sessions.ts";
 import { clientSection } from "./html_client.ts";
+import { fleetSection } from "./html_fleet.ts";
 import { stallSection } from "./html_course.ts";
 import { loadState } from "./html_contents.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
@@ -79,6 +80,7 @@ function loadSection(load: LoadSummary, { summary, position }: Place, parts: Htm
   const badges = [
     load.interrupted && badge("interrupted"),
     load.serverLost !== undefined && badge("server lost"),
+    load.fleet?.asAsked === false && badge("not as asked"),
     !load.complete && badge("incomplete record"),
     found.length > 0 && badge(plural(found.length, "warning")),
   ];
@@ -122,7 +124,12 @@ function tables(load: LoadSummary, { summary, position }: Place, requests: numbe
     percentiles: keyPercentiles(summary),
   });
   return [
-    block("screen", [metricTable(load), groups, clientSection(load)]),
+    block("screen", [
+      metricTable(load),
+      groups,
+      fleetSection(load, { id: loadId(position), loads: summary.loads.length }),
+      clientSection(load),
+    ]),
     !none && block("failures", failures),
     block("screen", [
       none && failures,

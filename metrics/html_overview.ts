@@ -7,6 +7,7 @@ import { warnings } from "./check.ts";
 import { capitalize, formatCount, plural } from "./format.ts";
 import { type HtmlValue, type Markup, markup } from "./markup.ts";
 import type { MetricSummary } from "./load_figures.ts";
+import { fleetRunText } from "./summary_fleet_text.ts";
 import { mergedText } from "./merged_clients.ts";
 import { sidesText } from "./summary_repeats_text.ts";
 import type { Summary } from "./summary.ts";
@@ -49,9 +50,11 @@ export function percentileOf(metric: MetricSummary | undefined, p: number): numb
 export function titleBlock({ header, loads }: Summary): Markup {
   const { version, scenario, model, url, protocol, startedAt, dataset, length } = header;
   const called = calledText(header);
+  const fleet = fleetRunText(header);
   const badges = [
     loads.some(({ interrupted }) => interrupted) && badge("interrupted"),
     loads.some(({ serverLost }) => serverLost !== undefined) && badge("server lost"),
+    loads.some(({ fleet }) => fleet?.asAsked === false) && badge("not as asked"),
     loads.some(({ complete }) => !complete) && badge("incomplete record"),
   ];
   return markup`<header>
@@ -71,6 +74,9 @@ ${
 `
   }${
     header.merged && markup`<p class="what"><span>${mergedText(header.merged)}</span></p>
+`
+  }${
+    fleet !== undefined && markup`<p class="what"><span><bdi>${fleet}</bdi></span></p>
 `
   }</header>
 `;

@@ -161,6 +161,12 @@ function columnsOf(summary: Summary): readonly Column[] {
     ["stalls_several", ({ stalls }) => stalls.causes.several],
     ["stalls_single", ({ stalls }) => stalls.causes.single],
     ...serverColumns(),
+    ["fleet_agents", ({ fleet }) => fleet?.agents.length],
+    ["fleet_as_asked", ({ fleet }) => fleet?.asAsked],
+    ["fleet_lost", ({ fleet }) => fleet?.lost],
+    ["fleet_missing_share", ({ fleet }) => fleet?.missingShare],
+    ["fleet_clock_within_ms", ({ fleet }) => fleet?.worstClock?.withinMs],
+    ["fleet_client_error", ({ fleet }) => fleet?.worstClientError?.share],
   ];
 }
 

@@ -31,6 +31,7 @@ import {
 import type { MetricSummary } from "./load_figures.ts";
 import type { LimitResult } from "./load_limits.ts";
 import type { LoadSummary } from "./load_summary.ts";
+import { fleetLines } from "./report_table_fleet.ts";
 import { groupTableLines } from "./report_group_table.ts";
 import { stallsText, steadyText } from "./summary_course_text.ts";
 import { prefixText, sessionsText } from "./summary_session_text.ts";
@@ -92,6 +93,7 @@ export function loadLines(
     ...(load.slo === undefined ? [] : labelled("SLO", sloText(load.slo, load.metrics), page)),
     ...load.limits.flatMap((limit) => limitLines(limit, page)),
     ...gpuLines(load, page),
+    ...fleetLines(load, page),
     ...(load.client === undefined ? [] : labelled("Client", clientText(load.client), page)),
     ...(load.verdict === undefined ? [] : verdictLines(load.verdict, load, page)),
   ];

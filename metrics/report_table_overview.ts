@@ -21,6 +21,7 @@ import { percentileDoubt } from "./load_figures.ts";
 import { findMetric, type LoadSummary } from "./load_summary.ts";
 import { scenarioText } from "./check_scenario.ts";
 import { replayText, saltText } from "./summary_session_text.ts";
+import { fleetRunText } from "./summary_fleet_text.ts";
 import { mergedText } from "./merged_clients.ts";
 import { doubtColumns, tailPercentile } from "./report_metric_table.ts";
 import { repeatTableLines } from "./report_repeats_table.ts";
@@ -37,6 +38,7 @@ export function headerLines(
   const { version, scenario, protocol, transport, workers, model, url, dataset, seed } = header;
   const { transportChoice } = header;
   const called = calledText(header);
+  const fleet = fleetRunText(header);
   const what = [`Tokometer ${version}`, scenario, protocol, url, model].filter((part) =>
     part !== ""
   );
@@ -72,6 +74,7 @@ export function headerLines(
       width,
     )),
     ...(header.merged === undefined ? [] : wrapText(mergedText(header.merged), width)),
+    ...(fleet === undefined ? [] : wrapText(fleet, width)),
   ];
 }
 
@@ -101,9 +104,12 @@ export function overviewLines(
     ]),
   ];
   const saturated = saturatedLoads(loads);
-  const states = loads.map(({ verdict }, i) =>
-    [verdict?.kind ?? "", saturated[i] === undefined ? "" : "saturated"].filter((one) => one !== "")
-      .join(", ")
+  const states = loads.map(({ verdict, fleet }, i) =>
+    [
+      fleet?.asAsked === false ? "not as asked" : "",
+      verdict?.kind ?? "",
+      saturated[i] === undefined ? "" : "saturated",
+    ].filter((one) => one !== "").join(", ")
   );
   const someFailed = loads.some(({ counts }) => counts.failed > 0);
   const [heading, ...rows] = textTable([
@@ -143,7 +149,7 @@ export function overviewLines(
   return [
     paint("bold", heading!),
     ...rows.map((row, i) =>
-      loads[i]!.counts.failed > 0
+      loads[i]!.counts.failed > 0 || loads[i]!.fleet?.asAsked === false
         ? paint("red", row)
         : saturated[i] !== undefined
         ? paint("yellow", row)

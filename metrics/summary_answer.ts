@@ -296,7 +296,7 @@ function brokenFleetText(loads: readonly LoadSummary[]): string | undefined {
   if (loads.length === 1) return why;
   return `${formatCount(broken.length)} of ${
     plural(loads.length, "load")
-  } had not the whole fleet, first ${first.label}: ${why}`;
+  } did not have the whole fleet, first ${first.label}: ${why}`;
 }
 
 /** What is wrong with these loads, each kind once. */
