@@ -34,7 +34,8 @@ export const MOST_AGENTS = 10_000;
 /** An offset is a difference of two clocks, which may be decades apart. */
 const offset = numberFrom(-1e13, 1e13);
 
-const clock = objectOf<ClockOffset>({
+/** An agent's clock. */
+export const clockShape: Shape = objectOf<ClockOffset>({
   offsetMs: offset,
   uncertaintyMs: durationMs,
   samples: count,
@@ -50,14 +51,15 @@ const agent = objectOf<FleetAgent>({
   file: optional(text),
 });
 
-const part = objectOf<FleetPart>({
+/** One agent's part of a load. */
+export const fleetPartShape: Shape = objectOf<FleetPart>({
   agent: count,
   sent: count,
   completed: count,
   failed: count,
   outputTokens: count,
   lateMs: ms,
-  clock: optional(clock),
+  clock: optional(clockShape),
   verdict: optional(oneOf(["ok", "suspect", "client-bound"])),
   causes: optional(listOf(text, 100)),
   clientError: optional(amount),
@@ -89,7 +91,7 @@ export const fleetShape: Shape = objectOf<RunFleet>({
 
 /** How a load went on them. */
 export const fleetEndShape: Shape = objectOf<FleetEnd>({
-  parts: listOf(part, MOST_AGENTS),
+  parts: listOf(fleetPartShape, MOST_AGENTS),
   disconnectedMs: optional(durationMs),
   takenOverMs: optional(ms),
 });
