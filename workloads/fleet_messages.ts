@@ -138,6 +138,8 @@ export interface Beat {
   readonly abort: boolean;
   /** The run is over; agents go. */
   readonly over: boolean;
+  /** Why it stops before its end, in a clause without a period; absent = it does not, or Ctrl-C was pressed. */
+  readonly why?: string;
 }
 
 /** How an agent is doing. */
@@ -176,8 +178,10 @@ export interface AgentDone {
   readonly file?: { readonly path: string; readonly sha256: string; readonly bytes: number };
   /** Why the file is incomplete. */
   readonly fileFailure?: string;
-  /** Why it leaves before the end of the run. */
+  /** Why it leaves before the end of the run, in a sentence without a period. */
   readonly reason?: string;
+  /** What it exits with; the leader exits with the same where nothing was measured. */
+  readonly exitCode?: number;
 }
 
 /** Question for requests of a closed load. */

@@ -131,6 +131,7 @@ export const agentDoneShape: Shape = objectOf<AgentDone>({
   })),
   fileFailure: optional(reason),
   reason: optional(reason),
+  exitCode: optional(countTo(255)),
 });
 
 export const leaseAskShape: Shape = objectOf<LeaseAsk>({

@@ -1,0 +1,94 @@
+/**
+ * The agents of a run as their leader sees them: what each has said last, and whether it is still there.
+ *
+ * @module
+ */
+import type { RunHeader } from "../metrics/run.ts";
+import { agentText } from "./fleet_lead_gather.ts";
+import type { AgentDone, AgentEnd, Hello, Prepared, Ready, Update } from "./fleet_messages.ts";
+
+/** Points before a load, in their order. */
+export const POINTS: readonly Ready["point"][] = ["quiet", "reset", "begin"];
+
+/** Why, and since when. */
+export interface Loss {
+  /** When it was heard last, by the leader's clock. */
+  readonly sinceMs: number;
+  /** In a clause without a period. */
+  readonly reason: string;
+}
+
+/** One agent. */
+export class LedAgent {
+  readonly number: number;
+  readonly hello: Hello;
+  /** When it was heard last, by the leader's clock. */
+  heardMs: number;
+  prepared: Prepared | undefined;
+  /** How long a request takes alone, for a search. */
+  answerMs: number | undefined;
+  update: Update | undefined;
+  done: AgentDone | undefined;
+  lost: Loss | undefined;
+  /** It was lost, and heard again. */
+  back = false;
+  readonly #ends = new Map<number, AgentEnd>();
+  #load = -1;
+  #point = -1;
+
+  constructor({ number, hello, nowMs }: {
+    readonly number: number;
+    readonly hello: Hello;
+    readonly nowMs: number;
+  }) {
+    this.number = number;
+    this.hello = hello;
+    this.heardMs = nowMs;
+  }
+
+  /** For people: `agent 2 (n3)`. */
+  get shown(): string {
+    return `agent ${this.number} (${agentText(this.hello)})`;
+  }
+
+  /** It is to be waited for. */
+  get present(): boolean {
+    return this.done === undefined && (this.lost === undefined || this.back);
+  }
+
+  get header(): RunHeader | undefined {
+    return this.prepared?.header;
+  }
+
+  /** It has come to a point before a load. */
+  come({ load, point }: Pick<Ready, "load" | "point">): void {
+    const at = POINTS.indexOf(point);
+    if (load < this.#load || (load === this.#load && at <= this.#point)) return;
+    this.#load = load;
+    this.#point = at;
+  }
+
+  /** Whether it has come to a point before a load, or is beyond it. */
+  isAt(load: number, point: Ready["point"]): boolean {
+    return this.#load > load || this.#ends.has(load) ||
+      (this.#load === load && this.#point >= POINTS.indexOf(point));
+  }
+
+  /** A load has ended on it; the first word counts. */
+  addEnd(end: AgentEnd): boolean {
+    if (this.#ends.has(end.end.load)) return false;
+    this.#ends.set(end.end.load, end);
+    return true;
+  }
+
+  endOf(load: number): AgentEnd | undefined {
+    return this.#ends.get(load);
+  }
+
+  /** Forgets what was told of the loads up to this one: their results are large. */
+  forget(load: number): void {
+    for (const [number, end] of this.#ends) {
+      if (number <= load) this.#ends.set(number, { ...end, state: undefined });
+    }
+  }
+}
