@@ -8,6 +8,7 @@ import type { EngineCommand } from "../backends/launch_engines.ts";
 import { formatShare } from "../metrics/format.ts";
 import type { RunShare } from "../metrics/run.ts";
 import { loadLabel, stopOfPool } from "./load.ts";
+import { FLEET_OPTIONS, type FleetValues } from "./bench_options_fleet.ts";
 import { FIND_OPTIONS } from "./bench_options_find.ts";
 import { LIVE_OPTIONS } from "./bench_options_live.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
@@ -26,12 +27,14 @@ import {
   PROTOCOL,
   TARGET_OPTIONS,
 } from "./bench_options_server.ts";
+import type { MeasureValues, ReportValues } from "./bench_options.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { planReport, type ReportPlan } from "./bench_report_plan.ts";
 import { planRun } from "./bench_run_plan.ts";
 import { orderLines, serverLines } from "./bench_order_lines.ts";
 import { hasSides, repeatsOf } from "./bench_sides.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
+import { NATS_OPTIONS, type NatsValues } from "./fleet_options.ts";
 import { formatLengthSpec } from "./dataset_length.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { joinContents } from "./prompt.ts";
@@ -81,6 +84,8 @@ const OPTIONS = {
     because: "nothing is measured, leave out one of them",
   }),
   ...LAUNCH_OPTIONS,
+  ...FLEET_OPTIONS,
+  ...NATS_OPTIONS,
   dryRun: option.flag({
     help: "Show the plan and the first prompts; send nothing.",
     group: "Report",
@@ -151,12 +156,14 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
         ? await import("./find_bench.ts")
         : undefined;
       if (searching !== undefined) {
-        const { plan, lines, finderFor } = await searching.planSearch(decided, settings);
+        const search = await searching.planSearch(decided, settings);
+        const { plan, lines, finderFor } = search;
+        const bench = await chooseBench({ ...values, ...search.values }, [url, ...moreUrls]);
         const live = await open();
         return {
           plan,
           run: (watched) =>
-            dry ? showPlan(plan, watched, starts, lines) : benchAndReport(plan, report, watched, {
+            dry ? showPlan(plan, watched, starts, lines) : bench(plan, report, watched, {
               ...{ save, out, plots, live, observe },
               finder: finderFor(watched, report),
             }),
@@ -167,18 +174,27 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
         other === undefined ? decided : { ...decided, ...defined({ against, againstProtocol }) },
         settings,
       );
+      const bench = await chooseBench({ ...values, ...decided }, [url, ...moreUrls]);
       const live = await open();
       return {
         plan,
         run: (watched, onTurn) =>
-          dry
-            ? showPlan(plan, watched, starts, loadLines(plan))
-            : benchAndReport(plan, report, watched, {
-              ...{ save, out, plots, live, observe },
-              ...defined({ after: comparing?.after, onTurn }),
-            }),
+          dry ? showPlan(plan, watched, starts, loadLines(plan)) : bench(plan, report, watched, {
+            ...{ save, out, plots, live, observe },
+            ...defined({ after: comparing?.after, onTurn }),
+          }),
       };
     }));
+}
+
+/** Who measures: this machine, or the agents of a fleet; a plain run loads nothing of one. */
+async function chooseBench(
+  values: MeasureValues & ReportValues & FleetValues & NatsValues,
+  urls: readonly string[],
+): Promise<typeof benchAndReport> {
+  if (values.fleet === undefined) return benchAndReport;
+  const { overFleet } = await import("./fleet_bench.ts");
+  return overFleet(values, urls);
 }
 
 /** What sends the run to a collector; a plain one loads nothing of it. */

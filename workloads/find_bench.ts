@@ -14,6 +14,8 @@ import { foresee } from "./find_loads.ts";
 
 /** A search with everything checked, before a server is there. */
 export interface PlannedSearch {
+  /** Values that the plan was made from. */
+  readonly values: MeasureValues;
   /** Its loads are examples. */
   readonly plan: BenchPlan;
   /** What will be measured, for people who send nothing. */
@@ -28,7 +30,8 @@ export async function planSearch(
   settings: PlanSettings,
 ): Promise<PlannedSearch> {
   const asked = planFind(values)!;
-  const plan = await planRun(await exampleValues(values, asked), settings);
+  const examples = await exampleValues(values, asked);
+  const plan = await planRun(examples, settings);
   const finderFor: PlannedSearch["finderFor"] = ({ note }, { clientTolerancePercent }) =>
     createFinder({
       ...{ asked, plan },
@@ -37,5 +40,10 @@ export async function planSearch(
         ? {}
         : { clientTolerance: clientTolerancePercent / 100 }),
     });
-  return { plan, finderFor, lines: () => foresee(asked, axisOf(asked, plan), plan) };
+  return {
+    values: examples,
+    plan,
+    finderFor,
+    lines: () => foresee(asked, axisOf(asked, plan), plan),
+  };
 }

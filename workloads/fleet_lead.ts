@@ -35,7 +35,7 @@ import {
   type Prepared,
 } from "./fleet_messages.ts";
 import { agentDoneShape } from "./fleet_shape_agent.ts";
-import { encodeMessage, readMessage } from "./fleet_wire.ts";
+import { packMessage, readMessage } from "./fleet_codec.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import type { Measure } from "./run_recorded.ts";
 import { shown } from "./secret.ts";
@@ -330,13 +330,13 @@ class Leader {
     );
     const done = new Map<number, AgentDone>();
     const listening = await this.#bus.receive(`${dead.run}.done.*`, ({ data }) => {
-      const one = readMessage<AgentDone>(data, agentDoneShape);
-      if (one !== undefined) done.set(one.agent, one);
+      const read = readMessage<AgentDone>(data, agentDoneShape, { at: "done" });
+      if ("value" in read) done.set(read.value.agent, read.value);
     });
     const why = "its leader was lost, and another one has begun";
     const beat = { run: dead.run, number: LAST_BEAT, stop: true, abort: true, over: true, why };
     await this.#linger(() => {
-      this.#bus.publish(`${dead.run}.beat`, encodeMessage(beat));
+      this.#bus.publish(`${dead.run}.beat`, packMessage(beat));
       return done.size >= dead.agents;
     });
     listening.close();

@@ -5,7 +5,7 @@
  */
 import type { FleetBus } from "./fleet_bus.ts";
 import type { Beat } from "./fleet_messages.ts";
-import { encodeMessage } from "./fleet_wire.ts";
+import { packMessage } from "./fleet_codec.ts";
 
 /** Higher than that of any beat of a leader that was killed. */
 export const LAST_BEAT: number = Number.MAX_SAFE_INTEGER;
@@ -34,6 +34,6 @@ export class Beats {
   /** Says it again. */
   send(): void {
     this.#beat = { ...this.#beat, number: this.#beat.number + 1 };
-    this.#bus.publish(`${this.#beat.run}.beat`, encodeMessage(this.#beat));
+    this.#bus.publish(`${this.#beat.run}.beat`, packMessage(this.#beat));
   }
 }

@@ -7,7 +7,7 @@
 import type { Clock } from "../backends/clock.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import type { FleetBus, KeptValue } from "./fleet_bus.ts";
-import { encodeMessage, readMessage } from "./fleet_wire.ts";
+import { packMessage, readMessage } from "./fleet_codec.ts";
 import { countTo, numberFrom, objectOf, optional, type Shape, textTo } from "./json_shape.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -38,6 +38,12 @@ const entryShape: Shape = objectOf<LeaderEntry>({
   startedAtMs: numberFrom(0, 1e14),
   load: optional(countTo(1e6)),
 });
+
+function entryOf(kept: KeptValue | undefined): LeaderEntry | undefined {
+  if (kept === undefined) return undefined;
+  const read = readMessage<LeaderEntry>(kept.data, entryShape, { at: KEY });
+  return "value" in read ? read.value : undefined;
+}
 
 /** Where a leader runs, for people. */
 export function leaderText({ hostname, pid }: LeaderEntry): string {
@@ -70,12 +76,10 @@ export async function lockFleet(
     readonly onWait?: (other: LeaderEntry) => void;
   },
 ): Promise<LeaderLock> {
-  const mine = encodeMessage(entry);
+  const mine = packMessage(entry);
   for (;;) {
     const there = await bus.read(KEY);
-    const other = there === undefined
-      ? undefined
-      : readMessage<LeaderEntry>(there.data, entryShape);
+    const other = there === undefined ? undefined : entryOf(there);
     if (there !== undefined) {
       if (other !== undefined) onWait?.(other);
       const now = await stillThere(bus, there, { clock, signal });
@@ -128,7 +132,7 @@ class Lock implements LeaderLock {
   async renew(entry: LeaderEntry): Promise<boolean> {
     this.#run = entry.run;
     if (this.#released) return true;
-    const revision = await this.#bus.keep(KEY, encodeMessage(entry), this.#revision);
+    const revision = await this.#bus.keep(KEY, packMessage(entry), this.#revision);
     if (revision !== undefined) {
       this.#revision = revision;
       return true;
@@ -139,7 +143,7 @@ class Lock implements LeaderLock {
       this.#revision = 0;
       return true;
     }
-    const other = readMessage<LeaderEntry>(there.data, entryShape);
+    const other = entryOf(there);
     if (other?.run !== entry.run) return false;
     // The answer to an earlier renewal was lost.
     this.#revision = there.revision;
@@ -149,9 +153,7 @@ class Lock implements LeaderLock {
   async release(): Promise<void> {
     this.#released = true;
     const there = await this.#bus.read(KEY);
-    const other = there === undefined
-      ? undefined
-      : readMessage<LeaderEntry>(there.data, entryShape);
+    const other = there === undefined ? undefined : entryOf(there);
     if (there?.revision === this.#revision || other?.run === this.#run) await this.#bus.drop(KEY);
   }
 }

@@ -77,6 +77,7 @@ export class LedRun implements RunTalk {
   readonly #options: LedRunOptions;
   readonly #waiting = new Set<() => void>();
   readonly #forget: (() => void)[] = [];
+  readonly #problems = new Set<string>();
   #failure: unknown;
   #lastBeatMs = -Infinity;
   #abortedMs: number | undefined;
@@ -192,6 +193,16 @@ export class LedRun implements RunTalk {
     for (const forget of this.#forget) forget();
   }
 
+  /** Told of once: a fault of one agent is one of all messages of its kind. */
+  onProblem(problem: string): void {
+    const kind = problem.split(/[ .]/, 1)[0]!;
+    if (this.#problems.has(kind)) return;
+    this.#problems.add(kind);
+    this.#options.hooks.note?.(
+      `A message of an agent cannot be read, and is left out: ${shown(problem)}`,
+    );
+  }
+
   onSecrets({ agent }: { readonly agent: number }): FleetSecrets | undefined {
     return this.#heard(agent) && (this.#options.secrets ?? { options: {} });
   }
@@ -237,6 +248,8 @@ export class LedRun implements RunTalk {
     const agent = this.#heard(update.agent);
     if (agent === undefined || update.number <= (agent.update?.number ?? -1)) return;
     agent.update = update;
+    // It is waited for: what it has sent so far will come.
+    if (update.leaving !== undefined) this.lose(agent, update.leaving, { stays: true });
   }
 
   onEnd(told: AgentEnd): void {
@@ -270,10 +283,11 @@ export class LedRun implements RunTalk {
     this.changed();
   }
 
-  /** An agent is no longer there. */
-  lose(agent: LedAgent, reason: string): void {
+  /** An agent is no longer there, or `stays` until it has told how its load ended. */
+  lose(agent: LedAgent, reason: string, { stays = false } = {}): void {
     if (agent.lost !== undefined) return;
     agent.lost = { sinceMs: agent.heardMs, reason };
+    agent.back = stays;
     if (!this.beats.now.over) {
       const { current } = this;
       this.#options.hooks.note?.(
@@ -285,6 +299,10 @@ export class LedRun implements RunTalk {
       );
       if (current?.beganMs === undefined) this.stop(`the ${agent.shown} is lost`);
       else this.stopAfter();
+      if (!stays) {
+        const lost = this.agents.flatMap(({ lost, back, number }) => lost && !back ? number : []);
+        this.beats.change({ lost });
+      }
     }
     this.changed();
   }
@@ -310,6 +328,7 @@ export class LedRun implements RunTalk {
       const silent = `nothing was heard of it for ${plural(Math.round(lostMs / 1000), "second")}`;
       agent.back = false;
       this.lose(agent, silent);
+      this.changed();
     }
   }
 

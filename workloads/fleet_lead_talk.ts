@@ -34,7 +34,7 @@ import {
   secretsAskShape,
   updateShape,
 } from "./fleet_shape_agent.ts";
-import { encodeMessage, NOTHING, readMessage } from "./fleet_wire.ts";
+import { MOST_DELIVERED_BYTES, packMessage, readMessage } from "./fleet_codec.ts";
 import type { Shape } from "./json_shape.ts";
 
 /** What a hello of any version has. */
@@ -50,15 +50,21 @@ export function answerHellos(
   },
 ): BusSubscription {
   return bus.subscribe("hello", (message) => {
-    const hello = readMessage<Hello>(message.data, helloShape);
-    const other = hello ?? readMessage<AnyHello>(message.data, anyHelloShape);
-    if (other === undefined) return;
-    message.respond(encodeMessage(hello === undefined ? onOther(other) : onHello(hello)));
+    const at = "hello";
+    const hello = readMessage<Hello>(message.data, helloShape, { at });
+    if ("value" in hello) return message.respond(packMessage(onHello(hello.value)));
+    const other = readMessage<AnyHello>(message.data, anyHelloShape, { at });
+    if ("value" in other) message.respond(packMessage(onOther(other.value)));
   });
 }
 
+/** Stands for an answer that says nothing but that something was heard. */
+const NOTHING = new Uint8Array(0);
+
 /** What is done about messages of a run. `undefined` = nothing is answered. */
 export interface RunTalk {
+  /** A message cannot be read; why, in a clause. */
+  onProblem(problem: string): void;
   onSecrets(ask: { readonly agent: number }): FleetSecrets | undefined;
   onPrepared(prepared: Prepared): boolean;
   onReady(ready: Ready): Beat | undefined;
@@ -79,13 +85,14 @@ export async function listenToRun(
   const open: BusSubscription[] = [];
   const hear = <T>(subject: string, shape: Shape, use: (value: T, message: BusMessage) => void) =>
     open.push(bus.subscribe(`${run}.${subject}`, (message) => {
-      const value = readMessage<T>(message.data, shape);
-      if (value !== undefined) use(value, message);
+      const read = readMessage<T>(message.data, shape, { at: subject });
+      if ("value" in read) use(read.value, message);
+      else talk.onProblem(read.problem);
     }));
   const answer = <T>(subject: string, shape: Shape, of: (value: T) => unknown) =>
     hear<T>(subject, shape, (value, message) => {
       const said = of(value);
-      if (said !== undefined) message.respond(encodeMessage(said));
+      if (said !== undefined) message.respond(packMessage(said));
     });
   answer<{ readonly agent: number }>("secrets", secretsAskShape, (ask) => talk.onSecrets(ask));
   hear<Prepared>("prepared", preparedShape, (value, message) => {
@@ -99,13 +106,16 @@ export async function listenToRun(
   // An agent says that it leaves after it has said how its loads ended.
   open.push(
     await bus.receive(`${run}.*.*`, ({ subject, data }) => {
-      const [, kind] = subject.split(".");
+      const [, kind = ""] = subject.split(".");
+      const options = { at: kind, most: MOST_DELIVERED_BYTES };
       if (kind === "end") {
-        const end = readMessage<AgentEnd>(data, agentEndShape);
-        if (end !== undefined) talk.onEnd(end);
+        const read = readMessage<AgentEnd>(data, agentEndShape, options);
+        if ("value" in read) talk.onEnd(read.value);
+        else talk.onProblem(read.problem);
       } else if (kind === "done") {
-        const done = readMessage<AgentDone>(data, agentDoneShape);
-        if (done !== undefined) talk.onDone(done);
+        const read = readMessage<AgentDone>(data, agentDoneShape, options);
+        if ("value" in read) talk.onDone(read.value);
+        else talk.onProblem(read.problem);
       }
     }),
   );

@@ -106,6 +106,7 @@ export const updateShape: Shape = objectOf<Update>({
   itl: counted,
   clock: optional(clockShape),
   cut: optional(reason),
+  leaving: optional(reason),
 });
 
 /** What it holds is read by what adds it up. */

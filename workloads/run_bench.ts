@@ -225,7 +225,7 @@ export type AfterReport = (
 ) => Promise<number>;
 
 /** Where a run's results go. */
-interface SaveOptions {
+export interface SaveOptions {
   /** Told of the results when they are printed and kept. */
   readonly after?: AfterReport;
   /** Makes the server of a side ready. */
@@ -265,6 +265,8 @@ export async function benchAndReport(
     },
     measure: options.measure,
     onState: (state) => accumulator?.absorb(state),
+    stateOf: ({ load, fleet, skipped }) =>
+      fleet === undefined || skipped ? undefined : accumulator?.state(load),
     finder: options.finder,
     live: options.live,
     clientTolerance: report.clientTolerancePercent === undefined

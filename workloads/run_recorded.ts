@@ -45,8 +45,10 @@ export interface RecordOptions {
   readonly clientTolerance?: number | undefined;
   /** Makes the server of a side ready. */
   readonly onTurn?: MeasureHooks["onTurn"] | undefined;
-  /** Called for what other clients have collected of a load. */
+  /** Called for what other clients have collected of a load, in place of its records. */
   readonly onState?: ((state: LoadState) => void) | undefined;
+  /** What all clients have collected of a load that has ended, for the file; absent = it has the records. */
+  readonly stateOf?: ((end: LoadEnd) => LoadState | undefined) | undefined;
   /** What measures; default this client. */
   readonly measure?: Measure | undefined;
 }
@@ -109,15 +111,14 @@ export async function measureRecorded(
         onRecord?.(record);
       },
       ...(watch === undefined ? {} : { onWitness: watch.onWitness, onScrape: watch.onScrape }),
-      onState: (state) => {
-        writer?.state(state);
-        options.onState?.(state);
-      },
+      ...defined({ onState: options.onState }),
       onSession: (session) => {
         writer?.session(session);
         onSession?.(session);
       },
       onLoadEnd: (end) => {
+        const state = options.stateOf?.(end);
+        if (state !== undefined) writer?.state(state);
         writer?.end(end);
         watch?.onLoadEnd(end);
         return onLoadEnd?.(end);

@@ -16,6 +16,7 @@ import {
   VALUE_KEEPINGS,
 } from "../metrics/summary.ts";
 import type { CapacityOutcome } from "../metrics/capacity_result.ts";
+import { fleetIsBroken } from "../metrics/summary_fleet.ts";
 import { LEAST_SLICE_MS } from "../metrics/summary_slices.ts";
 import { needsSlo } from "../metrics/check_limit.ts";
 import { limitText } from "../metrics/limit.ts";
@@ -205,12 +206,13 @@ const SEARCH_EXITS: Readonly<Record<CapacityOutcome, number>> = {
 };
 
 /**
- * Exit code of a measured run: an interrupt wins, then the loss of the server, then a broken rule, then a
- * missed limit.
+ * Exit code of a measured run: an interrupt wins, then the loss of the server, then that of an agent, then a
+ * broken rule, then a missed limit.
  */
 export function exitCode(summary: Summary, report: ReportPlan): number {
   if (summary.loads.some((load) => load.interrupted)) return EXIT.interrupted;
   if (summary.loads.some((load) => load.serverLost !== undefined)) return EXIT.failures;
+  if (fleetIsBroken(summary)) return EXIT.invalid;
   // Broken loads are what a search looks for.
   if (summary.capacity !== undefined) return SEARCH_EXITS[summary.capacity.outcome];
   if (summary.curve !== undefined) return EXIT.ok;

@@ -1,0 +1,221 @@
+/**
+ * `tokometer bench --fleet`: what is decided here goes to the agents, what they measured comes back into
+ * the usual reports.
+ *
+ * @module
+ */
+import { messageOf } from "../backends/error_message.ts";
+import { findProtocol } from "../backends/protocols.ts";
+import { plural } from "../metrics/format.ts";
+import type { MeasureValues, ReportValues } from "./bench_options.ts";
+import type { FleetValues } from "./bench_options_fleet.ts";
+import type { BenchPlan } from "./bench_plan.ts";
+import type { Host, OptionValue, Values } from "./command.ts";
+import { AGENT_OPTIONS } from "./fleet_agent_options.ts";
+import type { FleetBus } from "./fleet_bus.ts";
+import { dropFiles, offerFiles } from "./fleet_files.ts";
+import { type LeadSettings, measureFleet } from "./fleet_lead.ts";
+import type { FleetSecrets } from "./fleet_messages.ts";
+import { openFleetBus } from "./fleet_open.ts";
+import type { NatsValues } from "./fleet_options.ts";
+import { collectRecords } from "./fleet_records.ts";
+import { renderProgress } from "./live_progress.ts";
+import { repeatableValues } from "./option_secret.ts";
+import { listOptions } from "./option_table.ts";
+import { type AfterReport, benchAndReport } from "./run_bench.ts";
+import { withoutPassword } from "./secret_names.ts";
+import { EXIT, UserError } from "./user_error.ts";
+
+/** What agents are told of a plan. */
+export interface ToldPlan {
+  readonly urls: readonly string[];
+  /** By their camel-case names; those of files as they are here. */
+  readonly options: Values;
+  /** What must not rest anywhere; absent = nothing is secret. */
+  readonly secrets: FleetSecrets | undefined;
+}
+
+/**
+ * Parts the values of a plan into what may be shown and what may not. Values that are the usual ones are
+ * left out.
+ */
+export function tellPlan(
+  values: MeasureValues,
+  plan: BenchPlan,
+  urls: readonly string[],
+): ToldPlan {
+  const options: Record<string, OptionValue> = {};
+  const secrets: Record<string, OptionValue> = {};
+  const drawn = { ...values, ...(plan.salt === "" ? {} : { salt: plan.salt }) } as Values;
+  for (const { key, name, secret, default: usual } of listOptions(AGENT_OPTIONS)) {
+    const value = drawn[key];
+    if (value === undefined || same(value, usual)) continue;
+    const shown = secret ? undefined : repeatableValues(AGENT_OPTIONS, { [key]: value })[name];
+    if (shown !== undefined && same(shown, withoutInfinity(value))) options[key] = shown;
+    else secrets[key] = withoutInfinity(value);
+  }
+  if (plan.apiKey !== undefined) secrets.apiKey = plan.apiKey;
+  const hidden = urls.some((url) => withoutPassword(url) !== url);
+  return {
+    urls: urls.map(withoutPassword),
+    options,
+    secrets: hidden || Object.keys(secrets).length > 0
+      ? { options: secrets, ...(hidden ? { urls } : {}) }
+      : undefined,
+  };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(withoutInfinity(a)) === JSON.stringify(withoutInfinity(b));
+}
+
+/** JSON has no infinity; options take the word. */
+function withoutInfinity<T>(value: T): T {
+  const one = (part: unknown) => part === Infinity ? "inf" : part;
+  return (Array.isArray(value) ? value.map(one) : one(value)) as T;
+}
+
+/** @throws {UserError} for secrets that the run needs, and that were not to be sent. */
+function checkSecrets(values: MeasureValues, told: ToldPlan): void {
+  if (told.secrets === undefined) return;
+  const { apiKey: _, ...rest } = told.secrets.options;
+  const named = listOptions(AGENT_OPTIONS).filter(({ key }) => key in rest).map(({ name }) =>
+    `--${name}`
+  );
+  if (values.apiKey !== undefined) named.unshift("--api-key");
+  if (told.secrets.urls !== undefined) named.push("the password in the address");
+  if (named.length === 0) return;
+  throw new UserError(
+    `Cannot use ${named.join(", ")} with --fleet: it is secret, and stays here unless --send-key ` +
+      "sends it to the agents over NATS; a key may also be in TOKOMETER_API_KEY of each of them",
+  );
+}
+
+/** Values of a run that is measured over a fleet. */
+type OverFleetValues = MeasureValues & FleetValues & NatsValues & Pick<ReportValues, "values">;
+
+/**
+ * What measures over a fleet, keeps what was collected, prints and writes the reports, as `benchAndReport`
+ * does with what this machine has measured.
+ *
+ * @param values from which the plan was made, and how to reach the agents.
+ * @throws {UserError} for secrets that are not to be sent; what it returns, as `measureFleet`, and for files
+ * that cannot be sent.
+ */
+export function overFleet(
+  values: OverFleetValues,
+  urls: readonly string[],
+): typeof benchAndReport {
+  if (values.values === "raw") {
+    throw new UserError(
+      "Cannot use --values raw with --fleet: agents send histograms, whose percentiles are within " +
+        "0.1 %; their own record files have all values",
+    );
+  }
+  if (values.saveText === true) {
+    throw new UserError(
+      "Cannot use --save-text with --fleet: records stay with the agents, without texts",
+    );
+  }
+  return async (plan, report, host, options) => {
+    if (findProtocol(plan.protocol).carrier === "inprocess") {
+      throw new UserError(
+        `Cannot use --protocol ${plan.protocol} with --fleet: its model runs in this process, and there is ` +
+          "no server for the agents",
+      );
+    }
+    const told = tellPlan(values, plan, urls);
+    if (!values.sendKey) checkSecrets(values, told);
+    const bus = await openFleetBus(values, {
+      ...{ fleet: values.fleet!, name: "tokometer bench", signal: host.interrupted },
+      note: (line) => host.note(line),
+    });
+    try {
+      return await leadAndReport({ bus, values, told }, plan, report, host, options);
+    } finally {
+      host.progress("");
+      await bus.close();
+    }
+  };
+}
+
+async function leadAndReport(
+  { bus, values, told }: {
+    readonly bus: FleetBus;
+    readonly values: OverFleetValues;
+    readonly told: ToldPlan;
+  },
+  ...[plan, report, host, options]: Parameters<typeof benchAndReport>
+): Promise<number> {
+  const offer = { table: AGENT_OPTIONS, values: told.options };
+  const { options: offered, files } = await offerFiles(bus, offer, moving(host));
+  const collecting = values.collect === true;
+  let over: RunOver | undefined;
+  const measure = measureFleet(bus, {
+    ...{ fleet: values.fleet!, agents: values.agents!, urls: told.urls, options: offered, files },
+    agentsWaitMs: values.agentsWait * 1000,
+    lostMs: values.agentTimeout * 1000,
+    secrets: values.sendKey ? told.secrets : undefined,
+    collect: collecting,
+    onOver: (told) => {
+      over = told;
+    },
+  });
+  const after: AfterReport = async (summary, place) => {
+    const { folder } = place;
+    if (collecting && folder !== undefined && over !== undefined) {
+      await collect(bus, { over, folder }, host);
+    }
+    return await options.after?.(summary, place) ?? EXIT.ok;
+  };
+  try {
+    return await benchAndReport(plan, report, host, { ...options, measure, after });
+  } finally {
+    await dropFiles(bus, files).catch(() => {});
+  }
+}
+
+/** What is known of the agents when a run is over. */
+type RunOver = Parameters<NonNullable<LeadSettings["onOver"]>>[0];
+
+/** Fetches the record files of the agents, and says which are not there. */
+async function collect(
+  bus: FleetBus,
+  { over, folder }: {
+    readonly over: RunOver;
+    readonly folder: string;
+  },
+  host: Host,
+): Promise<void> {
+  const { run, agents } = over;
+  const places = agents.map(({ prepared, done }) => done?.file?.path ?? prepared?.file);
+  try {
+    const { files, missing } = await collectRecords(
+      bus,
+      { run, agents: agents.length, folder, places },
+      moving(host),
+    );
+    host.progress("");
+    host.note(`Collected: ${plural(files.length, "record file")} in ${folder}/agents`);
+    for (const { agent, why } of missing) {
+      host.note(`The record file of agent ${agent} is not there: ${why}`);
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    host.progress("");
+    host.note(`error: ${messageOf(error)}; the reports are complete`);
+  }
+}
+
+function moving(host: Host): Parameters<typeof offerFiles>[2] {
+  return {
+    // What is left of an interrupted run is fetched until the second Ctrl-C.
+    signal: host.interrupted.aborted ? host.aborted : host.interrupted,
+    onProgress: (text) =>
+      host.progress(renderProgress(
+        { phase: text, label: "", done: 0, failed: 0, inFlight: 0, elapsedMs: 0 },
+        host.columns,
+        { bar: false },
+      )),
+  };
+}
