@@ -6,7 +6,8 @@
 import type { Need, ValuesOf } from "./command.ts";
 import { group, option, withNeeds } from "./option_table.ts";
 
-const WITH_FLEET: Need = {
+/** What has no effect without it. */
+export const WITH_FLEET: Need = {
   key: "fleet",
   because: "only a fleet has it, add --fleet NAME",
 };

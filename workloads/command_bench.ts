@@ -8,7 +8,7 @@ import type { EngineCommand } from "../backends/launch_engines.ts";
 import { formatShare } from "../metrics/format.ts";
 import type { RunShare } from "../metrics/run.ts";
 import { loadLabel, stopOfPool } from "./load.ts";
-import { FLEET_OPTIONS, type FleetValues } from "./bench_options_fleet.ts";
+import { FLEET_OPTIONS, type FleetValues, WITH_FLEET } from "./bench_options_fleet.ts";
 import { FIND_OPTIONS } from "./bench_options_find.ts";
 import { LIVE_OPTIONS } from "./bench_options_live.ts";
 import { LOAD_OPTIONS } from "./bench_options_load.ts";
@@ -34,7 +34,7 @@ import { planRun } from "./bench_run_plan.ts";
 import { orderLines, serverLines } from "./bench_order_lines.ts";
 import { hasSides, repeatsOf } from "./bench_sides.ts";
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
-import { NATS_OPTIONS, type NatsValues } from "./fleet_options.ts";
+import { NATS_LEAD_OPTIONS, type NatsLeadValues } from "./fleet_options.ts";
 import { formatLengthSpec } from "./dataset_length.ts";
 import { repeatableValues } from "./option_secret.ts";
 import { joinContents } from "./prompt.ts";
@@ -85,7 +85,7 @@ const OPTIONS = {
   }),
   ...LAUNCH_OPTIONS,
   ...FLEET_OPTIONS,
-  ...NATS_OPTIONS,
+  ...withNeeds(NATS_LEAD_OPTIONS, WITH_FLEET),
   dryRun: option.flag({
     help: "Show the plan and the first prompts; send nothing.",
     group: "Report",
@@ -189,7 +189,7 @@ async function runBench(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
 
 /** Who measures: this machine, or the agents of a fleet; a plain run loads nothing of one. */
 async function chooseBench(
-  values: MeasureValues & ReportValues & FleetValues & NatsValues,
+  values: MeasureValues & ReportValues & FleetValues & NatsLeadValues,
   urls: readonly string[],
 ): Promise<typeof benchAndReport> {
   if (values.fleet === undefined) return benchAndReport;

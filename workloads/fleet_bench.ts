@@ -17,7 +17,7 @@ import { dropFiles, offerFiles } from "./fleet_files.ts";
 import { type LeadSettings, measureFleet } from "./fleet_lead.ts";
 import type { FleetSecrets } from "./fleet_messages.ts";
 import { openFleetBus } from "./fleet_open.ts";
-import type { NatsValues } from "./fleet_options.ts";
+import type { NatsLeadValues } from "./fleet_options.ts";
 import { collectRecords } from "./fleet_records.ts";
 import { renderProgress } from "./live_progress.ts";
 import { repeatableValues } from "./option_secret.ts";
@@ -92,7 +92,7 @@ function checkSecrets(values: MeasureValues, told: ToldPlan): void {
 }
 
 /** Values of a run that is measured over a fleet. */
-type OverFleetValues = MeasureValues & FleetValues & NatsValues & Pick<ReportValues, "values">;
+type OverFleetValues = MeasureValues & FleetValues & NatsLeadValues & Pick<ReportValues, "values">;
 
 /**
  * What measures over a fleet, keeps what was collected, prints and writes the reports, as `benchAndReport`

@@ -35,6 +35,7 @@ import {
   type Prepared,
 } from "./fleet_messages.ts";
 import { agentDoneShape } from "./fleet_shape_agent.ts";
+import { answerTime } from "./fleet_clock.ts";
 import { packMessage, readMessage } from "./fleet_codec.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import type { Measure } from "./run_recorded.ts";
@@ -130,6 +131,8 @@ class Leader {
           }),
       });
       closing.push(() => hellos.close());
+      const time = answerTime(this.#bus, () => this.#time.originMs + clock.now());
+      closing.push(() => time.close());
       const agents = await this.#gather();
       return await this.#lead(plan, agents);
     } finally {
