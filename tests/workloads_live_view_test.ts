@@ -4,6 +4,7 @@ import type { LiveState } from "../workloads/live_state.ts";
 import { renderLiveView, sparkline } from "../workloads/live_view.ts";
 
 const STATE: LiveState = {
+  fleet: undefined,
   phase: "measuring",
   label: "64 users",
   load: 3,

@@ -9,9 +9,10 @@ import type { RequestRecord } from "../backends/record.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { Witness } from "../metrics/run_client.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
+import { type AgentTold, FleetBoard } from "./live_fleet.ts";
 import { LoadBoard } from "./live_load_board.ts";
 import type { ProgressState } from "./live_progress.ts";
-import { RecentValues } from "./live_recent.ts";
+import { RecentCount, RecentValues } from "./live_recent.ts";
 import type { LiveLoadEnd, LiveServer, LiveState } from "./live_state.ts";
 import { runLeftMs } from "./live_time_left.ts";
 import { withoutSecrets } from "./secret.ts";
@@ -44,6 +45,8 @@ export interface LiveBoard {
   onStop(): void;
   /** The server's metrics were read. */
   onScrape(server: LiveServer): void;
+  /** An agent of a fleet tells how it is, or is lost. */
+  onAgent(told: AgentTold): void;
   /** The run as it is now. */
   state(): LiveState;
   /**
@@ -85,6 +88,8 @@ export function createLiveBoard(
 ): LiveBoard {
   const startMs = clock.now();
   const recent = { ttft: new RecentValues(), itl: new RecentValues(), e2e: new RecentValues() };
+  const fleet = new FleetBoard();
+  const completed = new RecentCount();
   const listeners = new Set<() => void>();
   const plans: LoadPlan[] = [];
   const ended: LiveLoadEnd[] = [];
@@ -117,6 +122,7 @@ export function createLiveBoard(
     load = new LoadBoard({ plan: plans[number], tolerance });
     if (phase === "measure") measured = { course: load.course, number };
     for (const values of Object.values(recent)) values.clear();
+    completed.clear();
   };
 
   /** What a load takes besides itself, such as its warm-up: the mean so far. */
@@ -178,6 +184,16 @@ export function createLiveBoard(
     onScrape(seen) {
       server = seen;
     },
+    onAgent(told) {
+      const nowMs = clock.now();
+      const growth = fleet.see(told, nowMs);
+      // A load that has ended, or has not begun here, is not the one that is shown.
+      if (told.load === undefined || part !== `measure ${told.load}`) return;
+      load.absorb(told, growth, progress.elapsedMs + (nowMs - seenMs));
+      recent.ttft.absorb(nowMs, told.ttft);
+      recent.itl.absorb(nowMs, told.itl);
+      completed.add(nowMs, growth.completed);
+    },
     state() {
       const nowMs = clock.now();
       const running = progress.load !== undefined && progress.load >= ended.length;
@@ -214,8 +230,12 @@ export function createLiveBoard(
         recent: {
           ttft: recent.ttft.latency(nowMs),
           itl: recent.itl.latency(nowMs),
-          e2e: recent.e2e.latency(nowMs),
+          e2e: fleet.known
+            // Agents do not tell it, but how many requests completed.
+            ? { count: completed.count(nowMs), p50Ms: undefined, p99Ms: undefined }
+            : recent.e2e.latency(nowMs),
         },
+        fleet: fleet.state(nowMs, progress.load),
         failures: load.failures(),
         verdict: load.verdict.verdict(),
         server,

@@ -8,6 +8,8 @@ import type { Outcome, RequestRecord } from "../backends/record.ts";
 import { e2e } from "../metrics/metric_e2e.ts";
 import { itl } from "../metrics/metric_itl.ts";
 import { ttft } from "../metrics/metric_ttft.ts";
+import { type AgentTold, FleetBoard } from "./live_fleet.ts";
+import { valueOf } from "./live_histogram.ts";
 import type { LoadEnd, RunHeader } from "../metrics/run.ts";
 
 /** A distribution in fixed buckets. */
@@ -28,6 +30,8 @@ export interface LiveCounts {
   readonly sent: number;
   /** Requests that have ended, by how they did. */
   readonly ended: Readonly<Partial<Record<Outcome["kind"], number>>>;
+  /** Requests that failed on the agents of a fleet, which tell how many, and not how. */
+  readonly failedUntold: number;
   /** Prompt tokens of the successful ones, as far as they are known. */
   readonly promptTokens: number;
   /** Output tokens of the successful ones. */
@@ -50,6 +54,8 @@ export interface LiveCounters {
   record(record: RequestRecord): void;
   /** From `onProgress`: those in flight have been sent, too. */
   progress(state: { readonly phase: string; readonly inFlight: number }): void;
+  /** From `onAgent`: sums and histograms within 0.8 %; what agents do not tell stays 0. */
+  agent(told: AgentTold): void;
   /** From `onLoadEnd`. */
   loadEnd(end: LoadEnd): void;
   /** The counts now. Lists in them change as the run goes on. */
@@ -85,6 +91,8 @@ const E2E_EDGES_SEC = [
  * ```
  */
 export function createLiveCounters(): LiveCounters {
+  const fleet = new FleetBoard();
+  let failedUntold = 0;
   let header: RunHeader | undefined;
   let [sent, left, promptTokens, outputTokens, loadsEnded] = [0, 0, 0, 0, 0];
   const ended: Partial<Record<Outcome["kind"], number>> = {};
@@ -112,6 +120,18 @@ export function createLiveCounters(): LiveCounters {
     progress({ phase, inFlight }) {
       if (phase !== WARM_UP) sent = Math.max(sent, left + inFlight);
     },
+    agent(told) {
+      const { completed, failed, outputTokens: tokens } = fleet.see(told, 0);
+      if (completed > 0) ended.ok = (ended.ok ?? 0) + completed;
+      failedUntold += failed;
+      left += completed + failed;
+      outputTokens += tokens;
+      for (const [{ histogram }, pairs] of [[times[0], told.ttft], [times[1], told.itl]] as const) {
+        for (let i = 0; i + 1 < pairs.length; i += 2) {
+          addTo(histogram, valueOf(pairs[i]!) / 1000, pairs[i + 1]!);
+        }
+      }
+    },
     loadEnd({ skipped }) {
       if (skipped !== true) loadsEnded++;
     },
@@ -119,6 +139,7 @@ export function createLiveCounters(): LiveCounters {
       header,
       sent: Math.max(sent, left),
       ended,
+      failedUntold,
       ...{ promptTokens, outputTokens, loadsEnded },
       ttft: times[0].histogram,
       itl: times[1].histogram,
@@ -140,7 +161,7 @@ function emptyHistogram(edgesSec: readonly number[]): OpenHistogram {
   return { edgesSec, counts: new Array(edgesSec.length + 1).fill(0), sumSec: 0 };
 }
 
-function addTo(histogram: OpenHistogram, sec: number): void {
+function addTo(histogram: OpenHistogram, sec: number, times = 1): void {
   const { edgesSec, counts } = histogram;
   let [low, high] = [0, edgesSec.length];
   while (low < high) {
@@ -148,6 +169,6 @@ function addTo(histogram: OpenHistogram, sec: number): void {
     if (sec <= edgesSec[middle]!) high = middle;
     else low = middle + 1;
   }
-  counts[low]!++;
-  histogram.sumSec += sec;
+  counts[low]! += times;
+  histogram.sumSec += sec * times;
 }

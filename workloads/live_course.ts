@@ -66,6 +66,25 @@ export class Course {
     add(slice.itl, itlMs);
   }
 
+  /** Adds what others have counted at about an instant; latencies as pairs of bucket and count. */
+  absorb(
+    atMs: number,
+    { completed, failed, ttft, itl }: {
+      readonly completed: number;
+      readonly failed: number;
+      readonly ttft: readonly number[];
+      readonly itl: readonly number[];
+    },
+  ): void {
+    const slice = this.#at(atMs);
+    slice.completed += completed;
+    slice.failed += failed;
+    for (const [values, pairs] of [[slice.ttft, ttft], [slice.itl, itl]] as const) {
+      values.histogram.absorb(pairs);
+      values.known = undefined;
+    }
+  }
+
   /** Adds a request that failed. */
   failed(endMs: number): void {
     this.#at(endMs).failed++;

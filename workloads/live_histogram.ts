@@ -64,6 +64,21 @@ export class SmallHistogram {
     this.#count++;
   }
 
+  /**
+   * Counts what was counted elsewhere.
+   *
+   * @param pairs number of a bucket, and how many values it has; others are left out.
+   */
+  absorb(pairs: readonly number[]): void {
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const [bucket, count] = [pairs[i]!, pairs[i + 1]!];
+      if (!(Number.isInteger(bucket) && bucket >= 0 && bucket < BUCKETS && count > 0)) continue;
+      if (this.#counts === NONE) this.#counts = new Uint32Array(BUCKETS);
+      this.#counts[bucket]! += count;
+      this.#count += count;
+    }
+  }
+
   /** Counts all that another has counted. */
   merge(other: SmallHistogram): void {
     if (other.#count === 0) return;

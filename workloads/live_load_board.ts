@@ -9,9 +9,11 @@ import { itl as ITL } from "../metrics/metric_itl.ts";
 import { ttft as TTFT } from "../metrics/metric_ttft.ts";
 import { isWork, sentTokens } from "../metrics/record_streaming.ts";
 import type { LoadEnd } from "../metrics/run.ts";
+import type { FleetPart } from "../metrics/run_fleet.ts";
 import { isFailure } from "../metrics/summary_outcomes.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import { Course } from "./live_course.ts";
+import type { AgentGrowth, AgentTold } from "./live_fleet.ts";
 import { SmallHistogram } from "./live_histogram.ts";
 import type { ProgressState } from "./live_progress.ts";
 import type { LiveFailure, LiveLoadEnd } from "./live_state.ts";
@@ -76,6 +78,21 @@ export class LoadBoard {
     return values;
   }
 
+  /** Adds what an agent of a fleet has counted since it told the last time. */
+  absorb(
+    { ttft, itl }: Pick<AgentTold, "ttft" | "itl">,
+    growth: AgentGrowth,
+    atMs: number,
+  ): void {
+    this.#completed += growth.completed;
+    this.#failed += growth.failed;
+    this.#tokens += growth.outputTokens;
+    this.#counted ||= growth.outputTokens > 0;
+    this.#latencies.ttft.absorb(ttft);
+    this.#latencies.itl.absorb(itl);
+    this.course.absorb(atMs, { ...growth, ttft, itl });
+  }
+
   /** Failures by kind, most frequent first. */
   failures(): readonly LiveFailure[] {
     return [...this.#failures]
@@ -87,7 +104,16 @@ export class LoadBoard {
   }
 
   /** The load in short. */
-  end({ load, durationMs, skipped }: LoadEnd, label: string): LiveLoadEnd {
+  end({ load, durationMs, skipped, fleet }: LoadEnd, label: string): LiveLoadEnd {
+    if (fleet !== undefined) {
+      // What came in at the end is more than what was told while it ran.
+      const sum = (of: (part: FleetPart) => number) =>
+        fleet.parts.reduce((total, part) => total + of(part), 0);
+      this.#completed = sum(({ completed }) => completed);
+      this.#failed = sum(({ failed }) => failed);
+      this.#tokens = sum(({ outputTokens }) => outputTokens);
+      this.#counted = this.#tokens > 0;
+    }
     const perSec = (count: number) => durationMs > 0 ? count * 1000 / durationMs : undefined;
     const { ttft, itl, e2e } = this.#latencies;
     return {

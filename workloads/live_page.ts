@@ -48,6 +48,7 @@ export async function livePage(): Promise<LivePage> {
 <div id="bars" class="bars"></div>
 <dl id="figures" class="cards"></dl>
 <div id="verdict"></div>
+<div id="fleet"></div>
 <div id="charts"></div>
 <div id="ended"></div>
 </main>

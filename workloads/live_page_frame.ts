@@ -16,6 +16,7 @@ import { numberCard } from "../metrics/html_page.ts";
 import { type Markup, markup } from "../metrics/markup.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import { endedParts, liveCharts } from "./live_page_charts.ts";
+import { fleetPart } from "./live_page_fleet.ts";
 import { clockText } from "./live_progress.ts";
 import type { LiveLatency, LiveState, LiveVerdict } from "./live_state.ts";
 import type { LiveOver, LiveSeen, LiveStop } from "./live_status.ts";
@@ -46,6 +47,7 @@ export function liveFrame(seen: LiveSeen): LiveFrame {
       bars: going ? `${bars(state)}` : "",
       figures: going ? `${figures(state)}` : "",
       verdict: going ? `${verdictLine(state.verdict)}${failureList(state)}` : "",
+      fleet: `${fleetPart(state)}`,
       charts: `${liveCharts(state)}`,
       ended: `${endedParts(state)}`,
     },
@@ -74,6 +76,9 @@ function saidOf({ state, stopping, over }: LiveSeen): string {
     place,
     // Its reason has figures that change all the time.
     ...(verdict === undefined || verdict.state === "ok" ? [] : [VERDICTS[verdict.state]]),
+    ...(state.fleet === undefined || state.fleet.lost === 0
+      ? []
+      : [`${plural(state.fleet.lost, "agent")} lost`]),
     ...(stopping === "no" ? [] : ["The run is stopping"]),
   ].join(". "));
 }
@@ -176,7 +181,7 @@ function figures(state: LiveState): Markup {
   return markup`${numberCard("In flight", formatCount(inFlight), [`${formatCount(done)} ended`])}${
     numberCard("Output tokens/s", formatNumber(tokensPerSec), ["estimated from reads"])
   }${latencyCard("TTFT", recent.ttft, "request")}${latencyCard("ITL", recent.itl, "gap")}${
-    latencyCard("E2E", recent.e2e, "request")
+    state.fleet === undefined && latencyCard("E2E", recent.e2e, "request")
   }${
     numberCard(
       "Failed",

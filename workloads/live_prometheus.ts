@@ -174,7 +174,12 @@ function* requestFamilies(counts: LiveCounts, state: LiveState): Generator<Famil
   yield counter(
     "tokometer_requests_failed",
     "Requests that failed, by how",
-    FAILURES.map((kind) => ({ labels: { kind }, value: ended[kind] ?? 0 })),
+    [
+      ...FAILURES.map((kind) => ({ labels: { kind }, value: ended[kind] ?? 0 })),
+      ...(counts.failedUntold === 0
+        ? []
+        : [{ labels: { kind: "on_an_agent" }, value: counts.failedUntold }]),
+    ],
   );
   yield counter(
     "tokometer_requests_cancelled",

@@ -22,6 +22,12 @@ export class RecentValues {
     this.#at(nowMs).add(valueMs);
   }
 
+  /** Counts values of this moment that were counted elsewhere: buckets and how many each has. */
+  absorb(nowMs: number, pairs: readonly number[]): void {
+    this.#all.absorb(pairs);
+    this.#at(nowMs).absorb(pairs);
+  }
+
   /** Those of the last ten seconds. */
   latency(nowMs: number): LiveLatency {
     this.#at(nowMs);
@@ -43,5 +49,34 @@ export class RecentValues {
     }
     this.#now = Math.max(now, this.#now);
     return this.#seconds[this.#now % SECONDS]!;
+  }
+}
+
+/** How many of something there were in the last ten seconds. */
+export class RecentCount {
+  #all: { readonly second: number; count: number }[] = [];
+
+  /** Counts so many of this moment, in ms. */
+  add(nowMs: number, count: number): void {
+    const second = Math.floor(nowMs / 1000);
+    const last = this.#all.at(-1);
+    if (last?.second === second) last.count += count;
+    else this.#all.push({ second, count });
+    this.#forget(second);
+  }
+
+  /** Those of the last ten seconds. */
+  count(nowMs: number): number {
+    this.#forget(Math.floor(nowMs / 1000));
+    return this.#all.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#all = [];
+  }
+
+  #forget(second: number): void {
+    this.#all = this.#all.filter((one) => one.second > second - SECONDS);
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { LiveFleet } from "./live_fleet.ts";
 import type { Outcome } from "../backends/record.ts";
 
 /** A run at one instant. */
@@ -49,6 +50,8 @@ export interface LiveState {
   readonly verdict: LiveVerdict | undefined;
   /** What the server's metrics said last; absent = they are not read. */
   readonly server: LiveServer | undefined;
+  /** The machines that send; absent = one client sends all. */
+  readonly fleet: LiveFleet | undefined;
   /**
    * The load so far, or the last one until another is measured, in slices of a second; longer ones when
    * there are more than 600.

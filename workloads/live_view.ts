@@ -20,6 +20,7 @@ import {
   progressParts,
   type ProgressState,
 } from "./live_progress.ts";
+import { liveFleetText } from "./live_fleet.ts";
 import type { LiveLatency, LiveState } from "./live_state.ts";
 
 /** A terminal. */
@@ -31,6 +32,9 @@ export interface LiveViewOptions extends LineOptions {
 /** Smaller terminals get one line. */
 const LEAST_ROWS = 8;
 const LEAST_COLUMNS = 50;
+
+/** Agents that are named in the line of the fleet. */
+const AGENTS_TOLD = 2;
 
 /** Colors of the terminal (SGR). */
 const STYLE = { dim: "2", bad: "31", doubtful: "33" } as const;
@@ -64,6 +68,7 @@ export function renderLiveView(state: LiveState, options: LiveViewOptions): read
       .filter(({ text }) => !/ (tokens\/s|in flight)$/.test(text)),
     flowParts(state),
     latencyParts(state),
+    fleetParts(state),
     failureParts(state),
     verdictParts(state),
   ].map((parts) => parts.filter(({ text }) => text !== ""))
@@ -140,7 +145,9 @@ function latencyParts({ phase, recent: { ttft, itl, e2e } }: LiveState): readonl
     return [{ text: "  no request completed in the last 10 s", rank: 0, style: STYLE.dim }];
   }
   // Without streaming, how long answers take is all there is.
-  const shown = ttft.count > 0 ? [["TTFT", ttft], ["ITL", itl]] as const : [["E2E", e2e]] as const;
+  const shown = ttft.count > 0 || e2e.p50Ms === undefined
+    ? [["TTFT", ttft], ["ITL", itl]] as const
+    : [["E2E", e2e]] as const;
   return [
     ...shown.map(([name, latency], i): LinePart => ({
       text: `${i === 0 ? "  " : ""}${name} ${latencyText(latency)}`,
@@ -154,6 +161,23 @@ function latencyParts({ phase, recent: { ttft, itl, e2e } }: LiveState): readonl
 function latencyText({ p50Ms, p99Ms }: LiveLatency): string {
   if (p50Ms === undefined) return NOT_AVAILABLE;
   return `p50 ${formatMs(p50Ms)}, p99 ${formatMs(p99Ms)}`;
+}
+
+function fleetParts({ fleet }: LiveState): readonly LinePart[] {
+  if (fleet === undefined) return [];
+  const wrong = fleet.shown.filter((one) => one.wrong !== "");
+  return [
+    {
+      text: `  ${liveFleetText(fleet)}`,
+      rank: 0,
+      style: fleet.lost > 0 ? STYLE.bad : fleet.silent > 0 ? STYLE.doubtful : STYLE.dim,
+    },
+    ...wrong.slice(0, AGENTS_TOLD).map(({ name, wrong }, i): LinePart => ({
+      text: `${name} ${wrong}`,
+      rank: i + 1,
+      style: fleet.lost > i ? STYLE.bad : STYLE.doubtful,
+    })),
+  ];
 }
 
 function failureParts({ failures }: LiveState): readonly LinePart[] {

@@ -69,6 +69,7 @@ export type {
   LiveState,
   LiveVerdict,
 } from "./live_state.ts";
+export type { AgentTold, LiveAgent, LiveFleet } from "./live_fleet.ts";
 export type { LiveOver } from "./live_status.ts";
 export {
   createLiveCounters,

@@ -9,6 +9,7 @@ import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import type { Witness } from "../metrics/run_client.ts";
 import type { ProgressState } from "./live_progress.ts";
+import type { AgentTold } from "./live_fleet.ts";
 import type { LiveServer } from "./live_state.ts";
 import type { Dataset } from "./prompt.ts";
 import type { LoadFinder } from "./run_finder.ts";
@@ -57,6 +58,8 @@ export interface MeasureHooks extends PrepareHooks {
   readonly onWitness?: (witness: Witness) => void;
   /** Called when the server's metrics were read. */
   readonly onScrape?: (server: LiveServer) => void;
+  /** Called when an agent of a fleet tells how it is, once a second, and when it is lost. */
+  readonly onAgent?: (told: AgentTold) => void;
   /**
    * Called when no request of a measured load is in flight any more; the next load begins when what it
    * returns has resolved.

@@ -19,7 +19,14 @@ import type { MeasureHooks } from "./run_hooks.ts";
 export type RunWatch = Required<
   Pick<
     MeasureHooks,
-    "onHeader" | "onPlan" | "onProgress" | "onRecord" | "onWitness" | "onScrape" | "onLoadEnd"
+    | "onHeader"
+    | "onPlan"
+    | "onProgress"
+    | "onRecord"
+    | "onWitness"
+    | "onScrape"
+    | "onAgent"
+    | "onLoadEnd"
   >
 >;
 
@@ -105,6 +112,10 @@ export async function startLive(options: LiveOptions = {}): Promise<LiveRun> {
     },
     onWitness: (witness) => board.onWitness(witness),
     onScrape: (server) => board.onScrape(server),
+    onAgent(told) {
+      board.onAgent(told);
+      counters.agent(told);
+    },
     onLoadEnd(end) {
       board.onLoadEnd(end);
       counters.loadEnd(end);

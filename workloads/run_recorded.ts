@@ -110,7 +110,11 @@ export async function measureRecorded(
         watch?.onRecord(record);
         onRecord?.(record);
       },
-      ...(watch === undefined ? {} : { onWitness: watch.onWitness, onScrape: watch.onScrape }),
+      ...(watch === undefined ? {} : {
+        onWitness: watch.onWitness,
+        onScrape: watch.onScrape,
+        onAgent: watch.onAgent,
+      }),
       ...defined({ onState: options.onState }),
       onSession: (session) => {
         writer?.session(session);
