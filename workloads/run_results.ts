@@ -22,9 +22,9 @@ import { needsSlo } from "../metrics/check_limit.ts";
 import { limitText } from "../metrics/limit.ts";
 import { limitResultText } from "../metrics/summary_text.ts";
 import type { ReportPlan } from "./bench_report_plan.ts";
-import { isLeaders, refuseLeaders } from "./record_leader.ts";
 import { outExists } from "./record_outputs.ts";
 import type { Host } from "./command.ts";
+import { planOfLeader } from "./run_led_report.ts";
 import { shellLine } from "./shell_split.ts";
 import { EXIT, fileError, UserError } from "./user_error.ts";
 
@@ -93,22 +93,22 @@ function summaryOptions(
 }
 
 /**
- * Starts a summary as the options ask; without `--values`, values are kept as the run kept them. A fleet's
- * leader has no single values.
+ * Starts a summary as the options ask; without `--values`, values are kept as the run kept them. The
+ * results of a fleet's leader were added up as its run asked.
  *
- * @throws {UserError} where they are asked for all the same.
+ * @throws {UserError} for what a leader's results do not have.
  */
 export function accumulateFor(
   header: RunHeader,
-  report: ReportPlan,
+  asked: ReportPlan,
   { note }: Pick<Host, "note">,
 ): Accumulator {
-  if (report.values === "raw") refuseLeaders(header, "use --values raw");
-  const asked = isLeaders(header) ? "histogram" : report.values ?? header.options.values;
+  const report = planOfLeader(header, asked);
+  const values = report.values ?? header.options.values;
   const sliceS = report.sliceS ?? header.options.slices;
   return createAccumulator(header, {
     ...summaryOptions(report),
-    values: VALUE_KEEPINGS.find((one) => one === asked) ?? "auto",
+    values: VALUE_KEEPINGS.find((one) => one === values) ?? "auto",
     ...(isSliceS(sliceS) ? { sliceMs: Math.round(sliceS * 1e6) / 1000 } : {}),
     onHistogram: () =>
       note(
