@@ -6,6 +6,7 @@
 import { defined } from "../backends/defined.ts";
 import type { LoadPlan } from "../metrics/run.ts";
 import type { LedAgent } from "./fleet_lead_agents.ts";
+import type { AgentTold } from "./live_fleet.ts";
 import type { ProgressState } from "./live_progress.ts";
 import type { LiveLoad } from "./run_finder.ts";
 
@@ -67,6 +68,21 @@ function leftMs(
     return told;
   }
   return Math.max(0, stopDurationMs - elapsedMs);
+}
+
+/** An agent as those see it who look on: with `told`, the latencies of its newest update are new. */
+export function toldOf(
+  { number, hello, update, lost, back }: LedAgent,
+  { agents, told }: { readonly agents: number; readonly told: boolean },
+): AgentTold {
+  const { sent = 0, completed = 0, failed = 0, outputTokens = 0, progress } = update ?? {};
+  return {
+    ...{ agent: number, agents, hostname: hello.hostname, load: progress?.load },
+    ...{ sent, completed, failed, outputTokens, inFlight: progress?.inFlight ?? 0 },
+    ttft: told ? update?.ttft ?? [] : [],
+    itl: told ? update?.itl ?? [] : [],
+    lost: lost === undefined || back ? undefined : lost.reason,
+  };
 }
 
 /** What a search sees of the load. */

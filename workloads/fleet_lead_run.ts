@@ -11,7 +11,7 @@ import type { FleetBus } from "./fleet_bus.ts";
 import { LedAgent } from "./fleet_lead_agents.ts";
 import { Beats } from "./fleet_lead_beat.ts";
 import type { LeaseBook } from "./fleet_lead_lease.ts";
-import { cutBy, liveLoad, progressOf } from "./fleet_lead_progress.ts";
+import { cutBy, liveLoad, progressOf, toldOf } from "./fleet_lead_progress.ts";
 import type { RunTalk } from "./fleet_lead_talk.ts";
 import {
   type AgentDone,
@@ -248,6 +248,7 @@ export class LedRun implements RunTalk {
     const agent = this.#heard(update.agent);
     if (agent === undefined || update.number <= (agent.update?.number ?? -1)) return;
     agent.update = update;
+    this.#options.hooks.onAgent?.(toldOf(agent, { agents: this.agents.length, told: true }));
     // It is waited for: what it has sent so far will come.
     if (update.leaving !== undefined) this.lose(agent, update.leaving, { stays: true });
   }
@@ -288,6 +289,7 @@ export class LedRun implements RunTalk {
     if (agent.lost !== undefined) return;
     agent.lost = { sinceMs: agent.heardMs, reason };
     agent.back = stays;
+    this.#options.hooks.onAgent?.(toldOf(agent, { agents: this.agents.length, told: false }));
     if (!this.beats.now.over) {
       const { current } = this;
       this.#options.hooks.note?.(
