@@ -117,4 +117,6 @@ export interface BusOptions {
   readonly waitMs?: number;
   /** Waits no longer. */
   readonly signal?: AbortSignal;
+  /** A server that does not answer within two or three times as long is cut off, ms. Default 5000. */
+  readonly pingMs?: number;
 }

@@ -29,7 +29,7 @@ const CONNECT_MS = 5000;
 /** Between attempts; a little more or less, so that a thousand agents do not come at once. */
 const AGAIN_MS = 500;
 const AGAIN_JITTER_MS = 500;
-/** A server that does not answer two pings of this distance is cut off. */
+/** A server that has not answered two pings when the third is due is cut off. */
 const PING_MS = 5000;
 const MOST_PINGS = 2;
 /** What still waits is sent within this when the connection ends. */
@@ -59,7 +59,7 @@ export async function connectBus(options: BusOptions): Promise<FleetBus> {
     reconnectTimeWait: AGAIN_MS,
     reconnectJitter: AGAIN_JITTER_MS,
     timeout: CONNECT_MS,
-    pingInterval: PING_MS,
+    pingInterval: options.pingMs ?? PING_MS,
     maxPingOut: MOST_PINGS,
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
@@ -214,10 +214,13 @@ async function openBus(
   const prefix = `tokometer.${fleet}.`;
   const listeners: ((connected: boolean) => void)[] = [];
   let connected = true;
+  let session = new AbortController();
   let closing = false;
   const change = (now: boolean) => {
     if (now === connected) return;
     connected = now;
+    if (now) session = new AbortController();
+    else session.abort();
     for (const listener of listeners) guarded(() => listener(now));
   };
   const watched = (async () => {
@@ -238,6 +241,7 @@ async function openBus(
     closed: closed.signal,
     maxBytes: most,
     connected: () => connected,
+    untilCut: () => session.signal,
     onChange: (listener) => {
       listeners.push(listener);
     },

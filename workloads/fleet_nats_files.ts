@@ -32,7 +32,7 @@ export function openFiles(kept: Kept): Pick<FleetBus, "store" | "load" | "remove
   const partsOf = (nuid: string) => `$O.${bucket}.C.${nuid}`;
 
   async function find(name: string): Promise<FileNote | undefined> {
-    const stored = await kept.get(names.files, { subject: noteOf(name) }, kept.limit());
+    const stored = await kept.get(names.files, { subject: noteOf(name) });
     return stored === undefined ? undefined : readNote(stored.data);
   }
 
@@ -47,7 +47,7 @@ export function openFiles(kept: Kept): Pick<FleetBus, "store" | "load" | "remove
       let bytes = 0;
       let chunks = 0;
       const put = async (data: Uint8Array) => {
-        await kept.put(partsOf(nuid), data, { id: `${nuid}#${chunks}`, signal: kept.limit() });
+        await kept.put(partsOf(nuid), data, { id: `${nuid}#${chunks}` });
         bytes += data.length;
         chunks++;
       };
@@ -58,7 +58,7 @@ export function openFiles(kept: Kept): Pick<FleetBus, "store" | "load" | "remove
           await put(part);
         }
       } catch (error) {
-        await kept.purge(names.files, partsOf(nuid), AbortSignal.timeout(1000)).catch(() => {});
+        await kept.purge(names.files, partsOf(nuid)).catch(() => {});
         throw error;
       }
       const note = {
@@ -69,7 +69,7 @@ export function openFiles(kept: Kept): Pick<FleetBus, "store" | "load" | "remove
       const headers = link.library.headers();
       headers.set("Nats-Rollup", "sub");
       const data = new TextEncoder().encode(JSON.stringify(note));
-      await kept.put(noteOf(name), data, { id: `${nuid}#note`, headers, signal: kept.limit() });
+      await kept.put(noteOf(name), data, { id: `${nuid}#note`, headers });
     },
     async load(name) {
       const note = await find(name);
@@ -77,8 +77,8 @@ export function openFiles(kept: Kept): Pick<FleetBus, "store" | "load" | "remove
     },
     async remove(name) {
       const note = await find(name);
-      await kept.purge(names.files, noteOf(name), kept.limit());
-      if (note !== undefined) await kept.purge(names.files, partsOf(note.nuid), kept.limit());
+      await kept.purge(names.files, noteOf(name));
+      if (note !== undefined) await kept.purge(names.files, partsOf(note.nuid));
     },
   };
 }
@@ -119,7 +119,7 @@ function readParts(
         if (bytes !== size) throw new Error(`Stored file ${name} has ${bytes} of ${size} bytes`);
         return controller.close();
       }
-      const part = await kept.get(kept.names.files, { subject, from }, kept.limit());
+      const part = await kept.get(kept.names.files, { subject, from });
       if (part === undefined) throw new Error(`Stored file ${name} has ${read} of ${chunks} parts`);
       from = part.seq + 1;
       read++;

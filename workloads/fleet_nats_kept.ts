@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { patientClock } from "../backends/clock.ts";
+import { onAbort, patientClock } from "../backends/clock.ts";
 import { messageOf } from "../backends/error_message.ts";
 import type { BusMessage, BusSubscription, FleetBus } from "./fleet_bus.ts";
 import type { NatsHeaders, NatsStored, NatsStreams } from "./fleet_nats_library.ts";
@@ -31,7 +31,8 @@ export interface PutOptions {
   readonly headers?: NatsHeaders;
   /** Number of the message that it replaces. */
   readonly after?: number;
-  readonly signal: AbortSignal;
+  /** Tries until it is aborted; absent = for 90 s. */
+  readonly signal?: AbortSignal;
 }
 
 /** What the server keeps. */
@@ -50,12 +51,10 @@ export interface Kept {
   get(
     stream: string,
     query: { readonly subject: string; readonly from?: number },
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<NatsStored | undefined>;
   /** Forgets all messages of a subject. */
-  purge(stream: string, subject: string, signal: AbortSignal): Promise<void>;
-  /** A signal for what has none. */
-  limit(): AbortSignal;
+  purge(stream: string, subject: string): Promise<void>;
   readonly bus: Pick<FleetBus, "deliver" | "receive" | "forget" | "read" | "keep" | "drop">;
 }
 
@@ -98,9 +97,11 @@ export async function openKept(link: Link): Promise<Kept> {
   }
 
   /** Tries until it works, over cuts and restarts. */
-  async function insist<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async function insist<T>(action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const untilMs = signal === undefined ? patientClock.now() + LIMIT_MS : Infinity;
+    const over = signal === undefined ? link.closed : AbortSignal.any([signal, link.closed]);
     for (let last: unknown;;) {
-      if (signal.aborted || link.closed.aborted || connection.isClosed()) {
+      if (over.aborted || connection.isClosed() || patientClock.now() >= untilMs) {
         throw new Error(
           `the NATS server at ${link.shown} did not answer` +
             (last === undefined ? "" : `: ${messageOf(last)}`),
@@ -109,7 +110,7 @@ export async function openKept(link: Link): Promise<Kept> {
       }
       if (link.connected()) {
         try {
-          return await unlessAborted(action(), signal);
+          return await unlessAborted(action(), over, link.untilCut());
         } catch (error) {
           if (isOf(error, "PermissionViolationError")) throw notPermitted(link, error);
           if (isFinal(error)) throw error;
@@ -118,11 +119,9 @@ export async function openKept(link: Link): Promise<Kept> {
           if (isOf(error, ...MISSING)) await ensure().catch(() => {});
         }
       }
-      await patientClock.sleepUntil(patientClock.now() + AGAIN_MS, signal);
+      await patientClock.sleepUntil(patientClock.now() + AGAIN_MS, over);
     }
   }
-
-  const limit = () => AbortSignal.any([AbortSignal.timeout(LIMIT_MS), link.closed]);
 
   const put: Kept["put"] = (subject, data, { id, headers, after, signal }) =>
     insist(async () => {
@@ -147,8 +146,8 @@ export async function openKept(link: Link): Promise<Kept> {
         from === undefined ? { last_by_subj: subject } : { seq: from, next_by_subj: subject },
       ) ?? undefined, signal);
 
-  const purge: Kept["purge"] = async (name, subject, signal) => {
-    await insist(() => streams.streams.purge(name, { filter: subject }), signal);
+  const purge: Kept["purge"] = async (name, subject) => {
+    await insist(() => streams.streams.purge(name, { filter: subject }));
   };
 
   async function deliver(
@@ -214,8 +213,8 @@ export async function openKept(link: Link): Promise<Kept> {
   }
 
   /** The last value, also one that was marked as deleted by another program. */
-  async function last(key: string, signal: AbortSignal) {
-    const stored = await get(names.values, { subject: valuePrefix + key }, signal);
+  async function last(key: string) {
+    const stored = await get(names.values, { subject: valuePrefix + key });
     const gone = /^(DEL|PURGE)$/.test(stored?.header?.get("KV-Operation") ?? "");
     return { stored, gone };
   }
@@ -248,39 +247,39 @@ export async function openKept(link: Link): Promise<Kept> {
     put,
     get,
     purge,
-    limit,
     bus: {
       deliver,
       receive,
-      forget: (subject) => purge(names.messages, prefix + subject, limit()),
+      forget: (subject) => purge(names.messages, prefix + subject),
       async read(key) {
-        const { stored, gone } = await last(key, limit());
+        const { stored, gone } = await last(key);
         return stored === undefined || gone
           ? undefined
           : { data: stored.data, revision: stored.seq };
       },
       async keep(key, data, revision) {
-        const signal = limit();
         // Asked again after an answer that was lost, it is the same one.
         const id = library.nuid.next();
         const subject = valuePrefix + key;
-        if (revision === undefined) return await put(subject, data, { id, signal });
-        const done = await put(subject, data, { id, after: revision, signal });
+        if (revision === undefined) return await put(subject, data, { id });
+        const done = await put(subject, data, { id, after: revision });
         if (done !== undefined || revision !== 0) return done;
-        const { stored, gone } = await last(key, signal);
-        return gone ? await put(subject, data, { id, after: stored!.seq, signal }) : undefined;
+        const { stored, gone } = await last(key);
+        return gone ? await put(subject, data, { id, after: stored!.seq }) : undefined;
       },
-      drop: (key) => purge(names.values, valuePrefix + key, limit()),
+      drop: (key) => purge(names.values, valuePrefix + key),
     },
   };
 }
 
-/** The answer, or an error as soon as nobody waits for it. */
-function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+/** The answer, or an error as soon as nobody waits for it, or it cannot come any more. */
+function unlessAborted<T>(answer: Promise<T>, ...signals: readonly AbortSignal[]): Promise<T> {
   return new Promise((resolve, reject) => {
-    const leave = () => reject(new Error("aborted"));
-    signal.addEventListener("abort", leave, { once: true });
-    answer.finally(() => signal.removeEventListener("abort", leave)).then(resolve, reject);
+    const leave = () => reject(new Error("the connection was cut"));
+    const stops = signals.map((signal) => onAbort(signal, leave));
+    answer.finally(() => {
+      for (const stop of stops) stop();
+    }).then(resolve, reject);
   });
 }
 
@@ -316,8 +315,10 @@ async function ensureStream(
     return await streams.add(config);
   } catch (error) {
     // Somebody was faster, with another version.
-    if (codeOf(error) !== 10058) throw error;
-    return await streams.info(name);
+    if (codeOf(error) === 10058) return await streams.info(name);
+    // Agents need not be permitted to: the leader makes it.
+    if (isOf(error, "PermissionViolationError")) return { created: "" };
+    throw error;
   }
 }
 

@@ -11,10 +11,12 @@ import { EXIT, UserError } from "./user_error.ts";
 /** Of all its packages. */
 const VERSION = "3.4.0";
 
-/** The import specifiers. */
-export const NATS_SPECIFIERS: readonly string[] = ["transport-node", "jetstream"].map((name) =>
-  `npm:@nats-io/${name}@${VERSION}`
-);
+/** The import specifiers; the last one is a file that the first one uses. */
+export const NATS_SPECIFIERS: readonly string[] = [
+  `npm:@nats-io/transport-node@${VERSION}`,
+  `npm:@nats-io/jetstream@${VERSION}`,
+  `npm:@nats-io/transport-node@${VERSION}/lib/node_transport.js`,
+];
 
 /** Under this name a bundle holds a function that returns the client. */
 export const NATS_HELD: unique symbol = Symbol.for("tokometer.nats");
@@ -158,7 +160,9 @@ export async function loadNats(): Promise<NatsLibrary> {
     const parts = held === undefined
       ? await Promise.all(NATS_SPECIFIERS.map((specifier) => import(specifier)))
       : [await held()];
-    return Object.assign({}, ...parts);
+    const library = Object.assign({}, ...parts);
+    keepListening(library.NodeTransport.prototype);
+    return library;
   } catch (error) {
     const reason = messageOf(error).split("\n")[0];
     throw new UserError(
@@ -169,5 +173,44 @@ export async function loadNats(): Promise<NatsLibrary> {
       EXIT.usage,
       { cause: error },
     );
+  }
+}
+
+/** The part of a socket that the client uses in a way that ends programs. */
+interface NodeSocket {
+  on(event: "error", listener: () => void): unknown;
+  removeAllListeners(): unknown;
+}
+
+type OpenSocket = (...args: readonly unknown[]) => Promise<NodeSocket>;
+
+/** Functions of the client's transport that open a socket. */
+const OPENING = ["dial", "tlsFirst", "startTLS"] as const;
+
+const listening = Symbol("tokometer.listening");
+
+/**
+ * The client takes all listeners off a socket before it ends it. An error that is under way then, such as
+ * a reset by a server that refuses the credentials, has no listener any more and ends the program. So
+ * each socket keeps one that does nothing.
+ */
+function keepListening(
+  transport: Record<typeof OPENING[number], OpenSocket> & { [listening]?: true },
+): void {
+  if (transport[listening]) return;
+  transport[listening] = true;
+  for (const name of OPENING) {
+    const open = transport[name];
+    transport[name] = async function (this: unknown, ...args) {
+      const socket = await open.call(this, ...args);
+      const remove = socket.removeAllListeners;
+      socket.removeAllListeners = () => {
+        remove.call(socket);
+        socket.on("error", () => {});
+        return socket;
+      };
+      socket.on("error", () => {});
+      return socket;
+    };
   }
 }

@@ -19,6 +19,8 @@ export interface Link {
   /** Largest data of a message, in bytes. */
   maxBytes(): number;
   connected(): boolean;
+  /** Aborted when the connection is cut: what was asked before is not answered any more. */
+  untilCut(): AbortSignal;
   onChange(listener: (connected: boolean) => void): void;
 }
 

@@ -25,8 +25,10 @@ export interface NatsServerOptions {
   readonly store?: string;
   /** Program. Default `nats-server`. */
   readonly program?: string;
-  /** Further lines of its configuration. */
+  /** Further lines of its configuration, such as accounts. */
   readonly config?: string;
+  /** Default true. */
+  readonly jetStream?: boolean;
 }
 
 /** A server that runs. */
@@ -139,7 +141,7 @@ function bracketed(address: string): string {
 }
 
 function configuration(
-  { token, user, password, config = "" }: NatsServerOptions,
+  { token, user, password, config = "", jetStream = true }: NatsServerOptions,
   { address, port, store }: {
     readonly address: string;
     readonly port: number;
@@ -155,7 +157,7 @@ function configuration(
   return [
     `host: ${text(address.replace(/^\[|\]$/g, ""))}`,
     `port: ${port}`,
-    `jetstream { store_dir: ${text(store)} }`,
+    jetStream ? `jetstream { store_dir: ${text(store)} }` : "",
     authorization,
     config,
     "",
