@@ -4,7 +4,7 @@
  * @module
  */
 import { type Command, defineCommand, type Host, type ValuesOf } from "./command.ts";
-import { START_OPTIONS } from "./fleet_start_options.ts";
+import { COLLECT, START_OPTIONS } from "./fleet_start_options.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 export const command: Command = defineCommand({
@@ -22,7 +22,9 @@ export const command: Command = defineCommand({
     "brings the record files. Messages go through the connections of ssh. --run runs it.\n\n" +
     "Ctrl-C at the leader stops sending and reports; --down ends what was left by a leader that was " +
     "killed. API keys stand in no text: give them as TOKOMETER_API_KEY, env:NAME or file:PATH, and " +
-    "with --send-key where only the leader has them.",
+    "with --send-key where only the leader has them.\n\n" +
+    "collect: brings the record files of a run's agents into its folder, where bench --collect was " +
+    "interrupted; what is there is not fetched again.",
   options: START_OPTIONS,
   examples: {
     "tokometer fleet slurm --agents 8 --sbatch partition=cpu -- http://gpu-7:8000 --rate 400 --duration 60":
@@ -32,6 +34,8 @@ export const command: Command = defineCommand({
     "tokometer fleet ssh --hosts node1,node2 --run -- http://gpu-7:8000 --rate 100":
       "a load from two hosts at once",
     "tokometer fleet ssh --hosts node1,node2 --down --run": "ends what is left on them",
+    "tokometer fleet collect latest --nats nats://head:4222":
+      "brings the record files that are missing",
   },
   run: startFleet,
 });
@@ -40,16 +44,32 @@ async function startFleet(
   values: ValuesOf<typeof START_OPTIONS>,
   host: Host,
 ): Promise<number> {
+  const { way } = values;
+  if (way === COLLECT) return await collect(values, host);
   const [{ planStart }, { renderFleetStart }, bench] = await Promise.all([
     import("./fleet_start_plan.ts"),
     import("./fleet_start_texts.ts"),
     import("./command_bench.ts"),
   ]);
-  const texts = renderFleetStart(await planStart(values, bench.command));
+  const texts = renderFleetStart(await planStart({ ...values, way }, bench.command));
   if (values.run) return await runScript(values.down ? texts.down : texts.run, host);
   // Checked to hold no secret; a mask would make another script of it.
   host.print(values.down ? texts.down : texts.start, { styled: true });
   return EXIT.ok;
+}
+
+async function collect(
+  values: ValuesOf<typeof START_OPTIONS>,
+  host: Host,
+): Promise<number> {
+  const { bench: [run, ...others] = [] } = values;
+  if (run === undefined || others.length > 0) {
+    throw new UserError(
+      "Cannot collect record files without the folder of one run: tokometer fleet collect RUN",
+    );
+  }
+  const { collectRun } = await import("./fleet_collect.ts");
+  return await collectRun(run, values, host);
 }
 
 /** Runs lines of bash on this terminal; its exit code is theirs. */

@@ -5,9 +5,13 @@
  */
 import type { Need, OptionTable } from "./command.ts";
 import { START_WAYS } from "./fleet_start.ts";
+import { NATS_OPTIONS } from "./fleet_options.ts";
 import { group, option, withNeeds } from "./option_table.ts";
 
-type Way = typeof START_WAYS[number];
+/** Brings the record files of a run; it starts nothing. */
+export const COLLECT = "collect";
+
+type Way = typeof START_WAYS[number] | typeof COLLECT;
 
 /** The same options, for some ways only. */
 function only<T extends OptionTable>(ways: readonly Way[], because: string, table: T): T {
@@ -18,11 +22,12 @@ function only<T extends OptionTable>(ways: readonly Way[], because: string, tabl
 /** A fleet to start. */
 export const START_OPTIONS = {
   way: option.argument({
-    choices: START_WAYS,
-    help: "slurm: a batch script; k8s: manifests of Kubernetes; ssh: a script for bash",
+    choices: [...START_WAYS, COLLECT],
+    help: "slurm: a batch script; k8s: manifests of Kubernetes; ssh: a script for bash; collect: " +
+      "record files of agents that bench --collect did not bring",
   }),
   bench: option.optionalRest({
-    help: "after --: the arguments of bench, as on one machine",
+    help: "after --: the arguments of bench, as on one machine; with collect the run's folder",
   }),
   ...group("Fleet", {
     ...only(["slurm", "k8s"], "with ssh each host is an agent", {
@@ -33,9 +38,11 @@ export const START_OPTIONS = {
         help: "How many machines send.",
       }),
     }),
-    name: option.text({
-      default: "tokometer",
-      help: "Name of the fleet and of what is made for it: lower-case letters, digits, and -.",
+    ...only(START_WAYS, "nothing is started", {
+      name: option.text({
+        default: "tokometer",
+        help: "Name of the fleet and of what is made for it: lower-case letters, digits, and -.",
+      }),
     }),
     ...only(["slurm", "ssh"], "the image has the program", {
       program: option.text({
@@ -64,10 +71,12 @@ export const START_OPTIONS = {
         help: "Processors of each agent.",
       }),
     }),
-    run: option.flag({ help: "Run it. Without this, it is printed only." }),
-    down: option.flag({
-      help:
-        "What ends a fleet that was started so, in place of what starts it; with --run it is ended.",
+    ...only(START_WAYS, "nothing is started", {
+      run: option.flag({ help: "Run it. Without this, it is printed only." }),
+      down: option.flag({
+        help:
+          "What ends a fleet that was started so, in place of what starts it; with --run it is ended.",
+      }),
     }),
   }),
   ...group(
@@ -138,4 +147,5 @@ export const START_OPTIONS = {
       }),
     }),
   ),
+  ...only([COLLECT], "agents and leader have it from what starts them", NATS_OPTIONS),
 };

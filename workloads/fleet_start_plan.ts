@@ -7,7 +7,7 @@
 import { selfCommand } from "../backends/relaunch.ts";
 import { visibleText } from "../metrics/visible_text.ts";
 import type { Command, ValuesOf } from "./command.ts";
-import type { AnyStart } from "./fleet_start.ts";
+import type { AnyStart, START_WAYS } from "./fleet_start.ts";
 import type { START_OPTIONS } from "./fleet_start_options.ts";
 import { completeValues, readCommandLine } from "./option_parse.ts";
 import { redactCommandLine } from "./option_secret.ts";
@@ -18,7 +18,9 @@ import { splitShellWords } from "./shell_split.ts";
 import { readTextFile } from "./text_file.ts";
 import { fileError, UserError } from "./user_error.ts";
 
-type StartValues = ValuesOf<typeof START_OPTIONS>;
+type StartValues = ValuesOf<typeof START_OPTIONS> & {
+  readonly way: typeof START_WAYS[number];
+};
 
 /**
  * The fleet that the options describe.
