@@ -5,91 +5,21 @@
  * @module
  */
 import { messageOf } from "../backends/error_message.ts";
-import { findProtocol } from "../backends/protocols.ts";
 import { plural } from "../metrics/format.ts";
 import type { MeasureValues, ReportValues } from "./bench_options.ts";
 import type { FleetValues } from "./bench_options_fleet.ts";
-import type { BenchPlan } from "./bench_plan.ts";
-import type { Host, OptionValue, Values } from "./command.ts";
+import type { Host } from "./command.ts";
 import { AGENT_OPTIONS } from "./fleet_agent_options.ts";
 import type { FleetBus } from "./fleet_bus.ts";
 import { dropFiles, offerFiles } from "./fleet_files.ts";
 import { type LeadSettings, measureFleet } from "./fleet_lead.ts";
-import type { FleetSecrets } from "./fleet_messages.ts";
 import { openFleetBus } from "./fleet_open.ts";
 import type { NatsLeadValues } from "./fleet_options.ts";
 import { collectRecords } from "./fleet_records.ts";
+import { tellPlan, type ToldPlan } from "./fleet_told_plan.ts";
 import { renderProgress } from "./live_progress.ts";
-import { repeatableValues } from "./option_secret.ts";
-import { listOptions } from "./option_table.ts";
 import { type AfterReport, benchAndReport } from "./run_bench.ts";
-import { withoutPassword } from "./secret_names.ts";
 import { EXIT, UserError } from "./user_error.ts";
-
-/** What agents are told of a plan. */
-export interface ToldPlan {
-  readonly urls: readonly string[];
-  /** By their camel-case names; those of files as they are here. */
-  readonly options: Values;
-  /** What must not rest anywhere; absent = nothing is secret. */
-  readonly secrets: FleetSecrets | undefined;
-}
-
-/**
- * Parts the values of a plan into what may be shown and what may not. Values that are the usual ones are
- * left out.
- */
-export function tellPlan(
-  values: MeasureValues,
-  plan: BenchPlan,
-  urls: readonly string[],
-): ToldPlan {
-  const options: Record<string, OptionValue> = {};
-  const secrets: Record<string, OptionValue> = {};
-  const drawn = { ...values, ...(plan.salt === "" ? {} : { salt: plan.salt }) } as Values;
-  for (const { key, name, secret, default: usual } of listOptions(AGENT_OPTIONS)) {
-    const value = drawn[key];
-    if (value === undefined || same(value, usual)) continue;
-    const shown = secret ? undefined : repeatableValues(AGENT_OPTIONS, { [key]: value })[name];
-    if (shown !== undefined && same(shown, withoutInfinity(value))) options[key] = shown;
-    else secrets[key] = withoutInfinity(value);
-  }
-  if (plan.apiKey !== undefined) secrets.apiKey = plan.apiKey;
-  const hidden = urls.some((url) => withoutPassword(url) !== url);
-  return {
-    urls: urls.map(withoutPassword),
-    options,
-    secrets: hidden || Object.keys(secrets).length > 0
-      ? { options: secrets, ...(hidden ? { urls } : {}) }
-      : undefined,
-  };
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(withoutInfinity(a)) === JSON.stringify(withoutInfinity(b));
-}
-
-/** JSON has no infinity; options take the word. */
-function withoutInfinity<T>(value: T): T {
-  const one = (part: unknown) => part === Infinity ? "inf" : part;
-  return (Array.isArray(value) ? value.map(one) : one(value)) as T;
-}
-
-/** @throws {UserError} for secrets that the run needs, and that were not to be sent. */
-function checkSecrets(values: MeasureValues, told: ToldPlan): void {
-  if (told.secrets === undefined) return;
-  const { apiKey: _, ...rest } = told.secrets.options;
-  const named = listOptions(AGENT_OPTIONS).filter(({ key }) => key in rest).map(({ name }) =>
-    `--${name}`
-  );
-  if (values.apiKey !== undefined) named.unshift("--api-key");
-  if (told.secrets.urls !== undefined) named.push("the password in the address");
-  if (named.length === 0) return;
-  throw new UserError(
-    `Cannot use ${named.join(", ")} with --fleet: it is secret, and stays here unless --send-key ` +
-      "sends it to the agents over NATS; a key may also be in TOKOMETER_API_KEY of each of them",
-  );
-}
 
 /** Values of a run that is measured over a fleet. */
 type OverFleetValues = MeasureValues & FleetValues & NatsLeadValues & Pick<ReportValues, "values">;
@@ -112,20 +42,8 @@ export function overFleet(
         "0.1 %; their own record files have all values",
     );
   }
-  if (values.saveText === true) {
-    throw new UserError(
-      "Cannot use --save-text with --fleet: records stay with the agents, without texts",
-    );
-  }
   return async (plan, report, host, options) => {
-    if (findProtocol(plan.protocol).carrier === "inprocess") {
-      throw new UserError(
-        `Cannot use --protocol ${plan.protocol} with --fleet: its model runs in this process, and there is ` +
-          "no server for the agents",
-      );
-    }
-    const told = tellPlan(values, plan, urls);
-    if (!values.sendKey) checkSecrets(values, told);
+    const told = tellPlan(values, plan, { urls, sendKey: values.sendKey === true });
     const bus = await openFleetBus(values, {
       ...{ fleet: values.fleet!, name: "tokometer bench", signal: host.interrupted },
       note: (line) => host.note(line),
@@ -155,7 +73,7 @@ async function leadAndReport(
     ...{ fleet: values.fleet!, agents: values.agents!, urls: told.urls, options: offered, files },
     agentsWaitMs: values.agentsWait * 1000,
     lostMs: values.agentTimeout * 1000,
-    secrets: values.sendKey ? told.secrets : undefined,
+    secrets: told.secrets,
     collect: collecting,
     onOver: (told) => {
       over = told;

@@ -4,7 +4,7 @@
  * @module
  */
 import { defined } from "../backends/defined.ts";
-import type { LoadEnd } from "../metrics/run.ts";
+import type { LoadEnd, LoadPlan } from "../metrics/run.ts";
 import type { FleetEnd, FleetPart } from "../metrics/run_fleet.ts";
 import type { AgentEnd, Update } from "./fleet_messages.ts";
 import { mergeEnds } from "./record_merge_end.ts";
@@ -24,6 +24,7 @@ export interface AgentOfLoad {
 /** What the leader knows of the load itself. */
 export interface LoadFacts {
   readonly load: number;
+  readonly plan: LoadPlan;
   /** When it began by the leader's clock, ms since the epoch; absent = nothing of it was sent. */
   readonly beginAtMs: number | undefined;
   /** Since then. */
@@ -37,7 +38,7 @@ export interface LoadFacts {
 
 /** One end of those of all agents. */
 export function endOfAll(agents: readonly AgentOfLoad[], facts: LoadFacts): LoadEnd {
-  const { load, beginAtMs, elapsedMs, interrupted, disconnectedMs } = facts;
+  const { load, plan, beginAtMs, elapsedMs, interrupted, disconnectedMs } = facts;
   const fleet: FleetEnd = {
     parts: agents.map(partOf),
     ...(disconnectedMs > 0 ? { disconnectedMs } : {}),
@@ -48,9 +49,9 @@ export function endOfAll(agents: readonly AgentOfLoad[], facts: LoadFacts): Load
   const counted = (busy.length > 0 ? busy : ends).map(({ end }) => ({ end, laterMs: 0 }));
   const sent = beginAtMs !== undefined && counted.some(({ end }) => !end.skipped);
   const all = counted.length > 0 && sent
-    ? mergeEnds(load, counted)
+    ? mergeEnds(load, counted, plan)
     : { load, durationMs: 0, rampEndMs: 0, sendingEndMs: 0 };
-  const lostServer = counted.length > 0 ? mergeEnds(load, counted).serverLost : undefined;
+  const lostServer = counted.length > 0 ? mergeEnds(load, counted, plan).serverLost : undefined;
   const cacheNotReset = ends.find(({ end }) => end.cacheNotReset !== undefined)?.end.cacheNotReset;
   const { skipped: _, ...merged } = all as LoadEnd;
   const unknown = beginAtMs !== undefined && counted.length === 0;

@@ -151,6 +151,7 @@ function endOf({ run, hooks, time }: LoadsOptions, current: CurrentLoad): LoadEn
   });
   return endOfAll(agents, {
     load: number,
+    plan: current.plan,
     beginAtMs: beganMs === undefined ? undefined : beganMs + time.originMs,
     elapsedMs: Math.max(0, nowMs - fromMs),
     interrupted: hooks.stopSignal.aborted,

@@ -79,6 +79,7 @@ export class LedRun implements RunTalk {
   readonly #forget: (() => void)[] = [];
   readonly #problems = new Set<string>();
   #failure: unknown;
+  #closed = false;
   #lastBeatMs = -Infinity;
   #abortedMs: number | undefined;
   #cutSinceMs: number | undefined;
@@ -190,6 +191,7 @@ export class LedRun implements RunTalk {
 
   /** Stops listening to signals. */
   close(): void {
+    this.#closed = true;
     for (const forget of this.#forget) forget();
   }
 
@@ -342,6 +344,7 @@ export class LedRun implements RunTalk {
 
   /** While it is cut off, a leader hears nobody. */
   #link(connected: boolean): void {
+    if (this.#closed) return;
     const { time: { clock }, hooks, bus } = this.#options;
     const nowMs = clock.now();
     if (!connected) {

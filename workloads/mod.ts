@@ -103,6 +103,7 @@ export type {
   SshStart,
   StartTexts,
 } from "./fleet_start.ts";
+export { leadFleet, type LeadFleetOptions } from "./fleet_lead_summary.ts";
 export { renderFleetStart } from "./fleet_start_texts.ts";
 export { measure } from "./run_measure.ts";
 export type { SharedWires } from "./load_wires.ts";
