@@ -1,8 +1,9 @@
 /** A fleet's result from states, and from the record files of its agents: they agree. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { createRandom } from "../backends/random.ts";
+import { createRandom, uniformInteger } from "../backends/random.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { reportJson } from "../metrics/report_json.ts";
+import { REPORTS } from "../metrics/reports.ts";
 import type { LoadEnd, Run, RunHeader } from "../metrics/run.ts";
 import { RELATIVE_ERROR } from "../metrics/stat_value_histogram.ts";
 import { createAccumulator, type Summary } from "../metrics/summary.ts";
@@ -11,13 +12,17 @@ import { openRecordFile, startRecordFile } from "../workloads/record_writer.ts";
 import { resolveResult } from "../workloads/results_resolve.ts";
 import { summarizeRecords } from "../workloads/results_summary.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
+import { UserError } from "../workloads/user_error.ts";
 import { createFailure, createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
+import { mutatedLine } from "./support/mutated_lines.ts";
 import { inTempFolder, runCli } from "./support/run_cli.ts";
 import { writeParts } from "./support/write_parts.ts";
 
 const HOST = { note() {}, progress() {}, interrupted: new AbortController().signal };
 
+/** Files with one changed line. */
+const FILES = Number(Deno.env.get("MUTATED_FILES") ?? 20);
 const SLO = "ttft:60,tpot:20";
 
 function planOf(values: "raw" | "histogram" | undefined) {
@@ -84,7 +89,7 @@ async function leave(folder: string, whole: Run, agents: number): Promise<void> 
   await writer.close();
 }
 
-/** What the report says, besides whether it is from records, and single requests that are shown as examples. */
+/** What the report says, besides whether it is from records. */
 function shown(summary: Summary): Record<string, unknown> {
   const { header, ...rest } = JSON.parse(reportJson.render(summary));
   const { fromRecords: _, ...fleet } = header.fleet;
@@ -163,4 +168,35 @@ Deno.test("the report of collected record files is that of the states, and singl
     assertStringIncludes(refused.err, "the results of load 1 are not those of a load: Cannot add");
     const compare = await runCli(["compare", place, `${folder}/2`]);
     assertStringIncludes(compare.out, "TTFT");
+  }));
+
+Deno.test("a leader's file that was tampered with is refused or printed without NaN", () =>
+  inTempFolder(async (folder) => {
+    await leave(`${folder}`, run(), 2);
+    const path = `${folder}/records.jsonl`;
+    const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
+    const seen = { read: 0, refused: 0 };
+    for (let file = 0; file < FILES; file++) {
+      const random = createRandom(file, "leader");
+      const at = uniformInteger(random, { low: 0, high: lines.length - 1 });
+      const changed = lines.with(at, mutatedLine(lines[at]!, random));
+      await Deno.writeTextFile(path, `${changed.join("\n")}\n`);
+      try {
+        const summary = await summarizeRecords([path], { plan: planOf(undefined), host: HOST });
+        for (const { name, render } of REPORTS) {
+          const text = render(summary, { color: false, width: 100 })
+            .replace(/<script>[^]*?<\/script>/g, "");
+          const found = /\bNaN\b|\bundefined\b|Infinity|\[object /.exec(text);
+          const around = text.slice(Math.max(0, (found?.index ?? 0) - 200)).slice(0, 300);
+          assert(found === null, `file ${file}, line ${at}, ${name}: ${around}`);
+        }
+        seen.read++;
+      } catch (error) {
+        if (!(error instanceof UserError)) {
+          throw new Error(`file ${file}, line ${at}`, { cause: error });
+        }
+        seen.refused++;
+      }
+    }
+    assert(seen.read > 0 && seen.refused > 0, JSON.stringify(seen));
   }));
