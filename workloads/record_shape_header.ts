@@ -136,7 +136,7 @@ const findFields = objectOf<RunFind>({
 });
 
 /** Its fields, and whether it can be searched by. */
-const find: Shape = (value, at) => {
+export const findShape: Shape = (value, at) => {
   const problem = findFields(value, at);
   if (problem !== undefined) return problem;
   const asked = value as RunFind;
@@ -182,7 +182,7 @@ export const headerShape: Shape = objectOf<RunHeader>({
   seed: numberFrom(-1e300, 1e300),
   dataset,
   replay: optional(replay),
-  find: optional(find),
+  find: optional(findShape),
   ruledBy: optional(objectOf<RunScenario>({ name: text, broken: listOf(text, 1000) })),
   classes: optional(shares),
   models: optional(shares),

@@ -32,6 +32,8 @@ export interface RecordOptions {
   readonly onDataset?: (dataset: Dataset) => void;
   /** Called before the first record. */
   readonly onHeader?: (header: RunHeader) => void;
+  /** Called when the record file is begun, with its path and what says later why it is incomplete. */
+  readonly onFile?: ((path: string, writer: Pick<RecordWriter, "failure">) => void) | undefined;
   /** Decides the loads while the run goes on; absent = the plan has them all. */
   readonly finder?: LoadFinder | undefined;
   /** Called for each load that the header does not know, before anything of it is sent. */
@@ -98,7 +100,9 @@ export async function measureRecorded(
           folder = await makeResultFolder(options.folder === true ? undefined : options.folder);
           file = `${folder}/${RECORD_FILE}`;
         }
-        if (file !== undefined) writer = startRecordFile(await openRecordFile(file), header);
+        if (file === undefined) return;
+        writer = startRecordFile(await openRecordFile(file), header);
+        options.onFile?.(file, writer);
       },
       onPlan: (plan) => {
         writer?.plan(plan);
