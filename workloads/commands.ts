@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import("./command_explain.ts"),
   ),
   entry(
+    "agent",
+    "Send a share of a fleet's load from this machine",
+    () => import("./command_agent.ts"),
+  ),
+  entry(
     "fleet",
     "Start machines that send one load together: Slurm, Kubernetes, ssh",
     () => import("./command_fleet.ts"),
