@@ -178,11 +178,11 @@ Deno.test("time, chance, the terminal and the exit are each in one place (T18)",
     [/\bTemporal\.Now\b|\bprocess\.hrtime\b/g, "another clock", /^$/],
     [/\bMath\.random\b/g, "Math.random", /^$/],
     // Salts of a run, which must differ between two runs of the same seed; the tokens of the live page and of
-    // a fleet, and its runs.
+    // a fleet, its runs and agents.
     [
       /\bgetRandomValues\b|\brandomUUID\b/g,
       "chance without a seed",
-      /^workloads\/(run_prepare|bench_run_plan|live_guard|fleet_start_plan|fleet_lead)\.ts$/,
+      /^workloads\/(run_prepare|bench_run_plan|live_guard|fleet_start_plan|fleet_lead|fleet_agent_hello)\.ts$/,
     ],
     [/\bDeno\.exit\b|\bDeno\.exitCode\b/g, "Deno.exit", /^cli\.ts$/],
     [/\bconsole\s*\./g, "console", /^$/],

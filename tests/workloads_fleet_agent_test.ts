@@ -1,13 +1,12 @@
 /** An agent of a fleet against a leader that is a script, and a server that is simulated. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { patientClock, systemClock } from "../backends/clock.ts";
+import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "../backends/clock.ts";
 import { startSimServer } from "../backends/sim_server.ts";
 import { parseSlo } from "../metrics/summary_slo.ts";
 import { createAccumulator } from "../metrics/summary.ts";
 import type { Host } from "../workloads/command.ts";
 import { joinFleet } from "../workloads/fleet_agent.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
-import { UserError } from "../workloads/user_error.ts";
 import { MemoryServer } from "./support/memory_bus.ts";
 import { type Script, ScriptedLeader } from "./support/scripted_leader.ts";
 

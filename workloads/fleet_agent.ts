@@ -6,23 +6,11 @@
  */
 import type { Host } from "./command.ts";
 import { findPlan } from "./fleet_agent_hello.ts";
-import { AgentRun } from "./fleet_agent_run.ts";
+import { AgentRun, type AgentSettings } from "./fleet_agent_run.ts";
 import type { FleetBus } from "./fleet_bus.ts";
 import { EXIT } from "./user_error.ts";
 
-/** How an agent takes part. */
-export interface AgentSettings {
-  /** Name of the fleet. */
-  readonly fleet: string;
-  /** Number that what started it gave it; absent = the leader gives one. */
-  readonly rank?: number | undefined;
-  /** Longest wait for a plan, in ms; absent = as long as it takes. */
-  readonly waitMs?: number | undefined;
-  /** New folder for its record file: its path, or `true` for one named by date and time; absent = none. */
-  readonly folder?: string | true | undefined;
-  /** Folder that keeps fetched files by their content; absent = one of the user's. */
-  readonly files?: string | undefined;
-}
+export type { AgentSettings };
 
 /**
  * Takes part in one run of a fleet, to its end. Whatever happens to the leader or the network, it comes to

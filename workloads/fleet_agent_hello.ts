@@ -43,13 +43,15 @@ export async function findPlan(
   bus: FleetBus,
   { fleet, rank, waitMs, host, clock = patientClock }: HelloOptions,
 ): Promise<FleetPlan | undefined> {
-  const hello = packMessage(helloOf(rank));
+  const hello = helloOf(rank);
+  const question = packMessage(hello);
+  const everyMs = AGAIN_MS + AGAIN_JITTER_MS * parseInt(hello.agent.slice(0, 4), 16) / 0x10000;
   const untilMs = clock.now() + (waitMs ?? Infinity);
   const { interrupted } = host;
   let toldMs = -Infinity;
   let why: string | undefined;
   while (!interrupted.aborted) {
-    const asked = await bus.request("hello", hello, {
+    const asked = await bus.request("hello", question, {
       timeoutMs: Math.min(ANSWER_MS, Math.max(1, untilMs - clock.now())),
       signal: interrupted,
     });
@@ -71,10 +73,7 @@ export async function findPlan(
       host.note(`Waiting for a run of fleet ${fleet} at ${bus.shown}: ${why}`);
     }
     host.progress(`waiting for fleet ${fleet}  ${why}`);
-    await clock.sleepUntil(
-      Math.min(untilMs, nowMs + AGAIN_MS + Math.random() * AGAIN_JITTER_MS),
-      interrupted,
-    );
+    await clock.sleepUntil(Math.min(untilMs, nowMs + everyMs), interrupted);
   }
   return undefined;
 }

@@ -22,8 +22,9 @@ const STOPPED_MS = 2000;
 
 /** What happens to a run. */
 export interface LineEvents {
-  /** First and second Ctrl-C at the leader. */
-  readonly onStop: () => void;
+  /** First Ctrl-C at the leader, or another end of the run before its last load: why, in a clause. */
+  readonly onStop: (why: string | undefined) => void;
+  /** Second Ctrl-C. */
   readonly onAbort: () => void;
   /** The leader is lost to this agent, or this agent to it; why, in a clause. */
   readonly onLost: (why: string) => void;
@@ -166,7 +167,7 @@ export class LeaderLine {
     if (beat.number <= (this.#beat?.number ?? -1)) return;
     this.#beat = beat;
     // Whoever still sends when it is over was lost, and has not heard of it.
-    if (beat.stop || beat.over) this.#events.onStop();
+    if (beat.stop || beat.over) this.#events.onStop(beat.why);
     if (beat.abort || beat.over) this.#events.onAbort();
     if (beat.lost?.includes(this.#plan.share.agent)) this.#lose("the leader has given it up");
     const waiting = this.#waiting;

@@ -6,8 +6,7 @@
  */
 import { MEASURE_OPTIONS } from "./bench_options.ts";
 import { REPORT_OPTIONS } from "./bench_options_report.ts";
-import type { OptionTable, OptionValue, Values } from "./command.ts";
-import { listOptions } from "./option_table.ts";
+import type { OptionTable } from "./command.ts";
 
 /** Each machine has its own, or keeps it for itself. */
 const OF_EACH_MACHINE: readonly string[] = ["calibration", "saveText"];
@@ -25,15 +24,3 @@ export const AGENT_OPTIONS: OptionTable = {
   ),
   ...JUDGING_OPTIONS,
 };
-
-/**
- * The values that agents take, of those of `bench` by their camel-case names: those that have a value and
- * are no secrets.
- */
-export function optionsForAgents(values: Values): Readonly<Record<string, OptionValue>> {
-  return Object.fromEntries(
-    listOptions(AGENT_OPTIONS).flatMap(({ key, secret }) =>
-      secret === true || values[key] === undefined ? [] : [[key, values[key]]]
-    ),
-  );
-}

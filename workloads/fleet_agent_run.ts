@@ -6,11 +6,11 @@
 import { epochOriginMs, onAbort, patientClock, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { messageOf, oneLine } from "../backends/error_message.ts";
+import { visibleLine } from "../metrics/visible_text.ts";
 import type { LoadEnd, RunHeader } from "../metrics/run.ts";
 import type { Accumulator } from "../metrics/summary.ts";
 import { fleetPartOf } from "../metrics/summary_fleet_part.ts";
 import type { Host } from "./command.ts";
-import type { AgentSettings } from "./fleet_agent.ts";
 import { type AskingFinder, createAskingFinder } from "./fleet_agent_finder.ts";
 import { LeaderLine } from "./fleet_agent_line.ts";
 import { Outbox } from "./fleet_agent_outbox.ts";
@@ -35,6 +35,20 @@ import { measureRecorded, type RecordedRun } from "./run_recorded.ts";
 import { accumulateFor } from "./run_results.ts";
 import { cleanMessage } from "./secret.ts";
 import { EXIT, UserError } from "./user_error.ts";
+
+/** How an agent takes part. */
+export interface AgentSettings {
+  /** Name of the fleet. */
+  readonly fleet: string;
+  /** Number that what started it gave it; absent = the leader gives one. */
+  readonly rank?: number | undefined;
+  /** Longest wait for a plan, in ms; absent = as long as it takes. */
+  readonly waitMs?: number | undefined;
+  /** New folder for its record file: its path, or `true` for one named by date and time; absent = none. */
+  readonly folder?: string | true | undefined;
+  /** Folder that keeps fetched files by their content; absent = one of the user's. */
+  readonly files?: string | undefined;
+}
 
 /** What a run is made of. */
 export interface AgentRunOptions {
@@ -70,6 +84,7 @@ export class AgentRun {
   #file: { readonly path: string; readonly failure: () => Error | undefined } | undefined;
   /** Why it leaves before the end. */
   #leaving: string | undefined;
+  #leavingCode: number | undefined;
   #lost: string | undefined;
 
   constructor({ bus, plan, settings, host }: AgentRunOptions) {
@@ -80,7 +95,7 @@ export class AgentRun {
     this.#outbox = new Outbox(bus, plan.run);
     this.#counters = createUpdateCounters(plan.share.agent);
     this.#line = new LeaderLine(bus, plan, {
-      onStop: () => this.#stopping.abort(),
+      onStop: (why) => this.#stop(why),
       onAbort: () => this.#aborting.abort(),
       onLost: (why) => this.#lose(why),
     });
@@ -111,7 +126,10 @@ export class AgentRun {
         measured = await this.#measure();
       } catch (error) {
         failure = error;
-        if (!this.#stopping.signal.aborted) this.#leave(reasonOf(error));
+        if (!this.#stopping.signal.aborted) {
+          this.#leave(reasonOf(error));
+          this.#leavingCode = error instanceof UserError ? error.exitCode : EXIT.internal;
+        }
       }
       const delivered = await this.#deliver(measured?.failure ?? this.#file?.failure());
       return this.#exitCode({ measured, failure, delivered });
@@ -272,7 +290,8 @@ export class AgentRun {
       }
       const done: AgentDone = {
         agent,
-        ...defined({ file: stored, fileFailure: why, reason: this.#lost ?? this.#leaving }),
+        ...defined({ file: stored, fileFailure: why }),
+        ...defined({ reason: this.#lost ?? this.#leaving, exitCode: this.#leavingCode }),
       };
       this.#outbox.add(`done.${agent}`, done, `done-${agent}`);
       await this.#outbox.settled();
@@ -309,6 +328,12 @@ export class AgentRun {
     if (host.interrupted.aborted) return EXIT.interrupted;
     if (lost !== undefined || !delivered) return EXIT.invalid;
     return broken === undefined ? EXIT.ok : EXIT.usage;
+  }
+
+  #stop(why: string | undefined): void {
+    if (this.#stopping.signal.aborted) return;
+    if (why !== undefined) this.#host.note(`The run stops: ${visibleLine(why)}`);
+    this.#stopping.abort();
   }
 
   #lose(why: string): void {

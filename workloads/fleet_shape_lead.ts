@@ -113,6 +113,7 @@ export const beatShape: Shape = objectOf<Beat>({
   stop: flag,
   abort: flag,
   over: flag,
+  why: optional(reason),
 });
 
 /** Requests of a closed load. */
