@@ -101,6 +101,8 @@ export interface SeriesArrivals {
 export interface Approximation {
   /** Largest error of a percentile, as a share of its value. */
   readonly relativeError: number;
+  /** The same of the steady state, the slices, and shares within a limit, where it is larger; absent = as all. */
+  readonly courseError: number | undefined;
   /** Width of the time bins, in ms; the steady window and the series are whole bins. */
   readonly binMs: number;
 }

@@ -226,7 +226,7 @@ export function createValueHistogram(data?: ValueHistogramData): ValueHistogram 
 const [LEAST_BUCKET, MOST_BUCKET] = [bucketOf(2 ** -21), bucketOf(2 ** 50)];
 
 /** What a state packs. @throws {TypeError} for buckets that no figure has, or that do not ascend. */
-function readBuckets(packed: unknown): readonly number[] {
+function readBuckets(packed: unknown): ArrayLike<number> {
   const pairs = unpackNumbers(packed, 2 * (MOST_BUCKET - LEAST_BUCKET));
   if (pairs.length % 2 !== 0) throw new TypeError("a count of it is missing");
   let bucket = 0;
@@ -250,6 +250,31 @@ export function bucketNumber(value: number): number {
   if (units === 0) return 0;
   return units > 0 ? bucketOf(units / UNITS) : -bucketOf(-units / UNITS);
 }
+
+/** How values are counted by bucket. */
+export interface BucketCounting {
+  /** Number of the bucket of a value. */
+  readonly bucketOf: (value: number) => number;
+  /** All numbers are multiples of it. */
+  readonly step: number;
+  /** Largest error of a value, as a share of it. */
+  readonly relativeError: number;
+}
+
+/** As in a {@linkcode ValueHistogram}. */
+export const FINE: BucketCounting = {
+  ...{ bucketOf: bucketNumber, step: 1, relativeError: RELATIVE_ERROR },
+};
+
+/** Every fourth bucket, for what many machines tell of many cells: a quarter as many. */
+export const COARSE: BucketCounting = {
+  bucketOf(value) {
+    const bucket = bucketNumber(value);
+    const size = Math.round(Math.abs(bucket) / 4) * 4;
+    return bucket < 0 ? -size : size;
+  },
+  ...{ step: 4, relativeError: 0.005 },
+};
 
 /** The value that a bucket counts under. */
 export function bucketValue(bucket: number): number {
@@ -301,7 +326,7 @@ interface Buckets {
   descending(): Iterable<Bucket>;
   pack(): number[];
   /** Adds what {@linkcode Buckets.pack} gave; returns how many values that are. */
-  unpack(packed: readonly number[]): number;
+  unpack(packed: ArrayLike<number>): number;
 }
 
 /** Counts by bucket; only octaves in use take memory. */

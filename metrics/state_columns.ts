@@ -101,7 +101,7 @@ function unpackCells(
   { count, ms }: { readonly count: number; readonly ms: boolean },
 ): readonly (number | undefined)[] {
   let last = 0;
-  return unpackNumbers(packed, count).map((number) => {
+  return Array.from(unpackNumbers(packed, count), (number) => {
     if (number === 0) return undefined;
     last += number > 0 ? number - 1 : number;
     if (!ms) return readCount(last);
@@ -117,7 +117,7 @@ function unpackNames(
   const [list, at] = typeof column === "string" ? readList(packed, 2) : [column, packed];
   const names = readList(list, typeof column === "string" ? count : column.length)
     .map((one) => one === null ? undefined : readText(one));
-  return unpackNumbers(at, count).map((position) => {
+  return Array.from(unpackNumbers(at, count), (position) => {
     if (!(position >= 0 && position < names.length)) throw new TypeError("a name of it is none");
     return names[position];
   });

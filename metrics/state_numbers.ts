@@ -10,7 +10,8 @@ const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /** A digit has five bits of a number; this one says that more follow. */
 const MORE = 32;
 
-const VALUES = new Uint8Array(128).fill(255);
+const NO_DIGIT = 255;
+const VALUES = new Uint8Array(128).fill(NO_DIGIT);
 for (let i = 0; i < DIGITS.length; i++) VALUES[DIGITS.charCodeAt(i)] = i;
 
 /** Numbers up to here, positive and negative, are exact with a bit for the sign. */
@@ -32,24 +33,35 @@ export function packNumbers(numbers: Iterable<number>): string {
 }
 
 /** What {@linkcode packNumbers} was given. @throws {TypeError} for anything else, and more numbers. */
-export function unpackNumbers(text: unknown, most: number): number[] {
+export function unpackNumbers(text: unknown, most: number): Float64Array {
   if (typeof text !== "string") throw new TypeError("it is no text of numbers");
-  const numbers: number[] = [];
-  for (let at = 0; at < text.length;) {
-    let [number, place, digit] = [0, 1, MORE];
-    while (digit >= MORE) {
-      digit = at < text.length ? VALUES[text.charCodeAt(at++)] ?? 255 : 255;
+  const { length } = text;
+  // Each has a digit at least.
+  const numbers = new Float64Array(Math.min(length, most));
+  let count = 0;
+  for (let at = 0; at < length;) {
+    let digit = digitAt(text, at++);
+    let number = digit & MORE - 1;
+    for (let place = MORE; digit >= MORE; place *= MORE) {
       // Beyond this place a number is not exact.
-      if (digit === 255 || place > 2 ** 50) throw new TypeError("it is no text of numbers");
-      number += digit % MORE * place;
-      place *= MORE;
+      if (at === length || place > 2 ** 50) throw new TypeError("it is no text of numbers");
+      digit = digitAt(text, at++);
+      number += (digit & MORE - 1) * place;
     }
-    const size = Math.floor(number / 2);
+    const negative = number % 2;
+    const size = (number - negative) / 2;
     if (size > LARGEST_PACKED) throw new TypeError("a number of it is too large");
-    if (numbers.length === most) throw new TypeError(`it has more than ${most} numbers`);
-    numbers.push(number % 2 === 0 ? size : -size);
+    if (count === most) throw new TypeError(`it has more than ${most} numbers`);
+    numbers[count++] = negative === 0 ? size : 0 - size;
   }
-  return numbers;
+  return numbers.subarray(0, count);
+}
+
+function digitAt(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  const digit = code < 128 ? VALUES[code]! : NO_DIGIT;
+  if (digit === NO_DIGIT) throw new TypeError("it is no text of numbers");
+  return digit;
 }
 
 /** Counts by position, most of them 0: pairs of the distance to the one before and the count. */
@@ -65,7 +77,7 @@ export function packSparse(counts: ArrayLike<number>, unit = 1): string {
 }
 
 /** Position and count in turn, by position. @throws {TypeError} for a position of `length` or more. */
-export function unpackSparse(text: unknown, length: number): readonly number[] {
+export function unpackSparse(text: unknown, length: number): Float64Array {
   const pairs = unpackNumbers(text, 2 * length);
   if (pairs.length % 2 !== 0) throw new TypeError("a count of it is missing");
   let at = 0;

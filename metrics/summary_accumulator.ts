@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "../backends/defined.ts";
 import type { RequestRecord } from "../backends/record.ts";
 import { arrivalFold } from "./summary_arrivals.ts";
 import { withStall } from "./summary_witness_bounds.ts";
@@ -36,6 +37,7 @@ import { bracketThroughput } from "./summary_throughput_brackets.ts";
 import type { Throughput, Window } from "./load_series.ts";
 import { cacheFold, lengthFold, tokenFold } from "./summary_token_totals.ts";
 import { createGroups } from "./summary_groups.ts";
+import { type BucketCounting, COARSE } from "./stat_value_histogram.ts";
 import { findSteadyState } from "./summary_steady.ts";
 import { createLanes } from "./summary_lanes.ts";
 import { createSlices, SLICE_MS } from "./summary_slices.ts";
@@ -71,6 +73,17 @@ export interface LoadAccumulatorOptions {
   readonly sliceMs?: number | undefined;
 }
 
+/** How much is kept of a load, where it is not as usual. */
+interface KeptSize {
+  readonly counting?: BucketCounting;
+  readonly lanes?: number;
+  readonly stalls?: number;
+  readonly requests?: number;
+}
+
+/** Of a load that a fleet sends: a thousand machines tell of it, and their leader adds all up. */
+const FLEET_SIZE: KeptSize = { counting: COARSE, lanes: 1500, stalls: 2048, requests: 2000 };
+
 /** Adds up the records of one load. */
 export interface LoadAccumulator {
   /** How what another machine has seen of it is added; absent with `raw` values. */
@@ -89,7 +102,12 @@ export interface LoadAccumulator {
 export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccumulator {
   const { plan, header, slo, require = [], clientTolerance, scale } = options;
   const metrics = METRICS.filter((metric) => plan.kind === "open" || !metric.openLoopOnly);
-  const binned = options.values === "raw" ? undefined : createBinnedValues(metrics, plan);
+  const size = options.values === "histogram" && (header.part ?? header.fleet) !== undefined
+    ? FLEET_SIZE
+    : {};
+  const binned = options.values === "raw"
+    ? undefined
+    : createBinnedValues(metrics, plan, size.counting);
   const values = binned ?? createRawValues(plan);
   const groups = createGroups({
     ...{ plan, header, metrics },
@@ -97,10 +115,13 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
     slo: slo !== undefined && slo.limits.length > 0,
   });
   const sessions = createSessions(plan, options.values);
-  const lanes = createLanes(plan);
-  const slices = createSlices({ askedMs: options.sliceMs ?? SLICE_MS, values: options.values });
-  const stalls = createStalls();
-  const requests = createRequests();
+  const lanes = createLanes(plan, size.lanes);
+  const slices = createSlices({
+    ...{ askedMs: options.sliceMs ?? SLICE_MS, values: options.values },
+    ...defined({ counting: size.counting }),
+  });
+  const stalls = createStalls(size.stalls);
+  const requests = createRequests(size.requests);
   const timeSplit = timeSplitFold();
   const serverCounts = serverCountsFold();
   const speculation = speculationFold();
@@ -262,7 +283,7 @@ export function createLoadAccumulator(options: LoadAccumulatorOptions): LoadAccu
           : bracketThroughput(throughput, ends, { plan, inFlight, arrivals }),
         steadyState: findSteadyState({
           ...{ plan, end, values, percentiles, metrics: described.metrics },
-          ...{ cells, relativeError },
+          ...{ cells, relativeError: cells.relativeError },
         }),
         peaks: values.peaks(durationMs),
         speed: userSpeed(

@@ -9,8 +9,8 @@ import type { Mergeable } from "./load_state.ts";
 import type { Metric } from "./metric.ts";
 import { isWork } from "./record_streaming.ts";
 import { packSparse, unpackSparse } from "./state_numbers.ts";
-import { readCount, readFields, reading, readList, readWidth } from "./state_read.ts";
-import { bucketNumber, histogramOfBuckets } from "./stat_value_histogram.ts";
+import { type Fields, readCount, readFields, reading, readList, readWidth } from "./state_read.ts";
+import { type BucketCounting, histogramOfBuckets } from "./stat_value_histogram.ts";
 import { type CellThere, packBuckets, unpackBuckets } from "./summary_bucket_cells.ts";
 import {
   CELL_COUNTERS,
@@ -49,7 +49,11 @@ interface Kept {
 }
 
 /** Cells of these metrics, as far as they have any. */
-export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
+export function createBinnedCells(
+  metrics: readonly Metric[],
+  counting: BucketCounting,
+): BinnedCells {
+  const { bucketOf, step } = counting;
   const counts = Object.fromEntries(
     CELL_COUNTERS.map((counter) => [counter, new Float64Array(MOST_CELLS)]),
   ) as Record<CellCounter, Float64Array>;
@@ -104,9 +108,7 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
     state: () => ({
       ...{ widthUs, used },
       counts: CELL_COUNTERS.map((counter) => packSparse(counts[counter], unitOf(counter))),
-      metrics: Object.fromEntries(
-        [...kept].map(([{ name }, own]) => [name, packKept(own)]),
-      ),
+      metrics: packAll(kept, step),
     }),
     merger(state) {
       const more = readFields(state);
@@ -119,11 +121,7 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
         pairs: reading(counter, () => unpackSparse(packed[i], MOST_CELLS)),
       }));
       const others = readFields(more.metrics);
-      const values = wanted.flatMap((metric) =>
-        Object.hasOwn(others, metric.name)
-          ? [{ metric, kept: reading(metric.name, () => unpackKept(others[metric.name])) }]
-          : []
-      );
+      const values = unpackAll(wanted, { others, step });
       return () => {
         while (widthUs < otherUs) double();
         const ratio = widthUs / otherUs;
@@ -186,7 +184,7 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
           own.count[cell]!++;
           own.sum[cell]! += Math.round(value * UNITS);
           const buckets = own.cells[cell]![0] ??= new Map();
-          const bucket = bucketNumber(value);
+          const bucket = bucketOf(value);
           buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
         });
       }
@@ -194,9 +192,12 @@ export function createBinnedCells(metrics: readonly Metric[]): BinnedCells {
     result: () => ({
       widthMs: widthUs / 1000,
       cells: used,
+      relativeError: counting.relativeError,
       counts: (counter) => counts[counter].subarray(0, used),
       metric: (metric) =>
-        wanted.includes(metric) ? metricCells(kept.get(metric) ?? createKept(), used) : undefined,
+        wanted.includes(metric)
+          ? metricCells(kept.get(metric) ?? createKept(), used, bucketOf)
+          : undefined,
     }),
   };
 }
@@ -215,21 +216,59 @@ function unitOf(counter: CellCounter): number {
 }
 
 /** Sums by cell, and the buckets of each. */
-function packKept({ sum, cells }: Kept): readonly [sum: string, buckets: string] {
+function packKept({ sum, cells }: Kept, step: number): readonly [sum: string, buckets: string] {
   for (const cell of cells) for (const apart of cell.splice(1)) mergeInto(cell[0]!, apart);
-  return [packSparse(sum), packBuckets(cells.map(([counts]) => counts))];
+  return [packSparse(sum), packBuckets(cells.map(([counts]) => counts), step)];
+}
+
+/** All metrics; the name of an earlier one stands for the same values, as of gaps where a tick has one token. */
+function packAll(kept: ReadonlyMap<Metric, Kept>, step: number): Readonly<Record<string, unknown>> {
+  const told = new Map<string, string>();
+  return Object.fromEntries(
+    [...kept].map(([{ name }, own]) => {
+      const packed = packKept(own, step);
+      const text = packed.join(" ");
+      const before = told.get(text);
+      if (before === undefined) told.set(text, name);
+      return [name, before ?? packed];
+    }),
+  );
+}
+
+/** What {@linkcode packAll} gave. @throws {TypeError} for anything else. */
+function unpackAll(
+  wanted: readonly Metric[],
+  { others, step }: { readonly others: Fields; readonly step: number },
+): readonly { readonly metric: Metric; readonly kept: KeptThere }[] {
+  const found = new Map<string, KeptThere>();
+  const of = (name: string): KeptThere => {
+    const packed = others[name];
+    const known = found.get(name) ?? (typeof packed === "string" ? found.get(packed) : undefined) ??
+      unpackKept(packed, step);
+    found.set(name, known);
+    return known;
+  };
+  const names = Object.keys(others).filter((name) => wanted.some((metric) => metric.name === name));
+  for (const name of names) reading(name, () => of(name));
+  return wanted.flatMap((metric) => {
+    const kept = found.get(metric.name);
+    return kept === undefined ? [] : [{ metric, kept }];
+  });
 }
 
 /** Values of one metric from a state. */
 interface KeptThere {
   /** Cell and sum in turn. */
-  readonly sum: readonly number[];
+  readonly sum: Float64Array;
   readonly cells: readonly CellThere[];
 }
 
-function unpackKept(state: unknown): KeptThere {
+function unpackKept(state: unknown, step: number): KeptThere {
   const [sum, buckets] = readList(state, 2);
-  return { sum: unpackSparse(sum, MOST_CELLS), cells: unpackBuckets(buckets, MOST_CELLS) };
+  return {
+    sum: unpackSparse(sum, MOST_CELLS),
+    cells: unpackBuckets(buckets, { most: MOST_CELLS, step }),
+  };
 }
 
 /** Merges the counts of a cell that are still apart. */
@@ -245,12 +284,16 @@ function mergeInto(own: Counts, more: Counts): void {
   for (const [bucket, count] of more) own.set(bucket, (own.get(bucket) ?? 0) + count);
 }
 
-function metricCells({ count, sum, cells }: Kept, used: number): MetricCells {
+function metricCells(
+  { count, sum, cells }: Kept,
+  used: number,
+  bucketOf: BucketCounting["bucketOf"],
+): MetricCells {
   return {
     count: count.subarray(0, used),
     sum: sum.subarray(0, used).map((units) => units / UNITS),
     around(limits) {
-      const at = limits.map(bucketNumber);
+      const at = limits.map(bucketOf);
       const found = limits.map(() => ({
         below: new Float64Array(used),
         equal: new Float64Array(used),

@@ -25,19 +25,25 @@ import { either, mergeAll, mergeEach, same } from "./state_read.ts";
 import { sampleOfTimeline } from "./summary_timeline.ts";
 import type { Mergeable } from "./load_state.ts";
 import { createTimeBins } from "./summary_time_bins.ts";
-import { createValueHistogram, RELATIVE_ERROR } from "./stat_value_histogram.ts";
+import {
+  type BucketCounting,
+  createValueHistogram,
+  FINE,
+  RELATIVE_ERROR,
+} from "./stat_value_histogram.ts";
 
 /** Keeps the values of these metrics. */
 export function createBinnedValues(
   metrics: readonly Metric[],
   plan: Pick<LoadPlan, "rampUpMs" | "replay" | "stages">,
+  counting: BucketCounting = FINE,
 ): LoadValues & Mergeable {
   const histograms = metrics.map((metric) => ({ metric, values: createValueHistogram() }));
   const delays = createValueHistogram();
   const finite = createFiniteValues();
   const late = createFiniteValues();
   const ends = createBinnedEnds(metrics, plan);
-  const cells = createBinnedCells(metrics);
+  const cells = createBinnedCells(metrics, counting);
   const arrivals = hasArrivals(plan);
   const bins = createTimeBins(arrivals ? ["due", "sent"] : []);
   const counted = { prompts: false, outputs: false };
@@ -68,7 +74,10 @@ export function createBinnedValues(
       ...{ delays, finite, late, ends, cells, bins, sample, counted: either(counted) },
     }),
     get approximation() {
-      return { relativeError: RELATIVE_ERROR, binMs: bins.widthMs };
+      return {
+        ...{ relativeError: RELATIVE_ERROR, binMs: bins.widthMs },
+        courseError: counting === FINE ? undefined : counting.relativeError,
+      };
     },
     add(record, good) {
       const { intendedMs, sentMs, endMs, outcome: { kind } } = record;

@@ -51,6 +51,8 @@ export interface LoadCells {
   readonly widthMs: number;
   /** Cells up to the last thing counted. */
   readonly cells: number;
+  /** Largest error of a percentile of {@linkcode MetricCells.values}, as a share of it; 0 = exact. */
+  readonly relativeError: number;
   /** What was counted in each cell. */
   counts(counter: CellCounter): Float64Array;
   /** Values by cell; absent where they are not kept: see {@linkcode hasCells}. */
@@ -86,7 +88,7 @@ export function hasCells({ better, per }: Pick<Metric, "better" | "per">): boole
 export function cellsBetween(cells: LoadCells, from: number, to: number): LoadCells {
   const between = (counts: Float64Array) => counts.subarray(from, to);
   return {
-    widthMs: cells.widthMs,
+    ...{ widthMs: cells.widthMs, relativeError: cells.relativeError },
     cells: Math.max(0, Math.min(to, cells.cells) - from),
     counts: (counter) => between(cells.counts(counter)),
     metric(metric) {

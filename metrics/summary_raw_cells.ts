@@ -41,6 +41,7 @@ export function rawCells({ records, isGood, durationMs }: RawCellsOptions): Load
   return {
     widthMs,
     cells,
+    relativeError: 0,
     counts: (counter) =>
       (counted ??= countCells({ records, isGood, cells, cellOf, widthMs }))[counter],
     metric(metric) {

@@ -13,7 +13,12 @@ import { METRICS } from "./metrics.ts";
 import { isWork } from "./record_streaming.ts";
 import { readFields, reading, readList } from "./state_read.ts";
 import { minimumSamples, quantile, sortValues } from "./stat_quantile.ts";
-import { type BucketCounts, bucketNumber, bucketValue } from "./stat_value_histogram.ts";
+import {
+  type BucketCounting,
+  type BucketCounts,
+  bucketValue,
+  FINE,
+} from "./stat_value_histogram.ts";
 import { packBuckets, unpackBuckets } from "./summary_bucket_cells.ts";
 import { eachTimedValue } from "./summary_cells.ts";
 import { createHeat, type HeatFold } from "./summary_heat.ts";
@@ -38,6 +43,8 @@ export interface SliceOptions {
   readonly askedMs: number;
   /** `raw`: percentiles are exact; `histogram`: their values are counted in buckets. */
   readonly values: "raw" | "histogram";
+  /** How they are counted in buckets; absent = as those of the load. */
+  readonly counting?: BucketCounting;
 }
 
 /** Collects records. */
@@ -51,14 +58,15 @@ export interface SliceFold extends Mergeable {
 }
 
 /** Has no record yet. */
-export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
+export function createSlices({ askedMs, values, counting = FINE }: SliceOptions): SliceFold {
+  const createValues = () => values === "raw" ? new ExactValues() : new CountedValues(counting);
   const bins = createTimeBins(["sent"], { bins: MOST_SLICES, widthMs: askedMs });
   let widthMs = askedMs;
   const latencies = ["ttft", "itl"].map((name): Latency => {
     const metric = METRICS.find((metric) => metric.name === name)!;
     return {
       metric,
-      slices: Array.from({ length: MOST_SLICES }, () => createValues(values)),
+      slices: Array.from({ length: MOST_SLICES }, () => createValues()),
       heat: createHeat(metric),
     };
   });
@@ -71,7 +79,7 @@ export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
           slices[2 * i]!.merge(slices[2 * i + 1]!);
           slices[i] = slices[2 * i]!;
         }
-        for (let i = MOST_SLICES / 2; i < MOST_SLICES; i++) slices[i] = createValues(values);
+        for (let i = MOST_SLICES / 2; i < MOST_SLICES; i++) slices[i] = createValues();
       }
     }
   };
@@ -81,7 +89,10 @@ export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
       return {
         bins: bins.state(),
         latencies: latencies.map(({ slices, heat }) => [
-          packBuckets(slices.map((own) => own instanceof CountedValues ? own.counts : undefined)),
+          packBuckets(
+            slices.map((own) => own instanceof CountedValues ? own.counts : undefined),
+            counting.step,
+          ),
           heat.state(),
         ]),
       };
@@ -94,7 +105,11 @@ export function createSlices({ askedMs, values }: SliceOptions): SliceFold {
       const found = latencies.map(({ metric, slices, heat }, i) =>
         reading(metric.name, () => {
           const [buckets, cells] = readList(there[i], 2);
-          return { slices, cells: unpackBuckets(buckets, MOST_SLICES), heat: heat.merger(cells) };
+          return {
+            slices,
+            cells: unpackBuckets(buckets, { most: MOST_SLICES, step: counting.step }),
+            heat: heat.merger(cells),
+          };
         })
       );
       return () => {
@@ -183,7 +198,7 @@ function latencyOf({ slices }: Latency, count: number): SliceLatency {
     const behind = slices[i + 1];
     if (i + 1 === count && behind !== undefined && behind.count > 0) {
       // What came at the very end belongs to the last slice.
-      values = own instanceof ExactValues ? new ExactValues() : new CountedValues();
+      values = own.createEmpty();
       values.merge(own);
       values.merge(behind);
     }
@@ -200,18 +215,19 @@ function latencyOf({ slices }: Latency, count: number): SliceLatency {
 interface SliceValues {
   readonly count: number;
   add(value: number): void;
+  createEmpty(): SliceValues;
   /** Adds those of another. */
   merge(other: SliceValues): void;
   percentiles(): { readonly p50: number | undefined; readonly p99: number | undefined };
 }
 
-function createValues(kept: SliceOptions["values"]): SliceValues {
-  return kept === "raw" ? new ExactValues() : new CountedValues();
-}
-
 class ExactValues implements SliceValues {
   #values: Float64Array = new Float64Array(0);
   count = 0;
+
+  createEmpty(): SliceValues {
+    return new ExactValues();
+  }
 
   add(value: number): void {
     if (this.count === this.#values.length) this.#grow(this.count + 1);
@@ -241,14 +257,23 @@ class ExactValues implements SliceValues {
 
 class CountedValues implements SliceValues {
   readonly #buckets = new Map<number, number>();
+  readonly #counting: BucketCounting;
   count = 0;
+
+  constructor(counting: BucketCounting) {
+    this.#counting = counting;
+  }
+
+  createEmpty(): SliceValues {
+    return new CountedValues(this.#counting);
+  }
 
   get counts(): BucketCounts {
     return this.#buckets;
   }
 
   /** Adds buckets and their counts, in turn. */
-  addPairs(pairs: readonly number[]): void {
+  addPairs(pairs: Float64Array): void {
     for (let i = 0; i < pairs.length; i += 2) {
       this.#buckets.set(pairs[i]!, (this.#buckets.get(pairs[i]!) ?? 0) + pairs[i + 1]!);
       this.count += pairs[i + 1]!;
@@ -256,7 +281,7 @@ class CountedValues implements SliceValues {
   }
 
   add(value: number): void {
-    const bucket = bucketNumber(value);
+    const bucket = this.#counting.bucketOf(value);
     this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
     this.count++;
   }

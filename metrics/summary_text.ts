@@ -38,11 +38,14 @@ export function approximationText(
   { approximation, metrics }: Pick<LoadSummary, "approximation" | "metrics">,
 ): string | undefined {
   if (approximation === undefined) return undefined;
-  const { relativeError, binMs } = approximation;
+  const { relativeError, courseError, binMs } = approximation;
   const gaps = metricOf({ metrics }, "itl")?.distribution.count;
+  const course = courseError === undefined
+    ? ""
+    : `, those of slices and of the steady state within ±${courseError * 100} %`;
   return `percentiles within ±${relativeError * 100} % (histograms, ${
     formatCount(gaps)
-  } gaps); steady window, in flight and course over time in steps of ${
+  } gaps)${course}; steady window, in flight and course over time in steps of ${
     formatMs(binMs)
   }; the rest is exact`;
 }

@@ -107,7 +107,9 @@ for (const kind of ["closed", "open"] as const) {
       const load = near.loads[i]!;
       assertEquals(exactParts(load), exactParts(exact));
       assertStrictEquals(exact.approximation, undefined);
-      assertEquals(load.approximation, { relativeError: RELATIVE_ERROR, binMs: 128 });
+      assertEquals(load.approximation, {
+        ...{ relativeError: RELATIVE_ERROR, courseError: undefined, binMs: 128 },
+      });
       for (const [m, { name, distribution }] of exact.metrics.entries()) {
         const found = load.metrics[m]!.distribution;
         for (const key of ["min", "max", "mean", "std"] as const) {

@@ -148,7 +148,7 @@ export function cellsOf(values: Float64Array): LoadCells {
     values: () => exactValues(sortValues([...values])),
   };
   return {
-    ...{ widthMs: 1, cells: MOST_CELLS },
+    ...{ widthMs: 1, cells: MOST_CELLS, relativeError: 0 },
     counts: () => new Float64Array(MOST_CELLS),
     metric: () => metric,
   };
