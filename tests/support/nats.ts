@@ -35,21 +35,19 @@ export function natsTest(
   });
 }
 
-let held: Promise<string> | undefined;
+let held: Promise<void> | undefined;
 
 /**
  * Has this process load the client as an executable does, from a bundle: an import from the checkout
  * would be written into `deno.lock`. Call it before the first `connectBus`.
- *
- * @returns the bundle.
  */
-export function holdNats(): Promise<string> {
+export function holdNats(): Promise<void> {
   return held ??= (async () => {
     const folder = await Deno.makeTempDir({ prefix: "tokometer-test-" });
     globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-    const path = await bundleNats(folder);
-    Object.assign(globalThis, { [NATS_HELD]: async () => (await import(`file://${path}`)).nats });
-    return path;
+    const path = `${folder}/held.mjs`;
+    await Deno.writeTextFile(path, `export default ${await bundleNats(folder)};\n`);
+    Object.assign(globalThis, { [NATS_HELD]: (await import(`file://${path}`)).default });
   })();
 }
 

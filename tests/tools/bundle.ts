@@ -8,7 +8,7 @@
  * @module
  */
 import { BUNDLE_MARK } from "../../backends/relaunch.ts";
-import { NATS_SPECIFIERS } from "../../workloads/fleet_nats_library.ts";
+import { NATS_HELD, NATS_SPECIFIERS } from "../../workloads/fleet_nats_library.ts";
 import { runDeno } from "../support/run_deno.ts";
 
 /** Name of the one file; not `.js`, which could be taken for CommonJS. */
@@ -28,30 +28,43 @@ export async function bundleProgram(folder: string): Promise<Bundle> {
   const path = `${folder}/${BUNDLE_NAME}`;
   const { success, output } = await runDeno(["bundle", "-o", path, `${root}/cli.ts`], root);
   if (!success) throw new Error(`Cannot bundle cli.ts:\n${output}`);
+  const held = `${globalNamed(NATS_HELD)} = ${await bundleNats(folder)};`;
   // Modules are named by their path from here to this machine's cache, which is nobody's business.
-  const source = (await Deno.readTextFile(path)).replaceAll(CACHE_PATH, "npm/");
+  const source = `${held}\n${await Deno.readTextFile(path)}`.replaceAll(CACHE_PATH, "npm/");
   const packages = [
     ...new Set([...source.matchAll(PACKAGE)].map(([, name]) => name!)),
   ].toSorted();
-  const mark = `globalThis[Symbol.for(${JSON.stringify(BUNDLE_MARK.description)})] = true;`;
+  const mark = `${globalNamed(BUNDLE_MARK)} = true;`;
   const licenses = (await licensesOf(packages)).replaceAll("*/", "* /");
   await Deno.writeTextFile(path, `${mark}\n${source}\n/*\n${licenses}*/\n`);
   return { path, packages };
 }
 
-/** Bundles the client of NATS, which no file imports by a name that a bundler could follow. */
+function globalNamed({ description }: symbol): string {
+  return `globalThis[Symbol.for(${JSON.stringify(description)})]`;
+}
+
+/**
+ * The client of NATS, which no file imports by a name that a bundler could follow: an expression of a
+ * function that returns it. Nothing of it runs before that is called.
+ */
 export async function bundleNats(folder: string): Promise<string> {
-  const path = `${folder}/nats.mjs`;
+  const path = `${folder}/nats.cjs`;
   const entry = `${folder}/nats_entry.ts`;
   const lines = NATS_SPECIFIERS.map((specifier, i) =>
     `import * as part${i} from ${JSON.stringify(specifier)};`
   );
   const parts = NATS_SPECIFIERS.map((_, i) => `...part${i}`).join();
   await Deno.writeTextFile(entry, `${lines.join("\n")}\nexport const nats = { ${parts} };\n`);
-  const args = ["bundle", "--no-config", "--no-lock", "-o", path, entry];
-  const { success, output } = await runDeno(args, folder);
+  const flags = ["--no-config", "--no-lock", "--format", "cjs"];
+  const { success, output } = await runDeno(["bundle", ...flags, "-o", path, entry], folder);
   if (!success) throw new Error(`Cannot bundle the client of NATS:\n${output}`);
-  return path;
+  return `() => {
+const module = { exports: {} };
+const require = (name) => globalThis.process.getBuiltinModule(name);
+${await Deno.readTextFile(path)}
+return module.exports.nats;
+}`;
 }
 
 /** A path into the cache of packages, e.g. `../../home/me/.cache/deno/npm/HOST/`. */
