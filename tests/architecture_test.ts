@@ -252,9 +252,9 @@ Deno.test("only declared packages are imported, and tests' packages only by test
   assertEquals(wrong, []);
 });
 
-Deno.test("what runs models in process is neither in imports nor in the lock", async () => {
+Deno.test("what runs models in process and NATS are neither in imports nor in the lock", async () => {
   const lock = await Deno.readTextFile(new URL("deno.lock", ROOT));
-  for (const name of ["@huggingface/transformers", "onnxruntime", "sharp"]) {
+  for (const name of ["@huggingface/transformers", "onnxruntime", "sharp", "@nats-io"]) {
     assert(!Object.keys(config.imports).some((key) => key.includes(name)), name);
     assert(!lock.includes(name), `${name} is in deno.lock: delete the file and run deno task test`);
   }

@@ -81,9 +81,12 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     await Deno.writeTextFile(configPath, configuration(options, { address, port, store }), {
       mode: 0o600,
     });
-    server = await startServer({ command: program, args: ["-c", configPath] }, {
-      logPath,
-      graceMs: GRACE_MS,
+    const start = (command: string) =>
+      startServer({ command, args: ["-c", configPath] }, { logPath, graceMs: GRACE_MS });
+    server = await start(program).catch((error) => {
+      if (options.program !== undefined || !(error instanceof Deno.errors.NotFound)) throw error;
+      // Debian has it where only the administrator's PATH leads.
+      return start(`/usr/sbin/${program}`);
     });
   } catch (error) {
     await remove();

@@ -15,12 +15,15 @@ import { bundleNats } from "../tools/bundle.ts";
 export const WITHOUT_NATS: boolean = !isInstalled();
 
 function isInstalled(): boolean {
-  try {
-    return new Deno.Command("nats-server", { args: ["--version"], stdout: "null", stderr: "null" })
-      .outputSync().success;
-  } catch {
-    return false;
-  }
+  return ["nats-server", "/usr/sbin/nats-server"].some((program) => {
+    try {
+      const args = ["--version"];
+      return new Deno.Command(program, { args, stdout: "null", stderr: "null" }).outputSync()
+        .success;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** `name`, and that it is skipped where there is no server. */

@@ -7,6 +7,7 @@
  */
 import { PROTOCOLS } from "../../backends/protocols.ts";
 import { SIM_FAULTS } from "../../backends/sim_faults.ts";
+import { NATS_SPECIFIERS } from "../../workloads/fleet_nats_library.ts";
 import { TRANSFORMERS_SPECIFIER } from "../../backends/transformers_library.ts";
 import { TRANSPORTS } from "../../backends/transports.ts";
 import config from "../../deno.json" with { type: "json" };
@@ -121,6 +122,10 @@ function packages(): string[][] {
     code(own),
     "when `--protocol transformers` is first used",
   ]);
+  for (const specifier of NATS_SPECIFIERS.slice(0, 2)) {
+    const file = "`workloads/fleet_nats_library.ts`";
+    rows.push([code(specifier), file, "when a fleet is first led or joined"]);
+  }
   for (
     const [folder, when] of [["links", "with a clone"], ["tests", "by the tests"]]
   ) {
