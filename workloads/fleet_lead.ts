@@ -379,7 +379,7 @@ function refuseNothing(led: LedRun, nothing: boolean): void {
   const lost = led.agents.find(({ lost }) => lost !== undefined);
   if (lost?.lost === undefined || !led.beats.now.why) throw interrupted();
   throw new UserError(
-    `Nothing was measured: the ${lost.shown} is lost, ${shown(lost.lost.reason)}`,
+    `Nothing was measured: ${lost.shown} is lost, ${shown(lost.lost.reason)}`,
     EXIT.invalid,
   );
 }
@@ -390,7 +390,7 @@ function couldNot(
   reason: string | undefined,
 ): UserError {
   return new UserError(
-    `Cannot measure with the ${agent}: ${shown(done?.reason ?? reason ?? "it left")}`,
+    `Cannot measure with ${agent}: ${shown(done?.reason ?? reason ?? "it left")}`,
     done?.exitCode || (done === undefined ? EXIT.invalid : EXIT.usage),
   );
 }

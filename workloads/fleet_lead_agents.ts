@@ -51,6 +51,11 @@ export class LedAgent {
     return `agent ${this.number} (${agentText(this.hello)})`;
   }
 
+  /** The same at the beginning of a sentence. */
+  get named(): string {
+    return `A${this.shown.slice(1)}`;
+  }
+
   /** It is to be waited for. */
   get present(): boolean {
     return this.done === undefined && (this.lost === undefined || this.back);

@@ -5,7 +5,7 @@
  */
 import { defined } from "../backends/defined.ts";
 import type { LoadEnd, LoadPlan } from "../metrics/run.ts";
-import type { FleetEnd, FleetPart } from "../metrics/run_fleet.ts";
+import type { ClockOffset, FleetEnd, FleetPart } from "../metrics/run_fleet.ts";
 import type { AgentEnd, Update } from "./fleet_messages.ts";
 import { mergeEnds } from "./record_merge_end.ts";
 import { shown } from "./secret.ts";
@@ -17,6 +17,8 @@ export interface AgentOfLoad {
   readonly end: AgentEnd | undefined;
   /** What it told last of this load. */
   readonly update: Update | undefined;
+  /** Its clock, as it told last. */
+  readonly clock: ClockOffset | undefined;
   /** Since when it is lost, in ms from the load's beginning, and why; absent = it is not. */
   readonly lost: { readonly atMs: number; readonly reason: string } | undefined;
 }
@@ -67,7 +69,7 @@ export function endOfAll(agents: readonly AgentOfLoad[], facts: LoadFacts): Load
 }
 
 /** What stands in the report of an agent's part; what it wrote is cleaned of secrets. */
-function partOf({ agent, end, update, lost }: AgentOfLoad): FleetPart {
+function partOf({ agent, end, update, clock, lost }: AgentOfLoad): FleetPart {
   const told = end === undefined ? undefined : cleaned(end.part);
   const seen = {
     agent,
@@ -76,9 +78,9 @@ function partOf({ agent, end, update, lost }: AgentOfLoad): FleetPart {
     failed: update?.failed ?? 0,
     outputTokens: update?.outputTokens ?? 0,
     lateMs: 0,
-    ...defined({ clock: update?.clock }),
+    ...defined({ clock }),
   };
-  const part = told === undefined ? seen : { ...told, agent };
+  const part = told === undefined ? seen : { ...defined({ clock }), ...told, agent };
   if (lost === undefined) return part;
   return {
     ...part,

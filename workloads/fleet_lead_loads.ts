@@ -67,7 +67,7 @@ export async function leadLoads(
 
 function lostText(agents: readonly LedAgent[]): string | undefined {
   const lost = agents.find(({ lost }) => lost !== undefined);
-  return lost === undefined ? undefined : `the ${lost.shown} is lost`;
+  return lost === undefined ? undefined : `${lost.shown} is lost`;
 }
 
 function plannedLoads({ run, header }: LoadsOptions): (number: number) => LoadPlan | undefined {
@@ -143,6 +143,7 @@ function endOf({ run, hooks, time }: LoadsOptions, current: CurrentLoad): LoadEn
       agent: agent.number,
       end: agent.endOf(number),
       update: update?.progress?.load === number ? update : undefined,
+      clock: update?.clock,
       lost: loss && {
         atMs: Math.round(beganMs === undefined ? -1 : loss.sinceMs - fromMs),
         reason: loss.reason,

@@ -83,7 +83,7 @@ export async function lockFleet(
     if (there !== undefined) {
       if (other !== undefined) onWait?.(other);
       const now = await stillThere(bus, there, { clock, signal });
-      if (now === "changed") throw new UserError(taken(fleet, other), EXIT.usage);
+      if (now === "changed") throw new UserError(taken(fleet, other), EXIT.unreachable);
       if (now === "gone") continue;
     }
     const revision = await bus.keep(KEY, mine, there?.revision ?? 0);

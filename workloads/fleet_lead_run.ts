@@ -295,13 +295,13 @@ export class LedRun implements RunTalk {
     if (!this.beats.now.over) {
       const { current } = this;
       this.#options.hooks.note?.(
-        `The ${agent.shown} is lost: ${shown(reason)}; ${
+        `${agent.named} is lost: ${shown(reason)}; ${
           current?.beganMs === undefined
             ? "the run ends"
             : "the load goes on without its share, and does not count"
         }`,
       );
-      if (current?.beganMs === undefined) this.stop(`the ${agent.shown} is lost`);
+      if (current?.beganMs === undefined) this.stop(`${agent.shown} is lost`);
       else this.stopAfter();
       if (!stays) {
         const lost = this.agents.flatMap(({ lost, back, number }) => lost && !back ? number : []);
@@ -320,7 +320,7 @@ export class LedRun implements RunTalk {
     agent.heardMs = this.#options.time.clock.now();
     if (agent.lost !== undefined && agent.done === undefined && !agent.back) {
       agent.back = true;
-      if (!this.beats.now.over) this.#options.hooks.note?.(`The ${agent.shown} is heard again`);
+      if (!this.beats.now.over) this.#options.hooks.note?.(`${agent.named} is heard again`);
     }
     return agent;
   }
