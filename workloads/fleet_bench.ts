@@ -5,19 +5,19 @@
  * @module
  */
 import { messageOf } from "../backends/error_message.ts";
-import { plural } from "../metrics/format.ts";
+import type { Summary } from "../metrics/summary.ts";
 import type { MeasureValues, ReportValues } from "./bench_options.ts";
 import type { FleetValues } from "./bench_options_fleet.ts";
 import type { Host } from "./command.ts";
 import { AGENT_OPTIONS } from "./fleet_agent_options.ts";
+import { placesOf, tellCollected } from "./fleet_collect.ts";
 import type { FleetBus } from "./fleet_bus.ts";
 import { dropFiles, offerFiles } from "./fleet_files.ts";
-import { type LeadSettings, measureFleet } from "./fleet_lead.ts";
+import { measureFleet } from "./fleet_lead.ts";
 import { openFleetBus } from "./fleet_open.ts";
 import type { NatsLeadValues } from "./fleet_options.ts";
 import { collectRecords } from "./fleet_records.ts";
 import { tellPlan, type ToldPlan } from "./fleet_told_plan.ts";
-import { renderProgress } from "./live_progress.ts";
 import { type AfterReport, benchAndReport } from "./run_bench.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
@@ -68,22 +68,16 @@ async function leadAndReport(
   const offer = { table: AGENT_OPTIONS, values: told.options };
   const { options: offered, files } = await offerFiles(bus, offer, moving(host));
   const collecting = values.collect === true;
-  let over: RunOver | undefined;
   const measure = measureFleet(bus, {
     ...{ fleet: values.fleet!, agents: values.agents!, urls: told.urls, options: offered, files },
     agentsWaitMs: values.agentsWait * 1000,
     lostMs: values.agentTimeout * 1000,
     secrets: told.secrets,
     collect: collecting,
-    onOver: (told) => {
-      over = told;
-    },
   });
   const after: AfterReport = async (summary, place) => {
     const { folder } = place;
-    if (collecting && folder !== undefined && over !== undefined) {
-      await collect(bus, { over, folder }, host);
-    }
+    if (collecting && folder !== undefined) await collect(bus, summary, { folder, host });
     return await options.after?.(summary, place) ?? EXIT.ok;
   };
   try {
@@ -93,31 +87,18 @@ async function leadAndReport(
   }
 }
 
-/** What is known of the agents when a run is over. */
-type RunOver = Parameters<NonNullable<LeadSettings["onOver"]>>[0];
-
 /** Fetches the record files of the agents, and says which are not there. */
 async function collect(
   bus: FleetBus,
-  { over, folder }: {
-    readonly over: RunOver;
-    readonly folder: string;
-  },
-  host: Host,
+  { header: { fleet } }: Summary,
+  { folder, host }: { readonly folder: string; readonly host: Host },
 ): Promise<void> {
-  const { run, agents } = over;
-  const places = agents.map(({ prepared, done }) => done?.file?.path ?? prepared?.file);
+  const { run, agents } = fleet!;
   try {
-    const { files, missing } = await collectRecords(
-      bus,
-      { run, agents: agents.length, folder, places },
-      moving(host),
-    );
+    const from = { run, agents: agents.length, folder, places: placesOf(agents) };
+    const collected = await collectRecords(bus, from, moving(host));
     host.progress("");
-    host.note(`Collected: ${plural(files.length, "record file")} in ${folder}/agents`);
-    for (const { agent, why } of missing) {
-      host.note(`The record file of agent ${agent} is not there: ${why}`);
-    }
+    tellCollected(collected, folder, host);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     host.progress("");
@@ -129,11 +110,6 @@ function moving(host: Host): Parameters<typeof offerFiles>[2] {
   return {
     // What is left of an interrupted run is fetched until the second Ctrl-C.
     signal: host.interrupted.aborted ? host.aborted : host.interrupted,
-    onProgress: (text) =>
-      host.progress(renderProgress(
-        { phase: text, label: "", done: 0, failed: 0, inFlight: 0, elapsedMs: 0 },
-        host.columns,
-        { bar: false },
-      )),
+    onProgress: (text) => host.progress(text),
   };
 }

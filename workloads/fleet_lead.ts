@@ -32,7 +32,6 @@ import {
   type Hello,
   type HelloAnswer,
   LOST_MS,
-  type Prepared,
 } from "./fleet_messages.ts";
 import { agentDoneShape } from "./fleet_shape_agent.ts";
 import { answerTime } from "./fleet_clock.ts";
@@ -62,14 +61,6 @@ export interface LeadSettings {
   readonly files: readonly FleetFile[];
   /** Agents are to store their record files. */
   readonly collect?: boolean;
-  /** Told of each agent when the run is over: where its record file is. */
-  readonly onOver?: (over: {
-    readonly run: string;
-    readonly agents: readonly {
-      readonly prepared: Prepared | undefined;
-      readonly done: AgentDone | undefined;
-    }[];
-  }) => void;
 }
 
 const AGENTS_WAIT_MS = 600_000;
@@ -222,7 +213,8 @@ class Leader {
       });
       refuseNothing(led, ends.every(({ skipped, serverLost }) => skipped && !serverLost));
       led.beats.change({ over: true });
-      await this.#dismiss(led);
+      // Until all agents have gone.
+      await led.until(() => led.present.length === 0);
       return { header: { ...header, loads: plans }, records: [], ends };
     } catch (error) {
       led.beats.change({ stop: true, abort: true, over: true, why: shown(messageOf(error)) });
@@ -280,15 +272,6 @@ class Leader {
       });
       await led.soon();
     }
-  }
-
-  /** Until all agents have gone. */
-  async #dismiss(led: LedRun): Promise<void> {
-    await led.until(() => led.present.length === 0);
-    this.#settings.onOver?.({
-      run: this.#run,
-      agents: led.agents.map(({ prepared, done }) => ({ prepared, done })),
-    });
   }
 
   async #lookAround(signal: AbortSignal): Promise<void> {

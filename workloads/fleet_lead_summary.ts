@@ -58,7 +58,7 @@ export interface LeadFleetOptions extends BenchOptions {
  *     ...{ fleet: "night", agents: 4, nats },
  *     ...{ rate: [100], duration: 60 },
  *   });
- *   assertEquals(load?.fleet?.parts.length, 4);
+ *   assertEquals(load?.fleet?.agents.length, 4);
  * }
  * ```
  */
