@@ -89,7 +89,13 @@ const ASSUMED: readonly TokenSource[] = ["event", "requested", "estimate"];
 
 /** Checks of one load that apply to it, in the order in which reports list them. */
 export function checkLoad(facts: LoadFacts): readonly Check[] {
-  const ofAll = facts.header.part === undefined ? [] : OF_ALL_AGENTS;
+  // What an agent sent whose results never came is somebody else's, by the server's count.
+  const unseen = facts.load.fleet?.agents.some(({ lost }) => lost !== undefined && !lost.counted);
+  const ofAll = facts.header.part !== undefined
+    ? OF_ALL_AGENTS
+    : unseen === true
+    ? SERVER_COUNTS
+    : [];
   return Object.entries(LOAD_CHECKS).flatMap(([name, find]) =>
     ofAll.includes(name) ? [] : checkOf(name, find(facts))
   );
@@ -295,6 +301,7 @@ const checkRequests: LoadCheck = ({ load, header }) => {
     ];
   }
   const mayBeFewer = stopDurationMs !== undefined || !complete || interrupted ||
+    (load.fleet?.lost ?? 0) > 0 ||
     header.dataset.prompts < stopRequests + counts.warmupFromPool;
   if (counts.offered === stopRequests) return "Every planned request is recorded";
   if (mayBeFewer) return undefined;
@@ -326,6 +333,8 @@ const checkConcurrency: LoadCheck = ({ load }) => {
   // Sessions and users who think have nothing in flight in their pauses, nor while they are held back.
   if (replay !== undefined || thinkTime !== undefined || maxPrefill !== undefined) return undefined;
   if (kind === "open" || users === undefined || max === undefined) return undefined;
+  // Users of lost agents are told of as such.
+  if ((load.fleet?.lost ?? 0) > 0) return undefined;
   const found = `${formatCount(max)} of ${plural(users, "user")} had a request in flight at once`;
   if (max >= FULL_CONCURRENCY * users) return found;
   return [
@@ -621,8 +630,11 @@ const LOAD_CHECKS: Readonly<Record<string, LoadCheck>> = {
   fleet_records: ({ load }) => checkFleetRecords(load),
 };
 
+/** What compares the server's counts with ours. */
+const SERVER_COUNTS: readonly string[] = ["other_clients", "server_counts"];
+
 /** What can be said of all agents of a fleet together only: one of them sent a share. */
-const OF_ALL_AGENTS: readonly string[] = ["saturation", "other_clients", "server_counts"];
+const OF_ALL_AGENTS: readonly string[] = ["saturation", ...SERVER_COUNTS];
 
 /** Names of the checks of a load, the most serious first. */
 export const LOAD_CHECK_NAMES: readonly string[] = Object.keys(LOAD_CHECKS);

@@ -54,7 +54,7 @@ export function fleetText({ fleet }: Pick<LoadSummary, "fleet">): string | undef
       ? "clocks never compared"
       : `clocks within ±${formatMs(worstClock.withinMs)}`,
     ...(worstClientError === undefined ? [] : [
-      `client error at most ${formatShare(worstClientError.share)} (${
+      `client error at most ${errorText(worstClientError.share)} (${
         agentName(agents[worstClientError.agent] ?? worstClientError)
       })`,
     ]),
@@ -112,8 +112,15 @@ export function othersText(others: readonly AgentNote[]): string {
     } requests`,
     `${range(agents.map(({ outputTokens }) => outputTokens), formatCount)} output tokens each`,
     ...(clocks.length === 0 ? [] : [`clocks ±${range(clocks, formatMs)}`]),
-    ...(errors.length === 0 ? [] : [`client error ${range(errors, formatShare)}`]),
+    ...(errors.length === 0 ? [] : [`client error ${range(errors, errorText)}`]),
   ].join(", ");
+}
+
+/** An error as a share; a bracket may be many times as wide as its figure. */
+export function errorText(share: number | undefined): string {
+  return share === undefined || share <= 1
+    ? formatShare(share)
+    : `${formatCount(Math.round(share * 100))} %`;
 }
 
 /** The cells of an agent's row, in the order of {@linkcode AGENT_COLUMNS}. */
@@ -130,7 +137,7 @@ export function agentCells(agent: AgentResult): readonly string[] {
     formatMs(clock?.offsetMs),
     clock === undefined ? formatMs(undefined) : `±${formatMs(clock.uncertaintyMs)}`,
     clock?.driftPpm === undefined ? formatNumber(undefined) : `${formatNumber(clock.driftPpm)} ppm`,
-    formatShare(clientError),
+    errorText(clientError),
     formatNumber(cpuCores),
     formatMs(loopLagP99Ms),
     agent.lost !== undefined ? "lost" : agent.verdict ?? formatNumber(undefined),

@@ -269,3 +269,16 @@ Deno.test("an agent tells its part from its own summary", () => {
   const { clientError, verdict, causes } = fleetPartOf(judged, { agent: 2, lateMs: 0 });
   assertEquals([clientError, verdict, causes], [0.2, "suspect", ["why"]]);
 });
+
+Deno.test("what a lost agent had is no mistake of the record and nobody else's", () => {
+  const load = { label: "16 users", users: 16, stopRequests: 500 };
+  const header = { dataset: { ...createRun([]).header.dataset, prompts: 1000 } };
+  const found = (parts: NonNullable<FleetFields["parts"]>) =>
+    fleet({ loads: [load], parts, header }).loads[0]!.checks
+      .filter(({ ok }) => !ok).map(({ name }) => name);
+  assert(found({}).includes("requests") && found({}).includes("concurrency"));
+  assertEquals(
+    found({ 2: LOST }).filter((name) => ["requests", "concurrency"].includes(name)),
+    [],
+  );
+});

@@ -104,7 +104,7 @@ Deno.test("the page has a row an agent, and a few of a thousand", () => {
   const frame = liveFrame({ state: board.state(), header: undefined, stopping: "no" });
   const text = textOf(frame.parts.fleet!);
   assertStringIncludes(text, "Fleet: 1,000 agents, 1 silent");
-  assertStringIncludes(text, "agent 999 (node-999) 30 25 1 4 9 nothing heard for 9 s");
+  assertStringIncludes(text, "agent 999 (node-999): nothing heard for 9 s");
   assertStringIncludes(text, "and 988 more");
   const status = JSON.parse(
     liveStatus({ state: board.state(), header: undefined, stopping: "no" }),

@@ -24,9 +24,13 @@ const WARM_UP = "warm-up";
 
 /** One state of those that agents have told. */
 export function progressOf(agents: readonly LedAgent[], load: LedLoad): ProgressState {
-  const told = agents.flatMap(({ update }) =>
-    update?.progress !== undefined && update.progress.load === load.number ? update.progress : []
-  );
+  const told = agents.flatMap(({ update, lost, back }): readonly ProgressState[] => {
+    if (update?.progress === undefined || update.progress.load !== load.number) return [];
+    if (lost === undefined || back) return [update.progress];
+    // What it had told was so; whether it still sends is not known.
+    const { tokensPerSec: _, ...progress } = update.progress;
+    return [{ ...progress, inFlight: 0 }];
+  });
   const sum = (of: (state: ProgressState) => number | undefined) =>
     told.reduce((total, state) => total + (of(state) ?? 0), 0);
   const most = (of: (state: ProgressState) => number | undefined) => {

@@ -21,7 +21,6 @@ export function fleetPart({ fleet }: LiveState): Markup {
     columns: [
       left("Agent"),
       ...["sent", "completed", "failed", "in flight", "heard, s ago"].map((name) => right(name)),
-      left(""),
     ],
     rows: shown.map((one) => [
       one.name,
@@ -30,11 +29,15 @@ export function fleetPart({ fleet }: LiveState): Markup {
       formatCount(one.failed),
       formatCount(one.inFlight),
       formatCount(Math.floor(one.heardMs / 1000)),
-      one.wrong === "" ? "" : markup`<b class="bad">${one.wrong}</b>`,
     ]),
   });
+  // In a cell it would be one letter wide on a phone.
+  const notes = shown.filter(({ wrong }) => wrong !== "").map(({ name, wrong }) =>
+    markup`<p>${name}: <b class="bad">${wrong}</b></p>
+`
+  );
   return markup`<section><h2>Fleet: ${liveFleetText(fleet)}</h2>
-${table}${
+${notes}${table}${
     hidden > 0 && markup`<p class="note">and ${formatCount(hidden)} more</p>
 `
   }</section>
