@@ -32,9 +32,13 @@ export async function planSearch(
   const asked = planFind(values)!;
   const examples = await exampleValues(values, asked);
   const plan = await planRun(examples, settings);
-  const finderFor: PlannedSearch["finderFor"] = ({ note }, { clientTolerancePercent }) =>
+  const finderFor: PlannedSearch["finderFor"] = (
+    { note },
+    { clientTolerancePercent, slo, sliceS },
+  ) =>
     createFinder({
-      ...{ asked, plan },
+      ...{ asked, plan, slo },
+      ...(sliceS === undefined ? {} : { sliceMs: Math.round(sliceS * 1e6) / 1000 }),
       note: (line) => note(line),
       ...(clientTolerancePercent === undefined
         ? {}

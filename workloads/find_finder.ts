@@ -14,11 +14,13 @@ import {
 import { isMeasured, VERDICT_WORDS } from "../metrics/capacity_summary.ts";
 import { CLIENT_TOLERANCE } from "../metrics/check_figures.ts";
 import { formatValue } from "../metrics/format.ts";
+import type { LoadState } from "../metrics/load_state.ts";
 import type { LoadSummary } from "../metrics/load_summary.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { RunFind } from "../metrics/run_find.ts";
 import { createLoadAccumulator, type LoadAccumulator } from "../metrics/summary_accumulator.ts";
 import { withSearched } from "../metrics/summary_searched.ts";
+import type { Slo } from "../metrics/summary_slo.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import { announce, loadAt, rangeOf } from "./find_loads.ts";
 import { type AskedFind, axisOf } from "./find_plan.ts";
@@ -29,6 +31,10 @@ export interface FinderOptions {
   readonly asked: AskedFind;
   /** Its loads are examples. */
   readonly plan: BenchPlan;
+  /** What else the loads are judged by, as in the summary; a search is judged by its own service level. */
+  readonly slo?: Slo | undefined;
+  /** Length of the slices over time, in ms; default as in the summary. */
+  readonly sliceMs?: number | undefined;
   /** How near both ends of a figure must be to it in a load that is `ok`, as a share. */
   readonly clientTolerance?: number;
   /** Receives lines for the user. */
@@ -101,8 +107,12 @@ class Finder implements DecidingFinder {
 
   plan(plan: LoadPlan): void {
     this.#plan = plan;
+    const header = this.#header!;
+    const { asked, slo, sliceMs } = this.#options;
     this.#accumulator = createLoadAccumulator({
-      ...{ plan, header: this.#header!, values: "raw", slo: this.#options.asked.level },
+      ...{ plan, header, slo: asked.level ?? slo, sliceMs },
+      // What several machines have seen is added up from histograms.
+      values: header.fleet === undefined ? "raw" : "histogram",
       clientTolerance: this.#options.clientTolerance ?? CLIENT_TOLERANCE,
     });
     this.#watch = createOverloadWatch({
@@ -113,6 +123,11 @@ class Finder implements DecidingFinder {
   see(record: Parameters<LoadFinder["see"]>[0]): void {
     this.#accumulator?.add(record);
     this.#watch?.see(record);
+  }
+
+  /** @throws {TypeError} for what cannot be added. */
+  absorb({ parts }: LoadState): void {
+    this.#accumulator?.parts?.merger(parts)();
   }
 
   whyStop(live: Parameters<LoadFinder["whyStop"]>[0]): string | undefined {
