@@ -162,6 +162,32 @@ Deno.test("a part that is missing is lost, with its leader's file and without", 
     assertStringIncludes(alone.err, "name the record files of its agents");
   }));
 
+Deno.test("a lost agent stays lost as its leader saw it, and counts where its own file is there", () =>
+  inTempFolder(async (folder) => {
+    const whole = schedule();
+    const paths = await writeParts(`${folder}/agents`, whole, {
+      ...{ agents: 2, endOf: (agent, end) => agent === 1 ? undefined : end },
+    });
+    const leader = `${folder}/records.jsonl`;
+    const fleet = { name: "f", run: "run-1", agents: [MACHINE, MACHINE] };
+    const writer = startRecordFile(await openRecordFile(leader), { ...whole.header, fleet });
+    const part = { completed: 3, failed: 0, outputTokens: 9, lateMs: 0 };
+    const lost = { atMs: 2837, reason: "nothing was heard of it" };
+    writer.end({
+      ...whole.ends[0]!,
+      fleet: { parts: [{ ...part, agent: 0, sent: 200 }, { ...part, agent: 1, sent: 3, lost }] },
+    });
+    await writer.close();
+    const without = (await merged([leader, paths[0]!])).summary.loads[0]!;
+    assertEquals(without.counts.offered, 200);
+    assertEquals(without.fleet!.agents[1]!.lost, { ...lost, counted: false });
+    const all = (await merged([leader, ...paths])).summary.loads[0]!;
+    assertEquals(all.counts.offered, 400);
+    const { sent, completed, failed, lost: known } = all.fleet!.agents[1]!;
+    assertEquals([sent, completed, failed], [200, 192, 8]);
+    assertEquals(known, { ...lost, counted: true });
+  }));
+
 Deno.test("an agent that was killed is told by its file, and so is one without users", () =>
   inTempFolder(async (folder) => {
     const whole = createRun(

@@ -67,7 +67,7 @@ export async function* mergeParts(
     const own = ends.filter(({ end }) => end.load === load)
       .map((one) => ({ ...one, tally: tallies.get(one.agent)![load]! }));
     if (known === undefined && own.length === 0) continue;
-    yield { end: known === undefined ? endOf(plan, load, own) : withMissing(known, parts) };
+    yield { end: known === undefined ? endOf(plan, load, own) : endByFiles(known, load, tallies) };
   }
 }
 
@@ -147,10 +147,10 @@ function describeAgent({ path, header }: PartFile): FleetAgent {
 /** What a file holds of a load. */
 class Tally {
   sent = 0;
-  completed = 0;
-  failed = 0;
-  outputTokens = 0;
   lastMs = 0;
+  #completed = 0;
+  #failed = 0;
+  #outputTokens = 0;
 
   add(record: RequestRecord): void {
     const { phase, sentMs, endMs = 0, outcome: { kind }, outputTokens } = record;
@@ -158,9 +158,16 @@ class Tally {
     if (sentMs !== undefined) this.sent++;
     this.lastMs = Math.max(this.lastMs, endMs);
     if (kind === "ok") {
-      this.completed++;
-      this.outputTokens += outputTokens?.tokens ?? 0;
-    } else if (kind !== "cancelled" && kind !== "cancelled_as_planned") this.failed++;
+      this.#completed++;
+      this.#outputTokens += outputTokens?.tokens ?? 0;
+    } else if (kind !== "cancelled" && kind !== "cancelled_as_planned") this.#failed++;
+  }
+
+  counts(): Pick<FleetPart, "sent" | "completed" | "failed" | "outputTokens"> {
+    return {
+      ...{ sent: this.sent, completed: this.#completed },
+      ...{ failed: this.#failed, outputTokens: this.#outputTokens },
+    };
   }
 }
 
@@ -182,9 +189,9 @@ function endOf(
 }
 
 function partOf(agent: number, end: LoadEnd, tally: Tally): FleetPart {
-  const { sent, completed, failed, outputTokens, lastMs } = tally;
+  const { lastMs } = tally;
   return {
-    ...{ agent, sent, completed, failed, outputTokens, lateMs: 0 },
+    ...{ agent, ...tally.counts(), lateMs: 0 },
     ...defined({ client: end.client }),
     ...(end.inferred === true
       ? { lost: { atMs: lastMs, reason: "its record file has no end", counted: true } }
@@ -192,19 +199,24 @@ function partOf(agent: number, end: LoadEnd, tally: Tally): FleetPart {
   };
 }
 
-/** The leader's end, without what is not here. */
-function withMissing(end: LoadEnd, parts: readonly PartFile[]): LoadEnd {
+/** The leader's end, by what is here: a file of its own may be missing, and that of a lost agent be there. */
+function endByFiles(
+  end: LoadEnd,
+  load: number,
+  tallies: ReadonlyMap<number, readonly Tally[]>,
+): LoadEnd {
   if (end.fleet === undefined || end.skipped === true) return end;
-  const here = new Set(parts.map(({ part }) => part.agent));
-  return {
-    ...end,
-    fleet: {
-      ...end.fleet,
-      parts: end.fleet.parts.map((part): FleetPart =>
-        here.has(part.agent) || part.sent === 0
-          ? part
-          : { ...part, lost: { atMs: 0, reason: "its record file is not here" } }
-      ),
-    },
-  };
+  const parts = end.fleet.parts.map((part): FleetPart => {
+    const tally = tallies.get(part.agent)?.[load];
+    const { lost } = part;
+    if (tally === undefined) {
+      // Of a lost agent the leader's results have nothing, either.
+      if (part.sent === 0 || lost !== undefined && lost.counted !== true) return part;
+      return { ...part, lost: { atMs: 0, reason: "its record file is not here" } };
+    }
+    return lost === undefined || lost.counted === true
+      ? part
+      : { ...part, ...tally.counts(), lost: { ...lost, counted: true } };
+  });
+  return { ...end, fleet: { ...end.fleet, parts } };
 }
